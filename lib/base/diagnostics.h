@@ -1,0 +1,32 @@
+// What weir says to people while it runs. The one place in lib/ that writes to stderr.
+//
+// One line a message, "weir <command>: <text>", control bytes of quoted data escaped. A message that can recur names a key:
+// per key the first is printed at once, later ones at most every `interval`, with the number of those that were held back.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace weir::base {
+
+// Thread safe. Lives in main (or a test); everything else gets a reference through the context of its chain.
+class Diagnostics {
+ public:
+  virtual ~Diagnostics() = default;
+  virtual void say(std::string_view text) = 0;                         // always printed
+  virtual void warn(std::string_view key, std::string_view text) = 0;  // throttled by key
+  void report(const Error& error);                                     // message, then the hint on a line of its own
+
+  // Writes to stderr with the prefix "weir <command>: " ("weir: " when command is empty).
+  static std::unique_ptr<Diagnostics> standard_error(std::string command, Clock& clock);
+};
+
+// `text` with bytes below 0x20, 0x7f and bytes that are not UTF-8 written as \n, \t, \xHH, for messages and terminals.
+[[nodiscard]] std::string escape_control(std::string_view text);
+
+}  // namespace weir::base

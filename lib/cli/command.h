@@ -1,0 +1,86 @@
+// What a subcommand is: facts for help, man page and completions, its options, and what it builds.
+//
+// A file of cmd/ defines one Command. `weir tail …` and the word `tail …` within `weir run` go the same way: make() an
+// Invocation, declare() its options on a CLI::App, parse, build().
+#pragma once
+
+#include "cli/exit_code.h"
+#include "pipeline/stage.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace weir::cli {
+
+enum class Role : std::uint8_t {
+  source,  // stands first: tail, replay, query, `push --spool`
+  stage,   // reads records, passes records
+  sink,    // reads records, passes none: push, `buffer --store`
+  action,  // does its work by itself: run, spool
+};
+
+struct Example {
+  std::string_view what;     // "drop health checks"
+  std::string_view command;  // "weir filter --drop '|= \"GET /healthz\"'"; a test runs each
+};
+
+// What surrounds an invocation in its chain; known before any is built.
+struct Plan {
+  bool fused = false;                     // inside `weir run`
+  bool first = true, last = true;         // its place
+  bool behind_buffer = false;             // some buffer stands upstream in this process
+  std::optional<std::string> keeper;      // fused: the file the chain's keeper (buffer, push --checkpoint) writes positions to
+  bool stdout_is_terminal = false, stderr_is_terminal = false;
+};
+
+// Exactly one of source and stage, or neither for an action.
+struct Built {
+  std::unique_ptr<pipeline::Source> source;
+  std::unique_ptr<pipeline::Stage> stage;
+  bool sink = false;                      // the stage (or the source) writes its own output; nothing is put behind it
+};
+
+// One use of a command: its options, bound to one CLI::App. Options are plain members of the implementation.
+class Invocation {
+ public:
+  virtual ~Invocation() = default;
+  virtual void declare(CLI::App& app) = 0;
+
+  // Checks what needs no I/O (`--check` stops here). Called after parsing, before keeper() and build().
+  virtual base::Result<void> check() { return {}; }
+
+  // The file in which this invocation keeps the positions of the chain, if it is a keeper.
+  [[nodiscard]] virtual std::optional<std::string> keeper() const { return std::nullopt; }
+  [[nodiscard]] virtual bool is_buffer() const { return false; }
+  // `-o` of this invocation: "", "default", "raw" or "jsonl". Read when it stands last and is no sink.
+  [[nodiscard]] virtual std::string output() const { return {}; }
+
+  virtual base::Result<Built> build(const Plan& plan, const pipeline::Context& context) {
+    static_cast<void>(plan), static_cast<void>(context);
+    return base::fail(base::Code::bug, "this command builds nothing");
+  }
+  // For Role::action.
+  virtual base::Result<Exit> act(const pipeline::Context& context) {
+    static_cast<void>(context);
+    return base::fail(base::Code::bug, "this command does nothing");
+  }
+};
+
+struct Command {
+  std::string_view name;
+  std::string_view summary;       // one line, lower case, no full stop
+  std::string_view description;   // paragraphs for help and man page, separated by blank lines; `code` in backquotes
+  Role role = Role::stage;
+  std::vector<Example> examples;
+  std::vector<Exit> exits;
+  std::unique_ptr<Invocation> (*make)() = nullptr;
+};
+
+}  // namespace weir::cli

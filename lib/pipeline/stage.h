@@ -1,0 +1,123 @@
+// The contract of everything that can stand in a chain. A subcommand in a shell pipe and the same subcommand inside
+// `weir run` are the same objects: only what feeds them and what they feed differs.
+//
+//   Source -> Stage -> … -> Stage        a sink is a stage that emits nothing
+//
+// One thread drives a chain by plain calls: back-pressure is the call stack. A stage that needs threads of its own hides them.
+// Law of order: records of one source keep their order through every stage; a marker says that what came before it and is
+// missing was dropped on purpose.
+#pragma once
+
+#include "base/clock.h"
+#include "base/diagnostics.h"
+#include "base/result.h"
+#include "base/stop.h"
+#include "record/record.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::pipeline {
+
+using base::Monotonic;
+using base::Result;
+using record::Batch;
+using record::Record;
+
+enum class Flow : std::uint8_t {
+  more,  // go on
+  done,  // nobody downstream wants further records: the reader of the pipe went away, a limit is reached
+};
+
+enum class Flushed : std::uint8_t {
+  safe,       // all that was emitted is safe below
+  timed_out,  // the deadline came first; what was not acknowledged did not move, so going on is safe too
+};
+
+// What a producer sees of everything downstream. Called from one thread at a time.
+class Outlet {
+ public:
+  virtual ~Outlet() = default;
+
+  // Lends the batch: it may be changed, is done with when the call returns, and stays the caller's to clear and reuse.
+  // An error is final: what is downstream cannot go on. May block (back-pressure).
+  virtual Result<Flow> emit(Batch& batch) = 0;
+
+  // Lets everything downstream emit what is due. Never waits. Returns when to call again at the latest (base::kNever: no need).
+  virtual Result<Monotonic> nudge(Monotonic now) = 0;
+
+  // A barrier, for the end, a reload and tests. Nothing may rely on it across a pipe.
+  virtual Result<Flushed> flush(Monotonic deadline) = 0;
+};
+
+// What a stage saw, for summaries and metrics: what goes in is out, dropped for a named reason, or still inside.
+struct Counters {
+  std::uint64_t records_in = 0, bytes_in = 0;    // records with a line; bytes of lines, decoded or as they came
+  std::uint64_t records_out = 0, bytes_out = 0;
+  std::uint64_t invalid = 0;                     // input that was no record (exit 3)
+  std::uint64_t rejected = 0;                    // refused by Loki or by limits for good (exit 3)
+  std::uint64_t lost = 0;                        // gaps, evictions (exit 3)
+  std::uint64_t unreadable_files = 0;            // exit 3; exit 4 when none could be read
+  std::map<std::string, std::uint64_t, std::less<>> dropped;  // by reason
+};
+
+class Stage {
+ public:
+  virtual ~Stage() = default;
+
+  // Takes the batch, emits to `out` what is to go on now. Records are the batch's: copy what is kept. Markers pass in order.
+  virtual Result<Flow> consume(Batch& batch, Outlet& out) = 0;
+
+  // Emits what is due at `now`; never waits. The next time it wants to be called.
+  virtual Result<Monotonic> nudge(Monotonic now, Outlet& out) {
+    static_cast<void>(now), static_cast<void>(out);
+    return base::kNever;
+  }
+
+  // Makes its own effects safe and emits what it holds; the chain then flushes what is below.
+  virtual Result<Flushed> flush(Outlet& out, Monotonic deadline) {
+    static_cast<void>(out), static_cast<void>(deadline);
+    return Flushed::safe;
+  }
+
+  // The last call, exactly once, also after an error upstream or downstream: emits what is held, lets go of everything.
+  // Returns by `deadline`, however far it got.
+  virtual Result<void> finish(Outlet& out, Monotonic deadline) {
+    static_cast<void>(out), static_cast<void>(deadline);
+    return {};
+  }
+
+  [[nodiscard]] virtual Counters counters() const { return {}; }
+  [[nodiscard]] virtual std::string_view name() const = 0;
+
+  // One sentence for the end of a run on stderr ("pushed 1,024 records, 3 rejected"), "" for nothing to say.
+  [[nodiscard]] virtual std::string summary() const { return {}; }
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // Emits until its input ends, `out` says Flow::done, or `stop` is raised (sources fed by a pipe read on until end of file or
+  // their deadline). Calls out.nudge() when idle and when a deadline it returned has come. Does not call finish.
+  virtual Result<void> run(Outlet& out, base::Stop& stop) = 0;
+
+  [[nodiscard]] virtual Counters counters() const { return {}; }
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual std::string summary() const { return {}; }
+};
+
+// What every stage is made with. Outlives the chain.
+struct Context {
+  base::Clock* clock = nullptr;
+  base::Diagnostics* diagnostics = nullptr;
+  base::Stop* stop = nullptr;
+  // The environment, so that libraries do not read the process's own: value or nullptr.
+  const char* (*environment)(const char* name) = nullptr;
+};
+
+}  // namespace weir::pipeline

@@ -1,0 +1,45 @@
+// JSON lines -> records. Reads what weir writes and what `logcli -o jsonl` writes.
+//
+// The reader parses in place: the block of input is the memory of the batch, and lines, keys and values are views into it.
+// Its own scanner (SSE2 on x86-64, plain C++ elsewhere) knows this one shape; ARCHITECTURE.md has the measurement.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "record/record.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace weir::record {
+
+struct ReaderStats {
+  std::uint64_t lines = 0;
+  std::uint64_t invalid = 0;  // lines that were no record and were kept as one
+};
+
+// Not thread safe. One reader a stream, since it remembers label sets by their raw bytes.
+class JsonlReader {
+ public:
+  struct Limits {
+    std::size_t max_line = 8 << 20;  // bytes of one JSON line; a longer one is cut into several invalid records
+    int max_depth = 64;              // nesting within unknown keys
+  };
+  explicit JsonlReader(const base::Clock& clock) : JsonlReader(clock, Limits()) {}
+  JsonlReader(const base::Clock& clock, Limits limits);
+  ~JsonlReader();
+
+  // Parses one line (no newline at its end) that lies in memory of `batch` and appends its record. A line that is not a valid
+  // record is appended as one whose `line` is the raw text, with metadata weir_error, `invalid` set; the error says what and at which
+  // column. Blank lines append nothing. The returned error is for --strict and for the first line; the record is there all the same.
+  base::Result<void> parse(std::string_view line, Batch& batch);
+
+  [[nodiscard]] const ReaderStats& stats() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::record
