@@ -1,0 +1,80 @@
+// A LogQL log query over records: what `weir filter`, rules, `replay` and `query --spool` ask of every record. The meaning is
+// Loki's; where Loki reorders stages, drops a line early or anchors a regular expression, so does this.
+//
+//   auto query = LogQuery::compile(R"({namespace="shop"} | json | status >= 500)", {});
+//   if (query->matches(record, batch)) …
+//
+// Compiled once, then asked for millions of records. Movable, not copyable, not thread safe (not even its const methods: they
+// cache): compile one for each thread. Nothing is allocated per record once the buffers have grown.
+#pragma once
+
+#include "base/result.h"
+#include "record/record.h"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace weir::logql {
+
+struct ParseOptions {
+  // Records at hand need no selector: "", `|= "x"` and `{}` mean every record. Loki refuses all three.
+  bool selector_optional = false;
+};
+
+class LogQuery {
+ public:
+  // Code::config. The message is Loki's ("parse error at line 1, col 6: …"); the hint holds the line of the query and a caret
+  // under the column when there is one. A metric query is an error that says so.
+  static base::Result<LogQuery> compile(std::string_view text, const ParseOptions& options);
+
+  // The stream selector alone, for blocks and files. Cached by the address of the set, of which a reference is kept.
+  [[nodiscard]] bool selects(const record::LabelSet& labels) const;
+
+  // Whether the query passes the record. Decodes the line into the batch where it must be looked at; changes nothing else.
+  // A record on which a stage sets __error__ passes unless a filter says otherwise (see errored()). Markers never match.
+  bool matches(record::Record& record, record::Batch& batch);
+
+  // Of the latest record that matches() or run() passed: whether __error__ is set on it, and to what ("JSONParserErr").
+  [[nodiscard]] bool errored() const;
+  [[nodiscard]] std::string_view error() const;
+  // True when a filter of the query names __error__, so that a record with an error is passed on purpose.
+  [[nodiscard]] bool asks_for_error() const;
+
+  // What a query shows of a record. Names within one category are unique; no name is in two of them. In no particular order.
+  struct Entry {
+    std::string_view line;
+    std::span<const record::Label> labels;    // of the stream
+    std::span<const record::Label> metadata;  // structured metadata
+    std::span<const record::Label> parsed;    // extracted or formatted; with __error__ and __error_details__ when errored
+    bool errored = false;
+    std::string_view error;
+  };
+  // As matches(); when true, `out` is what remains after all stages. Its views are valid until the next call of matches() or
+  // run() and as long as the batch.
+  bool run(record::Record& record, record::Batch& batch, Entry& out);
+
+  // Byte strings all of which every line that passes contains, to reject raw blocks with. Taken from |= filters and from
+  // literals of |~ ; empty when nothing is certain.
+  [[nodiscard]] std::span<const std::string> needles() const;
+
+  [[nodiscard]] bool line_changes() const;    // line_format, decolorize or unpack may change what run() shows
+  [[nodiscard]] bool labels_change() const;   // some stage extracts, sets or removes labels
+  [[nodiscard]] bool trivial() const;         // only a selector
+  [[nodiscard]] std::string to_string() const;  // the query in Loki's canonical form; `{}` for a selector left out
+  [[nodiscard]] std::string selector() const;   // the selector alone in canonical form
+
+  LogQuery(LogQuery&&) noexcept;
+  LogQuery& operator=(LogQuery&&) noexcept;
+  LogQuery(const LogQuery&) = delete;  // carries caches and scratch memory
+  LogQuery& operator=(const LogQuery&) = delete;
+  ~LogQuery();
+
+ private:
+  struct Compiled;
+  explicit LogQuery(std::unique_ptr<Compiled> compiled);
+  std::unique_ptr<Compiled> compiled_;
+};
+
+}  // namespace weir::logql
