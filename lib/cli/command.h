@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cli/exit_code.h"
+#include "pipeline/chain.h"
 #include "pipeline/stage.h"
 
 #include <memory>
@@ -48,6 +49,12 @@ struct Built {
 };
 
 // One use of a command: its options, bound to one CLI::App. Options are plain members of the implementation.
+//
+// How a declaration becomes help, man page and completions: the description is one line, lower case, no full stop; a default set with
+// default_str or capture_default_str is added as "(default: …)"; type_name is what stands for the value. Choices are those of
+// CLI::IsMember. A value is completed as a file when its type name is or begins with FILE, DIR, PATH, SPOOL or GLOB. Options are listed by
+// group ("" hides one), first those of the default group. A named option takes one value each time it is given, also one bound to a
+// vector. `-h,--help` and, for stages and sinks, `--strict` are added to every command.
 class Invocation {
  public:
   virtual ~Invocation() = default;
@@ -55,6 +62,9 @@ class Invocation {
 
   // Checks what needs no I/O (`--check` stops here). Called after parsing, before keeper() and build().
   virtual base::Result<void> check() { return {}; }
+
+  // What it is with these options, where that is not Command::role: `push --spool` is a source, `buffer --store` a sink.
+  [[nodiscard]] virtual std::optional<Role> role() const { return std::nullopt; }
 
   // The file in which this invocation keeps the positions of the chain, if it is a keeper.
   [[nodiscard]] virtual std::optional<std::string> keeper() const { return std::nullopt; }
@@ -65,6 +75,11 @@ class Invocation {
   virtual base::Result<Built> build(const Plan& plan, const pipeline::Context& context) {
     static_cast<void>(plan), static_cast<void>(context);
     return base::fail(base::Code::bug, "this command builds nothing");
+  }
+  // The exit code of a chain that went well: query says Exit::negative when nothing matched.
+  [[nodiscard]] virtual Exit verdict(const pipeline::ChainResult& result) const {
+    static_cast<void>(result);
+    return Exit::ok;
   }
   // For Role::action.
   virtual base::Result<Exit> act(const pipeline::Context& context) {

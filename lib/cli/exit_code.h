@@ -3,6 +3,8 @@
 
 #include "base/result.h"
 
+#include <string_view>
+
 namespace weir::cli {
 
 enum class Exit : int {
@@ -15,6 +17,14 @@ enum class Exit : int {
   terminated = 143,
 };
 
+// What a process that ends with this error exits with. Code::interrupted is Exit::failed: whether a signal was the cause is known to
+// exit_of_signal() only.
 [[nodiscard]] Exit exit_of(base::Code code);
+
+// 130 for SIGINT, 143 for SIGTERM, otherwise `none`.
+[[nodiscard]] Exit exit_of_signal(int signal_number, Exit none);
+
+// The sentence of EXIT STATUS, lower case, without a full stop.
+[[nodiscard]] std::string_view exit_meaning(Exit exit);
 
 }  // namespace weir::cli
