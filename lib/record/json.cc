@@ -1,0 +1,244 @@
+#include "record/json.h"
+
+#include <cstdint>
+#include <cstring>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace weir::record {
+namespace {
+
+// Length of the valid UTF-8 sequence that starts at `at` (a byte >= 0x80), 0 when there is none. RFC 3629 section 4.
+std::size_t sequence(const char* at, const char* end) {
+  const auto byte = [at](std::size_t i) { return static_cast<unsigned char>(at[i]); };
+  const auto left = static_cast<std::size_t>(end - at);
+  const auto follows = [&byte](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  const unsigned lead = byte(0);
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  if (lead < 0xe0) return left >= 2 && follows(1) ? 2 : 0;
+  if (lead < 0xf0) {
+    if (left < 3 || !follows(1) || !follows(2)) return 0;
+    if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f)) return 0;
+    return 3;
+  }
+  if (left < 4 || !follows(1) || !follows(2) || !follows(3)) return 0;
+  if ((lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f)) return 0;
+  return 4;
+}
+
+// The first byte in [at, end) that cannot be copied as it is: a control byte, `"`, `\`, or one >= 0x80.
+const char* find_special(const char* at, const char* end) {
+#if defined(__SSE2__)
+  const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(0x20);
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    // Signed comparison: bytes >= 0x80 are negative and so below 0x20 as well.
+    const __m128i low = _mm_cmplt_epi8(bytes, space);
+    const __m128i special = _mm_or_si128(low, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
+    const int mask = _mm_movemask_epi8(special);
+    if (mask != 0) return at + __builtin_ctz(static_cast<unsigned>(mask));
+  }
+#endif
+  for (; at < end; ++at) {
+    const auto byte = static_cast<unsigned char>(*at);
+    if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\') return at;
+  }
+  return end;
+}
+
+char* copy_bytes(char* out, const char* from, const char* to) {
+  const auto size = static_cast<std::size_t>(to - from);
+  if (size != 0) std::memcpy(out, from, size);
+  return out + size;
+}
+
+constexpr char kHex[] = "0123456789abcdef";
+
+// Writes the escaped form of [at, stop); sequences that begin before `stop` may be read up to `end`. Returns where it stopped.
+const char* escape(char*& out, const char* at, const char* stop, const char* end) {
+  while (at < stop) {
+    const char* special = find_special(at, stop);
+    out = copy_bytes(out, at, special);
+    at = special;
+    if (at >= stop) break;
+    const auto byte = static_cast<unsigned char>(*at);
+    if (byte >= 0x80) {
+      const std::size_t size = sequence(at, end);
+      if (size != 0) {
+        out = copy_bytes(out, at, at + size);
+        at += size;
+        continue;
+      }
+      std::memcpy(out, "\\udc", 4);
+      out[4] = kHex[byte >> 4];
+      out[5] = kHex[byte & 15];
+      out += 6;
+      ++at;
+      continue;
+    }
+    *out++ = '\\';
+    switch (byte) {
+      case '"': *out++ = '"'; break;
+      case '\\': *out++ = '\\'; break;
+      case '\b': *out++ = 'b'; break;
+      case '\f': *out++ = 'f'; break;
+      case '\n': *out++ = 'n'; break;
+      case '\r': *out++ = 'r'; break;
+      case '\t': *out++ = 't'; break;
+      default:
+        std::memcpy(out, "u00", 3);
+        out[3] = kHex[byte >> 4];
+        out[4] = kHex[byte & 15];
+        out += 5;
+    }
+    ++at;
+  }
+  return at;
+}
+
+unsigned hex4(const char* at) {
+  unsigned value = 0;
+  for (int i = 0; i < 4; ++i) {
+    const char c = at[i];
+    value = value << 4 | static_cast<unsigned>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+  return value;
+}
+
+// Surrogates too, as the three bytes of their code point.
+char* put_code_point(char* out, unsigned code) {
+  if (code < 0x80) {
+    *out++ = static_cast<char>(code);
+  } else if (code < 0x800) {
+    *out++ = static_cast<char>(0xc0 | code >> 6);
+    *out++ = static_cast<char>(0x80 | (code & 0x3f));
+  } else if (code < 0x10000) {
+    *out++ = static_cast<char>(0xe0 | code >> 12);
+    *out++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
+    *out++ = static_cast<char>(0x80 | (code & 0x3f));
+  } else {
+    *out++ = static_cast<char>(0xf0 | code >> 18);
+    *out++ = static_cast<char>(0x80 | (code >> 12 & 0x3f));
+    *out++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
+    *out++ = static_cast<char>(0x80 | (code & 0x3f));
+  }
+  return out;
+}
+
+}  // namespace
+
+void append_escaped(std::string& out, std::string_view bytes) {
+  // Through a buffer on the stack: a std::string cannot grow without being filled first.
+  constexpr std::size_t kSlice = 1024;
+  char buffer[kSlice * 6 + 8];
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
+  while (at < end) {
+    const char* stop = static_cast<std::size_t>(end - at) > kSlice ? at + kSlice : end;
+    char* to = buffer;
+    at = escape(to, at, stop, end);
+    out.append(buffer, static_cast<std::size_t>(to - buffer));
+  }
+}
+
+char* write_escaped(char* out, std::string_view bytes) {
+  const char* const end = bytes.data() + bytes.size();
+  escape(out, bytes.data(), end, end);
+  return out;
+}
+
+std::size_t unescape(char* out, std::string_view escaped) {
+  char* const begin = out;
+  const char* at = escaped.data();
+  const char* const end = at + escaped.size();
+  while (at < end) {
+    const auto* backslash = static_cast<const char*>(std::memchr(at, '\\', static_cast<std::size_t>(end - at)));
+    if (backslash == nullptr) backslash = end;
+    out = copy_bytes(out, at, backslash);
+    at = backslash;
+    if (at + 1 >= end) break;
+    const char kind = at[1];
+    at += 2;
+    switch (kind) {
+      case 'b': *out++ = '\b'; continue;
+      case 'f': *out++ = '\f'; continue;
+      case 'n': *out++ = '\n'; continue;
+      case 'r': *out++ = '\r'; continue;
+      case 't': *out++ = '\t'; continue;
+      case 'u': break;
+      default: *out++ = kind; continue;
+    }
+    if (end - at < 4) break;
+    unsigned code = hex4(at);
+    at += 4;
+    if (code >= 0xd800 && code < 0xdc00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u') {
+      const unsigned low = hex4(at + 2);
+      if (low >= 0xdc00 && low < 0xe000) {
+        code = 0x10000 + ((code - 0xd800) << 10 | (low - 0xdc00));
+        at += 6;
+      }
+    }
+    if (code >= 0xdc80 && code <= 0xdcff) {
+      *out++ = static_cast<char>(code & 0xff);  // a byte that is not UTF-8
+    } else {
+      out = put_code_point(out, code);
+    }
+  }
+  return static_cast<std::size_t>(out - begin);
+}
+
+bool is_clean(std::string_view bytes) {
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
+  while ((at = find_special(at, end)) < end) {
+    if (static_cast<unsigned char>(*at) < 0x80) return false;
+    const std::size_t size = sequence(at, end);
+    if (size == 0) return false;
+    at += size;
+  }
+  return true;
+}
+
+bool is_utf8(std::string_view bytes) {
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
+  while (at < end) {
+    if (static_cast<unsigned char>(*at) < 0x80) {
+      // Eight bytes at a time through ASCII.
+      std::uint64_t word = 0;
+      if (end - at >= 8 && (std::memcpy(&word, at, 8), (word & 0x8080808080808080) == 0)) {
+        at += 8;
+      } else {
+        ++at;
+      }
+      continue;
+    }
+    const std::size_t size = sequence(at, end);
+    if (size == 0) return false;
+    at += size;
+  }
+  return true;
+}
+
+std::string replace_invalid_utf8(std::string_view bytes, std::size_t& replaced) {
+  std::string out;
+  out.reserve(bytes.size() + 16);
+  replaced = 0;
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
+  while (at < end) {
+    const std::size_t size = static_cast<unsigned char>(*at) < 0x80 ? 1 : sequence(at, end);
+    if (size == 0) {
+      out += "\xef\xbf\xbd";
+      ++replaced;
+      ++at;
+    } else {
+      out.append(at, size);
+      at += size;
+    }
+  }
+  return out;
+}
+
+}  // namespace weir::record
