@@ -1,0 +1,71 @@
+// One named consumer of a spool: `push` behind a buffer, or `push --spool SPOOL --as NAME`. Holds the name's lock while it lives.
+//
+//   auto consumer = Consumer::open({.path = …, .name = "main", .spool = begin.spool}, clock, stop);
+//   for every record and marker in the order of the stream:
+//     if (consumer->see(record) == Verdict::repeat) continue;      // acknowledged by an earlier run: do not send it again
+//   on 2xx:      consumer->acknowledge(block, first, last);
+//   refused:     consumer->reject(block, ordinal, rejection);      // acknowledges it, too
+//   once a second, and at the end: consumer->commit();
+//
+// see() notices what is missing in the stream: what lies between two things that arrive was dropped on purpose (held, filtered,
+// evicted) and counts as acknowledged once the later one has arrived.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/stop.h"
+#include "record/record.h"
+#include "spool/keeper.h"
+#include "spool/place.h"
+#include "spool/rejection.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace weir::spool {
+
+struct ConsumerOptions {
+  std::string path;
+  std::string name = "main";                  // 1 to 64 of A-Z a-z 0-9 . _ -
+  std::uint64_t spool = 0;                    // the identity that the stream's `begin` marker gave; 0 for any
+  std::string match;                          // --match as written, kept for `spool status`
+  base::Duration wait = 30 * base::kSecond;   // for an earlier process of this name, and for a busy file
+};
+
+// Not thread safe: callers that acknowledge from several threads lock around it.
+class Consumer {
+ public:
+  // Registers the name if it is new (it then has everything that the spool holds in front of it). Writes only into a spool with our
+  // application_id that belongs to our own user and has the identity asked for. Errors: busy (names the holder), usage (no
+  // spool, another identity or owner, a bad name), version, corrupt, io.
+  static base::Result<std::unique_ptr<Consumer>> open(const ConsumerOptions& options, const base::Clock& clock,
+                                                      const base::Stop* stop = nullptr);
+  ~Consumer();
+
+  [[nodiscard]] std::uint64_t spool() const;
+  // What was acknowledged, here and by earlier runs.
+  [[nodiscard]] const PlaceSet& acknowledged() const;
+
+  // Every record and marker of the stream in order. `begin` (of this spool; of another: usage), records, position, block and end
+  // markers; those without a source of a spool are `take`. Error: usage.
+  base::Result<Verdict> see(const record::Record& record);
+
+  // Records `first` to `last` of a block, both inclusive. In any order; again is harmless.
+  void acknowledge(std::uint64_t block, std::uint32_t first, std::uint32_t last);
+  // Everything that lies before this place.
+  void acknowledge_before(std::uint64_t block, std::uint32_t ordinal);
+  // Puts the record into the rejected store and acknowledges its place.
+  void reject(std::uint64_t block, std::uint32_t ordinal, const Rejection& rejection);
+
+  // Stores all of it in one transaction; nothing when nothing changed. Errors (io, full, busy) leave it to the next commit.
+  base::Result<void> commit();
+
+ private:
+  struct State;
+  explicit Consumer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::spool

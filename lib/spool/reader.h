@@ -1,0 +1,112 @@
+// Reads a spool while others write it: replay, query --spool, push --spool, the drain of buffer, serve.
+//
+// Every call is at most one short read transaction; none is held between calls, so a reader may pause for hours and the file
+// does not grow for it. A block that was evicted meanwhile is simply not there any more.
+//
+//   auto reader = Reader::open(path);
+//   for (const auto& block : *reader->list({.from = from, .to = to})) {              // cheap: no stream lists, no bodies
+//     auto streams = reader->streams(block.id);                                      // labels, tenant, time range of each stream
+//     reader->load(block.id, {.stream = …, .lines = …}, batch, states);              // decompress, verify, decode
+//   }
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/stop.h"
+#include "record/record.h"
+#include "spool/place.h"
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::spool {
+
+enum class State : std::uint8_t { undelivered, delivered, held, rejected };
+
+// Both ends: from <= timestamp < to.
+struct TimeRange {
+  base::Timestamp from = std::numeric_limits<base::Timestamp>::min();
+  base::Timestamp to = std::numeric_limits<base::Timestamp>::max();
+  [[nodiscard]] bool contains(base::Timestamp time) const { return from <= time && time < to; }
+};
+
+struct BlockInfo {
+  std::uint64_t id = 0;
+  base::Timestamp min_timestamp = 0, max_timestamp = 0;  // of its records
+  base::Timestamp stored = 0;                            // wall clock of the commit
+  std::uint32_t records = 0;
+  std::uint32_t held = 0;
+  std::uint64_t line_bytes = 0;                          // decoded lines
+  std::uint64_t body_bytes = 0;                          // compressed
+};
+
+struct StreamInfo {
+  record::LabelSetRef labels;
+  std::string tenant;
+  base::Timestamp min_timestamp = 0, max_timestamp = 0;
+  std::uint32_t records = 0;
+  std::uint64_t line_bytes = 0;
+};
+
+struct LoadOptions {
+  TimeRange range;                                             // records outside are left out
+  std::function<bool(const StreamInfo&)> stream;               // false: leave out the records of this stream; null: take all
+  std::function<bool(std::string_view lines)> lines;           // runs on all lines of the block, end to end without separators, before they
+                                                               // are split; false: nothing in here can match. null: no check
+};
+
+// Not thread safe; several readers (and a writer) of one file in one process are fine.
+class Reader {
+ public:
+  // `wait`: for a busy file. Errors: io (absent), usage (no spool), version, corrupt, busy.
+  static base::Result<std::unique_ptr<Reader>> open(const std::string& path, base::Duration wait = 30 * base::kSecond);
+  ~Reader();
+
+  [[nodiscard]] std::uint64_t spool() const;            // the identity
+  [[nodiscard]] const std::string& path() const;
+
+  struct Range {
+    TimeRange time;                                      // blocks that have a record in it
+    std::uint64_t after = 0;                             // blocks with a higher number
+    std::size_t limit = std::numeric_limits<std::size_t>::max();
+  };
+  // Blocks that hold records, by number.
+  base::Result<std::vector<BlockInfo>> list(const Range& range);
+  // Empty when the block is gone.
+  base::Result<std::vector<StreamInfo>> streams(std::uint64_t block);
+
+  // Appends the records of one block that pass `options` to `batch`, in their order, with `source` set to their place (the caller
+  // clears it where it should not be seen) and `held` as stored. `states` (may be null) gets one entry a record appended. False when
+  // the block is gone. Errors: corrupt (checksum or form), io.
+  base::Result<bool> load(std::uint64_t block, const LoadOptions& options, record::Batch& batch, std::vector<State>* states = nullptr);
+
+  // What a consumer has acknowledged; nullopt when nobody registered the name.
+  base::Result<std::optional<PlaceSet>> acknowledged(std::string_view consumer);
+
+  // True when somebody has committed since the last call; cheap enough to ask ten times a second.
+  base::Result<bool> changed();
+
+  // The rejected store, oldest first: `record` is a JSON line of weir-record.5 with its `rejected` object. Calls `each` for entries
+  // with a number above `after`, at most `limit`; returns the highest number seen, 0 when there was none.
+  struct RejectedEntry {
+    std::uint64_t number = 0;
+    base::Timestamp time = 0;            // of the refusal
+    int status = 0;
+    std::string_view consumer, tenant, reason, url, record;
+    BlockPlace place;                    // block 0: from a chain without a spool
+  };
+  base::Result<std::uint64_t> rejected(std::uint64_t after, std::size_t limit, const std::function<void(const RejectedEntry&)>& each);
+
+ private:
+  struct Impl;
+  explicit Reader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weir::spool
