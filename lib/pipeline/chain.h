@@ -3,6 +3,9 @@
 
 #include "pipeline/stage.h"
 
+#include <span>
+#include <utility>
+
 namespace weir::pipeline {
 
 struct ChainOptions {

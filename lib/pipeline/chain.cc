@@ -1,0 +1,105 @@
+#include "pipeline/chain.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace weir::pipeline {
+namespace {
+
+class EndOutlet : public Outlet {
+ public:
+  Result<Flow> emit(Batch& batch) override {
+    if (batch.empty()) return Flow::more;
+    return base::fail(base::Code::bug, "records were emitted past the last stage of a chain");
+  }
+  Result<Monotonic> nudge(Monotonic) override { return base::kNever; }
+  Result<Flushed> flush(Monotonic) override { return Flushed::safe; }
+};
+
+// One stage and all below it.
+class StageOutlet : public Outlet {
+ public:
+  StageOutlet(Stage& stage, Outlet& next) : stage_(stage), next_(next) {}
+
+  Result<Flow> emit(Batch& batch) override { return stage_.consume(batch, next_); }
+
+  Result<Monotonic> nudge(Monotonic now) override {
+    auto mine = stage_.nudge(now, next_);
+    if (!mine) return mine;
+    auto below = next_.nudge(now);
+    if (!below) return below;
+    return std::min(*mine, *below);
+  }
+
+  Result<Flushed> flush(Monotonic deadline) override {
+    auto mine = stage_.flush(next_, deadline);
+    if (!mine || *mine == Flushed::timed_out) return mine;
+    return next_.flush(deadline);
+  }
+
+ private:
+  Stage& stage_;
+  Outlet& next_;
+};
+
+// links[i] stands for stages[i] and all after it; the last one for the end.
+std::vector<std::unique_ptr<Outlet>> link(std::span<const std::unique_ptr<Stage>> stages) {
+  std::vector<std::unique_ptr<Outlet>> links(stages.size() + 1);
+  links.back() = std::make_unique<EndOutlet>();
+  for (std::size_t i = stages.size(); i-- > 0;) links[i] = std::make_unique<StageOutlet>(*stages[i], *links[i + 1]);
+  return links;
+}
+
+class LinkedOutlet : public Outlet {
+ public:
+  explicit LinkedOutlet(std::span<const std::unique_ptr<Stage>> stages) : links_(link(stages)) {}
+  Result<Flow> emit(Batch& batch) override { return links_.front()->emit(batch); }
+  Result<Monotonic> nudge(Monotonic now) override { return links_.front()->nudge(now); }
+  Result<Flushed> flush(Monotonic deadline) override { return links_.front()->flush(deadline); }
+
+ private:
+  std::vector<std::unique_ptr<Outlet>> links_;
+};
+
+// Remembers that somebody below wanted no more.
+class Watched : public Outlet {
+ public:
+  explicit Watched(Outlet& next) : next_(next) {}
+  Result<Flow> emit(Batch& batch) override {
+    auto flow = next_.emit(batch);
+    if (flow && *flow == Flow::done) done = true;
+    return flow;
+  }
+  Result<Monotonic> nudge(Monotonic now) override { return next_.nudge(now); }
+  Result<Flushed> flush(Monotonic deadline) override { return next_.flush(deadline); }
+
+  bool done = false;
+
+ private:
+  Outlet& next_;
+};
+
+}  // namespace
+
+std::unique_ptr<Outlet> make_outlet(std::span<const std::unique_ptr<Stage>> stages) { return std::make_unique<LinkedOutlet>(stages); }
+
+Result<ChainResult> run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context, const ChainOptions& options) {
+  const auto links = link(stages);
+  Watched top(*links.front());
+  std::optional<base::Error> first_error;
+  const auto note = [&first_error](Result<void> result) {
+    if (!result && !first_error) first_error = std::move(result).error();
+  };
+  note(source.run(top, *context.stop));
+  const Monotonic deadline = context.stop->stopped() ? base::after(context.clock->monotonic(), options.drain_after_stop) : base::kNever;
+  for (std::size_t i = 0; i < stages.size(); ++i) note(stages[i]->finish(*links[i + 1], deadline));
+  if (first_error) return *std::move(first_error);
+
+  ChainResult result;
+  result.reader_gone = top.done;
+  result.source = source.counters();
+  for (const auto& stage : stages) result.stages.emplace_back(stage->name(), stage->counters());
+  return result;
+}
+
+}  // namespace weir::pipeline

@@ -1,0 +1,111 @@
+#include "pipeline/jsonl_sink.h"
+
+#include "record/jsonl_writer.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace weir::pipeline {
+namespace {
+
+using base::Code;
+
+constexpr int kPipeSize = 1 << 20;
+constexpr std::size_t kWrite = 256 << 10;  // written as soon as it is reached
+constexpr std::size_t kKeep = 1 << 20;     // of the buffer's memory after a very long line
+
+class JsonlSink : public Stage {
+ public:
+  JsonlSink(const JsonlSinkOptions& options, const Context& context) : options_(options), context_(context) {
+    // Fewer, larger writes. Fails on anything but a pipe, and where the kernel's limit is lower: both are fine.
+    ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
+  }
+
+  [[nodiscard]] std::string_view name() const override { return "output"; }
+  [[nodiscard]] Counters counters() const override { return counters_; }
+
+  Result<Flow> consume(Batch& batch, Outlet&) override {
+    std::string_view run;  // records nobody changed that lie one behind the other, newlines between them
+    for (const Record& record : batch.records) {
+      if (record.is_marker()) {
+        if (!options_.markers) continue;
+        tracked_ = tracked_ || record.marker->type == record::Marker::Type::begin;
+      } else {
+        ++counters_.records_in;
+        counters_.bytes_in += record.line.data.size();
+      }
+      if (!options_.markers && record.source) {
+        Record bare = record;
+        bare.source = {};
+        bare.touch();
+        append(run);
+        run = {};
+        record::append_jsonl(out_, bare);
+      } else if (record.raw.empty()) {
+        append(run);
+        run = {};
+        record::append_jsonl(out_, record);
+      } else if (!run.empty() && run.data() + run.size() + 1 == record.raw.data()) {
+        run = {run.data(), run.size() + 1 + record.raw.size()};
+      } else {
+        append(run);
+        run = record.raw;
+      }
+      if (out_.size() >= kWrite) {
+        auto flow = write();
+        if (!flow || *flow == Flow::done) return flow;
+      }
+    }
+    append(run);
+    return write();
+  }
+
+ private:
+  void append(std::string_view run) {
+    if (run.empty()) return;
+    out_ += run;
+    out_ += '\n';
+  }
+
+  Result<Flow> write() {
+    std::string_view rest = out_;
+    while (!rest.empty()) {
+      const ssize_t written = ::write(options_.fd, rest.data(), rest.size());
+      if (written >= 0) {
+        rest.remove_prefix(static_cast<std::size_t>(written));
+        continue;
+      }
+      if (errno == EINTR) {
+        if (context_.stop->level() != base::Stop::leave) continue;
+        return base::fail(Code::interrupted, "stopped while the output was blocked");
+      }
+      if (errno == EPIPE) {
+        if (!tracked_) return Flow::done;
+        return base::fail(Code::io, "cannot write the output: its reader went away")
+            .with_hint("nothing is lost: what was not passed on is read again at the next start");
+      }
+      return base::io_error(errno, "write the output");
+    }
+    counters_.records_out = counters_.records_in;
+    counters_.bytes_out = counters_.bytes_in;
+    out_.clear();
+    if (out_.capacity() > kKeep) out_.shrink_to_fit();
+    return Flow::more;
+  }
+
+  const JsonlSinkOptions options_;
+  const Context context_;
+  std::string out_;
+  Counters counters_;
+  bool tracked_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Stage> make_jsonl_sink(const JsonlSinkOptions& options, const Context& context) {
+  return std::make_unique<JsonlSink>(options, context);
+}
+
+}  // namespace weir::pipeline

@@ -1,0 +1,168 @@
+#include "pipeline/jsonl_source.h"
+
+#include "record/jsonl_reader.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace weir::pipeline {
+namespace {
+
+using base::Code;
+
+constexpr int kPipeSize = 1 << 20;
+
+class JsonlSource : public Source {
+ public:
+  JsonlSource(const JsonlSourceOptions& options, const Context& context)
+      : options_(options), context_(context), reader_(*context.clock), max_line_(record::JsonlReader::Limits().max_line) {
+    struct stat status {};
+    regular_ = ::fstat(options.fd, &status) == 0 && S_ISREG(status.st_mode);
+    // Fewer, larger reads. A kernel that refuses leaves the pipe as it is.
+    if (!regular_ && S_ISFIFO(status.st_mode)) ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
+  }
+
+  [[nodiscard]] std::string_view name() const override { return "input"; }
+  [[nodiscard]] Counters counters() const override { return counters_; }
+
+  Result<void> run(Outlet& out, base::Stop& stop) override {
+    while (true) {
+      batch_.clear();
+      auto room = wait(out, stop);
+      if (!room) return std::move(room).error();
+      if (!*room) return {};  // told to leave at once
+      char* block = batch_.allocate(carry_.size() + options_.block);
+      if (!carry_.empty()) std::memcpy(block, carry_.data(), carry_.size());
+      const ssize_t got = ::read(options_.fd, block + carry_.size(), options_.block);
+      if (got < 0) {
+        if (errno == EINTR || errno == EAGAIN) continue;
+        return base::io_error(errno, "read the input");
+      }
+      const std::string_view bytes(block, carry_.size() + static_cast<std::size_t>(got));
+      auto flow = got == 0 ? end_of_file(bytes, out) : take(bytes, out);
+      if (!flow) return std::move(flow).error();
+      if (*flow == Flow::done || got == 0) return finish_input(*flow == Flow::done);
+    }
+  }
+
+ private:
+  // Waits for input and nudges meanwhile; false: told to leave at once.
+  Result<bool> wait(Outlet& out, base::Stop& stop) {
+    while (true) {
+      if (stop.level() == base::Stop::leave) return false;
+      const Monotonic now = context_.clock->monotonic();
+      if (stop.stopped() && deadline_ == base::kNever) deadline_ = base::after(now, options_.drain_after_stop);
+      if (now >= deadline_) {
+        return base::fail(Code::interrupted, "cannot wait longer for the end of the input: the process in front of this one did not stop");
+      }
+      if (regular_) return true;
+      auto due = out.nudge(now);
+      if (!due) return std::move(due).error();
+      const Monotonic until = std::min(*due, deadline_);
+      pollfd ready[2] = {{options_.fd, POLLIN, 0}, {stop.fd(), POLLIN, 0}};
+      // Once it was asked to stop, that descriptor stays readable; a second signal interrupts poll, or is seen a second later.
+      const bool stopped = stop.stopped();
+      int timeout = base::poll_timeout(now, until);
+      if (stopped && (timeout < 0 || timeout > 1000)) timeout = 1000;
+      const int count = ::poll(ready, stopped ? 1 : 2, timeout);
+      if (count < 0 && errno != EINTR) return base::io_error(errno, "wait for input");
+      if (count > 0 && ready[0].revents != 0) return true;
+    }
+  }
+
+  Result<Flow> take(std::string_view bytes, Outlet& out) {
+    const auto* last = static_cast<const char*>(::memrchr(bytes.data(), '\n', bytes.size()));
+    const std::size_t whole = last == nullptr ? 0 : static_cast<std::size_t>(last - bytes.data()) + 1;
+    if (whole == 0 && bytes.size() > max_line_) {
+      // The reader cuts it into records that say so; what follows of the line is text as well.
+      carry_.clear();
+      return parse(bytes, out);
+    }
+    const std::string_view rest = bytes.substr(whole);
+    auto flow = parse(bytes.substr(0, whole), out);
+    carry_.assign(rest);
+    return flow;
+  }
+
+  Result<Flow> end_of_file(std::string_view rest, Outlet& out) {
+    carry_.clear();
+    // A neighbour that died in the middle of a line will write the line again.
+    if (tracked_ && !ended_) return Flow::more;
+    return parse(rest, out);
+  }
+
+  // Lines of `bytes`, the last one perhaps without a newline.
+  Result<Flow> parse(std::string_view bytes, Outlet& out) {
+    while (!bytes.empty()) {
+      const auto* newline = static_cast<const char*>(std::memchr(bytes.data(), '\n', bytes.size()));
+      const std::size_t size = newline == nullptr ? bytes.size() : static_cast<std::size_t>(newline - bytes.data());
+      ++line_number_;
+      auto parsed = reader_.parse(bytes.substr(0, size), batch_);
+      if (!parsed) {
+        if (reader_.stats().lines == 1) {
+          return base::fail(Code::usage, "the first line of the input is no record: {}", parsed.error().message)
+              .with_hint("plain text? put `weir tail -` in front; output of jq? use jq -c");
+        }
+        if (options_.strict) {
+          auto emitted = emit(out);  // what came before it stands
+          if (!emitted) return emitted;
+          return base::fail(Code::parse, "line {} of the input is no record: {}", line_number_, parsed.error().message);
+        }
+        context_.diagnostics->warn("input.invalid", fmt::format("line {} of the input is no record: {}; it goes on as text with metadata weir_error",
+                                                                line_number_, parsed.error().message));
+      }
+      bytes.remove_prefix(newline == nullptr ? size : size + 1);
+    }
+    return emit(out);
+  }
+
+  Result<Flow> emit(Outlet& out) {
+    for (const Record& record : batch_.records) {
+      if (record.is_marker()) {
+        tracked_ = tracked_ || record.marker->type == record::Marker::Type::begin;
+        ended_ = record.marker->type == record::Marker::Type::end;
+      } else {
+        ++counters_.records_in;
+        counters_.bytes_in += record.line.data.size();
+      }
+    }
+    counters_.invalid = reader_.stats().invalid;
+    counters_.records_out = counters_.records_in;
+    counters_.bytes_out = counters_.bytes_in;
+    if (batch_.empty()) return Flow::more;
+    return out.emit(batch_);
+  }
+
+  Result<void> finish_input(bool reader_gone) const {
+    if (reader_gone || !tracked_ || ended_) return {};
+    return base::fail(Code::interrupted, "the input ended without its end marker: the process in front of this one died")
+        .with_hint("nothing is lost: what it had not passed on is read again at the next start");
+  }
+
+  const JsonlSourceOptions options_;
+  const Context context_;
+  record::JsonlReader reader_;
+  const std::size_t max_line_;
+  Batch batch_;
+  std::string carry_;  // the beginning of a line whose end has not come
+  Counters counters_;
+  Monotonic deadline_ = base::kNever;
+  std::uint64_t line_number_ = 0;
+  bool regular_ = false;
+  bool tracked_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_jsonl_source(const JsonlSourceOptions& options, const Context& context) {
+  return std::make_unique<JsonlSource>(options, context);
+}
+
+}  // namespace weir::pipeline
