@@ -25,7 +25,7 @@ class StageOutlet : public Outlet {
 
   Result<Monotonic> nudge(Monotonic now) override {
     auto mine = stage_.nudge(now, next_);
-    if (!mine) return mine;
+    if (!mine || stage_.drives_below()) return mine;
     auto below = next_.nudge(now);
     if (!below) return below;
     return std::min(*mine, *below);
@@ -33,7 +33,7 @@ class StageOutlet : public Outlet {
 
   Result<Flushed> flush(Monotonic deadline) override {
     auto mine = stage_.flush(next_, deadline);
-    if (!mine || *mine == Flushed::timed_out) return mine;
+    if (!mine || *mine == Flushed::timed_out || stage_.drives_below()) return mine;
     return next_.flush(deadline);
   }
 

@@ -91,6 +91,10 @@ class Stage {
     return {};
   }
 
+  // True: from its first consume or nudge to the return of finish, this stage drives everything below it from a thread of its
+  // own, also when nothing arrives; the chain nudges and flushes no further than to here.
+  [[nodiscard]] virtual bool drives_below() const { return false; }
+
   [[nodiscard]] virtual Counters counters() const { return {}; }
   [[nodiscard]] virtual std::string_view name() const = 0;
 
