@@ -1,0 +1,111 @@
+// One connection to a SQLite file, as Results. Nothing above this module sees sqlite3.h.
+//
+// Errors carry the code a caller branches on: busy (locked beyond the wait), full (disk or quota), corrupt (damaged), usage (not a
+// SQLite file at all), io (everything else the system refuses). https://www.sqlite.org/rescode.html
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace weir::sqlite {
+
+// A compiled statement; lives at most as long as its Database. Parameters count from 1, columns from 0. Text and blobs are views
+// that live until the next step() or reset(). Not thread safe.
+class Statement {
+ public:
+  Statement() = default;
+  Statement(Statement&& other) noexcept;
+  Statement& operator=(Statement&& other) noexcept;
+  Statement(const Statement&) = delete;
+  ~Statement();
+
+  Statement& bind(int index, std::int64_t value);
+  // The bytes must stay until the statement is reset.
+  Statement& bind_text(int index, std::string_view value);
+  Statement& bind_blob(int index, std::string_view value);
+  Statement& bind_null(int index);
+
+  // True when there is a row. After false or an error the statement is reset and can be bound and stepped again.
+  base::Result<bool> step();
+  // For statements without rows.
+  base::Result<void> run();
+  void reset();
+
+  [[nodiscard]] std::int64_t integer(int column) const;
+  [[nodiscard]] std::string_view text(int column) const;
+  [[nodiscard]] std::string_view blob(int column) const;
+  [[nodiscard]] bool is_null(int column) const;
+
+ private:
+  friend class Database;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+enum class Access : std::uint8_t {
+  read,    // nothing is written; the file must exist
+  write,   // the file must exist
+  create,  // an absent file is created, as 0600
+};
+
+// Movable. One thread at a time; each thread that wants its own work opens its own.
+class Database {
+ public:
+  // `wait` is how long a call waits for a lock that somebody else holds.
+  static base::Result<Database> open(const std::string& path, Access access, base::Duration wait);
+  Database() = default;
+  Database(Database&& other) noexcept;
+  Database& operator=(Database&& other) noexcept;
+  Database(const Database&) = delete;
+  ~Database();
+
+  explicit operator bool() const { return handle_ != nullptr; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  base::Result<Statement> prepare(std::string_view sql);
+  // Any number of statements; rows are ignored.
+  base::Result<void> execute(const char* sql);
+  // The first column of the first row, 0 when there is none.
+  base::Result<std::int64_t> integer(std::string_view sql);
+
+  void set_wait(base::Duration wait);
+  // Closing the last connection does not copy the write-ahead log into the file.
+  void keep_log_on_close();
+  // Frames in the write-ahead log after the latest commit of this connection.
+  [[nodiscard]] std::int64_t log_frames() const;
+  // Copies as much of the write-ahead log into the file as nobody else needs, never waits; `truncate` waits for others and
+  // gives the log's space back. True when all of it was copied.
+  base::Result<bool> checkpoint(bool truncate);
+  [[nodiscard]] std::int64_t changes() const;
+
+ private:
+  std::string path_;
+  sqlite3* handle_ = nullptr;
+  std::unique_ptr<std::int64_t> log_frames_;  // stays where it is when the Database moves
+};
+
+// BEGIN … COMMIT. Rolls back when it goes without commit().
+class Transaction {
+ public:
+  enum class Kind : std::uint8_t { read, write };
+  static base::Result<Transaction> begin(Database& database, Kind kind);
+  Transaction(Transaction&& other) noexcept;
+  Transaction& operator=(Transaction&&) = delete;
+  Transaction(const Transaction&) = delete;
+  ~Transaction();
+
+  base::Result<void> commit();
+
+ private:
+  explicit Transaction(Database& database) : database_(&database) {}
+  Database* database_;
+};
+
+}  // namespace weir::sqlite

@@ -1,0 +1,46 @@
+#include "sqlite/error.h"
+
+#include <cerrno>
+#include <cstring>
+
+namespace weir::sqlite {
+namespace {
+
+base::Code code_of(int code, int system_error) {
+  if (system_error == ENOSPC || system_error == EDQUOT) return base::Code::full;
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return base::Code::busy;
+    case SQLITE_FULL:
+      return base::Code::full;
+    case SQLITE_CORRUPT:
+      return base::Code::corrupt;
+    case SQLITE_NOTADB:
+      return base::Code::usage;
+    case SQLITE_MISUSE:
+    case SQLITE_RANGE:
+    case SQLITE_ERROR:
+      return base::Code::bug;
+    default:
+      return base::Code::io;
+  }
+}
+
+}  // namespace
+
+base::Error error_of(sqlite3* handle, int code, std::string_view what, std::string_view path) {
+  const int system_error = handle != nullptr ? sqlite3_system_errno(handle) : 0;
+  const bool of_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_FULL;
+  const base::Code kind = code_of(code, of_system ? system_error : 0);
+  std::string_view cause = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+  if (kind == base::Code::busy) cause = "somebody else holds it locked";
+  if (kind == base::Code::usage) cause = "it is no SQLite file";
+  if (of_system && system_error != 0) {
+    const char* description = ::strerrordesc_np(system_error);
+    if (description != nullptr) cause = description;
+  }
+  return base::fail(kind, "cannot {} '{}': {}", what, path, cause);
+}
+
+}  // namespace weir::sqlite

@@ -1,0 +1,15 @@
+// From SQLite's result codes to ours. Included only within this module.
+#pragma once
+
+#include "base/result.h"
+
+#include <sqlite3.h>
+
+#include <string_view>
+
+namespace weir::sqlite {
+
+// "cannot <what> <path>: <cause>". `handle` may be null.
+base::Error error_of(sqlite3* handle, int code, std::string_view what, std::string_view path);
+
+}  // namespace weir::sqlite
