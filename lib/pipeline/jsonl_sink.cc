@@ -3,6 +3,7 @@
 #include "record/jsonl_writer.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -78,6 +79,12 @@ class JsonlSink : public Stage {
         continue;
       }
       if (errno == EINTR) {
+        if (context_.stop->level() != base::Stop::leave) continue;
+        return base::fail(Code::interrupted, "stopped while the output was blocked");
+      }
+      if (errno == EAGAIN) {  // somebody made the descriptor non-blocking
+        pollfd writable = {options_.fd, POLLOUT, 0};
+        ::poll(&writable, 1, 1000);
         if (context_.stop->level() != base::Stop::leave) continue;
         return base::fail(Code::interrupted, "stopped while the output was blocked");
       }
