@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Holds the includes of lib/ and the LINK lists of its modules against the layers of ARCHITECTURE.md.
+
+usage: layering_test.py ROOT
+Two things are checked of every file of lib/MODULE: that `#include "other/x.h"` names a module below its own, and that a
+header of a third-party library stays inside the module it was given to.
+"""
+import pathlib
+import re
+import sys
+import tempfile
+import unittest
+
+# module: the modules it may include, besides what those may include
+BELOW = {
+    "base": [],
+    "record": ["base"],
+    "pipeline": ["record"],
+    "logql": ["record"],
+    "rules": ["logql"],
+    "sqlite": ["base"],
+    "spool": ["sqlite", "record"],
+    "http": ["base"],
+    "loki": ["http", "record", "logql"],
+    "tail": ["record"],
+    "kube": ["http", "record"],
+    "metrics": ["http"],
+    "stages": ["pipeline", "rules", "spool", "loki", "tail", "kube", "metrics"],
+    "cli": ["stages"],
+}
+
+# header (a prefix of the include's path): modules that may name it
+THIRD_PARTY = {
+    "simdjson": {"record"},
+    "re2/": {"logql"},
+    "sqlite3": {"sqlite"},
+    "zstd": {"spool"},
+    "curl/": {"http"},
+    "httplib": {"http"},
+    "snappy": {"loki"},
+    "protozero/": {"loki"},
+    "nlohmann/": {"loki"},
+    "zlib": {"tail"},
+    "systemd/": {"tail"},
+    "CLI/": {"cli"},
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
+MODULE = re.compile(r"weir_module\(\s*(\w+)(.*?)\)", re.S)
+
+
+def allowed(module):
+    """The modules that `module` may include, itself among them."""
+    found, todo = set(), [module]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += BELOW[name]
+    return found
+
+
+def violations(root):
+    """One line for each include or link that breaks the layers."""
+    lib = pathlib.Path(root) / "lib"
+    found = []
+    for folder in sorted(p for p in lib.iterdir() if p.is_dir()):
+        module = folder.name
+        if module not in BELOW:
+            found.append(f"lib/{module}: no such module in the layers")
+            continue
+        may = allowed(module)
+        for path in sorted(folder.rglob("*")):
+            if path.suffix not in (".h", ".cc"):
+                continue
+            text = path.read_text(encoding="utf-8")
+            for match in INCLUDE.finditer(text):
+                where = f"{path.relative_to(root)}:{text.count(chr(10), 0, match.start()) + 1}"
+                name = match.group(2)
+                first = name.split("/")[0]
+                if match.group(1) == '"' and first in BELOW and first not in may:
+                    found.append(f"{where}: {module} may not include {name}")
+                if match.group(1) == '"' and first in ("cmd", "tests", "examples"):
+                    found.append(f"{where}: lib may not include {name}")
+                if match.group(1) == '"' and "/" not in name:
+                    found.append(f"{where}: include {name} by its path from lib/")
+                for header, modules in THIRD_PARTY.items():
+                    if name.startswith(header) and module not in modules:
+                        found.append(f"{where}: {name} belongs to {', '.join(sorted(modules))} alone")
+        for match in MODULE.finditer((folder / "CMakeLists.txt").read_text(encoding="utf-8")):
+            for linked in re.findall(r"\bweir_(\w+)", match.group(2)):
+                if linked not in may:
+                    found.append(f"lib/{module}/CMakeLists.txt: {module} may not link weir_{linked}")
+    return found
+
+
+class Layering(unittest.TestCase):
+    root = "."
+
+    def test_the_tree_keeps_its_layers(self):
+        self.assertEqual(violations(self.root), [])
+
+    def test_modules_name_only_modules(self):
+        for module, below in BELOW.items():
+            self.assertLessEqual(set(below), set(BELOW), module)
+            self.assertNotIn(module, set().union(*(allowed(b) for b in below)), f"{module} stands below itself")
+
+
+class TheTestItself(unittest.TestCase):
+    def check(self, name, text, cmake="weir_module(x LINK weir_base)"):
+        with tempfile.TemporaryDirectory() as root:
+            path = pathlib.Path(root) / "lib" / name
+            path.parent.mkdir(parents=True)
+            path.write_text(text, encoding="utf-8")
+            (path.parent / "CMakeLists.txt").write_text(cmake, encoding="utf-8")
+            return violations(root)
+
+    def test_passes(self):
+        for name, text in [("record/a.h", '#include "base/result.h"\n'), ("sqlite/a.cc", "#include <sqlite3.h>\n"),
+                           ("stages/a.cc", '#include "base/clock.h"\n#include "loki/push.h"\n')]:
+            self.assertEqual(self.check(name, text), [], name)
+
+    def test_fails(self):
+        for name, text in [("base/a.h", '#include "record/record.h"\n'), ("tail/a.cc", '# include  "spool/spool.h"\n'),
+                           ("spool/a.cc", "#include <sqlite3.h>\n"), ("stages/a.cc", "#include <CLI/CLI.hpp>\n"),
+                           ("loki/a.h", '#include "push.h"\n'), ("logql/a.h", '#include "cmd/commands.h"\n'),
+                           ("utils/a.h", "\n")]:
+            self.assertEqual(len(self.check(name, text)), 1, name)
+        self.assertEqual(len(self.check("base/a.h", "", "weir_module(base\n  SOURCES a.cc\n  LINK weir_record fmt::fmt)")), 1)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: layering_test.py ROOT")
+    Layering.root = sys.argv.pop()
+    unittest.main()

@@ -1,0 +1,51 @@
+// The query side of a Loki, in memory: limits, directions and windows as Loki has them, and among entries of one timestamp at
+// the cut an arbitrary choice, another one for each request. Understands selectors only as "all", and the filters
+// `|= "…"`, `|~ "…"`, `!~ "…"` and `| (name="v" or name="v")` (also with !=) behind them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::test {
+
+struct FakeEntry {
+  std::map<std::string, std::string> labels;
+  std::int64_t timestamp = 0;
+  std::string line;
+  std::map<std::string, std::string> metadata = {};
+};
+
+struct FakeReply {
+  int status = 200;  // 0 drops the connection
+  std::string body;
+};
+
+// Methods may be called from any thread, but entries must stand before the first request.
+class FakeQueryLoki {
+ public:
+  FakeQueryLoki();
+  ~FakeQueryLoki();
+  FakeQueryLoki(const FakeQueryLoki&) = delete;
+  FakeQueryLoki& operator=(const FakeQueryLoki&) = delete;
+
+  [[nodiscard]] std::string url() const;
+
+  std::vector<FakeEntry> entries;
+  std::uint32_t max_entries = 5000;
+
+  void reply_first(std::vector<FakeReply> replies);       // for the next requests, before any real answer
+  void answer_always(std::string body);                   // 200 with this body to every query_range
+  [[nodiscard]] int requests() const;
+  [[nodiscard]] std::map<std::string, std::string> last_parameters() const;
+  [[nodiscard]] std::string last_header(const std::string& name) const;
+
+ private:
+  struct Server;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace weir::test
