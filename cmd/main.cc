@@ -1,2 +1,88 @@
+// The only place that exits: finds the command, parses its arguments, runs it, and turns what became of it into an exit code.
+#include "cli/assemble.h"
+#include "cli/help.h"
+#include "cli/program.h"
+#include "cli/suggestion.h"
+#include "cli/terminal.h"
 #include "cmd/commands.h"
-int main() { return static_cast<int>(weir::cmd::commands().size()); }
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace weir {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+using cli::Exit;
+
+const char* environment(const char* name) { return std::getenv(name); }
+
+Result<Exit> print(std::string_view text) {
+  auto written = cli::write_all(1, text);
+  if (!written) return std::move(written).error();
+  return Exit::ok;
+}
+
+std::size_t help_width() { return std::min<std::size_t>(cli::terminal_width(1, environment("COLUMNS")), 100); }
+
+const cli::Command* find(std::string_view name) {
+  const auto commands = cmd::commands();
+  const auto found = std::find_if(commands.begin(), commands.end(), [&](const auto* command) { return command->name == name; });
+  return found == commands.end() ? nullptr : *found;
+}
+
+Error unknown(std::string_view word) {
+  std::vector<std::string> known = {"help", "--help", "--version"};
+  for (const auto* command : cmd::commands()) known.emplace_back(command->name);
+  const auto* what = word.starts_with('-') ? "option" : "command";
+  return Error{Code::usage, fmt::format("unknown {} '{}'", what, base::escape_control(word)),
+               cli::suggestion(word, known, "weir --help lists the commands")};
+}
+
+Result<Exit> run(const cli::Command& command, std::span<const std::string> arguments, const pipeline::Context& context) {
+  auto parsed = cli::parse(command, arguments);
+  if (auto* wrong = std::get_if<cli::ArgumentError>(&parsed)) return std::move(wrong->error);
+  auto& ready = std::get<cli::ParsedCommand>(parsed);
+  if (ready.help) return print(cli::command_help(cli::facts_of(command), help_width()));
+  return cli::run_command(std::move(ready), context);
+}
+
+// `arguments` without the program's name.
+Result<Exit> dispatch(std::span<const std::string> arguments, const pipeline::Context& context) {
+  if (arguments.empty()) return Error{Code::usage, "no command is given", "weir --help lists the commands"};
+  const auto& word = arguments.front();
+  if (word == "-V" || word == "--version") return print(fmt::format("weir {}\n", cli::version()));
+  const bool help = word == "-h" || word == "--help" || word == "help";
+  if (help && arguments.size() == 1) return print(cli::program_help(cmd::commands(), help_width()));
+  const auto& name = help ? arguments[1] : word;
+  const auto* command = find(name);
+  if (command == nullptr) return unknown(name);
+  if (help) return print(cli::command_help(cli::facts_of(*command), help_width()));
+  return run(*command, arguments.subspan(1), context);
+}
+
+Exit run_process(std::span<const std::string> arguments) {
+  auto& clock = base::Clock::system();
+  const bool named = !arguments.empty() && find(arguments.front()) != nullptr;
+  const auto diagnostics = base::Diagnostics::standard_error(named ? arguments.front() : std::string(), clock);
+  auto stop = base::Stop::create();
+  auto routed = stop ? base::Stop::handle_signals(**stop) : Result<void>(std::move(stop).error());
+  if (!routed) {
+    diagnostics->report(routed.error());
+    return Exit::failed;
+  }
+  const pipeline::Context context{&clock, diagnostics.get(), stop->get(), environment};
+  auto exit = dispatch(arguments, context);
+  return exit ? *exit : cli::fail_with(exit.error(), context);
+}
+
+}  // namespace
+}  // namespace weir
+
+int main(int argc, char** argv) {
+  weir::cli::reserve_standard_streams();
+  const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  return static_cast<int>(weir::run_process(arguments));
+}

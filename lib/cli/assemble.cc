@@ -1,0 +1,238 @@
+#include "cli/assemble.h"
+
+#include "cli/terminal.h"
+#include "pipeline/jsonl_source.h"
+#include "stages/output_sink.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+
+namespace weir::cli {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+using pipeline::Counters;
+
+std::string option_value(const CLI::App& app, const char* name) {
+  const auto* option = app.get_option_no_throw(name);
+  return option == nullptr || option->count() == 0 ? std::string() : option->as<std::string>();
+}
+
+std::string output_format(const Link& link) {
+  auto format = link.parsed.invocation->output();
+  return format.empty() ? option_value(*link.parsed.app, "-o") : format;
+}
+
+bool incomplete(const Counters& counters) {
+  return counters.invalid > 0 || counters.rejected > 0 || counters.lost > 0 || counters.unreadable_files > 0;
+}
+
+Error cannot_stand(const Link& link, std::string_view why, std::string_view hint) {
+  return link.located(Error{Code::config, fmt::format("{} {}", link.parsed.command->name, why), std::string(hint)});
+}
+
+Error nothing_behind(const Link& link) {
+  return cannot_stand(link, "passes no records, so nothing can stand behind it", "put it last; to deliver twice, write a second pipeline");
+}
+
+Error not_first(const Link& link) {
+  return cannot_stand(link, "reads no records, so it can only stand first", "write it as a pipeline of its own");
+}
+
+}  // namespace
+
+Result<void> check_chain(std::span<const Link> links) {
+  const Link* keeper = nullptr;
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const auto& link = links[i];
+    const bool last = i + 1 == links.size();
+    switch (link.parsed.role()) {
+      case Role::source:
+        if (i != 0) return not_first(link);
+        break;
+      case Role::sink:
+        if (!last) return nothing_behind(link);
+        break;
+      case Role::action: return cannot_stand(link, "is no stage of a pipeline", "the stages are listed by weir --help");
+      case Role::stage: break;
+    }
+    if (!last && output_format(link) == "raw") {
+      return cannot_stand(link, "-o raw writes bare lines, which the next stage cannot read", "leave -o out");
+    }
+    if (!link.parsed.invocation->keeper()) continue;
+    if (keeper != nullptr) {
+      return cannot_stand(link, fmt::format("keeps positions, but {} before it does so already", keeper->parsed.command->name),
+                          "a chain has one keeper: the buffer, or push --checkpoint where there is none");
+    }
+    keeper = &link;
+  }
+  return {};
+}
+
+// Names the stage in what it says within a fused chain.
+class Assembly::StageDiagnostics : public base::Diagnostics {
+ public:
+  StageDiagnostics(base::Diagnostics& inner, std::string_view name) : inner_(inner), prefix_(fmt::format("{}: ", name)) {}
+  void say(std::string_view text) override { inner_.say(prefixed(text)); }
+  void warn(std::string_view key, std::string_view text) override { inner_.warn(prefix_ + std::string(key), prefixed(text)); }
+
+ private:
+  [[nodiscard]] std::string prefixed(std::string_view text) const {
+    std::string out = prefix_;
+    for (const char c : text) {
+      out += c;
+      if (c == '\n') out += prefix_;
+    }
+    return out;
+  }
+  base::Diagnostics& inner_;
+  const std::string prefix_;
+};
+
+// The output sink, and whether what it wrote belongs to a tracked stream, whose reader must not go away.
+class Assembly::Output : public pipeline::Stage {
+ public:
+  explicit Output(std::unique_ptr<pipeline::Stage> inner) : inner_(std::move(inner)) {}
+
+  Result<pipeline::Flow> consume(record::Batch& batch, pipeline::Outlet& out) override {
+    if (!seen_ && !batch.records.empty()) {
+      const auto* marker = batch.records.front().marker;
+      tracked_ = marker != nullptr && marker->type == record::Marker::Type::begin;
+      seen_ = true;
+    }
+    return inner_->consume(batch, out);
+  }
+  Result<base::Monotonic> nudge(base::Monotonic now, pipeline::Outlet& out) override { return inner_->nudge(now, out); }
+  Result<pipeline::Flushed> flush(pipeline::Outlet& out, base::Monotonic deadline) override { return inner_->flush(out, deadline); }
+  Result<void> finish(pipeline::Outlet& out, base::Monotonic deadline) override { return inner_->finish(out, deadline); }
+  [[nodiscard]] Counters counters() const override { return inner_->counters(); }
+  [[nodiscard]] std::string_view name() const override { return inner_->name(); }
+  [[nodiscard]] std::string summary() const override { return inner_->summary(); }
+  [[nodiscard]] bool tracked() const { return tracked_; }
+
+ private:
+  std::unique_ptr<pipeline::Stage> inner_;
+  bool seen_ = false;
+  bool tracked_ = false;
+};
+
+Assembly::Assembly() = default;
+Assembly::Assembly(Assembly&&) noexcept = default;
+Assembly& Assembly::operator=(Assembly&&) noexcept = default;
+Assembly::~Assembly() {
+  // Stages hold on to what is below them and to their contexts.
+  source_.reset();
+  stages_.clear();
+}
+
+const pipeline::Context& Assembly::context_of(const Command& command, bool fused) {
+  contexts_.push_back(std::make_unique<pipeline::Context>(context_));
+  if (fused) {
+    diagnostics_.push_back(std::make_unique<StageDiagnostics>(*context_.diagnostics, command.name));
+    contexts_.back()->diagnostics = diagnostics_.back().get();
+  }
+  return *contexts_.back();
+}
+
+Result<Assembly> Assembly::build(std::vector<Link> links, bool fused, const pipeline::Context& context) {
+  if (auto ok = check_chain(links); !ok) return std::move(ok).error();
+  Assembly assembly;
+  assembly.context_ = context;
+  assembly.contexts_.push_back(std::make_unique<pipeline::Context>(context));
+  const auto& end_context = *assembly.contexts_.front();  // of what stands at the ends
+  Plan plan;
+  plan.fused = fused;
+  plan.stdout_is_terminal = is_terminal(1);
+  plan.stderr_is_terminal = is_terminal(2);
+  if (fused) {
+    for (const auto& link : links) {
+      if (auto keeper = link.parsed.invocation->keeper()) plan.keeper = std::move(keeper);
+    }
+  }
+  bool open_end = true;
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const auto& link = links[i];
+    plan.first = i == 0;
+    plan.last = i + 1 == links.size();
+    const auto& own_context = assembly.context_of(*link.parsed.command, fused);
+    auto built = link.parsed.invocation->build(plan, own_context);
+    if (!built) return link.located(std::move(built).error());
+    if (built->source != nullptr) {
+      if (!plan.first) return not_first(link);
+      assembly.source_ = std::move(built->source);
+    } else if (built->stage != nullptr) {
+      assembly.stages_.push_back(std::move(built->stage));
+    } else {
+      return link.located(base::fail(Code::bug, "{} built nothing", link.parsed.command->name));
+    }
+    if (built->sink && !plan.last) return nothing_behind(link);
+    open_end = !built->sink;
+    plan.behind_buffer = plan.behind_buffer || link.parsed.invocation->is_buffer();
+  }
+  if (assembly.source_ == nullptr) {
+    pipeline::JsonlSourceOptions options;
+    options.strict = links.front().parsed.strict;
+    assembly.source_ = pipeline::make_jsonl_source(options, end_context);
+    assembly.reads_standard_input_ = true;
+  }
+  if (open_end) {
+    const auto& link = links.back();
+    auto options = stages::parse_output(output_format(link), option_value(*link.parsed.app, "--color"));
+    if (!options) return link.located(std::move(options).error());
+    auto output = std::make_unique<Output>(stages::make_output_sink(*options, end_context));
+    assembly.output_ = output.get();
+    assembly.stages_.push_back(std::move(output));
+  }
+  assembly.links_ = std::move(links);
+  return assembly;
+}
+
+Result<Exit> Assembly::run() {
+  if (reads_standard_input_ && is_terminal(0)) {
+    context_.diagnostics->say("waiting for JSON lines on standard input, as `weir tail -o jsonl` writes them; Ctrl-D ends them");
+  }
+  auto result = pipeline::run_chain(*source_, stages_, *contexts_.front(), {});
+  const auto say_summary = [&](std::string_view name, const std::string& text) {
+    if (text.empty()) return;
+    context_.diagnostics->say(diagnostics_.empty() ? text : fmt::format("{}: {}", name, text));
+  };
+  say_summary(source_->name(), source_->summary());
+  for (const auto& stage : stages_) say_summary(stage->name(), stage->summary());
+  if (!result) return std::move(result).error();
+
+  if (const auto by_signal = exit_of_signal(context_.stop->signal(), Exit::ok); by_signal != Exit::ok) return by_signal;
+  if (result->reader_gone && output_ != nullptr && output_->tracked()) {
+    return Error{Code::io, "cannot write to standard output: the reader went away",
+                 "positions are kept, so what it did not store is read again at the next start"};
+  }
+  bool is_incomplete = incomplete(result->source);
+  for (const auto& [name, counters] : result->stages) is_incomplete = is_incomplete || incomplete(counters);
+  if (is_incomplete) return Exit::incomplete;
+  for (const auto& link : links_) {
+    if (const auto verdict = link.parsed.invocation->verdict(*result); verdict != Exit::ok) return verdict;
+  }
+  return Exit::ok;
+}
+
+Result<Exit> run_command(ParsedCommand parsed, const pipeline::Context& context) {
+  if (parsed.role() == Role::action) return parsed.invocation->act(context);
+  std::vector<Link> links;
+  links.push_back({std::move(parsed), nullptr});
+  auto assembly = Assembly::build(std::move(links), false, context);
+  if (!assembly) return std::move(assembly).error();
+  return assembly->run();
+}
+
+Exit fail_with(const Error& error, const pipeline::Context& context) {
+  context.diagnostics->report(error);
+  const auto exit = exit_of(error.code);
+  return error.code == Code::interrupted ? exit_of_signal(context.stop->signal(), exit) : exit;
+}
+
+}  // namespace weir::cli

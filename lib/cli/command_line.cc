@@ -1,0 +1,175 @@
+#include "cli/command_line.h"
+
+#include "cli/option_facts.h"
+#include "cli/suggestion.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::cli {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr const char* kStrict = "stop at the first input line that is no record";
+
+std::ptrdiff_t find_argument(std::span<const std::string> arguments, std::string_view text) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    if (argument == text || (argument.starts_with(text) && argument.substr(text.size()).starts_with("="))) {
+      return static_cast<std::ptrdiff_t>(i);
+    }
+  }
+  return -1;
+}
+
+std::string help_hint(const Command& command) { return fmt::format("weir {} --help lists what it takes", command.name); }
+
+std::vector<std::string> long_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options()) {
+    if (option->get_group().empty()) continue;
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+// What CLI11 could not place: unknown options before surplus words.
+std::optional<ArgumentError> unplaced(const ParsedCommand& parsed, std::span<const std::string> arguments) {
+  const auto rest = parsed.app->remaining();
+  if (rest.empty()) return std::nullopt;
+  const auto unknown = std::find_if(rest.begin(), rest.end(), [](const auto& word) { return word.size() > 1 && word[0] == '-'; });
+  if (unknown == rest.end()) {
+    return ArgumentError{Error{Code::usage, fmt::format("unexpected argument '{}'", base::escape_control(rest.front())),
+                               help_hint(*parsed.command)},
+                         find_argument(arguments, rest.front())};
+  }
+  const auto name = unknown->substr(0, unknown->find('='));
+  const auto known = long_names(*parsed.app);
+  const auto hint = name.starts_with("--") ? suggestion(name, known, help_hint(*parsed.command)) : help_hint(*parsed.command);
+  return ArgumentError{Error{Code::usage, fmt::format("unknown option '{}'", base::escape_control(name)), hint},
+                       find_argument(arguments, name)};
+}
+
+const OptionFacts* find_option(const CommandFacts& facts, std::string_view name) {
+  for (const auto* list : {&facts.options, &facts.positionals}) {
+    for (const auto& one : *list) {
+      const auto has = [&](const std::vector<std::string>& names) { return std::find(names.begin(), names.end(), name) != names.end(); };
+      if (one.positional == name || has(one.longs) || has(one.shorts)) return &one;
+    }
+  }
+  return nullptr;
+}
+
+// Positional arguments are written in capitals everywhere.
+std::string shown_name(std::string_view name) {
+  std::string shown(name);
+  if (!shown.starts_with('-')) {
+    for (auto& c : shown) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return shown;
+}
+
+// CLI11's "NAME: text" apart.
+struct NamedText {
+  std::string name, text;
+};
+NamedText split_name(std::string_view what) {
+  const auto colon = what.find(": ");
+  if (colon == std::string_view::npos) return {"", std::string(what)};
+  return {shown_name(what.substr(0, colon)), std::string(what.substr(colon + 2))};
+}
+
+// CLI11's words for what went wrong, as ours.
+ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, std::span<const std::string> arguments) {
+  const auto& command = *parsed.command;
+  const auto facts = facts_of(command);
+  auto [name, text] = split_name(error.what());
+  const auto usage = [&](std::string message, std::string hint = {}) {
+    return ArgumentError{Error{Code::usage, std::move(message), hint.empty() ? help_hint(command) : std::move(hint)},
+                         find_argument(arguments, name)};
+  };
+  const auto kind = error.get_name();
+  if (kind == "RequiredError") {
+    const std::string_view what = error.what();
+    return usage(fmt::format("{} is missing", shown_name(what.substr(0, what.find(" is required")))));
+  }
+  const auto* option = find_option(facts, name);
+  if (kind == "ArgumentMismatch" && option != nullptr) {
+    if (text.find("At Most") != std::string::npos) return usage(fmt::format("{} is given more than once", name));
+    return usage(fmt::format("{} needs a value: {}", name, option->value));
+  }
+  if (kind == "ConversionError") {
+    // "Could not convert: --limit = abc"
+    const auto equals = text.find(" = ");
+    name = shown_name(text.substr(0, equals));
+    option = find_option(facts, name);
+    const auto value = equals == std::string::npos ? std::string() : text.substr(equals + 3);
+    return usage(fmt::format("cannot use '{}' for {}: {} expected", base::escape_control(value), name,
+                             option == nullptr || option->value == "N" ? "a number" : option->value));
+  }
+  if (kind == "ValidationError" && option != nullptr && !option->choices.empty()) {
+    const auto value = text.substr(0, text.find(" not in {"));
+    const auto choices = fmt::format("{}", fmt::join(option->choices, ", "));
+    return usage(fmt::format("cannot use '{}' for {}: it is one of {}", base::escape_control(value), name, choices),
+                 suggestion(value, option->choices, help_hint(command)));
+  }
+  return usage(base::escape_control(error.what()));
+}
+
+}  // namespace
+
+ParsedCommand::ParsedCommand() = default;
+ParsedCommand::ParsedCommand(ParsedCommand&&) noexcept = default;
+ParsedCommand& ParsedCommand::operator=(ParsedCommand&&) noexcept = default;
+ParsedCommand::~ParsedCommand() = default;
+
+ParsedCommand declare(const Command& command) {
+  ParsedCommand parsed;
+  parsed.command = &command;
+  parsed.app = std::make_unique<CLI::App>(std::string(command.summary), std::string(command.name));
+  auto& app = *parsed.app;
+  app.set_help_flag();
+  app.allow_extras();
+  app.allow_windows_style_options(false);
+  parsed.invocation = command.make();
+  parsed.invocation->declare(app);
+  if (command.role == Role::stage || command.role == Role::sink) {
+    if (app.get_option_no_throw("--strict") == nullptr) app.add_flag("--strict")->description(kStrict);
+  }
+  app.add_flag("-h,--help")->description("show this help and exit");
+  // A list takes one value each time its option is given; otherwise it would swallow the arguments that follow.
+  for (auto* option : app.get_options()) {
+    if (!option->get_positional()) option->allow_extra_args(false);
+  }
+  return parsed;
+}
+
+std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::span<const std::string> arguments) {
+  auto parsed = declare(command);
+  const auto given = [&](const char* name) {
+    const auto* option = parsed.app->get_option_no_throw(name);
+    return option != nullptr && option->count() > 0;
+  };
+  try {
+    parsed.app->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::Error& error) {
+    if (!given("--help")) {
+      if (auto wrong = unplaced(parsed, arguments)) return *std::move(wrong);
+      return translate(parsed, error, arguments);
+    }
+  }
+  parsed.help = given("--help");
+  parsed.strict = given("--strict");
+  if (parsed.help) return parsed;
+  if (auto wrong = unplaced(parsed, arguments)) return *std::move(wrong);
+  if (auto checked = parsed.invocation->check(); !checked) return ArgumentError{std::move(checked).error(), -1};
+  return parsed;
+}
+
+}  // namespace weir::cli

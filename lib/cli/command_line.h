@@ -1,0 +1,47 @@
+// Parses the arguments of one command.
+#pragma once
+
+#include "base/diagnostics.h"
+#include "cli/command.h"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace weir::cli {
+
+// One use of a command with its arguments parsed. Movable.
+struct ParsedCommand {
+  const Command* command = nullptr;
+  std::unique_ptr<CLI::App> app;           // owns what the invocation declared
+  std::unique_ptr<Invocation> invocation;
+  bool help = false;                       // --help was given; nothing else was checked
+  bool strict = false;
+
+  ParsedCommand();
+  ParsedCommand(ParsedCommand&&) noexcept;
+  ParsedCommand& operator=(ParsedCommand&&) noexcept;
+  ~ParsedCommand();
+
+  [[nodiscard]] Role role() const { return invocation->role().value_or(command->role); }
+};
+
+// A wrong argument, and which of them it was where that is known.
+struct ArgumentError {
+  base::Error error;
+  std::ptrdiff_t index = -1;  // into the arguments
+};
+
+// The tree of `command` with what every command has (--help, --strict), and nothing parsed.
+[[nodiscard]] ParsedCommand declare(const Command& command);
+
+// Parses and then lets the invocation check(). Code::usage, with a hint that names the nearest option or --help.
+[[nodiscard]] std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::span<const std::string> arguments);
+
+}  // namespace weir::cli

@@ -1,0 +1,222 @@
+#include "cli/pipeline_run.h"
+
+#include "base/unique_fd.h"
+#include "cli/suggestion.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <mutex>
+#include <optional>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+namespace weir::cli {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+
+constexpr std::size_t kMaxText = 1 << 20;
+
+Result<std::string> read_text(int fd, std::string_view name) {
+  std::string text;
+  while (true) {
+    constexpr std::size_t block = 16 << 10;
+    const auto size = text.size();
+    text.resize(size + block);
+    const auto got = ::read(fd, text.data() + size, block);
+    text.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return base::io_error(errno, fmt::format("read {}", name));
+    if (got == 0) return text;
+    if (text.size() > kMaxText) return base::fail(Code::config, "cannot read {}: a text of pipelines has at most 1 MiB", name);
+  }
+}
+
+std::vector<std::string> stage_names(std::span<const Command* const> commands) {
+  std::vector<std::string> names;
+  for (const auto* command : commands) {
+    if (command->role != Role::action) names.emplace_back(command->name);
+  }
+  return names;
+}
+
+bool begins_with_stage(std::string_view text, std::span<const Command* const> commands) {
+  constexpr std::string_view blanks = " \t\n\r";
+  const auto next_word = [&] {
+    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+    const auto word = text.substr(0, text.find_first_of(blanks));
+    text.remove_prefix(word.size());
+    return word;
+  };
+  auto word = next_word();
+  if (word == "weir") word = next_word();
+  const auto names = stage_names(commands);
+  return std::find(names.begin(), names.end(), word) != names.end();
+}
+
+const Command* find_command(std::span<const Command* const> commands, std::string_view name) {
+  const auto found = std::find_if(commands.begin(), commands.end(), [&](const auto* command) { return command->name == name; });
+  return found == commands.end() ? nullptr : *found;
+}
+
+Result<Link> read_link(const StageText& text, const PipelineSource& source, std::span<const Command* const> commands) {
+  const auto* command = find_command(commands, text.command.text);
+  if (command == nullptr) {
+    const auto names = stage_names(commands);
+    return source.error_at(text.command.place, fmt::format("there is no stage '{}'", base::escape_control(text.command.text)),
+                           suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
+  }
+  std::vector<std::string> arguments;
+  arguments.reserve(text.arguments.size());
+  for (const auto& word : text.arguments) arguments.push_back(word.text);
+  auto parsed = parse(*command, arguments);
+  if (auto* wrong = std::get_if<ArgumentError>(&parsed)) {
+    const auto place = wrong->index < 0 ? text.command.place : text.arguments[static_cast<std::size_t>(wrong->index)].place;
+    return source.error_at(place, fmt::format("{}: {}", command->name, wrong->error.message), wrong->error.hint);
+  }
+  auto& ready = std::get<ParsedCommand>(parsed);
+  if (ready.help) {
+    return source.error_at(text.command.place, "--help has no place in a pipeline", fmt::format("run weir {} --help", command->name));
+  }
+  Link link;
+  link.parsed = std::move(ready);
+  link.locate = [&source, place = text.command.place](Error error) {
+    // Trouble with the world is no trouble with the text.
+    const bool of_text = error.code == Code::usage || error.code == Code::config || error.code == Code::parse;
+    return of_text ? source.error_at(place, error.message, error.hint) : error;
+  };
+  return link;
+}
+
+// Whatever several pipelines would fight over.
+class SharedStreams {
+ public:
+  explicit SharedStreams(const PipelineSource& source) : source_(source) {}
+  Result<void> claim(const Assembly& assembly, TextPlace place) {
+    if (assembly.reads_standard_input()) {
+      if (readers_++ > 0) return source_.error_at(place, "a second pipeline reads standard input", "begin it with a source, such as tail");
+      if (source_.from_standard_input()) {
+        return source_.error_at(place, "this pipeline reads records from standard input, where its text came from",
+                                "begin it with a source, such as tail, or put the text in a file");
+      }
+    }
+    if (assembly.writes_standard_output() && writers_++ > 0) {
+      return source_.error_at(place, "a second pipeline writes to standard output", "end it with a sink, such as push");
+    }
+    return {};
+  }
+
+ private:
+  const PipelineSource& source_;
+  int readers_ = 0;
+  int writers_ = 0;
+};
+
+// What became of the threads.
+class Outcomes {
+ public:
+  explicit Outcomes(base::Stop& stop) : stop_(stop) {}
+
+  void note(Result<Exit> outcome) {
+    const std::lock_guard lock(mutex_);
+    if (!outcome) {
+      if (!error_) {
+        error_ = std::move(outcome).error();
+        if (!stop_.stopped()) stop_.request();
+      }
+    } else if (severity(*outcome) > severity(exit_)) {
+      exit_ = *outcome;
+    }
+  }
+
+  Result<Exit> take() {
+    const std::lock_guard lock(mutex_);
+    if (error_) return *std::move(error_);
+    return exit_;
+  }
+
+ private:
+  static int severity(Exit exit) {
+    switch (exit) {
+      case Exit::ok: return 0;
+      case Exit::negative: return 1;
+      case Exit::incomplete: return 2;
+      default: return 3;
+    }
+  }
+  std::mutex mutex_;
+  base::Stop& stop_;
+  std::optional<Error> error_;
+  Exit exit_ = Exit::ok;
+};
+
+}  // namespace
+
+Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<const Command* const> commands) {
+  if (choice.text_given) return PipelineSource("-c", choice.text);
+  if (choice.word == "-") {
+    auto text = read_text(0, "standard input");
+    if (!text) return std::move(text).error();
+    return PipelineSource("stdin", *std::move(text), true);
+  }
+  const base::UniqueFd file(::open(choice.word.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file) {
+    auto text = read_text(file.get(), choice.word);
+    if (!text) return std::move(text).error();
+    return PipelineSource(choice.word, *std::move(text));
+  }
+  const int error = errno;
+  if (choice.word.find('|') != std::string::npos || begins_with_stage(choice.word, commands)) return PipelineSource("text", choice.word);
+  if (error != ENOENT && error != ENAMETOOLONG) return base::io_error(error, fmt::format("open {}", choice.word));
+  return base::fail(Code::usage, "there is no file '{}'", base::escape_control(choice.word))
+      .with_hint("a text of pipelines has a `|` in it or begins with a stage, or is given with -c");
+}
+
+Result<std::vector<PipelineLinks>> read_pipelines(const PipelineSource& source, std::span<const Command* const> commands,
+                                                  const pipeline::Context& context) {
+  auto texts = source.parse(context.environment);
+  if (!texts) return std::move(texts).error();
+  std::vector<PipelineLinks> pipelines;
+  for (const auto& text : *texts) {
+    PipelineLinks pipeline;
+    pipeline.place = text.stages.front().command.place;
+    for (const auto& stage : text.stages) {
+      auto link = read_link(stage, source, commands);
+      if (!link) return std::move(link).error();
+      pipeline.links.push_back(*std::move(link));
+    }
+    if (auto ok = check_chain(pipeline.links); !ok) return std::move(ok).error();
+    pipelines.push_back(std::move(pipeline));
+  }
+  return pipelines;
+}
+
+Result<Exit> run_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source, const pipeline::Context& context) {
+  std::vector<Assembly> assemblies;
+  SharedStreams streams(source);
+  for (auto& pipeline : pipelines) {
+    auto assembly = Assembly::build(std::move(pipeline.links), true, context);
+    if (!assembly) return std::move(assembly).error();
+    if (auto ok = streams.claim(*assembly, pipeline.place); !ok) return std::move(ok).error();
+    assemblies.push_back(*std::move(assembly));
+  }
+  if (assemblies.size() == 1) return assemblies.front().run();
+  Outcomes outcomes(*context.stop);
+  std::vector<std::jthread> threads;
+  for (auto& assembly : assemblies) {
+    threads.emplace_back([&outcomes, &assembly] { outcomes.note(assembly.run()); });
+  }
+  threads.clear();  // joins
+  return outcomes.take();
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,61 @@
+// The text of `weir run` (weir-pipeline.5): what one would type in a shell, and nothing else of a shell.
+//
+//   file     = { pipeline newline }           a newline after `|` or behind a backslash goes on
+//   pipeline = stage { "|" stage }
+//   stage    = [ "weir" ] word { word }
+//   word     = unquoted, 'single' and "double" quoted parts and $VAR, ${VAR} side by side
+//
+// Quotes are those of sh: nothing is special in single ones; in double ones \" \\ \$ \` and $VAR are; outside, a backslash makes the
+// next byte plain. What a shell would do something with, and this does not, is an error unless it is quoted.
+#pragma once
+
+#include "base/result.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::cli {
+
+// Lines and columns count from 1, columns in code points.
+struct TextPlace {
+  std::size_t line = 1;
+  std::size_t column = 1;
+};
+
+struct Word {
+  std::string text;
+  TextPlace place;
+};
+
+struct StageText {
+  Word command;
+  std::vector<Word> arguments;
+};
+
+struct PipelineText {
+  std::vector<StageText> stages;  // at least one
+};
+
+// A text with the name it has in messages. Keeps both.
+class PipelineSource {
+ public:
+  PipelineSource(std::string name, std::string text, bool from_standard_input = false)
+      : name_(std::move(name)), text_(std::move(text)), from_standard_input_(from_standard_input) {}
+
+  // `environment` is that of pipeline::Context. Never an empty list.
+  [[nodiscard]] base::Result<std::vector<PipelineText>> parse(const char* (*environment)(const char* name)) const;
+
+  // Code::config: "NAME:LINE:COL: text", then the line and a caret under the place, then the hint.
+  [[nodiscard]] base::Error error_at(TextPlace place, std::string_view text, std::string_view hint = {}) const;
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] bool from_standard_input() const { return from_standard_input_; }
+
+ private:
+  std::string name_, text_;
+  bool from_standard_input_;
+};
+
+}  // namespace weir::cli

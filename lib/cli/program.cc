@@ -1,0 +1,61 @@
+#include "cli/program.h"
+
+#include <array>
+
+namespace weir::cli {
+
+std::string_view version() { return WEIR_VERSION; }
+std::string_view manual_date() { return WEIR_MANUAL_DATE; }
+std::string_view tagline() { return "collect, filter, buffer, deliver and read back logs with Grafana Loki"; }
+
+std::string_view description() {
+  return "Each command is one stage. Between stages go records as JSON lines (weir-record(5)), so a chain is a shell pipe, and other tools "
+         "can stand in it. `weir run` reads the same text and runs the same stages in one process (weir-pipeline(5)).\n"
+         "\n"
+         "Standard output of a command that writes records is text for people on a terminal and JSON lines into a pipe. Messages go to "
+         "standard error, one line each, and begin with `weir COMMAND:`.";
+}
+
+std::span<const Variable> environment_variables() {
+  static constexpr std::array<Variable, 12> variables = {{
+      {"WEIR_SPOOL", "the spool of every command that names none"},
+      {"LOKI_ADDR", "the address of Loki; without it http://localhost:3100"},
+      {"LOKI_ORG_ID", "the tenant, sent as X-Scope-OrgID"},
+      {"LOKI_USERNAME, LOKI_PASSWORD", "basic authentication"},
+      {"LOKI_BEARER_TOKEN, LOKI_BEARER_TOKEN_FILE", "bearer authentication"},
+      {"LOKI_CA_CERT_PATH", "certificates of the authorities to trust"},
+      {"LOKI_CLIENT_CERT_PATH, LOKI_CLIENT_KEY_PATH", "the client's own certificate and its key"},
+      {"LOKI_TLS_SKIP_VERIFY", "`true`: do not check the server's certificate"},
+      {"LOKI_HTTP_PROXY_URL", "the proxy to go through"},
+      {"NO_COLOR", "set and not empty: no colour"},
+      {"COLUMNS", "the width of help, instead of the terminal's"},
+      {"TZ", "the time zone of times shown to people"},
+  }};
+  return variables;
+}
+
+std::span<const Example> program_examples() {
+  static constexpr std::array<Example, 3> examples = {{
+      {"what the pods of this node logged, as text", "weir tail"},
+      {"errors only, as a shell pipe", "weir tail | weir filter '|= \"error\"' | weir enrich --level"},
+      {"the same in one process", "weir run 'tail | filter \"|= \\\"error\\\"\" | enrich --level'"},
+  }};
+  return examples;
+}
+
+std::vector<Exit> exits_of(const Command& command) {
+  if (!command.exits.empty()) return command.exits;
+  return {Exit::ok, Exit::usage, Exit::incomplete, Exit::failed, Exit::interrupted, Exit::terminated};
+}
+
+std::span<const RoleHeading> role_headings() {
+  static constexpr std::array<RoleHeading, 4> headings = {{
+      {Role::source, "Sources"},
+      {Role::stage, "Stages"},
+      {Role::sink, "Sinks"},
+      {Role::action, "Others"},
+  }};
+  return headings;
+}
+
+}  // namespace weir::cli

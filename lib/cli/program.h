@@ -1,0 +1,34 @@
+// What weir as a whole says of itself: the facts of `weir --help` and weir.1 that belong to no command.
+#pragma once
+
+#include "cli/command.h"
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace weir::cli {
+
+[[nodiscard]] std::string_view version();       // "0.1.0"
+[[nodiscard]] std::string_view manual_date();   // of the man pages, "2026-11-23"
+[[nodiscard]] std::string_view tagline();       // one line, no full stop
+[[nodiscard]] std::string_view description();   // paragraphs, as Command::description
+
+struct Variable {
+  std::string_view names;
+  std::string_view meaning;
+};
+[[nodiscard]] std::span<const Variable> environment_variables();
+[[nodiscard]] std::span<const Example> program_examples();
+
+// The exits of `command`, or those that every command has.
+[[nodiscard]] std::vector<Exit> exits_of(const Command& command);
+
+// The headings under which commands are listed, in this order.
+struct RoleHeading {
+  Role role;
+  std::string_view heading;
+};
+[[nodiscard]] std::span<const RoleHeading> role_headings();
+
+}  // namespace weir::cli
