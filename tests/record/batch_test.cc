@@ -1,0 +1,71 @@
+#include "record/record.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace weir::record {
+namespace {
+
+TEST(Batch, AllocationsStayUntilClear) {
+  Batch batch;
+  std::vector<std::pair<char*, std::size_t>> all;
+  for (std::size_t size = 1; size < 300'000; size = size * 3 / 2 + 1) {
+    char* at = batch.allocate(size);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(at) % 8, 0U);
+    std::memset(at, static_cast<int>(all.size()), size);
+    all.emplace_back(at, size);
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t k = 0; k < all[i].second; ++k) ASSERT_EQ(all[i].first[k], static_cast<char>(i));
+  }
+}
+
+TEST(Batch, ShrinkGivesBackTheRest) {
+  Batch batch;
+  char* first = batch.allocate(1000);
+  batch.shrink(first, 10);
+  EXPECT_EQ(batch.allocate(8), first + 16);
+}
+
+TEST(Batch, HoldsLabelSetsUntilClear) {
+  const std::size_t before = LabelSet::live();
+  Batch batch;
+  for (int i = 0; i < 500; ++i) {
+    const std::string value = std::to_string(i);
+    const LabelSet* set = batch.hold(LabelSet::intern({{"held", value}}));
+    EXPECT_EQ(batch.hold(LabelSetRef::share(set)), set);
+  }
+  EXPECT_EQ(LabelSet::live(), before + 500);
+  batch.clear();
+  EXPECT_EQ(LabelSet::live(), before);
+}
+
+TEST(Batch, LineIsDecodedOnceAndRawStands) {
+  Batch batch;
+  Record record;
+  record.line = {R"(a\n\u00e9)", Text::Form::json};
+  record.raw = "raw";
+  EXPECT_EQ(batch.line(record), "a\n\xc3\xa9");
+  EXPECT_EQ(record.line.form, Text::Form::bytes);
+  const char* once = batch.line(record).data();
+  EXPECT_EQ(batch.line(record).data(), once);
+  EXPECT_EQ(record.raw, "raw");
+}
+
+TEST(Batch, MetadataIsSetAndReplaced) {
+  Batch batch;
+  Record record;
+  record.raw = "raw";
+  set_metadata(batch, record, "a", "1");
+  set_metadata(batch, record, "b", "2");
+  set_metadata(batch, record, "a", "3");
+  ASSERT_EQ(record.metadata.size(), 2U);
+  EXPECT_EQ(find(record.metadata, "a"), "3");
+  EXPECT_EQ(find(record.metadata, "b"), "2");
+  EXPECT_EQ(find(record.metadata, "c"), "");
+  EXPECT_TRUE(record.raw.empty());
+}
+
+}  // namespace
+}  // namespace weir::record
