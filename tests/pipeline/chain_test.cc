@@ -1,0 +1,160 @@
+#include "pipeline/chain.h"
+
+#include "support/collect.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::pipeline {
+namespace {
+
+using test::Collector;
+using test::TestContext;
+
+class Lines : public Source {
+ public:
+  explicit Lines(std::vector<std::string> lines) : lines_(std::move(lines)) {}
+  Result<void> run(Outlet& out, base::Stop&) override {
+    for (const std::string& line : lines_) {
+      Batch batch = test::batch_of({line});
+      auto flow = out.emit(batch);
+      if (!flow) return std::move(flow).error();
+      ++emitted;
+      if (*flow == Flow::done) break;
+    }
+    return {};
+  }
+  [[nodiscard]] std::string_view name() const override { return "lines"; }
+  int emitted = 0;
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+// Holds every batch back until it is told to let go.
+class Holding : public Stage {
+ public:
+  Result<Flow> consume(Batch& batch, Outlet& out) override {
+    if (fail) return base::fail(base::Code::io, "cannot hold");
+    for (const Record& record : batch.records) held_.add_copy(record);
+    if (pass) return let_go(out);
+    return Flow::more;
+  }
+  Result<Monotonic> nudge(Monotonic now, Outlet& out) override {
+    if (now < due) return due;
+    auto flow = let_go(out);
+    if (!flow) return std::move(flow).error();
+    return base::kNever;
+  }
+  Result<Flushed> flush(Outlet& out, Monotonic) override {
+    if (stuck) return Flushed::timed_out;
+    auto flow = let_go(out);
+    if (!flow) return std::move(flow).error();
+    return Flushed::safe;
+  }
+  Result<void> finish(Outlet& out, Monotonic) override {
+    ++finished;
+    auto flow = let_go(out);
+    if (!flow) return std::move(flow).error();
+    return {};
+  }
+  [[nodiscard]] std::string_view name() const override { return "holding"; }
+
+  bool fail = false, pass = false, stuck = false;
+  Monotonic due = 100;
+  int finished = 0;
+
+ private:
+  Result<Flow> let_go(Outlet& out) {
+    if (held_.empty()) return Flow::more;
+    auto flow = out.emit(held_);
+    held_.clear();
+    return flow;
+  }
+  Batch held_;
+};
+
+std::string line(int number) { return R"({"timestamp":"2024-05-01T10:00:00Z","line":")" + std::to_string(number) + "\"}"; }
+
+struct Two {
+  Two() {
+    auto first = std::make_unique<Holding>();
+    auto last = std::make_unique<Collector>();
+    holding = first.get();
+    collector = last.get();
+    stages.push_back(std::move(first));
+    stages.push_back(std::move(last));
+  }
+  std::vector<std::unique_ptr<Stage>> stages;
+  Holding* holding;
+  Collector* collector;
+};
+
+TEST(Chain, FinishLetsOutWhatIsHeld) {
+  TestContext test;
+  Two two;
+  Lines source({line(1), line(2), line(3)});
+  const auto result = run_chain(source, two.stages, test.context, {});
+  ASSERT_TRUE(result);
+  EXPECT_EQ(two.collector->lines(), (std::vector<std::string>{line(1), line(2), line(3)}));
+  EXPECT_EQ(two.collector->finished(), 1);
+  EXPECT_FALSE(result->reader_gone);
+}
+
+TEST(Chain, NudgeAsksEveryStageAndTellsTheNextTime) {
+  Two two;
+  const auto outlet = make_outlet(two.stages);
+  Batch batch = test::batch_of({line(1)});
+  ASSERT_TRUE(outlet->emit(batch));
+  EXPECT_EQ(*outlet->nudge(99), 100);
+  EXPECT_EQ(two.collector->lines().size(), 0U);
+  EXPECT_EQ(*outlet->nudge(100), base::kNever);
+  EXPECT_EQ(two.collector->lines().size(), 1U);
+}
+
+TEST(Chain, FlushIsABarrierAndATimeOutIsAnAnswer) {
+  Two two;
+  const auto outlet = make_outlet(two.stages);
+  Batch batch = test::batch_of({line(1)});
+  ASSERT_TRUE(outlet->emit(batch));
+  two.holding->stuck = true;
+  EXPECT_EQ(*outlet->flush(base::kNever), Flushed::timed_out);
+  two.holding->stuck = false;
+  EXPECT_EQ(*outlet->flush(base::kNever), Flushed::safe);
+  EXPECT_EQ(two.collector->lines().size(), 1U);
+}
+
+TEST(Chain, TheFirstErrorWinsAndEveryStageIsFinished) {
+  TestContext test;
+  Two two;
+  two.holding->fail = true;
+  Lines source({line(1), line(2)});
+  const auto result = run_chain(source, two.stages, test.context, {});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "cannot hold");
+  EXPECT_EQ(two.holding->finished, 1);
+  EXPECT_EQ(two.collector->finished(), 1);
+}
+
+TEST(Chain, DoneStopsTheSource) {
+  TestContext test;
+  Two two;
+  two.holding->pass = true;
+  two.collector->limit = 2;
+  Lines source({line(1), line(2), line(3), line(4)});
+  const auto result = run_chain(source, two.stages, test.context, {});
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(result->reader_gone);
+  EXPECT_EQ(source.emitted, 2);
+}
+
+TEST(Chain, EmittingPastTheEndIsABug) {
+  std::vector<std::unique_ptr<Stage>> none;
+  const auto outlet = make_outlet(none);
+  Batch batch = test::batch_of({line(1)});
+  const auto flow = outlet->emit(batch);
+  ASSERT_FALSE(flow);
+  EXPECT_EQ(flow.error().code, base::Code::bug);
+}
+
+}  // namespace
+}  // namespace weir::pipeline

@@ -1,0 +1,223 @@
+#include "pipeline/jsonl_sink.h"
+#include "pipeline/jsonl_source.h"
+
+#include "support/collect.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <random>
+#include <thread>
+
+namespace weir::pipeline {
+namespace {
+
+using test::Collector;
+using test::TestContext;
+
+struct Pipe {
+  Pipe() {
+    int fds[2];
+    if (::pipe(fds) != 0) throw std::runtime_error("pipe");
+    read.reset(fds[0]);
+    write.reset(fds[1]);
+  }
+  void send(std::string_view bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t size = ::write(write.get(), bytes.data(), bytes.size());
+      ASSERT_GT(size, 0);
+      bytes.remove_prefix(static_cast<std::size_t>(size));
+    }
+  }
+  base::UniqueFd read, write;
+};
+
+std::string line(int number) { return R"({"timestamp":"2024-05-01T10:00:00Z","line":")" + std::to_string(number) + "\"}"; }
+
+// The system's clock: these wait on real descriptors.
+struct Reading {
+  Reading() { stages.push_back(std::make_unique<Collector>()); }
+  Collector& collector() { return static_cast<Collector&>(*stages[0]); }
+  Result<ChainResult> run(JsonlSourceOptions options) {
+    options.fd = pipe.read.get();
+    test.context.clock = &base::Clock::system();
+    const auto source = make_jsonl_source(options, test.context);
+    return run_chain(*source, stages, test.context, {});
+  }
+  TestContext test;
+  Pipe pipe;
+  std::vector<std::unique_ptr<Stage>> stages;
+};
+
+TEST(JsonlSource, EveryCutOfTheInputGivesTheSameRecords) {
+  std::string text;
+  std::vector<std::string> expected;
+  for (int i = 0; i < 200; ++i) {
+    expected.push_back(line(i));
+    text += expected.back() + "\n";
+  }
+  text.pop_back();  // the last line is not closed
+  std::mt19937_64 random(5);
+  for (const std::size_t block : {1UL, 7UL, 64UL, 4096UL, 262144UL}) {
+    Reading run;
+    std::thread writer([&] {
+      for (std::size_t at = 0; at < text.size();) {
+        const std::size_t size = std::min<std::size_t>(1 + random() % 300, text.size() - at);
+        run.pipe.send(std::string_view(text).substr(at, size));
+        at += size;
+      }
+      run.pipe.write.reset();
+    });
+    const auto result = run.run({.block = block});
+    writer.join();
+    ASSERT_TRUE(result);
+    EXPECT_EQ(run.collector().lines(), expected) << block;
+  }
+}
+
+TEST(JsonlSource, AFirstLineThatIsNoRecordIsAUsageError) {
+  Reading run;
+  run.pipe.send("plain text\n" + line(1) + "\n");
+  run.pipe.write.reset();
+  const auto result = run.run({});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, base::Code::usage);
+  EXPECT_NE(result.error().hint.find("weir tail -"), std::string::npos);
+  EXPECT_TRUE(run.collector().all().empty());
+}
+
+TEST(JsonlSource, ALaterLineThatIsNoRecordIsKeptCountedAndNamed) {
+  Reading run;
+  run.pipe.send(line(1) + "\nbroken\n" + line(2) + "\n");
+  run.pipe.write.reset();
+  const auto result = run.run({});
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->source.invalid, 1U);
+  EXPECT_EQ(result->source.records_out, 3U);
+  ASSERT_EQ(run.collector().lines().size(), 3U);
+  EXPECT_NE(run.collector().lines()[1].find(R"("line":"broken")"), std::string::npos);
+  ASSERT_EQ(run.test.diagnostics.said().size(), 1U);
+  EXPECT_EQ(run.test.diagnostics.said()[0],
+            "line 2 of the input is no record: column 1: a JSON object is expected; it goes on as text with metadata weir_error");
+}
+
+TEST(JsonlSource, StrictStopsThereAfterWhatCameBefore) {
+  Reading run;
+  run.pipe.send(line(1) + "\nbroken\n" + line(2) + "\n");
+  run.pipe.write.reset();
+  const auto result = run.run({.strict = true});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "line 2 of the input is no record: column 1: a JSON object is expected");
+  EXPECT_EQ(run.collector().lines().front(), line(1));
+}
+
+TEST(JsonlSource, ATrackedStreamMustEndWithItsMarker) {
+  const std::string begin = R"({"marker":{"type":"begin","checkpoint":"c"}})";
+  const std::string end = R"({"marker":{"type":"end"}})";
+  {
+    Reading run;
+    run.pipe.send(begin + "\n" + line(1) + "\n" + end + "\n");
+    run.pipe.write.reset();
+    EXPECT_TRUE(run.run({}));
+  }
+  {
+    Reading run;
+    run.pipe.send(begin + "\n" + line(1) + "\n" + line(2));
+    run.pipe.write.reset();
+    const auto result = run.run({});
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, base::Code::interrupted);
+    EXPECT_EQ(run.collector().lines(), std::vector<std::string>{line(1)});  // the unfinished line is read again
+  }
+}
+
+TEST(JsonlSource, ASignalDoesNotEndItButALaterDeadlineDoes) {
+  Reading run;
+  run.test.stop->request(SIGTERM);
+  run.pipe.send(line(1) + "\n");
+  std::thread writer([&] {
+    run.pipe.send(line(2) + "\n");
+    run.pipe.write.reset();
+  });
+  const auto result = run.run({});
+  writer.join();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(run.collector().lines().size(), 2U);
+
+  Reading stuck;
+  stuck.test.stop->request(SIGTERM);
+  const auto late = stuck.run({.drain_after_stop = 20 * base::kMillisecond});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, base::Code::interrupted);
+}
+
+TEST(JsonlSource, ASecondSignalEndsItAtOnce) {
+  Reading run;
+  run.test.stop->request(SIGTERM);
+  run.test.stop->request(SIGTERM);
+  EXPECT_TRUE(run.run({}));
+}
+
+TEST(JsonlSink, WritesWhatItGotByteForByte) {
+  TestContext test;
+  Pipe pipe;
+  std::vector<std::unique_ptr<Stage>> stages;
+  stages.push_back(make_jsonl_sink({.fd = pipe.write.get()}, test.context));
+  const auto outlet = make_outlet(stages);
+  const std::vector<std::string> lines = {R"({ "line":"odd spacing" , "timestamp":"2024-05-01T10:00:00Z"})", line(2), line(3)};
+  std::string text;
+  for (const std::string& each : lines) text += each + "\n";
+  record::JsonlReader reader(test.clock);
+  Batch batch;
+  const std::string_view block = batch.copy(text);  // lines side by side, as a reader has them
+  std::size_t at = 0;
+  for (const std::string& each : lines) {
+    ASSERT_TRUE(reader.parse(block.substr(at, each.size()), batch));
+    at += each.size() + 1;
+  }
+  batch.records[1].touch();
+  ASSERT_TRUE(outlet->emit(batch));
+  std::string got(text.size(), '\0');
+  ASSERT_EQ(::read(pipe.read.get(), got.data(), got.size()), static_cast<ssize_t>(text.size()));
+  EXPECT_EQ(got, text);
+}
+
+TEST(JsonlSink, AReaderThatWentAwayIsDoneUnlessTracked) {
+  std::signal(SIGPIPE, SIG_IGN);
+  for (const bool tracked : {false, true}) {
+    TestContext test;
+    Pipe pipe;
+    pipe.read.reset();
+    std::vector<std::unique_ptr<Stage>> stages;
+    stages.push_back(make_jsonl_sink({.fd = pipe.write.get()}, test.context));
+    const auto outlet = make_outlet(stages);
+    std::vector<std::string> lines;
+    if (tracked) lines.emplace_back(R"({"marker":{"type":"begin","checkpoint":"c"}})");
+    lines.push_back(line(1));
+    Batch batch = test::batch_of(lines);
+    const auto flow = outlet->emit(batch);
+    EXPECT_EQ(flow.ok(), !tracked);
+    if (flow) {
+      EXPECT_EQ(*flow, Flow::done);
+    } else {
+      EXPECT_EQ(flow.error().code, base::Code::io);
+    }
+  }
+}
+
+TEST(JsonlSink, LeavesOutMarkersAndSourceWhenTold) {
+  TestContext test;
+  Pipe pipe;
+  std::vector<std::unique_ptr<Stage>> stages;
+  stages.push_back(make_jsonl_sink({.fd = pipe.write.get(), .markers = false}, test.context));
+  const auto outlet = make_outlet(stages);
+  Batch batch = test::batch_of({R"({"source":"f.1.1.o.5"})", R"({"timestamp":"2024-05-01T10:00:00Z","line":"x","source":"f.1.1.o.9"})"});
+  ASSERT_TRUE(outlet->emit(batch));
+  char got[200];
+  const ssize_t size = ::read(pipe.read.get(), got, sizeof got);
+  EXPECT_EQ(std::string_view(got, static_cast<std::size_t>(size)), "{\"timestamp\":\"2024-05-01T10:00:00Z\",\"line\":\"x\"}\n");
+}
+
+}  // namespace
+}  // namespace weir::pipeline

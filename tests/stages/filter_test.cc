@@ -1,0 +1,91 @@
+#include "stages/filter.h"
+
+#include "support/collect.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::stages {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+std::string record(std::string_view line, std::string_view rest = "") {
+  return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","labels":{{"app":"shop"}}{}}})", line, rest);
+}
+
+// The lines that pass, however the input is cut.
+Lines pass(const FilterSpec& spec, const Lines& in) {
+  test::TestContext test;
+  Lines first;
+  for (const std::size_t cut : {1UL, 2UL, 3UL, 1000UL}) {
+    auto stage = make_filter(spec, test.context);
+    EXPECT_TRUE(stage) << (stage ? "" : stage.error().message);
+    Lines out = test::through(**stage, in, cut);
+    std::erase_if(out, [](const std::string& line) { return line.find("\"line\"") == std::string::npos; });
+    if (cut == 1) {
+      first = out;
+    } else {
+      EXPECT_EQ(out, first) << cut;
+    }
+  }
+  return first;
+}
+
+TEST(Filter, PassesWhatEveryExpressionMatches) {
+  const Lines in = {record("error one"), record("info two"), record("error three")};
+  EXPECT_EQ(pass({}, in), in);
+  EXPECT_EQ(pass({.pass = {"|= `error`"}}, in), (Lines{in[0], in[2]}));
+  EXPECT_EQ(pass({.pass = {"|= `error`", "|= `three`"}}, in), Lines{in[2]});
+  EXPECT_EQ(pass({.pass = {R"({app="shop"})"}}, in), in);
+  EXPECT_EQ(pass({.pass = {R"({app!="shop"})"}}, in), Lines{});
+  EXPECT_EQ(pass({.drop = {"|= `one`", "|= `two`"}}, in), Lines{in[2]});
+  EXPECT_EQ(pass({.pass = {"|= `error`"}, .drop = {"|= `three`"}}, in), Lines{in[0]});
+}
+
+TEST(Filter, DroppingNeedsCertainty) {
+  const Lines in = {record("no json"), record(R"({\"level\":\"debug\"})"), record(R"({\"level\":\"info\"})")};
+  EXPECT_EQ(pass({.drop = {R"(| json | level!="info")"}}, in), (Lines{in[0], in[2]}));
+  EXPECT_EQ(pass({.drop = {R"(| json | __error__!="")"}}, in), (Lines{in[1], in[2]}));
+}
+
+TEST(Filter, GapsAreNeverDropped) {
+  const Lines in = {record("lost", R"(,"metadata":{"weir_gap_bytes":"17"})")};
+  EXPECT_EQ(pass({.pass = {"|= `error`"}, .drop = {"|= `lost`"}}, in), in);
+}
+
+TEST(Filter, DroppedRecordsLeaveOneMarkerALogUnlessASurvivorFollows) {
+  test::TestContext test;
+  auto stage = make_filter({.pass = {"|= `keep`"}}, test.context);
+  ASSERT_TRUE(stage);
+  const auto in = [](std::string_view line, std::string_view source) { return record(line, fmt::format(R"(,"source":"{}")", source)); };
+  const Lines all = {in("drop", "f.1.1.o.10"), in("drop", "f.1.1.e.20"), in("drop", "f.2.1.o.5"), in("keep", "f.2.1.o.9"), in("keep", "f.3.1.o.1"),
+                     in("drop", "f.3.1.o.2.1")};
+  EXPECT_EQ(test::through(**stage, all, 100),
+            (Lines{in("keep", "f.2.1.o.9"), in("keep", "f.3.1.o.1"), R"({"source":"f.1.1.e.20"})", R"({"source":"f.3.1.o.2.1"})"}));
+  // Markers that come in pass in order.
+  EXPECT_EQ(test::through(**stage, {R"({"source":"f.1.1.o.30"})", in("keep", "f.1.1.o.40"), R"({"marker":{"type":"end"}})"}, 100),
+            (Lines{R"({"source":"f.1.1.o.30"})", in("keep", "f.1.1.o.40"), R"({"marker":{"type":"end"}})"}));
+}
+
+TEST(Filter, CountsAddUp) {
+  test::TestContext test;
+  auto stage = make_filter({.pass = {"!= `a`"}, .drop = {"|= `b`"}}, test.context);
+  ASSERT_TRUE(stage);
+  test::through(**stage, {record("a"), record("b"), record("c"), record("b")}, 2);
+  const pipeline::Counters counters = (*stage)->counters();
+  EXPECT_EQ(counters.records_in, 4U);
+  EXPECT_EQ(counters.records_out, 1U);
+  EXPECT_EQ(counters.dropped.at("not matched"), 1U);
+  EXPECT_EQ(counters.dropped.at("dropped by expression"), 2U);
+}
+
+TEST(Filter, ABadExpressionIsAConfigErrorWithItsPlace) {
+  test::TestContext test;
+  const auto stage = make_filter({.pass = {R"({app="x)"}}, test.context);
+  ASSERT_FALSE(stage);
+  EXPECT_EQ(stage.error().code, base::Code::config);
+  EXPECT_NE(stage.error().message.find("line 1, col 6"), std::string::npos) << stage.error().message;
+}
+
+}  // namespace
+}  // namespace weir::stages
