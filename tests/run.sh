@@ -25,6 +25,7 @@ done
 say() { printf '\n== %s\n' "$*"; }
 
 . tests/support/packages.sh
+. tests/support/loki_cache.sh
 install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 
 say "Building (release)"
@@ -51,9 +52,8 @@ skip_loki() {
 # Leaves LOKI_BIN set, or says why there is none.
 find_loki() {
   [ -z "${LOKI_ADDR:-}${LOKI_BIN:-}" ] || return 0
-  local sum folder version
-  sum=$(cat tests/loki/go.mod tests/loki/go.sum | sha256sum | cut -c 1-16)
-  folder=${XDG_CACHE_HOME:-$HOME/.cache}/weir/loki-$sum
+  local folder version
+  folder=$(loki_cache)
   if [ ! -x "$folder/loki" ]; then
     command -v go > /dev/null || { skip_loki "no Go here to build it, and neither LOKI_BIN nor LOKI_ADDR is set"; return 0; }
     version=$(go env GOVERSION | sed 's/^go//')

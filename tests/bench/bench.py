@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""The benchmarks: stages, whole chains, a durable buffer, a real Loki where there is one. See run.sh for the arguments."""
+import argparse
+import collections
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import time
+
+import live
+import measure
+import report as reports
+import weir_kit as kit
+
+FILTER = "filter --drop '|= \"/healthz\"'"
+ENRICH = "enrich --level"
+
+
+def weir(stage):
+    return [kit.WEIR, *shlex.split(stage)]
+
+
+def name(stage):
+    words = shlex.split(stage)
+    return words[0] if len(words) < 2 else f"{words[0]} …"
+
+
+def piped(stages, **kwargs):
+    return measure.run([weir(s) for s in stages], [name(s) for s in stages], env=kit.environment(), **kwargs)
+
+
+def fused(stages, **kwargs):
+    (cost,) = measure.run([[kit.WEIR, "run", "-c", " | ".join(stages)]], ["weir run"], env=kit.environment(), **kwargs)
+    return cost
+
+
+@contextlib.contextmanager
+def sink():
+    with subprocess.Popen([kit.SINK], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process.stdout.readline().decode().strip()
+        process.stdin.close()
+
+
+def remove_spool(path):
+    for part in pathlib.Path(path).parent.glob(pathlib.Path(path).name + "*"):
+        part.unlink()
+
+
+class Digest:
+    """Order-free sum over (labels, time, line), and one over each log that also knows the order."""
+
+    def __init__(self, lines):
+        self.count, self.sum = 0, 0
+        logs = collections.defaultdict(hashlib.blake2b)
+        for text in lines:
+            record = json.loads(text)
+            if "line" not in record:
+                continue
+            labels = record["labels"]
+            key = "\0".join(labels.get(k, "") for k in ("namespace", "pod", "container", "stream"))
+            one = hashlib.blake2b(f"{key}\0{kit.nanoseconds(record['timestamp'])}\0{record['line']}".encode("utf-8", "surrogatepass"), digest_size=16)
+            self.count += 1
+            self.sum = (self.sum + int.from_bytes(one.digest(), "big")) % 2**128
+            logs[key].update(one.digest())
+        self.logs = {key: value.hexdigest() for key, value in logs.items()}
+
+
+def digest(path):
+    with open(path, "rb") as lines:
+        return Digest(lines)
+
+
+def command(*args):
+    """The output of one weir command, streamed through a digest."""
+    with subprocess.Popen([kit.WEIR, *args], stdout=subprocess.PIPE, env=kit.environment()) as process:
+        return Digest(process.stdout)
+
+
+def baselines(report, files, log_bytes, jsonl):
+    report.title("The same input through other tools")
+    json_bytes = jsonl.stat().st_size
+    (cost,) = measure.run([["cat", *files]], ["cat (log files)"])
+    report.cost(cost, log_bytes)
+    (cost,) = measure.run([["grep", "-c", "error", *files]], ["grep -c error (log files)"])
+    report.cost(cost, log_bytes)
+    (cost,) = measure.run([["cat"]], ["cat (JSON lines)"], stdin=jsonl)
+    report.cost(cost, json_bytes)
+    (cost,) = measure.run([["grep", "-c", "error"]], ["grep -c error (JSON lines)"], stdin=jsonl)
+    report.cost(cost, json_bytes)
+    (jq,) = measure.run([["jq", "-c", "."]], ["jq -c . (JSON lines)"], stdin=jsonl)
+    report.cost(jq, json_bytes)
+    return jq
+
+
+def stages(report, tree, log_bytes, jsonl, folder, jq):
+    report.title("One stage at a time")
+    json_bytes = jsonl.stat().st_size
+    (cost,) = piped([f"tail {tree}"])
+    report.cost(cost, log_bytes, "of log")
+    memory = [cost]
+    chosen = None
+    for stage in (ENRICH, "enrich --label cluster=a", "filter '{namespace=~\".+\"}'", FILTER, "filter '|~ \"status=5[0-9]+\"'",
+                  "filter '| json | status >= 500'"):
+        (cost,) = measure.run([weir(stage)], [stage[:34]], stdin=jsonl, env=kit.environment())
+        report.cost(cost, json_bytes, "of JSON lines")
+        memory.append(cost)
+        if stage.startswith("filter '{namespace"):
+            chosen = cost
+    spool = folder / "stage.db"
+    remove_spool(spool)
+    (cost,) = measure.run([weir(f"buffer {spool} --store")], ["buffer --store"], stdin=jsonl, env=kit.environment())
+    report.cost(cost, json_bytes, "of JSON lines")
+    memory.append(cost)
+    (cost,) = piped([f"replay {spool}"])
+    report.cost(cost, json_bytes, "of JSON lines")
+    (cost,) = piped([f"query --spool {spool} -o raw --from 2000-01-01 --limit 100000000 '{{namespace=\"payments\"}} |= \"error\"'"])
+    report.cost(cost, json_bytes, "of JSON lines")
+    with sink() as url:
+        (push,) = measure.run([weir(f"push {url}")], ["push (no disk behind it)"], stdin=jsonl, env=kit.environment())
+        report.cost(push, json_bytes, "of JSON lines")
+    remove_spool(spool)
+    report.figure("filter '{namespace=~\".+\"}' on JSON lines, CPU relative to jq -c .", chosen.cpu / jq.cpu, "times", limit=1 / 15)
+    report.figure("peak memory of one stage (PSS)", max(c.pss for c in memory) / 1e6, "MB", limit=15)
+    report.figure("peak memory of push (PSS)", push.pss / 1e6, "MB", limit=20)
+
+
+def chains(report, tree, log_bytes):
+    report.title("tail | enrich | filter | push into a sink that answers at once")
+    with sink() as url:
+        costs = piped([f"tail {tree}", ENRICH, FILTER, f"push {url}"])
+        for cost in costs:
+            report.cost(cost, log_bytes, "of log")
+        whole = measure.total(costs)
+        whole.name = "four processes"
+        report.cost(whole, log_bytes, "of log")
+        sent = kit.sink_stats(url)["entries"]
+    with sink() as url:
+        one = fused([f"tail {tree}", ENRICH, FILTER, f"push {url}"])
+        report.cost(one, log_bytes, "of log")
+        report.check("the sink got as many entries from both", kit.sink_stats(url)["entries"] == sent, f"{sent:,}")
+    report.figure("four processes", whole.cpu / log_bytes * 1e9, "CPU s/GB of log", limit=20)
+    report.figure("fused", one.cpu / log_bytes * 1e9, "CPU s/GB of log", limit=6)
+    report.figure("peak memory of a stage in the pipe (PSS)", max(c.pss for c in costs[:-1]) / 1e6, "MB", limit=15)
+    report.figure("peak memory of push in the pipe (PSS)", costs[-1].pss / 1e6, "MB", limit=20)
+    report.figure("peak memory fused (PSS)", one.pss / 1e6, "MB", limit=40)
+
+
+def same(report, tree, folder):
+    report.title("Pipe and fused in front of push")
+    paths = [folder / "pipe.jsonl", folder / "fused.jsonl"]
+    piped([f"tail {tree}", ENRICH, FILTER], stdout=paths[0])
+    fused([f"tail {tree}", ENRICH, FILTER], stdout=paths[1])
+    a, b = map(digest, paths)
+    report.check("the same records in the same order for each log", a.logs == b.logs, f"{a.count:,} and {b.count:,}")
+    for path in paths:
+        path.unlink()
+    return a
+
+
+def durable(report, tree, log_bytes, folder):
+    report.title("Durable buffer: tail | enrich | filter | buffer --store, tracked")
+    spool = folder / "durable.db"
+    stages_ = [f"tail --checkpoint {spool} {tree}", ENRICH, FILTER]
+    remove_spool(spool)
+    costs = piped([*stages_, f"buffer {spool} --store"])
+    for cost in costs:
+        report.cost(cost, log_bytes, "of log")
+    report.figure("bytes written for each byte of log, pipe", sum(c.written for c in costs) / log_bytes, "", limit=0.35)
+    size = sum(p.stat().st_size for p in folder.glob("durable.db*"))
+    report.figure("size of the spool for each byte of log", size / log_bytes)
+    remove_spool(spool)
+    cost = fused([*stages_, f"buffer {spool} --store"])
+    report.cost(cost, log_bytes, "of log")
+    report.figure("bytes written for each byte of log, fused", cost.written / log_bytes, "", limit=0.35)
+    remove_spool(spool)
+    limit = max(8, int(size / 4 / 2**20))
+    cost = fused([*stages_, f"buffer {spool} --store --max-size {limit}MiB"])
+    report.figure(f"bytes written for each byte of log, at its limit of {limit} MiB", cost.written / log_bytes)
+    remove_spool(spool)
+
+
+def loki(report, tree, log_bytes, expected):
+    import loki_server
+    report.title("Into a real Loki and back")
+    server = loki_server.Loki()
+    try:
+        for mode in ("pipe", "fused"):
+            run = f"bench-{mode}-{int(time.time())}"
+            stages_ = [f"tail {tree}", f"{ENRICH} --label run={run}", FILTER, f"push {server.url}"]
+            costs = piped(stages_) if mode == "pipe" else [fused(stages_)]
+            whole = measure.total(costs)
+            whole.name = mode
+            report.cost(whole, log_bytes, "of log")
+            report.figure(f"{mode}", whole.cpu / log_bytes * 1e9, "CPU s/GB of log", limit=20 if mode == "pipe" else 6)
+            now = int(time.time()) + 60
+            counted = server.counted(f'{{run="{run}"}}', 6 * 3600, now * 10**9)
+            report.check(f"sum(count_over_time()) of {mode} is what was written less what was dropped", counted == expected.count,
+                         f"{counted:,} of {expected.count:,}")
+        selector = f'{{run="{run}"}}'
+        args = ["query", "--addr", server.url, "-o", "jsonl", "--since", "6h", selector]
+        read = command(*args)
+        report.check("weir query gives every line back, none missing, none twice", (read.count, read.sum) == (expected.count, expected.sum),
+                     f"{read.count:,} of {expected.count:,}")
+        (cost,) = measure.run([[kit.WEIR, *args]], ["weir query of everything"], env=kit.environment())
+        report.cost(cost, log_bytes, "of log")
+        report.figure("peak memory of weir query (PSS)", cost.pss / 1e6, "MB", limit=30)
+    finally:
+        server.stop()
+
+
+def memory_and_size(report, folder):
+    report.title("Memory does not grow with the input")
+    for mb in (16, 128):
+        out = folder / f"pods-{mb}"
+        subprocess.run([kit.PODGEN, str(out), "--mb", str(mb), "--pods", "20"], check=True, stdout=subprocess.DEVNULL)
+        with sink() as url:
+            costs = piped([f"tail {out}", ENRICH, FILTER, f"push {url}"])
+            one = fused([f"tail {out}", ENRICH, FILTER, f"push {url}"])
+        print(f"  {mb:4d} MB: " + ", ".join(f"{c.name} {c.pss / 1e6:.1f}" for c in [*costs, one]) + " MB PSS", flush=True)
+        subprocess.run(["rm", "-rf", str(out)], check=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tree")
+    parser.add_argument("--mb", type=float, default=256)
+    parser.add_argument("--dir", default="build/bench")
+    parser.add_argument("--only", default="stages,chains,same,durable,memory,loki,live")
+    parser.add_argument("--live-seconds", type=float, default=30)
+    a = parser.parse_args()
+    folder = pathlib.Path(a.dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    only, report = a.only.split(","), reports.Report()
+    print(f"{os.cpu_count()} cores; {subprocess.run([kit.WEIR, '--version'], capture_output=True, text=True, check=False).stdout.strip()}")
+
+    if set(only) - {"live", "memory"}:
+        tree = pathlib.Path(a.tree) if a.tree else folder / "pods"
+        if not a.tree:
+            subprocess.run(["rm", "-rf", str(tree)], check=True)
+            subprocess.run([kit.PODGEN, str(tree), "--mb", str(a.mb), "--pods", "20"], check=True, stdout=subprocess.DEVNULL)
+        files = sorted(str(p) for p in tree.rglob("*.log"))
+        log_bytes = sum(os.path.getsize(f) for f in files)
+        print(f"{log_bytes / 1e6:.0f} MB of log in {len(files)} files")
+        measure.run([["cat", *files]])  # into the page cache
+    if "stages" in only:
+        jsonl = folder / "in.jsonl"
+        piped([f"tail {tree}"], stdout=jsonl)
+        jq = baselines(report, files, log_bytes, jsonl)
+        stages(report, tree, log_bytes, jsonl, folder, jq)
+        jsonl.unlink()
+    if "chains" in only:
+        chains(report, tree, log_bytes)
+    if "durable" in only:
+        durable(report, tree, log_bytes, folder)
+    if "same" in only or "loki" in only:
+        expected = same(report, tree, folder)
+    if "loki" in only:
+        if os.environ.get("LOKI_BIN") or os.environ.get("LOKI_ADDR"):
+            loki(report, tree, log_bytes, expected)
+        else:
+            print("\nSKIPPED: a real Loki (LOKI_BIN or LOKI_ADDR name one)")
+    if "memory" in only:
+        memory_and_size(report, folder)
+    if "live" in only:
+        live.run(report, folder, a.live_seconds)
+
+    if report.missed:
+        print("\nMissed:")
+        for line in report.missed:
+            print(f"  {line}")
+    return 1 if report.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
