@@ -1,0 +1,209 @@
+// https://grafana.com/docs/loki/latest/reference/loki-http-api/
+#include "loki/query_client.h"
+
+#include "record/json.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace weir::loki {
+
+using base::Code;
+using base::fail;
+using base::Result;
+
+namespace {
+
+constexpr std::string_view kPushPath = "/loki/api/v1/push";
+constexpr std::uint32_t kFewest = 2;      // entries: less is not asked for
+constexpr std::size_t kLongQuery = 4000;  // bytes of parameters from which on they go into the body of a POST
+
+bool may_pass(int status) { return status == 408 || status == 429 || status >= 500; }
+
+// "max entries limit per query exceeded, limit > max_entries_limit_per_query (5001 > 5000)"
+std::uint32_t allowed_limit(std::string_view body) {
+  constexpr std::string_view name = "max_entries_limit_per_query (";
+  const std::size_t at = body.find(name);
+  if (at == std::string_view::npos) return 0;
+  const std::size_t sign = body.find("> ", at + name.size());
+  if (sign == std::string_view::npos) return 0;
+  std::uint32_t limit = 0;
+  std::from_chars(body.data() + sign + 2, body.data() + body.size(), limit);
+  return limit;
+}
+
+// A frontend that cannot take what its queriers send it says so with a 500 that no repetition mends.
+bool message_too_large(std::string_view body) { return body.find("message larger than max") != std::string_view::npos; }
+
+std::string_view trim_end(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<QueryClient>> QueryClient::create(QueryClientConfig config, base::Clock& clock, base::Diagnostics& diagnostics,
+                                                         const base::Stop* stop) {
+  std::string& path = config.http.base.path;
+  if (path.ends_with(kPushPath)) path.resize(path.size() - kPushPath.size());
+  if (!config.tenant.empty()) config.http.headers.push_back({"X-Scope-OrgID", config.tenant});
+  auto http = http::Client::create(config.http);
+  if (!http) return std::move(http).error();
+  return std::unique_ptr<QueryClient>(new QueryClient(std::move(config), std::move(http).value(), clock, diagnostics, stop));
+}
+
+QueryClient::QueryClient(QueryClientConfig config, std::unique_ptr<http::Client> http, base::Clock& clock,
+                         base::Diagnostics& diagnostics, const base::Stop* stop)
+    : config_(std::move(config)), http_(std::move(http)), clock_(clock), diagnostics_(diagnostics), stop_(stop) {}
+
+Result<void> QueryClient::wait(base::Duration duration) const {
+  const base::Monotonic until = base::after(clock_.monotonic(), duration);
+  pollfd poll_fd = {stop_ != nullptr ? stop_->fd() : -1, POLLIN, 0};
+  for (;;) {
+    if (stop_ != nullptr && stop_->stopped()) return fail(Code::interrupted, "interrupted while waiting for Loki");
+    const int timeout = base::poll_timeout(clock_.monotonic(), until);
+    if (timeout == 0) return {};
+    ::poll(&poll_fd, 1, timeout);
+  }
+}
+
+base::Error QueryClient::refusal(int status) const {
+  const std::string_view body = trim_end(body_);
+  const std::string where = config_.http.base.display();
+  base::Error error = fail(status == 400 ? Code::config : Code::network, "cannot query {}: {} {}", where, status,
+                           body.empty() ? std::string_view("(without a word)") : body);
+  if (status == 401) error.hint = "Loki wants a tenant (--tenant), or a proxy wants credentials (--username, --bearer-token-file)";
+  if (status == 404) error.hint = "is this the address of a Loki, without a path of its API?";
+  if (status >= 300 && status < 400) error.hint = "the server redirects: give the address it redirects to";
+  return error;
+}
+
+Result<QueryClient::Got> QueryClient::get(std::string_view path, const Parameters& parameters, std::size_t max_body) {
+  http::Request request;
+  request.path = path;
+  request.query = http::query_string(parameters);
+  request.headers = {{"X-Loki-Response-Encoding-Flags", "categorize-labels"}, {"Accept", "application/json"}};
+  if (request.query.size() > kLongQuery) {
+    request.method = "POST";
+    request.body = std::move(request.query);
+    request.query.clear();
+    request.headers.push_back({"Content-Type", "application/x-www-form-urlencoded"});
+  }
+  base::Backoff backoff(config_.backoff, static_cast<std::uint64_t>(clock_.wall()) ^ requests_);
+  for (int attempt = 1;; ++attempt) {
+    body_.clear();
+    bool too_large = false;
+    ++requests_;
+    const auto response = http_->perform(request, [&](int status, std::string_view piece) {
+      if (stop_ != nullptr && stop_->stopped()) return false;
+      if (body_.size() + piece.size() > max_body) {
+        too_large = status == 200;
+        return false;
+      }
+      body_.append(piece);
+      return true;
+    });
+    if (stop_ != nullptr && stop_->stopped()) return fail(Code::interrupted, "interrupted while reading from Loki");
+    if (too_large) return Got{200, true};
+    base::Duration floor = 0;
+    std::string trouble;
+    if (!response) {
+      if (response.error().code != Code::network) return response.error();
+      if (!answered_ || attempt >= config_.attempts) {
+        return base::Error(response.error()).within(fmt::format("cannot query {}", config_.http.base.display()));
+      }
+      trouble = response.error().message;
+    } else {
+      answered_ = true;
+      if (response->ok()) return Got{response->status, false};
+      if (!may_pass(response->status)) return Got{response->status, false};
+      if (response->status == 500 && message_too_large(body_)) return Got{200, true};
+      if (attempt >= config_.attempts) return Got{response->status, false};
+      floor = response->retry_after(clock_.wall());
+      trouble = fmt::format("{} {}", response->status, trim_end(body_));
+    }
+    const base::Duration pause = backoff.next(floor);
+    diagnostics_.warn("query-retry", fmt::format("{}: asking again ({} of {})", trouble, attempt + 1, config_.attempts));
+    if (auto waited = wait(pause); !waited) return std::move(waited).error();
+  }
+}
+
+Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::Batch& out) {
+  Parameters parameters = {{"query", std::string(request.query)},
+                           {"start", fmt::to_string(request.window.start)},
+                           {"end", fmt::to_string(request.window.end)},
+                           {"limit", fmt::to_string(request.limit)},
+                           {"direction", request.direction == Direction::forward ? "forward" : "backward"}};
+  if (request.step > 0) parameters.emplace_back("step", fmt::format("{}", static_cast<double>(request.step) / base::kSecond));
+  const auto got = get("/loki/api/v1/query_range", parameters, request.limit <= kFewest ? config_.max_body_of_few : config_.max_body);
+  if (!got) return got.error();
+  Page page;
+  page.bytes = body_.size();
+  if (got->too_large) {
+    if (request.limit <= kFewest) return fail(Code::network, "cannot query {}: an entry is larger than fits", config_.http.base.display());
+    page.too_large = true;
+    return page;
+  }
+  if (got->status == 400) {
+    page.allowed = allowed_limit(body_);
+    if (page.allowed > 0 && page.allowed < request.limit) return page;
+    page.allowed = 0;
+  }
+  if (got->status != 200) {
+    base::Error error = refusal(got->status);
+    const std::size_t first = request.query.find_first_not_of(" \t\r\n(");
+    if (got->status == 400 && (first == std::string_view::npos || request.query[first] == '|' || request.query[first] == '!' ||
+                               request.query.substr(first).starts_with("{}"))) {
+      error.hint = "Loki needs a stream selector, such as {namespace=\"shop\"} or {namespace=~\".+\"}; only a query of a spool may leave it out";
+    }
+    return error;
+  }
+  auto answer = parser_.parse_entries(body_, request.direction == Direction::backward, out);
+  if (!answer) return std::move(answer).error();
+  for (const std::string& warning : answer->warnings) diagnostics_.warn("query-warning", fmt::format("Loki warns: {}", warning));
+  page.answer = std::move(answer).value();
+  return page;
+}
+
+Result<void> QueryClient::get_all(std::string_view path, const Parameters& parameters) {
+  const auto got = get(path, parameters, config_.max_body_of_few);
+  if (!got) return got.error();
+  if (got->too_large) return fail(Code::network, "cannot query {}: the answer is too large", config_.http.base.display());
+  if (got->status != 200) return refusal(got->status);
+  return {};
+}
+
+namespace {
+
+std::vector<std::pair<std::string, std::string>> window_parameters(const QueryWindow& window) {
+  return {{"start", fmt::to_string(window.start)}, {"end", fmt::to_string(window.end)}};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> QueryClient::labels(const QueryWindow& window, std::string_view selector) {
+  auto parameters = window_parameters(window);
+  if (!selector.empty()) parameters.emplace_back("query", selector);
+  if (auto got = get_all("/loki/api/v1/labels", parameters); !got) return std::move(got).error();
+  return parser_.parse_strings(body_);
+}
+
+Result<std::vector<std::string>> QueryClient::label_values(std::string_view name, const QueryWindow& window, std::string_view selector) {
+  auto parameters = window_parameters(window);
+  if (!selector.empty()) parameters.emplace_back("query", selector);
+  if (auto got = get_all(fmt::format("/loki/api/v1/label/{}/values", http::escape(name)), parameters); !got) {
+    return std::move(got).error();
+  }
+  return parser_.parse_strings(body_);
+}
+
+Result<std::vector<record::LabelSetRef>> QueryClient::series(const QueryWindow& window, std::string_view selector) {
+  auto parameters = window_parameters(window);
+  if (!selector.empty()) parameters.emplace_back("match[]", selector);
+  if (auto got = get_all("/loki/api/v1/series", parameters); !got) return std::move(got).error();
+  return parser_.parse_series(body_);
+}
+
+}  // namespace weir::loki

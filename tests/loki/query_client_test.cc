@@ -1,0 +1,146 @@
+#include "loki/query_client.h"
+
+#include "support/fake_query_loki.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace weir::loki {
+namespace {
+
+using base::Code;
+using record::Batch;
+using test::FakeQueryLoki;
+
+class Collected : public base::Diagnostics {
+ public:
+  void say(std::string_view text) override { said.emplace_back(text); }
+  void warn(std::string_view key, std::string_view text) override { said.emplace_back(fmt::format("{}: {}", key, text)); }
+  std::vector<std::string> said;
+};
+
+class QueryClientTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<QueryClient> make(const std::string& path = "", const std::string& tenant = "") {
+    QueryClientConfig config;
+    config.http.base.origin = loki.url();
+    config.http.base.path = path;
+    config.tenant = tenant;
+    config.attempts = 3;
+    config.backoff = {.base = base::kMillisecond, .ceiling = base::kMillisecond};
+    auto client = QueryClient::create(std::move(config), base::Clock::system(), diagnostics, nullptr);
+    if (!client) std::abort();
+    return std::move(*client);
+  }
+  base::Result<QueryClient::Page> page(QueryClient& client, std::string_view query = "{}") {
+    batch.clear();
+    return client.page({.query = query, .window = {0, 1'000'000}}, batch);
+  }
+
+  FakeQueryLoki loki;
+  Collected diagnostics;
+  Batch batch;
+};
+
+TEST_F(QueryClientTest, AsksAsDocumented) {
+  const auto client = make("", "team-a");
+  ASSERT_TRUE(client->page({.query = "{a=\"b\"} |= \"&=\"", .window = {5, 7}, .limit = 12, .direction = Direction::backward}, batch).ok());
+  EXPECT_EQ(loki.last_parameters(),
+            (std::map<std::string, std::string>{
+                {"query", "{a=\"b\"} |= \"&=\""}, {"start", "5"}, {"end", "7"}, {"limit", "12"}, {"direction", "backward"}}));
+  EXPECT_EQ(loki.last_header("X-Scope-OrgID"), "team-a");
+  EXPECT_EQ(loki.last_header("X-Loki-Response-Encoding-Flags"), "categorize-labels");
+}
+
+TEST_F(QueryClientTest, AFullPushUrlMeansItsLoki) {
+  const auto client = make("/loki/api/v1/push");
+  EXPECT_TRUE(page(*client).ok());
+}
+
+TEST_F(QueryClientTest, LongQueriesGoIntoTheBody) {
+  const auto client = make();
+  const std::string query = "{a=\"b\"} |= \"" + std::string(6'000, 'x') + "\"";
+  ASSERT_TRUE(page(*client, query).ok());
+  EXPECT_EQ(loki.last_parameters()["query"], query);
+}
+
+TEST_F(QueryClientTest, RepeatsWhatMayPass) {
+  for (const int status : {408, 429, 500, 502, 503}) {
+    const auto client = make();
+    const int before = loki.requests();
+    loki.reply_first({{status, "busy"}, {status, "busy"}});
+    EXPECT_TRUE(page(*client).ok()) << status;
+    EXPECT_EQ(loki.requests() - before, 3) << status;
+  }
+  EXPECT_EQ(diagnostics.said.at(0), "query-retry: 408 busy: asking again (2 of 3)");
+}
+
+TEST_F(QueryClientTest, GivesUpWithLokisWords) {
+  struct Case {
+    int status;
+    int requests;
+    Code code;
+    const char* body;
+  };
+  for (const Case& one : {Case{400, 1, Code::config, "the query time range exceeds the limit"}, Case{401, 1, Code::network, "no org id\n"},
+                          Case{404, 1, Code::network, "404 page not found"}, Case{503, 3, Code::network, "empty ring"}}) {
+    const auto client = make();
+    const int before = loki.requests();
+    loki.reply_first(std::vector<test::FakeReply>(5, {one.status, one.body}));
+    const auto got = page(*client);
+    ASSERT_FALSE(got.ok()) << one.status;
+    EXPECT_EQ(got.error().code, one.code) << one.status;
+    std::string body = one.body;
+    if (body.back() == '\n') body.pop_back();
+    EXPECT_EQ(got.error().message, fmt::format("cannot query {}: {} {}", loki.url(), one.status, body));
+    EXPECT_EQ(loki.requests() - before, one.requests) << one.status;
+    loki.reply_first({});
+  }
+}
+
+TEST_F(QueryClientTest, NobodyThereIsSaidAtOnce) {
+  QueryClientConfig config;
+  config.http.base.origin = "http://127.0.0.1:1";
+  auto client = QueryClient::create(std::move(config), base::Clock::system(), diagnostics, nullptr);
+  ASSERT_TRUE(client.ok());
+  const auto got = page(**client);
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.error().code, Code::network);
+  EXPECT_EQ((*client)->requests(), 1u);
+  EXPECT_TRUE(diagnostics.said.empty());
+}
+
+TEST_F(QueryClientTest, TellsWhichLimitIsAllowed) {
+  loki.max_entries = 300;
+  const auto client = make();
+  const auto got = page(*client);
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got->allowed, 300u);
+}
+
+TEST_F(QueryClientTest, AMessageTooLargeForTheFrontendAsksForLess) {
+  const auto client = make();
+  loki.reply_first({{500, "rpc error: code = ResourceExhausted desc = grpc: received message larger than max (9 vs. 4)"}});
+  const auto got = page(*client);
+  ASSERT_TRUE(got.ok());
+  EXPECT_TRUE(got->too_large);
+}
+
+TEST_F(QueryClientTest, LabelsValuesAndSeries) {
+  loki.entries = {{{{"app", "x"}, {"pod", "b"}}, 1, ""}, {{{"app", "x"}, {"pod", "a"}}, 2, ""}, {{{"app", "x"}, {"pod", "a"}}, 3, ""}};
+  const auto client = make();
+  EXPECT_EQ(client->labels({0, 10}, "").value(), (std::vector<std::string>{"app", "pod"}));
+  EXPECT_EQ(client->label_values("pod", {0, 10}, "{app=\"x\"}").value(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(loki.last_parameters()["query"], "{app=\"x\"}");
+  const auto series = client->series({0, 10}, "{app=\"x\"}").value();
+  ASSERT_EQ(series.size(), 2u);
+  EXPECT_EQ(series[0]->json(), R"({"app":"x","pod":"a"})");
+  EXPECT_EQ(loki.last_parameters()["match[]"], "{app=\"x\"}");
+}
+
+}  // namespace
+}  // namespace weir::loki

@@ -1,0 +1,220 @@
+#include "loki/query_pager.h"
+
+#include "support/fake_query_loki.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace weir::loki {
+namespace {
+
+using base::Code;
+using record::Batch;
+using record::Record;
+using test::FakeEntry;
+using test::FakeQueryLoki;
+
+class Silent : public base::Diagnostics {
+ public:
+  void say(std::string_view text) override { said.emplace_back(text); }
+  void warn(std::string_view key, std::string_view text) override { said.emplace_back(fmt::format("{}: {}", key, text)); }
+  std::vector<std::string> said;
+};
+
+std::string show(const Record& record, Batch& batch) {
+  Record copy = record;
+  std::string text = fmt::format("{} {} {}", record.timestamp, record.labels->json(), batch.line(copy));
+  for (const auto& [name, value] : record.metadata) text += fmt::format(" {}={}", name, value);
+  return text;
+}
+
+std::string show(const FakeEntry& entry) {
+  std::string text = fmt::format("{} {{", entry.timestamp);
+  for (const auto& [name, value] : entry.labels) text += fmt::format("{}\"{}\":\"{}\"", text.back() == '{' ? "" : ",", name, value);
+  text += fmt::format("}} {}", entry.line);
+  for (const auto& [name, value] : entry.metadata) text += fmt::format(" {}={}", name, value);
+  return text;
+}
+
+class QueryPagerTest : public ::testing::Test {
+ protected:
+  QueryClient& client() {
+    if (!client_) {
+      QueryClientConfig config;
+      config.http.base.origin = loki.url();
+      config.backoff = {.base = base::kMillisecond, .ceiling = base::kMillisecond};
+      config.max_body = max_body;
+      auto created = QueryClient::create(std::move(config), base::Clock::system(), diagnostics, nullptr);
+      if (!created) std::abort();
+      client_ = std::move(*created);
+    }
+    return *client_;
+  }
+
+  // Everything that a pager gives, checking the order on the way.
+  std::vector<std::string> read(Direction direction, QueryPager::Options options, std::string query = "{}",
+                                QueryWindow window = {0, 1'000'000}) {
+    QueryPager pager(client(), std::move(query), window, direction, options);
+    std::vector<std::string> shown;
+    std::vector<base::Timestamp> times;
+    Batch batch;
+    for (;;) {
+      batch.clear();
+      const auto more = pager.next(batch);
+      EXPECT_TRUE(more.ok()) << more.error().message;
+      if (!more.ok() || !*more) break;
+      EXPECT_FALSE(batch.records.empty());
+      const auto earlier = [](const Record& a, const Record& b) { return a.timestamp < b.timestamp; };
+      EXPECT_TRUE(std::is_sorted(batch.records.begin(), batch.records.end(), earlier));
+      if (!times.empty()) {
+        EXPECT_TRUE(direction == Direction::forward ? times.back() <= batch.records.front().timestamp
+                                                    : times.back() >= batch.records.back().timestamp);
+      }
+      times.push_back(direction == Direction::forward ? batch.records.back().timestamp : batch.records.front().timestamp);
+      for (const Record& record : batch.records) shown.push_back(show(record, batch));
+    }
+    incomplete = pager.incomplete();
+    std::sort(shown.begin(), shown.end());
+    return shown;
+  }
+  [[nodiscard]] std::vector<std::string> all() const {
+    std::vector<std::string> shown;
+    for (const FakeEntry& entry : loki.entries) shown.push_back(show(entry));
+    std::sort(shown.begin(), shown.end());
+    return shown;
+  }
+  void both_ways(QueryPager::Options options, std::string query = "{}") {
+    for (const Direction direction : {Direction::forward, Direction::backward}) {
+      EXPECT_EQ(read(direction, options, query), all()) << (direction == Direction::forward ? "forward" : "backward");
+      EXPECT_EQ(incomplete, 0u);
+    }
+  }
+
+  FakeQueryLoki loki;
+  Silent diagnostics;
+  std::size_t max_body = 8 << 20;
+  std::uint64_t incomplete = 0;
+
+ private:
+  std::unique_ptr<QueryClient> client_;
+};
+
+TEST_F(QueryPagerTest, NothingIsNoPage) {
+  both_ways({});
+  EXPECT_EQ(loki.requests(), 2);
+}
+
+TEST_F(QueryPagerTest, EveryPageSizeGivesEverythingOnce) {
+  for (int i = 0; i < 100; ++i) loki.entries.push_back({{{"pod", fmt::format("p{}", i % 3)}}, 10 + i / 4, fmt::format("line {}", i)});
+  for (const std::uint32_t page : {2u, 3u, 4u, 5u, 7u, 50u, 99u, 100u, 101u, 5000u}) {
+    SCOPED_TRACE(page);
+    both_ways({.first_page = page, .max_page = page});
+  }
+}
+
+TEST_F(QueryPagerTest, TheWindowIsHalfOpen) {
+  for (int i = 0; i < 10; ++i) loki.entries.push_back({{{"a", "b"}}, i, "x"});
+  const auto lines = read(Direction::forward, {.first_page = 2, .max_page = 2}, "{}", {3, 6});
+  EXPECT_EQ(lines, (std::vector<std::string>{"3 {\"a\":\"b\"} x", "4 {\"a\":\"b\"} x", "5 {\"a\":\"b\"} x"}));
+}
+
+TEST_F(QueryPagerTest, EqualLinesOfTwoStreamsAtAPageEdgeBothCome) {
+  for (int i = 0; i < 20; ++i) {
+    loki.entries.push_back({{{"pod", "one"}}, 100 + i, "same"});
+    loki.entries.push_back({{{"pod", "two"}}, 100 + i, "same"});
+    loki.entries.push_back({{{"pod", "two"}}, 100 + i, "same", {{"trace_id", "x"}}});
+  }
+  for (const std::uint32_t page : {2u, 3u, 4u, 5u, 6u}) both_ways({.first_page = page, .max_page = page});
+}
+
+TEST_F(QueryPagerTest, ThousandsOfLinesWithOneTimestamp) {
+  loki.max_entries = 500;
+  loki.entries.push_back({{{"pod", "one"}}, 99, "before"});
+  for (int i = 0; i < 3000; ++i) {
+    loki.entries.push_back({{{"pod", i % 2 == 0 ? "one" : "two"}}, 100, fmt::format("request {} took {} ms \"quoted\" \\ ä€😀", i, i % 7)});
+  }
+  loki.entries.push_back({{{"pod", "two"}}, 101, "after"});
+  both_ways({.first_page = 100});
+}
+
+TEST_F(QueryPagerTest, OneTimestampToldApartBy) {
+  struct Case {
+    const char* what;
+    std::function<FakeEntry(int)> make;
+  };
+  const std::vector<Case> cases = {
+      {"stream labels only", [](int i) { return FakeEntry{{{"pod", fmt::format("p{}", i)}}, 5, "same"}; }},
+      {"metadata only", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, "same", {{"trace_id", fmt::format("t\"{}", i)}}}; }},
+      {"the end of the line", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, std::string(static_cast<std::size_t>(i), 'x')}; }},
+      {"regular expression characters", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, fmt::format(".*+?()|[]{{}}^$-{}", i)}; }},
+      {"characters beyond ASCII", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, i % 2 == 0 ? fmt::format("ä{}", i) : fmt::format("ö€{}", i)}; }},
+      {"line breaks", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, fmt::format("a\nb\t{}", i)}; }},
+      {"a late byte", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, std::string(2500, 'y') + fmt::format("{}", i)}; }},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.what);
+    loki.entries.clear();
+    for (int i = 0; i < 60; ++i) loki.entries.push_back(one.make(i));
+    both_ways({.first_page = 4, .max_page = 4});
+  }
+}
+
+TEST_F(QueryPagerTest, ACommentAtTheEndOfTheQueryDoesNotSwallowFilters) {
+  for (int i = 0; i < 10; ++i) loki.entries.push_back({{{"pod", "p"}}, 5, fmt::format("{}", i)});
+  both_ways({.first_page = 2, .max_page = 2}, "{} # all");
+}
+
+TEST_F(QueryPagerTest, WhatCannotBeToldApartIsCounted) {
+  for (int i = 0; i < 10; ++i) loki.entries.push_back({{{"pod", "p"}}, 5, "same"});
+  loki.entries.push_back({{{"pod", "p"}}, 6, "after"});
+  const auto lines = read(Direction::forward, {.first_page = 4, .max_page = 4});
+  EXPECT_EQ(lines.size(), 5u);
+  EXPECT_EQ(lines.back(), "6 {\"pod\":\"p\"} after");
+  EXPECT_EQ(incomplete, 1u);
+}
+
+TEST_F(QueryPagerTest, LimitOfTheServerIsLearned) {
+  loki.max_entries = 7;
+  for (int i = 0; i < 50; ++i) loki.entries.push_back({{{"pod", "p"}}, i, fmt::format("{}", i)});
+  both_ways({.first_page = 1000});
+}
+
+TEST_F(QueryPagerTest, LargeEntriesMakeSmallPages) {
+  max_body = 100'000;
+  for (int i = 0; i < 40; ++i) loki.entries.push_back({{{"pod", "p"}}, i / 2, fmt::format("{} ", i) + std::string(30'000, 'x')});
+  both_ways({.first_page = 1000, .page_bytes = 50'000});
+}
+
+TEST_F(QueryPagerTest, ALargerPageThanAllowedForOneEntryStillComes) {
+  max_body = 1000;
+  loki.entries.push_back({{{"pod", "p"}}, 1, std::string(30'000, 'x')});
+  both_ways({});
+}
+
+TEST_F(QueryPagerTest, ExpectationKeepsPagesSmall) {
+  for (int i = 0; i < 1000; ++i) loki.entries.push_back({{{"pod", "p"}}, i, fmt::format("{}", i)});
+  QueryPager pager(client(), "{}", {0, 10'000}, Direction::backward);
+  pager.expect_at_most(5);
+  Batch batch;
+  ASSERT_TRUE(pager.next(batch).ok());
+  EXPECT_EQ(batch.records.size(), 5u);
+  EXPECT_EQ(batch.records.back().timestamp, 999);
+  EXPECT_EQ(loki.last_parameters()["limit"], "6");
+}
+
+TEST_F(QueryPagerTest, ErrorsOfThePipelineAreLokis) {
+  QueryPager pager(client(), "{} | nonsense", {0, 10}, Direction::forward);
+  Batch batch;
+  const auto more = pager.next(batch);
+  ASSERT_FALSE(more.ok());
+  EXPECT_EQ(more.error().code, Code::config);
+  EXPECT_NE(more.error().message.find("parse error at line 1, col 1: syntax error: unexpected |"), std::string::npos) << more.error().message;
+}
+
+}  // namespace
+}  // namespace weir::loki
