@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Holds man/ and completions/ against the binary that prints them, and every option of every command against help, man page and
+completions; then tries the completions in the shells that are installed.
+
+  help_man_completions_test.py --weir BINARY --source FOLDER [--update]    --update writes man/*.1 and completions/*
+"""
+
+import argparse
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+SCRIPTS = {"bash": "weir.bash", "zsh": "_weir", "fish": "weir.fish"}
+WIDTH = 80
+failures = []
+
+
+def check(condition, text):
+    if not condition:
+        failures.append(text)
+
+
+def output(*command, **more):
+    return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True, **more).stdout
+
+
+def weir(options, *arguments):
+    # The width is fixed, so that a terminal that runs the tests does not matter.
+    return output(options.weir, *arguments, env={**os.environ, "COLUMNS": str(WIDTH)})
+
+
+def commands_in(text):
+    """Commands by the headings of weir --help."""
+    names = []
+    for section in ("Sources", "Stages", "Sinks", "Others"):
+        block = re.search(rf"^{section}:\n((?:  .*\n)+)", text, re.M)
+        if block:
+            names += re.findall(r"^  (\w+) ", block.group(1), re.M)
+    return names
+
+
+def options_in(text):
+    """Every option that a help text declares: the words at the beginning of its table rows."""
+    found = set()
+    for line in re.findall(r"^  (?:    )?(-.*)$", text, re.M):
+        for name in re.match(r"(-{1,2}[A-Za-z][\w-]*)(?:, (-{1,2}[A-Za-z][\w-]*))*", line).group(0).split(", "):
+            found.add(name)
+    return found
+
+
+def generate(options, folder):
+    man, completions = folder / "man", folder / "completions"
+    completions.mkdir(parents=True)
+    weir(options, "docs", "man", man)
+    for shell, name in SCRIPTS.items():
+        (completions / name).write_text(weir(options, "docs", "completion", shell))
+
+
+def committed_files_are_current(options, folder):
+    for made in sorted(folder.rglob("*.1")) + [folder / "completions" / name for name in SCRIPTS.values()]:
+        kept = options.source / made.relative_to(folder)
+        if options.update:
+            kept.parent.mkdir(exist_ok=True)
+            shutil.copy(made, kept)
+        check(kept.exists() and kept.read_text() == made.read_text(),
+              f"{made.relative_to(folder)} is not what the binary prints: run this test with --update")
+    for kept in (options.source / "man").glob("*.1"):
+        check((folder / "man" / kept.name).exists(), f"man/{kept.name} belongs to no command")
+
+
+def options_appear_everywhere(options, folder, commands):
+    scripts = {shell: (folder / "completions" / name).read_text() for shell, name in SCRIPTS.items()}
+    main_page = (folder / "man" / "weir.1").read_text()
+    for command in commands:
+        text = weir(options, command, "--help")
+        page = (folder / "man" / f"weir-{command}.1").read_text()
+        check(f"weir\\-{command}" in main_page, f"weir.1 does not name {command}")
+        names = options_in(text)
+        check("--help" in names, f"{command}: --help is not in its help")
+        bash = re.search(rf"^    {command}\)\n(.*?)^      ;;$", scripts["bash"], re.M | re.S).group(1)
+        zsh = re.search(rf"^    {command}\)\n(.*?)^      ;;$", scripts["zsh"], re.M | re.S).group(1)
+        fish = "\n".join(line for line in scripts["fish"].splitlines() if f"'__weir_command {command}'" in line)
+        for name in sorted(names):
+            check("\\fB" + name.replace("-", "\\-") + "\\fR" in page, f"{command}: {name} is not in the man page")
+            check(re.search(rf"[ ']{name}[ ']", bash), f"{command}: {name} is not in the bash completion")
+            check(re.search(rf"[)*']{name}[+=\[]", zsh), f"{command}: {name} is not in the zsh completion")
+            flag = f" -l {name[2:]} " if name.startswith("--") else f" -s {name[1:]} "
+            check(flag in fish, f"{command}: {name} is not in the fish completion")
+
+
+def help_fits(options, commands):
+    for command in [None, *commands]:
+        text = weir(options, *([command] if command else []), "--help")
+        # What stands in quotes in an example cannot be broken.
+        body = re.sub(r"^Examples:\n(?:  .*\n)+", "", text, flags=re.M)
+        for line in body.splitlines():
+            check(len(line) <= WIDTH, f"{command or 'weir'} --help: wider than {WIDTH}: {line}")
+            check(line == line.rstrip(), f"{command or 'weir'} --help: ends in blanks: {line!r}")
+        check("placeholder" not in text, f"{command or 'weir'} --help says 'placeholder'")
+        if command:
+            check("Examples:" in text, f"{command} --help has no examples")
+
+
+def pages_are_sound(options, folder):
+    pages = sorted((folder / "man").glob("*.1")) + sorted((options.source / "man").glob("*.5"))
+    if shutil.which("mandoc"):
+        for page in pages:
+            said = subprocess.run(["mandoc", "-Tlint", "-Wwarning", page], stdout=subprocess.PIPE, text=True, check=False).stdout
+            # References to pages that are not installed on the machine of the test.
+            said = "\n".join(line for line in said.splitlines() if "referenced manual not found" not in line)
+            check(not said, said)
+    if shutil.which("man"):
+        for page in pages:
+            run = subprocess.run(["man", "--warnings", "-l", page], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+                                 env={**os.environ, "MANWIDTH": "80", "LC_ALL": "C.UTF-8"})
+            check(run.returncode == 0 and not run.stderr, f"man -l {page.name}: {run.stderr}")
+
+
+def tried_in_bash(script, commands):
+    text = f"""
+      source {script}
+      offer() {{ COMP_WORDS=(weir "$@"); COMP_CWORD=$#; COMPREPLY=(); _weir; echo "${{COMPREPLY[@]}}"; }}
+      offer ''; offer fil; offer filter --he; offer docs ''; offer run pipe; offer docs completion --; complete -p weir
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "pipeline with blanks").touch()
+        lines = output("bash", "--norc", "-euc", text, cwd=folder).splitlines()
+    want_first = [*commands, "help", "--help", "--version"]
+    check(lines[0].split() == want_first, f"bash: commands are {lines[0]}")
+    check(lines[1:5] == ["filter", "--help", "man completion", "pipeline with blanks"], f"bash offers {lines[1:5]}")
+    check("--help" in lines[5], f"bash offers {lines[5]}")
+    check(lines[6] == "complete -F _weir weir", f"bash: {lines[6]}")
+
+
+def tried_in_fish(script):
+    def offer(line):
+        text = output("fish", "--no-config", "-c", f"source {script}; complete -C {line!r}", env={**os.environ, "HOME": tempfile.gettempdir()})
+        return [row.split("\t")[0] for row in text.splitlines()]
+
+    check(offer("weir fil") == ["filter"], f"fish offers {offer('weir fil')}")
+    check("--help" in offer("weir filter --h"), f"fish offers {offer('weir filter --h')}")
+    check("completion" in offer("weir docs co"), f"fish offers {offer('weir docs co')}")
+    check(offer("weir docs --chec") == [], "fish offers an option of another command")
+    check("--check" in offer("weir run --chec"), f"fish offers {offer('weir run --chec')}")
+
+
+def tried_in_zsh(folder):
+    """zsh completes only in its line editor, so this one gets a terminal of its own."""
+    master, slave = pty.openpty()
+    env = {**os.environ, "TERM": "dumb", "HOME": str(folder), "ZDOTDIR": str(folder)}
+    shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=folder, start_new_session=True)
+    os.close(slave)
+
+    def read_until(pattern, seconds=30):
+        seen, deadline = "", time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if select.select([master], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(master, 65536).decode("utf-8", "replace")
+                except OSError:
+                    break
+                if re.search(pattern, seen):
+                    return seen
+        check(False, f"zsh: {pattern} did not come: {seen!r}")
+        return seen
+
+    def send(text):
+        os.write(master, text.encode())
+
+    try:
+        send(f"PROMPT='ready> '; unsetopt zle_bracketed_paste 2>/dev/null; fpath=({folder}/completions $fpath)\n")
+        send("autoload -Uz compinit && compinit -u -D && echo com''pinit-done\n")
+        read_until("compinit-done")
+        for typed, wanted in (("weir filt\t", "filter "), ("weir run --chec\t", "--check "), ("weir docs compl\t", "completion ")):
+            send(typed)
+            read_until(re.escape(wanted))
+            send("\x15")
+        send("exit\n")
+        shell.wait(timeout=10)
+    finally:
+        if shell.poll() is None:
+            shell.kill()
+            shell.wait()
+        os.close(master)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--weir", type=pathlib.Path, required=True)
+    arguments.add_argument("--source", type=pathlib.Path, required=True)
+    arguments.add_argument("--update", action="store_true")
+    options = arguments.parse_args()
+    options.weir = options.weir.resolve()
+    commands = commands_in(weir(options, "--help"))
+    check(len(commands) >= 10, f"weir --help lists {commands}")
+    with tempfile.TemporaryDirectory(prefix="weir-docs-") as name:
+        folder = pathlib.Path(name)
+        generate(options, folder)
+        committed_files_are_current(options, folder)
+        options_appear_everywhere(options, folder, commands)
+        help_fits(options, commands)
+        pages_are_sound(options, folder)
+        listed = re.search(r"_weir_words '([^']*) help --help --version'", (folder / "completions" / "weir.bash").read_text()).group(1).split()
+        check(sorted(listed) == sorted(commands), f"completions list {listed}")
+        for shell, trial in (("bash", lambda: tried_in_bash(folder / "completions" / "weir.bash", listed)),
+                             ("zsh", lambda: tried_in_zsh(folder)),
+                             ("fish", lambda: tried_in_fish(folder / "completions" / "weir.fish"))):
+            if shutil.which(shell):
+                trial()
+            else:
+                print(f"{shell} is not installed: its completion is not tried")
+    for text in failures:
+        print(f"FAILED: {text}")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
