@@ -43,6 +43,9 @@ struct ClientConfig {
 
   base::Duration connect_timeout = 5 * base::kSecond;
   base::Duration timeout = 30 * base::kSecond;  // a whole request; one of 0 in Request means this
+
+  // Asked about once a second, and after a signal, while a synchronous request waits; true aborts it with Code::interrupted.
+  std::function<bool()> cancelled;
 };
 
 struct Request {
@@ -53,6 +56,7 @@ struct Request {
   std::string body;                  // owned; sent when not empty or for POST and PUT
   std::string_view body_view;        // in place of `body`: bytes that outlive the request
   base::Duration timeout = 0;
+  bool compressed = false;           // offer gzip & co. for the answer
   std::size_t max_response = 64 << 10;  // bytes of the answer's body that are kept; the rest is read and dropped
 };
 

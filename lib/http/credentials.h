@@ -1,0 +1,28 @@
+// A secret that lies in a file and may change there while we run (Kubernetes rotates tokens).
+#pragma once
+
+#include "base/result.h"
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <string>
+
+namespace weir::http {
+
+// Not thread safe.
+class SecretFile {
+ public:
+  explicit SecretFile(std::string path) : path_(std::move(path)) {}
+
+  // The content without white space at its end; read again when size, time or inode of the file changed.
+  base::Result<std::string> read();
+
+ private:
+  std::string path_;
+  std::string value_;
+  struct ::stat seen_ {};
+  bool loaded_ = false;
+};
+
+}  // namespace weir::http

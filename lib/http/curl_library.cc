@@ -1,0 +1,78 @@
+#include "http/curl_library.h"
+
+#include <dlfcn.h>
+
+#include <array>
+
+namespace weir::http {
+namespace {
+
+struct Loaded {
+  CurlLibrary library;
+  base::Result<void> state;
+};
+
+base::Error absent(std::string_view cause) {
+  return base::fail(base::Code::config, "cannot load libcurl: {}", cause)
+      .with_hint("HTTP needs libcurl 7.68 or newer: apt install libcurl4");
+}
+
+Loaded open_library() {
+  Loaded loaded;
+  void* handle = nullptr;
+  std::string cause;
+  // The build against GnuTLS has the same interface and may be the only one that is installed.
+  for (const char* name : {"libcurl.so.4", "libcurl-gnutls.so.4"}) {
+    handle = ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+    if (handle != nullptr) break;
+    if (const char* text = ::dlerror(); text != nullptr && cause.empty()) cause = text;
+  }
+  if (handle == nullptr) {
+    loaded.state = absent(cause);
+    return loaded;
+  }
+  std::string missing;
+  const auto find = [&](auto& function, const char* name) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(handle, name));
+    if (function == nullptr && missing.empty()) missing = name;
+  };
+  decltype(&::curl_global_init) global_init = nullptr;
+  CurlLibrary& library = loaded.library;
+  find(global_init, "curl_global_init");
+  find(library.easy_init, "curl_easy_init");
+  find(library.easy_setopt, "curl_easy_setopt");
+  find(library.easy_perform, "curl_easy_perform");
+  find(library.easy_cleanup, "curl_easy_cleanup");
+  find(library.easy_reset, "curl_easy_reset");
+  find(library.easy_getinfo, "curl_easy_getinfo");
+  find(library.easy_strerror, "curl_easy_strerror");
+  find(library.slist_append, "curl_slist_append");
+  find(library.slist_free_all, "curl_slist_free_all");
+  find(library.multi_init, "curl_multi_init");
+  find(library.multi_setopt, "curl_multi_setopt");
+  find(library.multi_add_handle, "curl_multi_add_handle");
+  find(library.multi_remove_handle, "curl_multi_remove_handle");
+  find(library.multi_perform, "curl_multi_perform");
+  find(library.multi_poll, "curl_multi_poll");
+  find(library.multi_wakeup, "curl_multi_wakeup");
+  find(library.multi_info_read, "curl_multi_info_read");
+  find(library.multi_cleanup, "curl_multi_cleanup");
+  find(library.multi_strerror, "curl_multi_strerror");
+  find(library.getdate, "curl_getdate");
+  if (!missing.empty()) {
+    loaded.state = absent(missing + " is not in it");
+  } else if (const CURLcode code = global_init(CURL_GLOBAL_DEFAULT); code != CURLE_OK) {
+    loaded.state = absent(library.easy_strerror(code));
+  }
+  return loaded;
+}
+
+}  // namespace
+
+base::Result<const CurlLibrary*> CurlLibrary::load() {
+  static const Loaded loaded = open_library();
+  if (!loaded.state) return base::Error(loaded.state.error());
+  return &loaded.library;
+}
+
+}  // namespace weir::http

@@ -1,0 +1,59 @@
+// One request on one curl handle: sets it up, collects the answer, says what went wrong. Shared by both clients.
+#pragma once
+
+#include "http/client.h"
+#include "http/credentials.h"
+#include "http/curl_library.h"
+
+#include <memory>
+#include <string>
+
+namespace weir::http {
+
+// Who we are, prepared once a client. Not thread safe.
+class Identity {
+ public:
+  explicit Identity(const ClientConfig& config) : password_(config.password_file), token_(config.bearer_token_file) {}
+  // Sets user and password or adds the Authorization header.
+  base::Result<void> apply(const CurlLibrary& curl, CURL* handle, const ClientConfig& config, std::string& authorization);
+
+ private:
+  SecretFile password_;
+  SecretFile token_;
+};
+
+// Reused for one request after another; libcurl holds pointers into it while one runs, so it stays where it is.
+class Exchange {
+ public:
+  static base::Result<std::unique_ptr<Exchange>> create(const CurlLibrary& curl);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;  // libcurl points at it
+  Exchange& operator=(const Exchange&) = delete;
+
+  // `config` and `identity` must outlive the exchange's use; `on_body` may be null.
+  base::Result<void> begin(const ClientConfig& config, Identity& identity, Request request, const OnBody* on_body);
+  // The outcome, once libcurl said `code`.
+  base::Result<Response> end(CURLcode code);
+
+  [[nodiscard]] CURL* handle() const { return handle_; }
+
+ private:
+  explicit Exchange(const CurlLibrary& curl) : curl_(curl) {}
+  void set_headers(const std::string& authorization);
+  base::Error failure(CURLcode code);
+  static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t take_header(char* data, std::size_t size, std::size_t count, void* self);
+  static int progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
+
+  const CurlLibrary& curl_;
+  CURL* handle_ = nullptr;
+  curl_slist* header_list_ = nullptr;
+  const ClientConfig* config_ = nullptr;
+  const OnBody* on_body_ = nullptr;
+  Request request_;
+  Response response_;
+  bool aborted_ = false;
+  char error_[CURL_ERROR_SIZE] = {};
+};
+
+}  // namespace weir::http

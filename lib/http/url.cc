@@ -1,0 +1,138 @@
+#include "http/url.h"
+
+#include <cctype>
+
+namespace weir::http {
+namespace {
+
+bool unreserved(unsigned char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string unescape(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+bool valid_host(std::string_view host) {
+  if (host.empty()) return false;
+  if (host.front() == '[') {  // an IPv6 address, perhaps with a port
+    const auto close = host.find(']');
+    if (close == std::string_view::npos) return false;
+    const auto rest = host.substr(close + 1);
+    return rest.empty() || (rest.size() > 1 && rest[0] == ':' && rest.find_first_not_of("0123456789", 1) == std::string_view::npos);
+  }
+  const auto colon = host.find(':');
+  const auto name = host.substr(0, colon);
+  if (name.empty()) return false;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7f || c == '"' || c == '<' || c == '>' || c == '\\' || c == '^' || c == '`' || c == '{' || c == '|' || c == '}')
+      return false;
+  }
+  if (colon == std::string_view::npos) return true;
+  const auto port = host.substr(colon + 1);
+  return !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::string escape(std::string_view text) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  std::string out;
+  out.reserve(text.size() + text.size() / 4);
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (unreserved(byte)) {
+      out += c;
+    } else {
+      out += '%';
+      out += digits[byte >> 4];
+      out += digits[byte & 15];
+    }
+  }
+  return out;
+}
+
+std::string query_string(const std::vector<std::pair<std::string, std::string>>& parameters) {
+  std::string out;
+  for (const auto& [name, value] : parameters) {
+    if (!out.empty()) out += '&';
+    out += escape(name);
+    out += '=';
+    out += escape(value);
+  }
+  return out;
+}
+
+base::Result<Url> parse_url(std::string_view text) {
+  Url url;
+  // The text may hold a password, so errors show it only up to its scheme or without user information.
+  const auto wrong = [](std::string_view shown, std::string_view cause) {
+    return base::fail(base::Code::usage, "cannot use the URL \"{}\": {}", shown, cause)
+        .with_hint("a URL looks like http://loki.example:3100 or https://logs.example/loki");
+  };
+  std::string scheme = "http";
+  std::string_view rest = text;
+  if (const auto colon = text.find("://"); colon != std::string_view::npos) {
+    scheme = lower(text.substr(0, colon));
+    rest = text.substr(colon + 3);
+    if (scheme != "http" && scheme != "https") return wrong(scheme + "://…", "only http and https are spoken");
+  }
+  if (const auto hash = rest.find('#'); hash != std::string_view::npos) rest = rest.substr(0, hash);
+  if (const auto mark = rest.find('?'); mark != std::string_view::npos) {
+    url.query = rest.substr(mark + 1);
+    rest = rest.substr(0, mark);
+  }
+  const auto slash = rest.find('/');
+  std::string_view authority = rest.substr(0, slash);
+  if (slash != std::string_view::npos) url.path = rest.substr(slash);
+  while (!url.path.empty() && url.path.back() == '/') url.path.pop_back();
+  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
+    const auto user = authority.substr(0, at);
+    const auto colon = user.find(':');
+    url.user = unescape(user.substr(0, colon));
+    if (colon != std::string_view::npos) url.password = unescape(user.substr(colon + 1));
+    authority = authority.substr(at + 1);
+  }
+  if (!valid_host(authority)) return wrong(scheme + "://" + std::string(authority), authority.empty() ? "it names no host" : "its host is not valid");
+  for (const char c : url.path + url.query)
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return wrong(scheme + "://" + std::string(authority), "it holds a space or a control byte");
+  url.origin = scheme + "://" + lower(authority);
+  return url;
+}
+
+std::string join(const Url& base, std::string_view path, std::string_view query) {
+  std::string out = base.origin + base.path;
+  if (base.path.size() < path.size() || !std::string_view(base.path).ends_with(path)) out += path;
+  if (!base.query.empty() || !query.empty()) {
+    out += '?';
+    out += base.query;
+    if (!base.query.empty() && !query.empty()) out += '&';
+    out += query;
+  }
+  return out;
+}
+
+}  // namespace weir::http

@@ -1,0 +1,47 @@
+// The body of a push request: protobuf within one snappy block, and back again, for the rare request that has to be taken apart.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "loki/push_pages.h"
+#include "record/label_set.h"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::loki {
+
+// One stream of a request; `entries` holds what PushEncoder::append() wrote.
+struct BodyStream {
+  std::string_view labels;
+  const PageBuffer* entries = nullptr;
+};
+
+[[nodiscard]] std::string encode_body(std::span<const BodyStream> streams);
+
+// Views into the DecodedBody.
+struct DecodedEntry {
+  base::Timestamp timestamp = 0;
+  std::string_view field;  // the complete `entries` field, tag and length included
+  std::string_view line;
+  std::vector<record::Label> metadata;
+
+  [[nodiscard]] std::size_t raw() const;  // bytes of line and metadata
+};
+
+struct DecodedStream {
+  std::string_view labels;
+  std::vector<DecodedEntry> entries;
+};
+
+struct DecodedBody {
+  std::string bytes;  // uncompressed
+  std::vector<DecodedStream> streams;
+};
+
+// Error: parse.
+base::Result<DecodedBody> decode_body(std::string_view body);
+
+}  // namespace weir::loki

@@ -1,0 +1,258 @@
+#include "loki/push_encoder.h"
+
+#include "record/json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace weir::loki {
+namespace {
+
+// Field number and wire type 2 (length-delimited), or 0 (varint), in one byte: all numbers here are below 16.
+constexpr char kBytes1 = (1 << 3) | 2;
+constexpr char kBytes2 = (2 << 3) | 2;
+constexpr char kBytes3 = (3 << 3) | 2;
+constexpr char kVarint1 = 1 << 3;
+constexpr char kVarint2 = 2 << 3;
+
+bool letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
+// Code points that Go's strconv.IsPrint refuses and that are seen in logs: control characters, the soft hyphen, separators and
+// formatting characters, surrogates, private use, noncharacters. Any escape Go's Unquote takes gives the same label in Loki, so
+// a code point that is not listed costs nothing but a form that Loki itself would print in another way.
+bool printable(std::uint32_t c) {
+  if (c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad) return false;
+  if ((c >= 0x2000 && c <= 0x200f) || (c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x206f)) return false;
+  if (c == 0x1680 || c == 0x180e || c == 0x3000 || c == 0xfeff || (c >= 0xfff0 && c <= 0xfffb)) return false;
+  if (c >= 0xe000 && c <= 0xf8ff) return false;
+  return (c & 0xfffe) != 0xfffe && c < 0xe0000;
+}
+
+void append_quoted(std::string& out, std::string_view utf8) {
+  out += '"';
+  std::size_t i = 0;
+  while (i < utf8.size()) {
+    const auto byte = static_cast<unsigned char>(utf8[i]);
+    if (byte < 0x80) {
+      ++i;
+      switch (byte) {
+        case '"': out += "\\\""; break;
+        case '\\': out += "\\\\"; break;
+        case '\a': out += "\\a"; break;
+        case '\b': out += "\\b"; break;
+        case '\f': out += "\\f"; break;
+        case '\n': out += "\\n"; break;
+        case '\r': out += "\\r"; break;
+        case '\t': out += "\\t"; break;
+        case '\v': out += "\\v"; break;
+        default:
+          if (byte < 0x20 || byte == 0x7f) {
+            fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+          } else {
+            out += static_cast<char>(byte);
+          }
+      }
+      continue;
+    }
+    const std::size_t size = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    std::uint32_t c = byte & (0xffU >> (size + 1));
+    for (std::size_t k = 1; k < size; ++k) c = c << 6 | (static_cast<unsigned char>(utf8[i + k]) & 0x3f);
+    if (printable(c)) {
+      out.append(utf8, i, size);
+    } else if (c < 0x10000) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+    } else {
+      fmt::format_to(std::back_inserter(out), "\\U{:08x}", c);
+    }
+    i += size;
+  }
+  out += '"';
+}
+
+struct TimestampParts {
+  std::int64_t seconds;
+  std::uint32_t nanos;
+};
+
+TimestampParts split(base::Timestamp time) {
+  std::int64_t seconds = time / base::kSecond;
+  std::int64_t nanos = time % base::kSecond;
+  if (nanos < 0) {
+    nanos += base::kSecond;
+    --seconds;
+  }
+  return {seconds, static_cast<std::uint32_t>(nanos)};
+}
+
+std::size_t field_size(std::size_t size) { return 1 + varint_size(size) + size; }
+
+}  // namespace
+
+std::size_t varint_size(std::uint64_t value) {
+  std::size_t size = 1;
+  while (value >= 0x80) {
+    value >>= 7;
+    ++size;
+  }
+  return size;
+}
+
+char* write_varint(char* out, std::uint64_t value) {
+  while (value >= 0x80) {
+    *out++ = static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  *out++ = static_cast<char>(value);
+  return out;
+}
+
+std::vector<record::Label> pushed_labels(const record::LabelSet& set) {
+  std::vector<record::Label> labels;
+  for (const record::Label& label : set.labels())
+    if (label.name != "detected_level" && !label.name.starts_with("__")) labels.push_back(label);
+  return labels;
+}
+
+std::string label_string(std::span<const record::Label> labels) {
+  std::string out = "{";
+  for (const record::Label& label : labels) {
+    if (out.size() > 1) out += ", ";
+    out += label.name;
+    out += '=';
+    if (record::is_utf8(label.value)) {
+      append_quoted(out, label.value);
+    } else {
+      std::size_t replaced = 0;
+      append_quoted(out, record::replace_invalid_utf8(label.value, replaced));
+    }
+  }
+  out += '}';
+  return out;
+}
+
+bool is_metadata_name(std::string_view name) {
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  bool underscore = false;
+  bool other = false;
+  for (const char c : name) {
+    if (c == '_') {
+      if (underscore) return false;
+      underscore = true;
+    } else if (letter_or_digit(c)) {
+      underscore = false;
+      other = true;
+    } else {
+      return false;
+    }
+  }
+  return other;
+}
+
+std::string metadata_name(std::string_view name) {
+  std::string out;
+  bool other = false;
+  if (!name.empty() && name[0] >= '0' && name[0] <= '9') out = "key_";
+  for (const char c : name) {
+    if (letter_or_digit(c)) {
+      out += c;
+      other = true;
+    } else if (out.empty() || out.back() != '_') {
+      out += '_';
+    }
+  }
+  return other ? out : "weir_unnamed";
+}
+
+std::string_view PushEncoder::keep(std::string text) {
+  if (kept_used_ == kept_.size()) kept_.push_back(std::make_unique<std::string>());
+  std::string& slot = *kept_[kept_used_++];
+  slot = std::move(text);
+  return slot;
+}
+
+std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::string_view stream, base::Timestamp now) {
+  entry_ = {};
+  kept_used_ = 0;
+  metadata_.clear();
+  timestamp_ = record.timestamp;
+
+  line_ = record.line.data;
+  if (!record.line.decoded()) {
+    if (decoded_.size() < line_.size()) decoded_.resize(line_.size());
+    line_ = std::string_view(decoded_).substr(0, record::unescape(decoded_.data(), line_));
+  }
+  if (record.line.form != record::Text::Form::clean && !record::is_utf8(line_)) {
+    repaired_ = record::replace_invalid_utf8(line_, entry_.invalid);
+    line_ = repaired_;
+  }
+
+  std::size_t bytes = 0;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    metadata_.push_back({name, value});
+    bytes += name.size() + value.size();
+  };
+  if (with_metadata_) {
+    for (const record::Label& pair : record.metadata) {
+      if (pair.value.empty()) continue;
+      const std::string_view name = is_metadata_name(pair.name) ? pair.name : keep(metadata_name(pair.name));
+      std::string_view value = pair.value;
+      if (!record::is_utf8(value)) {
+        std::size_t replaced = 0;
+        value = keep(record::replace_invalid_utf8(value, replaced));
+      }
+      add(name, value);
+    }
+    if (entry_.invalid != 0) add("weir_invalid_utf8", keep(fmt::format_int(entry_.invalid).str()));
+  }
+  entry_.raw = line_.size() + bytes;
+  return refuse_record({timestamp_, line_.size(), bytes, metadata_.size()}, stream, now, limits_);
+}
+
+void PushEncoder::append(PageBuffer& out) const {
+  const TimestampParts time = split(timestamp_);
+  // proto3 leaves out what is zero, and so do we, since Loki's own encoder does: equal records give equal bytes.
+  const std::size_t seconds_size = time.seconds == 0 ? 0 : 1 + varint_size(static_cast<std::uint64_t>(time.seconds));
+  const std::size_t time_size = seconds_size + (time.nanos == 0 ? 0 : 1 + varint_size(time.nanos));
+  std::size_t size = field_size(time_size) + (line_.empty() ? 0 : field_size(line_.size()));
+  for (const Pair& pair : metadata_) size += field_size(field_size(pair.name.size()) + field_size(pair.value.size()));
+
+  std::array<char, 64> head;
+  char* at = head.data();
+  *at++ = kBytes2;
+  at = write_varint(at, size);
+  *at++ = kBytes1;
+  at = write_varint(at, time_size);
+  if (time.seconds != 0) {
+    *at++ = kVarint1;
+    at = write_varint(at, static_cast<std::uint64_t>(time.seconds));
+  }
+  if (time.nanos != 0) {
+    *at++ = kVarint2;
+    at = write_varint(at, time.nanos);
+  }
+  if (!line_.empty()) {
+    *at++ = kBytes2;
+    at = write_varint(at, line_.size());
+  }
+  out.append({head.data(), static_cast<std::size_t>(at - head.data())});
+  out.append(line_);
+  for (const Pair& pair : metadata_) {
+    at = head.data();
+    *at++ = kBytes3;
+    at = write_varint(at, field_size(pair.name.size()) + field_size(pair.value.size()));
+    *at++ = kBytes1;
+    at = write_varint(at, pair.name.size());
+    out.append({head.data(), static_cast<std::size_t>(at - head.data())});
+    out.append(pair.name);
+    at = head.data();
+    *at++ = kBytes2;
+    at = write_varint(at, pair.value.size());
+    out.append({head.data(), static_cast<std::size_t>(at - head.data())});
+    out.append(pair.value);
+  }
+}
+
+}  // namespace weir::loki

@@ -1,0 +1,76 @@
+// Memory of records that wait to be sent: byte strings that grow by small pages of one pool, so that a thousand streams with a
+// few lines each and one stream with a lot cost what they hold, nothing is moved when it grows, and the heap does not fragment.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::loki {
+
+// Hands out pages and takes them back; memory goes back to the system only with the pool. Thread safe.
+class PagePool {
+ public:
+  static constexpr std::size_t kPage = 4096;
+
+  [[nodiscard]] char* take();
+  void give_back(const std::vector<char*>& pages);
+  [[nodiscard]] std::size_t pages_in_use() const;
+
+ private:
+  static constexpr std::size_t kSlab = 32;  // pages
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<char[]>> slabs_;
+  std::vector<char*> free_;
+};
+
+// Appended to, then read as a sequence of fragments. Not thread safe. The pool must outlive it.
+class PageBuffer {
+ public:
+  explicit PageBuffer(PagePool& pool) : pool_(&pool) {}
+  PageBuffer(PageBuffer&& other) noexcept
+      : pool_(other.pool_), pages_(std::exchange(other.pages_, {})), size_(std::exchange(other.size_, 0)) {}
+  PageBuffer& operator=(PageBuffer&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(pages_, other.pages_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  PageBuffer(const PageBuffer&) = delete;  // owns pages
+  PageBuffer& operator=(const PageBuffer&) = delete;
+  ~PageBuffer() { clear(); }
+
+  void append(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const std::size_t at = size_ % PagePool::kPage;
+      if (at == 0) pages_.push_back(pool_->take());
+      const std::size_t count = std::min(bytes.size(), PagePool::kPage - at);
+      std::memcpy(pages_.back() + at, bytes.data(), count);
+      size_ += count;
+      bytes.remove_prefix(count);
+    }
+  }
+  void clear() {
+    if (!pages_.empty()) pool_->give_back(pages_);
+    pages_.clear();
+    size_ = 0;
+  }
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t fragments() const { return pages_.size(); }
+  [[nodiscard]] std::string_view fragment(std::size_t index) const {
+    return {pages_[index], std::min(PagePool::kPage, size_ - index * PagePool::kPage)};
+  }
+
+ private:
+  PagePool* pool_;
+  std::vector<char*> pages_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace weir::loki

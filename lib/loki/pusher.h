@@ -1,0 +1,118 @@
+// Delivers records to Loki: encodes on arrival, batches, keeps order, retries, takes apart what is refused, and says what became of
+// each record.
+//
+//   Pusher pusher(config, clock, diagnostics, stop, &ledger);
+//   auto http = AsyncClient::create(…, {.timer = [&](auto now) { return pusher.timer(now); }});
+//   pusher.attach(**http);
+//   pusher.add(record, token); …          // blocks while the memory bound is reached
+//   pusher.drain(deadline);
+//
+// Order is strict within a stream: one request of it is in flight. Several requests fly at once, and streams take turns. A 204
+// can hide the loss of a stream that shared its request with others (Loki's ingester keeps the error of the last stream only), so
+// a stream goes alone as long as it could be refused: the first time, with old data, near its rate limit, and after an error.
+#pragma once
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/diagnostics.h"
+#include "base/result.h"
+#include "base/stop.h"
+#include "http/client.h"
+#include "loki/limits.h"
+#include "record/record.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace weir::loki {
+
+// Names a record to the ledger; its meaning is the ledger's.
+using PushToken = std::uint64_t;
+
+struct RejectedRecord {
+  int status = 0;           // HTTP status, 0 for a check of ours
+  std::string_view reason;  // short name
+  std::string_view text;    // Loki's words
+  std::string_view tenant;
+  const record::Record* record = nullptr;  // without source; labels and metadata as they were sent
+};
+
+// Told the fate of every record exactly once. Called under the pusher's lock, from any thread, one call at a time: it must be quick and
+// must not call back.
+class PushLedger {
+ public:
+  virtual ~PushLedger() = default;
+  virtual void delivered(std::span<const PushToken> tokens) = 0;
+  virtual void rejected(PushToken token, const RejectedRecord& rejected) = 0;
+};
+
+struct PusherConfig {
+  std::string url;                                   // for messages: no credentials in it
+  std::string path = "/loki/api/v1/push";            // appended to the transport's base
+  std::string query;                                 // further parameters
+  std::string tenant;                                // for records that name none; "" sends no header
+  PushLimits limits;
+  std::size_t request_bytes = 1 << 20;               // lines and metadata of one request
+  std::size_t stream_bytes = 256 << 10;              // the same of one stream in it
+  std::size_t request_records = 20'000;
+  base::Duration wait = base::kSecond;               // how long a record may wait for company
+  int parallel = 4;                                  // requests in flight
+  std::size_t memory = 4 << 20;                      // of records not yet acknowledged, encoded or compressed
+  base::Duration old = 10 * base::kMinute;           // older data goes alone
+  base::Backoff::Limits backoff;                     // network errors, 408, 429, 5xx
+  base::Backoff::Limits trouble_backoff{.base = 5 * base::kSecond, .ceiling = 2 * base::kMinute};  // 401, 403, 404, …
+  base::Duration give_up = 5 * base::kMinute;        // after that long without success; 0: never
+  bool one_shot = true;                              // nothing is tracked: trouble with the very first request is final
+  bool tracked = false;                              // keep tokens and tell the ledger
+  enum class Metadata : std::uint8_t { automatic, keep, drop } metadata = Metadata::automatic;
+  base::Duration stop_grace = 10 * base::kSecond;    // how long add() goes on blocking after the first signal
+  std::uint64_t seed = 0;                            // of the jitter
+};
+
+struct PusherStats {
+  std::uint64_t records = 0, bytes = 0;              // delivered; lines and metadata
+  std::uint64_t sent_bytes = 0;                      // compressed bodies of requests that were answered with 2xx
+  std::uint64_t requests = 0, retries = 0;
+  std::uint64_t pending = 0;                         // taken, fate not known yet
+  std::uint64_t rejected = 0;
+  std::uint64_t repaired = 0;                        // lines that held bytes that are not UTF-8
+  std::map<std::string, std::uint64_t, std::less<>> rejected_by_reason;
+};
+
+// add(), tick() and drain() are for one thread; the timer and completions come on the transport's. The transport must be destroyed
+// first.
+class Pusher {
+ public:
+  // `stop` and `ledger` may be null; all must outlive the pusher.
+  Pusher(PusherConfig config, base::Clock& clock, base::Diagnostics& diagnostics, const base::Stop* stop, PushLedger* ledger);
+  ~Pusher();
+
+  void attach(http::Transport& transport);
+
+  // A record with a line. Errors are final: given up, trouble with the target, interrupted.
+  base::Result<void> add(const record::Record& record, PushToken token);
+
+  // Sends what is due; when to call again for the sake of `wait`. Never blocks.
+  base::Result<base::Monotonic> tick(base::Monotonic now);
+  // The transport's timer: sends what is due; when to call again for the sake of retries.
+  base::Monotonic timer(base::Monotonic now);
+
+  // Sends everything and waits until the fate of all is known: true; false when the deadline or a second signal came first.
+  base::Result<bool> drain(base::Monotonic deadline);
+
+  [[nodiscard]] PusherStats stats() const;
+  // Bytes of records that wait or fly, as bounded by `memory`.
+  [[nodiscard]] std::size_t memory_in_use() const;
+  // "12 records, the first of 2024-05-01T10:00:00Z", of what is pending; "" for nothing.
+  [[nodiscard]] std::string undelivered() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::loki

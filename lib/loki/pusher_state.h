@@ -1,0 +1,191 @@
+// The inside of Pusher, shared by its two files: one takes records and chooses what to send, the other reads the answers.
+//
+// A record lives in a Part (encoded, in pages) of its Stream; when the part is sent it becomes the compressed body of a Request,
+// which stays until its fate is known. What has to be sent again is the same bytes, so that Loki recognises repeats.
+#pragma once
+
+#include "loki/push_body.h"
+#include "loki/push_encoder.h"
+#include "loki/push_pace.h"
+#include "loki/push_pages.h"
+#include "loki/push_reply.h"
+#include "loki/pusher.h"
+
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace weir::loki {
+
+struct Part {
+  explicit Part(PagePool& pool) : bytes(pool) {}
+  PageBuffer bytes;                 // empty once compressed
+  std::uint32_t records = 0;
+  std::size_t raw = 0;
+  base::Timestamp first = 0;        // of the first record taken
+  base::Timestamp oldest = 0, newest = 0;
+  base::Monotonic opened = 0;
+  std::vector<PushToken> tokens;    // one a record, when tracked
+};
+
+struct Stream;
+
+struct Request {
+  struct Piece {
+    Stream* stream;
+    Part part;
+  };
+  std::vector<Piece> pieces;
+  std::string tenant;
+  std::string body;
+  std::size_t raw = 0;
+  std::uint32_t records = 0;
+  int failures = 0;
+  std::uint64_t successes_then = 0;  // of all requests, at the time of its last failure
+};
+
+struct Stream {
+  std::string tenant;
+  std::string name;                    // label string
+  record::LabelSetRef labels;
+  std::optional<Refusal> refusal;      // no record of this stream can be sent
+  std::unique_ptr<Request> retry;      // goes before everything else, alone
+  std::deque<Part> closed;             // full, in order
+  std::optional<Part> open;
+  bool flying = false;                 // a request with a part of it is in flight
+  bool active = false;                 // in the list of streams that hold something
+  bool trusted = false;                // its last request passed
+  base::Timestamp newest_sent = std::numeric_limits<base::Timestamp>::min();
+  base::Monotonic not_before = 0;      // parked until then
+  base::Monotonic failing_since = 0;   // parked by refusals of its own; 0: it is not
+  std::optional<base::Backoff> backoff;
+  base::Monotonic last_used = 0;
+  Pace pace;
+
+  [[nodiscard]] bool holds() const { return retry || !closed.empty() || open; }
+};
+
+// Trouble with the target as a whole: one probe at a time until one passes.
+struct Target {
+  bool failing = false;
+  base::Monotonic since = 0;
+  base::Monotonic retry_at = 0;
+  std::string cause;
+};
+
+struct Pusher::State {
+  State(PusherConfig config_, base::Clock& clock_, base::Diagnostics& diagnostics_, const base::Stop* stop_, PushLedger* ledger_)
+      : config(std::move(config_)),
+        clock(clock_),
+        diagnostics(diagnostics_),
+        stop(stop_),
+        ledger(ledger_),
+        encoder(config.limits, config.metadata != PusherConfig::Metadata::drop),
+        request_bytes(config.request_bytes),
+        backoff(config.backoff, config.seed),
+        trouble_backoff(config.trouble_backoff, config.seed + 1) {}
+
+  using Lock = std::unique_lock<std::mutex>;
+
+  // pusher.cc
+  Stream& stream_of(const record::Record& record);
+  Stream& find_stream(std::string_view tenant, const record::LabelSetRef& labels);
+  void activate(Stream& stream);
+  [[nodiscard]] std::size_t memory() const;
+  void pump(Lock& lock);
+  std::unique_ptr<Request> choose(base::Monotonic now);
+  std::unique_ptr<Request> gather(Stream& first, base::Monotonic now);
+  void take_part(Request& request, Stream& stream, base::Monotonic now);
+  [[nodiscard]] bool goes_alone(Stream& stream, base::Monotonic now, base::Timestamp wall);
+  [[nodiscard]] bool ready(const Stream& stream, base::Monotonic now) const;
+  [[nodiscard]] bool parked(Stream& stream, base::Monotonic now);
+  [[nodiscard]] std::size_t waiting_bytes(const Stream& stream) const;
+  void fly(std::unique_ptr<Request> request, Lock& lock);
+  base::Result<void> wait_for_room(Lock& lock);
+  [[nodiscard]] base::Monotonic retry_deadline(base::Monotonic now);
+  [[nodiscard]] base::Monotonic wait_deadline(base::Monotonic now) const;
+  void check_give_up(base::Monotonic now);
+  void forget_idle_streams(base::Monotonic now);
+  [[nodiscard]] std::string undelivered() const;
+  void reject(PushToken token, int status, const Refusal& refusal, const Stream& stream, const record::Record& record);
+
+  // pusher_reply.cc
+  void landed(std::uint64_t id, base::Result<http::Response> result);
+  void delivered(Request& request);
+  void deliver_part(Request::Piece& piece, const std::vector<bool>* refused);
+  void stored_but_for(std::unique_ptr<Request> request, int status, std::string_view text);
+  void without_metadata(std::unique_ptr<Request> request, int status, std::string_view text);
+  void take_apart(std::unique_ptr<Request> request, int status, std::string_view text);
+  void again(std::unique_ptr<Request> request);
+  void target_failed(Meaning meaning, std::string cause, std::string_view hint, base::Duration retry_after);
+  void stream_limited(std::unique_ptr<Request> request, std::string_view text, base::Duration retry_after);
+  void learn_tenant_rate(const std::string& tenant, std::string_view text);
+  void refuse_piece(Request::Piece& piece, const DecodedStream& decoded, const std::vector<std::pair<std::size_t, std::size_t>>& guilty,
+                    const std::vector<Complaint>& why, int status);
+  void final_error(base::Error error);
+  [[nodiscard]] Part part_of(const Part& original, const DecodedStream& decoded, std::span<const std::size_t> indices);
+
+  const PusherConfig config;
+  base::Clock& clock;
+  base::Diagnostics& diagnostics;
+  const base::Stop* stop;
+  PushLedger* ledger;
+  http::Transport* transport = nullptr;
+
+  mutable std::mutex mutex;
+  std::condition_variable landed_one;
+
+  PagePool pool;
+  PushEncoder encoder;
+  std::size_t request_bytes;  // shrinks when the target says 413
+
+  struct Key {
+    const record::LabelSet* labels;
+    std::string tenant;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const {
+      return std::hash<const void*>()(key.labels) * 31 + std::hash<std::string>()(key.tenant);
+    }
+  };
+  // Several label sets may be one stream to Loki (they differ in what is never sent), so streams go by what is sent.
+  std::unordered_map<std::string, std::unique_ptr<Stream>> streams;  // by tenant, NUL, label string
+  struct Known {
+    record::LabelSetRef labels;  // keeps the pointer in the key unique
+    Stream* stream;
+  };
+  std::unordered_map<Key, Known, KeyHash> known;
+  const record::LabelSet* last_labels = nullptr;
+  std::string last_tenant;
+  Stream* last_stream = nullptr;
+
+  std::vector<Stream*> active;  // hold something; in turn from `turn`
+  std::size_t turn = 0;
+  bool draining = false;
+  bool starved = false;         // add() waits for room: send what there is
+
+  std::unordered_map<std::uint64_t, std::unique_ptr<Request>> flying;
+  std::uint64_t next_id = 1;
+  int slots_used = 0;           // flying, or being compressed
+  std::size_t body_bytes = 0;   // of all requests
+  std::unordered_map<std::string, Pace> tenant_pace;
+
+  Target target;
+  base::Backoff backoff, trouble_backoff;
+  std::uint64_t successes = 0;
+  base::Monotonic last_sweep = 0;
+  base::Monotonic stop_seen = 0;
+  std::optional<base::Error> failed;
+  bool metadata_said = false;
+
+  PusherStats stats;
+  std::uint64_t tracked_records = 0;  // with tokens, fate not known
+};
+
+}  // namespace weir::loki
