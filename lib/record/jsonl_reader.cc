@@ -36,6 +36,10 @@ struct Failure {
   std::string_view what;
 };
 
+constexpr bool simple_escape(char c) {
+  return c == '"' || c == '\\' || c == 'n' || c == 't' || c == '/' || c == 'r' || c == 'b' || c == 'f';
+}
+
 // Throws nothing, allocates nothing: the first failure is kept and every further call returns false.
 class Scanner {
  public:
@@ -85,7 +89,7 @@ class Scanner {
         }
         at_ += 6;
       } else {
-        if (at_[1] == '\0' || std::strchr("\"\\/bfnrt", at_[1]) == nullptr) return fail("a bad escape");
+        if (!simple_escape(at_[1])) return fail("a bad escape");
         at_ += 2;
       }
     }
