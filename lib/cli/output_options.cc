@@ -1,0 +1,16 @@
+#include "cli/output_options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace weir::cli {
+
+void declare_output(CLI::App& app, OutputFlags& flags) {
+  app.add_option("-o,--output", flags.format, "default (text on a terminal, JSON lines into a pipe), raw (bare lines) or jsonl")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"default", "raw", "jsonl"}));
+  app.add_option("--color", flags.color, "colour in text: auto (on a terminal without NO_COLOR), always or never")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,166 @@
+#include "stages/output_sink.h"
+
+#include "pipeline/jsonl_sink.h"
+#include "stages/text_format.h"
+
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+
+namespace weir::stages {
+
+using base::Code;
+using base::fail;
+using base::Result;
+using pipeline::Context;
+using pipeline::Counters;
+using pipeline::Flow;
+using pipeline::Outlet;
+using record::Batch;
+using record::Record;
+
+namespace {
+
+constexpr std::size_t kWrite = 64 << 10;  // written as soon as it is reached
+constexpr std::size_t kKeep = 1 << 20;    // of the buffer's memory after a very long line
+
+std::string_view variable(const Context& context, const char* name) {
+  const char* value = context.environment == nullptr ? nullptr : context.environment(name);
+  return value == nullptr ? std::string_view() : std::string_view(value);
+}
+
+bool wants_color(OutputOptions::Color color, bool terminal, const Context& context) {
+  if (color != OutputOptions::Color::automatic) return color == OutputOptions::Color::always;
+  return terminal && variable(context, "NO_COLOR").empty() && variable(context, "TERM") != "dumb";
+}
+
+int width_of(int fd) {
+  winsize size{};
+  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// Text and raw lines.
+class TextSink : public pipeline::Stage {
+ public:
+  TextSink(int fd, bool raw, const TextFormat::Options& format, const Context& context)
+      : fd_(fd), raw_(raw), terminal_(format.terminal), format_(format), context_(context) {}
+
+  [[nodiscard]] std::string_view name() const override { return "output"; }
+  [[nodiscard]] Counters counters() const override { return counters_; }
+
+  Result<Flow> consume(Batch& batch, Outlet&) override {
+    if (!raw_) learn(batch);
+    for (Record& record : batch.records) {
+      if (record.is_marker()) continue;
+      ++counters_.records_in;
+      counters_.bytes_in += record.line.data.size();
+      if (raw_) {
+        append_raw(batch, record);
+      } else {
+        format_.append(out_, batch, record);
+      }
+      if (out_.size() >= kWrite) {
+        auto flow = write();
+        if (!flow || *flow == Flow::done) return flow;
+      }
+    }
+    return write();
+  }
+
+ private:
+  void learn(const Batch& batch) {
+    format_.learn(batch);
+    if (headed_) return;
+    for (const Record& record : batch.records) headed_ = headed_ || (!record.is_marker() && !record.sample);
+    if (!headed_) return;
+    const std::string header = format_.header();
+    if (!header.empty()) context_.diagnostics->say("all of " + header);
+  }
+
+  void append_raw(Batch& batch, Record& record) {
+    std::string_view line = batch.line(record);
+    if (record.sample && record.extra != nullptr && record.extra->value.size() >= 2) {
+      line = record.extra->value.substr(1, record.extra->value.size() - 2);
+    }
+    if (terminal_) {
+      append_visible(out_, line, false);
+    } else {
+      out_ += line;
+    }
+    out_ += '\n';
+  }
+
+  Result<Flow> write() {
+    std::string_view rest = out_;
+    while (!rest.empty()) {
+      const ssize_t written = ::write(fd_, rest.data(), rest.size());
+      if (written >= 0) {
+        rest.remove_prefix(static_cast<std::size_t>(written));
+        continue;
+      }
+      if (errno == EPIPE) return Flow::done;
+      if (errno == EAGAIN) {
+        pollfd writable = {fd_, POLLOUT, 0};
+        ::poll(&writable, 1, 1000);
+      } else if (errno != EINTR) {
+        return base::io_error(errno, "write the output");
+      }
+      if (context_.stop != nullptr && context_.stop->level() == base::Stop::leave) {
+        return fail(Code::interrupted, "stopped while the output was blocked");
+      }
+    }
+    counters_.records_out = counters_.records_in;
+    counters_.bytes_out = counters_.bytes_in;
+    out_.clear();
+    if (out_.capacity() > kKeep) out_.shrink_to_fit();
+    return Flow::more;
+  }
+
+  const int fd_;
+  const bool raw_, terminal_;
+  TextFormat format_;
+  const Context context_;
+  std::string out_;
+  bool headed_ = false;
+  Counters counters_;
+};
+
+}  // namespace
+
+Result<OutputOptions> parse_output(std::string_view format, std::string_view color) {
+  OutputOptions options;
+  if (format == "text") {
+    options.format = OutputOptions::Format::text;
+  } else if (format == "raw") {
+    options.format = OutputOptions::Format::raw;
+  } else if (format == "jsonl") {
+    options.format = OutputOptions::Format::jsonl;
+  } else if (!format.empty() && format != "default") {
+    return fail(Code::usage, "cannot write as '{}': no such format", format).with_hint("formats are default, raw and jsonl");
+  }
+  if (color == "always") {
+    options.color = OutputOptions::Color::always;
+  } else if (color == "never") {
+    options.color = OutputOptions::Color::never;
+  } else if (!color.empty() && color != "auto") {
+    return fail(Code::usage, "cannot use the colour setting '{}'", color).with_hint("it is auto, always or never");
+  }
+  return options;
+}
+
+std::unique_ptr<pipeline::Stage> make_output_sink(const OutputOptions& options, const Context& context) {
+  using Format = OutputOptions::Format;
+  const bool terminal = ::isatty(options.fd) == 1;
+  Format format = options.format;
+  if (format == Format::automatic) format = terminal ? Format::text : Format::jsonl;
+  if (format == Format::jsonl) return pipeline::make_jsonl_sink({.fd = options.fd, .markers = options.markers}, context);
+  const TextFormat::Options text = {.terminal = terminal,
+                                    .color = wants_color(options.color, terminal, context),
+                                    .width = terminal ? width_of(options.fd) : 0};
+  return std::make_unique<TextSink>(options.fd, format == Format::raw, text, context);
+}
+
+}  // namespace weir::stages
