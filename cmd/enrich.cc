@@ -32,13 +32,13 @@ class Enrich : public cli::Invocation {
         ->type_name("NAMES")
         ->delimiter(',');
     app.add_option("--level", level_,
-                   "detect the level of lines: `metadata` writes it as metadata detected_level, `label:NAME` as a label")
-        ->type_name("metadata|label:NAME")
-        ->expected(0, 1)
-        ->default_str("metadata");
+                   "detect the level of lines: `metadata` (also when left out) writes it as metadata detected_level, `label:NAME` "
+                   "as a label")
+        ->type_name("[metadata|label:NAME]")
+        ->expected(0, 1);
     app.add_option("--kubernetes", kubernetes_, "where a record's pod is known from: `path`, the path of its file, or `none`")
-        ->type_name("path|none")
-        ->check(CLI::IsMember({"path", "none"}));
+        ->check(CLI::IsMember({"path", "none"}))
+        ->capture_default_str();
     app.add_flag("--no-service-name", no_service_name_, "do not set the label service_name");
     app.add_option("--tenant-from", spec_.tenant_from, "make the value of the label or metadata NAME the record's tenant")
         ->type_name("NAME");
@@ -126,7 +126,7 @@ const cli::Command enrich_command = {
         "neither keeps the tenant it came with.",
     .role = cli::Role::stage,
     .examples = {{"say which cluster and node the records come from, and detect their level",
-                  "weir tail | weir enrich --label cluster=prod --label-from-env node=HOSTNAME --level"},
+                  "weir tail | weir enrich --label cluster=prod --label-from-env node=NODE_NAME --level"},
                  {"index little: the pod and all other labels become metadata",
                   "weir tail | weir enrich --keep-labels namespace,container"},
                  {"one tenant for each namespace", "weir tail | weir enrich --tenant-from namespace | weir push"}},

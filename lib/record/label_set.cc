@@ -80,7 +80,7 @@ struct InternTable {
       at += bytes.size();
       return kept;
     };
-    set.json_ = "{";
+    set.json_.assign(1, '{');
     for (std::size_t i = 0; i < labels.size(); ++i) {
       set.labels_[i] = {keep(labels[i].name), keep(labels[i].value)};
       if (i > 0) set.json_ += ',';

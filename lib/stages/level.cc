@@ -142,7 +142,10 @@ std::string_view keyword_level(std::string_view line) {
   const std::size_t twin = line.substr(0, found.at).find(kDottedI);
   if (twin == kNone) return found.level;
   std::string plain(line);
-  for (std::size_t at = twin; (at = plain.find(kDottedI, at)) != kNone;) plain.replace(at, 2, "i");
+  for (std::size_t at = twin; (at = plain.find(kDottedI, at)) != kNone;) {
+    plain[at] = 'i';
+    plain.erase(at + 1, 1);
+  }
   return first_keyword(plain).level;
 }
 
