@@ -31,7 +31,7 @@ BELOW = {
 
 # header (a prefix of the include's path): modules that may name it
 THIRD_PARTY = {
-    "simdjson": {"record"},
+    "simdjson": {"loki"},
     "re2/": {"logql"},
     "sqlite3": {"sqlite"},
     "zstd": {"spool"},
