@@ -225,23 +225,35 @@ std::string_view level_of_labels(std::span<const record::Label> labels) {
 }
 
 std::string_view level_of_metadata(std::span<const record::Label> metadata) {
+  // Of several names that become the same one, Loki keeps the last that had to be changed.
+  struct Value {
+    std::string_view text;
+    bool renamed = false;
+    void take(std::string_view other, bool other_renamed) {
+      if (renamed && !other_renamed) return;
+      text = other;
+      renamed = other_renamed;
+    }
+  };
   std::optional<int> best;
-  std::string_view value;
-  std::string_view severity_number;
+  Value level;
+  Value severity_number;
   std::array<char, 16> buffer;
   for (const record::Label& entry : metadata) {
     if (entry.value.empty() || entry.name.empty()) continue;
     const char first = static_cast<char>(entry.name[0] | 0x20);
     if (first != 'l' && first != 's') continue;
     const std::string_view name = normal_name(entry.name, buffer);
-    if (name == "severity_number") severity_number = entry.value;
+    const bool renamed = name != entry.name;
+    if (name == "severity_number") severity_number.take(entry.value, renamed);
     const std::optional<int> rank = level_field_rank(name);
-    if (!rank || (best && *best <= *rank)) continue;
+    if (!rank || (best && *best < *rank)) continue;
+    if (best && *rank < *best) level = Value();
     best = rank;
-    value = entry.value;
+    level.take(entry.value, renamed);
   }
-  if (best) return normalize_level(value);
-  return severity_number.empty() ? std::string_view() : level_of_severity_number(severity_number);
+  if (best) return normalize_level(level.text);
+  return severity_number.text.empty() ? std::string_view() : level_of_severity_number(severity_number.text);
 }
 
 std::string_view level_of_line(std::string_view line) {

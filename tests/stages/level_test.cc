@@ -83,6 +83,9 @@ TEST(LevelOfMetadata, NamesCountAsLokiNormalisesThem) {
   f({{"level", ""}, {"lvl", "info"}}, "info");
   f({{"lvl", "info"}, {"level", "warn"}}, "warn");
   f({{"", "warn"}}, "");
+  f({{"severity.text", "info"}, {"severity_text", "warn"}}, "info");
+  f({{"severity_text", "warn"}, {"severity.text", "info"}}, "info");
+  f({{"severity__text", "warn"}, {"severity.text", "info"}}, "info");
 }
 
 TEST(LevelOfMetadata, SeverityNumberOfOpenTelemetry) {
