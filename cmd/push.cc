@@ -1,10 +1,170 @@
+// weir push: deliver records to Loki.
+#include "stages/push.h"
+
+#include "cli/loki_options.h"
+#include "cli/program.h"
 #include "cmd/commands.h"
+#include "record/timestamp.h"
+
+#include <CLI/CLI.hpp>
 
 namespace weir::cmd {
 namespace {
-class Placeholder : public cli::Invocation {
-  void declare(CLI::App&) override {}
+
+using base::Code;
+using base::Result;
+
+class Push : public cli::Invocation {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("url", loki_.url, "base or full push URL of the Loki (default: LOKI_ADDR, else http://localhost:3100)")->type_name("URL");
+    app.add_option("--checkpoint", spec_.checkpoint, "keep the positions of `tail --checkpoint FILE` there, where no buffer does")->type_name("FILE");
+    app.add_option("--spool", spool_, "read the spool instead of standard input, and deliver what is and comes in it")->type_name("SPOOL");
+    app.add_option("--as", spec_.consumer, "the name under which a spool remembers what was delivered; one a target")
+        ->type_name("NAME")
+        ->capture_default_str();
+    app.add_option("--match", spec_.match, "deliver only records that match")->type_name("LOGQL");
+    app.add_flag("--once", once_, "with --spool: stop when everything in it has been delivered");
+    app.add_option("--metadata", metadata_,
+                   "structured metadata for a Loki that takes none: `auto` leaves it out, `keep` rejects records that have some, "
+                   "`drop` never sends any")
+        ->check(CLI::IsMember({"auto", "keep", "drop"}))
+        ->capture_default_str();
+    app.add_option("--give-up", give_up_, "stop after this long without success, 0 for never (default: 5m; never with a spool or checkpoint)")
+        ->type_name("DURATION");
+
+    constexpr const char* batching = "Batching";
+    app.add_option("--batch-wait", wait_, "how long a record may wait for others (default: 1s; 0 behind a buffer)")
+        ->type_name("DURATION")
+        ->group(batching);
+    app.add_option("--batch-size", batch_size_, "lines and metadata of one request")->type_name("SIZE")->capture_default_str()->group(batching);
+    app.add_option("--batch-records", spec_.batch_records, "records of one request")->type_name("N")->capture_default_str()->group(batching);
+    app.add_option("--parallel", spec_.parallel, "requests in flight at once; of one stream always one")
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(batching);
+
+    constexpr const char* limits = "Limits of the Loki, where they are not its defaults (0 for none)";
+    app.add_option("--max-line-size", max_line_, "longest line")->type_name("SIZE")->capture_default_str()->group(limits);
+    app.add_option("--max-age", max_age_, "oldest record")->type_name("DURATION")->capture_default_str()->group(limits);
+    app.add_option("--max-ahead", max_ahead_, "how far a record may lie in the future")->type_name("DURATION")->capture_default_str()->group(limits);
+    app.add_option("--max-labels", spec_.limits.max_labels, "labels of a stream")->type_name("N")->capture_default_str()->group(limits);
+
+    cli::declare(app, loki_, {.addr_option = false});
+  }
+
+  Result<void> check() override {
+    if (loki_.url == "-") loki_.url.clear();  // `push -` reads standard input as `push` does
+    const auto duration = [](const char* option, const std::string& text) -> Result<base::Duration> {
+      if (text == "0") return base::Duration{0};
+      auto parsed = record::parse_duration(text);
+      if (!parsed) return std::move(parsed).error().within(fmt::format("cannot use {}", option));
+      if (*parsed < 0) return base::fail(Code::usage, "cannot use {} {}: it is negative", option, text);
+      return parsed;
+    };
+    const auto size = [](const char* option, const std::string& text) -> Result<std::size_t> {
+      auto parsed = record::parse_size(text);
+      if (!parsed) return std::move(parsed).error().within(fmt::format("cannot use {}", option));
+      return static_cast<std::size_t>(*parsed);
+    };
+    if (!wait_.empty()) {
+      auto wait = duration("--batch-wait", wait_);
+      if (!wait) return std::move(wait).error();
+      spec_.wait = *wait;
+    }
+    if (!give_up_.empty()) {
+      auto give_up = duration("--give-up", give_up_);
+      if (!give_up) return std::move(give_up).error();
+      spec_.give_up = *give_up;
+    }
+    auto age = duration("--max-age", max_age_);
+    if (!age) return std::move(age).error();
+    spec_.limits.max_age = *age;
+    auto ahead = duration("--max-ahead", max_ahead_);
+    if (!ahead) return std::move(ahead).error();
+    spec_.limits.max_ahead = *ahead;
+    auto line = size("--max-line-size", max_line_);
+    if (!line) return std::move(line).error();
+    spec_.limits.max_line = *line;
+    auto batch = size("--batch-size", batch_size_);
+    if (!batch) return std::move(batch).error();
+    spec_.batch_bytes = *batch;
+    using Metadata = loki::PusherConfig::Metadata;
+    spec_.metadata = metadata_ == "keep" ? Metadata::keep : metadata_ == "drop" ? Metadata::drop : Metadata::automatic;
+    if (!spool_.empty() && !spec_.checkpoint.empty())
+      return base::fail(Code::usage, "--checkpoint and --spool exclude each other: the spool keeps the positions");
+    if (once_ && spool_.empty()) return base::fail(Code::usage, "--once needs --spool: without it, the end of the input is the end");
+    // What the environment adds is checked when the stage is made.
+    cli::LokiOptions given = loki_;
+    if (auto config = cli::to_client_config(given, nullptr, nullptr); !config) return std::move(config).error();
+    return stages::check(spec_);
+  }
+
+  [[nodiscard]] std::optional<cli::Role> role() const override {
+    return spool_.empty() ? std::nullopt : std::optional(cli::Role::source);
+  }
+  [[nodiscard]] std::optional<std::string> keeper() const override {
+    return spec_.checkpoint.empty() ? std::nullopt : std::optional(spec_.checkpoint);
+  }
+
+  Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
+    auto config = cli::to_client_config(loki_, context.environment, context.diagnostics);
+    if (!config) return std::move(config).error();
+    spec_.http = std::move(*config);
+    spec_.http.user_agent = fmt::format("weir/{}", cli::version());
+    spec_.tenant = loki_.tenant;
+    spec_.progress = plan.stderr_is_terminal && !plan.fused;
+    if (!spool_.empty()) {
+      stages::SpoolSourceSpec source;
+      source.spool = spool_;
+      source.follow = !once_;
+      auto made = stages::make_push_from_spool(spec_, std::move(source), context);
+      if (!made) return std::move(made).error();
+      return cli::Built{.source = std::move(*made), .stage = nullptr, .sink = true};
+    }
+    auto made = stages::make_push(spec_, context);
+    if (!made) return std::move(made).error();
+    return cli::Built{.source = nullptr, .stage = std::move(*made), .sink = true};
+  }
+
+ private:
+  cli::LokiOptions loki_;
+  stages::PushSpec spec_;
+  std::string spool_, wait_, give_up_;
+  std::string metadata_ = "auto", batch_size_ = "1MiB", max_line_ = "256KiB", max_age_ = "7d", max_ahead_ = "10m";
+  bool once_ = false;
 };
+
 }  // namespace
-const cli::Command push_command = {.name = "push", .summary = "placeholder", .make = [] { return std::unique_ptr<cli::Invocation>(new Placeholder); }};
+
+const cli::Command push_command = {
+    .name = "push",
+    .summary = "deliver records to Loki",
+    .description =
+        "Reads records on stdin and delivers them to a Loki, or to whatever takes Loki's push requests, such as VictoriaLogs at "
+        "http://HOST:9428/insert. The URL may be the base or the full push URL; query parameters in it are passed on.\n\n"
+        "A stream is a set of labels and a tenant. Records of one stream arrive in their order: one request of it is in flight, and "
+        "what has to be sent again is the same bytes, so that Loki drops repeats. When the server does not answer, or says 408, 429 or "
+        "5xx, push waits and tries again, longer each time, at random within the wait, and no shorter than `Retry-After` asks. It reads no "
+        "further input meanwhile once its memory of a few MiB is full.\n\n"
+        "What Loki would refuse is found before it is sent: lines over 256 KiB, records over 7 days old or 10 minutes ahead, more "
+        "than 15 labels, metadata over 64 KiB. Such a record is rejected with Loki's words, counted, and costs no other record; exit "
+        "code 3 says that there were some. The same holds for what Loki itself refuses.\n\n"
+        "Positions: behind `weir buffer SPOOL` push acknowledges into that spool; --checkpoint FILE keeps the positions of `weir tail "
+        "--checkpoint FILE` without a buffer. Where neither is there, push gives up after --give-up. An answer such as 401 or "
+        "404 to the very first request then ends it at once; behind a spool it is said and tried again.\n\n"
+        "The labels `detected_level` and those that begin with `__` are Loki's own and are not sent. Names of metadata are sent as Loki "
+        "would make them (`a.b` is `a_b`). Bytes of a line that are not UTF-8 are sent as U+FFFD, with their number as metadata "
+        "`weir_invalid_utf8`. Records that are held are not sent; samples of metric queries are rejected.",
+    .role = cli::Role::sink,
+    .examples = {{"what the pods of this node logged, into the Loki at LOKI_ADDR or on this machine", "weir tail | weir push"},
+                 {"follow, with positions that survive a restart", "weir tail -f --checkpoint pos.db | weir enrich | weir push --checkpoint pos.db"},
+                 {"through a spool that keeps what Loki cannot take yet",
+                  "weir tail -f --checkpoint spool.db | weir buffer spool.db | weir push http://loki:3100 --tenant shop"},
+                 {"deliver a spool to a second Loki at its own pace", "weir push --spool spool.db --as archive https://archive.example"},
+                 {"plain text from a job", "make 2>&1 | weir tail - | weir enrich --label job=build | weir push"}},
+    .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted, cli::Exit::terminated},
+    .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Push>()); },
+};
+
 }  // namespace weir::cmd

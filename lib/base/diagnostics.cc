@@ -32,7 +32,7 @@ std::size_t sequence(std::string_view text, std::size_t at) {
 class StandardError : public Diagnostics {
  public:
   StandardError(const std::string& command, Clock& clock)
-      : prefix_(command.empty() ? "weir: " : "weir " + command + ": "), clock_(clock) {}
+      : prefix_(command.empty() ? "weir: " : "weir " + command + ": "), clock_(clock), terminal_(::isatty(STDERR_FILENO) == 1) {}
 
   void say(std::string_view text) override {
     const std::lock_guard lock(mutex_);
@@ -56,6 +56,15 @@ class StandardError : public Diagnostics {
     throttle = {after(now, kInterval), 0};
   }
 
+  void progress(std::string_view text) override {
+    if (!terminal_) return;
+    const std::lock_guard lock(mutex_);
+    std::string line = take_progress_away();
+    if (!text.empty()) line += prefix_ + escape_control(text);
+    progress_shown_ = !text.empty();
+    put(line);
+  }
+
  private:
   struct Throttle {
     Monotonic next = 0;
@@ -63,7 +72,8 @@ class StandardError : public Diagnostics {
   };
 
   void write(std::string_view text) {
-    std::string lines;
+    std::string lines = take_progress_away();
+    progress_shown_ = false;
     // A newline in the text is a line of its own with the prefix, so that a grep for the prefix finds all of it.
     while (true) {
       const std::size_t end = text.find('\n');
@@ -73,7 +83,13 @@ class StandardError : public Diagnostics {
       if (end == std::string_view::npos) break;
       text.remove_prefix(end + 1);
     }
-    std::string_view rest = lines;
+    put(lines);
+  }
+
+  // To the beginning of the line, and clear it to its end.
+  [[nodiscard]] std::string take_progress_away() const { return progress_shown_ ? "\r\x1b[K" : ""; }
+
+  static void put(std::string_view rest) {
     while (!rest.empty()) {
       const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
       if (written < 0 && errno == EINTR) continue;
@@ -84,6 +100,8 @@ class StandardError : public Diagnostics {
 
   const std::string prefix_;
   Clock& clock_;
+  const bool terminal_;
+  bool progress_shown_ = false;
   std::mutex mutex_;
   std::map<std::string, Throttle, std::less<>> seen_;
 };

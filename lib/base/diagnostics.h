@@ -20,6 +20,9 @@ class Diagnostics {
   virtual ~Diagnostics() = default;
   virtual void say(std::string_view text) = 0;                         // always printed
   virtual void warn(std::string_view key, std::string_view text) = 0;  // throttled by key
+  // One line that stands at the end of a terminal's stderr until the next one or a message takes its place; "" takes it away.
+  // Nothing where stderr is no terminal.
+  virtual void progress(std::string_view text) { static_cast<void>(text); }
   void report(const Error& error);                                     // message, then the hint on a line of its own
 
   // Writes to stderr with the prefix "weir <command>: " ("weir: " when command is empty).

@@ -1,0 +1,145 @@
+#include "cli/loki_options.h"
+
+#include "http/client.h"
+#include "record/timestamp.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <CLI/Option.hpp>
+
+#include <cstdlib>
+
+namespace weir::cli {
+namespace {
+
+using base::Code;
+using base::Result;
+
+constexpr const char* kDefaultUrl = "http://localhost:3100";
+
+Result<http::Header> parse_header(const std::string& text) {
+  const auto colon = text.find(':');
+  const auto wrong = [](std::string_view cause) {
+    // The value may be a secret, so nothing of it is shown.
+    return base::fail(Code::usage, "cannot use --header: {}", cause).with_hint("a header looks like --header 'X-Name: value'");
+  };
+  if (colon == std::string::npos || colon == 0) return wrong("there is no name before a colon");
+  http::Header header{text.substr(0, colon), text.substr(colon + 1)};
+  const auto first = header.value.find_first_not_of(" \t");
+  header.value.erase(0, first == std::string::npos ? header.value.size() : first);
+  for (const char c : header.name)
+    if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f) return wrong("its name holds a space or control byte");
+  for (const char c : header.value)
+    if (static_cast<unsigned char>(c) < ' ' && c != '\t') return wrong("its value holds a control byte");
+  return header;
+}
+
+}  // namespace
+
+void declare(CLI::App& app, LokiOptions& options, const LokiDefaults& defaults) {
+  constexpr const char* group = "Loki";
+  if (defaults.addr_option)
+    app.add_option("--addr", options.url, "URL of the Loki (default: LOKI_ADDR, else http://localhost:3100)")->type_name("URL")->group(group);
+  app.add_option("--tenant,--org-id", options.tenant, "tenant, sent as X-Scope-OrgID (default: LOKI_ORG_ID)")->type_name("NAME")->group(group);
+  app.add_option("--username", options.username, "user name for basic authentication (default: LOKI_USERNAME)")->type_name("NAME")->group(group);
+  app.add_option("--password-file", options.password_file, "read the password from a file, again whenever it changes")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--password", options.password, "password; prefer --password-file or LOKI_PASSWORD, which no process list shows")
+      ->type_name("TEXT")
+      ->group(group);
+  app.add_option("--bearer-token-file", options.bearer_token_file,
+                 "read the bearer token from a file, again whenever it changes (default: LOKI_BEARER_TOKEN_FILE)")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--bearer-token", options.bearer_token, "bearer token; prefer --bearer-token-file or LOKI_BEARER_TOKEN")
+      ->type_name("TEXT")
+      ->group(group);
+  app.add_option("--ca-cert", options.ca_cert, "certificates that the server's must be signed by, PEM (default: LOKI_CA_CERT_PATH)")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--cert", options.cert, "client certificate, PEM (default: LOKI_CLIENT_CERT_PATH)")->type_name("FILE")->group(group);
+  app.add_option("--key", options.key, "key of the client certificate, PEM (default: LOKI_CLIENT_KEY_PATH)")->type_name("FILE")->group(group);
+  app.add_flag("--tls-skip-verify", options.tls_skip_verify, "accept any certificate of the server (default: LOKI_TLS_SKIP_VERIFY)")
+      ->group(group);
+  app.add_option("--proxy-url", options.proxy, "proxy (default: LOKI_HTTP_PROXY_URL, else http_proxy, https_proxy and no_proxy)")
+      ->type_name("URL")
+      ->group(group);
+  app.add_option("--header", options.headers, "send this header, too (repeatable)")->type_name("'NAME: VALUE'")->group(group);
+  app.add_option("--timeout", options.timeout, "give up a request after this long")->type_name("DURATION")->capture_default_str()->group(group);
+}
+
+Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*environment)(const char* name),
+                                            base::Diagnostics* diagnostics) {
+  const auto from_environment = [&](std::string& value, const char* name) {
+    if (!value.empty() || environment == nullptr) return;
+    if (const char* found = environment(name); found != nullptr) value = found;
+  };
+  const auto conflict = [](std::string_view text) {
+    return base::fail(Code::usage, "{}", text).with_hint("use either --username with --password-file, or --bearer-token-file");
+  };
+  const bool secret_given = !options.password.empty() || !options.bearer_token.empty();
+  const bool basic_given = !options.username.empty() || !options.password.empty() || !options.password_file.empty();
+  const bool bearer_given = !options.bearer_token.empty() || !options.bearer_token_file.empty();
+  if (basic_given && bearer_given) return conflict("basic and bearer authentication exclude each other");
+  if (!options.password.empty() && !options.password_file.empty()) return conflict("--password and --password-file exclude each other");
+  if (!options.bearer_token.empty() && !options.bearer_token_file.empty())
+    return conflict("--bearer-token and --bearer-token-file exclude each other");
+
+  // A way to authenticate that was given on the command line wins over the other in the environment.
+  if (!bearer_given) {
+    from_environment(options.username, "LOKI_USERNAME");
+    if (options.password_file.empty()) from_environment(options.password, "LOKI_PASSWORD");
+  }
+  if (!basic_given) {
+    if (options.bearer_token_file.empty()) from_environment(options.bearer_token, "LOKI_BEARER_TOKEN");
+    if (options.bearer_token.empty()) from_environment(options.bearer_token_file, "LOKI_BEARER_TOKEN_FILE");
+  }
+  from_environment(options.url, "LOKI_ADDR");
+  from_environment(options.tenant, "LOKI_ORG_ID");
+  from_environment(options.ca_cert, "LOKI_CA_CERT_PATH");
+  from_environment(options.cert, "LOKI_CLIENT_CERT_PATH");
+  from_environment(options.key, "LOKI_CLIENT_KEY_PATH");
+  from_environment(options.proxy, "LOKI_HTTP_PROXY_URL");
+  std::string skip;
+  from_environment(skip, "LOKI_TLS_SKIP_VERIFY");
+  if (skip == "true" || skip == "1") options.tls_skip_verify = true;
+
+  if (!options.username.empty() && (!options.bearer_token.empty() || !options.bearer_token_file.empty()))
+    return conflict("LOKI_USERNAME and LOKI_BEARER_TOKEN(_FILE) exclude each other");
+  if (options.cert.empty() != options.key.empty())
+    return base::fail(Code::usage, "a client certificate needs both --cert and --key");
+  for (const char c : options.tenant)
+    if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f)
+      return base::fail(Code::usage, "cannot use the tenant \"{}\": it holds a space, a control byte or no ASCII", base::escape_control(options.tenant));
+
+  http::ClientConfig config;
+  auto url = http::parse_url(options.url.empty() ? kDefaultUrl : options.url);
+  if (!url) return std::move(url).error();
+  config.base = std::move(*url);
+  for (const std::string& text : options.headers) {
+    auto header = parse_header(text);
+    if (!header) return std::move(header).error();
+    config.headers.push_back(std::move(*header));
+  }
+  auto timeout = record::parse_duration(options.timeout);
+  if (!timeout) return std::move(timeout).error().within("cannot use --timeout");
+  if (*timeout <= 0) return base::fail(Code::usage, "cannot use --timeout {}: it must be more than nothing", options.timeout);
+  config.timeout = *timeout;
+  config.username = options.username;
+  config.password = options.password;
+  config.password_file = options.password_file;
+  config.bearer_token = options.bearer_token;
+  config.bearer_token_file = options.bearer_token_file;
+  config.ca_file = options.ca_cert;
+  config.cert_file = options.cert;
+  config.key_file = options.key;
+  config.tls_skip_verify = options.tls_skip_verify;
+  config.proxy = options.proxy;
+  if (secret_given && diagnostics != nullptr)
+    diagnostics->say("a secret on the command line can be read by everybody on this machine: use --password-file, --bearer-token-file or the environment");
+  return config;
+}
+
+}  // namespace weir::cli
