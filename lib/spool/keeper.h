@@ -1,14 +1,15 @@
 // The positions of a tracked stream: what was safe before, what came again, and what has become safe now.
 //
 // `buffer SPOOL` and `push --checkpoint FILE` each own one. The stream's LOG and GENERATION numbers mean something only within
-// that stream; the keeper resolves them to the generations it has stored, by the file identity in `generation` markers:
-// the same log key, inode, head size and head hash, and the same check where both have one at the same offset. One stored
-// generation stands for at most one number of a stream. Where several fit, one whose whole identity is equal wins.
+// that stream; the keeper resolves them to the generations it has stored, by the identity in `generation` markers: the same log key,
+// inode, head size and head hash, and the same check at the same offset where both have a check. The last few identities of a growing
+// file are remembered and match, too. One stored generation stands for at most one number of a stream.
 //
-// So a reader that goes on in a file it knows from stored positions first announces that file with the identity that was
-// stored, and only then with the one that has grown since; and it announces the stored generations of a log, oldest first, before
-// new ones. A file that cannot be matched is a new generation: its records are taken, never discarded.
+// So a reader that goes on in files it knows from stored positions announces them first, oldest first, with the identity that
+// was stored, also those it cannot find any more (followed by `done`); then again with an identity that has grown; then new
+// files. A file that cannot be matched is a new generation: its records are taken, never discarded.
 //
+// Within a generation the ENDs of one sub-stream rise from record to record, also those of the pieces of a line that was cut.
 // Finished generations (the last few of a log) and logs that are gone (the last few hundred) stay known, so that a reader that
 // started before they were finished doubles nothing. Not thread safe.
 #pragma once

@@ -17,42 +17,39 @@ struct BlockPlace {
   friend auto operator<=>(const BlockPlace&, const BlockPlace&) = default;
 };
 
-// What a consumer has acknowledged: everything before `before`, and ranges at or behind it. Block numbers may have holes, and a
-// range never spans blocks; a range that reaches to the end of its block ends at kToEnd.
+// What a consumer has acknowledged: everything before `before`, and stretches at or behind it. Block numbers may have holes, so a
+// stretch is told by two places and may span blocks.
 class PlaceSet {
  public:
-  static constexpr std::uint32_t kToEnd = 0xffffffff;
-
-  struct Range {
-    std::uint64_t block = 0;
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;  // inclusive; kToEnd: to the end of the block
-    friend bool operator==(const Range&, const Range&) = default;
+  struct Stretch {
+    BlockPlace from;
+    BlockPlace to;  // exclusive
+    friend bool operator==(const Stretch&, const Stretch&) = default;
   };
 
   PlaceSet() = default;
   explicit PlaceSet(BlockPlace before) : before_(before) {}
 
   [[nodiscard]] BlockPlace before() const { return before_; }
-  [[nodiscard]] const std::vector<Range>& ranges() const { return ranges_; }  // sorted, apart from each other
+  [[nodiscard]] const std::vector<Stretch>& stretches() const { return stretches_; }  // sorted, apart from each other
   [[nodiscard]] bool contains(BlockPlace place) const;
+  // All of [from, to).
+  [[nodiscard]] bool contains(BlockPlace from, BlockPlace to) const;
 
-  void add(std::uint64_t block, std::uint32_t first, std::uint32_t last);
-  // Everything between the two places, of however many blocks; `to` itself not.
-  void add_between(BlockPlace from, BlockPlace to);
+  // Everything from `from` up to `to`, which itself stays out. Nothing when to <= from.
+  void add(BlockPlace from, BlockPlace to);
   // Everything before `place`.
   void add_before(BlockPlace place);
 
-  // The packed form of ranges() for the `partial` column (weir-spool.5).
-  [[nodiscard]] std::string encode_ranges() const;
-  static base::Result<PlaceSet> decode(BlockPlace before, std::string_view ranges);
+  // The packed form of stretches() for the `partial` column (weir-spool.5), "" for none.
+  [[nodiscard]] std::string encode_stretches() const;
+  static base::Result<PlaceSet> decode(BlockPlace before, std::string_view stretches);
 
   friend bool operator==(const PlaceSet&, const PlaceSet&) = default;
 
  private:
-  void absorb();
   BlockPlace before_{1, 0};
-  std::vector<Range> ranges_;
+  std::vector<Stretch> stretches_;
 };
 
 }  // namespace weir::spool

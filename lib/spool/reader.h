@@ -14,6 +14,8 @@
 #include "base/result.h"
 #include "base/stop.h"
 #include "record/record.h"
+#include "spool/block_decoder.h"
+#include "spool/block_info.h"
 #include "spool/place.h"
 
 #include <cstdint>
@@ -28,38 +30,6 @@
 namespace weir::spool {
 
 enum class State : std::uint8_t { undelivered, delivered, held, rejected };
-
-// Both ends: from <= timestamp < to.
-struct TimeRange {
-  base::Timestamp from = std::numeric_limits<base::Timestamp>::min();
-  base::Timestamp to = std::numeric_limits<base::Timestamp>::max();
-  [[nodiscard]] bool contains(base::Timestamp time) const { return from <= time && time < to; }
-};
-
-struct BlockInfo {
-  std::uint64_t id = 0;
-  base::Timestamp min_timestamp = 0, max_timestamp = 0;  // of its records
-  base::Timestamp stored = 0;                            // wall clock of the commit
-  std::uint32_t records = 0;
-  std::uint32_t held = 0;
-  std::uint64_t line_bytes = 0;                          // decoded lines
-  std::uint64_t body_bytes = 0;                          // compressed
-};
-
-struct StreamInfo {
-  record::LabelSetRef labels;
-  std::string tenant;
-  base::Timestamp min_timestamp = 0, max_timestamp = 0;
-  std::uint32_t records = 0;
-  std::uint64_t line_bytes = 0;
-};
-
-struct LoadOptions {
-  TimeRange range;                                             // records outside are left out
-  std::function<bool(const StreamInfo&)> stream;               // false: leave out the records of this stream; null: take all
-  std::function<bool(std::string_view lines)> lines;           // runs on all lines of the block, end to end without separators, before they
-                                                               // are split; false: nothing in here can match. null: no check
-};
 
 // Not thread safe; several readers (and a writer) of one file in one process are fine.
 class Reader {

@@ -1,0 +1,285 @@
+// The body: a byte with its form (1), then varints: size of the packed columns, of the unpacked ones, of the unpacked lines; then
+// two zstd frames, columns and lines. Within a frame the records lie stream by stream, and in order of arrival within a stream: equal
+// things meet, which is what makes them small (11 % smaller than in order of arrival for 50 pods that write in turn).
+//
+// The columns, each with its length before it: order, timestamps, line lengths, flags, strings, metadata sets, set of each
+// record, extra keys.
+#include "spool/block_builder.h"
+
+#include "record/json.h"
+#include "spool/body_form.h"
+#include "spool/wire.h"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+namespace weir::spool {
+namespace {
+
+std::uint64_t mix(std::uint64_t hash, std::string_view bytes) {
+  // Only within one block of one process, so speed is all that counts.
+  return (hash ^ std::hash<std::string_view>()(bytes)) * 0x9E3779B97F4A7C15;
+}
+
+template <typename Equal>
+std::uint32_t* find_slot(std::vector<std::uint32_t>& slots, std::uint64_t hash, Equal&& equal) {
+  const std::size_t mask = slots.size() - 1;
+  for (std::size_t at = (hash ^ (hash >> 32)) & mask;; at = (at + 1) & mask) {
+    if (slots[at] == 0 || equal(slots[at] - 1)) return &slots[at];
+  }
+}
+
+std::uint64_t hash_stream(const record::LabelSet* labels, std::string_view tenant) {
+  return tenant.empty() ? labels->hash() : mix(labels->hash(), tenant);
+}
+
+std::uint64_t hash_set(std::span<const record::Label> set) {
+  std::uint64_t hash = set.size();
+  for (const record::Label& label : set) hash = mix(mix(hash, label.name), label.value);
+  return hash;
+}
+
+}  // namespace
+
+BlockBuilder::BlockBuilder(int level) : compressor_(level) { start_over(); }
+
+void BlockBuilder::start_over() {
+  line_bytes_ = 0;
+  held_ = 0;
+  streams_.clear();
+  stream_slots_.assign(64, 0);
+  sets_.assign(1, {});
+  set_slots_.assign(64, 0);
+  record_stream_.clear();
+  record_set_.clear();
+}
+
+std::uint32_t BlockBuilder::stream_of(const record::Record& record) {
+  if (!record_stream_.empty()) {
+    const Stream& last = streams_[record_stream_.back()];
+    if (last.labels == record.labels && last.tenant == record.tenant) return record_stream_.back();
+  }
+  const auto equal = [&](std::uint32_t index) { return streams_[index].labels == record.labels && streams_[index].tenant == record.tenant; };
+  std::uint32_t* slot = find_slot(stream_slots_, hash_stream(record.labels, record.tenant), equal);
+  if (*slot != 0) return *slot - 1;
+
+  const auto index = static_cast<std::uint32_t>(streams_.size());
+  const record::LabelSet* labels = batch_.hold(record::LabelSetRef::share(record.labels));
+  streams_.push_back({labels, batch_.copy(record.tenant), 0, 0, 0, record.timestamp, record.timestamp});
+  *slot = index + 1;
+  if (streams_.size() * 2 > stream_slots_.size()) {
+    stream_slots_.assign(stream_slots_.size() * 2, 0);
+    for (std::uint32_t i = 0; i < streams_.size(); ++i) {
+      *find_slot(stream_slots_, hash_stream(streams_[i].labels, streams_[i].tenant), [](std::uint32_t) { return false; }) = i + 1;
+    }
+  }
+  return index;
+}
+
+std::uint32_t BlockBuilder::set_of(std::span<const record::Label> metadata, std::uint32_t guess) {
+  if (metadata.empty()) return 0;
+  if (std::ranges::equal(metadata, sets_[guess])) return guess;
+  const auto equal = [&](std::uint32_t index) { return std::ranges::equal(metadata, sets_[index]); };
+  std::uint32_t* slot = find_slot(set_slots_, hash_set(metadata), equal);
+  if (*slot != 0) return *slot - 1;
+
+  const std::span<record::Label> copy = batch_.allocate_labels(metadata.size());
+  for (std::size_t i = 0; i < copy.size(); ++i) copy[i] = {batch_.copy(metadata[i].name), batch_.copy(metadata[i].value)};
+  sets_.emplace_back(copy);
+  *slot = static_cast<std::uint32_t>(sets_.size());
+  const std::uint32_t index = *slot - 1;
+  if (sets_.size() * 2 > set_slots_.size()) {
+    set_slots_.assign(set_slots_.size() * 2, 0);
+    for (std::uint32_t i = 1; i < sets_.size(); ++i) {
+      *find_slot(set_slots_, hash_set(sets_[i]), [](std::uint32_t) { return false; }) = i + 1;
+    }
+  }
+  return index;
+}
+
+void BlockBuilder::add(const record::Record& record) {
+  const std::uint32_t stream_index = stream_of(record);
+  Stream& stream = streams_[stream_index];
+  const std::uint32_t set = set_of(record.metadata, stream.last_set);
+
+  record::Record& copy = batch_.records.emplace_back();
+  copy.timestamp = record.timestamp;
+  copy.labels = stream.labels;
+  copy.tenant = stream.tenant;
+  copy.metadata = sets_[set];
+  copy.held = record.held;
+  copy.invalid = record.invalid;
+  if (record.line.decoded()) {
+    copy.line = {batch_.copy(record.line.data), record.line.form};
+  } else {
+    char* bytes = batch_.allocate(record.line.data.size());
+    const std::size_t size = record::unescape(bytes, record.line.data);
+    batch_.shrink(bytes, size);
+    copy.line = record::Text::bytes({bytes, size});
+  }
+  if (record.extra != nullptr && !(record.extra->unknown.empty() && record.extra->rejected.empty())) {
+    auto* extra = batch_.make<record::Extra>();
+    extra->unknown = batch_.copy(record.extra->unknown);
+    extra->rejected = batch_.copy(record.extra->rejected);
+    copy.extra = extra;
+  }
+
+  const std::size_t size = copy.line.data.size();
+  stream.last_set = set;
+  ++stream.records;
+  stream.line_bytes += size;
+  stream.min = std::min(stream.min, record.timestamp);
+  stream.max = std::max(stream.max, record.timestamp);
+  line_bytes_ += size;
+  held_ += record.held ? 1 : 0;
+  record_stream_.push_back(stream_index);
+  record_set_.push_back(set);
+}
+
+void BlockBuilder::pack_streams(std::string& out) {
+  section_.clear();
+  wire::put_varint(section_, streams_.size());
+  base::Timestamp previous = 0;
+  for (const Stream& stream : streams_) {
+    wire::put_bytes(section_, stream.tenant);
+    wire::put_varint(section_, stream.labels->size());
+    for (const record::Label& label : stream.labels->labels()) {
+      wire::put_bytes(section_, label.name);
+      wire::put_bytes(section_, label.value);
+    }
+    wire::put_varint(section_, stream.records);
+    wire::put_varint(section_, stream.line_bytes);
+    wire::put_signed(section_, wire::difference(stream.min, previous));
+    wire::put_varint(section_, static_cast<std::uint64_t>(wire::difference(stream.max, stream.min)));
+    previous = stream.min;
+  }
+  out.clear();
+  out.push_back(static_cast<char>(kBodyForm));
+  wire::put_varint(out, section_.size());
+  compressor_.append(out, section_);
+}
+
+void BlockBuilder::pack_columns() {
+  columns_.clear();
+  const auto finish_section = [this] {
+    wire::put_bytes(columns_, section_);
+    section_.clear();
+  };
+  const std::vector<record::Record>& records = batch_.records;
+
+  section_.clear();
+  const int width = order_width(streams_.size());
+  for (const std::uint32_t stream : record_stream_) {
+    for (int byte = 0; byte < width; ++byte) section_.push_back(static_cast<char>(stream >> (8 * byte)));
+  }
+  finish_section();
+
+  std::size_t next = 0;
+  for (const Stream& stream : streams_) {
+    base::Timestamp previous = stream.min;
+    for (const std::size_t end = next + stream.records; next < end; ++next) {
+      const base::Timestamp time = records[grouped_[next]].timestamp;
+      wire::put_signed(section_, wire::difference(time, previous));
+      previous = time;
+    }
+  }
+  finish_section();
+
+  for (const std::uint32_t ordinal : grouped_) wire::put_varint(section_, records[ordinal].line.data.size());
+  finish_section();
+
+  bool extras = false;
+  for (const std::uint32_t ordinal : grouped_) {
+    const record::Record& record = records[ordinal];
+    int flags = (record.held ? kHeld : 0) | (record.invalid ? kInvalid : 0) | (record.line.form == record::Text::Form::clean ? kClean : 0);
+    if (record.extra != nullptr) {
+      extras = true;
+      flags |= (record.extra->unknown.empty() ? 0 : kUnknown) | (record.extra->rejected.empty() ? 0 : kRejected);
+    }
+    section_.push_back(static_cast<char>(flags));
+  }
+  finish_section();
+
+  // Names and values of metadata, each string once; the sets refer to them.
+  std::unordered_map<std::string_view, std::uint32_t> numbers;
+  std::string sets;
+  wire::put_varint(sets, sets_.size() - 1);
+  const auto number_of = [&](std::string_view text) {
+    const auto [at, added] = numbers.try_emplace(text, static_cast<std::uint32_t>(numbers.size()));
+    if (added) wire::put_bytes(section_, text);
+    return at->second;
+  };
+  for (std::size_t i = 1; i < sets_.size(); ++i) {
+    wire::put_varint(sets, sets_[i].size());
+    for (const record::Label& label : sets_[i]) {
+      wire::put_varint(sets, number_of(label.name));
+      wire::put_varint(sets, number_of(label.value));
+    }
+  }
+  finish_section();
+  wire::put_bytes(columns_, sets);
+
+  if (sets_.size() > 1) {
+    for (const std::uint32_t ordinal : grouped_) wire::put_varint(section_, record_set_[ordinal]);
+  }
+  finish_section();
+
+  if (extras) {
+    for (const std::uint32_t ordinal : grouped_) {
+      const record::Extra* extra = records[ordinal].extra;
+      if (extra == nullptr) continue;
+      if (!extra->unknown.empty()) wire::put_bytes(section_, extra->unknown);
+      if (!extra->rejected.empty()) wire::put_bytes(section_, extra->rejected);
+    }
+  }
+  finish_section();
+}
+
+void BlockBuilder::pack(PackedBlock& packed) {
+  packed.info = BlockInfo{};
+  packed.info.records = records();
+  packed.info.held = held_;
+  packed.info.line_bytes = line_bytes_;
+  packed.streams.clear();
+  packed.body.clear();
+  if (empty()) return;
+
+  packed.info.min_timestamp = std::ranges::min(streams_, {}, &Stream::min).min;
+  packed.info.max_timestamp = std::ranges::max(streams_, {}, &Stream::max).max;
+
+  starts_.assign(streams_.size(), 0);
+  for (std::size_t i = 1; i < streams_.size(); ++i) starts_[i] = starts_[i - 1] + streams_[i - 1].records;
+  grouped_.resize(records());
+  for (std::uint32_t ordinal = 0; ordinal < records(); ++ordinal) grouped_[starts_[record_stream_[ordinal]]++] = ordinal;
+
+  pack_streams(packed.streams);
+  pack_columns();
+  lines_.resize(line_bytes_);
+  char* to = lines_.data();
+  for (const std::uint32_t ordinal : grouped_) {
+    const std::string_view line = batch_.records[ordinal].line.data;
+    if (!line.empty()) std::memcpy(to, line.data(), line.size());
+    to += line.size();
+  }
+
+  section_.clear();
+  compressor_.append(section_, columns_);
+  packed.body.push_back(static_cast<char>(kBodyForm));
+  wire::put_varint(packed.body, section_.size());
+  wire::put_varint(packed.body, columns_.size());
+  wire::put_varint(packed.body, lines_.size());
+  packed.body.append(section_);
+  compressor_.append(packed.body, lines_);
+  packed.info.body_bytes = packed.body.size();
+}
+
+record::Batch BlockBuilder::take(record::Batch fresh) {
+  fresh.records.clear();
+  fresh.clear();
+  std::swap(batch_, fresh);
+  start_over();
+  return fresh;
+}
+
+}  // namespace weir::spool

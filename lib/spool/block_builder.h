@@ -1,0 +1,70 @@
+// The open block of a buffer: records as they arrive, and the packed form in which they are stored (weir-spool.5).
+#pragma once
+
+#include "record/record.h"
+#include "spool/block_info.h"
+#include "spool/compression.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir::spool {
+
+struct PackedBlock {
+  BlockInfo info;       // id and stored are the writer's to set
+  std::string streams;
+  std::string body;
+};
+
+// Keeps its memory from block to block. Not thread safe.
+class BlockBuilder {
+ public:
+  explicit BlockBuilder(int level = 1);
+
+  // Copies the record: everything but source, marker, raw, `parsed` and `value`. The line is decoded.
+  void add(const record::Record& record);
+
+  [[nodiscard]] bool empty() const { return batch_.records.empty(); }
+  [[nodiscard]] std::uint32_t records() const { return static_cast<std::uint32_t>(batch_.records.size()); }
+  [[nodiscard]] std::uint64_t line_bytes() const { return line_bytes_; }
+  // The copies, in order of arrival: ordinal i is records[i].
+  [[nodiscard]] const record::Batch& batch() const { return batch_; }
+
+  // Packs what is there. `packed` keeps its memory, too.
+  void pack(PackedBlock& packed);
+
+  // Hands the copies out and starts over with `fresh` (which is cleared) as memory.
+  record::Batch take(record::Batch fresh = record::Batch());
+
+ private:
+  struct Stream {
+    const record::LabelSet* labels;
+    std::string_view tenant;
+    std::uint32_t last_set;  // of its latest record
+    std::uint32_t records;
+    std::uint64_t line_bytes;
+    base::Timestamp min, max;
+  };
+
+  std::uint32_t stream_of(const record::Record& record);
+  std::uint32_t set_of(std::span<const record::Label> metadata, std::uint32_t guess);
+  void pack_streams(std::string& out);
+  void pack_columns();
+  void start_over();
+
+  record::Batch batch_;
+  std::uint64_t line_bytes_ = 0;
+  std::uint32_t held_ = 0;
+  std::vector<Stream> streams_;
+  std::vector<std::uint32_t> stream_slots_;  // open addressing, index + 1
+  std::vector<std::span<const record::Label>> sets_;  // of metadata; the first is the empty one
+  std::vector<std::uint32_t> set_slots_;
+  std::vector<std::uint32_t> record_stream_, record_set_;  // by ordinal
+
+  Compressor compressor_;
+  std::vector<std::uint32_t> grouped_, starts_;  // ordinals, stream by stream
+  std::string columns_, section_, lines_;
+};
+
+}  // namespace weir::spool

@@ -1,0 +1,40 @@
+// What is known of a block without opening its body.
+#pragma once
+
+#include "base/clock.h"
+#include "record/label_set.h"
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace weir::spool {
+
+// from <= timestamp < to.
+struct TimeRange {
+  base::Timestamp from = std::numeric_limits<base::Timestamp>::min();
+  base::Timestamp to = std::numeric_limits<base::Timestamp>::max();
+  [[nodiscard]] bool contains(base::Timestamp time) const { return from <= time && time < to; }
+  [[nodiscard]] bool touches(base::Timestamp min, base::Timestamp max) const { return min < to && max >= from; }
+};
+
+struct BlockInfo {
+  std::uint64_t id = 0;
+  base::Timestamp min_timestamp = 0, max_timestamp = 0;  // of its records
+  base::Timestamp stored = 0;                            // wall clock of the commit
+  std::uint32_t records = 0;
+  std::uint32_t held = 0;
+  std::uint64_t line_bytes = 0;                          // decoded lines
+  std::uint64_t body_bytes = 0;                          // compressed
+};
+
+// All records of a block with equal labels and tenant.
+struct StreamInfo {
+  record::LabelSetRef labels;
+  std::string tenant;
+  base::Timestamp min_timestamp = 0, max_timestamp = 0;
+  std::uint32_t records = 0;
+  std::uint64_t line_bytes = 0;
+};
+
+}  // namespace weir::spool

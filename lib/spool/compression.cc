@@ -1,0 +1,40 @@
+#include "spool/compression.h"
+
+#include <zstd.h>
+
+#include <cstdlib>
+
+namespace weir::spool {
+
+void Compressor::Free::operator()(void* context) const { ZSTD_freeCCtx(static_cast<ZSTD_CCtx*>(context)); }
+void Decompressor::Free::operator()(void* context) const { ZSTD_freeDCtx(static_cast<ZSTD_DCtx*>(context)); }
+
+Compressor::Compressor(int level) : context_(ZSTD_createCCtx()) {
+  auto* context = static_cast<ZSTD_CCtx*>(context_.get());
+  if (context == nullptr) std::abort();  // no memory
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
+}
+Compressor::~Compressor() = default;
+Compressor::Compressor(Compressor&&) noexcept = default;
+
+void Compressor::append(std::string& out, std::string_view bytes) {
+  const std::size_t start = out.size();
+  const std::size_t bound = ZSTD_compressBound(bytes.size());
+  out.resize(start + bound);
+  const std::size_t written = ZSTD_compress2(static_cast<ZSTD_CCtx*>(context_.get()), out.data() + start, bound, bytes.data(), bytes.size());
+  if (ZSTD_isError(written) != 0) std::abort();  // the bound was kept, so this is memory that ran out
+  out.resize(start + written);
+}
+
+Decompressor::Decompressor() : context_(ZSTD_createDCtx()) {
+  if (context_ == nullptr) std::abort();
+}
+Decompressor::~Decompressor() = default;
+Decompressor::Decompressor(Decompressor&&) noexcept = default;
+
+bool Decompressor::read(std::string_view frame, char* out, std::size_t size) {
+  const std::size_t got = ZSTD_decompressDCtx(static_cast<ZSTD_DCtx*>(context_.get()), out, size, frame.data(), frame.size());
+  return ZSTD_isError(got) == 0 && got == size;
+}
+
+}  // namespace weir::spool

@@ -1,0 +1,185 @@
+#include "spool/consumer.h"
+
+#include "spool/lock_file.h"
+#include "spool/rejected_store.h"
+#include "spool/spool_file.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace weir::spool {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kMaxLog = 32 << 20;
+
+bool valid_name(std::string_view name) {
+  const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'; };
+  return !name.empty() && name.size() <= 64 && name.front() != '.' && std::ranges::all_of(name, allowed);
+}
+
+}  // namespace
+
+struct Consumer::State {
+  ConsumerOptions options;
+  const base::Clock* clock = nullptr;
+  LockFile lock;
+  SpoolFile file;
+  PlaceSet places;
+  std::optional<BlockPlace> next;  // the stream has brought, or left out on purpose, everything before it
+  RejectedStore rejections;
+  bool changed = false;
+
+  base::Result<void> load() {
+    auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
+    if (!transaction) return std::move(transaction).error();
+    auto row = file.database.prepare("SELECT block, ordinal, partial FROM consumers WHERE name = ?");
+    if (!row) return std::move(row).error();
+    row->bind_text(1, options.name);
+    auto found = row->step();
+    if (!found) return std::move(found).error();
+    if (*found) {
+      const BlockPlace before{static_cast<std::uint64_t>(row->integer(0)), static_cast<std::uint32_t>(row->integer(1))};
+      auto set = PlaceSet::decode(before, row->blob(2));
+      if (!set) return std::move(set).error();
+      places = std::move(*set);
+      row->reset();
+    } else {
+      auto insert = file.database.prepare("INSERT INTO consumers (name, match, block, ordinal, partial, created, updated) VALUES (?1, ?2, 1, 0, x'', ?3, ?3)");
+      if (!insert) return std::move(insert).error();
+      insert->bind_text(1, options.name).bind_text(2, options.match).bind(3, clock->wall());
+      if (auto done = insert->run(); !done) return done;
+    }
+    // What was evicted before anybody could take it is nothing to wait for.
+    auto oldest = file.database.integer("SELECT min(id) FROM blocks WHERE records > 0");
+    if (!oldest) return std::move(oldest).error();
+    if (*oldest > 0) places.add_before({static_cast<std::uint64_t>(*oldest), 0});
+    return transaction->commit();
+  }
+
+  base::Result<Verdict> arrive(const record::Source& source, bool is_record) {
+    if (source.kind != record::Source::Kind::block) return Verdict::take;
+    if (source.spool != file.id) {
+      return base::fail(base::Code::usage, "cannot acknowledge into '{}': the records come out of another spool ({:016x}, not {:016x})",
+                        options.path, source.spool, file.id);
+    }
+    const BlockPlace place{source.block, source.ordinal};
+    if (!next) next = place;
+    if (place < *next) {
+      // The source went back, as it does when it starts again: what it skips from here on was not dropped.
+      next = place;
+    } else if (place > *next) {
+      places.add(*next, place);
+      changed = true;
+    }
+    next = is_record ? BlockPlace{place.block, place.ordinal + 1} : place;
+    return is_record && places.contains(place) ? Verdict::repeat : Verdict::take;
+  }
+};
+
+Consumer::Consumer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Consumer::~Consumer() = default;
+
+base::Result<std::unique_ptr<Consumer>> Consumer::open(const ConsumerOptions& options, const base::Clock& clock, const base::Stop* stop) {
+  if (!valid_name(options.name)) {
+    return base::fail(base::Code::usage, "cannot use consumer name '{}': 1 to 64 letters, digits, '.', '_' and '-' are allowed", options.name);
+  }
+  auto state = std::make_unique<State>();
+  state->options = options;
+  state->clock = &clock;
+  // The identity is checked before the lock, so that a wrong path leaves no lock file behind.
+  auto file = open_for_consumer(options.path, options.wait);
+  if (!file) return std::move(file).error();
+  if (options.spool != 0 && options.spool != file->id) {
+    return base::fail(base::Code::usage, "cannot acknowledge into '{}': it is another spool than the one the records come from ({:016x}, not {:016x})",
+                      options.path, file->id, options.spool);
+  }
+  const std::string what = fmt::format("consumer '{}' of spool '{}'", options.name, options.path);
+  auto lock = LockFile::take(consumer_lock_path(options.path, options.name), what, options.wait, clock, stop);
+  if (!lock) return std::move(lock).error();
+  state->lock = std::move(*lock);
+  state->file = std::move(*file);
+  if (auto loaded = state->load(); !loaded) return std::move(loaded).error();
+  return std::unique_ptr<Consumer>(new Consumer(std::move(state)));
+}
+
+std::uint64_t Consumer::spool() const { return state_->file.id; }
+const PlaceSet& Consumer::acknowledged() const { return state_->places; }
+
+base::Result<Verdict> Consumer::see(const record::Record& record) {
+  using Type = record::Marker::Type;
+  if (record.marker != nullptr && record.marker->type == Type::begin) {
+    if (record.marker->spool != 0 && record.marker->spool != state_->file.id) {
+      return base::fail(base::Code::usage, "cannot acknowledge into '{}': the stream comes out of another spool", state_->options.path);
+    }
+    // Where this stream starts; what lies before is not its business.
+    state_->next.reset();
+    if (record.source.kind == record::Source::Kind::block) state_->next = BlockPlace{record.source.block, record.source.ordinal};
+    return Verdict::take;
+  }
+  if (record.marker != nullptr && record.marker->type == Type::block && record.source.spool == state_->file.id) {
+    auto verdict = state_->arrive(record.source, false);
+    if (verdict) {
+      // Whatever the block's last ordinals were: the next thing is in a later block.
+      const BlockPlace after{record.source.block + 1, 0};
+      state_->places.add(*state_->next, after);
+      state_->next = after;
+      state_->changed = true;
+    }
+    return verdict;
+  }
+  if (record.marker != nullptr && record.marker->type == Type::position && record.source.kind == record::Source::Kind::block) {
+    // A position marker stands in for the last record that was dropped, so it covers that record.
+    auto verdict = state_->arrive(record.source, true);
+    if (verdict) {
+      state_->places.add({record.source.block, record.source.ordinal}, {record.source.block, record.source.ordinal + 1});
+      state_->changed = true;
+      return Verdict::take;
+    }
+    return verdict;
+  }
+  return state_->arrive(record.source, record.marker == nullptr);
+}
+
+void Consumer::acknowledge(std::uint64_t block, std::uint32_t first, std::uint32_t last) {
+  state_->places.add({block, first}, {block, last + 1});
+  state_->changed = true;
+}
+
+void Consumer::acknowledge_before(std::uint64_t block, std::uint32_t ordinal) {
+  state_->places.add_before({block, ordinal});
+  state_->changed = true;
+}
+
+void Consumer::reject(std::uint64_t block, std::uint32_t ordinal, const Rejection& rejection) {
+  state_->rejections.add(state_->clock->wall(), state_->options.name, {block, ordinal}, rejection);
+  acknowledge(block, ordinal, ordinal);
+}
+
+base::Result<void> Consumer::commit() {
+  State& state = *state_;
+  if (!state.changed && state.rejections.empty()) return {};
+  auto transaction = sqlite::Transaction::begin(state.file.database, sqlite::Transaction::Kind::write);
+  if (!transaction) return std::move(transaction).error();
+  // The row may have been forgotten meanwhile; then it stays so, and with it nothing is kept back for this name.
+  auto update = state.file.database.prepare("UPDATE consumers SET block = ?, ordinal = ?, partial = ?, match = ?, updated = ? WHERE name = ?");
+  if (!update) return std::move(update).error();
+  const BlockPlace before = state.places.before();
+  const std::string partial = state.places.encode_stretches();
+  update->bind(1, static_cast<std::int64_t>(before.block)).bind(2, before.ordinal).bind_blob(3, partial).bind_text(4, state.options.match);
+  update->bind(5, state.clock->wall()).bind_text(6, state.options.name);
+  if (auto done = update->run(); !done) return done;
+  if (auto done = state.rejections.write(state.file.database); !done) return done;
+  if (auto done = transaction->commit(); !done) return done;
+  state.rejections.clear();
+  state.changed = false;
+
+  // A drain with no writer beside it copies the log itself, as the writer of that moment.
+  if (static_cast<std::uint64_t>(state.file.database.log_frames()) * kPage >= kMaxLog) {
+    auto lock = LockFile::take(writer_lock_path(state.options.path), "", 0, *state.clock, nullptr);
+    if (lock) static_cast<void>(state.file.database.checkpoint(false));
+  }
+  return {};
+}
+
+}  // namespace weir::spool

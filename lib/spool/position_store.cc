@@ -1,0 +1,45 @@
+#include "spool/position_store.h"
+
+#include "spool/block_builder.h"
+#include "spool/rejected_store.h"
+#include "spool/writer.h"
+
+namespace weir::spool {
+
+struct PositionStore::State {
+  const base::Clock* clock = nullptr;
+  std::unique_ptr<Writer> writer;
+  BlockBuilder none;
+  RejectedStore rejections;
+};
+
+PositionStore::PositionStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PositionStore::~PositionStore() = default;
+
+base::Result<std::unique_ptr<PositionStore>> PositionStore::open(const std::string& path, base::Duration wait, const base::Clock& clock,
+                                                                 const base::Stop* stop) {
+  WriterOptions options;
+  options.path = path;
+  options.wait = wait;
+  options.min_free = 0;
+  auto writer = Writer::open(options, clock, stop);
+  if (!writer) return std::move(writer).error();
+  auto state = std::make_unique<State>();
+  state->clock = &clock;
+  state->writer = std::move(*writer);
+  return std::unique_ptr<PositionStore>(new PositionStore(std::move(state)));
+}
+
+base::Result<Keeper> PositionStore::load() { return state_->writer->load_keeper(); }
+
+base::Result<void> PositionStore::commit(Keeper& keeper) {
+  auto done = state_->writer->append(state_->none, &keeper, &state_->rejections);
+  if (!done) return std::move(done).error();
+  return {};
+}
+
+void PositionStore::reject(const Rejection& rejection) { state_->rejections.add(state_->clock->wall(), "", {}, rejection); }
+
+base::Result<void> PositionStore::close() { return state_->writer->close(); }
+
+}  // namespace weir::spool

@@ -1,0 +1,38 @@
+#include "spool/positions_file.h"
+
+#include "spool/block_checksum.h"
+#include "spool/spool_file.h"
+
+namespace weir::spool {
+namespace {
+
+constexpr base::Duration kTry = 250 * base::kMillisecond;
+
+base::Result<record::Positions> try_read(const std::string& path) {
+  auto file = open_for_reading(path, kTry);
+  if (!file) return std::move(file).error();
+  if (!file->has_value()) return record::Positions();
+  sqlite::Database& database = (*file)->database;
+  auto transaction = sqlite::Transaction::begin(database, sqlite::Transaction::Kind::read);
+  if (!transaction) return std::move(transaction).error();
+  Keeper keeper(path);
+  if (auto loaded = load_positions(database, keeper); !loaded) {
+    return std::move(loaded).error().within(fmt::format("cannot start from the positions in '{}'", path));
+  }
+  return keeper.positions();
+}
+
+}  // namespace
+
+base::Result<record::Positions> read_positions(const std::string& path, base::Duration wait, const base::Stop* stop) {
+  const base::Clock& clock = base::Clock::system();
+  const base::Monotonic deadline = base::after(clock.monotonic(), wait);
+  while (true) {
+    auto positions = try_read(path);
+    if (positions || positions.error().code != base::Code::busy) return positions;
+    if (clock.monotonic() >= deadline) return positions;
+    if (stop != nullptr && stop->stopped()) return base::fail(base::Code::interrupted, "cannot read positions from '{}': stopped while it was busy", path);
+  }
+}
+
+}  // namespace weir::spool

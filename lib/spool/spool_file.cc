@@ -1,0 +1,138 @@
+#include "spool/spool_file.h"
+
+#include "sqlite/migrations.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace weir::spool {
+namespace {
+
+constexpr const char* kFirst = R"sql(
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE blocks (
+  id INTEGER PRIMARY KEY,
+  stored INTEGER NOT NULL,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  records INTEGER NOT NULL,
+  held INTEGER NOT NULL,
+  line_bytes INTEGER NOT NULL,
+  body_bytes INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  streams BLOB NOT NULL,
+  positions BLOB NOT NULL
+);
+CREATE TABLE bodies (block INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE positions (one INTEGER PRIMARY KEY CHECK (one = 1), through_block INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE consumers (
+  name TEXT PRIMARY KEY,
+  match TEXT NOT NULL,
+  block INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  partial BLOB NOT NULL,
+  created INTEGER NOT NULL,
+  updated INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE rejected (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  time INTEGER NOT NULL,
+  consumer TEXT NOT NULL,
+  block INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  url TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  record TEXT NOT NULL
+);
+CREATE INDEX rejected_place ON rejected (block, ordinal);
+CREATE TABLE released (block INTEGER PRIMARY KEY, ordinals BLOB NOT NULL);
+CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL);
+INSERT INTO meta VALUES ('spool', random() | 1);
+INSERT INTO meta VALUES ('created', CAST(strftime('%s', 'now') AS INTEGER) * 1000000000);
+)sql";
+
+constexpr std::array kSteps = {kFirst};
+constexpr sqlite::Format kFormat = {.application_id = kApplicationId, .steps = kSteps, .name = "weir spool"};
+
+// Kept low: a stage's memory is counted, and what is read again soon is rare.
+constexpr const char* kSettings = "PRAGMA cache_size = -512; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY";
+
+base::Result<std::uint64_t> read_id(sqlite::Database& database) {
+  const auto id = database.integer("SELECT value FROM meta WHERE name = 'spool'");
+  if (!id) return id.error();
+  return static_cast<std::uint64_t>(*id);
+}
+
+base::Error absent(const std::string& path) { return base::io_error(ENOENT, fmt::format("open spool '{}'", path)); }
+
+}  // namespace
+
+base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait) {
+  auto database = sqlite::Database::open(path, sqlite::Access::create, wait);
+  if (!database) return std::move(database).error();
+  auto kind = sqlite::identify(*database, kFormat);
+  if (!kind) return std::move(kind).error();
+  if (*kind == sqlite::FileKind::empty) {
+    // Both must be set before the first table, and neither can be set within a transaction.
+    const auto set = database->execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL");
+    if (!set) return set.error();
+  }
+  const char* level = sync == Sync::off ? "OFF" : sync == Sync::normal ? "NORMAL" : "FULL";
+  const std::string settings = fmt::format("{}; PRAGMA synchronous = {}", kSettings, level);
+  if (auto set = database->execute(settings.c_str()); !set) return set.error();
+  if (*kind != sqlite::FileKind::current) {
+    if (auto migrated = sqlite::migrate(*database, kFormat); !migrated) return std::move(migrated).error();
+  }
+  auto id = read_id(*database);
+  if (!id) return std::move(id).error();
+  return SpoolFile{std::move(*database), *id};
+}
+
+base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duration wait) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return base::io_error(errno, fmt::format("open spool '{}'", path));
+  if (status.st_uid != ::geteuid()) {
+    return base::fail(base::Code::usage, "cannot acknowledge into '{}': it belongs to user {}, not to us ({})", path, status.st_uid, ::geteuid());
+  }
+  auto database = sqlite::Database::open(path, sqlite::Access::write, wait);
+  if (!database) return std::move(database).error();
+  auto kind = sqlite::identify(*database, kFormat);
+  if (!kind) return std::move(kind).error();
+  if (*kind == sqlite::FileKind::empty) return absent(path);
+  if (*kind == sqlite::FileKind::older) {
+    return base::fail(base::Code::version, "cannot acknowledge into '{}': its format is an older one", path)
+        .with_hint("start the `weir buffer` that fills it first; only the writer migrates");
+  }
+  const std::string settings = fmt::format("{}; PRAGMA synchronous = NORMAL", kSettings);
+  if (auto set = database->execute(settings.c_str()); !set) return set.error();
+  database->keep_log_on_close();
+  auto id = read_id(*database);
+  if (!id) return std::move(id).error();
+  return SpoolFile{std::move(*database), *id};
+}
+
+base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path, base::Duration wait) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return std::optional<SpoolFile>();
+    return base::io_error(errno, fmt::format("open spool '{}'", path));
+  }
+  if (S_ISDIR(status.st_mode)) return base::fail(base::Code::usage, "cannot open spool '{}': it is a folder", path);
+  auto database = sqlite::Database::open(path, sqlite::Access::read, wait);
+  if (!database) return std::move(database).error();
+  auto kind = sqlite::identify(*database, kFormat);
+  if (!kind) return std::move(kind).error();
+  if (*kind == sqlite::FileKind::empty) return std::optional<SpoolFile>();
+  if (auto set = database->execute(kSettings); !set) return set.error();
+  database->keep_log_on_close();
+  auto id = read_id(*database);
+  if (!id) return std::move(id).error();
+  return std::optional<SpoolFile>(SpoolFile{std::move(*database), *id});
+}
+
+}  // namespace weir::spool

@@ -1,0 +1,36 @@
+// Opening a spool's SQLite file: its identity, format, migrations and the settings of each role (weir-spool.5).
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "sqlite/database.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace weir::spool {
+
+enum class Sync : std::uint8_t {
+  off,     // the system writes when it likes: survives the death of the process, not that of the machine
+  normal,  // synced at checkpoints: a power cut may undo the last commits, but leaves a consistent file
+  full,    // synced at every commit
+};
+
+struct SpoolFile {
+  sqlite::Database database;
+  std::uint64_t id = 0;
+};
+
+// For the one process that holds the writer's lock: creates the file (0600), migrates an older one.
+base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait);
+
+// For consumers: writes its own rows, never migrates, never checkpoints. The file must belong to our user. `what` names it in errors.
+base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duration wait);
+
+// For readers. nullopt when the file is absent, or there but still empty.
+base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path, base::Duration wait);
+
+inline constexpr std::uint32_t kApplicationId = 0x57656972;  // "Weir"
+
+}  // namespace weir::spool

@@ -1,0 +1,68 @@
+// The one writer of a spool: appends blocks with their positions, evicts what its limits no longer allow, checkpoints the
+// write-ahead log. Holds the keeper's lock while it lives.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/stop.h"
+#include "spool/block_builder.h"
+#include "spool/keeper.h"
+#include "spool/rejected_store.h"
+#include "spool/spool_file.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace weir::spool {
+
+enum class OnFull : std::uint8_t { block, drop_oldest };
+
+struct WriterOptions {
+  std::string path;
+  Sync sync = Sync::normal;
+  std::uint64_t max_size = 1ULL << 30;             // the whole file with its write-ahead log
+  int min_free = 15;                               // percent of the file system; below it the file does not grow beyond kFloor
+  base::Duration retain = 24 * base::kHour;        // delivered records; all of them when nobody is registered as consumer
+  base::Duration hold = base::kHour;               // held records
+  std::uint64_t hold_max = 0;                      // bytes of blocks that are kept only for held records; 0: no bound of its own
+  OnFull on_full = OnFull::block;
+  base::Duration wait = 30 * base::kSecond;        // for another writer, and for a busy file
+};
+
+inline constexpr std::uint64_t kFloor = 16 << 20;
+
+struct Appended {
+  std::uint64_t block = 0;                                                      // 0: there was nothing to store
+  std::uint64_t evicted_delivered = 0, evicted_held = 0, evicted_undelivered = 0;  // records
+};
+
+// Not thread safe.
+class Writer {
+ public:
+  // Errors: busy (names the holder), usage (no spool), version, corrupt, io, full, interrupted.
+  static base::Result<std::unique_ptr<Writer>> open(const WriterOptions& options, const base::Clock& clock, const base::Stop* stop);
+  ~Writer();
+
+  [[nodiscard]] std::uint64_t spool() const;
+  base::Result<Keeper> load_keeper();
+
+  // Stores the open block and what moved in the keeper (null: no positions) in one transaction, and evicts in the same. Changes
+  // neither builder nor keeper's positions unless it succeeds; a builder that is empty and a keeper that did not move do nothing.
+  // Errors: full when nothing may be evicted to make room (on_full = block) or the disk is full, io, busy, corrupt: the
+  // caller still has everything and may try again.
+  base::Result<Appended> append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections = nullptr);
+
+  // Evicts what is over its time, gives free space back, in small steps. The wall clock's time at which to call again.
+  base::Result<base::Timestamp> tend(Appended& evicted);
+
+  // Copies the write-ahead log into the file and closes; the destructor does so, too, ignoring errors.
+  base::Result<void> close();
+
+ private:
+  struct State;
+  explicit Writer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::spool

@@ -1,0 +1,184 @@
+#include "spool/block_builder.h"
+#include "spool/block_decoder.h"
+
+#include "support/random_records.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::spool {
+namespace {
+
+using record::Batch;
+using record::Record;
+using record::Text;
+
+struct Unpacked {
+  std::vector<StreamInfo> streams;
+  Batch batch;
+  std::vector<std::uint32_t> ordinals;
+};
+
+Unpacked unpack(const PackedBlock& packed, const LoadOptions& options = {}) {
+  BlockDecoder decoder;
+  Unpacked result;
+  auto streams = decoder.streams(packed.streams);
+  EXPECT_TRUE(streams) << streams.error().message;
+  result.streams = std::move(*streams);
+  auto done = decoder.records(packed.body, result.streams, packed.info.records, options, result.batch, result.ordinals);
+  EXPECT_TRUE(done) << done.error().message;
+  return result;
+}
+
+void expect_round_trip(Batch& original) {
+  BlockBuilder builder;
+  for (const Record& record : original.records) builder.add(record);
+  PackedBlock packed;
+  builder.pack(packed);
+  const Unpacked back = unpack(packed);
+  ASSERT_EQ(back.batch.records.size(), original.records.size());
+  for (std::size_t i = 0; i < original.records.size(); ++i) {
+    EXPECT_EQ(back.ordinals[i], i);
+    EXPECT_EQ(test::describe(back.batch.records[i]), test::describe(original.records[i])) << "record " << i;
+  }
+}
+
+TEST(Block, RandomRecordsComeBackEqual) {
+  for (unsigned seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    Batch batch;
+    test::add_random_records(batch, seed, seed * 7);
+    expect_round_trip(batch);
+  }
+}
+
+TEST(Block, ManyStreamsComeBackEqual) {
+  for (const std::size_t streams : {1U, 2U, 256U, 257U, 70'000U}) {
+    SCOPED_TRACE(streams);
+    Batch batch;
+    for (std::size_t i = 0; i < streams + 10; ++i) {
+      Record& record = batch.records.emplace_back();
+      record.timestamp = static_cast<base::Timestamp>(i);
+      record.labels = batch.hold(record::LabelSet::intern({{"pod", std::to_string(i % streams)}}));
+      record.line = Text::bytes(batch.copy(std::to_string(i)));
+    }
+    expect_round_trip(batch);
+  }
+}
+
+TEST(Block, EscapedLinesAreStoredDecoded) {
+  Batch batch;
+  Record& record = batch.records.emplace_back();
+  record.labels = batch.hold(record::LabelSet::empty());
+  record.line = {R"(a\nb\udcffc)", Text::Form::json};
+  BlockBuilder builder;
+  builder.add(record);
+  PackedBlock packed;
+  builder.pack(packed);
+  const Unpacked back = unpack(packed);
+  EXPECT_EQ(back.batch.records[0].line.data, "a\nb\xff" "c");
+  EXPECT_TRUE(back.batch.records[0].line.decoded());
+}
+
+class BlockSelection : public testing::Test {
+ protected:
+  void SetUp() override {
+    Batch batch;
+    for (int i = 0; i < 10; ++i) {
+      Record& record = batch.records.emplace_back();
+      record.timestamp = 1000 + i;
+      record.labels = batch.hold(record::LabelSet::intern({{"pod", i % 2 == 0 ? "even" : "odd"}}));
+      record.line = Text::bytes(batch.copy("line " + std::to_string(i)));
+    }
+    BlockBuilder builder;
+    for (const Record& record : batch.records) builder.add(record);
+    builder.pack(packed_);
+  }
+  PackedBlock packed_;
+};
+
+TEST_F(BlockSelection, RowTellsTimesAndCounts) {
+  EXPECT_EQ(packed_.info.min_timestamp, 1000);
+  EXPECT_EQ(packed_.info.max_timestamp, 1009);
+  EXPECT_EQ(packed_.info.records, 10U);
+  EXPECT_EQ(packed_.info.line_bytes, 60U);
+  const auto back = unpack(packed_);
+  ASSERT_EQ(back.streams.size(), 2U);
+  EXPECT_EQ(back.streams[1].labels->get("pod"), "odd");
+  EXPECT_EQ(back.streams[1].min_timestamp, 1001);
+  EXPECT_EQ(back.streams[1].max_timestamp, 1009);
+  EXPECT_EQ(back.streams[1].records, 5U);
+  EXPECT_EQ(back.streams[1].line_bytes, 30U);
+}
+
+TEST_F(BlockSelection, ByTime) {
+  EXPECT_EQ(unpack(packed_, {.range = {1003, 1006}, .stream = {}, .lines = {}}).ordinals, (std::vector<std::uint32_t>{3, 4, 5}));
+  EXPECT_EQ(unpack(packed_, {.range = {2000, 3000}, .stream = {}, .lines = {}}).ordinals.size(), 0U);
+}
+
+TEST_F(BlockSelection, ByStream) {
+  const auto odd = [](const StreamInfo& stream) { return stream.labels->get("pod") == "odd"; };
+  EXPECT_EQ(unpack(packed_, {.range = {}, .stream = odd, .lines = {}}).ordinals, (std::vector<std::uint32_t>{1, 3, 5, 7, 9}));
+}
+
+TEST_F(BlockSelection, LinesAreOfferedBeforeTheyAreSplit) {
+  std::size_t seen = 0;
+  const auto look = [&seen](std::string_view lines) {
+    seen = lines.size();
+    return lines.find("line 7") != std::string_view::npos;
+  };
+  EXPECT_EQ(unpack(packed_, {.range = {}, .stream = {}, .lines = look}).ordinals.size(), 10U);
+  EXPECT_EQ(seen, 60U);
+  const auto nothing = [](std::string_view lines) { return lines.find("absent") != std::string_view::npos; };
+  EXPECT_EQ(unpack(packed_, {.range = {}, .stream = {}, .lines = nothing}).ordinals.size(), 0U);
+}
+
+TEST(BlockDamage, EveryCutAndFlippedByteIsAnErrorOrOtherRecords) {
+  Batch batch;
+  test::add_random_records(batch, 5, 40);
+  BlockBuilder builder;
+  for (const Record& record : batch.records) builder.add(record);
+  PackedBlock packed;
+  builder.pack(packed);
+  BlockDecoder decoder;
+  const auto try_both = [&](const std::string& streams_bytes, const std::string& body) {
+    auto streams = decoder.streams(streams_bytes);
+    if (!streams) {
+      EXPECT_EQ(streams.error().code, base::Code::corrupt);
+      return;
+    }
+    Batch out;
+    std::vector<std::uint32_t> ordinals;
+    auto done = decoder.records(body, *streams, packed.info.records, {}, out, ordinals);
+    EXPECT_TRUE(done || done.error().code == base::Code::corrupt);
+  };
+  for (std::size_t i = 0; i < packed.body.size(); ++i) {
+    try_both(packed.streams, packed.body.substr(0, i));
+    std::string flipped = packed.body;
+    flipped[i] = static_cast<char>(flipped[i] ^ 0x41);
+    try_both(packed.streams, flipped);
+  }
+  for (std::size_t i = 0; i < packed.streams.size(); ++i) {
+    try_both(packed.streams.substr(0, i), packed.body);
+    std::string flipped = packed.streams;
+    flipped[i] = static_cast<char>(flipped[i] ^ 0x41);
+    try_both(flipped, packed.body);
+  }
+}
+
+TEST(Block, BuilderStartsOverAfterTake) {
+  Batch batch;
+  test::add_random_records(batch, 3, 20);
+  BlockBuilder builder;
+  for (const Record& record : batch.records) builder.add(record);
+  const Batch taken = builder.take();
+  EXPECT_EQ(taken.records.size(), 20U);
+  EXPECT_TRUE(builder.empty());
+  builder.add(batch.records[7]);
+  PackedBlock packed;
+  builder.pack(packed);
+  EXPECT_EQ(packed.info.records, 1U);
+  EXPECT_EQ(test::describe(unpack(packed).batch.records[0]), test::describe(batch.records[7]));
+}
+
+}  // namespace
+}  // namespace weir::spool

@@ -1,0 +1,74 @@
+#include "spool/place.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+namespace weir::spool {
+namespace {
+
+TEST(PlaceSet, InOrderLeavesNoStretches) {
+  PlaceSet set;
+  set.add({1, 0}, {1, 10});
+  set.add({1, 10}, {2, 0});
+  set.add({2, 0}, {2, 5});
+  EXPECT_EQ(set.before(), (BlockPlace{2, 5}));
+  EXPECT_TRUE(set.stretches().empty());
+}
+
+TEST(PlaceSet, StretchesMeet) {
+  PlaceSet set;
+  set.add({1, 5}, {1, 6});
+  set.add({1, 7}, {1, 9});
+  EXPECT_EQ(set.stretches().size(), 2U);
+  set.add({1, 6}, {1, 7});
+  EXPECT_EQ(set.stretches().size(), 1U);
+  EXPECT_FALSE(set.contains({1, 4}));
+  EXPECT_TRUE(set.contains({1, 8}));
+  EXPECT_FALSE(set.contains({1, 9}));
+  set.add({1, 0}, {1, 5});
+  EXPECT_EQ(set.before(), (BlockPlace{1, 9}));
+}
+
+TEST(PlaceSet, AStretchOverSeveralBlocks) {
+  PlaceSet set;
+  set.add({3, 4}, {900'000, 2});
+  EXPECT_TRUE(set.contains({5, 77}));
+  EXPECT_TRUE(set.contains({3, 4}, {900'000, 2}));
+  EXPECT_FALSE(set.contains({3, 4}, {900'000, 3}));
+  set.add_before({3, 4});
+  EXPECT_EQ(set.before(), (BlockPlace{900'000, 2}));
+}
+
+TEST(PlaceSet, RandomOrderAgreesWithASetOfPlaces) {
+  for (unsigned seed = 1; seed < 40; ++seed) {
+    std::mt19937 random(seed);
+    PlaceSet set;
+    std::set<BlockPlace> model;
+    for (int i = 0; i < 200; ++i) {
+      const std::uint64_t block = 1 + random() % 4;
+      const std::uint32_t first = random() % 20;
+      const std::uint32_t last = first + random() % 5;
+      set.add({block, first}, {block, last + 1});
+      for (std::uint32_t o = first; o <= last; ++o) model.insert({block, o});
+      const auto back = PlaceSet::decode(set.before(), set.encode_stretches());
+      ASSERT_TRUE(back);
+      ASSERT_EQ(*back, set);
+    }
+    for (std::uint64_t block = 1; block <= 4; ++block) {
+      for (std::uint32_t o = 0; o < 26; ++o) EXPECT_EQ(set.contains({block, o}), model.contains({block, o})) << block << "." << o;
+    }
+  }
+}
+
+TEST(PlaceSet, DamagedStretchesAreAnError) {
+  PlaceSet set;
+  set.add({7, 3}, {7, 9});
+  const std::string packed = set.encode_stretches();
+  EXPECT_FALSE(PlaceSet::decode({1, 0}, packed.substr(0, packed.size() - 1)));
+  EXPECT_FALSE(PlaceSet::decode({1, 0}, "\x09" + packed.substr(1)));
+}
+
+}  // namespace
+}  // namespace weir::spool
