@@ -1,0 +1,333 @@
+#include "stages/query.h"
+
+#include "loki/query_pager.h"
+#include "record/json.h"
+#include "record/timestamp.h"
+#include "stages/spool_scan.h"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+
+namespace weir::stages {
+
+using base::Code;
+using base::fail;
+using base::Result;
+using base::Timestamp;
+using pipeline::Context;
+using pipeline::Counters;
+using pipeline::Flow;
+using pipeline::Outlet;
+using record::Batch;
+using record::Label;
+using record::LabelSet;
+using record::LabelSetRef;
+using record::Record;
+
+namespace {
+
+constexpr std::size_t kKeptBytes = 8 << 20;    // of the newest records that are kept while older ones are read
+constexpr std::size_t kOneBatch = 4 << 20;     // bytes of records that are shown as one batch, so that its header speaks for all
+
+std::string printed(const LabelSet& set) {
+  std::string text = "{";
+  for (const Label& label : set.labels()) {
+    if (text.size() > 1) text += ", ";
+    (text += label.name) += "=\"";
+    for (const char c : label.value) {
+      if (c == '"' || c == '\\') text += '\\';
+      if (c == '\n') {
+        text += "\\n";
+      } else {
+        text += c;
+      }
+    }
+    text += '"';
+  }
+  return text + '}';
+}
+
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  record::append_escaped(out, text);
+  return out + '"';
+}
+
+// What both places that can be asked have in common.
+class Query : public pipeline::Source {
+ public:
+  Query(QuerySpec spec, const Context& context) : spec_(std::move(spec)), context_(context) {}
+
+  [[nodiscard]] std::string_view name() const override { return "query"; }
+  [[nodiscard]] Counters counters() const override { return counters_; }
+  [[nodiscard]] std::string summary() const override {
+    if (counters_.records_out == 0 && finished_) return spec_.when_empty;
+    if (!more_) return {};
+    return fmt::format("shown are the {} {}, there are {} (--limit 0 shows all)", spec_.forward ? "oldest" : "newest", spec_.limit,
+                       spec_.forward ? "later ones" : "older ones");
+  }
+
+ protected:
+  Result<Flow> emit(Outlet& out, Batch& batch) {
+    for (const Record& record : batch.records) {
+      ++counters_.records_out;
+      counters_.bytes_out += record.line.data.size();
+    }
+    counters_.records_in = counters_.records_out;
+    counters_.bytes_in = counters_.bytes_out;
+    return out.emit(batch);
+  }
+
+  Result<void> emit_lines(Outlet& out, const std::vector<std::string>& lines) {
+    Batch batch;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      Record record;
+      record.timestamp = context_.clock->wall();
+      record.labels = batch.hold(LabelSet::empty());
+      record.line = record::Text::bytes(batch.copy(lines[i]));
+      batch.records.push_back(record);
+      if (batch.records.size() < 1000 && i + 1 < lines.size()) continue;
+      const auto flow = emit(out, batch);
+      if (!flow) return flow.error();
+      if (*flow == Flow::done) return {};
+      batch.clear();
+    }
+    return {};
+  }
+
+  Result<void> emit_series(Outlet& out, const std::vector<LabelSetRef>& series) {
+    std::vector<std::string> lines;
+    for (const LabelSetRef& set : series) lines.push_back(spec_.json ? std::string(set->json()) : printed(*set));
+    return emit_lines(out, lines);
+  }
+
+  // Forward reading up to the limit. False: nothing further is wanted.
+  Result<bool> emit_up_to_limit(Outlet& out, Batch& batch) {
+    const bool samples = !batch.records.empty() && batch.records.front().sample;
+    if (spec_.limit > 0 && !samples) {
+      const std::uint64_t left = spec_.limit - std::min(spec_.limit, counters_.records_out);
+      if (batch.records.size() > left) {
+        batch.records.resize(left);
+        more_ = true;
+      }
+    }
+    if (!batch.records.empty()) {
+      const auto flow = emit(out, batch);
+      if (!flow) return flow.error();
+      if (*flow == Flow::done) return false;
+    }
+    return !more_;
+  }
+
+  const QuerySpec spec_;
+  const Context context_;
+  Counters counters_;
+  bool more_ = false;  // the limit left records out
+  bool finished_ = false;
+};
+
+class LokiQuery : public Query {
+ public:
+  LokiQuery(QuerySpec spec, const Context& context, std::unique_ptr<loki::QueryClient> client)
+      : Query(std::move(spec), context), client_(std::move(client)) {}
+
+  Result<void> run(Outlet& out, base::Stop&) override {
+    auto result = answer(out);
+    finished_ = result.ok();
+    return result;
+  }
+
+ private:
+  [[nodiscard]] loki::QueryWindow window() const { return {spec_.from, spec_.to}; }
+
+  Result<void> answer(Outlet& out) {
+    switch (spec_.what) {
+      case QuerySpec::What::labels: return labels(out);
+      case QuerySpec::What::series: {
+        auto series = client_->series(window(), spec_.logql);
+        if (!series) return std::move(series).error();
+        return emit_series(out, *series);
+      }
+      case QuerySpec::What::records: break;
+    }
+    auto result = spec_.limit > 0 && !spec_.forward ? newest(out) : from_the_oldest(out, window(), 0);
+    if (result && counters_.lost > 0) {
+      context_.diagnostics->say(fmt::format(
+          "at {} {} there are more entries that look alike than Loki gives in one answer: some of them are missing", counters_.lost,
+          counters_.lost == 1 ? "timestamp" : "timestamps"));
+    }
+    return result;
+  }
+
+  Result<void> labels(Outlet& out) {
+    auto names = spec_.label.empty() ? client_->labels(window(), spec_.logql) : client_->label_values(spec_.label, window(), spec_.logql);
+    if (!names) return std::move(names).error();
+    if (spec_.json) {
+      for (std::string& name : *names) name = json_string(name);
+    }
+    return emit_lines(out, *names);
+  }
+
+  // Page by page; `skip` records at the beginning are left out.
+  Result<void> from_the_oldest(Outlet& out, const loki::QueryWindow& window, std::uint64_t skip) {
+    loki::QueryPager pager(*client_, spec_.logql, window, loki::Direction::forward);
+    pager.set_step(spec_.step);
+    const bool limited = spec_.limit > 0 && spec_.forward;
+    Batch batch;
+    for (;;) {
+      batch.clear();
+      if (limited) pager.expect_at_most(spec_.limit + 1 - counters_.records_out);
+      const auto more = pager.next(batch);
+      counters_.lost = std::max(counters_.lost, pager.incomplete());
+      if (!more) return more.error();
+      if (!*more) return {};
+      const std::uint64_t left_out = std::min<std::uint64_t>(skip, batch.records.size());
+      batch.records.erase(batch.records.begin(), batch.records.begin() + static_cast<std::ptrdiff_t>(left_out));
+      skip -= left_out;
+      if (limited) {
+        const auto wanted = emit_up_to_limit(out, batch);
+        if (!wanted) return wanted.error();
+        if (!*wanted) return {};
+      } else if (!batch.records.empty()) {
+        const auto flow = emit(out, batch);
+        if (!flow) return flow.error();
+        if (*flow == Flow::done) return {};
+      }
+    }
+  }
+
+  // Reads backwards until there are enough and shows what it kept. Where that is too much to keep it goes on counting only,
+  // and reads again from where the newest begin.
+  Result<void> newest(Outlet& out) {
+    loki::QueryPager pager(*client_, spec_.logql, window(), loki::Direction::backward,
+                           {.first_page = static_cast<std::uint32_t>(std::min<std::uint64_t>(spec_.limit + 1, 1001))});
+    pager.set_step(spec_.step);
+    std::deque<Batch> kept;  // the oldest in front
+    std::size_t kept_bytes = 0;
+    bool keeping = true;
+    std::uint64_t seen = 0;
+    Timestamp begin = spec_.to;      // of the newest `limit` once there are as many
+    std::uint64_t from_begin = 0;    // how many entries begin there or later
+    bool enough = false;
+    for (;;) {
+      Batch batch;
+      if (seen <= spec_.limit) pager.expect_at_most(spec_.limit + 1 - seen);
+      const auto next = pager.next(batch);
+      counters_.lost = std::max(counters_.lost, pager.incomplete());
+      if (!next) return next.error();
+      if (!*next) break;
+      if (batch.records.front().sample) return from_batch(out, batch);
+      for (auto record = batch.records.rbegin(); record != batch.records.rend() && (!enough || record->timestamp == begin); ++record) {
+        ++from_begin;
+        begin = record->timestamp;
+        enough = from_begin >= spec_.limit;
+      }
+      seen += batch.records.size();
+      if (keeping) {
+        kept_bytes += batch.bytes();
+        kept.push_front(std::move(batch));
+        keeping = kept_bytes <= kKeptBytes || kept.size() == 1;
+        if (!keeping) kept.clear();
+      }
+      if (seen > spec_.limit && !pager.within_timestamp()) break;
+    }
+    more_ = seen > spec_.limit;
+    if (!keeping) return from_the_oldest(out, {begin, spec_.to}, from_begin - std::min(from_begin, spec_.limit));
+    std::uint64_t skip = seen - std::min(seen, spec_.limit);
+    if (kept_bytes <= kOneBatch) merge(kept);
+    for (Batch& batch : kept) {
+      const std::uint64_t left_out = std::min<std::uint64_t>(skip, batch.records.size());
+      batch.records.erase(batch.records.begin(), batch.records.begin() + static_cast<std::ptrdiff_t>(left_out));
+      skip -= left_out;
+      if (batch.records.empty()) continue;
+      const auto flow = emit(out, batch);
+      if (!flow) return flow.error();
+      if (*flow == Flow::done) return {};
+    }
+    return {};
+  }
+
+  static void merge(std::deque<Batch>& batches) {
+    while (batches.size() > 1) {
+      for (const Record& record : batches[1].records) batches[0].add_copy(record);
+      batches.erase(batches.begin() + 1);
+    }
+  }
+
+  Result<void> from_batch(Outlet& out, Batch& batch) {
+    const auto flow = emit(out, batch);
+    if (!flow) return flow.error();
+    return {};
+  }
+
+  std::unique_ptr<loki::QueryClient> client_;
+};
+
+class SpoolQuery : public Query {
+ public:
+  SpoolQuery(QuerySpec spec, const Context& context, std::unique_ptr<SpoolScan> scan)
+      : Query(std::move(spec), context), scan_(std::move(scan)) {}
+
+  Result<void> run(Outlet& out, base::Stop& stop) override {
+    auto result = spec_.what == QuerySpec::What::records ? records(out, stop) : streams(out);
+    counters_.lost += scan_->unreadable_blocks();
+    return result;
+  }
+
+ private:
+  Result<void> records(Outlet& out, const base::Stop& stop) {
+    if (spec_.limit > 0 && !spec_.forward) {
+      const auto older = scan_->keep_newest(spec_.limit);
+      if (!older) return older.error();
+      more_ = *older;
+    }
+    bool interrupted = false;
+    auto result = scan_->run([&](Batch& batch) -> Result<bool> {
+      interrupted = stop.stopped();
+      if (interrupted) return false;
+      if (spec_.forward) return emit_up_to_limit(out, batch);
+      const auto flow = emit(out, batch);
+      if (!flow) return flow.error();
+      return *flow == Flow::more;
+    });
+    if (result && interrupted) return fail(Code::interrupted, "interrupted while reading {}", spec_.spool);
+    return result;
+  }
+
+  Result<void> streams(Outlet& out) {
+    auto series = scan_->series();
+    if (!series) return std::move(series).error();
+    if (spec_.what == QuerySpec::What::series) return emit_series(out, *series);
+    std::set<std::string> names;
+    for (const LabelSetRef& set : *series) {
+      for (const Label& label : set->labels()) {
+        if (spec_.label.empty()) {
+          names.emplace(label.name);
+        } else if (label.name == spec_.label) {
+          names.emplace(label.value);
+        }
+      }
+    }
+    std::vector<std::string> lines(names.begin(), names.end());
+    if (spec_.json) std::transform(lines.begin(), lines.end(), lines.begin(), [](const std::string& name) { return json_string(name); });
+    return emit_lines(out, lines);
+  }
+
+  std::unique_ptr<SpoolScan> scan_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, const Context& context) {
+  if (!spec.spool.empty()) {
+    auto scan = SpoolScan::open(spec.spool, spec.logql, {spec.from, spec.to}, *context.diagnostics);
+    if (!scan) return std::move(scan).error();
+    return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolQuery>(spec, context, std::move(*scan)));
+  }
+  auto client = loki::QueryClient::create(spec.loki, *context.clock, *context.diagnostics, context.stop);
+  if (!client) return std::move(client).error();
+  return std::unique_ptr<pipeline::Source>(std::make_unique<LokiQuery>(spec, context, std::move(*client)));
+}
+
+}  // namespace weir::stages

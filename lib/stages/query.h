@@ -1,0 +1,38 @@
+// Reads records back: from a Loki, or from a spool with the same LogQL.
+#pragma once
+
+#include "base/clock.h"
+#include "loki/query_client.h"
+#include "pipeline/stage.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace weir::stages {
+
+struct QuerySpec {
+  enum class What : std::uint8_t {
+    records,
+    labels,  // the names of labels, or the values of `label`
+    series,  // label sets of streams
+  };
+  What what = What::records;
+  std::string label;
+  std::string logql;                // for labels and series a stream selector, or nothing
+  loki::QueryClientConfig loki;     // when `spool` is empty
+  std::string spool;                // path
+  base::Timestamp from = 0, to = 0;  // from <= timestamp < to, both fixed
+  std::uint64_t limit = 0;          // 0: all. Metric queries know none
+  bool forward = false;             // a limit takes the oldest, not the newest
+  base::Duration step = 0;          // of a metric query; 0: Loki chooses
+  bool json = false;                // labels and series as JSON values
+  std::string when_empty;           // the summary where nothing matched
+};
+
+// Emits the records oldest first, whatever `forward` is, in memory that does not grow with their number. What cannot be
+// read completely is counted as lost and said. Labels and series come as records that have nothing but a line, to be shown
+// raw. The summary tells of records that the limit left out.
+base::Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, const pipeline::Context& context);
+
+}  // namespace weir::stages
