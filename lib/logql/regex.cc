@@ -1,0 +1,149 @@
+#include "logql/regex.h"
+
+#include "logql/unicode.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir::logql {
+namespace {
+
+re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
+
+// (?<name>…) is Go's, and later RE2's, other spelling of (?P<name>…).
+std::string translate(std::string_view pattern) {
+  std::string out;
+  bool in_class = false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '\\' && i + 1 < pattern.size()) {
+      out += c;
+      out += pattern[++i];
+      continue;
+    }
+    if (in_class) {
+      in_class = c != ']';
+    } else if (c == '[') {
+      in_class = true;
+      // A bracket in the first place belongs to the class.
+      std::size_t next = i + 1;
+      if (next < pattern.size() && pattern[next] == '^') ++next;
+      if (next < pattern.size() && pattern[next] == ']') {
+        out.append(pattern, i, next - i + 1);
+        i = next;
+        continue;
+      }
+    } else if (pattern.substr(i).starts_with("(?<")) {
+      out += "(?P<";
+      i += 2;
+      continue;
+    }
+    out += c;
+  }
+  return out;
+}
+
+std::string_view go_message(re2::RE2::ErrorCode code) {
+  switch (code) {
+    case re2::RE2::ErrorBadEscape: return "invalid escape sequence";
+    case re2::RE2::ErrorBadCharClass: return "invalid character class";
+    case re2::RE2::ErrorBadCharRange: return "invalid character class range";
+    case re2::RE2::ErrorMissingBracket: return "missing closing ]";
+    case re2::RE2::ErrorMissingParen: return "missing closing )";
+    case re2::RE2::ErrorUnexpectedParen: return "unexpected )";
+    case re2::RE2::ErrorTrailingBackslash: return "trailing backslash at end of expression";
+    case re2::RE2::ErrorRepeatArgument: return "missing argument to repetition operator";
+    case re2::RE2::ErrorRepeatSize: return "invalid repeat count";
+    case re2::RE2::ErrorRepeatOp: return "invalid nested repetition operator";
+    case re2::RE2::ErrorBadPerlOp: return "invalid or unsupported Perl syntax";
+    case re2::RE2::ErrorBadUTF8: return "invalid UTF-8";
+    case re2::RE2::ErrorBadNamedCapture: return "invalid named capture";
+    default: return "expression too large";
+  }
+}
+
+re2::RE2::Options options() {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  return options;
+}
+
+bool contains(std::string_view text, const std::string& needle) {
+  return ::memmem(text.data(), text.size(), needle.data(), needle.size()) != nullptr;
+}
+
+// With every byte that is not UTF-8 replaced, as Go's engine sees it.
+std::string as_go_reads(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 16);
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t length = 0;
+    append_utf8(out, decode_utf8(text.substr(i), length));
+    i += length;
+  }
+  return out;
+}
+
+}  // namespace
+
+Regex::Regex() = default;
+Regex::Regex(Regex&&) noexcept = default;
+Regex& Regex::operator=(Regex&&) noexcept = default;
+Regex::~Regex() = default;
+
+base::Result<Regex> Regex::compile(std::string_view pattern, Mode mode) {
+  std::string text = translate(pattern);
+  Regex regex;
+  regex.re_ = std::make_unique<re2::RE2>(text, options());
+  if (!regex.re_->ok()) {
+    const bool whole = regex.re_->error_code() == re2::RE2::ErrorMissingParen;  // Go shows all of it then
+    return base::fail(base::Code::parse, "error parsing regexp: {}: `{}`", go_message(regex.re_->error_code()),
+                      whole ? std::string(pattern) : regex.re_->error_arg());
+  }
+  regex.names_.resize(static_cast<std::size_t>(regex.re_->NumberOfCapturingGroups()) + 1);
+  for (const auto& [index, name] : regex.re_->CapturingGroupNames()) regex.names_[static_cast<std::size_t>(index)] = name;
+  regex.literals_ = required_literals(pattern);
+  if (mode != Mode::search) {
+    const bool all = mode == Mode::anchored_all;
+    regex.re_ = std::make_unique<re2::RE2>((all ? "^(?s:" : "^(?:") + text + ")$", options());
+    if (!regex.re_->ok()) return base::fail(base::Code::parse, "error parsing regexp: expression too large: `{}`", pattern);
+    regex.literals_.exact = false;
+  }
+  return regex;
+}
+
+bool Regex::matches(std::string_view text) const {
+  for (const std::string& literal : literals_.all) {
+    if (!contains(text, literal)) return false;
+  }
+  if (!literals_.any.empty()) {
+    const bool found = std::any_of(literals_.any.begin(), literals_.any.end(), [&](const std::string& one) { return contains(text, one); });
+    if (!found || literals_.exact) return found;
+  }
+  if (re_->Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0)) return true;
+  if (is_utf8(text)) return false;
+  const std::string replaced = as_go_reads(text);
+  return re_->Match(piece(replaced), 0, replaced.size(), re2::RE2::UNANCHORED, nullptr, 0);
+}
+
+bool Regex::find(std::string_view text, std::size_t from, std::vector<std::string_view>& groups) const {
+  constexpr int kOnStack = 17;
+  const int count = group_count() + 1;
+  re2::StringPiece stack[kOnStack];
+  std::unique_ptr<re2::StringPiece[]> heap;
+  re2::StringPiece* found = stack;
+  if (count > kOnStack) {
+    heap = std::make_unique<re2::StringPiece[]>(static_cast<std::size_t>(count));
+    found = heap.get();
+  }
+  if (!re_->Match(piece(text), from, text.size(), re2::RE2::UNANCHORED, found, count)) return false;
+  groups.resize(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = {found[i].data(), found[i].size()};
+  return true;
+}
+
+int Regex::group_count() const { return re_->NumberOfCapturingGroups(); }
+
+}  // namespace weir::logql

@@ -1,0 +1,62 @@
+// What a regular expression says without running it: the literals it needs, and the shapes that Loki replaces by plain
+// comparisons. The tree is the one that Go's regexp/syntax builds, prefixes of alternatives factored out, since Loki's
+// replacements depend on it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::logql {
+
+struct RegexNode {
+  enum class Kind : std::uint8_t {
+    empty,     // matches the empty string
+    literal,   // text
+    any,       // . without newline
+    any_all,   // . with newline
+    klass,     // one character of several
+    assertion, // ^ $ \b and the like
+    star,
+    plus,
+    quest,
+    repeat,  // {min,…}
+    capture,
+    concat,
+    alternate,
+  };
+  Kind kind = Kind::empty;
+  std::string text;   // literal, UTF-8; the source of klass and assertion
+  bool fold = false;  // literal: case does not matter
+  int min = 0;        // repeat
+  std::vector<RegexNode> nodes;
+  friend bool operator==(const RegexNode&, const RegexNode&) = default;
+};
+
+// The tree of an expression that RE2 has accepted; nullopt for syntax this reader does not know.
+[[nodiscard]] std::optional<RegexNode> parse_regex(std::string_view pattern);
+
+// A label filter `name =~ "pattern"` that Loki does not run as an anchored expression: the value passes when any of the tests
+// holds. `x.*` thus tests whether the value contains x anywhere, unlike what it says.
+struct LabelRegexTest {
+  enum class Kind : std::uint8_t { equals, contains, not_empty, always };
+  Kind kind = Kind::equals;
+  std::string text;
+  bool fold = false;  // text is in lower case and so must the value be made
+  friend bool operator==(const LabelRegexTest&, const LabelRegexTest&) = default;
+};
+[[nodiscard]] std::optional<std::vector<LabelRegexTest>> simplify_label_regex(std::string_view pattern);
+
+// Byte strings that every text contains in which the expression is found. `all`: each of them. `any`: when not empty, one of
+// them. `exact`: the expression is found if and only if one of `any` is contained.
+struct RequiredLiterals {
+  std::vector<std::string> all;
+  std::vector<std::string> any;
+  bool exact = false;
+};
+[[nodiscard]] RequiredLiterals required_literals(std::string_view pattern);
+
+}  // namespace weir::logql
