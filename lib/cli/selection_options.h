@@ -17,7 +17,7 @@ class App;
 namespace weir::cli {
 
 struct Selection {
-  std::vector<std::string> namespaces, pods, containers;
+  std::vector<std::string> namespaces = {}, pods = {}, containers = {};
 
   [[nodiscard]] bool empty() const { return namespaces.empty() && pods.empty() && containers.empty(); }
 

@@ -14,7 +14,7 @@ class App;
 namespace weir::cli {
 
 struct TimeFlags {
-  std::string since, from, to;
+  std::string since = {}, from = {}, to = {};
   [[nodiscard]] bool given() const { return !since.empty() || !from.empty() || !to.empty(); }
 };
 
