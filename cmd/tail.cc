@@ -1,10 +1,184 @@
+// weir tail: read log files as records.
+#include "stages/tail_source.h"
+
+#include "cli/output_options.h"
+#include "cli/selection_options.h"
 #include "cmd/commands.h"
+#include "record/timestamp.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
 
 namespace weir::cmd {
 namespace {
-class Placeholder : public cli::Invocation {
-  void declare(CLI::App&) override {}
+
+using base::Code;
+using base::Result;
+
+class Tail : public cli::Invocation {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("path", spec_.inputs,
+                   "files, folders, quoted globs; `-` for text on standard input (default: /var/log/pods). Of a folder: its *.log files, and "
+                   "those of the pods in it")
+        ->type_name("PATH|GLOB|DIR|-");
+    app.add_flag("-f,--follow", spec_.read.follow, "go on for ever: read what is written, and files, pods and rotations that appear");
+    app.add_option("--lines", lines_, "begin with the last N lines of each file")->type_name("N");
+    app.add_option("--from", from_, "where to begin in files that are there at the start and have no position (default: start)")
+        ->type_name("start|end|TIME");
+    app.add_option("--since", since_, "leave out what is older, as --from TIME")->type_name("DURATION|TIME");
+    app.add_option("--format", format_, "form of the lines; `auto` decides by the first line of each file")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"auto", "cri", "docker", "raw"}))
+        ->capture_default_str();
+    app.add_option("--max-line", max_line_, "longer lines go on in pieces, with metadata weir_split")->type_name("SIZE")->capture_default_str();
+    app.add_option("--filename", filename_,
+                   "the file's path as a label or as metadata (default: a label, and only of files outside a pod layout)")
+        ->type_name("WHERE")
+        ->check(CLI::IsMember({"label", "metadata"}));
+
+    constexpr const char* selection = "Selection, before a file is opened (globs, repeatable)";
+    cli::declare_selection(app, selection_);
+    app.add_option("--exclude-namespace", spec_.selection.exclude_namespaces, "leave out pods of these namespaces")
+        ->type_name("GLOB")
+        ->group(selection)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app.add_option("--exclude-pod", spec_.selection.exclude_pods, "leave out these pods; `web` is also web-…")
+        ->type_name("GLOB")
+        ->group(selection)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app.add_option("--exclude-container", spec_.selection.exclude_containers, "leave out these containers")
+        ->type_name("GLOB")
+        ->group(selection)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+
+    constexpr const char* positions = "Positions";
+    app.add_option("--checkpoint", spec_.checkpoint,
+                   "begin at the positions in FILE, and let records carry theirs for the stage that keeps them there: `buffer FILE`, or "
+                   "`push --checkpoint FILE`. weir run finds the file by itself")
+        ->type_name("FILE")
+        ->group(positions);
+    app.add_option("--wait", wait_, "how long to wait for a checkpoint that is busy")
+        ->type_name("DURATION")
+        ->capture_default_str()
+        ->group(positions);
+
+    cli::declare_output(app, output_);
+  }
+
+  Result<void> check() override {
+    if (spec_.inputs.empty()) spec_.inputs.emplace_back("/var/log/pods");
+    const bool standard_input = std::find(spec_.inputs.begin(), spec_.inputs.end(), "-") != spec_.inputs.end();
+    if (standard_input && spec_.inputs.size() > 1) {
+      return base::fail(Code::usage, "standard input (-) cannot be read together with files")
+          .with_hint("cat FILE | weir tail -, or a second weir tail");
+    }
+    if (standard_input && !spec_.checkpoint.empty()) {
+      return base::fail(Code::usage, "standard input has no positions: --checkpoint needs files");
+    }
+    if (standard_input && (lines_ || from_ == "end")) {
+      return base::fail(Code::usage, "{} needs files: standard input is read once", lines_ ? "--lines" : "--from end")
+          .with_hint("tail -n N FILE | weir tail -");
+    }
+    if (!since_.empty() + !from_.empty() + lines_.has_value() > 1) {
+      return base::fail(Code::usage, "--lines, --from and --since each say where to begin: give one of them");
+    }
+    const std::map<std::string, tail::Format> formats = {
+        {"auto", tail::Format::automatic}, {"cri", tail::Format::cri}, {"docker", tail::Format::docker}, {"raw", tail::Format::raw}};
+    spec_.read.format = formats.at(format_);
+    if (filename_ == "label") spec_.read.filename = tail::FilenameMode::label;
+    if (filename_ == "metadata") spec_.read.filename = tail::FilenameMode::metadata;
+    auto max_line = record::parse_size(max_line_);
+    if (!max_line) return std::move(max_line).error().within("--max-line");
+    constexpr std::uint64_t kLeast = 64, kMost = 64 << 20;
+    if (*max_line < kLeast || *max_line > kMost) return base::fail(Code::usage, "--max-line must lie between 64 bytes and 64 MiB");
+    spec_.read.max_line = *max_line;
+    auto wait = record::parse_duration(wait_);
+    if (!wait) return std::move(wait).error().within("--wait");
+    spec_.wait = *wait;
+    spec_.selection.namespaces = selection_.namespaces;
+    spec_.selection.pods = selection_.pods;
+    spec_.selection.containers = selection_.containers;
+    return start(base::Clock::system().wall());
+  }
+
+  [[nodiscard]] std::string output() const override { return output_.format; }
+
+  Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
+    if (plan.fused && !spec_.checkpoint.empty() && !plan.keeper) {
+      return base::fail(Code::config, "nothing behind tail keeps the positions in {}", spec_.checkpoint)
+          .with_hint(fmt::format("put `buffer {0}` behind it, or `push --checkpoint {0}`", spec_.checkpoint));
+    }
+    if (plan.keeper && !spec_.checkpoint.empty() && spec_.checkpoint != *plan.keeper) {
+      return base::fail(Code::config, "tail is to begin at the positions in {}, but this chain keeps them in {}", spec_.checkpoint, *plan.keeper)
+          .with_hint("leave --checkpoint out: weir run finds the file by itself");
+    }
+    const bool standard_input = spec_.inputs == std::vector<std::string>{"-"};
+    if (plan.keeper && !standard_input) spec_.checkpoint = *plan.keeper;
+    if (auto started = start(context.clock->wall()); !started) return std::move(started).error();
+    return cli::Built{.source = stages::make_tail_source(spec_, context), .stage = nullptr};
+  }
+
+ private:
+  Result<void> start(base::Timestamp now) {
+    if (lines_) {
+      spec_.start = {tail::Start::Kind::lines, *lines_, 0};
+    } else if (from_ == "end") {
+      spec_.start.kind = tail::Start::Kind::end;
+    } else if (!since_.empty() || (!from_.empty() && from_ != "start")) {
+      auto time = record::parse_time(since_.empty() ? from_ : since_, now);
+      if (!time) return std::move(time).error().within(since_.empty() ? "--from" : "--since");
+      spec_.start = {tail::Start::Kind::time, 0, *time};
+    }
+    return {};
+  }
+
+  stages::TailSpec spec_;
+  cli::Selection selection_;
+  cli::OutputFlags output_;
+  std::optional<std::uint64_t> lines_;
+  std::string from_, since_, filename_;
+  std::string format_ = "auto", max_line_ = "256KiB", wait_ = "30s";
 };
+
 }  // namespace
-const cli::Command tail_command = {.name = "tail", .summary = "placeholder", .make = [] { return std::unique_ptr<cli::Invocation>(new Placeholder); }};
+
+const cli::Command tail_command = {
+    .name = "tail",
+    .summary = "read log files as records",
+    .description =
+        "Reads the logs of all pods of a Kubernetes node, or any log files, once or for ever (-f). On a terminal it writes text for people, into a "
+        "pipe JSON lines.\n\n"
+        "The labels `namespace`, `pod`, `container` and `stream` and the metadata `pod_uid` come from the path: `/var/log/pods`, a "
+        "pod's or a container's folder, a copy of one, or a name as in `/var/log/containers`. Any other file gets the label `filename`. "
+        "Lines are those of CRI runtimes (parts are joined), of docker's json-file driver (the one newline at the end is "
+        "taken off), or plain text, which gets the time of reading. Files whose names end in .gz are decompressed. Of a folder "
+        "only live files are read, no rotated ones, unless PATH or GLOB names them.\n\n"
+        "With -f, lines of 100 ms are gathered. A rotated file is read to its end before the new one, whatever happens to its name; a file that "
+        "was truncated is read from its start. Files that appear later are read whole.\n\n"
+        "With --checkpoint FILE a restart goes on where the chain had got to: the stage that makes records safe keeps the "
+        "positions in FILE, `tail` only reads them. Files that were renamed or compressed meanwhile are found by their first bytes. What "
+        "could not be read is told by a record with metadata `weir_gap_bytes`. A line whose end was not written yet is left for the "
+        "next time.\n\n"
+        "A line that does not have the form of its file goes on as it is and is counted; so is a file that cannot be read. Both make the exit "
+        "code 3; it is 4 when no file at all could be read.",
+    .role = cli::Role::source,
+    .examples = {{"what all pods of this node wrote", "weir tail"},
+                 {"follow the pods of one workload", "weir tail -f -n checkout -p web --lines 10"},
+                 {"a folder that was copied from another node", "weir tail ./pods --since 1h"},
+                 {"the rotated files of a container too", "weir tail '/var/log/pods/checkout_web-*/app/*'"},
+                 {"plain text", "dmesg | weir tail - | weir enrich --label job=kernel"},
+                 {"follow and lose nothing over restarts",
+                  "weir tail -f --checkpoint spool.db | weir enrich | weir buffer spool.db | weir push"}},
+    .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted, cli::Exit::terminated},
+    .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Tail>()); },
+};
+
 }  // namespace weir::cmd

@@ -1,0 +1,552 @@
+#include "stages/tail_source.h"
+
+#include "spool/positions_file.h"
+#include "tail/decoder.h"
+#include "tail/pattern.h"
+#include "tail/resume.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <limits>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+namespace weir::stages {
+namespace {
+
+using base::Code;
+using base::Monotonic;
+using base::Result;
+using pipeline::Flow;
+using tail::LogReader;
+
+constexpr std::size_t kOpenLogs = 256;  // logs that a one-shot run reads in turns
+constexpr int kPipeSize = 1 << 20;
+constexpr auto kAnyTime = std::numeric_limits<base::Timestamp>::min();
+
+// A log a file descriptor: what the process may open is raised to what the system allows.
+void raise_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// What stands behind the path in "cannot open PATH: CAUSE".
+std::string_view cause_of(const base::Error& error) {
+  const std::size_t at = error.message.rfind(": ");
+  return at == std::string::npos ? std::string_view(error.message) : std::string_view(error.message).substr(at + 2);
+}
+
+std::string hint_of(std::string_view cause) {
+  if (cause == "Permission denied") return "run as root, or give the process CAP_DAC_READ_SEARCH";
+  if (cause == "Too many open files") return "raise the limit of open files (ulimit -n)";
+  if (cause == "No such file or directory") return "name the file or folder to read: weir tail PATH";
+  return {};
+}
+
+// The labels of lines on stdin: the stream, where the lines tell it.
+class StdinLabels final : public tail::Labeller {
+ public:
+  const record::LabelSet* labels(tail::Stream stream, record::Batch& batch) override {
+    if (stream == tail::Stream::none) return batch.hold(record::LabelSet::empty());
+    const bool output = stream == tail::Stream::standard_output;
+    record::LabelSetRef& set = sets_[output ? 0 : 1];
+    if (!set) set = record::LabelSet::intern({{"stream", output ? "stdout" : "stderr"}});
+    return batch.hold(set);
+  }
+
+ private:
+  std::array<record::LabelSetRef, 2> sets_;
+};
+
+class TailSource final : public pipeline::Source {
+ public:
+  TailSource(TailSpec spec, const pipeline::Context& context)
+      : spec_(std::move(spec)), context_(context), clock_(*context.clock), space_needed_(LogReader::space_needed(spec_.read)) {
+    spec_.read.tracked = !spec_.checkpoint.empty();
+  }
+
+  [[nodiscard]] std::string_view name() const override { return "tail"; }
+
+  [[nodiscard]] pipeline::Counters counters() const override {
+    pipeline::Counters counters;
+    counters.records_in = stats_.records + stats_.before_start;
+    counters.records_out = stats_.records + stats_.gaps;
+    counters.bytes_in = counters.bytes_out = stats_.bytes;
+    counters.invalid = stats_.malformed;
+    counters.lost = stats_.gaps;
+    counters.unreadable_files = unreadable_;
+    if (stats_.before_start > 0) counters.dropped["before_start"] = stats_.before_start;
+    return counters;
+  }
+
+  Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
+    out_ = &out;
+    stop_ = &stop;
+    raise_open_files();
+    const bool standard_input = spec_.inputs.size() == 1 && spec_.inputs.front() == "-";
+    if (spec_.read.tracked) {
+      if (auto begun = begin(); !begun) return begun;
+    } else if (spec_.read.follow && !standard_input) {
+      context_.diagnostics->say("no positions are kept, a restart begins anew: for that, --checkpoint FILE and a `buffer` or `push` that keeps it");
+    }
+    auto ended = standard_input ? read_stdin() : read_files();
+    tell_troubles();
+    if (!ended) return std::move(ended).error();
+    if (*ended == Flow::done) return {};
+    if (spec_.read.tracked) {
+      put_marker(record::Marker::Type::end);
+      if (ended = emit(); !ended) return std::move(ended).error();
+    }
+    if (opened_ == 0 && unreadable_ > 0) {
+      return base::fail(Code::io, "cannot read any of {} log files", unreadable_).with_hint(hint_);
+    }
+    return {};
+  }
+
+ private:
+  // -- tracked streams --
+
+  Result<void> begin() {
+    if (spec_.positions) {
+      positions_ = std::move(*spec_.positions);
+    } else {
+      auto read = spool::read_positions(spec_.checkpoint, spec_.wait, stop_);
+      if (!read) return std::move(read).error();
+      positions_ = std::move(read).value();
+    }
+    put_marker(record::Marker::Type::begin)->checkpoint = batch_.copy(spec_.checkpoint);
+    auto flow = emit();
+    if (!flow) return std::move(flow).error();
+    return {};
+  }
+
+  record::Marker* put_marker(record::Marker::Type type) {
+    auto* marker = batch_.make<record::Marker>();
+    marker->type = type;
+    record::Record& record = batch_.records.emplace_back();
+    record.labels = batch_.hold(record::LabelSet::empty());
+    record.marker = marker;
+    return marker;
+  }
+
+  // Logs of which there are positions and no live file: their rotated files are read, and those whose folder is gone are ended.
+  void queue_absent_logs() {
+    for (const auto& [key, position] : std::exchange(positions_, {})) {
+      const bool named = std::ranges::any_of(patterns_, [&](const tail::Pattern& pattern) { return tail::names(pattern, key); });
+      if (!named || !tail::wants_file(spec_.selection, key)) continue;
+      auto reader = new_reader(key);
+      tail::resume(*reader, position, nullptr);
+      if (::access(std::string(tail::folder_of(key)).c_str(), F_OK) != 0) reader->set_gone();
+      queue(*reader);
+      absent_.emplace(key, std::move(reader));
+    }
+  }
+
+  // -- files --
+
+  std::unique_ptr<LogReader> new_reader(std::string key) {
+    return std::make_unique<LogReader>(++last_log_, std::move(key), spec_.read, stats_, clock_);
+  }
+
+  // A file that was there at the start; the log's first.
+  void add_initial(LogReader& reader, std::unique_ptr<tail::InputFile> file) {
+    auto offset = tail::start_offset(*file, spec_.start);
+    if (!offset) {
+      refuse(file->path(), cause_of(offset.error()));
+      return;
+    }
+    reader.add_file(std::move(file), *offset, spec_.start.kind == tail::Start::Kind::time ? spec_.start.time : kAnyTime);
+  }
+
+  // False when the log has no position.
+  bool resume(LogReader& reader, std::unique_ptr<tail::InputFile>& live) {
+    const auto stored = positions_.find(reader.key());
+    if (stored == positions_.end()) return false;
+    const record::LogPosition position = std::move(stored->second);
+    positions_.erase(stored);
+    tail::resume(reader, position, std::move(live));
+    return true;
+  }
+
+  Result<Flow> read_files() {
+    for (const std::string& input : spec_.inputs) {
+      for (tail::Pattern& pattern : tail::patterns_of(input)) patterns_.push_back(std::move(pattern));
+    }
+    return spec_.read.follow ? follow() : read_once();
+  }
+
+  Result<Flow> read_once() {
+    tail::Unreadable unreadable;
+    auto logs = tail::find_files(patterns_, spec_.selection, unreadable);
+    if (logs.empty() && unreadable.causes.empty()) context_.diagnostics->say("no log file matches");
+    report(unreadable);
+    std::set<std::pair<std::uint64_t, std::uint64_t>> seen;  // a file that two names lead to is read once
+    auto next = logs.begin();
+    while (!stop_->stopped()) {
+      for (; next != logs.end() && readers_.size() < kOpenLogs; ++next) open_log(next->first, next->second, seen);
+      if (ready_.empty()) {
+        if (next != logs.end()) continue;
+        if (positions_.empty()) break;
+        queue_absent_logs();
+        continue;
+      }
+      auto flow = step();
+      if (!flow || *flow == Flow::done) return flow;
+    }
+    return emit();
+  }
+
+  void open_log(const std::string& key, const std::vector<std::string>& paths, std::set<std::pair<std::uint64_t, std::uint64_t>>& seen) {
+    std::vector<std::unique_ptr<tail::InputFile>> files;
+    for (const std::string& path : paths) {
+      auto file = tail::InputFile::open(path);
+      if (!file) {
+        refuse(path, cause_of(file.error()));
+      } else if (seen.emplace((*file)->device(), (*file)->inode()).second) {
+        files.push_back(std::move(file).value());
+      }
+    }
+    if (files.empty()) return;
+    opened_ += files.size();
+    auto reader = new_reader(key);
+    std::unique_ptr<tail::InputFile> live;
+    if (tail::live_name_of(tail::base_name(paths.back())).empty()) live = std::move(files.back());
+    if (!resume(*reader, live)) {
+      if (live != nullptr) files.back() = std::move(live);
+      for (auto& file : files) add_initial(*reader, std::move(file));
+    }
+    queue(*reader);
+    const std::uint32_t number = reader->number();
+    readers_.emplace(number, std::move(reader));
+  }
+
+  // -- following --
+
+  Result<Flow> follow() {
+    auto started = tail::Watcher::start(patterns_, spec_.selection, spec_.times, clock_);
+    if (!started) return std::move(started).error();
+    watcher_ = std::move(started).value();
+    while (true) {
+      auto waited = wait_for_changes();
+      if (!waited) return std::move(waited).error();
+      if (stop_->stopped()) break;
+      if (*waited) {
+        if (auto applied = apply(watcher_->take()); !applied) return std::move(applied).error();
+      }
+      while (!ready_.empty() && !stop_->stopped()) {
+        auto flow = step();
+        if (!flow || *flow == Flow::done) return flow;
+        // A backlog of one log must not keep the others waiting.
+        if (batch_.records.empty() && !ready_.empty() && changes_waiting()) break;
+      }
+      // Also without records, to give the batch's memory back.
+      auto flow = emit();
+      if (!flow || *flow == Flow::done) return flow;
+    }
+    return emit();
+  }
+
+  bool changes_waiting() const {
+    pollfd ready{watcher_->fd(), POLLIN, 0};
+    return ::poll(&ready, 1, 0) > 0;
+  }
+
+  // Until the watcher has something to tell (true), a log is due, or it is time to stop; does not wait while logs are ready.
+  Result<bool> wait_for_changes() {
+    const Monotonic now = clock_.monotonic();
+    auto due = out_->nudge(now);
+    if (!due) return std::move(due).error();
+    nudge_due_ = *due;
+    Monotonic until = ready_.empty() ? *due : now;
+    for (const auto& [reader, when] : due_) until = std::min(until, when);
+    std::array<pollfd, 2> fds = {{{watcher_->fd(), POLLIN, 0}, {stop_->fd(), POLLIN, 0}}};
+    if (::poll(fds.data(), fds.size(), base::poll_timeout(now, until)) < 0 && errno != EINTR) return base::io_error(errno, "wait for new lines");
+    const Monotonic then = due_.empty() ? now : clock_.monotonic();
+    for (auto next = due_.begin(); next != due_.end();) {
+      const auto here = next++;
+      if (here->second <= then) queue(*here->first);
+    }
+    return fds[0].revents != 0;
+  }
+
+  Result<void> apply(tail::Changes changes) {
+    for (const std::string& warning : changes.warnings) context_.diagnostics->warn("tail.watch", warning);
+    for (const std::string& path : changes.awaited) context_.diagnostics->say(fmt::format("{} is not there yet: waiting for it", path));
+    report(changes.unreadable);
+    for (tail::Changes::Event& event : changes.events) {
+      if (event.file == nullptr) {
+        if (const auto known = readers_.find(event.log); known != readers_.end()) {
+          known->second->set_missing(true);
+          queue(*known->second);
+        }
+        continue;
+      }
+      ++opened_;
+      std::unique_ptr<LogReader>& reader = readers_[event.log];
+      if (reader == nullptr) {
+        reader = adopt(event.key);
+        watched_[reader.get()] = event.log;
+        if (!resume(*reader, event.file) && event.initial) add_initial(*reader, std::move(event.file));
+      }
+      if (event.file != nullptr) reader->add_file(std::move(event.file));
+      queue(*reader);
+    }
+    for (const std::uint32_t log : changes.changed) {
+      if (const auto known = readers_.find(log); known != readers_.end()) queue(*known->second);
+    }
+    if (changes.complete) {
+      if (opened_ == 0 && unreadable_ > 0) {
+        return base::fail(Code::io, "cannot read any of {} log files", unreadable_).with_hint(hint_);
+      }
+      queue_absent_logs();
+    }
+    return {};
+  }
+
+  // The reader of a log whose rotated files are being read, or a new one.
+  std::unique_ptr<LogReader> adopt(const std::string& key) {
+    const auto known = absent_.find(key);
+    if (known == absent_.end()) return new_reader(key);
+    auto reader = std::move(known->second);
+    absent_.erase(known);
+    return reader;
+  }
+
+  // -- reading --
+
+  void queue(LogReader& reader) {
+    due_.erase(&reader);
+    if (std::exchange(reader.queued, true)) return;
+    ready_.push_back(&reader);
+  }
+
+  // A block of the next log.
+  Result<Flow> step() {
+    LogReader& reader = *ready_.front();
+    ready_.pop_front();
+    reader.queued = false;
+    if (space_.at == nullptr) space_ = {batch_.allocate(space_needed_), space_needed_, true};
+    auto outcome = reader.read(batch_, space_);
+    if (!outcome) {
+      refuse(reader.key(), cause_of(outcome.error()));
+      if (!spec_.read.follow) erase(reader);
+      return Flow::more;
+    }
+    switch (*outcome) {
+      case LogReader::Outcome::more: queue(reader); return Flow::more;
+      case LogReader::Outcome::full: latest_ = reader.key(); queue(reader); return emit();
+      case LogReader::Outcome::idle:
+        if (reader.due() != base::kNever) due_[&reader] = reader.due();
+        return Flow::more;
+      case LogReader::Outcome::finished: latest_ = reader.key(); erase(reader); return Flow::more;
+    }
+    return Flow::more;
+  }
+
+  void erase(LogReader& reader) {
+    due_.erase(&reader);
+    if (const auto watched = watched_.find(&reader); watched != watched_.end()) {
+      const std::uint32_t log = watched->second;
+      watched_.erase(watched);
+      watcher_->forget(log);
+      readers_.erase(log);
+      return;
+    }
+    if (const auto absent = absent_.find(reader.key()); absent != absent_.end() && absent->second.get() == &reader) {
+      absent_.erase(absent);
+      return;
+    }
+    readers_.erase(reader.number());
+  }
+
+  Result<Flow> emit() {
+    Result<Flow> flow = Flow::more;
+    if (!batch_.records.empty()) {
+      tell_troubles();
+      flow = out_->emit(batch_);
+      if (const Monotonic now = clock_.monotonic(); flow && *flow == Flow::more && now >= nudge_due_) {
+        auto due = out_->nudge(now);
+        if (!due) return std::move(due).error();
+        nudge_due_ = *due;
+      }
+    }
+    batch_.clear();
+    space_ = {};
+    return flow;
+  }
+
+  // -- stdin --
+
+  // Until there is input; false: it is time to stop.
+  Result<bool> wait_for_stdin() {
+    while (!stop_->stopped()) {
+      const Monotonic now = clock_.monotonic();
+      auto due = out_->nudge(now);
+      if (!due) return std::move(due).error();
+      nudge_due_ = *due;
+      std::array<pollfd, 2> fds = {{{spec_.stdin_fd, POLLIN, 0}, {stop_->fd(), POLLIN, 0}}};
+      if (::poll(fds.data(), fds.size(), base::poll_timeout(now, *due)) < 0 && errno != EINTR) return base::io_error(errno, "wait for input");
+      if (fds[0].revents != 0) return true;
+    }
+    return false;
+  }
+
+  // As much as there is, up to `room` bytes; false at the end. A line must not wait for a later one.
+  Result<bool> read_available(char* to, std::size_t room, std::size_t& got) {
+    got = 0;
+    while (got < room) {
+      const ssize_t count = ::read(spec_.stdin_fd, to + got, room - got);
+      if (count < 0 && (errno == EINTR || errno == EAGAIN)) return true;
+      if (count < 0) return base::io_error(errno, "read the input");
+      if (count == 0) return false;
+      got += static_cast<std::size_t>(count);
+      pollfd more{spec_.stdin_fd, POLLIN, 0};
+      if (::poll(&more, 1, 0) <= 0) return true;
+    }
+    return true;
+  }
+
+  Result<Flow> read_stdin() {
+    ::fcntl(spec_.stdin_fd, F_SETPIPE_SZ, kPipeSize);
+    ++opened_;
+    StdinLabels labels;
+    tail::Decoder decoder(spec_.read.max_line, stats_);
+    bool format_known = spec_.read.format != tail::Format::automatic;
+    decoder.set_format(spec_.read.format);
+    tail::Stamp stamp;
+    stamp.labeller = &labels;
+    if (spec_.start.kind == tail::Start::Kind::time) stamp.not_before = spec_.start.time;
+    const auto buffer = std::make_unique_for_overwrite<char[]>(space_needed_);
+    std::size_t filled = 0;  // begins with the line whose end has not come
+    latest_ = "the input";
+    while (true) {
+      auto more = wait_for_stdin();
+      if (!more) return std::move(more).error();
+      if (*more) {
+        std::size_t got = 0;
+        more = read_available(buffer.get() + filled, space_needed_ - filled, got);
+        if (!more) return std::move(more).error();
+        filled += got;
+      }
+      std::string_view rest(buffer.get(), filled);
+      stamp.now = clock_.wall();
+      if (!format_known && (!*more || rest.find('\n') != std::string_view::npos || rest.size() >= decoder.enough())) {
+        decoder.set_format(tail::detect_format(rest));
+        format_known = true;
+      }
+      while (format_known) {
+        rest.remove_prefix(decoder.decode(rest, stamp, batch_));
+        if (batch_.records.size() < tail::Decoder::kMaxRecords) break;
+        if (auto flow = emit(); !flow || *flow == Flow::done) return flow;
+      }
+      if (!*more) {
+        decoder.end_of_file(rest, stamp, batch_);
+        decoder.end_of_log(stamp, batch_);
+        return emit();
+      }
+      if (auto flow = emit(); !flow || *flow == Flow::done) return flow;
+      filled = rest.size();
+      std::memmove(buffer.get(), rest.data(), filled);
+    }
+  }
+
+  // -- troubles --
+
+  void refuse(std::string_view path, std::string_view cause) {
+    tail::Unreadable one;
+    one.add(path, cause);
+    report(one);
+  }
+
+  void report(const tail::Unreadable& unreadable) {
+    for (const auto& [cause, files] : unreadable.causes) {
+      unreadable_ += files.count;
+      tail::Unreadable::Cause& all = causes_.causes[cause];
+      if (all.count == 0) all.first = files.first;
+      all.count += files.count;
+      if (hint_.empty()) hint_ = hint_of(cause);
+    }
+    // Following goes on for ever, so what it cannot read is told at once.
+    if (spec_.read.follow) tell_unreadable();
+  }
+
+  void tell_unreadable() {
+    for (const auto& [cause, files] : std::exchange(causes_, {}).causes) {
+      std::string text = files.count == 1 ? fmt::format("cannot read {}: {}", files.first, cause)
+                                          : fmt::format("cannot read {} files: {} (the first: {})", files.count, cause, files.first);
+      if (const std::string hint = hint_of(cause); !hint.empty()) text += fmt::format(" ({})", hint);
+      context_.diagnostics->warn(fmt::format("tail.unreadable.{}", cause), base::escape_control(text));
+    }
+  }
+
+  void tell_troubles() {
+    tell_unreadable_at_end();
+    const auto news = [](std::uint64_t& told, std::uint64_t now) { return std::exchange(told, now) != now; };
+    if (news(told_.malformed, stats_.malformed)) {
+      context_.diagnostics->warn("tail.malformed", fmt::format("{}: a line is not of the file's form: it goes on as it is, with the time of reading", latest_));
+    }
+    if (news(told_.split, stats_.split)) {
+      context_.diagnostics->warn("tail.split", fmt::format("{}: a line is longer than {} bytes (--max-line): it goes on in pieces, with metadata weir_split",
+                                                           latest_, spec_.read.max_line));
+    }
+    if (news(told_.gaps, stats_.gaps)) {
+      context_.diagnostics->warn("tail.gap", fmt::format("{}: a part of the log could not be read: a record with metadata weir_gap_bytes tells which", latest_));
+    }
+    if (news(told_.truncated, stats_.truncated)) {
+      context_.diagnostics->warn("tail.truncated", fmt::format("{}: the file was truncated: reading it from the start", latest_));
+    }
+  }
+
+  void tell_unreadable_at_end() {
+    if (!spec_.read.follow && ready_.empty()) tell_unreadable();
+  }
+
+  TailSpec spec_;
+  const pipeline::Context context_;
+  const base::Clock& clock_;
+  const std::size_t space_needed_;
+  pipeline::Outlet* out_ = nullptr;
+  base::Stop* stop_ = nullptr;
+  Monotonic nudge_due_ = 0;
+
+  std::vector<tail::Pattern> patterns_;
+  record::Positions positions_;  // of logs that were not met yet
+  std::uint32_t last_log_ = 0;
+  std::unique_ptr<tail::Watcher> watcher_;
+  std::unordered_map<std::uint32_t, std::unique_ptr<LogReader>> readers_;  // by the watcher's number; one-shot: by their own
+  std::unordered_map<LogReader*, std::uint32_t> watched_;
+  std::map<std::string, std::unique_ptr<LogReader>> absent_;  // logs that are known from positions alone, by key
+  std::deque<LogReader*> ready_;
+  std::unordered_map<LogReader*, Monotonic> due_;
+
+  record::Batch batch_;
+  tail::Space space_;
+  tail::ReadStats stats_;
+  tail::ReadStats told_;
+  std::string latest_;  // the log that was read last, for messages
+  std::uint64_t opened_ = 0;
+  std::uint64_t unreadable_ = 0;
+  tail::Unreadable causes_;  // not told yet
+  std::string hint_;
+};
+
+}  // namespace
+
+std::unique_ptr<pipeline::Source> make_tail_source(TailSpec spec, const pipeline::Context& context) {
+  return std::make_unique<TailSource>(std::move(spec), context);
+}
+
+}  // namespace weir::stages

@@ -1,0 +1,36 @@
+// Reads log files, once or for ever, or plain text from stdin.
+//
+// One thread reads; with `follow` a second one watches folders and opens new files, and never waits for what is downstream. Files are
+// read in turns, a block at a time, so memory depends neither on their size nor on their number.
+#pragma once
+
+#include "pipeline/stage.h"
+#include "record/positions.h"
+#include "tail/format.h"
+#include "tail/log_reader.h"
+#include "tail/selection.h"
+#include "tail/start.h"
+#include "tail/watcher.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::stages {
+
+struct TailSpec {
+  std::vector<std::string> inputs;        // paths, folders, globs; or "-" alone
+  tail::Selection selection;
+  tail::ReadOptions read;                 // `tracked` follows from `checkpoint`
+  tail::Start start;                      // of files that were there at the start and have no position
+  std::string checkpoint;                 // where the chain's keeper keeps the positions; "": nothing is tracked
+  base::Duration wait = 30 * base::kSecond;  // for a checkpoint that is busy
+  tail::WatchTimes times;
+  int stdin_fd = 0;
+  std::optional<record::Positions> positions;  // instead of those in the checkpoint
+};
+
+std::unique_ptr<pipeline::Source> make_tail_source(TailSpec spec, const pipeline::Context& context);
+
+}  // namespace weir::stages

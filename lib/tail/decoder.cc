@@ -1,0 +1,231 @@
+#include "tail/decoder.h"
+
+#include "record/json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir::tail {
+namespace {
+
+// The largest cut at or before `size` that does not fall within a UTF-8 character of `text`; `next` is the byte behind it.
+std::size_t cut_between_characters(std::string_view text, std::size_t size, char next) {
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; };
+  if (!continues(next)) return size;
+  for (std::size_t back = 1; back <= 3 && back < size; ++back) {
+    if (!continues(text[size - back])) return static_cast<unsigned char>(text[size - back]) >= 0xc0U ? size - back : size;
+  }
+  return size;
+}
+
+}  // namespace
+
+void Decoder::enter(const Stamp& stamp, record::Batch& batch) {
+  stamp_ = &stamp;
+  batch_ = &batch;
+  labels_ = {};
+}
+
+std::size_t Decoder::decode(std::string_view block, const Stamp& stamp, record::Batch& batch) {
+  enter(stamp, batch);
+  const char* const data = block.data();
+  std::size_t at = 0;
+  while (at < block.size() && batch.records.size() < kMaxRecords) {
+    const auto* newline = static_cast<const char*>(std::memchr(data + at, '\n', block.size() - at));
+    if (newline == nullptr) {
+      const std::string_view rest = block.substr(at);
+      if (inside_) {
+        add(inside_stream_, inside_timestamp_, rest, at, at, block.size(), false);
+      } else if (rest.size() < enough() || !begin_long_line(rest, at)) {
+        break;
+      }
+      at = block.size();
+      break;
+    }
+    const auto end = static_cast<std::size_t>(newline - data);
+    line({data + at, end - at}, at, end + 1);
+    at = end + 1;
+  }
+  return at;
+}
+
+void Decoder::end_of_file(std::string_view rest, const Stamp& stamp, record::Batch& batch) {
+  enter(stamp, batch);
+  if (!rest.empty() || inside_) line(rest, 0, rest.size());
+}
+
+void Decoder::end_of_log(const Stamp& stamp, record::Batch& batch) {
+  enter(stamp, batch);
+  inside_ = false;
+  for (std::size_t i = 0; i < lines_.size(); ++i) {
+    // Ends behind the file's last byte, each at its own place, so that none is taken for a record that ended with the file.
+    if (lines_[i].open) add(static_cast<Stream>(i), lines_[i].timestamp, {}, 0, 0, i + 1, true);
+  }
+}
+
+const record::Place* Decoder::open() const {
+  const record::Place* oldest = nullptr;
+  if (open_lines_ == 0) return oldest;
+  for (const Line& line : lines_) {
+    if (line.open && (oldest == nullptr || line.start < *oldest)) oldest = &line.start;
+  }
+  return oldest;
+}
+
+void Decoder::line(std::string_view text, std::size_t begin, std::size_t end) {
+  if (inside_) {
+    inside_ = false;
+    add(inside_stream_, inside_timestamp_, text, begin, begin, end, inside_closes_);
+    return;
+  }
+  switch (format_) {
+    case Format::cri: return cri(text, begin, end);
+    case Format::docker: return docker(text, begin, end);
+    case Format::automatic:
+    case Format::raw: return raw(text, begin, end);
+  }
+}
+
+void Decoder::cri(std::string_view text, std::size_t begin, std::size_t end) {
+  const auto header = parse_cri(text);
+  if (!header) {
+    ++stats_->malformed;
+    return raw(text, begin, end);
+  }
+  const std::string_view content = text.substr(header->size);
+  if (!header->partial && !state(header->stream).open && content.size() <= max_line_) {
+    return emit(header->stream, header->timestamp, content, end, 0, true);
+  }
+  add(header->stream, header->timestamp, content, begin, begin + header->size, end, !header->partial);
+}
+
+void Decoder::docker(std::string_view text, std::size_t begin, std::size_t end) {
+  const auto parsed = parse_docker(text);
+  if (!parsed) {
+    ++stats_->malformed;
+    return raw(text, begin, end);
+  }
+  std::string_view content = unescaped(parsed->log);
+  const bool closes = content.ends_with('\n');
+  if (closes) content.remove_suffix(1);
+  if (closes && !state(parsed->stream).open && content.size() <= max_line_) {
+    return emit(parsed->stream, parsed->timestamp, content, end, 0, true);
+  }
+  add(parsed->stream, parsed->timestamp, content, begin, begin, end, closes);
+}
+
+void Decoder::raw(std::string_view text, std::size_t begin, std::size_t end) {
+  if (text.size() <= max_line_) return emit(Stream::none, read_time(), text, end, 0, true);
+  add(Stream::none, read_time(), text, begin, begin, end, true);
+}
+
+// `text` is the beginning of a line whose end is not in sight. Takes all of it.
+bool Decoder::begin_long_line(std::string_view text, std::size_t begin) {
+  inside_stream_ = Stream::none;
+  inside_closes_ = true;
+  std::size_t header_size = 0;
+  const auto header = format_ == Format::cri ? parse_cri(text) : std::nullopt;
+  if (header) {
+    header_size = header->size;
+    inside_stream_ = header->stream;
+    inside_timestamp_ = header->timestamp;
+    inside_closes_ = !header->partial;
+  } else {
+    if (format_ == Format::cri || format_ == Format::docker) ++stats_->malformed;
+    inside_timestamp_ = read_time();
+  }
+  inside_ = true;
+  add(inside_stream_, inside_timestamp_, text.substr(header_size), begin, begin + header_size, begin + text.size(), false);
+  return true;
+}
+
+// The next part of a line: `content` stands at `content_begin` in the block, its physical line from `begin` to `end`.
+void Decoder::add(Stream stream, base::Timestamp timestamp, std::string_view content, std::size_t begin, std::size_t content_begin,
+                  std::size_t end, bool closes) {
+  Line& line = state(stream);
+  if (!line.open) {
+    line.open = true;
+    line.start = {stamp_->place.generation, stamp_->place.offset + begin};
+    line.pieces = 0;
+    ++open_lines_;
+  }
+  line.timestamp = timestamp;
+  while (line.bytes.size() + content.size() > max_line_) {
+    // The cut depends on the line alone, never on the parts it came in, so that reading it again cuts the same.
+    const std::size_t room = max_line_ - line.bytes.size();
+    line.bytes.append(content.substr(0, room));
+    const std::size_t cut = cut_between_characters(line.bytes, max_line_, content[room]);
+    content.remove_prefix(room);
+    content_begin += room;
+    if (line.pieces == 0) ++stats_->split;
+    const std::string_view piece = batch_->copy(std::string_view(line.bytes).substr(0, cut));
+    emit(stream, timestamp, piece, content_begin, ++line.pieces, false);
+    line.bytes.erase(0, cut);
+  }
+  if (!closes) {
+    line.bytes.append(content);
+    return;
+  }
+  if (!line.bytes.empty()) {
+    char* const joined = batch_->allocate(line.bytes.size() + content.size());
+    std::memcpy(joined, line.bytes.data(), line.bytes.size());
+    if (!content.empty()) std::memcpy(joined + line.bytes.size(), content.data(), content.size());
+    content = {joined, line.bytes.size() + content.size()};
+    line.bytes.clear();
+    if (line.bytes.capacity() > max_line_ / 4) line.bytes.shrink_to_fit();
+  }
+  line.open = false;
+  --open_lines_;
+  emit(stream, timestamp, content, end, line.pieces == 0 ? 0 : line.pieces + 1, true);
+}
+
+void Decoder::emit(Stream stream, base::Timestamp timestamp, std::string_view text, std::size_t end, std::uint32_t piece, bool last) {
+  record::Source source;
+  if (stamp_->tracked) {
+    source = record::Source::in_file(stamp_->log, stamp_->place.generation, stream == Stream::standard_error ? 1 : 0,
+                                     stamp_->place.offset + end);
+    if (const record::Place* oldest = open_lines_ > 0 ? open() : nullptr; oldest != nullptr) {
+      source.resume = oldest->offset;
+      source.resume_generation = oldest->generation;
+    }
+  }
+  if (timestamp < stamp_->not_before) {
+    ++stats_->before_start;
+    dropped_ = source;
+    return;
+  }
+  dropped_ = {};
+  ++stats_->records;
+  stats_->bytes += text.size();
+  record::Record& record = batch_->records.emplace_back();
+  record.timestamp = timestamp;
+  const record::LabelSet*& labels = labels_[static_cast<std::size_t>(stream)];
+  if (labels == nullptr) labels = stamp_->labeller->labels(stream, *batch_);
+  record.labels = labels;
+  record.line = record::Text::bytes(text);
+  record.metadata = stamp_->metadata;
+  record.source = source;
+  if (piece == 0) return;
+  const std::span<record::Label> metadata = batch_->allocate_labels(stamp_->metadata.size() + 1);
+  std::ranges::copy(stamp_->metadata, metadata.begin());
+  metadata.back() = {"weir_split", batch_->copy(last ? fmt::format("{0}/{0}", piece) : fmt::format("{}", piece))};
+  record.metadata = metadata;
+}
+
+std::string_view Decoder::unescaped(std::string_view escaped) {
+  if (escaped.find('\\') == std::string_view::npos) return escaped;
+  char* const to = batch_->allocate(escaped.size());
+  const std::size_t size = record::unescape(to, escaped);
+  batch_->shrink(to, size);
+  return {to, size};
+}
+
+// Loki drops a line that repeats one of the same stream and time, so lines without a time of their own never share one.
+base::Timestamp Decoder::read_time() {
+  last_read_time_ = std::max(stamp_->now, last_read_time_ + 1);
+  return last_read_time_;
+}
+
+}  // namespace weir::tail

@@ -1,0 +1,126 @@
+// Turns blocks of a log file into records: finds lines, takes them apart by format, joins the parts of CRI and docker lines,
+// splits lines that are too long.
+//
+// One decoder serves one log over all its files, because a line may begin in one and end in the next. Lines are views into
+// the block, which must lie in memory of the batch (or live as long as it); only joined lines are copied. Where the cuts between blocks fall
+// changes nothing. Not thread safe.
+#pragma once
+
+#include "base/clock.h"
+#include "record/positions.h"
+#include "record/record.h"
+#include "tail/format.h"
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace weir::tail {
+
+// What went on, summed over all logs.
+struct DecodeStats {
+  std::uint64_t records = 0, bytes = 0;
+  std::uint64_t malformed = 0;  // lines of a CRI or docker file that are not of that form: passed as they are, read time
+  std::uint64_t split = 0;      // lines longer than max_line
+  std::uint64_t before_start = 0;  // records older than the time reading was to start from: dropped
+};
+
+// Gives the label set for the lines of one log and stream, held by the batch in use. Asked once a block and stream.
+class Labeller {
+ public:
+  virtual const record::LabelSet* labels(Stream stream, record::Batch& batch) = 0;
+
+ protected:
+  ~Labeller() = default;
+};
+
+// What the records of a block get. `metadata` lies in the batch.
+struct Stamp {
+  Labeller* labeller = nullptr;
+  std::span<const record::Label> metadata;
+  bool tracked = false;            // records get a source
+  std::uint32_t log = 0;
+  record::Place place;             // generation, and offset of the block's first byte
+  base::Timestamp now = 0;         // time of lines that tell none
+  base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min();
+};
+
+class Decoder {
+ public:
+  // A line of more than `max_line` bytes becomes several records, cut between characters, with metadata weir_split: 1, 2, …,
+  // and n/n on the last.
+  Decoder(std::size_t max_line, DecodeStats& stats) : max_line_(max_line), stats_(&stats) {}
+
+  void set_format(Format format) { format_ = format; }
+  [[nodiscard]] Format format() const { return format_; }
+
+  // Decodes what is complete in `block`, which begins where the former call stopped, and returns how many bytes that was. The rest
+  // is to come again with more behind it. Stops early when the batch has kMaxRecords. Otherwise never 0 when the block is
+  // larger than enough().
+  static constexpr std::size_t kMaxRecords = 8192;
+  std::size_t decode(std::string_view block, const Stamp& stamp, record::Batch& batch);
+  [[nodiscard]] std::size_t enough() const { return max_line_ + kLongestHeader; }
+
+  // The file ended and nothing will follow: `rest` is a line without its newline.
+  void end_of_file(std::string_view rest, const Stamp& stamp, record::Batch& batch);
+  // The log ended: emits the lines that are still open, as far as they came.
+  void end_of_log(const Stamp& stamp, record::Batch& batch);
+  // A new file begins in mid-air (truncated, or the way to it is lost): as end_of_log().
+  void interrupt(const Stamp& stamp, record::Batch& batch) { end_of_log(stamp, batch); }
+
+  // Where the oldest open line begins; nothing when none is open.
+  [[nodiscard]] const record::Place* open() const;
+
+  // The source of the last record that was dropped because of Stamp::not_before since take_dropped() was last called; kind none without
+  // one. A record that was emitted later stands for it.
+  [[nodiscard]] record::Source take_dropped() { return std::exchange(dropped_, {}); }
+
+ private:
+  static constexpr std::size_t kLongestHeader = 256;
+
+  // A line whose end has not come yet.
+  struct Line {
+    bool open = false;
+    std::string bytes;            // what was not emitted of it
+    record::Place start;
+    base::Timestamp timestamp = 0;
+    std::uint32_t pieces = 0;     // records made of it so far
+  };
+
+  void line(std::string_view text, std::size_t begin, std::size_t end);
+  void cri(std::string_view text, std::size_t begin, std::size_t end);
+  void docker(std::string_view text, std::size_t begin, std::size_t end);
+  void raw(std::string_view text, std::size_t begin, std::size_t end);
+  bool begin_long_line(std::string_view text, std::size_t begin);
+  void add(Stream stream, base::Timestamp timestamp, std::string_view content, std::size_t begin, std::size_t content_begin,
+           std::size_t end, bool closes);
+  void emit(Stream stream, base::Timestamp timestamp, std::string_view text, std::size_t end, std::uint32_t piece, bool last);
+  std::string_view unescaped(std::string_view escaped);
+  base::Timestamp read_time();
+  [[nodiscard]] Line& state(Stream stream) { return lines_[static_cast<std::size_t>(stream)]; }
+
+  std::size_t max_line_;
+  DecodeStats* stats_;
+  Format format_ = Format::raw;
+  std::array<Line, 3> lines_;
+  int open_lines_ = 0;
+  base::Timestamp last_read_time_ = std::numeric_limits<base::Timestamp>::min();
+  record::Source dropped_;
+
+  // Within a physical line that is longer than a block.
+  bool inside_ = false;
+  Stream inside_stream_ = Stream::none;
+  base::Timestamp inside_timestamp_ = 0;
+  bool inside_closes_ = true;
+
+  // Of the call in progress.
+  void enter(const Stamp& stamp, record::Batch& batch);
+  const Stamp* stamp_ = nullptr;
+  std::array<const record::LabelSet*, 3> labels_{};
+  record::Batch* batch_ = nullptr;
+};
+
+}  // namespace weir::tail

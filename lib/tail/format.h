@@ -1,0 +1,46 @@
+// The three forms of a log line, taken apart.
+//
+//   CRI     2024-05-01T10:00:00.123456789+02:00 stdout F content      one space between the fields
+//   docker  {"log":"content\n","stream":"stdout","time":"2024-05-01T10:00:00.123456789Z","attrs":{…}}
+//   raw     content
+//
+// CRI: https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
+// docker: https://docs.docker.com/engine/logging/drivers/json-file/
+#pragma once
+
+#include "base/clock.h"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace weir::tail {
+
+enum class Format : std::uint8_t { automatic, cri, docker, raw };
+
+// Which of the two outputs a line was written to; `none` where the form does not say.
+enum class Stream : std::uint8_t { standard_output = 0, standard_error = 1, none = 2 };
+
+struct CriHeader {
+  base::Timestamp timestamp = 0;
+  std::uint32_t size = 0;  // bytes before the content
+  Stream stream = Stream::none;
+  bool partial = false;    // the first of its colon-separated tags is P: the line goes on
+};
+
+// `line` without its newline, or at least its first 128 bytes. Nothing when it is not of this form.
+[[nodiscard]] std::optional<CriHeader> parse_cri(std::string_view line);
+
+struct DockerLine {
+  std::string_view log;  // as it stands between its quotes, escaped
+  base::Timestamp timestamp = 0;
+  Stream stream = Stream::none;
+};
+
+[[nodiscard]] std::optional<DockerLine> parse_docker(std::string_view line);
+
+// The form of a file by the first lines of it: that of the first line that is CRI or docker, raw when none of the first
+// `lines` is. `text` begins at a line; the last line may be cut short.
+[[nodiscard]] Format detect_format(std::string_view text, int lines = 8);
+
+}  // namespace weir::tail

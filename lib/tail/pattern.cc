@@ -1,0 +1,219 @@
+#include "tail/pattern.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+namespace weir::tail {
+namespace {
+
+bool has_glob(std::string_view text) { return text.find_first_of("*?[") != std::string_view::npos; }
+
+std::vector<Pattern::Level> levels_of(std::string_view path) {
+  std::vector<Pattern::Level> levels;
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    const std::string_view name = path.substr(0, slash);
+    if (!name.empty()) levels.push_back({std::string(name), has_glob(name)});
+    path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
+  }
+  return levels;
+}
+
+class Finder {
+ public:
+  Finder(const Selection& selection, Unreadable& unreadable) : selection_(selection), unreadable_(unreadable) {}
+
+  void walk(const Pattern& pattern, const std::string& folder, std::size_t depth) {
+    const Pattern::Level& level = pattern.levels[depth];
+    const bool last = depth + 1 == pattern.levels.size();
+    if (!level.glob) {
+      const std::string path = join(folder, level.text);
+      struct stat status {};
+      if (::stat(path.c_str(), &status) != 0) {
+        if (pattern.named || errno != ENOENT) unreadable_.add(path, std::strerror(errno));
+      } else if (last && (pattern.named || !S_ISDIR(status.st_mode))) {
+        add(path);
+      } else if (!last && S_ISDIR(status.st_mode) && wants_folder(selection_, path)) {
+        walk(pattern, path, depth + 1);
+      }
+      return;
+    }
+    auto entries = list(folder);
+    for (const Entry& entry : entries) {
+      if (!level.takes(entry.name)) continue;
+      const std::string path = join(folder, entry.name);
+      if (last && !entry.folder) add(path);
+      if (!last && entry.folder && wants_folder(selection_, path)) walk(pattern, path, depth + 1);
+    }
+  }
+
+  std::map<std::string, std::vector<std::string>> take() {
+    for (auto& [key, files] : found_) {
+      std::ranges::sort(files, [](const std::string& a, const std::string& b) {
+        const bool a_live = live_name_of(base_name(a)).empty(), b_live = live_name_of(base_name(b)).empty();
+        if (a_live != b_live) return b_live;
+        return rotated_before(base_name(a), base_name(b));
+      });
+      files.erase(std::unique(files.begin(), files.end()), files.end());
+    }
+    return std::move(found_);
+  }
+
+ private:
+  static std::string join(const std::string& folder, std::string_view name) {
+    std::string path = folder == "/" ? std::string() : folder;
+    path += '/';
+    path += name;
+    return path;
+  }
+  std::vector<Entry> list(const std::string& folder) {
+    auto entries = list_folder(folder);
+    if (entries) return std::move(entries).value();
+    if (!failed_.contains(folder)) unreadable_.add(folder, entries.error().message);
+    failed_[folder] = true;
+    return {};
+  }
+  void add(const std::string& path) {
+    const LogFile log = resolve_log(path);
+    if (!wants_file(selection_, log.key)) return;
+    const std::string_view live = live_name_of(base_name(log.key));
+    const std::string key = live.empty() ? log.key : join(std::string(folder_of(log.key)), live);
+    found_[key].push_back(log.path);
+  }
+
+  const Selection& selection_;
+  Unreadable& unreadable_;
+  std::map<std::string, std::vector<std::string>> found_;
+  std::map<std::string, bool> failed_;
+};
+
+}  // namespace
+
+bool Pattern::Level::takes(std::string_view name) const { return glob ? matches_glob(text, name) : name == text; }
+
+bool operator==(const Pattern& a, const Pattern& b) {
+  const auto same = [](const Pattern::Level& x, const Pattern::Level& y) { return x.text == y.text && x.glob == y.glob; };
+  return a.base == b.base && a.named == b.named && std::ranges::equal(a.levels, b.levels, same);
+}
+
+std::vector<Pattern> patterns_of(std::string_view argument) {
+  const std::string path = absolute_path(argument);
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 || !has_glob(path)) {
+    const bool folder = S_ISDIR(status.st_mode) || argument.ends_with('/') || path == "/var/log/pods" || path == "/var/log/containers";
+    if (!folder) return {{std::string(folder_of(path)), {{std::string(base_name(path)), false}}, true}};
+    std::vector<Pattern> patterns;
+    patterns.push_back({path, {{"*.log", true}}, false});
+    if (parse_pod_folder(base_name(path))) {
+      patterns.push_back({path, {{"*", true}, {"*.log", true}}, false});
+    } else if (!parse_pod_folder(base_name(folder_of(path)))) {
+      patterns.push_back({path, {{"*_*_*", true}, {"*", true}, {"*.log", true}}, false});
+    }
+    return patterns;
+  }
+  std::size_t end = path.find_first_of("*?[");
+  end = path.rfind('/', end);
+  Pattern pattern;
+  pattern.base = end == 0 ? "/" : path.substr(0, end);
+  pattern.levels = levels_of(std::string_view(path).substr(end));
+  return {std::move(pattern)};
+}
+
+bool names(const Pattern& pattern, std::string_view path) {
+  const std::string_view base = pattern.base == "/" ? std::string_view() : std::string_view(pattern.base);
+  if (!path.starts_with(base) || path.size() <= base.size() || path[base.size()] != '/') return false;
+  const std::vector<Pattern::Level> parts = levels_of(path.substr(base.size()));
+  return std::ranges::equal(pattern.levels, parts, [](const Pattern::Level& level, const Pattern::Level& part) { return level.takes(part.text); });
+}
+
+base::Result<std::vector<Entry>> list_folder(const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+  if (folder == nullptr) {
+    base::Error error = base::io_error(errno, path);
+    error.message = std::strerror(errno);
+    return error;
+  }
+  std::vector<Entry> entries;
+  while (const dirent* entry = ::readdir(folder.get())) {
+    if (entry->d_name[0] == '.') continue;
+    Entry& added = entries.emplace_back();
+    added.name = entry->d_name;
+    added.folder = entry->d_type == DT_DIR;
+    if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) {
+      struct stat status {};
+      added.folder = ::fstatat(::dirfd(folder.get()), entry->d_name, &status, 0) == 0 && S_ISDIR(status.st_mode);
+    }
+  }
+  std::ranges::sort(entries, {}, &Entry::name);
+  return entries;
+}
+
+bool wants_folder(const Selection& selection, std::string_view path) {
+  if (const auto pod = parse_pod_folder(base_name(path))) return selection.wants_pod(*pod);
+  if (const auto pod = parse_pod_folder(base_name(folder_of(path)))) {
+    return selection.wants_pod(*pod) && selection.wants_container(base_name(path));
+  }
+  return true;
+}
+
+bool wants_file(const Selection& selection, std::string_view path) { return selection.wants(parse_pod_path(path)); }
+
+LogFile resolve_log(const std::string& path) {
+  LogFile log{path, path, {}};
+  std::string at = path;
+  std::array<char, 4096> buffer{};
+  constexpr int kLinks = 8;
+  for (int i = 0; i < kLinks; ++i) {
+    const ssize_t size = ::readlink(at.c_str(), buffer.data(), buffer.size());
+    if (size <= 0) break;
+    const std::string_view to(buffer.data(), static_cast<std::size_t>(size));
+    at = to.starts_with('/') ? absolute_path(to) : absolute_path(std::string(folder_of(at)) + "/" + std::string(to));
+    log.target = at;
+    const auto pod = parse_pod_path(at);
+    if (pod && !pod->uid.empty() && !(parse_pod_path(log.key) && !parse_pod_path(log.key)->uid.empty())) {
+      log.key = log.path = at;
+      log.target.clear();
+    }
+  }
+  return log;
+}
+
+void Unreadable::add(std::string_view path, std::string_view cause) {
+  Cause& entry = causes[std::string(cause)];
+  if (entry.count++ == 0) entry.first = path;
+}
+
+std::uint64_t Unreadable::count() const {
+  std::uint64_t total = 0;
+  for (const auto& [cause, files] : causes) total += files.count;
+  return total;
+}
+
+std::map<std::string, std::vector<std::string>> find_files(const std::vector<Pattern>& patterns, const Selection& selection,
+                                                           Unreadable& unreadable) {
+  Finder finder(selection, unreadable);
+  for (const Pattern& pattern : patterns) finder.walk(pattern, pattern.base, 0);
+  return finder.take();
+}
+
+std::vector<std::string> rotations_of(const std::string& key) {
+  std::vector<std::string> rotations;
+  auto entries = list_folder(std::string(folder_of(key)));
+  if (!entries) return rotations;
+  for (const Entry& entry : *entries) {
+    if (entry.folder || entry.name.ends_with(".tmp") || live_name_of(entry.name) != base_name(key)) continue;
+    rotations.push_back(entry.name);
+  }
+  std::ranges::sort(rotations, rotated_before);
+  for (std::string& name : rotations) name = std::string(folder_of(key)) + "/" + name;
+  return rotations;
+}
+
+}  // namespace weir::tail

@@ -1,0 +1,71 @@
+// What a PATH, DIR or GLOB argument of tail stands for, and which files it names now.
+#pragma once
+
+#include "base/result.h"
+#include "tail/selection.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::tail {
+
+// A way down from a folder: one shell glob (or plain name) a level; the last names files.
+struct Pattern {
+  struct Level {
+    std::string text;
+    bool glob = false;
+    [[nodiscard]] bool takes(std::string_view name) const;
+  };
+  std::string base;           // absolute
+  std::vector<Level> levels;  // at least one
+  bool named = false;         // a single file that the user named: it is missed when it is not there
+
+  friend bool operator==(const Pattern& a, const Pattern& b);
+};
+
+// The patterns of one argument: of a folder its *.log files, and those of the pod and container folders in it.
+[[nodiscard]] std::vector<Pattern> patterns_of(std::string_view argument);
+
+// Whether `path` is one that the pattern names.
+[[nodiscard]] bool names(const Pattern& pattern, std::string_view path);
+
+struct Entry {
+  std::string name;
+  bool folder = false;  // of what a symbolic link leads to
+};
+// Sorted by name; without names that begin with a dot.
+[[nodiscard]] base::Result<std::vector<Entry>> list_folder(const std::string& path);
+
+// Whether a folder, or a file, at `path` may hold wanted logs, by its name and the names above it.
+[[nodiscard]] bool wants_folder(const Selection& selection, std::string_view path);
+[[nodiscard]] bool wants_file(const Selection& selection, std::string_view path);
+
+// Which log a file belongs to. A symbolic link that leads into a pod layout (/var/log/containers) is the file there.
+struct LogFile {
+  std::string key;     // what names the log: path of its live file
+  std::string path;    // what to open
+  std::string target;  // where `path` leads when it is a link: changes show up there; else ""
+};
+[[nodiscard]] LogFile resolve_log(const std::string& path);
+
+// Files that cannot be read, gathered by cause.
+struct Unreadable {
+  struct Cause {
+    std::uint64_t count = 0;
+    std::string first;  // the first such file
+  };
+  std::map<std::string, Cause> causes;
+  void add(std::string_view path, std::string_view cause);
+  [[nodiscard]] std::uint64_t count() const;
+};
+
+// The files that `patterns` name now, by log, each log's oldest first. Rotated files come only by patterns that name them.
+[[nodiscard]] std::map<std::string, std::vector<std::string>> find_files(const std::vector<Pattern>& patterns, const Selection& selection,
+                                                                         Unreadable& unreadable);
+
+// The rotated siblings of the live file `key` that are in its folder, oldest first.
+[[nodiscard]] std::vector<std::string> rotations_of(const std::string& key);
+
+}  // namespace weir::tail

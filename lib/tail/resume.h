@@ -1,0 +1,17 @@
+// Finds the files of a log again that stored positions speak of, after a restart.
+#pragma once
+
+#include "record/positions.h"
+#include "tail/input_file.h"
+#include "tail/log_reader.h"
+
+#include <memory>
+
+namespace weir::tail {
+
+// Gives `reader` every generation that is to be read, in order: from where `position` says on, through renamed and gzipped siblings in the
+// live file's folder, to `live` (null when there is none). A file is found again by inode and head; a copy or a gzipped file by its head. What
+// is stored and not found is told as a gap, unless it was read to its end. Siblings older than what is found were read before.
+void resume(LogReader& reader, const record::LogPosition& position, std::unique_ptr<InputFile> live);
+
+}  // namespace weir::tail

@@ -1,0 +1,67 @@
+// Watches folders for log files and opens every new generation of a log the moment it appears, on a thread of its own, so that
+// a blocked chain does not go blind: what it opened stays readable whatever happens to its name.
+//
+// inotify watches folders, never files; what was written is gathered for a moment after the first event, because wake-ups are what
+// following costs, while new, renamed and deleted names are acted on at once. A slow look at folders and sizes is the safety
+// net, and the answer to a queue that overflowed.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "tail/input_file.h"
+#include "tail/pattern.h"
+#include "tail/selection.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::tail {
+
+struct WatchTimes {
+  base::Duration gather = 100 * base::kMillisecond;
+  base::Duration rescan = 30 * base::kSecond;
+};
+
+// What happened since the former take(). Log numbers are the watcher's own.
+struct Changes {
+  struct Event {
+    std::uint32_t log = 0;
+    std::string key;
+    std::unique_ptr<InputFile> file;  // the log's next generation; null: its live name is gone (deleted, renamed, folder gone)
+    bool initial = false;             // was there when watching began
+  };
+  std::vector<Event> events;           // in the order in which they were seen
+  std::vector<std::uint32_t> changed;  // something was written to one of the log's files
+  std::vector<std::string> awaited;    // files that the user named and that are not there yet
+  std::vector<std::string> warnings;
+  Unreadable unreadable;
+  bool complete = false;               // the first look at everything is over
+  [[nodiscard]] bool empty() const {
+    return events.empty() && changed.empty() && awaited.empty() && warnings.empty() && unreadable.causes.empty() && !complete;
+  }
+};
+
+// start(), take() and forget() are for one thread, that of the reader.
+class Watcher {
+ public:
+  static base::Result<std::unique_ptr<Watcher>> start(std::vector<Pattern> patterns, Selection selection, WatchTimes times,
+                                                      const base::Clock& clock);
+  ~Watcher();
+  Watcher(const Watcher&) = delete;  // owns a thread
+  Watcher& operator=(const Watcher&) = delete;
+
+  // Readable while there is something to take.
+  [[nodiscard]] int fd() const;
+  [[nodiscard]] Changes take();
+  // The reader has finished with a log whose name is missing. Should the name be there again, it comes back as found.
+  void forget(std::uint32_t log);
+
+ private:
+  struct State;
+  explicit Watcher(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::tail
