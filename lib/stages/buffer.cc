@@ -1,0 +1,233 @@
+#include "stages/buffer.h"
+
+#include "record/timestamp.h"
+#include "spool/reader.h"
+#include "stages/buffer_drain.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+namespace weir::stages {
+namespace {
+
+using pipeline::Flow;
+using pipeline::Flushed;
+
+constexpr base::Duration kFullPoll = 200 * base::kMillisecond;
+constexpr base::Duration kFullAfterStop = 10 * base::kSecond;
+
+class Buffer : public pipeline::Stage {
+ public:
+  Buffer(const BufferSpec& spec, const pipeline::Context& context, std::unique_ptr<spool::Writer> writer, spool::Keeper keeper)
+      : spec_(spec), context_(context), writer_(std::move(writer)), keeper_(std::move(keeper)) {}
+
+  // What the drain starts from.
+  base::Result<void> prepare() {
+    path_ = std::filesystem::absolute(spec_.spool.path).lexically_normal().string();
+    auto reader = spool::Reader::open(spec_.spool.path, spec_.spool.wait);
+    if (!reader) return std::move(reader).error();
+    auto blocks = (*reader)->list({});
+    if (!blocks) return std::move(blocks).error();
+    newest_ = blocks->empty() ? 0 : blocks->back().id;
+    auto places = (*reader)->acknowledged(spec_.consumer);
+    if (!places) return std::move(places).error();
+    if (*places) acknowledged_ = std::move(**places);
+    if (spec_.only_new) acknowledged_ = spool::PlaceSet({newest_ + 1, 0});
+    if (!blocks->empty()) {
+      // What was evicted is nothing to wait for.
+      const spool::BlockPlace oldest{blocks->front().id, 0};
+      if (acknowledged_.before() < oldest) acknowledged_.add_before(oldest);
+    }
+    return {};
+  }
+
+  base::Result<Flow> consume(record::Batch& batch, pipeline::Outlet& out) override {
+    if (auto trouble = start(out)) return *std::move(trouble);
+    if (drain_ && drain_->done()) return Flow::done;
+    for (record::Record& record : batch.records) {
+      if (auto taken = take(record); !taken) return std::move(taken).error();
+      if (builder_.line_bytes() >= spec_.group_bytes) {
+        if (auto stored = commit(); !stored) return std::move(stored).error();
+      }
+    }
+    const base::Monotonic now = context_.clock->monotonic();
+    if (pending() && opened_at_ == base::kNever) opened_at_ = now;
+    if (pending() && now >= base::after(opened_at_, spec_.group_age)) {
+      if (auto stored = commit(); !stored) return std::move(stored).error();
+    }
+    return Flow::more;
+  }
+
+  base::Result<base::Monotonic> nudge(base::Monotonic now, pipeline::Outlet& out) override {
+    if (auto trouble = start(out)) return *std::move(trouble);
+    if (pending() && opened_at_ == base::kNever) opened_at_ = now;
+    if (pending() && now >= base::after(opened_at_, spec_.group_age)) {
+      if (auto stored = commit(); !stored) return std::move(stored).error();
+    }
+    if (now >= tend_at_) tend(now);
+    return std::min(tend_at_, pending() ? base::after(opened_at_, spec_.group_age) : base::kNever);
+  }
+
+  base::Result<Flushed> flush(pipeline::Outlet& out, base::Monotonic deadline) override {
+    if (auto trouble = start(out)) return *std::move(trouble);
+    if (auto stored = commit(); !stored) return std::move(stored).error();
+    if (!drain_) return Flushed::safe;
+    return drain_->flush(deadline);
+  }
+
+  base::Result<void> finish(pipeline::Outlet& out, base::Monotonic deadline) override {
+    auto trouble = start(out);
+    auto stored = commit();
+    base::Result<void> drained;
+    if (drain_) drained = drain_->finish(deadline);
+    auto closed = writer_->close();
+    if (trouble) return *std::move(trouble);
+    if (!stored) return stored;
+    if (!drained) return drained;
+    return closed;
+  }
+
+  [[nodiscard]] bool drives_below() const override { return !spec_.store_only; }
+  [[nodiscard]] std::string_view name() const override { return "buffer"; }
+
+  [[nodiscard]] pipeline::Counters counters() const override {
+    pipeline::Counters counters = counters_;
+    if (drain_) {
+      const BufferDrain::Count out = drain_->count();
+      counters.records_out = out.records;
+      counters.bytes_out = out.bytes;
+    } else if (spec_.store_only) {
+      counters.records_out = stored_records_;
+      counters.bytes_out = stored_bytes_;
+    }
+    if (keeper_.repeats() > 0) counters.dropped["repeat"] = keeper_.repeats();
+    return counters;
+  }
+
+  [[nodiscard]] std::string summary() const override {
+    std::string text = fmt::format("stored {} records, {}", stored_records_, record::print_size(stored_bytes_));
+    if (keeper_.repeats() > 0) text += fmt::format("; {} were stored before", keeper_.repeats());
+    if (counters_.lost > 0) text += fmt::format("; {} undelivered ones were evicted to make room", counters_.lost);
+    return text;
+  }
+
+ private:
+  // The outlet is known from the first call on. An error of the drain is final.
+  std::optional<base::Error> start(pipeline::Outlet& out) {
+    if (spec_.store_only) return std::nullopt;
+    if (!drain_) {
+      DrainSpec spec{path_, writer_->spool(), acknowledged_, newest_, spec_.memory};
+      drain_ = std::make_unique<BufferDrain>(std::move(spec), out, context_);
+    }
+    return drain_->error();
+  }
+
+  [[nodiscard]] bool pending() const { return !builder_.empty() || keeper_.moved(); }
+
+  base::Result<void> take(record::Record& record) {
+    auto verdict = keeper_.see(record);
+    if (!verdict) return std::move(verdict).error();
+    if (record.is_marker()) {
+      using Type = record::Marker::Type;
+      if (record.marker->type == Type::position || record.marker->type == Type::done) keeper_.advance(record.source);
+      return {};
+    }
+    if (record.sample) {
+      return base::fail(base::Code::usage, "cannot store a sample of a metric query: a spool holds log records").with_hint("query logs instead");
+    }
+    ++counters_.records_in;
+    counters_.bytes_in += record.line.data.size();
+    if (record.invalid) ++counters_.invalid;
+    if (*verdict == spool::Verdict::repeat) return {};
+    builder_.add(record);
+    keeper_.advance(record.source);
+    return {};
+  }
+
+  base::Result<void> commit() {
+    opened_at_ = base::kNever;
+    if (!pending()) return {};
+    base::Monotonic give_up = base::kNever;
+    bool waited = false;
+    while (true) {
+      auto appended = writer_->append(builder_, &keeper_);
+      if (appended) {
+        note(*appended);
+        if (waited) context_.diagnostics->say(fmt::format("the spool '{}' takes records again", spec_.spool.path));
+        if (!builder_.empty()) forward(appended->block);
+        return {};
+      }
+      const base::Error& error = appended.error();
+      if (error.code != base::Code::full && error.code != base::Code::busy) return error;
+      waited = true;
+      context_.diagnostics->warn("spool-full", error.message + "; waiting");
+      const base::Monotonic now = context_.clock->monotonic();
+      if (context_.stop->stopped() && give_up == base::kNever) give_up = base::after(now, kFullAfterStop);
+      if (now >= give_up || context_.stop->level() == base::Stop::leave) {
+        return base::fail(error.code, "{}; {} records were not taken", error.message, builder_.records()).with_hint(error.hint);
+      }
+      ::poll(nullptr, 0, static_cast<int>(kFullPoll / base::kMillisecond));
+    }
+  }
+
+  void forward(std::uint64_t block) {
+    stored_records_ += builder_.records();
+    stored_bytes_ += builder_.line_bytes();
+    if (!drain_) {
+      builder_.take(builder_.take());
+      return;
+    }
+    spare_ = drain_->stored(block, builder_.take(std::move(spare_)));
+  }
+
+  void note(const spool::Appended& appended) {
+    if (appended.evicted_undelivered == 0) return;
+    counters_.lost += appended.evicted_undelivered;
+    context_.diagnostics->warn("spool-evicted", fmt::format("the spool '{}' is full: {} undelivered records were evicted, {} since the start",
+                                                            spec_.spool.path, appended.evicted_undelivered, counters_.lost));
+  }
+
+  void tend(base::Monotonic now) {
+    spool::Appended evicted;
+    auto next = writer_->tend(evicted);
+    note(evicted);
+    if (!next) {
+      context_.diagnostics->warn("spool-tend", next.error().message);
+      tend_at_ = base::after(now, base::kMinute);
+      return;
+    }
+    tend_at_ = base::after(now, *next - context_.clock->wall());
+  }
+
+  BufferSpec spec_;
+  pipeline::Context context_;
+  std::unique_ptr<spool::Writer> writer_;
+  spool::Keeper keeper_;
+  spool::BlockBuilder builder_;
+  record::Batch spare_;
+  std::string path_;
+  spool::PlaceSet acknowledged_;
+  std::uint64_t newest_ = 0;
+  base::Monotonic opened_at_ = base::kNever;  // when the first of what is pending came
+  base::Monotonic tend_at_ = 0;
+  pipeline::Counters counters_;
+  std::uint64_t stored_records_ = 0, stored_bytes_ = 0;
+  std::unique_ptr<BufferDrain> drain_;  // last: its thread ends before the rest goes
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<pipeline::Stage>> make_buffer(const BufferSpec& spec, const pipeline::Context& context) {
+  auto writer = spool::Writer::open(spec.spool, *context.clock, context.stop);
+  if (!writer) return std::move(writer).error();
+  auto keeper = (*writer)->load_keeper();
+  if (!keeper) return std::move(keeper).error();
+  auto buffer = std::make_unique<Buffer>(spec, context, std::move(*writer), std::move(*keeper));
+  if (auto prepared = buffer->prepare(); !prepared) return std::move(prepared).error();
+  return std::unique_ptr<pipeline::Stage>(std::move(buffer));
+}
+
+}  // namespace weir::stages

@@ -1,0 +1,194 @@
+#include "stages/buffer_drain.h"
+
+#include "stages/spool_stream.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace weir::stages {
+namespace {
+
+constexpr std::size_t kSpare = 2;
+
+}  // namespace
+
+BufferDrain::BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context)
+    : spec_(std::move(spec)), out_(out), context_(context), stored_(spec_.stored), emitted_(spec_.acknowledged.before().block - 1) {
+  thread_ = std::thread([this] { run(); });
+}
+
+BufferDrain::~BufferDrain() {
+  if (thread_.joinable()) static_cast<void>(finish(context_.clock->monotonic()));
+}
+
+record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records) {
+  const std::uint64_t bytes = records.bytes() + records.records.size() * sizeof(record::Record);
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t previous = std::exchange(stored_, block);
+  if (!ended_ && (waiting_.empty() || waiting_bytes_ + bytes <= spec_.memory)) {
+    waiting_.push_back({block, previous, std::move(records), bytes});
+    waiting_bytes_ += bytes;
+    records = record::Batch();
+    if (!spare_.empty()) {
+      records = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
+  changed_.notify_all();
+  return records;
+}
+
+bool BufferDrain::done() {
+  const std::lock_guard lock(mutex_);
+  return done_;
+}
+
+std::optional<base::Error> BufferDrain::error() {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
+base::Result<pipeline::Flushed> BufferDrain::flush(base::Monotonic deadline) {
+  std::unique_lock lock(mutex_);
+  flush_by_ = deadline;
+  flushed_.reset();
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return flushed_.has_value() || ended_; });
+  flush_by_.reset();
+  if (flushed_) return std::move(*flushed_);
+  if (error_) return *error_;
+  return pipeline::Flushed::timed_out;
+}
+
+base::Result<void> BufferDrain::finish(base::Monotonic deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    finishing_ = true;
+    finish_by_ = deadline;
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+  if (error_) return *error_;
+  return {};
+}
+
+BufferDrain::Count BufferDrain::count() const { return {records_out_, bytes_out_}; }
+
+void BufferDrain::run() {
+  auto result = drain();
+  const std::lock_guard lock(mutex_);
+  if (!result) error_ = std::move(result).error();
+  ended_ = true;
+  waiting_.clear();
+  changed_.notify_all();
+}
+
+base::Result<bool> BufferDrain::emit(record::Batch& batch) {
+  auto flow = out_.emit(batch);
+  if (!flow) return std::move(flow).error();
+  if (*flow == pipeline::Flow::more) return true;
+  const std::lock_guard lock(mutex_);
+  done_ = true;
+  return false;
+}
+
+base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
+  if (!reader_) {
+    auto reader = spool::Reader::open(spec_.spool_path);
+    if (!reader) return std::move(reader).error();
+    reader_ = std::move(*reader);
+  }
+  auto blocks = reader_->list({.time = {}, .after = emitted_, .limit = 1});
+  if (!blocks) return std::move(blocks).error();
+  if (blocks->empty() || blocks->front().id > target) {
+    // Evicted before anybody took it: the writer has counted and said it.
+    emitted_ = target;
+    return true;
+  }
+  const std::uint64_t block = blocks->front().id;
+  from_file_.records.clear();
+  from_file_.clear();
+  auto loaded = reader_->load(block, {}, from_file_);
+  if (!loaded) return std::move(loaded).error();
+  emitted_ = block;
+  if (!*loaded) return true;
+  const std::uint64_t bytes = finish_block(from_file_, spec_.spool, block, &spec_.acknowledged);
+  records_out_ += from_file_.records.size() - 1;
+  bytes_out_ += bytes;
+  return emit(from_file_);
+}
+
+// One block, from memory if its turn has come there, else from the file. True: go on.
+base::Result<bool> BufferDrain::emit_next(std::unique_lock<std::mutex>& lock) {
+  while (!waiting_.empty() && waiting_.front().block <= emitted_) {
+    waiting_bytes_ -= waiting_.front().bytes;
+    waiting_.pop_front();
+  }
+  if (waiting_.empty() || waiting_.front().previous > emitted_) {
+    const std::uint64_t target = waiting_.empty() ? stored_ : waiting_.front().previous;
+    lock.unlock();
+    auto more = emit_from_file(target);
+    lock.lock();
+    return more;
+  }
+  Waiting next = std::move(waiting_.front());
+  waiting_.pop_front();
+  lock.unlock();
+  const std::uint64_t bytes = finish_block(next.records, spec_.spool, next.block, nullptr);
+  records_out_ += next.records.records.size() - 1;
+  bytes_out_ += bytes;
+  auto more = emit(next.records);
+  next.records.records.clear();
+  next.records.clear();
+  lock.lock();
+  emitted_ = next.block;
+  waiting_bytes_ -= next.bytes;
+  if (spare_.size() < kSpare) spare_.push_back(std::move(next.records));
+  return more;
+}
+
+base::Result<void> BufferDrain::drain() {
+  record::Batch markers;
+  append_begin(markers, spec_.spool_path, spec_.spool, spec_.acknowledged.before());
+  if (auto more = emit(markers); !more) return std::move(more).error();
+
+  const base::Clock& clock = *context_.clock;
+  std::unique_lock lock(mutex_);
+  while (!done_) {
+    const base::Monotonic now = clock.monotonic();
+    if (context_.stop != nullptr && context_.stop->level() == base::Stop::leave) return {};
+    if (finishing_ && now >= finish_by_) break;
+    if (emitted_ < stored_) {
+      auto more = emit_next(lock);
+      if (!more) return std::move(more).error();
+      continue;
+    }
+    if (flush_by_ && !flushed_) {
+      const base::Monotonic deadline = *flush_by_;
+      lock.unlock();
+      auto flushed = out_.flush(deadline);
+      lock.lock();
+      flushed_ = std::move(flushed);
+      changed_.notify_all();
+      continue;
+    }
+    if (finishing_) break;
+    lock.unlock();
+    auto next = out_.nudge(clock.monotonic());
+    lock.lock();
+    if (!next) return std::move(next).error();
+    if (emitted_ < stored_ || finishing_ || (flush_by_ && !flushed_)) continue;
+    const base::Duration wait = *next == base::kNever ? base::kMinute : std::clamp<base::Duration>(*next - clock.monotonic(), 0, base::kMinute);
+    changed_.wait_for(lock, std::chrono::nanoseconds(wait));
+  }
+  if (done_) return {};
+  lock.unlock();
+  markers.records.clear();
+  markers.clear();
+  append_end(markers);
+  auto more = emit(markers);
+  if (!more) return std::move(more).error();
+  return {};
+}
+
+}  // namespace weir::stages

@@ -1,0 +1,89 @@
+// The downstream side of `buffer`: a thread that emits stored blocks in order.
+#pragma once
+
+#include "pipeline/stage.h"
+#include "record/record.h"
+#include "spool/place.h"
+#include "spool/reader.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace weir::stages {
+
+struct DrainSpec {
+  std::string spool_path;
+  std::uint64_t spool = 0;         // identity
+  spool::PlaceSet acknowledged;    // what is not forwarded again
+  std::uint64_t stored = 0;        // the newest block that was there before
+  std::uint64_t memory = 4 << 20;
+};
+
+// Methods are for one thread, the one that drives the chain above; the outlet is used only by the thread within.
+class BufferDrain {
+ public:
+  BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
+  ~BufferDrain();  // gives up what is left
+
+  // A block that is stored now. Takes its records if there is room for them, and gives back memory to fill again.
+  record::Batch stored(std::uint64_t block, record::Batch records);
+
+  // The outlet said done: nothing more is wanted.
+  [[nodiscard]] bool done();
+  // The outlet's final error.
+  [[nodiscard]] std::optional<base::Error> error();
+
+  base::Result<pipeline::Flushed> flush(base::Monotonic deadline);
+  // Emits what is left until `deadline`, then the end marker; joins the thread.
+  base::Result<void> finish(base::Monotonic deadline);
+
+  struct Count {
+    std::uint64_t records = 0, bytes = 0;
+  };
+  [[nodiscard]] Count count() const;
+
+ private:
+  struct Waiting {
+    std::uint64_t block, previous;
+    record::Batch records;
+    std::uint64_t bytes;
+  };
+
+  void run();
+  base::Result<void> drain();
+  base::Result<bool> emit(record::Batch& batch);  // false: done
+  base::Result<bool> emit_next(std::unique_lock<std::mutex>& lock);
+  base::Result<bool> emit_from_file(std::uint64_t target);
+
+  const DrainSpec spec_;
+  pipeline::Outlet& out_;
+  const pipeline::Context context_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Waiting> waiting_;
+  std::deque<record::Batch> spare_;
+  std::uint64_t waiting_bytes_ = 0;
+  std::uint64_t stored_;           // newest block in the file
+  std::uint64_t emitted_;          // newest block that was emitted
+  bool finishing_ = false, ended_ = false, done_ = false;
+  base::Monotonic finish_by_ = base::kNever;
+  std::optional<base::Monotonic> flush_by_;
+  std::optional<base::Result<pipeline::Flushed>> flushed_;
+  std::optional<base::Error> error_;
+
+  // Only the thread's.
+  std::unique_ptr<spool::Reader> reader_;
+  record::Batch from_file_;
+  std::atomic<std::uint64_t> records_out_{0}, bytes_out_{0};
+  std::thread thread_;
+};
+
+}  // namespace weir::stages

@@ -1,0 +1,126 @@
+#include "stages/spool_source.h"
+
+#include "spool/reader.h"
+#include "stages/spool_stream.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+
+namespace weir::stages {
+namespace {
+
+using base::Code;
+using base::Result;
+using pipeline::Flow;
+
+class SpoolSource : public pipeline::Source {
+ public:
+  SpoolSource(const SpoolSourceSpec& spec, const pipeline::Context& context) : spec_(spec), context_(context) {}
+
+  Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
+    if (auto opened = open(out, stop); !opened) return opened;
+    if (!reader_) return {};  // stopped before the spool was there
+    auto flow = begin(out);
+    if (!flow) return std::move(flow).error();
+    while (*flow == Flow::more && !stop.stopped()) {
+      flow = emit_next(out);
+      if (!flow) return std::move(flow).error();
+      if (*flow == Flow::done || more_) continue;
+      if (!spec_.follow) break;
+      if (auto waited = wait(out, stop); !waited) return waited;
+    }
+    if (*flow == Flow::done) return {};
+    batch_.records.clear();
+    batch_.clear();
+    append_end(batch_);
+    flow = out.emit(batch_);
+    if (!flow) return std::move(flow).error();
+    return {};
+  }
+
+  [[nodiscard]] pipeline::Counters counters() const override {
+    pipeline::Counters counters;
+    counters.records_in = counters.records_out = records_;
+    counters.bytes_in = counters.bytes_out = bytes_;
+    return counters;
+  }
+  [[nodiscard]] std::string_view name() const override { return "spool"; }
+
+ private:
+  // When following, a spool that is not there yet is waited for.
+  Result<void> open(pipeline::Outlet& out, base::Stop& stop) {
+    const base::Monotonic deadline = base::after(context_.clock->monotonic(), spec_.wait);
+    while (!stop.stopped()) {
+      auto reader = spool::Reader::open(spec_.spool, spec_.wait);
+      if (reader) {
+        reader_ = std::move(*reader);
+        break;
+      }
+      const bool absent = !std::filesystem::exists(spec_.spool) || std::filesystem::file_size(spec_.spool) == 0;
+      if (!spec_.follow || !absent || context_.clock->monotonic() >= deadline) return std::move(reader).error();
+      if (auto waited = wait(out, stop); !waited) return waited;
+    }
+    return {};
+  }
+
+  Result<Flow> begin(pipeline::Outlet& out) {
+    auto places = reader_->acknowledged(spec_.consumer);
+    if (!places) return std::move(places).error();
+    if (*places) acknowledged_ = std::move(**places);
+    auto oldest = reader_->list({.time = {}, .after = 0, .limit = 1});
+    if (!oldest) return std::move(oldest).error();
+    if (!oldest->empty()) acknowledged_.add_before({oldest->front().id, 0});
+    last_ = acknowledged_.before().block - 1;
+    const std::string path = std::filesystem::absolute(spec_.spool).lexically_normal().string();
+    append_begin(batch_, path, reader_->spool(), acknowledged_.before());
+    return out.emit(batch_);
+  }
+
+  // The next block, if there is one; more_ tells.
+  Result<Flow> emit_next(pipeline::Outlet& out) {
+    auto blocks = reader_->list({.time = {}, .after = last_, .limit = 1});
+    if (!blocks) return std::move(blocks).error();
+    more_ = !blocks->empty();
+    if (!more_) return Flow::more;
+    last_ = blocks->front().id;
+    batch_.records.clear();
+    batch_.clear();
+    auto loaded = reader_->load(last_, {}, batch_);
+    if (!loaded) return std::move(loaded).error();
+    if (!*loaded) return Flow::more;
+    bytes_ += finish_block(batch_, reader_->spool(), last_, &acknowledged_);
+    records_ += batch_.records.size() - 1;
+    return out.emit(batch_);
+  }
+
+  Result<void> wait(pipeline::Outlet& out, base::Stop& stop) {
+    const base::Clock& clock = *context_.clock;
+    const base::Monotonic now = clock.monotonic();
+    auto next = out.nudge(now);
+    if (!next) return std::move(next).error();
+    struct pollfd input = {stop.fd(), POLLIN, 0};
+    ::poll(&input, 1, base::poll_timeout(now, std::min(*next, base::after(now, spec_.poll))));
+    return {};
+  }
+
+  SpoolSourceSpec spec_;
+  pipeline::Context context_;
+  std::unique_ptr<spool::Reader> reader_;
+  spool::PlaceSet acknowledged_;
+  std::uint64_t last_ = 0;
+  bool more_ = false;
+  record::Batch batch_;
+  std::atomic<std::uint64_t> records_{0}, bytes_{0};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<pipeline::Source>> make_spool_source(const SpoolSourceSpec& spec, const pipeline::Context& context) {
+  if (spec.spool.empty()) return base::fail(Code::usage, "SPOOL is missing").with_hint("name a file, or set WEIR_SPOOL");
+  return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolSource>(spec, context));
+}
+
+}  // namespace weir::stages

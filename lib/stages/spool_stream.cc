@@ -1,0 +1,43 @@
+#include "stages/spool_stream.h"
+
+namespace weir::stages {
+namespace {
+
+record::Marker& append_marker(record::Batch& batch, record::Marker::Type type, const record::Source& source) {
+  auto* marker = batch.make<record::Marker>();
+  marker->type = type;
+  record::Record& record = batch.records.emplace_back();
+  record.labels = batch.hold(record::LabelSet::empty());
+  record.source = source;
+  record.marker = marker;
+  return *marker;
+}
+
+}  // namespace
+
+void append_begin(record::Batch& batch, const std::string& spool_path, std::uint64_t spool, spool::BlockPlace start) {
+  auto& marker = append_marker(batch, record::Marker::Type::begin, record::Source::in_spool(spool, start.block, start.ordinal));
+  marker.checkpoint = batch.copy(spool_path);
+  marker.spool = spool;
+}
+
+std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint64_t block, const spool::PlaceSet* skip) {
+  const auto records = static_cast<std::uint32_t>(batch.records.size());
+  std::uint64_t bytes = 0;
+  std::size_t to = 0;
+  for (std::uint32_t ordinal = 0; ordinal < records; ++ordinal) {
+    record::Record& record = batch.records[ordinal];
+    if (record.held || (skip != nullptr && skip->contains({block, ordinal}))) continue;
+    record.source = record::Source::in_spool(spool, block, ordinal);
+    bytes += record.line.data.size();
+    if (to != ordinal) batch.records[to] = record;
+    ++to;
+  }
+  batch.records.resize(to);
+  append_marker(batch, record::Marker::Type::block, record::Source::in_spool(spool, block, records));
+  return bytes;
+}
+
+void append_end(record::Batch& batch) { append_marker(batch, record::Marker::Type::end, {}); }
+
+}  // namespace weir::stages

@@ -1,0 +1,22 @@
+// The tracked stream that comes out of a spool: what the drain of `buffer` and the source of `push --spool` have in common.
+#pragma once
+
+#include "record/record.h"
+#include "spool/place.h"
+
+#include <cstdint>
+#include <string>
+
+namespace weir::stages {
+
+// Appends the first marker: which spool acknowledges, and where in it this stream starts.
+void append_begin(record::Batch& batch, const std::string& spool_path, std::uint64_t spool, spool::BlockPlace start);
+
+// Makes a whole block ready to go: places as sources, records that are held, rejected earlier or in `skip` left out, the block's
+// marker behind it. Records must be those of the block in their order. Returns the bytes of the lines that remain.
+std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint64_t block, const spool::PlaceSet* skip);
+
+// The last marker.
+void append_end(record::Batch& batch);
+
+}  // namespace weir::stages
