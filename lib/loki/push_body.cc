@@ -84,8 +84,9 @@ DecodedEntry decode_entry(std::string_view field, protozero::pbf_reader message)
         record::Label pair;
         protozero::pbf_reader inner = message.get_message();
         while (inner.next()) {
+          std::string_view& part = inner.tag() == 1 ? pair.name : pair.value;
           const auto view = inner.get_view();
-          (inner.tag() == 1 ? pair.name : pair.value) = {view.data(), view.size()};
+          part = {view.data(), view.size()};
         }
         entry.metadata.push_back(pair);
         break;

@@ -34,11 +34,11 @@ enum class Meaning : std::uint8_t {
 // One complaint within a validation text.
 struct Complaint {
   std::string_view reason;                   // short name for counters, lives for ever
-  std::string text;                          // Loki's words
-  std::string stream;                        // label string, "" when it names none
+  std::string text = {};                     // Loki's words
+  std::string stream = {};                   // label string, "" when it names none
   std::uint64_t count = 1;                   // records it speaks of; meaningless with whole_stream
   bool whole_stream = false;                 // every record of the stream
-  std::optional<base::Timestamp> timestamp;  // of the record, whole seconds
+  std::optional<base::Timestamp> timestamp = std::nullopt;  // of the record, whole seconds
   std::size_t line = 0;                      // its length, where that is the complaint
   std::size_t limit = 0;                     // bytes or number allowed, where the text gives it
 };

@@ -150,13 +150,17 @@ std::unique_ptr<Request> Pusher::State::gather(Stream& first, base::Monotonic no
 // Streams take turns. In the order of preference: what is due, a full request of streams that may share one, and under pressure
 // the largest.
 std::unique_ptr<Request> Pusher::State::choose(base::Monotonic now) {
-  std::erase_if(active, [](Stream* stream) {
-    if (stream->holds()) return false;
-    stream->active = false;
-    return true;
-  });
+  std::size_t kept = 0;
+  std::size_t kept_before_turn = 0;
+  for (std::size_t i = 0; i < active.size(); ++i) {
+    Stream* stream = active[i];
+    stream->active = stream->holds();
+    if (i < turn && stream->active) ++kept_before_turn;
+    if (stream->active) active[kept++] = stream;
+  }
+  active.resize(kept);
   if (active.empty()) return nullptr;
-  turn %= active.size();
+  turn = kept_before_turn % active.size();
   const base::Timestamp wall = clock.wall();
   Stream* due = nullptr;
   Stream* largest = nullptr;
@@ -182,7 +186,8 @@ std::unique_ptr<Request> Pusher::State::choose(base::Monotonic now) {
     if (stream.tenant == shared->tenant) shared_bytes += bytes;
   }
   if (due != nullptr) {
-    turn = (turn + due_at + 1) % active.size();
+    turn = turn + due_at + 1;
+    if (turn >= active.size()) turn -= active.size();
   } else if (shared != nullptr && shared_bytes >= request_bytes) {
     due = shared;
   } else if (starved) {
