@@ -115,6 +115,7 @@ Record& Batch::add_copy(const Record& other) {
   Record& record = records.emplace_back(other);
   record.labels = hold(other.labels != nullptr ? LabelSetRef::share(other.labels) : LabelSet::empty());
   record.line.data = copy(other.line.data);
+  record.line.escaped = copy(other.line.escaped);
   const std::span<Label> metadata = allocate_labels(other.metadata.size());
   for (std::size_t i = 0; i < metadata.size(); ++i) metadata[i] = {copy(other.metadata[i].name), copy(other.metadata[i].value)};
   record.metadata = metadata;
@@ -139,10 +140,11 @@ Record& Batch::add_copy(const Record& other) {
 
 std::string_view Batch::line(Record& record) {
   if (record.line.decoded()) return record.line.data;
-  char* to = allocate(record.line.data.size());
-  const std::size_t size = unescape(to, record.line.data);
+  const std::string_view escaped = record.line.data;
+  char* to = allocate(escaped.size());
+  const std::size_t size = unescape(to, escaped);
   shrink(to, size);
-  record.line = Text::bytes({to, size});
+  record.line = {{to, size}, Text::Form::bytes, escaped};
   return record.line.data;
 }
 

@@ -85,7 +85,7 @@ void append_jsonl(std::string& out, const Record& record) {
     out += "}\n";
     return;
   }
-  char time[40] = "{\"timestamp\":\"";
+  char time[48] = "{\"timestamp\":\"";  // 14 bytes, then at most 30
   std::size_t size = 14;
   size += print_rfc3339(record.timestamp, time + size);
   out.append(time, size);
@@ -93,7 +93,9 @@ void append_jsonl(std::string& out, const Record& record) {
     out += '"';
   } else {
     out.append("\",\"line\":\"", 10);
-    if (record.line.form == Text::Form::bytes) {
+    if (!record.line.escaped.empty()) {
+      out += record.line.escaped;
+    } else if (record.line.form == Text::Form::bytes) {
       append_escaped(out, record.line.data);
     } else {
       out += record.line.data;

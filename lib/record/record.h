@@ -75,7 +75,7 @@ class Batch {
   Record& add_copy(const Record& other);
 
   // The line as decoded bytes: the view itself, or decoded once into this batch (and remembered in the record, without
-  // touching `raw`; the record's Text becomes Form::bytes).
+  // touching `raw`; the record's Text becomes Form::bytes and keeps the escaped form).
   std::string_view line(Record& record);
 
   [[nodiscard]] bool empty() const { return records.empty(); }

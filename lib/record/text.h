@@ -6,7 +6,7 @@
 
 namespace weir::record {
 
-// A view; the bytes belong to the batch. Twenty-four bytes or fewer, passed by value.
+// A view; the bytes belong to the batch. Passed by value.
 struct Text {
   enum class Form : std::uint8_t {
     bytes,  // decoded; whether JSON would have to escape any of it is not known
@@ -15,6 +15,9 @@ struct Text {
   };
   std::string_view data;
   Form form = Form::clean;
+  // Of bytes that were decoded from it: the inside of the JSON string, which the writer prints. Thus what a line looks like
+  // behind a stage does not depend on whether a stage before it, in the same process, had to look into the line.
+  std::string_view escaped = {};
 
   static Text bytes(std::string_view data) { return {data, Form::bytes}; }
   [[nodiscard]] bool decoded() const { return form != Form::json; }
