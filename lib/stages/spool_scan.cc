@@ -110,7 +110,7 @@ void SpoolScan::keep_changed(const Record& record, const logql::LogQuery::Entry&
 }
 
 void SpoolScan::keep(Record& record, std::uint64_t order) {
-  if (query_.line_changes() || query_.labels_change()) {
+  if (!as_stored_ && (query_.line_changes() || query_.labels_change())) {
     logql::LogQuery::Entry entry;
     if (!query_.run(record, loaded_, entry)) return;
     keep_changed(record, entry);
@@ -182,7 +182,7 @@ Result<void> SpoolScan::run(const Each& each) {
       if (!window.touches(block.min_timestamp, block.max_timestamp)) continue;
       if (auto ok = load(block, window); !ok) return ok;
       for (std::size_t n = 0; n < loaded_.records.size(); ++n) {
-        if (states_[n] == spool::State::rejected) continue;
+        if (!wanted_(states_[n])) continue;
         const std::uint64_t order = (block.id << 24) | std::min<std::uint64_t>(n, 0xffffff);
         if (loaded_.records[n].timestamp < window.to) keep(loaded_.records[n], order);
         if (kept_.bytes() > allowed_ && entries_.size() > 1 && n + 1 < loaded_.records.size()) put_off(window);
@@ -212,7 +212,7 @@ Result<bool> SpoolScan::keep_newest(std::uint64_t count) {
   const auto count_block = [&](const BlockInfo& block, const TimeRange& range, const auto& found) -> Result<void> {
     if (auto ok = load(block, range); !ok) return ok;
     for (std::size_t n = 0; n < loaded_.records.size(); ++n) {
-      if (states_[n] != spool::State::rejected && query_.matches(loaded_.records[n], loaded_)) found(loaded_.records[n].timestamp);
+      if (wanted_(states_[n]) && query_.matches(loaded_.records[n], loaded_)) found(loaded_.records[n].timestamp);
     }
     return {};
   };

@@ -27,10 +27,14 @@ class SpoolScan {
                                                        base::Diagnostics& diagnostics);
 
   // Calls `each` with batches of matching records, oldest first; equal times in the order of storing. Held records carry their
-  // mark, rejected ones are left out, `source` is none; line, labels, metadata and `parsed` are what the query shows. `each` returns
-  // false when it has enough.
+  // mark, rejected ones are left out unless take_states() says otherwise, `source` is none; line, labels, metadata and `parsed` are
+  // what the query shows, or what is stored after keep_as_stored(). `each` returns false when it has enough.
   using Each = std::function<base::Result<bool>(record::Batch& batch)>;
   base::Result<void> run(const Each& each);
+
+  // Before run() or keep_newest(): which records count by their state; the query selects and changes nothing.
+  void take_states(std::function<bool(spool::State)> wanted) { wanted_ = std::move(wanted); }
+  void keep_as_stored() { as_stored_ = true; }
 
   // Narrows the scan to the newest `count` records: run() then gives these only. True when there are older ones. Keeps eight
   // bytes a record.
@@ -66,6 +70,8 @@ class SpoolScan {
   std::size_t allowed_ = 0;               // memory_, or more where one timestamp alone takes more
   std::uint64_t skip_ = 0;                // of the records at range_.from
   std::uint64_t unreadable_ = 0;
+  std::function<bool(spool::State)> wanted_ = [](spool::State state) { return state != spool::State::rejected; };
+  bool as_stored_ = false;
   record::Batch loaded_, kept_, given_;
   std::vector<spool::State> states_;
   std::vector<Kept> entries_;

@@ -1,0 +1,175 @@
+#include "stages/replay.h"
+
+#include "logql/log_query.h"
+#include "record/jsonl_reader.h"
+#include "record/timestamp.h"
+#include "spool/reader.h"
+#include "stages/spool_scan.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace weir::stages {
+namespace {
+
+using base::Result;
+using pipeline::Flow;
+
+constexpr std::size_t kSortMemory = 16 << 20;  // overlapping blocks that hold more are opened more than once
+constexpr std::size_t kRejectedAtOnce = 256;
+
+class Replay : public pipeline::Source {
+ public:
+  Replay(const ReplaySpec& spec, const pipeline::Context& context, std::unique_ptr<SpoolScan> scan, logql::LogQuery query)
+      : spec_(spec), context_(context), scan_(std::move(scan)), query_(std::move(query)) {}
+
+  Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
+    out_ = &out;
+    stop_ = &stop;
+    const bool plain = !spec_.undelivered && !spec_.held && !spec_.rejected;
+    if (plain || spec_.undelivered || spec_.held) {
+      scan_->keep_as_stored();
+      scan_->set_memory(kSortMemory);
+      scan_->take_states([this, plain](spool::State state) {
+        if (state == spool::State::undelivered) return plain || spec_.undelivered;
+        if (state == spool::State::held) return spec_.held;
+        return state == spool::State::delivered && plain;
+      });
+      auto done = scan_->run([this](record::Batch& batch) { return give(batch); });
+      if (!done) return done;
+    }
+    if (spec_.rejected && !ended_) return give_rejected();
+    return {};
+  }
+
+  [[nodiscard]] pipeline::Counters counters() const override {
+    pipeline::Counters counters;
+    counters.records_in = counters.records_out = records_;
+    counters.bytes_in = counters.bytes_out = bytes_;
+    counters.lost = scan_->unreadable_blocks();
+    return counters;
+  }
+  [[nodiscard]] std::string_view name() const override { return "replay"; }
+  [[nodiscard]] std::string summary() const override { return fmt::format("replayed {} records, {}", records_, record::print_size(bytes_)); }
+
+ private:
+  // False: enough.
+  Result<bool> give(record::Batch& batch) {
+    for (record::Record& record : batch.records) {
+      record.held = false;
+      record.source = {};
+      record.touch();
+      ++records_;
+      bytes_ += record.line.data.size();
+    }
+    if (spec_.speed <= 0) return emit(batch);
+
+    // Those that are due go together, then the next one's time is waited for.
+    std::vector<record::Record> all;
+    all.swap(batch.records);
+    for (std::size_t next = 0; next < all.size();) {
+      const base::Monotonic now = context_.clock->monotonic();
+      if (!started_) {
+        started_ = true;
+        start_ = now;
+        first_ = all[next].timestamp;
+      }
+      const std::size_t from = next;
+      while (next < all.size() && due(all[next].timestamp) <= now) ++next;
+      if (next > from) {
+        batch.records.assign(all.begin() + static_cast<std::ptrdiff_t>(from), all.begin() + static_cast<std::ptrdiff_t>(next));
+        auto more = emit(batch);
+        if (!more || !*more) return more;
+      }
+      if (next < all.size()) {
+        auto more = wait_until(due(all[next].timestamp));
+        if (!more || !*more) return more;
+      }
+    }
+    return true;
+  }
+
+  [[nodiscard]] base::Monotonic due(base::Timestamp time) const {
+    const double later = static_cast<double>(time - first_) / spec_.speed;
+    return base::after(start_, later < 9e18 ? static_cast<base::Duration>(later) : base::kNever);
+  }
+
+  Result<bool> wait_until(base::Monotonic deadline) {
+    const base::Clock& clock = *context_.clock;
+    for (base::Monotonic now = clock.monotonic(); now < deadline; now = clock.monotonic()) {
+      auto next = out_->nudge(now);
+      if (!next) return std::move(next).error();
+      struct pollfd input = {stop_->fd(), POLLIN, 0};
+      ::poll(&input, 1, base::poll_timeout(now, std::min(*next, deadline)));
+      if (stop_->stopped()) return !(ended_ = true);
+    }
+    return true;
+  }
+
+  Result<bool> emit(record::Batch& batch) {
+    if (spec_.retime) {
+      char text[40];
+      for (record::Record& record : batch.records) {
+        const std::size_t size = record::print_rfc3339(record.timestamp, text);
+        set_metadata(batch, record, "weir_original_timestamp", {text, size});
+        // Each its own time, so that their order stays and Loki takes none for a repeat.
+        latest_ = std::max(latest_ + 1, context_.clock->wall());
+        record.timestamp = latest_;
+      }
+    }
+    auto flow = out_->emit(batch);
+    if (!flow) return std::move(flow).error();
+    ended_ = *flow == Flow::done || stop_->stopped();
+    return !ended_;
+  }
+
+  Result<void> give_rejected() {
+    auto reader = spool::Reader::open(spec_.spool);
+    if (!reader) return std::move(reader).error();
+    record::JsonlReader json(*context_.clock);
+    record::Batch batch;
+    std::uint64_t after = 0;
+    while (true) {
+      batch.records.clear();
+      batch.clear();
+      auto last = (*reader)->rejected(after, kRejectedAtOnce, [&](const spool::Reader::RejectedEntry& entry) {
+        static_cast<void>(json.parse(batch.copy(entry.record), batch));
+      });
+      if (!last) return std::move(last).error();
+      if (*last == 0) return {};
+      after = *last;
+      std::erase_if(batch.records, [&](record::Record& record) {
+        return !spec_.range.contains(record.timestamp) || !query_.selects(*record.labels) || !query_.matches(record, batch);
+      });
+      auto more = give(batch);
+      if (!more) return std::move(more).error();
+      if (!*more) return {};
+    }
+  }
+
+  ReplaySpec spec_;
+  pipeline::Context context_;
+  std::unique_ptr<SpoolScan> scan_;
+  logql::LogQuery query_;
+  pipeline::Outlet* out_ = nullptr;
+  base::Stop* stop_ = nullptr;
+  bool ended_ = false;
+  bool started_ = false;
+  base::Monotonic start_ = 0;
+  base::Timestamp first_ = 0, latest_ = 0;
+  std::uint64_t records_ = 0, bytes_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<pipeline::Source>> make_replay(const ReplaySpec& spec, const pipeline::Context& context) {
+  auto query = logql::LogQuery::compile(spec.query, {.selector_optional = true});
+  if (!query) return std::move(query).error();
+  auto scan = SpoolScan::open(spec.spool, spec.query, spec.range, *context.diagnostics);
+  if (!scan) return std::move(scan).error();
+  return std::unique_ptr<pipeline::Source>(std::make_unique<Replay>(spec, context, std::move(*scan), std::move(*query)));
+}
+
+}  // namespace weir::stages
