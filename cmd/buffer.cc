@@ -116,8 +116,8 @@ const cli::Command buffer_command = {
         "after a restart everything that the consumer has not acknowledged is forwarded first, from the file.\n\n"
         "A commit is made when 1 MiB of lines has come, or a second after the first of them. What is behind never blocks what is in front, "
         "except when the spool is full of undelivered records (--on-full). Delivered records stay for --retain, to be queried and "
-        "replayed, and go first when room is needed; held ones go next. With no consumer registered, nothing counts as undelivered and "
-        "the spool is a ring bounded by --retain and --max-size.\n\n"
+        "replayed, and go first when room is needed; held ones go next. With no consumer registered nobody waits for "
+        "anything, and the spool is a ring bounded by --retain and --max-size.\n\n"
         "With --sync off or normal a commit survives the death of any process; what a power cut may undo of the last seconds is undone with "
         "its positions, so it is read again from files that are still there. With --sync full it survives a power cut, too.",
     .role = cli::Role::stage,

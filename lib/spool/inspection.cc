@@ -1,0 +1,223 @@
+#include "spool/inspection.h"
+
+#include "spool/block_checksum.h"
+#include "spool/lock_file.h"
+#include "spool/reader.h"
+#include "spool/spool_file.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+
+namespace weir::spool {
+namespace {
+
+using base::Code;
+using base::Result;
+
+constexpr std::size_t kProblemsTold = 100;
+
+std::uint64_t size_of(const std::string& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+bool is_locked(const std::string& path) {
+  if (size_of(path) == 0) return false;
+  const auto lock = LockFile::take(path, "", 0, base::Clock::system(), nullptr);
+  return !lock && lock.error().code == Code::busy;
+}
+
+struct Acknowledged {
+  std::string name, match;
+  PlaceSet places;
+  base::Timestamp updated;
+};
+
+Result<std::vector<Acknowledged>> read_consumers(sqlite::Database& database) {
+  auto rows = database.prepare("SELECT name, match, block, ordinal, partial, updated FROM consumers ORDER BY name");
+  if (!rows) return std::move(rows).error();
+  std::vector<Acknowledged> consumers;
+  while (true) {
+    auto row = rows->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return consumers;
+    const BlockPlace before{static_cast<std::uint64_t>(rows->integer(2)), static_cast<std::uint32_t>(rows->integer(3))};
+    auto places = PlaceSet::decode(before, rows->blob(4));
+    if (!places) return std::move(places).error().within(fmt::format("cannot read what consumer '{}' has acknowledged", rows->text(0)));
+    consumers.push_back({std::string(rows->text(0)), std::string(rows->text(1)), std::move(*places), rows->integer(5)});
+  }
+}
+
+// Of one block: all its places, some, or none.
+enum class Share : std::uint8_t { none, some, all };
+
+Share share_of(const PlaceSet& places, const BlockInfo& block) {
+  if (places.contains({block.id, 0}, {block.id, block.records})) return Share::all;
+  if (places.before() > BlockPlace{block.id, 0}) return Share::some;
+  const auto touches = [&](const PlaceSet::Stretch& stretch) {
+    return stretch.from < BlockPlace{block.id, block.records} && BlockPlace{block.id, 0} < stretch.to;
+  };
+  return std::ranges::any_of(places.stretches(), touches) ? Share::some : Share::none;
+}
+
+std::uint64_t count_missing(const PlaceSet& places, const BlockInfo& block) {
+  std::uint64_t missing = 0;
+  for (std::uint32_t ordinal = 0; ordinal < block.records; ++ordinal) missing += places.contains({block.id, ordinal}) ? 0 : 1;
+  return missing;
+}
+
+Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vector<Acknowledged>& consumers, SpoolStatus& status) {
+  Share least = consumers.empty() ? Share::none : Share::all;
+  bool mixed = false;
+  for (const Acknowledged& consumer : consumers) {
+    const Share share = share_of(consumer.places, block);
+    mixed = mixed || share == Share::some;
+    least = std::min(least, share);
+  }
+  if (!mixed) {
+    status.held += block.held;
+    (least == Share::all ? status.delivered : status.undelivered) += block.records - block.held;
+    return {};
+  }
+  record::Batch batch;
+  std::vector<State> states;
+  auto loaded = reader.load(block.id, {}, batch, &states);
+  if (!loaded && loaded.error().code != Code::corrupt) return std::move(loaded).error();
+  for (const State state : states) {
+    // The rejected store has its own count.
+    if (state == State::held) ++status.held;
+    if (state == State::undelivered) ++status.undelivered;
+    if (state == State::delivered || state == State::rejected) ++status.delivered;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<SpoolStatus> read_status(const std::string& path, base::Duration wait) {
+  auto opened = open_for_reading(path, wait);
+  if (!opened) return std::move(opened).error();
+  if (!opened->has_value()) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
+  sqlite::Database& database = (*opened)->database;
+  auto reader = Reader::open(path, wait);
+  if (!reader) return std::move(reader).error();
+
+  SpoolStatus status;
+  status.id = (*opened)->id;
+  status.file_bytes = size_of(path);
+  status.log_bytes = size_of(path + "-wal");
+  status.writing = is_locked(writer_lock_path(path));
+  auto transaction = sqlite::Transaction::begin(database, sqlite::Transaction::Kind::read);
+  if (!transaction) return std::move(transaction).error();
+  const auto number = [&](const char* sql, auto& value) -> Result<void> {
+    auto got = database.integer(sql);
+    if (!got) return std::move(got).error();
+    value = static_cast<std::remove_reference_t<decltype(value)>>(*got);
+    return {};
+  };
+  std::int64_t pages_free = 0;
+  std::int64_t page_size = 0;
+  std::uint64_t rejected_places = 0;
+  for (const auto& read : {number("PRAGMA user_version", status.format), number("PRAGMA freelist_count", pages_free),
+                           number("PRAGMA page_size", page_size), number("SELECT value FROM meta WHERE name = 'created'", status.created),
+                           number("SELECT value FROM meta WHERE name = 'evicted_undelivered'", status.evicted_undelivered),
+                           number("SELECT count(*) FROM rejected", status.rejected),
+                           number("SELECT count(*) FROM rejected JOIN blocks ON rejected.block = blocks.id", rejected_places)}) {
+    if (!read) return read.error();
+  }
+  status.free_bytes = static_cast<std::uint64_t>(pages_free * page_size);
+  auto consumers = read_consumers(database);
+  if (!consumers) return std::move(consumers).error();
+  Keeper keeper(path);
+  if (auto loaded = load_positions(database, keeper); !loaded) return std::move(loaded).error();
+  status.positions = keeper.positions();
+  auto blocks = (*reader)->list({});
+  if (!blocks) return std::move(blocks).error();
+  if (auto ended = transaction->commit(); !ended) return std::move(ended).error();
+
+  for (const Acknowledged& consumer : *consumers) {
+    status.consumers.push_back({.name = consumer.name,
+                                .match = consumer.match,
+                                .place = consumer.places.before(),
+                                .updated = consumer.updated,
+                                .connected = is_locked(consumer_lock_path(path, consumer.name))});
+  }
+  status.oldest = std::numeric_limits<base::Timestamp>::max();
+  status.newest = std::numeric_limits<base::Timestamp>::min();
+  for (const BlockInfo& block : *blocks) {
+    ++status.blocks;
+    status.records += block.records;
+    status.line_bytes += block.line_bytes;
+    status.body_bytes += block.body_bytes;
+    status.oldest = std::min(status.oldest, block.min_timestamp);
+    status.newest = std::max(status.newest, block.max_timestamp);
+    if (auto counted = count_states(**reader, block, *consumers, status); !counted) return std::move(counted).error();
+    for (std::size_t i = 0; i < consumers->size(); ++i) {
+      const PlaceSet& places = (*consumers)[i].places;
+      ConsumerStatus& consumer = status.consumers[i];
+      const Share share = share_of(places, block);
+      if (share == Share::all) continue;
+      if (consumer.oldest == 0) consumer.oldest = block.min_timestamp;
+      consumer.behind_records += share == Share::none ? block.records - block.held : count_missing(places, block);
+    }
+  }
+  if (status.blocks == 0) status.oldest = status.newest = 0;
+  status.delivered -= std::min(status.delivered, rejected_places);
+  return status;
+}
+
+Result<SpoolCheck> check_spool(const std::string& path, base::Duration wait) {
+  auto opened = open_for_reading(path, wait);
+  if (!opened) return std::move(opened).error();
+  if (!opened->has_value()) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
+  sqlite::Database& database = (*opened)->database;
+  SpoolCheck check;
+  const auto note = [&check](std::string problem) {
+    if (check.problems.size() < kProblemsTold) check.problems.push_back(std::move(problem));
+  };
+
+  auto rows = database.prepare("PRAGMA integrity_check(100)");
+  if (!rows) return std::move(rows).error();
+  while (true) {
+    auto row = rows->step();
+    if (!row && row.error().code != Code::corrupt) return std::move(row).error();
+    if (!row) note(row.error().message);
+    if (!row || !*row) break;
+    if (rows->text(0) != "ok") note(fmt::format("SQLite: {}", rows->text(0)));
+  }
+  if (auto consumers = read_consumers(database); !consumers) note(consumers.error().message);
+  Keeper keeper(path);
+  if (auto loaded = load_positions(database, keeper); !loaded) note(loaded.error().message);
+
+  auto reader = Reader::open(path, wait);
+  if (!reader) return std::move(reader).error();
+  std::uint64_t after = 0;
+  record::Batch batch;
+  while (true) {
+    auto blocks = (*reader)->list({.time = {}, .after = after, .limit = 256});
+    if (!blocks) {
+      note(blocks.error().message);
+      return check;
+    }
+    if (blocks->empty()) return check;
+    for (const BlockInfo& block : *blocks) {
+      after = block.id;
+      batch.records.clear();
+      batch.clear();
+      auto loaded = (*reader)->load(block.id, {}, batch);
+      if (!loaded && loaded.error().code != Code::corrupt) return std::move(loaded).error();
+      if (!loaded) {
+        note(loaded.error().message);
+        continue;
+      }
+      if (!*loaded) continue;
+      ++check.blocks;
+      check.records += block.records;
+    }
+  }
+}
+
+}  // namespace weir::spool
