@@ -1,0 +1,336 @@
+#include "stages/tail_source.h"
+
+#include "support/collect.h"
+#include "support/temp_dir.h"
+#include "tail/pod_path.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+namespace weir::stages {
+namespace {
+
+using testing::ElementsAre;
+using testing::UnorderedElementsAre;
+using Lines = std::vector<std::string>;
+
+std::string cri(std::string_view text, std::string_view stream = "stdout", char tag = 'F') {
+  return fmt::format("2024-05-01T10:00:00Z {} {} {}\n", stream, tag, text);
+}
+
+// The value of `line`, or of the marker's type.
+std::string line_of(const std::string& json) {
+  const auto value = [&](std::string_view key) -> std::string {
+    const std::size_t at = json.find(key);
+    if (at == std::string::npos) return {};
+    const std::size_t begin = at + key.size();
+    return json.substr(begin, json.find('"', begin) - begin);
+  };
+  const std::string line = value("\"line\":\"");
+  return line.empty() ? "<" + value("\"type\":\"") + ">" : line;
+}
+
+class Tail : public testing::Test {
+ protected:
+  Tail() {
+    context.context.clock = &base::Clock::system();
+    spec.read.rotation_grace = 50 * base::kMillisecond;
+    spec.read.deletion_grace = 50 * base::kMillisecond;
+    spec.times.gather = 20 * base::kMillisecond;
+    spec.positions = record::Positions();
+  }
+  ~Tail() override { stop(); }
+
+  void start() {
+    for (std::string& input : spec.inputs) {
+      if (input != "-" && !input.starts_with('/')) input = dir / input;
+    }
+    auto owned = std::make_unique<test::Collector>();
+    collector = owned.get();
+    chain.push_back(std::move(owned));
+    source = make_tail_source(spec, context.context);
+    thread = std::thread([this] { result = pipeline::run_chain(*source, chain, context.context, {}); });
+  }
+  void stop() {
+    if (!thread.joinable()) return;
+    context.stop->request();
+    thread.join();
+  }
+  // Runs to the end by itself.
+  Lines all() {
+    start();
+    thread.join();
+    return lines();
+  }
+  Lines lines() const { return lines_of(collector->lines()); }
+  static Lines lines_of(const Lines& jsons) {
+    Lines texts;
+    for (const std::string& json : jsons) texts.push_back(line_of(json));
+    return texts;
+  }
+  void wait(const std::function<bool()>& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!holds()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the condition never held; so far: " << testing::PrintToString(lines());
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+  void wait_for(std::size_t count) {
+    wait([&] { return collector->lines().size() >= count; });
+  }
+
+  test::TempDir dir;
+  test::TestContext context;
+  TailSpec spec;
+  test::Collector* collector = nullptr;
+  std::vector<std::unique_ptr<pipeline::Stage>> chain;
+  std::unique_ptr<pipeline::Source> source;
+  base::Result<pipeline::ChainResult> result = pipeline::ChainResult();
+  std::thread thread;
+};
+
+TEST_F(Tail, ReadsATreeOnce) {
+  dir.write("pods/shop_web_u1/app/0.log", cri("a1") + cri("a2", "stderr"));
+  dir.write("pods/pay_db_u2/db/0.log", cri("b1"));
+  spec.inputs = {"pods"};
+  EXPECT_THAT(all(), UnorderedElementsAre("a1", "a2", "b1"));
+  ASSERT_TRUE(result);
+  EXPECT_EQ(source->counters().records_out, 3U);
+  EXPECT_TRUE(collector->markers().empty());
+  EXPECT_THAT(collector->lines(), testing::Contains("{\"timestamp\":\"2024-05-01T10:00:00Z\",\"line\":\"b1\",\"labels\":{\"container\":\"db\",\"namespace\":"
+                                                    "\"pay\",\"pod\":\"db\",\"stream\":\"stdout\"},\"metadata\":{\"pod_uid\":\"u2\"}}"));
+}
+
+TEST_F(Tail, LargeFilesAreReadInTurnsEachInOrder) {
+  constexpr int kLines = 20'000;
+  for (const char* pod : {"a", "b", "c"}) {
+    std::string text;
+    for (int i = 0; i < kLines; ++i) text += cri(fmt::format("{} {:06} and some more to fill the block", pod, i));
+    dir.write(fmt::format("pods/n_{}_u/c/0.log", pod), text);
+  }
+  spec.inputs = {"pods"};
+  const Lines got = all();
+  ASSERT_EQ(got.size(), 3U * kLines);
+  std::map<char, int> next;
+  std::string order;
+  for (const std::string& line : got) {
+    ASSERT_EQ(line.substr(2, 6), fmt::format("{:06}", next[line[0]]++));
+    if (order.empty() || order.back() != line[0]) order += line[0];
+  }
+  EXPECT_GT(order.size(), 6U) << order;  // in turns
+}
+
+TEST_F(Tail, LastLinesOfEachFile) {
+  dir.write("a.log", "1\n2\n3\n");
+  dir.write("b.log", "4\n5\n6\n");
+  spec.inputs = {"a.log", "b.log"};
+  spec.start = {tail::Start::Kind::lines, 2, 0};
+  EXPECT_THAT(all(), UnorderedElementsAre("2", "3", "5", "6"));
+}
+
+TEST_F(Tail, UnreadableFilesAreToldAndCounted) {
+  dir.write("a.log", "1\n");
+  spec.inputs = {"a.log", "absent.log"};
+  EXPECT_THAT(all(), ElementsAre("1"));
+  EXPECT_TRUE(result);
+  EXPECT_EQ(source->counters().unreadable_files, 1U);
+  EXPECT_THAT(context.diagnostics.said(), testing::Contains(testing::HasSubstr("absent.log: No such file or directory")));
+}
+
+TEST_F(Tail, NoReadableFileIsAnError) {
+  spec.inputs = {"absent.log", "absent2.log"};
+  all();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, base::Code::io);
+  EXPECT_EQ(result.error().message, "cannot read any of 2 log files");
+  EXPECT_NE(result.error().hint, "");
+}
+
+TEST_F(Tail, AFileWithTwoNamesIsReadOnce) {
+  dir.write("a.log", "1\n");
+  std::filesystem::create_hard_link(dir / "a.log", dir / "b.log");
+  spec.inputs = {"*.log", "a.log"};
+  EXPECT_THAT(all(), ElementsAre("1"));
+}
+
+TEST_F(Tail, ReaderThatWantsNoMoreEndsIt) {
+  dir.write("a.log", "1\n2\n");
+  spec.inputs = {"a.log"};
+  spec.read.follow = true;
+  start();
+  collector->limit = 1;
+  dir.write("a.log", "3\n", true);
+  thread.join();
+  EXPECT_TRUE(result);
+}
+
+TEST_F(Tail, TrackedStreamBeginsAndEnds) {
+  dir.write("pods/shop_web_u1/app/0.log", cri("a1") + cri("a2"));
+  spec.inputs = {"pods"};
+  spec.checkpoint = "/some/spool.db";
+  all();
+  EXPECT_THAT(lines_of(collector->all()), ElementsAre("<begin>", "<generation>", "a1", "a2", "<end>"));
+  EXPECT_THAT(collector->all().front(), testing::HasSubstr("/some/spool.db"));
+  EXPECT_THAT(collector->lines().back(), testing::HasSubstr(fmt::format("\"source\":\"f.1.1.o.{}\"", 2 * cri("a1").size())));
+}
+
+TEST_F(Tail, TrackedGoesOnAtItsPositionAndEndsLogsThatAreGone) {
+  dir.write("pods/shop_web_u1/app/0.log", cri("a1") + cri("a2"));
+  dir.write("pods/shop_new_u2/app/0.log", cri("n1"));
+  record::LogPosition position;
+  record::Generation generation;
+  generation.number = 9;
+  generation.file = *(*tail::InputFile::open(dir / "pods/shop_web_u1/app/0.log"))->identify(1024, 0);
+  position.generations = {generation};
+  position.resume = {9, cri("a1").size()};
+  (*spec.positions)[dir / "pods/shop_web_u1/app/0.log"] = position;
+  position.generations[0].done = true;
+  (*spec.positions)[dir / "pods/shop_gone_u3/app/0.log"] = position;
+  spec.inputs = {"pods"};
+  spec.checkpoint = "/some/spool.db";
+  EXPECT_THAT(all(), UnorderedElementsAre("a2", "n1"));
+  EXPECT_THAT(collector->markers(), testing::Contains(testing::HasSubstr("\"gone\":true")));
+  EXPECT_EQ(source->counters().lost, 0U);
+}
+
+TEST_F(Tail, FollowsWritesNewPodsAndRotations) {
+  dir.write("pods/shop_web_u1/app/0.log", cri("a1"));
+  spec.inputs = {"pods"};
+  spec.read.follow = true;
+  start();
+  wait_for(1);
+  dir.write("pods/shop_web_u1/app/0.log", cri("a2"), true);
+  wait_for(2);
+  dir.write("pods/shop_new_u2/app/0.log", cri("n1"));
+  wait_for(3);
+  std::filesystem::rename(dir / "pods/shop_web_u1/app/0.log", dir / "pods/shop_web_u1/app/0.log.20240501-100000");
+  dir.write("pods/shop_web_u1/app/0.log.20240501-100000", cri("a3"), true);
+  dir.write("pods/shop_web_u1/app/0.log", cri("a4"));
+  wait_for(5);
+  stop();
+  EXPECT_THAT(lines(), ElementsAre("a1", "a2", "n1", "a3", "a4"));
+  EXPECT_TRUE(result);
+}
+
+TEST_F(Tail, PodThatLivedShortlyIsCaught) {
+  std::filesystem::create_directories(dir / "pods");
+  spec.inputs = {"pods"};
+  spec.read.follow = true;
+  spec.checkpoint = "/some/spool.db";
+  start();
+  for (int i = 0; i < 20; ++i) {
+    dir.write(fmt::format("pods/shop_job-{}_u/app/0.log", i), cri(fmt::format("job {}", i)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::filesystem::remove_all(dir / fmt::format("pods/shop_job-{}_u", i));
+  }
+  wait_for(20);
+  wait([&] { return std::ranges::count_if(collector->markers(), [](const auto& m) { return m.find("\"gone\":true") != std::string::npos; }) == 20; });
+  stop();
+  EXPECT_EQ(lines().size(), 20U);
+  EXPECT_EQ(line_of(collector->all().back()), "<end>");
+}
+
+TEST_F(Tail, LoneLineLeavesAtOnce) {
+  dir.write("a.log", "0\n");
+  spec.inputs = {"a.log"};
+  spec.read.follow = true;
+  spec.times.gather = 100 * base::kMillisecond;
+  start();
+  wait_for(1);
+  const auto written = std::chrono::steady_clock::now();
+  dir.write("a.log", "1\n", true);
+  wait_for(2);
+  EXPECT_LT(std::chrono::steady_clock::now() - written, std::chrono::seconds(2));
+}
+
+TEST_F(Tail, FromEndIsOnlyForFilesThatWereThere) {
+  dir.write("d/a.log", "old\n");
+  spec.inputs = {"d"};
+  spec.read.follow = true;
+  spec.start.kind = tail::Start::Kind::end;
+  start();
+  wait([&] { return !context.diagnostics.said().empty(); });
+  dir.write("d/probe.log", "p\n");
+  wait_for(1);
+  dir.write("d/a.log", "new\n", true);
+  dir.write("d/b.log", "whole\n");
+  wait_for(3);
+  stop();
+  EXPECT_THAT(lines(), UnorderedElementsAre("p", "new", "whole"));
+}
+
+TEST_F(Tail, UntrackedFollowingSaysSo) {
+  dir.write("a.log", "0\n");
+  spec.inputs = {"a.log"};
+  spec.read.follow = true;
+  start();
+  wait_for(1);
+  stop();
+  EXPECT_THAT(context.diagnostics.said(), ElementsAre(testing::HasSubstr("no positions are kept")));
+}
+
+class TailStdin : public Tail {
+ protected:
+  TailStdin() {
+    int fds[2];
+    if (::pipe(fds) != 0) throw std::runtime_error("no pipe");
+    spec.inputs = {"-"};
+    spec.stdin_fd = fds[0];
+    in = base::UniqueFd(fds[0]);
+    out = base::UniqueFd(fds[1]);
+  }
+  void write(std::string_view text) const { ASSERT_EQ(::write(out.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())); }
+  base::UniqueFd in, out;
+};
+
+TEST_F(TailStdin, PlainTextLineByLine) {
+  start();
+  write("one\ntw");
+  wait_for(1);
+  write("o\nthree");
+  wait_for(2);
+  out.reset();
+  thread.join();
+  EXPECT_THAT(lines(), ElementsAre("one", "two", "three"));
+  EXPECT_THAT(collector->lines().front(), testing::HasSubstr("\"labels\":{}"));
+}
+
+TEST_F(TailStdin, CriLines) {
+  start();
+  write(cri("one", "stderr") + cri("tw", "stdout", 'P') + cri("o"));
+  out.reset();
+  thread.join();
+  EXPECT_THAT(lines(), ElementsAre("one", "two"));
+  EXPECT_THAT(collector->lines().front(), testing::HasSubstr("\"labels\":{\"stream\":\"stderr\"}"));
+}
+
+TEST_F(TailStdin, StopsWhenAsked) {
+  start();
+  write("one\n");
+  wait_for(1);
+  stop();
+  EXPECT_TRUE(result);
+}
+
+TEST_F(TailStdin, ManyTinyLines) {
+  start();
+  const std::string text(100'000, '\n');
+  std::thread writer([&] {
+    for (std::size_t at = 0; at < text.size();) at += static_cast<std::size_t>(std::max<ssize_t>(0, ::write(out.get(), text.data() + at, text.size() - at)));
+    out.reset();
+  });
+  thread.join();
+  writer.join();
+  EXPECT_EQ(lines().size(), text.size());
+}
+
+}  // namespace
+}  // namespace weir::stages

@@ -1,0 +1,262 @@
+#include "tail/decoder.h"
+
+#include "record/timestamp.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::tail {
+namespace {
+
+constexpr base::Timestamp kNow = 1'760'000'000 * base::kSecond;
+
+struct Labels final : Labeller {
+  const record::LabelSet* labels(Stream stream, record::Batch& batch) override {
+    constexpr std::array<std::string_view, 3> names = {"out", "err", "none"};
+    return batch.hold(record::LabelSet::intern({{"s", names[static_cast<std::size_t>(stream)]}}));
+  }
+};
+
+// "out 10:00:01 text" for each record; with a source "out text @END<RESUME".
+struct Decoded {
+  std::vector<std::string> lines;
+  DecodeStats stats;
+};
+
+std::string print(const record::Record& record, bool with_time) {
+  std::string text = std::string(record.labels->get("s"));
+  if (with_time) text += " " + record::to_rfc3339(record.timestamp).substr(11);
+  text += " " + std::string(record.line.data);
+  if (record.source) text += fmt::format(" @{}{}<{}", record.source.substream == 1 ? "e" : "o", record.source.end, record.source.resume);
+  if (const auto split = record::find(record.metadata, "weir_split"); !split.empty()) text += fmt::format(" [{}]", split);
+  return text;
+}
+
+// Feeds `text` as it would be read in blocks that end at `cuts`, each block with what was left of the former.
+Decoded decode(Format format, std::string_view text, std::vector<std::size_t> cuts, std::size_t max_line = 1 << 20, bool tracked = false,
+               bool ends = true, bool with_time = true) {
+  Decoded out;
+  Decoder decoder(max_line, out.stats);
+  decoder.set_format(format);
+  Labels labels;
+  Stamp stamp;
+  stamp.labeller = &labels;
+  stamp.tracked = tracked;
+  stamp.now = kNow;
+  stamp.place.generation = 1;
+  record::Batch batch;
+  const auto take = [&] {
+    for (const record::Record& record : batch.records) out.lines.push_back(print(record, with_time));
+    batch.clear();
+  };
+  std::size_t at = 0;
+  cuts.push_back(text.size());
+  for (const std::size_t cut : cuts) {
+    // Memory of its own for each block, so that a view that outlives its block is seen by the sanitizer.
+    const auto block = std::make_unique<char[]>(cut - at + 1);
+    std::copy(text.begin() + static_cast<std::ptrdiff_t>(at), text.begin() + static_cast<std::ptrdiff_t>(cut), block.get());
+    stamp.place.offset = at;
+    const std::size_t used = decoder.decode({block.get(), cut - at}, stamp, batch);
+    take();
+    at += used;
+  }
+  if (ends) {
+    stamp.place.offset = at;
+    decoder.end_of_file(text.substr(at), stamp, batch);
+    take();
+    stamp.place.offset = text.size();
+    decoder.end_of_log(stamp, batch);
+    take();
+  }
+  return out;
+}
+
+using Lines = std::vector<std::string>;
+
+// Cut at every byte, and at every pair of bytes, the result is the same.
+void expect_same_for_all_cuts(Format format, std::string_view text, std::size_t max_line = 1 << 20) {
+  const auto whole = decode(format, text, {}, max_line, true);
+  for (std::size_t first = 0; first <= text.size(); ++first) {
+    ASSERT_EQ(decode(format, text, {first}, max_line, true).lines, whole.lines) << "cut at " << first;
+    for (std::size_t second = first; second <= text.size(); second += 7) {
+      ASSERT_EQ(decode(format, text, {first, second}, max_line, true).lines, whole.lines) << "cut at " << first << " and " << second;
+    }
+  }
+}
+
+const std::string kCri =
+    "2024-05-01T10:00:01Z stdout F one\n"
+    "2024-05-01T10:00:02Z stdout P two-\n"
+    "2024-05-01T10:00:03Z stderr P err-\n"
+    "2024-05-01T10:00:04Z stdout P:x more-\n"
+    "2024-05-01T10:00:05Z stderr F end\n"
+    "2024-05-01T10:00:06Z stdout F done\n"
+    "2024-05-01T10:00:07Z stdout F \n";
+
+TEST(DecodeCri, JoinsPartsPerStreamWithTheTimeOfTheLast) {
+  EXPECT_EQ(decode(Format::cri, kCri, {}).lines,
+            (Lines{"out 10:00:01Z one", "err 10:00:05Z err-end", "out 10:00:06Z two-more-done", "out 10:00:07Z "}));
+}
+
+TEST(DecodeCri, SourceSaysWhereItEndsAndWhereTheOldestOpenLineBegins) {
+  const std::size_t two = kCri.find("2024-05-01T10:00:02Z"), six = kCri.find("2024-05-01T10:00:06Z"),
+                    seven = kCri.find("2024-05-01T10:00:07Z");
+  EXPECT_EQ(decode(Format::cri, kCri, {}, 1 << 20, true, true, false).lines,
+            (Lines{fmt::format("out one @o{}<{}", two, two), fmt::format("err err-end @e{}<{}", six, two),
+                   fmt::format("out two-more-done @o{}<{}", seven, seven), fmt::format("out  @o{}<{}", kCri.size(), kCri.size())}));
+}
+
+TEST(DecodeCri, CutsChangeNothing) { expect_same_for_all_cuts(Format::cri, kCri); }
+
+TEST(DecodeCri, LinesOfAnotherFormPassAsTheyAre) {
+  const auto got = decode(Format::cri,
+                          "garbage\n2024-05-01T10:00:01Z stdout P a\n\n2024-99-01T10:00:02Z stdout F bad time\n2024-05-01T10:00:03Z stdout F b\n",
+                          {}, 1 << 20, false, true, false);
+  EXPECT_EQ(got.lines, (Lines{"none garbage", "none ", "none 2024-99-01T10:00:02Z stdout F bad time", "out ab"}));
+  EXPECT_EQ(got.stats.malformed, 3U);
+}
+
+TEST(DecodeCri, ReadTimesNeverRepeat) {
+  DecodeStats stats;
+  Decoder decoder(1 << 20, stats);
+  decoder.set_format(Format::raw);
+  Labels labels;
+  Stamp stamp;
+  stamp.labeller = &labels;
+  stamp.now = kNow;
+  record::Batch batch;
+  decoder.decode("a\na\n", stamp, batch);
+  stamp.now = kNow - base::kSecond;  // the clock was set back
+  decoder.decode("a\n", stamp, batch);
+  ASSERT_EQ(batch.records.size(), 3U);
+  EXPECT_EQ(batch.records[0].timestamp, kNow);
+  EXPECT_EQ(batch.records[1].timestamp, kNow + 1);
+  EXPECT_EQ(batch.records[2].timestamp, kNow + 2);
+}
+
+TEST(DecodeCri, OpenPartsComeOutWhenTheLogEnds) {
+  const std::string text = "2024-05-01T10:00:01Z stdout P a\n2024-05-01T10:00:02Z stderr P b\n";
+  EXPECT_EQ(decode(Format::cri, text, {}, 1 << 20, false, false).lines, Lines{});
+  EXPECT_EQ(decode(Format::cri, text, {}).lines, (Lines{"out 10:00:01Z a", "err 10:00:02Z b"}));
+}
+
+TEST(DecodeCri, OpenPartsAtTheEndHavePlacesBehindAllOthers) {
+  const std::string text = "2024-05-01T10:00:01Z stdout P a\nmalformed\n";
+  const auto got = decode(Format::cri, text, {}, 1 << 20, true, true, false);
+  EXPECT_EQ(got.lines, (Lines{fmt::format("none malformed @o{}<0", text.size()), fmt::format("out a @o{}<{}", text.size() + 1, text.size() + 1)}));
+}
+
+TEST(DecodeCri, LongLinesBecomePieces) {
+  const std::string text =
+      "2024-05-01T10:00:01Z stdout F abcdefghij\n"
+      "2024-05-01T10:00:02Z stdout P abc\n"
+      "2024-05-01T10:00:03Z stdout F defghijkl\n"
+      "2024-05-01T10:00:04Z stdout F abcd\n";
+  const auto got = decode(Format::cri, text, {}, 4);
+  EXPECT_EQ(got.lines, (Lines{"out 10:00:01Z abcd [1]", "out 10:00:01Z efgh [2]", "out 10:00:01Z ij [3/3]", "out 10:00:03Z abcd [1]",
+                              "out 10:00:03Z efgh [2]", "out 10:00:03Z ijkl [3/3]", "out 10:00:04Z abcd"}));
+  EXPECT_EQ(got.stats.split, 2U);
+  expect_same_for_all_cuts(Format::cri, text, 4);
+}
+
+TEST(DecodeCri, PiecesHaveRisingEndsAndResumeAtTheirLine) {
+  const std::string text = "2024-05-01T10:00:01Z stdout F abcdefghij\n";
+  EXPECT_EQ(decode(Format::cri, text, {}, 4, true, true, false).lines,
+            (Lines{"out abcd @o34<0 [1]", "out efgh @o38<0 [2]", fmt::format("out ij @o{}<{} [3/3]", text.size(), text.size())}));
+}
+
+TEST(DecodeCri, PiecesAreCutBetweenCharacters) {
+  EXPECT_EQ(decode(Format::raw, "ab\u00e9\u00e9x\n", {}, 3, false, true, false).lines, (Lines{"none ab [1]", "none \u00e9 [2]", "none \u00e9x [3/3]"}));
+  // No characters at all: any cut will do.
+  EXPECT_EQ(decode(Format::raw, "\x80\x80\x80\x80\x80\n", {}, 3, false, true, false).lines, (Lines{"none \x80\x80\x80 [1]", "none \x80\x80 [2/2]"}));
+}
+
+TEST(DecodeRaw, LineLargerThanABlock) {
+  // A block without a newline that is larger than enough() is taken at once, so memory stays bounded.
+  const std::string text(5000, 'x');
+  DecodeStats stats;
+  Decoder decoder(64, stats);
+  decoder.set_format(Format::raw);
+  ASSERT_LT(decoder.enough(), 1000U);
+  std::vector<std::size_t> cuts = {1000, 2000, 3000, 4000};
+  const auto in_blocks = decode(Format::raw, text + "\nnext\n", cuts, 64, true);
+  EXPECT_EQ(in_blocks.lines, decode(Format::raw, text + "\nnext\n", {}, 64, true).lines);
+  EXPECT_EQ(in_blocks.lines.size(), 5000 / 64 + 2U);
+  EXPECT_EQ(in_blocks.stats.split, 1U);
+}
+
+TEST(DecodeCri, LineLargerThanABlockKeepsItsStreamAndParts) {
+  const std::string text = "2024-05-01T10:00:01Z stderr P " + std::string(3000, 'x') + "\n2024-05-01T10:00:02Z stderr F y\n";
+  const auto whole = decode(Format::cri, text, {}, 64, true);
+  EXPECT_EQ(decode(Format::cri, text, {1000, 2000}, 64, true).lines, whole.lines);
+  EXPECT_TRUE(whole.lines.back().ends_with("y @e" + fmt::format("{0}<{0} [47/47]", text.size()))) << whole.lines.back();
+}
+
+TEST(DecodeRaw, UnfinishedLastLineWaits) {
+  EXPECT_EQ(decode(Format::raw, "a\nb", {}, 100, false, false, false).lines, (Lines{"none a"}));
+  EXPECT_EQ(decode(Format::raw, "a\nb", {}, 100, false, true, false).lines, (Lines{"none a", "none b"}));
+  EXPECT_EQ(decode(Format::raw, "a\n", {}, 100, false, true, false).lines, (Lines{"none a"}));
+  EXPECT_EQ(decode(Format::raw, "", {}, 100, false, true, false).lines, Lines{});
+  expect_same_for_all_cuts(Format::raw, "one\n\ntwo\r\nthree");
+}
+
+const std::string kDocker =
+    R"({"log":"one\n","stream":"stdout","time":"2024-05-01T10:00:01Z"})"
+    "\n"
+    R"({"log":"two-","stream":"stdout","time":"2024-05-01T10:00:02Z"})"
+    "\n"
+    R"({"log":"err\n","stream":"stderr","time":"2024-05-01T10:00:03Z"})"
+    "\n"
+    R"({"log":"do\"ne\u00e9\t\n\n","stream":"stdout","time":"2024-05-01T10:00:04Z"})"
+    "\n{broken\n";
+
+TEST(DecodeDocker, JoinsUntilTheNewlineAndTakesOneOff) {
+  const auto got = decode(Format::docker, kDocker, {}, 1 << 20, false, true, false);
+  EXPECT_EQ(got.lines, (Lines{"out one", "err err", "out two-do\"ne\u00e9\t\n", "none {broken"}));
+  EXPECT_EQ(got.stats.malformed, 1U);
+  expect_same_for_all_cuts(Format::docker, kDocker);
+}
+
+TEST(DecodeStart, OlderRecordsAreDroppedAndLeaveTheirPlace) {
+  DecodeStats stats;
+  Decoder decoder(1 << 20, stats);
+  decoder.set_format(Format::cri);
+  Labels labels;
+  Stamp stamp;
+  stamp.labeller = &labels;
+  stamp.tracked = true;
+  stamp.place.generation = 1;
+  stamp.not_before = *record::parse_rfc3339("2024-05-01T10:00:02Z");
+  record::Batch batch;
+  const std::string old = "2024-05-01T10:00:01Z stdout F old\n", fresh = "2024-05-01T10:00:02Z stdout F new\n";
+  const std::string both = old + fresh;
+  decoder.decode(both, stamp, batch);
+  ASSERT_EQ(batch.records.size(), 1U);
+  EXPECT_EQ(batch.records[0].line.data, "new");
+  EXPECT_FALSE(decoder.take_dropped());
+  EXPECT_EQ(stats.before_start, 1U);
+  decoder.decode(old, stamp, batch);
+  EXPECT_EQ(decoder.take_dropped().end, old.size());
+  EXPECT_FALSE(decoder.take_dropped());
+}
+
+TEST(DecodeLimits, StopsAtAFullBatch) {
+  DecodeStats stats;
+  Decoder decoder(1 << 20, stats);
+  decoder.set_format(Format::raw);
+  Labels labels;
+  Stamp stamp;
+  stamp.labeller = &labels;
+  record::Batch batch;
+  const std::string text(Decoder::kMaxRecords + 5, '\n');
+  EXPECT_EQ(decoder.decode(text, stamp, batch), Decoder::kMaxRecords);
+  EXPECT_EQ(batch.records.size(), Decoder::kMaxRecords);
+}
+
+}  // namespace
+}  // namespace weir::tail

@@ -1,0 +1,87 @@
+#include "tail/format.h"
+
+#include "record/timestamp.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::tail {
+namespace {
+
+TEST(ParseCri, Success) {
+  const auto f = [](std::string_view line, std::string_view time, Stream stream, bool partial, std::string_view content) {
+    const auto header = parse_cri(line);
+    ASSERT_TRUE(header) << line;
+    EXPECT_EQ(record::to_rfc3339(header->timestamp), time) << line;
+    EXPECT_EQ(header->stream, stream) << line;
+    EXPECT_EQ(header->partial, partial) << line;
+    EXPECT_EQ(line.substr(header->size), content) << line;
+  };
+  f("2024-05-01T10:00:00.123456789Z stdout F hello", "2024-05-01T10:00:00.123456789Z", Stream::standard_output, false, "hello");
+  f("2024-05-01T10:00:00.123456789+02:00 stderr P a b ", "2024-05-01T08:00:00.123456789Z", Stream::standard_error, true, "a b ");
+  f("2024-05-01T10:00:00Z stdout F ", "2024-05-01T10:00:00Z", Stream::standard_output, false, "");
+  f("2024-05-01T10:00:00Z stdout F  two", "2024-05-01T10:00:00Z", Stream::standard_output, false, " two");
+  f("2024-05-01T10:00:00Z stdout P:x:y part", "2024-05-01T10:00:00Z", Stream::standard_output, true, "part");
+  f("2024-05-01T10:00:00Z stdout F:P whole", "2024-05-01T10:00:00Z", Stream::standard_output, false, "whole");
+  f("2024-05-01T10:00:00Z stdout PX whole", "2024-05-01T10:00:00Z", Stream::standard_output, false, "whole");
+}
+
+TEST(ParseCri, Failure) {
+  const auto f = [](std::string_view line) { EXPECT_FALSE(parse_cri(line)) << line; };
+  f("");
+  f("hello world");
+  f("2024-05-01T10:00:00Z stdout F");  // nothing behind the tag
+  f("2024-05-01T10:00:00Z stdout  hello there");
+  f("2024-05-01T10:00:00Z  stdout F hello");
+  f("2024-05-01T10:00:00Z stdin F hello there");
+  f("2024-13-01T10:00:00Z stdout F hello");
+  f("2024-05-01 10:00:00Z stdout F hello");
+  f("yesterday-ish-at-noon stdout F hello");
+  f("2024-05-01T10:00:00Z stdout nospacebehindthetag");
+}
+
+TEST(ParseDocker, Success) {
+  const auto f = [](std::string_view line, std::string_view log, Stream stream) {
+    const auto parsed = parse_docker(line);
+    ASSERT_TRUE(parsed) << line;
+    EXPECT_EQ(parsed->log, log) << line;
+    EXPECT_EQ(parsed->stream, stream) << line;
+    EXPECT_EQ(record::to_rfc3339(parsed->timestamp), "2024-05-01T10:00:00.5Z") << line;
+  };
+  f(R"({"log":"hello\n","stream":"stdout","time":"2024-05-01T10:00:00.5Z"})", R"(hello\n)", Stream::standard_output);
+  f(R"({"time":"2024-05-01T10:00:00.5Z", "stream":"stderr", "log":"a\"b\u00e9"} )", R"(a\"b\u00e9)", Stream::standard_error);
+  f(R"({"log":"x","attrs":{"a":"}","b":[1,true,{"c":null}]},"time":"2024-05-01T10:00:00.5Z"})", "x", Stream::none);
+  f(R"({"log":"","stream":"stdout","time":"2024-05-01T10:00:00.5Z"})", "", Stream::standard_output);
+}
+
+TEST(ParseDocker, Failure) {
+  const auto f = [](std::string_view line) { EXPECT_FALSE(parse_docker(line)) << line; };
+  f("");
+  f("hello");
+  f("{}");
+  f(R"({"log":"x"})");
+  f(R"({"log":"x","time":"noon"})");
+  f(R"({"log":1,"time":"2024-05-01T10:00:00.5Z"})");
+  f(R"({"log":"x\q","time":"2024-05-01T10:00:00.5Z"})");
+  f(R"({"log":"x\u00e","time":"2024-05-01T10:00:00.5Z"})");
+  f(R"({"log":"x","time":"2024-05-01T10:00:00.5Z")");
+  f(R"({"log":"x","time":"2024-05-01T10:00:00.5Z"} trailing)");
+  f(R"({"level":"info","msg":"an application's own JSON"})");
+}
+
+TEST(DetectFormat, ByTheFirstLineThatTells) {
+  const auto f = [](std::string_view text, Format want) { EXPECT_EQ(detect_format(text), want) << text; };
+  const std::string cri = "2024-05-01T10:00:00Z stdout F hello\n";
+  const std::string docker = R"({"log":"x\n","stream":"stdout","time":"2024-05-01T10:00:00.5Z"})"
+                             "\n";
+  f(cri, Format::cri);
+  f(docker, Format::docker);
+  f("plain\n", Format::raw);
+  f("", Format::raw);
+  f("rest of a line\n" + cri, Format::cri);
+  f(cri.substr(0, cri.size() - 1), Format::cri);
+  f("a\nb\nc\nd\ne\nf\ng\nh\n" + cri, Format::raw);
+  EXPECT_EQ(detect_format("a\nb\nc\nd\ne\nf\ng\nh\n" + cri, 9), Format::cri);
+}
+
+}  // namespace
+}  // namespace weir::tail

@@ -1,0 +1,336 @@
+#include "tail/log_reader.h"
+
+#include "tail/log_harness.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace weir::tail {
+namespace {
+
+using Outcome = LogReader::Outcome;
+
+class ReadLog : public testing::Test, protected LogHarness {
+ protected:
+  std::unique_ptr<InputFile> open(std::string_view name) { return std::move(*InputFile::open(dir / name)); }
+  LogReader reader(std::string_view name) { return LogReader(7, dir / name, options, stats, clock); }
+  test::TempDir dir;
+};
+
+constexpr std::string_view kPodFile = "shop_web-1_uid-1/app/0.log";
+
+TEST_F(ReadLog, LabelsAndMetadataOfAPod) {
+  dir.write(kPodFile, cri("a") + cri("b", "stderr") + "garbage\n");
+  LogReader log = reader(kPodFile);
+  log.add_file(open(kPodFile));
+  EXPECT_EQ(read(log), Outcome::finished);
+  ASSERT_EQ(jsons.size(), 3U);
+  EXPECT_EQ(jsons[0],
+            "{\"timestamp\":\"2024-05-01T10:00:00Z\",\"line\":\"a\",\"labels\":{\"container\":\"app\",\"namespace\":\"shop\",\"pod\":\"web-1\","
+            "\"stream\":\"stdout\"},\"metadata\":{\"pod_uid\":\"uid-1\"}}\n");
+  EXPECT_NE(jsons[1].find("\"stream\":\"stderr\""), std::string::npos);
+  EXPECT_EQ(jsons[2].find("\"stream\""), std::string::npos);
+  EXPECT_EQ(stats.malformed, 1U);
+}
+
+TEST_F(ReadLog, LabelFilenameOutsideAPodLayout) {
+  dir.write("a.log", "x\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  EXPECT_NE(jsons.at(0).find(fmt::format("\"labels\":{{\"filename\":\"{}\"}}}}", dir / "a.log")), std::string::npos) << jsons[0];
+}
+
+TEST_F(ReadLog, FilenameAsAskedFor) {
+  dir.write(kPodFile, cri("a"));
+  options.filename = FilenameMode::metadata;
+  LogReader as_metadata = reader(kPodFile);
+  as_metadata.add_file(open(kPodFile));
+  read(as_metadata);
+  EXPECT_NE(jsons.at(0).find("\"metadata\":{\"pod_uid\":\"uid-1\",\"filename\":\""), std::string::npos) << jsons[0];
+  options.filename = FilenameMode::label;
+  LogReader as_label = reader(kPodFile);
+  as_label.add_file(open(kPodFile));
+  read(as_label);
+  EXPECT_NE(jsons.at(1).find("\"container\":\"app\",\"filename\":\""), std::string::npos) << jsons[1];
+}
+
+TEST_F(ReadLog, UnfinishedLineComesOutAtTheEndUnlessTracked) {
+  dir.write("a.log", "one\ntwo");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  EXPECT_EQ(take(), (Lines{"one", "two"}));
+  options.tracked = true;
+  LogReader tracked = reader("a.log");
+  tracked.add_file(open("a.log"));
+  read(tracked);
+  EXPECT_EQ(take_records(), (Lines{"one @1.o4"}));
+}
+
+TEST_F(ReadLog, GenerationsInOrderJoinedAcrossARotation) {
+  dir.write("a.log.1", cri("one") + cri("tw", "stdout", 'P'));
+  dir.write("a.log", cri("o") + cri("three"));
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log.1"));
+  log.add_file(open("a.log"));
+  EXPECT_EQ(read(log), Outcome::finished);
+  EXPECT_EQ(take(), (Lines{"one", "two", "three"}));
+}
+
+TEST_F(ReadLog, TrackedStreamIntroducesAndClosesGenerations) {
+  options.tracked = true;
+  const std::string part = cri("tw", "stdout", 'P'), end = cri("o");
+  dir.write("a.log.1", cri("one") + part);
+  dir.write("a.log", end);
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log.1"));
+  log.add_file(open("a.log"));
+  read(log);
+  const std::size_t one = cri("one").size(), both = one + part.size();
+  EXPECT_EQ(take(), (Lines{"<generation 1.o0>", fmt::format("one @1.o{}", one), fmt::format("<done 1.o{}<1.{}>", both, one),
+                           "<generation 2.o0>", fmt::format("two @2.o{}", end.size())}));
+  EXPECT_EQ(markers.at(0).head_size, both);
+  EXPECT_EQ(markers.at(0).inode, open("a.log.1")->inode());
+}
+
+TEST_F(ReadLog, HeadIsAnnouncedAgainUntilItIsWhole) {
+  options.tracked = options.follow = true;
+  dir.write("a.log", cri(std::string(300, 'a')));
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(read(log), Outcome::idle);
+    dir.write("a.log", cri(std::string(300, 'b')), true);
+  }
+  std::vector<std::uint32_t> sizes;
+  for (const record::Marker& marker : markers) sizes.push_back(marker.head_size);
+  const auto line = static_cast<std::uint32_t>(cri(std::string(300, 'a')).size());
+  EXPECT_EQ(sizes, (std::vector<std::uint32_t>{line, 2 * line, 3 * line, 1024}));
+}
+
+TEST_F(ReadLog, RawFilesAreAnnouncedWithACheck) {
+  options.tracked = options.follow = true;
+  dir.write("a.log", std::string(2000, '#') + "\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  EXPECT_EQ(markers.back().check_end, 2001U);
+  dir.write("a.log", "more\n", true);
+  read(log);
+  EXPECT_EQ(markers.back().check_end, 2006U);
+}
+
+TEST_F(ReadLog, StartingBehindTheBeginningLeavesAPlaceOnBothStreams) {
+  options.tracked = options.follow = true;
+  dir.write("a.log", cri("old"));
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"), cri("old").size());
+  EXPECT_EQ(read(log), Outcome::idle);
+  const std::size_t end = cri("old").size();
+  EXPECT_EQ(take(), (Lines{"<generation 1.o0>", fmt::format("<position 1.o{}>", end), fmt::format("<position 1.e{}>", end)}));
+  EXPECT_EQ(markers.at(0).head_size, end);
+}
+
+TEST_F(ReadLog, RecordsBeforeTheStartLeaveAPlace) {
+  options.tracked = true;
+  dir.write("a.log", cri("old"));
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"), 0, *record::parse_rfc3339("2024-06-01T00:00:00Z"));
+  read(log);
+  EXPECT_EQ(take(), (Lines{"<generation 1.o0>", fmt::format("<position 1.o{}>", cri("old").size())}));
+  EXPECT_EQ(stats.before_start, 1U);
+}
+
+TEST_F(ReadLog, FollowsWhatIsWrittenAndLinesInTheMaking) {
+  options.follow = true;
+  dir.write("a.log", "one\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  EXPECT_EQ(read(log), Outcome::idle);
+  dir.write("a.log", "tw", true);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"one"}));
+  dir.write("a.log", "o\nthree\n", true);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"two", "three"}));
+}
+
+TEST_F(ReadLog, OldFileIsDrainedBeforeTheNewOne) {
+  options.follow = true;
+  dir.write("a.log", "one\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  std::filesystem::rename(dir / "a.log", dir / "a.log.1");
+  dir.write("a.log", "three\n");
+  log.add_file(open("a.log"));
+  EXPECT_EQ(read(log), Outcome::idle);  // the writer may still hold the old file
+  EXPECT_EQ(log.due(), clock.monotonic() + options.rotation_grace);
+  dir.write("a.log.1", "two\n", true);
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(take(), (Lines{"one", "two"}));
+  clock.advance(options.rotation_grace);
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(take(), (Lines{"three"}));
+}
+
+TEST_F(ReadLog, ManyRotationsWhileBlockedAreReadInOrder) {
+  options.follow = true;
+  dir.write("a.log", "0\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  for (int i = 1; i <= 5; ++i) {
+    std::filesystem::rename(dir / "a.log", dir / fmt::format("a.log.{}", i));
+    dir.write("a.log", fmt::format("{}\n", i));
+    log.add_file(open("a.log"));
+    std::filesystem::remove(dir / fmt::format("a.log.{}", i));
+  }
+  read(log);
+  clock.advance(options.rotation_grace);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"0", "1", "2", "3", "4", "5"}));
+}
+
+TEST_F(ReadLog, NewFileWithoutDataDoesNotEndTheOldOne) {
+  options.follow = true;
+  dir.write("a.log", "one\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  std::filesystem::rename(dir / "a.log", dir / "a.log.1");
+  dir.write("a.log", "");
+  log.add_file(open("a.log"));
+  read(log);
+  clock.advance(base::kHour);
+  EXPECT_EQ(read(log), Outcome::idle);
+  dir.write("a.log.1", "two\n", true);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"one", "two"}));
+}
+
+TEST_F(ReadLog, TruncationBeginsAgain) {
+  options.follow = options.tracked = true;
+  dir.write("a.log", "a long first line\nsecond\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  std::filesystem::resize_file(dir / "a.log", 0);
+  read(log);
+  dir.write("a.log", "new\n", true);
+  read(log);
+  EXPECT_EQ(take_records(), (Lines{"a long first line @1.o18", "second @1.o25", "new @2.o4"}));
+  EXPECT_EQ(stats.truncated, 1U);
+}
+
+TEST_F(ReadLog, TruncationIsSeenWhenTheFileHasGrownAgain) {
+  options.follow = true;
+  dir.write("a.log", "first\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  // In place: the inode stays.
+  std::filesystem::resize_file(dir / "a.log", 0);
+  dir.write("a.log", "other and longer than before\n", true);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"first", "other and longer than before"}));
+}
+
+TEST_F(ReadLog, DeletedLogEndsAfterAGrace) {
+  options.follow = options.tracked = true;
+  dir.write("a.log", cri("one") + cri("open", "stdout", 'P'));
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  std::filesystem::remove(dir / "a.log");
+  log.set_missing(true);
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(log.due(), clock.monotonic() + options.deletion_grace);
+  take();
+  clock.advance(options.deletion_grace);
+  EXPECT_EQ(read(log), Outcome::finished);
+  const std::size_t size = (cri("one") + cri("open", "stdout", 'P')).size();
+  EXPECT_EQ(take(), (Lines{fmt::format("open @1.o{}", size + 1), fmt::format("<done 1.o{} gone>", size + 4)}));
+}
+
+TEST_F(ReadLog, RenamedAwayIsNotDeleted) {
+  options.follow = true;
+  dir.write("a.log", "one\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  std::filesystem::rename(dir / "a.log", dir / "a.log.1");
+  log.set_missing(true);
+  read(log);
+  clock.advance(base::kMinute);
+  EXPECT_EQ(read(log), Outcome::idle);
+  dir.write("a.log.1", "two\n", true);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"one", "two"}));
+}
+
+TEST_F(ReadLog, PodLogThatBeginsWithGarbageIsStillCri) {
+  options.follow = true;
+  dir.write(kPodFile, "torn line\n");
+  LogReader log = reader(kPodFile);
+  log.add_file(open(kPodFile));
+  read(log);
+  dir.write(kPodFile, cri("fine"), true);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"torn line", "fine"}));
+}
+
+TEST_F(ReadLog, GzipInBlocks) {
+  std::string text;
+  Lines want;
+  for (int i = 0; i < 30'000; ++i) {
+    want.push_back(fmt::format("line number {}", i));
+    text += cri(want.back());
+  }
+  write_gzip(dir / "a.log.1.gz", text);
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log.1.gz"));
+  EXPECT_EQ(read(log), Outcome::finished);
+  EXPECT_EQ(take(), want);
+}
+
+TEST_F(ReadLog, LongLineDoesNotStopTheFile) {
+  options.max_line = 1000;
+  dir.write("a.log", std::string(1'000'000, 'x') + "\nnext\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  EXPECT_EQ(lines.size(), 1001U);
+  EXPECT_EQ(lines.back(), "next");
+  EXPECT_EQ(stats.split, 1U);
+}
+
+TEST_F(ReadLog, ManyTinyLinesComeInSeveralBatches) {
+  dir.write("a.log", std::string(50'000, '\n'));
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  EXPECT_EQ(lines.size(), 50'000U);
+}
+
+TEST_F(ReadLog, LostGenerationIsAGapOnce) {
+  options.tracked = true;
+  dir.write(kPodFile, cri("after"));
+  record::FileIdentity lost;
+  lost.path = "/old";
+  LogReader log = reader(kPodFile);
+  log.add_lost(lost, 123, false);
+  log.add_file(open(kPodFile));
+  read(log);
+  ASSERT_EQ(lines.size(), 5U);
+  EXPECT_EQ(lines[0], "<generation 1.o0>");
+  EXPECT_TRUE(lines[1].starts_with("weir: what /old held from byte 123 on could not be read")) << lines[1];
+  EXPECT_TRUE(lines[2].starts_with("<done 1.o")) << lines[2];
+  EXPECT_EQ(lines[3], "<generation 2.o0>");
+  EXPECT_NE(jsons.at(0).find("\"weir_gap_bytes\":\"unknown\""), std::string::npos);
+  EXPECT_NE(jsons.at(0).find("\"pod\":\"web-1\""), std::string::npos);
+  EXPECT_EQ(stats.gaps, 1U);
+}
+
+}  // namespace
+}  // namespace weir::tail

@@ -1,0 +1,132 @@
+#include "tail/pattern.h"
+
+#include "support/temp_dir.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace weir::tail {
+namespace {
+
+using Found = std::map<std::string, std::vector<std::string>>;
+
+// The tree that the tests look at; paths in results are relative to it.
+class FindFiles : public testing::Test {
+ protected:
+  FindFiles() {
+    for (const char* file : {"pods/shop_web-1_u1/app/0.log", "pods/shop_web-1_u1/app/1.log", "pods/shop_web-1_u1/app/1.log.20240501-100000",
+                             "pods/shop_web-1_u1/app/1.log.20240430-100000.gz", "pods/shop_web-1_u1/sidecar/0.log", "pods/pay_db-0_u2/db/0.log",
+                             "pods/notes.txt", "pods/host.log", "pods/.hidden.log", "plain/a.log", "plain/b.txt"}) {
+      dir.write(file, "x\n");
+    }
+  }
+  Found find(const std::vector<std::string>& arguments, const Selection& selection = {}) {
+    std::vector<Pattern> patterns;
+    for (const std::string& argument : arguments) {
+      for (Pattern& pattern : patterns_of(dir / argument)) patterns.push_back(std::move(pattern));
+    }
+    unreadable = {};
+    Found found;
+    for (auto& [key, files] : find_files(patterns, selection, unreadable)) {
+      auto& names = found[relative(key)];
+      for (const std::string& file : files) names.push_back(relative(file));
+    }
+    return found;
+  }
+  std::vector<std::string> keys(const std::vector<std::string>& arguments, const Selection& selection = {}) {
+    std::vector<std::string> names;
+    for (const auto& [key, files] : find(arguments, selection)) names.push_back(key);
+    return names;
+  }
+  std::string relative(const std::string& path) const { return std::filesystem::path(path).lexically_relative(dir.path()).string(); }
+
+  test::TempDir dir;
+  Unreadable unreadable;
+};
+using Keys = std::vector<std::string>;
+
+TEST_F(FindFiles, Folders) {
+  EXPECT_EQ(keys({"pods"}), (Keys{"pods/host.log", "pods/pay_db-0_u2/db/0.log", "pods/shop_web-1_u1/app/0.log", "pods/shop_web-1_u1/app/1.log",
+                                  "pods/shop_web-1_u1/sidecar/0.log"}));
+  EXPECT_EQ(keys({"pods/shop_web-1_u1"}),
+            (Keys{"pods/shop_web-1_u1/app/0.log", "pods/shop_web-1_u1/app/1.log", "pods/shop_web-1_u1/sidecar/0.log"}));
+  EXPECT_EQ(keys({"pods/shop_web-1_u1/app/"}), (Keys{"pods/shop_web-1_u1/app/0.log", "pods/shop_web-1_u1/app/1.log"}));
+  EXPECT_EQ(keys({"plain"}), (Keys{"plain/a.log"}));
+}
+
+TEST_F(FindFiles, NamesAndGlobs) {
+  EXPECT_EQ(keys({"plain/b.txt"}), (Keys{"plain/b.txt"}));
+  EXPECT_EQ(keys({"pods/*/app/0.log"}), (Keys{"pods/shop_web-1_u1/app/0.log"}));
+  EXPECT_EQ(keys({"p*/*.log"}), (Keys{"plain/a.log", "pods/host.log"}));
+  EXPECT_EQ(keys({"pods", "pods/pay_db-0_u2/db/0.log"}).size(), 5U);
+  EXPECT_EQ(keys({"nothing/*.log"}), Keys{});
+  EXPECT_EQ(unreadable.count(), 0U);
+}
+
+TEST_F(FindFiles, RotatedFilesComeByNameBeforeTheirLiveFile) {
+  const Found want = {{"pods/shop_web-1_u1/app/0.log", {"pods/shop_web-1_u1/app/0.log"}},
+                      {"pods/shop_web-1_u1/app/1.log",
+                       {"pods/shop_web-1_u1/app/1.log.20240430-100000.gz", "pods/shop_web-1_u1/app/1.log.20240501-100000",
+                        "pods/shop_web-1_u1/app/1.log"}}};
+  EXPECT_EQ(find({"pods/shop_web-1_u1/app/*"}), want);
+  EXPECT_EQ(find({"pods/shop_web-1_u1/app/1.log.20240430-100000.gz"}),
+            (Found{{"pods/shop_web-1_u1/app/1.log", {"pods/shop_web-1_u1/app/1.log.20240430-100000.gz"}}}));
+}
+
+TEST_F(FindFiles, SelectionIsMadeByNames) {
+  Selection selection;
+  selection.pods = {"web"};
+  selection.exclude_containers = {"sidecar"};
+  EXPECT_EQ(keys({"pods"}, selection), (Keys{"pods/shop_web-1_u1/app/0.log", "pods/shop_web-1_u1/app/1.log"}));
+  EXPECT_EQ(keys({"plain/a.log"}, selection), Keys{});
+}
+
+TEST_F(FindFiles, WhatIsNamedAndNotThereIsUnreadable) {
+  EXPECT_EQ(keys({"absent.log"}), Keys{});
+  ASSERT_EQ(unreadable.count(), 1U);
+  EXPECT_EQ(unreadable.causes.begin()->first, "No such file or directory");
+  EXPECT_EQ(unreadable.causes.begin()->second.first, dir / "absent.log");
+}
+
+TEST_F(FindFiles, LinksIntoAPodLayoutAreTheFileThere) {
+  const std::string id(64, 'c');
+  const std::string link = "web-1_shop_app-" + id + ".log";
+  std::filesystem::create_directory(dir / "containers");
+  std::filesystem::create_symlink("../pods/shop_web-1_u1/app/0.log", dir / ("containers/" + link));
+  EXPECT_EQ(keys({"containers"}), (Keys{"pods/shop_web-1_u1/app/0.log"}));
+  EXPECT_EQ(keys({"containers", "pods/shop_web-1_u1/app/0.log"}), (Keys{"pods/shop_web-1_u1/app/0.log"}));
+}
+
+TEST_F(FindFiles, LinksOutOfAPodLayoutKeepTheirName) {
+  // dockershim: the file of the pod is itself a link.
+  std::filesystem::create_directories(dir / "pods/old_pod_u3/app");
+  std::filesystem::create_symlink(dir / "plain/a.log", dir / "pods/old_pod_u3/app/0.log");
+  EXPECT_EQ(keys({"pods/old_pod_u3"}), (Keys{"pods/old_pod_u3/app/0.log"}));
+  const LogFile log = resolve_log(dir / "pods/old_pod_u3/app/0.log");
+  EXPECT_EQ(log.target, dir / "plain/a.log");
+}
+
+TEST_F(FindFiles, Rotations) {
+  std::vector<std::string> names;
+  for (const std::string& path : rotations_of(dir / "pods/shop_web-1_u1/app/1.log")) names.push_back(relative(path));
+  EXPECT_EQ(names, (Keys{"pods/shop_web-1_u1/app/1.log.20240430-100000.gz", "pods/shop_web-1_u1/app/1.log.20240501-100000"}));
+}
+
+TEST(Pattern, Names) {
+  const auto f = [](const char* pattern, std::string_view path, bool want) {
+    EXPECT_EQ(names(patterns_of(pattern).front(), path), want) << pattern << " " << path;
+  };
+  f("/nowhere/*/x.log", "/nowhere/a/x.log", true);
+  f("/nowhere/*/x.log", "/nowhere/a/b/x.log", false);
+  f("/nowhere/a.log", "/nowhere/a.log", true);
+  f("/nowhere/a.log", "/nowhere/a.log.1", false);
+}
+
+TEST(ListFolder, TellsWhatCannotBeListed) {
+  EXPECT_FALSE(list_folder("/nonexistent/folder"));
+}
+
+}  // namespace
+}  // namespace weir::tail

@@ -1,0 +1,108 @@
+#include "tail/start.h"
+
+#include "record/timestamp.h"
+#include "support/temp_dir.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+namespace weir::tail {
+namespace {
+
+std::string rest_after(const test::TempDir& dir, std::string_view name, const Start& start) {
+  auto file = std::move(*InputFile::open(dir / name));
+  auto offset = start_offset(*file, start);
+  EXPECT_TRUE(offset);
+  return dir.read(name).substr(*offset);
+}
+
+std::string last_lines(const std::string& text, std::uint64_t count) {
+  test::TempDir dir;
+  dir.write("a.log", text);
+  return rest_after(dir, "a.log", {Start::Kind::lines, count, 0});
+}
+
+TEST(LastLines, Plain) {
+  EXPECT_EQ(last_lines("a\nb\nc\n", 2), "b\nc\n");
+  EXPECT_EQ(last_lines("a\nb\nc", 2), "b\nc");
+  EXPECT_EQ(last_lines("a\nb\nc\n", 3), "a\nb\nc\n");
+  EXPECT_EQ(last_lines("a\nb\nc\n", 4), "a\nb\nc\n");
+  EXPECT_EQ(last_lines("a\nb\nc\n", 0), "");
+  EXPECT_EQ(last_lines("", 5), "");
+  EXPECT_EQ(last_lines("\n\n\n", 2), "\n\n");
+}
+
+TEST(LastLines, AcrossBlocks) {
+  std::string text;
+  std::vector<std::size_t> starts;
+  for (int i = 0; i < 30'000; ++i) {
+    starts.push_back(text.size());
+    text += fmt::format("line {}\n", i);
+  }
+  for (const std::size_t count : {1UL, 2UL, 5'000UL, 17'777UL, 29'999UL, 30'000UL}) {
+    EXPECT_EQ(last_lines(text, count).size(), text.size() - starts[starts.size() - count]) << count;
+  }
+}
+
+TEST(LastLines, PartsOfACriLineCountAsOne) {
+  const auto line = [](char tag, std::string_view text) { return fmt::format("2024-05-01T10:00:00Z stdout {} {}\n", tag, text); };
+  const std::string text = line('F', "one") + line('P', "tw") + line('P', "o-") + line('F', "two") + line('F', "three");
+  EXPECT_EQ(last_lines(text, 2), text.substr(line('F', "one").size()));
+  EXPECT_EQ(last_lines(text, 1), line('F', "three"));
+  EXPECT_EQ(last_lines(text, 3), text);
+}
+
+TEST(LastLines, Gzip) {
+  test::TempDir dir;
+  std::string text;
+  for (int i = 0; i < 40'000; ++i) text += fmt::format("line {}\n", i);
+  gzFile gzip = ::gzopen((dir / "a.log.gz").c_str(), "wb");
+  ::gzwrite(gzip, text.data(), static_cast<unsigned>(text.size()));
+  ::gzclose(gzip);
+  auto file = std::move(*InputFile::open(dir / "a.log.gz"));
+  EXPECT_EQ(text.substr(*offset_of_last_lines(*file, 2)), "line 39998\nline 39999\n");
+  EXPECT_EQ(*offset_of_end(*file), text.size());
+}
+
+TEST(End, IsWhereAnUnfinishedLineBegins) {
+  const auto f = [](const std::string& text, std::string_view want) {
+    test::TempDir dir;
+    dir.write("a.log", text);
+    EXPECT_EQ(rest_after(dir, "a.log", {Start::Kind::end, 0, 0}), want);
+  };
+  f("a\nb\n", "");
+  f("a\nhalf", "half");
+  f("half", "half");
+  f("", "");
+}
+
+TEST(AtTime, FindsAPlaceShortlyBefore) {
+  test::TempDir dir;
+  const base::Timestamp begin = *record::parse_rfc3339("2024-05-01T10:00:00Z");
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += record::to_rfc3339(begin + i * base::kSecond) + " stdout F a line of some length, as they are\n";
+  dir.write("a.log", text);
+  const auto first = [&](base::Timestamp time) {
+    const std::string rest = rest_after(dir, "a.log", {Start::Kind::time, 0, time});
+    const auto header = parse_cri(rest);
+    EXPECT_TRUE(header);
+    return header ? header->timestamp : 0;
+  };
+  EXPECT_EQ(first(begin - base::kHour), begin);
+  const base::Timestamp middle = first(begin + 12'000 * base::kSecond);
+  EXPECT_LE(middle, begin + 12'000 * base::kSecond);
+  EXPECT_GT(middle, begin + 10'000 * base::kSecond);
+  // After its last change nothing is left to read.
+  EXPECT_EQ(rest_after(dir, "a.log", {Start::Kind::time, 0, base::Clock::system().wall() + base::kHour}), "");
+}
+
+TEST(AtTime, FilesWithoutTimesAreReadWhole) {
+  test::TempDir dir;
+  const std::string text(200'000, '\n');
+  dir.write("a.log", text);
+  EXPECT_EQ(rest_after(dir, "a.log", {Start::Kind::time, 0, base::kSecond}), text);
+}
+
+}  // namespace
+}  // namespace weir::tail
