@@ -1,7 +1,8 @@
 #include "logql/pattern.h"
 
+#include "logql/byte_search.h"
+
 #include <algorithm>
-#include <cstring>
 
 namespace weir::logql {
 namespace {
@@ -16,11 +17,6 @@ std::size_t capture_length(std::string_view text) {
   std::size_t i = 1;
   while (i < text.size() && is_name_character(text[i], i == 1)) ++i;
   return i > 1 && i < text.size() && text[i] == '>' ? i + 1 : 0;
-}
-
-std::size_t find(std::string_view text, std::string_view needle) {
-  const void* found = ::memmem(text.data(), text.size(), needle.data(), needle.size());
-  return found == nullptr ? std::string_view::npos : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
 }  // namespace
@@ -73,7 +69,7 @@ bool Pattern::matches(std::string_view line) const {
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     if (pieces_[i].is_capture) continue;
     const std::string& literal = pieces_[i].text;
-    const std::size_t at = find(rest, literal);
+    const std::size_t at = find_bytes(rest, literal);
     if (at == std::string_view::npos) return false;
     if (at == 0 && i > 0) return false;  // nothing for the capture before it
     rest.remove_prefix(at + literal.size());
@@ -83,6 +79,7 @@ bool Pattern::matches(std::string_view line) const {
 
 std::size_t Pattern::capture(std::string_view line, std::vector<std::string_view>& values) const {
   values.clear();
+  if (line.empty()) return 0;
   std::size_t i = 0;
   if (!pieces_.front().is_capture) {
     if (!line.starts_with(pieces_.front().text)) return 0;
@@ -91,7 +88,7 @@ std::size_t Pattern::capture(std::string_view line, std::vector<std::string_view
   }
   while (i < pieces_.size()) {
     const Piece& capture = pieces_[i++];
-    const std::size_t end = i < pieces_.size() ? find(line, pieces_[i].text) : line.size();
+    const std::size_t end = i < pieces_.size() ? find_bytes(line, pieces_[i].text) : line.size();
     const bool missing = end == std::string_view::npos;
     if (capture.named()) values.push_back(missing ? line : line.substr(0, end));
     if (missing || i == pieces_.size()) break;

@@ -1,11 +1,11 @@
 #include "logql/regex.h"
 
+#include "logql/byte_search.h"
 #include "logql/unicode.h"
 
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace weir::logql {
 namespace {
@@ -70,10 +70,6 @@ re2::RE2::Options options() {
   return options;
 }
 
-bool contains(std::string_view text, const std::string& needle) {
-  return ::memmem(text.data(), text.size(), needle.data(), needle.size()) != nullptr;
-}
-
 // With every byte that is not UTF-8 replaced, as Go's engine sees it.
 std::string as_go_reads(std::string_view text) {
   std::string out;
@@ -116,10 +112,10 @@ base::Result<Regex> Regex::compile(std::string_view pattern, Mode mode) {
 
 bool Regex::matches(std::string_view text) const {
   for (const std::string& literal : literals_.all) {
-    if (!contains(text, literal)) return false;
+    if (!contains_bytes(text, literal)) return false;
   }
   if (!literals_.any.empty()) {
-    const bool found = std::any_of(literals_.any.begin(), literals_.any.end(), [&](const std::string& one) { return contains(text, one); });
+    const bool found = std::any_of(literals_.any.begin(), literals_.any.end(), [&](const std::string& one) { return contains_bytes(text, one); });
     if (!found || literals_.exact) return found;
   }
   if (re_->Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0)) return true;

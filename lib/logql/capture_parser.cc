@@ -1,0 +1,28 @@
+#include "logql/capture_parser.h"
+
+namespace weir::logql {
+
+RegexpParser::RegexpParser(Regex regex) : regex_(std::move(regex)) {
+  Scratch scratch;
+  for (const std::string& name : regex_.group_names()) names_.emplace_back(sanitize_name(name, true, scratch));
+}
+
+bool RegexpParser::process(Scope& scope) const {
+  if (!regex_.find(scope.line(), 0, groups_)) return true;
+  for (std::size_t i = 1; i < groups_.size(); ++i) {
+    if (names_[i].empty() || !scope.wants(names_[i])) continue;
+    if (!scope.extract(names_[i], groups_[i])) return false;
+  }
+  return true;
+}
+
+bool PatternParser::process(Scope& scope) const {
+  const std::size_t count = pattern_.capture(scope.line(), values_);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!scope.wants(pattern_.names()[i])) continue;
+    if (!scope.extract(pattern_.names()[i], values_[i])) return false;
+  }
+  return true;
+}
+
+}  // namespace weir::logql

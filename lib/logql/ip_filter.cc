@@ -1,0 +1,99 @@
+#include "logql/ip_filter.h"
+
+#include "logql/unicode.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir::logql {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+// How many characters from `from` on satisfy `wanted`.
+template <typename Wanted>
+std::size_t run(std::string_view text, std::size_t from, Wanted wanted) {
+  std::size_t end = from;
+  while (end < text.size() && wanted(text[end])) ++end;
+  return end - from;
+}
+
+}  // namespace
+
+std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  char buffer[64];
+  IpAddress address;
+  address.is_v6 = text.find(':') != std::string_view::npos;
+  if (address.is_v6) text = text.substr(0, text.find('%'));
+  if (text.empty() || text.size() >= sizeof buffer) return std::nullopt;
+  std::memcpy(buffer, text.data(), text.size());
+  buffer[text.size()] = '\0';
+  if (::inet_pton(address.is_v6 ? AF_INET6 : AF_INET, buffer, address.bytes.data()) != 1) return std::nullopt;
+  return address;
+}
+
+base::Result<IpFilter> IpFilter::compile(std::string_view pattern) {
+  const base::Error invalid{base::Code::parse, "ip: invalid pattern: " + quote(pattern), {}};
+  IpFilter filter;
+  if (const std::size_t slash = pattern.find('/'); slash != std::string_view::npos) {
+    const auto address = IpAddress::parse(pattern.substr(0, slash));
+    const std::string_view digits = pattern.substr(slash + 1);
+    if (!address || digits.empty() || digits.size() > 3 || !std::all_of(digits.begin(), digits.end(), is_digit)) return invalid;
+    std::size_t bits = 0;
+    for (const char c : digits) bits = bits * 10 + static_cast<std::size_t>(c - '0');
+    const std::size_t width = address->is_v6 ? 128 : 32;
+    if (bits > width) return invalid;
+    filter.low_ = filter.high_ = *address;
+    for (std::size_t bit = bits; bit < width; ++bit) {
+      const auto mask = static_cast<std::uint8_t>(0x80 >> (bit % 8));
+      filter.low_.bytes[bit / 8] &= static_cast<std::uint8_t>(~mask);
+      filter.high_.bytes[bit / 8] |= mask;
+    }
+    return filter;
+  }
+  const std::size_t dash = pattern.find('-');
+  const auto low = IpAddress::parse(pattern.substr(0, dash));
+  const auto high = dash == std::string_view::npos ? low : IpAddress::parse(pattern.substr(dash + 1));
+  if (!low || !high || low->is_v6 != high->is_v6 || high->bytes < low->bytes) return invalid;
+  filter.low_ = *low;
+  filter.high_ = *high;
+  return filter;
+}
+
+bool IpFilter::covers(const IpAddress& address) const {
+  return address.is_v6 == low_.is_v6 && !(address.bytes < low_.bytes) && !(high_.bytes < address.bytes);
+}
+
+bool IpFilter::found_in(std::string_view text) const {
+  const auto is_v4 = [](char c) { return is_digit(c) || c == '.'; };
+  const auto is_v6 = [](char c) { return is_hex(c) || c == ':' || c == '.'; };
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t digits = run(text, i, is_digit);
+    if (digits >= 1 && digits <= 3 && i + digits < text.size() && text[i + digits] == '.') {
+      const std::size_t length = run(text, i, is_v4);
+      const auto address = IpAddress::parse(text.substr(i, length));
+      if (address && covers(*address)) return true;
+      i += length;
+      continue;
+    }
+    const std::size_t group = run(text, i, is_hex);
+    if (group <= 4 && i + group < text.size() && text[i + group] == ':') {
+      const std::size_t length = run(text, i, is_v6);
+      const auto address = IpAddress::parse(text.substr(i, length));
+      if (address) {
+        if (covers(*address)) return true;
+        i += length;
+      } else {
+        i += group + 1;
+      }
+      continue;
+    }
+    i += std::max<std::size_t>(group, 1);
+  }
+  return false;
+}
+
+}  // namespace weir::logql

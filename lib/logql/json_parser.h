@@ -1,0 +1,40 @@
+// `| json`, `| json a="x.y"` and `| unpack`.
+#pragma once
+
+#include "base/result.h"
+#include "logql/ast.h"
+#include "logql/json_reader.h"
+#include "logql/scope.h"
+
+#include <string>
+#include <vector>
+
+namespace weir::logql {
+
+// All fields of the object, nested names joined with `_`; arrays and nulls are left out.
+class JsonParser : public Stage {
+ public:
+  [[nodiscard]] bool process(Scope& scope) const override;
+};
+
+// Only the fields named by expressions; what is missing is set to "".
+class JsonExtractor : public Stage {
+ public:
+  static base::Result<JsonExtractor> compile(const std::vector<Extraction>& extractions);
+  [[nodiscard]] bool process(Scope& scope) const override;
+
+ private:
+  struct Field {
+    std::string name;
+    JsonPath path;
+  };
+  std::vector<Field> fields_;
+};
+
+// Undoes Promtail's pack stage: `_entry` becomes the line, the other strings labels.
+class Unpack : public Stage {
+ public:
+  [[nodiscard]] bool process(Scope& scope) const override;
+};
+
+}  // namespace weir::logql

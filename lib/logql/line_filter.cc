@@ -1,0 +1,154 @@
+#include "logql/line_filter.h"
+
+#include "logql/byte_search.h"
+#include "logql/ip_filter.h"
+#include "logql/pattern.h"
+#include "logql/regex.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace weir::logql {
+namespace {
+
+using Op = LineFilterExpr::Op;
+
+// Whether JSON may write this text differently, other than by \u.
+bool may_be_escaped(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == '/'; });
+}
+
+class ContainsFilter : public LineFilter {
+ public:
+  ContainsFilter(std::string needle, bool negated)
+      : needle_(std::move(needle)), negated_(negated), may_be_escaped_(logql::may_be_escaped(needle_)) {}
+  bool passes(std::string_view line) const override { return contains_bytes(line, needle_) != negated_; }
+  Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
+    // Found in the escaped text proves little: `\name` holds "name" only by accident. Not found proves that it is not there.
+    if (may_be_escaped_ || has_unicode_escapes || contains_bytes(text, needle_)) return Verdict::unknown;
+    return negated_ ? Verdict::yes : Verdict::no;
+  }
+  std::vector<std::string> needles() const override {
+    if (negated_ || needle_.empty()) return {};
+    return {needle_};
+  }
+
+ private:
+  std::string needle_;
+  bool negated_;
+  bool may_be_escaped_;
+};
+
+class RegexFilter : public LineFilter {
+ public:
+  RegexFilter(Regex regex, std::string_view pattern, bool negated) : regex_(std::move(regex)), negated_(negated) {
+    RequiredLiterals literals = required_literals(pattern);
+    std::erase_if(literals.all, [](const std::string& literal) { return literal.empty(); });
+    needles_ = std::move(literals.all);
+  }
+  bool passes(std::string_view line) const override { return regex_.matches(line) != negated_; }
+  Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
+    if (has_unicode_escapes) return Verdict::unknown;
+    for (const std::string& needle : needles_) {
+      if (!may_be_escaped(needle) && !contains_bytes(text, needle)) return negated_ ? Verdict::yes : Verdict::no;
+    }
+    return Verdict::unknown;
+  }
+  std::vector<std::string> needles() const override { return negated_ ? std::vector<std::string>() : needles_; }
+
+ private:
+  Regex regex_;
+  std::vector<std::string> needles_;
+  bool negated_;
+};
+
+class PatternFilter : public LineFilter {
+ public:
+  PatternFilter(Pattern pattern, bool negated) : pattern_(std::move(pattern)), negated_(negated) {}
+  bool passes(std::string_view line) const override { return pattern_.matches(line) != negated_; }
+  std::vector<std::string> needles() const override { return negated_ ? std::vector<std::string>() : pattern_.literals(); }
+
+ private:
+  Pattern pattern_;
+  bool negated_;
+};
+
+class IpLineFilter : public LineFilter {
+ public:
+  IpLineFilter(IpFilter filter, bool negated) : filter_(filter), negated_(negated) {}
+  bool passes(std::string_view line) const override { return filter_.found_in(line) != negated_; }
+
+ private:
+  IpFilter filter_;
+  bool negated_;
+};
+
+class AnyFilter : public LineFilter {
+ public:
+  explicit AnyFilter(std::vector<std::unique_ptr<LineFilter>> filters) : filters_(std::move(filters)) {}
+  bool passes(std::string_view line) const override {
+    return std::any_of(filters_.begin(), filters_.end(), [&](const auto& filter) { return filter->passes(line); });
+  }
+  Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
+    Verdict verdict = Verdict::no;
+    for (const auto& filter : filters_) {
+      const Verdict one = filter->escaped(text, has_unicode_escapes);
+      if (one == Verdict::yes) return one;
+      if (one == Verdict::unknown) verdict = one;
+    }
+    return verdict;
+  }
+
+ private:
+  std::vector<std::unique_ptr<LineFilter>> filters_;
+};
+
+base::Result<std::unique_ptr<LineFilter>> compile_one(Op op, const LineFilterExpr::Argument& argument) {
+  const bool negated = op == Op::not_contains || op == Op::not_regex || op == Op::not_pattern;
+  std::unique_ptr<LineFilter> filter;
+  if (argument.is_ip) {
+    if (op != Op::contains && op != Op::not_contains) return base::fail(base::Code::parse, "ip: invalid operation");
+    auto ip = IpFilter::compile(argument.text);
+    if (!ip) return std::move(ip).error();
+    filter = std::make_unique<IpLineFilter>(*ip, negated);
+    return filter;
+  }
+  switch (op) {
+    case Op::contains:
+    case Op::not_contains: filter = std::make_unique<ContainsFilter>(argument.text, negated); break;
+    case Op::regex:
+    case Op::not_regex: {
+      auto regex = Regex::compile(argument.text);
+      if (!regex) return std::move(regex).error();
+      filter = std::make_unique<RegexFilter>(std::move(*regex), argument.text, negated);
+      break;
+    }
+    case Op::pattern:
+    case Op::not_pattern: {
+      auto pattern = Pattern::compile_filter(argument.text);
+      if (!pattern) return std::move(pattern).error();
+      filter = std::make_unique<PatternFilter>(std::move(*pattern), negated);
+      break;
+    }
+  }
+  return filter;
+}
+
+}  // namespace
+
+LineFilter::Verdict LineFilter::escaped(std::string_view, bool) const { return Verdict::unknown; }
+
+base::Result<std::unique_ptr<LineFilter>> LineFilter::compile(const LineFilterExpr& expr) {
+  if (expr.arguments.size() == 1) return compile_one(expr.op, expr.arguments.front());
+  std::vector<std::unique_ptr<LineFilter>> filters;
+  for (const LineFilterExpr::Argument& argument : expr.arguments) {
+    auto filter = compile_one(expr.op, argument);
+    if (!filter) return filter;
+    filters.push_back(std::move(*filter));
+  }
+  return std::unique_ptr<LineFilter>(std::make_unique<AnyFilter>(std::move(filters)));
+}
+
+}  // namespace weir::logql

@@ -1,0 +1,305 @@
+#include "logql/log_query.h"
+
+#include "logql/byte_search.h"
+#include "logql/capture_parser.h"
+#include "logql/format_stages.h"
+#include "logql/json_parser.h"
+#include "logql/label_filter.h"
+#include "logql/line_filter.h"
+#include "logql/logfmt_parser.h"
+#include "logql/matcher.h"
+#include "logql/parser.h"
+#include "logql/printer.h"
+#include "logql/scope.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+namespace weir::logql {
+namespace {
+
+// The verdict of a selector by the address of the label set.
+class SelectorCache {
+ public:
+  bool selects(const Selector& selector, const record::LabelSet& labels) {
+    if (last_.get() == &labels) return last_verdict_;
+    auto found = verdicts_.find(&labels);
+    if (found == verdicts_.end()) {
+      if (verdicts_.size() >= kLimit) verdicts_.clear();
+      const bool verdict = selector.matches(labels);
+      found = verdicts_.emplace(&labels, Known{record::LabelSetRef::share(&labels), verdict}).first;
+    }
+    last_ = found->second.labels;
+    last_verdict_ = found->second.verdict;
+    return last_verdict_;
+  }
+
+ private:
+  // Sets are held only so that their addresses stay theirs; a node has some hundreds of streams.
+  static constexpr std::size_t kLimit = 4096;
+  struct Known {
+    record::LabelSetRef labels;
+    bool verdict = false;
+  };
+  std::unordered_map<const record::LabelSet*, Known> verdicts_;
+  record::LabelSetRef last_;
+  bool last_verdict_ = false;
+};
+
+template <typename Node>
+const Node* as(const StageExpr& stage) {
+  return std::get_if<Node>(&stage.node);
+}
+
+bool changes_line(const StageExpr& stage) {
+  return as<LineFormatExpr>(stage) != nullptr || as<UnpackExpr>(stage) != nullptr || as<DecolorizeExpr>(stage) != nullptr;
+}
+
+// Loki's order: between two label filters, line_formats or unpacks, line filters go first.
+std::vector<const StageExpr*> reorder(const std::vector<StageExpr>& stages) {
+  std::vector<const StageExpr*> out;
+  std::vector<const StageExpr*> later;
+  auto flush = [&] {
+    out.insert(out.end(), later.begin(), later.end());
+    later.clear();
+  };
+  for (const StageExpr& stage : stages) {
+    if (as<LineFilterExpr>(stage) != nullptr) {
+      out.push_back(&stage);
+      continue;
+    }
+    if (as<LabelFilterExpr>(stage) != nullptr || as<LineFormatExpr>(stage) != nullptr || as<UnpackExpr>(stage) != nullptr) {
+      flush();
+      out.push_back(&stage);
+    } else {
+      later.push_back(&stage);
+    }
+  }
+  flush();
+  return out;
+}
+
+bool names_error(const LabelFilterExpr& filter) {
+  std::vector<std::string> names;
+  collect_names(filter, names);
+  return std::find(names.begin(), names.end(), kErrorLabel) != names.end();
+}
+
+template <typename T>
+base::Result<std::unique_ptr<Stage>> stage_from(base::Result<T> result) {
+  if (!result) return std::move(result).error();
+  return std::unique_ptr<Stage>(std::make_unique<T>(std::move(*result)));
+}
+
+struct StageCompiler {
+  using Compiled = base::Result<std::unique_ptr<Stage>>;
+  template <typename T, typename... Args>
+  static Compiled made(Args&&... args) {
+    return std::unique_ptr<Stage>(std::make_unique<T>(std::forward<Args>(args)...));
+  }
+  Compiled operator()(const LineFilterExpr& expr) const {
+    auto filter = LineFilter::compile(expr);
+    if (!filter) return std::move(filter).error();
+    return std::unique_ptr<Stage>(std::move(*filter));
+  }
+  Compiled operator()(const LabelFilterExpr& expr) const {
+    auto filter = LabelFilter::compile(expr);
+    if (!filter) return std::move(filter).error();
+    return made<LabelFilterStage>(std::move(*filter));
+  }
+  Compiled operator()(const JsonExpr& expr) const {
+    return expr.extractions.empty() ? made<JsonParser>() : stage_from(JsonExtractor::compile(expr.extractions));
+  }
+  Compiled operator()(const LogfmtExpr& expr) const {
+    return expr.extractions.empty() ? made<LogfmtParser>(expr.strict, expr.keep_empty) : stage_from(LogfmtExtractor::compile(expr));
+  }
+  Compiled operator()(const RegexpExpr& expr) const {
+    auto regex = Regex::compile(expr.pattern);
+    if (!regex) return std::move(regex).error();
+    return made<RegexpParser>(std::move(*regex));
+  }
+  Compiled operator()(const PatternExpr& expr) const {
+    auto pattern = Pattern::compile_parser(expr.pattern);
+    if (!pattern) return std::move(pattern).error();
+    return made<PatternParser>(std::move(*pattern));
+  }
+  Compiled operator()(const UnpackExpr&) const { return made<Unpack>(); }
+  Compiled operator()(const LineFormatExpr& expr) const { return stage_from(LineFormat::compile(expr)); }
+  Compiled operator()(const LabelFormatExpr& expr) const { return stage_from(LabelFormat::compile(expr)); }
+  Compiled operator()(const DecolorizeExpr&) const { return made<Decolorize>(); }
+  Compiled operator()(const LabelSelectionExpr& expr) const { return stage_from(LabelSelection::compile(expr)); }
+};
+
+base::Result<std::unique_ptr<Stage>> compile_stage(const StageExpr& expr, std::string_view query) {
+  auto stage = std::visit(StageCompiler{}, expr.node);
+  if (stage) return stage;
+  return semantic_error(query, fmt::format("stage '{}' : {}", print(expr), stage.error().message), expr.offset).to_error(query);
+}
+
+}  // namespace
+
+struct LogQuery::Compiled {
+  LogExpr expr;
+  Selector selector;
+  SelectorCache cache;
+  std::vector<std::unique_ptr<LineFilter>> lead;  // on the line as it came, before anything else
+  std::vector<std::unique_ptr<Stage>> stages;
+  std::vector<EarlyFilter> early;
+  std::vector<std::string> early_names;
+  Scope::Demand verdict_demand;
+  Scope::Demand whole_demand;
+  std::vector<std::string> needles;
+  bool asks_for_error = false;
+  bool line_changes = false;
+  bool labels_change = false;
+  Scope scope;
+  bool scope_used = false;  // by the latest record
+  std::vector<record::Label> stream_buffer;
+  std::vector<record::Label> metadata_buffer;
+  std::vector<record::Label> parsed_buffer;
+
+  base::Result<void> add(const StageExpr& stage_expr, std::string_view query, bool& line_is_raw);
+  void demand(const StageExpr& stage_expr, const Stage& stage);
+  bool passes_lead(record::Record& record, record::Batch& batch);
+  bool process(record::Record& record, record::Batch& batch, bool whole);
+};
+
+base::Result<void> LogQuery::Compiled::add(const StageExpr& stage_expr, std::string_view query, bool& line_is_raw) {
+  auto stage = compile_stage(stage_expr, query);
+  if (!stage) return std::move(stage).error();
+  demand(stage_expr, **stage);
+  if (changes_line(stage_expr)) {
+    line_changes = true;
+    line_is_raw = false;
+  }
+  if (as<LineFilterExpr>(stage_expr) != nullptr && line_is_raw) {
+    // A line filter and what stands before it both have to pass; which is asked first shows nowhere, as long as the line is
+    // the same.
+    lead.emplace_back(static_cast<LineFilter*>(stage->release()));
+    for (std::string& needle : lead.back()->needles()) {
+      if (std::find(needles.begin(), needles.end(), needle) == needles.end()) needles.push_back(std::move(needle));
+    }
+    return {};
+  }
+  stages.push_back(std::move(*stage));
+  return {};
+}
+
+// Notes which labels the stage reads, so that parsers need extract no others for a verdict.
+void LogQuery::Compiled::demand(const StageExpr& stage_expr, const Stage& stage) {
+  std::vector<std::string>& names = verdict_demand.names;
+  if (const auto* filter = as<LabelFilterExpr>(stage_expr)) {
+    collect_names(*filter, names);
+    asks_for_error = asks_for_error || names_error(*filter);
+    if (filter->legs.empty()) {
+      const std::string& name = filter->matcher.name;
+      if (std::find(early_names.begin(), early_names.end(), name) == early_names.end()) {
+        early_names.push_back(name);
+        early.push_back({{}, &static_cast<const LabelFilterStage&>(stage).filter()});
+      }
+    }
+  } else if (as<LineFormatExpr>(stage_expr) != nullptr) {
+    const Template& text = static_cast<const LineFormat&>(stage).text();
+    names.insert(names.end(), text.names().begin(), text.names().end());
+    verdict_demand.everything = verdict_demand.everything || text.reads_everything();
+  } else if (as<LabelFormatExpr>(stage_expr) != nullptr) {
+    const auto& format = static_cast<const LabelFormat&>(stage);
+    const std::vector<std::string> read = format.names();
+    names.insert(names.end(), read.begin(), read.end());
+    verdict_demand.everything = verdict_demand.everything || format.reads_everything();
+  }
+  if (as<LineFilterExpr>(stage_expr) == nullptr && as<LabelFilterExpr>(stage_expr) == nullptr &&
+      as<LineFormatExpr>(stage_expr) == nullptr && as<DecolorizeExpr>(stage_expr) == nullptr) {
+    labels_change = true;
+  }
+}
+
+bool LogQuery::Compiled::passes_lead(record::Record& record, record::Batch& batch) {
+  if (lead.empty()) return true;
+  if (!record.line.decoded()) {
+    const std::string_view text = record.line.data;
+    const bool has_unicode_escapes = contains_bytes(text, "\\u");
+    bool certain = true;
+    for (const auto& filter : lead) {
+      const LineFilter::Verdict verdict = filter->escaped(text, has_unicode_escapes);
+      if (verdict == LineFilter::Verdict::no) return false;
+      certain = certain && verdict == LineFilter::Verdict::yes;
+    }
+    if (certain) return true;
+  }
+  const std::string_view line = batch.line(record);
+  return std::all_of(lead.begin(), lead.end(), [&](const auto& filter) { return filter->passes(line); });
+}
+
+bool LogQuery::Compiled::process(record::Record& record, record::Batch& batch, bool whole) {
+  scope_used = false;
+  if (record.is_marker()) return false;
+  if (!selector.everything() && !cache.selects(selector, *record.labels)) return false;
+  if (!passes_lead(record, batch)) return false;
+  if (stages.empty() && !whole) return true;
+  scope_used = true;
+  scope.begin(record, batch, whole ? whole_demand : verdict_demand, early, whole);
+  return std::all_of(stages.begin(), stages.end(), [&](const auto& stage) { return stage->process(scope); });
+}
+
+LogQuery::LogQuery(std::unique_ptr<Compiled> compiled) : compiled_(std::move(compiled)) {}
+LogQuery::LogQuery(LogQuery&&) noexcept = default;
+LogQuery& LogQuery::operator=(LogQuery&&) noexcept = default;
+LogQuery::~LogQuery() = default;
+
+base::Result<LogQuery> LogQuery::compile(std::string_view text, const ParseOptions& options) {
+  ParserOptions parser_options;
+  parser_options.selector_optional = options.selector_optional;
+  auto parsed = parse(text, parser_options);
+  if (!parsed) return std::move(parsed).error();
+  auto* log = std::get_if<LogExpr>(&parsed->node);
+  if (log == nullptr) {
+    return base::fail(base::Code::config, "cannot use query {}: it is a metric query, a log query is needed", print(*parsed));
+  }
+  auto compiled = std::make_unique<Compiled>();
+  compiled->expr = std::move(*log);
+  auto selector = Selector::compile(compiled->expr.matchers);
+  if (!selector) return std::move(selector).error();
+  compiled->selector = std::move(*selector);
+  compiled->verdict_demand.everything = false;
+  bool line_is_raw = true;
+  for (const StageExpr* stage : reorder(compiled->expr.stages)) {
+    auto added = compiled->add(*stage, text, line_is_raw);
+    if (!added) return std::move(added).error();
+  }
+  for (std::size_t i = 0; i < compiled->early.size(); ++i) compiled->early[i].name = compiled->early_names[i];
+  return LogQuery(std::move(compiled));
+}
+
+bool LogQuery::selects(const record::LabelSet& labels) const {
+  return compiled_->selector.everything() || compiled_->cache.selects(compiled_->selector, labels);
+}
+
+bool LogQuery::matches(record::Record& record, record::Batch& batch) { return compiled_->process(record, batch, false); }
+
+bool LogQuery::run(record::Record& record, record::Batch& batch, Entry& out) {
+  if (!compiled_->process(record, batch, true)) return false;
+  Scope& scope = compiled_->scope;
+  out.line = scope.line();
+  out.labels = scope.stream_labels(compiled_->stream_buffer);
+  out.metadata = scope.metadata_labels(compiled_->metadata_buffer);
+  out.parsed = scope.parsed_labels(compiled_->parsed_buffer);
+  out.errored = scope.errored();
+  out.error = scope.error();
+  return true;
+}
+
+bool LogQuery::errored() const { return compiled_->scope_used && compiled_->scope.errored(); }
+std::string_view LogQuery::error() const { return compiled_->scope_used ? compiled_->scope.error() : std::string_view(); }
+bool LogQuery::asks_for_error() const { return compiled_->asks_for_error; }
+std::span<const std::string> LogQuery::needles() const { return compiled_->needles; }
+bool LogQuery::line_changes() const { return compiled_->line_changes; }
+bool LogQuery::labels_change() const { return compiled_->labels_change; }
+bool LogQuery::trivial() const { return compiled_->expr.stages.empty(); }
+std::string LogQuery::to_string() const { return print(compiled_->expr); }
+std::string LogQuery::selector() const { return print_selector(compiled_->expr.matchers); }
+
+}  // namespace weir::logql

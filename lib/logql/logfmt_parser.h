@@ -1,0 +1,61 @@
+// `| logfmt` and `| logfmt a="key"`.
+#pragma once
+
+#include "base/result.h"
+#include "logql/ast.h"
+#include "logql/scope.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::logql {
+
+// Reads `key=value key="quoted value" key`, one pair a call.
+class LogfmtReader {
+ public:
+  explicit LogfmtReader(std::string_view line) : line_(line) {}
+
+  // The next pair; false at the end or at a broken pair, which error() then describes. Going on after that reads what follows
+  // the broken pair.
+  bool next(std::string_view& key, std::string_view& value, Scratch& scratch);
+
+  [[nodiscard]] bool broken() const { return !why_.empty(); }
+  [[nodiscard]] std::string error() const;  // "logfmt syntax error at pos 6 : unexpected '"'"
+
+ private:
+  bool fail(std::size_t at, std::string_view why, char found = '\0');
+  bool quoted(std::string_view& value, Scratch& scratch);
+  std::string_view line_;
+  std::size_t position_ = 0;
+  std::string_view why_;
+  std::size_t error_at_ = 0;
+  char found_ = '\0';
+};
+
+class LogfmtParser : public Stage {
+ public:
+  LogfmtParser(bool strict, bool keep_empty) : strict_(strict), keep_empty_(keep_empty) {}
+  [[nodiscard]] bool process(Scope& scope) const override;
+
+ private:
+  bool strict_;
+  bool keep_empty_;
+};
+
+class LogfmtExtractor : public Stage {
+ public:
+  static base::Result<LogfmtExtractor> compile(const LogfmtExpr& expr);
+  [[nodiscard]] bool process(Scope& scope) const override;
+
+ private:
+  struct Field {
+    std::string name;
+    std::string key;
+  };
+  std::vector<Field> fields_;
+  bool strict_ = false;
+};
+
+}  // namespace weir::logql

@@ -1,0 +1,296 @@
+#include "logql/scope.h"
+
+#include "logql/label_filter.h"
+#include "logql/unicode.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir::logql {
+namespace {
+
+constexpr std::string_view kExtractedSuffix = "_extracted";
+
+bool is_name_byte(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+bool is_plain_name(std::string_view name) { return std::all_of(name.begin(), name.end(), is_name_byte); }
+
+// What Loki makes of names of structured metadata when it takes them in: other characters become `_`, of which several in a row
+// are one, and a leading digit gets a prefix.
+std::string_view metadata_name(std::string_view name, Scratch& scratch) {
+  if (is_plain_name(name) && !name.empty() && !is_digit(name.front()) && name.find("__") == std::string_view::npos) return name;
+  if (name.starts_with("__") && name.ends_with("__") && is_plain_name(name)) return name;
+  char* out = scratch.allocate(name.size() + 4);
+  std::size_t size = 0;
+  if (!name.empty() && is_digit(name.front())) {
+    std::memcpy(out, "key_", 4);
+    size = 4;
+  }
+  for (std::size_t i = 0; i < name.size();) {
+    const char c = is_name_byte(name[i]) ? name[i] : '_';
+    std::size_t length = 1;
+    if (static_cast<unsigned char>(name[i]) >= 0x80) (void)decode_utf8(name.substr(i), length);
+    i += length;
+    if (c == '_' && size > 0 && out[size - 1] == '_') continue;
+    out[size++] = c;
+  }
+  scratch.shrink(out, size);
+  return {out, size};
+}
+
+}  // namespace
+
+char* Scratch::allocate(std::size_t size) {
+  constexpr std::size_t kChunk = 16 << 10;
+  while (current_ < chunks_.size()) {
+    if (used_ + size <= chunks_[current_].size) {
+      char* out = chunks_[current_].bytes.get() + used_;
+      used_ += size;
+      return out;
+    }
+    ++current_;
+    used_ = 0;
+  }
+  const std::size_t capacity = std::max(kChunk, size);
+  chunks_.push_back({std::make_unique<char[]>(capacity), capacity});
+  used_ = size;
+  return chunks_.back().bytes.get();
+}
+
+std::string_view Scratch::copy(std::string_view text) {
+  if (text.empty()) return {};
+  char* out = allocate(text.size());
+  std::memcpy(out, text.data(), text.size());
+  return {out, text.size()};
+}
+
+void Scope::begin(record::Record& record, record::Batch& batch, const Demand& demand, std::span<const EarlyFilter> early, bool explain) {
+  record_ = &record;
+  batch_ = &batch;
+  demand_ = &demand;
+  early_ = early;
+  explain_ = explain;
+  has_line_ = false;
+  metadata_loaded_ = false;
+  stream_ = record.labels->labels();
+  stream_gone_.clear();
+  metadata_.clear();
+  parsed_.clear();
+  error_ = {};
+  details_.clear();
+  scratch_.clear();
+}
+
+std::string_view Scope::line() {
+  if (!has_line_) set_line(batch_->line(*record_));
+  return line_;
+}
+
+void Scope::load_metadata() {
+  if (metadata_loaded_) return;
+  metadata_loaded_ = true;
+  for (const record::Label& label : record_->metadata) {
+    if (label.value.empty()) continue;
+    std::string_view name = metadata_name(label.name, scratch_);
+    std::size_t index = 0;
+    if (find_in_stream(name, index)) name = extracted_name(name);
+    const bool repeated = std::any_of(metadata_.begin(), metadata_.end(), [&](const Slot& slot) { return slot.name == name; });
+    if (!repeated && !name.empty()) metadata_.push_back({name, label.value, false});
+  }
+}
+
+std::string_view Scope::extracted_name(std::string_view name) {
+  char* out = scratch_.allocate(name.size() + kExtractedSuffix.size());
+  std::memcpy(out, name.data(), name.size());
+  std::memcpy(out + name.size(), kExtractedSuffix.data(), kExtractedSuffix.size());
+  return {out, name.size() + kExtractedSuffix.size()};
+}
+
+bool Scope::find_in_stream(std::string_view name, std::size_t& index) const {
+  for (index = 0; index < stream_.size(); ++index) {
+    if (stream_[index].name == name) return true;
+  }
+  return false;
+}
+
+Scope::Slot* Scope::parsed(std::string_view name) {
+  for (Slot& slot : parsed_) {
+    if (slot.name == name) return &slot;
+  }
+  return nullptr;
+}
+
+bool Scope::find(std::string_view name, std::string_view& value) {
+  if (const Slot* slot = parsed(name); slot != nullptr && !slot->gone) {
+    value = slot->value;
+    return true;
+  }
+  if (!record_->metadata.empty()) {
+    load_metadata();
+    for (const Slot& slot : metadata_) {
+      if (slot.name != name || slot.gone) continue;
+      value = slot.value;
+      return true;
+    }
+  }
+  std::size_t index = 0;
+  if (!find_in_stream(name, index) || (!stream_gone_.empty() && stream_gone_[index])) return false;
+  value = stream_[index].value;
+  return true;
+}
+
+bool Scope::collides(std::string_view name) {
+  std::size_t index = 0;
+  if (find_in_stream(name, index)) return true;  // also when it was dropped
+  if (record_->metadata.empty()) return false;
+  load_metadata();
+  return std::any_of(metadata_.begin(), metadata_.end(), [&](const Slot& slot) { return slot.name == name && !slot.gone; });
+}
+
+bool Scope::wants(std::string_view name) const {
+  if (demand_->everything) return true;
+  for (const std::string& wanted : demand_->names) {
+    if (wanted.size() == name.size() + kExtractedSuffix.size()) {
+      if (wanted.starts_with(name) && wanted.ends_with(kExtractedSuffix)) return true;
+    } else if (wanted == name) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Scope::wants_below(std::string_view prefix) const {
+  if (demand_->everything) return true;
+  return std::any_of(demand_->names.begin(), demand_->names.end(),
+                     [&](const std::string& wanted) { return std::string_view(wanted).starts_with(prefix); });
+}
+
+bool Scope::extract(std::string_view name, std::string_view value) {
+  if (collides(name)) {
+    name = extracted_name(name);
+    if (!wants(name)) return true;
+  }
+  if (parsed(name) != nullptr) return true;
+  remove_from_metadata(name);
+  parsed_.push_back({name, value, false});
+  for (const EarlyFilter& early : early_) {
+    if (early.name == name) return early.filter->test(*this);
+  }
+  return true;
+}
+
+void Scope::put(std::string_view name, std::string_view value) {
+  remove_from_stream(name);
+  remove_from_metadata(name);
+  if (Slot* slot = parsed(name)) {
+    slot->value = value;
+    slot->gone = false;
+  } else {
+    parsed_.push_back({name, value, false});
+  }
+}
+
+void Scope::put_extracted(std::string_view name, std::string_view value) { put(collides(name) ? extracted_name(name) : name, value); }
+
+void Scope::remove_from_stream(std::string_view name) {
+  std::size_t index = 0;
+  if (!find_in_stream(name, index)) return;
+  stream_gone_.resize(stream_.size());
+  stream_gone_[index] = true;
+}
+
+void Scope::remove_from_metadata(std::string_view name) {
+  if (record_->metadata.empty()) return;
+  load_metadata();
+  for (Slot& slot : metadata_) slot.gone = slot.gone || slot.name == name;
+}
+
+void Scope::remove(std::string_view name) {
+  remove_from_stream(name);
+  remove_from_metadata(name);
+  if (Slot* slot = parsed(name)) slot->gone = true;
+}
+
+void Scope::set_error(std::string_view error, std::string_view details) {
+  error_ = error;
+  if (explain_) details_ = details;
+}
+
+std::span<const record::Label> Scope::stream_labels(std::vector<record::Label>& buffer) {
+  if (stream_gone_.empty()) return stream_;
+  buffer.clear();
+  for (std::size_t i = 0; i < stream_.size(); ++i) {
+    if (!stream_gone_[i]) buffer.push_back(stream_[i]);
+  }
+  return buffer;
+}
+
+std::span<const record::Label> Scope::metadata_labels(std::vector<record::Label>& buffer) {
+  load_metadata();
+  buffer.clear();
+  for (const Slot& slot : metadata_) {
+    if (!slot.gone) buffer.push_back({slot.name, slot.value});
+  }
+  return buffer;
+}
+
+std::span<const record::Label> Scope::parsed_labels(std::vector<record::Label>& buffer) {
+  buffer.clear();
+  auto is_shadowed = [&](std::string_view name) {
+    return (name == kErrorLabel && errored()) || (name == kErrorDetailsLabel && !details_.empty());
+  };
+  for (const Slot& slot : parsed_) {
+    if (!slot.gone && !is_shadowed(slot.name)) buffer.push_back({slot.name, slot.value});
+  }
+  if (errored()) buffer.push_back({kErrorLabel, error_});
+  if (!details_.empty()) buffer.push_back({kErrorDetailsLabel, details_});
+  return buffer;
+}
+
+std::string_view sanitize_name(std::string_view name, bool first_part, Scratch& scratch) {
+  while (!name.empty() && is_space(name.front())) name.remove_prefix(1);
+  while (!name.empty() && is_space(name.back())) name.remove_suffix(1);
+  if (name.empty()) return {};
+  const bool prefix = first_part && is_digit(name.front());
+  if (!prefix && is_plain_name(name)) return name;
+  char* out = scratch.allocate(name.size() + 1);
+  std::size_t size = 0;
+  if (prefix) out[size++] = '_';
+  for (std::size_t i = 0; i < name.size();) {
+    std::size_t length = 1;
+    if (static_cast<unsigned char>(name[i]) >= 0x80) (void)decode_utf8(name.substr(i), length);
+    out[size++] = is_name_byte(name[i]) ? name[i] : '_';
+    i += length;
+  }
+  scratch.shrink(out, size);
+  return {out, size};
+}
+
+std::string_view clean_value(std::string_view value, Scratch& scratch) {
+  if (is_ascii(value)) return value;
+  bool dirty = false;
+  for (std::size_t i = 0; i < value.size() && !dirty;) {
+    std::size_t length = 0;
+    dirty = decode_utf8(value.substr(i), length) == kReplacement;
+    i += length;
+  }
+  if (!dirty) return value;
+  char* out = scratch.allocate(value.size());
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < value.size();) {
+    std::size_t length = 0;
+    if (decode_utf8(value.substr(i), length) == kReplacement) {
+      out[size++] = ' ';
+    } else {
+      std::memcpy(out + size, value.data() + i, length);
+      size += length;
+    }
+    i += length;
+  }
+  scratch.shrink(out, size);
+  return {out, size};
+}
+
+}  // namespace weir::logql

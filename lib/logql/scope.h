@@ -1,0 +1,185 @@
+// The record at hand while a pipeline runs over it: its line, its labels by category, its error.
+//
+// Loki's rules of names live here. A name is looked up among the parsed labels, then structured metadata, then the stream. What a
+// parser extracts under the name of a stream label or of metadata is called <name>_extracted; a name that was set once is not
+// extracted again, even when it was dropped meanwhile. Views it hands out stand until the next begin().
+#pragma once
+
+#include "record/record.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::logql {
+
+class LabelFilter;
+
+inline constexpr std::string_view kErrorLabel = "__error__";
+inline constexpr std::string_view kErrorDetailsLabel = "__error_details__";
+
+// Values of __error__.
+inline constexpr std::string_view kJsonError = "JSONParserErr";
+inline constexpr std::string_view kLogfmtError = "LogfmtParserErr";
+inline constexpr std::string_view kTemplateError = "TemplateFormatErr";
+inline constexpr std::string_view kLabelFilterError = "LabelFilterErr";
+
+// A filter on one label that is also tested as soon as a parser extracts that label.
+struct EarlyFilter {
+  std::string_view name;
+  const LabelFilter* filter = nullptr;
+};
+
+// Bytes that live as long as the record is looked at.
+class Scratch {
+ public:
+  char* allocate(std::size_t size);
+  void shrink(char* allocation, std::size_t used) { used_ = static_cast<std::size_t>(allocation - chunks_[current_].bytes.get()) + used; }
+  std::string_view copy(std::string_view text);
+  void clear() {
+    current_ = 0;
+    used_ = 0;
+  }
+
+ private:
+  struct Chunk {
+    std::unique_ptr<char[]> bytes;
+    std::size_t size = 0;
+  };
+  std::vector<Chunk> chunks_;
+  std::size_t current_ = 0;
+  std::size_t used_ = 0;
+};
+
+class Scope {
+ public:
+  // What a query asks of parsers. With `names` set, other labels need not be extracted (errors must still be noticed).
+  struct Demand {
+    bool everything = true;
+    std::vector<std::string> names;
+  };
+
+  void begin(record::Record& record, record::Batch& batch, const Demand& demand, std::span<const EarlyFilter> early, bool explain);
+
+  // ---- line
+  [[nodiscard]] std::string_view line();  // as the stages before left it
+  void set_line(std::string_view line) {
+    line_ = line;
+    has_line_ = true;
+  }
+  [[nodiscard]] base::Timestamp timestamp() const { return record_->timestamp; }
+
+  // ---- labels
+  [[nodiscard]] bool find(std::string_view name, std::string_view& value);
+  [[nodiscard]] std::string_view get(std::string_view name) {
+    std::string_view value;
+    return find(name, value) ? value : std::string_view();
+  }
+  // Whether a parser would have to call this name <name>_extracted.
+  [[nodiscard]] bool collides(std::string_view name);
+  // Whether anybody asks for a label extracted under this name.
+  [[nodiscard]] bool wants(std::string_view name) const;
+  [[nodiscard]] bool wants_below(std::string_view prefix) const;  // for names that begin with `prefix` and go on with `_`
+  // A parser found name=value; both must outlive the record. False: an early filter drops the record.
+  [[nodiscard]] bool extract(std::string_view name, std::string_view value);
+  // Sets a parsed label whatever was there before; takes the name out of the other categories.
+  void put(std::string_view name, std::string_view value);
+  // As put, under the name that collisions lead to. For parsers with expressions.
+  void put_extracted(std::string_view name, std::string_view value);
+  void remove(std::string_view name);
+  template <typename Keep>
+  void retain(Keep keep);  // keep(name, value) for every label but errors
+
+  template <typename Visit>
+  void each(Visit visit);  // visit(name, value) for every label, each name once
+
+  // ---- error
+  [[nodiscard]] std::string_view error() const { return error_; }
+  [[nodiscard]] std::string_view error_details() const { return details_; }
+  [[nodiscard]] bool errored() const { return !error_.empty(); }
+  // `details` is copied, and only when somebody will see it.
+  void set_error(std::string_view error, std::string_view details);
+  void clear_error() { error_ = {}; }
+  void clear_error_details() { details_.clear(); }
+  [[nodiscard]] bool explains() const { return explain_; }
+
+  [[nodiscard]] Scratch& scratch() { return scratch_; }
+
+  // ---- results, by category
+  [[nodiscard]] std::span<const record::Label> stream_labels(std::vector<record::Label>& buffer);
+  [[nodiscard]] std::span<const record::Label> metadata_labels(std::vector<record::Label>& buffer);
+  [[nodiscard]] std::span<const record::Label> parsed_labels(std::vector<record::Label>& buffer);
+
+ private:
+  struct Slot {
+    std::string_view name;
+    std::string_view value;
+    bool gone = false;
+  };
+  void load_metadata();
+  Slot* parsed(std::string_view name);
+  bool find_in_stream(std::string_view name, std::size_t& index) const;
+  void remove_from_stream(std::string_view name);
+  void remove_from_metadata(std::string_view name);
+  std::string_view extracted_name(std::string_view name);
+
+  record::Record* record_ = nullptr;
+  record::Batch* batch_ = nullptr;
+  const Demand* demand_ = nullptr;
+  std::span<const EarlyFilter> early_;
+  std::string_view line_;
+  bool has_line_ = false;
+  bool explain_ = false;
+  bool metadata_loaded_ = false;
+  std::span<const record::Label> stream_;
+  std::vector<bool> stream_gone_;  // empty: none
+  std::vector<Slot> metadata_;
+  std::vector<Slot> parsed_;
+  std::string_view error_;
+  std::string details_;
+  Scratch scratch_;
+};
+
+template <typename Keep>
+void Scope::retain(Keep keep) {
+  load_metadata();
+  for (Slot& slot : parsed_) slot.gone = slot.gone || !keep(slot.name, slot.value);
+  for (Slot& slot : metadata_) slot.gone = slot.gone || !keep(slot.name, slot.value);
+  stream_gone_.resize(stream_.size());
+  for (std::size_t i = 0; i < stream_.size(); ++i) stream_gone_[i] = stream_gone_[i] || !keep(stream_[i].name, stream_[i].value);
+}
+
+template <typename Visit>
+void Scope::each(Visit visit) {
+  load_metadata();
+  for (const Slot& slot : parsed_) {
+    if (!slot.gone) visit(slot.name, slot.value);
+  }
+  for (const Slot& slot : metadata_) {
+    if (!slot.gone) visit(slot.name, slot.value);
+  }
+  for (std::size_t i = 0; i < stream_.size(); ++i) {
+    if (stream_gone_.empty() || !stream_gone_[i]) visit(stream_[i].name, stream_[i].value);
+  }
+}
+
+// One step of a pipeline. Immutable once built.
+class Stage {
+ public:
+  virtual ~Stage() = default;
+  // False: the record is dropped.
+  [[nodiscard]] virtual bool process(Scope& scope) const = 0;
+};
+
+// `name` as parsers make label names of keys: white space around it cut, `_` before a leading digit when it is the first
+// part of a name, `_` for every character that is no letter, digit or `_`. The result is `name` itself or in `scratch`.
+[[nodiscard]] std::string_view sanitize_name(std::string_view name, bool first_part, Scratch& scratch);
+
+// `value` with every U+FFFD and every byte that is not UTF-8 turned into a space, as Loki's parsers do.
+[[nodiscard]] std::string_view clean_value(std::string_view value, Scratch& scratch);
+
+}  // namespace weir::logql
