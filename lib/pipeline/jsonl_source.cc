@@ -103,6 +103,7 @@ class JsonlSource : public Source {
       const auto* newline = static_cast<const char*>(std::memchr(bytes.data(), '\n', bytes.size()));
       const std::size_t size = newline == nullptr ? bytes.size() : static_cast<std::size_t>(newline - bytes.data());
       ++line_number_;
+      const std::size_t before = batch_.records.size();
       auto parsed = reader_.parse(bytes.substr(0, size), batch_);
       if (!parsed) {
         if (reader_.stats().lines == 1) {
@@ -110,6 +111,7 @@ class JsonlSource : public Source {
               .with_hint("plain text? put `weir tail -` in front; output of jq? use jq -c");
         }
         if (options_.strict) {
+          batch_.records.resize(before);
           auto emitted = emit(out);  // what came before it stands
           if (!emitted) return emitted;
           return base::fail(Code::parse, "line {} of the input is no record: {}", line_number_, parsed.error().message);

@@ -109,7 +109,7 @@ TEST(JsonlSource, StrictStopsThereAfterWhatCameBefore) {
   const auto result = run.run({.strict = true});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().message, "line 2 of the input is no record: column 1: a JSON object is expected");
-  EXPECT_EQ(run.collector().lines().front(), line(1));
+  EXPECT_EQ(run.collector().lines(), std::vector<std::string>{line(1)});
 }
 
 TEST(JsonlSource, ATrackedStreamMustEndWithItsMarker) {
