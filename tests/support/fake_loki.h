@@ -36,8 +36,8 @@ struct PushedRequest {
 
 struct ScriptedReply {
   int status = 204;  // 0 drops the connection
-  std::string body;
-  std::map<std::string, std::string> headers;
+  std::string body = {};
+  std::map<std::string, std::string> headers = {};
   std::chrono::milliseconds delay{0};
 };
 

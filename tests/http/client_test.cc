@@ -1,0 +1,292 @@
+#include "http/client.h"
+
+#include "support/fake_loki.h"
+#include "support/temp_dir.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
+
+namespace weir::http {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// A snappy block with nothing in it, which the fake server accepts.
+const std::string kEmptyBody("\0", 1);
+
+ClientConfig config_for(const std::string& url) {
+  ClientConfig config;
+  config.base = *parse_url(url);
+  config.timeout = 10 * base::kSecond;
+  return config;
+}
+
+Request post(std::string path = "/push") {
+  Request request;
+  request.method = "POST";
+  request.path = std::move(path);
+  request.body = kEmptyBody;
+  return request;
+}
+
+base::Result<Response> perform(ClientConfig config, const Request& request) {
+  auto client = Client::create(std::move(config));
+  if (!client) return std::move(client).error();
+  return (*client)->perform(request);
+}
+
+// A port on which nobody listens.
+int closed_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+TEST(Client, SendsWhatItIsTold) {
+  test::FakeLoki server;
+  ClientConfig config = config_for(server.url() + "/base?extra=1");
+  config.user_agent = "weir/test";
+  config.headers = {{"X-One", "1"}, {"X-Two", "2"}};
+  Request request = post();
+  request.query = "q=%20";
+  request.headers = {{"x-two", "mine"}, {"Content-Type", "application/x-protobuf"}};
+  auto response = perform(config, request);
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->status, 204);
+  const auto got = server.requests();
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].path, "/base/push?extra=1&q=%20");
+  EXPECT_EQ(got[0].header("user-agent"), "weir/test");
+  EXPECT_EQ(got[0].header("x-one"), "1");
+  EXPECT_EQ(got[0].header("x-two"), "mine");
+  EXPECT_EQ(got[0].header("content-type"), "application/x-protobuf");
+  EXPECT_EQ(got[0].headers.count("expect"), 0U);
+  EXPECT_EQ(got[0].headers.count("authorization"), 0U);
+  EXPECT_EQ(got[0].body, kEmptyBody);
+}
+
+TEST(Client, Authenticates) {
+  test::FakeLoki server;
+  test::TempDir dir;
+  dir.write("password", "s3cret\n");
+  dir.write("token", "tok\n");
+  const auto f = [&](const std::function<void(ClientConfig&)>& set, const std::string& want) {
+    ClientConfig config = config_for(server.url());
+    set(config);
+    auto response = perform(config, post());
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(server.requests().back().header("authorization"), want);
+  };
+  f([](ClientConfig& c) { c.username = "me", c.password = "s3cret"; }, "Basic bWU6czNjcmV0");
+  f([&](ClientConfig& c) { c.username = "me", c.password_file = dir / "password"; }, "Basic bWU6czNjcmV0");
+  f([](ClientConfig& c) { c.base.user = "me", c.base.password = "s3cret"; }, "Basic bWU6czNjcmV0");
+  f([](ClientConfig& c) { c.bearer_token = "abc"; }, "Bearer abc");
+  f([&](ClientConfig& c) { c.bearer_token_file = dir / "token"; }, "Bearer tok");
+  f([](ClientConfig& c) { c.headers = {{"Authorization", "Own 1"}}, c.bearer_token = "abc"; }, "Own 1");
+}
+
+TEST(Client, ReadsATokenAgainWhenItsFileChanged) {
+  test::FakeLoki server;
+  test::TempDir dir;
+  dir.write("token", "one");
+  ClientConfig config = config_for(server.url());
+  config.bearer_token_file = dir / "token";
+  auto client = Client::create(config);
+  ASSERT_TRUE(client);
+  ASSERT_TRUE((*client)->perform(post()));
+  dir.write("next", "another");
+  ASSERT_EQ(::rename((dir / "next").c_str(), (dir / "token").c_str()), 0);
+  ASSERT_TRUE((*client)->perform(post()));
+  EXPECT_EQ(server.requests()[0].header("authorization"), "Bearer one");
+  EXPECT_EQ(server.requests()[1].header("authorization"), "Bearer another");
+}
+
+TEST(Client, GivesBackWhatTheServerSaid) {
+  test::FakeLoki server;
+  server.script({{429, std::string(100, 'x'), {{"Retry-After", "7"}}}, {503, "", {{"Retry-After", "Wed, 01 May 2024 10:00:30 GMT"}}}});
+  auto client = Client::create(config_for(server.url()));
+  ASSERT_TRUE(client);
+  Request request = post();
+  request.max_response = 10;
+  auto first = (*client)->perform(request);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->status, 429);
+  EXPECT_EQ(first->body, "xxxxxxxxxx");
+  EXPECT_TRUE(first->body_cut);
+  EXPECT_FALSE(first->ok());
+  EXPECT_EQ(first->retry_after(0), 7 * base::kSecond);
+  auto second = (*client)->perform(request);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->retry_after(1'714'557'600 * base::kSecond), 30 * base::kSecond);
+  EXPECT_EQ(second->retry_after(1'800'000'000 * base::kSecond), 0);
+  EXPECT_EQ(second->body, "");
+}
+
+TEST(Client, StreamsTheBody) {
+  test::FakeLoki server;
+  const std::string text(300'000, 'y');
+  server.script({{200, text}, {200, text}});
+  auto client = Client::create(config_for(server.url()));
+  ASSERT_TRUE(client);
+  std::string got;
+  auto response = (*client)->perform(post(), [&](int status, std::string_view piece) {
+    EXPECT_EQ(status, 200);
+    got += piece;
+    return true;
+  });
+  ASSERT_TRUE(response);
+  EXPECT_EQ(got, text);
+  EXPECT_EQ(response->body, "");
+  auto stopped = (*client)->perform(post(), [](int, std::string_view) { return false; });
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, base::Code::interrupted);
+}
+
+TEST(Client, SaysWhyNoAnswerCame) {
+  const auto f = [](ClientConfig config, base::Code code, std::string_view part) {
+    auto response = perform(std::move(config), post());
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().code, code);
+    EXPECT_THAT(response.error().message, HasSubstr(std::string(part)));
+    EXPECT_THAT(response.error().message, Not(HasSubstr("s3cret")));
+  };
+  ClientConfig refused = config_for(fmt::format("http://me:s3cret@127.0.0.1:{}/p?key=s3cret", closed_port()));
+  f(refused, base::Code::network, "Connection refused");
+
+  ClientConfig no_file = refused;
+  no_file.bearer_token_file = "/nonexistent/token";
+  f(no_file, base::Code::io, "cannot read the secret in /nonexistent/token");
+
+  test::TempDir dir;
+  dir.write("two", "a\nb\n");
+  ClientConfig two_lines = refused;
+  two_lines.bearer_token_file = dir / "two";
+  f(two_lines, base::Code::config, "more than one line");
+
+  test::FakeLoki server;
+  server.script({{0}, {204, "", {}, std::chrono::milliseconds(2000)}});
+  f(config_for(server.url()), base::Code::network, "cannot reach http://127.0.0.1");
+  ClientConfig hasty = config_for(server.url());
+  hasty.timeout = 100 * base::kMillisecond;
+  f(hasty, base::Code::network, "no answer in time");
+}
+
+TEST(Client, CanBeCancelled) {
+  test::FakeLoki server;
+  server.script({{204, "", {}, std::chrono::milliseconds(3000)}});
+  ClientConfig config = config_for(server.url());
+  config.cancelled = [] { return true; };
+  auto response = perform(config, post());
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, base::Code::interrupted);
+}
+
+// Collects completions and waits for a number of them.
+class Results {
+ public:
+  Transport::Completion take() {
+    return [this](base::Result<Response> result) {
+      const std::lock_guard lock(mutex_);
+      statuses_.push_back(result ? result->status : -1);
+      changed_.notify_all();
+    };
+  }
+  std::vector<int> wait_for(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return statuses_.size() >= count; });
+    return statuses_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<int> statuses_;
+};
+
+TEST(AsyncClient, HasSeveralRequestsInFlight) {
+  test::FakeLoki server;
+  server.decide([](const test::PushedRequest&) { return test::ScriptedReply{204, "", {}, std::chrono::milliseconds(100)}; });
+  Results results;
+  auto client = AsyncClient::create(config_for(server.url()), base::Clock::system(), {.max_connections = 4, .timer = {}});
+  ASSERT_TRUE(client);
+  for (int i = 0; i < 8; ++i) (*client)->submit(post(), results.take());
+  EXPECT_EQ(results.wait_for(8), std::vector<int>(8, 204));
+  EXPECT_EQ(server.most_at_once(), 4);
+}
+
+TEST(AsyncClient, CompletionsMaySubmit) {
+  test::FakeLoki server;
+  Results results;
+  std::unique_ptr<AsyncClient> client;
+  std::function<void(int)> send = [&](int left) {
+    client->submit(post(), [&, left, done = results.take()](base::Result<Response> result) {
+      if (left > 1) send(left - 1);
+      done(std::move(result));
+    });
+  };
+  client = std::move(*AsyncClient::create(config_for(server.url()), base::Clock::system(), {}));
+  send(50);
+  EXPECT_EQ(results.wait_for(50).size(), 50U);
+}
+
+TEST(AsyncClient, TellsOfFailuresAndGoesOn) {
+  test::FakeLoki server;
+  server.script({{0}, {500}});
+  Results results;
+  auto client = AsyncClient::create(config_for(server.url()), base::Clock::system(), {.max_connections = 1, .timer = {}});
+  ASSERT_TRUE(client);
+  for (int i = 0; i < 3; ++i) (*client)->submit(post(), results.take());
+  EXPECT_EQ(results.wait_for(3), (std::vector<int>{-1, 500, 204}));
+}
+
+TEST(AsyncClient, CallsItsTimer) {
+  test::FakeLoki server;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int calls = 0;
+  AsyncClient::Options options;
+  options.timer = [&](base::Monotonic now) {
+    const std::lock_guard lock(mutex);
+    ++calls;
+    changed.notify_all();
+    return calls < 5 ? now + base::kMillisecond : base::kNever;
+  };
+  auto client = AsyncClient::create(config_for(server.url()), base::Clock::system(), std::move(options));
+  ASSERT_TRUE(client);
+  const auto wait_for = [&](int count) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(20), [&] { return calls >= count; });
+  };
+  (*client)->wake();
+  EXPECT_TRUE(wait_for(5));
+  (*client)->wake();
+  EXPECT_TRUE(wait_for(6));
+}
+
+TEST(AsyncClient, DestructionAbortsWhatFlies) {
+  test::FakeLoki server;
+  server.script({{204, "", {}, std::chrono::milliseconds(500)}});
+  Results results;
+  auto client = AsyncClient::create(config_for(server.url()), base::Clock::system(), {});
+  ASSERT_TRUE(client);
+  (*client)->submit(post(), results.take());
+  client->reset();
+  EXPECT_TRUE(results.wait_for(0).empty());
+}
+
+}  // namespace
+}  // namespace weir::http
