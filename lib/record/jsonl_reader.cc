@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -219,6 +220,7 @@ struct JsonlReader::State {
   struct Known {
     std::string raw;
     LabelSetRef set;
+    bool high = false;  // holds bytes >= 0x80
   };
   std::array<Known, 4> recent;  // a run of records of one pod switches between two sets
   std::size_t next_recent = 0;
@@ -267,6 +269,7 @@ struct JsonlReader::State {
       const std::size_t size = candidate.raw.size();
       if (size != 0 && size <= left && std::memcmp(candidate.raw.data(), in.at_, size) == 0) {
         record.labels = batch.hold(candidate.set);
+        in.high = in.high || candidate.high;
         in.at_ += size;
         return true;
       }
@@ -281,7 +284,8 @@ struct JsonlReader::State {
     auto [entry, is_new] = known.try_emplace(raw);
     if (is_new) entry->second = LabelSet::intern(scratch);
     record.labels = batch.hold(entry->second);
-    recent[next_recent] = {std::move(raw), entry->second};
+    const bool high = std::ranges::any_of(raw, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+    recent[next_recent] = {std::move(raw), entry->second, high};
     next_recent = (next_recent + 1) % recent.size();
     return true;
   }
@@ -492,18 +496,21 @@ struct JsonlReader::State {
     return in.fail("neither line nor source");
   }
 
-  // Raw JSON whose strings hold bytes that are not UTF-8, with those written as \udcXX.
+  // Raw JSON whose strings hold bytes that are not UTF-8, with those written as \udcXX. Outside of strings all is ASCII.
   static std::string_view repair(Batch& batch, std::string_view raw) {
     if (is_utf8(raw)) return raw;
+    const auto ascii = [raw](std::size_t at) { return static_cast<unsigned char>(raw[at]) < 0x80; };
     std::string out;
-    std::size_t clean = 0;
-    for (std::size_t at = 0; at < raw.size(); ++at) {
-      if (raw[at] != '"' && raw[at] != '\\') continue;
-      append_escaped(out, raw.substr(clean, at - clean));
-      out += raw[at];
-      clean = at + 1;
+    for (std::size_t at = 0; at < raw.size();) {
+      const std::size_t begin = at;
+      const bool plain = ascii(at);
+      while (at < raw.size() && ascii(at) == plain) ++at;
+      if (plain) {
+        out += raw.substr(begin, at - begin);
+      } else {
+        append_escaped(out, raw.substr(begin, at - begin));
+      }
     }
-    append_escaped(out, raw.substr(clean));
     return batch.copy(out);
   }
 
