@@ -107,6 +107,8 @@ class EnrichStage : public pipeline::Stage {
   pipeline::Counters counters_;
 
   std::unordered_map<Key, Plan, KeyHash> plans_;
+  Key last_key_;  // records come in runs of one pod
+  Plan* last_plan_ = nullptr;
   // What the keys point at. No value: not the path of a pod's log.
   std::unordered_map<std::string, std::optional<tail::PodPath>, StringHash, std::equal_to<>> paths_;
   std::set<std::string, std::less<>> levels_;
@@ -141,6 +143,7 @@ Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outl
 
 // Between two batches, since within one nothing may go that a record points at.
 void EnrichStage::forget() {
+  last_plan_ = nullptr;
   plans_.clear();
   paths_.clear();
   levels_.clear();
@@ -198,7 +201,12 @@ const tail::PodPath* EnrichStage::pod_path(std::string_view text) {
 }
 
 Plan& EnrichStage::plan_for(const Key& key) {
-  if (const auto found = plans_.find(key); found != plans_.end()) return found->second;
+  if (last_plan_ != nullptr && last_key_ == key) return *last_plan_;
+  if (const auto found = plans_.find(key); found != plans_.end()) {
+    last_key_ = found->first;
+    last_plan_ = &found->second;
+    return found->second;
+  }
   Key kept = key;
   if (!key.level.empty()) kept.level = *levels_.emplace(key.level).first;
   Plan& plan = plans_[kept];
