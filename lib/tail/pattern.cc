@@ -111,11 +111,9 @@ std::vector<Pattern> patterns_of(std::string_view argument) {
     if (!folder) return {{std::string(folder_of(path)), {{std::string(base_name(path)), false}}, true}};
     std::vector<Pattern> patterns;
     patterns.push_back({path, {{"*.log", true}}, false});
-    if (parse_pod_folder(base_name(path))) {
-      patterns.push_back({path, {{"*", true}, {"*.log", true}}, false});
-    } else if (!parse_pod_folder(base_name(folder_of(path)))) {
-      patterns.push_back({path, {{"*_*_*", true}, {"*", true}, {"*.log", true}}, false});
-    }
+    if (parse_pod_folder(base_name(path))) patterns.push_back({path, {{"*", true}, {"*.log", true}}, false});
+    // Also in a folder that looks like a pod's or a container's: any path may happen to hold two underscores.
+    patterns.push_back({path, {{"*_*_*", true}, {"*", true}, {"*.log", true}}, false});
     return patterns;
   }
   std::size_t end = path.find_first_of("*?[");

@@ -37,7 +37,7 @@ class Ends(kit.Case):
             with self.subTest(chain):
                 codes, out, err = self.shell(chain)
                 self.assertEqual(set(codes), {0}, err)
-                self.assertEqual(out.count(b"\n"), 1)
+                self.assertEqual(out.count(b"\n"), 1, err)
 
     def test_a_tracked_stage_whose_reader_left_cannot_go_on(self):
         codes, _, err = self.shell("weir tail --checkpoint $D/c.db $P | head -n 1")

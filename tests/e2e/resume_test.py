@@ -131,7 +131,7 @@ class Resume(kit.Case):
         first = self.chain(self.stages(f"buffer {self.spool} --store"), False)
         kit.wait_for(lambda: self.stored() == 1, first.errors)
         second = self.chain(self.stages(f"buffer {self.spool} --store --wait 0s"), False)
-        self.assertEqual(second.wait()[-1], 4, second.errors())
+        self.assertEqual(second.processes[-1].wait(kit.PATIENCE), 4, second.errors())
         self.assertIn(str(first.processes[-1].pid), second.errors())
         first.stop()
         self.assertTrue(os.path.exists(self.spool))

@@ -56,6 +56,11 @@ class Same(kit.Case):
         lines = self.both(["tail -n 'pay*' -p app00 {pods}"])
         self.assert_records(lines, kit.keep(expected, lambda key, _: key[0].startswith("pay") and key[1].startswith("app00-")))
 
+    def test_a_tree_below_a_folder_that_looks_like_a_pod(self):
+        folder = self.dir / "a_b_c" / "pods"
+        self.podgen("--lines", 100, "--pods", 5, out=folder)
+        self.assert_records(self.both([f"tail {folder}"]), kit.oracle(folder))
+
     def test_json_lines_from_a_file(self):
         self.tree()
         out = self.dir / "in.jsonl"

@@ -214,7 +214,7 @@ def nanoseconds(text):
     return seconds * 1_000_000_000 + int((fraction or "0").ljust(9, "0"))
 
 
-CRI = re.compile(r"(\S+) (stdout|stderr) (\S+) (.*)", re.S)
+CRI = re.compile(rb"(\S+) (stdout|stderr) (\S+) (.*)", re.S)
 
 
 def oracle(tree):
@@ -228,15 +228,16 @@ def oracle(tree):
         live = sorted(p for p in container.iterdir() if re.fullmatch(r"\d+\.log", p.name))
         for log in live:
             rotated = sorted(p for p in container.iterdir() if p.name.startswith(log.name + "."))
-            opened = {"stdout": "", "stderr": ""}
+            opened = {b"stdout": b"", b"stderr": b""}
             for path in [*rotated, log]:
                 data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-                for text in data.decode("utf-8").split("\n")[:-1]:
+                for text in data.split(b"\n")[:-1]:
                     stamp, stream, tag, rest = CRI.match(text).groups()
                     opened[stream] += rest
-                    if tag.split(":")[0] != "P":
-                        found[(namespace, pod, container.name, stream, "")].append((nanoseconds(stamp), opened[stream]))
-                        opened[stream] = ""
+                    if tag.split(b":")[0] != b"P":
+                        line = opened[stream].decode("utf-8", "surrogateescape")
+                        found[(namespace, pod, container.name, stream.decode(), "")].append((nanoseconds(stamp.decode()), line))
+                        opened[stream] = b""
     return found
 
 
