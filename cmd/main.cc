@@ -38,7 +38,7 @@ Error unknown(std::string_view word) {
   for (const auto* command : cmd::commands()) known.emplace_back(command->name);
   const auto* what = word.starts_with('-') ? "option" : "command";
   return Error{Code::usage, fmt::format("unknown {} '{}'", what, base::escape_control(word)),
-               cli::suggestion(word, known, "weir --help lists the commands")};
+               cli::suggestion(word, known, "see weir --help")};
 }
 
 Result<Exit> run(const cli::Command& command, std::span<const std::string> arguments, const pipeline::Context& context) {
@@ -51,7 +51,7 @@ Result<Exit> run(const cli::Command& command, std::span<const std::string> argum
 
 // `arguments` without the program's name.
 Result<Exit> dispatch(std::span<const std::string> arguments, const pipeline::Context& context) {
-  if (arguments.empty()) return Error{Code::usage, "no command is given", "weir --help lists the commands"};
+  if (arguments.empty()) return Error{Code::usage, "no command is given", "see weir --help"};
   const auto& word = arguments.front();
   if (word == "-V" || word == "--version") return print(fmt::format("weir {}\n", cli::version()));
   const bool help = word == "-h" || word == "--help" || word == "help";

@@ -28,7 +28,17 @@ std::ptrdiff_t find_argument(std::span<const std::string> arguments, std::string
   return -1;
 }
 
-std::string help_hint(const Command& command) { return fmt::format("weir {} --help lists what it takes", command.name); }
+// Where an option is given, under whichever of its names; a positional argument is found by its value.
+std::ptrdiff_t find_option_argument(std::span<const std::string> arguments, const OptionFacts& option, std::string_view value) {
+  for (const auto* names : {&option.longs, &option.shorts}) {
+    for (const auto& name : *names) {
+      if (const auto index = find_argument(arguments, name); index >= 0) return index;
+    }
+  }
+  return value.empty() ? -1 : find_argument(arguments, value);
+}
+
+std::string help_hint(const Command& command) { return fmt::format("see weir {} --help", command.name); }
 
 std::vector<std::string> long_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -41,10 +51,13 @@ std::vector<std::string> long_names(const CLI::App& app) {
 
 // What CLI11 could not place: unknown options before surplus words.
 std::optional<ArgumentError> unplaced(const ParsedCommand& parsed, std::span<const std::string> arguments) {
-  const auto rest = parsed.app->remaining();
-  if (rest.empty()) return std::nullopt;
-  const auto unknown = std::find_if(rest.begin(), rest.end(), [](const auto& word) { return word.size() > 1 && word[0] == '-'; });
-  if (unknown == rest.end()) {
+  auto rest = parsed.app->remaining();
+  // CLI11 leaves the `--` here that says that only arguments follow.
+  const auto mark = std::find(rest.begin(), rest.end(), "--");
+  const auto unknown = std::find_if(rest.begin(), mark, [](const auto& word) { return word.size() > 1 && word[0] == '-'; });
+  if (unknown == mark) {
+    rest.erase(mark, mark == rest.end() ? mark : mark + 1);
+    if (rest.empty()) return std::nullopt;
     return ArgumentError{Error{Code::usage, fmt::format("unexpected argument '{}'", base::escape_control(rest.front())),
                                help_hint(*parsed.command)},
                          find_argument(arguments, rest.front())};
@@ -90,16 +103,18 @@ ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, st
   const auto& command = *parsed.command;
   const auto facts = facts_of(command);
   auto [name, text] = split_name(error.what());
+  const OptionFacts* option = nullptr;
+  std::string value;  // the one that was wrong
   const auto usage = [&](std::string message, std::string hint = {}) {
     return ArgumentError{Error{Code::usage, std::move(message), hint.empty() ? help_hint(command) : std::move(hint)},
-                         find_argument(arguments, name)};
+                         option == nullptr ? find_argument(arguments, name) : find_option_argument(arguments, *option, value)};
   };
   const auto kind = error.get_name();
   if (kind == "RequiredError") {
     const std::string_view what = error.what();
     return usage(fmt::format("{} is missing", shown_name(what.substr(0, what.find(" is required")))));
   }
-  const auto* option = find_option(facts, name);
+  option = find_option(facts, name);
   if (kind == "ArgumentMismatch" && option != nullptr) {
     if (text.find("At Most") != std::string::npos) return usage(fmt::format("{} is given more than once", name));
     return usage(fmt::format("{} needs a value: {}", name, option->value));
@@ -109,12 +124,12 @@ ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, st
     const auto equals = text.find(" = ");
     name = shown_name(text.substr(0, equals));
     option = find_option(facts, name);
-    const auto value = equals == std::string::npos ? std::string() : text.substr(equals + 3);
+    if (equals != std::string::npos) value = text.substr(equals + 3);
     return usage(fmt::format("cannot use '{}' for {}: {} expected", base::escape_control(value), name,
                              option == nullptr || option->value == "N" ? "a number" : option->value));
   }
   if (kind == "ValidationError" && option != nullptr && !option->choices.empty()) {
-    const auto value = text.substr(0, text.find(" not in {"));
+    value = text.substr(0, text.find(" not in {"));
     const auto choices = fmt::format("{}", fmt::join(option->choices, ", "));
     return usage(fmt::format("cannot use '{}' for {}: it is one of {}", base::escape_control(value), name, choices),
                  suggestion(value, option->choices, help_hint(command)));

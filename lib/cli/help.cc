@@ -14,10 +14,9 @@ struct Row {
   std::string heading, text;
 };
 
-// Two columns; a heading that is too long has its text on the next line.
-std::string table(const std::vector<Row>& rows, std::size_t width) {
+// Two columns, the second at `column` or further right; a heading that is too long has its text on the next line.
+std::string table(const std::vector<Row>& rows, std::size_t width, std::size_t column = 0) {
   constexpr std::size_t widest = 27;
-  std::size_t column = 0;
   for (const auto& row : rows) {
     const auto size = columns(row.heading) + 4;
     if (size <= widest) column = std::max(column, size);
@@ -85,12 +84,14 @@ std::string program_help(std::span<const Command* const> commands, std::size_t w
   std::string out = fmt::format("Usage: weir COMMAND [ARGUMENT]...\n\nweir {}: {}.\n\n", version(), tagline());
   out += wrap(plain(description()), 0, width);
   out += '\n';
+  std::size_t column = 0;
+  for (const auto* command : commands) column = std::max(column, command->name.size() + 4);
   for (const auto& [role, heading] : role_headings()) {
     std::vector<Row> rows;
     for (const auto* command : commands) {
       if (command->role == role) rows.push_back({std::string(command->name), std::string(command->summary)});
     }
-    if (!rows.empty()) out += fmt::format("\n{}:\n{}", heading, table(rows, width));
+    if (!rows.empty()) out += fmt::format("\n{}:\n{}", heading, table(rows, width, column));
   }
   out += "\nOptions:\n" + table({{"-h, --help", "show this help and exit"}, {"-V, --version", "show the version and exit"}}, width);
   std::vector<Row> rows;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -38,6 +39,11 @@ base::Result<bool> write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const auto written = ::write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EAGAIN) {  // somebody who shares the terminal made it non-blocking
+      pollfd ready{fd, POLLOUT, 0};
+      static_cast<void>(::poll(&ready, 1, -1));
+      continue;
+    }
     if (written < 0 && errno == EPIPE) return false;
     if (written < 0) return base::io_error(errno, "write to standard output");
     text.remove_prefix(static_cast<std::size_t>(written));

@@ -7,6 +7,8 @@
   err    standard error, exactly (empty when absent)
   exit   exit code (0 when absent)
 
+The working directory stands as $PWD in out and err.
+
 Other files of the folder, and `fixtures`, stand in the working directory, a temporary one.
 
   run.py --weir BINARY [CASE...]            compares; a CASE is a folder, or a command for all of its cases
@@ -60,6 +62,8 @@ def run(case, binary):
                 os.killpg(process.pid, signal.SIGKILL)
                 out, err = process.communicate()
                 err += f"(killed after {TIMEOUT} s)\n".encode()
+        # Where the case ran is different each time.
+        out, err = (text.replace(str(work).encode(), b"$PWD") for text in (out, err))
     return out, err, process.returncode
 
 

@@ -1,0 +1,39 @@
+#include "cli/exit_code.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+namespace weir::cli {
+namespace {
+
+TEST(ExitCode, OfErrors) {
+  const auto f = [](base::Code code, int exit) { EXPECT_EQ(static_cast<int>(exit_of(code)), exit); };
+  f(base::Code::usage, 2);
+  f(base::Code::config, 2);
+  f(base::Code::parse, 2);
+  f(base::Code::io, 4);
+  f(base::Code::network, 4);
+  f(base::Code::rejected, 3);
+  f(base::Code::busy, 4);
+  f(base::Code::full, 4);
+  f(base::Code::corrupt, 4);
+  f(base::Code::version, 4);
+  f(base::Code::interrupted, 4);
+  f(base::Code::bug, 4);
+}
+
+TEST(ExitCode, OfSignals) {
+  EXPECT_EQ(static_cast<int>(exit_of_signal(SIGINT, Exit::ok)), 130);
+  EXPECT_EQ(static_cast<int>(exit_of_signal(SIGTERM, Exit::ok)), 143);
+  EXPECT_EQ(exit_of_signal(0, Exit::failed), Exit::failed);
+}
+
+TEST(ExitCode, EachHasItsSentence) {
+  for (const auto exit : {Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::interrupted, Exit::terminated}) {
+    EXPECT_FALSE(exit_meaning(exit).empty());
+  }
+}
+
+}  // namespace
+}  // namespace weir::cli
