@@ -30,7 +30,7 @@ struct ConsumerOptions {
   std::string path;
   std::string name = "main";                  // 1 to 64 of A-Z a-z 0-9 . _ -
   std::uint64_t spool = 0;                    // the identity that the stream's `begin` marker gave; 0 for any
-  std::string match;                          // --match as written, kept for `spool status`
+  std::string match = {};                     // --match as written, kept for `spool status`
   base::Duration wait = 30 * base::kSecond;   // for an earlier process of this name, and for a busy file
 };
 

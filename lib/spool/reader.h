@@ -4,9 +4,10 @@
 // does not grow for it. A block that was evicted meanwhile is simply not there any more.
 //
 //   auto reader = Reader::open(path);
-//   for (const auto& block : *reader->list({.from = from, .to = to})) {              // cheap: no stream lists, no bodies
-//     auto streams = reader->streams(block.id);                                      // labels, tenant, time range of each stream
-//     reader->load(block.id, {.stream = …, .lines = …}, batch, states);              // decompress, verify, decode
+//   auto blocks = reader->list({.time = range});                        // cheap: no stream lists, no bodies
+//   for (const BlockInfo& block : *blocks) {
+//     auto streams = reader->streams(block.id);                         // labels, tenant, time range of each stream
+//     reader->load(block.id, {.stream = …, .lines = …}, batch, states); // decompress, verify, decode
 //   }
 #pragma once
 

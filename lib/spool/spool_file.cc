@@ -60,7 +60,7 @@ constexpr std::array kSteps = {kFirst};
 constexpr sqlite::Format kFormat = {.application_id = kApplicationId, .steps = kSteps, .name = "weir spool"};
 
 // Kept low: a stage's memory is counted, and what is read again soon is rare.
-constexpr const char* kSettings = "PRAGMA cache_size = -512; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY";
+constexpr const char* kSettings = "PRAGMA cache_size = -512; PRAGMA temp_store = MEMORY";
 
 base::Result<std::uint64_t> read_id(sqlite::Database& database) {
   const auto id = database.integer("SELECT value FROM meta WHERE name = 'spool'");

@@ -38,6 +38,7 @@ base::Result<Database> Database::open(const std::string& path, Access access, ba
   if (code != SQLITE_OK) return error_of(database.handle_, code, "open", path);
   sqlite3_extended_result_codes(database.handle_, 1);
   database.set_wait(wait);
+  // Takes the place of SQLite's own hook, which would checkpoint by itself; `PRAGMA wal_autocheckpoint` would undo this.
   sqlite3_wal_hook(
       database.handle_,
       [](void* frames, sqlite3*, const char*, int count) {

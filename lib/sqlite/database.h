@@ -55,7 +55,8 @@ enum class Access : std::uint8_t {
   create,  // an absent file is created, as 0600
 };
 
-// Movable. One thread at a time; each thread that wants its own work opens its own.
+// Movable. One thread at a time; each thread that wants its own work opens its own. A write-ahead log is copied into the file only by
+// checkpoint().
 class Database {
  public:
   // `wait` is how long a call waits for a lock that somebody else holds.

@@ -1,0 +1,208 @@
+#include "spool/consumer.h"
+
+#include "spool/inspection.h"
+#include "spool/position_store.h"
+#include "spool_fixture.h"
+
+namespace weir::spool {
+namespace {
+
+using base::Code;
+using record::Marker;
+using record::Record;
+using record::Source;
+using Lines = std::vector<std::string>;
+
+class ConsumerTest : public SpoolTest {
+ protected:
+  void SetUp() override {
+    const auto writer = open();
+    id_ = writer->spool();
+    append(*writer, {{"a"}, {"b"}, {"c"}});
+    append(*writer, {{"d"}, {"h", true}, {"e"}});
+  }
+  Verdict see(Consumer& consumer, std::uint64_t block, std::uint32_t ordinal) {
+    Record record;
+    record.source = Source::in_spool(id_, block, ordinal);
+    const auto verdict = consumer.see(record);
+    EXPECT_TRUE(verdict) << verdict.error().message;
+    return verdict ? *verdict : Verdict::take;
+  }
+  void mark(Consumer& consumer, Marker::Type type, std::uint64_t block, std::uint32_t ordinal) {
+    Marker marker;
+    marker.type = type;
+    marker.spool = id_;
+    Record record;
+    record.marker = &marker;
+    record.source = Source::in_spool(id_, block, ordinal);
+    const auto verdict = consumer.see(record);
+    EXPECT_TRUE(verdict) << verdict.error().message;
+  }
+  std::uint64_t id_ = 0;
+};
+
+TEST_F(ConsumerTest, ARestartBringsOnlyWhatIsMissing) {
+  {
+    const auto main = consumer();
+    mark(*main, Marker::Type::begin, 1, 0);
+    for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(see(*main, 1, i), Verdict::take);
+    mark(*main, Marker::Type::block, 1, 3);
+    main->acknowledge(1, 0, 0);
+    main->acknowledge(1, 2, 2);
+    ASSERT_TRUE(main->commit());
+  }
+  EXPECT_EQ(contents(), (Lines{"a:delivered", "b:undelivered", "c:delivered", "d:undelivered", "h:held", "e:undelivered"}));
+  const auto main = consumer();
+  EXPECT_EQ(main->acknowledged().before(), (BlockPlace{1, 1}));
+  mark(*main, Marker::Type::begin, 1, 1);
+  EXPECT_EQ(see(*main, 1, 1), Verdict::take);
+  EXPECT_EQ(see(*main, 1, 2), Verdict::repeat);
+  EXPECT_EQ(see(*main, 2, 0), Verdict::take);
+}
+
+TEST_F(ConsumerTest, WhatIsMissingInTheStreamWasDroppedOnPurpose) {
+  const auto main = consumer();
+  mark(*main, Marker::Type::begin, 1, 0);
+  EXPECT_EQ(see(*main, 1, 0), Verdict::take);
+  mark(*main, Marker::Type::block, 1, 3);  // b and c were filtered away
+  EXPECT_EQ(see(*main, 2, 0), Verdict::take);
+  EXPECT_EQ(see(*main, 2, 2), Verdict::take);
+  EXPECT_EQ(main->acknowledged().before(), (BlockPlace{1, 0}));
+  main->acknowledge(1, 0, 0);
+  EXPECT_EQ(main->acknowledged().before(), (BlockPlace{2, 0}));
+  main->acknowledge(2, 2, 2);
+  EXPECT_EQ(main->acknowledged().before(), (BlockPlace{2, 0}));
+  main->acknowledge(2, 0, 0);
+  EXPECT_EQ(main->acknowledged().before(), (BlockPlace{2, 3}));
+  mark(*main, Marker::Type::block, 2, 3);
+  EXPECT_EQ(main->acknowledged().before(), (BlockPlace{3, 0}));
+}
+
+TEST_F(ConsumerTest, APositionMarkerCoversTheRecordItStandsFor) {
+  const auto main = consumer();
+  mark(*main, Marker::Type::begin, 1, 0);
+  mark(*main, Marker::Type::position, 1, 1);
+  EXPECT_EQ(main->acknowledged().before(), (BlockPlace{1, 2}));
+}
+
+TEST_F(ConsumerTest, AStreamThatStartsLaterAcknowledgesNothingBeforeIt) {
+  const auto main = consumer();
+  mark(*main, Marker::Type::begin, 2, 0);
+  EXPECT_EQ(see(*main, 2, 0), Verdict::take);
+  main->acknowledge(2, 0, 0);
+  mark(*main, Marker::Type::block, 2, 3);
+  EXPECT_EQ(main->acknowledged().before(), (BlockPlace{1, 0}));
+  EXPECT_TRUE(main->acknowledged().contains({2, 2}));
+}
+
+TEST_F(ConsumerTest, DeliveredMeansByEveryConsumer) {
+  const auto main = consumer();
+  const auto second = consumer("second");
+  main->acknowledge_before(3, 0);
+  ASSERT_TRUE(main->commit());
+  second->acknowledge(1, 0, 0);
+  ASSERT_TRUE(second->commit());
+  EXPECT_EQ(contents(), (Lines{"a:delivered", "b:undelivered", "c:undelivered", "d:undelivered", "h:held", "e:undelivered"}));
+  const auto status = read_status(path());
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(status->delivered, 1U);
+  EXPECT_EQ(status->undelivered, 4U);
+  EXPECT_EQ(status->held, 1U);
+  ASSERT_EQ(status->consumers.size(), 2U);
+  EXPECT_EQ(status->consumers[0].behind_records, 0U);
+  EXPECT_EQ(status->consumers[1].name, "second");
+  EXPECT_EQ(status->consumers[1].behind_records, 4U);
+  EXPECT_TRUE(status->consumers[1].connected);
+}
+
+TEST_F(ConsumerTest, RejectedRecordsAreStoredAndAcknowledged) {
+  const auto main = consumer();
+  main->reject(1, 1, {.status = 400, .reason = "too old", .url = "http://loki", .tenant = "t", .record = R"({"line":"b"})"});
+  ASSERT_TRUE(main->commit());
+  EXPECT_EQ(contents()[1], "b:rejected");
+  std::string seen;
+  const auto from = reader();
+  const auto last = from->rejected(0, 10, [&](const Reader::RejectedEntry& entry) {
+    seen += fmt::format("{} {} {} {} {} {}.{} {}", entry.status, entry.reason, entry.url, entry.tenant, entry.consumer, entry.place.block,
+                        entry.place.ordinal, entry.record);
+  });
+  EXPECT_EQ(seen, R"(400 too old http://loki t main 1.1 {"line":"b"})");
+  EXPECT_EQ(*last, 1U);
+  EXPECT_EQ(*from->rejected(*last, 10, [](const Reader::RejectedEntry&) {}), 0U);
+}
+
+TEST_F(ConsumerTest, OneProcessAName) {
+  const auto main = consumer();
+  const auto second = Consumer::open({.path = path(), .wait = 0}, clock_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::busy);
+  EXPECT_NE(second.error().message.find("consumer 'main'"), std::string::npos);
+  consumer("other");
+}
+
+TEST_F(ConsumerTest, WritesOnlyIntoTheSpoolItWasToldOf) {
+  const auto refuse = [&](ConsumerOptions options, Code code, std::string_view fragment) {
+    options.wait = 0;
+    const auto opened = Consumer::open(options, clock_);
+    ASSERT_FALSE(opened) << fragment;
+    EXPECT_EQ(opened.error().code, code);
+    EXPECT_NE(opened.error().message.find(fragment), std::string::npos) << opened.error().message;
+  };
+  refuse({.path = path(), .spool = id_ + 1}, Code::usage, "another spool");
+  refuse({.path = path(), .name = "../evil"}, Code::usage, "consumer name");
+  refuse({.path = path(), .name = ""}, Code::usage, "consumer name");
+  refuse({.path = dir_ / "absent.db"}, Code::io, "absent.db");
+
+  const auto main = consumer();
+  Record record;
+  record.source = Source::in_spool(id_ + 1, 1, 0);
+  EXPECT_EQ(main->see(record).error().code, Code::usage);
+}
+
+TEST_F(ConsumerTest, EvictedBlocksAreNothingToWaitFor) {
+  WriterOptions small = options();
+  small.max_size = 4 << 20;
+  small.on_full = OnFull::drop_oldest;
+  consumer();
+  {
+    const auto writer = open(small);
+    for (unsigned i = 0; i < 30; ++i) append(*writer, {{noise(300'000, i)}});
+  }
+  const auto oldest = reader()->list({})->front().id;
+  EXPECT_GT(oldest, 2U);
+  EXPECT_EQ(consumer()->acknowledged().before(), (BlockPlace{oldest, 0}));
+}
+
+TEST_F(SpoolTest, APositionStoreKeepsPositionsAndRejections) {
+  const std::string file = dir_ / "checkpoint.db";
+  const auto announce = [](Keeper& keeper) {
+    Marker marker;
+    marker.type = Marker::Type::generation;
+    marker.log_key = marker.path = "/a.log";
+    marker.inode = 3;
+    Record record;
+    record.marker = &marker;
+    record.source = Source::in_file(1, 1, 0, 0);
+    ASSERT_TRUE(keeper.see(record));
+  };
+  {
+    auto store = PositionStore::open(file, 0, clock_);
+    ASSERT_TRUE(store) << store.error().message;
+    auto keeper = (*store)->load();
+    announce(*keeper);
+    for (std::uint64_t end = 1; end <= 500; ++end) {
+      keeper->advance(Source::in_file(1, 1, 0, end));
+      ASSERT_TRUE((*store)->commit(*keeper));
+    }
+    (*store)->reject({.status = 400, .reason = "no", .record = "{}"});
+    ASSERT_TRUE((*store)->commit(*keeper));
+    EXPECT_EQ(PositionStore::open(file, 0, clock_).error().code, Code::busy);
+  }
+  EXPECT_EQ(read_positions(file, 0)->at("/a.log").resume.offset, 500U);
+  EXPECT_EQ(read_status(file)->rejected, 1U);
+  auto store = PositionStore::open(file, 0, clock_);
+  EXPECT_EQ((*store)->load()->positions().at("/a.log").resume.offset, 500U);
+}
+
+}  // namespace
+}  // namespace weir::spool

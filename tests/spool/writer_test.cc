@@ -1,0 +1,299 @@
+#include "spool/writer.h"
+
+#include "spool/inspection.h"
+#include "spool_fixture.h"
+#include "sqlite/database.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+
+namespace weir::spool {
+namespace {
+
+using base::Code;
+using Lines = std::vector<std::string>;
+class WriterTest : public SpoolTest {};
+
+TEST_F(WriterTest, WhatWasAppendedIsThereAfterReopening) {
+  const std::uint64_t id = [&] {
+    const auto writer = open();
+    EXPECT_EQ(append(*writer, {{"a"}, {"b"}}).block, 1U);
+    EXPECT_EQ(append(*writer, {{"c"}}).block, 2U);
+    return writer->spool();
+  }();
+  EXPECT_EQ(contents(), (Lines{"a:undelivered", "b:undelivered", "c:undelivered"}));
+  const auto writer = open();
+  EXPECT_EQ(writer->spool(), id);
+  EXPECT_NE(id, 0U);
+  EXPECT_EQ(append(*writer, {{"d"}}).block, 3U);
+}
+
+TEST_F(WriterTest, NothingToStoreStoresNothing) {
+  const auto writer = open();
+  EXPECT_EQ(append(*writer, {}).block, 0U);
+  EXPECT_TRUE(contents().empty());
+}
+
+TEST_F(WriterTest, TheFileIsForItsOwnerOnly) {
+  const auto writer = open();
+  append(*writer, {{"a"}});
+  for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
+    struct stat status = {};
+    ASSERT_EQ(::stat((path() + suffix).c_str(), &status), 0) << suffix;
+    EXPECT_EQ(status.st_mode & 0777, 0600U) << suffix;
+  }
+}
+
+record::Source at(std::uint64_t end) { return record::Source::in_file(1, 1, 0, end); }
+
+void announce(Keeper& keeper) {
+  record::Marker marker;
+  marker.type = record::Marker::Type::generation;
+  marker.log_key = marker.path = "/pods/a/0.log";
+  marker.inode = 5;
+  marker.head_size = 3;
+  marker.head_hash = 99;
+  record::Record record;
+  record.marker = &marker;
+  record.source = at(0);
+  ASSERT_TRUE(keeper.see(record));
+}
+
+TEST_F(WriterTest, PositionsAreInTheSameTransaction) {
+  const auto writer = open();
+  auto keeper = writer->load_keeper();
+  ASSERT_TRUE(keeper);
+  announce(*keeper);
+  for (std::uint64_t end = 10; end <= 3000; end += 10) {
+    keeper->advance(at(end));
+    append(*writer, end % 30 == 0 ? std::vector<Line>{} : std::vector<Line>{{"x"}}, &*keeper);
+    if (end % 250 == 0) {
+      const auto positions = read_positions(path(), 0);
+      ASSERT_TRUE(positions) << positions.error().message;
+      ASSERT_EQ(positions->at("/pods/a/0.log").resume.offset, end);
+    }
+  }
+  // Rows that carried only positions do not pile up.
+  sqlite::Database database = std::move(*sqlite::Database::open(path(), sqlite::Access::read, 0));
+  EXPECT_LT(*database.integer("SELECT count(*) FROM blocks WHERE records = 0"), 64);
+  EXPECT_EQ(*database.integer("SELECT count(*) FROM positions"), 1);
+}
+
+TEST_F(WriterTest, PositionsOutliveTheBlocksThatCarriedThem) {
+  {
+    WriterOptions small = options();
+    small.max_size = 4 << 20;
+    const auto writer = open(small);
+    auto keeper = writer->load_keeper();
+    announce(*keeper);
+    for (std::uint64_t i = 1; i <= 40; ++i) {
+      keeper->advance(at(i * 100));
+      append(*writer, {{noise(300'000, static_cast<unsigned>(i))}}, &*keeper);
+    }
+    EXPECT_LT(contents().size(), 20U);
+    EXPECT_EQ(read_positions(path(), 0)->at("/pods/a/0.log").resume.offset, 4000U);
+  }
+  clock_.advance(48 * base::kHour);
+  const auto writer = open();
+  append(*writer, {{"newest"}});
+  Appended evicted;
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(writer->tend(evicted));
+  EXPECT_EQ(contents(), (Lines{"newest:undelivered"}));
+  EXPECT_EQ(read_positions(path(), 0)->at("/pods/a/0.log").resume.offset, 4000U);
+}
+
+TEST_F(WriterTest, BlockNumbersAreNeverUsedTwice) {
+  {
+    const auto writer = open();
+    append(*writer, {{"a"}});
+    append(*writer, {{"b"}});
+  }
+  {
+    const auto reader = consumer();
+    reader->acknowledge_before(9, 0);
+    ASSERT_TRUE(reader->commit());
+  }
+  EXPECT_EQ(append(*open(), {{"c"}}).block, 9U);
+}
+
+TEST_F(WriterTest, WithNoConsumerItIsARing) {
+  WriterOptions small = options();
+  small.max_size = 4 << 20;
+  const auto writer = open(small);
+  std::uint64_t evicted = 0;
+  for (unsigned i = 0; i < 60; ++i) {
+    const Appended appended = append(*writer, {{noise(200'000, i)}});
+    evicted += appended.evicted_delivered;
+    EXPECT_EQ(appended.evicted_undelivered, 0U);
+  }
+  EXPECT_GT(evicted, 30U);
+  EXPECT_EQ(evicted + contents().size(), 60U);
+}
+
+TEST_F(WriterTest, DeliveredGoFirstThenHeld) {
+  WriterOptions small = options();
+  small.max_size = 4 << 20;
+  const auto writer = open(small);
+  consumer();
+  append(*writer, {{"h" + noise(400'000, 1), true}});  // 1: held
+  append(*writer, {{"d" + noise(400'000, 2)}});        // 2: delivered
+  append(*writer, {{"u" + noise(400'000, 3)}});        // 3: undelivered
+  {
+    const auto main = consumer();
+    main->acknowledge_before(3, 0);
+    ASSERT_TRUE(main->commit());
+  }
+  std::string order;
+  for (unsigned i = 4; i < 12; ++i) {
+    BlockBuilder builder;
+    fill(builder, {{"n" + noise(400'000, i)}});
+    auto appended = writer->append(builder, nullptr);
+    if (!appended) {
+      EXPECT_EQ(appended.error().code, Code::full);
+      break;
+    }
+    if (appended->evicted_delivered > 0) order += "d";
+    if (appended->evicted_held > 0) order += "h";
+    EXPECT_EQ(appended->evicted_undelivered, 0U);
+  }
+  EXPECT_EQ(order, "dh");
+  EXPECT_EQ(contents().front()[0], 'u');
+}
+
+TEST_F(WriterTest, AFullSpoolBlocksOrDropsTheOldest) {
+  WriterOptions small = options();
+  small.max_size = 4 << 20;
+  auto writer = open(small);
+  consumer();
+  unsigned taken = 0;
+  BlockBuilder builder;
+  for (;; ++taken) {
+    ASSERT_LT(taken, 100U);
+    builder.take();
+    fill(builder, {{noise(300'000, taken)}});
+    auto appended = writer->append(builder, nullptr);
+    if (appended) continue;
+    EXPECT_EQ(appended.error().code, Code::full);
+    break;
+  }
+  EXPECT_EQ(contents().size(), taken);
+  EXPECT_FALSE(builder.empty());
+
+  // Room appears as soon as something is acknowledged, and the same block goes in.
+  {
+    const auto main = consumer();
+    main->acknowledge_before(3, 0);
+    ASSERT_TRUE(main->commit());
+  }
+  ASSERT_TRUE(writer->append(builder, nullptr));
+
+  small.on_full = OnFull::drop_oldest;
+  writer.reset();
+  writer = open(small);
+  std::uint64_t lost = 0;
+  for (unsigned i = 0; i < 10; ++i) lost += append(*writer, {{noise(300'000, 1000 + i)}}).evicted_undelivered;
+  EXPECT_GE(lost, 9U);
+  EXPECT_EQ(read_status(path())->evicted_undelivered, lost);
+}
+
+TEST_F(WriterTest, TheFileStaysWithinItsLimit) {
+  WriterOptions small = options();
+  small.max_size = 8 << 20;
+  const auto writer = open(small);
+  std::uintmax_t largest = 0;
+  for (unsigned i = 0; i < 160; ++i) {
+    append(*writer, {{noise(200'000, i)}});
+    largest = std::max(largest, std::filesystem::file_size(path()) + std::filesystem::file_size(path() + "-wal"));
+  }
+  EXPECT_LT(largest, (8U << 20) * 12 / 10);
+}
+
+TEST_F(WriterTest, RetainIsForDeliveredRecordsAndHoldForHeldOnes) {
+  WriterOptions times = options();
+  times.retain = base::kHour;
+  times.hold = 3 * base::kHour;
+  const auto writer = open(times);
+  consumer();
+  append(*writer, {{"delivered"}});
+  append(*writer, {{"held", true}});
+  append(*writer, {{"undelivered"}});
+  append(*writer, {{"newest"}});
+  {
+    const auto main = consumer();
+    main->acknowledge_before(3, 0);
+    ASSERT_TRUE(main->commit());
+  }
+  Appended evicted;
+  ASSERT_TRUE(writer->tend(evicted));
+  EXPECT_EQ(contents().size(), 4U);
+  clock_.advance(2 * base::kHour);
+  ASSERT_TRUE(writer->tend(evicted));
+  EXPECT_EQ(contents(), (Lines{"held:held", "undelivered:undelivered", "newest:undelivered"}));
+  clock_.advance(2 * base::kHour);
+  ASSERT_TRUE(writer->tend(evicted));
+  EXPECT_EQ(contents(), (Lines{"undelivered:undelivered", "newest:undelivered"}));
+}
+
+TEST_F(WriterTest, ASecondWriterWaitsAndNamesTheFirst) {
+  const auto writer = open();
+  const auto second = Writer::open(options(), clock_, nullptr);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::busy);
+  EXPECT_NE(second.error().message.find("process " + std::to_string(::getpid())), std::string::npos) << second.error().message;
+}
+
+TEST_F(WriterTest, AnotherFormatOrFileIsRefusedAndLeftAsItIs) {
+  { open(); }
+  {
+    sqlite::Database database = std::move(*sqlite::Database::open(path(), sqlite::Access::write, 0));
+    ASSERT_TRUE(database.execute("PRAGMA user_version = 9"));
+  }
+  EXPECT_EQ(Writer::open(options(), clock_, nullptr).error().code, Code::version);
+  EXPECT_EQ(Reader::open(path(), 0).error().code, Code::version);
+  EXPECT_EQ(read_positions(path(), 0).error().code, Code::version);
+  EXPECT_EQ(Consumer::open({.path = path()}, clock_).error().code, Code::version);
+
+  const std::string theirs = dir_ / "theirs.db";
+  {
+    sqlite::Database database = std::move(*sqlite::Database::open(theirs, sqlite::Access::create, 0));
+    ASSERT_TRUE(database.execute("CREATE TABLE t (i)"));
+  }
+  WriterOptions other = options();
+  other.path = theirs;
+  EXPECT_EQ(Writer::open(other, clock_, nullptr).error().code, Code::usage);
+  dir_.write("text.db", "this is a log, no spool\n" + std::string(2000, '-'));
+  EXPECT_EQ(read_positions(dir_ / "text.db", 0).error().code, Code::usage);
+}
+
+TEST_F(WriterTest, AnAbsentOrEmptyFileHasNoPositions) {
+  EXPECT_TRUE(read_positions(path(), 0)->empty());
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  dir_.write("empty.db", "");
+  EXPECT_TRUE(read_positions(dir_ / "empty.db", 0)->empty());
+  EXPECT_EQ(Reader::open(path(), 0).error().code, Code::io);
+}
+
+TEST_F(WriterTest, DamageIsFoundByTheChecksum) {
+  {
+    const auto writer = open();
+    append(*writer, {{"a"}});
+    append(*writer, {{"b"}});
+  }
+  EXPECT_TRUE(check_spool(path())->problems.empty());
+  {
+    sqlite::Database database = std::move(*sqlite::Database::open(path(), sqlite::Access::write, 0));
+    ASSERT_TRUE(database.execute("UPDATE bodies SET body = zeroblob(length(body)) WHERE block = 1"));
+  }
+  record::Batch batch;
+  const auto from = reader();
+  EXPECT_EQ(from->load(1, {}, batch).error().code, Code::corrupt);
+  EXPECT_TRUE(*from->load(2, {}, batch));
+  const auto check = check_spool(path());
+  EXPECT_EQ(check->blocks, 1U);
+  ASSERT_EQ(check->problems.size(), 1U);
+  EXPECT_NE(check->problems[0].find("block 1"), std::string::npos) << check->problems[0];
+}
+
+}  // namespace
+}  // namespace weir::spool
