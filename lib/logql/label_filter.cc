@@ -1,6 +1,5 @@
 #include "logql/label_filter.h"
 
-#include "logql/byte_search.h"
 #include "logql/ip_filter.h"
 #include "logql/quantity.h"
 #include "logql/regex.h"
@@ -47,29 +46,16 @@ class RegexFilter : public LabelFilter {
 // A regular expression that Loki replaces by comparisons (regex_shape.h).
 class SimplifiedFilter : public LabelFilter {
  public:
-  SimplifiedFilter(const MatcherExpr& expr, std::vector<LabelRegexTest> tests)
+  SimplifiedFilter(const MatcherExpr& expr, std::vector<RegexTest> tests)
       : name_(expr.name), tests_(std::move(tests)), negated_(expr.op == MatchOp::not_regex), is_error_(expr.name == kErrorLabel) {}
   bool test(Scope& scope) const override {
     const std::string_view value = text_of(scope, name_, is_error_);
-    return std::any_of(tests_.begin(), tests_.end(), [&](const LabelRegexTest& one) { return holds(one, value); }) != negated_;
+    return std::any_of(tests_.begin(), tests_.end(), [&](const RegexTest& one) { return one.holds(value); }) != negated_;
   }
 
  private:
-  static bool holds(const LabelRegexTest& test, std::string_view value) {
-    using Kind = LabelRegexTest::Kind;
-    switch (test.kind) {
-      case Kind::always: return true;
-      case Kind::not_empty: return !value.empty();
-      case Kind::equals: return test.fold ? to_lower(value) == test.text : value == test.text;
-      case Kind::contains:
-        if (!test.fold) return contains_bytes(value, test.text);
-        return is_ascii(value) && is_ascii(test.text) ? contains_ignoring_case(value, test.text)
-                                                      : contains_bytes(to_lower(value), test.text);
-    }
-    return false;
-  }
   std::string name_;
-  std::vector<LabelRegexTest> tests_;
+  std::vector<RegexTest> tests_;
   bool negated_;
   bool is_error_;
 };

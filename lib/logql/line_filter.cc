@@ -64,6 +64,31 @@ class RegexFilter : public LineFilter {
   bool negated_;
 };
 
+// A regular expression that Loki replaces by searches (regex_shape.h).
+class SimplifiedFilter : public LineFilter {
+ public:
+  SimplifiedFilter(std::vector<RegexTest> tests, bool negated) : tests_(std::move(tests)), negated_(negated) {}
+  bool passes(std::string_view line) const override {
+    return std::any_of(tests_.begin(), tests_.end(), [&](const RegexTest& test) { return test.holds(line); }) != negated_;
+  }
+  Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
+    for (const RegexTest& test : tests_) {
+      const bool plain = test.kind == RegexTest::Kind::contains && !has_unicode_escapes && !may_be_escaped(test.text);
+      if (!plain || test.holds(text)) return Verdict::unknown;
+    }
+    return negated_ ? Verdict::yes : Verdict::no;
+  }
+  std::vector<std::string> needles() const override {
+    const bool certain = !negated_ && tests_.size() == 1 && tests_.front().kind == RegexTest::Kind::contains && !tests_.front().fold;
+    if (!certain || tests_.front().text.empty()) return {};
+    return {tests_.front().text};
+  }
+
+ private:
+  std::vector<RegexTest> tests_;
+  bool negated_;
+};
+
 class PatternFilter : public LineFilter {
  public:
   PatternFilter(Pattern pattern, bool negated) : pattern_(std::move(pattern)), negated_(negated) {}
@@ -122,7 +147,11 @@ base::Result<std::unique_ptr<LineFilter>> compile_one(Op op, const LineFilterExp
     case Op::not_regex: {
       auto regex = Regex::compile(argument.text);
       if (!regex) return std::move(regex).error();
-      filter = std::make_unique<RegexFilter>(std::move(*regex), argument.text, negated);
+      if (auto tests = simplify_line_regex(argument.text)) {
+        filter = std::make_unique<SimplifiedFilter>(std::move(*tests), negated);
+      } else {
+        filter = std::make_unique<RegexFilter>(std::move(*regex), argument.text, negated);
+      }
       break;
     }
     case Op::pattern:
@@ -143,7 +172,9 @@ LineFilter::Verdict LineFilter::escaped(std::string_view, bool) const { return V
 base::Result<std::unique_ptr<LineFilter>> LineFilter::compile(const LineFilterExpr& expr) {
   if (expr.arguments.size() == 1) return compile_one(expr.op, expr.arguments.front());
   std::vector<std::unique_ptr<LineFilter>> filters;
-  for (const LineFilterExpr::Argument& argument : expr.arguments) {
+  for (std::size_t i = 0; i < expr.arguments.size(); ++i) {
+    LineFilterExpr::Argument argument = expr.arguments[i];
+    argument.is_ip = argument.is_ip && i == 0;  // behind an `or` Loki takes ip("…") for the text in it
     auto filter = compile_one(expr.op, argument);
     if (!filter) return filter;
     filters.push_back(std::move(*filter));

@@ -95,6 +95,7 @@ class Parser {
 
   std::variant<Expr, ParseError> run() {
     Expr expr;
+    if (query_.size() >= kMaxQueryBytes) return semantic_error(query_, peek().text);
     if (whole(expr) && validate(expr)) return expr;
     return std::move(error_);
   }

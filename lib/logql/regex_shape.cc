@@ -1,5 +1,6 @@
 #include "logql/regex_shape.h"
 
+#include "logql/byte_search.h"
 #include "logql/unicode.h"
 
 #include <algorithm>
@@ -262,7 +263,7 @@ class Reader {
   }
 
   RegexNode literal(std::string text) const {
-    RegexNode node = make(Kind::literal, flags_.fold ? to_lower(text) : std::move(text));
+    RegexNode node = make(Kind::literal, flags_.fold ? fold_case(text) : std::move(text));
     node.fold = flags_.fold;
     return node;
   }
@@ -342,8 +343,8 @@ class Reader {
     if (i >= text_.size()) return fail();
     position_ = i + 1;
     const std::string_view inside = text_.substr(begin + 1, i - begin - 1);
-    if (inside.size() == first_character(inside) && inside != "^" && !flags_.fold) return literal(std::string(inside));
-    if (inside.size() == 2 && inside[0] == '\\' && !std::isalnum(static_cast<unsigned char>(inside[1])) && !flags_.fold) {
+    if (inside.size() == first_character(inside) && inside != "^") return literal(std::string(inside));
+    if (inside.size() == 2 && inside[0] == '\\' && std::isalnum(static_cast<unsigned char>(inside[1])) == 0) {
       return literal(std::string(inside.substr(1)));
     }
     return make(Kind::klass, std::string(inside) + (flags_.fold ? "i" : ""));
@@ -423,13 +424,14 @@ bool is_dot_star(const RegexNode& node) { return node.kind == Kind::star && node
 
 // The replacements of Loki, by the shape of the tree. Each step adds tests to `out` or says that the shape has none.
 struct Simplifier {
-  using Tests = std::vector<LabelRegexTest>;
-  using Test = LabelRegexTest::Kind;
+  bool is_label = true;
+  using Tests = std::vector<RegexTest>;
+  using Test = RegexTest::Kind;
 
-  static bool any_shape(const RegexNode& given, Tests& out) {
+  bool any_shape(const RegexNode& given, Tests& out) const {
     const RegexNode& node = inside_captures(given);
     switch (node.kind) {
-      case Kind::literal: out.push_back({Test::equals, node.text, node.fold}); return true;
+      case Kind::literal: out.push_back({is_label ? Test::equals : Test::contains, node.text, node.fold}); return true;
       case Kind::empty: out.push_back({Test::always, {}, false}); return true;
       case Kind::star:
         if (node.nodes.front().kind != Kind::any) return false;
@@ -446,19 +448,19 @@ struct Simplifier {
   }
 
   // A branch that matches everything is left out, as Loki does, unless nothing else is there.
-  static bool alternate_shape(const RegexNode& node, Tests& out) {
+  bool alternate_shape(const RegexNode& node, Tests& out) const {
     Tests tests;
     for (const RegexNode& branch : node.nodes) {
       if (!any_shape(branch, tests)) return false;
     }
-    std::erase_if(tests, [](const LabelRegexTest& test) { return test.kind == Test::always; });
+    std::erase_if(tests, [](const RegexTest& test) { return test.kind == Test::always; });
     if (tests.empty()) tests.push_back({Test::always, {}, false});
     out.insert(out.end(), tests.begin(), tests.end());
     return true;
   }
 
   // At most one literal beside `.*`, then perhaps an alternation that goes on with it.
-  static bool concat_shape(const RegexNode& node, const RegexNode* base, Tests& out) {
+  bool concat_shape(const RegexNode& node, const RegexNode* base, Tests& out) const {
     std::size_t pieces = 0;
     for (const RegexNode& piece : node.nodes) pieces += piece.kind == Kind::empty ? 0 : 1;
     if (pieces > 3) return false;
@@ -488,7 +490,7 @@ struct Simplifier {
     return true;
   }
 
-  static bool concat_alternate_shape(const RegexNode& node, const RegexNode& base, Tests& out) {
+  bool concat_alternate_shape(const RegexNode& node, const RegexNode& base, Tests& out) const {
     for (const RegexNode& given : node.nodes) {
       const RegexNode& branch = inside_captures(given);
       if (branch.kind == Kind::literal && branch.fold && !base.fold) return false;
@@ -579,12 +581,29 @@ void collect_any(const RegexNode& given, RequiredLiterals& out) {
 
 std::optional<RegexNode> parse_regex(std::string_view pattern) { return Reader(pattern).read(); }
 
-std::optional<std::vector<LabelRegexTest>> simplify_label_regex(std::string_view pattern) {
+namespace {
+std::optional<std::vector<RegexTest>> simplify(std::string_view pattern, bool is_label) {
   const auto node = parse_regex(pattern);
   if (!node) return std::nullopt;
-  std::vector<LabelRegexTest> tests;
-  if (!Simplifier::any_shape(*node, tests)) return std::nullopt;
+  std::vector<RegexTest> tests;
+  if (!Simplifier{is_label}.any_shape(*node, tests)) return std::nullopt;
   return tests;
+}
+}  // namespace
+
+std::optional<std::vector<RegexTest>> simplify_label_regex(std::string_view pattern) { return simplify(pattern, true); }
+std::optional<std::vector<RegexTest>> simplify_line_regex(std::string_view pattern) { return simplify(pattern, false); }
+
+bool RegexTest::holds(std::string_view value) const {
+  switch (kind) {
+    case Kind::always: return true;
+    case Kind::not_empty: return !value.empty();
+    case Kind::equals: return fold ? fold_case(value) == text : value == text;
+    case Kind::contains:
+      if (!fold) return contains_bytes(value, text);
+      return is_ascii(value) && is_ascii(text) ? contains_ignoring_case(value, text) : contains_bytes(fold_case(value), text);
+  }
+  return false;
 }
 
 RequiredLiterals required_literals(std::string_view pattern) {

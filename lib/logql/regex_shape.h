@@ -39,16 +39,21 @@ struct RegexNode {
 // The tree of an expression that RE2 has accepted; nullopt for syntax this reader does not know.
 [[nodiscard]] std::optional<RegexNode> parse_regex(std::string_view pattern);
 
-// A label filter `name =~ "pattern"` that Loki does not run as an anchored expression: the value passes when any of the tests
-// holds. `x.*` thus tests whether the value contains x anywhere, unlike what it says.
-struct LabelRegexTest {
+// What Loki tests in place of some regular expressions: a text passes when any of the tests holds.
+struct RegexTest {
   enum class Kind : std::uint8_t { equals, contains, not_empty, always };
   Kind kind = Kind::equals;
   std::string text;
-  bool fold = false;  // text is in lower case and so must the value be made
-  friend bool operator==(const LabelRegexTest&, const LabelRegexTest&) = default;
+  bool fold = false;  // text is in lower case and so must the other be made
+  friend bool operator==(const RegexTest&, const RegexTest&) = default;
+  [[nodiscard]] bool holds(std::string_view value) const;
 };
-[[nodiscard]] std::optional<std::vector<LabelRegexTest>> simplify_label_regex(std::string_view pattern);
+
+// For a label filter `name =~ "pattern"`. Not the same as the anchored expression: `x.*` tests whether the value contains x
+// anywhere, `err|error` too, and the empty branch of `x|` is forgotten.
+[[nodiscard]] std::optional<std::vector<RegexTest>> simplify_label_regex(std::string_view pattern);
+// For a line filter `|~ "pattern"`: the same shapes, but a plain literal is searched.
+[[nodiscard]] std::optional<std::vector<RegexTest>> simplify_line_regex(std::string_view pattern);
 
 // Byte strings that every text contains in which the expression is found. `all`: each of them. `any`: when not empty, one of
 // them. `exact`: the expression is found if and only if one of `any` is contained.

@@ -191,4 +191,14 @@ std::string to_lower(std::string_view text) {
       [](wint_t c) { return towlower_l(c, utf8_locale()); });
 }
 
+std::string fold_case(std::string_view text) {
+  return map_characters(
+      text, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; },
+      [](wint_t c) {
+        const wint_t folded = towlower_l(c, utf8_locale());
+        const auto length = [](wint_t one) { return one < 0x80 ? 1 : one < 0x800 ? 2 : one < 0x10000 ? 3 : 4; };
+        return length(folded) == length(c) ? folded : c;
+      });
+}
+
 }  // namespace weir::logql

@@ -32,5 +32,7 @@ void append_quoted(std::string& out, std::string_view text);
 // Upper and lower case, character by character.
 [[nodiscard]] std::string to_upper(std::string_view text);
 [[nodiscard]] std::string to_lower(std::string_view text);
+// Lower case where that takes as many bytes: how Loki compares without regard to case. The Kelvin sign stays as it is.
+[[nodiscard]] std::string fold_case(std::string_view text);
 
 }  // namespace weir::logql

@@ -1,0 +1,79 @@
+// Expected values are what Loki 3.7.6 answered.
+#include "logql/eval.h"
+
+namespace weir::test {
+namespace {
+
+// clang-format off
+TEST(LabelSelection, DropsAndKeeps) {
+  const Case cases[] = {
+    {"| drop app", "x", "lvl=L / app2=M tid=T / "},
+    {"| drop tid", "x", "app=x lvl=L / app2=M / "},
+    {"| drop app2, lvl", "x", "app=x / tid=T / "},
+    {R"(| drop app="x")", "x", "lvl=L / app2=M tid=T / "},
+    {R"(| drop app="y")", "x", "app=x lvl=L / app2=M tid=T / "},
+    {R"(| drop app!="y")", "x", "lvl=L / app2=M tid=T / "},
+    {R"(| drop nope="")", "x", "app=x lvl=L / app2=M tid=T / "},
+    {R"(| drop app=~"x.*")", "x", "lvl=L / app2=M tid=T / "},
+    {R"(| drop app!~".*")", "x", "app=x lvl=L / app2=M tid=T / "},
+    {"| keep app", "x", "app=x /  / "},
+    {"| keep tid", "x", " / tid=T / "},
+    {R"(| keep app="y")", "x", " /  / "},
+    {R"(| keep app="x", lvl)", "x", "app=x lvl=L /  / "},
+    {"| keep nope", "x", " /  / "},
+    {"| json | keep a", "bad", " /  / __error__=JSONParserErr __error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {"| json | drop __error__", "bad", "app=x lvl=L / app2=M tid=T / __error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {"| json | drop __error_details__", "bad", "app=x lvl=L / app2=M tid=T / __error__=JSONParserErr"},
+    {"| json | drop __error__, __error_details__", "bad", "app=x lvl=L / app2=M tid=T / "},
+    {R"(| json | drop __error__="JSONParserErr")", "bad", "app=x lvl=L / app2=M tid=T / __error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {R"(| json | drop __error__="x")", "bad", "app=x lvl=L / app2=M tid=T / __error__=JSONParserErr __error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {R"(| json | drop __error__=~"JSON.*")", "bad", "app=x lvl=L / app2=M tid=T / __error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {"| json | keep __error__", "bad", " /  / __error__=JSONParserErr __error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {R"(| json | drop __error__ | __error__="")", "bad", "app=x lvl=L / app2=M tid=T / __error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {R"(| json | drop a | a="")", R"({"a":"6"})", "-"},
+    {R"(| json | a="" | drop a)", R"({"a":"6"})", "-"},
+    {"| drop a | json", R"({"a":"1"})", "app=x lvl=L / app2=M tid=T / a=1"},
+    {"| keep b | json", R"({"a":"1","b":"2"})", " /  / a=1 b=2"},
+    {"| drop app | json", R"({"app":"1"})", "lvl=L / app2=M tid=T / app_extracted=1"},
+    {"| drop tid | json", R"({"tid":"1"})", "app=x lvl=L / app2=M / tid=1"},
+    {"| drop tid, app | json", R"({"tid_extracted":"1","app_extracted":"2","app":"3","tid":"4"})", "lvl=L / app2=M / app_extracted=2 tid=4 tid_extracted=1"},
+    {"| json | drop app_extracted | logfmt", R"({"app":"1"} app=5)", "app=x lvl=L / app2=M tid=T / "},
+    {"| logfmt --keep-empty a", "a", "app=x lvl=L / app2=M tid=T / a="},
+  };
+  for (const Case& c : cases) EXPECT_EQ(categories(c.query, c.line), c.expected) << c.query << " on " << c.line;
+}
+
+TEST(LabelFormat, Renames) {
+  const Case cases[] = {
+    {"| label_format new=app", "x", "lvl=L / app2=M tid=T / new=x"},
+    {"| label_format new=tid", "x", "app=x lvl=L / app2=M / new=T"},
+    {"| label_format new=nope", "x", "app=x lvl=L / app2=M tid=T / "},
+    {"| label_format app=app", "x", "lvl=L / app2=M tid=T / "},
+    {"| json | label_format a=a", R"({"a":"1"})", "app=x lvl=L / app2=M tid=T / "},
+    {"| json | label_format a=b,b=a", R"({"a":"1","b":"2"})", "app=x lvl=L / app2=M tid=T / b=2"},
+    {"| label_format z=app | json", R"({"app":"1"})", "lvl=L / app2=M tid=T / app_extracted=1 z=x"},
+    {"| label_format z=tid | json", R"({"tid":"1"})", "app=x lvl=L / app2=M / tid=1 z=T"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(categories(c.query, c.line), c.expected) << c.query << " on " << c.line;
+}
+
+TEST(Decolorize, RemovesEscapeSequences) {
+  const Case cases[] = {
+    {"| decolorize", "\033[31mred\033[0m plain", "[red plain] "},
+    {"| decolorize", "plain", ""},
+    {"| decolorize", "\033[1;32mok\033[m", "[ok] "},
+    {"| decolorize", "\033[38;5;196mx\033[39m", "[x] "},
+    {"| decolorize", "\033]0;title\007x", "[x] "},
+    {"| decolorize", "\033[2Kx", "[x] "},
+    {"| decolorize", "\033x", ""},
+    {R"(| decolorize |= "[31m")", "\033[31mred", "[red] "},
+    {R"(| decolorize | app="x" |= "[31m")", "\033[31mred", "-"},
+    {"| decolorize", "31mred", "[red] "},
+    {"| decolorize | logfmt", "\033[31mk=v\033[0m", "[k=v] k=v"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(eval(c.query, c.line), c.expected) << c.query << " on " << c.line;
+}
+// clang-format on
+
+}  // namespace
+}  // namespace weir::test

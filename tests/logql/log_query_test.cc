@@ -1,0 +1,182 @@
+#include "logql/log_query.h"
+
+#include "logql/eval.h"
+
+#include <fmt/format.h>
+
+namespace weir::logql {
+namespace {
+
+using test::eval;
+
+LogQuery compile(std::string_view text) {
+  auto query = LogQuery::compile(text, {.selector_optional = true});
+  EXPECT_TRUE(query.ok()) << text << ": " << query.error().message;
+  return std::move(*query);
+}
+
+TEST(LogQuery, Refuses) {
+  struct Row {
+    std::string_view query;
+    std::string_view expected;
+  };
+  // clang-format off
+  const Row rows[] = {
+    {R"({app="x"} | label_format __error__="y")",
+     R"(parse error : stage '| label_format __error__="y"' : __error__ cannot be formatted)"},
+    {R"({app="x"} | json a="x-y")",
+     R"(parse error : stage '| json a="x-y"' : cannot parse expression [x-y]: unexpected char -)"},
+    {R"({app="x"} | addr=ip("999"))",
+     R"(parse error : stage '| addr=ip("999")' : ip: invalid pattern: "999")"},
+    {R"({app="x"} |> "<foo>")",
+     R"(parse error : stage '|> "<foo>"' : named captures are not allowed: found '<foo>')"},
+    {R"({a="b"} |= ip("999"))",
+     R"(parse error : stage '|= ip("999")' : ip: invalid pattern: "999")"},
+    {R"({a="b"} |~ ip("1.1.1.1"))",
+     R"(parse error : stage '|~ ip("1.1.1.1")' : ip: invalid operation)"},
+    {R"({a="b"} |~ "(")",
+     R"(parse error : stage '|~ "("' : error parsing regexp: missing closing ): `(`)"},
+    {R"({a="b"} | logfmt x="b.c")", R"(parse error : stage '| logfmt x="b.c"' : cannot parse expression [b.c]: unexpected char .)"},
+    {R"(sum(rate({a="b"}[5m])))", R"(cannot use query sum(rate({a="b"}[5m])): it is a metric query, a log query is needed)"},
+    {"{}", R"(parse error : queries require at least one regexp or equality matcher that does not have an empty-compatible value. For instance, app=~".*" does not meet this requirement, but app=~".+" will)"},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    auto query = LogQuery::compile(row.query, {});
+    ASSERT_FALSE(query.ok()) << row.query;
+    EXPECT_EQ(query.error().message, row.expected);
+    EXPECT_EQ(query.error().code, base::Code::config);
+  }
+}
+
+TEST(LogQuery, PointsAtTheStage) {
+  auto query = LogQuery::compile(R"({a="b"} | json | addr=ip("999"))", {});
+  ASSERT_FALSE(query.ok());
+  EXPECT_EQ(query.error().hint, "{a=\"b\"} | json | addr=ip(\"999\")\n               ^");
+}
+
+TEST(LogQuery, SaysWhatItIs) {
+  EXPECT_EQ(compile("").to_string(), "{}");
+  EXPECT_TRUE(compile("{a=\"b\"}").trivial());
+  EXPECT_FALSE(compile("|= \"x\"").trivial());
+  EXPECT_EQ(compile("{a=\"b\"} |= \"x\"|json").to_string(), "{a=\"b\"} |= \"x\" | json");
+  EXPECT_EQ(compile("{a=\"b\"} |= \"x\"").selector(), "{a=\"b\"}");
+  EXPECT_FALSE(compile("| json").line_changes());
+  EXPECT_TRUE(compile("| decolorize").line_changes());
+  EXPECT_TRUE(compile("| unpack").line_changes());
+  EXPECT_FALSE(compile("|= \"x\" | a=\"b\"").labels_change());
+  EXPECT_TRUE(compile("| drop a").labels_change());
+  EXPECT_FALSE(compile("| json | a=\"b\"").asks_for_error());
+  EXPECT_TRUE(compile("| json | (a=\"b\" or __error__!=\"\")").asks_for_error());
+}
+
+TEST(LogQuery, Needles) {
+  auto t = [](std::string_view text, std::vector<std::string> expected) {
+    const LogQuery query = compile(text);
+    EXPECT_EQ(std::vector<std::string>(query.needles().begin(), query.needles().end()), expected) << text;
+  };
+  t("", {});
+  t("|= \"a\" |= \"b\" |= \"a\"", {"a", "b"});
+  t("!= \"a\"", {});
+  t("|= \"a\" or \"b\"", {});
+  t("|~ \"foo\\\\d+bar\"", {"foo", "bar"});
+  t("|~ \"foo.*\"", {"foo"});
+  t("|~ \"(?i)foo\"", {});
+  t("!~ \"foo\"", {});
+  t("|~ \"foo|bar\"", {});
+  t("|> \"a <_> b\"", {"a ", " b"});
+  t("| json | x=\"y\" |= \"a\"", {"a"});
+  t("| decolorize |= \"a\"", {"a"});
+  t("| unpack |= \"a\"", {});
+  t("| decolorize | x=\"y\" |= \"a\"", {});
+  t("|= \"\"", {});
+}
+
+TEST(LogQuery, SelectsByLabels) {
+  LogQuery query = compile(R"({app="x"} |= "err")");
+  const auto x = record::LabelSet::intern({{"app", "x"}});
+  const auto y = record::LabelSet::intern({{"app", "y"}});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(query.selects(*x));
+    EXPECT_FALSE(query.selects(*y));
+  }
+  EXPECT_TRUE(compile("|= \"err\"").selects(*y));
+}
+
+TEST(LogQuery, RemembersMoreLabelSetsThanItKeeps) {
+  LogQuery query = compile(R"({n=~".*7"})");
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 10000; ++i) {
+      const auto set = record::LabelSet::intern({{"n", fmt::format("{}", i)}});
+      ASSERT_EQ(query.selects(*set), i % 10 == 7) << i;
+    }
+  }
+}
+
+TEST(LogQuery, MarkersNeverMatch) {
+  LogQuery query = compile("");
+  record::Batch batch;
+  record::Record record;
+  record.labels = batch.hold(record::LabelSet::empty());
+  EXPECT_TRUE(query.matches(record, batch));
+  record::Marker marker;
+  record.marker = &marker;
+  EXPECT_FALSE(query.matches(record, batch));
+}
+
+TEST(LogQuery, LeavesTheRecordAlone) {
+  LogQuery query = compile("|= \"b\" | json | drop app | decolorize");
+  record::Batch batch;
+  record::Record record;
+  record.labels = batch.hold(record::LabelSet::intern({{"app", "x"}}));
+  record.line = record::Text{"a \\\"b\\\"", record::Text::Form::json};
+  record.raw = "the text it came from";
+  EXPECT_TRUE(query.matches(record, batch));
+  EXPECT_TRUE(query.errored());
+  EXPECT_EQ(query.error(), "JSONParserErr");
+  EXPECT_EQ(record.raw, "the text it came from");
+  EXPECT_EQ(batch.line(record), "a \"b\"");
+}
+
+// What an escaped line hides: other spellings of a byte, and letters of escapes.
+TEST(LogQuery, EscapedLines) {
+  auto t = [](std::string_view text, std::string_view escaped, bool expected) {
+    LogQuery query = compile(text);
+    record::Batch batch;
+    record::Record record;
+    record.labels = batch.hold(record::LabelSet::empty());
+    record.line = record::Text{batch.copy(escaped), record::Text::Form::json};
+    EXPECT_EQ(query.matches(record, batch), expected) << text << " on " << escaped;
+  };
+  t("|= \"name\"", "a\\name", false);
+  t("!= \"name\"", "a\\name", true);
+  t("|= \"abc\"", "\\u0061bc", true);
+  t("!= \"abc\"", "\\u0061bc", false);
+  t("|= \"a/b\"", "a\\/b", true);
+  t("!= \"a/b\"", "a\\/b", false);
+  t("|= \"\\\"q\\\"\"", "say \\\"q\\\"", true);
+  t("|= \"\\n\"", "a\\nb", true);
+  t("|= \"x\" or \"abc\"", "\\\"abc", true);
+  t("|~ \"ab+c\"", "\\\"abbc", true);
+  t("|~ \"ab+c\"", "\\\"abb", false);
+  t("!~ \"ab+c\"", "\\\"abb", true);
+  t("|~ \"(?i)ABC\"", "\\\"abc", true);
+  t("|~ \"foo|bar\"", "\\\"bar", true);
+  t("|~ \"foo|bar\"", "\\\"baz", false);
+  t("|= \"b\" | json | v=\"x\\ny\"", "{\\\"v\\\":\\\"x\\\\ny\\\",\\\"b\\\":1}", true);
+}
+
+TEST(LogQuery, Moves) {
+  LogQuery first = compile("| json | a=\"1\"");
+  LogQuery second = std::move(first);
+  first = compile("| json | a=\"2\"");
+  record::Batch batch;
+  record::Record record;
+  record.labels = batch.hold(record::LabelSet::empty());
+  record.line = record::Text::bytes(R"({"a":"1"})");
+  EXPECT_TRUE(second.matches(record, batch));
+  EXPECT_FALSE(first.matches(record, batch));
+}
+
+}  // namespace
+}  // namespace weir::logql
