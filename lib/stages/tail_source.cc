@@ -111,7 +111,7 @@ class TailSource final : public pipeline::Source {
       if (ended = emit(); !ended) return std::move(ended).error();
     }
     if (opened_ == 0 && unreadable_ > 0) {
-      return base::fail(Code::io, "cannot read any of {} log files", unreadable_).with_hint(hint_);
+      return nothing_readable();
     }
     return {};
   }
@@ -301,7 +301,11 @@ class TailSource final : public pipeline::Source {
         watched_[reader.get()] = event.log;
         if (!resume(*reader, event.file) && event.initial) add_initial(*reader, std::move(event.file));
       }
-      if (event.file != nullptr) reader->add_file(std::move(event.file));
+      if (event.file != nullptr && reader->has(event.file->inode(), event.file->device())) {
+        reader->set_missing(false);  // a rename that was undone
+      } else if (event.file != nullptr) {
+        reader->add_file(std::move(event.file));
+      }
       queue(*reader);
     }
     for (const std::uint32_t log : changes.changed) {
@@ -309,7 +313,7 @@ class TailSource final : public pipeline::Source {
     }
     if (changes.complete) {
       if (opened_ == 0 && unreadable_ > 0) {
-        return base::fail(Code::io, "cannot read any of {} log files", unreadable_).with_hint(hint_);
+        return nothing_readable();
       }
       queue_absent_logs();
     }
@@ -465,6 +469,8 @@ class TailSource final : public pipeline::Source {
 
   // -- troubles --
 
+  base::Error nothing_readable() const { return base::fail(Code::io, "cannot read any of {} log files", unreadable_); }
+
   void refuse(std::string_view path, std::string_view cause) {
     tail::Unreadable one;
     one.add(path, cause);
@@ -477,7 +483,6 @@ class TailSource final : public pipeline::Source {
       tail::Unreadable::Cause& all = causes_.causes[cause];
       if (all.count == 0) all.first = files.first;
       all.count += files.count;
-      if (hint_.empty()) hint_ = hint_of(cause);
     }
     // Following goes on for ever, so what it cannot read is told at once.
     if (spec_.read.follow) tell_unreadable();
@@ -540,7 +545,6 @@ class TailSource final : public pipeline::Source {
   std::uint64_t opened_ = 0;
   std::uint64_t unreadable_ = 0;
   tail::Unreadable causes_;  // not told yet
-  std::string hint_;
 };
 
 }  // namespace

@@ -89,7 +89,7 @@ void Decoder::line(std::string_view text, std::size_t begin, std::size_t end) {
 }
 
 void Decoder::cri(std::string_view text, std::size_t begin, std::size_t end) {
-  const auto header = parse_cri(text);
+  const auto header = parse_cri(text, second_);
   if (!header) {
     ++stats_->malformed;
     return raw(text, begin, end);

@@ -107,6 +107,7 @@ class Decoder {
   Format format_ = Format::raw;
   std::array<Line, 3> lines_;
   int open_lines_ = 0;
+  SecondCache second_;
   base::Timestamp last_read_time_ = std::numeric_limits<base::Timestamp>::min();
   record::Source dropped_;
 

@@ -7,6 +7,30 @@
 namespace weir::tail {
 namespace {
 
+// A time in UTC whose second is cached costs the digits of its fraction; any other is parsed in full.
+std::optional<base::Timestamp> parse_time(std::string_view text, SecondCache& cache) {
+  constexpr std::size_t kSecondSize = sizeof cache.text, kMaxDigits = 9;
+  const bool utc_fraction = text.size() > kSecondSize + 2 && text.size() <= kSecondSize + 2 + kMaxDigits && text[kSecondSize] == '.' && text.back() == 'Z';
+  if (utc_fraction && cache.second != 0 && std::memcmp(text.data(), cache.text, kSecondSize) == 0) {
+    std::uint32_t fraction = 0;
+    std::size_t at = kSecondSize + 1;
+    for (; at + 1 < text.size(); ++at) {
+      const unsigned digit = static_cast<unsigned char>(text[at]) - unsigned{'0'};
+      if (digit > 9) return std::nullopt;
+      fraction = fraction * 10 + digit;
+    }
+    for (; at < kSecondSize + 1 + kMaxDigits; ++at) fraction *= 10;
+    return cache.second + fraction;
+  }
+  const auto time = record::parse_rfc3339(text);
+  // Not for a leap second, which stands for another one.
+  if (time && utc_fraction && *time > 0 && text[17] != '6') {
+    std::memcpy(cache.text, text.data(), kSecondSize);
+    cache.second = *time - *time % base::kSecond;
+  }
+  return time;
+}
+
 // A reader of the one JSON shape that docker writes; strings are left as they are, checked for valid escapes.
 class DockerParser {
  public:
@@ -108,7 +132,7 @@ class DockerParser {
 
 }  // namespace
 
-std::optional<CriHeader> parse_cri(std::string_view line) {
+std::optional<CriHeader> parse_cri(std::string_view line, SecondCache& cache) {
   // The shortest: "2024-05-01T10:00:00Z stdout F ".
   constexpr std::size_t kShortest = 30, kLongestTime = 48, kLongestTag = 64;
   if (line.size() < kShortest || line[4] != '-') return std::nullopt;
@@ -137,7 +161,7 @@ std::optional<CriHeader> parse_cri(std::string_view line) {
     return std::nullopt;
   }
   header.size = static_cast<std::uint32_t>(at + 2 - begin);
-  const auto time = record::parse_rfc3339({begin, time_size});
+  const auto time = parse_time({begin, time_size}, cache);
   if (!time) return std::nullopt;
   header.timestamp = *time;
   return header;

@@ -28,8 +28,18 @@ struct CriHeader {
   bool partial = false;    // the first of its colon-separated tags is P: the line goes on
 };
 
+// The second that was parsed last: most lines of a log share it with the line before. One a log; starts empty.
+struct SecondCache {
+  char text[19] = {};            // 2024-05-01T10:00:00
+  base::Timestamp second = 0;    // 0: nothing is known
+};
+
 // `line` without its newline, or at least its first 128 bytes. Nothing when it is not of this form.
-[[nodiscard]] std::optional<CriHeader> parse_cri(std::string_view line);
+[[nodiscard]] std::optional<CriHeader> parse_cri(std::string_view line, SecondCache& cache);
+[[nodiscard]] inline std::optional<CriHeader> parse_cri(std::string_view line) {
+  SecondCache none;
+  return parse_cri(line, none);
+}
 
 struct DockerLine {
   std::string_view log;  // as it stands between its quotes, escaped

@@ -98,6 +98,12 @@ void InputFile::give_back(std::uint64_t offset, std::string_view rest) {
   if (offset + rest.size() == gzip_->offset) gzip_->rest.assign(rest);
 }
 
+std::uint64_t InputFile::next_data(std::uint64_t offset) const {
+  if (gzip_ != nullptr) return offset;
+  const off_t data = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
+  return data < 0 ? offset : static_cast<std::uint64_t>(data);
+}
+
 InputFile::Status InputFile::status() const {
   struct stat status {};
   if (::fstat(fd_.get(), &status) != 0) return {};

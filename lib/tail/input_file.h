@@ -29,6 +29,10 @@ class InputFile {
   // Says that the next read() begins at `offset` and that `rest` stands there.
   void give_back(std::uint64_t offset, std::string_view rest);
 
+  // The first byte at or behind `offset` that was ever written: a writer that goes on at its old place in a file that was truncated
+  // leaves a hole, which reads as zeros.
+  [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const;
+
   // Of the file as it is now; for a gzipped one the compressed size.
   struct Status {
     std::uint64_t size = 0;

@@ -104,6 +104,13 @@ base::Result<bool> LogReader::read_front(record::Batch& batch, Space& space, Out
   }
 
   const std::string_view text(space.at + front.lead_size, *got - front.lead_size);
+  if (!text.empty() && text.front() == '\0' && decoder_.open() == nullptr) {
+    if (const std::uint64_t data = front.file->next_data(front.offset); data > front.offset) {
+      front.offset = data;
+      front.lead_size = 0;
+      return true;
+    }
+  }
   const bool end = *got < want;
   if (!format_known_) decide_format(text);
   if (options_->tracked && !text.empty()) {

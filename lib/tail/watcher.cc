@@ -46,7 +46,7 @@ struct Watcher::State {
     std::string path;
     int structure = -1, written = -1;  // watch descriptors
     std::vector<std::pair<const Pattern*, std::size_t>> levels;  // which levels of which patterns name its entries
-    std::vector<std::pair<std::string, std::uint32_t>> logs;     // live names (and targets of links) in it
+    std::multimap<std::string, std::uint32_t, std::less<>> logs;  // by live name in it, or by the name of what a link leads to
     std::int64_t modified = -1;        // its mtime when it was last listed
   };
   struct Log {
@@ -237,10 +237,9 @@ struct Watcher::State {
       if (folder.written >= 0) by_written[folder.written] = &folder;
       else if (errno != ENOENT) cannot_watch(folder.path, errno);
     }
-    for (const auto& [owned, log] : folder.logs) {
-      if (owned == name && log == number) return;
-    }
-    folder.logs.emplace_back(name, number);
+    const auto [first, last] = folder.logs.equal_range(name);
+    if (std::any_of(first, last, [&](const auto& owned) { return owned.second == number; })) return;
+    folder.logs.emplace(name, number);
   }
 
   // Compares a log's live file with what is known of it.
@@ -253,8 +252,9 @@ struct Watcher::State {
       log.missing = true;
       return;
     }
-    if (status.st_ino == log.inode && status.st_dev == log.device) {
-      if (log.missing) found_again(number);
+    // The same inode under a name that was gone may be the same file (the kubelet undoes a rename when the runtime cannot reopen) or
+    // another one that got the inode: the reader knows, since it holds the file.
+    if (status.st_ino == log.inode && status.st_dev == log.device && !log.missing) {
       if (static_cast<std::uint64_t>(status.st_size) != log.size) changed(number);
       log.size = static_cast<std::uint64_t>(status.st_size);
       return;
@@ -277,12 +277,6 @@ struct Watcher::State {
   }
 
   void lose(std::uint32_t number) { news.events.push_back({number, logs.at(number).key, nullptr, false}); }
-
-  // The same file is back under its name: kubelet undoes a rename when the runtime cannot reopen.
-  void found_again(std::uint32_t number) {
-    logs.at(number).missing = false;
-    changed(number);
-  }
 
   void changed(std::uint32_t number) {
     Log& log = logs.at(number);
@@ -419,10 +413,7 @@ struct Watcher::State {
       Folder& folder = *found->second;
       if ((event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0) return leave(folder);
       if (name.empty()) return;
-      // By index: a check does not add to this list, but costs nothing to be sure of.
-      for (std::size_t i = 0; i < folder.logs.size(); ++i) {
-        if (folder.logs[i].first == name) check(folder.logs[i].second);
-      }
+      for (auto [owned, end] = folder.logs.equal_range(name); owned != end; ++owned) check(owned->second);
       if ((event.mask & (IN_CREATE | IN_MOVED_TO)) == 0) return;
       if ((event.mask & IN_ISDIR) != 0) return consider(folder, name, true);
       struct stat status {};  // a link may lead to a folder
@@ -447,9 +438,9 @@ struct Watcher::State {
         last = event.wd;
       }
       if (folder == nullptr || (event.mask & IN_MODIFY) == 0) return;
-      const std::string_view live = live_name_of(name);
-      for (const auto& [owned, number] : folder->logs) {
-        if (owned == name || owned == live) changed(number);
+      for (auto [owned, end] = folder->logs.equal_range(name); owned != end; ++owned) changed(owned->second);
+      if (const std::string_view live = live_name_of(name); !live.empty()) {
+        for (auto [owned, end] = folder->logs.equal_range(live); owned != end; ++owned) changed(owned->second);
       }
     });
     if (overflow) check_all();

@@ -29,7 +29,9 @@ struct Changes {
   struct Event {
     std::uint32_t log = 0;
     std::string key;
-    std::unique_ptr<InputFile> file;  // the log's next generation; null: its live name is gone (deleted, renamed, folder gone)
+    // The log's next generation, or its latest one again, when a name that was gone leads to the same inode. Null: the live name is
+    // gone (deleted, renamed, or its folder is).
+    std::unique_ptr<InputFile> file;
     bool initial = false;             // was there when watching began
   };
   std::vector<Event> events;           // in the order in which they were seen

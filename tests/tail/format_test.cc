@@ -39,6 +39,20 @@ TEST(ParseCri, Failure) {
   f("2024-05-01T10:00:00Z stdout nospacebehindthetag");
 }
 
+TEST(ParseCri, CachedSecondGivesTheSameTimes) {
+  SecondCache cache;
+  for (const char* time : {"2024-05-01T10:00:00.1Z", "2024-05-01T10:00:00.123456789Z", "2024-05-01T10:00:00.000000001Z", "2024-05-01T10:00:00Z",
+                           "2024-05-01T10:00:00.5+02:00", "2024-05-01T10:00:01.25Z", "2016-12-31T23:59:60.5Z", "2016-12-31T23:59:60.25Z",
+                           "1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.25Z", "2024-05-01T10:00:01.1234567891Z", "2024-05-01T10:00:01.9Z"}) {
+    const std::string line = std::string(time) + " stdout F text";
+    const auto header = parse_cri(line, cache);
+    ASSERT_TRUE(header) << time;
+    EXPECT_EQ(header->timestamp, *record::parse_rfc3339(time)) << time;
+  }
+  EXPECT_FALSE(parse_cri("2024-05-01T10:00:01.9xZ stdout F text", cache));
+  EXPECT_FALSE(parse_cri("2024-05-01T10:00:01.Z stdout F text here", cache));
+}
+
 TEST(ParseDocker, Success) {
   const auto f = [](std::string_view line, std::string_view log, Stream stream) {
     const auto parsed = parse_docker(line);

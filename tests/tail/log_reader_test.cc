@@ -237,6 +237,20 @@ TEST_F(ReadLog, TruncationIsSeenWhenTheFileHasGrownAgain) {
   EXPECT_EQ(take(), (Lines{"first", "other and longer than before"}));
 }
 
+TEST_F(ReadLog, HoleThatTruncationLeftIsSkipped) {
+  options.follow = true;
+  dir.write("a.log", std::string(100'000, 'x') + "\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  take();
+  std::filesystem::resize_file(dir / "a.log", 0);
+  std::filesystem::resize_file(dir / "a.log", 98'304);  // a writer without O_APPEND goes on where it was
+  dir.write("a.log", "new\n", true);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"new"}));
+}
+
 TEST_F(ReadLog, DeletedLogEndsAfterAGrace) {
   options.follow = options.tracked = true;
   dir.write("a.log", cri("one") + cri("open", "stdout", 'P'));

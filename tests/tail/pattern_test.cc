@@ -61,8 +61,10 @@ TEST_F(FindFiles, NamesAndGlobs) {
   EXPECT_EQ(keys({"pods/*/app/0.log"}), (Keys{"pods/shop_web-1_u1/app/0.log"}));
   EXPECT_EQ(keys({"p*/*.log"}), (Keys{"plain/a.log", "pods/host.log"}));
   EXPECT_EQ(keys({"pods", "pods/pay_db-0_u2/db/0.log"}).size(), 5U);
-  EXPECT_EQ(keys({"nothing/*.log"}), Keys{});
+  EXPECT_EQ(keys({"plain/*.txt.log"}), Keys{});
   EXPECT_EQ(unreadable.count(), 0U);
+  EXPECT_EQ(keys({"nothing/*.log"}), Keys{});
+  EXPECT_EQ(unreadable.count(), 1U);
 }
 
 TEST_F(FindFiles, RotatedFilesComeByNameBeforeTheirLiveFile) {
