@@ -1,7 +1,5 @@
 #include "pipeline/chain.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <optional>
 
@@ -63,36 +61,22 @@ class LinkedOutlet : public Outlet {
   std::vector<std::unique_ptr<Outlet>> links_;
 };
 
-constexpr std::size_t kTrimBytes = 1 << 20;
-constexpr base::Duration kTrimEvery = 10 * base::kSecond;
-
-// Remembers that somebody below wanted no more. Gives the allocator's free pages back to the system now and then: a chain that has
-// caught up with a backlog lives on for months, and what the backlog needed would stay its own.
+// Remembers that somebody below wanted no more.
 class Watched : public Outlet {
  public:
   explicit Watched(Outlet& next) : next_(next) {}
   Result<Flow> emit(Batch& batch) override {
-    passed_ += batch.bytes();
     auto flow = next_.emit(batch);
     if (flow && *flow == Flow::done) done = true;
     return flow;
   }
-  Result<Monotonic> nudge(Monotonic now) override {
-    if (passed_ >= kTrimBytes && now >= trim_at_) {
-      ::malloc_trim(0);
-      passed_ = 0;
-      trim_at_ = base::after(now, kTrimEvery);
-    }
-    return next_.nudge(now);
-  }
+  Result<Monotonic> nudge(Monotonic now) override { return next_.nudge(now); }
   Result<Flushed> flush(Monotonic deadline) override { return next_.flush(deadline); }
 
   bool done = false;
 
  private:
   Outlet& next_;
-  std::size_t passed_ = 0;
-  Monotonic trim_at_ = 0;
 };
 
 }  // namespace
