@@ -51,7 +51,8 @@ std::string examples_text(std::span<const Example> examples, std::size_t width) 
 std::string full_description(const OptionFacts& option) {
   auto text = option.description;
   const auto add = [&](const std::string& more) { text += fmt::format("{}({})", text.empty() ? "" : " ", more); };
-  if (!option.choices.empty() && option.value.find('|') == std::string::npos) add(fmt::format("{}", fmt::join(option.choices, ", ")));
+  const bool named = std::all_of(option.choices.begin(), option.choices.end(), [&](const auto& one) { return text.find(one) != std::string::npos; });
+  if (!named && option.value.find('|') == std::string::npos) add(fmt::format("{}", fmt::join(option.choices, ", ")));
   const bool has_name = option.positional.empty() || !option.longs.empty();
   if (option.repeatable && has_name && text.find("repeat") == std::string::npos) add("repeatable");
   if (!option.default_value.empty()) add(fmt::format("default: {}", option.default_value));
@@ -81,7 +82,9 @@ std::string command_help(const CommandFacts& facts, std::size_t width) {
 }
 
 std::string program_help(std::span<const Command* const> commands, std::size_t width) {
-  std::string out = fmt::format("Usage: weir COMMAND [ARGUMENT]...\n\nweir {}: {}.\n\n", version(), tagline());
+  std::string out = "Usage: weir COMMAND [ARGUMENT]...\n\n";
+  out += wrap(fmt::format("weir {}: {}.", version(), tagline()), 0, width);
+  out += "\n\n";
   out += wrap(plain(description()), 0, width);
   out += '\n';
   std::size_t column = 0;

@@ -102,9 +102,10 @@ std::string option_entry(const OptionFacts& option) {
 std::string example_entries(std::span<const Example> examples) {
   std::string out = ".SH EXAMPLES\n";
   for (const auto& example : examples) {
+    if (&example != examples.data()) out += ".PP\n";
     std::string what(example.what);
     if (!what.empty() && what[0] >= 'a' && what[0] <= 'z') what[0] = static_cast<char>(what[0] - 'a' + 'A');
-    out += ".PP\n" + prose(what + ":") + ".PP\n.RS 4\n.EX\n";
+    out += prose(what + ":") + ".PP\n.RS 4\n.EX\n";
     const auto command = wrap_command(example.command, 4, 76);
     std::string_view rest = command;
     while (true) {

@@ -75,12 +75,20 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
     return source.error_at(text.command.place, fmt::format("there is no stage '{}'", base::escape_control(text.command.text)),
                            suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
   }
+  if (command->role == Role::action) {
+    return source.error_at(text.command.place, fmt::format("{} is no stage of a pipeline", command->name),
+                           fmt::format("the stages are {}", fmt::join(stage_names(commands), ", ")));
+  }
   std::vector<std::string> arguments;
   arguments.reserve(text.arguments.size());
   for (const auto& word : text.arguments) arguments.push_back(word.text);
   auto parsed = parse(*command, arguments);
   if (auto* wrong = std::get_if<ArgumentError>(&parsed)) {
-    const auto place = wrong->index < 0 ? text.command.place : text.arguments[static_cast<std::size_t>(wrong->index)].place;
+    // What checks itself shows the text that it could not read as the hint's first line.
+    const auto shown = wrong->error.hint.substr(0, wrong->error.hint.find('\n'));
+    auto word = text.arguments.begin() + wrong->index;
+    if (wrong->index < 0) word = std::find_if(text.arguments.begin(), text.arguments.end(), [&](const Word& one) { return one.text == shown; });
+    const auto place = word == text.arguments.end() ? text.command.place : word->place;
     return source.error_at(place, fmt::format("{}: {}", command->name, wrong->error.message), wrong->error.hint);
   }
   auto& ready = std::get<ParsedCommand>(parsed);

@@ -1,5 +1,6 @@
 #include "cli/program.h"
 
+#include <algorithm>
 #include <array>
 
 namespace weir::cli {
@@ -44,8 +45,15 @@ std::span<const Example> program_examples() {
 }
 
 std::vector<Exit> exits_of(const Command& command) {
-  if (!command.exits.empty()) return command.exits;
-  return {Exit::ok, Exit::usage, Exit::incomplete, Exit::failed, Exit::interrupted, Exit::terminated};
+  auto exits = command.exits;
+  if (exits.empty()) exits = {Exit::ok, Exit::usage, Exit::incomplete, Exit::failed};
+  // Whatever moves records can be stopped.
+  if (command.role != Role::action || command.exits.empty()) {
+    for (const auto exit : {Exit::interrupted, Exit::terminated}) {
+      if (std::find(exits.begin(), exits.end(), exit) == exits.end()) exits.push_back(exit);
+    }
+  }
+  return exits;
 }
 
 std::span<const RoleHeading> role_headings() {

@@ -21,7 +21,7 @@ struct Variable {
 [[nodiscard]] std::span<const Variable> environment_variables();
 [[nodiscard]] std::span<const Example> program_examples();
 
-// The exits of `command`, or those that every command has.
+// The exits of `command`, with those of signals where it moves records; all that are usual where it names none.
 [[nodiscard]] std::vector<Exit> exits_of(const Command& command);
 
 // The headings under which commands are listed, in this order.

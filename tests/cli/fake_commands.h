@@ -107,6 +107,7 @@ class PassInvocation : public cli::Invocation {
   }
   base::Result<void> check() override {
     if (!words_.empty() && words_.front() == "bad") return base::fail(base::Code::parse, "cannot parse 'bad'");
+    if (!words_.empty() && words_.front() == "shown") return base::Error{base::Code::parse, "cannot parse it", "shown\n  ^"};
     return {};
   }
   [[nodiscard]] std::optional<std::string> keeper() const override {

@@ -29,8 +29,10 @@ Examples:
     weir count 3 | weir pass --label 'a b=c'
 
 Exit status:
-  0  done; also when the reader of the output went away
-  2  wrong usage or configuration; nothing was done
+  0    done; also when the reader of the output went away
+  2    wrong usage or configuration; nothing was done
+  130  interrupted (SIGINT) after draining
+  143  terminated (SIGTERM) after draining
 )");
 }
 

@@ -166,7 +166,8 @@ def main():
                 folder = pathlib.Path(name)
                 environment = {key: value for key, value in os.environ.items() if not key.startswith("WEIR_")}
                 environment.setdefault("LOKI_ADDR", f"http://127.0.0.1:{server.server_port}")
-                environment.update(PATH=f"{binary.parent}:{environment['PATH']}", HOME=name, WEIR_SPOOL=str(folder / "spool.db"), LC_ALL="C.UTF-8")
+                environment.update(PATH=f"{binary.parent}:{environment['PATH']}", HOME=name, WEIR_SPOOL=str(folder / "spool.db"), NODE_NAME="node-1",
+                                   LC_ALL="C.UTF-8")
                 if not prepare(folder, environment):
                     sys.exit(1)
                 code, err = run(text, folder, environment, mount_pods(folder))

@@ -134,7 +134,9 @@ def tried_in_bash(script, commands):
         lines = output("bash", "--norc", "-uc", text, cwd=folder).splitlines()
     want_first = [*commands, "help", "--help", "--version"]
     check(lines[0].split() == want_first, f"bash: commands are {lines[0]}")
-    check(lines[1:5] == ["filter", "--help", "man completion", "pipeline with blanks"], f"bash offers {lines[1:5]}")
+    check(lines[1:3] == ["filter", "--help"], f"bash offers {lines[1:3]}")
+    check(lines[3].startswith("man completion"), f"bash offers {lines[3]}")
+    check(lines[4] == "pipeline with blanks", f"bash offers {lines[4]}")
     check("--help" in lines[5], f"bash offers {lines[5]}")
     check(lines[6] == "complete -F _weir weir", f"bash: {lines[6]}")
 
@@ -163,7 +165,7 @@ def tried_in_zsh(folder):
         while time.monotonic() < deadline:
             if select.select([master], [], [], 0.1)[0]:
                 try:
-                    seen += os.read(master, 65536).decode("utf-8", "replace")
+                    seen += os.read(master, 65536).decode("utf-8", "replace").replace("\x07", "")
                 except OSError:
                     break
                 if re.search(pattern, seen):
