@@ -17,7 +17,7 @@ Result<Pair> split_pair(std::string_view option, std::string_view form, const st
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos) {
     return base::fail(Code::usage, "{} \"{}\" has no =", option, base::escape_control(text))
-        .with_hint(fmt::format("{} {}", option, form));
+        .with_hint(fmt::format("write {} {}", option, form));
   }
   return Pair(text.substr(0, equals), text.substr(equals + 1));
 }

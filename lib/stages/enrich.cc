@@ -319,7 +319,7 @@ Result<void> check_name(std::string_view what, std::string_view name) {
   for (std::size_t i = 0; i < name.size(); ++i) good = good && valid(name[i], i == 0);
   if (!good) {
     return base::fail(Code::usage, "{} \"{}\" is no label name", what, base::escape_control(name))
-        .with_hint("letters, digits and _, and no digit in front");
+        .with_hint("a name has letters, digits and _, and no digit in front");
   }
   if (name.size() > kMaxName) return base::fail(Code::usage, "{} has {} bytes; Loki takes {}", what, name.size(), kMaxName);
   if (name.starts_with("__")) {
@@ -333,7 +333,7 @@ Result<void> check_name(std::string_view what, std::string_view name) {
 }
 
 Result<void> check_value(std::string_view name, std::string_view value) {
-  if (value.empty()) return base::fail(Code::usage, "label \"{}\" has no value", name).with_hint("Loki knows no empty labels");
+  if (value.empty()) return base::fail(Code::usage, "label \"{}\" has no value", name).with_hint("Loki drops empty labels");
   if (value.size() > kMaxValue) {
     return base::fail(Code::usage, "the value of label \"{}\" has {} bytes; Loki takes {}", name, value.size(), kMaxValue);
   }
