@@ -95,33 +95,6 @@ class Assembly::StageDiagnostics : public base::Diagnostics {
   const std::string prefix_;
 };
 
-// The output sink, and whether what it wrote belongs to a tracked stream, whose reader must not go away.
-class Assembly::Output : public pipeline::Stage {
- public:
-  explicit Output(std::unique_ptr<pipeline::Stage> inner) : inner_(std::move(inner)) {}
-
-  Result<pipeline::Flow> consume(record::Batch& batch, pipeline::Outlet& out) override {
-    if (!seen_ && !batch.records.empty()) {
-      const auto* marker = batch.records.front().marker;
-      tracked_ = marker != nullptr && marker->type == record::Marker::Type::begin;
-      seen_ = true;
-    }
-    return inner_->consume(batch, out);
-  }
-  Result<base::Monotonic> nudge(base::Monotonic now, pipeline::Outlet& out) override { return inner_->nudge(now, out); }
-  Result<pipeline::Flushed> flush(pipeline::Outlet& out, base::Monotonic deadline) override { return inner_->flush(out, deadline); }
-  Result<void> finish(pipeline::Outlet& out, base::Monotonic deadline) override { return inner_->finish(out, deadline); }
-  [[nodiscard]] Counters counters() const override { return inner_->counters(); }
-  [[nodiscard]] std::string_view name() const override { return inner_->name(); }
-  [[nodiscard]] std::string summary() const override { return inner_->summary(); }
-  [[nodiscard]] bool tracked() const { return tracked_; }
-
- private:
-  std::unique_ptr<pipeline::Stage> inner_;
-  bool seen_ = false;
-  bool tracked_ = false;
-};
-
 Assembly::Assembly() = default;
 Assembly::Assembly(Assembly&&) noexcept = default;
 Assembly& Assembly::operator=(Assembly&&) noexcept = default;
@@ -185,9 +158,8 @@ Result<Assembly> Assembly::build(std::vector<Link> links, bool fused, const pipe
     const auto& link = links.back();
     auto options = stages::parse_output(output_format(link), option_value(*link.parsed.app, "--color"));
     if (!options) return link.located(std::move(options).error());
-    auto output = std::make_unique<Output>(stages::make_output_sink(*options, end_context));
-    assembly.output_ = output.get();
-    assembly.stages_.push_back(std::move(output));
+    assembly.stages_.push_back(stages::make_output_sink(*options, end_context));
+    assembly.writes_standard_output_ = true;
   }
   assembly.links_ = std::move(links);
   return assembly;
@@ -207,10 +179,6 @@ Result<Exit> Assembly::run() {
   if (!result) return std::move(result).error();
 
   if (const auto by_signal = exit_of_signal(context_.stop->signal(), Exit::ok); by_signal != Exit::ok) return by_signal;
-  if (result->reader_gone && output_ != nullptr && output_->tracked()) {
-    return Error{Code::io, "cannot write to standard output: the reader went away",
-                 "positions are kept, so what it did not store is read again at the next start"};
-  }
   bool is_incomplete = incomplete(result->source);
   for (const auto& [name, counters] : result->stages) is_incomplete = is_incomplete || incomplete(counters);
   if (is_incomplete) return Exit::incomplete;

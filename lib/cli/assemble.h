@@ -36,7 +36,7 @@ class Assembly {
   base::Result<Exit> run();
 
   [[nodiscard]] bool reads_standard_input() const { return reads_standard_input_; }
-  [[nodiscard]] bool writes_standard_output() const { return output_ != nullptr; }
+  [[nodiscard]] bool writes_standard_output() const { return writes_standard_output_; }
 
   Assembly(Assembly&&) noexcept;
   Assembly& operator=(Assembly&&) noexcept;
@@ -44,7 +44,6 @@ class Assembly {
 
  private:
   class StageDiagnostics;
-  class Output;
   Assembly();
   const pipeline::Context& context_of(const Command& command, bool fused);
 
@@ -54,8 +53,8 @@ class Assembly {
   std::vector<std::unique_ptr<pipeline::Context>> contexts_;  // where stages find them wherever the assembly is moved to
   std::unique_ptr<pipeline::Source> source_;
   std::vector<std::unique_ptr<pipeline::Stage>> stages_;
-  Output* output_ = nullptr;  // in stages_
   bool reads_standard_input_ = false;
+  bool writes_standard_output_ = false;
 };
 
 // What `weir CMD …` does once its arguments are parsed.
