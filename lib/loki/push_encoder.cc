@@ -166,17 +166,64 @@ std::string metadata_name(std::string_view name) {
   return other ? out : "weir_unnamed";
 }
 
-std::string_view PushEncoder::keep(std::string text) {
-  if (kept_used_ == kept_.size()) kept_.push_back(std::make_unique<std::string>());
-  std::string& slot = *kept_[kept_used_++];
-  slot = std::move(text);
-  return slot;
+void PushEncoder::add_pair(std::string_view name, std::string_view value) {
+  std::array<char, 16> head;
+  char* at = head.data();
+  *at++ = kBytes3;
+  at = write_varint(at, field_size(name.size()) + field_size(value.size()));
+  *at++ = kBytes1;
+  at = write_varint(at, name.size());
+  metadata_.append(head.data(), static_cast<std::size_t>(at - head.data()));
+  metadata_ += name;
+  at = head.data();
+  *at++ = kBytes2;
+  at = write_varint(at, value.size());
+  metadata_.append(head.data(), static_cast<std::size_t>(at - head.data()));
+  metadata_ += value;
+  metadata_bytes_ += name.size() + value.size();
+  ++metadata_count_;
+}
+
+void PushEncoder::encode_metadata(std::span<const record::Label> metadata) {
+  // The same as before? Compared without putting anything together.
+  if (metadata.size() == same_count_) {
+    const char* at = same_.data();
+    const char* const end = at + same_.size();
+    const auto next_is = [&](std::string_view text) {
+      std::uint32_t size = 0;
+      if (static_cast<std::size_t>(end - at) < sizeof(size)) return false;
+      std::memcpy(&size, at, sizeof(size));
+      if (size != text.size() || std::memcmp(at + sizeof(size), text.data(), size) != 0) return false;
+      at += sizeof(size) + size;
+      return true;
+    };
+    bool same = true;
+    for (std::size_t i = 0; same && i < metadata.size(); ++i) same = next_is(metadata[i].name) && next_is(metadata[i].value);
+    if (same) return;
+  }
+  same_.clear();
+  same_count_ = metadata.size();
+  metadata_.clear();
+  metadata_bytes_ = metadata_count_ = 0;
+  for (const record::Label& pair : metadata) {
+    for (const std::string_view text : {pair.name, pair.value}) {
+      const auto size = static_cast<std::uint32_t>(text.size());
+      same_.append(reinterpret_cast<const char*>(&size), sizeof(size));
+      same_ += text;
+    }
+    if (pair.value.empty()) continue;
+    std::size_t replaced = 0;
+    const std::string name = is_metadata_name(pair.name) ? std::string(pair.name) : metadata_name(pair.name);
+    if (record::is_utf8(pair.value)) {
+      add_pair(name, pair.value);
+    } else {
+      add_pair(name, record::replace_invalid_utf8(pair.value, replaced));
+    }
+  }
 }
 
 std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::string_view stream, base::Timestamp now) {
   entry_ = {};
-  kept_used_ = 0;
-  metadata_.clear();
   timestamp_ = record.timestamp;
 
   line_ = record.line.data;
@@ -189,26 +236,18 @@ std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::s
     line_ = repaired_;
   }
 
-  std::size_t bytes = 0;
-  const auto add = [&](std::string_view name, std::string_view value) {
-    metadata_.push_back({name, value});
-    bytes += name.size() + value.size();
-  };
   if (with_metadata_) {
-    for (const record::Label& pair : record.metadata) {
-      if (pair.value.empty()) continue;
-      const std::string_view name = is_metadata_name(pair.name) ? pair.name : keep(metadata_name(pair.name));
-      std::string_view value = pair.value;
-      if (!record::is_utf8(value)) {
-        std::size_t replaced = 0;
-        value = keep(record::replace_invalid_utf8(value, replaced));
-      }
-      add(name, value);
+    if (entry_.invalid == 0) {
+      encode_metadata(record.metadata);
+    } else {
+      const std::string count = fmt::format_int(entry_.invalid).str();
+      std::vector<record::Label> metadata(record.metadata.begin(), record.metadata.end());
+      metadata.push_back({"weir_invalid_utf8", count});
+      encode_metadata(metadata);
     }
-    if (entry_.invalid != 0) add("weir_invalid_utf8", keep(fmt::format_int(entry_.invalid).str()));
   }
-  entry_.raw = line_.size() + bytes;
-  return refuse_record({timestamp_, line_.size(), bytes, metadata_.size()}, stream, now, limits_);
+  entry_.raw = line_.size() + metadata_bytes_;
+  return refuse_record({timestamp_, line_.size(), metadata_bytes_, metadata_count_}, stream, now, limits_);
 }
 
 void PushEncoder::append(PageBuffer& out) const {
@@ -216,8 +255,7 @@ void PushEncoder::append(PageBuffer& out) const {
   // proto3 leaves out what is zero, and so do we, since Loki's own encoder does: equal records give equal bytes.
   const std::size_t seconds_size = time.seconds == 0 ? 0 : 1 + varint_size(static_cast<std::uint64_t>(time.seconds));
   const std::size_t time_size = seconds_size + (time.nanos == 0 ? 0 : 1 + varint_size(time.nanos));
-  std::size_t size = field_size(time_size) + (line_.empty() ? 0 : field_size(line_.size()));
-  for (const Pair& pair : metadata_) size += field_size(field_size(pair.name.size()) + field_size(pair.value.size()));
+  const std::size_t size = field_size(time_size) + (line_.empty() ? 0 : field_size(line_.size())) + metadata_.size();
 
   std::array<char, 64> head;
   char* at = head.data();
@@ -237,22 +275,16 @@ void PushEncoder::append(PageBuffer& out) const {
     *at++ = kBytes2;
     at = write_varint(at, line_.size());
   }
-  out.append({head.data(), static_cast<std::size_t>(at - head.data())});
-  out.append(line_);
-  for (const Pair& pair : metadata_) {
-    at = head.data();
-    *at++ = kBytes3;
-    at = write_varint(at, field_size(pair.name.size()) + field_size(pair.value.size()));
-    *at++ = kBytes1;
-    at = write_varint(at, pair.name.size());
-    out.append({head.data(), static_cast<std::size_t>(at - head.data())});
-    out.append(pair.name);
-    at = head.data();
-    *at++ = kBytes2;
-    at = write_varint(at, pair.value.size());
-    out.append({head.data(), static_cast<std::size_t>(at - head.data())});
-    out.append(pair.value);
+  const auto head_size = static_cast<std::size_t>(at - head.data());
+  if (char* place = out.room(head_size + line_.size() + metadata_.size())) {
+    std::memcpy(place, head.data(), head_size);
+    std::memcpy(place + head_size, line_.data(), line_.size());
+    std::memcpy(place + head_size + line_.size(), metadata_.data(), metadata_.size());
+    return;
   }
+  out.append({head.data(), head_size});
+  out.append(line_);
+  out.append(metadata_);
 }
 
 }  // namespace weir::loki

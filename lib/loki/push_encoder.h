@@ -40,7 +40,13 @@ class PushEncoder {
  public:
   explicit PushEncoder(const PushLimits& limits, bool with_metadata = true) : limits_(limits), with_metadata_(with_metadata) {}
 
-  void set_metadata(bool send) { with_metadata_ = send; }
+  void set_metadata(bool send) {
+    with_metadata_ = send;
+    same_.clear();
+    same_count_ = 0;
+    metadata_.clear();
+    metadata_bytes_ = metadata_count_ = 0;
+  }
 
   // Prepares `record` for a stream named `stream`: decodes and repairs its line and metadata. A refusal says why Loki would not take it.
   [[nodiscard]] std::optional<Refusal> prepare(const record::Record& record, std::string_view stream, base::Timestamp now);
@@ -50,21 +56,22 @@ class PushEncoder {
   void append(PageBuffer& out) const;
 
  private:
-  struct Pair {
-    std::string_view name, value;
-  };
-  std::string_view keep(std::string text);
+  void encode_metadata(std::span<const record::Label> metadata);
+  void add_pair(std::string_view name, std::string_view value);
 
   const PushLimits limits_;
   bool with_metadata_;
   EncodedEntry entry_;
   base::Timestamp timestamp_ = 0;
   std::string_view line_;
-  std::vector<Pair> metadata_;
-  std::string decoded_;                       // scratch for the line
+  std::string decoded_;  // scratch for the line
   std::string repaired_;
-  std::vector<std::unique_ptr<std::string>> kept_;  // repaired names and values, stable while the record is at hand
-  std::size_t kept_used_ = 0;
+
+  // Neighbours mostly share their metadata (the pod's uid), so the fields written for the latest record are kept.
+  std::string same_;  // its names and values as they came, each with its length
+  std::size_t same_count_ = 0;
+  std::string metadata_;  // the fields
+  std::size_t metadata_bytes_ = 0, metadata_count_ = 0;
 };
 
 // Varints and fields, for whoever builds a request around entries.

@@ -11,17 +11,14 @@ char* PagePool::take() {
   }
   char* page = free_.back();
   free_.pop_back();
+  in_use_.fetch_add(1, std::memory_order_relaxed);
   return page;
 }
 
 void PagePool::give_back(const std::vector<char*>& pages) {
   const std::lock_guard lock(mutex_);
   free_.insert(free_.end(), pages.begin(), pages.end());
-}
-
-std::size_t PagePool::pages_in_use() const {
-  const std::lock_guard lock(mutex_);
-  return slabs_.size() * kSlab - free_.size();
+  in_use_.fetch_sub(pages.size(), std::memory_order_relaxed);
 }
 
 }  // namespace weir::loki

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -20,11 +21,12 @@ class PagePool {
 
   [[nodiscard]] char* take();
   void give_back(const std::vector<char*>& pages);
-  [[nodiscard]] std::size_t pages_in_use() const;
+  [[nodiscard]] std::size_t pages_in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::size_t kSlab = 32;  // pages
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
+  std::atomic<std::size_t> in_use_{0};
   std::vector<std::unique_ptr<char[]>> slabs_;
   std::vector<char*> free_;
 };
@@ -54,6 +56,13 @@ class PageBuffer {
       size_ += count;
       bytes.remove_prefix(count);
     }
+  }
+  // Room for `size` bytes in one piece, to be filled completely; null when the page at hand has none, and append() must do.
+  [[nodiscard]] char* room(std::size_t size) {
+    const std::size_t at = size_ % PagePool::kPage;
+    if (at == 0 || at + size > PagePool::kPage) return nullptr;
+    size_ += size;
+    return pages_.back() + at;
   }
   void clear() {
     if (!pages_.empty()) pool_->give_back(pages_);

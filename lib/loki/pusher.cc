@@ -341,7 +341,7 @@ base::Result<void> Pusher::add(const record::Record& record, PushToken token) {
     s.reject(token, 0, *stream.refusal, stream, record);
     return {};
   }
-  if (const auto refusal = s.encoder.prepare(record, stream.name, s.clock.wall())) {
+  if (const auto refusal = s.encoder.prepare(record, stream.name, s.roughly_now())) {
     s.reject(token, 0, *refusal, stream, record);
     return {};
   }
@@ -384,6 +384,7 @@ base::Result<void> Pusher::add(const record::Record& record, PushToken token) {
 base::Result<base::Monotonic> Pusher::tick(base::Monotonic now) {
   State& s = *state_;
   State::Lock lock(s.mutex);
+  s.looks = 0;
   s.check_give_up(now);
   s.forget_idle_streams(now);
   s.pump(lock);

@@ -140,6 +140,14 @@ struct Pusher::State {
   mutable std::mutex mutex;
   std::condition_variable landed_one;
 
+  // The wall clock, looked at once in a while: limits are days and minutes.
+  [[nodiscard]] base::Timestamp roughly_now() {
+    if (looks++ % 64 == 0) wall_seen = clock.wall();
+    return wall_seen;
+  }
+  base::Timestamp wall_seen = 0;
+  std::uint32_t looks = 0;
+
   PagePool pool;
   PushEncoder encoder;
   std::size_t request_bytes;  // shrinks when the target says 413
