@@ -21,7 +21,7 @@ struct BufferSpec {
   bool only_new = false;                            // forward only what is taken from now on
   std::uint64_t group_bytes = 1 << 20;              // of lines in a block
   base::Duration group_age = base::kSecond;         // of the first record in it
-  std::uint64_t memory = 4 << 20;                   // bytes of stored blocks that wait in memory to be forwarded
+  std::uint64_t memory = 2 << 20;                   // bytes of stored blocks that wait in memory to be forwarded
 };
 
 // Opens the spool: waits for an earlier writer up to spool.wait. Errors: as spool::Writer::open.

@@ -8,7 +8,7 @@
 namespace weir::stages {
 namespace {
 
-constexpr std::size_t kSpare = 2;
+constexpr std::size_t kSpare = 1;  // batches whose memory is kept for the next block
 
 }  // namespace
 

@@ -17,7 +17,7 @@ namespace {
 using base::Result;
 using pipeline::Flow;
 
-constexpr std::size_t kSortMemory = 16 << 20;  // overlapping blocks that hold more are opened more than once
+constexpr std::size_t kSortMemory = 4 << 20;  // overlapping blocks that hold more are opened more than once
 constexpr std::size_t kRejectedAtOnce = 256;
 
 class Replay : public pipeline::Source {

@@ -11,8 +11,8 @@ namespace weir::stages {
 
 struct ReplaySpec {
   std::string spool;
-  std::string query;          // LogQL that selects; the selector may be left out
-  spool::TimeRange range;
+  std::string query = {};          // LogQL that selects; the selector may be left out
+  spool::TimeRange range = {};
   // Which states; with none of them, delivered and undelivered records.
   bool undelivered = false;
   bool held = false;

@@ -1,0 +1,343 @@
+#include "stages/buffer.h"
+
+#include "spool/consumer.h"
+#include "spool/inspection.h"
+#include "spool/positions_file.h"
+#include "stages/spool_source.h"
+#include "support/collect.h"
+#include "support/temp_dir.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <random>
+#include <thread>
+
+namespace weir::stages {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+std::string line(int number, std::string_view rest = "") {
+  return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","labels":{{"app":"shop"}}{}}})", number, rest);
+}
+
+// The text of a record's line, or the kind of a marker.
+std::string brief(const std::string& json) {
+  for (const std::string_view key : {R"("line":")", R"("type":")"}) {
+    const auto at = json.find(key);
+    if (at != std::string::npos) return json.substr(at + key.size(), json.find('"', at + key.size()) - at - key.size());
+  }
+  return json;
+}
+Lines brief(const Lines& all) {
+  Lines out;
+  for (const std::string& json : all) out.push_back(brief(json));
+  return out;
+}
+
+// Below the buffer: remembers what comes, and can be shut.
+class Gate : public pipeline::Stage {
+ public:
+  explicit Gate(test::Collector& to) : to_(to) {}
+  base::Result<pipeline::Flow> consume(pipeline::Batch& batch, pipeline::Outlet& out) override {
+    std::unique_lock lock(mutex_);
+    opened_.wait(lock, [this] { return open_; });
+    return to_.consume(batch, out);
+  }
+  [[nodiscard]] std::string_view name() const override { return "gate"; }
+  void set(bool open) {
+    const std::lock_guard lock(mutex_);
+    open_ = open;
+    opened_.notify_all();
+  }
+
+ private:
+  test::Collector& to_;
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = true;
+};
+
+class BufferTest : public testing::Test {
+ protected:
+  BufferSpec spec() const {
+    BufferSpec spec;
+    spec.spool.path = dir_ / "spool.db";
+    spec.spool.min_free = 0;
+    spec.spool.wait = 0;
+    return spec;
+  }
+
+  // One life of a buffer with a collector behind it.
+  struct Life {
+    Life(const BufferSpec& spec, test::TestContext& test) : test_(test) {
+      auto made = make_buffer(spec, test.context);
+      EXPECT_TRUE(made) << made.error().message;
+      stage = std::move(*made);
+      auto below = std::make_unique<Gate>(collector);
+      gate = below.get();
+      below_.push_back(std::move(below));
+      outlet = pipeline::make_outlet(below_);
+    }
+    base::Result<pipeline::Flow> take(const Lines& lines) {
+      pipeline::Batch batch = test::batch_of(lines);
+      return stage->consume(batch, *outlet);
+    }
+    void nudge() { EXPECT_TRUE(stage->nudge(test_.clock.monotonic(), *outlet)); }
+    void flush() {
+      auto flushed = stage->flush(*outlet, base::kNever);
+      ASSERT_TRUE(flushed) << flushed.error().message;
+      EXPECT_EQ(*flushed, pipeline::Flushed::safe);
+    }
+    void finish() {
+      gate->set(true);
+      auto finished = stage->finish(*outlet, base::kNever);
+      EXPECT_TRUE(finished) << finished.error().message;
+      stage.reset();
+    }
+    test::TestContext& test_;
+    test::Collector collector;
+    std::vector<std::unique_ptr<pipeline::Stage>> below_;
+    Gate* gate = nullptr;
+    std::unique_ptr<pipeline::Outlet> outlet;
+    std::unique_ptr<pipeline::Stage> stage;
+  };
+
+  void acknowledge(std::uint64_t block, std::uint32_t ordinal, const std::string& name = "main") {
+    auto consumer = spool::Consumer::open({.path = spec().spool.path, .name = name, .spool = 0, .match = "", .wait = 0}, test_.clock);
+    ASSERT_TRUE(consumer) << consumer.error().message;
+    (*consumer)->acknowledge_before(block, ordinal);
+    ASSERT_TRUE((*consumer)->commit());
+  }
+
+  test::TempDir dir_;
+  test::TestContext test_;
+};
+
+TEST_F(BufferTest, ForwardsWhatIsStoredWithItsPlace) {
+  Life life(spec(), test_);
+  ASSERT_TRUE(life.take({line(1), line(2)}));
+  life.flush();
+  ASSERT_TRUE(life.take({line(3)}));
+  life.finish();
+  EXPECT_EQ(brief(life.collector.all()), (Lines{"begin", "1", "2", "block", "3", "block", "end"}));
+  const auto status = spool::read_status(spec().spool.path);
+  ASSERT_TRUE(status);
+  const std::string id = fmt::format("{:016x}", status->id);
+  EXPECT_EQ(life.collector.lines()[1], line(2, fmt::format(R"(,"source":"b.{}.1.1")", id)));
+  EXPECT_NE(life.collector.markers()[0].find(R"("checkpoint":")" + spec().spool.path), std::string::npos);
+  EXPECT_NE(life.collector.markers()[1].find("b." + id + ".1.2"), std::string::npos) << life.collector.markers()[1];
+}
+
+TEST_F(BufferTest, NothingIsForwardedBeforeItIsStored) {
+  Life life(spec(), test_);
+  ASSERT_TRUE(life.take({line(1)}));
+  life.nudge();
+  EXPECT_EQ(spool::read_status(spec().spool.path)->records, 0U);
+  test_.clock.advance(base::kSecond);
+  life.nudge();
+  EXPECT_EQ(spool::read_status(spec().spool.path)->records, 1U);
+  life.finish();
+  EXPECT_EQ(life.collector.lines().size(), 1U);
+}
+
+TEST_F(BufferTest, ABlockIsFullAtItsSize) {
+  BufferSpec small = spec();
+  small.group_bytes = 10;
+  Life life(small, test_);
+  Lines in;
+  for (int i = 100'000; i < 100'100; ++i) in.push_back(line(i));
+  ASSERT_TRUE(life.take(in));
+  EXPECT_EQ(spool::read_status(spec().spool.path)->blocks, 50U);
+  life.finish();
+  EXPECT_EQ(brief(life.collector.lines()), brief(in));
+}
+
+TEST_F(BufferTest, ASlowReaderIsFedFromTheFileAndBlocksNobody) {
+  BufferSpec small = spec();
+  small.group_bytes = 1000;
+  small.memory = 1;  // only one block may wait in memory
+  Life life(small, test_);
+  life.gate->set(false);
+  Lines in;
+  for (int round = 0; round < 40; ++round) {
+    Lines part;
+    for (int i = 0; i < 60; ++i) part.push_back(line(100'000 + round * 60 + i));
+    ASSERT_TRUE(life.take(part));
+    in.insert(in.end(), part.begin(), part.end());
+    if (round == 20) life.gate->set(true);
+    if (round == 21) life.flush();
+    if (round == 22) life.gate->set(false);
+  }
+  life.finish();
+  EXPECT_EQ(brief(life.collector.lines()), brief(in));
+}
+
+TEST_F(BufferTest, StartsWithWhatTheConsumerHasNotAcknowledged) {
+  {
+    Life life(spec(), test_);
+    ASSERT_TRUE(life.take({line(1), line(2), line(3)}));
+    life.flush();
+    ASSERT_TRUE(life.take({line(4)}));
+    life.finish();
+  }
+  acknowledge(1, 2);
+  {
+    Life life(spec(), test_);
+    ASSERT_TRUE(life.take({line(5)}));
+    life.finish();
+    EXPECT_EQ(brief(life.collector.all()), (Lines{"begin", "3", "block", "4", "block", "5", "block", "end"}));
+    EXPECT_NE(life.collector.markers()[0].find(".1.2\""), std::string::npos) << life.collector.markers()[0];
+  }
+  BufferSpec fresh = spec();
+  fresh.only_new = true;
+  Life life(fresh, test_);
+  ASSERT_TRUE(life.take({line(6)}));
+  life.finish();
+  EXPECT_EQ(brief(life.collector.lines()), Lines{"6"});
+}
+
+TEST_F(BufferTest, EmptyInputStillForwardsWhatIsLeft) {
+  {
+    BufferSpec store = spec();
+    store.store_only = true;
+    Life life(store, test_);
+    ASSERT_TRUE(life.take({line(1)}));
+    life.finish();
+    EXPECT_TRUE(life.collector.all().empty());
+  }
+  Life life(spec(), test_);
+  life.finish();
+  EXPECT_EQ(brief(life.collector.all()), (Lines{"begin", "1", "block", "end"}));
+}
+
+TEST_F(BufferTest, HeldRecordsStay) {
+  Life life(spec(), test_);
+  ASSERT_TRUE(life.take({line(1), line(2, R"(,"held":true)"), line(3)}));
+  life.finish();
+  EXPECT_EQ(brief(life.collector.lines()), (Lines{"1", "3"}));
+  EXPECT_NE(life.collector.lines()[1].find(".1.2\""), std::string::npos);
+  EXPECT_EQ(spool::read_status(spec().spool.path)->held, 1U);
+}
+
+TEST_F(BufferTest, PositionsAreKeptAndRepeatsDiscarded) {
+  const std::string path = spec().spool.path;
+  const std::string begin = fmt::format(R"({{"marker":{{"type":"begin","checkpoint":"{}"}}}})", path);
+  const std::string file =
+      R"({"source":"f.1.1.o.0","marker":{"type":"generation","path":"/a.log","log":"/a.log","inode":5,"device":1,"head_size":9,"head_hash":"00000000000000ff"}})";
+  const auto at = [](int end) { return line(end, fmt::format(R"(,"source":"f.1.1.o.{}")", end)); };
+  {
+    Life life(spec(), test_);
+    ASSERT_TRUE(life.take({begin, file, at(10), at(20)}));
+    EXPECT_TRUE(spool::read_positions(path)->empty());
+    life.finish();
+  }
+  EXPECT_EQ(spool::read_positions(path)->at("/a.log").resume.offset, 20U);
+  acknowledge(2, 0);
+  Life life(spec(), test_);
+  ASSERT_TRUE(life.take({begin, file, at(10), at(20), at(30), R"({"source":"f.1.1.o.40"})", R"({"marker":{"type":"end"}})"}));
+  life.finish();
+  EXPECT_EQ(brief(life.collector.all()), (Lines{"begin", "30", "block", "end"}));
+  EXPECT_EQ(spool::read_positions(path)->at("/a.log").resume.offset, 40U);
+  EXPECT_EQ(spool::read_status(path)->records, 3U);
+}
+
+TEST_F(BufferTest, AReaderThatWentAwayEndsTheChain) {
+  Life life(spec(), test_);
+  life.collector.limit = 1;
+  ASSERT_TRUE(life.take({line(1)}));
+  life.flush();
+  for (int i = 0; i < 1000; ++i) {
+    auto flow = life.take({line(2)});
+    ASSERT_TRUE(flow);
+    if (*flow == pipeline::Flow::done) return;
+    std::this_thread::yield();
+  }
+  FAIL() << "never done";
+}
+
+TEST_F(BufferTest, AFullSpoolWaitsAndGoesOnWhenSomethingIsDelivered) {
+  BufferSpec small = spec();
+  small.spool.max_size = 4 << 20;
+  small.group_bytes = 1;
+  Life(spec(), test_).finish();
+  acknowledge(1, 0);  // registers the name
+  Life life(small, test_);
+  std::mt19937 random(1);
+  const auto big = [&](int i) {
+    std::string text;
+    for (int n = 0; n < 300'000; ++n) text.push_back(static_cast<char>('!' + random() % 90));
+    std::erase(text, '"');
+    std::erase(text, '\\');
+    return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}{}","labels":{{}}}})", i, text);
+  };
+  std::thread helper([&] {
+    while (test_.diagnostics.said().empty()) std::this_thread::yield();
+    acknowledge(5, 0);
+  });
+  int taken = 0;
+  while (test_.diagnostics.said().empty() && taken < 100) {
+    auto flow = life.take({big(taken)});
+    ASSERT_TRUE(flow) << flow.error().message;
+    ++taken;
+  }
+  helper.join();
+  EXPECT_LT(taken, 100);
+  life.finish();
+  const Lines said = test_.diagnostics.said();
+  EXPECT_NE(said.front().find("reached its limit"), std::string::npos) << said.front();
+  EXPECT_EQ(life.collector.lines().size(), static_cast<std::size_t>(taken));
+}
+
+TEST_F(BufferTest, SecondBufferIsRefused) {
+  Life life(spec(), test_);
+  const auto second = make_buffer(spec(), test_.context);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, base::Code::busy);
+  life.finish();
+}
+
+TEST_F(BufferTest, SamplesAreRefused) {
+  Life life(spec(), test_);
+  const auto flow = life.take({R"({"timestamp":"2024-05-01T10:00:00Z","value":"1","labels":{}})"});
+  ASSERT_FALSE(flow);
+  EXPECT_EQ(flow.error().code, base::Code::usage);
+  life.finish();
+}
+
+TEST_F(BufferTest, TheSpoolSourceBringsTheSameStream) {
+  {
+    BufferSpec store = spec();
+    store.store_only = true;
+    Life life(store, test_);
+    ASSERT_TRUE(life.take({line(1), line(2, R"(,"held":true)"), line(3)}));
+    life.flush();
+    ASSERT_TRUE(life.take({line(4)}));
+    life.finish();
+  }
+  acknowledge(1, 1);
+  auto source = make_spool_source({.spool = spec().spool.path, .follow = false}, test_.context);
+  ASSERT_TRUE(source);
+  test::Collector collector;
+  struct Lend : pipeline::Stage {
+    explicit Lend(test::Collector& to) : to_(to) {}
+    base::Result<pipeline::Flow> consume(pipeline::Batch& batch, pipeline::Outlet& out) override { return to_.consume(batch, out); }
+    [[nodiscard]] std::string_view name() const override { return "lend"; }
+    test::Collector& to_;
+  };
+  std::vector<std::unique_ptr<pipeline::Stage>> below;
+  below.push_back(std::make_unique<Lend>(collector));
+  const auto outlet = pipeline::make_outlet(below);
+  ASSERT_TRUE((*source)->run(*outlet, *test_.stop));
+  EXPECT_EQ(brief(collector.all()), (Lines{"begin", "3", "block", "4", "block", "end"}));
+
+  auto other = make_spool_source({.spool = spec().spool.path, .consumer = "new", .follow = false}, test_.context);
+  test::Collector all;
+  below[0] = std::make_unique<Lend>(all);
+  ASSERT_TRUE((*other)->run(*pipeline::make_outlet(below), *test_.stop));
+  EXPECT_EQ(brief(all.lines()), (Lines{"1", "3", "4"}));
+}
+
+}  // namespace
+}  // namespace weir::stages

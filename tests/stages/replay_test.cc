@@ -1,0 +1,164 @@
+#include "stages/replay.h"
+
+#include "spool/consumer.h"
+#include "stages/buffer.h"
+#include "support/collect.h"
+#include "support/temp_dir.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace weir::stages {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+std::string at(int second, std::string_view text, std::string_view rest = "", std::string_view app = "shop") {
+  return fmt::format(R"({{"timestamp":"2024-05-01T10:00:{:02}Z","line":"{}","labels":{{"app":"{}"}}{}}})", second, text, app, rest);
+}
+
+class ReplayTest : public testing::Test {
+ protected:
+  std::string path() const { return dir_ / "spool.db"; }
+
+  void store(const std::vector<Lines>& blocks) {
+    BufferSpec spec;
+    spec.spool.path = path();
+    spec.spool.min_free = 0;
+    spec.store_only = true;
+    auto buffer = make_buffer(spec, test_.context);
+    ASSERT_TRUE(buffer) << buffer.error().message;
+    const std::vector<std::unique_ptr<pipeline::Stage>> none;
+    const auto outlet = pipeline::make_outlet(none);
+    for (const Lines& block : blocks) {
+      pipeline::Batch batch = test::batch_of(block);
+      ASSERT_TRUE((*buffer)->consume(batch, *outlet));
+      ASSERT_TRUE((*buffer)->flush(*outlet, base::kNever));
+    }
+    ASSERT_TRUE((*buffer)->finish(*outlet, base::kNever));
+  }
+
+  struct Lend : pipeline::Stage {
+    explicit Lend(test::Collector& to) : to_(to) {}
+    base::Result<pipeline::Flow> consume(pipeline::Batch& batch, pipeline::Outlet& out) override { return to_.consume(batch, out); }
+    [[nodiscard]] std::string_view name() const override { return "lend"; }
+    test::Collector& to_;
+  };
+
+  Lines replay(ReplaySpec spec) {
+    spec.spool = path();
+    auto source = make_replay(spec, test_.context);
+    EXPECT_TRUE(source) << source.error().message;
+    if (!source) return {};
+    test::Collector collector;
+    std::vector<std::unique_ptr<pipeline::Stage>> below;
+    below.push_back(std::make_unique<Lend>(collector));
+    const auto done = (*source)->run(*pipeline::make_outlet(below), *test_.stop);
+    EXPECT_TRUE(done) << done.error().message;
+    return collector.all();
+  }
+
+  std::unique_ptr<spool::Consumer> consumer() {
+    auto consumer = spool::Consumer::open({.path = path(), .name = "main", .spool = 0, .match = "", .wait = 0}, test_.clock);
+    EXPECT_TRUE(consumer) << consumer.error().message;
+    return std::move(*consumer);
+  }
+
+  test::TempDir dir_;
+  test::TestContext test_;
+};
+
+TEST_F(ReplayTest, EverythingComesBackAsItWas) {
+  const Lines in = {at(1, "plain"),
+                    at(2, R"(tab\tquote\"back\\slash)"),
+                    at(3, "ä€😀"),
+                    at(4, R"(\udcff\udc80binary)"),
+                    at(5, "meta", R"(,"metadata":{"trace":"1","z":""})"),
+                    at(6, "tenant", R"(,"tenant":"team-a")"),
+                    at(7, "extra", R"(,"mine":[1,{"a":null}],"b":"c")"),
+                    R"({"timestamp":"2024-05-01T10:00:08.000000001Z","line":"","labels":{}})"};
+  store({in});
+  EXPECT_EQ(replay({}), in);
+}
+
+TEST_F(ReplayTest, SortsByTimeOverAllBlocks) {
+  store({{at(5, "e"), at(1, "a")}, {at(3, "c"), at(6, "f")}, {at(2, "b"), at(4, "d")}});
+  EXPECT_EQ(replay({}), (Lines{at(1, "a"), at(2, "b"), at(3, "c"), at(4, "d"), at(5, "e"), at(6, "f")}));
+}
+
+TEST_F(ReplayTest, SelectsByLogqlAndTimeAndChangesNothing) {
+  const Lines in = {at(1, R"({\"level\":\"info\"})"), at(2, R"({\"level\":\"error\"})", "", "cart"), at(3, R"({\"level\":\"error\"})")};
+  store({in});
+  EXPECT_EQ(replay({.query = R"({app="shop"})"}), (Lines{in[0], in[2]}));
+  EXPECT_EQ(replay({.query = R"(| json | level="error" | line_format "x")"}), (Lines{in[1], in[2]}));
+  const base::Timestamp start = 1714557600 * base::kSecond;
+  EXPECT_EQ(replay({.range = {start + 2 * base::kSecond, start + 3 * base::kSecond}}), Lines{in[1]});
+}
+
+TEST_F(ReplayTest, ByState) {
+  store({{at(1, "delivered"), at(2, "undelivered"), at(3, "held", R"(,"held":true)"), at(4, "rejected")}});
+  {
+    const auto main = consumer();
+    main->acknowledge(1, 0, 0);
+    const std::string refused = at(4, "rejected", R"(,"rejected":{"status":400})");
+    main->reject(1, 3, {.status = 400, .reason = "too old", .record = refused});
+    ASSERT_TRUE(main->commit());
+  }
+  EXPECT_EQ(replay({}), (Lines{at(1, "delivered"), at(2, "undelivered")}));
+  EXPECT_EQ(replay({.undelivered = true}), Lines{at(2, "undelivered")});
+  EXPECT_EQ(replay({.held = true}), Lines{at(3, "held")});  // the mark is off
+  EXPECT_EQ(replay({.rejected = true}), Lines{at(4, "rejected", R"(,"rejected":{"status":400})")});
+  EXPECT_EQ(replay({.query = "|= `nothing`", .rejected = true}), Lines{});
+  EXPECT_EQ(replay({.undelivered = true, .held = true}).size(), 2U);
+}
+
+TEST_F(ReplayTest, RetimeKeepsTheOldTimeAndTheOrder) {
+  store({{at(1, "a"), at(2, "b")}});
+  const Lines out = replay({.retime = true});
+  ASSERT_EQ(out.size(), 2U);
+  EXPECT_EQ(out[0], R"({"timestamp":"2025-10-09T08:53:20Z","line":"a","labels":{"app":"shop"},"metadata":{"weir_original_timestamp":"2024-05-01T10:00:01Z"}})");
+  EXPECT_EQ(out[1], R"({"timestamp":"2025-10-09T08:53:20.000000001Z","line":"b","labels":{"app":"shop"},"metadata":{"weir_original_timestamp":"2024-05-01T10:00:02Z"}})");
+}
+
+TEST_F(ReplayTest, RandomBlocksComeOutSorted) {
+  std::mt19937 random(4);
+  std::vector<Lines> blocks;
+  Lines all;
+  for (int block = 0; block < 30; ++block) {
+    Lines lines;
+    for (int i = 0; i < 50; ++i) lines.push_back(at(static_cast<int>(random() % 60), fmt::format("{}-{}", block, i)));
+    all.insert(all.end(), lines.begin(), lines.end());
+    blocks.push_back(std::move(lines));
+  }
+  store(blocks);
+  std::ranges::stable_sort(all, {}, [](const std::string& json) { return json.substr(0, 35); });
+  EXPECT_EQ(replay({}), all);
+}
+
+TEST_F(ReplayTest, AtItsOwnSpeedTheRecordsKeepTheirDistance) {
+  store({{at(1, "a"), at(1, "b"), at(3, "c")}});
+  ReplaySpec spec;
+  spec.spool = path();
+  spec.speed = 100;
+  pipeline::Context real = test_.context;
+  real.clock = &base::Clock::system();
+  auto source = make_replay(spec, real);
+  ASSERT_TRUE(source);
+  test::Collector collector;
+  std::vector<std::unique_ptr<pipeline::Stage>> below;
+  below.push_back(std::make_unique<Lend>(collector));
+  const base::Monotonic before = real.clock->monotonic();
+  ASSERT_TRUE((*source)->run(*pipeline::make_outlet(below), *test_.stop));
+  EXPECT_GE(real.clock->monotonic() - before, 20 * base::kMillisecond);
+  EXPECT_EQ(collector.batches(), 2U);
+}
+
+TEST_F(ReplayTest, FailsAtOnceForABadQueryOrSpool) {
+  EXPECT_EQ(make_replay({.spool = path()}, test_.context).error().code, base::Code::io);
+  store({{at(1, "a")}});
+  EXPECT_EQ(make_replay({.spool = path(), .query = "{app="}, test_.context).error().code, base::Code::config);
+}
+
+}  // namespace
+}  // namespace weir::stages
