@@ -5,7 +5,6 @@
 #include "logql/regex.h"
 #include "logql/unicode.h"
 
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <optional>
@@ -71,40 +70,6 @@ bool compare(Comparison comparison, Value a, Value b) {
     case Comparison::less_equal: return a <= b;
   }
   return false;
-}
-
-std::string float_complaint(std::string_view text) {
-  const bool range = !text.empty() && text.find_first_not_of("0123456789.eE+-_") == std::string_view::npos &&
-                     text.find_first_of("eE") != std::string_view::npos && text.find_first_of("0123456789") < text.find_first_of("eE");
-  return fmt::format("strconv.ParseFloat: parsing {}: {}", quote(text), range ? "value out of range" : "invalid syntax");
-}
-
-std::string duration_complaint(std::string_view text) {
-  const auto is_number = [](char c) { return (c >= '0' && c <= '9') || c == '.'; };
-  std::string_view rest = text;
-  if (!rest.empty() && (rest.front() == '-' || rest.front() == '+')) rest.remove_prefix(1);
-  while (!rest.empty() && is_number(rest.front())) {
-    std::size_t digits = 0;
-    while (digits < rest.size() && is_number(rest[digits])) ++digits;
-    rest.remove_prefix(digits);
-    std::size_t unit = 0;
-    while (unit < rest.size() && !is_number(rest[unit])) ++unit;
-    const std::string_view name = rest.substr(0, unit);
-    if (name.empty()) return fmt::format("time: missing unit in duration {}", quote(text));
-    if (!parse_go_duration("1" + std::string(name))) {
-      return fmt::format("time: unknown unit {} in duration {}", quote(name), quote(text));
-    }
-    rest.remove_prefix(unit);
-  }
-  return fmt::format("time: invalid duration {}", quote(text));
-}
-
-std::string bytes_complaint(std::string_view text) {
-  const std::string_view number = text.substr(0, std::min(text.find_first_not_of("0123456789.,"), text.size()));
-  if (!parse_float(number)) return float_complaint(number);
-  std::string_view unit = text.substr(number.size());
-  while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
-  return fmt::format("unhandled size name: {}", to_lower(unit));
 }
 
 // One value, read by Parse, compared with a constant.

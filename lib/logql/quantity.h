@@ -35,4 +35,9 @@ namespace weir::logql {
 // As humanize.Bytes, without the space: "2.1MB". Loses digits.
 [[nodiscard]] std::string print_bytes(std::uint64_t bytes);
 
+// Why one of the three above refused a text, in the words of the Go packages: what __error_details__ holds.
+[[nodiscard]] std::string float_complaint(std::string_view text);
+[[nodiscard]] std::string duration_complaint(std::string_view text);
+[[nodiscard]] std::string bytes_complaint(std::string_view text);
+
 }  // namespace weir::logql

@@ -1,0 +1,39 @@
+// The functions that templates can call: those of Go's text/template, Loki's own, and the sprig functions Loki lets through.
+#pragma once
+
+#include "logql/template_value.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::logql {
+
+struct FunctionCall {
+  const std::vector<Value>& arguments;
+  std::string_view line;
+  base::Timestamp timestamp = 0;
+  StringPool& pool;
+  std::string error;  // set by a function that fails
+
+  Value fail(std::string why) {
+    error = std::move(why);
+    return {};
+  }
+  // The argument as the type the function takes; on another type `error` is set.
+  std::string_view text(std::size_t i);
+  std::int64_t integer(std::size_t i);
+  Value result(std::string value) { return Value::of(pool.add(std::move(value))); }
+};
+
+struct Function {
+  std::string_view name;
+  int least = 0;  // arguments
+  int most = 0;   // -1: any number
+  Value (*call)(FunctionCall&) = nullptr;
+};
+
+// nullptr for a name that is no function. `and` and `or`, which do not evaluate all arguments, have no `call`.
+[[nodiscard]] const Function* find_function(std::string_view name);
+
+}  // namespace weir::logql

@@ -1,0 +1,60 @@
+// Values of templates, and how Go treats them: what is true, what is equal, how they print.
+#pragma once
+
+#include "base/clock.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::logql {
+
+struct Value {
+  enum class Kind : std::uint8_t { nil, boolean, integer, real, text, time, list, map };
+  using List = std::vector<Value>;
+  using Map = std::vector<std::pair<std::string, Value>>;  // by name
+
+  Kind kind = Kind::nil;
+  bool boolean = false;
+  std::int64_t integer = 0;  // time: nanoseconds
+  double real = 0;
+  std::string_view text;  // lives as long as the execution
+  std::shared_ptr<const List> list;
+  std::shared_ptr<const Map> map;
+
+  static Value of(bool value);
+  static Value of(std::int64_t value);
+  static Value of(double value);
+  static Value of(std::string_view value);
+  static Value of_time(base::Timestamp value);
+};
+
+[[nodiscard]] std::string_view type_name(const Value& value);  // as Go calls it
+[[nodiscard]] bool truth(const Value& value);                  // what `if` asks
+void print_value(std::string& out, const Value& value);        // %v
+
+// <0, 0, >0; nullopt when Go refuses to compare the two.
+[[nodiscard]] std::optional<int> compare_values(const Value& a, const Value& b);
+
+// Conversions of the arithmetic functions: strings are read, what cannot be read is 0.
+[[nodiscard]] std::int64_t to_integer(const Value& value);
+[[nodiscard]] double to_real(const Value& value);
+
+// JSON text as a value; nullopt when it is not JSON. Strings are put into `keep`.
+struct StringPool {
+  std::vector<std::unique_ptr<std::string>> strings;
+  std::string_view add(std::string text) {
+    strings.push_back(std::make_unique<std::string>(std::move(text)));
+    return *strings.back();
+  }
+};
+[[nodiscard]] std::optional<Value> value_from_json(std::string_view text, StringPool& keep);
+
+// fmt.Sprintf.
+[[nodiscard]] std::string go_printf(std::string_view format, const std::vector<Value>& arguments, std::size_t first);
+
+}  // namespace weir::logql
