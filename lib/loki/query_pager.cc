@@ -19,6 +19,10 @@ namespace {
 
 constexpr std::size_t kLongestPart = 64 << 10;  // bytes; Loki takes queries of 128 KiB
 constexpr std::size_t kMostAlternatives = 64;
+constexpr std::uint32_t kTellingPage = 100;     // entries from which on a page says how dense they are
+constexpr double kFilled = 1.3;                 // pages that a slice of time is meant to hold: full ones are fewest, and lose nothing
+constexpr double kFastest = 8;                  // how much slices grow at most from one to the next
+constexpr double kLongest = 1e18;               // of slices: 30 years, no overflow
 constexpr std::uint32_t kSmallestPage = 2;  // a page of one entry cannot show that there are others at its time
 
 void append_quoted(std::string& out, std::string_view text) {
@@ -154,6 +158,28 @@ void QueryPager::size_pages(std::size_t entries, std::size_t bytes) {
   limit_ = static_cast<std::uint32_t>(std::clamp<std::size_t>(fits, std::min(kSmallestPage, options_.max_page), options_.max_page));
 }
 
+// After a page with so many entries that covered so much time.
+void QueryPager::size_slices(std::size_t entries, base::Duration covered, std::uint32_t limit) {
+  if (limit < kTellingPage) {
+    if (entries < limit && slice_ > 0) slice_ = static_cast<base::Duration>(std::min(static_cast<double>(slice_) * kFastest, kLongest));
+    return;
+  }
+  const double wanted = kFilled * std::min(limit_, options_.max_page) / static_cast<double>(std::max<std::size_t>(entries, 1));
+  const double most = entries < limit ? kFastest : kLongest;  // a full page is a measurement, another one says little
+  slice_ = static_cast<base::Duration>(std::clamp(static_cast<double>(covered) * std::min(wanted, most), 1.0, kLongest));
+}
+
+QueryWindow QueryPager::next_window() const {
+  QueryWindow window = window_;
+  if (slice_ == 0 || window.end - window.start <= slice_) return window;
+  if (direction_ == Direction::forward) {
+    window.end = window.start + slice_;
+  } else {
+    window.start = window.end - slice_;
+  }
+  return window;
+}
+
 Result<bool> QueryPager::next(Batch& out) {
   while (!done_) {
     const std::size_t before = out.records.size();
@@ -173,7 +199,8 @@ Result<bool> QueryPager::next_page(Batch& out) {
   }
   const std::uint32_t limit = page_limit();
   const std::size_t first = out.records.size();
-  auto page = client_.page({query_, window_, limit, direction_, step_}, out);
+  const QueryWindow window = next_window();
+  auto page = client_.page({query_, window, limit, direction_, step_}, out);
   if (!page) return std::move(page).error();
   if (page->allowed > 0) {
     options_.max_page = page->allowed;
@@ -186,11 +213,21 @@ Result<bool> QueryPager::next_page(Batch& out) {
     return true;
   }
   const std::size_t entries = page->answer.entries;
-  if (page->answer.samples || entries < limit) {
+  const bool last = window.start == window_.start && window.end == window_.end;
+  if (page->answer.samples || (entries < limit && last)) {
     done_ = true;
     return entries > 0;
   }
   size_pages(entries, page->bytes);
+  if (entries < limit) {
+    size_slices(entries, window.end - window.start, limit);
+    if (direction_ == Direction::forward) {
+      window_.start = window.end;
+    } else {
+      window_.end = window.start;
+    }
+    return true;
+  }
   auto& records = out.records;
   const base::Timestamp oldest = records[first].timestamp, newest = records.back().timestamp;
   if (oldest == newest) {  // as far as the page goes there is one timestamp only
@@ -204,6 +241,7 @@ Result<bool> QueryPager::next_page(Batch& out) {
     parts_.emplace_back();
     return true;
   }
+  size_slices(entries, newest - oldest, limit);
   // What shares the last timestamp of the page may go on behind it.
   if (direction_ == Direction::forward) {
     while (records.back().timestamp == newest) records.pop_back();

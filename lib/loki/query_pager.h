@@ -4,6 +4,9 @@
 // the next page, so that no entry ever has to be recognised as seen before. Where one timestamp alone fills a page, it is
 // divided by adding filters to the query (a label's value or not, lines that match a prefix or not) until each part fits.
 // Entries that cannot be told apart by any of these and are more than fit are the only ones that can be lost; this is counted.
+//
+// A request costs Loki by the time it covers, too, not only by its limit. So only the first page asks for everything, the next ones
+// for about as much time as a page of entries took so far.
 #pragma once
 
 #include "loki/query_client.h"
@@ -40,8 +43,10 @@ class QueryPager {
 
  private:
   base::Result<bool> next_page(record::Batch& out);
+  [[nodiscard]] QueryWindow next_window() const;
   base::Result<bool> next_part(record::Batch& out);
   void size_pages(std::size_t entries, std::size_t bytes);
+  void size_slices(std::size_t entries, base::Duration covered, std::uint32_t limit);
   [[nodiscard]] std::uint32_t page_limit() const;
   void leave_timestamp();
 
@@ -53,7 +58,8 @@ class QueryPager {
   base::Duration step_ = 0;
   std::uint64_t expected_ = 0;
   std::uint32_t limit_;
-  bool light_ = true;   // pages may grow: no answer was too large yet
+  base::Duration slice_ = 0;  // how much time a request asks for; 0: all that is left
+  bool light_ = true;         // pages may grow: no answer was too large yet
   bool done_ = false;
   bool metric_ = false;
   base::Timestamp instant_ = 0;      // the timestamp that is being divided

@@ -27,6 +27,7 @@ using record::Record;
 
 namespace {
 
+constexpr std::uint64_t kFirstPage = 1000;   // entries of the first request; what one weighs is not known yet
 constexpr std::size_t kKeptBytes = 8 << 20;    // of the newest records that are kept while older ones are read
 constexpr std::size_t kOneBatch = 4 << 20;     // bytes of records that are shown as one batch, so that its header speaks for all
 
@@ -201,7 +202,7 @@ class LokiQuery : public Query {
   // and reads again from where the newest begin.
   Result<void> newest(Outlet& out) {
     loki::QueryPager pager(*client_, spec_.logql, window(), loki::Direction::backward,
-                           {.first_page = static_cast<std::uint32_t>(std::min<std::uint64_t>(spec_.limit + 1, 1001))});
+                           {.first_page = static_cast<std::uint32_t>(std::min(spec_.limit, kFirstPage) + 2)});
     pager.set_step(spec_.step);
     std::deque<Batch> kept;  // the oldest in front
     std::size_t kept_bytes = 0;

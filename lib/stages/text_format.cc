@@ -44,12 +44,7 @@ bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
-void append_value(std::string& out, std::string_view value) {
-  const bool bare = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c != 0x7f && c != '"' && c != '=' && c != '\\'; });
-  if (bare) {
-    out += value;
-    return;
-  }
+void append_quoted(std::string& out, std::string_view value) {
   out += '"';
   for (const char c : value) {
     if (c == '"' || c == '\\') out += '\\';
@@ -62,6 +57,15 @@ void append_value(std::string& out, std::string_view value) {
   out += '"';
 }
 
+void append_value(std::string& out, std::string_view value) {
+  const bool bare = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c != 0x7f && c != '"' && c != '=' && c != '\\'; });
+  if (bare) {
+    out += value;
+    return;
+  }
+  append_quoted(out, value);
+}
+
 std::size_t columns_of(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
@@ -69,6 +73,7 @@ std::size_t columns_of(std::string_view text) {
 // Whether the label says nothing that the pod's name does not say: Loki makes service_name of another label, and the file of a
 // pod's log is its pod.
 bool goes_without_saying(const LabelSet& set, const Label& label) {
+  if (label.name.starts_with("__")) return true;  // Loki's own, such as the shard that it put a busy stream into
   if (label.name == "stream") return label.value == "stdout";
   if (label.name == "filename") return !set.get("pod").empty();
   if (label.name != "service_name") return false;
@@ -185,13 +190,8 @@ std::string TextFormat::header() {
     if (is_said) continue;
     announced_.insert(name);
     text += text.empty() ? "{" : ", ";
-    text += name;
-    text += "=\"";
-    for (const char c : value) {
-      if (c == '"' || c == '\\') text += '\\';
-      text += c;
-    }
-    text += '"';
+    (text += name) += '=';
+    append_quoted(text, value);
   }
   if (!text.empty()) text += '}';
   return text;
@@ -293,7 +293,7 @@ void TextFormat::append_sample(std::string& out, const Record& record) {
   std::string labels;
   for (const Label& label : record.labels->labels()) {
     ((labels += labels.empty() ? "{" : ", ") += label.name) += '=';
-    append_value(labels, label.value);
+    append_quoted(labels, label.value);
   }
   if (!labels.empty()) {
     out += ' ';

@@ -138,7 +138,7 @@ TEST_F(OutputSinkTest, Text) {
   f(record(R"("line":"x","labels":{"namespace":"a","pod":"p"})") + "\n" + record(R"("line":"y","labels":{"namespace":"b","pod":"p"})"),
     "a/p x\nb/p y\n");
   // What a label says that its pod says already.
-  f(record(R"("line":"x","labels":{"pod":"p","container":"c","service_name":"c","stream":"stdout","filename":"/f"})") + "\n" +
+  f(record(R"("line":"x","labels":{"pod":"p","container":"c","service_name":"c","stream":"stdout","filename":"/f","__stream_shard__":"0"})") + "\n" +
         record(R"("line":"y","labels":{"pod":"q","container":"d","service_name":"d","stream":"stderr","filename":"/g"})"),
     "p/c x\nq/d y stream=stderr\n");
   // Into a pipe nothing is escaped or cut.
@@ -147,7 +147,7 @@ TEST_F(OutputSinkTest, Text) {
   f(record(R"("line":"x","held":true)"), "x [held]\n");
   f(record(R"("line":"x","metadata":{"trace_id":"t","weir_gap_bytes":"17"})"), "x weir_gap_bytes=17\n");
   f(record(R"("line":"x","parsed":{"__error__":"JSONParserErr","k":"v"})"), "x __error__=JSONParserErr\n");
-  f(record(R"("value":"2.5","labels":{"pod":"p","a":"b c"})"), "2.5 {a=\"b c\", pod=p}\n");
+  f(record(R"("value":"2.5","labels":{"pod":"p","a":"b c"})"), "2.5 {a=\"b c\", pod=\"p\"}\n");
   f(record(R"("value":"2.5")"), "2.5\n");
   // Markers are no records.
   f(R"({"source":"b.00000000000000aa.1.4"})", "");
