@@ -356,19 +356,20 @@ Totals write_tree(const Options& options, std::deque<Container>& pods, Random& r
   const auto count = static_cast<std::uint64_t>(options.pods);
   const auto budget = static_cast<std::uint64_t>(options.mb * 1e6) / count;
   const double end = options.end > 0 ? options.end : static_cast<double>(now_ns()) * 1e-9;
-  const auto expected =
-      options.lines > 0 ? std::max<std::uint64_t>(1, options.lines / count) : std::max<std::uint64_t>(1, budget / 210);
+  const auto wanted = std::max<std::uint64_t>(1, options.lines / count);
   const auto first = static_cast<std::int64_t>((end - options.span) * 1e9);
-  const auto step = static_cast<std::int64_t>(options.span * 1e9 / static_cast<double>(expected));
   std::string out;
   for (Container& pod : pods) {
     pod.create();
     std::uint64_t written = 0, lines = 0;
-    while (options.lines > 0 ? lines < expected : written < budget) {
+    // Time goes as far as the work: the last line comes close to the end, never after it.
+    for (double done = 0; done < 1;) {
       const std::size_t before = out.size();
-      pod.format(first + step * static_cast<std::int64_t>(lines), random, out, truth.buffer());
+      pod.format(first + static_cast<std::int64_t>(done * options.span * 1e9), random, out, truth.buffer());
       written += out.size() - before;
       ++lines;
+      done = options.lines > 0 ? static_cast<double>(lines) / static_cast<double>(wanted)
+                               : static_cast<double>(written) / static_cast<double>(budget);
       if (out.size() > (256 << 10)) {
         pod.write(out);
         out.clear();

@@ -410,6 +410,11 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
     if (s.stats.pending == 0) break;
     const base::Monotonic now = s.clock.monotonic();
     s.check_give_up(now);
+    // The input may have ended by itself, without a deadline, before the signal came.
+    if (s.stop != nullptr && s.stop->stopped()) {
+      if (s.stop_seen == 0) s.stop_seen = now;
+      deadline = std::min(deadline, base::after(s.stop_seen, s.config.stop_grace));
+    }
     if (now >= deadline || (s.stop != nullptr && s.stop->level() == base::Stop::leave)) {
       drained = false;
       break;

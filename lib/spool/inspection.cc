@@ -24,12 +24,6 @@ std::uint64_t size_of(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
 }
 
-bool is_locked(const std::string& path) {
-  if (size_of(path) == 0) return false;
-  const auto lock = LockFile::take(path, "", 0, base::Clock::system(), nullptr);
-  return !lock && lock.error().code == Code::busy;
-}
-
 struct Acknowledged {
   std::string name, match;
   PlaceSet places;

@@ -31,6 +31,7 @@ constexpr std::uint64_t kStarted = 8;
 constexpr std::size_t kFinishedKept = 8;   // of a log
 constexpr std::size_t kIdentitiesKept = 8; // of a growing file
 constexpr std::size_t kGoneKept = 256;     // logs
+constexpr std::size_t kBoundKept = 32;     // generations of a log that a stream has named, if the oldest is finished
 constexpr std::uint32_t kMaxLogs = 1 << 22;
 
 struct Print {
@@ -75,7 +76,7 @@ struct BoundGeneration {
 
 struct BoundLog {
   Log* log = nullptr;
-  std::vector<BoundGeneration> generations;  // newest first
+  std::vector<BoundGeneration> generations;  // newest last
 };
 
 bool same_file(const StoredGeneration& stored, const record::Marker& marker) {
@@ -192,8 +193,9 @@ struct Keeper::State {
 
   BoundGeneration* find(std::uint32_t log, std::uint32_t generation) {
     if (log >= stream.size()) return nullptr;
-    for (BoundGeneration& bound : stream[log].generations) {
-      if (bound.local == generation) return &bound;
+    std::vector<BoundGeneration>& generations = stream[log].generations;
+    for (std::size_t i = generations.size(); i-- > 0;) {
+      if (generations[i].local == generation) return &generations[i];
     }
     return nullptr;
   }
@@ -253,7 +255,8 @@ struct Keeper::State {
     }
     BoundGeneration fresh{source.generation, match, {}, match->facts.done};
     for (int s = 0; s < 2; ++s) fresh.floor[s] = std::max(match->end[s], match->taken[s]);
-    bound.generations.insert(bound.generations.begin(), std::move(fresh));
+    bound.generations.push_back(std::move(fresh));
+    if (bound.generations.size() > kBoundKept && bound.generations.front().stored->facts.done) bound.generations.erase(bound.generations.begin());
     return {};
   }
 

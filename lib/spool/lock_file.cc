@@ -57,6 +57,14 @@ base::Result<LockFile> LockFile::take(const std::string& path, const std::string
   return LockFile(std::move(fd));
 }
 
+bool is_locked(const std::string& path) {
+  const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return fd && ::fcntl(fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
 std::string writer_lock_path(const std::string& spool) { return spool + "-lock"; }
 std::string consumer_lock_path(const std::string& spool, const std::string& name) { return spool + "-lock-" + name; }
 

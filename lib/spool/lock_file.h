@@ -25,6 +25,9 @@ class LockFile {
   base::UniqueFd fd_;
 };
 
+// Whether somebody holds it now. Takes nothing, not even for a moment.
+bool is_locked(const std::string& path);
+
 std::string writer_lock_path(const std::string& spool);
 std::string consumer_lock_path(const std::string& spool, const std::string& name);
 

@@ -16,7 +16,8 @@ namespace {
 using pipeline::Flow;
 using pipeline::Flushed;
 
-constexpr base::Duration kFullPoll = 200 * base::kMillisecond;
+constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
+constexpr base::Duration kFullPollMost = base::kSecond;
 constexpr base::Duration kFullAfterStop = 10 * base::kSecond;
 
 class Buffer : public pipeline::Stage {
@@ -152,6 +153,7 @@ class Buffer : public pipeline::Stage {
     if (!pending()) return {};
     base::Monotonic give_up = base::kNever;
     bool waited = false;
+    base::Duration wait = kFullPoll;
     while (true) {
       auto appended = writer_->append(builder_, &keeper_);
       if (appended) {
@@ -169,7 +171,8 @@ class Buffer : public pipeline::Stage {
       if (now >= give_up || context_.stop->level() == base::Stop::leave) {
         return base::fail(error.code, "{}; {} records were not taken", error.message, builder_.records()).with_hint(error.hint);
       }
-      ::poll(nullptr, 0, static_cast<int>(kFullPoll / base::kMillisecond));
+      ::poll(nullptr, 0, static_cast<int>(wait / base::kMillisecond));
+      wait = std::min(wait * 2, kFullPollMost);
     }
   }
 

@@ -48,6 +48,7 @@ struct Watcher::State {
     std::vector<std::pair<const Pattern*, std::size_t>> levels;  // which levels of which patterns name its entries
     std::multimap<std::string, std::uint32_t, std::less<>> logs;  // by live name in it, or by the name of what a link leads to
     std::int64_t modified = -1;        // its mtime when it was last listed
+    std::uint64_t inode = 0;
   };
   struct Log {
     std::string key, path, target;
@@ -150,7 +151,10 @@ struct Watcher::State {
 
   void list(Folder& folder) {
     struct stat status {};
-    if (::stat(folder.path.c_str(), &status) == 0) folder.modified = status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec;
+    if (::stat(folder.path.c_str(), &status) == 0) {
+      folder.modified = status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec;
+      folder.inode = status.st_ino;
+    }
     const bool only_names = std::ranges::all_of(folder.levels, [](const auto& level) { return !level.first->levels[level.second].glob; });
     if (only_names) {  // a folder that is only passed through may be one that must not be listed
       for (std::size_t i = 0; i < folder.levels.size(); ++i) look_at(folder, folder.levels[i].first->levels[folder.levels[i].second].text);
@@ -317,6 +321,14 @@ struct Watcher::State {
     }
   }
 
+  // Another folder has taken the path: what is watched is not there any more.
+  void enter_again(Folder& folder) {
+    const auto levels = folder.levels;
+    const std::string path = folder.path;
+    leave(folder);
+    for (const auto& [pattern, depth] : levels) enter(path, *pattern, depth);
+  }
+
   void forget(std::uint32_t number) {
     const auto log = logs.find(number);
     if (log == logs.end() || !log->second.missing) return;
@@ -342,6 +354,8 @@ struct Watcher::State {
       struct stat status {};
       if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
         leave(*found->second);
+      } else if (found->second->inode != 0 && found->second->inode != status.st_ino) {
+        enter_again(*found->second);
       } else if (everything || status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec != found->second->modified) {
         list(*found->second);
       }
@@ -414,6 +428,11 @@ struct Watcher::State {
       if ((event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0) return leave(folder);
       if (name.empty()) return;
       for (auto [owned, end] = folder.logs.equal_range(name); owned != end; ++owned) check(owned->second);
+      if ((event.mask & IN_ISDIR) != 0 && (event.mask & (IN_DELETE | IN_MOVED_FROM)) != 0) {
+        // The folder's own event comes only once nobody holds a file in it any more, and the reader does.
+        if (const auto child = folders.find(join(folder.path, name)); child != folders.end()) leave(*child->second);
+        return;
+      }
       if ((event.mask & (IN_CREATE | IN_MOVED_TO)) == 0) return;
       if ((event.mask & IN_ISDIR) != 0) return consider(folder, name, true);
       struct stat status {};  // a link may lead to a folder

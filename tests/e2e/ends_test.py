@@ -99,4 +99,4 @@ class Ends(kit.Case):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv, verbosity=1)
+    unittest.main(argv=sys.argv, verbosity=2)

@@ -139,4 +139,4 @@ class Resume(kit.Case):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv, verbosity=1)
+    unittest.main(argv=sys.argv, verbosity=2)

@@ -114,4 +114,4 @@ class Same(kit.Case):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv, verbosity=1)
+    unittest.main(argv=sys.argv, verbosity=2)

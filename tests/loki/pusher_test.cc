@@ -585,6 +585,19 @@ TEST_F(PusherTest, MemoryIsBounded) {
   EXPECT_EQ(transport_.flights.size(), 2U);
 }
 
+TEST_F(PusherTest, DrainWithoutADeadlineEndsAfterASignal) {
+  config_.stop_grace = 0;
+  auto stop = std::move(*base::Stop::create());
+  pusher_ = std::make_unique<Pusher>(config_, clock_, diagnostics_, stop.get(), &ledger_);
+  pusher_->attach(transport_);
+  add("a", "1");
+  stop->request();
+  auto drained = pusher_->drain(base::kNever);
+  ASSERT_TRUE(drained);
+  EXPECT_FALSE(*drained);
+  pusher_.reset();
+}
+
 TEST_F(PusherTest, DrainEndsAtItsDeadline) {
   add("a", "1");
   auto drained = pusher().drain(clock_.monotonic());

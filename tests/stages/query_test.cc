@@ -205,7 +205,7 @@ TEST_F(QueryLokiTest, LabelsAndSeries) {
     std::vector<std::string> found;
     for (const std::string& line : lines()) {
       const std::size_t at = line.find("\"line\":\"") + 8;
-      found.push_back(line.substr(at, line.find("\",\"labels\"", at) - at));
+      found.push_back(line.substr(at, line.size() - at - 2));  // such a record has no labels: its line ends it
     }
     return found;
   };

@@ -205,7 +205,8 @@ TEST_F(SpoolScanTest, Series) {
   store({{{1, "", "a"}, {2, "", "b"}}, {{100, "", "a"}, {101, "", "c"}}});
   const auto pods = [&](const std::string& query, TimeRange range) {
     std::vector<std::string> found;
-    for (const auto& set : open(query, range)->series().value()) found.emplace_back(set->get("pod"));
+    const auto sets = open(query, range)->series();
+    for (const auto& set : *sets) found.emplace_back(set->get("pod"));
     return found;
   };
   EXPECT_EQ(pods("", {}), (std::vector<std::string>{"a", "b", "c"}));

@@ -159,8 +159,32 @@ TEST_F(Watch, FolderThatComesAgain) {
   std::filesystem::remove_all(dir / "d");
   wait([&] { return log("d/a.log").missing; });
   watcher->forget(numbers["d/a.log"]);
+  files.clear();  // the kernel tells of the folder's end when nobody holds a file of it
   dir.write("d/a.log", "2");
-  wait([&] { return !log("d/a.log").missing && files.size() == 2; });
+  wait([&] { return !log("d/a.log").missing && files.size() == 1; });
+}
+
+TEST_F(Watch, FolderBelowThatComesAgainWhileItsFileIsHeld) {
+  dir.write("pods/shop_web_u/app/0.log", "1");
+  start({"pods"});
+  std::filesystem::remove_all(dir / "pods/shop_web_u/app");
+  wait([&] { return log("pods/shop_web_u/app/0.log").missing; });
+  dir.write("pods/shop_web_u/app/0.log", "2");
+  wait([&] { return !log("pods/shop_web_u/app/0.log").missing && files.size() == 2; });
+  // And it is the new folder that is watched.
+  dir.write("pods/shop_web_u/app/1.log", "3");
+  wait([&] { return generations("pods/shop_web_u/app/1.log") == 1; });
+}
+
+TEST_F(Watch, RescanFindsAnotherFolderUnderTheSamePath) {
+  dir.write("d/a.log", "1");
+  times.rescan = 50 * base::kMillisecond;
+  start({"d"});
+  std::filesystem::remove_all(dir / "d");  // its file is held, so that no event tells of it
+  dir.write("d/a.log", "2");
+  wait([&] { return files.size() == 2; });
+  dir.write("d/b.log", "3");
+  wait([&] { return generations("d/b.log") == 1; });
 }
 
 TEST_F(Watch, SelectionIsMadeBeforeAFolderIsWatched) {

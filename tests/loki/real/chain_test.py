@@ -44,7 +44,7 @@ class Chain(kit.Case):
 
     def test_batch(self):
         end = int(time.time())
-        self.podgen("--mb", 12, "--pods", 20, "--seed", 5, "--partial", "--end", end)
+        self.podgen("--mb", 5, "--pods", 20, "--seed", 5, "--partial", "--end", end)
         expected = kit.oracle(self.dir / "pods")
         wanted = kit.keep(expected, lambda key, line: key[0] != "kube-system" and "/healthz" not in line)
         self.assertGreater(kit.count(expected), kit.count(wanted))
@@ -57,7 +57,7 @@ class Chain(kit.Case):
 
     def test_batch_through_a_spool(self):
         end = int(time.time())
-        self.podgen("--mb", 6, "--pods", 8, "--seed", 6, "--partial", "--end", end)
+        self.podgen("--mb", 3, "--pods", 8, "--seed", 6, "--partial", "--end", end)
         expected = kit.oracle(self.dir / "pods")
         for fused in (False, True):
             with self.subTest(fused=fused):
@@ -98,4 +98,4 @@ class Chain(kit.Case):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv, verbosity=1)
+    unittest.main(argv=sys.argv, verbosity=2)

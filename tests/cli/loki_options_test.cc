@@ -1,0 +1,130 @@
+#include "cli/loki_options.h"
+
+#include "http/client.h"
+#include "support/collect.h"
+
+#include <CLI/CLI.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace weir::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const char* nothing(const char*) { return nullptr; }
+
+const char* basic(const char* name) {
+  const std::string_view wanted = name;
+  if (wanted == "LOKI_ADDR") return "https://loki.example/x";
+  if (wanted == "LOKI_ORG_ID") return "shop";
+  if (wanted == "LOKI_USERNAME") return "me";
+  if (wanted == "LOKI_PASSWORD") return "s3cret";
+  if (wanted == "LOKI_TLS_SKIP_VERIFY") return "true";
+  return nullptr;
+}
+
+const char* bearer(const char* name) {
+  return std::string_view(name) == "LOKI_BEARER_TOKEN" ? "tok" : std::string_view(name) == "LOKI_CA_CERT_PATH" ? "/ca.pem" : nullptr;
+}
+
+struct Outcome {
+  LokiOptions options;
+  base::Result<http::ClientConfig> config = http::ClientConfig{};
+  std::vector<std::string> said;
+};
+
+Outcome read(std::vector<std::string> arguments, const char* (*environment)(const char*) = nothing) {
+  Outcome out;
+  CLI::App app;
+  declare(app, out.options);
+  std::reverse(arguments.begin(), arguments.end());
+  app.parse(arguments);
+  test::RememberingDiagnostics diagnostics;
+  out.config = to_client_config(out.options, environment, &diagnostics);
+  out.said = diagnostics.said();
+  return out;
+}
+
+TEST(LokiOptions, StandOnTheirOwn) {
+  const auto out = read({});
+  ASSERT_TRUE(out.config);
+  EXPECT_EQ(out.config->base.display(), "http://localhost:3100");
+  EXPECT_EQ(out.config->timeout, 30 * base::kSecond);
+  EXPECT_THAT(out.said, IsEmpty());
+}
+
+TEST(LokiOptions, ComeFromTheCommandLine) {
+  const auto out = read({"--addr", "http://h/p", "--org-id", "t", "--username", "u", "--password-file", "/pw", "--cert", "/c", "--key", "/k",
+                         "--header", "X-One: 1", "--header", "X-Two:2", "--timeout", "5s", "--proxy-url", "http://proxy", "--tls-skip-verify"});
+  ASSERT_TRUE(out.config) << out.config.error().message;
+  EXPECT_EQ(out.config->base.display(), "http://h/p");
+  EXPECT_EQ(out.options.tenant, "t");
+  EXPECT_EQ(out.config->username, "u");
+  EXPECT_EQ(out.config->password_file, "/pw");
+  EXPECT_EQ(out.config->cert_file, "/c");
+  EXPECT_EQ(out.config->key_file, "/k");
+  EXPECT_THAT(out.config->headers, ElementsAre(http::Header{"X-One", "1"}, http::Header{"X-Two", "2"}));
+  EXPECT_EQ(out.config->timeout, 5 * base::kSecond);
+  EXPECT_EQ(out.config->proxy, "http://proxy");
+  EXPECT_TRUE(out.config->tls_skip_verify);
+  EXPECT_THAT(out.said, IsEmpty());
+}
+
+TEST(LokiOptions, TheEnvironmentStandsInForWhatIsNotGiven) {
+  auto out = read({}, basic);
+  ASSERT_TRUE(out.config);
+  EXPECT_EQ(out.config->base.display(), "https://loki.example/x");
+  EXPECT_EQ(out.options.tenant, "shop");
+  EXPECT_EQ(out.config->username, "me");
+  EXPECT_EQ(out.config->password, "s3cret");
+  EXPECT_TRUE(out.config->tls_skip_verify);
+  EXPECT_THAT(out.said, IsEmpty());  // it was not on the command line
+
+  out = read({"--tenant", "mine", "--addr", "http://h"}, basic);
+  EXPECT_EQ(out.options.tenant, "mine");
+  EXPECT_EQ(out.config->base.display(), "http://h");
+
+  // One way to authenticate on the command line wins over the other in the environment.
+  out = read({"--bearer-token-file", "/token"}, basic);
+  ASSERT_TRUE(out.config) << out.config.error().message;
+  EXPECT_EQ(out.config->username, "");
+  out = read({"--username", "u", "--password-file", "/pw"}, bearer);
+  ASSERT_TRUE(out.config);
+  EXPECT_EQ(out.config->bearer_token, "");
+  EXPECT_EQ(out.config->ca_file, "/ca.pem");
+}
+
+TEST(LokiOptions, ASecretOnTheCommandLineDrawsAWarning) {
+  for (const auto& arguments : {std::vector<std::string>{"--username", "u", "--password", "s3cret"}, {"--bearer-token", "s3cret"}}) {
+    const auto out = read(arguments);
+    ASSERT_TRUE(out.config);
+    ASSERT_EQ(out.said.size(), 1U);
+    EXPECT_THAT(out.said[0], HasSubstr("on the command line"));
+    EXPECT_THAT(out.said[0], ::testing::Not(HasSubstr("s3cret")));
+  }
+}
+
+TEST(LokiOptions, Failure) {
+  const auto f = [](const std::vector<std::string>& arguments, std::string_view part) {
+    const auto out = read(arguments);
+    ASSERT_FALSE(out.config) << part;
+    EXPECT_EQ(out.config.error().code, base::Code::usage) << part;
+    EXPECT_THAT(out.config.error().message, HasSubstr(std::string(part)));
+    EXPECT_THAT(out.config.error().message, ::testing::Not(HasSubstr("s3cret")));
+  };
+  f({"--username", "u", "--bearer-token-file", "/t"}, "exclude each other");
+  f({"--password", "s3cret", "--password-file", "/p"}, "exclude each other");
+  f({"--bearer-token", "s3cret", "--bearer-token-file", "/t"}, "exclude each other");
+  f({"--cert", "/c"}, "both --cert and --key");
+  f({"--addr", "ftp://h"}, "only http and https");
+  f({"--header", "s3cret"}, "no name before a colon");
+  f({"--header", "a b: s3cret"}, "its name holds a space");
+  f({"--tenant", "a b"}, "cannot use the tenant");
+  f({"--timeout", "0s"}, "more than nothing");
+}
+
+}  // namespace
+}  // namespace weir::cli
