@@ -1,6 +1,6 @@
 // The body: a byte with its form (1), then varints: size of the packed columns, of the unpacked ones, of the unpacked lines; then
 // two zstd frames, columns and lines. Within a frame the records lie stream by stream, and in order of arrival within a stream: equal
-// things meet, which is what makes them small (11 % smaller than in order of arrival for 50 pods that write in turn).
+// things meet, which is what makes them small (smaller than in order of arrival for 50 pods that write in turn).
 //
 // The columns, each with its length before it: order, timestamps, line lengths, flags, strings, metadata sets, set of each
 // record, extra keys.
