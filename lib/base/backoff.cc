@@ -4,6 +4,14 @@
 
 namespace weir::base {
 
+// The finalizer of splitmix64: https://prng.di.unimi.it/splitmix64.c
+std::minstd_rand::result_type Backoff::spread(std::uint64_t seed) {
+  std::uint64_t mixed = seed + 0x9e3779b97f4a7c15;
+  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+  return static_cast<std::minstd_rand::result_type>(mixed ^ (mixed >> 31));
+}
+
 Duration Backoff::next(Duration retry_after) {
   Duration cap = limits_.base;
   for (int i = 0; i < attempts_ && cap < limits_.ceiling; ++i) cap *= 2;

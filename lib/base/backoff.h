@@ -17,7 +17,7 @@ class Backoff {
     Duration base = 500 * kMillisecond;
     Duration ceiling = 60 * kSecond;
   };
-  Backoff(Limits limits, std::uint64_t seed) : limits_(limits), random_(seed) {}
+  Backoff(Limits limits, std::uint64_t seed) : limits_(limits), random_(spread(seed)) {}
 
   // The wait before the next attempt. A `retry_after` the server gave is a floor under it, still with jitter on top
   // (up to a tenth), and may lie above the ceiling.
@@ -26,8 +26,11 @@ class Backoff {
   [[nodiscard]] int attempts() const { return attempts_; }
 
  private:
+  // Seeds that lie close to each other must not give waits that do.
+  static std::minstd_rand::result_type spread(std::uint64_t seed);
+
   Limits limits_;
-  std::mt19937_64 random_;
+  std::minstd_rand random_;  // small: every stream that was refused has one
   int attempts_ = 0;
 };
 

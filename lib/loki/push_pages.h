@@ -14,21 +14,28 @@
 
 namespace weir::loki {
 
-// Hands out pages and takes them back; memory goes back to the system only with the pool. Thread safe.
+// Hands out pages and takes them back. Thread safe.
 class PagePool {
  public:
   static constexpr std::size_t kPage = 4096;
 
   [[nodiscard]] char* take();
   void give_back(const std::vector<char*>& pages);
+  // Gives the memory of pages that nobody has needed since the last call back to the system. True when a later call would find more.
+  bool trim();
   [[nodiscard]] std::size_t pages_in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::size_t kSlab = 32;  // pages
   std::mutex mutex_;
   std::atomic<std::size_t> in_use_{0};
-  std::vector<std::unique_ptr<char[]>> slabs_;
-  std::vector<char*> free_;
+  struct Free {
+    void operator()(char* slab) const;
+  };
+  std::vector<std::unique_ptr<char, Free>> slabs_;
+  std::vector<char*> free_;         // the last in is the first out
+  std::size_t unneeded_ = 0;        // of free_, from the front: free since the last trim()
+  std::size_t without_memory_ = 0;  // of these: given back to the system
 };
 
 // Appended to, then read as a sequence of fragments. Not thread safe. The pool must outlive it.

@@ -18,6 +18,7 @@ constexpr std::size_t kTrackedBytes = 64;
 constexpr base::Duration kBehind = base::kMinute;
 
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
+constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
 // Loki's rule, and the colon that VictoriaLogs writes between account and project. Nothing else may reach a header.
 bool valid_tenant(std::string_view tenant) {
@@ -111,7 +112,7 @@ void Pusher::State::take_part(Request& request, Stream& stream, base::Monotonic 
   Part part(pool);
   if (!stream.closed.empty()) {
     part = std::move(stream.closed.front());
-    stream.closed.pop_front();
+    stream.closed.erase(stream.closed.begin());
   } else {
     part = std::move(*stream.open);
     stream.open.reset();
@@ -286,6 +287,13 @@ void Pusher::State::forget_idle_streams(base::Monotonic now) {
   last_labels = nullptr;
 }
 
+// After a burst its memory goes. When to call again.
+base::Monotonic Pusher::State::trim(base::Monotonic now) {
+  if (now >= next_trim) next_trim = pool.trim() ? base::after(now, kTrimEvery) : base::kNever;
+  if (next_trim == base::kNever && pool.pages_in_use() > 0) next_trim = base::after(now, kTrimEvery);
+  return next_trim;
+}
+
 std::string Pusher::State::undelivered() const {
   if (stats.pending == 0) return {};
   base::Timestamp first = std::numeric_limits<base::Timestamp>::max();
@@ -397,7 +405,7 @@ base::Monotonic Pusher::timer(base::Monotonic now) {
   State::Lock lock(s.mutex);
   s.check_give_up(now);
   s.pump(lock);
-  return s.retry_deadline(now);
+  return std::min(s.retry_deadline(now), s.trim(now));
 }
 
 base::Result<bool> Pusher::drain(base::Monotonic deadline) {

@@ -400,7 +400,7 @@ void Pusher::State::without_metadata(std::unique_ptr<Request> request, int statu
     bare.newest = meta.newest;
     bare.opened = meta.opened;
     bare.tokens = meta.tokens;
-    piece.stream->closed.push_front(std::move(bare));
+    piece.stream->closed.insert(piece.stream->closed.begin(), std::move(bare));
     activate(*piece.stream);
   }
 }
@@ -426,8 +426,8 @@ void Pusher::State::take_apart(std::unique_ptr<Request> request, int status, std
   for (std::size_t i = 0; i < count; ++i) all[i] = i;
   const std::span<const std::size_t> indices(all);
   piece.stream->trusted = false;
-  piece.stream->closed.push_front(part_of(piece.part, stream, indices.subspan(count / 2)));
-  piece.stream->closed.push_front(part_of(piece.part, stream, indices.first(count / 2)));
+  piece.stream->closed.insert(piece.stream->closed.begin(), part_of(piece.part, stream, indices.subspan(count / 2)));
+  piece.stream->closed.insert(piece.stream->closed.begin(), part_of(piece.part, stream, indices.first(count / 2)));
   activate(*piece.stream);
 }
 

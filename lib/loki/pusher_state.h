@@ -55,7 +55,7 @@ struct Stream {
   record::LabelSetRef labels;
   std::optional<Refusal> refusal;      // no record of this stream can be sent
   std::unique_ptr<Request> retry;      // goes before everything else, alone
-  std::deque<Part> closed;             // full, in order
+  std::vector<Part> closed;            // full, in order; few
   std::optional<Part> open;
   bool flying = false;                 // a request with a part of it is in flight
   bool active = false;                 // in the list of streams that hold something
@@ -111,6 +111,7 @@ struct Pusher::State {
   [[nodiscard]] base::Monotonic wait_deadline(base::Monotonic now) const;
   void check_give_up(base::Monotonic now);
   void forget_idle_streams(base::Monotonic now);
+  [[nodiscard]] base::Monotonic trim(base::Monotonic now);
   [[nodiscard]] std::string undelivered() const;
   void reject(PushToken token, int status, const Refusal& refusal, const Stream& stream, const record::Record& record);
 
@@ -187,7 +188,7 @@ struct Pusher::State {
   Target target;
   base::Backoff backoff, trouble_backoff;
   std::uint64_t successes = 0;
-  base::Monotonic last_sweep = 0;
+  base::Monotonic last_sweep = 0, next_trim = 0;
   base::Monotonic stop_seen = 0;
   std::optional<base::Error> failed;
   bool metadata_said = false;

@@ -17,7 +17,6 @@ namespace {
 using base::Result;
 using pipeline::Flow;
 
-constexpr std::size_t kSortMemory = 4 << 20;  // overlapping blocks that hold more are opened more than once
 constexpr std::size_t kRejectedAtOnce = 256;
 
 class Replay : public pipeline::Source {
@@ -31,7 +30,6 @@ class Replay : public pipeline::Source {
     const bool plain = !spec_.undelivered && !spec_.held && !spec_.rejected;
     if (plain || spec_.undelivered || spec_.held) {
       scan_->keep_as_stored();
-      scan_->set_memory(kSortMemory);
       scan_->take_states([this, plain](spool::State state) {
         if (state == spool::State::undelivered) return plain || spec_.undelivered;
         if (state == spool::State::held) return spec_.held;

@@ -22,7 +22,8 @@ using spool::TimeRange;
 
 namespace {
 
-constexpr std::size_t kGive = 256 << 10;  // bytes of kept records from which on those that are due go out
+constexpr std::size_t kGive = 256 << 10;  // of memory_in_use() from which on records that are due go out
+constexpr std::size_t kGiveAtOnce = 1024;  // records of a batch
 
 bool same_labels(const LabelSet& set, std::span<const Label> labels) {
   return set.size() == labels.size() &&
@@ -110,6 +111,8 @@ void SpoolScan::keep_changed(const Record& record, const logql::LogQuery::Entry&
 }
 
 void SpoolScan::keep(Record& record, std::uint64_t order) {
+  // In small steps: doubling would take more than all that is kept.
+  if (kept_.records.size() == kept_.records.capacity()) kept_.records.reserve(kept_.records.size() + kept_.records.size() / 4 + kGiveAtOnce);
   if (!as_stored_ && (query_.line_changes() || query_.labels_change())) {
     logql::LogQuery::Entry entry;
     if (!query_.run(record, loaded_, entry)) return;
@@ -132,14 +135,22 @@ void SpoolScan::put_off(TimeRange& window) {
   if (end <= std::min_element(entries_.begin(), entries_.end(), by_time)->time) ++end;  // one timestamp cannot be divided
   window.to = std::min(window.to, end);
   std::erase_if(entries_, [&](const Kept& kept) { return kept.time >= window.to; });
-  given_.clear();
-  for (Kept& kept : entries_) {
-    given_.add_copy(kept_.records[kept.index]);
-    kept.index = given_.records.size() - 1;
-  }
-  std::swap(given_, kept_);
-  allowed_ = std::max(memory_, kept_.bytes() * 2);
+  retain();
+  allowed_ = std::max(memory_, memory_in_use() * 2);
 }
+
+// Only what entries_ tell of stays in kept_.
+void SpoolScan::retain() {
+  spare_.records.reserve(entries_.size());
+  for (Kept& kept : entries_) {
+    spare_.add_copy(kept_.records[kept.index]);
+    kept.index = spare_.records.size() - 1;
+  }
+  std::swap(spare_, kept_);
+  spare_.clear();
+}
+
+std::size_t SpoolScan::memory_in_use() const { return kept_.bytes() + entries_.size() * (sizeof(Record) + sizeof(Kept)); }
 
 // Gives away what lies before a time; the rest stays.
 Result<bool> SpoolScan::give(Timestamp before, const Each& each) {
@@ -147,26 +158,25 @@ Result<bool> SpoolScan::give(Timestamp before, const Each& each) {
             [](const Kept& a, const Kept& b) { return a.time != b.time ? a.time < b.time : a.order < b.order; });
   const auto due = std::find_if(entries_.begin(), entries_.end(), [&](const Kept& kept) { return kept.time >= before; });
   if (due == entries_.begin()) return true;
-  Batch rest;
-  std::vector<Kept> later(due, entries_.end());
-  for (Kept& kept : later) {
-    rest.add_copy(kept_.records[kept.index]);
-    kept.index = rest.records.size() - 1;
-  }
-  std::vector<Record> sorted;
-  sorted.reserve(static_cast<std::size_t>(due - entries_.begin()));
-  for (auto kept = entries_.begin(); kept != due; ++kept) {
-    if (skip_ > 0 && kept->time == range_.from) {
-      --skip_;
-    } else {
-      sorted.push_back(kept_.records[kept->index]);
+  std::vector<Record> all;
+  all.swap(kept_.records);
+  for (auto next = entries_.begin(); next != due;) {
+    kept_.records.clear();
+    for (; next != due && kept_.records.size() < kGiveAtOnce; ++next) {
+      if (skip_ > 0 && next->time == range_.from) {
+        --skip_;
+      } else {
+        kept_.records.push_back(all[next->index]);
+      }
     }
+    if (kept_.records.empty()) continue;
+    const auto more = each(kept_);
+    if (!more || !*more) return more;
   }
-  kept_.records.swap(sorted);
-  Result<bool> more = kept_.records.empty() ? Result<bool>(true) : each(kept_);
-  kept_ = std::move(rest);
-  entries_ = std::move(later);
-  return more;
+  all.swap(kept_.records);
+  entries_.erase(entries_.begin(), due);
+  retain();
+  return true;
 }
 
 Result<void> SpoolScan::run(const Each& each) {
@@ -185,16 +195,16 @@ Result<void> SpoolScan::run(const Each& each) {
         if (!wanted_(states_[n])) continue;
         const std::uint64_t order = (block.id << 24) | std::min<std::uint64_t>(n, 0xffffff);
         if (loaded_.records[n].timestamp < window.to) keep(loaded_.records[n], order);
-        if (kept_.bytes() > allowed_ && entries_.size() > 1 && n + 1 < loaded_.records.size()) put_off(window);
+        if (memory_in_use() > allowed_ && entries_.size() > 1 && n + 1 < loaded_.records.size()) put_off(window);
       }
       // Nothing still to come is older than the first record of the next block.
       const Timestamp before = i + 1 < blocks_.size() ? std::min(blocks_[i + 1].min_timestamp, window.to) : window.to;
-      if (kept_.bytes() >= kGive) {
+      if (memory_in_use() >= kGive) {
         const auto more = give(before, each);
         if (!more) return more.error();
         if (!*more) return {};
       }
-      if (kept_.bytes() > allowed_ && entries_.size() > 1) put_off(window);
+      if (memory_in_use() > allowed_ && entries_.size() > 1) put_off(window);
     }
     const auto more = give(window.to, each);
     if (!more) return more.error();

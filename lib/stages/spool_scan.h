@@ -44,7 +44,7 @@ class SpoolScan {
   base::Result<std::vector<record::LabelSetRef>> series();
 
   [[nodiscard]] std::uint64_t unreadable_blocks() const { return unreadable_; }
-  // For tests: bytes of matching records that are held before some are put off. 4 MiB.
+  // Bytes of matching records that are held before some are put off, 1.5 MiB by default; twice that for a moment.
   void set_memory(std::size_t bytes) { memory_ = bytes; }
 
  private:
@@ -59,6 +59,8 @@ class SpoolScan {
   void keep(record::Record& record, std::uint64_t order);
   void keep_changed(const record::Record& record, const logql::LogQuery::Entry& entry);
   void put_off(spool::TimeRange& window);
+  void retain();
+  [[nodiscard]] std::size_t memory_in_use() const;
   base::Result<bool> give(base::Timestamp before, const Each& each);
 
   std::unique_ptr<spool::Reader> reader_;
@@ -66,13 +68,13 @@ class SpoolScan {
   spool::TimeRange range_;
   base::Diagnostics& diagnostics_;
   std::vector<spool::BlockInfo> blocks_;  // by first time
-  std::size_t memory_ = 4 << 20;
+  std::size_t memory_ = 3 << 19;
   std::size_t allowed_ = 0;               // memory_, or more where one timestamp alone takes more
   std::uint64_t skip_ = 0;                // of the records at range_.from
   std::uint64_t unreadable_ = 0;
   std::function<bool(spool::State)> wanted_ = [](spool::State state) { return state != spool::State::rejected; };
   bool as_stored_ = false;
-  record::Batch loaded_, kept_, given_;
+  record::Batch loaded_, kept_, spare_;
   std::vector<spool::State> states_;
   std::vector<Kept> entries_;
   std::string text_;
