@@ -37,7 +37,7 @@ class Query : public cli::Invocation {
     app.add_option("--limit", limit_, "at most this many records, 0 for all (default: 1000 in text and raw, all in jsonl)")->type_name("N");
     app.add_flag("--forward", forward_, "with a limit the oldest records, not the newest; either way the oldest are shown first");
     app.add_option("--step", step_, "distance of the points of a metric query (default: Loki's choice)")->type_name("DURATION");
-    cli::declare_output(app, output_);
+    cli::declare_output(app, output_, true);
     cli::declare(app, loki_);
   }
 

@@ -131,7 +131,7 @@ complete -c weir -n '__weir_command query' -s c -l container -x -d 'only records
 complete -c weir -n '__weir_command query' -l limit -x -d 'at most this many records, 0 for all (default: 1000 in text and raw, all in jsonl)'
 complete -c weir -n '__weir_command query' -l forward -d 'with a limit the oldest records, not the newest; either way the oldest are shown first'
 complete -c weir -n '__weir_command query' -l step -x -d 'distance of the points of a metric query (default: Loki\'s choice)'
-complete -c weir -n '__weir_command query' -s o -l output -x -a 'default raw jsonl' -d 'default (text on a terminal, JSON lines into a pipe), raw (bare lines) or jsonl'
+complete -c weir -n '__weir_command query' -s o -l output -x -a 'default raw jsonl' -d 'default (text), raw (bare lines) or jsonl (JSON lines)'
 complete -c weir -n '__weir_command query' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), always or never'
 complete -c weir -n '__weir_command query' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command query' -l addr -x -d 'URL of the Loki (default: LOKI_ADDR, else http://localhost:3100)'

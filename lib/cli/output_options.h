@@ -15,6 +15,7 @@ struct OutputFlags {
 };
 
 // `flags` must outlive the parse. CLI11 refuses other values.
-void declare_output(CLI::App& app, OutputFlags& flags);
+// `text_into_pipes`: what `default` means where standard output is no terminal.
+void declare_output(CLI::App& app, OutputFlags& flags, bool text_into_pipes = false);
 
 }  // namespace weir::cli
