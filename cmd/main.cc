@@ -6,6 +6,8 @@
 #include "cli/terminal.h"
 #include "cmd/commands.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -64,6 +66,8 @@ Result<Exit> dispatch(std::span<const std::string> arguments, const pipeline::Co
 }
 
 Exit run_process(std::span<const std::string> arguments) {
+  // A heap for each thread would be half a megabyte more, and our threads hardly allocate.
+  ::mallopt(M_ARENA_MAX, 1);
   auto& clock = base::Clock::system();
   const bool named = !arguments.empty() && find(arguments.front()) != nullptr;
   const auto diagnostics = base::Diagnostics::standard_error(named ? arguments.front() : std::string(), clock);
