@@ -30,13 +30,18 @@ base::Code code_of(int code, int system_error) {
 }  // namespace
 
 base::Error error_of(sqlite3* handle, int code, std::string_view what, std::string_view path) {
-  const int system_error = handle != nullptr ? sqlite3_system_errno(handle) : 0;
+  int system_error = handle != nullptr ? sqlite3_system_errno(handle) : 0;
+  // A commit that fails does not always leave its number there.
+  if ((code & 0xff) == SQLITE_IOERR && (errno == ENOSPC || errno == EDQUOT)) system_error = errno;
   const bool of_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_FULL;
   const base::Code kind = code_of(code, of_system ? system_error : 0);
   std::string_view cause = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   if (kind == base::Code::busy) cause = "somebody else holds it locked";
   if (kind == base::Code::usage) cause = "it is no SQLite file";
-  if (of_system && system_error != 0) {
+  if (kind == base::Code::full) {
+    // The number that the system left may be an older one here.
+    cause = system_error == EDQUOT ? "the quota is used up" : "the disk is full";
+  } else if (of_system && system_error != 0) {
     const char* description = ::strerrordesc_np(system_error);
     if (description != nullptr) cause = description;
   }

@@ -23,6 +23,10 @@ base::Result<FileKind> identify(Database& database, const Format& format) {
                       format.name, known)
         .with_hint("use the release that wrote it, or a later one");
   }
+  if (*version <= 0) {
+    // The first step writes tables, identity and version in one transaction.
+    return base::fail(base::Code::corrupt, "cannot use '{}': it has the identity of a {} and no format", database.path(), format.name);
+  }
   return *version < known ? FileKind::older : FileKind::current;
 }
 
