@@ -7,14 +7,28 @@
 #include "sqlite/database.h"
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace weir::spool {
 
+// A block as it lies in the file.
+struct BlockRow {
+  BlockInfo info;
+  std::uint64_t checksum = 0;
+  std::string streams, positions, body;
+  [[nodiscard]] bool sound() const;
+};
+
 // Over the numbers of the row, the packed columns and the body, each seeded with the hash before it (weir-spool.5).
 [[nodiscard]] std::uint64_t block_checksum(const BlockInfo& info, std::string_view streams, std::string_view positions, std::string_view body);
 
-// Snapshot and deltas into `keeper`, in one read transaction of the caller or its own.
+// Of the snapshot of positions; kept in `meta` as 'positions_checksum'.
+[[nodiscard]] std::uint64_t snapshot_checksum(std::uint64_t through_block, std::string_view body);
+
+// Snapshot and deltas into `keeper`, in one read transaction of the caller or its own. The delta of a
+// block whose checksum is wrong is left out, since what it says may be what is damaged, unless later ones make no sense without it.
+// Error: corrupt.
 base::Result<void> load_positions(sqlite::Database& database, Keeper& keeper);
 
 }  // namespace weir::spool

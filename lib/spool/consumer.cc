@@ -2,6 +2,7 @@
 
 #include "spool/lock_file.h"
 #include "spool/rejected_store.h"
+#include "spool/reserve.h"
 #include "spool/spool_file.h"
 
 #include <algorithm>
@@ -57,6 +58,8 @@ struct Consumer::State {
     return transaction->commit();
   }
 
+  base::Result<void> store();
+
   base::Result<Verdict> arrive(const record::Source& source, bool is_record) {
     if (source.kind != record::Source::Kind::block) return Verdict::take;
     if (source.spool != file.id) {
@@ -99,7 +102,9 @@ base::Result<std::unique_ptr<Consumer>> Consumer::open(const ConsumerOptions& op
   if (!lock) return std::move(lock).error();
   state->lock = std::move(*lock);
   state->file = std::move(*file);
-  if (auto loaded = state->load(); !loaded) return std::move(loaded).error();
+  auto loaded = state->load();
+  if (!loaded && loaded.error().code == base::Code::full && Reserve::release(options.path)) loaded = state->load();
+  if (!loaded) return std::move(loaded).error();
   return std::unique_ptr<Consumer>(new Consumer(std::move(state)));
 }
 
@@ -159,6 +164,13 @@ void Consumer::reject(std::uint64_t block, std::uint32_t ordinal, const Rejectio
 base::Result<void> Consumer::commit() {
   State& state = *state_;
   if (!state.changed && state.rejections.empty()) return {};
+  auto done = state.store();
+  if (!done && done.error().code == base::Code::full && Reserve::release(state.options.path)) done = state.store();
+  return done;
+}
+
+base::Result<void> Consumer::State::store() {
+  State& state = *this;
   auto transaction = sqlite::Transaction::begin(state.file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
   // The row may have been forgotten meanwhile; then it stays so, and with it nothing is kept back for this name.
@@ -176,8 +188,8 @@ base::Result<void> Consumer::commit() {
 
   // A drain with no writer beside it copies the log itself, as the writer of that moment.
   if (static_cast<std::uint64_t>(state.file.database.log_frames()) * kPage >= kMaxLog) {
-    auto lock = LockFile::take(writer_lock_path(state.options.path), "", 0, *state.clock, nullptr);
-    if (lock) static_cast<void>(state.file.database.checkpoint(false));
+    auto writer = LockFile::take(writer_lock_path(state.options.path), "", 0, *state.clock, nullptr);
+    if (writer) static_cast<void>(state.file.database.checkpoint(false));
   }
   return {};
 }

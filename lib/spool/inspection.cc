@@ -3,12 +3,14 @@
 #include "spool/block_checksum.h"
 #include "spool/lock_file.h"
 #include "spool/reader.h"
+#include "spool/reserve.h"
 #include "spool/spool_file.h"
 
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <limits>
 
 namespace weir::spool {
@@ -22,6 +24,20 @@ constexpr std::size_t kProblemsTold = 100;
 std::uint64_t size_of(const std::string& path) {
   struct stat status = {};
   return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+std::vector<std::string> damaged_files(const std::string& path) {
+  const std::filesystem::path spool(path);
+  const std::string prefix = spool.filename().string() + ".damaged-";
+  std::vector<std::string> files;
+  std::error_code error;
+  const std::filesystem::path folder = spool.has_parent_path() ? spool.parent_path() : std::filesystem::path(".");
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix) && !name.ends_with("-wal") && !name.ends_with("-shm")) files.push_back((spool.parent_path() / name).string());
+  }
+  std::ranges::sort(files);
+  return files;
 }
 
 struct Acknowledged {
@@ -103,6 +119,8 @@ Result<SpoolStatus> read_status(const std::string& path, base::Duration wait) {
   status.id = (*opened)->id;
   status.file_bytes = size_of(path);
   status.log_bytes = size_of(path + "-wal");
+  status.reserve_bytes = Reserve::size(path);
+  status.set_aside = damaged_files(path);
   status.writing = is_locked(writer_lock_path(path));
   auto transaction = sqlite::Transaction::begin(database, sqlite::Transaction::Kind::read);
   if (!transaction) return std::move(transaction).error();
@@ -118,6 +136,8 @@ Result<SpoolStatus> read_status(const std::string& path, base::Duration wait) {
   for (const auto& read : {number("PRAGMA user_version", status.format), number("PRAGMA freelist_count", pages_free),
                            number("PRAGMA page_size", page_size), number("SELECT value FROM meta WHERE name = 'created'", status.created),
                            number("SELECT value FROM meta WHERE name = 'evicted_undelivered'", status.evicted_undelivered),
+                           number("SELECT value FROM meta WHERE name = 'damaged_blocks'", status.damaged_blocks),
+                           number("SELECT value FROM meta WHERE name = 'damaged_records'", status.damaged_records),
                            number("SELECT count(*) FROM rejected", status.rejected),
                            number("SELECT count(*) FROM rejected JOIN blocks ON rejected.block = blocks.id", rejected_places)}) {
     if (!read) return read.error();
@@ -164,11 +184,15 @@ Result<SpoolStatus> read_status(const std::string& path, base::Duration wait) {
 }
 
 Result<SpoolCheck> check_spool(const std::string& path, base::Duration wait) {
+  SpoolCheck check;
   auto opened = open_for_reading(path, wait);
+  if (!opened && opened.error().code == Code::corrupt) {
+    check.problems.push_back(opened.error().message);
+    return check;
+  }
   if (!opened) return std::move(opened).error();
   if (!opened->has_value()) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
   sqlite::Database& database = (*opened)->database;
-  SpoolCheck check;
   const auto note = [&check](std::string problem) {
     if (check.problems.size() < kProblemsTold) check.problems.push_back(std::move(problem));
   };

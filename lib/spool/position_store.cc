@@ -6,6 +6,8 @@
 
 namespace weir::spool {
 
+constexpr std::uint64_t kLogRoom = 8 << 20;
+
 struct PositionStore::State {
   const base::Clock* clock = nullptr;
   std::unique_ptr<Writer> writer;
@@ -22,6 +24,7 @@ base::Result<std::unique_ptr<PositionStore>> PositionStore::open(const std::stri
   options.path = path;
   options.wait = wait;
   options.min_free = 0;
+  options.max_size = kLogRoom;  // bounds only the log and the reserve here
   auto writer = Writer::open(options, clock, stop);
   if (!writer) return std::move(writer).error();
   auto state = std::make_unique<State>();

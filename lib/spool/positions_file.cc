@@ -3,6 +3,8 @@
 #include "spool/block_checksum.h"
 #include "spool/spool_file.h"
 
+#include <poll.h>
+
 namespace weir::spool {
 namespace {
 
@@ -29,7 +31,13 @@ base::Result<record::Positions> read_positions(const std::string& path, base::Du
   const base::Monotonic deadline = base::after(clock.monotonic(), wait);
   while (true) {
     auto positions = try_read(path);
-    if (positions || positions.error().code != base::Code::busy) return positions;
+    // A damaged file is waited for, too: the stage that keeps the positions may be repairing it at this moment.
+    const bool damaged = !positions && positions.error().code == base::Code::corrupt;
+    if (positions || (!damaged && positions.error().code != base::Code::busy)) return positions;
+    if (damaged) {
+      struct pollfd input = {stop != nullptr ? stop->fd() : -1, POLLIN, 0};
+      ::poll(&input, 1, static_cast<int>(kTry / base::kMillisecond));
+    }
     if (clock.monotonic() >= deadline) return positions;
     if (stop != nullptr && stop->stopped()) return base::fail(base::Code::interrupted, "cannot read positions from '{}': stopped while it was busy", path);
   }

@@ -3,6 +3,8 @@
 #include "spool/block_checksum.h"
 #include "spool/spool_file.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -10,6 +12,11 @@ namespace weir::spool {
 namespace {
 
 std::int64_t as_key(std::uint64_t number) { return static_cast<std::int64_t>(std::min<std::uint64_t>(number, INT64_MAX)); }
+
+std::uint64_t inode_of(const std::string& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
 
 }  // namespace
 
@@ -19,6 +26,7 @@ struct Reader::Impl {
   sqlite::Statement list, row, streams_of, body, consumers, consumer, rejected_of, released_of, rejected, version;
   BlockDecoder decoder;
   std::int64_t last_version = -1;
+  std::uint64_t inode = 0;
 
   // The latest block whose stream list was unpacked.
   std::uint64_t cached_block = 0;
@@ -150,11 +158,13 @@ Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Reader::~Reader() = default;
 
 base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path, base::Duration wait) {
+  const std::uint64_t inode = inode_of(path);
   auto file = open_for_reading(path, wait);
   if (!file) return std::move(file).error();
   if (!file->has_value()) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
   auto impl = std::make_unique<Impl>();
   impl->path = path;
+  impl->inode = inode;
   impl->file = std::move(**file);
   if (auto prepared = impl->prepare(); !prepared) return std::move(prepared).error();
   return std::unique_ptr<Reader>(new Reader(std::move(impl)));
@@ -232,6 +242,8 @@ base::Result<std::optional<PlaceSet>> Reader::acknowledged(std::string_view cons
   if (!places) return std::move(places).error();
   return std::optional<PlaceSet>(std::move(*places));
 }
+
+bool Reader::replaced() const { return inode_of(impl_->path) != impl_->inode; }
 
 base::Result<bool> Reader::changed() {
   auto row = impl_->version.step();

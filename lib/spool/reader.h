@@ -60,6 +60,9 @@ class Reader {
   // What a consumer has acknowledged; nullopt when nobody registered the name.
   base::Result<std::optional<PlaceSet>> acknowledged(std::string_view consumer);
 
+  // True when the path leads to another file by now: the one that is read was damaged and is kept under another name.
+  [[nodiscard]] bool replaced() const;
+
   // True when somebody has committed since the last call; cheap enough to ask ten times a second.
   base::Result<bool> changed();
 

@@ -1,5 +1,7 @@
 #include "spool/spool_file.h"
 
+#include "spool/damage.h"
+#include "spool/reserve.h"
 #include "sqlite/migrations.h"
 
 #include <sys/stat.h>
@@ -59,29 +61,42 @@ INSERT INTO meta VALUES ('created', CAST(strftime('%s', 'now') AS INTEGER) * 100
 constexpr std::array kSteps = {kFirst};
 constexpr sqlite::Format kFormat = {.application_id = kApplicationId, .steps = kSteps, .name = "weir spool"};
 
-// Kept low: a stage's memory is counted, and what is read again soon is rare.
-constexpr const char* kSettings = "PRAGMA cache_size = -512; PRAGMA temp_store = MEMORY";
+// The cache is kept low: a stage's memory is counted, and what is read again soon is rare. Some builds of SQLite overwrite what was deleted
+// by default, and every evicted page would be written once more.
+constexpr const char* kSettings = "PRAGMA cache_size = -512; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST";
 
 base::Result<std::uint64_t> read_id(sqlite::Database& database) {
   const auto id = database.integer("SELECT value FROM meta WHERE name = 'spool'");
   if (!id) return id.error();
+  if (*id == 0) return base::fail(base::Code::corrupt, "cannot use '{}': its identity is gone", database.path());
   return static_cast<std::uint64_t>(*id);
+}
+
+// Opening may need a little of the disk, for the index of the write-ahead log. On a full one the reserve is there for this. What SQLite
+// takes for somebody else's file may be a spool whose first page is damaged.
+template <typename Open>
+auto with_care(const std::string& path, const Open& open) {
+  auto opened = open();
+  if (!opened && opened.error().code == base::Code::full && Reserve::release(path)) opened = open();
+  if (!opened && opened.error().code == base::Code::usage) {
+    if (auto whole = look_whole(path); !whole) opened = std::move(whole).error();
+  }
+  return opened;
 }
 
 base::Error absent(const std::string& path) { return base::io_error(ENOENT, fmt::format("open spool '{}'", path)); }
 
-}  // namespace
-
-base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait) {
+base::Result<SpoolFile> try_writing(const std::string& path, Sync sync, base::Duration wait) {
   auto database = sqlite::Database::open(path, sqlite::Access::create, wait);
   if (!database) return std::move(database).error();
   auto kind = sqlite::identify(*database, kFormat);
   if (!kind) return std::move(kind).error();
   if (*kind == sqlite::FileKind::empty) {
     // Both must be set before the first table, and neither can be set within a transaction.
-    const auto set = database->execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL");
+    const auto set = database->execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL");
     if (!set) return set.error();
   }
+  if (auto set = database->execute("PRAGMA journal_mode = WAL"); !set) return std::move(set).error();
   const char* level = sync == Sync::off ? "OFF" : sync == Sync::normal ? "NORMAL" : "FULL";
   const std::string settings = fmt::format("{}; PRAGMA synchronous = {}", kSettings, level);
   if (auto set = database->execute(settings.c_str()); !set) return set.error();
@@ -93,7 +108,7 @@ base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, bas
   return SpoolFile{std::move(*database), *id};
 }
 
-base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duration wait) {
+base::Result<SpoolFile> try_consumer(const std::string& path, base::Duration wait) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) return base::io_error(errno, fmt::format("open spool '{}'", path));
   if (status.st_uid != ::geteuid()) {
@@ -116,7 +131,7 @@ base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duratio
   return SpoolFile{std::move(*database), *id};
 }
 
-base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path, base::Duration wait) {
+base::Result<std::optional<SpoolFile>> try_reading(const std::string& path, base::Duration wait) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return std::optional<SpoolFile>();
@@ -133,6 +148,62 @@ base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path,
   auto id = read_id(*database);
   if (!id) return std::move(id).error();
   return std::optional<SpoolFile>(SpoolFile{std::move(*database), *id});
+}
+
+base::Result<sqlite::Database> make_template() {
+  auto database = sqlite::Database::open(":memory:", sqlite::Access::write, 0);
+  if (!database) return database;
+  if (auto set = database->execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL"); !set) return std::move(set).error();
+  if (auto made = sqlite::migrate(*database, kFormat); !made) return std::move(made).error();
+  return database;
+}
+
+// Calls `each` with name, root page and text of everything that SQLite keeps a statement of.
+template <typename Each>
+base::Result<void> for_schema(sqlite::Database& database, const Each& each) {
+  auto rows = database.prepare("SELECT name, rootpage, sql FROM sqlite_schema WHERE sql IS NOT NULL");
+  if (!rows) return std::move(rows).error();
+  while (true) {
+    auto row = rows->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return {};
+    each(std::string(rows->text(0)), rows->integer(1), std::string(rows->text(2)));
+  }
+}
+
+}  // namespace
+
+base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait) {
+  return with_care(path, [&] { return try_writing(path, sync, wait); });
+}
+
+base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duration wait) {
+  return with_care(path, [&] { return try_consumer(path, wait); });
+}
+
+base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path, base::Duration wait) {
+  return with_care(path, [&] { return try_reading(path, wait); });
+}
+
+base::Result<std::map<std::string, std::uint32_t>> table_roots() {
+  auto made = make_template();
+  if (!made) return std::move(made).error();
+  std::map<std::string, std::uint32_t> roots;
+  auto done = for_schema(*made, [&](const std::string& name, std::int64_t root, const std::string&) { roots[name] = static_cast<std::uint32_t>(root); });
+  if (!done) return std::move(done).error();
+  return roots;
+}
+
+base::Result<void> check_schema(sqlite::Database& database) {
+  auto made = make_template();
+  if (!made) return std::move(made).error();
+  std::map<std::string, std::string> there;
+  auto done = for_schema(database, [&](const std::string& name, std::int64_t, const std::string& text) { there[name] = text; });
+  if (!done) return done;
+  bool same = true;
+  done = for_schema(*made, [&](const std::string& name, std::int64_t, const std::string& text) { same = same && there[name] == text; });
+  if (!done) return done;
+  return same ? base::Result<void>() : base::fail(base::Code::corrupt, "cannot use '{}': what it says of its tables is damaged", database.path());
 }
 
 }  // namespace weir::spool

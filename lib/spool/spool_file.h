@@ -6,6 +6,7 @@
 #include "sqlite/database.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -30,6 +31,12 @@ base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duratio
 
 // For readers. nullopt when the file is absent, or there but still empty.
 base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path, base::Duration wait);
+
+// Where the tables of a spool begin: they are made at once and never dropped, so it is the same page in every file.
+base::Result<std::map<std::string, std::uint32_t>> table_roots();
+
+// Error corrupt when a table or index is missing or is not as it is made.
+base::Result<void> check_schema(sqlite::Database& database);
 
 inline constexpr std::uint32_t kApplicationId = 0x57656972;  // "Weir"
 

@@ -7,6 +7,7 @@
 #include "base/stop.h"
 #include "spool/block_builder.h"
 #include "spool/keeper.h"
+#include "spool/news.h"
 #include "spool/rejected_store.h"
 #include "spool/spool_file.h"
 
@@ -40,12 +41,16 @@ struct Appended {
 // Not thread safe.
 class Writer {
  public:
-  // Errors: busy (names the holder), usage (no spool), version, corrupt, io, full, interrupted.
+  // A damaged file is kept under another name and what can be read of it is taken over (spool/salvage.h); take_news() tells.
+  // Errors: busy (names the holder), usage (no spool), version, io, full, interrupted.
   static base::Result<std::unique_ptr<Writer>> open(const WriterOptions& options, const base::Clock& clock, const base::Stop* stop);
   ~Writer();
 
   [[nodiscard]] std::uint64_t spool() const;
   base::Result<Keeper> load_keeper();
+
+  // What open(), append() and tend() found damaged and set aside since the last call.
+  News take_news();
 
   // Stores the open block and what moved in the keeper (null: no positions) in one transaction, and evicts in the same. Changes
   // neither builder nor keeper's positions unless it succeeds; a builder that is empty and a keeper that did not move do nothing.
@@ -53,10 +58,14 @@ class Writer {
   // caller still has everything and may try again.
   base::Result<Appended> append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections = nullptr);
 
-  // Evicts what is over its time, gives free space back, in small steps. The wall clock's time at which to call again.
+  // Evicts what is over its time, gives free space back, does what other processes ask for, in small steps. The wall clock's time at
+  // which to call again.
   base::Result<base::Timestamp> tend(Appended& evicted);
 
-  // Copies the write-ahead log into the file and closes; the destructor does so, too, ignoring errors.
+  // Gives a part of the unused space back at once. True: there is more.
+  base::Result<bool> compact();
+
+  // Copies the write-ahead log into the file and closes; the destructor does so, too, ignoring errors. On a full disk the log stays.
   base::Result<void> close();
 
  private:

@@ -27,6 +27,7 @@ class Buffer : public pipeline::Stage {
 
   // What the drain starts from.
   base::Result<void> prepare() {
+    note({});
     path_ = std::filesystem::absolute(spec_.spool.path).lexically_normal().string();
     auto reader = spool::Reader::open(spec_.spool.path, spec_.spool.wait);
     if (!reader) return std::move(reader).error();
@@ -100,6 +101,7 @@ class Buffer : public pipeline::Stage {
       const BufferDrain::Count out = drain_->count();
       counters.records_out = out.records;
       counters.bytes_out = out.bytes;
+      counters.lost += out.lost;
     } else if (spec_.store_only) {
       counters.records_out = stored_records_;
       counters.bytes_out = stored_bytes_;
@@ -165,7 +167,7 @@ class Buffer : public pipeline::Stage {
       const base::Error& error = appended.error();
       if (error.code != base::Code::full && error.code != base::Code::busy) return error;
       waited = true;
-      context_.diagnostics->warn("spool-full", error.message + "; waiting");
+      context_.diagnostics->warn("spool-full", error.message + "; waiting" + (error.hint.empty() ? "" : "\n" + error.hint));
       const base::Monotonic now = context_.clock->monotonic();
       if (context_.stop->stopped() && give_up == base::kNever) give_up = base::after(now, kFullAfterStop);
       if (now >= give_up || context_.stop->level() == base::Stop::leave) {
@@ -187,6 +189,9 @@ class Buffer : public pipeline::Stage {
   }
 
   void note(const spool::Appended& appended) {
+    const spool::News news = writer_->take_news();
+    for (const std::string& sentence : news.sentences) context_.diagnostics->say(sentence);
+    counters_.lost += news.lost;
     if (appended.evicted_undelivered == 0) return;
     counters_.lost += appended.evicted_undelivered;
     context_.diagnostics->warn("spool-evicted", fmt::format("the spool '{}' is full: {} undelivered records were evicted, {} since the start",
@@ -221,10 +226,21 @@ class Buffer : public pipeline::Stage {
   std::unique_ptr<BufferDrain> drain_;  // last: its thread ends before the rest goes
 };
 
+// A disk that is full at the start is waited for, as one that fills later.
+base::Result<std::unique_ptr<spool::Writer>> open_writer(const BufferSpec& spec, const pipeline::Context& context) {
+  while (true) {
+    auto writer = spool::Writer::open(spec.spool, *context.clock, context.stop);
+    if (writer || writer.error().code != base::Code::full || context.stop->stopped()) return writer;
+    context.diagnostics->warn("spool-full", fmt::format("{}; waiting\nit goes on by itself when there is room", writer.error().message));
+    struct pollfd stop = {context.stop->fd(), POLLIN, 0};
+    ::poll(&stop, 1, static_cast<int>(kFullPollMost / base::kMillisecond));
+  }
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<pipeline::Stage>> make_buffer(const BufferSpec& spec, const pipeline::Context& context) {
-  auto writer = spool::Writer::open(spec.spool, *context.clock, context.stop);
+  auto writer = open_writer(spec, context);
   if (!writer) return std::move(writer).error();
   auto keeper = (*writer)->load_keeper();
   if (!keeper) return std::move(keeper).error();

@@ -72,7 +72,7 @@ base::Result<void> BufferDrain::finish(base::Monotonic deadline) {
   return {};
 }
 
-BufferDrain::Count BufferDrain::count() const { return {records_out_, bytes_out_}; }
+BufferDrain::Count BufferDrain::count() const { return {records_out_, bytes_out_, lost_}; }
 
 void BufferDrain::run() {
   auto result = drain();
@@ -109,6 +109,11 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
   from_file_.records.clear();
   from_file_.clear();
   auto loaded = reader_->load(block, {}, from_file_);
+  if (!loaded && loaded.error().code == base::Code::corrupt) {
+    lost_ += leave_out_block(spec_.spool_path, blocks->front(), loaded.error(), context_);
+    emitted_ = block;
+    return true;
+  }
   if (!loaded) return std::move(loaded).error();
   emitted_ = block;
   if (!*loaded) return true;

@@ -46,6 +46,7 @@ class BufferDrain {
 
   struct Count {
     std::uint64_t records = 0, bytes = 0;
+    std::uint64_t lost = 0;  // records of blocks that could not be read
   };
   [[nodiscard]] Count count() const;
 
@@ -82,7 +83,7 @@ class BufferDrain {
   // Only the thread's.
   std::unique_ptr<spool::Reader> reader_;
   record::Batch from_file_;
-  std::atomic<std::uint64_t> records_out_{0}, bytes_out_{0};
+  std::atomic<std::uint64_t> records_out_{0}, bytes_out_{0}, lost_{0};
   std::thread thread_;
 };
 

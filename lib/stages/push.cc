@@ -262,7 +262,11 @@ class PushFromSpool : public pipeline::Source {
     if (!ran) return ran;
     return finished;
   }
-  [[nodiscard]] Counters counters() const override { return stages_.front()->counters(); }
+  [[nodiscard]] Counters counters() const override {
+    Counters counters = stages_.front()->counters();
+    counters.lost += source_->counters().lost;
+    return counters;
+  }
   [[nodiscard]] std::string_view name() const override { return "push"; }
   [[nodiscard]] std::string summary() const override { return stages_.front()->summary(); }
 

@@ -30,6 +30,10 @@ class SpoolSource : public pipeline::Source {
       if (!flow) return std::move(flow).error();
       if (*flow == Flow::done || more_) continue;
       if (!spec_.follow) break;
+      if (reader_->replaced()) {
+        return base::fail(Code::io, "cannot go on with spool '{}': another file is in its place", spec_.spool)
+            .with_hint("start again: it goes on where the new file's consumer stands");
+      }
       if (auto waited = wait(out, stop); !waited) return waited;
     }
     if (*flow == Flow::done) return {};
@@ -45,6 +49,7 @@ class SpoolSource : public pipeline::Source {
     pipeline::Counters counters;
     counters.records_in = counters.records_out = records_;
     counters.bytes_in = counters.bytes_out = bytes_;
+    counters.lost = lost_;
     return counters;
   }
   [[nodiscard]] std::string_view name() const override { return "spool"; }
@@ -89,6 +94,10 @@ class SpoolSource : public pipeline::Source {
     batch_.records.clear();
     batch_.clear();
     auto loaded = reader_->load(last_, {}, batch_);
+    if (!loaded && loaded.error().code == Code::corrupt) {
+      lost_ += leave_out_block(spec_.spool, blocks->front(), loaded.error(), context_);
+      return Flow::more;
+    }
     if (!loaded) return std::move(loaded).error();
     if (!*loaded) return Flow::more;
     bytes_ += finish_block(batch_, reader_->spool(), last_, &acknowledged_);
@@ -113,7 +122,7 @@ class SpoolSource : public pipeline::Source {
   std::uint64_t last_ = 0;
   bool more_ = false;
   record::Batch batch_;
-  std::atomic<std::uint64_t> records_{0}, bytes_{0};
+  std::atomic<std::uint64_t> records_{0}, bytes_{0}, lost_{0};
 };
 
 }  // namespace

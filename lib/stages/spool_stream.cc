@@ -1,5 +1,9 @@
 #include "stages/spool_stream.h"
 
+#include "spool/damage.h"
+
+#include <algorithm>
+
 namespace weir::stages {
 namespace {
 
@@ -36,6 +40,15 @@ std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint6
   batch.records.resize(to);
   append_marker(batch, record::Marker::Type::block, record::Source::in_spool(spool, block, records));
   return bytes;
+}
+
+std::uint64_t leave_out_block(const std::string& spool_path, const spool::BlockInfo& block, const base::Error& error,
+                              const pipeline::Context& context) {
+  context.diagnostics->say(fmt::format("{}; its {} records are lost, the others go on", error.message, block.records));
+  if (auto asked = spool::report_damaged_block(spool_path, block.id, *context.clock); !asked) {
+    context.diagnostics->warn("damaged-block", fmt::format("cannot ask for block {} to be set aside: {}", block.id, asked.error().message));
+  }
+  return block.records - std::min(block.records, block.held);
 }
 
 void append_end(record::Batch& batch) { append_marker(batch, record::Marker::Type::end, {}); }

@@ -1,7 +1,9 @@
 // The tracked stream that comes out of a spool: what the drain of `buffer` and the source of `push --spool` have in common.
 #pragma once
 
+#include "pipeline/stage.h"
 #include "record/record.h"
+#include "spool/block_info.h"
 #include "spool/place.h"
 
 #include <cstdint>
@@ -18,5 +20,8 @@ std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint6
 
 // The last marker.
 void append_end(record::Batch& batch);
+
+// A block that cannot be read is left out of the stream: says so, and asks the writer to set it aside. How many records that loses.
+std::uint64_t leave_out_block(const std::string& spool_path, const spool::BlockInfo& block, const base::Error& error, const pipeline::Context& context);
 
 }  // namespace weir::stages

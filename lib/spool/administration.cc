@@ -1,0 +1,120 @@
+#include "spool/administration.h"
+
+#include "spool/lock_file.h"
+#include "spool/spool_file.h"
+#include "spool/writer.h"
+
+#include <poll.h>
+#include <sys/stat.h>
+
+namespace weir::spool {
+namespace {
+
+using base::Code;
+using base::Result;
+
+constexpr base::Duration kBusy = 30 * base::kSecond;
+constexpr int kAskAgain = 100;  // ms
+
+std::uint64_t size_of(const std::string& path) {
+  std::uint64_t size = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    struct stat status = {};
+    if (::stat((path + suffix).c_str(), &status) == 0) size += static_cast<std::uint64_t>(status.st_size);
+  }
+  return size;
+}
+
+Result<std::string> consumer_names(sqlite::Database& database) {
+  auto rows = database.prepare("SELECT name FROM consumers ORDER BY name");
+  if (!rows) return std::move(rows).error();
+  std::string names;
+  while (true) {
+    auto row = rows->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return names;
+    names += fmt::format("{}'{}'", names.empty() ? "" : ", ", rows->text(0));
+  }
+}
+
+Result<Compacted> compact_here(const std::string& path, const base::Clock& clock, Compacted sizes) {
+  WriterOptions options;
+  options.path = path;
+  options.wait = 0;
+  auto writer = Writer::open(options, clock, nullptr);
+  if (!writer) return std::move(writer).error();
+  while (true) {
+    auto more = (*writer)->compact();
+    if (!more) return std::move(more).error();
+    if (!*more) break;
+  }
+  if (auto closed = (*writer)->close(); !closed) return std::move(closed).error();
+  sizes.after = size_of(path);
+  return sizes;
+}
+
+}  // namespace
+
+Result<void> forget_consumer(const std::string& path, const std::string& name, const base::Clock& clock) {
+  auto file = open_for_consumer(path, kBusy);
+  if (!file) return std::move(file).error();
+  auto known = file->database.prepare("SELECT 1 FROM consumers WHERE name = ?");
+  if (!known) return std::move(known).error();
+  known->bind_text(1, name);
+  auto found = known->step();
+  if (!found) return std::move(found).error();
+  known->reset();
+  if (!*found) {
+    auto names = consumer_names(file->database);
+    if (!names) return std::move(names).error();
+    return base::fail(Code::usage, "cannot forget consumer '{}' of spool '{}': nobody has registered that name", name, path)
+        .with_hint(names->empty() ? "it has no consumers" : "its consumers: " + *names);
+  }
+  auto lock = LockFile::take(consumer_lock_path(path, name), fmt::format("consumer '{}' of spool '{}'", name, path), 0, clock, nullptr);
+  if (!lock) {
+    base::Error error = std::move(lock).error();
+    if (error.code != Code::busy) return error;
+    return std::move(error).with_hint("end that process first: it goes on acknowledging under this name");
+  }
+  auto forget = file->database.prepare("DELETE FROM consumers WHERE name = ?");
+  if (!forget) return std::move(forget).error();
+  forget->bind_text(1, name);
+  return forget->run();
+}
+
+Result<Compacted> compact(const std::string& path, base::Duration wait, const base::Clock& clock) {
+  // Opened first: it must be there, ours, and of this format.
+  auto file = open_for_consumer(path, kBusy);
+  if (!file) return std::move(file).error();
+  Compacted sizes{.before = size_of(path), .after = 0, .by_writer = false};
+  if (!is_locked(writer_lock_path(path))) {
+    auto done = compact_here(path, clock, sizes);
+    if (done || done.error().code != Code::busy) return done;
+  }
+  auto ask = file->database.prepare("INSERT INTO requests (time, kind, body) VALUES (?, 'compact', x'')");
+  if (!ask) return std::move(ask).error();
+  ask->bind(1, clock.wall());
+  if (auto asked = ask->run(); !asked) return std::move(asked).error();
+  auto number = file->database.integer("SELECT last_insert_rowid()");
+  if (!number) return std::move(number).error();
+  auto open = file->database.prepare("SELECT 1 FROM requests WHERE id = ?");
+  if (!open) return std::move(open).error();
+  open->bind(1, *number);
+  const base::Monotonic deadline = base::after(clock.monotonic(), wait);
+  while (true) {
+    auto waiting = open->step();
+    if (!waiting) return std::move(waiting).error();
+    open->reset();
+    if (!*waiting) break;
+    if (clock.monotonic() >= deadline) {
+      return base::fail(Code::busy, "cannot compact spool '{}' yet: the process that writes it has not done so", path)
+          .with_hint("it does so as soon as it can; look at the size again later");
+    }
+    ::poll(nullptr, 0, kAskAgain);
+  }
+  sizes.after = size_of(path);
+  sizes.by_writer = true;
+  return sizes;
+}
+
+}  // namespace weir::spool

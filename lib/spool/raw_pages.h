@@ -1,0 +1,67 @@
+// The pages of a SQLite file with its write-ahead log laid over them, and walks over its b-trees that go around what is damaged.
+//
+// For saving rows when SQLite refuses to (https://www.sqlite.org/fileformat.html). It trusts nothing it reads: what comes out must be
+// checked by who uses it.
+#pragma once
+
+#include "base/result.h"
+#include "sqlite/raw_file.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::spool {
+
+// One column: nothing, a number, or bytes (text or blob).
+struct RawValue {
+  enum class Kind : std::uint8_t { null, integer, bytes } kind = Kind::null;
+  std::int64_t integer = 0;
+  std::string_view bytes;
+};
+
+struct RawRow {
+  std::int64_t rowid = 0;  // 0 in a table without
+  std::vector<RawValue> values;
+};
+
+// Not thread safe.
+class RawPages {
+ public:
+  static constexpr std::size_t kPageSize = 4096;
+
+  static base::Result<RawPages> open(const std::string& path);
+
+  [[nodiscard]] std::uint32_t pages() const { return pages_; }
+  // The page as the last whole commit left it; false when it is not there.
+  bool page(std::uint32_t number, std::string& out) const;
+
+  // Calls `each` for every row that can be reached from the root page, in order of their keys. The views live during the call.
+  using Each = std::function<void(const RawRow&)>;
+  void walk(std::uint32_t root, const Each& each);
+  // Every row of a leaf page of a table that no walk has come by.
+  void scan_rest(const Each& each);
+
+  // Whether a walk has met something that cannot be.
+  [[nodiscard]] bool damaged() const { return damaged_; }
+
+ private:
+  RawPages() = default;
+  void read_log(const std::string& path);
+  void walk(std::uint32_t number, int depth, const Each& each);
+  void give(std::string_view page, std::size_t at, bool table, const Each& each);
+  bool payload(std::string_view page, std::size_t at, std::uint64_t size, bool table, std::string& out) const;
+  static bool decode(std::string_view payload, RawRow& row);
+
+  std::optional<sqlite::RawFile> file_, log_;
+  std::unordered_map<std::uint32_t, std::uint64_t> in_log_;  // page: where in the log its latest image is
+  std::uint32_t pages_ = 0;
+  std::vector<char> visited_;
+  bool damaged_ = false;
+};
+
+}  // namespace weir::spool

@@ -1,0 +1,155 @@
+// What a writer does besides appending: eviction by age, space, requests of other processes, damaged blocks.
+#include "spool/writer_state.h"
+
+#include <cstdlib>
+
+namespace weir::spool {
+namespace {
+
+constexpr std::uint64_t kVacuumStep = 1024;       // pages
+constexpr base::Duration kMoment = 100 * base::kMillisecond;
+constexpr int kCompactSteps = 16;                 // at once, when asked for
+constexpr base::Duration kRejectedKept = 7 * 24 * base::kHour;
+constexpr base::Duration kTendEvery = 5 * base::kSecond;  // so soon a request of another process is seen
+
+}  // namespace
+
+base::Result<base::Timestamp> Writer::tend(Appended& evicted) {
+  State& state = *state_;
+  bool more = false;
+  auto done = state.tend(evicted, more);
+  if (!done && done.error().code == base::Code::full && Reserve::release(state.options.path)) {
+    static_cast<void>(state.copy_log());
+    done = state.tend(evicted, more);
+  }
+  if (!done) return state.seen(std::move(done).error());
+  static_cast<void>(state.reserve.make(state.log_bytes(0)));
+  return state.clock->wall() + (more ? base::kSecond : kTendEvery);
+}
+
+base::Result<void> Writer::State::tend(Appended& evicted, bool& more) {
+  const base::Timestamp now = clock->wall();
+  auto made = plan(0, now, true);
+  if (!made) return std::move(made).error();
+  if (!made->evictions.empty()) {
+    if (auto done = expire(*made, now); !done) return done;
+    forget(*made);
+    evicted = made->counts;
+    more = made->evictions.size() >= kExpirePerCommit;
+  }
+  auto pages = number(page_count);
+  if (!pages) return std::move(pages).error();
+  auto unused = number(free_pages);
+  if (!unused) return std::move(unused).error();
+  const bool scarce = room(*pages, true).bound == Bound::min_free && *unused > 256;
+  if (scarce || (*unused * kPage > max_log && *unused * 4 > *pages)) {
+    auto shrunk = shrink();
+    if (!shrunk) return std::move(shrunk).error();
+    more = true;
+  }
+  if (auto done = serve_request(more); !done) return done;
+  return maybe_checkpoint();
+}
+
+base::Result<void> Writer::State::expire(const Plan& plan, base::Timestamp now) {
+  auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
+  if (!transaction) return std::move(transaction).error();
+  const bool snapshot = plan.newest > through_block;
+  if (snapshot) {
+    // The deltas of what goes are kept by the snapshot.
+    Keeper keeper(options.path);
+    if (auto loaded = load_positions(file.database, keeper); !loaded) return std::move(loaded).error();
+    if (auto done = write_snapshot(keeper, next_block - 1); !done) return done;
+  }
+  if (auto done = carry_out(plan); !done) return done;
+  auto clean = file.database.prepare("DELETE FROM rejected WHERE time < ?");
+  if (!clean) return std::move(clean).error();
+  clean->bind(1, now - kRejectedKept);
+  if (auto done = clean->run(); !done) return done;
+  if (auto done = transaction->commit(); !done) return done;
+  if (snapshot) through_block = next_block - 1;
+  return {};
+}
+
+// Gives some unused pages back to the file system. False when there are none left.
+base::Result<bool> Writer::State::shrink() {
+  if (auto done = file.database.execute(fmt::format("PRAGMA incremental_vacuum({})", kVacuumStep).c_str()); !done) return std::move(done).error();
+  auto left = number(free_pages);
+  if (!left) return std::move(left).error();
+  return *left > 0;
+}
+
+// The oldest request that another process left, or a step of it.
+base::Result<void> Writer::State::serve_request(bool& more) {
+  auto row = requests.step();
+  if (!row) return std::move(row).error();
+  if (!*row) return {};
+  const std::int64_t id = requests.integer(0);
+  const bool compact = requests.text(1) == "compact";
+  const std::uint64_t block = std::strtoull(std::string(requests.blob(2)).c_str(), nullptr, 10);
+  requests.reset();
+  more = true;
+  if (compact) {
+    bool left = true;
+    for (int step = 0; step < kCompactSteps && left; ++step) {
+      auto shrunk = shrink();
+      if (!shrunk) return std::move(shrunk).error();
+      left = *shrunk;
+      if (auto copied = copy_log(); !copied) return copied;
+    }
+    if (left) return {};
+    // The log's own space, unless somebody reads it at this moment.
+    file.database.set_wait(kMoment);
+    auto emptied = file.database.checkpoint(true);
+    file.database.set_wait(options.wait);
+    if (!emptied) return std::move(emptied).error();
+  } else {
+    if (auto done = set_aside(block); !done) return done;
+  }
+  return file.database.execute(fmt::format("DELETE FROM requests WHERE id = {}", id).c_str());
+}
+
+base::Result<void> Writer::State::set_aside(std::uint64_t block) {
+  auto damaged = is_damaged(options.path, block);
+  if (!damaged) return std::move(damaged).error();
+  if (!*damaged) return {};
+  auto body = file.database.integer(fmt::format("SELECT count(*) FROM bodies WHERE block = {}", block));
+  if (!body) return std::move(body).error();
+  if (*body == 0) {
+    // It has not gone by itself: no way leads to it any more, and it may well be whole.
+    return base::fail(base::Code::corrupt, "cannot find the body of block {} in '{}'", block, options.path);
+  }
+  auto saved = save_block(file.database, block, *clock);
+  if (!saved) return std::move(saved).error();
+  auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
+  if (!transaction) return std::move(transaction).error();
+  const bool snapshot = block > through_block;
+  if (snapshot) {
+    Keeper keeper(options.path);
+    if (auto loaded = load_positions(file.database, keeper); !loaded) return loaded;
+    if (auto done = write_snapshot(keeper, next_block - 1); !done) return done;
+  }
+  const auto at = std::ranges::find(blocks, block, &Known::id);
+  const std::uint64_t records = at != blocks.end() ? at->records : 0;
+  if (auto done = evict({.id = block}); !done) return done;
+  for (const auto& [name, count] : {std::pair("damaged_blocks", std::uint64_t{1}), std::pair("damaged_records", records)}) {
+    const std::string add = fmt::format("INSERT INTO meta VALUES ('{0}', {1}) ON CONFLICT (name) DO UPDATE SET value = value + {1}", name, count);
+    if (auto done = file.database.execute(add.c_str()); !done) return done;
+  }
+  const std::string above = fmt::format("INSERT INTO meta VALUES ('reserved_block', {0}) ON CONFLICT (name) DO UPDATE SET value = max(value, {0})", next_block - 1);
+  if (auto done = file.database.execute(above.c_str()); !done) return done;
+  if (auto done = transaction->commit(); !done) return done;
+  if (snapshot) through_block = next_block - 1;
+  if (at != blocks.end()) blocks.erase(at);
+  news.sentences.push_back(fmt::format("block {} of spool '{}' is damaged: {} records are set aside in '{}'", block, options.path, records, *saved));
+  return {};
+}
+
+base::Result<bool> Writer::compact() {
+  auto left = state_->shrink();
+  if (!left) return left;
+  if (auto copied = state_->copy_log(); !copied) return std::move(copied).error();
+  return left;
+}
+
+}  // namespace weir::spool

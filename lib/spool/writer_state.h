@@ -1,0 +1,367 @@
+// The inside of Writer, for the two files that implement it.
+#pragma once
+
+#include "record/timestamp.h"
+#include "spool/block_checksum.h"
+#include "spool/damage.h"
+#include "spool/lock_file.h"
+#include "spool/reserve.h"
+#include "spool/writer.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <deque>
+#include <vector>
+
+namespace weir::spool {
+
+inline constexpr std::uint64_t kPage = 4096;
+inline constexpr std::uint64_t kMaxLog = 32 << 20;       // of write-ahead log before it is copied into the file
+inline constexpr std::uint64_t kSnapshotEvery = 64;      // blocks
+inline constexpr std::size_t kExpirePerCommit = 16;      // blocks: a commit stays short
+inline constexpr std::uint64_t kFrame = kPage + 24;      // of the write-ahead log
+inline constexpr std::uint64_t kSlack = 64;              // pages that a commit writes besides its block
+
+// Why a block is still there.
+enum class Kept : std::uint8_t { delivered, held, undelivered };
+
+struct Known {
+  std::uint64_t id = 0;
+  base::Timestamp stored = 0;
+  std::uint64_t body_bytes = 0;
+  std::uint32_t records = 0, held = 0;
+};
+
+struct Writer::State {
+  WriterOptions options;
+  const base::Clock* clock = nullptr;
+  LockFile lock;
+  SpoolFile file;
+  std::deque<Known> blocks;  // with records, oldest first
+  std::uint64_t next_block = 1;
+  std::uint64_t through_block = 0;  // of the positions snapshot
+  std::uint64_t max_log = kMaxLog;
+  std::string folder;
+  Reserve reserve;
+  PackedBlock packed;
+  News news;
+  bool refused = false;  // the last plan found that nothing may go to make room
+  sqlite::Statement insert_block, insert_body, delete_block, delete_body, delete_released, consumers, page_count, free_pages,
+      requests;
+  bool closed = false;
+
+  // The file as it is now, checked as far as a writer relies on it.
+  base::Result<void> open() {
+    auto done = open_checked();
+    // Our own statements can only be wrong when the schema is.
+    if (!done && done.error().code == base::Code::bug) return base::fail(base::Code::corrupt, "{}", done.error().message);
+    return done;
+  }
+
+  base::Result<void> open_checked() {
+    if (auto whole = look_whole(options.path); !whole) return whole;
+    auto opened = open_for_writing(options.path, options.sync, options.wait);
+    if (!opened) return std::move(opened).error();
+    file = std::move(*opened);
+    const std::string log = fmt::format("PRAGMA journal_size_limit = {}", max_log);
+    if (auto set = file.database.execute(log.c_str()); !set) return set;
+    const auto vacuum = file.database.integer("PRAGMA auto_vacuum");
+    if (!vacuum) return vacuum.error();
+    if (*vacuum != 2) return base::fail(base::Code::corrupt, "cannot use '{}': its header is damaged", options.path);
+    if (auto done = prepare(); !done) return done;
+    if (auto done = load(); !done) return done;
+    return check_small(file.database, options.path);
+  }
+
+  void close_file() {
+    for (sqlite::Statement* statement : {&insert_block, &insert_body, &delete_block, &delete_body, &delete_released, &consumers, &page_count,
+                                         &free_pages, &requests}) {
+      *statement = sqlite::Statement();
+    }
+    blocks.clear();
+    file = SpoolFile();
+  }
+
+  base::Result<void> prepare() {
+    const std::pair<sqlite::Statement*, std::string_view> statements[] = {
+        {&insert_block,
+         "INSERT INTO blocks (id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, streams, positions) "
+         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+        {&insert_body, "INSERT INTO bodies (block, body) VALUES (?, ?)"},
+        {&delete_block, "DELETE FROM blocks WHERE id = ?"},
+        {&delete_body, "DELETE FROM bodies WHERE block = ?"},
+        {&delete_released, "DELETE FROM released WHERE block = ?"},
+        {&consumers, "SELECT min(block) FROM consumers"},
+        {&page_count, "PRAGMA page_count"},
+        {&free_pages, "PRAGMA freelist_count"},
+        {&requests, "SELECT id, kind, body FROM requests WHERE kind IN ('compact', 'damaged') ORDER BY id LIMIT 1"},
+    };
+    for (const auto& [statement, sql] : statements) {
+      auto prepared = file.database.prepare(sql);
+      if (!prepared) return std::move(prepared).error();
+      *statement = std::move(*prepared);
+    }
+    return {};
+  }
+
+  base::Result<void> load() {
+    auto rows = file.database.prepare("SELECT id, stored, body_bytes, records, held FROM blocks WHERE records > 0 ORDER BY id");
+    if (!rows) return std::move(rows).error();
+    while (true) {
+      auto row = rows->step();
+      if (!row) return std::move(row).error();
+      if (!*row) break;
+      if (!blocks.empty() && static_cast<std::uint64_t>(rows->integer(0)) <= blocks.back().id) {
+        return base::fail(base::Code::corrupt, "cannot read the blocks of '{}': they are out of order", options.path);
+      }
+      blocks.push_back({static_cast<std::uint64_t>(rows->integer(0)), rows->integer(1), static_cast<std::uint64_t>(rows->integer(2)),
+                        static_cast<std::uint32_t>(rows->integer(3)), static_cast<std::uint32_t>(rows->integer(4))});
+    }
+    // Above everything that was ever given out: blocks, positions, what somebody acknowledged.
+    auto highest = file.database.integer(
+        "SELECT max(coalesce((SELECT max(id) FROM blocks), 0), coalesce((SELECT through_block FROM positions), 0), "
+        "coalesce((SELECT max(block) - 1 FROM consumers), 0), coalesce((SELECT value FROM meta WHERE name = 'reserved_block'), 0))");
+    if (!highest) return std::move(highest).error();
+    if (*highest < 0 || *highest > INT64_MAX / 2) return base::fail(base::Code::corrupt, "cannot use '{}': its numbers are damaged", options.path);
+    next_block = static_cast<std::uint64_t>(*highest) + 1;
+    auto through = file.database.integer("SELECT through_block FROM positions");
+    if (!through) return std::move(through).error();
+    through_block = static_cast<std::uint64_t>(*through);
+    return {};
+  }
+
+  // Blocks below it are acknowledged by everybody.
+  base::Result<std::uint64_t> delivered_below() {
+    auto row = consumers.step();
+    if (!row) return std::move(row).error();
+    // With nobody registered the spool is a ring.
+    const std::uint64_t below = consumers.is_null(0) ? ~0ULL : static_cast<std::uint64_t>(consumers.integer(0));
+    consumers.reset();
+    return below;
+  }
+
+  base::Result<std::uint64_t> number(sqlite::Statement& statement) {
+    auto row = statement.step();
+    if (!row) return std::move(row).error();
+    const auto value = static_cast<std::uint64_t>(statement.integer(0));
+    statement.reset();
+    return value;
+  }
+
+  [[nodiscard]] Kept kept(const Known& block, std::uint64_t below, base::Timestamp now) const {
+    if (block.id >= below) return Kept::undelivered;
+    return block.held > 0 && now - block.stored < options.hold ? Kept::held : Kept::delivered;
+  }
+
+  // Bytes that pages in use may take, and what keeps it from being more.
+  enum class Bound : std::uint8_t { size, min_free, disk };
+  struct Room {
+    std::uint64_t bytes = 0;
+    Bound bound = Bound::size;
+  };
+  [[nodiscard]] Room room(std::uint64_t pages, bool grow) const {
+    Room allowed{options.max_size > max_log ? options.max_size - max_log : options.max_size / 2, Bound::size};
+    if (!grow && pages * kPage < allowed.bytes) allowed = {pages * kPage, Bound::disk};
+    struct statvfs system = {};
+    if (options.min_free > 0 && ::statvfs(folder.c_str(), &system) == 0 && system.f_blocks > 0) {
+      const double free = static_cast<double>(system.f_bavail) / static_cast<double>(system.f_blocks);
+      const std::uint64_t bytes = std::max(kFloor, pages * kPage);
+      if (free * 100 < options.min_free && bytes < allowed.bytes) allowed = {bytes, Bound::min_free};
+    }
+    return allowed;
+  }
+
+  [[nodiscard]] base::Error no_room(Bound bound) const {
+    if (bound == Bound::disk) {
+      struct statvfs system = {};
+      const bool known = ::statvfs(folder.c_str(), &system) == 0;
+      return base::fail(base::Code::full, "cannot store records in '{}': the disk is full{}", options.path,
+                        known ? fmt::format(" ({} left)", record::print_size(system.f_bavail * system.f_frsize)) : std::string())
+          .with_hint("it goes on by itself when there is room in '" + folder + "'");
+    }
+    const std::string why = bound == Bound::min_free ? fmt::format("less than {} % of the file system is free", options.min_free)
+                                                     : fmt::format("it has reached its limit of {}", record::print_size(options.max_size));
+    return base::fail(base::Code::full, "cannot store records in '{}': {}, and what it holds is not delivered yet", options.path, why)
+        .with_hint(fmt::format("it goes on when records are delivered; raise {}, or let the oldest go with --on-full drop-oldest",
+                               bound == Bound::min_free ? "what is free, or lower --min-free" : "--max-size"));
+  }
+
+  base::Result<void> evict(const Known& block) {
+    const auto id = static_cast<std::int64_t>(block.id);
+    for (sqlite::Statement* statement : {&delete_body, &delete_block, &delete_released}) {
+      statement->bind(1, id);
+      if (auto done = statement->run(); !done) return done;
+    }
+    return {};
+  }
+
+  struct Plan {
+    std::vector<std::size_t> evictions;  // indices into blocks, oldest first
+    Appended counts;
+    std::uint64_t newest = 0;
+  };
+
+  static void plan_one(Plan& plan, const Known& block, std::size_t index, Kept kept) {
+    plan.evictions.push_back(index);
+    plan.newest = std::max(plan.newest, block.id);
+    (kept == Kept::delivered ? plan.counts.evicted_delivered : kept == Kept::held ? plan.counts.evicted_held : plan.counts.evicted_undelivered) +=
+        block.records;
+  }
+
+  static std::uint64_t pages_of(std::uint64_t body_bytes) { return body_bytes / (kPage - 4) + 1; }
+
+  // What goes, so that `need` more pages fit: first what is over its time, then delivered, then held, then (if allowed) undelivered
+  // blocks, the oldest first. The newest block always stays: it keeps the numbers going up. Error full.
+  base::Result<Plan> plan(std::uint64_t need, base::Timestamp now, bool grow) {
+    refused = false;
+    auto below = delivered_below();
+    if (!below) return std::move(below).error();
+    auto pages = number(page_count);
+    if (!pages) return std::move(pages).error();
+    auto unused = number(free_pages);
+    if (!unused) return std::move(unused).error();
+
+    if (*unused >= *pages) return base::fail(base::Code::corrupt, "cannot use '{}': its header is damaged", options.path);
+
+    Plan plan;
+    const std::uint64_t used = *pages - *unused;
+    const Room allowed = room(*pages, grow);
+    const std::uint64_t limit = allowed.bytes / kPage;
+    std::uint64_t freed = 0;
+    std::vector<char> goes(blocks.size(), 0);
+    const auto go = [&](std::size_t i, Kept kept) {
+      goes[i] = 1;
+      freed += pages_of(blocks[i].body_bytes);
+      plan_one(plan, blocks[i], i, kept);
+    };
+    const std::size_t candidates = blocks.empty() ? 0 : blocks.size() - 1;
+    for (std::size_t i = 0; i < candidates && plan.evictions.size() < kExpirePerCommit; ++i) {
+      if (now - blocks[i].stored < options.retain) break;
+      if (kept(blocks[i], *below, now) == Kept::delivered) go(i, Kept::delivered);
+    }
+    if (options.hold_max > 0) {
+      std::uint64_t held_bytes = 0;
+      for (std::size_t i = candidates; i-- > 0;) {
+        if (goes[i] != 0 || now - blocks[i].stored < options.retain || kept(blocks[i], *below, now) != Kept::held) continue;
+        held_bytes += blocks[i].body_bytes;
+        if (held_bytes > options.hold_max) go(i, Kept::held);
+      }
+    }
+    for (const Kept kind : {Kept::delivered, Kept::held, Kept::undelivered}) {
+      if (used + need <= limit + freed) break;
+      if (kind == Kept::undelivered && options.on_full == OnFull::block) break;
+      for (std::size_t i = 0; i < candidates && used + need > limit + freed; ++i) {
+        if (goes[i] == 0 && kept(blocks[i], *below, now) == kind) go(i, kind);
+      }
+    }
+    // A block that is larger than the limit by itself is taken all the same: refusing it would not make it smaller.
+    const bool waits = options.on_full == OnFull::block && !blocks.empty() && blocks.back().id >= *below;
+    if (used + need > limit + freed && need > 0 && (waits || allowed.bound == Bound::disk)) {
+      refused = true;
+      return no_room(allowed.bound);
+    }
+    std::ranges::sort(plan.evictions);
+    return plan;
+  }
+
+  base::Result<void> carry_out(const Plan& plan) {
+    for (const std::size_t i : plan.evictions) {
+      if (auto done = evict(blocks[i]); !done) return done;
+    }
+    if (plan.counts.evicted_undelivered > 0) {
+      const std::string count = fmt::format(
+          "INSERT INTO meta VALUES ('evicted_undelivered', {0}) ON CONFLICT (name) DO UPDATE SET value = value + {0}", plan.counts.evicted_undelivered);
+      return file.database.execute(count.c_str());
+    }
+    return {};
+  }
+
+  void forget(const Plan& plan) {
+    std::size_t kept_to = 0;
+    std::size_t next = 0;
+    if (plan.evictions.empty()) return;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (next < plan.evictions.size() && plan.evictions[next] == i) {
+        ++next;
+      } else {
+        blocks[kept_to++] = blocks[i];
+      }
+    }
+    blocks.resize(kept_to);
+  }
+
+  base::Result<void> write_snapshot(const Keeper& keeper, std::uint64_t through) {
+    auto statement = file.database.prepare(
+        "INSERT INTO positions VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET through_block = ?1, body = ?2");
+    if (!statement) return std::move(statement).error();
+    const std::string body = keeper.snapshot();
+    statement->bind(1, static_cast<std::int64_t>(through)).bind_blob(2, body);
+    if (auto done = statement->run(); !done) return done;
+    const std::string checksum = fmt::format("INSERT OR REPLACE INTO meta VALUES ('positions_checksum', {})",
+                                             static_cast<std::int64_t>(snapshot_checksum(through, body)));
+    if (auto done = file.database.execute(checksum.c_str()); !done) return done;
+    // Rows that carried nothing but positions have done their work.
+    auto clean = file.database.prepare("DELETE FROM blocks WHERE records = 0 AND id <= ?");
+    if (!clean) return std::move(clean).error();
+    clean->bind(1, static_cast<std::int64_t>(through));
+    return clean->run();
+  }
+
+  base::Result<void> insert(std::uint64_t id, const std::string& positions, base::Timestamp now) {
+    BlockInfo& info = packed.info;
+    info.id = id;
+    info.stored = now;
+    const std::uint64_t checksum = block_checksum(info, packed.streams, positions, packed.body);
+    insert_block.bind(1, static_cast<std::int64_t>(id)).bind(2, now).bind(3, info.min_timestamp).bind(4, info.max_timestamp);
+    insert_block.bind(5, info.records).bind(6, info.held).bind(7, static_cast<std::int64_t>(info.line_bytes));
+    insert_block.bind(8, static_cast<std::int64_t>(info.body_bytes)).bind(9, static_cast<std::int64_t>(checksum));
+    insert_block.bind_blob(10, packed.streams).bind_blob(11, positions);
+    if (auto done = insert_block.run(); !done) return done;
+    if (info.records == 0) return {};
+    insert_body.bind(1, static_cast<std::int64_t>(id)).bind_blob(2, packed.body);
+    return insert_body.run();
+  }
+
+  // What the log holds into the file, as far as nobody reads it. A full disk gives up its reserve for this.
+  base::Result<void> copy_log() {
+    auto done = file.database.checkpoint(false);
+    if (!done && done.error().code == base::Code::full && Reserve::release(options.path)) done = file.database.checkpoint(false);
+    if (!done) return std::move(done).error();
+    return {};
+  }
+
+  base::Result<void> maybe_checkpoint() {
+    if (static_cast<std::uint64_t>(file.database.log_frames()) * kPage < max_log) return {};
+    return copy_log();
+  }
+
+  // Bytes of the log when a commit with `need` pages of records is in it.
+  [[nodiscard]] std::uint64_t log_bytes(std::uint64_t need) const {
+    return (static_cast<std::uint64_t>(file.database.log_frames()) + need + need / 4 + kSlack) * kFrame;
+  }
+
+  [[nodiscard]] bool fits_into_log(std::uint64_t need) const {
+    struct stat status = {};
+    return ::stat((options.path + "-wal").c_str(), &status) == 0 && log_bytes(need) <= static_cast<std::uint64_t>(status.st_size);
+  }
+
+  // Evictions, block, positions and rejections in one transaction. Without `grow` neither file nor log takes more of the disk.
+  base::Result<Appended> store(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections, std::uint64_t need, bool grow);
+
+  base::Result<void> tend(Appended& evicted, bool& more);
+  base::Result<void> expire(const Plan& plan, base::Timestamp now);
+  base::Result<bool> shrink();
+  base::Result<void> serve_request(bool& more);
+  base::Result<void> set_aside(std::uint64_t block);
+
+  // What SQLite calls damaged is looked at more closely, and saved, when the file is opened the next time.
+  base::Error seen(base::Error error) {
+    if (error.code != base::Code::corrupt) return error;
+    mark_damaged(options.path);
+    return std::move(error).with_hint("start again: what can be read is saved into a new file then, and the damaged one is kept");
+  }
+};
+
+}  // namespace weir::spool

@@ -1,0 +1,66 @@
+// A disk, or a quota, without room: what cannot be stored stays with the caller. What goes on within the files is tested on a real small disk
+// (tests/e2e/disk_test.py): it takes a reserve that is really freed.
+#include "spool/inspection.h"
+#include "spool_fixture.h"
+#include "support/power_loss_vfs.h"
+
+#include <cerrno>
+
+namespace weir::spool {
+namespace {
+
+using base::Code;
+
+struct Refusal {
+  const char* name;
+  int code, error;
+};
+
+class FullDiskTest : public SpoolTest, public testing::WithParamInterface<Refusal> {
+ protected:
+  void fill_up() { power_.fill_up(GetParam().code, GetParam().error); }
+
+  test::PowerLossVfs power_{1};
+};
+
+TEST_P(FullDiskTest, WhatFindsNoRoomStaysWithTheCallerAndIsStoredOnce) {
+  const auto writer = open();
+  const auto main = consumer();
+  append(*writer, {{"a"}});
+  fill_up();
+  BlockBuilder builder;
+  fill(builder, {{"b" + noise(200'000, 1)}});
+  for (int i = 0; i < 3; ++i) {
+    const auto refused = writer->append(builder, nullptr);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::full) << refused.error().message;
+    EXPECT_NE(refused.error().message.find("the disk is full"), std::string::npos) << refused.error().message;
+    EXPECT_FALSE(refused.error().hint.empty());
+  }
+  EXPECT_EQ(builder.records(), 1U);
+  EXPECT_EQ(contents(), (std::vector<std::string>{"a:undelivered"}));
+  power_.make_room();
+  ASSERT_TRUE(writer->append(builder, nullptr));
+  EXPECT_EQ(contents().size(), 2U);
+  EXPECT_TRUE(check_spool(path(), 0)->problems.empty());
+}
+
+TEST_P(FullDiskTest, ClosingLosesNothing) {
+  {
+    const auto writer = open();
+    append(*writer, {{"a"}});
+    append(*writer, {{noise(100'000, 1)}});
+    fill_up();
+    EXPECT_TRUE(writer->close());
+  }
+  power_.make_room();
+  const auto writer = open();
+  EXPECT_EQ(contents().size(), 2U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Causes, FullDiskTest,
+                         testing::Values(Refusal{"disk", SQLITE_FULL, ENOSPC}, Refusal{"quota", SQLITE_IOERR_WRITE, EDQUOT}),
+                         [](const testing::TestParamInfo<Refusal>& one) { return std::string(one.param.name); });
+
+}  // namespace
+}  // namespace weir::spool
