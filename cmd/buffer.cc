@@ -118,6 +118,8 @@ const cli::Command buffer_command = {
         "except when the spool is full of undelivered records (--on-full). Delivered records stay for --retain, to be queried and "
         "replayed, and go first when room is needed; held ones go next. With no consumer registered nobody waits for "
         "anything, and the spool is a ring bounded by --retain and --max-size.\n\n"
+        "A full disk pauses the chain, which goes on by itself when there is room; acknowledging and evicting go on meanwhile. What is damaged is "
+        "set aside under a name with the time, said, and counted as lost (exit code 3), after what can be read was saved.\n\n"
         "With --sync off or normal a commit survives the death of any process; what a power cut may undo of the last seconds is undone with "
         "its positions, so it is read again from files that are still there. With --sync full it survives a power cut, too.",
     .role = cli::Role::stage,

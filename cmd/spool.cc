@@ -1,7 +1,8 @@
-// weir spool: what is in a spool, and whether it is sound.
+// weir spool: what is in a spool, whether it is sound, and what its administrator may do to it.
 #include "cmd/commands.h"
 #include "record/json.h"
 #include "record/timestamp.h"
+#include "spool/administration.h"
 #include "spool/inspection.h"
 
 #include <CLI/CLI.hpp>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <vector>
 
 namespace weir::cmd {
 namespace {
@@ -36,18 +38,20 @@ std::string time_or_null(base::Timestamp time) { return time == 0 ? "null" : jso
 
 std::string to_json(const std::string& path, const spool::SpoolStatus& status) {
   std::string out = fmt::format(
-      R"({{"spool":{},"id":"{:016x}","format":{},"created":{},"file_bytes":{},"log_bytes":{},"free_bytes":{},"blocks":{},"records":{},)"
-      R"("line_bytes":{},"body_bytes":{},"undelivered":{},"delivered":{},"held":{},"rejected":{},"evicted_undelivered":{},)"
+      R"({{"spool":{},"id":"{:016x}","format":{},"created":{},"file_bytes":{},"log_bytes":{},"free_bytes":{},"reserve_bytes":{},"blocks":{},"records":{},)"
+      R"("line_bytes":{},"body_bytes":{},"undelivered":{},"delivered":{},"held":{},"rejected":{},"evicted_undelivered":{},"damaged_blocks":{},"damaged_records":{},)"
       R"("oldest":{},"newest":{},"writing":{},"consumers":[)",
       json_string(path), status.id, status.format, time_or_null(status.created), status.file_bytes, status.log_bytes, status.free_bytes,
-      status.blocks, status.records, status.line_bytes, status.body_bytes, status.undelivered, status.delivered, status.held, status.rejected,
-      status.evicted_undelivered, time_or_null(status.oldest), time_or_null(status.newest), status.writing);
+      status.reserve_bytes, status.blocks, status.records, status.line_bytes, status.body_bytes, status.undelivered, status.delivered, status.held, status.rejected,
+      status.evicted_undelivered, status.damaged_blocks, status.damaged_records, time_or_null(status.oldest), time_or_null(status.newest), status.writing);
   for (std::size_t i = 0; i < status.consumers.size(); ++i) {
     const spool::ConsumerStatus& one = status.consumers[i];
     out += fmt::format(R"({}{{"name":{},"match":{},"block":{},"ordinal":{},"behind_records":{},"oldest":{},"updated":{},"connected":{}}})",
                        i == 0 ? "" : ",", json_string(one.name), json_string(one.match), one.place.block, one.place.ordinal, one.behind_records,
                        time_or_null(one.oldest), time_or_null(one.updated), one.connected);
   }
+  out += R"(],"set_aside":[)";
+  for (std::size_t i = 0; i < status.set_aside.size(); ++i) out += (i == 0 ? "" : ",") + json_string(status.set_aside[i]);
   out += R"(],"positions":[)";
   bool first = true;
   for (const auto& [log, position] : status.positions) {
@@ -69,12 +73,14 @@ std::string to_text(const std::string& path, const spool::SpoolStatus& status, b
   const auto line = [&out](std::string_view name, std::string_view value) { out += fmt::format("{:<13} {}\n", name, value); };
   line("spool", base::escape_control(path));
   line("identity", fmt::format("{:016x}, format {}{}", status.id, status.format, status.writing ? ", being written" : ""));
-  line("size", fmt::format("{} ({} of it unused), log {}", record::print_size(status.file_bytes), record::print_size(status.free_bytes),
-                           record::print_size(status.log_bytes)));
+  line("size", fmt::format("{} ({} of it unused), log {}, reserve {}", record::print_size(status.file_bytes), record::print_size(status.free_bytes),
+                           record::print_size(status.log_bytes), record::print_size(status.reserve_bytes)));
   line("records", fmt::format("{} in {} blocks, {} of lines in {}", status.records, status.blocks, record::print_size(status.line_bytes),
                               record::print_size(status.body_bytes)));
   line("states", fmt::format("{} undelivered, {} delivered, {} held, {} rejected", status.undelivered, status.delivered, status.held, status.rejected));
   if (status.evicted_undelivered > 0) line("lost", fmt::format("{} undelivered records were evicted", status.evicted_undelivered));
+  if (status.damaged_blocks > 0) line("damaged", fmt::format("{} records in {} blocks", status.damaged_records, status.damaged_blocks));
+  for (const std::string& file : status.set_aside) line("set aside", base::escape_control(file));
   line("oldest", age(status.oldest, now));
   line("newest", age(status.newest, now));
   if (status.consumers.empty()) line("consumers", "none: nobody waits for these records");
@@ -88,61 +94,114 @@ std::string to_text(const std::string& path, const spool::SpoolStatus& status, b
   return out;
 }
 
+Result<std::string> status_of(const std::string& spool, bool json, base::Timestamp now) {
+  auto status = spool::read_status(spool);
+  if (!status) return std::move(status).error();
+  return json ? to_json(spool, *status) : to_text(spool, *status, now);
+}
+
+std::string to_text(const std::string& spool, const spool::SpoolCheck& checked, bool json) {
+  std::string out;
+  if (json) {
+    out = fmt::format(R"({{"spool":{},"blocks":{},"records":{},"problems":[)", json_string(spool), checked.blocks, checked.records);
+    for (std::size_t i = 0; i < checked.problems.size(); ++i) out += (i == 0 ? "" : ",") + json_string(checked.problems[i]);
+    return out + "]}\n";
+  }
+  for (const std::string& problem : checked.problems) out += base::escape_control(problem) + "\n";
+  return out + fmt::format("{} records in {} blocks: {}\n", checked.records, checked.blocks,
+                           checked.problems.empty() ? "sound" : fmt::format("{} problems", checked.problems.size()));
+}
+
 class Spool : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("action", action_, "`status` or `check`")->type_name("status|check")->required()->check(CLI::IsMember({"status", "check"}));
-    app.add_option("spool", spool_, "the spool (default: WEIR_SPOOL)")->type_name("SPOOL")->envname("WEIR_SPOOL");
+    app.add_option("action", action_, "`status`, `check`, `forget` or `compact`")
+        ->type_name("status|check|forget|compact")
+        ->required()
+        ->check(CLI::IsMember({"status", "check", "forget", "compact"}));
+    app.add_option("spool", arguments_, "the spool (default: WEIR_SPOOL); for `forget` the consumer's name stands before it")
+        ->type_name("SPOOL")
+        ->expected(0, 2);
     app.add_option("-o,--output", output_, "text for people or JSON for programs")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+    app.add_option("--wait", wait_text_, "how long `compact` waits for the process that writes the spool")
+        ->type_name("DURATION")
+        ->capture_default_str();
   }
 
   Result<void> check() override {
-    if (spool_.empty()) return base::fail(Code::usage, "SPOOL is missing").with_hint("name a file, or set WEIR_SPOOL");
+    auto wait = wait_text_ == "0" ? Result<base::Duration>(0) : record::parse_duration(wait_text_);
+    if (!wait) return std::move(wait).error().within("cannot use --wait");
+    wait_ = *wait;
+    std::vector<std::string> rest = arguments_;
+    if (action_ == "forget") {
+      if (rest.empty()) return base::fail(Code::usage, "NAME is missing").with_hint("which consumer is gone? weir spool forget NAME SPOOL");
+      name_ = rest.front();
+      rest.erase(rest.begin());
+    }
+    if (rest.size() > 1) return base::fail(Code::usage, "'{}' is one argument too many", rest[1]);
+    if (!rest.empty()) spool_ = rest.front();
     return {};
   }
 
   Result<cli::Exit> act(const pipeline::Context& context) override {
+    const char* named = spool_.empty() && context.environment != nullptr ? context.environment("WEIR_SPOOL") : nullptr;
+    if (named != nullptr) spool_ = named;
+    if (spool_.empty()) return base::fail(Code::usage, "SPOOL is missing").with_hint("name a file, or set WEIR_SPOOL");
+    const bool json = output_ == "json";
     if (action_ == "status") {
-      auto status = spool::read_status(spool_);
-      if (!status) return std::move(status).error();
-      auto done = print(output_ == "json" ? to_json(spool_, *status) : to_text(spool_, *status, context.clock->wall()));
-      if (!done) return std::move(done).error();
-      return cli::Exit::ok;
+      auto text = status_of(spool_, json, context.clock->wall());
+      return text ? finish(*text, cli::Exit::ok) : Result<cli::Exit>(std::move(text).error());
     }
-    auto checked = spool::check_spool(spool_);
-    if (!checked) return std::move(checked).error();
-    std::string out;
-    if (output_ == "json") {
-      out = fmt::format(R"({{"spool":{},"blocks":{},"records":{},"problems":[)", json_string(spool_), checked->blocks, checked->records);
-      for (std::size_t i = 0; i < checked->problems.size(); ++i) out += (i == 0 ? "" : ",") + json_string(checked->problems[i]);
-      out += "]}\n";
-    } else {
-      for (const std::string& problem : checked->problems) out += base::escape_control(problem) + "\n";
-      out += fmt::format("{} records in {} blocks: {}\n", checked->records, checked->blocks,
-                         checked->problems.empty() ? "sound" : fmt::format("{} problems", checked->problems.size()));
+    if (action_ == "check") {
+      auto checked = spool::check_spool(spool_);
+      if (!checked) return std::move(checked).error();
+      return finish(to_text(spool_, *checked, json), checked->problems.empty() ? cli::Exit::ok : cli::Exit::incomplete);
     }
-    if (auto done = print(out); !done) return std::move(done).error();
-    return checked->problems.empty() ? cli::Exit::ok : cli::Exit::incomplete;
+    if (action_ == "forget") {
+      if (auto done = spool::forget_consumer(spool_, name_, *context.clock); !done) return std::move(done).error();
+      return finish(json ? fmt::format("{{\"spool\":{},\"forgotten\":{}}}\n", json_string(spool_), json_string(name_))
+                         : fmt::format("consumer '{}' is forgotten: nothing is kept back for it any more\n", name_),
+                    cli::Exit::ok);
+    }
+    auto done = spool::compact(spool_, wait_, *context.clock);
+    if (!done) return std::move(done).error();
+    return finish(json ? fmt::format("{{\"spool\":{},\"before_bytes\":{},\"after_bytes\":{},\"by_writer\":{}}}\n", json_string(spool_), done->before,
+                                     done->after, done->by_writer)
+                       : fmt::format("{} before, {} now\n", record::print_size(done->before), record::print_size(done->after)),
+                  cli::Exit::ok);
   }
 
  private:
-  std::string action_, spool_, output_ = "text";
+  static Result<cli::Exit> finish(const std::string& text, cli::Exit exit) {
+    if (auto done = print(text); !done) return std::move(done).error();
+    return exit;
+  }
+
+  std::string action_, name_, spool_, output_ = "text", wait_text_ = "60s";
+  std::vector<std::string> arguments_;
+  base::Duration wait_ = 0;
 };
 
 }  // namespace
 
 const cli::Command spool_command = {
     .name = "spool",
-    .summary = "tell what a spool holds, and check it",
+    .summary = "tell what a spool holds, check it, and look after it",
     .description =
-        "`weir spool status` tells size, records by their state, oldest and newest record, how far each consumer is behind, and how many logs "
-        "have a position. It may be asked at any time, also while the spool is written and read.\n\n"
+        "`weir spool status` tells size, records by their state, oldest and newest record, how far each consumer is behind, what was damaged "
+        "and set aside, and how many logs have a position. It may be asked at any time, also while the spool is written and read.\n\n"
         "`weir spool check` reads everything: SQLite's own integrity check, checksum and form of every block, positions and "
-        "acknowledgements. It changes nothing; damage is one line each and exit code 3.",
+        "acknowledgements. It changes nothing; damage is one line each and exit code 3. What is damaged is set aside by the `weir buffer` that "
+        "writes the spool.\n\n"
+        "`weir spool forget NAME` ends a consumer (`weir push --as NAME`) that will not come back: nothing is kept back for it any more. It is "
+        "refused while a process acknowledges under that name.\n\n"
+        "`weir spool compact` gives space that the file does not use back to the file system now. Beside a running `weir buffer` it asks that "
+        "process to do so and waits for it.",
     .role = cli::Role::action,
     .examples = {{"how far behind is Loki", "weir spool status spool.db"},
                  {"for a script", "weir spool status spool.db -o json | jq .undelivered"},
-                 {"after a power cut", "weir spool check spool.db"}},
+                 {"after a power cut", "weir spool check spool.db"},
+                 {"the second target was taken down for good", "weir spool forget archive spool.db"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Spool>()); },
 };

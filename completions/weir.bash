@@ -118,11 +118,12 @@ _weir() {
     spool)
       case $prev in
         -o|--output) _weir_words 'text json'; return ;;
+        --wait) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-o --output -h --help'
+        _weir_words '-o --output --wait -h --help'
       else
-        _weir_words 'status check'
+        _weir_words 'status check forget compact'
         local named=("${COMPREPLY[@]}")
         _weir_files
         COMPREPLY=("${named[@]}" "${COMPREPLY[@]}")
