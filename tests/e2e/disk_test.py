@@ -170,22 +170,6 @@ class SmallDisk(Disk):
 
         self.both(body)
 
-    def test_min_free_is_kept(self):
-        def body(fused):
-            record = self.dir / "sink"
-            url = self.sink(record)
-            kit.get(f"{url}/fail?status=503&count=1000000", data=b"")
-            stages = self.stages(url)
-            stages[1] = f"buffer {self.spool} --min-free 40"
-            chain = self.chain(stages, fused)
-            self.write(2000)
-            kit.wait_for(lambda: self.records() > 0, chain.errors)
-            self.assertTrue(chain.running(), chain.errors())
-            kit.get(f"{url}/fail?status=503&count=0", data=b"")
-            self.finish(chain, url, record)
-
-        self.both(body)
-
     def test_drop_oldest_never_waits(self):
         def body(fused):
             url = self.sink()

@@ -58,6 +58,31 @@ TEST_P(FullDiskTest, ClosingLosesNothing) {
   EXPECT_EQ(contents().size(), 2U);
 }
 
+class MinFreeTest : public SpoolTest {};
+
+TEST_F(MinFreeTest, AFileSystemThatIsScarceBoundsTheFile) {
+  WriterOptions options = this->options();
+  options.min_free = 99;
+  const auto writer = open(options);
+  const auto main = consumer();
+  BlockBuilder builder;
+  base::Result<Appended> appended = Appended{};
+  unsigned blocks = 0;
+  for (; appended && blocks < 60; ++blocks) {
+    builder.take();
+    fill(builder, {{noise(400'000, blocks)}});
+    appended = writer->append(builder, nullptr);
+  }
+  if (appended) GTEST_SKIP() << "more than 99 % of the file system is free";
+  EXPECT_EQ(appended.error().code, Code::full);
+  EXPECT_NE(appended.error().message.find("less than 99 %"), std::string::npos) << appended.error().message;
+  EXPECT_GT(blocks * 400'000U, kFloor * 9 / 10);
+  // What is delivered makes room.
+  main->acknowledge_before(10, 0);
+  ASSERT_TRUE(main->commit());
+  EXPECT_TRUE(writer->append(builder, nullptr));
+}
+
 INSTANTIATE_TEST_SUITE_P(Causes, FullDiskTest,
                          testing::Values(Refusal{"disk", SQLITE_FULL, ENOSPC}, Refusal{"quota", SQLITE_IOERR_WRITE, EDQUOT}),
                          [](const testing::TestParamInfo<Refusal>& one) { return std::string(one.param.name); });

@@ -55,7 +55,7 @@ class PowerLossTest : public SpoolTest {
       clock_.advance(base::kSecond);
       keeper->advance(record::Source::in_file(1, 1, 0, n));
       BlockBuilder builder;
-      fill(builder, {{std::to_string(n) + ":" + noise(2000 + random() % 120'000, seed * 1000 + static_cast<unsigned>(n))}});
+      fill(builder, {{std::to_string(n) + ":" + noise_.substr(random() % noise_.size() / 2, 2000 + random() % 120'000)}});
       auto appended = (*writer)->append(builder, &*keeper);
       EXPECT_TRUE(appended) << appended.error().message;
       if (power.cut()) break;
@@ -73,6 +73,8 @@ class PowerLossTest : public SpoolTest {
     }
     return seen;
   }
+
+  const std::string noise_ = noise(1 << 20, 1);
 
   std::unique_ptr<Consumer> consumer_of(const std::string& path) {
     auto consumer = Consumer::open({.path = path, .name = "main", .spool = 0, .match = "", .wait = 0}, clock_);
