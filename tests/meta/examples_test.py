@@ -114,7 +114,7 @@ def prepare(folder, environment):
     (folder / "app.log").write_text("one\ntwo error\n")
     (folder / "old.log.gz").write_bytes(gzip.compress(b"old one\nold two\n"))
     (folder / "pipeline.weir").write_text("tail pods | filter '|= \"error\"'\n")
-    fill = "weir tail pods > records.jsonl && weir buffer --store spool.db < records.jsonl"
+    fill = "weir tail pods > records.jsonl && weir buffer --store spool.db < records.jsonl && weir push --spool spool.db --as archive --once"
     made = subprocess.run(["bash", "-c", fill], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, check=False)
     if made.returncode != 0:
         print(f"cannot prepare the sandbox: {made.stderr}")
