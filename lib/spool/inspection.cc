@@ -1,6 +1,7 @@
 #include "spool/inspection.h"
 
 #include "spool/block_checksum.h"
+#include "spool/damage.h"
 #include "spool/lock_file.h"
 #include "spool/reader.h"
 #include "spool/reserve.h"
@@ -185,9 +186,10 @@ Result<SpoolStatus> read_status(const std::string& path, base::Duration wait) {
 
 Result<SpoolCheck> check_spool(const std::string& path, base::Duration wait) {
   SpoolCheck check;
+  if (auto whole = look_whole(path); !whole) check.problems.push_back(whole.error().message);
   auto opened = open_for_reading(path, wait);
   if (!opened && opened.error().code == Code::corrupt) {
-    check.problems.push_back(opened.error().message);
+    if (check.problems.empty()) check.problems.push_back(opened.error().message);
     return check;
   }
   if (!opened) return std::move(opened).error();

@@ -289,7 +289,10 @@ Result<void> sync_file(const std::string& path) {
 
 // The damaged file keeps its bytes under `kept`, the new one takes its place.
 Result<void> exchange(const std::string& path, const std::string& fresh, const std::string& kept) {
-  if (::link(path.c_str(), kept.c_str()) != 0) return base::io_error(errno, fmt::format("keep '{}' as '{}'", path, kept));
+  // With a second name first there is always a file under the path; not every file system has second names.
+  if (::link(path.c_str(), kept.c_str()) != 0 && ::rename(path.c_str(), kept.c_str()) != 0) {
+    return base::io_error(errno, fmt::format("keep '{}' as '{}'", path, kept));
+  }
   // A log that stayed would be taken for that of the new file.
   if (::rename((path + "-wal").c_str(), (kept + "-wal").c_str()) != 0 && errno != ENOENT) {
     return base::io_error(errno, fmt::format("keep '{}-wal'", path));

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <poll.h>
+
 namespace weir::stages {
 namespace {
 
@@ -31,6 +33,18 @@ std::string rejected_object(const loki::RejectedRecord& rejected, std::string_vi
   return out;
 }
 
+// A full disk is waited for: what is in front waits, too, and nothing is lost.
+template <typename Open>
+auto open_when_there_is_room(const Open& open, const base::Stop* stop, base::Diagnostics& diagnostics) {
+  while (true) {
+    auto opened = open();
+    if (opened || opened.error().code != base::Code::full || (stop != nullptr && stop->stopped())) return opened;
+    diagnostics.warn("disk-full", fmt::format("{}; waiting\nit goes on by itself when there is room", opened.error().message));
+    struct pollfd stopped = {stop != nullptr ? stop->fd() : -1, POLLIN, 0};
+    ::poll(&stopped, 1, static_cast<int>(kCommitEvery / base::kMillisecond));
+  }
+}
+
 }  // namespace
 
 DeliveryLedger::DeliveryLedger(std::string url, base::Clock& clock, base::Diagnostics& diagnostics)
@@ -39,7 +53,7 @@ DeliveryLedger::DeliveryLedger(std::string url, base::Clock& clock, base::Diagno
 DeliveryLedger::~DeliveryLedger() = default;
 
 base::Result<void> DeliveryLedger::keep_positions(const std::string& checkpoint, base::Duration wait, const base::Stop* stop) {
-  auto store = spool::PositionStore::open(checkpoint, wait, clock_, stop);
+  auto store = open_when_there_is_room([&] { return spool::PositionStore::open(checkpoint, wait, clock_, stop); }, stop, diagnostics_);
   if (!store) return std::move(store).error();
   auto keeper = (*store)->load();
   if (!keeper) return std::move(keeper).error();
@@ -50,7 +64,7 @@ base::Result<void> DeliveryLedger::keep_positions(const std::string& checkpoint,
 }
 
 base::Result<void> DeliveryLedger::consume_spool(const spool::ConsumerOptions& options, const base::Stop* stop) {
-  auto consumer = spool::Consumer::open(options, clock_, stop);
+  auto consumer = open_when_there_is_room([&] { return spool::Consumer::open(options, clock_, stop); }, stop, diagnostics_);
   if (!consumer) return std::move(consumer).error();
   const std::lock_guard lock(mutex_);
   consumer_ = std::move(*consumer);

@@ -227,6 +227,30 @@ class Limits(Disk):
                 chain.stop()
 
 
+class Administration(Disk):
+    def test_beside_a_running_chain(self):
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                self.setUp()
+                url = self.sink()
+                self.write(20000)
+                chain = self.chain([f"tail -f --checkpoint {self.spool} {self.pods}", f"buffer {self.spool} --min-free 0 --max-size 8MiB --retain 0",
+                                    f"push {url}"], fused)
+                kit.wait_for(lambda: self.count_pushed(url) >= len(self.lines), chain.errors)
+                refused = subprocess.run([kit.WEIR, "spool", "forget", "main", str(self.spool)], stderr=subprocess.PIPE, env=kit.environment(), check=False)
+                self.assertEqual(refused.returncode, 4)
+                self.assertIn(str(chain.processes[-1].pid).encode(), refused.stderr)
+                kit.wait_for(lambda: self.status()["blocks"] == 1 and self.status()["undelivered"] == 0, self.status)  # the newest stays
+                done = json.loads(kit.weir("spool", "compact", self.spool, "-o", "json"))
+                self.assertTrue(done["by_writer"])
+                self.assertLess(done["after_bytes"], 1.5 * MiB)
+                self.assertTrue(chain.running(), chain.errors())
+                chain.stop()
+                kit.weir("spool", "forget", "main", env=kit.environment(WEIR_SPOOL=self.spool))
+                self.assertEqual(self.status()["consumers"], [])
+                self.assertEqual(kit.weir("spool", "check", self.spool).count(b"sound"), 1)
+
+
 class Damage(Disk):
     def flip(self, at):
         with open(self.spool, "r+b") as spool:
