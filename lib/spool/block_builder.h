@@ -28,6 +28,7 @@ class BlockBuilder {
   [[nodiscard]] bool empty() const { return batch_.records.empty(); }
   [[nodiscard]] std::uint32_t records() const { return static_cast<std::uint32_t>(batch_.records.size()); }
   [[nodiscard]] std::uint64_t line_bytes() const { return line_bytes_; }
+  [[nodiscard]] std::uint32_t held() const { return held_; }
   // The copies, in order of arrival: ordinal i is records[i].
   [[nodiscard]] const record::Batch& batch() const { return batch_; }
 

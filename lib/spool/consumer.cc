@@ -1,6 +1,8 @@
 #include "spool/consumer.h"
 
 #include "spool/lock_file.h"
+#include "spool/recent_file.h"
+#include "spool/recent_places.h"
 #include "spool/rejected_store.h"
 #include "spool/reserve.h"
 #include "spool/spool_file.h"
@@ -29,12 +31,15 @@ struct Consumer::State {
   PlaceSet places;
   std::optional<BlockPlace> next;  // the stream has brought, or left out on purpose, everything before it
   RejectedStore rejections;
-  bool changed = false;
+  RecentFile recent;
+  base::Timestamp stored = 0;      // the row's `updated`
+  bool changed = false;            // since the last commit
+  bool noted = true;
 
   base::Result<void> load() {
     auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
     if (!transaction) return std::move(transaction).error();
-    auto row = file.database.prepare("SELECT block, ordinal, partial FROM consumers WHERE name = ?");
+    auto row = file.database.prepare("SELECT block, ordinal, partial, updated FROM consumers WHERE name = ?");
     if (!row) return std::move(row).error();
     row->bind_text(1, options.name);
     auto found = row->step();
@@ -44,11 +49,17 @@ struct Consumer::State {
       auto set = PlaceSet::decode(before, row->blob(2));
       if (!set) return std::move(set).error();
       places = std::move(*set);
+      stored = row->integer(3);
       row->reset();
+      if (const auto recently = read_recent_places(options.path, file.id, options.name); recently && recently->updated == stored) {
+        places.add_all(recently->places);
+        changed = true;
+      }
     } else {
       auto insert = file.database.prepare("INSERT INTO consumers (name, match, block, ordinal, partial, created, updated) VALUES (?1, ?2, 1, 0, x'', ?3, ?3)");
       if (!insert) return std::move(insert).error();
-      insert->bind_text(1, options.name).bind_text(2, options.match).bind(3, clock->wall());
+      stored = clock->wall();
+      insert->bind_text(1, options.name).bind_text(2, options.match).bind(3, stored);
       if (auto done = insert->run(); !done) return done;
     }
     // What was evicted before anybody could take it is nothing to wait for.
@@ -59,6 +70,11 @@ struct Consumer::State {
   }
 
   base::Result<void> store();
+
+  void touch() {
+    changed = true;
+    noted = false;
+  }
 
   base::Result<Verdict> arrive(const record::Source& source, bool is_record) {
     if (source.kind != record::Source::Kind::block) return Verdict::take;
@@ -73,7 +89,7 @@ struct Consumer::State {
       next = place;
     } else if (place > *next) {
       places.add(*next, place);
-      changed = true;
+      touch();
     }
     next = is_record ? BlockPlace{place.block, place.ordinal + 1} : place;
     return is_record && places.contains(place) ? Verdict::repeat : Verdict::take;
@@ -105,6 +121,7 @@ base::Result<std::unique_ptr<Consumer>> Consumer::open(const ConsumerOptions& op
   auto loaded = state->load();
   if (!loaded && loaded.error().code == base::Code::full && Reserve::release(options.path)) loaded = state->load();
   if (!loaded) return std::move(loaded).error();
+  state->recent = RecentFile(consumer_recent_path(options.path, options.name), state->file.id);
   return std::unique_ptr<Consumer>(new Consumer(std::move(state)));
 }
 
@@ -129,7 +146,7 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
       const BlockPlace after{record.source.block + 1, 0};
       state_->places.add(*state_->next, after);
       state_->next = after;
-      state_->changed = true;
+      state_->touch();
     }
     return verdict;
   }
@@ -138,7 +155,7 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
     auto verdict = state_->arrive(record.source, true);
     if (verdict) {
       state_->places.add({record.source.block, record.source.ordinal}, {record.source.block, record.source.ordinal + 1});
-      state_->changed = true;
+      state_->touch();
       return Verdict::take;
     }
     return verdict;
@@ -148,17 +165,24 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
 
 void Consumer::acknowledge(std::uint64_t block, std::uint32_t first, std::uint32_t last) {
   state_->places.add({block, first}, {block, last + 1});
-  state_->changed = true;
+  state_->touch();
 }
 
 void Consumer::acknowledge_before(std::uint64_t block, std::uint32_t ordinal) {
   state_->places.add_before({block, ordinal});
-  state_->changed = true;
+  state_->touch();
 }
 
 void Consumer::reject(std::uint64_t block, std::uint32_t ordinal, const Rejection& rejection) {
   state_->rejections.add(state_->clock->wall(), state_->options.name, {block, ordinal}, rejection);
   acknowledge(block, ordinal, ordinal);
+}
+
+bool Consumer::note() {
+  State& state = *state_;
+  if (!state.rejections.empty()) return false;
+  if (state.changed && !state.noted) state.noted = state.recent.write(encode_recent(state.stored, state.places));
+  return state.noted;
 }
 
 base::Result<void> Consumer::commit() {
@@ -179,12 +203,15 @@ base::Result<void> Consumer::State::store() {
   const BlockPlace before = state.places.before();
   const std::string partial = state.places.encode_stretches();
   update->bind(1, static_cast<std::int64_t>(before.block)).bind(2, before.ordinal).bind_blob(3, partial).bind_text(4, state.options.match);
-  update->bind(5, state.clock->wall()).bind_text(6, state.options.name);
+  // Later than before, whatever the clock does: the recent file tells rows apart by it.
+  const base::Timestamp now = std::max(state.clock->wall(), state.stored + 1);
+  update->bind(5, now).bind_text(6, state.options.name);
   if (auto done = update->run(); !done) return done;
   if (auto done = state.rejections.write(state.file.database); !done) return done;
   if (auto done = transaction->commit(); !done) return done;
   state.rejections.clear();
   state.changed = false;
+  state.stored = now;
 
   // A drain with no writer beside it copies the log itself, as the writer of that moment.
   if (static_cast<std::uint64_t>(state.file.database.log_frames()) * kPage >= kMaxLog) {

@@ -5,7 +5,8 @@
 //     if (consumer->see(record) == Verdict::repeat) continue;      // acknowledged by an earlier run: do not send it again
 //   on 2xx:      consumer->acknowledge(block, first, last);
 //   refused:     consumer->reject(block, ordinal, rejection);      // acknowledges it, too
-//   once a second, and at the end: consumer->commit();
+//   after each answer: consumer->note();                           // survives our own death from here on
+//   once a second, and at the end: consumer->commit();             // survives more than that
 //
 // see() notices what is missing in the stream: what lies between two things that arrive was dropped on purpose (held, filtered,
 // evicted) and counts as acknowledged once the later one has arrived.
@@ -58,6 +59,10 @@ class Consumer {
   void acknowledge_before(std::uint64_t block, std::uint32_t ordinal);
   // Puts the record into the rejected store and acknowledges its place.
   void reject(std::uint64_t block, std::uint32_t ordinal, const Rejection& rejection);
+
+  // Keeps what was acknowledged where the next process of this name finds it if this one dies (spool/recent_file.h). Quick: no disk
+  // is waited for. False when it cannot be kept, or when there are rejections, which only commit() stores: commit soon.
+  [[nodiscard]] bool note();
 
   // Stores all of it in one transaction; nothing when nothing changed. Errors (io, full, busy) leave it to the next commit.
   base::Result<void> commit();

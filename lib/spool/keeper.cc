@@ -9,6 +9,7 @@
 #include "spool/wire.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <unordered_map>
@@ -161,6 +162,20 @@ std::string wrap(std::string plain) {
 }
 
 base::Error damaged() { return base::fail(base::Code::corrupt, "cannot read positions: they are damaged"); }
+
+// The entries of a snapshot or delta.
+base::Result<std::string> unwrap(std::string_view encoded) {
+  if (encoded.empty()) return std::string();
+  wire::Cursor cursor(encoded);
+  const std::uint8_t form = cursor.byte();
+  if (form == kPlain) return std::string(encoded.substr(1));
+  if (form != kPacked) return damaged();
+  const std::uint64_t size = cursor.varint();
+  if (cursor.failed() || size > kMaxUnpacked) return damaged();
+  std::string plain(size, '\0');
+  if (!Decompressor().read(cursor.take(cursor.left()), plain.data(), size)) return damaged();
+  return plain;
+}
 
 }  // namespace
 
@@ -461,16 +476,9 @@ std::string Keeper::snapshot() const {
 }
 
 base::Result<void> Keeper::load(std::string_view encoded) {
-  if (encoded.empty()) return {};
-  wire::Cursor cursor(encoded);
-  const std::uint8_t form = cursor.byte();
-  if (form == kPlain) return state_->take_entries(encoded.substr(1));
-  if (form != kPacked) return damaged();
-  const std::uint64_t size = cursor.varint();
-  if (cursor.failed() || size > kMaxUnpacked) return damaged();
-  std::string plain(size, '\0');
-  if (!Decompressor().read(cursor.take(cursor.left()), plain.data(), size)) return damaged();
-  return state_->take_entries(plain);
+  auto entries = unwrap(encoded);
+  if (!entries) return std::move(entries).error();
+  return state_->take_entries(*entries);
 }
 
 record::Positions Keeper::positions() const {
@@ -493,5 +501,66 @@ record::Positions Keeper::positions() const {
 }
 
 std::uint64_t Keeper::repeats() const { return state_->repeats; }
+
+namespace {
+
+// What several entries of one log say together.
+struct JoinedEntry {
+  std::uint64_t flags = 0;
+  std::string_view key, generations;  // as they are encoded, without their lengths
+  std::uint64_t generation_count = 0;
+  std::map<std::uint64_t, std::array<std::uint64_t, 2>> ends;
+  std::array<std::uint64_t, 2> resume{};
+};
+
+void join_entry(wire::Cursor& cursor, std::string_view plain, std::map<std::uint64_t, JoinedEntry>& joined) {
+  JoinedEntry& entry = joined[cursor.varint()];
+  const std::uint64_t flags = cursor.varint();
+  entry.flags = (flags & ~(kHasKey | kHasGenerations)) | ((entry.flags | flags) & (kHasKey | kHasGenerations));
+  if ((flags & kHasKey) != 0) entry.key = cursor.bytes();
+  if ((flags & kHasGenerations) != 0) {
+    entry.ends.clear();
+    entry.generation_count = cursor.varint();
+    const std::size_t from = plain.size() - cursor.left();
+    for (std::uint64_t i = 0; i < entry.generation_count && !cursor.failed(); ++i) take_generation(cursor, entry.key);
+    entry.generations = plain.substr(from, plain.size() - cursor.left() - from);
+  }
+  for (std::uint64_t count = cursor.varint(); count > 0 && !cursor.failed(); --count) {
+    const std::uint64_t generation = cursor.varint();
+    entry.ends[generation] = {cursor.varint(), cursor.varint()};
+  }
+  entry.resume = {cursor.varint(), cursor.varint()};
+}
+
+}  // namespace
+
+std::string join_deltas(std::span<const std::string_view> deltas) {
+  std::vector<std::string> plains;
+  for (const std::string_view delta : deltas) {
+    if (auto entries = unwrap(delta)) plains.push_back(std::move(*entries));
+  }
+  std::map<std::uint64_t, JoinedEntry> joined;
+  for (const std::string& plain : plains) {
+    wire::Cursor cursor(plain);
+    while (cursor.left() > 0) join_entry(cursor, plain, joined);
+  }
+  std::string all;
+  for (const auto& [number, entry] : joined) {
+    wire::put_varint(all, number);
+    wire::put_varint(all, entry.flags);
+    if ((entry.flags & kHasKey) != 0) wire::put_bytes(all, entry.key);
+    if ((entry.flags & kHasGenerations) != 0) {
+      wire::put_varint(all, entry.generation_count);
+      all += entry.generations;
+    }
+    wire::put_varint(all, entry.ends.size());
+    for (const auto& [generation, end] : entry.ends) {
+      wire::put_varint(all, generation);
+      for (const std::uint64_t offset : end) wire::put_varint(all, offset);
+    }
+    for (const std::uint64_t part : entry.resume) wire::put_varint(all, part);
+  }
+  return all.empty() ? std::string() : wrap(std::move(all));
+}
 
 }  // namespace weir::spool

@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -69,5 +70,8 @@ class Keeper {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// One delta that says what these, made by delta() in this order, say together.
+[[nodiscard]] std::string join_deltas(std::span<const std::string_view> deltas);
 
 }  // namespace weir::spool

@@ -54,6 +54,11 @@ void PlaceSet::add_before(BlockPlace place) {
   stretches_.erase(stretches_.begin(), keep);
 }
 
+void PlaceSet::add_all(const PlaceSet& other) {
+  add_before(other.before_);
+  for (const Stretch& stretch : other.stretches_) add(stretch.from, stretch.to);
+}
+
 std::string PlaceSet::encode_stretches() const {
   std::string out;
   if (stretches_.empty()) return out;

@@ -40,6 +40,7 @@ class PlaceSet {
   void add(BlockPlace from, BlockPlace to);
   // Everything before `place`.
   void add_before(BlockPlace place);
+  void add_all(const PlaceSet& other);
 
   // The packed form of stretches() for the `partial` column (weir-spool.5), "" for none.
   [[nodiscard]] std::string encode_stretches() const;

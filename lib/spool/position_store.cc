@@ -41,6 +41,11 @@ base::Result<void> PositionStore::commit(Keeper& keeper) {
   return {};
 }
 
+bool PositionStore::note(const Keeper& keeper) {
+  if (!state_->rejections.empty()) return false;
+  return !keeper.moved() || state_->writer->note_safe(keeper.delta());
+}
+
 void PositionStore::reject(const Rejection& rejection) { state_->rejections.add(state_->clock->wall(), "", {}, rejection); }
 
 base::Result<void> PositionStore::close() { return state_->writer->close(); }

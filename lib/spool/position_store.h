@@ -3,6 +3,7 @@
 //   auto store = PositionStore::open(path, wait, clock, stop);   // creates FILE, takes the keeper's lock
 //   auto keeper = store->load();
 //   … keeper.see(record) on arrival, keeper.advance(source) after 2xx …
+//   store->note(keeper);                                          // after each answer
 //   store->commit(keeper);                                        // at most about once a second
 #pragma once
 
@@ -31,6 +32,9 @@ class PositionStore {
   // Stores what moved and what reject() collected, in one transaction; nothing when nothing did.
   base::Result<void> commit(Keeper& keeper);
   void reject(const Rejection& rejection);
+  // Keeps what moved where the next process finds it if this one dies (spool/recent_file.h), without waiting for the disk. False when it
+  // cannot be kept, or when there are rejections, which only commit() stores: commit soon.
+  [[nodiscard]] bool note(const Keeper& keeper);
 
   // Checkpoints and closes. The destructor does so too and ignores what goes wrong.
   base::Result<void> close();

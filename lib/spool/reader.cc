@@ -23,7 +23,7 @@ std::uint64_t inode_of(const std::string& path) {
 struct Reader::Impl {
   std::string path;
   SpoolFile file;
-  sqlite::Statement list, row, streams_of, body, consumers, consumer, rejected_of, released_of, rejected, version;
+  sqlite::Statement list, row, streams_of, body, consumers, consumer, names, rejected_of, released_of, rejected, version;
   BlockDecoder decoder;
   std::int64_t last_version = -1;
   std::uint64_t inode = 0;
@@ -52,6 +52,7 @@ struct Reader::Impl {
         {&streams_of, "SELECT streams FROM blocks WHERE id = ?"},
         {&body, "SELECT body FROM bodies WHERE block = ?"},
         {&consumers, "SELECT block, ordinal, partial FROM consumers"},
+        {&names, "SELECT name FROM consumers ORDER BY name"},
         {&consumer, "SELECT block, ordinal, partial FROM consumers WHERE name = ?"},
         {&rejected_of, "SELECT ordinal FROM rejected WHERE block = ? ORDER BY ordinal"},
         {&released_of, "SELECT ordinals FROM released WHERE block = ?"},
@@ -241,6 +242,16 @@ base::Result<std::optional<PlaceSet>> Reader::acknowledged(std::string_view cons
   impl_->consumer.reset();
   if (!places) return std::move(places).error();
   return std::optional<PlaceSet>(std::move(*places));
+}
+
+base::Result<std::vector<std::string>> Reader::consumers() {
+  std::vector<std::string> names;
+  while (true) {
+    auto row = impl_->names.step();
+    if (!row) return std::move(row).error();
+    if (!*row) return names;
+    names.emplace_back(impl_->names.text(0));
+  }
 }
 
 bool Reader::replaced() const { return inode_of(impl_->path) != impl_->inode; }

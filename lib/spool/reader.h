@@ -60,6 +60,9 @@ class Reader {
   // What a consumer has acknowledged; nullopt when nobody registered the name.
   base::Result<std::optional<PlaceSet>> acknowledged(std::string_view consumer);
 
+  // The names that are registered.
+  base::Result<std::vector<std::string>> consumers();
+
   // True when the path leads to another file by now: the one that is read was damaged and is kept under another name.
   [[nodiscard]] bool replaced() const;
 

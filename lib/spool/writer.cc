@@ -35,6 +35,8 @@ base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& options,
     opened = state->open();
   }
   if (!opened) return std::move(opened).error();
+  if (auto settled = state->settle_recent(stop); !settled) return state->seen(std::move(settled).error());
+  state->recent = RecentFile(writer_recent_path(options.path), state->file.id);
   // Where there is no room for it now, it is made before the first records are stored.
   static_cast<void>(state->reserve.make(1));
   return std::unique_ptr<Writer>(new Writer(std::move(state)));
@@ -51,68 +53,109 @@ base::Result<Keeper> Writer::load_keeper() {
 }
 
 base::Result<Appended> Writer::append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections) {
-  State& state = *state_;
   const bool refusals = rejections != nullptr && !rejections->empty();
   if (builder.empty() && !(keeper != nullptr && keeper->moved()) && !refusals) return Appended{};
-  builder.pack(state.packed);
-  const std::uint64_t need = builder.empty() ? 0 : State::pages_of(state.packed.body.size() + state.packed.streams.size()) + 2;
-  bool grow = state.reserve.make(state.log_bytes(need));
-  if (!grow) {
-    // A log that is used from its start again needs a smaller one.
-    static_cast<void>(state.copy_log());
-    grow = state.reserve.make(state.log_bytes(need));
-  }
-  auto stored = state.store(builder, keeper, rejections, need, grow);
-  if (!stored && stored.error().code == base::Code::full && !state.refused) {
-    // The disk is full. With the log copied it is used from its start again, and what may go makes room within the file.
-    auto copied = state.copy_log();
-    if (!copied && copied.error().code != base::Code::full) return state.seen(std::move(copied).error());
-    stored = state.store(builder, keeper, rejections, need, false);
-  }
-  if (stored) return stored;
-  if (stored.error().code == base::Code::full && !state.refused) return state.no_room(State::Bound::disk);
-  return state.seen(std::move(stored).error());
+  return state_->append({.builder = builder, .keeper = keeper, .rejections = rejections});
 }
 
-base::Result<Appended> Writer::State::store(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections, std::uint64_t need, bool grow) {
+base::Result<Appended> Writer::append_handed(BlockBuilder& builder, std::span<const Handed> handed) {
+  if (handed.empty()) return Appended{};
+  return state_->append({.builder = builder, .handed = handed});
+}
+
+base::Result<Appended> Writer::State::append(const Work& work) {
+  work.builder.pack(packed);
+  const std::uint64_t need = work.builder.empty() ? 0 : pages_of(packed.body.size() + packed.streams.size()) + 2;
+  bool grow = reserve.make(log_bytes(need));
+  if (!grow) {
+    // A log that is used from its start again needs a smaller one.
+    static_cast<void>(copy_log());
+    grow = reserve.make(log_bytes(need));
+  }
+  auto stored = store(work, need, grow);
+  if (!stored && stored.error().code == base::Code::full && !refused) {
+    // The disk is full. With the log copied it is used from its start again, and what may go makes room within the file.
+    auto copied = copy_log();
+    if (!copied && copied.error().code != base::Code::full) return seen(std::move(copied).error());
+    stored = store(work, need, false);
+  }
+  if (stored) return stored;
+  if (stored.error().code == base::Code::full && !refused) return no_room(Bound::disk);
+  return seen(std::move(stored).error());
+}
+
+base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need, bool grow) {
   refused = false;
-  const bool moved = keeper != nullptr && keeper->moved();
-  const bool refusals = rejections != nullptr && !rejections->empty();
+  const bool moved = work.keeper != nullptr && work.keeper->moved();
+  const bool refusals = work.rejections != nullptr && !work.rejections->empty();
+  const bool records = !work.builder.empty();
   if (!grow && need > 0 && !fits_into_log(need)) return no_room(Bound::disk);
-  const std::string positions = moved ? keeper->delta() : std::string();
+  const Handed last = work.handed.empty() ? Handed{next_block, moved ? work.keeper->delta() : std::string()} : work.handed.back();
   const base::Timestamp now = clock->wall();
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
   // Positions always find room: they are what lets the rest go.
-  auto made = plan(need == 0 ? 0 : need + pages_of(positions.size()), now, grow);
+  auto made = plan(need == 0 ? 0 : need + pages_of(last.positions.size()), now, grow);
   if (!made) return std::move(made).error();
+  const std::uint64_t id = last.block;
+  const bool row = records || !last.positions.empty();
+  const bool snapshot = (work.keeper != nullptr || !work.handed.empty()) && ((row && rows_behind >= kSnapshotEvery) || made->newest > through_block);
+  const std::uint64_t through = row || !work.handed.empty() ? id : stored_last;
+  // The keeper of a stream that is passed on first runs ahead of what is safe: there the file knows, before anything is evicted from it.
+  Keeper safe(options.path);
+  if (snapshot && work.keeper == nullptr) {
+    if (auto loaded = load_positions(file.database, safe); !loaded) return std::move(loaded).error();
+    for (const Handed& handed : work.handed) {
+      if (auto loaded = safe.load(handed.positions); !loaded) return std::move(loaded).error();
+    }
+  }
   if (auto done = carry_out(*made); !done) return std::move(done).error();
 
   Appended appended = made->counts;
-  const std::uint64_t id = next_block;
-  const bool row = !builder.empty() || moved;
+  for (const Handed& handed : work.handed.first(work.handed.empty() ? 0 : work.handed.size() - 1)) {
+    if (handed.positions.empty()) continue;
+    if (auto done = insert(handed, now); !done) return std::move(done).error();
+  }
   if (row) {
-    if (auto done = insert(id, positions, now); !done) return std::move(done).error();
+    if (auto done = records ? insert(id, last.positions, now) : insert(last, now); !done) return std::move(done).error();
     appended.block = id;
   }
-  const bool snapshot = keeper != nullptr && ((row && id >= through_block + kSnapshotEvery) || made->newest > through_block);
   if (snapshot) {
-    if (auto done = write_snapshot(*keeper, row ? id : id - 1); !done) return std::move(done).error();
+    if (auto done = write_snapshot(work.keeper != nullptr ? *work.keeper : safe, through); !done) return std::move(done).error();
   }
   if (refusals) {
-    if (auto done = rejections->write(file.database); !done) return std::move(done).error();
+    if (auto done = work.rejections->write(file.database); !done) return std::move(done).error();
   }
   if (auto done = transaction->commit(); !done) return std::move(done).error();
 
-  if (keeper != nullptr) keeper->committed();
-  if (refusals) rejections->clear();
+  if (work.keeper != nullptr) work.keeper->committed();
+  if (refusals) work.rejections->clear();
   forget(*made);
-  if (row) next_block = id + 1;
-  if (snapshot) through_block = row ? id : id - 1;
-  if (!builder.empty()) blocks.push_back({id, now, packed.info.body_bytes, packed.info.records, packed.info.held});
+  if (row) next_block = std::max(next_block, id + 1);
+  rows_behind += work.handed.empty() && row ? 1 : work.handed.size();
+  stored_last = std::max(stored_last, through);
+  if (snapshot) snapshot_written(through);
+  if (records) blocks.push_back({id, now, packed.info.body_bytes, packed.info.records, packed.info.held});
   // What is stored is stored; trouble with copying the log shows again at the next commit.
   static_cast<void>(maybe_checkpoint());
   return appended;
+}
+
+base::Result<std::uint64_t> Writer::hand_out() {
+  State& state = *state_;
+  if (state.handed_next == state.handed_end) {
+    const std::uint64_t last = state.next_block - 1 + kHandedAtOnce;
+    const std::string reserve = fmt::format("INSERT INTO meta VALUES ('reserved_block', {0}) ON CONFLICT (name) DO UPDATE SET value = max(value, {0})", last);
+    auto reserved = state.file.database.execute(reserve.c_str());
+    if (!reserved && reserved.error().code == base::Code::full && Reserve::release(state.options.path)) {
+      static_cast<void>(state.copy_log());
+      reserved = state.file.database.execute(reserve.c_str());
+    }
+    if (!reserved) return state.seen(std::move(reserved).error());
+    state.handed_next = state.next_block;
+    state.handed_end = state.next_block = last + 1;
+  }
+  return state.handed_next++;
 }
 
 base::Result<void> Writer::close() {

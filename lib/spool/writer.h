@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 namespace weir::spool {
@@ -38,10 +39,18 @@ struct Appended {
   std::uint64_t evicted_delivered = 0, evicted_held = 0, evicted_undelivered = 0;  // records
 };
 
+// A block that was passed on before it was stored, and may never be: positions up to its end.
+struct Handed {
+  std::uint64_t block = 0;
+  std::string positions;  // the delta of the keeper, "" when nothing moved
+};
+
 // Not thread safe.
 class Writer {
  public:
-  // A damaged file is kept under another name and what can be read of it is taken over (spool/salvage.h); take_news() tells.
+  // A damaged file is kept under another name and what can be read of it is taken over (spool/salvage.h); take_news() tells. What an
+  // earlier writer noted and did not live to store is stored now, as far as it is safe: for its consumers' last word, processes
+  // that still acknowledge are waited for, up to options.wait.
   // Errors: busy (names the holder), usage (no spool), version, io, full, interrupted.
   static base::Result<std::unique_ptr<Writer>> open(const WriterOptions& options, const base::Clock& clock, const base::Stop* stop);
   ~Writer();
@@ -57,6 +66,17 @@ class Writer {
   // Errors: full when nothing may be evicted to make room (on_full = block) or the disk is full, io, busy, corrupt: the
   // caller still has everything and may try again.
   base::Result<Appended> append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections = nullptr);
+
+  // A number for a block that is passed on first (buffer --spill). No later writer gives it out again, whatever happens to this one.
+  base::Result<std::uint64_t> hand_out();
+  // Stores in one transaction the positions of blocks that were handed out, and with the last of them the records in `builder`, which
+  // may be empty. Everything before the first must be stored already, or have come in an earlier call, so that what the file says of
+  // positions has no hole. Evicts and fails as append() does.
+  base::Result<Appended> append_handed(BlockBuilder& builder, std::span<const Handed> handed);
+  // Notes what is not stored yet where the next writer finds it if this process dies (spool/recent_file.h): blocks that were handed out,
+  // whose positions count once every consumer has acknowledged them; or positions that are safe now. False when it cannot be kept.
+  [[nodiscard]] bool note(std::span<const Handed> handed);
+  [[nodiscard]] bool note_safe(std::string_view positions);
 
   // Evicts what is over its time, gives free space back, does what other processes ask for, in small steps. The wall clock's time at
   // which to call again.

@@ -59,7 +59,7 @@ base::Result<void> Writer::State::expire(const Plan& plan, base::Timestamp now) 
     // The deltas of what goes are kept by the snapshot.
     Keeper keeper(options.path);
     if (auto loaded = load_positions(file.database, keeper); !loaded) return std::move(loaded).error();
-    if (auto done = write_snapshot(keeper, next_block - 1); !done) return done;
+    if (auto done = write_snapshot(keeper, stored_last); !done) return done;
   }
   if (auto done = carry_out(plan); !done) return done;
   auto clean = file.database.prepare("DELETE FROM rejected WHERE time < ?");
@@ -67,7 +67,7 @@ base::Result<void> Writer::State::expire(const Plan& plan, base::Timestamp now) 
   clean->bind(1, now - kRejectedKept);
   if (auto done = clean->run(); !done) return done;
   if (auto done = transaction->commit(); !done) return done;
-  if (snapshot) through_block = next_block - 1;
+  if (snapshot) snapshot_written(stored_last);
   return {};
 }
 
@@ -127,7 +127,7 @@ base::Result<void> Writer::State::set_aside(std::uint64_t block) {
   if (snapshot) {
     Keeper keeper(options.path);
     if (auto loaded = load_positions(file.database, keeper); !loaded) return loaded;
-    if (auto done = write_snapshot(keeper, next_block - 1); !done) return done;
+    if (auto done = write_snapshot(keeper, stored_last); !done) return done;
   }
   const auto at = std::ranges::find(blocks, block, &Known::id);
   const std::uint64_t records = at != blocks.end() ? at->records : 0;
@@ -139,7 +139,7 @@ base::Result<void> Writer::State::set_aside(std::uint64_t block) {
   const std::string above = fmt::format("INSERT INTO meta VALUES ('reserved_block', {0}) ON CONFLICT (name) DO UPDATE SET value = max(value, {0})", next_block - 1);
   if (auto done = file.database.execute(above.c_str()); !done) return done;
   if (auto done = transaction->commit(); !done) return done;
-  if (snapshot) through_block = next_block - 1;
+  if (snapshot) snapshot_written(stored_last);
   if (at != blocks.end()) blocks.erase(at);
   news.sentences.push_back(fmt::format("block {} of spool '{}' is damaged: {} records are set aside in '{}'", block, options.path, records, *saved));
   return {};

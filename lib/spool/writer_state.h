@@ -5,6 +5,8 @@
 #include "spool/block_checksum.h"
 #include "spool/damage.h"
 #include "spool/lock_file.h"
+#include "spool/recent_file.h"
+#include "spool/recent_places.h"
 #include "spool/reserve.h"
 #include "spool/writer.h"
 
@@ -19,10 +21,12 @@ namespace weir::spool {
 
 inline constexpr std::uint64_t kPage = 4096;
 inline constexpr std::uint64_t kMaxLog = 32 << 20;       // of write-ahead log before it is copied into the file
-inline constexpr std::uint64_t kSnapshotEvery = 64;      // blocks
+inline constexpr std::uint64_t kSnapshotEvery = 64;      // rows with positions
 inline constexpr std::size_t kExpirePerCommit = 16;      // blocks: a commit stays short
 inline constexpr std::uint64_t kFrame = kPage + 24;      // of the write-ahead log
 inline constexpr std::uint64_t kSlack = 64;              // pages that a commit writes besides its block
+inline constexpr std::uint64_t kHandedAtOnce = 1 << 16;  // numbers reserved in one commit
+inline constexpr std::uint64_t kEvictAhead = 8;          // blocks of the size of the new one: one commit in so many changes old pages
 
 // Why a block is still there.
 enum class Kept : std::uint8_t { delivered, held, undelivered };
@@ -41,10 +45,14 @@ struct Writer::State {
   SpoolFile file;
   std::deque<Known> blocks;  // with records, oldest first
   std::uint64_t next_block = 1;
+  std::uint64_t handed_next = 0, handed_end = 0;  // numbers that were reserved and are not given out yet
   std::uint64_t through_block = 0;  // of the positions snapshot
+  std::uint64_t rows_behind = 0;    // that are not part of the snapshot
+  std::uint64_t stored_last = 0;    // the file says what is safe up to this block; numbers above may be handed out already
   std::uint64_t max_log = kMaxLog;
   std::string folder;
   Reserve reserve;
+  RecentFile recent;
   PackedBlock packed;
   News news;
   bool refused = false;  // the last plan found that nothing may go to make room
@@ -119,17 +127,53 @@ struct Writer::State {
       blocks.push_back({static_cast<std::uint64_t>(rows->integer(0)), rows->integer(1), static_cast<std::uint64_t>(rows->integer(2)),
                         static_cast<std::uint32_t>(rows->integer(3)), static_cast<std::uint32_t>(rows->integer(4))});
     }
-    // Above everything that was ever given out: blocks, positions, what somebody acknowledged.
+    return load_numbers();
+  }
+
+  // The next block's number lies above everything that was ever given out: blocks, positions, what somebody acknowledged.
+  base::Result<void> load_numbers() {
     auto highest = file.database.integer(
         "SELECT max(coalesce((SELECT max(id) FROM blocks), 0), coalesce((SELECT through_block FROM positions), 0), "
         "coalesce((SELECT max(block) - 1 FROM consumers), 0), coalesce((SELECT value FROM meta WHERE name = 'reserved_block'), 0))");
     if (!highest) return std::move(highest).error();
     if (*highest < 0 || *highest > INT64_MAX / 2) return base::fail(base::Code::corrupt, "cannot use '{}': its numbers are damaged", options.path);
     next_block = static_cast<std::uint64_t>(*highest) + 1;
+    auto acknowledged = recently_acknowledged();
+    if (!acknowledged) return std::move(acknowledged).error();
+    for (const RecentPlaces& recently : *acknowledged) {
+      next_block = std::max(next_block, recently.places.before().block);
+      for (const PlaceSet::Stretch& stretch : recently.places.stretches()) next_block = std::max(next_block, stretch.to.block + 1);
+    }
     auto through = file.database.integer("SELECT through_block FROM positions");
     if (!through) return std::move(through).error();
     through_block = static_cast<std::uint64_t>(*through);
+    auto behind = file.database.integer(fmt::format("SELECT count(*) FROM blocks WHERE id > {}", through_block));
+    if (!behind) return std::move(behind).error();
+    rows_behind = static_cast<std::uint64_t>(*behind);
+    auto last = file.database.integer("SELECT coalesce(max(id), 0) FROM blocks");
+    if (!last) return std::move(last).error();
+    stored_last = std::max(static_cast<std::uint64_t>(*last), through_block);
     return {};
+  }
+
+  // What each consumer has acknowledged and not committed yet.
+  base::Result<std::vector<RecentPlaces>> recently_acknowledged() {
+    std::vector<RecentPlaces> all;
+    auto rows = file.database.prepare("SELECT name, updated, block, ordinal, partial FROM consumers");
+    if (!rows) return std::move(rows).error();
+    while (true) {
+      auto row = rows->step();
+      if (!row) return std::move(row).error();
+      if (!*row) return all;
+      const BlockPlace before{static_cast<std::uint64_t>(rows->integer(2)), static_cast<std::uint32_t>(rows->integer(3))};
+      auto places = PlaceSet::decode(before, rows->blob(4));
+      if (!places) return std::move(places).error();
+      RecentPlaces one{rows->integer(1), std::move(*places)};
+      if (const auto recently = read_recent_places(options.path, file.id, rows->text(0)); recently && recently->updated == one.updated) {
+        one.places.add_all(recently->places);
+      }
+      all.push_back(std::move(one));
+    }
   }
 
   // Blocks below it are acknowledged by everybody.
@@ -252,7 +296,8 @@ struct Writer::State {
     for (const Kept kind : {Kept::delivered, Kept::held, Kept::undelivered}) {
       if (used + need <= limit + freed) break;
       if (kind == Kept::undelivered && options.on_full == OnFull::block) break;
-      for (std::size_t i = 0; i < candidates && used + need > limit + freed; ++i) {
+      const std::uint64_t ahead = kind == Kept::undelivered ? 0 : std::min(need * kEvictAhead, limit / 32);
+      for (std::size_t i = 0; i < candidates && used + need + ahead > limit + freed; ++i) {
         if (goes[i] == 0 && kept(blocks[i], *below, now) == kind) go(i, kind);
       }
     }
@@ -292,6 +337,11 @@ struct Writer::State {
     blocks.resize(kept_to);
   }
 
+  void snapshot_written(std::uint64_t through) {
+    through_block = through;
+    rows_behind = 0;
+  }
+
   base::Result<void> write_snapshot(const Keeper& keeper, std::uint64_t through) {
     auto statement = file.database.prepare(
         "INSERT INTO positions VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET through_block = ?1, body = ?2");
@@ -324,6 +374,17 @@ struct Writer::State {
     return insert_body.run();
   }
 
+  // Positions alone.
+  base::Result<void> insert(const Handed& handed, base::Timestamp now) {
+    BlockInfo info;
+    info.id = handed.block;
+    info.stored = now;
+    insert_block.bind(1, static_cast<std::int64_t>(info.id)).bind(2, now).bind(3, 0).bind(4, 0).bind(5, 0).bind(6, 0).bind(7, 0).bind(8, 0);
+    insert_block.bind(9, static_cast<std::int64_t>(block_checksum(info, {}, handed.positions, {})));
+    insert_block.bind_blob(10, {}).bind_blob(11, handed.positions);
+    return insert_block.run();
+  }
+
   // What the log holds into the file, as far as nobody reads it. A full disk gives up its reserve for this.
   base::Result<void> copy_log() {
     auto done = file.database.checkpoint(false);
@@ -347,8 +408,20 @@ struct Writer::State {
     return ::stat((options.path + "-wal").c_str(), &status) == 0 && log_bytes(need) <= static_cast<std::uint64_t>(status.st_size);
   }
 
+  // What one call stores: of keeper and handed at most one.
+  struct Work {
+    BlockBuilder& builder;
+    Keeper* keeper = nullptr;
+    std::span<const Handed> handed = {};
+    RejectedStore* rejections = nullptr;
+  };
+  base::Result<Appended> append(const Work& work);
   // Evictions, block, positions and rejections in one transaction. Without `grow` neither file nor log takes more of the disk.
-  base::Result<Appended> store(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections, std::uint64_t need, bool grow);
+  base::Result<Appended> store(const Work& work, std::uint64_t need, bool grow);
+  bool note(std::span<const Handed> handed, bool safe);
+  // What the writer before this one noted and did not store.
+  base::Result<void> settle_recent(const base::Stop* stop);
+  base::Result<void> wait_for_consumers(const base::Stop* stop);
 
   base::Result<void> tend(Appended& evicted, bool& more);
   base::Result<void> expire(const Plan& plan, base::Timestamp now);

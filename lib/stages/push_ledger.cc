@@ -21,6 +21,7 @@ constexpr std::uint64_t kIndexMask = (std::uint64_t{1} << kIndexBits) - 1;
 constexpr std::uint64_t kOrdinalMask = (std::uint64_t{1} << kOrdinalBits) - 1;
 
 constexpr base::Duration kCommitEvery = base::kSecond;
+constexpr base::Duration kCommitNoted = 2 * base::kSecond;  // what is noted survives a kill meanwhile
 
 std::string rejected_object(const loki::RejectedRecord& rejected, std::string_view url, base::Timestamp now) {
   std::string out = "{\"reason\":\"";
@@ -200,8 +201,9 @@ base::Monotonic DeliveryLedger::commit_due(base::Monotonic now) {
   if (!tracks()) return base::kNever;
   const std::lock_guard lock(mutex_);
   if (!dirty_) return base::kNever;
+  const bool noted = consumer_ ? consumer_->note() : store_->note(*keeper_);
   if (now < next_commit_) return next_commit_;
-  next_commit_ = base::after(now, kCommitEvery);
+  next_commit_ = base::after(now, noted ? kCommitNoted : kCommitEvery);
   auto stored = commit_locked();
   if (stored) return base::kNever;
   diagnostics_.warn("commit", fmt::format("{}; trying again", stored.error().message));

@@ -1,8 +1,10 @@
 #include "spool/consumer.h"
 
+#include "spool/administration.h"
 #include "spool/inspection.h"
 #include "spool/position_store.h"
 #include "spool_fixture.h"
+#include "sqlite/database.h"
 
 namespace weir::spool {
 namespace {
@@ -173,6 +175,71 @@ TEST_F(ConsumerTest, EvictedBlocksAreNothingToWaitFor) {
   EXPECT_EQ(consumer()->acknowledged().before(), (BlockPlace{oldest, 0}));
 }
 
+TEST_F(ConsumerTest, WhatIsNotedOutlivesItsProcess) {
+  {
+    const auto main = consumer();
+    main->acknowledge(1, 0, 1);
+    EXPECT_TRUE(main->note());
+    main->acknowledge(1, 2, 2);  // not noted: sent again
+  }
+  {
+    const auto main = consumer();
+    EXPECT_EQ(main->acknowledged().before(), (BlockPlace{1, 2}));
+    // Dies before it has committed what it found.
+  }
+  const auto main = consumer();
+  EXPECT_EQ(main->acknowledged().before(), (BlockPlace{1, 2}));
+  ASSERT_TRUE(main->commit());
+  EXPECT_EQ(contents().at(1), "b:delivered");
+}
+
+TEST_F(ConsumerTest, ANoteBuildsOnItsRowAndNoOther) {
+  {
+    const auto main = consumer();
+    main->acknowledge(1, 0, 0);
+    ASSERT_TRUE(main->commit());
+    main->acknowledge(1, 1, 2);
+    EXPECT_TRUE(main->note());
+  }
+  // A power cut took back the last commit, and with it perhaps the blocks that were acknowledged.
+  auto database = sqlite::Database::open(path(), sqlite::Access::write, 0);
+  ASSERT_TRUE(database);
+  ASSERT_TRUE(database->execute("UPDATE consumers SET updated = updated - 1"));
+  EXPECT_EQ(consumer()->acknowledged().before(), (BlockPlace{1, 1}));
+  ASSERT_TRUE(database->execute("UPDATE consumers SET updated = updated + 1"));
+  EXPECT_EQ(consumer()->acknowledged().before(), (BlockPlace{1, 3}));
+}
+
+TEST_F(ConsumerTest, ANoteGoesWithTheNameThatIsForgotten) {
+  {
+    const auto main = consumer();
+    main->acknowledge(1, 0, 2);
+    EXPECT_TRUE(main->note());
+  }
+  ASSERT_TRUE(forget_consumer(path(), "main", clock_));
+  clock_.advance(base::kSecond);
+  EXPECT_EQ(consumer()->acknowledged().before(), (BlockPlace{1, 0}));
+}
+
+TEST_F(ConsumerTest, ARejectionIsNotedByItsCommitOnly) {
+  {
+    const auto main = consumer();
+    main->acknowledge(1, 0, 0);
+    main->reject(1, 1, {.status = 400, .reason = "no", .record = "{}"});
+    EXPECT_FALSE(main->note()) << "acknowledged, and its record lost with the process";
+  }
+  EXPECT_EQ(consumer()->acknowledged().before(), (BlockPlace{1, 0}));
+}
+
+TEST_F(ConsumerTest, NumbersOfNotedBlocksAreNotGivenOutAgain) {
+  {
+    const auto main = consumer();
+    main->acknowledge(40, 0, 5);
+    EXPECT_TRUE(main->note());
+  }
+  EXPECT_GT(append(*open(), {{"new"}}).block, 40U);
+}
+
 TEST_F(SpoolTest, APositionStoreKeepsPositionsAndRejections) {
   const std::string file = dir_ / "checkpoint.db";
   const auto announce = [](Keeper& keeper) {
@@ -201,7 +268,26 @@ TEST_F(SpoolTest, APositionStoreKeepsPositionsAndRejections) {
   EXPECT_EQ(read_positions(file, 0)->at("/a.log").resume.offset, 500U);
   EXPECT_EQ(read_status(file)->rejected, 1U);
   auto store = PositionStore::open(file, 0, clock_);
-  EXPECT_EQ((*store)->load()->positions().at("/a.log").resume.offset, 500U);
+  auto keeper = (*store)->load();
+  EXPECT_EQ(keeper->positions().at("/a.log").resume.offset, 500U);
+
+  // Noted and not committed: the next process has it all the same, and only once.
+  announce(*keeper);
+  keeper->advance(Source::in_file(1, 1, 0, 600));
+  EXPECT_TRUE((*store)->note(*keeper));
+  (*store)->reject({.status = 400, .reason = "no", .record = "{}"});
+  keeper->advance(Source::in_file(1, 1, 0, 700));
+  EXPECT_FALSE((*store)->note(*keeper));
+  store->reset();
+  store = PositionStore::open(file, 0, clock_);
+  EXPECT_EQ((*store)->load()->positions().at("/a.log").resume.offset, 600U);
+  EXPECT_EQ(read_positions(file, 0)->at("/a.log").resume.offset, 600U);
+  keeper = (*store)->load();
+  announce(*keeper);
+  keeper->advance(Source::in_file(1, 1, 0, 800));
+  ASSERT_TRUE((*store)->commit(*keeper));
+  store->reset();
+  EXPECT_EQ(read_positions(file, 0)->at("/a.log").resume.offset, 800U) << "an old note has come back";
 }
 
 }  // namespace

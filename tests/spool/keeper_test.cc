@@ -344,6 +344,46 @@ TEST(Keeper, DeltasAddUpToTheSnapshot) {
   }
 }
 
+TEST(Keeper, JoinedDeltasSayWhatTheySayOneByOne) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 50; ++round) {
+    Keeper keeper("/spool.db");
+    Stream stream(keeper);
+    std::vector<std::string> deltas;
+    std::vector<std::uint32_t> generation(6, 0);
+    std::vector<std::uint64_t> end(6, 0);
+    for (int step = 0; step < 60; ++step) {
+      const std::uint32_t log = random() % 6;
+      if (generation[log] == 0 || random() % 8 == 0) {
+        if (generation[log] != 0) stream.done(log, generation[log], end[log] + 1, random() % 4 == 0);
+        stream.file(log, ++generation[log], {.inode = 100 * log + generation[log], .head = random()});
+        end[log] = 0;
+      }
+      end[log] += 1 + random() % 300;
+      stream.record(log, generation[log], end[log], static_cast<int>(random() % 2));
+      if (random() % 3 == 0) {
+        deltas.push_back(keeper.delta());
+        keeper.committed();
+      }
+    }
+    deltas.push_back(keeper.delta());
+    std::vector<std::string> joined;
+    for (std::size_t from = 0; from < deltas.size();) {
+      const std::size_t count = std::min<std::size_t>(1 + random() % 7, deltas.size() - from);
+      const std::vector<std::string_view> some(deltas.begin() + static_cast<std::ptrdiff_t>(from), deltas.begin() + static_cast<std::ptrdiff_t>(from + count));
+      joined.push_back(join_deltas(some));
+      from += count;
+    }
+    Keeper one_by_one("/spool.db");
+    Keeper together("/spool.db");
+    for (const std::string& delta : deltas) ASSERT_TRUE(one_by_one.load(delta));
+    for (const std::string& delta : joined) ASSERT_TRUE(together.load(delta));
+    EXPECT_EQ(together.snapshot(), one_by_one.snapshot());
+    EXPECT_EQ(together.positions(), keeper.positions());
+  }
+  EXPECT_EQ(join_deltas({}), "");
+}
+
 TEST(Keeper, ADeltaNamesOnlyTheLogsThatMoved) {
   Keeper keeper("/spool.db");
   Stream stream(keeper);

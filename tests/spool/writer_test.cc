@@ -295,5 +295,152 @@ TEST_F(WriterTest, DamageIsFoundByTheChecksum) {
   EXPECT_NE(check->problems[0].find("block 1"), std::string::npos) << check->problems[0];
 }
 
+// -- blocks that are passed on before they are stored --
+
+class HandedTest : public SpoolTest {
+ protected:
+  // The delta of a log that has been read to `end`.
+  std::string moved_to(std::uint64_t end, std::uint64_t inode = 3) {
+    if (inode != inode_) {
+      record::Marker marker;
+      marker.type = record::Marker::Type::generation;
+      marker.log_key = marker.path = "/a.log";
+      marker.inode = inode_ = inode;
+      record::Record record;
+      record.marker = &marker;
+      record.source = record::Source::in_file(1, ++generation_, 0, 0);
+      EXPECT_TRUE(keeper_.see(record));
+    }
+    keeper_.advance(record::Source::in_file(1, generation_, 0, end));
+    const std::string delta = keeper_.delta();
+    keeper_.committed();
+    return delta;
+  }
+  std::uint64_t safe_to() {
+    const auto positions = read_positions(path(), 0);
+    EXPECT_TRUE(positions);
+    return positions->empty() ? 0 : positions->at("/a.log").resume.offset;
+  }
+  // A block that is passed on by this writer.
+  Handed hand(Writer& writer, std::uint64_t end) {
+    const auto number = writer.hand_out();
+    EXPECT_TRUE(number);
+    return {*number, moved_to(end)};
+  }
+  void acknowledge(const Handed& handed, const std::string& name = "main") {
+    const auto who = consumer(name);
+    who->acknowledge(handed.block, 0, 0xffffffff - 1);
+    who->acknowledge_before(handed.block + 1, 0);
+    ASSERT_TRUE(who->commit());
+  }
+
+  Keeper keeper_{path()};
+  std::uint64_t inode_ = 0;
+  std::uint32_t generation_ = 0;
+  BlockBuilder none_;
+};
+
+TEST_F(HandedTest, NumbersAreNeverGivenOutTwice) {
+  std::uint64_t highest = 0;
+  for (int life = 0; life < 3; ++life) {
+    const auto writer = open();
+    for (int i = 0; i < 3; ++i) {
+      const auto number = writer->hand_out();
+      ASSERT_TRUE(number);
+      EXPECT_GT(*number, highest);
+      highest = *number;
+    }
+  }
+  EXPECT_GT(append(*open(), {{"durable"}}).block, highest);
+}
+
+TEST_F(HandedTest, StoredFromTheOldestOnWithThePositionsOfWhatWasNot) {
+  const auto writer = open();
+  const Handed first = hand(*writer, 10), second = hand(*writer, 20), third = hand(*writer, 30);
+  BlockBuilder builder;
+  fill(builder, {{"b"}});
+  const auto appended = writer->append_handed(builder, std::vector{first, second});
+  ASSERT_TRUE(appended) << appended.error().message;
+  EXPECT_EQ(appended->block, second.block);
+  EXPECT_EQ(contents(), (std::vector<std::string>{"b:undelivered"}));
+  EXPECT_EQ(safe_to(), 20U);
+  ASSERT_TRUE(writer->append_handed(none_, std::vector{third}));
+  EXPECT_EQ(safe_to(), 30U);
+}
+
+TEST_F(HandedTest, SnapshotsAndEvictionKnowOnlyWhatIsSafe) {
+  WriterOptions small = options();
+  small.max_size = 4 << 20;
+  const auto writer = open(small);
+  std::uint64_t end = 0;
+  for (int i = 0; i < 200; ++i) {
+    const Handed handed = hand(*writer, ++end);
+    const Handed ahead = hand(*writer, end + 1000);  // handed out, and not safe
+    BlockBuilder builder;
+    fill(builder, {{noise(200'000, static_cast<unsigned>(i))}});
+    const auto appended = writer->append_handed(builder, std::vector{handed});
+    ASSERT_TRUE(appended) << appended.error().message;
+    ASSERT_EQ(safe_to(), end) << i;
+    Appended evicted;
+    ASSERT_TRUE(writer->tend(evicted));
+    ASSERT_EQ(safe_to(), end) << i;
+    ASSERT_TRUE(writer->append_handed(none_, std::vector{ahead}));
+    ASSERT_EQ(safe_to(), end += 1000) << i;
+  }
+}
+
+TEST_F(HandedTest, ANoteIsStoredByTheNextWriterAsFarAsItWasAcknowledged) {
+  std::vector<Handed> handed;
+  {
+    const auto writer = open();
+    handed = {hand(*writer, 10), hand(*writer, 20), hand(*writer, 30)};
+    EXPECT_TRUE(writer->note(handed));
+  }
+  acknowledge(handed[1]);
+  EXPECT_EQ(safe_to(), 0U);
+  open();
+  EXPECT_EQ(safe_to(), 20U) << "the third was passed on and not acknowledged";
+  open();
+  EXPECT_EQ(safe_to(), 20U);
+}
+
+TEST_F(HandedTest, ANoteWaitsForTheLastWordOfEveryConsumer) {
+  std::vector<Handed> handed;
+  {
+    const auto writer = open();
+    handed = {hand(*writer, 10), hand(*writer, 20)};
+    EXPECT_TRUE(writer->note(handed));
+  }
+  acknowledge(handed[1]);
+  acknowledge(handed[0], "second");
+  open();
+  EXPECT_EQ(safe_to(), 10U);
+}
+
+TEST_F(HandedTest, ANoteOfNobodyCounts) {
+  {
+    const auto writer = open();
+    EXPECT_TRUE(writer->note(std::vector{hand(*writer, 10)}));
+  }
+  open();
+  EXPECT_EQ(safe_to(), 0U) << "nobody has acknowledged anything";
+}
+
+TEST_F(HandedTest, AnOldNoteMovesNothingBack) {
+  Handed first;
+  {
+    const auto writer = open();
+    first = hand(*writer, 10);
+    EXPECT_TRUE(writer->note(std::vector{first}));
+    Handed second = hand(*writer, 20);
+    ASSERT_TRUE(writer->append_handed(none_, std::vector{first, second}));
+    acknowledge(second);
+  }
+  for (int i = 0; i < 3; ++i) {
+    open();
+    EXPECT_EQ(safe_to(), 20U);
+  }
+}
+
 }  // namespace
 }  // namespace weir::spool
