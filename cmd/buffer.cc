@@ -17,6 +17,8 @@ class Buffer : public cli::Invocation {
         ->type_name("SPOOL")
         ->envname("WEIR_SPOOL");
     app.add_flag("--store", spec_.store_only, "store, and forward nothing");
+    app.add_flag("--spill", spec_.spill,
+                 "forward at once, and store only what push has not acknowledged after 5 s or what does not fit into 6 MiB of memory: for slow, busy disks");
     app.add_option("--sync", sync_, "what survives a power cut: `off` what the system wrote, `normal` all but the last commits, `full` every commit")
         ->check(CLI::IsMember({"off", "normal", "full"}))
         ->capture_default_str();
@@ -49,6 +51,9 @@ class Buffer : public cli::Invocation {
     using base::Code;
     if (spec_.spool.path.empty()) {
       return base::fail(Code::usage, "SPOOL is missing").with_hint("name a file, or set WEIR_SPOOL: weir buffer /var/lib/weir/spool.db");
+    }
+    if (spec_.spill && spec_.store_only) {
+      return base::fail(Code::usage, "--spill and --store exclude each other: one stores as little as it can, the other all");
     }
     const auto duration = [](const char* option, const std::string& text, base::Duration& value) -> base::Result<void> {
       auto parsed = text == "0" ? base::Result<base::Duration>(0) : record::parse_duration(text);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <type_traits>
 
 namespace weir::stages {
 namespace {
@@ -19,6 +20,7 @@ using pipeline::Flushed;
 constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
 constexpr base::Duration kFullPollMost = base::kSecond;
 constexpr base::Duration kFullAfterStop = 10 * base::kSecond;
+constexpr int kAskAgain = 5;                                     // ms, for acknowledgements while the window is full
 
 class Buffer : public pipeline::Stage {
  public:
@@ -33,6 +35,11 @@ class Buffer : public pipeline::Stage {
     if (!reader) return std::move(reader).error();
     auto blocks = (*reader)->list({});
     if (!blocks) return std::move(blocks).error();
+    if (spec_.spill) {
+      auto second = spool::Reader::open(spec_.spool.path, spec_.spool.wait);
+      if (!second) return std::move(second).error();
+      window_.emplace(spec_.spill_limits, spec_.consumer, std::move(*second));
+    }
     newest_ = blocks->empty() ? 0 : blocks->back().id;
     auto places = (*reader)->acknowledged(spec_.consumer);
     if (!places) return std::move(places).error();
@@ -70,7 +77,11 @@ class Buffer : public pipeline::Stage {
       if (auto stored = commit(); !stored) return std::move(stored).error();
     }
     if (now >= tend_at_) tend(now);
-    return std::min(tend_at_, pending() ? base::after(opened_at_, spec_.group_age) : base::kNever);
+    if (window_ && now >= window_->due()) {
+      if (auto looked = look(now); !looked) return std::move(looked).error();
+    }
+    const base::Monotonic due = std::min(tend_at_, window_ ? window_->due() : base::kNever);
+    return std::min(due, pending() ? base::after(opened_at_, spec_.group_age) : base::kNever);
   }
 
   base::Result<Flushed> flush(pipeline::Outlet& out, base::Monotonic deadline) override {
@@ -83,6 +94,10 @@ class Buffer : public pipeline::Stage {
   base::Result<void> finish(pipeline::Outlet& out, base::Monotonic deadline) override {
     auto trouble = start(out);
     auto stored = commit();
+    if (window_) {
+      auto emptied = empty_window(deadline);
+      if (stored) stored = std::move(emptied);
+    }
     base::Result<void> drained;
     if (drain_) drained = drain_->finish(deadline);
     auto closed = writer_->close();
@@ -111,7 +126,8 @@ class Buffer : public pipeline::Stage {
   }
 
   [[nodiscard]] std::string summary() const override {
-    std::string text = fmt::format("stored {} records, {}", stored_records_, record::print_size(stored_bytes_));
+    std::string text = window_ ? fmt::format("passed on {} records, and stored {} of them, {}", passed_records_, stored_records_, record::print_size(stored_bytes_))
+                               : fmt::format("stored {} records, {}", stored_records_, record::print_size(stored_bytes_));
     if (keeper_.repeats() > 0) text += fmt::format("; {} were stored before", keeper_.repeats());
     if (counters_.lost > 0) text += fmt::format("; {} undelivered ones were evicted to make room", counters_.lost);
     return text;
@@ -153,19 +169,29 @@ class Buffer : public pipeline::Stage {
   base::Result<void> commit() {
     opened_at_ = base::kNever;
     if (!pending()) return {};
+    if (window_) return pass_on();
+    auto appended = patiently([&] { return writer_->append(builder_, &keeper_); }, [] { return false; });
+    if (!appended) return std::move(appended).error();
+    note(*appended);
+    if (!builder_.empty()) forward(appended->block);
+    return {};
+  }
+
+  // Calls `store` until there is room for what it stores, or `spared` says that it need not be stored any more.
+  template <typename Store, typename Spared>
+  auto patiently(const Store& store, const Spared& spared) -> decltype(store()) {
     base::Monotonic give_up = base::kNever;
     bool waited = false;
     base::Duration wait = kFullPoll;
     while (true) {
-      auto appended = writer_->append(builder_, &keeper_);
-      if (appended) {
-        note(*appended);
+      auto stored = store();
+      if (stored) {
         if (waited) context_.diagnostics->say(fmt::format("the spool '{}' takes records again", spec_.spool.path));
-        if (!builder_.empty()) forward(appended->block);
-        return {};
+        return stored;
       }
-      const base::Error& error = appended.error();
-      if (error.code != base::Code::full && error.code != base::Code::busy) return error;
+      const base::Error& error = stored.error();
+      if (error.code != base::Code::full && error.code != base::Code::busy) return stored;
+      if (spared()) return typename std::remove_cvref_t<decltype(*stored)>{};
       waited = true;
       context_.diagnostics->warn("spool-full", error.message + "; waiting" + (error.hint.empty() ? "" : "\n" + error.hint));
       const base::Monotonic now = context_.clock->monotonic();
@@ -176,6 +202,116 @@ class Buffer : public pipeline::Stage {
       ::poll(nullptr, 0, static_cast<int>(wait / base::kMillisecond));
       wait = std::min(wait * 2, kFullPollMost);
     }
+  }
+
+  // -- spilling --
+
+  // Forwards the open block without storing it, when the window has room for it.
+  base::Result<void> pass_on() {
+    const std::uint64_t bytes = builder_.batch().bytes() + builder_.records() * sizeof(record::Record);
+    if (auto room = make_room(bytes); !room) return room;
+    auto number = patiently([&] { return writer_->hand_out(); }, [] { return false; });
+    if (!number) return std::move(number).error();
+    SpilledBlock block{*number, nullptr, bytes, keeper_.delta(), context_.clock->monotonic(), builder_.held() > 0};
+    keeper_.committed();
+    const bool records = !builder_.empty();
+    if (records) {
+      passed_records_ += builder_.records();
+      record::Batch fresh = window_->spare();
+      drain_->meet();
+      block.records = std::make_shared<record::Batch>(builder_.take(std::move(fresh)));
+    }
+    std::shared_ptr<const record::Batch> shared = block.records;
+    window_->add(std::move(block));
+    // Where it cannot be noted, a killed chain reads and sends again what was acknowledged since positions were last stored.
+    static_cast<void>(writer_->note(window_->unstored()));
+    if (records) {
+      drain_->pass(*number, std::move(shared));
+      return {};
+    }
+    // Positions alone wait for nobody but what is in front of them.
+    return look(context_.clock->monotonic());
+  }
+
+  base::Result<void> make_room(std::uint64_t bytes) {
+    while (true) {
+      const base::Monotonic now = context_.clock->monotonic();
+      if (auto looked = look(now); !looked) return looked;
+      if (window_->has_room(bytes)) return {};
+      if (window_->stuck(now) != nullptr || context_.stop->stopped() || drain_->done()) {
+        if (auto stored = store_oldest(); !stored) return stored;
+      } else {
+        ::poll(nullptr, 0, kAskAgain);
+      }
+    }
+  }
+
+  // What is acknowledged goes, what has waited for too long is stored.
+  base::Result<void> look(base::Monotonic now) {
+    if (auto looked = window_->look(now); !looked) return looked;
+    while (window_->overdue(now) != nullptr) {
+      if (auto stored = store_oldest(); !stored) return stored;
+    }
+    if (window_->settle_due(now)) return settle();
+    return {};
+  }
+
+  base::Result<void> store_oldest() {
+    const std::uint64_t number = window_->oldest()->number;
+    if (const auto& records = window_->oldest()->records; records != nullptr) {
+      for (const record::Record& record : records->records) spilled_.add(record);
+    }
+    const std::vector<spool::Handed> handed = window_->with_oldest();
+    // What is acknowledged while the disk is full is not written at all.
+    const auto acknowledged = [&] {
+      return window_->look(context_.clock->monotonic()) && (window_->empty() || window_->oldest()->number != number);
+    };
+    auto appended = patiently([&] { return writer_->append_handed(spilled_, handed); }, acknowledged);
+    if (appended && !window_->empty() && window_->oldest()->number == number) {
+      note(*appended);
+      stored_records_ += spilled_.records();
+      stored_bytes_ += spilled_.line_bytes();
+      drain_->stored(number);
+      window_->stored_oldest();
+    }
+    spilled_.take(spilled_.take());
+    if (!appended) return std::move(appended).error();
+    return {};
+  }
+
+  // Positions of what is acknowledged. On a full disk they wait: nothing depends on them but how much is read again after a power cut.
+  base::Result<void> settle() {
+    auto appended = writer_->append_handed(spilled_, window_->settled());
+    if (appended) {
+      window_->stored_settled();
+      return {};
+    }
+    if (appended.error().code != base::Code::full && appended.error().code != base::Code::busy) return std::move(appended).error();
+    context_.diagnostics->warn("spool-settle", appended.error().message + "; positions are stored later");
+    window_->settle_later(context_.clock->monotonic());
+    return {};
+  }
+
+  // At the end what is on the way gets a moment to be acknowledged; the rest is stored.
+  base::Result<void> empty_window(base::Monotonic deadline) {
+    if (drain_ && !drain_->error() && !drain_->done()) {
+      const base::Monotonic until = std::min(deadline, base::after(context_.clock->monotonic(), spec_.spill_limits.last_word));
+      static_cast<void>(drain_->flush(until));
+      while (!window_->empty() && context_.stop->level() != base::Stop::leave) {
+        const base::Monotonic now = context_.clock->monotonic();
+        if (auto looked = look(now); !looked) return looked;
+        if (window_->empty() || now >= until) break;
+        ::poll(nullptr, 0, kAskAgain);
+      }
+    }
+    while (!window_->empty()) {
+      if (auto stored = store_oldest(); !stored) return stored;
+    }
+    if (!window_->settled().empty()) {
+      if (auto settled = settle(); !settled) return settled;
+    }
+    static_cast<void>(writer_->note(window_->unstored()));
+    return {};
   }
 
   void forward(std::uint64_t block) {
@@ -223,6 +359,9 @@ class Buffer : public pipeline::Stage {
   base::Monotonic tend_at_ = 0;
   pipeline::Counters counters_;
   std::uint64_t stored_records_ = 0, stored_bytes_ = 0;
+  std::optional<SpillWindow> window_;    // when spilling
+  spool::BlockBuilder spilled_;          // packs what leaves the window for the file
+  std::uint64_t passed_records_ = 0;
   std::unique_ptr<BufferDrain> drain_;  // last: its thread ends before the rest goes
 };
 

@@ -1,5 +1,8 @@
 // Stores records and positions in a spool, then forwards them: the stage that makes a chain survive everything.
 //
+// With `spill` it forwards first, and stores only what is not acknowledged in time (stages/spill_window.h); positions follow the
+// acknowledgements.
+//
 // Upstream: every group of records (1 MiB of lines, or what came within a second) is one block and one transaction, together with
 // the positions of the logs it came from. Downstream: a thread of its own emits what is stored, in order, with its place as source,
 // from memory while it keeps up and from the file otherwise. A slow downstream never blocks upstream; a full spool does, unless
@@ -8,6 +11,7 @@
 
 #include "pipeline/stage.h"
 #include "spool/writer.h"
+#include "stages/spill_window.h"
 
 #include <memory>
 #include <string>
@@ -17,6 +21,8 @@ namespace weir::stages {
 struct BufferSpec {
   spool::WriterOptions spool;
   bool store_only = false;                          // forward nothing
+  bool spill = false;                               // not with store_only
+  SpillLimits spill_limits;
   std::string consumer = "main";                    // whose place forwarding starts at
   bool only_new = false;                            // forward only what is taken from now on
   std::uint64_t group_bytes = 1 << 20;              // of lines in a block

@@ -13,7 +13,7 @@ constexpr std::size_t kSpare = 1;  // batches whose memory is kept for the next 
 }  // namespace
 
 BufferDrain::BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context)
-    : spec_(std::move(spec)), out_(out), context_(context), stored_(spec_.stored), emitted_(spec_.acknowledged.before().block - 1) {
+    : spec_(std::move(spec)), out_(out), context_(context), newest_(spec_.stored), emitted_(spec_.acknowledged.before().block - 1) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -24,9 +24,9 @@ BufferDrain::~BufferDrain() {
 record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records) {
   const std::uint64_t bytes = records.bytes() + records.records.size() * sizeof(record::Record);
   const std::lock_guard lock(mutex_);
-  const std::uint64_t previous = std::exchange(stored_, block);
+  const std::uint64_t previous = std::exchange(newest_, block);
   if (!ended_ && (waiting_.empty() || waiting_bytes_ + bytes <= spec_.memory)) {
-    waiting_.push_back({block, previous, std::move(records), bytes});
+    waiting_.push_back({block, previous, std::move(records), nullptr, bytes});
     waiting_bytes_ += bytes;
     records = record::Batch();
     if (!spare_.empty()) {
@@ -36,6 +36,18 @@ record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records) {
   }
   changed_.notify_all();
   return records;
+}
+
+void BufferDrain::pass(std::uint64_t block, std::shared_ptr<const record::Batch> records) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t previous = std::exchange(newest_, block);
+  if (!ended_) waiting_.push_back({block, previous, {}, std::move(records), 0});
+  changed_.notify_all();
+}
+
+void BufferDrain::stored(std::uint64_t block) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(waiting_, [&](const Waiting& one) { return one.block == block; });
 }
 
 bool BufferDrain::done() {
@@ -130,7 +142,7 @@ base::Result<bool> BufferDrain::emit_next(std::unique_lock<std::mutex>& lock) {
     waiting_.pop_front();
   }
   if (waiting_.empty() || waiting_.front().previous > emitted_) {
-    const std::uint64_t target = waiting_.empty() ? stored_ : waiting_.front().previous;
+    const std::uint64_t target = waiting_.empty() ? newest_ : waiting_.front().previous;
     lock.unlock();
     auto more = emit_from_file(target);
     lock.lock();
@@ -139,16 +151,22 @@ base::Result<bool> BufferDrain::emit_next(std::unique_lock<std::mutex>& lock) {
   Waiting next = std::move(waiting_.front());
   waiting_.pop_front();
   lock.unlock();
-  const std::uint64_t bytes = finish_block(next.records, spec_.spool, next.block, nullptr);
-  records_out_ += next.records.records.size() - 1;
+  record::Batch& batch = next.shared != nullptr ? views_ : next.own;
+  if (next.shared != nullptr) batch.records = next.shared->records;
+  const std::uint64_t bytes = finish_block(batch, spec_.spool, next.block, nullptr);
+  records_out_ += batch.records.size() - 1;
   bytes_out_ += bytes;
-  auto more = emit(next.records);
-  next.records.records.clear();
-  next.records.clear();
+  auto more = emit(batch);
+  batch.records.clear();
+  batch.clear();
   lock.lock();
   emitted_ = next.block;
   waiting_bytes_ -= next.bytes;
-  if (spare_.size() < kSpare) spare_.push_back(std::move(next.records));
+  if (next.shared != nullptr) {
+    next.shared.reset();
+  } else if (spare_.size() < kSpare) {
+    spare_.push_back(std::move(next.own));
+  }
   return more;
 }
 
@@ -163,7 +181,7 @@ base::Result<void> BufferDrain::drain() {
     const base::Monotonic now = clock.monotonic();
     if (context_.stop != nullptr && context_.stop->level() == base::Stop::leave) return {};
     if (finishing_ && now >= finish_by_) break;
-    if (emitted_ < stored_) {
+    if (emitted_ < newest_) {
       auto more = emit_next(lock);
       if (!more) return std::move(more).error();
       continue;
@@ -182,7 +200,7 @@ base::Result<void> BufferDrain::drain() {
     auto next = out_.nudge(clock.monotonic());
     lock.lock();
     if (!next) return std::move(next).error();
-    if (emitted_ < stored_ || finishing_ || (flush_by_ && !flushed_)) continue;
+    if (emitted_ < newest_ || finishing_ || (flush_by_ && !flushed_)) continue;
     const base::Duration wait = *next == base::kNever ? base::kMinute : std::clamp<base::Duration>(*next - clock.monotonic(), 0, base::kMinute);
     changed_.wait_for(lock, std::chrono::nanoseconds(wait));
   }

@@ -34,6 +34,12 @@ class BufferDrain {
 
   // A block that is stored now. Takes its records if there is room for them, and gives back memory to fill again.
   record::Batch stored(std::uint64_t block, record::Batch records);
+  // A block that is not stored: emitted from memory, in its turn. Its records stay as they are.
+  void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records);
+  // A block that was passed is in the file now, and no longer needs to be in memory for this drain.
+  void stored(std::uint64_t block);
+  // After this, what the thread did with records that it has let go of lies behind.
+  void meet() { const std::lock_guard lock(mutex_); }
 
   // The outlet said done: nothing more is wanted.
   [[nodiscard]] bool done();
@@ -53,8 +59,9 @@ class BufferDrain {
  private:
   struct Waiting {
     std::uint64_t block, previous;
-    record::Batch records;
-    std::uint64_t bytes;
+    record::Batch own;                             // may be changed
+    std::shared_ptr<const record::Batch> shared;   // may not
+    std::uint64_t bytes;                           // of `own`
   };
 
   void run();
@@ -72,7 +79,7 @@ class BufferDrain {
   std::deque<Waiting> waiting_;
   std::deque<record::Batch> spare_;
   std::uint64_t waiting_bytes_ = 0;
-  std::uint64_t stored_;           // newest block in the file
+  std::uint64_t newest_;           // block that was stored or passed
   std::uint64_t emitted_;          // newest block that was emitted
   bool finishing_ = false, ended_ = false, done_ = false;
   base::Monotonic finish_by_ = base::kNever;
@@ -83,6 +90,7 @@ class BufferDrain {
   // Only the thread's.
   std::unique_ptr<spool::Reader> reader_;
   record::Batch from_file_;
+  record::Batch views_;  // of a shared batch
   std::atomic<std::uint64_t> records_out_{0}, bytes_out_{0}, lost_{0};
   std::thread thread_;
 };
