@@ -119,17 +119,25 @@ const cli::Command buffer_command = {
         "`weir tail --checkpoint SPOOL` in front, the positions in the log files are stored in the same transaction as the records, "
         "so that a restart neither loses nor repeats any. With `weir push` behind, what Loki has taken is acknowledged in the spool; "
         "after a restart everything that the consumer has not acknowledged is forwarded first, from the file.\n\n"
-        "A commit is made when 1 MiB of lines has come, or a second after the first of them. What is behind never blocks what is in front, "
+        "A commit is made when 1 MiB of lines has come, or a second after the first of them, but under a steady inflow only every three seconds. What is behind never blocks what is in front, "
         "except when the spool is full of undelivered records (--on-full). Delivered records stay for --retain, to be queried and "
         "replayed, and go first when room is needed; held ones go next. With no consumer registered nobody waits for "
         "anything, and the spool is a ring bounded by --retain and --max-size.\n\n"
+        "With --spill, for nodes whose disks are slow and busy, records are passed on first and kept in memory until push has acknowledged them; only "
+        "what has waited for 5 s is stored, or what does not fit any more while nothing moves, the oldest first. As long as Loki keeps up next to "
+        "nothing is written, and queries and replays find nothing. Positions follow what is acknowledged or stored, so that after a "
+        "kill or a power cut the rest is read again from the log files, which are the buffer until then: a file that is deleted within these seconds "
+        "while nothing runs is lost, and told as a gap. With a second consumer everything is stored.\n\n"
         "A full disk pauses the chain, which goes on by itself when there is room; acknowledging and evicting go on meanwhile. What is damaged is "
         "set aside under a name with the time, said, and counted as lost (exit code 3), after what can be read was saved.\n\n"
-        "With --sync off or normal a commit survives the death of any process; what a power cut may undo of the last seconds is undone with "
-        "its positions, so it is read again from files that are still there. With --sync full it survives a power cut, too.",
+        "A commit survives the death of any process, with each --sync. What a power cut may undo differs: with `full` nothing (a sync at every "
+        "commit); with `normal`, the default, the last seconds or minutes, blocks and positions together, so that they are read again from files "
+        "that are still there, and what Loki had of them is delivered twice; with `off` the whole spool may be damaged. What is acknowledged "
+        "survives a kill at once and a power cut as far as its commit does.",
     .role = cli::Role::stage,
     .examples = {{"survive restarts and outages of Loki", "weir tail -f --checkpoint spool.db | weir buffer spool.db | weir push"},
                  {"keep the last hours of a node for queries", "weir tail -f --checkpoint ring.db | weir buffer --store --retain 6h ring.db"},
+                 {"write next to nothing while Loki keeps up", "weir tail -f --checkpoint spool.db | weir buffer --spill spool.db | weir push"},
                  {"never block, lose the oldest instead", "weir tail -f | weir buffer --max-size 256MiB --on-full drop-oldest spool.db | weir push"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Buffer>()); },

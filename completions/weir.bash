@@ -66,7 +66,7 @@ _weir() {
         --wait|--max-size|--min-free|--retain|--hold|--hold-max|--as) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--store --sync --wait -o --output --color --strict -h --help --max-size --min-free --retain --hold --hold-max --on-full --as --only-new'
+        _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --retain --hold --hold-max --on-full --as --only-new'
       else
         _weir_files
       fi

@@ -61,6 +61,7 @@ complete -c weir -n '__weir_command filter' -l color -x -a 'auto always never' -
 complete -c weir -n '__weir_command filter' -l strict -d 'stop at the first input line that is no record'
 complete -c weir -n '__weir_command filter' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command buffer' -l store -d 'store, and forward nothing'
+complete -c weir -n '__weir_command buffer' -l spill -d 'forward at once, and store only what push has not acknowledged after 5 s or what does not fit into 6 MiB of memory: for slow, busy disks'
 complete -c weir -n '__weir_command buffer' -l sync -x -a 'off normal full' -d 'what survives a power cut: `off` what the system wrote, `normal` all but the last commits, `full` every commit'
 complete -c weir -n '__weir_command buffer' -l wait -x -d 'how long to wait for another writer of this spool to end'
 complete -c weir -n '__weir_command buffer' -s o -l output -x -a 'default raw jsonl' -d 'default (text on a terminal, JSON lines into a pipe), raw (bare lines) or jsonl'

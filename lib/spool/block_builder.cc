@@ -42,7 +42,7 @@ std::uint64_t hash_set(std::span<const record::Label> set) {
 
 }  // namespace
 
-BlockBuilder::BlockBuilder(int level) : compressor_(level) { start_over(); }
+BlockBuilder::BlockBuilder() { start_over(); }
 
 void BlockBuilder::start_over() {
   line_bytes_ = 0;
@@ -157,7 +157,7 @@ void BlockBuilder::pack_streams(std::string& out) {
   out.clear();
   out.push_back(static_cast<char>(kBodyForm));
   wire::put_varint(out, section_.size());
-  compressor_.append(out, section_);
+  compressor_->append(out, section_);
 }
 
 void BlockBuilder::pack_columns() {
@@ -236,7 +236,10 @@ void BlockBuilder::pack_columns() {
   finish_section();
 }
 
-void BlockBuilder::pack(PackedBlock& packed) {
+void BlockBuilder::pack(PackedBlock& packed, Effort effort) {
+  auto& compressor = compressors_[static_cast<std::size_t>(effort)];
+  if (!compressor) compressor.emplace(effort);
+  compressor_ = &*compressor;
   packed.info = BlockInfo{};
   packed.info.records = records();
   packed.info.held = held_;
@@ -264,13 +267,13 @@ void BlockBuilder::pack(PackedBlock& packed) {
   }
 
   section_.clear();
-  compressor_.append(section_, columns_);
+  compressor_->append(section_, columns_);
   packed.body.push_back(static_cast<char>(kBodyForm));
   wire::put_varint(packed.body, section_.size());
   wire::put_varint(packed.body, columns_.size());
   wire::put_varint(packed.body, lines_.size());
   packed.body.append(section_);
-  compressor_.append(packed.body, lines_);
+  compressor_->append(packed.body, lines_);
   packed.info.body_bytes = packed.body.size();
 }
 

@@ -5,7 +5,9 @@
 #include "spool/block_info.h"
 #include "spool/compression.h"
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +22,7 @@ struct PackedBlock {
 // Keeps its memory from block to block. Not thread safe.
 class BlockBuilder {
  public:
-  explicit BlockBuilder(int level = 1);
+  BlockBuilder();
 
   // Copies the record: everything but source, marker, raw, `parsed` and `value`. The line is decoded.
   void add(const record::Record& record);
@@ -33,7 +35,7 @@ class BlockBuilder {
   [[nodiscard]] const record::Batch& batch() const { return batch_; }
 
   // Packs what is there. `packed` keeps its memory, too.
-  void pack(PackedBlock& packed);
+  void pack(PackedBlock& packed, Effort effort = Effort::fast);
 
   // Hands the copies out and starts over with `fresh` (which is cleared) as memory.
   record::Batch take(record::Batch fresh = record::Batch());
@@ -63,7 +65,8 @@ class BlockBuilder {
   std::vector<std::uint32_t> set_slots_;
   std::vector<std::uint32_t> record_stream_, record_set_;  // by ordinal
 
-  Compressor compressor_;
+  std::array<std::optional<Compressor>, 2> compressors_;  // by effort
+  Compressor* compressor_ = nullptr;                      // of the call in progress
   std::vector<std::uint32_t> grouped_, starts_;  // ordinals, stream by stream
   std::string columns_, section_, lines_;
 };

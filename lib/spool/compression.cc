@@ -3,16 +3,22 @@
 #include <zstd.h>
 
 #include <cstdlib>
+#include <utility>
 
 namespace weir::spool {
 
 void Compressor::Free::operator()(void* context) const { ZSTD_freeCCtx(static_cast<ZSTD_CCtx*>(context)); }
 void Decompressor::Free::operator()(void* context) const { ZSTD_freeDCtx(static_cast<ZSTD_DCtx*>(context)); }
 
-Compressor::Compressor(int level) : context_(ZSTD_createCCtx()) {
+Compressor::Compressor(Effort effort) : context_(ZSTD_createCCtx()) {
   auto* context = static_cast<ZSTD_CCtx*>(context_.get());
   if (context == nullptr) std::abort();  // no memory
-  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1);
+  if (effort == Effort::fast) return;
+  // As level 6, with tables that fit a block of a MiB instead of taking 3 MB of memory.
+  constexpr std::pair<ZSTD_cParameter, int> parameters[] = {{ZSTD_c_windowLog, 20}, {ZSTD_c_hashLog, 16},  {ZSTD_c_chainLog, 15},
+                                                            {ZSTD_c_searchLog, 3},  {ZSTD_c_minMatch, 5}, {ZSTD_c_strategy, ZSTD_lazy}};
+  for (const auto& [parameter, value] : parameters) ZSTD_CCtx_setParameter(context, parameter, value);
 }
 Compressor::~Compressor() = default;
 Compressor::Compressor(Compressor&&) noexcept = default;

@@ -157,7 +157,7 @@ std::string wrap(std::string plain) {
   }
   out.push_back(static_cast<char>(kPacked));
   wire::put_varint(out, plain.size());
-  Compressor(1).append(out, plain);
+  Compressor(Effort::fast).append(out, plain);
   return out;
 }
 

@@ -52,19 +52,19 @@ base::Result<Keeper> Writer::load_keeper() {
   return keeper;
 }
 
-base::Result<Appended> Writer::append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections) {
+base::Result<Appended> Writer::append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections, Effort effort) {
   const bool refusals = rejections != nullptr && !rejections->empty();
   if (builder.empty() && !(keeper != nullptr && keeper->moved()) && !refusals) return Appended{};
-  return state_->append({.builder = builder, .keeper = keeper, .rejections = rejections});
+  return state_->append({.builder = builder, .keeper = keeper, .rejections = rejections, .effort = effort});
 }
 
-base::Result<Appended> Writer::append_handed(BlockBuilder& builder, std::span<const Handed> handed) {
+base::Result<Appended> Writer::append_handed(BlockBuilder& builder, std::span<const Handed> handed, Effort effort) {
   if (handed.empty()) return Appended{};
-  return state_->append({.builder = builder, .handed = handed});
+  return state_->append({.builder = builder, .handed = handed, .effort = effort});
 }
 
 base::Result<Appended> Writer::State::append(const Work& work) {
-  work.builder.pack(packed);
+  work.builder.pack(packed, work.effort);
   const std::uint64_t need = work.builder.empty() ? 0 : pages_of(packed.body.size() + packed.streams.size()) + 2;
   bool grow = reserve.make(log_bytes(need));
   if (!grow) {

@@ -65,14 +65,14 @@ class Writer {
   // neither builder nor keeper's positions unless it succeeds; a builder that is empty and a keeper that did not move do nothing.
   // Errors: full when nothing may be evicted to make room (on_full = block) or the disk is full, io, busy, corrupt: the
   // caller still has everything and may try again.
-  base::Result<Appended> append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections = nullptr);
+  base::Result<Appended> append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections = nullptr, Effort effort = Effort::fast);
 
   // A number for a block that is passed on first (buffer --spill). No later writer gives it out again, whatever happens to this one.
   base::Result<std::uint64_t> hand_out();
   // Stores in one transaction the positions of blocks that were handed out, and with the last of them the records in `builder`, which
   // may be empty. Everything before the first must be stored already, or have come in an earlier call, so that what the file says of
   // positions has no hole. Evicts and fails as append() does.
-  base::Result<Appended> append_handed(BlockBuilder& builder, std::span<const Handed> handed);
+  base::Result<Appended> append_handed(BlockBuilder& builder, std::span<const Handed> handed, Effort effort = Effort::fast);
   // Notes what is not stored yet where the next writer finds it if this process dies (spool/recent_file.h): blocks that were handed out,
   // whose positions count once every consumer has acknowledged them; or positions that are safe now. False when it cannot be kept.
   [[nodiscard]] bool note(std::span<const Handed> handed);

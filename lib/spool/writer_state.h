@@ -414,6 +414,7 @@ struct Writer::State {
     Keeper* keeper = nullptr;
     std::span<const Handed> handed = {};
     RejectedStore* rejections = nullptr;
+    Effort effort = Effort::fast;
   };
   base::Result<Appended> append(const Work& work);
   // Evictions, block, positions and rejections in one transaction. Without `grow` neither file nor log takes more of the disk.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <type_traits>
 
@@ -59,12 +60,12 @@ class Buffer : public pipeline::Stage {
     for (record::Record& record : batch.records) {
       if (auto taken = take(record); !taken) return std::move(taken).error();
       if (builder_.line_bytes() >= spec_.group_bytes) {
-        if (auto stored = commit(); !stored) return std::move(stored).error();
+        if (auto stored = commit(spool::Effort::fast); !stored) return std::move(stored).error();
       }
     }
     const base::Monotonic now = context_.clock->monotonic();
     if (pending() && opened_at_ == base::kNever) opened_at_ = now;
-    if (pending() && now >= base::after(opened_at_, spec_.group_age)) {
+    if (pending() && now >= group_due()) {
       if (auto stored = commit(); !stored) return std::move(stored).error();
     }
     return Flow::more;
@@ -73,7 +74,7 @@ class Buffer : public pipeline::Stage {
   base::Result<base::Monotonic> nudge(base::Monotonic now, pipeline::Outlet& out) override {
     if (auto trouble = start(out)) return *std::move(trouble);
     if (pending() && opened_at_ == base::kNever) opened_at_ = now;
-    if (pending() && now >= base::after(opened_at_, spec_.group_age)) {
+    if (pending() && now >= group_due()) {
       if (auto stored = commit(); !stored) return std::move(stored).error();
     }
     if (now >= tend_at_) tend(now);
@@ -81,7 +82,7 @@ class Buffer : public pipeline::Stage {
       if (auto looked = look(now); !looked) return std::move(looked).error();
     }
     const base::Monotonic due = std::min(tend_at_, window_ ? window_->due() : base::kNever);
-    return std::min(due, pending() ? base::after(opened_at_, spec_.group_age) : base::kNever);
+    return std::min(due, pending() ? group_due() : base::kNever);
   }
 
   base::Result<Flushed> flush(pipeline::Outlet& out, base::Monotonic deadline) override {
@@ -166,12 +167,19 @@ class Buffer : public pipeline::Stage {
     return {};
   }
 
-  base::Result<void> commit() {
+  // When the open group has to be closed.
+  [[nodiscard]] base::Monotonic group_due() const {
+    const base::Monotonic due = base::after(opened_at_, spec_.group_age);
+    return window_ ? due : std::max(due, committed_at_ + spec_.commit_every);
+  }
+
+  base::Result<void> commit(spool::Effort effort = spool::Effort::thorough) {
     opened_at_ = base::kNever;
     if (!pending()) return {};
     if (window_) return pass_on();
-    auto appended = patiently([&] { return writer_->append(builder_, &keeper_); }, [] { return false; });
+    auto appended = patiently([&] { return writer_->append(builder_, &keeper_, nullptr, effort); }, [] { return false; });
     if (!appended) return std::move(appended).error();
+    committed_at_ = context_.clock->monotonic();
     note(*appended);
     if (!builder_.empty()) forward(appended->block);
     return {};
@@ -262,11 +270,12 @@ class Buffer : public pipeline::Stage {
       for (const record::Record& record : records->records) spilled_.add(record);
     }
     const std::vector<spool::Handed> handed = window_->with_oldest();
+    const auto effort = spilled_.line_bytes() < spec_.group_bytes ? spool::Effort::thorough : spool::Effort::fast;
     // What is acknowledged while the disk is full is not written at all.
     const auto acknowledged = [&] {
       return window_->look(context_.clock->monotonic()) && (window_->empty() || window_->oldest()->number != number);
     };
-    auto appended = patiently([&] { return writer_->append_handed(spilled_, handed); }, acknowledged);
+    auto appended = patiently([&] { return writer_->append_handed(spilled_, handed, effort); }, acknowledged);
     if (appended && !window_->empty() && window_->oldest()->number == number) {
       note(*appended);
       stored_records_ += spilled_.records();
@@ -356,6 +365,7 @@ class Buffer : public pipeline::Stage {
   spool::PlaceSet acknowledged_;
   std::uint64_t newest_ = 0;
   base::Monotonic opened_at_ = base::kNever;  // when the first of what is pending came
+  base::Monotonic committed_at_ = std::numeric_limits<base::Monotonic>::min() / 2;
   base::Monotonic tend_at_ = 0;
   pipeline::Counters counters_;
   std::uint64_t stored_records_ = 0, stored_bytes_ = 0;
