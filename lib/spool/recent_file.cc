@@ -72,16 +72,18 @@ std::optional<Slot> newest(int fd, std::uint64_t spool) {
 
 }  // namespace
 
-RecentFile::RecentFile(const std::string& path, std::uint64_t spool) : spool_(spool) {
-  if (boot().empty()) return;
-  fd_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd_) return;
-  if (const auto last = newest(fd_.get(), spool)) sequence_ = last->sequence;
+bool RecentFile::open() {
+  opened_ = true;
+  if (boot().empty() || path_.empty()) return false;
+  fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd_) return false;
+  if (const auto last = newest(fd_.get(), spool_)) sequence_ = last->sequence;
   for (const off_t at : {off_t{0}, kSlot}) static_cast<void>(::fallocate(fd_.get(), 0, at, kAhead));
+  return true;
 }
 
 bool RecentFile::write(std::string_view content) {
-  if (!fd_ || content.size() > kMost) return false;
+  if (content.size() > kMost || !(opened_ ? bool(fd_) : open())) return false;
   const std::uint64_t sequence = sequence_ + 1;
   slot_.clear();
   wire::put_word(slot_, 0);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace weir::spool {
 
@@ -19,9 +20,9 @@ class RecentFile {
  public:
   static constexpr std::size_t kMost = (1 << 20) - 4096;  // bytes of what is kept
 
-  // Opens the file, or makes it (0600). What cannot be opened or written is done without: write() is false then.
+  // The file is opened, or made (0600), by the first write().
   RecentFile() = default;
-  RecentFile(const std::string& path, std::uint64_t spool);
+  RecentFile(std::string path, std::uint64_t spool) : path_(std::move(path)), spool_(spool) {}
 
   // Keeps `content` in place of what was kept before. False when that is not possible: commit instead.
   [[nodiscard]] bool write(std::string_view content);
@@ -30,8 +31,12 @@ class RecentFile {
   static std::string read(const std::string& path, std::uint64_t spool);
 
  private:
-  base::UniqueFd fd_;
+  bool open();
+
+  std::string path_;
   std::uint64_t spool_ = 0;
+  base::UniqueFd fd_;
+  bool opened_ = false;
   std::uint64_t sequence_ = 0;
   std::string slot_;
 };
