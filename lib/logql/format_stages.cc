@@ -65,6 +65,11 @@ base::Result<LineFormat> LineFormat::compile(const LineFormatExpr& expr) {
 }
 
 bool LineFormat::process(Scope& scope) const {
+  // A lone label is looked up without the template: so it is in Loki, where errors are no labels then.
+  if (const std::string_view name = template_.single_label(); !name.empty()) {
+    scope.set_line(scope.get(name));
+    return true;
+  }
   out_.clear();
   error_.clear();
   ScopeData data(scope);
@@ -170,8 +175,11 @@ void LabelSelection::drop(Scope& scope) const {
   for (const Item& item : items_) {
     if (item.name == kErrorLabel) {
       if (!item.matcher || item.matcher->matches(scope.error())) scope.clear_error();
-    } else if (item.name == kErrorDetailsLabel) {
+      continue;
+    }
+    if (item.name == kErrorDetailsLabel) {
       if (!item.matcher || item.matcher->matches(scope.error_details())) scope.clear_error_details();
+      continue;
     }
     std::string_view value;
     if (!scope.find(item.name, value)) continue;

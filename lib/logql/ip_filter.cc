@@ -21,6 +21,20 @@ std::size_t run(std::string_view text, std::size_t from, Wanted wanted) {
   return end - from;
 }
 
+// A digit, and a dot within the three bytes behind it.
+bool begins_v4(std::string_view text) {
+  return text.size() > 3 && is_digit(text[0]) && (text[1] == '.' || text[2] == '.' || text[3] == '.');
+}
+
+// One to four hexadecimal digits and a colon, or two colons and a digit; five bytes at least.
+bool begins_v6(std::string_view text) {
+  if (text.size() < 5) return false;
+  if (text[0] == ':') return text[1] == ':' && is_hex(text[2]);
+  std::size_t digits = 0;
+  while (digits < 4 && is_hex(text[digits])) ++digits;
+  return digits > 0 && text[digits] == ':';
+}
+
 }  // namespace
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
@@ -41,7 +55,7 @@ base::Result<IpFilter> IpFilter::compile(std::string_view pattern) {
   if (const std::size_t slash = pattern.find('/'); slash != std::string_view::npos) {
     const auto address = IpAddress::parse(pattern.substr(0, slash));
     const std::string_view digits = pattern.substr(slash + 1);
-    if (!address || digits.empty() || digits.size() > 3 || !std::all_of(digits.begin(), digits.end(), is_digit)) return invalid;
+    if (!address || pattern.find('%') != std::string_view::npos || digits.empty() || digits.size() > 3 || (digits.size() > 1 && digits[0] == '0') || !std::all_of(digits.begin(), digits.end(), is_digit)) return invalid;
     std::size_t bits = 0;
     for (const char c : digits) bits = bits * 10 + static_cast<std::size_t>(c - '0');
     const std::size_t width = address->is_v6 ? 128 : 32;
@@ -54,6 +68,12 @@ base::Result<IpFilter> IpFilter::compile(std::string_view pattern) {
     }
     return filter;
   }
+  if (pattern.find('%') != std::string_view::npos) {
+    // An address with a zone is one of its own, and none that stands in a text has a zone.
+    if (!IpAddress::parse(pattern)) return invalid;
+    filter.nothing_ = true;
+    return filter;
+  }
   const std::size_t dash = pattern.find('-');
   const auto low = IpAddress::parse(pattern.substr(0, dash));
   const auto high = dash == std::string_view::npos ? low : IpAddress::parse(pattern.substr(dash + 1));
@@ -64,34 +84,24 @@ base::Result<IpFilter> IpFilter::compile(std::string_view pattern) {
 }
 
 bool IpFilter::covers(const IpAddress& address) const {
-  return address.is_v6 == low_.is_v6 && !(address.bytes < low_.bytes) && !(high_.bytes < address.bytes);
+  return !nothing_ && address.is_v6 == low_.is_v6 && !(address.bytes < low_.bytes) && !(high_.bytes < address.bytes);
 }
 
+// Loki looks at every place where an address may begin, by its next few bytes; what it has tried it passes over, with the byte
+// behind. An address in the last four bytes of a text, such as ::1, is therefore not seen.
 bool IpFilter::found_in(std::string_view text) const {
-  const auto is_v4 = [](char c) { return is_digit(c) || c == '.'; };
-  const auto is_v6 = [](char c) { return is_hex(c) || c == ':' || c == '.'; };
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t digits = run(text, i, is_digit);
-    if (digits >= 1 && digits <= 3 && i + digits < text.size() && text[i + digits] == '.') {
-      const std::size_t length = run(text, i, is_v4);
-      const auto address = IpAddress::parse(text.substr(i, length));
-      if (address && covers(*address)) return true;
-      i += length;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    std::size_t length = 0;
+    if (begins_v4(text.substr(i))) {
+      length = run(text, i, [](char c) { return is_digit(c) || c == '.'; });
+    } else if (begins_v6(text.substr(i))) {
+      length = run(text, i, [](char c) { return is_hex(c) || c == ':' || c == '.'; });
+    } else {
       continue;
     }
-    const std::size_t group = run(text, i, is_hex);
-    if (group <= 4 && i + group < text.size() && text[i + group] == ':') {
-      const std::size_t length = run(text, i, is_v6);
-      const auto address = IpAddress::parse(text.substr(i, length));
-      if (address) {
-        if (covers(*address)) return true;
-        i += length;
-      } else {
-        i += group + 1;
-      }
-      continue;
-    }
-    i += std::max<std::size_t>(group, 1);
+    const auto address = IpAddress::parse(text.substr(i, length));
+    if (address && covers(*address)) return true;
+    i += length;
   }
   return false;
 }

@@ -32,6 +32,7 @@ class IpFilter {
   [[nodiscard]] bool covers(const IpAddress& address) const;
   IpAddress low_;  // one address is the range from itself to itself
   IpAddress high_;
+  bool nothing_ = false;
 };
 
 }  // namespace weir::logql

@@ -52,7 +52,14 @@ class Walker {
     if (!extract || value.type == Type::array || value.type == Type::null) return Walk::done;
     const std::string_view name = join(prefix, key);
     if (name.empty() || !scope_.wants(name)) return Walk::done;
-    return scope_.extract(name, json_label_value(value, scope_.scratch())) ? Walk::done : Walk::dropped;
+    const std::string_view text = json_label_value(value, scope_.scratch());
+    // Below an object Loki appends to the key before it looks at blanks in it, so that they become part of the name.
+    const bool blank_end = key.empty() || key.back() == ' ' || (key.back() >= '\t' && key.back() <= '\r');
+    if (!prefix.empty() && blank_end && scope_.collides(name)) {
+      const std::string_view other = join(prefix, scope_.scratch().copy(std::string(key) + "_extracted"));
+      return scope_.extract_as(other, text) ? Walk::done : Walk::dropped;
+    }
+    return scope_.extract(name, text) ? Walk::done : Walk::dropped;
   }
 
   std::string_view join(std::string_view prefix, std::string_view key) {
@@ -88,7 +95,6 @@ base::Result<JsonExtractor> JsonExtractor::compile(const std::vector<Extraction>
   for (const Extraction& extraction : extractions) {
     auto path = JsonPath::compile(extraction.expression);
     if (!path) return std::move(path).error();
-    std::erase_if(extractor.fields_, [&](const Field& field) { return field.name == extraction.name; });
     extractor.fields_.push_back({extraction.name, std::move(*path)});
   }
   return extractor;
@@ -98,19 +104,25 @@ bool JsonExtractor::process(Scope& scope) const {
   const std::string_view line = scope.line();
   if (line.empty()) return true;
   if (line.front() != '{' && line.front() != '[' && line.front() != '"') {
-    scope.set_error(kJsonError, {});
+    scope.set_error(kJsonError);
     return true;
   }
+  bool all_found = true;
   for (const Field& field : fields_) {
     JsonValue value;
     std::string_view error;
     switch (field.path.find(line, value, error, scope.scratch())) {
-      case JsonPath::Outcome::found: scope.put_extracted(field.name, json_label_value(value, scope.scratch())); break;
-      case JsonPath::Outcome::broken: scope.set_error(kJsonError, error); [[fallthrough]];
-      case JsonPath::Outcome::missing:
-        if (!scope.collides(field.name)) scope.put(field.name, {});
-        break;
+      case JsonPath::Outcome::found: scope.put(scope.free_name(field.name), json_label_value(value, scope.scratch())); continue;
+      case JsonPath::Outcome::broken: scope.set_error(kJsonError, error); break;
+      case JsonPath::Outcome::missing: break;
     }
+    all_found = false;
+  }
+  if (all_found) return true;
+  // Once one is missing, every name that is no label now is set, also one whose value went to <name>_extracted.
+  std::string_view value;
+  for (const Field& field : fields_) {
+    if (!scope.find(field.name, value)) scope.put(field.name, {});
   }
   return true;
 }
@@ -118,45 +130,45 @@ bool JsonExtractor::process(Scope& scope) const {
 bool Unpack::process(Scope& scope) const {
   const std::string_view line = scope.line();
   if (line.empty()) return true;
-  if (line.front() != '{') {
-    scope.set_error(kJsonError, "expecting json object(6), but it is not");
+  const auto broken = [&scope](std::string_view why) {
+    scope.set_error(kJsonError, why);
     return true;
-  }
-  // Nothing is taken over before all of it could be read: so it is read twice.
+  };
+  if (line.front() != '{') return broken("expecting json object(6), but it is not");
+  // Nothing is taken over before all of it could be read.
+  labels_.clear();
   std::string_view entry;
   bool packed = false;
-  for (const bool take : {false, true}) {
-    JsonCursor cursor(line);
-    cursor.enter_object();
-    while (true) {
-      std::string_view key;
-      bool escapes = false;
-      bool done = false;
-      JsonValue value;
-      if (!cursor.next_member(key, escapes, done) || (!done && !cursor.value(value))) {
-        scope.set_error(kJsonError, cursor.error());
-        return true;
-      }
-      if (done) break;
-      const auto name = json_unescape(key, escapes, scope.scratch());
-      if (name && value.type == JsonValue::Type::string) {
-        if (*name == "_entry") {
-          if (!take) entry = json_unescape(value.text, value.has_escapes, scope.scratch()).value_or(std::string_view());
-          packed = true;
-        } else if (take) {
-          const std::string_view label = sanitize_name(*name, true, scope.scratch());
-          if (!label.empty() && scope.wants(label) && !scope.extract(label, json_label_value(value, scope.scratch()))) return false;
-        }
-      }
-      if (!cursor.separator()) {
-        scope.set_error(kJsonError, cursor.error());
-        return true;
+  JsonCursor cursor(line);
+  cursor.enter_object();
+  while (true) {
+    std::string_view key;
+    bool escapes = false;
+    bool done = false;
+    JsonValue value;
+    if (!cursor.next_member(key, escapes, done)) return broken(cursor.error());
+    if (done) break;
+    const auto name = json_unescape(key, escapes, scope.scratch());
+    if (!name) return broken(kJsonBadEscape);
+    if (!cursor.value(value)) return broken(cursor.error());
+    if (value.type == JsonValue::Type::string) {
+      if (*name == "_entry") {
+        const auto text = json_unescape(value.text, value.has_escapes, scope.scratch());
+        if (!text) return broken(kJsonBadEscape);
+        entry = *text;
+        packed = true;
+      } else if (const std::string_view as = scope.free_name(*name); !scope.was_set(as)) {
+        // Names are compared as they stand and sanitised afterwards; of a repeated one the last counts.
+        labels_.push_back({sanitize_name(as, true, scope.scratch()), json_label_value(value, scope.scratch())});
       }
     }
-    if (!packed) return true;
+    if (!cursor.separator()) return broken(cursor.error());
   }
+  if (!packed) return true;
   scope.set_line(entry);
-  return true;
+  return std::all_of(labels_.begin(), labels_.end(), [&scope](const record::Label& label) {
+    return label.name.empty() || !scope.wants(label.name) || scope.put_as(label.name, label.value);
+  });
 }
 
 }  // namespace weir::logql

@@ -35,6 +35,9 @@ class JsonExtractor : public Stage {
 class Unpack : public Stage {
  public:
   [[nodiscard]] bool process(Scope& scope) const override;
+
+ private:
+  mutable std::vector<record::Label> labels_;  // of the record at hand
 };
 
 }  // namespace weir::logql

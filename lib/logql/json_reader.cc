@@ -85,7 +85,7 @@ bool JsonCursor::enter_object() {
 
 bool JsonCursor::next_member(std::string_view& key, bool& key_has_escapes, bool& done) {
   done = false;
-  if (at_end()) return fail(first_ ? kJsonNoObject : kJsonNoArray);
+  if (at_end()) return fail(first_ ? kJsonMalformed : kJsonNoArray);
   if (text_[position_] == '}') {
     ++position_;
     done = true;
@@ -202,8 +202,10 @@ std::optional<std::string_view> json_unescape(std::string_view text, bool has_es
 
 std::string_view json_label_value(const JsonValue& value, Scratch& scratch) {
   if (value.type == JsonValue::Type::null) return {};
-  if (value.type != JsonValue::Type::string) return value.text;
-  const auto text = json_unescape(value.text, value.has_escapes, scratch);
+  // Loki takes the escapes out of an array's text, too.
+  const bool array = value.type == JsonValue::Type::array;
+  if (value.type != JsonValue::Type::string && !array) return value.text;
+  const auto text = json_unescape(value.text, array || value.has_escapes, scratch);
   return text ? clean_value(*text, scratch) : std::string_view();
 }
 
@@ -278,54 +280,68 @@ base::Result<JsonPath> JsonPath::compile(std::string_view text) {
 }
 
 JsonPath::Outcome JsonPath::find(std::string_view line, JsonValue& out, std::string_view& error, Scratch& scratch) const {
-  std::string_view text = line;
-  for (std::size_t step = 0; step < steps_.size(); ++step) {
-    const bool last = step + 1 == steps_.size();
-    JsonCursor cursor(text);
-    JsonValue value;
-    bool found = false;
-    if (steps_[step].is_index) {
-      // An array is an object without keys to this reader: its elements are values with commas between them.
-      const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
-      if (begin == text.size() || text[begin] != '[') return Outcome::missing;
-      std::string_view rest = text.substr(begin + 1);
-      for (std::size_t index = 0; !found; ++index) {
-        JsonCursor element(rest);
-        if (element.at_end() || rest[element.position()] == ']' || !element.value(value)) return Outcome::missing;
-        found = index == steps_[step].index;
-        std::size_t end = element.position();
-        while (end < rest.size() && is_space(rest[end])) ++end;
-        if (!found && (end >= rest.size() || rest[end] != ',')) return Outcome::missing;
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-      }
-    } else {
-      if (!cursor.enter_object()) return Outcome::missing;
-      while (!found) {
-        std::string_view key;
-        bool escapes = false;
-        bool done = false;
-        if (!cursor.next_member(key, escapes, done) || done) return Outcome::missing;
-        const auto decoded = json_unescape(key, escapes, scratch);
-        found = decoded && *decoded == steps_[step].key;
-        // Within an object that is cut off the search still goes on.
-        if (found && !last) {
-          std::string_view rest = text.substr(cursor.position());
-          rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r\n"), rest.size()));
-          if (rest.empty() || (rest.front() != '{' && rest.front() != '[')) return Outcome::missing;
-          value.text = rest;
-          break;
-        }
-        if (!cursor.value(value)) {
-          error = cursor.error();
-          return found ? Outcome::broken : Outcome::missing;
-        }
-        if (!found && !cursor.separator() && cursor.at_end()) return Outcome::missing;
+  return steps_.empty() ? Outcome::missing : find_from(0, line, out, error, scratch);
+}
+
+JsonPath::Outcome JsonPath::find_from(std::size_t step, std::string_view text, JsonValue& out, std::string_view& error,
+                                      Scratch& scratch) const {
+  return steps_[step].is_index ? find_element(step, text, out, error, scratch) : find_member(step, text, out, error, scratch);
+}
+
+JsonPath::Outcome JsonPath::find_element(std::size_t step, std::string_view text, JsonValue& out, std::string_view& error,
+                                         Scratch& scratch) const {
+  // An array is an object without keys to this reader: its elements are values with commas between them.
+  const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
+  if (begin == text.size() || text[begin] != '[') return Outcome::missing;
+  std::string_view rest = text.substr(begin + 1);
+  JsonValue value;
+  for (std::size_t index = 0;; ++index) {
+    JsonCursor element(rest);
+    if (element.at_end() || rest[element.position()] == ']' || !element.value(value)) return Outcome::missing;
+    if (index == steps_[step].index) break;
+    std::size_t end = element.position();
+    while (end < rest.size() && is_space(rest[end])) ++end;
+    if (end >= rest.size() || rest[end] != ',') return Outcome::missing;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (step + 1 < steps_.size()) return find_from(step + 1, value.text, out, error, scratch);
+  out = value;
+  return Outcome::found;
+}
+
+JsonPath::Outcome JsonPath::find_member(std::size_t step, std::string_view text, JsonValue& out, std::string_view& error,
+                                        Scratch& scratch) const {
+  const bool last = step + 1 == steps_.size();
+  JsonCursor cursor(text);
+  if (!cursor.enter_object()) return Outcome::missing;
+  while (true) {
+    std::string_view key;
+    bool escapes = false;
+    bool done = false;
+    if (!cursor.next_member(key, escapes, done) || done) return Outcome::missing;
+    const auto decoded = json_unescape(key, escapes, scratch);
+    const bool found = decoded && *decoded == steps_[step].key;
+    if (found && !last) {
+      // The value is searched as it stands, so that an object that is cut off gives what it still has. Where the rest of the path
+      // is not in it, the key may come once more.
+      std::string_view rest = text.substr(cursor.position());
+      rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r\n"), rest.size()));
+      if (!rest.empty() && (rest.front() == '{' || rest.front() == '[')) {
+        const Outcome outcome = find_from(step + 1, rest, out, error, scratch);
+        if (outcome != Outcome::missing) return outcome;
       }
     }
-    text = value.text;
-    out = value;
+    JsonValue value;
+    if (!cursor.value(value)) {
+      error = cursor.error();
+      return found && last ? Outcome::broken : Outcome::missing;
+    }
+    if (found && last) {
+      out = value;
+      return Outcome::found;
+    }
+    if (!cursor.separator() && cursor.at_end()) return Outcome::missing;
   }
-  return Outcome::found;
 }
 
 }  // namespace weir::logql

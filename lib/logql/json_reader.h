@@ -82,6 +82,10 @@ class JsonPath {
     std::size_t index = 0;
     bool is_index = false;
   };
+  // The steps from `step` on within `text`.
+  Outcome find_from(std::size_t step, std::string_view text, JsonValue& out, std::string_view& error, Scratch& scratch) const;
+  Outcome find_element(std::size_t step, std::string_view text, JsonValue& out, std::string_view& error, Scratch& scratch) const;
+  Outcome find_member(std::size_t step, std::string_view text, JsonValue& out, std::string_view& error, Scratch& scratch) const;
   std::vector<Step> steps_;
 };
 

@@ -63,10 +63,11 @@ constexpr std::array<Word, 10> kPairs = {{{"|=", TokenKind::contains},
                                           {">=", TokenKind::greater_equal},
                                           {"<=", TokenKind::less_equal}}};
 
-constexpr std::array<Word, 16> kSingles = {{{"{", TokenKind::open_brace},
+constexpr std::array<Word, 17> kSingles = {{{"{", TokenKind::open_brace},
                                             {"}", TokenKind::close_brace},
                                             {"(", TokenKind::open_paren},
                                             {")", TokenKind::close_paren},
+                                            {"]", TokenKind::close_bracket},
                                             {",", TokenKind::comma},
                                             {".", TokenKind::dot},
                                             {"=", TokenKind::equal},
@@ -186,8 +187,8 @@ class Lexer {
     if (starts("--")) {
       for (const std::string_view flag : {"--strict", "--keep-empty"}) {
         if (!starts(flag)) continue;
-        const char after = at(position_ + flag.size());
-        if (after == '-' || after == '_' || is_digit(after) || (after | 0x20) >= 'a') continue;
+        const std::string_view after = query_.substr(position_ + flag.size());
+        if (after.starts_with('-') || is_letter(after.substr(0, utf8_length(after)))) continue;
         return take(token, TokenKind::parser_flag, flag.size(), true);
       }
     }
@@ -428,6 +429,7 @@ class Lexer {
       }
       const std::size_t length = utf8_length(query_.substr(i));
       if (length == 0 && why.empty()) why = "invalid UTF-8 encoding";
+      if (query_[i] == '\0' && why.empty()) why = "invalid character NUL";
       if (quote == '"' || query_[i] != '\r') token.text.append(query_, i, std::max<std::size_t>(length, 1));
       i += std::max<std::size_t>(length, 1);
     }

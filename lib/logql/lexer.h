@@ -28,6 +28,7 @@ enum class TokenKind : std::uint8_t {
   close_brace,
   open_paren,
   close_paren,
+  close_bracket,  // one that ends no range
   comma,
   dot,
   equal,

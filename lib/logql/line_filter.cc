@@ -34,6 +34,7 @@ class ContainsFilter : public LineFilter {
     if (negated_ || needle_.empty()) return {};
     return {needle_};
   }
+  bool always() const override { return needle_.empty() && !negated_; }
 
  private:
   std::string needle_;
@@ -82,6 +83,11 @@ class SimplifiedFilter : public LineFilter {
     const bool certain = !negated_ && tests_.size() == 1 && tests_.front().kind == RegexTest::Kind::contains && !tests_.front().fold;
     if (!certain || tests_.front().text.empty()) return {};
     return {tests_.front().text};
+  }
+  bool always() const override {
+    return !negated_ && std::any_of(tests_.begin(), tests_.end(), [](const RegexTest& test) {
+      return test.kind == RegexTest::Kind::always || (test.kind == RegexTest::Kind::contains && test.text.empty());
+    });
   }
 
  private:
@@ -172,13 +178,16 @@ LineFilter::Verdict LineFilter::escaped(std::string_view, bool) const { return V
 base::Result<std::unique_ptr<LineFilter>> LineFilter::compile(const LineFilterExpr& expr) {
   if (expr.arguments.size() == 1) return compile_one(expr.op, expr.arguments.front());
   std::vector<std::unique_ptr<LineFilter>> filters;
-  for (std::size_t i = 0; i < expr.arguments.size(); ++i) {
-    LineFilterExpr::Argument argument = expr.arguments[i];
-    argument.is_ip = argument.is_ip && i == 0;  // behind an `or` Loki takes ip("…") for the text in it
+  for (LineFilterExpr::Argument argument : expr.arguments) {
+    argument.is_ip = false;  // beside an `or` Loki takes ip("…") for the text in it
     auto filter = compile_one(expr.op, argument);
     if (!filter) return filter;
+    // What passes everything counts for nothing beside another: `|= "" or "x"` is `|= "x"` to Loki.
+    if (!filters.empty() && (*filter)->always()) continue;
+    if (filters.size() == 1 && filters.front()->always()) filters.clear();
     filters.push_back(std::move(*filter));
   }
+  if (filters.size() == 1) return std::move(filters.front());
   return std::unique_ptr<LineFilter>(std::make_unique<AnyFilter>(std::move(filters)));
 }
 

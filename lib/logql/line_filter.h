@@ -27,6 +27,9 @@ class LineFilter : public Stage {
   // Byte strings that every line that passes contains.
   [[nodiscard]] virtual std::vector<std::string> needles() const { return {}; }
 
+  // Passes every line, by the letter: `|= ""`, `|~ ".*"`.
+  [[nodiscard]] virtual bool always() const { return false; }
+
   static base::Result<std::unique_ptr<LineFilter>> compile(const LineFilterExpr& expr);
 };
 

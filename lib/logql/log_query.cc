@@ -210,6 +210,9 @@ void LogQuery::Compiled::demand(const StageExpr& stage_expr, const Stage& stage)
     const std::vector<std::string> read = format.names();
     names.insert(names.end(), read.begin(), read.end());
     verdict_demand.everything = verdict_demand.everything || format.reads_everything();
+  } else if (const auto* logfmt = as<LogfmtExpr>(stage_expr); logfmt != nullptr && !logfmt->extractions.empty()) {
+    // Whether an earlier parser has set a label of a key's name decides whether the key is looked at.
+    for (std::string& key : static_cast<const LogfmtExtractor&>(stage).keys()) names.push_back(std::move(key));
   }
   if (as<LineFilterExpr>(stage_expr) == nullptr && as<LabelFilterExpr>(stage_expr) == nullptr &&
       as<LineFormatExpr>(stage_expr) == nullptr && as<DecolorizeExpr>(stage_expr) == nullptr) {

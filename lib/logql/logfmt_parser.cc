@@ -12,6 +12,17 @@ namespace weir::logql {
 namespace {
 
 bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
+// False for U+FFFD and for bytes that are not UTF-8.
+bool is_clean_value(std::string_view value) {
+  if (is_ascii(value)) return true;
+  for (std::size_t i = 0; i < value.size();) {
+    std::size_t length = 0;
+    if (decode_utf8(value.substr(i), length) == kReplacement) return false;
+    i += length;
+  }
+  return true;
+}
+
 bool is_letter_byte(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 // The key that an expression names: bare or in quotes.
@@ -113,7 +124,7 @@ bool LogfmtParser::process(Scope& scope) const {
       if (!reader.broken()) return true;
       if (!strict_) continue;
       scope.set_error(kLogfmtError, scope.explains() ? reader.error() : std::string());
-      return true;
+      return scope.passes_early(kErrorLabel);
     }
     if (value.empty() && !keep_empty_) continue;
     const std::string_view name = sanitize_name(key, true, scratch);
@@ -134,10 +145,19 @@ base::Result<LogfmtExtractor> LogfmtExtractor::compile(const LogfmtExpr& expr) {
   return extractor;
 }
 
+std::vector<std::string> LogfmtExtractor::keys() const {
+  std::vector<std::string> keys;
+  for (const Field& field : fields_) keys.push_back(field.key);
+  return keys;
+}
+
 bool LogfmtExtractor::process(Scope& scope) const {
   for (const Field& field : fields_) {
     if (!scope.collides(field.name)) scope.put(field.name, {});
   }
+  const auto named = [this](std::string_view name, auto member) {
+    return std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.*member == name; });
+  };
   LogfmtReader reader(scope.line());
   Scratch& scratch = scope.scratch();
   std::string_view key;
@@ -150,10 +170,16 @@ bool LogfmtExtractor::process(Scope& scope) const {
       return true;
     }
     const std::string_view name = sanitize_name(key, true, scratch);
+    const auto of_name = named(name, &Field::name);
+    // What an earlier stage has extracted under its own name is not looked at again, unless that is a name asked for here.
+    if (of_name == fields_.end() && scope.was_set(name)) continue;
     // A key that some expression names goes there; one that only has the name of a label goes to that label, too.
-    auto field = std::find_if(fields_.begin(), fields_.end(), [&](const Field& one) { return one.key == name; });
-    if (field == fields_.end()) field = std::find_if(fields_.begin(), fields_.end(), [&](const Field& one) { return one.name == name; });
-    if (field != fields_.end()) scope.put_extracted(field->name, clean_value(value, scratch));
+    auto field = named(name, &Field::key);
+    if (field == fields_.end()) field = of_name;
+    if (field == fields_.end()) continue;
+    const std::string_view label = scope.free_name(field->name);
+    if (label != field->name && scope.was_set(label)) return true;  // Loki reads no further then
+    scope.put(label, is_clean_value(value) ? value : std::string_view());
   }
 }
 

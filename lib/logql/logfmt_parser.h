@@ -49,6 +49,9 @@ class LogfmtExtractor : public Stage {
   static base::Result<LogfmtExtractor> compile(const LogfmtExpr& expr);
   [[nodiscard]] bool process(Scope& scope) const override;
 
+  // The keys of lines that it looks for.
+  [[nodiscard]] std::vector<std::string> keys() const;
+
  private:
   struct Field {
     std::string name;

@@ -604,6 +604,8 @@ class Parser {
         log.stages.push_back({filter, offset});
         filter.arguments.clear();
       }
+      // Loki forgets what stands between the first argument and an ip() that is not the last one.
+      if (!negative && filter.arguments.size() > 1 && filter.arguments.back().is_ip) filter.arguments.resize(1);
       filter.arguments.push_back(std::move(argument));
     } while (accept(TokenKind::keyword_or));
     log.stages.push_back({std::move(filter), offset});

@@ -80,13 +80,6 @@ int decimal_exponent(double value) {
   return std::atoi(text.c_str() + text.find('e') + 1);
 }
 
-std::string print_general(double value, int exponent_from) {
-  if (!std::isfinite(value)) return print_non_finite(value);
-  const int exponent = decimal_exponent(value);
-  if (exponent < -4 || exponent >= exponent_from) return print_scientific(value);
-  return print_float_f(value);
-}
-
 struct GoUnit {
   std::string_view name;
   std::uint64_t nanoseconds;
@@ -143,11 +136,11 @@ std::string print_float_f(double value) {
 }
 
 std::string print_float_g(double value) {
+  if (!std::isfinite(value)) return print_non_finite(value);
   // For the shortest form Go fixes the precision that decides about the exponent at 6.
-  return print_general(value, 6);
+  const int exponent = decimal_exponent(value);
+  return exponent < -4 || exponent >= 6 ? print_scientific(value) : print_float_f(value);
 }
-
-std::string print_float_v(double value) { return print_general(value, 21); }
 
 std::optional<base::Duration> parse_go_duration(std::string_view text) {
   bool negative = false;
@@ -262,15 +255,15 @@ std::optional<base::Duration> parse_range_duration(std::string_view text, std::s
       overflow = overflow || __builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, rest[digits] - '0', &number);
       ++digits;
     }
-    if (digits == 0 || digits == rest.size()) return refuse(fmt::format("not a valid duration string: \"{}\"", text));
+    if (digits == 0 || digits == rest.size()) return refuse(fmt::format("not a valid duration string: {}", quote(text)));
     rest.remove_prefix(digits);
     std::size_t length = 0;
     while (length < rest.size() && !is_digit(rest[length])) ++length;
     const std::string_view name = rest.substr(0, length);
     std::size_t unit = 0;
     while (unit < kRangeUnits.size() && kRangeUnits[unit].name != name) ++unit;
-    if (unit == kRangeUnits.size()) return refuse(fmt::format("unknown unit \"{}\" in duration \"{}\"", name, text));
-    if (unit < next_unit) return refuse(fmt::format("not a valid duration string: \"{}\"", text));
+    if (unit == kRangeUnits.size()) return refuse(fmt::format("unknown unit {} in duration {}", quote(name), quote(text)));
+    if (unit < next_unit) return refuse(fmt::format("not a valid duration string: {}", quote(text)));
     next_unit = unit + 1;
     rest.remove_prefix(length);
     if (overflow || __builtin_mul_overflow(number, kRangeUnits[unit].nanoseconds, &number) ||
@@ -353,29 +346,54 @@ std::string float_complaint(std::string_view text) {
   return fmt::format("strconv.ParseFloat: parsing {}: {}", quote(text), range ? "value out of range" : "invalid syntax");
 }
 
+// As Go's time package quotes in its errors.
+std::string quote_bytes(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x80) {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
 std::string duration_complaint(std::string_view text) {
   const auto is_number = [](char c) { return (c >= '0' && c <= '9') || c == '.'; };
   std::string_view rest = text;
   if (!rest.empty() && (rest.front() == '-' || rest.front() == '+')) rest.remove_prefix(1);
   while (!rest.empty() && is_number(rest.front())) {
     std::size_t digits = 0;
-    while (digits < rest.size() && is_number(rest[digits])) ++digits;
+    bool has_digit = false;
+    std::size_t whole = 0;  // digits before the point
+    for (; digits < rest.size() && is_number(rest[digits]); ++digits) {
+      has_digit = has_digit || rest[digits] != '.';
+      if (whole == digits && rest[digits] != '.') ++whole;
+    }
+    std::uint64_t value = 0;
+    const auto overflow = std::from_chars(rest.data(), rest.data() + whole, value).ec == std::errc::result_out_of_range;
+    if (!has_digit || overflow || value > std::uint64_t{1} << 63) break;
     rest.remove_prefix(digits);
     std::size_t unit = 0;
     while (unit < rest.size() && !is_number(rest[unit])) ++unit;
     const std::string_view name = rest.substr(0, unit);
-    if (name.empty()) return fmt::format("time: missing unit in duration {}", quote(text));
+    if (name.empty()) return fmt::format("time: missing unit in duration {}", quote_bytes(text));
     if (!parse_go_duration("1" + std::string(name))) {
-      return fmt::format("time: unknown unit {} in duration {}", quote(name), quote(text));
+      return fmt::format("time: unknown unit {} in duration {}", quote_bytes(name), quote_bytes(text));
     }
     rest.remove_prefix(unit);
   }
-  return fmt::format("time: invalid duration {}", quote(text));
+  return fmt::format("time: invalid duration {}", quote_bytes(text));
 }
 
 std::string bytes_complaint(std::string_view text) {
   const std::string_view number = text.substr(0, std::min(text.find_first_not_of("0123456789.,"), text.size()));
-  if (!parse_float(number)) return float_complaint(number);
+  std::string plain(number);
+  std::erase(plain, ',');
+  if (!parse_float(plain)) return float_complaint(plain);
   std::string_view unit = text.substr(number.size());
   while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
   return fmt::format("unhandled size name: {}", to_lower(unit));

@@ -14,11 +14,9 @@ namespace weir::logql {
 
 // Go strconv.ParseFloat: decimal, hexadecimal with p exponent, inf, nan, `_` between digits. No spaces. Out of range: nullopt.
 [[nodiscard]] std::optional<double> parse_float(std::string_view text);
-// Go strconv.FormatFloat with format 'g' or 'f' and the shortest text that reads back as the same number.
+// Go strconv.FormatFloat with format 'g' (also its %v) or 'f' and the shortest text that reads back as the same number.
 [[nodiscard]] std::string print_float_g(double value);
 [[nodiscard]] std::string print_float_f(double value);
-// Go's %v: as 'g', but with an exponent only below 1e-4 and from 1e21 on.
-[[nodiscard]] std::string print_float_v(double value);
 
 // Go time.ParseDuration ("1h30m", "-1.5s", "3µs", "0"), and how Duration.String prints it ("1h30m0s").
 [[nodiscard]] std::optional<base::Duration> parse_go_duration(std::string_view text);

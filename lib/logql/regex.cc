@@ -70,17 +70,29 @@ re2::RE2::Options options() {
   return options;
 }
 
-// With every byte that is not UTF-8 replaced, as Go's engine sees it.
-std::string as_go_reads(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() + 16);
-  for (std::size_t i = 0; i < text.size();) {
-    std::size_t length = 0;
-    append_utf8(out, decode_utf8(text.substr(i), length));
-    i += length;
+// A text with every byte that is not UTF-8 replaced, as Go's engine sees it, and the way back.
+struct Replaced {
+  std::string text;
+  std::vector<std::size_t> origin;  // of each byte, and of the end
+
+  explicit Replaced(std::string_view original_text) {
+    text.reserve(original_text.size() + 16);
+    origin.reserve(original_text.size() + 17);
+    for (std::size_t i = 0; i < original_text.size();) {
+      std::size_t length = 0;
+      append_utf8(text, decode_utf8(original_text.substr(i), length));
+      origin.resize(text.size(), i);
+      i += length;
+    }
+    origin.push_back(original_text.size());
   }
-  return out;
-}
+  [[nodiscard]] std::size_t position(std::size_t original_position) const {
+    return static_cast<std::size_t>(std::lower_bound(origin.begin(), origin.end(), original_position) - origin.begin());
+  }
+  [[nodiscard]] std::string_view original(std::string_view original_text, std::size_t begin, std::size_t end) const {
+    return original_text.substr(origin[begin], origin[end] - origin[begin]);
+  }
+};
 
 }  // namespace
 
@@ -100,6 +112,12 @@ base::Result<Regex> Regex::compile(std::string_view pattern, Mode mode) {
   }
   regex.names_.resize(static_cast<std::size_t>(regex.re_->NumberOfCapturingGroups()) + 1);
   for (const auto& [index, name] : regex.re_->CapturingGroupNames()) regex.names_[static_cast<std::size_t>(index)] = name;
+  // RE2 takes letters of any script in a name, Go those of ASCII only.
+  for (const std::string& name : regex.names_) {
+    const auto is_plain = [](unsigned char c) { return c < 0x80; };
+    if (std::all_of(name.begin(), name.end(), is_plain)) continue;
+    return base::fail(base::Code::parse, "error parsing regexp: invalid named capture: `(?P<{}>`", name);
+  }
   regex.literals_ = required_literals(pattern);
   if (mode != Mode::search) {
     const bool all = mode == Mode::anchored_all;
@@ -120,7 +138,7 @@ bool Regex::matches(std::string_view text) const {
   }
   if (re_->Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0)) return true;
   if (is_utf8(text)) return false;
-  const std::string replaced = as_go_reads(text);
+  const std::string replaced = Replaced(text).text;
   return re_->Match(piece(replaced), 0, replaced.size(), re2::RE2::UNANCHORED, nullptr, 0);
 }
 
@@ -134,8 +152,19 @@ bool Regex::find(std::string_view text, std::size_t from, std::vector<std::strin
     heap = std::make_unique<re2::StringPiece[]>(static_cast<std::size_t>(count));
     found = heap.get();
   }
-  if (!re_->Match(piece(text), from, text.size(), re2::RE2::UNANCHORED, found, count)) return false;
   groups.resize(static_cast<std::size_t>(count));
+  if (!is_utf8(text)) {
+    const Replaced replaced(text);
+    const std::string& whole = replaced.text;
+    if (!re_->Match(piece(whole), replaced.position(from), whole.size(), re2::RE2::UNANCHORED, found, count)) return false;
+    for (int i = 0; i < count; ++i) {
+      const bool took_part = found[i].data() != nullptr;
+      const std::size_t begin = took_part ? static_cast<std::size_t>(found[i].data() - whole.data()) : 0;
+      groups[static_cast<std::size_t>(i)] = took_part ? replaced.original(text, begin, begin + found[i].size()) : std::string_view();
+    }
+    return true;
+  }
+  if (!re_->Match(piece(text), from, text.size(), re2::RE2::UNANCHORED, found, count)) return false;
   for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = {found[i].data(), found[i].size()};
   return true;
 }

@@ -172,13 +172,24 @@ bool Scope::extract(std::string_view name, std::string_view value) {
     name = extracted_name(name);
     if (!wants(name)) return true;
   }
-  if (parsed(name) != nullptr) return true;
+  return extract_as(name, value);
+}
+
+bool Scope::extract_as(std::string_view name, std::string_view value) {
+  if (was_set(name)) return true;
   remove_from_metadata(name);
   parsed_.push_back({name, value, false});
-  for (const EarlyFilter& early : early_) {
-    if (early.name == name) return early.filter->test(*this);
-  }
-  return true;
+  return passes_early(name);
+}
+
+bool Scope::put_as(std::string_view name, std::string_view value) {
+  put(name, value);
+  return passes_early(name);
+}
+
+bool Scope::passes_early(std::string_view name) {
+  const auto early = std::find_if(early_.begin(), early_.end(), [&](const EarlyFilter& one) { return one.name == name; });
+  return early == early_.end() || early->filter->test(*this);
 }
 
 void Scope::put(std::string_view name, std::string_view value) {
@@ -191,8 +202,6 @@ void Scope::put(std::string_view name, std::string_view value) {
     parsed_.push_back({name, value, false});
   }
 }
-
-void Scope::put_extracted(std::string_view name, std::string_view value) { put(collides(name) ? extracted_name(name) : name, value); }
 
 void Scope::remove_from_stream(std::string_view name) {
   std::size_t index = 0;
@@ -238,14 +247,17 @@ std::span<const record::Label> Scope::metadata_labels(std::vector<record::Label>
 
 std::span<const record::Label> Scope::parsed_labels(std::vector<record::Label>& buffer) {
   buffer.clear();
+  // Loki shows the details of an error that was dropped only beside other changes.
+  const bool dropped = std::any_of(stream_gone_.begin(), stream_gone_.end(), [](bool gone) { return gone; });
+  const bool detailed = !details_.empty() && (errored() || !parsed_.empty() || !metadata_.empty() || dropped);
   auto is_shadowed = [&](std::string_view name) {
-    return (name == kErrorLabel && errored()) || (name == kErrorDetailsLabel && !details_.empty());
+    return (name == kErrorLabel && errored()) || (name == kErrorDetailsLabel && detailed);
   };
   for (const Slot& slot : parsed_) {
     if (!slot.gone && !is_shadowed(slot.name)) buffer.push_back({slot.name, slot.value});
   }
   if (errored()) buffer.push_back({kErrorLabel, error_});
-  if (!details_.empty()) buffer.push_back({kErrorDetailsLabel, details_});
+  if (detailed) buffer.push_back({kErrorDetailsLabel, details_});
   return buffer;
 }
 

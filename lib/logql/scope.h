@@ -88,11 +88,18 @@ class Scope {
   [[nodiscard]] bool extract(std::string_view name, std::string_view value);
   // Sets a parsed label whatever was there before; takes the name out of the other categories.
   void put(std::string_view name, std::string_view value);
-  // As put, under the name that collisions lead to. For parsers with expressions.
-  void put_extracted(std::string_view name, std::string_view value);
+  // The name that a parser has to use for `name`: itself, or <name>_extracted where it collides.
+  [[nodiscard]] std::string_view free_name(std::string_view name) { return collides(name) ? extracted_name(name) : name; }
+  // Whether a label of this name was parsed, formatted or set once, also when it was dropped since.
+  [[nodiscard]] bool was_set(std::string_view name) { return parsed(name) != nullptr; }
+  // As extract() and put() under exactly this name. False: an early filter drops the record.
+  [[nodiscard]] bool extract_as(std::string_view name, std::string_view value);
+  [[nodiscard]] bool put_as(std::string_view name, std::string_view value);
+  // Asks the early filter for `name`, if there is one. False: it drops the record.
+  [[nodiscard]] bool passes_early(std::string_view name);
   void remove(std::string_view name);
   template <typename Keep>
-  void retain(Keep keep);  // keep(name, value) for every label but errors
+  void retain(Keep keep);  // keep(name, value) for every label; what has the name of an error label stays
 
   template <typename Visit>
   void each(Visit visit);  // visit(name, value) for every label, each name once
@@ -101,8 +108,9 @@ class Scope {
   [[nodiscard]] std::string_view error() const { return error_; }
   [[nodiscard]] std::string_view error_details() const { return details_; }
   [[nodiscard]] bool errored() const { return !error_.empty(); }
-  // `details` is copied, and only when somebody will see it.
+  // `details` is copied, and only when somebody will see it. Without, those of an earlier error stay, as in Loki.
   void set_error(std::string_view error, std::string_view details);
+  void set_error(std::string_view error) { error_ = error; }
   void clear_error() { error_ = {}; }
   void clear_error_details() { details_.clear(); }
   [[nodiscard]] bool explains() const { return explain_; }
@@ -147,10 +155,13 @@ class Scope {
 template <typename Keep>
 void Scope::retain(Keep keep) {
   load_metadata();
-  for (Slot& slot : parsed_) slot.gone = slot.gone || !keep(slot.name, slot.value);
-  for (Slot& slot : metadata_) slot.gone = slot.gone || !keep(slot.name, slot.value);
+  const auto goes = [&](std::string_view name, std::string_view value) {
+    return name != kErrorLabel && name != kErrorDetailsLabel && !keep(name, value);
+  };
+  for (Slot& slot : parsed_) slot.gone = slot.gone || goes(slot.name, slot.value);
+  for (Slot& slot : metadata_) slot.gone = slot.gone || goes(slot.name, slot.value);
   stream_gone_.resize(stream_.size());
-  for (std::size_t i = 0; i < stream_.size(); ++i) stream_gone_[i] = stream_gone_[i] || !keep(stream_[i].name, stream_[i].value);
+  for (std::size_t i = 0; i < stream_.size(); ++i) stream_gone_[i] = stream_gone_[i] || goes(stream_[i].name, stream_[i].value);
 }
 
 template <typename Visit>

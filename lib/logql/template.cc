@@ -130,9 +130,13 @@ class Run {
         }
         break;
       case Value::Kind::nil: break;
-      default:
-        return fail(node.pipeline.commands.front().offset, node.pipeline.commands.front().source,
-                    fmt::format("range can't iterate over {}", printed(value)));
+      default: {
+        // Go names what it looked at last: of a function's arguments the last field.
+        const std::string why = fmt::format("range can't iterate over {}", printed(value));
+        const TemplateTerm& last = node.pipeline.commands.back().terms.back();
+        if (last.kind == TemplateTerm::Kind::dot && !last.fields.empty()) return fail(last.offset, fmt::format(".{}", fmt::join(last.fields, ".")), why);
+        return fail(node.pipeline.commands.front().offset, node.pipeline.commands.front().source, why);
+      }
     }
     dot_ = outer;
     if (ok && !any) ok = nodes(node.otherwise);
@@ -347,5 +351,13 @@ bool Template::execute(TemplateData& data, std::string& out, std::string& error)
 
 const std::vector<std::string>& Template::names() const { return compiled_->parsed.names; }
 bool Template::reads_everything() const { return compiled_->parsed.reads_everything; }
+
+std::string_view Template::single_label() const {
+  const auto& nodes = compiled_->parsed.nodes;
+  if (nodes.size() != 1 || nodes[0].kind != TemplateNode::Kind::action || nodes[0].pipeline.commands.size() != 1) return {};
+  const auto& terms = nodes[0].pipeline.commands[0].terms;
+  const bool field = terms.size() == 1 && terms[0].kind == TemplateTerm::Kind::dot && terms[0].fields.size() == 1;
+  return field ? std::string_view(terms[0].fields[0]) : std::string_view();
+}
 
 }  // namespace weir::logql

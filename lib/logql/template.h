@@ -39,6 +39,8 @@ class Template {
   // The labels it reads; `reads_everything` when it looks at all of them (`{{ . }}`, range over them).
   [[nodiscard]] const std::vector<std::string>& names() const;
   [[nodiscard]] bool reads_everything() const;
+  // The label when the template is `{{ .label }}` and nothing else; "" for any other.
+  [[nodiscard]] std::string_view single_label() const;
 
   Template(Template&&) noexcept;
   Template& operator=(Template&&) noexcept;

@@ -650,7 +650,7 @@ constexpr std::array<Function, 85> kTable = {{
     {"floor", 1, 1, flooring},
     {"round", 2, 3, rounding},
     {"fromJson", 1, 1, from_json},
-    {"default", 1, 2, default_to},
+    {"default", 1, -1, default_to},
     {"now", 0, 0, now},
     {"date", 2, 2, date},
     {"toDate", 2, 2, to_date},

@@ -246,6 +246,7 @@ class Parser {
       if (!is_word(peek(1)) || is_digit(peek(1))) {
         if (is_digit(peek(1))) return number(out);
         ++position_;
+        if (peek() == '.') return fail("unexpected . after term \".\"");
       }
     } else if (c == '$') {
       ++position_;
@@ -279,6 +280,7 @@ class Parser {
       out.fields.emplace_back(word());
       position_ += out.fields.back().size();
     }
+    if (peek() == '.' && !out.fields.empty()) return fail("unexpected <.> in operand");
     note_reads(out);
     return true;
   }
@@ -295,9 +297,19 @@ class Parser {
     }
   }
 
+  // Whether a word may end here.
+  [[nodiscard]] bool ends_word() const {
+    return position_ >= text_.size() || is_space(peek()) || starts("}}") || std::string_view(".,|:()").find(peek()) != std::string_view::npos;
+  }
+
   bool identifier(TemplateTerm& out) {
     out.name = std::string(word());
     position_ += out.name.size();
+    if (!ends_word()) {
+      const std::string_view next = text_.substr(position_, std::max<std::size_t>(utf8_length(text_.substr(position_)), 1));
+      std::size_t length = 0;
+      return fail(fmt::format("bad character U+{:04X} '{}'", static_cast<std::uint32_t>(decode_utf8(next, length)), next));
+    }
     out.kind = TemplateTerm::Kind::constant;
     if (out.name == "true" || out.name == "false") {
       out.constant = Value::of(out.name == "true");

@@ -76,7 +76,7 @@ void print_value(std::string& out, const Value& value) {
     case Value::Kind::nil: out += "<nil>"; return;
     case Value::Kind::boolean: out += value.boolean ? "true" : "false"; return;
     case Value::Kind::integer: out += fmt::format("{}", value.integer); return;
-    case Value::Kind::real: out += print_float_v(value.real); return;
+    case Value::Kind::real: out += print_float_g(value.real); return;
     case Value::Kind::text: out += value.text; return;
     case Value::Kind::time: out += format_go_time(value.integer, kGoTimeString); return;
     case Value::Kind::list: {
@@ -125,8 +125,10 @@ std::int64_t to_integer(const Value& value) {
     case Value::Kind::integer: return value.integer;
     case Value::Kind::real: return std::abs(value.real) < 9.2e18 ? static_cast<std::int64_t>(value.real) : 0;
     case Value::Kind::text: {
-      // What stands behind the point is cut.
-      std::string_view text = value.text.substr(0, value.text.find('.'));
+      // Digits behind the point are cut; anything else there is no number.
+      const std::size_t point = std::min(value.text.find('.'), value.text.size());
+      const std::string_view text = value.text.substr(0, point);
+      if (value.text.find_first_not_of("0123456789", std::min(point + 1, value.text.size())) != std::string_view::npos && point < value.text.size()) return 0;
       const auto number = text.find_first_of("eEpPiInN") == std::string_view::npos ? parse_float(text) : std::nullopt;
       return number && std::abs(*number) < 9.2e18 ? static_cast<std::int64_t>(*number) : 0;
     }
@@ -150,6 +152,18 @@ constexpr int kMaxJsonDepth = 64;
 
 std::optional<Value> json_value(const JsonValue& json, StringPool& keep, Scratch& scratch, int depth);
 
+// As Go's decoder reads a string: bytes that are not UTF-8 become U+FFFD.
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t length = 0;
+    append_utf8(out, decode_utf8(text.substr(i), length));
+    i += length;
+  }
+  return out;
+}
+
 std::optional<Value> json_object(std::string_view text, StringPool& keep, Scratch& scratch, int depth) {
   auto map = std::make_shared<Value::Map>();
   JsonCursor cursor(text);
@@ -165,9 +179,15 @@ std::optional<Value> json_object(std::string_view text, StringPool& keep, Scratc
     if (!name || !cursor.value(member)) return std::nullopt;
     auto value = json_value(member, keep, scratch, depth + 1);
     if (!value || !cursor.separator()) return std::nullopt;
-    map->emplace_back(std::string(*name), std::move(*value));
+    std::string key_text = valid_utf8(*name);
+    const auto known = std::find_if(map->begin(), map->end(), [&](const auto& one) { return one.first == key_text; });
+    if (known == map->end()) {
+      map->emplace_back(std::move(key_text), std::move(*value));
+    } else {
+      known->second = std::move(*value);  // of a repeated name the last counts
+    }
   }
-  std::stable_sort(map->begin(), map->end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(map->begin(), map->end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   Value out;
   out.kind = Value::Kind::map;
   out.map = std::move(map);
@@ -207,7 +227,7 @@ std::optional<Value> json_value(const JsonValue& json, StringPool& keep, Scratch
     }
     case JsonValue::Type::string: {
       const auto text = json_unescape(json.text, json.has_escapes, scratch);
-      return text ? std::optional(Value::of(keep.add(std::string(*text)))) : std::nullopt;
+      return text ? std::optional(Value::of(keep.add(valid_utf8(*text)))) : std::nullopt;
     }
     case JsonValue::Type::object: return json_object(json.text, keep, scratch, depth);
     case JsonValue::Type::array: return json_array(json.text, keep, scratch, depth);
@@ -246,7 +266,7 @@ std::string print_real(double value, char verb, const Verb& flags) {
     out = std::isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
     if (value > 0 && !flags.plus) out.erase(0, 1);
   } else if (form == 'g' && !flags.precision) {
-    out = print_float_v(value);
+    out = print_float_g(value);
   } else {
     const int precision = flags.precision.value_or(6);
     out = form == 'f' ? fmt::format("{:.{}f}", value, precision) : form == 'e' ? fmt::format("{:.{}e}", value, precision) : fmt::format("{:.{}g}", value, precision);

@@ -42,5 +42,17 @@ TEST(PatternParser, TakesCaptures) {
 }
 // clang-format on
 
+TEST(RegexpParser, BytesThatAreNotUtf8) {
+  // clang-format off
+  const Case cases[] = {
+    {"| regexp \"(?P<\303\274>x)\"", "x", "ERROR parse error : invalid regexp parser: error parsing regexp: invalid named capture: `(?P<\303\274>`"},
+    {R"q(| regexp "^(?P<a>\\S+) (?P<b>.)")q", "a\377b \377c", "a=a\377b b=\377"},
+    {R"q(| regexp "(?P<a>\\w+)")q", "\377\376word\377", "a=word"},
+    {R"q(| regexp "x(?P<a>y)?(?P<b>.)")q", "\377x\377", "a= b=\377"},
+  };
+  // clang-format on
+  for (const Case& c : cases) EXPECT_EQ(eval(c.query, c.line), c.expected) << c.query << "  " << c.line;
+}
+
 }  // namespace
 }  // namespace weir::test

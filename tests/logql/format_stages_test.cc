@@ -75,5 +75,27 @@ TEST(Decolorize, RemovesEscapeSequences) {
 }
 // clang-format on
 
+TEST(Templates, PrintAsLokiDoes) {
+  // clang-format off
+  const Case cases[] = {
+    {R"(| line_format "{{.a}}" )", "x", "[] "},
+    {R"(| line_format "{{.lvl}}")", "x", "[L] "},
+    {R"(| json | line_format "{{.__error__}}")", "x", "[] __error__=JSONParserErr __error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {R"(| json | line_format "{{.__error__}}!")", "x", "[JSONParserErr!] __error__=JSONParserErr __error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {R"(| line_format "{{ $x := .lvl }}")", "x", "[L] "},
+    {R"(| line_format "{{ range fromJson __line__ }}{{.}}{{end}}")", R"({"a":1,"b":2,"a":3})", "[32] "},
+    {R"(| line_format "{{ bytes \"2MB\" }} {{ 1e6 }} {{ 100000.0 }}")", "x", "[2e+06 1e+06 100000] "},
+    {R"(| line_format "{{ add \"1.5\" 1 }} {{ add \"1.5x\" 1 }} {{ add \"1.2.3\" 1 }} {{ add \".5\" 1}}")", "x", "[2 1 1 1] "},
+    {R"(| line_format "{{ .a | default \"d\" 5 }}")", "x", "[5] "},
+    {R"(| line_format "{{ range fromJson .lvl }}{{end}}")", "x", "[] "},
+    {R"(| line_format "{{ ..y }}")", "x", R"(ERROR parse error : stage '| line_format "{{ ..y }}"' : invalid line template: template: line:1: unexpected . after term ".")"},
+    {R"(| line_format "{{ .x. }}")", "x", R"(ERROR parse error : stage '| line_format "{{ .x. }}"' : invalid line template: template: line:1: unexpected <.> in operand)"},
+    {R"(| line_format "{{ printf\"x\" }}")", "x", R"(ERROR parse error : stage '| line_format "{{ printf\"x\" }}"' : invalid line template: template: line:1: bad character U+0022 '"')"},
+    {R"(| line_format "{{ fromJson __line__ }}")", "{\"\\u00fc\377\":\"\377\"}", "[map[\303\274\357\277\275:\357\277\275]] "},
+  };
+  // clang-format on
+  for (const Case& c : cases) EXPECT_EQ(eval(c.query, c.line), c.expected) << c.query << "  " << c.line;
+}
+
 }  // namespace
 }  // namespace weir::test

@@ -80,5 +80,25 @@ TEST(IpFilter, FiltersLabels) {
 }
 // clang-format on
 
+TEST(IpFilter, LooksWhereLokiLooks) {
+  // clang-format off
+  const Case cases[] = {
+    {R"(|= ip("::1"))", R"(x="::1")", "-"},
+    {R"(|= ip("::1"))", R"(x="::1" y)", ""},
+    {R"(|= ip("::1"))", "::1", "-"},
+    {R"(|= ip("::1"))", "::1  ", ""},
+    {R"(|= ip("1.2.3.4"))", "1.2.3.4.5 1.2.3.4", ""},
+    {R"(|= ip("1.2.3.4"))", "9.9.9.91.2.3.4", "-"},
+    {R"(|= ip("fe80::1%eth0"))", "a fe80::1 b", "-"},
+    {R"(!= ip("fe80::1%eth0"))", "a fe80::1 b", ""},
+    {R"(|= ip("10.0.0.0/08"))", "10.0.0.1", R"(ERROR parse error : stage '|= ip("10.0.0.0/08")' : ip: invalid pattern: "10.0.0.0/08")"},
+    {R"(| lvl=ip("::1"))", "x", "-"},
+    {R"(|= ip("::/0"))", "at 12:30:00 o'clock", "-"},
+    {R"(|= ip("::/0"))", "at 1:2:3:4:5:6:7:8 o'clock", ""},
+  };
+  // clang-format on
+  for (const Case& c : cases) EXPECT_EQ(eval(c.query, c.line), c.expected) << c.query << "  " << c.line;
+}
+
 }  // namespace
 }  // namespace weir::test

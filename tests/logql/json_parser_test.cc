@@ -132,5 +132,35 @@ TEST(Unpack, UndoesPack) {
 }
 // clang-format on
 
+TEST(JsonExtractor, KeepsAndSetsAsLokiDoes) {
+  // clang-format off
+  const Case cases[] = {
+    {R"(| json a="x.y")", R"({"x":1,"x":{"y":2}})", "a=2"},
+    {R"(| json a="x[0]")", R"({"x":"s","x":["t"]})", "a=t"},
+    {R"(| json a="x.z")", R"({"x":{"y":1},"x":{"z":2}})", "a=2"},
+    {R"(| json a="x")", R"({"x":["a\"b",1]})", R"(a=["a"b",1])"},
+    {R"(| json | json a="zz")", R"({"a":"1"})", "a=1"},
+    {R"(| json a="a" | json a="zz")", R"({"a":"1"})", "a=1"},
+    {R"(| drop app | json app="zz")", R"({"a":"1"})", "app="},
+    {R"(| drop app | json app="a")", R"({"a":"1"})", "app_extracted=1"},
+    {R"(| drop app | json app="a", b)", R"({"a":"1"})", "app= app_extracted=1 b="},
+    {R"(| json a="x", a="zz")", R"({"x":"1"})", "a=1"},
+    {"| json", "{", "__error__=JSONParserErr __error_details__=Malformed JSON error"},
+    {"| json", R"({"lvl":{"":1}})", "lvl__extracted=1"},
+    {"| json", R"({"n":{"lvl ":1},"n_lvl":2})", "n_lvl=1"},
+    {R"(| label_format n="1" | json)", R"({"n":{"":1}})", "n=1"},
+    {R"(| json | json a="b")", "x", "__error__=JSONParserErr __error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {"| unpack", R"({"_entry":"e","k":"1","k":"2"})", "[e] k=2"},
+    {"| unpack", R"({"_entry":"e","app":"1"})", "[e] app_extracted=1"},
+    {"| unpack", R"({"_entry":"\\q","k":"1"})", R"([\q] k=1)"},
+    {R"(| k="1" | unpack)", R"({"_entry":"e","k":"1","k":"2"})", "-"},
+    {"| json | keep app", R"({"__error__":"x","a":"1"})", "__error__=x"},
+    {"| json | drop __error__", "x", "__error_details__=Value looks like object, but can't find closing '}' symbol"},
+    {"| json | drop __error__, lvl", "x", "__error_details__=Value looks like object, but can't find closing '}' symbol"},
+  };
+  // clang-format on
+  for (const Case& c : cases) EXPECT_EQ(eval(c.query, c.line), c.expected) << c.query << "  " << c.line;
+}
+
 }  // namespace
 }  // namespace weir::test

@@ -131,5 +131,15 @@ TEST(LabelFilter, SeesTheError) {
 }
 // clang-format on
 
+TEST(LabelFilter, ComplainsAsGoDoes) {
+  // clang-format off
+  const Case cases[] = {
+    {"| lvl > 5s", "x", R"(__error__=LabelFilterErr __error_details__=time: invalid duration "L")"},
+    {"| tid > 1k", "x", R"(__error__=LabelFilterErr __error_details__=strconv.ParseFloat: parsing "": invalid syntax)"},
+  };
+  // clang-format on
+  for (const Case& c : cases) EXPECT_EQ(eval(c.query, c.line), c.expected) << c.query << "  " << c.line;
+}
+
 }  // namespace
 }  // namespace weir::test

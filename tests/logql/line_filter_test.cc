@@ -102,5 +102,26 @@ TEST(LineFilter, TakesIpBehindOrForText) {
 }
 // clang-format on
 
+TEST(LineFilter, TakesOrAsLokiDoes) {
+  // clang-format off
+  const Case cases[] = {
+    {R"(|= "" or "x")", "abc", "-"},
+    {R"(|= "" or "x")", "xyz", ""},
+    {R"(|= "x" or "")", "abc", "-"},
+    {R"(|= "" or "")", "abc", ""},
+    {R"(|~ ".*" or "b")", "xyz", "-"},
+    {R"(|~ "b" or ".*")", "xyz", "-"},
+    {R"(|= ip("10.0.0.1") or "x")", "10.0.0.1", ""},
+    {R"(|= ip("10.0.0.1") or "x")", "10.0.0.1 x", ""},
+    {R"(|= "y" or ip("10.0.0.1"))", "10.0.0.1", ""},
+    {R"(|= "y" or ip("abc") or "x")", "abc", "-"},
+    {R"(|= "y" or ip("abc") or "x")", "x", ""},
+    {R"(!= "y" or ip("10.0.0.1"))", "10.0.0.1", "-"},
+    {R"(!= "" or "x")", "abc", "-"},
+  };
+  // clang-format on
+  for (const Case& c : cases) EXPECT_EQ(eval(c.query, c.line), c.expected) << c.query << "  " << c.line;
+}
+
 }  // namespace
 }  // namespace weir::test

@@ -68,5 +68,28 @@ TEST(LogfmtExtractor, TakesNamedKeys) {
 }
 // clang-format on
 
+TEST(LogfmtExtractor, KeepsAndSetsAsLokiDoes) {
+  // clang-format off
+  const Case cases[] = {
+    {R"(| logfmt | logfmt a="level")", "level=x", "a= level=x"},
+    {R"(| logfmt a="level" | logfmt a="level")", "level=x", "a=x"},
+    {"| logfmt | logfmt level", "level=x", "level=x"},
+    {R"(| logfmt | logfmt a="level", level)", "level=x", "a=x level="},
+    {"| logfmt app, b", "app=1 app=2 b=3", "app_extracted=1 b="},
+    {"| logfmt app, b", "app=1 b=3", "app_extracted=1 b=3"},
+    {"| logfmt a, b", "a=1 a=2 b=3", "a=2 b=3"},
+    {"| logfmt a", "a=\377x", "a="},
+    {"| logfmt", "a=\377x", "a= x"},
+    {R"(| a="1" | logfmt --strict a)", R"(a=1 ")", "-"},
+    {R"(| __error__="" | logfmt --strict)", R"(a=1 ")", "-"},
+    {R"(| logfmt --strict | __error__="" )", R"(a=1 ")", "-"},
+    {R"(| logfmt | b="" | logfmt b="level" | b="")", "level=x", "b= level=x"},
+    {R"(| logfmt --strict|= "a")", "a=1", "a=1"},
+    {R"(| logfmt --keep-empty| a="")", "a=", "a="},
+  };
+  // clang-format on
+  for (const Case& c : cases) EXPECT_EQ(eval(c.query, c.line), c.expected) << c.query << "  " << c.line;
+}
+
 }  // namespace
 }  // namespace weir::test
