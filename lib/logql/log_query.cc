@@ -295,6 +295,10 @@ bool LogQuery::run(record::Record& record, record::Batch& batch, Entry& out) {
   return true;
 }
 
+bool LogQuery::shows_unchanged(const record::Record& record) const {
+  return !compiled_->line_changes && !compiled_->labels_change && (record.metadata.empty() || !Scope::changes_metadata(record));
+}
+
 bool LogQuery::errored() const { return compiled_->scope_used && compiled_->scope.errored(); }
 std::string_view LogQuery::error() const { return compiled_->scope_used ? compiled_->scope.error() : std::string_view(); }
 bool LogQuery::asks_for_error() const { return compiled_->asks_for_error; }

@@ -55,6 +55,9 @@ class LogQuery {
   // run() and as long as the batch.
   bool run(record::Record& record, record::Batch& batch, Entry& out);
 
+  // Whether run() shows the records that pass as they are: no stage changes anything, and no metadata has to go by another name.
+  [[nodiscard]] bool shows_unchanged(const record::Record& record) const;
+
   // Byte strings all of which every line that passes contains, to reject raw blocks with. Taken from |= filters and from
   // literals of |~ ; empty when nothing is certain.
   [[nodiscard]] std::span<const std::string> needles() const;

@@ -66,6 +66,19 @@ std::string_view Scratch::copy(std::string_view text) {
   return {out, text.size()};
 }
 
+bool Scope::changes_metadata(const record::Record& record) {
+  Scratch scratch;
+  for (std::size_t i = 0; i < record.metadata.size(); ++i) {
+    const record::Label& label = record.metadata[i];
+    const auto same_name = [&](const record::Label& other) { return other.name == label.name; };
+    if (label.value.empty() || label.name.empty() || metadata_name(label.name, scratch) != label.name) return true;
+    const auto labels = record.labels->labels();
+    if (std::any_of(labels.begin(), labels.end(), same_name)) return true;
+    if (std::any_of(record.metadata.begin(), record.metadata.begin() + static_cast<std::ptrdiff_t>(i), same_name)) return true;
+  }
+  return false;
+}
+
 void Scope::begin(record::Record& record, record::Batch& batch, const Demand& demand, std::span<const EarlyFilter> early, bool explain) {
   record_ = &record;
   batch_ = &batch;

@@ -63,6 +63,9 @@ class Scope {
     std::vector<std::string> names;
   };
 
+  // Whether metadata of the record goes by another name or not at all: it collides with a label, or Loki would write it otherwise.
+  [[nodiscard]] static bool changes_metadata(const record::Record& record);
+
   void begin(record::Record& record, record::Batch& batch, const Demand& demand, std::span<const EarlyFilter> early, bool explain);
 
   // ---- line

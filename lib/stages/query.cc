@@ -1,5 +1,6 @@
 #include "stages/query.h"
 
+#include "logql/log_query.h"
 #include "loki/query_pager.h"
 #include "record/json.h"
 #include "record/timestamp.h"
@@ -153,12 +154,23 @@ class LokiQuery : public Query {
       case QuerySpec::What::records: break;
     }
     auto result = spec_.limit > 0 && !spec_.forward ? newest(out) : from_the_oldest(out, window(), 0);
+    if (result && counters_.records_out == 0) doubt();
     if (result && counters_.lost > 0) {
       context_.diagnostics->say(fmt::format(
           "at {} {} there are more entries that look alike than Loki gives in one answer: some of them are missing", counters_.lost,
           counters_.lost == 1 ? "timestamp" : "timestamps"));
     }
     return result;
+  }
+
+  // Loki answers a stage that cannot be built, such as a wrong regular expression, with no entries and no word where they are still
+  // in its ingesters.
+  void doubt() {
+    const auto query = logql::LogQuery::compile(spec_.logql, {});
+    if (query || !query.error().message.starts_with("parse error")) return;
+    base::Error error = query.error();
+    error.message = "Loki gave no entries; the query may be why: " + error.message;
+    context_.diagnostics->report(error);
   }
 
   Result<void> labels(Outlet& out) {

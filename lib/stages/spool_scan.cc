@@ -113,12 +113,12 @@ void SpoolScan::keep_changed(const Record& record, const logql::LogQuery::Entry&
 void SpoolScan::keep(Record& record, std::uint64_t order) {
   // In small steps: doubling would take more than all that is kept.
   if (kept_.records.size() == kept_.records.capacity()) kept_.records.reserve(kept_.records.size() + kept_.records.size() / 4 + kGiveAtOnce);
-  if (!as_stored_ && (query_.line_changes() || query_.labels_change())) {
+  if (!query_.matches(record, loaded_)) return;
+  if (!as_stored_ && (query_.errored() || !query_.shows_unchanged(record))) {
     logql::LogQuery::Entry entry;
     if (!query_.run(record, loaded_, entry)) return;
     keep_changed(record, entry);
   } else {
-    if (!query_.matches(record, loaded_)) return;
     Record& copy = kept_.add_copy(record);
     copy.source = {};
     copy.touch();

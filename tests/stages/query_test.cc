@@ -99,6 +99,21 @@ TEST_F(QueryLokiTest, NothingMatches) {
   EXPECT_EQ(summary, "nothing");
 }
 
+TEST_F(QueryLokiTest, AQueryThatLokiDoesNotRefuseButCannotRun) {
+  loki.answer_always(R"({"status":"success","data":{"resultType":"streams","result":[],"stats":{}}})");
+  spec.logql = R"({app="x"} |~ "(")";
+  EXPECT_EQ(lines(), Lines{});
+  ASSERT_FALSE(diagnostics.said.empty());
+  EXPECT_EQ(diagnostics.said[0].substr(0, diagnostics.said[0].find('\n')),
+            "Loki gave no entries; the query may be why: parse error : stage '|~ \"(\"' : error parsing regexp: missing closing ): `(`");
+  diagnostics.said.clear();
+  for (const char* query : {R"({app="x"} |~ "x")", R"(sum(rate({app="x"}[1m])))"}) {
+    spec.logql = query;
+    EXPECT_EQ(lines(), Lines{});
+    EXPECT_TRUE(diagnostics.said.empty()) << query;
+  }
+}
+
 TEST_F(QueryLokiTest, UnlimitedIsEverythingOldestFirst) {
   fill(2500);
   EXPECT_EQ(numbers(), range(0, 2500));

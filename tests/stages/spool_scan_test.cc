@@ -27,6 +27,7 @@ struct Line {
   std::string text;
   std::string pod = "p";
   bool held = false;
+  std::vector<record::Label> metadata = {};
 };
 
 class SpoolScanTest : public ::testing::Test {
@@ -43,6 +44,7 @@ class SpoolScanTest : public ::testing::Test {
         record.labels = batch.hold(LabelSet::intern({{"namespace", "shop"}, {"pod", line.pod}}));
         record.line = record::Text::bytes(batch.copy(line.text));
         record.held = line.held;
+        record.metadata = line.metadata;
         builder.add(record);
         stored.push_back(line);
       }
@@ -157,6 +159,28 @@ TEST_F(SpoolScanTest, ShowsWhatTheQueryMakes) {
             R"("parsed":{"level":"info","n":"3"}})");
   EXPECT_NE(text.find(R"("held":true)"), std::string::npos);
   EXPECT_NE(text.find(R"("__error__":"JSONParserErr")"), std::string::npos);
+}
+
+// A query shows what Loki would show, also one that changes nothing; a replay gives back what was stored.
+TEST_F(SpoolScanTest, ShowsMetadataAndErrorsAsLokiDoes) {
+  store({{{5, "plain", "p", false, {{"pod", "other"}, {"a.b", "1"}}}}});
+  const auto shown = [&](const std::string& query, bool as_stored = false) {
+    std::string text;
+    const auto scan = open(query);
+    if (as_stored) scan->keep_as_stored();
+    EXPECT_TRUE(scan->run([&](Batch& batch) -> base::Result<bool> {
+                      for (const Record& record : batch.records) record::append_jsonl(text, record);
+                      return true;
+                    }).ok());
+    return text;
+  };
+  const std::string head = R"({"timestamp":"1970-01-01T00:00:00.000000005Z","line":"plain","labels":{"namespace":"shop","pod":"p"},)";
+  for (const char* query : {"", "{pod=\"p\"}", "|= \"plain\""}) {
+    EXPECT_EQ(shown(query), head + R"("metadata":{"pod_extracted":"other","a_b":"1"}})" + "\n") << query;
+    EXPECT_EQ(shown(query, true), head + R"("metadata":{"pod":"other","a.b":"1"}})" + "\n") << query;
+  }
+  EXPECT_EQ(shown("| pod > 5"), head + R"("metadata":{"pod_extracted":"other","a_b":"1"},"parsed":{"__error__":"LabelFilterErr",)" +
+                                    R"("__error_details__":"strconv.ParseFloat: parsing \"p\": invalid syntax"}})" + "\n");
 }
 
 TEST_F(SpoolScanTest, KeepsTheNewest) {
