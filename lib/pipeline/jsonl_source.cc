@@ -17,6 +17,7 @@ namespace {
 using base::Code;
 
 constexpr int kPipeSize = 1 << 20;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 class JsonlSource : public Source {
  public:
@@ -30,6 +31,11 @@ class JsonlSource : public Source {
 
   [[nodiscard]] std::string_view name() const override { return "input"; }
   [[nodiscard]] Counters counters() const override { return counters_; }
+  [[nodiscard]] std::string summary() const override {
+    // A single one was named when it came.
+    if (counters_.invalid < 2 || options_.strict) return {};
+    return fmt::format("{} lines of the input were no records and went on as text with metadata weir_error", counters_.invalid);
+  }
 
   Result<void> run(Outlet& out, base::Stop& stop) override {
     while (true) {
@@ -77,11 +83,20 @@ class JsonlSource : public Source {
   }
 
   Result<Flow> take(std::string_view bytes, Outlet& out) {
+    if (in_long_line_) {
+      const std::size_t size = std::min(bytes.find('\n'), bytes.size());
+      reader_.keep_piece(bytes.substr(0, size), batch_);
+      carry_.clear();
+      if (size == bytes.size()) return emit(out);
+      in_long_line_ = false;
+      bytes.remove_prefix(size + 1);
+    }
     const auto* last = static_cast<const char*>(::memrchr(bytes.data(), '\n', bytes.size()));
     const std::size_t whole = last == nullptr ? 0 : static_cast<std::size_t>(last - bytes.data()) + 1;
     if (whole == 0 && bytes.size() > max_line_) {
-      // The reader cuts it into records that say so; what follows of the line is text as well.
+      // The reader cuts it into records that say so; what follows of the line is text as well, whatever it looks like.
       carry_.clear();
+      in_long_line_ = true;
       return parse(bytes, out);
     }
     const std::string_view rest = bytes.substr(whole);
@@ -92,6 +107,10 @@ class JsonlSource : public Source {
 
   Result<Flow> end_of_file(std::string_view rest, Outlet& out) {
     carry_.clear();
+    if (in_long_line_) {
+      reader_.keep_piece(rest, batch_);
+      return emit(out);
+    }
     // A neighbour that died in the middle of a line will write the line again.
     if (tracked_ && !ended_) return Flow::more;
     return parse(rest, out);
@@ -102,9 +121,10 @@ class JsonlSource : public Source {
     while (!bytes.empty()) {
       const auto* newline = static_cast<const char*>(std::memchr(bytes.data(), '\n', bytes.size()));
       const std::size_t size = newline == nullptr ? bytes.size() : static_cast<std::size_t>(newline - bytes.data());
-      ++line_number_;
+      std::string_view line = bytes.substr(0, size);
+      if (line_number_++ == 0 && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
       const std::size_t before = batch_.records.size();
-      auto parsed = reader_.parse(bytes.substr(0, size), batch_);
+      auto parsed = reader_.parse(line, batch_);
       if (!parsed) {
         if (reader_.stats().lines == 1) {
           return base::fail(Code::usage, "the first line of the input is no record: {}", parsed.error().message)
@@ -159,6 +179,7 @@ class JsonlSource : public Source {
   bool regular_ = false;
   bool tracked_ = false;
   bool ended_ = false;
+  bool in_long_line_ = false;  // the beginning of the line that is being read was cut off as too long
 };
 
 }  // namespace

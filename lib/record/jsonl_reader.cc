@@ -25,6 +25,7 @@ using base::Code;
 using base::Timestamp;
 
 constexpr Timestamp kEarliest = 631'152'000 * base::kSecond;  // 1990-01-01: smaller integers are not nanoseconds
+constexpr Timestamp kEnd = 9'214'646'400 * base::kSecond;    // 2262-01-01: what is later could not be written in RFC 3339 and read again
 constexpr std::size_t kMaxKnownSets = 4096;
 
 struct String {
@@ -294,20 +295,27 @@ struct JsonlReader::State {
     in.space();
     const char* const begin = in.at_;
     std::string_view text;
+    std::string decoded;
     bool quoted = false;
-    if (in.peek('"')) {
-      String string;
-      if (!in.string(string)) return false;
-      text = string.data;
-      quoted = true;
-    } else {
-      if (!in.number()) return false;
-      text = {begin, static_cast<std::size_t>(in.at_ - begin)};
-    }
     const auto wrong = [&](std::string_view what) {
       in.at_ = begin;
       return in.fail(what);
     };
+    if (in.peek('"')) {
+      String string;
+      if (!in.string(string)) return false;
+      text = string.data;
+      if (string.escaped) {
+        decoded.resize(text.size());
+        decoded.resize(unescape(decoded.data(), text));
+        text = decoded;
+      }
+      quoted = true;
+    } else {
+      if (in.at_ < in.end_ && *in.at_ != '-' && (*in.at_ < '0' || *in.at_ > '9')) return wrong("the timestamp is no string and no number");
+      if (!in.number()) return false;
+      text = {begin, static_cast<std::size_t>(in.at_ - begin)};
+    }
     if (quoted) {
       if (const auto time = parse_rfc3339(text)) {
         out.timestamp = *time;
@@ -315,8 +323,9 @@ struct JsonlReader::State {
       }
     }
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out.timestamp);
-    if (error != std::errc() || end != text.data() + text.size()) return wrong("the timestamp is neither RFC 3339 nor integer nanoseconds");
+    if (error != std::errc() || end != text.data() + text.size()) return wrong("the timestamp is neither RFC 3339, from 1678 to 2261, nor integer nanoseconds");
     if (out.timestamp < kEarliest) return wrong("the timestamp lies before 1990: seconds, ms or \xc2\xb5s? nanoseconds are expected");
+    if (out.timestamp >= kEnd) return wrong("the timestamp lies after 2261");
     return out.has_timestamp = true;
   }
 
@@ -385,7 +394,7 @@ struct JsonlReader::State {
     if (!in.take('{', "an object is expected")) return false;
     while (!in.peek('}')) {
       String key;
-      if (!in.string(key) || !in.take(':', "a colon is expected") || !marker_member(in, batch, key.data, out.marker)) return false;
+      if (!in.string(key) || !in.take(':', "a colon is expected") || !marker_member(in, batch, decode(key, batch), out.marker)) return false;
       if (in.peek(',')) {
         ++in.at_;
       } else if (!in.peek('}')) {
@@ -399,6 +408,7 @@ struct JsonlReader::State {
 
   static bool boolean(Scanner& in, bool& out) {
     in.space();
+    if (in.at_ < in.end_ && *in.at_ != 't' && *in.at_ != 'f') return in.fail("true or false is expected");
     out = in.at_ < in.end_ && *in.at_ == 't';
     return out ? in.word("true") : in.word("false");
   }
@@ -430,6 +440,7 @@ struct JsonlReader::State {
     const char* const begin = in.at_;
     String key;
     if (!in.string(key) || !in.take(':', "a colon is expected")) return false;
+    if (key.escaped) key.data = decode(key, batch);
     switch (key.data.size()) {
       case 4:
         if (key.data == "line") {
@@ -529,6 +540,10 @@ JsonlReader::JsonlReader(const base::Clock& clock, Limits limits) : state_(std::
 JsonlReader::~JsonlReader() = default;
 
 const ReaderStats& JsonlReader::stats() const { return state_->stats; }
+
+void JsonlReader::keep_piece(std::string_view piece, Batch& batch) {
+  if (!piece.empty()) state_->invalid(piece, fmt::format("part of a line that is longer than the limit of {} bytes", state_->limits.max_line), batch);
+}
 
 base::Result<void> JsonlReader::parse(std::string_view line, Batch& batch) {
   State& state = *state_;

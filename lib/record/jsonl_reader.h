@@ -35,6 +35,9 @@ class JsonlReader {
   // column. Blank lines append nothing. The returned error is for --strict and for the first line; the record is there all the same.
   base::Result<void> parse(std::string_view line, Batch& batch);
 
+  // Appends a piece of a line that was too long to be parsed, as parse() does with its beginning.
+  void keep_piece(std::string_view piece, Batch& batch);
+
   [[nodiscard]] const ReaderStats& stats() const;
 
  private:

@@ -102,6 +102,38 @@ TEST(JsonlSource, ALaterLineThatIsNoRecordIsKeptCountedAndNamed) {
             "line 2 of the input is no record: column 1: a JSON object is expected; it goes on as text with metadata weir_error");
 }
 
+TEST(JsonlSource, AByteOrderMarkIsNoPartOfTheFirstLine) {
+  Reading run;
+  run.pipe.send("\xef\xbb\xbf" + line(1) + "\r\n" + line(2) + "\r\n");
+  run.pipe.write.reset();
+  ASSERT_TRUE(run.run({}));
+  EXPECT_EQ(run.collector().lines().size(), 2U);
+}
+
+// What stands in a line that is too long is never taken for a record, wherever it is cut.
+TEST(JsonlSource, ALineThatIsTooLongIsTextToItsEnd) {
+  const std::size_t limit = record::JsonlReader::Limits().max_line;
+  for (const std::size_t filler : {limit + 1, limit + (256U << 10), limit + (1U << 20)}) {
+    Reading run;
+    std::thread writer([&] {
+      run.pipe.send(line(1) + "\n" + std::string(filler, 'x') + std::string(300'000, ' ') + line(2) + "\n" + line(3) + "\n");
+      run.pipe.write.reset();
+    });
+    const auto result = run.run({.block = 256 << 10});
+    writer.join();
+    ASSERT_TRUE(result);
+    std::size_t records = 0, text = 0;
+    for (const std::string& one : run.collector().lines()) {
+      const bool cut = one.find("weir_error") != std::string::npos;
+      records += cut ? 0 : 1;
+      text += cut ? 1 : 0;
+    }
+    EXPECT_EQ(records, 2U) << filler;
+    EXPECT_GE(text, 2U);
+    EXPECT_EQ(result->source.invalid, text);
+  }
+}
+
 TEST(JsonlSource, StrictStopsThereAfterWhatCameBefore) {
   Reading run;
   run.pipe.send(line(1) + "\nbroken\n" + line(2) + "\n");

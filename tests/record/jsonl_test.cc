@@ -62,6 +62,7 @@ TEST_F(Jsonl, Canonical) {
   f(R"({"value":"3","labels":{"a":"b"}})", R"({"timestamp":"2024-05-01T10:00:00Z","labels":{"a":"b"},"value":"3"})");
   f(R"({"line":"x","held":false})", R"({"timestamp":"2024-05-01T10:00:00Z","line":"x"})");
   f(R"({"labels":{"a":""},"line":"x"})", R"({"timestamp":"2024-05-01T10:00:00Z","line":"x"})");
+  f(R"({"l\u0069ne":"x","t\u0069mestamp":"2024-05-01T09\u003a00:00Z","\u007a":1})", R"({"timestamp":"2024-05-01T09:00:00Z","line":"x","\u007a":1})");
 }
 
 TEST_F(Jsonl, Markers) {
@@ -113,13 +114,17 @@ TEST_F(Jsonl, WhatIsNoRecordIsKeptAsOne) {
   f(R"({"line":"x","labels":[]})", "column 22: an object is expected");
   f(R"({"line":"x","labels":{"":"v"}})", "column 30: a label without a name");
   f(R"({"line":"x","timestamp":1714557600})", "column 25: the timestamp lies before 1990: seconds, ms or \xc2\xb5s? nanoseconds are expected");
-  f(R"({"line":"x","timestamp":"soon"})", "column 25: the timestamp is neither RFC 3339 nor integer nanoseconds");
-  f(R"({"line":"x","timestamp":17145576001234567890})", "column 25: the timestamp is neither RFC 3339 nor integer nanoseconds");
+  f(R"({"line":"x","timestamp":"soon"})", "column 25: the timestamp is neither RFC 3339, from 1678 to 2261, nor integer nanoseconds");
+  f(R"({"line":"x","timestamp":17145576001234567890})", "column 25: the timestamp is neither RFC 3339, from 1678 to 2261, nor integer nanoseconds");
+  f(R"({"line":"x","timestamp":9214646400000000000})", "column 25: the timestamp lies after 2261");
+  f(R"({"line":"x","timestamp":null})", "column 25: the timestamp is no string and no number");
+  f(R"({"line":"x","timestamp":{}})", "column 25: the timestamp is no string and no number");
+  f(R"({"line":"x","held":"yes"})", "column 20: true or false is expected");
   f(R"({"line":"x","source":"q.1"})", "column 27: source has an unknown form");
   f(R"({"line":"x","z":tru})", "column 17: this is not JSON");
   f(R"({"line":"x","z":01})", "column 17: this is not JSON");
   f(R"({"line":"x","z":)" + std::string(65, '[') + std::string(65, ']') + "}", "column 81: nested too deep");
-  EXPECT_EQ(reader_.stats().invalid, 21U);
+  EXPECT_EQ(reader_.stats().invalid, 25U);
 }
 
 TEST_F(Jsonl, BlankLinesAreNothing) {
