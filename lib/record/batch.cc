@@ -7,7 +7,7 @@
 namespace weir::record {
 namespace {
 
-constexpr std::size_t kChunk = 64 << 10;
+constexpr std::size_t kChunk = 256 << 10;
 constexpr std::size_t kKeep = 1 << 20;  // memory a cleared batch holds on to
 
 }  // namespace
@@ -33,11 +33,16 @@ struct Batch::Arena {
       return chunks[current].bytes.get() + start;
     }
     full += used;
-    if (current < chunks.size()) ++current;
-    while (current < chunks.size() && chunks[current].size < size) ++current;
-    if (current == chunks.size()) {
+    if (current < chunks.size() && used > 0) ++current;
+    const auto unused = chunks.begin() + static_cast<std::ptrdiff_t>(current);
+    const auto fits = std::find_if(unused, chunks.end(), [size](const Chunk& chunk) { return chunk.size >= size; });
+    if (fits != chunks.end()) {
+      std::iter_swap(unused, fits);  // smaller ones stay for what is smaller
+    } else {
+      // What none of them holds would go beside them: memory for both, of which one lies idle.
+      if (size > kChunk) chunks.erase(unused, chunks.end());
       const std::size_t grown = std::max(size, kChunk);
-      chunks.push_back({std::make_unique_for_overwrite<char[]>(grown), grown});
+      chunks.insert(chunks.begin() + static_cast<std::ptrdiff_t>(current), {std::make_unique_for_overwrite<char[]>(grown), grown});
     }
     used = size;
     return chunks[current].bytes.get();

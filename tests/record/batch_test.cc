@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <random>
 
 namespace weir::record {
 namespace {
@@ -65,6 +66,28 @@ TEST(Batch, MetadataIsSetAndReplaced) {
   EXPECT_EQ(find(record.metadata, "b"), "2");
   EXPECT_EQ(find(record.metadata, "c"), "");
   EXPECT_TRUE(record.raw.empty());
+}
+
+// Pieces of all sizes, smaller and larger than a chunk, in a batch that is used again and again: none is given away twice.
+TEST(Batch, WhatWasAllocatedStaysAsItIs) {
+  Batch batch;
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::pair<std::string_view, char>> pieces;
+    std::size_t total = 0;
+    for (int i = 0; i < 60; ++i) {
+      const std::size_t size = random() % 8 == 0 ? random() % (700 << 10) : random() % 3000;
+      const char fill = static_cast<char>(random());
+      char* piece = batch.allocate(size);
+      std::memset(piece, fill, size);
+      pieces.emplace_back(std::string_view(piece, size), fill);
+      total += size;
+    }
+    EXPECT_GE(batch.bytes(), total);
+    for (const auto& [piece, fill] : pieces) EXPECT_EQ(piece.find_first_not_of(fill), std::string_view::npos);
+    batch.clear();
+    EXPECT_EQ(batch.bytes(), 0U);
+  }
 }
 
 }  // namespace
