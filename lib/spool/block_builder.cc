@@ -17,6 +17,8 @@
 namespace weir::spool {
 namespace {
 
+constexpr std::size_t kGrowth = 256;  // records, at least
+
 std::uint64_t mix(std::uint64_t hash, std::string_view bytes) {
   // Only within one block of one process, so speed is all that counts.
   return (hash ^ std::hash<std::string_view>()(bytes)) * 0x9E3779B97F4A7C15;
@@ -103,7 +105,11 @@ void BlockBuilder::add(const record::Record& record) {
   Stream& stream = streams_[stream_index];
   const std::uint32_t set = set_of(record.metadata, stream.last_set);
 
-  record::Record& copy = batch_.records.emplace_back();
+  // As many as the last block had, or in small steps: doubling would take up to twice what is needed, in each of the batches that go
+  // round.
+  auto& records = batch_.records;
+  if (records.size() == records.capacity()) records.reserve(std::max(last_records_, records.size() + records.size() / 8) + kGrowth);
+  record::Record& copy = records.emplace_back();
   copy.timestamp = record.timestamp;
   copy.labels = stream.labels;
   copy.tenant = stream.tenant;
@@ -258,8 +264,8 @@ void BlockBuilder::pack(PackedBlock& packed, Effort effort) {
 
   pack_streams(packed.streams);
   pack_columns();
-  lines_.resize(line_bytes_);
-  char* to = lines_.data();
+  const auto lines = std::make_unique_for_overwrite<char[]>(line_bytes_);
+  char* to = lines.get();
   for (const std::uint32_t ordinal : grouped_) {
     const std::string_view line = batch_.records[ordinal].line.data;
     if (!line.empty()) std::memcpy(to, line.data(), line.size());
@@ -271,15 +277,20 @@ void BlockBuilder::pack(PackedBlock& packed, Effort effort) {
   packed.body.push_back(static_cast<char>(kBodyForm));
   wire::put_varint(packed.body, section_.size());
   wire::put_varint(packed.body, columns_.size());
-  wire::put_varint(packed.body, lines_.size());
+  wire::put_varint(packed.body, line_bytes_);
   packed.body.append(section_);
-  compressor_->append(packed.body, lines_);
+  compressor_->append(packed.body, {lines.get(), line_bytes_});
   packed.info.body_bytes = packed.body.size();
+}
+
+void BlockBuilder::give(record::Batch fresh) {
+  if (empty()) take(std::move(fresh));
 }
 
 record::Batch BlockBuilder::take(record::Batch fresh) {
   fresh.records.clear();
   fresh.clear();
+  if (!empty()) last_records_ = batch_.records.size();
   std::swap(batch_, fresh);
   start_over();
   return fresh;

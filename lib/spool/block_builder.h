@@ -39,6 +39,8 @@ class BlockBuilder {
 
   // Hands the copies out and starts over with `fresh` (which is cleared) as memory.
   record::Batch take(record::Batch fresh = record::Batch());
+  // Memory (which is cleared) for a builder that has nothing yet.
+  void give(record::Batch fresh);
 
  private:
   struct Stream {
@@ -68,7 +70,8 @@ class BlockBuilder {
   std::array<std::optional<Compressor>, 2> compressors_;  // by effort
   Compressor* compressor_ = nullptr;                      // of the call in progress
   std::vector<std::uint32_t> grouped_, starts_;  // ordinals, stream by stream
-  std::string columns_, section_, lines_;
+  std::string columns_, section_;
+  std::size_t last_records_ = 0;  // of the block before
 };
 
 }  // namespace weir::spool

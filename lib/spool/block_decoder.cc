@@ -156,8 +156,8 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
     const auto first = cells_.begin() + starts_[i];
     count += static_cast<std::size_t>(std::count_if(first, first + streams[i].records, [&](const Cell& cell) { return options.range.contains(cell.time); }));
   }
-  // At once: growing by doubling takes three times the memory for a moment.
-  batch.records.reserve(batch.records.size() + count);
+  // At once: growing by doubling takes three times the memory for a moment. One more for the marker that may follow.
+  batch.records.reserve(batch.records.size() + count + 1);
   ordinals.reserve(ordinals.size() + count);
   for (std::uint32_t ordinal = 0; ordinal < expected; ++ordinal) {
     std::size_t stream = 0;

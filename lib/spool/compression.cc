@@ -24,12 +24,12 @@ Compressor::~Compressor() = default;
 Compressor::Compressor(Compressor&&) noexcept = default;
 
 void Compressor::append(std::string& out, std::string_view bytes) {
-  const std::size_t start = out.size();
   const std::size_t bound = ZSTD_compressBound(bytes.size());
-  out.resize(start + bound);
-  const std::size_t written = ZSTD_compress2(static_cast<ZSTD_CCtx*>(context_.get()), out.data() + start, bound, bytes.data(), bytes.size());
+  // Not filled, so that of the bound, which is more than the input, only what is written becomes memory.
+  const auto frame = std::make_unique_for_overwrite<char[]>(bound);
+  const std::size_t written = ZSTD_compress2(static_cast<ZSTD_CCtx*>(context_.get()), frame.get(), bound, bytes.data(), bytes.size());
   if (ZSTD_isError(written) != 0) std::abort();  // the bound was kept, so this is memory that ran out
-  out.resize(start + written);
+  out.append(frame.get(), written);
 }
 
 Decompressor::Decompressor() : context_(ZSTD_createDCtx()) {

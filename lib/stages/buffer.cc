@@ -330,7 +330,7 @@ class Buffer : public pipeline::Stage {
       builder_.take(builder_.take());
       return;
     }
-    spare_ = drain_->stored(block, builder_.take(std::move(spare_)));
+    builder_.give(drain_->stored(block, builder_.take({})));
   }
 
   void note(const spool::Appended& appended) {
@@ -360,7 +360,6 @@ class Buffer : public pipeline::Stage {
   std::unique_ptr<spool::Writer> writer_;
   spool::Keeper keeper_;
   spool::BlockBuilder builder_;
-  record::Batch spare_;
   std::string path_;
   spool::PlaceSet acknowledged_;
   std::uint64_t newest_ = 0;

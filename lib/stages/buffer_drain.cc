@@ -118,9 +118,8 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
     return true;
   }
   const std::uint64_t block = blocks->front().id;
-  from_file_.records.clear();
-  from_file_.clear();
-  auto loaded = reader_->load(block, {}, from_file_);
+  record::Batch records = spare();
+  auto loaded = reader_->load(block, {}, records);
   if (!loaded && loaded.error().code == base::Code::corrupt) {
     lost_ += leave_out_block(spec_.spool_path, blocks->front(), loaded.error(), context_);
     emitted_ = block;
@@ -129,10 +128,31 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
   if (!loaded) return std::move(loaded).error();
   emitted_ = block;
   if (!*loaded) return true;
-  const std::uint64_t bytes = finish_block(from_file_, spec_.spool, block, &spec_.acknowledged);
-  records_out_ += from_file_.records.size() - 1;
+  const std::uint64_t bytes = finish_block(records, spec_.spool, block, &spec_.acknowledged);
+  records_out_ += records.records.size() - 1;
   bytes_out_ += bytes;
-  return emit(from_file_);
+  auto more = emit(records);
+  const std::lock_guard lock(mutex_);
+  keep_spare(std::move(records));
+  return more;
+}
+
+// Memory of a block that was passed on, if there is one.
+record::Batch BufferDrain::spare() {
+  const std::lock_guard lock(mutex_);
+  if (spare_.empty()) return {};
+  record::Batch batch = std::move(spare_.back());
+  spare_.pop_back();
+  return batch;
+}
+
+// With the lock held.
+void BufferDrain::keep_spare(record::Batch batch) {
+  // With one that waits there is enough to go round: it is the next to come back.
+  if (spare_.size() >= kSpare || !waiting_.empty()) return;
+  batch.records.clear();
+  batch.clear();
+  spare_.push_back(std::move(batch));
 }
 
 // One block, from memory if its turn has come there, else from the file. True: go on.
@@ -164,8 +184,8 @@ base::Result<bool> BufferDrain::emit_next(std::unique_lock<std::mutex>& lock) {
   waiting_bytes_ -= next.bytes;
   if (next.shared != nullptr) {
     next.shared.reset();
-  } else if (spare_.size() < kSpare) {
-    spare_.push_back(std::move(next.own));
+  } else {
+    keep_spare(std::move(next.own));
   }
   return more;
 }

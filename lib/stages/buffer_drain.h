@@ -69,6 +69,8 @@ class BufferDrain {
   base::Result<bool> emit(record::Batch& batch);  // false: done
   base::Result<bool> emit_next(std::unique_lock<std::mutex>& lock);
   base::Result<bool> emit_from_file(std::uint64_t target);
+  record::Batch spare();
+  void keep_spare(record::Batch batch);
 
   const DrainSpec spec_;
   pipeline::Outlet& out_;
@@ -89,7 +91,6 @@ class BufferDrain {
 
   // Only the thread's.
   std::unique_ptr<spool::Reader> reader_;
-  record::Batch from_file_;
   record::Batch views_;  // of a shared batch
   std::atomic<std::uint64_t> records_out_{0}, bytes_out_{0}, lost_{0};
   std::thread thread_;
