@@ -68,6 +68,8 @@ Result<Exit> dispatch(std::span<const std::string> arguments, const pipeline::Co
 Exit run_process(std::span<const std::string> arguments) {
   // A heap for each thread would be half a megabyte more, and our threads hardly allocate.
   ::mallopt(M_ARENA_MAX, 1);
+  // Fixed, or the first large piece that is freed raises it: from then on such pieces come from the heap, which keeps their holes.
+  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
   auto& clock = base::Clock::system();
   const bool named = !arguments.empty() && find(arguments.front()) != nullptr;
   const auto diagnostics = base::Diagnostics::standard_error(named ? arguments.front() : std::string(), clock);
