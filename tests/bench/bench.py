@@ -119,6 +119,10 @@ def stages(report, tree, log_bytes, jsonl, folder, jq):
     (cost,) = measure.run([weir(f"buffer {spool} --store")], ["buffer --store"], stdin=jsonl, env=kit.environment())
     report.cost(cost, json_bytes, "of JSON lines")
     memory.append(cost)
+    (cost,) = measure.run([weir(f"buffer {spool}-2")], ["buffer, forwarding"], stdin=jsonl, env=kit.environment())
+    remove_spool(f"{spool}-2")
+    report.cost(cost, json_bytes, "of JSON lines")
+    memory.append(cost)
     (cost,) = piped([f"replay {spool}"])
     report.cost(cost, json_bytes, "of JSON lines")
     memory.append(cost)
@@ -184,11 +188,105 @@ def durable(report, tree, log_bytes, folder):
     remove_spool(spool)
     limit = max(8, int(size / 4 / 2**20))
     cost = fused([*stages_, f"buffer {spool} --store --max-size {limit}MiB"])
-    report.figure(f"bytes written for each byte of log, at its limit of {limit} MiB", cost.written / log_bytes)
+    report.figure(f"bytes written for each byte of log, at its limit of {limit} MiB", cost.written / log_bytes, "", limit=0.30)
     remove_spool(spool)
 
 
-def loki(report, tree, log_bytes, expected):
+def tracked(report, tree, log_bytes, folder):
+    """What positions cost: the chain of the README, and the same five processes that keep none."""
+    report.title("Tracked and untracked: tail | enrich | filter | buffer | push, five processes")
+    spool = folder / "tracked.db"
+    best = {}
+    for _ in range(3):  # in turn, and the least of each: another load on the machine only adds
+        for kind, source in (("untracked", f"tail {tree}"), ("tracked", f"tail --checkpoint {spool} {tree}")):
+            remove_spool(spool)
+            with sink() as url:
+                costs = piped([source, ENRICH, FILTER, f"buffer {spool}", f"push {url}"])
+            if kind not in best or measure.total(costs).cpu < measure.total(best[kind]).cpu:
+                best[kind] = costs
+    remove_spool(spool)
+    for cost in best["tracked"]:
+        report.cost(cost, log_bytes, "of log")
+    for kind, costs in best.items():
+        whole = measure.total(costs)
+        whole.name = f"five processes, {kind}"
+        report.cost(whole, log_bytes, "of log")
+    report.figure("five processes, tracked relative to untracked", measure.total(best["tracked"]).cpu / measure.total(best["untracked"]).cpu, "times",
+                  limit=1.25)
+    report.figure("peak memory of a stage in that pipe (PSS)", max(c.pss for c in best["tracked"][:-1]) / 1e6, "MB", limit=15)
+    report.figure("peak memory of push in that pipe (PSS)", best["tracked"][-1].pss / 1e6, "MB", limit=20)
+
+
+def can_spill():
+    return "--spill" in subprocess.run([kit.WEIR, "buffer", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def spill(report, tree, log_bytes, folder, seconds):
+    if not can_spill():
+        print("\nSKIPPED: buffer --spill, which this weir does not have")
+        return
+    report.title("buffer --spill while the target keeps up, tracked")
+    spool = folder / "spill.db"
+    remove_spool(spool)
+    with sink() as url:
+        costs = piped([f"tail --checkpoint {spool} {tree}", ENRICH, FILTER, f"buffer {spool} --spill", f"push {url}"])
+        sent = kit.sink_stats(url)["entries"]
+    report.figure("bytes written for each byte of log, pipe", sum(c.written for c in costs) / log_bytes, "", limit=0.01)
+    remove_spool(spool)
+    with sink() as url:
+        cost = fused([f"tail --checkpoint {spool} {tree}", ENRICH, FILTER, f"buffer {spool} --spill", f"push {url}"])
+        report.check("the sink got as many entries from both", kit.sink_stats(url)["entries"] == sent, f"{sent:,}")
+    report.figure("bytes written for each byte of log, fused", cost.written / log_bytes, "", limit=0.01)
+    remove_spool(spool)
+    live.spill(report, folder, seconds)
+
+
+def outage(report, folder, lines):
+    """What an hour without Loki does to memory: by volume, since what matters is how much has to be kept."""
+    report.title(f"An outage: {lines:,} lines into a target that refuses, fused (1 h at 4,000 lines/s is 14,400,000: --outage-lines)")
+    tree, spool = folder / "outage", folder / "outage.db"
+    subprocess.run(["rm", "-rf", str(tree)], check=True)
+    remove_spool(spool)
+    made = json.loads(subprocess.run([kit.PODGEN, str(tree), "--lines", str(lines), "--pods", "20"], check=True, stdout=subprocess.PIPE).stdout)
+    stages_ = [f"tail -f --checkpoint {spool} {tree}", ENRICH, "filter '{namespace=~\".+\"}'", f"buffer {spool} --min-free 1%", "push http://127.0.0.1:9"]
+    with subprocess.Popen([kit.WEIR, "run", "-c", " | ".join(stages_)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=kit.environment()) as process:
+        cost = measure.Cost("weir run")
+        sampler = measure.Sampler({process.pid: cost})
+
+        def stored():
+            if process.poll() is not None:
+                raise SystemExit(f"the chain ended with {process.returncode}")
+            status = subprocess.run([kit.WEIR, "spool", "status", spool, "-o", "json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
+                                    env=kit.environment()).stdout
+            return status and json.loads(status)["records"] >= made["lines"]
+
+        try:
+            kit.wait_for(stored, f"{made['lines']:,} records in the spool", seconds=3600)
+            cost.cpu = measure.cpu(process.pid)
+        finally:
+            process.kill()
+            sampler.stop()
+    size = sum(p.stat().st_size for p in folder.glob("outage.db*"))
+    report.figure("records kept", made["lines"])
+    report.figure("size of the spool for each byte of log", size / made["bytes"])
+    report.figure("peak memory fused (PSS)", cost.pss / 1e6, "MB", limit=40)
+    remove_spool(spool)
+    subprocess.run(["rm", "-rf", str(tree)], check=True)
+
+
+def newest(files):
+    """The newest timestamp of CRI log files, in nanoseconds: a tree may reach into the future."""
+    found = 0
+    for path in files:
+        with open(path, "rb") as log:
+            log.seek(max(0, os.path.getsize(path) - 65536))
+            for line in log.read().splitlines()[1:]:
+                with contextlib.suppress(AttributeError):  # the middle of a line
+                    found = max(found, kit.nanoseconds(line.split(b" ", 1)[0].decode("ascii", "replace")))
+    return found
+
+
+def loki(report, tree, files, log_bytes, expected):
     import loki_server
     report.title("Into a real Loki and back")
     server = loki_server.Loki()
@@ -201,12 +299,12 @@ def loki(report, tree, log_bytes, expected):
             whole.name = mode
             report.cost(whole, log_bytes, "of log")
             report.figure(f"{mode}", whole.cpu / log_bytes * 1e9, "CPU s/GB of log", limit=20 if mode == "pipe" else 6)
-            now = int(time.time()) + 60
-            counted = server.counted(f'{{run="{run}"}}', 6 * 3600, now * 10**9)
+            end = max(time.time_ns(), newest(files)) // 10**9 + 1
+            counted = server.counted(f'{{run="{run}"}}', 6 * 3600, end * 10**9)
             report.check(f"sum(count_over_time()) of {mode} is what was written less what was dropped", counted == expected.count,
                          f"{counted:,} of {expected.count:,}")
         selector = f'{{run="{run}"}}'
-        args = ["query", "--addr", server.url, "-o", "jsonl", "--since", "6h", selector]
+        args = ["query", "--addr", server.url, "-o", "jsonl", "--from", str(end - 6 * 3600), "--to", str(end), selector]
         read = command(*args)
         report.check("weir query gives every line back, none missing, none twice", (read.count, read.sum) == (expected.count, expected.sum),
                      f"{read.count:,} of {expected.count:,}")
@@ -234,15 +332,16 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--mb", type=float, default=256)
     parser.add_argument("--dir", default="build/bench")
-    parser.add_argument("--only", default="stages,chains,same,durable,memory,loki,live")
+    parser.add_argument("--only", default="stages,chains,same,durable,tracked,spill,outage,memory,loki,live")
     parser.add_argument("--live-seconds", type=float, default=30)
+    parser.add_argument("--outage-lines", type=int, default=1_500_000)
     a = parser.parse_args()
     folder = pathlib.Path(a.dir)
     folder.mkdir(parents=True, exist_ok=True)
     only, report = a.only.split(","), reports.Report()
     print(f"{os.cpu_count()} cores; {subprocess.run([kit.WEIR, '--version'], capture_output=True, text=True, check=False).stdout.strip()}")
 
-    if set(only) - {"live", "memory"}:
+    if set(only) - {"live", "memory", "outage"}:
         tree = pathlib.Path(a.tree) if a.tree else folder / "pods"
         if not a.tree:
             subprocess.run(["rm", "-rf", str(tree)], check=True)
@@ -261,11 +360,17 @@ def main():
         chains(report, tree, log_bytes)
     if "durable" in only:
         durable(report, tree, log_bytes, folder)
+    if "tracked" in only:
+        tracked(report, tree, log_bytes, folder)
+    if "spill" in only:
+        spill(report, tree, log_bytes, folder, a.live_seconds)
+    if "outage" in only:
+        outage(report, folder, a.outage_lines)
     if "same" in only or "loki" in only:
         expected = same(report, tree, folder)
     if "loki" in only:
         if os.environ.get("LOKI_BIN") or os.environ.get("LOKI_ADDR"):
-            loki(report, tree, log_bytes, expected)
+            loki(report, tree, files, log_bytes, expected)
         else:
             print("\nSKIPPED: a real Loki (LOKI_BIN or LOKI_ADDR name one)")
     if "memory" in only:

@@ -119,6 +119,38 @@ def run(report, folder, seconds):
     report.figure("a lone line, written to pushed, worst of ten", max(latency), "s", limit=1.5)
 
 
+def spill(report, folder, seconds):
+    """Bytes a second that a spool with --spill writes while its target keeps up."""
+    tree, spool = pathlib.Path(folder) / "live", pathlib.Path(folder) / "live.db"
+    subprocess.run(["rm", "-rf", str(tree)], check=True)
+    for part in spool.parent.glob(spool.name + "*"):
+        part.unlink()
+    subprocess.run([kit.PODGEN, str(tree), "--rate", "1000", "--seconds", "0.05", "--pods", str(PODS)], check=True, stdout=subprocess.DEVNULL)
+    with subprocess.Popen([kit.SINK], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        url = server.stdout.readline().decode().strip()
+        stages = [f"tail -f --checkpoint {spool} {tree}", "enrich --level", f"buffer {spool} --spill", f"push {url}"]
+        process = start([kit.WEIR, "run", "-c", " | ".join(stages)], stdout=subprocess.DEVNULL)
+        try:
+            time.sleep(SETTLE)
+            writer = subprocess.Popen([kit.PODGEN, str(tree), "--rate", str(RATE), "--seconds", str(seconds + 2), "--pods", str(PODS)],
+                                      stdout=subprocess.DEVNULL)
+            time.sleep(1)
+            before, begin = measure.written(process.pid), time.monotonic()
+            time.sleep(seconds)
+            rate = (measure.written(process.pid) - before) / (time.monotonic() - begin)
+            writer.wait()
+            if process.poll() is not None:
+                raise SystemExit(f"the chain ended with {process.returncode}")
+        finally:
+            process.kill()
+            process.wait()
+            server.stdin.close()
+    report.figure(f"live at {RATE} lines/s, written", rate / 1e3, "KB/s", limit=8)
+    for part in spool.parent.glob(spool.name + "*"):
+        part.unlink()
+    subprocess.run(["rm", "-rf", str(tree)], check=True)
+
+
 def lone_line(path, url):
     """Seconds from the write of one line to the arrival of its request."""
     before = kit.sink_stats(url)["entries"]
