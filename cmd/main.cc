@@ -70,6 +70,8 @@ Exit run_process(std::span<const std::string> arguments) {
   ::mallopt(M_ARENA_MAX, 1);
   // Fixed, or the first large piece that is freed raises it: from then on such pieces come from the heap, which keeps their holes.
   ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  // What a request of push takes for a moment is not given back each time.
+  ::mallopt(M_TRIM_THRESHOLD, 512 << 10);
   auto& clock = base::Clock::system();
   const bool named = !arguments.empty() && find(arguments.front()) != nullptr;
   const auto diagnostics = base::Diagnostics::standard_error(named ? arguments.front() : std::string(), clock);
