@@ -30,7 +30,7 @@ class Query : public cli::Invocation {
 
   void declare(CLI::App& app) override {
     app.add_option("query", words_, "a log or metric query; `labels [NAME]` and `series` take an optional stream selector")
-        ->type_name("[logs|labels [NAME]|series] [LOGQL]");
+        ->type_name("logs|labels|series|LOGQL");
     app.add_option("--spool", spool_, "ask this spool instead of Loki")->type_name("SPOOL");
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);

@@ -27,8 +27,8 @@ _weir() {
         --filename) _weir_words 'label metadata'; return ;;
         -o|--output) _weir_words 'default raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
-        --exclude-namespace|--exclude-pod|--exclude-container|--checkpoint) _weir_files; return ;;
-        --lines|--from|--since|--max-line|-n|--namespace|-p|--pod|-c|--container|--wait) return ;;
+        --checkpoint) _weir_files; return ;;
+        --lines|--from|--since|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait) return ;;
       esac
       if [[ $cur == -* ]]; then
         _weir_words '-f --follow --lines --from --since --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
@@ -103,6 +103,8 @@ _weir() {
       esac
       if [[ $cur == -* ]]; then
         _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
+      else
+        _weir_words 'logs labels series'
       fi
       ;;
     run)
@@ -135,7 +137,7 @@ _weir() {
       if [[ $cur == -* ]]; then
         _weir_words '-h --help'
       else
-        _weir_words 'man completion'
+        _weir_words 'man completion bash zsh fish'
         local named=("${COMPREPLY[@]}")
         _weir_files
         COMPREPLY=("${named[@]}" "${COMPREPLY[@]}")

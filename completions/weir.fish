@@ -38,9 +38,9 @@ complete -c weir -n '__weir_command tail' -s c -l container -x -d 'only records 
 complete -c weir -n '__weir_command tail' -s o -l output -x -a 'default raw jsonl' -d 'default (text on a terminal, JSON lines into a pipe), raw (bare lines) or jsonl'
 complete -c weir -n '__weir_command tail' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), always or never'
 complete -c weir -n '__weir_command tail' -s h -l help -d 'show this help and exit'
-complete -c weir -n '__weir_command tail' -l exclude-namespace -r -F -d 'leave out pods of these namespaces'
-complete -c weir -n '__weir_command tail' -l exclude-pod -r -F -d 'leave out these pods; `web` is also web-…'
-complete -c weir -n '__weir_command tail' -l exclude-container -r -F -d 'leave out these containers'
+complete -c weir -n '__weir_command tail' -l exclude-namespace -x -d 'leave out pods of these namespaces'
+complete -c weir -n '__weir_command tail' -l exclude-pod -x -d 'leave out these pods; `web` is also web-…'
+complete -c weir -n '__weir_command tail' -l exclude-container -x -d 'leave out these containers'
 complete -c weir -n '__weir_command tail' -l checkpoint -r -F -d 'begin at the positions in FILE, and let records carry theirs for the stage that keeps them there: `buffer FILE`, or `push --checkpoint FILE`. weir run finds the file by itself'
 complete -c weir -n '__weir_command tail' -l wait -x -d 'how long to wait for a checkpoint that is busy'
 complete -c weir -n '__weir_command tail' -F
@@ -149,6 +149,7 @@ complete -c weir -n '__weir_command query' -l tls-skip-verify -d 'accept any cer
 complete -c weir -n '__weir_command query' -l proxy-url -x -d 'proxy (default: LOKI_HTTP_PROXY_URL, else http_proxy, https_proxy and no_proxy)'
 complete -c weir -n '__weir_command query' -l header -x -d 'send this header, too (repeatable)'
 complete -c weir -n '__weir_command query' -l timeout -x -d 'give up a request after this long'
+complete -c weir -n '__weir_command query' -a 'logs labels series' -d 'a log or metric query; `labels [NAME]` and `series` take an optional stream selector'
 complete -c weir -n '__weir_command run' -s c -l command -x -d 'the text of the pipelines'
 complete -c weir -n '__weir_command run' -l check -d 'parse and check everything, run nothing'
 complete -c weir -n '__weir_command run' -s h -l help -d 'show this help and exit'
@@ -161,3 +162,4 @@ complete -c weir -n '__weir_command spool' -F
 complete -c weir -n '__weir_command docs' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command docs' -a 'man completion' -d 'what to print'
 complete -c weir -n '__weir_command docs' -F
+complete -c weir -n '__weir_command docs' -a 'bash zsh fish' -d 'man: a command, or the folder that all pages are written to; completion: bash, zsh or fish'

@@ -52,7 +52,8 @@ struct Built {
 //
 // How a declaration becomes help, man page and completions: the description is one line, lower case, no full stop; a default set with
 // default_str or capture_default_str is added as "(default: …)"; type_name is what stands for the value. Choices are those of
-// CLI::IsMember. A value is completed as a file when its type name is or begins with FILE, DIR, PATH, SPOOL or GLOB. Options are listed by
+// CLI::IsMember, and of an argument also the words in small letters of its type name ("labels|series|LOGQL"). A value is completed as a
+// file when its type name is or begins with FILE, DIR, PATH or SPOOL. Options are listed by
 // group ("" hides one), first those of the default group. A named option takes one value each time it is given, also one bound to a
 // vector. `-h,--help` and, for stages and sinks, `--strict` are added to every command.
 class Invocation {

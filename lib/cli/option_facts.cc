@@ -31,8 +31,19 @@ std::vector<std::string> choices_in(std::string_view description) {
   return choices;
 }
 
+// The words in small letters among "labels|series|LOGQL".
+std::vector<std::string> words_in(std::string_view type) {
+  std::vector<std::string> words;
+  while (!type.empty()) {
+    const auto word = type.substr(0, type.find('|'));
+    type.remove_prefix(std::min(word.size() + 1, type.size()));
+    if (!word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; })) words.emplace_back(word);
+  }
+  return words;
+}
+
 bool names_a_file(std::string_view value) {
-  constexpr std::array<std::string_view, 5> kinds = {"FILE", "DIR", "PATH", "SPOOL", "GLOB"};
+  constexpr std::array<std::string_view, 4> kinds = {"FILE", "DIR", "PATH", "SPOOL"};
   return std::any_of(kinds.begin(), kinds.end(), [&](std::string_view kind) { return value.starts_with(kind); });
 }
 
@@ -87,6 +98,7 @@ OptionFacts facts_of(CLI::Option& option) {
   } else {
     facts.value = value_name(type);
   }
+  if (facts.choices.empty() && option.get_positional()) facts.choices = words_in(type);
   facts.file = names_a_file(facts.value) || (option.get_positional() && names_a_file(facts.positional));
   // An empty default says nothing.
   if (facts.default_value == "\"\"" || facts.default_value == "[]" || facts.default_value == "{}") facts.default_value.clear();

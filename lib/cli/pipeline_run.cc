@@ -72,8 +72,9 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
   const auto* command = find_command(commands, text.command.text);
   if (command == nullptr) {
     const auto names = stage_names(commands);
-    return source.error_at(text.command.place, fmt::format("there is no stage '{}'", base::escape_control(text.command.text)),
-                           suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
+    const auto what = fmt::format("there is no stage '{}'", base::escape_control(text.command.text));
+    if (text.command.text.find_first_of("=~>") == 0) return source.error_at(text.command.place, what, "put LogQL in single quotes: filter '|= \"error\"'");
+    return source.error_at(text.command.place, what, suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
   }
   if (command->role == Role::action) {
     return source.error_at(text.command.place, fmt::format("{} is no stage of a pipeline", command->name),

@@ -133,6 +133,7 @@ class Parser {
       words.push_back(*std::move(word));
     }
     if (!words.empty() && words.front().text == "weir") words.erase(words.begin());
+    if (words.empty() && first && (at_end() || peek() == '\n')) return fail(begin, "a stage is missing after weir");
     if (words.empty()) {
       return fail(at_end() || peek() == '\n' ? begin : place(), first ? "a stage is missing before `|`" : "a stage is missing after `|`");
     }

@@ -11,10 +11,12 @@
 #include "logql/parser.h"
 #include "logql/printer.h"
 #include "logql/scope.h"
+#include "logql/unicode.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <unordered_map>
 #include <utility>
 
@@ -80,6 +82,11 @@ std::vector<const StageExpr*> reorder(const std::vector<StageExpr>& stages) {
   }
   flush();
   return out;
+}
+
+bool is_plain_text(std::string_view text) {
+  const bool begins_word = !text.empty() && std::isalnum(static_cast<unsigned char>(text.front())) != 0;
+  return begins_word && text.find_first_of("{}|=!~\"`\n()[]") == std::string_view::npos;
 }
 
 bool names_error(const LabelFilterExpr& filter) {
@@ -257,7 +264,12 @@ base::Result<LogQuery> LogQuery::compile(std::string_view text, const ParseOptio
   ParserOptions parser_options;
   parser_options.selector_optional = options.selector_optional;
   auto parsed = parse(text, parser_options);
-  if (!parsed) return std::move(parsed).error();
+  if (!parsed) {
+    base::Error error = std::move(parsed).error();
+    // A word where an expression is expected: most likely it is what shall be found.
+    if (options.selector_optional && is_plain_text(text)) error.hint += fmt::format("\nto search for a text: |= {}", quote(text));
+    return error;
+  }
   auto* log = std::get_if<LogExpr>(&parsed->node);
   if (log == nullptr) {
     return base::fail(base::Code::config, "cannot use query {}: it is a metric query, a log query is needed", print(*parsed));
