@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 
 namespace weir::cmd {
 namespace {
@@ -31,7 +32,8 @@ class Query : public cli::Invocation {
   void declare(CLI::App& app) override {
     app.add_option("query", words_, "a log or metric query; `labels [NAME]` and `series` take an optional stream selector")
         ->type_name("logs|labels|series|LOGQL");
-    app.add_option("--spool", spool_, "ask this spool instead of Loki")->type_name("SPOOL");
+    app.add_option("--spool", spool_, "ask this spool instead of Loki (default: WEIR_SPOOL, where neither --addr nor LOKI_ADDR names a Loki)")
+        ->type_name("SPOOL");
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);
     app.add_option("--limit", limit_, "at most this many records, 0 for all (default: 1000 in text and raw, all in jsonl)")->type_name("N");
@@ -43,6 +45,7 @@ class Query : public cli::Invocation {
 
   Result<void> check() override {
     if (auto ok = read_words(); !ok) return ok;
+    if (spool_.empty() && loki_.url.empty() && variable("LOKI_ADDR").empty()) spool_ = variable("WEIR_SPOOL");
     if (auto range = cli::time_range(time_, base::Clock::system().wall()); !range) return std::move(range).error();
     if (!step_.empty()) {
       auto step = record::parse_duration(step_);
@@ -93,6 +96,11 @@ class Query : public cli::Invocation {
   }
 
  private:
+  static std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+  }
+
   static bool is_name(const std::string& word) {
     return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
   }
@@ -147,7 +155,7 @@ const cli::Command query_command = {
         "From Loki everything is read page by page: no record is missing and none comes twice, also where thousands share one "
         "timestamp. `--from` is inclusive and `--to` exclusive; both are fixed when the command starts. A metric query is answered by "
         "Loki over the same time, with a point every `--step`.\n\n"
-        "With `--spool` the same LogQL is answered from the records that a spool still holds, delivered or not; those that are held back "
+        "With `--spool`, or where WEIR_SPOOL names a spool and nothing names a Loki, the same LogQL is answered from the records that a spool still holds, delivered or not; those that are held back "
         "are marked `[held]`. There the stream selector may be left out. A spool answers log queries only.\n\n"
         "Text is, for each record, its local time, its pod and container, the line, and the labels in which the records "
         "differ; what they have in common is said once on standard error. Text is also what goes into a pipe.\n\n"

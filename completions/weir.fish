@@ -122,7 +122,7 @@ complete -c weir -n '__weir_command replay' -s o -l output -x -a 'default raw js
 complete -c weir -n '__weir_command replay' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), always or never'
 complete -c weir -n '__weir_command replay' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command replay' -F
-complete -c weir -n '__weir_command query' -l spool -r -F -d 'ask this spool instead of Loki'
+complete -c weir -n '__weir_command query' -l spool -r -F -d 'ask this spool instead of Loki (default: WEIR_SPOOL, where neither --addr nor LOKI_ADDR names a Loki)'
 complete -c weir -n '__weir_command query' -l since -x -d 'records of this last while, or since this time: 15m, 7d, 2026-05-01T10:00:00Z, 10:00'
 complete -c weir -n '__weir_command query' -l from -x -d 'records from this time on: RFC 3339, local date and time, or how long ago'
 complete -c weir -n '__weir_command query' -l to -x -d 'records before this time'

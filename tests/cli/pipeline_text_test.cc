@@ -93,7 +93,7 @@ TEST(PipelineText, Failure) {
   f("tail | | push", "f:1:8: a stage is missing after `|`");
   f("tail || push", "f:1:6: `||` is not read here");
   f("tail 'ü' *", "f:1:10: unquoted '*': a shell would expand it: quote it");  // columns, not bytes
-  f("weir", "f:1:1: a stage is missing before `|`");
+  f("weir", "f:1:1: a stage is missing after weir");
   f("tail \xff", "f: not UTF-8 text");
   f(std::string("tail\0", 5), "f: not a text: byte 5 is zero");
 }
