@@ -128,7 +128,7 @@ show "weir replay spool.db '{namespace=\"payments\"}' | weir filter '|= \"error\
 { weir replay spool.db '{namespace="payments"}' | weir filter '|= "error"' | head -n 2; } || true
 expect "records replayed" "$(weir replay spool.db '{namespace="payments"}' | weir filter '|= "error"' | wc -l)" \
   "$(jq -c 'select(.labels.namespace == "payments") | select(.line | contains("/healthz") | not) | select(.line | contains("error"))' written.jsonl | wc -l)"
-show "weir run -c 'replay spool.db {namespace=\"payments\"} | filter \"|= \\\"error\\\"\"' | wc -l"
+show "weir run -c \"replay spool.db '{namespace=\\\"payments\\\"}' | filter '|= \\\"error\\\"'\" | wc -l"
 expect "the same in one process" "$(weir run -c "replay spool.db '{namespace=\"payments\"}' | filter '|= \"error\"'" | wc -l)" \
   "$(weir replay spool.db '{namespace="payments"}' | weir filter '|= "error"' | wc -l)"
 
