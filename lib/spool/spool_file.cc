@@ -137,7 +137,7 @@ base::Result<std::optional<SpoolFile>> try_reading(const std::string& path, base
     if (errno == ENOENT) return std::optional<SpoolFile>();
     return base::io_error(errno, fmt::format("open spool '{}'", path));
   }
-  if (S_ISDIR(status.st_mode)) return base::fail(base::Code::usage, "cannot open spool '{}': it is a folder", path);
+  if (auto ok = check_kind(path); !ok) return std::move(ok).error();
   auto database = sqlite::Database::open(path, sqlite::Access::read, wait);
   if (!database) return std::move(database).error();
   auto kind = sqlite::identify(*database, kFormat);
@@ -172,6 +172,12 @@ base::Result<void> for_schema(sqlite::Database& database, const Each& each) {
 }
 
 }  // namespace
+
+base::Result<void> check_kind(const std::string& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return {};
+  return base::fail(base::Code::usage, "cannot open spool '{}': it is {}", path, S_ISDIR(status.st_mode) ? "a folder" : "no regular file");
+}
 
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait) {
   return with_care(path, [&] { return try_writing(path, sync, wait); });

@@ -23,6 +23,9 @@ struct SpoolFile {
   std::uint64_t id = 0;
 };
 
+// An error when something other than a plain file stands at the path of a spool; before anything is put beside it.
+base::Result<void> check_kind(const std::string& path);
+
 // For the one process that holds the writer's lock: creates the file (0600), migrates an older one.
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait);
 

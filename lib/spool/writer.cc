@@ -12,6 +12,7 @@ Writer::Writer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Writer::~Writer() { static_cast<void>(close()); }
 
 base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& options, const base::Clock& clock, const base::Stop* stop) {
+  if (auto ok = check_kind(options.path); !ok) return std::move(ok).error();
   auto state = std::make_unique<State>();
   state->options = options;
   state->clock = &clock;
