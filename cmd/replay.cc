@@ -82,7 +82,7 @@ const cli::Command replay_command = {
         "Writes the records that SPOOL holds, oldest first, for another stage or for people. Without --undelivered, --held or --rejected these "
         "are delivered and undelivered ones; any of the three limits it to the states named. LOGQL selects records and changes none of "
         "them. Nothing in the spool changes either: no record is marked as delivered.\n\n"
-        "Records are sorted by time over all blocks within bounded memory; where blocks that overlap in time hold more than 4 MiB of "
+        "Records are sorted by time over all blocks within bounded memory; where blocks that overlap in time hold more than 2 MiB of "
         "matching records, they are opened several times. Rejected records come last, in the order of their refusal.\n\n"
         "Loki refuses records that are older than its limits allow and, out of order within a stream, those over an hour behind; --retime now "
         "sends them with the present time.",
