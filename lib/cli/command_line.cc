@@ -98,6 +98,12 @@ NamedText split_name(std::string_view what) {
   return {shown_name(what.substr(0, colon)), std::string(what.substr(colon + 2))};
 }
 
+// "=" and the value where it is no whole number; CLI11 would take -1 for the largest there is, and cut what is larger.
+std::string wrong_number(const std::string& value) {
+  const bool digits = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return digits && value.size() < 19 ? std::string() : "=" + value;
+}
+
 // CLI11's words for what went wrong, as ours.
 ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, std::span<const std::string> arguments) {
   const auto& command = *parsed.command;
@@ -127,6 +133,10 @@ ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, st
     if (equals != std::string::npos) value = text.substr(equals + 3);
     return usage(fmt::format("cannot use '{}' for {}: {} expected", base::escape_control(value), name,
                              option == nullptr || option->value == "N" ? "a number" : option->value));
+  }
+  if (kind == "ValidationError" && option != nullptr && option->value == "N") {
+    value = text.substr(std::min<std::size_t>(text.find('=') + 1, text.size()));
+    return usage(fmt::format("cannot use '{}' for {}: a number expected", base::escape_control(value), name));
   }
   if (kind == "ValidationError" && option != nullptr && !option->choices.empty()) {
     value = text.substr(0, text.find(" not in {"));
@@ -161,6 +171,8 @@ ParsedCommand declare(const Command& command) {
   // A list takes one value each time its option is given; otherwise it would swallow the arguments that follow.
   for (auto* option : app.get_options()) {
     if (!option->get_positional()) option->allow_extra_args(false);
+    const auto type = option->get_type_name();
+    if (type == "N" || type == "UINT") option->check(CLI::Validator(wrong_number, "", "number"));
   }
   return parsed;
 }

@@ -79,7 +79,8 @@ Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*
   const auto conflict = [](std::string_view text) {
     return base::fail(Code::usage, "{}", text).with_hint("use either --username with --password-file, or --bearer-token-file");
   };
-  const bool secret_given = !options.password.empty() || !options.bearer_token.empty();
+  bool secret_given = !options.password.empty() || !options.bearer_token.empty();
+  const bool url_given = !options.url.empty();
   const bool basic_given = !options.username.empty() || !options.password.empty() || !options.password_file.empty();
   const bool bearer_given = !options.bearer_token.empty() || !options.bearer_token_file.empty();
   if (basic_given && bearer_given) return conflict("basic and bearer authentication exclude each other");
@@ -118,6 +119,7 @@ Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*
   auto url = http::parse_url(options.url.empty() ? kDefaultUrl : options.url);
   if (!url) return std::move(url).error();
   config.base = std::move(*url);
+  secret_given = secret_given || (url_given && !config.base.password.empty());
   for (const std::string& text : options.headers) {
     auto header = parse_header(text);
     if (!header) return std::move(header).error();

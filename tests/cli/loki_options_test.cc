@@ -98,7 +98,8 @@ TEST(LokiOptions, TheEnvironmentStandsInForWhatIsNotGiven) {
 }
 
 TEST(LokiOptions, ASecretOnTheCommandLineDrawsAWarning) {
-  for (const auto& arguments : {std::vector<std::string>{"--username", "u", "--password", "s3cret"}, {"--bearer-token", "s3cret"}}) {
+  for (const auto& arguments : {std::vector<std::string>{"--username", "u", "--password", "s3cret"}, {"--bearer-token", "s3cret"},
+                                {"--addr", "http://u:s3cret@loki:3100"}}) {
     const auto out = read(arguments);
     ASSERT_TRUE(out.config);
     ASSERT_EQ(out.said.size(), 1U);
