@@ -127,6 +127,7 @@ class TailSource final : public pipeline::Source {
       if (!read) return std::move(read).error();
       positions_ = std::move(read).value();
     }
+    resumed_ = !positions_.empty();
     put_marker(record::Marker::Type::begin)->checkpoint = batch_.copy(spec_.checkpoint);
     auto flow = emit();
     if (!flow) return std::move(flow).error();
@@ -171,10 +172,15 @@ class TailSource final : public pipeline::Source {
     reader.add_file(std::move(file), *offset, spec_.start.kind == tail::Start::Kind::time ? spec_.start.time : kAnyTime);
   }
 
-  // False when the log has no position.
-  bool resume(LogReader& reader, std::unique_ptr<tail::InputFile>& live) {
+  // False when the log has no position and is to be read from its live file on. `was_there`: when this process started.
+  bool resume(LogReader& reader, std::unique_ptr<tail::InputFile>& live, bool was_there) {
     const auto stored = positions_.find(reader.key());
-    if (stored == positions_.end()) return false;
+    if (stored == positions_.end()) {
+      if (!was_there || !resumed_ || spec_.start.kind != tail::Start::Kind::beginning) return false;
+      // Of a log that appeared while nothing ran, the rotated files were never read either.
+      tail::resume(reader, {}, std::move(live));
+      return true;
+    }
     const record::LogPosition position = std::move(stored->second);
     positions_.erase(stored);
     tail::resume(reader, position, std::move(live));
@@ -224,7 +230,7 @@ class TailSource final : public pipeline::Source {
     auto reader = new_reader(key);
     std::unique_ptr<tail::InputFile> live;
     if (tail::live_name_of(tail::base_name(paths.back())).empty()) live = std::move(files.back());
-    if (!resume(*reader, live)) {
+    if (!resume(*reader, live, true)) {
       if (live != nullptr) files.back() = std::move(live);
       for (auto& file : files) add_initial(*reader, std::move(file));
     }
@@ -299,7 +305,7 @@ class TailSource final : public pipeline::Source {
       if (reader == nullptr) {
         reader = adopt(event.key);
         watched_[reader.get()] = event.log;
-        if (!resume(*reader, event.file) && event.initial) add_initial(*reader, std::move(event.file));
+        if (!resume(*reader, event.file, event.initial) && event.initial) add_initial(*reader, std::move(event.file));
       }
       if (event.file != nullptr && reader->has(event.file->inode(), event.file->device())) {
         reader->set_missing(false);  // a rename that was undone
@@ -529,6 +535,7 @@ class TailSource final : public pipeline::Source {
 
   std::vector<tail::Pattern> patterns_;
   record::Positions positions_;  // of logs that were not met yet
+  bool resumed_ = false;         // there were positions at the start
   std::uint32_t last_log_ = 0;
   std::unique_ptr<tail::Watcher> watcher_;
   std::unordered_map<std::uint32_t, std::unique_ptr<LogReader>> readers_;  // by the watcher's number; one-shot: by their own

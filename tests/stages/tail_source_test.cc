@@ -209,6 +209,36 @@ TEST_F(Tail, TrackedGoesOnAtItsPositionAndEndsLogsThatAreGone) {
   EXPECT_EQ(source->counters().lost, 0U);
 }
 
+TEST_F(Tail, LogThatAppearedWhileNothingRanIsReadWithItsRotatedFiles) {
+  dir.write("pods/shop_web_u1/app/0.log", cri("seen"));
+  dir.write("pods/shop_new_u2/app/0.log.20240501-100000", cri("first"));
+  dir.write("pods/shop_new_u2/app/0.log.20240501-100100", cri("second"));
+  dir.write("pods/shop_new_u2/app/0.log", cri("third"));
+  spec.inputs = {"pods"};
+  spec.checkpoint = dir / "c.db";
+  for (const bool follow : {false, true}) {
+    // With no positions at all it is the first start ever, which reads live files only.
+    for (const bool resumed : {false, true}) {
+      SCOPED_TRACE(fmt::format("follow {} resumed {}", follow, resumed));
+      spec.read.follow = follow;
+      spec.positions = record::Positions();
+      if (resumed) (*spec.positions)[dir / "pods/shop_old_u3/app/0.log"] = record::LogPosition();
+      chain.clear();
+      start();
+      if (follow) wait([&] { return testing::Matches(testing::IsSupersetOf({"seen", "third"}))(lines()); });
+      if (follow) context.stop->request();
+      thread.join();
+      Lines new_pod;
+      for (const std::string& line : lines()) {
+        if (line == "first" || line == "second" || line == "third") new_pod.push_back(line);
+      }
+      EXPECT_EQ(new_pod, resumed ? (Lines{"first", "second", "third"}) : Lines{"third"});
+      context.stop = base::Stop::create().value();
+      context.context.stop = context.stop.get();
+    }
+  }
+}
+
 TEST_F(Tail, FollowsWritesNewPodsAndRotations) {
   dir.write("pods/shop_web_u1/app/0.log", cri("a1"));
   spec.inputs = {"pods"};
