@@ -39,6 +39,8 @@ Result<void> Stop::handle_signals(Stop& stop) {
   sigemptyset(&action.sa_mask);
   // No SA_RESTART: a blocking read or write returns EINTR and its caller looks at level().
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction inherited {};
+    if (number == SIGINT && ::sigaction(number, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN) continue;
     if (::sigaction(number, &action, nullptr) != 0) return io_error(errno, "handle signals");
   }
   action.sa_handler = SIG_IGN;
@@ -55,6 +57,40 @@ void Stop::request(int signal_number) {
   const std::uint64_t one = 1;
   // A full counter is as readable as we want it.
   [[maybe_unused]] const ssize_t ignored = ::write(event_.get(), &one, sizeof one);
+}
+
+void Stop::allow(Duration patience) {
+  if (patience > patience_.load(std::memory_order_acquire)) patience_.store(patience, std::memory_order_release);
+}
+
+// The earliest one counts.
+void Stop::settle(Monotonic deadline) const {
+  Monotonic current = deadline_.load(std::memory_order_acquire);
+  while (deadline < current && !deadline_.compare_exchange_weak(current, deadline, std::memory_order_acq_rel)) {
+  }
+}
+
+Monotonic Stop::deadline(Monotonic now) const {
+  if (level() == leave) return now;
+  if (deadline_.load(std::memory_order_acquire) == kNever) {
+    if (stopped()) {
+      settle(after(now, patience_.load(std::memory_order_acquire)));
+    } else {
+      const std::lock_guard lock(feed_mutex_);
+      if (feed_ != nullptr && feed_->died()) feed_died(now);
+    }
+  }
+  return deadline_.load(std::memory_order_acquire);
+}
+
+void Stop::feed_died(Monotonic now) const {
+  feed_has_died_.store(true, std::memory_order_release);
+  settle(after(now, kAfterDeath));
+}
+
+void Stop::watch(Feed* feed) {
+  const std::lock_guard lock(feed_mutex_);
+  feed_ = feed;
 }
 
 }  // namespace weir::base

@@ -1,14 +1,25 @@
 // Asking a running chain to end. SIGINT and SIGTERM ask once for a drain, a second one for leaving at once; SIGHUP asks for
-// a reload. Sources poll fd() beside their input; everything else looks at level() between two pieces of work.
+// a reload. Sources poll fd() beside their input; everything else looks at level() between two pieces of work, and whoever waits for
+// somebody else gives up at deadline().
 #pragma once
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 
 namespace weir::base {
+
+// Looks, for those below it who are blocked, whether what feeds the chain has died: they cannot read on to find its end.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+  // True once it has died without having said all. Called by one thread at a time.
+  virtual bool died() = 0;
+};
 
 // Methods may be called from any thread; request() also from a signal handler.
 class Stop {
@@ -17,7 +28,8 @@ class Stop {
 
   static Result<std::unique_ptr<Stop>> create();
 
-  // Routes SIGINT, SIGTERM and SIGHUP of this process to `stop`, which must live as long as the process; ignores SIGPIPE.
+  // Routes SIGINT, SIGTERM and SIGHUP of this process to `stop`, which must live as long as the process; ignores SIGPIPE. A SIGINT
+  // that whoever started the process had it ignore stays ignored, as shells do for what runs in the background.
   static Result<void> handle_signals(Stop& stop);
 
   [[nodiscard]] Level level() const { return static_cast<Level>(level_.load(std::memory_order_acquire)); }
@@ -32,16 +44,38 @@ class Stop {
   // Raises the level by one, up to `leave`. Async-signal-safe.
   void request(int signal_number = 0);
 
+  // How long a drain may take. Set before anything runs; the longest of several counts.
+  void allow(Duration patience);
+
+  // When whoever waits must give up: kNever while nobody asked the chain to end and what feeds it lives. The first call after a request
+  // settles it at now + patience; `now` itself at the level `leave`.
+  [[nodiscard]] Monotonic deadline(Monotonic now) const;
+
+  // What feeds the chain died. What it had not passed on will be read again, so that nothing is worth a long wait.
+  static constexpr Duration kAfterDeath = 5 * kSecond;
+  void feed_died(Monotonic now) const;
+  [[nodiscard]] bool feed_has_died() const { return feed_has_died_.load(std::memory_order_acquire); }
+
+  // deadline() asks `feed`, too, until the next call; nullptr for none.
+  void watch(Feed* feed);
+
   // Counts SIGHUPs: whoever reloads remembers the number it saw. Async-signal-safe.
   void request_reload() { reloads_.fetch_add(1, std::memory_order_acq_rel); }
   [[nodiscard]] int reloads() const { return reloads_.load(std::memory_order_acquire); }
 
  private:
   Stop() = default;
+  void settle(Monotonic deadline) const;
+
   UniqueFd event_;
   std::atomic<int> level_{running};
   std::atomic<int> signal_{0};
   std::atomic<int> reloads_{0};
+  std::atomic<Duration> patience_{10 * kSecond};
+  mutable std::atomic<Monotonic> deadline_{kNever};
+  mutable std::atomic<bool> feed_has_died_{false};
+  mutable std::mutex feed_mutex_;
+  Feed* feed_ = nullptr;
 };
 
 }  // namespace weir::base

@@ -19,6 +19,12 @@ using base::Error;
 using base::Result;
 using pipeline::Counters;
 
+// How long a process may drain after a signal that all of a pipe get at once: longer downstream, so that what is in front ends first; all
+// of it within the 30 s that Kubernetes gives.
+constexpr base::Duration kDrainSource = 10 * base::kSecond;
+constexpr base::Duration kDrainBetween = 15 * base::kSecond;
+constexpr base::Duration kDrainLast = 20 * base::kSecond;
+
 std::string option_value(const CLI::App& app, const char* name) {
   const auto* option = app.get_option_no_throw(name);
   return option == nullptr || option->count() == 0 ? std::string() : option->as<std::string>();
@@ -161,6 +167,7 @@ Result<Assembly> Assembly::build(std::vector<Link> links, bool fused, const pipe
     assembly.stages_.push_back(stages::make_output_sink(*options, end_context));
     assembly.writes_standard_output_ = true;
   }
+  context.stop->allow(!assembly.reads_standard_input_ ? kDrainSource : open_end ? kDrainBetween : kDrainLast);
   assembly.links_ = std::move(links);
   return assembly;
 }
@@ -169,7 +176,7 @@ Result<Exit> Assembly::run() {
   if (reads_standard_input_ && is_terminal(0)) {
     context_.diagnostics->say("waiting for JSON lines on standard input, as `weir tail -o jsonl` writes them; Ctrl-D ends them");
   }
-  auto result = pipeline::run_chain(*source_, stages_, *contexts_.front(), {});
+  auto result = pipeline::run_chain(*source_, stages_, *contexts_.front());
   const auto say_summary = [&](std::string_view name, const std::string& text) {
     if (text.empty()) return;
     context_.diagnostics->say(diagnostics_.empty() ? text : fmt::format("{}: {}", name, text));

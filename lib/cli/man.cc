@@ -207,6 +207,7 @@ std::string program_man(std::span<const Command* const> commands) {
     }
   }
   out += ".SH OPTIONS\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nshow help and exit\n.TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\nshow the version and exit\n";
+  out += ".SH SIGNALS AND ENDS\n" + prose(ends());
   out += ".SH ENVIRONMENT\n";
   for (const auto& variable : environment_variables()) {
     out += ".TP\n" + line(bold(variable.names)) + prose(variable.meaning);

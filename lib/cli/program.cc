@@ -17,6 +17,18 @@ std::string_view description() {
          "standard error, one line each, and begin with `weir COMMAND:`.";
 }
 
+std::string_view ends() {
+  return "SIGTERM and SIGINT ask a chain to end. A source stops reading. A stage that reads from a pipe reads on to the end of what comes, so "
+         "that Ctrl-C, which reaches all processes of a pipe at once, loses nothing. Then each passes on what it has; where it must wait, a "
+         "source gives up after 10 s, a stage between two pipes after 15 s, the last one after 20 s. A second signal ends a process at once. "
+         "What was neither stored nor acknowledged by then is read again at the next start, where positions are kept. SIGHUP ends nothing. "
+         "A SIGINT that was ignored when the process started stays ignored, as shells have it for what a script runs in the background.\n"
+         "\n"
+         "A reader that leaves, such as `head`, is a normal end of a chain that keeps no positions. In one that does, a process whose neighbour "
+         "died passes on what had come whole, waits no longer than 5 s for whoever takes nothing, and exits with 4, so that whoever "
+         "watches the chain can start it again: `while :; do weir tail -f --checkpoint S | weir buffer S | weir push; sleep 1; done`";
+}
+
 std::span<const Variable> environment_variables() {
   static constexpr std::array<Variable, 12> variables = {{
       {"WEIR_SPOOL", "the spool of every command that names none"},

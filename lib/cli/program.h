@@ -14,6 +14,8 @@ namespace weir::cli {
 [[nodiscard]] std::string_view tagline();       // one line, no full stop
 [[nodiscard]] std::string_view description();   // paragraphs, as Command::description
 
+[[nodiscard]] std::string_view ends();          // how chains end: paragraphs for weir.1
+
 struct Variable {
   std::string_view names;
   std::string_view meaning;

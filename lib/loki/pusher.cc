@@ -319,10 +319,9 @@ base::Result<void> Pusher::State::wait_for_room(Lock& lock) {
     if (memory() <= config.memory) break;
     const base::Monotonic now = clock.monotonic();
     check_give_up(now);
-    if (stop != nullptr && stop->stopped()) {
-      if (stop_seen == 0) stop_seen = now;
-      if (stop->level() == base::Stop::leave || now - stop_seen >= config.stop_grace)
-        return base::fail(base::Code::interrupted, "cannot push the rest to {}: stopped; not delivered: {}", config.url, undelivered());
+    if (stop != nullptr && now >= stop->deadline(now)) {
+      return base::fail(base::Code::interrupted, "cannot push the rest to {}: {}; not delivered: {}", config.url,
+                        stop->stopped() ? "stopped" : "the process in front of this one died", undelivered());
     }
     // Only a full pusher comes here, so the few wake-ups that look at clock and stop cost nothing.
     landed_one.wait_for(lock, std::chrono::milliseconds(50));
@@ -419,10 +418,7 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
     const base::Monotonic now = s.clock.monotonic();
     s.check_give_up(now);
     // The input may have ended by itself, without a deadline, before the signal came.
-    if (s.stop != nullptr && s.stop->stopped()) {
-      if (s.stop_seen == 0) s.stop_seen = now;
-      deadline = std::min(deadline, base::after(s.stop_seen, s.config.stop_grace));
-    }
+    if (s.stop != nullptr && deadline == base::kNever) deadline = s.stop->deadline(now);
     if (now >= deadline || (s.stop != nullptr && s.stop->level() == base::Stop::leave)) {
       drained = false;
       break;

@@ -69,7 +69,6 @@ struct PusherConfig {
   bool one_shot = true;                              // nothing is tracked: trouble with the very first request is final
   bool tracked = false;                              // keep tokens and tell the ledger
   enum class Metadata : std::uint8_t { automatic, keep, drop } metadata = Metadata::automatic;
-  base::Duration stop_grace = 10 * base::kSecond;    // how long add() and drain() go on after the first signal
   std::uint64_t seed = 0;                            // of the jitter
 };
 
@@ -101,8 +100,8 @@ class Pusher {
   // The transport's timer: sends what is due; when to call again for the sake of retries.
   base::Monotonic timer(base::Monotonic now);
 
-  // Sends everything and waits until the fate of all is known: true; false when the deadline, stop_grace after a first signal, or a
-  // second signal came first.
+  // Sends everything and waits until the fate of all is known: true; false when the deadline, where there is none that
+  // of Stop, or a second signal came first.
   base::Result<bool> drain(base::Monotonic deadline);
 
   [[nodiscard]] PusherStats stats() const;

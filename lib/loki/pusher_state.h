@@ -189,7 +189,6 @@ struct Pusher::State {
   base::Backoff backoff, trouble_backoff;
   std::uint64_t successes = 0;
   base::Monotonic last_sweep = 0, next_trim = 0;
-  base::Monotonic stop_seen = 0;
   std::optional<base::Error> failed;
   bool metadata_said = false;
 

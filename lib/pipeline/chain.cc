@@ -6,6 +6,9 @@
 namespace weir::pipeline {
 namespace {
 
+// For the stages behind one that used up the time: what needs no waiting is done.
+constexpr base::Duration kLeastToFinish = 3 * base::kSecond;
+
 class EndOutlet : public Outlet {
  public:
   Result<Flow> emit(Batch& batch) override {
@@ -37,6 +40,13 @@ class StageOutlet : public Outlet {
     return next_.flush(deadline);
   }
 
+  [[nodiscard]] int reader_fd() const override {
+    const int mine = stage_.reader_fd();
+    return mine >= 0 ? mine : next_.reader_fd();
+  }
+
+  Result<Flow> reader_left() override { return stage_.reader_fd() >= 0 ? stage_.reader_left() : next_.reader_left(); }
+
  private:
   Stage& stage_;
   Outlet& next_;
@@ -56,6 +66,8 @@ class LinkedOutlet : public Outlet {
   Result<Flow> emit(Batch& batch) override { return links_.front()->emit(batch); }
   Result<Monotonic> nudge(Monotonic now) override { return links_.front()->nudge(now); }
   Result<Flushed> flush(Monotonic deadline) override { return links_.front()->flush(deadline); }
+  [[nodiscard]] int reader_fd() const override { return links_.front()->reader_fd(); }
+  Result<Flow> reader_left() override { return links_.front()->reader_left(); }
 
  private:
   std::vector<std::unique_ptr<Outlet>> links_;
@@ -65,17 +77,20 @@ class LinkedOutlet : public Outlet {
 class Watched : public Outlet {
  public:
   explicit Watched(Outlet& next) : next_(next) {}
-  Result<Flow> emit(Batch& batch) override {
-    auto flow = next_.emit(batch);
-    if (flow && *flow == Flow::done) done = true;
-    return flow;
-  }
+  Result<Flow> emit(Batch& batch) override { return seen(next_.emit(batch)); }
   Result<Monotonic> nudge(Monotonic now) override { return next_.nudge(now); }
   Result<Flushed> flush(Monotonic deadline) override { return next_.flush(deadline); }
+  [[nodiscard]] int reader_fd() const override { return next_.reader_fd(); }
+  Result<Flow> reader_left() override { return seen(next_.reader_left()); }
 
   bool done = false;
 
  private:
+  Result<Flow> seen(Result<Flow> flow) {
+    if (flow && *flow == Flow::done) done = true;
+    return flow;
+  }
+
   Outlet& next_;
 };
 
@@ -83,7 +98,7 @@ class Watched : public Outlet {
 
 std::unique_ptr<Outlet> make_outlet(std::span<const std::unique_ptr<Stage>> stages) { return std::make_unique<LinkedOutlet>(stages); }
 
-Result<ChainResult> run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context, const ChainOptions& options) {
+Result<ChainResult> run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context) {
   const auto links = link(stages);
   Watched top(*links.front());
   std::optional<base::Error> first_error;
@@ -91,8 +106,12 @@ Result<ChainResult> run_chain(Source& source, std::span<const std::unique_ptr<St
     if (!result && !first_error) first_error = std::move(result).error();
   };
   note(source.run(top, *context.stop));
-  const Monotonic deadline = context.stop->stopped() ? base::after(context.clock->monotonic(), options.drain_after_stop) : base::kNever;
-  for (std::size_t i = 0; i < stages.size(); ++i) note(stages[i]->finish(*links[i + 1], deadline));
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const Monotonic now = context.clock->monotonic();
+    Monotonic deadline = context.stop->deadline(now);
+    if (context.stop->level() != base::Stop::leave) deadline = std::max(deadline, base::after(now, kLeastToFinish));
+    note(stages[i]->finish(*links[i + 1], deadline));
+  }
   if (first_error) return *std::move(first_error);
 
   ChainResult result;

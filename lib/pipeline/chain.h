@@ -8,20 +8,15 @@
 
 namespace weir::pipeline {
 
-struct ChainOptions {
-  // How long finish may take once the source ended by itself (kNever) or was stopped.
-  base::Duration drain_after_stop = 10 * base::kSecond;
-};
-
 struct ChainResult {
   bool reader_gone = false;   // Flow::done came back from the last stage
   Counters source;
   std::vector<std::pair<std::string, Counters>> stages;
 };
 
-// Drives `source` to its end, then finishes every stage in order, also after an error. The first error wins. Blocks.
-Result<ChainResult> run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context,
-                              const ChainOptions& options);
+// Drives `source` to its end, then finishes every stage in order, also after an error: by the deadline of `context.stop`, with some
+// seconds in any case, or whenever it is done when nobody asked for an end. The first error wins. Blocks.
+Result<ChainResult> run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context);
 
 // Folds stages[0..] into the Outlet that stands for all of them; for stages that own a thread (buffer's drain) and for tests.
 // `stages` must outlive it. Emitting past the last stage is a bug (a sink emits nothing).

@@ -1,12 +1,11 @@
 #include "pipeline/jsonl_sink.h"
 
+#include "pipeline/output.h"
 #include "record/jsonl_writer.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <atomic>
 
 namespace weir::pipeline {
 namespace {
@@ -19,7 +18,7 @@ constexpr std::size_t kKeep = 1 << 20;     // of the buffer's memory after a ver
 
 class JsonlSink : public Stage {
  public:
-  JsonlSink(const JsonlSinkOptions& options, const Context& context) : options_(options), context_(context) {
+  JsonlSink(const JsonlSinkOptions& options, const Context& context) : options_(options), context_(context), output_(options.fd, context) {
     // Fewer, larger writes. Fails on anything but a pipe, and where the kernel's limit is lower: both are fine.
     ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
   }
@@ -32,7 +31,7 @@ class JsonlSink : public Stage {
     for (const Record& record : batch.records) {
       if (record.is_marker()) {
         if (!options_.markers) continue;
-        tracked_ = tracked_ || record.marker->type == record::Marker::Type::begin;
+        if (record.marker->type == record::Marker::Type::begin) tracked_ = true;
       } else {
         ++counters_.records_in;
         counters_.bytes_in += record.line.data.size();
@@ -63,6 +62,16 @@ class JsonlSink : public Stage {
     return write();
   }
 
+  [[nodiscard]] int reader_fd() const override { return output_.reader_fd(); }
+
+  Result<Flow> reader_left() override {
+    if (!tracked_) return Flow::done;
+    // A signal goes to all of a pipe, and who is behind may have been faster.
+    const bool stopped = context_.stop != nullptr && context_.stop->stopped();
+    return base::fail(stopped ? Code::interrupted : Code::io, "cannot write the output: its reader went away")
+        .with_hint("nothing is lost: what was not passed on is read again at the next start");
+  }
+
  private:
   void append(std::string_view run) {
     if (run.empty()) return;
@@ -71,30 +80,9 @@ class JsonlSink : public Stage {
   }
 
   Result<Flow> write() {
-    std::string_view rest = out_;
-    while (!rest.empty()) {
-      const ssize_t written = ::write(options_.fd, rest.data(), rest.size());
-      if (written >= 0) {
-        rest.remove_prefix(static_cast<std::size_t>(written));
-        continue;
-      }
-      if (errno == EINTR) {
-        if (context_.stop->level() != base::Stop::leave) continue;
-        return base::fail(Code::interrupted, "stopped while the output was blocked");
-      }
-      if (errno == EAGAIN) {  // somebody made the descriptor non-blocking
-        pollfd writable = {options_.fd, POLLOUT, 0};
-        ::poll(&writable, 1, 1000);
-        if (context_.stop->level() != base::Stop::leave) continue;
-        return base::fail(Code::interrupted, "stopped while the output was blocked");
-      }
-      if (errno == EPIPE) {
-        if (!tracked_) return Flow::done;
-        return base::fail(Code::io, "cannot write the output: its reader went away")
-            .with_hint("nothing is lost: what was not passed on is read again at the next start");
-      }
-      return base::io_error(errno, "write the output");
-    }
+    auto flow = output_.write(out_);
+    if (!flow) return flow;
+    if (*flow == Flow::done) return reader_left();
     counters_.records_out = counters_.records_in;
     counters_.bytes_out = counters_.bytes_in;
     out_.clear();
@@ -104,9 +92,10 @@ class JsonlSink : public Stage {
 
   const JsonlSinkOptions options_;
   const Context context_;
+  Output output_;
   std::string out_;
   Counters counters_;
-  bool tracked_ = false;
+  std::atomic<bool> tracked_ = false;  // the source may ask while a thread of a stage in between writes
 };
 
 }  // namespace

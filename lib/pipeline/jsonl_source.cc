@@ -1,15 +1,20 @@
 #include "pipeline/jsonl_source.h"
 
+#include "base/unique_fd.h"
 #include "record/jsonl_reader.h"
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
+#include <optional>
 
 namespace weir::pipeline {
 namespace {
@@ -19,14 +24,40 @@ using base::Code;
 constexpr int kPipeSize = 1 << 20;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-class JsonlSource : public Source {
+// The last line of what lies in the pipe `fd`, which stays there; "" when it holds none, nullopt when it cannot be seen.
+std::optional<std::string> last_line_in(int fd) {
+  int waiting = 0;
+  if (::ioctl(fd, FIONREAD, &waiting) != 0) return std::nullopt;
+  if (waiting == 0) return "";
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return std::nullopt;
+  const base::UniqueFd read_end(ends[0]);
+  const base::UniqueFd write_end(ends[1]);
+  ::fcntl(write_end.get(), F_SETPIPE_SZ, ::fcntl(fd, F_GETPIPE_SZ));
+  if (::tee(fd, write_end.get(), std::numeric_limits<int>::max(), SPLICE_F_NONBLOCK) != waiting) return std::nullopt;
+  std::string text(static_cast<std::size_t>(waiting), '\0');
+  std::size_t filled = 0;
+  while (filled < text.size()) {
+    const ssize_t got = ::read(read_end.get(), text.data() + filled, text.size() - filled);
+    if (got <= 0) return std::nullopt;
+    filled += static_cast<std::size_t>(got);
+  }
+  if (text.back() != '\n') return "";
+  text.pop_back();
+  const std::size_t before = text.rfind('\n');
+  return before == std::string::npos ? text : text.substr(before + 1);
+}
+
+class JsonlSource : public Source, private base::Feed {
  public:
   JsonlSource(const JsonlSourceOptions& options, const Context& context)
       : options_(options), context_(context), reader_(*context.clock), max_line_(record::JsonlReader::Limits().max_line) {
     struct stat status {};
-    regular_ = ::fstat(options.fd, &status) == 0 && S_ISREG(status.st_mode);
+    const bool known = ::fstat(options.fd, &status) == 0;
+    regular_ = known && S_ISREG(status.st_mode);
+    pipe_ = known && S_ISFIFO(status.st_mode);
     // Fewer, larger reads. A kernel that refuses leaves the pipe as it is.
-    if (!regular_ && S_ISFIFO(status.st_mode)) ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
+    if (pipe_) ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
   }
 
   [[nodiscard]] std::string_view name() const override { return "input"; }
@@ -38,11 +69,12 @@ class JsonlSource : public Source {
   }
 
   Result<void> run(Outlet& out, base::Stop& stop) override {
+    stop_ = &stop;
     while (true) {
       batch_.clear();
-      auto room = wait(out, stop);
-      if (!room) return std::move(room).error();
-      if (!*room) return {};  // told to leave at once
+      auto ready = wait(out);
+      if (!ready) return std::move(ready).error();
+      if (*ready != Ready::input) return {};
       char* block = batch_.allocate(carry_.size() + options_.block);
       if (!carry_.empty()) std::memcpy(block, carry_.data(), carry_.size());
       const ssize_t got = ::read(options_.fd, block + carry_.size(), options_.block);
@@ -58,27 +90,37 @@ class JsonlSource : public Source {
   }
 
  private:
-  // Waits for input and nudges meanwhile; false: told to leave at once.
-  Result<bool> wait(Outlet& out, base::Stop& stop) {
+  enum class Ready : std::uint8_t {
+    input,
+    leave,  // told to leave at once, or nobody reads what comes out
+  };
+
+  // Waits for input and nudges meanwhile.
+  Result<Ready> wait(Outlet& out) {
     while (true) {
-      if (stop.level() == base::Stop::leave) return false;
+      if (stop_->level() == base::Stop::leave) return Ready::leave;
       const Monotonic now = context_.clock->monotonic();
-      if (stop.stopped() && deadline_ == base::kNever) deadline_ = base::after(now, options_.drain_after_stop);
-      if (now >= deadline_) {
+      const Monotonic deadline = stop_->deadline(now);
+      if (now >= deadline) {
         return base::fail(Code::interrupted, "cannot wait longer for the end of the input: the process in front of this one did not stop");
       }
-      if (regular_) return true;
+      if (regular_) return Ready::input;
       auto due = out.nudge(now);
       if (!due) return std::move(due).error();
-      const Monotonic until = std::min(*due, deadline_);
-      pollfd ready[2] = {{options_.fd, POLLIN, 0}, {stop.fd(), POLLIN, 0}};
       // Once it was asked to stop, that descriptor stays readable; a second signal interrupts poll, or is seen a second later.
-      const bool stopped = stop.stopped();
-      int timeout = base::poll_timeout(now, until);
-      if (stopped && (timeout < 0 || timeout > 1000)) timeout = 1000;
-      const int count = ::poll(ready, stopped ? 1 : 2, timeout);
+      const bool stopped = stop_->stopped();
+      const Monotonic until = std::min({*due, deadline, stopped ? base::after(now, base::kSecond) : base::kNever});
+      std::array<pollfd, 3> fds = {{{options_.fd, POLLIN, 0}, {stopped ? -1 : stop_->fd(), POLLIN, 0}, {watch_reader_ ? out.reader_fd() : -1, 0, 0}}};
+      const int count = ::poll(fds.data(), fds.size(), base::poll_timeout(now, until));
       if (count < 0 && errno != EINTR) return base::io_error(errno, "wait for input");
-      if (count > 0 && ready[0].revents != 0) return true;
+      if (count <= 0) continue;
+      if (fds[2].revents != 0) {
+        auto flow = out.reader_left();
+        if (!flow) return std::move(flow).error();
+        if (*flow == Flow::done) return Ready::leave;
+        watch_reader_ = false;
+      }
+      if (fds[0].revents != 0) return Ready::input;
     }
   }
 
@@ -158,11 +200,32 @@ class JsonlSource : public Source {
     counters_.records_out = counters_.records_in;
     counters_.bytes_out = counters_.bytes_in;
     if (batch_.empty()) return Flow::more;
-    return out.emit(batch_);
+    if (!pipe_ || !tracked_ || ended_) return out.emit(batch_);
+    stop_->watch(this);
+    auto flow = out.emit(batch_);
+    stop_->watch(nullptr);
+    return flow;
   }
 
-  Result<void> finish_input(bool reader_gone) const {
+  // Asked while emit() is blocked, so that nothing else here changes meanwhile. What has died says nothing more: the answer stays.
+  bool died() override {
+    if (died_) return *died_;
+    pollfd end = {options_.fd, 0, 0};
+    if (::poll(&end, 1, 0) <= 0 || (end.revents & POLLHUP) == 0) return false;
+    died_ = false;
+    if (const auto last = last_line_in(options_.fd)) {
+      Batch batch;
+      record::JsonlReader reader(*context_.clock);
+      const bool ended = !last->empty() && reader.parse(batch.copy(*last), batch) && batch.records.back().is_marker() &&
+                         batch.records.back().marker->type == record::Marker::Type::end;
+      died_ = !ended;
+    }
+    return *died_;
+  }
+
+  Result<void> finish_input(bool reader_gone) {
     if (reader_gone || !tracked_ || ended_) return {};
+    stop_->feed_died(context_.clock->monotonic());
     return base::fail(Code::interrupted, "the input ended without its end marker: the process in front of this one died")
         .with_hint("nothing is lost: what it had not passed on is read again at the next start");
   }
@@ -174,9 +237,11 @@ class JsonlSource : public Source {
   Batch batch_;
   std::string carry_;  // the beginning of a line whose end has not come
   Counters counters_;
-  Monotonic deadline_ = base::kNever;
+  base::Stop* stop_ = nullptr;
+  std::optional<bool> died_;
   std::uint64_t line_number_ = 0;
-  bool regular_ = false;
+  bool regular_ = false, pipe_ = false;
+  bool watch_reader_ = true;  // out.reader_fd() is worth waiting for
   bool tracked_ = false;
   bool ended_ = false;
   bool in_long_line_ = false;  // the beginning of the line that is being read was cut off as too long

@@ -52,6 +52,11 @@ class Outlet {
 
   // A barrier, for the end, a reload and tests. Nothing may rely on it across a pipe.
   virtual Result<Flushed> flush(Monotonic deadline) = 0;
+
+  // For a source that waits: the descriptor whose POLLERR or POLLHUP says that the reader of what comes out at the end went away, -1 for
+  // none; and what follows from that: Flow::done, or an error where the stream is tracked.
+  [[nodiscard]] virtual int reader_fd() const { return -1; }
+  virtual Result<Flow> reader_left() { return Flow::more; }
 };
 
 // What a stage saw, for summaries and metrics: what goes in is out, dropped for a named reason, or still inside.
@@ -91,6 +96,10 @@ class Stage {
     return {};
   }
 
+  // As Outlet's, of a stage that writes to somebody. From any thread.
+  [[nodiscard]] virtual int reader_fd() const { return -1; }
+  virtual Result<Flow> reader_left() { return Flow::more; }
+
   // True: from its first consume or nudge to the return of finish, this stage drives everything below it from a thread of its
   // own, also when nothing arrives; the chain nudges and flushes no further than to here.
   [[nodiscard]] virtual bool drives_below() const { return false; }
@@ -107,7 +116,7 @@ class Source {
   virtual ~Source() = default;
 
   // Emits until its input ends, `out` says Flow::done, or `stop` is raised (sources fed by a pipe read on until end of file or
-  // their deadline). Calls out.nudge() when idle and when a deadline it returned has come. Does not call finish.
+  // stop.deadline()). Waits for out.reader_fd() as well. Calls out.nudge() when idle and when a deadline it returned has come. Does not call finish.
   virtual Result<void> run(Outlet& out, base::Stop& stop) = 0;
 
   [[nodiscard]] virtual Counters counters() const { return {}; }

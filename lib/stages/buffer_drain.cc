@@ -224,7 +224,8 @@ base::Result<void> BufferDrain::drain() {
     const base::Duration wait = *next == base::kNever ? base::kMinute : std::clamp<base::Duration>(*next - clock.monotonic(), 0, base::kMinute);
     changed_.wait_for(lock, std::chrono::nanoseconds(wait));
   }
-  if (done_) return {};
+  // Of a stream whose source died, this one is no whole either: whoever is behind must not wait for the sake of its end.
+  if (done_ || (context_.stop != nullptr && context_.stop->feed_has_died())) return {};
   lock.unlock();
   markers.records.clear();
   markers.clear();

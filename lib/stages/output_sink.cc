@@ -1,13 +1,12 @@
 #include "stages/output_sink.h"
 
 #include "pipeline/jsonl_sink.h"
+#include "pipeline/output.h"
 #include "stages/text_format.h"
 
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <string>
 
 namespace weir::stages {
@@ -46,10 +45,12 @@ int width_of(int fd) {
 class TextSink : public pipeline::Stage {
  public:
   TextSink(int fd, bool raw, const TextFormat::Options& format, const Context& context)
-      : fd_(fd), raw_(raw), terminal_(format.terminal), format_(format), context_(context) {}
+      : output_(fd, context), raw_(raw), terminal_(format.terminal), format_(format), context_(context) {}
 
   [[nodiscard]] std::string_view name() const override { return "output"; }
   [[nodiscard]] Counters counters() const override { return counters_; }
+  [[nodiscard]] int reader_fd() const override { return output_.reader_fd(); }
+  Result<Flow> reader_left() override { return Flow::done; }
 
   Result<Flow> consume(Batch& batch, Outlet&) override {
     if (!raw_) learn(batch);
@@ -94,24 +95,8 @@ class TextSink : public pipeline::Stage {
   }
 
   Result<Flow> write() {
-    std::string_view rest = out_;
-    while (!rest.empty()) {
-      const ssize_t written = ::write(fd_, rest.data(), rest.size());
-      if (written >= 0) {
-        rest.remove_prefix(static_cast<std::size_t>(written));
-        continue;
-      }
-      if (errno == EPIPE) return Flow::done;
-      if (errno == EAGAIN) {
-        pollfd writable = {fd_, POLLOUT, 0};
-        ::poll(&writable, 1, 1000);
-      } else if (errno != EINTR) {
-        return base::io_error(errno, "write the output");
-      }
-      if (context_.stop != nullptr && context_.stop->level() == base::Stop::leave) {
-        return fail(Code::interrupted, "stopped while the output was blocked");
-      }
-    }
+    auto flow = output_.write(out_);
+    if (!flow || *flow == Flow::done) return flow;
     counters_.records_out = counters_.records_in;
     counters_.bytes_out = counters_.bytes_in;
     out_.clear();
@@ -119,7 +104,7 @@ class TextSink : public pipeline::Stage {
     return Flow::more;
   }
 
-  const int fd_;
+  pipeline::Output output_;
   const bool raw_, terminal_;
   TextFormat format_;
   const Context context_;

@@ -248,6 +248,7 @@ class TailSource final : public pipeline::Source {
     while (true) {
       auto waited = wait_for_changes();
       if (!waited) return std::move(waited).error();
+      if (reader_left_) return Flow::done;
       if (stop_->stopped()) break;
       if (*waited) {
         if (auto applied = apply(watcher_->take()); !applied) return std::move(applied).error();
@@ -278,14 +279,27 @@ class TailSource final : public pipeline::Source {
     nudge_due_ = *due;
     Monotonic until = ready_.empty() ? *due : now;
     for (const auto& [reader, when] : due_) until = std::min(until, when);
-    std::array<pollfd, 2> fds = {{{watcher_->fd(), POLLIN, 0}, {stop_->fd(), POLLIN, 0}}};
+    std::array<pollfd, 3> fds = {{{watcher_->fd(), POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader()}};
     if (::poll(fds.data(), fds.size(), base::poll_timeout(now, until)) < 0 && errno != EINTR) return base::io_error(errno, "wait for new lines");
+    if (auto looked = look_at_reader(fds[2]); !looked) return std::move(looked).error();
     const Monotonic then = due_.empty() ? now : clock_.monotonic();
     for (auto next = due_.begin(); next != due_.end();) {
       const auto here = next++;
       if (here->second <= then) queue(*here->first);
     }
     return fds[0].revents != 0;
+  }
+
+  // Whoever reads what comes out may leave while nothing is written.
+  pollfd reader() const { return {watch_reader_ ? out_->reader_fd() : -1, 0, 0}; }
+
+  Result<void> look_at_reader(const pollfd& polled) {
+    if (polled.fd < 0 || polled.revents == 0) return {};
+    auto flow = out_->reader_left();
+    if (!flow) return std::move(flow).error();
+    reader_left_ = *flow == Flow::done;
+    watch_reader_ = false;
+    return {};
   }
 
   Result<void> apply(tail::Changes changes) {
@@ -407,8 +421,10 @@ class TailSource final : public pipeline::Source {
       auto due = out_->nudge(now);
       if (!due) return std::move(due).error();
       nudge_due_ = *due;
-      std::array<pollfd, 2> fds = {{{spec_.stdin_fd, POLLIN, 0}, {stop_->fd(), POLLIN, 0}}};
+      std::array<pollfd, 3> fds = {{{spec_.stdin_fd, POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader()}};
       if (::poll(fds.data(), fds.size(), base::poll_timeout(now, *due)) < 0 && errno != EINTR) return base::io_error(errno, "wait for input");
+      if (auto looked = look_at_reader(fds[2]); !looked) return std::move(looked).error();
+      if (reader_left_) return false;
       if (fds[0].revents != 0) return true;
     }
     return false;
@@ -532,6 +548,8 @@ class TailSource final : public pipeline::Source {
   pipeline::Outlet* out_ = nullptr;
   base::Stop* stop_ = nullptr;
   Monotonic nudge_due_ = 0;
+  bool watch_reader_ = true;  // out_->reader_fd() is worth waiting for
+  bool reader_left_ = false;
 
   std::vector<tail::Pattern> patterns_;
   record::Positions positions_;  // of logs that were not met yet

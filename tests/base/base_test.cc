@@ -103,6 +103,46 @@ TEST(Stop, LevelsAndTheSignal) {
   EXPECT_EQ((*stop)->reloads(), 1);
 }
 
+TEST(Stop, WhoWaitsGivesUpByTheDeadlineOfTheFirstRequest) {
+  auto stop = std::move(*Stop::create());
+  stop->allow(20 * kSecond);
+  stop->allow(15 * kSecond);  // another chain in this process; the longest counts
+  EXPECT_EQ(stop->deadline(kSecond), kNever);
+  stop->request(SIGTERM);
+  EXPECT_EQ(stop->deadline(100 * kSecond), 120 * kSecond);
+  EXPECT_EQ(stop->deadline(110 * kSecond), 120 * kSecond);
+  stop->request(SIGTERM);
+  EXPECT_EQ(stop->deadline(111 * kSecond), 111 * kSecond);
+}
+
+TEST(Stop, WhoWaitsLearnsThatTheFeedDied) {
+  struct Fed : Feed {
+    bool died() override {
+      ++asked;
+      return dead;
+    }
+    bool dead = false;
+    int asked = 0;
+  } feed;
+  auto stop = std::move(*Stop::create());
+  stop->watch(&feed);
+  EXPECT_EQ(stop->deadline(kSecond), kNever);
+  EXPECT_FALSE(stop->feed_has_died());
+  feed.dead = true;
+  EXPECT_EQ(stop->deadline(2 * kSecond), 2 * kSecond + Stop::kAfterDeath);
+  EXPECT_TRUE(stop->feed_has_died());
+  EXPECT_FALSE(stop->stopped());
+  EXPECT_EQ(feed.asked, 2);
+  stop->request(SIGTERM);  // a signal does not give it more time
+  EXPECT_EQ(stop->deadline(3 * kSecond), 2 * kSecond + Stop::kAfterDeath);
+  EXPECT_EQ(feed.asked, 2);
+
+  auto other = std::move(*Stop::create());
+  other->watch(&feed);
+  other->watch(nullptr);
+  EXPECT_EQ(other->deadline(kSecond), kNever);
+}
+
 TEST(Diagnostics, RecurringMessagesAreThrottledAndCounted) {
   test::FakeClock clock;
   const auto diagnostics = Diagnostics::standard_error("tail", clock);

@@ -586,12 +586,13 @@ TEST_F(PusherTest, MemoryIsBounded) {
 }
 
 TEST_F(PusherTest, DrainWithoutADeadlineEndsAfterASignal) {
-  config_.stop_grace = 0;
   auto stop = std::move(*base::Stop::create());
   pusher_ = std::make_unique<Pusher>(config_, clock_, diagnostics_, stop.get(), &ledger_);
   pusher_->attach(transport_);
   add("a", "1");
   stop->request();
+  static_cast<void>(stop->deadline(clock_.monotonic()));
+  clock_.advance(base::kHour);
   auto drained = pusher_->drain(base::kNever);
   ASSERT_TRUE(drained);
   EXPECT_FALSE(*drained);

@@ -93,7 +93,7 @@ TEST(Chain, FinishLetsOutWhatIsHeld) {
   TestContext test;
   Two two;
   Lines source({line(1), line(2), line(3)});
-  const auto result = run_chain(source, two.stages, test.context, {});
+  const auto result = run_chain(source, two.stages, test.context);
   ASSERT_TRUE(result);
   EXPECT_EQ(two.collector->lines(), (std::vector<std::string>{line(1), line(2), line(3)}));
   EXPECT_EQ(two.collector->finished(), 1);
@@ -128,7 +128,7 @@ TEST(Chain, TheFirstErrorWinsAndEveryStageIsFinished) {
   Two two;
   two.holding->fail = true;
   Lines source({line(1), line(2)});
-  const auto result = run_chain(source, two.stages, test.context, {});
+  const auto result = run_chain(source, two.stages, test.context);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().message, "cannot hold");
   EXPECT_EQ(two.holding->finished, 1);
@@ -141,7 +141,7 @@ TEST(Chain, DoneStopsTheSource) {
   two.holding->pass = true;
   two.collector->limit = 2;
   Lines source({line(1), line(2), line(3), line(4)});
-  const auto result = run_chain(source, two.stages, test.context, {});
+  const auto result = run_chain(source, two.stages, test.context);
   ASSERT_TRUE(result);
   EXPECT_TRUE(result->reader_gone);
   EXPECT_EQ(source.emitted, 2);

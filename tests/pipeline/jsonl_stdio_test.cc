@@ -4,9 +4,11 @@
 #include "support/collect.h"
 
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -43,7 +45,7 @@ struct Reading {
     options.fd = pipe.read.get();
     test.context.clock = &base::Clock::system();
     const auto source = make_jsonl_source(options, test.context);
-    return run_chain(*source, stages, test.context, {});
+    return run_chain(*source, stages, test.context);
   }
   TestContext test;
   Pipe pipe;
@@ -179,7 +181,8 @@ TEST(JsonlSource, ASignalDoesNotEndItButALaterDeadlineDoes) {
 
   Reading stuck;
   stuck.test.stop->request(SIGTERM);
-  const auto late = stuck.run({.drain_after_stop = 20 * base::kMillisecond});
+  static_cast<void>(stuck.test.stop->deadline(0));  // as if it had been asked when the machine booted
+  const auto late = stuck.run({});
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code, base::Code::interrupted);
 }
@@ -189,6 +192,97 @@ TEST(JsonlSource, ASecondSignalEndsItAtOnce) {
   run.test.stop->request(SIGTERM);
   run.test.stop->request(SIGTERM);
   EXPECT_TRUE(run.run({}));
+}
+
+// Below the source, and as good as blocked: it asks by when it must have given up.
+class Asking : public Stage {
+ public:
+  explicit Asking(base::Stop& stop, std::function<void()> meanwhile) : stop_(stop), meanwhile_(std::move(meanwhile)) {}
+  Result<Flow> consume(Batch&, Outlet&) override {
+    if (deadlines.empty()) meanwhile_();
+    deadlines.push_back(stop_.deadline(7 * base::kSecond));
+    return Flow::more;
+  }
+  [[nodiscard]] std::string_view name() const override { return "asking"; }
+  std::vector<Monotonic> deadlines;
+
+ private:
+  base::Stop& stop_;
+  std::function<void()> meanwhile_;
+};
+
+TEST(JsonlSource, WhoIsBlockedBelowLearnsWhetherTheNeighbourDied) {
+  const std::string begin = R"({"marker":{"type":"begin","checkpoint":"c"}})" "\n";
+  const std::string end = R"({"marker":{"type":"end"}})" "\n";
+  struct {
+    std::string_view name;
+    std::string first, rest;
+    bool closes, died;
+  } const cases[] = {
+      {"it lives", begin + line(1) + "\n", "", false, false},
+      {"nothing more in the pipe", begin + line(1) + "\n", "", true, true},
+      {"more lines", begin + line(1) + "\n", line(2) + "\n", true, true},
+      {"cut in a line", begin + line(1) + "\n", line(2) + "\n" + R"({"marker":{"type":"e)", true, true},
+      {"its end lies in the pipe", begin + line(1) + "\n", line(2) + "\n" + end, true, false},
+      {"only its end", begin + line(1) + "\n", end, true, false},
+      {"its end was read", begin + line(1) + "\n" + end, "", true, false},
+      {"untracked", line(1) + "\n", "", true, false},
+  };
+  for (const auto& each : cases) {
+    SCOPED_TRACE(each.name);
+    Reading run;
+    run.stages.clear();
+    run.pipe.send(each.first);
+    auto asking = std::make_unique<Asking>(*run.test.stop, [&] {
+      run.pipe.send(each.rest);
+      if (each.closes) run.pipe.write.reset();
+    });
+    const auto& asked = asking->deadlines;
+    run.stages.push_back(std::move(asking));
+    std::thread closer;
+    if (!each.closes) {
+      closer = std::thread([&] {
+        while (true) {
+          int waiting = 0;
+          ::ioctl(run.pipe.read.get(), FIONREAD, &waiting);
+          if (waiting == 0) break;
+        }
+        run.test.stop->request();
+        run.test.stop->request();
+      });
+    }
+    static_cast<void>(run.run({}));
+    if (closer.joinable()) closer.join();
+    ASSERT_FALSE(asked.empty());
+    if (each.closes) {
+      EXPECT_EQ(asked.front(), each.died ? 7 * base::kSecond + base::Stop::kAfterDeath : base::kNever);
+    }
+    EXPECT_EQ(run.test.stop->feed_has_died(), each.died);
+  }
+}
+
+TEST(JsonlSource, WaitsForTheReaderOfTheOutputAsWell) {
+  for (const bool tracked : {false, true}) {
+    SCOPED_TRACE(tracked);
+    Reading run;
+    run.stages.clear();
+    Pipe output;
+    run.stages.push_back(make_jsonl_sink({.fd = output.write.get()}, run.test.context));
+    run.pipe.send((tracked ? R"({"marker":{"type":"begin","checkpoint":"c"}})" "\n" : "") + line(1) + "\n");
+    std::thread reader([&] {
+      char block[1000];
+      ASSERT_GT(::read(output.read.get(), block, sizeof block), 0);
+      output.read.reset();
+    });
+    const auto result = run.run({});  // its input stays open and silent
+    reader.join();
+    EXPECT_EQ(result.ok(), !tracked);
+    if (result) {
+      EXPECT_TRUE(result->reader_gone);
+    } else {
+      EXPECT_EQ(result.error().message, "cannot write the output: its reader went away");
+    }
+  }
 }
 
 TEST(JsonlSink, WritesWhatItGotByteForByte) {

@@ -57,7 +57,7 @@ class Tail : public testing::Test {
     collector = owned.get();
     chain.push_back(std::move(owned));
     source = make_tail_source(spec, context.context);
-    thread = std::thread([this] { result = pipeline::run_chain(*source, chain, context.context, {}); });
+    thread = std::thread([this] { result = pipeline::run_chain(*source, chain, context.context); });
   }
   void stop() {
     if (!thread.joinable()) return;
