@@ -20,7 +20,6 @@ using pipeline::Flushed;
 
 constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
 constexpr base::Duration kFullPollMost = base::kSecond;
-constexpr base::Duration kFullAfterStop = 10 * base::kSecond;
 constexpr int kAskAgain = 5;                                     // ms, for acknowledgements while the window is full
 
 class Buffer : public pipeline::Stage {
@@ -188,7 +187,6 @@ class Buffer : public pipeline::Stage {
   // Calls `store` until there is room for what it stores, or `spared` says that it need not be stored any more.
   template <typename Store, typename Spared>
   auto patiently(const Store& store, const Spared& spared) -> decltype(store()) {
-    base::Monotonic give_up = base::kNever;
     bool waited = false;
     base::Duration wait = kFullPoll;
     while (true) {
@@ -203,8 +201,7 @@ class Buffer : public pipeline::Stage {
       waited = true;
       context_.diagnostics->warn("spool-full", error.message + "; waiting" + (error.hint.empty() ? "" : "\n" + error.hint));
       const base::Monotonic now = context_.clock->monotonic();
-      if (context_.stop->stopped() && give_up == base::kNever) give_up = base::after(now, kFullAfterStop);
-      if (now >= give_up || context_.stop->level() == base::Stop::leave) {
+      if (now >= context_.stop->deadline(now)) {
         return base::fail(error.code, "{}; {} records were not taken", error.message, builder_.records()).with_hint(error.hint);
       }
       ::poll(nullptr, 0, static_cast<int>(wait / base::kMillisecond));

@@ -309,6 +309,19 @@ class Deaths(Case):
         # Ten times the lines fill every pipe, so that nobody can read on to the end of his input.
         self.side_by_side([(name, lines) for name in ("checkpoint", "buffer") for lines in (0, 10 * LINES)], begin, end)
 
+    def test_a_source_that_died_does_not_leave_a_full_spool_waiting(self):
+        self.open_target()
+        self.proxy.set("hang")
+        with open(self.log, "a", encoding="ascii") as log:
+            for i in range(self.written, self.written + 10 * LINES):
+                log.write(f"{self.second}.{i:09d}Z stdout F {i} {os.urandom(200).hex()}\n")
+        self.written += 10 * LINES
+        chain = self.chain([f"tail -f --checkpoint {self.kept} {self.pods}", f"buffer {self.kept} --min-free 0 --max-size 4MiB", f"push {self.proxy.url}"], False)
+        kit.wait_for(lambda: "reached its limit of 4.0 MiB" in chain.errors(), chain.errors)
+        chain.kill(0)
+        self.assertEqual(chain.wait(), [-9, 4, 4], chain.errors())
+        self.check_next_start("buffer", False)
+
     def test_a_line_that_was_cut_is_not_taken(self):
         tracked = kit.weir("tail", "--checkpoint", self.kept, self.pods)
         untracked = kit.weir("tail", self.pods)
