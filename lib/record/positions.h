@@ -39,9 +39,10 @@ struct Place {
 };
 
 struct LogPosition {
-  std::vector<Generation> generations;  // oldest first; from the one of `resume` on
+  std::vector<Generation> generations;  // oldest first; from the one of `resume` on, without those finished since
   Place resume;                         // reading starts here
   Place end[2];                         // stdout, stderr: a record that ends at or before it is safe already
+  std::vector<Generation> finished;     // oldest first; the last few besides: nothing of them is new
   friend bool operator==(const LogPosition&, const LogPosition&) = default;
 };
 
@@ -49,7 +50,9 @@ struct LogPosition {
 using Positions = std::map<std::string, LogPosition, std::less<>>;
 
 // FNV-1a, 64 bits: the hash of FileIdentity. http://www.isthe.com/chongo/tech/comp/fnv/
-[[nodiscard]] std::uint64_t fnv1a(std::string_view bytes);
+// A hash goes on with more bytes where the hash of those before is given.
+inline constexpr std::uint64_t kEmptyHash = 0xcbf29ce484222325;
+[[nodiscard]] std::uint64_t fnv1a(std::string_view bytes, std::uint64_t before = kEmptyHash);
 
 inline constexpr std::uint32_t kHeadBytes = 1024;
 inline constexpr std::uint32_t kCheckBytes = 256;

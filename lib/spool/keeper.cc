@@ -494,6 +494,8 @@ record::Positions Keeper::positions() const {
       }
       if (number == log->resume.generation || (number > log->resume.generation && !generation->facts.done)) {
         position.generations.push_back(generation->facts);
+      } else if (generation->facts.done) {
+        position.finished.push_back(generation->facts);
       }
     }
   }

@@ -60,7 +60,7 @@ class Keeper {
   // Puts a stored snapshot ("" for none), and then deltas in their order, on top of what is there. Error: corrupt.
   base::Result<void> load(std::string_view encoded);
 
-  // What a reader starts from: logs that are not gone, generations from the one of `resume` on.
+  // What a reader starts from: logs that are not gone, generations from the one of `resume` on, and which are finished.
   [[nodiscard]] record::Positions positions() const;
 
   // How many records see() has called repeats.
