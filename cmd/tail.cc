@@ -27,6 +27,10 @@ class Tail : public cli::Invocation {
                    "those of the pods in it")
         ->type_name("PATH|GLOB|DIR|-");
     app.add_flag("-f,--follow", spec_.read.follow, "go on for ever: read what is written, and files, pods and rotations that appear");
+    app.add_option("--hold-deleted", hold_deleted_,
+                   "with -f: how much of files that were deleted before they were read may stay on the disk; beyond, the oldest are given up and told")
+        ->type_name("SIZE")
+        ->capture_default_str();
     app.add_option("--lines", lines_, "begin with the last N lines of each file")->type_name("N");
     app.add_option("--from", from_, "where to begin in files that are there at the start and have no position (default: start)")
         ->type_name("start|end|TIME");
@@ -100,6 +104,9 @@ class Tail : public cli::Invocation {
     constexpr std::uint64_t kLeast = 64, kMost = 64 << 20;
     if (*max_line < kLeast || *max_line > kMost) return base::fail(Code::usage, "--max-line must lie between 64 bytes and 64 MiB");
     spec_.read.max_line = *max_line;
+    auto hold_deleted = record::parse_size(hold_deleted_);
+    if (!hold_deleted) return std::move(hold_deleted).error().within("--hold-deleted");
+    spec_.hold_deleted = *hold_deleted;
     auto wait = record::parse_duration(wait_);
     if (!wait) return std::move(wait).error().within("--wait");
     spec_.wait = *wait;
@@ -145,7 +152,7 @@ class Tail : public cli::Invocation {
   cli::OutputFlags output_;
   std::optional<std::uint64_t> lines_;
   std::string from_, since_, filename_;
-  std::string format_ = "auto", max_line_ = "256KiB", wait_ = "30s";
+  std::string format_ = "auto", max_line_ = "256KiB", wait_ = "30s", hold_deleted_ = "1GiB";
 };
 
 }  // namespace
@@ -161,13 +168,20 @@ const cli::Command tail_command = {
         "Lines are those of CRI runtimes (parts are joined), of docker's json-file driver (the one newline at the end is "
         "taken off), or plain text, which gets the time of reading. Files whose names end in .gz are decompressed. Of a folder "
         "only live files are read, no rotated ones, unless PATH or GLOB names them.\n\n"
-        "With -f, lines of 100 ms are gathered. A rotated file is read to its end before the new one, whatever happens to its name; a file that "
-        "was truncated is read from its start. Files that appear later are read whole.\n\n"
+        "With -f, lines of 100 ms are gathered. A rotated file is read to its end before the new one, whatever happens to its name. Files that "
+        "appear later are read whole. Of a file that was truncated, what was not read yet is read from its copy, if a rotated file beside it is "
+        "one (logrotate's copytruncate), and then the file from its start.\n\n"
+        "While what is behind it is blocked, by an outage or a full disk, `tail -f` opens every file that appears, so that what is rotated and "
+        "deleted meanwhile is read afterwards. Such files keep their place on the disk although nobody sees them: at most --hold-deleted of what "
+        "was not read yet, 1 GiB by default, which is hours of most nodes' logs and a twentieth of a disk of 20 GiB. Beyond that a file is "
+        "exchanged for its compressed copy, where there is one, and then the oldest are given up.\n\n"
         "With --checkpoint FILE a restart goes on where the chain had got to: the stage that makes records safe keeps the "
-        "positions in FILE, `tail` only reads them. Files that were renamed or compressed meanwhile are found by their first bytes; a log that "
-        "appeared meanwhile is read with its rotated files. What "
-        "could not be read is told by a record with metadata `weir_gap_bytes`. A line whose end was not written yet is left for the "
-        "next time.\n\n"
+        "positions in FILE, `tail` only reads them. Files that were renamed, copied or compressed meanwhile are found by their first bytes; a log "
+        "that appeared meanwhile is read with its rotated files. A line whose end was not written yet is left for the next time.\n\n"
+        "What could not be read is told by a record with the labels of its log and metadata `weir_gap_bytes`: the number of bytes, or `unknown`. Its "
+        "line says of which file, from where on and why: given up as above, truncated without a copy, gone or cut short before a restart, on a bad "
+        "spot of a disk, in a damaged compressed file. It is told once, also over restarts, and on standard error; no filter drops it, and the "
+        "exit code becomes 3.\n\n"
         "A line that does not have the form of its file goes on as it is and is counted; so is a file that cannot be read. Both make the exit "
         "code 3; it is 4 when no file at all could be read.",
     .role = cli::Role::source,

@@ -26,6 +26,7 @@ complete -c weir -n __weir_no_command -a docs -d 'print the man pages and shell 
 complete -c weir -n __weir_no_command -a help -d 'show the help of a command'
 complete -c weir -n '__weir_command help' -a 'tail enrich filter buffer push replay query run spool docs help'
 complete -c weir -n '__weir_command tail' -s f -l follow -d 'go on for ever: read what is written, and files, pods and rotations that appear'
+complete -c weir -n '__weir_command tail' -l hold-deleted -x -d 'with -f: how much of files that were deleted before they were read may stay on the disk; beyond, the oldest are given up and told'
 complete -c weir -n '__weir_command tail' -l lines -x -d 'begin with the last N lines of each file'
 complete -c weir -n '__weir_command tail' -l from -x -d 'where to begin in files that are there at the start and have no position (default: start)'
 complete -c weir -n '__weir_command tail' -l since -x -d 'leave out what is older, as --from TIME'

@@ -44,10 +44,11 @@ void raise_open_files() {
 }
 
 // What stands behind the path in "cannot open PATH: CAUSE".
-std::string_view cause_of(const base::Error& error) {
-  const std::size_t at = error.message.rfind(": ");
-  return at == std::string::npos ? std::string_view(error.message) : std::string_view(error.message).substr(at + 2);
+std::string_view cause_of(std::string_view message) {
+  const std::size_t at = message.rfind(": ");
+  return at == std::string_view::npos ? message : message.substr(at + 2);
 }
+std::string_view cause_of(const base::Error& error) { return cause_of(std::string_view(error.message)); }
 
 std::string hint_of(std::string_view cause) {
   if (cause == "Permission denied") return "run as root, or give the process CAP_DAC_READ_SEARCH";
@@ -74,7 +75,11 @@ class StdinLabels final : public tail::Labeller {
 class TailSource final : public pipeline::Source {
  public:
   TailSource(TailSpec spec, const pipeline::Context& context)
-      : spec_(std::move(spec)), context_(context), clock_(*context.clock), space_needed_(LogReader::space_needed(spec_.read)) {
+      : spec_(std::move(spec)),
+        context_(context),
+        clock_(*context.clock),
+        space_needed_(LogReader::space_needed(spec_.read)),
+        held_(spec_.hold_deleted, *context.diagnostics) {
     spec_.read.tracked = !spec_.checkpoint.empty();
   }
 
@@ -143,27 +148,42 @@ class TailSource final : public pipeline::Source {
     return marker;
   }
 
-  // Logs of which there are positions and no live file: their rotated files are read, and those whose folder is gone are ended.
+  // Logs of which there are positions and no live file: their rotated files are read, and those of which nothing is left are ended.
   void queue_absent_logs() {
-    for (const auto& [key, position] : std::exchange(positions_, {})) {
-      const bool named = std::ranges::any_of(patterns_, [&](const tail::Pattern& pattern) { return tail::names(pattern, key); });
-      if (!named || !tail::wants_file(spec_.selection, key)) continue;
+    for (auto next = positions_.begin(); next != positions_.end();) {
+      const auto here = next++;
+      const std::string& key = here->first;
+      if (!wanted(key) || !is_absent(key)) continue;
       auto reader = new_reader(key);
-      tail::resume(*reader, position, nullptr);
-      if (::access(std::string(tail::folder_of(key)).c_str(), F_OK) != 0) reader->set_gone();
+      if (!tail::resume(*reader, here->second, nullptr)) reader->set_gone();
       queue(*reader);
       absent_.emplace(key, std::move(reader));
+      positions_.erase(here);
     }
+  }
+
+  bool wanted(const std::string& key) const {
+    return std::ranges::any_of(patterns_, [&](const tail::Pattern& pattern) { return tail::names(pattern, key); }) &&
+           tail::wants_file(spec_.selection, key);
+  }
+
+  // Not so when it is there and could not be opened, or when the folder that it is looked for in is not there (a disk that is not mounted
+  // yet): it may come.
+  bool is_absent(const std::string& key) const {
+    if (::access(key.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)) return false;
+    return std::ranges::any_of(patterns_, [&](const tail::Pattern& pattern) {
+      return tail::names(pattern, key) && ::access(pattern.base.c_str(), R_OK | X_OK) == 0;
+    });
   }
 
   // -- files --
 
   std::unique_ptr<LogReader> new_reader(std::string key) {
-    return std::make_unique<LogReader>(++last_log_, std::move(key), spec_.read, stats_, clock_);
+    return std::make_unique<LogReader>(++last_log_, std::move(key), spec_.read, stats_, clock_, spec_.read.follow ? &held_ : nullptr);
   }
 
   // A file that was there at the start; the log's first.
-  void add_initial(LogReader& reader, std::unique_ptr<tail::InputFile> file) {
+  void add_initial(LogReader& reader, std::shared_ptr<tail::InputFile> file) {
     auto offset = tail::start_offset(*file, spec_.start);
     if (!offset) {
       refuse(file->path(), cause_of(offset.error()));
@@ -173,7 +193,7 @@ class TailSource final : public pipeline::Source {
   }
 
   // False when the log has no position and is to be read from its live file on. `was_there`: when this process started.
-  bool resume(LogReader& reader, std::unique_ptr<tail::InputFile>& live, bool was_there) {
+  bool resume(LogReader& reader, std::shared_ptr<tail::InputFile>& live, bool was_there) {
     const auto stored = positions_.find(reader.key());
     if (stored == positions_.end()) {
       if (!was_there || !resumed_ || spec_.start.kind != tail::Start::Kind::beginning) return false;
@@ -205,8 +225,8 @@ class TailSource final : public pipeline::Source {
       for (; next != logs.end() && readers_.size() < kOpenLogs; ++next) open_log(next->first, next->second, seen);
       if (ready_.empty()) {
         if (next != logs.end()) continue;
-        if (positions_.empty()) break;
         queue_absent_logs();
+        if (ready_.empty()) break;
         continue;
       }
       auto flow = step();
@@ -216,7 +236,7 @@ class TailSource final : public pipeline::Source {
   }
 
   void open_log(const std::string& key, const std::vector<std::string>& paths, std::set<std::pair<std::uint64_t, std::uint64_t>>& seen) {
-    std::vector<std::unique_ptr<tail::InputFile>> files;
+    std::vector<std::shared_ptr<tail::InputFile>> files;
     for (const std::string& path : paths) {
       auto file = tail::InputFile::open(path);
       if (!file) {
@@ -228,7 +248,7 @@ class TailSource final : public pipeline::Source {
     if (files.empty()) return;
     opened_ += files.size();
     auto reader = new_reader(key);
-    std::unique_ptr<tail::InputFile> live;
+    std::shared_ptr<tail::InputFile> live;
     if (tail::live_name_of(tail::base_name(paths.back())).empty()) live = std::move(files.back());
     if (!resume(*reader, live, true)) {
       if (live != nullptr) files.back() = std::move(live);
@@ -242,7 +262,7 @@ class TailSource final : public pipeline::Source {
   // -- following --
 
   Result<Flow> follow() {
-    auto started = tail::Watcher::start(patterns_, spec_.selection, spec_.times, clock_);
+    auto started = tail::Watcher::start(patterns_, spec_.selection, spec_.times, clock_, held_);
     if (!started) return std::move(started).error();
     watcher_ = std::move(started).value();
     while (true) {
@@ -363,13 +383,9 @@ class TailSource final : public pipeline::Source {
     ready_.pop_front();
     reader.queued = false;
     if (space_.at == nullptr) space_ = {batch_.allocate(space_needed_), space_needed_, true};
-    auto outcome = reader.read(batch_, space_);
-    if (!outcome) {
-      refuse(reader.key(), cause_of(outcome.error()));
-      if (!spec_.read.follow) erase(reader);
-      return Flow::more;
-    }
-    switch (*outcome) {
+    const LogReader::Outcome outcome = reader.read(batch_, space_);
+    if (const std::string trouble = reader.take_trouble(); !trouble.empty()) refuse(reader.key(), cause_of(trouble));
+    switch (outcome) {
       case LogReader::Outcome::more: queue(reader); return Flow::more;
       case LogReader::Outcome::full: latest_ = reader.key(); queue(reader); return emit();
       case LogReader::Outcome::idle:
@@ -530,10 +546,12 @@ class TailSource final : public pipeline::Source {
                                                            latest_, spec_.read.max_line));
     }
     if (news(told_.gaps, stats_.gaps)) {
-      context_.diagnostics->warn("tail.gap", fmt::format("{}: a part of the log could not be read: a record with metadata weir_gap_bytes tells which", latest_));
+      // The record's line without the name that stands before every message.
+      const std::string_view told = std::string_view(stats_.latest_gap).substr(std::string_view("weir: ").size());
+      context_.diagnostics->warn("tail.gap", fmt::format("{} (a record with metadata weir_gap_bytes says so)", base::escape_control(told)));
     }
     if (news(told_.truncated, stats_.truncated)) {
-      context_.diagnostics->warn("tail.truncated", fmt::format("{}: the file was truncated: reading it from the start", latest_));
+      context_.diagnostics->warn("tail.truncated", fmt::format("{}: the file was truncated: reading what it held from a copy, if there is one, and then the file from its start", latest_));
     }
   }
 
@@ -551,6 +569,7 @@ class TailSource final : public pipeline::Source {
   bool watch_reader_ = true;  // out_->reader_fd() is worth waiting for
   bool reader_left_ = false;
 
+  tail::HeldFiles held_;  // outlives the watcher
   std::vector<tail::Pattern> patterns_;
   record::Positions positions_;  // of logs that were not met yet
   bool resumed_ = false;         // there were positions at the start

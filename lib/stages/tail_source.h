@@ -12,6 +12,7 @@
 #include "tail/start.h"
 #include "tail/watcher.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@ struct TailSpec {
   tail::Start start;                      // of files that were there at the start and have no position
   std::string checkpoint;                 // where the chain's keeper keeps the positions; "": nothing is tracked
   base::Duration wait = 30 * base::kSecond;  // for a checkpoint that is busy
+  std::uint64_t hold_deleted = std::uint64_t{1} << 30;  // bytes of deleted files that may stay on the disk until they are read
   tail::WatchTimes times;
   int stdin_fd = 0;
   std::optional<record::Positions> positions;  // instead of those in the checkpoint

@@ -10,15 +10,84 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace weir::tail {
+namespace {
 
+constexpr std::uint64_t kPage = 4096;
+// What the places of lines that are cut short by a gap need within it.
+constexpr std::uint64_t kLeastStep = 4;
+
+}  // namespace
+
+// Inflates member after member of a gzipped file. Everything up to a damaged spot comes out.
 struct InputFile::Gzip {
-  gzFile file = nullptr;
-  std::uint64_t offset = 0;  // of the next byte that zlib gives
-  std::string rest;          // given back: the bytes before `offset`
-  ~Gzip() {
-    if (file != nullptr) ::gzclose(file);
+  z_stream stream{};
+  std::unique_ptr<unsigned char[]> in = std::make_unique_for_overwrite<unsigned char[]>(kInput);
+  std::uint64_t in_offset = 0;  // in the file, of what is read next
+  std::uint64_t offset = 0;     // in the text, of the next byte that comes out
+  std::string rest;             // given back: the bytes before `offset`
+  bool ended = false;
+  std::string trouble;          // why nothing more comes out, "" for no trouble
+
+  ~Gzip() { ::inflateEnd(&stream); }
+  bool begin() { return ::inflateInit2(&stream, MAX_WBITS + kGzipOnly) == Z_OK; }
+  void restart() {
+    ::inflateReset(&stream);
+    stream.avail_in = 0;
+    in_offset = offset = 0;
+    rest.clear();
+    ended = false;
+    trouble.clear();
+  }
+
+  std::size_t inflate(int fd, char* to, std::size_t size) {
+    std::size_t copied = 0;
+    while (copied < size && !ended && trouble.empty()) {
+      if (stream.avail_in == 0 && !fill(fd)) break;
+      const auto want = static_cast<unsigned>(std::min<std::size_t>(size - copied, 1U << 30U));
+      stream.next_out = reinterpret_cast<unsigned char*>(to + copied);
+      stream.avail_out = want;
+      const int result = ::inflate(&stream, Z_NO_FLUSH);
+      copied += want - stream.avail_out;
+      if (result == Z_STREAM_END) next_member(fd);
+      else if (result != Z_OK && result != Z_BUF_ERROR) trouble = stream.msg != nullptr ? stream.msg : "the compressed data is damaged";
+    }
+    offset += copied;
+    return copied;
+  }
+
+ private:
+  static constexpr std::size_t kInput = 64 << 10;
+  static constexpr int kGzipOnly = 16;
+  static constexpr const char* kCutShort = "unexpected end of file";
+
+  // False at the end of the file.
+  bool fill(int fd) {
+    ssize_t got = 0;
+    do got = ::pread(fd, in.get(), kInput, static_cast<off_t>(in_offset));
+    while (got < 0 && errno == EINTR);
+    if (got < 0) trouble = std::strerror(errno);
+    if (got == 0) trouble = kCutShort;
+    if (got <= 0) return false;
+    in_offset += static_cast<std::uint64_t>(got);
+    stream.next_in = in.get();
+    stream.avail_in = static_cast<unsigned>(got);
+    return true;
+  }
+
+  // What follows the last member, if anything does, is padding.
+  void next_member(int fd) {
+    constexpr unsigned char kMagic = 0x1f;
+    if (stream.avail_in == 0 && !fill(fd)) {
+      ended = trouble == kCutShort;
+      if (ended) trouble.clear();
+    } else if (*stream.next_in != kMagic) {
+      ended = true;
+    } else {
+      ::inflateReset(&stream);
+    }
   }
 };
 
@@ -40,71 +109,84 @@ base::Result<std::unique_ptr<InputFile>> InputFile::open(const std::string& path
   }
   input->inode_ = status.st_ino;
   input->device_ = status.st_dev;
+  input->note_size(static_cast<std::uint64_t>(status.st_size));
   std::array<unsigned char, 2> magic{};
   if (path.ends_with(".gz") && ::pread(input->fd_.get(), magic.data(), 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
+    input->gzipped_ = true;
     input->gzip_ = std::make_unique<Gzip>();
-    const int copy = ::fcntl(input->fd_.get(), F_DUPFD_CLOEXEC, 0);
-    if (copy < 0) return base::io_error(errno, fmt::format("open {}", path));
-    input->gzip_->file = ::gzdopen(copy, "rb");
-    if (input->gzip_->file == nullptr) {
-      ::close(copy);
-      return base::fail(base::Code::io, "cannot open {}: no memory for zlib", path);
-    }
-    ::gzbuffer(input->gzip_->file, 64 << 10);
+    if (!input->gzip_->begin()) return base::fail(base::Code::io, "cannot open {}: no memory for zlib", path);
   }
   return input;
 }
 
 base::Result<std::size_t> InputFile::read(std::uint64_t offset, char* to, std::size_t size) {
-  if (gzip_ == nullptr) {
-    ssize_t got = 0;
-    do got = ::pread(fd_.get(), to, size, static_cast<off_t>(offset));
-    while (got < 0 && errno == EINTR);
-    if (got < 0) return base::io_error(errno, fmt::format("read {}", path_));
-    return static_cast<std::size_t>(got);
-  }
+  const std::lock_guard lock(mutex_);
+  return read_locked(offset, to, size);
+}
+
+base::Result<std::size_t> InputFile::read_locked(std::uint64_t offset, char* to, std::size_t size) {
+  if (!fd_) return base::fail(base::Code::io, "cannot read {}: it was given up", path_);
+  if (gzipped_) return read_gzip(offset, to, size);
+  ssize_t got = 0;
+  do got = ::pread(fd_.get(), to, size, static_cast<off_t>(offset));
+  while (got < 0 && errno == EINTR);
+  if (got < 0) return base::io_error(errno, fmt::format("read {}", path_));
+  return static_cast<std::size_t>(got);
+}
+
+base::Result<std::size_t> InputFile::read_gzip(std::uint64_t offset, char* to, std::size_t size) {
+  Gzip& gzip = *gzip_;
   std::size_t copied = 0;
-  if (offset < gzip_->offset && offset + gzip_->rest.size() >= gzip_->offset) {
-    const std::string_view rest = std::string_view(gzip_->rest).substr(gzip_->rest.size() - (gzip_->offset - offset));
+  if (offset < gzip.offset && offset + gzip.rest.size() >= gzip.offset) {
+    const std::string_view rest = std::string_view(gzip.rest).substr(gzip.rest.size() - (gzip.offset - offset));
     copied = std::min(rest.size(), size);
     std::memcpy(to, rest.data(), copied);
     if (copied < rest.size()) return copied;
-  } else if (offset != gzip_->offset) {
-    gzip_->rest.clear();
-    if (::gzseek(gzip_->file, static_cast<z_off_t>(offset), SEEK_SET) < 0) {
-      return base::fail(base::Code::io, "cannot read {} at {}: not valid gzip data", path_, offset);
+  } else if (offset != gzip.offset) {
+    if (offset < gzip.offset) gzip.restart();
+    std::array<char, 16 << 10> skipped;
+    while (gzip.offset < offset && gzip.inflate(fd_.get(), skipped.data(), std::min<std::uint64_t>(skipped.size(), offset - gzip.offset)) > 0) {
     }
-    gzip_->offset = offset;
   }
-  while (copied < size) {
-    const auto want = static_cast<unsigned>(std::min<std::size_t>(size - copied, 1U << 30U));
-    const int got = ::gzread(gzip_->file, to + copied, want);
-    if (got < 0) {
-      if (copied > 0) break;
-      int code = 0;
-      const char* cause = ::gzerror(gzip_->file, &code);
-      return base::fail(base::Code::io, "cannot read {}: {}", path_, code == Z_ERRNO ? std::strerror(errno) : cause);
-    }
-    if (got == 0) break;
-    copied += static_cast<std::size_t>(got);
-    gzip_->offset += static_cast<std::uint64_t>(got);
-  }
-  gzip_->rest.clear();
+  if (gzip.offset == offset + copied) copied += gzip.inflate(fd_.get(), to + copied, size - copied);
+  gzip.rest.clear();
+  // Trouble is told when everything before it has come out.
+  if (copied == 0 && !gzip.trouble.empty()) return base::fail(base::Code::io, "cannot read {}: {}", path_, gzip.trouble);
   return copied;
 }
 
 void InputFile::give_back(std::uint64_t offset, std::string_view rest) {
-  if (gzip_ == nullptr) return;
-  if (offset + rest.size() == gzip_->offset) gzip_->rest.assign(rest);
+  if (!gzipped_) return;
+  const std::lock_guard lock(mutex_);
+  if (gzip_ != nullptr && offset + rest.size() == gzip_->offset) gzip_->rest.assign(rest);
 }
 
 std::uint64_t InputFile::next_data(std::uint64_t offset) const {
-  if (gzip_ != nullptr) return offset;
+  const std::lock_guard lock(mutex_);
+  if (gzipped_ || !fd_) return offset;
   const off_t data = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
   return data < 0 ? offset : static_cast<std::uint64_t>(data);
 }
 
+std::optional<std::uint64_t> InputFile::next_readable(std::uint64_t offset) const {
+  const std::lock_guard lock(mutex_);
+  if (gzipped_ || !fd_) return std::nullopt;
+  const std::uint64_t size = status_locked().size;
+  for (std::uint64_t step = kPage; offset + step < size; step *= 2) {
+    const std::uint64_t at = (offset + step) / kPage * kPage;
+    char byte = 0;
+    if (at >= offset + kLeastStep && ::pread(fd_.get(), &byte, 1, static_cast<off_t>(at)) == 1) return at;
+  }
+  return std::nullopt;
+}
+
 InputFile::Status InputFile::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_locked();
+}
+
+InputFile::Status InputFile::status_locked() const {
+  if (!fd_) return last_;
   struct stat status {};
   if (::fstat(fd_.get(), &status) != 0) return {};
   return {static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_nlink),
@@ -116,14 +198,21 @@ base::Result<record::FileIdentity> InputFile::identify(std::uint32_t head_size, 
   identity.path = path_;
   identity.inode = inode_;
   identity.device = device_;
+  const std::lock_guard lock(mutex_);
+  if (!fd_) {
+    const std::string_view head = std::string_view(head_).substr(0, head_size);
+    identity.head_size = static_cast<std::uint32_t>(head.size());
+    identity.head_hash = record::fnv1a(head);
+    return identity;
+  }
   std::array<char, record::kHeadBytes> bytes{};
-  auto head = read(0, bytes.data(), std::min(head_size, record::kHeadBytes));
+  auto head = read_locked(0, bytes.data(), std::min(head_size, record::kHeadBytes));
   if (!head) return std::move(head).error();
   identity.head_size = static_cast<std::uint32_t>(*head);
   identity.head_hash = record::fnv1a({bytes.data(), *head});
   if (check_end != 0) {
     const std::uint64_t begin = check_end - std::min<std::uint64_t>(check_end, record::kCheckBytes);
-    auto check = read(begin, bytes.data(), check_end - begin);
+    auto check = read_locked(begin, bytes.data(), check_end - begin);
     if (!check) return std::move(check).error();
     if (*check == check_end - begin) {
       identity.check_end = check_end;
@@ -139,6 +228,57 @@ base::Result<bool> InputFile::is(const record::FileIdentity& stored, bool by_con
   if (!found) return std::move(found).error();
   if (found->head_size != stored.head_size || found->head_hash != stored.head_hash) return false;
   return stored.check_end == 0 || found->check_end == 0 || found->check_hash == stored.check_hash;
+}
+
+bool InputFile::holds_text_of(std::uint64_t size) const {
+  const std::lock_guard lock(mutex_);
+  if (!gzipped_ || !fd_) return false;
+  std::array<unsigned char, 4> trailer{};
+  const std::uint64_t end = status_locked().size;
+  if (end < trailer.size() || ::pread(fd_.get(), trailer.data(), trailer.size(), static_cast<off_t>(end - trailer.size())) != 4) return false;
+  std::uint32_t told = 0;  // little-endian, RFC 1952
+  for (std::size_t i = trailer.size(); i-- > 0;) told = told << 8U | trailer[i];
+  return told == static_cast<std::uint32_t>(size);
+}
+
+void InputFile::note_size(std::uint64_t size) {
+  std::uint64_t known = noted_size();
+  while (known < size && !noted_size_.compare_exchange_weak(known, size, std::memory_order_relaxed)) {
+  }
+}
+
+InputFile::Holding InputFile::holding() const {
+  const std::lock_guard lock(mutex_);
+  if (!fd_) return {};
+  const Status now = status_locked();
+  const std::uint64_t unread = gzipped_ ? now.size : now.size - std::min(now.size, place());
+  return {now.links == 0, unread, now.modified};
+}
+
+void InputFile::give_up(std::string cause, std::shared_ptr<InputFile> copy) {
+  const std::lock_guard lock(mutex_);
+  if (!fd_) return;
+  last_ = status_locked();
+  given_up_.cause = std::move(cause);
+  given_up_.size = gzipped_ ? text_size_ : last_.size;
+  head_.resize(record::kHeadBytes);
+  const auto got = read_locked(0, head_.data(), head_.size());
+  head_.resize(got ? *got : 0);
+  if (copy != nullptr && copy->gzipped_) {
+    const std::lock_guard of_copy(copy->mutex_);
+    copy->text_size_ = given_up_.size;
+    copy->set_place(place());
+  }
+  given_up_.copy = std::move(copy);
+  gzip_.reset();
+  fd_.reset();
+  closed_.store(true, std::memory_order_release);
+}
+
+std::optional<InputFile::GivenUp> InputFile::given_up() const {
+  if (!closed_.load(std::memory_order_acquire)) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  return given_up_;
 }
 
 }  // namespace weir::tail

@@ -6,14 +6,18 @@
 #include "base/unique_fd.h"
 #include "record/positions.h"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace weir::tail {
 
-// Not thread safe; may be handed from the thread that opened it to another.
+// Read by one thread at a time, that of the reader it was handed to. Any thread may ask for its state, say what size it saw, and
+// give it up: a reader that waits for somebody downstream must not keep the blocks of a deleted file on the disk for ever.
 class InputFile {
  public:
   // Plain files are followed by descriptor, so the name may change or go. A name that ends in ".gz" whose content is gzip is
@@ -23,8 +27,9 @@ class InputFile {
   InputFile(const InputFile&) = delete;  // owns a descriptor
   InputFile& operator=(const InputFile&) = delete;
 
-  // Up to `size` bytes from `offset` on; 0 at the end. Going backwards in a gzipped file decompresses it again from the start,
-  // except for what give_back() returned.
+  // Up to `size` bytes from `offset` on; 0 at the end. Fewer than `size` is not always the end: what stands behind them may be
+  // unreadable, which the next call tells. Going backwards in a gzipped file decompresses it again from the start, except for
+  // what give_back() returned. A file that was given up cannot be read.
   base::Result<std::size_t> read(std::uint64_t offset, char* to, std::size_t size);
   // Says that the next read() begins at `offset` and that `rest` stands there.
   void give_back(std::uint64_t offset, std::string_view rest);
@@ -32,8 +37,11 @@ class InputFile {
   // The first byte at or behind `offset` that was ever written: a writer that goes on at its old place in a file that was truncated
   // leaves a hole, which reads as zeros.
   [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const;
+  // A place behind `offset` from which on the file can be read again, when it cannot be at `offset`: looked for in steps that
+  // double. Nothing when there is none, and for gzipped files.
+  [[nodiscard]] std::optional<std::uint64_t> next_readable(std::uint64_t offset) const;
 
-  // Of the file as it is now; for a gzipped one the compressed size.
+  // Of the file as it is now, or was when it was given up; for a gzipped one the compressed size.
   struct Status {
     std::uint64_t size = 0;
     std::uint64_t links = 0;
@@ -42,7 +50,7 @@ class InputFile {
   [[nodiscard]] Status status() const;
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] bool gzipped() const { return gzip_ != nullptr; }
+  [[nodiscard]] bool gzipped() const { return gzipped_; }
   [[nodiscard]] std::uint64_t inode() const { return inode_; }
   [[nodiscard]] std::uint64_t device() const { return device_; }
 
@@ -51,14 +59,61 @@ class InputFile {
   // Whether this is the file that `stored` describes: by inode, head and check, or (`by_content`, for copies and gzipped files)
   // by head and check alone. A file shorter than the stored head is another; one shorter than the check is compared by head.
   base::Result<bool> is(const record::FileIdentity& stored, bool by_content);
+  // Whether the end of a gzipped file says that its text has `size` bytes. It tells that modulo 4 GiB and of its last member alone, so
+  // this is a test, no measure.
+  [[nodiscard]] bool holds_text_of(std::uint64_t size) const;
+
+  // How far the reader is: everything before was taken.
+  void set_place(std::uint64_t offset) { place_.store(offset, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t place() const { return place_.load(std::memory_order_relaxed); }
+  // The largest size that was seen since the file was opened, or since forget_size(): when the file is truncated, the evidence of what
+  // it held.
+  void note_size(std::uint64_t size);
+  [[nodiscard]] std::uint64_t noted_size() const { return noted_size_.load(std::memory_order_relaxed); }
+  void forget_size() { noted_size_.store(0, std::memory_order_relaxed); }
+
+  // What the disk keeps for the reader alone.
+  struct Holding {
+    bool deleted = false;          // it has no name any more
+    std::uint64_t unread = 0;      // bytes behind the reader's place; of a gzipped file all its bytes
+    base::Timestamp modified = 0;
+  };
+  [[nodiscard]] Holding holding() const;
+
+  // Closes the file, which frees a deleted one's blocks at once. Its size and the identity of its head stay known. `copy`, which may be
+  // null, holds the same text: the reader goes on in it. Does nothing when it was given up before.
+  void give_up(std::string cause, std::shared_ptr<InputFile> copy);
+  struct GivenUp {
+    std::string cause;
+    std::optional<std::uint64_t> size;  // of the text; nothing for a gzipped file, unless it was the copy of one whose size was known
+    std::shared_ptr<InputFile> copy;
+  };
+  [[nodiscard]] std::optional<GivenUp> given_up() const;
+
+  // True once: for who keeps a list of files, and for who looks for a copy.
+  bool enlist() { return !enlisted_.exchange(true); }
+  bool first_search() { return !searched_.exchange(true); }
 
  private:
   struct Gzip;
   InputFile();
+  [[nodiscard]] Status status_locked() const;
+  base::Result<std::size_t> read_locked(std::uint64_t offset, char* to, std::size_t size);
+  base::Result<std::size_t> read_gzip(std::uint64_t offset, char* to, std::size_t size);
+
   std::string path_;
-  base::UniqueFd fd_;
   std::uint64_t inode_ = 0, device_ = 0;
+  bool gzipped_ = false;
+  std::atomic<std::uint64_t> place_ = 0, noted_size_ = 0;
+  std::atomic<bool> closed_ = false, enlisted_ = false, searched_ = false;
+
+  mutable std::mutex mutex_;  // of what follows
+  base::UniqueFd fd_;
   std::unique_ptr<Gzip> gzip_;
+  std::string head_;          // once it was given up
+  Status last_;
+  GivenUp given_up_;
+  std::optional<std::uint64_t> text_size_;  // of a gzipped file, when it is known
 };
 
 }  // namespace weir::tail

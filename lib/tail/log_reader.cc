@@ -9,20 +9,21 @@ namespace weir::tail {
 namespace {
 
 constexpr std::size_t kLeastSpace = 4096;
-// The end of a stretch whose size is not known: behind everything that the file can have held.
-constexpr std::uint64_t kUnknownEnd = std::numeric_limits<std::int64_t>::max();
 // How often a file whose name is gone but which is not deleted is looked at.
 constexpr base::Duration kMovedAwayCheck = 10 * base::kSecond;
+// Records that the end of a generation may add: markers, lines that were open, a gap.
+constexpr std::size_t kLeastRecords = 16;
 
 }  // namespace
 
-LogReader::LogReader(std::uint32_t number, std::string key, const ReadOptions& options, ReadStats& stats, const base::Clock& clock)
+LogReader::LogReader(std::uint32_t number, std::string key, const ReadOptions& options, ReadStats& stats, const base::Clock& clock, HeldFiles* held)
     : number_(number),
       key_(std::move(key)),
       pod_(parse_pod_path(key_)),
       options_(&options),
       stats_(&stats),
       clock_(&clock),
+      held_(held),
       decoder_(options.max_line, stats) {
   if (options.format != Format::automatic) {
     decoder_.set_format(options.format);
@@ -35,23 +36,47 @@ std::size_t LogReader::space_needed(const ReadOptions& options) {
   return std::max(kBlock, options.max_line + kLeastSpace) + kLead;
 }
 
-void LogReader::add_file(std::unique_ptr<InputFile> file, std::uint64_t offset, base::Timestamp not_before,
+void LogReader::add_file(std::shared_ptr<InputFile> file, std::uint64_t offset, base::Timestamp not_before,
                          std::optional<record::FileIdentity> stored) {
+  if (held_ != nullptr) held_->add(file);
+  file->set_place(offset);
   Generation& generation = generations_.emplace_back();
   generation.file = std::move(file);
   generation.offset = offset;
   generation.not_before = not_before;
-  generation.skipped = offset > 0 && !stored;
+  generation.opening = !std::exchange(known_, true) && !stored;
+  if (stored) {
+    generation.head_size = stored->head_size;
+    generation.head_hash = stored->head_hash;
+  }
   generation.stored = std::move(stored);
   ++stats_->generations;
-  missing_ = false;
+  missing_ = gone_ = false;
 }
 
-void LogReader::add_lost(const record::FileIdentity& stored, std::uint64_t offset, bool read_out) {
+void LogReader::add_lost(const record::FileIdentity& stored, std::uint64_t offset, std::string cause) {
   Generation& generation = generations_.emplace_back();
   generation.stored = stored;
   generation.offset = offset;
-  generation.read_out = read_out || offset == kUnknownEnd;
+  generation.lost = std::move(cause);
+  known_ = true;
+}
+
+void LogReader::add_ended(const record::FileIdentity& stored) {
+  generations_.emplace_back().stored = stored;
+  known_ = true;
+}
+
+void LogReader::add_cut(std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end, const record::FileIdentity& stored) {
+  const std::uint64_t size = file->status().size;
+  add_file(std::move(file), std::min(offset, size), std::numeric_limits<base::Timestamp>::min(), stored);
+  generations_.back().cut = {size, end};
+}
+
+void LogReader::add_used(std::uint64_t inode) {
+  constexpr std::size_t kRemembered = 64;
+  used_inodes_.push_back(inode);
+  if (used_inodes_.size() > kRemembered) used_inodes_.pop_front();
 }
 
 void LogReader::set_missing(bool missing) {
@@ -61,61 +86,75 @@ void LogReader::set_missing(bool missing) {
 
 bool LogReader::has(std::uint64_t inode, std::uint64_t device) const {
   return std::any_of(generations_.begin(), generations_.end(), [&](const Generation& generation) {
-    return generation.file != nullptr && generation.file->inode() == inode && generation.file->device() == device;
+    // The inode of a file that was given up may be that of another one by now.
+    return generation.file != nullptr && generation.file->inode() == inode && generation.file->device() == device && !generation.file->given_up();
   });
 }
 
-base::Result<LogReader::Outcome> LogReader::read(record::Batch& batch, Space& space) {
+LogReader::Outcome LogReader::read(record::Batch& batch, Space& space) {
   due_ = base::kNever;
   while (!generations_.empty()) {
-    if (batch.records.size() + 4 >= Decoder::kMaxRecords) return Outcome::full;
+    if (batch.records.size() + kLeastRecords >= Decoder::kMaxRecords) return Outcome::full;
     Generation& front = generations_.front();
     if (front.file == nullptr) {
-      tell_lost(front, batch);
-      generations_.pop_front();
+      end_stored(batch);
+      continue;
+    }
+    if (auto given = front.file->given_up()) {
+      take_given_up(*std::move(given), batch);
       continue;
     }
     if (space.left < kLeastSpace) return Outcome::full;
     Outcome outcome = Outcome::more;
-    auto again = read_front(batch, space, outcome);
-    if (!again) return std::move(again).error();
-    if (!*again) return outcome;
+    if (!read_front(batch, space, outcome)) return outcome;
   }
   return options_->follow && !gone_ ? Outcome::idle : Outcome::finished;
 }
 
-// One read of the front generation. True: the next generation, or the same from its start, is to be read now.
-base::Result<bool> LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome) {
+// One read of the front generation. True: what is in front now is to be read at once.
+bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome) {
   Generation& front = generations_.front();
-  if (front.skipped && options_->tracked) {
-    if (auto done = introduce(front, front.offset, batch); !done) return std::move(done).error();
-    for (const std::uint8_t substream : {0, 1}) put_marker(batch, place(front, substream, front.offset), record::Marker::Type::position, false);
-  }
-  front.skipped = false;
-
-  const std::size_t want = space.left;
-  auto got = front.file->read(front.offset - front.lead_size, space.at, want);
-  if (!got) return std::move(got).error();
+  const std::uint64_t from = front.offset - front.lead_size;
+  const std::size_t want = front.cut ? std::min<std::uint64_t>(space.left, front.cut->size - from) : space.left;
+  const std::uint64_t noted = front.file->noted_size();
+  auto got = front.file->read(from, space.at, want);
+  if (!got) return unreadable({}, std::move(got).error().message, batch, outcome);
   const bool moved = *got < front.lead_size || std::memcmp(space.at, front.lead.data(), front.lead_size) != 0;
-  const bool shorter = *got == front.lead_size && !front.file->gzipped() && front.file->status().size < front.offset;
+  const std::string_view text = moved ? std::string_view() : std::string_view(space.at + front.lead_size, *got - front.lead_size);
+  bool shorter = false;
+  if (!front.file->gzipped() && !moved) {
+    const bool asks = text.empty() || front.offset == 0 || *got == want || !front.checked;
+    const std::uint64_t size = asks ? front.file->status().size : front.offset + text.size();
+    shorter = size < front.offset || (front.offset == 0 && size < noted);
+    if (!shorter) front.file->note_size(size);
+  }
   if (moved || shorter) {
-    if (auto done = restart(batch); !done) return std::move(done).error();
+    truncated(batch);
     return true;
   }
 
-  const std::string_view text(space.at + front.lead_size, *got - front.lead_size);
   if (!text.empty() && text.front() == '\0' && decoder_.open() == nullptr) {
     if (const std::uint64_t data = front.file->next_data(front.offset); data > front.offset) {
       front.offset = data;
+      front.file->set_place(data);
       front.lead_size = 0;
       return true;
     }
   }
-  const bool end = *got < want;
+  const bool end = *got < want || (front.cut && front.offset + text.size() >= front.cut->size);
   if (!format_known_) decide_format(text);
-  if (options_->tracked && !text.empty()) {
-    if (auto done = introduce(front, front.offset + text.size(), batch); !done) return std::move(done).error();
-    if (auto done = announce(front, front.offset + text.size(), 0, batch); !done) return std::move(done).error();
+  const bool opening = std::exchange(front.opening, false);
+  if (options_->tracked && (opening || !text.empty())) {
+    // Of CRI and docker lines each has a time, so that no two files begin alike. Of raw ones the whole beginning may be the same.
+    const std::uint64_t known = front.offset + text.size();
+    const std::uint64_t check = format_known_ && decoder_.format() != Format::raw ? 0 : known;
+    introduce(front, known, check, batch);
+    announce(front, known, check, batch);
+    // A position from the first moment on: were it to come with the first record that is safe, a chain that is killed before, after an
+    // outage perhaps, would not know which rotated files are still to be read.
+    for (std::uint8_t substream = 0; opening && substream < (front.offset > 0 ? 2 : 1); ++substream) {
+      put_marker(batch, place(front, substream, front.offset), record::Marker::Type::position, false);
+    }
   }
   const std::size_t before = batch.records.size();
   const std::size_t used = text.empty() ? 0 : decoder_.decode(text, stamp(batch, front), batch);
@@ -124,18 +163,11 @@ base::Result<bool> LogReader::read_front(record::Batch& batch, Space& space, Out
     space.at += front.lead_size + used;
     space.left -= front.lead_size + used;
     space.whole = false;
-    front.offset += used;
-    front.lead_size = front.file->gzipped() ? 0 : std::min(kLead, used);
-    std::memcpy(front.lead.data(), text.data() + used - front.lead_size, front.lead_size);
-    front.file->give_back(front.offset, rest);
-    if (const record::Source dropped = decoder_.take_dropped()) put_marker(batch, dropped, record::Marker::Type::position, false);
-    if (options_->tracked && decoder_.format() == Format::raw) {
-      if (auto done = announce(front, front.offset, front.offset, batch); !done) return std::move(done).error();
-    }
+    take(front, text, used, batch);
   } else if (front.file->gzipped()) {
     front.file->give_back(front.offset, text);
   }
-  if (batch.records.size() >= Decoder::kMaxRecords) {
+  if (batch.records.size() + kLeastRecords >= Decoder::kMaxRecords) {
     outcome = Outcome::full;
     return false;
   }
@@ -143,8 +175,8 @@ base::Result<bool> LogReader::read_front(record::Batch& batch, Space& space, Out
     outcome = used == 0 && batch.records.size() == before && space.whole ? Outcome::more : Outcome::full;
     return false;
   }
-  auto again = at_end(rest, batch, outcome);
-  if (again && *again && !rest.empty()) {
+  const bool again = at_end(rest, batch, outcome);
+  if (again && !rest.empty()) {
     space.at += rest.size() + kLead;
     space.left -= std::min(space.left, rest.size() + kLead);
     space.whole = false;
@@ -152,98 +184,106 @@ base::Result<bool> LogReader::read_front(record::Batch& batch, Space& space, Out
   return again;
 }
 
-// At the end of the front generation, with `rest` behind its last newline. True when it was finished.
-base::Result<bool> LogReader::at_end(std::string_view rest, record::Batch& batch, Outcome& outcome) {
+// The first `used` bytes of `text`, which stands at the place of reading, are done with.
+void LogReader::take(Generation& front, std::string_view text, std::size_t used, record::Batch& batch) {
+  const std::uint64_t begin = front.offset;
+  front.offset += used;
+  front.grown_at = clock_->monotonic();
+  front.file->set_place(front.offset);
+  front.lead_size = front.file->gzipped() ? 0 : std::min(kLead, used);
+  std::memcpy(front.lead.data(), text.data() + used - front.lead_size, front.lead_size);
+  front.file->give_back(front.offset, text.substr(used));
+  if (front.head_size < record::kHeadBytes && front.head_size == begin) {
+    const std::string_view more = text.substr(0, std::min<std::size_t>(used, record::kHeadBytes - front.head_size));
+    front.head_hash = record::fnv1a(more, front.head_hash);
+    front.head_size += static_cast<std::uint32_t>(more.size());
+  } else if (front.head_size == 0) {
+    const auto size = static_cast<std::uint32_t>(std::min<std::uint64_t>(record::kHeadBytes, front.offset));
+    if (auto found = front.file->gzipped() ? record::FileIdentity() : front.file->identify(size, 0); found && found->head_size == size) {
+      front.head_size = size;
+      front.head_hash = found->head_hash;
+    }
+  }
+  if (const record::Source dropped = decoder_.take_dropped()) put_marker(batch, dropped, record::Marker::Type::position, false);
+}
+
+// At the end of the front generation, with `rest` behind its last newline. True when what is in front now is to be read.
+bool LogReader::at_end(std::string_view rest, record::Batch& batch, Outcome& outcome) {
+  Generation& front = generations_.front();
+  if (front.cut) {
+    finish_cut(batch);
+    return true;
+  }
   const bool newer = generations_.size() > 1;
-  const base::Monotonic now = clock_->monotonic();
   outcome = Outcome::idle;
+  const bool finishes = may_finish(clock_->monotonic());
+  if (finishes || !front.checked) {
+    // A read also stops short where the disk cannot be read, and at the end of what is there of a compressed file.
+    const std::uint64_t end = front.offset + rest.size();
+    char next = 0;
+    auto behind = front.file->read(end, &next, 1);
+    if (!behind) return unreadable(rest, std::move(behind).error().message, batch, outcome);
+    if (*behind > 0) {
+      front.file->give_back(front.offset, fmt::format("{}{}", rest, next));
+      outcome = Outcome::more;
+      return false;
+    }
+    front.checked = true;
+  }
   if (!options_->follow && !newer && options_->tracked) {
     // What is open may be finished later, and is read again then.
     outcome = Outcome::finished;
     return false;
   }
-  if (options_->follow) {
-    if (newer) {
-      Generation& next = generations_[1];
-      if (generations_.size() == 2 && next.file != nullptr) {
-        if (next.filled_since == 0) {
-          if (next.file->status().size == 0) return false;
-          next.filled_since = now;
-        }
-        due_ = base::after(next.filled_since, options_->rotation_grace);
-        if (now < due_) return false;
-        due_ = base::kNever;
-      }
-    } else if (!gone_) {
-      if (!missing_) return false;
-      const bool deleted = generations_.front().file->status().links == 0;
-      due_ = deleted ? base::after(missing_since_, options_->deletion_grace) : base::after(now, kMovedAwayCheck);
-      if (now < due_) return false;
-      due_ = base::kNever;
-      gone_ = true;
-    }
-  }
-  if (auto done = finish_front(rest, batch, !newer); !done) return std::move(done).error();
+  if (!finishes) return false;
+  if (options_->follow && !newer) gone_ = true;
+  finish_front(rest, batch, !newer);
   return true;
 }
 
-base::Result<void> LogReader::finish_front(std::string_view rest, record::Batch& batch, bool log_ends) {
-  Generation& front = generations_.front();
-  if (options_->tracked) {
-    if (auto done = introduce(front, front.offset, batch); !done) return done;
+// Whether nothing more is to be expected of the front generation; sets when to look again if not.
+bool LogReader::may_finish(base::Monotonic now) {
+  const Generation& front = generations_.front();
+  if (!options_->follow) return true;
+  if (generations_.size() > 1) {
+    if (front.complete || front.file->gzipped()) return true;
+    Generation& next = generations_[1];
+    if (generations_.size() > 2 || next.file == nullptr) return true;
+    if (next.filled_since == 0) {
+      if (next.file->status().size == 0) return false;
+      next.filled_since = now;
+    }
+    // The writer may go on with the old file for a while.
+    due_ = std::min(base::after(std::max(next.filled_since, front.grown_at), options_->rotation_grace),
+                    base::after(next.filled_since, options_->longest_rotation_grace));
+  } else {
+    if (gone_) return true;
+    if (!missing_) return false;
+    const bool deleted = front.file->status().links == 0;
+    due_ = deleted ? base::after(missing_since_, options_->deletion_grace) : base::after(now, kMovedAwayCheck);
   }
+  if (now < due_) return false;
+  due_ = base::kNever;
+  return true;
+}
+
+void LogReader::finish_front(std::string_view rest, record::Batch& batch, bool log_ends) {
+  Generation& front = generations_.front();
+  introduce(front, front.offset, 0, batch);
   if (!format_known_ && !rest.empty()) decide_format(fmt::format("{}\n", rest));
   decoder_.end_of_file(rest, stamp(batch, front), batch);
   front.offset += rest.size();
   if (log_ends) decoder_.end_of_log(stamp(batch, front), batch);
-  if (options_->tracked) {
-    // Behind the places of lines that were still open at the end of the log.
-    put_marker(batch, place(front, 0, front.offset + (log_ends ? 4 : 0)), record::Marker::Type::done, log_ends);
-  }
+  // Behind the places of lines that were still open at the end of the log.
+  put_done(front, front.offset + (log_ends ? 4 : 0), log_ends, batch);
+  drop_front();
+}
+
+void LogReader::drop_front() {
+  const Generation& front = generations_.front();
+  if (options_->tracked && front.file != nullptr) add_used(front.file->inode());
   generations_.pop_front();
-  if (options_->format == Format::automatic && !pod_ && decoder_.open() == nullptr) format_known_ = false;
-  return {};
-}
-
-// The front file was truncated: what follows is a new generation in the same file.
-base::Result<void> LogReader::restart(record::Batch& batch) {
-  Generation& front = generations_.front();
-  ++stats_->truncated;
-  if (options_->tracked) {
-    if (auto done = introduce(front, front.offset, batch); !done) return done;
-  }
-  decoder_.end_of_log(stamp(batch, front), batch);
-  if (options_->tracked) put_marker(batch, place(front, 0, front.offset + 4), record::Marker::Type::done, false);
-  Generation again;
-  again.file = std::move(front.file);
-  again.not_before = std::numeric_limits<base::Timestamp>::min();
-  front = std::move(again);
-  ++stats_->generations;
-  if (options_->format == Format::automatic && !pod_) format_known_ = false;
-  return {};
-}
-
-void LogReader::tell_lost(Generation& generation, record::Batch& batch) {
-  const record::FileIdentity& stored = *generation.stored;
-  if (options_->tracked) {
-    put_generation(generation, stored, batch);
-    generation.introduced = true;
-  }
-  if (!generation.read_out) {
-    ++stats_->gaps;
-    record::Record& record = batch.records.emplace_back();
-    record.timestamp = clock_->wall();
-    record.labels = labels(Stream::none, batch);
-    const std::string text = fmt::format("weir: what {} held from byte {} on could not be read: the file is gone", stored.path, generation.offset);
-    record.line = record::Text::bytes(batch.copy(text));
-    const std::span<record::Label> pairs = metadata(batch, 1);
-    pairs.back() = {"weir_gap_bytes", "unknown"};
-    record.metadata = pairs;
-    if (options_->tracked) record.source = place(generation, 0, kUnknownEnd);
-  }
-  if (options_->tracked) {
-    put_marker(batch, place(generation, 0, kUnknownEnd), record::Marker::Type::done, gone_ && generations_.size() == 1);
-  }
+  forget_format();
 }
 
 void LogReader::decide_format(std::string_view text) {
@@ -256,18 +296,24 @@ void LogReader::decide_format(std::string_view text) {
   format_known_ = format != Format::raw || !pod_;
 }
 
+void LogReader::forget_format() {
+  if (options_->format == Format::automatic && !pod_ && decoder_.open() == nullptr) format_known_ = false;
+}
+
 std::uint32_t LogReader::number_of(Generation& generation) {
   if (generation.number == 0) generation.number = ++last_number_;
   return generation.number;
 }
 
-Stamp LogReader::stamp(record::Batch& batch, Generation& generation) {
+Stamp LogReader::stamp(record::Batch& batch, Generation& generation) { return stamp(batch, generation, generation.offset); }
+
+Stamp LogReader::stamp(record::Batch& batch, Generation& generation, std::uint64_t offset) {
   Stamp stamp;
   stamp.labeller = this;
   stamp.metadata = metadata(batch);
   stamp.tracked = options_->tracked;
   stamp.log = number_;
-  stamp.place = {number_of(generation), generation.offset};
+  stamp.place = {number_of(generation), offset};
   stamp.now = clock_->wall();
   stamp.not_before = generation.not_before;
   return stamp;
@@ -312,35 +358,49 @@ std::span<record::Label> LogReader::metadata(record::Batch& batch, std::size_t m
   return pairs;
 }
 
-base::Result<void> LogReader::introduce(Generation& generation, std::uint64_t known, record::Batch& batch) {
-  if (generation.introduced) return {};
+void LogReader::introduce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch) {
+  if (!options_->tracked || generation.introduced) return;
+  generation.introduced = true;
   if (generation.stored) {
     // As the keeper knows it, so that it finds it.
     put_generation(generation, *generation.stored, batch);
     generation.announced = *generation.stored;
-    generation.introduced = true;
-    return {};
+    return;
   }
-  generation.introduced = true;
-  return announce(generation, known, 0, batch);
+  announce(generation, known, check_end, batch);
 }
 
 // Tells the keeper what file the generation is once `known` bytes of it may be behind a position: the identity must cover
 // min(1024, END) bytes of its head, or another file that reused the inode would be taken for it.
-base::Result<void> LogReader::announce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch) {
+//
+// Raw files may begin with the same lines, and have the same inode one after the other. So that nobody takes the second for the first,
+// which was read, it is checked at another place: two checks agree only where their places do.
+void LogReader::announce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch) {
   const auto head_size = static_cast<std::uint32_t>(std::min<std::uint64_t>(record::kHeadBytes, known));
+  if (check_end != 0) check_end -= static_cast<std::uint64_t>(std::ranges::count(used_inodes_, generation.file->inode())) % check_end;
   const bool first = generation.announced.path.empty();
-  if (!first && head_size <= generation.announced.head_size && check_end == 0) return {};
-  if (generation.file->gzipped() && !first) return {};  // reading its head would decompress it again, and it never changes
+  if (!first && head_size <= generation.announced.head_size && check_end <= generation.announced.check_end) return;
+  if (generation.file->gzipped() && !first) return;  // reading its head would decompress it again, and it never changes
   auto identity = generation.file->identify(std::max(head_size, generation.announced.head_size), check_end);
-  if (!identity) return std::move(identity).error();
-  if (check_end == 0 && generation.announced.check_end != 0) {
+  if (!identity) {
+    // The beginning cannot be read: that is told as a gap. Until then it is known by its name and inode.
+    if (!first) return;
+    identity = record::FileIdentity();
+    identity->path = generation.file->path();
+    identity->inode = generation.file->inode();
+    identity->device = generation.file->device();
+    identity->head_hash = record::kEmptyHash;
+  }
+  if (identity->check_end == 0 && generation.announced.check_end != 0) {
     identity->check_end = generation.announced.check_end;
     identity->check_hash = generation.announced.check_hash;
   }
   generation.announced = *identity;
   put_generation(generation, *identity, batch);
-  return {};
+}
+
+void LogReader::put_done(Generation& generation, std::uint64_t end, bool gone, record::Batch& batch) {
+  if (options_->tracked) put_marker(batch, place(generation, 0, end), record::Marker::Type::done, gone);
 }
 
 void LogReader::put_generation(Generation& generation, const record::FileIdentity& identity, record::Batch& batch) {

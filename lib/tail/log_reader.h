@@ -2,9 +2,13 @@
 //
 // The files of a log are its generations, oldest first; the last is the live one. A generation is finished when it is read
 // to its end and a newer one has data (plus a short grace, since the writer may still hold the old file), or when it was
-// deleted. A file that became shorter, or whose bytes before the place of reading changed, was truncated: it is read from
-// its start, as a new generation. Tracked reading introduces each generation with a marker and gives each record its source.
-// Not thread safe.
+// deleted. A file that became shorter, or whose bytes before the place of reading changed, was truncated: the rest of what it
+// held is read from its copy, if a rotated sibling is one, and then the file from its start, as a new generation.
+//
+// What cannot be read becomes a record with metadata weir_gap_bytes, and reading goes on behind it: a file that was given up while it was
+// deleted (held_files.h), a bad spot of a disk, a damaged compressed file, a generation that is gone after a restart.
+//
+// Tracked reading introduces each generation with a marker and gives each record its source. Not thread safe.
 #pragma once
 
 #include "base/clock.h"
@@ -13,16 +17,19 @@
 #include "record/positions.h"
 #include "record/record.h"
 #include "tail/decoder.h"
+#include "tail/held_files.h"
 #include "tail/input_file.h"
 #include "tail/pod_path.h"
 
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace weir::tail {
 
@@ -35,8 +42,10 @@ struct ReadOptions {
   FilenameMode filename = FilenameMode::automatic;
   bool follow = false;
   bool tracked = false;
-  base::Duration rotation_grace = 500 * base::kMillisecond;
+  base::Duration rotation_grace = 500 * base::kMillisecond;     // after the last line of the old file …
+  base::Duration longest_rotation_grace = 10 * base::kSecond;   // … but no longer than this after the first of the new one
   base::Duration deletion_grace = 2 * base::kSecond;
+  base::Duration unreadable_retry = 5 * base::kSecond;
 };
 
 struct ReadStats : DecodeStats {
@@ -44,6 +53,7 @@ struct ReadStats : DecodeStats {
   std::uint64_t gap_bytes = 0;  // of those whose size is known
   std::uint64_t truncated = 0;  // files that were truncated while they were read
   std::uint64_t generations = 0;
+  std::string latest_gap;       // the line of the record that told it, for messages
 };
 
 // A piece of memory of the batch that blocks are read into.
@@ -55,15 +65,29 @@ struct Space {
 
 class LogReader final : private Labeller {
  public:
-  LogReader(std::uint32_t number, std::string key, const ReadOptions& options, ReadStats& stats, const base::Clock& clock);
+  // `held`, which may be null: where files that this reader opens by itself are listed.
+  LogReader(std::uint32_t number, std::string key, const ReadOptions& options, ReadStats& stats, const base::Clock& clock,
+            HeldFiles* held = nullptr);
+
+  // The place of a generation whose rest was told to be lost: behind everything that a file can hold. What is still open when a rest is
+  // lost gets places from kAbandoned on.
+  static constexpr std::uint64_t kToldLost = std::numeric_limits<std::int64_t>::max();
+  static constexpr std::uint64_t kAbandoned = kToldLost - 4;
 
   // One more generation, from `offset` on, without records older than `not_before`. `stored`: what the keeper knows it as.
-  void add_file(std::unique_ptr<InputFile> file, std::uint64_t offset = 0,
+  void add_file(std::shared_ptr<InputFile> file, std::uint64_t offset = 0,
                 base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min(),
                 std::optional<record::FileIdentity> stored = std::nullopt);
-  // A stored generation that cannot be read any more. It was not read from `offset` to its end: told as a gap, unless `read_out`.
-  void add_lost(const record::FileIdentity& stored, std::uint64_t offset, bool read_out);
-  // No further generation will come (not followed, or the folder is gone): the log ends with the last one.
+  // A stored generation that cannot be read any more from `offset` on: told as a gap.
+  void add_lost(const record::FileIdentity& stored, std::uint64_t offset, std::string cause);
+  // A stored generation of which nothing is unread: its position ends.
+  void add_ended(const record::FileIdentity& stored);
+  // A stored generation whose file was cut to its present size, which is less than `end`, up to where it was read, and goes on from there:
+  // read from `offset`, for lines that were open, up to the cut, which is told as a gap, and then on as a new generation.
+  void add_cut(std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end, const record::FileIdentity& stored);
+  // An earlier file of the log had this inode.
+  void add_used(std::uint64_t inode);
+  // No further generation is expected (no file of the log is there any more): it ends with the last one, unless one is added after all.
   void set_gone() { gone_ = true; }
   // The live file's name is not there (true) or there again.
   void set_missing(bool missing);
@@ -74,11 +98,14 @@ class LogReader final : private Labeller {
     idle,      // nothing to read until it changes, or until due()
     finished,  // the log has ended
   };
-  base::Result<Outcome> read(record::Batch& batch, Space& space);
+  Outcome read(record::Batch& batch, Space& space);
   [[nodiscard]] base::Monotonic due() const { return due_; }
+  // Why the log's latest file cannot be read at present, once for each file; "" for no news. It is tried again.
+  [[nodiscard]] std::string take_trouble() { return std::exchange(trouble_, {}); }
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] const std::string& key() const { return key_; }
+  [[nodiscard]] HeldFiles* held() const { return held_; }
   [[nodiscard]] bool has(std::uint64_t inode, std::uint64_t device) const;
   // The smallest Space that read() gets along with.
   static std::size_t space_needed(const ReadOptions& options);
@@ -87,37 +114,66 @@ class LogReader final : private Labeller {
   bool queued = false;
 
  private:
-  static constexpr std::size_t kLead = 16;
+  // As many bytes as a check covers: with fewer, lines of one length that end alike would hide a truncation.
+  static constexpr std::size_t kLead = record::kCheckBytes;
 
   struct Generation {
-    std::unique_ptr<InputFile> file;  // null: lost
+    std::shared_ptr<InputFile> file;  // null: lost or ended
+    std::string lost;                 // why it cannot be read; "" with no file: ended
     std::uint32_t number = 0;         // within the stream; 0 until it is first used, so that they rise in the order of reading
     std::uint64_t offset = 0;         // of the next line
-    base::Timestamp not_before = 0;
+    base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min();
     std::optional<record::FileIdentity> stored;
     record::FileIdentity announced;
     bool introduced = false;
-    bool skipped = false;             // reading begins behind the start, and no marker said so yet
-    bool read_out = false;            // lost, but nothing of it was unread
+    bool opening = false;             // reading of the log begins here, and no marker said so yet
+    bool complete = false;            // a copy: nobody writes to it any more
+    bool checked = false;             // it was read to its end and nothing stands behind that cannot be read
+    bool troubled = false;            // that it cannot be read was told
+    struct Cut {
+      std::uint64_t size = 0;         // read no further
+      std::uint64_t end = 0;          // what was read before it was cut
+    };
+    std::optional<Cut> cut;
     std::array<char, kLead> lead{};   // the bytes before `offset`
     std::size_t lead_size = 0;
+    std::uint32_t head_size = 0;      // what head_hash covers, at most the bytes before `offset`
+    std::uint64_t head_hash = record::kEmptyHash;
     base::Monotonic filled_since = 0; // when it was first seen with data while an older one was still open; 0: not yet
+    base::Monotonic grown_at = 0;     // when something new was read of it
   };
 
   const record::LabelSet* labels(Stream stream, record::Batch& batch) override;
   std::span<record::Label> metadata(record::Batch& batch, std::size_t more = 0) const;
   Stamp stamp(record::Batch& batch, Generation& generation);
+  Stamp stamp(record::Batch& batch, Generation& generation, std::uint64_t offset);
   std::uint32_t number_of(Generation& generation);
+  void drop_front();
   void decide_format(std::string_view text);
-  base::Result<bool> read_front(record::Batch& batch, Space& space, Outcome& outcome);
-  base::Result<bool> at_end(std::string_view rest, record::Batch& batch, Outcome& outcome);
-  base::Result<void> finish_front(std::string_view rest, record::Batch& batch, bool log_ends);
-  base::Result<void> introduce(Generation& generation, std::uint64_t known, record::Batch& batch);
-  base::Result<void> announce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch);
-  base::Result<void> restart(record::Batch& batch);
-  void tell_lost(Generation& generation, record::Batch& batch);
+  void forget_format();
+
+  bool read_front(record::Batch& batch, Space& space, Outcome& outcome);
+  void take(Generation& front, std::string_view text, std::size_t used, record::Batch& batch);
+  bool at_end(std::string_view rest, record::Batch& batch, Outcome& outcome);
+  bool may_finish(base::Monotonic now);
+  void finish_front(std::string_view rest, record::Batch& batch, bool log_ends);
+
+  // log_reader_loss.cc
+  void truncated(record::Batch& batch);
+  void go_on_in(Generation& generation, std::shared_ptr<InputFile> copy, record::Batch& batch);
+  void take_given_up(InputFile::GivenUp given, record::Batch& batch);
+  void end_stored(record::Batch& batch);
+  bool unreadable(std::string_view rest, std::string cause, record::Batch& batch, Outcome& outcome);
+  void finish_cut(record::Batch& batch);
+  void lose_front(std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause, record::Batch& batch);
+  void tell_gap(const std::string& path, std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause,
+                const record::Source& source, record::Batch& batch);
+
+  void introduce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch);
+  void announce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch);
   void put_generation(Generation& generation, const record::FileIdentity& identity, record::Batch& batch);
   record::Marker* put_marker(record::Batch& batch, const record::Source& source, record::Marker::Type type, bool gone);
+  void put_done(Generation& generation, std::uint64_t end, bool gone, record::Batch& batch);
   record::Source place(Generation& generation, std::uint8_t substream, std::uint64_t end);
 
   std::uint32_t number_;
@@ -126,14 +182,18 @@ class LogReader final : private Labeller {
   const ReadOptions* options_;
   ReadStats* stats_;
   const base::Clock* clock_;
+  HeldFiles* held_;
   std::deque<Generation> generations_;
   std::uint32_t last_number_ = 0;
+  bool known_ = false;  // the keeper knows of the log, or is to know
+  std::deque<std::uint64_t> used_inodes_;  // of the latest files, as often as they had them
   Decoder decoder_;
   bool format_known_ = false;
   bool gone_ = false;
   bool missing_ = false;
   base::Monotonic missing_since_ = 0;
   base::Monotonic due_ = base::kNever;
+  std::string trouble_;
   std::array<record::LabelSetRef, 3> labels_;
 };
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <memory>
 
 namespace weir::tail {
@@ -93,6 +94,22 @@ class Finder {
   std::map<std::string, std::vector<std::string>> found_;
   std::map<std::string, bool> failed_;
 };
+
+std::vector<std::string> rotations_beside(const std::string& live_path) {
+  std::vector<std::string> rotations;
+  const std::string_view live = base_name(live_path);
+  auto entries = list_folder(std::string(folder_of(live_path)));
+  if (!entries) return rotations;
+  for (const Entry& entry : *entries) {
+    if (entry.folder || entry.name.ends_with(".tmp")) continue;
+    if (live_name_of(entry.name) == live || is_rotation_order(rotation_of(entry.name, live))) rotations.push_back(entry.name);
+  }
+  std::ranges::sort(rotations, [&](const std::string& a, const std::string& b) {
+    return rotation_before(rotation_of(a, live), rotation_of(b, live));
+  });
+  for (std::string& name : rotations) name = std::string(folder_of(live_path)) + "/" + name;
+  return rotations;
+}
 
 }  // namespace
 
@@ -202,15 +219,9 @@ std::map<std::string, std::vector<std::string>> find_files(const std::vector<Pat
 }
 
 std::vector<std::string> rotations_of(const std::string& key) {
-  std::vector<std::string> rotations;
-  auto entries = list_folder(std::string(folder_of(key)));
-  if (!entries) return rotations;
-  for (const Entry& entry : *entries) {
-    if (entry.folder || entry.name.ends_with(".tmp") || live_name_of(entry.name) != base_name(key)) continue;
-    rotations.push_back(entry.name);
-  }
-  std::ranges::sort(rotations, rotated_before);
-  for (std::string& name : rotations) name = std::string(folder_of(key)) + "/" + name;
+  std::vector<std::string> rotations = rotations_beside(key);
+  // docker rotates the file that the kubelet's link leads to, in a folder of its own.
+  if (const std::string target = resolve_log(key).target; !target.empty()) std::ranges::move(rotations_beside(target), std::back_inserter(rotations));
   return rotations;
 }
 

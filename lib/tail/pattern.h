@@ -65,7 +65,8 @@ struct Unreadable {
 [[nodiscard]] std::map<std::string, std::vector<std::string>> find_files(const std::vector<Pattern>& patterns, const Selection& selection,
                                                                          Unreadable& unreadable);
 
-// The rotated siblings of the live file `key` that are in its folder, oldest first.
+// The rotated siblings of the live file `key`, oldest first: those in its folder and, where it is a link, beside what it leads to. Without
+// what a compression has not finished (.tmp).
 [[nodiscard]] std::vector<std::string> rotations_of(const std::string& key);
 
 }  // namespace weir::tail

@@ -14,14 +14,6 @@ bool is_name(std::string_view text) {  // RFC 1123 subdomain, as Kubernetes name
   });
 }
 
-// What stands behind ".log" of a rotated name, without ".gz".
-std::string_view rotation_of(std::string_view name) {
-  std::string_view rotation = name.substr(live_name_of(name).size());
-  if (rotation.ends_with(".gz")) rotation.remove_suffix(3);
-  while (!rotation.empty() && (rotation[0] == '.' || rotation[0] == '-')) rotation.remove_prefix(1);
-  return rotation;
-}
-
 // logrotate counts up with age: app.log.1 is younger than app.log.2.
 bool is_count(std::string_view rotation) {
   return !rotation.empty() && rotation.size() <= 4 && std::all_of(rotation.begin(), rotation.end(), is_digit);
@@ -82,14 +74,29 @@ std::string_view live_name_of(std::string_view name) {
   return {};
 }
 
-bool rotated_before(std::string_view a, std::string_view b) {
-  const std::string_view left = rotation_of(a);
-  const std::string_view right = rotation_of(b);
-  if (is_count(left) && is_count(right)) {
-    if (left.size() != right.size()) return left.size() > right.size();
-    return left > right;
+std::string_view rotation_of(std::string_view name, std::string_view live) {
+  if (live.empty() || !name.starts_with(live)) return {};
+  name.remove_prefix(live.size());
+  if (name.empty() || (name[0] != '.' && name[0] != '-')) return {};
+  if (name.ends_with(".gz")) name.remove_suffix(3);
+  while (!name.empty() && (name[0] == '.' || name[0] == '-')) name.remove_prefix(1);
+  return name;
+}
+
+bool rotation_before(std::string_view a, std::string_view b) {
+  if (is_count(a) && is_count(b)) {
+    if (a.size() != b.size()) return a.size() > b.size();
+    return a > b;
   }
-  return left < right;
+  return a < b;
+}
+
+bool rotated_before(std::string_view a, std::string_view b) {
+  return rotation_before(rotation_of(a, live_name_of(a)), rotation_of(b, live_name_of(b)));
+}
+
+bool is_rotation_order(std::string_view rotation) {
+  return rotation == "old" || (!rotation.empty() && is_digit(rotation[0]));
 }
 
 std::string_view base_name(std::string_view path) {

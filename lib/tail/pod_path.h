@@ -29,6 +29,12 @@ struct PodPath {
 
 // The name of the live file of which `name` is a rotation, "" when it is none.
 [[nodiscard]] std::string_view live_name_of(std::string_view name);
+// What tells a rotation of `live` from others: the name without that of the live file, separators and `.gz`; "" when it is none.
+[[nodiscard]] std::string_view rotation_of(std::string_view name, std::string_view live);
+// True when it is a number, a time or `old`, as rotation gives; others are what people left beside a log.
+[[nodiscard]] bool is_rotation_order(std::string_view rotation);
+// Of two such texts: `a` is older. Counts rise with age (app.log.1 is younger than app.log.2), times fall.
+[[nodiscard]] bool rotation_before(std::string_view a, std::string_view b);
 // True when rotation `a` is older than rotation `b` of the same live file.
 [[nodiscard]] bool rotated_before(std::string_view a, std::string_view b);
 

@@ -1,7 +1,13 @@
 #include "tail/resume.h"
 
 #include "tail/pattern.h"
+#include "tail/siblings.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -9,17 +15,53 @@
 namespace weir::tail {
 namespace {
 
+using record::FileIdentity;
+using record::LogPosition;
+
 constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
 constexpr auto kAnyTime = std::numeric_limits<base::Timestamp>::min();
 
-// The file that `stored` describes, from `first` on: the same inode before a copy. A file that cannot be read matches nothing.
-std::size_t find(const std::vector<std::unique_ptr<InputFile>>& chain, std::size_t first, const record::FileIdentity& stored) {
+// The files of a log that are there now, oldest first, the live one last.
+struct Chain {
+  std::vector<Sibling> files;
+  std::size_t next = 0;  // those before it are older than what was found, or handed over
+};
+
+// Up to where the generation was read: its records there are safe, however far back a line began that is still open.
+std::uint64_t read_up_to(const LogPosition& position, const record::Generation& generation) {
+  std::uint64_t end = generation.number == position.resume.generation ? position.resume.offset : 0;
+  for (const record::Place& place : position.end) {
+    if (place.generation == generation.number) end = std::max(end, place.offset);
+  }
+  return end;
+}
+
+bool reaches(InputFile& file, std::uint64_t offset) {
+  if (offset == 0) return true;
+  if (!file.gzipped()) return file.status().size >= offset;
+  char last = 0;
+  auto got = file.read(offset - 1, &last, 1);
+  return !got || *got == 1;  // one that is damaged is told by its reader
+}
+
+// The file that `stored` describes: the same inode before a copy, and one that reaches to `end` and to where it was last checked before
+// one that was cut or truncated, of which only the head can be compared. A file that cannot be read matches nothing.
+std::size_t find(const Chain& chain, const FileIdentity& stored, std::uint64_t end) {
+  std::size_t shorter = kNone;
   for (const bool by_content : {false, true}) {
-    for (std::size_t i = first; i < chain.size(); ++i) {
-      if (auto same = chain[i]->is(stored, by_content); same && *same) return i;
+    for (std::size_t i = chain.next; i < chain.files.size(); ++i) {
+      InputFile& file = *chain.files[i].file;
+      if (auto same = file.is(stored, by_content); !same || !*same) continue;
+      if (reaches(file, std::max(end, stored.check_end))) return i;
+      if (shorter == kNone) shorter = i;
     }
   }
-  return kNone;
+  return shorter;
+}
+
+bool describes(InputFile& file, const FileIdentity& stored) {
+  auto same = file.is(stored, false);
+  return same && *same;
 }
 
 // Whether the text of the file is CRI: each of its lines has a time, and nobody truncates such a file.
@@ -29,41 +71,117 @@ bool is_cri(InputFile& file) {
   return got && detect_format(std::string_view(head).substr(0, *got)) == Format::cri;
 }
 
+// A live file may have been rotated since it was opened. Then it stands among its siblings, and those that are newer will come by
+// themselves, from the one who opened it.
+void add_live(Chain& chain, std::shared_ptr<InputFile> live) {
+  std::vector<Sibling>& files = chain.files;
+  const auto same = [&](const Sibling& sibling) { return sibling.file->inode() == live->inode() && sibling.file->device() == live->device(); };
+  auto at = std::ranges::find_if(files, same);
+  struct stat status {};
+  const bool moved = ::stat(live->path().c_str(), &status) != 0 || status.st_ino != live->inode();
+  if (at == files.end() && moved) {
+    if (auto own = live->identify(record::kHeadBytes, 0); own && own->head_size > 0) {
+      at = std::ranges::find_if(files, [&](const Sibling& sibling) {
+        auto copy = sibling.file->is(*own, true);
+        return copy && *copy && sibling.file->gzipped() && sibling.file->holds_text_of(live->status().size);
+      });
+    }
+  }
+  if (at != files.end() && moved) files.erase(at, files.end());
+  else std::erase_if(files, same);
+  files.push_back({std::move(live), true});
+}
+
+// From that of `resume` on, oldest first. Behind a line that is open since long there may be finished ones: they are read again, up to
+// where it ends, and what is not new is discarded by the keeper.
+std::vector<record::Generation> to_be_read(const LogPosition& position) {
+  std::vector<record::Generation> generations;
+  for (const auto* list : {&position.finished, &position.generations}) {
+    std::ranges::copy_if(*list, std::back_inserter(generations),
+                         [&](const record::Generation& one) { return one.number >= position.resume.generation; });
+  }
+  std::ranges::sort(generations, {}, &record::Generation::number);
+  return generations;
+}
+
+// Whether a line was open when the generation of `position.resume`, now finished, was read to its end.
+bool left_open(const LogPosition& position) {
+  return std::ranges::any_of(position.end, [&](const record::Place& end) { return end > position.resume; });
+}
+
+void add_found(LogReader& reader, const record::Generation& generation, std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end) {
+  if (reaches(*file, end)) {
+    reader.add_file(std::move(file), offset, kAnyTime, generation.file);
+  } else if (is_cri(*file)) {
+    reader.add_cut(std::move(file), offset, end, generation.file);
+  } else {
+    reader.add_ended(generation.file);  // truncated, and begun again
+    reader.add_file(std::move(file));
+  }
+}
+
 }  // namespace
 
-void resume(LogReader& reader, const record::LogPosition& position, std::unique_ptr<InputFile> live) {
-  std::vector<std::unique_ptr<InputFile>> chain;
-  for (const std::string& path : rotations_of(reader.key())) {
-    auto file = InputFile::open(path);
-    // Gone or unreadable by now: what it held is a gap, if it was to be read.
-    if (file && (live == nullptr || (*file)->inode() != live->inode())) chain.push_back(std::move(file).value());
-  }
-  if (live != nullptr) chain.push_back(std::move(live));
+bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<InputFile> live) {
+  Siblings siblings = open_siblings(reader.key());
+  Chain chain;
+  chain.files = std::move(siblings.files);
+  if (live != nullptr) add_live(chain, std::move(live));
+  const std::string cause =
+      siblings.trouble.empty() ? "the file is gone" : fmt::format("the file was not found, and one beside it could not be read: {}", siblings.trouble);
 
-  std::size_t next = 0;  // files before it are older than what was found, or handed over
-  bool found_one = false;
-  for (const record::Generation& generation : position.generations) {
-    if (generation.number < position.resume.generation) continue;
-    const std::uint64_t offset = generation.number == position.resume.generation ? position.resume.offset : 0;
-    const std::size_t at = find(chain, next, generation.file);
-    if (at == kNone) {
-      reader.add_lost(generation.file, offset, generation.done);
-      continue;
-    }
-    for (; found_one && next < at; ++next) reader.add_file(std::move(chain[next]));
-    next = at + 1;
-    found_one = true;
-    InputFile& file = *chain[at];
-    if (!file.gzipped() && file.status().size < offset) {
-      // Cut: by a crash of the node, when it is CRI, which is written on from there; or truncated and begun again.
-      const std::uint64_t size = file.status().size;
-      reader.add_lost(generation.file, offset, true);
-      reader.add_file(std::move(chain[at]), is_cri(file) ? size : 0);
-      continue;
-    }
-    reader.add_file(std::move(chain[at]), offset, kAnyTime, generation.file);
+  for (const auto* list : {&position.finished, &position.generations}) {
+    for (const record::Generation& known : *list) reader.add_used(known.file.inode);
   }
-  for (; next < chain.size(); ++next) reader.add_file(std::move(chain[next]));
+  bool found_one = false;
+  std::shared_ptr<InputFile> latest;
+  for (const record::Generation& generation : to_be_read(position)) {
+    const bool first = generation.number == position.resume.generation;
+    const std::uint64_t offset = first ? position.resume.offset : 0;
+    const std::uint64_t end = read_up_to(position, generation);
+    const bool abandoned = offset >= LogReader::kAbandoned;
+    // What was abandoned without a head is known by its inode alone, which means nothing.
+    const std::size_t at = abandoned && generation.file.head_size == 0 ? kNone : find(chain, generation.file, abandoned ? 0 : end);
+    if (at != kNone) {
+      for (; found_one && chain.next < at; ++chain.next) {
+        if (chain.files[chain.next].ordered) reader.add_file(std::move(chain.files[chain.next].file));
+      }
+      chain.next = at + 1;
+      found_one = true;
+      latest = chain.files[at].file;
+    } else if (latest != nullptr && describes(*latest, generation.file)) {
+      continue;  // what goes on in a file that was cut: the reader comes to it
+    }
+    if (abandoned) {
+      if (offset < LogReader::kToldLost) reader.add_lost(generation.file, offset, "reading it was given up");
+      else reader.add_ended(generation.file);
+    } else if (at != kNone) {
+      add_found(reader, generation, std::move(chain.files[at].file), offset, end);
+    } else if (generation.file.head_size == 0 && offset == 0) {
+      reader.add_ended(generation.file);  // it was empty when it was last seen
+    } else if (!generation.done || (first && left_open(position))) {
+      reader.add_lost(generation.file, offset, cause);
+    } else if (first) {
+      reader.add_ended(generation.file);
+    }
+  }
+  if (!found_one) {
+    // What was read before is not read again, though nothing goes on from it.
+    for (auto older = position.finished.rbegin(); older != position.finished.rend(); ++older) {
+      if (older->file.head_size == 0) continue;
+      if (const std::size_t at = find(chain, older->file, 0); at != kNone) {
+        chain.next = at + 1;
+        break;
+      }
+    }
+  }
+  bool there = found_one;
+  for (; chain.next < chain.files.size(); ++chain.next) {
+    if (!chain.files[chain.next].ordered) continue;
+    reader.add_file(std::move(chain.files[chain.next].file));
+    there = true;
+  }
+  return there;
 }
 
 }  // namespace weir::tail

@@ -9,9 +9,12 @@
 
 namespace weir::tail {
 
-// Gives `reader` every generation that is to be read, in order: from where `position` says on, through renamed and gzipped siblings in the
-// live file's folder, to `live` (null when there is none). A file is found again by inode and head; a copy or a gzipped file by its head. What
-// is stored and not found is told as a gap, unless it was read to its end. Siblings older than what is found were read before.
-void resume(LogReader& reader, const record::LogPosition& position, std::unique_ptr<InputFile> live);
+// Gives `reader` every generation that is to be read, in order: from where `position` says on, through renamed and gzipped siblings, to
+// `live` (null when there is none). A file is found again by inode and head, a copy or a gzipped file by its head, and by what stands before
+// the stored place where that is known. What is stored and not found is told as a gap, unless it was read to its end. Siblings older
+// than what is found were read before. `live` may have been rotated since it was opened.
+//
+// False when no file of the log is there any more.
+bool resume(LogReader& reader, const record::LogPosition& position, std::shared_ptr<InputFile> live);
 
 }  // namespace weir::tail

@@ -1,7 +1,9 @@
 #include "tail/watcher.h"
 
 #include "base/unique_fd.h"
+#include "tail/siblings.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -53,18 +55,21 @@ struct Watcher::State {
   struct Log {
     std::string key, path, target;
     std::uint64_t inode = 0, device = 0, size = 0;
+    std::weak_ptr<InputFile> file;       // the latest generation
+    std::vector<std::uint64_t> rotated;  // inodes of older ones, and of what stood beside the live file when it was first seen
     bool missing = false;
     std::uint64_t told = 0;     // the epoch in which `changed` was told; under the mutex
     std::uint64_t noticed = 0;  // the round in which a change was noticed
   };
 
-  State(std::vector<Pattern> wanted_patterns, Selection wanted, WatchTimes watch_times, const base::Clock& the_clock)
-      : asked(std::move(wanted_patterns)), selection(std::move(wanted)), times(watch_times), clock(the_clock) {}
+  State(std::vector<Pattern> wanted_patterns, Selection wanted, WatchTimes watch_times, const base::Clock& the_clock, HeldFiles& held_files)
+      : asked(std::move(wanted_patterns)), selection(std::move(wanted)), times(watch_times), clock(the_clock), held(held_files) {}
 
   const std::vector<Pattern> asked;
   const Selection selection;
   const WatchTimes times;
   const base::Clock& clock;
+  HeldFiles& held;
   base::UniqueFd structure, written, wake, ready;
   std::thread thread;
 
@@ -88,6 +93,7 @@ struct Watcher::State {
   bool initial = true;
   bool blind = false;
   bool root_lost = false;
+  bool deleted = false;  // something lost its name since deleted files were looked at
 
   // -- finding --
 
@@ -261,26 +267,82 @@ struct Watcher::State {
     if (status.st_ino == log.inode && status.st_dev == log.device && !log.missing) {
       if (static_cast<std::uint64_t>(status.st_size) != log.size) changed(number);
       log.size = static_cast<std::uint64_t>(status.st_size);
+      if (const auto file = log.file.lock()) file->note_size(log.size);
       return;
     }
     if (!S_ISREG(status.st_mode)) return refuse(log.path, "not a regular file");
-    auto file = InputFile::open(log.path);
-    if (!file) {
-      if (::access(log.path.c_str(), R_OK) == 0) return refuse(log.path, file.error().message);
+    auto opened = InputFile::open(log.path);
+    // A new file is worth more than the oldest of those that nobody else can see any more.
+    if (!opened && out_of_descriptors() && held.give_up_oldest()) opened = InputFile::open(log.path);
+    if (!opened) {
+      if (::access(log.path.c_str(), R_OK) == 0) return refuse(log.path, opened.error().message);
       if (errno != ENOENT) return refuse(log.path, errno);
       if (!log.missing && log.inode != 0) lose(number);
       log.missing = true;
       return;
     }
+    const std::shared_ptr<InputFile> file = std::move(opened).value();
     failed.erase(log.path);
+    if (log.inode == 0) log.rotated = rotated_inodes(log.key);
+    else if (file->inode() != log.inode || file->device() != log.device) catch_up(number, log, *file);
     log.missing = false;
-    log.inode = (*file)->inode();
-    log.device = (*file)->device();
-    log.size = (*file)->status().size;
-    news.events.push_back({number, log.key, std::move(file).value(), initial});
+    log.inode = file->inode();
+    log.device = file->device();
+    log.size = file->status().size;
+    log.file = file;
+    held.add(file);
+    news.events.push_back({number, log.key, file, initial});
   }
 
-  void lose(std::uint32_t number) { news.events.push_back({number, logs.at(number).key, nullptr, false}); }
+  static bool out_of_descriptors() {
+    const base::UniqueFd probe(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+    return !probe && (errno == EMFILE || errno == ENFILE);
+  }
+
+  // The live file is another one than before. Usually the former one stands beside it as the newest of its rotated siblings; what stands
+  // between them was rotated before anybody looked.
+  void catch_up(std::uint32_t number, Log& log, const InputFile& live) {
+    std::vector<Sibling> siblings = open_siblings(log.key).files;
+    std::erase_if(siblings, [&](const Sibling& sibling) { return !sibling.ordered; });
+    const auto at = std::ranges::find_if(siblings, [&](const Sibling& one) { return one.file->inode() == live.inode() && one.file->device() == live.device(); });
+    siblings.erase(at, siblings.end());  // what is newer than `live` is a change that will be told
+    std::size_t known = 0;
+    for (std::size_t i = 0; i < siblings.size(); ++i) {
+      const std::uint64_t inode = siblings[i].file->inode();
+      if (inode == log.inode || std::ranges::find(log.rotated, inode) != log.rotated.end() || is_copy_of_latest(log, *siblings[i].file)) known = i + 1;
+    }
+    for (std::size_t i = known; i < siblings.size(); ++i) {
+      held.add(siblings[i].file);
+      news.events.push_back({number, log.key, siblings[i].file, false});
+    }
+    log.rotated.clear();
+    for (const Sibling& sibling : siblings) log.rotated.push_back(sibling.file->inode());
+    log.rotated.push_back(log.inode);
+  }
+
+  static std::vector<std::uint64_t> rotated_inodes(const std::string& key) {
+    std::vector<std::uint64_t> inodes;
+    struct stat status {};
+    for (const std::string& path : rotations_of(key)) {
+      if (::stat(path.c_str(), &status) == 0) inodes.push_back(status.st_ino);
+    }
+    return inodes;
+  }
+
+  // The kubelet compresses a rotated file at the next rotation.
+  static bool is_copy_of_latest(const Log& log, InputFile& file) {
+    const auto latest = log.file.lock();
+    if (latest == nullptr || !file.gzipped() || !file.holds_text_of(latest->status().size)) return false;
+    auto identity = latest->identify(record::kHeadBytes, 0);
+    if (!identity) return false;
+    auto same = file.is(*identity, true);
+    return same && *same;
+  }
+
+  void lose(std::uint32_t number) {
+    news.events.push_back({number, logs.at(number).key, nullptr, false});
+    deleted = true;
+  }
 
   void changed(std::uint32_t number) {
     Log& log = logs.at(number);
@@ -354,7 +416,7 @@ struct Watcher::State {
       struct stat status {};
       if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
         leave(*found->second);
-      } else if (found->second->inode != 0 && found->second->inode != status.st_ino) {
+      } else if ((found->second->inode != 0 && found->second->inode != status.st_ino) || (everything && is_another(*found->second))) {
         enter_again(*found->second);
       } else if (everything || status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec != found->second->modified) {
         list(*found->second);
@@ -374,6 +436,16 @@ struct Watcher::State {
     if (patterns.size() > asked.size() + kIdlePatterns) drop_idle_patterns();
     check_all();
     anchor_lost();
+  }
+
+  // Whether what is watched is not the folder of this path any more, though it may have its inode: the event that told so may have been
+  // one of those that were dropped.
+  bool is_another(const Folder& folder) const {
+    if (folder.structure < 0) return false;
+    const int watched = ::inotify_add_watch(structure.get(), folder.path.c_str(), kStructure);
+    if (watched < 0 || watched == folder.structure) return false;
+    ::inotify_rm_watch(structure.get(), watched);
+    return true;
   }
 
   // Links come and go with their pods, and so do the patterns that they added.
@@ -427,6 +499,7 @@ struct Watcher::State {
       Folder& folder = *found->second;
       if ((event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0) return leave(folder);
       if (name.empty()) return;
+      deleted = deleted || (event.mask & (IN_DELETE | IN_MOVED_TO)) != 0;
       for (auto [owned, end] = folder.logs.equal_range(name); owned != end; ++owned) check(owned->second);
       if ((event.mask & IN_ISDIR) != 0 && (event.mask & (IN_DELETE | IN_MOVED_FROM)) != 0) {
         // The folder's own event comes only once nobody holds a file in it any more, and the reader does.
@@ -475,7 +548,12 @@ struct Watcher::State {
     std::ranges::move(news.events, std::back_inserter(shared.events));
     for (const std::uint32_t number : news.changed) {
       const auto log = logs.find(number);
-      if (log == logs.end() || log->second.told == epoch) continue;  // told, and not taken yet
+      if (log == logs.end()) continue;
+      if (log->second.told == epoch) {
+        // Told, and not taken yet: should the file be truncated before the reader comes to it, this is how much it held.
+        if (const auto file = log->second.file.lock()) file->note_size(file->status().size);
+        continue;
+      }
       log->second.told = epoch;
       shared.changed.push_back(number);
     }
@@ -501,10 +579,11 @@ struct Watcher::State {
     publish();
     base::Monotonic next_scan = base::after(clock.monotonic(), blind ? kBlindRescan : times.rescan);
     base::Monotonic gathered = base::kNever;  // when what was written is to be told
+    base::Monotonic held_look = base::kNever, last_held_look = clock.monotonic() - times.hold;
     while (true) {
       std::array<pollfd, 3> fds = {{{wake.get(), POLLIN, 0}, {structure.get(), POLLIN, 0}, {written.get(), POLLIN, 0}}};
       const bool gathering = gathered != base::kNever;
-      const base::Monotonic until = std::min(next_scan, gathered);
+      const base::Monotonic until = std::min({next_scan, gathered, held_look});
       const int ready_fds = ::poll(fds.data(), gathering ? 2 : 3, base::poll_timeout(clock.monotonic(), until));
       if (ready_fds < 0 && errno != EINTR) return;
       if (fds[0].revents != 0) return;
@@ -526,8 +605,14 @@ struct Watcher::State {
       if (now >= next_scan) {
         rescan(false);
         next_scan = base::after(now, blind ? kBlindRescan : times.rescan);
+        deleted = true;  // one of them may have grown
       }
       publish();
+      if (std::exchange(deleted, false)) held_look = std::min(held_look, base::after(last_held_look, times.hold));
+      if (now >= held_look) {
+        held_look = held.enforce() ? base::after(now, times.hold) : base::kNever;
+        last_held_look = now;
+      }
     }
   }
 };
@@ -535,8 +620,8 @@ struct Watcher::State {
 Watcher::Watcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 base::Result<std::unique_ptr<Watcher>> Watcher::start(std::vector<Pattern> patterns, Selection selection, WatchTimes times,
-                                                      const base::Clock& clock) {
-  auto state = std::make_unique<State>(std::move(patterns), std::move(selection), times, clock);
+                                                      const base::Clock& clock, HeldFiles& held) {
+  auto state = std::make_unique<State>(std::move(patterns), std::move(selection), times, clock, held);
   state->structure.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   state->written.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!state->structure || !state->written) {

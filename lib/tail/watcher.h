@@ -3,11 +3,13 @@
 //
 // inotify watches folders, never files; what was written is gathered for a moment after the first event, because wake-ups are what
 // following costs, while new, renamed and deleted names are acted on at once. A slow look at folders and sizes is the safety
-// net, and the answer to a queue that overflowed.
+// net, and the answer to a queue that overflowed. Where a log was rotated faster than it could be looked at, its generations are
+// found among the rotated files beside it.
 #pragma once
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "tail/held_files.h"
 #include "tail/input_file.h"
 #include "tail/pattern.h"
 #include "tail/selection.h"
@@ -22,6 +24,7 @@ namespace weir::tail {
 struct WatchTimes {
   base::Duration gather = 100 * base::kMillisecond;
   base::Duration rescan = 30 * base::kSecond;
+  base::Duration hold = base::kSecond;  // between two looks at deleted files
 };
 
 // What happened since the former take(). Log numbers are the watcher's own.
@@ -31,7 +34,7 @@ struct Changes {
     std::string key;
     // The log's next generation, or its latest one again, when a name that was gone leads to the same inode. Null: the live name is
     // gone (deleted, renamed, or its folder is).
-    std::unique_ptr<InputFile> file;
+    std::shared_ptr<InputFile> file;
     bool initial = false;             // was there when watching began
   };
   std::vector<Event> events;           // in the order in which they were seen
@@ -48,8 +51,9 @@ struct Changes {
 // start(), take() and forget() are for one thread, that of the reader.
 class Watcher {
  public:
+  // `held`: where the files are listed that it opens, and whose bound it keeps. Outlives the watcher.
   static base::Result<std::unique_ptr<Watcher>> start(std::vector<Pattern> patterns, Selection selection, WatchTimes times,
-                                                      const base::Clock& clock);
+                                                      const base::Clock& clock, HeldFiles& held);
   ~Watcher();
   Watcher(const Watcher&) = delete;  // owns a thread
   Watcher& operator=(const Watcher&) = delete;

@@ -185,7 +185,7 @@ TEST_F(Tail, TrackedStreamBeginsAndEnds) {
   spec.inputs = {"pods"};
   spec.checkpoint = "/some/spool.db";
   all();
-  EXPECT_THAT(lines_of(collector->all()), ElementsAre("<begin>", "<generation>", "a1", "a2", "<end>"));
+  EXPECT_THAT(lines_of(collector->all()), ElementsAre("<begin>", "<generation>", "<>", "a1", "a2", "<end>"));
   EXPECT_THAT(collector->all().front(), testing::HasSubstr("/some/spool.db"));
   EXPECT_THAT(collector->lines().back(), testing::HasSubstr(fmt::format("\"source\":\"f.1.1.o.{}\"", 2 * cri("a1").size())));
 }

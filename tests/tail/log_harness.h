@@ -71,10 +71,9 @@ struct LogHarness {
     while (true) {
       const std::size_t size = LogReader::space_needed(options);
       Space space{batch.allocate(size), size, true};
-      auto outcome = reader.read(batch, space);
-      if (!outcome) throw std::runtime_error(outcome.error().message);
+      const LogReader::Outcome outcome = reader.read(batch, space);
       collect();
-      if (*outcome == LogReader::Outcome::idle || *outcome == LogReader::Outcome::finished) return *outcome;
+      if (outcome == LogReader::Outcome::idle || outcome == LogReader::Outcome::finished) return outcome;
     }
   }
   Lines take() { return std::exchange(lines, {}); }

@@ -1,5 +1,6 @@
 #include "tail/watcher.h"
 
+#include "support/collect.h"
 #include "support/temp_dir.h"
 
 #include <fmt/format.h>
@@ -28,7 +29,7 @@ class Watch : public testing::Test {
     for (const std::string& argument : arguments) {
       for (Pattern& pattern : patterns_of(argument.starts_with('/') ? argument : dir / argument)) patterns.push_back(std::move(pattern));
     }
-    auto started = Watcher::start(std::move(patterns), std::move(selection), times, base::Clock::system());
+    auto started = Watcher::start(std::move(patterns), std::move(selection), times, base::Clock::system(), *held);
     ASSERT_TRUE(started) << started.error().message;
     watcher = std::move(*started);
     wait([&] { return complete; });
@@ -63,11 +64,13 @@ class Watch : public testing::Test {
   int generations(const std::string& name) { return log(name).generations; }
 
   test::TempDir dir;
-  WatchTimes times{.gather = 20 * base::kMillisecond, .rescan = base::kHour};
+  WatchTimes times{.gather = 20 * base::kMillisecond, .rescan = base::kHour, .hold = 20 * base::kMillisecond};
+  test::RememberingDiagnostics diagnostics;
+  std::unique_ptr<HeldFiles> held = std::make_unique<HeldFiles>(std::uint64_t{1} << 30, diagnostics);
   std::unique_ptr<Watcher> watcher;
   std::map<std::uint32_t, Log> logs;
   std::map<std::string, std::uint32_t> numbers;
-  std::vector<std::unique_ptr<InputFile>> files;
+  std::vector<std::shared_ptr<InputFile>> files;
   std::vector<std::string> awaited, unreadable;
   bool complete = false;
 };

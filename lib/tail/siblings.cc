@@ -1,0 +1,109 @@
+#include "tail/siblings.h"
+
+#include "tail/pattern.h"
+#include "tail/pod_path.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+namespace weir::tail {
+namespace {
+
+// Names change seldom; whoever renames them faster than this many looks is not rotating logs.
+constexpr int kLooks = 16;
+constexpr std::array<std::string_view, 6> kOtherCompressions = {".xz", ".zst", ".bz2", ".lz4", ".lzma", ".Z"};
+
+struct Listed {
+  std::string path;
+  std::uint64_t inode = 0;
+  std::uint64_t device = 0;
+  bool ordered = false;
+  friend bool operator==(const Listed&, const Listed&) = default;
+};
+
+// Without compressed copies of files that are there as well.
+std::vector<Listed> look(const std::string& key) {
+  std::vector<Listed> listed;
+  const std::string target = resolve_log(key).target;
+  const std::vector<std::string> paths = rotations_of(key);
+  const std::set<std::string_view> all(paths.begin(), paths.end());
+  for (const std::string& path : paths) {
+    if (path.ends_with(".gz") && all.contains(std::string_view(path).substr(0, path.size() - 3))) continue;
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    const auto ordered = [&](const std::string& live) { return is_rotation_order(rotation_of(base_name(path), base_name(live))); };
+    listed.push_back({path, status.st_ino, status.st_dev, ordered(key) || (!target.empty() && ordered(target))});
+  }
+  return listed;
+}
+
+bool stands_before(InputFile& file, std::uint64_t offset, std::string_view before) {
+  std::string bytes(before.size(), '\0');
+  auto got = file.read(offset - before.size(), bytes.data(), bytes.size());
+  return got && *got == before.size() && bytes == before;
+}
+
+}  // namespace
+
+Siblings open_siblings(const std::string& key) {
+  Siblings siblings;
+  std::vector<Listed> before = look(key);
+  for (int looks = 0; looks < kLooks; ++looks) {
+    siblings = {};
+    bool same = true;
+    for (const Listed& listed : before) {
+      const auto other = std::ranges::find_if(kOtherCompressions, [&](std::string_view suffix) { return listed.path.ends_with(suffix); });
+      if (other != kOtherCompressions.end()) {
+        siblings.trouble = fmt::format("cannot read {}: of compressed files only .gz is read", listed.path);
+        continue;
+      }
+      auto file = InputFile::open(listed.path);
+      if (!file) {
+        siblings.trouble = std::move(file).error().message;
+        continue;  // when its name has changed, the second look tells
+      }
+      same = same && (*file)->inode() == listed.inode && (*file)->device() == listed.device;
+      siblings.files.push_back({std::move(file).value(), listed.ordered});
+    }
+    std::vector<Listed> after = look(key);
+    if (same && after == before) break;
+    before = std::move(after);
+  }
+  return siblings;
+}
+
+std::size_t find_copy(const std::vector<Sibling>& siblings, const Trace& trace) {
+  if (trace.head_size == 0) return siblings.size();
+  for (std::size_t i = siblings.size(); i-- > 0;) {
+    InputFile& file = *siblings[i].file;
+    if (!file.gzipped() && file.status().size < trace.offset) continue;
+    auto found = file.identify(trace.head_size, 0);
+    if (!found || found->head_size != trace.head_size || found->head_hash != trace.head_hash) continue;
+    if (stands_before(file, trace.offset, trace.before)) return i;
+  }
+  return siblings.size();
+}
+
+std::shared_ptr<InputFile> open_compressed_copy(InputFile& file) {
+  const std::string_view live = live_name_of(base_name(file.path()));
+  const std::string key = live.empty() ? file.path() : fmt::format("{}/{}", folder_of(file.path()), live);
+  auto own = file.identify(record::kHeadBytes, 0);
+  if (!own || own->head_size == 0) return nullptr;
+  const std::uint64_t size = file.status().size;
+  const std::vector<std::string> paths = rotations_of(key);
+  for (auto at = paths.rbegin(); at != paths.rend(); ++at) {
+    if (!at->ends_with(".gz")) continue;
+    auto copy = InputFile::open(*at);
+    if (!copy || !(*copy)->gzipped() || !(*copy)->holds_text_of(size)) continue;
+    auto found = (*copy)->identify(own->head_size, 0);
+    if (found && found->head_size == own->head_size && found->head_hash == own->head_hash) return std::move(copy).value();
+  }
+  return nullptr;
+}
+
+}  // namespace weir::tail

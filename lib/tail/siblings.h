@@ -1,0 +1,49 @@
+// The rotated files of a log, as they stand beside its live file: renamed, copied, compressed, about to be removed.
+//
+// The kubelet renames 0.log to 0.log.TIME, and at the next rotation compresses that through 0.log.TIME.tmp to 0.log.TIME.gz before it
+// removes it; logrotate compresses straight into the final name. So a file and its compressed copy may be there at the same time,
+// names change between looking and opening, and what is half written must not be read.
+// https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/logs/container_log_manager.go
+#pragma once
+
+#include "tail/input_file.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::tail {
+
+struct Sibling {
+  std::shared_ptr<InputFile> file;
+  // Its name tells its place among the others: it goes on with a number or a time. What a person put there (app.log.bak) does not, and
+  // is of use only as a copy.
+  bool ordered = false;
+};
+
+struct Siblings {
+  std::vector<Sibling> files;  // oldest first
+  std::string trouble;         // why one that is there could not be opened, "cannot open …"; "" for none
+};
+
+// Opens them all, each once: of a file and its compressed copy the file. When a name changes meanwhile, it looks again.
+[[nodiscard]] Siblings open_siblings(const std::string& key);
+
+// How the text of a file begins and what stands before a place in it: tells its copy among its siblings.
+struct Trace {
+  std::uint32_t head_size = 0;
+  std::uint64_t head_hash = 0;  // of the first head_size bytes; 0 bytes match nothing
+  std::uint64_t offset = 0;
+  std::string_view before;      // what stands before `offset`
+};
+
+// Where among `siblings` the copy of a file is that was truncated after it had been read up to trace.offset: the newest that begins
+// alike and has the same before that place. siblings.size() when there is none.
+[[nodiscard]] std::size_t find_copy(const std::vector<Sibling>& siblings, const Trace& trace);
+
+// The compressed copy of a file that lost its name; null when there is none.
+[[nodiscard]] std::shared_ptr<InputFile> open_compressed_copy(InputFile& file);
+
+}  // namespace weir::tail
