@@ -8,8 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <iterator>
 #include <memory>
+#include <utility>
 
 namespace weir::tail {
 namespace {
@@ -25,6 +27,35 @@ std::vector<Pattern::Level> levels_of(std::string_view path) {
     path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
   }
   return levels;
+}
+
+std::string join(const std::string& folder, std::string_view name) {
+  std::string path = folder == "/" ? std::string() : folder;
+  path += '/';
+  path += name;
+  return path;
+}
+
+// Oldest first. Some count the other way round (log4j): the files' own times tell, those of compressed ones if there are no others, since a
+// compression may set them.
+void sort_rotations(std::vector<std::string>& paths, std::string_view live) {
+  const auto rotation = [&](const std::string& path) { return rotation_of(base_name(path), live); };
+  std::ranges::sort(paths, [&](const std::string& a, const std::string& b) { return rotation_before(rotation(a), rotation(b)); });
+  if (!std::ranges::all_of(paths, [&](const std::string& path) { return is_rotation_count(rotation(path)); })) return;
+  const bool compressed = std::ranges::all_of(paths, [](const std::string& path) { return path.ends_with(".gz"); });
+  int rising = 0, falling = 0;
+  std::pair<std::time_t, long> before;
+  for (const std::string& path : paths) {
+    struct stat status {};
+    if (path.ends_with(".gz") != compressed || ::stat(path.c_str(), &status) != 0) continue;
+    const std::pair<std::time_t, long> time(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    if (before.first != 0) {
+      rising += before < time ? 1 : 0;
+      falling += before > time ? 1 : 0;
+    }
+    before = time;
+  }
+  if (falling > rising) std::ranges::reverse(paths);
 }
 
 class Finder {
@@ -57,23 +88,17 @@ class Finder {
 
   std::map<std::string, std::vector<std::string>> take() {
     for (auto& [key, files] : found_) {
-      std::ranges::sort(files, [](const std::string& a, const std::string& b) {
-        const bool a_live = live_name_of(base_name(a)).empty(), b_live = live_name_of(base_name(b)).empty();
-        if (a_live != b_live) return b_live;
-        return rotated_before(base_name(a), base_name(b));
-      });
+      std::ranges::sort(files);
       files.erase(std::unique(files.begin(), files.end()), files.end());
+      const auto live = std::ranges::stable_partition(files, [](const std::string& file) { return !live_name_of(base_name(file)).empty(); });
+      std::vector<std::string> rotations(files.begin(), live.begin());
+      sort_rotations(rotations, base_name(key));
+      std::ranges::move(rotations, files.begin());
     }
     return std::move(found_);
   }
 
  private:
-  static std::string join(const std::string& folder, std::string_view name) {
-    std::string path = folder == "/" ? std::string() : folder;
-    path += '/';
-    path += name;
-    return path;
-  }
   std::vector<Entry> list(const std::string& folder) {
     auto entries = list_folder(folder);
     if (entries) return std::move(entries).value();
@@ -102,12 +127,10 @@ std::vector<std::string> rotations_beside(const std::string& live_path) {
   if (!entries) return rotations;
   for (const Entry& entry : *entries) {
     if (entry.folder || entry.name.ends_with(".tmp")) continue;
-    if (live_name_of(entry.name) == live || is_rotation_order(rotation_of(entry.name, live))) rotations.push_back(entry.name);
+    if (live_name_of(entry.name) != live && !is_rotation_order(rotation_of(entry.name, live))) continue;
+    rotations.push_back(join(std::string(folder_of(live_path)), entry.name));
   }
-  std::ranges::sort(rotations, [&](const std::string& a, const std::string& b) {
-    return rotation_before(rotation_of(a, live), rotation_of(b, live));
-  });
-  for (std::string& name : rotations) name = std::string(folder_of(live_path)) + "/" + name;
+  sort_rotations(rotations, live);
   return rotations;
 }
 

@@ -14,11 +14,6 @@ bool is_name(std::string_view text) {  // RFC 1123 subdomain, as Kubernetes name
   });
 }
 
-// logrotate counts up with age: app.log.1 is younger than app.log.2.
-bool is_count(std::string_view rotation) {
-  return !rotation.empty() && rotation.size() <= 4 && std::all_of(rotation.begin(), rotation.end(), is_digit);
-}
-
 }  // namespace
 
 std::optional<PodPath> parse_pod_folder(std::string_view name) {
@@ -83,8 +78,12 @@ std::string_view rotation_of(std::string_view name, std::string_view live) {
   return name;
 }
 
+bool is_rotation_count(std::string_view rotation) {
+  return !rotation.empty() && rotation.size() <= 4 && std::all_of(rotation.begin(), rotation.end(), is_digit);
+}
+
 bool rotation_before(std::string_view a, std::string_view b) {
-  if (is_count(a) && is_count(b)) {
+  if (is_rotation_count(a) && is_rotation_count(b)) {
     if (a.size() != b.size()) return a.size() > b.size();
     return a > b;
   }

@@ -33,8 +33,9 @@ struct PodPath {
 [[nodiscard]] std::string_view rotation_of(std::string_view name, std::string_view live);
 // True when it is a number, a time or `old`, as rotation gives; others are what people left beside a log.
 [[nodiscard]] bool is_rotation_order(std::string_view rotation);
-// Of two such texts: `a` is older. Counts rise with age (app.log.1 is younger than app.log.2), times fall.
+// Of two such texts: `a` is older. Counts rise with age (app.log.1 is younger than app.log.2), as logrotate and docker count; times fall.
 [[nodiscard]] bool rotation_before(std::string_view a, std::string_view b);
+[[nodiscard]] bool is_rotation_count(std::string_view rotation);
 // True when rotation `a` is older than rotation `b` of the same live file.
 [[nodiscard]] bool rotated_before(std::string_view a, std::string_view b);
 

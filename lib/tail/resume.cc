@@ -75,20 +75,9 @@ bool is_cri(InputFile& file) {
 // themselves, from the one who opened it.
 void add_live(Chain& chain, std::shared_ptr<InputFile> live) {
   std::vector<Sibling>& files = chain.files;
-  const auto same = [&](const Sibling& sibling) { return sibling.file->inode() == live->inode() && sibling.file->device() == live->device(); };
-  auto at = std::ranges::find_if(files, same);
   struct stat status {};
-  const bool moved = ::stat(live->path().c_str(), &status) != 0 || status.st_ino != live->inode();
-  if (at == files.end() && moved) {
-    if (auto own = live->identify(record::kHeadBytes, 0); own && own->head_size > 0) {
-      at = std::ranges::find_if(files, [&](const Sibling& sibling) {
-        auto copy = sibling.file->is(*own, true);
-        return copy && *copy && sibling.file->gzipped() && sibling.file->holds_text_of(live->status().size);
-      });
-    }
-  }
-  if (at != files.end() && moved) files.erase(at, files.end());
-  else std::erase_if(files, same);
+  if (::stat(live->path().c_str(), &status) != 0 || status.st_ino != live->inode()) files.resize(find_file(files, *live));
+  std::erase_if(files, [&](const Sibling& one) { return one.file->inode() == live->inode() && one.file->device() == live->device(); });
   files.push_back({std::move(live), true});
 }
 

@@ -15,7 +15,7 @@ namespace weir::tail {
 namespace {
 
 // Names change seldom; whoever renames them faster than this many looks is not rotating logs.
-constexpr int kLooks = 16;
+constexpr int kLooks = 64;
 constexpr std::array<std::string_view, 6> kOtherCompressions = {".xz", ".zst", ".bz2", ".lz4", ".lzma", ".Z"};
 
 struct Listed {
@@ -42,6 +42,12 @@ std::vector<Listed> look(const std::string& key) {
   return listed;
 }
 
+bool is_compressed_copy(InputFile& copy, const record::FileIdentity& of, std::uint64_t size) {
+  if (!copy.gzipped() || !copy.holds_text_of(size)) return false;
+  auto same = copy.is(of, true);
+  return same && *same;
+}
+
 bool stands_before(InputFile& file, std::uint64_t offset, std::string_view before) {
   std::string bytes(before.size(), '\0');
   auto got = file.read(offset - before.size(), bytes.data(), bytes.size());
@@ -54,9 +60,18 @@ Siblings open_siblings(const std::string& key) {
   Siblings siblings;
   std::vector<Listed> before = look(key);
   for (int looks = 0; looks < kLooks; ++looks) {
-    siblings = {};
+    // What has kept its name stays open, so that a look costs no more than what has changed.
+    const std::vector<Sibling> opened = std::exchange(siblings, {}).files;
     bool same = true;
     for (const Listed& listed : before) {
+      const auto is_listed = [&](const InputFile& file) {
+        return file.inode() == listed.inode && file.device() == listed.device && file.path() == listed.path;
+      };
+      if (const auto known = std::ranges::find_if(opened, is_listed, [](const Sibling& one) -> const InputFile& { return *one.file; });
+          known != opened.end()) {
+        siblings.files.push_back(*known);
+        continue;
+      }
       const auto other = std::ranges::find_if(kOtherCompressions, [&](std::string_view suffix) { return listed.path.ends_with(suffix); });
       if (other != kOtherCompressions.end()) {
         siblings.trouble = fmt::format("cannot read {}: of compressed files only .gz is read", listed.path);
@@ -65,9 +80,9 @@ Siblings open_siblings(const std::string& key) {
       auto file = InputFile::open(listed.path);
       if (!file) {
         siblings.trouble = std::move(file).error().message;
-        continue;  // when its name has changed, the second look tells
+        continue;  // when its name has changed, the next look tells
       }
-      same = same && (*file)->inode() == listed.inode && (*file)->device() == listed.device;
+      same = same && is_listed(**file);
       siblings.files.push_back({std::move(file).value(), listed.ordered});
     }
     std::vector<Listed> after = look(key);
@@ -89,6 +104,20 @@ std::size_t find_copy(const std::vector<Sibling>& siblings, const Trace& trace) 
   return siblings.size();
 }
 
+std::size_t find_file(const std::vector<Sibling>& siblings, InputFile& file) {
+  const auto itself = std::ranges::find_if(siblings, [&](const Sibling& one) {
+    return one.file->inode() == file.inode() && one.file->device() == file.device();
+  });
+  if (itself != siblings.end()) return static_cast<std::size_t>(itself - siblings.begin());
+  auto own = file.identify(record::kHeadBytes, 0);
+  if (!own || own->head_size == 0) return siblings.size();
+  const std::uint64_t size = file.status().size;
+  for (std::size_t i = siblings.size(); i-- > 0;) {
+    if (is_compressed_copy(*siblings[i].file, *own, size)) return i;
+  }
+  return siblings.size();
+}
+
 std::shared_ptr<InputFile> open_compressed_copy(InputFile& file) {
   const std::string_view live = live_name_of(base_name(file.path()));
   const std::string key = live.empty() ? file.path() : fmt::format("{}/{}", folder_of(file.path()), live);
@@ -99,9 +128,7 @@ std::shared_ptr<InputFile> open_compressed_copy(InputFile& file) {
   for (auto at = paths.rbegin(); at != paths.rend(); ++at) {
     if (!at->ends_with(".gz")) continue;
     auto copy = InputFile::open(*at);
-    if (!copy || !(*copy)->gzipped() || !(*copy)->holds_text_of(size)) continue;
-    auto found = (*copy)->identify(own->head_size, 0);
-    if (found && found->head_size == own->head_size && found->head_hash == own->head_hash) return std::move(copy).value();
+    if (copy && is_compressed_copy(**copy, *own, size)) return std::move(copy).value();
   }
   return nullptr;
 }

@@ -31,6 +31,9 @@ struct Siblings {
 // Opens them all, each once: of a file and its compressed copy the file. When a name changes meanwhile, it looks again.
 [[nodiscard]] Siblings open_siblings(const std::string& key);
 
+// Where among `siblings` the file itself is, or a compressed copy of it; siblings.size() when it is not there.
+[[nodiscard]] std::size_t find_file(const std::vector<Sibling>& siblings, InputFile& file);
+
 // How the text of a file begins and what stands before a place in it: tells its copy among its siblings.
 struct Trace {
   std::uint32_t head_size = 0;

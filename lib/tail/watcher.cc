@@ -52,11 +52,16 @@ struct Watcher::State {
     std::int64_t modified = -1;        // its mtime when it was last listed
     std::uint64_t inode = 0;
   };
+  struct Rotated {
+    std::uint64_t inode = 0, size = 0;
+    base::Timestamp modified = 0;
+    friend bool operator==(const Rotated&, const Rotated&) = default;
+  };
   struct Log {
     std::string key, path, target;
     std::uint64_t inode = 0, device = 0, size = 0;
     std::weak_ptr<InputFile> file;       // the latest generation
-    std::vector<std::uint64_t> rotated;  // inodes of older ones, and of what stood beside the live file when it was first seen
+    std::vector<Rotated> rotated;        // what stood beside the live file when it was first seen, or when it was last another one
     bool missing = false;
     std::uint64_t told = 0;     // the epoch in which `changed` was told; under the mutex
     std::uint64_t noticed = 0;  // the round in which a change was noticed
@@ -283,7 +288,7 @@ struct Watcher::State {
     }
     const std::shared_ptr<InputFile> file = std::move(opened).value();
     failed.erase(log.path);
-    if (log.inode == 0) log.rotated = rotated_inodes(log.key);
+    if (log.inode == 0) log.rotated = rotated_files(log.key);
     else if (file->inode() != log.inode || file->device() != log.device) catch_up(number, log, *file);
     log.missing = false;
     log.inode = file->inode();
@@ -301,42 +306,36 @@ struct Watcher::State {
 
   // The live file is another one than before. Usually the former one stands beside it as the newest of its rotated siblings; what stands
   // between them was rotated before anybody looked.
-  void catch_up(std::uint32_t number, Log& log, const InputFile& live) {
+  void catch_up(std::uint32_t number, Log& log, InputFile& live) {
     std::vector<Sibling> siblings = open_siblings(log.key).files;
     std::erase_if(siblings, [&](const Sibling& sibling) { return !sibling.ordered; });
-    const auto at = std::ranges::find_if(siblings, [&](const Sibling& one) { return one.file->inode() == live.inode() && one.file->device() == live.device(); });
-    siblings.erase(at, siblings.end());  // what is newer than `live` is a change that will be told
+    siblings.resize(find_file(siblings, live));  // what is newer than `live`, rotated meanwhile, is a change that will be told
+    // All that is newer than the former one, and than what stood beside that.
     std::size_t known = 0;
-    for (std::size_t i = 0; i < siblings.size(); ++i) {
-      const std::uint64_t inode = siblings[i].file->inode();
-      if (inode == log.inode || std::ranges::find(log.rotated, inode) != log.rotated.end() || is_copy_of_latest(log, *siblings[i].file)) known = i + 1;
+    if (const auto latest = log.file.lock()) {
+      if (const std::size_t at = find_file(siblings, *latest); at < siblings.size()) known = at + 1;
     }
+    std::vector<Rotated> rotated;
+    for (std::size_t i = 0; i < siblings.size(); ++i) {
+      const InputFile::Status status = siblings[i].file->status();
+      rotated.push_back({siblings[i].file->inode(), status.size, status.modified});
+      if (std::ranges::find(log.rotated, rotated.back()) != log.rotated.end()) known = std::max(known, i + 1);
+    }
+    log.rotated = std::move(rotated);
     for (std::size_t i = known; i < siblings.size(); ++i) {
       held.add(siblings[i].file);
       news.events.push_back({number, log.key, siblings[i].file, false});
     }
-    log.rotated.clear();
-    for (const Sibling& sibling : siblings) log.rotated.push_back(sibling.file->inode());
-    log.rotated.push_back(log.inode);
   }
 
-  static std::vector<std::uint64_t> rotated_inodes(const std::string& key) {
-    std::vector<std::uint64_t> inodes;
+  static std::vector<Rotated> rotated_files(const std::string& key) {
+    std::vector<Rotated> rotated;
     struct stat status {};
     for (const std::string& path : rotations_of(key)) {
-      if (::stat(path.c_str(), &status) == 0) inodes.push_back(status.st_ino);
+      if (::stat(path.c_str(), &status) != 0) continue;
+      rotated.push_back({status.st_ino, static_cast<std::uint64_t>(status.st_size), status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec});
     }
-    return inodes;
-  }
-
-  // The kubelet compresses a rotated file at the next rotation.
-  static bool is_copy_of_latest(const Log& log, InputFile& file) {
-    const auto latest = log.file.lock();
-    if (latest == nullptr || !file.gzipped() || !file.holds_text_of(latest->status().size)) return false;
-    auto identity = latest->identify(record::kHeadBytes, 0);
-    if (!identity) return false;
-    auto same = file.is(*identity, true);
-    return same && *same;
+    return rotated;
   }
 
   void lose(std::uint32_t number) {

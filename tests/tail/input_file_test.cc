@@ -76,6 +76,81 @@ TEST(InputFile, RefusesWhatIsNoFile) {
   EXPECT_TRUE(absent.error().message.ends_with(": No such file or directory")) << absent.error().message;
 }
 
+TEST(InputFile, GzipMembersOneAfterTheOther) {
+  test::TempDir dir;
+  write_gzip(dir / "a.gz", "one\n");
+  write_gzip(dir / "b.gz", "two\n");
+  dir.write("both.gz", dir.read("a.gz") + dir.read("b.gz") + std::string(512, '\0'));  // with padding
+  auto file = std::move(*InputFile::open(dir / "both.gz"));
+  EXPECT_EQ(read(*file, 0, 100), "one\ntwo\n");
+  EXPECT_EQ(read(*file, 8, 100), "");
+}
+
+TEST(InputFile, DamagedGzipGivesWhatStandsBeforeTheDamage) {
+  test::TempDir dir;
+  std::string text;
+  for (int i = 0; i < 50'000; ++i) text += std::to_string(i * 7919) + "\n";
+  write_gzip(dir / "whole.gz", text);
+  const std::string whole = dir.read("whole.gz");
+  std::string bad = whole;
+  bad[bad.size() / 2] ^= 0x55;
+  for (const std::string& bytes : {whole.substr(0, whole.size() / 2), bad}) {
+    dir.write("bad.gz", bytes);
+    auto file = std::move(*InputFile::open(dir / "bad.gz"));
+    std::string got;
+    while (true) {
+      std::string block(10'000, '\0');
+      auto size = file->read(got.size(), block.data(), block.size());
+      if (!size) break;
+      ASSERT_GT(*size, 0U) << "the end came without an error";
+      got += block.substr(0, *size);
+    }
+    // What is damaged may look right for a while; what stands before it is right.
+    EXPECT_TRUE(got.starts_with(text.substr(0, text.size() / 3))) << got.size();
+    // It can be read again from the start.
+    EXPECT_EQ(read(*file, 0, 4), text.substr(0, 4));
+  }
+}
+
+TEST(InputFile, WhetherACompressedFileHoldsATextOfASize) {
+  test::TempDir dir;
+  write_gzip(dir / "a.gz", std::string(1000, 'x'));
+  auto file = std::move(*InputFile::open(dir / "a.gz"));
+  EXPECT_TRUE(file->holds_text_of(1000));
+  EXPECT_FALSE(file->holds_text_of(999));
+}
+
+TEST(InputFile, HoldingIsWhatWasNotRead) {
+  test::TempDir dir;
+  dir.write("a.log", std::string(1000, 'x'));
+  auto file = std::move(*InputFile::open(dir / "a.log"));
+  EXPECT_FALSE(file->holding().deleted);
+  file->set_place(300);
+  std::filesystem::remove(dir / "a.log");
+  EXPECT_TRUE(file->holding().deleted);
+  EXPECT_EQ(file->holding().unread, 700U);
+}
+
+TEST(InputFile, GivenUpItIsClosedAndStillKnown) {
+  test::TempDir dir;
+  dir.write("a.log", std::string(2000, 'x') + "tail");
+  std::shared_ptr<InputFile> file = std::move(*InputFile::open(dir / "a.log"));
+  const auto identity = *file->identify(1024, 0);
+  std::filesystem::remove(dir / "a.log");
+  EXPECT_FALSE(file->given_up());
+  file->give_up("why", nullptr);
+  ASSERT_TRUE(file->given_up());
+  EXPECT_EQ(file->given_up()->size, 2004U);
+  EXPECT_EQ(file->given_up()->cause, "why");
+  file->give_up("again", nullptr);
+  EXPECT_EQ(file->given_up()->cause, "why");
+  char byte = 0;
+  EXPECT_FALSE(file->read(0, &byte, 1));
+  EXPECT_EQ(*file->identify(1024, 0), identity);
+  EXPECT_EQ(file->status().size, 2004U);
+  EXPECT_EQ(file->holding().unread, 0U);
+}
+
 TEST(Identity, SameFileByInodeAndHead) {
   test::TempDir dir;
   const std::string head(2000, 'x');

@@ -329,6 +329,266 @@ TEST_F(ReadLog, ManyTinyLinesComeInSeveralBatches) {
   EXPECT_EQ(lines.size(), 50'000U);
 }
 
+TEST_F(ReadLog, WhatWasNotReadOfATruncatedFileIsReadFromItsCopy) {
+  options.follow = options.tracked = true;
+  for (const bool gzip : {false, true}) {
+    SCOPED_TRACE(gzip);
+    dir.write("a.log", "one\n");
+    dir.write("a.log.2", "zero\n");  // older, and not to be read
+    LogReader log = reader("a.log");
+    log.add_file(open("a.log"));
+    read(log);
+    dir.write("a.log", "two\nthree\n", true);
+    if (gzip) write_gzip(dir / "a.log.1.gz", dir.read("a.log"));
+    else std::filesystem::copy_file(dir / "a.log", dir / "a.log.1");
+    dir.write("a.log", "x\n");
+    read(log);
+    EXPECT_EQ(take_records(), (Lines{"one @1.o4", "two @1.o8", "three @1.o14", "x @2.o2"}));
+    EXPECT_EQ(stats.gaps, 0U);
+    for (const char* name : {"a.log", "a.log.1", "a.log.1.gz"}) std::filesystem::remove(dir / name);
+  }
+  EXPECT_EQ(stats.truncated, 2U);
+}
+
+TEST_F(ReadLog, AFileThatWasTruncatedSeveralTimesIsReadFromAllItsCopies) {
+  options.follow = true;
+  dir.write("a.log", "one\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  dir.write("a.log", "two\n", true);
+  std::filesystem::copy_file(dir / "a.log", dir / "a.log.3");
+  dir.write("a.log.2", "three\n");
+  dir.write("a.log.1", "four\n");
+  dir.write("a.log", "five\n");
+  read(log);
+  EXPECT_EQ(take(), (Lines{"one", "two", "three", "four", "five"}));
+  EXPECT_EQ(stats.gaps, 0U);
+}
+
+TEST_F(ReadLog, TheCopyIsToldToTheKeeper) {
+  options.follow = options.tracked = true;
+  dir.write("a.log", "one\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  dir.write("a.log", "two\n", true);
+  std::filesystem::copy_file(dir / "a.log", dir / "a.log.1");
+  const std::uint64_t copy = open("a.log.1")->inode();
+  dir.write("a.log", "");
+  take();
+  markers.clear();
+  read(log);
+  ASSERT_GE(markers.size(), 1U);
+  EXPECT_EQ(markers[0].type, record::Marker::Type::generation);
+  EXPECT_EQ(markers[0].inode, copy);
+}
+
+TEST_F(ReadLog, TruncatedWithoutACopyIsAGapOfWhatWasSeen) {
+  options.follow = options.tracked = true;
+  dir.write("a.log", "one\nhalf a line");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  dir.write("a.log", "");
+  read(log);
+  ASSERT_EQ(stats.gaps, 1U);
+  EXPECT_EQ(stats.gap_bytes, 11U);
+  EXPECT_EQ(stats.latest_gap, fmt::format("weir: 11 bytes of {} from byte 4 on are lost: the file was truncated, and no copy of it is beside it", dir / "a.log"));
+  EXPECT_NE(jsons.back().find("\"weir_gap_bytes\":\"11\""), std::string::npos) << jsons.back();
+  dir.write("a.log", "new\n", true);
+  read(log);
+  EXPECT_EQ(lines.back(), "new @2.o4");
+}
+
+TEST_F(ReadLog, TruncatedBeforeAnythingWasReadIsAGapOfWhatWasSeen) {
+  options.follow = true;
+  dir.write("a.log", "one\n");
+  LogReader log = reader("a.log");
+  std::shared_ptr<InputFile> file = open("a.log");
+  log.add_file(file);
+  file->note_size(1000);  // as the watcher does
+  read(log);
+  EXPECT_EQ(stats.gap_bytes, 1000U);
+  EXPECT_EQ(lines.back(), "one");
+}
+
+TEST_F(ReadLog, TruncatedAfterItWasReadIsNoGap) {
+  options.follow = true;
+  dir.write("a.log", "one\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  dir.write("a.log", "");
+  read(log);
+  EXPECT_EQ(stats.truncated, 1U);
+  EXPECT_EQ(stats.gaps, 0U);
+}
+
+TEST_F(ReadLog, LinesOfOneLengthThatEndAlikeDoNotHideATruncation) {
+  options.follow = true;
+  const auto line = [](int i) { return fmt::format("{:06} and the same end of the line\n", i); };
+  dir.write("a.log", line(1) + line(2));
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  take();
+  dir.write("a.log", line(3) + line(4) + line(5));
+  read(log);
+  const auto text = [&](int i) { return line(i).substr(0, line(i).size() - 1); };
+  EXPECT_EQ(take(), (Lines{text(3), text(4), text(5)}));
+}
+
+TEST_F(ReadLog, AFileThatWasGivenUpIsAGapOfWhatWasNotRead) {
+  options.follow = options.tracked = true;
+  const std::string first = cri("one") + cri("a", "stdout", 'P'), more = cri("b") + cri("two");
+  dir.write(kPodFile, first);
+  LogReader log = reader(kPodFile);
+  std::shared_ptr<InputFile> file = open(kPodFile);
+  log.add_file(file);
+  read(log);
+  take();
+  dir.write(kPodFile, more, true);
+  std::filesystem::remove(dir / kPodFile);
+  file->give_up("for want of room", nullptr);
+  dir.write(kPodFile, cri("three"));
+  log.add_file(open(kPodFile));
+  jsons.clear();
+  read(log);
+  const Lines got = take();
+  ASSERT_EQ(got.size(), 5U) << testing::PrintToString(got);
+  EXPECT_EQ(got[0], fmt::format("a @1.o{}", LogReader::kAbandoned + 1));  // the line that was open
+  EXPECT_EQ(got[1], fmt::format("weir: {} bytes of {} from byte {} on are lost: it was deleted before it was read, and for want of room @1.o{}", more.size(),
+                                dir / kPodFile, first.size(), LogReader::kToldLost));
+  EXPECT_EQ(got[2], fmt::format("<done 1.o{}>", LogReader::kToldLost));
+  EXPECT_EQ(got[4], fmt::format("three @2.o{}", cri("three").size()));
+  EXPECT_EQ(stats.gap_bytes, more.size());
+  EXPECT_NE(jsons.at(1).find(fmt::format("\"weir_gap_bytes\":\"{}\"", more.size())), std::string::npos) << jsons[1];
+  EXPECT_NE(jsons.at(1).find("\"container\":\"app\",\"namespace\":\"shop\",\"pod\":\"web-1\"}"), std::string::npos) << jsons[1];
+}
+
+TEST_F(ReadLog, AFileThatWasGivenUpBeforeItWasTouchedIsStillIdentified) {
+  options.follow = options.tracked = true;
+  dir.write("0.log", cri("one"));
+  const record::FileIdentity identity = *open("0.log")->identify(1024, 0);
+  std::shared_ptr<InputFile> file = open("0.log");
+  std::filesystem::remove(dir / "0.log");
+  file->give_up("for want of room", nullptr);
+  LogReader log = reader("0.log");
+  log.add_file(file);
+  log.set_missing(true);
+  EXPECT_EQ(read(log), Outcome::finished);
+  ASSERT_EQ(markers.size(), 2U);
+  EXPECT_EQ(markers[0].inode, identity.inode);
+  EXPECT_EQ(markers[0].head_size, identity.head_size);
+  EXPECT_EQ(markers[0].head_hash, identity.head_hash);
+  EXPECT_TRUE(markers[1].gone);  // the log has ended with it
+  EXPECT_EQ(stats.gap_bytes, cri("one").size());
+}
+
+TEST_F(ReadLog, AFileThatWasGivenUpWhenAllOfItWasReadIsNoGap) {
+  options.follow = true;
+  dir.write("0.log", cri("one"));
+  std::shared_ptr<InputFile> file = open("0.log");
+  LogReader log = reader("0.log");
+  log.add_file(file);
+  read(log);
+  std::filesystem::remove(dir / "0.log");
+  log.set_missing(true);
+  file->give_up("for want of room", nullptr);
+  EXPECT_EQ(read(log), Outcome::finished);
+  EXPECT_EQ(take(), (Lines{"one"}));
+  EXPECT_EQ(stats.gaps, 0U);
+}
+
+TEST_F(ReadLog, AFileThatWasExchangedForItsCompressedCopyGoesOnThere) {
+  options.follow = options.tracked = true;
+  std::string text = cri("one");
+  dir.write("0.log", text);
+  std::shared_ptr<InputFile> file = open("0.log");
+  LogReader log = reader("0.log");
+  log.add_file(file);
+  read(log);
+  text += cri("two") + cri("three");
+  write_gzip(dir / "0.log.1.gz", text);
+  dir.write("0.log", text);
+  std::filesystem::remove(dir / "0.log");
+  file->give_up("", open("0.log.1.gz"));
+  dir.write("0.log", cri("four"));
+  log.add_file(open("0.log"));
+  read(log);
+  const std::size_t line = cri("one").size();
+  EXPECT_EQ(take_records(), (Lines{fmt::format("one @1.o{}", line), fmt::format("two @1.o{}", 2 * line), fmt::format("three @1.o{}", text.size()),
+                                   fmt::format("four @2.o{}", cri("four").size())}));
+  EXPECT_EQ(stats.gaps, 0U);
+}
+
+TEST_F(ReadLog, ADescriptorThatWasGivenUpMakesItsInodeFree) {
+  dir.write("0.log", cri("one"));
+  std::shared_ptr<InputFile> file = open("0.log");
+  LogReader log = reader("0.log");
+  log.add_file(file);
+  EXPECT_TRUE(log.has(file->inode(), file->device()));
+  file->give_up("for want of room", nullptr);
+  EXPECT_FALSE(log.has(file->inode(), file->device()));
+}
+
+// A file whose every byte is unreadable: there is nothing at the address 0.
+TEST_F(ReadLog, AFileThatCannotBeReadDoesNotStopItsLog) {
+  std::filesystem::create_symlink("/proc/self/mem", dir / "0.log.1");
+  dir.write("0.log", cri("live"));
+  LogReader log = reader("0.log");
+  log.add_file(open("0.log.1"));
+  log.add_file(open("0.log"));
+  EXPECT_EQ(read(log), Outcome::finished);
+  const Lines got = take();
+  ASSERT_EQ(got.size(), 2U);
+  EXPECT_EQ(got[0], fmt::format("weir: what {} held from byte 0 on is lost: Input/output error", dir / "0.log.1"));
+  EXPECT_EQ(got[1], "live");
+}
+
+TEST_F(ReadLog, ALiveFileThatCannotBeReadIsTriedAgain) {
+  options.follow = true;
+  std::filesystem::create_symlink("/proc/self/mem", dir / "0.log");
+  LogReader log = reader("0.log");
+  log.add_file(open("0.log"));
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_TRUE(log.take_trouble().ends_with("Input/output error"));
+  EXPECT_EQ(log.due(), clock.monotonic() + options.unreadable_retry);
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(log.take_trouble(), "");  // told once
+  EXPECT_EQ(stats.gaps, 0U);
+  // Once there is a newer one, nobody waits for it any longer.
+  std::filesystem::remove(dir / "0.log");
+  dir.write("0.log", cri("newer"));
+  log.add_file(open("0.log"));
+  read(log);
+  EXPECT_EQ(stats.gaps, 1U);
+  EXPECT_EQ(take().back(), "newer");
+}
+
+TEST_F(ReadLog, TheOldFileIsReadAsLongAsItIsWritten) {
+  options.follow = true;
+  dir.write("a.log", "0\n");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  std::filesystem::rename(dir / "a.log", dir / "a.log.1");
+  dir.write("a.log", "new\n");
+  log.add_file(open("a.log"));
+  read(log);
+  take();
+  const base::Monotonic begin = clock.monotonic();
+  while (true) {
+    dir.write("a.log.1", "old\n", true);
+    read(log);
+    if (take() != Lines{"old"}) break;
+    clock.advance(options.rotation_grace / 2);
+    ASSERT_LT(clock.monotonic() - begin, 2 * options.longest_rotation_grace);
+  }
+  EXPECT_GE(clock.monotonic() - begin, options.longest_rotation_grace);
+}
+
 TEST_F(ReadLog, LostGenerationIsAGapOnce) {
   options.tracked = true;
   dir.write(kPodFile, cri("after"));

@@ -2,7 +2,10 @@
 
 #include "support/temp_dir.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -114,6 +117,25 @@ TEST_F(FindFiles, Rotations) {
   std::vector<std::string> names;
   for (const std::string& path : rotations_of(dir / "pods/shop_web-1_u1/app/1.log")) names.push_back(relative(path));
   EXPECT_EQ(names, (Keys{"pods/shop_web-1_u1/app/1.log.20240430-100000.gz", "pods/shop_web-1_u1/app/1.log.20240501-100000"}));
+}
+
+TEST_F(FindFiles, CountsAsTheTimesOfTheFilesTell) {
+  const auto at = [&](const char* name, int second) {
+    dir.write(name, "x");
+    const timespec times[2] = {{1'700'000'000 + second, 0}, {1'700'000'000 + second, 0}};
+    EXPECT_EQ(::utimensat(AT_FDCWD, (dir / name).c_str(), times, 0), 0);
+  };
+  for (int i = 1; i <= 3; ++i) at(fmt::format("log4j/a.log.{}", i).c_str(), i);
+  for (int i = 1; i <= 3; ++i) at(fmt::format("logrotate/a.log.{}", i).c_str(), -i);
+  for (int i = 1; i <= 3; ++i) at(fmt::format("same/a.log.{}", i).c_str(), 0);
+  const auto f = [&](const std::string& folder) {
+    std::string order;
+    for (const std::string& path : rotations_of(dir / (folder + "/a.log"))) order += path.back();
+    return order;
+  };
+  EXPECT_EQ(f("log4j"), "123");
+  EXPECT_EQ(f("logrotate"), "321");
+  EXPECT_EQ(f("same"), "321");
 }
 
 TEST(Pattern, Names) {

@@ -2,14 +2,18 @@
 
 #include "support/collect.h"
 #include "support/temp_dir.h"
+#include "tail/log_harness.h"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <numeric>
 
 namespace weir::tail {
 namespace {
@@ -40,7 +44,7 @@ class Watch : public testing::Test {
       const base::Monotonic now = base::Clock::system().monotonic();
       ASSERT_LT(now, deadline) << "the condition never held";
       pollfd ready{watcher->fd(), POLLIN, 0};
-      ::poll(&ready, 1, base::poll_timeout(now, deadline));
+      ::poll(&ready, 1, base::poll_timeout(now, std::min(deadline, now + 10 * base::kMillisecond)));
       take();
     }
   }
@@ -102,11 +106,82 @@ TEST_F(Watch, EveryGeneration) {
   dir.write("a.log", "0");
   start({"a.log"});
   for (int i = 1; i <= 5; ++i) {
-    std::filesystem::rename(dir / "a.log", dir / fmt::format("a.log.{}", i));
+    std::filesystem::rename(dir / "a.log", dir / fmt::format("a.log.20240501-{:06}", i));
     dir.write("a.log", fmt::format("{}", i));
     wait([&] { return generations("a.log") == i + 1; });
   }
   EXPECT_EQ(generations("a.log"), 6);
+}
+
+TEST_F(Watch, EveryGenerationInOrderHoweverFastItGoes) {
+  constexpr int kRotations = 60;
+  for (const bool compresses : {false, true}) {
+    SCOPED_TRACE(compresses);
+    const std::string folder = compresses ? "z" : "d";
+    const auto rotated = [&](int i) { return dir / fmt::format("{}/a.log.20240501-{:06}", folder, i); };
+    dir.write(folder + "/a.log", "0");
+    files.clear();
+    logs.clear();
+    numbers.clear();
+    complete = false;
+    start({folder});
+    for (int i = 1; i <= kRotations; ++i) {
+      if (compresses && i > 1) {  // as the kubelet does, just before it rotates
+        write_gzip(rotated(i - 1) + ".gz", fmt::format("{}", i - 2));
+        std::filesystem::remove(rotated(i - 1));
+      }
+      std::filesystem::rename(dir / (folder + "/a.log"), rotated(i));
+      dir.write(folder + "/a.log", fmt::format("{}", i));
+    }
+    wait([&] { return generations(folder + "/a.log") >= kRotations + 1; });
+    take();
+    std::vector<int> order;
+    for (const auto& file : files) {
+      std::string text(10, '\0');
+      text.resize(*file->read(0, text.data(), text.size()));
+      order.push_back(std::stoi(text));
+    }
+    std::vector<int> all(kRotations + 1);
+    std::iota(all.begin(), all.end(), 0);
+    EXPECT_EQ(order, all);
+  }
+}
+
+TEST_F(Watch, OlderRotationsAreNoGenerations) {
+  dir.write("d/a.log.2", "older");
+  dir.write("d/a.log.1", "old");
+  dir.write("d/a.log", "0");
+  start({"d"});
+  std::filesystem::remove(dir / "d/a.log");  // by hand: there is nothing left of it
+  wait([&] { return log("d/a.log").missing; });
+  dir.write("d/a.log", "1");
+  wait([&] { return generations("d/a.log") == 2; });
+  EXPECT_EQ(files.size(), 2U);
+}
+
+TEST_F(Watch, DeletedFilesAreBoundedThoughNobodyReads) {
+  held = std::make_unique<HeldFiles>(1000, diagnostics);
+  for (int i = 0; i < 4; ++i) dir.write(fmt::format("pods/shop_web-{}_u/app/0.log", i), std::string(400, 'x'));
+  start({"pods"});
+  ASSERT_EQ(files.size(), 4U);
+  for (int i = 0; i < 4; ++i) std::filesystem::remove_all(dir / fmt::format("pods/shop_web-{}_u", i));
+  const auto given_up = [&] { return std::ranges::count_if(files, [](const auto& file) { return file->given_up().has_value(); }); };
+  wait([&] { return given_up() == 2; });
+  EXPECT_THAT(diagnostics.said(), testing::SizeIs(2));
+}
+
+TEST_F(Watch, WhatIsWrittenIsMeasuredWhileNobodyReads) {
+  dir.write("d/a.log", "one\n");
+  start({"d"});
+  dir.write("d/a.log", "two\n", true);
+  wait([&] { return log("d/a.log").changes > 0; });
+  const base::Monotonic deadline = base::Clock::system().monotonic() + 20 * base::kSecond;
+  // The first change is told, and nobody takes it; those that follow are measured.
+  while (files.front()->noted_size() <= 8) {
+    dir.write("d/a.log", "more\n", true);
+    ASSERT_LT(base::Clock::system().monotonic(), deadline);
+    ::poll(nullptr, 0, 5);
+  }
 }
 
 TEST_F(Watch, RotatedNamesAreNoLogs) {
