@@ -17,7 +17,7 @@ void HeldFiles::add(const std::shared_ptr<InputFile>& file) {
   files_.push_back(file);
 }
 
-std::vector<HeldFiles::Deleted> HeldFiles::deleted_files() {
+std::vector<HeldFiles::Deleted> HeldFiles::deleted_files(bool read_ones) {
   std::vector<Deleted> deleted;
   {
     const std::lock_guard lock(mutex_);
@@ -25,7 +25,7 @@ std::vector<HeldFiles::Deleted> HeldFiles::deleted_files() {
       auto file = known.lock();
       if (file == nullptr) continue;
       const InputFile::Holding holding = file->holding();
-      if (holding.deleted && holding.unread > 0) deleted.push_back({std::move(file), holding});
+      if (holding.deleted && (read_ones || holding.unread > 0)) deleted.push_back({std::move(file), holding});
     }
   }
   std::ranges::stable_sort(deleted, {}, [](const Deleted& one) { return one.holding.modified; });
@@ -33,7 +33,7 @@ std::vector<HeldFiles::Deleted> HeldFiles::deleted_files() {
 }
 
 bool HeldFiles::enforce() {
-  std::vector<Deleted> deleted = deleted_files();
+  std::vector<Deleted> deleted = deleted_files(false);
   std::uint64_t total = 0;
   for (const Deleted& one : deleted) total += one.holding.unread;
   if (total <= limit_) return total > 0;
@@ -58,9 +58,12 @@ bool HeldFiles::enforce() {
 }
 
 bool HeldFiles::give_up_oldest() {
-  const std::vector<Deleted> deleted = deleted_files();
+  std::vector<Deleted> deleted = deleted_files(true);
   if (deleted.empty()) return false;
-  give_up(*deleted.front().file, "tail.held.descriptors", "a new file needed its descriptor (ulimit -n)");
+  // Of one that was read to its end nothing is lost: it is only open for a late line.
+  const auto read = std::ranges::find(deleted, 0U, [](const Deleted& one) { return one.holding.unread; });
+  if (read != deleted.end()) read->file->give_up("", nullptr);
+  else give_up(*deleted.front().file, "tail.held.descriptors", "a new file needed its descriptor (ulimit -n)");
   return true;
 }
 

@@ -27,7 +27,7 @@ class HeldFiles {
 
   // Looks at all files. True while there are deleted ones with something unread, which may still grow.
   bool enforce();
-  // Closes the oldest deleted file that is not read to its end, for its descriptor. False when there is none.
+  // Closes a deleted file for its descriptor: one that was read to its end, or else the oldest. False when there is none.
   bool give_up_oldest();
 
  private:
@@ -35,7 +35,7 @@ class HeldFiles {
     std::shared_ptr<InputFile> file;
     InputFile::Holding holding;
   };
-  std::vector<Deleted> deleted_files();  // oldest first
+  std::vector<Deleted> deleted_files(bool read_ones);  // oldest first; with those that are read to their ends, or without
   void give_up(InputFile& file, std::string_view key, const std::string& cause);
 
   const std::uint64_t limit_;

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -277,8 +278,6 @@ struct Watcher::State {
     }
     if (!S_ISREG(status.st_mode)) return refuse(log.path, "not a regular file");
     auto opened = InputFile::open(log.path);
-    // A new file is worth more than the oldest of those that nobody else can see any more.
-    if (!opened && out_of_descriptors() && held.give_up_oldest()) opened = InputFile::open(log.path);
     if (!opened) {
       if (::access(log.path.c_str(), R_OK) == 0) return refuse(log.path, opened.error().message);
       if (errno != ENOENT) return refuse(log.path, errno);
@@ -287,6 +286,9 @@ struct Watcher::State {
       return;
     }
     const std::shared_ptr<InputFile> file = std::move(opened).value();
+    // A new file is worth more than the oldest of those that nobody else can see any more.
+    while (few_descriptors_left() && held.give_up_oldest()) {
+    }
     failed.erase(log.path);
     if (log.inode == 0) log.rotated = rotated_files(log.key);
     else if (file->inode() != log.inode || file->device() != log.device) catch_up(number, log, *file);
@@ -299,9 +301,12 @@ struct Watcher::State {
     news.events.push_back({number, log.key, file, initial});
   }
 
-  static bool out_of_descriptors() {
-    const base::UniqueFd probe(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
-    return !probe && (errno == EMFILE || errno == ENFILE);
+  static bool few_descriptors_left() {
+    constexpr rlim_t kSpare = 16;  // for folders that are listed, copies that are looked at, and whatever else the process does
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+    const base::UniqueFd lowest(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+    return !lowest || static_cast<rlim_t>(lowest.get()) + kSpare >= limit.rlim_cur;
   }
 
   // The live file is another one than before. Usually the former one stands beside it as the newest of its rotated siblings; what stands
