@@ -186,7 +186,7 @@ InputFile::Status InputFile::status() const {
 }
 
 InputFile::Status InputFile::status_locked() const {
-  if (!fd_) return last_;
+  if (!fd_) return given_up_ != nullptr ? given_up_->last : Status();
   struct stat status {};
   if (::fstat(fd_.get(), &status) != 0) return {};
   return {static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_nlink),
@@ -200,7 +200,7 @@ base::Result<record::FileIdentity> InputFile::identify(std::uint32_t head_size, 
   identity.device = device_;
   const std::lock_guard lock(mutex_);
   if (!fd_) {
-    const std::string_view head = std::string_view(head_).substr(0, head_size);
+    const std::string_view head = given_up_ != nullptr ? std::string_view(given_up_->head).substr(0, head_size) : std::string_view();
     identity.head_size = static_cast<std::uint32_t>(head.size());
     identity.head_hash = record::fnv1a(head);
     return identity;
@@ -258,18 +258,20 @@ InputFile::Holding InputFile::holding() const {
 void InputFile::give_up(std::string cause, std::shared_ptr<InputFile> copy) {
   const std::lock_guard lock(mutex_);
   if (!fd_) return;
-  last_ = status_locked();
-  given_up_.cause = std::move(cause);
-  given_up_.size = gzipped_ ? text_size_ : last_.size;
-  head_.resize(record::kHeadBytes);
-  const auto got = read_locked(0, head_.data(), head_.size());
-  head_.resize(got ? *got : 0);
+  auto closed = std::make_unique<Closed>();
+  closed->last = status_locked();
+  closed->told.cause = std::move(cause);
+  closed->told.size = gzipped_ ? text_size_ : closed->last.size;
+  closed->head.resize(record::kHeadBytes);
+  const auto got = read_locked(0, closed->head.data(), closed->head.size());
+  closed->head.resize(got ? *got : 0);
   if (copy != nullptr && copy->gzipped_) {
     const std::lock_guard of_copy(copy->mutex_);
-    copy->text_size_ = given_up_.size;
+    copy->text_size_ = closed->told.size;
     copy->set_place(place());
   }
-  given_up_.copy = std::move(copy);
+  closed->told.copy = std::move(copy);
+  given_up_ = std::move(closed);
   gzip_.reset();
   fd_.reset();
   closed_.store(true, std::memory_order_release);
@@ -278,7 +280,7 @@ void InputFile::give_up(std::string cause, std::shared_ptr<InputFile> copy) {
 std::optional<InputFile::GivenUp> InputFile::given_up() const {
   if (!closed_.load(std::memory_order_acquire)) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  return given_up_;
+  return given_up_->told;
 }
 
 }  // namespace weir::tail

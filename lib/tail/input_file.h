@@ -110,9 +110,12 @@ class InputFile {
   mutable std::mutex mutex_;  // of what follows
   base::UniqueFd fd_;
   std::unique_ptr<Gzip> gzip_;
-  std::string head_;          // once it was given up
-  Status last_;
-  GivenUp given_up_;
+  struct Closed {             // what is left once it was given up
+    std::string head;
+    Status last;
+    GivenUp told;
+  };
+  std::unique_ptr<Closed> given_up_;
   std::optional<std::uint64_t> text_size_;  // of a gzipped file, when it is known
 };
 

@@ -75,8 +75,8 @@ void LogReader::add_cut(std::shared_ptr<InputFile> file, std::uint64_t offset, s
 
 void LogReader::add_used(std::uint64_t inode) {
   constexpr std::size_t kRemembered = 64;
+  if (used_inodes_.size() == kRemembered) used_inodes_.erase(used_inodes_.begin());
   used_inodes_.push_back(inode);
-  if (used_inodes_.size() > kRemembered) used_inodes_.pop_front();
 }
 
 void LogReader::set_missing(bool missing) {
@@ -114,13 +114,14 @@ LogReader::Outcome LogReader::read(record::Batch& batch, Space& space) {
 // One read of the front generation. True: what is in front now is to be read at once.
 bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome) {
   Generation& front = generations_.front();
-  const std::uint64_t from = front.offset - front.lead_size;
+  const std::size_t lead = front.lead.size();
+  const std::uint64_t from = front.offset - lead;
   const std::size_t want = front.cut ? std::min<std::uint64_t>(space.left, front.cut->size - from) : space.left;
   const std::uint64_t noted = front.file->noted_size();
   auto got = front.file->read(from, space.at, want);
   if (!got) return unreadable({}, std::move(got).error().message, batch, outcome);
-  const bool moved = *got < front.lead_size || std::memcmp(space.at, front.lead.data(), front.lead_size) != 0;
-  const std::string_view text = moved ? std::string_view() : std::string_view(space.at + front.lead_size, *got - front.lead_size);
+  const bool moved = *got < lead || std::memcmp(space.at, front.lead.data(), lead) != 0;
+  const std::string_view text = moved ? std::string_view() : std::string_view(space.at + lead, *got - lead);
   bool shorter = false;
   if (!front.file->gzipped() && !moved) {
     const bool asks = text.empty() || front.offset == 0 || *got == want || !front.checked;
@@ -137,7 +138,7 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
     if (const std::uint64_t data = front.file->next_data(front.offset); data > front.offset) {
       front.offset = data;
       front.file->set_place(data);
-      front.lead_size = 0;
+      front.lead.clear();
       return true;
     }
   }
@@ -160,8 +161,8 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
   const std::size_t used = text.empty() ? 0 : decoder_.decode(text, stamp(batch, front), batch);
   const std::string_view rest = text.substr(used);
   if (used > 0) {
-    space.at += front.lead_size + used;
-    space.left -= front.lead_size + used;
+    space.at += lead + used;
+    space.left -= lead + used;
     space.whole = false;
     take(front, text, used, batch);
   } else if (front.file->gzipped()) {
@@ -190,8 +191,8 @@ void LogReader::take(Generation& front, std::string_view text, std::size_t used,
   front.offset += used;
   front.grown_at = clock_->monotonic();
   front.file->set_place(front.offset);
-  front.lead_size = front.file->gzipped() ? 0 : std::min(kLead, used);
-  std::memcpy(front.lead.data(), text.data() + used - front.lead_size, front.lead_size);
+  const std::size_t lead = front.file->gzipped() ? 0 : std::min(kLead, used);
+  front.lead.assign(text.data() + used - lead, lead);
   front.file->give_back(front.offset, text.substr(used));
   if (front.head_size < record::kHeadBytes && front.head_size == begin) {
     const std::string_view more = text.substr(0, std::min<std::size_t>(used, record::kHeadBytes - front.head_size));

@@ -30,6 +30,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weir::tail {
 
@@ -135,8 +136,7 @@ class LogReader final : private Labeller {
       std::uint64_t end = 0;          // what was read before it was cut
     };
     std::optional<Cut> cut;
-    std::array<char, kLead> lead{};   // the bytes before `offset`
-    std::size_t lead_size = 0;
+    std::string lead;                 // the bytes before `offset`
     std::uint32_t head_size = 0;      // what head_hash covers, at most the bytes before `offset`
     std::uint64_t head_hash = record::kEmptyHash;
     base::Monotonic filled_since = 0; // when it was first seen with data while an older one was still open; 0: not yet
@@ -186,7 +186,7 @@ class LogReader final : private Labeller {
   std::deque<Generation> generations_;
   std::uint32_t last_number_ = 0;
   bool known_ = false;  // the keeper knows of the log, or is to know
-  std::deque<std::uint64_t> used_inodes_;  // of the latest files, as often as they had them
+  std::vector<std::uint64_t> used_inodes_;  // of the latest files, as often as they had them
   Decoder decoder_;
   bool format_known_ = false;
   bool gone_ = false;

@@ -28,7 +28,7 @@ void LogReader::truncated(record::Batch& batch) {
   Generation& front = generations_.front();
   ++stats_->truncated;
   const std::uint64_t noted = front.file->noted_size();
-  const Trace trace{front.head_size, front.head_hash, front.offset, {front.lead.data(), front.lead_size}};
+  const Trace trace{front.head_size, front.head_hash, front.offset, front.lead};
   Generation again;
   again.file = front.file;
   again.file->forget_size();
@@ -73,7 +73,7 @@ void LogReader::go_on_in(Generation& generation, std::shared_ptr<InputFile> copy
   generation.file = std::move(copy);
   generation.complete = true;
   generation.checked = false;
-  if (generation.file->gzipped()) generation.lead_size = 0;
+  if (generation.file->gzipped()) generation.lead.clear();
   if (!options_->tracked || !generation.introduced) return;
   // The keeper is to look for the copy from now on.
   auto identity = generation.file->identify(generation.announced.head_size, 0);
@@ -141,7 +141,7 @@ bool LogReader::unreadable(std::string_view rest, std::string message, record::B
   tell_gap(front.file->path(), from, *next, cause, place(front, 0, *next), batch);
   front.offset = *next;
   front.file->set_place(*next);
-  front.lead_size = 0;
+  front.lead.clear();
   return true;
 }
 
