@@ -6,7 +6,7 @@
 // LOG and GENERATION are numbers that mean something only within one stream: a `generation` marker introduces each before
 // it is used. S is `o` for stdout (and for files that have no streams) and `e` for stderr. END is the offset in the file
 // of the first byte after the record, RESUME the offset at which the oldest line still open begins (END when left out), which
-// may lie in an earlier generation. SPOOL is the spool's identity, 16 hexadecimal digits; BLOCK and ORDINAL count from 1 and 0.
+// may lie in an earlier generation, or, behind a gap, in the one where reading goes on. SPOOL is the spool's identity, 16 hexadecimal digits; BLOCK and ORDINAL count from 1 and 0.
 #pragma once
 
 #include <cstdint>

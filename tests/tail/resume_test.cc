@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
+#include <functional>
 
 namespace weir::tail {
 namespace {
@@ -368,8 +368,9 @@ TEST_F(Resume, WhatWasToldToBeGoneIsNotToldAgain) {
 // A chain that is killed and started again, with a real keeper behind the reader.
 class Restarts : public Resume {
  protected:
-  // Reads until there is nothing more or `budget` records and markers have become safe; the lines that were new.
-  Lines run(std::size_t budget = std::numeric_limits<std::size_t>::max()) {
+  // Reads until there is nothing more or `budget` records and markers have become safe; the lines that were new. `before`: what happens to the
+  // live file and the log before it is read.
+  Lines run(std::size_t budget = std::numeric_limits<std::size_t>::max(), const std::function<void(LogReader&, InputFile&)>& before = nullptr) {
     spool::Keeper keeper("/spool.db");
     EXPECT_TRUE(keeper.load(snapshot));
     record::Marker begin;
@@ -381,8 +382,9 @@ class Restarts : public Resume {
     const record::Positions positions = keeper.positions();
     std::shared_ptr<InputFile> live = std::move(*InputFile::open(dir / "0.log"));
     LogReader log(1, dir / "0.log", options, stats, clock);
-    if (const auto known = positions.find(dir / "0.log"); known != positions.end()) resume(log, known->second, std::move(live));
-    else log.add_file(std::move(live));
+    if (const auto known = positions.find(dir / "0.log"); known != positions.end()) resume(log, known->second, live);
+    else log.add_file(live);
+    if (before) before(log, *live);
     Lines safe;
     const std::size_t size = LogReader::space_needed(options);
     Space space{batch.allocate(size), size, true};
@@ -445,6 +447,29 @@ TEST_F(Restarts, AGapIsToldOnceWhereverTheChainIsKilled) {
     ASSERT_EQ(got.size(), 2U) << testing::PrintToString(got);
     EXPECT_TRUE(got[0].starts_with("weir: what ")) << got[0];
     EXPECT_EQ(got[1], "another");
+  }
+}
+
+TEST_F(Restarts, AFileThatWasGivenUpIsToldOnceWhereverTheChainIsKilled) {
+  options.follow = true;
+  for (std::size_t kill = 0; kill < 8; ++kill) {
+    SCOPED_TRACE(kill);
+    snapshot.clear();
+    dir.write("0.log", cri("one") + cri("a", "stdout", 'P'));
+    EXPECT_EQ(run(), (Lines{"one"}));
+    dir.write("0.log", cri("two"), true);
+    Lines got = run(kill, [&](LogReader& log, InputFile& file) {
+      std::filesystem::remove(dir / "0.log");
+      file.give_up("for want of room", nullptr);
+      dir.write("0.log", cri("another"));
+      log.add_file(*InputFile::open(dir / "0.log"));
+    });
+    for (const std::string& line : run()) got.push_back(line);
+    if (got.size() == 3 && got.front() == "a") got.erase(got.begin());  // what was open; gone with the file when it was not safe
+    ASSERT_EQ(got.size(), 2U) << testing::PrintToString(got);
+    EXPECT_TRUE(got[0].starts_with("weir: ")) << got[0];
+    EXPECT_EQ(got[1], "another");
+    std::filesystem::remove(dir / "0.log");
   }
 }
 
