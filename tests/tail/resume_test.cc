@@ -473,6 +473,25 @@ TEST_F(Restarts, AFileThatWasGivenUpIsToldOnceWhereverTheChainIsKilled) {
   }
 }
 
+TEST_F(Restarts, AnInodeThatComesAgainWithTheSameFirstLineIsAnotherFile) {
+  options.format = Format::raw;
+  dir.write("0.log", "started\n");
+  EXPECT_EQ(run(), (Lines{"started"}));
+  dir.write("0.log", "one\n", true);
+  EXPECT_EQ(run(), (Lines{"one"}));
+  std::filesystem::rename(dir / "0.log", dir / "0.log.1");
+  dir.write("0.log", "started\ntwo\n");
+  EXPECT_EQ(run(), (Lines{"started", "two"}));
+  // The oldest file is deleted, and its inode is that of the new one.
+  std::filesystem::rename(dir / "0.log", dir / "0.log.2");
+  dir.write("0.log.1", "started\n");
+  std::filesystem::rename(dir / "0.log.1", dir / "0.log");
+  std::filesystem::rename(dir / "0.log.2", dir / "0.log.1");
+  EXPECT_EQ(run(), (Lines{"started"}));
+  dir.write("0.log", "three\n", true);
+  EXPECT_EQ(run(), (Lines{"three"}));
+}
+
 TEST_F(Restarts, TwoReadersTellAGapOnce) {
   dir.write("0.log", cri("one"));
   run();
