@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <thread>
 
 namespace weir::stages {
@@ -275,6 +277,107 @@ TEST_F(Tail, PodThatLivedShortlyIsCaught) {
   stop();
   EXPECT_EQ(lines().size(), 20U);
   EXPECT_EQ(line_of(collector->all().back()), "<end>");
+}
+
+// Lets nothing pass while it is shut.
+class Gate : public pipeline::Stage {
+ public:
+  base::Result<pipeline::Flow> consume(pipeline::Batch& batch, pipeline::Outlet& out) override {
+    std::unique_lock lock(mutex_);
+    waiting_ = true;
+    changed_.wait(lock, [&] { return open_; });
+    waiting_ = false;
+    return out.emit(batch);
+  }
+  [[nodiscard]] std::string_view name() const override { return "gate"; }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  [[nodiscard]] bool waiting() {
+    const std::lock_guard lock(mutex_);
+    return waiting_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false, waiting_ = false;
+};
+
+class BlockedTail : public Tail {
+ protected:
+  BlockedTail() {
+    spec.inputs = {"pods"};
+    spec.read.follow = true;
+    spec.times.hold = 20 * base::kMillisecond;
+    auto owned = std::make_unique<Gate>();
+    gate = owned.get();
+    chain.push_back(std::move(owned));
+  }
+  ~BlockedTail() override {
+    gate->open();
+    stop();
+  }
+  // Line `i` in a file of its own, of which there are no others when it is read, deleted, and so on.
+  void rotate(int i) {
+    const std::string rotated = dir / fmt::format("pods/shop_web_u/app/0.log.20240501-{:06}", i);
+    std::filesystem::rename(dir / log, rotated);
+    dir.write(log, cri(fmt::format("{} {}", i, std::string(900, 'x'))));
+    wait([&] { return is_open(dir / log); });
+    std::filesystem::remove(rotated);
+  }
+  // How many files this process holds that have no name.
+  static int held() {
+    int count = 0;
+    std::error_code ignored;
+    for (const auto& fd : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
+      count += std::filesystem::read_symlink(fd.path(), ignored).string().ends_with(" (deleted)") ? 1 : 0;
+    }
+    return count;
+  }
+  const std::string log = "pods/shop_web_u/app/0.log";
+  Gate* gate = nullptr;
+};
+
+TEST_F(BlockedTail, EveryGenerationIsReadAfterwards) {
+  dir.write(log, cri("0"));
+  start();
+  wait([&] { return gate->waiting(); });
+  for (int i = 1; i <= 20; ++i) rotate(i);
+  EXPECT_GE(held(), 19);
+  gate->open();
+  wait_for(21);
+  wait([&] { return held() == 0; });
+  stop();
+  const Lines got = lines();
+  for (int i = 0; i <= 20; ++i) EXPECT_TRUE(got[static_cast<std::size_t>(i)].starts_with(std::to_string(i))) << got[static_cast<std::size_t>(i)];
+  EXPECT_EQ(source->counters().lost, 0U);
+}
+
+TEST_F(BlockedTail, WhatDeletedFilesKeepIsBounded) {
+  spec.hold_deleted = 5000;
+  dir.write(log, cri("0"));
+  start();
+  wait([&] { return gate->waiting(); });
+  for (int i = 1; i <= 20; ++i) rotate(i);
+  wait([&] { return held() <= 6; });  // and the one that is read to its end
+  const Lines said = context.diagnostics.said();
+  EXPECT_THAT(said, testing::Contains(testing::HasSubstr("not read yet are given up, since deleted files may keep")));
+  gate->open();
+  wait_for(21);
+  stop();
+  std::uint64_t lost = 0;
+  for (const std::string& json : collector->lines()) {
+    const std::size_t at = json.find("\"weir_gap_bytes\":\"");
+    if (at == std::string::npos) continue;
+    ++lost;
+    const std::size_t size = cri("1 " + std::string(900, 'x')).size();
+    EXPECT_THAT(std::stoul(json.substr(at + 18)), testing::AnyOf(size, size + 1));  // one digit or two
+  }
+  EXPECT_EQ(lost, source->counters().lost);
+  EXPECT_GE(lost, 10U);
 }
 
 TEST_F(Tail, LoneLineLeavesAtOnce) {
