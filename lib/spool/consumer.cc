@@ -52,7 +52,7 @@ struct Consumer::State {
       stored = row->integer(3);
       row->reset();
       if (const auto recently = read_recent_places(options.path, file.id, options.name); recently && recently->updated == stored) {
-        places.add_all(recently->places);
+        places = recently->places;  // builds on this row
         changed = true;
       }
     } else {
@@ -76,7 +76,8 @@ struct Consumer::State {
     noted = false;
   }
 
-  base::Result<Verdict> arrive(const record::Source& source, bool is_record) {
+  base::Result<Verdict> arrive(const record::Record& record, bool is_record) {
+    const record::Source& source = record.source;
     if (source.kind != record::Source::Kind::block) return Verdict::take;
     if (source.spool != file.id) {
       return base::fail(base::Code::usage, "cannot acknowledge into '{}': the records come out of another spool ({:016x}, not {:016x})",
@@ -92,7 +93,7 @@ struct Consumer::State {
       touch();
     }
     next = is_record ? BlockPlace{place.block, place.ordinal + 1} : place;
-    return is_record && places.contains(place) ? Verdict::repeat : Verdict::take;
+    return is_record && places.contains(place, record) ? Verdict::repeat : Verdict::take;
   }
 };
 
@@ -140,7 +141,7 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
     return Verdict::take;
   }
   if (record.marker != nullptr && record.marker->type == Type::block && record.source.spool == state_->file.id) {
-    auto verdict = state_->arrive(record.source, false);
+    auto verdict = state_->arrive(record, false);
     if (verdict) {
       // Whatever the block's last ordinals were: the next thing is in a later block.
       const BlockPlace after{record.source.block + 1, 0};
@@ -152,7 +153,7 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
   }
   if (record.marker != nullptr && record.marker->type == Type::position && record.source.kind == record::Source::Kind::block) {
     // A position marker stands in for the last record that was dropped, so it covers that record.
-    auto verdict = state_->arrive(record.source, true);
+    auto verdict = state_->arrive(record, true);
     if (verdict) {
       state_->places.add({record.source.block, record.source.ordinal}, {record.source.block, record.source.ordinal + 1});
       state_->touch();
@@ -160,7 +161,7 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
     }
     return verdict;
   }
-  return state_->arrive(record.source, record.marker == nullptr);
+  return state_->arrive(record, record.marker == nullptr);
 }
 
 void Consumer::acknowledge(std::uint64_t block, std::uint32_t first, std::uint32_t last) {
@@ -172,6 +173,25 @@ void Consumer::acknowledge_before(std::uint64_t block, std::uint32_t ordinal) {
   state_->places.add_before({block, ordinal});
   state_->touch();
 }
+
+void Consumer::leave(std::uint64_t stream, BlockPlace place) {
+  if (!state_->places.waits(stream)) state_->places.wait(stream, place);
+  state_->places.add(place, {place.block, place.ordinal + 1});
+  state_->touch();
+}
+
+void Consumer::wait_from(std::uint64_t stream, BlockPlace from) {
+  if (!state_->places.waits(stream)) return;
+  state_->places.wait(stream, from);
+  state_->touch();
+}
+
+void Consumer::stop_waiting(std::uint64_t stream) {
+  state_->places.stop_waiting(stream);
+  state_->touch();
+}
+
+BlockPlace Consumer::position() const { return state_->next.value_or(BlockPlace{}); }
 
 void Consumer::reject(std::uint64_t block, std::uint32_t ordinal, const Rejection& rejection) {
   state_->rejections.add(state_->clock->wall(), state_->options.name, {block, ordinal}, rejection);

@@ -10,6 +10,9 @@
 //
 // see() notices what is missing in the stream: what lies between two things that arrive was dropped on purpose (held, filtered,
 // evicted) and counts as acknowledged once the later one has arrived.
+//
+// A stream whose records cannot be taken for the time being waits: leave() says so of each of them as it arrives. They stay where
+// they are, are read again from the spool later, and are acknowledged in their order, by wait_from(). The next start brings them too.
 #pragma once
 
 #include "base/clock.h"
@@ -57,6 +60,15 @@ class Consumer {
   void acknowledge(std::uint64_t block, std::uint32_t first, std::uint32_t last);
   // Everything that lies before this place.
   void acknowledge_before(std::uint64_t block, std::uint32_t ordinal);
+  // The record at this place, which belongs to `stream` (stream_key()), is left for later, or its stream waits already.
+  void leave(std::uint64_t stream, BlockPlace place);
+  // Of a stream that waits: all its records before `from` are acknowledged.
+  void wait_from(std::uint64_t stream, BlockPlace from);
+  // All its records that have arrived are acknowledged.
+  void stop_waiting(std::uint64_t stream);
+  // Where the stream of records and markers is: it has brought, or left out on purpose, everything before. {0, 0} before it began.
+  [[nodiscard]] BlockPlace position() const;
+
   // Puts the record into the rejected store and acknowledges its place.
   void reject(std::uint64_t block, std::uint32_t ordinal, const Rejection& rejection);
 

@@ -66,29 +66,25 @@ Result<std::vector<Acknowledged>> read_consumers(sqlite::Database& database) {
 enum class Share : std::uint8_t { none, some, all };
 
 Share share_of(const PlaceSet& places, const BlockInfo& block) {
-  if (places.contains({block.id, 0}, {block.id, block.records})) return Share::all;
-  if (places.before() > BlockPlace{block.id, 0}) return Share::some;
-  const auto touches = [&](const PlaceSet::Stretch& stretch) {
-    return stretch.from < BlockPlace{block.id, block.records} && BlockPlace{block.id, 0} < stretch.to;
-  };
-  return std::ranges::any_of(places.stretches(), touches) ? Share::some : Share::none;
+  const BlockPlace from{block.id, 0}, to{block.id, block.records};
+  if (places.contains(from, to)) return Share::all;
+  return places.touches(from, to) ? Share::some : Share::none;
 }
 
-std::uint64_t count_missing(const PlaceSet& places, const BlockInfo& block) {
-  std::uint64_t missing = 0;
-  for (std::uint32_t ordinal = 0; ordinal < block.records; ++ordinal) missing += places.contains({block.id, ordinal}) ? 0 : 1;
-  return missing;
-}
-
+// Counts what the block's records are to everybody, and what each consumer has not had of them.
 Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vector<Acknowledged>& consumers, SpoolStatus& status) {
   Share least = consumers.empty() ? Share::none : Share::all;
-  bool mixed = false;
+  std::vector<Share> shares;
   for (const Acknowledged& consumer : consumers) {
-    const Share share = share_of(consumer.places, block);
-    mixed = mixed || share == Share::some;
-    least = std::min(least, share);
+    shares.push_back(share_of(consumer.places, block));
+    least = std::min(least, shares.back());
   }
-  if (!mixed) {
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    ConsumerStatus& of = status.consumers[i];
+    if (shares[i] != Share::all && of.oldest == 0) of.oldest = block.min_timestamp;
+    if (shares[i] == Share::none) of.behind_records += block.records - block.held;
+  }
+  if (std::ranges::find(shares, Share::some) == shares.end()) {
     status.held += block.held;
     (least == Share::all ? status.delivered : status.undelivered) += block.records - block.held;
     return {};
@@ -97,11 +93,16 @@ Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vec
   std::vector<State> states;
   auto loaded = reader.load(block.id, {}, batch, &states);
   if (!loaded && loaded.error().code != Code::corrupt) return std::move(loaded).error();
-  for (const State state : states) {
+  for (std::size_t n = 0; n < states.size(); ++n) {
+    const record::Record& record = batch.records[n];
     // The rejected store has its own count.
-    if (state == State::held) ++status.held;
-    if (state == State::undelivered) ++status.undelivered;
-    if (state == State::delivered || state == State::rejected) ++status.delivered;
+    if (states[n] == State::held) ++status.held;
+    if (states[n] == State::undelivered) ++status.undelivered;
+    if (states[n] == State::delivered || states[n] == State::rejected) ++status.delivered;
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      if (shares[i] != Share::some || record.held) continue;
+      if (!consumers[i].places.contains({block.id, record.source.ordinal}, record)) ++status.consumers[i].behind_records;
+    }
   }
   return {};
 }
@@ -170,14 +171,6 @@ Result<SpoolStatus> read_status(const std::string& path, base::Duration wait) {
     status.oldest = std::min(status.oldest, block.min_timestamp);
     status.newest = std::max(status.newest, block.max_timestamp);
     if (auto counted = count_states(**reader, block, *consumers, status); !counted) return std::move(counted).error();
-    for (std::size_t i = 0; i < consumers->size(); ++i) {
-      const PlaceSet& places = (*consumers)[i].places;
-      ConsumerStatus& consumer = status.consumers[i];
-      const Share share = share_of(places, block);
-      if (share == Share::all) continue;
-      if (consumer.oldest == 0) consumer.oldest = block.min_timestamp;
-      consumer.behind_records += share == Share::none ? block.records - block.held : count_missing(places, block);
-    }
   }
   if (status.blocks == 0) status.oldest = status.newest = 0;
   status.delivered -= std::min(status.delivered, rejected_places);

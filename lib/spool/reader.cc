@@ -142,10 +142,11 @@ struct Reader::Impl {
     return true;
   }
 
-  [[nodiscard]] State state_of(BlockPlace place, bool held) const {
+  [[nodiscard]] State state_of(BlockPlace place, const record::Record& record) const {
     if (std::ranges::binary_search(rejected_ordinals, place.ordinal)) return State::rejected;
-    if (held) return State::held;
-    const bool delivered = !acknowledged.empty() && std::ranges::all_of(acknowledged, [&](const PlaceSet& set) { return set.contains(place); });
+    if (record.held) return State::held;
+    const bool delivered =
+        !acknowledged.empty() && std::ranges::all_of(acknowledged, [&](const PlaceSet& set) { return set.contains(place, record); });
     return delivered ? State::delivered : State::undelivered;
   }
 
@@ -225,7 +226,7 @@ base::Result<bool> Reader::load(std::uint64_t block, const LoadOptions& options,
     const BlockPlace place{block, impl.ordinals[i]};
     if (record.held && impl.released.contains(place)) continue;
     record.source = record::Source::in_spool(impl.file.id, block, place.ordinal);
-    if (states != nullptr) states->push_back(impl.state_of(place, record.held));
+    if (states != nullptr) states->push_back(impl.state_of(place, record));
     if (to != start + i) batch.records[to] = record;
     ++to;
   }

@@ -170,7 +170,7 @@ struct Writer::State {
       if (!places) return std::move(places).error();
       RecentPlaces one{rows->integer(1), std::move(*places)};
       if (const auto recently = read_recent_places(options.path, file.id, rows->text(0)); recently && recently->updated == one.updated) {
-        one.places.add_all(recently->places);
+        one.places = recently->places;  // builds on this row
       }
       all.push_back(std::move(one));
     }

@@ -37,9 +37,11 @@ base::Result<void> SpillWindow::look(base::Monotonic now) {
     others_ = std::ranges::any_of(*names, [&](const std::string& name) { return name != consumer_; });
     auto places = spool_->acknowledged(consumer_);
     if (!places) return std::move(places).error();
-    if (*places) acknowledged_.add_all(**places);
+    if (*places) committed_ = std::move(**places);
     read_file_at_ = base::after(now, kReadFile);
   }
+  // Anew each time: a stream that waits makes the set smaller, and one that has stopped waiting larger.
+  acknowledged_ = committed_;
   if (const auto recently = spool::read_recent_places(spool_->path(), spool_->spool(), consumer_)) acknowledged_.add_all(recently->places);
   while (!blocks_.empty()) {
     const SpilledBlock& block = blocks_.front();

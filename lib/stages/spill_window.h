@@ -84,7 +84,7 @@ class SpillWindow {
   std::vector<spool::Handed> settled_;
   base::Monotonic settle_at_ = base::kNever;
   base::Monotonic progress_ = 0;                   // when the window was empty or a block was acknowledged
-  spool::PlaceSet acknowledged_;
+  spool::PlaceSet committed_, acknowledged_;
   bool others_ = false;                            // somebody else consumes the spool, too
   base::Monotonic read_file_at_ = 0;
   std::vector<record::Batch> spare_;

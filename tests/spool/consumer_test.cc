@@ -117,6 +117,65 @@ TEST_F(ConsumerTest, DeliveredMeansByEveryConsumer) {
   EXPECT_TRUE(status->consumers[1].connected);
 }
 
+// Of two streams one waits: what the other has had stays acknowledged, also for the next run, and the status tells them apart.
+TEST_F(ConsumerTest, AStreamThatWaitsKeepsItsRecordsAndNoOthers) {
+  {
+    const auto writer = open();
+    append(*writer, {{"1", false, "hot"}, {"2", false, "web"}, {"3", false, "hot"}, {"4", false, "web"}, {"5", false, "hot"}});
+  }
+  const auto hot = record::LabelSet::intern({{"pod", "hot"}});
+  const auto web = record::LabelSet::intern({{"pod", "web"}});
+  const std::uint64_t stream = stream_key(*hot, "");
+  const auto see = [&](Consumer& consumer, std::uint32_t ordinal) {
+    Record record;
+    record.labels = ordinal % 2 == 0 ? hot.get() : web.get();
+    record.source = Source::in_spool(id_, 3, ordinal);
+    return *consumer.see(record);
+  };
+  const auto hot_lines = [&] {
+    const Lines all = contents();
+    return Lines(all.end() - 5, all.end());
+  };
+  {
+    const auto main = consumer();
+    main->acknowledge_before(3, 0);
+    mark(*main, Marker::Type::begin, 3, 0);
+    for (std::uint32_t i = 0; i < 5; ++i) {
+      EXPECT_EQ(see(*main, i), Verdict::take);
+      if (i == 1 || i == 3) main->acknowledge(3, i, i);
+      if (i == 2 || i == 4) main->leave(stream, {3, i});
+      if (i == 0) main->acknowledge(3, 0, 0);
+    }
+    mark(*main, Marker::Type::block, 3, 5);
+    EXPECT_EQ(main->acknowledged().before(), (BlockPlace{3, 2}));
+    EXPECT_EQ(main->acknowledged().stretches().size(), 0U);
+    ASSERT_TRUE(main->commit());
+  }
+  EXPECT_EQ(hot_lines(), (Lines{"1:delivered", "2:delivered", "3:undelivered", "4:delivered", "5:undelivered"}));
+  auto status = read_status(path());
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(status->consumers[0].behind_records, 2U);
+  EXPECT_EQ(status->undelivered, 2U);
+  {
+    const auto main = consumer();
+    mark(*main, Marker::Type::begin, 3, 2);
+    EXPECT_EQ(see(*main, 2), Verdict::take);
+    EXPECT_EQ(see(*main, 3), Verdict::repeat);
+    EXPECT_EQ(see(*main, 4), Verdict::take);
+    mark(*main, Marker::Type::block, 3, 5);
+    EXPECT_EQ(main->position(), (BlockPlace{4, 0}));
+    main->wait_from(stream, {3, 4});
+    ASSERT_TRUE(main->commit());
+  }
+  EXPECT_EQ(hot_lines(), (Lines{"1:delivered", "2:delivered", "3:delivered", "4:delivered", "5:undelivered"}));
+  {
+    const auto main = consumer();
+    main->stop_waiting(stream);
+    ASSERT_TRUE(main->commit());
+  }
+  EXPECT_EQ(hot_lines().back(), "5:delivered");
+}
+
 TEST_F(ConsumerTest, RejectedRecordsAreStoredAndAcknowledged) {
   const auto main = consumer();
   main->reject(1, 1, {.status = 400, .reason = "too old", .url = "http://loki", .tenant = "t", .record = R"({"line":"b"})"});

@@ -62,10 +62,73 @@ TEST(PlaceSet, RandomOrderAgreesWithASetOfPlaces) {
   }
 }
 
+record::Record of(const record::LabelSetRef& labels, std::string_view tenant = "") {
+  record::Record record;
+  record.labels = labels.get();
+  record.tenant = tenant;
+  return record;
+}
+
+TEST(PlaceSet, AStreamThatWaitsIsExcepted) {
+  const auto hot = record::LabelSet::intern({{"app", "hot"}});
+  const auto other = record::LabelSet::intern({{"app", "other"}});
+  const std::uint64_t stream = stream_key(*hot, "t");
+  PlaceSet set;
+  set.add({1, 0}, {9, 0});
+  set.wait(stream, {2, 5});
+  EXPECT_EQ(set.before(), (BlockPlace{2, 5}));
+  EXPECT_EQ(set.end(), (BlockPlace{9, 0}));
+  EXPECT_TRUE(set.contains({2, 4}, of(hot, "t")));
+  EXPECT_FALSE(set.contains({2, 5}, of(hot, "t")));
+  EXPECT_FALSE(set.contains({8, 0}, of(hot, "t")));
+  EXPECT_TRUE(set.contains({8, 0}, of(hot)));  // of another tenant
+  EXPECT_TRUE(set.contains({8, 0}, of(other, "t")));
+  EXPECT_FALSE(set.contains({9, 0}, of(other, "t")));
+  EXPECT_TRUE(set.contains({2, 4}));
+  EXPECT_FALSE(set.contains({8, 0}));
+  EXPECT_TRUE(set.contains({2, 0}, {2, 5}));
+  EXPECT_FALSE(set.contains({2, 0}, {2, 6}));
+  EXPECT_TRUE(set.touches({8, 0}, {8, 9}));
+  EXPECT_FALSE(set.touches({9, 0}, {9, 9}));
+
+  set.wait(stream, {1, 0});  // never back
+  EXPECT_EQ(set.before(), (BlockPlace{2, 5}));
+  set.wait(stream, {4, 0});
+  EXPECT_EQ(set.before(), (BlockPlace{4, 0}));
+  set.add_before({5, 0});  // what was evicted is not waited for
+  EXPECT_EQ(set.before(), (BlockPlace{5, 0}));
+  set.stop_waiting(stream);
+  EXPECT_EQ(set.before(), (BlockPlace{9, 0}));
+  EXPECT_FALSE(set.waits(stream));
+}
+
+TEST(PlaceSet, WaitingStreamsComeBackFromTheirPackedForm) {
+  for (unsigned seed = 1; seed < 40; ++seed) {
+    std::mt19937 random(seed);
+    PlaceSet set;
+    for (int i = 0; i < 30; ++i) {
+      const BlockPlace from{1 + random() % 50, static_cast<std::uint32_t>(random() % 20)};
+      if (random() % 3 == 0) {
+        set.wait(random() % 8, from);
+      } else {
+        set.add(from, {from.block + random() % 2, from.ordinal + 5});
+      }
+      const auto back = PlaceSet::decode(set.before(), set.encode_stretches());
+      ASSERT_TRUE(back) << seed;
+      ASSERT_EQ(*back, set) << seed;
+    }
+  }
+}
+
 TEST(PlaceSet, DamagedStretchesAreAnError) {
   PlaceSet set;
+  set.wait(3, {2, 2});
+  set.add({1, 0}, {4, 0});
+  std::string packed = set.encode_stretches();
+  for (std::size_t cut = 1; cut < packed.size(); ++cut) EXPECT_FALSE(PlaceSet::decode({2, 2}, packed.substr(0, cut))) << cut;
+  set = PlaceSet();
   set.add({7, 3}, {7, 9});
-  const std::string packed = set.encode_stretches();
+  packed = set.encode_stretches();
   EXPECT_FALSE(PlaceSet::decode({1, 0}, packed.substr(0, packed.size() - 1)));
   EXPECT_FALSE(PlaceSet::decode({1, 0}, "\x09" + packed.substr(1)));
 }
