@@ -1,0 +1,78 @@
+#include "loki/gate.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::loki {
+namespace {
+
+using base::kMinute;
+using base::kSecond;
+using Trouble = Gate::Trouble;
+
+TEST(Gate, IsOpenUntilSomethingFails) {
+  Gate gate({}, 1);
+  EXPECT_TRUE(gate.admits(0, 3));
+  EXPECT_EQ(gate.passed(1), 0);
+  gate.failed(0, kSecond, Trouble::passing, 0);
+  EXPECT_TRUE(gate.failing());
+  EXPECT_EQ(gate.since(), kSecond);
+}
+
+TEST(Gate, IsTriedByOneRequestAtATimeAfterAWait) {
+  Gate gate({}, 1);
+  gate.failed(0, kSecond, Trouble::passing, 20 * kSecond);
+  EXPECT_FALSE(gate.admits(20 * kSecond, 0));
+  EXPECT_GE(gate.retry_at(), 21 * kSecond);
+  EXPECT_LE(gate.retry_at(), 23 * kSecond);
+  EXPECT_TRUE(gate.admits(24 * kSecond, 0));
+  EXPECT_FALSE(gate.admits(24 * kSecond, 1));
+  EXPECT_EQ(gate.passed(31 * kSecond), 30 * kSecond);
+  EXPECT_TRUE(gate.admits(31 * kSecond, 3));
+}
+
+TEST(Gate, WhatFailsTogetherIsOneFailure) {
+  // Four requests that were on their way at once make the wait no longer than one of them.
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    Gate gate({}, seed);
+    for (int i = 0; i < 4; ++i) gate.failed(0, kSecond + i, Trouble::passing, 0);
+    EXPECT_LE(gate.retry_at(), kSecond + kSecond / 2) << seed;
+    gate.failed(2 * kSecond, 3 * kSecond, Trouble::passing, 0);
+    EXPECT_LE(gate.retry_at(), 4 * kSecond) << seed;
+  }
+}
+
+TEST(Gate, WaitsGrowToTheirCeilingAndAreRandom) {
+  base::Duration longest = 0;
+  base::Duration shortest = base::kHour;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Gate gate({}, seed);
+    base::Monotonic now = kSecond;
+    for (int i = 0; i < 20; ++i) {
+      gate.failed(now, now, Trouble::passing, 0);
+      now = std::max(now + 1, gate.retry_at());
+    }
+    gate.failed(now, now, Trouble::passing, 0);
+    longest = std::max(longest, gate.retry_at() - now);
+    shortest = std::min(shortest, gate.retry_at() - now);
+  }
+  EXPECT_LE(longest, kMinute);
+  EXPECT_GE(longest, 55 * kSecond);
+  EXPECT_LE(shortest, 5 * kSecond);
+}
+
+TEST(Gate, AWrongTargetIsTriedRarely) {
+  base::Duration sum = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Gate gate({}, seed);
+    base::Monotonic now = kSecond;
+    for (int i = 0; i < 8; ++i) {
+      gate.failed(now, now, Trouble::wrong, 0);
+      now = std::max(now + 1, gate.retry_at());
+    }
+    sum += now;
+  }
+  EXPECT_GE(sum / 100, 3 * kMinute);
+}
+
+}  // namespace
+}  // namespace weir::loki
