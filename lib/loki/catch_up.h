@@ -32,6 +32,7 @@ class CatchUp {
   [[nodiscard]] bool active() const { return active_; }
   [[nodiscard]] bool limits() const { return limits_.rate > 0; }
   [[nodiscard]] base::Duration shortest_outage() const { return limits_.outage; }
+  [[nodiscard]] base::Monotonic began() const { return begun_; }
   [[nodiscard]] base::Duration wait_at_start() const { return start_ - begun_; }
 
   // Bytes a second that come in. While nobody says so, what may be sent in all grows with the time, so that it ends in any case.

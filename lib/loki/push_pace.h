@@ -20,6 +20,7 @@ class Pace {
     rate_ = bytes_per_second * 0.95;
     level_ = std::min(level_, 0.0);
   }
+  [[nodiscard]] bool learnt() const { return rate_ != 0; }
   void spend(std::size_t bytes, base::Monotonic now) {
     refill(now);
     level_ -= static_cast<double>(bytes);

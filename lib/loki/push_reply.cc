@@ -42,6 +42,10 @@ constexpr std::string_view kWhole[] = {"couldn't parse labels", "snappy", "proto
                                        "at least one valid stream is required", "label string exceeds", "error parsing timestamp",
                                        "timestamp:", "invalid UTF-8"};
 
+// A 500 in these words is about servers behind the one that answers, for the streams that they hold: no record is to blame.
+constexpr std::string_view kServersMissing[] = {"live replicas required", "unhealthy instances", "empty ring", "code = Unavailable", "connection refused",
+                                                "no such host", "i/o timeout", "deadline exceeded", "context canceled", "shutting down", "no space left"};
+
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 // The text between `before` and `after` behind it; "" without.
@@ -104,6 +108,7 @@ std::string_view trim(std::string_view text) {
 }  // namespace
 
 Meaning meaning(int status, std::string_view body) {
+  if (has(body, "ingestion blocked for user") && has(body, "(policy: '")) return Meaning::stream_limited;
   // A page of HTML comes from some other server that answers 200 to everything; 260 is Loki's way to say 'blocked by policy'.
   if (status >= 200 && status < 300) return status == 260 || trim(body).starts_with('<') ? Meaning::trouble : Meaning::delivered;
   if (status == 400) {
@@ -121,7 +126,11 @@ Meaning meaning(int status, std::string_view body) {
       return Meaning::stream_limited;
     return Meaning::limited;
   }
-  if (status == 408 || status >= 500) return Meaning::unavailable;
+  if (status == 500) {
+    const bool missing = std::ranges::any_of(kServersMissing, [&](std::string_view text) { return has(body, text); });
+    return missing ? Meaning::unavailable : Meaning::failed;
+  }
+  if (status == 408 || status > 500) return Meaning::unavailable;
   return Meaning::trouble;
 }
 
@@ -153,12 +162,14 @@ std::vector<Complaint> complaints(std::string_view body) {
     complaint.text = first_line(piece);
     if (const auto ignored = piece.find("total ignored: "); ignored != std::string_view::npos) {
       complaint.count = std::max<std::uint64_t>(1, number<std::uint64_t>(piece.substr(ignored + 15)));
+      complaint.out_of = number<std::uint64_t>(between(piece.substr(ignored), " out of ", " "));
       complaint.stream = label_text(piece.substr(ignored));
     } else {
       complaint.stream = label_text(piece);
       std::string_view time = between(piece, "has timestamp too old: ", ",");
       if (time.empty()) time = between(piece, "has timestamp too new: ", " ");
       complaint.timestamp = record::parse_rfc3339(trim(time));
+      complaint.oldest = record::parse_rfc3339(trim(between(piece, "oldest acceptable timestamp is: ", ";")));
       if (known->reason == "line_too_long") {
         complaint.line = number<std::size_t>(between(piece, "entry with length '", "'"));
         complaint.limit = number<std::size_t>(between(piece, "max entry size '", "'"));
@@ -171,7 +182,7 @@ std::vector<Complaint> complaints(std::string_view body) {
   return out;
 }
 
-std::vector<std::size_t> offenders(const Complaint& complaint, const DecodedStream& stream) {
+std::vector<std::size_t> offenders(const Complaint& complaint, const DecodedStream& stream, bool and_alike) {
   std::vector<std::size_t> all(stream.entries.size());
   std::iota(all.begin(), all.end(), 0);
   if (complaint.whole_stream) return all;
@@ -180,7 +191,11 @@ std::vector<std::size_t> offenders(const Complaint& complaint, const DecodedStre
     for (std::size_t i = 0; i < stream.entries.size(); ++i)
       if (guilty(stream.entries[i])) found.push_back(i);
   };
-  if (complaint.timestamp) {
+  if (complaint.timestamp && and_alike) {
+    const bool old = complaint.reason == "greater_than_max_sample_age";
+    const base::Timestamp bound = old ? std::max(complaint.oldest.value_or(0), *complaint.timestamp + base::kSecond) : *complaint.timestamp;
+    take([&](const DecodedEntry& entry) { return old ? entry.timestamp < bound : entry.timestamp >= bound; });
+  } else if (complaint.timestamp) {
     take([&](const DecodedEntry& entry) {
       return entry.timestamp >= *complaint.timestamp && entry.timestamp < *complaint.timestamp + base::kSecond;
     });
@@ -197,7 +212,8 @@ std::vector<std::size_t> offenders(const Complaint& complaint, const DecodedStre
     }
   } else if (complaint.reason == "line_too_long") {
     take([&](const DecodedEntry& entry) {
-      return complaint.line != 0 ? entry.line.size() == complaint.line : complaint.limit != 0 && entry.line.size() > complaint.limit;
+      if (complaint.line != 0 && !and_alike) return entry.line.size() == complaint.line;
+      return complaint.limit != 0 && entry.line.size() > complaint.limit;
     });
   } else if (complaint.reason == "structured_metadata_too_large") {
     take([&](const DecodedEntry& entry) { return entry.raw() - entry.line.size() > complaint.limit; });

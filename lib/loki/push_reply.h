@@ -18,9 +18,10 @@ enum class Meaning : std::uint8_t {
   stored_but_for,  // 400 with validation texts: all the others are stored, and nothing of it must be sent again
   refused,         // 400 or 422 for the request as a whole, nothing stored: take it apart until the culprit is alone
   too_large,       // 413: send it in smaller pieces
-  stream_limited,  // 429 for one stream: its rate, or one stream too many
+  stream_limited,  // one stream is refused for now: 429 for its rate or for one stream too many, or its policy is blocked
   limited,         // 429 for the tenant
   unavailable,     // 408, 5xx: may pass
+  failed,          // 500 in words that speak of no server that is missing: may pass, or something in the request is more than Loki bears
   no_metadata,     // 400: this Loki takes no structured metadata
   unknown_400,     // 400 in words that are not Loki's
   trouble,         // 3xx, 401, 403, 404, 405, …: the target or our access to it is wrong, the records are not
@@ -37,15 +38,18 @@ struct Complaint {
   std::string text = {};                     // Loki's words
   std::string stream = {};                   // label string, "" when it names none
   std::uint64_t count = 1;                   // records it speaks of; meaningless with whole_stream
+  std::uint64_t out_of = 0;                  // records of the stream that got as far as this check, where the text says so
   bool whole_stream = false;                 // every record of the stream
   std::optional<base::Timestamp> timestamp = std::nullopt;  // of the record, whole seconds
+  std::optional<base::Timestamp> oldest = std::nullopt;     // that would have been taken, whole seconds
   std::size_t line = 0;                      // its length, where that is the complaint
   std::size_t limit = 0;                     // bytes or number allowed, where the text gives it
 };
 
 [[nodiscard]] std::vector<Complaint> complaints(std::string_view body);
 
-// The entries of `stream` that a complaint about this stream speaks of, by index, ascending.
-[[nodiscard]] std::vector<std::size_t> offenders(const Complaint& complaint, const DecodedStream& stream);
+// The entries of `stream` that a complaint about this stream speaks of, by index, ascending. With `and_alike` also those that break the
+// same limit, for an answer of which only the beginning is known.
+[[nodiscard]] std::vector<std::size_t> offenders(const Complaint& complaint, const DecodedStream& stream, bool and_alike = false);
 
 }  // namespace weir::loki

@@ -14,9 +14,6 @@ namespace {
 // What a record costs beside its bytes while the ledger waits for it.
 constexpr std::size_t kTrackedBytes = 64;
 
-// Data this far behind what its stream has sent goes alone; Loki's own window is an hour, or half of max_chunk_age.
-constexpr base::Duration kBehind = base::kMinute;
-
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
 constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
@@ -39,8 +36,11 @@ Stream& Pusher::State::find_stream(std::string_view tenant, const record::LabelS
   key += name;
   std::unique_ptr<Stream>& slot = streams[key];
   if (!slot) {
+    std::unique_ptr<Tenant>& of = tenants[std::string(tenant)];
+    if (!of) of = std::make_unique<Tenant>(std::string(tenant), config.retry, config.seed + 7 + tenants.size());
+    ++of->streams;
     slot = std::make_unique<Stream>();
-    slot->tenant = tenant;
+    slot->tenant = of.get();
     slot->labels = labels;
     slot->refusal = refuse_labels(pushed, name, config.limits);
     if (!slot->refusal && !valid_tenant(tenant))
@@ -79,198 +79,27 @@ void Pusher::State::reject(PushToken token, int status, const Refusal& refusal, 
   ++stats.rejected;
   const auto count = ++stats.rejected_by_reason[std::string(refusal.reason)];
   if (count == 1 || status != 0) diagnostics.warn(fmt::format("rejected {}", refusal.reason), fmt::format("rejected: {}", refusal.text));
-  if (ledger != nullptr && config.tracked) ledger->rejected(token, {status, refusal.reason, refusal.text, stream.tenant, &record});
+  if (ledger != nullptr && config.tracked) ledger->rejected(token, {status, refusal.reason, refusal.text, stream.tenant->name, &record});
 }
 
-std::size_t Pusher::State::waiting_bytes(const Stream& stream) const {
-  std::size_t bytes = stream.open ? stream.open->raw : 0;
-  for (const Part& part : stream.closed) bytes += part.raw;
-  return bytes;
-}
-
-bool Pusher::State::ready(const Stream& stream, base::Monotonic now) const {
-  if (draining || stream.retry || !stream.closed.empty()) return true;
-  return stream.open && now - stream.open->opened >= config.wait;
-}
-
-bool Pusher::State::parked(Stream& stream, base::Monotonic now) {
-  if (stream.flying || now < stream.not_before || stream.pace.ready_at(now) > now) return true;
-  if (tenant_pace.empty()) return false;
-  const auto pace = tenant_pace.find(stream.tenant);
-  return pace != tenant_pace.end() && pace->second.ready_at(now) > now;
-}
-
-bool Pusher::State::goes_alone(Stream& stream, base::Monotonic now, base::Timestamp wall) {
-  if (!stream.trusted || stream.retry) return true;
-  const Part& part = stream.closed.empty() ? *stream.open : stream.closed.front();
-  if (part.oldest < wall - config.old) return true;
-  if (stream.newest_sent != std::numeric_limits<base::Timestamp>::min() && part.oldest < stream.newest_sent - kBehind) return true;
-  return stream.pace.near_limit(now);
-}
-
-void Pusher::State::take_part(Request& request, Stream& stream, base::Monotonic now) {
-  Part part(pool);
-  if (!stream.closed.empty()) {
-    part = std::move(stream.closed.front());
-    stream.closed.erase(stream.closed.begin());
-  } else {
-    part = std::move(*stream.open);
-    stream.open.reset();
-  }
-  stream.flying = true;
-  stream.pace.spend(part.raw, now);
-  if (const auto pace = tenant_pace.find(stream.tenant); pace != tenant_pace.end()) pace->second.spend(part.raw, now);
-  request.raw += part.raw;
-  request.records += part.records;
-  request.pieces.push_back({&stream, std::move(part)});
-}
-
-std::unique_ptr<Request> Pusher::State::gather(Stream& first, base::Monotonic now) {
-  if (first.retry) {
-    first.flying = true;
-    return std::move(first.retry);
-  }
-  auto request = std::make_unique<Request>();
-  request->tenant = first.tenant;
-  const base::Timestamp wall = clock.wall();
-  const bool alone = goes_alone(first, now, wall) || target.failing;
-  take_part(*request, first, now);
-  if (alone) return request;
-  // One stream is due: whoever has something for the same tenant comes along, due or not, which makes one request of many.
-  for (std::size_t i = 0; i < active.size(); ++i) {
-    Stream& stream = *active[(turn + i) % active.size()];
-    if (!stream.holds() || stream.retry || stream.tenant != request->tenant || parked(stream, now)) continue;
-    const Part& part = stream.closed.empty() ? *stream.open : stream.closed.front();
-    if (request->raw + part.raw > request_bytes || request->records + part.records > config.request_records) continue;
-    if (goes_alone(stream, now, wall)) continue;
-    take_part(*request, stream, now);
-  }
-  return request;
-}
-
-// Streams take turns. In the order of preference: what is due, a full request of streams that may share one, and under pressure
-// the largest.
-std::unique_ptr<Request> Pusher::State::choose(base::Monotonic now) {
-  std::size_t kept = 0;
-  std::size_t kept_before_turn = 0;
-  for (std::size_t i = 0; i < active.size(); ++i) {
-    Stream* stream = active[i];
-    stream->active = stream->holds();
-    if (i < turn && stream->active) ++kept_before_turn;
-    if (stream->active) active[kept++] = stream;
-  }
-  active.resize(kept);
-  if (active.empty()) return nullptr;
-  turn = kept_before_turn % active.size();
-  const base::Timestamp wall = clock.wall();
-  Stream* due = nullptr;
-  Stream* largest = nullptr;
-  Stream* shared = nullptr;
-  std::size_t largest_bytes = 0;
-  std::size_t shared_bytes = 0;
-  std::size_t due_at = 0;
-  for (std::size_t i = 0; i < active.size() && due == nullptr; ++i) {
-    Stream& stream = *active[(turn + i) % active.size()];
-    if (parked(stream, now)) continue;
-    if (ready(stream, now)) {
-      due = &stream;
-      due_at = i;
-      break;
-    }
-    const std::size_t bytes = waiting_bytes(stream);
-    if (bytes > largest_bytes) {
-      largest_bytes = bytes;
-      largest = &stream;
-    }
-    if (goes_alone(stream, now, wall)) continue;
-    if (shared == nullptr) shared = &stream;
-    if (stream.tenant == shared->tenant) shared_bytes += bytes;
-  }
-  if (due != nullptr) {
-    turn = turn + due_at + 1;
-    if (turn >= active.size()) turn -= active.size();
-  } else if (shared != nullptr && shared_bytes >= request_bytes) {
-    due = shared;
-  } else if (starved) {
-    due = largest;
-  }
-  return due == nullptr ? nullptr : gather(*due, now);
-}
-
-void Pusher::State::fly(std::unique_ptr<Request> request, Lock& lock) {
-  ++slots_used;
-  if (request->body.empty()) {
-    lock.unlock();
-    std::vector<BodyStream> streams_of_body;
-    for (const Request::Piece& piece : request->pieces) streams_of_body.push_back({piece.stream->name, &piece.part.bytes});
-    request->body = encode_body(streams_of_body);
-    for (Request::Piece& piece : request->pieces) piece.part.bytes.clear();
-    lock.lock();
-    body_bytes += request->body.size();
-  } else {
-    ++stats.retries;
-  }
-  ++stats.requests;
-  http::Request http;
-  http.method = "POST";
-  http.path = config.path;
-  http.query = config.query;
-  http.headers.push_back({"Content-Type", "application/x-protobuf"});
-  if (!request->tenant.empty()) http.headers.push_back({"X-Scope-OrgID", request->tenant});
-  http.body_view = request->body;
-  const std::uint64_t id = next_id++;
-  flying.emplace(id, std::move(request));
-  transport->submit(std::move(http), [this, id](base::Result<http::Response> result) { landed(id, std::move(result)); });
-}
-
-void Pusher::State::pump(Lock& lock) {
-  while (transport != nullptr && !failed) {
-    const base::Monotonic now = clock.monotonic();
-    if (slots_used >= (target.failing ? 1 : config.parallel)) return;
-    if (target.failing && now < target.retry_at) return;
-    auto request = choose(now);
-    if (!request) return;
-    fly(std::move(request), lock);
-  }
-}
-
-base::Monotonic Pusher::State::retry_deadline(base::Monotonic now) {
-  if (failed || active.empty()) return base::kNever;
-  base::Monotonic deadline = base::kNever;
-  if (target.failing) {
-    if (slots_used == 0) deadline = target.retry_at;
-    if (config.give_up > 0) deadline = std::min(deadline, target.since + config.give_up);
-    return deadline;
-  }
-  for (Stream* stream : active) {
-    if (stream->flying || !stream->holds()) continue;
-    base::Monotonic at = std::max(stream->not_before, stream->pace.ready_at(now));
-    if (const auto pace = tenant_pace.find(stream->tenant); pace != tenant_pace.end()) at = std::max(at, pace->second.ready_at(now));
-    if (at > now) deadline = std::min(deadline, at);
-    if (config.give_up > 0 && stream->failing_since != 0) deadline = std::min(deadline, stream->failing_since + config.give_up);
-  }
-  return deadline;
-}
-
-base::Monotonic Pusher::State::wait_deadline(base::Monotonic now) const {
-  base::Monotonic deadline = base::kNever;
-  for (const Stream* stream : active) {
-    if (stream->open && stream->open->opened + config.wait > now) deadline = std::min(deadline, stream->open->opened + config.wait);
-  }
-  return deadline;
+void Pusher::State::final_error(base::Error error) {
+  if (!failure) failure = std::move(error);
+  landed_one.notify_all();
 }
 
 void Pusher::State::check_give_up(base::Monotonic now) {
-  if (config.give_up <= 0 || failed) return;
+  if (config.give_up <= 0 || failure) return;
   const auto give_up = [&](std::string_view cause) {
     final_error(base::fail(base::Code::network, "cannot push to {}: gave up after {}: {}; not delivered: {}", config.url,
                            record::print_duration(config.give_up), cause, undelivered())
                     .with_hint("--give-up 0 tries for ever; a spool (weir buffer) keeps what cannot be delivered yet"));
   };
-  if (target.failing) {
-    if (now - target.since >= config.give_up) give_up(target.cause);
+  if (target.failing()) {
+    if (now - target.since() >= config.give_up) give_up(target_cause);
     return;
   }
+  for (const auto& [name, tenant] : tenants)
+    if (tenant->gate.failing() && now - tenant->gate.since() >= config.give_up) return give_up(tenant->cause);
   for (const Stream* stream : active)
     if (stream->failing_since != 0 && now - stream->failing_since >= config.give_up)
       return give_up(fmt::format("stream {} is refused all the time", stream->name));
@@ -279,10 +108,18 @@ void Pusher::State::check_give_up(base::Monotonic now) {
 void Pusher::State::forget_idle_streams(base::Monotonic now) {
   if (now - last_sweep < base::kMinute) return;
   last_sweep = now;
-  const auto idle = [&](const Stream& stream) { return !stream.flying && !stream.holds() && now - stream.last_used > kIdleStream; };
+  const auto idle = [&](const Stream& stream) {
+    return !stream.flying && !stream.holds() && !stream.left && now - stream.last_used > kIdleStream;
+  };
   std::erase_if(known, [&](const auto& entry) { return idle(*entry.second.stream); });
   std::erase_if(active, [&](Stream* stream) { return idle(*stream); });
-  std::erase_if(streams, [&](const auto& entry) { return idle(*entry.second); });
+  std::erase_if(streams, [&](const auto& entry) {
+    if (!idle(*entry.second)) return false;
+    set_behind(*entry.second, false);
+    --entry.second->tenant->streams;
+    return true;
+  });
+  std::erase_if(tenants, [](const auto& entry) { return entry.second->streams == 0; });
   last_stream = nullptr;
   last_labels = nullptr;
 }
@@ -302,6 +139,7 @@ std::string Pusher::State::undelivered() const {
   };
   for (const Stream* stream : active) {
     if (stream->retry) see(*stream->retry);
+    if (stream->aside) see(*stream->aside);
     for (const Part& part : stream->closed) first = std::min(first, part.oldest);
     if (stream->open) first = std::min(first, stream->open->oldest);
   }
@@ -310,21 +148,81 @@ std::string Pusher::State::undelivered() const {
   return fmt::format("{} record{}, the first of {}", stats.pending, stats.pending == 1 ? "" : "s", record::to_rfc3339(first));
 }
 
-base::Result<void> Pusher::State::wait_for_room(Lock& lock) {
-  while (memory() > config.memory) {
-    if (failed) return base::Error(*failed);
+// Streams that are not slow may take some more while slow ones sit on their share.
+bool Pusher::State::has_room(const Stream& stream) const {
+  const std::size_t bound = can_leave && !stream.slow && slow_bytes > 0 ? config.memory + slow_share() : config.memory;
+  if (memory() > bound) return false;
+  return !stream.slow || can_leave || slow_bytes <= slow_share();
+}
+
+base::Result<void> Pusher::State::wait_for_room(Lock& lock, Stream& stream) {
+  while (!has_room(stream)) {
+    if (failure) return base::Error(*failure);
     starved = true;
     pump(lock);
     starved = false;
-    if (memory() <= config.memory) break;
+    if (has_room(stream)) break;
     const base::Monotonic now = clock.monotonic();
+    last_wait = now;
     check_give_up(now);
+    if (stream.slow && memory() <= config.memory && !catch_up.active()) {
+      diagnostics.warn("stream-full", fmt::format("stream {} holds up the input: Loki does not take it as fast as it comes, and {} of it and its like wait",
+                                                  stream.name, record::print_size(slow_bytes)));
+    }
     if (stop != nullptr && now >= stop->deadline(now)) {
       return base::fail(base::Code::interrupted, "cannot push the rest to {}: {}; not delivered: {}", config.url,
                         stop->stopped() ? "stopped" : "the process in front of this one died", undelivered());
     }
     // Only a full pusher comes here, so the few wake-ups that look at clock and stop cost nothing.
     landed_one.wait_for(lock, std::chrono::milliseconds(50));
+  }
+  return {};
+}
+
+void Pusher::State::close_open(Stream& stream) {
+  stream.closed.push_back(std::move(*stream.open));
+  stream.open.reset();
+}
+
+base::Result<void> Pusher::State::take(Stream& stream, const record::Record& record, PushToken token, bool& full) {
+  full = false;
+  if (stream.refusal) {
+    reject(token, 0, *stream.refusal, stream, record);
+    return {};
+  }
+  if (const auto refusal = encoder.prepare(record, stream.name, roughly_now())) {
+    reject(token, 0, *refusal, stream, record);
+    return {};
+  }
+  const EncodedEntry& entry = encoder.prepared();
+  if (entry.invalid != 0) ++stats.repaired;
+  const std::size_t most = stream.behind ? std::min(config.stream_bytes, catch_up.request_bytes()) : config.stream_bytes;
+  if (stream.open && stream.open->raw + entry.raw > most) {
+    close_open(stream);
+    full = true;
+  }
+  if (!stream.open) {
+    stream.open.emplace(pool);
+    stream.open->opened = clock.monotonic();
+    stream.open->first = stream.open->oldest = stream.open->newest = record.timestamp;
+    stream.last_used = stream.open->opened;
+    activate(stream);
+  }
+  Part& part = *stream.open;
+  encoder.append(part.bytes);
+  ++part.records;
+  part.raw += entry.raw;
+  part.oldest = std::min(part.oldest, record.timestamp);
+  part.newest = std::max(part.newest, record.timestamp);
+  if (config.tracked) {
+    part.tokens.push_back(token);
+    ++tracked_records;
+  }
+  ++stats.pending;
+  grow(stream, static_cast<std::ptrdiff_t>(entry.raw));
+  if (part.records >= config.request_records || part.raw >= most) {
+    close_open(stream);
+    full = true;
   }
   return {};
 }
@@ -339,52 +237,36 @@ void Pusher::attach(http::Transport& transport) {
   state_->transport = &transport;
 }
 
-base::Result<void> Pusher::add(const record::Record& record, PushToken token) {
+base::Result<StreamNumber> Pusher::add(const record::Record& record, PushToken token, bool backlog) {
   State& s = *state_;
   State::Lock lock(s.mutex);
-  if (s.failed) return base::Error(*s.failed);
+  if (s.failure) return base::Error(*s.failure);
   Stream& stream = s.stream_of(record);
-  if (stream.refusal) {
-    s.reject(token, 0, *stream.refusal, stream, record);
-    return {};
+  if (stream.left) return stream.number;
+  if ((backlog || s.all_backlog) && s.catch_up.active()) s.set_behind(stream, true);
+  if (stream.slow && s.must_leave(stream)) {
+    if (stream.number == 0) stream.number = s.next_number++;
+    stream.left = true;
+    stream.last_used = s.clock.monotonic();
+    s.left.emplace(stream.number, &stream);
+    return stream.number;
   }
-  if (const auto refusal = s.encoder.prepare(record, stream.name, s.roughly_now())) {
-    s.reject(token, 0, *refusal, stream, record);
-    return {};
-  }
-  const EncodedEntry& entry = s.encoder.prepared();
-  if (entry.invalid != 0) ++s.stats.repaired;
   bool full = false;
-  if (stream.open && stream.open->raw + entry.raw > s.config.stream_bytes) {
-    stream.closed.push_back(std::move(*stream.open));
-    stream.open.reset();
-    full = true;
-  }
-  if (!stream.open) {
-    stream.open.emplace(s.pool);
-    stream.open->opened = s.clock.monotonic();
-    stream.open->first = stream.open->oldest = stream.open->newest = record.timestamp;
-    stream.last_used = stream.open->opened;
-    s.activate(stream);
-  }
-  Part& part = *stream.open;
-  s.encoder.append(part.bytes);
-  ++part.records;
-  part.raw += entry.raw;
-  part.oldest = std::min(part.oldest, record.timestamp);
-  part.newest = std::max(part.newest, record.timestamp);
-  if (s.config.tracked) {
-    part.tokens.push_back(token);
-    ++s.tracked_records;
-  }
-  ++s.stats.pending;
-  if (part.records >= s.config.request_records || part.raw >= s.config.stream_bytes) {
-    stream.closed.push_back(std::move(part));
-    stream.open.reset();
-    full = true;
-  }
+  if (auto taken = s.take(stream, record, token, full); !taken) return std::move(taken).error();
   if (full) s.pump(lock);
-  if (s.memory() > s.config.memory) return s.wait_for_room(lock);
+  if (!s.has_room(stream)) {
+    if (auto room = s.wait_for_room(lock, stream); !room) return std::move(room).error();
+  }
+  return StreamNumber{0};
+}
+
+base::Result<void> Pusher::add_again(const record::Record& record, PushToken token) {
+  State& s = *state_;
+  State::Lock lock(s.mutex);
+  if (s.failure) return base::Error(*s.failure);
+  bool full = false;
+  if (auto taken = s.take(s.stream_of(record), record, token, full); !taken) return taken;
+  if (full) s.pump(lock);
   return {};
 }
 
@@ -394,8 +276,9 @@ base::Result<base::Monotonic> Pusher::tick(base::Monotonic now) {
   s.looks = 0;
   s.check_give_up(now);
   s.forget_idle_streams(now);
+  s.end_catch_up(now);
   s.pump(lock);
-  if (s.failed) return base::Error(*s.failed);
+  if (s.failure) return base::Error(*s.failure);
   return s.wait_deadline(now);
 }
 
@@ -412,7 +295,7 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
   State::Lock lock(s.mutex);
   s.draining = true;
   bool drained = true;
-  while (s.stats.pending > 0 && !s.failed) {
+  while (s.stats.pending > 0 && !s.failure) {
     s.pump(lock);
     if (s.stats.pending == 0) break;
     const base::Monotonic now = s.clock.monotonic();
@@ -426,7 +309,7 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
     s.landed_one.wait_for(lock, std::chrono::milliseconds(100));
   }
   s.draining = false;
-  if (s.failed) return base::Error(*s.failed);
+  if (s.failure) return base::Error(*s.failure);
   return drained;
 }
 

@@ -10,6 +10,10 @@
 // Order is strict within a stream: one request of it is in flight. Several requests fly at once, and streams take turns. A 204
 // can hide the loss of a stream that shared its request with others (Loki's ingester keeps the error of the last stream only), so
 // a stream goes alone as long as it could be refused: the first time, with old data, near its rate limit, and after an error.
+//
+// A stream is slow while Loki limits it, or while a backlog of it is delivered at the pace of CatchUp. Slow streams have half of the memory
+// to themselves and no more, so that the others go on. What comes beyond that blocks the input; or, where the records can be read
+// again (can_leave), it is left where it is: add() says so, and from then on the stream takes records by add_again() only, until resume().
 #pragma once
 
 #include "base/backoff.h"
@@ -18,6 +22,8 @@
 #include "base/result.h"
 #include "base/stop.h"
 #include "http/client.h"
+#include "loki/catch_up.h"
+#include "loki/gate.h"
 #include "loki/limits.h"
 #include "record/record.h"
 
@@ -27,11 +33,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::loki {
 
 // Names a record to the ledger; its meaning is the ledger's.
 using PushToken = std::uint64_t;
+
+// Names a stream whose records were left; counts from 1.
+using StreamNumber = std::uint32_t;
 
 struct RejectedRecord {
   int status = 0;           // HTTP status, 0 for a check of ours
@@ -63,8 +73,9 @@ struct PusherConfig {
   int parallel = 4;                                  // requests in flight
   std::size_t memory = 4 << 20;                      // of records not yet acknowledged, encoded or compressed
   base::Duration old = 10 * base::kMinute;           // older data goes alone
-  base::Backoff::Limits backoff;                     // network errors, 408, 429, 5xx
-  base::Backoff::Limits trouble_backoff{.base = 5 * base::kSecond, .ceiling = 2 * base::kMinute};  // 401, 403, 404, …
+  Gate::Limits retry;
+  CatchUp::Limits catch_up{.rate = 0};
+  bool can_leave = false;                            // records can be read again: what is too much of a slow stream is left
   base::Duration give_up = 5 * base::kMinute;        // after that long without success; 0: never
   bool one_shot = true;                              // nothing is tracked: trouble with the very first request is final
   bool tracked = false;                              // keep tokens and tell the ledger
@@ -82,8 +93,8 @@ struct PusherStats {
   std::map<std::string, std::uint64_t, std::less<>> rejected_by_reason;
 };
 
-// add(), tick() and drain() are for one thread; the timer and completions come on the transport's. The transport must be destroyed
-// first.
+// add(), add_again(), tick() and drain() are for one thread; the timer and completions come on the transport's. The transport must be
+// destroyed first.
 class Pusher {
  public:
   // `stop` and `ledger` may be null; all must outlive the pusher.
@@ -92,8 +103,29 @@ class Pusher {
 
   void attach(http::Transport& transport);
 
-  // A record with a line. Errors are final: given up, trouble with the target, interrupted.
-  base::Result<void> add(const record::Record& record, PushToken token);
+  // A record with a line. `backlog`: it is older than this run or than the end of an outage. 0 when it was taken; else it was left, with
+  // all that follows of its stream, and this is the stream's number. Errors are final: given up, trouble with the target, interrupted.
+  base::Result<StreamNumber> add(const record::Record& record, PushToken token, bool backlog = false);
+
+  // From here on only with can_leave.
+  // Streams that were left and want more, in no order.
+  [[nodiscard]] std::vector<StreamNumber> hungry();
+  // A record of such a stream, in the stream's order. Never blocks.
+  base::Result<void> add_again(const record::Record& record, PushToken token);
+  // Nothing is left of it any more: its records come by add().
+  void resume(StreamNumber stream);
+  // The records cannot be read again after all: from now on add() leaves none of a stream of which none is left yet, and blocks.
+  void leave_no_more();
+
+  // A backlog is there from before the start; all of it comes with its mark.
+  void begin_backlog();
+  // True once after an outage: what comes up to now is a backlog, and counts as such until backlog_known() says that add()'s mark tells.
+  [[nodiscard]] bool recovered();
+  void backlog_known();
+  // All of it has come.
+  void backlog_passed();
+  [[nodiscard]] bool catching_up() const;
+  void set_inflow(double bytes_per_second);
 
   // Sends what is due; when to call again for the sake of `wait`. Never blocks.
   base::Result<base::Monotonic> tick(base::Monotonic now);

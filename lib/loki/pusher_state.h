@@ -1,4 +1,5 @@
-// The inside of Pusher, shared by its two files: one takes records and chooses what to send, the other reads the answers.
+// The inside of Pusher, shared by its files: one takes records, one chooses what to send, one reads the answers, one takes requests
+// apart.
 //
 // A record lives in a Part (encoded, in pages) of its Stream; when the part is sent it becomes the compressed body of a Request,
 // which stays until its fate is known. What has to be sent again is the same bytes, so that Loki recognises repeats.
@@ -22,6 +23,17 @@
 
 namespace weir::loki {
 
+// What records have been through in requests that failed.
+struct Trial {
+  int failures = 0;
+  base::Monotonic first_failure = 0;
+  std::uint64_t successes_then = 0;  // of all requests, at the time of the last failure
+  int strikes = 0;                   // failures while others passed
+  base::Monotonic first_strike = 0;
+  bool kin_passed = false;           // another piece of what was taken apart has passed
+  bool accused = false;              // so did what was tried in its place
+};
+
 struct Part {
   explicit Part(PagePool& pool) : bytes(pool) {}
   PageBuffer bytes;                 // empty once compressed
@@ -31,6 +43,7 @@ struct Part {
   base::Timestamp oldest = 0, newest = 0;
   base::Monotonic opened = 0;
   std::vector<PushToken> tokens;    // one a record, when tracked
+  Trial trial;
 };
 
 struct Stream;
@@ -41,22 +54,37 @@ struct Request {
     Part part;
   };
   std::vector<Piece> pieces;
-  std::string tenant;
   std::string body;
   std::size_t raw = 0;
   std::uint32_t records = 0;
-  int failures = 0;
-  std::uint64_t successes_then = 0;  // of all requests, at the time of its last failure
+  bool backlog = false;
+  base::Monotonic sent = 0;
+};
+
+struct Tenant {
+  explicit Tenant(std::string name_, const Gate::Limits& limits, std::uint64_t seed) : name(std::move(name_)), gate(limits, seed) {}
+  std::string name;
+  Pace pace;
+  Gate gate;          // failing while Loki limits the tenant
+  std::string cause;
+  int flying = 0;     // requests
+  int streams = 0;
 };
 
 struct Stream {
-  std::string tenant;
+  Tenant* tenant = nullptr;
   std::string name;                    // label string
   record::LabelSetRef labels;
   std::optional<Refusal> refusal;      // no record of this stream can be sent
   std::unique_ptr<Request> retry;      // goes before everything else, alone
+  std::unique_ptr<Request> aside;      // one record that fails, while the one behind it is tried
   std::vector<Part> closed;            // full, in order; few
   std::optional<Part> open;
+  std::size_t waiting = 0;             // raw bytes in `closed` and `open`
+  StreamNumber number = 0;             // given when records of it were left for the first time
+  bool left = false;                   // its further records come by add_again()
+  bool behind = false;                 // what it holds is a backlog
+  bool slow = false;                   // its bytes count as slow_bytes
   bool flying = false;                 // a request with a part of it is in flight
   bool active = false;                 // in the list of streams that hold something
   bool trusted = false;                // its last request passed
@@ -70,14 +98,6 @@ struct Stream {
   [[nodiscard]] bool holds() const { return retry || !closed.empty() || open; }
 };
 
-// Trouble with the target as a whole: one probe at a time until one passes.
-struct Target {
-  bool failing = false;
-  base::Monotonic since = 0;
-  base::Monotonic retry_at = 0;
-  std::string cause;
-};
-
 struct Pusher::State {
   State(PusherConfig config_, base::Clock& clock_, base::Diagnostics& diagnostics_, const base::Stop* stop_, PushLedger* ledger_)
       : config(std::move(config_)),
@@ -87,49 +107,80 @@ struct Pusher::State {
         ledger(ledger_),
         encoder(config.limits, config.metadata != PusherConfig::Metadata::drop),
         request_bytes(config.request_bytes),
-        backoff(config.backoff, config.seed),
-        trouble_backoff(config.trouble_backoff, config.seed + 1) {}
+        can_leave(config.can_leave),
+        target(config.retry, config.seed),
+        catch_up(config.catch_up, config.seed + 3) {}
 
   using Lock = std::unique_lock<std::mutex>;
 
   // pusher.cc
   Stream& stream_of(const record::Record& record);
   Stream& find_stream(std::string_view tenant, const record::LabelSetRef& labels);
+  base::Result<void> take(Stream& stream, const record::Record& record, PushToken token, bool& full);
   void activate(Stream& stream);
+  void close_open(Stream& stream);
   [[nodiscard]] std::size_t memory() const;
+  base::Result<void> wait_for_room(Lock& lock, Stream& stream);
+  [[nodiscard]] bool has_room(const Stream& stream) const;
+  void forget_idle_streams(base::Monotonic now);
+  [[nodiscard]] base::Monotonic trim(base::Monotonic now);
+  [[nodiscard]] std::string undelivered() const;
+  void reject(PushToken token, int status, const Refusal& refusal, const Stream& stream, const record::Record& record);
+  void final_error(base::Error error);
+  void check_give_up(base::Monotonic now);
+
+  // pusher_slow.cc
+  [[nodiscard]] std::size_t slow_share() const { return config.memory / 2; }
+  void weigh(Stream& stream);
+  void grow(Stream& stream, std::ptrdiff_t bytes);
+  void set_behind(Stream& stream, bool behind);
+  [[nodiscard]] bool must_leave(const Stream& stream) const;
+  void begin_catch_up(base::Monotonic now, std::string_view why);
+  void end_catch_up(base::Monotonic now);
+  [[nodiscard]] static bool wants_more(const Stream& stream);
+
+  // pusher_choice.cc
   void pump(Lock& lock);
   std::unique_ptr<Request> choose(base::Monotonic now);
   std::unique_ptr<Request> gather(Stream& first, base::Monotonic now);
   void take_part(Request& request, Stream& stream, base::Monotonic now);
   [[nodiscard]] bool goes_alone(Stream& stream, base::Monotonic now, base::Timestamp wall);
   [[nodiscard]] bool ready(const Stream& stream, base::Monotonic now) const;
+  [[nodiscard]] base::Monotonic ready_at(Stream& stream, base::Monotonic now);
   [[nodiscard]] bool parked(Stream& stream, base::Monotonic now);
-  [[nodiscard]] std::size_t waiting_bytes(const Stream& stream) const;
   void fly(std::unique_ptr<Request> request, Lock& lock);
-  base::Result<void> wait_for_room(Lock& lock);
   [[nodiscard]] base::Monotonic retry_deadline(base::Monotonic now);
   [[nodiscard]] base::Monotonic wait_deadline(base::Monotonic now) const;
-  void check_give_up(base::Monotonic now);
-  void forget_idle_streams(base::Monotonic now);
-  [[nodiscard]] base::Monotonic trim(base::Monotonic now);
-  [[nodiscard]] std::string undelivered() const;
-  void reject(PushToken token, int status, const Refusal& refusal, const Stream& stream, const record::Record& record);
 
   // pusher_reply.cc
   void landed(std::uint64_t id, base::Result<http::Response> result);
+  void answered(std::unique_ptr<Request> request, const http::Response& response);
+  void no_answer(std::unique_ptr<Request> request, base::Error error);
   void delivered(Request& request);
+  void passed(const Request& request);
   void deliver_part(Request::Piece& piece, const std::vector<bool>* refused);
-  void stored_but_for(std::unique_ptr<Request> request, int status, std::string_view text);
-  void without_metadata(std::unique_ptr<Request> request, int status, std::string_view text);
-  void take_apart(std::unique_ptr<Request> request, int status, std::string_view text);
   void again(std::unique_ptr<Request> request);
-  void target_failed(Meaning meaning, std::string cause, std::string_view hint, base::Duration retry_after);
+  void target_failed(const Request& request, Gate::Trouble trouble, std::string cause, std::string_view hint, base::Duration retry_after);
+  void tenant_limited(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after);
   void stream_limited(std::unique_ptr<Request> request, std::string_view text, base::Duration retry_after);
-  void learn_tenant_rate(const std::string& tenant, std::string_view text);
+  void park(Stream& stream, base::Monotonic now, base::Duration retry_after);
+  void failed(std::unique_ptr<Request> request, std::string cause, std::string_view hint, base::Duration retry_after, int status);
+  void put_aside(std::unique_ptr<Request> request);
+  [[nodiscard]] base::Duration hope() const;
+  [[nodiscard]] bool past_hope(const Trial& trial, base::Monotonic now) const;
+  [[nodiscard]] bool may_be_put_aside(const Request& request, int status, base::Monotonic now) const;
+
+  // pusher_repair.cc
+  void stored_but_for(std::unique_ptr<Request> request, const http::Response& response);
+  void without_metadata(std::unique_ptr<Request> request, const http::Response& response);
+  void take_apart(std::unique_ptr<Request> request, int status, std::string_view text);
+  void refuse_whole(Request::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status, std::string_view text);
   void refuse_piece(Request::Piece& piece, const DecodedStream& decoded, const std::vector<std::pair<std::size_t, std::size_t>>& guilty,
                     const std::vector<Complaint>& why, int status);
-  void final_error(base::Error error);
+  void put_back(Stream& stream, Part part);
+  [[nodiscard]] std::optional<DecodedBody> open_body(const Request& request);
   [[nodiscard]] Part part_of(const Part& original, const DecodedStream& decoded, std::span<const std::size_t> indices);
+  [[nodiscard]] Part part_of_all(const Part& original, const DecodedStream& decoded);
 
   const PusherConfig config;
   base::Clock& clock;
@@ -163,6 +214,7 @@ struct Pusher::State {
       return std::hash<const void*>()(key.labels) * 31 + std::hash<std::string>()(key.tenant);
     }
   };
+  std::unordered_map<std::string, std::unique_ptr<Tenant>> tenants;
   // Several label sets may be one stream to Loki (they differ in what is never sent), so streams go by what is sent.
   std::unordered_map<std::string, std::unique_ptr<Stream>> streams;  // by tenant, NUL, label string
   struct Known {
@@ -178,18 +230,28 @@ struct Pusher::State {
   std::size_t turn = 0;
   bool draining = false;
   bool starved = false;         // add() waits for room: send what there is
+  base::Monotonic last_wait = 0;  // when it did
+
+  bool can_leave;
+  std::map<StreamNumber, Stream*> left;  // by number
+  StreamNumber next_number = 1;
+  std::size_t slow_bytes = 0;   // waiting, of slow streams
+  int streams_behind = 0;
+  bool all_backlog = false;     // whatever comes
+  bool backlog_to_come = false; // as add() marks it
+  bool recovery_untold = false;
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Request>> flying;
   std::uint64_t next_id = 1;
   int slots_used = 0;           // flying, or being compressed
   std::size_t body_bytes = 0;   // of all requests
-  std::unordered_map<std::string, Pace> tenant_pace;
 
-  Target target;
-  base::Backoff backoff, trouble_backoff;
+  Gate target;
+  std::string target_cause;
+  CatchUp catch_up;
   std::uint64_t successes = 0;
   base::Monotonic last_sweep = 0, next_trim = 0;
-  std::optional<base::Error> failed;
+  std::optional<base::Error> failure;
   bool metadata_said = false;
 
   PusherStats stats;

@@ -219,7 +219,9 @@ class Push : public pipeline::Stage {
       return {};
     }
     // Where a record came from and why Loki refused it once is no business of Loki's.
-    return pusher_->add(record, **token);
+    auto added = pusher_->add(record, **token);
+    if (!added) return std::move(added).error();
+    return {};
   }
 
   void show_progress() {

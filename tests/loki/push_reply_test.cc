@@ -13,6 +13,7 @@ TEST(Meaning, OfStatusAndText) {
   f(200, "", Meaning::delivered);
   f(200, "<!doctype html>", Meaning::trouble);
   f(260, "ingestion blocked for user 'fake' until '…'", Meaning::trouble);
+  f(260, "ingestion blocked for user 'fake' (policy: 'noisy') until '2030' with status code '260'", Meaning::stream_limited);
   f(302, "", Meaning::trouble);
   f(400, "entry for stream '{a=\"b\"}' has timestamp too old: 2024-05-01T10:00:00Z, oldest acceptable timestamp is: 2024-05-02T10:00:00Z",
     Meaning::stored_but_for);
@@ -33,7 +34,11 @@ TEST(Meaning, OfStatusAndText) {
   f(429, "entry with timestamp … ignored, reason: 'Per stream rate limit exceeded (limit: 3MB/sec) …", Meaning::stream_limited);
   f(429, "maximum active stream limit exceeded when trying to create stream {a=\"b\"}, reduce", Meaning::stream_limited);
   f(429, "too many requests", Meaning::limited);
-  f(500, "", Meaning::unavailable);
+  f(500, "", Meaning::failed);
+  f(500, "rpc error: code = Unknown desc = what", Meaning::failed);
+  f(500, "at least 2 live replicas required, could only find 1 - unhealthy instances: 10.0.0.1:9095", Meaning::unavailable);
+  f(500, "rpc error: code = Unavailable desc = connection error", Meaning::unavailable);
+  f(502, "", Meaning::unavailable);
   f(503, "", Meaning::unavailable);
 }
 

@@ -1,0 +1,201 @@
+// What to send next, and when.
+#include "loki/pusher_state.h"
+
+#include <algorithm>
+
+namespace weir::loki {
+namespace {
+
+// Data this far behind what its stream has sent goes alone; Loki's own window is an hour, or half of max_chunk_age.
+constexpr base::Duration kBehind = base::kMinute;
+
+constexpr std::size_t kMostOfAnAnswer = 1 << 20;  // a complaint for each of thousands of records
+
+}  // namespace
+
+bool Pusher::State::ready(const Stream& stream, base::Monotonic now) const {
+  if (draining || stream.retry || !stream.closed.empty()) return true;
+  return stream.open && now - stream.open->opened >= config.wait;
+}
+
+// As far as waits go; kNever when an answer has to come first.
+base::Monotonic Pusher::State::ready_at(Stream& stream, base::Monotonic now) {
+  if (stream.flying) return base::kNever;
+  Tenant& tenant = *stream.tenant;
+  base::Monotonic at = std::max({now, stream.not_before, stream.pace.ready_at(now), tenant.pace.ready_at(now)});
+  if (tenant.gate.failing()) at = tenant.flying > 0 ? base::kNever : std::max(at, tenant.gate.retry_at());
+  if (stream.behind) at = std::max(at, catch_up.ready_at(now));
+  return at;
+}
+
+bool Pusher::State::parked(Stream& stream, base::Monotonic now) { return ready_at(stream, now) > now; }
+
+bool Pusher::State::goes_alone(Stream& stream, base::Monotonic now, base::Timestamp wall) {
+  if (!stream.trusted || stream.retry) return true;
+  const Part& part = stream.closed.empty() ? *stream.open : stream.closed.front();
+  if (part.oldest < wall - config.old) return true;
+  if (stream.newest_sent != std::numeric_limits<base::Timestamp>::min() && part.oldest < stream.newest_sent - kBehind) return true;
+  return stream.pace.near_limit(now);
+}
+
+void Pusher::State::take_part(Request& request, Stream& stream, base::Monotonic now) {
+  Part part(pool);
+  if (!stream.closed.empty()) {
+    part = std::move(stream.closed.front());
+    stream.closed.erase(stream.closed.begin());
+  } else {
+    part = std::move(*stream.open);
+    stream.open.reset();
+  }
+  grow(stream, -static_cast<std::ptrdiff_t>(part.raw));
+  stream.flying = true;
+  stream.pace.spend(part.raw, now);
+  stream.tenant->pace.spend(part.raw, now);
+  if (stream.behind) {
+    request.backlog = true;
+    catch_up.spend(part.raw, now);
+  }
+  request.raw += part.raw;
+  request.records += part.records;
+  request.pieces.push_back({&stream, std::move(part)});
+}
+
+std::unique_ptr<Request> Pusher::State::gather(Stream& first, base::Monotonic now) {
+  if (first.retry) {
+    first.flying = true;
+    if (first.behind) catch_up.spend(first.retry->raw, now);
+    return std::move(first.retry);
+  }
+  auto request = std::make_unique<Request>();
+  const base::Timestamp wall = clock.wall();
+  const bool alone = goes_alone(first, now, wall) || target.failing() || first.tenant->gate.failing();
+  take_part(*request, first, now);
+  if (alone) return request;
+  // One stream is due: whoever has something for the same tenant comes along, due or not, which makes one request of many.
+  for (std::size_t i = 0; i < active.size(); ++i) {
+    Stream& stream = *active[(turn + i) % active.size()];
+    if (!stream.holds() || stream.retry || stream.tenant != first.tenant || parked(stream, now)) continue;
+    const Part& part = stream.closed.empty() ? *stream.open : stream.closed.front();
+    if (request->raw + part.raw > request_bytes || request->records + part.records > config.request_records) continue;
+    if (goes_alone(stream, now, wall)) continue;
+    take_part(*request, stream, now);
+  }
+  return request;
+}
+
+// Streams take turns. In the order of preference: what is due, a full request of streams that may share one, and under pressure
+// the largest.
+std::unique_ptr<Request> Pusher::State::choose(base::Monotonic now) {
+  std::size_t kept = 0;
+  std::size_t kept_before_turn = 0;
+  for (std::size_t i = 0; i < active.size(); ++i) {
+    Stream* stream = active[i];
+    stream->active = stream->holds();
+    if (i < turn && stream->active) ++kept_before_turn;
+    if (stream->active) active[kept++] = stream;
+  }
+  active.resize(kept);
+  if (active.empty()) return nullptr;
+  turn = kept_before_turn % active.size();
+  const base::Timestamp wall = clock.wall();
+  Stream* due = nullptr;
+  Stream* largest = nullptr;
+  Stream* shared = nullptr;
+  std::size_t largest_bytes = 0;
+  std::size_t shared_bytes = 0;
+  std::size_t due_at = 0;
+  for (std::size_t i = 0; i < active.size() && due == nullptr; ++i) {
+    Stream& stream = *active[(turn + i) % active.size()];
+    if (parked(stream, now)) continue;
+    if (ready(stream, now)) {
+      due = &stream;
+      due_at = i;
+      break;
+    }
+    const std::size_t bytes = stream.waiting;
+    if (bytes > largest_bytes) {
+      largest_bytes = bytes;
+      largest = &stream;
+    }
+    if (goes_alone(stream, now, wall)) continue;
+    if (shared == nullptr) shared = &stream;
+    if (stream.tenant == shared->tenant) shared_bytes += bytes;
+  }
+  if (due != nullptr) {
+    turn = turn + due_at + 1;
+    if (turn >= active.size()) turn -= active.size();
+  } else if (shared != nullptr && shared_bytes >= request_bytes) {
+    due = shared;
+  } else if (starved) {
+    due = largest;
+  }
+  return due == nullptr ? nullptr : gather(*due, now);
+}
+
+void Pusher::State::fly(std::unique_ptr<Request> request, Lock& lock) {
+  Tenant& tenant = *request->pieces.front().stream->tenant;
+  ++slots_used;
+  ++tenant.flying;
+  if (request->body.empty()) {
+    lock.unlock();
+    std::vector<BodyStream> streams_of_body;
+    for (const Request::Piece& piece : request->pieces) streams_of_body.push_back({piece.stream->name, &piece.part.bytes});
+    request->body = encode_body(streams_of_body);
+    for (Request::Piece& piece : request->pieces) piece.part.bytes.clear();
+    lock.lock();
+    body_bytes += request->body.size();
+  } else {
+    ++stats.retries;
+  }
+  ++stats.requests;
+  http::Request http;
+  http.method = "POST";
+  http.path = config.path;
+  http.query = config.query;
+  http.headers.push_back({"Content-Type", "application/x-protobuf"});
+  if (!tenant.name.empty()) http.headers.push_back({"X-Scope-OrgID", tenant.name});
+  http.max_response = kMostOfAnAnswer;
+  http.body_view = request->body;
+  request->sent = clock.monotonic();
+  const std::uint64_t id = next_id++;
+  flying.emplace(id, std::move(request));
+  transport->submit(std::move(http), [this, id](base::Result<http::Response> result) { landed(id, std::move(result)); });
+}
+
+void Pusher::State::pump(Lock& lock) {
+  while (transport != nullptr && !failure) {
+    const base::Monotonic now = clock.monotonic();
+    if (slots_used >= config.parallel || !target.admits(now, slots_used)) return;
+    auto request = choose(now);
+    if (!request) return;
+    fly(std::move(request), lock);
+  }
+}
+
+base::Monotonic Pusher::State::retry_deadline(base::Monotonic now) {
+  if (failure || active.empty()) return base::kNever;
+  base::Monotonic deadline = base::kNever;
+  if (target.failing()) {
+    if (slots_used == 0) deadline = target.retry_at();
+    if (config.give_up > 0) deadline = std::min(deadline, target.since() + config.give_up);
+    return deadline;
+  }
+  for (Stream* stream : active) {
+    if (stream->flying || !stream->holds()) continue;
+    const base::Monotonic at = ready_at(*stream, now);
+    if (at > now) deadline = std::min(deadline, at);
+    if (config.give_up > 0 && stream->failing_since != 0) deadline = std::min(deadline, stream->failing_since + config.give_up);
+    if (config.give_up > 0 && stream->tenant->gate.failing()) deadline = std::min(deadline, stream->tenant->gate.since() + config.give_up);
+  }
+  return deadline;
+}
+
+base::Monotonic Pusher::State::wait_deadline(base::Monotonic now) const {
+  base::Monotonic deadline = base::kNever;
+  for (const Stream* stream : active) {
+    if (stream->open && stream->open->opened + config.wait > now) deadline = std::min(deadline, stream->open->opened + config.wait);
+  }
+  return deadline;
+}
+
+}  // namespace weir::loki

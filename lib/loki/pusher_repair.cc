@@ -1,0 +1,270 @@
+// Requests that Loki took in part or not at all: who is to blame, and what of it is sent again.
+#include "loki/pusher_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace weir::loki {
+namespace {
+
+// Loki shows a stream with the service_name that it may have added itself.
+bool same_stream(std::string_view named, std::string_view ours) {
+  if (named == ours) return true;
+  constexpr std::string_view label = "service_name=\"";
+  const auto from = named.find(label);
+  if (from == std::string_view::npos) return false;
+  const auto end = named.find('"', from + label.size());
+  if (end == std::string_view::npos) return false;
+  std::string_view before = named.substr(0, from);
+  std::string_view after = named.substr(end + 1);
+  if (before.ends_with(", ")) {
+    before.remove_suffix(2);
+  } else if (after.starts_with(", ")) {
+    after.remove_prefix(2);
+  }
+  return fmt::format("{}{}", before, after) == ours;
+}
+
+}  // namespace
+
+std::optional<DecodedBody> Pusher::State::open_body(const Request& request) {
+  auto decoded = decode_body(request.body);
+  if (decoded && decoded->streams.size() == request.pieces.size()) return std::move(*decoded);
+  final_error(base::fail(base::Code::bug, "cannot read a request of our own: {}", decoded ? "streams are missing" : decoded.error().message));
+  return std::nullopt;
+}
+
+Part Pusher::State::part_of(const Part& original, const DecodedStream& decoded, std::span<const std::size_t> indices) {
+  Part part(pool);
+  part.opened = original.opened;
+  for (const std::size_t i : indices) {
+    const DecodedEntry& entry = decoded.entries[i];
+    part.bytes.append(entry.field);
+    part.raw += entry.raw();
+    if (part.records++ == 0) part.first = part.oldest = part.newest = entry.timestamp;
+    part.oldest = std::min(part.oldest, entry.timestamp);
+    part.newest = std::max(part.newest, entry.timestamp);
+    if (i < original.tokens.size()) part.tokens.push_back(original.tokens[i]);
+  }
+  return part;
+}
+
+Part Pusher::State::part_of_all(const Part& original, const DecodedStream& decoded) {
+  std::vector<std::size_t> all(decoded.entries.size());
+  std::iota(all.begin(), all.end(), 0);
+  Part part = part_of(original, decoded, all);
+  part.trial = original.trial;
+  return part;
+}
+
+// In front of what the stream holds.
+void Pusher::State::put_back(Stream& stream, Part part) {
+  grow(stream, static_cast<std::ptrdiff_t>(part.raw));
+  stream.closed.insert(stream.closed.begin(), std::move(part));
+  activate(stream);
+}
+
+// One record that fails all the time with nothing else that passes: the record behind it is tried in its place, to tell its trouble from
+// the target's.
+void Pusher::State::put_aside(std::unique_ptr<Request> request) {
+  Stream& stream = *request->pieces.front().stream;
+  body_bytes += request->body.size();
+  stream.aside = std::move(request);
+  stream.trusted = false;
+  if (stream.closed.empty()) close_open(stream);
+  Part next = std::move(stream.closed.front());
+  stream.closed.erase(stream.closed.begin());
+  grow(stream, -static_cast<std::ptrdiff_t>(next.raw));
+  const BodyStream entries{stream.name, &next.bytes};
+  const auto decoded = decode_body(encode_body({&entries, 1}));
+  if (!decoded || decoded->streams.size() != 1) return final_error(base::fail(base::Code::bug, "cannot read records of our own"));
+  std::vector<std::size_t> all(decoded->streams.front().entries.size());
+  std::iota(all.begin(), all.end(), 0);
+  const std::span<const std::size_t> indices(all);
+  if (all.size() > 1) put_back(stream, part_of(next, decoded->streams.front(), indices.subspan(1)));
+  put_back(stream, part_of(next, decoded->streams.front(), indices.first(1)));
+}
+
+// `guilty` pairs an entry with the complaint about it.
+void Pusher::State::refuse_piece(Request::Piece& piece, const DecodedStream& decoded,
+                                 const std::vector<std::pair<std::size_t, std::size_t>>& guilty, const std::vector<Complaint>& why, int status) {
+  std::vector<bool> refused(decoded.entries.size());
+  for (const auto& [entry, complaint] : guilty) {
+    if (refused[entry]) continue;
+    refused[entry] = true;
+    record::Record record;
+    record.labels = piece.stream->labels.get();
+    record.timestamp = decoded.entries[entry].timestamp;
+    record.line = record::Text::bytes(decoded.entries[entry].line);
+    record.metadata = decoded.entries[entry].metadata;
+    record.tenant = piece.stream->tenant->name;
+    const PushToken token = entry < piece.part.tokens.size() ? piece.part.tokens[entry] : 0;
+    reject(token, status, {why[complaint].reason, why[complaint].text}, *piece.stream, record);
+  }
+  for (std::size_t i = 0; i < refused.size(); ++i)
+    if (!refused[i]) stats.bytes += decoded.entries[i].raw();
+  deliver_part(piece, &refused);
+}
+
+void Pusher::State::refuse_whole(Request::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status, std::string_view text) {
+  std::vector<Complaint> why(1);
+  why[0].reason = reason;
+  why[0].text = text;
+  std::vector<std::pair<std::size_t, std::size_t>> guilty;
+  for (std::size_t i = 0; i < decoded.entries.size(); ++i) guilty.emplace_back(i, 0);
+  refuse_piece(piece, decoded, guilty, why, status);
+}
+
+// Everything that no complaint speaks of is stored; sending it again would only make repeats.
+void Pusher::State::stored_but_for(std::unique_ptr<Request> request, const http::Response& response) {
+  const auto decoded = open_body(*request);
+  if (!decoded) return;
+  passed(*request);
+  stats.sent_bytes += request->body.size();
+  const std::vector<Complaint> why = complaints(response.body);
+  std::vector<bool> found(why.size());
+  for (std::size_t i = 0; i < request->pieces.size(); ++i) {
+    Request::Piece& piece = request->pieces[i];
+    const DecodedStream& stream = decoded->streams[i];
+    std::vector<std::pair<std::size_t, std::size_t>> guilty;
+    bool more_may_be = false;
+    for (std::size_t k = 0; k < why.size(); ++k) {
+      if (request->pieces.size() > 1 && !same_stream(why[k].stream, stream.labels)) continue;
+      for (const std::size_t entry : offenders(why[k], stream, response.body_cut)) {
+        guilty.emplace_back(entry, k);
+        found[k] = true;
+      }
+      // What the ingester says hides what the distributor had refused before: then fewer came to it than were sent.
+      more_may_be = more_may_be || (why[k].out_of != 0 && why[k].out_of < stream.entries.size());
+    }
+    if (!more_may_be || guilty.empty()) {
+      refuse_piece(piece, stream, guilty, why, response.status);
+      continue;
+    }
+    // Those that are not blamed go once more, and bring out who else is to blame; of a request of this size Loki drops the repeats.
+    std::vector<std::size_t> reason_of(stream.entries.size(), why.size());
+    for (const auto& [entry, k] : guilty) reason_of[entry] = std::min(reason_of[entry], k);
+    std::vector<std::size_t> blamed, rest;
+    DecodedStream only{stream.labels, {}};
+    guilty.clear();
+    for (std::size_t entry = 0; entry < stream.entries.size(); ++entry) {
+      if (reason_of[entry] == why.size()) {
+        rest.push_back(entry);
+        continue;
+      }
+      guilty.emplace_back(blamed.size(), reason_of[entry]);
+      blamed.push_back(entry);
+      only.entries.push_back(stream.entries[entry]);
+    }
+    Part once_more = part_of(piece.part, stream, rest);
+    piece.part = part_of(piece.part, stream, blamed);
+    refuse_piece(piece, only, guilty, why, response.status);
+    if (once_more.records > 0) put_back(*piece.stream, std::move(once_more));
+  }
+  // Refused, but nobody can tell which: they are counted, and nothing is said to be delivered that is not.
+  for (std::size_t k = 0; k < why.size(); ++k) {
+    if (found[k]) continue;
+    const std::uint64_t count = std::min<std::uint64_t>(why[k].count, stats.records);
+    stats.records -= count;
+    stats.rejected += count;
+    stats.rejected_by_reason[std::string(why[k].reason)] += count;
+  }
+  diagnostics.warn("refused", fmt::format("Loki refused some records and took the rest: {}", first_line(response.body)));
+}
+
+// Entries without metadata were stored, but for those that another complaint speaks of; the others go again without it, or are refused
+// where it must be kept.
+void Pusher::State::without_metadata(std::unique_ptr<Request> request, const http::Response& response) {
+  const auto decoded = open_body(*request);
+  if (!decoded) return;
+  passed(*request);
+  const bool keep = config.metadata == PusherConfig::Metadata::keep;
+  if (!keep && !std::exchange(metadata_said, true))
+    diagnostics.say(fmt::format("{} takes no structured metadata: records go without it (--metadata keep rejects them instead)", config.url));
+  if (!keep) encoder.set_metadata(false);
+  std::vector<Complaint> why = complaints(response.body);
+  Complaint& disallowed = why.emplace_back();
+  disallowed.reason = "disallowed_structured_metadata";
+  disallowed.text = first_line(response.body);
+  for (std::size_t i = 0; i < request->pieces.size(); ++i) {
+    Request::Piece& piece = request->pieces[i];
+    const DecodedStream& stream = decoded->streams[i];
+    DecodedStream bare{stream.labels, {}};  // went without metadata
+    std::vector<std::size_t> with, without;
+    std::vector<std::pair<std::size_t, std::size_t>> guilty;
+    for (std::size_t entry = 0; entry < stream.entries.size(); ++entry) {
+      if (stream.entries[entry].metadata.empty()) {
+        without.push_back(entry);
+        bare.entries.push_back(stream.entries[entry]);
+      } else {
+        with.push_back(entry);
+        guilty.emplace_back(entry, why.size() - 1);
+      }
+    }
+    std::vector<std::pair<std::size_t, std::size_t>> guilty_of_bare;
+    for (std::size_t k = 0; k + 1 < why.size(); ++k) {
+      if (request->pieces.size() > 1 && !same_stream(why[k].stream, stream.labels)) continue;
+      for (const std::size_t entry : offenders(why[k], bare, response.body_cut)) guilty_of_bare.emplace_back(entry, k);
+    }
+    if (keep) {
+      for (const auto& [entry, k] : guilty_of_bare) guilty.emplace_back(without[entry], k);
+      refuse_piece(piece, stream, guilty, why, response.status);
+      continue;
+    }
+    Part again(pool);
+    again.opened = piece.part.opened;
+    for (const std::size_t entry : with) {
+      record::Record record;
+      record.timestamp = stream.entries[entry].timestamp;
+      record.line = record::Text::bytes(stream.entries[entry].line);
+      static_cast<void>(encoder.prepare(record, piece.stream->name, clock.wall()));
+      encoder.append(again.bytes);
+      again.raw += stream.entries[entry].line.size();
+    }
+    const Part facts = part_of(piece.part, stream, with);
+    again.records = facts.records;
+    again.first = facts.first;
+    again.oldest = facts.oldest;
+    again.newest = facts.newest;
+    again.tokens = facts.tokens;
+    piece.part = part_of(piece.part, stream, without);
+    if (!without.empty()) refuse_piece(piece, bare, guilty_of_bare, why, response.status);
+    piece.stream->trusted = false;
+    if (!with.empty()) put_back(*piece.stream, std::move(again));
+  }
+}
+
+// Nothing of it was stored: streams apart, then halves, until who is to blame is alone.
+void Pusher::State::take_apart(std::unique_ptr<Request> request, int status, std::string_view text) {
+  if (request->pieces.size() > 1) {
+    again(std::move(request));
+    return;
+  }
+  const auto decoded = open_body(*request);
+  if (!decoded) return;
+  Request::Piece& piece = request->pieces.front();
+  const DecodedStream& stream = decoded->streams.front();
+  const std::size_t count = stream.entries.size();
+  // What is wrong with the labels is wrong with all that have them.
+  const bool labels = status == 400 && (text.find("parse labels") != std::string_view::npos || text.find("label string exceeds") != std::string_view::npos);
+  if (count <= 1 || labels) {
+    const std::string_view reason = labels ? "bad_labels" : status == 413 ? "too_large" : "refused";
+    refuse_whole(piece, stream, reason, status, fmt::format("{} {}", status, first_line(text)));
+    return;
+  }
+  std::vector<std::size_t> all(count);
+  std::iota(all.begin(), all.end(), 0);
+  const std::span<const std::size_t> indices(all);
+  piece.stream->trusted = false;
+  for (const auto& half : {indices.subspan(count / 2), indices.first(count / 2)}) {
+    Part part = part_of(piece.part, stream, half);
+    part.trial = piece.part.trial;
+    part.trial.failures = std::min(part.trial.failures, 1);
+    part.trial.strikes = std::min(part.trial.strikes, 1);
+    put_back(*piece.stream, std::move(part));
+  }
+}
+
+}  // namespace weir::loki

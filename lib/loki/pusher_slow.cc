@@ -1,0 +1,138 @@
+// Streams that do not flow as they come: how much of them is kept, and what is left to be read again; the pace of a backlog.
+#include "loki/pusher_state.h"
+#include "record/timestamp.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::loki {
+namespace {
+
+constexpr std::size_t kOwnBytes = 512 << 10;   // of one slow stream
+constexpr std::size_t kHungryBelow = 128 << 10;
+constexpr base::Duration kFlowing = 5 * base::kSecond;  // without a wait of the input: nothing is piled up before it any more
+
+}  // namespace
+
+// Whether the stream's bytes count as those of slow ones, after something that decides it has changed.
+void Pusher::State::weigh(Stream& stream) {
+  const bool tenant_waits = tenants.size() > 1 && stream.tenant->gate.failing();
+  const bool slow = stream.behind || stream.failing_since != 0 || stream.pace.learnt() || tenant_waits;
+  if (slow == stream.slow) return;
+  stream.slow = slow;
+  if (slow) {
+    slow_bytes += stream.waiting;
+  } else {
+    slow_bytes -= stream.waiting;
+  }
+}
+
+void Pusher::State::grow(Stream& stream, std::ptrdiff_t bytes) {
+  stream.waiting += static_cast<std::size_t>(bytes);
+  if (stream.slow) slow_bytes += static_cast<std::size_t>(bytes);
+}
+
+void Pusher::State::set_behind(Stream& stream, bool behind) {
+  if (stream.behind == behind) return;
+  stream.behind = behind;
+  streams_behind += behind ? 1 : -1;
+  weigh(stream);
+}
+
+bool Pusher::State::must_leave(const Stream& stream) const {
+  return can_leave && !target.failing() && (stream.waiting >= kOwnBytes || slow_bytes >= slow_share());
+}
+
+// A stream that Loki refuses has a request to be tried again, which is enough.
+bool Pusher::State::wants_more(const Stream& stream) {
+  if (stream.failing_since != 0 && stream.holds()) return false;
+  return stream.waiting < kHungryBelow && !stream.tenant->gate.failing();
+}
+
+std::vector<StreamNumber> Pusher::hungry() {
+  State& s = *state_;
+  const State::Lock lock(s.mutex);
+  std::vector<StreamNumber> numbers;
+  if (s.failure || s.target.failing() || s.slow_bytes >= s.slow_share()) return numbers;
+  for (const auto& [number, stream] : s.left)
+    if (State::wants_more(*stream)) numbers.push_back(number);
+  return numbers;
+}
+
+void Pusher::resume(StreamNumber number) {
+  State& s = *state_;
+  const State::Lock lock(s.mutex);
+  const auto found = s.left.find(number);
+  if (found == s.left.end()) return;
+  Stream& stream = *found->second;
+  s.left.erase(found);
+  stream.left = false;
+  stream.last_used = s.clock.monotonic();
+  if (!stream.holds() && !stream.flying) s.set_behind(stream, false);
+}
+
+void Pusher::leave_no_more() {
+  const State::Lock lock(state_->mutex);
+  state_->can_leave = false;
+}
+
+void Pusher::State::begin_catch_up(base::Monotonic now, std::string_view why) {
+  if (!catch_up.limits()) return;
+  catch_up.begin(now);
+  const base::Duration wait = catch_up.wait_at_start() / base::kSecond * base::kSecond;
+  diagnostics.say(fmt::format("{}: the backlog goes{} at up to {}/s above what comes in (--drain-rate, --start-jitter)", why,
+                              wait > 0 ? fmt::format(" from in {} on,", record::print_duration(wait)) : std::string(),
+                              record::print_size(static_cast<std::uint64_t>(config.catch_up.rate))));
+  for (Stream* stream : active)
+    if (stream->holds()) set_behind(*stream, true);
+}
+
+void Pusher::State::end_catch_up(base::Monotonic now) {
+  if (!catch_up.active()) return;
+  if (config.can_leave) {
+    if (all_backlog || backlog_to_come || streams_behind > 0) return;
+  } else {
+    if (now - std::max(last_wait, catch_up.began()) < kFlowing) return;
+    all_backlog = backlog_to_come = false;
+    for (const auto& [key, stream] : streams) set_behind(*stream, false);
+  }
+  catch_up.end();
+  diagnostics.say("the backlog is delivered");
+}
+
+void Pusher::begin_backlog() {
+  State& s = *state_;
+  const State::Lock lock(s.mutex);
+  s.begin_catch_up(s.clock.monotonic(), "the spool holds records from before this start");
+  s.backlog_to_come = true;
+}
+
+bool Pusher::recovered() {
+  const State::Lock lock(state_->mutex);
+  return std::exchange(state_->recovery_untold, false);
+}
+
+void Pusher::backlog_known() {
+  const State::Lock lock(state_->mutex);
+  state_->all_backlog = false;
+  state_->backlog_to_come = true;
+}
+
+void Pusher::backlog_passed() {
+  const State::Lock lock(state_->mutex);
+  state_->backlog_to_come = false;
+}
+
+bool Pusher::catching_up() const {
+  const State::Lock lock(state_->mutex);
+  return state_->catch_up.active();
+}
+
+void Pusher::set_inflow(double bytes_per_second) {
+  State& s = *state_;
+  const State::Lock lock(s.mutex);
+  s.catch_up.set_inflow(bytes_per_second, s.clock.monotonic());
+}
+
+}  // namespace weir::loki
