@@ -359,7 +359,8 @@ struct JsonlReader::State {
     if (key == "type") {
       std::string_view name;
       if (!text(in, batch, name)) return false;
-      for (const Marker::Type type : {Marker::Type::begin, Marker::Type::generation, Marker::Type::done, Marker::Type::block, Marker::Type::end}) {
+      for (const Marker::Type type : {Marker::Type::begin, Marker::Type::generation, Marker::Type::done, Marker::Type::block, Marker::Type::end,
+                                      Marker::Type::rejected}) {
         if (marker_name(type) != name) continue;
         marker.type = type;
         return true;

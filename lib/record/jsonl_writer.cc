@@ -30,6 +30,7 @@ void append_marker(std::string& out, const Marker& marker) {
     case Marker::Type::position:
     case Marker::Type::end: break;
     case Marker::Type::begin:
+    case Marker::Type::rejected:
       out += ",\"checkpoint\":";
       append_string(out, marker.checkpoint);
       if (marker.spool != 0) out += fmt::format(",\"spool\":\"{:016x}\"", marker.spool);

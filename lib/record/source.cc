@@ -43,17 +43,24 @@ Source Source::in_spool(std::uint64_t spool, std::uint64_t block, std::uint32_t 
   return source;
 }
 
+Source Source::in_rejected(std::uint64_t spool, std::uint64_t row) {
+  Source source;
+  source.kind = Kind::rejected;
+  source.spool = spool;
+  source.block = row;
+  return source;
+}
+
 std::optional<Source> Source::parse(std::string_view text) {
   if (text.size() < 3 || text[1] != '.') return std::nullopt;
   Source source;
   const char kind = text[0];
   text.remove_prefix(2);
-  if (kind == 'b') {
-    source.kind = Kind::block;
-    if (text.find('.') != 16 || !take_number(text, source.spool, 16) || !take_number(text, source.block) || !take_number(text, source.ordinal)) {
-      return std::nullopt;
-    }
-    return text.empty() ? std::optional(source) : std::nullopt;
+  if (kind == 'b' || kind == 'r') {
+    source.kind = kind == 'b' ? Kind::block : Kind::rejected;
+    if (text.find('.') != 16 || !take_number(text, source.spool, 16)) return std::nullopt;
+    const bool place = take_number(text, source.block) && (kind == 'r' || take_number(text, source.ordinal));
+    return place && text.empty() ? std::optional(source) : std::nullopt;
   }
   if (kind != 'f') return std::nullopt;
   source.kind = Kind::file;
@@ -71,14 +78,16 @@ std::optional<Source> Source::parse(std::string_view text) {
 
 std::size_t Source::print(char* out) const {
   char* at = out;
-  if (kind == Kind::block) {
-    *at++ = 'b';
+  if (kind == Kind::block || kind == Kind::rejected) {
+    *at++ = kind == Kind::block ? 'b' : 'r';
     *at++ = '.';
     for (int shift = 60; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[(spool >> shift) & 15];
     *at++ = '.';
     at = put(at, block);
-    *at++ = '.';
-    at = put(at, ordinal);
+    if (kind == Kind::block) {
+      *at++ = '.';
+      at = put(at, ordinal);
+    }
   } else if (kind == Kind::file) {
     *at++ = 'f';
     *at++ = '.';
@@ -114,6 +123,7 @@ std::string_view marker_name(Marker::Type type) {
     case Marker::Type::done: return "done";
     case Marker::Type::block: return "block";
     case Marker::Type::end: return "end";
+    case Marker::Type::rejected: return "rejected";
   }
   return "";
 }

@@ -411,7 +411,7 @@ Keeper& Keeper::operator=(Keeper&&) noexcept = default;
 
 base::Result<Verdict> Keeper::see(const record::Record& record) {
   if (record.marker != nullptr) return state_->see_marker(record);
-  if (!record.source) return Verdict::take;
+  if (!record.source || record.source.kind == record::Source::Kind::rejected) return Verdict::take;
   auto bound = state_->check(record.source);
   if (!bound) return std::move(bound).error();
   const BoundGeneration& generation = **bound;

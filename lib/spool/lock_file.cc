@@ -67,5 +67,6 @@ bool is_locked(const std::string& path) {
 
 std::string writer_lock_path(const std::string& spool) { return spool + "-lock"; }
 std::string consumer_lock_path(const std::string& spool, const std::string& name) { return spool + "-lock-" + name; }
+std::string rejected_lock_path(const std::string& spool) { return spool + "-lock.rejected"; }
 
 }  // namespace weir::spool

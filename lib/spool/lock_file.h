@@ -30,5 +30,6 @@ bool is_locked(const std::string& path);
 
 std::string writer_lock_path(const std::string& spool);
 std::string consumer_lock_path(const std::string& spool, const std::string& name);
+std::string rejected_lock_path(const std::string& spool);  // of whoever delivers rejected records again
 
 }  // namespace weir::spool

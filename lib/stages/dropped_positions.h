@@ -14,10 +14,11 @@ namespace weir::stages {
 class DroppedPositions {
  public:
   void kept(const record::Source& source) {
-    if (source) slot(source).pending = false;
+    if (source && source.kind != record::Source::Kind::rejected) slot(source).pending = false;
   }
   void dropped(const record::Source& source) {
-    if (!source) return;
+    // What is dropped of a replay of rejected records stays rejected.
+    if (!source || source.kind == record::Source::Kind::rejected) return;
     Slot& at = slot(source);
     at.source = source;
     at.pending = true;

@@ -75,6 +75,7 @@ TEST_F(Jsonl, Markers) {
   f(R"({"source":"b.00000000000000ff.12.3"})");
   f(R"({"marker":{"type":"begin","checkpoint":"/var/lib/weir \"x\".db","spool":"0123456789abcdef"}})");
   f(R"({"marker":{"type":"begin","checkpoint":"p"}})");
+  f(R"({"marker":{"type":"rejected","checkpoint":"/p","spool":"0123456789abcdef"}})");
   f(R"({"source":"f.1.2.o.0","marker":{"type":"generation","path":"/p","log":"/l","inode":18446744073709551615,"device":3,"head_size":1024,"head_hash":"00000000000000ff"}})");
   f(R"({"source":"f.1.2.o.0","marker":{"type":"generation","path":"/p","log":"/l","inode":1,"device":3,"head_size":4,"head_hash":"00000000000000ff","check_end":7,"check_hash":"f000000000000000"}})");
   f(R"({"source":"f.1.2.o.9","marker":{"type":"done","gone":true}})");
