@@ -175,7 +175,7 @@ void Consumer::acknowledge_before(std::uint64_t block, std::uint32_t ordinal) {
 }
 
 void Consumer::leave(std::uint64_t stream, BlockPlace place) {
-  if (!state_->places.waits(stream)) state_->places.wait(stream, place);
+  state_->places.wait_also(stream, place);
   state_->places.add(place, {place.block, place.ordinal + 1});
   state_->touch();
 }

@@ -111,6 +111,15 @@ void PlaceSet::wait(std::uint64_t stream, BlockPlace from) {
   }
 }
 
+void PlaceSet::wait_also(std::uint64_t stream, BlockPlace place) {
+  const auto at = std::ranges::lower_bound(waiting_, stream, {}, &Waiting::stream);
+  if (at != waiting_.end() && at->stream == stream) {
+    at->from = std::min(at->from, place);
+  } else {
+    waiting_.insert(at, {stream, place});
+  }
+}
+
 bool PlaceSet::waits(std::uint64_t stream) const { return std::ranges::binary_search(waiting_, stream, {}, &Waiting::stream); }
 
 void PlaceSet::stop_waiting(std::uint64_t stream) {

@@ -64,6 +64,8 @@ class PlaceSet {
   void add_all(const PlaceSet& other);
   // The stream waits, from there on; one that waits already goes forward, never back.
   void wait(std::uint64_t stream, BlockPlace from);
+  // The stream waits, and this place of it is not acknowledged.
+  void wait_also(std::uint64_t stream, BlockPlace place);
   [[nodiscard]] bool waits(std::uint64_t stream) const;
   void stop_waiting(std::uint64_t stream);
 

@@ -95,6 +95,10 @@ TEST(PlaceSet, AStreamThatWaitsIsExcepted) {
   EXPECT_EQ(set.before(), (BlockPlace{2, 5}));
   set.wait(stream, {4, 0});
   EXPECT_EQ(set.before(), (BlockPlace{4, 0}));
+  set.wait_also(stream, {4, 7});
+  EXPECT_EQ(set.before(), (BlockPlace{4, 0}));
+  set.wait_also(stream, {3, 7});
+  EXPECT_EQ(set.before(), (BlockPlace{3, 7}));
   set.add_before({5, 0});  // what was evicted is not waited for
   EXPECT_EQ(set.before(), (BlockPlace{5, 0}));
   set.stop_waiting(stream);
