@@ -7,7 +7,9 @@ namespace {
 
 constexpr double kLeastStep = 4 << 10;                    // bytes a second
 constexpr base::Duration kStepEvery = 15 * base::kSecond;
-constexpr double kNearLimit = 8;                          // times smaller is a step then
+constexpr double kGrowth = 0.4;                           // of the pace, in a step
+constexpr double kGrowthNearLimit = 1.0 / 16;
+constexpr double kLeastNearLimit = 1.0 / 8;               // of what it began with
 constexpr base::Duration kQuickAnswer = base::kSecond;
 constexpr base::Duration kSlowAnswer = 5 * base::kSecond;
 constexpr base::Duration kRequestEvery = 4 * base::kSecond;
@@ -71,7 +73,7 @@ void CatchUp::passed(base::Duration took, base::Monotonic now) {
   if (took >= kSlowAnswer) return refused(now);
   if (took >= kQuickAnswer || now - changed_ < kStepEvery) return;
   refill(now);
-  drain_ = std::min(ceiling(now), drain_ + (near_limit_ ? step() / kNearLimit : step()));
+  drain_ = std::min(ceiling(now), drain_ + (near_limit_ ? std::max(step() * kLeastNearLimit, drain_ * kGrowthNearLimit) : drain_ * kGrowth));
   changed_ = now;
 }
 

@@ -2,9 +2,8 @@
 // over: the first request of it waits a random time, and then so much may be sent beside what comes in anew.
 //
 // An agent knows neither how many others there are nor what their Loki can take. So it begins with what it needs anyway: as much
-// again as comes in, which doubles the usual load of the Loki, whatever that is. It goes up by this much at a time while answers
-// come quickly, and down by half when Loki refuses or becomes slow; from then on it goes up in smaller steps, as TCP does. `rate` is the
-// ceiling. What was refused is tried again after the waits of Gate in any case.
+// again as comes in, which doubles the usual load of the Loki, whatever that is. It goes up while answers come
+// quickly, and down by half when Loki refuses or becomes slow; from then on it goes up in small steps, as TCP does. `rate` is the ceiling. What was refused is tried again after the waits of Gate in any case.
 #pragma once
 
 #include "base/clock.h"

@@ -302,6 +302,11 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
     s.check_give_up(now);
     // The input may have ended by itself, without a deadline, before the signal came.
     if (s.stop != nullptr && deadline == base::kNever) deadline = s.stop->deadline(now);
+    // What waits for a target or a stream that does not take it comes again at the next start.
+    if (s.stop != nullptr && s.stop->stopped() && !s.config.one_shot && s.slots_used == 0) {
+      drained = false;
+      break;
+    }
     if (now >= deadline || (s.stop != nullptr && s.stop->level() == base::Stop::leave)) {
       drained = false;
       break;
