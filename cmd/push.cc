@@ -33,6 +33,17 @@ class Push : public cli::Invocation {
     app.add_option("--give-up", give_up_, "stop after this long without success, 0 for never (default: 5m; never with a spool or checkpoint)")
         ->type_name("DURATION");
 
+    constexpr const char* backlog = "A backlog, which an outage has left or a spool holds from before the start";
+    app.add_option("--drain-rate", drain_rate_,
+                   "what may be sent of it a second above what comes in, at most; 0 for no limit (default: 1MiB behind a spool or with a "
+                   "checkpoint, none with --once)")
+        ->type_name("SIZE")
+        ->group(backlog);
+    app.add_option("--start-jitter", jitter_, "its first request waits a random time up to this")
+        ->type_name("DURATION")
+        ->capture_default_str()
+        ->group(backlog);
+
     constexpr const char* batching = "Batching";
     app.add_option("--batch-wait", wait_, "how long a record may wait for others (default: 1s; 0 behind a buffer)")
         ->type_name("DURATION")
@@ -77,6 +88,16 @@ class Push : public cli::Invocation {
       if (!give_up) return std::move(give_up).error();
       spec_.give_up = *give_up;
     }
+    if (!drain_rate_.empty()) {
+      auto rate = size("--drain-rate", drain_rate_);
+      if (!rate) return std::move(rate).error();
+      if (*rate > 0 && *rate < 1024) return base::fail(Code::usage, "cannot use --drain-rate {}: 1KiB at least, or 0 for no limit", drain_rate_);
+      spec_.drain_rate = *rate;
+    }
+    auto jitter = duration("--start-jitter", jitter_);
+    if (!jitter) return std::move(jitter).error();
+    if (*jitter > base::kHour) return base::fail(Code::usage, "cannot use --start-jitter {}: an hour at most", jitter_);
+    spec_.start_jitter = *jitter;
     auto age = duration("--max-age", max_age_);
     if (!age) return std::move(age).error();
     spec_.limits.max_age = *age;
@@ -130,7 +151,7 @@ class Push : public cli::Invocation {
  private:
   cli::LokiOptions loki_;
   stages::PushSpec spec_;
-  std::string spool_, wait_, give_up_;
+  std::string spool_, wait_, give_up_, drain_rate_, jitter_ = "30s";
   std::string metadata_ = "auto", batch_size_ = "1MiB", max_line_ = "256KiB", max_age_ = "7d", max_ahead_ = "10m";
   bool once_ = false;
 };
@@ -150,9 +171,18 @@ const cli::Command push_command = {
         "What Loki would refuse is found before it is sent: lines over 256 KiB, records over 7 days old or 10 minutes ahead, more "
         "than 15 labels, metadata over 64 KiB. Such a record is rejected with Loki's words, counted, and costs no other record; exit "
         "code 3 says that there were some. The same holds for what Loki itself refuses.\n\n"
+        "A request that fails with 500 again and again while others pass is taken apart: by stream, in halves, down to the record, which is rejected in "
+        "the end. A stream that Loki limits waits alone. What of it does not fit into its share of the memory stays in the spool, where there is one, and "
+        "is read again in order; without one, and where something between the spool and push changes or drops records, it blocks the others in the "
+        "end. A tenant that Loki limits waits alone, too.\n\n"
+        "After an outage of over a minute, or when the spool holds records from over a minute before the start, the backlog goes at a pace, so that a "
+        "thousand nodes do not knock a recovering Loki over: the first request waits up to --start-jitter, then as much as comes in is sent "
+        "beside it, more and more as long as Loki answers quickly and less when it refuses, up to --drain-rate. Streams without a backlog do not wait for it "
+        "behind a spool. Where nothing is tracked nothing is paced.\n\n"
         "Positions: behind `weir buffer SPOOL` push acknowledges into that spool; --checkpoint FILE keeps the positions of `weir tail "
         "--checkpoint FILE` without a buffer. Where neither is there, push gives up after --give-up. An answer such as 401 or "
-        "404 to the very first request then ends it at once; behind a spool it is said and tried again.\n\n"
+        "404 to the very first request then ends it at once; behind a spool it is said and tried again. What `weir replay --rejected` gives leaves the "
+        "spool's rejected store when it is delivered, and stays with the new reason when it is refused again.\n\n"
         "The labels `detected_level` and those that begin with `__` are Loki's own and are not sent. Names of metadata are sent as Loki "
         "would make them (`a.b` is `a_b`). Bytes of a line that are not UTF-8 are sent as U+FFFD, with their number as metadata "
         "`weir_invalid_utf8`. Records that are held are not sent; samples of metric queries are rejected.",

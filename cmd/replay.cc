@@ -81,7 +81,8 @@ const cli::Command replay_command = {
     .description =
         "Writes the records that SPOOL holds, oldest first, for another stage or for people. Without --undelivered, --held or --rejected these "
         "are delivered and undelivered ones; any of the three limits it to the states named. LOGQL selects records and changes none of "
-        "them. Nothing in the spool changes either: no record is marked as delivered.\n\n"
+        "them. Nothing in the spool changes either: no record is marked as delivered. Only rejected records tell `weir push` where they come from: "
+        "those that Loki takes now leave the store, and those that it refuses again stay there with the new reason.\n\n"
         "Records are sorted by time over all blocks within bounded memory; where blocks that overlap in time hold more than 2 MiB of "
         "matching records, they are opened several times. Rejected records come last, in the order of their refusal.\n\n"
         "Loki refuses records that are older than its limits allow and, out of order within a stream, those over an hour behind; --retime now "

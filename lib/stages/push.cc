@@ -3,9 +3,14 @@
 #include "logql/log_query.h"
 #include "pipeline/chain.h"
 #include "record/timestamp.h"
+#include "spool/reader.h"
+#include "stages/left_records.h"
 #include "stages/push_ledger.h"
+#include "stages/spool_gauge.h"
 
 #include <fmt/format.h>
+
+#include <poll.h>
 
 #include <random>
 
@@ -22,6 +27,16 @@ using pipeline::Outlet;
 using pipeline::Record;
 using pipeline::Result;
 
+constexpr std::uint64_t kDrainRate = 1 << 20;
+constexpr base::Duration kFeedEvery = 50 * base::kMillisecond;   // while records are left in the spool
+constexpr base::Duration kGaugeEvery = 5 * base::kSecond;        // while a backlog is delivered
+
+// What of push depends on where its records come from.
+struct Feed {
+  bool direct = false;   // nothing stands between the spool and here
+  bool follows = true;   // it goes on with what comes
+};
+
 std::string count_of(std::uint64_t count, std::string_view noun) {
   // 1234567 -> 1,234,567
   std::string digits = fmt::format("{}", count);
@@ -31,8 +46,8 @@ std::string count_of(std::uint64_t count, std::string_view noun) {
 
 class Push : public pipeline::Stage {
  public:
-  Push(const PushSpec& spec, std::optional<logql::LogQuery> match, const pipeline::Context& context)
-      : spec_(spec), match_(std::move(match)), context_(context), url_(spec.http.base.display()),
+  Push(const PushSpec& spec, std::optional<logql::LogQuery> match, const pipeline::Context& context, const Feed& feed)
+      : spec_(spec), match_(std::move(match)), context_(context), feed_(feed), url_(spec.http.base.display()),
         ledger_(url_, *context.clock, *context.diagnostics) {}
 
   // The transport's thread uses everything else.
@@ -45,24 +60,20 @@ class Push : public pipeline::Stage {
       auto taken = record.is_marker() ? take_marker(record) : take(record, batch);
       if (!taken) return std::move(taken).error();
     }
-    if (pusher_) {
-      auto due = pusher_->tick(context_.clock->monotonic());
-      if (!due) return std::move(due).error();
-      show_progress();
-    }
+    if (!pusher_) return Flow::more;
+    auto due = work();
+    if (!due) return std::move(due).error();
     return Flow::more;
   }
 
-  Result<Monotonic> nudge(Monotonic now, Outlet&) override {
+  Result<Monotonic> nudge(Monotonic, Outlet&) override {
     if (!pusher_) return base::kNever;
-    auto due = pusher_->tick(now);
-    show_progress();
-    return due;
+    return work();
   }
 
   Result<Flushed> flush(Outlet&, Monotonic deadline) override {
     if (!pusher_) return Flushed::safe;
-    auto drained = pusher_->drain(deadline);
+    auto drained = drain(deadline);
     if (!drained) return std::move(drained).error();
     if (auto stored = ledger_.commit(); !stored) return std::move(stored).error();
     return *drained ? Flushed::safe : Flushed::timed_out;
@@ -70,7 +81,7 @@ class Push : public pipeline::Stage {
 
   Result<void> finish(Outlet&, Monotonic deadline) override {
     if (!pusher_) return ledger_.commit();
-    auto drained = pusher_->drain(deadline);
+    auto drained = drain(deadline);
     finished_ = context_.clock->monotonic();
     client_.reset();
     if (spec_.progress) context_.diagnostics->progress({});
@@ -80,10 +91,12 @@ class Push : public pipeline::Stage {
     if (*drained) return {};
     const std::string left = pusher_->undelivered();
     if (ledger_.tracks()) {
-      context_.diagnostics->say(fmt::format("stopped before Loki had acknowledged {}: the next start sends them again", left));
+      if (!left.empty()) context_.diagnostics->say(fmt::format("stopped before Loki had acknowledged {}: the next start sends them again", left));
       return {};
     }
-    return base::fail(Code::interrupted, "cannot push the rest to {}: stopped; not delivered: {}", url_, left);
+    auto error = base::fail(Code::interrupted, "cannot push the rest to {}: stopped; not delivered: {}", url_, left);
+    if (ledger_.listens()) return std::move(error).with_hint("they are still in the rejected store");
+    return error;
   }
 
   [[nodiscard]] Counters counters() const override {
@@ -93,6 +106,7 @@ class Push : public pipeline::Stage {
     counters.records_out = stats.records;
     counters.bytes_out = stats.bytes;
     counters.rejected += stats.rejected;
+    if (left_) counters.lost += left_->lost();
     return counters;
   }
 
@@ -115,22 +129,148 @@ class Push : public pipeline::Stage {
       text += ")";
     }
     for (const auto& [reason, count] : counters_.dropped) text += fmt::format("; {} {}", count, reason);
+    if (left_ && left_->count() > 0) text += fmt::format("; {} wait in the spool", left_->count());
     return text;
   }
 
  private:
-  Result<void> take_marker(const Record& record) {
-    if (record.marker->type == record::Marker::Type::begin) {
-      if (auto begun = begin(*record.marker); !begun) return begun;
+  // What is due besides taking records; when to come again.
+  Result<Monotonic> work() {
+    if (left_) {
+      if (auto read = read_left(); !read) return std::move(read).error();
     }
-    return ledger_.see_marker(record);
+    const Monotonic now = context_.clock->monotonic();
+    auto due = pusher_->tick(now);
+    if (!due) return due;
+    show_progress();
+    if (!left_) return due;
+    if (!left_->empty()) due = std::min(*due, base::after(now, kFeedEvery));
+    if (gauge_due_ != base::kNever) due = std::min(*due, std::max(now, gauge_due_));
+    return due;
+  }
+
+  // Sends everything, also what was left in the spool.
+  Result<bool> drain(Monotonic deadline) {
+    while (left_ && !left_->empty()) {
+      if (context_.stop != nullptr && context_.stop->stopped()) break;
+      const std::uint64_t before = left_->count();
+      if (auto worked = work(); !worked) return std::move(worked).error();
+      const Monotonic now = context_.clock->monotonic();
+      if (now >= deadline) return false;
+      auto drained = pusher_->drain(std::min(deadline, base::after(now, kFeedEvery)));
+      if (!drained) return drained;
+      if (*drained && left_->count() == before && !left_->empty()) pause();
+    }
+    auto drained = pusher_->drain(deadline);
+    if (drained && left_ && !left_->empty()) return false;
+    return drained;
+  }
+
+  void pause() {
+    struct pollfd stopped = {context_.stop != nullptr ? context_.stop->fd() : -1, POLLIN, 0};
+    ::poll(&stopped, 1, static_cast<int>(kFeedEvery / base::kMillisecond));
+  }
+
+  // ---- what is left in the spool --------------------------------------------------------------------------------------------------
+
+  Result<void> read_left() {
+    if (auto gauged = gauge(); !gauged) return gauged;
+    const auto take = [this](Record& record, Batch& batch, loki::PushToken token) -> Result<void> {
+      if (!matches(record, batch)) {
+        ledger_.settle(token);
+        return {};
+      }
+      return pusher_->add_again(record, token);
+    };
+    while (true) {
+      auto more = left_->feed(take);
+      if (!more) return std::move(more).error();
+      const bool wait = left_->full() || left_->altered();
+      if (left_->altered() && !altered_said_) {
+        altered_said_ = true;
+        pusher_->leave_no_more();
+        context_.diagnostics->say("records are changed or dropped between the spool and here, so that none can be left there: a stream that Loki limits "
+                                  "holds up the others");
+      }
+      if (left_->altered() && left_->read_out()) return left_->take_back(take);
+      if (!wait) return {};
+      // What comes next has its place behind what was left.
+      if (context_.stop != nullptr && context_.stop->stopped()) {
+        return base::fail(Code::interrupted, "stopped while streams that Loki limits held up the input");
+      }
+      auto due = pusher_->tick(context_.clock->monotonic());
+      if (!due) return std::move(due).error();
+      if (!*more) pause();
+    }
+  }
+
+  // Keeps the pusher told of what comes in while it delivers a backlog, and of what is one.
+  Result<void> gauge() {
+    const Monotonic now = context_.clock->monotonic();
+    const bool recovered = pusher_->recovered();
+    if (!recovered && now < gauge_due_) return {};
+    if (!recovered && !pusher_->catching_up()) {
+      gauge_due_ = base::kNever;
+      return {};
+    }
+    if (auto looked = gauge_->look(); !looked) return looked;
+    pusher_->set_inflow(gauge_->inflow());
+    if (recovered) {
+      backlog_end_ = gauge_->newest();
+      pusher_->backlog_known();
+    }
+    gauge_due_ = base::after(now, kGaugeEvery);
+    return {};
+  }
+
+  Result<void> look_behind(const std::string& spool) {
+    auto reader = spool::Reader::open(spool);
+    if (!reader) return std::move(reader).error();
+    reader_ = std::move(*reader);
+    gauge_.emplace(*reader_, *context_.clock);
+    return gauge_->look();
+  }
+
+  // Whether the spool holds something for us from before this start.
+  Result<void> begin_backlog() {
+    left_.emplace(*reader_, ledger_, *pusher_, context_, ledger_.at_start(), feed_.direct);
+    auto old = gauge_->has_old(ledger_.at_start().before());
+    if (!old) return std::move(old).error();
+    if (!*old) return {};
+    pusher_->set_inflow(gauge_->inflow());
+    pusher_->begin_backlog();
+    backlog_end_ = gauge_->newest_old();
+    gauge_due_ = 0;
+    return {};
+  }
+
+  Result<void> take_marker(const Record& record) {
+    using Type = record::Marker::Type;
+    const record::Marker& marker = *record.marker;
+    if (marker.type == Type::rejected) return begin_rejected(marker);
+    if (marker.type == Type::begin) {
+      if (auto begun = begin(marker); !begun) return begun;
+    }
+    if (auto seen = ledger_.see_marker(record); !seen) return seen;
+    if (marker.type != Type::block || !left_) return {};
+    if (record.source.block >= backlog_end_) pusher_->backlog_passed();
+    if (auto ended = left_->block_ended(record.source.block); !ended) return ended;
+    return left_->altered() || left_->full() ? read_left() : Result<void>();
+  }
+
+  // What follows comes out of a rejected store, and leaves it when it is delivered.
+  Result<void> begin_rejected(const record::Marker& marker) {
+    if (!pusher_ || ledger_.listens()) return ledger_.deliver_again(std::string(marker.checkpoint), marker.spool, context_.stop);
+    context_.diagnostics->say(fmt::format("other records came before those out of the rejected store of '{}', which therefore keeps them: pushed alone, "
+                                          "they leave it when they are delivered", marker.checkpoint));
+    return {};
   }
 
   // The stream says who keeps its positions.
   Result<void> begin(const record::Marker& marker) {
     if (pusher_) {
       // A second stream on the same input: what the first one sent must be known before its positions are closed.
-      auto drained = pusher_->drain(base::kNever);
+      auto drained = drain(base::kNever);
       if (!drained) return std::move(drained).error();
     }
     if (marker.spool != 0) {
@@ -143,7 +283,7 @@ class Push : public pipeline::Stage {
         options.spool = marker.spool;
         options.match = spec_.match;
         if (auto opened = ledger_.consume_spool(options, context_.stop); !opened) return opened;
-        behind_spool_ = true;
+        if (auto looked = look_behind(options.path); !looked) return looked;
       }
     } else if (spec_.checkpoint.empty() && !marker.checkpoint.empty()) {
       context_.diagnostics->say(fmt::format("nothing keeps the positions of this stream: use --checkpoint {}, or a buffer in front", marker.checkpoint));
@@ -157,6 +297,7 @@ class Push : public pipeline::Stage {
       if (auto opened = ledger_.keep_positions(spec_.checkpoint, 30 * base::kSecond, context_.stop); !opened) return opened;
     }
     const bool tracked = ledger_.tracks();
+    const bool behind_spool = reader_ != nullptr;
     loki::PusherConfig config;
     config.url = url_;
     config.tenant = spec_.tenant;
@@ -164,14 +305,22 @@ class Push : public pipeline::Stage {
     config.request_bytes = spec_.batch_bytes;
     config.stream_bytes = std::min(config.stream_bytes, spec_.batch_bytes);
     config.request_records = spec_.batch_records;
-    config.wait = spec_.wait.value_or(behind_spool_ ? 0 : base::kSecond);
+    config.wait = spec_.wait.value_or(behind_spool ? 0 : base::kSecond);
     config.parallel = spec_.parallel;
+    config.memory = spec_.memory;
+    config.retry.usual = spec_.backoff;
+    if (tracked) config.catch_up.rate = static_cast<double>(spec_.drain_rate.value_or(feed_.follows ? kDrainRate : 0));
+    config.catch_up.jitter = spec_.start_jitter;
+    config.can_leave = behind_spool;
     config.give_up = spec_.give_up.value_or(tracked ? 0 : 5 * base::kMinute);
     config.one_shot = !tracked;
-    config.tracked = tracked;
+    config.tracked = ledger_.listens();
     config.metadata = spec_.metadata;
     config.seed = std::random_device()();
     pusher_ = std::make_unique<loki::Pusher>(std::move(config), *context_.clock, *context_.diagnostics, context_.stop, &ledger_);
+    if (behind_spool) {
+      if (auto begun = begin_backlog(); !begun) return begun;
+    }
     http::AsyncClient::Options options;
     options.max_connections = spec_.parallel;
     options.timer = [this](Monotonic now) {
@@ -180,6 +329,7 @@ class Push : public pipeline::Stage {
     };
     auto client = http::AsyncClient::create(spec_.http, *context_.clock, std::move(options));
     if (!client) {
+      left_.reset();
       pusher_.reset();
       return std::move(client).error();
     }
@@ -187,6 +337,12 @@ class Push : public pipeline::Stage {
     pusher_->attach(*client_);
     started_ = finished_ = context_.clock->monotonic();
     return {};
+  }
+
+  [[nodiscard]] bool matches(Record& record, Batch& batch) {
+    if (!match_ || match_->matches(record, batch)) return true;
+    ++counters_.dropped["not matched"];
+    return false;
   }
 
   Result<void> take(Record& record, Batch& batch) {
@@ -213,14 +369,24 @@ class Push : public pipeline::Stage {
       ledger_.settle(**token);
       return {};
     }
-    if (match_ && !match_->matches(record, batch)) {
-      ++counters_.dropped["not matched"];
+    const bool in_spool = left_ && record.source.kind == record::Source::Kind::block;
+    if (in_spool && !left_->empty()) {
+      if (const loki::StreamNumber number = left_->find(record); number != 0) {
+        left_->note(number, record, batch);
+        return {};
+      }
+    }
+    if (!matches(record, batch)) {
       ledger_.settle(**token);
       return {};
     }
     // Where a record came from and why Loki refused it once is no business of Loki's.
-    auto added = pusher_->add(record, **token);
+    auto added = pusher_->add(record, **token, in_spool && record.source.block <= backlog_end_);
     if (!added) return std::move(added).error();
+    if (*added == 0) return {};
+    if (!in_spool) return base::fail(Code::bug, "a record was left that cannot be read again");
+    ledger_.leave(record, **token);
+    left_->note(*added, record, batch);
     return {};
   }
 
@@ -240,12 +406,18 @@ class Push : public pipeline::Stage {
   const PushSpec spec_;
   std::optional<logql::LogQuery> match_;
   const pipeline::Context context_;
+  const Feed feed_;
   const std::string url_;
   DeliveryLedger ledger_;
   std::unique_ptr<loki::Pusher> pusher_;
+  std::unique_ptr<spool::Reader> reader_;   // behind a spool, as is all that reads by it
+  std::optional<SpoolGauge> gauge_;
+  std::optional<LeftRecords> left_;
+  std::uint64_t backlog_end_ = 0;           // block
+  Monotonic gauge_due_ = base::kNever;
+  bool altered_said_ = false;
   std::unique_ptr<http::AsyncClient> client_;
   Counters counters_;
-  bool behind_spool_ = false;
   Monotonic started_ = 0, finished_ = 0, shown_ = 0;
 };
 
@@ -285,6 +457,13 @@ Result<std::optional<logql::LogQuery>> compile_match(const std::string& text) {
   return std::optional<logql::LogQuery>(std::move(*query));
 }
 
+Result<std::unique_ptr<pipeline::Stage>> make(const PushSpec& spec, const pipeline::Context& context, const Feed& feed) {
+  if (auto ok = check(spec); !ok) return std::move(ok).error();
+  auto match = compile_match(spec.match);
+  if (!match) return std::move(match).error();
+  return std::unique_ptr<pipeline::Stage>(std::make_unique<Push>(spec, std::move(*match), context, feed));
+}
+
 }  // namespace
 
 Result<void> check(const PushSpec& spec) {
@@ -296,16 +475,11 @@ Result<void> check(const PushSpec& spec) {
   return {};
 }
 
-Result<std::unique_ptr<pipeline::Stage>> make_push(const PushSpec& spec, const pipeline::Context& context) {
-  if (auto ok = check(spec); !ok) return std::move(ok).error();
-  auto match = compile_match(spec.match);
-  if (!match) return std::move(match).error();
-  return std::unique_ptr<pipeline::Stage>(std::make_unique<Push>(spec, std::move(*match), context));
-}
+Result<std::unique_ptr<pipeline::Stage>> make_push(const PushSpec& spec, const pipeline::Context& context) { return make(spec, context, {}); }
 
 Result<std::unique_ptr<pipeline::Source>> make_push_from_spool(const PushSpec& spec, SpoolSourceSpec spool, const pipeline::Context& context) {
   if (!spec.checkpoint.empty()) return base::fail(Code::usage, "--checkpoint and --spool exclude each other: the spool keeps the positions");
-  auto push = make_push(spec, context);
+  auto push = make(spec, context, {.direct = true, .follows = spool.follow});
   if (!push) return std::move(push).error();
   spool.consumer = spec.consumer;
   auto source = make_spool_source(spool, context);

@@ -13,15 +13,20 @@ namespace {
 
 using loki::PushToken;
 
-// A token of a log file is its log and the index of the record within it; one of a spool is block and ordinal. A block holds about
-// a MiB, so that 24 bits are plenty for its records.
+// A token of a log file is its log and the number of the record in its lane; one of a spool is block and ordinal. A block holds about
+// a MiB, so that 24 bits are plenty for its records. The two bits on top tell a row of a rejected store, and a record of a stream that waits in
+// the spool, which is its stream and the number in its lane.
 constexpr int kIndexBits = 40;
 constexpr int kOrdinalBits = 24;
 constexpr std::uint64_t kIndexMask = (std::uint64_t{1} << kIndexBits) - 1;
 constexpr std::uint64_t kOrdinalMask = (std::uint64_t{1} << kOrdinalBits) - 1;
+constexpr std::uint64_t kRow = std::uint64_t{1} << 63;
+constexpr std::uint64_t kWaits = std::uint64_t{1} << 62;
+constexpr std::uint32_t kWaitingMask = (1U << 22) - 1;  // what is left above the index
 
 constexpr base::Duration kCommitEvery = base::kSecond;
 constexpr base::Duration kCommitNoted = 2 * base::kSecond;  // what is noted survives a kill meanwhile
+constexpr base::Duration kWaitForOthers = 30 * base::kSecond;
 
 std::string rejected_object(const loki::RejectedRecord& rejected, std::string_view url, base::Timestamp now) {
   std::string out = "{\"reason\":\"";
@@ -69,26 +74,70 @@ base::Result<void> DeliveryLedger::consume_spool(const spool::ConsumerOptions& o
   if (!consumer) return std::move(consumer).error();
   const std::lock_guard lock(mutex_);
   consumer_ = std::move(*consumer);
+  at_start_ = consumer_->acknowledged();
+  // Streams that waited when the last run ended: the stream brings their records again, up to what the others have had.
+  for (const spool::PlaceSet::Waiting& one : at_start_.waiting()) wait(one.stream, one.from).until = at_start_.end();
   return {};
 }
 
-std::optional<PushToken> DeliveryLedger::enter(const record::Source& source, bool marker) {
+base::Result<void> DeliveryLedger::deliver_again(const std::string& path, std::uint64_t spool, const base::Stop* stop) {
+  auto redelivery =
+      open_when_there_is_room([&] { return spool::RejectedRedelivery::open(path, spool, kWaitForOthers, clock_, stop); }, stop, diagnostics_);
+  if (!redelivery) return std::move(redelivery).error();
+  const std::lock_guard lock(mutex_);
+  redelivery_ = std::move(*redelivery);
+  redelivery_spool_ = spool;
+  return {};
+}
+
+DeliveryLedger::Waiting& DeliveryLedger::wait(std::uint64_t stream, spool::BlockPlace from) {
+  const auto [at, fresh] = waiting_streams_.try_emplace(stream, next_waiting_);
+  if (!fresh) return waiting_[at->second];
+  next_waiting_ = (next_waiting_ + 1) & kWaitingMask;
+  Waiting& waiting = waiting_[at->second];
+  waiting.stream = stream;
+  waiting.start = waiting.next = waiting.until = from;
+  return waiting;
+}
+
+DeliveryLedger::Waiting* DeliveryLedger::waiting_of(const record::Record& record) {
+  if (waiting_streams_.empty() || record.source.kind != record::Source::Kind::block) return nullptr;
+  const auto found = waiting_streams_.find(spool::stream_key(*record.labels, record.tenant));
+  if (found == waiting_streams_.end()) return nullptr;
+  Waiting& waiting = waiting_[found->second];
+  return spool::BlockPlace{record.source.block, record.source.ordinal} < waiting.start ? nullptr : &waiting;
+}
+
+PushToken DeliveryLedger::enter(const record::Source& source, bool marker) {
   if (source.kind == record::Source::Kind::block) return source.block << kOrdinalBits | source.ordinal;
   if (source.kind != record::Source::Kind::file) return kNoToken;
-  Lane& lane = lanes_[source.log];
-  lane.entries.push_back({source, marker, false});
-  return std::uint64_t{source.log} << kIndexBits | ((lane.first + lane.entries.size() - 1) & kIndexMask);
+  return std::uint64_t{source.log} << kIndexBits | (lanes_[source.log].enter(source, marker) & kIndexMask);
+}
+
+PushToken DeliveryLedger::enter_waiting(Waiting& waiting, const record::Source& source) {
+  const std::uint64_t number = waiting_streams_[waiting.stream];
+  waiting.next = {source.block, source.ordinal + 1};
+  return kWaits | number << kIndexBits | (waiting.lane.enter(source, false) & kIndexMask);
 }
 
 base::Result<std::optional<PushToken>> DeliveryLedger::see(const record::Record& record) {
-  if (!tracks()) return std::optional(kNoToken);
+  if (!listens()) return std::optional(kNoToken);
   const std::lock_guard lock(mutex_);
+  if (record.source.kind == record::Source::Kind::rejected) {
+    return std::optional(redelivery_ && record.source.spool == redelivery_spool_ ? kRow | record.source.block : kNoToken);
+  }
+  if (!tracks()) return std::optional(kNoToken);
   auto verdict = keeper_ ? keeper_->see(record) : consumer_->see(record);
   if (!verdict) return std::move(verdict).error();
   if (*verdict == spool::Verdict::repeat) return std::optional<PushToken>();
   if (record.source.kind == record::Source::Kind::block && record.source.ordinal > kOrdinalMask)
     return base::fail(base::Code::bug, "a block of a spool has more than {} records", kOrdinalMask);
-  return enter(record.source, false);
+  if (Waiting* waiting = waiting_of(record)) {
+    consumer_->leave(waiting->stream, {record.source.block, record.source.ordinal});
+    // What comes behind records that were left is left, too.
+    return std::optional(waiting->left ? kNoToken : enter_waiting(*waiting, record.source));
+  }
+  return std::optional(enter(record.source, false));
 }
 
 base::Result<void> DeliveryLedger::see_marker(const record::Record& record) {
@@ -97,35 +146,81 @@ base::Result<void> DeliveryLedger::see_marker(const record::Record& record) {
   auto verdict = keeper_ ? keeper_->see(record) : consumer_->see(record);
   if (!verdict) return std::move(verdict).error();
   dirty_ = true;
+  release_waiting();
   if (*verdict == spool::Verdict::repeat || !keeper_ || record.source.kind != record::Source::Kind::file) return {};
-  if (record.marker->type != record::Marker::Type::position && record.marker->type != record::Marker::Type::done) return {};
-  if (const auto token = enter(record.source, true)) settle_locked(*token);
+  const record::Marker::Type type = record.marker->type;
+  if (type != record::Marker::Type::position && type != record::Marker::Type::done) return {};
+  settle_locked(enter(record.source, type == record::Marker::Type::done));
   return {};
 }
 
-void DeliveryLedger::advance(Lane& lane) {
-  std::vector<Entry> run;
-  while (!lane.entries.empty() && lane.entries.front().settled) {
-    run.push_back(lane.entries.front());
-    lane.entries.pop_front();
-    ++lane.first;
-  }
-  // Of records without a marker between them only the last of each substream says something that no later one says, too.
-  bool later[2] = {false, false};
-  std::vector<bool> tell(run.size());
-  for (std::size_t i = run.size(); i-- > 0;) {
-    if (run[i].marker) later[0] = later[1] = false;
-    bool& seen = later[run[i].source.substream & 1];
-    tell[i] = run[i].marker || !seen;
-    if (!run[i].marker) seen = true;
-  }
-  for (std::size_t i = 0; i < run.size(); ++i)
-    if (tell[i]) keeper_->advance(run[i].source);
-  dirty_ = dirty_ || !run.empty();
+void DeliveryLedger::leave(const record::Record& record, PushToken token) {
+  const std::lock_guard lock(mutex_);
+  const spool::BlockPlace place{record.source.block, record.source.ordinal};
+  Waiting& waiting = wait(spool::stream_key(*record.labels, record.tenant), place);
+  if (waiting.left) return;
+  // It was entered as taken.
+  if (token != kNoToken && (token & kWaits) != 0) waiting.lane.undo();
+  consumer_->leave(waiting.stream, place);
+  waiting.start = std::min(waiting.start, place);
+  waiting.next = place;
+  waiting.left = true;
+  dirty_ = true;
+}
+
+PushToken DeliveryLedger::read_again(const record::Record& record) {
+  const std::lock_guard lock(mutex_);
+  Waiting* waiting = waiting_of(record);
+  return waiting == nullptr ? enter(record.source, false) : enter_waiting(*waiting, record.source);
+}
+
+void DeliveryLedger::resumed(std::uint64_t stream) {
+  const std::lock_guard lock(mutex_);
+  const auto found = waiting_streams_.find(stream);
+  if (found == waiting_streams_.end()) return;
+  Waiting& waiting = waiting_[found->second];
+  waiting.left = false;
+  waiting.next = waiting.until = consumer_->position();
+  advance(waiting);
+  release_waiting();
+}
+
+// Tells the consumer how far the stream is.
+void DeliveryLedger::advance(Waiting& waiting) {
+  waiting.lane.take_settled([](const record::Source&) {});
+  spool::BlockPlace from = waiting.next;
+  if (!waiting.lane.empty()) from = {waiting.lane.front().block, waiting.lane.front().ordinal};
+  consumer_->wait_from(waiting.stream, from);
+  dirty_ = true;
+}
+
+// Streams of which nothing waits any more are like all others again.
+void DeliveryLedger::release_waiting() {
+  if (waiting_.empty()) return;
+  const spool::BlockPlace position = consumer_->position();
+  std::erase_if(waiting_, [&](const auto& entry) {
+    const Waiting& waiting = entry.second;
+    if (waiting.left || !waiting.lane.empty() || position < waiting.until) return false;
+    consumer_->stop_waiting(waiting.stream);
+    waiting_streams_.erase(waiting.stream);
+    dirty_ = true;
+    return true;
+  });
 }
 
 void DeliveryLedger::settle_locked(PushToken token) {
   if (token == kNoToken) return;
+  if ((token & kRow) != 0) {
+    redelivery_->delivered(token & ~kRow);
+    dirty_ = true;
+    return;
+  }
+  if ((token & kWaits) != 0) {
+    const auto found = waiting_.find(static_cast<std::uint32_t>(token >> kIndexBits) & kWaitingMask);
+    if (found == waiting_.end()) return;
+    if (found->second.lane.settle(token & kIndexMask)) advance(found->second);
+    return;
+  }
   if (consumer_) {
     const auto ordinal = static_cast<std::uint32_t>(token & kOrdinalMask);
     consumer_->acknowledge(token >> kOrdinalBits, ordinal, ordinal);
@@ -133,43 +228,47 @@ void DeliveryLedger::settle_locked(PushToken token) {
     return;
   }
   const auto found = lanes_.find(static_cast<std::uint32_t>(token >> kIndexBits));
-  if (found == lanes_.end()) return;
-  Lane& lane = found->second;
-  const std::uint64_t index = token & kIndexMask;
-  if (index < lane.first || index - lane.first >= lane.entries.size()) return;
-  lane.entries[index - lane.first].settled = true;
-  if (index == lane.first) advance(lane);
+  if (found == lanes_.end() || !found->second.settle(token & kIndexMask)) return;
+  found->second.take_settled([this](const record::Source& source) { keeper_->advance(source); });
+  dirty_ = true;
 }
 
 void DeliveryLedger::settle(PushToken token) {
-  if (!tracks()) return;
+  if (!listens()) return;
   const std::lock_guard lock(mutex_);
   settle_locked(token);
 }
 
 void DeliveryLedger::delivered(std::span<const PushToken> tokens) {
-  if (!tracks()) return;
+  if (!listens()) return;
   const std::lock_guard lock(mutex_);
-  if (consumer_) {
-    for (std::size_t i = 0; i < tokens.size();) {
-      std::size_t end = i + 1;
-      while (end < tokens.size() && tokens[end] == tokens[end - 1] + 1 && tokens[end] >> kOrdinalBits == tokens[i] >> kOrdinalBits) ++end;
-      if (tokens[i] != kNoToken)
-        consumer_->acknowledge(tokens[i] >> kOrdinalBits, static_cast<std::uint32_t>(tokens[i] & kOrdinalMask),
-                               static_cast<std::uint32_t>(tokens[end - 1] & kOrdinalMask));
-      i = end;
+  // From the last to the first: a lane then advances once, over all of them.
+  for (std::size_t end = tokens.size(); end > 0;) {
+    std::size_t from = end - 1;
+    if (consumer_ && tokens[from] < kWaits) {
+      const std::uint64_t block = tokens[from] >> kOrdinalBits;
+      while (from > 0 && tokens[from - 1] == tokens[from] - 1 && tokens[from - 1] >> kOrdinalBits == block) --from;
+      consumer_->acknowledge(block, static_cast<std::uint32_t>(tokens[from] & kOrdinalMask), static_cast<std::uint32_t>(tokens[end - 1] & kOrdinalMask));
+    } else {
+      settle_locked(tokens[from]);
     }
-    dirty_ = dirty_ || !tokens.empty();
-    return;
+    end = from;
   }
-  // From the last to the first: each lane then advances once, over all of them.
-  for (std::size_t i = tokens.size(); i-- > 0;) settle_locked(tokens[i]);
+  dirty_ = dirty_ || (consumer_ && !tokens.empty());
+  release_waiting();
 }
 
 void DeliveryLedger::rejected(PushToken token, const loki::RejectedRecord& rejected) {
-  if (!tracks()) return;
+  if (!listens()) return;
   const std::lock_guard lock(mutex_);
   const std::string object = rejected_object(rejected, url_, clock_.wall());
+  spool::Rejection rejection{rejected.status, rejected.text, url_, rejected.tenant, {}};
+  dirty_ = true;
+  if (token != kNoToken && (token & kRow) != 0) {
+    redelivery_->rejected(token & ~kRow, rejection, object);
+    return;
+  }
+  if (!tracks()) return;
   record::Record record = *rejected.record;
   record::Extra extra;
   if (record.extra != nullptr) extra = *record.extra;
@@ -180,10 +279,16 @@ void DeliveryLedger::rejected(PushToken token, const loki::RejectedRecord& rejec
   std::string line;
   record::append_jsonl(line, record);
   if (!line.empty()) line.pop_back();
-  const spool::Rejection rejection{rejected.status, rejected.text, url_, rejected.tenant, line};
-  dirty_ = true;
+  rejection.record = line;
   if (consumer_ && token != kNoToken) {
-    consumer_->reject(token >> kOrdinalBits, static_cast<std::uint32_t>(token & kOrdinalMask), rejection);
+    if ((token & kWaits) == 0) {
+      consumer_->reject(token >> kOrdinalBits, static_cast<std::uint32_t>(token & kOrdinalMask), rejection);
+      return;
+    }
+    const auto found = waiting_.find(static_cast<std::uint32_t>(token >> kIndexBits) & kWaitingMask);
+    const record::Source* source = found == waiting_.end() ? nullptr : found->second.lane.source_of(token & kIndexMask);
+    if (source != nullptr) consumer_->reject(source->block, source->ordinal, rejection);
+    settle_locked(token);
     return;
   }
   if (store_) store_->reject(rejection);
@@ -192,16 +297,22 @@ void DeliveryLedger::rejected(PushToken token, const loki::RejectedRecord& rejec
 
 base::Result<void> DeliveryLedger::commit_locked() {
   if (!dirty_) return {};
-  auto stored = consumer_ ? consumer_->commit() : store_->commit(*keeper_);
+  base::Result<void> stored;
+  if (consumer_) {
+    stored = consumer_->commit();
+  } else if (store_) {
+    stored = store_->commit(*keeper_);
+  }
+  if (stored && redelivery_) stored = redelivery_->commit();
   if (stored) dirty_ = false;
   return stored;
 }
 
 base::Monotonic DeliveryLedger::commit_due(base::Monotonic now) {
-  if (!tracks()) return base::kNever;
+  if (!listens()) return base::kNever;
   const std::lock_guard lock(mutex_);
   if (!dirty_) return base::kNever;
-  const bool noted = consumer_ ? consumer_->note() : store_->note(*keeper_);
+  const bool noted = consumer_ ? consumer_->note() : store_ != nullptr && store_->note(*keeper_);
   if (now < next_commit_) return next_commit_;
   next_commit_ = base::after(now, noted ? kCommitNoted : kCommitEvery);
   auto stored = commit_locked();
@@ -211,7 +322,7 @@ base::Monotonic DeliveryLedger::commit_due(base::Monotonic now) {
 }
 
 base::Result<void> DeliveryLedger::commit() {
-  if (!tracks()) return {};
+  if (!listens()) return {};
   const std::lock_guard lock(mutex_);
   return commit_locked();
 }

@@ -2,7 +2,10 @@
 //
 // Three kinds: none (nothing is tracked), a checkpoint file (positions of log files, `push --checkpoint`), and a consumer of a spool
 // (behind a buffer, `push --spool`). What a record means is settled in two steps: see() on arrival gives it a token, and later its fate
-// comes back by that token, from the thread that heard of it.
+// comes back by that token, from the thread that heard of it. Records out of a rejected store are tracked beside any of them.
+//
+// A record behind a spool may be left instead (leave()): it stays there unacknowledged, its stream waits, and is read again in order
+// (read_again()) until nothing of it is left (resumed()).
 #pragma once
 
 #include "base/clock.h"
@@ -12,13 +15,15 @@
 #include "record/record.h"
 #include "spool/consumer.h"
 #include "spool/position_store.h"
+#include "spool/rejected_store.h"
+#include "stages/delivery_lane.h"
 
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace weir::stages {
 
@@ -33,12 +38,26 @@ class DeliveryLedger : public loki::PushLedger {
 
   base::Result<void> keep_positions(const std::string& checkpoint, base::Duration wait, const base::Stop* stop);
   base::Result<void> consume_spool(const spool::ConsumerOptions& options, const base::Stop* stop);
+  // The records of a `rejected` marker.
+  base::Result<void> deliver_again(const std::string& path, std::uint64_t spool, const base::Stop* stop);
+  // Positions are kept: what is not delivered now comes again at the next start.
   [[nodiscard]] bool tracks() const { return keeper_ || consumer_; }
+  // The fate of records is to be told.
+  [[nodiscard]] bool listens() const { return tracks() || redelivery_; }
+  // What the consumer had acknowledged when it was opened.
+  [[nodiscard]] const spool::PlaceSet& at_start() const { return at_start_; }
 
   // Every record and marker, in order. A token, or nullopt for what was safe before and must not be sent again.
   base::Result<std::optional<loki::PushToken>> see(const record::Record& record);
   // A marker: what it says about positions. Its place counts as safe once everything before it is.
   base::Result<void> see_marker(const record::Record& record);
+
+  // The record that see() gave this token for is left in the spool.
+  void leave(const record::Record& record, loki::PushToken token);
+  // It is taken now.
+  [[nodiscard]] loki::PushToken read_again(const record::Record& record);
+  // Of the stream of this record nothing is left any more.
+  void resumed(std::uint64_t stream);
 
   // The record is not to be sent at all (filtered, held, of a kind that cannot be pushed), and that is its fate.
   void settle(loki::PushToken token);
@@ -50,20 +69,23 @@ class DeliveryLedger : public loki::PushLedger {
   base::Result<void> commit();
 
  private:
-  struct Entry {
-    record::Source source;
-    bool marker = false;
-    bool settled = false;
-  };
-  // The records of one log in their order, from the first whose fate is not known.
-  struct Lane {
-    std::deque<Entry> entries;
-    std::uint64_t first = 0;  // index of entries.front()
+  // A stream that waits in the spool: its records that were taken, and where the next one is to be looked for.
+  struct Waiting {
+    std::uint64_t stream = 0;
+    DeliveryLane lane;
+    spool::BlockPlace start;  // where it began to wait; records before it are like all others
+    spool::BlockPlace next;
+    spool::BlockPlace until;  // up to here its records wait; behind it they are like all others
+    bool left = false;
   };
 
-  std::optional<loki::PushToken> enter(const record::Source& source, bool marker);
+  [[nodiscard]] loki::PushToken enter(const record::Source& source, bool marker);
+  [[nodiscard]] loki::PushToken enter_waiting(Waiting& waiting, const record::Source& source);
+  [[nodiscard]] Waiting* waiting_of(const record::Record& record);
+  Waiting& wait(std::uint64_t stream, spool::BlockPlace from);
   void settle_locked(loki::PushToken token);
-  void advance(Lane& lane);
+  void advance(Waiting& waiting);
+  void release_waiting();
   base::Result<void> commit_locked();
 
   const std::string url_;
@@ -73,7 +95,13 @@ class DeliveryLedger : public loki::PushLedger {
   std::unique_ptr<spool::PositionStore> store_;
   std::optional<spool::Keeper> keeper_;
   std::unique_ptr<spool::Consumer> consumer_;
-  std::unordered_map<std::uint32_t, Lane> lanes_;
+  std::unique_ptr<spool::RejectedRedelivery> redelivery_;
+  std::uint64_t redelivery_spool_ = 0;
+  spool::PlaceSet at_start_;
+  std::unordered_map<std::uint32_t, DeliveryLane> lanes_;               // by log
+  std::unordered_map<std::uint64_t, std::uint32_t> waiting_streams_;    // stream to number
+  std::unordered_map<std::uint32_t, Waiting> waiting_;                  // by number
+  std::uint32_t next_waiting_ = 0;
   bool dirty_ = false;
   base::Monotonic next_commit_ = 0;
 };

@@ -5,10 +5,12 @@
 #include "record/timestamp.h"
 #include "spool/reader.h"
 #include "stages/spool_scan.h"
+#include "stages/spool_stream.h"
 
 #include <poll.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 namespace weir::stages {
@@ -27,6 +29,16 @@ class Replay : public pipeline::Source {
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     out_ = &out;
     stop_ = &stop;
+    if (spec_.rejected) {
+      // Before everything, since whoever delivers has to know from the start what is to be told.
+      auto reader = spool::Reader::open(spec_.spool);
+      if (!reader) return std::move(reader).error();
+      record::Batch batch;
+      append_rejected(batch, std::filesystem::absolute(spec_.spool).lexically_normal().string(), (*reader)->spool());
+      auto flow = out.emit(batch);
+      if (!flow) return std::move(flow).error();
+      if (*flow == Flow::done) return {};
+    }
     const bool plain = !spec_.undelivered && !spec_.held && !spec_.rejected;
     if (plain || spec_.undelivered || spec_.held) {
       scan_->keep_as_stored();
@@ -57,7 +69,7 @@ class Replay : public pipeline::Source {
   Result<bool> give(record::Batch& batch) {
     for (record::Record& record : batch.records) {
       record.held = false;
-      record.source = {};
+      if (record.source.kind != record::Source::Kind::rejected) record.source = {};
       record.touch();
       ++records_;
       bytes_ += record.line.data.size();
@@ -133,7 +145,9 @@ class Replay : public pipeline::Source {
       batch.records.clear();
       batch.clear();
       auto last = (*reader)->rejected(after, kRejectedAtOnce, [&](const spool::Reader::RejectedEntry& entry) {
+        const std::size_t before = batch.records.size();
         static_cast<void>(json.parse(batch.copy(entry.record), batch));
+        if (batch.records.size() > before) batch.records.back().source = record::Source::in_rejected((*reader)->spool(), entry.number);
       });
       if (!last) return std::move(last).error();
       if (*last == 0) return {};

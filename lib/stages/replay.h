@@ -22,8 +22,9 @@ struct ReplaySpec {
 };
 
 // Ordered by time over all blocks, in memory that does not grow with the spool; rejected records follow, in the order of their
-// refusal. `held` is taken off, no source is given, so nothing in the spool changes. Errors at once: a query that does not
-// compile (config), a spool that cannot be opened.
+// refusal. `held` is taken off, no source is given, so nothing in the spool changes; but rejected records come behind a marker and with their
+// row, so that a push of them takes them out of the store. Errors at once: a query that does not compile (config), a spool that cannot
+// be opened.
 base::Result<std::unique_ptr<pipeline::Source>> make_replay(const ReplaySpec& spec, const pipeline::Context& context);
 
 }  // namespace weir::stages

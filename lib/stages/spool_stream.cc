@@ -25,6 +25,12 @@ void append_begin(record::Batch& batch, const std::string& spool_path, std::uint
   marker.spool = spool;
 }
 
+void append_rejected(record::Batch& batch, const std::string& spool_path, std::uint64_t spool) {
+  auto& marker = append_marker(batch, record::Marker::Type::rejected, {});
+  marker.checkpoint = batch.copy(spool_path);
+  marker.spool = spool;
+}
+
 std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint64_t block, const spool::PlaceSet* skip) {
   const auto records = static_cast<std::uint32_t>(batch.records.size());
   std::uint64_t bytes = 0;

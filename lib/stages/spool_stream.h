@@ -18,6 +18,9 @@ void append_begin(record::Batch& batch, const std::string& spool_path, std::uint
 // marker behind it. Records must be those of the block in their order. Returns the bytes of the lines that remain.
 std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint64_t block, const spool::PlaceSet* skip);
 
+// What comes before rejected records.
+void append_rejected(record::Batch& batch, const std::string& spool_path, std::uint64_t spool);
+
 // The last marker.
 void append_end(record::Batch& batch);
 

@@ -1,5 +1,8 @@
 #include "stages/text_format.h"
 
+#include "logql/json_reader.h"
+#include "record/timestamp.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -114,6 +117,38 @@ std::string_view parse_error(std::string_view parsed) {
   if (at == std::string_view::npos) return {};
   const std::string_view rest = parsed.substr(at + key.size());
   return rest.substr(0, rest.find('"'));
+}
+
+std::string local_time(base::Timestamp time) {
+  const auto seconds = static_cast<std::time_t>(time / base::kSecond);
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
+}
+
+// `refused with 400 by http://loki:3100 for tenant shop on 2026-05-01 12:00:00: entry … too old`, of the object of `rejected`; the object as
+// it is when it is none.
+std::string why_rejected(std::string_view object) {
+  std::string reason, status, url, tenant, time;
+  logql::JsonCursor cursor(object);
+  logql::Scratch scratch;
+  std::string_view key;
+  bool escapes = false;
+  bool done = false;
+  if (!cursor.enter_object()) return std::string(object);
+  while (true) {
+    logql::JsonValue value;
+    if (!cursor.next_member(key, escapes, done)) return std::string(object);
+    if (done) break;
+    if (!cursor.value(value) || !cursor.separator()) return std::string(object);
+    for (const auto& [name, to] : {std::pair<std::string_view, std::string*>{"reason", &reason}, {"status", &status}, {"url", &url}, {"tenant", &tenant}, {"time", &time}})
+      if (key == name) *to = logql::json_unescape(value.text, value.has_escapes, scratch).value_or(value.text);
+  }
+  std::string text = status.empty() || status == "0" ? "refused before it was sent" : "refused with " + status;
+  if (!url.empty()) text += (status.empty() || status == "0" ? " to " : " by ") + url;
+  if (!tenant.empty()) text += " for tenant " + tenant;
+  if (const auto at = record::parse_rfc3339(time)) text += " on " + local_time(*at);
+  return text + (reason.empty() ? "" : ": " + reason);
 }
 
 }  // namespace
@@ -276,9 +311,17 @@ void TextFormat::append_notes(std::string& out, const Record& record) {
   }
   if (record.extra != nullptr) {
     if (const std::string_view error = parse_error(record.extra->parsed); !error.empty()) add("__error__", error);
-    if (!record.extra->rejected.empty()) add("rejected", record.extra->rejected);
   }
   if (record.held) out += " [held]";
+  if (record.extra != nullptr && !record.extra->rejected.empty()) {
+    const std::string why = why_rejected(record.extra->rejected);
+    if (options_.terminal) {
+      out += "\n    ";
+      append_visible(out, why, false);
+    } else {
+      out += fmt::format(" [{}]", why);
+    }
+  }
   if (out.size() == start) {
     out.resize(before);
   } else if (options_.color) {

@@ -1,6 +1,7 @@
 #include "stages/replay.h"
 
 #include "spool/consumer.h"
+#include "spool/reader.h"
 #include "stages/buffer.h"
 #include "support/collect.h"
 #include "support/temp_dir.h"
@@ -108,8 +109,12 @@ TEST_F(ReplayTest, ByState) {
   EXPECT_EQ(replay({}), (Lines{at(1, "delivered"), at(2, "undelivered")}));
   EXPECT_EQ(replay({.undelivered = true}), Lines{at(2, "undelivered")});
   EXPECT_EQ(replay({.held = true}), Lines{at(3, "held")});  // the mark is off
-  EXPECT_EQ(replay({.rejected = true}), Lines{at(4, "rejected", R"(,"rejected":{"status":400})")});
-  EXPECT_EQ(replay({.query = "|= `nothing`", .rejected = true}), Lines{});
+  // Behind the marker that tells push where they come from, each with its row.
+  const std::uint64_t id = (*spool::Reader::open(path()))->spool();
+  const std::string marker = fmt::format(R"({{"marker":{{"type":"rejected","checkpoint":"{}","spool":"{:016x}"}}}})", path(), id);
+  const std::string source = fmt::format(R"(,"source":"r.{:016x}.1","rejected":{{"status":400}})", id);
+  EXPECT_EQ(replay({.rejected = true}), (Lines{marker, at(4, "rejected", source)}));
+  EXPECT_EQ(replay({.query = "|= `nothing`", .rejected = true}), Lines{marker});
   EXPECT_EQ(replay({.undelivered = true, .held = true}).size(), 2U);
 }
 

@@ -1,0 +1,50 @@
+#include "stages/spool_gauge.h"
+
+#include <algorithm>
+
+namespace weir::stages {
+namespace {
+
+constexpr base::Duration kWindow = base::kMinute;
+constexpr base::Duration kLeastWindow = 10 * base::kSecond;  // of a spool that is younger than the window
+constexpr std::size_t kAtOnce = 1024;
+
+}  // namespace
+
+base::Result<void> SpoolGauge::look() {
+  const base::Timestamp since = clock_.wall() - kWindow;
+  while (true) {
+    auto blocks = reader_.list({.time = {}, .after = newest_, .limit = kAtOnce});
+    if (!blocks) return std::move(blocks).error();
+    for (const spool::BlockInfo& block : *blocks) {
+      newest_ = block.id;
+      recent_.push_back({block.id, block.stored, block.line_bytes});
+    }
+    forget(since);
+    if (blocks->size() < kAtOnce) break;
+  }
+  forget(since);
+  return {};
+}
+
+void SpoolGauge::forget(base::Timestamp before) {
+  for (; !recent_.empty() && recent_.front().at < before; recent_.pop_front()) newest_old_ = recent_.front().block;
+}
+
+double SpoolGauge::inflow() const {
+  if (recent_.empty()) return 0;
+  std::uint64_t bytes = 0;
+  for (const Stored& one : recent_) bytes += one.bytes;
+  const base::Duration window = std::clamp<base::Duration>(clock_.wall() - recent_.front().at, kLeastWindow, kWindow);
+  return static_cast<double>(bytes) * base::kSecond / static_cast<double>(window);
+}
+
+base::Result<bool> SpoolGauge::has_old(spool::BlockPlace place) {
+  auto blocks = reader_.list({.time = {}, .after = place.block == 0 ? 0 : place.block - 1, .limit = 2});
+  if (!blocks) return std::move(blocks).error();
+  return std::ranges::any_of(*blocks, [&](const spool::BlockInfo& block) {
+    return block.id <= newest_old_ && place < spool::BlockPlace{block.id, block.records} && block.held < block.records;
+  });
+}
+
+}  // namespace weir::stages
