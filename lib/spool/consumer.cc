@@ -93,7 +93,7 @@ struct Consumer::State {
       touch();
     }
     next = is_record ? BlockPlace{place.block, place.ordinal + 1} : place;
-    return is_record && places.contains(place, record) ? Verdict::repeat : Verdict::take;
+    return is_record && places.has(place, record) ? Verdict::repeat : Verdict::take;
   }
 };
 

@@ -101,7 +101,7 @@ Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vec
     if (states[n] == State::delivered || states[n] == State::rejected) ++status.delivered;
     for (std::size_t i = 0; i < shares.size(); ++i) {
       if (shares[i] != Share::some || record.held) continue;
-      if (!consumers[i].places.contains({block.id, record.source.ordinal}, record)) ++status.consumers[i].behind_records;
+      if (!consumers[i].places.has({block.id, record.source.ordinal}, record)) ++status.consumers[i].behind_records;
     }
   }
   return {};

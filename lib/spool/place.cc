@@ -33,7 +33,7 @@ bool PlaceSet::contains(BlockPlace place) const {
   return covers(place) && std::ranges::all_of(waiting_, [&](const Waiting& one) { return place < one.from; });
 }
 
-bool PlaceSet::contains(BlockPlace place, const record::Record& record) const {
+bool PlaceSet::has(BlockPlace place, const record::Record& record) const {
   if (!covers(place)) return false;
   if (waiting_.empty()) return true;
   const std::uint64_t stream = stream_key(*record.labels, record.tenant);

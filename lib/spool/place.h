@@ -50,7 +50,7 @@ class PlaceSet {
   // All of [from, to).
   [[nodiscard]] bool contains(BlockPlace from, BlockPlace to) const;
   // The record at this place is acknowledged.
-  [[nodiscard]] bool contains(BlockPlace place, const record::Record& record) const;
+  [[nodiscard]] bool has(BlockPlace place, const record::Record& record) const;
   // Some of [from, to) may be acknowledged.
   [[nodiscard]] bool touches(BlockPlace from, BlockPlace to) const;
   // Behind all places that are acknowledged for any stream.

@@ -146,7 +146,7 @@ struct Reader::Impl {
     if (std::ranges::binary_search(rejected_ordinals, place.ordinal)) return State::rejected;
     if (record.held) return State::held;
     const bool delivered =
-        !acknowledged.empty() && std::ranges::all_of(acknowledged, [&](const PlaceSet& set) { return set.contains(place, record); });
+        !acknowledged.empty() && std::ranges::all_of(acknowledged, [&](const PlaceSet& set) { return set.has(place, record); });
     return delivered ? State::delivered : State::undelivered;
   }
 

@@ -88,7 +88,7 @@ base::Result<LeftRecords::Compared> LeftRecords::compare(Held& held) {
   for (record::Record& record : again_.records) {
     const spool::BlockPlace place{record.source.block, record.source.ordinal};
     const Key* key = key_of(record);
-    if (record.held || key == nullptr || place < key->from || acknowledged_.contains(place, record)) continue;
+    if (record.held || key == nullptr || place < key->from || acknowledged_.has(place, record)) continue;
     again_.line(record);
     if (next == held.records.records.size() || !same_record(held.records.records[next++], record)) return Compared::other;
   }
@@ -189,7 +189,7 @@ base::Result<void> LeftRecords::read_block(const std::vector<loki::StreamNumber>
   if (!loaded) lost_ += leave_out_block(reader_.path(), blocks->front(), loaded.error(), context_);
   for (record::Record& record : again_.records) {
     const spool::BlockPlace place{record.source.block, record.source.ordinal};
-    if (record.held || !is_served(record) || place < streams_.at(find(record)).next || acknowledged_.contains(place, record)) continue;
+    if (record.held || !is_served(record) || place < streams_.at(find(record)).next || acknowledged_.has(place, record)) continue;
     count_ -= std::min<std::uint64_t>(count_, 1);
     if (auto taken = take(record, again_, ledger_.read_again(record)); !taken) return taken;
   }

@@ -37,7 +37,7 @@ std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint6
   std::size_t to = 0;
   for (std::uint32_t ordinal = 0; ordinal < records; ++ordinal) {
     record::Record& record = batch.records[ordinal];
-    if (record.held || (skip != nullptr && skip->contains({block, ordinal}, record))) continue;
+    if (record.held || (skip != nullptr && skip->has({block, ordinal}, record))) continue;
     record.source = record::Source::in_spool(spool, block, ordinal);
     bytes += record.line.data.size();
     if (to != ordinal) batch.records[to] = record;

@@ -78,12 +78,12 @@ TEST(PlaceSet, AStreamThatWaitsIsExcepted) {
   set.wait(stream, {2, 5});
   EXPECT_EQ(set.before(), (BlockPlace{2, 5}));
   EXPECT_EQ(set.end(), (BlockPlace{9, 0}));
-  EXPECT_TRUE(set.contains({2, 4}, of(hot, "t")));
-  EXPECT_FALSE(set.contains({2, 5}, of(hot, "t")));
-  EXPECT_FALSE(set.contains({8, 0}, of(hot, "t")));
-  EXPECT_TRUE(set.contains({8, 0}, of(hot)));  // of another tenant
-  EXPECT_TRUE(set.contains({8, 0}, of(other, "t")));
-  EXPECT_FALSE(set.contains({9, 0}, of(other, "t")));
+  EXPECT_TRUE(set.has({2, 4}, of(hot, "t")));
+  EXPECT_FALSE(set.has({2, 5}, of(hot, "t")));
+  EXPECT_FALSE(set.has({8, 0}, of(hot, "t")));
+  EXPECT_TRUE(set.has({8, 0}, of(hot)));  // of another tenant
+  EXPECT_TRUE(set.has({8, 0}, of(other, "t")));
+  EXPECT_FALSE(set.has({9, 0}, of(other, "t")));
   EXPECT_TRUE(set.contains({2, 4}));
   EXPECT_FALSE(set.contains({8, 0}));
   EXPECT_TRUE(set.contains({2, 0}, {2, 5}));
