@@ -75,10 +75,10 @@ _weir() {
       case $prev in
         --metadata) _weir_words 'auto keep drop'; return ;;
         --checkpoint|--spool|--password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
-        --as|--match|--give-up|--batch-wait|--batch-size|--batch-records|--parallel|--max-line-size|--max-age|--max-ahead|--max-labels|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;
+        --as|--match|--give-up|--drain-rate|--start-jitter|--batch-wait|--batch-size|--batch-records|--parallel|--max-line-size|--max-age|--max-ahead|--max-labels|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --strict -h --help --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
+        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --strict -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
       fi
       ;;
     replay)
