@@ -148,10 +148,12 @@ std::string Pusher::State::undelivered() const {
   return fmt::format("{} record{}, the first of {}", stats.pending, stats.pending == 1 ? "" : "s", record::to_rfc3339(first));
 }
 
-// Streams that are not slow may take some more while slow ones sit on their share.
+// A slow stream whose records can be left has its bound in that. The others may take some more while slow ones sit on what there is,
+// as one does that filled the memory before Loki's first answer.
 bool Pusher::State::has_room(const Stream& stream) const {
-  const std::size_t bound = can_leave && !stream.slow && slow_bytes > 0 ? config.memory + slow_share() : config.memory;
-  if (memory() > bound) return false;
+  const bool leaves = can_leave && !target.failing();
+  if (leaves && stream.slow) return true;
+  if (memory() > (leaves && slow_bytes > 0 ? config.memory + slow_share() : config.memory)) return false;
   return !stream.slow || can_leave || slow_bytes <= slow_share();
 }
 

@@ -430,6 +430,31 @@ TEST_F(SlowTest, AStreamThatLokiLimitsKeepsItsShareAndTheRestIsLeft) {
   EXPECT_EQ(pusher().stats().pending, 0U);
 }
 
+// It took all the memory before Loki's first answer came.
+TEST_F(SlowTest, AStreamThatFilledTheMemoryAndIsLimitedThenBlocksNobody) {
+  auto stop = std::move(*base::Stop::create());
+  pusher_ = std::make_unique<Pusher>(config_, clock_, diagnostics_, stop.get(), &ledger_);
+  pusher_->attach(transport_);
+  while (pusher_->memory_in_use() + 8000 < config_.memory) ASSERT_EQ(*try_add("a", line_), 0U);
+  limit("a");
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(try_add("a", line_));  // this would wait for ever
+  EXPECT_EQ(*try_add("a", line_), 1U);
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(*try_add("b", line_), 0U);
+    if (i % 20 == 19) due();
+    while (!transport_.flights.empty()) {
+      if (show(transport_.flights.front()).starts_with("a:")) {
+        limit("a");
+      } else {
+        transport_.answer(204);
+      }
+    }
+  }
+  EXPECT_GE(pusher_->stats().records, 180U);
+  EXPECT_LT(pusher_->memory_in_use(), config_.memory * 3 / 2 + (64 << 10));
+  pusher_.reset();
+}
+
 TEST_F(SlowTest, WithNothingToReadAgainItBlocksInTheEndAndSaysSo) {
   config_.can_leave = false;
   auto stop = std::move(*base::Stop::create());

@@ -6,6 +6,7 @@
 // POST …/push    decodes the body as Loki does (snappy, protobuf) and answers 204; 400 when it cannot
 // GET /stats     {"requests":…,"entries":…,"bytes":…,"tenants":{…},"last_arrival_ns":…}, arrival on CLOCK_REALTIME
 // POST /fail?status=500&count=2    the next two pushes get that status and are not stored
+// POST /limit?stream=TEXT          pushes with a stream whose labels hold TEXT get Loki's 429 for it; no TEXT: none any more
 // With --record each entry is a line {"labels":"{…}","timestamp":NS,"line":…,"metadata":{…},"tenant":…} of FILE, in order of
 // arrival; bytes of a line that are not printable ASCII are written as \u00XX, one for each byte.
 #include <snappy.h>
@@ -30,6 +31,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -60,12 +62,13 @@ struct State {
   std::int64_t last_arrival = 0;
   std::map<std::string, std::uint64_t> tenants;
   int fail_status = 0, fail_count = 0;
+  std::string limit;  // in the labels of streams that are not taken
   std::FILE* record = nullptr;
 };
 
 // Counts the entries of one push body and appends their text to `record`. Throws on a body that is none.
-void decode(const std::string& body, std::string_view tenant, bool keep, std::uint64_t& entries, std::uint64_t& bytes,
-            std::string& record) {
+void decode(const std::string& body, std::string_view tenant, bool keep, std::vector<std::string>& streams, std::uint64_t& entries,
+            std::uint64_t& bytes, std::string& record) {
   std::string raw;
   if (!snappy::Uncompress(body.data(), body.size(), &raw)) throw std::runtime_error("the body is not snappy");
   protozero::pbf_reader request(raw);
@@ -75,6 +78,7 @@ void decode(const std::string& body, std::string_view tenant, bool keep, std::ui
     while (stream.next()) {
       if (stream.tag() == 1) {
         labels = stream.get_string();
+        streams.push_back(labels);
         continue;
       }
       if (stream.tag() != 2) {
@@ -220,6 +224,11 @@ class Connection {
       if (std::sscanf(request.target.c_str(), "/fail?status=%d&count=%d", &state_.fail_status, &state_.fail_count) != 2) return 400;
       return 200;
     }
+    if (request.method == "POST" && request.target.rfind("/limit?stream=", 0) == 0) {
+      const std::lock_guard lock(state_.mutex);
+      state_.limit = request.target.substr(14);
+      return 200;
+    }
     if (request.method == "POST" && request.target.find("/push") != std::string::npos) return push(request, body);
     return 404;
   }
@@ -239,13 +248,19 @@ class Connection {
     const std::string tenant = header == request.headers.end() ? "" : header->second;
     std::uint64_t entries = 0, bytes = 0;
     std::string record;
+    std::vector<std::string> streams;
     try {
-      decode(request.body, tenant, state_.record != nullptr, entries, bytes, record);
+      decode(request.body, tenant, state_.record != nullptr, streams, entries, bytes, record);
     } catch (const std::exception& error) {
       body = std::string(error.what()) + "\n";
       return 400;
     }
     const std::lock_guard lock(state_.mutex);
+    for (const std::string& stream : streams) {
+      if (state_.limit.empty() || stream.find(state_.limit) == std::string::npos) continue;
+      body = "maximum active stream limit exceeded when trying to create stream " + stream + ", reduce the number of active streams\n";
+      return 429;
+    }
     state_.entries += entries;
     state_.bytes += bytes;
     state_.tenants[tenant] += entries;
