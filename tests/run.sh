@@ -3,7 +3,8 @@
 #
 #   tests/run.sh               release build, every test that needs no Loki
 #   tests/run.sh --loki        … and those against a real Loki, built once from tests/loki/go.mod (Go >= 1.21 fetches the rest),
-#                              or the binary in LOKI_BIN, or the server at LOKI_ADDR
+#                              or the binary in LOKI_BIN, or the server at LOKI_ADDR; and against a VictoriaLogs, built in the same
+#                              way (15 seconds), or the binary in VICTORIALOGS_BIN
 #   tests/run.sh --sanitize    … and the unit tests once more with AddressSanitizer and UndefinedBehaviorSanitizer
 #   tests/run.sh --bench       … and the benchmarks (tests/bench/run.sh)
 #
@@ -17,7 +18,7 @@ for argument in "$@"; do
     --loki) with_loki=true ;;
     --bench) with_bench=true ;;
     --sanitize) with_sanitizers=true ;;
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "tests/run.sh: unknown argument '$argument' (try --help)" >&2; exit 2 ;;
   esac
 done
@@ -49,33 +50,55 @@ skip_loki() {
   with_loki=false
 }
 
+# build_server NAME FOLDER WHAT [GO BUILD FLAG…]: the tools of tests/NAME/go.mod. Leaves in `why` what it failed of.
+build_server() {
+  local name=$1 folder=$2 what=$3 version building
+  shift 3
+  command -v go > /dev/null || { why="no Go here to build it"; return 1; }
+  version=$(go env GOVERSION | sed 's/^go//')
+  if ! printf '1.21\n%s\n' "$version" | sort -V -C; then
+    why="Go $version is too old to build it (1.21 fetches the toolchain it needs)"
+    return 1
+  fi
+  say "Building $what into $folder (once)"
+  mkdir -p "${folder%/*}"
+  building=$(mktemp -d "$folder.XXXXXX")
+  if ! (cd "tests/$name" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' "$@" -o "$building" tool); then
+    rm -rf "$building"
+    why="it does not build here"
+    return 1
+  fi
+  # Another run may have been faster; both built the same.
+  mv -T "$building" "$folder" 2> /dev/null || rm -rf "$building"
+}
+
 # Leaves LOKI_BIN set, or says why there is none.
 find_loki() {
   [ -z "${LOKI_ADDR:-}${LOKI_BIN:-}" ] || return 0
-  local folder version
+  local folder
   folder=$(loki_cache)
-  if [ ! -x "$folder/loki" ]; then
-    command -v go > /dev/null || { skip_loki "no Go here to build it, and neither LOKI_BIN nor LOKI_ADDR is set"; return 0; }
-    version=$(go env GOVERSION | sed 's/^go//')
-    if ! printf '1.21\n%s\n' "$version" | sort -V -C; then
-      skip_loki "Go $version is too old to build it (1.21 fetches the toolchain it needs)"
-      return 0
-    fi
-    say "Building Loki into $folder (once; about six minutes on two cores)"
-    mkdir -p "${folder%/*}"
-    local building
-    building=$(mktemp -d "$folder.XXXXXX")
-    if ! (cd tests/loki && CGO_ENABLED=0 go build -trimpath -tags noasm,netgo -ldflags '-s -w' -o "$building" tool); then
-      rm -rf "$building"
-      skip_loki "it does not build here"
-      return 0
-    fi
-    # Another run may have been faster; both built the same.
-    mv -T "$building" "$folder" 2> /dev/null || rm -rf "$building"
+  if [ ! -x "$folder/loki" ] && ! build_server loki "$folder" "Loki, which takes about six minutes on two cores," -tags noasm,netgo; then
+    skip_loki "$why, and neither LOKI_BIN nor LOKI_ADDR is set"
+    return 0
   fi
   export LOKI_BIN=$folder/loki
 }
-if $with_loki; then find_loki; fi
+# The same for VICTORIALOGS_BIN.
+find_victorialogs() {
+  [ -z "${VICTORIALOGS_BIN:-}" ] || return 0
+  local folder
+  folder=$(victorialogs_cache)
+  if [ ! -x "$folder/victoria-logs" ] && ! build_server victorialogs "$folder" VictoriaLogs; then
+    say "SKIPPED: the test against a real VictoriaLogs: $why, and VICTORIALOGS_BIN is not set"
+    if [ "${CI:-}" = true ]; then failed=1; fi
+    return 0
+  fi
+  export VICTORIALOGS_BIN=$folder/victoria-logs
+}
+if $with_loki; then
+  find_loki
+  find_victorialogs
+fi
 
 say "Testing"
 selection=(--label-exclude loki)

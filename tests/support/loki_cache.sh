@@ -1,7 +1,10 @@
-# Where tests/run.sh --loki keeps the Loki it built. Sourced from the top of the tree.
+# Where tests/run.sh --loki keeps the servers it built. Sourced from the top of the tree.
 
-loki_cache() {
+# server_cache NAME: of the tools in tests/NAME/go.mod.
+server_cache() {
   local sum
-  sum=$(cat tests/loki/go.mod tests/loki/go.sum | sha256sum | cut -c 1-16)
-  printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/weir/loki-$sum"
+  sum=$(cat "tests/$1/go.mod" "tests/$1/go.sum" | sha256sum | cut -c 1-16)
+  printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/weir/$1-$sum"
 }
+loki_cache() { server_cache loki; }
+victorialogs_cache() { server_cache victorialogs; }

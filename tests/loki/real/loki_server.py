@@ -42,8 +42,8 @@ query_range: {{cache_results: false}}
 limits_config:
   ingestion_rate_mb: {rate}
   ingestion_burst_size_mb: {rate}
-  per_stream_rate_limit: {rate}MB
-  per_stream_rate_limit_burst: {rate}MB
+  per_stream_rate_limit: {stream_rate}
+  per_stream_rate_limit_burst: {stream_rate}
   max_query_series: 5000
   {limits}
 analytics: {{reporting_enabled: false}}
@@ -63,7 +63,7 @@ def free_ports(count):
 class Loki:
     """`url` of a ready Loki; `own` when this object started it."""
 
-    def __init__(self, auth=False, limits=None, rate=1000):
+    def __init__(self, auth=False, limits=None, rate=1000, stream_rate=None):
         self.own = not os.environ.get("LOKI_ADDR") or auth or limits
         self.process = self.dir = None
         if not self.own:
@@ -74,16 +74,16 @@ class Loki:
             print("SKIPPED: no Loki to test against (tests/run.sh --loki builds one; LOKI_BIN or LOKI_ADDR name one)", file=sys.stderr)
             sys.exit(77)
         for attempt in range(3):  # a port may be taken between choosing and listening
-            if self.start(binary, auth, limits or {}, rate):
+            if self.start(binary, auth, limits or {}, rate, stream_rate or f"{rate}MB"):
                 return
             self.stop(keep=attempt == 2)
         raise AssertionError(f"Loki did not become ready: {(self.dir / 'log').read_text()[-2000:]}")
 
-    def start(self, binary, auth, limits, rate):
+    def start(self, binary, auth, limits, rate, stream_rate):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="weir-loki-"))
         http, grpc = free_ports(2)
         self.url = f"http://127.0.0.1:{http}"
-        text = CONFIG.format(auth="true" if auth else "false", http=http, grpc=grpc, dir=self.dir, rate=rate,
+        text = CONFIG.format(auth="true" if auth else "false", http=http, grpc=grpc, dir=self.dir, rate=rate, stream_rate=stream_rate,
                              limits="\n  ".join(f"{k}: {v}" for k, v in limits.items()))
         (self.dir / "loki.yaml").write_text(text)
         with open(self.dir / "log", "wb") as log:
@@ -151,6 +151,10 @@ class Loki:
             else:
                 raise AssertionError(f"{q}: more than {limit} entries at {a}")
         return found
+
+    def flush(self):
+        """Has everything written to the store; what is old is not asked of the ingester. It takes a while."""
+        kit.get(self.url + "/flush", data=b"")
 
     def counted(self, selector, seconds, at, tenant=None):
         """sum(count_over_time()) of the `seconds` before `at` (nanoseconds)."""
