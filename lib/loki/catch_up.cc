@@ -19,15 +19,16 @@ constexpr std::size_t kMostRequest = 256 << 10;
 }  // namespace
 
 // What the pace begins with and grows by.
-double CatchUp::step() const { return std::min(limits_.rate, std::max(kLeastStep, inflow_.value_or(0))); }
+double CatchUp::step() const { return std::min(limits_.rate, std::max(kLeastStep, inflow_.value_or(usual_))); }
 
 double CatchUp::ceiling(base::Monotonic now) const {
   if (inflow_) return limits_.rate;
   return limits_.rate * (1 + static_cast<double>(std::max<base::Duration>(0, now - start_)) / base::kMinute);
 }
 
-void CatchUp::begin(base::Monotonic now) {
+void CatchUp::begin(base::Monotonic now, double usual) {
   if (!limits()) return;
+  usual_ = usual;
   active_ = true;
   near_limit_ = false;
   begun_ = start_ = now;

@@ -25,8 +25,8 @@ class CatchUp {
   };
   CatchUp(const Limits& limits, std::uint64_t seed) : limits_(limits), random_(seed) {}
 
-  // A backlog is there to be delivered: after an outage, or from before the start.
-  void begin(base::Monotonic now);
+  // A backlog is there to be delivered: after an outage, or from before the start. `usual`: bytes a second of the time before, 0 if unknown.
+  void begin(base::Monotonic now, double usual = 0);
   void end() { active_ = false; }
   [[nodiscard]] bool active() const { return active_; }
   [[nodiscard]] bool limits() const { return limits_.rate > 0; }
@@ -59,6 +59,7 @@ class CatchUp {
   bool active_ = false;
   bool near_limit_ = false;  // Loki has refused
   std::optional<double> inflow_;
+  double usual_ = 0;
   double drain_ = 0;
   double level_ = 0;  // bytes that may go now; a debt when negative
   base::Monotonic begun_ = 0, start_ = 0, filled_ = 0, changed_ = 0;

@@ -278,6 +278,7 @@ base::Result<base::Monotonic> Pusher::tick(base::Monotonic now) {
   s.looks = 0;
   s.check_give_up(now);
   s.forget_idle_streams(now);
+  s.watch_usual(now);
   s.end_catch_up(now);
   s.pump(lock);
   if (s.failure) return base::Error(*s.failure);

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kOwnBytes = 512 << 10;   // of one slow stream
 constexpr std::size_t kHungryBelow = 128 << 10;
+constexpr base::Duration kUsualWindow = 10 * base::kSecond;
+constexpr double kUsualWeight = 0.3;            // of the latest window
 constexpr base::Duration kFlowing = 5 * base::kSecond;  // without a wait of the input: nothing is piled up before it any more
 
 }  // namespace
@@ -77,9 +79,22 @@ void Pusher::leave_no_more() {
   state_->can_leave = false;
 }
 
+// What goes out while nothing is in the way, as a hint for the pace of a backlog.
+void Pusher::State::watch_usual(base::Monotonic now) {
+  if (target.failing() || catch_up.active() || usual_since == 0) {
+    usual_since = now;
+    usual_bytes = stats.bytes;
+  } else if (now - usual_since >= kUsualWindow) {
+    const double rate = static_cast<double>(stats.bytes - usual_bytes) * base::kSecond / static_cast<double>(now - usual_since);
+    usual_rate = usual_rate == 0 ? rate : usual_rate * (1 - kUsualWeight) + rate * kUsualWeight;
+    usual_since = now;
+    usual_bytes = stats.bytes;
+  }
+}
+
 void Pusher::State::begin_catch_up(base::Monotonic now, std::string_view why) {
   if (!catch_up.limits()) return;
-  catch_up.begin(now);
+  catch_up.begin(now, usual_rate);
   const base::Duration wait = catch_up.wait_at_start() / base::kSecond * base::kSecond;
   diagnostics.say(fmt::format("{}: the backlog goes{} at up to {}/s above what comes in (--drain-rate, --start-jitter)", why,
                               wait > 0 ? fmt::format(" from in {} on,", record::print_duration(wait)) : std::string(),

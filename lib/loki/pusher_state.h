@@ -135,6 +135,7 @@ struct Pusher::State {
   void grow(Stream& stream, std::ptrdiff_t bytes);
   void set_behind(Stream& stream, bool behind);
   [[nodiscard]] bool must_leave(const Stream& stream) const;
+  void watch_usual(base::Monotonic now);
   void begin_catch_up(base::Monotonic now, std::string_view why);
   void end_catch_up(base::Monotonic now);
   [[nodiscard]] static bool wants_more(const Stream& stream);
@@ -240,6 +241,9 @@ struct Pusher::State {
   bool all_backlog = false;     // whatever comes
   bool backlog_to_come = false; // as add() marks it
   bool recovery_untold = false;
+  base::Monotonic usual_since = 0;
+  std::uint64_t usual_bytes = 0;
+  double usual_rate = 0;        // bytes a second
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Request>> flying;
   std::uint64_t next_id = 1;

@@ -86,6 +86,14 @@ TEST(CatchUp, WithoutAKnownInflowItEndsAllTheSame) {
   EXPECT_LT(now, base::kHour * 24);
 }
 
+TEST(CatchUp, WithoutAKnownInflowItBeginsWithTheUsual) {
+  CatchUp pace({.jitter = 0}, 1);
+  pace.begin(0, 200 * kKiB);
+  EXPECT_NEAR(pace.allowed(), 200 * kKiB, 1);
+  pace.begin(0, 0);
+  EXPECT_NEAR(pace.allowed(), 4 * kKiB, 1);
+}
+
 TEST(CatchUp, RequestsFitThePace) {
   CatchUp pace({.jitter = 0}, 1);
   pace.begin(0);

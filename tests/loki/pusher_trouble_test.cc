@@ -613,6 +613,28 @@ TEST_F(BacklogTest, WithoutASpoolItEndsWhenTheInputIsNoLongerHeldUp) {
   EXPECT_THAT(flying(), ElementsAre("b: 2;"));
 }
 
+TEST_F(BacklogTest, WithoutASpoolThePaceBeginsWithWhatIsUsual) {
+  config_.can_leave = false;
+  config_.catch_up = {.rate = 1 << 20, .jitter = 0, .outage = base::kMinute};
+  for (int i = 0; i < 60; ++i) {  // 20,000 bytes a second for a minute
+    for (int n = 0; n < 5; ++n) add("a", line_);
+    due();
+    answer_all(all_pass);
+    clock_.advance(base::kSecond);
+    static_cast<void>(pusher().tick(clock_.monotonic()));
+  }
+  fail_for(2 * base::kMinute);
+  for (int i = 0; i < 100; ++i) add("a", line_);
+  later(base::kMinute);
+  int seconds = 0;
+  for (; seconds < 600 && pusher().stats().pending > 0; ++seconds) {
+    answer_all(all_pass);
+    later(base::kSecond);
+  }
+  EXPECT_GE(seconds, 10);
+  EXPECT_LE(seconds, 30);  // of 400,000 bytes; a minute if it had to begin with the least
+}
+
 TEST_F(BacklogTest, WithoutALimitNothingIsPaced) {
   config_.catch_up.rate = 0;
   fail_for(10 * base::kMinute);
