@@ -169,6 +169,12 @@ void Consumer::acknowledge(std::uint64_t block, std::uint32_t first, std::uint32
   state_->touch();
 }
 
+void Consumer::acknowledge(std::span<const PlaceSet::Stretch> stretches) {
+  if (stretches.empty()) return;
+  state_->places.add_sorted(stretches);
+  state_->touch();
+}
+
 void Consumer::acknowledge_before(std::uint64_t block, std::uint32_t ordinal) {
   state_->places.add_before({block, ordinal});
   state_->touch();

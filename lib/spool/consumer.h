@@ -25,6 +25,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -58,6 +59,8 @@ class Consumer {
 
   // Records `first` to `last` of a block, both inclusive. In any order; again is harmless.
   void acknowledge(std::uint64_t block, std::uint32_t first, std::uint32_t last);
+  // Many at once, sorted and apart from each other.
+  void acknowledge(std::span<const PlaceSet::Stretch> stretches);
   // Everything that lies before this place.
   void acknowledge_before(std::uint64_t block, std::uint32_t ordinal);
   // The record at this place, which belongs to `stream` (stream_key()), is left for later, or its stream waits already.

@@ -76,6 +76,32 @@ void PlaceSet::add(BlockPlace from, BlockPlace to) {
   }
 }
 
+void PlaceSet::add_sorted(std::span<const Stretch> more) {
+  constexpr std::size_t kFew = 4;
+  if (more.size() <= kFew) {
+    for (const Stretch& one : more) add(one.from, one.to);
+    return;
+  }
+  std::vector<Stretch> merged;
+  merged.reserve(stretches_.size() + more.size());
+  auto mine = stretches_.begin();
+  auto theirs = more.begin();
+  while (mine != stretches_.end() || theirs != more.end()) {
+    const bool first = theirs == more.end() || (mine != stretches_.end() && mine->from <= theirs->from);
+    const Stretch& next = first ? *mine++ : *theirs++;
+    if (next.to <= next.from || next.to <= before_) continue;
+    if (next.from <= before_) {
+      before_ = next.to;
+    } else if (!merged.empty() && next.from <= merged.back().to) {
+      merged.back().to = std::max(merged.back().to, next.to);
+    } else {
+      merged.push_back(next);
+    }
+  }
+  stretches_ = std::move(merged);
+  cover_before(before_);
+}
+
 void PlaceSet::cover_before(BlockPlace place) {
   if (place <= before_) return;
   before_ = place;

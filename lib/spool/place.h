@@ -6,6 +6,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,8 @@ class PlaceSet {
 
   // Everything from `from` up to `to`, which itself stays out. Nothing when to <= from.
   void add(BlockPlace from, BlockPlace to);
+  // Many of them, sorted and apart from each other, in one pass: what the set holds is moved once and not for each.
+  void add_sorted(std::span<const Stretch> more);
   // Everything before `place`, also of streams that wait.
   void add_before(BlockPlace place);
   // All that `other` has, too. A stream that waits in one of them waits, from the first place on.

@@ -124,6 +124,25 @@ TEST(PlaceSet, WaitingStreamsComeBackFromTheirPackedForm) {
   }
 }
 
+TEST(PlaceSet, ManyAtOnceAreTheSameAsOneByOne) {
+  for (unsigned seed = 1; seed < 200; ++seed) {
+    std::mt19937 random(seed);
+    PlaceSet one, other;
+    for (int round = 0; round < 8; ++round) {
+      std::vector<PlaceSet::Stretch> more;
+      BlockPlace at{1, static_cast<std::uint32_t>(random() % 5)};
+      for (unsigned i = random() % 30; i > 0; --i) {
+        const BlockPlace to{at.block, at.ordinal + static_cast<std::uint32_t>(1 + random() % 3)};
+        more.push_back({at, to});
+        at = random() % 12 == 0 ? BlockPlace{to.block + 1, static_cast<std::uint32_t>(random() % 2)} : BlockPlace{to.block, to.ordinal + 1 + static_cast<std::uint32_t>(random() % 3)};
+      }
+      for (const auto& stretch : more) one.add(stretch.from, stretch.to);
+      other.add_sorted(more);
+      ASSERT_EQ(one, other) << seed;
+    }
+  }
+}
+
 TEST(PlaceSet, DamagedStretchesAreAnError) {
   PlaceSet set;
   set.wait(3, {2, 2});
