@@ -8,6 +8,8 @@
 
 #include <poll.h>
 
+#include <algorithm>
+
 namespace weir::stages {
 namespace {
 
@@ -242,19 +244,27 @@ void DeliveryLedger::settle(PushToken token) {
 void DeliveryLedger::delivered(std::span<const PushToken> tokens) {
   if (!listens()) return;
   const std::lock_guard lock(mutex_);
-  // From the last to the first: a lane then advances once, over all of them.
-  for (std::size_t end = tokens.size(); end > 0;) {
-    std::size_t from = end - 1;
-    if (consumer_ && tokens[from] < kWaits) {
-      const std::uint64_t block = tokens[from] >> kOrdinalBits;
-      while (from > 0 && tokens[from - 1] == tokens[from] - 1 && tokens[from - 1] >> kOrdinalBits == block) --from;
-      consumer_->acknowledge(block, static_cast<std::uint32_t>(tokens[from] & kOrdinalMask), static_cast<std::uint32_t>(tokens[end - 1] & kOrdinalMask));
-    } else {
-      settle_locked(tokens[from]);
+  if (consumer_) {
+    // Those of a stream lie between those of others, so that many become many stretches.
+    stretches_.clear();
+    for (const PushToken token : tokens) {
+      if (token >= kWaits) continue;
+      const spool::BlockPlace place{token >> kOrdinalBits, static_cast<std::uint32_t>(token & kOrdinalMask)};
+      const spool::BlockPlace after{place.block, place.ordinal + 1};
+      if (!stretches_.empty() && stretches_.back().to == place) {
+        stretches_.back().to = after;
+      } else {
+        stretches_.push_back({place, after});
+      }
     }
-    end = from;
+    const auto apart = [](const spool::PlaceSet::Stretch& a, const spool::PlaceSet::Stretch& b) { return a.from < b.from; };
+    if (!std::ranges::is_sorted(stretches_, apart)) std::ranges::sort(stretches_, apart);
+    consumer_->acknowledge(stretches_);
+    dirty_ = dirty_ || !tokens.empty();
   }
-  dirty_ = dirty_ || (consumer_ && !tokens.empty());
+  // From the last to the first: a lane then advances once, over all of them.
+  for (std::size_t i = tokens.size(); i-- > 0;)
+    if (!consumer_ || tokens[i] >= kWaits) settle_locked(tokens[i]);
   release_waiting();
 }
 

@@ -102,6 +102,7 @@ class DeliveryLedger : public loki::PushLedger {
   std::unordered_map<std::uint64_t, std::uint32_t> waiting_streams_;    // stream to number
   std::unordered_map<std::uint32_t, Waiting> waiting_;                  // by number
   std::uint32_t next_waiting_ = 0;
+  std::vector<spool::PlaceSet::Stretch> stretches_;                     // scratch of delivered()
   bool dirty_ = false;
   base::Monotonic next_commit_ = 0;
 };
