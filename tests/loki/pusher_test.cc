@@ -93,6 +93,22 @@ TEST_F(PusherTest, ARequestHoldsNoMoreThanItsBytesAndRecords) {
   EXPECT_THAT(flying(), ElementsAre("a: 1 2;"));
 }
 
+TEST_F(PusherTest, ASharedRequestHoldsNoMoreThanItsRecords) {
+  config_.request_records = 3;
+  trust({"a", "b", "c"});
+  for (const char* app : {"a", "b", "c"}) {
+    add(app, "1");
+    add(app, "2");
+  }
+  due();
+  for (const auto& flight : transport_.flights) {
+    std::size_t records = 0;
+    for (const auto& stream : flight.streams()) records += stream.entries.size();
+    EXPECT_LE(records, 3U);
+  }
+  EXPECT_EQ(flying().size(), 3U);
+}
+
 TEST_F(PusherTest, SeveralRequestsFlyAtOnceAndStreamsTakeTurns) {
   config_.parallel = 2;
   config_.stream_bytes = config_.request_bytes = 1;

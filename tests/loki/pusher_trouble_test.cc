@@ -199,6 +199,30 @@ TEST_F(PusherTest, LearnsTheRateOfATenant) {
   EXPECT_EQ(pusher().stats().pending, 0U);
 }
 
+TEST_F(PusherTest, LearnsTheRateOfAStreamAndHoldsUpNoOther) {
+  config_.stream_bytes = 100'000;
+  trust({"a", "b"});
+  const std::string line(99'999, 'x');
+  add("a", line);
+  add("a", "closes it");
+  ASSERT_EQ(transport_.flights.size(), 1U);
+  transport_.answer(429, "entry with timestamp 2024 ignored, reason: 'Per stream rate limit exceeded (limit: 100kB/sec) while attempting to ingest for stream "
+                         "'{app=\"a\"}' totaling 100kB', user 'fake', total ignored: 1 out of 1 for stream: {app=\"a\"}");
+  later(base::kMinute);
+  int sent = 0;
+  for (int i = 0; i < 60; ++i) {
+    add("b", std::to_string(i));
+    due();
+    while (!transport_.flights.empty()) {
+      if (show(transport_.flights.front()).starts_with("a:")) ++sent;
+      transport_.answer(204);
+    }
+    if (i < 58) add("a", line);
+  }
+  EXPECT_GE(sent, 50);
+  EXPECT_LE(sent, 59);
+}
+
 // What a record that Loki cannot bear costs: some requests, and itself.
 TEST_F(PusherTest, ARequestThatFailsWhileOthersPassIsSplitDownToTheRecord) {
   config_.give_up = 0;
@@ -430,6 +454,37 @@ TEST_F(SlowTest, AStreamThatLokiLimitsKeepsItsShareAndTheRestIsLeft) {
   EXPECT_EQ(pusher().stats().pending, 0U);
 }
 
+// The share of slow streams is taken up by one; when there is room again, another one that is refused has its request to try with.
+TEST_F(SlowTest, ARefusedStreamIsNotHungry) {
+  trust({"a"});
+  add("c", "1");
+  due();
+  limit("c");
+  add("a", line_);
+  due();
+  while (!transport_.flights.empty()) limit(show(transport_.flights.front()).substr(0, 1));
+  while (*try_add("a", line_) == 0) continue;
+  const StreamNumber number = *try_add("c", "2");
+  ASSERT_NE(number, 0U);
+  // The first one flows.
+  for (int i = 0; i < 100; ++i) {
+    later(base::kMinute);
+    while (!transport_.flights.empty()) {
+      if (show(transport_.flights.front()).starts_with("c:")) {
+        limit("c");
+      } else {
+        transport_.answer(204);
+      }
+    }
+    EXPECT_THAT(pusher().hungry(), Not(Contains(number)));
+  }
+  for (int i = 0; i < 3 && pusher().stats().pending > 0; ++i) {
+    later(2 * base::kMinute);
+    answer_all([](const std::string&) { return 204; });
+  }
+  EXPECT_THAT(pusher().hungry(), Contains(number));
+}
+
 // It took all the memory before Loki's first answer came.
 TEST_F(SlowTest, AStreamThatFilledTheMemoryAndIsLimitedThenBlocksNobody) {
   auto stop = std::move(*base::Stop::create());
@@ -550,6 +605,19 @@ TEST_F(BacklogTest, AfterAnOutageTheBacklogWaitsAndGoesAtItsPace) {
   static_cast<void>(pusher().tick(clock_.monotonic()));
   EXPECT_FALSE(pusher().catching_up());
   EXPECT_THAT(said().back(), "the backlog is delivered");
+}
+
+TEST_F(BacklogTest, WhatWaitedThroughTheOutageIsBacklog) {
+  config_.catch_up.jitter = base::kHour;
+  add("a", "1");
+  add("b", "1");
+  add("c", "1");
+  fail_for(2 * base::kMinute);
+  later(base::kMinute);
+  ASSERT_EQ(transport_.flights.size(), 1U);
+  transport_.answer(204);
+  EXPECT_THAT(flying(), IsEmpty());
+  EXPECT_GE(pusher().stats().pending, 2U);
 }
 
 TEST_F(BacklogTest, AShortOutageLeavesNone) {
