@@ -52,7 +52,7 @@ class Stop {
   [[nodiscard]] Monotonic deadline(Monotonic now) const;
 
   // What feeds the chain died. What it had not passed on will be read again, so that nothing is worth a long wait.
-  static constexpr Duration kAfterDeath = 5 * kSecond;
+  static constexpr Duration kAfterDeath = 2 * kSecond;
   void feed_died(Monotonic now) const;
   [[nodiscard]] bool feed_has_died() const { return feed_has_died_.load(std::memory_order_acquire); }
 

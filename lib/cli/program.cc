@@ -25,7 +25,7 @@ std::string_view ends() {
          "A SIGINT that was ignored when the process started stays ignored, as shells have it for what a script runs in the background.\n"
          "\n"
          "A reader that leaves, such as `head`, is a normal end of a chain that keeps no positions. In one that does, a process whose neighbour "
-         "died passes on what had come whole, waits no longer than 5 s for whoever takes nothing, and exits with 4, so that whoever "
+         "died passes on what had come whole, waits no longer than 2 s for whoever takes nothing, and exits with 4, so that whoever "
          "watches the chain can start it again: `while :; do weir tail -f --checkpoint S | weir buffer S | weir push; sleep 1; done`";
 }
 

@@ -7,7 +7,7 @@ namespace weir::pipeline {
 namespace {
 
 // For the stages behind one that used up the time: what needs no waiting is done.
-constexpr base::Duration kLeastToFinish = 3 * base::kSecond;
+constexpr base::Duration kLeastToFinish = base::kSecond;
 
 class EndOutlet : public Outlet {
  public:
