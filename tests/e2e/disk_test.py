@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """A disk that is full, a spool that is damaged or at its limit, a reader that pauses: the chain goes on and nothing is lost."""
+import fcntl
 import json
 import os
 import pathlib
 import random
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 import unittest
 
@@ -186,6 +189,14 @@ class SmallDisk(Disk):
 
 
 class Limits(Disk):
+    @staticmethod
+    def waits_for_room(writer):
+        """Whether the pipe that it writes into is full and it sleeps."""
+        pipe = writer.stdout.fileno()
+        unread = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+        state = pathlib.Path(f"/proc/{writer.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+        return unread > fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) - 4096 and state == "S"
+
     def test_max_size_blocks_and_goes_on(self):
         for fused in (False, True):
             with self.subTest(fused=fused):
@@ -212,11 +223,12 @@ class Limits(Disk):
                 self.write(6000)
                 kit.wait_for(lambda: self.records() == 6000, chain.errors)
                 reader = self.start(kit.WEIR, *command.replace("SPOOL", str(self.spool)).split(), stdout=subprocess.PIPE, env=kit.environment())
-                self.assertTrue(reader.stdout.readline())  # it writes; the pipe is full soon, and stays so
+                self.assertTrue(reader.stdout.readline())
+                kit.wait_for(lambda: self.waits_for_room(reader), chain.errors)  # not in the middle of reading the spool
                 reader.send_signal(signal.SIGSTOP)
                 most = 0
-                for seed in range(2, 14):
-                    self.write(10000, seed)
+                for seed in range(2, 6):
+                    self.write(30000, seed)
                     kit.wait_for(lambda: self.newest() == self.lines[-1], chain.errors)
                     most = max(most, self.spool_size())
                 self.assertGreater(sum(map(len, self.lines)) / 2, 5 * limit)
