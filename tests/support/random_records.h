@@ -36,7 +36,7 @@ inline void add_random_records(record::Batch& batch, unsigned seed, std::size_t 
   for (std::size_t i = 0; i < count; ++i) {
     record::Record& record = batch.records.emplace_back();
     now += static_cast<base::Timestamp>(below(2'000'000'000)) - 100'000'000;
-    record.timestamp = below(50) == 0 ? static_cast<base::Timestamp>(random()) * static_cast<base::Timestamp>(random()) : now;
+    record.timestamp = below(50) == 0 ? static_cast<base::Timestamp>(std::uint64_t{random()} * random()) : now;
     const std::string pod = "pod-" + std::to_string(below(streams));
     record.labels = batch.hold(below(20) == 0 ? record::LabelSet::empty()
                                               : record::LabelSet::intern({{"namespace", "shop"}, {"pod", pod}, {"stream", below(2) == 0 ? "stdout" : "stderr"}}));
