@@ -123,7 +123,7 @@ class PushSpoolTest : public ::testing::Test {
     auto push = make_push(spec_, context_);
     if (!push) return std::move(push).error();
     middle.push_back(std::move(*push));
-    auto result = pipeline::run_chain(source, middle, context_, {});
+    auto result = pipeline::run_chain(source, middle, context_);
     summary_ = middle.back()->summary();
     counters_ = middle.back()->counters();
     if (!result) return std::move(result).error();
