@@ -27,8 +27,8 @@ _weir() {
         --filename) _weir_words 'label metadata'; return ;;
         -o|--output) _weir_words 'default raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
-        --exclude-namespace|--exclude-pod|--exclude-container|--checkpoint) _weir_files; return ;;
-        --hold-deleted|--lines|--from|--since|--max-line|-n|--namespace|-p|--pod|-c|--container|--wait) return ;;
+        --checkpoint) _weir_files; return ;;
+        --hold-deleted|--lines|--from|--since|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait) return ;;
       esac
       if [[ $cur == -* ]]; then
         _weir_words '-f --follow --hold-deleted --lines --from --since --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
