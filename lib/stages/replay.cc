@@ -30,14 +30,9 @@ class Replay : public pipeline::Source {
     out_ = &out;
     stop_ = &stop;
     if (spec_.rejected) {
-      // Before everything, since whoever delivers has to know from the start what is to be told.
-      auto reader = spool::Reader::open(spec_.spool);
-      if (!reader) return std::move(reader).error();
-      record::Batch batch;
-      append_rejected(batch, std::filesystem::absolute(spec_.spool).lexically_normal().string(), (*reader)->spool());
-      auto flow = out.emit(batch);
-      if (!flow) return std::move(flow).error();
-      if (*flow == Flow::done) return {};
+      auto announced = announce_rejected(out);
+      if (!announced) return std::move(announced).error();
+      if (!*announced) return {};
     }
     const bool plain = !spec_.undelivered && !spec_.held && !spec_.rejected;
     if (plain || spec_.undelivered || spec_.held) {
@@ -65,6 +60,20 @@ class Replay : public pipeline::Source {
   [[nodiscard]] std::string summary() const override { return fmt::format("replayed {} records, {}", records_, record::print_size(bytes_)); }
 
  private:
+  // Before everything, since whoever delivers has to know from the start what is to be told. False: enough.
+  Result<bool> announce_rejected(pipeline::Outlet& out) {
+    auto reader = spool::Reader::open(spec_.spool);
+    if (!reader) return std::move(reader).error();
+    auto any = (*reader)->rejected(0, 1, [](const spool::Reader::RejectedEntry&) {});
+    if (!any) return std::move(any).error();
+    if (*any == 0) return true;
+    record::Batch batch;
+    append_rejected(batch, std::filesystem::absolute(spec_.spool).lexically_normal().string(), (*reader)->spool());
+    auto flow = out.emit(batch);
+    if (!flow) return std::move(flow).error();
+    return *flow != Flow::done;
+  }
+
   // False: enough.
   Result<bool> give(record::Batch& batch) {
     for (record::Record& record : batch.records) {
