@@ -39,7 +39,8 @@ test_with() {
   local report
   report=$(mktemp)
   reports+=("$report")
-  ctest --parallel "$(nproc)" --output-junit "$report" "$@" || failed=1
+  # Whole chains wait for each other most of the time.
+  ctest --parallel "$((2 * $(nproc)))" --output-junit "$report" "$@" || failed=1
 }
 skip_loki() {
   say "SKIPPED: the tests against a real Loki: $1"
