@@ -583,6 +583,7 @@ struct Watcher::State {
     publish();
     base::Monotonic next_scan = base::after(clock.monotonic(), blind ? kBlindRescan : times.rescan);
     base::Monotonic gathered = base::kNever;  // when what was written is to be told
+    base::Monotonic last_told = clock.monotonic() - times.spacing;
     base::Monotonic held_look = base::kNever, last_held_look = clock.monotonic() - times.hold;
     while (true) {
       std::array<pollfd, 3> fds = {{{wake.get(), POLLIN, 0}, {structure.get(), POLLIN, 0}, {written.get(), POLLIN, 0}}};
@@ -601,10 +602,13 @@ struct Watcher::State {
         for (const std::uint32_t log : gone) forget(log);
       }
       if (ready_fds > 0 && fds[1].revents != 0) read_structure();
-      if (!gathering && ready_fds > 0 && fds[2].revents != 0) gathered = base::after(now, times.gather);
+      if (!gathering && ready_fds > 0 && fds[2].revents != 0) {
+        gathered = std::max(base::after(now, times.gather), base::after(last_told, times.spacing));
+      }
       if (now >= gathered) {
         read_written();
         gathered = base::kNever;
+        last_told = now;
       }
       if (now >= next_scan) {
         rescan(false);

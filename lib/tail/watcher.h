@@ -1,8 +1,8 @@
 // Watches folders for log files and opens every new generation of a log the moment it appears, on a thread of its own, so that
 // a blocked chain does not go blind: what it opened stays readable whatever happens to its name.
 //
-// inotify watches folders, never files; what was written is gathered for a moment after the first event, because wake-ups are what
-// following costs, while new, renamed and deleted names are acted on at once. A slow look at folders and sizes is the safety
+// inotify watches folders, never files; what was written is gathered for a moment after the first event, and told a few times a second
+// while more keeps coming, because wake-ups are what following costs, while new, renamed and deleted names are acted on at once. A slow look at folders and sizes is the safety
 // net, and the answer to a queue that overflowed. Where a log was rotated faster than it could be looked at, its generations are
 // found among the rotated files beside it.
 #pragma once
@@ -22,7 +22,8 @@
 namespace weir::tail {
 
 struct WatchTimes {
-  base::Duration gather = 100 * base::kMillisecond;
+  base::Duration gather = 100 * base::kMillisecond;   // from the first event after a quiet time until it is told
+  base::Duration spacing = 250 * base::kMillisecond;  // at least, from one such telling to the next
   base::Duration rescan = 30 * base::kSecond;
   base::Duration hold = base::kSecond;  // between two looks at deleted files
 };

@@ -46,7 +46,7 @@ class Tail : public testing::Test {
     context.context.clock = &base::Clock::system();
     spec.read.rotation_grace = 50 * base::kMillisecond;
     spec.read.deletion_grace = 50 * base::kMillisecond;
-    spec.times.gather = 20 * base::kMillisecond;
+    spec.times.gather = spec.times.spacing = 20 * base::kMillisecond;
     spec.positions = record::Positions();
   }
   ~Tail() override { stop(); }

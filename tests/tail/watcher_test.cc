@@ -68,7 +68,8 @@ class Watch : public testing::Test {
   int generations(const std::string& name) { return log(name).generations; }
 
   test::TempDir dir;
-  WatchTimes times{.gather = 20 * base::kMillisecond, .rescan = base::kHour, .hold = 20 * base::kMillisecond};
+  WatchTimes times{
+      .gather = 20 * base::kMillisecond, .spacing = 20 * base::kMillisecond, .rescan = base::kHour, .hold = 20 * base::kMillisecond};
   test::RememberingDiagnostics diagnostics;
   std::unique_ptr<HeldFiles> held = std::make_unique<HeldFiles>(std::uint64_t{1} << 30, diagnostics);
   std::unique_ptr<Watcher> watcher;
@@ -86,6 +87,18 @@ TEST_F(Watch, WhatIsThereAndWhatIsWritten) {
   EXPECT_TRUE(log("pods/shop_web_u/app/0.log").initial);
   dir.write("pods/shop_web_u/app/0.log", "two\n", true);
   wait([&] { return log("pods/shop_web_u/app/0.log").changes > 0; });
+}
+
+TEST_F(Watch, WhatKeepsComingIsToldAFewTimesASecond) {
+  times.spacing = 300 * base::kMillisecond;
+  dir.write("a.log", "0");
+  start({"a.log"});
+  const auto begin = std::chrono::steady_clock::now();
+  for (int told = 1; told <= 2; ++told) {
+    dir.write("a.log", "x", true);
+    wait([&] { return log("a.log").changes == told; });
+  }
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::nanoseconds(times.gather + times.spacing));
 }
 
 TEST_F(Watch, PodsThatAppearAndGoAtOnce) {
