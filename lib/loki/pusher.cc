@@ -51,7 +51,8 @@ Stream& Pusher::State::find_stream(std::string_view tenant, const record::LabelS
 }
 
 Stream& Pusher::State::stream_of(const record::Record& record) {
-  if (record.labels == last_labels && record.tenant == last_tenant && last_stream != nullptr) return *last_stream;
+  Recent& last = recent[(reinterpret_cast<std::uintptr_t>(record.labels) >> 4) * 0x9E3779B97F4A7C15U >> 57];
+  if (record.labels == last.labels && record.tenant == last.tenant) return *last.stream;
   Key key{record.labels, std::string(record.tenant)};
   auto found = known.find(key);
   if (found == known.end()) {
@@ -59,10 +60,10 @@ Stream& Pusher::State::stream_of(const record::Record& record) {
     Stream& stream = find_stream(record.tenant.empty() ? std::string_view(config.tenant) : record.tenant, labels);
     found = known.emplace(std::move(key), Known{std::move(labels), &stream}).first;
   }
-  last_labels = record.labels;
-  last_tenant = record.tenant;
-  last_stream = found->second.stream;
-  return *last_stream;
+  last.labels = record.labels;
+  last.tenant = record.tenant;
+  last.stream = found->second.stream;
+  return *last.stream;
 }
 
 void Pusher::State::activate(Stream& stream) {
@@ -120,8 +121,7 @@ void Pusher::State::forget_idle_streams(base::Monotonic now) {
     return true;
   });
   std::erase_if(tenants, [](const auto& entry) { return entry.second->streams == 0; });
-  last_stream = nullptr;
-  last_labels = nullptr;
+  recent.fill({});
 }
 
 // After a burst its memory goes. When to call again.

@@ -12,6 +12,7 @@
 #include "loki/push_reply.h"
 #include "loki/pusher.h"
 
+#include <array>
 #include <condition_variable>
 #include <deque>
 #include <list>
@@ -223,9 +224,14 @@ struct Pusher::State {
     Stream* stream;
   };
   std::unordered_map<Key, Known, KeyHash> known;
-  const record::LabelSet* last_labels = nullptr;
-  std::string last_tenant;
-  Stream* last_stream = nullptr;
+  // What was looked for last, by a part of the labels' address: of few records after a pause, each step into `known` is a step into
+  // memory that no cache holds any more.
+  struct Recent {
+    const record::LabelSet* labels = nullptr;
+    std::string tenant;
+    Stream* stream = nullptr;
+  };
+  std::array<Recent, 128> recent;
 
   std::vector<Stream*> active;  // hold something; in turn from `turn`
   std::size_t turn = 0;

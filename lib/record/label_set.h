@@ -52,12 +52,13 @@ class LabelSet {
   friend class LabelSetRef;
   friend struct InternTable;
   LabelSet() = default;
-  std::unique_ptr<char[]> bytes_;  // names and values
-  std::unique_ptr<Label[]> labels_;
-  std::size_t size_ = 0;
-  std::string json_;
+  // First what every batch touches, so that it lies in one line of the cache.
   std::uint64_t hash_ = 0;
   mutable std::atomic<std::uint32_t> references_{0};
+  std::size_t size_ = 0;
+  std::unique_ptr<Label[]> labels_;
+  std::unique_ptr<char[]> bytes_;  // names and values
+  std::string json_;
 };
 
 // A counted reference, never null unless default-constructed or moved from.

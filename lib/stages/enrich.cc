@@ -107,8 +107,9 @@ class EnrichStage : public pipeline::Stage {
   pipeline::Counters counters_;
 
   std::unordered_map<Key, Plan, KeyHash> plans_;
-  Key last_key_;  // records come in runs of one pod
-  Plan* last_plan_ = nullptr;
+  // What was looked for last, by a part of the hash: of few records after a pause, each step into `plans_` is a step into memory that no
+  // cache holds any more.
+  std::array<std::pair<Key, Plan*>, 128> recent_;
   // What the keys point at. No value: not the path of a pod's log.
   std::unordered_map<std::string, std::optional<tail::PodPath>, StringHash, std::equal_to<>> paths_;
   std::set<std::string, std::less<>> levels_;
@@ -143,7 +144,7 @@ Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outl
 
 // Between two batches, since within one nothing may go that a record points at.
 void EnrichStage::forget() {
-  last_plan_ = nullptr;
+  recent_.fill({});
   plans_.clear();
   paths_.clear();
   levels_.clear();
@@ -201,10 +202,11 @@ const tail::PodPath* EnrichStage::pod_path(std::string_view text) {
 }
 
 Plan& EnrichStage::plan_for(const Key& key) {
-  if (last_plan_ != nullptr && last_key_ == key) return *last_plan_;
+  auto& [recent_key, recent_plan] = recent_[KeyHash()(key) * 0x9E3779B97F4A7C15U >> 57];
+  if (recent_plan != nullptr && recent_key == key) return *recent_plan;
   if (const auto found = plans_.find(key); found != plans_.end()) {
-    last_key_ = found->first;
-    last_plan_ = &found->second;
+    recent_key = found->first;
+    recent_plan = &found->second;
     return found->second;
   }
   Key kept = key;
