@@ -248,7 +248,7 @@ bool LogReader::may_finish(base::Monotonic now) {
   if (!options_->follow) return true;
   if (generations_.size() > 1) {
     if (front.complete || front.file->gzipped()) return true;
-    Generation& next = generations_[1];
+    Generation& next = *std::next(generations_.begin());
     if (generations_.size() > 2 || next.file == nullptr) return true;
     if (next.filled_since == 0) {
       if (next.file->status().size == 0) return false;

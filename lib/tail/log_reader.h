@@ -23,7 +23,7 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -183,7 +183,7 @@ class LogReader final : private Labeller {
   ReadStats* stats_;
   const base::Clock* clock_;
   HeldFiles* held_;
-  std::deque<Generation> generations_;
+  std::list<Generation> generations_;  // nearly always one, of a thousand logs
   std::uint32_t last_number_ = 0;
   bool known_ = false;  // the keeper knows of the log, or is to know
   std::vector<std::uint64_t> used_inodes_;  // of the latest files, as often as they had them

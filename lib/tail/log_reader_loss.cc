@@ -40,14 +40,14 @@ void LogReader::truncated(record::Batch& batch) {
   const std::size_t copy = find_copy(siblings, trace);
   if (copy < siblings.size()) {
     go_on_in(front, siblings[copy].file, batch);
-    auto behind = generations_.begin() + 1;
+    auto behind = std::next(generations_.begin());
     for (std::size_t i = copy + 1; i < siblings.size(); ++i) {
       if (!siblings[i].ordered) continue;
       Generation between;
       between.file = siblings[i].file;
       between.complete = true;
       if (held_ != nullptr) held_->add(between.file);
-      behind = generations_.insert(behind, std::move(between)) + 1;
+      behind = std::next(generations_.insert(behind, std::move(between)));
       ++stats_->generations;
     }
     generations_.insert(behind, std::move(again));

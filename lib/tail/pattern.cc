@@ -29,13 +29,6 @@ std::vector<Pattern::Level> levels_of(std::string_view path) {
   return levels;
 }
 
-std::string join(const std::string& folder, std::string_view name) {
-  std::string path = folder == "/" ? std::string() : folder;
-  path += '/';
-  path += name;
-  return path;
-}
-
 // Oldest first. Some count the other way round (log4j): the files' own times tell, those of compressed ones if there are no others, since a
 // compression may set them.
 void sort_rotations(std::vector<std::string>& paths, std::string_view live) {
@@ -66,7 +59,7 @@ class Finder {
     const Pattern::Level& level = pattern.levels[depth];
     const bool last = depth + 1 == pattern.levels.size();
     if (!level.glob) {
-      const std::string path = join(folder, level.text);
+      const std::string path = join_path(folder, level.text);
       struct stat status {};
       if (::stat(path.c_str(), &status) != 0) {
         if (pattern.named || errno != ENOENT) unreadable_.add(path, std::strerror(errno));
@@ -80,7 +73,7 @@ class Finder {
     auto entries = list(folder);
     for (const Entry& entry : entries) {
       if (!level.takes(entry.name)) continue;
-      const std::string path = join(folder, entry.name);
+      const std::string path = join_path(folder, entry.name);
       if (last && !entry.folder) add(path);
       if (!last && entry.folder && wants_folder(selection_, path)) walk(pattern, path, depth + 1);
     }
@@ -110,7 +103,7 @@ class Finder {
     const LogFile log = resolve_log(path);
     if (!wants_file(selection_, log.key)) return;
     const std::string_view live = live_name_of(base_name(log.key));
-    const std::string key = live.empty() ? log.key : join(std::string(folder_of(log.key)), live);
+    const std::string key = live.empty() ? log.key : join_path(folder_of(log.key), live);
     found_[key].push_back(log.path);
   }
 
@@ -128,7 +121,7 @@ std::vector<std::string> rotations_beside(const std::string& live_path) {
   for (const Entry& entry : *entries) {
     if (entry.folder || entry.name.ends_with(".tmp")) continue;
     if (live_name_of(entry.name) != live && !is_rotation_order(rotation_of(entry.name, live))) continue;
-    rotations.push_back(join(std::string(folder_of(live_path)), entry.name));
+    rotations.push_back(join_path(folder_of(live_path), entry.name));
   }
   sort_rotations(rotations, live);
   return rotations;

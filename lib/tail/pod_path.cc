@@ -104,6 +104,16 @@ std::string_view base_name(std::string_view path) {
   return slash == std::string_view::npos || path == "/" ? path : path.substr(slash + 1);
 }
 
+std::string join_path(std::string_view folder, std::string_view name) {
+  if (folder == "/") folder = {};
+  std::string path;
+  path.reserve(folder.size() + 1 + name.size());  // there are thousands of them, for as long as a follower runs
+  path += folder;
+  path += '/';
+  path += name;
+  return path;
+}
+
 std::string_view folder_of(std::string_view path) {
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   const std::size_t slash = path.rfind('/');

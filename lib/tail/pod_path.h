@@ -40,6 +40,7 @@ struct PodPath {
 [[nodiscard]] bool rotated_before(std::string_view a, std::string_view b);
 
 [[nodiscard]] std::string_view base_name(std::string_view path);
+[[nodiscard]] std::string join_path(std::string_view folder, std::string_view name);
 [[nodiscard]] std::string_view folder_of(std::string_view path);  // "." without a slash, "/" for the root's own
 // Absolute and without `.`, `..` and doubled slashes; symbolic links stay.
 [[nodiscard]] std::string absolute_path(std::string_view path);

@@ -35,13 +35,6 @@ constexpr std::uint32_t kWritten = IN_MODIFY | IN_ONLYDIR;
 constexpr base::Duration kBlindRescan = base::kSecond;
 constexpr std::size_t kIdlePatterns = 256;
 
-std::string join(const std::string& folder, std::string_view name) {
-  std::string path = folder == "/" ? std::string() : folder;
-  path += '/';
-  path += name;
-  return path;
-}
-
 }  // namespace
 
 struct Watcher::State {
@@ -186,7 +179,7 @@ struct Watcher::State {
 
   void look_at(Folder& folder, const std::string& name) {
     struct stat status {};
-    const std::string path = join(folder.path, name);
+    const std::string path = join_path(folder.path, name);
     if (::stat(path.c_str(), &status) == 0) {
       consider(folder, name, S_ISDIR(status.st_mode));
     } else if (initial) {
@@ -205,7 +198,7 @@ struct Watcher::State {
       const auto [pattern, depth] = folder.levels[i];
       const Pattern::Level& level = pattern->levels[depth];
       if (!level.takes(name)) continue;
-      const std::string path = join(folder.path, name);
+      const std::string path = join_path(folder.path, name);
       const bool last = depth + 1 == pattern->levels.size();
       if (last && !is_folder && (!level.glob || live_name_of(name).empty())) add_file(folder, path);
       if (!last && is_folder && wants_folder(selection, path)) enter(path, *pattern, depth + 1);
@@ -507,13 +500,13 @@ struct Watcher::State {
       for (auto [owned, end] = folder.logs.equal_range(name); owned != end; ++owned) check(owned->second);
       if ((event.mask & IN_ISDIR) != 0 && (event.mask & (IN_DELETE | IN_MOVED_FROM)) != 0) {
         // The folder's own event comes only once nobody holds a file in it any more, and the reader does.
-        if (const auto child = folders.find(join(folder.path, name)); child != folders.end()) leave(*child->second);
+        if (const auto child = folders.find(join_path(folder.path, name)); child != folders.end()) leave(*child->second);
         return;
       }
       if ((event.mask & (IN_CREATE | IN_MOVED_TO)) == 0) return;
       if ((event.mask & IN_ISDIR) != 0) return consider(folder, name, true);
       struct stat status {};  // a link may lead to a folder
-      consider(folder, name, ::stat(join(folder.path, name).c_str(), &status) == 0 && S_ISDIR(status.st_mode));
+      consider(folder, name, ::stat(join_path(folder.path, name).c_str(), &status) == 0 && S_ISDIR(status.st_mode));
     });
     if (overflow) rescan(true);
     anchor_lost();
