@@ -65,7 +65,8 @@ base::Result<Appended> Writer::append_handed(BlockBuilder& builder, std::span<co
 }
 
 base::Result<Appended> Writer::State::append(const Work& work) {
-  work.builder.pack(packed, work.effort);
+  // Where each block costs an older one, a smaller one is worth the work.
+  work.builder.pack(packed, tight ? Effort::thorough : work.effort);
   const std::uint64_t need = work.builder.empty() ? 0 : pages_of(packed.body.size() + packed.streams.size()) + 2;
   bool grow = reserve.make(log_bytes(need));
   if (!grow) {

@@ -56,6 +56,7 @@ struct Writer::State {
   PackedBlock packed;
   News news;
   bool refused = false;  // the last plan found that nothing may go to make room
+  bool tight = false;    // the last plan left little of what the size allows
   sqlite::Statement insert_block, insert_body, delete_block, delete_body, delete_released, consumers, page_count, free_pages,
       requests;
   bool closed = false;
@@ -273,6 +274,7 @@ struct Writer::State {
     const std::uint64_t used = *pages - *unused;
     const Room allowed = room(*pages, grow);
     const std::uint64_t limit = allowed.bytes / kPage;
+    tight = used + need > limit - limit / 16;
     std::uint64_t freed = 0;
     std::vector<char> goes(blocks.size(), 0);
     const auto go = [&](std::size_t i, Kept kept) {

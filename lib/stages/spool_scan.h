@@ -44,7 +44,7 @@ class SpoolScan {
   base::Result<std::vector<record::LabelSetRef>> series();
 
   [[nodiscard]] std::uint64_t unreadable_blocks() const { return unreadable_; }
-  // Bytes of matching records that are held before some are put off, 2.5 MiB by default; twice that for a moment.
+  // Bytes of matching records that are held before some are put off, 2 MiB by default; twice that for a moment.
   void set_memory(std::size_t bytes) { memory_ = bytes; }
 
  private:
@@ -68,7 +68,7 @@ class SpoolScan {
   spool::TimeRange range_;
   base::Diagnostics& diagnostics_;
   std::vector<spool::BlockInfo> blocks_;  // by first time
-  std::size_t memory_ = 5 << 19;
+  std::size_t memory_ = 2 << 20;
   std::size_t allowed_ = 0;               // memory_, or more where one timestamp alone takes more
   std::uint64_t skip_ = 0;                // of the records at range_.from
   std::uint64_t unreadable_ = 0;
