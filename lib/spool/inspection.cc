@@ -4,6 +4,7 @@
 #include "spool/damage.h"
 #include "spool/lock_file.h"
 #include "spool/reader.h"
+#include "spool/recent_state.h"
 #include "spool/reserve.h"
 #include "spool/spool_file.h"
 
@@ -148,7 +149,7 @@ Result<SpoolStatus> read_status(const std::string& path, base::Duration wait) {
   auto consumers = read_consumers(database);
   if (!consumers) return std::move(consumers).error();
   Keeper keeper(path);
-  if (auto loaded = load_positions(database, keeper); !loaded) return std::move(loaded).error();
+  if (auto loaded = load_recent_positions(database, path, (*reader)->spool(), keeper); !loaded) return std::move(loaded).error();
   status.positions = keeper.positions();
   auto blocks = (*reader)->list({});
   if (!blocks) return std::move(blocks).error();

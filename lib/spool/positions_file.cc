@@ -1,6 +1,6 @@
 #include "spool/positions_file.h"
 
-#include "spool/block_checksum.h"
+#include "spool/recent_state.h"
 #include "spool/spool_file.h"
 
 #include <poll.h>
@@ -18,7 +18,9 @@ base::Result<record::Positions> try_read(const std::string& path) {
   auto transaction = sqlite::Transaction::begin(database, sqlite::Transaction::Kind::read);
   if (!transaction) return std::move(transaction).error();
   Keeper keeper(path);
-  if (auto loaded = load_positions(database, keeper); !loaded) {
+  // With what was noted since the last commit: who starts from older positions reads files again that the keeper has done with, and
+  // looks for those that are gone.
+  if (auto loaded = load_recent_positions(database, path, (*file)->id, keeper); !loaded) {
     return std::move(loaded).error().within(fmt::format("cannot start from the positions in '{}'", path));
   }
   return keeper.positions();

@@ -8,6 +8,7 @@
 #include "spool/block_builder.h"
 #include "spool/keeper.h"
 #include "spool/news.h"
+#include "spool/recent_state.h"
 #include "spool/rejected_store.h"
 #include "spool/spool_file.h"
 
@@ -37,12 +38,6 @@ inline constexpr std::uint64_t kFloor = 16 << 20;
 struct Appended {
   std::uint64_t block = 0;                                                      // 0: there was nothing to store
   std::uint64_t evicted_delivered = 0, evicted_held = 0, evicted_undelivered = 0;  // records
-};
-
-// A block that was passed on before it was stored, and may never be: positions up to its end.
-struct Handed {
-  std::uint64_t block = 0;
-  std::string positions;  // the delta of the keeper, "" when nothing moved
 };
 
 // Not thread safe.

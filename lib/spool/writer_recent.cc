@@ -1,10 +1,5 @@
 // What a writer notes between commits, and what the next one makes of it.
-//
-// The content: the number that the next block would have had (a word: with any other the note is of another time and void), a byte
-// that is 1 when the positions are safe as they are, and for each block its number (varint, ignored when safe) and positions
-// (string).
 #include "spool/writer_state.h"
-#include "spool/wire.h"
 
 #include <poll.h>
 
@@ -16,56 +11,25 @@ constexpr base::Duration kLastWord = 10 * base::kSecond;  // that a consumer who
 
 }  // namespace
 
-bool Writer::note(std::span<const Handed> handed) { return state_->note(handed, false); }
+bool Writer::note(std::span<const Handed> handed) { return state_->recent.write(encode_noted(state_->next_block, false, handed)); }
 
 bool Writer::note_safe(std::string_view positions) {
   const Handed one{0, std::string(positions)};
-  return state_->note({&one, 1}, true);
-}
-
-bool Writer::State::note(std::span<const Handed> handed, bool safe) {
-  std::string content;
-  wire::put_word(content, next_block);
-  content.push_back(safe ? 1 : 0);
-  for (const Handed& one : handed) {
-    wire::put_varint(content, one.block);
-    wire::put_bytes(content, one.positions);
-  }
-  return recent.write(content);
+  return state_->recent.write(encode_noted(state_->next_block, true, {&one, 1}));
 }
 
 base::Result<void> Writer::State::settle_recent(const base::Stop* stop) {
-  const std::string content = RecentFile::read(writer_recent_path(options.path), file.id);
-  wire::Cursor cursor(content);
-  if (content.empty() || cursor.word() != next_block) return {};
-  const bool safe = cursor.byte() == 1;
-  std::vector<RecentPlaces> acknowledged;
-  if (!safe) {
+  auto noted = read_noted(options.path, file.id, next_block);
+  if (!noted) return {};
+  if (!noted->safe) {
     if (auto waited = wait_for_consumers(stop); !waited) return waited;
-    auto places = recently_acknowledged();
-    if (!places) return std::move(places).error();
-    acknowledged = std::move(*places);
   }
-  auto there = file.database.prepare("SELECT 1 FROM blocks WHERE id = ?");
-  if (!there) return std::move(there).error();
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
+  auto safe = safe_positions(file.database, options.path, file.id, std::move(*noted), next_block);
+  if (!safe) return std::move(safe).error();
   const base::Timestamp now = clock->wall();
-  while (cursor.left() > 0) {
-    Handed handed{cursor.varint(), {}};
-    handed.positions = cursor.bytes();
-    if (cursor.failed()) break;
-    if (safe) handed.block = next_block++;
-    if (handed.block <= through_block) continue;  // stored, and since then part of the snapshot
-    there->bind(1, static_cast<std::int64_t>(handed.block));
-    auto stored = there->step();
-    if (!stored) return std::move(stored).error();
-    there->reset();
-    if (*stored) continue;
-    const auto passed = [&](const RecentPlaces& one) { return one.places.contains({handed.block, 0}, {handed.block + 1, 0}); };
-    // The first that somebody still lacks ends it: what comes behind is read again with it.
-    if (!safe && (acknowledged.empty() || !std::ranges::all_of(acknowledged, passed))) break;
-    if (handed.positions.empty()) continue;
+  for (const Handed& handed : *safe) {
     if (auto done = insert(handed, now); !done) return done;
   }
   if (auto done = transaction->commit(); !done) return done;

@@ -6,7 +6,7 @@
 #include "spool/damage.h"
 #include "spool/lock_file.h"
 #include "spool/recent_file.h"
-#include "spool/recent_places.h"
+#include "spool/recent_state.h"
 #include "spool/reserve.h"
 #include "spool/writer.h"
 
@@ -131,20 +131,10 @@ struct Writer::State {
     return load_numbers();
   }
 
-  // The next block's number lies above everything that was ever given out: blocks, positions, what somebody acknowledged.
   base::Result<void> load_numbers() {
-    auto highest = file.database.integer(
-        "SELECT max(coalesce((SELECT max(id) FROM blocks), 0), coalesce((SELECT through_block FROM positions), 0), "
-        "coalesce((SELECT max(block) - 1 FROM consumers), 0), coalesce((SELECT value FROM meta WHERE name = 'reserved_block'), 0))");
-    if (!highest) return std::move(highest).error();
-    if (*highest < 0 || *highest > INT64_MAX / 2) return base::fail(base::Code::corrupt, "cannot use '{}': its numbers are damaged", options.path);
-    next_block = static_cast<std::uint64_t>(*highest) + 1;
-    auto acknowledged = recently_acknowledged();
-    if (!acknowledged) return std::move(acknowledged).error();
-    for (const RecentPlaces& recently : *acknowledged) {
-      next_block = std::max(next_block, recently.places.before().block);
-      for (const PlaceSet::Stretch& stretch : recently.places.stretches()) next_block = std::max(next_block, stretch.to.block + 1);
-    }
+    auto next = next_number(file.database, options.path, file.id);
+    if (!next) return std::move(next).error();
+    next_block = *next;
     auto through = file.database.integer("SELECT through_block FROM positions");
     if (!through) return std::move(through).error();
     through_block = static_cast<std::uint64_t>(*through);
@@ -155,26 +145,6 @@ struct Writer::State {
     if (!last) return std::move(last).error();
     stored_last = std::max(static_cast<std::uint64_t>(*last), through_block);
     return {};
-  }
-
-  // What each consumer has acknowledged and not committed yet.
-  base::Result<std::vector<RecentPlaces>> recently_acknowledged() {
-    std::vector<RecentPlaces> all;
-    auto rows = file.database.prepare("SELECT name, updated, block, ordinal, partial FROM consumers");
-    if (!rows) return std::move(rows).error();
-    while (true) {
-      auto row = rows->step();
-      if (!row) return std::move(row).error();
-      if (!*row) return all;
-      const BlockPlace before{static_cast<std::uint64_t>(rows->integer(2)), static_cast<std::uint32_t>(rows->integer(3))};
-      auto places = PlaceSet::decode(before, rows->blob(4));
-      if (!places) return std::move(places).error();
-      RecentPlaces one{rows->integer(1), std::move(*places)};
-      if (const auto recently = read_recent_places(options.path, file.id, rows->text(0)); recently && recently->updated == one.updated) {
-        one.places = recently->places;  // builds on this row
-      }
-      all.push_back(std::move(one));
-    }
   }
 
   // Blocks below it are acknowledged by everybody.
@@ -421,7 +391,6 @@ struct Writer::State {
   base::Result<Appended> append(const Work& work);
   // Evictions, block, positions and rejections in one transaction. Without `grow` neither file nor log takes more of the disk.
   base::Result<Appended> store(const Work& work, std::uint64_t need, bool grow);
-  bool note(std::span<const Handed> handed, bool safe);
   // What the writer before this one noted and did not store.
   base::Result<void> settle_recent(const base::Stop* stop);
   base::Result<void> wait_for_consumers(const base::Stop* stop);

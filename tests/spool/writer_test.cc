@@ -396,10 +396,22 @@ TEST_F(HandedTest, ANoteIsStoredByTheNextWriterAsFarAsItWasAcknowledged) {
     handed = {hand(*writer, 10), hand(*writer, 20), hand(*writer, 30)};
     EXPECT_TRUE(writer->note(handed));
   }
+  EXPECT_EQ(safe_to(), 0U) << "nobody has acknowledged anything";
   acknowledge(handed[1]);
-  EXPECT_EQ(safe_to(), 0U);
+  EXPECT_EQ(safe_to(), 20U) << "who reads positions before the next writer has them, too";
   open();
   EXPECT_EQ(safe_to(), 20U) << "the third was passed on and not acknowledged";
+  open();
+  EXPECT_EQ(safe_to(), 20U);
+}
+
+TEST_F(HandedTest, ANoteOfWhatIsSafeIsReadBeforeTheNextWriterStoresIt) {
+  {
+    const auto writer = open();
+    EXPECT_TRUE(writer->note_safe(moved_to(20)));
+    EXPECT_EQ(safe_to(), 20U);
+  }
+  EXPECT_EQ(safe_to(), 20U);
   open();
   EXPECT_EQ(safe_to(), 20U);
 }
