@@ -3,6 +3,8 @@
 #include "spool/checksum.h"
 #include "spool/wire.h"
 
+#include <limits>
+
 namespace weir::spool {
 
 std::uint64_t block_checksum(const BlockInfo& info, std::string_view streams, std::string_view positions, std::string_view body) {
@@ -21,7 +23,7 @@ std::uint64_t snapshot_checksum(std::uint64_t through_block, std::string_view bo
 
 namespace {
 
-base::Result<void> load_some(sqlite::Database& database, Keeper& keeper, bool all, bool& left_out) {
+base::Result<void> load_some(sqlite::Database& database, Keeper& keeper, std::span<const Handed> noted, bool all, bool& left_out) {
   std::int64_t through = 0;
   auto snapshot = database.prepare("SELECT through_block, body, (SELECT value FROM meta WHERE name = 'positions_checksum') FROM positions");
   if (!snapshot) return std::move(snapshot).error();
@@ -45,8 +47,11 @@ base::Result<void> load_some(sqlite::Database& database, Keeper& keeper, bool al
   while (true) {
     auto next = deltas->step();
     if (!next) return std::move(next).error();
+    block.info.id = *next ? static_cast<std::uint64_t>(deltas->integer(0)) : std::numeric_limits<std::uint64_t>::max();
+    for (; !noted.empty() && noted.front().block < block.info.id; noted = noted.subspan(1)) {
+      if (auto loaded = keeper.load(noted.front().positions); !loaded) return loaded;
+    }
     if (!*next) return {};
-    block.info.id = static_cast<std::uint64_t>(deltas->integer(0));
     block.info.stored = deltas->integer(1);
     block.info.min_timestamp = deltas->integer(2);
     block.info.max_timestamp = deltas->integer(3);
@@ -68,12 +73,12 @@ base::Result<void> load_some(sqlite::Database& database, Keeper& keeper, bool al
 
 }  // namespace
 
-base::Result<void> load_positions(sqlite::Database& database, Keeper& keeper) {
+base::Result<void> load_positions(sqlite::Database& database, Keeper& keeper, std::span<const Handed> noted) {
   bool left_out = false;
-  auto loaded = load_some(database, keeper, false, left_out);
+  auto loaded = load_some(database, keeper, noted, false, left_out);
   if (loaded || !left_out || loaded.error().code != base::Code::corrupt) return loaded;
   keeper = Keeper(database.path());
-  return load_some(database, keeper, true, left_out);
+  return load_some(database, keeper, noted, true, left_out);
 }
 
 }  // namespace weir::spool

@@ -7,6 +7,7 @@
 #include "sqlite/database.h"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,7 +29,7 @@ struct BlockRow {
 
 // Snapshot and deltas into `keeper`, in one read transaction of the caller or its own. The delta of a
 // block whose checksum is wrong is left out, since what it says may be what is damaged, unless later ones make no sense without it.
-// Error: corrupt.
-base::Result<void> load_positions(sqlite::Database& database, Keeper& keeper);
+// `noted`: deltas of blocks that have no row, in their order; each takes its place among the rows. Error: corrupt.
+base::Result<void> load_positions(sqlite::Database& database, Keeper& keeper, std::span<const Handed> noted = {});
 
 }  // namespace weir::spool

@@ -416,7 +416,10 @@ base::Result<Verdict> Keeper::see(const record::Record& record) {
   if (!bound) return std::move(bound).error();
   const BoundGeneration& generation = **bound;
   const int s = record.source.substream & 1;
-  if (generation.finished || record.source.end <= generation.floor[s]) {
+  // A line that was open when its file was finished goes on in the next one, but for one case: the file is gone, and the gap that says so
+  // has its place in it.
+  const bool left_open = state_->stream[record.source.log].log->resume.generation == generation.stored->facts.number;
+  if ((generation.finished && !left_open) || record.source.end <= generation.floor[s]) {
     ++state_->repeats;
     return Verdict::repeat;
   }

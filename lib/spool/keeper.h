@@ -74,4 +74,10 @@ class Keeper {
 // One delta that says what these, made by delta() in this order, say together.
 [[nodiscard]] std::string join_deltas(std::span<const std::string_view> deltas);
 
+// A block that was passed on before it was stored, and may never be: positions up to its end.
+struct Handed {
+  std::uint64_t block = 0;
+  std::string positions;  // the delta of the keeper, "" when nothing moved
+};
+
 }  // namespace weir::spool

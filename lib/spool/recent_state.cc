@@ -101,17 +101,13 @@ base::Result<std::vector<Handed>> safe_positions(sqlite::Database& database, con
 }
 
 base::Result<void> load_recent_positions(sqlite::Database& database, const std::string& path, std::uint64_t spool, Keeper& keeper) {
-  if (auto loaded = load_positions(database, keeper); !loaded) return loaded;
   auto next = next_number(database, path, spool);
   if (!next) return std::move(next).error();
   auto noted = read_noted(path, spool, *next);
-  if (!noted) return {};
+  if (!noted) return load_positions(database, keeper);
   auto safe = safe_positions(database, path, spool, std::move(*noted), *next);
   if (!safe) return std::move(safe).error();
-  for (const Handed& handed : *safe) {
-    if (auto loaded = keeper.load(handed.positions); !loaded) return loaded;
-  }
-  return {};
+  return load_positions(database, keeper, *safe);
 }
 
 }  // namespace weir::spool

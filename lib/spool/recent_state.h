@@ -14,12 +14,6 @@
 
 namespace weir::spool {
 
-// A block that was passed on before it was stored, and may never be: positions up to its end.
-struct Handed {
-  std::uint64_t block = 0;
-  std::string positions;  // the delta of the keeper, "" when nothing moved
-};
-
 // What a writer noted since its last commit.
 struct Noted {
   bool safe = false;  // the positions are safe as they are; otherwise each when its block is acknowledged by everybody

@@ -215,7 +215,8 @@ TEST_F(PusherTest, ALokiWithoutStructuredMetadataIsSentNone) {
   due();
   transport_.answer(400, "2 errors like: stream '{app=\"a\"}' includes structured metadata, but this feature is disallowed. Please see …");
   ASSERT_THAT(flying(), ElementsAre("a: 1 3;"));
-  for (const auto& entry : transport_.flights.front().streams()[0].entries) EXPECT_THAT(entry.metadata, IsEmpty());
+  const auto streams = transport_.flights.front().streams();
+  for (const auto& entry : streams[0].entries) EXPECT_THAT(entry.metadata, IsEmpty());
   transport_.answer(204);
   EXPECT_THAT(ledger_.settled, ElementsAre(1, 0, 2));
   add_with("4", true);

@@ -181,6 +181,26 @@ TEST(Keeper, ResumeLiesInAnEarlierGenerationWhileALineIsOpen) {
   restart(keeper);
 }
 
+TEST(Keeper, WhatIsToldOfALineThatWasOpenAtTheEndOfItsFileIsNew) {
+  const std::uint64_t told = std::uint64_t{1} << 48;
+  Keeper keeper("/spool.db");
+  Stream first(keeper);
+  first.file(1, 1, {10, 0xa}).file(1, 2, {11, 0xb});
+  Source source = Stream::at(1, 1, 100, 1);
+  source.resume = 60;
+  EXPECT_EQ(first.record(source), "take");
+  first.done(1, 1, 160);
+  for (const char* verdict : {"take", "repeat"}) {
+    Stream again(keeper);
+    again.file(1, 1, {10, 0xa});
+    EXPECT_EQ(again.record(1, 1, 100, 1), "repeat");
+    EXPECT_EQ(again.record(1, 1, told), verdict) << "the file is gone";
+    again.done(1, 1, told);
+    again.file(1, 2, {11, 0xb});
+    EXPECT_EQ(again.record(1, 2, 50), verdict);
+  }
+}
+
 TEST(Keeper, RotationGivesANewGenerationAndForgetsTheFinishedOne) {
   Keeper keeper("/spool.db");
   Stream stream(keeper);
