@@ -195,6 +195,20 @@ class Rotation(kit.Case):
     def wait_open(self, chain, log):
         kit.wait_for(lambda: str(log.live) in self.open_files(chain), lambda: f"{log.live} to be opened\n{chain.errors()}")
 
+    def wait_blocked(self, chain, log):
+        """Until the first process has read much of the log and then nothing for longer than it ever gathers."""
+        pid = chain.processes[0].pid
+        read, since = -1, time.monotonic()
+
+        def still():
+            nonlocal read, since
+            now = next(int(line.split()[1]) for line in pathlib.Path(f"/proc/{pid}/io").read_text().splitlines() if line.startswith("rchar:"))
+            if now != read:
+                read, since = now, time.monotonic()
+            return read > MB and time.monotonic() - since > 0.5
+
+        kit.wait_for(still, lambda: f"{log.live} to block the chain\n{chain.errors()}")
+
     def pushed(self):
         """Records by key without the gaps, and the gaps: (bytes as told, line)."""
         rows, gaps = {}, []
@@ -307,6 +321,7 @@ class Rotation(kit.Case):
         memory_before = memory(tail)
         gate.shut()
         big.write(60000)  # more than all stages together keep in memory
+        self.wait_blocked(chain, big)
         brief = []
         for i in range(150):
             log = self.log(f"brief-{i}").write(5)
@@ -364,6 +379,7 @@ class Rotation(kit.Case):
         kit.wait_for(lambda: self.arrived() == 10, chain.errors)
         gate.shut()
         big.write(60000)
+        self.wait_blocked(chain, big)
         logs = []
         for i in range(limit + 20):
             log = self.log(f"brief-{i:03d}").write(5)
