@@ -130,6 +130,7 @@ class Tail : public cli::Invocation {
     const bool standard_input = spec_.inputs == std::vector<std::string>{"-"};
     if (plan.keeper && !standard_input) spec_.checkpoint = *plan.keeper;
     if (auto started = start(context.clock->wall()); !started) return std::move(started).error();
+    if (plan.last && plan.stdout_is_terminal) spec_.times.spacing = spec_.times.gather;  // somebody watches
     return cli::Built{.source = stages::make_tail_source(spec_, context), .stage = nullptr};
   }
 
@@ -168,7 +169,7 @@ const cli::Command tail_command = {
         "Lines are those of CRI runtimes (parts are joined), of docker's json-file driver (the one newline at the end is "
         "taken off), or plain text, which gets the time of reading. Files whose names end in .gz are decompressed. Of a folder "
         "only live files are read, no rotated ones, unless PATH or GLOB names them.\n\n"
-        "With -f, lines of 100 ms are gathered, of 250 ms while they keep coming. A rotated file is read to its end before the new one, whatever happens to its name. Files that "
+        "With -f, lines of 100 ms are gathered, of 400 ms while they keep coming and no terminal shows them. A rotated file is read to its end before the new one, whatever happens to its name. Files that "
         "appear later are read whole. Of a file that was truncated, what was not read yet is read from its copy, if a rotated file beside it is "
         "one (logrotate's copytruncate), and then the file from its start.\n\n"
         "While what is behind it is blocked, by an outage or a full disk, `tail -f` opens every file that appears, so that what is rotated and "

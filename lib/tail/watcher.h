@@ -23,7 +23,7 @@ namespace weir::tail {
 
 struct WatchTimes {
   base::Duration gather = 100 * base::kMillisecond;   // from the first event after a quiet time until it is told
-  base::Duration spacing = 250 * base::kMillisecond;  // at least, from one such telling to the next
+  base::Duration spacing = 400 * base::kMillisecond;  // at least, from one such telling to the next
   base::Duration rescan = 30 * base::kSecond;
   base::Duration hold = base::kSecond;  // between two looks at deleted files
 };

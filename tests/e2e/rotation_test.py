@@ -205,7 +205,7 @@ class Rotation(kit.Case):
             now = next(int(line.split()[1]) for line in pathlib.Path(f"/proc/{pid}/io").read_text().splitlines() if line.startswith("rchar:"))
             if now != read:
                 read, since = now, time.monotonic()
-            return read > MB and time.monotonic() - since > 0.5
+            return read > MB and time.monotonic() - since > 0.8
 
         kit.wait_for(still, lambda: f"{log.live} to block the chain\n{chain.errors()}")
 
