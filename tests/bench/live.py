@@ -82,8 +82,11 @@ def run(report, folder, seconds):
         before = [kit.sink_stats(url)["entries"] for url in urls]
         requests = [kit.sink_stats(url)["requests"] for url in urls]
         # The same seed gives the same pods, so the lines go to files that are followed already.
-        writer = subprocess.Popen([kit.PODGEN, str(tree), "--rate", str(RATE), "--seconds", str(seconds + 3), "--pods", str(PODS)],
-                                  stdout=subprocess.DEVNULL)
+        def write(seconds):
+            return subprocess.Popen([kit.PODGEN, str(tree), "--rate", str(RATE), "--seconds", str(seconds), "--pods", str(PODS)],
+                                    stdout=subprocess.DEVNULL)
+
+        writer = write(seconds + 3)
         time.sleep(1)
         busy = over(groups, seconds)
         memory = {n: g.pss() for n, g in groups.items()}
@@ -94,6 +97,13 @@ def run(report, folder, seconds):
                      lambda: f"both chains to deliver: {[kit.sink_stats(u) for u in urls]}, before {before}")
         sent = [kit.sink_stats(url)["requests"] - n for url, n in zip(urls, requests)]
         latency = [lone_line(files[0], url) for url in urls for _ in range(5)]
+        # Beside others the libraries are shared with them; on a node it is alone.
+        for name in ("tail -q -F", "four processes"):
+            groups.pop(name).end()
+        writer = write(4)
+        time.sleep(3)
+        memory["alone"] = groups["weir run"].pss()
+        writer.wait()
     finally:
         for group in groups.values():
             group.end()
@@ -111,7 +121,8 @@ def run(report, folder, seconds):
     report.figure("four processes relative to tail -q -F", busy["four processes"] / base, "times", limit=3)
     report.figure("weir run idle", idle["weir run"] * 100, "% of a core", limit=0.3)
     report.figure("four processes idle", idle["four processes"] * 100, "% of a core")
-    report.figure("memory of weir run (PSS)", memory["weir run"] / 1e6, "MB", limit=20)
+    report.figure("memory of weir run alone (PSS)", memory["alone"] / 1e6, "MB", limit=20)
+    report.figure("memory of weir run beside the others (PSS)", memory["weir run"] / 1e6, "MB")
     report.figure("memory of the four processes (PSS)", memory["four processes"] / 1e6, "MB")
     report.figure("requests a second, weir run", sent[0] / (seconds + 3))
     report.figure("requests a second, four processes", sent[1] / (seconds + 3))
