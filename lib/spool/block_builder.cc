@@ -1,9 +1,3 @@
-// The body: a byte with its form (1), then varints: size of the packed columns, of the unpacked ones, of the unpacked lines; then
-// two zstd frames, columns and lines. Within a frame the records lie stream by stream, and in order of arrival within a stream: equal
-// things meet, which is what makes them small (smaller than in order of arrival for 50 pods that write in turn).
-//
-// The columns, each with its length before it: order, timestamps, line lengths, flags, strings, metadata sets, set of each
-// record, extra keys.
 #include "spool/block_builder.h"
 
 #include "record/json.h"
@@ -166,34 +160,112 @@ void BlockBuilder::pack_streams(std::string& out) {
   compressor_->append(out, section_);
 }
 
-void BlockBuilder::pack_columns() {
-  columns_.clear();
-  const auto finish_section = [this] {
-    wire::put_bytes(columns_, section_);
-    section_.clear();
-  };
-  const std::vector<record::Record>& records = batch_.records;
+void BlockBuilder::put_column(std::string& out) {
+  constexpr std::size_t kFrame = 9;  // what a zstd frame costs at least
+  wire::put_varint(out, section_.size());
+  if (!section_.empty()) {
+    frame_.clear();
+    if (section_.size() > kFrame) compressor_->append(frame_, section_);
+    if (!frame_.empty() && frame_.size() < section_.size()) {
+      wire::put_bytes(out, frame_);
+    } else {
+      wire::put_varint(out, 0);
+      out += section_;
+    }
+  }
+  section_.clear();
+}
 
+void BlockBuilder::put_times(std::string& out) {
+  std::vector<std::uint64_t> differences;
+  differences.reserve(records());
+  std::uint64_t all = 0;
+  std::size_t next = 0;
+  for (const Stream& stream : streams_) {
+    base::Timestamp previous = stream.min;
+    for (const std::size_t end = next + stream.records; next < end; ++next) {
+      const base::Timestamp time = batch_.records[grouped_[next]].timestamp;
+      differences.push_back(wire::zigzag(wire::difference(time, previous)));
+      all |= differences.back();
+      previous = time;
+    }
+  }
+  for (int shift = 0; shift < 64; shift += 8) {
+    if ((all >> shift & 0xff) != 0) {
+      for (const std::uint64_t difference : differences) section_.push_back(static_cast<char>(difference >> shift));
+    }
+    put_column(out);
+  }
+}
+
+// Sets are numbered as they are met on the way through the streams, so that a new one needs no number.
+void BlockBuilder::put_sets(std::string& out) {
+  std::string choices;
+  std::string known;
+  std::vector<std::uint32_t> numbers(sets_.size(), 0);  // 0: not met
+  std::vector<std::uint32_t> met;                       // in the order of their numbers
+  struct Had {
+    std::uint32_t stream = 0, rank = 0;  // the latest stream that had the set, from 1
+  };
+  std::vector<Had> had(sets_.size());
+  std::size_t next = 0;
+  for (std::uint32_t index = 0; sets_.size() > 1 && index < streams_.size(); ++index) {
+    std::uint32_t ranks = 0;
+    for (const std::size_t end = next + streams_[index].records; next < end; ++next) {
+      const std::uint32_t set = record_set_[grouped_[next]];
+      if (had[set].stream == index + 1) {
+        wire::put_varint(choices, kHad + had[set].rank);
+        continue;
+      }
+      had[set] = {index + 1, ranks++};
+      if (set != 0 && numbers[set] == 0) {
+        met.push_back(set);
+        numbers[set] = static_cast<std::uint32_t>(met.size());
+        wire::put_varint(choices, kNew);
+      } else {
+        wire::put_varint(choices, kKnown);
+        wire::put_varint(known, numbers[set]);
+      }
+    }
+  }
+
+  std::unordered_map<std::string_view, std::uint32_t> strings;
+  std::string sets;
+  wire::put_varint(sets, met.size());
+  const auto number_of = [&](std::string_view text) {
+    const auto [at, added] = strings.try_emplace(text, static_cast<std::uint32_t>(strings.size()));
+    if (added) wire::put_bytes(section_, text);
+    return at->second;
+  };
+  for (const std::uint32_t set : met) {
+    wire::put_varint(sets, sets_[set].size());
+    for (const record::Label& label : sets_[set]) {
+      wire::put_varint(sets, number_of(label.name));
+      wire::put_varint(sets, number_of(label.value));
+    }
+  }
+  put_column(out);
+  for (std::string* column : {&sets, &choices, &known}) {
+    section_.swap(*column);
+    put_column(out);
+  }
+}
+
+void BlockBuilder::put_columns(std::string& out, bool lengths) {
+  const std::vector<record::Record>& records = batch_.records;
   section_.clear();
   const int width = order_width(streams_.size());
   for (const std::uint32_t stream : record_stream_) {
     for (int byte = 0; byte < width; ++byte) section_.push_back(static_cast<char>(stream >> (8 * byte)));
   }
-  finish_section();
+  put_column(out);
 
-  std::size_t next = 0;
-  for (const Stream& stream : streams_) {
-    base::Timestamp previous = stream.min;
-    for (const std::size_t end = next + stream.records; next < end; ++next) {
-      const base::Timestamp time = records[grouped_[next]].timestamp;
-      wire::put_signed(section_, wire::difference(time, previous));
-      previous = time;
-    }
+  if (lengths) {
+    for (const std::uint32_t ordinal : grouped_) wire::put_varint(section_, records[ordinal].line.data.size());
   }
-  finish_section();
+  put_column(out);
 
-  for (const std::uint32_t ordinal : grouped_) wire::put_varint(section_, records[ordinal].line.data.size());
-  finish_section();
+  put_times(out);
 
   bool extras = false;
   for (const std::uint32_t ordinal : grouped_) {
@@ -205,31 +277,9 @@ void BlockBuilder::pack_columns() {
     }
     section_.push_back(static_cast<char>(flags));
   }
-  finish_section();
+  put_column(out);
 
-  // Names and values of metadata, each string once; the sets refer to them.
-  std::unordered_map<std::string_view, std::uint32_t> numbers;
-  std::string sets;
-  wire::put_varint(sets, sets_.size() - 1);
-  const auto number_of = [&](std::string_view text) {
-    const auto [at, added] = numbers.try_emplace(text, static_cast<std::uint32_t>(numbers.size()));
-    if (added) wire::put_bytes(section_, text);
-    return at->second;
-  };
-  for (std::size_t i = 1; i < sets_.size(); ++i) {
-    wire::put_varint(sets, sets_[i].size());
-    for (const record::Label& label : sets_[i]) {
-      wire::put_varint(sets, number_of(label.name));
-      wire::put_varint(sets, number_of(label.value));
-    }
-  }
-  finish_section();
-  wire::put_bytes(columns_, sets);
-
-  if (sets_.size() > 1) {
-    for (const std::uint32_t ordinal : grouped_) wire::put_varint(section_, record_set_[ordinal]);
-  }
-  finish_section();
+  put_sets(out);
 
   if (extras) {
     for (const std::uint32_t ordinal : grouped_) {
@@ -239,7 +289,7 @@ void BlockBuilder::pack_columns() {
       if (!extra->rejected.empty()) wire::put_bytes(section_, extra->rejected);
     }
   }
-  finish_section();
+  put_column(out);
 }
 
 void BlockBuilder::pack(PackedBlock& packed, Effort effort) {
@@ -263,23 +313,21 @@ void BlockBuilder::pack(PackedBlock& packed, Effort effort) {
   for (std::uint32_t ordinal = 0; ordinal < records(); ++ordinal) grouped_[starts_[record_stream_[ordinal]]++] = ordinal;
 
   pack_streams(packed.streams);
-  pack_columns();
-  const auto lines = std::make_unique_for_overwrite<char[]>(line_bytes_);
+  const bool lengths = std::ranges::any_of(batch_.records, [](const record::Record& record) { return record.line.data.find('\n') != std::string_view::npos; });
+  const std::size_t size = line_bytes_ + (lengths ? 0 : records());
+  const auto lines = std::make_unique_for_overwrite<char[]>(size);
   char* to = lines.get();
   for (const std::uint32_t ordinal : grouped_) {
     const std::string_view line = batch_.records[ordinal].line.data;
     if (!line.empty()) std::memcpy(to, line.data(), line.size());
     to += line.size();
+    if (!lengths) *to++ = '\n';
   }
 
-  section_.clear();
-  compressor_->append(section_, columns_);
   packed.body.push_back(static_cast<char>(kBodyForm));
-  wire::put_varint(packed.body, section_.size());
-  wire::put_varint(packed.body, columns_.size());
-  wire::put_varint(packed.body, line_bytes_);
-  packed.body.append(section_);
-  compressor_->append(packed.body, {lines.get(), line_bytes_});
+  wire::put_varint(packed.body, size);
+  put_columns(packed.body, lengths);
+  compressor_->append(packed.body, {lines.get(), size});
   packed.info.body_bytes = packed.body.size();
 }
 

@@ -55,7 +55,10 @@ class BlockBuilder {
   std::uint32_t stream_of(const record::Record& record);
   std::uint32_t set_of(std::span<const record::Label> metadata, std::uint32_t guess);
   void pack_streams(std::string& out);
-  void pack_columns();
+  void put_columns(std::string& out, bool lengths);
+  void put_times(std::string& out);
+  void put_sets(std::string& out);
+  void put_column(std::string& out);  // section_, which is empty then
   void start_over();
 
   record::Batch batch_;
@@ -70,7 +73,7 @@ class BlockBuilder {
   std::array<std::optional<Compressor>, 2> compressors_;  // by effort
   Compressor* compressor_ = nullptr;                      // of the call in progress
   std::vector<std::uint32_t> grouped_, starts_;  // ordinals, stream by stream
-  std::string columns_, section_;
+  std::string section_, frame_;
   std::size_t last_records_ = 0;  // of the block before
 };
 

@@ -4,6 +4,9 @@
 #include "spool/wire.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
 
 namespace weir::spool {
 namespace {
@@ -51,6 +54,30 @@ base::Result<std::vector<StreamInfo>> BlockDecoder::streams(std::string_view pac
   return streams;
 }
 
+base::Result<void> BlockDecoder::read_sets(std::string_view of_strings, std::string_view of_sets, record::Batch& batch) {
+  wire::Cursor strings(of_strings);
+  strings_.clear();
+  while (strings.left() > 0) strings_.push_back(strings.bytes());
+  wire::Cursor sets(of_sets);
+  const std::uint64_t count = sets.varint();
+  if (strings.failed() || count > sets.left()) return damaged("body");
+  sets_.assign(1, {});
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t pairs = sets.varint();
+    if (pairs > sets.left()) return damaged("body");
+    const std::span<record::Label> set = batch.allocate_labels(pairs);
+    for (record::Label& label : set) {
+      const std::uint64_t name = sets.varint();
+      const std::uint64_t value = sets.varint();
+      if (name >= strings_.size() || value >= strings_.size()) return damaged("body");
+      label = {strings_[name], strings_[value]};
+    }
+    sets_.emplace_back(set);
+  }
+  if (!sets.complete()) return damaged("body");
+  return {};
+}
+
 base::Result<void> BlockDecoder::records(std::string_view body, std::span<const StreamInfo> streams, std::uint32_t expected,
                                          const LoadOptions& options, record::Batch& batch, std::vector<std::uint32_t>& ordinals) {
   wanted_.assign(streams.size(), 1);
@@ -68,10 +95,23 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
 
   wire::Cursor head(body);
   if (head.byte() != kBodyForm) return damaged("body");
-  const std::uint64_t packed_columns = head.varint();
-  const std::uint64_t columns_size = head.varint();
   const std::uint64_t lines_size = head.varint();
-  const std::string_view columns_frame = head.take(packed_columns);
+  struct Packed {
+    std::uint64_t size = 0;
+    std::string_view frame;
+    bool stored = false;  // as it is
+  };
+  std::array<Packed, kColumns> packed;
+  std::uint64_t columns_size = 0;
+  for (Packed& column : packed) {
+    column.size = head.varint();
+    if (column.size > kMaxUnpacked) return damaged("body");
+    columns_size += column.size;
+    if (column.size == 0) continue;
+    const std::uint64_t frame = head.varint();
+    column.stored = frame == 0;
+    column.frame = head.take(column.stored ? column.size : frame);
+  }
   if (head.failed() || columns_size > kMaxUnpacked || lines_size > kMaxUnpacked) return damaged("body");
 
   char* lines = batch.allocate(lines_size);
@@ -82,56 +122,73 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
   }
   // In memory of the batch: strings and extra keys are views into it.
   char* columns = batch.allocate(columns_size);
-  if (!decompressor_.read(columns_frame, columns, columns_size)) return damaged("body");
-
-  wire::Cursor cursor({columns, columns_size});
-  const std::string_view order = cursor.bytes();
-  wire::Cursor times(cursor.bytes());
-  wire::Cursor lengths(cursor.bytes());
-  const std::string_view flags = cursor.bytes();
-  wire::Cursor strings(cursor.bytes());
-  wire::Cursor sets(cursor.bytes());
-  wire::Cursor set_numbers(cursor.bytes());
-  wire::Cursor extras(cursor.bytes());
-  const auto width = static_cast<std::size_t>(order_width(streams.size()));
-  if (cursor.failed() || order.size() != width * expected || flags.size() != expected) return damaged("body");
-
-  strings_.clear();
-  while (strings.left() > 0) strings_.push_back(strings.bytes());
-  const std::uint64_t set_count = sets.varint();
-  if (strings.failed() || set_count > sets.left()) return damaged("body");
-  sets_.assign(1, {});
-  for (std::uint64_t i = 0; i < set_count; ++i) {
-    const std::uint64_t pairs = sets.varint();
-    if (pairs > sets.left()) return damaged("body");
-    const std::span<record::Label> set = batch.allocate_labels(pairs);
-    for (record::Label& label : set) {
-      const std::uint64_t name = sets.varint();
-      const std::uint64_t value = sets.varint();
-      if (name >= strings_.size() || value >= strings_.size()) return damaged("body");
-      label = {strings_[name], strings_[value]};
+  std::array<std::string_view, kColumns> column;
+  for (std::size_t i = 0; i < kColumns; ++i) {
+    column[i] = {columns, packed[i].size};
+    if (packed[i].stored) {
+      std::memcpy(columns, packed[i].frame.data(), packed[i].size);
+    } else if (packed[i].size > 0 && !decompressor_.read(packed[i].frame, columns, packed[i].size)) {
+      return damaged("body");
     }
-    sets_.emplace_back(set);
+    columns += packed[i].size;
   }
-  if (!sets.complete()) return damaged("body");
 
+  const std::string_view order = column[kOrder];
+  const std::string_view flags = column[kFlags];
+  const auto width = static_cast<std::size_t>(order_width(streams.size()));
+  if (order.size() != width * expected || flags.size() != expected) return damaged("body");
+  for (std::size_t i = kTimes; i < kTimesEnd; ++i) {
+    if (!column[i].empty() && column[i].size() != expected) return damaged("body");
+  }
+  if (auto read = read_sets(column[kStrings], column[kSets], batch); !read) return read;
+
+  wire::Cursor lengths(column[kLengths]);
+  const bool separated = column[kLengths].empty();
+  wire::Cursor choices(column[kChoices]);
+  wire::Cursor known(column[kKnownSets]);
+  wire::Cursor extras(column[kExtra]);
   cells_.resize(expected);
   std::uint64_t offset = 0;
   std::size_t next = 0;
+  std::uint32_t newest_set = 0;
   for (const StreamInfo& stream : streams) {
+    had_.clear();
     base::Timestamp time = stream.min_timestamp;
     for (const std::size_t end = next + stream.records; next < end; ++next) {
       Cell& cell = cells_[next];
-      time = wire::sum(time, times.signed_varint());
-      const std::uint64_t length = lengths.varint();
+      std::uint64_t difference = 0;
+      for (std::size_t i = 0; i < 8; ++i) {
+        if (const std::string_view bytes = column[kTimes + i]; !bytes.empty())
+          difference |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[next])) << (8 * i);
+      }
+      time = wire::sum(time, wire::from_zigzag(difference));
       cell.time = time;
       cell.offset = offset;
+      std::uint64_t length = 0;
+      if (separated) {
+        const void* newline = offset < lines_size ? std::memchr(lines + offset, '\n', lines_size - offset) : nullptr;
+        if (newline == nullptr) return damaged("body");
+        length = static_cast<std::uint64_t>(static_cast<const char*>(newline) - lines) - offset;
+      } else {
+        length = lengths.varint();
+      }
+      if (length > lines_size - offset || length > std::numeric_limits<std::uint32_t>::max()) return damaged("body");
       cell.length = static_cast<std::uint32_t>(length);
+      offset += length + (separated ? 1 : 0);
       cell.flags = static_cast<std::uint8_t>(flags[next]);
-      const std::uint64_t set = set_count > 0 ? set_numbers.varint() : 0;
-      if (length > lines_size - offset || set > set_count) return damaged("body");
-      cell.set = static_cast<std::uint32_t>(set);
-      offset += length;
+      cell.set = 0;
+      if (sets_.size() > 1) {
+        const std::uint64_t choice = choices.varint();
+        if (choice < kHad) {
+          const std::uint64_t number = choice == kNew ? ++newest_set : known.varint();
+          if (number >= sets_.size()) return damaged("body");
+          had_.push_back(static_cast<std::uint32_t>(number));
+          cell.set = had_.back();
+        } else {
+          if (choice - kHad >= had_.size()) return damaged("body");
+          cell.set = had_[choice - kHad];
+        }
+      }
       cell.extra = nullptr;
       if ((cell.flags & (kUnknown | kRejected)) != 0) {
         auto* extra = batch.make<record::Extra>();
@@ -141,7 +198,7 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
       }
     }
   }
-  if (!times.complete() || !lengths.complete() || !extras.complete() || !set_numbers.complete() || offset != lines_size) return damaged("body");
+  if (!lengths.complete() || !choices.complete() || !known.complete() || !extras.complete() || offset != lines_size) return damaged("body");
 
   std::vector<const record::LabelSet*> labels(streams.size());
   std::vector<std::string_view> tenants(streams.size());

@@ -19,8 +19,8 @@ namespace weir::spool {
 struct LoadOptions {
   TimeRange range;                                // records outside are left out
   std::function<bool(const StreamInfo&)> stream;  // false: leave out the records of this stream; null: take all
-  // Runs on all lines of the block, end to end without separators, before they are split; false: nothing in here can match. null: no
-  // check.
+  // Runs on all lines of the block, end to end with nothing or a newline between them, before they are split; false: nothing in here can
+  // match. null: no check.
   std::function<bool(std::string_view lines)> lines;
 };
 
@@ -36,6 +36,8 @@ class BlockDecoder {
                              record::Batch& batch, std::vector<std::uint32_t>& ordinals);
 
  private:
+  base::Result<void> read_sets(std::string_view strings, std::string_view sets, record::Batch& batch);
+
   Decompressor decompressor_;
   std::string scratch_;
   struct Cell {
@@ -49,7 +51,8 @@ class BlockDecoder {
   std::vector<std::uint32_t> starts_;
   std::vector<char> wanted_;
   std::vector<std::string_view> strings_;
-  std::vector<std::span<const record::Label>> sets_;
+  std::vector<std::span<const record::Label>> sets_;  // the first is the empty one
+  std::vector<std::uint32_t> had_;                    // by the stream that is read
 };
 
 }  // namespace weir::spool

@@ -13,7 +13,7 @@ namespace weir::spool {
 
 enum class Effort : std::uint8_t {
   fast,     // 400 MB/s: where much comes at once
-  thorough, // a third of that speed, 7 % smaller on the small blocks of live following, where writing costs more than packing
+  thorough, // a quarter of that speed, a sixth smaller on the small blocks of live following, where writing costs more than packing
 };
 
 // Not thread safe.

@@ -19,9 +19,10 @@ inline void put_varint(std::string& out, std::uint64_t value) {
   }
   out.push_back(static_cast<char>(value));
 }
-inline void put_signed(std::string& out, std::int64_t value) {
-  put_varint(out, (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63));
-}
+// 0, -1, 1, -2 … as 0, 1, 2, 3 …
+inline std::uint64_t zigzag(std::int64_t value) { return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63); }
+inline std::int64_t from_zigzag(std::uint64_t value) { return static_cast<std::int64_t>((value >> 1) ^ (~(value & 1) + 1)); }
+inline void put_signed(std::string& out, std::int64_t value) { put_varint(out, zigzag(value)); }
 inline void put_bytes(std::string& out, std::string_view bytes) {
   put_varint(out, bytes.size());
   out.append(bytes);
@@ -54,10 +55,7 @@ class Cursor {
     }
     return static_cast<std::uint64_t>(fail());
   }
-  std::int64_t signed_varint() {
-    const std::uint64_t value = varint();
-    return static_cast<std::int64_t>((value >> 1) ^ (~(value & 1) + 1));
-  }
+  std::int64_t signed_varint() { return from_zigzag(varint()); }
   std::string_view bytes() { return take(varint()); }
   std::string_view take(std::uint64_t size) {
     if (size > left()) {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace weir::spool {
 namespace {
 
@@ -63,6 +65,53 @@ TEST(Block, ManyStreamsComeBackEqual) {
     }
     expect_round_trip(batch);
   }
+}
+
+// Records of a live flow: text, several streams in turn, metadata that some share, some have for themselves, and some have not.
+void add_flow(Batch& batch, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    Record& record = batch.records.emplace_back();
+    record.timestamp = 1'760'000'000'000'000'000 + static_cast<base::Timestamp>(i * 500'003) - (i % 7 == 0 ? 2'000'000'000 : 0);
+    record.labels = batch.hold(record::LabelSet::intern({{"pod", std::to_string(i % 5)}}));
+    record.line = Text::bytes(batch.copy(i % 11 == 0 ? "" : "GET /" + std::to_string(i * 7919)));
+    if (i % 4 == 3) continue;
+    const auto metadata = batch.allocate_labels(1 + i % 2);
+    metadata[0] = {"detected_level", i % 3 == 0 ? "info" : "error"};
+    if (i % 2 == 1) metadata[1] = {"trace", batch.copy(std::to_string(i))};
+    record.metadata = metadata;
+  }
+}
+
+TEST(Block, LinesWithoutNewlinesComeBackEqual) {
+  for (const std::size_t count : {1U, 2U, 11U, 500U}) {
+    SCOPED_TRACE(count);
+    Batch batch;
+    add_flow(batch, count);
+    expect_round_trip(batch);
+  }
+}
+
+TEST(Block, OneLineWithANewlineComesBackEqual) {
+  for (const std::size_t place : {0U, 250U, 499U}) {
+    SCOPED_TRACE(place);
+    Batch batch;
+    add_flow(batch, 500);
+    batch.records[place].line = Text::bytes(batch.copy("\nException\n\tat main\n"));
+    expect_round_trip(batch);
+  }
+}
+
+TEST(Block, TimesOfAnyDistanceComeBackEqual) {
+  Batch batch;
+  constexpr base::Timestamp kLatest = std::numeric_limits<base::Timestamp>::max() - 1;  // the end of a range is not in it
+  for (const base::Timestamp time : {kLatest, std::numeric_limits<base::Timestamp>::min(), base::Timestamp{0},
+                                     base::Timestamp{-1}, kLatest}) {
+    Record& record = batch.records.emplace_back();
+    record.timestamp = time;
+    record.labels = batch.hold(record::LabelSet::empty());
+    record.line = Text::bytes("x");
+  }
+  expect_round_trip(batch);
 }
 
 TEST(Block, EscapedLinesAreStoredDecoded) {
@@ -127,14 +176,15 @@ TEST_F(BlockSelection, LinesAreOfferedBeforeTheyAreSplit) {
     return lines.find("line 7") != std::string_view::npos;
   };
   EXPECT_EQ(unpack(packed_, {.range = {}, .stream = {}, .lines = look}).ordinals.size(), 10U);
-  EXPECT_EQ(seen, 60U);
+  EXPECT_EQ(seen, 70U);
   const auto nothing = [](std::string_view lines) { return lines.find("absent") != std::string_view::npos; };
   EXPECT_EQ(unpack(packed_, {.range = {}, .stream = {}, .lines = nothing}).ordinals.size(), 0U);
+  // Beyond a newline there is another line.
+  const auto two_lines = [](std::string_view lines) { return lines.find("line 4line") != std::string_view::npos; };
+  EXPECT_EQ(unpack(packed_, {.range = {}, .stream = {}, .lines = two_lines}).ordinals.size(), 0U);
 }
 
-TEST(BlockDamage, EveryCutAndFlippedByteIsAnErrorOrOtherRecords) {
-  Batch batch;
-  test::add_random_records(batch, 5, 40);
+void expect_damage_is_noticed(const Batch& batch) {
   BlockBuilder builder;
   for (const Record& record : batch.records) builder.add(record);
   PackedBlock packed;
@@ -163,6 +213,15 @@ TEST(BlockDamage, EveryCutAndFlippedByteIsAnErrorOrOtherRecords) {
     flipped[i] = static_cast<char>(flipped[i] ^ 0x41);
     try_both(flipped, packed.body);
   }
+}
+
+TEST(BlockDamage, EveryCutAndFlippedByteIsAnErrorOrOtherRecords) {
+  Batch bytes;
+  test::add_random_records(bytes, 5, 40);
+  expect_damage_is_noticed(bytes);
+  Batch text;
+  add_flow(text, 60);
+  expect_damage_is_noticed(text);
 }
 
 TEST(Block, BuilderStartsOverAfterTake) {
