@@ -170,7 +170,7 @@ def same(report, tree, folder):
     return a
 
 
-def durable(report, tree, log_bytes, folder):
+def durable(report, tree, log_bytes, folder, seconds):
     report.title("Durable buffer: tail | enrich | filter | buffer --store, tracked")
     spool = folder / "durable.db"
     stages_ = [f"tail --checkpoint {spool} {tree}", ENRICH, FILTER]
@@ -190,6 +190,7 @@ def durable(report, tree, log_bytes, folder):
     cost = fused([*stages_, f"buffer {spool} --store --max-size {limit}MiB"])
     report.figure(f"bytes written for each byte of log, at its limit of {limit} MiB", cost.written / log_bytes, "", limit=0.30)
     remove_spool(spool)
+    live.durable(report, tree, folder, seconds)
 
 
 def tracked(report, tree, log_bytes, folder):
@@ -359,7 +360,7 @@ def main():
     if "chains" in only:
         chains(report, tree, log_bytes)
     if "durable" in only:
-        durable(report, tree, log_bytes, folder)
+        durable(report, tree, log_bytes, folder, a.live_seconds)
     if "tracked" in only:
         tracked(report, tree, log_bytes, folder)
     if "spill" in only:

@@ -1,8 +1,10 @@
 """The mode in which weir spends its life: few lines a second, over many files, most of which nobody writes."""
+import itertools
 import pathlib
 import shlex
 import statistics
 import subprocess
+import threading
 import time
 
 import measure
@@ -160,6 +162,72 @@ def spill(report, folder, seconds):
     for part in spool.parent.glob(spool.name + "*"):
         part.unlink()
     subprocess.run(["rm", "-rf", str(tree)], check=True)
+
+
+class Feeder(threading.Thread):
+    """Writes lines of a tree's logs as pods do: in turn, with the time of now."""
+
+    def __init__(self, source, out):
+        super().__init__(daemon=True)
+        files = sorted(source.rglob("*.log"))
+        self.stopped = threading.Event()
+        self.lines, self.logs = [], []
+        for i in range(PODS):
+            with open(files[i % len(files)], "rb") as log:
+                lines = list(itertools.islice(log, 2000 * (i // len(files)), None))
+            self.lines.append(itertools.cycle(line[line.index(b" "):] for line in lines[:4000]))
+            folder = out / f"shop_app-{i:02d}_{i:08x}-0000-4000-8000-000000000000" / "main"
+            folder.mkdir(parents=True)
+            self.logs.append(open(folder / "0.log", "ab", buffering=0))
+
+    def run(self):
+        begin, count = time.monotonic(), 0
+        while not self.stopped.wait(0.005):
+            for _ in range(int((time.monotonic() - begin) * RATE) - count):
+                pod, now = count * 37 % PODS, time.time_ns()
+                stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 10**9)) + f".{now % 10**9:09d}Z"
+                self.logs[pod].write(stamp.encode() + next(self.lines[pod]))
+                count += 1
+
+    def written(self):
+        return sum(log.tell() for log in self.logs)
+
+    def stop(self):
+        self.stopped.set()
+        self.join()
+        for log in self.logs:
+            log.close()
+
+
+def durable(report, tree, folder, seconds):
+    """Bytes that a durable spool writes for each byte of log, live, while each block evicts an older one."""
+    pods, spool, limit = folder / "live", folder / "live.db", "--min-free 0 --max-size 8MiB"
+    subprocess.run(["rm", "-rf", str(pods)], check=True)
+    feeder = Feeder(tree, pods)
+    with subprocess.Popen([kit.SINK], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        url = server.stdout.readline().decode().strip()
+        subprocess.run([kit.WEIR, "run", "-c", f"tail {tree} | enrich --level | buffer {spool} {limit} | push {url}"], check=True,
+                       env=kit.environment(), stderr=subprocess.DEVNULL)
+        stages = [f"tail -f --checkpoint {spool} {pods}", "enrich --level", f"buffer {spool} {limit}", f"push {url}"]
+        process = start([kit.WEIR, "run", "-c", " | ".join(stages)], stdout=subprocess.DEVNULL)
+        try:
+            feeder.start()
+            time.sleep(5)
+            before, log, begin = measure.written(process.pid), feeder.written(), time.monotonic()
+            time.sleep(max(seconds, 60))  # several turns of the write-ahead log
+            written, log = measure.written(process.pid) - before, feeder.written() - log
+            if process.poll() is not None:
+                raise SystemExit(f"the chain ended with {process.returncode}")
+        finally:
+            feeder.stop()
+            process.kill()
+            process.wait()
+            server.stdin.close()
+    report.figure(f"bytes written for each byte of log, live at {log / (time.monotonic() - begin) / 1e3:.0f} KB/s, at its limit", written / log, "",
+                  limit=0.30)
+    for part in spool.parent.glob(spool.name + "*"):
+        part.unlink()
+    subprocess.run(["rm", "-rf", str(pods)], check=True)
 
 
 def lone_line(path, url):
