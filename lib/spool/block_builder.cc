@@ -313,7 +313,8 @@ void BlockBuilder::pack(PackedBlock& packed, Effort effort) {
   for (std::uint32_t ordinal = 0; ordinal < records(); ++ordinal) grouped_[starts_[record_stream_[ordinal]]++] = ordinal;
 
   pack_streams(packed.streams);
-  const bool lengths = std::ranges::any_of(batch_.records, [](const record::Record& record) { return record.line.data.find('\n') != std::string_view::npos; });
+  const auto has_newline = [](const record::Record& record) { return record.line.data.find('\n') != std::string_view::npos; };
+  const bool lengths = std::ranges::any_of(batch_.records, has_newline);
   const std::size_t size = line_bytes_ + (lengths ? 0 : records());
   const auto lines = std::make_unique_for_overwrite<char[]>(size);
   char* to = lines.get();
