@@ -165,7 +165,7 @@ TEST(Client, SaysWhyNoAnswerCame) {
     EXPECT_THAT(response.error().message, Not(HasSubstr("s3cret")));
   };
   ClientConfig refused = config_for(fmt::format("http://me:s3cret@127.0.0.1:{}/p?key=s3cret", closed_port()));
-  f(refused, base::Code::network, "Connection refused");
+  f(refused, base::Code::unreachable, "Connection refused");
 
   ClientConfig no_file = refused;
   no_file.bearer_token_file = "/nonexistent/token";
