@@ -39,9 +39,8 @@ class Push : public cli::Invocation {
                    "checkpoint, none with --once)")
         ->type_name("SIZE")
         ->group(backlog);
-    app.add_option("--start-jitter", jitter_, "its first request waits a random time up to this")
+    app.add_option("--start-jitter", jitter_, "its first request waits a random time up to this (default: 30s behind a spool, else 4s)")
         ->type_name("DURATION")
-        ->capture_default_str()
         ->group(backlog);
 
     constexpr const char* batching = "Batching";
@@ -94,10 +93,12 @@ class Push : public cli::Invocation {
       if (*rate > 0 && *rate < 1024) return base::fail(Code::usage, "cannot use --drain-rate {}: 1KiB at least, or 0 for no limit", drain_rate_);
       spec_.drain_rate = *rate;
     }
-    auto jitter = duration("--start-jitter", jitter_);
-    if (!jitter) return std::move(jitter).error();
-    if (*jitter > base::kHour) return base::fail(Code::usage, "cannot use --start-jitter {}: an hour at most", jitter_);
-    spec_.start_jitter = *jitter;
+    if (!jitter_.empty()) {
+      auto jitter = duration("--start-jitter", jitter_);
+      if (!jitter) return std::move(jitter).error();
+      if (*jitter > base::kHour) return base::fail(Code::usage, "cannot use --start-jitter {}: an hour at most", jitter_);
+      spec_.start_jitter = *jitter;
+    }
     auto age = duration("--max-age", max_age_);
     if (!age) return std::move(age).error();
     spec_.limits.max_age = *age;
@@ -151,7 +152,7 @@ class Push : public cli::Invocation {
  private:
   cli::LokiOptions loki_;
   stages::PushSpec spec_;
-  std::string spool_, wait_, give_up_, drain_rate_, jitter_ = "30s";
+  std::string spool_, wait_, give_up_, drain_rate_, jitter_;
   std::string metadata_ = "auto", batch_size_ = "1MiB", max_line_ = "256KiB", max_age_ = "7d", max_ahead_ = "10m";
   bool once_ = false;
 };
