@@ -304,7 +304,7 @@ class Story {
       const unsigned dice = random_() % 100;
       one.kind = dice == 0 ? Kind::too_old : dice == 1 ? Kind::too_long : dice == 2 && poisons_ < 3 ? Kind::poison : Kind::good;
       if (one.kind == Kind::poison) ++poisons_;
-      one.time = clock_.wall() + static_cast<base::Timestamp>(i) * kSecond / 2;
+      one.time = clock_.wall() + static_cast<base::Timestamp>(i) * kSecond / 6;  // about as they are written
       one.line = fmt::format("{} {}", i, one.kind == Kind::too_old ? "too old" : one.kind == Kind::too_long ? "too long" : one.kind == Kind::poison ? "poison" : "good");
       if (one.kind == Kind::too_old) one.time = 1'600'000'000 * kSecond + static_cast<base::Timestamp>(i) * 10 * kSecond;
       one.line += std::string(one.kind == Kind::too_long ? 1001 + i : 100 + random_() % 600, '.');
