@@ -17,9 +17,6 @@ constexpr std::size_t kTrackedBytes = 64;
 // Of a log that fills calm_bytes in less time, requests may be larger: it would be eight requests a second.
 constexpr base::Duration kHot = base::kSecond / 8;
 
-// Older records wait for something: a chain that follows passes them on within a second or so.
-constexpr base::Duration kFresh = 3 * base::kSecond;
-
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
 constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
@@ -188,14 +185,10 @@ base::Result<void> Pusher::State::wait_for_room(Lock& lock, Stream& stream) {
 }
 
 // How much of the stream may go in one request, when `next` is the time of the record that comes. What is in flight when this process is
-// killed goes again, and of a small request Loki drops the repeats. While records go as they come nothing is in flight most of the time, and
-// smaller requests would be more; and a stream that logs fast has larger ones, lest it be slower than its log.
-std::size_t Pusher::State::most_of(const Stream& stream, base::Timestamp next, base::Timestamp now) const {
+// killed goes again, and of a small request Loki drops the repeats. A stream that logs fast has larger ones, lest it be slower than its log.
+std::size_t Pusher::State::most_of(const Stream& stream, base::Timestamp next) const {
   std::size_t most = config.stream_bytes;
-  if (stream.open) {
-    const base::Timestamp oldest = std::min(stream.open->oldest, next);
-    if (oldest < now - kFresh && std::max(stream.open->newest, next) - oldest >= kHot) most = std::min(most, config.calm_bytes);
-  }
+  if (stream.open && std::max(stream.open->newest, next) - std::min(stream.open->oldest, next) >= kHot) most = std::min(most, config.calm_bytes);
   return stream.behind ? std::min(most, catch_up.request_bytes()) : most;
 }
 
@@ -210,14 +203,13 @@ base::Result<void> Pusher::State::take(Stream& stream, const record::Record& rec
     reject(token, 0, *stream.refusal, stream, record);
     return {};
   }
-  const base::Timestamp now = roughly_now();
-  if (const auto refusal = encoder.prepare(record, stream.name, now)) {
+  if (const auto refusal = encoder.prepare(record, stream.name, roughly_now())) {
     reject(token, 0, *refusal, stream, record);
     return {};
   }
   const EncodedEntry& entry = encoder.prepared();
   if (entry.invalid != 0) ++stats.repaired;
-  const std::size_t most = most_of(stream, record.timestamp, now);
+  const std::size_t most = most_of(stream, record.timestamp);
   if (stream.open && stream.open->raw + entry.raw > most) {
     close_open(stream);
     full = true;
