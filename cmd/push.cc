@@ -39,9 +39,8 @@ class Push : public cli::Invocation {
                    "checkpoint, none with --once)")
         ->type_name("SIZE")
         ->group(backlog);
-    app.add_option("--start-jitter", jitter_, "its first request waits a random time up to this")
+    app.add_option("--start-jitter", jitter_, "its first request waits a random time up to this (default: 30s behind a spool, else 4s)")
         ->type_name("DURATION")
-        ->capture_default_str()
         ->group(backlog);
 
     constexpr const char* batching = "Batching";
@@ -94,10 +93,12 @@ class Push : public cli::Invocation {
       if (*rate > 0 && *rate < 1024) return base::fail(Code::usage, "cannot use --drain-rate {}: 1KiB at least, or 0 for no limit", drain_rate_);
       spec_.drain_rate = *rate;
     }
-    auto jitter = duration("--start-jitter", jitter_);
-    if (!jitter) return std::move(jitter).error();
-    if (*jitter > base::kHour) return base::fail(Code::usage, "cannot use --start-jitter {}: an hour at most", jitter_);
-    spec_.start_jitter = *jitter;
+    if (!jitter_.empty()) {
+      auto jitter = duration("--start-jitter", jitter_);
+      if (!jitter) return std::move(jitter).error();
+      if (*jitter > base::kHour) return base::fail(Code::usage, "cannot use --start-jitter {}: an hour at most", jitter_);
+      spec_.start_jitter = *jitter;
+    }
     auto age = duration("--max-age", max_age_);
     if (!age) return std::move(age).error();
     spec_.limits.max_age = *age;
@@ -151,7 +152,7 @@ class Push : public cli::Invocation {
  private:
   cli::LokiOptions loki_;
   stages::PushSpec spec_;
-  std::string spool_, wait_, give_up_, drain_rate_, jitter_ = "30s";
+  std::string spool_, wait_, give_up_, drain_rate_, jitter_;
   std::string metadata_ = "auto", batch_size_ = "1MiB", max_line_ = "256KiB", max_age_ = "7d", max_ahead_ = "10m";
   bool once_ = false;
 };
@@ -166,8 +167,10 @@ const cli::Command push_command = {
         "http://HOST:9428/insert. The URL may be the base or the full push URL; query parameters in it are passed on.\n\n"
         "A stream is a set of labels and a tenant. Records of one stream arrive in their order: one request of it is in flight, and "
         "what has to be sent again is the same bytes, so that Loki drops repeats. When the server does not answer, or says 408, 429 or "
-        "5xx, push waits and tries again, longer each time, at random within the wait, and no shorter than `Retry-After` asks. It reads no "
-        "further input meanwhile once its memory of a few MiB is full.\n\n"
+        "5xx, push waits and tries again, longer each time, up to a minute, at random within the wait, and no shorter than `Retry-After` asks; up to 4 s "
+        "where no connection could be made, which burdens nobody. It tries with 16 KiB of one stream, and reads no further input meanwhile once its "
+        "memory of a few MiB is full. A request holds up to 256 KiB of a stream; up to 64 KiB where something is tracked and the stream logs less than 512 KiB a "
+        "second: after a kill, what was on the way goes again, and of a small request Loki keeps next to nothing twice.\n\n"
         "What Loki would refuse is found before it is sent: lines over 256 KiB, records over 7 days old or 10 minutes ahead, more "
         "than 15 labels, metadata over 64 KiB. Such a record is rejected with Loki's words, counted, and costs no other record; exit "
         "code 3 says that there were some. The same holds for what Loki itself refuses.\n\n"
@@ -178,7 +181,8 @@ const cli::Command push_command = {
         "After an outage of over a minute, or when the spool holds records from over a minute before the start, the backlog goes at a pace, so that a "
         "thousand nodes do not knock a recovering Loki over: the first request waits up to --start-jitter, then as much as comes in is sent "
         "beside it, more and more as long as Loki answers quickly and less when it refuses, up to --drain-rate. Streams without a backlog do not wait for it "
-        "behind a spool. Where nothing is tracked nothing is paced.\n\n"
+        "behind a spool. With --checkpoint what comes in is taken to be what it was before, or what the times of the records say; the wait is short, since log "
+        "files that nobody reads are deleted. Where nothing is tracked nothing is paced.\n\n"
         "Positions: behind `weir buffer SPOOL` push acknowledges into that spool; --checkpoint FILE keeps the positions of `weir tail "
         "--checkpoint FILE` without a buffer. Where neither is there, push gives up after --give-up. An answer such as 401 or "
         "404 to the very first request then ends it at once; behind a spool it is said and tried again. What `weir replay --rejected` gives leaves the "

@@ -19,6 +19,7 @@ enum class Code : std::uint8_t {
   parse,        // outside bytes that do not have the expected form                exit 2 or counted, by context
   io,           // the operating system refused                                    exit 4
   network,      // a remote did not answer, or answered with trouble of its own    exit 4
+  unreachable,  // there was no connection to a remote, or it was closed at once   exit 4
   rejected,     // a remote refused records                                        exit 3
   busy,         // somebody else holds it                                          exit 4
   full,         // no room                                                         exit 4

@@ -12,6 +12,7 @@ Exit exit_of(base::Code code) {
     case base::Code::rejected: return Exit::incomplete;
     case base::Code::io:
     case base::Code::network:
+    case base::Code::unreachable:
     case base::Code::busy:
     case base::Code::full:
     case base::Code::corrupt:

@@ -77,7 +77,8 @@ struct Response {
 using OnBody = std::function<bool(int status, std::string_view piece)>;
 
 // One request at a time on a kept connection. Not thread safe; a client a thread.
-// An answer of any status is a Response; an Error means that none came (Code::network; Code::config for what is wrong with a
+// An answer of any status is a Response; an Error means that none came (Code::unreachable where the server can have had no work with the
+// request: no such name, no connection, or one that was closed at once; else Code::network; Code::config for what is wrong with a
 // certificate, a token file or the missing libcurl; Code::interrupted when OnBody said so).
 class Client {
  public:

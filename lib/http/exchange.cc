@@ -8,6 +8,9 @@
 namespace weir::http {
 namespace {
 
+// A connection that is closed within so many seconds has cost the server as little as one that it refused.
+constexpr double kAtOnce = 1;
+
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
            return std::tolower(x) == std::tolower(y);
@@ -174,8 +177,17 @@ base::Error Exchange::failure(CURLcode code) {
   std::string cause = error_[0] != '\0' ? error_ : curl_.easy_strerror(code);
   base::Code kind = base::Code::network;
   std::string hint;
+  const auto seconds = [&](CURLINFO what) {
+    double value = 0;
+    return curl_.easy_getinfo(handle_, what, &value) == CURLE_OK ? value : kAtOnce;
+  };
   switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      kind = base::Code::unreachable;
+      break;
     case CURLE_COULDNT_CONNECT: {
+      kind = base::Code::unreachable;
       long number = 0;
       if (curl_.easy_getinfo(handle_, CURLINFO_OS_ERRNO, &number) == CURLE_OK && number != 0)
         cause = std::strerror(static_cast<int>(number));
@@ -191,9 +203,15 @@ base::Error Exchange::failure(CURLcode code) {
       break;
     case CURLE_OPERATION_TIMEDOUT:
       cause = "no answer in time";
+      if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) kind = base::Code::unreachable;  // nor a connection
       break;
     case CURLE_GOT_NOTHING:
       cause = "the connection was closed before an answer came";
+      [[fallthrough]];
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+      // As a balancer without servers does it.
+      if (seconds(CURLINFO_TOTAL_TIME) < kAtOnce) kind = base::Code::unreachable;
       break;
     default:
       break;

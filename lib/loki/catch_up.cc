@@ -19,7 +19,7 @@ constexpr std::size_t kMostRequest = 256 << 10;
 }  // namespace
 
 // What the pace begins with and grows by.
-double CatchUp::step() const { return std::min(limits_.rate, std::max(kLeastStep, inflow_.value_or(usual_))); }
+double CatchUp::step() const { return std::min(limits_.rate, std::max(kLeastStep, inflow())); }
 
 double CatchUp::ceiling(base::Monotonic now) const {
   if (inflow_) return limits_.rate;

@@ -25,7 +25,8 @@ class CatchUp {
   };
   CatchUp(const Limits& limits, std::uint64_t seed) : limits_(limits), random_(seed) {}
 
-  // A backlog is there to be delivered: after an outage, or from before the start. `usual`: bytes a second of the time before, 0 if unknown.
+  // A backlog is there to be delivered: after an outage, or from before the start. `usual`: bytes a second of the time before, 0 if unknown;
+  // the inflow is taken for that until somebody says more.
   void begin(base::Monotonic now, double usual = 0);
   void end() { active_ = false; }
   [[nodiscard]] bool active() const { return active_; }
@@ -47,9 +48,10 @@ class CatchUp {
   void passed(base::Duration took, base::Monotonic now);
   void refused(base::Monotonic now);
 
-  [[nodiscard]] double allowed() const { return inflow_.value_or(0) + drain_; }  // bytes a second, in all
+  [[nodiscard]] double allowed() const { return inflow() + drain_; }  // bytes a second, in all
 
  private:
+  [[nodiscard]] double inflow() const { return inflow_.value_or(usual_); }
   [[nodiscard]] double step() const;
   [[nodiscard]] double ceiling(base::Monotonic now) const;
   void refill(base::Monotonic now);

@@ -14,12 +14,15 @@ namespace weir::loki {
 class Gate {
  public:
   struct Limits {
-    base::Backoff::Limits usual;                                                              // network errors, 408, 429, 5xx
+    base::Backoff::Limits usual;                                                              // no answer in time, 408, 429, 5xx
     base::Backoff::Limits wrong{.base = 5 * base::kSecond, .ceiling = 2 * base::kMinute};     // 401, 403, 404, …
+    // Nobody is there who could be burdened, and the log files that wait are deleted by their kubelet.
+    base::Backoff::Limits unreachable{.base = base::kSecond / 2, .ceiling = 4 * base::kSecond};
   };
-  enum class Trouble : std::uint8_t { passing, wrong };
+  enum class Trouble : std::uint8_t { passing, wrong, unreachable };
 
-  Gate(const Limits& limits, std::uint64_t seed) : usual_(limits.usual, seed), wrong_(limits.wrong, seed + 1) {}
+  Gate(const Limits& limits, std::uint64_t seed)
+      : usual_(limits.usual, seed), wrong_(limits.wrong, seed + 1), unreachable_(limits.unreachable, seed + 2) {}
 
   [[nodiscard]] bool failing() const { return failing_; }
   [[nodiscard]] base::Monotonic since() const { return since_; }        // meaningful while it fails
@@ -33,7 +36,7 @@ class Gate {
     if (!failing_) since_ = now;
     failing_ = true;
     if (!another && retry_after <= 0) return;
-    base::Backoff& backoff = trouble == Trouble::wrong ? wrong_ : usual_;
+    base::Backoff& backoff = trouble == Trouble::wrong ? wrong_ : trouble == Trouble::unreachable ? unreachable_ : usual_;
     retry_at_ = std::max(retry_at_, base::after(now, backoff.next(retry_after)));
     failed_at_ = now;
   }
@@ -42,6 +45,7 @@ class Gate {
   base::Duration passed(base::Monotonic now) {
     usual_.reset();
     wrong_.reset();
+    unreachable_.reset();
     if (!failing_) return 0;
     failing_ = false;
     retry_at_ = 0;
@@ -49,7 +53,7 @@ class Gate {
   }
 
  private:
-  base::Backoff usual_, wrong_;
+  base::Backoff usual_, wrong_, unreachable_;
   bool failing_ = false;
   base::Monotonic since_ = 0, retry_at_ = 0, failed_at_ = 0;
 };

@@ -14,6 +14,9 @@ namespace {
 // What a record costs beside its bytes while the ledger waits for it.
 constexpr std::size_t kTrackedBytes = 64;
 
+// Of a log that fills calm_bytes in less time, requests may be larger: it would be eight requests a second.
+constexpr base::Duration kHot = base::kSecond / 8;
+
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
 constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
@@ -181,6 +184,14 @@ base::Result<void> Pusher::State::wait_for_room(Lock& lock, Stream& stream) {
   return {};
 }
 
+// How much of the stream may go in one request, when `next` is the time of the record that comes. What is in flight when this process is
+// killed goes again, and of a small request Loki drops the repeats. A stream that logs fast has larger ones, lest it be slower than its log.
+std::size_t Pusher::State::most_of(const Stream& stream, base::Timestamp next) const {
+  std::size_t most = config.stream_bytes;
+  if (stream.open && std::max(stream.open->newest, next) - std::min(stream.open->oldest, next) >= kHot) most = std::min(most, config.calm_bytes);
+  return stream.behind ? std::min(most, catch_up.request_bytes()) : most;
+}
+
 void Pusher::State::close_open(Stream& stream) {
   stream.closed.push_back(std::move(*stream.open));
   stream.open.reset();
@@ -198,7 +209,7 @@ base::Result<void> Pusher::State::take(Stream& stream, const record::Record& rec
   }
   const EncodedEntry& entry = encoder.prepared();
   if (entry.invalid != 0) ++stats.repaired;
-  const std::size_t most = stream.behind ? std::min(config.stream_bytes, catch_up.request_bytes()) : config.stream_bytes;
+  const std::size_t most = most_of(stream, record.timestamp);
   if (stream.open && stream.open->raw + entry.raw > most) {
     close_open(stream);
     full = true;

@@ -61,6 +61,10 @@ void Pusher::State::take_part(Request& request, Stream& stream, base::Monotonic 
 }
 
 std::unique_ptr<Request> Pusher::State::gather(Stream& first, base::Monotonic now) {
+  if (target.failing()) {
+    shorten_next(first, config.probe_bytes);
+    if (failure) return nullptr;
+  }
   if (first.retry) {
     first.flying = true;
     if (first.behind) catch_up.spend(first.retry->raw, now);

@@ -66,6 +66,51 @@ void Pusher::State::put_back(Stream& stream, Part part) {
   activate(stream);
 }
 
+// What the stream sends next becomes a record, or more up to `bytes`; the rest of it comes after that.
+void Pusher::State::shorten_next(Stream& stream, std::size_t bytes) {
+  if (!stream.retry && stream.closed.empty()) close_open(stream);
+  const bool again = stream.retry != nullptr;
+  const Part& next = again ? stream.retry->pieces.front().part : stream.closed.front();
+  if (next.raw <= bytes || next.records == 1) return;
+  if (!again) {
+    stream.retry = std::make_unique<Request>();
+    Request& request = *stream.retry;
+    const BodyStream entries{stream.name, &next.bytes};
+    request.body = encode_body({&entries, 1});
+    request.pieces.push_back({&stream, std::move(stream.closed.front())});
+    stream.closed.erase(stream.closed.begin());
+    grow(stream, -static_cast<std::ptrdiff_t>(request.pieces.front().part.raw));
+    body_bytes += request.body.size();
+  }
+  const std::unique_ptr<Request> whole = std::move(stream.retry);
+  body_bytes -= whole->body.size();
+  const auto decoded = open_body(*whole);
+  if (!decoded) return;
+  const Part& original = whole->pieces.front().part;
+  const DecodedStream& entries = decoded->streams.front();
+  std::vector<std::size_t> all(entries.entries.size());
+  std::iota(all.begin(), all.end(), 0);
+  std::size_t count = 1;
+  for (std::size_t raw = entries.entries[0].raw(); count + 1 < all.size() && (raw += entries.entries[count].raw()) <= bytes;) ++count;
+  const std::span<const std::size_t> indices(all);
+  Part rest = part_of(original, entries, indices.subspan(count));
+  if (original.trial.answers > 0) rest.trial = original.trial.of_a_piece();
+  put_back(stream, std::move(rest));
+  Part head = part_of(original, entries, indices.first(count));
+  head.trial = original.trial;
+  if (!again) return put_back(stream, std::move(head));
+  auto request = std::make_unique<Request>();
+  const BodyStream body{stream.name, &head.bytes};
+  request->body = encode_body({&body, 1});
+  head.bytes.clear();
+  request->raw = head.raw;
+  request->records = head.records;
+  request->backlog = whole->backlog;
+  request->pieces.push_back({&stream, std::move(head)});
+  body_bytes += request->body.size();
+  stream.retry = std::move(request);
+}
+
 // One record that fails all the time with nothing else that passes: the record behind it is tried in its place, to tell its trouble from
 // the target's.
 void Pusher::State::put_aside(std::unique_ptr<Request> request) {
@@ -260,9 +305,7 @@ void Pusher::State::take_apart(std::unique_ptr<Request> request, int status, std
   piece.stream->trusted = false;
   for (const auto& half : {indices.subspan(count / 2), indices.first(count / 2)}) {
     Part part = part_of(piece.part, stream, half);
-    part.trial = piece.part.trial;
-    part.trial.failures = std::min(part.trial.failures, 1);
-    part.trial.strikes = std::min(part.trial.strikes, 1);
+    part.trial = piece.part.trial.of_a_piece();
     put_back(*piece.stream, std::move(part));
   }
 }

@@ -12,10 +12,10 @@ namespace {
 
 // A request that fails again and again while others pass is taken apart. A record that is left alone with that is rejected in the end.
 constexpr int kStrikesToSplit = 2;
-constexpr int kFailuresToSplit = 4;         // where nothing else passes: splitting harms nobody, and half of it may pass
+constexpr int kAnswersToSplit = 4;          // where nothing else passes: splitting harms nobody, and half of it may pass
 constexpr int kStrikesAmongKin = 8;         // other records of its own request have passed
 constexpr int kStrikesAlone = 12;           // nothing of its stream has: that may be trouble with one of Loki's servers
-constexpr int kFailuresAside = 12;          // with nothing else that passes: it is put aside to see whether the record behind it does
+constexpr int kAnswersAside = 12;           // with nothing else that passes: it is put aside to see whether the record behind it does
 constexpr base::Duration kHope = 5 * base::kMinute;
 
 constexpr base::Duration kWorthAWord = 10 * base::kSecond;
@@ -106,7 +106,8 @@ void Pusher::State::no_answer(std::unique_ptr<Request> request, base::Error erro
     return;
   }
   const std::string hint = successes == 0 && error.hint.empty() ? std::string(kNoServer) : error.hint;
-  failed(std::move(request), std::move(error.message), hint, 0, 0);
+  failed(std::move(request), std::move(error.message), hint, 0, 0,
+         error.code == base::Code::unreachable ? Gate::Trouble::unreachable : Gate::Trouble::passing);
 }
 
 void Pusher::State::answered(std::unique_ptr<Request> request, const http::Response& response) {
@@ -312,13 +313,14 @@ bool Pusher::State::past_hope(const Trial& trial, base::Monotonic now) const {
 bool Pusher::State::may_be_put_aside(const Request& request, int status, base::Monotonic now) const {
   const Request::Piece& piece = request.pieces.front();
   const Trial& trial = piece.part.trial;
-  return status != 0 && request.records == 1 && trial.failures >= kFailuresAside && now - trial.first_failure >= hope() &&
+  return status != 0 && request.records == 1 && trial.answers >= kAnswersAside && now - trial.first_answer >= hope() &&
          (!piece.stream->closed.empty() || piece.stream->open);
 }
 
 // No answer, or one that may be another the next time. `status` is that of an answer which a record may have brought about, else 0.
 // While others pass, the trouble is this request's own: it waits alone and does not hold up the rest.
-void Pusher::State::failed(std::unique_ptr<Request> request, std::string cause, std::string_view hint, base::Duration retry_after, int status) {
+void Pusher::State::failed(std::unique_ptr<Request> request, std::string cause, std::string_view hint, base::Duration retry_after, int status,
+                           Gate::Trouble trouble) {
   const base::Monotonic now = clock.monotonic();
   bool own = false;
   bool split = false;
@@ -327,15 +329,16 @@ void Pusher::State::failed(std::unique_ptr<Request> request, std::string cause, 
     Trial& trial = piece.part.trial;
     own = trial.accused || (trial.failures > 0 && successes > trial.successes_then);
     if (own && trial.strikes++ == 0) trial.first_strike = now;
-    if (trial.failures++ == 0) trial.first_failure = now;
+    ++trial.failures;
+    if (status != 0 && trial.answers++ == 0) trial.first_answer = now;
     trial.successes_then = successes;
-    split = trial.strikes >= kStrikesToSplit || (status != 0 && trial.failures >= kFailuresToSplit);
+    split = trial.strikes >= kStrikesToSplit || (status != 0 && trial.answers >= kAnswersToSplit);
     hopeless = status != 0 && past_hope(trial, now);
   }
   if (request->pieces.size() > 1) own = split = hopeless = false;
   if (!own) {
     catch_up.refused(now);
-    target_failed(*request, Gate::Trouble::passing, cause, hint, retry_after);
+    target_failed(*request, trouble, cause, hint, retry_after);
   }
   if (split && request->records > 1) {
     diagnostics.warn("taken apart", fmt::format("a request fails while others pass and is sent in halves: {}", cause));

@@ -92,9 +92,31 @@ void Pusher::State::watch_usual(base::Monotonic now) {
   }
 }
 
+// What comes in, going by the times of the records that wait: for who was started in the middle of the outage and has sent nothing yet.
+double Pusher::State::logged_rate() const {
+  double rate = 0;
+  for (const Stream* stream : active) {
+    std::size_t raw = stream->waiting;
+    base::Timestamp oldest = std::numeric_limits<base::Timestamp>::max();
+    base::Timestamp newest = std::numeric_limits<base::Timestamp>::min();
+    const auto see = [&](const Part& part) {
+      oldest = std::min(oldest, part.oldest);
+      newest = std::max(newest, part.newest);
+    };
+    if (stream->retry) {
+      raw += stream->retry->raw;
+      see(stream->retry->pieces.front().part);
+    }
+    for (const Part& part : stream->closed) see(part);
+    if (stream->open) see(*stream->open);
+    if (raw > 0) rate += static_cast<double>(raw) * base::kSecond / static_cast<double>(std::max(newest - oldest, base::kSecond));
+  }
+  return rate;
+}
+
 void Pusher::State::begin_catch_up(base::Monotonic now, std::string_view why) {
   if (!catch_up.limits()) return;
-  catch_up.begin(now, usual_rate);
+  catch_up.begin(now, usual_rate > 0 ? usual_rate : logged_rate());
   const base::Duration wait = catch_up.wait_at_start() / base::kSecond * base::kSecond;
   diagnostics.say(fmt::format("{}: the backlog goes{} at up to {}/s above what comes in (--drain-rate, --start-jitter)", why,
                               wait > 0 ? fmt::format(" from in {} on,", record::print_duration(wait)) : std::string(),

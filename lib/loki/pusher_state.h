@@ -12,6 +12,7 @@
 #include "loki/push_reply.h"
 #include "loki/pusher.h"
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <deque>
@@ -27,12 +28,22 @@ namespace weir::loki {
 // What records have been through in requests that failed.
 struct Trial {
   int failures = 0;
-  base::Monotonic first_failure = 0;
+  int answers = 0;                   // of these, those with an answer that a record may have brought about
+  base::Monotonic first_answer = 0;
   std::uint64_t successes_then = 0;  // of all requests, at the time of the last failure
   int strikes = 0;                   // failures while others passed
   base::Monotonic first_strike = 0;
   bool kin_passed = false;           // another piece of what was taken apart has passed
   bool accused = false;              // so did what was tried in its place
+
+  // That of a part of these records, which may be innocent.
+  [[nodiscard]] Trial of_a_piece() const {
+    Trial trial = *this;
+    trial.failures = std::min(failures, 1);
+    trial.answers = std::min(answers, 1);
+    trial.strikes = std::min(strikes, 1);
+    return trial;
+  }
 };
 
 struct Part {
@@ -120,6 +131,7 @@ struct Pusher::State {
   base::Result<void> take(Stream& stream, const record::Record& record, PushToken token, bool& full);
   void activate(Stream& stream);
   void close_open(Stream& stream);
+  [[nodiscard]] std::size_t most_of(const Stream& stream, base::Timestamp next) const;
   [[nodiscard]] std::size_t memory() const;
   base::Result<void> wait_for_room(Lock& lock, Stream& stream);
   [[nodiscard]] bool has_room(const Stream& stream) const;
@@ -137,6 +149,7 @@ struct Pusher::State {
   void set_behind(Stream& stream, bool behind);
   [[nodiscard]] bool must_leave(const Stream& stream) const;
   void watch_usual(base::Monotonic now);
+  [[nodiscard]] double logged_rate() const;
   void begin_catch_up(base::Monotonic now, std::string_view why);
   void end_catch_up(base::Monotonic now);
   [[nodiscard]] static bool wants_more(const Stream& stream);
@@ -166,7 +179,8 @@ struct Pusher::State {
   void tenant_limited(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after);
   void stream_limited(std::unique_ptr<Request> request, std::string_view text, base::Duration retry_after);
   void park(Stream& stream, base::Monotonic now, base::Duration retry_after);
-  void failed(std::unique_ptr<Request> request, std::string cause, std::string_view hint, base::Duration retry_after, int status);
+  void failed(std::unique_ptr<Request> request, std::string cause, std::string_view hint, base::Duration retry_after, int status,
+              Gate::Trouble trouble = Gate::Trouble::passing);
   void put_aside(std::unique_ptr<Request> request);
   [[nodiscard]] base::Duration hope() const;
   [[nodiscard]] bool past_hope(const Trial& trial, base::Monotonic now) const;
@@ -180,6 +194,7 @@ struct Pusher::State {
   void refuse_piece(Request::Piece& piece, const DecodedStream& decoded, const std::vector<std::pair<std::size_t, std::size_t>>& guilty,
                     const std::vector<Complaint>& why, int status);
   void put_back(Stream& stream, Part part);
+  void shorten_next(Stream& stream, std::size_t bytes);
   [[nodiscard]] std::optional<DecodedBody> open_body(const Request& request);
   [[nodiscard]] Part part_of(const Part& original, const DecodedStream& decoded, std::span<const std::size_t> indices);
   [[nodiscard]] Part part_of_all(const Part& original, const DecodedStream& decoded);

@@ -110,7 +110,7 @@ Result<QueryClient::Got> QueryClient::get(std::string_view path, const Parameter
     base::Duration floor = 0;
     std::string trouble;
     if (!response) {
-      if (response.error().code != Code::network) return response.error();
+      if (response.error().code != Code::network && response.error().code != Code::unreachable) return response.error();
       if (!answered_ || attempt >= config_.attempts) {
         return base::Error(response.error()).within(fmt::format("cannot query {}", config_.http.base.display()));
       }

@@ -2,17 +2,19 @@
 
 namespace weir::stages {
 
-void DroppedPositions::emit(record::Batch& batch) {
-  if (touched_.empty()) return;
+std::size_t DroppedPositions::emit(record::Batch& batch, std::size_t kept) {
+  if (touched_.empty()) return kept;
   for (const Slot* slot : touched_) {
     if (!slot->pending) continue;
-    record::Record& marker = batch.records.emplace_back();
+    // Each stands for a record of this batch that was dropped, so that there is room.
+    record::Record& marker = batch.records[kept++] = {};
     marker.labels = batch.hold(record::LabelSet::empty());
     marker.source = slot->source;
     marker.marker = batch.make<record::Marker>();
   }
   touched_.clear();
   ++batch_;
+  return kept;
 }
 
 }  // namespace weir::stages

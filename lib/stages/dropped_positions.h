@@ -4,6 +4,7 @@
 
 #include "record/record.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <unordered_map>
 #include <vector>
@@ -26,8 +27,9 @@ class DroppedPositions {
     at.batch = batch_;
     touched_.push_back(&at);
   }
-  // Appends the markers to `batch` and begins anew.
-  void emit(record::Batch& batch);
+  // Writes the markers behind the first `kept` records of `batch` and begins anew; the number of records then. Due at the
+  // end of a batch and before any other marker: what was dropped before the end of a generation or of the stream has its place before that.
+  std::size_t emit(record::Batch& batch, std::size_t kept);
 
  private:
   struct Slot {

@@ -31,7 +31,9 @@ class Filter : public pipeline::Stage {
     for (std::size_t i = 0; i < records.size(); ++i) {
       Record& record = records[i];
       if (record.is_marker()) {
-        records[kept++] = record;
+        if (record.marker->type != record::Marker::Type::position) kept = dropped_.emit(batch, kept);
+        if (kept != i) records[kept] = record;
+        ++kept;
         continue;
       }
       const std::size_t bytes = record.line.data.size();
@@ -47,8 +49,7 @@ class Filter : public pipeline::Stage {
         dropped_.dropped(record.source);
       }
     }
-    records.resize(kept);
-    dropped_.emit(batch);
+    records.resize(dropped_.emit(batch, kept));
     if (batch.empty()) return Flow::more;
     return out.emit(batch);
   }

@@ -28,6 +28,11 @@ using pipeline::Record;
 using pipeline::Result;
 
 constexpr std::uint64_t kDrainRate = 1 << 20;
+// Of one stream in one request where it is sent again after a kill. Loki drops a repeat that it finds in the open block of its chunk, which it
+// closes at 256 KiB, so that of a request of S bytes S/512 KiB are kept twice, and all of one of 256 KiB.
+constexpr std::size_t kTrackedBytes = 64 << 10;
+constexpr base::Duration kSpoolJitter = 30 * base::kSecond;
+constexpr base::Duration kFilesJitter = 4 * base::kSecond;      // they are deleted by their kubelet. About a request's turn, so that not all agents begin at once
 constexpr base::Duration kFeedEvery = 50 * base::kMillisecond;   // while records are left in the spool
 constexpr base::Duration kGaugeEvery = 5 * base::kSecond;        // while a backlog is delivered
 
@@ -304,13 +309,16 @@ class Push : public pipeline::Stage {
     config.limits = spec_.limits;
     config.request_bytes = spec_.batch_bytes;
     config.stream_bytes = std::min(config.stream_bytes, spec_.batch_bytes);
+    if (ledger_.listens()) config.calm_bytes = kTrackedBytes;
     config.request_records = spec_.batch_records;
     config.wait = spec_.wait.value_or(behind_spool ? 0 : base::kSecond);
     config.parallel = spec_.parallel;
     config.memory = spec_.memory;
     config.retry.usual = spec_.backoff;
+    config.retry.unreachable.base = std::min(config.retry.unreachable.base, spec_.backoff.base);
+    config.retry.unreachable.ceiling = std::min(config.retry.unreachable.ceiling, spec_.backoff.ceiling);
     if (tracked) config.catch_up.rate = static_cast<double>(spec_.drain_rate.value_or(feed_.follows ? kDrainRate : 0));
-    config.catch_up.jitter = spec_.start_jitter;
+    config.catch_up.jitter = spec_.start_jitter.value_or(behind_spool ? kSpoolJitter : kFilesJitter);
     config.can_leave = behind_spool;
     config.give_up = spec_.give_up.value_or(tracked ? 0 : 5 * base::kMinute);
     config.one_shot = !tracked;

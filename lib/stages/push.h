@@ -32,7 +32,7 @@ struct PushSpec {
   std::optional<base::Duration> give_up;       // unset: 5 min where nothing is tracked, else never (0)
   std::optional<std::uint64_t> drain_rate;     // of a backlog, bytes a second above the inflow; 0 for no limit. Unset: 1 MiB where something
                                                // is tracked and goes on, else 0
-  base::Duration start_jitter = 30 * base::kSecond;  // before the first request of a backlog
+  std::optional<base::Duration> start_jitter;  // before the first request of a backlog. Unset: 30 s behind a spool, else 4 s
   base::Backoff::Limits backoff;
   loki::PusherConfig::Metadata metadata = loki::PusherConfig::Metadata::automatic;
   std::string checkpoint;                      // "" for none

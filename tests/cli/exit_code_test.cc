@@ -14,6 +14,7 @@ TEST(ExitCode, OfErrors) {
   f(base::Code::parse, 2);
   f(base::Code::io, 4);
   f(base::Code::network, 4);
+  f(base::Code::unreachable, 4);
   f(base::Code::rejected, 3);
   f(base::Code::busy, 4);
   f(base::Code::full, 4);

@@ -434,6 +434,15 @@ class Ends(kit.Case):
         codes, _, err = self.shell("weir tail --checkpoint $D/c.db $P | head -n 1")
         self.assertEqual(codes, [4, 0], err)
 
+    def test_a_tracked_stream_that_is_read_to_its_end_ends_well(self):
+        for stage in ("filter '|= \"line\"'", "filter --drop '|= \"line 19999\"'", "filter '|= \"nothing has this\"'"):
+            with self.subTest(stage):
+                codes, _, err = self.shell(f"rm -f $D/s.db*; weir tail --checkpoint $D/s.db $P | weir {stage} | weir buffer $D/s.db --store")
+                self.assertEqual(codes, [0, 0, 0], err)
+                # What was dropped at the end is not read again.
+                codes, out, err = self.shell(f"weir tail --checkpoint $D/s.db $P | weir filter '{{}}' -o jsonl | grep -c '\"line\"'")
+                self.assertEqual((codes[:2], out), ([0, 0], b"0\n"), err)
+
     def test_an_untracked_stream_may_end_anywhere(self):
         codes, out, err = self.shell("""printf '{"line":"a"}\\n{"line":"b"}' | weir filter '|~ "a|b"'""")
         self.assertEqual(codes, [0, 0], err)

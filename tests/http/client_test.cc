@@ -10,8 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
+#include <thread>
 
 namespace weir::http {
 namespace {
@@ -165,7 +168,7 @@ TEST(Client, SaysWhyNoAnswerCame) {
     EXPECT_THAT(response.error().message, Not(HasSubstr("s3cret")));
   };
   ClientConfig refused = config_for(fmt::format("http://me:s3cret@127.0.0.1:{}/p?key=s3cret", closed_port()));
-  f(refused, base::Code::network, "Connection refused");
+  f(refused, base::Code::unreachable, "Connection refused");
 
   ClientConfig no_file = refused;
   no_file.bearer_token_file = "/nonexistent/token";
@@ -183,6 +186,87 @@ TEST(Client, SaysWhyNoAnswerCame) {
   ClientConfig hasty = config_for(server.url());
   hasty.timeout = 100 * base::kMillisecond;
   f(hasty, base::Code::network, "no answer in time");
+}
+
+// A server that takes connections and does with each what it is told; with no `what`, connections beyond the first few get no answer at all.
+class RawServer {
+ public:
+  explicit RawServer(std::function<void(int fd)> what) : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+    ::listen(listener_, 0);
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    if (what) {
+      thread_ = std::thread([this, what = std::move(what)] {
+        for (int fd = ::accept(listener_, nullptr, nullptr); fd >= 0; fd = ::accept(listener_, nullptr, nullptr)) {
+          what(fd);
+          ::close(fd);
+        }
+      });
+      return;
+    }
+    for (int& fd : fillers_) {
+      fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+      ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+    }
+  }
+  ~RawServer() {
+    ::shutdown(listener_, SHUT_RDWR);
+    if (thread_.joinable()) thread_.join();
+    ::close(listener_);
+    for (const int fd : fillers_)
+      if (fd >= 0) ::close(fd);
+  }
+  RawServer(const RawServer&) = delete;
+  RawServer& operator=(const RawServer&) = delete;
+  [[nodiscard]] std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+
+ private:
+  int listener_;
+  int port_ = 0;
+  std::array<int, 4> fillers_{-1, -1, -1, -1};
+  std::thread thread_;
+};
+
+void read_some(int fd) {
+  std::array<char, 4096> bytes{};
+  static_cast<void>(::read(fd, bytes.data(), bytes.size()));
+}
+
+// Whether the server can have had work with a request decides how soon it is tried again.
+TEST(Client, SaysWhetherTheServerWasReached) {
+  const auto code_of = [](const std::string& url) {
+    ClientConfig config = config_for(url);
+    config.timeout = 1'500 * base::kMillisecond;
+    auto response = perform(config, post());
+    return response ? base::Code::bug : response.error().code;
+  };
+  EXPECT_EQ(code_of(fmt::format("http://127.0.0.1:{}", closed_port())), base::Code::unreachable);
+  EXPECT_EQ(code_of("http://no-such-host.invalid"), base::Code::unreachable);
+  EXPECT_EQ(code_of(RawServer(nullptr).url()), base::Code::unreachable);
+  EXPECT_EQ(code_of(RawServer([](int) {}).url()), base::Code::unreachable);
+  EXPECT_EQ(code_of(RawServer(read_some).url()), base::Code::unreachable);
+  // It was busy with it, as far as one can tell.
+  EXPECT_EQ(code_of(RawServer([](int fd) { read_some(fd), std::this_thread::sleep_for(std::chrono::milliseconds(1'100)); }).url()), base::Code::network);
+  EXPECT_EQ(code_of(RawServer([](int fd) { read_some(fd), read_some(fd); }).url()), base::Code::network);
+}
+
+// The same on a connection that was there before.
+TEST(Client, AServerThatFallsSilentWasReached) {
+  test::FakeLoki server;
+  server.script({{204}, {204, "", {}, std::chrono::milliseconds(2000)}});
+  ClientConfig config = config_for(server.url());
+  config.timeout = base::kSecond / 2;
+  auto client = Client::create(config);
+  ASSERT_TRUE(client);
+  ASSERT_TRUE((*client)->perform(post()));
+  auto second = (*client)->perform(post());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, base::Code::network);
 }
 
 TEST(Client, CanBeCancelled) {

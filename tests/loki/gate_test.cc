@@ -60,6 +60,48 @@ TEST(Gate, WaitsGrowToTheirCeilingAndAreRandom) {
   EXPECT_LE(shortest, 5 * kSecond);
 }
 
+// The wait of `tries` failures in a row from `now` on; `now` becomes the end of the last one.
+base::Duration last_wait(Gate& gate, base::Monotonic& now, Trouble trouble, int tries) {
+  base::Monotonic failed = now;
+  for (int i = 0; i < tries; ++i) {
+    failed = now;
+    gate.failed(now, now, trouble, 0);
+    now = std::max(now + 1, gate.retry_at());
+  }
+  return now - failed;
+}
+
+TEST(Gate, AnUnreachableTargetIsTriedEveryFewSeconds) {
+  base::Duration longest = 0;
+  base::Duration sum = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Gate gate({}, seed);
+    base::Monotonic now = kSecond;
+    const base::Duration wait = last_wait(gate, now, Trouble::unreachable, 50);
+    longest = std::max(longest, wait);
+    sum += wait;
+  }
+  EXPECT_LE(longest, 4 * kSecond);
+  EXPECT_NEAR(static_cast<double>(sum) / 200 / kSecond, 2, 0.3);
+}
+
+// A Loki that starts refuses connections and then says 503 for a while: each kind of trouble has waits of its own.
+TEST(Gate, EachTroubleHasItsOwnWaits) {
+  base::Duration longest_of_first = 0;
+  base::Duration longest_of_many = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Gate gate({}, seed);
+    base::Monotonic now = kSecond;
+    last_wait(gate, now, Trouble::unreachable, 50);
+    longest_of_first = std::max(longest_of_first, last_wait(gate, now, Trouble::passing, 1));
+    longest_of_many = std::max(longest_of_many, last_wait(gate, now, Trouble::passing, 20));
+    gate.passed(now);
+    EXPECT_LE(last_wait(gate, now, Trouble::unreachable, 1), kSecond / 2) << seed;
+  }
+  EXPECT_LE(longest_of_first, kSecond / 2);
+  EXPECT_GE(longest_of_many, 50 * kSecond);
+}
+
 TEST(Gate, AWrongTargetIsTriedRarely) {
   base::Duration sum = 0;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {

@@ -43,9 +43,9 @@ class FakeTransport : public http::Transport {
     Flight flight = take(index);
     flight.completion(http::Response{status, std::move(body), false, std::move(headers)});
   }
-  void fail(std::size_t index = 0) {
+  void fail(std::size_t index = 0, base::Code code = base::Code::network) {
     Flight flight = take(index);
-    flight.completion(base::fail(base::Code::network, "cannot reach http://loki: Connection refused"));
+    flight.completion(base::fail(code, "cannot reach http://loki: Connection refused"));
   }
   Flight take(std::size_t index) {
     Flight flight = std::move(flights.at(index));

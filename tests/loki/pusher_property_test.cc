@@ -179,7 +179,7 @@ class VirtualTransport : public http::Transport {
       at = flights_.erase(at);
       for (const std::string& stream : flight.streams) --flying_[stream];
       if (flight.answer.status == 0) {
-        flight.completion(base::fail(base::Code::network, "cannot reach http://loki: it went away"));
+        flight.completion(base::fail(++gone_ % 3 == 0 ? base::Code::network : base::Code::unreachable, "cannot reach http://loki: it went away"));
       } else {
         std::vector<http::Header> headers;
         if (!flight.answer.retry_after.empty()) headers.push_back({"retry-after", flight.answer.retry_after});
@@ -201,6 +201,7 @@ class VirtualTransport : public http::Transport {
   base::Clock& clock_;
   std::list<Flight> flights_;
   std::map<std::string, int> flying_;
+  int gone_ = 0;
 };
 
 class CheckingLedger : public PushLedger {
@@ -239,7 +240,9 @@ class Story {
     PusherConfig config;
     config.url = "http://loki";
     config.request_bytes = 8000;
-    config.stream_bytes = can_leave ? 4000 : 1500;
+    config.calm_bytes = can_leave ? 4000 : 1500;
+    config.stream_bytes = 2 * config.calm_bytes;
+    config.probe_bytes = 400;
     config.wait = kSecond;
     config.memory = can_leave ? 200 << 10 : 64 << 20;
     config.can_leave = can_leave;
@@ -301,7 +304,7 @@ class Story {
       const unsigned dice = random_() % 100;
       one.kind = dice == 0 ? Kind::too_old : dice == 1 ? Kind::too_long : dice == 2 && poisons_ < 3 ? Kind::poison : Kind::good;
       if (one.kind == Kind::poison) ++poisons_;
-      one.time = clock_.wall() + static_cast<base::Timestamp>(i) * kSecond / 2;
+      one.time = clock_.wall() + static_cast<base::Timestamp>(i) * kSecond / 6;  // about as they are written
       one.line = fmt::format("{} {}", i, one.kind == Kind::too_old ? "too old" : one.kind == Kind::too_long ? "too long" : one.kind == Kind::poison ? "poison" : "good");
       if (one.kind == Kind::too_old) one.time = 1'600'000'000 * kSecond + static_cast<base::Timestamp>(i) * 10 * kSecond;
       one.line += std::string(one.kind == Kind::too_long ? 1001 + i : 100 + random_() % 600, '.');
@@ -323,11 +326,16 @@ class Story {
     return record;
   }
 
+  void note_backlog() {
+    pusher_->set_inflow(0);  // slow, so that much is left
+    backlog_end_ = written_;
+    pusher_->backlog_known();
+  }
+
   void feed() {
     while (next_ < written_) {
       if (can_leave_ && pusher_->recovered()) {
-        backlog_end_ = written_;
-        pusher_->backlog_known();
+        note_backlog();
       }
       if (next_ >= backlog_end_) pusher_->backlog_passed();
       // The real one blocks here; in virtual time it waits outside.
@@ -346,8 +354,7 @@ class Story {
   void feed_again() {
     if (!can_leave_) return;
     if (pusher_->recovered()) {
-      backlog_end_ = written_;
-      pusher_->backlog_known();
+      note_backlog();
     }
     for (const StreamNumber number : pusher_->hungry()) {
       auto& waiting = left_[number];

@@ -74,6 +74,35 @@ TEST_F(PusherTest, OneRequestOfAStreamFliesInOrder) {
   EXPECT_THAT(ledger_.settled, ElementsAre(0, 1, 2, 3));
 }
 
+// Bytes of the requests that a stream makes which logs a line of 100 bytes `every` so often.
+std::vector<std::size_t> sizes_of(const std::deque<FakeTransport::Flight>& flights) {
+  std::vector<std::size_t> sizes;
+  for (const auto& flight : flights) sizes.push_back(flight.streams()[0].entries.size() * 100);
+  return sizes;
+}
+
+TEST_F(PusherTest, OnlyAStreamThatLogsFastHasLargeRequests) {
+  const auto first_request = [&](base::Duration every) {
+    pusher_.reset();
+    transport_.flights.clear();
+    config_ = {};
+    config_.calm_bytes = 1000;
+    config_.stream_bytes = 4000;
+    start();
+    const std::string line(100, 'x');
+    for (int i = 0; i < 100 && transport_.flights.empty(); ++i) add("a", line, base::kMinute - i * every);
+    const std::size_t bytes = sizes_of(transport_.flights).at(0);
+    transport_.flights.clear();
+    return bytes;
+  };
+  EXPECT_EQ(first_request(100 * base::kMillisecond), 1000U);
+  EXPECT_EQ(first_request(14 * base::kMillisecond), 1000U);
+  EXPECT_EQ(first_request(5 * base::kMillisecond), 2500U);  // what is logged in an eighth of a second
+  EXPECT_EQ(first_request(base::kMillisecond), 4000U);
+  EXPECT_EQ(first_request(0), 4000U);
+  EXPECT_EQ(first_request(-100 * base::kMillisecond), 1000U);  // in the wrong order
+}
+
 TEST_F(PusherTest, ARequestHoldsNoMoreThanItsBytesAndRecords) {
   config_.request_bytes = 20;
   trust({"a", "b", "c"});

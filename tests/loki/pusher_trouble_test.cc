@@ -47,6 +47,109 @@ TEST_F(PusherTest, OneProbeAtATimeWhileTheTargetFails) {
   EXPECT_EQ(transport_.flights.size(), 2U);
 }
 
+TEST_F(PusherTest, AnUnreachableTargetIsTriedEveryFewSecondsAndABusyOneRarely) {
+  // Until the next request flies.
+  const auto longest_wait = [&](const std::function<void()>& fail) {
+    base::Duration longest = 0;
+    for (int i = 0; i < 60; ++i) {
+      fail();
+      base::Duration wait = 0;
+      for (; transport_.flights.empty() && wait < base::kHour; wait += base::kSecond / 10) later(base::kSecond / 10);
+      longest = std::max(longest, wait);
+    }
+    return longest;
+  };
+  config_.give_up = 0;
+  add("a", "1");
+  due();
+  EXPECT_LE(longest_wait([&] { transport_.fail(0, base::Code::unreachable); }), 4 * base::kSecond + base::kSecond / 10);
+  EXPECT_GE(longest_wait([&] { transport_.answer(503); }), 30 * base::kSecond);
+  EXPECT_GE(longest_wait([&] { transport_.fail(); }), 30 * base::kSecond);
+}
+
+// A record that is alone says nothing of itself by failing where nobody answers: it keeps its place.
+TEST_F(PusherTest, OneAnswerAfterManyFailuresPutsNothingAside) {
+  config_.give_up = 0;
+  add("a", "1");
+  due();
+  add("a", "2");
+  for (int i = 0; i < 200; ++i) {
+    if (!transport_.flights.empty()) transport_.fail(0, i % 2 == 0 ? base::Code::unreachable : base::Code::network);
+    later(5 * base::kSecond);
+  }
+  later(base::kMinute);
+  ASSERT_THAT(flying(), ElementsAre("a: 1;"));
+  transport_.answer(500, "rpc error");
+  later(base::kMinute);
+  EXPECT_THAT(flying(), ElementsAre("a: 1;"));
+  transport_.answer(204);
+  due();
+  EXPECT_THAT(flying(), ElementsAre("a: 2;"));
+}
+
+TEST_F(PusherTest, WhatTriesATargetIsSmall) {
+  config_.stream_bytes = 100'000;
+  config_.wait = 0;
+  const auto line = [](int i) { return std::to_string(i) + std::string(1000, 'x'); };
+  for (int i = 0; i < 250; ++i) add("a", line(i));  // one flies, one is full, one is open
+  add("large", std::string(50'000, 'y'));
+  due();
+  const auto fail = [&] {
+    while (!transport_.flights.empty()) transport_.fail(0, base::Code::unreachable);
+  };
+  fail();
+  for (int i = 0; i < 10; ++i) {
+    later(5 * base::kSecond);
+    ASSERT_EQ(transport_.flights.size(), 1U);
+    const auto stream = transport_.flights[0].streams()[0];
+    if (stream.labels == R"({app="large"})") {
+      EXPECT_EQ(stream.entries.size(), 1U);  // no record is cut
+    } else {
+      EXPECT_EQ(stream.entries.size(), 16U);
+      EXPECT_EQ(stream.entries[0].line, line(0));
+    }
+    fail();
+  }
+  // A stream of which nothing has been sent yet.
+  for (int i = 0; i < 60; ++i) add("b", line(i));
+  bool seen = false;
+  for (int i = 0; i < 10 && !seen; ++i) {
+    later(5 * base::kSecond);
+    const auto stream = transport_.flights.at(0).streams()[0];
+    seen = stream.labels == R"({app="b"})";
+    if (seen) {
+      EXPECT_EQ(stream.entries.size(), 16U);
+    }
+    fail();
+  }
+  EXPECT_TRUE(seen);
+  later(5 * base::kSecond);
+  std::map<std::string, Strings> lines;
+  while (!transport_.flights.empty()) {
+    for (const auto& stream : transport_.flights[0].streams())
+      for (const auto& entry : stream.entries) lines[stream.labels].push_back(entry.line);
+    transport_.answer(204);
+  }
+  due();
+  while (!transport_.flights.empty()) {
+    for (const auto& stream : transport_.flights[0].streams())
+      for (const auto& entry : stream.entries) lines[stream.labels].push_back(entry.line);
+    transport_.answer(204);
+  }
+  const auto want = [&](int count) {
+    Strings all;
+    for (int i = 0; i < count; ++i) all.push_back(line(i));
+    return all;
+  };
+  EXPECT_EQ(lines[R"({app="a"})"], want(250));
+  EXPECT_EQ(lines[R"({app="b"})"], want(60));
+  EXPECT_EQ(pusher().stats().pending, 0U);
+  std::sort(ledger_.settled.begin(), ledger_.settled.end());
+  ASSERT_EQ(ledger_.settled.size(), 311U);
+  for (std::size_t i = 0; i < ledger_.settled.size(); ++i) EXPECT_EQ(ledger_.settled[i], i);
+  EXPECT_EQ(pusher().memory_in_use(), 0U);
+}
+
 TEST_F(PusherTest, ASharedRequestThatFailedGoesAgainStreamByStream) {
   trust({"a", "b"});
   add("a", "2");
@@ -701,6 +804,27 @@ TEST_F(BacklogTest, WithoutASpoolThePaceBeginsWithWhatIsUsual) {
   }
   EXPECT_GE(seconds, 10);
   EXPECT_LE(seconds, 30);  // of 400,000 bytes; a minute if it had to begin with the least
+}
+
+// Started in the middle of the outage: nothing was sent before, but the records have times.
+TEST_F(BacklogTest, WithoutASpoolThePaceBeginsWithWhatIsLogged) {
+  config_.can_leave = false;
+  config_.give_up = 0;
+  config_.catch_up = {.rate = 1 << 20, .jitter = 0, .outage = base::kMinute};
+  for (int i = 0; i < 100; ++i) add("a", line_, 2 * base::kMinute - i * base::kSecond / 5);  // 20,000 bytes a second
+  due();
+  for (base::Duration gone = 0; gone < 2 * base::kMinute; gone += 5 * base::kSecond) {
+    while (!transport_.flights.empty()) transport_.fail(0, base::Code::unreachable);
+    later(5 * base::kSecond);
+  }
+  const base::Monotonic back = clock_.monotonic();
+  while (pusher().stats().pending > 0 && clock_.monotonic() < back + base::kHour) {
+    answer_all(all_pass);
+    later(base::kSecond / 10);
+  }
+  // 400,000 bytes, as much again beside what comes in: the writer needed 20 s. With the least pace of all, over a minute.
+  EXPECT_GE(clock_.monotonic() - back, 5 * base::kSecond);
+  EXPECT_LE(clock_.monotonic() - back, 20 * base::kSecond);
 }
 
 TEST_F(BacklogTest, WithoutALimitNothingIsPaced) {

@@ -109,7 +109,7 @@ TEST_F(QueryClientTest, NobodyThereIsSaidAtOnce) {
   ASSERT_TRUE(client.ok());
   const auto got = page(**client);
   ASSERT_FALSE(got.ok());
-  EXPECT_EQ(got.error().code, Code::network);
+  EXPECT_EQ(got.error().code, Code::unreachable);
   EXPECT_EQ((*client)->requests(), 1u);
   EXPECT_TRUE(diagnostics.said.empty());
 }

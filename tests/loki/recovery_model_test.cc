@@ -2,6 +2,7 @@
 // modelled Loki that takes so much a second and, beyond it, refuses (429, 503) or becomes slow.
 #include "loki/catch_up.h"
 #include "loki/gate.h"
+#include "loki/pusher.h"
 
 #include <gtest/gtest.h>
 
@@ -24,7 +25,9 @@ constexpr int kAgents = 5000;
 constexpr double kInflow = 5 << 10;              // bytes a second of one agent
 constexpr double kUsual = kAgents * kInflow;     // of the cluster
 constexpr base::Duration kOutage = kHour;
+constexpr base::Duration kWatched = 5 * kMinute;
 constexpr int kParallel = 4;
+const std::size_t kProbe = PusherConfig().probe_bytes;
 constexpr base::Duration kRoundTrip = kSecond / 20;
 constexpr base::Duration kTimeout = 30 * kSecond;
 constexpr base::Duration kLive = 10 * kSecond;   // how often an agent without a backlog sends: fewer requests, the same load
@@ -70,8 +73,13 @@ class ModelledLoki {
     base::Duration after;
   };
   Answer receive(Monotonic now, double bytes) {
+    tried.add(now, 1);
     if (now < kOutage) return {false, kRoundTrip};
     offered.add(now, bytes);
+    if (now < kOutage + starting) {  // 503: the ring is not ready
+      refused += bytes;
+      return {false, kRoundTrip};
+    }
     if (over_ == Over::takes_all) {
       taken.add(now, bytes);
       return {true, kRoundTrip};
@@ -95,7 +103,9 @@ class ModelledLoki {
     return {true, wait + kRoundTrip};
   }
 
-  Load offered, taken;
+  base::Duration starting = 0;  // it answers, and takes nothing yet
+  Load tried;                   // requests
+  Load offered, taken;          // bytes
   double refused = 0;
   base::Duration longest = 0;
 
@@ -116,6 +126,15 @@ struct Agent {
   int flying = 0;
 };
 
+struct Setting {
+  CatchUp::Limits limits;
+  double capacity;
+  Over over;
+  bool unreachable = false;     // the outage: connections are refused; else 503
+  base::Duration starting = 0;  // 503 for that long after it
+  bool spool = true;            // which tells an agent its inflow
+};
+
 struct Outcome {
   double caught_up_last = 0, caught_up_median = 0;  // minutes after the Loki came back
   ModelledLoki loki;
@@ -123,12 +142,14 @@ struct Outcome {
 
 class Cluster {
  public:
-  Cluster(const CatchUp::Limits& limits, double capacity, Over over) : outcome_{0, 0, ModelledLoki(capacity, over)} {
-    for (int i = 0; i < kAgents; ++i) agents_.emplace_back(limits, 1000 + static_cast<std::uint64_t>(i));
+  explicit Cluster(const Setting& setting) : setting_(setting), outcome_{0, 0, ModelledLoki(setting.capacity, setting.over)} {
+    for (int i = 0; i < kAgents; ++i) agents_.emplace_back(setting.limits, 1000 + static_cast<std::uint64_t>(i));
+    outcome_.loki.starting = setting.starting;
   }
 
   Outcome run() {
-    for (std::size_t i = 0; i < agents_.size(); ++i) wake(i, static_cast<Monotonic>(i) * kLive / kAgents);
+    // All of the outage is there to be delivered; how its end is waited for repeats itself.
+    for (std::size_t i = 0; i < agents_.size(); ++i) wake(i, kOutage - kWatched + static_cast<Monotonic>(i) * kLive / kAgents);
     while (!events_.empty() && left_ > 0) {
       const Event event = events_.top();
       events_.pop();
@@ -174,14 +195,15 @@ class Cluster {
     --agent.flying;
     if (!event.taken) {
       agent.waiting += event.bytes;
-      agent.gate.failed(event.sent, now, Gate::Trouble::passing, 0);
+      const bool unreachable = setting_.unreachable && event.sent < kOutage;
+      agent.gate.failed(event.sent, now, unreachable ? Gate::Trouble::unreachable : Gate::Trouble::passing, 0);
       agent.pace.refused(now);
       return;
     }
     agent.pace.passed(now - event.sent, now);
     if (agent.gate.passed(now) >= agent.pace.shortest_outage()) {
-      agent.pace.set_inflow(kInflow, now);
-      agent.pace.begin(now);
+      if (setting_.spool) agent.pace.set_inflow(kInflow, now);
+      agent.pace.begin(now, kInflow);
     }
     if (now >= kOutage && agent.caught_up_at == 0 && agent.waiting < kCaughtUp) {
       agent.caught_up_at = now;
@@ -198,7 +220,7 @@ class Cluster {
       const bool backlog = agent.waiting >= kCaughtUp;
       if (backlog && agent.pace.ready_at(now) > now) return wake(index, agent.pace.ready_at(now));
       if (!backlog && now < agent.next_live) return wake(index, agent.next_live);
-      const double bytes = std::min(agent.waiting, static_cast<double>(agent.pace.request_bytes()));
+      const double bytes = std::min(agent.waiting, static_cast<double>(agent.gate.failing() ? kProbe : agent.pace.request_bytes()));
       agent.waiting -= bytes;
       agent.pace.spend(static_cast<std::size_t>(bytes), now);
       agent.next_live = now + kLive;
@@ -210,6 +232,7 @@ class Cluster {
     if (agent.flying == 0) wake(index, std::max(now + kSecond, agent.next_live));
   }
 
+  const Setting setting_;
   std::deque<Agent> agents_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   int left_ = kAgents;
@@ -218,18 +241,19 @@ class Cluster {
 
 constexpr double kMB = 1 << 20;
 
-Outcome recover(const char* what, const CatchUp::Limits& limits, double capacity, Over over) {
-  Outcome outcome = Cluster(limits, capacity, over).run();
-  std::printf("%-44s usual load %5.1f MiB/s, taken at most %6.1f, peak of the load %6.1f (over 10 s), refused %4.1f %%; caught up: half after %5.1f min, "
-              "all after %5.1f min\n",
-              what, kUsual / kMB, capacity / kMB, outcome.loki.offered.peak(kOutage, 20 * kHour, 10) / kMB,
-              100 * outcome.loki.refused / outcome.loki.offered.total(kOutage), outcome.caught_up_median, outcome.caught_up_last);
+Outcome recover(const char* what, const Setting& setting) {
+  Outcome outcome = Cluster(setting).run();
+  std::printf("%-62s usual load %5.1f MiB/s, taken at most %6.1f, peak of the load %6.1f (over 10 s), refused %4.1f %%; caught up: half after %5.1f min, "
+              "all after %5.1f min; tried %.0f times a second\n",
+              what, kUsual / kMB, setting.capacity / kMB, outcome.loki.offered.peak(kOutage, 20 * kHour, 10) / kMB,
+              100 * outcome.loki.refused / outcome.loki.offered.total(kOutage), outcome.caught_up_median, outcome.caught_up_last,
+              outcome.loki.tried.peak(kOutage - kMinute, kOutage, 10));
   return outcome;
 }
 
 // The operator's own bound: agents times (inflow + --drain-rate) is what the Loki is sent, whatever it would take.
 TEST(RecoveryModel, TheLoadStaysWithinTheDrainRateThatWasGiven) {
-  const Outcome outcome = recover("--drain-rate 5KiB, a Loki without limits", {.rate = 5 << 10}, 1e18, Over::takes_all);
+  const Outcome outcome = recover("--drain-rate 5KiB, a Loki without limits", {{.rate = 5 << 10}, 1e18, Over::takes_all});
   const double limit = kAgents * (kInflow + (5 << 10));
   EXPECT_LE(outcome.loki.offered.peak(kOutage, 20 * kHour, 10), limit * 1.05);
   // An hour's worth at as much again as comes in.
@@ -240,20 +264,27 @@ TEST(RecoveryModel, TheLoadStaysWithinTheDrainRateThatWasGiven) {
 TEST(RecoveryModel, WithTheDefaultsTheLoadStaysWhereTheLokiCanTakeIt) {
   const double capacity = 2 * kUsual;
   const double ideal = static_cast<double>(kOutage) / kMinute * kUsual / (capacity - kUsual);  // minutes
-  for (const auto& [what, over] : {std::pair{"defaults, 429 or 503 over twice the usual load", Over::refuses},
-                                   std::pair{"defaults, slow over twice the usual load", Over::is_slow}}) {
-    const Outcome outcome = recover(what, {}, capacity, over);
+  const CatchUp::Limits hurried{.jitter = 4 * kSecond};                                        // as without a spool
+  for (const auto& [what, setting] :
+       {std::pair{"429 or 503 over twice the usual load", Setting{{}, capacity, Over::refuses}},
+        std::pair{"slow over twice the usual load", Setting{{}, capacity, Over::is_slow}},
+        std::pair{"429 over it, unreachable before, then 503 for 30 s", Setting{{}, capacity, Over::refuses, true, 30 * kSecond}},
+        std::pair{"429 over it, unreachable before, without spools", Setting{hurried, capacity, Over::refuses, true, 0, false}}}) {
+    const Outcome outcome = recover(what, setting);
     EXPECT_LE(outcome.loki.offered.peak(kOutage, 20 * kHour, 10), capacity * 1.5) << what;
     EXPECT_LE(outcome.loki.offered.peak(kOutage + 5 * kMinute, 20 * kHour, 60), capacity * 1.2) << what;
     EXPECT_LE(outcome.loki.refused / outcome.loki.offered.total(kOutage), 0.1) << what;
     EXPECT_LE(outcome.loki.longest, 10 * kSecond) << what;
     EXPECT_LE(outcome.caught_up_last, ideal * 1.7) << what;
+    // An attempt to connect costs whoever refuses it a packet or two; a 503 is somebody's work.
+    EXPECT_LE(outcome.loki.tried.peak(kOutage - kMinute, kOutage, 10), kAgents / (setting.unreachable ? 1.8 : 15)) << what;
+    EXPECT_GE(outcome.loki.tried.peak(kOutage - kMinute, kOutage, 10), setting.unreachable ? kAgents / 2.5 : 0) << what;
   }
 }
 
 // A Loki with room: it is over soon.
 TEST(RecoveryModel, ALokiWithRoomIsCaughtUpSoon) {
-  const Outcome outcome = recover("defaults, 429 over ten times the usual load", {}, 10 * kUsual, Over::refuses);
+  const Outcome outcome = recover("429 over ten times the usual load", {{}, 10 * kUsual, Over::refuses});
   EXPECT_LE(outcome.loki.offered.peak(kOutage, 20 * kHour, 10), 10 * kUsual * 1.2);
   EXPECT_LE(outcome.caught_up_last, 25);
 }
@@ -261,7 +292,7 @@ TEST(RecoveryModel, ALokiWithRoomIsCaughtUpSoon) {
 // What all of this is for: without it the first seconds bring a multiple of what the Loki can take.
 TEST(RecoveryModel, WithoutAPaceTheLokiIsOverrun) {
   const double capacity = 2 * kUsual;
-  const Outcome outcome = recover("--drain-rate 0, 429 over twice the usual load", {.rate = 0}, capacity, Over::refuses);
+  const Outcome outcome = recover("--drain-rate 0, 429 over twice the usual load", {{.rate = 0}, capacity, Over::refuses});
   EXPECT_GE(outcome.loki.offered.peak(kOutage, 20 * kHour, 10), capacity * 2);
 }
 

@@ -67,6 +67,21 @@ TEST(Filter, DroppedRecordsLeaveOneMarkerALogUnlessASurvivorFollows) {
             (Lines{R"({"source":"f.1.1.o.30"})", in("keep", "f.1.1.o.40"), R"({"marker":{"type":"end"}})"}));
 }
 
+TEST(Filter, MarkersOfWhatWasDroppedComeBeforeTheEnd) {
+  const auto in = [](std::string_view line, std::string_view source) { return record(line, fmt::format(R"(,"source":"{}")", source)); };
+  const std::string done = R"({"source":"f.1.1.o.20","marker":{"type":"done"}})";
+  const std::string end = R"({"marker":{"type":"end"}})";
+  const Lines all = {in("drop", "f.1.1.o.10"), in("drop", "f.2.1.o.5"), in("keep", "f.2.1.o.9"), in("drop", "f.1.1.o.20"), done, in("drop", "f.1.2.o.7"), end};
+  for (const std::size_t cut : {1UL, 100UL}) {
+    test::TestContext test;
+    auto stage = make_filter({.pass = {"|= `keep`"}}, test.context);
+    ASSERT_TRUE(stage);
+    Lines want = {in("keep", "f.2.1.o.9"), R"({"source":"f.1.1.o.20"})", done, R"({"source":"f.1.2.o.7"})", end};
+    if (cut == 1) want.insert(want.begin(), {R"({"source":"f.1.1.o.10"})", R"({"source":"f.2.1.o.5"})"});
+    EXPECT_EQ(test::through(**stage, all, cut), want) << cut;
+  }
+}
+
 TEST(Filter, CountsAddUp) {
   test::TestContext test;
   auto stage = make_filter({.pass = {"!= `a`"}, .drop = {"|= `b`"}}, test.context);

@@ -273,6 +273,35 @@ TEST_F(CheckpointTest, KeepsPositionsOfWhatLokiTook) {
   EXPECT_THAT(loki_.lines()[" {app=\"even\"}"], ElementsAre("0", "2", "4", "6", "8", "10"));
 }
 
+// The most of one stream that came in one request, of a log of 100 KiB a second.
+TEST_F(CheckpointTest, WhatCanBeSentAgainGoesInSmallRequests) {
+  const auto most = [&](bool tracked) {
+    test::FakeLoki loki;
+    spec_.http.base = *http::parse_url(loki.url());
+    spec_.checkpoint = tracked ? dir_ / "sizes.db" : "";
+    spec_.wait = base::kSecond;
+    pipeline::Batch batch = stream(0, 0, false);
+    if (!tracked) batch.records.clear();
+    const std::string line(1024, 'x');
+    for (std::uint64_t i = 0; i < 1000; ++i) {
+      auto& record = batch.records.emplace_back();
+      record.timestamp = base_ + static_cast<base::Timestamp>(i) * 10 * base::kMillisecond - base::kMinute;
+      record.labels = batch.hold(record::LabelSet::intern({{"app", "a"}}));
+      record.line = record::Text::bytes(line);
+      if (tracked) record.source = record::Source::in_file(1, 1, 0, (i + 1) * 2000);
+    }
+    auto ran = run(std::move(batch));
+    EXPECT_TRUE(ran) << ran.error().message;
+    std::size_t entries = 0;
+    for (const auto& request : loki.requests())
+      for (const auto& one : request.streams) entries = std::max(entries, one.entries.size());
+    stage_.reset();
+    return entries;
+  };
+  EXPECT_EQ(most(true), 64U);
+  EXPECT_EQ(most(false), 256U);
+}
+
 TEST_F(CheckpointTest, NeverRunsAheadOfALaggingStream) {
   loki_.decide([](const test::PushedRequest& request) {
     if (request.streams[0].labels.find("odd") != std::string::npos) return test::ScriptedReply{503, "", {{"Retry-After", "60"}}};
