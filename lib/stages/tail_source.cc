@@ -192,11 +192,12 @@ class TailSource final : public pipeline::Source {
     reader.add_file(std::move(file), *offset, spec_.start.kind == tail::Start::Kind::time ? spec_.start.time : kAnyTime);
   }
 
-  // False when the log has no position and is to be read from its live file on. `was_there`: when this process started.
-  bool resume(LogReader& reader, std::shared_ptr<tail::InputFile>& live, bool was_there) {
+  // False when the log has no position and is to be read from its live file on. `was_there`: when this process started. `rotated`: it came
+  // since then, and was rotated before it was seen.
+  bool resume(LogReader& reader, std::shared_ptr<tail::InputFile>& live, bool was_there, bool rotated = false) {
     const auto stored = positions_.find(reader.key());
     if (stored == positions_.end()) {
-      if (!was_there || !resumed_ || spec_.start.kind != tail::Start::Kind::beginning) return false;
+      if (!rotated && (!was_there || !resumed_ || spec_.start.kind != tail::Start::Kind::beginning)) return false;
       // Of a log that appeared while nothing ran, the rotated files were never read either.
       tail::resume(reader, {}, std::move(live));
       return true;
@@ -327,6 +328,13 @@ class TailSource final : public pipeline::Source {
     for (const std::string& path : changes.awaited) context_.diagnostics->say(fmt::format("{} is not there yet: waiting for it", path));
     report(changes.unreadable);
     for (tail::Changes::Event& event : changes.events) {
+      if (event.lost > 0) {
+        if (const auto known = readers_.find(event.log); known != readers_.end()) {
+          known->second->add_unseen(event.lost);
+          queue(*known->second);
+        }
+        continue;
+      }
       if (event.file == nullptr) {
         if (const auto known = readers_.find(event.log); known != readers_.end()) {
           known->second->set_missing(true);
@@ -339,7 +347,7 @@ class TailSource final : public pipeline::Source {
       if (reader == nullptr) {
         reader = adopt(event.key);
         watched_[reader.get()] = event.log;
-        if (!resume(*reader, event.file, event.initial) && event.initial) add_initial(*reader, std::move(event.file));
+        if (!resume(*reader, event.file, event.initial, event.rotated) && event.initial) add_initial(*reader, std::move(event.file));
       }
       if (event.file != nullptr && reader->has(event.file->inode(), event.file->device())) {
         reader->set_missing(false);  // a rename that was undone
