@@ -180,8 +180,8 @@ const cli::Command tail_command = {
         "positions in FILE, `tail` only reads them. Files that were renamed, copied or compressed meanwhile are found by their first bytes; a log "
         "that appeared meanwhile is read with its rotated files. A line whose end was not written yet is left for the next time.\n\n"
         "What could not be read is told by a record with the labels of its log and metadata `weir_gap_bytes`: the number of bytes, or `unknown`. Its "
-        "line says of which file, from where on and why: given up as above, truncated without a copy, gone or cut short before a restart, on a bad "
-        "spot of a disk, in a damaged compressed file. It is told once, also over restarts, and on standard error; no filter drops it, and the "
+        "line says of which file, from where on and why: given up as above, truncated without a copy, gone or cut short before a restart, deleted "
+        "while tail itself was stopped, on a bad spot of a disk, in a damaged compressed file. It is told once, also over restarts, and on standard error; no filter drops it, and the "
         "exit code becomes 3.\n\n"
         "A line that does not have the form of its file goes on as it is and is counted; so is a file that cannot be read. Both make the exit "
         "code 3; it is 4 when no file at all could be read.",

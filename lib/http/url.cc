@@ -1,6 +1,8 @@
 #include "http/url.h"
 
 #include <cctype>
+#include <charconv>
+#include <system_error>
 
 namespace weir::http {
 namespace {
@@ -35,13 +37,20 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+bool valid_port(std::string_view port) {
+  constexpr int kHighest = 65535;
+  int number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  return error == std::errc() && end == port.data() + port.size() && number > 0 && number <= kHighest;
+}
+
 bool valid_host(std::string_view host) {
   if (host.empty()) return false;
   if (host.front() == '[') {  // an IPv6 address, perhaps with a port
     const auto close = host.find(']');
     if (close == std::string_view::npos) return false;
     const auto rest = host.substr(close + 1);
-    return rest.empty() || (rest.size() > 1 && rest[0] == ':' && rest.find_first_not_of("0123456789", 1) == std::string_view::npos);
+    return rest.empty() || (rest[0] == ':' && valid_port(rest.substr(1)));
   }
   const auto colon = host.find(':');
   const auto name = host.substr(0, colon);
@@ -53,7 +62,7 @@ bool valid_host(std::string_view host) {
   }
   if (colon == std::string_view::npos) return true;
   const auto port = host.substr(colon + 1);
-  return !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string_view::npos;
+  return valid_port(port);
 }
 
 }  // namespace

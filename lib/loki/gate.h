@@ -39,16 +39,19 @@ class Gate {
     base::Backoff& backoff = trouble == Trouble::wrong ? wrong_ : trouble == Trouble::unreachable ? unreachable_ : usual_;
     retry_at_ = std::max(retry_at_, base::after(now, backoff.next(retry_after)));
     failed_at_ = now;
+    if (retry_after > 0) asked_until_ = std::max(asked_until_, base::after(now, retry_after));
   }
 
-  // A request passed. For how long it had failed before, 0 when it had not.
-  base::Duration passed(base::Monotonic now) {
+  // A request that left at `sent` passed. For how long it had failed before, 0 when it had not or still does: one that was on its way when a
+  // Retry-After came does not shorten that.
+  base::Duration passed(base::Monotonic now, base::Monotonic sent = base::kNever) {
+    if (failing_ && sent < failed_at_ && now < asked_until_) return 0;
     usual_.reset();
     wrong_.reset();
     unreachable_.reset();
     if (!failing_) return 0;
     failing_ = false;
-    retry_at_ = 0;
+    retry_at_ = asked_until_ = 0;
     return std::max<base::Duration>(1, now - since_);
   }
 
@@ -56,6 +59,7 @@ class Gate {
   base::Backoff usual_, wrong_, unreachable_;
   bool failing_ = false;
   base::Monotonic since_ = 0, retry_at_ = 0, failed_at_ = 0;
+  base::Monotonic asked_until_ = 0;  // what the server asked for
 };
 
 }  // namespace weir::loki

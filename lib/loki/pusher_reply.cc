@@ -168,11 +168,11 @@ void Pusher::State::passed(const Request& request) {
   ++successes;
   if (request.backlog) catch_up.passed(now - request.sent, now);
   Tenant& tenant = *request.pieces.front().stream->tenant;
-  if (tenant.gate.passed(now) > 0) {
+  if (tenant.gate.passed(now, request.sent) > 0) {
     for (Stream* stream : active)
       if (stream->tenant == &tenant) weigh(*stream);
   }
-  const base::Duration lasted = target.passed(now);
+  const base::Duration lasted = target.passed(now, request.sent);
   if (lasted >= base::kSecond)
     diagnostics.say(fmt::format("{} takes records again after {}", config.url, record::print_duration(lasted / base::kSecond * base::kSecond)));
   if (lasted < catch_up.shortest_outage() || !catch_up.limits()) return;

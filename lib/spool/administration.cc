@@ -55,7 +55,8 @@ Result<Compacted> compact_here(const std::string& path, const base::Clock& clock
 
 }  // namespace
 
-Result<void> forget_consumer(const std::string& path, const std::string& name, const base::Clock& clock) {
+Result<void> forget_consumer(const std::string& wanted, const std::string& name, const base::Clock& clock) {
+  const std::string path = real_path(wanted);
   auto file = open_for_consumer(path, kBusy);
   if (!file) return std::move(file).error();
   auto known = file->database.prepare("SELECT 1 FROM consumers WHERE name = ?");
@@ -82,7 +83,8 @@ Result<void> forget_consumer(const std::string& path, const std::string& name, c
   return forget->run();
 }
 
-Result<Compacted> compact(const std::string& path, base::Duration wait, const base::Clock& clock) {
+Result<Compacted> compact(const std::string& wanted, base::Duration wait, const base::Clock& clock) {
+  const std::string path = real_path(wanted);
   // Opened first: it must be there, ours, and of this format.
   auto file = open_for_consumer(path, kBusy);
   if (!file) return std::move(file).error();

@@ -100,7 +100,9 @@ struct Consumer::State {
 Consumer::Consumer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Consumer::~Consumer() = default;
 
-base::Result<std::unique_ptr<Consumer>> Consumer::open(const ConsumerOptions& options, const base::Clock& clock, const base::Stop* stop) {
+base::Result<std::unique_ptr<Consumer>> Consumer::open(const ConsumerOptions& wanted, const base::Clock& clock, const base::Stop* stop) {
+  ConsumerOptions options = wanted;
+  options.path = real_path(wanted.path);
   if (!valid_name(options.name)) {
     return base::fail(base::Code::usage, "cannot use consumer name '{}': 1 to 64 letters, digits, '.', '_' and '-' are allowed", options.name);
   }
@@ -116,6 +118,9 @@ base::Result<std::unique_ptr<Consumer>> Consumer::open(const ConsumerOptions& op
   }
   const std::string what = fmt::format("consumer '{}' of spool '{}'", options.name, options.path);
   auto lock = LockFile::take(consumer_lock_path(options.path, options.name), what, options.wait, clock, stop);
+  if (!lock && lock.error().code == base::Code::busy) {
+    return std::move(lock).error().with_hint("end that process, or give this one a name and a place of its own: push --as NAME");
+  }
   if (!lock) return std::move(lock).error();
   state->lock = std::move(*lock);
   state->file = std::move(*file);

@@ -110,7 +110,8 @@ Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vec
 
 }  // namespace
 
-Result<SpoolStatus> read_status(const std::string& path, base::Duration wait) {
+Result<SpoolStatus> read_status(const std::string& wanted, base::Duration wait) {
+  const std::string path = real_path(wanted);
   auto opened = open_for_reading(path, wait);
   if (!opened) return std::move(opened).error();
   if (!opened->has_value()) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
@@ -178,7 +179,8 @@ Result<SpoolStatus> read_status(const std::string& path, base::Duration wait) {
   return status;
 }
 
-Result<SpoolCheck> check_spool(const std::string& path, base::Duration wait) {
+Result<SpoolCheck> check_spool(const std::string& wanted, base::Duration wait) {
+  const std::string path = real_path(wanted);
   SpoolCheck check;
   if (auto whole = look_whole(path); !whole) check.problems.push_back(whole.error().message);
   auto opened = open_for_reading(path, wait);

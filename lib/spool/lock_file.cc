@@ -37,7 +37,13 @@ void wait_a_little(base::Duration wait, const base::Stop* stop) {
 base::Result<LockFile> LockFile::take(const std::string& path, const std::string& what, base::Duration wait, const base::Clock& clock,
                                       const base::Stop* stop) {
   base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return base::io_error(errno, fmt::format("open the lock file '{}'", path));
+  if (!fd) {
+    const int cause = errno;
+    base::Error error = base::io_error(cause, fmt::format("open the lock file '{}'", path));
+    if (cause == ENOENT) error.hint = "make its folder first, or name another one";
+    if (cause == EROFS || cause == EACCES) error.hint = "a spool needs a folder that can be written";
+    return error;
+  }
   const base::Monotonic deadline = base::after(clock.monotonic(), wait);
   while (!try_lock(fd.get())) {
     if (errno != EAGAIN && errno != EACCES && errno != EINTR) return base::io_error(errno, fmt::format("lock '{}'", path));

@@ -28,7 +28,8 @@ base::Result<record::Positions> try_read(const std::string& path) {
 
 }  // namespace
 
-base::Result<record::Positions> read_positions(const std::string& path, base::Duration wait, const base::Stop* stop) {
+base::Result<record::Positions> read_positions(const std::string& wanted, base::Duration wait, const base::Stop* stop) {
+  const std::string path = real_path(wanted);
   const base::Clock& clock = base::Clock::system();
   const base::Monotonic deadline = base::after(clock.monotonic(), wait);
   while (true) {

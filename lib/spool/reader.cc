@@ -159,7 +159,8 @@ struct Reader::Impl {
 Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Reader::~Reader() = default;
 
-base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path, base::Duration wait) {
+base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& wanted, base::Duration wait) {
+  const std::string path = real_path(wanted);
   const std::uint64_t inode = inode_of(path);
   auto file = open_for_reading(path, wait);
   if (!file) return std::move(file).error();

@@ -88,8 +88,9 @@ struct RejectedRedelivery::State {
 RejectedRedelivery::RejectedRedelivery(std::unique_ptr<State> state) : state_(std::move(state)) {}
 RejectedRedelivery::~RejectedRedelivery() = default;
 
-base::Result<std::unique_ptr<RejectedRedelivery>> RejectedRedelivery::open(const std::string& path, std::uint64_t spool, base::Duration wait,
+base::Result<std::unique_ptr<RejectedRedelivery>> RejectedRedelivery::open(const std::string& wanted, std::uint64_t spool, base::Duration wait,
                                                                            const base::Clock& clock, const base::Stop* stop) {
+  const std::string path = real_path(wanted);
   auto state = std::make_unique<State>();
   state->path = path;
   state->clock = &clock;
@@ -100,6 +101,7 @@ base::Result<std::unique_ptr<RejectedRedelivery>> RejectedRedelivery::open(const
                       "({:016x}, not {:016x})", path, file->id, spool);
   }
   auto lock = LockFile::take(rejected_lock_path(path), fmt::format("rejected store of spool '{}'", path), wait, clock, stop);
+  if (!lock && lock.error().code == base::Code::busy) return std::move(lock).error().with_hint("let that process come to its end, or end it");
   if (!lock) return std::move(lock).error();
   state->lock = std::move(*lock);
   state->file = std::move(*file);

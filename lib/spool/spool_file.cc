@@ -9,6 +9,8 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 namespace weir::spool {
 namespace {
@@ -177,6 +179,18 @@ base::Result<void> check_kind(const std::string& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return {};
   return base::fail(base::Code::usage, "cannot open spool '{}': it is {}", path, S_ISDIR(status.st_mode) ? "a folder" : "no regular file");
+}
+
+std::string real_path(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as many as the system follows
+  std::filesystem::path at(path);
+  std::error_code none;
+  for (int links = 0; links < kMostLinks && std::filesystem::is_symlink(at, none); ++links) {
+    const std::filesystem::path target = std::filesystem::read_symlink(at, none);
+    if (none) break;
+    at = at.parent_path() / target;  // `target` alone when it is absolute
+  }
+  return at.string();
 }
 
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait) {

@@ -26,6 +26,10 @@ struct SpoolFile {
 // An error when something other than a plain file stands at the path of a spool; before anything is put beside it.
 base::Result<void> check_kind(const std::string& path);
 
+// `path`, or, where a symbolic link stands there, what it leads to: locks, log and other files stand beside the spool itself, so that all its
+// names are one spool.
+[[nodiscard]] std::string real_path(const std::string& path);
+
 // For the one process that holds the writer's lock: creates the file (0600), migrates an older one.
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait);
 

@@ -11,7 +11,9 @@ Writer::Writer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Writer::~Writer() { static_cast<void>(close()); }
 
-base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& options, const base::Clock& clock, const base::Stop* stop) {
+base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& wanted, const base::Clock& clock, const base::Stop* stop) {
+  WriterOptions options = wanted;
+  options.path = real_path(wanted.path);
   if (auto ok = check_kind(options.path); !ok) return std::move(ok).error();
   auto state = std::make_unique<State>();
   state->options = options;

@@ -4,6 +4,9 @@
 #include "sqlite/error.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +23,21 @@ base::Result<void> create_private(const std::string& path) {
   return {};
 }
 
+// A write-ahead log has an index, which cannot be made on a file system that is only to be read. Where there is no log nobody needs one, and
+// SQLite is told that the file stays as it is. "" when this does not apply.
+std::string unchanging_uri(const std::string& path) {
+  struct statvfs system = {};
+  if (::statvfs(path.c_str(), &system) != 0 || (system.f_flag & ST_RDONLY) == 0) return {};
+  struct stat log = {};
+  if (::stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0) return {};
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') uri += fmt::format("%{:02x}", static_cast<unsigned>(c));
+    else uri += c;
+  }
+  return uri + "?immutable=1";
+}
+
 }  // namespace
 
 base::Result<Database> Database::open(const std::string& path, Access access, base::Duration wait) {
@@ -30,12 +48,17 @@ base::Result<Database> Database::open(const std::string& path, Access access, ba
   database.path_ = path;
   database.log_frames_ = std::make_unique<std::int64_t>(0);
   // A reader of a write-ahead log takes part in its locks, so it opens the file for writing too, and is kept from writing below.
-  int code = sqlite3_open_v2(path.c_str(), &database.handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const std::string unchanging = access == Access::read ? unchanging_uri(path) : std::string();
+  int code = unchanging.empty() ? sqlite3_open_v2(path.c_str(), &database.handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr)
+                                : sqlite3_open_v2(unchanging.c_str(), &database.handle_, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, nullptr);
   if (code != SQLITE_OK && access == Access::read) {
     sqlite3_close_v2(database.handle_);
     code = sqlite3_open_v2(path.c_str(), &database.handle_, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
   }
   if (code != SQLITE_OK) return error_of(database.handle_, code, "open", path);
+  if (access != Access::read && sqlite3_db_readonly(database.handle_, "main") == 1) {
+    return base::fail(base::Code::io, "cannot write '{}': it may only be read, or stands on a file system that may", path);
+  }
   sqlite3_extended_result_codes(database.handle_, 1);
   database.set_wait(wait);
   // Takes the place of SQLite's own hook, which would checkpoint by itself; `PRAGMA wal_autocheckpoint` would undo this.

@@ -192,11 +192,12 @@ class TailSource final : public pipeline::Source {
     reader.add_file(std::move(file), *offset, spec_.start.kind == tail::Start::Kind::time ? spec_.start.time : kAnyTime);
   }
 
-  // False when the log has no position and is to be read from its live file on. `was_there`: when this process started.
-  bool resume(LogReader& reader, std::shared_ptr<tail::InputFile>& live, bool was_there) {
+  // False when the log has no position and is to be read from its live file on. `was_there`: when this process started. `rotated`: it came
+  // since then, and was rotated before it was seen.
+  bool resume(LogReader& reader, std::shared_ptr<tail::InputFile>& live, bool was_there, bool rotated = false) {
     const auto stored = positions_.find(reader.key());
     if (stored == positions_.end()) {
-      if (!was_there || !resumed_ || spec_.start.kind != tail::Start::Kind::beginning) return false;
+      if (!rotated && (!was_there || !resumed_ || spec_.start.kind != tail::Start::Kind::beginning)) return false;
       // Of a log that appeared while nothing ran, the rotated files were never read either.
       tail::resume(reader, {}, std::move(live));
       return true;
@@ -327,6 +328,13 @@ class TailSource final : public pipeline::Source {
     for (const std::string& path : changes.awaited) context_.diagnostics->say(fmt::format("{} is not there yet: waiting for it", path));
     report(changes.unreadable);
     for (tail::Changes::Event& event : changes.events) {
+      if (event.lost > 0) {
+        if (const auto known = readers_.find(event.log); known != readers_.end()) {
+          known->second->add_unseen(event.lost);
+          queue(*known->second);
+        }
+        continue;
+      }
       if (event.file == nullptr) {
         if (const auto known = readers_.find(event.log); known != readers_.end()) {
           known->second->set_missing(true);
@@ -339,7 +347,7 @@ class TailSource final : public pipeline::Source {
       if (reader == nullptr) {
         reader = adopt(event.key);
         watched_[reader.get()] = event.log;
-        if (!resume(*reader, event.file, event.initial) && event.initial) add_initial(*reader, std::move(event.file));
+        if (!resume(*reader, event.file, event.initial, event.rotated) && event.initial) add_initial(*reader, std::move(event.file));
       }
       if (event.file != nullptr && reader->has(event.file->inode(), event.file->device())) {
         reader->set_missing(false);  // a rename that was undone
@@ -383,15 +391,17 @@ class TailSource final : public pipeline::Source {
     ready_.pop_front();
     reader.queued = false;
     if (space_.at == nullptr) space_ = {batch_.allocate(space_needed_), space_needed_, true};
+    const std::uint64_t odd = oddities();
     const LogReader::Outcome outcome = reader.read(batch_, space_);
+    if (oddities() != odd) latest_odd_ = reader.key();
     if (const std::string trouble = reader.take_trouble(); !trouble.empty()) refuse(reader.key(), cause_of(trouble));
     switch (outcome) {
       case LogReader::Outcome::more: queue(reader); return Flow::more;
-      case LogReader::Outcome::full: latest_ = reader.key(); queue(reader); return emit();
+      case LogReader::Outcome::full: queue(reader); return emit();
       case LogReader::Outcome::idle:
         if (reader.due() != base::kNever) due_[&reader] = reader.due();
         return Flow::more;
-      case LogReader::Outcome::finished: latest_ = reader.key(); erase(reader); return Flow::more;
+      case LogReader::Outcome::finished: erase(reader); return Flow::more;
     }
     return Flow::more;
   }
@@ -473,7 +483,7 @@ class TailSource final : public pipeline::Source {
     if (spec_.start.kind == tail::Start::Kind::time) stamp.not_before = spec_.start.time;
     const auto buffer = std::make_unique_for_overwrite<char[]>(space_needed_);
     std::size_t filled = 0;  // begins with the line whose end has not come
-    latest_ = "the input";
+    latest_odd_ = "the input";
     while (true) {
       auto more = wait_for_stdin();
       if (!more) return std::move(more).error();
@@ -535,15 +545,18 @@ class TailSource final : public pipeline::Source {
     }
   }
 
+  // What tell_troubles() names a log for.
+  std::uint64_t oddities() const { return stats_.malformed + stats_.split + stats_.truncated; }
+
   void tell_troubles() {
     tell_unreadable_at_end();
     const auto news = [](std::uint64_t& told, std::uint64_t now) { return std::exchange(told, now) != now; };
     if (news(told_.malformed, stats_.malformed)) {
-      context_.diagnostics->warn("tail.malformed", fmt::format("{}: a line is not of the file's form: it goes on as it is, with the time of reading", latest_));
+      context_.diagnostics->warn("tail.malformed", fmt::format("{}: a line is not of the file's form: it goes on as it is, with the time of reading", latest_odd_));
     }
     if (news(told_.split, stats_.split)) {
       context_.diagnostics->warn("tail.split", fmt::format("{}: a line is longer than {} bytes (--max-line): it goes on in pieces, with metadata weir_split",
-                                                           latest_, spec_.read.max_line));
+                                                           latest_odd_, spec_.read.max_line));
     }
     if (news(told_.gaps, stats_.gaps)) {
       // The record's line without the name that stands before every message.
@@ -551,7 +564,7 @@ class TailSource final : public pipeline::Source {
       context_.diagnostics->warn("tail.gap", fmt::format("{} (a record with metadata weir_gap_bytes says so)", base::escape_control(told)));
     }
     if (news(told_.truncated, stats_.truncated)) {
-      context_.diagnostics->warn("tail.truncated", fmt::format("{}: the file was truncated: reading what it held from a copy, if there is one, and then the file from its start", latest_));
+      context_.diagnostics->warn("tail.truncated", fmt::format("{}: the file was truncated: reading what it held from a copy, if there is one, and then the file from its start", latest_odd_));
     }
   }
 
@@ -585,7 +598,7 @@ class TailSource final : public pipeline::Source {
   tail::Space space_;
   tail::ReadStats stats_;
   tail::ReadStats told_;
-  std::string latest_;  // the log that was read last, for messages
+  std::string latest_odd_;  // the log of the latest of oddities(), for messages
   std::uint64_t opened_ = 0;
   std::uint64_t unreadable_ = 0;
   tail::Unreadable causes_;  // not told yet

@@ -62,6 +62,15 @@ void LogReader::add_lost(const record::FileIdentity& stored, std::uint64_t offse
   known_ = true;
 }
 
+void LogReader::add_unseen(std::uint64_t files) {
+  record::FileIdentity unknown;
+  unknown.path = key_;
+  unknown.head_hash = record::kEmptyHash;
+  // Nothing is known of them, so the time tells them from those of another gap.
+  unknown.check_end = static_cast<std::uint64_t>(clock_->wall());
+  add_lost(unknown, 0, files == 1 ? "a file came and went before it could be opened" : fmt::format("{} files came and went before they could be opened", files));
+}
+
 void LogReader::add_ended(const record::FileIdentity& stored) {
   generations_.emplace_back().stored = stored;
   known_ = true;

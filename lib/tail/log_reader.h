@@ -81,6 +81,8 @@ class LogReader final : private Labeller {
                 std::optional<record::FileIdentity> stored = std::nullopt);
   // A stored generation that cannot be read any more from `offset` on: told as a gap.
   void add_lost(const record::FileIdentity& stored, std::uint64_t offset, std::string cause);
+  // So many generations that nobody could open: told as one gap.
+  void add_unseen(std::uint64_t files);
   // A stored generation of which nothing is unread: its position ends.
   void add_ended(const record::FileIdentity& stored);
   // A stored generation whose file was cut to its present size, which is less than `end`, up to where it was read, and goes on from there:

@@ -45,6 +45,7 @@ struct Watcher::State {
     std::multimap<std::string, std::uint32_t, std::less<>> logs;  // by live name in it, or by the name of what a link leads to
     std::int64_t modified = -1;        // its mtime when it was last listed
     std::uint64_t inode = 0;
+    bool fresh = false;                // was not there when watching began, and no log in it was forgotten
   };
   struct Rotated {
     std::uint64_t inode = 0, size = 0;
@@ -57,6 +58,9 @@ struct Watcher::State {
     std::weak_ptr<InputFile> file;       // the latest generation
     std::vector<Rotated> rotated;        // what stood beside the live file when it was first seen, or when it was last another one
     bool missing = false;
+    std::uint64_t created = 0;  // files of this name that inotify told of and nobody has opened yet
+    std::uint64_t opened = 0;   // files whose creation may not have been told yet
+    std::uint64_t opened_in = 0;  // `drains` when the latest of them was
     std::uint64_t told = 0;     // the epoch in which `changed` was told; under the mutex
     std::uint64_t noticed = 0;  // the round in which a change was noticed
   };
@@ -87,11 +91,14 @@ struct Watcher::State {
   std::map<std::string, std::uint32_t, std::less<>> by_key;
   std::set<std::string, std::less<>> linked;   // keys that a link led to
   std::set<std::string, std::less<>> failed;   // paths that could not be opened: tried again at each rescan
+  std::vector<std::uint32_t> created;          // logs with a count of created files
   std::uint32_t last_log = 0;
   std::uint64_t round = 1;
+  std::uint64_t drains = 0;  // how often all structural events were read
   bool initial = true;
   bool blind = false;
   bool root_lost = false;
+  bool unsettled = false;  // a file was opened since all structural events were read
   bool deleted = false;  // something lost its name since deleted files were looked at
 
   // -- finding --
@@ -118,6 +125,7 @@ struct Watcher::State {
     if (slot == nullptr) {
       slot = std::make_unique<Folder>();
       slot->path = path;
+      slot->fresh = !initial && !failed.contains(path);
       if (!watch(*slot)) {
         folders.erase(path);
         return;
@@ -283,7 +291,9 @@ struct Watcher::State {
     while (few_descriptors_left() && held.give_up_oldest()) {
     }
     failed.erase(log.path);
-    if (log.inode == 0) log.rotated = rotated_files(log.key);
+    const bool first = log.inode == 0;
+    count_opened(log, 1);
+    if (first) log.rotated = rotated_files(log.key);
     else if (file->inode() != log.inode || file->device() != log.device) catch_up(number, log, *file);
     log.missing = false;
     log.inode = file->inode();
@@ -291,7 +301,51 @@ struct Watcher::State {
     log.size = file->status().size;
     log.file = file;
     held.add(file);
-    news.events.push_back({number, log.key, file, initial});
+    const auto folder = folders.find(folder_of(log.path));
+    const bool rotated = first && !log.rotated.empty() && folder != folders.end() && folder->second->fresh;
+    news.events.push_back({number, log.key, file, initial, rotated});
+  }
+
+  // Of each file that inotify told, the file or a later one was opened; of those that nobody saw, as when this process was stopped while they
+  // came and went, nobody can tell more than their number.
+  void count_opened(Log& log, std::uint64_t count) {
+    if (log.opened_in + 1 < drains) log.opened = 0;  // their creation was told long ago, or they came by another way
+    log.opened += count;
+    log.opened_in = drains;
+    unsettled = unsettled || count > 0;
+  }
+
+  // What told of the creation of a file that was opened is there by now: read at once, it is not taken for that of a later one.
+  void settle() {
+    while (std::exchange(unsettled, false)) read_structure();
+  }
+
+  void count_created(const Folder& folder, std::string_view name) {
+    for (auto [owned, end] = folder.logs.equal_range(name); owned != end; ++owned) {
+      Log& log = logs.at(owned->second);
+      if (join_path(folder.path, name) == (log.target.empty() ? log.path : log.target) && log.created++ == 0) created.push_back(owned->second);
+    }
+  }
+
+  // All structural events were read. What was created and not opened is told in front of what was opened instead; while the live name is
+  // missing, it may be among the rotated files yet.
+  void tell_unseen() {
+    for (const std::uint32_t number : std::exchange(created, {})) {
+      const auto known = logs.find(number);
+      if (known == logs.end()) continue;
+      Log& log = known->second;
+      count_opened(log, 0);
+      const std::uint64_t seen = std::min(log.opened, log.created);
+      log.opened -= seen;
+      log.created -= seen;
+      if (log.created == 0) continue;
+      const auto next = std::ranges::find_if(news.events, [&](const Changes::Event& event) { return event.log == number && event.file != nullptr; });
+      if (log.missing || next == news.events.end()) {
+        created.push_back(number);
+        continue;
+      }
+      news.events.insert(next, {number, log.key, nullptr, false, false, std::exchange(log.created, 0)});
+    }
   }
 
   static bool few_descriptors_left() {
@@ -322,6 +376,7 @@ struct Watcher::State {
     log.rotated = std::move(rotated);
     for (std::size_t i = known; i < siblings.size(); ++i) {
       held.add(siblings[i].file);
+      count_opened(log, 1);
       news.events.push_back({number, log.key, siblings[i].file, false});
     }
   }
@@ -396,6 +451,7 @@ struct Watcher::State {
     for (const std::string& path : {log->second.path, log->second.target}) {
       const auto folder = folders.find(folder_of(path));
       if (path.empty() || folder == folders.end()) continue;
+      folder->second->fresh = false;
       std::erase_if(folder->second->logs, [&](const auto& owned) { return owned.second == number; });
     }
     logs.erase(log);
@@ -426,9 +482,9 @@ struct Watcher::State {
       struct stat status {};
       if (::stat(path.c_str(), &status) != 0 && errno == ENOENT) failed.erase(path);
       if (!S_ISDIR(status.st_mode) || ::access(path.c_str(), R_OK | X_OK) != 0) continue;
-      failed.erase(path);
       if (const auto self = folders.find(path); self != folders.end()) list(*self->second);
       else if (parent != folders.end()) consider(*parent->second, base_name(path), true);
+      failed.erase(path);  // until here it tells that the folder is no new one
     }
     if (patterns.size() > asked.size() + kIdlePatterns) drop_idle_patterns();
     check_all();
@@ -486,6 +542,7 @@ struct Watcher::State {
 
   void read_structure() {
     bool overflow = false;
+    ++drains;
     read_events(structure.get(), [&](const inotify_event& event, std::string_view name) {
       if ((event.mask & IN_Q_OVERFLOW) != 0) {
         overflow = true;
@@ -497,6 +554,7 @@ struct Watcher::State {
       if ((event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0) return leave(folder);
       if (name.empty()) return;
       deleted = deleted || (event.mask & (IN_DELETE | IN_MOVED_TO)) != 0;
+      if ((event.mask & (IN_CREATE | IN_ISDIR)) == IN_CREATE) count_created(folder, name);
       for (auto [owned, end] = folder.logs.equal_range(name); owned != end; ++owned) check(owned->second);
       if ((event.mask & IN_ISDIR) != 0 && (event.mask & (IN_DELETE | IN_MOVED_FROM)) != 0) {
         // The folder's own event comes only once nobody holds a file in it any more, and the reader does.
@@ -510,6 +568,7 @@ struct Watcher::State {
     });
     if (overflow) rescan(true);
     anchor_lost();
+    tell_unseen();
   }
 
   void read_written() {
@@ -572,6 +631,7 @@ struct Watcher::State {
   void run() {
     for (const Pattern& pattern : asked) anchor(pattern);
     initial = false;
+    settle();
     news.complete = true;
     publish();
     base::Monotonic next_scan = base::after(clock.monotonic(), blind ? kBlindRescan : times.rescan);
@@ -608,6 +668,7 @@ struct Watcher::State {
         next_scan = base::after(now, blind ? kBlindRescan : times.rescan);
         deleted = true;  // one of them may have grown
       }
+      settle();
       publish();
       if (std::exchange(deleted, false)) held_look = std::min(held_look, base::after(last_held_look, times.hold));
       if (now >= held_look) {

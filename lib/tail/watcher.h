@@ -37,6 +37,8 @@ struct Changes {
     // gone (deleted, renamed, or its folder is).
     std::shared_ptr<InputFile> file;
     bool initial = false;             // was there when watching began
+    bool rotated = false;             // the log is new, in a folder that is, and was rotated before anybody looked: nothing of it was read
+    std::uint64_t lost = 0;           // `file` is null: so many files of this name came and went before they could be opened
   };
   std::vector<Event> events;           // in the order in which they were seen
   std::vector<std::uint32_t> changed;  // something was written to one of the log's files

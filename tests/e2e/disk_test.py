@@ -239,6 +239,25 @@ class Limits(Disk):
                 chain.stop()
 
 
+class ReadOnlyDisk(SmallDisk):
+    """A spool on a file system that is only to be read, such as a snapshot of a node's disk."""
+
+    def test_it_is_read_and_whoever_must_write_says_why_not(self):
+        self.write(50)
+        kit.weir("run", "-c", f"tail {self.pods} | buffer {self.spool} --store --min-free 0")
+        names = [self.spool, self.mount / "odd %41?#.db"]
+        names[1].write_bytes(self.spool.read_bytes())
+        subprocess.run(["mount", "-o", "remount,ro", str(self.mount)], check=True)
+        for spool in names:
+            self.assertEqual(len(kit.weir("replay", spool).splitlines()), 50)
+            self.assertEqual(len(kit.weir("query", "--spool", spool, "{}", "-o", "jsonl").splitlines()), 50)
+            self.assertEqual(json.loads(kit.weir("spool", "status", spool, "-o", "json"))["records"], 50)
+            self.assertIn(b"sound", kit.weir("spool", "check", spool))
+            for command in (["push", "--spool", spool, "--once", "http://127.0.0.1:1"], ["spool", "forget", "main", spool], ["spool", "compact", spool]):
+                refused = subprocess.run([kit.WEIR, *map(str, command)], stderr=subprocess.PIPE, env=kit.environment(), check=False)
+                self.assertEqual((refused.returncode, f"cannot write '{spool}'" in refused.stderr.decode()), (4, True), refused.stderr)
+
+
 class Administration(Disk):
     def test_beside_a_running_chain(self):
         for fused in (False, True):

@@ -54,6 +54,23 @@ class Follow(kit.Case):
                         kit.wait_for(lambda n=i + 1: len(chain.output()) == n, f"line {i}: {chain.errors()}")
                 chain.stop()
 
+    def test_a_line_of_another_form_is_told_with_its_log(self):
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                self.setUp()
+                for name in ("good", "odd"):
+                    folder = self.dir / "pods" / f"ns_{name}_uid" / "c"
+                    folder.mkdir(parents=True)
+                    (folder / "0.log").write_text("2026-01-02T03:04:05Z stdout F one\n")
+                chain = self.chain([f"tail -f {self.dir / 'pods'}", "enrich --level"], fused)
+                kit.wait_for(lambda: len(chain.output()) == 2, chain.errors)
+                odd = self.dir / "pods" / "ns_odd_uid" / "c" / "0.log"
+                with open(odd, "a", encoding="ascii") as log:
+                    log.write("no time\n")
+                kit.wait_for(lambda: "a line is not of the file's form" in chain.errors(), chain.errors)
+                chain.stop(expect=(0, 3, 143))
+                self.assertIn(f"tail: {odd}: a line is not", chain.errors())
+
     def test_a_pod_that_lives_a_moment(self):
         for fused in (False, True):
             with self.subTest(fused=fused):

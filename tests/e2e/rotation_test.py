@@ -435,6 +435,42 @@ class Rotation(kit.Case):
         self.assert_all(chain.output(), log, again, new, late)
 
     @both_ways
+    def test_what_came_and_went_while_it_was_stopped_is_told(self, fused):
+        """Files that the kubelet deleted while nobody could open them are lost, but not in silence; what still has a name is read."""
+        self.kept = self.dir / "kept.db"
+        log = self.log(keep=4, compress=False).write(10)
+        chain = self.chain([f"tail -f --checkpoint {self.kept} {self.pods}", f"buffer {self.kept} --store"], fused)
+        stored = lambda: [record for record in kit.records(kit.weir("replay", self.kept, "-o", "jsonl", expect=None).splitlines())]
+        kit.wait_for(lambda: self.kept.exists() and len(stored()) == 10, chain.errors)
+        expected, gaps = list(log.expected), 0
+        for again in range(2):
+            chain.signal(signal.SIGSTOP, 0)
+            tasks = pathlib.Path(f"/proc/{chain.processes[0].pid}/task")
+            kit.wait_for(lambda t=tasks: all(") T " in (task / "stat").read_text() for task in t.iterdir()), "all threads to stop")
+            for i in range(7):
+                log.write(100).rotate()
+                if i in (0, 4, 5, 6):  # it holds the first; of the others the last three keep a name
+                    expected += log.expected[-100:]
+            new = self.log(f"new-{again}").write(100).rotate().write(10)
+            chain.signal(signal.SIGCONT, 0)
+            log.write(5)
+            expected += log.expected[-5:]
+            gaps += 1
+            kit.wait_for(lambda: len(stored()) >= len(expected) + gaps + gaps * 110, lambda: f"{len(stored())} of {len(expected)}\n{chain.errors()}")
+            rows, told = self.split(kit.weir("replay", self.kept, "-o", "jsonl").splitlines())
+            self.assertEqual(rows[log.key], expected)
+            self.assertEqual(rows[new.key], new.expected)
+            self.assertEqual([bytes_ for bytes_, _, _ in told], ["unknown"] * gaps)
+            self.assertIn("3 files came and went before they could be opened", told[-1][1])
+            if again == 0:
+                chain.kill()
+                chain = self.chain([f"tail -f --checkpoint {self.kept} {self.pods}", f"buffer {self.kept} --store"], fused)
+                log.write(1)
+                expected += log.expected[-1:]
+                kit.wait_for(lambda: len(stored()) == len(expected) + gaps + 110, chain.errors)
+        chain.stop(expect=(0, 3, 143))
+
+    @both_ways
     def test_a_folder_that_goes_and_comes_again_at_once(self, fused):
         log = self.log().write(10)
         chain = self.chain([f"tail -f {self.pods}", "enrich --level"], fused)

@@ -46,6 +46,9 @@ TEST(ParseUrl, Failure) {
   f("ftp://h", "only http and https");
   f("http://h:port", "host is not valid");
   f("http://[::1", "host is not valid");
+  f("http://h:65536", "host is not valid");
+  f("http://h:0", "host is not valid");
+  f("http://[::1]:99999", "host is not valid");
   f("http://h/a b", "space");
 }
 

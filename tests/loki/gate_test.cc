@@ -30,6 +30,18 @@ TEST(Gate, IsTriedByOneRequestAtATimeAfterAWait) {
   EXPECT_TRUE(gate.admits(31 * kSecond, 3));
 }
 
+TEST(Gate, WhatWasOnItsWayDoesNotShortenARetryAfter) {
+  Gate gate({}, 1);
+  gate.failed(0, kSecond, Trouble::passing, 20 * kSecond);
+  EXPECT_EQ(gate.passed(2 * kSecond, 0), 0);
+  EXPECT_FALSE(gate.admits(20 * kSecond, 0));
+  EXPECT_GT(gate.passed(25 * kSecond, 24 * kSecond), 0);
+  EXPECT_TRUE(gate.admits(25 * kSecond, 3));
+  // Where nobody asked for a wait, whatever passes tells that the trouble is over.
+  gate.failed(25 * kSecond, 26 * kSecond, Trouble::passing, 0);
+  EXPECT_GT(gate.passed(26 * kSecond + 1, 25 * kSecond), 0);
+}
+
 TEST(Gate, WhatFailsTogetherIsOneFailure) {
   // Four requests that were on their way at once make the wait no longer than one of them.
   for (std::uint64_t seed = 0; seed < 50; ++seed) {

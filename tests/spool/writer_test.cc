@@ -243,6 +243,25 @@ TEST_F(WriterTest, ASecondWriterWaitsAndNamesTheFirst) {
   EXPECT_NE(second.error().message.find("process " + std::to_string(::getpid())), std::string::npos) << second.error().message;
 }
 
+TEST_F(WriterTest, ALinkToASpoolIsThatSpool) {
+  const auto writer = open();
+  append(*writer, {{"a"}});
+  std::filesystem::create_directory(dir_ / "other");
+  std::filesystem::create_symlink("../spool.db", dir_ / "other/link.db");
+  std::filesystem::create_symlink(dir_ / "other/link.db", dir_ / "link.db");
+  WriterOptions linked = options();
+  linked.path = dir_ / "link.db";
+  linked.wait = 0;
+  const auto second = Writer::open(linked, clock_, nullptr);
+  ASSERT_FALSE(second) << "two writers of one file";
+  EXPECT_EQ(second.error().code, Code::busy);
+  const auto main = consumer();
+  const auto same = Consumer::open({.path = dir_ / "other/link.db", .name = "main", .spool = 0, .match = "", .wait = 0}, clock_);
+  ASSERT_FALSE(same);
+  EXPECT_EQ(same.error().code, Code::busy);
+  EXPECT_NE(same.error().hint.find("--as NAME"), std::string::npos) << same.error().hint;
+}
+
 TEST_F(WriterTest, AnotherFormatOrFileIsRefusedAndLeftAsItIs) {
   { open(); }
   {
