@@ -169,7 +169,7 @@ const cli::Command push_command = {
         "what has to be sent again is the same bytes, so that Loki drops repeats. When the server does not answer, or says 408, 429 or "
         "5xx, push waits and tries again, longer each time, up to a minute, at random within the wait, and no shorter than `Retry-After` asks; up to 4 s "
         "where no connection could be made, which burdens nobody. It tries with 16 KiB of one stream, and reads no further input meanwhile once its "
-        "memory of a few MiB is full. A request holds up to 256 KiB of a stream; up to 64 KiB where something is tracked and the stream logs less than 512 KiB a "
+        "memory of a few MiB is full. A request holds up to 256 KiB of a stream; up to 32 KiB, 64 KiB of old data, where something is tracked and the stream logs less than 128 KiB a "
         "second: after a kill, what was on the way goes again, and of a small request Loki keeps next to nothing twice.\n\n"
         "What Loki would refuse is found before it is sent: lines over 256 KiB, records over 7 days old or 10 minutes ahead, more "
         "than 15 labels, metadata over 64 KiB. Such a record is rejected with Loki's words, counted, and costs no other record; exit "

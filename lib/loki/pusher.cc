@@ -14,8 +14,8 @@ namespace {
 // What a record costs beside its bytes while the ledger waits for it.
 constexpr std::size_t kTrackedBytes = 64;
 
-// Of a log that fills calm_bytes in less time, requests may be larger: it would be eight requests a second.
-constexpr base::Duration kHot = base::kSecond / 8;
+// Of a log that fills calm_bytes in less time, requests may be larger: it would be more than four requests a second.
+constexpr base::Duration kHot = base::kSecond / 4;
 
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
 constexpr base::Duration kTrimEvery = 5 * base::kSecond;
@@ -185,10 +185,15 @@ base::Result<void> Pusher::State::wait_for_room(Lock& lock, Stream& stream) {
 }
 
 // How much of the stream may go in one request, when `next` is the time of the record that comes. What is in flight when this process is
-// killed goes again, and of a small request Loki drops the repeats. A stream that logs fast has larger ones, lest it be slower than its log.
-std::size_t Pusher::State::most_of(const Stream& stream, base::Timestamp next) const {
+// killed goes again, and of a small request Loki drops the repeats. A stream that logs fast has larger ones, lest it be slower than its log;
+// and so has old data, which shares no request, so that fewer streams are in flight.
+std::size_t Pusher::State::most_of(const Stream& stream, base::Timestamp next, base::Timestamp now) const {
   std::size_t most = config.stream_bytes;
-  if (stream.open && std::max(stream.open->newest, next) - std::min(stream.open->oldest, next) >= kHot) most = std::min(most, config.calm_bytes);
+  if (stream.open) {
+    const base::Timestamp oldest = std::min(stream.open->oldest, next);
+    const std::size_t calm = oldest < now - config.old ? 2 * config.calm_bytes : config.calm_bytes;
+    if (std::max(stream.open->newest, next) - oldest >= kHot) most = std::min(most, calm);
+  }
   return stream.behind ? std::min(most, catch_up.request_bytes()) : most;
 }
 
@@ -203,13 +208,14 @@ base::Result<void> Pusher::State::take(Stream& stream, const record::Record& rec
     reject(token, 0, *stream.refusal, stream, record);
     return {};
   }
-  if (const auto refusal = encoder.prepare(record, stream.name, roughly_now())) {
+  const base::Timestamp now = roughly_now();
+  if (const auto refusal = encoder.prepare(record, stream.name, now)) {
     reject(token, 0, *refusal, stream, record);
     return {};
   }
   const EncodedEntry& entry = encoder.prepared();
   if (entry.invalid != 0) ++stats.repaired;
-  const std::size_t most = most_of(stream, record.timestamp);
+  const std::size_t most = most_of(stream, record.timestamp, now);
   if (stream.open && stream.open->raw + entry.raw > most) {
     close_open(stream);
     full = true;

@@ -68,7 +68,7 @@ struct PusherConfig {
   PushLimits limits;
   std::size_t request_bytes = 1 << 20;               // lines and metadata of one request
   std::size_t stream_bytes = 256 << 10;              // the same of one stream in it
-  std::size_t calm_bytes = 256 << 10;                // and of a log that takes more than an eighth of a second for these
+  std::size_t calm_bytes = 256 << 10;                // and of a log that takes over a quarter of a second for these; twice as much of old data
   std::size_t probe_bytes = 16 << 10;                // what tries a target that fails: thousands do, and all at once when it is there again
   std::size_t request_records = 20'000;
   base::Duration wait = base::kSecond;               // how long a record may wait for company

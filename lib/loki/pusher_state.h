@@ -131,7 +131,7 @@ struct Pusher::State {
   base::Result<void> take(Stream& stream, const record::Record& record, PushToken token, bool& full);
   void activate(Stream& stream);
   void close_open(Stream& stream);
-  [[nodiscard]] std::size_t most_of(const Stream& stream, base::Timestamp next) const;
+  [[nodiscard]] std::size_t most_of(const Stream& stream, base::Timestamp next, base::Timestamp now) const;
   [[nodiscard]] std::size_t memory() const;
   base::Result<void> wait_for_room(Lock& lock, Stream& stream);
   [[nodiscard]] bool has_room(const Stream& stream) const;

@@ -29,8 +29,8 @@ using pipeline::Result;
 
 constexpr std::uint64_t kDrainRate = 1 << 20;
 // Of one stream in one request where it is sent again after a kill. Loki drops a repeat that it finds in the open block of its chunk, which it
-// closes at 256 KiB, so that of a request of S bytes S/512 KiB are kept twice, and all of one of 256 KiB.
-constexpr std::size_t kTrackedBytes = 64 << 10;
+// closes at 256 KiB, so that of a request of S bytes S/512 KiB are kept twice, and all of one of 256 KiB. Old data has twice as much.
+constexpr std::size_t kTrackedBytes = 32 << 10;
 constexpr base::Duration kSpoolJitter = 30 * base::kSecond;
 constexpr base::Duration kFilesJitter = 4 * base::kSecond;      // they are deleted by their kubelet. About a request's turn, so that not all agents begin at once
 constexpr base::Duration kFeedEvery = 50 * base::kMillisecond;   // while records are left in the spool

@@ -96,7 +96,7 @@ std::vector<std::size_t> sizes_of(const std::deque<FakeTransport::Flight>& fligh
 }
 
 TEST_F(PusherTest, OnlyAStreamThatLogsFastHasLargeRequests) {
-  const auto first_request = [&](base::Duration every) {
+  const auto first_request = [&](base::Duration every, base::Duration age = base::kMinute) {
     pusher_.reset();
     transport_.flights.clear();
     config_ = {};
@@ -104,17 +104,18 @@ TEST_F(PusherTest, OnlyAStreamThatLogsFastHasLargeRequests) {
     config_.stream_bytes = 4000;
     start();
     const std::string line(100, 'x');
-    for (int i = 0; i < 100 && transport_.flights.empty(); ++i) add("a", line, base::kMinute - i * every);
+    for (int i = 0; i < 100 && transport_.flights.empty(); ++i) add("a", line, age - i * every);
     const std::size_t bytes = sizes_of(transport_.flights).at(0);
     transport_.flights.clear();
     return bytes;
   };
   EXPECT_EQ(first_request(100 * base::kMillisecond), 1000U);
-  EXPECT_EQ(first_request(14 * base::kMillisecond), 1000U);
-  EXPECT_EQ(first_request(5 * base::kMillisecond), 2500U);  // what is logged in an eighth of a second
+  EXPECT_EQ(first_request(28 * base::kMillisecond), 1000U);
+  EXPECT_EQ(first_request(10 * base::kMillisecond), 2500U);  // what is logged in a quarter of a second
   EXPECT_EQ(first_request(base::kMillisecond), 4000U);
   EXPECT_EQ(first_request(0), 4000U);
   EXPECT_EQ(first_request(-100 * base::kMillisecond), 1000U);  // in the wrong order
+  EXPECT_EQ(first_request(100 * base::kMillisecond, base::kHour), 2000U);  // old data, which goes alone
 }
 
 TEST_F(PusherTest, ARequestHoldsNoMoreThanItsBytesAndRecords) {

@@ -298,7 +298,7 @@ TEST_F(CheckpointTest, WhatCanBeSentAgainGoesInSmallRequests) {
     stage_.reset();
     return entries;
   };
-  EXPECT_EQ(most(true), 64U);
+  EXPECT_EQ(most(true), 32U);
   EXPECT_EQ(most(false), 256U);
 }
 
