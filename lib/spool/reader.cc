@@ -159,12 +159,19 @@ struct Reader::Impl {
 Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Reader::~Reader() = default;
 
-base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& wanted, base::Duration wait) {
+base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path, base::Duration wait) {
+  auto reader = open_if_there(path, wait);
+  if (reader && *reader == nullptr) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
+  return reader;
+}
+
+base::Result<std::unique_ptr<Reader>> Reader::open_if_there(const std::string& wanted, base::Duration wait) {
   const std::string path = real_path(wanted);
   const std::uint64_t inode = inode_of(path);
+  if (inode == 0 && errno == ENOENT) return std::unique_ptr<Reader>();  // one that appears now would not be the one of this inode
   auto file = open_for_reading(path, wait);
   if (!file) return std::move(file).error();
-  if (!file->has_value()) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
+  if (!file->has_value()) return std::unique_ptr<Reader>();
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   impl->inode = inode;

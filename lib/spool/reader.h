@@ -37,6 +37,8 @@ class Reader {
  public:
   // `wait`: for a busy file. Errors: io (absent), usage (no spool), version, corrupt, busy.
   static base::Result<std::unique_ptr<Reader>> open(const std::string& path, base::Duration wait = 30 * base::kSecond);
+  // Null when the file is absent, or there but still empty: whoever writes it may be about to make it.
+  static base::Result<std::unique_ptr<Reader>> open_if_there(const std::string& path, base::Duration wait);
   ~Reader();
 
   [[nodiscard]] std::uint64_t spool() const;            // the identity

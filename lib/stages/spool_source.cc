@@ -59,13 +59,11 @@ class SpoolSource : public pipeline::Source {
   Result<void> open(pipeline::Outlet& out, base::Stop& stop) {
     const base::Monotonic deadline = base::after(context_.clock->monotonic(), spec_.wait);
     while (!stop.stopped()) {
-      auto reader = spool::Reader::open(spec_.spool, spec_.wait);
-      if (reader) {
-        reader_ = std::move(*reader);
-        break;
-      }
-      const bool absent = !std::filesystem::exists(spec_.spool) || std::filesystem::file_size(spec_.spool) == 0;
-      if (!spec_.follow || !absent || context_.clock->monotonic() >= deadline) return std::move(reader).error();
+      const bool waits = spec_.follow && context_.clock->monotonic() < deadline;
+      auto reader = waits ? spool::Reader::open_if_there(spec_.spool, spec_.wait) : spool::Reader::open(spec_.spool, spec_.wait);
+      if (!reader) return std::move(reader).error();
+      reader_ = std::move(*reader);
+      if (reader_) break;
       if (auto waited = wait(out, stop); !waited) return waited;
     }
     return {};

@@ -2,7 +2,9 @@
 """push at the end of whole chains: several targets of one spool, streams that Loki limits, targets in trouble, ends, rejected records."""
 import json
 import os
+import pathlib
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -64,6 +66,28 @@ class Push(kit.Case):
             return self.start(kit.WEIR, "push", *args, stdin=stdin, stderr=stderr, env=kit.environment())
 
     # ---- several targets ------------------------------------------------------------------------------------------------------------
+
+    def test_a_spool_that_is_only_being_made_is_waited_for(self):
+        """At the first boot of a node all processes start together: absent, then a file without a table, then a spool."""
+        for made in (False, True):
+            with self.subTest(made=made):
+                self.setUp()
+                record, spool = self.dir / "sink", self.dir / "spool.db"
+                url = self.sink(record)
+                if made:
+                    database = sqlite3.connect(spool)
+                    database.execute("PRAGMA journal_mode = WAL")
+                    database.close()
+                    self.assertGreater(spool.stat().st_size, 0)
+                push = self.chain([f"push --spool {spool} {url}"], False)
+                status = pathlib.Path(f"/proc/{push.processes[0].pid}/status")
+                waits = lambda: int(status.read_text(encoding="ascii").split("\nvoluntary_ctxt_switches:")[1].split()[0])
+                before = waits()
+                kit.wait_for(lambda: not push.running() or waits() > before + 10, push.errors)  # it has looked and waited some times
+                (self.dir / "in.jsonl").write_text('{"line":"one"}\n')
+                self.run_chain([f"buffer {spool} --store --min-free 0"], False, stdin=self.dir / "in.jsonl")
+                kit.wait_for(lambda: kit.sink_stats(url)["entries"] == 1 or not push.running(), push.errors)
+                push.stop()
 
     def test_two_targets_of_one_spool(self):
         """One is hours behind (it does not answer), one is gone; the first has everything at once. Then they are there again, or forgotten."""
