@@ -1,0 +1,427 @@
+#include "tail/watcher_state.h"
+
+#include "tail/siblings.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace weir::tail {
+namespace {
+
+constexpr std::uint32_t kStructure =
+    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t kWritten = IN_MODIFY | IN_ONLYDIR;
+constexpr std::size_t kIdlePatterns = 256;
+
+}  // namespace
+
+void Watcher::State::anchor(const Pattern& pattern) {
+  auto effective = std::make_unique<Pattern>(pattern);
+  struct stat status {};
+  while (effective->base != "/" && (::stat(effective->base.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))) {
+    effective->levels.insert(effective->levels.begin(), {std::string(base_name(effective->base)), false});
+    effective->base = std::string(folder_of(effective->base));
+  }
+  for (const auto& known : patterns) {
+    if (*known == *effective) {
+      enter(known->base, *known, 0);
+      return;
+    }
+  }
+  patterns.push_back(std::move(effective));
+  enter(patterns.back()->base, *patterns.back(), 0);
+}
+
+void Watcher::State::enter(const std::string& path, const Pattern& pattern, std::size_t depth) {
+  std::unique_ptr<Folder>& slot = folders[path];
+  if (slot == nullptr) {
+    slot = std::make_unique<Folder>();
+    slot->path = path;
+    slot->fresh = !initial && !failed.contains(path);
+    if (!watch(*slot)) {
+      folders.erase(path);
+      return;
+    }
+  }
+  const std::pair<const Pattern*, std::size_t> level(&pattern, depth);
+  if (std::ranges::find(slot->levels, level) != slot->levels.end()) return;
+  slot->levels.push_back(level);
+  list(*slot);
+}
+
+bool Watcher::State::watch(Folder& folder) {
+  folder.structure = ::inotify_add_watch(structure.get(), folder.path.c_str(), kStructure);
+  if (folder.structure >= 0) {
+    by_structure[folder.structure] = &folder;
+    return true;
+  }
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return cannot_watch(folder.path, errno);
+}
+
+bool Watcher::State::cannot_watch(const std::string& path, int cause) {
+  if (cause == EACCES) {
+    refuse(path, cause);
+    return false;
+  }
+  if (!blind) {
+    news.warnings.push_back(fmt::format(
+        "cannot watch {}: {}: looking once a second instead; raise fs.inotify.max_user_watches", path,
+        cause == ENOSPC ? "the limit of inotify watches is reached" : std::strerror(cause)));
+  }
+  blind = true;
+  return true;
+}
+
+void Watcher::State::list(Folder& folder) {
+  struct stat status {};
+  if (::stat(folder.path.c_str(), &status) == 0) {
+    folder.modified = status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec;
+    folder.inode = status.st_ino;
+  }
+  const bool only_names = std::ranges::all_of(folder.levels, [](const auto& level) { return !level.first->levels[level.second].glob; });
+  if (only_names) {  // a folder that is only passed through may be one that must not be listed
+    for (std::size_t i = 0; i < folder.levels.size(); ++i) look_at(folder, folder.levels[i].first->levels[folder.levels[i].second].text);
+    return;
+  }
+  auto entries = list_folder(folder.path);
+  if (!entries) {
+    refuse(folder.path, entries.error().message);
+    return;
+  }
+  const std::string path = folder.path;
+  for (const Entry& entry : *entries) {
+    if (!folders.contains(path)) return;
+    consider(folder, entry.name, entry.folder);
+  }
+}
+
+void Watcher::State::look_at(Folder& folder, const std::string& name) {
+  struct stat status {};
+  const std::string path = join_path(folder.path, name);
+  if (::stat(path.c_str(), &status) == 0) {
+    consider(folder, name, S_ISDIR(status.st_mode));
+  } else if (initial) {
+    const auto named = [&](const auto& level) {
+      return level.first->named && level.second + 1 == level.first->levels.size() && level.first->levels[level.second].text == name;
+    };
+    if (errno != ENOENT) refuse(path, errno);
+    else if (std::ranges::any_of(folder.levels, named)) news.awaited.push_back(path);
+  }
+}
+
+void Watcher::State::consider(Folder& folder, std::string_view name, bool is_folder) {
+  if (name.starts_with('.')) return;
+  // By index: entering may add to the levels of this very folder.
+  for (std::size_t i = 0; i < folder.levels.size(); ++i) {
+    const auto [pattern, depth] = folder.levels[i];
+    const Pattern::Level& level = pattern->levels[depth];
+    if (!level.takes(name)) continue;
+    const std::string path = join_path(folder.path, name);
+    const bool last = depth + 1 == pattern->levels.size();
+    if (last && !is_folder && (!level.glob || live_name_of(name).empty())) add_file(folder, path);
+    if (!last && is_folder && wants_folder(selection, path)) enter(path, *pattern, depth + 1);
+  }
+}
+
+void Watcher::State::add_file(Folder& folder, const std::string& path) {
+  LogFile file = resolve_log(path);
+  if (!wants_file(selection, file.key)) return;
+  if (file.key != path) {
+    // A link into a pod layout: the file there is the log, and its folder is what is to be watched.
+    if (by_key.contains(file.key) || !linked.insert(file.key).second) return;
+    Pattern pattern;
+    pattern.base = std::string(folder_of(file.key));
+    pattern.levels.push_back({std::string(base_name(file.key)), false});
+    anchor(pattern);
+    return;
+  }
+  const auto [known, added] = by_key.try_emplace(file.key, last_log + 1);
+  const std::uint32_t number = known->second;
+  if (added) ++last_log;
+  Log& log = logs[number];
+  if (added) {
+    log.key = file.key;
+    log.path = file.path;
+  }
+  own(folder, base_name(path), number);
+  if (!file.target.empty() && log.target != file.target) {
+    log.target = file.target;
+    std::unique_ptr<Folder>& slot = folders[std::string(folder_of(file.target))];
+    if (slot == nullptr) {
+      slot = std::make_unique<Folder>();
+      slot->path = std::string(folder_of(file.target));
+      watch(*slot);
+    }
+    own(*slot, base_name(file.target), number);
+  }
+  check(number);
+}
+
+void Watcher::State::own(Folder& folder, std::string_view name, std::uint32_t number) {
+  if (folder.written < 0) {
+    folder.written = ::inotify_add_watch(written.get(), folder.path.c_str(), kWritten);
+    if (folder.written >= 0) by_written[folder.written] = &folder;
+    else if (errno != ENOENT) cannot_watch(folder.path, errno);
+  }
+  const auto [first, last] = folder.logs.equal_range(name);
+  if (std::any_of(first, last, [&](const auto& owned) { return owned.second == number; })) return;
+  folder.logs.emplace(name, number);
+}
+
+void Watcher::State::check(std::uint32_t number) {
+  Log& log = logs.at(number);
+  struct stat status {};
+  if (::stat(log.path.c_str(), &status) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) refuse(log.path, errno);
+    else if (!log.missing && log.inode != 0) lose(number);
+    log.missing = true;
+    return;
+  }
+  // The same inode under a name that was gone may be the same file (the kubelet undoes a rename when the runtime cannot reopen) or
+  // another one that got the inode: the reader knows, since it holds the file.
+  if (status.st_ino == log.inode && status.st_dev == log.device && !log.missing) {
+    if (static_cast<std::uint64_t>(status.st_size) != log.size) changed(number);
+    log.size = static_cast<std::uint64_t>(status.st_size);
+    if (const auto file = log.file.lock()) file->note_size(log.size);
+    return;
+  }
+  if (!S_ISREG(status.st_mode)) return refuse(log.path, "not a regular file");
+  auto opened = InputFile::open(log.path);
+  if (!opened) {
+    if (::access(log.path.c_str(), R_OK) == 0) return refuse(log.path, opened.error().message);
+    if (errno != ENOENT) return refuse(log.path, errno);
+    if (!log.missing && log.inode != 0) lose(number);
+    log.missing = true;
+    return;
+  }
+  const std::shared_ptr<InputFile> file = std::move(opened).value();
+  // A new file is worth more than the oldest of those that nobody else can see any more.
+  while (few_descriptors_left() && held.give_up_oldest()) {
+  }
+  failed.erase(log.path);
+  const bool first = log.inode == 0;
+  count_opened(log, 1);
+  if (first) log.rotated = rotated_files(log.key);
+  else if (file->inode() != log.inode || file->device() != log.device) catch_up(number, log, *file);
+  log.missing = false;
+  log.inode = file->inode();
+  log.device = file->device();
+  log.size = file->status().size;
+  log.file = file;
+  held.add(file);
+  const auto folder = folders.find(folder_of(log.path));
+  const bool rotated = first && !log.rotated.empty() && folder != folders.end() && folder->second->fresh;
+  news.events.push_back({number, log.key, file, initial, rotated});
+}
+
+void Watcher::State::count_opened(Log& log, std::uint64_t count) {
+  if (log.opened_in + 1 < drains) log.opened = 0;  // their creation was told long ago, or they came by another way
+  log.opened += count;
+  log.opened_in = drains;
+  unsettled = unsettled || count > 0;
+}
+
+void Watcher::State::settle() {
+  while (std::exchange(unsettled, false)) read_structure();
+}
+
+void Watcher::State::count_created(const Folder& folder, std::string_view name) {
+  for (auto [owned, end] = folder.logs.equal_range(name); owned != end; ++owned) {
+    Log& log = logs.at(owned->second);
+    if (join_path(folder.path, name) == (log.target.empty() ? log.path : log.target) && log.created++ == 0) created.push_back(owned->second);
+  }
+}
+
+void Watcher::State::tell_unseen() {
+  for (const std::uint32_t number : std::exchange(created, {})) {
+    const auto known = logs.find(number);
+    if (known == logs.end()) continue;
+    Log& log = known->second;
+    count_opened(log, 0);
+    const std::uint64_t seen = std::min(log.opened, log.created);
+    log.opened -= seen;
+    log.created -= seen;
+    if (log.created == 0) continue;
+    const auto next = std::ranges::find_if(news.events, [&](const Changes::Event& event) { return event.log == number && event.file != nullptr; });
+    if (log.missing || next == news.events.end()) {
+      created.push_back(number);
+      continue;
+    }
+    news.events.insert(next, {number, log.key, nullptr, false, false, std::exchange(log.created, 0)});
+  }
+}
+
+bool Watcher::State::few_descriptors_left() {
+  constexpr rlim_t kSpare = 16;  // for folders that are listed, copies that are looked at, and whatever else the process does
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+  const base::UniqueFd lowest(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+  return !lowest || static_cast<rlim_t>(lowest.get()) + kSpare >= limit.rlim_cur;
+}
+
+void Watcher::State::catch_up(std::uint32_t number, Log& log, InputFile& live) {
+  std::vector<Sibling> siblings = open_siblings(log.key).files;
+  std::erase_if(siblings, [&](const Sibling& sibling) { return !sibling.ordered; });
+  siblings.resize(find_file(siblings, live));  // what is newer than `live`, rotated meanwhile, is a change that will be told
+  // All that is newer than the former one, and than what stood beside that.
+  std::size_t known = 0;
+  if (const auto latest = log.file.lock()) {
+    if (const std::size_t at = find_file(siblings, *latest); at < siblings.size()) known = at + 1;
+  }
+  std::vector<Rotated> rotated;
+  for (std::size_t i = 0; i < siblings.size(); ++i) {
+    const InputFile::Status status = siblings[i].file->status();
+    rotated.push_back({siblings[i].file->inode(), status.size, status.modified});
+    if (std::ranges::find(log.rotated, rotated.back()) != log.rotated.end()) known = std::max(known, i + 1);
+  }
+  log.rotated = std::move(rotated);
+  for (std::size_t i = known; i < siblings.size(); ++i) {
+    held.add(siblings[i].file);
+    count_opened(log, 1);
+    news.events.push_back({number, log.key, siblings[i].file, false});
+  }
+}
+
+auto Watcher::State::rotated_files(const std::string& key) -> std::vector<Rotated> {
+  std::vector<Rotated> rotated;
+  struct stat status {};
+  for (const std::string& path : rotations_of(key)) {
+    if (::stat(path.c_str(), &status) != 0) continue;
+    rotated.push_back({status.st_ino, static_cast<std::uint64_t>(status.st_size), status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec});
+  }
+  return rotated;
+}
+
+void Watcher::State::lose(std::uint32_t number) {
+  news.events.push_back({number, logs.at(number).key, nullptr, false});
+  deleted = true;
+}
+
+void Watcher::State::changed(std::uint32_t number) {
+  Log& log = logs.at(number);
+  if (log.noticed == round) return;
+  log.noticed = round;
+  news.changed.push_back(number);
+}
+
+void Watcher::State::refuse(const std::string& path, std::string_view cause) {
+  if (failed.insert(path).second) news.unreadable.add(path, cause);
+}
+
+void Watcher::State::leave(Folder& folder) {
+  for (const auto& [name, number] : folder.logs) {
+    const auto log = logs.find(number);
+    if (log == logs.end() || log->second.missing) continue;
+    log->second.missing = true;
+    lose(number);
+  }
+  for (const auto& [pattern, depth] : folder.levels) root_lost = root_lost || depth == 0;
+  if (folder.structure >= 0) {
+    ::inotify_rm_watch(structure.get(), folder.structure);
+    by_structure.erase(folder.structure);
+  }
+  if (folder.written >= 0) {
+    ::inotify_rm_watch(written.get(), folder.written);
+    by_written.erase(folder.written);
+  }
+  const std::string path = folder.path;
+  folders.erase(path);
+  // A folder that was renamed takes what is in it along.
+  const std::string below = path + "/";
+  for (auto next = folders.lower_bound(below); next != folders.end() && next->first.starts_with(below); next = folders.lower_bound(below)) {
+    leave(*next->second);
+  }
+}
+
+void Watcher::State::enter_again(Folder& folder) {
+  const auto levels = folder.levels;
+  const std::string path = folder.path;
+  leave(folder);
+  for (const auto& [pattern, depth] : levels) enter(path, *pattern, depth);
+}
+
+void Watcher::State::forget(std::uint32_t number) {
+  const auto log = logs.find(number);
+  if (log == logs.end() || !log->second.missing) return;
+  by_key.erase(log->second.key);
+  linked.erase(log->second.key);
+  for (const std::string& path : {log->second.path, log->second.target}) {
+    const auto folder = folders.find(folder_of(path));
+    if (path.empty() || folder == folders.end()) continue;
+    folder->second->fresh = false;
+    std::erase_if(folder->second->logs, [&](const auto& owned) { return owned.second == number; });
+  }
+  logs.erase(log);
+}
+
+void Watcher::State::rescan(bool everything) {
+  std::vector<std::string> paths;
+  paths.reserve(folders.size());
+  for (const auto& [path, folder] : folders) paths.push_back(path);
+  for (const std::string& path : paths) {
+    const auto found = folders.find(path);
+    if (found == folders.end()) continue;
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+      leave(*found->second);
+    } else if ((found->second->inode != 0 && found->second->inode != status.st_ino) || (everything && is_another(*found->second))) {
+      enter_again(*found->second);
+    } else if (everything || status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec != found->second->modified) {
+      list(*found->second);
+    }
+  }
+  // Files that could not be opened are tried again by check_all(), folders here.
+  const std::vector<std::string> again(failed.begin(), failed.end());
+  for (const std::string& path : again) {
+    const auto parent = folders.find(folder_of(path));
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 && errno == ENOENT) failed.erase(path);
+    if (!S_ISDIR(status.st_mode) || ::access(path.c_str(), R_OK | X_OK) != 0) continue;
+    if (const auto self = folders.find(path); self != folders.end()) list(*self->second);
+    else if (parent != folders.end()) consider(*parent->second, base_name(path), true);
+    failed.erase(path);  // until here it tells that the folder is no new one
+  }
+  if (patterns.size() > asked.size() + kIdlePatterns) drop_idle_patterns();
+  check_all();
+  anchor_lost();
+}
+
+bool Watcher::State::is_another(const Folder& folder) const {
+  if (folder.structure < 0) return false;
+  const int watched = ::inotify_add_watch(structure.get(), folder.path.c_str(), kStructure);
+  if (watched < 0 || watched == folder.structure) return false;
+  ::inotify_rm_watch(structure.get(), watched);
+  return true;
+}
+
+void Watcher::State::drop_idle_patterns() {
+  std::set<const Pattern*> used;
+  for (const auto& [path, folder] : folders) {
+    for (const auto& [pattern, depth] : folder->levels) used.insert(pattern);
+  }
+  std::erase_if(patterns, [&](const auto& pattern) { return !used.contains(pattern.get()); });
+}
+
+void Watcher::State::check_all() {
+  std::vector<std::uint32_t> numbers;
+  numbers.reserve(logs.size());
+  for (const auto& [number, log] : logs) numbers.push_back(number);
+  for (const std::uint32_t number : numbers) check(number);
+}
+
+void Watcher::State::anchor_lost() {
+  if (!std::exchange(root_lost, false)) return;
+  for (const Pattern& pattern : asked) anchor(pattern);
+}
+
+}  // namespace weir::tail

@@ -1,0 +1,147 @@
+// The inside of Watcher, shared by its files: one finds folders and logs and what became of them, one reads events and tells the news.
+#pragma once
+
+#include "base/unique_fd.h"
+#include "tail/watcher.h"
+
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace weir::tail {
+
+struct Watcher::State {
+  struct Folder {
+    std::string path;
+    int structure = -1, written = -1;  // watch descriptors
+    std::vector<std::pair<const Pattern*, std::size_t>> levels;  // which levels of which patterns name its entries
+    std::multimap<std::string, std::uint32_t, std::less<>> logs;  // by live name in it, or by the name of what a link leads to
+    std::int64_t modified = -1;        // its mtime when it was last listed
+    std::uint64_t inode = 0;
+    bool fresh = false;                // was not there when watching began, and no log in it was forgotten
+  };
+  struct Rotated {
+    std::uint64_t inode = 0, size = 0;
+    base::Timestamp modified = 0;
+    friend bool operator==(const Rotated&, const Rotated&) = default;
+  };
+  struct Log {
+    std::string key, path, target;
+    std::uint64_t inode = 0, device = 0, size = 0;
+    std::weak_ptr<InputFile> file;       // the latest generation
+    std::vector<Rotated> rotated;        // what stood beside the live file when it was first seen, or when it was last another one
+    bool missing = false;
+    std::uint64_t created = 0;  // files of this name that inotify told of and nobody has opened yet
+    std::uint64_t opened = 0;   // files whose creation may not have been told yet
+    std::uint64_t opened_in = 0;  // `drains` when the latest of them was
+    std::uint64_t told = 0;     // the epoch in which `changed` was told; under the mutex
+    std::uint64_t noticed = 0;  // the round in which a change was noticed
+  };
+
+  State(std::vector<Pattern> wanted_patterns, Selection wanted, WatchTimes watch_times, const base::Clock& the_clock, HeldFiles& held_files)
+      : asked(std::move(wanted_patterns)), selection(std::move(wanted)), times(watch_times), clock(the_clock), held(held_files) {}
+
+  const std::vector<Pattern> asked;
+  const Selection selection;
+  const WatchTimes times;
+  const base::Clock& clock;
+  HeldFiles& held;
+  base::UniqueFd structure, written, wake, ready;
+  std::thread thread;
+
+  // Shared.
+  std::mutex mutex;
+  Changes shared;
+  std::vector<std::uint32_t> forgotten;
+  std::uint64_t epoch = 1;  // counts take()
+
+  // The thread's own.
+  Changes news;
+  std::vector<std::unique_ptr<Pattern>> patterns;  // `asked`, from a folder that exists; and those that links added
+  std::map<std::string, std::unique_ptr<Folder>, std::less<>> folders;
+  std::unordered_map<int, Folder*> by_structure, by_written;
+  std::unordered_map<std::uint32_t, Log> logs;
+  std::map<std::string, std::uint32_t, std::less<>> by_key;
+  std::set<std::string, std::less<>> linked;   // keys that a link led to
+  std::set<std::string, std::less<>> failed;   // paths that could not be opened: tried again at each rescan
+  std::vector<std::uint32_t> created;          // logs with a count of created files
+  std::uint32_t last_log = 0;
+  std::uint64_t round = 1;
+  std::uint64_t drains = 0;  // how often all structural events were read
+  bool initial = true;
+  bool blind = false;
+  bool root_lost = false;
+  bool unsettled = false;  // a file was opened since all structural events were read
+  bool deleted = false;  // something lost its name since deleted files were looked at
+
+  // watcher_find.cc: finding
+  void anchor(const Pattern& pattern);
+  void enter(const std::string& path, const Pattern& pattern, std::size_t depth);
+  bool watch(Folder& folder);
+  // True when the folder can be looked at all the same.
+  bool cannot_watch(const std::string& path, int cause);
+  void list(Folder& folder);
+  void look_at(Folder& folder, const std::string& name);
+  void consider(Folder& folder, std::string_view name, bool is_folder);
+  void add_file(Folder& folder, const std::string& path);
+  // Says that changes of `name` in `folder` are changes of the log.
+  void own(Folder& folder, std::string_view name, std::uint32_t number);
+  // Compares a log's live file with what is known of it.
+  void check(std::uint32_t number);
+  // Of each file that inotify told, the file or a later one was opened; of those that nobody saw, as when this process was stopped while they
+  // came and went, nobody can tell more than their number.
+  void count_opened(Log& log, std::uint64_t count);
+  // What told of the creation of a file that was opened is there by now: read at once, it is not taken for that of a later one.
+  void settle();
+  void count_created(const Folder& folder, std::string_view name);
+  // All structural events were read. What was created and not opened is told in front of what was opened instead; while the live name is
+  // missing, it may be among the rotated files yet.
+  void tell_unseen();
+  static bool few_descriptors_left();
+  // The live file is another one than before. Usually the former one stands beside it as the newest of its rotated siblings; what stands
+  // between them was rotated before anybody looked.
+  void catch_up(std::uint32_t number, Log& log, InputFile& live);
+  static std::vector<Rotated> rotated_files(const std::string& key);
+  void lose(std::uint32_t number);
+  void changed(std::uint32_t number);
+  void refuse(const std::string& path, int cause) { refuse(path, std::strerror(cause)); }
+  void refuse(const std::string& path, std::string_view cause);
+
+  // losing
+  void leave(Folder& folder);
+  // Another folder has taken the path: what is watched is not there any more.
+  void enter_again(Folder& folder);
+  void forget(std::uint32_t number);
+
+  // looking at everything again
+  void rescan(bool everything);
+  // Whether what is watched is not the folder of this path any more, though it may have its inode: the event that told so may have been
+  // one of those that were dropped.
+  bool is_another(const Folder& folder) const;
+  // Links come and go with their pods, and so do the patterns that they added.
+  void drop_idle_patterns();
+  void check_all();
+  void anchor_lost();
+
+  // watcher.cc: events
+  template <typename Use>
+  void read_events(int fd, Use use);
+  void read_structure();
+  void read_written();
+
+  // the thread
+  void publish();
+  void run();
+};
+
+}  // namespace weir::tail
