@@ -177,12 +177,16 @@ Result<Exit> Assembly::run() {
     context_.diagnostics->say("waiting for JSON lines on standard input, as `weir tail -o jsonl` writes them; Ctrl-D ends them");
   }
   auto result = pipeline::run_chain(*source_, stages_, *contexts_.front());
-  const auto say_summary = [&](std::string_view name, const std::string& text) {
+  const auto say_summary = [&](const auto& part) {
+    const pipeline::Counters counters = part.counters();
+    // Of what an error kept from beginning, the error is all there is to say.
+    if (!result && counters.records_in == 0 && counters.records_out == 0) return;
+    const std::string text = part.summary();
     if (text.empty()) return;
-    context_.diagnostics->say(diagnostics_.empty() ? text : fmt::format("{}: {}", name, text));
+    context_.diagnostics->say(diagnostics_.empty() ? text : fmt::format("{}: {}", part.name(), text));
   };
-  say_summary(source_->name(), source_->summary());
-  for (const auto& stage : stages_) say_summary(stage->name(), stage->summary());
+  say_summary(*source_);
+  for (const auto& stage : stages_) say_summary(*stage);
   if (!result) return std::move(result).error();
 
   if (const auto by_signal = exit_of_signal(context_.stop->signal(), Exit::ok); by_signal != Exit::ok) return by_signal;

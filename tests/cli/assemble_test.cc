@@ -99,12 +99,12 @@ TEST_F(AssembleTest, ASignalShowsInTheExit) {
   EXPECT_EQ(*exit, Exit::terminated);
 }
 
-TEST_F(AssembleTest, ErrorsComeBackAndSummariesAreSaidAllTheSame) {
+TEST_F(AssembleTest, ErrorsComeBackAndOfWhatWasDoneTheSummariesAreSaidAllTheSame) {
   test::seen().fails = {base::Code::network, "cannot reach it", ""};
-  auto exit = run({{"count", "1"}, {"end"}}, false);
+  auto exit = run({{"count", "1"}, {"pass"}, {"end"}});
   ASSERT_FALSE(exit);
   EXPECT_EQ(exit.error().message, "cannot reach it");
-  EXPECT_EQ(context_.diagnostics.said(), (Words{"counted to 1"}));
+  EXPECT_EQ(context_.diagnostics.said(), (Words{"count: counted to 1"}));
   EXPECT_EQ(fail_with(exit.error(), context_.context), Exit::failed);
   EXPECT_EQ(context_.diagnostics.said().back(), "cannot reach it");
 }

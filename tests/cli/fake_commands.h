@@ -29,6 +29,7 @@ class CountSource : public pipeline::Source {
   explicit CountSource(int count) : count_(count) {}
   base::Result<void> run(pipeline::Outlet& out, base::Stop&) override {
     for (int i = 0; i < count_; ++i) {
+      ++counters_.records_out;
       auto batch = batch_of({fmt::format(R"({{"timestamp":"2026-01-01T00:00:00Z","line":"{}"}})", i)});
       auto flow = out.emit(batch);
       if (!flow) return std::move(flow).error();
@@ -38,9 +39,11 @@ class CountSource : public pipeline::Source {
   }
   [[nodiscard]] std::string_view name() const override { return "count"; }
   [[nodiscard]] std::string summary() const override { return fmt::format("counted to {}", count_); }
+  [[nodiscard]] pipeline::Counters counters() const override { return counters_; }
 
  private:
   int count_;
+  pipeline::Counters counters_;
 };
 
 class PassStage : public pipeline::Stage {
@@ -53,6 +56,7 @@ class PassStage : public pipeline::Stage {
     return counters;
   }
   [[nodiscard]] std::string_view name() const override { return "pass"; }
+  [[nodiscard]] std::string summary() const override { return seen().fails.message.empty() ? "" : "passed nothing"; }
 
  private:
   std::uint64_t lost_;
