@@ -13,11 +13,6 @@ namespace {
 
 std::int64_t as_key(std::uint64_t number) { return static_cast<std::int64_t>(std::min<std::uint64_t>(number, INT64_MAX)); }
 
-std::uint64_t inode_of(const std::string& path) {
-  struct stat status = {};
-  return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
-}
-
 }  // namespace
 
 struct Reader::Impl {

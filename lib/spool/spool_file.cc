@@ -193,6 +193,11 @@ std::string real_path(const std::string& path) {
   return at.string();
 }
 
+std::uint64_t inode_of(const std::string& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait) {
   return with_care(path, [&] { return try_writing(path, sync, wait); });
 }

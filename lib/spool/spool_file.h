@@ -30,6 +30,9 @@ base::Result<void> check_kind(const std::string& path);
 // names are one spool.
 [[nodiscard]] std::string real_path(const std::string& path);
 
+// Of what stands at the path now; 0 for nothing.
+[[nodiscard]] std::uint64_t inode_of(const std::string& path);
+
 // For the one process that holds the writer's lock: creates the file (0600), migrates an older one.
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait);
 

@@ -27,7 +27,18 @@ base::Result<base::Timestamp> Writer::tend(Appended& evicted) {
   return state.clock->wall() + (more ? base::kSecond : kTendEvery);
 }
 
+// A file that was deleted serves on, for those who have it open; the next start begins without it.
+void Writer::State::look_for_file() {
+  const bool lost = inode_of(options.path) != inode;
+  if (lost && !loss_told) {
+    news.sentences.push_back(fmt::format(
+        "spool '{}' was deleted or replaced while it is in use: what it holds, and its positions, are gone when this process ends", options.path));
+  }
+  loss_told = lost;
+}
+
 base::Result<void> Writer::State::tend(Appended& evicted, bool& more) {
+  look_for_file();
   const base::Timestamp now = clock->wall();
   auto made = plan(0, now, true);
   if (!made) return std::move(made).error();

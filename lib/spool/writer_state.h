@@ -55,6 +55,8 @@ struct Writer::State {
   RecentFile recent;
   PackedBlock packed;
   News news;
+  std::uint64_t inode = 0;
+  bool loss_told = false;  // that the file is not at its path any more
   bool refused = false;  // the last plan found that nothing may go to make room
   bool tight = false;    // the last plan left little of what the size allows
   sqlite::Statement insert_block, insert_body, delete_block, delete_body, delete_released, consumers, page_count, free_pages,
@@ -74,6 +76,7 @@ struct Writer::State {
     auto opened = open_for_writing(options.path, options.sync, options.wait);
     if (!opened) return std::move(opened).error();
     file = std::move(*opened);
+    inode = inode_of(options.path);
     const std::string log = fmt::format("PRAGMA journal_size_limit = {}", max_log);
     if (auto set = file.database.execute(log.c_str()); !set) return set;
     const auto vacuum = file.database.integer("PRAGMA auto_vacuum");
@@ -396,6 +399,7 @@ struct Writer::State {
   base::Result<void> wait_for_consumers(const base::Stop* stop);
 
   base::Result<void> tend(Appended& evicted, bool& more);
+  void look_for_file();
   base::Result<void> expire(const Plan& plan, base::Timestamp now);
   base::Result<bool> shrink();
   base::Result<void> serve_request(bool& more);

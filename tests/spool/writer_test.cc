@@ -262,6 +262,23 @@ TEST_F(WriterTest, ALinkToASpoolIsThatSpool) {
   EXPECT_NE(same.error().hint.find("--as NAME"), std::string::npos) << same.error().hint;
 }
 
+TEST_F(WriterTest, AFileThatIsGoneFromItsPathIsToldOnce) {
+  const auto writer = open();
+  Appended evicted;
+  ASSERT_TRUE(writer->tend(evicted));
+  EXPECT_TRUE(writer->take_news().sentences.empty());
+  std::filesystem::rename(path(), path() + ".moved");
+  ASSERT_TRUE(writer->tend(evicted));
+  const News news = writer->take_news();
+  ASSERT_EQ(news.sentences.size(), 1U);
+  EXPECT_NE(news.sentences.front().find("was deleted or replaced"), std::string::npos) << news.sentences.front();
+  ASSERT_TRUE(writer->tend(evicted));
+  EXPECT_TRUE(writer->take_news().sentences.empty());
+  std::filesystem::rename(path() + ".moved", path());
+  ASSERT_TRUE(writer->tend(evicted));
+  EXPECT_TRUE(writer->take_news().sentences.empty());
+}
+
 TEST_F(WriterTest, AnotherFormatOrFileIsRefusedAndLeftAsItIs) {
   { open(); }
   {
