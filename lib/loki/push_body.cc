@@ -126,6 +126,11 @@ std::size_t DecodedEntry::raw() const {
 }
 
 std::string encode_body(std::span<const BodyStream> streams) {
+  std::string scratch;
+  return encode_body(streams, scratch);
+}
+
+std::string encode_body(std::span<const BodyStream> streams, std::string& scratch) {
   std::string heads;
   std::vector<std::pair<std::size_t, std::size_t>> cuts;  // offset and size in `heads`: it may move while it grows
   for (const BodyStream& stream : streams) {
@@ -146,12 +151,11 @@ std::string encode_body(std::span<const BodyStream> streams) {
     pieces.add(std::string_view(heads).substr(cuts[i].first, cuts[i].second));
     for (std::size_t k = 0; k < streams[i].entries->fragments(); ++k) pieces.add(streams[i].entries->fragment(k));
   }
-  std::string body;
-  body.reserve(pieces.Available() / 4);
-  Output output(body);
+  scratch.clear();
+  scratch.reserve(pieces.Available() / 3);  // as is usual of logs
+  Output output(scratch);
   snappy::Compress(&pieces, &output);
-  body.shrink_to_fit();
-  return body;
+  return {scratch.data(), scratch.size()};
 }
 
 base::Result<DecodedBody> decode_body(std::string_view body) {

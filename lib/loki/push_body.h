@@ -20,6 +20,8 @@ struct BodyStream {
 };
 
 [[nodiscard]] std::string encode_body(std::span<const BodyStream> streams);
+// The same with memory that is used again: fresh pages cost more than what is written into them.
+[[nodiscard]] std::string encode_body(std::span<const BodyStream> streams, std::string& scratch);
 
 // Views into the DecodedBody.
 struct DecodedEntry {

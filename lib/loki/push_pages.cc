@@ -34,9 +34,9 @@ void PagePool::give_back(const std::vector<char*>& pages) {
 
 bool PagePool::trim() {
   const std::lock_guard lock(mutex_);
-  for (; without_memory_ < unneeded_; ++without_memory_) ::madvise(free_[without_memory_], kPage, MADV_DONTNEED);
+  for (; without_memory_ + kKept < unneeded_; ++without_memory_) ::madvise(free_[without_memory_], kPage, MADV_DONTNEED);
   unneeded_ = free_.size();
-  return without_memory_ < unneeded_;
+  return without_memory_ + kKept < unneeded_;
 }
 
 }  // namespace weir::loki

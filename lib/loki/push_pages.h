@@ -21,12 +21,14 @@ class PagePool {
 
   [[nodiscard]] char* take();
   void give_back(const std::vector<char*>& pages);
-  // Gives the memory of pages that nobody has needed since the last call back to the system. True when a later call would find more.
+  // Gives the memory of pages that nobody has needed since the last call back to the system, but for half a MiB: a steady flow needs now
+  // more, now less, and a fresh page costs more than what is written into it. True when a later call would find more.
   bool trim();
   [[nodiscard]] std::size_t pages_in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr std::size_t kSlab = 32;  // pages
+  static constexpr std::size_t kSlab = 32;   // pages
+  static constexpr std::size_t kKept = 128;  // the same
   std::mutex mutex_;
   std::atomic<std::size_t> in_use_{0};
   struct Free {

@@ -10,6 +10,7 @@ namespace {
 constexpr base::Duration kBehind = base::kMinute;
 
 constexpr std::size_t kMostOfAnAnswer = 1 << 20;  // a complaint for each of thousands of records
+constexpr std::size_t kKeptForPacking = 512 << 10;
 
 }  // namespace
 
@@ -144,12 +145,14 @@ void Pusher::State::fly(std::unique_ptr<Request> request, Lock& lock) {
   ++slots_used;
   ++tenant.flying;
   if (request->body.empty()) {
+    std::string scratch = std::exchange(packing, {});
     lock.unlock();
     std::vector<BodyStream> streams_of_body;
     for (const Request::Piece& piece : request->pieces) streams_of_body.push_back({piece.stream->name, &piece.part.bytes});
-    request->body = encode_body(streams_of_body);
+    request->body = encode_body(streams_of_body, scratch);
     for (Request::Piece& piece : request->pieces) piece.part.bytes.clear();
     lock.lock();
+    if (scratch.capacity() <= kKeptForPacking) packing = std::move(scratch);
     body_bytes += request->body.size();
   } else {
     ++stats.retries;

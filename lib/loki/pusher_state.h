@@ -270,6 +270,7 @@ struct Pusher::State {
   std::uint64_t next_id = 1;
   int slots_used = 0;           // flying, or being compressed
   std::size_t body_bytes = 0;   // of all requests
+  std::string packing;          // memory for compressing one
 
   Gate target;
   std::string target_cause;
