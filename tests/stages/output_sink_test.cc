@@ -94,10 +94,12 @@ class OutputSinkTest : public ::testing::Test {
       base::UniqueFd writing(slave);
       options.fd = slave;
       const auto sink = make_output_sink(options, context());
-      EXPECT_TRUE(feed(*sink, batches).ok());
-      std::array<char, 65536> bytes{};  // all of it fits into the terminal's buffer
-      const ssize_t size_read = ::read(master, bytes.data(), bytes.size());
-      if (size_read > 0) shown.assign(bytes.data(), static_cast<std::size_t>(size_read));
+      EXPECT_TRUE(feed(*sink, batches).ok());  // all of it fits into the terminal's buffer
+    }
+    // What was written arrives in its own time, and after it, with the last writer gone, an error.
+    std::array<char, 65536> bytes{};
+    for (ssize_t size_read = 0; (size_read = ::read(master, bytes.data(), bytes.size())) > 0;) {
+      shown.append(bytes.data(), static_cast<std::size_t>(size_read));
     }
     std::erase(shown, '\r');  // the terminal's own
     return shown;
