@@ -289,10 +289,12 @@ base::Result<void> Pusher::add_again(const record::Record& record, PushToken tok
   return {};
 }
 
-base::Result<base::Monotonic> Pusher::tick(base::Monotonic now) {
+base::Result<base::Monotonic> Pusher::tick(base::Monotonic now, bool more_follows) {
   State& s = *state_;
   State::Lock lock(s.mutex);
   s.looks = 0;
+  if (more_follows && !s.more_follows) s.rested = now - std::exchange(s.last_input, now) >= s.config.wait;
+  s.more_follows = more_follows;
   s.check_give_up(now);
   s.forget_idle_streams(now);
   s.watch_usual(now);

@@ -71,7 +71,7 @@ struct PusherConfig {
   std::size_t calm_bytes = 256 << 10;                // and of a log that takes over a quarter of a second for these; twice as much of old data
   std::size_t probe_bytes = 16 << 10;                // what tries a target that fails: thousands do, and all at once when it is there again
   std::size_t request_records = 20'000;
-  base::Duration wait = base::kSecond;               // how long a record may wait for company
+  base::Duration wait = base::kSecond;               // how long a record may wait for company, where others came or went not long before
   int parallel = 4;                                  // requests in flight
   std::size_t memory = 4 << 20;                      // of records not yet acknowledged, encoded or compressed
   base::Duration old = 10 * base::kMinute;           // older data goes alone
@@ -129,8 +129,9 @@ class Pusher {
   [[nodiscard]] bool catching_up() const;
   void set_inflow(double bytes_per_second);
 
-  // Sends what is due; when to call again for the sake of `wait`. Never blocks.
-  base::Result<base::Monotonic> tick(base::Monotonic now);
+  // Sends what is due; when to call again for the sake of `wait`. Never blocks. `more_follows`: what was added last may belong to something
+  // larger, which a request should not cut; tick() is called again when it is over.
+  base::Result<base::Monotonic> tick(base::Monotonic now, bool more_follows = false);
   // The transport's timer: sends what is due; when to call again for the sake of retries.
   base::Monotonic timer(base::Monotonic now);
 

@@ -19,7 +19,13 @@ bool Pusher::State::ready(const Stream& stream, base::Monotonic now) const {
   // Alone it finds no company. What waits holds back the position of its log, and all that others of the log deliver meanwhile goes again
   // after a kill.
   if (stream.open && !stream.trusted && !config.one_shot) return true;
-  return stream.open && now - stream.open->opened >= config.wait;
+  return stream.open && now >= company_until(*stream.open);
+}
+
+// Requests are what costs, so it is they that are kept apart. What came after a quiet time goes at once: it is alone, or was gathered before.
+base::Monotonic Pusher::State::company_until(const Part& part) const {
+  if (rested && !more_follows) return part.opened;
+  return base::after(more_follows ? part.opened : std::min(part.opened, last_request), config.wait);
 }
 
 // As far as waits go; kNever when an answer has to come first.
@@ -166,7 +172,7 @@ void Pusher::State::fly(std::unique_ptr<Request> request, Lock& lock) {
   if (!tenant.name.empty()) http.headers.push_back({"X-Scope-OrgID", tenant.name});
   http.max_response = kMostOfAnAnswer;
   http.body_view = request->body;
-  request->sent = clock.monotonic();
+  request->sent = last_request = clock.monotonic();
   const std::uint64_t id = next_id++;
   flying.emplace(id, std::move(request));
   transport->submit(std::move(http), [this, id](base::Result<http::Response> result) { landed(id, std::move(result)); });
@@ -203,7 +209,8 @@ base::Monotonic Pusher::State::retry_deadline(base::Monotonic now) {
 base::Monotonic Pusher::State::wait_deadline(base::Monotonic now) const {
   base::Monotonic deadline = base::kNever;
   for (const Stream* stream : active) {
-    if (stream->open && stream->open->opened + config.wait > now) deadline = std::min(deadline, stream->open->opened + config.wait);
+    if (!stream->open) continue;
+    if (const base::Monotonic until = company_until(*stream->open); until > now) deadline = std::min(deadline, until);
   }
   return deadline;
 }

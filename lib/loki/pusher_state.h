@@ -161,6 +161,8 @@ struct Pusher::State {
   void take_part(Request& request, Stream& stream, base::Monotonic now);
   [[nodiscard]] bool goes_alone(Stream& stream, base::Monotonic now, base::Timestamp wall);
   [[nodiscard]] bool ready(const Stream& stream, base::Monotonic now) const;
+  // When a part that is not full goes.
+  [[nodiscard]] base::Monotonic company_until(const Part& part) const;
   [[nodiscard]] base::Monotonic ready_at(Stream& stream, base::Monotonic now);
   [[nodiscard]] bool parked(Stream& stream, base::Monotonic now);
   void fly(std::unique_ptr<Request> request, Lock& lock);
@@ -252,6 +254,10 @@ struct Pusher::State {
   std::size_t turn = 0;
   bool draining = false;
   bool starved = false;         // add() waits for room: send what there is
+  base::Monotonic last_request = clock.monotonic();  // when the latest was sent, or this began
+  base::Monotonic last_input = clock.monotonic();    // when the latest input began
+  bool more_follows = false;                         // as tick() was told
+  bool rested = false;                               // nothing had come for as long as `wait` when it did
   base::Monotonic last_wait = 0;  // when it did
 
   bool can_leave;

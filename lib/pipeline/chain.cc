@@ -40,6 +40,10 @@ class StageOutlet : public Outlet {
     return next_.flush(deadline);
   }
 
+  [[nodiscard]] base::Duration batch_wait() const override {
+    return stage_.drives_below() ? stage_.batch_wait() : std::max(stage_.batch_wait(), next_.batch_wait());
+  }
+
   [[nodiscard]] int reader_fd() const override {
     const int mine = stage_.reader_fd();
     return mine >= 0 ? mine : next_.reader_fd();
@@ -66,6 +70,7 @@ class LinkedOutlet : public Outlet {
   Result<Flow> emit(Batch& batch) override { return links_.front()->emit(batch); }
   Result<Monotonic> nudge(Monotonic now) override { return links_.front()->nudge(now); }
   Result<Flushed> flush(Monotonic deadline) override { return links_.front()->flush(deadline); }
+  [[nodiscard]] base::Duration batch_wait() const override { return links_.front()->batch_wait(); }
   [[nodiscard]] int reader_fd() const override { return links_.front()->reader_fd(); }
   Result<Flow> reader_left() override { return links_.front()->reader_left(); }
 
@@ -80,6 +85,7 @@ class Watched : public Outlet {
   Result<Flow> emit(Batch& batch) override { return seen(next_.emit(batch)); }
   Result<Monotonic> nudge(Monotonic now) override { return next_.nudge(now); }
   Result<Flushed> flush(Monotonic deadline) override { return next_.flush(deadline); }
+  [[nodiscard]] base::Duration batch_wait() const override { return next_.batch_wait(); }
   [[nodiscard]] int reader_fd() const override { return next_.reader_fd(); }
   Result<Flow> reader_left() override { return seen(next_.reader_left()); }
 

@@ -53,6 +53,10 @@ class Outlet {
   // A barrier, for the end, a reload and tests. Nothing may rely on it across a pipe.
   virtual Result<Flushed> flush(Monotonic deadline) = 0;
 
+  // How long records may wait for company at the end of the chain: a source that follows may gather as long, since earlier they would not
+  // go on anyway.
+  [[nodiscard]] virtual base::Duration batch_wait() const { return 0; }
+
   // For a source that waits: the descriptor whose POLLERR or POLLHUP says that the reader of what comes out at the end went away, -1 for
   // none; and what follows from that: Flow::done, or an error where the stream is tracked.
   [[nodiscard]] virtual int reader_fd() const { return -1; }
@@ -95,6 +99,9 @@ class Stage {
     static_cast<void>(out), static_cast<void>(deadline);
     return {};
   }
+
+  // As Outlet's. Known from the start.
+  [[nodiscard]] virtual base::Duration batch_wait() const { return 0; }
 
   // As Outlet's, of a stage that writes to somebody. From any thread.
   [[nodiscard]] virtual int reader_fd() const { return -1; }

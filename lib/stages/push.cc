@@ -28,6 +28,7 @@ using pipeline::Record;
 using pipeline::Result;
 
 constexpr std::uint64_t kDrainRate = 1 << 20;
+constexpr base::Duration kBatchWait = base::kSecond;
 // Of one stream in one request where it is sent again after a kill. Loki drops a repeat that it finds in the open block of its chunk, which it
 // closes at 256 KiB, so that of a request of S bytes S/512 KiB are kept twice, and all of one of 256 KiB. Old data has twice as much.
 constexpr std::size_t kTrackedBytes = 32 << 10;
@@ -66,15 +67,17 @@ class Push : public pipeline::Stage {
       if (!taken) return std::move(taken).error();
     }
     if (!pusher_) return Flow::more;
-    auto due = work();
+    auto due = work(true);
     if (!due) return std::move(due).error();
     return Flow::more;
   }
 
   Result<Monotonic> nudge(Monotonic, Outlet&) override {
     if (!pusher_) return base::kNever;
-    return work();
+    return work(false);
   }
+
+  [[nodiscard]] base::Duration batch_wait() const override { return spec_.wait.value_or(kBatchWait); }
 
   Result<Flushed> flush(Outlet&, Monotonic deadline) override {
     if (!pusher_) return Flushed::safe;
@@ -140,12 +143,13 @@ class Push : public pipeline::Stage {
 
  private:
   // What is due besides taking records; when to come again.
-  Result<Monotonic> work() {
+  // `more_follows`: the input goes on at once.
+  Result<Monotonic> work(bool more_follows) {
     if (left_) {
       if (auto read = read_left(); !read) return std::move(read).error();
     }
     const Monotonic now = context_.clock->monotonic();
-    auto due = pusher_->tick(now);
+    auto due = pusher_->tick(now, more_follows);
     if (!due) return due;
     show_progress();
     if (!left_) return due;
@@ -159,7 +163,7 @@ class Push : public pipeline::Stage {
     while (left_ && !left_->empty()) {
       if (context_.stop != nullptr && context_.stop->stopped()) break;
       const std::uint64_t before = left_->count();
-      if (auto worked = work(); !worked) return std::move(worked).error();
+      if (auto worked = work(false); !worked) return std::move(worked).error();
       const Monotonic now = context_.clock->monotonic();
       if (now >= deadline) return false;
       auto drained = pusher_->drain(std::min(deadline, base::after(now, kFeedEvery)));
@@ -311,7 +315,7 @@ class Push : public pipeline::Stage {
     config.stream_bytes = std::min(config.stream_bytes, spec_.batch_bytes);
     if (ledger_.listens()) config.calm_bytes = kTrackedBytes;
     config.request_records = spec_.batch_records;
-    config.wait = spec_.wait.value_or(behind_spool ? 0 : base::kSecond);
+    config.wait = spec_.wait.value_or(behind_spool ? 0 : kBatchWait);
     config.parallel = spec_.parallel;
     config.memory = spec_.memory;
     config.retry.usual = spec_.backoff;

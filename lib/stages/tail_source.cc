@@ -33,6 +33,7 @@ using tail::LogReader;
 
 constexpr std::size_t kOpenLogs = 256;  // logs that a one-shot run reads in turns
 constexpr int kPipeSize = 1 << 20;
+constexpr base::Duration kLongestSpacing = base::kSecond;  // of what is read while lines keep coming
 constexpr auto kAnyTime = std::numeric_limits<base::Timestamp>::min();
 
 // A log a file descriptor: what the process may open is raised to what the system allows.
@@ -263,6 +264,9 @@ class TailSource final : public pipeline::Source {
   // -- following --
 
   Result<Flow> follow() {
+    // A little longer than the end of the chain waits, so that it is ready for what comes.
+    const base::Duration wait = std::min(out_->batch_wait(), kLongestSpacing);
+    spec_.times.spacing = std::max(spec_.times.spacing, wait + wait / 32);
     auto started = tail::Watcher::start(patterns_, spec_.selection, spec_.times, clock_, held_);
     if (!started) return std::move(started).error();
     watcher_ = std::move(started).value();

@@ -21,6 +21,9 @@ namespace {
 // Without inotify (its limits are reached) looking is all there is.
 constexpr base::Duration kBlindRescan = base::kSecond;
 
+// Of a log between two tellings: more cost more than a look at the file.
+constexpr std::size_t kManyEvents = 8;
+
 }  // namespace
 
 template <typename Use>
@@ -73,7 +76,7 @@ void Watcher::State::read_structure() {
 void Watcher::State::read_written() {
   bool overflow = false;
   int last = -1;
-  const Folder* folder = nullptr;
+  Folder* folder = nullptr;
   read_events(written.get(), [&](const inotify_event& event, std::string_view name) {
     if ((event.mask & IN_Q_OVERFLOW) != 0) {
       overflow = true;
@@ -85,12 +88,35 @@ void Watcher::State::read_written() {
       last = event.wd;
     }
     if (folder == nullptr || (event.mask & IN_MODIFY) == 0) return;
+    if (folder->events++ == 0) told_of.push_back(folder);
     for (auto [owned, end] = folder->logs.equal_range(name); owned != end; ++owned) changed(owned->second);
     if (const std::string_view live = live_name_of(name); !live.empty()) {
       for (auto [owned, end] = folder->logs.equal_range(live); owned != end; ++owned) changed(owned->second);
     }
   });
+  for (Folder* const told : std::exchange(told_of, {})) {
+    if (std::exchange(told->events, 0) >= kManyEvents * told->logs.size() && disarm(*told)) busy.push_back(told->written);
+  }
   if (overflow) check_all();
+}
+
+void Watcher::State::look_at_busy() {
+  std::erase_if(busy, [&](int watch) {
+    const auto found = by_written.find(watch);
+    if (found == by_written.end()) return true;
+    Folder& folder = *found->second;
+    bool read = false;
+    for (const auto& [name, number] : folder.logs) {
+      Log& log = logs.at(number);
+      if (const auto file = log.file.lock()) {
+        const std::uint64_t place = file->place();
+        read = read || place != std::exchange(log.place, place);
+      }
+      changed(number);
+    }
+    if (!read) arm(folder);  // before the logs are read once more, so that nothing is missed
+    return !read;
+  });
 }
 
 void Watcher::State::publish() {
@@ -156,9 +182,10 @@ void Watcher::State::run() {
       gathered = std::max(base::after(now, times.gather), base::after(last_told, times.spacing));
     }
     if (now >= gathered) {
+      look_at_busy();
       read_written();
-      gathered = base::kNever;
       last_told = now;
+      gathered = busy.empty() ? base::kNever : base::after(now, times.spacing);
     }
     if (now >= next_scan) {
       rescan(false);

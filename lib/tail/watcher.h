@@ -1,10 +1,11 @@
 // Watches folders for log files and opens every new generation of a log the moment it appears, on a thread of its own, so that
 // a blocked chain does not go blind: what it opened stays readable whatever happens to its name.
 //
-// inotify watches folders, never files; what was written is gathered for a moment after the first event, and told a few times a second
-// while more keeps coming, because wake-ups are what following costs, while new, renamed and deleted names are acted on at once. A slow look at folders and sizes is the safety
-// net, and the answer to a queue that overflowed. Where a log was rotated faster than it could be looked at, its generations are
-// found among the rotated files beside it.
+// inotify watches folders, never files; what was written is gathered for a moment after the first event, and told now and then while more
+// keeps coming, because wake-ups are what following costs, while new, renamed and deleted names are acted on at once. A log that is
+// written to many times in between is told each time instead, without events, until nothing new was read of it: events cost its writer and
+// this more. A slow look at folders and sizes is the safety net, and the answer to a queue that overflowed. Where a log was rotated faster
+// than it could be looked at, its generations are found among the rotated files beside it.
 #pragma once
 
 #include "base/clock.h"

@@ -20,6 +20,7 @@ namespace {
 constexpr std::uint32_t kStructure =
     IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 constexpr std::uint32_t kWritten = IN_MODIFY | IN_ONLYDIR;
+constexpr std::uint32_t kNotWritten = IN_DELETE_SELF | IN_ONLYDIR;  // some event has to be named
 constexpr std::size_t kIdlePatterns = 256;
 
 }  // namespace
@@ -176,6 +177,15 @@ void Watcher::State::own(Folder& folder, std::string_view name, std::uint32_t nu
   const auto [first, last] = folder.logs.equal_range(name);
   if (std::any_of(first, last, [&](const auto& owned) { return owned.second == number; })) return;
   folder.logs.emplace(name, number);
+}
+
+bool Watcher::State::arm(Folder& folder) { return ask(folder, kWritten); }
+bool Watcher::State::disarm(Folder& folder) { return ask(folder, kNotWritten); }
+
+bool Watcher::State::ask(Folder& folder, std::uint32_t events) {
+  const int watch = ::inotify_add_watch(written.get(), folder.path.c_str(), events);
+  if (watch >= 0 && watch != folder.written && !by_written.contains(watch)) ::inotify_rm_watch(written.get(), watch);
+  return watch >= 0 && watch == folder.written;
 }
 
 void Watcher::State::check(std::uint32_t number) {

@@ -28,6 +28,7 @@ struct Watcher::State {
     std::multimap<std::string, std::uint32_t, std::less<>> logs;  // by live name in it, or by the name of what a link leads to
     std::int64_t modified = -1;        // its mtime when it was last listed
     std::uint64_t inode = 0;
+    std::size_t events = 0;            // of writing, since such events were last read
     bool fresh = false;                // was not there when watching began, and no log in it was forgotten
   };
   struct Rotated {
@@ -44,6 +45,7 @@ struct Watcher::State {
     std::uint64_t created = 0;  // files of this name that inotify told of and nobody has opened yet
     std::uint64_t opened = 0;   // files whose creation may not have been told yet
     std::uint64_t opened_in = 0;  // `drains` when the latest of them was
+    std::uint64_t place = 0;    // of the reader, when it was last looked at
     std::uint64_t told = 0;     // the epoch in which `changed` was told; under the mutex
     std::uint64_t noticed = 0;  // the round in which a change was noticed
   };
@@ -74,6 +76,8 @@ struct Watcher::State {
   std::map<std::string, std::uint32_t, std::less<>> by_key;
   std::set<std::string, std::less<>> linked;   // keys that a link led to
   std::set<std::string, std::less<>> failed;   // paths that could not be opened: tried again at each rescan
+  std::vector<Folder*> told_of;                // with `events`
+  std::vector<int> busy;                       // watch descriptors of folders whose logs are looked at each time, without events of writing
   std::vector<std::uint32_t> created;          // logs with a count of created files
   std::uint32_t last_log = 0;
   std::uint64_t round = 1;
@@ -96,6 +100,10 @@ struct Watcher::State {
   void add_file(Folder& folder, const std::string& path);
   // Says that changes of `name` in `folder` are changes of the log.
   void own(Folder& folder, std::string_view name, std::uint32_t number);
+  // Asks inotify for events of writing in a folder, or for none. False when the path leads to another folder meanwhile.
+  bool arm(Folder& folder);
+  bool disarm(Folder& folder);
+  bool ask(Folder& folder, std::uint32_t events);
   // Compares a log's live file with what is known of it.
   void check(std::uint32_t number);
   // Of each file that inotify told, the file or a later one was opened; of those that nobody saw, as when this process was stopped while they
@@ -138,6 +146,8 @@ struct Watcher::State {
   void read_events(int fd, Use use);
   void read_structure();
   void read_written();
+  // Has the logs read of which inotify is not asked, and asks again where the last reading found nothing.
+  void look_at_busy();
 
   // the thread
   void publish();

@@ -24,6 +24,30 @@ TEST_F(PusherTest, WaitsForCompany) {
   EXPECT_EQ(pusher().memory_in_use(), 0U);
 }
 
+TEST_F(PusherTest, WhatComesAfterAQuietTimeGoesAtOnceWithAllThatCameWithIt) {
+  trust({"a", "b"});
+  clock_.advance(config_.wait);
+  add("a", "2");
+  static_cast<void>(pusher().tick(clock_.monotonic(), true));
+  EXPECT_THAT(flying(), IsEmpty());
+  add("b", "2");
+  static_cast<void>(pusher().tick(clock_.monotonic(), true));
+  EXPECT_THAT(flying(), IsEmpty());
+  EXPECT_EQ(*pusher().tick(clock_.monotonic()), base::kNever);
+  EXPECT_THAT(flying(), ElementsAre("a: 2;b: 2;"));
+  transport_.answer(204);
+  // What follows soon waits, until as long after that.
+  const base::Monotonic sent = clock_.monotonic();
+  clock_.advance(config_.wait / 4);
+  add("a", "3");
+  static_cast<void>(pusher().tick(clock_.monotonic(), true));
+  EXPECT_EQ(*pusher().tick(clock_.monotonic()), sent + config_.wait);
+  EXPECT_THAT(flying(), IsEmpty());
+  clock_.advance(sent + config_.wait - clock_.monotonic());
+  static_cast<void>(pusher().tick(clock_.monotonic()));
+  EXPECT_THAT(flying(), ElementsAre("a: 3;"));
+}
+
 TEST_F(PusherTest, AStreamGoesAloneTheFirstTimeAndThenShares) {
   add("a", "1");
   add("b", "1");

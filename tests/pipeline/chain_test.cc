@@ -58,8 +58,11 @@ class Holding : public Stage {
     return {};
   }
   [[nodiscard]] std::string_view name() const override { return "holding"; }
+  [[nodiscard]] base::Duration batch_wait() const override { return wait; }
+  [[nodiscard]] bool drives_below() const override { return drives; }
 
-  bool fail = false, pass = false, stuck = false;
+  bool fail = false, pass = false, stuck = false, drives = false;
+  base::Duration wait = 0;
   Monotonic due = 100;
   int finished = 0;
 
@@ -109,6 +112,20 @@ TEST(Chain, NudgeAsksEveryStageAndTellsTheNextTime) {
   EXPECT_EQ(two.collector->lines().size(), 0U);
   EXPECT_EQ(*outlet->nudge(100), base::kNever);
   EXPECT_EQ(two.collector->lines().size(), 1U);
+}
+
+TEST(Chain, TheSourceMayGatherAsLongAsAnyStageWaitsThatItDrives) {
+  std::vector<std::unique_ptr<Stage>> stages;
+  stages.push_back(std::make_unique<Holding>());
+  auto owned = std::make_unique<Holding>();
+  owned->wait = 100;
+  stages.push_back(std::move(owned));
+  EXPECT_EQ(make_outlet(stages)->batch_wait(), 100);
+  auto& first = dynamic_cast<Holding&>(*stages.front());
+  first.drives = true;
+  EXPECT_EQ(make_outlet(stages)->batch_wait(), 0);
+  first.wait = 7;
+  EXPECT_EQ(make_outlet(stages)->batch_wait(), 7);
 }
 
 TEST(Chain, FlushIsABarrierAndATimeOutIsAnAnswer) {

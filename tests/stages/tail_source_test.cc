@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -391,6 +392,78 @@ TEST_F(Tail, LoneLineLeavesAtOnce) {
   dir.write("a.log", "1\n", true);
   wait_for(2);
   EXPECT_LT(std::chrono::steady_clock::now() - written, std::chrono::seconds(2));
+}
+
+// Two logs by turns, a line a write, so that they are told without events after a while; a rotation whose writer goes on with its old file;
+// and quiet times.
+TEST_F(Tail, EveryLineOfLogsThatAreWrittenAllTheTime) {
+  const Lines logs = {"pods/shop_a_u/app/0.log", "pods/shop_b_u/app/0.log"};
+  for (const std::string& log : logs) dir.write(log, "");
+  spec.inputs = {"pods"};
+  spec.read.follow = true;
+  start();
+  std::array<Lines, 2> wanted;
+  int number = 0;
+  const auto write = [&](const std::string& to, std::size_t log) {
+    const std::string text = fmt::format("{} {}", log, ++number);
+    dir.write(to, cri(text), true);
+    wanted[log].push_back(text);
+  };
+  const auto burst = [&](int count) {
+    for (int i = 0; i < count; ++i) write(logs[i % 2], i % 2);
+  };
+  const auto all_read = [&] { wait_for(wanted[0].size() + wanted[1].size()); };
+  for (int round = 1; round <= 3; ++round) {
+    for (int part = 0; part < 10; ++part) {
+      const std::size_t before = lines().size();
+      burst(100);
+      wait_for(before + 1);
+    }
+    const std::string rotated = dir / fmt::format("{}.20240501-{:06}", logs[0], round);
+    std::filesystem::rename(dir / logs[0], rotated);
+    write(rotated, 0);
+    dir.write(logs[0], "");
+    burst(101);
+    all_read();
+    write(logs[1], 1);
+    all_read();
+  }
+  stop();
+  std::array<Lines, 2> got;
+  for (const std::string& line : lines()) got[line[0] == '0' ? 0 : 1].push_back(line);
+  EXPECT_EQ(got[1], wanted[1]);
+  EXPECT_EQ(got[0], wanted[0]);
+}
+
+class WaitingCollector : public test::Collector {
+ public:
+  base::Result<pipeline::Flow> consume(pipeline::Batch& batch, pipeline::Outlet& out) override {
+    if (!batch.empty()) came.push_back(std::chrono::steady_clock::now());
+    return Collector::consume(batch, out);
+  }
+  [[nodiscard]] base::Duration batch_wait() const override { return 320 * base::kMillisecond; }
+  std::vector<std::chrono::steady_clock::time_point> came;
+};
+
+// Since the end of the chain would let them wait, lines that keep coming may as well wait in their files.
+TEST_F(Tail, GathersAsLongAsTheEndOfTheChainWaits) {
+  dir.write("a.log", "0\n");
+  spec.inputs = {dir / "a.log"};
+  spec.read.follow = true;
+  auto owned = std::make_unique<WaitingCollector>();
+  const WaitingCollector& waiting = *owned;
+  collector = owned.get();
+  chain.push_back(std::move(owned));
+  source = make_tail_source(spec, context.context);
+  thread = std::thread([this] { result = pipeline::run_chain(*source, chain, context.context); });
+  wait_for(1);
+  for (std::size_t count = 2; count <= 3; ++count) {
+    dir.write("a.log", "x\n", true);
+    wait_for(count);
+  }
+  stop();
+  ASSERT_EQ(waiting.came.size(), 3U);
+  EXPECT_GE(waiting.came[2] - waiting.came[1], std::chrono::nanoseconds(300 * base::kMillisecond));
 }
 
 TEST_F(Tail, FromEndIsOnlyForFilesThatWereThere) {

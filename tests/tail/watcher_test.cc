@@ -8,9 +8,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <numeric>
@@ -102,6 +106,64 @@ TEST_F(Watch, WhatKeepsComingIsToldAFewTimesASecond) {
     wait([&] { return log("a.log").changes == told; });
   }
   EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::nanoseconds(times.gather + times.spacing));
+}
+
+// Whether this process asks inotify for what is written to any file in the folder.
+bool asks_for_writing(const std::string& folder) {
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) return false;
+  for (const auto& fd : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+    std::ifstream info(fd.path());
+    for (std::string line; std::getline(info, line);) {
+      unsigned long watch = 0, inode = 0, device = 0, mask = 0;
+      if (std::sscanf(line.c_str(), "inotify wd:%lx ino:%lx sdev:%lx mask:%lx", &watch, &inode, &device, &mask) == 4 && inode == status.st_ino &&
+          (mask & IN_MODIFY) != 0) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+TEST_F(Watch, WhatIsWrittenAllTheTimeIsToldWithoutEventsUntilItIsQuiet) {
+  dir.write("d/a.log", "0");
+  dir.write("d/b.log", "0");
+  start({"d/*.log"});
+  ASSERT_EQ(generations("d/a.log"), 1);
+  EXPECT_TRUE(asks_for_writing(dir / "d"));
+  // Of two files, so that no two events in a row are one.
+  wait([&] {
+    for (int i = 0; i < 100; ++i) dir.write(i % 2 == 0 ? "d/a.log" : "d/b.log", "x", true);
+    return !asks_for_writing(dir / "d");
+  });
+  // While the reader finds something it is told without them.
+  for (std::uint64_t place = 1; place <= 5; ++place) {
+    const int before = log("d/a.log").changes;
+    for (const auto& file : files) file->set_place(place);
+    wait([&] { return log("d/a.log").changes > before; });
+  }
+  // And then they are asked for again, with one more look, which finds what came before.
+  wait([&] { return asks_for_writing(dir / "d"); });
+  const int before = log("d/b.log").changes;
+  dir.write("d/b.log", "x", true);
+  wait([&] { return log("d/b.log").changes > before; });
+}
+
+TEST_F(Watch, AFolderThatGoesWhileItIsWrittenToAllTheTime) {
+  dir.write("d/a.log", "0");
+  dir.write("d/b.log", "0");
+  start({"d/*.log"});
+  wait([&] {
+    for (int i = 0; i < 100; ++i) dir.write(i % 2 == 0 ? "d/a.log" : "d/b.log", "x", true);
+    return !asks_for_writing(dir / "d");
+  });
+  std::filesystem::rename(dir / "d", dir / "e");
+  dir.write("d/a.log", "1");
+  wait([&] { return generations("d/a.log") == 2; });
+  const int before = log("d/a.log").changes;
+  EXPECT_TRUE(asks_for_writing(dir / "d"));
+  dir.write("d/a.log", "x", true);
+  wait([&] { return log("d/a.log").changes > before; });
 }
 
 TEST_F(Watch, PodsThatAppearAndGoAtOnce) {
