@@ -1,5 +1,6 @@
 #include "cli/assemble.h"
 
+#include "base/resident_code.h"
 #include "cli/terminal.h"
 #include "pipeline/jsonl_source.h"
 #include "stages/output_sink.h"
@@ -176,6 +177,7 @@ Result<Exit> Assembly::run() {
   if (reads_standard_input_ && is_terminal(0)) {
     context_.diagnostics->say("waiting for JSON lines on standard input, as `weir tail -o jsonl` writes them; Ctrl-D ends them");
   }
+  base::forget_code_of_loading();
   auto result = pipeline::run_chain(*source_, stages_, *contexts_.front());
   const auto say_summary = [&](const auto& part) {
     const pipeline::Counters counters = part.counters();

@@ -1,15 +1,13 @@
 #include "http/curl_library.h"
 
-#include <dlfcn.h>
-#include <link.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "base/resident_code.h"
 
-#include <array>
-#include <cstdint>
+#include <dlfcn.h>
+
 #include <cstdlib>
-#include <span>
+#include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace weir::http {
 namespace {
@@ -23,35 +21,6 @@ base::Error absent(std::string_view cause) {
   return base::fail(base::Code::config, "cannot load libcurl: {}", cause)
       .with_hint("HTTP needs libcurl 7.68 or newer: apt install libcurl4");
 }
-
-// Code that was changed in memory, which a look at the file would not bring back.
-bool relocated_code(const dl_phdr_info& module) {
-  for (const ElfW(Phdr)& part : std::span(module.dlpi_phdr, module.dlpi_phnum)) {
-    if (part.p_type != PT_DYNAMIC) continue;
-    for (const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(module.dlpi_addr + part.p_vaddr); entry->d_tag != DT_NULL; ++entry) {
-      if (entry->d_tag == DT_TEXTREL || (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL) != 0)) return true;
-    }
-  }
-  return false;
-}
-
-int forget_untouched(dl_phdr_info* module, std::size_t, void*) {
-  const std::string_view name = module->dlpi_name == nullptr ? "" : module->dlpi_name;
-  const bool is_file = name.empty() || name.front() == '/';  // the program itself has no name
-  if (!is_file || relocated_code(*module)) return 0;
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  for (const ElfW(Phdr)& part : std::span(module->dlpi_phdr, module->dlpi_phnum)) {
-    if (part.p_type != PT_LOAD || (part.p_flags & PF_W) != 0) continue;
-    const std::uintptr_t begin = (module->dlpi_addr + part.p_vaddr + page - 1) / page * page;
-    const std::uintptr_t end = (module->dlpi_addr + part.p_vaddr + part.p_memsz) / page * page;
-    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // advice: nothing follows from a refusal
-  }
-  return 0;
-}
-
-// Loading and setting up 30 libraries touches 8 MB of their code, nearly all of it for the last time. What is read-only comes from the
-// page cache again when it is wanted.
-void forget_code_of_loading() { ::dl_iterate_phdr(forget_untouched, nullptr); }
 
 Loaded open_library() {
   Loaded loaded;
@@ -103,7 +72,7 @@ Loaded open_library() {
   } else if (const CURLcode code = global_init(CURL_GLOBAL_DEFAULT); code != CURLE_OK) {
     loaded.state = absent(library.easy_strerror(code));
   }
-  forget_code_of_loading();
+  base::forget_code_of_loading();  // 8 MB of the code of 30 libraries
   return loaded;
 }
 
