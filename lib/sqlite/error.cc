@@ -45,7 +45,9 @@ base::Error error_of(sqlite3* handle, int code, std::string_view what, std::stri
     const char* description = ::strerrordesc_np(system_error);
     if (description != nullptr) cause = description;
   }
-  return base::fail(kind, "cannot {} '{}': {}", what, path, cause);
+  base::Error error = base::fail(kind, "cannot {} '{}': {}", what, path, cause);
+  if (kind == base::Code::usage) error.hint = "name a file that weir made; where there is none yet, it is made";
+  return error;
 }
 
 }  // namespace weir::sqlite

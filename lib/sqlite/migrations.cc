@@ -15,7 +15,8 @@ base::Result<FileKind> identify(Database& database, const Format& format) {
 
   if (*tables == 0 && *id == 0 && *version == 0) return FileKind::empty;
   if (static_cast<std::uint32_t>(*id) != format.application_id) {
-    return base::fail(base::Code::usage, "cannot use '{}': it is a SQLite file of another program, no {}", database.path(), format.name);
+    return base::fail(base::Code::usage, "cannot use '{}': it is a SQLite file of another program, no {}", database.path(), format.name)
+        .with_hint("name a file that weir made; where there is none yet, it is made");
   }
   const auto known = static_cast<std::int64_t>(format.steps.size());
   if (*version > known) {

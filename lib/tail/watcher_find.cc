@@ -184,8 +184,11 @@ bool Watcher::State::disarm(Folder& folder) { return ask(folder, kNotWritten); }
 
 bool Watcher::State::ask(Folder& folder, std::uint32_t events) {
   const int watch = ::inotify_add_watch(written.get(), folder.path.c_str(), events);
-  if (watch >= 0 && watch != folder.written && !by_written.contains(watch)) ::inotify_rm_watch(written.get(), watch);
-  return watch >= 0 && watch == folder.written;
+  if (watch < 0 || watch == folder.written) return watch >= 0;
+  // The path leads to another folder, which may be one that is watched by another path.
+  if (!by_written.contains(watch)) ::inotify_rm_watch(written.get(), watch);
+  else ::inotify_add_watch(written.get(), folder.path.c_str(), kWritten);
+  return false;
 }
 
 void Watcher::State::check(std::uint32_t number) {
