@@ -16,9 +16,6 @@ constexpr std::size_t kKeptForPacking = 512 << 10;
 
 bool Pusher::State::ready(const Stream& stream, base::Monotonic now) const {
   if (draining || stream.retry || !stream.closed.empty()) return true;
-  // Alone it finds no company. What waits holds back the position of its log, and all that others of the log deliver meanwhile goes again
-  // after a kill.
-  if (stream.open && !stream.trusted && !config.one_shot) return true;
   return stream.open && now >= company_until(*stream.open);
 }
 

@@ -447,6 +447,17 @@ void Keeper::advance(const record::Source& source) {
   if (stored.closing && source.end >= stored.closing_end) state_->close(log, stored);
 }
 
+void Keeper::advance_alone(const record::Source& source) {
+  if (source.kind != record::Source::Kind::file) return;
+  const BoundGeneration* bound = state_->find(source.log, source.generation);
+  if (bound == nullptr) return;
+  std::uint64_t& end = bound->stored->end[source.substream & 1];
+  if (source.end <= end) return;
+  end = source.end;
+  bound->stored->moved = true;
+  state_->touch(*state_->stream[source.log].log);
+}
+
 std::string Keeper::delta() const {
   if (!state_->moved) return {};
   std::string plain;

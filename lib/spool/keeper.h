@@ -48,6 +48,9 @@ class Keeper {
   // Everything of this log up to `source` (which went through see()) is safe or was dropped on purpose. Called in order per log;
   // one that lies before what is known already changes nothing.
   void advance(const record::Source& source);
+  // What came of this substream up to `source` is safe, while something of the log's other one is not: reading will begin where it would
+  // have, and find a repeat there. Called in order per substream.
+  void advance_alone(const record::Source& source);
 
   // What moved since committed() was last called, in the form of the `positions` column of a block; "" when nothing did.
   [[nodiscard]] std::string delta() const;

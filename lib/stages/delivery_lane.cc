@@ -29,7 +29,17 @@ class LastOfEach {
 
 std::uint64_t DeliveryLane::enter(const record::Source& source, bool barrier) {
   entries_.push_back({next_, source, barrier, false});
+  if (!barrier) {
+    Substream& own = substreams_[source.substream & 1];
+    if (own.open++ == 0 && !own.moved) own.first_open = next_;
+  }
   return next_++;
+}
+
+void DeliveryLane::undo() {
+  if (!entries_.back().barrier) --substreams_[entries_.back().source.substream & 1].open;
+  entries_.pop_back();
+  --next_;
 }
 
 DeliveryLane::Entry* DeliveryLane::find(std::uint64_t number) {
@@ -51,6 +61,11 @@ bool DeliveryLane::settle(std::uint64_t number) {
   if (entry == nullptr || entry->settled) return false;
   entry->settled = true;
   ++settled_;
+  if (!entry->barrier) {
+    Substream& own = substreams_[entry->source.substream & 1];
+    --own.open;
+    own.moved = own.moved || number == own.first_open;
+  }
   if (entry == &entries_.front()) return true;
   if (settled_ >= merge_at_) merge();
   return false;
@@ -68,6 +83,23 @@ void DeliveryLane::take_settled(const std::function<void(const record::Source&)>
   for (std::size_t i = run.size(); i-- > 0;) says[i] = last(run[i].source, run[i].barrier);
   for (std::size_t i = 0; i < run.size(); ++i)
     if (says[i]) tell(run[i].source);
+}
+
+void DeliveryLane::take_ahead(const std::function<void(const record::Source&)>& tell) {
+  for (std::uint8_t substream = 0; substream < 2; ++substream) {
+    Substream& own = substreams_[substream];
+    if (!std::exchange(own.moved, false)) continue;
+    const record::Source* last = nullptr;
+    auto at = std::ranges::lower_bound(entries_, own.first_open, {}, &Entry::number);
+    for (; at != entries_.end(); ++at) {
+      if (at->barrier || (at->source.substream & 1) != substream) continue;
+      if (!at->settled) break;
+      if (last != nullptr && last->generation != at->source.generation) tell(*last);
+      last = &at->source;
+    }
+    own.first_open = at == entries_.end() ? next_ : at->number;
+    if (last != nullptr) tell(*last);
+  }
 }
 
 void DeliveryLane::merge() {

@@ -230,9 +230,16 @@ void DeliveryLedger::settle_locked(PushToken token) {
     return;
   }
   const auto found = lanes_.find(static_cast<std::uint32_t>(token >> kIndexBits));
-  if (found == lanes_.end() || !found->second.settle(token & kIndexMask)) return;
-  found->second.take_settled([this](const record::Source& source) { keeper_->advance(source); });
-  dirty_ = true;
+  if (found == lanes_.end()) return;
+  DeliveryLane& lane = found->second;
+  if (lane.settle(token & kIndexMask)) {
+    lane.take_settled([this](const record::Source& source) { keeper_->advance(source); });
+    dirty_ = true;
+  }
+  lane.take_ahead([this](const record::Source& source) {
+    keeper_->advance_alone(source);
+    dirty_ = true;
+  });
 }
 
 void DeliveryLedger::settle(PushToken token) {

@@ -62,20 +62,6 @@ TEST_F(PusherTest, AStreamGoesAloneTheFirstTimeAndThenShares) {
   EXPECT_THAT(flying(), ElementsAre("a: 2;b: 2;", "c: 1;"));
 }
 
-// It is part of a log whose position waits for it.
-TEST_F(PusherTest, WhereItIsTrackedTheFirstOfAStreamDoesNotWait) {
-  config_.one_shot = false;
-  add("a", "1");
-  later(0);
-  EXPECT_THAT(flying(), ElementsAre("a: 1;"));
-  transport_.answer(204);
-  add("a", "2");
-  later(0);
-  EXPECT_THAT(flying(), IsEmpty());
-  due();
-  EXPECT_THAT(flying(), ElementsAre("a: 2;"));
-}
-
 TEST_F(PusherTest, OneDueStreamTakesTheOthersAlong) {
   trust({"a", "b"});
   add("a", "2");

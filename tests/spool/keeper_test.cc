@@ -166,6 +166,30 @@ TEST(Keeper, SubstreamsAreApart) {
   EXPECT_EQ(stream.record(1, 1, 450, 1), "take");
 }
 
+TEST(Keeper, OneSubstreamIsSafeWhileTheOtherIsNot) {
+  Keeper keeper("/spool.db");
+  Stream stream(keeper);
+  stream.file(0, 0, {1, 1}).record(0, 0, 10, 1);
+  stream.record(0, 0, 20, 1, false);
+  stream.record(0, 0, 30, 0, false);
+  stream.record(0, 0, 40, 0, false);
+  keeper.advance_alone(Stream::at(0, 0, 40, 0));
+  EXPECT_EQ(keeper.positions().at("/pods/0.log").resume.offset, 10U);
+  Keeper next("/spool.db");
+  ASSERT_TRUE(next.load(keeper.snapshot()));
+  Stream again(next);
+  again.file(0, 0, {1, 1});
+  EXPECT_EQ(again.record(0, 0, 20, 1), "take");
+  EXPECT_EQ(again.record(0, 0, 30, 0), "repeat");
+  EXPECT_EQ(again.record(0, 0, 40, 0), "repeat");
+  EXPECT_EQ(again.record(0, 0, 50, 0), "take");
+  EXPECT_EQ(next.positions().at("/pods/0.log").resume.offset, 50U);
+  // In the first one, too, reading begins behind all of it as soon as the other is there.
+  keeper.advance(Stream::at(0, 0, 20, 1));
+  keeper.advance(Stream::at(0, 0, 40, 0));
+  EXPECT_EQ(keeper.positions().at("/pods/0.log").resume.offset, 40U);
+}
+
 TEST(Keeper, ResumeLiesInAnEarlierGenerationWhileALineIsOpen) {
   Keeper keeper("/spool.db");
   Stream stream(keeper);

@@ -53,6 +53,36 @@ TEST(DeliveryLane, SubstreamsAndBarriersKeepTheirWord) {
   EXPECT_TRUE(lane.empty());
 }
 
+Ends told_ahead(DeliveryLane& lane) {
+  Ends ends;
+  lane.take_ahead([&](const Source& source) { ends.push_back(source.end); });
+  return ends;
+}
+
+TEST(DeliveryLane, ASubstreamGoesAheadOfTheOther) {
+  DeliveryLane lane;
+  const auto enter = [&](std::uint32_t file, std::uint8_t substream, std::uint64_t end, bool barrier = false) {
+    return lane.enter(Source::in_file(1, file, substream, end), barrier);
+  };
+  const auto error = enter(1, 1, 10);
+  const auto first = enter(1, 0, 20), second = enter(1, 0, 30);
+  lane.settle(enter(1, 0, 31, true));
+  const auto third = enter(2, 0, 5), fourth = enter(2, 0, 9);
+  lane.settle(second);
+  EXPECT_EQ(told_ahead(lane), Ends{});  // the first one is missing
+  lane.settle(third);
+  lane.settle(first);
+  EXPECT_EQ(told(lane), Ends{});
+  EXPECT_EQ(told_ahead(lane), (Ends{30, 5}));
+  EXPECT_EQ(told_ahead(lane), Ends{});
+  lane.settle(fourth);
+  EXPECT_EQ(told_ahead(lane), Ends{9});
+  EXPECT_TRUE(lane.settle(error));
+  EXPECT_EQ(told(lane), (Ends{10, 30, 31, 9}));
+  EXPECT_EQ(told_ahead(lane), Ends{});
+  EXPECT_TRUE(lane.empty());
+}
+
 TEST(DeliveryLane, TheLatestCanBeTakenBack) {
   DeliveryLane lane;
   const auto first = lane.enter(Source::in_file(1, 1, 0, 10), false);
@@ -107,6 +137,48 @@ TEST(DeliveryLane, RandomOrderAgreesWithAModel) {
       }
       if (want != 0) {
         ASSERT_EQ(reached, want) << seed;
+      }
+    }
+  }
+}
+
+TEST(DeliveryLane, SubstreamsAloneAgreeWithAModel) {
+  for (unsigned seed = 1; seed < 30; ++seed) {
+    std::mt19937 random(seed);
+    DeliveryLane lane;
+    struct Record {
+      std::uint64_t number, end;
+      std::size_t substream;
+    };
+    std::map<std::uint64_t, bool> model[2];  // end to settled
+    std::vector<Record> open;
+    std::uint64_t reached[2] = {}, end = 0;
+    for (int i = 0; i < 8000; ++i) {
+      if (open.size() < 40 && random() % 2 == 0) {
+        const std::size_t substream = random() % 4 == 0 ? 1 : 0;
+        open.push_back({lane.enter(Source::in_file(1, 1, static_cast<std::uint8_t>(substream), ++end), false), end, substream});
+        model[substream][end] = false;
+      } else if (!open.empty()) {
+        std::size_t at = random() % open.size();
+        if (at == 0 && random() % 200 != 0) at = open.size() - 1;
+        lane.settle(open[at].number);
+        model[open[at].substream][open[at].end] = true;
+        open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
+      }
+      if (random() % 3 == 0) continue;
+      const auto tell = [&](const Source& source) { reached[source.substream] = std::max(reached[source.substream], source.end); };
+      lane.take_settled(tell);
+      lane.take_ahead(tell);
+      for (std::size_t substream = 0; substream < 2; ++substream) {
+        auto& known = model[substream];
+        std::uint64_t want = 0;
+        while (!known.empty() && known.begin()->second) {
+          want = known.begin()->first;
+          known.erase(known.begin());
+        }
+        if (want != 0) {
+          ASSERT_EQ(reached[substream], want) << seed;
+        }
       }
     }
   }
