@@ -1,9 +1,7 @@
 // What a regular expression says without running it: the literals it needs, and the shapes that Loki replaces by plain
-// comparisons. The tree is the one that Go's regexp/syntax builds, prefixes of alternatives factored out, since Loki's
-// replacements depend on it.
+// comparisons, which depend on its tree (regex_tree.h).
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,33 +9,6 @@
 #include <vector>
 
 namespace weir::logql {
-
-struct RegexNode {
-  enum class Kind : std::uint8_t {
-    empty,     // matches the empty string
-    literal,   // text
-    any,       // . without newline
-    any_all,   // . with newline
-    klass,     // one character of several
-    assertion, // ^ $ \b and the like
-    star,
-    plus,
-    quest,
-    repeat,  // {min,…}
-    capture,
-    concat,
-    alternate,
-  };
-  Kind kind = Kind::empty;
-  std::string text;   // literal, UTF-8; the source of klass and assertion
-  bool fold = false;  // literal: case does not matter
-  int min = 0;        // repeat
-  std::vector<RegexNode> nodes;
-  friend bool operator==(const RegexNode&, const RegexNode&) = default;
-};
-
-// The tree of an expression that RE2 has accepted; nullopt for syntax this reader does not know.
-[[nodiscard]] std::optional<RegexNode> parse_regex(std::string_view pattern);
 
 // What Loki tests in place of some regular expressions: a text passes when any of the tests holds.
 struct RegexTest {

@@ -3,6 +3,7 @@
 
 #include "logql/template_value.h"
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,9 @@ struct Function {
   int most = 0;   // -1: any number
   Value (*call)(FunctionCall&) = nullptr;
 };
+
+// Those that make text of text (template_text.cc).
+[[nodiscard]] std::span<const Function> text_functions();
 
 // nullptr for a name that is no function. `and` and `or`, which do not evaluate all arguments, have no `call`.
 [[nodiscard]] const Function* find_function(std::string_view name);

@@ -1,0 +1,293 @@
+#include "logql/template_functions.h"
+
+#include "logql/byte_search.h"
+#include "logql/regex.h"
+#include "logql/unicode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace weir::logql {
+namespace {
+
+constexpr std::size_t kMaxResult = 1 << 24;  // bytes that repeat and padding may make
+
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// ---- text
+
+Value lower(FunctionCall& call) { return call.result(to_lower(call.text(0))); }
+Value upper(FunctionCall& call) { return call.result(to_upper(call.text(0))); }
+
+Value title(FunctionCall& call) {
+  std::string out;
+  bool first = true;
+  const std::string_view text = call.text(0);
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = std::max<std::size_t>(utf8_length(text.substr(i)), 1);
+    const std::string_view character = text.substr(i, length);
+    const bool letter = length > 1 ? is_letter(character) : std::isalnum(static_cast<unsigned char>(character[0])) != 0 || character[0] == '_';
+    out += first && letter ? to_upper(character) : std::string(character);
+    first = !letter;
+    i += length;
+  }
+  return call.result(std::move(out));
+}
+
+std::string replace_text(std::string_view text, std::string_view old, std::string_view fresh, std::int64_t times) {
+  std::string out;
+  std::size_t from = 0;
+  for (; times != 0; --times) {
+    if (old.empty()) {
+      if (from > text.size()) break;
+      out += fresh;
+      if (from == text.size()) return out;
+      const std::size_t length = std::max<std::size_t>(utf8_length(text.substr(from)), 1);
+      out += text.substr(from, length);
+      from += length;
+      continue;
+    }
+    const std::size_t at = find_bytes(text.substr(from), old);
+    if (at == std::string_view::npos) break;
+    out += text.substr(from, at);
+    out += fresh;
+    from += at + old.size();
+  }
+  return out + std::string(text.substr(std::min(from, text.size())));
+}
+
+Value replace(FunctionCall& call) { return call.result(replace_text(call.text(2), call.text(0), call.text(1), -1)); }
+Value go_replace(FunctionCall& call) { return call.result(replace_text(call.text(0), call.text(1), call.text(2), call.integer(3))); }
+
+std::string_view trim_left(std::string_view text, std::string_view set) {
+  while (!text.empty()) {
+    const std::size_t length = std::max<std::size_t>(utf8_length(text), 1);
+    if (set.find(text.substr(0, length)) == std::string_view::npos) break;
+    text.remove_prefix(length);
+  }
+  return text;
+}
+std::string_view trim_right(std::string_view text, std::string_view set) {
+  while (!text.empty()) {
+    std::size_t begin = text.size() - 1;
+    while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
+    if (set.find(text.substr(begin)) == std::string_view::npos) break;
+    text = text.substr(0, begin);
+  }
+  return text;
+}
+std::string_view without_prefix(std::string_view text, std::string_view prefix) {
+  return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+}
+std::string_view without_suffix(std::string_view text, std::string_view suffix) {
+  return text.ends_with(suffix) ? text.substr(0, text.size() - suffix.size()) : text;
+}
+
+Value trim(FunctionCall& call) {
+  std::string_view text = call.text(0);
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return Value::of(text);
+}
+Value trim_all(FunctionCall& call) { return Value::of(trim_right(trim_left(call.text(1), call.text(0)), call.text(0))); }
+Value trim_prefix(FunctionCall& call) { return Value::of(without_prefix(call.text(1), call.text(0))); }
+Value trim_suffix(FunctionCall& call) { return Value::of(without_suffix(call.text(1), call.text(0))); }
+Value go_trim(FunctionCall& call) { return Value::of(trim_right(trim_left(call.text(0), call.text(1)), call.text(1))); }
+Value go_trim_left(FunctionCall& call) { return Value::of(trim_left(call.text(0), call.text(1))); }
+Value go_trim_right(FunctionCall& call) { return Value::of(trim_right(call.text(0), call.text(1))); }
+Value go_trim_prefix(FunctionCall& call) { return Value::of(without_prefix(call.text(0), call.text(1))); }
+Value go_trim_suffix(FunctionCall& call) { return Value::of(without_suffix(call.text(0), call.text(1))); }
+
+Value trunc(FunctionCall& call) {
+  const std::int64_t count = call.integer(0);
+  const std::string_view text = call.text(1);
+  const auto size = static_cast<std::int64_t>(text.size());
+  if (count < 0 && size + count > 0) return Value::of(text.substr(static_cast<std::size_t>(size + count)));
+  if (count >= 0 && size > count) return Value::of(text.substr(0, static_cast<std::size_t>(count)));
+  return Value::of(text);
+}
+
+Value substr(FunctionCall& call) {
+  std::int64_t begin = call.integer(0);
+  std::int64_t end = call.integer(1);
+  const std::string_view text = call.text(2);
+  const auto size = static_cast<std::int64_t>(text.size());
+  if (begin < 0) {
+    begin = 0;
+  } else if (end < 0 || end > size) {
+    end = size;
+  }
+  if (end < 0 || end > size) return call.fail(fmt::format("runtime error: slice bounds out of range [:{}] with length {}", end, size));
+  if (begin > end) return call.fail(fmt::format("runtime error: slice bounds out of range [{}:{}]", begin, end));
+  return Value::of(text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+}
+
+Value contains(FunctionCall& call) { return Value::of(contains_bytes(call.text(1), call.text(0))); }
+Value has_prefix(FunctionCall& call) { return Value::of(call.text(1).starts_with(call.text(0))); }
+Value has_suffix(FunctionCall& call) { return Value::of(call.text(1).ends_with(call.text(0))); }
+
+std::string indented(FunctionCall& call) {
+  const std::string blanks(static_cast<std::size_t>(std::clamp<std::int64_t>(call.integer(0), 0, 10000)), ' ');
+  return blanks + replace_text(call.text(1), "\n", "\n" + blanks, -1);
+}
+Value indent(FunctionCall& call) { return call.result(indented(call)); }
+Value nindent(FunctionCall& call) { return call.result("\n" + indented(call)); }
+
+Value repeat(FunctionCall& call) {
+  const std::int64_t times = call.integer(0);
+  const std::string_view text = call.text(1);
+  if (times < 0) return call.fail("strings: negative Repeat count");
+  if (static_cast<std::uint64_t>(times) * text.size() > kMaxResult || times > static_cast<std::int64_t>(kMaxResult)) {
+    return call.fail("strings: Repeat output length overflow");
+  }
+  std::string out;
+  for (std::int64_t i = 0; i < times; ++i) out += text;
+  return call.result(std::move(out));
+}
+
+std::vector<std::string_view> characters(std::string_view text) {
+  std::vector<std::string_view> out;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = std::max<std::size_t>(utf8_length(text.substr(i)), 1);
+    out.push_back(text.substr(i, length));
+    i += length;
+  }
+  return out;
+}
+
+Value align(FunctionCall& call, bool left) {
+  const std::int64_t count = call.integer(0);
+  const std::string_view text = call.text(1);
+  if (count < 0 || count > static_cast<std::int64_t>(kMaxResult)) return Value::of(text);
+  const std::vector<std::string_view> all = characters(text);
+  const auto size = static_cast<std::int64_t>(all.size());
+  std::string out;
+  if (size < count) {
+    const std::string blanks(static_cast<std::size_t>(count - size), ' ');
+    return call.result(left ? std::string(text) + blanks : blanks + std::string(text));
+  }
+  for (std::int64_t i = 0; i < count; ++i) out += all[static_cast<std::size_t>(left ? i : size - count + i)];
+  return call.result(std::move(out));
+}
+Value align_left(FunctionCall& call) { return align(call, true); }
+Value align_right(FunctionCall& call) { return align(call, false); }
+
+// ---- regular expressions
+
+// `$1`, `$name` and `${name}` of the replacement.
+std::string expand(std::string_view text, const Regex& regex, const std::vector<std::string_view>& groups) {
+  std::string out;
+  auto group = [&](std::string_view name) -> std::string_view {
+    if (!name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 6) {
+      const auto index = static_cast<std::size_t>(std::stoul(std::string(name)));
+      return index < groups.size() ? groups[index] : std::string_view();
+    }
+    for (std::size_t i = 1; i < groups.size(); ++i) {
+      if (regex.group_names()[i] == name) return groups[i];
+    }
+    return {};
+  };
+  auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] != '$' || i + 1 >= text.size()) {
+      out += text[i++];
+      continue;
+    }
+    if (text[i + 1] == '$') {
+      out += '$';
+      i += 2;
+      continue;
+    }
+    const bool braces = text[i + 1] == '{';
+    const std::size_t begin = i + (braces ? 2 : 1);
+    std::size_t end = begin;
+    while (end < text.size() && is_word(text[end])) ++end;
+    if (end == begin || (braces && (end >= text.size() || text[end] != '}'))) {
+      out += text[i++];
+      continue;
+    }
+    out += group(text.substr(begin, end - begin));
+    i = end + (braces ? 1 : 0);
+  }
+  return out;
+}
+
+// Calls `visit` for every match; an empty one right behind another match does not count.
+template <typename Visit>
+void each_match(const Regex& regex, std::string_view text, Visit visit) {
+  std::vector<std::string_view> groups;
+  std::size_t last_end = std::string_view::npos;
+  for (std::size_t from = 0; from <= text.size() && regex.find(text, from, groups);) {
+    const auto begin = static_cast<std::size_t>(groups[0].data() - text.data());
+    const std::size_t end = begin + groups[0].size();
+    if (!(groups[0].empty() && begin == last_end)) visit(begin, end, groups);
+    last_end = end;
+    from = groups[0].empty() ? end + std::max<std::size_t>(utf8_length(text.substr(std::min(end, text.size()))), 1) : end;
+  }
+}
+
+Value regex_replace(FunctionCall& call, bool literal) {
+  auto regex = Regex::compile(call.text(0));
+  const std::string_view text = call.text(1);
+  const std::string_view fresh = call.text(2);
+  if (!regex) return call.fail(regex.error().message);
+  std::string out;
+  std::size_t from = 0;
+  each_match(*regex, text, [&](std::size_t begin, std::size_t end, const std::vector<std::string_view>& groups) {
+    out += text.substr(from, begin - from);
+    out += literal ? std::string(fresh) : expand(fresh, *regex, groups);
+    from = end;
+  });
+  return call.result(out + std::string(text.substr(from)));
+}
+Value regex_replace_all(FunctionCall& call) { return regex_replace(call, false); }
+Value regex_replace_literal(FunctionCall& call) { return regex_replace(call, true); }
+
+Value count(FunctionCall& call) {
+  auto regex = Regex::compile(call.text(0));
+  if (!regex) return call.fail(regex.error().message);
+  std::int64_t matches = 0;
+  each_match(*regex, call.text(1), [&](std::size_t, std::size_t, const std::vector<std::string_view>&) { ++matches; });
+  return Value::of(matches);
+}
+
+constexpr std::array<Function, 30> kTable = {{
+    {"lower", 1, 1, lower},
+    {"upper", 1, 1, upper},
+    {"ToLower", 1, 1, lower},
+    {"ToUpper", 1, 1, upper},
+    {"title", 1, 1, title},
+    {"replace", 3, 3, replace},
+    {"Replace", 4, 4, go_replace},
+    {"trim", 1, 1, trim},
+    {"trimAll", 2, 2, trim_all},
+    {"trimPrefix", 2, 2, trim_prefix},
+    {"trimSuffix", 2, 2, trim_suffix},
+    {"Trim", 2, 2, go_trim},
+    {"TrimLeft", 2, 2, go_trim_left},
+    {"TrimRight", 2, 2, go_trim_right},
+    {"TrimPrefix", 2, 2, go_trim_prefix},
+    {"TrimSuffix", 2, 2, go_trim_suffix},
+    {"TrimSpace", 1, 1, trim},
+    {"trunc", 2, 2, trunc},
+    {"substr", 3, 3, substr},
+    {"contains", 2, 2, contains},
+    {"hasPrefix", 2, 2, has_prefix},
+    {"hasSuffix", 2, 2, has_suffix},
+    {"indent", 2, 2, indent},
+    {"nindent", 2, 2, nindent},
+    {"repeat", 2, 2, repeat},
+    {"alignLeft", 2, 2, align_left},
+    {"alignRight", 2, 2, align_right},
+    {"regexReplaceAll", 3, 3, regex_replace_all},
+    {"regexReplaceAllLiteral", 3, 3, regex_replace_literal},
+    {"count", 2, 2, count},
+}};
+
+}  // namespace
+
+std::span<const Function> text_functions() { return kTable; }
+
+}  // namespace weir::logql
