@@ -107,6 +107,9 @@ class Buffer : public pipeline::Stage {
     return closed;
   }
 
+  // Spilling as well: what comes is passed on at once, and makes a request.
+  [[nodiscard]] base::Duration batch_wait() const override { return spec_.group_age; }
+
   [[nodiscard]] bool drives_below() const override { return !spec_.store_only; }
   [[nodiscard]] std::string_view name() const override { return "buffer"; }
 
