@@ -44,7 +44,7 @@ class Push : public cli::Invocation {
         ->group(backlog);
 
     constexpr const char* batching = "Batching";
-    app.add_option("--batch-wait", wait_, "how long a record may wait for others, unless none came or went as long before (default: 1s; 0 behind a buffer)")
+    app.add_option("--batch-wait", wait_, "how long a record may wait for others; after as long without any it does not wait (default: 1s; 0 behind a buffer)")
         ->type_name("DURATION")
         ->group(batching);
     app.add_option("--batch-size", batch_size_, "lines and metadata of one request")->type_name("SIZE")->capture_default_str()->group(batching);

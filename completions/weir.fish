@@ -89,7 +89,7 @@ complete -c weir -n '__weir_command push' -l strict -d 'stop at the first input 
 complete -c weir -n '__weir_command push' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command push' -l drain-rate -x -d 'what may be sent of it a second above what comes in, at most; 0 for no limit (default: 1MiB behind a spool or with a checkpoint, none with --once)'
 complete -c weir -n '__weir_command push' -l start-jitter -x -d 'its first request waits a random time up to this (default: 30s behind a spool, else 4s)'
-complete -c weir -n '__weir_command push' -l batch-wait -x -d 'how long a record may wait for others, unless none came or went as long before (default: 1s; 0 behind a buffer)'
+complete -c weir -n '__weir_command push' -l batch-wait -x -d 'how long a record may wait for others; after as long without any it does not wait (default: 1s; 0 behind a buffer)'
 complete -c weir -n '__weir_command push' -l batch-size -x -d 'lines and metadata of one request'
 complete -c weir -n '__weir_command push' -l batch-records -x -d 'records of one request'
 complete -c weir -n '__weir_command push' -l parallel -x -d 'requests in flight at once; of one stream always one'

@@ -1,5 +1,6 @@
 #include "base/backoff.h"
 #include "base/diagnostics.h"
+#include "base/resident_code.h"
 #include "base/result.h"
 #include "base/stop.h"
 #include "base/unique_fd.h"
@@ -12,6 +13,8 @@
 
 #include <cerrno>
 #include <csignal>
+#include <fstream>
+#include <string>
 
 namespace weir::base {
 namespace {
@@ -165,6 +168,23 @@ TEST(EscapeControl, ShowsWhatATerminalWouldObey) {
   EXPECT_EQ(escape_control("\xff\xc3"), "\\xff\\xc3");
   EXPECT_EQ(escape_control("\xc2\x9b"), "\\u009b");  // CSI as one character
   EXPECT_EQ(escape_control("\xed\xa0\x80"), "\\xed\\xa0\\x80");
+}
+
+// Kilobytes of files that are mapped and in memory.
+long resident_files() {
+  std::ifstream status("/proc/self/status");
+  for (std::string name; status >> name;) {
+    if (long size = 0; name == "RssFile:" && status >> size) return size;
+  }
+  return -1;
+}
+
+TEST(ResidentCode, WhatWasTouchedIsGivenBackAndComesAgain) {
+  const long before = resident_files();
+  ASSERT_GT(before, 0);
+  forget_code_of_loading();
+  EXPECT_LT(resident_files(), before);
+  EXPECT_EQ(escape_control("still here"), "still here");
 }
 
 }  // namespace
