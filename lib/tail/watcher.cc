@@ -95,7 +95,8 @@ void Watcher::State::read_written() {
     }
   });
   for (Folder* const told : std::exchange(told_of, {})) {
-    if (std::exchange(told->events, 0) >= kManyEvents * told->logs.size() && disarm(*told)) busy.push_back(told->written);
+    const std::size_t events = std::exchange(told->events, 0);
+    if (!told->logs.empty() && events >= kManyEvents * told->logs.size() && disarm(*told)) busy.push_back(told->written);
   }
   if (overflow) check_all();
 }
