@@ -1,4 +1,5 @@
 // The only place that exits: finds the command, parses its arguments, runs it, and turns what became of it into an exit code.
+#include "base/last_words.h"
 #include "cli/assemble.h"
 #include "cli/help.h"
 #include "cli/program.h"
@@ -74,6 +75,7 @@ Exit run_process(std::span<const std::string> arguments) {
   ::mallopt(M_TRIM_THRESHOLD, 512 << 10);
   auto& clock = base::Clock::system();
   const bool named = !arguments.empty() && find(arguments.front()) != nullptr;
+  base::arrange_last_words(named ? arguments.front() : std::string());
   const auto diagnostics = base::Diagnostics::standard_error(named ? arguments.front() : std::string(), clock);
   auto stop = base::Stop::create();
   auto routed = stop ? base::Stop::handle_signals(**stop) : Result<void>(std::move(stop).error());

@@ -1,8 +1,10 @@
 #include "base/diagnostics.h"
 
+#include "base/visible.h"
+
 #include <unistd.h>
 
-
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <mutex>
@@ -11,23 +13,6 @@ namespace weir::base {
 namespace {
 
 constexpr Duration kInterval = 30 * kSecond;
-
-// Length of the valid UTF-8 sequence at text[at], 0 when there is none. RFC 3629.
-std::size_t sequence(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(at);
-  if (lead < 0x80) return 1;
-  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || at + size > text.size()) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(at + i) & 0xc0) != 0x80) return 0;
-  }
-  const unsigned second = byte(at + 1);
-  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) {
-    return 0;
-  }
-  return size;
-}
 
 class StandardError : public Diagnostics {
  public:
@@ -74,15 +59,9 @@ class StandardError : public Diagnostics {
   void write(std::string_view text) {
     std::string lines = take_progress_away();
     progress_shown_ = false;
-    // A newline in the text is a line of its own with the prefix, so that a grep for the prefix finds all of it.
-    while (true) {
-      const std::size_t end = text.find('\n');
-      lines += prefix_;
-      lines += escape_control(text.substr(0, end));
-      lines += '\n';
-      if (end == std::string_view::npos) break;
-      text.remove_prefix(end + 1);
-    }
+    lines += prefix_;
+    lines += escape_control(text);
+    lines += '\n';
     put(lines);
   }
 
@@ -109,10 +88,12 @@ class StandardError : public Diagnostics {
 }  // namespace
 
 void Diagnostics::report(const Error& error) {
-  if (error.hint.empty()) {
-    say(error.message);
-  } else {
-    say(error.message + "\n" + error.hint);
+  say(error.message);
+  std::string_view hint = error.hint;
+  while (!hint.empty()) {
+    const std::size_t end = std::min(hint.find('\n'), hint.size());
+    say(hint.substr(0, end));
+    hint.remove_prefix(std::min(end + 1, hint.size()));
   }
 }
 
@@ -123,25 +104,11 @@ std::unique_ptr<Diagnostics> Diagnostics::standard_error(std::string command, Cl
 std::string escape_control(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (std::size_t at = 0; at < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    const std::size_t size = sequence(text, at);
-    // U+0080 to U+009F are control characters too, and some terminals obey them.
-    const bool c1 = size == 2 && byte == 0xc2 && static_cast<unsigned char>(text[at + 1]) < 0xa0;
-    if (byte == '\n') {
-      out += "\\n";
-    } else if (byte == '\t') {
-      out += "\\t";
-    } else if (byte == '\r') {
-      out += "\\r";
-    } else if (byte < 0x20 || byte == 0x7f || size == 0) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else if (c1) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[at + 1]));
-    } else {
-      out.append(text, at, size);
-    }
-    at += size == 0 ? 1 : size;
+  while (!text.empty()) {
+    const std::size_t shown = visible_prefix(text);
+    out += text.substr(0, shown);
+    text.remove_prefix(shown);
+    if (!text.empty()) text.remove_prefix(append_escape(out, text));
   }
   return out;
 }

@@ -1,6 +1,6 @@
 // What weir says to people while it runs. The one place in lib/ that writes to stderr.
 //
-// One line a message, "weir <command>: <text>", control bytes of quoted data escaped. A message that can recur names a key:
+// One line a message, "weir <command>: <text>", newlines and all else that visible.h names escaped. What can recur names a key:
 // per key the first is printed at once, later ones at most every `interval`, with the number of those that were held back.
 #pragma once
 
@@ -23,13 +23,13 @@ class Diagnostics {
   // One line that stands at the end of a terminal's stderr until the next one or a message takes its place; "" takes it away.
   // Nothing where stderr is no terminal.
   virtual void progress(std::string_view text) { static_cast<void>(text); }
-  void report(const Error& error);                                     // message, then the hint on a line of its own
+  void report(const Error& error);                                     // message, then each line of the hint as a message
 
   // Writes to stderr with the prefix "weir <command>: " ("weir: " when command is empty).
   static std::unique_ptr<Diagnostics> standard_error(std::string command, Clock& clock);
 };
 
-// `text` with bytes below 0x20, 0x7f and bytes that are not UTF-8 written as \n, \t, \xHH, for messages and terminals.
+// `text` with \n, \t, \r, \xHH, \uHHHH for what visible.h says must not be shown as it is, for messages and terminals.
 [[nodiscard]] std::string escape_control(std::string_view text);
 
 }  // namespace weir::base

@@ -50,7 +50,7 @@ template <typename... Args>
   return Error{code, fmt::format(text, std::forward<Args>(args)...), {}};
 }
 
-// "cannot <what>: <strerror(error_number)>" with Code::io (Code::full for ENOSPC and EDQUOT).
+// "cannot <what>: <strerror(error_number)>" with Code::io (Code::full for ENOSPC, EDQUOT, EFBIG).
 [[nodiscard]] Error io_error(int error_number, std::string_view what);
 
 template <typename T>

@@ -45,6 +45,8 @@ Result<void> Stop::handle_signals(Stop& stop) {
   }
   action.sa_handler = SIG_IGN;
   if (::sigaction(SIGPIPE, &action, nullptr) != 0) return io_error(errno, "ignore SIGPIPE");
+  // Then a write beyond the limit of a file's size fails with EFBIG, which says what it was.
+  if (::sigaction(SIGXFSZ, &action, nullptr) != 0) return io_error(errno, "ignore SIGXFSZ");
   return {};
 }
 

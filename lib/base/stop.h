@@ -28,7 +28,7 @@ class Stop {
 
   static Result<std::unique_ptr<Stop>> create();
 
-  // Routes SIGINT, SIGTERM and SIGHUP of this process to `stop`, which must live as long as the process; ignores SIGPIPE. A SIGINT
+  // Routes SIGINT, SIGTERM and SIGHUP of this process to `stop`, which must live as long as the process; ignores SIGPIPE, SIGXFSZ. A SIGINT
   // that whoever started the process had it ignore stays ignored, as shells do for what runs in the background.
   static Result<void> handle_signals(Stop& stop);
 

@@ -90,14 +90,7 @@ class Assembly::StageDiagnostics : public base::Diagnostics {
   void warn(std::string_view key, std::string_view text) override { inner_.warn(prefix_ + std::string(key), prefixed(text)); }
 
  private:
-  [[nodiscard]] std::string prefixed(std::string_view text) const {
-    std::string out = prefix_;
-    for (const char c : text) {
-      out += c;
-      if (c == '\n') out += prefix_;
-    }
-    return out;
-  }
+  [[nodiscard]] std::string prefixed(std::string_view text) const { return prefix_ + std::string(text); }
   base::Diagnostics& inner_;
   const std::string prefix_;
 };

@@ -1,5 +1,6 @@
 #include "cli/pipeline_run.h"
 
+#include "base/thread.h"
 #include "base/unique_fd.h"
 #include "cli/suggestion.h"
 
@@ -220,11 +221,16 @@ Result<Exit> run_pipelines(std::vector<PipelineLinks> pipelines, const PipelineS
   }
   if (assemblies.size() == 1) return assemblies.front().run();
   Outcomes outcomes(*context.stop);
-  std::vector<std::jthread> threads;
+  std::vector<std::thread> threads;
   for (auto& assembly : assemblies) {
-    threads.emplace_back([&outcomes, &assembly] { outcomes.note(assembly.run()); });
+    auto thread = base::start_thread("run a pipeline", [&outcomes, &assembly] { outcomes.note(assembly.run()); });
+    if (!thread) {
+      outcomes.note(std::move(thread).error());  // stops the others
+      break;
+    }
+    threads.push_back(*std::move(thread));
   }
-  threads.clear();  // joins
+  for (std::thread& thread : threads) thread.join();
   return outcomes.take();
 }
 

@@ -1,3 +1,4 @@
+#include "base/thread.h"
 #include "http/client.h"
 #include "http/exchange.h"
 
@@ -18,13 +19,19 @@ class CurlAsyncClient : public AsyncClient {
       : curl_(curl), multi_(multi), config_(std::move(config)), identity_(config_), clock_(clock), options_(std::move(options)) {
     curl_.multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, static_cast<long>(options_.max_connections));
     curl_.multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(options_.max_connections));
+  }
+
+  base::Result<void> start() {
     // Signals are for the thread that polls the stop descriptor; a new thread inherits the mask.
     sigset_t all;
     sigset_t before;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    worker_ = std::thread([this] { work(); });
+    auto worker = base::start_thread("speak HTTP", [this] { work(); });
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (!worker) return std::move(worker).error();
+    worker_ = *std::move(worker);
+    return {};
   }
 
   ~CurlAsyncClient() override {
@@ -33,7 +40,7 @@ class CurlAsyncClient : public AsyncClient {
       stopping_ = true;
     }
     curl_.multi_wakeup(multi_);
-    worker_.join();
+    if (worker_.joinable()) worker_.join();
     for (auto& [handle, running] : running_) curl_.multi_remove_handle(multi_, handle);
     running_.clear();
     idle_.clear();
@@ -172,7 +179,9 @@ base::Result<std::unique_ptr<AsyncClient>> AsyncClient::create(ClientConfig conf
   if (!curl) return base::Error(curl.error());
   CURLM* multi = (*curl)->multi_init();
   if (multi == nullptr) return base::fail(base::Code::config, "cannot start HTTP: libcurl gave no handle");
-  return std::unique_ptr<AsyncClient>(new CurlAsyncClient(**curl, multi, std::move(config), clock, std::move(options)));
+  auto client = std::make_unique<CurlAsyncClient>(**curl, multi, std::move(config), clock, std::move(options));
+  if (auto started = client->start(); !started) return std::move(started).error();
+  return std::unique_ptr<AsyncClient>(std::move(client));
 }
 
 }  // namespace weir::http

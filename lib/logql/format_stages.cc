@@ -10,6 +10,11 @@
 namespace weir::logql {
 namespace {
 
+// What an unusual record took of the memory of a result.
+void give_back(std::string& out) {
+  if (out.capacity() > 1 << 20) out = std::string();
+}
+
 // The labels of a record as they are now, errors among them.
 class ScopeData : public TemplateData {
  public:
@@ -36,14 +41,13 @@ class SnapshotData : public TemplateData {
  public:
   explicit SnapshotData(Scope& scope) : scope_(scope) {
     ScopeData(scope).each([this](std::string_view name, std::string_view value) { labels_.push_back({name, value}); });
+    std::ranges::stable_sort(labels_, {}, &record::Label::name);
   }
   bool find(std::string_view name, std::string_view& value) override {
-    for (const record::Label& label : labels_) {
-      if (label.name != name) continue;
-      value = label.value;
-      return true;
-    }
-    return false;
+    const auto found = std::ranges::lower_bound(labels_, name, {}, &record::Label::name);
+    if (found == labels_.end() || found->name != name) return false;
+    value = found->value;
+    return true;
   }
   void each(const std::function<void(std::string_view, std::string_view)>& visit) override {
     for (const record::Label& label : labels_) visit(label.name, label.value);
@@ -73,11 +77,12 @@ bool LineFormat::process(Scope& scope) const {
   out_.clear();
   error_.clear();
   ScopeData data(scope);
-  if (template_.execute(data, out_, error_)) {
+  if (template_.execute(data, scope.budget(), out_, error_)) {
     scope.set_line(scope.scratch().copy(out_));
   } else {
     scope.set_error(kTemplateError, error_);
   }
+  give_back(out_);
   return true;
 }
 
@@ -118,11 +123,12 @@ bool LabelFormat::process(Scope& scope) const {
     TemplateData& data = snapshot ? static_cast<TemplateData&>(*snapshot) : live;
     out_.clear();
     error_.clear();
-    if (item.template_->execute(data, out_, error_)) {
+    if (item.template_->execute(data, scope.budget(), out_, error_)) {
       scope.put(item.name, scope.scratch().copy(out_));
     } else {
       scope.set_error(kTemplateError, error_);
     }
+    give_back(out_);
   }
   return true;
 }

@@ -47,10 +47,12 @@ class Walker {
     using Type = JsonValue::Type;
     if (value.type == Type::object) {
       const std::string_view name = extract ? join(prefix, key) : std::string_view();
+      if (too_much_) return broken(kTooMuchText);
       return object(value.text, name, extract && scope_.wants_below(name), depth + 1);
     }
     if (!extract || value.type == Type::array || value.type == Type::null) return Walk::done;
     const std::string_view name = join(prefix, key);
+    if (too_much_) return broken(kTooMuchText);
     if (name.empty() || !scope_.wants(name)) return Walk::done;
     const std::string_view text = json_label_value(value, scope_.scratch());
     // Below an object Loki appends to the key before it looks at blanks in it, so that they become part of the name.
@@ -67,6 +69,11 @@ class Walker {
     const std::string_view part = sanitize_name(key, prefix.empty(), scratch);
     if (prefix.empty()) return part;
     if (part.empty()) return prefix;
+    // Each name repeats all of the names above it.
+    if (!scope_.budget().spend(prefix.size() + 1 + part.size())) {
+      too_much_ = true;
+      return {};
+    }
     char* out = scratch.allocate(prefix.size() + 1 + part.size());
     std::memcpy(out, prefix.data(), prefix.size());
     out[prefix.size()] = '_';
@@ -76,6 +83,7 @@ class Walker {
 
   Scope& scope_;
   std::string_view error_;
+  bool too_much_ = false;
 };
 
 }  // namespace

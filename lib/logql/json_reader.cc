@@ -164,8 +164,9 @@ bool JsonCursor::value(JsonValue& out) {
   return true;
 }
 
-std::optional<std::string_view> json_unescape(std::string_view text, bool has_escapes, Scratch& scratch) {
-  if (!has_escapes) return text;
+namespace {
+
+std::optional<std::string_view> unescape(std::string_view text, bool logfmt, Scratch& scratch) {
   char* out = scratch.allocate(text.size());
   std::size_t size = 0;
   for (std::size_t i = 0; i < text.size();) {
@@ -182,6 +183,11 @@ std::optional<std::string_view> json_unescape(std::string_view text, bool has_es
       i += 2;
       continue;
     }
+    if (logfmt && text[i + 1] == '\'') {
+      out[size++] = '\'';
+      i += 2;
+      continue;
+    }
     std::uint32_t unit = 0;
     if (text[i + 1] != 'u' || !hex4(text.substr(i + 2), unit)) return std::nullopt;
     i += 6;
@@ -189,15 +195,27 @@ std::optional<std::string_view> json_unescape(std::string_view text, bool has_es
     if (unit >= 0xd800 && unit <= 0xdfff) {
       std::uint32_t low = 0;
       if (unit > 0xdbff || text.substr(i, 2) != "\\u" || !hex4(text.substr(i + 2), low) || low < 0xdc00 || low > 0xdfff) {
-        return std::nullopt;
+        if (!logfmt) return std::nullopt;
+        character = kReplacement;  // and what follows is read on its own
+      } else {
+        character = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+        i += 6;
       }
-      character = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-      i += 6;
     }
     size += write_utf8(out + size, character);
   }
   scratch.shrink(out, size);
   return std::string_view(out, size);
+}
+
+}  // namespace
+
+std::optional<std::string_view> json_unescape(std::string_view text, bool has_escapes, Scratch& scratch) {
+  return has_escapes ? unescape(text, false, scratch) : text;
+}
+
+std::optional<std::string_view> logfmt_unescape(std::string_view text, bool has_escapes, Scratch& scratch) {
+  return has_escapes ? unescape(text, true, scratch) : text;
 }
 
 std::string_view json_label_value(const JsonValue& value, Scratch& scratch) {

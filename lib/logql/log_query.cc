@@ -30,7 +30,11 @@ class SelectorCache {
     if (last_.get() == &labels) return last_verdict_;
     auto found = verdicts_.find(&labels);
     if (found == verdicts_.end()) {
-      if (verdicts_.size() >= kLimit) verdicts_.clear();
+      if (verdicts_.size() >= kLimit || bytes_ >= kMostBytes) {
+        verdicts_.clear();
+        bytes_ = 0;
+      }
+      bytes_ += labels.json().size();
       const bool verdict = selector.matches(labels);
       found = verdicts_.emplace(&labels, Known{record::LabelSetRef::share(&labels), verdict}).first;
     }
@@ -42,11 +46,13 @@ class SelectorCache {
  private:
   // Sets are held only so that their addresses stay theirs; a node has some hundreds of streams.
   static constexpr std::size_t kLimit = 4096;
+  static constexpr std::size_t kMostBytes = 16 << 20;
   struct Known {
     record::LabelSetRef labels;
     bool verdict = false;
   };
   std::unordered_map<const record::LabelSet*, Known> verdicts_;
+  std::size_t bytes_ = 0;  // of the sets
   record::LabelSetRef last_;
   bool last_verdict_ = false;
 };

@@ -108,7 +108,7 @@ bool LogfmtReader::quoted(std::string_view& value, Scratch& scratch) {
     i += 2;
   }
   position_ = i + 1;
-  const auto text = json_unescape(line_.substr(start, i - start), escapes, scratch);
+  const auto text = logfmt_unescape(line_.substr(start, i - start), escapes, scratch);
   if (!text) return fail(position_, "invalid quoted value");
   value = *text;
   return true;

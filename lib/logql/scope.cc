@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 namespace weir::logql {
 namespace {
@@ -54,7 +55,8 @@ char* Scratch::allocate(std::size_t size) {
     used_ = 0;
   }
   const std::size_t capacity = std::max(kChunk, size);
-  chunks_.push_back({std::make_unique<char[]>(capacity), capacity});
+  chunks_.push_back({std::make_unique_for_overwrite<char[]>(capacity), capacity});
+  total_ += capacity;
   used_ = size;
   return chunks_.back().bytes.get();
 }
@@ -66,14 +68,42 @@ std::string_view Scratch::copy(std::string_view text) {
   return {out, text.size()};
 }
 
+// The last chunks, which an unusual record made necessary.
+void Scratch::give_back() {
+  while (total_ > kKept) {
+    total_ -= chunks_.back().size;
+    chunks_.pop_back();
+  }
+}
+
+LabelSlots::Slot* LabelSlots::find_in_index(std::string_view name) {
+  for (std::size_t i = index_.size(); i < slots_.size(); ++i) index_.emplace(slots_[i].name, i);
+  const auto found = index_.find(name);
+  return found == index_.end() ? nullptr : &slots_[found->second];
+}
+
+void LabelSlots::forget() {
+  index_.clear();
+  if (slots_.capacity() * sizeof(Slot) > 1 << 20) slots_ = {};
+}
+
 bool Scope::changes_metadata(const record::Record& record) {
+  constexpr std::size_t kFew = 16;
   Scratch scratch;
+  const auto labels = record.labels->labels();
+  std::set<std::string_view> seen;  // only of many: few are compared with each other
   for (std::size_t i = 0; i < record.metadata.size(); ++i) {
     const record::Label& label = record.metadata[i];
     const auto same_name = [&](const record::Label& other) { return other.name == label.name; };
     if (label.value.empty() || label.name.empty() || metadata_name(label.name, scratch) != label.name) return true;
-    const auto labels = record.labels->labels();
-    if (std::any_of(labels.begin(), labels.end(), same_name)) return true;
+    if (labels.size() > kFew ? std::ranges::binary_search(labels, label.name, {}, &record::Label::name)
+                             : std::any_of(labels.begin(), labels.end(), same_name)) {
+      return true;
+    }
+    if (record.metadata.size() > kFew) {
+      if (!seen.insert(label.name).second) return true;
+      continue;
+    }
     if (std::any_of(record.metadata.begin(), record.metadata.begin() + static_cast<std::ptrdiff_t>(i), same_name)) return true;
   }
   return false;
@@ -94,6 +124,7 @@ void Scope::begin(record::Record& record, record::Batch& batch, const Demand& de
   error_ = {};
   details_.clear();
   scratch_.clear();
+  budget_.renew();
 }
 
 std::string_view Scope::line() {
@@ -109,8 +140,7 @@ void Scope::load_metadata() {
     std::string_view name = metadata_name(label.name, scratch_);
     std::size_t index = 0;
     if (find_in_stream(name, index)) name = extracted_name(name);
-    const bool repeated = std::any_of(metadata_.begin(), metadata_.end(), [&](const Slot& slot) { return slot.name == name; });
-    if (!repeated && !name.empty()) metadata_.push_back({name, label.value, false});
+    if (!name.empty() && metadata_.find(name) == nullptr) metadata_.add(name, label.value);
   }
 }
 
@@ -122,17 +152,16 @@ std::string_view Scope::extracted_name(std::string_view name) {
 }
 
 bool Scope::find_in_stream(std::string_view name, std::size_t& index) const {
+  constexpr std::size_t kFew = 16;
+  if (stream_.size() > kFew) {  // sorted by name
+    const auto found = std::ranges::lower_bound(stream_, name, {}, &record::Label::name);
+    index = static_cast<std::size_t>(found - stream_.begin());
+    return found != stream_.end() && found->name == name;
+  }
   for (index = 0; index < stream_.size(); ++index) {
     if (stream_[index].name == name) return true;
   }
   return false;
-}
-
-Scope::Slot* Scope::parsed(std::string_view name) {
-  for (Slot& slot : parsed_) {
-    if (slot.name == name) return &slot;
-  }
-  return nullptr;
 }
 
 bool Scope::find(std::string_view name, std::string_view& value) {
@@ -142,9 +171,8 @@ bool Scope::find(std::string_view name, std::string_view& value) {
   }
   if (!record_->metadata.empty()) {
     load_metadata();
-    for (const Slot& slot : metadata_) {
-      if (slot.name != name || slot.gone) continue;
-      value = slot.value;
+    if (const Slot* slot = metadata_.find(name); slot != nullptr && !slot->gone) {
+      value = slot->value;
       return true;
     }
   }
@@ -159,7 +187,8 @@ bool Scope::collides(std::string_view name) {
   if (find_in_stream(name, index)) return true;  // also when it was dropped
   if (record_->metadata.empty()) return false;
   load_metadata();
-  return std::any_of(metadata_.begin(), metadata_.end(), [&](const Slot& slot) { return slot.name == name && !slot.gone; });
+  const Slot* slot = metadata_.find(name);
+  return slot != nullptr && !slot->gone;
 }
 
 bool Scope::wants(std::string_view name) const {
@@ -191,7 +220,7 @@ bool Scope::extract(std::string_view name, std::string_view value) {
 bool Scope::extract_as(std::string_view name, std::string_view value) {
   if (was_set(name)) return true;
   remove_from_metadata(name);
-  parsed_.push_back({name, value, false});
+  parsed_.add(name, value);
   return passes_early(name);
 }
 
@@ -212,7 +241,7 @@ void Scope::put(std::string_view name, std::string_view value) {
     slot->value = value;
     slot->gone = false;
   } else {
-    parsed_.push_back({name, value, false});
+    parsed_.add(name, value);
   }
 }
 
@@ -226,7 +255,7 @@ void Scope::remove_from_stream(std::string_view name) {
 void Scope::remove_from_metadata(std::string_view name) {
   if (record_->metadata.empty()) return;
   load_metadata();
-  for (Slot& slot : metadata_) slot.gone = slot.gone || slot.name == name;
+  if (Slot* slot = metadata_.find(name)) slot->gone = true;
 }
 
 void Scope::remove(std::string_view name) {

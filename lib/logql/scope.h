@@ -5,10 +5,12 @@
 // extracted again, even when it was dropped meanwhile. Views it hands out stand until the next begin().
 #pragma once
 
+#include "logql/budget.h"
 #include "record/record.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,6 +45,7 @@ class Scratch {
   void clear() {
     current_ = 0;
     used_ = 0;
+    if (total_ > kKept) give_back();
   }
 
  private:
@@ -50,9 +53,45 @@ class Scratch {
     std::unique_ptr<char[]> bytes;
     std::size_t size = 0;
   };
+  static constexpr std::size_t kKept = 1 << 20;
+  void give_back();
   std::vector<Chunk> chunks_;
+  std::size_t total_ = 0;
   std::size_t current_ = 0;
   std::size_t used_ = 0;
+};
+
+// Labels with unique names in the order in which they came. Few are compared one by one, many are looked up in an index.
+class LabelSlots {
+ public:
+  struct Slot {
+    std::string_view name;
+    std::string_view value;
+    bool gone = false;
+  };
+  [[nodiscard]] Slot* find(std::string_view name) {
+    if (slots_.size() > kFew) return find_in_index(name);
+    for (Slot& slot : slots_) {
+      if (slot.name == name) return &slot;
+    }
+    return nullptr;
+  }
+  void add(std::string_view name, std::string_view value) { slots_.push_back({name, value, false}); }
+  void clear() {
+    slots_.clear();
+    if (!index_.empty()) forget();
+  }
+  [[nodiscard]] bool empty() const { return slots_.empty(); }
+  [[nodiscard]] auto begin() { return slots_.begin(); }
+  [[nodiscard]] auto end() { return slots_.end(); }
+
+ private:
+  static constexpr std::size_t kFew = 16;
+  Slot* find_in_index(std::string_view name);
+  void forget();
+  std::vector<Slot> slots_;
+  // Of the first so many slots. A tree, not a hash table: names come from log lines, and somebody may choose them to collide.
+  std::map<std::string_view, std::size_t> index_;
 };
 
 class Scope {
@@ -119,6 +158,7 @@ class Scope {
   [[nodiscard]] bool explains() const { return explain_; }
 
   [[nodiscard]] Scratch& scratch() { return scratch_; }
+  [[nodiscard]] Budget& budget() { return budget_; }
 
   // ---- results, by category
   [[nodiscard]] std::span<const record::Label> stream_labels(std::vector<record::Label>& buffer);
@@ -126,13 +166,9 @@ class Scope {
   [[nodiscard]] std::span<const record::Label> parsed_labels(std::vector<record::Label>& buffer);
 
  private:
-  struct Slot {
-    std::string_view name;
-    std::string_view value;
-    bool gone = false;
-  };
+  using Slot = LabelSlots::Slot;
   void load_metadata();
-  Slot* parsed(std::string_view name);
+  Slot* parsed(std::string_view name) { return parsed_.find(name); }
   bool find_in_stream(std::string_view name, std::size_t& index) const;
   void remove_from_stream(std::string_view name);
   void remove_from_metadata(std::string_view name);
@@ -148,11 +184,12 @@ class Scope {
   bool metadata_loaded_ = false;
   std::span<const record::Label> stream_;
   std::vector<bool> stream_gone_;  // empty: none
-  std::vector<Slot> metadata_;
-  std::vector<Slot> parsed_;
+  LabelSlots metadata_;
+  LabelSlots parsed_;
   std::string_view error_;
   std::string details_;
   Scratch scratch_;
+  Budget budget_;
 };
 
 template <typename Keep>
@@ -170,10 +207,10 @@ void Scope::retain(Keep keep) {
 template <typename Visit>
 void Scope::each(Visit visit) {
   load_metadata();
-  for (const Slot& slot : parsed_) {
+  for (Slot& slot : parsed_) {
     if (!slot.gone) visit(slot.name, slot.value);
   }
-  for (const Slot& slot : metadata_) {
+  for (Slot& slot : metadata_) {
     if (!slot.gone) visit(slot.name, slot.value);
   }
   for (std::size_t i = 0; i < stream_.size(); ++i) {

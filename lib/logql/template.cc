@@ -11,14 +11,11 @@
 namespace weir::logql {
 namespace {
 
-constexpr std::size_t kMaxOutput = 16 << 20;
-constexpr std::int64_t kMaxRounds = 1'000'000;
-
 // One execution of a template.
 class Run {
  public:
   Run(std::string_view source, std::string_view name, TemplateData& data, std::string& out, StringPool& pool)
-      : source_(source), name_(name), data_(data), out_(out), pool_(pool) {
+      : source_(source), name_(name), data_(data), out_(out), pool_(pool), printed_(out.size()) {
     dot_ = root_marker();
     variables_.emplace_back("$", dot_);
   }
@@ -40,11 +37,14 @@ class Run {
   static bool is_root(const Value& value) { return value.kind == Value::Kind::map && value.map == nullptr; }
   Value whole(const Value& value) {
     if (!is_root(value)) return value;
-    auto map = std::make_shared<Value::Map>();
-    data_.each([&](std::string_view name, std::string_view text) { map->emplace_back(std::string(name), Value::of(text)); });
-    std::sort(map->begin(), map->end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    if (labels_ == nullptr) {
+      auto map = std::make_shared<Value::Map>();
+      data_.each([&](std::string_view name, std::string_view text) { map->emplace_back(std::string(name), Value::of(text)); });
+      std::sort(map->begin(), map->end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+      labels_ = std::move(map);
+    }
     Value out = value;
-    out.map = std::move(map);
+    out.map = labels_;
     out.boolean = true;  // a missing label is "", not nil
     return out;
   }
@@ -74,7 +74,11 @@ class Run {
       case TemplateNode::Kind::break_: jump_ = Jump::out; break;
       case TemplateNode::Kind::continue_: jump_ = Jump::next; break;
     }
-    return out_.size() <= kMaxOutput || fail(0, "", "the output is too long");
+    const std::size_t made = out_.size() - printed_;
+    printed_ = out_.size();
+    if (pool_.budget->spend(made)) return true;
+    const bool text = node.kind == TemplateNode::Kind::text;
+    return fail(text ? 0 : node.pipeline.commands.front().offset, text ? "" : node.pipeline.commands.front().source, kTooMuchText);
   }
 
   bool choice(const TemplateNode& node) {
@@ -99,6 +103,11 @@ class Run {
     bool ok = true;
     bool any = false;
     auto round = [&](const Value& key, const Value& element) {
+      if (!pool_.budget->another_round()) {
+        ok = fail(node.pipeline.commands.front().offset, node.pipeline.commands.front().source,
+                  fmt::format("the templates of a query may go {} rounds for one record, and this would be more", Budget::kRounds));
+        return false;
+      }
       any = true;
       const auto& names = node.pipeline.variables;
       for (std::size_t i = 0; i < names.size(); ++i) {
@@ -125,7 +134,7 @@ class Run {
         }
         break;
       case Value::Kind::integer:
-        for (std::int64_t i = 0; i < std::min(value.integer, kMaxRounds); ++i) {
+        for (std::int64_t i = 0; i < value.integer; ++i) {
           if (!round(Value::of(i), Value::of(i))) break;
         }
         break;
@@ -274,8 +283,8 @@ class Run {
         data_.find(name, text);
         out = Value::of(text);
       } else if (out.kind == Value::Kind::map) {
-        const auto found = std::find_if(out.map->begin(), out.map->end(), [&](const auto& pair) { return pair.first == name; });
-        out = found != out.map->end() ? Value(found->second) : out.boolean ? Value::of(std::string_view()) : Value();
+        const Value* found = find_in_map(*out.map, name);
+        out = found != nullptr ? Value(*found) : out.boolean ? Value::of(std::string_view()) : Value();
       } else if (out.kind == Value::Kind::time) {
         if (!method(name, out)) return fail(offset, source_of(term), fmt::format("can't evaluate field {} in type time.Time", name));
       } else if (out.kind == Value::Kind::nil) {
@@ -311,6 +320,8 @@ class Run {
   TemplateData& data_;
   std::string& out_;
   StringPool& pool_;
+  std::size_t printed_;  // bytes of out_ that are paid for
+  std::shared_ptr<const Value::Map> labels_;
   std::string error_;
   Value dot_;
   std::vector<std::pair<std::string, Value>> variables_;
@@ -341,12 +352,15 @@ base::Result<Template> Template::compile(std::string_view text, std::string_view
   return Template(std::move(compiled));
 }
 
-bool Template::execute(TemplateData& data, std::string& out, std::string& error) const {
-  compiled_->pool.strings.clear();
-  Run run(compiled_->source, compiled_->name, data, out, compiled_->pool);
-  if (run.nodes(compiled_->parsed.nodes)) return true;
-  error = std::move(run.error());
-  return false;
+bool Template::execute(TemplateData& data, Budget& budget, std::string& out, std::string& error) const {
+  StringPool& pool = compiled_->pool;
+  pool.budget = &budget;
+  pool.exhausted = false;
+  Run run(compiled_->source, compiled_->name, data, out, pool);
+  const bool ok = run.nodes(compiled_->parsed.nodes);
+  if (!ok) error = std::move(run.error());
+  pool.strings.clear();
+  return ok;
 }
 
 const std::vector<std::string>& Template::names() const { return compiled_->parsed.names; }

@@ -63,16 +63,18 @@ Value b64dec(FunctionCall& call) {
 
 bool is_unreserved(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '~'; }
 
-std::string query_escape(std::string_view text) {
+// What is longer than `limit` is cut somewhere behind it, here and below.
+std::string query_escape(std::string_view text, std::size_t limit) {
   std::string out;
   for (const char c : text) {
+    if (out.size() > limit) break;
     if (c == ' ') out += '+';
     else if (is_unreserved(c)) out += c;
     else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
 }
-Value urlencode(FunctionCall& call) { return call.result(query_escape(call.text(0))); }
+Value urlencode(FunctionCall& call) { return call.result(query_escape(call.text(0), call.room())); }
 
 Value urldecode(FunctionCall& call) {
   const std::string_view text = call.text(0);
@@ -219,7 +221,11 @@ Value epoch(FunctionCall& call) {
 
 // ---- everything else
 
-Value from_json(FunctionCall& call) { return value_from_json(call.text(0), call.pool).value_or(Value()); }
+Value from_json(FunctionCall& call) {
+  auto value = value_from_json(call.text(0), call.pool);
+  if (call.pool.exhausted) return call.too_long();
+  return value ? *std::move(value) : Value();
+}
 Value default_to(FunctionCall& call) {
   if (call.arguments.size() < 2 || !truth(call.arguments[1])) return call.arguments[0];
   return call.arguments[1];
@@ -267,9 +273,9 @@ Value index(FunctionCall& call) {
     const Value& key = call.arguments[i];
     if (value.kind == Value::Kind::map) {
       if (key.kind != Value::Kind::text) return call.fail("value has type " + std::string(type_name(key)) + "; should be string");
-      const auto found = std::find_if(value.map->begin(), value.map->end(), [&](const auto& pair) { return pair.first == key.text; });
+      const Value* found = find_in_map(*value.map, key.text);
       const Value absent = value.boolean ? Value::of(std::string_view()) : Value();
-      value = found == value.map->end() ? absent : Value(found->second);
+      value = found == nullptr ? absent : Value(*found);
       continue;
     }
     if (value.kind == Value::Kind::nil) return call.fail("index of untyped nil");
@@ -295,33 +301,36 @@ Value slice(FunctionCall& call) {
   if (end < 0 || end > size) return call.fail(fmt::format("index out of range: {}", end));
   if (begin > end) return call.fail(fmt::format("invalid slice index: {} > {}", begin, end));
   if (value.kind == Value::Kind::text) return Value::of(value.text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+  if (!call.pool.budget->spend(sizeof(Value) * static_cast<std::size_t>(end - begin))) return call.too_long();
   Value out;
   out.kind = Value::Kind::list;
   out.list = std::make_shared<Value::List>(value.list->begin() + begin, value.list->begin() + end);
   return out;
 }
 
-std::string printed(const std::vector<Value>& values, bool always_spaces) {
+std::string printed(FunctionCall& call, bool always_spaces) {
+  const std::vector<Value>& values = call.arguments;
   std::string out;
-  for (std::size_t i = 0; i < values.size(); ++i) {
+  for (std::size_t i = 0; i < values.size() && out.size() <= call.room(); ++i) {
     const bool texts = values[i].kind == Value::Kind::text || (i > 0 && values[i - 1].kind == Value::Kind::text);
     if (i > 0 && (always_spaces || !texts)) out += ' ';
     print_value(out, values[i]);
   }
   return out;
 }
-Value print(FunctionCall& call) { return call.result(printed(call.arguments, false)); }
-Value println(FunctionCall& call) { return call.result(printed(call.arguments, true) + "\n"); }
-Value printf(FunctionCall& call) { return call.result(go_printf(call.text(0), call.arguments, 1)); }
+Value print(FunctionCall& call) { return call.result(printed(call, false)); }
+Value println(FunctionCall& call) { return call.result(printed(call, true) + "\n"); }
+Value printf(FunctionCall& call) { return call.result(go_printf(call.text(0), call.arguments, 1, call.room())); }
 
 struct Escape {
   char from;
   std::string_view to;
 };
 template <std::size_t size>
-std::string escaped(std::string_view text, const std::array<Escape, size>& escapes) {
+std::string escaped(std::string_view text, const std::array<Escape, size>& escapes, std::size_t limit) {
   std::string out;
   for (const char c : text) {
+    if (out.size() > limit) break;
     const auto found = std::find_if(escapes.begin(), escapes.end(), [&](const Escape& escape) { return escape.from == c; });
     if (found == escapes.end()) out += c;
     else out += found->to;
@@ -330,7 +339,7 @@ std::string escaped(std::string_view text, const std::array<Escape, size>& escap
 }
 Value html(FunctionCall& call) {
   constexpr std::array<Escape, 6> kEscapes = {{{'"', "&#34;"}, {'\'', "&#39;"}, {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'\0', "\xef\xbf\xbd"}}};
-  return call.result(escaped(printed(call.arguments, false), kEscapes));
+  return call.result(escaped(printed(call, false), kEscapes, call.room()));
 }
 Value js(FunctionCall& call) {
   constexpr std::array<Escape, 11> kEscapes = {{{'\\', "\\\\"},
@@ -344,9 +353,9 @@ Value js(FunctionCall& call) {
                                                 {'\r', "\\u000D"},
                                                 {'\t', "\\u0009"},
                                                 {'\0', "\\u0000"}}};
-  return call.result(escaped(printed(call.arguments, false), kEscapes));
+  return call.result(escaped(printed(call, false), kEscapes, call.room()));
 }
-Value urlquery(FunctionCall& call) { return call.result(query_escape(printed(call.arguments, false))); }
+Value urlquery(FunctionCall& call) { return call.result(query_escape(printed(call, false), call.room())); }
 
 constexpr std::array<Function, 55> kTable = {{
     {"__line__", 0, 0, line},

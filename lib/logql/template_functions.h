@@ -24,7 +24,10 @@ struct FunctionCall {
   // The argument as the type the function takes; on another type `error` is set.
   std::string_view text(std::size_t i);
   std::int64_t integer(std::size_t i);
-  Value result(std::string value) { return Value::of(pool.add(std::move(value))); }
+  // How long a result may be: what would be longer is not made, and given up with too_long().
+  [[nodiscard]] std::size_t room() const { return pool.budget->left(); }
+  Value too_long() { return fail(kTooMuchText); }
+  Value result(std::string value) { return pool.budget->spend(value.size()) ? Value::of(pool.add(std::move(value))) : too_long(); }
 };
 
 struct Function {

@@ -8,11 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace weir::logql {
 namespace {
-
-constexpr std::size_t kMaxResult = 1 << 24;  // bytes that repeat and padding may make
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -36,6 +35,30 @@ Value title(FunctionCall& call) {
   return call.result(std::move(out));
 }
 
+// How often replace_text() puts `fresh` in.
+std::size_t count_places(std::string_view text, std::string_view old, std::int64_t times) {
+  std::size_t count = 0;
+  if (old.empty()) {
+    for (const char c : text) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
+    // Bytes that are no UTF-8 count as characters each: the number of bytes bounds them.
+    count = (is_utf8(text) ? count : text.size()) + 1;
+    return times < 0 ? count : std::min(count, static_cast<std::size_t>(times));
+  }
+  for (std::size_t from = 0; times != 0; --times, ++count) {
+    const std::size_t at = find_bytes(text.substr(from), old);
+    if (at == std::string_view::npos) break;
+    from += at + old.size();
+  }
+  return count;
+}
+
+// Whether what comes of it fits into `room`. Nothing grows that is not longer than what it replaces.
+bool replacing_fits(std::string_view text, std::string_view old, std::string_view fresh, std::int64_t times, std::size_t room) {
+  if (fresh.size() <= old.size()) return text.size() <= room;
+  const std::size_t growth = fresh.size() - old.size();
+  return text.size() <= room && count_places(text, old, times) <= (room - text.size()) / growth;
+}
+
 std::string replace_text(std::string_view text, std::string_view old, std::string_view fresh, std::int64_t times) {
   std::string out;
   std::size_t from = 0;
@@ -55,25 +78,56 @@ std::string replace_text(std::string_view text, std::string_view old, std::strin
     out += fresh;
     from += at + old.size();
   }
-  return out + std::string(text.substr(std::min(from, text.size())));
+  out += text.substr(std::min(from, text.size()));
+  return out;
 }
 
-Value replace(FunctionCall& call) { return call.result(replace_text(call.text(2), call.text(0), call.text(1), -1)); }
-Value go_replace(FunctionCall& call) { return call.result(replace_text(call.text(0), call.text(1), call.text(2), call.integer(3))); }
+Value replaced(FunctionCall& call, std::string_view text, std::string_view old, std::string_view fresh, std::int64_t times) {
+  if (!replacing_fits(text, old, fresh, times, call.room())) return call.too_long();
+  return call.result(replace_text(text, old, fresh, times));
+}
+Value replace(FunctionCall& call) { return replaced(call, call.text(2), call.text(0), call.text(1), -1); }
+Value go_replace(FunctionCall& call) { return replaced(call, call.text(0), call.text(1), call.text(2), call.integer(3)); }
+
+// The characters that shall be trimmed. They may come from a log line, as many as it has.
+class CharacterSet {
+ public:
+  explicit CharacterSet(std::string_view set) : set_(set) {
+    for (const char c : set) bytes_[static_cast<unsigned char>(c)] = true;
+    if (set.size() <= kFew) return;
+    for (std::size_t i = 0; i < set.size();) {
+      const std::size_t length = std::max<std::size_t>(utf8_length(set.substr(i)), 1);
+      if (length > 1) long_ones_.insert(set.substr(i, length));
+      i += length;
+    }
+  }
+  [[nodiscard]] bool contains(std::string_view character) const {
+    if (character.size() == 1) return bytes_[static_cast<unsigned char>(character[0])];
+    return set_.size() <= kFew ? set_.find(character) != std::string_view::npos : long_ones_.contains(character);
+  }
+
+ private:
+  static constexpr std::size_t kFew = 64;
+  std::string_view set_;
+  std::array<bool, 256> bytes_{};
+  std::set<std::string_view> long_ones_;
+};
 
 std::string_view trim_left(std::string_view text, std::string_view set) {
+  const CharacterSet characters(set);
   while (!text.empty()) {
     const std::size_t length = std::max<std::size_t>(utf8_length(text), 1);
-    if (set.find(text.substr(0, length)) == std::string_view::npos) break;
+    if (!characters.contains(text.substr(0, length))) break;
     text.remove_prefix(length);
   }
   return text;
 }
 std::string_view trim_right(std::string_view text, std::string_view set) {
+  const CharacterSet characters(set);
   while (!text.empty()) {
     std::size_t begin = text.size() - 1;
     while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
-    if (set.find(text.substr(begin)) == std::string_view::npos) break;
+    if (!characters.contains(text.substr(begin))) break;
     text = text.substr(0, begin);
   }
   return text;
@@ -128,20 +182,22 @@ Value contains(FunctionCall& call) { return Value::of(contains_bytes(call.text(1
 Value has_prefix(FunctionCall& call) { return Value::of(call.text(1).starts_with(call.text(0))); }
 Value has_suffix(FunctionCall& call) { return Value::of(call.text(1).ends_with(call.text(0))); }
 
-std::string indented(FunctionCall& call) {
+Value indented(FunctionCall& call, std::string before) {
   const std::string blanks(static_cast<std::size_t>(std::clamp<std::int64_t>(call.integer(0), 0, 10000)), ' ');
-  return blanks + replace_text(call.text(1), "\n", "\n" + blanks, -1);
+  const std::string_view text = call.text(1);
+  const std::string line = "\n" + blanks;
+  if (!replacing_fits(text, "\n", line, -1, call.room())) return call.too_long();
+  return call.result((before += blanks) += replace_text(text, "\n", line, -1));
 }
-Value indent(FunctionCall& call) { return call.result(indented(call)); }
-Value nindent(FunctionCall& call) { return call.result("\n" + indented(call)); }
+Value indent(FunctionCall& call) { return indented(call, ""); }
+Value nindent(FunctionCall& call) { return indented(call, "\n"); }
 
 Value repeat(FunctionCall& call) {
   const std::int64_t times = call.integer(0);
   const std::string_view text = call.text(1);
   if (times < 0) return call.fail("strings: negative Repeat count");
-  if (static_cast<std::uint64_t>(times) * text.size() > kMaxResult || times > static_cast<std::int64_t>(kMaxResult)) {
-    return call.fail("strings: Repeat output length overflow");
-  }
+  if (text.empty()) return Value::of(text);
+  if (static_cast<std::uint64_t>(times) > call.room() / text.size()) return call.too_long();
   std::string out;
   for (std::int64_t i = 0; i < times; ++i) out += text;
   return call.result(std::move(out));
@@ -160,11 +216,12 @@ std::vector<std::string_view> characters(std::string_view text) {
 Value align(FunctionCall& call, bool left) {
   const std::int64_t count = call.integer(0);
   const std::string_view text = call.text(1);
-  if (count < 0 || count > static_cast<std::int64_t>(kMaxResult)) return Value::of(text);
+  if (count < 0) return Value::of(text);
   const std::vector<std::string_view> all = characters(text);
   const auto size = static_cast<std::int64_t>(all.size());
   std::string out;
   if (size < count) {
+    if (static_cast<std::uint64_t>(count - size) > call.room()) return call.too_long();
     const std::string blanks(static_cast<std::size_t>(count - size), ' ');
     return call.result(left ? std::string(text) + blanks : blanks + std::string(text));
   }
@@ -177,8 +234,7 @@ Value align_right(FunctionCall& call) { return align(call, false); }
 // ---- regular expressions
 
 // `$1`, `$name` and `${name}` of the replacement.
-std::string expand(std::string_view text, const Regex& regex, const std::vector<std::string_view>& groups) {
-  std::string out;
+void expand(std::string& out, std::string_view text, const Regex& regex, const std::vector<std::string_view>& groups, std::size_t limit) {
   auto group = [&](std::string_view name) -> std::string_view {
     if (!name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 6) {
       const auto index = static_cast<std::size_t>(std::stoul(std::string(name)));
@@ -190,7 +246,7 @@ std::string expand(std::string_view text, const Regex& regex, const std::vector<
     return {};
   };
   auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
-  for (std::size_t i = 0; i < text.size();) {
+  for (std::size_t i = 0; i < text.size() && out.size() <= limit;) {
     if (text[i] != '$' || i + 1 >= text.size()) {
       out += text[i++];
       continue;
@@ -211,10 +267,9 @@ std::string expand(std::string_view text, const Regex& regex, const std::vector<
     out += group(text.substr(begin, end - begin));
     i = end + (braces ? 1 : 0);
   }
-  return out;
 }
 
-// Calls `visit` for every match; an empty one right behind another match does not count.
+// Calls `visit` for every match until it says false; an empty one right behind another match does not count.
 template <typename Visit>
 void each_match(const Regex& regex, std::string_view text, Visit visit) {
   std::vector<std::string_view> groups;
@@ -222,7 +277,7 @@ void each_match(const Regex& regex, std::string_view text, Visit visit) {
   for (std::size_t from = 0; from <= text.size() && regex.find(text, from, groups);) {
     const auto begin = static_cast<std::size_t>(groups[0].data() - text.data());
     const std::size_t end = begin + groups[0].size();
-    if (!(groups[0].empty() && begin == last_end)) visit(begin, end, groups);
+    if (!(groups[0].empty() && begin == last_end) && !visit(begin, end, groups)) return;
     last_end = end;
     from = groups[0].empty() ? end + std::max<std::size_t>(utf8_length(text.substr(std::min(end, text.size()))), 1) : end;
   }
@@ -237,10 +292,17 @@ Value regex_replace(FunctionCall& call, bool literal) {
   std::size_t from = 0;
   each_match(*regex, text, [&](std::size_t begin, std::size_t end, const std::vector<std::string_view>& groups) {
     out += text.substr(from, begin - from);
-    out += literal ? std::string(fresh) : expand(fresh, *regex, groups);
+    if (literal) {
+      out += fresh;
+    } else {
+      expand(out, fresh, *regex, groups, call.room());
+    }
     from = end;
+    return out.size() <= call.room();
   });
-  return call.result(out + std::string(text.substr(from)));
+  if (out.size() > call.room()) return call.too_long();
+  out += text.substr(from);
+  return call.result(std::move(out));
 }
 Value regex_replace_all(FunctionCall& call) { return regex_replace(call, false); }
 Value regex_replace_literal(FunctionCall& call) { return regex_replace(call, true); }
@@ -249,7 +311,10 @@ Value count(FunctionCall& call) {
   auto regex = Regex::compile(call.text(0));
   if (!regex) return call.fail(regex.error().message);
   std::int64_t matches = 0;
-  each_match(*regex, call.text(1), [&](std::size_t, std::size_t, const std::vector<std::string_view>&) { ++matches; });
+  each_match(*regex, call.text(1), [&](std::size_t, std::size_t, const std::vector<std::string_view>&) {
+    ++matches;
+    return true;
+  });
   return Value::of(matches);
 }
 

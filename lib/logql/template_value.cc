@@ -43,6 +43,11 @@ Value Value::of_time(base::Timestamp value) {
   return out;
 }
 
+const Value* find_in_map(const Value::Map& map, std::string_view name) {
+  const auto found = std::lower_bound(map.begin(), map.end(), name, [](const auto& one, std::string_view wanted) { return one.first < wanted; });
+  return found == map.end() || found->first != name ? nullptr : &found->second;
+}
+
 std::string_view type_name(const Value& value) {
   switch (value.kind) {
     case Value::Kind::nil: return "nil";
@@ -180,14 +185,13 @@ std::optional<Value> json_object(std::string_view text, StringPool& keep, Scratc
     auto value = json_value(member, keep, scratch, depth + 1);
     if (!value || !cursor.separator()) return std::nullopt;
     std::string key_text = valid_utf8(*name);
-    const auto known = std::find_if(map->begin(), map->end(), [&](const auto& one) { return one.first == key_text; });
-    if (known == map->end()) {
-      map->emplace_back(std::move(key_text), std::move(*value));
-    } else {
-      known->second = std::move(*value);  // of a repeated name the last counts
-    }
+    if (!keep.pay(sizeof(Value::Map::value_type) + key_text.size())) return std::nullopt;
+    map->emplace_back(std::move(key_text), std::move(*value));
   }
-  std::sort(map->begin(), map->end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  // Of a repeated name the last counts.
+  std::stable_sort(map->begin(), map->end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  const auto first_kept = std::unique(map->rbegin(), map->rend(), [](const auto& a, const auto& b) { return a.first == b.first; });
+  map->erase(map->begin(), first_kept.base());
   Value out;
   out.kind = Value::Kind::map;
   out.map = std::move(map);
@@ -205,6 +209,7 @@ std::optional<Value> json_array(std::string_view text, StringPool& keep, Scratch
     if (!element.value(json)) return std::nullopt;
     auto value = json_value(json, keep, scratch, depth + 1);
     if (!value || element.at_end()) return std::nullopt;
+    if (!keep.pay(sizeof(Value))) return std::nullopt;
     list->push_back(std::move(*value));
     const char next = rest[element.position()];
     if (next != ',' && next != ']') return std::nullopt;
@@ -227,6 +232,7 @@ std::optional<Value> json_value(const JsonValue& json, StringPool& keep, Scratch
     }
     case JsonValue::Type::string: {
       const auto text = json_unescape(json.text, json.has_escapes, scratch);
+      if (text && !keep.pay(text->size())) return std::nullopt;
       return text ? std::optional(Value::of(keep.add(valid_utf8(*text)))) : std::nullopt;
     }
     case JsonValue::Type::object: return json_object(json.text, keep, scratch, depth);
@@ -277,8 +283,13 @@ std::string print_real(double value, char verb, const Verb& flags) {
 }
 
 std::string print_hex(std::string_view bytes, bool upper) {
+  const std::string_view digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
   std::string out;
-  for (const char c : bytes) out += upper ? fmt::format("{:02X}", static_cast<unsigned char>(c)) : fmt::format("{:02x}", static_cast<unsigned char>(c));
+  out.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    out += digits[static_cast<unsigned char>(c) >> 4];
+    out += digits[static_cast<unsigned char>(c) & 15];
+  }
   return out;
 }
 
@@ -360,11 +371,11 @@ std::optional<Value> value_from_json(std::string_view text, StringPool& keep) {
   return json_value(json, keep, scratch, 0);
 }
 
-std::string go_printf(std::string_view format, const std::vector<Value>& arguments, std::size_t first) {
+std::string go_printf(std::string_view format, const std::vector<Value>& arguments, std::size_t first, std::size_t limit) {
   constexpr int kMaxWidth = 10000;
   std::string out;
   std::size_t next = first;
-  for (std::size_t i = 0; i < format.size();) {
+  for (std::size_t i = 0; i < format.size() && out.size() <= limit;) {
     const std::size_t percent = std::min(format.find('%', i), format.size());
     out += format.substr(i, percent - i);
     i = percent + 1;
@@ -412,7 +423,7 @@ std::string go_printf(std::string_view format, const std::vector<Value>& argumen
   }
   if (next < arguments.size()) {
     out += "%!(EXTRA ";
-    for (std::size_t i = next; i < arguments.size(); ++i) {
+    for (std::size_t i = next; i < arguments.size() && out.size() <= limit; ++i) {
       if (i > next) out += ", ";
       out += std::string(type_name(arguments[i])) + "=";
       print_value(out, arguments[i]);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "logql/budget.h"
 
 #include <cstdint>
 #include <memory>
@@ -33,6 +34,9 @@ struct Value {
   static Value of_time(base::Timestamp value);
 };
 
+// nullptr when there is none.
+[[nodiscard]] const Value* find_in_map(const Value::Map& map, std::string_view name);
+
 [[nodiscard]] std::string_view type_name(const Value& value);  // as Go calls it
 [[nodiscard]] bool truth(const Value& value);                  // what `if` asks
 void print_value(std::string& out, const Value& value);        // %v
@@ -44,17 +48,24 @@ void print_value(std::string& out, const Value& value);        // %v
 [[nodiscard]] std::int64_t to_integer(const Value& value);
 [[nodiscard]] double to_real(const Value& value);
 
-// JSON text as a value; nullopt when it is not JSON. Strings are put into `keep`.
+// Strings that live as long as the execution. Who adds to it asks the budget first.
 struct StringPool {
+  Budget* budget = nullptr;
+  bool exhausted = false;  // pay() has refused
+  bool pay(std::size_t bytes) {
+    exhausted = exhausted || !budget->spend(bytes);
+    return !exhausted;
+  }
   std::vector<std::unique_ptr<std::string>> strings;
   std::string_view add(std::string text) {
     strings.push_back(std::make_unique<std::string>(std::move(text)));
     return *strings.back();
   }
 };
+// JSON text as a value; nullopt when it is not JSON, or when `keep` is exhausted, into which strings are put.
 [[nodiscard]] std::optional<Value> value_from_json(std::string_view text, StringPool& keep);
 
-// fmt.Sprintf.
-[[nodiscard]] std::string go_printf(std::string_view format, const std::vector<Value>& arguments, std::size_t first);
+// fmt.Sprintf. What is longer than `limit` is cut somewhere behind it.
+[[nodiscard]] std::string go_printf(std::string_view format, const std::vector<Value>& arguments, std::size_t first, std::size_t limit);
 
 }  // namespace weir::logql

@@ -1,9 +1,12 @@
 #include "pipeline/jsonl_sink.h"
 
+#include "base/visible.h"
 #include "pipeline/output.h"
 #include "record/jsonl_writer.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include <atomic>
 
@@ -16,9 +19,30 @@ constexpr int kPipeSize = 1 << 20;
 constexpr std::size_t kWrite = 256 << 10;  // written as soon as it is reached
 constexpr std::size_t kKeep = 1 << 20;     // of the buffer's memory after a very long line
 
+// JSON lines that say the same and drive no terminal: what base/visible.h would not show stands within strings, where it can be escaped.
+std::string for_terminal(std::string_view text) {
+  std::string out;
+  while (true) {
+    const std::size_t shown = base::visible_prefix(text);
+    out += text.substr(0, shown);
+    text.remove_prefix(shown);
+    if (text.empty()) return out;
+    if (text[0] == '\n') {
+      out += '\n';
+      text.remove_prefix(1);
+    } else if (static_cast<unsigned char>(text[0]) < 0x80) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[0]));
+      text.remove_prefix(1);
+    } else {
+      text.remove_prefix(base::append_escape(out, text));
+    }
+  }
+}
+
 class JsonlSink : public Stage {
  public:
-  JsonlSink(const JsonlSinkOptions& options, const Context& context) : options_(options), context_(context), output_(options.fd, context) {
+  JsonlSink(const JsonlSinkOptions& options, const Context& context)
+      : options_(options), context_(context), output_(options.fd, context), terminal_(::isatty(options.fd) == 1) {
     // Fewer, larger writes. Fails on anything but a pipe, and where the kernel's limit is lower: both are fine.
     ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
   }
@@ -80,7 +104,7 @@ class JsonlSink : public Stage {
   }
 
   Result<Flow> write() {
-    auto flow = output_.write(out_);
+    auto flow = terminal_ ? output_.write(for_terminal(out_)) : output_.write(out_);
     if (!flow) return flow;
     if (*flow == Flow::done) return reader_left();
     counters_.records_out = counters_.records_in;
@@ -93,6 +117,7 @@ class JsonlSink : public Stage {
   const JsonlSinkOptions options_;
   const Context context_;
   Output output_;
+  const bool terminal_;
   std::string out_;
   Counters counters_;
   std::atomic<bool> tracked_ = false;  // the source may ask while a thread of a stage in between writes

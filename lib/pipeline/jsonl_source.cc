@@ -76,12 +76,13 @@ class JsonlSource : public Source, private base::Feed {
       if (!ready) return std::move(ready).error();
       if (*ready != Ready::input) return {};
       char* block = batch_.allocate(carry_.size() + options_.block);
-      if (!carry_.empty()) std::memcpy(block, carry_.data(), carry_.size());
       const ssize_t got = ::read(options_.fd, block + carry_.size(), options_.block);
       if (got < 0) {
         if (errno == EINTR || errno == EAGAIN) continue;
         return base::io_error(errno, "read the input");
       }
+      if (grows_carry({block + carry_.size(), static_cast<std::size_t>(got)})) continue;
+      if (!carry_.empty()) std::memcpy(block, carry_.data(), carry_.size());
       const std::string_view bytes(block, carry_.size() + static_cast<std::size_t>(got));
       auto flow = got == 0 ? end_of_file(bytes, out) : take(bytes, out);
       if (!flow) return std::move(flow).error();
@@ -90,6 +91,14 @@ class JsonlSource : public Source, private base::Feed {
   }
 
  private:
+  // A long line that comes in small pieces is put together here: moving all of it for each piece would cost the square of its length.
+  bool grows_carry(std::string_view piece) {
+    if (carry_.empty() || piece.empty() || in_long_line_ || carry_.size() + piece.size() > max_line_) return false;
+    if (std::memchr(piece.data(), '\n', piece.size()) != nullptr) return false;
+    carry_ += piece;
+    return true;
+  }
+
   enum class Ready : std::uint8_t {
     input,
     leave,  // told to leave at once, or nobody reads what comes out

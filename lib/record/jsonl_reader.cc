@@ -2,22 +2,17 @@
 
 #include "record/base64.h"
 #include "record/json.h"
+#include "record/json_scanner.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cstring>
 #include <unordered_map>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
-// The grammar is RFC 8259's. The scanner knows that nearly every line is one flat object of a few known keys whose largest
-// value is a string that nobody looks into: finding the end of a string is the hot loop, sixteen bytes a step.
 namespace weir::record {
 namespace {
 
@@ -27,185 +22,27 @@ using base::Timestamp;
 constexpr Timestamp kEarliest = 631'152'000 * base::kSecond;  // 1990-01-01: smaller integers are not nanoseconds
 constexpr Timestamp kEnd = 9'214'646'400 * base::kSecond;    // 2262-01-01: what is later could not be written in RFC 3339 and read again
 constexpr std::size_t kMaxKnownSets = 4096;
+constexpr std::size_t kMaxKnownBytes = 8 << 20;   // of the texts of those sets
+constexpr std::size_t kMaxKnownText = 64 << 10;  // a larger set is read each time
+constexpr std::size_t kKeptScratch = 256 << 10;
 
-struct String {
-  std::string_view data;  // between the quotes
-  bool escaped = false;   // has a backslash
-};
-
-struct Failure {
-  const char* at;
-  std::string_view what;
-};
-
-constexpr bool simple_escape(char c) {
-  return c == '"' || c == '\\' || c == 'n' || c == 't' || c == '/' || c == 'r' || c == 'b' || c == 'f';
+// The string as bytes of the batch, or of the line where nothing is escaped.
+std::string_view decoded_into(Batch& batch, const JsonString& string) {
+  if (!string.escaped) return string.data;
+  char* const to = batch.allocate(string.data.size());
+  const std::size_t size = unescape(to, string.data);
+  batch.shrink(to, size);
+  return {to, size};
 }
-
-// Throws nothing, allocates nothing: the first failure is kept and every further call returns false.
-class Scanner {
- public:
-  Scanner(std::string_view text, int max_depth) : at_(text.data()), end_(text.data() + text.size()), max_depth_(max_depth) {}
-
-  const char* at_;
-  const char* const end_;
-  Failure failure{nullptr, {}};
-  bool high = false;  // some string holds bytes >= 0x80
-
-  bool fail(std::string_view what) {
-    if (failure.at == nullptr) failure = {at_, what};
-    return false;
-  }
-  void space() {
-    while (at_ < end_ && (*at_ == ' ' || *at_ == '\t' || *at_ == '\r' || *at_ == '\n')) ++at_;
-  }
-  bool take(char c, std::string_view what) {
-    space();
-    if (at_ < end_ && *at_ == c) {
-      ++at_;
-      return true;
-    }
-    return fail(what);
-  }
-  bool peek(char c) {
-    space();
-    return at_ < end_ && *at_ == c;
-  }
-
-  // At the opening quote.
-  bool string(String& out) {
-    if (!take('"', "a string is expected")) return false;
-    const char* const begin = at_;
-    while (true) {
-      at_ = special(at_);
-      if (at_ >= end_) return fail("the string is not closed");
-      const auto byte = static_cast<unsigned char>(*at_);
-      if (byte == '"') break;
-      if (byte < 0x20) return fail("a control byte in a string");
-      out.escaped = true;
-      if (end_ - at_ < 2) return fail("the string is not closed");
-      if (at_[1] == 'u') {
-        if (end_ - at_ < 6) return fail("a bad \\u escape");
-        for (int i = 2; i < 6; ++i) {
-          if (std::isxdigit(static_cast<unsigned char>(at_[i])) == 0) return fail("a bad \\u escape");
-        }
-        at_ += 6;
-      } else {
-        if (!simple_escape(at_[1])) return fail("a bad escape");
-        at_ += 2;
-      }
-    }
-    out.data = {begin, static_cast<std::size_t>(at_ - begin)};
-    ++at_;
-    return true;
-  }
-
-  // Any value, without looking into it.
-  bool skip(int depth = 0) {
-    space();
-    if (at_ >= end_) return fail("a value is missing");
-    switch (*at_) {
-      case '"': {
-        String ignored;
-        return string(ignored);
-      }
-      case '{':
-      case '[': {
-        if (depth >= max_depth_) return fail("nested too deep");
-        const bool object = *at_ == '{';
-        const char close = object ? '}' : ']';
-        ++at_;
-        if (peek(close)) {
-          ++at_;
-          return true;
-        }
-        while (true) {
-          if (object) {
-            String ignored;
-            space();
-            if (!string(ignored) || !take(':', "a colon is expected")) return false;
-          }
-          if (!skip(depth + 1)) return false;
-          if (peek(',')) {
-            ++at_;
-            continue;
-          }
-          return take(close, object ? "a comma or } is expected" : "a comma or ] is expected");
-        }
-      }
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: return number();
-    }
-  }
-
-  bool word(std::string_view text) {
-    space();
-    if (std::string_view(at_, static_cast<std::size_t>(end_ - at_)).starts_with(text)) {
-      at_ += text.size();
-      return true;
-    }
-    return fail("this is not JSON");
-  }
-
-  bool number() {
-    const char* const begin = at_;
-    if (at_ < end_ && *at_ == '-') ++at_;
-    const auto run = [this] {
-      const char* const first = at_;
-      while (at_ < end_ && *at_ >= '0' && *at_ <= '9') ++at_;
-      return at_ > first;
-    };
-    const char* const whole = at_;
-    if (!run() || (*whole == '0' && at_ - whole > 1)) {
-      at_ = begin;
-      return fail("this is not JSON");
-    }
-    if (at_ < end_ && *at_ == '.') {
-      ++at_;
-      if (!run()) return fail("a bad number");
-    }
-    if (at_ < end_ && (*at_ == 'e' || *at_ == 'E')) {
-      ++at_;
-      if (at_ < end_ && (*at_ == '+' || *at_ == '-')) ++at_;
-      if (!run()) return fail("a bad number");
-    }
-    return true;
-  }
-
- private:
-  // The next quote, backslash or control byte; remembers whether it passed a byte >= 0x80.
-  const char* special(const char* at) {
-#if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), limit = _mm_set1_epi8(0x1f);
-    for (; end_ - at >= 16; at += 16) {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-      // Unsigned bytes <= 0x1f are those that a minimum with 0x1f leaves alone.
-      const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, limit), bytes);
-      const __m128i found = _mm_or_si128(control, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
-      const auto mask = static_cast<unsigned>(_mm_movemask_epi8(found));
-      if (_mm_movemask_epi8(bytes) != 0) high = true;  // perhaps of what follows the string: harmless
-      if (mask != 0) return at + __builtin_ctz(mask);
-    }
-#endif
-    for (; at < end_; ++at) {
-      const auto byte = static_cast<unsigned char>(*at);
-      if (byte == '"' || byte == '\\' || byte < 0x20) return at;
-      if (byte >= 0x80) high = true;
-    }
-    return end_;
-  }
-
-  const int max_depth_;
-};
 
 // What one line said, before it becomes a record.
 struct Members {
   bool has_line = false, has_timestamp = false, has_marker = false, has_value = false;
-  String line;
+  JsonString line;
   Timestamp timestamp = 0;
   Marker marker;
+  JsonString positions;  // of the marker, base64
+  const char* positions_end = nullptr;
   Record record;
   Extra extra;
   bool has_extra = false;
@@ -226,34 +63,74 @@ struct JsonlReader::State {
   std::array<Known, 4> recent;  // a run of records of one pod switches between two sets
   std::size_t next_recent = 0;
   std::unordered_map<std::string, LabelSetRef> known;
-  std::vector<Label> scratch;
+  std::size_t known_bytes = 0;
+
+  // What is gathered of the line at hand. It goes into the batch once the whole line has proved to be a record: otherwise lines that are
+  // none would fill it.
+  std::vector<Label> label_pairs;
+  std::vector<Label> metadata_pairs;
+  std::vector<std::string_view> unknown;  // members, neighbours with a comma between them as one
+  // Decoded strings. What is decoded is never longer than what it was read from, so there is room for all of a line.
+  std::unique_ptr<char[]> decoded;
+  std::size_t decoded_room = 0, decoded_size = 0;
+  std::size_t line_size = 0;
 
   State(const base::Clock& clock_in, Limits limits_in) : clock(clock_in), limits(limits_in) {}
 
-  std::string_view decode(const String& string, Batch& batch) const {
-    if (!string.escaped) return string.data;
-    char* to = batch.allocate(string.data.size());
-    const std::size_t size = unescape(to, string.data);
-    batch.shrink(to, size);
-    return {to, size};
+  void begin(std::size_t size) {
+    line_size = size;
+    decoded_size = 0;
+    metadata_pairs.clear();
+    unknown.clear();
+  }
+  // Gives back what an unusual line took.
+  void end() {
+    if (decoded_room > kKeptScratch) {
+      decoded.reset();
+      decoded_room = 0;
+    }
+    for (std::vector<Label>* pairs : {&label_pairs, &metadata_pairs}) {
+      if (pairs->capacity() * sizeof(Label) > kKeptScratch) *pairs = {};
+    }
+    if (unknown.capacity() * sizeof(std::string_view) > kKeptScratch) unknown = {};
   }
 
-  // `{"name":"value",…}` into scratch.
-  bool pairs(Scanner& in, Batch& batch) {
-    scratch.clear();
+  // A view into the line or into `decoded`, good until the next line.
+  std::string_view decode(const JsonString& string) {
+    if (!string.escaped) return string.data;
+    if (decoded_room < line_size) {
+      // The first of this line: only the line's beginning makes its size known.
+      decoded = std::make_unique_for_overwrite<char[]>(line_size);
+      decoded_room = line_size;
+    }
+    char* to = decoded.get() + decoded_size;
+    const std::size_t size = unescape(to, string.data);
+    decoded_size += size;
+    return {to, size};
+  }
+  // The same as memory of the batch.
+  std::string_view kept(std::string_view text, Batch& batch) const {
+    const auto at = reinterpret_cast<std::uintptr_t>(text.data()), from = reinterpret_cast<std::uintptr_t>(decoded.get());
+    return decoded_size != 0 && at - from < decoded_size ? batch.copy(text) : text;
+  }
+
+  // `{"name":"value",…}`.
+  bool pairs(JsonScanner& in, std::vector<Label>& out) {
+    out.clear();
     if (!in.take('{', "an object is expected")) return false;
     if (in.peek('}')) {
       ++in.at_;
       return true;
     }
     while (true) {
-      String name, value;
+      JsonString name, value;
       in.space();
       if (!in.string(name) || !in.take(':', "a colon is expected")) return false;
       in.space();
       if (in.at_ < in.end_ && *in.at_ != '"') return in.fail("values of labels and metadata are strings");
       if (!in.string(value)) return false;
-      scratch.push_back({decode(name, batch), decode(value, batch)});
+      const std::string_view decoded_name = decode(name);
+      out.push_back({decoded_name, decode(value)});
       if (in.peek(',')) {
         ++in.at_;
         continue;
@@ -262,7 +139,7 @@ struct JsonlReader::State {
     }
   }
 
-  bool labels(Scanner& in, Batch& batch, Record& record) {
+  bool labels(JsonScanner& in, Batch& batch, Record& record) {
     in.space();
     const auto left = static_cast<std::size_t>(in.end_ - in.at_);
     for (const Known& candidate : recent) {
@@ -276,14 +153,25 @@ struct JsonlReader::State {
       }
     }
     const char* const begin = in.at_;
-    if (!pairs(in, batch)) return false;
-    for (const Label& label : scratch) {
+    if (!pairs(in, label_pairs)) return false;
+    for (const Label& label : label_pairs) {
       if (label.name.empty()) return in.fail("a label without a name");
     }
-    std::string raw(begin, static_cast<std::size_t>(in.at_ - begin));
-    if (known.size() >= kMaxKnownSets) known.clear();
+    const std::string_view text(begin, static_cast<std::size_t>(in.at_ - begin));
+    if (text.size() > kMaxKnownText) {
+      record.labels = batch.hold(LabelSet::intern(label_pairs));
+      return true;
+    }
+    std::string raw(text);
+    if (known.size() >= kMaxKnownSets || known_bytes >= kMaxKnownBytes) {
+      known.clear();
+      known_bytes = 0;
+    }
     auto [entry, is_new] = known.try_emplace(raw);
-    if (is_new) entry->second = LabelSet::intern(scratch);
+    if (is_new) {
+      entry->second = LabelSet::intern(label_pairs);
+      known_bytes += raw.size();
+    }
     record.labels = batch.hold(entry->second);
     const bool high = std::ranges::any_of(raw, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
     recent[next_recent] = {std::move(raw), entry->second, high};
@@ -291,7 +179,7 @@ struct JsonlReader::State {
     return true;
   }
 
-  static bool timestamp(Scanner& in, Members& out) {
+  static bool timestamp(JsonScanner& in, Members& out) {
     in.space();
     const char* const begin = in.at_;
     std::string_view text;
@@ -302,7 +190,7 @@ struct JsonlReader::State {
       return in.fail(what);
     };
     if (in.peek('"')) {
-      String string;
+      JsonString string;
       if (!in.string(string)) return false;
       text = string.data;
       if (string.escaped) {
@@ -330,7 +218,7 @@ struct JsonlReader::State {
   }
 
   template <typename T>
-  static bool integer(Scanner& in, T& out) {
+  static bool integer(JsonScanner& in, T& out) {
     in.space();
     const char* const begin = in.at_;
     if (!in.number()) return false;
@@ -338,8 +226,8 @@ struct JsonlReader::State {
     return (error == std::errc() && end == in.at_) || in.fail("an integer is expected");
   }
 
-  static bool hex(Scanner& in, std::uint64_t& out) {
-    String text;
+  static bool hex(JsonScanner& in, std::uint64_t& out) {
+    JsonString text;
     in.space();
     if (!in.string(text)) return false;
     const auto [end, error] = std::from_chars(text.data.data(), text.data.data() + text.data.size(), out, 16);
@@ -347,18 +235,19 @@ struct JsonlReader::State {
            in.fail("sixteen hexadecimal digits are expected");
   }
 
-  bool text(Scanner& in, Batch& batch, std::string_view& out) {
-    String string;
+  bool text(JsonScanner& in, std::string_view& out) {
+    JsonString string;
     in.space();
     if (!in.string(string)) return false;
-    out = decode(string, batch);
+    out = decode(string);
     return true;
   }
 
-  bool marker_member(Scanner& in, Batch& batch, std::string_view key, Marker& marker) {
+  bool marker_member(JsonScanner& in, std::string_view key, Members& out) {
+    Marker& marker = out.marker;
     if (key == "type") {
       std::string_view name;
-      if (!text(in, batch, name)) return false;
+      if (!text(in, name)) return false;
       for (const Marker::Type type : {Marker::Type::begin, Marker::Type::generation, Marker::Type::done, Marker::Type::block, Marker::Type::end,
                                       Marker::Type::rejected}) {
         if (marker_name(type) != name) continue;
@@ -367,10 +256,10 @@ struct JsonlReader::State {
       }
       return in.fail("a marker of unknown type");
     }
-    if (key == "checkpoint") return text(in, batch, marker.checkpoint);
+    if (key == "checkpoint") return text(in, marker.checkpoint);
     if (key == "spool") return hex(in, marker.spool);
-    if (key == "path") return text(in, batch, marker.path);
-    if (key == "log") return text(in, batch, marker.log_key);
+    if (key == "path") return text(in, marker.path);
+    if (key == "log") return text(in, marker.log_key);
     if (key == "inode") return integer(in, marker.inode);
     if (key == "device") return integer(in, marker.device);
     if (key == "head_size") return integer(in, marker.head_size);
@@ -379,23 +268,20 @@ struct JsonlReader::State {
     if (key == "check_hash") return hex(in, marker.check_hash);
     if (key == "gone") return boolean(in, marker.gone);
     if (key == "positions") {
-      std::string_view encoded;
-      if (!text(in, batch, encoded)) return false;
-      char* to = batch.allocate(encoded.size() / 4 * 3 + 3);
-      const auto size = decode_base64(to, encoded);
-      if (!size) return in.fail("base64 is expected");
-      batch.shrink(to, *size);
-      marker.positions = {to, *size};
+      in.space();
+      out.positions = {};
+      if (!in.string(out.positions)) return false;
+      out.positions_end = in.at_;
       return true;
     }
     return in.skip();
   }
 
-  bool marker(Scanner& in, Batch& batch, Members& out) {
+  bool marker(JsonScanner& in, Members& out) {
     if (!in.take('{', "an object is expected")) return false;
     while (!in.peek('}')) {
-      String key;
-      if (!in.string(key) || !in.take(':', "a colon is expected") || !marker_member(in, batch, decode(key, batch), out.marker)) return false;
+      JsonString key;
+      if (!in.string(key) || !in.take(':', "a colon is expected") || !marker_member(in, decode(key), out)) return false;
       if (in.peek(',')) {
         ++in.at_;
       } else if (!in.peek('}')) {
@@ -407,7 +293,7 @@ struct JsonlReader::State {
     return out.has_marker = true;
   }
 
-  static bool boolean(Scanner& in, bool& out) {
+  static bool boolean(JsonScanner& in, bool& out) {
     in.space();
     if (in.at_ < in.end_ && *in.at_ != 't' && *in.at_ != 'f') return in.fail("true or false is expected");
     out = in.at_ < in.end_ && *in.at_ == 't';
@@ -415,7 +301,7 @@ struct JsonlReader::State {
   }
 
   // A value of which only the text is kept.
-  static bool raw(Scanner& in, std::string_view& out, char first, std::string_view what) {
+  static bool raw(JsonScanner& in, std::string_view& out, char first, std::string_view what) {
     in.space();
     if (in.at_ >= in.end_ || *in.at_ != first) return in.fail(what);
     const char* const begin = in.at_;
@@ -424,24 +310,56 @@ struct JsonlReader::State {
     return true;
   }
 
-  static void add_unknown(Batch& batch, Extra& extra, std::string_view member) {
-    if (extra.unknown.empty()) {
-      extra.unknown = member;
-      return;
+  void add_unknown(std::string_view member) {
+    if (!unknown.empty()) {
+      std::string_view& last = unknown.back();
+      const char* const end = last.data() + last.size();
+      if (*end == ',' && end + 1 == member.data()) {
+        last = {last.data(), last.size() + 1 + member.size()};
+        return;
+      }
     }
-    char* to = batch.allocate(extra.unknown.size() + 1 + member.size());
-    std::memcpy(to, extra.unknown.data(), extra.unknown.size());
-    to[extra.unknown.size()] = ',';
-    std::memcpy(to + extra.unknown.size() + 1, member.data(), member.size());
-    extra.unknown = {to, extra.unknown.size() + 1 + member.size()};
+    unknown.push_back(member);
   }
 
-  bool member(Scanner& in, Batch& batch, Members& out) {
+  std::string_view joined_unknown(Batch& batch) const {
+    if (unknown.size() < 2) return unknown.empty() ? std::string_view() : unknown.front();
+    std::size_t size = unknown.size() - 1;
+    for (const std::string_view part : unknown) size += part.size();
+    char* const begin = batch.allocate(size);
+    char* to = begin;
+    for (const std::string_view part : unknown) {
+      if (to != begin) *to++ = ',';
+      std::memcpy(to, part.data(), part.size());
+      to += part.size();
+    }
+    return {begin, size};
+  }
+
+  // Gives the marker memory of the batch.
+  bool keep_marker(Members& members, JsonScanner& in, Batch& batch) {
+    Marker& marker = members.marker;
+    if (members.positions_end != nullptr) {
+      const std::string_view encoded = decode(members.positions);
+      char* const to = batch.allocate(encoded.size() / 4 * 3 + 3);
+      const auto size = decode_base64(to, encoded);
+      batch.shrink(to, size.value_or(0));
+      if (!size) {
+        in.at_ = members.positions_end;
+        return in.fail("base64 is expected");
+      }
+      marker.positions = {to, *size};
+    }
+    for (std::string_view* text : {&marker.checkpoint, &marker.path, &marker.log_key}) *text = kept(*text, batch);
+    return true;
+  }
+
+  bool member(JsonScanner& in, Batch& batch, Members& out) {
     in.space();
     const char* const begin = in.at_;
-    String key;
+    JsonString key;
     if (!in.string(key) || !in.take(':', "a colon is expected")) return false;
-    if (key.escaped) key.data = decode(key, batch);
+    if (key.escaped) key.data = decode(key);
     switch (key.data.size()) {
       case 4:
         if (key.data == "line") {
@@ -457,11 +375,11 @@ struct JsonlReader::State {
         break;
       case 6:
         if (key.data == "labels") return labels(in, batch, out.record);
-        if (key.data == "tenant") return text(in, batch, out.record.tenant);
-        if (key.data == "marker") return marker(in, batch, out);
+        if (key.data == "tenant") return text(in, out.record.tenant);
+        if (key.data == "marker") return marker(in, out);
         if (key.data == "source") {
           std::string_view value;
-          if (!text(in, batch, value)) return false;
+          if (!text(in, value)) return false;
           const auto source = Source::parse(value);
           if (!source) return in.fail("source has an unknown form");
           out.record.source = *source;
@@ -470,13 +388,7 @@ struct JsonlReader::State {
         if (key.data == "parsed") return out.has_extra = raw(in, out.extra.parsed, '{', "parsed is an object");
         break;
       case 8:
-        if (key.data == "metadata") {
-          if (!pairs(in, batch)) return false;
-          const std::span<Label> metadata = batch.allocate_labels(scratch.size());
-          std::copy(scratch.begin(), scratch.end(), metadata.begin());
-          out.record.metadata = metadata;
-          return true;
-        }
+        if (key.data == "metadata") return pairs(in, metadata_pairs);
         if (key.data == "rejected") return out.has_extra = raw(in, out.extra.rejected, '{', "rejected is an object");
         break;
       case 9:
@@ -486,11 +398,11 @@ struct JsonlReader::State {
     }
     if (!in.skip()) return false;
     out.has_extra = true;
-    add_unknown(batch, out.extra, {begin, static_cast<std::size_t>(in.at_ - begin)});
+    add_unknown({begin, static_cast<std::size_t>(in.at_ - begin)});
     return true;
   }
 
-  bool object(Scanner& in, Batch& batch, Members& out) {
+  bool object(JsonScanner& in, Batch& batch, Members& out) {
     if (!in.take('{', "a JSON object is expected")) return false;
     while (!in.peek('}')) {
       if (!member(in, batch, out)) return false;
@@ -555,9 +467,11 @@ base::Result<void> JsonlReader::parse(std::string_view line, Batch& batch) {
     for (std::size_t at = 0; at < line.size(); at += state.limits.max_line) state.invalid(line.substr(at, state.limits.max_line), why, batch);
     return base::fail(Code::parse, "{}", why);
   }
-  Scanner in(line, state.limits.max_depth);
+  JsonScanner in(line, state.limits.max_depth);
   Members members;
-  if (!state.object(in, batch, members)) {
+  state.begin(line.size());
+  if (!state.object(in, batch, members) || (members.has_marker && !state.keep_marker(members, in, batch))) {
+    state.end();
     const std::string why = fmt::format("column {}: {}", in.failure.at - line.data() + 1, in.failure.what);
     state.invalid(line, why, batch);
     return base::fail(Code::parse, "{}", why);
@@ -566,7 +480,16 @@ base::Result<void> JsonlReader::parse(std::string_view line, Batch& batch) {
   Record& record = batch.records.emplace_back(members.record);
   if (record.labels == nullptr) record.labels = batch.hold(LabelSet::empty());
   record.raw = broken_utf8 ? std::string_view() : line;
+  record.tenant = state.kept(record.tenant, batch);
+  if (!state.metadata_pairs.empty()) {
+    const std::span<Label> metadata = batch.allocate_labels(state.metadata_pairs.size());
+    for (std::size_t i = 0; i < metadata.size(); ++i) {
+      metadata[i] = {state.kept(state.metadata_pairs[i].name, batch), state.kept(state.metadata_pairs[i].value, batch)};
+    }
+    record.metadata = metadata;
+  }
   if (members.has_extra) {
+    members.extra.unknown = state.joined_unknown(batch);
     if (broken_utf8) {
       for (std::string_view* part : {&members.extra.unknown, &members.extra.rejected, &members.extra.parsed, &members.extra.value}) {
         *part = State::repair(batch, *part);
@@ -576,6 +499,7 @@ base::Result<void> JsonlReader::parse(std::string_view line, Batch& batch) {
     *extra = members.extra;
     record.extra = extra;
   }
+  state.end();
   if (!members.has_line && !members.has_value) {
     auto* marker = batch.make<Marker>();
     *marker = members.marker;
@@ -590,7 +514,7 @@ base::Result<void> JsonlReader::parse(std::string_view line, Batch& batch) {
     record.touch();
   }
   if (broken_utf8) {
-    record.line = Text::bytes(state.decode(members.line, batch));
+    record.line = Text::bytes(decoded_into(batch, members.line));
   } else {
     record.line = {members.line.data, members.line.escaped ? Text::Form::json : Text::Form::clean};
   }

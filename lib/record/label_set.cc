@@ -114,6 +114,11 @@ const LabelSetRef& LabelSet::empty() {
 }
 
 std::string_view LabelSet::get(std::string_view name) const {
+  constexpr std::size_t kFew = 16;
+  if (size_ > kFew) {
+    const auto found = std::ranges::lower_bound(labels(), name, {}, &Label::name);
+    return found != labels().end() && found->name == name ? found->value : std::string_view();
+  }
   for (const Label& label : labels()) {
     if (label.name == name) return label.value;
   }

@@ -6,8 +6,11 @@
 namespace weir::sqlite {
 namespace {
 
+// EFBIG: the limit of a file's size.
+bool no_room(int system_error) { return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG; }
+
 base::Code code_of(int code, int system_error) {
-  if (system_error == ENOSPC || system_error == EDQUOT) return base::Code::full;
+  if (no_room(system_error)) return base::Code::full;
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -32,7 +35,7 @@ base::Code code_of(int code, int system_error) {
 base::Error error_of(sqlite3* handle, int code, std::string_view what, std::string_view path) {
   int system_error = handle != nullptr ? sqlite3_system_errno(handle) : 0;
   // A commit that fails does not always leave its number there.
-  if ((code & 0xff) == SQLITE_IOERR && (errno == ENOSPC || errno == EDQUOT)) system_error = errno;
+  if ((code & 0xff) == SQLITE_IOERR && no_room(errno)) system_error = errno;
   const bool of_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_FULL;
   const base::Code kind = code_of(code, of_system ? system_error : 0);
   std::string_view cause = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
@@ -40,7 +43,9 @@ base::Error error_of(sqlite3* handle, int code, std::string_view what, std::stri
   if (kind == base::Code::usage) cause = "it is no SQLite file";
   if (kind == base::Code::full) {
     // The number that the system left may be an older one here.
-    cause = system_error == EDQUOT ? "the quota is used up" : "the disk is full";
+    cause = system_error == EDQUOT  ? "the quota is used up"
+            : system_error == EFBIG ? "the limit of a file's size is reached (ulimit -f)"
+                                    : "the disk is full";
   } else if (of_system && system_error != 0) {
     const char* description = ::strerrordesc_np(system_error);
     if (description != nullptr) cause = description;

@@ -142,7 +142,9 @@ class Buffer : public pipeline::Stage {
     if (spec_.store_only) return std::nullopt;
     if (!drain_) {
       DrainSpec spec{path_, writer_->spool(), acknowledged_, newest_, spec_.memory};
-      drain_ = std::make_unique<BufferDrain>(std::move(spec), out, context_);
+      auto drain = BufferDrain::start(std::move(spec), out, context_);
+      if (!drain) return std::move(drain).error();
+      drain_ = *std::move(drain);
     }
     return drain_->error();
   }
@@ -202,7 +204,7 @@ class Buffer : public pipeline::Stage {
       if (error.code != base::Code::full && error.code != base::Code::busy) return stored;
       if (spared()) return typename std::remove_cvref_t<decltype(*stored)>{};
       waited = true;
-      context_.diagnostics->warn("spool-full", error.message + "; waiting" + (error.hint.empty() ? "" : "\n" + error.hint));
+      context_.diagnostics->warn("spool-full", error.message + "; waiting" + (error.hint.empty() ? "" : fmt::format(" ({})", error.hint)));
       const base::Monotonic now = context_.clock->monotonic();
       if (now >= context_.stop->deadline(now)) {
         return base::fail(error.code, "{}; {} records were not taken", error.message, builder_.records()).with_hint(error.hint);
@@ -379,7 +381,7 @@ base::Result<std::unique_ptr<spool::Writer>> open_writer(const BufferSpec& spec,
   while (true) {
     auto writer = spool::Writer::open(spec.spool, *context.clock, context.stop);
     if (writer || writer.error().code != base::Code::full || context.stop->stopped()) return writer;
-    context.diagnostics->warn("spool-full", fmt::format("{}; waiting\nit goes on by itself when there is room", writer.error().message));
+    context.diagnostics->warn("spool-full", fmt::format("{}; waiting (it goes on by itself when there is room)", writer.error().message));
     struct pollfd stop = {context.stop->fd(), POLLIN, 0};
     ::poll(&stop, 1, static_cast<int>(kFullPollMost / base::kMillisecond));
   }

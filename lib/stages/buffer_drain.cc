@@ -1,5 +1,6 @@
 #include "stages/buffer_drain.h"
 
+#include "base/thread.h"
 #include "stages/spool_stream.h"
 
 #include <algorithm>
@@ -13,8 +14,14 @@ constexpr std::size_t kSpare = 1;  // batches whose memory is kept for the next 
 }  // namespace
 
 BufferDrain::BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context)
-    : spec_(std::move(spec)), out_(out), context_(context), newest_(spec_.stored), emitted_(spec_.acknowledged.before().block - 1) {
-  thread_ = std::thread([this] { run(); });
+    : spec_(std::move(spec)), out_(out), context_(context), newest_(spec_.stored), emitted_(spec_.acknowledged.before().block - 1) {}
+
+base::Result<std::unique_ptr<BufferDrain>> BufferDrain::start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context) {
+  std::unique_ptr<BufferDrain> drain(new BufferDrain(std::move(spec), out, context));
+  auto thread = base::start_thread("read the spool", [raw = drain.get()] { raw->run(); });
+  if (!thread) return std::move(thread).error();
+  drain->thread_ = *std::move(thread);
+  return drain;
 }
 
 BufferDrain::~BufferDrain() {

@@ -29,7 +29,8 @@ struct DrainSpec {
 // Methods are for one thread, the one that drives the chain above; the outlet is used only by the thread within.
 class BufferDrain {
  public:
-  BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
+  // Fails when there can be no thread. `out` outlives it.
+  static base::Result<std::unique_ptr<BufferDrain>> start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
   ~BufferDrain();  // gives up what is left
 
   // A block that is stored now. Takes its records if there is room for them, and gives back memory to fill again.
@@ -57,6 +58,8 @@ class BufferDrain {
   [[nodiscard]] Count count() const;
 
  private:
+  BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
+
   struct Waiting {
     std::uint64_t block, previous;
     record::Batch own;                             // may be changed

@@ -42,6 +42,7 @@ constexpr std::string_view kPodUid = "pod_uid";
 
 // Plans kept at most; more at once than a node has pods. Forgetting costs working them out anew.
 constexpr std::size_t kMaxPlans = 8192;
+constexpr std::size_t kMaxPlanBytes = 32 << 20;  // of the label sets of all plans
 
 // Loki's defaults for labels: max_label_name_length, max_label_value_length.
 constexpr std::size_t kMaxName = 1024;
@@ -58,6 +59,12 @@ struct Plan {
   bool asks_for_path = false;  // a path in the metadata would tell something
   std::uint64_t held_by = 0;   // the number of the batch that holds `out` and `full`
 };
+
+// They come sorted, out of a label set.
+const Label* find_demoted(const Plan& plan, std::string_view name) {
+  const auto found = std::ranges::lower_bound(plan.demoted, name, {}, &Label::name);
+  return found != plan.demoted.end() && found->name == name ? &*found : nullptr;
+}
 
 struct Key {
   const LabelSet* labels = nullptr;
@@ -107,6 +114,7 @@ class EnrichStage : public pipeline::Stage {
   pipeline::Counters counters_;
 
   std::unordered_map<Key, Plan, KeyHash> plans_;
+  std::size_t plan_bytes_ = 0;
   // What was looked for last, by a part of the hash: of few records after a pause, each step into `plans_` is a step into memory that no
   // cache holds any more.
   std::array<std::pair<Key, Plan*>, 128> recent_;
@@ -128,7 +136,7 @@ class EnrichStage : public pipeline::Stage {
 };
 
 Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outlet& out) {
-  if (plans_.size() + paths_.size() + levels_.size() > kMaxPlans) forget();
+  if (plans_.size() + paths_.size() + levels_.size() > kMaxPlans || plan_bytes_ > kMaxPlanBytes) forget();
   ++batch_number_;
   shared_.fill({});
   for (Record& record : batch.records) {
@@ -146,6 +154,7 @@ Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outl
 void EnrichStage::forget() {
   recent_.fill({});
   plans_.clear();
+  plan_bytes_ = 0;
   paths_.clear();
   levels_.clear();
 }
@@ -213,6 +222,7 @@ Plan& EnrichStage::plan_for(const Key& key) {
   if (!key.level.empty()) kept.level = *levels_.emplace(key.level).first;
   Plan& plan = plans_[kept];
   work_out(plan, kept);
+  plan_bytes_ += plan.in->json().size() + plan.out->json().size() + plan.full->json().size();
   return plan;
 }
 
@@ -299,8 +309,8 @@ std::span<const Label> EnrichStage::metadata_with(record::Batch& batch, const Re
   for (Label entry : before) {
     has_uid = has_uid || entry.name == kPodUid;
     if (!level.empty() && entry.name == kDetectedLevel) continue;
-    const auto shadow = std::ranges::find(plan.demoted, entry.name, &Label::name);
-    if (shadow != plan.demoted.end()) {
+    const Label* const shadow = find_demoted(plan, entry.name);
+    if (shadow != nullptr) {
       if (shadow->value == entry.value) continue;
       entry.name = batch.copy(std::string(entry.name) + "_extracted");
     }

@@ -47,7 +47,7 @@ auto open_when_there_is_room(const Open& open, const base::Stop* stop, base::Dia
   while (true) {
     auto opened = open();
     if (opened || opened.error().code != base::Code::full || (stop != nullptr && stop->stopped())) return opened;
-    diagnostics.warn("disk-full", fmt::format("{}; waiting\nit goes on by itself when there is room", opened.error().message));
+    diagnostics.warn("disk-full", fmt::format("{}; waiting (it goes on by itself when there is room)", opened.error().message));
     struct pollfd stopped = {stop != nullptr ? stop->fd() : -1, POLLIN, 0};
     ::poll(&stopped, 1, static_cast<int>(kCommitEvery / base::kMillisecond));
   }

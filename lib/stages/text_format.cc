@@ -1,5 +1,6 @@
 #include "stages/text_format.h"
 
+#include "base/visible.h"
 #include "logql/json_reader.h"
 #include "record/timestamp.h"
 
@@ -21,6 +22,7 @@ namespace {
 constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kReset = "\x1b[0m";
 constexpr std::size_t kMostSets = 4096;     // remembered; a pod's set is some hundred bytes
+constexpr std::size_t kMostBytes = 16 << 20;  // of the remembered sets
 constexpr std::size_t kWidestWho = 60;      // columns that alignment may take
 
 // Colours that can be read on dark and on light ground.
@@ -28,24 +30,6 @@ constexpr std::array<int, 10> kColors = {36, 33, 32, 35, 34, 96, 93, 92, 95, 94}
 
 // What stands for a record where no pod does, in this order.
 constexpr std::array<std::string_view, 7> kTelling = {"app", "service_name", "unit", "systemd_unit", "job", "host", "instance"};
-
-// Bytes of the valid UTF-8 character at the head of `text`, 0 when there is none.
-std::size_t character(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const std::size_t size = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
-  if (size == 0 || text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  if (size == 3 && ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0))) return 0;
-  if (size == 4 && ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90))) return 0;
-  return size;
-}
-
-bool is_plain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-}
 
 void append_quoted(std::string& out, std::string_view value) {
   out += '"';
@@ -154,35 +138,20 @@ std::string why_rejected(std::string_view object) {
 }  // namespace
 
 void append_visible(std::string& out, std::string_view text, bool indent) {
-  if (is_plain(text)) {
-    out += text;
-    return;
-  }
-  constexpr std::string_view digits = "0123456789abcdef";
-  const auto hex = [&](unsigned char byte) { ((out += "\\x") += digits[byte >> 4]) += digits[byte & 15]; };
-  while (!text.empty()) {
-    const auto first = static_cast<unsigned char>(text[0]);
-    const std::size_t size = character(text);
-    if (size == 0 || (size == 1 && (first < 0x20 || first == 0x7f))) {
-      if (first == '\n') {
-        out += indent ? "\n    " : "\\n";
-      } else if (first == '\t') {
-        out += '\t';
-      } else if (first == '\r') {
-        out += "\\r";
-      } else {
-        hex(first);
-      }
+  while (true) {
+    const std::size_t shown = base::visible_prefix(text);
+    out += text.substr(0, shown);
+    text.remove_prefix(shown);
+    if (text.empty()) return;
+    if (text[0] == '\t') {
+      out += '\t';
       text.remove_prefix(1);
-      continue;
-    }
-    if (first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) {  // C1 controls
-      hex(first);
-      hex(static_cast<unsigned char>(text[1]));
+    } else if (text[0] == '\n' && indent) {
+      out += "\n    ";
+      text.remove_prefix(1);
     } else {
-      out += text.substr(0, size);
+      text.remove_prefix(base::append_escape(out, text));
     }
-    text.remove_prefix(size);
   }
 }
 
@@ -196,24 +165,13 @@ void TextFormat::learn(const Batch& batch) {
 }
 
 void TextFormat::learn(const LabelSet& set) {
-  const std::size_t before = differing_.size();
   if (!learned_) {
     for (const Label& label : set.labels()) shared_.emplace(label.name, label.value);
     learned_ = true;
     return;
   }
-  for (auto it = shared_.begin(); it != shared_.end();) {
-    if (set.get(it->first) == it->second) {
-      ++it;
-    } else {
-      differing_.insert(it->first);
-      it = shared_.erase(it);
-    }
-  }
-  for (const Label& label : set.labels()) {
-    if (shared_.find(label.name) == shared_.end()) differing_.emplace(label.name);
-  }
-  if (differing_.size() != before) ++version_;
+  const std::size_t erased = std::erase_if(shared_, [&](const auto& one) { return set.get(one.first) != one.second; });
+  if (erased > 0) ++version_;
 }
 
 std::string TextFormat::header() {
@@ -233,15 +191,19 @@ std::string TextFormat::header() {
 }
 
 TextFormat::Shown& TextFormat::shown(const LabelSet* set) {
-  if (cache_.size() > kMostSets && !cache_.contains(set)) {
+  if ((cache_.size() > kMostSets || cache_bytes_ > kMostBytes) && !cache_.contains(set)) {
     cache_.clear();
+    cache_bytes_ = 0;
     last_set_ = nullptr;
   }
   Shown& entry = cache_[set];
   if (entry.version == version_) return entry;
   entry.version = version_;
-  if (!entry.set) entry.set = record::LabelSetRef::share(set);
-  const bool with_namespace = differing_.contains("namespace") && !set->get("pod").empty();
+  if (!entry.set) {
+    entry.set = record::LabelSetRef::share(set);
+    cache_bytes_ += set->json().size();
+  }
+  const bool with_namespace = !shared_.contains("namespace") && !set->get("pod").empty();
   const std::string who = source_of(*set, with_namespace);
   entry.who.clear();
   entry.tail.clear();
@@ -255,13 +217,20 @@ TextFormat::Shown& TextFormat::shown(const LabelSet* set) {
   const std::size_t widest = options_.width > 0 ? std::min(kWidestWho, static_cast<std::size_t>(options_.width) / 3) : kWidestWho;
   if (entry.columns <= widest) who_columns_ = std::max(who_columns_, entry.columns);
   std::string tail;
-  for (const std::string& name : differing_) {
-    const std::string_view value = set->get(name);
-    if (names_the_source(*set, name) || (with_namespace && name == "namespace")) continue;
-    if (goes_without_saying(*set, {name, value})) continue;
-    if (value.empty() && !announced_.contains(name)) continue;
-    ((tail += ' ') += name) += '=';
-    append_value(tail, value);
+  // What is not shared, of this set and of what the header promised, by name.
+  std::vector<Label> told;
+  for (const Label& label : set->labels()) {
+    if (!shared_.contains(label.name)) told.push_back(label);
+  }
+  for (const std::string& name : announced_) {
+    if (!shared_.contains(name) && set->get(name).empty()) told.push_back({name, {}});
+  }
+  std::ranges::sort(told, {}, &Label::name);
+  for (const Label& label : told) {
+    if (names_the_source(*set, label.name) || (with_namespace && label.name == "namespace")) continue;
+    if (goes_without_saying(*set, label)) continue;
+    ((tail += ' ') += label.name) += '=';
+    append_value(tail, label.value);
   }
   if (options_.terminal) {
     append_visible(entry.tail, tail, false);
@@ -297,8 +266,8 @@ void TextFormat::append_notes(std::string& out, const Record& record) {
   const std::size_t start = out.size();
   out += shown(record.labels).tail;
   const auto add = [&](std::string_view name, std::string_view value) {
-    ((out += ' ') += name) += '=';
     std::string text;
+    ((text += ' ') += name) += '=';
     append_value(text, value);
     if (options_.terminal) {
       append_visible(out, text, false);
@@ -332,7 +301,11 @@ void TextFormat::append_notes(std::string& out, const Record& record) {
 void TextFormat::append_sample(std::string& out, const Record& record) {
   std::string_view value = record.extra == nullptr ? std::string_view() : record.extra->value;
   if (value.size() >= 2) value = value.substr(1, value.size() - 2);
-  out += value;
+  if (options_.terminal) {
+    append_visible(out, value, false);
+  } else {
+    out += value;
+  }
   std::string labels;
   for (const Label& label : record.labels->labels()) {
     ((labels += labels.empty() ? "{" : ", ") += label.name) += '=';

@@ -15,8 +15,8 @@
 
 namespace weir::stages {
 
-// Appends `text` with whatever could drive a terminal made visible: \n, \t, \xHH for control bytes, DEL, C1 controls and bytes that
-// are not UTF-8. With `indent`, a line break stays one and what follows is indented; a tab always stays one.
+// Appends `text` with escapes for what base/visible.h says must not be shown as it is. With `indent`, a line break stays one and what
+// follows is indented; a tab always stays one.
 void append_visible(std::string& out, std::string_view text, bool indent);
 
 // Not thread safe.
@@ -56,10 +56,10 @@ class TextFormat {
   Options options_;
   bool learned_ = false;
   std::map<std::string, std::string, std::less<>> shared_;
-  std::set<std::string, std::less<>> differing_;
   std::set<std::string, std::less<>> announced_;  // names in the header: from then on their absence must be said
-  std::uint64_t version_ = 1;  // counts up whenever `differing_` grows
+  std::uint64_t version_ = 1;  // counts up whenever `shared_` shrinks
   std::unordered_map<const record::LabelSet*, Shown> cache_;
+  std::size_t cache_bytes_ = 0;  // of the sets
   const record::LabelSet* last_set_ = nullptr;
   std::size_t who_columns_ = 0;
   base::Timestamp minute_ = 0;     // whose local form stands in minute_text_

@@ -1,3 +1,4 @@
+#include "base/thread.h"
 #include "tail/watcher_state.h"
 
 #include <fmt/format.h>
@@ -219,7 +220,9 @@ base::Result<std::unique_ptr<Watcher>> Watcher::start(std::vector<Pattern> patte
   state->ready.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!state->wake || !state->ready) return base::io_error(errno, "watch for new lines");
   State* const raw = state.get();
-  raw->thread = std::thread([raw] { raw->run(); });
+  auto thread = base::start_thread("watch for new lines", [raw] { raw->run(); });
+  if (!thread) return std::move(thread).error();
+  raw->thread = *std::move(thread);
   return std::unique_ptr<Watcher>(new Watcher(std::move(state)));
 }
 
