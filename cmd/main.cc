@@ -1,9 +1,9 @@
 // The only place that exits: finds the command, parses its arguments, runs it, and turns what became of it into an exit code.
 #include "base/last_words.h"
+#include "base/suggestion.h"
 #include "cli/assemble.h"
 #include "cli/help.h"
 #include "cli/program.h"
-#include "cli/suggestion.h"
 #include "cli/terminal.h"
 #include "cmd/commands.h"
 
@@ -41,7 +41,7 @@ Error unknown(std::string_view word) {
   for (const auto* command : cmd::commands()) known.emplace_back(command->name);
   const auto* what = word.starts_with('-') ? "option" : "command";
   return Error{Code::usage, fmt::format("unknown {} '{}'", what, base::escape_control(word)),
-               cli::suggestion(word, known, "see weir --help")};
+               base::suggestion(word, known, "see weir --help")};
 }
 
 Result<Exit> run(const cli::Command& command, std::span<const std::string> arguments, const pipeline::Context& context) {

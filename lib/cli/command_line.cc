@@ -1,7 +1,7 @@
 #include "cli/command_line.h"
 
+#include "base/suggestion.h"
 #include "cli/option_facts.h"
-#include "cli/suggestion.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -64,7 +64,7 @@ std::optional<ArgumentError> unplaced(const ParsedCommand& parsed, std::span<con
   }
   const auto name = unknown->substr(0, unknown->find('='));
   const auto known = long_names(*parsed.app);
-  const auto hint = name.starts_with("--") ? suggestion(name, known, help_hint(*parsed.command)) : help_hint(*parsed.command);
+  const auto hint = name.starts_with("--") ? base::suggestion(name, known, help_hint(*parsed.command)) : help_hint(*parsed.command);
   return ArgumentError{Error{Code::usage, fmt::format("unknown option '{}'", base::escape_control(name)), hint},
                        find_argument(arguments, name)};
 }
@@ -142,7 +142,7 @@ ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, st
     value = text.substr(0, text.find(" not in {"));
     const auto choices = fmt::format("{}", fmt::join(option->choices, ", "));
     return usage(fmt::format("cannot use '{}' for {}: it is one of {}", base::escape_control(value), name, choices),
-                 suggestion(value, option->choices, help_hint(command)));
+                 base::suggestion(value, option->choices, help_hint(command)));
   }
   return usage(base::escape_control(error.what()));
 }

@@ -1,8 +1,8 @@
 #include "cli/pipeline_run.h"
 
+#include "base/suggestion.h"
 #include "base/thread.h"
 #include "base/unique_fd.h"
-#include "cli/suggestion.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -75,7 +75,7 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
     const auto names = stage_names(commands);
     const auto what = fmt::format("there is no stage '{}'", base::escape_control(text.command.text));
     if (text.command.text.find_first_of("=~>") == 0) return source.error_at(text.command.place, what, "put LogQL in single quotes: filter '|= \"error\"'");
-    return source.error_at(text.command.place, what, suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
+    return source.error_at(text.command.place, what, base::suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
   }
   if (command->role == Role::action) {
     return source.error_at(text.command.place, fmt::format("{} is no stage of a pipeline", command->name),

@@ -15,7 +15,8 @@ class Walker {
  public:
   explicit Walker(Scope& scope) : scope_(scope) {}
 
-  Walk object(std::string_view text, std::string_view prefix, bool extract, int depth) {
+  // `prefix_size` is what the names above take as they stand in the text.
+  Walk object(std::string_view text, std::string_view prefix, std::size_t prefix_size, bool extract, int depth) {
     if (depth > kMaxDepth) return broken("object is nested too deeply");
     JsonCursor cursor(text);
     if (!cursor.enter_object()) return broken(cursor.error());
@@ -29,7 +30,7 @@ class Walker {
       const auto decoded = json_unescape(key, escapes, scope_.scratch());
       if (!decoded) return broken(kJsonBadEscape);
       if (!cursor.value(value)) return broken(cursor.error());
-      const Walk walk = member(*decoded, value, prefix, extract, depth);
+      const Walk walk = member(*decoded, value, prefix, prefix_size, extract, depth);
       if (walk != Walk::done) return walk;
       if (!cursor.separator()) return broken(cursor.error());
     }
@@ -43,16 +44,18 @@ class Walker {
     return Walk::broken;
   }
 
-  Walk member(std::string_view key, const JsonValue& value, std::string_view prefix, bool extract, int depth) {
+  Walk member(std::string_view key, const JsonValue& value, std::string_view prefix, std::size_t prefix_size, bool extract, int depth) {
     using Type = JsonValue::Type;
+    if (value.type == Type::array || value.type == Type::null) return Walk::done;
+    // Each name repeats all of the names above it. Whether it is asked for must not matter here, or verdict and answer would differ.
+    const std::size_t name_size = prefix_size + 1 + key.size();
+    if (depth > 0 && !scope_.budget().spend(name_size)) return broken(kTooMuchText);
     if (value.type == Type::object) {
       const std::string_view name = extract ? join(prefix, key) : std::string_view();
-      if (too_much_) return broken(kTooMuchText);
-      return object(value.text, name, extract && scope_.wants_below(name), depth + 1);
+      return object(value.text, name, name_size, extract && scope_.wants_below(name), depth + 1);
     }
-    if (!extract || value.type == Type::array || value.type == Type::null) return Walk::done;
+    if (!extract) return Walk::done;
     const std::string_view name = join(prefix, key);
-    if (too_much_) return broken(kTooMuchText);
     if (name.empty() || !scope_.wants(name)) return Walk::done;
     const std::string_view text = json_label_value(value, scope_.scratch());
     // Below an object Loki appends to the key before it looks at blanks in it, so that they become part of the name.
@@ -69,11 +72,6 @@ class Walker {
     const std::string_view part = sanitize_name(key, prefix.empty(), scratch);
     if (prefix.empty()) return part;
     if (part.empty()) return prefix;
-    // Each name repeats all of the names above it.
-    if (!scope_.budget().spend(prefix.size() + 1 + part.size())) {
-      too_much_ = true;
-      return {};
-    }
     char* out = scratch.allocate(prefix.size() + 1 + part.size());
     std::memcpy(out, prefix.data(), prefix.size());
     out[prefix.size()] = '_';
@@ -83,14 +81,13 @@ class Walker {
 
   Scope& scope_;
   std::string_view error_;
-  bool too_much_ = false;
 };
 
 }  // namespace
 
 bool JsonParser::process(Scope& scope) const {
   Walker walker(scope);
-  switch (walker.object(scope.line(), {}, true, 0)) {
+  switch (walker.object(scope.line(), {}, 0, true, 0)) {
     case Walk::done: return true;
     case Walk::dropped: return false;
     case Walk::broken: scope.set_error(kJsonError, walker.error()); return true;

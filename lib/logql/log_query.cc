@@ -1,5 +1,6 @@
 #include "logql/log_query.h"
 
+#include "logql/advice.h"
 #include "logql/byte_search.h"
 #include "logql/capture_parser.h"
 #include "logql/format_stages.h"
@@ -16,7 +17,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <unordered_map>
 #include <utility>
 
@@ -88,11 +88,6 @@ std::vector<const StageExpr*> reorder(const std::vector<StageExpr>& stages) {
   }
   flush();
   return out;
-}
-
-bool is_plain_text(std::string_view text) {
-  const bool begins_word = !text.empty() && std::isalnum(static_cast<unsigned char>(text.front())) != 0;
-  return begins_word && text.find_first_of("{}|=!~\"`\n()[]") == std::string_view::npos;
 }
 
 bool names_error(const LabelFilterExpr& filter) {
@@ -270,15 +265,13 @@ base::Result<LogQuery> LogQuery::compile(std::string_view text, const ParseOptio
   ParserOptions parser_options;
   parser_options.selector_optional = options.selector_optional;
   auto parsed = parse(text, parser_options);
-  if (!parsed) {
-    base::Error error = std::move(parsed).error();
-    // A word where an expression is expected: most likely it is what shall be found.
-    if (options.selector_optional && is_plain_text(text)) error.hint += fmt::format("\nto search for a text: |= {}", quote(text));
-    return error;
-  }
+  if (!parsed) return std::move(parsed).error();
   auto* log = std::get_if<LogExpr>(&parsed->node);
   if (log == nullptr) {
-    return base::fail(base::Code::config, "cannot use query {}: it is a metric query, a log query is needed", print(*parsed));
+    base::Error error =
+        base::fail(base::Code::config, "cannot use query {}: it is a metric query, a log query is needed", clip(print(*parsed), 200));
+    if (std::holds_alternative<Literal>(parsed->node)) error.hint = fmt::format("to search for a text: |= {}", quote(clip(text, 60)));
+    return error;
   }
   auto compiled = std::make_unique<Compiled>();
   compiled->expr = std::move(*log);

@@ -1,5 +1,6 @@
 #include "logql/parser_state.h"
 
+#include "logql/advice.h"
 #include "logql/matcher.h"
 #include "logql/quantity.h"
 
@@ -12,6 +13,9 @@
 
 namespace weir::logql {
 namespace {
+
+constexpr std::size_t kMostMessage = 600;
+constexpr std::size_t kMostLine = 160;  // of the query, above a caret
 
 constexpr std::string_view kNoMatcher =
     "queries require at least one regexp or equality matcher that does not have an empty-compatible value. For instance, app=~\".*\" "
@@ -435,17 +439,26 @@ std::string ParseError::caret(std::string_view query) const {
   if (line == 0) return {};
   const std::size_t begin = offset == 0 ? 0 : query.rfind('\n', offset - 1) + 1;
   const std::size_t end = std::min(query.find('\n', begin), query.size());
-  std::string out(query.substr(begin, end - begin));
+  const std::size_t at = std::min(offset, query.size());
+  // Of a long line what stands around the place.
+  std::size_t from = begin;
+  if (end - begin > kMostLine && at - begin > kMostLine / 2) from = at - kMostLine / 2;
+  while (from > begin && (static_cast<unsigned char>(query[from]) & 0xc0) == 0x80) --from;
+  std::string out = from > begin ? "…" : "";
+  std::string below = from > begin ? " " : "";
+  out += clip(query.substr(from, end - from), kMostLine);
   out += '\n';
   // Tabs stay tabs, so that the caret stands below its column however wide they are shown.
-  for (std::size_t i = begin; i < std::min(offset, query.size()); ++i) {
+  for (std::size_t i = from; i < at; ++i) {
     if ((static_cast<unsigned char>(query[i]) & 0xc0) == 0x80) continue;
-    out += query[i] == '\t' ? '\t' : ' ';
+    below += query[i] == '\t' ? '\t' : ' ';
   }
-  return out + '^';
+  return out + below + '^';
 }
 
-base::Error ParseError::to_error(std::string_view query) const { return base::Error{base::Code::config, message, caret(query)}; }
+base::Error ParseError::to_error(std::string_view query) const {
+  return base::Error{base::Code::config, clip(message, kMostMessage), caret(query)};
+}
 
 ParseError semantic_error(std::string_view query, std::string_view why, std::optional<std::size_t> offset) {
   ParseError error;
@@ -469,7 +482,14 @@ std::variant<Expr, ParseError> parse_expr(std::string_view query, const ParserOp
 
 base::Result<Expr> parse(std::string_view query, const ParserOptions& options) {
   auto parsed = parse_expr(query, options);
-  if (auto* error = std::get_if<ParseError>(&parsed)) return error->to_error(query);
+  if (auto* error = std::get_if<ParseError>(&parsed)) {
+    const Advice advice = advise(query, *error, options);
+    if (advice.text.empty()) return error->to_error(query);
+    error->offset = advice.offset;
+    base::Error out = error->to_error(query);
+    out.hint += '\n' + advice.text;
+    return out;
+  }
   return std::get<Expr>(std::move(parsed));
 }
 

@@ -22,7 +22,7 @@ struct ParseError {
 
   // The line of the query and below it a caret under the column; "" when there is no place.
   [[nodiscard]] std::string caret(std::string_view query) const;
-  // Code::config, with caret() as hint.
+  // Code::config, with caret() as hint. A long message or line of the query is cut.
   [[nodiscard]] base::Error to_error(std::string_view query) const;
 };
 
@@ -39,6 +39,7 @@ struct ParserOptions {
 // Parses and validates all that Loki validates while parsing. Templates, json paths and the like are checked when a query is
 // compiled (LogQuery, check_stages), as in Loki.
 [[nodiscard]] std::variant<Expr, ParseError> parse_expr(std::string_view query, const ParserOptions& options);
+// The hint says what may have been meant, if that can be told (advice.h).
 [[nodiscard]] base::Result<Expr> parse(std::string_view query, const ParserOptions& options = {});
 
 }  // namespace weir::logql

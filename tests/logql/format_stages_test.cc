@@ -57,6 +57,58 @@ TEST(LabelFormat, Renames) {
   for (const Case& c : cases) EXPECT_EQ(categories(c.query, c.line), c.expected) << c.query << " on " << c.line;
 }
 
+// What the stages of one query make of one record is bounded before it is made.
+TEST(LineFormat, MakesNoMoreThanTheBudget) {
+  const std::string as(100'000, 'a');
+  const std::string tens = R"( | replace "a" "aaaaaaaaaa")";
+  const auto repeated = [](std::string_view text, int times) {
+    std::string all;
+    for (int i = 0; i < times; ++i) all += text;
+    return all;
+  };
+  std::string nine_functions, nine_stages;
+  for (int i = 0; i < 9; ++i) {
+    nine_functions += tens;
+    nine_stages += "| line_format `{{ __line__" + tens + " }}`";
+  }
+  struct Row {
+    std::string query;
+    std::string line;
+    std::size_t most;  // bytes of what remains
+  };
+  const Row rows[] = {
+    {"| line_format `{{ __line__" + nine_functions + " }}`", as, as.size()},
+    {nine_stages, as, 10'000'000},
+    {"| label_format x=`{{ __line__" + nine_functions + " }}`", as, as.size()},
+    {"| line_format `{{ Replace __line__ \"a\" (print __line__) -1 }}`", as, as.size()},
+    {"| line_format `{{ replace \"\" (print __line__) __line__ }}`", as, as.size()},
+    {"| line_format `{{ repeat 1000 __line__ }}`", as, as.size()},
+    {"| line_format `{{ repeat 1000000000000 __line__ }}`", as, as.size()},
+    {"| line_format `{{ indent 10000 __line__ }}`", std::string(100'000, '\n'), 100'000},
+    {"| line_format `{{ nindent 10000 __line__ }}`", std::string(100'000, '\n'), 100'000},
+    {"| line_format `{{ alignLeft 100000000 __line__ }}`", as, as.size()},
+    {"| line_format `{{ alignRight 100000000 __line__ }}`", as, as.size()},
+    {"| line_format `{{ regexReplaceAll \"a\" __line__ __line__ }}`", as, as.size()},
+    {"| line_format `{{ regexReplaceAllLiteral \"a\" __line__ __line__ }}`", as, as.size()},
+    {"| line_format `{{ regexReplaceAll \"a+\" __line__ (replace \"a\" \"$0\" __line__) }}`", as, as.size()},
+    {"| line_format `{{ fromJson __line__ | len }}`", "[1" + repeated(",1", 1'000'000) + "]", 2'000'100},
+    {"| line_format `{{ range fromJson __line__ }}{{ $ }}{{ __line__ }}{{ end }}`", "[1" + repeated(",1", 50'000) + "]", 200'000},
+    {"| line_format `{{ range 1000000000 }}{{ end }}`", as, as.size()},
+    {"| line_format `{{ range 1000000 }}{{ range 1000000 }}{{ end }}{{ end }}`", as, as.size()},
+  };
+  for (const Row& row : rows) {
+    const Outcome outcome = evaluate(row.query, row.line);
+    EXPECT_LE(outcome.line.size(), row.most) << row.query;
+    EXPECT_NE(outcome.parsed.find("__error__=TemplateFormatErr"), std::string::npos) << row.query;
+  }
+  EXPECT_EQ(evaluate("| line_format `{{ repeat 1000 __line__ }}`", as).parsed,
+            "__error__=TemplateFormatErr __error_details__=template: line:1:3: executing \"line\" at <repeat 1000 __line__>: error calling repeat: the "
+            "stages of a query may make 32 MiB of text of one record, and this would be more");
+  // The next record has all of it again, and ordinary lines never meet the limit.
+  EXPECT_EQ(evaluate("| line_format `{{ repeat 100 __line__ }}`", as).line.size(), 10'000'000U);
+  EXPECT_EQ(evaluate("| line_format `{{ range 999999 }}{{ end }}x`", "y").line, "x");
+}
+
 TEST(Decolorize, RemovesEscapeSequences) {
   const Case cases[] = {
     {"| decolorize", "\033[31mred\033[0m plain", "[red plain] "},

@@ -55,6 +55,12 @@ TEST(LogQuery, PointsAtTheStage) {
   EXPECT_EQ(query.error().hint, "{a=\"b\"} | json | addr=ip(\"999\")\n               ^");
 }
 
+TEST(LogQuery, ANumberIsProbablyMeantAsAText) {
+  auto query = LogQuery::compile("500", {.selector_optional = true});
+  ASSERT_FALSE(query.ok());
+  EXPECT_EQ(query.error().hint, "to search for a text: |= \"500\"");
+}
+
 TEST(LogQuery, SaysWhatItIs) {
   EXPECT_EQ(compile("").to_string(), "{}");
   EXPECT_TRUE(compile("{a=\"b\"}").trivial());

@@ -32,6 +32,16 @@ TEST(LogfmtParser, TakesAllKeys) {
     {"| logfmt", R"(a="b" "c"=d)", "a=b"},
     {"| logfmt", R"(a=� b="�")", "a=  b= "},
     {"| logfmt", R"(a=b\"c)", ""},
+    {"| logfmt", R"(a="it\'s" b=2)", "a=it's b=2"},
+    {"| logfmt", R"(a="x\ud800y" b="\udc00" c=3)", "a=x y b=  c=3"},
+    {"| logfmt", R"(a="\ud83d\ude00" b=2)", "a=😀 b=2"},
+    {"| logfmt", R"(a="\ud800\u0041" b=2)", "a= A b=2"},
+    {"| logfmt", R"(a="\ud800\ud83d\ude00" b=2)", "a= 😀 b=2"},
+    {"| logfmt", R"(a="\ud800\ud8" b=2)", "b=2"},
+    {"| logfmt --strict", R"(a="\x" b=2)", "__error__=LogfmtParserErr __error_details__=logfmt syntax error at pos 7 : invalid quoted value"},
+    {R"(| logfmt | a="")", R"(a="it\'s")", "-"},
+    {R"(| logfmt | a="")", R"(a="\ud800")", "-"},
+    {R"(| logfmt x="a")", R"(a="\ud800" b=2)", "x="},
   };
   for (const Case& c : cases) EXPECT_EQ(eval(c.query, c.line), c.expected) << c.query << " on " << c.line;
 }

@@ -1,5 +1,8 @@
 // Expected values are what Loki 3.7.6 answered.
+#include "logql/budget.h"
 #include "logql/eval.h"
+
+#include <ctime>
 
 namespace weir::test {
 namespace {
@@ -33,6 +36,72 @@ TEST(Scope, KeepsTheFirstOfANameAndMarksCollisions) {
     {"| json", R"({"a_b":"e","a":{"b":"d"}})", "app=x lvl=L / app2=M tid=T / a_b=e"},
   };
   for (const Case& c : cases) EXPECT_EQ(categories(c.query, c.line), c.expected) << c.query << " on " << c.line;
+}
+
+// Of many labels of each category, look-ups go through an index; the rules stay the same.
+TEST(Scope, FindsOneOfManyAsItFindsOneOfFew) {
+  for (const int count : {3, 16, 17, 200}) {
+    Subject subject;
+    subject.labels.clear();
+    subject.metadata.clear();
+    std::vector<std::string> names;
+    for (int i = 0; i < count; ++i) names.push_back("n" + std::to_string(1000 + i));
+    std::string line = "{";
+    for (const std::string& name : names) {
+      subject.labels.push_back({name, "label"});
+      line += "\"" + name + "\":\"json\",\"" + name + "\":\"again\",\"own" + name + "\":\"json\",";
+    }
+    std::vector<std::string> others;
+    for (const std::string& name : names) others.push_back("m" + name);
+    for (const std::string& name : others) subject.metadata.push_back({name, "metadata"});
+    for (const std::string& name : others) line += "\"" + name + "\":\"json\",";
+    line.back() = '}';
+    const std::string last = names.back();
+    const auto passes = [&](const std::string& query) { return evaluate(query, line, subject).passed; };
+    EXPECT_TRUE(passes("| " + last + "=\"label\" | m" + last + "=\"metadata\" | m" + last + "x=\"\"")) << count;
+    EXPECT_TRUE(passes("| json | " + last + "_extracted=\"json\" | m" + last + "_extracted=\"json\" | own" + last + "=\"json\"")) << count;
+    EXPECT_TRUE(passes("| drop m" + last + " | json | m" + last + "=\"json\" | m" + last + "_extracted=\"\"")) << count;
+    EXPECT_TRUE(passes("| drop " + last + " | json | " + last + "=\"\" | " + last + "_extracted=\"json\"")) << count;
+    EXPECT_TRUE(passes("| json | label_format fresh=" + last + " | fresh=\"label\" | " + last + "=\"\"")) << count;
+    EXPECT_EQ(evaluate("| json | line_format \"{{." + last + "}} {{.m" + last + "}} {{.own" + last + "}} {{len .}}\"", line, subject).line,
+              "label metadata json " + std::to_string(5 * count))
+        << count;
+  }
+}
+
+// Quadratic, each of these takes half a minute.
+TEST(Scope, ManyLabelsTakeTimeInProportion) {
+  constexpr int kCount = 50'000;
+  Subject subject;
+  std::vector<std::string> names;
+  for (int i = 0; i < kCount; ++i) names.push_back("n" + std::to_string(i));
+  std::string json = "{\"first\":1";
+  std::string logfmt = "first=1";
+  for (const std::string& name : names) {
+    subject.metadata.push_back({name, "m"});
+    json += ",\"" + name + "\":\"j\"";
+    logfmt += " " + name + "=l";
+  }
+  json += "}";
+  Subject labelled;
+  for (const std::string& name : names) labelled.labels.push_back({name, "l"});
+  const std::clock_t before = std::clock();
+  EXPECT_EQ(evaluate("| json | n49999_extracted=\"j\" | line_format \"{{.n49999}}\"", json, subject).line, "m");
+  EXPECT_EQ(evaluate("| logfmt | n49999_extracted=\"l\" | line_format \"{{.n49999}}\"", logfmt, subject).line, "m");
+  EXPECT_EQ(evaluate("| json | n49999_extracted=\"j\" | line_format \"{{.n49999}}\"", json, labelled).line, "l");
+  EXPECT_EQ(evaluate("| json | line_format \"{{range $k, $v := .}}{{if eq $v $.n7 (index $ $k)}}{{end}}{{end}}x\"", json).line, "x");
+  EXPECT_EQ(evaluate("| line_format \"{{$j := fromJson __line__}}{{range $k, $v := $j}}{{if index $j $k}}{{end}}{{end}}x\"", json).line, "x");
+  EXPECT_LT(static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC, 10);
+}
+
+// A key above many others is part of each of their names.
+TEST(Scope, NamesBelowALongKeyAreBounded) {
+  std::string json = "{\"" + std::string(100'000, 'p') + "\":{\"k0\":1";
+  for (int i = 1; i < 10'000; ++i) json += ",\"k" + std::to_string(i) + "\":1";
+  json += "}}";
+  EXPECT_EQ(evaluate("| json | line_format \"{{.__error__}}: {{.__error_details__}}\" | drop __error__, __error_details__", json).line,
+            std::string("JSONParserErr: ") + logql::kTooMuchText);
+  EXPECT_TRUE(evaluate("| json | __error__=\"JSONParserErr\"", json).passed);
 }
 
 TEST(Scope, TestsFiltersWhileParsing) {

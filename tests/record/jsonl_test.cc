@@ -4,6 +4,7 @@
 #include "record/json.h"
 #include "support/fake_clock.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -141,6 +142,46 @@ TEST_F(Jsonl, AHugeLineIsCutAndNothingOfItIsLost) {
   std::string all;
   for (const Record& record : batch_.records) all += record.line.data;
   EXPECT_EQ(all, R"({"line":"0123456789"})");
+}
+
+// One member after another used to be put behind a copy of all before it.
+TEST_F(Jsonl, AHundredThousandUnknownKeysCostNoMoreThanTheirText) {
+  for (const std::string_view pattern : {"\"k{}\":{}", " \"k{}\" : {} "}) {
+    std::string members;
+    for (int i = 0; i < 100'000; ++i) members += fmt::format(fmt::runtime(pattern), i, i) + ",";
+    const std::string text = R"({"timestamp":"2024-05-01T10:00:00Z",)" + members + R"("line":"x","last":null})";
+    batch_.clear();
+    ASSERT_TRUE(reader_.parse(text, batch_));
+    EXPECT_LT(batch_.bytes(), text.size() + 1000);
+    batch_.records[0].touch();
+    std::string out;
+    append_jsonl(out, batch_.records[0]);
+    std::string expected = R"({"timestamp":"2024-05-01T10:00:00Z","line":"x")";
+    for (int i = 0; i < 100'000; ++i) expected += pattern[0] == ' ' ? fmt::format(",\"k{}\" : {}", i, i) : fmt::format(",\"k{}\":{}", i, i);
+    EXPECT_EQ(out, expected + ",\"last\":null}\n");
+  }
+}
+
+TEST_F(Jsonl, LinesThatAreNoRecordsLeaveNothingInTheBatch) {
+  std::string text = R"({"line":"x","tenant":"\u0061","metadata":{)";
+  for (int i = 0; i < 1000; ++i) text += fmt::format("\"a\\u0061{}\":\"\\n\",", i);
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(reader_.parse(text, batch_));
+  EXPECT_EQ(batch_.records.size(), 100U);
+  EXPECT_LT(batch_.bytes(), 20'000U);  // what says why
+}
+
+TEST_F(Jsonl, DecodedStringsOutliveTheLinesBehindThem) {
+  ASSERT_TRUE(reader_.parse(R"({"line":"1","tenant":"t\u0031","metadata":{"n\u0031":"v\n1"},"source":"r.00000000000000ab.7"})", batch_));
+  ASSERT_TRUE(reader_.parse(R"({"line":"2","tenant":"t\u0032","metadata":{"n\u0032":"v\n2"},"metadata":{"m\u0032":"w\n2"}})", batch_));
+  ASSERT_TRUE(reader_.parse(R"({"marker":{"type":"begin","checkpoint":"c\u0033"},"source":"r.00000000000000ab.8"})", batch_));
+  ASSERT_TRUE(reader_.parse(R"({"line":"4","metadata":{"long name so that memory is used again \u0034":"v\n4"}})", batch_));
+  EXPECT_EQ(batch_.records[0].tenant, "t1");
+  ASSERT_EQ(batch_.records[0].metadata.size(), 1U);
+  EXPECT_EQ(batch_.records[0].metadata[0], (Label{"n1", "v\n1"}));
+  EXPECT_EQ(batch_.records[1].tenant, "t2");
+  ASSERT_EQ(batch_.records[1].metadata.size(), 1U);
+  EXPECT_EQ(batch_.records[1].metadata[0], (Label{"m2", "w\n2"}));
+  EXPECT_EQ(batch_.records[2].marker->checkpoint, "c3");
 }
 
 TEST_F(Jsonl, BytesThatAreNotUtf8SurviveAndComeOutAsValidJson) {

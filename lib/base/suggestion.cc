@@ -1,11 +1,11 @@
-#include "cli/suggestion.h"
+#include "base/suggestion.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <vector>
 
-namespace weir::cli {
+namespace weir::base {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before_last(b.size() + 1);
@@ -47,4 +47,4 @@ std::string suggestion(std::string_view word, std::span<const std::string> known
   return meant.empty() ? std::string(otherwise) : fmt::format("did you mean '{}'?", meant);
 }
 
-}  // namespace weir::cli
+}  // namespace weir::base

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace weir::cli {
+namespace weir::base {
 
 // Insertions, deletions, replacements and swaps of neighbours that turn one into the other (optimal string alignment).
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
@@ -17,4 +17,4 @@ namespace weir::cli {
 // "did you mean 'x'?" for nearest(), otherwise `otherwise`.
 [[nodiscard]] std::string suggestion(std::string_view word, std::span<const std::string> known, std::string_view otherwise);
 
-}  // namespace weir::cli
+}  // namespace weir::base

@@ -1,10 +1,10 @@
-#include "cli/suggestion.h"
+#include "base/suggestion.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-namespace weir::cli {
+namespace weir::base {
 namespace {
 
 TEST(Suggestion, Distance) {
@@ -36,4 +36,4 @@ TEST(Suggestion, Nearest) {
 }
 
 }  // namespace
-}  // namespace weir::cli
+}  // namespace weir::base
