@@ -1,8 +1,10 @@
 #include "stages/tail_source.h"
 
 #include "spool/positions_file.h"
+#include "stages/stream_input.h"
 #include "tail/decoder.h"
 #include "tail/pattern.h"
+#include "tail/pod_path.h"
 #include "tail/resume.h"
 
 #include <fcntl.h>
@@ -14,10 +16,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <deque>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -32,8 +36,9 @@ using pipeline::Flow;
 using tail::LogReader;
 
 constexpr std::size_t kOpenLogs = 256;  // logs that a one-shot run reads in turns
-constexpr int kPipeSize = 1 << 20;
 constexpr base::Duration kLongestSpacing = base::kSecond;  // of what is read while lines keep coming
+constexpr std::string_view kStandardInput = "the input";
+constexpr std::size_t kFixedPolls = 3;  // of what is polled: the watcher, the stop, the reader; then the streams
 constexpr auto kAnyTime = std::numeric_limits<base::Timestamp>::min();
 
 // A log a file descriptor: what the process may open is raised to what the system allows.
@@ -58,20 +63,15 @@ std::string hint_of(std::string_view cause) {
   return {};
 }
 
-// The labels of lines on stdin: the stream, where the lines tell it.
-class StdinLabels final : public tail::Labeller {
- public:
-  const record::LabelSet* labels(tail::Stream stream, record::Batch& batch) override {
-    if (stream == tail::Stream::none) return batch.hold(record::LabelSet::empty());
-    const bool output = stream == tail::Stream::standard_output;
-    record::LabelSetRef& set = sets_[output ? 0 : 1];
-    if (!set) set = record::LabelSet::intern({{"stream", output ? "stdout" : "stderr"}});
-    return batch.hold(set);
-  }
-
- private:
-  std::array<record::LabelSetRef, 2> sets_;
-};
+// Where a container's log stands in the order of its container's logs: folder and number of …/CONTAINER/N.log.
+std::optional<std::pair<std::string_view, std::uint64_t>> restart_of(std::string_view key) {
+  if (!tail::parse_pod_path(key)) return std::nullopt;
+  const std::string_view name = tail::base_name(key);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc() || name.substr(static_cast<std::size_t>(end - name.data())) != ".log") return std::nullopt;
+  return std::pair(key.substr(0, key.size() - name.size()), number);
+}
 
 class TailSource final : public pipeline::Source {
  public:
@@ -102,13 +102,15 @@ class TailSource final : public pipeline::Source {
     out_ = &out;
     stop_ = &stop;
     raise_open_files();
-    const bool standard_input = spec_.inputs.size() == 1 && spec_.inputs.front() == "-";
+    if (auto opened = open_streams(); !opened) return opened;
+    const bool files = !spec_.inputs.empty();
     if (spec_.read.tracked) {
       if (auto begun = begin(); !begun) return begun;
-    } else if (spec_.read.follow && !standard_input) {
+    } else if (spec_.read.follow && files) {
       context_.diagnostics->say("no positions are kept, a restart begins anew: for that, --checkpoint FILE and a `buffer` or `push` that keeps it");
     }
-    auto ended = standard_input ? read_stdin() : read_files();
+    Result<Flow> ended = files ? read_files() : Flow::more;
+    if (ended && *ended == Flow::more) ended = read_streams();
     tell_troubles();
     if (!ended) return std::move(ended).error();
     if (*ended == Flow::done) return {};
@@ -116,7 +118,7 @@ class TailSource final : public pipeline::Source {
       put_marker(record::Marker::Type::end);
       if (ended = emit(); !ended) return std::move(ended).error();
     }
-    if (opened_ == 0 && unreadable_ > 0) {
+    if (opened_ == troubled_ && stats_.records == 0 && unreadable_ > 0) {
       return nothing_readable();
     }
     return {};
@@ -190,6 +192,9 @@ class TailSource final : public pipeline::Source {
       refuse(file->path(), cause_of(offset.error()));
       return;
     }
+    ++initial_;
+    if (*offset > 0) ++shortened_;
+    latest_initial_ = file->path();
     reader.add_file(std::move(file), *offset, spec_.start.kind == tail::Start::Kind::time ? spec_.start.time : kAnyTime);
   }
 
@@ -278,6 +283,7 @@ class TailSource final : public pipeline::Source {
       if (*waited) {
         if (auto applied = apply(watcher_->take()); !applied) return std::move(applied).error();
       }
+      if (auto flow = serve_streams(); !flow || *flow == Flow::done) return flow;
       while (!ready_.empty() && !stop_->stopped()) {
         auto flow = step();
         if (!flow || *flow == Flow::done) return flow;
@@ -288,6 +294,25 @@ class TailSource final : public pipeline::Source {
       auto flow = emit();
       if (!flow || *flow == Flow::done) return flow;
     }
+    return last_words();
+  }
+
+  // What is open at the end of what the files hold. Tracked, it is left for the next time.
+  Result<Flow> last_words() {
+    if (spec_.read.tracked) return emit();
+    std::vector<LogReader*> readers;
+    for (const auto& [number, reader] : readers_) readers.push_back(reader.get());
+    for (LogReader* const reader : readers) {
+      reader->set_ending();
+      // One that has more to tell than last words was stopped in the middle of it.
+      for (int reads = 0; reads < 2; ++reads) {
+        if (space_.at == nullptr) space_ = {batch_.allocate(space_needed_), space_needed_, true};
+        const LogReader::Outcome outcome = reader->read(batch_, space_);
+        if (outcome == LogReader::Outcome::idle || outcome == LogReader::Outcome::finished) break;
+        if (outcome != LogReader::Outcome::full) continue;
+        if (auto flow = emit(); !flow || *flow == Flow::done) return flow;
+      }
+    }
     return emit();
   }
 
@@ -296,7 +321,7 @@ class TailSource final : public pipeline::Source {
     return ::poll(&ready, 1, 0) > 0;
   }
 
-  // Until the watcher has something to tell (true), a log is due, or it is time to stop; does not wait while logs are ready.
+  // Until the watcher has something to tell (true), a log or a stream is due, or it is time to stop; does not wait while logs are ready.
   Result<bool> wait_for_changes() {
     const Monotonic now = clock_.monotonic();
     auto due = out_->nudge(now);
@@ -304,15 +329,22 @@ class TailSource final : public pipeline::Source {
     nudge_due_ = *due;
     Monotonic until = ready_.empty() ? *due : now;
     for (const auto& [reader, when] : due_) until = std::min(until, when);
-    std::array<pollfd, 3> fds = {{{watcher_->fd(), POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader()}};
-    if (::poll(fds.data(), fds.size(), base::poll_timeout(now, until)) < 0 && errno != EINTR) return base::io_error(errno, "wait for new lines");
-    if (auto looked = look_at_reader(fds[2]); !looked) return std::move(looked).error();
+    polled_.assign({{watcher_ != nullptr ? watcher_->fd() : -1, POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader()});
+    for (const auto& stream : streams_) {
+      until = std::min(until, stream->due());
+      polled_.push_back({stream->fd(), POLLIN, 0});
+    }
+    if (::poll(polled_.data(), polled_.size(), base::poll_timeout(now, until)) < 0) {
+      if (errno != EINTR) return base::io_error(errno, "wait for new lines");
+      for (pollfd& one : polled_) one.revents = 0;
+    }
+    if (auto looked = look_at_reader(polled_[2]); !looked) return std::move(looked).error();
     const Monotonic then = due_.empty() ? now : clock_.monotonic();
     for (auto next = due_.begin(); next != due_.end();) {
       const auto here = next++;
       if (here->second <= then) queue(*here->first);
     }
-    return fds[0].revents != 0;
+    return polled_[0].revents != 0;
   }
 
   // Whoever reads what comes out may leave while nothing is written.
@@ -351,6 +383,7 @@ class TailSource final : public pipeline::Source {
       if (reader == nullptr) {
         reader = adopt(event.key);
         watched_[reader.get()] = event.log;
+        succeed(*reader);
         if (!resume(*reader, event.file, event.initial, event.rotated) && event.initial) add_initial(*reader, std::move(event.file));
       }
       if (event.file != nullptr && reader->has(event.file->inode(), event.file->device())) {
@@ -364,12 +397,34 @@ class TailSource final : public pipeline::Source {
       if (const auto known = readers_.find(log); known != readers_.end()) queue(*known->second);
     }
     if (changes.complete) {
+      tell_left_out();
       if (opened_ == 0 && unreadable_ > 0) {
         return nothing_readable();
       }
       queue_absent_logs();
     }
     return {};
+  }
+
+  // Of a container's logs only the last is written to.
+  void succeed(LogReader& reader) {
+    const auto restart = restart_of(reader.key());
+    if (!restart) return;
+    const auto [known, first] = latest_restarts_.try_emplace(std::string(restart->first), &reader);
+    if (first) return;
+    LogReader*& latest = known->second;
+    LogReader* older = &reader;
+    if (restart_of(latest->key())->second < restart->second) std::swap(latest, older);
+    older->set_succeeded();
+    queue(*older);
+  }
+
+  // What this run does not show because the user did not say where to begin.
+  void tell_left_out() {
+    if (!spec_.shortens || shortened_ == 0) return;
+    const std::string of = initial_ == 1 ? latest_initial_ : fmt::format("each of {} logs", initial_);
+    context_.diagnostics->say(
+        fmt::format("showing the last {} lines of {}; --lines all for everything", spec_.start.lines, base::escape_control(of)));
   }
 
   // The reader of a log whose rotated files are being read, or a new one.
@@ -398,7 +453,10 @@ class TailSource final : public pipeline::Source {
     const std::uint64_t odd = oddities();
     const LogReader::Outcome outcome = reader.read(batch_, space_);
     if (oddities() != odd) latest_odd_ = reader.key();
-    if (const std::string trouble = reader.take_trouble(); !trouble.empty()) refuse(reader.key(), cause_of(trouble));
+    if (const std::string trouble = reader.take_trouble(); !trouble.empty()) {
+      ++troubled_;
+      refuse(reader.key(), cause_of(trouble));
+    }
     switch (outcome) {
       case LogReader::Outcome::more: queue(reader); return Flow::more;
       case LogReader::Outcome::full: queue(reader); return emit();
@@ -412,6 +470,10 @@ class TailSource final : public pipeline::Source {
 
   void erase(LogReader& reader) {
     due_.erase(&reader);
+    if (const auto restart = restart_of(reader.key()); restart && spec_.read.follow) {
+      const auto latest = latest_restarts_.find(std::string(restart->first));
+      if (latest != latest_restarts_.end() && latest->second == &reader) latest_restarts_.erase(latest);
+    }
     if (const auto watched = watched_.find(&reader); watched != watched_.end()) {
       const std::uint32_t log = watched->second;
       watched_.erase(watched);
@@ -442,81 +504,71 @@ class TailSource final : public pipeline::Source {
     return flow;
   }
 
-  // -- stdin --
+  // -- streams --
 
-  // Until there is input; false: it is time to stop.
-  Result<bool> wait_for_stdin() {
-    while (!stop_->stopped()) {
-      const Monotonic now = clock_.monotonic();
-      auto due = out_->nudge(now);
-      if (!due) return std::move(due).error();
-      nudge_due_ = *due;
-      std::array<pollfd, 3> fds = {{{spec_.stdin_fd, POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader()}};
-      if (::poll(fds.data(), fds.size(), base::poll_timeout(now, *due)) < 0 && errno != EINTR) return base::io_error(errno, "wait for input");
-      if (auto looked = look_at_reader(fds[2]); !looked) return std::move(looked).error();
-      if (reader_left_) return false;
-      if (fds[0].revents != 0) return true;
+  // Takes those that are streams out of the inputs.
+  Result<void> open_streams() {
+    const base::Timestamp not_before = spec_.start.kind == tail::Start::Kind::time ? spec_.start.time : kAnyTime;
+    std::vector<std::string> files;
+    for (std::string& input : spec_.inputs) {
+      if (input == "-") {
+        base::UniqueFd fd(::fcntl(spec_.stdin_fd, F_DUPFD_CLOEXEC, 0));
+        if (!fd) return base::io_error(errno, "read standard input");
+        streams_.push_back(std::make_unique<StreamInput>(std::move(fd), std::string(kStandardInput), spec_.read, not_before, stats_, clock_));
+      } else if (is_stream(input)) {
+        auto stream = StreamInput::open(input, spec_.read, not_before, stats_, clock_);
+        if (stream) streams_.push_back(std::move(stream).value());
+        else refuse(input, cause_of(stream.error()));
+      } else {
+        files.push_back(std::move(input));
+      }
     }
-    return false;
+    spec_.inputs = std::move(files);
+    opened_ += streams_.size();
+    if (!streams_.empty() && spec_.read.tracked) {
+      return base::fail(Code::usage, "cannot keep a position in {}: it is no file", streams_.front()->name());
+    }
+    return {};
   }
 
-  // As much as there is, up to `room` bytes; false at the end. A line must not wait for a later one.
-  Result<bool> read_available(char* to, std::size_t room, std::size_t& got) {
-    got = 0;
-    while (got < room) {
-      const ssize_t count = ::read(spec_.stdin_fd, to + got, room - got);
-      if (count < 0 && (errno == EINTR || errno == EAGAIN)) return true;
-      if (count < 0) return base::io_error(errno, "read the input");
-      if (count == 0) return false;
-      got += static_cast<std::size_t>(count);
-      pollfd more{spec_.stdin_fd, POLLIN, 0};
-      if (::poll(&more, 1, 0) <= 0) return true;
+  Result<Flow> read_streams() {
+    while (!streams_.empty()) {
+      if (auto waited = wait_for_changes(); !waited) return std::move(waited).error();
+      if (reader_left_ || stop_->stopped()) {
+        for (const auto& stream : streams_) stream->end();
+      }
+      if (auto flow = serve_streams(); !flow || *flow == Flow::done) return flow;
     }
-    return true;
+    return emit();
   }
 
-  Result<Flow> read_stdin() {
-    ::fcntl(spec_.stdin_fd, F_SETPIPE_SZ, kPipeSize);
-    ++opened_;
-    StdinLabels labels;
-    tail::Decoder decoder(spec_.read.max_line, stats_);
-    bool format_known = spec_.read.format != tail::Format::automatic;
-    decoder.set_format(spec_.read.format);
-    tail::Stamp stamp;
-    stamp.labeller = &labels;
-    if (spec_.start.kind == tail::Start::Kind::time) stamp.not_before = spec_.start.time;
-    const auto buffer = std::make_unique_for_overwrite<char[]>(space_needed_);
-    std::size_t filled = 0;  // begins with the line whose end has not come
-    latest_odd_ = "the input";
-    while (true) {
-      auto more = wait_for_stdin();
-      if (!more) return std::move(more).error();
-      if (*more) {
-        std::size_t got = 0;
-        more = read_available(buffer.get() + filled, space_needed_ - filled, got);
-        if (!more) return std::move(more).error();
-        filled += got;
-      }
-      std::string_view rest(buffer.get(), filled);
-      stamp.now = clock_.wall();
-      if (!format_known && (!*more || rest.find('\n') != std::string_view::npos || rest.size() >= decoder.enough())) {
-        decoder.set_format(tail::detect_format(rest));
-        format_known = true;
-      }
-      while (format_known) {
-        rest.remove_prefix(decoder.decode(rest, stamp, batch_));
-        if (batch_.records.size() < tail::Decoder::kMaxRecords) break;
+  // After wait_for_changes().
+  Result<Flow> serve_streams() {
+    if (streams_.empty()) return Flow::more;
+    const Monotonic now = clock_.monotonic();
+    const bool ending = reader_left_ || stop_->stopped();
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+      StreamInput& stream = *streams_[i];
+      bool readable = polled_[kFixedPolls + i].revents != 0;
+      if (!readable && !ending && now < stream.due()) continue;
+      latest_odd_ = stream.name();
+      bool more = true, ended = false;
+      for (; more; readable = false) {
+        auto outcome = stream.read(readable, batch_);
+        if (!outcome && stream.name() == kStandardInput) return std::move(outcome).error();
+        if (!outcome) {
+          ++troubled_;
+          refuse(stream.name(), cause_of(outcome.error()));
+        }
+        more = outcome && *outcome == StreamInput::Outcome::full;
+        ended = !outcome || *outcome == StreamInput::Outcome::ended;
+        if (!more && !ended && now >= stream.due()) stream.give_out(batch_);
         if (auto flow = emit(); !flow || *flow == Flow::done) return flow;
       }
-      if (!*more) {
-        decoder.end_of_file(rest, stamp, batch_);
-        decoder.end_of_log(stamp, batch_);
-        return emit();
-      }
-      if (auto flow = emit(); !flow || *flow == Flow::done) return flow;
-      filled = rest.size();
-      std::memmove(buffer.get(), rest.data(), filled);
+      if (ended) streams_[i].reset();
     }
+    std::erase(streams_, nullptr);
+    return Flow::more;
   }
 
   // -- troubles --
@@ -550,7 +602,7 @@ class TailSource final : public pipeline::Source {
   }
 
   // What tell_troubles() names a log for.
-  std::uint64_t oddities() const { return stats_.malformed + stats_.split + stats_.truncated; }
+  std::uint64_t oddities() const { return stats_.malformed + stats_.split + stats_.truncated + stats_.leading_holes; }
 
   void tell_troubles() {
     tell_unreadable_at_end();
@@ -566,6 +618,11 @@ class TailSource final : public pipeline::Source {
       // The record's line without the name that stands before every message.
       const std::string_view told = std::string_view(stats_.latest_gap).substr(std::string_view("weir: ").size());
       context_.diagnostics->warn("tail.gap", fmt::format("{} (a record with metadata weir_gap_bytes says so)", base::escape_control(told)));
+    }
+    if (news(told_.leading_holes, stats_.leading_holes)) {
+      context_.diagnostics->warn("tail.hole", fmt::format("{}: the file begins with zeros, as when its writer goes on at its old place after a "
+                                                          "truncation: they are left out",
+                                                          latest_odd_));
     }
     if (news(told_.truncated, stats_.truncated)) {
       context_.diagnostics->warn("tail.truncated", fmt::format("{}: the file was truncated: reading what it held from a copy, if there is one, and then the file from its start", latest_odd_));
@@ -598,6 +655,10 @@ class TailSource final : public pipeline::Source {
   std::deque<LogReader*> ready_;
   std::unordered_map<LogReader*, Monotonic> due_;
 
+  std::unordered_map<std::string, LogReader*> latest_restarts_;  // of each container, by its folder
+  std::vector<std::unique_ptr<StreamInput>> streams_;
+  std::vector<pollfd> polled_;
+
   record::Batch batch_;
   tail::Space space_;
   tail::ReadStats stats_;
@@ -605,6 +666,9 @@ class TailSource final : public pipeline::Source {
   std::string latest_odd_;  // the log of the latest of oddities(), for messages
   std::uint64_t opened_ = 0;
   std::uint64_t unreadable_ = 0;
+  std::uint64_t troubled_ = 0;   // of what was opened, what could not be read after all
+  std::uint64_t initial_ = 0, shortened_ = 0;  // files that were there at the start, and those that are not read from their beginning
+  std::string latest_initial_;
   tail::Unreadable causes_;  // not told yet
 };
 

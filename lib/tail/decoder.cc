@@ -20,6 +20,18 @@ std::size_t cut_between_characters(std::string_view text, std::size_t size, char
   return size;
 }
 
+constexpr char kZero[Decoder::kHole] = {};
+constexpr std::string_view kZeros(kZero, sizeof kZero);
+
+bool has_zeros(std::string_view text) { return !text.empty() && std::memchr(text.data(), 0, text.size()) != nullptr; }
+
+std::size_t leading_zeros(std::string_view text) { return std::min(text.find_first_not_of('\0'), text.size()); }
+
+// Bytes of the byte order mark that `text`, from `offset` of a file on, begins with.
+std::size_t mark_size(std::string_view text, std::uint64_t offset) {
+  return offset == 0 && text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+}
+
 }  // namespace
 
 void Decoder::enter(const Stamp& stamp, record::Batch& batch) {
@@ -31,15 +43,22 @@ void Decoder::enter(const Stamp& stamp, record::Batch& batch) {
 std::size_t Decoder::decode(std::string_view block, const Stamp& stamp, record::Batch& batch) {
   enter(stamp, batch);
   const char* const data = block.data();
-  std::size_t at = 0;
+  std::size_t at = mark_size(block, stamp.place.offset);
+  has_zeros_ = has_zeros(block);
   while (at < block.size() && batch.records.size() < kMaxRecords) {
     const auto* newline = static_cast<const char*>(std::memchr(data + at, '\n', block.size() - at));
     if (newline == nullptr) {
       const std::string_view rest = block.substr(at);
       if (inside_) {
         add(inside_stream_, inside_timestamp_, rest, at, at, block.size(), false);
-      } else if (rest.size() < enough() || !begin_long_line(rest, at)) {
+      } else if (rest.size() < enough()) {
         break;
+      } else if (const std::size_t taken = has_zeros_ ? take_zeros(rest, at) : 0; taken > 0) {
+        at += taken;
+        continue;
+      } else {
+        if (zeros_ > 0) tell_hole(at);
+        begin_long_line(rest, at);
       }
       at = block.size();
       break;
@@ -53,12 +72,55 @@ std::size_t Decoder::decode(std::string_view block, const Stamp& stamp, record::
 
 void Decoder::end_of_file(std::string_view rest, const Stamp& stamp, record::Batch& batch) {
   enter(stamp, batch);
-  if (!rest.empty() || inside_) line(rest, 0, rest.size());
+  has_zeros_ = has_zeros(rest);
+  const std::size_t begin = mark_size(rest, stamp.place.offset);
+  rest.remove_prefix(begin);
+  if (!rest.empty() || inside_ || zeros_ > 0) line(rest, begin, begin + rest.size());
+}
+
+bool Decoder::tells(std::string_view rest) const {
+  if (rest.empty()) return open_lines_ > 0;
+  if (inside_) return true;
+  if (has_zeros(rest)) return false;
+  switch (format_) {
+    case Format::cri: return parse_cri(rest).has_value();
+    case Format::docker: return parse_docker(rest).has_value();
+    case Format::automatic:
+    case Format::raw: return true;
+  }
+  return true;
+}
+
+void Decoder::give_out(std::string_view rest, const Stamp& stamp, record::Batch& batch) {
+  enter(stamp, batch);
+  const std::size_t end = rest.size();
+  if (inside_) {
+    if (end > 0) add(inside_stream_, inside_timestamp_, rest, 0, 0, end, false);
+  } else if (end > 0) {
+    const std::size_t begin = mark_size(rest, stamp.place.offset);
+    rest.remove_prefix(begin);
+    if (format_ == Format::docker && parse_docker(rest)) {
+      line(rest, begin, end);
+      inside_ = inside_closes_ = true;
+      inside_stream_ = Stream::none;
+      inside_timestamp_ = read_time();
+    } else if (!rest.empty()) {
+      begin_long_line(rest, begin);
+    }
+  }
+  const record::Place place{stamp.place.generation, stamp.place.offset + end};
+  for (std::size_t i = 0; i < lines_.size(); ++i) {
+    const auto stream = static_cast<Stream>(i);
+    if (!lines_[i].open || (stamp.tracked && stream != Stream::standard_error && malformed_end_ == place)) continue;
+    add(stream, lines_[i].timestamp, {}, 0, 0, end, true);
+    if (stamp.tracked && stream != Stream::standard_error) malformed_end_ = place;
+  }
 }
 
 void Decoder::end_of_log(const Stamp& stamp, record::Batch& batch) {
   enter(stamp, batch);
   inside_ = false;
+  zeros_ = 0;  // what is lost behind them, or cut off, is told by whoever ends the log here
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     // Ends behind the file's last byte, each at its own place, so that none is taken for a record that ended with the file.
     if (lines_[i].open) add(static_cast<Stream>(i), lines_[i].timestamp, {}, 0, 0, i + 1, true);
@@ -77,9 +139,68 @@ const record::Place* Decoder::open() const {
 void Decoder::line(std::string_view text, std::size_t begin, std::size_t end) {
   if (inside_) {
     inside_ = false;
+    // All of it may have been given out before its newline came.
+    if (text.empty() && !state(inside_stream_).open) return;
     add(inside_stream_, inside_timestamp_, text, begin, begin, end, inside_closes_);
     return;
   }
+  if (has_zeros_ || zeros_ > 0) return line_with_zeros(text, begin, end);
+  whole_line(text, begin, end);
+}
+
+// `text` taken apart at its holes.
+void Decoder::line_with_zeros(std::string_view text, std::size_t begin, std::size_t end) {
+  while (true) {
+    const std::size_t zeros = leading_zeros(text);
+    if (zeros_ > 0 || zeros >= least_hole()) {
+      zeros_ += zeros;
+      begin += zeros;
+      text.remove_prefix(zeros);
+      tell_hole(begin);
+      if (text.empty()) return;  // the rest of what was lost
+    }
+    const std::size_t torn = text.find(kZeros);
+    if (torn == std::string_view::npos) return whole_line(text, begin, end);
+    whole_line(text.substr(0, torn), begin, begin + torn);
+    text.remove_prefix(torn);
+    begin += torn;
+  }
+}
+
+// Of `rest`, whose newline is not in sight, the zeros in front or the line before a hole; how much that is, 0 for nothing.
+std::size_t Decoder::take_zeros(std::string_view rest, std::size_t begin) {
+  if (const std::size_t zeros = leading_zeros(rest); zeros > 0 && (zeros_ > 0 || zeros >= least_hole())) {
+    zeros_ += zeros;
+    return zeros;
+  }
+  const std::size_t torn = rest.find(kZeros);
+  if (torn == std::string_view::npos) return 0;
+  line(rest.substr(0, torn), begin, begin + torn);
+  return torn;
+}
+
+// The zeros that were taken end at `end` of the block.
+void Decoder::tell_hole(std::size_t end) {
+  // Where it begins, as an offset in the block, which it may lie before: the sums below are those of unsigned numbers.
+  const std::size_t begin = end - zeros_;
+  // A line that was open broke off there. Each gets a place of its own, so that none is taken for a record before the hole.
+  for (std::size_t i = 0; i < lines_.size() && zeros_ > lines_.size(); ++i) {
+    if (lines_[i].open) add(static_cast<Stream>(i), lines_[i].timestamp, {}, 0, 0, begin + i + 1, true);
+  }
+  const std::uint64_t size = std::exchange(zeros_, 0);
+  const std::uint64_t to = stamp_->place.offset + end;
+  record::Source source;
+  if (stamp_->tracked) {
+    source = record::Source::in_file(stamp_->log, stamp_->place.generation, 0, to);
+    if (const record::Place* oldest = open(); oldest != nullptr) {
+      source.resume = oldest->offset;
+      source.resume_generation = oldest->generation;
+    }
+  }
+  stamp_->labeller->hole(to - size, to, source, *batch_);
+}
+
+void Decoder::whole_line(std::string_view text, std::size_t begin, std::size_t end) {
   switch (format_) {
     case Format::cri: return cri(text, begin, end);
     case Format::docker: return docker(text, begin, end);
@@ -90,10 +211,7 @@ void Decoder::line(std::string_view text, std::size_t begin, std::size_t end) {
 
 void Decoder::cri(std::string_view text, std::size_t begin, std::size_t end) {
   const auto header = parse_cri(text, second_);
-  if (!header) {
-    ++stats_->malformed;
-    return raw(text, begin, end);
-  }
+  if (!header) return malformed(text, begin, end);
   const std::string_view content = text.substr(header->size);
   if (!header->partial && !state(header->stream).open && content.size() <= max_line_) {
     return emit(header->stream, header->timestamp, content, end, 0, true);
@@ -103,10 +221,7 @@ void Decoder::cri(std::string_view text, std::size_t begin, std::size_t end) {
 
 void Decoder::docker(std::string_view text, std::size_t begin, std::size_t end) {
   const auto parsed = parse_docker(text);
-  if (!parsed) {
-    ++stats_->malformed;
-    return raw(text, begin, end);
-  }
+  if (!parsed) return malformed(text, begin, end);
   std::string_view content = unescaped(parsed->log);
   const bool closes = content.ends_with('\n');
   if (closes) content.remove_suffix(1);
@@ -116,13 +231,19 @@ void Decoder::docker(std::string_view text, std::size_t begin, std::size_t end) 
   add(parsed->stream, parsed->timestamp, content, begin, begin, end, closes);
 }
 
+void Decoder::malformed(std::string_view text, std::size_t begin, std::size_t end) {
+  ++stats_->malformed;
+  if (open_lines_ > 0) malformed_end_ = {stamp_->place.generation, stamp_->place.offset + end};
+  raw(text, begin, end);
+}
+
 void Decoder::raw(std::string_view text, std::size_t begin, std::size_t end) {
   if (text.size() <= max_line_) return emit(Stream::none, read_time(), text, end, 0, true);
   add(Stream::none, read_time(), text, begin, begin, end, true);
 }
 
 // `text` is the beginning of a line whose end is not in sight. Takes all of it.
-bool Decoder::begin_long_line(std::string_view text, std::size_t begin) {
+void Decoder::begin_long_line(std::string_view text, std::size_t begin) {
   inside_stream_ = Stream::none;
   inside_closes_ = true;
   std::size_t header_size = 0;
@@ -138,7 +259,6 @@ bool Decoder::begin_long_line(std::string_view text, std::size_t begin) {
   }
   inside_ = true;
   add(inside_stream_, inside_timestamp_, text.substr(header_size), begin, begin + header_size, begin + text.size(), false);
-  return true;
 }
 
 // The next part of a line: `content` stands at `content_begin` in the block, its physical line from `begin` to `end`.

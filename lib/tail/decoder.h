@@ -3,7 +3,13 @@
 //
 // One decoder serves one log over all its files, because a line may begin in one and end in the next. Lines are views into
 // the block, which must lie in memory of the batch (or live as long as it); only joined lines are copied. Where the cuts between blocks fall
-// changes nothing. Not thread safe.
+// changes nothing, but for zero bytes in a line that is longer than a block. Not thread safe.
+//
+// A byte order mark at offset 0 is no part of the first line.
+//
+// A hole is zero bytes where text should stand, as a loss of power leaves them: any in front of a line of CRI or docker, kHole of them
+// anywhere else. What stands before a hole is a line of its own, also a part that was to go on; what stands behind it is read as a line; the hole
+// itself is told.
 #pragma once
 
 #include "base/clock.h"
@@ -28,10 +34,13 @@ struct DecodeStats {
   std::uint64_t before_start = 0;  // records older than the time reading was to start from: dropped
 };
 
-// Gives the label set for the lines of one log and stream, held by the batch in use. Asked once a block and stream.
+// Whoever the decoder works for.
 class Labeller {
  public:
+  // The label set for the lines of one log and stream, held by the batch in use. Asked once a block and stream.
   virtual const record::LabelSet* labels(Stream stream, record::Batch& batch) = 0;
+  // The bytes from `from` to `to` of the file are zeros. `source` is the place behind them.
+  virtual void hole(std::uint64_t from, std::uint64_t to, const record::Source& source, record::Batch& batch) = 0;
 
  protected:
   ~Labeller() = default;
@@ -64,6 +73,19 @@ class Decoder {
   std::size_t decode(std::string_view block, const Stamp& stamp, record::Batch& batch);
   [[nodiscard]] std::size_t enough() const { return max_line_ + kLongestHeader; }
 
+  static constexpr std::size_t kHole = 16;
+
+  // So many bytes, which begin where the former call stopped and are zeros, are not given to decode(). Not within_line().
+  void skip_zeros(std::uint64_t count) { zeros_ += count; }
+  // A long line was begun, and its newline has not come.
+  [[nodiscard]] bool within_line() const { return inside_; }
+
+  // Whether `rest`, a line without its newline, says something yet: no torn header, no zeros in a file that is filled from behind.
+  [[nodiscard]] bool tells(std::string_view rest) const;
+  // Gives out what came of the lines that are open and of `rest`, all of which is taken. What comes of them later are lines of their own. In
+  // tracked streams their END is the end of `rest`; an open line for which it would be the END of another record stays open.
+  void give_out(std::string_view rest, const Stamp& stamp, record::Batch& batch);
+
   // The file ended and nothing will follow: `rest` is a line without its newline.
   void end_of_file(std::string_view rest, const Stamp& stamp, record::Batch& batch);
   // The log ended: emits the lines that are still open, as far as they came.
@@ -91,10 +113,16 @@ class Decoder {
   };
 
   void line(std::string_view text, std::size_t begin, std::size_t end);
+  void line_with_zeros(std::string_view text, std::size_t begin, std::size_t end);
+  void whole_line(std::string_view text, std::size_t begin, std::size_t end);
+  std::size_t take_zeros(std::string_view rest, std::size_t begin);
+  void tell_hole(std::size_t end);
+  [[nodiscard]] std::size_t least_hole() const { return format_ == Format::cri || format_ == Format::docker ? 1 : kHole; }
   void cri(std::string_view text, std::size_t begin, std::size_t end);
   void docker(std::string_view text, std::size_t begin, std::size_t end);
+  void malformed(std::string_view text, std::size_t begin, std::size_t end);
   void raw(std::string_view text, std::size_t begin, std::size_t end);
-  bool begin_long_line(std::string_view text, std::size_t begin);
+  void begin_long_line(std::string_view text, std::size_t begin);
   void add(Stream stream, base::Timestamp timestamp, std::string_view content, std::size_t begin, std::size_t content_begin,
            std::size_t end, bool closes);
   void emit(Stream stream, base::Timestamp timestamp, std::string_view text, std::size_t end, std::uint32_t piece, bool last);
@@ -116,6 +144,10 @@ class Decoder {
   Stream inside_stream_ = Stream::none;
   base::Timestamp inside_timestamp_ = 0;
   bool inside_closes_ = true;
+
+  std::uint64_t zeros_ = 0;       // that were taken in front of the next byte, and not told yet
+  bool has_zeros_ = false;        // the block in use holds some
+  record::Place malformed_end_;   // of the last malformed line while others were open
 
   // Of the call in progress.
   void enter(const Stamp& stamp, record::Batch& batch);

@@ -2,6 +2,7 @@
 
 #include "record/timestamp.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace weir::tail {
@@ -133,14 +134,15 @@ class DockerParser {
 }  // namespace
 
 std::optional<CriHeader> parse_cri(std::string_view line, SecondCache& cache) {
-  // The shortest: "2024-05-01T10:00:00Z stdout F ".
-  constexpr std::size_t kShortest = 30, kLongestTime = 48, kLongestTag = 64;
+  // The shortest: "2024-05-01T10:00:00Z stdout F".
+  constexpr std::size_t kShortest = 29, kLongestTime = 48, kLongestTags = 64;
   if (line.size() < kShortest || line[4] != '-') return std::nullopt;
   const char* const begin = line.data();
+  const char* const end = begin + line.size();
   const auto* space = static_cast<const char*>(std::memchr(begin, ' ', std::min(line.size(), kLongestTime)));
   if (space == nullptr) return std::nullopt;
   const auto time_size = static_cast<std::size_t>(space - begin);
-  if (line.size() < time_size + 10) return std::nullopt;
+  if (line.size() < time_size + 9) return std::nullopt;
   CriHeader header;
   const char* at = space + 1;
   if (std::memcmp(at, "stdout ", 7) == 0) {
@@ -151,16 +153,17 @@ std::optional<CriHeader> parse_cri(std::string_view line, SecondCache& cache) {
     return std::nullopt;
   }
   at += 7;
-  header.partial = at[0] == 'P' && (at[1] == ' ' || at[1] == ':');
-  if (at[1] != ' ') {
-    const auto left = static_cast<std::size_t>(begin + line.size() - at);
-    const auto* tag_end = static_cast<const char*>(std::memchr(at, ' ', std::min(left, kLongestTag)));
-    if (tag_end == nullptr || tag_end == at) return std::nullopt;
-    at = tag_end - 1;
-  } else if (at[0] == ' ') {
-    return std::nullopt;
+  header.partial = *at == 'P';
+  if (!header.partial && *at != 'F') return std::nullopt;
+  ++at;
+  if (at != end && *at == ':') {
+    const auto left = static_cast<std::size_t>(end - at);
+    const auto* tags_end = static_cast<const char*>(std::memchr(at, ' ', std::min(left, kLongestTags)));
+    if (tags_end == nullptr && left > kLongestTags) return std::nullopt;
+    at = tags_end == nullptr ? end : tags_end;
   }
-  header.size = static_cast<std::uint32_t>(at + 2 - begin);
+  if (at != end && *at++ != ' ') return std::nullopt;
+  header.size = static_cast<std::uint32_t>(at - begin);
   const auto time = parse_time({begin, time_size}, cache);
   if (!time) return std::nullopt;
   header.timestamp = *time;
@@ -173,9 +176,11 @@ std::optional<DockerLine> parse_docker(std::string_view line) {
 }
 
 Format detect_format(std::string_view text, int lines) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   for (int i = 0; i < lines && !text.empty(); ++i) {
     const std::size_t newline = text.find('\n');
-    const std::string_view line = text.substr(0, newline);
+    std::string_view line = text.substr(0, newline);
+    line.remove_prefix(std::min(line.find_first_not_of('\0'), line.size()));
     if (parse_cri(line)) return Format::cri;
     if (parse_docker(line)) return Format::docker;
     if (newline == std::string_view::npos) break;

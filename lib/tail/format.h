@@ -1,6 +1,6 @@
 // The three forms of a log line, taken apart.
 //
-//   CRI     2024-05-01T10:00:00.123456789+02:00 stdout F content      one space between the fields
+//   CRI     2024-05-01T10:00:00.123456789+02:00 stdout F content      one space between the fields; an empty content may lack its own
 //   docker  {"log":"content\n","stream":"stdout","time":"2024-05-01T10:00:00.123456789Z","attrs":{…}}
 //   raw     content
 //
@@ -25,7 +25,7 @@ struct CriHeader {
   base::Timestamp timestamp = 0;
   std::uint32_t size = 0;  // bytes before the content
   Stream stream = Stream::none;
-  bool partial = false;    // the first of its colon-separated tags is P: the line goes on
+  bool partial = false;    // the first of its colon-separated tags, which is F or P, is P: the line goes on
 };
 
 // The second that was parsed last: most lines of a log share it with the line before. One a log; starts empty.
@@ -34,7 +34,7 @@ struct SecondCache {
   base::Timestamp second = 0;    // 0: nothing is known
 };
 
-// `line` without its newline, or at least its first 128 bytes. Nothing when it is not of this form.
+// `line` without its newline; of a longer one the first 128 bytes will do. Nothing when it is not of this form.
 [[nodiscard]] std::optional<CriHeader> parse_cri(std::string_view line, SecondCache& cache);
 [[nodiscard]] inline std::optional<CriHeader> parse_cri(std::string_view line) {
   SecondCache none;
@@ -50,7 +50,15 @@ struct DockerLine {
 [[nodiscard]] std::optional<DockerLine> parse_docker(std::string_view line);
 
 // The form of a file by the first lines of it: that of the first line that is CRI or docker, raw when none of the first
-// `lines` is. `text` begins at a line; the last line may be cut short.
+// `lines` is. `text` begins at a line, or at the file's byte order mark; the last line may be cut short. Zero bytes in front of a line do
+// not count.
 [[nodiscard]] Format detect_format(std::string_view text, int lines = 8);
+
+// What a UTF-8 file may begin with: no part of its first line.
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+// Whether a file that begins with `text` is UTF-16, by its byte order mark. Such files are not read.
+[[nodiscard]] inline bool is_utf16(std::string_view text) { return text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"); }
+inline constexpr std::string_view kUtf16Cause = "it is UTF-16 text, which weir does not read (`iconv -f UTF-16 -t UTF-8` converts it)";
 
 }  // namespace weir::tail

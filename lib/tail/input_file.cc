@@ -19,6 +19,12 @@ constexpr std::uint64_t kPage = 4096;
 // What the places of lines that are cut short by a gap need within it.
 constexpr std::uint64_t kLeastStep = 4;
 
+base::Result<void> check_type(mode_t mode, const std::string& path) {
+  if (S_ISDIR(mode)) return base::io_error(EISDIR, fmt::format("read {}", path));
+  if (S_ISREG(mode)) return {};
+  return base::fail(base::Code::io, "cannot read {}: not a regular file", path).with_hint(fmt::format("weir tail - < {}", path));
+}
+
 }  // namespace
 
 // Inflates member after member of a gzipped file. Everything up to a damaged spot comes out.
@@ -97,16 +103,15 @@ InputFile::~InputFile() = default;
 base::Result<std::unique_ptr<InputFile>> InputFile::open(const std::string& path) {
   std::unique_ptr<InputFile> input(new InputFile);
   input->path_ = path;
-  // O_NONBLOCK: opening a pipe must not wait for its writer.
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return base::io_error(errno, fmt::format("open {}", path));
+  // Opening is felt at the other end of a FIFO, and by devices.
+  if (auto ok = check_type(status.st_mode, path); !ok) return std::move(ok).error();
+  // O_NONBLOCK: should it be a FIFO by now, opening it must not wait for its writer.
   input->fd_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!input->fd_) return base::io_error(errno, fmt::format("open {}", path));
-  struct stat status {};
   if (::fstat(input->fd_.get(), &status) != 0) return base::io_error(errno, fmt::format("read {}", path));
-  if (S_ISDIR(status.st_mode)) return base::io_error(EISDIR, fmt::format("read {}", path));
-  if (!S_ISREG(status.st_mode)) {
-    return base::fail(base::Code::io, "cannot read {}: not a regular file", path)
-        .with_hint(fmt::format("weir tail - < {}", path));
-  }
+  if (auto ok = check_type(status.st_mode, path); !ok) return std::move(ok).error();
   input->inode_ = status.st_ino;
   input->device_ = status.st_dev;
   input->note_size(static_cast<std::uint64_t>(status.st_size));

@@ -88,6 +88,8 @@ void LogReader::add_used(std::uint64_t inode) {
   used_inodes_.push_back(inode);
 }
 
+void LogReader::set_succeeded() { succeeded_at_ = std::min(succeeded_at_, clock_->monotonic()); }
+
 void LogReader::set_missing(bool missing) {
   if (missing && !missing_) missing_since_ = clock_->monotonic();
   missing_ = missing;
@@ -143,8 +145,10 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
     return true;
   }
 
-  if (!text.empty() && text.front() == '\0' && decoder_.open() == nullptr) {
+  if (front.offset == 0 && is_utf16(text)) return refuse_utf16(outcome);
+  if (!text.empty() && text.front() == '\0' && !decoder_.within_line()) {
     if (const std::uint64_t data = front.file->next_data(front.offset); data > front.offset) {
+      decoder_.skip_zeros(data - front.offset);
       front.offset = data;
       front.file->set_place(data);
       front.lead.clear();
@@ -245,7 +249,7 @@ bool LogReader::at_end(std::string_view rest, record::Batch& batch, Outcome& out
     outcome = Outcome::finished;
     return false;
   }
-  if (!finishes) return false;
+  if (!finishes) return give_out(rest, batch);
   if (options_->follow && !newer) gone_ = true;
   finish_front(rest, batch, !newer);
   return true;
@@ -254,7 +258,7 @@ bool LogReader::at_end(std::string_view rest, record::Batch& batch, Outcome& out
 // Whether nothing more is to be expected of the front generation; sets when to look again if not.
 bool LogReader::may_finish(base::Monotonic now) {
   const Generation& front = generations_.front();
-  if (!options_->follow) return true;
+  if (!options_->follow || ending_) return true;
   if (generations_.size() > 1) {
     if (front.complete || front.file->gzipped()) return true;
     Generation& next = *std::next(generations_.begin());
@@ -275,6 +279,57 @@ bool LogReader::may_finish(base::Monotonic now) {
   if (now < due_) return false;
   due_ = base::kNever;
   return true;
+}
+
+// At the end of the live file. True when something was given out.
+bool LogReader::give_out(std::string_view rest, record::Batch& batch) {
+  Generation& front = generations_.front();
+  const base::Monotonic now = clock_->monotonic();
+  if (front.rest != rest.size()) {
+    front.rest = rest.size();
+    front.rest_at = now;
+  }
+  if (generations_.size() > 1 || (rest.empty() && decoder_.open() == nullptr)) return false;
+  if (options_->tracked && succeeded_at_ == base::kNever) return false;
+  const base::Monotonic quiet_since = std::max(front.grown_at, front.rest_at);
+  const base::Monotonic when = succeeded_at_ != base::kNever ? base::after(std::max(quiet_since, succeeded_at_), options_->deletion_grace)
+                                                             : base::after(quiet_since, options_->patience);
+  if (now < when) {
+    due_ = std::min(due_, when);
+    return false;
+  }
+  const bool guesses = !format_known_ && !rest.empty();
+  if (guesses) decide_format(fmt::format("{}\n", rest));
+  const std::string_view said = decoder_.tells(rest) ? rest : std::string_view();
+  if (said.empty() && decoder_.open() == nullptr) return false;
+  introduce(front, front.offset + said.size(), 0, batch);
+  decoder_.give_out(said, stamp(batch, front), batch);
+  if (!said.empty()) take(front, said, said.size(), batch);
+  if (guesses && decoder_.format() == Format::raw) format_known_ = false;
+  return true;
+}
+
+// The front generation is UTF-16 text, and nothing of it was read. True when what is in front now is to be read.
+bool LogReader::refuse_utf16(Outcome& outcome) {
+  Generation& front = generations_.front();
+  if (!std::exchange(front.troubled, true)) trouble_ = fmt::format("cannot read {}: {}", front.file->path(), kUtf16Cause);
+  const bool newer = generations_.size() > 1;
+  if (!may_finish(clock_->monotonic())) {
+    outcome = Outcome::idle;
+    return false;
+  }
+  if (newer) std::next(generations_.begin())->opening |= front.opening;
+  else if (options_->follow) gone_ = true;
+  generations_.pop_front();
+  return true;
+}
+
+void LogReader::hole(std::uint64_t from, std::uint64_t to, const record::Source& source, record::Batch& batch) {
+  if (from == 0) {
+    ++stats_->leading_holes;
+    return;
+  }
+  tell_gap(generations_.front().file->path(), from, to, kHoleCause, source, batch);
 }
 
 void LogReader::finish_front(std::string_view rest, record::Batch& batch, bool log_ends) {

@@ -8,6 +8,12 @@
 // What cannot be read becomes a record with metadata weir_gap_bytes, and reading goes on behind it: a file that was given up while it was
 // deleted (held_files.h), a bad spot of a disk, a damaged compressed file, a generation that is gone after a restart.
 //
+// What is open, a part of a CRI line or a line without its newline, is given out as far as it came when nothing more of it is to be expected: the
+// log ended, its container wrote its next log, nothing was added for a while (untracked only), or reading ends (untracked only).
+//
+// A hole in the text (decoder.h) is a gap; at the beginning of a file it is what a writer leaves that goes on at its old place after a
+// truncation, and only counted. A UTF-16 file is not read: that is told as trouble.
+//
 // Tracked reading introduces each generation with a marker and gives each record its source. Not thread safe.
 #pragma once
 
@@ -27,6 +33,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,15 +54,29 @@ struct ReadOptions {
   base::Duration longest_rotation_grace = 10 * base::kSecond;   // … but no longer than this after the first of the new one
   base::Duration deletion_grace = 2 * base::kSecond;
   base::Duration unreadable_retry = 5 * base::kSecond;
+  base::Duration patience = 5 * base::kSecond;                  // with what is open, when reading is not tracked
 };
 
 struct ReadStats : DecodeStats {
   std::uint64_t gaps = 0;       // stretches that could not be read, each told by a record
   std::uint64_t gap_bytes = 0;  // of those whose size is known
   std::uint64_t truncated = 0;  // files that were truncated while they were read
+  std::uint64_t leading_holes = 0;  // files that begin with zeros
   std::uint64_t generations = 0;
   std::string latest_gap;       // the line of the record that told it, for messages
 };
+
+// What cannot be read of a file.
+struct Gap {
+  std::string_view path;
+  std::uint64_t from = 0;
+  std::optional<std::uint64_t> to;  // nothing: unknown
+  std::string_view cause;
+};
+inline constexpr std::string_view kHoleCause = "zeros stand there, as after a loss of power";
+// Adds the record that tells of it, and counts it. `metadata` lies in the batch; its last pair is free.
+record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp now, const record::LabelSet* labels,
+                        std::span<record::Label> metadata, ReadStats& stats);
 
 // A piece of memory of the batch that blocks are read into.
 struct Space {
@@ -92,6 +113,10 @@ class LogReader final : private Labeller {
   void add_used(std::uint64_t inode);
   // No further generation is expected (no file of the log is there any more): it ends with the last one, unless one is added after all.
   void set_gone() { gone_ = true; }
+  // Its container writes another log: of this one nothing more is expected.
+  void set_succeeded();
+  // Reading ends with what the file holds. Only where it is not tracked: otherwise what is open is left for the next time.
+  void set_ending() { ending_ = true; }
   // The live file's name is not there (true) or there again.
   void set_missing(bool missing);
 
@@ -143,9 +168,12 @@ class LogReader final : private Labeller {
     std::uint64_t head_hash = record::kEmptyHash;
     base::Monotonic filled_since = 0; // when it was first seen with data while an older one was still open; 0: not yet
     base::Monotonic grown_at = 0;     // when something new was read of it
+    std::size_t rest = 0;             // bytes behind the last newline when it was last read to its end …
+    base::Monotonic rest_at = 0;      // … and since when it is as many
   };
 
   const record::LabelSet* labels(Stream stream, record::Batch& batch) override;
+  void hole(std::uint64_t from, std::uint64_t to, const record::Source& source, record::Batch& batch) override;
   std::span<record::Label> metadata(record::Batch& batch, std::size_t more = 0) const;
   Stamp stamp(record::Batch& batch, Generation& generation);
   Stamp stamp(record::Batch& batch, Generation& generation, std::uint64_t offset);
@@ -158,6 +186,8 @@ class LogReader final : private Labeller {
   void take(Generation& front, std::string_view text, std::size_t used, record::Batch& batch);
   bool at_end(std::string_view rest, record::Batch& batch, Outcome& outcome);
   bool may_finish(base::Monotonic now);
+  bool give_out(std::string_view rest, record::Batch& batch);
+  bool refuse_utf16(Outcome& outcome);
   void finish_front(std::string_view rest, record::Batch& batch, bool log_ends);
 
   // log_reader_loss.cc
@@ -192,6 +222,8 @@ class LogReader final : private Labeller {
   Decoder decoder_;
   bool format_known_ = false;
   bool gone_ = false;
+  bool ending_ = false;
+  base::Monotonic succeeded_at_ = base::kNever;
   bool missing_ = false;
   base::Monotonic missing_since_ = 0;
   base::Monotonic due_ = base::kNever;

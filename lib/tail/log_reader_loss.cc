@@ -183,25 +183,30 @@ void LogReader::lose_front(std::uint64_t from, std::optional<std::uint64_t> to, 
 
 void LogReader::tell_gap(const std::string& path, std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause,
                          const record::Source& source, record::Batch& batch) {
-  ++stats_->gaps;
-  std::string text;
-  if (to) {
-    stats_->gap_bytes += *to - from;
-    text = fmt::format("weir: {} bytes of {} from byte {} on are lost: {}", *to - from, path, from, cause);
-  } else if (from < kAbandoned) {
-    text = fmt::format("weir: what {} held from byte {} on is lost: {}", path, from, cause);
-  } else {
-    text = fmt::format("weir: what {} held at its end is lost: {}", path, cause);
-  }
-  record::Record& record = batch.records.emplace_back();
-  record.timestamp = clock_->wall();
-  record.labels = labels(Stream::none, batch);
-  record.line = record::Text::bytes(batch.copy(text));
-  const std::span<record::Label> pairs = metadata(batch, 1);
-  pairs.back() = {"weir_gap_bytes", to ? batch.copy(fmt::format("{}", *to - from)) : std::string_view("unknown")};
-  record.metadata = pairs;
+  record::Record& record = put_gap(batch, {path, from, to, cause}, clock_->wall(), labels(Stream::none, batch), metadata(batch, 1), *stats_);
   if (options_->tracked) record.source = source;
-  stats_->latest_gap = std::move(text);
+}
+
+record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp now, const record::LabelSet* labels,
+                        std::span<record::Label> metadata, ReadStats& stats) {
+  ++stats.gaps;
+  std::string text;
+  if (gap.to) {
+    stats.gap_bytes += *gap.to - gap.from;
+    text = fmt::format("weir: {} bytes of {} from byte {} on are lost: {}", *gap.to - gap.from, gap.path, gap.from, gap.cause);
+  } else if (gap.from < LogReader::kAbandoned) {
+    text = fmt::format("weir: what {} held from byte {} on is lost: {}", gap.path, gap.from, gap.cause);
+  } else {
+    text = fmt::format("weir: what {} held at its end is lost: {}", gap.path, gap.cause);
+  }
+  metadata.back() = {"weir_gap_bytes", gap.to ? batch.copy(fmt::format("{}", *gap.to - gap.from)) : std::string_view("unknown")};
+  record::Record& record = batch.records.emplace_back();
+  record.timestamp = now;
+  record.labels = labels;
+  record.line = record::Text::bytes(batch.copy(text));
+  record.metadata = metadata;
+  stats.latest_gap = std::move(text);
+  return record;
 }
 
 }  // namespace weir::tail

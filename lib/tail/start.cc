@@ -1,6 +1,7 @@
 #include "tail/start.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -13,7 +14,8 @@ constexpr std::size_t kProbe = 16 << 10;
 
 // Whether the line that begins at `text` is whole by itself: not a part that a later one goes on with.
 bool closes(std::string_view text) {
-  const auto header = parse_cri(text);
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  const auto header = parse_cri(text.substr(0, text.find('\n')));
   return !header || !header->partial;
 }
 
@@ -104,7 +106,7 @@ base::Result<std::uint64_t> offset_at_time(InputFile& file, base::Timestamp time
       if (newline == std::string_view::npos) break;
       text.remove_prefix(newline + 1);
       at += newline + 1;
-      header = parse_cri(text);
+      header = parse_cri(text.substr(0, text.find('\n')));
     }
     if (!header) break;  // no times here: what is known so far must do
     // A second of slack for lines that two streams wrote in disorder.
@@ -118,6 +120,11 @@ base::Result<std::uint64_t> offset_at_time(InputFile& file, base::Timestamp time
 }
 
 base::Result<std::uint64_t> start_offset(InputFile& file, const Start& start) {
+  if (start.kind == Start::Kind::beginning) return std::uint64_t{0};
+  std::array<char, 2> mark{};
+  auto got = file.read(0, mark.data(), mark.size());
+  if (!got) return std::move(got).error();
+  if (is_utf16({mark.data(), *got})) return std::uint64_t{0};
   switch (start.kind) {
     case Start::Kind::beginning: return std::uint64_t{0};
     case Start::Kind::end: return offset_of_end(file);

@@ -28,6 +28,7 @@ base::Result<std::uint64_t> offset_at_time(InputFile& file, base::Timestamp time
 // The end, or the beginning of a line that is not finished there.
 base::Result<std::uint64_t> offset_of_end(InputFile& file);
 
+// 0 for a UTF-16 file: whoever reads it sees by its mark that it cannot be read.
 base::Result<std::uint64_t> start_offset(InputFile& file, const Start& start);
 
 }  // namespace weir::tail

@@ -4,6 +4,7 @@
 #include "support/temp_dir.h"
 #include "tail/pod_path.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -498,6 +499,184 @@ TEST_F(Tail, UntrackedFollowingSaysSo) {
   EXPECT_THAT(context.diagnostics.said(), ElementsAre(testing::HasSubstr("no positions are kept")));
 }
 
+TEST_F(Tail, LastWordsOfAContainerComeOutWhenItsNextLogAppears) {
+  dir.write("pods/shop_web_u1/app/0.log", cri("a1") + cri("pan", "stderr", 'P') + "2024-05-01T10:00:00Z stderr F ic");
+  dir.write("pods/shop_web_u1/side/0.log", cri("b1") + cri("open", "stdout", 'P'));
+  spec.inputs = {"pods"};
+  spec.read.follow = true;
+  spec.checkpoint = "/some/spool.db";
+  start();
+  wait_for(2);
+  dir.write("pods/shop_web_u1/app/1.log", cri("a2"));
+  wait_for(4);
+  EXPECT_THAT(lines(), UnorderedElementsAre("a1", "b1", "a2", "panic"));
+  stop();
+  EXPECT_EQ(lines().size(), 4U);  // tracked: what is open of the other one is left for the next time
+}
+
+TEST_F(Tail, LastWordsOfAContainerThatHadANextLogAtTheStart) {
+  for (const int restart : {0, 9, 10}) dir.write(fmt::format("pods/shop_web_u1/app/{}.log", restart), cri(fmt::format("open{}", restart), "stdout", 'P'));
+  spec.inputs = {"pods"};
+  spec.read.follow = true;
+  spec.checkpoint = "/some/spool.db";
+  start();
+  wait_for(2);
+  EXPECT_THAT(lines(), UnorderedElementsAre("open0", "open9"));
+}
+
+TEST_F(Tail, UntrackedWhatIsOpenComesOutAtTheEndAndAfterAWhile) {
+  dir.write("a.log", "one\nlast");
+  dir.write("pods/n_p_u/c/0.log", cri("two") + cri("part", "stdout", 'P'));
+  spec.inputs = {"a.log", "pods"};
+  spec.read.follow = true;
+  start();
+  wait_for(2);
+  stop();
+  EXPECT_THAT(lines(), UnorderedElementsAre("one", "last", "two", "part"));
+}
+
+TEST_F(Tail, UntrackedWhatIsOpenComesOutAfterAWhile) {
+  dir.write("a.log", "one\nlast");
+  spec.inputs = {"a.log"};
+  spec.read.follow = true;
+  spec.read.patience = 50 * base::kMillisecond;
+  start();
+  wait_for(2);
+  EXPECT_THAT(lines(), ElementsAre("one", "last"));
+}
+
+TEST_F(Tail, WhatAStartOfItsOwnLeavesOutIsSaid) {
+  for (const char* name : {"a.log", "b.log"}) dir.write(name, "1\n2\n3\n");
+  spec.inputs = {"*.log"};
+  spec.read.follow = true;
+  spec.start = {tail::Start::Kind::lines, 2, 0};
+  spec.shortens = true;
+  start();
+  wait_for(4);
+  stop();
+  EXPECT_THAT(lines(), UnorderedElementsAre("2", "3", "2", "3"));
+  EXPECT_THAT(context.diagnostics.said(), testing::Contains("showing the last 2 lines of each of 2 logs; --lines all for everything"));
+}
+
+TEST_F(Tail, NothingIsSaidWhereNothingIsLeftOut) {
+  dir.write("a.log", "1\n");
+  spec.inputs = {"a.log"};
+  spec.read.follow = true;
+  spec.start = {tail::Start::Kind::lines, 2, 0};
+  spec.shortens = true;
+  start();
+  wait_for(1);
+  stop();
+  EXPECT_THAT(context.diagnostics.said(), testing::Not(testing::Contains(testing::HasSubstr("showing"))));
+}
+
+TEST_F(Tail, ZerosAreAGapAndAMessage) {
+  dir.write("a.log", "one\n" + std::string(100, '\0') + "two\n");
+  spec.inputs = {"a.log"};
+  EXPECT_THAT(all(), ElementsAre("one", testing::HasSubstr("weir: 100 bytes of "), "two"));
+  EXPECT_EQ(source->counters().lost, 1U);
+  EXPECT_THAT(context.diagnostics.said(), testing::Contains(testing::HasSubstr("from byte 4 on are lost: zeros stand there")));
+}
+
+TEST_F(Tail, Utf16IsReportedWithItsName) {
+  dir.write("a.log", std::string("\xff\xfeh\0i\0\n\0", 8));
+  dir.write("b.log", "fine\n");
+  spec.inputs = {"a.log", "b.log"};
+  EXPECT_THAT(all(), ElementsAre("fine"));
+  EXPECT_TRUE(result);
+  EXPECT_EQ(source->counters().unreadable_files, 1U);
+  EXPECT_THAT(context.diagnostics.said(), testing::Contains(testing::HasSubstr("a.log: it is UTF-16 text")));
+}
+
+TEST_F(Tail, NothingButUtf16IsAnError) {
+  dir.write("a.log", std::string("\xff\xfeh\0i\0\n\0", 8));
+  spec.inputs = {"a.log"};
+  EXPECT_TRUE(all().empty());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, base::Code::io);
+}
+
+class TailFifo : public Tail {
+ protected:
+  void make(std::string_view name) const { ASSERT_EQ(::mkfifo((dir / name).c_str(), 0600), 0); }
+  // Waits for the reader.
+  static void write(const std::string& path, std::string_view text) {
+    const base::UniqueFd fd(::open(path.c_str(), O_WRONLY));
+    ASSERT_EQ(::write(fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+};
+
+TEST_F(TailFifo, ThatIsNamedIsReadAsAStreamToItsEnd) {
+  for (const bool follow : {false, true}) {
+    dir.write("a.log", "file\n");
+    make("fifo");
+    make("other");
+    spec.inputs = {"fifo", "other"};
+    if (!follow) spec.inputs.emplace_back("a.log");
+    spec.read.follow = follow;
+    start();
+    write(dir / "other", "three\n");
+    write(dir / "fifo", "\xef\xbb\xbfone\ntwo");
+    thread.join();
+    EXPECT_TRUE(result);
+    Lines want = {"one", "two", "three"};
+    if (!follow) want.emplace_back("file");
+    EXPECT_THAT(lines(), testing::UnorderedElementsAreArray(want));
+    EXPECT_THAT(collector->lines(), testing::Contains(testing::AllOf(testing::HasSubstr("\"line\":\"two\""),
+                                                                     testing::HasSubstr(fmt::format("\"labels\":{{\"filename\":\"{}\"}}", dir / "fifo")))));
+    std::filesystem::remove(dir / "fifo");
+    std::filesystem::remove(dir / "other");
+    chain.clear();
+  }
+}
+
+TEST_F(TailFifo, IsReadBesideFilesThatAreFollowed) {
+  dir.write("a.log", "one\n");
+  make("fifo");
+  spec.inputs = {"a.log", "fifo"};
+  spec.read.follow = true;
+  start();
+  wait_for(1);
+  write(dir / "fifo", "two\n");
+  wait_for(2);
+  dir.write("a.log", "three\n", true);
+  wait_for(3);
+  stop();
+  EXPECT_THAT(lines(), ElementsAre("one", "two", "three"));
+}
+
+TEST_F(TailFifo, ThatIsFoundIsNeverOpened) {
+  std::filesystem::create_directories(dir / "pods/n_p_u/c");
+  make("pods/n_p_u/c/0.log");
+  dir.write("pods/n_p_u/c/1.log", cri("fine"));
+  for (const bool follow : {false, true}) {
+    spec.inputs = {"pods"};
+    spec.read.follow = follow;
+    start();
+    // Whoever waits to write is not woken, not even for a moment.
+    const base::UniqueFd fd(::open((dir / "pods/n_p_u/c/0.log").c_str(), O_WRONLY | O_NONBLOCK));
+    EXPECT_FALSE(fd);
+    if (follow) {
+      wait_for(1);
+      stop();
+    } else {
+      thread.join();
+    }
+    EXPECT_THAT(lines(), ElementsAre("fine"));
+    EXPECT_THAT(context.diagnostics.said(), testing::Contains(testing::HasSubstr("0.log: not a regular file")));
+    chain.clear();
+  }
+}
+
+TEST_F(TailFifo, HasNoPosition) {
+  make("fifo");
+  spec.inputs = {"fifo"};
+  spec.checkpoint = "/some/spool.db";
+  all();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, base::Code::usage);
+}
+
 class TailStdin : public Tail {
  protected:
   TailStdin() {
@@ -531,6 +710,43 @@ TEST_F(TailStdin, CriLines) {
   thread.join();
   EXPECT_THAT(lines(), ElementsAre("one", "two"));
   EXPECT_THAT(collector->lines().front(), testing::HasSubstr("\"labels\":{\"stream\":\"stderr\"}"));
+}
+
+TEST_F(TailStdin, AByteOrderMarkIsLeftOut) {
+  start();
+  write("\xef\xbb");
+  write("\xbf" + cri("one") + "\xef\xbb\xbf\n");
+  out.reset();
+  thread.join();
+  EXPECT_THAT(lines(), ElementsAre("one", "\xef\xbb\xbf"));
+}
+
+TEST_F(TailStdin, Utf16IsAnError) {
+  start();
+  write(std::string_view("\xff\xfeh\0i\0\n\0", 8));
+  out.reset();
+  thread.join();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, base::Code::io);
+  EXPECT_TRUE(lines().empty());
+}
+
+TEST_F(TailStdin, WhatIsOpenComesOutAfterAWhile) {
+  spec.read.patience = 50 * base::kMillisecond;
+  start();
+  write("one\nprompt> ");
+  wait_for(2);
+  write("\ntwo\n");
+  wait_for(3);
+  EXPECT_THAT(lines(), ElementsAre("one", "prompt> ", "two"));
+}
+
+TEST_F(TailStdin, ZerosAreAGap) {
+  start();
+  write("one\n" + std::string(100, '\0') + "two\n");
+  out.reset();
+  thread.join();
+  EXPECT_THAT(lines(), ElementsAre("one", testing::HasSubstr("weir: 100 bytes of the input from byte 4 on are lost"), "two"));
 }
 
 TEST_F(TailStdin, StopsWhenAsked) {

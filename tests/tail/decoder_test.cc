@@ -20,6 +20,12 @@ struct Labels final : Labeller {
     constexpr std::array<std::string_view, 3> names = {"out", "err", "none"};
     return batch.hold(record::LabelSet::intern({{"s", names[static_cast<std::size_t>(stream)]}}));
   }
+  void hole(std::uint64_t from, std::uint64_t to, const record::Source& source, record::Batch& batch) override {
+    record::Record& record = batch.records.emplace_back();
+    record.labels = batch.hold(record::LabelSet::intern({{"s", "hole"}}));
+    record.line = record::Text::bytes(batch.copy(fmt::format("{}-{}", from, to)));
+    record.source = source;
+  }
 };
 
 // "out 10:00:01 text" for each record; with a source "out text @END<RESUME".
@@ -119,6 +125,146 @@ TEST(DecodeCri, LinesOfAnotherFormPassAsTheyAre) {
                           {}, 1 << 20, false, true, false);
   EXPECT_EQ(got.lines, (Lines{"none garbage", "none ", "none 2024-99-01T10:00:02Z stdout F bad time", "out ab"}));
   EXPECT_EQ(got.stats.malformed, 3U);
+}
+
+TEST(DecodeCri, ClosingPartMayEndRightBehindItsTag) {
+  const std::string text =
+      "2024-05-01T10:00:01Z stdout P one\n"
+      "2024-05-01T10:00:02Z stdout F\n"
+      "2024-05-01T10:00:03Z stdout F two\n"
+      "2024-05-01T10:00:04Z stderr P a\n"
+      "2024-05-01T10:00:05Z stderr P\n"
+      "2024-05-01T10:00:06Z stderr F:x\n"
+      "2024-05-01T10:00:07Z stdout F\n";
+  const auto got = decode(Format::cri, text, {});
+  EXPECT_EQ(got.lines, (Lines{"out 10:00:02Z one", "out 10:00:03Z two", "err 10:00:06Z a", "out 10:00:07Z "}));
+  EXPECT_EQ(got.stats.malformed, 0U);
+  expect_same_for_all_cuts(Format::cri, text);
+}
+
+TEST(DecodeCri, LineWithAnotherTagGoesOnWhole) {
+  const std::string text = "2024-05-01T10:00:01Z stdout hello world again\n2024-05-01T10:00:02Z stdout F fine\n";
+  const auto got = decode(Format::cri, text, {}, 1 << 20, false, true, false);
+  EXPECT_EQ(got.lines, (Lines{"none 2024-05-01T10:00:01Z stdout hello world again", "out fine"}));
+  EXPECT_EQ(got.stats.malformed, 1U);
+  expect_same_for_all_cuts(Format::cri, text);
+}
+
+TEST(DecodeMark, IsNoPartOfTheFirstLine) {
+  const std::string mark = "\xef\xbb\xbf";
+  const auto f = [&](Format format, const std::string& text, const Lines& lines) {
+    const auto got = decode(format, mark + text, {}, 1 << 20, false, true, false);
+    EXPECT_EQ(got.lines, lines);
+    EXPECT_EQ(got.stats.malformed, 0U);
+    expect_same_for_all_cuts(format, mark + text);
+  };
+  f(Format::raw, "one\n" + mark + "two\n", {"none one", "none " + mark + "two"});
+  f(Format::raw, "one", {"none one"});
+  f(Format::raw, "\n", {"none "});
+  f(Format::raw, "", {});
+  f(Format::cri, kCri, {"out one", "err err-end", "out two-more-done", "out "});
+  f(Format::docker, R"({"log":"x\n","stream":"stdout","time":"2024-05-01T10:00:01Z"})", {"out x"});
+  EXPECT_EQ(decode(Format::raw, mark.substr(0, 2), {}, 100, false, true, false).lines, (Lines{"none \xef\xbb"}));
+  // Also of a line that is longer than a block.
+  EXPECT_EQ(decode(Format::raw, mark + std::string(1000, 'x') + "\n", {600}, 64, true, true, false).lines.front(),
+            fmt::format("none {} @o67<3 [1]", std::string(64, 'x')));
+}
+
+TEST(DecodeHole, RecordBehindZerosIsRead) {
+  const std::string zeros(100, '\0'), one = "2024-05-01T10:00:01Z stdout F one\n", two = "2024-05-01T10:00:02Z stdout F two\n";
+  const std::size_t from = one.size(), to = from + zeros.size();
+  const auto f = [&](Format format, const std::string& text, const Lines& lines, std::uint64_t malformed = 0) {
+    SCOPED_TRACE(fmt::format("{}", fmt::join(lines, ", ")));
+    const auto got = decode(format, text, {}, 1 << 20, true, true, false);
+    EXPECT_EQ(got.lines, lines);
+    EXPECT_EQ(got.stats.malformed, malformed);
+    expect_same_for_all_cuts(format, text);
+  };
+  f(Format::cri, one + zeros + two,
+    {fmt::format("out one @o{0}<{0}", from), fmt::format("hole {0}-{1} @o{1}<{1}", from, to), fmt::format("out two @o{0}<{0}", to + two.size())});
+  // One zero is enough in front of a line with a header.
+  f(Format::cri, one + std::string(1, '\0') + two,
+    {fmt::format("out one @o{0}<{0}", from), fmt::format("hole {0}-{1} @o{1}<{1}", from, from + 1), fmt::format("out two @o{0}<{0}", from + 1 + two.size())});
+  // At the beginning, at the end, and all there is.
+  f(Format::cri, zeros + two, {"hole 0-100 @o100<100", fmt::format("out two @o{0}<{0}", 100 + two.size())});
+  f(Format::cri, one + zeros, {fmt::format("out one @o{0}<{0}", from), fmt::format("hole {0}-{1} @o{1}<{1}", from, to)});
+  f(Format::raw, zeros + "\n", {"hole 0-100 @o100<100"});
+  // A line that broke off in front of it, and the end of one behind it.
+  f(Format::cri, "2024-05-01T10:00:01Z stdout F on" + zeros + "rest\n" + two,
+    {"out on @o32<32", "hole 32-132 @o132<132", "none rest @o137<137", fmt::format("out two @o{0}<{0}", 137 + two.size())}, 1);
+  // A part that was to go on does not: its place lies in the hole.
+  f(Format::cri, "2024-05-01T10:00:01Z stdout P on\n" + zeros + two,
+    {"out on @o34<34", "hole 33-133 @o133<133", fmt::format("out two @o{0}<{0}", 133 + two.size())});
+  const std::string docker = R"({"log":"x\n","stream":"stdout","time":"2024-05-01T10:00:01Z"})";
+  f(Format::docker, docker + "\n" + R"({"log":"ha)" + zeros + docker + "\n",
+    {fmt::format("out x @o{0}<{0}", docker.size() + 1), fmt::format("none {{\"log\":\"ha @o{0}<{0}", docker.size() + 11),
+     fmt::format("hole {0}-{1} @o{1}<{1}", docker.size() + 11, docker.size() + 111), fmt::format("out x @o{0}<{0}", 2 * docker.size() + 112)},
+    1);
+  f(Format::raw, "one\nha" + zeros + "lf\ntwo\n",
+    {"none one @o4<4", "none ha @o6<6", "hole 6-106 @o106<106", "none lf @o109<109", "none two @o113<113"});
+  // Text of its own may hold a few.
+  const std::string few("a\0b\n\0\0c\n", 8);
+  EXPECT_EQ(decode(Format::raw, few, {}, 100, false, true, false).lines, (Lines{std::string("none a\0b", 8), std::string("none \0\0c", 8)}));
+}
+
+TEST(DecodeHole, LargerThanABlock) {
+  const std::string one = "2024-05-01T10:00:01Z stdout F one\n", two = "2024-05-01T10:00:02Z stdout F two\n";
+  const std::string text = one + "torn" + std::string(5000, '\0') + two;
+  const std::vector<std::size_t> cuts = {1000, 2000, 2500, 4900, 5030, 5040};
+  const auto got = decode(Format::cri, text, cuts, 64, true);
+  EXPECT_EQ(got.lines, decode(Format::cri, text, {}, 64, true).lines);
+  ASSERT_EQ(got.lines.size(), 4U);
+  EXPECT_TRUE(got.lines[2].ends_with(fmt::format(" {0}-{1} @o{1}<{1}", one.size() + 4, one.size() + 5004))) << got.lines[2];
+}
+
+// `first` without a newline is given out, then `second` comes.
+Lines given_out(Format format, std::string_view first, std::string_view second, bool tracked = false) {
+  Decoded out;
+  Decoder decoder(1 << 20, out.stats);
+  decoder.set_format(format);
+  Labels labels;
+  Stamp stamp;
+  stamp.labeller = &labels;
+  stamp.tracked = tracked;
+  stamp.now = kNow;
+  stamp.place.generation = 1;
+  record::Batch batch;
+  const std::size_t used = decoder.decode(first, stamp, batch);
+  stamp.place.offset = used;
+  const std::string_view rest = first.substr(used);
+  const std::string_view said = decoder.tells(rest) ? rest : std::string_view();
+  decoder.give_out(said, stamp, batch);
+  const std::string then = std::string(rest.substr(said.size())) + std::string(second);
+  stamp.place.offset += said.size();
+  stamp.place.offset += decoder.decode(then, stamp, batch);
+  for (const record::Record& record : batch.records) out.lines.push_back(print(record, false));
+  return out.lines;
+}
+
+TEST(DecodeGivenOut, WhatComesLaterIsALineOfItsOwn) {
+  const std::string head = "2024-05-01T10:00:01Z stdout ", next = "2024-05-01T10:00:02Z stdout F next\n";
+  EXPECT_EQ(given_out(Format::raw, "a\nprompt> ", "\nb\n"), (Lines{"none a", "none prompt> ", "none b"}));
+  EXPECT_EQ(given_out(Format::raw, "prompt> ", "ls\nb\n"), (Lines{"none prompt> ", "none ls", "none b"}));
+  EXPECT_EQ(given_out(Format::cri, head + "P par\n", head + "F t\n" + next), (Lines{"out par", "out t", "out next"}));
+  EXPECT_EQ(given_out(Format::cri, head + "P par\n" + head + "F la", "st\n" + next), (Lines{"out parla", "out st", "out next"}));
+  EXPECT_EQ(given_out(Format::cri, head + "F la", "\n" + next), (Lines{"out la", "out next"}));
+  EXPECT_EQ(given_out(Format::cri, head + "P la", "\n" + next), (Lines{"out la", "out next"}));
+  const std::string docker = R"({"log":"x\n","stream":"stdout","time":"2024-05-01T10:00:01Z"})";
+  EXPECT_EQ(given_out(Format::docker, docker, "\n" + docker + "\n"), (Lines{"out x", "out x"}));
+  // A torn header says nothing, and zeros stand where a writer fills a file from behind.
+  EXPECT_EQ(given_out(Format::cri, head + "P par\n2024-05-01T10", ":00:02Z stdout F next\n"), (Lines{"out par", "out next"}));
+  EXPECT_EQ(given_out(Format::docker, docker.substr(0, 20), docker.substr(20) + "\n"), (Lines{"out x"}));
+  EXPECT_EQ(given_out(Format::raw, std::string("a\0\0", 3), "\n"), (Lines{std::string("none a\0\0", 8)}));
+}
+
+TEST(DecodeGivenOut, PlacesLieWithinTheFile) {
+  const std::string part = "2024-05-01T10:00:01Z stdout P a\n", error = "2024-05-01T10:00:01Z stderr P b";
+  EXPECT_EQ(given_out(Format::cri, part + error, "", true), (Lines{fmt::format("out a @o{0}<{1}", part.size() + error.size(), part.size()),
+                                                                  fmt::format("err b @e{0}<{0}", part.size() + error.size())}));
+  // The place is that of another record of the same output: the part stays open.
+  const std::string bad = "malformed\n";
+  EXPECT_EQ(given_out(Format::cri, part + bad, "", true), (Lines{fmt::format("none malformed @o{}<0", part.size() + bad.size())}));
+  EXPECT_EQ(given_out(Format::cri, part + bad, ""), (Lines{"none malformed", "out a"}));
 }
 
 TEST(DecodeCri, ReadTimesNeverRepeat) {

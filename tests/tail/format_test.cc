@@ -22,14 +22,30 @@ TEST(ParseCri, Success) {
   f("2024-05-01T10:00:00Z stdout F  two", "2024-05-01T10:00:00Z", Stream::standard_output, false, " two");
   f("2024-05-01T10:00:00Z stdout P:x:y part", "2024-05-01T10:00:00Z", Stream::standard_output, true, "part");
   f("2024-05-01T10:00:00Z stdout F:P whole", "2024-05-01T10:00:00Z", Stream::standard_output, false, "whole");
-  f("2024-05-01T10:00:00Z stdout PX whole", "2024-05-01T10:00:00Z", Stream::standard_output, false, "whole");
+  f("2024-05-01T10:00:00Z stdout F: whole", "2024-05-01T10:00:00Z", Stream::standard_output, false, "whole");
+  // An empty content without the blank in front of it, as conmon 2.2.0 writes it.
+  f("2024-05-01T10:00:00Z stdout F", "2024-05-01T10:00:00Z", Stream::standard_output, false, "");
+  f("2024-05-01T10:00:00.123456789Z stderr F", "2024-05-01T10:00:00.123456789Z", Stream::standard_error, false, "");
+  f("2024-05-01T10:00:00+02:00 stderr P", "2024-05-01T08:00:00Z", Stream::standard_error, true, "");
+  f("2024-05-01T10:00:00Z stdout P:x:y", "2024-05-01T10:00:00Z", Stream::standard_output, true, "");
+  f("2024-05-01T10:00:00Z stdout F:" + std::string(60, 'x') + " whole", "2024-05-01T10:00:00Z", Stream::standard_output, false, "whole");
 }
 
 TEST(ParseCri, Failure) {
   const auto f = [](std::string_view line) { EXPECT_FALSE(parse_cri(line)) << line; };
   f("");
   f("hello world");
-  f("2024-05-01T10:00:00Z stdout F");  // nothing behind the tag
+  f("2024-05-01T10:00:00Z stdout ");
+  f("2024-05-01T10:00:00Z stdout");
+  // A tag is F or P, perhaps with further ones behind a colon.
+  f("2024-05-01T10:00:00Z stdout hello world again");
+  f("2024-05-01T10:00:00Z stdout PX whole");
+  f("2024-05-01T10:00:00Z stdout FP whole");
+  f("2024-05-01T10:00:00Z stdout f whole");
+  f("2024-05-01T10:00:00Z stdout Panic: no memory");
+  f("2024-05-01T10:00:00Z stdout x:F whole");
+  f("2024-05-01T10:00:00Z stdout F:" + std::string(80, 'x') + " whole");
+  f("2024-05-01T10:00:00Z stdout F\ttab");
   f("2024-05-01T10:00:00Z stdout  hello there");
   f("2024-05-01T10:00:00Z  stdout F hello");
   f("2024-05-01T10:00:00Z stdin F hello there");
@@ -37,6 +53,16 @@ TEST(ParseCri, Failure) {
   f("2024-05-01 10:00:00Z stdout F hello");
   f("yesterday-ish-at-noon stdout F hello");
   f("2024-05-01T10:00:00Z stdout nospacebehindthetag");
+}
+
+TEST(IsUtf16, ByItsMark) {
+  using namespace std::string_view_literals;
+  EXPECT_TRUE(is_utf16("\xff\xfeh\0i\0"sv));
+  EXPECT_TRUE(is_utf16("\xfe\xff\0h\0i"sv));
+  EXPECT_TRUE(is_utf16("\xff\xfe"));
+  EXPECT_FALSE(is_utf16("\xff"));
+  EXPECT_FALSE(is_utf16("\xef\xbb\xbfhi"));
+  EXPECT_FALSE(is_utf16(""));
 }
 
 TEST(ParseCri, CachedSecondGivesTheSameTimes) {
@@ -51,6 +77,17 @@ TEST(ParseCri, CachedSecondGivesTheSameTimes) {
   }
   EXPECT_FALSE(parse_cri("2024-05-01T10:00:01.9xZ stdout F text", cache));
   EXPECT_FALSE(parse_cri("2024-05-01T10:00:01.Z stdout F text here", cache));
+}
+
+TEST(DetectFormat, BehindAByteOrderMarkAndZeros) {
+  const std::string cri = "2024-05-01T10:00:00Z stdout F hello\n", docker = R"({"log":"x\n","time":"2024-05-01T10:00:00Z"})";
+  for (const std::string& front : {std::string("\xef\xbb\xbf"), std::string(40, '\0')}) {
+    EXPECT_EQ(detect_format(front + cri), Format::cri);
+    EXPECT_EQ(detect_format(front + docker), Format::docker);
+    EXPECT_EQ(detect_format(front + "hello\n"), Format::raw);
+  }
+  EXPECT_EQ(detect_format("2024-05-01T10:00:00Z stdout hello world again\n"), Format::raw);
+  EXPECT_EQ(detect_format("2024-05-01T10:00:00Z stdout F\n"), Format::cri);
 }
 
 TEST(ParseDocker, Success) {

@@ -296,6 +296,194 @@ TEST_F(ReadLog, PodLogThatBeginsWithGarbageIsStillCri) {
   EXPECT_EQ(take(), (Lines{"torn line", "fine"}));
 }
 
+TEST_F(ReadLog, ByteOrderMarkIsLeftOut) {
+  const std::string mark = "\xef\xbb\xbf";
+  options.tracked = true;
+  dir.write(kPodFile, mark + cri("one") + cri("two"));
+  LogReader pod = reader(kPodFile);
+  pod.add_file(open(kPodFile));
+  read(pod);
+  EXPECT_EQ(take_records(), (Lines{fmt::format("one @1.o{}", 3 + cri("one").size()), fmt::format("two @1.o{}", 3 + 2 * cri("one").size())}));
+  EXPECT_EQ(stats.malformed, 0U);
+  options.tracked = false;
+  dir.write("a.log", mark + "one\n");
+  write_gzip(dir / "b.log.gz", mark + "two\n");
+  LogReader plain = reader("a.log");
+  plain.add_file(open("b.log.gz"));
+  plain.add_file(open("a.log"));
+  read(plain);
+  EXPECT_EQ(take(), (Lines{"two", "one"}));
+}
+
+TEST_F(ReadLog, Utf16IsToldAndNotRead) {
+  const std::string text("\xff\xfeh\0i\0\n\0", 8);
+  for (const bool tracked : {false, true}) {
+    options.tracked = tracked;
+    dir.write("a.log", text);
+    LogReader log = reader("a.log");
+    log.add_file(open("a.log"));
+    EXPECT_EQ(read(log), Outcome::finished);
+    EXPECT_EQ(log.take_trouble(), fmt::format("cannot read {}: {}", dir / "a.log", kUtf16Cause));
+  }
+  write_gzip(dir / "a.log.1.gz", text);
+  dir.write("a.log", "fine\n");
+  options.tracked = false;
+  LogReader rotated = reader("a.log");
+  rotated.add_file(open("a.log.1.gz"));
+  rotated.add_file(open("a.log"));
+  EXPECT_EQ(read(rotated), Outcome::finished);
+  EXPECT_NE(rotated.take_trouble(), "");
+  EXPECT_EQ(take(), (Lines{"fine"}));
+}
+
+TEST_F(ReadLog, Utf16IsToldOnceWhileFollowing) {
+  options.follow = options.tracked = true;
+  dir.write("a.log", "");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  take();
+  dir.write("a.log", std::string("\xfe\xff\0h\0i\0\n", 8));
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_NE(log.take_trouble(), "");
+  dir.write("a.log", std::string("\0h\0i\0\n", 6), true);
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(log.take_trouble(), "");
+  std::filesystem::rename(dir / "a.log", dir / "a.log.1");
+  dir.write("a.log", "fine\n");
+  log.add_file(open("a.log"));
+  read(log);
+  clock.advance(options.rotation_grace);
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(take_records().size(), 1U);
+  std::filesystem::remove(dir / "a.log");
+  log.set_missing(true);
+  read(log);
+  clock.advance(options.deletion_grace);
+  EXPECT_EQ(read(log), Outcome::finished);
+}
+
+TEST_F(ReadLog, ZerosBetweenLinesAreAGap) {
+  const std::string one = cri("one"), two = cri("two");
+  const auto gap = [&](std::size_t from, std::size_t to) {
+    return fmt::format("weir: {} bytes of {} from byte {} on are lost: zeros stand there, as after a loss of power @1.o{}", to - from, dir / kPodFile, from, to);
+  };
+  options.tracked = true;
+  const auto f = [&](std::size_t from, std::size_t to) {
+    LogReader log = reader(kPodFile);
+    log.add_file(open(kPodFile));
+    read(log);
+    EXPECT_EQ(take_records(), (Lines{fmt::format("one @1.o{}", from), gap(from, to), fmt::format("two @1.o{}", to + two.size())}));
+  };
+  dir.write(kPodFile, one + std::string(5000, '\0') + two);
+  f(one.size(), one.size() + 5000);
+  EXPECT_EQ(stats.gap_bytes, 5000U);
+  // With blocks that were never written, and with more of them than a read gets.
+  for (const std::size_t size : {std::size_t{20'000}, std::size_t{3'000'000}}) {
+    dir.write(kPodFile, one);
+    std::filesystem::resize_file(dir / kPodFile, size);
+    dir.write(kPodFile, two, true);
+    f(one.size(), size);
+  }
+  EXPECT_EQ(stats.gaps, 3U);
+}
+
+TEST_F(ReadLog, ZerosAtTheBeginningAreNoGap) {
+  dir.write("a.log", "");
+  std::filesystem::resize_file(dir / "a.log", 10'000);
+  dir.write("a.log", "new\n", true);
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  EXPECT_EQ(take(), (Lines{"new"}));
+  EXPECT_EQ(stats.gaps, 0U);
+  EXPECT_EQ(stats.leading_holes, 1U);
+}
+
+TEST_F(ReadLog, WhatIsOpenComesOutAfterAWhile) {
+  options.follow = true;
+  dir.write(kPodFile, cri("one") + cri("par", "stdout", 'P') + "2024-05-01T10:00:00Z stderr F la");
+  LogReader log = reader(kPodFile);
+  log.add_file(open(kPodFile));
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(take(), (Lines{"one"}));
+  EXPECT_EQ(log.due(), clock.monotonic() + options.patience);
+  // What is added counts.
+  clock.advance(options.patience - 1);
+  dir.write(kPodFile, "s", true);
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(log.due(), clock.monotonic() + options.patience);
+  clock.advance(options.patience);
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(log.due(), base::kNever);
+  EXPECT_EQ(take(), (Lines{"par", "las"}));
+  dir.write(kPodFile, "t\n" + cri("t") + cri("two"), true);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"t", "t", "two"}));
+}
+
+TEST_F(ReadLog, WhatIsOpenOfAPlainFileComesOutAfterAWhile) {
+  options.follow = true;
+  dir.write("a.log", "prompt> ");
+  LogReader log = reader("a.log");
+  log.add_file(open("a.log"));
+  read(log);
+  clock.advance(options.patience);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"prompt> "}));
+  // Its newline adds nothing, and the file's form is still open.
+  dir.write("a.log", "\n" + cri("one"), true);
+  read(log);
+  EXPECT_EQ(take(), (Lines{"one"}));
+}
+
+TEST_F(ReadLog, TrackedWhatIsOpenIsLeftForTheNextTime) {
+  options.follow = options.tracked = true;
+  dir.write(kPodFile, cri("par", "stdout", 'P') + "2024-05-01T10:00:00Z stderr F la");
+  LogReader log = reader(kPodFile);
+  log.add_file(open(kPodFile));
+  read(log);
+  EXPECT_EQ(log.due(), base::kNever);
+  clock.advance(base::kHour);
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(take_records(), Lines{});
+}
+
+TEST_F(ReadLog, LastWordsOfAContainerComeOutWhenItHasANextLog) {
+  const std::string part = cri("par", "stdout", 'P'), error = "2024-05-01T10:00:00Z stderr F la";
+  const std::size_t size = part.size() + error.size();
+  options.follow = options.tracked = true;
+  dir.write(kPodFile, part + error);
+  LogReader log = reader(kPodFile);
+  log.add_file(open(kPodFile));
+  read(log);
+  log.set_succeeded();
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(take_records(), Lines{});
+  EXPECT_EQ(log.due(), clock.monotonic() + options.deletion_grace);
+  clock.advance(options.deletion_grace);
+  EXPECT_EQ(read(log), Outcome::idle);
+  EXPECT_EQ(take_records(), (Lines{fmt::format("par @1.o{}<1.{}", size, part.size()), fmt::format("la @1.e{}", size)}));
+  // Nothing comes twice when the log is deleted later.
+  std::filesystem::remove(dir / kPodFile);
+  log.set_missing(true);
+  read(log);
+  clock.advance(options.deletion_grace);
+  EXPECT_EQ(read(log), Outcome::finished);
+  EXPECT_EQ(take(), (Lines{fmt::format("<done 1.o{} gone>", size + 4)}));
+}
+
+TEST_F(ReadLog, WhatIsOpenComesOutWhenReadingEnds) {
+  options.follow = true;
+  dir.write(kPodFile, cri("one") + cri("par", "stdout", 'P') + "2024-05-01T10:00:00Z stderr F last");
+  LogReader log = reader(kPodFile);
+  log.add_file(open(kPodFile));
+  read(log);
+  log.set_ending();
+  EXPECT_EQ(read(log), Outcome::finished);
+  EXPECT_EQ(take(), (Lines{"one", "last", "par"}));
+}
+
 TEST_F(ReadLog, GzipInBlocks) {
   std::string text;
   Lines want;

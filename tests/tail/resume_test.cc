@@ -450,6 +450,41 @@ TEST_F(Restarts, AGapIsToldOnceWhereverTheChainIsKilled) {
   }
 }
 
+TEST_F(Restarts, ZerosAreToldOnceWhereverTheChainIsKilled) {
+  const std::string zeros(500, '\0');
+  for (std::size_t kill = 0; kill < 8; ++kill) {
+    SCOPED_TRACE(kill);
+    snapshot.clear();
+    dir.write("0.log", cri("one") + cri("a", "stdout", 'P') + zeros + cri("two"));
+    Lines got = run(kill);
+    for (const std::string& line : run()) got.push_back(line);
+    dir.write("0.log", cri("three"), true);
+    for (const std::string& line : run()) got.push_back(line);
+    const std::size_t from = cri("one").size() + cri("a").size();
+    // The place of "a" lies in the hole: whoever starts from there tells the rest of it.
+    const bool from_there = got.size() > 2 && got[2].starts_with("weir: 499 ");
+    EXPECT_EQ(got, (Lines{"one", "a", fmt::format("weir: {} bytes of {} from byte {} on are lost: {}", from_there ? 499 : 500, dir / "0.log",
+                                                  from + (from_there ? 1 : 0), kHoleCause),
+                          "two", "three"}));
+  }
+}
+
+TEST_F(Restarts, LastWordsComeOnceWhereverTheChainIsKilled) {
+  options.follow = true;
+  options.deletion_grace = 0;
+  const auto next_log = [](LogReader& log, InputFile&) { log.set_succeeded(); };
+  for (std::size_t kill = 0; kill < 8; ++kill) {
+    SCOPED_TRACE(kill);
+    snapshot.clear();
+    dir.write("0.log", cri("one") + cri("a", "stdout", 'P') + cri("two", "stderr") + cri("b", "stderr", 'P') + "2024-05-01T10:00:00Z stdout F c");
+    Lines got = run(kill, next_log);
+    for (int life = 0; life < 2; ++life) {
+      for (const std::string& line : run(1000, next_log)) got.push_back(line);
+    }
+    EXPECT_EQ(got, (Lines{"one", "two", "ac", "b"}));
+  }
+}
+
 TEST_F(Restarts, AFileThatWasGivenUpIsToldOnceWhereverTheChainIsKilled) {
   options.follow = true;
   for (std::size_t kill = 0; kill < 8; ++kill) {

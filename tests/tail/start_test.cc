@@ -53,6 +53,22 @@ TEST(LastLines, PartsOfACriLineCountAsOne) {
   EXPECT_EQ(last_lines(text, 3), text);
 }
 
+TEST(LastLines, ClosingPartsThatEndBehindTheirTag) {
+  const std::string head = "2024-05-01T10:00:00Z stdout ";
+  const std::string text = head + "P one\n" + head + "F\n" + head + "P two\n" + head + "P\n" + head + "F\n" + head + "F three\n";
+  EXPECT_EQ(last_lines(text, 2), text.substr(text.find("P two") - head.size()));
+  EXPECT_EQ(last_lines("\xef\xbb\xbf" + text, 3), "\xef\xbb\xbf" + text);
+}
+
+TEST(Start, Utf16IsReadFromItsMarkOn) {
+  test::TempDir dir;
+  const std::string text("\xff\xfeh\0\n\0i\0\n\0", 10);
+  dir.write("a.log", text);
+  for (const Start& start : {Start{Start::Kind::end, 0, 0}, Start{Start::Kind::lines, 1, 0}, Start{Start::Kind::time, 0, base::kSecond}}) {
+    EXPECT_EQ(rest_after(dir, "a.log", start), text);
+  }
+}
+
 TEST(LastLines, Gzip) {
   test::TempDir dir;
   std::string text;
