@@ -62,7 +62,7 @@ class Query : public cli::Invocation {
 
   [[nodiscard]] std::string output() const override {
     if (spec_.what != What::records) return "raw";
-    return output_.format.empty() || output_.format == "default" ? "text" : output_.format;
+    return output_.format.empty() || output_.format == "auto" ? "text" : output_.format;
   }
 
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult& result) const override {

@@ -1,4 +1,5 @@
 // weir tail: read log files as records.
+#include "stages/stream_input.h"
 #include "stages/tail_source.h"
 
 #include "cli/output_options.h"
@@ -11,7 +12,7 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <string>
 
 namespace weir::cmd {
 namespace {
@@ -19,19 +20,22 @@ namespace {
 using base::Code;
 using base::Result;
 
+constexpr std::uint64_t kLinesOnTerminal = 10;
+
 class Tail : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
     app.add_option("path", spec_.inputs,
-                   "files, folders, quoted globs; `-` for text on standard input (default: /var/log/pods). Of a folder: its *.log files, and "
-                   "those of the pods in it")
+                   "files, folders, quoted globs, a FIFO or <(COMMAND); `-` for text on standard input (default: /var/log/pods). Of a folder: its "
+                   "*.log files, and those of the pods in it")
         ->type_name("PATH|GLOB|DIR|-");
     app.add_flag("-f,--follow", spec_.read.follow, "go on for ever: read what is written, and files, pods and rotations that appear");
     app.add_option("--hold-deleted", hold_deleted_,
                    "with -f: how much of files that were deleted before they were read may stay on the disk; beyond, the oldest are given up and told")
         ->type_name("SIZE")
         ->capture_default_str();
-    app.add_option("--lines", lines_, "begin with the last N lines of each file")->type_name("N");
+    app.add_option("--lines", lines_, "begin with the last N lines of each file (default: all; with -f on a terminal 10, without --checkpoint)")
+        ->type_name("N|all");
     app.add_option("--from", from_, "where to begin in files that are there at the start and have no position (default: start)")
         ->type_name("start|end|TIME");
     app.add_option("--since", since_, "leave out what is older, as --from TIME")->type_name("DURATION|TIME");
@@ -87,11 +91,11 @@ class Tail : public cli::Invocation {
     if (standard_input && !spec_.checkpoint.empty()) {
       return base::fail(Code::usage, "standard input has no positions: --checkpoint needs files");
     }
-    if (standard_input && (lines_ || from_ == "end")) {
-      return base::fail(Code::usage, "{} needs files: standard input is read once", lines_ ? "--lines" : "--from end")
+    if (standard_input && needs_files() != nullptr) {
+      return base::fail(Code::usage, "{} needs files: standard input is read once", needs_files())
           .with_hint("tail -n N FILE | weir tail -");
     }
-    if (!since_.empty() + !from_.empty() + lines_.has_value() > 1) {
+    if (!since_.empty() + !from_.empty() + !lines_.empty() > 1) {
       return base::fail(Code::usage, "--lines, --from and --since each say where to begin: give one of them");
     }
     const std::map<std::string, tail::Format> formats = {
@@ -128,16 +132,37 @@ class Tail : public cli::Invocation {
           .with_hint("leave --checkpoint out: weir run finds the file by itself");
     }
     const bool standard_input = spec_.inputs == std::vector<std::string>{"-"};
-    if (plan.keeper && !standard_input) spec_.checkpoint = *plan.keeper;
+    const auto stream = std::ranges::find_if(spec_.inputs, stages::is_stream);
+    if (stream != spec_.inputs.end()) {
+      if (!spec_.checkpoint.empty()) return base::fail(Code::usage, "{} is no file and has no positions: --checkpoint needs files", *stream);
+      if (const char* option = needs_files(); option != nullptr) return base::fail(Code::usage, "{} needs files: {} is read once", option, *stream);
+    }
+    const bool only_streams = standard_input || std::ranges::all_of(spec_.inputs, stages::is_stream);
+    if (plan.keeper && stream != spec_.inputs.end() && !only_streams) {
+      return base::fail(Code::usage, "cannot read {} together with files whose positions are kept in {}: it has none", *stream, *plan.keeper)
+          .with_hint("a tail of its own, in a second pipeline");
+    }
+    if (plan.keeper && !only_streams) spec_.checkpoint = *plan.keeper;
     if (auto started = start(context.clock->wall()); !started) return std::move(started).error();
-    if (plan.last && plan.stdout_is_terminal) spec_.times.spacing = spec_.times.gather;  // somebody watches
+    if (plan.last && plan.stdout_is_terminal) {  // somebody watches
+      spec_.times.spacing = spec_.times.gather;
+      const bool begins_anywhere = lines_.empty() && from_.empty() && since_.empty();
+      if (spec_.read.follow && begins_anywhere && spec_.checkpoint.empty() && stream == spec_.inputs.end()) {
+        spec_.start = {tail::Start::Kind::lines, kLinesOnTerminal, 0};
+        spec_.shortens = true;
+      }
+    }
     return cli::Built{.source = stages::make_tail_source(spec_, context), .stage = nullptr};
   }
 
  private:
+  // The option that is given and makes no sense for what is read once.
+  [[nodiscard]] const char* needs_files() const { return !lines_.empty() ? "--lines" : from_ == "end" ? "--from end" : nullptr; }
+
   Result<void> start(base::Timestamp now) {
-    if (lines_) {
-      spec_.start = {tail::Start::Kind::lines, *lines_, 0};
+    if (lines_ == "all") return {};
+    if (!lines_.empty()) {
+      spec_.start = {tail::Start::Kind::lines, std::stoull(lines_), 0};
     } else if (from_ == "end") {
       spec_.start.kind = tail::Start::Kind::end;
     } else if (!since_.empty() || (!from_.empty() && from_ != "start")) {
@@ -151,8 +176,7 @@ class Tail : public cli::Invocation {
   stages::TailSpec spec_;
   cli::Selection selection_;
   cli::OutputFlags output_;
-  std::optional<std::uint64_t> lines_;
-  std::string from_, since_, filename_;
+  std::string lines_, from_, since_, filename_;
   std::string format_ = "auto", max_line_ = "256KiB", wait_ = "30s", hold_deleted_ = "1GiB";
 };
 
@@ -167,12 +191,17 @@ const cli::Command tail_command = {
         "The labels `namespace`, `pod`, `container` and `stream` and the metadata `pod_uid` come from the path: `/var/log/pods`, a "
         "pod's or a container's folder, a copy of one, or a name as in `/var/log/containers`. Any other file gets the label `filename`. "
         "Lines are those of CRI runtimes (parts are joined), of docker's json-file driver (the one newline at the end is "
-        "taken off), or plain text, which gets the time of reading. Files whose names end in .gz are decompressed. Of a folder "
-        "only live files are read, no rotated ones, unless PATH or GLOB names them.\n\n"
+        "taken off), or plain text, which gets the time of reading. Files whose names end in .gz are decompressed. A byte order mark "
+        "at the start is left out; a UTF-16 file is reported and not read. Of a folder "
+        "only live files are read, no rotated ones, unless PATH or GLOB names them. A FIFO or a character device is read as a stream, to its end, "
+        "where PATH names it; of a folder it is never opened.\n\n"
         "With -f, lines of 100 ms are gathered. While they keep coming and no terminal shows them it is 400 ms, and up to 1 s where a `push` (--batch-wait) "
         "or a `buffer` in the same process (`weir run`) would let them wait as long. A rotated file is read to its end before the new one, "
         "whatever happens to its name. Files that appear later are read whole. Of a file that was truncated, what was not read yet is read from its copy, if a rotated file beside it is "
-        "one (logrotate's copytruncate), and then the file from its start.\n\n"
+        "one (logrotate's copytruncate), and then the file from its start. On a terminal only the last 10 lines of each file that is there are shown "
+        "first, and standard error says so; `--lines all` shows everything. Into a pipe and with --checkpoint it is everything.\n\n"
+        "A line without its newline, or a part of a line of a CRI runtime, goes on as it is when nothing more of it is to be expected: its container has "
+        "a next log, nothing was added for 5 seconds, or tail ends. With --checkpoint only the first counts, and the end of the log.\n\n"
         "While what is behind it is blocked, by an outage or a full disk, `tail -f` opens every file that appears, so that what is rotated and "
         "deleted meanwhile is read afterwards. Such files keep their place on the disk although nobody sees them: at most --hold-deleted of what "
         "was not read yet, 1 GiB by default, which is hours of most nodes' logs and a twentieth of a disk of 20 GiB. Beyond that a file is "
@@ -182,15 +211,16 @@ const cli::Command tail_command = {
         "that appeared meanwhile is read with its rotated files. A line whose end was not written yet is left for the next time.\n\n"
         "What could not be read is told by a record with the labels of its log and metadata `weir_gap_bytes`: the number of bytes, or `unknown`. Its "
         "line says of which file, from where on and why: given up as above, truncated without a copy, gone or cut short before a restart, deleted "
-        "while tail itself was stopped, on a bad spot of a disk, in a damaged compressed file. It is told once, also over restarts, and on standard error; no filter drops it, and the "
+        "while tail itself was stopped, on a bad spot of a disk, zeros where lines should be (a loss of power leaves them), in a damaged compressed file. It is told once, also over restarts, and on standard error; no filter drops it, and the "
         "exit code becomes 3.\n\n"
-        "A line that does not have the form of its file goes on as it is and is counted; so is a file that cannot be read. Both make the exit "
+        "A line that does not have the form of its file goes on as it is, with the time of reading, and is counted; so is a file that cannot be read. Both make the exit "
         "code 3; it is 4 when no file at all could be read.",
     .role = cli::Role::source,
     .examples = {{"what all pods of this node wrote", "weir tail"},
                  {"follow the pods of one workload", "weir tail -f -n checkout -p web --lines 10"},
                  {"a folder that was copied from another node", "weir tail ./pods --since 1h"},
                  {"the rotated files of a container too", "weir tail '/var/log/pods/checkout_web-*/app/*'"},
+                 {"page through it, in colour", "weir tail ./pods -o text --color always | less -R"},
                  {"plain text", "dmesg | weir tail - | weir enrich --label job=kernel"},
                  {"follow and lose nothing over restarts",
                   "weir tail -f --checkpoint spool.db | weir enrich | weir buffer spool.db | weir push"}},

@@ -25,7 +25,7 @@ _weir() {
       case $prev in
         --format) _weir_words 'auto cri docker raw'; return ;;
         --filename) _weir_words 'label metadata'; return ;;
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --checkpoint) _weir_files; return ;;
         --hold-deleted|--lines|--from|--since|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait) return ;;
@@ -39,7 +39,7 @@ _weir() {
     enrich)
       case $prev in
         --kubernetes) _weir_words 'path none'; return ;;
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --label|--label-from-env|--keep-labels|--level|--tenant-from) return ;;
       esac
@@ -49,7 +49,7 @@ _weir() {
       ;;
     filter)
       case $prev in
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --drop) return ;;
       esac
@@ -60,7 +60,7 @@ _weir() {
     buffer)
       case $prev in
         --sync) _weir_words 'off normal full'; return ;;
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --on-full) _weir_words 'block drop-oldest'; return ;;
         --wait|--max-size|--min-free|--retain|--hold|--hold-max|--as) return ;;
@@ -84,7 +84,7 @@ _weir() {
     replay)
       case $prev in
         --retime) _weir_words 'now'; return ;;
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--speed) return ;;
       esac
@@ -96,7 +96,7 @@ _weir() {
       ;;
     query)
       case $prev in
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --spool|--password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
         --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;

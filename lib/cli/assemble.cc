@@ -69,8 +69,9 @@ Result<void> check_chain(std::span<const Link> links) {
       case Role::action: return cannot_stand(link, "is no stage of a pipeline", "the stages are listed by weir --help");
       case Role::stage: break;
     }
-    if (!last && output_format(link) == "raw") {
-      return cannot_stand(link, "-o raw writes bare lines, which the next stage cannot read", "leave -o out");
+    if (const std::string format = option_value(*link.parsed.app, "-o"); !last && (format == "raw" || format == "text")) {
+      return cannot_stand(link, fmt::format("-o {} writes {}, which the next stage cannot read", format, format == "raw" ? "bare lines" : "text"),
+                          "leave -o out");
     }
     if (!link.parsed.invocation->keeper()) continue;
     if (keeper != nullptr) {

@@ -70,7 +70,7 @@ class Invocation {
   // The file in which this invocation keeps the positions of the chain, if it is a keeper.
   [[nodiscard]] virtual std::optional<std::string> keeper() const { return std::nullopt; }
   [[nodiscard]] virtual bool is_buffer() const { return false; }
-  // `-o` of this invocation: "", "default", "raw" or "jsonl". Read when it stands last and is no sink.
+  // `-o` of this invocation: "", "auto", "text", "raw" or "jsonl". Read when it stands last and is no sink.
   [[nodiscard]] virtual std::string output() const { return {}; }
 
   virtual base::Result<Built> build(const Plan& plan, const pipeline::Context& context) {

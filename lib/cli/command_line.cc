@@ -98,11 +98,14 @@ NamedText split_name(std::string_view what) {
   return {shown_name(what.substr(0, colon)), std::string(what.substr(colon + 2))};
 }
 
+constexpr std::string_view kNumberOrAll = "N|all";
+
 // "=" and the value where it is no whole number; CLI11 would take -1 for the largest there is, and cut what is larger.
 std::string wrong_number(const std::string& value) {
   const bool digits = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
   return digits && value.size() < 19 ? std::string() : "=" + value;
 }
+std::string wrong_number_or_all(const std::string& value) { return value == "all" ? std::string() : wrong_number(value); }
 
 // CLI11's words for what went wrong, as ours.
 ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, std::span<const std::string> arguments) {
@@ -134,9 +137,9 @@ ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, st
     return usage(fmt::format("cannot use '{}' for {}: {} expected", base::escape_control(value), name,
                              option == nullptr || option->value == "N" ? "a number" : option->value));
   }
-  if (kind == "ValidationError" && option != nullptr && option->value == "N") {
+  if (kind == "ValidationError" && option != nullptr && (option->value == "N" || option->value == kNumberOrAll)) {
     value = text.substr(std::min<std::size_t>(text.find('=') + 1, text.size()));
-    return usage(fmt::format("cannot use '{}' for {}: a number expected", base::escape_control(value), name));
+    return usage(fmt::format("cannot use '{}' for {}: a number{} expected", base::escape_control(value), name, option->value == "N" ? "" : " or all"));
   }
   if (kind == "ValidationError" && option != nullptr && !option->choices.empty()) {
     value = text.substr(0, text.find(" not in {"));
@@ -173,6 +176,7 @@ ParsedCommand declare(const Command& command) {
     if (!option->get_positional()) option->allow_extra_args(false);
     const auto type = option->get_type_name();
     if (type == "N" || type == "UINT") option->check(CLI::Validator(wrong_number, "", "number"));
+    if (type == kNumberOrAll) option->check(CLI::Validator(wrong_number_or_all, "", "number"));
   }
   return parsed;
 }

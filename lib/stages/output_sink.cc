@@ -123,8 +123,8 @@ Result<OutputOptions> parse_output(std::string_view format, std::string_view col
     options.format = OutputOptions::Format::raw;
   } else if (format == "jsonl") {
     options.format = OutputOptions::Format::jsonl;
-  } else if (!format.empty() && format != "default") {
-    return fail(Code::usage, "cannot write as '{}': no such format", format).with_hint("formats are default, raw and jsonl");
+  } else if (!format.empty() && format != "auto") {
+    return fail(Code::usage, "cannot write as '{}': no such format", format).with_hint("formats are auto, text, raw and jsonl");
   }
   if (color == "always") {
     options.color = OutputOptions::Color::always;
@@ -142,7 +142,7 @@ std::unique_ptr<pipeline::Stage> make_output_sink(const OutputOptions& options, 
   Format format = options.format;
   if (format == Format::automatic) format = terminal ? Format::text : Format::jsonl;
   if (format == Format::jsonl) return pipeline::make_jsonl_sink({.fd = options.fd, .markers = options.markers}, context);
-  const TextFormat::Options text = {.terminal = terminal,
+  const TextFormat::Options text = {.terminal = terminal || (format == Format::text && options.color == OutputOptions::Color::always),
                                     .color = wants_color(options.color, terminal, context),
                                     .width = terminal ? width_of(options.fd) : 0};
   return std::make_unique<TextSink>(options.fd, format == Format::raw, text, context);

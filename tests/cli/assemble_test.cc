@@ -59,6 +59,7 @@ TEST_F(AssembleTest, ChainsThatCannot) {
   f({{"act"}}, "act is no stage of a pipeline");
   f({{"pass", "--keep", "a"}, {"pass", "--keep", "b"}}, "pass keeps positions, but pass before it does so already");
   f({{"count", "1", "-o", "raw"}, {"pass"}}, "count -o raw writes bare lines, which the next stage cannot read");
+  f({{"count", "1", "-o", "text"}, {"pass"}}, "count -o text writes text, which the next stage cannot read");
 }
 
 TEST_F(AssembleTest, RunsFromSourceToSink) {

@@ -82,7 +82,7 @@ class CountInvocation : public cli::Invocation {
   void declare(CLI::App& app) override {
     app.add_option("number", number_, "how many records")->required();
     app.add_option("--checkpoint", checkpoint_, "where positions are kept")->type_name("FILE");
-    app.add_option("-o", output_, "how to write")->check(CLI::IsMember({"default", "raw", "jsonl"}));
+    app.add_option("-o", output_, "how to write")->check(CLI::IsMember({"auto", "text", "raw", "jsonl"}));
   }
   [[nodiscard]] std::string output() const override { return output_; }
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult&) const override { return number_ == 0 ? cli::Exit::negative : cli::Exit::ok; }

@@ -21,7 +21,7 @@ Arguments:
 
 Options:
       --checkpoint FILE  where positions are kept
-  -o default|raw|jsonl   how to write
+  -o auto|text|raw|jsonl   how to write
   -h, --help             show this help and exit
 
 Examples:

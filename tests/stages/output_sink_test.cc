@@ -232,6 +232,13 @@ TEST_F(OutputSinkTest, Color) {
   EXPECT_FALSE(colored(Color::automatic, true));
 }
 
+TEST_F(OutputSinkTest, TextThatIsColouredForATerminalBehindThePipeCannotDriveIt) {
+  const std::string hostile = R"({"timestamp":"2026-05-01T10:00:00Z","line":"a\u001b]0;title\u0007\nb","labels":{}})";
+  EXPECT_EQ(into_pipe({.format = Format::text, .color = Color::always}, {hostile}), "\x1b[2m2026-05-01 12:00:00.000\x1b[0m a\\x1b]0;title\\x07\n    b\n");
+  EXPECT_EQ(into_pipe({.format = Format::text}, {hostile}), "2026-05-01 12:00:00.000 a\x1b]0;title\x07\nb\n");
+  EXPECT_EQ(into_pipe({.format = Format::raw, .color = Color::always}, {hostile}), "a\x1b]0;title\x07\nb\n");
+}
+
 TEST_F(OutputSinkTest, OnePodKeepsItsColor) {
   const std::string text = into_pipe({.format = Format::text, .color = Color::always}, {kCart, kWeb, kCart});
   const auto color_of = [&](std::size_t from) {
@@ -278,7 +285,7 @@ TEST(ParseOutput, Success) {
     EXPECT_EQ(options->color, expected_color) << color;
   };
   f("", "", Format::automatic, Color::automatic);
-  f("default", "auto", Format::automatic, Color::automatic);
+  f("auto", "auto", Format::automatic, Color::automatic);
   f("text", "always", Format::text, Color::always);
   f("raw", "never", Format::raw, Color::never);
   f("jsonl", "", Format::jsonl, Color::automatic);
