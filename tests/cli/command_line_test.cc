@@ -55,7 +55,7 @@ TEST(CommandLine, Failure) {
   f(test::count_command, {"1", "-x"}, "unknown option '-x'", "see weir count --help", 1);
   f(test::count_command, {"1", "--checkpoint"}, "--checkpoint needs a value: FILE", "see weir count --help", 1);
   f(test::count_command, {"1", "--checkpoint", "a", "--checkpoint", "b"}, "--checkpoint is given more than once", "see weir count --help", 1);
-  f(test::count_command, {"1", "-o", "jsonn"}, "cannot use 'jsonn' for -o: it is one of default, raw, jsonl", "did you mean 'jsonl'?", 1);
+  f(test::count_command, {"1", "-o", "jsonn"}, "cannot use 'jsonn' for -o: it is one of auto, text, raw, jsonl", "did you mean 'jsonl'?", 1);
   f(test::count_command, {"1", "--strict"}, "unknown option '--strict'", "see weir count --help", 1);  // a source reads no records
   f(test::pass_command, {"--secrt", "x"}, "unknown option '--secrt'", "see weir pass --help", 0);       // hidden ones are not told
 }

@@ -20,9 +20,9 @@ Arguments:
   NUMBER  how many records
 
 Options:
-      --checkpoint FILE  where positions are kept
-  -o auto|text|raw|jsonl   how to write
-  -h, --help             show this help and exit
+      --checkpoint FILE   where positions are kept
+  -o auto|text|raw|jsonl  how to write
+  -h, --help              show this help and exit
 
 Examples:
   three of them:
