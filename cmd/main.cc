@@ -1,9 +1,11 @@
 // The only place that exits: finds the command, parses its arguments, runs it, and turns what became of it into an exit code.
 #include "base/last_words.h"
+#include "base/secrets.h"
 #include "base/suggestion.h"
 #include "cli/assemble.h"
 #include "cli/help.h"
 #include "cli/program.h"
+#include "cli/secret_words.h"
 #include "cli/terminal.h"
 #include "cmd/commands.h"
 
@@ -77,6 +79,8 @@ Exit run_process(std::span<const std::string> arguments) {
   const bool named = !arguments.empty() && find(arguments.front()) != nullptr;
   base::arrange_last_words(named ? arguments.front() : std::string());
   const auto diagnostics = base::Diagnostics::standard_error(named ? arguments.front() : std::string(), clock);
+  diagnostics->secrets()->set_command_line(arguments);
+  cli::note_secrets(arguments, *diagnostics->secrets());
   auto stop = base::Stop::create();
   auto routed = stop ? base::Stop::handle_signals(**stop) : Result<void>(std::move(stop).error());
   if (!routed) {

@@ -1,9 +1,10 @@
 // weir push: deliver records to Loki.
-#include "stages/push.h"
+#include "stages/push_check.h"
 
 #include "cli/loki_options.h"
 #include "cli/program.h"
 #include "cmd/commands.h"
+#include "loki/push_encoder.h"
 #include "record/timestamp.h"
 
 #include <CLI/CLI.hpp>
@@ -32,6 +33,8 @@ class Push : public cli::Invocation {
         ->capture_default_str();
     app.add_option("--give-up", give_up_, "stop after this long without success, 0 for never (default: 5m; never with a spool or checkpoint)")
         ->type_name("DURATION");
+
+    app.add_flag("--check", check_only_, "ask the target whether it takes records, with these options; push none and read nothing");
 
     constexpr const char* backlog = "A backlog, which an outage has left or a spool holds from before the start";
     app.add_option("--drain-rate", drain_rate_,
@@ -123,7 +126,7 @@ class Push : public cli::Invocation {
   }
 
   [[nodiscard]] std::optional<cli::Role> role() const override {
-    return spool_.empty() ? std::nullopt : std::optional(cli::Role::source);
+    return spool_.empty() && !check_only_ ? std::nullopt : std::optional(cli::Role::source);
   }
   [[nodiscard]] std::optional<std::string> keeper() const override {
     return spec_.checkpoint.empty() ? std::nullopt : std::optional(spec_.checkpoint);
@@ -132,10 +135,20 @@ class Push : public cli::Invocation {
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
     auto config = cli::to_client_config(loki_, context.environment, context.diagnostics);
     if (!config) return std::move(config).error();
+    if (auto ok = http::check_files(*config); !ok) return std::move(ok).error();
+    if (!loki_.tenant.empty() && !loki::is_tenant(loki_.tenant)) {
+      return base::fail(Code::usage, "cannot use the tenant \"{}\": it holds what Loki takes in none, or is too long", base::escape_control(loki_.tenant))
+          .with_hint("letters, digits and ! - _ . * ' ( ), at most 150");
+    }
     spec_.http = std::move(*config);
     spec_.http.user_agent = fmt::format("weir/{}", cli::version());
     spec_.tenant = loki_.tenant;
     spec_.progress = plan.stderr_is_terminal && !plan.fused;
+    if (check_only_) {
+      auto made = stages::make_push_check(spec_, context);
+      if (!made) return std::move(made).error();
+      return cli::Built{.source = std::move(*made), .stage = nullptr, .sink = true};
+    }
     if (!spool_.empty()) {
       stages::SpoolSourceSpec source;
       source.spool = spool_;
@@ -155,6 +168,7 @@ class Push : public cli::Invocation {
   std::string spool_, wait_, give_up_, drain_rate_, jitter_;
   std::string metadata_ = "auto", batch_size_ = "1MiB", max_line_ = "256KiB", max_age_ = "7d", max_ahead_ = "10m";
   bool once_ = false;
+  bool check_only_ = false;
 };
 
 }  // namespace
@@ -183,12 +197,17 @@ const cli::Command push_command = {
         "beside it, more and more as long as Loki answers quickly and less when it refuses, up to --drain-rate. Streams without a backlog do not wait for it "
         "behind a spool. With --checkpoint what comes in is taken to be what it was before, or what the times of the records say; the wait is short, since log "
         "files that nobody reads are deleted. Where nothing is tracked nothing is paced.\n\n"
+        "`--check` sends a request without records, which needs the same address, credentials and tenant as any other, and says what the "
+        "target answers. A file with a token, a certificate or a key that cannot be read ends push with 2 before anything is sent; a token file "
+        "that goes away later is said, and the last token is used on.\n\n"
         "Positions: behind `weir buffer SPOOL` push acknowledges into that spool; --checkpoint FILE keeps the positions of `weir tail "
         "--checkpoint FILE` without a buffer. Where neither is there, push gives up after --give-up. An answer such as 401 or "
         "404 to the very first request then ends it at once; behind a spool it is said and tried again. What `weir replay --rejected` gives leaves the "
         "spool's rejected store when it is delivered, and stays with the new reason when it is refused again.\n\n"
         "The labels `detected_level` and those that begin with `__` are Loki's own and are not sent. Names of metadata are sent as Loki "
-        "would make them (`a.b` is `a_b`). Bytes of a line that are not UTF-8 are sent as U+FFFD, with their number as metadata "
+        "would make them (`a.b` is `a_b`); one that Loki takes in no form, such as `_`, becomes `weir_unnamed_` and its bytes in hexadecimal. In a "
+        "label's value, bytes that are not UTF-8 and U+FFFD are sent as `\\xHH` and backslashes doubled, which metadata `weir_escaped_labels` says; "
+        "in a tenant, what Loki takes in none is sent as `(HH)`, and metadata `weir_tenant` holds the tenant. Bytes of a line that are not UTF-8 are sent as U+FFFD, with their number as metadata "
         "`weir_invalid_utf8`. Records that are held are not sent; samples of metric queries are rejected.",
     .role = cli::Role::sink,
     .examples = {{"what the pods of this node logged, into the Loki at LOKI_ADDR or on this machine", "weir tail | weir push"},

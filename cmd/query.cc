@@ -83,6 +83,7 @@ class Query : public cli::Invocation {
       spec_.from = std::max<base::Timestamp>(spec_.from, 0);
       auto config = cli::to_client_config(loki_, context.environment, context.diagnostics);
       if (!config) return std::move(config).error();
+      if (auto ok = http::check_files(*config); !ok) return std::move(ok).error();
       spec_.loki.http = std::move(*config);
       spec_.loki.tenant = loki_.tenant;
       if (!time_.given()) spec_.when_empty = "nothing matched in the last hour; --since 24h looks further back";

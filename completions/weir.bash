@@ -78,7 +78,7 @@ _weir() {
         --as|--match|--give-up|--drain-rate|--start-jitter|--batch-wait|--batch-size|--batch-records|--parallel|--max-line-size|--max-age|--max-ahead|--max-labels|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --strict -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
+        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --check --strict -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
       fi
       ;;
     replay)

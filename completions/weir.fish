@@ -85,6 +85,7 @@ complete -c weir -n '__weir_command push' -l match -x -d 'deliver only records t
 complete -c weir -n '__weir_command push' -l once -d 'with --spool: stop when everything in it has been delivered'
 complete -c weir -n '__weir_command push' -l metadata -x -a 'auto keep drop' -d 'structured metadata for a Loki that takes none: `auto` leaves it out, `keep` rejects records that have some, `drop` never sends any'
 complete -c weir -n '__weir_command push' -l give-up -x -d 'stop after this long without success, 0 for never (default: 5m; never with a spool or checkpoint)'
+complete -c weir -n '__weir_command push' -l check -d 'ask the target whether it takes records, with these options; push none and read nothing'
 complete -c weir -n '__weir_command push' -l strict -d 'stop at the first input line that is no record'
 complete -c weir -n '__weir_command push' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command push' -l drain-rate -x -d 'what may be sent of it a second above what comes in, at most; 0 for no limit (default: 1MiB behind a spool or with a checkpoint, none with --once)'

@@ -1,5 +1,6 @@
 #include "base/diagnostics.h"
 
+#include "base/secrets.h"
 #include "base/visible.h"
 
 #include <unistd.h>
@@ -45,10 +46,12 @@ class StandardError : public Diagnostics {
     if (!terminal_) return;
     const std::lock_guard lock(mutex_);
     std::string line = take_progress_away();
-    if (!text.empty()) line += prefix_ + escape_control(text);
+    if (!text.empty()) line += prefix_ + escape_control(secrets_.redact(text));
     progress_shown_ = !text.empty();
     put(line);
   }
+
+  [[nodiscard]] Secrets* secrets() override { return &secrets_; }
 
  private:
   struct Throttle {
@@ -60,7 +63,8 @@ class StandardError : public Diagnostics {
     std::string lines = take_progress_away();
     progress_shown_ = false;
     lines += prefix_;
-    lines += escape_control(text);
+    // Redacted before anything is escaped, which would keep a secret from being recognised.
+    lines += escape_control(secrets_.redact(text));
     lines += '\n';
     put(lines);
   }
@@ -81,6 +85,7 @@ class StandardError : public Diagnostics {
   Clock& clock_;
   const bool terminal_;
   bool progress_shown_ = false;
+  Secrets secrets_;
   std::mutex mutex_;
   std::map<std::string, Throttle, std::less<>> seen_;
 };

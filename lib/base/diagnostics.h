@@ -14,6 +14,8 @@
 
 namespace weir::base {
 
+class Secrets;
+
 // Thread safe. Lives in main (or a test); everything else gets a reference through the context of its chain.
 class Diagnostics {
  public:
@@ -23,6 +25,8 @@ class Diagnostics {
   // One line that stands at the end of a terminal's stderr until the next one or a message takes its place; "" takes it away.
   // Nothing where stderr is no terminal.
   virtual void progress(std::string_view text) { static_cast<void>(text); }
+  // What is hidden in all it prints (base/secrets.h); null where nothing is.
+  [[nodiscard]] virtual Secrets* secrets() { return nullptr; }
   void report(const Error& error);                                     // message, then each line of the hint as a message
 
   // Writes to stderr with the prefix "weir <command>: " ("weir: " when command is empty).

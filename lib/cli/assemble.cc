@@ -89,6 +89,7 @@ class Assembly::StageDiagnostics : public base::Diagnostics {
   StageDiagnostics(base::Diagnostics& inner, std::string_view name) : inner_(inner), prefix_(fmt::format("{}: ", name)) {}
   void say(std::string_view text) override { inner_.say(prefixed(text)); }
   void warn(std::string_view key, std::string_view text) override { inner_.warn(prefix_ + std::string(key), prefixed(text)); }
+  [[nodiscard]] base::Secrets* secrets() override { return inner_.secrets(); }
 
  private:
   [[nodiscard]] std::string prefixed(std::string_view text) const { return prefix_ + std::string(text); }

@@ -1,5 +1,7 @@
 #include "cli/loki_options.h"
 
+#include "base/secrets.h"
+#include "cli/secret_words.h"
 #include "http/client.h"
 #include "record/timestamp.h"
 
@@ -8,7 +10,11 @@
 #include <CLI/Formatter.hpp>
 #include <CLI/Option.hpp>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 namespace weir::cli {
 namespace {
@@ -33,6 +39,37 @@ Result<http::Header> parse_header(const std::string& text) {
   for (const char c : header.value)
     if (static_cast<unsigned char>(c) < ' ' && c != '\t') return wrong("its value holds a control byte");
   return header;
+}
+
+// Adds what must not be shown to `diagnostics`, and warns of what the process list shows.
+void hide_secrets(const http::ClientConfig& config, const LokiOptions& options, const char* (*environment)(const char* name),
+                  base::Diagnostics& diagnostics) {
+  base::Secrets& secrets = *diagnostics.secrets();
+  std::vector<std::string_view> open;  // options whose secret stands on the command line
+  const auto see = [&](std::string_view option, std::string_view value) {
+    if (!value.empty() && secrets.on_command_line(value) && std::find(open.begin(), open.end(), option) == open.end()) open.push_back(option);
+  };
+  secrets.add_login(config.username, config.password);
+  see("--password", config.password);
+  secrets.add(config.bearer_token);
+  see("--bearer-token", config.bearer_token);
+  secrets.add_login(config.base.user, config.base.password);
+  note_url(options.url, secrets);
+  see("the URL", config.base.password);
+  for (const http::Header& header : config.headers) {
+    if (!is_secret_header(header.name)) continue;
+    note_header(header.value, secrets);
+    see("--header", header.value);
+  }
+  note_url(config.proxy, secrets);
+  if (const auto proxy = http::parse_url(config.proxy); proxy) see("--proxy-url", proxy->password);
+  for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) {
+    if (const char* value = environment == nullptr ? nullptr : environment(name); value != nullptr) note_url(value, secrets);
+  }
+  if (open.empty()) return;
+  diagnostics.say(fmt::format("everybody on this machine can read the secret of {} on the command line: use --password-file, --bearer-token-file, or a "
+                              "variable of the environment, which the text of `weir run` may name as $NAME",
+                              fmt::join(open, ", ")));
 }
 
 }  // namespace
@@ -79,8 +116,6 @@ Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*
   const auto conflict = [](std::string_view text) {
     return base::fail(Code::usage, "{}", text).with_hint("use either --username with --password-file, or --bearer-token-file");
   };
-  bool secret_given = !options.password.empty() || !options.bearer_token.empty();
-  const bool url_given = !options.url.empty();
   const bool basic_given = !options.username.empty() || !options.password.empty() || !options.password_file.empty();
   const bool bearer_given = !options.bearer_token.empty() || !options.bearer_token_file.empty();
   if (basic_given && bearer_given) return conflict("basic and bearer authentication exclude each other");
@@ -119,7 +154,6 @@ Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*
   auto url = http::parse_url(options.url.empty() ? kDefaultUrl : options.url);
   if (!url) return std::move(url).error();
   config.base = std::move(*url);
-  secret_given = secret_given || (url_given && !config.base.password.empty());
   for (const std::string& text : options.headers) {
     auto header = parse_header(text);
     if (!header) return std::move(header).error();
@@ -139,8 +173,8 @@ Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*
   config.key_file = options.key;
   config.tls_skip_verify = options.tls_skip_verify;
   config.proxy = options.proxy;
-  if (secret_given && diagnostics != nullptr)
-    diagnostics->say("a secret on the command line can be read by everybody on this machine: use --password-file, --bearer-token-file or the environment");
+  config.diagnostics = diagnostics;
+  if (diagnostics != nullptr && diagnostics->secrets() != nullptr) hide_secrets(config, options, environment, *diagnostics);
   return config;
 }
 

@@ -1,8 +1,10 @@
 #include "cli/pipeline_run.h"
 
+#include "base/secrets.h"
 #include "base/suggestion.h"
 #include "base/thread.h"
 #include "base/unique_fd.h"
+#include "cli/secret_words.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -69,7 +71,7 @@ const Command* find_command(std::span<const Command* const> commands, std::strin
   return found == commands.end() ? nullptr : *found;
 }
 
-Result<Link> read_link(const StageText& text, const PipelineSource& source, std::span<const Command* const> commands) {
+Result<Link> read_link(const StageText& text, const PipelineSource& source, std::span<const Command* const> commands, base::Secrets* secrets) {
   const auto* command = find_command(commands, text.command.text);
   if (command == nullptr) {
     const auto names = stage_names(commands);
@@ -84,6 +86,7 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
   std::vector<std::string> arguments;
   arguments.reserve(text.arguments.size());
   for (const auto& word : text.arguments) arguments.push_back(word.text);
+  if (secrets != nullptr) note_secrets(arguments, *secrets);
   auto parsed = parse(*command, arguments);
   if (auto* wrong = std::get_if<ArgumentError>(&parsed)) {
     // What checks itself shows the text that it could not read as the hint's first line.
@@ -200,7 +203,7 @@ Result<std::vector<PipelineLinks>> read_pipelines(const PipelineSource& source, 
     PipelineLinks pipeline;
     pipeline.place = text.stages.front().command.place;
     for (const auto& stage : text.stages) {
-      auto link = read_link(stage, source, commands);
+      auto link = read_link(stage, source, commands, context.diagnostics->secrets());
       if (!link) return std::move(link).error();
       pipeline.links.push_back(*std::move(link));
     }

@@ -1,11 +1,15 @@
 #include "cli/pipeline_text.h"
 
 #include "base/diagnostics.h"
+#include "base/secrets.h"
+#include "cli/secret_words.h"
 #include "record/json.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace weir::cli {
 namespace {
@@ -249,14 +253,42 @@ class Parser {
   std::vector<PipelineText> pipelines_;
 };
 
-std::string_view line_of(std::string_view text, std::size_t number) {
-  for (; number > 1 && !text.empty(); --number) {
-    const auto end = text.find('\n');
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+struct Excerpt {
+  std::string line;
+  std::size_t caret = 1;  // column in it
+};
+
+// The line of a place as it can be shown: without its secrets, a tab as one blank, since it is one column in the count.
+Excerpt excerpt(std::string_view text, TextPlace place) {
+  std::size_t begin = 0;
+  for (std::size_t number = place.line; number > 1 && begin < text.size(); --number) {
+    const auto end = text.find('\n', begin);
+    begin = end == std::string_view::npos ? text.size() : end + 1;
   }
-  text = text.substr(0, text.find('\n'));
-  if (text.ends_with('\r')) text.remove_suffix(1);
-  return text;
+  std::size_t end = std::min(text.find('\n', begin), text.size());
+  if (end > begin && text[end - 1] == '\r') --end;
+  const auto spans = secret_spans(text);
+  auto span = spans.begin();
+  Excerpt out;
+  std::size_t shown = 0;   // code points
+  std::size_t column = 0;  // of the text
+  bool hidden = false;     // the secret at hand is shown already
+  for (std::size_t at = begin; at < end; ++at) {
+    for (; span != spans.end() && span->end <= at; ++span) hidden = false;
+    const bool first = (static_cast<unsigned char>(text[at]) & 0xc0U) != 0x80U;
+    if (first && ++column == place.column) out.caret = shown + 1;
+    if (span != spans.end() && span->begin <= at) {
+      if (!std::exchange(hidden, true)) {
+        out.line += base::Secrets::kHidden;
+        shown += base::Secrets::kHidden.size();
+      }
+      continue;
+    }
+    if (first) ++shown;
+    out.line += text[at] == '\t' ? ' ' : text[at];
+  }
+  if (place.column > column) out.caret = shown + place.column - column;
+  return out;
 }
 
 }  // namespace
@@ -270,11 +302,9 @@ Result<std::vector<PipelineText>> PipelineSource::parse(const char* (*environmen
 }
 
 Error PipelineSource::error_at(TextPlace place, std::string_view text, std::string_view hint) const {
-  // A tab is one column in the count, so it is one blank above the caret.
-  std::string line(line_of(text_, place.line));
-  for (auto& c : line) c = c == '\t' ? ' ' : c;
+  const Excerpt shown = excerpt(text_, place);
   Error error{Code::config, fmt::format("{}:{}:{}: {}", name_, place.line, place.column, text), {}};
-  error.hint = fmt::format("  {}\n  {:>{}}", line, '^', place.column);
+  error.hint = fmt::format("  {}\n  {:>{}}", shown.line, '^', shown.caret);
   if (!hint.empty()) error.hint += fmt::format("\n{}", hint);
   return error;
 }

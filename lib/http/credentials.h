@@ -18,6 +18,10 @@ class SecretFile {
   // The content without white space at its end; read again when size, time or inode of the file changed.
   base::Result<std::string> read();
 
+  [[nodiscard]] const std::string& path() const { return path_; }
+  // What read() gave last; null when it never gave anything.
+  [[nodiscard]] const std::string* last() const { return loaded_ ? &value_ : nullptr; }
+
  private:
   std::string path_;
   std::string value_;

@@ -1,15 +1,29 @@
 #include "http/exchange.h"
 
+#include "base/secrets.h"
+#include "base/unique_fd.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <cctype>
-#include <cstring>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 
 namespace weir::http {
 namespace {
 
 // A connection that is closed within so many seconds has cost the server as little as one that it refused.
 constexpr double kAtOnce = 1;
+
+constexpr std::size_t kMostHeader = 256 << 10;  // bytes of an answer's header
+constexpr auto kTooLarge = static_cast<CURLcode>(100);  // CURLE_TOO_LARGE of libcurl 8.6 and later
+constexpr int kClearWait = 500;                 // milliseconds to see whether a server that speaks no TLS speaks without
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
@@ -43,10 +57,22 @@ base::Duration Response::retry_after(base::Timestamp now) const {
   return std::clamp<std::int64_t>(seconds, 0, 24 * 3600) * base::kSecond;
 }
 
+base::Result<std::string> Identity::read(SecretFile& file, const ClientConfig& config) {
+  auto read = file.read();
+  base::Diagnostics* diagnostics = config.diagnostics;
+  if (read) {
+    if (diagnostics != nullptr && diagnostics->secrets() != nullptr) diagnostics->secrets()->add_latest(file.path(), *read);
+    return read;
+  }
+  if (file.last() == nullptr) return read;
+  if (diagnostics != nullptr) diagnostics->warn("secret " + file.path(), read.error().message + "; what it held before is used on");
+  return *file.last();
+}
+
 base::Result<void> Identity::apply(const CurlLibrary& curl, CURL* handle, const ClientConfig& config, std::string& authorization) {
   std::string token = config.bearer_token;
   if (!config.bearer_token_file.empty()) {
-    auto read = token_.read();
+    auto read = Identity::read(token_, config);
     if (!read) return std::move(read).error();
     token = std::move(*read);
   }
@@ -57,9 +83,10 @@ base::Result<void> Identity::apply(const CurlLibrary& curl, CURL* handle, const 
   const std::string& user = config.username.empty() ? config.base.user : config.username;
   std::string password = config.username.empty() ? config.base.password : config.password;
   if (!config.password_file.empty()) {
-    auto read = password_.read();
+    auto read = Identity::read(password_, config);
     if (!read) return std::move(read).error();
     password = std::move(*read);
+    if (config.diagnostics != nullptr && config.diagnostics->secrets() != nullptr) config.diagnostics->secrets()->add_login(user, password);
   }
   if (user.empty() && password.empty()) return {};
   curl.easy_setopt(handle, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
@@ -105,10 +132,12 @@ void Exchange::set_headers(const std::string& authorization) {
 
 base::Result<void> Exchange::begin(const ClientConfig& config, Identity& identity, Request request, const OnBody* on_body) {
   config_ = &config;
+  identity_ = &identity;
   request_ = std::move(request);
   on_body_ = on_body;
   response_ = {};
   aborted_ = false;
+  header_bytes_ = 0;
   error_[0] = '\0';
   curl_.easy_reset(handle_);
 
@@ -167,57 +196,245 @@ base::Result<Response> Exchange::end(CURLcode code) {
   long status = 0;
   curl_.easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
+  identity_->answered = true;
+  if (!response_.ok()) response_.body = redacted(std::move(response_.body));
   request_ = {};  // the body is not needed any more
   return std::move(response_);
+}
+
+std::string Exchange::redacted(std::string text) const {
+  if (text.empty() || config_->diagnostics == nullptr || config_->diagnostics->secrets() == nullptr) return text;
+  return config_->diagnostics->secrets()->redact(text);
+}
+
+double Exchange::seconds(CURLINFO what) const {
+  double value = 0;
+  return curl_.easy_getinfo(handle_, what, &value) == CURLE_OK ? value : kAtOnce;
+}
+
+struct Exchange::Trouble {
+  base::Code kind;
+  std::string cause;
+  std::string hint;
+};
+
+namespace {
+
+std::string in_seconds(base::Duration duration) { return fmt::format("{:g} s", static_cast<double>(duration) / static_cast<double>(base::kSecond)); }
+
+std::string host_of(const Url& url) {
+  std::string_view host = std::string_view(url.origin).substr(url.origin.find("://") + 3);
+  const auto colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) host = host.substr(0, colon);
+  return std::string(host);
+}
+
+bool is_https(const Url& url) { return url.origin.starts_with("https:"); }
+
+// What this machine is short of, or forbids, in the words of its errno; false for what lies beyond it.
+bool explain_local(int number, std::string& hint) {
+  switch (number) {
+    case EMFILE: hint = "this process may not open more files: ulimit -n, LimitNOFILE="; return true;
+    case ENFILE: hint = "no process on this machine may open more files: sysctl fs.file-max"; return true;
+    case ENOBUFS:
+    case ENOMEM: hint = "this machine is short of memory"; return true;
+    case EADDRNOTAVAIL: hint = "this machine has no free port for the connection"; return true;
+    case EACCES:
+    case EPERM: hint = "a firewall or a security policy of this machine forbids it"; return true;
+    case EAFNOSUPPORT: hint = "this machine does not speak that kind of address"; return true;
+    default: return false;
+  }
+}
+
+// libcurl does not always tell why it got no socket.
+int shortage() {
+  const base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return fd ? 0 : errno;
+}
+
+// By the number that the TLS library gave its verdict: X509_V_ERR_… of OpenSSL, status bits of GnuTLS (from 64 on, where they differ).
+void explain_certificate(long verdict, const Url& url, std::string& cause, std::string& hint) {
+  constexpr std::string_view authority = "--ca-cert FILE names the authority that signed it";
+  switch (verdict) {
+    case 0:   // the certificate itself is fine
+    case 1:   // or was not looked at any further
+    case 62:
+    case 63:
+    case 64:
+      cause = fmt::format("the server's certificate is for another name than {}", host_of(url));
+      hint = "use a name that stands in the certificate";
+      break;
+    case 9:
+      cause = "the server's certificate is not valid yet";
+      hint = "is the clock of this machine right?";
+      break;
+    case 10:
+      cause = "the server's certificate has expired";
+      hint = "the server needs a new one, or the clock of this machine is wrong";
+      break;
+    case 18:
+    case 19:
+    case 20:
+    case 21:
+    case 66:
+      cause = "the server's certificate is signed by nobody whom this machine trusts";
+      hint = authority;
+      break;
+    case 23:
+      cause = "the server's certificate was revoked";
+      break;
+    default:
+      hint = authority;
+  }
+}
+
+}  // namespace
+
+// Whether what listens there, and does not speak TLS, speaks HTTP without: a few bytes that hold nothing of ours, worth a message that names
+// the cause.
+bool Exchange::answers_in_clear() const {
+  long through_proxy = 0;
+  long port = 0;
+  char* address = nullptr;
+  if (curl_.easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &through_proxy) != CURLE_OK || through_proxy != 0 || !config_->proxy.empty() ||
+      curl_.easy_getinfo(handle_, CURLINFO_PRIMARY_PORT, &port) != CURLE_OK ||
+      curl_.easy_getinfo(handle_, CURLINFO_PRIMARY_IP, &address) != CURLE_OK || address == nullptr) {
+    return false;
+  }
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  auto* four = reinterpret_cast<sockaddr_in*>(&storage);
+  auto* six = reinterpret_cast<sockaddr_in6*>(&storage);
+  if (::inet_pton(AF_INET, address, &four->sin_addr) == 1) {
+    four->sin_family = AF_INET;
+    four->sin_port = htons(static_cast<std::uint16_t>(port));
+    size = sizeof(*four);
+  } else if (::inet_pton(AF_INET6, address, &six->sin6_addr) == 1) {
+    six->sin6_family = AF_INET6;
+    six->sin6_port = htons(static_cast<std::uint16_t>(port));
+    size = sizeof(*six);
+  } else {
+    return false;
+  }
+  const base::UniqueFd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return false;
+  const auto ready = [&](short events) {
+    pollfd poll_fd = {fd.get(), events, 0};
+    return ::poll(&poll_fd, 1, kClearWait) == 1 && (poll_fd.revents & events) != 0;
+  };
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&storage), size) != 0 && errno != EINPROGRESS) return false;
+  constexpr std::string_view question = "HEAD / HTTP/1.0\r\n\r\n";
+  constexpr std::string_view answer = "HTTP/";
+  std::array<char, answer.size()> got{};
+  return ready(POLLOUT) && ::send(fd.get(), question.data(), question.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(question.size()) &&
+         ready(POLLIN) && ::recv(fd.get(), got.data(), got.size(), 0) == static_cast<ssize_t>(got.size()) &&
+         std::string_view(got.data(), got.size()) == answer;
+}
+
+// In the words of a person. By libcurl's code and the numbers that it keeps, never by its texts.
+void Exchange::explain(CURLcode code, Trouble& trouble) {
+  const bool https = is_https(config_->base);
+  long number = 0;
+  if (curl_.easy_getinfo(handle_, CURLINFO_OS_ERRNO, &number) != CURLE_OK) number = 0;
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT: {
+      trouble.kind = base::Code::unreachable;
+      if (explain_local(static_cast<int>(number), trouble.hint)) {
+        trouble.kind = base::Code::io;
+      } else if (const int local = shortage(); local != 0) {
+        number = local;
+        explain_local(local, trouble.hint);
+        trouble.kind = base::Code::io;
+      }
+      if (trouble.kind == base::Code::io || (code == CURLE_COULDNT_CONNECT && number != 0)) {
+        trouble.cause = ::strerrordesc_np(static_cast<int>(number));
+      } else if (code == CURLE_COULDNT_RESOLVE_HOST) {
+        trouble.cause = fmt::format("the name {} is not known", host_of(config_->base));
+        trouble.hint = "is the name right, and does this machine's DNS answer?";
+      } else if (code == CURLE_COULDNT_RESOLVE_PROXY) {
+        trouble.cause = "the name of the proxy is not known";
+        trouble.hint = "--proxy-url, http_proxy, https_proxy name it, no_proxy what goes without";
+      }
+      break;
+    }
+    case CURLE_SSL_CONNECT_ERROR:
+      if (https && answers_in_clear()) {
+        trouble.cause = "the server does not speak TLS";
+        trouble.hint = "http:// instead of https://?";
+      } else {
+        trouble.cause = fmt::format("the server and this side find no TLS in common: {}", trouble.cause);
+        trouble.hint = "does it ask for a client certificate (--cert, --key), or does something else listen there?";
+      }
+      break;
+    case CURLE_UNSUPPORTED_PROTOCOL:  // an answer that does not begin as HTTP does
+    case CURLE_WEIRD_SERVER_REPLY:
+      trouble.cause = "the answer is not HTTP";
+      trouble.hint = https ? "is it a Loki that listens there?" : "https:// instead of http://?";
+      break;
+    case CURLE_PEER_FAILED_VERIFICATION: {
+      long verdict = 0;
+      if (curl_.easy_getinfo(handle_, CURLINFO_SSL_VERIFYRESULT, &verdict) != CURLE_OK) verdict = -1;
+      explain_certificate(verdict, config_->base, trouble.cause, trouble.hint);
+      break;
+    }
+    case CURLE_SSL_CACERT_BADFILE:
+      trouble.kind = base::Code::config;
+      trouble.cause = config_->ca_file.empty() ? "this machine's trusted certificates cannot be read"
+                                               : fmt::format("the certificates in {} cannot be used", config_->ca_file);
+      trouble.hint = config_->ca_file.empty() ? "apt install ca-certificates, or --ca-cert FILE" : "it must hold certificates in PEM form";
+      break;
+    case CURLE_SSL_CERTPROBLEM:
+      trouble.kind = base::Code::config;
+      trouble.cause = fmt::format("the client certificate {} with the key {} cannot be used: {}", config_->cert_file, config_->key_file, trouble.cause);
+      trouble.hint = "do they belong together, in PEM form and without a passphrase?";
+      break;
+    case CURLE_SSL_ENGINE_NOTFOUND:
+      trouble.kind = base::Code::config;
+      break;
+    case CURLE_OPERATION_TIMEDOUT:
+      if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) {  // nor a connection
+        trouble.kind = base::Code::unreachable;
+        trouble.cause = fmt::format("no connection within {}", in_seconds(std::min(config_->connect_timeout, config_->timeout)));
+        trouble.hint = "is the address right, and does a firewall drop what goes there?";
+      } else {
+        trouble.cause = fmt::format("no answer in time ({})", in_seconds(request_.timeout > 0 ? request_.timeout : config_->timeout));
+        trouble.hint = "--timeout waits longer";
+      }
+      break;
+    case CURLE_OUT_OF_MEMORY:  // also a header line that is longer than libcurl takes
+    case CURLE_WRITE_ERROR:    // and one that is longer than we take
+    case kTooLarge:
+      if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) break;
+      trouble.cause = "the header of the answer is too long";
+      trouble.hint = "is it a Loki that listens there?";
+      break;
+    case CURLE_GOT_NOTHING:
+      trouble.cause = "the connection was closed before an answer came";
+      [[fallthrough]];
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+      // As a balancer without servers does it.
+      if (seconds(CURLINFO_TOTAL_TIME) < kAtOnce) trouble.kind = base::Code::unreachable;
+      if (!https && !identity_->answered) trouble.hint = "is it a Loki that listens there, and not one that speaks TLS: https:// instead of http://?";
+      if (long proxy_said = 0; curl_.easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &proxy_said) == CURLE_OK && proxy_said >= 300) {
+        trouble.cause = fmt::format("the proxy answered {}", proxy_said);
+        trouble.hint = proxy_said == 407 ? "it asks for a user: --proxy-url http://USER:PASSWORD@HOST, in LOKI_HTTP_PROXY_URL" : "--proxy-url names another one";
+      }
+      break;
+    default:
+      break;
+  }
 }
 
 base::Error Exchange::failure(CURLcode code) {
   const std::string where = config_->base.display();
   if (aborted_) return base::fail(base::Code::interrupted, "cannot finish the request to {}: it was stopped", where);
-  std::string cause = error_[0] != '\0' ? error_ : curl_.easy_strerror(code);
-  base::Code kind = base::Code::network;
-  std::string hint;
-  const auto seconds = [&](CURLINFO what) {
-    double value = 0;
-    return curl_.easy_getinfo(handle_, what, &value) == CURLE_OK ? value : kAtOnce;
-  };
-  switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-      kind = base::Code::unreachable;
-      break;
-    case CURLE_COULDNT_CONNECT: {
-      kind = base::Code::unreachable;
-      long number = 0;
-      if (curl_.easy_getinfo(handle_, CURLINFO_OS_ERRNO, &number) == CURLE_OK && number != 0)
-        cause = std::strerror(static_cast<int>(number));
-      break;
-    }
-    case CURLE_PEER_FAILED_VERIFICATION:
-      hint = "--ca-cert FILE names the authority that signed the server's certificate";
-      break;
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_ENGINE_NOTFOUND:
-      kind = base::Code::config;
-      break;
-    case CURLE_OPERATION_TIMEDOUT:
-      cause = "no answer in time";
-      if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) kind = base::Code::unreachable;  // nor a connection
-      break;
-    case CURLE_GOT_NOTHING:
-      cause = "the connection was closed before an answer came";
-      [[fallthrough]];
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-      // As a balancer without servers does it.
-      if (seconds(CURLINFO_TOTAL_TIME) < kAtOnce) kind = base::Code::unreachable;
-      break;
-    default:
-      break;
-  }
+  Trouble trouble{base::Code::network, error_[0] != '\0' ? error_ : curl_.easy_strerror(code), {}};
+  explain(code, trouble);
   request_ = {};
-  return base::fail(kind, "cannot reach {}: {}", where, cause).with_hint(std::move(hint));
+  return base::fail(trouble.kind, "cannot reach {}: {}", where, redacted(std::move(trouble.cause))).with_hint(std::move(trouble.hint));
 }
 
 std::size_t Exchange::take_body(char* data, std::size_t size, std::size_t count, void* self) {
@@ -240,8 +457,11 @@ std::size_t Exchange::take_body(char* data, std::size_t size, std::size_t count,
 }
 
 std::size_t Exchange::take_header(char* data, std::size_t size, std::size_t count, void* self) {
-  auto& response = static_cast<Exchange*>(self)->response_;
+  auto& exchange = *static_cast<Exchange*>(self);
+  auto& response = exchange.response_;
   std::string_view line(data, size * count);
+  exchange.header_bytes_ += line.size();
+  if (exchange.header_bytes_ > kMostHeader) return 0;
   if (line.starts_with("HTTP/")) {  // another answer begins (100 Continue, a proxy's CONNECT)
     response.headers.clear();
     return line.size();

@@ -17,7 +17,10 @@ class Identity {
   // Sets user and password or adds the Authorization header.
   base::Result<void> apply(const CurlLibrary& curl, CURL* handle, const ClientConfig& config, std::string& authorization);
 
+  bool answered = false;  // the server was understood once
+
  private:
+  static base::Result<std::string> read(SecretFile& file, const ClientConfig& config);
   SecretFile password_;
   SecretFile token_;
 };
@@ -41,6 +44,11 @@ class Exchange {
   explicit Exchange(const CurlLibrary& curl) : curl_(curl) {}
   void set_headers(const std::string& authorization);
   base::Error failure(CURLcode code);
+  struct Trouble;
+  void explain(CURLcode code, Trouble& trouble);
+  [[nodiscard]] double seconds(CURLINFO what) const;
+  [[nodiscard]] std::string redacted(std::string text) const;
+  [[nodiscard]] bool answers_in_clear() const;
   static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t take_header(char* data, std::size_t size, std::size_t count, void* self);
   static int progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
@@ -49,10 +57,12 @@ class Exchange {
   CURL* handle_ = nullptr;
   curl_slist* header_list_ = nullptr;
   const ClientConfig* config_ = nullptr;
+  Identity* identity_ = nullptr;
   const OnBody* on_body_ = nullptr;
   Request request_;
   Response response_;
   bool aborted_ = false;
+  std::size_t header_bytes_ = 0;
   char error_[CURL_ERROR_SIZE] = {};
 };
 

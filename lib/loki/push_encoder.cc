@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 namespace weir::loki {
 namespace {
@@ -72,6 +74,55 @@ void append_quoted(std::string& out, std::string_view utf8) {
   out += '"';
 }
 
+// Loki keeps two underscores at either end where both have them.
+bool is_reserved(std::string_view name) { return name.size() >= 4 && name.starts_with("__") && name.ends_with("__"); }
+
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD, which Loki's parser takes for bytes that are not UTF-8
+constexpr std::string_view kUnnamed = "weir_unnamed";
+constexpr std::size_t kLongestTenant = 150;
+constexpr std::size_t kNamedBytes = 100;  // of a name, in hexadecimal
+
+bool tenant_byte(char c) { return letter_or_digit(c) || (c != '\0' && std::string_view("!-_.*'():").find(c) != std::string_view::npos); }
+
+bool is_label_value(std::string_view value) { return record::is_utf8(value) && value.find(kReplacement) == std::string_view::npos; }
+
+// U+FFFD and bytes that are not UTF-8 as \xHH; backslashes doubled, so that this can be undone.
+std::string escape_value(std::string_view value) {
+  std::string out;
+  const auto byte = [&out](char c) { fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c)); };
+  for (std::size_t at = 0; at < value.size();) {
+    const auto lead = static_cast<unsigned char>(value[at]);
+    const std::size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    const std::string_view character = value.substr(at, size);
+    if (character == "\\") {
+      out += "\\\\";
+    } else if (character == kReplacement) {
+      for (const char c : character) byte(c);
+    } else if (character.size() == size && record::is_utf8(character)) {
+      out += character;
+    } else {
+      byte(value[at++]);
+      continue;
+    }
+    at += size;
+  }
+  return out;
+}
+
+std::string tenant_of(std::string_view tenant) {
+  if (is_tenant(tenant) || tenant.size() > kLongestTenant) return std::string(tenant);
+  const bool dots = tenant == "." || tenant == "..";
+  std::string out;
+  for (const char c : tenant) {
+    if (tenant_byte(c) && c != '(' && c != ')' && !dots) {
+      out += c;
+    } else {
+      fmt::format_to(std::back_inserter(out), "({:02x})", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
 struct TimestampParts {
   std::int64_t seconds;
   std::uint32_t nanos;
@@ -109,11 +160,24 @@ char* write_varint(char* out, std::uint64_t value) {
   return out;
 }
 
-std::vector<record::Label> pushed_labels(const record::LabelSet& set) {
-  std::vector<record::Label> labels;
-  for (const record::Label& label : set.labels())
-    if (label.name != "detected_level" && !label.name.starts_with("__")) labels.push_back(label);
-  return labels;
+PushedStream::PushedStream(const record::LabelSet& set, std::string_view tenant_) : tenant(tenant_of(tenant_)) {
+  std::string escaped;
+  for (const record::Label& label : set.labels()) {
+    if (label.name == "detected_level" || label.name.starts_with("__")) continue;
+    labels.push_back(label);
+    if (is_label_value(label.value)) continue;
+    labels.back().value = values_.emplace_back(escape_value(label.value));
+    if (!escaped.empty()) escaped += ',';
+    escaped += label.name;
+  }
+  name = label_string(labels);
+  if (!escaped.empty()) notes.emplace_back("weir_escaped_labels", std::move(escaped));
+  if (tenant != tenant_) notes.emplace_back("weir_tenant", is_label_value(tenant_) ? std::string(tenant_) : escape_value(tenant_));
+}
+
+bool is_tenant(std::string_view tenant) {
+  if (tenant.size() > kLongestTenant || tenant == "." || tenant == "..") return false;
+  return std::all_of(tenant.begin(), tenant.end(), tenant_byte);
 }
 
 std::string label_string(std::span<const record::Label> labels) {
@@ -122,19 +186,16 @@ std::string label_string(std::span<const record::Label> labels) {
     if (out.size() > 1) out += ", ";
     out += label.name;
     out += '=';
-    if (record::is_utf8(label.value)) {
-      append_quoted(out, label.value);
-    } else {
-      std::size_t replaced = 0;
-      append_quoted(out, record::replace_invalid_utf8(label.value, replaced));
-    }
+    append_quoted(out, label.value);
   }
   out += '}';
   return out;
 }
 
 bool is_metadata_name(std::string_view name) {
+  // Most names are plain: without two underscores in a row.
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  if (is_reserved(name)) name = name.substr(2, name.size() - 4);
   bool underscore = false;
   bool other = false;
   for (const char c : name) {
@@ -153,17 +214,24 @@ bool is_metadata_name(std::string_view name) {
 
 std::string metadata_name(std::string_view name) {
   std::string out;
-  bool other = false;
+  const bool reserved = is_reserved(name);
   if (!name.empty() && name[0] >= '0' && name[0] <= '9') out = "key_";
-  for (const char c : name) {
+  bool other = false;
+  bool underscore = false;
+  for (const char c : reserved ? name.substr(2, name.size() - 4) : name) {
     if (letter_or_digit(c)) {
       out += c;
       other = true;
-    } else if (out.empty() || out.back() != '_') {
+      underscore = false;
+    } else if (!std::exchange(underscore, true)) {
       out += '_';
     }
   }
-  return other ? out : "weir_unnamed";
+  if (other) return reserved ? "__" + out + "__" : out;
+  out = kUnnamed;
+  if (!name.empty()) out += '_';
+  for (const char c : name.substr(0, kNamedBytes)) fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(c));
+  return out;
 }
 
 void PushEncoder::add_pair(std::string_view name, std::string_view value) {
@@ -204,7 +272,7 @@ void PushEncoder::encode_metadata(std::span<const record::Label> metadata) {
   same_.clear();
   same_count_ = metadata.size();
   metadata_.clear();
-  metadata_bytes_ = metadata_count_ = 0;
+  metadata_bytes_ = metadata_count_ = metadata_renamed_ = 0;
   for (const record::Label& pair : metadata) {
     for (const std::string_view text : {pair.name, pair.value}) {
       const auto size = static_cast<std::uint32_t>(text.size());
@@ -214,6 +282,7 @@ void PushEncoder::encode_metadata(std::span<const record::Label> metadata) {
     if (pair.value.empty()) continue;
     std::size_t replaced = 0;
     const std::string name = is_metadata_name(pair.name) ? std::string(pair.name) : metadata_name(pair.name);
+    if (name.starts_with(kUnnamed) && !pair.name.starts_with(kUnnamed)) ++metadata_renamed_;
     if (record::is_utf8(pair.value)) {
       add_pair(name, pair.value);
     } else {
@@ -222,7 +291,8 @@ void PushEncoder::encode_metadata(std::span<const record::Label> metadata) {
   }
 }
 
-std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::string_view stream, base::Timestamp now) {
+std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::string_view stream, base::Timestamp now,
+                                            std::span<const std::pair<std::string, std::string>> notes) {
   entry_ = {};
   timestamp_ = record.timestamp;
 
@@ -237,14 +307,16 @@ std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::s
   }
 
   if (with_metadata_) {
-    if (entry_.invalid == 0) {
+    if (entry_.invalid == 0 && notes.empty()) {
       encode_metadata(record.metadata);
     } else {
       const std::string count = fmt::format_int(entry_.invalid).str();
-      std::vector<record::Label> metadata(record.metadata.begin(), record.metadata.end());
-      metadata.push_back({"weir_invalid_utf8", count});
-      encode_metadata(metadata);
+      extended_.assign(record.metadata.begin(), record.metadata.end());
+      if (entry_.invalid != 0) extended_.push_back({"weir_invalid_utf8", count});
+      for (const auto& [name, value] : notes) extended_.push_back({name, value});
+      encode_metadata(extended_);
     }
+    entry_.renamed = metadata_renamed_;
   }
   entry_.raw = line_.size() + metadata_bytes_;
   return refuse_record({timestamp_, line_.size(), metadata_bytes_, metadata_count_}, stream, now, limits_);

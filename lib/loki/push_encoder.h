@@ -10,22 +10,45 @@
 #include "record/label_set.h"
 #include "record/record.h"
 
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::loki {
 
-// The labels that go to Loki: all but `detected_level` and names that begin with `__`, which are Loki's own.
-[[nodiscard]] std::vector<record::Label> pushed_labels(const record::LabelSet& set);
+// A stream as it goes to Loki. Views into the label set and into itself, so it stays where it is.
+//
+// Left out are the labels `detected_level` and those that begin with `__`, which are Loki's own. Loki refuses a value with bytes that are not
+// UTF-8, and one with U+FFFD: there each of these bytes is sent as `\xHH` and a backslash as `\\`, so that different values stay different
+// streams. In a tenant everything that Loki takes in none is sent as `(HH)`. Metadata of each record tells what it was: `weir_escaped_labels`
+// names the labels, `weir_tenant` is the tenant as a label value would be.
+struct PushedStream {
+  PushedStream(const record::LabelSet& set, std::string_view tenant);
+  PushedStream(const PushedStream&) = delete;
+  PushedStream& operator=(const PushedStream&) = delete;
 
-// `{app="x", env="p"}`: names in bytewise order, values quoted as Go's strconv.Quote does, bytes that are not UTF-8 as U+FFFD.
+  std::string tenant;
+  std::string name;                                        // label string
+  std::vector<record::Label> labels;
+  std::vector<std::pair<std::string, std::string>> notes;  // metadata of each record; mostly none
+
+ private:
+  std::deque<std::string> values_;
+};
+
+// `{app="x", env="p"}`: names in bytewise order, values, which are UTF-8, quoted as Go's strconv.Quote does.
 [[nodiscard]] std::string label_string(std::span<const record::Label> labels);
 
+// What Loki takes as a tenant, and the colon that VictoriaLogs writes between account and project. Nothing else may reach a header.
+[[nodiscard]] bool is_tenant(std::string_view tenant);
+
 // A name of structured metadata as Loki makes it: everything outside [A-Za-z0-9_] becomes `_`, runs of `_` one, `key_` in front
-// of a digit. Loki answers 500 to a name with nothing but underscores; it becomes `weir_unnamed`.
+// of a digit; `__x__` stays. Loki answers 500 to a name with nothing but underscores, for the whole request; such a name becomes `weir_unnamed`
+// and its bytes in hexadecimal.
 [[nodiscard]] bool is_metadata_name(std::string_view name);  // would be left as it is
 [[nodiscard]] std::string metadata_name(std::string_view name);
 
@@ -33,6 +56,7 @@ namespace weir::loki {
 struct EncodedEntry {
   std::size_t raw = 0;        // line and metadata, as Loki counts for its rates
   std::size_t invalid = 0;    // bytes of the line that were replaced by U+FFFD
+  std::size_t renamed = 0;    // metadata whose name Loki takes in no form
 };
 
 // Not thread safe; keeps its scratch memory.
@@ -45,11 +69,13 @@ class PushEncoder {
     same_.clear();
     same_count_ = 0;
     metadata_.clear();
-    metadata_bytes_ = metadata_count_ = 0;
+    metadata_bytes_ = metadata_count_ = metadata_renamed_ = 0;
   }
 
-  // Prepares `record` for a stream named `stream`: decodes and repairs its line and metadata. A refusal says why Loki would not take it.
-  [[nodiscard]] std::optional<Refusal> prepare(const record::Record& record, std::string_view stream, base::Timestamp now);
+  // Prepares `record` for a stream named `stream`: decodes and repairs its line and metadata, to which `notes` are added. A refusal says why
+  // Loki would not take it.
+  [[nodiscard]] std::optional<Refusal> prepare(const record::Record& record, std::string_view stream, base::Timestamp now,
+                                               std::span<const std::pair<std::string, std::string>> notes = {});
   // What prepare() found; valid until the next one.
   [[nodiscard]] const EncodedEntry& prepared() const { return entry_; }
   // Appends the prepared record as a complete `entries` field.
@@ -71,7 +97,8 @@ class PushEncoder {
   std::string same_;  // its names and values as they came, each with its length
   std::size_t same_count_ = 0;
   std::string metadata_;  // the fields
-  std::size_t metadata_bytes_ = 0, metadata_count_ = 0;
+  std::size_t metadata_bytes_ = 0, metadata_count_ = 0, metadata_renamed_ = 0;
+  std::vector<record::Label> extended_;  // scratch for metadata with what is added to it
 };
 
 // Varints and fields, for whoever builds a request around entries.

@@ -3,6 +3,8 @@
 
 #include "record/timestamp.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <numeric>
@@ -99,6 +101,30 @@ std::vector<std::string_view> pieces(std::string_view body) {
   return out;
 }
 
+std::string_view status_text(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 260: return "ingestion blocked";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 413: return "Request Entity Too Large";
+    case 429: return "Too Many Requests";
+    case 500: return "Internal Server Error";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    default: return "";
+  }
+}
+
 std::string_view trim(std::string_view text) {
   while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
   while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
@@ -134,13 +160,37 @@ Meaning meaning(int status, std::string_view body) {
   return Meaning::trouble;
 }
 
-std::string first_line(std::string_view body) {
+std::string first_line(std::string_view body, std::size_t most) {
   body = trim(body);
   body = trim(body.substr(0, body.find('\n')));
-  if (body.size() <= 300) return std::string(body);
-  std::size_t end = 300;
+  if (body.size() <= most) return std::string(body);
+  std::size_t end = most;
   while (end > 0 && (static_cast<unsigned char>(body[end]) & 0xc0) == 0x80) --end;
   return std::string(body.substr(0, end)) + "…";
+}
+
+std::string describe(int status, std::string_view body) {
+  std::string out = std::to_string(status);
+  if (const auto text = status_text(status); !text.empty()) out += fmt::format(" {}", text);
+  // A page of HTML says nothing on one line.
+  if (const std::string line = first_line(body); !line.empty() && line[0] != '<') out += ": " + line;
+  return out;
+}
+
+std::string_view trouble_hint(int status, std::string_view url) {
+  if (status == 401) return "name a tenant (--tenant, LOKI_ORG_ID) or credentials (--username, --bearer-token-file, LOKI_USERNAME, …)";
+  if (status == 403) return "the credentials are known but may not push, or not for this tenant";
+  if (status == 404 || status == 405) return "is this a Loki? the URL is its base, http://host:3100, or its full push URL";
+  if (status >= 300 && status < 400) return "redirects are not followed: give the URL that it redirects to (https instead of http?)";
+  if (status == 400 && url.starts_with("http:")) return "the answer is not Loki's: is this the right URL, and https:// instead of http://?";
+  if (status == 400 || status == 200) return "the answer is not Loki's: is this the right URL?";
+  return {};
+}
+
+std::string count_of(std::uint64_t count, std::string_view noun) {
+  std::string digits = fmt::format("{}", count);
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
+  return fmt::format("{} {}", digits, noun);
 }
 
 std::vector<Complaint> complaints(std::string_view body) {

@@ -29,8 +29,16 @@ enum class Meaning : std::uint8_t {
 
 [[nodiscard]] Meaning meaning(int status, std::string_view body);
 
-// The first line of the answer for messages: trimmed, at most 300 bytes.
-[[nodiscard]] std::string first_line(std::string_view body);
+// The first line of the answer for messages: trimmed, at most so many bytes and an ellipsis.
+[[nodiscard]] std::string first_line(std::string_view body, std::size_t most = 300);
+
+// "401 Unauthorized: no org id", for messages.
+[[nodiscard]] std::string describe(int status, std::string_view body);
+// What a user can do about trouble of this status with this URL; "" for nothing.
+[[nodiscard]] std::string_view trouble_hint(int status, std::string_view url);
+
+// "1,234,567 records"; the noun as it is given.
+[[nodiscard]] std::string count_of(std::uint64_t count, std::string_view noun);
 
 // One complaint within a validation text.
 struct Complaint {

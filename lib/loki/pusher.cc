@@ -20,35 +20,28 @@ constexpr base::Duration kHot = base::kSecond / 4;
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
 constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
-// Loki's rule, and the colon that VictoriaLogs writes between account and project. Nothing else may reach a header.
-bool valid_tenant(std::string_view tenant) {
-  if (tenant.size() > 150 || tenant == "." || tenant == "..") return false;
-  return std::all_of(tenant.begin(), tenant.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!-_.*'():").find(c) != std::string_view::npos;
-  });
-}
-
 }  // namespace
 
 Stream& Pusher::State::find_stream(std::string_view tenant, const record::LabelSetRef& labels) {
-  const std::vector<record::Label> pushed = pushed_labels(*labels);
-  std::string name = label_string(pushed);
-  std::string key(tenant);
+  PushedStream pushed(*labels, tenant);
+  std::string key = pushed.tenant;
   key += '\0';
-  key += name;
+  key += pushed.name;
+  // Escaped values may read as others that are not; their records tell what they were.
+  for (const auto& [name, value] : pushed.notes) (key += '\0') += value;
   std::unique_ptr<Stream>& slot = streams[key];
   if (!slot) {
-    std::unique_ptr<Tenant>& of = tenants[std::string(tenant)];
-    if (!of) of = std::make_unique<Tenant>(std::string(tenant), config.retry, config.seed + 7 + tenants.size());
+    std::unique_ptr<Tenant>& of = tenants[pushed.tenant];
+    if (!of) of = std::make_unique<Tenant>(pushed.tenant, config.retry, config.seed + 7 + tenants.size());
     ++of->streams;
     slot = std::make_unique<Stream>();
     slot->tenant = of.get();
     slot->labels = labels;
-    slot->refusal = refuse_labels(pushed, name, config.limits);
-    if (!slot->refusal && !valid_tenant(tenant))
+    slot->refusal = refuse_labels(pushed.labels, pushed.name, config.limits);
+    if (!slot->refusal && !is_tenant(pushed.tenant))
       slot->refusal = Refusal{"bad_tenant", fmt::format("tenant ID '{}' contains unsupported characters or is too long", tenant)};
-    slot->name = std::move(name);
+    slot->name = std::move(pushed.name);
+    slot->notes = std::move(pushed.notes);
   }
   return *slot;
 }
@@ -209,12 +202,13 @@ base::Result<void> Pusher::State::take(Stream& stream, const record::Record& rec
     return {};
   }
   const base::Timestamp now = roughly_now();
-  if (const auto refusal = encoder.prepare(record, stream.name, now)) {
+  if (const auto refusal = encoder.prepare(record, stream.name, now, stream.notes)) {
     reject(token, 0, *refusal, stream, record);
     return {};
   }
   const EncodedEntry& entry = encoder.prepared();
   if (entry.invalid != 0) ++stats.repaired;
+  if (entry.renamed != 0) ++stats.renamed;
   const std::size_t most = most_of(stream, record.timestamp, now);
   if (stream.open && stream.open->raw + entry.raw > most) {
     close_open(stream);

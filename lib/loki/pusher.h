@@ -28,8 +28,10 @@
 #include "record/record.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,6 +85,9 @@ struct PusherConfig {
   bool tracked = false;                              // keep tokens and tell the ledger
   enum class Metadata : std::uint8_t { automatic, keep, drop } metadata = Metadata::automatic;
   std::uint64_t seed = 0;                            // of the jitter
+  // How many records wait in the spool that these come out of, nullopt when it cannot be read; asked while the target fails, rarely, on any
+  // thread, one call at a time. Empty where there is no spool.
+  std::function<std::optional<std::uint64_t>()> in_spool;
 };
 
 struct PusherStats {
@@ -92,6 +97,7 @@ struct PusherStats {
   std::uint64_t pending = 0;                         // taken, fate not known yet
   std::uint64_t rejected = 0;
   std::uint64_t repaired = 0;                        // lines that held bytes that are not UTF-8
+  std::uint64_t renamed = 0;                         // records with metadata whose name Loki takes in no form
   std::map<std::string, std::uint64_t, std::less<>> rejected_by_reason;
 };
 

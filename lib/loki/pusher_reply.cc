@@ -19,47 +19,9 @@ constexpr int kAnswersAside = 12;           // with nothing else that passes: it
 constexpr base::Duration kHope = 5 * base::kMinute;
 
 constexpr base::Duration kWorthAWord = 10 * base::kSecond;
-
-std::string_view status_text(int status) {
-  switch (status) {
-    case 200: return "OK";
-    case 260: return "ingestion blocked";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 307: return "Temporary Redirect";
-    case 308: return "Permanent Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 413: return "Request Entity Too Large";
-    case 429: return "Too Many Requests";
-    case 500: return "Internal Server Error";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "";
-  }
-}
-
-std::string describe(int status, std::string_view body) {
-  std::string out = std::to_string(status);
-  if (const auto text = status_text(status); !text.empty()) out += fmt::format(" {}", text);
-  // A page of HTML says nothing on one line.
-  if (const std::string line = first_line(body); !line.empty() && line[0] != '<') out += ": " + line;
-  return out;
-}
-
-std::string_view trouble_hint(int status) {
-  if (status == 401) return "name a tenant (--tenant, LOKI_ORG_ID) or credentials (--username, --bearer-token-file, LOKI_USERNAME, …)";
-  if (status == 403) return "the credentials are known but may not push, or not for this tenant";
-  if (status == 404 || status == 405) return "is this a Loki? the URL is its base, http://host:3100, or its full push URL";
-  if (status >= 300 && status < 400) return "redirects are not followed: give the URL that it redirects to (https instead of http?)";
-  if (status == 400 || status == 200) return "the answer is not Loki's: is this the right URL?";
-  return {};
-}
+// Between two messages about a target that fails: longer each time.
+constexpr base::Duration kFirstWord = 31 * base::kSecond;
+constexpr base::Duration kRarestWord = 10 * base::kMinute;
 
 constexpr std::string_view kNoServer = "is a Loki there? `weir push URL` or LOKI_ADDR names another one";
 
@@ -105,7 +67,9 @@ void Pusher::State::no_answer(std::unique_ptr<Request> request, base::Error erro
     again(std::move(request));
     return;
   }
-  const std::string hint = successes == 0 && error.hint.empty() ? std::string(kNoServer) : error.hint;
+  // What is wrong on this machine is no question of who listens there.
+  const bool local = error.code == base::Code::config || error.code == base::Code::io;
+  const std::string hint = successes == 0 && error.hint.empty() && !local ? std::string(kNoServer) : error.hint;
   failed(std::move(request), std::move(error.message), hint, 0, 0,
          error.code == base::Code::unreachable ? Gate::Trouble::unreachable : Gate::Trouble::passing);
 }
@@ -135,7 +99,7 @@ void Pusher::State::answered(std::unique_ptr<Request> request, const http::Respo
       }
       [[fallthrough]];
     case Meaning::trouble: {
-      auto error = base::fail(base::Code::network, "{}", cause).with_hint(std::string(trouble_hint(status)));
+      auto error = base::fail(base::Code::network, "{}", cause).with_hint(std::string(trouble_hint(status, config.url)));
       if (config.one_shot && successes == 0) {
         final_error(std::move(error));
       } else {
@@ -257,12 +221,38 @@ void Pusher::State::again(std::unique_ptr<Request> request) {
   }
 }
 
+std::string Pusher::State::where_they_wait() const {
+  if (config.in_spool) {
+    const auto count = config.in_spool();
+    return count ? fmt::format("{} in the spool", count_of(*count, *count == 1 ? "record waits" : "records wait")) : "the records wait in the spool";
+  }
+  const std::string here = fmt::format("{} here", count_of(stats.pending, stats.pending == 1 ? "record waits" : "records wait"));
+  return here + (config.one_shot ? ", the rest in the input" : ", the rest in the log files");
+}
+
 void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble, std::string cause, std::string_view hint, base::Duration retry_after) {
-  target.failed(request.sent, clock.monotonic(), trouble, retry_after);
+  const base::Monotonic now = clock.monotonic();
+  const bool first = !target.failing();
+  target.failed(request.sent, now, trouble, retry_after);
   target_cause = cause;
+  target_tries = first ? 1 : target_tries + 1;
+  if (first) {
+    word_after = kFirstWord;
+  } else if (now < next_word) {
+    return;
+  }
+  next_word = base::after(now, word_after);
+  word_after = std::min(2 * word_after, kRarestWord);
   std::string text = std::move(cause);
-  text += config.give_up > 0 ? fmt::format("; trying again for {}", record::print_duration(config.give_up)) : std::string("; trying again");
-  if (!hint.empty()) text += fmt::format(" ({})", hint);
+  if (first) {
+    text += config.give_up > 0 ? fmt::format("; trying again for {}", record::print_duration(config.give_up)) : std::string("; trying again");
+    if (!hint.empty()) text += fmt::format(" ({})", hint);
+  } else {
+    const base::Duration lasted = now - target.since();
+    const base::Duration unit = lasted < 2 * base::kMinute ? base::kSecond : base::kMinute;
+    text += fmt::format("; {} for {} ({} tries); {}", trouble == Gate::Trouble::unreachable ? "unreachable" : "takes nothing",
+                        record::print_duration(lasted / unit * unit), target_tries, where_they_wait());
+  }
   diagnostics.warn("target", text);
 }
 

@@ -87,6 +87,7 @@ struct Stream {
   Tenant* tenant = nullptr;
   std::string name;                    // label string
   record::LabelSetRef labels;
+  std::vector<std::pair<std::string, std::string>> notes;  // metadata that its records get (PushedStream)
   std::optional<Refusal> refusal;      // no record of this stream can be sent
   std::unique_ptr<Request> retry;      // goes before everything else, alone
   std::unique_ptr<Request> aside;      // one record that fails, while the one behind it is tried
@@ -138,6 +139,7 @@ struct Pusher::State {
   void forget_idle_streams(base::Monotonic now);
   [[nodiscard]] base::Monotonic trim(base::Monotonic now);
   [[nodiscard]] std::string undelivered() const;
+  [[nodiscard]] std::string where_they_wait() const;
   void reject(PushToken token, int status, const Refusal& refusal, const Stream& stream, const record::Record& record);
   void final_error(base::Error error);
   void check_give_up(base::Monotonic now);
@@ -280,6 +282,9 @@ struct Pusher::State {
 
   Gate target;
   std::string target_cause;
+  std::uint64_t target_tries = 0;                // since it fails
+  base::Monotonic next_word = 0;                 // about that
+  base::Duration word_after = 0;
   CatchUp catch_up;
   std::uint64_t successes = 0;
   base::Monotonic last_sweep = 0, next_trim = 0;

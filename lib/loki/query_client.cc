@@ -1,6 +1,8 @@
 // https://grafana.com/docs/loki/latest/reference/loki-http-api/
 #include "loki/query_client.h"
 
+#include "base/secrets.h"
+#include "loki/push_reply.h"
 #include "record/json.h"
 
 #include <poll.h>
@@ -19,6 +21,7 @@ namespace {
 constexpr std::string_view kPushPath = "/loki/api/v1/push";
 constexpr std::uint32_t kFewest = 2;      // entries: less is not asked for
 constexpr std::size_t kLongQuery = 4000;  // bytes of parameters from which on they go into the body of a POST
+constexpr std::size_t kWords = 1000;      // bytes of what a server says that are shown: some repeat the whole query
 
 bool may_pass(int status) { return status == 408 || status == 429 || status >= 500; }
 
@@ -37,9 +40,22 @@ std::uint32_t allowed_limit(std::string_view body) {
 // A frontend that cannot take what its queriers send it says so with a 500 that no repetition mends.
 bool message_too_large(std::string_view body) { return body.find("message larger than max") != std::string_view::npos; }
 
-std::string_view trim_end(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
-  return text;
+// What a server said, for a message.
+std::string words(std::string_view body) {
+  std::string line = first_line(body, kWords);
+  if (line.empty()) return "(without a word)";
+  return line[0] == '<' ? "(with a page of HTML)" : line;
+}
+
+// Takes what does not lie in the window from the end of `out`, which is sorted from `first` on. How much it was.
+std::size_t drop_outside(record::Batch& out, std::size_t first, const QueryWindow& window) {
+  auto& records = out.records;
+  const std::size_t before = records.size();
+  const auto earlier = [](const record::Record& record, base::Timestamp time) { return record.timestamp < time; };
+  records.erase(std::lower_bound(records.begin() + static_cast<std::ptrdiff_t>(first), records.end(), window.end, earlier), records.end());
+  const auto begin = records.begin() + static_cast<std::ptrdiff_t>(first);
+  records.erase(begin, std::lower_bound(begin, records.end(), window.start, earlier));
+  return before - records.size();
 }
 
 }  // namespace
@@ -70,10 +86,8 @@ Result<void> QueryClient::wait(base::Duration duration) const {
 }
 
 base::Error QueryClient::refusal(int status) const {
-  const std::string_view body = trim_end(body_);
   const std::string where = config_.http.base.display();
-  base::Error error = fail(status == 400 ? Code::config : Code::network, "cannot query {}: {} {}", where, status,
-                           body.empty() ? std::string_view("(without a word)") : body);
+  base::Error error = fail(status == 400 ? Code::config : Code::network, "cannot query {}: {} {}", where, status, words(body_));
   if (status == 401) error.hint = "Loki wants a tenant (--tenant), or a proxy wants credentials (--username, --bearer-token-file)";
   if (status == 404) error.hint = "is this the address of a Loki, without a path of its API?";
   if (status >= 300 && status < 400) error.hint = "the server redirects: give the address it redirects to";
@@ -112,17 +126,20 @@ Result<QueryClient::Got> QueryClient::get(std::string_view path, const Parameter
     if (!response) {
       if (response.error().code != Code::network && response.error().code != Code::unreachable) return response.error();
       if (!answered_ || attempt >= config_.attempts) {
-        return base::Error(response.error()).within(fmt::format("cannot query {}", config_.http.base.display()));
+        base::Error error = base::Error(response.error()).within(fmt::format("cannot query {}", config_.http.base.display()));
+        if (!answered_ && error.hint.empty()) error.hint = "is a Loki there? --addr or LOKI_ADDR names another one";
+        return error;
       }
       trouble = response.error().message;
     } else {
       answered_ = true;
       if (response->ok()) return Got{response->status, false};
+      if (base::Secrets* secrets = diagnostics_.secrets(); secrets != nullptr) body_ = secrets->redact(body_);
       if (!may_pass(response->status)) return Got{response->status, false};
       if (response->status == 500 && message_too_large(body_)) return Got{200, true};
       if (attempt >= config_.attempts) return Got{response->status, false};
       floor = response->retry_after(clock_.wall());
-      trouble = fmt::format("{} {}", response->status, trim_end(body_));
+      trouble = fmt::format("{} {}", response->status, words(body_));
     }
     const base::Duration pause = backoff.next(floor);
     diagnostics_.warn("query-retry", fmt::format("{}: asking again ({} of {})", trouble, attempt + 1, config_.attempts));
@@ -160,9 +177,16 @@ Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::
     }
     return error;
   }
+  const std::size_t first = out.records.size();
   auto answer = parser_.parse_entries(body_, request.direction == Direction::backward, out);
   if (!answer) return std::move(answer).error();
-  for (const std::string& warning : answer->warnings) diagnostics_.warn("query-warning", fmt::format("Loki warns: {}", warning));
+  for (const std::string& warning : answer->warnings) diagnostics_.warn("query-warning", fmt::format("Loki warns: {}", first_line(warning, kWords)));
+  // The points of a metric query stand at multiples of its step, the first of them perhaps before the window.
+  if (!answer->samples) page.outside = drop_outside(out, first, request.window);
+  if (page.outside > 0) {
+    diagnostics_.warn("query-outside", fmt::format("{} gave {} that lie outside the time they were asked for; they are left out", config_.http.base.display(),
+                                                   page.outside == 1 ? std::string("an entry") : fmt::format("{} entries", page.outside)));
+  }
   page.answer = std::move(answer).value();
   return page;
 }

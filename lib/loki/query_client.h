@@ -56,10 +56,11 @@ class QueryClient {
   struct Page {
     QueryAnswer answer;
     std::size_t bytes = 0;              // of the body
+    std::size_t outside = 0;            // entries of the answer that lie outside the window; they were not added
     bool too_large = false;             // nothing was added: ask for less. Never set when limit is 2 or less
     std::uint32_t allowed = 0;          // not 0: nothing was added, Loki allows no limit above this
   };
-  // One request; appends its records to `out`, oldest first.
+  // One request; appends its records to `out`, oldest first. `answer.entries` counts what the server gave, also what lay outside.
   base::Result<Page> page(const PageRequest& request, record::Batch& out);
 
   // `selector` may be empty.

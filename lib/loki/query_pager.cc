@@ -1,6 +1,7 @@
 #include "loki/query_pager.h"
 
 #include "record/record.h"
+#include "record/timestamp.h"
 
 #include <algorithm>
 #include <array>
@@ -213,14 +214,16 @@ Result<bool> QueryPager::next_page(Batch& out) {
     return true;
   }
   const std::size_t entries = page->answer.entries;
+  auto& records = out.records;
+  const std::size_t inside = records.size() - first;
   const bool last = window.start == window_.start && window.end == window_.end;
   if (page->answer.samples || (entries < limit && last)) {
     done_ = true;
-    return entries > 0;
+    return inside > 0;
   }
   size_pages(entries, page->bytes);
   if (entries < limit) {
-    size_slices(entries, window.end - window.start, limit);
+    size_slices(inside, window.end - window.start, limit);
     if (direction_ == Direction::forward) {
       window_.start = window.end;
     } else {
@@ -228,7 +231,7 @@ Result<bool> QueryPager::next_page(Batch& out) {
     }
     return true;
   }
-  auto& records = out.records;
+  if (page->outside > 0 && (inside == 0 || records[first].timestamp == records.back().timestamp)) return stuck(*page, window);
   const base::Timestamp oldest = records[first].timestamp, newest = records.back().timestamp;
   if (oldest == newest) {  // as far as the page goes there is one timestamp only
     records.resize(first);
@@ -241,7 +244,7 @@ Result<bool> QueryPager::next_page(Batch& out) {
     parts_.emplace_back();
     return true;
   }
-  size_slices(entries, newest - oldest, limit);
+  size_slices(inside, newest - oldest, limit);
   // What shares the last timestamp of the page may go on behind it.
   if (direction_ == Direction::forward) {
     while (records.back().timestamp == newest) records.pop_back();
@@ -276,6 +279,7 @@ Result<bool> QueryPager::next_part(Batch& out) {
     return true;
   }
   if (page->answer.entries >= limit) {
+    if (page->outside > 0) return stuck(*page, {instant_, instant_ + 1});
     Batch sample;
     for (std::size_t i = first; i < out.records.size(); ++i) sample.add_copy(out.records[i]);
     const QuerySplit split = divisible_ && part.size() < kLongestPart ? split_query(sample) : QuerySplit();
@@ -296,6 +300,14 @@ Result<bool> QueryPager::next_part(Batch& out) {
   }
   if (parts_.empty()) leave_timestamp();
   return true;
+}
+
+base::Error QueryPager::stuck(const QueryClient::Page& page, const QueryWindow& window) const {
+  return base::fail(Code::network,
+                    "cannot read on: asked for entries from {} to {}, the server gave {}, of which {} lie outside that time: it does not keep to "
+                    "`start` and `end`",
+                    record::to_rfc3339(window.start), record::to_rfc3339(window.end), page.answer.entries, page.outside)
+      .with_hint("what was shown is not all; is it a Loki, and does a proxy in front of it pass the parameters on?");
 }
 
 void QueryPager::leave_timestamp() {

@@ -1,6 +1,7 @@
 #include "stages/push.h"
 
 #include "logql/log_query.h"
+#include "loki/push_reply.h"
 #include "pipeline/chain.h"
 #include "record/timestamp.h"
 #include "spool/reader.h"
@@ -35,6 +36,7 @@ constexpr std::size_t kTrackedBytes = 32 << 10;
 constexpr base::Duration kSpoolJitter = 30 * base::kSecond;
 constexpr base::Duration kFilesJitter = 4 * base::kSecond;      // they are deleted by their kubelet. About a request's turn, so that not all agents begin at once
 constexpr base::Duration kFeedEvery = 50 * base::kMillisecond;   // while records are left in the spool
+constexpr base::Duration kReadWait = base::kSecond / 2;          // for a spool that is busy, where only a message is at stake
 constexpr base::Duration kGaugeEvery = 5 * base::kSecond;        // while a backlog is delivered
 
 // What of push depends on where its records come from.
@@ -43,12 +45,37 @@ struct Feed {
   bool follows = true;   // it goes on with what comes
 };
 
-std::string count_of(std::uint64_t count, std::string_view noun) {
-  // 1234567 -> 1,234,567
-  std::string digits = fmt::format("{}", count);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
-  return fmt::format("{} {}{}", digits, noun, count == 1 ? "" : "s");
-}
+std::string count_of(std::uint64_t count, std::string_view noun) { return loki::count_of(count, fmt::format("{}{}", noun, count == 1 ? "" : "s")); }
+
+// How much a consumer has in front of it in a spool, for messages. Opens the spool when it is asked first, so an outage costs nothing before.
+class Backlog {
+ public:
+  Backlog(std::string spool, std::string consumer) : spool_(std::move(spool)), consumer_(std::move(consumer)) {}
+
+  // Records, roughly: what was acknowledged behind the first that was not is counted. Nullopt when the spool cannot be read.
+  std::optional<std::uint64_t> count() {
+    if (!reader_) {
+      auto opened = spool::Reader::open(spool_, kReadWait);
+      if (!opened) return std::nullopt;
+      reader_ = std::move(*opened);
+    }
+    const auto acknowledged = reader_->acknowledged(consumer_);
+    if (!acknowledged || !*acknowledged) return std::nullopt;
+    const spool::BlockPlace before = (*acknowledged)->before();
+    const auto blocks = reader_->list({.time = {}, .after = before.block == 0 ? 0 : before.block - 1});
+    if (!blocks) return std::nullopt;
+    std::uint64_t count = 0;
+    for (const spool::BlockInfo& block : *blocks) {
+      const std::uint64_t done = block.id == before.block ? before.ordinal : 0;
+      count += block.records - std::min<std::uint64_t>(block.records, std::max<std::uint64_t>(done, block.held));
+    }
+    return count;
+  }
+
+ private:
+  const std::string spool_, consumer_;
+  std::unique_ptr<spool::Reader> reader_;
+};
 
 class Push : public pipeline::Stage {
  public:
@@ -119,7 +146,7 @@ class Push : public pipeline::Stage {
   }
 
   [[nodiscard]] std::string summary() const override {
-    if (!pusher_) return counters_.records_in == 0 ? "nothing to push: no records came" : std::string();
+    if (!pusher_) return counters_.records_in == 0 ? "nothing to push: no records came (--check asks whether the target takes some)" : std::string();
     const loki::PusherStats stats = pusher_->stats();
     const double seconds = static_cast<double>(std::max<Monotonic>(1, finished_ - started_)) / static_cast<double>(base::kSecond);
     std::string text = fmt::format("pushed {} ({}) in {}, {:.1f} s", count_of(stats.records, "record"), record::print_size(stats.bytes),
@@ -137,6 +164,7 @@ class Push : public pipeline::Stage {
       text += ")";
     }
     for (const auto& [reason, count] : counters_.dropped) text += fmt::format("; {} {}", count, reason);
+    if (stats.renamed > 0) text += fmt::format("; {} had metadata with a name that Loki does not take (sent as weir_unnamed_…)", stats.renamed);
     if (left_ && left_->count() > 0) text += fmt::format("; {} wait in the spool", left_->count());
     return text;
   }
@@ -293,6 +321,7 @@ class Push : public pipeline::Stage {
         options.match = spec_.match;
         if (auto opened = ledger_.consume_spool(options, context_.stop); !opened) return opened;
         if (auto looked = look_behind(options.path); !looked) return looked;
+        backlog_.emplace(options.path, options.name);
       }
     } else if (spec_.checkpoint.empty() && !marker.checkpoint.empty()) {
       context_.diagnostics->say(fmt::format("nothing keeps the positions of this stream: use --checkpoint {}, or a buffer in front", marker.checkpoint));
@@ -329,6 +358,7 @@ class Push : public pipeline::Stage {
     config.tracked = ledger_.listens();
     config.metadata = spec_.metadata;
     config.seed = std::random_device()();
+    if (backlog_) config.in_spool = [this] { return backlog_->count(); };
     pusher_ = std::make_unique<loki::Pusher>(std::move(config), *context_.clock, *context_.diagnostics, context_.stop, &ledger_);
     if (behind_spool) {
       if (auto begun = begin_backlog(); !begun) return begun;
@@ -425,6 +455,7 @@ class Push : public pipeline::Stage {
   std::unique_ptr<spool::Reader> reader_;   // behind a spool, as is all that reads by it
   std::optional<SpoolGauge> gauge_;
   std::optional<LeftRecords> left_;
+  std::optional<Backlog> backlog_;          // asked by the pusher
   std::uint64_t backlog_end_ = 0;           // block
   Monotonic gauge_due_ = base::kNever;
   bool altered_said_ = false;

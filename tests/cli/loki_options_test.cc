@@ -1,11 +1,16 @@
 #include "cli/loki_options.h"
 
+#include "base/secrets.h"
 #include "http/client.h"
 #include "support/collect.h"
 
 #include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+#include <optional>
 
 namespace weir::cli {
 namespace {
@@ -30,21 +35,34 @@ const char* bearer(const char* name) {
   return std::string_view(name) == "LOKI_BEARER_TOKEN" ? "tok" : std::string_view(name) == "LOKI_CA_CERT_PATH" ? "/ca.pem" : nullptr;
 }
 
+class HidingDiagnostics : public test::RememberingDiagnostics {
+ public:
+  base::Secrets* secrets() override { return &secrets_; }
+
+ private:
+  base::Secrets secrets_;
+};
+
 struct Outcome {
   LokiOptions options;
   base::Result<http::ClientConfig> config = http::ClientConfig{};
   std::vector<std::string> said;
+  std::string redacted;  // all that the test holds for secret
 };
 
-Outcome read(std::vector<std::string> arguments, const char* (*environment)(const char*) = nothing) {
+// `command_line`: what the process was started with, where that is not the arguments (as in the text of a pipeline).
+Outcome read(std::vector<std::string> arguments, const char* (*environment)(const char*) = nothing,
+             const std::optional<std::vector<std::string>>& command_line = {}) {
   Outcome out;
   CLI::App app;
   declare(app, out.options);
+  HidingDiagnostics diagnostics;
+  diagnostics.secrets()->set_command_line(command_line.value_or(arguments));
   std::reverse(arguments.begin(), arguments.end());
   app.parse(arguments);
-  test::RememberingDiagnostics diagnostics;
   out.config = to_client_config(out.options, environment, &diagnostics);
   out.said = diagnostics.said();
+  out.redacted = diagnostics.secrets()->redact("s3cret bWU6czNjcmV0");
   return out;
 }
 
@@ -98,14 +116,34 @@ TEST(LokiOptions, TheEnvironmentStandsInForWhatIsNotGiven) {
 }
 
 TEST(LokiOptions, ASecretOnTheCommandLineDrawsAWarning) {
-  for (const auto& arguments : {std::vector<std::string>{"--username", "u", "--password", "s3cret"}, {"--bearer-token", "s3cret"},
-                                {"--addr", "http://u:s3cret@loki:3100"}}) {
+  const auto f = [](const std::vector<std::string>& arguments, std::string_view option) {
     const auto out = read(arguments);
-    ASSERT_TRUE(out.config);
-    ASSERT_EQ(out.said.size(), 1U);
-    EXPECT_THAT(out.said[0], HasSubstr("on the command line"));
+    ASSERT_TRUE(out.config) << option;
+    ASSERT_EQ(out.said.size(), 1U) << option;
+    EXPECT_THAT(out.said[0], HasSubstr(fmt::format("the secret of {} on the command line", option)));
     EXPECT_THAT(out.said[0], ::testing::Not(HasSubstr("s3cret")));
-  }
+    EXPECT_THAT(out.redacted, ::testing::StartsWith("*** ")) << option;
+  };
+  f({"--username", "u", "--password", "s3cret"}, "--password");
+  f({"--bearer-token", "s3cret"}, "--bearer-token");
+  f({"--addr", "http://u:s3cret@loki:3100"}, "the URL");
+  f({"--header", "Authorization: Bearer s3cret"}, "--header");
+  f({"--header", "X-Api-Key: s3cret"}, "--header");
+  f({"--proxy-url", "http://u:s3cret@proxy"}, "--proxy-url");
+}
+
+TEST(LokiOptions, ASecretElsewhereDrawsNone) {
+  const auto silent = [](const Outcome& out) {
+    ASSERT_TRUE(out.config);
+    EXPECT_THAT(out.said, IsEmpty());
+    EXPECT_THAT(out.redacted, ::testing::StartsWith("*** "));
+  };
+  silent(read({}, basic));
+  // The text of a file of pipelines, or $PW in it.
+  silent(read({"--password", "s3cret", "--username", "me"}, nothing, {{"run", "file"}}));
+  silent(read({"--header", "Authorization: Bearer s3cret"}, nothing, {{"run", "push --header \"Authorization: Bearer $T\""}}));
+  EXPECT_EQ(read({}, basic).redacted, "*** ***");  // as basic authentication sends it, too
+  EXPECT_THAT(read({"--header", "X-Team: shop"}).said, IsEmpty());
 }
 
 TEST(LokiOptions, Failure) {

@@ -105,6 +105,21 @@ TEST(PipelineText, ErrorsShowTheLine) {
   EXPECT_EQ(parsed.error().hint, "   push *x\n        ^\nweir reads globs itself; put the word in single quotes");
 }
 
+TEST(PipelineText, ErrorsHideSecretsAndKeepTheCaretInPlace) {
+  const auto f = [](const std::string& text, std::string_view shown) {
+    const PipelineSource source("f", text);
+    auto parsed = source.parse(environment);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().hint.substr(0, shown.size()), shown) << text;
+  };
+  f("push --password hunter2 *x", "  push --password *** *x\n                      ^\n");
+  f("push *x --password hunter2", "  push *x --password ***\n       ^\n");
+  f("push http://me:hunter2@loki *x", "  push http://me:***@loki *x\n                          ^\n");
+  f("push --password \\\n  hunter2 *x", "    *** *x\n        ^\n");
+  f("push --password *x", "  push --password ***\n                  ^\n");
+  f("push --password 'hunter2", "  push --password ***\n                  ^");
+}
+
 TEST(PipelineText, WordsKnowTheirPlaces) {
   const PipelineSource source("f", "tail -f |\n  'push' x");
   auto parsed = source.parse(environment);

@@ -1,5 +1,6 @@
 #include "http/client.h"
 
+#include "base/secrets.h"
 #include "support/fake_loki.h"
 #include "support/temp_dir.h"
 
@@ -267,6 +268,136 @@ TEST(Client, AServerThatFallsSilentWasReached) {
   auto second = (*client)->perform(post());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, base::Code::network);
+}
+
+base::Error error_of(ClientConfig config) {
+  auto response = perform(std::move(config), post());
+  return response ? base::fail(base::Code::bug, "it answered {}", response->status) : std::move(response).error();
+}
+
+TEST(Client, SaysInTheWordsOfAPerson) {
+  const auto f = [](const std::string& url, std::string_view message, std::string_view hint) {
+    ClientConfig config = config_for(url);
+    config.timeout = 5 * base::kSecond;
+    const base::Error error = error_of(std::move(config));
+    EXPECT_EQ(error.message, fmt::format("cannot reach {}: {}", url, message));
+    EXPECT_THAT(error.hint, HasSubstr(std::string(hint)));
+  };
+  f("http://no-such-host.invalid:3100", "the name no-such-host.invalid is not known", "DNS");
+  // http and https taken for each other.
+  test::FakeLoki server;
+  f("https" + server.url().substr(4), "the server does not speak TLS", "http:// instead of https://?");
+  const RawServer alert([](int fd) { static_cast<void>(::send(fd, "\x15\x03\x01\x00\x02\x02\x46", 7, MSG_NOSIGNAL)), read_some(fd); });
+  f(alert.url(), "the answer is not HTTP", "https:// instead of http://?");
+  // A server of TLS that hangs up, or of nothing at all.
+  f(RawServer(read_some).url(), "the connection was closed before an answer came", "https:// instead of http://?");
+  const RawServer neither([](int fd) { read_some(fd), static_cast<void>(::send(fd, "hello\r\n", 7, MSG_NOSIGNAL)); });
+  const base::Error error = error_of(config_for("https" + neither.url().substr(4)));
+  EXPECT_THAT(error.message, HasSubstr("the server and this side find no TLS in common: "));
+}
+
+TEST(Client, AHeaderWithoutEndIsNoLackOfMemory) {
+  const auto f = [](const std::string& piece) {
+    const RawServer server([&piece](int fd) {
+      read_some(fd);
+      const std::string begin = "HTTP/1.1 200 OK\r\nX: ";
+      ssize_t sent = ::send(fd, begin.data(), begin.size(), MSG_NOSIGNAL);
+      for (int i = 0; i < 2000 && sent > 0; ++i) sent = ::send(fd, piece.data(), piece.size(), MSG_NOSIGNAL);
+    });
+    const base::Error error = error_of(config_for(server.url()));
+    EXPECT_EQ(error.code, base::Code::network);
+    EXPECT_EQ(error.message, fmt::format("cannot reach {}: the header of the answer is too long", server.url()));
+  };
+  f(std::string(1000, 'x'));
+  f("y\r\nX: " + std::string(1000, 'x'));
+}
+
+class HidingDiagnostics : public base::Diagnostics {
+ public:
+  void say(std::string_view text) override { warn({}, text); }
+  void warn(std::string_view, std::string_view text) override { said.emplace_back(text); }
+  base::Secrets* secrets() override { return &hidden; }
+  base::Secrets hidden;
+  std::vector<std::string> said;
+};
+
+TEST(Client, ATokenFileThatGoesAwayIsSaidAndItsLastTokenUsedOn) {
+  test::FakeLoki server;
+  test::TempDir dir;
+  dir.write("token", "first-token");
+  HidingDiagnostics diagnostics;
+  ClientConfig config = config_for(server.url());
+  config.bearer_token_file = dir / "token";
+  config.diagnostics = &diagnostics;
+  auto client = Client::create(config);
+  ASSERT_TRUE(client);
+  const auto sends = [&](const std::string& token) {
+    ASSERT_TRUE((*client)->perform(post()));
+    EXPECT_EQ(server.requests().back().header("authorization"), "Bearer " + token);
+  };
+  sends("first-token");
+  ASSERT_EQ(::unlink((dir / "token").c_str()), 0);
+  sends("first-token");
+  ASSERT_EQ(diagnostics.said.size(), 1U);
+  EXPECT_EQ(diagnostics.said[0],
+            fmt::format("cannot read the secret in {}: No such file or directory; what it held before is used on", dir / "token"));
+  dir.write("token", "");  // somebody writes it in place
+  sends("first-token");
+  EXPECT_EQ(diagnostics.said.size(), 2U);
+  dir.write("token", "second-token");
+  sends("second-token");
+  EXPECT_EQ(diagnostics.said.size(), 2U);
+  EXPECT_EQ(diagnostics.hidden.redact("first-token second-token"), "*** ***");
+}
+
+TEST(Client, WhatAServerRepeatsOfSecretsIsHidden) {
+  test::FakeLoki server;
+  server.decide([](const test::PushedRequest& request) {
+    return test::ScriptedReply{request.path == "/ok" ? 200 : 401, "you sent " + request.header("authorization")};
+  });
+  HidingDiagnostics diagnostics;
+  diagnostics.hidden.add_login("me", "s3cret");
+  ClientConfig config = config_for(server.url());
+  config.username = "me";
+  config.password = "s3cret";
+  config.diagnostics = &diagnostics;
+  EXPECT_EQ(perform(config, post())->body, "you sent Basic ***");
+  EXPECT_EQ(perform(config, post("/ok"))->body, "you sent Basic bWU6czNjcmV0");  // data is no message
+}
+
+TEST(CheckFiles, FindsWhatCannotBeUsed) {
+  test::TempDir dir;
+  dir.write("token", "abc\n");
+  dir.write("empty", "");
+  dir.write("text", "hello\n");
+  dir.write("cert", "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n");
+  dir.write("key", "-----BEGIN EC PRIVATE KEY-----\nMII\n-----END EC PRIVATE KEY-----\n");
+  const auto f = [&](std::string ClientConfig::*file, const std::string& name, std::string_view cause) {
+    ClientConfig config;
+    config.*file = dir / name;
+    const auto checked = check_files(config);
+    if (cause.empty()) {
+      EXPECT_TRUE(checked) << name;
+      return;
+    }
+    ASSERT_FALSE(checked) << name;
+    EXPECT_EQ(checked.error().code, base::Code::config);
+    EXPECT_THAT(checked.error().message, HasSubstr(fmt::format("in {}: {}", dir / name, cause)));
+  };
+  for (const auto file : {&ClientConfig::bearer_token_file, &ClientConfig::password_file}) {
+    f(file, "token", "");
+    f(file, "none", "No such file or directory");
+    f(file, "empty", "the file is empty");
+    f(file, "", "Is a directory");
+  }
+  for (const auto file : {&ClientConfig::ca_file, &ClientConfig::cert_file, &ClientConfig::key_file}) {
+    f(file, file == &ClientConfig::key_file ? "key" : "cert", "");
+    f(file, "none", "No such file or directory");
+    f(file, "empty", "the file is empty");
+    f(file, "text", "it is not in PEM form");
+    f(file, "", "Is a directory");
+  }
+  EXPECT_TRUE(check_files({}));
 }
 
 TEST(Client, CanBeCancelled) {

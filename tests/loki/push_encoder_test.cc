@@ -33,7 +33,7 @@ record::Record make(std::string_view line, std::span<const Label> metadata = {},
 
 TEST(LabelString, IsCanonical) {
   const auto f = [](std::initializer_list<Label> labels, std::string_view want) {
-    EXPECT_EQ(label_string(pushed_labels(*LabelSet::intern(labels))), want);
+    EXPECT_EQ(PushedStream(*LabelSet::intern(labels), "").name, want);
   };
   f({}, "{}");
   f({{"b", "2"}, {"a", "1"}}, R"({a="1", b="2"})");
@@ -42,8 +42,51 @@ TEST(LabelString, IsCanonical) {
   f({{"a", std::string_view("\a\b\f\v\0\x1f\x7f", 7)}}, R"({a="\a\b\f\v\x00\x1f\x7f"})");
   f({{"a", "ünï 😀"}}, "{a=\"ünï 😀\"}");
   f({{"a", "\u00a0\u200b\u2028\ufeff"}}, R"({a="\u00a0\u200b\u2028\ufeff"})");
-  f({{"a", "bad \xff\xc3"}}, "{a=\"bad \ufffd\ufffd\"}");
+  f({{"a", "bad \xff\xc3"}}, R"({a="bad \\xff\\xc3"})");
   f({{"a", "1"}, {"detected_level", "info"}, {"__name__", "x"}, {"__x", "y"}}, R"({a="1"})");
+}
+
+TEST(PushedStream, SendsWhatLokiTakes) {
+  using Notes = std::vector<std::pair<std::string, std::string>>;
+  const auto f = [](std::string_view value, std::string_view sent) {
+    const auto set = LabelSet::intern({{"app", "x"}, {"file", value}});
+    const PushedStream stream(*set, "");
+    ASSERT_EQ(stream.labels.size(), 2U);
+    EXPECT_EQ(stream.labels[1].value, sent);
+    EXPECT_EQ(stream.notes, value == sent ? Notes{} : (Notes{{"weir_escaped_labels", "file"}}));
+  };
+  f("ünï 😀", "ünï 😀");
+  f("back\\slash", "back\\slash");
+  f("caf\xe9.log", R"(caf\xe9.log)");
+  f("caf\xe9", R"(caf\xe9)");
+  f("caf\xc3", R"(caf\xc3)");
+  f("\xed\xa0\x80", R"(\xed\xa0\x80)");
+  f("\xf0\x9f\x98", R"(\xf0\x9f\x98)");
+  f("a\ufffd!", R"(a\xef\xbf\xbd!)");
+  f("\\xe9\xe9", R"(\\xe9\xe9)");  // what escapes is escaped where something is
+  EXPECT_EQ(PushedStream(*LabelSet::intern({{"a", "\xff"}, {"b", "1"}, {"c", "\xfe"}}), "").notes, (Notes{{"weir_escaped_labels", "a,c"}}));
+}
+
+TEST(PushedStream, SendsATenantThatLokiTakes) {
+  const auto f = [](std::string_view tenant, std::string_view sent, std::string_view note) {
+    const PushedStream stream(*LabelSet::empty(), tenant);
+    EXPECT_EQ(stream.tenant, sent);
+    EXPECT_EQ(is_tenant(tenant), tenant == sent);
+    EXPECT_TRUE(is_tenant(stream.tenant)) << tenant;
+    ASSERT_EQ(stream.notes.size(), note.empty() ? 0U : 1U) << tenant;
+    if (!note.empty()) {
+      EXPECT_EQ(stream.notes[0], (std::pair<std::string, std::string>{"weir_tenant", note}));
+    }
+  };
+  f("team-a", "team-a", "");
+  f("a(b)", "a(b)", "");
+  f("12:34", "12:34", "");
+  f("caf\xe9", "caf(e9)", R"(caf\xe9)");
+  f("日", "(e6)(97)(a5)", "日");
+  f("a|b", "a(7c)b", "a|b");
+  f("a (b)", "a(20)(28)b(29)", "a (b)");
+  f("..", "(2e)(2e)", "..");
+  EXPECT_FALSE(is_tenant(PushedStream(*LabelSet::empty(), std::string(151, 'x')).tenant));
 }
 
 TEST(MetadataName, IsWhatLokiMakesOfIt) {
@@ -56,12 +99,21 @@ TEST(MetadataName, IsWhatLokiMakesOfIt) {
   f("a.b", "a_b");
   f("a.-b", "a_b");
   f("a__b", "a_b");
-  f("__x__", "_x_");
+  f("__x__", "__x__");
+  f("__res__", "__res__");
+  f("___x___", "___x___");
+  f("__a..b__", "__a_b__");
+  f("__x", "_x");
+  f("x__", "x_");
   f("9lives", "key_9lives");
   f("größe", "gr_e");
   f("", "weir_unnamed");
-  f("___", "weir_unnamed");
-  f("...", "weir_unnamed");
+  f("_", "weir_unnamed_5f");
+  f("____", "weir_unnamed_5f5f5f5f");
+  f("...", "weir_unnamed_2e2e2e");
+  f(" ", "weir_unnamed_20");
+  f("é", "weir_unnamed_c3a9");
+  f("日本", "weir_unnamed_e697a5e69cac");
   f("_a", "_a");
 }
 
@@ -141,6 +193,30 @@ TEST(PushEncoder, DecodesAndRepairsLines) {
   f({R"(a \"b\" \n c \u00fc)", Text::Form::json}, "a \"b\" \n c ü", 0);
   f({R"(x\udcffy)", Text::Form::json}, "x\ufffdy", 1);
   f({"x\xff\xfey", Text::Form::bytes}, "x\ufffd\ufffdy", 2);
+}
+
+TEST(PushEncoder, CountsRecordsWithNamesThatLokiDoesNotTakeAndAddsNotes) {
+  PagePool pool;
+  PageBuffer entries(pool);
+  PushEncoder encoder({});
+  const Label bad[] = {{"_", "1"}, {"é", "2"}, {"a.b", "3"}};
+  const Label good[] = {{"a", "1"}};
+  const std::vector<std::pair<std::string, std::string>> notes = {{"weir_tenant", "x"}};
+  const auto f = [&](std::span<const Label> metadata, std::size_t renamed) {
+    ASSERT_FALSE(encoder.prepare(make("x", metadata), "{}", kTime, notes));
+    EXPECT_EQ(encoder.prepared().renamed, renamed);
+    encoder.append(entries);
+  };
+  f(bad, 2);
+  f(bad, 2);  // neighbours share what was encoded
+  f(good, 0);
+  f({}, 0);
+  const BodyStream stream{"{}", &entries};
+  const auto read = test::decode_push(encode_body({&stream, 1}))[0].entries;
+  using Metadata = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(read[1].metadata, (Metadata{{"weir_unnamed_5f", "1"}, {"weir_unnamed_c3a9", "2"}, {"a_b", "3"}, {"weir_tenant", "x"}}));
+  EXPECT_EQ(read[2].metadata, (Metadata{{"a", "1"}, {"weir_tenant", "x"}}));
+  EXPECT_EQ(read[3].metadata, (Metadata{{"weir_tenant", "x"}}));
 }
 
 TEST(PushEncoder, RefusesWhatLokiWould) {

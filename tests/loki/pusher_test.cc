@@ -195,8 +195,15 @@ TEST_F(PusherTest, TenantsHaveRequestsOfTheirOwn) {
   due();
   EXPECT_EQ(transport_.flights.size(), 3U);  // b is new and goes alone
 
+  // What is no tenant goes to one that is, and can bring no header of its own along.
+  while (!transport_.flights.empty()) transport_.answer(204);
   add("a", "x", 0, "no\r\nheader: y");
-  EXPECT_THAT(ledger_.refused, ElementsAre("6 0 bad_tenant x"));
+  due();
+  ASSERT_EQ(transport_.flights.size(), 1U);
+  EXPECT_EQ(transport_.flights[0].tenant(), "no(0d)(0a)header:(20)y");
+  EXPECT_EQ(transport_.flights[0].streams()[0].entries[0].metadata.at(0), (std::pair<std::string, std::string>{"weir_tenant", "no\r\nheader: y"}));
+  add("a", "x", 0, std::string(151, 'x'));
+  EXPECT_THAT(ledger_.refused, ElementsAre("7 0 bad_tenant x"));
 }
 
 TEST_F(PusherTest, WhatIsAcceptedBesideARefusalIsNeverSentAgain) {

@@ -240,6 +240,49 @@ TEST_F(PusherTest, GivesUpAfterAWhile) {
   EXPECT_FALSE(pusher().drain(base::kNever));
 }
 
+// How long it lasts, how often it was tried, and where the records are.
+TEST_F(PusherTest, ALongOutageIsToldNowAndThen) {
+  config_.give_up = 0;
+  config_.one_shot = false;
+  std::optional<std::uint64_t> in_spool = 12'345;
+  const auto outage = [&] {
+    pusher_.reset();
+    const std::size_t before = diagnostics_.said().size();
+    add("a", "1");
+    due();
+    for (int second = 0; second < 1300; ++second) {
+      while (!transport_.flights.empty()) transport_.fail(0, base::Code::unreachable);
+      later(base::kSecond);
+    }
+    transport_.flights.clear();
+    auto said = diagnostics_.said();
+    said.erase(said.begin(), said.begin() + static_cast<std::ptrdiff_t>(before));
+    return said;
+  };
+  config_.in_spool = [&] { return in_spool; };
+  const auto said = outage();
+  ASSERT_EQ(said.size(), 6U);  // at once, and after 31 s, 1.5, 3.5, 7.5, 15.5 minutes
+  EXPECT_THAT(said[0], ::testing::StartsWith("cannot reach http://loki: Connection refused; trying again"));
+  EXPECT_THAT(said[1], ::testing::ContainsRegex(
+                           "^cannot reach http://loki: Connection refused; unreachable for 3[1-5]s \\([0-9]+ tries\\); 12,345 records wait in the spool$"));
+  EXPECT_THAT(said[5], ::testing::ContainsRegex("; unreachable for 1[56]m \\([0-9]+ tries\\); 12,345 records wait in the spool$"));
+  in_spool = std::nullopt;
+  EXPECT_THAT(outage()[1], ::testing::EndsWith("; the records wait in the spool"));
+  config_.in_spool = nullptr;
+  EXPECT_THAT(outage()[1], ::testing::EndsWith("; 1 record waits here, the rest in the log files"));
+}
+
+TEST_F(PusherTest, TroubleOfThisMachineIsNoQuestionOfWhoIsThere) {
+  config_.one_shot = false;
+  for (const base::Code code : {base::Code::io, base::Code::config}) {
+    pusher_.reset();
+    add("a", "1");
+    due();
+    transport_.fail(0, code);
+    EXPECT_THAT(diagnostics_.said().back(), Not(HasSubstr("is a Loki there?")));
+  }
+}
+
 TEST_F(PusherTest, NeverGivesUpWhenTold) {
   config_.give_up = 0;
   add("a", "1");

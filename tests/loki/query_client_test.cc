@@ -102,6 +102,15 @@ TEST_F(QueryClientTest, GivesUpWithLokisWords) {
   }
 }
 
+TEST_F(QueryClientTest, LongWordsOfAServerAreCut) {
+  const auto client = make();
+  loki.reply_first({{400, "parse error at line 1, col 1: " + std::string(1 << 20, 'x')}, {404, "<html>\n<body>no</body>"}});
+  const auto error = page(*client).error();
+  EXPECT_LT(error.message.size(), 1200u);
+  EXPECT_TRUE(error.message.ends_with("…"));
+  EXPECT_EQ(page(*client).error().message, fmt::format("cannot query {}: 404 (with a page of HTML)", loki.url()));
+}
+
 TEST_F(QueryClientTest, NobodyThereIsSaidAtOnce) {
   QueryClientConfig config;
   config.http.base.origin = "http://127.0.0.1:1";

@@ -19,6 +19,8 @@ using record::Record;
 using test::FakeEntry;
 using test::FakeQueryLoki;
 
+using Strings = std::vector<std::string>;
+
 class Silent : public base::Diagnostics {
  public:
   void say(std::string_view text) override { said.emplace_back(text); }
@@ -176,6 +178,54 @@ TEST_F(QueryPagerTest, WhatCannotBeToldApartIsCounted) {
   EXPECT_EQ(lines.size(), 5u);
   EXPECT_EQ(lines.back(), "6 {\"pod\":\"p\"} after");
   EXPECT_EQ(incomplete, 1u);
+}
+
+TEST_F(QueryPagerTest, AServerThatIgnoresTheWindowIsNoEndlessLoop) {
+  for (int i = 0; i < 1000; ++i) loki.entries.push_back({{{"pod", fmt::format("p{}", i % 3)}}, i, fmt::format("line {}", i)});
+  loki.ignores_window = true;
+  for (const Direction direction : {Direction::forward, Direction::backward}) {
+    for (const bool newest_always : {false, true}) {
+      for (const std::uint32_t page : {2u, 7u, 100u, 999u}) {
+        SCOPED_TRACE(fmt::format("{} {} {}", direction == Direction::forward ? "forward" : "backward", newest_always, page));
+        loki.ignores_direction = newest_always;
+        const int before = loki.requests();
+        QueryPager pager(client(), "{}", {100, 800}, direction, {.first_page = page, .max_page = page});
+        Batch batch;
+        base::Result<bool> more = true;
+        while (more.ok() && *more) more = pager.next(batch);
+        ASSERT_FALSE(more.ok());
+        EXPECT_EQ(more.error().code, Code::network);
+        EXPECT_NE(more.error().message.find("it does not keep to `start` and `end`"), std::string::npos) << more.error().message;
+        EXPECT_LE(loki.requests() - before, 3);
+        for (const Record& record : batch.records) EXPECT_TRUE(record.timestamp >= 100 && record.timestamp < 800) << record.timestamp;
+      }
+    }
+  }
+}
+
+TEST_F(QueryPagerTest, EntriesOutsideTheWindowAreLeftOut) {
+  for (int i = 0; i < 50; ++i) loki.entries.push_back({{{"pod", "p"}}, i, fmt::format("{}", i)});
+  loki.ignores_window = true;  // but all of them fit into one page
+  for (const Direction direction : {Direction::forward, Direction::backward}) {
+    EXPECT_EQ(read(direction, {}, "{}", {10, 13}), (Strings{"10 {\"pod\":\"p\"} 10", "11 {\"pod\":\"p\"} 11", "12 {\"pod\":\"p\"} 12"}));
+  }
+  EXPECT_EQ(diagnostics.said.at(0), fmt::format("query-outside: {} gave 47 entries that lie outside the time they were asked for; they are left out", loki.url()));
+  EXPECT_EQ(read(Direction::forward, {}, "{}", {100, 200}), Strings{});
+}
+
+TEST_F(QueryPagerTest, AWindowThatIsALittleWiderStillGivesEverythingOnce) {
+  for (int i = 0; i < 300; ++i) loki.entries.push_back({{{"pod", "p"}}, i, fmt::format("{}", i)});
+  loki.slack = 3;
+  for (const std::uint32_t page : {10u, 50u, 5000u}) {
+    SCOPED_TRACE(page);
+    both_ways({.first_page = page, .max_page = page});
+  }
+}
+
+TEST_F(QueryPagerTest, AServerThatGivesMoreThanTheLimit) {
+  for (int i = 0; i < 300; ++i) loki.entries.push_back({{{"pod", "p"}}, i / 3, fmt::format("{}", i)});
+  loki.ignores_limit = true;
+  both_ways({.first_page = 10, .max_page = 10});
 }
 
 TEST_F(QueryPagerTest, LimitOfTheServerIsLearned) {

@@ -127,8 +127,9 @@ void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib
   if (scripted(request, response)) return;
   if (fixed) return response.set_content(*fixed, "application/json");
   const std::uint64_t limit = std::stoull(request.get_param_value("limit"));
-  const std::int64_t start = std::stoll(request.get_param_value("start")), end = std::stoll(request.get_param_value("end"));
-  const bool forward = request.get_param_value("direction") == "forward";
+  const std::int64_t start = std::stoll(request.get_param_value("start")) - loki.slack;
+  const std::int64_t end = std::stoll(request.get_param_value("end")) + loki.slack;
+  const bool forward = request.get_param_value("direction") == "forward" && !loki.ignores_direction;
   if (limit > loki.max_entries) {
     return refuse(response, fmt::format("max entries limit per query exceeded, limit > max_entries_limit_per_query ({} > {})", limit,
                                         loki.max_entries));
@@ -137,7 +138,8 @@ void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib
   if (!filters) return refuse(response, "parse error at line 1, col 1: syntax error: unexpected |");
   std::vector<const FakeEntry*> found;
   for (const FakeEntry& entry : loki.entries) {
-    if (entry.timestamp >= start && entry.timestamp < end && passes(entry, *filters)) found.push_back(&entry);
+    const bool within = loki.ignores_window || (entry.timestamp >= start && entry.timestamp < end);
+    if (within && passes(entry, *filters)) found.push_back(&entry);
   }
   {
     const std::scoped_lock lock(mutex);
@@ -146,7 +148,7 @@ void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib
   std::stable_sort(found.begin(), found.end(), [&](const FakeEntry* a, const FakeEntry* b) {
     return forward ? a->timestamp < b->timestamp : a->timestamp > b->timestamp;
   });
-  if (found.size() > limit) found.resize(limit);
+  if (found.size() > limit && !loki.ignores_limit) found.resize(limit);
   std::map<std::map<std::string, std::string>, json> streams;
   for (const FakeEntry* entry : found) {
     json categories = json::object();

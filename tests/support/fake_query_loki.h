@@ -37,6 +37,12 @@ class FakeQueryLoki {
   std::vector<FakeEntry> entries;
   std::uint32_t max_entries = 5000;
 
+  // Servers that are not quite a Loki.
+  bool ignores_window = false;     // the same entries whatever time is asked for
+  std::int64_t slack = 0;          // the window is this much wider at both ends, as where one rounds its ends
+  bool ignores_limit = false;
+  bool ignores_direction = false;  // the newest always
+
   void reply_first(std::vector<FakeReply> replies);       // for the next requests, before any real answer
   void answer_always(std::string body);                   // 200 with this body to every query_range
   [[nodiscard]] int requests() const;

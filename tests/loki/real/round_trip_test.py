@@ -75,6 +75,53 @@ class RoundTrip(kit.Case):
         self.check(self.push([(NOW - i * 7, f"line of pod {i}", {"namespace": "odd names", "pod": pod}, {"uid": f"u-{pod}"})
                               for i, pod in enumerate(pods)]))
 
+    def test_label_values_that_loki_refuses_arrive_as_others(self):
+        """Bytes that are not UTF-8, and U+FFFD, which Loki takes for such: nothing is refused, two values stay two streams."""
+        values = {"caf\udce9.log": r"caf\xe9.log", "caf\udce8.log": r"caf\xe8.log", "caf\ufffd.log": r"caf\xef\xbf\xbd.log", "back\\slash": "back\\slash"}
+        self.push([(NOW - i, f"line {i}", {"app": "f", "filename": value}, None) for i, value in enumerate(values)])
+        found = {line: (dict(labels)["filename"], dict(metadata)) for labels, _, line, metadata in loki.entries(self.selector, NOW - 1000, NOW + 1)}
+        for i, (value, sent) in enumerate(values.items()):
+            label, metadata = found[f"line {i}"]
+            self.assertEqual(label, sent)
+            self.assertEqual(metadata.get("weir_escaped_labels"), None if value == sent else "filename")
+        self.assertEqual(loki.counted(self.selector, 660, END), len(values))
+        self.assertEqual(len(self.query(selector=f'{{run="{self.run_name}", filename="caf\\\\xe9.log"}}')), 1)
+
+    def test_names_of_metadata_that_loki_bears_in_no_form(self):
+        """Each of them alone makes Loki answer 500 to the whole request; here each record arrives, and nothing beside it is lost."""
+        names = {"_": "weir_unnamed_5f", "é": "weir_unnamed_c3a9", "日本": "weir_unnamed_e697a5e69cac", " ": "weir_unnamed_20", "": "weir_unnamed",
+                 "____": "weir_unnamed_5f5f5f5f", "__res__": "__res__", "__a..b__": "__a_b__", "___x___": "___x___", "_a": "_a", "a__b": "a_b", "9a": "key_9a",
+                 "__x": "_x", "x__": "x_", "größe": "gr_e"}
+        self.push([(NOW - i, f"line {i}", {"app": "n"}, {name: str(i), "beside": "y"}) for i, name in enumerate(names)])
+        found = {line: dict(metadata) for _, _, line, metadata in loki.entries(self.selector, NOW - 1000, NOW + 1)}
+        for i, name in enumerate(names.values()):
+            metadata = {k: v for k, v in found[f"line {i}"].items() if k != "detected_level"}
+            self.assertEqual(metadata, {name: str(i), "beside": "y"}, i)
+
+    def test_loki_itself_makes_the_same_of_names(self):
+        """What weir makes of names before it sends them is what Loki makes of them."""
+        names = ["__res__", "__a..b__", "___x___", "_a", "a__b", "9a", "__x", "x__", "größe", "a.b", "a.-b"]
+        rows = [(NOW - i, f"line {i}", {name: str(i)}) for i, name in enumerate(names)]
+        self.assertEqual(loki.push([({"run": self.run_name, "app": "loki"}, rows)])[0], 204)
+        self.push([(ns, line, {"app": "weir"}, metadata) for ns, line, metadata in rows])
+        found = {app: {line: sorted(k for k in dict(metadata) if k != "detected_level")
+                       for labels, _, line, metadata in loki.entries(f'{{run="{self.run_name}", app="{app}"}}', NOW - 1000, NOW + 1)} for app in ("loki", "weir")}
+        self.assertEqual(found["loki"], found["weir"])
+        for bad in ("_", "é", " ", "", "____"):
+            self.assertEqual(loki.push([({"run": self.run_name, "app": "bad"}, [(NOW, "x", {bad: "1"})])])[0], 500, bad)
+
+    def test_label_names(self):
+        """Loki takes a label of underscores; one that is no name is refused before it is sent, and the others arrive."""
+        self.push([(NOW - 1, "a", {"app": "n", "_": "1"}, None), (NOW - 2, "b", {"app": "n", "by": "1"}, None)])
+        self.push([(NOW - 3, "c", {"app": "n", "é": "1"}, None), (NOW - 4, "d", {"app": "n"}, None)], expect=3)
+        self.assertEqual(sorted(line for _, _, line, _ in loki.entries(self.selector, NOW - 1000, NOW + 1)), ["a", "b", "d"])
+
+    def test_check_says_that_loki_takes_records(self):
+        done = kit.subprocess.run([kit.WEIR, "push", "--check", loki.url], stderr=kit.subprocess.PIPE, env=kit.environment(), check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(b"takes records: it answered 422", done.stderr)
+        self.assertEqual(loki.counted('{run=~".+"}', 1, START - 10**9), 0)
+
     def test_service_name(self):
         sets = [{"app": "a"}, {"service": "s", "app": "a"}, {"container": "c"}, {"job": "j", "container": "c"}, {"service_name": "mine", "app": "a"},
                 {"other": "x"}, {"name": "n", "component": "c"}, {"app": "", "workload": "w"}]

@@ -57,6 +57,13 @@ class Tenants(kit.Case):
                     want = sorted(line for key, rows in expected.items() if key[0] == namespace for _, line in rows)
                     self.assertEqual(self.lines(namespace, f'{{run="{run}"}}'), want)
 
+    def test_what_is_no_tenant_goes_to_one_that_is(self):
+        with self.input([{"line": t, "labels": {"run": "odd"}, "tenant": t} for t in ("caf\udce9", "a|b", "日本")]) as stdin:
+            kit.weir("push", loki.url, stdin=stdin)
+        for tenant, original in (("caf(e9)", r"caf\xe9"), ("a(7c)b", "a|b"), ("(e6)(97)(a5)(e6)(9c)(ac)", "日本")):
+            found = loki.entries('{run="odd"}', START, END, tenant)
+            self.assertEqual([dict(metadata)["weir_tenant"] for _, _, _, metadata in found], [original])
+
     def test_without_a_tenant_the_target_is_in_trouble(self):
         with self.input([{"line": "x", "labels": {"run": "none"}}]) as stdin:
             kit.weir("push", loki.url, stdin=stdin, expect=4)
