@@ -21,6 +21,7 @@ using base::Code;
 using base::Result;
 
 constexpr std::uint64_t kLinesOnTerminal = 10;
+constexpr base::Duration kMaxAge = 7 * 24 * base::kHour;  // Loki's default for what it takes
 
 class Tail : public cli::Invocation {
  public:
@@ -39,6 +40,14 @@ class Tail : public cli::Invocation {
     app.add_option("--from", from_, "where to begin in files that are there at the start and have no position (default: start)")
         ->type_name("start|end|TIME");
     app.add_option("--since", since_, "leave out what is older, as --from TIME")->type_name("DURATION|TIME");
+    app.add_option("--max-age", max_age_,
+                   "of a log that has no position, leave out lines that are older; 0 for none (default: 7d with -f --checkpoint, else 0)")
+        ->type_name("DURATION");
+    app.add_flag("--follow-links", spec_.follow_links, "follow symbolic links wherever they lead");
+    app.add_option("--log-root", spec_.log_roots, "follow symbolic links into this folder as well (repeatable)")
+        ->type_name("DIR")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_option("--format", format_, "form of the lines; `auto` decides by the first line of each file")
         ->type_name("FORMAT")
         ->check(CLI::IsMember({"auto", "cri", "docker", "raw"}))
@@ -111,6 +120,11 @@ class Tail : public cli::Invocation {
     auto hold_deleted = record::parse_size(hold_deleted_);
     if (!hold_deleted) return std::move(hold_deleted).error().within("--hold-deleted");
     spec_.hold_deleted = *hold_deleted;
+    if (!max_age_.empty()) {
+      auto max_age = record::parse_duration(max_age_);
+      if (!max_age) return std::move(max_age).error().within("--max-age");
+      spec_.read.max_age = *max_age;
+    }
     auto wait = record::parse_duration(wait_);
     if (!wait) return std::move(wait).error().within("--wait");
     spec_.wait = *wait;
@@ -144,6 +158,9 @@ class Tail : public cli::Invocation {
     }
     if (plan.keeper && !only_streams) spec_.checkpoint = *plan.keeper;
     if (auto started = start(context.clock->wall()); !started) return std::move(started).error();
+    // In a pipe nobody knows what comes behind, so that it must not decide either. Who says where to begin has decided.
+    const bool begins_at_start = lines_.empty() && spec_.start.kind == tail::Start::Kind::beginning;
+    if (max_age_.empty() && spec_.read.follow && !spec_.checkpoint.empty() && begins_at_start) spec_.read.max_age = kMaxAge;
     if (plan.last && plan.stdout_is_terminal) {  // somebody watches
       spec_.times.spacing = spec_.times.gather;
       const bool begins_anywhere = lines_.empty() && from_.empty() && since_.empty();
@@ -176,7 +193,7 @@ class Tail : public cli::Invocation {
   stages::TailSpec spec_;
   cli::Selection selection_;
   cli::OutputFlags output_;
-  std::string lines_, from_, since_, filename_;
+  std::string lines_, from_, since_, filename_, max_age_;
   std::string format_ = "auto", max_line_ = "256KiB", wait_ = "30s", hold_deleted_ = "1GiB";
 };
 
@@ -195,10 +212,19 @@ const cli::Command tail_command = {
         "at the start is left out; a UTF-16 file is reported and not read. Of a folder "
         "only live files are read, no rotated ones, unless PATH or GLOB names them. A FIFO or a character device is read as a stream, to its end, "
         "where PATH names it; of a folder it is never opened.\n\n"
+        "A symbolic link is followed to what is a log anyway: below the folders that are named, to a pod's log, and to the files of container runtimes "
+        "(*.log in /var/lib/docker/containers, /var/snap/docker/common/var-lib-docker/containers, /var/lib/containers/storage/overlay-containers). "
+        "Any other is refused and reported once, since whoever can write to one log folder could have files read that only root may read. "
+        "--log-root DIR adds a folder, such as docker's data-root, --follow-links allows all. A PATH that is given may be a link itself.\n\n"
         "With -f, lines of 100 ms are gathered. While they keep coming and no terminal shows them it is 400 ms, and up to 1 s where a `push` (--batch-wait) "
         "or a `buffer` in the same process (`weir run`) would let them wait as long. A rotated file is read to its end before the new one, "
         "whatever happens to its name. Files that appear later are read whole. Of a file that was truncated, what was not read yet is read from its copy, if a rotated file beside it is "
-        "one (logrotate's copytruncate), and then the file from its start. On a terminal only the last 10 lines of each file that is there are shown "
+        "one (logrotate's copytruncate), and then the file from its start. A file is followed once, however many names it has: a rotated file whose "
+        "name is that of a log (server-2026-01-02.log, server.1.log), a renamed one, a hard link and a second path to its folder are known by inode and "
+        "first bytes, also over a restart with --checkpoint. Who writes on to a file under another name is read on there.\n\n"
+        "Where there are more files than tail may open (ulimit -n), those that were written last stay open, and the others are opened when they are "
+        "written to. Some descriptors are left to the rest of the chain.\n\n"
+        "On a terminal only the last 10 lines of each file that is there are shown "
         "first, and standard error says so; `--lines all` shows everything. Into a pipe and with --checkpoint it is everything.\n\n"
         "A line without its newline, or a part of a line of a CRI runtime, goes on as it is when nothing more of it is to be expected: its container has "
         "a next log, nothing was added for 5 seconds, or tail ends. With --checkpoint only the first counts, and the end of the log.\n\n"
@@ -209,6 +235,11 @@ const cli::Command tail_command = {
         "With --checkpoint FILE a restart goes on where the chain had got to: the stage that makes records safe keeps the "
         "positions in FILE, `tail` only reads them. Files that were renamed, copied or compressed meanwhile are found by their first bytes; a log "
         "that appeared meanwhile is read with its rotated files. A line whose end was not written yet is left for the next time.\n\n"
+        "On the first start on a node, and whenever a log has no position, --max-age leaves out what Loki would not take: lines that are older than 7 days, "
+        "by their own times, or by the file's when they have none. They are skipped, not read, so that the first start on an old node costs nothing; how much it "
+        "was is said. It is no loss, and no record tells of it. This is so with -f and --checkpoint (or a `buffer` or `push --checkpoint` in the same `weir run`), "
+        "whatever stands behind, and not where --lines, --since or --from TIME say where to begin. `--max-age 0` reads all. A log with a position "
+        "is read from there, however old its lines are.\n\n"
         "What could not be read is told by a record with the labels of its log and metadata `weir_gap_bytes`: the number of bytes, or `unknown`. Its "
         "line says of which file, from where on and why: given up as above, truncated without a copy, gone or cut short before a restart, deleted "
         "while tail itself was stopped, on a bad spot of a disk, zeros where lines should be (a loss of power leaves them), in a damaged compressed file. It is told once, also over restarts, and on standard error; no filter drops it, and the "

@@ -186,6 +186,10 @@ Result<Exit> Assembly::run() {
   for (const auto& stage : stages_) say_summary(*stage);
   if (!result) return std::move(result).error();
 
+  // A signal is how a chain that follows ends: it must not hide that something was lost for good.
+  bool is_lossy = result->source.lost > 0;
+  for (const auto& [name, counters] : result->stages) is_lossy = is_lossy || counters.lost > 0;
+  if (is_lossy) return Exit::incomplete;
   if (const auto by_signal = exit_of_signal(context_.stop->signal(), Exit::ok); by_signal != Exit::ok) return by_signal;
   bool is_incomplete = incomplete(result->source);
   for (const auto& [name, counters] : result->stages) is_incomplete = is_incomplete || incomplete(counters);

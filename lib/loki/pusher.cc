@@ -18,6 +18,8 @@ constexpr std::size_t kTrackedBytes = 64;
 constexpr base::Duration kHot = base::kSecond / 4;
 
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
+constexpr std::size_t kManyStreams = 1024;  // more than the pods of a node have …
+constexpr base::Duration kManyIdle = 10 * base::kSecond;  // … so that most of them are gone
 constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
 }  // namespace
@@ -103,10 +105,13 @@ void Pusher::State::check_give_up(base::Monotonic now) {
 }
 
 void Pusher::State::forget_idle_streams(base::Monotonic now) {
-  if (now - last_sweep < base::kMinute) return;
+  // Where pods come and go all the time, a quarter of an hour of them is more than there are.
+  const bool many = streams.size() > kManyStreams;
+  if (now - last_sweep < (many ? kManyIdle : base::kMinute)) return;
   last_sweep = now;
+  const base::Duration longest = many ? kManyIdle : kIdleStream;
   const auto idle = [&](const Stream& stream) {
-    return !stream.flying && !stream.holds() && !stream.left && now - stream.last_used > kIdleStream;
+    return !stream.flying && !stream.holds() && !stream.left && now - stream.last_used > longest;
   };
   std::erase_if(known, [&](const auto& entry) { return idle(*entry.second.stream); });
   std::erase_if(active, [&](Stream* stream) { return idle(*stream); });

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace weir::spool {
@@ -33,7 +34,6 @@ constexpr std::size_t kFinishedKept = 8;   // of a log
 constexpr std::size_t kIdentitiesKept = 8; // of a growing file
 constexpr std::size_t kGoneKept = 256;     // logs
 constexpr std::size_t kBoundKept = 32;     // generations of a log that a stream has named, if the oldest is finished
-constexpr std::uint32_t kMaxLogs = 1 << 22;
 
 struct Print {
   std::uint32_t head_size = 0;
@@ -66,6 +66,7 @@ struct Log {
   bool moved = false;
   bool key_stored = false;
   bool generations_moved = false;
+  std::uint32_t bound = 0;  // how many numbers of the stream stand for it
 };
 
 struct BoundGeneration {
@@ -186,7 +187,10 @@ struct Keeper::State {
   std::unordered_map<std::uint32_t, Log*> by_number;
   std::uint32_t next_number = 1;
   std::uint64_t next_gone = 1;
-  std::vector<BoundLog> stream;  // by the stream's log number
+  // By the stream's log number, until the log is gone: a node's pods come and go for as long as a stream lasts.
+  std::unordered_map<std::uint32_t, BoundLog> stream;
+  std::uint32_t latest = 0;  // the records of a batch are of few logs
+  BoundLog* latest_bound = nullptr;
   std::uint64_t repeats = 0;
   bool moved = false;
 
@@ -206,9 +210,45 @@ struct Keeper::State {
     return log;
   }
 
+  BoundLog* find(std::uint32_t log) {
+    if (latest_bound != nullptr && latest == log) return latest_bound;
+    const auto found = stream.find(log);
+    if (found == stream.end()) return nullptr;
+    latest = log;
+    return latest_bound = &found->second;
+  }
+
+  void unbind(std::uint32_t log) {
+    const auto found = stream.find(log);
+    if (found == stream.end()) return;
+    if (found->second.log != nullptr) --found->second.log->bound;
+    latest_bound = nullptr;
+    stream.erase(found);
+  }
+
+  void unbind_all() {
+    for (auto& [number, bound] : stream) --bound.log->bound;
+    latest_bound = nullptr;
+    stream.clear();
+  }
+
+  [[nodiscard]] std::uint64_t oldest_gone() const { return next_gone > kGoneKept ? next_gone - kGoneKept : 0; }
+
+  // Logs that a snapshot leaves out, once it is stored that they are gone.
+  void forget_gone() {
+    const std::uint64_t oldest = oldest_gone();
+    std::erase_if(logs, [&](const std::unique_ptr<Log>& log) {
+      if (!log->gone || log->gone_since >= oldest || log->bound > 0 || log->moved) return false;
+      by_key.erase(log->key);
+      by_number.erase(log->number);
+      return true;
+    });
+  }
+
   BoundGeneration* find(std::uint32_t log, std::uint32_t generation) {
-    if (log >= stream.size()) return nullptr;
-    std::vector<BoundGeneration>& generations = stream[log].generations;
+    BoundLog* const bound = find(log);
+    if (bound == nullptr) return nullptr;
+    std::vector<BoundGeneration>& generations = bound->generations;
     for (std::size_t i = generations.size(); i-- > 0;) {
       if (generations[i].local == generation) return &generations[i];
     }
@@ -235,13 +275,16 @@ struct Keeper::State {
   }
 
   base::Result<void> introduce(const record::Source& source, const record::Marker& marker) {
-    if (source.kind != record::Source::Kind::file || source.log >= kMaxLogs) {
+    if (source.kind != record::Source::Kind::file) {
       return base::fail(base::Code::usage, "cannot keep positions: a generation marker names no place in a log");
     }
-    if (source.log >= stream.size()) stream.resize(source.log + 1);
-    BoundLog& bound = stream[source.log];
     Log& log = log_of(marker.log_key);
-    if (bound.log != &log) bound = {&log, {}};
+    if (const BoundLog* known = find(source.log); known == nullptr || known->log != &log) {
+      unbind(source.log);
+      stream[source.log].log = &log;
+      ++log.bound;
+    }
+    BoundLog& bound = *find(source.log);
 
     if (BoundGeneration* known = find(source.log, source.generation); known != nullptr) {
       grow(log, *known->stored, marker);
@@ -266,7 +309,7 @@ struct Keeper::State {
       if (!log.started && log.generations.empty()) log.resume = {match->facts.number, 0};
       log.generations.push_back(match);
       log.generations_moved = true;
-      log.gone = false;
+      if (std::exchange(log.gone, false)) log.key_stored = false;  // a snapshot may have left it out
     }
     BoundGeneration fresh{source.generation, match, {}, match->facts.done};
     for (int s = 0; s < 2; ++s) fresh.floor[s] = std::max(match->end[s], match->taken[s]);
@@ -310,19 +353,22 @@ struct Keeper::State {
         return base::fail(base::Code::usage, "cannot keep positions in '{}': tail starts from those in '{}'", checkpoint, marker.checkpoint)
             .with_hint(fmt::format("give tail --checkpoint {}", checkpoint));
       }
-      stream.clear();
+      unbind_all();
     } else if (marker.type == Type::generation) {
       if (auto introduced = introduce(record.source, marker); !introduced) return std::move(introduced).error();
     } else if (record.source) {
       auto checked = check(record.source);
       if (!checked) return std::move(checked).error();
       if (marker.type == Type::done) {
-        BoundLog& bound = stream[record.source.log];
+        Log& log = *find(record.source.log)->log;
         StoredGeneration& stored = *(*checked)->stored;
         stored.closing = true;
         stored.closing_gone = marker.gone;
         stored.closing_end = record.source.end;
-        if (stored.closing_end <= std::max(stored.end[0], stored.end[1]) && !(stored.facts.done && !marker.gone)) close(*bound.log, stored);
+        if (stored.closing_end <= std::max(stored.end[0], stored.end[1]) && !(stored.facts.done && !marker.gone)) {
+          close(log, stored);
+          if (log.gone) unbind(record.source.log);
+        }
       }
     }
     return Verdict::take;
@@ -418,7 +464,7 @@ base::Result<Verdict> Keeper::see(const record::Record& record) {
   const int s = record.source.substream & 1;
   // A line that was open when its file was finished goes on in the next one, but for one case: the file is gone, and the gap that says so
   // has its place in it.
-  const bool left_open = state_->stream[record.source.log].log->resume.generation == generation.stored->facts.number;
+  const bool left_open = state_->find(record.source.log)->log->resume.generation == generation.stored->facts.number;
   if ((generation.finished && !left_open) || record.source.end <= generation.floor[s]) {
     ++state_->repeats;
     return Verdict::repeat;
@@ -433,7 +479,7 @@ void Keeper::advance(const record::Source& source) {
   BoundGeneration* bound = state_->find(source.log, source.generation);
   BoundGeneration* resume = state_->find(source.log, source.resume_generation);
   if (bound == nullptr || resume == nullptr) return;
-  Log& log = *state_->stream[source.log].log;
+  Log& log = *state_->find(source.log)->log;
   StoredGeneration& stored = *bound->stored;
   std::uint64_t& end = stored.end[source.substream & 1];
   const record::Place place{resume->stored->facts.number, source.resume};
@@ -444,7 +490,9 @@ void Keeper::advance(const record::Source& source) {
     log.started = true;
     state_->touch(log);
   }
-  if (stored.closing && source.end >= stored.closing_end) state_->close(log, stored);
+  if (!stored.closing || source.end < stored.closing_end) return;
+  state_->close(log, stored);
+  if (log.gone) state_->unbind(source.log);  // nothing more comes of it under this number
 }
 
 void Keeper::advance_alone(const record::Source& source) {
@@ -455,8 +503,10 @@ void Keeper::advance_alone(const record::Source& source) {
   if (source.end <= end) return;
   end = source.end;
   bound->stored->moved = true;
-  state_->touch(*state_->stream[source.log].log);
+  state_->touch(*state_->find(source.log)->log);
 }
+
+bool Keeper::follows(std::uint32_t log) const { return state_->find(log) != nullptr; }
 
 std::string Keeper::delta() const {
   if (!state_->moved) return {};
@@ -477,13 +527,13 @@ void Keeper::committed() {
     for (const GenerationPtr& generation : log->generations) generation->moved = false;
   }
   state_->moved = false;
+  state_->forget_gone();
 }
 
 std::string Keeper::snapshot() const {
   std::string plain;
-  const std::uint64_t oldest_gone = state_->next_gone > kGoneKept ? state_->next_gone - kGoneKept : 0;
   for (const auto& log : state_->logs) {
-    if (log->gone && log->gone_since < oldest_gone) continue;
+    if (log->gone && log->gone_since < state_->oldest_gone()) continue;
     state_->put_entry(plain, *log, true);
   }
   return wrap(std::move(plain));

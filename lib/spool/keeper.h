@@ -11,7 +11,8 @@
 //
 // Within a generation the ENDs of one sub-stream rise from record to record, also those of the pieces of a line that was cut.
 // Finished generations (the last few of a log) and logs that are gone (the last few hundred) stay known, so that a reader that
-// started before they were finished doubles nothing. Not thread safe.
+// started before they were finished doubles nothing. Whatever else is gone is forgotten, the stream's number for it as well.
+// Not thread safe.
 #pragma once
 
 #include "base/result.h"
@@ -51,6 +52,9 @@ class Keeper {
   // What came of this substream up to `source` is safe, while something of the log's other one is not: reading will begin where it would
   // have, and find a repeat there. Called in order per substream.
   void advance_alone(const record::Source& source);
+
+  // Whether something of this log of the stream may still come: it was introduced, and did not end for good.
+  [[nodiscard]] bool follows(std::uint32_t log) const;
 
   // What moved since committed() was last called, in the form of the `positions` column of a block; "" when nothing did.
   [[nodiscard]] std::string delta() const;

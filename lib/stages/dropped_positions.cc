@@ -14,6 +14,12 @@ std::size_t DroppedPositions::emit(record::Batch& batch, std::size_t kept) {
   }
   touched_.clear();
   ++batch_;
+  // Nothing is in them between two batches: a stream of years names more logs than a batch does.
+  constexpr std::size_t kMostSlots = 1024;
+  if (slots_.size() > kMostSlots) {
+    slots_.clear();
+    latest_ = nullptr;
+  }
   return kept;
 }
 

@@ -240,6 +240,7 @@ void DeliveryLedger::settle_locked(PushToken token) {
     keeper_->advance_alone(source);
     dirty_ = true;
   });
+  if (lane.empty() && !keeper_->follows(found->first)) lanes_.erase(found);
 }
 
 void DeliveryLedger::settle(PushToken token) {

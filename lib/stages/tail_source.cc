@@ -1,5 +1,6 @@
 #include "stages/tail_source.h"
 
+#include "record/timestamp.h"
 #include "spool/positions_file.h"
 #include "stages/stream_input.h"
 #include "tail/decoder.h"
@@ -19,6 +20,7 @@
 #include <charconv>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
@@ -58,6 +60,7 @@ std::string_view cause_of(const base::Error& error) { return cause_of(std::strin
 
 std::string hint_of(std::string_view cause) {
   if (cause == "Permission denied") return "run as root, or give the process CAP_DAC_READ_SEARCH";
+  if (cause == tail::kLeadsOutOfRoots) return std::string(tail::kLeadsOutHint);
   if (cause == "Too many open files") return "raise the limit of open files (ulimit -n)";
   if (cause == "No such file or directory") return "name the file or folder to read: weir tail PATH";
   return {};
@@ -80,8 +83,10 @@ class TailSource final : public pipeline::Source {
         context_(context),
         clock_(*context.clock),
         space_needed_(LogReader::space_needed(spec_.read)),
+        roots_(spec_.follow_links ? tail::LogRoots() : tail::LogRoots(spec_.inputs, spec_.log_roots)),
         held_(spec_.hold_deleted, *context.diagnostics) {
     spec_.read.tracked = !spec_.checkpoint.empty();
+    spec_.read.roots = &roots_;
   }
 
   [[nodiscard]] std::string_view name() const override { return "tail"; }
@@ -96,6 +101,13 @@ class TailSource final : public pipeline::Source {
     counters.unreadable_files = unreadable_;
     if (stats_.before_start > 0) counters.dropped["before_start"] = stats_.before_start;
     return counters;
+  }
+
+  [[nodiscard]] std::string summary() const override {
+    if (stats_.gaps == 0) return {};
+    const std::string bytes = stats_.gap_bytes > 0 ? fmt::format(", {} bytes of what was measured", stats_.gap_bytes) : "";
+    return fmt::format("{} {} of log files {} lost{}: the records with metadata weir_gap_bytes name each", stats_.gaps, stats_.gaps == 1 ? "part" : "parts",
+                       stats_.gaps == 1 ? "is" : "are", bytes);
   }
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
@@ -158,14 +170,14 @@ class TailSource final : public pipeline::Source {
       const std::string& key = here->first;
       if (!wanted(key) || !is_absent(key)) continue;
       auto reader = new_reader(key);
-      if (!tail::resume(*reader, here->second, nullptr)) reader->set_gone();
+      if (!tail::resume(*reader, here->second, nullptr, followed_)) reader->set_gone();
       queue(*reader);
       absent_.emplace(key, std::move(reader));
       positions_.erase(here);
     }
   }
 
-  bool wanted(const std::string& key) const {
+  bool wanted(std::string_view key) const {
     return std::ranges::any_of(patterns_, [&](const tail::Pattern& pattern) { return tail::names(pattern, key); }) &&
            tail::wants_file(spec_.selection, key);
   }
@@ -182,7 +194,7 @@ class TailSource final : public pipeline::Source {
   // -- files --
 
   std::unique_ptr<LogReader> new_reader(std::string key) {
-    return std::make_unique<LogReader>(++last_log_, std::move(key), spec_.read, stats_, clock_, spec_.read.follow ? &held_ : nullptr);
+    return std::make_unique<LogReader>(++last_log_, std::move(key), spec_.read, stats_, clock_, &held_);
   }
 
   // A file that was there at the start; the log's first.
@@ -205,12 +217,12 @@ class TailSource final : public pipeline::Source {
     if (stored == positions_.end()) {
       if (!rotated && (!was_there || !resumed_ || spec_.start.kind != tail::Start::Kind::beginning)) return false;
       // Of a log that appeared while nothing ran, the rotated files were never read either.
-      tail::resume(reader, {}, std::move(live));
+      tail::resume(reader, {}, std::move(live), followed_);
       return true;
     }
     const record::LogPosition position = std::move(stored->second);
     positions_.erase(stored);
-    tail::resume(reader, position, std::move(live));
+    tail::resume(reader, position, std::move(live), followed_);
     return true;
   }
 
@@ -227,6 +239,7 @@ class TailSource final : public pipeline::Source {
     if (logs.empty() && unreadable.causes.empty()) context_.diagnostics->say("no log file matches");
     report(unreadable);
     std::set<std::pair<std::uint64_t, std::uint64_t>> seen;  // a file that two names lead to is read once
+    known_ = tail::KnownFiles(positions_);
     auto next = logs.begin();
     while (!stop_->stopped()) {
       for (; next != logs.end() && readers_.size() < kOpenLogs; ++next) open_log(next->first, next->second, seen);
@@ -245,11 +258,15 @@ class TailSource final : public pipeline::Source {
   void open_log(const std::string& key, const std::vector<std::string>& paths, std::set<std::pair<std::uint64_t, std::uint64_t>>& seen) {
     std::vector<std::shared_ptr<tail::InputFile>> files;
     for (const std::string& path : paths) {
-      auto file = tail::InputFile::open(path);
+      held_.make_room();
+      auto file = tail::InputFile::open(path, &roots_);
       if (!file) {
         refuse(path, cause_of(file.error()));
+      } else if (const auto owner = known_.owner(**file).log; !owner.empty() && owner != key && wanted(owner)) {
+        continue;  // it was renamed, and is read as that log's
       } else if (seen.emplace((*file)->device(), (*file)->inode()).second) {
         files.push_back(std::move(file).value());
+        held_.add(files.back());
       }
     }
     if (files.empty()) return;
@@ -272,7 +289,7 @@ class TailSource final : public pipeline::Source {
     // A little longer than the end of the chain waits, so that it is ready for what comes.
     const base::Duration wait = std::min(out_->batch_wait(), kLongestSpacing);
     spec_.times.spacing = std::max(spec_.times.spacing, wait + wait / 32);
-    auto started = tail::Watcher::start(patterns_, spec_.selection, spec_.times, clock_, held_);
+    auto started = tail::Watcher::start(patterns_, spec_.selection, spec_.times, clock_, held_, {&roots_, tail::KnownFiles(positions_)});
     if (!started) return std::move(started).error();
     watcher_ = std::move(started).value();
     while (true) {
@@ -389,7 +406,7 @@ class TailSource final : public pipeline::Source {
       if (event.file != nullptr && reader->has(event.file->inode(), event.file->device())) {
         reader->set_missing(false);  // a rename that was undone
       } else if (event.file != nullptr) {
-        reader->add_file(std::move(event.file));
+        reader->add_file(std::move(event.file), event.offset);
       }
       queue(*reader);
     }
@@ -614,19 +631,36 @@ class TailSource final : public pipeline::Source {
       context_.diagnostics->warn("tail.split", fmt::format("{}: a line is longer than {} bytes (--max-line): it goes on in pieces, with metadata weir_split",
                                                            latest_odd_, spec_.read.max_line));
     }
-    if (news(told_.gaps, stats_.gaps)) {
-      // The record's line without the name that stands before every message.
-      const std::string_view told = std::string_view(stats_.latest_gap).substr(std::string_view("weir: ").size());
-      context_.diagnostics->warn("tail.gap", fmt::format("{} (a record with metadata weir_gap_bytes says so)", base::escape_control(told)));
+    if (news(told_.too_old_files, stats_.too_old_files)) {
+      context_.diagnostics->warn("tail.too_old", fmt::format("left out {} of {} {}, older than {} (--max-age; for all of it --max-age 0)",
+                                                             record::print_size(stats_.too_old_bytes), stats_.too_old_files,
+                                                             stats_.too_old_files == 1 ? "log file" : "log files",
+                                                             record::print_duration(spec_.read.max_age)));
     }
     if (news(told_.leading_holes, stats_.leading_holes)) {
       context_.diagnostics->warn("tail.hole", fmt::format("{}: the file begins with zeros, as when its writer goes on at its old place after a "
                                                           "truncation: they are left out",
                                                           latest_odd_));
     }
+    if (stats_.gaps > told_.gaps) tell_gaps();
     if (news(told_.truncated, stats_.truncated)) {
       context_.diagnostics->warn("tail.truncated", fmt::format("{}: the file was truncated: reading what it held from a copy, if there is one, and then the file from its start", latest_odd_));
     }
+  }
+
+  // Each, unless there are many at once. The keys make room for some in a short time.
+  void tell_gaps() {
+    constexpr std::uint64_t kKeys = 16;
+    std::vector<std::string> lines = std::exchange(stats_.gap_lines, {});
+    const std::uint64_t more = stats_.gaps - told_.gaps - lines.size();
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      // The record's line without the name that stands before every message.
+      const std::string_view line = std::string_view(lines[i]).substr(std::string_view("weir: ").size());
+      const std::string others = i + 1 == lines.size() && more > 0 ? fmt::format("; and {} more", more) : "";
+      context_.diagnostics->warn(fmt::format("tail.gap.{}", (told_.gaps + i) % kKeys),
+                                 fmt::format("{} (a record with metadata weir_gap_bytes says so){}", base::escape_control(line), others));
+    }
+    told_.gaps = stats_.gaps;
   }
 
   void tell_unreadable_at_end() {
@@ -643,8 +677,12 @@ class TailSource final : public pipeline::Source {
   bool watch_reader_ = true;  // out_->reader_fd() is worth waiting for
   bool reader_left_ = false;
 
+  const tail::LogRoots roots_;
   tail::HeldFiles held_;  // outlives the watcher
   std::vector<tail::Pattern> patterns_;
+  // Whether a path is followed as a log of its own.
+  const std::function<bool(std::string_view)> followed_ = [this](std::string_view path) { return wanted(path); };
+  tail::KnownFiles known_;       // when reading once
   record::Positions positions_;  // of logs that were not met yet
   bool resumed_ = false;         // there were positions at the start
   std::uint32_t last_log_ = 0;

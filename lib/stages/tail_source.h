@@ -29,6 +29,8 @@ struct TailSpec {
   std::string checkpoint;                 // where the chain's keeper keeps the positions; "": nothing is tracked
   base::Duration wait = 30 * base::kSecond;  // for a checkpoint that is busy
   std::uint64_t hold_deleted = std::uint64_t{1} << 30;  // bytes of deleted files that may stay on the disk until they are read
+  bool follow_links = false;              // wherever they lead
+  std::vector<std::string> log_roots;     // folders that links may lead into, besides those of tail::LogRoots
   tail::WatchTimes times;
   int stdin_fd = 0;
   std::optional<record::Positions> positions;  // instead of those in the checkpoint

@@ -3,12 +3,27 @@
 #include "record/timestamp.h"
 #include "tail/siblings.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 namespace weir::tail {
+namespace {
+
+// Of a thousand descriptors 64 stay for connections, the spool, and folders that are listed.
+bool few_descriptors_left() {
+  constexpr rlim_t kMostSpare = 64, kLeastSpare = 16, kShare = 16;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+  const base::UniqueFd lowest(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+  return !lowest || static_cast<rlim_t>(lowest.get()) + std::clamp(limit.rlim_cur / kShare, kLeastSpare, kMostSpare) >= limit.rlim_cur;
+}
+
+}  // namespace
 
 void HeldFiles::add(const std::shared_ptr<InputFile>& file) {
   if (!file->enlist()) return;
@@ -41,7 +56,7 @@ bool HeldFiles::enforce() {
   for (std::size_t i = deleted.size(); i-- > 0 && total > limit_;) {
     Deleted& one = deleted[i];
     if (one.file->gzipped() || !one.file->first_search()) continue;
-    auto copy = open_compressed_copy(*one.file);
+    auto copy = open_compressed_copy(*one.file, one.file->roots());
     if (copy == nullptr) continue;
     add(copy);
     one.file->give_up("", std::move(copy));
@@ -57,14 +72,55 @@ bool HeldFiles::enforce() {
   return total > 0;
 }
 
+bool HeldFiles::give_up_read() {
+  for (const Deleted& one : deleted_files(true)) {
+    if (one.holding.unread > 0) continue;
+    one.file->give_up("", nullptr);
+    return true;
+  }
+  return false;
+}
+
 bool HeldFiles::give_up_oldest() {
-  std::vector<Deleted> deleted = deleted_files(true);
+  const std::vector<Deleted> deleted = deleted_files(false);
   if (deleted.empty()) return false;
-  // Of one that was read to its end nothing is lost: it is only open for a late line.
-  const auto read = std::ranges::find(deleted, 0U, [](const Deleted& one) { return one.holding.unread; });
-  if (read != deleted.end()) read->file->give_up("", nullptr);
-  else give_up(*deleted.front().file, "tail.held.descriptors", "a new file needed its descriptor (ulimit -n)");
+  give_up(*deleted.front().file, "tail.held.descriptors", "a new file needed its descriptor (ulimit -n)");
   return true;
+}
+
+void HeldFiles::make_room() {
+  while (few_descriptors_left() && (give_up_read() || park_some() || give_up_oldest())) {
+  }
+}
+
+// Several at once, since looking for them costs a call to the system for each open file.
+bool HeldFiles::park_some() {
+  constexpr std::size_t kAtOnce = 32;
+  std::vector<std::pair<base::Timestamp, std::shared_ptr<InputFile>>> open;
+  std::size_t files = 0;
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& known : files_) {
+      auto file = known.lock();
+      if (file == nullptr || file->given_up()) continue;
+      ++files;
+      if (!file->parked()) open.emplace_back(file->holding().modified, std::move(file));
+    }
+  }
+  std::ranges::sort(open, {}, [](const auto& one) { return one.first; });
+  std::size_t parked = 0;
+  for (std::size_t i = 0; i + 1 < open.size() && parked < kAtOnce; ++i) parked += open[i].second->park() ? 1 : 0;
+  if (parked > 0) {
+    const std::lock_guard lock(mutex_);
+    first = !std::exchange(told_parked_, true);
+  }
+  if (first) {
+    diagnostics_.warn("tail.parked", fmt::format("more log files than this process may open: {} of {} are open at a time, those that were written last; "
+                                                 "the others are opened when they are written to (raise the limit of open files: ulimit -n)",
+                                                 open.size(), files + 1));
+  }
+  return parked > 0;
 }
 
 // Told here and now: the reader may not come to it for hours.

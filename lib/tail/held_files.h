@@ -1,8 +1,11 @@
-// Bounds what files that were deleted keep on the disk because the reader still has them open.
+// Bounds what open files cost others: the disk that deleted ones keep because the reader still has them open, and the descriptors.
 //
 // A chain that is blocked, by an outage of hours or a full disk below, opens every file that is rotated meanwhile and does not get to
 // read it; once the kubelet removes one, nobody sees what it takes any more. Beyond the bound a deleted file is exchanged for
 // its compressed copy, where one is still there, and then the oldest are given up; their readers tell what was lost of each.
+//
+// Where there are more files than descriptors, those that were written least recently are parked (input_file.h): they are followed all the
+// same, and opened again when something is written to them.
 #pragma once
 
 #include "base/diagnostics.h"
@@ -27,7 +30,13 @@ class HeldFiles {
 
   // Looks at all files. True while there are deleted ones with something unread, which may still grow.
   bool enforce();
-  // Closes a deleted file for its descriptor: one that was read to its end, or else the oldest. False when there is none.
+  // Frees descriptors where nearly all are in use, for a file that is to be opened: deleted files that were read to their ends, then those
+  // of files that were written least recently, which are parked, then those of deleted files that were not read, the oldest first. Some
+  // are left for the rest of the process, which needs them for connections and its spool. Costs nothing to speak of while there are enough.
+  void make_room();
+  // The first and the last of these steps: closes a deleted file that was read to its end, or else the oldest that was not. False when there
+  // is none.
+  bool give_up_read();
   bool give_up_oldest();
 
  private:
@@ -36,12 +45,14 @@ class HeldFiles {
     InputFile::Holding holding;
   };
   std::vector<Deleted> deleted_files(bool read_ones);  // oldest first; with those that are read to their ends, or without
+  bool park_some();
   void give_up(InputFile& file, std::string_view key, const std::string& cause);
 
   const std::uint64_t limit_;
   base::Diagnostics& diagnostics_;
   std::mutex mutex_;
   std::vector<std::weak_ptr<InputFile>> files_;
+  bool told_parked_ = false;
 };
 
 }  // namespace weir::tail

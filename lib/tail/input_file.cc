@@ -1,5 +1,8 @@
 #include "tail/input_file.h"
 
+#include "tail/pod_path.h"
+
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -9,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <utility>
 
@@ -19,10 +23,44 @@ constexpr std::uint64_t kPage = 4096;
 // What the places of lines that are cut short by a gap need within it.
 constexpr std::uint64_t kLeastStep = 4;
 
-base::Result<void> check_type(mode_t mode, const std::string& path) {
-  if (S_ISDIR(mode)) return base::io_error(EISDIR, fmt::format("read {}", path));
-  if (S_ISREG(mode)) return {};
+// Opening is felt at the other end of a FIFO, and by devices, so that the type is looked at before.
+base::Result<void> check_type(const struct stat& status, const std::string& path) {
+  if (S_ISDIR(status.st_mode)) return base::io_error(EISDIR, fmt::format("read {}", path));
+  if (S_ISREG(status.st_mode)) return {};
   return base::fail(base::Code::io, "cannot read {}: not a regular file", path).with_hint(fmt::format("weir tail - < {}", path));
+}
+
+// O_NONBLOCK: opening a pipe must not wait for its writer.
+constexpr int kRead = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+// Where links are not followed everywhere, the file is opened as a mere place first, which has no effect on a device and reads nothing; the
+// kernel names what that is, and exactly that is then opened for reading.
+base::Result<base::UniqueFd> open_allowed(const std::string& path, const LogRoots* roots) {
+  struct stat status {};
+  if (roots == nullptr || roots->takes_all() || roots->names(path)) {
+    if (::stat(path.c_str(), &status) != 0) return base::io_error(errno, fmt::format("open {}", path));
+    if (auto ok = check_type(status, path); !ok) return std::move(ok).error();
+    base::UniqueFd fd(::open(path.c_str(), kRead));
+    if (!fd) return base::io_error(errno, fmt::format("open {}", path));
+    return fd;
+  }
+  const base::UniqueFd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!place) return base::io_error(errno, fmt::format("open {}", path));
+  std::array<char, PATH_MAX> buffer{};
+  const std::string link = fmt::format("/proc/self/fd/{}", place.get());
+  const ssize_t size = ::readlink(link.c_str(), buffer.data(), buffer.size());
+  if (size < 0) return base::io_error(errno, fmt::format("open {}", path)).with_hint("mount /proc: what symbolic links lead to is looked up there");
+  std::string_view real(buffer.data(), static_cast<std::size_t>(size));
+  constexpr std::string_view kDeleted = " (deleted)";
+  if (::fstat(place.get(), &status) != 0) return base::io_error(errno, fmt::format("open {}", path));
+  if (status.st_nlink == 0 && real.ends_with(kDeleted)) real.remove_suffix(kDeleted.size());
+  if (real != path && !roots->allows_file(real)) {
+    return base::fail(base::Code::io, "cannot open {}: {}", path, kLeadsOutOfRoots).with_hint(std::string(kLeadsOutHint));
+  }
+  if (auto ok = check_type(status, path); !ok) return std::move(ok).error();
+  base::UniqueFd fd(::open(link.c_str(), kRead));
+  if (!fd) return base::io_error(errno, fmt::format("open {}", path));
+  return fd;
 }
 
 }  // namespace
@@ -100,18 +138,16 @@ struct InputFile::Gzip {
 InputFile::InputFile() = default;
 InputFile::~InputFile() = default;
 
-base::Result<std::unique_ptr<InputFile>> InputFile::open(const std::string& path) {
+base::Result<std::unique_ptr<InputFile>> InputFile::open(const std::string& path, const LogRoots* roots) {
   std::unique_ptr<InputFile> input(new InputFile);
   input->path_ = path;
+  input->roots_ = roots;
+  auto opened = open_allowed(path, roots);
+  if (!opened) return std::move(opened).error();
+  input->fd_ = std::move(opened).value();
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return base::io_error(errno, fmt::format("open {}", path));
-  // Opening is felt at the other end of a FIFO, and by devices.
-  if (auto ok = check_type(status.st_mode, path); !ok) return std::move(ok).error();
-  // O_NONBLOCK: should it be a FIFO by now, opening it must not wait for its writer.
-  input->fd_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!input->fd_) return base::io_error(errno, fmt::format("open {}", path));
   if (::fstat(input->fd_.get(), &status) != 0) return base::io_error(errno, fmt::format("read {}", path));
-  if (auto ok = check_type(status.st_mode, path); !ok) return std::move(ok).error();
+  if (auto ok = check_type(status, path); !ok) return std::move(ok).error();
   input->inode_ = status.st_ino;
   input->device_ = status.st_dev;
   input->note_size(static_cast<std::uint64_t>(status.st_size));
@@ -130,6 +166,7 @@ base::Result<std::size_t> InputFile::read(std::uint64_t offset, char* to, std::s
 }
 
 base::Result<std::size_t> InputFile::read_locked(std::uint64_t offset, char* to, std::size_t size) {
+  if (parked() && !open_again()) return base::io_error(EMFILE, fmt::format("open {}", path_));
   if (!fd_) return base::fail(base::Code::io, "cannot read {}: it was given up", path_);
   if (gzipped_) return read_gzip(offset, to, size);
   ssize_t got = 0;
@@ -173,7 +210,7 @@ std::uint64_t InputFile::next_data(std::uint64_t offset) const {
   return data < 0 ? offset : static_cast<std::uint64_t>(data);
 }
 
-std::optional<std::uint64_t> InputFile::next_readable(std::uint64_t offset) const {
+std::optional<std::uint64_t> InputFile::next_readable(std::uint64_t offset) {
   const std::lock_guard lock(mutex_);
   if (gzipped_ || !fd_) return std::nullopt;
   const std::uint64_t size = status_locked().size;
@@ -185,14 +222,19 @@ std::optional<std::uint64_t> InputFile::next_readable(std::uint64_t offset) cons
   return std::nullopt;
 }
 
-InputFile::Status InputFile::status() const {
+InputFile::Status InputFile::status() {
   const std::lock_guard lock(mutex_);
   return status_locked();
 }
 
-InputFile::Status InputFile::status_locked() const {
-  if (!fd_) return given_up_ != nullptr ? given_up_->last : Status();
+InputFile::Status InputFile::status_locked() {
   struct stat status {};
+  if (parked() && ::stat(path_.c_str(), &status) == 0 && status.st_ino == inode_ && status.st_dev == device_) {
+    return {static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_nlink),
+            status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec};
+  }
+  if (parked() && !open_again()) return {noted_size(), 1, 0};  // it has another name, or none
+  if (!fd_) return given_up_ != nullptr ? given_up_->last : Status();
   if (::fstat(fd_.get(), &status) != 0) return {};
   return {static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_nlink),
           status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec};
@@ -204,6 +246,7 @@ base::Result<record::FileIdentity> InputFile::identify(std::uint32_t head_size, 
   identity.inode = inode_;
   identity.device = device_;
   const std::lock_guard lock(mutex_);
+  if (parked()) open_again();
   if (!fd_) {
     const std::string_view head = given_up_ != nullptr ? std::string_view(given_up_->head).substr(0, head_size) : std::string_view();
     identity.head_size = static_cast<std::uint32_t>(head.size());
@@ -235,7 +278,64 @@ base::Result<bool> InputFile::is(const record::FileIdentity& stored, bool by_con
   return stored.check_end == 0 || found->check_end == 0 || found->check_hash == stored.check_hash;
 }
 
-bool InputFile::holds_text_of(std::uint64_t size) const {
+base::Timestamp InputFile::born() {
+  const std::lock_guard lock(mutex_);
+  struct statx status {};
+  if (!fd_ || ::statx(fd_.get(), "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0 || (status.stx_mask & STATX_BTIME) == 0) return 0;
+  return status.stx_btime.tv_sec * base::kSecond + status.stx_btime.tv_nsec;
+}
+
+bool InputFile::park() {
+  const std::lock_guard lock(mutex_);
+  struct stat status {};
+  if (!fd_ || ::fstat(fd_.get(), &status) != 0 || status.st_nlink == 0) return false;
+  if (rotated_.load(std::memory_order_relaxed) && static_cast<std::uint64_t>(status.st_size) > place()) return false;
+  note_size(static_cast<std::uint64_t>(status.st_size));
+  fd_.reset();
+  parked_.store(true, std::memory_order_release);
+  return true;
+}
+
+void InputFile::set_rotated() {
+  rotated_.store(true, std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  if (parked()) open_again();
+}
+
+// The parked file, under whatever name it has. Where it has none any more, or cannot be opened, it is given up with what is known of it. False
+// when there is no descriptor for it.
+bool InputFile::open_again() {
+  const auto take = [&](const std::string& path) {
+    auto opened = open_allowed(path, roots_);
+    if (!opened) return errno;
+    struct stat status {};
+    if (::fstat(opened->get(), &status) != 0 || status.st_ino != inode_ || status.st_dev != device_) return ENOENT;
+    fd_ = std::move(opened).value();
+    return 0;
+  };
+  int trouble = take(path_);
+  if (trouble != 0 && trouble != EMFILE && trouble != ENFILE) {
+    const std::string folder(folder_of(path_));
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder.c_str()), ::closedir);
+    if (entries == nullptr) trouble = errno;
+    while (const dirent* entry = trouble != 0 && entries != nullptr ? ::readdir(entries.get()) : nullptr) {
+      if (entry->d_ino == inode_) trouble = take(join_path(folder, entry->d_name));
+    }
+  }
+  if (trouble == EMFILE || trouble == ENFILE) return false;
+  parked_.store(false, std::memory_order_release);
+  if (trouble == 0) return true;
+  auto closed = std::make_unique<Closed>();
+  closed->last = {noted_size(), 0, 0};
+  closed->told.cause = "too few descriptors kept it from being open (ulimit -n)";
+  if (!gzipped_) closed->told.size = noted_size();
+  given_up_ = std::move(closed);
+  gzip_.reset();
+  closed_.store(true, std::memory_order_release);
+  return true;
+}
+
+bool InputFile::holds_text_of(std::uint64_t size) {
   const std::lock_guard lock(mutex_);
   if (!gzipped_ || !fd_) return false;
   std::array<unsigned char, 4> trailer{};
@@ -252,9 +352,9 @@ void InputFile::note_size(std::uint64_t size) {
   }
 }
 
-InputFile::Holding InputFile::holding() const {
+InputFile::Holding InputFile::holding() {
   const std::lock_guard lock(mutex_);
-  if (!fd_) return {};
+  if (!fd_) return {};  // it was given up, or is parked
   const Status now = status_locked();
   const std::uint64_t unread = gzipped_ ? now.size : now.size - std::min(now.size, place());
   return {now.links == 0, unread, now.modified};
@@ -262,7 +362,7 @@ InputFile::Holding InputFile::holding() const {
 
 void InputFile::give_up(std::string cause, std::shared_ptr<InputFile> copy) {
   const std::lock_guard lock(mutex_);
-  if (!fd_) return;
+  if (!fd_) return;  // it was given up before, or is parked and keeps nothing
   auto closed = std::make_unique<Closed>();
   closed->last = status_locked();
   closed->told.cause = std::move(cause);

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "record/positions.h"
+#include "tail/log_roots.h"
 
 #include <atomic>
 #include <cstdint>
@@ -16,13 +17,18 @@
 
 namespace weir::tail {
 
+// Why a file is not opened that a symbolic link leads to, and what to do about it.
+inline constexpr std::string_view kLeadsOutOfRoots = "a symbolic link leads out of the log folders";
+inline constexpr std::string_view kLeadsOutHint = "name the folder it leads to with --log-root, or follow all links with --follow-links";
+
 // Read by one thread at a time, that of the reader it was handed to. Any thread may ask for its state, say what size it saw, and
 // give it up: a reader that waits for somebody downstream must not keep the blocks of a deleted file on the disk for ever.
 class InputFile {
  public:
   // Plain files are followed by descriptor, so the name may change or go. A name that ends in ".gz" whose content is gzip is
-  // decompressed; pipes and other special files are refused.
-  static base::Result<std::unique_ptr<InputFile>> open(const std::string& path);
+  // decompressed; pipes and other special files are refused, and so is what a symbolic link leads to where `roots` (null: nothing is refused;
+  // else it outlives the file) does not allow it: the opened file itself is asked, so that nobody can exchange it in between.
+  static base::Result<std::unique_ptr<InputFile>> open(const std::string& path, const LogRoots* roots = nullptr);
   ~InputFile();
   InputFile(const InputFile&) = delete;  // owns a descriptor
   InputFile& operator=(const InputFile&) = delete;
@@ -39,7 +45,7 @@ class InputFile {
   [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const;
   // A place behind `offset` from which on the file can be read again, when it cannot be at `offset`: looked for in steps that
   // double. Nothing when there is none, and for gzipped files.
-  [[nodiscard]] std::optional<std::uint64_t> next_readable(std::uint64_t offset) const;
+  [[nodiscard]] std::optional<std::uint64_t> next_readable(std::uint64_t offset);
 
   // Of the file as it is now, or was when it was given up; for a gzipped one the compressed size.
   struct Status {
@@ -47,11 +53,14 @@ class InputFile {
     std::uint64_t links = 0;
     base::Timestamp modified = 0;
   };
-  [[nodiscard]] Status status() const;
+  [[nodiscard]] Status status();
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const LogRoots* roots() const { return roots_; }
   [[nodiscard]] bool gzipped() const { return gzipped_; }
   [[nodiscard]] std::uint64_t inode() const { return inode_; }
+  // When it was created: tells it from another file that has its inode afterwards. 0 where the file system does not know, or when it is closed.
+  [[nodiscard]] base::Timestamp born();
   [[nodiscard]] std::uint64_t device() const { return device_; }
 
   // Identity by the first `head_size` bytes (fewer when the file is shorter) and, where `check_end` is not 0, those before it.
@@ -61,24 +70,34 @@ class InputFile {
   base::Result<bool> is(const record::FileIdentity& stored, bool by_content);
   // Whether the end of a gzipped file says that its text has `size` bytes. It tells that modulo 4 GiB and of its last member alone, so
   // this is a test, no measure.
-  [[nodiscard]] bool holds_text_of(std::uint64_t size) const;
+  [[nodiscard]] bool holds_text_of(std::uint64_t size);
 
   // How far the reader is: everything before was taken.
-  void set_place(std::uint64_t offset) { place_.store(offset, std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t place() const { return place_.load(std::memory_order_relaxed); }
+  void set_place(std::uint64_t offset) { place_->store(offset, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t place() const { return place_->load(std::memory_order_relaxed); }
+  // The same, for who wants to know when the file is closed.
+  [[nodiscard]] std::shared_ptr<const std::atomic<std::uint64_t>> place_kept() const { return place_; }
   // The largest size that was seen since the file was opened, or since forget_size(): when the file is truncated, the evidence of what
   // it held.
   void note_size(std::uint64_t size);
   [[nodiscard]] std::uint64_t noted_size() const { return noted_size_.load(std::memory_order_relaxed); }
   void forget_size() { noted_size_.store(0, std::memory_order_relaxed); }
 
-  // What the disk keeps for the reader alone.
+  // Gives the descriptor back while the file has a name. Whoever reads it opens it again: by its path, or by its inode among what stands
+  // beside it. One that is gone by then counts as given up; without a descriptor to be had it stays parked. False when it has none to give back,
+  // or needs it: it has no name, or was rotated before it was read.
+  bool park();
+  [[nodiscard]] bool parked() const { return parked_.load(std::memory_order_acquire); }
+  // It was rotated: until it is read it keeps its descriptor, since it may be deleted soon. Opens it again if it was parked.
+  void set_rotated();
+
+  // What the disk keeps for the reader alone. Nothing of a file that is parked.
   struct Holding {
     bool deleted = false;          // it has no name any more
     std::uint64_t unread = 0;      // bytes behind the reader's place; of a gzipped file all its bytes
     base::Timestamp modified = 0;
   };
-  [[nodiscard]] Holding holding() const;
+  [[nodiscard]] Holding holding();
 
   // Closes the file, which frees a deleted one's blocks at once. Its size and the identity of its head stay known. `copy`, which may be
   // null, holds the same text: the reader goes on in it. Does nothing when it was given up before.
@@ -97,15 +116,18 @@ class InputFile {
  private:
   struct Gzip;
   InputFile();
-  [[nodiscard]] Status status_locked() const;
+  [[nodiscard]] Status status_locked();
+  bool open_again();
   base::Result<std::size_t> read_locked(std::uint64_t offset, char* to, std::size_t size);
   base::Result<std::size_t> read_gzip(std::uint64_t offset, char* to, std::size_t size);
 
   std::string path_;
   std::uint64_t inode_ = 0, device_ = 0;
   bool gzipped_ = false;
-  std::atomic<std::uint64_t> place_ = 0, noted_size_ = 0;
-  std::atomic<bool> closed_ = false, enlisted_ = false, searched_ = false;
+  const LogRoots* roots_ = nullptr;
+  const std::shared_ptr<std::atomic<std::uint64_t>> place_ = std::make_shared<std::atomic<std::uint64_t>>(0);
+  std::atomic<std::uint64_t> noted_size_ = 0;
+  std::atomic<bool> closed_ = false, parked_ = false, rotated_ = false, enlisted_ = false, searched_ = false;
 
   mutable std::mutex mutex_;  // of what follows
   base::UniqueFd fd_;

@@ -1,5 +1,7 @@
 #include "tail/log_reader.h"
 
+#include "tail/start.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -38,6 +40,11 @@ std::size_t LogReader::space_needed(const ReadOptions& options) {
 
 void LogReader::add_file(std::shared_ptr<InputFile> file, std::uint64_t offset, base::Timestamp not_before,
                          std::optional<record::FileIdentity> stored) {
+  stored_ = stored_ || stored;
+  if (options_->max_age > 0 && !stored_) {
+    offset = skip_old(*file, offset);
+    if (offset > 0 && file->gzipped()) return;
+  }
   if (held_ != nullptr) held_->add(file);
   file->set_place(offset);
   Generation& generation = generations_.emplace_back();
@@ -54,7 +61,16 @@ void LogReader::add_file(std::shared_ptr<InputFile> file, std::uint64_t offset, 
   missing_ = gone_ = false;
 }
 
+std::uint64_t LogReader::skip_old(InputFile& file, std::uint64_t offset) {
+  const auto young = offset_of_age(file, clock_->wall() - options_->max_age);
+  if (!young || *young <= offset) return offset;  // who reads it tells what cannot be read
+  ++stats_->too_old_files;
+  stats_->too_old_bytes += *young - offset;
+  return *young;
+}
+
 void LogReader::add_lost(const record::FileIdentity& stored, std::uint64_t offset, std::string cause) {
+  stored_ = true;
   Generation& generation = generations_.emplace_back();
   generation.stored = stored;
   generation.offset = offset;
@@ -72,6 +88,7 @@ void LogReader::add_unseen(std::uint64_t files) {
 }
 
 void LogReader::add_ended(const record::FileIdentity& stored) {
+  stored_ = true;
   generations_.emplace_back().stored = stored;
   known_ = true;
 }
@@ -129,6 +146,7 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
   const std::uint64_t from = front.offset - lead;
   const std::size_t want = front.cut ? std::min<std::uint64_t>(space.left, front.cut->size - from) : space.left;
   const std::uint64_t noted = front.file->noted_size();
+  if (held_ != nullptr && front.file->parked()) held_->make_room();
   auto got = front.file->read(from, space.at, want);
   if (!got) return unreadable({}, std::move(got).error().message, batch, outcome);
   const bool moved = *got < lead || std::memcmp(space.at, front.lead.data(), lead) != 0;
@@ -338,6 +356,7 @@ void LogReader::finish_front(std::string_view rest, record::Batch& batch, bool l
   if (!format_known_ && !rest.empty()) decide_format(fmt::format("{}\n", rest));
   decoder_.end_of_file(rest, stamp(batch, front), batch);
   front.offset += rest.size();
+  if (front.file != nullptr) front.file->set_place(front.offset);
   if (log_ends) decoder_.end_of_log(stamp(batch, front), batch);
   // Behind the places of lines that were still open at the end of the log.
   put_done(front, front.offset + (log_ends ? 4 : 0), log_ends, batch);

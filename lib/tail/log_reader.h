@@ -55,6 +55,8 @@ struct ReadOptions {
   base::Duration deletion_grace = 2 * base::kSecond;
   base::Duration unreadable_retry = 5 * base::kSecond;
   base::Duration patience = 5 * base::kSecond;                  // with what is open, when reading is not tracked
+  base::Duration max_age = 0;       // of a log without a position, lines that are older are not read; 0: all are
+  const LogRoots* roots = nullptr;  // of files that a reader opens by itself; null: every link is followed
 };
 
 struct ReadStats : DecodeStats {
@@ -63,7 +65,10 @@ struct ReadStats : DecodeStats {
   std::uint64_t truncated = 0;  // files that were truncated while they were read
   std::uint64_t leading_holes = 0;  // files that begin with zeros
   std::uint64_t generations = 0;
-  std::string latest_gap;       // the line of the record that told it, for messages
+  std::uint64_t too_old_files = 0;  // of which something was older than max_age, so that it was not read …
+  std::uint64_t too_old_bytes = 0;  // … and how much; of compressed files, as they are
+  std::string latest_gap;       // the line of the record that told it, for messages …
+  std::vector<std::string> gap_lines;  // … and of the first few since somebody took them
 };
 
 // What cannot be read of a file.
@@ -96,7 +101,7 @@ class LogReader final : private Labeller {
   static constexpr std::uint64_t kToldLost = std::numeric_limits<std::int64_t>::max();
   static constexpr std::uint64_t kAbandoned = kToldLost - 4;
 
-  // One more generation, from `offset` on, without records older than `not_before`. `stored`: what the keeper knows it as.
+  // One more generation, from `offset` on, or from where lines are young enough (ReadOptions::max_age) if nothing is stored of the log, without records older than `not_before`. `stored`: what the keeper knows it as.
   void add_file(std::shared_ptr<InputFile> file, std::uint64_t offset = 0,
                 base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min(),
                 std::optional<record::FileIdentity> stored = std::nullopt);
@@ -134,6 +139,7 @@ class LogReader final : private Labeller {
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] const std::string& key() const { return key_; }
   [[nodiscard]] HeldFiles* held() const { return held_; }
+  [[nodiscard]] const LogRoots* roots() const { return options_->roots; }
   [[nodiscard]] bool has(std::uint64_t inode, std::uint64_t device) const;
   // The smallest Space that read() gets along with.
   static std::size_t space_needed(const ReadOptions& options);
@@ -179,6 +185,7 @@ class LogReader final : private Labeller {
   Stamp stamp(record::Batch& batch, Generation& generation, std::uint64_t offset);
   std::uint32_t number_of(Generation& generation);
   void drop_front();
+  std::uint64_t skip_old(InputFile& file, std::uint64_t offset);
   void decide_format(std::string_view text);
   void forget_format();
 
@@ -218,6 +225,7 @@ class LogReader final : private Labeller {
   std::list<Generation> generations_;  // nearly always one, of a thousand logs
   std::uint32_t last_number_ = 0;
   bool known_ = false;  // the keeper knows of the log, or is to know
+  bool stored_ = false;  // it did from the start: what is unread of it is to be read, however old it is
   std::vector<std::uint64_t> used_inodes_;  // of the latest files, as often as they had them
   Decoder decoder_;
   bool format_known_ = false;

@@ -4,6 +4,7 @@
 // it does not. So whoever starts from its position knows that it was told. Lines that were open are emitted before it, as far as
 // they came, at places that are still behind everything that was read.
 #include "tail/log_reader.h"
+#include "tail/pattern.h"
 #include "tail/siblings.h"
 
 #include <fmt/format.h>
@@ -12,15 +13,6 @@
 #include <utility>
 
 namespace weir::tail {
-namespace {
-
-// What stands behind the path in "cannot read PATH: CAUSE".
-std::string_view cause_in(std::string_view message) {
-  const std::size_t at = message.rfind(": ");
-  return at == std::string_view::npos ? message : message.substr(at + 2);
-}
-
-}  // namespace
 
 // The file holds something else than what was read of it. What it held may stand in a copy beside it (logrotate's copytruncate), and if it
 // was truncated several times, in several.
@@ -35,10 +27,11 @@ void LogReader::truncated(record::Batch& batch) {
   again.file->set_place(0);
   ++stats_->generations;
 
-  std::vector<Sibling> siblings = open_siblings(key_).files;
+  std::vector<Sibling> siblings = open_siblings(key_, options_->roots).files;
   std::erase_if(siblings, [&](const Sibling& sibling) { return has(sibling.file->inode(), sibling.file->device()); });
   const std::size_t copy = find_copy(siblings, trace);
   if (copy < siblings.size()) {
+    order_alike(siblings, copy);
     go_on_in(front, siblings[copy].file, batch);
     auto behind = std::next(generations_.begin());
     for (std::size_t i = copy + 1; i < siblings.size(); ++i) {
@@ -116,15 +109,16 @@ void LogReader::end_stored(record::Batch& batch) {
 bool LogReader::unreadable(std::string_view rest, std::string message, record::Batch& batch, Outcome& outcome) {
   Generation& front = generations_.front();
   if (front.file->given_up()) return true;
-  const std::string_view cause = cause_in(message);
+  const std::string_view cause = cause_of(message);
   const std::uint64_t from = front.offset + rest.size();
   const auto next = front.file->next_readable(from);
   const bool newer = generations_.size() > 1;
-  if (!next && !newer && !gone_ && (options_->follow || options_->tracked)) {
-    // It may be readable later, and nothing waits behind it.
+  const bool waits = !newer && !gone_ && (options_->follow || options_->tracked);
+  if (!next && (waits || front.file->parked())) {
+    // It may be readable later, and nothing waits behind it; or there is no descriptor for it now.
     if (!front.troubled) trouble_ = message;
     front.troubled = true;
-    outcome = options_->follow ? Outcome::idle : Outcome::finished;
+    outcome = options_->follow || front.file->parked() ? Outcome::idle : Outcome::finished;
     due_ = base::after(clock_->monotonic(), options_->unreadable_retry);
     return false;
   }
@@ -205,6 +199,8 @@ record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp no
   record.labels = labels;
   record.line = record::Text::bytes(batch.copy(text));
   record.metadata = metadata;
+  constexpr std::size_t kLines = 8;
+  if (stats.gap_lines.size() < kLines) stats.gap_lines.push_back(text);
   stats.latest_gap = std::move(text);
   return record;
 }

@@ -31,8 +31,8 @@ std::vector<Pattern::Level> levels_of(std::string_view path) {
 
 // Oldest first. Some count the other way round (log4j): the files' own times tell, those of compressed ones if there are no others, since a
 // compression may set them.
-void sort_rotations(std::vector<std::string>& paths, std::string_view live) {
-  const auto rotation = [&](const std::string& path) { return rotation_of(base_name(path), live); };
+template <typename RotationOf>
+void sort_rotations(std::vector<std::string>& paths, RotationOf rotation) {
   std::ranges::sort(paths, [&](const std::string& a, const std::string& b) { return rotation_before(rotation(a), rotation(b)); });
   if (!std::ranges::all_of(paths, [&](const std::string& path) { return is_rotation_count(rotation(path)); })) return;
   const bool compressed = std::ranges::all_of(paths, [](const std::string& path) { return path.ends_with(".gz"); });
@@ -85,7 +85,7 @@ class Finder {
       files.erase(std::unique(files.begin(), files.end()), files.end());
       const auto live = std::ranges::stable_partition(files, [](const std::string& file) { return !live_name_of(base_name(file)).empty(); });
       std::vector<std::string> rotations(files.begin(), live.begin());
-      sort_rotations(rotations, base_name(key));
+      sort_rotations(rotations, [&](const std::string& path) { return rotation_of(base_name(path), base_name(key)); });
       std::ranges::move(rotations, files.begin());
     }
     return std::move(found_);
@@ -123,7 +123,7 @@ std::vector<std::string> rotations_beside(const std::string& live_path) {
     if (live_name_of(entry.name) != live && !is_rotation_order(rotation_of(entry.name, live))) continue;
     rotations.push_back(join_path(folder_of(live_path), entry.name));
   }
-  sort_rotations(rotations, live);
+  sort_rotations(rotations, [&](const std::string& path) { return rotation_of(base_name(path), live); });
   return rotations;
 }
 
@@ -208,7 +208,7 @@ LogFile resolve_log(const std::string& path) {
     at = to.starts_with('/') ? absolute_path(to) : absolute_path(std::string(folder_of(at)) + "/" + std::string(to));
     log.target = at;
     const auto pod = parse_pod_path(at);
-    if (pod && !pod->uid.empty() && !(parse_pod_path(log.key) && !parse_pod_path(log.key)->uid.empty())) {
+    if (pod && !pod->uid.empty()) {  // also from another pod's folder: whoever put a link there must not pass lines off as its own
       log.key = log.path = at;
       log.target.clear();
     }
@@ -232,6 +232,24 @@ std::map<std::string, std::vector<std::string>> find_files(const std::vector<Pat
   Finder finder(selection, unreadable);
   for (const Pattern& pattern : patterns) finder.walk(pattern, pattern.base, 0);
   return finder.take();
+}
+
+std::vector<std::string> inner_rotations_of(const std::string& key) {
+  std::vector<std::string> rotations;
+  const std::string_view live = base_name(key);
+  if (parse_pod_path(key)) return rotations;
+  auto entries = list_folder(std::string(folder_of(key)));
+  if (!entries) return rotations;
+  for (const Entry& entry : *entries) {
+    if (!entry.folder && !inner_rotation_of(entry.name, live).empty()) rotations.push_back(join_path(folder_of(key), entry.name));
+  }
+  sort_rotations(rotations, [&](const std::string& path) { return inner_rotation_of(base_name(path), live); });
+  return rotations;
+}
+
+std::string_view cause_of(std::string_view message) {
+  const std::size_t at = message.rfind(": ");
+  return at == std::string_view::npos ? message : message.substr(at + 2);
 }
 
 std::vector<std::string> rotations_of(const std::string& key) {

@@ -1,6 +1,7 @@
 #include "tail/resume.h"
 
 #include "tail/pattern.h"
+#include "tail/pod_path.h"
 #include "tail/siblings.h"
 
 #include <fmt/format.h>
@@ -98,6 +99,13 @@ bool left_open(const LogPosition& position) {
   return std::ranges::any_of(position.end, [&](const record::Place& end) { return end > position.resume; });
 }
 
+// Whether an inner rotation is no name of another log: server-1.log may be a second server's, server.1.log and a date are not.
+bool is_sure(std::string_view rotation, std::string_view path) {
+  constexpr std::ptrdiff_t kDigitsOfADate = 6;
+  if (std::ranges::count_if(rotation, [](char c) { return c >= '0' && c <= '9'; }) >= kDigitsOfADate) return true;
+  return rotation.data() > path.data() && rotation.data()[-1] == '.';
+}
+
 void add_found(LogReader& reader, const record::Generation& generation, std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end) {
   if (reaches(*file, end)) {
     reader.add_file(std::move(file), offset, kAnyTime, generation.file);
@@ -111,8 +119,9 @@ void add_found(LogReader& reader, const record::Generation& generation, std::sha
 
 }  // namespace
 
-bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<InputFile> live) {
-  Siblings siblings = open_siblings(reader.key());
+bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<InputFile> live,
+            const std::function<bool(std::string_view)>& followed) {
+  Siblings siblings = open_siblings(reader.key(), reader.roots());
   Chain chain;
   chain.files = std::move(siblings.files);
   if (live != nullptr) add_live(chain, std::move(live));
@@ -130,8 +139,16 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
     const std::uint64_t end = read_up_to(position, generation);
     const bool abandoned = offset >= LogReader::kAbandoned;
     // What was abandoned without a head is known by its inode alone, which means nothing.
-    const std::size_t at = abandoned && generation.file.head_size == 0 ? kNone : find(chain, generation.file, abandoned ? 0 : end);
+    std::size_t at = abandoned && generation.file.head_size == 0 ? kNone : find(chain, generation.file, abandoned ? 0 : end);
+    if (at == kNone && generation.file.head_size > 0 && !(latest != nullptr && describes(*latest, generation.file))) {
+      // Under a name that says nothing (mv app.log before.log).
+      if (auto moved = open_by_identity(reader.key(), generation.file, reader.roots())) {
+        at = chain.next;
+        chain.files.insert(chain.files.begin() + static_cast<std::ptrdiff_t>(at), {std::move(moved), true});
+      }
+    }
     if (at != kNone) {
+      order_alike(chain.files, at);
       for (; found_one && chain.next < at; ++chain.next) {
         if (chain.files[chain.next].ordered) reader.add_file(std::move(chain.files[chain.next].file));
       }
@@ -159,9 +176,16 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
     for (auto older = position.finished.rbegin(); older != position.finished.rend(); ++older) {
       if (older->file.head_size == 0) continue;
       if (const std::size_t at = find(chain, older->file, 0); at != kNone) {
+        order_alike(chain.files, at);
         chain.next = at + 1;
         break;
       }
+    }
+  }
+  if (!found_one && followed) {
+    for (Sibling& one : chain.files) {
+      const std::string& path = one.file->path();
+      if (one.inner && !followed(path) && is_sure(inner_rotation_of(base_name(path), base_name(reader.key())), path)) one.ordered = true;
     }
   }
   bool there = found_one;

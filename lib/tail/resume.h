@@ -5,7 +5,9 @@
 #include "tail/input_file.h"
 #include "tail/log_reader.h"
 
+#include <functional>
 #include <memory>
+#include <string_view>
 
 namespace weir::tail {
 
@@ -14,7 +16,11 @@ namespace weir::tail {
 // the stored place where that is known. What is stored and not found is told as a gap, unless it was read to its end. Siblings older
 // than what is found were read before. `live` may have been rotated since it was opened.
 //
+// A file whose name keeps the extension (server-2024-05-01.log) is a rotation of the log where a stored generation was found under such a name,
+// or where nothing else reads it: `followed` says of a path whether it is followed as a log of its own (without it, every one is).
+//
 // False when no file of the log is there any more.
-bool resume(LogReader& reader, const record::LogPosition& position, std::shared_ptr<InputFile> live);
+bool resume(LogReader& reader, const record::LogPosition& position, std::shared_ptr<InputFile> live,
+            const std::function<bool(std::string_view)>& followed = {});
 
 }  // namespace weir::tail

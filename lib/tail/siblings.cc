@@ -3,11 +3,13 @@
 #include "tail/pattern.h"
 #include "tail/pod_path.h"
 
+#include <dirent.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -22,7 +24,7 @@ struct Listed {
   std::string path;
   std::uint64_t inode = 0;
   std::uint64_t device = 0;
-  bool ordered = false;
+  bool ordered = false, inner = false;
   friend bool operator==(const Listed&, const Listed&) = default;
 };
 
@@ -30,14 +32,17 @@ struct Listed {
 std::vector<Listed> look(const std::string& key) {
   std::vector<Listed> listed;
   const std::string target = resolve_log(key).target;
-  const std::vector<std::string> paths = rotations_of(key);
+  std::vector<std::string> paths = rotations_of(key);
+  const std::size_t outer = paths.size();
+  std::ranges::move(inner_rotations_of(key), std::back_inserter(paths));
   const std::set<std::string_view> all(paths.begin(), paths.end());
-  for (const std::string& path : paths) {
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const std::string& path = paths[i];
     if (path.ends_with(".gz") && all.contains(std::string_view(path).substr(0, path.size() - 3))) continue;
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     const auto ordered = [&](const std::string& live) { return is_rotation_order(rotation_of(base_name(path), base_name(live))); };
-    listed.push_back({path, status.st_ino, status.st_dev, ordered(key) || (!target.empty() && ordered(target))});
+    listed.push_back({path, status.st_ino, status.st_dev, i < outer && (ordered(key) || (!target.empty() && ordered(target))), i >= outer});
   }
   return listed;
 }
@@ -56,7 +61,7 @@ bool stands_before(InputFile& file, std::uint64_t offset, std::string_view befor
 
 }  // namespace
 
-Siblings open_siblings(const std::string& key) {
+Siblings open_siblings(const std::string& key, const LogRoots* roots) {
   Siblings siblings;
   std::vector<Listed> before = look(key);
   for (int looks = 0; looks < kLooks; ++looks) {
@@ -77,13 +82,13 @@ Siblings open_siblings(const std::string& key) {
         siblings.trouble = fmt::format("cannot read {}: of compressed files only .gz is read", listed.path);
         continue;
       }
-      auto file = InputFile::open(listed.path);
+      auto file = InputFile::open(listed.path, roots);
       if (!file) {
         siblings.trouble = std::move(file).error().message;
         continue;  // when its name has changed, the next look tells
       }
       same = same && is_listed(**file);
-      siblings.files.push_back({std::move(file).value(), listed.ordered});
+      siblings.files.push_back({std::move(file).value(), listed.ordered, listed.inner});
     }
     std::vector<Listed> after = look(key);
     if (same && after == before) break;
@@ -118,16 +123,38 @@ std::size_t find_file(const std::vector<Sibling>& siblings, InputFile& file) {
   return siblings.size();
 }
 
-std::shared_ptr<InputFile> open_compressed_copy(InputFile& file) {
+void order_alike(std::vector<Sibling>& siblings, std::size_t found) {
+  if (found >= siblings.size() || !siblings[found].inner) return;
+  const std::string shape = rotation_shape(base_name(siblings[found].file->path()));
+  for (Sibling& one : siblings) one.ordered = one.ordered || (one.inner && rotation_shape(base_name(one.file->path())) == shape);
+}
+
+std::shared_ptr<InputFile> open_by_identity(const std::string& key, const record::FileIdentity& stored, const LogRoots* roots) {
+  const std::string target = resolve_log(key).target;
+  for (const std::string& live : {key, target}) {
+    const std::string folder(folder_of(live));
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(live.empty() ? nullptr : ::opendir(folder.c_str()), ::closedir);
+    while (const dirent* entry = entries != nullptr ? ::readdir(entries.get()) : nullptr) {
+      if (entry->d_ino != stored.inode || (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)) continue;
+      auto file = InputFile::open(join_path(folder, entry->d_name), roots);
+      if (!file) continue;
+      if (auto same = (*file)->is(stored, false); same && *same) return std::move(file).value();
+    }
+  }
+  return nullptr;
+}
+
+std::shared_ptr<InputFile> open_compressed_copy(InputFile& file, const LogRoots* roots) {
   const std::string_view live = live_name_of(base_name(file.path()));
   const std::string key = live.empty() ? file.path() : fmt::format("{}/{}", folder_of(file.path()), live);
   auto own = file.identify(record::kHeadBytes, 0);
   if (!own || own->head_size == 0) return nullptr;
   const std::uint64_t size = file.status().size;
-  const std::vector<std::string> paths = rotations_of(key);
+  std::vector<std::string> paths = rotations_of(key);
+  std::ranges::move(inner_rotations_of(key), std::back_inserter(paths));
   for (auto at = paths.rbegin(); at != paths.rend(); ++at) {
     if (!at->ends_with(".gz")) continue;
-    auto copy = InputFile::open(*at);
+    auto copy = InputFile::open(*at, roots);
     if (copy && is_compressed_copy(**copy, *own, size)) return std::move(copy).value();
   }
   return nullptr;

@@ -21,6 +21,8 @@ struct Sibling {
   // Its name tells its place among the others: it goes on with a number or a time. What a person put there (app.log.bak) does not, and
   // is of use only as a copy.
   bool ordered = false;
+  // Its name keeps the extension, so that the name alone does not make it a rotation: it is not `ordered` until something else tells.
+  bool inner = false;
 };
 
 struct Siblings {
@@ -29,7 +31,14 @@ struct Siblings {
 };
 
 // Opens them all, each once: of a file and its compressed copy the file. When a name changes meanwhile, it looks again.
-[[nodiscard]] Siblings open_siblings(const std::string& key);
+[[nodiscard]] Siblings open_siblings(const std::string& key, const LogRoots* roots = nullptr);
+
+// One sibling was found to belong to the log: then those belong to it, too, whose names are of the same shape.
+void order_alike(std::vector<Sibling>& siblings, std::size_t found);
+
+// The file that `stored` describes, under any name in the folder of the live file `key` or of what that leads to: by inode, head and check. Null
+// when it is not there.
+[[nodiscard]] std::shared_ptr<InputFile> open_by_identity(const std::string& key, const record::FileIdentity& stored, const LogRoots* roots = nullptr);
 
 // Where among `siblings` the file itself is, or a compressed copy of it; siblings.size() when it is not there.
 [[nodiscard]] std::size_t find_file(const std::vector<Sibling>& siblings, InputFile& file);
@@ -47,6 +56,6 @@ struct Trace {
 [[nodiscard]] std::size_t find_copy(const std::vector<Sibling>& siblings, const Trace& trace);
 
 // The compressed copy of a file that lost its name; null when there is none.
-[[nodiscard]] std::shared_ptr<InputFile> open_compressed_copy(InputFile& file);
+[[nodiscard]] std::shared_ptr<InputFile> open_compressed_copy(InputFile& file, const LogRoots* roots = nullptr);
 
 }  // namespace weir::tail

@@ -19,6 +19,15 @@ bool closes(std::string_view text) {
   return !header || !header->partial;
 }
 
+// Of the line that `text` begins with, where it has one. A docker line must be whole.
+std::optional<base::Timestamp> time_of(std::string_view text) {
+  const std::size_t newline = text.find('\n');
+  if (const auto header = parse_cri(text.substr(0, newline))) return header->timestamp;
+  if (text.empty() || text.front() != '{' || newline == std::string_view::npos) return std::nullopt;
+  const auto line = parse_docker(text.substr(0, newline));
+  return line ? std::optional(line->timestamp) : std::nullopt;
+}
+
 // A gzipped file cannot be read backwards: the starts of its last lines pass through a window.
 base::Result<std::uint64_t> last_lines_forward(InputFile& file, std::uint64_t count) {
   const auto buffer = std::make_unique_for_overwrite<char[]>(kBlock);
@@ -99,24 +108,51 @@ base::Result<std::uint64_t> offset_at_time(InputFile& file, base::Timestamp time
     auto got = file.read(middle, buffer.get(), kProbe);
     if (!got) return std::move(got).error();
     std::string_view text(buffer.get(), *got);
-    std::optional<CriHeader> header;
+    std::optional<base::Timestamp> written;
     std::uint64_t at = middle;
-    while (!header) {
+    while (!written) {
       const std::size_t newline = text.find('\n');
       if (newline == std::string_view::npos) break;
       text.remove_prefix(newline + 1);
       at += newline + 1;
-      header = parse_cri(text.substr(0, text.find('\n')));
+      written = time_of(text);
     }
-    if (!header) break;  // no times here: what is known so far must do
+    if (!written) break;  // no times here: what is known so far must do
     // A second of slack for lines that two streams wrote in disorder.
-    if (header->timestamp + base::kSecond < time) {
+    if (*written + base::kSecond < time) {
       low = at;
     } else {
       high = middle;
     }
   }
   return low;
+}
+
+base::Result<std::uint64_t> offset_of_age(InputFile& file, base::Timestamp limit) {
+  const InputFile::Status status = file.status();
+  if (status.size == 0) return std::uint64_t{0};
+  if (status.modified < limit - base::kMinute) return status.size;
+  if (file.gzipped()) return std::uint64_t{0};
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kProbe);
+  auto first = file.read(0, buffer.get(), kProbe);
+  if (!first) return std::move(first).error();
+  const auto begins = time_of({buffer.get(), *first});
+  if (!begins || *begins >= limit) return std::uint64_t{0};
+  auto found = offset_at_time(file, limit - base::kMinute);
+  if (!found) return found;
+  // Line by line from there. A line that does not fit is left to whoever reads it.
+  std::uint64_t offset = *found;
+  while (true) {
+    auto got = file.read(offset, buffer.get(), kProbe);
+    if (!got) return std::move(got).error();
+    const std::string_view text(buffer.get(), *got);
+    std::size_t used = 0;
+    for (std::size_t newline = 0; (newline = text.find('\n', used)) != std::string_view::npos; used = newline + 1) {
+      if (const auto written = time_of(text.substr(used)); !written || *written >= limit) return offset + used;
+    }
+    if (used == 0) return offset;
+    offset += used;
+  }
 }
 
 base::Result<std::uint64_t> start_offset(InputFile& file, const Start& start) {

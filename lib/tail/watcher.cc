@@ -43,9 +43,40 @@ void Watcher::State::read_events(int fd, Use use) {
   }
 }
 
+void Watcher::State::take_structure(Folder& folder, std::uint32_t mask, std::uint32_t cookie, std::string_view name) {
+  if ((mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0) return leave(folder);
+  if (name.empty()) return;
+  deleted = deleted || (mask & (IN_DELETE | IN_MOVED_TO)) != 0;
+  if ((mask & (IN_CREATE | IN_ISDIR)) == IN_CREATE) count_created(folder, name);
+  if ((mask & (IN_DELETE | IN_MOVED_FROM)) != 0 && !folder.aliases.empty()) drop_alias(folder, name);
+  for (auto [owned, end] = folder.logs.equal_range(name); owned != end;) {
+    const std::uint32_t number = owned++->second;  // which may turn out to be no log
+    if ((mask & (IN_MOVED_FROM | IN_ISDIR)) == IN_MOVED_FROM) moving[cookie] = number;
+    check(number);
+  }
+  if ((mask & IN_ISDIR) != 0 && (mask & (IN_DELETE | IN_MOVED_FROM)) != 0) {
+    // The folder's own event comes only once nobody holds a file in it any more, and the reader does.
+    if (const auto child = folders.find(join_path(folder.path, name)); child != folders.end()) leave(*child->second);
+    return;
+  }
+  if ((mask & (IN_CREATE | IN_MOVED_TO)) == 0) return;
+  if ((mask & IN_ISDIR) != 0) return consider(folder, name, true);
+  if ((mask & IN_MOVED_TO) != 0 && !moving.empty()) {
+    if (const auto log = moving.find(cookie); log != moving.end()) {
+      const std::uint32_t number = log->second;
+      moving.erase(log);
+      moved(number, folder, name);
+    }
+  }
+  struct stat status {};  // a link may lead to a folder
+  consider(folder, name, ::stat(join_path(folder.path, name).c_str(), &status) == 0 && S_ISDIR(status.st_mode));
+}
+
 void Watcher::State::read_structure() {
   bool overflow = false;
   ++drains;
+  constexpr std::size_t kMoving = 64;  // those that went where nobody looks
+  if (moving.size() > kMoving) moving.clear();
   read_events(structure.get(), [&](const inotify_event& event, std::string_view name) {
     if ((event.mask & IN_Q_OVERFLOW) != 0) {
       overflow = true;
@@ -53,21 +84,13 @@ void Watcher::State::read_structure() {
     }
     const auto found = by_structure.find(event.wd);
     if (found == by_structure.end()) return;
-    Folder& folder = *found->second;
-    if ((event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0) return leave(folder);
-    if (name.empty()) return;
-    deleted = deleted || (event.mask & (IN_DELETE | IN_MOVED_TO)) != 0;
-    if ((event.mask & (IN_CREATE | IN_ISDIR)) == IN_CREATE) count_created(folder, name);
-    for (auto [owned, end] = folder.logs.equal_range(name); owned != end; ++owned) check(owned->second);
-    if ((event.mask & IN_ISDIR) != 0 && (event.mask & (IN_DELETE | IN_MOVED_FROM)) != 0) {
-      // The folder's own event comes only once nobody holds a file in it any more, and the reader does.
-      if (const auto child = folders.find(join_path(folder.path, name)); child != folders.end()) leave(*child->second);
-      return;
+    if (found->second->same_structure == nullptr) return take_structure(*found->second, event.mask, event.cookie, name);
+    // By path: what is done for one of them may be the end of another.
+    std::vector<std::string> paths;
+    for (const Folder* folder = found->second; folder != nullptr; folder = folder->same_structure) paths.push_back(folder->path);
+    for (const std::string& path : paths) {
+      if (const auto folder = folders.find(path); folder != folders.end()) take_structure(*folder->second, event.mask, event.cookie, name);
     }
-    if ((event.mask & (IN_CREATE | IN_MOVED_TO)) == 0) return;
-    if ((event.mask & IN_ISDIR) != 0) return consider(folder, name, true);
-    struct stat status {};  // a link may lead to a folder
-    consider(folder, name, ::stat(join_path(folder.path, name).c_str(), &status) == 0 && S_ISDIR(status.st_mode));
   });
   if (overflow) rescan(true);
   anchor_lost();
@@ -88,16 +111,19 @@ void Watcher::State::read_written() {
       folder = found == by_written.end() ? nullptr : found->second;
       last = event.wd;
     }
-    if (folder == nullptr || (event.mask & IN_MODIFY) == 0) return;
-    if (folder->events++ == 0) told_of.push_back(folder);
-    for (auto [owned, end] = folder->logs.equal_range(name); owned != end; ++owned) changed(owned->second);
-    if (const std::string_view live = live_name_of(name); !live.empty()) {
-      for (auto [owned, end] = folder->logs.equal_range(live); owned != end; ++owned) changed(owned->second);
+    if ((event.mask & IN_MODIFY) == 0) return;
+    for (Folder* one = folder; one != nullptr; one = one->same_written) {
+      if (one->events++ == 0) told_of.push_back(one);
+      for (auto [owned, end] = one->logs.equal_range(name); owned != end; ++owned) changed(owned->second);
+      if (const std::string_view live = live_name_of(name); !live.empty()) {
+        for (auto [owned, end] = one->logs.equal_range(live); owned != end; ++owned) changed(owned->second);
+      }
+      if (!one->aliases.empty()) alias_written(*one, name);
     }
   });
   for (Folder* const told : std::exchange(told_of, {})) {
     const std::size_t events = std::exchange(told->events, 0);
-    if (!told->logs.empty() && events >= kManyEvents * told->logs.size() && disarm(*told)) busy.push_back(told->written);
+    if (!told->logs.empty() && told->aliases.empty() && by_written.at(told->written)->same_written == nullptr && events >= kManyEvents * told->logs.size() && disarm(*told)) busy.push_back(told->written);
   }
   if (overflow) check_all();
 }
@@ -155,7 +181,9 @@ void Watcher::State::publish() {
 
 void Watcher::State::run() {
   for (const Pattern& pattern : asked) anchor(pattern);
+  settle_claims();
   initial = false;
+  positioned.retain([&](const std::string& key) { return !by_key.contains(key); });
   settle();
   news.complete = true;
   publish();
@@ -195,6 +223,8 @@ void Watcher::State::run() {
       deleted = true;  // one of them may have grown
     }
     settle();
+    settle_claims();
+    drop_retired();
     publish();
     if (std::exchange(deleted, false)) held_look = std::min(held_look, base::after(last_held_look, times.hold));
     if (now >= held_look) {
@@ -207,8 +237,8 @@ void Watcher::State::run() {
 Watcher::Watcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 base::Result<std::unique_ptr<Watcher>> Watcher::start(std::vector<Pattern> patterns, Selection selection, WatchTimes times,
-                                                      const base::Clock& clock, HeldFiles& held) {
-  auto state = std::make_unique<State>(std::move(patterns), std::move(selection), times, clock, held);
+                                                      const base::Clock& clock, HeldFiles& held, WatchOptions options) {
+  auto state = std::make_unique<State>(std::move(patterns), std::move(selection), times, clock, held, std::move(options));
   state->structure.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   state->written.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!state->structure || !state->written) {

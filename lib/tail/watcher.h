@@ -6,12 +6,17 @@
 // written to many times in between is told each time instead, without events, until nothing new was read of it: events cost its writer and
 // this more. A slow look at folders and sizes is the safety net, and the answer to a queue that overflowed. Where a log was rotated faster
 // than it could be looked at, its generations are found among the rotated files beside it.
+//
+// A file is one log's, however many names it has: a hard link, a link to its folder, a rotated file whose name is that of a log as well
+// (server-2024-05-01.log). A name is compared by inode and head with the logs that are followed and with what they were before; after a
+// restart, with the positions. A file that is written to under such a name after its log was done with it becomes a log of its own.
 #pragma once
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "tail/held_files.h"
 #include "tail/input_file.h"
+#include "tail/known_files.h"
 #include "tail/pattern.h"
 #include "tail/selection.h"
 
@@ -40,6 +45,7 @@ struct Changes {
     bool initial = false;             // was there when watching began
     bool rotated = false;             // the log is new, in a folder that is, and was rotated before anybody looked: nothing of it was read
     std::uint64_t lost = 0;           // `file` is null: so many files of this name came and went before they could be opened
+    std::uint64_t offset = 0;         // of a new log: what stands before was read under another name
   };
   std::vector<Event> events;           // in the order in which they were seen
   std::vector<std::uint32_t> changed;  // something was written to one of the log's files
@@ -52,12 +58,17 @@ struct Changes {
   }
 };
 
+struct WatchOptions {
+  const LogRoots* roots = nullptr;  // where links may lead; null: everywhere. Outlives the watcher and the files it opens
+  KnownFiles known;                 // of the positions that reading starts from
+};
+
 // start(), take() and forget() are for one thread, that of the reader.
 class Watcher {
  public:
   // `held`: where the files are listed that it opens, and whose bound it keeps. Outlives the watcher.
   static base::Result<std::unique_ptr<Watcher>> start(std::vector<Pattern> patterns, Selection selection, WatchTimes times,
-                                                      const base::Clock& clock, HeldFiles& held);
+                                                      const base::Clock& clock, HeldFiles& held, WatchOptions options = {});
   ~Watcher();
   Watcher(const Watcher&) = delete;  // owns a thread
   Watcher& operator=(const Watcher&) = delete;

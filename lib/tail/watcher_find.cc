@@ -2,16 +2,15 @@
 
 #include "tail/siblings.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/inotify.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 namespace weir::tail {
@@ -62,7 +61,7 @@ void Watcher::State::enter(const std::string& path, const Pattern& pattern, std:
 bool Watcher::State::watch(Folder& folder) {
   folder.structure = ::inotify_add_watch(structure.get(), folder.path.c_str(), kStructure);
   if (folder.structure >= 0) {
-    by_structure[folder.structure] = &folder;
+    folder.same_structure = std::exchange(by_structure[folder.structure], &folder);
     return true;
   }
   if (errno == ENOENT || errno == ENOTDIR) return false;
@@ -130,11 +129,31 @@ void Watcher::State::consider(Folder& folder, std::string_view name, bool is_fol
     const std::string path = join_path(folder.path, name);
     const bool last = depth + 1 == pattern->levels.size();
     if (last && !is_folder && (!level.glob || live_name_of(name).empty())) add_file(folder, path);
-    if (!last && is_folder && wants_folder(selection, path)) enter(path, *pattern, depth + 1);
+    if (!last && is_folder && wants_folder(selection, path)) enter_found(path, *pattern, depth + 1);
   }
 }
 
+bool Watcher::State::leads_out(const std::string& path) const {
+  struct stat status {};
+  if (roots == nullptr || ::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return false;
+  std::error_code error;
+  const std::string real = std::filesystem::canonical(path, error).string();
+  return !error && !roots->allows_folder(real);
+}
+
+void Watcher::State::enter_found(const std::string& path, const Pattern& pattern, std::size_t depth) {
+  struct stat status {};
+  std::error_code error;
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return enter(path, pattern, depth);
+  if (leads_out(path)) return refuse(path, kLeadsOutOfRoots);
+  const std::string real = std::filesystem::canonical(path, error).string();
+  if (error) return;
+  // Another pod's folder keeps its own name.
+  enter(parse_pod_folder(base_name(real)) || parse_pod_folder(base_name(folder_of(real))) ? real : path, pattern, depth);
+}
+
 void Watcher::State::add_file(Folder& folder, const std::string& path) {
+  if (!folder.aliases.empty() && is_alias(folder, base_name(path))) return;
   LogFile file = resolve_log(path);
   if (!wants_file(selection, file.key)) return;
   if (file.key != path) {
@@ -168,12 +187,23 @@ void Watcher::State::add_file(Folder& folder, const std::string& path) {
   check(number);
 }
 
-void Watcher::State::own(Folder& folder, std::string_view name, std::uint32_t number) {
-  if (folder.written < 0) {
-    folder.written = ::inotify_add_watch(written.get(), folder.path.c_str(), kWritten);
-    if (folder.written >= 0) by_written[folder.written] = &folder;
-    else if (errno != ENOENT) cannot_watch(folder.path, errno);
+void Watcher::State::watch_written(Folder& folder) {
+  if (folder.written >= 0) return;
+  folder.written = ::inotify_add_watch(written.get(), folder.path.c_str(), kWritten);
+  if (folder.written >= 0) folder.same_written = std::exchange(by_written[folder.written], &folder);
+  else if (errno != ENOENT) cannot_watch(folder.path, errno);
+}
+
+void Watcher::State::disown(const Log& log, std::uint32_t number) {
+  for (const std::string* path : {&log.path, &log.target}) {
+    const auto folder = folders.find(folder_of(*path));
+    if (path->empty() || folder == folders.end()) continue;
+    std::erase_if(folder->second->logs, [&](const auto& owned) { return owned.second == number; });
   }
+}
+
+void Watcher::State::own(Folder& folder, std::string_view name, std::uint32_t number) {
+  watch_written(folder);
   const auto [first, last] = folder.logs.equal_range(name);
   if (std::any_of(first, last, [&](const auto& owned) { return owned.second == number; })) return;
   folder.logs.emplace(name, number);
@@ -192,7 +222,9 @@ bool Watcher::State::ask(Folder& folder, std::uint32_t events) {
 }
 
 void Watcher::State::check(std::uint32_t number) {
-  Log& log = logs.at(number);
+  const auto found = logs.find(number);
+  if (found == logs.end()) return;  // its file was another log's
+  Log& log = found->second;
   struct stat status {};
   if (::stat(log.path.c_str(), &status) != 0) {
     if (errno != ENOENT && errno != ENOTDIR) refuse(log.path, errno);
@@ -209,32 +241,51 @@ void Watcher::State::check(std::uint32_t number) {
     return;
   }
   if (!S_ISREG(status.st_mode)) return refuse(log.path, "not a regular file");
-  auto opened = InputFile::open(log.path);
+  auto opened = open(log.path);
   if (!opened) {
-    if (::access(log.path.c_str(), R_OK) == 0) return refuse(log.path, opened.error().message);
+    if (::access(log.path.c_str(), R_OK) == 0) return refuse(log.path, cause_of(opened.error().message));
     if (errno != ENOENT) return refuse(log.path, errno);
     if (!log.missing && log.inode != 0) lose(number);
     log.missing = true;
     return;
   }
   const std::shared_ptr<InputFile> file = std::move(opened).value();
-  // A new file is worth more than the oldest of those that nobody else can see any more.
-  while (few_descriptors_left() && held.give_up_oldest()) {
-  }
   failed.erase(log.path);
   const bool first = log.inode == 0;
+  const bool same = file->inode() == log.inode && file->device() == log.device;
+  if (!same) {
+    if (const std::uint32_t owner = owner_of(*file, number); owner != 0) return become_alias(number, owner, *file);
+    if (first && !positioned.empty() && claimed(log, *file)) return remove_new(number);
+  }
   count_opened(log, 1);
   if (first) log.rotated = rotated_files(log.key);
-  else if (file->inode() != log.inode || file->device() != log.device) catch_up(number, log, *file);
-  log.missing = false;
-  log.inode = file->inode();
-  log.device = file->device();
-  log.size = file->status().size;
-  log.file = file;
-  held.add(file);
+  else if (!same) catch_up(number, log, *file);
+  take(number, log, file);
   const auto folder = folders.find(folder_of(log.path));
   const bool rotated = first && !log.rotated.empty() && folder != folders.end() && folder->second->fresh;
   news.events.push_back({number, log.key, file, initial, rotated});
+}
+
+void Watcher::State::take(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file) {
+  if (file->inode() != log.inode || file->device() != log.device) {
+    remember(number, log, log.file.lock());
+    if (log.inode != 0) unremember(log.inode, number);
+    by_inode.emplace(file->inode(), number);
+  }
+  log.missing = log.finished = false;
+  log.inode = file->inode();
+  log.device = file->device();
+  log.born = file->born();
+  log.size = file->status().size;
+  log.file = file;
+  held.add(file);
+}
+
+base::Result<std::shared_ptr<InputFile>> Watcher::State::open(const std::string& path) {
+  held.make_room();
+  auto opened = InputFile::open(path, roots);
+  if (!opened) return std::move(opened).error();
+  return std::shared_ptr<InputFile>(std::move(opened).value());
 }
 
 void Watcher::State::count_opened(Log& log, std::uint64_t count) {
@@ -274,16 +325,8 @@ void Watcher::State::tell_unseen() {
   }
 }
 
-bool Watcher::State::few_descriptors_left() {
-  constexpr rlim_t kSpare = 16;  // for folders that are listed, copies that are looked at, and whatever else the process does
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
-  const base::UniqueFd lowest(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
-  return !lowest || static_cast<rlim_t>(lowest.get()) + kSpare >= limit.rlim_cur;
-}
-
 void Watcher::State::catch_up(std::uint32_t number, Log& log, InputFile& live) {
-  std::vector<Sibling> siblings = open_siblings(log.key).files;
+  std::vector<Sibling> siblings = open_siblings(log.key, roots).files;
   std::erase_if(siblings, [&](const Sibling& sibling) { return !sibling.ordered; });
   siblings.resize(find_file(siblings, live));  // what is newer than `live`, rotated meanwhile, is a change that will be told
   // All that is newer than the former one, and than what stood beside that.
@@ -299,8 +342,10 @@ void Watcher::State::catch_up(std::uint32_t number, Log& log, InputFile& live) {
   }
   log.rotated = std::move(rotated);
   for (std::size_t i = known; i < siblings.size(); ++i) {
+    if (has_or_had(log, *siblings[i].file)) continue;
     held.add(siblings[i].file);
     count_opened(log, 1);
+    remember(number, log, siblings[i].file);
     news.events.push_back({number, log.key, siblings[i].file, false});
   }
 }
@@ -331,6 +376,23 @@ void Watcher::State::refuse(const std::string& path, std::string_view cause) {
   if (failed.insert(path).second) news.unreadable.add(path, cause);
 }
 
+namespace {
+
+// Takes `folder` out of the list of those with the watch. True when it was the last.
+template <typename Folders, typename Folder>
+bool unlink_same(Folders& by_watch, int watch, Folder* folder, Folder* Folder::*next) {
+  const auto found = by_watch.find(watch);
+  if (found == by_watch.end()) return false;
+  Folder** at = &found->second;
+  while (*at != nullptr && *at != folder) at = &((*at)->*next);
+  if (*at != nullptr) *at = folder->*next;
+  if (found->second != nullptr) return false;
+  by_watch.erase(found);
+  return true;
+}
+
+}  // namespace
+
 void Watcher::State::leave(Folder& folder) {
   for (const auto& [name, number] : folder.logs) {
     const auto log = logs.find(number);
@@ -339,13 +401,13 @@ void Watcher::State::leave(Folder& folder) {
     lose(number);
   }
   for (const auto& [pattern, depth] : folder.levels) root_lost = root_lost || depth == 0;
-  if (folder.structure >= 0) {
+  while (!folder.aliases.empty()) drop_alias(folder, std::string(folder.aliases.begin()->first));
+  // What another path leads to as well is watched as long as that does.
+  if (folder.structure >= 0 && unlink_same(by_structure, folder.structure, &folder, &Folder::same_structure)) {
     ::inotify_rm_watch(structure.get(), folder.structure);
-    by_structure.erase(folder.structure);
   }
-  if (folder.written >= 0) {
+  if (folder.written >= 0 && unlink_same(by_written, folder.written, &folder, &Folder::same_written)) {
     ::inotify_rm_watch(written.get(), folder.written);
-    by_written.erase(folder.written);
   }
   const std::string path = folder.path;
   folders.erase(path);
@@ -366,14 +428,14 @@ void Watcher::State::enter_again(Folder& folder) {
 void Watcher::State::forget(std::uint32_t number) {
   const auto log = logs.find(number);
   if (log == logs.end() || !log->second.missing) return;
+  log->second.finished = true;
+  if (!log->second.aliases.empty()) return;  // or its file would be taken for a new one
+  unremember(log->second.inode, number);
+  for (const Former& former : log->second.formers) unremember(former.inode, number);
   by_key.erase(log->second.key);
   linked.erase(log->second.key);
-  for (const std::string& path : {log->second.path, log->second.target}) {
-    const auto folder = folders.find(folder_of(path));
-    if (path.empty() || folder == folders.end()) continue;
-    folder->second->fresh = false;
-    std::erase_if(folder->second->logs, [&](const auto& owned) { return owned.second == number; });
-  }
+  if (const auto folder = folders.find(folder_of(log->second.path)); folder != folders.end()) folder->second->fresh = false;
+  disown(log->second, number);
   logs.erase(log);
 }
 
@@ -389,7 +451,7 @@ void Watcher::State::rescan(bool everything) {
       leave(*found->second);
     } else if ((found->second->inode != 0 && found->second->inode != status.st_ino) || (everything && is_another(*found->second))) {
       enter_again(*found->second);
-    } else if (everything || status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec != found->second->modified) {
+    } else if (look_at_aliases(*found->second); everything || status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec != found->second->modified) {
       list(*found->second);
     }
   }
@@ -399,7 +461,7 @@ void Watcher::State::rescan(bool everything) {
     const auto parent = folders.find(folder_of(path));
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 && errno == ENOENT) failed.erase(path);
-    if (!S_ISDIR(status.st_mode) || ::access(path.c_str(), R_OK | X_OK) != 0) continue;
+    if (!S_ISDIR(status.st_mode) || ::access(path.c_str(), R_OK | X_OK) != 0 || leads_out(path)) continue;
     if (const auto self = folders.find(path); self != folders.end()) list(*self->second);
     else if (parent != folders.end()) consider(*parent->second, base_name(path), true);
     failed.erase(path);  // until here it tells that the folder is no new one
@@ -413,7 +475,7 @@ bool Watcher::State::is_another(const Folder& folder) const {
   if (folder.structure < 0) return false;
   const int watched = ::inotify_add_watch(structure.get(), folder.path.c_str(), kStructure);
   if (watched < 0 || watched == folder.structure) return false;
-  ::inotify_rm_watch(structure.get(), watched);
+  if (!by_structure.contains(watched)) ::inotify_rm_watch(structure.get(), watched);
   return true;
 }
 

@@ -1,9 +1,11 @@
-// The inside of Watcher, shared by its files: one finds folders and logs and what became of them, one reads events and tells the news.
+// The inside of Watcher, shared by its files: one finds folders and logs and what became of them, one knows files by other names, one reads
+// events and tells the news.
 #pragma once
 
 #include "base/unique_fd.h"
 #include "tail/watcher.h"
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -23,9 +25,12 @@ namespace weir::tail {
 struct Watcher::State {
   struct Folder {
     std::string path;
-    int structure = -1, written = -1;  // watch descriptors
+    int structure = -1, written = -1;  // watch descriptors: of an inode, so that two paths to one folder have the same
+    Folder* same_structure = nullptr;  // the next folder with the same
+    Folder* same_written = nullptr;
     std::vector<std::pair<const Pattern*, std::size_t>> levels;  // which levels of which patterns name its entries
     std::multimap<std::string, std::uint32_t, std::less<>> logs;  // by live name in it, or by the name of what a link leads to
+    std::multimap<std::string, std::uint32_t, std::less<>> aliases;  // names of files that are another log's: watcher_alias.cc
     std::int64_t modified = -1;        // its mtime when it was last listed
     std::uint64_t inode = 0;
     std::size_t events = 0;            // of writing, since such events were last read
@@ -36,9 +41,29 @@ struct Watcher::State {
     base::Timestamp modified = 0;
     friend bool operator==(const Rotated&, const Rotated&) = default;
   };
+  // A file that was a generation of a log, and may have another name now.
+  struct Former {
+    std::uint64_t inode = 0, device = 0;
+    std::uint32_t head_size = 0;
+    std::uint64_t head_hash = 0;
+    base::Timestamp born = 0;
+    std::weak_ptr<InputFile> file;
+    std::shared_ptr<const std::atomic<std::uint64_t>> place;  // null: unknown
+  };
+  struct Alias {
+    std::string folder, name;
+    std::uint64_t inode = 0, device = 0;
+    std::uint32_t head_size = 0;
+    std::uint64_t head_hash = 0;
+    base::Timestamp born = 0;
+  };
   struct Log {
     std::string key, path, target;
+    std::vector<Former> formers;  // oldest first: the last few, and those that have a name of a log
+    std::vector<Alias> aliases;   // the other names of its files
+    bool finished = false;        // the reader is done with it: forgotten with its last alias
     std::uint64_t inode = 0, device = 0, size = 0;
+    base::Timestamp born = 0;
     std::weak_ptr<InputFile> file;       // the latest generation
     std::vector<Rotated> rotated;        // what stood beside the live file when it was first seen, or when it was last another one
     bool missing = false;
@@ -50,14 +75,23 @@ struct Watcher::State {
     std::uint64_t noticed = 0;  // the round in which a change was noticed
   };
 
-  State(std::vector<Pattern> wanted_patterns, Selection wanted, WatchTimes watch_times, const base::Clock& the_clock, HeldFiles& held_files)
-      : asked(std::move(wanted_patterns)), selection(std::move(wanted)), times(watch_times), clock(the_clock), held(held_files) {}
+  State(std::vector<Pattern> wanted_patterns, Selection wanted, WatchTimes watch_times, const base::Clock& the_clock, HeldFiles& held_files,
+        WatchOptions options)
+      : asked(std::move(wanted_patterns)),
+        selection(std::move(wanted)),
+        times(watch_times),
+        clock(the_clock),
+        held(held_files),
+        roots(options.roots),
+        positioned(std::move(options.known)) {}
 
   const std::vector<Pattern> asked;
   const Selection selection;
   const WatchTimes times;
   const base::Clock& clock;
   HeldFiles& held;
+  const LogRoots* const roots;
+  KnownFiles positioned;  // the thread's own; of logs that were not met yet
   base::UniqueFd structure, written, wake, ready;
   std::thread thread;
 
@@ -76,6 +110,15 @@ struct Watcher::State {
   std::map<std::string, std::uint32_t, std::less<>> by_key;
   std::set<std::string, std::less<>> linked;   // keys that a link led to
   std::set<std::string, std::less<>> failed;   // paths that could not be opened: tried again at each rescan
+  std::unordered_multimap<std::uint64_t, std::uint32_t> by_inode;  // of the files that logs have and had
+  struct Claim {
+    std::string folder, name, log;             // a file that positions call one of `log`
+    std::uint32_t generation = 0;
+  };
+  std::vector<Claim> claims;                   // to be settled when everything was looked at
+  std::map<std::string, std::vector<std::string>> rotations_read;  // until then
+  std::vector<std::uint32_t> retiring;         // finished logs that lost their last alias in this round
+  std::unordered_map<std::uint32_t, std::uint32_t> moving;  // logs by the cookie of their live file's rename
   std::vector<Folder*> told_of;                // with `events`
   std::vector<int> busy;                       // watch descriptors of folders whose logs are looked at each time, without events of writing
   std::vector<std::uint32_t> created;          // logs with a count of created files
@@ -91,6 +134,9 @@ struct Watcher::State {
   // watcher_find.cc: finding
   void anchor(const Pattern& pattern);
   void enter(const std::string& path, const Pattern& pattern, std::size_t depth);
+  // A folder that was found, not asked for: a link is entered where it may lead.
+  bool leads_out(const std::string& path) const;
+  void enter_found(const std::string& path, const Pattern& pattern, std::size_t depth);
   bool watch(Folder& folder);
   // True when the folder can be looked at all the same.
   bool cannot_watch(const std::string& path, int cause);
@@ -100,6 +146,8 @@ struct Watcher::State {
   void add_file(Folder& folder, const std::string& path);
   // Says that changes of `name` in `folder` are changes of the log.
   void own(Folder& folder, std::string_view name, std::uint32_t number);
+  void disown(const Log& log, std::uint32_t number);
+  void watch_written(Folder& folder);
   // Asks inotify for events of writing in a folder, or for none. False when the path leads to another folder meanwhile.
   bool arm(Folder& folder);
   bool disarm(Folder& folder);
@@ -115,15 +163,41 @@ struct Watcher::State {
   // All structural events were read. What was created and not opened is told in front of what was opened instead; while the live name is
   // missing, it may be among the rotated files yet.
   void tell_unseen();
-  static bool few_descriptors_left();
   // The live file is another one than before. Usually the former one stands beside it as the newest of its rotated siblings; what stands
   // between them was rotated before anybody looked.
   void catch_up(std::uint32_t number, Log& log, InputFile& live);
   static std::vector<Rotated> rotated_files(const std::string& key);
+  // Opens what is to become a generation, or is looked at for whether it is.
+  base::Result<std::shared_ptr<InputFile>> open(const std::string& path);
+  // The file is the log's latest.
+  void take(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file);
   void lose(std::uint32_t number);
   void changed(std::uint32_t number);
   void refuse(const std::string& path, int cause) { refuse(path, std::strerror(cause)); }
   void refuse(const std::string& path, std::string_view cause);
+
+  // watcher_alias.cc: files that have several names
+  // The log, other than `number`, that has or had the file; 0 for none.
+  std::uint32_t owner_of(InputFile& file, std::uint32_t number);
+  bool has_or_had(const Log& log, InputFile& file);
+  // The log's file is another one's. A log that had no file is none.
+  void become_alias(std::uint32_t number, std::uint32_t owner, InputFile& file);
+  void add_alias(Folder& folder, std::string_view name, std::uint32_t owner, InputFile& file);
+  bool is_alias(Folder& folder, std::string_view name);  // and still of the same file
+  void drop_alias(Folder& folder, std::string_view name);
+  void drop_retired();
+  // The log's latest file is about to be another one.
+  void remember(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file);
+  void unremember(std::uint64_t inode, std::uint32_t number);
+  // The live file of `number` was renamed to `name`. When nobody opened it before that, it is a generation that comes before the latest.
+  void moved(std::uint32_t number, Folder& folder, std::string_view name);
+  void alias_written(Folder& folder, std::string_view name);
+  void look_at_aliases(Folder& folder);
+  // True when the log, of which nothing was seen before, has a file that positions call another log's.
+  bool claimed(const Log& log, InputFile& file);
+  const std::vector<std::string>& rotations_read_with(const std::string& live);
+  void settle_claims();
+  void remove_new(std::uint32_t number);  // a log that was not told of
 
   // losing
   void leave(Folder& folder);
@@ -144,6 +218,7 @@ struct Watcher::State {
   // watcher.cc: events
   template <typename Use>
   void read_events(int fd, Use use);
+  void take_structure(Folder& folder, std::uint32_t mask, std::uint32_t cookie, std::string_view name);
   void read_structure();
   void read_written();
   // Has the logs read of which inotify is not asked, and asks again where the last reading found nothing.

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+import churn
 import live
 import measure
 import report as reports
@@ -333,8 +334,9 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--mb", type=float, default=256)
     parser.add_argument("--dir", default="build/bench")
-    parser.add_argument("--only", default="stages,chains,same,durable,tracked,spill,outage,memory,loki,live")
+    parser.add_argument("--only", default="stages,chains,same,durable,tracked,spill,outage,memory,loki,live,churn")
     parser.add_argument("--live-seconds", type=float, default=30)
+    parser.add_argument("--churn-pods", type=int, default=40_000)
     parser.add_argument("--outage-lines", type=int, default=1_500_000)
     a = parser.parse_args()
     folder = pathlib.Path(a.dir)
@@ -342,7 +344,7 @@ def main():
     only, report = a.only.split(","), reports.Report()
     print(f"{os.cpu_count()} cores; {subprocess.run([kit.WEIR, '--version'], capture_output=True, text=True, check=False).stdout.strip()}")
 
-    if set(only) - {"live", "memory", "outage"}:
+    if set(only) - {"live", "memory", "outage", "churn"}:
         tree = pathlib.Path(a.tree) if a.tree else folder / "pods"
         if not a.tree:
             subprocess.run(["rm", "-rf", str(tree)], check=True)
@@ -378,6 +380,8 @@ def main():
         memory_and_size(report, folder)
     if "live" in only:
         live.run(report, folder, a.live_seconds)
+    if "churn" in only:
+        churn.run(report, folder, a.churn_pods)
 
     if report.missed:
         print("\nMissed:")

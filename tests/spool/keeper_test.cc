@@ -368,6 +368,45 @@ TEST(Keeper, ThousandsOfGoneLogsDoNotPileUp) {
   }
 }
 
+TEST(Keeper, WhatIsGoneIsForgottenWithItsNumber) {
+  constexpr std::uint32_t kFirst = 4'000'000'000U;
+  Keeper keeper("/spool.db");
+  Stream stream(keeper);
+  for (std::uint32_t log = kFirst; log < kFirst + 1000; ++log) {
+    stream.file(log, 1, {.inode = log, .head = log});
+    EXPECT_TRUE(keeper.follows(log));
+    EXPECT_EQ(stream.record(log, 1, 500, 0, false), "take");
+    stream.done(log, 1, 504, true, false);
+    EXPECT_TRUE(keeper.follows(log));  // until its end is safe
+    keeper.advance(Stream::at(log, 1, 500, 0));
+    keeper.advance(Stream::at(log, 1, 504, 0));
+    EXPECT_FALSE(keeper.follows(log));
+    keeper.advance(Stream::at(log, 1, 504, 0));  // changes nothing
+    keeper.committed();
+  }
+  EXPECT_TRUE(keeper.positions().empty());
+}
+
+TEST(Keeper, ALogThatComesBackAfterASnapshotLeftItOut) {
+  Keeper keeper("/spool.db");
+  Stream stream(keeper);
+  for (std::uint32_t log = 1; log <= 400; ++log) {
+    stream.file(log, 1, {.inode = log + 10, .head = log * 31});
+    stream.record(log, 1, 500);
+    stream.done(log, 1, 500, true);
+    if (log == 200) keeper.committed();
+  }
+  const std::string snapshot = keeper.snapshot();
+  if (keeper.moved()) keeper.committed();
+  stream.file(1, 1, {.inode = 7, .head = 77});
+  EXPECT_EQ(stream.record(1, 1, 30), "take");
+  Keeper copy("/spool.db");
+  ASSERT_TRUE(copy.load(snapshot));
+  ASSERT_TRUE(copy.load(keeper.delta()));
+  EXPECT_EQ(copy.positions(), keeper.positions());
+  EXPECT_EQ(position(copy.positions(), 1).resume.offset, 30U);
+}
+
 TEST(Keeper, DeltasAddUpToTheSnapshot) {
   Keeper keeper("/spool.db");
   Keeper copy("/spool.db");

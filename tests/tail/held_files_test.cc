@@ -103,8 +103,9 @@ TEST_F(Held, TheOldestGoesForADescriptor) {
   EXPECT_FALSE(held.give_up_oldest());
   const auto there = opened("there.log", 10, 9), young = deleted("young.log", 10, 1), old = deleted("old.log", 10, 5);
   const auto read = deleted("read.log", 10, 3, 10);
-  EXPECT_TRUE(held.give_up_oldest());
+  EXPECT_TRUE(held.give_up_read());
   EXPECT_TRUE(read->given_up());  // nothing of it is lost
+  EXPECT_FALSE(held.give_up_read());
   EXPECT_TRUE(diagnostics.said().empty());
   EXPECT_FALSE(old->given_up());
   EXPECT_TRUE(held.give_up_oldest());

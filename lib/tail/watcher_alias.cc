@@ -1,0 +1,290 @@
+// Files that have several names: hard links, one folder under two paths, rotated files whose names are those of logs as well.
+//
+// A log knows the file it has and, as `formers`, those that it had: the last few, and each that has another name that is looked at, its
+// `aliases`. A name that leads to one of them is an alias of that log and no log of its own, whatever became of the log since: with its
+// reader finished it is kept for them. An alias that is deleted or renamed is dropped, and found again under its next name.
+//
+// Who writes on to a file when its log is done with it (mv app.log other.log, and the writer goes on) makes its alias a log: it begins where
+// reading ended.
+//
+// After a restart nothing is known but positions. A file that they call another log's is a `claim`: settled when all folders were looked at, it is an
+// alias of that log, or, where that has no file under its own name, its latest file. So is an older or a later rotation beside one that they
+// know, by its name.
+#include "tail/siblings.h"
+#include "tail/watcher_state.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace weir::tail {
+namespace {
+
+constexpr std::size_t kFormersKept = 4;
+
+}  // namespace
+
+bool Watcher::State::has_or_had(const Log& log, InputFile& file) {
+  const auto is_same = [&](const std::shared_ptr<InputFile>& opened, std::uint32_t head_size, std::uint64_t head_hash, base::Timestamp born) {
+    if (opened != nullptr && !opened->given_up() && !opened->parked()) return true;  // what is open keeps its inode
+    if (born != 0) {
+      if (const base::Timestamp now = file.born(); now != 0) return now == born;
+    }
+    if (head_size == 0) return false;
+    auto found = file.identify(head_size, 0);
+    return found && found->head_size == head_size && found->head_hash == head_hash;
+  };
+  const auto has_number = [&](const auto& one) { return one.inode == file.inode() && one.device == file.device(); };
+  if (has_number(log)) {
+    const auto latest = log.file.lock();
+    if (latest != nullptr && !latest->given_up() && !latest->parked()) return true;
+    const auto own = latest != nullptr ? latest->identify(record::kHeadBytes, 0) : record::FileIdentity();
+    if (own && is_same(latest, own->head_size, own->head_hash, log.born)) return true;
+  }
+  const auto is_one = [&](const auto& one, const std::shared_ptr<InputFile>& opened) {
+    return has_number(one) && is_same(opened, one.head_size, one.head_hash, one.born);
+  };
+  return std::ranges::any_of(log.formers, [&](const Former& one) { return is_one(one, one.file.lock()); }) ||
+         std::ranges::any_of(log.aliases, [&](const Alias& one) { return is_one(one, nullptr); });
+}
+
+std::uint32_t Watcher::State::owner_of(InputFile& file, std::uint32_t number) {
+  const auto [first, last] = by_inode.equal_range(file.inode());
+  for (auto at = first; at != last; ++at) {
+    if (at->second != number && has_or_had(logs.at(at->second), file)) return at->second;
+  }
+  return 0;
+}
+
+void Watcher::State::remember(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file) {
+  if (file == nullptr || file->gzipped()) return;
+  const bool known = std::ranges::any_of(log.formers, [&](const Former& one) { return one.inode == file->inode() && one.file.lock() == file; });
+  if (known) return;
+  if (file->parked()) held.make_room();
+  file->set_rotated();
+  auto identity = file->identify(record::kHeadBytes, 0);
+  if (!identity) return;
+  log.formers.push_back({file->inode(), file->device(), identity->head_size, identity->head_hash, file->born(), file, file->place_kept()});
+  by_inode.emplace(file->inode(), number);
+  while (log.formers.size() > kFormersKept) {
+    const auto oldest = std::ranges::find_if(log.formers, [&](const Former& former) {
+      return std::ranges::none_of(log.aliases, [&](const Alias& alias) { return alias.inode == former.inode; });
+    });
+    if (oldest == log.formers.end()) return;
+    unremember(oldest->inode, number);
+    log.formers.erase(oldest);
+  }
+}
+
+void Watcher::State::unremember(std::uint64_t inode, std::uint32_t number) {
+  const auto [first, last] = by_inode.equal_range(inode);
+  const auto entry = std::find_if(first, last, [&](const auto& one) { return one.second == number; });
+  if (entry != last) by_inode.erase(entry);
+}
+
+void Watcher::State::become_alias(std::uint32_t number, std::uint32_t owner, InputFile& file) {
+  Log& log = logs.at(number);
+  if (const auto folder = folders.find(folder_of(log.path)); folder != folders.end()) add_alias(*folder->second, base_name(log.path), owner, file);
+  if (log.inode == 0) return remove_new(number);
+  if (log.created > 0) --log.created;
+  if (!log.missing) lose(number);
+  log.missing = true;
+}
+
+void Watcher::State::remove_new(std::uint32_t number) {
+  const auto log = logs.find(number);
+  disown(log->second, number);
+  by_key.erase(log->second.key);
+  logs.erase(log);
+}
+
+void Watcher::State::add_alias(Folder& folder, std::string_view name, std::uint32_t owner, InputFile& file) {
+  Log& log = logs.at(owner);
+  for (const Alias& known : log.aliases) {
+    if (known.folder == folder.path && known.name == name && known.inode == file.inode()) return;
+  }
+  drop_alias(folder, name);
+  const auto identity = file.identify(record::kHeadBytes, 0);
+  log.aliases.push_back({folder.path, std::string(name), file.inode(), file.device(), identity ? identity->head_size : 0,
+                         identity ? identity->head_hash : record::kEmptyHash, file.born()});
+  folder.aliases.emplace(name, owner);
+  watch_written(folder);
+}
+
+bool Watcher::State::is_alias(Folder& folder, std::string_view name) {
+  const auto known = folder.aliases.find(name);
+  if (known == folder.aliases.end()) return false;
+  struct stat status {};
+  if (::stat(join_path(folder.path, name).c_str(), &status) == 0) {
+    for (const Alias& alias : logs.at(known->second).aliases) {
+      if (alias.folder == folder.path && alias.name == name && alias.inode == status.st_ino && alias.device == status.st_dev) return true;
+    }
+  }
+  drop_alias(folder, name);
+  return false;
+}
+
+void Watcher::State::drop_alias(Folder& folder, std::string_view name) {
+  const auto known = folder.aliases.find(name);
+  if (known == folder.aliases.end()) return;
+  const std::uint32_t owner = known->second;
+  folder.aliases.erase(known);
+  Log& log = logs.at(owner);
+  const auto alias = std::ranges::find_if(log.aliases, [&](const Alias& one) { return one.folder == folder.path && one.name == name; });
+  if (alias != log.aliases.end()) log.aliases.erase(alias);
+  if (log.finished && log.aliases.empty()) retiring.push_back(owner);
+}
+
+// Not at once: what was renamed is an alias again as soon as its new name was seen.
+void Watcher::State::drop_retired() {
+  for (const std::uint32_t number : std::exchange(retiring, {})) {
+    if (const auto log = logs.find(number); log != logs.end() && log->second.finished) forget(number);
+  }
+}
+
+void Watcher::State::moved(std::uint32_t number, Folder& folder, std::string_view name) {
+  const auto known = logs.find(number);
+  struct stat status {};
+  const std::string path = join_path(folder.path, name);
+  if (known == logs.end() || ::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  Log& log = known->second;
+  const auto has_number = [&](const auto& one) { return one.inode == status.st_ino && one.device == status.st_dev; };
+  if (has_number(log) || std::ranges::any_of(log.formers, has_number)) return;
+  auto opened = open(path);
+  if (!opened || owner_of(**opened, 0) != 0) return;
+  const std::shared_ptr<InputFile> file = std::move(opened).value();
+  held.add(file);
+  count_opened(log, 1);
+  remember(number, log, file);
+  const auto latest = log.missing ? news.events.end() : std::ranges::find_if(news.events, [&](const Changes::Event& event) {
+    return event.log == number && event.file != nullptr && event.file == log.file.lock();
+  });
+  news.events.insert(latest, {number, log.key, file, false});
+}
+
+void Watcher::State::alias_written(Folder& folder, std::string_view name) {
+  const auto alias = folder.aliases.find(name);
+  if (alias == folder.aliases.end()) return;
+  const std::uint32_t owner = alias->second;
+  changed(owner);
+  Log& log = logs.at(owner);
+  struct stat status {};
+  const auto former = std::ranges::find_if(log.formers, [&](const Former& one) {
+    return one.file.expired() && one.place != nullptr && ::stat(join_path(folder.path, name).c_str(), &status) == 0 && one.inode == status.st_ino;
+  });
+  if (former == log.formers.end()) return;
+  const std::uint64_t place = former->place->load(std::memory_order_relaxed);
+  if (static_cast<std::uint64_t>(status.st_size) <= place) return;
+  const std::string path = join_path(folder.path, name);
+  auto opened = open(path);
+  if (!opened || (*opened)->inode() != former->inode || by_key.contains(path)) return;
+  unremember(former->inode, owner);
+  log.formers.erase(former);
+  drop_alias(folder, name);
+  const std::uint32_t number = ++last_log;
+  by_key.emplace(path, number);
+  Log& added = logs[number];
+  added.key = added.path = path;
+  own(folder, name, number);
+  take(number, added, std::move(opened).value());
+  news.events.push_back({.log = number, .key = path, .file = added.file.lock(), .offset = place});
+}
+
+void Watcher::State::look_at_aliases(Folder& folder) {
+  std::vector<std::string> names;
+  for (const auto& [name, owner] : folder.aliases) names.push_back(name);
+  for (const std::string& name : names) {
+    if (is_alias(folder, name)) alias_written(folder, name);
+  }
+}
+
+bool Watcher::State::claimed(const Log& log, InputFile& file) {
+  const auto follows = [&](std::string_view key) {
+    return std::ranges::any_of(asked, [&](const Pattern& pattern) { return names(pattern, key); }) && wants_file(selection, key);
+  };
+  const std::string folder(folder_of(log.path)), name(base_name(log.path));
+  const KnownFiles::Owner owner = positioned.owner(file);
+  if (owner.log == log.key) return false;
+  if (!owner.log.empty()) {
+    if (!follows(owner.log)) return false;
+    claims.push_back({folder, name, std::string(owner.log), owner.generation});
+    return true;
+  }
+  // server-2.log may be a rotation of server.log that nobody saw.
+  for (std::size_t at = name.find_first_of("-._"); at != std::string::npos; at = name.find_first_of("-._", at + 1)) {
+    const std::size_t dot = name.rfind('.');
+    const std::string live = join_path(folder, name.substr(0, at) + (dot == std::string::npos ? "" : name.substr(dot)));
+    if (at == 0 || live == log.key || !positioned.has_log(live) || !follows(live)) continue;
+    const std::vector<std::string>& read = rotations_read_with(live);
+    if (std::ranges::find(read, log.path) == read.end()) continue;
+    claims.push_back({folder, name, live, 0});
+    return true;
+  }
+  return false;
+}
+
+// Those that resume() takes for generations of the log, and those that were read before: what was last written before a known one was, and is
+// older by its name, was there when that was read.
+const std::vector<std::string>& Watcher::State::rotations_read_with(const std::string& live) {
+  const auto [found, added] = rotations_read.try_emplace(live);
+  if (!added) return found->second;
+  struct One {
+    std::string shape;
+    base::Timestamp modified = 0;
+    bool known = false, to_be_read = false;
+  };
+  const std::vector<std::string> paths = inner_rotations_of(live);
+  std::vector<One> all;
+  for (const std::string& path : paths) {
+    One& one = all.emplace_back();
+    auto file = open(path);
+    if (!file) continue;
+    const KnownFiles::Owner owner = positioned.owner(**file);
+    one = {rotation_shape(base_name(path)), (*file)->status().modified, owner.log == live, owner.to_be_read};
+    if (!owner.log.empty() && !one.known) one.shape.clear();
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    bool read = false;
+    for (std::size_t j = 0; j < all.size() && !all[i].known; ++j) {
+      if (!all[j].known || all[j].shape != all[i].shape) continue;
+      read = read || (i < j ? all[i].modified <= all[j].modified : all[j].to_be_read);
+    }
+    if (read) found->second.push_back(paths[i]);
+  }
+  return found->second;
+}
+
+void Watcher::State::settle_claims() {
+  rotations_read.clear();
+  if (claims.empty()) return;
+  std::vector<Claim> all = std::exchange(claims, {});
+  // The latest of each log first: where the log has no file under its own name, that is its live one.
+  std::ranges::stable_sort(all, std::greater(), &Claim::generation);
+  for (const Claim& claim : all) {
+    const auto folder = folders.find(claim.folder);
+    if (folder == folders.end()) continue;
+    auto opened = open(join_path(claim.folder, claim.name));
+    if (!opened) continue;
+    std::shared_ptr<InputFile> file = std::move(opened).value();
+    const auto [key, added] = by_key.try_emplace(claim.log, last_log + 1);
+    const std::uint32_t number = key->second;
+    if (added) ++last_log;
+    Log& log = logs[number];
+    if (added) {
+      log.key = log.path = claim.log;
+      if (const auto own_folder = folders.find(folder_of(claim.log)); own_folder != folders.end()) own(*own_folder->second, base_name(claim.log), number);
+    }
+    if (log.inode == 0) {
+      take(number, log, file);
+      news.events.push_back({number, log.key, file, initial});
+      lose(number);
+      log.missing = true;
+    } else if (!has_or_had(log, *file)) {
+      remember(number, log, file);
+    }
+    add_alias(*folder->second, claim.name, number, *file);
+  }
+}
+
+}  // namespace weir::tail

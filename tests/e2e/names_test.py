@@ -1,0 +1,427 @@
+#!/usr/bin/env python3
+"""One file under several names, links, more files than descriptors, and logs that are older than anybody takes: what is followed, once."""
+import collections
+import gzip
+import json
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import time
+import unittest
+
+import weir_kit as kit
+
+
+def both_ways(test):
+    """Runs the test as a pipe and fused, each in a folder of its own."""
+
+    def run(self):
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                self.setUp()
+                test(self, fused)
+
+    run.__name__ = test.__name__
+    return run
+
+
+def cri(text, age=0.0):
+    at = time.time() - age
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1e9):09d}Z stdout F {text}\n"
+
+
+class Names(kit.Case):
+    def setUp(self):
+        super().setUp()
+        self.logs = self.dir / "logs"
+        self.logs.mkdir()
+        self.spool = self.dir / "spool.db"
+        self.live = self.logs / "server.log"
+        self.lines = []
+
+    def write(self, path=None, count=3):
+        with open(path or self.live, "a", encoding="ascii") as out:
+            for _ in range(count):
+                self.lines.append(f"line {len(self.lines)}")
+                out.write(self.lines[-1] + "\n")
+
+    def follow(self, fused, *paths, options=""):
+        return self.chain([f"tail -f --checkpoint {self.spool} {options} {' '.join(map(str, paths or [self.logs]))}", f"buffer {self.spool} --store"],
+                          fused)
+
+    def stored(self):
+        return kit.weir("replay", self.spool, "-o", "jsonl", expect=None).splitlines() if self.spool.exists() else []
+
+    def rows(self):
+        """Texts by file name, and what was told to be lost."""
+        rows, gaps = collections.defaultdict(list), []
+        for record in kit.records(self.stored()):
+            if "weir_gap_bytes" in record.get("metadata", {}):
+                gaps.append(record["line"])
+            else:
+                rows[pathlib.Path(record["labels"].get("filename", record["labels"].get("pod", ""))).name].append(record["line"])
+        return dict(rows), gaps
+
+    def wait_lines(self, chain, count=None):
+        wanted = len(self.lines) if count is None else count
+        kit.wait_for(lambda: sum(map(len, self.rows()[0].values())) >= wanted, lambda: f"{self.rows()}\n{chain.errors()}")
+
+    def assert_once(self, chain=None):
+        rows, gaps = self.rows()
+        errors = chain.errors() if chain else ""
+        self.assertEqual(gaps, [], errors)
+        self.assertEqual(sorted(text for texts in rows.values() for text in texts), sorted(self.lines), f"{rows}\n{errors}")
+        return rows
+
+    # -- rotated names that keep the extension --
+
+    NAMES = ["server-2026-01-02T03-04-05.000.log", "server.1.log", "server.2026-01-02.log", "server-1.log", "other.log"]
+
+    @both_ways
+    def test_a_rotated_file_whose_name_is_a_log_is_read_once(self, fused):
+        for name in self.NAMES:
+            with self.subTest(name=name):
+                self.setUp()
+                self.write()
+                chain = self.follow(fused)
+                self.wait_lines(chain)
+                self.live.rename(self.logs / name)
+                self.write()
+                self.write(self.logs / name, 1)  # the writer still has the old one for a moment
+                self.wait_lines(chain)
+                self.live.rename(self.logs / f"again-{name}") if name == "other.log" else None
+                self.write()
+                self.wait_lines(chain)
+                chain.stop()
+                rows = self.assert_once(chain)
+                self.assertEqual(list(rows), ["server.log"])
+
+    @both_ways
+    def test_rotated_while_nothing_ran(self, fused):
+        for named in (False, True):
+            for name in self.NAMES:
+                with self.subTest(name=name, named=named):
+                    self.setUp()
+                    self.write()
+                    paths = [self.live] if named else [self.logs]
+                    chain = self.follow(fused, *paths)
+                    self.wait_lines(chain)
+                    chain.stop()
+                    self.write()  # not read before it is renamed
+                    self.live.rename(self.logs / name)
+                    self.write()
+                    chain = self.follow(fused, *paths)
+                    self.wait_lines(chain)
+                    self.write()
+                    self.wait_lines(chain)
+                    chain.stop()
+                    rows = self.assert_once(chain)
+                    self.assertEqual(list(rows), ["server.log"])
+                    self.assertEqual(rows["server.log"], self.lines)
+
+    @both_ways
+    def test_rotated_twice_while_nothing_ran(self, fused):
+        for named in (False, True):
+            for shape in ("server-2026-01-{:02}.log", "server.2026-01-{:02}.log"):
+                with self.subTest(shape=shape, named=named):
+                    self.setUp()
+                    self.write()
+                    paths = [self.live] if named else [self.logs]
+                    chain = self.follow(fused, *paths)
+                    self.wait_lines(chain)
+                    chain.stop()
+                    for day in (1, 2):
+                        self.write()
+                        self.live.rename(self.logs / shape.format(day))
+                    self.write()
+                    chain = self.follow(fused, *paths)
+                    self.wait_lines(chain)
+                    chain.stop()
+                    rows = self.assert_once(chain)
+                    self.assertEqual(rows, {"server.log": self.lines})
+                    # And what was read is not read again by the next start.
+                    chain = self.follow(fused, *paths)
+                    self.write()
+                    self.wait_lines(chain)
+                    chain.stop()
+                    self.assertEqual(self.assert_once(chain), {"server.log": self.lines})
+
+    @both_ways
+    def test_moved_while_nothing_ran_and_written_on(self, fused):
+        self.write()
+        chain = self.follow(fused)
+        self.wait_lines(chain)
+        chain.stop()
+        self.write()
+        other = self.logs / "other.log"
+        self.live.rename(other)
+        chain = self.follow(fused)
+        self.wait_lines(chain)
+        self.write(other)
+        self.wait_lines(chain)
+        chain.stop()
+        self.assert_once(chain)
+
+    @both_ways
+    def test_logrotates_extension_with_counts_over_restarts(self, fused):
+        keep = 4
+        for turn in range(keep + 2):
+            self.write()
+            chain = self.follow(fused)
+            self.wait_lines(chain)
+            if turn % 2:
+                chain.stop()
+            for i in range(keep, 0, -1):
+                old = self.logs / f"server.{i}.log"
+                if old.exists():
+                    old.rename(self.logs / f"server.{i + 1}.log")
+            self.live.rename(self.logs / "server.1.log")
+            self.write()
+            if turn % 2:
+                chain = self.follow(fused)
+            self.wait_lines(chain)
+            chain.stop()
+        self.assert_once(chain)
+
+    @both_ways
+    def test_a_hard_link(self, fused):
+        self.write()
+        os.link(self.live, self.logs / "alias.log")  # comes first by its name
+        chain = self.follow(fused)
+        self.wait_lines(chain)
+        os.link(self.live, self.logs / "zz.log")
+        self.write()
+        self.wait_lines(chain)
+        chain.stop()
+        chain = self.follow(fused)
+        self.write()
+        self.wait_lines(chain)
+        chain.stop()
+        self.assert_once(chain)
+
+    @both_ways
+    def test_who_writes_on_to_a_renamed_file_is_read(self, fused):
+        self.write()
+        chain = self.follow(fused)
+        self.wait_lines(chain)
+        with open(self.live, "a", encoding="ascii") as writer:
+            self.live.rename(self.logs / "other.log")
+            self.write()
+            self.wait_lines(chain)
+            pid = chain.processes[0].pid
+            other = str(self.logs / "other.log")
+            kit.wait_for(lambda: other not in {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")
+                                               if os.path.islink(f"/proc/{pid}/fd/{fd}")}, "the old file to be done with")
+            self.lines.append("a late line")
+            writer.write("a late line\n")
+        self.wait_lines(chain)
+        chain.stop()
+        self.assert_once(chain)
+
+    @both_ways
+    def test_a_second_log_of_a_like_name_is_a_log(self, fused):
+        for i in range(3):
+            self.write(self.logs / f"server{'' if i == 0 else f'-{i}'}.log")
+        chain = self.follow(fused)
+        self.wait_lines(chain)
+        chain.stop()
+        self.live.rename(self.logs / "server.log.1")
+        self.write()
+        self.write(self.logs / "server-3.log")
+        chain = self.follow(fused)
+        for i in range(1, 4):
+            self.write(self.logs / f"server-{i}.log")
+        self.wait_lines(chain)
+        chain.stop()
+        rows = self.assert_once(chain)
+        self.assertEqual({name: len(texts) for name, texts in rows.items()},
+                         {"server.log": 6, "server-1.log": 6, "server-2.log": 6, "server-3.log": 6})
+
+    # -- links --
+
+    @both_ways
+    def test_two_paths_to_one_folder(self, fused):
+        link = self.dir / "link"
+        link.symlink_to(self.logs)
+        chain = self.follow(fused, self.logs, link)
+        for i in range(8):
+            folder = self.logs / f"shop_brief-{i}_uid" / "c"
+            folder.mkdir(parents=True)
+            with open(folder / "0.log", "w", encoding="ascii") as out:
+                for j in range(5):
+                    self.lines.append(f"pod {i} line {j}")
+                    out.write(cri(self.lines[-1]))
+            self.wait_lines(chain)
+            with open(folder / "0.log", "a", encoding="ascii") as out:
+                self.lines.append(f"pod {i} last line")
+                out.write(cri(self.lines[-1]))
+            (folder / "0.log").unlink()
+            folder.rmdir()
+            folder.parent.rmdir()
+        self.wait_lines(chain)
+        chain.stop()
+        self.assert_once(chain)
+
+    @both_ways
+    def test_a_planted_link_is_not_followed(self, fused):
+        secret = self.dir / "secret"
+        secret.write_text("a secret\n", encoding="ascii")
+        folder = self.logs / "shop_evil_uid" / "c"
+        folder.mkdir(parents=True)
+        (folder / "0.log").symlink_to(secret)
+        (folder / "2.log").symlink_to("/dev/zero")
+        (self.logs / "a_b_c").symlink_to(self.dir)
+        (folder / "1.log").write_text(cri("its own"), encoding="ascii")
+        self.lines = ["its own"]
+        for follow in (True, False):
+            chain = self.chain([f"tail {'-f' if follow else ''} {self.logs}"], fused)
+            kit.wait_for(lambda: b"its own" in b"".join(chain.output()) or not chain.running(), chain.errors)
+            kit.wait_for(lambda: "symbolic link" in chain.errors(), chain.errors)
+            if follow:
+                chain.stop()
+            else:
+                self.assertEqual(chain.wait(), [3], chain.errors())
+            self.assertEqual([r["line"] for r in kit.records(chain.output())], ["its own"])
+            self.assertEqual(chain.errors().count("a symbolic link leads out of the log folders"), 1, chain.errors())
+        out = kit.weir("tail", "--log-root", self.dir, self.logs / "shop_evil_uid", "-o", "jsonl", expect=None)
+        self.assertIn(b"a secret", out)
+        self.assertIn(b"a secret", kit.weir("tail", "--follow-links", folder / "0.log", folder / "1.log", "-o", "jsonl"))
+        self.assertIn(b"a secret", kit.weir("tail", folder / "0.log", "-o", "jsonl"))  # named
+
+    # -- few descriptors --
+
+    @both_ways
+    def test_more_logs_than_descriptors(self, fused):
+        logs, limit = 400, 160
+        target = self.sink()
+        for i in range(logs):
+            self.write(self.logs / f"log-{i:03d}.log")
+        stages = [f"tail -f --checkpoint {self.spool} {self.logs}", f"buffer {self.spool}", f"push {target}"]
+
+        def limited(command):
+            return ["prlimit", f"--nofile={limit}:{limit}", *command]
+
+        commands = [[kit.WEIR, "run", "-c", " | ".join(stages)]] if fused else [[kit.WEIR, *stage.split()] for stage in stages]
+        errors = open(self.dir / "errors", "wb")
+        self.addCleanup(errors.close)
+        processes, source = [], subprocess.DEVNULL
+        for command in commands:
+            processes.append(self.start(*limited(command), stdin=source, stdout=subprocess.PIPE, stderr=errors, env=kit.environment()))
+            source = processes[-1].stdout
+
+        def told():
+            return (self.dir / "errors").read_text(encoding="utf-8", errors="replace")
+
+        kit.wait_for(lambda: kit.sink_stats(target)["entries"] >= len(self.lines), told)
+        for i in range(logs):  # all of them are followed, those that are rotated too
+            path = self.logs / f"log-{i:03d}.log"
+            self.write(path, 1)
+            if i % 7 == 0:
+                path.rename(self.logs / f"log-{i:03d}.log.1")
+                self.write(path, 1)
+        kit.wait_for(lambda: kit.sink_stats(target)["entries"] >= len(self.lines), told)
+        processes[0].send_signal(signal.SIGTERM)
+        for process in processes:
+            process.wait(kit.PATIENCE)
+        self.assertEqual(kit.sink_stats(target)["entries"], len(self.lines), told())
+        self.assertIn("ulimit -n", told())
+        self.assertEqual(told().count("more log files than this process may open"), 1, told())
+
+    @both_ways
+    def test_more_rotated_files_than_descriptors_read_once(self, fused):
+        for i in range(60):
+            for j in range(3):
+                self.write(self.logs / f"log-{i:03d}.log{'' if j == 0 else f'.{j}'}", 1)
+        command = [kit.WEIR, "run", "-c", f"tail '{self.logs}/*' -o jsonl"] if fused else [kit.WEIR, "tail", f"{self.logs}/*", "-o", "jsonl"]
+        done = subprocess.run(["prlimit", "--nofile=64:64", *command], env=kit.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(r["line"] for r in kit.records(done.stdout.splitlines())), sorted(self.lines))
+
+    # -- a first start on an old node --
+
+    DAY = 86400
+
+    @both_ways
+    def test_what_is_older_than_loki_takes_is_left_out(self, fused):
+        pods = self.logs
+
+        def log(pod, rows, name="0.log"):
+            folder = pods / f"shop_{pod}_uid" / "c"
+            folder.mkdir(parents=True, exist_ok=True)
+            text = "".join(cri(t, age) for t, age in rows)
+            data = gzip.compress(text.encode()) if name.endswith(".gz") else text.encode()
+            (folder / name).write_bytes(data)
+            newest = time.time() - min(age for _, age in rows)
+            os.utime(folder / name, (newest, newest))
+
+        old = [(f"old {i} {'x' * 100}", 9 * self.DAY - i) for i in range(3000)]
+        log("old", old)
+        log("both", old + [(f"young {i}", 60 - i / 100) for i in range(100)])
+        log("edge", [("a minute too old", 7 * self.DAY + 60), ("just young enough", 7 * self.DAY - 60)])
+        chain = self.chain([f"tail -f --checkpoint {self.spool} {pods}", f"buffer {self.spool} --store"], fused)
+        young = [f"young {i}" for i in range(100)]
+        kit.wait_for(lambda: len(self.rows()[0].get("both", [])) >= 100, chain.errors)
+        # A log that comes later is looked at in the same way.
+        log("later", old[:10] + [("of today", 1)])
+        kit.wait_for(lambda: "later" in self.rows()[0], chain.errors)
+        chain.stop()
+        rows, gaps = self.rows()
+        self.assertEqual(gaps, [])
+        self.assertEqual(rows, {"both": young, "edge": ["just young enough"], "later": ["of today"]})
+        self.assertRegex(chain.errors(), r"left out .* of 3 log files, older than 7d \(--max-age")
+        # What has a position is read, however old it has become; and nothing of what was left out comes after all.
+        chain = self.chain([f"tail -f --checkpoint {self.spool} {pods}", f"buffer {self.spool} --store"], fused)
+        with open(pods / "shop_old_uid" / "c" / "0.log", "a", encoding="ascii") as out:
+            out.write(cri("written now", 0))
+        kit.wait_for(lambda: "old" in self.rows()[0], chain.errors)
+        chain.stop()
+        self.assertEqual(self.rows()[0]["old"], ["written now"])
+
+    @both_ways
+    def test_max_age_0_reads_all(self, fused):
+        folder = self.logs / "shop_old_uid" / "c"
+        folder.mkdir(parents=True)
+        (folder / "0.log").write_text(cri("old", 9 * self.DAY), encoding="ascii")
+        for options in ("--max-age 0", "--since 30d"):
+            self.spool = self.dir / f"{len(options)}.db"
+            chain = self.follow(fused, options=options)
+            self.wait_lines(chain, 1)
+            chain.stop()
+            self.assertNotIn("left out", chain.errors())
+        # Reading once, nothing is left out unless it is asked for.
+        self.assertIn(b'"old"', kit.weir("tail", self.logs, "-o", "jsonl"))
+        self.assertEqual(kit.weir("tail", "--max-age", "7d", self.logs, "-o", "jsonl"), b"")
+
+    # -- what was lost --
+
+    @both_ways
+    def test_each_log_that_was_lost_is_reported(self, fused):
+        pods = ["a", "b", "c", "d"]
+        for pod in pods:
+            folder = self.logs / f"shop_{pod}_uid" / "c"
+            folder.mkdir(parents=True)
+            (folder / "0.log").write_text(cri("first"), encoding="ascii")
+        chain = self.follow(fused)
+        self.wait_lines(chain, 4)
+        chain.stop()
+        for pod in pods[:3]:
+            folder = self.logs / f"shop_{pod}_uid" / "c"
+            (folder / "0.log").unlink()
+            folder.rmdir()
+            folder.parent.rmdir()
+        chain = self.follow(fused)
+        kit.wait_for(lambda: len(self.rows()[1]) == 3, chain.errors)
+        chain.signal(signal.SIGTERM, 0)
+        codes = chain.wait()
+        self.assertEqual(codes[0], 3, f"{codes}\n{chain.errors()}")
+        errors = chain.errors()
+        for pod in pods[:3]:
+            self.assertIn(f"shop_{pod}_uid/c/0.log", errors)
+        self.assertIn("3 parts of log files are lost", errors)
+
+
+if __name__ == "__main__":
+    unittest.main()
