@@ -1,7 +1,8 @@
 #include "sqlite/database.h"
 
-#include "base/unique_fd.h"
+#include "base/private_file.h"
 #include "sqlite/error.h"
+#include "sqlite/still_vfs.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -18,29 +20,105 @@ namespace {
 // SQLite would create the file with the process's umask; its -wal and -shm files take the mode of the file itself. The descriptor
 // is closed before SQLite opens the file: closing one later would drop SQLite's POSIX locks.
 base::Result<void> create_private(const std::string& path) {
-  const base::UniqueFd file(::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  const base::UniqueFd file = base::open_private(path, true);
   if (!file && errno != EEXIST) return base::io_error(errno, fmt::format("create '{}'", path));
   return {};
 }
 
-// A write-ahead log has an index, which cannot be made on a file system that is only to be read. Where there is no log nobody needs one, and
-// SQLite is told that the file stays as it is. "" when this does not apply.
-std::string unchanging_uri(const std::string& path) {
-  struct statvfs system = {};
-  if (::statvfs(path.c_str(), &system) != 0 || (system.f_flag & ST_RDONLY) == 0) return {};
-  struct stat log = {};
-  if (::stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0) return {};
-  std::string uri = "file:";
-  for (const char c : path) {
-    if (c == '%' || c == '?' || c == '#') uri += fmt::format("%{:02x}", static_cast<unsigned>(c));
-    else uri += c;
+constexpr std::uint64_t kIndexRoom = 256 << 10;  // a log's index has 32 KiB for 4096 pages in it
+
+bool may(const std::string& path, int how) { return ::faccessat(AT_FDCWD, path.c_str(), how, AT_EACCESS) == 0; }
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Whether a reader of `path` can and should take part in what those who use it share.
+bool can_share(const std::string& path) {
+  struct stat file = {};
+  if (::stat(path.c_str(), &file) != 0) return true;  // SQLite has the words for it
+  if (!may(path, R_OK | W_OK)) return false;
+  bool all = true;
+  for (const char* suffix : {"-wal", "-shm"}) {
+    const std::string companion = path + suffix;
+    if (may(companion, F_OK)) {
+      if (!may(companion, R_OK | W_OK)) return false;
+    } else {
+      all = false;
+    }
   }
-  return uri + "?immutable=1";
+  // What we made would be ours, and its owner, who writes the file, might not be able to use it. On a full disk a part of it would be left.
+  const std::string folder = folder_of(path);
+  struct statvfs system = {};
+  const bool full = ::statvfs(folder.c_str(), &system) == 0 && system.f_bavail * system.f_frsize < kIndexRoom;
+  return all || (!full && may(folder, W_OK | X_OK) && (::geteuid() == 0 || ::geteuid() == file.st_uid));
 }
 
 }  // namespace
 
+// As far as it tells whether somebody wrote.
+struct Database::Files {
+  struct One {
+    std::uint64_t inode = 0;
+    std::int64_t size = 0, seconds = 0, nanoseconds = 0;
+    bool operator==(const One&) const = default;
+  };
+  One file, log;
+  std::array<char, 32> log_head{};  // changes when the log is begun anew
+
+  static One look(const std::string& path) {
+    struct stat status = {};
+    if (::stat(path.c_str(), &status) != 0) return {};
+    return {status.st_ino, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+  }
+  explicit Files(const std::string& path) : file(look(path)), log(look(path + "-wal")) {
+    const base::UniqueFd fd(::open((path + "-wal").c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd && ::pread(fd.get(), log_head.data(), log_head.size(), 0) < 0) log_head = {};
+  }
+};
+
+bool Database::outdated() const {
+  if (still_ == nullptr) return false;
+  const Files now(path_);
+  return now.file != still_->file || now.log != still_->log;
+}
+
+bool Database::torn() const {
+  if (still_ == nullptr) return false;
+  const Files now(path_);
+  return now.file != still_->file || now.log.inode != still_->log.inode || now.log_head != still_->log_head;
+}
+
+base::Result<Database> Database::open_still(const std::string& path) {
+  Database database;
+  database.path_ = path;
+  database.log_frames_ = std::make_unique<std::int64_t>(0);
+  database.still_ = std::make_shared<const Files>(path);
+  const int code = sqlite3_open_v2(path.c_str(), &database.handle_, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, still_vfs());
+  if (code != SQLITE_OK) return error_of(database.handle_, code, "open", path);
+  sqlite3_extended_result_codes(database.handle_, 1);
+  // The log is read, and its index made, by the first statement.
+  if (auto read = database.integer("SELECT count(*) FROM sqlite_schema"); !read) return std::move(read).error();
+  return database;
+}
+
 base::Result<Database> Database::open(const std::string& path, Access access, base::Duration wait) {
+  if (access != Access::read) return open_shared(path, access, wait);
+  if (!can_share(path)) return open_still(path);
+  auto database = open_shared(path, access, wait);
+  if (database) {
+    // A log's index is made by the first statement, which a full disk may refuse.
+    auto read = database->integer("SELECT count(*) FROM sqlite_schema");
+    if (read || (read.error().code != base::Code::full && read.error().code != base::Code::io)) return database;
+    database = std::move(read).error();
+  }
+  if (database.error().code != base::Code::full && database.error().code != base::Code::io) return database;
+  auto still = open_still(path);
+  return still ? std::move(still) : std::move(database);
+}
+
+base::Result<Database> Database::open_shared(const std::string& path, Access access, base::Duration wait) {
   if (access == Access::create) {
     if (auto created = create_private(path); !created) return std::move(created).error();
   }
@@ -48,13 +126,7 @@ base::Result<Database> Database::open(const std::string& path, Access access, ba
   database.path_ = path;
   database.log_frames_ = std::make_unique<std::int64_t>(0);
   // A reader of a write-ahead log takes part in its locks, so it opens the file for writing too, and is kept from writing below.
-  const std::string unchanging = access == Access::read ? unchanging_uri(path) : std::string();
-  int code = unchanging.empty() ? sqlite3_open_v2(path.c_str(), &database.handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr)
-                                : sqlite3_open_v2(unchanging.c_str(), &database.handle_, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, nullptr);
-  if (code != SQLITE_OK && access == Access::read) {
-    sqlite3_close_v2(database.handle_);
-    code = sqlite3_open_v2(path.c_str(), &database.handle_, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
-  }
+  const int code = sqlite3_open_v2(path.c_str(), &database.handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) return error_of(database.handle_, code, "open", path);
   if (access != Access::read && sqlite3_db_readonly(database.handle_, "main") == 1) {
     return base::fail(base::Code::io, "cannot write '{}': it may only be read, or stands on a file system that may", path);
@@ -76,12 +148,13 @@ base::Result<Database> Database::open(const std::string& path, Access access, ba
 }
 
 Database::Database(Database&& other) noexcept
-    : path_(std::move(other.path_)), handle_(std::exchange(other.handle_, nullptr)), log_frames_(std::move(other.log_frames_)) {}
+    : path_(std::move(other.path_)), handle_(std::exchange(other.handle_, nullptr)), log_frames_(std::move(other.log_frames_)), still_(std::move(other.still_)) {}
 
 Database& Database::operator=(Database&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(handle_, other.handle_);
   std::swap(log_frames_, other.log_frames_);
+  std::swap(still_, other.still_);
   return *this;
 }
 

@@ -37,8 +37,11 @@ class Statement {
   base::Result<bool> step();
   // For statements without rows.
   base::Result<void> run();
+  // The value of a column of the row that `from` stands at, of whatever kind; a copy.
+  Statement& bind_value(int index, const Statement& from, int column);
   void reset();
 
+  [[nodiscard]] int columns() const;
   [[nodiscard]] std::int64_t integer(int column) const;
   [[nodiscard]] std::string_view text(int column) const;
   [[nodiscard]] std::string_view blob(int column) const;
@@ -50,7 +53,7 @@ class Statement {
 };
 
 enum class Access : std::uint8_t {
-  read,    // nothing is written; the file must exist
+  read,    // the file must exist; it is not changed, and where nothing can or should be put beside it, nothing is: see still()
   write,   // the file must exist
   create,  // an absent file is created, as 0600
 };
@@ -86,10 +89,23 @@ class Database {
   base::Result<bool> checkpoint(bool truncate);
   [[nodiscard]] std::int64_t changes() const;
 
+  // Opened for reading where the log's index cannot be made or shared: a disk that is full or only to be read, a folder or file of somebody
+  // else. It shows the file as it was when it was opened, whatever is committed since.
+  [[nodiscard]] bool still() const { return still_ != nullptr; }
+  // Of a still one: something was committed since it was opened. Open it again to see that.
+  [[nodiscard]] bool outdated() const;
+  // Of a still one: a writer has copied the log into the file, or begun it anew, since it was opened: what was read may be of two times.
+  [[nodiscard]] bool torn() const;
+
  private:
+  struct Files;
+  static base::Result<Database> open_still(const std::string& path);
+  static base::Result<Database> open_shared(const std::string& path, Access access, base::Duration wait);
+
   std::string path_;
   sqlite3* handle_ = nullptr;
   std::unique_ptr<std::int64_t> log_frames_;  // stays where it is when the Database moves
+  std::shared_ptr<const Files> still_;        // as they were when it was opened
 };
 
 // BEGIN … COMMIT. Rolls back when it goes without commit().

@@ -39,6 +39,11 @@ Statement& Statement::bind_null(int index) {
   return *this;
 }
 
+Statement& Statement::bind_value(int index, const Statement& from, int column) {
+  sqlite3_bind_value(statement_, index, sqlite3_column_value(from.statement_, column));
+  return *this;
+}
+
 base::Result<bool> Statement::step() {
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
@@ -59,6 +64,8 @@ base::Result<void> Statement::run() {
 }
 
 void Statement::reset() { sqlite3_reset(statement_); }
+
+int Statement::columns() const { return sqlite3_column_count(statement_); }
 
 std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
 

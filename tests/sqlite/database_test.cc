@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
+#include <filesystem>
 
 namespace weir::sqlite {
 namespace {
@@ -93,6 +95,59 @@ TEST(DatabaseFailure, AReaderWritesNothing) {
   const test::TempDir dir;
   ASSERT_TRUE(open(dir / "a.db").execute("CREATE TABLE t (i)"));
   EXPECT_FALSE(open(dir / "a.db", Access::read).execute("INSERT INTO t VALUES (1)"));
+}
+
+// Acts as somebody who owns nothing, until it goes.
+struct Nobody {
+  Nobody() { EXPECT_EQ(::seteuid(65534), 0); }
+  ~Nobody() { EXPECT_EQ(::seteuid(0), 0); }
+};
+
+TEST(StillDatabase, ReadsALogWithoutPuttingAnythingBesideIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "acting as another user needs root";
+  const test::TempDir dir;
+  std::filesystem::permissions(dir.path(), std::filesystem::perms(0755));
+  Database writer = open(dir / "a.db");
+  ASSERT_TRUE(writer.execute("PRAGMA journal_mode = WAL; CREATE TABLE t (i); INSERT INTO t VALUES (1), (2)"));
+  ::chmod((dir / "a.db").c_str(), 0644);
+  ::chmod((dir / "a.db-wal").c_str(), 0644);
+  {
+    const Nobody nobody;
+    Database still = open(dir / "a.db", Access::read);
+    EXPECT_TRUE(still.still());
+    EXPECT_EQ(*still.integer("SELECT count(*) FROM t"), 2);
+    EXPECT_FALSE(still.outdated());
+    EXPECT_FALSE(still.execute("INSERT INTO t VALUES (3)"));
+  }
+  Database still;
+  {
+    const Nobody nobody;
+    still = open(dir / "a.db", Access::read);
+  }
+  ASSERT_TRUE(writer.execute("INSERT INTO t VALUES (3)"));
+  EXPECT_TRUE(still.outdated());
+  EXPECT_FALSE(still.torn()) << "the log only grew";
+  EXPECT_EQ(*still.integer("SELECT count(*) FROM t"), 2);
+  ASSERT_TRUE(*writer.checkpoint(true));
+  EXPECT_TRUE(still.torn());
+  // Without a log, too, and without an index of one.
+  writer = Database();
+  EXPECT_FALSE(std::filesystem::exists(dir / "a.db-wal"));
+  const Nobody nobody;
+  still = open(dir / "a.db", Access::read);
+  EXPECT_TRUE(still.still());
+  EXPECT_EQ(*still.integer("SELECT count(*) FROM t"), 3);
+  EXPECT_FALSE(std::filesystem::exists(dir / "a.db-wal"));
+  EXPECT_FALSE(std::filesystem::exists(dir / "a.db-shm"));
+}
+
+TEST(StillDatabase, WhoMayWriteShares) {
+  const test::TempDir dir;
+  Database writer = open(dir / "a.db");
+  ASSERT_TRUE(writer.execute("PRAGMA journal_mode = WAL; CREATE TABLE t (i)"));
+  Database reader = open(dir / "a.db", Access::read);
+  EXPECT_FALSE(reader.still());
+  EXPECT_FALSE(reader.torn());
 }
 
 TEST(DatabaseFailure, ALockedFileIsBusy) {
