@@ -3,6 +3,7 @@
 #include "record/json.h"
 #include "record/timestamp.h"
 #include "spool/administration.h"
+#include "spool/copy.h"
 #include "spool/inspection.h"
 
 #include <CLI/CLI.hpp>
@@ -40,10 +41,11 @@ std::string to_json(const std::string& path, const spool::SpoolStatus& status) {
   std::string out = fmt::format(
       R"({{"spool":{},"id":"{:016x}","format":{},"created":{},"file_bytes":{},"log_bytes":{},"free_bytes":{},"reserve_bytes":{},"blocks":{},"records":{},)"
       R"("line_bytes":{},"body_bytes":{},"undelivered":{},"delivered":{},"held":{},"rejected":{},"evicted_undelivered":{},"damaged_blocks":{},"damaged_records":{},)"
-      R"("oldest":{},"newest":{},"writing":{},"consumers":[)",
+      R"("oldest":{},"newest":{},"writing":{},"missing":{},"consumers":[)",
       json_string(path), status.id, status.format, time_or_null(status.created), status.file_bytes, status.log_bytes, status.free_bytes,
       status.reserve_bytes, status.blocks, status.records, status.line_bytes, status.body_bytes, status.undelivered, status.delivered, status.held, status.rejected,
-      status.evicted_undelivered, status.damaged_blocks, status.damaged_records, time_or_null(status.oldest), time_or_null(status.newest), status.writing);
+      status.evicted_undelivered, status.damaged_blocks, status.damaged_records, time_or_null(status.oldest), time_or_null(status.newest), status.writing,
+      status.missing.empty() ? "null" : json_string(status.missing));
   for (std::size_t i = 0; i < status.consumers.size(); ++i) {
     const spool::ConsumerStatus& one = status.consumers[i];
     out += fmt::format(R"({}{{"name":{},"match":{},"block":{},"ordinal":{},"behind_records":{},"oldest":{},"updated":{},"connected":{}}})",
@@ -72,6 +74,7 @@ std::string to_text(const std::string& path, const spool::SpoolStatus& status, b
   std::string out;
   const auto line = [&out](std::string_view name, std::string_view value) { out += fmt::format("{:<13} {}\n", name, value); };
   line("spool", base::escape_control(path));
+  if (!status.missing.empty()) line("incomplete", base::escape_control(status.missing));
   line("identity", fmt::format("{:016x}, format {}{}", status.id, status.format, status.writing ? ", being written" : ""));
   line("size", fmt::format("{} ({} of it unused), log {}, reserve {}", record::print_size(status.file_bytes), record::print_size(status.free_bytes),
                            record::print_size(status.log_bytes), record::print_size(status.reserve_bytes)));
@@ -115,15 +118,15 @@ std::string to_text(const std::string& spool, const spool::SpoolCheck& checked, 
 class Spool : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("action", action_, "`status`, `check`, `forget` or `compact`")
-        ->type_name("status|check|forget|compact")
+    app.add_option("action", action_, "`status`, `check`, `copy`, `forget` or `compact`")
+        ->type_name("status|check|copy|forget|compact")
         ->required()
-        ->check(CLI::IsMember({"status", "check", "forget", "compact"}));
-    app.add_option("spool", arguments_, "the spool (default: WEIR_SPOOL); for `forget` the consumer's name stands before it")
+        ->check(CLI::IsMember({"status", "check", "copy", "forget", "compact"}));
+    app.add_option("spool", arguments_, "the spool (default: WEIR_SPOOL); for `forget` the consumer's name stands before it, for `copy` the new file behind it")
         ->type_name("SPOOL")
         ->expected(0, 2);
     app.add_option("-o,--output", output_, "text for people or JSON for programs")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
-    app.add_option("--wait", wait_text_, "how long `compact` waits for the process that writes the spool")
+    app.add_option("--wait", wait_text_, "how long `compact` waits for the process that writes the spool, and `copy` for a busy file")
         ->type_name("DURATION")
         ->capture_default_str();
   }
@@ -137,6 +140,11 @@ class Spool : public cli::Invocation {
       if (rest.empty()) return base::fail(Code::usage, "NAME is missing").with_hint("which consumer is gone? weir spool forget NAME SPOOL");
       name_ = rest.front();
       rest.erase(rest.begin());
+    }
+    if (action_ == "copy") {
+      if (rest.empty()) return base::fail(Code::usage, "DEST is missing").with_hint("which file is to be made? weir spool copy SPOOL DEST");
+      target_ = rest.back();
+      rest.pop_back();
     }
     if (rest.size() > 1) return base::fail(Code::usage, "'{}' is one argument too many", rest[1]);
     if (!rest.empty()) spool_ = rest.front();
@@ -157,6 +165,7 @@ class Spool : public cli::Invocation {
       if (!checked) return std::move(checked).error();
       return finish(to_text(spool_, *checked, json), checked->problems.empty() ? cli::Exit::ok : cli::Exit::incomplete);
     }
+    if (action_ == "copy") return copy(context, json);
     if (action_ == "forget") {
       if (auto done = spool::forget_consumer(spool_, name_, *context.clock); !done) return std::move(done).error();
       return finish(json ? fmt::format("{{\"spool\":{},\"forgotten\":{}}}\n", json_string(spool_), json_string(name_))
@@ -177,7 +186,29 @@ class Spool : public cli::Invocation {
     return exit;
   }
 
-  std::string action_, name_, spool_, output_ = "text", wait_text_ = "60s";
+  Result<cli::Exit> copy(const pipeline::Context& context, bool json) {
+    base::Monotonic shown = context.clock->monotonic();
+    const auto progress = [&](std::uint64_t done, std::uint64_t all) {
+      const base::Monotonic now = context.clock->monotonic();
+      if (now - shown < base::kSecond && done != all) return;
+      shown = now;
+      context.diagnostics->progress(done == all ? std::string() : fmt::format("copied {} of {} blocks", done, all));
+    };
+    auto copied = spool::copy_spool(spool_, target_, wait_, *context.clock, context.stop, progress);
+    context.diagnostics->progress({});
+    if (!copied) return std::move(copied).error();
+    if (copied->missing) context.diagnostics->say(*copied->missing);
+    if (copied->evicted > 0) {
+      context.diagnostics->say(fmt::format("{} records are not in the copy: the process that writes the spool evicted them meanwhile", copied->evicted));
+    }
+    return finish(json ? fmt::format("{{\"spool\":{},\"copy\":{},\"blocks\":{},\"records\":{},\"bytes\":{},\"evicted\":{}}}\n", json_string(spool_),
+                                     json_string(target_), copied->blocks, copied->records, copied->bytes, copied->evicted)
+                       : fmt::format("{} records in {} blocks copied to '{}', {}\n", copied->records, copied->blocks, base::escape_control(target_),
+                                     record::print_size(copied->bytes)),
+                  copied->missing ? cli::Exit::incomplete : cli::Exit::ok);
+  }
+
+  std::string action_, name_, target_, spool_, output_ = "text", wait_text_ = "60s";
   std::vector<std::string> arguments_;
   base::Duration wait_ = 0;
 };
@@ -193,6 +224,9 @@ const cli::Command spool_command = {
         "`weir spool check` reads everything: SQLite's own integrity check, checksum and form of every block, positions and "
         "acknowledgements. It changes nothing; damage is one line each and exit code 3. What is damaged is set aside by the `weir buffer` that "
         "writes the spool.\n\n"
+        "`weir spool copy SPOOL DEST` makes one file that holds what the spool holds, while it is written and read: a file that `cp` copies without "
+        "SPOOL-wal lacks the newest records, which `status` and `check` tell of. DEST must not be there. The writer is never waited for or held up; "
+        "what it evicts meanwhile is not copied, and counted.\n\n"
         "`weir spool forget NAME` ends a consumer (`weir push --as NAME`) that will not come back: nothing is kept back for it any more. It is "
         "refused while a process acknowledges under that name.\n\n"
         "`weir spool compact` gives space that the file does not use back to the file system now. Beside a running `weir buffer` it asks that "
@@ -201,6 +235,7 @@ const cli::Command spool_command = {
     .examples = {{"how far behind is Loki", "weir spool status spool.db"},
                  {"for a script", "weir spool status spool.db -o json | jq .undelivered"},
                  {"after a power cut", "weir spool check spool.db"},
+                 {"look at a node's spool elsewhere", "weir spool copy spool.db /tmp/copy.db"},
                  {"the second target was taken down for good", "weir spool forget archive spool.db"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Spool>()); },

@@ -125,7 +125,7 @@ _weir() {
       if [[ $cur == -* ]]; then
         _weir_words '-o --output --wait -h --help'
       else
-        _weir_words 'status check forget compact'
+        _weir_words 'status check copy forget compact'
         local named=("${COMPREPLY[@]}")
         _weir_files
         COMPREPLY=("${named[@]}" "${COMPREPLY[@]}")

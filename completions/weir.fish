@@ -159,9 +159,9 @@ complete -c weir -n '__weir_command run' -l check -d 'parse and check everything
 complete -c weir -n '__weir_command run' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command run' -F
 complete -c weir -n '__weir_command spool' -s o -l output -x -a 'text json' -d 'text for people or JSON for programs'
-complete -c weir -n '__weir_command spool' -l wait -x -d 'how long `compact` waits for the process that writes the spool'
+complete -c weir -n '__weir_command spool' -l wait -x -d 'how long `compact` waits for the process that writes the spool, and `copy` for a busy file'
 complete -c weir -n '__weir_command spool' -s h -l help -d 'show this help and exit'
-complete -c weir -n '__weir_command spool' -a 'status check forget compact' -d '`status`, `check`, `forget` or `compact`'
+complete -c weir -n '__weir_command spool' -a 'status check copy forget compact' -d '`status`, `check`, `copy`, `forget` or `compact`'
 complete -c weir -n '__weir_command spool' -F
 complete -c weir -n '__weir_command docs' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command docs' -a 'man completion' -d 'what to print'

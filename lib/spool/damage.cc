@@ -1,6 +1,6 @@
 #include "spool/damage.h"
 
-#include "base/unique_fd.h"
+#include "base/private_file.h"
 #include "record/timestamp.h"
 #include "spool/block_checksum.h"
 #include "spool/place.h"
@@ -84,7 +84,7 @@ std::string damaged_path(const std::string& path, const base::Clock& clock, cons
 
 base::Result<std::string> save_block(sqlite::Database& database, std::uint64_t block, const base::Clock& clock) {
   const std::string path = damaged_path(database.path(), clock, fmt::format("block-{}", block));
-  const base::UniqueFd file(::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  const base::UniqueFd file = base::open_private(path, true);
   if (!file) return base::io_error(errno, fmt::format("create '{}'", path));
   auto attach = database.prepare("ATTACH ? AS aside");
   if (!attach) return std::move(attach).error();
@@ -106,7 +106,7 @@ base::Result<std::string> save_block(sqlite::Database& database, std::uint64_t b
 }
 
 void mark_damaged(const std::string& path) {
-  const base::UniqueFd note(::open(note_path(path).c_str(), O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const base::UniqueFd note = base::open_private(note_path(path));
 }
 
 void unmark_damaged(const std::string& path) { ::unlink(note_path(path).c_str()); }

@@ -110,17 +110,17 @@ Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vec
 
 }  // namespace
 
-Result<SpoolStatus> read_status(const std::string& wanted, base::Duration wait) {
-  const std::string path = real_path(wanted);
-  auto opened = open_for_reading(path, wait);
-  if (!opened) return std::move(opened).error();
-  if (!opened->has_value()) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
-  sqlite::Database& database = (*opened)->database;
+namespace {
+
+constexpr int kTries = 5;  // to read a spool at one time that is written by somebody whose log's index we cannot share
+
+Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, base::Duration wait) {
+  sqlite::Database& database = file.database;
   auto reader = Reader::open(path, wait);
   if (!reader) return std::move(reader).error();
 
   SpoolStatus status;
-  status.id = (*opened)->id;
+  status.id = file.id;
   status.file_bytes = size_of(path);
   status.log_bytes = size_of(path + "-wal");
   status.reserve_bytes = Reserve::size(path);
@@ -176,40 +176,77 @@ Result<SpoolStatus> read_status(const std::string& wanted, base::Duration wait) 
   }
   if (status.blocks == 0) status.oldest = status.newest = 0;
   status.delivered -= std::min(status.delivered, rejected_places);
+  status.missing = (*reader)->missing().value_or("");
   return status;
 }
 
-Result<SpoolCheck> check_spool(const std::string& wanted, base::Duration wait) {
-  const std::string path = real_path(wanted);
-  SpoolCheck check;
-  if (auto whole = look_whole(path); !whole) check.problems.push_back(whole.error().message);
-  auto opened = open_for_reading(path, wait);
-  if (!opened && opened.error().code == Code::corrupt) {
-    if (check.problems.empty()) check.problems.push_back(opened.error().message);
-    return check;
-  }
-  if (!opened) return std::move(opened).error();
-  if (!opened->has_value()) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
-  sqlite::Database& database = (*opened)->database;
-  const auto note = [&check](std::string problem) {
-    if (check.problems.size() < kProblemsTold) check.problems.push_back(std::move(problem));
-  };
+}  // namespace
 
+Result<SpoolStatus> read_status(const std::string& wanted, base::Duration wait) {
+  const std::string path = real_path(wanted);
+  for (int tries = 1;; ++tries) {
+    auto opened = open_for_reading(path, wait);
+    if (!opened) return std::move(opened).error();
+    if (!opened->has_value()) return nothing_to_read(path);
+    auto status = read_status_of(path, **opened, wait);
+    if (tries == kTries || !(*opened)->database.torn()) return status;
+  }
+}
+
+namespace {
+
+// SQLite's own check, and the small tables.
+Result<std::vector<std::string>> problems_of(const std::string& path, sqlite::Database& database) {
+  std::vector<std::string> problems;
   auto rows = database.prepare("PRAGMA integrity_check(100)");
   if (!rows) return std::move(rows).error();
   while (true) {
     auto row = rows->step();
     if (!row && row.error().code != Code::corrupt) return std::move(row).error();
-    if (!row) note(row.error().message);
+    if (!row) problems.push_back(row.error().message);
     if (!row || !*row) break;
-    if (rows->text(0) != "ok") note(fmt::format("SQLite: {}", rows->text(0)));
+    if (rows->text(0) != "ok") problems.push_back(fmt::format("SQLite: {}", rows->text(0)));
   }
-  if (auto consumers = read_consumers(database); !consumers) note(consumers.error().message);
+  if (auto consumers = read_consumers(database); !consumers) problems.push_back(consumers.error().message);
   Keeper keeper(path);
-  if (auto loaded = load_positions(database, keeper); !loaded) note(loaded.error().message);
+  if (auto loaded = load_positions(database, keeper); !loaded) problems.push_back(loaded.error().message);
+  return problems;
+}
+
+// Everything but the blocks. Corrupt: SQLite cannot read the file at all.
+Result<std::vector<std::string>> check_file(const std::string& path, base::Duration wait) {
+  for (int tries = 1; tries <= kTries; ++tries) {
+    auto opened = open_for_reading(path, wait);
+    if (!opened) return std::move(opened).error();
+    if (!opened->has_value()) return nothing_to_read(path);
+    auto problems = problems_of(path, (*opened)->database);
+    // What cannot be true is no damage when the pages are of two times.
+    if (!problems || problems->empty() || !(*opened)->database.torn()) return problems;
+  }
+  return base::fail(Code::busy, "cannot check spool '{}': it is written meanwhile, and its log's index cannot be shared", path)
+      .with_hint("check it as the user that writes it, or check a copy: weir spool copy");
+}
+
+}  // namespace
+
+Result<SpoolCheck> check_spool(const std::string& wanted, base::Duration wait) {
+  const std::string path = real_path(wanted);
+  SpoolCheck check;
+  const auto note = [&check](std::string problem) {
+    if (check.problems.size() < kProblemsTold) check.problems.push_back(std::move(problem));
+  };
+  if (auto whole = look_whole(path); !whole) note(whole.error().message);
+  auto checked = check_file(path, wait);
+  if (!checked && checked.error().code == Code::corrupt) {
+    if (check.problems.empty()) note(checked.error().message);
+    return check;
+  }
+  if (!checked) return std::move(checked).error();
+  for (std::string& problem : *checked) note(std::move(problem));
 
   auto reader = Reader::open(path, wait);
   if (!reader) return std::move(reader).error();
+  if (auto missing = (*reader)->missing()) note(std::move(*missing));
   std::uint64_t after = 0;
   record::Batch batch;
   while (true) {

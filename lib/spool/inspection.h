@@ -34,6 +34,7 @@ struct SpoolStatus {
   std::uint64_t reserve_bytes = 0;        // disk space kept for the moment when the disk is full
   std::vector<std::string> set_aside;     // files beside the spool that hold what was damaged
   bool writing = false;                   // some process holds the writer's lock
+  std::string missing;                    // what a copy without its write-ahead log lacks, a sentence; "" for nothing
   std::vector<ConsumerStatus> consumers;
   record::Positions positions;
 };

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace weir::spool {
 namespace {
@@ -21,6 +22,9 @@ struct Reader::Impl {
   sqlite::Statement list, row, streams_of, body, consumers, consumer, names, rejected_of, released_of, rejected, version;
   BlockDecoder decoder;
   std::int64_t last_version = -1;
+  base::Duration wait = 0;
+  std::optional<MissingLog> missing;
+  bool renewed = true;  // since changed() was asked
   std::uint64_t inode = 0;
 
   // The latest block whose stream list was unpacked.
@@ -61,6 +65,36 @@ struct Reader::Impl {
       *statement = std::move(*prepared);
     }
     return {};
+  }
+
+  base::Result<void> open() {
+    auto opened = open_for_reading(path, wait);
+    if (!opened) return std::move(opened).error();
+    if (!opened->has_value()) return nothing_to_read(path);
+    file = std::move(**opened);
+    return prepare();
+  }
+
+  // Of a file that is read without sharing its log's index: what was committed since.
+  base::Result<void> renew() {
+    if (!file.database.outdated()) return {};
+    for (sqlite::Statement* statement :
+         {&list, &row, &streams_of, &body, &consumers, &consumer, &names, &rejected_of, &released_of, &rejected, &version}) {
+      *statement = sqlite::Statement();
+    }
+    renewed = true;
+    return open();
+  }
+
+  // Reads by `read`, and again when somebody wrote beneath it.
+  template <typename Read>
+  auto at_one_time(const Read& read) -> decltype(read()) {
+    constexpr int kTries = 5;
+    for (int tries = 1;; ++tries) {
+      if (auto fresh = renew(); !fresh) return std::move(fresh).error();
+      auto result = read();
+      if (tries == kTries || !file.database.torn()) return result;
+    }
   }
 
   static BlockInfo info_of(const sqlite::Statement& from) {
@@ -156,7 +190,7 @@ Reader::~Reader() = default;
 
 base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path, base::Duration wait) {
   auto reader = open_if_there(path, wait);
-  if (reader && *reader == nullptr) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
+  if (reader && *reader == nullptr) return nothing_to_read(real_path(path));
   return reader;
 }
 
@@ -170,35 +204,50 @@ base::Result<std::unique_ptr<Reader>> Reader::open_if_there(const std::string& w
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   impl->inode = inode;
+  impl->wait = wait;
   impl->file = std::move(**file);
   if (auto prepared = impl->prepare(); !prepared) return std::move(prepared).error();
+  auto missing = find_missing(impl->file.database, impl->file.note);
+  if (!missing) return std::move(missing).error();
+  impl->missing = *missing;
   return std::unique_ptr<Reader>(new Reader(std::move(impl)));
 }
 
 std::uint64_t Reader::spool() const { return impl_->file.id; }
 const std::string& Reader::path() const { return impl_->path; }
 
+std::optional<std::string> Reader::missing() const {
+  if (!impl_->missing) return std::nullopt;
+  return fmt::format("spool '{}' is not whole: {}", impl_->path, tell(impl_->path, *impl_->missing));
+}
+
 base::Result<std::vector<BlockInfo>> Reader::list(const Range& range) {
-  sqlite::Statement& statement = impl_->list;
-  statement.bind(1, as_key(range.after)).bind(2, range.time.to).bind(3, range.time.from).bind(4, as_key(range.limit));
-  std::vector<BlockInfo> blocks;
-  while (true) {
-    auto row = statement.step();
-    if (!row) return std::move(row).error();
-    if (!*row) return blocks;
-    blocks.push_back(Impl::info_of(statement));
-  }
+  return impl_->at_one_time([&]() -> base::Result<std::vector<BlockInfo>> {
+    sqlite::Statement& statement = impl_->list;
+    statement.bind(1, as_key(range.after)).bind(2, range.time.to).bind(3, range.time.from).bind(4, as_key(range.limit));
+    std::vector<BlockInfo> blocks;
+    while (true) {
+      auto row = statement.step();
+      if (!row) return std::move(row).error();
+      if (!*row) return blocks;
+      blocks.push_back(Impl::info_of(statement));
+    }
+  });
 }
 
 base::Result<std::vector<StreamInfo>> Reader::streams(std::uint64_t block) {
   Impl& impl = *impl_;
   if (impl.cached_block == block && block != 0) return impl.cached_streams;
-  impl.streams_of.bind(1, as_key(block));
-  auto row = impl.streams_of.step();
-  if (!row) return std::move(row).error();
-  if (!*row) return std::vector<StreamInfo>{};
-  impl.packed_streams = impl.streams_of.blob(0);
-  impl.streams_of.reset();
+  auto found = impl.at_one_time([&]() -> base::Result<bool> {
+    impl.streams_of.bind(1, as_key(block));
+    auto row = impl.streams_of.step();
+    if (!row || !*row) return row;
+    impl.packed_streams = impl.streams_of.blob(0);
+    impl.streams_of.reset();
+    return true;
+  });
+  if (!found) return std::move(found).error();
+  if (!*found) return std::vector<StreamInfo>{};
   auto streams = impl.decoder.streams(impl.packed_streams);
   if (!streams) return impl.of_block(std::move(streams).error(), block);
   impl.cached_block = block;
@@ -208,7 +257,7 @@ base::Result<std::vector<StreamInfo>> Reader::streams(std::uint64_t block) {
 
 base::Result<bool> Reader::load(std::uint64_t block, const LoadOptions& options, record::Batch& batch, std::vector<State>* states) {
   Impl& impl = *impl_;
-  auto found = impl.fetch(block, states != nullptr);
+  auto found = impl.at_one_time([&] { return impl.fetch(block, states != nullptr); });
   if (!found || !*found) return found;
   if (block_checksum(impl.info, impl.packed_streams, impl.positions, impl.packed_body) != impl.checksum) {
     return base::fail(base::Code::corrupt, "cannot read block {} of spool '{}': its checksum is wrong", block, impl.path);
@@ -238,29 +287,37 @@ base::Result<bool> Reader::load(std::uint64_t block, const LoadOptions& options,
 }
 
 base::Result<std::optional<PlaceSet>> Reader::acknowledged(std::string_view consumer) {
-  impl_->consumer.bind_text(1, consumer);
-  auto row = impl_->consumer.step();
-  if (!row) return std::move(row).error();
-  if (!*row) return std::optional<PlaceSet>();
-  auto places = Impl::places_of(impl_->consumer);
-  impl_->consumer.reset();
-  if (!places) return std::move(places).error();
-  return std::optional<PlaceSet>(std::move(*places));
+  return impl_->at_one_time([&]() -> base::Result<std::optional<PlaceSet>> {
+    impl_->consumer.bind_text(1, consumer);
+    auto row = impl_->consumer.step();
+    if (!row) return std::move(row).error();
+    if (!*row) return std::optional<PlaceSet>();
+    auto places = Impl::places_of(impl_->consumer);
+    impl_->consumer.reset();
+    if (!places) return std::move(places).error();
+    return std::optional<PlaceSet>(std::move(*places));
+  });
 }
 
 base::Result<std::vector<std::string>> Reader::consumers() {
-  std::vector<std::string> names;
-  while (true) {
-    auto row = impl_->names.step();
-    if (!row) return std::move(row).error();
-    if (!*row) return names;
-    names.emplace_back(impl_->names.text(0));
-  }
+  return impl_->at_one_time([&]() -> base::Result<std::vector<std::string>> {
+    std::vector<std::string> names;
+    while (true) {
+      auto row = impl_->names.step();
+      if (!row) return std::move(row).error();
+      if (!*row) return names;
+      names.emplace_back(impl_->names.text(0));
+    }
+  });
 }
 
 bool Reader::replaced() const { return inode_of(impl_->path) != impl_->inode; }
 
 base::Result<bool> Reader::changed() {
+  if (impl_->file.database.still()) {
+    if (auto fresh = impl_->renew(); !fresh) return std::move(fresh).error();
+    return std::exchange(impl_->renewed, false);
+  }
   auto row = impl_->version.step();
   if (!row) return row;
   const std::int64_t now = impl_->version.integer(0);

@@ -1,6 +1,7 @@
 // A slot: XXH64 of what follows with the spool's identity as seed, sequence, boot (16 bytes), size of the content (words), content.
 #include "spool/recent_file.h"
 
+#include "base/private_file.h"
 #include "spool/checksum.h"
 #include "spool/wire.h"
 
@@ -75,7 +76,7 @@ std::optional<Slot> newest(int fd, std::uint64_t spool) {
 bool RecentFile::open() {
   opened_ = true;
   if (boot().empty() || path_.empty()) return false;
-  fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  fd_ = base::open_private(path_);
   if (!fd_) return false;
   if (const auto last = newest(fd_.get(), spool_)) sequence_ = last->sequence;
   for (const off_t at : {off_t{0}, kSlot}) static_cast<void>(::fallocate(fd_.get(), 0, at, kAhead));

@@ -1,6 +1,6 @@
 #include "spool/reserve.h"
 
-#include "base/unique_fd.h"
+#include "base/private_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -32,7 +32,7 @@ Reserve::Reserve(const std::string& spool) : path_(path_of(spool)) {}
 bool Reserve::make(std::uint64_t bytes) {
   const std::uint64_t there = size_of(path_);
   if (there >= bytes && there > 0) return true;
-  const base::UniqueFd file(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const base::UniqueFd file = base::open_private(path_);
   if (!file) return !no_room(errno);
   const std::uint64_t wanted = std::bit_ceil(std::max(bytes, kLeast));
   // What cannot be had as a whole is given back: half a reserve would take room and promise nothing.

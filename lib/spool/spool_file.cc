@@ -4,6 +4,7 @@
 #include "spool/reserve.h"
 #include "sqlite/migrations.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,15 +75,21 @@ base::Result<std::uint64_t> read_id(sqlite::Database& database) {
   return static_cast<std::uint64_t>(*id);
 }
 
-// Opening may need a little of the disk, for the index of the write-ahead log. On a full one the reserve is there for this. What SQLite
-// takes for somebody else's file may be a spool whose first page is damaged.
+// What SQLite takes for somebody else's file may be a spool whose first page is damaged.
 template <typename Open>
 auto with_care(const std::string& path, const Open& open) {
   auto opened = open();
-  if (!opened && opened.error().code == base::Code::full && Reserve::release(path)) opened = open();
   if (!opened && opened.error().code == base::Code::usage) {
     if (auto whole = look_whole(path); !whole) opened = std::move(whole).error();
   }
+  return opened;
+}
+
+// Opening for writing may need a little of the disk, for the index of the write-ahead log. On a full one the reserve is there for this.
+template <typename Open>
+auto with_reserve(const std::string& path, const Open& open) {
+  auto opened = open();
+  if (!opened && opened.error().code == base::Code::full && Reserve::release(path)) opened = open();
   return opened;
 }
 
@@ -91,6 +98,9 @@ base::Error absent(const std::string& path) { return base::io_error(ENOENT, fmt:
 base::Result<SpoolFile> try_writing(const std::string& path, Sync sync, base::Duration wait) {
   auto database = sqlite::Database::open(path, sqlite::Access::create, wait);
   if (!database) return std::move(database).error();
+  auto name = NameHold::take(path);
+  if (!name) return std::move(name).error();
+  auto note = read_note(path);
   auto kind = sqlite::identify(*database, kFormat);
   if (!kind) return std::move(kind).error();
   if (*kind == sqlite::FileKind::empty) {
@@ -104,10 +114,12 @@ base::Result<SpoolFile> try_writing(const std::string& path, Sync sync, base::Du
   if (auto set = database->execute(settings.c_str()); !set) return set.error();
   if (*kind != sqlite::FileKind::current) {
     if (auto migrated = sqlite::migrate(*database, kFormat); !migrated) return std::move(migrated).error();
+    // So that the file by itself is known for a spool. Where that fails it happens later.
+    static_cast<void>(database->checkpoint(false));
   }
   auto id = read_id(*database);
   if (!id) return std::move(id).error();
-  return SpoolFile{std::move(*database), *id};
+  return SpoolFile{std::move(*name), std::move(*database), *id, note};
 }
 
 base::Result<SpoolFile> try_consumer(const std::string& path, base::Duration wait) {
@@ -118,6 +130,8 @@ base::Result<SpoolFile> try_consumer(const std::string& path, base::Duration wai
   }
   auto database = sqlite::Database::open(path, sqlite::Access::write, wait);
   if (!database) return std::move(database).error();
+  auto name = NameHold::take(path);
+  if (!name) return std::move(name).error();
   auto kind = sqlite::identify(*database, kFormat);
   if (!kind) return std::move(kind).error();
   if (*kind == sqlite::FileKind::empty) return absent(path);
@@ -130,7 +144,7 @@ base::Result<SpoolFile> try_consumer(const std::string& path, base::Duration wai
   database->keep_log_on_close();
   auto id = read_id(*database);
   if (!id) return std::move(id).error();
-  return SpoolFile{std::move(*database), *id};
+  return SpoolFile{std::move(*name), std::move(*database), *id, std::nullopt};
 }
 
 base::Result<std::optional<SpoolFile>> try_reading(const std::string& path, base::Duration wait) {
@@ -140,6 +154,12 @@ base::Result<std::optional<SpoolFile>> try_reading(const std::string& path, base
     return base::io_error(errno, fmt::format("open spool '{}'", path));
   }
   if (auto ok = check_kind(path); !ok) return std::move(ok).error();
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES) {
+    return base::io_error(EACCES, fmt::format("open spool '{}'", path))
+        .with_hint(fmt::format("it belongs to user {}: read it as that user or as root", status.st_uid));
+  }
+  if (auto known = NameHold::check(path); !known) return std::move(known).error();
+  auto note = read_note(path);
   auto database = sqlite::Database::open(path, sqlite::Access::read, wait);
   if (!database) return std::move(database).error();
   auto kind = sqlite::identify(*database, kFormat);
@@ -149,7 +169,7 @@ base::Result<std::optional<SpoolFile>> try_reading(const std::string& path, base
   database->keep_log_on_close();
   auto id = read_id(*database);
   if (!id) return std::move(id).error();
-  return std::optional<SpoolFile>(SpoolFile{std::move(*database), *id});
+  return std::optional<SpoolFile>(SpoolFile{{}, std::move(*database), *id, note});
 }
 
 base::Result<sqlite::Database> make_template() {
@@ -199,15 +219,21 @@ std::uint64_t inode_of(const std::string& path) {
 }
 
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait) {
-  return with_care(path, [&] { return try_writing(path, sync, wait); });
+  return with_care(path, [&] { return with_reserve(path, [&] { return try_writing(path, sync, wait); }); });
 }
 
 base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duration wait) {
-  return with_care(path, [&] { return try_consumer(path, wait); });
+  return with_care(path, [&] { return with_reserve(path, [&] { return try_consumer(path, wait); }); });
 }
 
 base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path, base::Duration wait) {
   return with_care(path, [&] { return try_reading(path, wait); });
+}
+
+base::Error nothing_to_read(const std::string& path) {
+  if (inode_of(path) == 0) return absent(path);
+  return base::fail(base::Code::io, "cannot read spool '{}': nothing is stored in it", path)
+      .with_hint(fmt::format("if it is a copy, copy '{}-wal' with it, or make it with `weir spool copy`", path));
 }
 
 base::Result<std::map<std::string, std::uint32_t>> table_roots() {

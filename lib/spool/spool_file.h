@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "spool/lock_file.h"
+#include "spool/log_note.h"
 #include "sqlite/database.h"
 
 #include <cstdint>
@@ -19,8 +21,10 @@ enum class Sync : std::uint8_t {
 };
 
 struct SpoolFile {
+  NameHold name;             // of those who write
   sqlite::Database database;
   std::uint64_t id = 0;
+  std::optional<LogNote> note;  // as it was before the database was opened
 };
 
 // An error when something other than a plain file stands at the path of a spool; before anything is put beside it.
@@ -33,14 +37,19 @@ base::Result<void> check_kind(const std::string& path);
 // Of what stands at the path now; 0 for nothing.
 [[nodiscard]] std::uint64_t inode_of(const std::string& path);
 
-// For the one process that holds the writer's lock: creates the file (0600), migrates an older one.
+// For the one process that holds the writer's lock: creates the file (0600), migrates an older one. Here and in the next: error busy when the
+// file is in use by another name.
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait);
 
 // For consumers: writes its own rows, never migrates, never checkpoints. The file must belong to our user. `what` names it in errors.
 base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duration wait);
 
-// For readers. nullopt when the file is absent, or there but still empty.
+// For readers: nothing is written, and where the disk is full, or file or folder belong to somebody else, nothing is put beside the file
+// (Database::still()). nullopt when the file is absent, or there but still empty.
 base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path, base::Duration wait);
+
+// The error for those who need one: absent, or empty.
+[[nodiscard]] base::Error nothing_to_read(const std::string& path);
 
 // Where the tables of a spool begin: they are made at once and never dropped, so it is the same page in every file.
 base::Result<std::map<std::string, std::uint32_t>> table_roots();

@@ -3,9 +3,28 @@
 #include "spool/salvage.h"
 #include "spool/writer_state.h"
 
+#include <cerrno>
 #include <filesystem>
 
 namespace weir::spool {
+
+namespace {
+
+// The last level of a folder that is not there, for its owner only.
+base::Result<void> make_folder(const std::string& folder) {
+  struct stat status = {};
+  if (::stat(folder.c_str(), &status) == 0 || errno != ENOENT) return {};
+  if (::mkdir(folder.c_str(), 0700) == 0) {
+    // Whatever the umask is.
+    ::chmod(folder.c_str(), 0700);
+    return {};
+  }
+  const int cause = errno;
+  if (cause == EEXIST) return {};
+  return base::io_error(cause, fmt::format("make the folder '{}'", folder)).with_hint(fmt::format("make it first: mkdir -p '{}'", folder));
+}
+
+}  // namespace
 
 Writer::Writer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
@@ -20,6 +39,7 @@ base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& wanted, 
   state->clock = &clock;
   const std::filesystem::path parent = std::filesystem::path(options.path).parent_path();
   state->folder = parent.empty() ? "." : parent.string();
+  if (auto made = make_folder(state->folder); !made) return std::move(made).error();
   std::uint64_t whole = options.max_size;
   struct statvfs system = {};
   if (::statvfs(state->folder.c_str(), &system) == 0) whole = std::min<std::uint64_t>(whole, system.f_blocks * system.f_frsize);
@@ -38,7 +58,12 @@ base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& wanted, 
     opened = state->open();
   }
   if (!opened) return std::move(opened).error();
-  if (auto settled = state->settle_recent(stop); !settled) return state->seen(std::move(settled).error());
+  auto whole_log = state->look_for_log();
+  if (!whole_log) return state->seen(std::move(whole_log).error());
+  if (*whole_log) {
+    if (auto settled = state->settle_recent(stop); !settled) return state->seen(std::move(settled).error());
+  }
+  state->note_log();
   state->recent = RecentFile(writer_recent_path(options.path), state->file.id);
   // Where there is no room for it now, it is made before the first records are stored.
   static_cast<void>(state->reserve.make(1));
@@ -136,10 +161,12 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
   if (refusals) work.rejections->clear();
   forget(*made);
   if (row) next_block = std::max(next_block, id + 1);
+  if (row) newest_row = std::max(newest_row, id);
   rows_behind += work.handed.empty() && row ? 1 : work.handed.size();
   stored_last = std::max(stored_last, through);
   if (snapshot) snapshot_written(through);
   if (records) blocks.push_back({id, now, packed.info.body_bytes, packed.info.records, packed.info.held});
+  if (row || snapshot) note_log();
   // What is stored is stored; trouble with copying the log shows again at the next commit.
   static_cast<void>(maybe_checkpoint());
   return appended;
@@ -162,11 +189,55 @@ base::Result<std::uint64_t> Writer::hand_out() {
   return state.handed_next++;
 }
 
+base::Result<std::optional<std::uint64_t>> Writer::gone() {
+  if (inode_of(state_->options.path) == state_->inode) return std::optional<std::uint64_t>();
+  auto records = state_->undelivered();
+  if (!records) return std::move(records).error();
+  return std::optional<std::uint64_t>(*records);
+}
+
+base::Result<std::uint64_t> Writer::State::undelivered() {
+  auto acknowledged = recently_acknowledged(file.database, options.path, file.id);
+  if (!acknowledged) return std::move(acknowledged).error();
+  std::uint64_t records = 0;
+  for (const Known& block : blocks) {
+    const bool all = !acknowledged->empty() && std::ranges::all_of(*acknowledged, [&](const RecentPlaces& one) {
+      return one.places.contains({block.id, 0}, {block.id, block.records});
+    });
+    if (!all) records += block.records - std::min(block.records, block.held);
+  }
+  return records;
+}
+
+base::Result<bool> Writer::State::look_for_log() {
+  auto missing = find_missing(file.database, file.note);
+  if (!missing) return std::move(missing).error();
+  if (!*missing) return true;
+  struct stat status = {};
+  if (::stat(options.path.c_str(), &status) == 0 && status.st_nlink > 1) {
+    return base::fail(base::Code::usage, "cannot use spool '{}': {}; the file has other names, and the log may stand beside one of them", options.path,
+                      tell(options.path, **missing))
+        .with_hint(fmt::format("use the name that it was written by, or remove the others: `find / -samefile '{}'` finds them", options.path));
+  }
+  news.sentences.push_back(fmt::format("spool '{}' is not whole: {}. What it lacks is read again from log files that are still there", options.path,
+                                       tell(options.path, **missing)));
+  next_block = std::max(next_block, file.note->row + 1);
+  return false;
+}
+
 base::Result<void> Writer::close() {
   State& state = *state_;
   if (state.closed) return {};
   state.closed = true;
   state.file.database.set_wait(base::kSecond);
+  if (auto lost = gone(); !lost || *lost) {
+    if (!lost) return std::move(lost).error();
+    const bool all = **lost == 0;
+    return base::fail(base::Code::io, "cannot keep spool '{}': it was deleted or replaced while it was in use, and is gone with its positions{}",
+                      state.options.path, all ? std::string() : fmt::format(" and up to {} undelivered record{}", **lost, **lost == 1 ? "" : "s"))
+        .with_hint(all ? "what it held was delivered; the next start reads the log files without positions and may send records again"
+                       : "the next start reads the log files that are still there without positions, and may send records again");
+  }
   auto done = state.file.database.checkpoint(true);
   if (!done && done.error().code == base::Code::full && Reserve::release(state.options.path)) done = state.file.database.checkpoint(true);
   // On a full disk the log stays beside the file and is copied later: nothing of it is lost.

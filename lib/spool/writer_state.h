@@ -5,6 +5,7 @@
 #include "spool/block_checksum.h"
 #include "spool/damage.h"
 #include "spool/lock_file.h"
+#include "spool/log_note.h"
 #include "spool/recent_file.h"
 #include "spool/recent_state.h"
 #include "spool/reserve.h"
@@ -48,6 +49,7 @@ struct Writer::State {
   std::uint64_t handed_next = 0, handed_end = 0;  // numbers that were reserved and are not given out yet
   std::uint64_t through_block = 0;  // of the positions snapshot
   std::uint64_t rows_behind = 0;    // that are not part of the snapshot
+  std::uint64_t newest_row = 0;     // in the file
   std::uint64_t stored_last = 0;    // the file says what is safe up to this block; numbers above may be handed out already
   std::uint64_t max_log = kMaxLog;
   std::string folder;
@@ -146,9 +148,23 @@ struct Writer::State {
     rows_behind = static_cast<std::uint64_t>(*behind);
     auto last = file.database.integer("SELECT coalesce(max(id), 0) FROM blocks");
     if (!last) return std::move(last).error();
-    stored_last = std::max(static_cast<std::uint64_t>(*last), through_block);
+    stored_last = newest_row = std::max(static_cast<std::uint64_t>(*last), through_block);
     return {};
   }
+
+  // How far the log goes, for whoever finds the file without it.
+  void note_log() const {
+    std::uint64_t records = 0;
+    for (const Known& block : blocks) records += block.records;
+    leave_note(file.name.fd(), {newest_row, records, clock->wall()});
+  }
+
+  // False: the file's note knows of more than the file holds. That is told, and its numbers are not given out again; what processes noted
+  // since their last commit builds on what is missing, and counts for nothing. Error: usage, when the log may stand beside another name of
+  // the file.
+  base::Result<bool> look_for_log();
+  // Records that not every consumer has acknowledged.
+  base::Result<std::uint64_t> undelivered();
 
   // Blocks below it are acknowledged by everybody.
   base::Result<std::uint64_t> delivered_below() {
@@ -314,6 +330,7 @@ struct Writer::State {
 
   void snapshot_written(std::uint64_t through) {
     through_block = through;
+    newest_row = std::max(newest_row, through);
     rows_behind = 0;
   }
 
@@ -365,6 +382,8 @@ struct Writer::State {
     auto done = file.database.checkpoint(false);
     if (!done && done.error().code == base::Code::full && Reserve::release(options.path)) done = file.database.checkpoint(false);
     if (!done) return std::move(done).error();
+    // The first page may have come out of the log with an older one.
+    note_log();
     return {};
   }
 

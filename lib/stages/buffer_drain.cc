@@ -115,6 +115,10 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
   if (!reader_) {
     auto reader = spool::Reader::open(spec_.spool_path);
     if (!reader) return std::move(reader).error();
+    if ((*reader)->spool() != spec_.spool) {
+      return base::fail(base::Code::io, "cannot read on in spool '{}': another spool was put in its place", spec_.spool_path)
+          .with_hint("start again; never replace a spool while it is in use");
+    }
     reader_ = std::move(*reader);
   }
   auto blocks = reader_->list({.time = {}, .after = emitted_, .limit = 1});

@@ -45,8 +45,13 @@ Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, cons
   auto blocks = (*reader)->list({.time = range});
   if (!blocks) return std::move(blocks).error();
   std::sort(blocks->begin(), blocks->end(), earlier);
-  return std::unique_ptr<SpoolScan>(
-      new SpoolScan(std::move(*reader), std::move(*compiled), range, diagnostics, std::move(*blocks)));
+  const auto missing = (*reader)->missing();
+  auto scan = std::unique_ptr<SpoolScan>(new SpoolScan(std::move(*reader), std::move(*compiled), range, diagnostics, std::move(*blocks)));
+  if (missing) {
+    ++scan->unreadable_;
+    diagnostics.say(*missing);
+  }
+  return scan;
 }
 
 SpoolScan::SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const TimeRange& range, base::Diagnostics& diagnostics,

@@ -22,7 +22,7 @@ namespace weir::stages {
 // Not thread safe. What is stored after open() is not seen.
 class SpoolScan {
  public:
-  // `query` may leave its selector out. `diagnostics` is told of blocks that cannot be read and must outlive the scan.
+  // `query` may leave its selector out. `diagnostics` is told of what cannot be read and must outlive the scan.
   static base::Result<std::unique_ptr<SpoolScan>> open(const std::string& path, const std::string& query, const spool::TimeRange& range,
                                                        base::Diagnostics& diagnostics);
 
@@ -43,6 +43,7 @@ class SpoolScan {
   // The label sets of the streams that the query's selector takes and that have records in the range, sorted, each once.
   base::Result<std::vector<record::LabelSetRef>> series();
 
+  // At least: a spool whose write-ahead log is missing lacks one.
   [[nodiscard]] std::uint64_t unreadable_blocks() const { return unreadable_; }
   // Bytes of matching records that are held before some are put off, 2 MiB by default; twice that for a moment.
   void set_memory(std::size_t bytes) { memory_ = bytes; }

@@ -63,7 +63,10 @@ class SpoolSource : public pipeline::Source {
       auto reader = waits ? spool::Reader::open_if_there(spec_.spool, spec_.wait) : spool::Reader::open(spec_.spool, spec_.wait);
       if (!reader) return std::move(reader).error();
       reader_ = std::move(*reader);
-      if (reader_) break;
+      if (reader_) {
+        if (const auto missing = reader_->missing()) context_.diagnostics->say(*missing);
+        break;
+      }
       if (auto waited = wait(out, stop); !waited) return waited;
     }
     return {};

@@ -1,0 +1,304 @@
+#include "spool/copy.h"
+
+#include "spool/block_checksum.h"
+#include "spool/reader.h"
+#include "spool/recent_state.h"
+#include "spool/spool_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <vector>
+
+namespace weir::spool {
+namespace {
+
+using base::Code;
+using base::Result;
+
+constexpr int kTries = 5;                // to read a spool at one time that somebody writes whose log's index we cannot share
+constexpr std::uint64_t kPerCommit = 8;  // blocks: the log of the copy stays small
+// Not taken over row by row.
+constexpr std::string_view kOwnWay[] = {"bodies", "blocks", "positions", "consumers", "requests", "meta"};
+
+class Copy {
+ public:
+  Copy(std::string from, std::string partial, base::Duration wait) : from_(std::move(from)), partial_(std::move(partial)), wait_(wait) {}
+
+  // The small tables and the rows of the blocks, of one moment.
+  Result<void> begin() {
+    for (int tries = 1;; ++tries) {
+      auto done = begin_once();
+      if (tries == kTries || !source_.database.torn()) return done;
+    }
+  }
+
+  struct Listed {
+    std::uint64_t id = 0, records = 0;
+  };
+  [[nodiscard]] const std::vector<Listed>& blocks() const { return blocks_; }
+  [[nodiscard]] std::optional<std::string> missing() const { return missing_; }
+
+  // Row and body of one block. False: it was evicted meanwhile.
+  Result<bool> copy_block(std::uint64_t block) {
+    for (int tries = 1;; ++tries) {
+      auto done = copy_once(block);
+      if (!done || tries == kTries || !source_.database.torn()) return done;
+      if (auto opened = open_source(); !opened) return std::move(opened).error();
+    }
+  }
+
+  Result<void> commit(bool more) {
+    if (auto done = transaction_->commit(); !done) return done;
+    transaction_.reset();
+    if (auto copied = target_.database.checkpoint(false); !copied) return std::move(copied).error();
+    return more ? transact() : Result<void>();
+  }
+
+  // Everything in the one file, and on the disk.
+  Result<void> end() {
+    if (auto done = commit(false); !done) return done;
+    auto copied = target_.database.checkpoint(true);
+    if (!copied) return std::move(copied).error();
+    if (!*copied) return base::fail(Code::busy, "cannot complete '{}': somebody else uses it", partial_);
+    close();
+    const base::UniqueFd file(::open(partial_.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file || ::fsync(file.get()) != 0) return base::io_error(errno, fmt::format("sync '{}'", partial_));
+    return {};
+  }
+
+  void close() {
+    transaction_.reset();
+    target_ = SpoolFile();
+  }
+
+ private:
+  Result<void> open_source() {
+    auto opened = open_for_reading(from_, wait_);
+    if (!opened) return std::move(opened).error();
+    if (!opened->has_value()) return nothing_to_read(from_);
+    source_ = std::move(**opened);
+    return {};
+  }
+
+  Result<void> transact() {
+    auto transaction = sqlite::Transaction::begin(target_.database, sqlite::Transaction::Kind::write);
+    if (!transaction) return std::move(transaction).error();
+    transaction_.emplace(std::move(*transaction));
+    return {};
+  }
+
+  Result<void> begin_once() {
+    close();
+    for (const char* suffix : {"", "-wal", "-shm"}) ::unlink((partial_ + suffix).c_str());
+    if (auto opened = open_source(); !opened) return opened;
+    auto target = open_for_writing(partial_, Sync::off, base::kSecond);
+    if (!target) return std::move(target).error();
+    target_ = std::move(*target);
+    const auto format = source_.database.integer("PRAGMA user_version"), known = target_.database.integer("PRAGMA user_version");
+    if (!format || !known) return format ? known.error() : format.error();
+    if (*format != *known) {
+      return base::fail(Code::version, "cannot copy '{}': its format is {}, an older one than {}", from_, *format, *known)
+          .with_hint("start the `weir buffer` that fills it first; only the writer migrates");
+    }
+    if (auto begun = transact(); !begun) return begun;
+    auto reading = sqlite::Transaction::begin(source_.database, sqlite::Transaction::Kind::read);
+    if (!reading) return std::move(reading).error();
+    auto missing = find_missing(source_.database, source_.note);
+    if (!missing) return std::move(missing).error();
+    if (*missing) missing_ = fmt::format("spool '{}' is not whole: {}", from_, tell(from_, **missing));
+    for (const auto& step : {&Copy::copy_meta, &Copy::copy_consumers, &Copy::copy_positions, &Copy::copy_others, &Copy::list_blocks}) {
+      if (auto done = (this->*step)(); !done) return done;
+    }
+    return reading->commit();
+  }
+
+  // Every row that `query` gives, into `table` (with `verb`: INSERT, INSERT OR REPLACE).
+  Result<std::uint64_t> copy_rows(std::string_view verb, std::string_view table, sqlite::Statement& query) {
+    std::string marks = "?";
+    for (int i = 1; i < query.columns(); ++i) marks += ", ?";
+    auto insert = target_.database.prepare(fmt::format("{} INTO {} VALUES ({})", verb, table, marks));
+    if (!insert) return std::move(insert).error();
+    std::uint64_t rows = 0;
+    while (true) {
+      auto row = query.step();
+      if (!row) return std::move(row).error();
+      if (!*row) return rows;
+      for (int i = 0; i < query.columns(); ++i) insert->bind_value(i + 1, query, i);
+      if (auto done = insert->run(); !done) return std::move(done).error();
+      ++rows;
+    }
+  }
+  Result<void> copy_all(std::string_view verb, std::string_view table, std::string_view select) {
+    auto query = source_.database.prepare(select);
+    if (!query) return std::move(query).error();
+    auto copied = copy_rows(verb, table, *query);
+    return copied ? Result<void>() : Result<void>(std::move(copied).error());
+  }
+
+  Result<void> copy_meta() { return copy_all("INSERT OR REPLACE", "meta", "SELECT * FROM meta WHERE name <> 'positions_checksum'"); }
+
+  // With what each noted since its last commit: the recent files stay behind.
+  Result<void> copy_consumers() {
+    if (auto done = copy_all("INSERT", "consumers", "SELECT * FROM consumers"); !done) return done;
+    auto names = source_.database.prepare("SELECT name, updated FROM consumers");
+    if (!names) return std::move(names).error();
+    auto update = target_.database.prepare("UPDATE consumers SET block = ?, ordinal = ?, partial = ? WHERE name = ?");
+    if (!update) return std::move(update).error();
+    while (true) {
+      auto row = names->step();
+      if (!row) return std::move(row).error();
+      if (!*row) return {};
+      const auto recently = read_recent_places(from_, source_.id, names->text(0));
+      if (!recently || recently->updated != names->integer(1)) continue;
+      const std::string name(names->text(0)), partial = recently->places.encode_stretches();
+      const BlockPlace before = recently->places.before();
+      update->bind(1, static_cast<std::int64_t>(before.block)).bind(2, before.ordinal).bind_blob(3, partial).bind_text(4, name);
+      if (auto done = update->run(); !done) return done;
+    }
+  }
+
+  // One snapshot, with what the writer noted.
+  Result<void> copy_positions() {
+    // No number of the spool is given out again by who writes the copy.
+    auto next = next_number(source_.database, from_, source_.id);
+    if (!next) return std::move(next).error();
+    const std::uint64_t through = *next - 1;
+    if (through == 0) return {};
+    Keeper keeper(from_);
+    if (auto loaded = load_recent_positions(source_.database, from_, source_.id, keeper); !loaded) return loaded;
+    const std::string body = keeper.snapshot();
+    auto insert = target_.database.prepare("INSERT INTO positions VALUES (1, ?, ?)");
+    if (!insert) return std::move(insert).error();
+    insert->bind(1, static_cast<std::int64_t>(through)).bind_blob(2, body);
+    if (auto done = insert->run(); !done) return done;
+    auto checksum = target_.database.prepare("INSERT OR REPLACE INTO meta VALUES ('positions_checksum', ?)");
+    if (!checksum) return std::move(checksum).error();
+    checksum->bind(1, static_cast<std::int64_t>(snapshot_checksum(through, body)));
+    return checksum->run();
+  }
+
+  Result<void> copy_others() {
+    auto tables = target_.database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
+    if (!tables) return std::move(tables).error();
+    while (true) {
+      auto row = tables->step();
+      if (!row) return std::move(row).error();
+      if (!*row) return {};
+      const std::string table(tables->text(0));
+      if (std::ranges::find(kOwnWay, table) != std::end(kOwnWay)) continue;
+      if (auto done = copy_all("INSERT", table, fmt::format("SELECT * FROM {}", table)); !done) return done;
+    }
+  }
+
+  Result<void> list_blocks() {
+    blocks_.clear();
+    auto rows = source_.database.prepare("SELECT id, records FROM blocks WHERE records > 0 ORDER BY id");
+    if (!rows) return std::move(rows).error();
+    while (true) {
+      auto row = rows->step();
+      if (!row) return std::move(row).error();
+      if (!*row) return {};
+      blocks_.push_back({static_cast<std::uint64_t>(rows->integer(0)), static_cast<std::uint64_t>(rows->integer(1))});
+    }
+  }
+
+  Result<bool> copy_once(std::uint64_t block) {
+    for (const char* undo : {"DELETE FROM blocks WHERE id = ?", "DELETE FROM bodies WHERE block = ?"}) {
+      auto statement = target_.database.prepare(undo);
+      if (!statement) return std::move(statement).error();
+      statement->bind(1, static_cast<std::int64_t>(block));
+      if (auto done = statement->run(); !done) return std::move(done).error();
+    }
+    auto reading = sqlite::Transaction::begin(source_.database, sqlite::Transaction::Kind::read);
+    if (!reading) return std::move(reading).error();
+    std::uint64_t rows = 0;
+    for (const auto& [table, key] : {std::pair("blocks", "id"), std::pair("bodies", "block")}) {
+      auto query = source_.database.prepare(fmt::format("SELECT * FROM {} WHERE {} = ?", table, key));
+      if (!query) return std::move(query).error();
+      query->bind(1, static_cast<std::int64_t>(block));
+      auto copied = copy_rows("INSERT", table, *query);
+      if (!copied) return copied.error();
+      rows += *copied;
+    }
+    return rows > 0;
+  }
+
+  const std::string from_, partial_;
+  const base::Duration wait_;
+  SpoolFile source_, target_;
+  std::optional<sqlite::Transaction> transaction_;
+  std::vector<Listed> blocks_;
+  std::optional<std::string> missing_;
+};
+
+base::Error taken(const std::string& to) {
+  return base::fail(Code::usage, "cannot copy to '{}': something stands there already", to).with_hint("name a file that is not there yet");
+}
+
+bool is_there(const std::string& path) {
+  struct stat status = {};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+}  // namespace
+
+Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base::Duration wait, const base::Clock& clock, const base::Stop* stop,
+                          const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  const std::string from = real_path(wanted);
+  for (const char* suffix : {"", "-wal"}) {
+    if (is_there(to + suffix)) return taken(to + suffix);
+  }
+  // One copy at a time to one place; what a killed one left is begun anew.
+  const std::string partial = to + "-partial";
+  const std::string lock_path = partial + "-lock";
+  const auto clean = [&] {
+    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) ::unlink((partial + suffix).c_str());
+  };
+  // The spool first: a wrong name leaves nothing behind.
+  auto source = Reader::open(from, wait);
+  if (!source) return std::move(source).error();
+  auto lock = LockFile::take(lock_path, fmt::format("'{}'", to), 0, clock, nullptr);
+  if (!lock) {
+    base::Error error = std::move(lock).error();
+    if (error.code == Code::busy) error.hint = "another copy to this place is being made";
+    return error;
+  }
+  Copy copy(from, partial, wait);
+  Copied copied;
+  const auto work = [&]() -> Result<void> {
+    if (auto begun = copy.begin(); !begun) return begun;
+    copied.missing = copy.missing();
+    std::uint64_t done = 0;
+    for (const Copy::Listed& block : copy.blocks()) {
+      if (stop != nullptr && stop->stopped()) return base::fail(Code::interrupted, "cannot copy '{}': stopped", from);
+      auto there = copy.copy_block(block.id);
+      if (!there) return std::move(there).error();
+      if (*there) ++copied.blocks;
+      (*there ? copied.records : copied.evicted) += block.records;
+      if (++done % kPerCommit == 0) {
+        if (auto stored = copy.commit(true); !stored) return stored;
+      }
+      if (progress) progress(done, copy.blocks().size());
+    }
+    return copy.end();
+  };
+  auto done = work();
+  copy.close();
+  // Two names for a moment, so that nothing that came meanwhile is replaced; not every file system has them.
+  if (done && ::link(partial.c_str(), to.c_str()) != 0) {
+    if (errno == EEXIST) done = taken(to);
+    else if (is_there(to) || ::rename(partial.c_str(), to.c_str()) != 0) done = base::io_error(errno, fmt::format("make '{}'", to));
+  }
+  clean();
+  if (!done) return std::move(done).error();
+  struct stat status = {};
+  if (::stat(to.c_str(), &status) == 0) copied.bytes = static_cast<std::uint64_t>(status.st_size);
+  return copied;
+}
+
+}  // namespace weir::spool
