@@ -354,4 +354,21 @@ std::string Pusher::undelivered() const {
   return state_->undelivered();
 }
 
+void Pusher::each_pending(const std::function<void(PushToken)>& see) const {
+  const std::lock_guard lock(state_->mutex);
+  const auto of_part = [&see](const auto& part) {
+    for (const PushToken token : part.tokens) see(token);
+  };
+  const auto of_request = [&](const auto& request) {
+    for (const auto& piece : request.pieces) of_part(piece.part);
+  };
+  for (const auto* stream : state_->active) {
+    if (stream->retry) of_request(*stream->retry);
+    if (stream->aside) of_request(*stream->aside);
+    for (const auto& part : stream->closed) of_part(part);
+    if (stream->open) of_part(*stream->open);
+  }
+  for (const auto& [id, request] : state_->flying) of_request(*request);
+}
+
 }  // namespace weir::loki

@@ -150,6 +150,8 @@ class Pusher {
   [[nodiscard]] std::size_t memory_in_use() const;
   // "12 records, the first of 2024-05-01T10:00:00Z", of what is pending; "" for nothing.
   [[nodiscard]] std::string undelivered() const;
+  // The tokens of what is pending, in no order; none when they are not kept.
+  void each_pending(const std::function<void(PushToken)>& see) const;
 
  private:
   struct State;

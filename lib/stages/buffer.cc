@@ -100,7 +100,11 @@ class Buffer : public pipeline::Stage {
     }
     base::Result<void> drained;
     if (drain_) drained = drain_->finish(deadline);
+    const auto gone = writer_->gone();
+    const bool is_gone = gone && *gone;
+    if (is_gone) counters_.lost += **gone;
     auto closed = writer_->close();
+    if (is_gone) return closed;  // whatever else went wrong came of it
     if (trouble) return *std::move(trouble);
     if (!stored) return stored;
     if (!drained) return drained;
@@ -132,7 +136,7 @@ class Buffer : public pipeline::Stage {
     std::string text = window_ ? fmt::format("passed on {} records, and stored {} of them, {}", passed_records_, stored_records_, record::print_size(stored_bytes_))
                                : fmt::format("stored {} records, {}", stored_records_, record::print_size(stored_bytes_));
     if (keeper_.repeats() > 0) text += fmt::format("; {} were stored before", keeper_.repeats());
-    if (counters_.lost > 0) text += fmt::format("; {} undelivered ones were evicted to make room", counters_.lost);
+    if (evicted_ > 0) text += fmt::format("; {} undelivered ones were evicted to make room", evicted_);
     return text;
   }
 
@@ -341,8 +345,9 @@ class Buffer : public pipeline::Stage {
     counters_.lost += news.lost;
     if (appended.evicted_undelivered == 0) return;
     counters_.lost += appended.evicted_undelivered;
-    context_.diagnostics->warn("spool-evicted", fmt::format("the spool '{}' is full: {} undelivered records were evicted, {} since the start",
-                                                            spec_.spool.path, appended.evicted_undelivered, counters_.lost));
+    evicted_ += appended.evicted_undelivered;
+    context_.diagnostics->warn("spool-evicted", fmt::format("the spool '{}' is full: {} undelivered records were evicted and are lost, {} since the start",
+                                                            spec_.spool.path, appended.evicted_undelivered, evicted_));
   }
 
   void tend(base::Monotonic now) {
@@ -373,6 +378,7 @@ class Buffer : public pipeline::Stage {
   std::optional<SpillWindow> window_;    // when spilling
   spool::BlockBuilder spilled_;          // packs what leaves the window for the file
   std::uint64_t passed_records_ = 0;
+  std::uint64_t evicted_ = 0;           // undelivered records
   std::unique_ptr<BufferDrain> drain_;  // last: its thread ends before the rest goes
 };
 

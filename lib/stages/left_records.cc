@@ -197,6 +197,34 @@ base::Result<void> LeftRecords::read_block(const std::vector<loki::StreamNumber>
   return {};
 }
 
+base::Result<std::uint64_t> LeftRecords::evicted() {
+  if (streams_.empty()) return std::uint64_t{0};
+  std::uint64_t first = ~std::uint64_t{0};
+  for (const auto& [number, stream] : streams_) first = std::min(first, stream.next.block);
+  const std::uint64_t last = std::max(last_block_, current_.block);
+  auto oldest = reader_.list({.time = {}, .after = 0, .limit = 1});
+  if (!oldest) return std::move(oldest).error();
+  // What is undelivered goes from the oldest on.
+  if (!oldest->empty() && oldest->front().id <= first) return std::uint64_t{0};
+  auto blocks = reader_.list({.time = {}, .after = first - 1});
+  if (!blocks) return std::move(blocks).error();
+  std::uint64_t there = 0;
+  for (const spool::BlockInfo& block : *blocks) {
+    if (block.id > last) break;
+    auto streams = reader_.streams(block.id);
+    if (!streams && streams.error().code != base::Code::corrupt) return std::move(streams).error();
+    if (!streams) continue;
+    for (const spool::StreamInfo& stream : *streams) {
+      record::Record one;
+      one.labels = stream.labels.get();
+      one.tenant = stream.tenant;
+      const loki::StreamNumber number = find(one);
+      if (number != 0 && streams_.at(number).next.block <= block.id) there += stream.records;
+    }
+  }
+  return count_ - std::min(count_, there);
+}
+
 bool LeftRecords::read_out() const {
   return std::ranges::all_of(streams_, [&](const auto& entry) { return entry.second.next.block > compared(); });
 }

@@ -36,6 +36,8 @@ class LeftRecords {
   [[nodiscard]] std::uint64_t count() const { return count_; }
   // Records of blocks that could not be read again.
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
+  // How many of count() are not in the spool any more, at least: they were evicted to make room.
+  base::Result<std::uint64_t> evicted();
   // The stream whose records are left and which this one belongs to; 0 for none.
   [[nodiscard]] loki::StreamNumber find(const record::Record& record) const;
 

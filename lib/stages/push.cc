@@ -13,6 +13,7 @@
 
 #include <poll.h>
 
+#include <map>
 #include <random>
 
 namespace weir::stages {
@@ -38,6 +39,8 @@ constexpr base::Duration kFilesJitter = 4 * base::kSecond;      // they are dele
 constexpr base::Duration kFeedEvery = 50 * base::kMillisecond;   // while records are left in the spool
 constexpr base::Duration kReadWait = base::kSecond / 2;          // for a spool that is busy, where only a message is at stake
 constexpr base::Duration kGaugeEvery = 5 * base::kSecond;        // while a backlog is delivered
+
+constexpr const char* kKeepMore = "a larger --max-size of buffer keeps more; --on-full block loses none";
 
 // What of push depends on where its records come from.
 struct Feed {
@@ -77,6 +80,10 @@ class Backlog {
   std::unique_ptr<spool::Reader> reader_;
 };
 
+std::string lost_text(std::uint64_t evicted) {
+  return fmt::format("{} {} evicted from the spool to make room and {} lost", count_of(evicted, "record"), evicted == 1 ? "was" : "were", evicted == 1 ? "is" : "are");
+}
+
 class Push : public pipeline::Stage {
  public:
   Push(const PushSpec& spec, std::optional<logql::LogQuery> match, const pipeline::Context& context, const Feed& feed)
@@ -91,17 +98,19 @@ class Push : public pipeline::Stage {
   Result<Flow> consume(Batch& batch, Outlet&) override {
     for (Record& record : batch.records) {
       auto taken = record.is_marker() ? take_marker(record) : take(record, batch);
-      if (!taken) return std::move(taken).error();
+      if (!taken) return with_losses(std::move(taken).error());
     }
     if (!pusher_) return Flow::more;
     auto due = work(true);
-    if (!due) return std::move(due).error();
+    if (!due) return with_losses(std::move(due).error());
     return Flow::more;
   }
 
   Result<Monotonic> nudge(Monotonic, Outlet&) override {
     if (!pusher_) return base::kNever;
-    return work(false);
+    auto due = work(false);
+    if (!due) return with_losses(std::move(due).error());
+    return due;
   }
 
   [[nodiscard]] base::Duration batch_wait() const override { return spec_.wait.value_or(kBatchWait); }
@@ -121,12 +130,23 @@ class Push : public pipeline::Stage {
     client_.reset();
     if (spec_.progress) context_.diagnostics->progress({});
     auto stored = ledger_.commit();
+    if (!drained || !*drained) {
+      if (auto counted = count_evicted(); !counted) context_.diagnostics->say(counted.error().message);
+    }
     if (!drained) return std::move(drained).error();
     if (!stored) return std::move(stored).error();
     if (*drained) return {};
     const std::string left = pusher_->undelivered();
     if (ledger_.tracks()) {
-      if (!left.empty()) context_.diagnostics->say(fmt::format("stopped before Loki had acknowledged {}: the next start sends them again", left));
+      const std::uint64_t pending = pusher_->stats().pending;
+      if (pending > 0) {
+        context_.diagnostics->say(fmt::format("stopped before Loki had acknowledged {}{}", left,
+                                              pending > evicted_pending_ ? fmt::format(": the next start sends {} again", evicted_pending_ == 0 ? "them" : "the rest") : ""));
+      }
+      if (const std::uint64_t evicted = evicted_pending_ + evicted_left_; evicted > 0) {
+        // An end with losses, also when a signal asked for it.
+        return base::fail(Code::rejected, "cannot deliver all: {}", lost_text(evicted)).with_hint(kKeepMore);
+      }
       return {};
     }
     auto error = base::fail(Code::interrupted, "cannot push the rest to {}: stopped; not delivered: {}", url_, left);
@@ -142,6 +162,7 @@ class Push : public pipeline::Stage {
     counters.bytes_out = stats.bytes;
     counters.rejected += stats.rejected;
     if (left_) counters.lost += left_->lost();
+    counters.lost += evicted_pending_ + evicted_left_;
     return counters;
   }
 
@@ -165,7 +186,9 @@ class Push : public pipeline::Stage {
     }
     for (const auto& [reason, count] : counters_.dropped) text += fmt::format("; {} {}", count, reason);
     if (stats.renamed > 0) text += fmt::format("; {} had metadata with a name that Loki does not take (sent as weir_unnamed_…)", stats.renamed);
-    if (left_ && left_->count() > 0) text += fmt::format("; {} wait in the spool", left_->count());
+    const std::uint64_t left = left_ ? left_->count() - std::min(left_->count(), evicted_left_) : 0;
+    if (left > 0) text += fmt::format("; {} wait in the spool", left);
+    if (evicted_pending_ + evicted_left_ > 0) text += fmt::format("; {} evicted before they were delivered", evicted_pending_ + evicted_left_);
     return text;
   }
 
@@ -201,6 +224,35 @@ class Push : public pipeline::Stage {
     auto drained = pusher_->drain(deadline);
     if (drained && left_ && !left_->empty()) return false;
     return drained;
+  }
+
+  // Which of the records that came here and were not delivered the writer of the spool has evicted: nobody sends them again.
+  Result<void> count_evicted() {
+    evicted_pending_ = evicted_left_ = 0;
+    if (reader_ == nullptr || !pusher_) return {};
+    std::map<std::uint64_t, std::uint64_t> pending;  // records by block
+    pusher_->each_pending([&](loki::PushToken token) { ++pending[ledger_.block_of(token)]; });
+    pending.erase(0);
+    if (!pending.empty()) {
+      auto blocks = reader_->list({.time = {}, .after = pending.begin()->first - 1});
+      if (!blocks) return std::move(blocks).error();
+      for (const spool::BlockInfo& block : *blocks) pending.erase(block.id);
+    }
+    for (const auto& [block, records] : pending) evicted_pending_ += records;
+    if (!left_) return {};
+    auto evicted = left_->evicted();
+    if (!evicted) return std::move(evicted).error();
+    evicted_left_ = *evicted;
+    return {};
+  }
+
+  // The same end, with losses when there are any.
+  base::Error with_losses(base::Error error) {
+    if (error.code != Code::interrupted || !ledger_.tracks()) return error;
+    if (auto counted = count_evicted(); !counted) return error;
+    const std::uint64_t evicted = evicted_pending_ + evicted_left_;
+    if (evicted == 0) return error;
+    return base::fail(Code::rejected, "{}; {}", error.message, lost_text(evicted)).with_hint(kKeepMore);
   }
 
   void pause() {
@@ -459,6 +511,7 @@ class Push : public pipeline::Stage {
   std::uint64_t backlog_end_ = 0;           // block
   Monotonic gauge_due_ = base::kNever;
   bool altered_said_ = false;
+  std::uint64_t evicted_pending_ = 0, evicted_left_ = 0;  // records, known at the end
   std::unique_ptr<http::AsyncClient> client_;
   Counters counters_;
   Monotonic started_ = 0, finished_ = 0, shown_ = 0;

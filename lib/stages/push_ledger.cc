@@ -313,6 +313,15 @@ void DeliveryLedger::rejected(PushToken token, const loki::RejectedRecord& rejec
   settle_locked(token);
 }
 
+std::uint64_t DeliveryLedger::block_of(PushToken token) {
+  const std::lock_guard lock(mutex_);
+  if (!consumer_ || token == kNoToken || (token & kRow) != 0) return 0;
+  if ((token & kWaits) == 0) return token >> kOrdinalBits;
+  const auto found = waiting_.find(static_cast<std::uint32_t>(token >> kIndexBits) & kWaitingMask);
+  const record::Source* source = found == waiting_.end() ? nullptr : found->second.lane.source_of(token & kIndexMask);
+  return source != nullptr ? source->block : 0;
+}
+
 base::Result<void> DeliveryLedger::commit_locked() {
   if (!dirty_) return {};
   base::Result<void> stored;

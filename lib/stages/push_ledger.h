@@ -64,6 +64,9 @@ class DeliveryLedger : public loki::PushLedger {
   void delivered(std::span<const loki::PushToken> tokens) override;
   void rejected(loki::PushToken token, const loki::RejectedRecord& rejected) override;
 
+  // The block of a spool that the record of this token came out of, while its fate is open; 0 for none.
+  [[nodiscard]] std::uint64_t block_of(loki::PushToken token);
+
   // Stores what moved, if the last time was a second ago; when to come again. Trouble is said and tried again.
   base::Monotonic commit_due(base::Monotonic now);
   base::Result<void> commit();

@@ -188,6 +188,34 @@ class SmallDisk(Disk):
         self.both(body)
 
 
+    def test_reading_needs_no_room(self):
+        def files():
+            return {p.name: (p.stat().st_size, p.stat().st_mtime_ns, p.stat().st_ino) for p in self.mount.iterdir()}
+
+        for end in ("killed", "stopped"):
+            with self.subTest(end=end):
+                self.setUp()
+                chain = self.chain([f"tail -f --checkpoint {self.spool} {self.pods}", f"buffer {self.spool} --store --min-free 0"], False)
+                self.write(300)
+                kit.wait_for(lambda: self.records() == 300, chain.errors)
+                if end == "killed":
+                    chain.kill()
+                    os.unlink(f"{self.spool}-shm")
+                else:
+                    chain.stop()
+                while self.free() > 0:
+                    self.fill()
+                before = files()
+                self.assertEqual(self.records(), 300)
+                self.assertEqual(len(kit.weir("replay", self.spool).splitlines()), 300)
+                self.assertEqual(len(kit.weir("query", "--spool", self.spool, "{}", "-o", "jsonl", "--limit", "0").splitlines()), 300)
+                self.assertIn(b"sound", kit.weir("spool", "check", self.spool))
+                self.assertEqual(files(), before)
+                kit.weir("spool", "copy", self.spool, self.dir / "copy.db")
+                self.assertIn(b"sound", kit.weir("spool", "check", self.dir / "copy.db"))
+                self.assertEqual(files(), before)
+
+
 class Limits(Disk):
     @staticmethod
     def waits_for_room(writer):
