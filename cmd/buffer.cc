@@ -4,6 +4,7 @@
 #include "cli/output_options.h"
 #include "cmd/commands.h"
 #include "record/timestamp.h"
+#include "spool/rehearsal.h"
 
 #include <CLI/CLI.hpp>
 
@@ -98,6 +99,11 @@ class Buffer : public cli::Invocation {
     auto stage = stages::make_buffer(spec_, context);
     if (!stage) return std::move(stage).error();
     return cli::Built{.source = nullptr, .stage = std::move(*stage), .sink = spec_.store_only};
+  }
+
+  base::Result<cli::Built> rehearse(const cli::Plan&, const pipeline::Context&) override {
+    if (auto ok = spool::rehearse_writing(spec_.spool.path); !ok) return std::move(ok).error();
+    return cli::Built{.source = nullptr, .stage = nullptr, .sink = spec_.store_only};
   }
 
  private:

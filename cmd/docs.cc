@@ -1,9 +1,11 @@
 // weir docs: prints the man pages and completion scripts that belong to this very binary.
+#include "base/suggestion.h"
 #include "base/unique_fd.h"
 #include "cli/completion.h"
 #include "cli/man.h"
 #include "cli/terminal.h"
 #include "cmd/commands.h"
+#include "cmd/formats.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -12,6 +14,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <vector>
 
 namespace weir::cmd {
 namespace {
@@ -28,48 +31,96 @@ Result<void> write_page(const std::string& folder, const std::string& name, std:
   return {};
 }
 
+// One page of the manual: "tail" and weir-tail.1.
+struct Page {
+  std::string name, file, text;
+};
+
+std::optional<cli::Following> following(std::string_view first) {
+  cli::Following target;
+  if (first == "completion") target.words = {"bash", "zsh", "fish"};
+  if (first != "man") return target;
+  target.words.emplace_back("weir");
+  for (const auto* command : commands()) target.words.emplace_back(command->name);
+  for (const auto& page : format_pages()) target.words.push_back(fmt::format("{}.5", page.name));
+  return target;
+}
+
 class Docs : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
     app.add_option("what", what_, "what to print")->required()->check(CLI::IsMember({"man", "completion"}));
-    app.add_option("target", target_, "man: a command, or the folder that all pages are written to; completion: bash, zsh or fish")
-        ->required()
-        ->type_name("DIR|NAME|bash|zsh|fish");
+    app.add_option("target", target_, "man: `weir`, a command, or a format (`pipeline`, `record`, `spool.5`); completion: bash, zsh or fish")
+        ->type_name("NAME|bash|zsh|fish");
+    app.add_option("--dir", folder_, "man: write all pages into this folder, which is created if it is not there")->type_name("DIR");
   }
 
   Result<void> check() override {
-    if (what_ == "completion" && !cli::parse_shell(target_)) {
-      return base::fail(Code::usage, "there is no completion for '{}'", base::escape_control(target_)).with_hint("it is one of bash, zsh, fish");
+    if (what_ == "completion") {
+      if (!folder_.empty()) return base::fail(Code::usage, "--dir is for man: a completion script is printed");
+      if (target_.empty()) return base::fail(Code::usage, "the SHELL is missing").with_hint("it is one of bash, zsh, fish");
+      if (!cli::parse_shell(target_)) {
+        return base::fail(Code::usage, "there is no completion for '{}'", base::escape_control(target_)).with_hint("it is one of bash, zsh, fish");
+      }
+      return {};
+    }
+    if (target_.empty() == folder_.empty()) {
+      return base::fail(Code::usage, "{}", target_.empty() ? "NAME is missing" : "both a NAME and --dir are given: --dir writes all pages")
+          .with_hint("print one page: weir docs man tail; write all of them into a folder: weir docs man --dir man1");
     }
     return {};
   }
 
   Result<cli::Exit> act(const pipeline::Context&) override {
-    const auto facts = cli::facts_of(commands());
     if (what_ == "completion") {
-      return print(cli::completion_script(*cli::parse_shell(target_), facts));
+      return print(cli::completion_script(*cli::parse_shell(target_), cli::facts_of(commands())));
     }
-    if (target_ == "weir") return print(cli::program_man(commands()));
-    for (const auto& one : facts) {
-      if (target_ == one.command->name) return print(cli::command_man(one, commands()));
+    const auto all = pages();
+    return folder_.empty() ? print_page(all) : write_all(all);
+  }
+
+ private:
+  // A command comes before the format of its name.
+  static std::vector<Page> pages() {
+    std::vector<Page> all = {{"weir", "weir.1", cli::program_man(commands())}};
+    for (const auto& one : cli::facts_of(commands())) {
+      const std::string name(one.command->name);
+      all.push_back({name, fmt::format("weir-{}.1", name), cli::command_man(one, commands())});
     }
-    if (::mkdir(target_.c_str(), 0755) != 0 && errno != EEXIST) return base::io_error(errno, fmt::format("create {}", target_));
-    if (auto ok = write_page(target_, "weir.1", cli::program_man(commands())); !ok) return std::move(ok).error();
-    for (const auto& one : facts) {
-      auto ok = write_page(target_, fmt::format("weir-{}.1", one.command->name), cli::command_man(one, commands()));
-      if (!ok) return std::move(ok).error();
+    for (const auto& one : format_pages()) all.push_back({std::string(one.name), fmt::format("weir-{}.5", one.name), std::string(one.text)});
+    return all;
+  }
+
+  // `tail`, `weir-tail`, `spool.5` and `weir-tail.1` alike.
+  Result<cli::Exit> print_page(const std::vector<Page>& all) const {
+    std::vector<std::string> names;
+    for (const Page& page : all) {
+      const auto short_file = page.file.starts_with("weir-") ? page.file.substr(5) : page.file;
+      for (const std::string& name : {page.name, "weir-" + page.name, short_file, page.file}) {
+        if (target_ == name) return print(page.text);
+      }
+      names.push_back(page.name);
+    }
+    std::string hint = base::suggestion(target_, names, "");
+    if (hint.empty()) hint = fmt::format("there are {}; --dir DIR writes all of them into a folder", fmt::join(names, ", "));
+    return base::fail(Code::usage, "there is no manual page '{}'", base::escape_control(target_)).with_hint(hint);
+  }
+
+  Result<cli::Exit> write_all(const std::vector<Page>& all) const {
+    if (::mkdir(folder_.c_str(), 0755) != 0 && errno != EEXIST) return base::io_error(errno, fmt::format("create {}", folder_));
+    for (const Page& page : all) {
+      if (auto ok = write_page(folder_, page.file, page.text); !ok) return std::move(ok).error();
     }
     return cli::Exit::ok;
   }
 
- private:
   static Result<cli::Exit> print(std::string_view text) {
     auto written = cli::write_all(1, text);
     if (!written) return std::move(written).error();
     return cli::Exit::ok;
   }
 
-  std::string what_, target_;
+  std::string what_, target_, folder_;
 };
 
 }  // namespace
@@ -77,15 +128,17 @@ class Docs : public cli::Invocation {
 const cli::Command docs_command = {
     .name = "docs",
     .summary = "print the man pages and shell completions of this binary",
-    .description = "`weir docs man NAME` prints the man page of a command (or of weir), `weir docs man DIR` writes those of all commands into a "
-                   "folder; `weir docs completion SHELL` prints the completion script for bash, zsh or fish. All come from the commands "
-                   "themselves, so they are never out of step with them.",
+    .description = "`weir docs man NAME` prints a page of the manual: of a command, of weir, or of one of the three formats. `weir docs man --dir DIR` "
+                   "writes all pages into a folder. `weir docs completion SHELL` prints the completion script for bash, zsh or fish. The pages "
+                   "of commands come from the commands themselves, so they are never out of step with them.",
     .role = cli::Role::action,
     .examples = {{"complete in this bash", "source <(weir docs completion bash)"},
                  {"complete in fish", "weir docs completion fish > weir.fish"},
-                 {"man pages into a folder", "weir docs man man1"},
-                 {"the man page of one command", "weir docs man query > weir-query.1"}},
+                 {"man pages into a folder", "weir docs man --dir man1"},
+                 {"read the page of a command", "weir docs man query | man -l -"},
+                 {"read the page of a format", "weir docs man record | man -l -"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::failed},
-    .make = [] { return std::unique_ptr<cli::Invocation>(new Docs); }};
+    .make = [] { return std::unique_ptr<cli::Invocation>(new Docs); },
+    .following = following};
 
 }  // namespace weir::cmd

@@ -6,6 +6,7 @@
 #include "cmd/commands.h"
 #include "loki/push_encoder.h"
 #include "record/timestamp.h"
+#include "spool/rehearsal.h"
 
 #include <CLI/CLI.hpp>
 
@@ -160,6 +161,15 @@ class Push : public cli::Invocation {
     auto made = stages::make_push(spec_, context);
     if (!made) return std::move(made).error();
     return cli::Built{.source = nullptr, .stage = std::move(*made), .sink = true};
+  }
+
+  // One that follows a spool waits for it to come.
+  Result<cli::Built> rehearse(const cli::Plan& plan, const pipeline::Context& context) override {
+    auto ok = Result<void>();
+    if (!spec_.checkpoint.empty()) ok = spool::rehearse_writing(spec_.checkpoint);
+    if (!spool_.empty() && once_) ok = spool::rehearse_reading(spool_);
+    if (!ok) return std::move(ok).error();
+    return build(plan, context);
   }
 
  private:

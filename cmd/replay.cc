@@ -48,6 +48,10 @@ class Replay : public cli::Invocation {
 
   [[nodiscard]] std::string output() const override { return output_.format; }
 
+  [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult& result) const override {
+    return result.source.records_out == 0 ? cli::Exit::negative : cli::Exit::ok;
+  }
+
   base::Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
     const char* named = context.environment != nullptr ? context.environment("WEIR_SPOOL") : nullptr;
     const bool default_spool = named != nullptr && *named != '\0';
@@ -92,7 +96,7 @@ const cli::Command replay_command = {
                  {"push what Loki refused as too old once more", "weir replay spool.db --rejected --retime now | weir push"},
                  {"try rules on yesterday's records", "weir replay spool.db --since 1d | weir filter --drop '|= \"GET /healthz\"'"},
                  {"as fast as they were written", "weir replay spool.db '{app=\"shop\"}' --speed 1x"}},
-    .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
+    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Replay>()); },
 };
 

@@ -1,4 +1,5 @@
 // weir run: a chain of stages in one process.
+#include "base/count.h"
 #include "cli/pipeline_run.h"
 #include "cli/terminal.h"
 #include "cmd/commands.h"
@@ -19,7 +20,7 @@ class Run : public cli::Invocation {
     app.add_option("file", choice_.word, "the pipelines: a file, `-` for standard input, or the text itself if it has a `|` in it or begins with a stage")
         ->type_name("FILE|TEXT");
     text_ = app.add_option("-c,--command", choice_.text, "the text of the pipelines")->type_name("TEXT");
-    app.add_flag("--check", check_only_, "parse and check everything, run nothing");
+    app.add_flag("--check", check_only_, "parse and check everything, also whether files can be read and variables are set; run and write nothing");
   }
 
   Result<void> check() override {
@@ -36,16 +37,20 @@ class Run : public cli::Invocation {
     if (!source) return std::move(source).error();
     auto pipelines = cli::read_pipelines(*source, commands(), context);
     if (!pipelines) return std::move(pipelines).error();
-    if (check_only_) return say_checked(*source, *pipelines);
+    if (check_only_) {
+      std::size_t stages = 0;
+      for (const auto& pipeline : *pipelines) stages += pipeline.links.size();
+      const std::size_t count = pipelines->size();
+      if (auto ok = cli::rehearse_pipelines(*std::move(pipelines), *source, context); !ok) return std::move(ok).error();
+      return say_checked(*source, count, stages);
+    }
     return cli::run_pipelines(*std::move(pipelines), *source, context);
   }
 
  private:
-  static Result<cli::Exit> say_checked(const cli::PipelineSource& source, const std::vector<cli::PipelineLinks>& pipelines) {
-    std::size_t stages = 0;
-    for (const auto& pipeline : pipelines) stages += pipeline.links.size();
-    auto written = cli::write_all(1, fmt::format("{}: {} {} of {} {}: ok\n", source.name(), pipelines.size(),
-                                                 pipelines.size() == 1 ? "pipeline" : "pipelines", stages, stages == 1 ? "stage" : "stages"));
+  static Result<cli::Exit> say_checked(const cli::PipelineSource& source, std::size_t pipelines, std::size_t stages) {
+    auto written = cli::write_all(1, fmt::format("{}: {} of {}: ok\n", source.name(), base::count_of(pipelines, "pipeline"),
+                                                 base::count_of(stages, "stage")));
     if (!written) return std::move(written).error();
     return cli::Exit::ok;
   }
@@ -75,7 +80,7 @@ const cli::Command run_command = {
     .examples = {{"errors of the checkout namespace, as text", "weir run 'tail -n checkout | filter \"|= \\\"error\\\"\"'"},
                  {"check a file without running it", "weir run --check pipeline.weir"},
                  {"the text from another program", "echo 'tail -n checkout' | weir run -"}},
-    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted,
+    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::hung_up, cli::Exit::interrupted,
               cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(new Run); }};
 

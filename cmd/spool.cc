@@ -1,5 +1,6 @@
 // weir spool: what is in a spool, whether it is sound, and what its administrator may do to it.
 #include "cmd/commands.h"
+#include "record/age.h"
 #include "record/json.h"
 #include "record/timestamp.h"
 #include "spool/administration.h"
@@ -66,8 +67,7 @@ std::string to_json(const std::string& path, const spool::SpoolStatus& status) {
 
 std::string age(base::Timestamp time, base::Timestamp now) {
   if (time == 0) return "-";
-  const base::Duration rounded = (now - time) / base::kSecond * base::kSecond;
-  return fmt::format("{} ({} ago)", record::to_rfc3339(time), record::print_duration(std::max<base::Duration>(rounded, 0)));
+  return fmt::format("{} ({})", record::to_rfc3339(time), record::age_in_words(time, now));
 }
 
 std::string to_text(const std::string& path, const spool::SpoolStatus& status, base::Timestamp now) {
@@ -239,6 +239,8 @@ const cli::Command spool_command = {
                  {"the second target was taken down for good", "weir spool forget archive spool.db"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Spool>()); },
+    // Behind `forget` stands the name of a consumer, and then the spool.
+    .following = [](std::string_view first) { return first == "forget" ? std::optional(cli::Following()) : std::nullopt; },
 };
 
 }  // namespace weir::cmd

@@ -169,7 +169,19 @@ class Tail : public cli::Invocation {
         spec_.shortens = true;
       }
     }
+    spec_.nothing_matched = &nothing_matched_;
     return cli::Built{.source = stages::make_tail_source(spec_, context), .stage = nullptr};
+  }
+
+  Result<cli::Built> rehearse(const cli::Plan& plan, const pipeline::Context& context) override {
+    auto built = build(plan, context);
+    if (!built) return built;
+    if (auto ok = stages::rehearse_tail(spec_); !ok) return std::move(ok).error();
+    return built;
+  }
+
+  [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult&) const override {
+    return nothing_matched_ ? cli::Exit::negative : cli::Exit::ok;
   }
 
  private:
@@ -194,6 +206,7 @@ class Tail : public cli::Invocation {
   cli::Selection selection_;
   cli::OutputFlags output_;
   std::string lines_, from_, since_, filename_, max_age_;
+  bool nothing_matched_ = false;
   std::string format_ = "auto", max_line_ = "256KiB", wait_ = "30s", hold_deleted_ = "1GiB";
 };
 
@@ -255,8 +268,9 @@ const cli::Command tail_command = {
                  {"plain text", "dmesg | weir tail - | weir enrich --label job=kernel"},
                  {"follow and lose nothing over restarts",
                   "weir tail -f --checkpoint spool.db | weir enrich | weir buffer spool.db | weir push"}},
-    .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted, cli::Exit::terminated},
+    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Tail>()); },
+    .foreign_options = {{"--tail", "for the last lines: --lines {}"}, {"-N", "for the last lines: --lines {}"}},
 };
 
 }  // namespace weir::cmd

@@ -1,5 +1,6 @@
 #include "base/stop.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 
 #include <cerrno>
@@ -8,20 +9,25 @@
 namespace weir::base {
 namespace {
 
-// A signal handler has no argument: the one mutable global of the program.
+// A signal handler has no argument: the only mutable globals of the program.
 std::atomic<Stop*> signalled{nullptr};
+std::atomic<bool> hangup_ends{false};
 
 void on_signal(int number) {
   const int saved = errno;
   if (Stop* stop = signalled.load(std::memory_order_acquire); stop != nullptr) {
-    if (number == SIGHUP) {
+    if (number != SIGHUP) {
+      stop->request(number);
+    } else if (!hangup_ends.load(std::memory_order_acquire)) {
       stop->request_reload();
-    } else {
+    } else if (!stop->stopped()) {  // the system and the shell each send one: the second asks for no haste
       stop->request(number);
     }
   }
   errno = saved;
 }
+
+bool has_terminal() { return bool(UniqueFd(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC))); }
 
 }  // namespace
 
@@ -40,7 +46,9 @@ Result<void> Stop::handle_signals(Stop& stop) {
   // No SA_RESTART: a blocking read or write returns EINTR and its caller looks at level().
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction inherited {};
-    if (number == SIGINT && ::sigaction(number, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN) continue;
+    const bool ignored = ::sigaction(number, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN;
+    if (number == SIGINT && ignored) continue;
+    if (number == SIGHUP) hangup_ends.store(!ignored && has_terminal(), std::memory_order_release);
     if (::sigaction(number, &action, nullptr) != 0) return io_error(errno, "handle signals");
   }
   action.sa_handler = SIG_IGN;

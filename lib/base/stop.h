@@ -1,5 +1,5 @@
-// Asking a running chain to end. SIGINT and SIGTERM ask once for a drain, a second one for leaving at once; SIGHUP asks for
-// a reload. Sources poll fd() beside their input; everything else looks at level() between two pieces of work, and whoever waits for
+// Asking a running chain to end. SIGINT and SIGTERM ask once for a drain, a second one for leaving at once; so does SIGHUP where the terminal
+// went that the process was started on, else it asks for a reload. Sources poll fd() beside their input; everything else looks at level() between two pieces of work, and whoever waits for
 // somebody else gives up at deadline().
 #pragma once
 
@@ -29,7 +29,7 @@ class Stop {
   static Result<std::unique_ptr<Stop>> create();
 
   // Routes SIGINT, SIGTERM and SIGHUP of this process to `stop`, which must live as long as the process; ignores SIGPIPE, SIGXFSZ. A SIGINT
-  // that whoever started the process had it ignore stays ignored, as shells do for what runs in the background.
+  // that the process was started to ignore stays ignored (as in the background of shells), and such a SIGHUP (nohup) does not end it.
   static Result<void> handle_signals(Stop& stop);
 
   [[nodiscard]] Level level() const { return static_cast<Level>(level_.load(std::memory_order_acquire)); }
@@ -38,7 +38,7 @@ class Stop {
   // Becomes readable at the first request and stays so. Never read from it.
   [[nodiscard]] int fd() const { return event_.get(); }
 
-  // The signal of the first request, 0 without one: 130 or 143 as exit code come from it.
+  // The signal of the first request, 0 without one: 130, 143 or 129 as exit code come from it.
   [[nodiscard]] int signal() const { return signal_.load(std::memory_order_acquire); }
 
   // Raises the level by one, up to `leave`. Async-signal-safe.

@@ -116,6 +116,14 @@ const pipeline::Context& Assembly::context_of(const Command& command, bool fused
 }
 
 Result<Assembly> Assembly::build(std::vector<Link> links, bool fused, const pipeline::Context& context) {
+  return put_together(std::move(links), fused, context, Purpose::run);
+}
+
+Result<Assembly> Assembly::rehearse(std::vector<Link> links, bool fused, const pipeline::Context& context) {
+  return put_together(std::move(links), fused, context, Purpose::rehearsal);
+}
+
+Result<Assembly> Assembly::put_together(std::vector<Link> links, bool fused, const pipeline::Context& context, Purpose purpose) {
   if (auto ok = check_chain(links); !ok) return std::move(ok).error();
   Assembly assembly;
   assembly.context_ = context;
@@ -136,21 +144,22 @@ Result<Assembly> Assembly::build(std::vector<Link> links, bool fused, const pipe
     plan.first = i == 0;
     plan.last = i + 1 == links.size();
     const auto& own_context = assembly.context_of(*link.parsed.command, fused);
-    auto built = link.parsed.invocation->build(plan, own_context);
+    auto& invocation = *link.parsed.invocation;
+    auto built = purpose == Purpose::run ? invocation.build(plan, own_context) : invocation.rehearse(plan, own_context);
     if (!built) return link.located(std::move(built).error());
     if (built->source != nullptr) {
       if (!plan.first) return not_first(link);
       assembly.source_ = std::move(built->source);
     } else if (built->stage != nullptr) {
       assembly.stages_.push_back(std::move(built->stage));
-    } else {
+    } else if (purpose == Purpose::run) {
       return link.located(base::fail(Code::bug, "{} built nothing", link.parsed.command->name));
     }
     if (built->sink && !plan.last) return nothing_behind(link);
     open_end = !built->sink;
     plan.behind_buffer = plan.behind_buffer || link.parsed.invocation->is_buffer();
   }
-  if (assembly.source_ == nullptr) {
+  if (links.front().parsed.role() != Role::source) {
     pipeline::JsonlSourceOptions options;
     options.strict = links.front().parsed.strict;
     assembly.source_ = pipeline::make_jsonl_source(options, end_context);

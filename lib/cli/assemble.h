@@ -31,6 +31,8 @@ class Assembly {
  public:
   // Does what check_chain does, then builds from front to back. `fused`: several stages of a `weir run`.
   static base::Result<Assembly> build(std::vector<Link> links, bool fused, const pipeline::Context& context);
+  // The same with Invocation::rehearse. What comes out is not to be run.
+  static base::Result<Assembly> rehearse(std::vector<Link> links, bool fused, const pipeline::Context& context);
 
   // Drives it to its end. Says the summaries on stderr. Errors are the caller's to report.
   base::Result<Exit> run();
@@ -45,6 +47,8 @@ class Assembly {
  private:
   class StageDiagnostics;
   Assembly();
+  enum class Purpose : std::uint8_t { run, rehearsal };
+  static base::Result<Assembly> put_together(std::vector<Link> links, bool fused, const pipeline::Context& context, Purpose purpose);
   const pipeline::Context& context_of(const Command& command, bool fused);
 
   pipeline::Context context_;

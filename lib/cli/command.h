@@ -77,6 +77,9 @@ class Invocation {
     static_cast<void>(plan), static_cast<void>(context);
     return base::fail(base::Code::bug, "this command builds nothing");
   }
+  // What a start would find wrong with the world (`run --check`): files that are not there or cannot be read, variables that are not set. Reads
+  // at most: takes no lock that keeps others out, writes and connects to nothing. What it returns is not run, and may be empty but for `sink`.
+  virtual base::Result<Built> rehearse(const Plan& plan, const pipeline::Context& context) { return build(plan, context); }
   // The exit code of a chain that went well: query says Exit::negative when nothing matched.
   [[nodiscard]] virtual Exit verdict(const pipeline::ChainResult& result) const {
     static_cast<void>(result);
@@ -89,6 +92,18 @@ class Invocation {
   }
 };
 
+// What may come behind the first argument of a command, for completion.
+struct Following {
+  std::vector<std::string> words;
+  bool listed = false;  // what the command prints, run as far as it was typed
+};
+
+// An option of other programs, by which people ask for something that has another name here.
+struct ForeignOption {
+  std::string_view name;   // "--tail"; "-N" is a number with a dash in front
+  std::string_view hint;   // "for the last lines: --lines {}", {} being the value that was given
+};
+
 struct Command {
   std::string_view name;
   std::string_view summary;       // one line, lower case, no full stop
@@ -97,6 +112,9 @@ struct Command {
   std::vector<Example> examples;
   std::vector<Exit> exits;
   std::unique_ptr<Invocation> (*make)() = nullptr;
+  // Where what follows depends on the first argument: nullopt for what the arguments themselves say.
+  std::optional<Following> (*following)(std::string_view first) = nullptr;
+  std::vector<ForeignOption> foreign_options = {};
 };
 
 }  // namespace weir::cli

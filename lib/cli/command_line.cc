@@ -15,6 +15,7 @@ namespace {
 
 using base::Code;
 using base::Error;
+using base::suggestion;
 
 constexpr const char* kStrict = "stop at the first input line that is no record";
 
@@ -49,6 +50,26 @@ std::vector<std::string> long_names(const CLI::App& app) {
   return names;
 }
 
+// What other programs call something that has another name here; "" when they do not.
+std::string foreign_hint(const Command& command, std::string_view option, std::span<const std::string> arguments) {
+  const std::string_view name = option.substr(0, option.find('='));
+  const bool number = name.size() > 1 && name[0] == '-' && name.find_first_not_of("0123456789", 1) == std::string_view::npos;
+  for (const ForeignOption& foreign : command.foreign_options) {
+    if (foreign.name != (number ? std::string_view("-N") : name)) continue;
+    std::string value = "N";
+    const auto at = std::find(arguments.begin(), arguments.end(), option);
+    if (number) {
+      value = name.substr(1);
+    } else if (name.size() < option.size()) {
+      value = option.substr(name.size() + 1);
+    } else if (at != arguments.end() && at + 1 != arguments.end() && !(at + 1)->starts_with('-')) {
+      value = *(at + 1);
+    }
+    return fmt::format(fmt::runtime(foreign.hint), base::escape_control(value));
+  }
+  return {};
+}
+
 // What CLI11 could not place: unknown options before surplus words.
 std::optional<ArgumentError> unplaced(const ParsedCommand& parsed, std::span<const std::string> arguments) {
   auto rest = parsed.app->remaining();
@@ -64,7 +85,8 @@ std::optional<ArgumentError> unplaced(const ParsedCommand& parsed, std::span<con
   }
   const auto name = unknown->substr(0, unknown->find('='));
   const auto known = long_names(*parsed.app);
-  const auto hint = name.starts_with("--") ? base::suggestion(name, known, help_hint(*parsed.command)) : help_hint(*parsed.command);
+  auto hint = foreign_hint(*parsed.command, *unknown, arguments);
+  if (hint.empty()) hint = name.starts_with("--") ? base::suggestion(name, known, help_hint(*parsed.command)) : help_hint(*parsed.command);
   return ArgumentError{Error{Code::usage, fmt::format("unknown option '{}'", base::escape_control(name)), hint},
                        find_argument(arguments, name)};
 }

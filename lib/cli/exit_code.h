@@ -13,6 +13,7 @@ enum class Exit : int {
   usage = 2,         // usage or configuration
   incomplete = 3,    // finished, but some records were rejected, lost or invalid, or some files could not be read
   failed = 4,        // cannot go on: I/O, remote
+  hung_up = 129,
   interrupted = 130,
   terminated = 143,
 };
@@ -21,7 +22,7 @@ enum class Exit : int {
 // exit_of_signal() only.
 [[nodiscard]] Exit exit_of(base::Code code);
 
-// 130 for SIGINT, 143 for SIGTERM, otherwise `none`.
+// 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP, otherwise `none`.
 [[nodiscard]] Exit exit_of_signal(int signal_number, Exit none);
 
 // The sentence of EXIT STATUS, lower case, without a full stop.

@@ -119,9 +119,10 @@ std::string example_entries(std::span<const Example> examples) {
   return out;
 }
 
-std::string exit_entries(const std::vector<Exit>& exits) {
+std::string exit_entries(const std::vector<Exit>& exits, std::string_view rules = {}) {
   std::string out = ".SH EXIT STATUS\n";
   for (const auto exit : exits) out += fmt::format(".TP\n.B {}\n{}", static_cast<int>(exit), prose(exit_meaning(exit)));
+  if (!rules.empty()) out += ".PP\n" + prose(rules);
   return out;
 }
 
@@ -213,7 +214,8 @@ std::string program_man(std::span<const Command* const> commands) {
     out += ".TP\n" + line(bold(variable.names)) + prose(variable.meaning);
   }
   out += example_entries(program_examples());
-  out += exit_entries({Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::interrupted, Exit::terminated});
+  out += exit_entries({Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::hung_up, Exit::interrupted,
+                       Exit::terminated}, exit_rules());
   for (const auto* page : {"weir-pipeline", "weir-record", "weir-spool"}) pages.emplace_back(page, 5);
   return out + see_also(pages);
 }

@@ -100,6 +100,7 @@ OptionFacts facts_of(CLI::Option& option) {
   }
   if (facts.choices.empty() && option.get_positional()) facts.choices = words_in(type);
   facts.file = names_a_file(facts.value) || (option.get_positional() && names_a_file(facts.positional));
+  facts.spool = facts.file && (facts.value.starts_with("SPOOL") || facts.positional.starts_with("SPOOL"));
   // An empty default says nothing.
   if (facts.default_value == "\"\"" || facts.default_value == "[]" || facts.default_value == "{}") facts.default_value.clear();
   return facts;

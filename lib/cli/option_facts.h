@@ -19,6 +19,7 @@ struct OptionFacts {
   std::string default_value;
   std::string group;
   bool file = false;                  // the value is completed as a file name
+  bool spool = false;                 // which most likely ends in .db
   bool required = false;
   bool repeatable = false;
 

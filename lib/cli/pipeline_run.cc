@@ -26,6 +26,7 @@ namespace {
 using base::Code;
 using base::Error;
 using base::Result;
+using base::suggestion;
 
 constexpr std::size_t kMaxText = 1 << 20;
 
@@ -211,6 +212,16 @@ Result<std::vector<PipelineLinks>> read_pipelines(const PipelineSource& source, 
     pipelines.push_back(std::move(pipeline));
   }
   return pipelines;
+}
+
+Result<void> rehearse_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source, const pipeline::Context& context) {
+  SharedStreams streams(source);
+  for (auto& pipeline : pipelines) {
+    auto assembly = Assembly::rehearse(std::move(pipeline.links), true, context);
+    if (!assembly) return std::move(assembly).error();
+    if (auto ok = streams.claim(*assembly, pipeline.place); !ok) return ok;
+  }
+  return {};
 }
 
 Result<Exit> run_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source, const pipeline::Context& context) {

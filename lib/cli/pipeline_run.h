@@ -30,6 +30,10 @@ struct PipelineLinks {
 base::Result<std::vector<PipelineLinks>> read_pipelines(const PipelineSource& source, std::span<const Command* const> commands,
                                                         const pipeline::Context& context);
 
+// Finds what a start would find wrong with the files and variables that the pipelines name, one after the other, without writing anything or
+// keeping anybody out.
+base::Result<void> rehearse_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source, const pipeline::Context& context);
+
 // Builds all of them before the first record moves, runs each on a thread of its own, and returns when all have ended. The first that
 // fails stops the others and is what is returned.
 base::Result<Exit> run_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source, const pipeline::Context& context);

@@ -21,12 +21,25 @@ std::string_view ends() {
   return "SIGTERM and SIGINT ask a chain to end. A source stops reading. A stage that reads from a pipe reads on to the end of what comes, so "
          "that Ctrl-C, which reaches all processes of a pipe at once, loses nothing. Then each passes on what it has; where it must wait, a "
          "source gives up after 10 s, a stage between two pipes after 15 s, the last one after 20 s. A second signal ends a process at once. "
-         "What was neither stored nor acknowledged by then is read again at the next start, where positions are kept. SIGHUP ends nothing. "
+         "What was neither stored nor acknowledged by then is read again at the next start, where positions are kept. "
          "A SIGINT that was ignored when the process started stays ignored, as shells have it for what a script runs in the background.\n"
+         "\n"
+         "A chain that was started on a terminal ends in the same way when the terminal goes (SIGHUP); start it with nohup to let it run on. SIGHUP "
+         "does not end what was started without a terminal.\n"
          "\n"
          "A reader that leaves, such as `head`, is a normal end of a chain that keeps no positions. In one that does, a process whose neighbour "
          "died passes on what had come whole, waits no longer than 2 s for whoever takes nothing, and exits with 4, so that whoever "
          "watches the chain can start it again: `while :; do weir tail -f --checkpoint S | weir buffer S | weir push; sleep 1; done`";
+}
+
+std::string_view exit_rules() {
+  return "The codes mean the same for every command. Of several that apply, 2 and 4 count first, then a signal, 3 and 1.\n"
+         "\n"
+         "1 says that nothing was found: `query` and `replay` gave no record, or no file matches what `tail` without -f was given to look for. "
+         "A chain that passed on nothing of what it read ends with 0: nobody knows whether something was to pass.\n"
+         "\n"
+         "What is named to be read and is not there makes it 4: a log file, a folder, a spool; 3 where others of several could be read. A file that says "
+         "how to work makes it 2: the text of `run`, a certificate, a token.";
 }
 
 std::span<const Variable> environment_variables() {
@@ -61,9 +74,10 @@ std::vector<Exit> exits_of(const Command& command) {
   if (exits.empty()) exits = {Exit::ok, Exit::usage, Exit::incomplete, Exit::failed};
   // Whatever moves records can be stopped.
   if (command.role != Role::action || command.exits.empty()) {
-    for (const auto exit : {Exit::interrupted, Exit::terminated}) {
+    for (const auto exit : {Exit::hung_up, Exit::interrupted, Exit::terminated}) {
       if (std::find(exits.begin(), exits.end(), exit) == exits.end()) exits.push_back(exit);
     }
+    std::sort(exits.begin(), exits.end());
   }
   return exits;
 }

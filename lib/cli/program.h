@@ -15,6 +15,7 @@ namespace weir::cli {
 [[nodiscard]] std::string_view description();   // paragraphs, as Command::description
 
 [[nodiscard]] std::string_view ends();          // how chains end: paragraphs for weir.1
+[[nodiscard]] std::string_view exit_rules();    // which exit code it is: the same
 
 struct Variable {
   std::string_view names;

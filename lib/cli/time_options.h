@@ -31,6 +31,7 @@ struct TimeRange {
 void declare_time(CLI::App& app, TimeFlags& flags, const std::string& default_since);
 
 // Relative times count from `now`. --since together with --from is an error (Code::usage), as is an empty range.
+// A time of day is the latest one that was, as --to where that is before the beginning the one after it.
 // Without --from and --since the range begins at kBeginning, without --to it ends at kForever.
 base::Result<TimeRange> time_range(const TimeFlags& flags, base::Timestamp now);
 

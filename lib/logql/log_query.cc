@@ -36,11 +36,19 @@ class SelectorCache {
       }
       bytes_ += labels.json().size();
       const bool verdict = selector.matches(labels);
+      selected_any_ = selected_any_ || verdict;
       found = verdicts_.emplace(&labels, Known{record::LabelSetRef::share(&labels), verdict}).first;
     }
     last_ = found->second.labels;
     last_verdict_ = found->second.verdict;
     return last_verdict_;
+  }
+
+  [[nodiscard]] bool selected_any() const { return selected_any_; }
+  [[nodiscard]] std::vector<record::LabelSetRef> seen() const {
+    std::vector<record::LabelSetRef> sets;
+    for (const auto& [set, known] : verdicts_) sets.push_back(known.labels);
+    return sets;
   }
 
  private:
@@ -55,6 +63,7 @@ class SelectorCache {
   std::size_t bytes_ = 0;  // of the sets
   record::LabelSetRef last_;
   bool last_verdict_ = false;
+  bool selected_any_ = false;
 };
 
 template <typename Node>
@@ -293,6 +302,9 @@ bool LogQuery::selects(const record::LabelSet& labels) const {
 }
 
 bool LogQuery::matches(record::Record& record, record::Batch& batch) { return compiled_->process(record, batch, false); }
+
+bool LogQuery::selected_any() const { return compiled_->selector.everything() || compiled_->cache.selected_any(); }
+std::vector<record::LabelSetRef> LogQuery::label_sets_seen() const { return compiled_->cache.seen(); }
 
 bool LogQuery::run(record::Record& record, record::Batch& batch, Entry& out) {
   if (!compiled_->process(record, batch, true)) return false;

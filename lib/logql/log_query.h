@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::logql {
 
@@ -35,6 +36,11 @@ class LogQuery {
   // Whether the query passes the record. Decodes the line into the batch where it must be looked at; changes nothing else.
   // A record on which a stage sets __error__ passes unless a filter says otherwise (see errored()). Markers never match.
   bool matches(record::Record& record, record::Batch& batch);
+
+  // Why nothing matched: whether the selector took any label set that it was asked about, and which those were, the latest few thousand. A
+  // query without a selector takes all and keeps none.
+  [[nodiscard]] bool selected_any() const;
+  [[nodiscard]] std::vector<record::LabelSetRef> label_sets_seen() const;
 
   // Of the latest record that matches() or run() passed: whether __error__ is set on it, and to what ("JSONParserErr").
   [[nodiscard]] bool errored() const;

@@ -206,7 +206,7 @@ Result<Timestamp> parse_time(std::string_view text, Timestamp now) {
   if (const auto time = parse_rfc3339(text)) return *time;
   if (const auto time = parse_unix(text)) return *time;
   const std::string copy(text);
-  // Local times: a date, a date with a time, or a time of today.
+  // Local times: a date, a date with a time, or a time of day.
   for (const char* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
     std::tm parts{};
     const char* rest = ::strptime(copy.c_str(), format, &parts);
@@ -218,10 +218,20 @@ Result<Timestamp> parse_time(std::string_view text, Timestamp now) {
     ::localtime_r(&today, &parts);
     parts.tm_sec = 0;
     const char* rest = ::strptime(copy.c_str(), format, &parts);
-    if (rest != nullptr && *rest == '\0') return local_time(parts);
+    if (rest == nullptr || *rest != '\0') continue;
+    const std::tm of_today = parts;  // mktime() changes it
+    auto time = local_time(parts);
+    if (!time || *time <= now) return time;
+    // 23:00 in the morning: yesterday's.
+    parts = of_today;
+    --parts.tm_mday;
+    return local_time(parts);
   }
-  const auto ago = parse_duration(text);
-  if (ago) return now - *ago;
+  if (text.starts_with('+')) {
+    return fail(Code::usage, "cannot read \"{}\" as a time: it lies in the future", text)
+        .with_hint(fmt::format("{} is that long ago", text.substr(1)));
+  }
+  if (const auto ago = parse_duration(text)) return now - std::abs(*ago);
   return fail(Code::usage, "cannot read \"{}\" as a time", text)
       .with_hint("use 10m (ago), 10:00, 2026-01-31, '2026-01-31 10:00' (local time), 2026-01-31T10:00:00Z or Unix seconds");
 }

@@ -19,8 +19,8 @@ namespace weir::record {
 std::size_t print_rfc3339(base::Timestamp time, char* out);
 [[nodiscard]] std::string to_rfc3339(base::Timestamp time);
 
-// Flags such as --since and --from: RFC 3339; `2024-05-01`, `2024-05-01 10:00[:00]` and `10:00[:00]` (today) in local time;
-// `now`; a duration meaning that long before `now`; integer Unix seconds (10 digits), ms (13), µs (16) or ns (19).
+// Flags such as --since and --from: RFC 3339; in local time `2024-05-01`, `2024-05-01 10:00[:00]` and `10:00[:00]` (the latest one that was);
+// `now`; a duration, that long before `now`, also as `-10m`; integer Unix seconds (10 digits), ms (13), µs (16) or ns (19).
 [[nodiscard]] base::Result<base::Timestamp> parse_time(std::string_view text, base::Timestamp now);
 
 // `90s`, `1h30m`, `1.5s`, `250ms`, `7d`, `2w`, `1y`: Go durations plus d, w, y. A bare number is an error that asks for the

@@ -1,6 +1,7 @@
 #include "stages/filter.h"
 
 #include "logql/log_query.h"
+#include "logql/selector_advice.h"
 #include "stages/dropped_positions.h"
 
 namespace weir::stages {
@@ -17,6 +18,22 @@ class Filter : public pipeline::Stage {
   Filter(std::vector<LogQuery> pass, std::vector<LogQuery> drop) : pass_(std::move(pass)), drop_(std::move(drop)) {}
 
   [[nodiscard]] std::string_view name() const override { return "filter"; }
+
+  // Of expressions whose selector took nothing of what came, most likely a name is wrong. To drop what did not come is usual, by a label that
+  // nothing has it is not.
+  [[nodiscard]] std::string summary() const override {
+    std::string text;
+    const auto explain = [&text](std::string_view option, const LogQuery& query, const std::string& why) {
+      if (!why.empty()) text += fmt::format("{}{}{} matched nothing: {}", text.empty() ? "" : "; ", option, query.selector(), why);
+    };
+    for (const LogQuery& query : pass_) {
+      if (!query.selected_any()) explain("", query, logql::explain_selector(query.selector(), query.label_sets_seen()));
+    }
+    for (const LogQuery& query : drop_) {
+      if (!query.selected_any()) explain("--drop ", query, logql::explain_labels(query.selector(), query.label_sets_seen()));
+    }
+    return base::escape_control(text);
+  }
 
   [[nodiscard]] pipeline::Counters counters() const override {
     pipeline::Counters all = counters_;

@@ -1,10 +1,12 @@
 #include "stages/query.h"
 
+#include "base/count.h"
 #include "logql/log_query.h"
 #include "loki/query_pager.h"
 #include "record/json.h"
 #include "record/timestamp.h"
 #include "stages/spool_scan.h"
+#include "stages/unmatched.h"
 
 #include <algorithm>
 #include <deque>
@@ -64,7 +66,7 @@ class Query : public pipeline::Source {
   [[nodiscard]] std::string_view name() const override { return "query"; }
   [[nodiscard]] Counters counters() const override { return counters_; }
   [[nodiscard]] std::string summary() const override {
-    if (counters_.records_out == 0 && finished_) return spec_.when_empty;
+    if (counters_.records_out == 0 && finished_) return why_.empty() ? spec_.when_empty : why_;
     if (!more_) return {};
     return fmt::format("shown are the {} {}, there are {} (--limit 0 shows all)", spec_.forward ? "oldest" : "newest", spec_.limit,
                        spec_.forward ? "later ones" : "older ones");
@@ -127,6 +129,7 @@ class Query : public pipeline::Source {
   Counters counters_;
   bool more_ = false;  // the limit left records out
   bool finished_ = false;
+  std::string why_;    // nothing was found
 };
 
 class LokiQuery : public Query {
@@ -137,11 +140,25 @@ class LokiQuery : public Query {
   Result<void> run(Outlet& out, base::Stop&) override {
     auto result = answer(out);
     finished_ = result.ok();
+    if (finished_ && counters_.records_out == 0) why_ = explain_nothing();
     return result;
   }
 
  private:
   [[nodiscard]] loki::QueryWindow window() const { return {spec_.from, spec_.to}; }
+
+  // Not worth a wait: one attempt a request, and a short one.
+  [[nodiscard]] std::string explain_nothing() const {
+    constexpr base::Duration kPatience = 5 * base::kSecond;
+    auto config = spec_.loki;
+    config.attempts = 1;
+    config.http.timeout = std::min(config.http.timeout, kPatience);
+    const auto client = loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics, context_.stop);
+    if (!client) return {};
+    if (spec_.what != QuerySpec::What::labels || spec_.label.empty()) return explain_nothing_in_loki(**client, spec_.logql, window());
+    auto names = (*client)->labels(window(), {});
+    return names ? explain_no_values(spec_.label, std::move(*names)) : std::string();
+  }
 
   Result<void> answer(Outlet& out) {
     switch (spec_.what) {
@@ -157,8 +174,7 @@ class LokiQuery : public Query {
     if (result && counters_.records_out == 0) doubt();
     if (result && counters_.lost > 0) {
       context_.diagnostics->say(fmt::format(
-          "at {} {} there are more entries that look alike than Loki gives in one answer: some of them are missing", counters_.lost,
-          counters_.lost == 1 ? "timestamp" : "timestamps"));
+          "at {} there are more entries that look alike than Loki gives in one answer: some of them are missing", base::count_of(counters_.lost, "timestamp")));
     }
     return result;
   }
@@ -285,6 +301,11 @@ class SpoolQuery : public Query {
   Result<void> run(Outlet& out, base::Stop& stop) override {
     auto result = spec_.what == QuerySpec::What::records ? records(out, stop) : streams(out);
     counters_.lost += scan_->unreadable_blocks();
+    finished_ = result.ok();
+    if (finished_ && counters_.records_out == 0) {
+      why_ = explain_nothing_in_spool(spec_.spool, spec_.logql, {spec_.from, spec_.to}, context_.clock->wall());
+      if (why_.empty() && !spec_.label.empty()) why_ = explain_no_values(spec_.label, names_);
+    }
     return result;
   }
 
@@ -315,6 +336,7 @@ class SpoolQuery : public Query {
     std::set<std::string> names;
     for (const LabelSetRef& set : *series) {
       for (const Label& label : set->labels()) {
+        if (!spec_.label.empty()) names_.emplace_back(label.name);
         if (spec_.label.empty()) {
           names.emplace(label.name);
         } else if (label.name == spec_.label) {
@@ -328,6 +350,7 @@ class SpoolQuery : public Query {
   }
 
   std::unique_ptr<SpoolScan> scan_;
+  std::vector<std::string> names_;  // of the labels there are, where the values of one were asked for
 };
 
 }  // namespace

@@ -1,11 +1,13 @@
 #include "stages/replay.h"
 
+#include "base/count.h"
 #include "logql/log_query.h"
 #include "record/jsonl_reader.h"
 #include "record/timestamp.h"
 #include "spool/reader.h"
 #include "stages/spool_scan.h"
 #include "stages/spool_stream.h"
+#include "stages/unmatched.h"
 
 #include <poll.h>
 
@@ -27,6 +29,24 @@ class Replay : public pipeline::Source {
       : spec_(spec), context_(context), scan_(std::move(scan)), query_(std::move(query)) {}
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
+    auto result = replay(out, stop);
+    if (result && records_ == 0 && !stop.stopped()) why_ = explain_nothing();
+    return result;
+  }
+
+ private:
+  // The states first: which of them are wanted is no matter of labels and times.
+  [[nodiscard]] std::string explain_nothing() const {
+    std::string states;
+    for (const auto& [wanted, name] : {std::pair(spec_.undelivered, "undelivered"), std::pair(spec_.held, "held"), std::pair(spec_.rejected, "rejected")}) {
+      if (wanted) states += (states.empty() ? "" : " or ") + std::string(name);
+    }
+    if (spec_.rejected) return fmt::format("no record is {}", states);
+    std::string why = explain_nothing_in_spool(spec_.spool, spec_.query, spec_.range, context_.clock->wall());
+    return why.empty() && !states.empty() ? fmt::format("no record is {}", states) : why;
+  }
+
+  Result<void> replay(pipeline::Outlet& out, base::Stop& stop) {
     out_ = &out;
     stop_ = &stop;
     if (spec_.rejected) {
@@ -49,6 +69,7 @@ class Replay : public pipeline::Source {
     return {};
   }
 
+ public:
   [[nodiscard]] pipeline::Counters counters() const override {
     pipeline::Counters counters;
     counters.records_in = counters.records_out = records_;
@@ -57,7 +78,10 @@ class Replay : public pipeline::Source {
     return counters;
   }
   [[nodiscard]] std::string_view name() const override { return "replay"; }
-  [[nodiscard]] std::string summary() const override { return fmt::format("replayed {} records, {}", records_, record::print_size(bytes_)); }
+  [[nodiscard]] std::string summary() const override {
+    if (records_ > 0) return fmt::format("replayed {}, {}", base::count_of(records_, "record"), record::print_size(bytes_));
+    return why_.empty() ? "nothing is replayed: no record matches" : "nothing is replayed: " + why_;
+  }
 
  private:
   // Before everything, since whoever delivers has to know from the start what is to be told. False: enough.
@@ -181,6 +205,7 @@ class Replay : public pipeline::Source {
   base::Monotonic start_ = 0;
   base::Timestamp first_ = 0, latest_ = 0;
   std::uint64_t records_ = 0, bytes_ = 0;
+  std::string why_;  // nothing was found
 };
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include "stages/tail_source.h"
 
+#include "base/count.h"
 #include "record/timestamp.h"
 #include "spool/positions_file.h"
 #include "stages/stream_input.h"
 #include "tail/decoder.h"
+#include "tail/outlook.h"
 #include "tail/pattern.h"
 #include "tail/pod_path.h"
 #include "tail/resume.h"
@@ -64,6 +66,11 @@ std::string hint_of(std::string_view cause) {
   if (cause == "Too many open files") return "raise the limit of open files (ulimit -n)";
   if (cause == "No such file or directory") return "name the file or folder to read: weir tail PATH";
   return {};
+}
+
+std::string message_of(const tail::Unreadable::Cause& files, std::string_view cause) {
+  if (files.count == 1) return fmt::format("cannot read {}: {}", files.first, cause);
+  return fmt::format("cannot read {}: {} (the first: {})", base::count_of(files.count, "file"), cause, files.first);
 }
 
 // Where a container's log stands in the order of its container's logs: folder and number of …/CONTAINER/N.log.
@@ -236,7 +243,7 @@ class TailSource final : public pipeline::Source {
   Result<Flow> read_once() {
     tail::Unreadable unreadable;
     auto logs = tail::find_files(patterns_, spec_.selection, unreadable);
-    if (logs.empty() && unreadable.causes.empty()) context_.diagnostics->say("no log file matches");
+    nothing_matches_ = logs.empty() && unreadable.causes.empty();
     report(unreadable);
     std::set<std::pair<std::uint64_t, std::uint64_t>> seen;  // a file that two names lead to is read once
     known_ = tail::KnownFiles(positions_);
@@ -247,10 +254,16 @@ class TailSource final : public pipeline::Source {
         if (next != logs.end()) continue;
         queue_absent_logs();
         if (ready_.empty()) break;
+        nothing_matches_ = false;
         continue;
       }
       auto flow = step();
       if (!flow || *flow == Flow::done) return flow;
+    }
+    if (nothing_matches_) {
+      const std::string why = tail::explain_no_log(spec_.inputs, spec_.selection);
+      context_.diagnostics->say(why.empty() ? "no log file matches" : base::escape_control(why));
+      if (spec_.nothing_matched != nullptr) *spec_.nothing_matched = true;
     }
     return emit();
   }
@@ -419,6 +432,13 @@ class TailSource final : public pipeline::Source {
         return nothing_readable();
       }
       queue_absent_logs();
+      if (opened_ == 0 && absent_.empty() && changes.awaited.empty()) {
+        const std::string why = tail::explain_no_log(spec_.inputs, spec_.selection);
+        if (!why.empty()) {
+          context_.diagnostics->say(base::escape_control(why));
+          context_.diagnostics->say("waiting for a log that matches");
+        }
+      }
     }
     return {};
   }
@@ -590,7 +610,7 @@ class TailSource final : public pipeline::Source {
 
   // -- troubles --
 
-  base::Error nothing_readable() const { return base::fail(Code::io, "cannot read any of {} log files", unreadable_); }
+  base::Error nothing_readable() const { return base::fail(Code::io, "cannot read any log file ({} tried)", base::grouped(unreadable_)); }
 
   void refuse(std::string_view path, std::string_view cause) {
     tail::Unreadable one;
@@ -611,8 +631,7 @@ class TailSource final : public pipeline::Source {
 
   void tell_unreadable() {
     for (const auto& [cause, files] : std::exchange(causes_, {}).causes) {
-      std::string text = files.count == 1 ? fmt::format("cannot read {}: {}", files.first, cause)
-                                          : fmt::format("cannot read {} files: {} (the first: {})", files.count, cause, files.first);
+      std::string text = message_of(files, cause);
       if (const std::string hint = hint_of(cause); !hint.empty()) text += fmt::format(" ({})", hint);
       context_.diagnostics->warn(fmt::format("tail.unreadable.{}", cause), base::escape_control(text));
     }
@@ -707,10 +726,24 @@ class TailSource final : public pipeline::Source {
   std::uint64_t troubled_ = 0;   // of what was opened, what could not be read after all
   std::uint64_t initial_ = 0, shortened_ = 0;  // files that were there at the start, and those that are not read from their beginning
   std::string latest_initial_;
-  tail::Unreadable causes_;  // not told yet
+  bool nothing_matches_ = false;  // a one-shot run found no file and no position of one
+  tail::Unreadable causes_;       // not told yet
 };
 
 }  // namespace
+
+Result<void> rehearse_tail(const TailSpec& spec) {
+  if (!spec.checkpoint.empty()) {
+    auto positions = spool::read_positions(spec.checkpoint, 0);
+    // Whoever keeps it at this moment is no obstacle.
+    if (!positions && positions.error().code != Code::busy) return std::move(positions).error();
+  }
+  if (spec.inputs == std::vector<std::string>{"-"}) return {};
+  const tail::Unreadable unreadable = tail::find_unreadable(spec.inputs, spec.selection, spec.read.follow);
+  if (unreadable.causes.empty()) return {};
+  const auto& [cause, files] = *unreadable.causes.begin();
+  return base::fail(Code::io, "{}", message_of(files, cause)).with_hint(hint_of(cause));
+}
 
 std::unique_ptr<pipeline::Source> make_tail_source(TailSpec spec, const pipeline::Context& context) {
   return std::make_unique<TailSource>(std::move(spec), context);

@@ -34,7 +34,12 @@ struct TailSpec {
   tail::WatchTimes times;
   int stdin_fd = 0;
   std::optional<record::Positions> positions;  // instead of those in the checkpoint
+  bool* nothing_matched = nullptr;        // becomes true when a one-shot run found no file; outlives the source
 };
+
+// What a start would find wrong with the files and the checkpoint: Code::io and the errors of spool::read_positions. Reads, and writes
+// nothing.
+base::Result<void> rehearse_tail(const TailSpec& spec);
 
 std::unique_ptr<pipeline::Source> make_tail_source(TailSpec spec, const pipeline::Context& context);
 

@@ -27,11 +27,12 @@ TEST(ExitCode, OfErrors) {
 TEST(ExitCode, OfSignals) {
   EXPECT_EQ(static_cast<int>(exit_of_signal(SIGINT, Exit::ok)), 130);
   EXPECT_EQ(static_cast<int>(exit_of_signal(SIGTERM, Exit::ok)), 143);
+  EXPECT_EQ(static_cast<int>(exit_of_signal(SIGHUP, Exit::ok)), 129);
   EXPECT_EQ(exit_of_signal(0, Exit::failed), Exit::failed);
 }
 
 TEST(ExitCode, EachHasItsSentence) {
-  for (const auto exit : {Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::interrupted, Exit::terminated}) {
+  for (const auto exit : {Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::hung_up, Exit::interrupted, Exit::terminated}) {
     EXPECT_FALSE(exit_meaning(exit).empty());
   }
 }

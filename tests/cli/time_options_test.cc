@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <ctime>
 
 namespace weir::cli {
 namespace {
@@ -29,6 +31,33 @@ TEST(TimeRange, Success) {
   f({.since = "2h", .to = "now"}, kNow - 2 * kHour, kNow);
   f({.from = "2026-05-01T11:00:00+02:00", .to = "2026-05-01T09:00:00.000000001Z"}, kNow - kHour, kNow - kHour + 1);
   f({.to = "1777629600"}, TimeRange::kBeginning, kNow);
+  // As people type it who think of the way back.
+  f({.since = "-10m"}, kNow - 10 * kMinute, TimeRange::kForever);
+  f({.from = "-2h", .to = "-5m"}, kNow - 2 * kHour, kNow - 5 * kMinute);
+}
+
+// It is ten in the morning.
+TEST(TimeRange, TimesOfDay) {
+  constexpr base::Duration day = 24 * kHour;
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  const auto f = [](const TimeFlags& flags, base::Timestamp from, base::Timestamp to) {
+    const auto range = time_range(flags, kNow);
+    ASSERT_TRUE(range.ok()) << range.error().message;
+    EXPECT_EQ(range->from, from) << flags.from << ' ' << flags.to;
+    EXPECT_EQ(range->to, to) << flags.from << ' ' << flags.to;
+  };
+  const auto at = [](base::Duration of_day) { return kNow - 10 * kHour + of_day; };
+  f({.from = "23:00"}, at(23 * kHour) - day, TimeRange::kForever);
+  f({.from = "09:59"}, at(10 * kHour - kMinute), TimeRange::kForever);
+  f({.from = "10:00"}, kNow, TimeRange::kForever);
+  f({.since = "10:01"}, at(10 * kHour + kMinute) - day, TimeRange::kForever);
+  f({.to = "23:00"}, TimeRange::kBeginning, at(23 * kHour) - day);
+  f({.from = "22:00", .to = "23:00"}, at(22 * kHour) - day, at(23 * kHour) - day);
+  f({.from = "22:00", .to = "02:00"}, at(22 * kHour) - day, at(2 * kHour));
+  f({.from = "08:00", .to = "12:00"}, at(8 * kHour), at(12 * kHour));
+  f({.from = "2d", .to = "12:00"}, kNow - 2 * day, at(12 * kHour) - day);
+  EXPECT_FALSE(time_range({.from = "09:00", .to = "09:00"}, kNow).ok());
 }
 
 TEST(TimeRange, Failure) {
@@ -44,6 +73,7 @@ TEST(TimeRange, Failure) {
   f({.since = "yesterday"}, "--since");
   f({.from = "15"}, "--from");
   f({.to = "25:61"}, "--to");
+  f({.to = "+5m"}, "it lies in the future");
 }
 
 TEST(TimeRange, IsHalfOpen) {

@@ -8,6 +8,8 @@ import fcntl
 import json
 import os
 import pathlib
+import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -29,6 +31,16 @@ CHAINS = {
     "store": ["buffer {kept} --store"],
 }
 TRACKED = [name for name in CHAINS if name != "untracked"]
+
+
+def kill_session(leader):
+    """The leader of a session and everything in it."""
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.getsid(int(entry.name)) == leader:
+                os.kill(int(entry.name), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 def waiting_in(pipe):
@@ -71,8 +83,26 @@ class Case(kit.Case):
         head = ["tail -f --from start " + ("" if name == "untracked" else f"--checkpoint {self.kept} ") + str(self.pods), "filter '{container=\"c\"}'"]
         return head + [stage.format(url=self.proxy.url, kept=self.kept) for stage in CHAINS[name]]
 
-    def start_chain(self, name, fused):
-        return self.chain(self.stages(name), fused)
+    def start_chain(self, name, fused, **kwargs):
+        return self.chain(self.stages(name), fused, **kwargs)
+
+    def on_terminal(self, commands, before=""):
+        """Runs a shell pipe in the foreground of a terminal of its own: the terminal's other side, and a function that gives the exit codes once
+        all have ended. The shell outlives the terminal."""
+        codes = self.dir / "codes"
+        codes.unlink(missing_ok=True)
+        line = " | ".join(shlex.join(command) for command in commands)
+        script = f'trap : HUP; {before} {line}; echo "${{PIPESTATUS[@]}}" > {codes}.new && mv {codes}.new {codes}'
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execvpe("bash", ["bash", "-c", script], kit.environment())
+        self.addCleanup(os.waitpid, child, 0)
+        self.addCleanup(kill_session, child)
+
+        def ended():
+            return [int(code) for code in codes.read_text().split()] if codes.exists() else None
+
+        return terminal, ended
 
     def there(self, name):
         """The numbers of the lines that arrived, in their order."""
@@ -213,7 +243,7 @@ class Signals(Case):
 
     def test_hangup_is_no_end(self):
         def body(name, fused):
-            chain = self.start_chain(name, fused)
+            chain = self.start_chain(name, fused, detached=True)
             self.wait_for_all(name, chain)
             for _ in range(3):
                 chain.signal(signal.SIGHUP)
@@ -224,6 +254,41 @@ class Signals(Case):
             self.check_once(name)
 
         self.each(["untracked", "buffer"], body)
+
+    def test_the_terminal_goes(self):
+        def body(name, fused):
+            stages = self.stages(name)
+            commands = [[kit.WEIR, "run", "-c", " | ".join(stages)]] if fused else [[kit.WEIR, *shlex.split(stage)] for stage in stages]
+            terminal, ended = self.on_terminal(commands)
+            kit.wait_for(lambda: self.arrived(name) >= self.written, lambda: f"{self.arrived(name)} of {self.written}")
+            self.write(LINES)
+            os.close(terminal)
+            codes = kit.wait_for(ended, "the chain goes on without its terminal")
+            self.assertEqual(codes, [129] * len(commands))
+            if name == "untracked":  # what it read, it passed on
+                there = self.there(name)
+                self.assertEqual(there, list(range(len(there))))
+            else:
+                self.check_next_start(name, fused)
+
+        self.each(CHAINS, body)
+
+    def test_the_terminal_that_shows_the_records_goes(self):
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                follow = ["tail", "-f", str(self.pods)]
+                terminal, ended = self.on_terminal([[kit.WEIR, *(["run", "-c", shlex.join(follow)] if fused else follow)]])
+                os.read(terminal, 1)
+                os.close(terminal)
+                self.assertEqual(kit.wait_for(ended, "it goes on without its terminal"), [129])
+
+    def test_nohup_outlives_the_terminal(self):
+        terminal, ended = self.on_terminal([[kit.WEIR, "run", "-c", " | ".join(self.stages("store"))]], before='trap "" HUP;')
+        kit.wait_for(lambda: self.arrived("store") >= self.written, "nothing is stored")
+        os.close(terminal)
+        self.write(LINES)
+        kit.wait_for(lambda: self.arrived("store") >= self.written, "it ended with the terminal")
+        self.assertIsNone(ended())
 
     def test_an_interrupt_that_was_to_be_ignored_is(self):
         """As shells have it for what a script runs in the background."""

@@ -19,6 +19,7 @@ import time
 
 SCRIPTS = {"bash": "weir.bash", "zsh": "_weir", "fish": "weir.fish"}
 WIDTH = 80
+SPOOLS = "a.db b.db pods"
 failures = []
 
 
@@ -58,7 +59,7 @@ def options_in(text):
 def generate(options, folder):
     man, completions = folder / "man", folder / "completions"
     completions.mkdir(parents=True)
-    weir(options, "docs", "man", man)
+    weir(options, "docs", "man", "--dir", man)
     for shell, name in SCRIPTS.items():
         (completions / name).write_text(weir(options, "docs", "completion", shell))
 
@@ -71,6 +72,9 @@ def committed_files_are_current(options, folder):
             shutil.copy(made, kept)
         check(kept.exists() and kept.read_text() == made.read_text(),
               f"{made.relative_to(folder)} is not what the binary prints: run this test with --update")
+    for kept in (options.source / "man").glob("*.5"):
+        made = folder / "man" / kept.name
+        check(made.exists() and made.read_text() == kept.read_text(), f"man/{kept.name} is not in the binary as it is")
     for kept in (options.source / "man").glob("*.1"):
         check((folder / "man" / kept.name).exists(), f"man/{kept.name} belongs to no command")
 
@@ -123,15 +127,29 @@ def pages_are_sound(options, folder):
             check(run.returncode == 0 and not run.stderr, f"man -l {page.name}: {run.stderr}")
 
 
+def spool_actions(script):
+    """As bash has them: they are compared with those of the other shells."""
+    return re.search(r"0:\*\) _weir_words '(status [^']*)'", script.read_text()).group(1)
+
+
 def tried_in_bash(script, commands):
     text = f"""
       source {script}
       offer() {{ COMP_WORDS=(weir "$@"); COMP_CWORD=$#; COMPREPLY=(); _weir; echo "${{COMPREPLY[@]}}"; }}
       offer ''; offer fil; offer filter --he; offer docs ''; offer run pipe; offer docs completion --; complete -p weir
+      weir() {{ echo "$*" >> calls; printf '%s\n' app namespace '$(touch hit)'; }}
+      offer spool ''; offer spool status ''; offer spool -o text status a; offer spool forget ''; offer spool forget main ''
+      offer docs man ta; offer docs completion ''; offer query ''; offer query labels ''; offer query --spool = 'a.db' labels na
+      offer query labels app ''; offer query --spool ''; offer replay ''; offer replay a.db ''; offer push http; offer tail pipe
     """
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, "pipeline with blanks").touch()
+        pathlib.Path(folder, "pods").mkdir()
+        for name in ("a.db", "a.db-wal", "b.db"):
+            pathlib.Path(folder, name).touch()
         lines = output("bash", "--norc", "-uc", text, cwd=folder).splitlines()
+        calls = pathlib.Path(folder, "calls").read_text().splitlines()
+        check(not pathlib.Path(folder, "hit").exists(), "bash runs what a label is called")
     want_first = [*commands, "help", "--help", "--version"]
     check(lines[0].split() == want_first, f"bash: commands are {lines[0]}")
     check(lines[1:3] == ["filter", "--help"], f"bash offers {lines[1:3]}")
@@ -139,13 +157,34 @@ def tried_in_bash(script, commands):
     check(lines[4] == "pipeline with blanks", f"bash offers {lines[4]}")
     check("--help" in lines[5], f"bash offers {lines[5]}")
     check(lines[6] == "complete -F _weir weir", f"bash: {lines[6]}")
+    want = [spool_actions(script), SPOOLS, "a.db", "", SPOOLS, "tail", "bash zsh fish", "logs labels series", "app namespace", "namespace", "", SPOOLS, SPOOLS, "", "",
+            "pipeline with blanks"]
+    check(lines[7:] == want, f"bash offers {lines[7:]}")
+    check(calls == ["query labels --timeout 2s", "query --spool=a.db labels --timeout 2s"], f"bash calls {calls}")
 
 
 def tried_in_fish(script):
-    def offer(line):
-        text = output("fish", "--no-config", "-c", f"source {script}; complete -C {line!r}", env={**os.environ, "HOME": tempfile.gettempdir()})
+    def offer(line, cwd=None, path=""):
+        env = {**os.environ, "HOME": tempfile.gettempdir(), "PATH": f"{path}:{os.environ['PATH']}"}
+        text = output("fish", "--no-config", "-c", f"source {script}; complete -C {line!r}", env=env, cwd=cwd)
         return [row.split("\t")[0] for row in text.splitlines()]
 
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(f"{folder}/pods")
+        for name in ("a.db", "a.db-wal", "b.db"):
+            pathlib.Path(folder, name).touch()
+        fake = pathlib.Path(folder, "weir")
+        fake.write_text('#!/bin/sh\necho "$*" >> calls\nprintf "%s\\n" app namespace\n')
+        fake.chmod(0o755)
+        for line, wanted in (("weir spool ", spool_actions(script.with_name(SCRIPTS["bash"]))), ("weir spool status ", SPOOLS), ("weir spool -o text status a", "a.db"),
+                             ("weir spool forget ", ""), ("weir spool forget main ", SPOOLS), ("weir docs man tai", "tail"),
+                             ("weir docs completion ", "bash fish zsh"), ("weir query ", "labels logs series"), ("weir query labels ", "app namespace"),
+                             ("weir query --spool a.db labels na", "namespace"), ("weir query labels app ", ""), ("weir replay a", "a.db"),
+                             ("weir replay a.db ", "")):
+            found = offer(line, cwd=folder, path=folder)
+            check(sorted(found) == sorted(wanted.split()), f"fish offers {found} for {line!r}")
+        calls = pathlib.Path(folder, "calls").read_text().splitlines()
+        check(set(calls) == {"query labels --timeout 2s", "query --spool a.db labels --timeout 2s"}, f"fish calls {calls}")
     check(offer("weir fil") == ["filter"], f"fish offers {offer('weir fil')}")
     check("--help" in offer("weir filter --h"), f"fish offers {offer('weir filter --h')}")
     check("completion" in offer("weir docs co"), f"fish offers {offer('weir docs co')}")
@@ -155,6 +194,11 @@ def tried_in_fish(script):
 
 def tried_in_zsh(folder):
     """zsh completes only in its line editor, so this one gets a terminal of its own."""
+    for name in ("only.db", "only.db-wal"):
+        (folder / name).touch()
+    fake = folder / "weir"
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" app namespace\n')
+    fake.chmod(0o755)
     master, slave = pty.openpty()
     env = {**os.environ, "TERM": "dumb", "HOME": str(folder), "ZDOTDIR": str(folder)}
     shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=folder, start_new_session=True)
@@ -177,12 +221,22 @@ def tried_in_zsh(folder):
         os.write(master, text.encode())
 
     try:
-        send(f"PROMPT='ready> '; unsetopt zle_bracketed_paste 2>/dev/null; fpath=({folder}/completions $fpath)\n")
+        send(f"PROMPT='ready> '; PATH={folder}:$PATH; unsetopt zle_bracketed_paste 2>/dev/null; fpath=({folder}/completions $fpath)\n")
         send("autoload -Uz compinit && compinit -u -D && echo com''pinit-done\n")
         read_until("compinit-done")
-        for typed, wanted in (("weir filt\t", "filter "), ("weir run --chec\t", "--check "), ("weir docs compl\t", "completion ")):
+        for typed, wanted in (("weir filt\t", "filter "), ("weir run --chec\t", "--check "), ("weir docs compl\t", "completion "),
+                              ("weir docs man quer\t", "query "), ("weir docs completion fi\t", "fish "), ("weir spool sta\t", "status "),
+                              ("weir spool status only\t", "only.db "), ("weir spool status -o json only\t", "only.db "),
+                              ("weir query lab\t", "labels "), ("weir query labels names\t", "namespace "), ("weir replay only\t", "only.db ")):
             send(typed)
             read_until(re.escape(wanted))
+            send("\x15")
+        # What is offered where nothing was typed yet.
+        for typed, wanted, unwanted in (("weir spool \t\t", "compact", "only.db"), ("weir spool status \t\t", "only.db", "compact"),
+                                        ("weir query labels \t\t", "app", "series")):
+            send(typed)
+            seen = read_until(wanted)
+            check(unwanted not in seen, f"zsh offers {unwanted} for {typed!r}: {seen!r}")
             send("\x15")
         send("exit\n")
         shell.wait(timeout=10)

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <ctime>
+
 namespace weir::record {
 namespace {
 
@@ -75,11 +78,14 @@ TEST(Time, RelativeAndAbsolute) {
   f("now", now);
   f("1h", now - base::kHour);
   f("7d", now - 7 * 24 * base::kHour);
+  f("-10m", now - 10 * base::kMinute);
+  f("-1h30m", now - 90 * base::kMinute);
+  f("0", now);
   f("2024-05-01T10:00:00Z", now);
   f("1714557600", now);
   f("1714557600000", now);
   f("1714557600000000000", now);
-  for (const char* text : {"", "yesterday", "10", "2024-05-01T10:00:00+", "25:00"}) {
+  for (const char* text : {"", "yesterday", "10", "2024-05-01T10:00:00+", "25:00", "+10m", "-10", "-"}) {
     const auto time = parse_time(text, now);
     ASSERT_FALSE(time) << text;
     EXPECT_EQ(time.error().code, base::Code::usage);
@@ -88,11 +94,34 @@ TEST(Time, RelativeAndAbsolute) {
 }
 
 TEST(Time, LocalFormsDifferByWhatTheySay) {
-  const base::Timestamp now = 1714557600 * base::kSecond;
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  const base::Timestamp now = 1714557600 * base::kSecond;  // 10:00
   const auto at = [now](std::string_view text) { return *parse_time(text, now); };
   EXPECT_EQ(at("2024-05-01 10:00") - at("2024-05-01"), 10 * base::kHour);
   EXPECT_EQ(at("2024-05-01 10:00:07") - at("2024-05-01T10:00"), 7 * base::kSecond);
-  EXPECT_EQ(at("10:30") - at("10:00"), 30 * base::kMinute);
+  EXPECT_EQ(at("10:00") - at("09:30"), 30 * base::kMinute);
+  EXPECT_EQ(at("10:00"), now);
+}
+
+// A time of day is the latest one that was.
+TEST(Time, LaterToday) {
+  const base::Timestamp now = 1714557600 * base::kSecond;  // 2024-05-01T10:00:00Z
+  const auto f = [now](const char* zone, std::string_view text, std::string_view expected) {
+    ::setenv("TZ", zone, 1);
+    ::tzset();
+    const auto time = parse_time(text, now);
+    ASSERT_TRUE(time) << text;
+    EXPECT_EQ(to_rfc3339(*time), expected) << zone << ' ' << text;
+  };
+  f("UTC", "23:00", "2024-04-30T23:00:00Z");
+  f("UTC", "10:00:01", "2024-04-30T10:00:01Z");
+  f("UTC", "09:59:59", "2024-05-01T09:59:59Z");
+  f("CET-1CEST,M3.5.0,M10.5.0/3", "12:30", "2024-04-30T10:30:00Z");
+  f("CET-1CEST,M3.5.0,M10.5.0/3", "11:30", "2024-05-01T09:30:00Z");
+  f("UTC", "00:00", "2024-05-01T00:00:00Z");
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
 }
 
 TEST(Size, Table) {

@@ -94,6 +94,22 @@ TEST(Filter, CountsAddUp) {
   EXPECT_EQ(counters.dropped.at("dropped by expression"), 2U);
 }
 
+TEST(Filter, SaysWhichNameIsWrong) {
+  const auto f = [](const FilterSpec& spec, std::string_view wanted, const Lines& in = {record("a"), record("b")}) {
+    test::TestContext test;
+    auto stage = make_filter(spec, test.context);
+    ASSERT_TRUE(stage);
+    test::through(**stage, in, 1);
+    EXPECT_EQ((*stage)->summary(), wanted);
+  };
+  f({.pass = {R"({apq="shop"})"}}, R"({apq="shop"} matched nothing: no label 'apq' here; did you mean 'app'?)");
+  f({.pass = {R"({app="shpo"} |= "a")"}}, R"({app="shpo"} matched nothing: no app 'shpo' here; did you mean 'shop'?)");
+  f({.pass = {R"({app="shop"} |= "nothing has this")", "|= `nor this`"}}, "");
+  f({.drop = {R"({apq="shop"})"}}, R"(--drop {apq="shop"} matched nothing: no label 'apq' here; did you mean 'app'?)");
+  f({.drop = {R"({app="elsewhere"})"}}, "");  // rules name what other nodes have
+  f({.pass = {R"({apq="shop"})"}}, "", {});
+}
+
 TEST(Filter, ABadExpressionIsAConfigErrorWithItsPlace) {
   test::TestContext test;
   const auto stage = make_filter({.pass = {R"({app="x)"}}, test.context);

@@ -99,6 +99,22 @@ TEST_F(QueryLokiTest, NothingMatches) {
   EXPECT_EQ(summary, "nothing");
 }
 
+TEST_F(QueryLokiTest, NothingMatchesAndANameIsWrong) {
+  loki.answer_always(R"({"status":"success","data":{"resultType":"streams","result":[],"stats":{}}})");
+  loki.entries = {{{{"namespace", "checkout"}, {"pod", "a"}}, 1, ""}, {{{"namespace", "payments"}, {"pod", "b"}}, 2, ""}};
+  spec.when_empty = "nothing";
+  const auto f = [&](const std::string& query, std::string_view wanted, int requests) {
+    spec.logql = query;
+    const int before = loki.requests();
+    EXPECT_EQ(lines(), Lines{});
+    EXPECT_EQ(summary, wanted);
+    EXPECT_EQ(loki.requests() - before, requests) << query;
+  };
+  f(R"({namespace="chekout"})", "no namespace 'chekout' here; did you mean 'checkout'?", 2);
+  f(R"({namespace="checkout"} |= "x")", "nothing", 2);
+  f(R"({namspace="checkout"})", "no label 'namspace' here; did you mean 'namespace'?", 3);
+}
+
 TEST_F(QueryLokiTest, AQueryThatLokiDoesNotRefuseButCannotRun) {
   loki.answer_always(R"({"status":"success","data":{"resultType":"streams","result":[],"stats":{}}})");
   spec.logql = R"({app="x"} |~ "(")";

@@ -97,6 +97,27 @@ TEST_F(ReplayTest, SelectsByLogqlAndTimeAndChangesNothing) {
   EXPECT_EQ(replay({.range = {start + 2 * base::kSecond, start + 3 * base::kSecond}}), Lines{in[1]});
 }
 
+TEST_F(ReplayTest, SaysWhyNothingCameBack) {
+  store({{at(1, "one"), at(2, "two", "", "cart")}});
+  const base::Timestamp start = 1714557600 * base::kSecond;
+  test_.clock.advance(start + 24 * base::kMinute + 2 * base::kSecond - test_.clock.wall());
+  const auto f = [this](ReplaySpec spec, std::string_view wanted) {
+    spec.spool = path();
+    auto source = make_replay(spec, test_.context);
+    ASSERT_TRUE(source);
+    const std::vector<std::unique_ptr<pipeline::Stage>> none;
+    ASSERT_TRUE((*source)->run(*pipeline::make_outlet(none), *test_.stop));
+    EXPECT_EQ((*source)->summary(), wanted);
+  };
+  f({.query = R"({app="shpo"})"}, "nothing is replayed: no app 'shpo' here; did you mean 'shop'?");
+  f({.range = {.from = start + base::kMinute}}, "nothing is replayed: nothing in the last 23 minutes; the newest record is 24 minutes old");
+  f({.range = {.to = start}}, "nothing is replayed: nothing before 2024-05-01T10:00:00Z; the oldest record is 24 minutes old");
+  f({.query = R"({app="shop"} |= "three")"}, "nothing is replayed: there are records of these labels in this time, but none passes the rest of the query");
+  f({.held = true}, "nothing is replayed: no record is held");
+  f({.rejected = true}, "nothing is replayed: no record is rejected");
+  f({.query = R"({app="shop"})"}, "replayed 1 record, 3 B");
+}
+
 TEST_F(ReplayTest, ByState) {
   store({{at(1, "delivered"), at(2, "undelivered"), at(3, "held", R"(,"held":true)"), at(4, "rejected")}});
   {

@@ -677,6 +677,56 @@ TEST_F(TailFifo, HasNoPosition) {
   EXPECT_EQ(result.error().code, base::Code::usage);
 }
 
+TEST_F(Tail, FollowingNothingSaysWhatThereIs) {
+  dir.write("pods/checkout_web_u1/app/0.log", cri("1"));
+  spec.inputs = {"pods"};
+  spec.selection.namespaces = {"chekout"};
+  spec.read.follow = true;
+  start();
+  wait([&] { return context.diagnostics.said().size() >= 3; });
+  dir.write("pods/chekout_web_u2/app/0.log", cri("2"));
+  wait_for(1);
+  stop();
+  EXPECT_THAT(lines(), ElementsAre("2"));
+  EXPECT_THAT(context.diagnostics.said(),
+              ElementsAre(testing::HasSubstr("no positions are kept"), fmt::format("no namespace 'chekout' in {}; did you mean 'checkout'?", dir / "pods"),
+                          "waiting for a log that matches"));
+}
+
+TEST_F(Tail, FollowingAnEmptyFolderSaysSo) {
+  std::filesystem::create_directories(dir / "pods");
+  spec.inputs = {"pods"};
+  spec.read.follow = true;
+  start();
+  wait([&] { return context.diagnostics.said().size() >= 3; });
+  stop();
+  EXPECT_EQ(context.diagnostics.said()[1], fmt::format("there is no log file in {}", dir / "pods"));
+}
+
+// A missing name that was given is told by itself.
+TEST_F(Tail, FollowingAMissingFileSaysSoOnce) {
+  spec.inputs = {"a.log"};
+  spec.read.follow = true;
+  start();
+  wait([&] { return context.diagnostics.said().size() >= 2; });
+  dir.write("a.log", "1\n");
+  wait_for(1);
+  stop();
+  EXPECT_THAT(context.diagnostics.said(), ElementsAre(testing::HasSubstr("no positions"), fmt::format("{} is not there yet: waiting for it", dir / "a.log")));
+}
+
+TEST_F(Tail, NothingThatMatchesIsNoted) {
+  bool nothing = false;
+  dir.write("pods/checkout_web_u1/app/0.log", cri("1"));
+  spec.inputs = {"pods"};
+  spec.selection.pods = {"wbe"};
+  spec.nothing_matched = &nothing;
+  EXPECT_THAT(all(), ElementsAre());
+  EXPECT_TRUE(result);
+  EXPECT_TRUE(nothing);
+  EXPECT_THAT(context.diagnostics.said(), ElementsAre(fmt::format("no pod 'wbe' in {}; did you mean 'web'?", dir / "pods")));
+}
+
 class TailStdin : public Tail {
  protected:
   TailStdin() {

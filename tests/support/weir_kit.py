@@ -110,11 +110,11 @@ def end(process):
 
 class Chain:
     """Stages such as "tail -f DIR" as processes in a pipe, or fused in one `weir run`. Standard output goes to a file, or to the descriptor
-    `stdout`."""
+    `stdout`. `detached`: without the terminal that the tests may run on."""
 
     count = 0
 
-    def __init__(self, stages, fused, folder, stdin=None, env=None, executable=WEIR, stdout=None):
+    def __init__(self, stages, fused, folder, stdin=None, env=None, executable=WEIR, stdout=None, detached=False):
         Chain.count += 1
         self.stages, self.fused = stages, fused
         self.path = pathlib.Path(folder) / f"out-{Chain.count}"
@@ -126,7 +126,8 @@ class Chain:
             last = i + 1 == len(commands)
             self.stderr_paths.append(self.path.with_name(f"{self.path.name}.err-{i}"))
             with open(self.stderr_paths[-1], "wb") as errors, open(self.path, "wb") if last else open(os.devnull, "wb") as out:
-                process = subprocess.Popen(command, stdin=previous, stdout=(stdout or out) if last else subprocess.PIPE, stderr=errors, env=env)
+                process = subprocess.Popen(command, stdin=previous, stdout=(stdout or out) if last else subprocess.PIPE, stderr=errors, env=env,
+                                           start_new_session=detached)
             if previous is not subprocess.DEVNULL:
                 previous.close()
             previous = process.stdout
