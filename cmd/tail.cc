@@ -92,6 +92,10 @@ class Tail : public cli::Invocation {
 
   Result<void> check() override {
     if (spec_.inputs.empty()) spec_.inputs.emplace_back("/var/log/pods");
+    for (const std::string& input : spec_.inputs) {
+      if (input.size() < 2 || input[0] != '-' || input.find_first_not_of("0123456789", 1) != std::string::npos) continue;
+      return base::fail(Code::usage, "unknown option '{}'", input).with_hint(fmt::format("for the last lines: --lines {}", input.substr(1)));
+    }
     const bool standard_input = std::find(spec_.inputs.begin(), spec_.inputs.end(), "-") != spec_.inputs.end();
     if (standard_input && spec_.inputs.size() > 1) {
       return base::fail(Code::usage, "standard input (-) cannot be read together with files")
@@ -270,7 +274,7 @@ const cli::Command tail_command = {
                   "weir tail -f --checkpoint spool.db | weir enrich | weir buffer spool.db | weir push"}},
     .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Tail>()); },
-    .foreign_options = {{"--tail", "for the last lines: --lines {}"}, {"-N", "for the last lines: --lines {}"}},
+    .foreign_options = {{"--tail", "for the last lines: --lines {}"}},
 };
 
 }  // namespace weir::cmd

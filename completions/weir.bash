@@ -7,8 +7,49 @@ _weir_files() {
   mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 }
 
+# Folders and what has the name of a spool; where there is neither, any file.
+_weir_spools() {
+  compopt -o filenames 2>/dev/null
+  mapfile -t COMPREPLY < <({ compgen -d -- "$cur"; compgen -f -X '!*.db' -- "$cur"; } | sort -u)
+  ((${#COMPREPLY[@]})) || _weir_files
+}
+
+# What the command prints that was typed so far.
+_weir_listed() {
+  local -a line=()
+  local i word
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]//[\"\']/}
+    if [[ $word == = ]] && ((${#line[@]})); then
+      line[${#line[@]}-1]+="=${COMP_WORDS[++i]//[\"\']/}"
+    else
+      line+=("${word/#\~\//$HOME/}")
+    fi
+  done
+  while read -r word; do
+    [[ $word =~ ^[A-Za-z_][A-Za-z0-9_]*$ && $word == "$cur"* ]] && COMPREPLY+=("$word")
+  done < <("${COMP_WORDS[0]}" "${line[@]}" --timeout 2s 2>/dev/null </dev/null)
+}
+
+# The words behind the command that are no options, into `given`; $1: the options that take a value.
+_weir_given() {
+  local i word
+  given=()
+  for ((i = 2; i < COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    if [[ $word == = ]]; then
+      ((i++))
+    elif [[ $word == -?* ]]; then
+      [[ " $1 " == *" $word "* && ${COMP_WORDS[i+1]} != = ]] && ((i++))
+    else
+      given+=("$word")
+    fi
+  done
+}
+
 _weir() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+  local -a given=()
   COMPREPLY=()
   # `=` is a word of its own to bash.
   if [[ $cur == = ]]; then
@@ -25,7 +66,7 @@ _weir() {
       case $prev in
         --format) _weir_words 'auto cri docker raw'; return ;;
         --filename) _weir_words 'label metadata'; return ;;
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'default raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --checkpoint) _weir_files; return ;;
         --hold-deleted|--lines|--from|--since|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait) return ;;
@@ -33,13 +74,16 @@ _weir() {
       if [[ $cur == -* ]]; then
         _weir_words '-f --follow --hold-deleted --lines --from --since --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
       else
-        _weir_files
+        _weir_given '--hold-deleted --lines --from --since --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
+        case ${#given[@]}:${given[0]-} in
+          *) _weir_files ;;
+        esac
       fi
       ;;
     enrich)
       case $prev in
         --kubernetes) _weir_words 'path none'; return ;;
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'default raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --label|--label-from-env|--keep-labels|--level|--tenant-from) return ;;
       esac
@@ -49,7 +93,7 @@ _weir() {
       ;;
     filter)
       case $prev in
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'default raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --drop) return ;;
       esac
@@ -60,7 +104,7 @@ _weir() {
     buffer)
       case $prev in
         --sync) _weir_words 'off normal full'; return ;;
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'default raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --on-full) _weir_words 'block drop-oldest'; return ;;
         --wait|--max-size|--min-free|--retain|--hold|--hold-max|--as) return ;;
@@ -68,43 +112,61 @@ _weir() {
       if [[ $cur == -* ]]; then
         _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --retain --hold --hold-max --on-full --as --only-new'
       else
-        _weir_files
+        _weir_given '--sync --wait -o --output --color --max-size --min-free --retain --hold --hold-max --on-full --as'
+        case ${#given[@]}:${given[0]-} in
+          0:*) _weir_spools ;;
+          *) : ;;
+        esac
       fi
       ;;
     push)
       case $prev in
         --metadata) _weir_words 'auto keep drop'; return ;;
-        --checkpoint|--spool|--password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
+        --checkpoint|--password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
+        --spool) _weir_spools; return ;;
         --as|--match|--give-up|--drain-rate|--start-jitter|--batch-wait|--batch-size|--batch-records|--parallel|--max-line-size|--max-age|--max-ahead|--max-labels|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --check --strict -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
+        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --strict -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
       fi
       ;;
     replay)
       case $prev in
         --retime) _weir_words 'now'; return ;;
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'default raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--speed) return ;;
       esac
       if [[ $cur == -* ]]; then
         _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --rejected --speed --retime -o --output --color -h --help'
       else
-        _weir_files
+        _weir_given '--since --from --to -n --namespace -p --pod -c --container --speed --retime -o --output --color'
+        case ${#given[@]}:${given[0]-} in
+          0:*) _weir_spools ;;
+          1:*) : ;;
+          *) : ;;
+        esac
       fi
       ;;
     query)
       case $prev in
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'default raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
-        --spool|--password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
+        --password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
+        --spool) _weir_spools; return ;;
         --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;
       esac
       if [[ $cur == -* ]]; then
         _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
       else
-        _weir_words 'logs labels series'
+        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout'
+        case ${#given[@]}:${given[0]-} in
+          1:logs) : ;;
+          1:labels) _weir_listed ;;
+          1:series) : ;;
+          0:*) _weir_words 'logs labels series' ;;
+          *) : ;;
+        esac
       fi
       ;;
     run)
@@ -114,7 +176,11 @@ _weir() {
       if [[ $cur == -* ]]; then
         _weir_words '-c --command --check -h --help'
       else
-        _weir_files
+        _weir_given '-c --command'
+        case ${#given[@]}:${given[0]-} in
+          0:*) _weir_files ;;
+          *) : ;;
+        esac
       fi
       ;;
     spool)
@@ -125,22 +191,29 @@ _weir() {
       if [[ $cur == -* ]]; then
         _weir_words '-o --output --wait -h --help'
       else
-        _weir_words 'status check copy forget compact'
-        local named=("${COMPREPLY[@]}")
-        _weir_files
-        COMPREPLY=("${named[@]}" "${COMPREPLY[@]}")
+        _weir_given '-o --output --wait'
+        case ${#given[@]}:${given[0]-} in
+          1:forget) : ;;
+          0:*) _weir_words 'status check forget compact' ;;
+          *) _weir_spools ;;
+        esac
       fi
       ;;
     docs)
       case $prev in
+        --dir) _weir_files; return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-h --help'
+        _weir_words '--dir -h --help'
       else
-        _weir_words 'man completion bash zsh fish'
-        local named=("${COMPREPLY[@]}")
-        _weir_files
-        COMPREPLY=("${named[@]}" "${COMPREPLY[@]}")
+        _weir_given '--dir'
+        case ${#given[@]}:${given[0]-} in
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query run spool docs pipeline.5 record.5 spool.5' ;;
+          1:completion) _weir_words 'bash zsh fish' ;;
+          0:*) _weir_words 'man completion' ;;
+          1:*) _weir_words 'bash zsh fish' ;;
+          *) : ;;
+        esac
       fi
       ;;
     help) _weir_words 'tail enrich filter buffer push replay query run spool docs help' ;;

@@ -6,6 +6,51 @@ function __weir_command
     test (count $words) -ge 2; and test $words[2] = $argv[1]
 end
 
+# The words behind the command that are no options; the arguments are the options that take a value.
+function __weir_given
+    set -l words (commandline -opc)
+    test (count $words) -ge 3; or return
+    set -l skip 0
+    for word in $words[3..-1]
+        if test $skip -eq 1
+            set skip 0
+        else if string match -q -- '-*' $word
+            contains -- $word $argv; and set skip 1
+        else
+            echo $word
+        end
+    end
+end
+
+# __weir_place N WORDS OPTIONS…: the Nth of them is completed (`N-`: or a later one), unless it comes right behind one of the words.
+function __weir_place
+    set -l given (__weir_given $argv[3..-1])
+    set -l count (count $given)
+    test $count -eq 1; and contains -- $given[1] (string split ' ' -- $argv[2]); and return 1
+    string match -q -- '*-' $argv[1]; and test $count -ge (string replace -- - '' $argv[1]); and return
+    test $count = $argv[1]
+end
+
+# __weir_behind WORD OPTIONS…: the argument right behind this first one is completed.
+function __weir_behind
+    set -l given (__weir_given $argv[2..-1])
+    test (count $given) -eq 1; and test $given[1] = $argv[1]
+end
+
+# Folders and what has the name of a spool; where there is neither, any file.
+function __weir_spools
+    set -l begun (commandline -ct | string replace -r '^~/' "$HOME/")
+    set -l found $begun*/ $begun*.db
+    test (count $found) -gt 0; or set found $begun*
+    string join -- \n $found
+end
+
+# What the command prints that was typed so far.
+function __weir_listed
+    set -l words (commandline -opc)
+    command $words[1] $words[2..-1] --timeout 2s 2>/dev/null </dev/null
+end
+
 function __weir_no_command
     test (count (commandline -opc)) -eq 1
 end
@@ -27,7 +72,7 @@ complete -c weir -n __weir_no_command -a help -d 'show the help of a command'
 complete -c weir -n '__weir_command help' -a 'tail enrich filter buffer push replay query run spool docs help'
 complete -c weir -n '__weir_command tail' -s f -l follow -d 'go on for ever: read what is written, and files, pods and rotations that appear'
 complete -c weir -n '__weir_command tail' -l hold-deleted -x -d 'with -f: how much of files that were deleted before they were read may stay on the disk; beyond, the oldest are given up and told'
-complete -c weir -n '__weir_command tail' -l lines -x -d 'begin with the last N lines of each file (default: all; with -f on a terminal 10, without --checkpoint)'
+complete -c weir -n '__weir_command tail' -l lines -x -d 'begin with the last N lines of each file'
 complete -c weir -n '__weir_command tail' -l from -x -d 'where to begin in files that are there at the start and have no position (default: start)'
 complete -c weir -n '__weir_command tail' -l since -x -d 'leave out what is older, as --from TIME'
 complete -c weir -n '__weir_command tail' -l format -x -a 'auto cri docker raw' -d 'form of the lines; `auto` decides by the first line of each file'
@@ -36,15 +81,15 @@ complete -c weir -n '__weir_command tail' -l filename -x -a 'label metadata' -d 
 complete -c weir -n '__weir_command tail' -s n -l namespace -x -d 'only records of these namespaces (repeatable)'
 complete -c weir -n '__weir_command tail' -s p -l pod -x -d 'only records of these pods; web also takes web-… (repeatable)'
 complete -c weir -n '__weir_command tail' -s c -l container -x -d 'only records of these containers (repeatable)'
-complete -c weir -n '__weir_command tail' -s o -l output -x -a 'auto text raw jsonl' -d 'auto (the default: text on a terminal, JSON lines into a pipe), text, raw (bare lines) or jsonl'
-complete -c weir -n '__weir_command tail' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), never, or always (also into a pipe that ends at a terminal, as of `less -R`: control bytes are then shown escaped)'
+complete -c weir -n '__weir_command tail' -s o -l output -x -a 'default raw jsonl' -d 'default (text on a terminal, JSON lines into a pipe), raw (bare lines) or jsonl'
+complete -c weir -n '__weir_command tail' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), always or never'
 complete -c weir -n '__weir_command tail' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command tail' -l exclude-namespace -x -d 'leave out pods of these namespaces'
 complete -c weir -n '__weir_command tail' -l exclude-pod -x -d 'leave out these pods; `web` is also web-…'
 complete -c weir -n '__weir_command tail' -l exclude-container -x -d 'leave out these containers'
 complete -c weir -n '__weir_command tail' -l checkpoint -r -F -d 'begin at the positions in FILE, and let records carry theirs for the stage that keeps them there: `buffer FILE`, or `push --checkpoint FILE`. weir run finds the file by itself'
 complete -c weir -n '__weir_command tail' -l wait -x -d 'how long to wait for a checkpoint that is busy'
-complete -c weir -n '__weir_command tail' -F
+complete -c weir -n '__weir_command tail; and __weir_place 0- "" --hold-deleted --lines --from --since --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait' -F
 complete -c weir -n '__weir_command enrich' -l label -x -d 'set the label NAME, also over one that is there (repeatable)'
 complete -c weir -n '__weir_command enrich' -l label-from-env -x -d 'set the label NAME to the environment variable VARIABLE (repeatable)'
 complete -c weir -n '__weir_command enrich' -l keep-labels -x -d 'keep these labels, separated by commas, and turn the others into metadata'
@@ -52,21 +97,21 @@ complete -c weir -n '__weir_command enrich' -l level -x -d 'detect the level of 
 complete -c weir -n '__weir_command enrich' -l kubernetes -x -a 'path none' -d 'where a record\'s pod is known from: `path`, the path of its file, or `none`'
 complete -c weir -n '__weir_command enrich' -l no-service-name -d 'do not set the label service_name'
 complete -c weir -n '__weir_command enrich' -l tenant-from -x -d 'make the value of the label or metadata NAME the record\'s tenant'
-complete -c weir -n '__weir_command enrich' -s o -l output -x -a 'auto text raw jsonl' -d 'auto (the default: text on a terminal, JSON lines into a pipe), text, raw (bare lines) or jsonl'
-complete -c weir -n '__weir_command enrich' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), never, or always (also into a pipe that ends at a terminal, as of `less -R`: control bytes are then shown escaped)'
+complete -c weir -n '__weir_command enrich' -s o -l output -x -a 'default raw jsonl' -d 'default (text on a terminal, JSON lines into a pipe), raw (bare lines) or jsonl'
+complete -c weir -n '__weir_command enrich' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), always or never'
 complete -c weir -n '__weir_command enrich' -l strict -d 'stop at the first input line that is no record'
 complete -c weir -n '__weir_command enrich' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command filter' -l drop -x -d 'drop records that match (repeatable)'
-complete -c weir -n '__weir_command filter' -s o -l output -x -a 'auto text raw jsonl' -d 'auto (the default: text on a terminal, JSON lines into a pipe), text, raw (bare lines) or jsonl'
-complete -c weir -n '__weir_command filter' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), never, or always (also into a pipe that ends at a terminal, as of `less -R`: control bytes are then shown escaped)'
+complete -c weir -n '__weir_command filter' -s o -l output -x -a 'default raw jsonl' -d 'default (text on a terminal, JSON lines into a pipe), raw (bare lines) or jsonl'
+complete -c weir -n '__weir_command filter' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), always or never'
 complete -c weir -n '__weir_command filter' -l strict -d 'stop at the first input line that is no record'
 complete -c weir -n '__weir_command filter' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command buffer' -l store -d 'store, and forward nothing'
 complete -c weir -n '__weir_command buffer' -l spill -d 'forward at once, and store only what push has not acknowledged after 5 s or what does not fit into 6 MiB of memory: for slow, busy disks'
 complete -c weir -n '__weir_command buffer' -l sync -x -a 'off normal full' -d 'what survives a power cut: `off` what the system wrote, `normal` all but the last commits, `full` every commit'
 complete -c weir -n '__weir_command buffer' -l wait -x -d 'how long to wait for another writer of this spool to end'
-complete -c weir -n '__weir_command buffer' -s o -l output -x -a 'auto text raw jsonl' -d 'auto (the default: text on a terminal, JSON lines into a pipe), text, raw (bare lines) or jsonl'
-complete -c weir -n '__weir_command buffer' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), never, or always (also into a pipe that ends at a terminal, as of `less -R`: control bytes are then shown escaped)'
+complete -c weir -n '__weir_command buffer' -s o -l output -x -a 'default raw jsonl' -d 'default (text on a terminal, JSON lines into a pipe), raw (bare lines) or jsonl'
+complete -c weir -n '__weir_command buffer' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), always or never'
 complete -c weir -n '__weir_command buffer' -l strict -d 'stop at the first input line that is no record'
 complete -c weir -n '__weir_command buffer' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command buffer' -l max-size -x -d 'size of the whole file'
@@ -77,15 +122,14 @@ complete -c weir -n '__weir_command buffer' -l hold-max -x -d 'bytes that held r
 complete -c weir -n '__weir_command buffer' -l on-full -x -a 'block drop-oldest' -d 'when all is full of undelivered records: `block` the chain, or `drop-oldest`'
 complete -c weir -n '__weir_command buffer' -l as -x -d 'the consumer behind, whose unacknowledged records are forwarded first'
 complete -c weir -n '__weir_command buffer' -l only-new -d 'forward only what is taken from now on'
-complete -c weir -n '__weir_command buffer' -F
+complete -c weir -n '__weir_command buffer; and __weir_place 0 "" --sync --wait -o --output --color --max-size --min-free --retain --hold --hold-max --on-full --as' -a '(__weir_spools)'
 complete -c weir -n '__weir_command push' -l checkpoint -r -F -d 'keep the positions of `tail --checkpoint FILE` there, where no buffer does'
-complete -c weir -n '__weir_command push' -l spool -r -F -d 'read the spool instead of standard input, and deliver what is and comes in it'
+complete -c weir -n '__weir_command push' -l spool -x -a '(__weir_spools)' -d 'read the spool instead of standard input, and deliver what is and comes in it'
 complete -c weir -n '__weir_command push' -l as -x -d 'the name under which a spool remembers what was delivered; one a target'
 complete -c weir -n '__weir_command push' -l match -x -d 'deliver only records that match'
 complete -c weir -n '__weir_command push' -l once -d 'with --spool: stop when everything in it has been delivered'
 complete -c weir -n '__weir_command push' -l metadata -x -a 'auto keep drop' -d 'structured metadata for a Loki that takes none: `auto` leaves it out, `keep` rejects records that have some, `drop` never sends any'
 complete -c weir -n '__weir_command push' -l give-up -x -d 'stop after this long without success, 0 for never (default: 5m; never with a spool or checkpoint)'
-complete -c weir -n '__weir_command push' -l check -d 'ask the target whether it takes records, with these options; push none and read nothing'
 complete -c weir -n '__weir_command push' -l strict -d 'stop at the first input line that is no record'
 complete -c weir -n '__weir_command push' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command push' -l drain-rate -x -d 'what may be sent of it a second above what comes in, at most; 0 for no limit (default: 1MiB behind a spool or with a checkpoint, none with --once)'
@@ -112,7 +156,7 @@ complete -c weir -n '__weir_command push' -l proxy-url -x -d 'proxy (default: LO
 complete -c weir -n '__weir_command push' -l header -x -d 'send this header, too (repeatable)'
 complete -c weir -n '__weir_command push' -l timeout -x -d 'give up a request after this long'
 complete -c weir -n '__weir_command replay' -l since -x -d 'records of this last while, or since this time: 15m, 7d, 2026-05-01T10:00:00Z, 10:00'
-complete -c weir -n '__weir_command replay' -l from -x -d 'records from this time on: RFC 3339, local date and time, or how long ago'
+complete -c weir -n '__weir_command replay' -l from -x -d 'records from this time on: RFC 3339, a local date and time, a local time (23:00 is the latest one that was), or how long ago'
 complete -c weir -n '__weir_command replay' -l to -x -d 'records before this time'
 complete -c weir -n '__weir_command replay' -s n -l namespace -x -d 'only records of these namespaces (repeatable)'
 complete -c weir -n '__weir_command replay' -s p -l pod -x -d 'only records of these pods; web also takes web-… (repeatable)'
@@ -122,13 +166,13 @@ complete -c weir -n '__weir_command replay' -l held -d 'only records that rules 
 complete -c weir -n '__weir_command replay' -l rejected -d 'only records that Loki refused for good, each with its `rejected` reason'
 complete -c weir -n '__weir_command replay' -l speed -x -d 'pace: `max`, or a multiple of the speed at which they were written (`1x`, `10x`)'
 complete -c weir -n '__weir_command replay' -l retime -x -a 'now' -d '`now`: the present as timestamp; the old one goes to metadata weir_original_timestamp'
-complete -c weir -n '__weir_command replay' -s o -l output -x -a 'auto text raw jsonl' -d 'auto (the default: text on a terminal, JSON lines into a pipe), text, raw (bare lines) or jsonl'
-complete -c weir -n '__weir_command replay' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), never, or always (also into a pipe that ends at a terminal, as of `less -R`: control bytes are then shown escaped)'
+complete -c weir -n '__weir_command replay' -s o -l output -x -a 'default raw jsonl' -d 'default (text on a terminal, JSON lines into a pipe), raw (bare lines) or jsonl'
+complete -c weir -n '__weir_command replay' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), always or never'
 complete -c weir -n '__weir_command replay' -s h -l help -d 'show this help and exit'
-complete -c weir -n '__weir_command replay' -F
-complete -c weir -n '__weir_command query' -l spool -r -F -d 'ask this spool instead of Loki (default: WEIR_SPOOL, where neither --addr nor LOKI_ADDR names a Loki)'
+complete -c weir -n '__weir_command replay; and __weir_place 0 "" --since --from --to -n --namespace -p --pod -c --container --speed --retime -o --output --color' -a '(__weir_spools)'
+complete -c weir -n '__weir_command query' -l spool -x -a '(__weir_spools)' -d 'ask this spool instead of Loki (default: WEIR_SPOOL, where neither --addr nor LOKI_ADDR names a Loki)'
 complete -c weir -n '__weir_command query' -l since -x -d 'records of this last while, or since this time: 15m, 7d, 2026-05-01T10:00:00Z, 10:00'
-complete -c weir -n '__weir_command query' -l from -x -d 'records from this time on: RFC 3339, local date and time, or how long ago'
+complete -c weir -n '__weir_command query' -l from -x -d 'records from this time on: RFC 3339, a local date and time, a local time (23:00 is the latest one that was), or how long ago'
 complete -c weir -n '__weir_command query' -l to -x -d 'records before this time'
 complete -c weir -n '__weir_command query' -s n -l namespace -x -d 'only records of these namespaces (repeatable)'
 complete -c weir -n '__weir_command query' -s p -l pod -x -d 'only records of these pods; web also takes web-… (repeatable)'
@@ -136,8 +180,8 @@ complete -c weir -n '__weir_command query' -s c -l container -x -d 'only records
 complete -c weir -n '__weir_command query' -l limit -x -d 'at most this many records, 0 for all (default: 1000 in text and raw, all in jsonl)'
 complete -c weir -n '__weir_command query' -l forward -d 'with a limit the oldest records, not the newest; either way the oldest are shown first'
 complete -c weir -n '__weir_command query' -l step -x -d 'distance of the points of a metric query (default: Loki\'s choice)'
-complete -c weir -n '__weir_command query' -s o -l output -x -a 'auto text raw jsonl' -d 'auto (the default: text), text, raw (bare lines) or jsonl (JSON lines)'
-complete -c weir -n '__weir_command query' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), never, or always (also into a pipe that ends at a terminal, as of `less -R`: control bytes are then shown escaped)'
+complete -c weir -n '__weir_command query' -s o -l output -x -a 'default raw jsonl' -d 'default (text), raw (bare lines) or jsonl (JSON lines)'
+complete -c weir -n '__weir_command query' -l color -x -a 'auto always never' -d 'colour in text: auto (on a terminal without NO_COLOR), always or never'
 complete -c weir -n '__weir_command query' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command query' -l addr -x -d 'URL of the Loki (default: LOKI_ADDR, else http://localhost:3100)'
 complete -c weir -n '__weir_command query' -l tenant -l org-id -x -d 'tenant, sent as X-Scope-OrgID (default: LOKI_ORG_ID)'
@@ -153,17 +197,20 @@ complete -c weir -n '__weir_command query' -l tls-skip-verify -d 'accept any cer
 complete -c weir -n '__weir_command query' -l proxy-url -x -d 'proxy (default: LOKI_HTTP_PROXY_URL, else http_proxy, https_proxy and no_proxy)'
 complete -c weir -n '__weir_command query' -l header -x -d 'send this header, too (repeatable)'
 complete -c weir -n '__weir_command query' -l timeout -x -d 'give up a request after this long'
-complete -c weir -n '__weir_command query' -a 'logs labels series' -d 'a log or metric query; `labels [NAME]` and `series` take an optional stream selector'
+complete -c weir -n '__weir_command query; and __weir_behind labels --spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout' -a '(__weir_listed)'
+complete -c weir -n '__weir_command query; and __weir_place 0 "" --spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout' -a 'logs labels series' -d 'a log or metric query; `labels [NAME]` and `series` take an optional stream selector'
 complete -c weir -n '__weir_command run' -s c -l command -x -d 'the text of the pipelines'
-complete -c weir -n '__weir_command run' -l check -d 'parse and check everything, run nothing'
+complete -c weir -n '__weir_command run' -l check -d 'parse and check everything, also whether files can be read and variables are set; run and write nothing'
 complete -c weir -n '__weir_command run' -s h -l help -d 'show this help and exit'
-complete -c weir -n '__weir_command run' -F
+complete -c weir -n '__weir_command run; and __weir_place 0 "" -c --command' -F
 complete -c weir -n '__weir_command spool' -s o -l output -x -a 'text json' -d 'text for people or JSON for programs'
-complete -c weir -n '__weir_command spool' -l wait -x -d 'how long `compact` waits for the process that writes the spool, and `copy` for a busy file'
+complete -c weir -n '__weir_command spool' -l wait -x -d 'how long `compact` waits for the process that writes the spool'
 complete -c weir -n '__weir_command spool' -s h -l help -d 'show this help and exit'
-complete -c weir -n '__weir_command spool' -a 'status check copy forget compact' -d '`status`, `check`, `copy`, `forget` or `compact`'
-complete -c weir -n '__weir_command spool' -F
+complete -c weir -n '__weir_command spool; and __weir_place 0 "" -o --output --wait' -a 'status check forget compact' -d '`status`, `check`, `forget` or `compact`'
+complete -c weir -n '__weir_command spool; and __weir_place 1- "forget" -o --output --wait' -a '(__weir_spools)'
+complete -c weir -n '__weir_command docs' -l dir -r -F -d 'man: write all pages into this folder, which is created if it is not there'
 complete -c weir -n '__weir_command docs' -s h -l help -d 'show this help and exit'
-complete -c weir -n '__weir_command docs' -a 'man completion' -d 'what to print'
-complete -c weir -n '__weir_command docs' -F
-complete -c weir -n '__weir_command docs' -a 'bash zsh fish' -d 'man: a command, or the folder that all pages are written to; completion: bash, zsh or fish'
+complete -c weir -n '__weir_command docs; and __weir_behind man --dir' -a 'weir tail enrich filter buffer push replay query run spool docs pipeline.5 record.5 spool.5'
+complete -c weir -n '__weir_command docs; and __weir_behind completion --dir' -a 'bash zsh fish'
+complete -c weir -n '__weir_command docs; and __weir_place 0 "" --dir' -a 'man completion' -d 'what to print'
+complete -c weir -n '__weir_command docs; and __weir_place 1 "man completion" --dir' -a 'bash zsh fish' -d 'man: `weir`, a command, or a format (`pipeline`, `record`, `spool.5`); completion: bash, zsh or fish'

@@ -100,7 +100,7 @@ struct Following {
 
 // An option of other programs, by which people ask for something that has another name here.
 struct ForeignOption {
-  std::string_view name;   // "--tail"; "-N" is a number with a dash in front
+  std::string_view name;   // "--tail"
   std::string_view hint;   // "for the last lines: --lines {}", {} being the value that was given
 };
 

@@ -53,14 +53,11 @@ std::vector<std::string> long_names(const CLI::App& app) {
 // What other programs call something that has another name here; "" when they do not.
 std::string foreign_hint(const Command& command, std::string_view option, std::span<const std::string> arguments) {
   const std::string_view name = option.substr(0, option.find('='));
-  const bool number = name.size() > 1 && name[0] == '-' && name.find_first_not_of("0123456789", 1) == std::string_view::npos;
   for (const ForeignOption& foreign : command.foreign_options) {
-    if (foreign.name != (number ? std::string_view("-N") : name)) continue;
+    if (foreign.name != name) continue;
     std::string value = "N";
     const auto at = std::find(arguments.begin(), arguments.end(), option);
-    if (number) {
-      value = name.substr(1);
-    } else if (name.size() < option.size()) {
+    if (name.size() < option.size()) {
       value = option.substr(name.size() + 1);
     } else if (at != arguments.end() && at + 1 != arguments.end() && !(at + 1)->starts_with('-')) {
       value = *(at + 1);

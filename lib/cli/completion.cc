@@ -246,7 +246,8 @@ std::string zsh_command(const CommandFacts& facts) {
     const bool words_first = one.repeatable && !one.choices.empty();
     if (words_first || (one.repeatable && decides()) || !one.repeatable) spec(at(number), decides() ? "->behind" : zsh_action(one.choices, one.file, one.spool));
     if (words_first && !behind.empty() && number == 1) spec(at(++number), "->behind");
-    if (one.repeatable) spec("*:", zsh_action(words_first ? std::vector<std::string>() : one.choices, one.file, one.spool));
+    // A place where nothing is offered would be told, which keeps zsh from putting in what is offered at the others.
+    if (one.repeatable && (one.file || !words_first)) spec("*:", zsh_action(words_first ? std::vector<std::string>() : one.choices, one.file, one.spool));
   }
   out += "        && return\n";
   if (behind.empty()) return out + "      ;;\n";

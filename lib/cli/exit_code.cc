@@ -33,12 +33,12 @@ Exit exit_of_signal(int signal_number, Exit none) {
 std::string_view exit_meaning(Exit exit) {
   switch (exit) {
     case Exit::ok: return "done; also when the reader of the output went away";
-    case Exit::negative: return "a negative answer: nothing was found, or an expectation was not met";
-    case Exit::usage: return "wrong usage or configuration, also a file of it that is not there; nothing was done";
+    case Exit::negative: return "a negative answer: nothing matched, or an expectation was not met";
+    case Exit::usage: return "wrong usage or configuration; nothing was done";
     case Exit::incomplete:
       return "finished, but some records were rejected, lost or invalid, or some files could not be read; counts are on stderr";
-    case Exit::failed: return "cannot go on: trouble with a file, the disk or a remote; also where nothing of what was named to be read is there";
-    case Exit::hung_up: return "the terminal went (SIGHUP); ended after draining";
+    case Exit::failed: return "cannot go on: trouble with a file, the disk or a remote";
+    case Exit::hung_up: return "hung up (SIGHUP: its terminal went) after draining";
     case Exit::interrupted: return "interrupted (SIGINT) after draining";
     case Exit::terminated: return "terminated (SIGTERM) after draining";
   }

@@ -25,7 +25,8 @@ Output::Output(int fd, const Context& context) : fd_(fd), context_(context) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return;  // the first write tells
   socket_ = S_ISSOCK(status.st_mode);
-  has_reader_ = socket_ || S_ISFIFO(status.st_mode) || ::isatty(fd) == 1;
+  terminal_ = ::isatty(fd) == 1;
+  has_reader_ = socket_ || terminal_ || S_ISFIFO(status.st_mode);
   // O_NONBLOCK belongs to what was opened, which others share with us: the next program in a terminal, say.
   if (S_ISFIFO(status.st_mode)) own_.reset(::open(fmt::format("/proc/self/fd/{}", fd).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
 }
@@ -68,7 +69,7 @@ Result<Flow> Output::write(std::string_view text) {
     const ssize_t written = write_some(text);
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EPIPE) {
+    } else if (errno == EPIPE || (errno == EIO && terminal_)) {  // the latter: the terminal was closed
       return Flow::done;
     } else if (errno == EAGAIN) {
       if (auto room = wait(); !room) return std::move(room).error();

@@ -29,6 +29,7 @@ class Output {
   const Context context_;
   base::UniqueFd own_;       // the same pipe, opened again so that only we do not block on it
   bool has_reader_ = false;  // a pipe, a socket, a terminal
+  bool terminal_ = false;
   bool socket_ = false;
 };
 

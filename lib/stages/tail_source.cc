@@ -610,7 +610,7 @@ class TailSource final : public pipeline::Source {
 
   // -- troubles --
 
-  base::Error nothing_readable() const { return base::fail(Code::io, "cannot read any log file ({} tried)", base::grouped(unreadable_)); }
+  base::Error nothing_readable() const { return unreadable_ == 1 ? base::fail(Code::io, "cannot read the log file") : base::fail(Code::io, "cannot read any of {} log files", base::grouped(unreadable_)); }
 
   void refuse(std::string_view path, std::string_view cause) {
     tail::Unreadable one;
@@ -733,11 +733,6 @@ class TailSource final : public pipeline::Source {
 }  // namespace
 
 Result<void> rehearse_tail(const TailSpec& spec) {
-  if (!spec.checkpoint.empty()) {
-    auto positions = spool::read_positions(spec.checkpoint, 0);
-    // Whoever keeps it at this moment is no obstacle.
-    if (!positions && positions.error().code != Code::busy) return std::move(positions).error();
-  }
   if (spec.inputs == std::vector<std::string>{"-"}) return {};
   const tail::Unreadable unreadable = tail::find_unreadable(spec.inputs, spec.selection, spec.read.follow);
   if (unreadable.causes.empty()) return {};

@@ -37,8 +37,7 @@ struct TailSpec {
   bool* nothing_matched = nullptr;        // becomes true when a one-shot run found no file; outlives the source
 };
 
-// What a start would find wrong with the files and the checkpoint: Code::io and the errors of spool::read_positions. Reads, and writes
-// nothing.
+// What a start would find wrong with the files: Code::io. Looks at their names and permissions only; the checkpoint is its keeper's to check.
 base::Result<void> rehearse_tail(const TailSpec& spec);
 
 std::unique_ptr<pipeline::Source> make_tail_source(TailSpec spec, const pipeline::Context& context);

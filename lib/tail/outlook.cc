@@ -70,7 +70,7 @@ std::string explain_input(const std::string& input) {
   const auto files = entries ? std::ranges::count_if(*entries, [](const Entry& entry) { return !entry.folder; }) : 0;
   if (files == 0) return fmt::format("there is no log file in {}", input);
   const std::string glob = input.ends_with('/') ? input + "*" : input + "/*";
-  return fmt::format("of the {} in {} none is named *.log: '{}' names them all", base::count_of(static_cast<std::uint64_t>(files), "file"), input, glob);
+  return fmt::format("of {} in {} none is named *.log: name them, as with '{}'", base::count_of(static_cast<std::uint64_t>(files), "file"), input, glob);
 }
 
 // The names of one kind among `pods`, and the first of the patterns that takes none of them.

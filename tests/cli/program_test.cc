@@ -8,11 +8,11 @@ namespace weir::cli {
 namespace {
 
 TEST(Program, WhatMovesRecordsCanBeStopped) {
-  EXPECT_EQ(exits_of(test::count_command), (std::vector{Exit::ok, Exit::usage, Exit::interrupted, Exit::terminated}));
+  EXPECT_EQ(exits_of(test::count_command), (std::vector{Exit::ok, Exit::usage, Exit::hung_up, Exit::interrupted, Exit::terminated}));
   auto action = test::act_command;
   action.exits = {Exit::ok, Exit::usage};
   EXPECT_EQ(exits_of(action), (std::vector{Exit::ok, Exit::usage}));
-  EXPECT_EQ(exits_of(test::pass_command).size(), 6U);  // names none
+  EXPECT_EQ(exits_of(test::pass_command).size(), 7U);  // names none
 }
 
 TEST(Program, EveryRoleHasItsHeading) {

@@ -17,7 +17,7 @@ TEST(SelectorAdvice, NamesTheWrongPart) {
   f(R"({namespace="nosuch"} |= "x")", "no namespace 'nosuch' here; there are checkout, payments");
   f(R"({namspace="checkout"})", "no label 'namspace' here; did you mean 'namespace'?");
   f(R"({x="checkout"})", "no label 'x' here; there are app, namespace, pod");
-  f(R"({namespace=~"che.k", pod="web-1"})", "no namespace here matches 'che.k'; did you mean 'checkout'?");
+  f(R"({namespace=~"che.kout.+", pod="web-1"})", "no namespace here matches 'che.kout.+'; did you mean 'checkout'?");
   f(R"({app="cart"})", "no app 'cart' here; there is shop");
   f(R"({namespace="checkout", pod="db-0"})", R"(nothing here has all of {namespace="checkout", pod="db-0"})");
   f(R"({namespace!~".+"})", R"(nothing here has all of {namespace!~".+"})");

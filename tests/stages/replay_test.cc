@@ -105,8 +105,11 @@ TEST_F(ReplayTest, SaysWhyNothingCameBack) {
     spec.spool = path();
     auto source = make_replay(spec, test_.context);
     ASSERT_TRUE(source);
-    const std::vector<std::unique_ptr<pipeline::Stage>> none;
-    ASSERT_TRUE((*source)->run(*pipeline::make_outlet(none), *test_.stop));
+    test::Collector collector;
+    std::vector<std::unique_ptr<pipeline::Stage>> below;
+    below.push_back(std::make_unique<Lend>(collector));
+    const auto done = (*source)->run(*pipeline::make_outlet(below), *test_.stop);
+    ASSERT_TRUE(done) << done.error().message;
     EXPECT_EQ((*source)->summary(), wanted);
   };
   f({.query = R"({app="shpo"})"}, "nothing is replayed: no app 'shpo' here; did you mean 'shop'?");

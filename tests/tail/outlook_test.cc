@@ -38,7 +38,7 @@ TEST_F(Outlook, WhatIsThereIsNotExplained) {
 TEST_F(Outlook, PathsWithoutLogs) {
   const auto f = [this](const std::vector<std::string>& inputs, std::string_view wanted) { EXPECT_EQ(explain(inputs), wanted); };
   f({"empty"}, "there is no log file in empty");
-  f({"texts"}, "of the 2 files in texts none is named *.log: 'texts/*' names them all");
+  f({"texts"}, "of 2 files in texts none is named *.log: name them, as with 'texts/*'");
   f({"nosuch"}, "there is no nosuch");
   f({"plain/*.txt"}, "no log file matches plain/*.txt");
   f({"nosuch", "empty"}, "there is no nosuch; there is no log file in empty");
