@@ -122,7 +122,8 @@ class Spool : public cli::Invocation {
         ->type_name("status|check|copy|forget|compact")
         ->required()
         ->check(CLI::IsMember({"status", "check", "copy", "forget", "compact"}));
-    app.add_option("spool", arguments_, "the spool (default: WEIR_SPOOL); for `forget` the consumer's name stands before it, for `copy` the new file behind it")
+    app.add_option("spool", arguments_,
+                   "the spool (default: WEIR_SPOOL); for `forget` the consumer's name stands before it, for `copy` the new file behind it")
         ->type_name("SPOOL")
         ->expected(0, 2);
     app.add_option("-o,--output", output_, "text for people or JSON for programs")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
@@ -199,13 +200,16 @@ class Spool : public cli::Invocation {
     if (!copied) return std::move(copied).error();
     if (copied->missing) context.diagnostics->say(*copied->missing);
     if (copied->evicted > 0) {
-      context.diagnostics->say(fmt::format("{} records are not in the copy: the process that writes the spool evicted them meanwhile", copied->evicted));
+      context.diagnostics->say(
+          fmt::format("{} records are not in the copy: the process that writes the spool evicted them meanwhile", copied->evicted));
     }
-    return finish(json ? fmt::format("{{\"spool\":{},\"copy\":{},\"blocks\":{},\"records\":{},\"bytes\":{},\"evicted\":{}}}\n", json_string(spool_),
-                                     json_string(target_), copied->blocks, copied->records, copied->bytes, copied->evicted)
-                       : fmt::format("{} records in {} blocks copied to '{}', {}\n", copied->records, copied->blocks, base::escape_control(target_),
-                                     record::print_size(copied->bytes)),
-                  copied->missing ? cli::Exit::incomplete : cli::Exit::ok);
+    const std::string text =
+        json ? fmt::format(R"({{"spool":{},"copy":{},"blocks":{},"records":{},"bytes":{},"evicted":{}}})"
+                           "\n",
+                           json_string(spool_), json_string(target_), copied->blocks, copied->records, copied->bytes, copied->evicted)
+             : fmt::format("{} records in {} blocks copied to '{}', {}\n", copied->records, copied->blocks,
+                           base::escape_control(target_), record::print_size(copied->bytes));
+    return finish(text, copied->missing ? cli::Exit::incomplete : cli::Exit::ok);
   }
 
   std::string action_, name_, target_, spool_, output_ = "text", wait_text_ = "60s";

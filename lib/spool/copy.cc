@@ -27,7 +27,8 @@ constexpr std::string_view kOwnWay[] = {"bodies", "blocks", "positions", "consum
 
 class Copy {
  public:
-  Copy(std::string from, std::string partial, base::Duration wait) : from_(std::move(from)), partial_(std::move(partial)), wait_(wait) {}
+  Copy(std::string from, std::string partial, base::Duration wait)
+      : from_(std::move(from)), partial_(std::move(partial)), wait_(wait) {}
 
   // The small tables and the rows of the blocks, of one moment.
   Result<void> begin() {
@@ -111,7 +112,8 @@ class Copy {
     auto missing = find_missing(source_.database, source_.note);
     if (!missing) return std::move(missing).error();
     if (*missing) missing_ = fmt::format("spool '{}' is not whole: {}", from_, tell(from_, **missing));
-    for (const auto& step : {&Copy::copy_meta, &Copy::copy_consumers, &Copy::copy_positions, &Copy::copy_others, &Copy::list_blocks}) {
+    for (const auto& step :
+         {&Copy::copy_meta, &Copy::copy_consumers, &Copy::copy_positions, &Copy::copy_others, &Copy::list_blocks}) {
       if (auto done = (this->*step)(); !done) return done;
     }
     return reading->commit();
@@ -140,7 +142,9 @@ class Copy {
     return copied ? Result<void>() : Result<void>(std::move(copied).error());
   }
 
-  Result<void> copy_meta() { return copy_all("INSERT OR REPLACE", "meta", "SELECT * FROM meta WHERE name <> 'positions_checksum'"); }
+  Result<void> copy_meta() {
+    return copy_all("INSERT OR REPLACE", "meta", "SELECT * FROM meta WHERE name <> 'positions_checksum'");
+  }
 
   // With what each noted since its last commit: the recent files stay behind.
   Result<void> copy_consumers() {
@@ -237,7 +241,8 @@ class Copy {
 };
 
 base::Error taken(const std::string& to) {
-  return base::fail(Code::usage, "cannot copy to '{}': something stands there already", to).with_hint("name a file that is not there yet");
+  return base::fail(Code::usage, "cannot copy to '{}': something stands there already", to)
+      .with_hint("name a file that is not there yet");
 }
 
 bool is_there(const std::string& path) {
@@ -247,8 +252,8 @@ bool is_there(const std::string& path) {
 
 }  // namespace
 
-Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base::Duration wait, const base::Clock& clock, const base::Stop* stop,
-                          const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base::Duration wait, const base::Clock& clock,
+                          const base::Stop* stop, const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   const std::string from = real_path(wanted);
   for (const char* suffix : {"", "-wal"}) {
     if (is_there(to + suffix)) return taken(to + suffix);

@@ -19,11 +19,12 @@ struct Copied {
   std::optional<std::string> missing;  // the spool that was copied is not whole itself: what it lacks
 };
 
-// Copies the spool at `from` to `to`, which must not be there, with its identity. Positions, acknowledgements (with what was noted since the
-// last commit) and the list of blocks are of one moment; then each block is read in a short transaction of its own, the oldest first, so that
-// a writer is never waited for and its log does not grow. Requests to the writer stay behind. Blocks are copied as they are, damaged ones
-// too. `to` appears (0600, synced) when it is complete. `progress` (may be empty) gets blocks done and their number. Nothing of the spool is
-// changed. Errors: as Reader::open; usage (something stands at `to`), version (an older format), full, interrupted, io.
+// Copies the spool at `from` to `to`, which must not be there, with its identity. Positions, acknowledgements (with what was noted
+// since the last commit) and the list of blocks are of one moment; then each block is read in a short transaction of its own, the
+// oldest first, so that a writer is never waited for and its log does not grow. Requests to the writer stay behind. Blocks are
+// copied as they are, damaged ones too. `to` appears (0600, synced) when it is complete. `progress` (may be empty) gets blocks done
+// and their number. Nothing of the spool is changed. Errors: as Reader::open; usage (something stands at `to`), version (an older
+// format), full, interrupted, io.
 base::Result<Copied> copy_spool(const std::string& from, const std::string& to, base::Duration wait, const base::Clock& clock,
                                 const base::Stop* stop, const std::function<void(std::uint64_t, std::uint64_t)>& progress);
 

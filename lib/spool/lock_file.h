@@ -1,10 +1,10 @@
 // Locks that the kernel frees when their holder dies.
 //
-// A LockFile is an OFD lock on a side file of the spool. One keeper and writer a spool (`SPOOL-lock`), one process a consumer's name
-// (`SPOOL-lock-NAME`). The side files stay: removing one would let two hold it.
+// A LockFile is an OFD lock on a side file of the spool. One keeper and writer a spool (`SPOOL-lock`), one process a consumer's
+// name (`SPOOL-lock-NAME`). The side files stay: removing one would let two hold it.
 //
-// A NameHold is an OFD lock on the spool itself that says by which name it is in use: log and side files stand beside that name, and who
-// came by another one (a hard link, a bind mount, a file that was moved) would see none of them.
+// A NameHold is an OFD lock on the spool itself that says by which name it is in use: log and side files stand beside that name,
+// and who came by another one (a hard link, a bind mount, a file that was moved) would see none of them.
 #pragma once
 
 #include "base/clock.h"

@@ -59,7 +59,8 @@ std::optional<LogNote> read_note(const std::string& path) {
 }
 
 base::Result<std::uint64_t> newest_row(sqlite::Database& database) {
-  auto row = database.integer("SELECT max(coalesce((SELECT max(id) FROM blocks), 0), coalesce((SELECT through_block FROM positions), 0))");
+  auto row = database.integer(
+      "SELECT max(coalesce((SELECT max(id) FROM blocks), 0), coalesce((SELECT through_block FROM positions), 0))");
   if (!row) return std::move(row).error();
   return static_cast<std::uint64_t>(*row);
 }
@@ -78,8 +79,9 @@ std::string tell(const std::string& path, const MissingLog& missing) {
   struct stat status = {};
   const std::string log = path + "-wal";
   const bool there = ::stat(log.c_str(), &status) == 0 && status.st_size > 0;
-  return fmt::format("{}: '{}' holds {} of the {} records that the spool had at {}", there ? fmt::format("'{}' is not the write-ahead log of this file, or not all of it", log)
-                                                                                             : fmt::format("its write-ahead log '{}' is missing", log),
+  return fmt::format("{}: '{}' holds {} of the {} records that the spool had at {}",
+                     there ? fmt::format("'{}' is not the write-ahead log of this file, or not all of it", log)
+                           : fmt::format("its write-ahead log '{}' is missing", log),
                      path, missing.records, missing.records_known, record::to_rfc3339(missing.until));
 }
 

@@ -1,9 +1,10 @@
 // What a spool's file says of its write-ahead log: how far the log went when the writer last committed.
 //
-// What is committed lies in the log until it is copied into the file, and the two are one only together. A file that was copied without its
-// log, or whose log was removed, is whole in itself and says nothing of what is missing. So after each commit the writer leaves a note in the
-// file itself, around SQLite: in the free space in the middle of the first page, which no reader looks at and where nothing is ever put
-// because the tables never change. What is copied out of the log may lay an older note over it; then less is known, and nothing wrong.
+// What is committed lies in the log until it is copied into the file, and the two are one only together. A file that was copied
+// without its log, or whose log was removed, is whole in itself and says nothing of what is missing. So after each commit the
+// writer leaves a note in the file itself, around SQLite: in the free space in the middle of the first page, which no reader looks
+// at and where nothing is ever put because the tables never change. What is copied out of the log may lay an older note over it;
+// then less is known, and nothing wrong.
 #pragma once
 
 #include "base/clock.h"

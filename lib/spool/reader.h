@@ -1,8 +1,8 @@
 // Reads a spool while others write it: replay, query --spool, push --spool, the drain of buffer, serve.
 //
 // Every call is at most one short read transaction; none is held between calls, so a reader may pause for hours and the file
-// does not grow for it. A block that was evicted meanwhile is simply not there any more. Nothing is written; where the disk is full, or the
-// file belongs to somebody else, each call sees what was committed before it all the same.
+// does not grow for it. A block that was evicted meanwhile is simply not there any more. Nothing is written; where the disk is
+// full, or the file belongs to somebody else, each call sees what was committed before it all the same.
 //
 //   auto reader = Reader::open(path);
 //   auto blocks = reader->list({.time = range});                        // cheap: no stream lists, no bodies

@@ -85,7 +85,8 @@ auto with_care(const std::string& path, const Open& open) {
   return opened;
 }
 
-// Opening for writing may need a little of the disk, for the index of the write-ahead log. On a full one the reserve is there for this.
+// Opening for writing may need a little of the disk, for the index of the write-ahead log. On a full one the reserve is there for
+// this.
 template <typename Open>
 auto with_reserve(const std::string& path, const Open& open) {
   auto opened = open();

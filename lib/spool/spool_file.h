@@ -37,15 +37,15 @@ base::Result<void> check_kind(const std::string& path);
 // Of what stands at the path now; 0 for nothing.
 [[nodiscard]] std::uint64_t inode_of(const std::string& path);
 
-// For the one process that holds the writer's lock: creates the file (0600), migrates an older one. Here and in the next: error busy when the
-// file is in use by another name.
+// For the one process that holds the writer's lock: creates the file (0600), migrates an older one. Here and in the next: error
+// busy when the file is in use by another name.
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait);
 
 // For consumers: writes its own rows, never migrates, never checkpoints. The file must belong to our user. `what` names it in errors.
 base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duration wait);
 
-// For readers: nothing is written, and where the disk is full, or file or folder belong to somebody else, nothing is put beside the file
-// (Database::still()). nullopt when the file is absent, or there but still empty.
+// For readers: nothing is written, and where the disk is full, or file or folder belong to somebody else, nothing is put beside the
+// file (Database::still()). nullopt when the file is absent, or there but still empty.
 base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path, base::Duration wait);
 
 // The error for those who need one: absent, or empty.

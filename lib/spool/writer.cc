@@ -21,7 +21,8 @@ base::Result<void> make_folder(const std::string& folder) {
   }
   const int cause = errno;
   if (cause == EEXIST) return {};
-  return base::io_error(cause, fmt::format("make the folder '{}'", folder)).with_hint(fmt::format("make it first: mkdir -p '{}'", folder));
+  return base::io_error(cause, fmt::format("make the folder '{}'", folder))
+      .with_hint(fmt::format("make it first: mkdir -p '{}'", folder));
 }
 
 }  // namespace
@@ -215,12 +216,15 @@ base::Result<bool> Writer::State::look_for_log() {
   if (!*missing) return true;
   struct stat status = {};
   if (::stat(options.path.c_str(), &status) == 0 && status.st_nlink > 1) {
-    return base::fail(base::Code::usage, "cannot use spool '{}': {}; the file has other names, and the log may stand beside one of them", options.path,
+    return base::fail(base::Code::usage,
+                      "cannot use spool '{}': {}; the file has other names, and the log may stand beside one of them", options.path,
                       tell(options.path, **missing))
-        .with_hint(fmt::format("use the name that it was written by, or remove the others: `find / -samefile '{}'` finds them", options.path));
+        .with_hint(fmt::format("use the name that it was written by, or remove the others: `find / -samefile '{}'` finds them",
+                               options.path));
   }
-  news.sentences.push_back(fmt::format("spool '{}' is not whole: {}. What it lacks is read again from log files that are still there", options.path,
-                                       tell(options.path, **missing)));
+  news.sentences.push_back(
+      fmt::format("spool '{}' is not whole: {}. What it lacks is read again from log files that are still there", options.path,
+                  tell(options.path, **missing)));
   next_block = std::max(next_block, file.note->row + 1);
   return false;
 }
@@ -233,8 +237,10 @@ base::Result<void> Writer::close() {
   if (auto lost = gone(); !lost || *lost) {
     if (!lost) return std::move(lost).error();
     const bool all = **lost == 0;
-    return base::fail(base::Code::io, "cannot keep spool '{}': it was deleted or replaced while it was in use, and is gone with its positions{}",
-                      state.options.path, all ? std::string() : fmt::format(" and up to {} undelivered record{}", **lost, **lost == 1 ? "" : "s"))
+    const std::string more = fmt::format(" and up to {} undelivered record{}", **lost, **lost == 1 ? "" : "s");
+    return base::fail(base::Code::io,
+                      "cannot keep spool '{}': it was deleted or replaced while it was in use, and is gone with its positions{}",
+                      state.options.path, all ? std::string() : more)
         .with_hint(all ? "what it held was delivered; the next start reads the log files without positions and may send records again"
                        : "the next start reads the log files that are still there without positions, and may send records again");
   }

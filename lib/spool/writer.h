@@ -46,9 +46,9 @@ class Writer {
  public:
   // A damaged file is kept under another name and what can be read of it is taken over (spool/salvage.h); take_news() tells. What an
   // earlier writer noted and did not live to store is stored now, as far as it is safe: for its consumers' last word, processes
-  // that still acknowledge are waited for, up to options.wait. A folder that is not there is made (0700) if the one above it is. Where the
-  // write-ahead log of the file is missing, take_news() says what is not there with it.
-  // Errors: busy (names the holder; or in use by another name), usage (no spool, or its log stands beside another name), version, io, full, interrupted.
+  // that still acknowledge are waited for, up to options.wait. A folder that is not there is made (0700) if the one above it is.
+  // Where the write-ahead log of the file is missing, take_news() says what is not there with it. Errors: busy (names the holder;
+  // or in use by another name), usage (no spool, or its log stands beside another name), version, io, full, interrupted.
   static base::Result<std::unique_ptr<Writer>> open(const WriterOptions& options, const base::Clock& clock, const base::Stop* stop);
   ~Writer();
 
@@ -82,12 +82,12 @@ class Writer {
   // Gives a part of the unused space back at once. True: there is more.
   base::Result<bool> compact();
 
-  // How many records nobody has delivered yet of a spool that was deleted or replaced while it was written, and goes when this writer ends:
-  // those that are on the way are among them. Nullopt: it is at its place.
+  // How many records nobody has delivered yet of a spool that was deleted or replaced while it was written, and goes when this
+  // writer ends: those that are on the way are among them. Nullopt: it is at its place.
   base::Result<std::optional<std::uint64_t>> gone();
 
-  // Copies the write-ahead log into the file and closes; the destructor does so, too, ignoring errors. On a full disk the log stays. Error io
-  // when the file is gone().
+  // Copies the write-ahead log into the file and closes; the destructor does so, too, ignoring errors. On a full disk the log
+  // stays. Error io when the file is gone().
   base::Result<void> close();
 
  private:

@@ -159,9 +159,9 @@ struct Writer::State {
     leave_note(file.name.fd(), {newest_row, records, clock->wall()});
   }
 
-  // False: the file's note knows of more than the file holds. That is told, and its numbers are not given out again; what processes noted
-  // since their last commit builds on what is missing, and counts for nothing. Error: usage, when the log may stand beside another name of
-  // the file.
+  // False: the file's note knows of more than the file holds. That is told, and its numbers are not given out again; what processes
+  // noted since their last commit builds on what is missing, and counts for nothing. Error: usage, when the log may stand beside
+  // another name of the file.
   base::Result<bool> look_for_log();
   // Records that not every consumer has acknowledged.
   base::Result<std::uint64_t> undelivered();

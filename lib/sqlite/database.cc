@@ -48,7 +48,8 @@ bool can_share(const std::string& path) {
       all = false;
     }
   }
-  // What we made would be ours, and its owner, who writes the file, might not be able to use it. On a full disk a part of it would be left.
+  // What we made would be ours, and its owner, who writes the file, might not be able to use it. On a full disk a part of it would
+  // be left.
   const std::string folder = folder_of(path);
   struct statvfs system = {};
   const bool full = ::statvfs(folder.c_str(), &system) == 0 && system.f_bavail * system.f_frsize < kIndexRoom;
@@ -148,7 +149,10 @@ base::Result<Database> Database::open_shared(const std::string& path, Access acc
 }
 
 Database::Database(Database&& other) noexcept
-    : path_(std::move(other.path_)), handle_(std::exchange(other.handle_, nullptr)), log_frames_(std::move(other.log_frames_)), still_(std::move(other.still_)) {}
+    : path_(std::move(other.path_)),
+      handle_(std::exchange(other.handle_, nullptr)),
+      log_frames_(std::move(other.log_frames_)),
+      still_(std::move(other.still_)) {}
 
 Database& Database::operator=(Database&& other) noexcept {
   std::swap(path_, other.path_);

@@ -89,12 +89,13 @@ class Database {
   base::Result<bool> checkpoint(bool truncate);
   [[nodiscard]] std::int64_t changes() const;
 
-  // Opened for reading where the log's index cannot be made or shared: a disk that is full or only to be read, a folder or file of somebody
-  // else. It shows the file as it was when it was opened, whatever is committed since.
+  // Opened for reading where the log's index cannot be made or shared: a disk that is full or only to be read, a folder or file of
+  // somebody else. It shows the file as it was when it was opened, whatever is committed since.
   [[nodiscard]] bool still() const { return still_ != nullptr; }
   // Of a still one: something was committed since it was opened. Open it again to see that.
   [[nodiscard]] bool outdated() const;
-  // Of a still one: a writer has copied the log into the file, or begun it anew, since it was opened: what was read may be of two times.
+  // Of a still one: a writer has copied the log into the file, or begun it anew, since it was opened: what was read may be of two
+  // times.
   [[nodiscard]] bool torn() const;
 
  private:

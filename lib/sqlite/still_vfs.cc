@@ -117,14 +117,17 @@ int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int
   auto inside = std::make_unique<Inside>();
   sqlite3_vfs* system = below();
   inside->memory.resize(static_cast<std::size_t>(system->szOsFile) / sizeof(std::max_align_t) + 1);
-  const int kind = flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_DELETEONCLOSE | SQLITE_OPEN_EXCLUSIVE | SQLITE_OPEN_READONLY);
+  constexpr int kWays =
+      SQLITE_OPEN_READONLY | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE | SQLITE_OPEN_DELETEONCLOSE;
+  const int kind = flags & ~kWays;
   const int code = system->xOpen(system, name, inside->file(), kind | SQLITE_OPEN_READONLY, nullptr);
   inside->open = code == SQLITE_OK;
   if (!inside->open) {
     if (inside->file()->pMethods != nullptr) inside->file()->pMethods->xClose(inside->file());
     int there = 0;
     const bool log = (flags & SQLITE_OPEN_WAL) != 0;
-    if (!log || name == nullptr || system->xAccess(system, name, SQLITE_ACCESS_EXISTS, &there) != SQLITE_OK || there != 0) return code;
+    if (!log || name == nullptr) return code;
+    if (system->xAccess(system, name, SQLITE_ACCESS_EXISTS, &there) != SQLITE_OK || there != 0) return code;
   }
   if (out != nullptr) *out = kind | SQLITE_OPEN_READONLY;
   auto* still = reinterpret_cast<StillFile*>(file);

@@ -346,8 +346,9 @@ class Buffer : public pipeline::Stage {
     if (appended.evicted_undelivered == 0) return;
     counters_.lost += appended.evicted_undelivered;
     evicted_ += appended.evicted_undelivered;
-    context_.diagnostics->warn("spool-evicted", fmt::format("the spool '{}' is full: {} undelivered records were evicted and are lost, {} since the start",
-                                                            spec_.spool.path, appended.evicted_undelivered, evicted_));
+    context_.diagnostics->warn(
+        "spool-evicted", fmt::format("the spool '{}' is full: {} undelivered records were evicted and are lost, {} since the start",
+                                     spec_.spool.path, appended.evicted_undelivered, evicted_));
   }
 
   void tend(base::Monotonic now) {

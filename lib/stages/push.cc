@@ -81,7 +81,8 @@ class Backlog {
 };
 
 std::string lost_text(std::uint64_t evicted) {
-  return fmt::format("{} {} evicted from the spool to make room and {} lost", count_of(evicted, "record"), evicted == 1 ? "was" : "were", evicted == 1 ? "is" : "are");
+  return fmt::format("{} {} evicted from the spool to make room and {} lost", count_of(evicted, "record"), evicted == 1 ? "was" : "were",
+                     evicted == 1 ? "is" : "are");
 }
 
 class Push : public pipeline::Stage {
@@ -135,13 +136,15 @@ class Push : public pipeline::Stage {
     }
     if (!drained) return std::move(drained).error();
     if (!stored) return std::move(stored).error();
+    if (auto closed = ledger_.close(); !closed) return closed;
     if (*drained) return {};
     const std::string left = pusher_->undelivered();
     if (ledger_.tracks()) {
       const std::uint64_t pending = pusher_->stats().pending;
       if (pending > 0) {
-        context_.diagnostics->say(fmt::format("stopped before Loki had acknowledged {}{}", left,
-                                              pending > evicted_pending_ ? fmt::format(": the next start sends {} again", evicted_pending_ == 0 ? "them" : "the rest") : ""));
+        const std::string again =
+            pending > evicted_pending_ ? fmt::format(": the next start sends {} again", evicted_pending_ == 0 ? "them" : "the rest") : "";
+        context_.diagnostics->say(fmt::format("stopped before Loki had acknowledged {}{}", left, again));
       }
       if (const std::uint64_t evicted = evicted_pending_ + evicted_left_; evicted > 0) {
         // An end with losses, also when a signal asked for it.
@@ -188,7 +191,8 @@ class Push : public pipeline::Stage {
     if (stats.renamed > 0) text += fmt::format("; {} had metadata with a name that Loki does not take (sent as weir_unnamed_…)", stats.renamed);
     const std::uint64_t left = left_ ? left_->count() - std::min(left_->count(), evicted_left_) : 0;
     if (left > 0) text += fmt::format("; {} wait in the spool", left);
-    if (evicted_pending_ + evicted_left_ > 0) text += fmt::format("; {} evicted before they were delivered", evicted_pending_ + evicted_left_);
+    const std::uint64_t evicted = evicted_pending_ + evicted_left_;
+    if (evicted > 0) text += fmt::format("; {} evicted before they were delivered", evicted);
     return text;
   }
 

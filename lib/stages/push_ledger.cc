@@ -348,6 +348,11 @@ base::Monotonic DeliveryLedger::commit_due(base::Monotonic now) {
   return next_commit_;
 }
 
+base::Result<void> DeliveryLedger::close() {
+  const std::lock_guard lock(mutex_);
+  return store_ ? store_->close() : base::Result<void>();
+}
+
 base::Result<void> DeliveryLedger::commit() {
   if (!listens()) return {};
   const std::lock_guard lock(mutex_);

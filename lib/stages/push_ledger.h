@@ -70,6 +70,8 @@ class DeliveryLedger : public loki::PushLedger {
   // Stores what moved, if the last time was a second ago; when to come again. Trouble is said and tried again.
   base::Monotonic commit_due(base::Monotonic now);
   base::Result<void> commit();
+  // At the end, after commit(). Error io: the file of the positions was deleted meanwhile.
+  base::Result<void> close();
 
  private:
   // A stream that waits in the spool: its records that were taken, and where the next one is to be looked for.

@@ -46,7 +46,8 @@ Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, cons
   if (!blocks) return std::move(blocks).error();
   std::sort(blocks->begin(), blocks->end(), earlier);
   const auto missing = (*reader)->missing();
-  auto scan = std::unique_ptr<SpoolScan>(new SpoolScan(std::move(*reader), std::move(*compiled), range, diagnostics, std::move(*blocks)));
+  auto scan = std::unique_ptr<SpoolScan>(
+      new SpoolScan(std::move(*reader), std::move(*compiled), range, diagnostics, std::move(*blocks)));
   if (missing) {
     ++scan->unreadable_;
     diagnostics.say(*missing);

@@ -19,8 +19,11 @@ NOBODY = 65534
 
 def run(*args, user=None, umask=None):
     """Exit code, standard output and error of one command."""
-    done = subprocess.run([kit.WEIR, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=kit.environment(),
-                          check=False, **({"user": user, "group": user, "extra_groups": []} if user else {}), **({"umask": umask} if umask is not None else {}))
+    more = {"user": user, "group": user, "extra_groups": []} if user else {}
+    if umask is not None:
+        more["umask"] = umask
+    done = subprocess.run([kit.WEIR, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=kit.environment(), check=False, **more)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -32,13 +35,14 @@ def need_root(case):
 class SpoolCase(Disk):
     def store(self, *options, fused=False):
         """A chain that stores what is written."""
-        return self.chain([f"tail -f --checkpoint {self.spool} {self.pods}", " ".join([f"buffer {self.spool} --store --min-free 0", *options])], fused)
+        buffer = " ".join([f"buffer {self.spool} --store --min-free 0", *options])
+        return self.chain([f"tail -f --checkpoint {self.spool} {self.pods}", buffer], fused)
 
     def stored(self, chain, count):
         kit.wait_for(lambda: self.records() >= count, chain.errors)
 
     def files(self):
-        return {p.name: (p.stat().st_size, p.stat().st_mtime_ns, p.stat().st_ino) for p in self.spool.parent.iterdir() if p.is_file()}
+        return [p.name for p in self.spool.parent.iterdir() if p.is_file()]
 
 
 class Names(SpoolCase):
@@ -56,7 +60,8 @@ class Names(SpoolCase):
                 self.assertIn("in use by another name", errors)
                 self.assertIn("find / -samefile", errors)
                 for command in (["replay", other], ["query", "--spool", other, "{}"], ["spool", "status", other], ["spool", "check", other],
-                                ["spool", "copy", other, self.dir / "copy.db"], ["spool", "compact", other], ["push", "--spool", other, "--once", "http://127.0.0.1:1"]):
+                                ["spool", "copy", other, self.dir / "copy.db"], ["spool", "compact", other],
+                                ["push", "--spool", other, "--once", "http://127.0.0.1:1"]):
                     code, _, errors = run(*command)
                     self.assertEqual((code, "by another name" in errors), (4, True), (command, errors))
                 self.write(50, seed=2)
@@ -96,7 +101,8 @@ class Names(SpoolCase):
         self.write(20)
         spool = home / "spool.db"
         for _ in range(2):
-            code, _, errors = run("run", "-c", f"tail --checkpoint {spool} {self.pods} | buffer {spool} --store --min-free 0", user=NOBODY, umask=0o777)
+            chain = f"tail --checkpoint {spool} {self.pods} | buffer {spool} --store --min-free 0"
+            code, _, errors = run("run", "-c", chain, user=NOBODY, umask=0o777)
             self.assertEqual(code, 0, errors)
         code, out, errors = run("replay", spool, user=NOBODY, umask=0o777)
         self.assertEqual((code, len(out.splitlines())), (0, 20), errors)
@@ -121,7 +127,8 @@ class Gone(SpoolCase):
                     codes = chain.wait()
                     self.assertEqual(codes[-1], 4, chain.errors())
                     self.assertIn("was deleted or replaced while it was in use", chain.errors())
-                    self.assertRegex(chain.errors(), "up to 3[0-3] undelivered records")  # a chain that ends may leave the last ones unread
+                    # A chain that ends may leave the last ones unread.
+                    self.assertRegex(chain.errors(), "up to 3[0-3] undelivered records")
                     self.assertIn("may send records again", chain.errors())
 
     def test_with_spill_all_was_delivered_and_that_is_said(self):
@@ -130,7 +137,8 @@ class Gone(SpoolCase):
                 self.setUp()
                 record = self.dir / "sink"
                 url = self.sink(record)
-                chain = self.chain([f"tail -f --checkpoint {self.spool} {self.pods}", f"buffer {self.spool} --spill --min-free 0", f"push {url}"], fused)
+                chain = self.chain([f"tail -f --checkpoint {self.spool} {self.pods}", f"buffer {self.spool} --spill --min-free 0",
+                                    f"push {url}"], fused)
                 self.write(30)
                 kit.wait_for(lambda: self.count_pushed(url) >= 30, chain.errors)
                 for suffix in ("", "-wal", "-shm"):
@@ -141,6 +149,21 @@ class Gone(SpoolCase):
                 self.assertIn("is gone with its positions", chain.errors())
                 self.assertNotIn("undelivered record", chain.errors())
                 self.assertEqual(self.pushed(record), self.lines)
+
+
+    def test_a_checkpoint_that_was_deleted(self):
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                self.setUp()
+                url = self.sink()
+                chain = self.chain([f"tail -f --checkpoint {self.spool} {self.pods}", f"push --checkpoint {self.spool} {url}"], fused)
+                self.write(30)
+                kit.wait_for(lambda: self.count_pushed(url) >= 30, chain.errors)
+                for suffix in ("", "-wal", "-shm"):
+                    pathlib.Path(f"{self.spool}{suffix}").unlink()
+                chain.signal(15, 0)
+                self.assertIn(4, chain.wait(), chain.errors())
+                self.assertIn("is gone with its positions", chain.errors())
 
 
 class Copies(SpoolCase):
@@ -218,7 +241,8 @@ class Copies(SpoolCase):
 class Readers(SpoolCase):
     """By a user who may read the file and nothing else."""
 
-    COMMANDS = (["replay", "SPOOL"], ["query", "--spool", "SPOOL", "{}", "-o", "jsonl", "--limit", "0"], ["spool", "status", "SPOOL", "-o", "json"], ["spool", "check", "SPOOL"])
+    COMMANDS = (["replay", "SPOOL"], ["query", "--spool", "SPOOL", "{}", "-o", "jsonl", "--limit", "0"],
+                ["spool", "status", "SPOOL", "-o", "json"], ["spool", "check", "SPOOL"])
 
     def read_all(self, count):
         before = self.files()

@@ -1,4 +1,5 @@
-// One file, several names, and a write-ahead log that belongs to one of them: what a file says of its log, and who may use it by which name.
+// One file, several names, and a write-ahead log that belongs to one of them: what a file says of its log, and who may use it by
+// which name.
 #include "spool/log_note.h"
 #include "spool/administration.h"
 #include "spool/inspection.h"
