@@ -28,6 +28,9 @@ class Buffer : public cli::Invocation {
     constexpr const char* limits = "Limits";
     app.add_option("--max-size", max_size_, "size of the whole file")->type_name("SIZE")->capture_default_str()->group(limits);
     app.add_option("--min-free", min_free_, "do not grow while less of the file system is free")->type_name("PERCENT")->capture_default_str()->group(limits);
+    app.add_option("--rejected-max", rejected_max_, "bytes that records refused by Loki may take of it, the oldest go first (default: a tenth of --max-size)")
+        ->type_name("SIZE")
+        ->group(limits);
     app.add_option("--retain", retain_, "how long delivered records stay")->type_name("DURATION")->capture_default_str()->group(limits);
     app.add_option("--hold", hold_, "how long held records stay")->type_name("DURATION")->capture_default_str()->group(limits);
     app.add_option("--hold-max", hold_max_, "bytes that held records may take beyond --retain, 0 for no bound of their own")
@@ -74,6 +77,12 @@ class Buffer : public cli::Invocation {
     if (auto ok = duration("--hold", hold_, spec_.spool.hold); !ok) return ok;
     if (auto ok = size("--max-size", max_size_, spec_.spool.max_size); !ok) return ok;
     if (auto ok = size("--hold-max", hold_max_, spec_.spool.hold_max); !ok) return ok;
+    if (!rejected_max_.empty()) {
+      if (auto ok = size("--rejected-max", rejected_max_, spec_.spool.rejected_max); !ok) return ok;
+      if (spec_.spool.rejected_max < kLeastRejected || spec_.spool.rejected_max > spec_.spool.max_size / 2) {
+        return base::fail(Code::usage, "cannot use --rejected-max {}: {} to half of --max-size", rejected_max_, record::print_size(kLeastRejected));
+      }
+    }
     if (spec_.spool.max_size < kSmallest) {
       return base::fail(Code::usage, "cannot use --max-size {}: a spool needs {} at least", max_size_, record::print_size(kSmallest));
     }
@@ -108,10 +117,12 @@ class Buffer : public cli::Invocation {
 
  private:
   static constexpr std::uint64_t kSmallest = 4 << 20;
+  static constexpr std::uint64_t kLeastRejected = 64 << 10;
 
   stages::BufferSpec spec_;
   cli::OutputFlags output_;
   std::string sync_ = "normal", wait_ = "30s", max_size_ = "1GiB", min_free_ = "15%", retain_ = "24h", hold_ = "1h", hold_max_ = "0";
+  std::string rejected_max_;
   std::string on_full_ = "block";
 };
 
@@ -129,6 +140,8 @@ const cli::Command buffer_command = {
         "except when the spool is full of undelivered records (--on-full). Delivered records stay for --retain, to be queried and "
         "replayed, and go first when room is needed; held ones go next. With no consumer registered nobody waits for "
         "anything, and the spool is a ring bounded by --retain and --max-size.\n\n"
+        "Records that Loki refuses for good are kept for `weir replay --rejected`: those refused for their time stay in the block that holds them and go "
+        "with it, the others are kept apart for a week, up to --rejected-max. All ages count the time that passes, not what the clock is set to.\n\n"
         "With --spill, for nodes whose disks are slow and busy, records are passed on first and kept in memory until push has acknowledged them; only "
         "what has waited for 5 s is stored, or what does not fit any more while nothing moves, the oldest first. As long as Loki keeps up next to "
         "nothing is written, and queries and replays find nothing. Positions follow what is acknowledged or stored, so that after a "

@@ -41,12 +41,12 @@ std::string time_or_null(base::Timestamp time) { return time == 0 ? "null" : jso
 std::string to_json(const std::string& path, const spool::SpoolStatus& status) {
   std::string out = fmt::format(
       R"({{"spool":{},"id":"{:016x}","format":{},"created":{},"file_bytes":{},"log_bytes":{},"free_bytes":{},"reserve_bytes":{},"blocks":{},"records":{},)"
-      R"("line_bytes":{},"body_bytes":{},"undelivered":{},"delivered":{},"held":{},"rejected":{},"evicted_undelivered":{},"damaged_blocks":{},"damaged_records":{},)"
+      R"("line_bytes":{},"body_bytes":{},"undelivered":{},"delivered":{},"held":{},"rejected":{},"evicted_undelivered":{},"evicted_rejected":{},"damaged_blocks":{},"damaged_records":{},)"
       R"("oldest":{},"newest":{},"writing":{},"missing":{},"consumers":[)",
       json_string(path), status.id, status.format, time_or_null(status.created), status.file_bytes, status.log_bytes, status.free_bytes,
       status.reserve_bytes, status.blocks, status.records, status.line_bytes, status.body_bytes, status.undelivered, status.delivered, status.held, status.rejected,
-      status.evicted_undelivered, status.damaged_blocks, status.damaged_records, time_or_null(status.oldest), time_or_null(status.newest), status.writing,
-      status.missing.empty() ? "null" : json_string(status.missing));
+      status.evicted_undelivered, status.evicted_rejected, status.damaged_blocks, status.damaged_records, time_or_null(status.oldest),
+      time_or_null(status.newest), status.writing, status.missing.empty() ? "null" : json_string(status.missing));
   for (std::size_t i = 0; i < status.consumers.size(); ++i) {
     const spool::ConsumerStatus& one = status.consumers[i];
     out += fmt::format(R"({}{{"name":{},"match":{},"block":{},"ordinal":{},"behind_records":{},"oldest":{},"updated":{},"connected":{}}})",
@@ -82,6 +82,7 @@ std::string to_text(const std::string& path, const spool::SpoolStatus& status, b
                               record::print_size(status.body_bytes)));
   line("states", fmt::format("{} undelivered, {} delivered, {} held, {} rejected", status.undelivered, status.delivered, status.held, status.rejected));
   if (status.evicted_undelivered > 0) line("lost", fmt::format("{} undelivered records were evicted", status.evicted_undelivered));
+  if (status.evicted_rejected > 0) line("", fmt::format("{} rejected records are not kept any more", status.evicted_rejected));
   if (status.damaged_blocks > 0) line("damaged", fmt::format("{} records in {} blocks", status.damaged_records, status.damaged_blocks));
   for (const std::string& file : status.set_aside) line("set aside", base::escape_control(file));
   line("oldest", age(status.oldest, now));

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,7 +75,9 @@ struct Response {
   std::vector<Header> headers;       // names in lower case
 
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;  // "" when absent
-  // The wait that `Retry-After` asks for (seconds or a date), 0 without one.
+  // The server's own time, whole seconds; nullopt when it does not tell.
+  [[nodiscard]] std::optional<base::Timestamp> date() const;
+  // The wait that `Retry-After` asks for (seconds or a date, by the server's own clock where it tells its time), 0 without one.
   [[nodiscard]] base::Duration retry_after(base::Timestamp now) const;
   [[nodiscard]] bool ok() const { return status >= 200 && status < 300 && status != 260; }
 };

@@ -41,6 +41,14 @@ std::string_view Response::header(std::string_view lower_case_name) const {
   return {};
 }
 
+std::optional<base::Timestamp> Response::date() const {
+  const std::string_view text = header("date");
+  if (text.empty()) return std::nullopt;
+  const auto curl = CurlLibrary::load();
+  const time_t date = curl ? (*curl)->getdate(std::string(text).c_str(), nullptr) : -1;
+  return date < 0 ? std::nullopt : std::optional(static_cast<base::Timestamp>(date) * base::kSecond);
+}
+
 base::Duration Response::retry_after(base::Timestamp now) const {
   const std::string_view text = header("retry-after");
   if (text.empty()) return 0;
@@ -51,7 +59,7 @@ base::Duration Response::retry_after(base::Timestamp now) const {
     if (!curl) return 0;
     const time_t date = (*curl)->getdate(std::string(text).c_str(), nullptr);
     if (date < 0) return 0;
-    seconds = date - now / base::kSecond;
+    seconds = date - this->date().value_or(now) / base::kSecond;
   }
   // A server that asks for more than a day does not mean it.
   return std::clamp<std::int64_t>(seconds, 0, 24 * 3600) * base::kSecond;

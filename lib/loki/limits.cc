@@ -40,14 +40,20 @@ std::optional<Refusal> refuse_labels(std::span<const record::Label> labels, std:
   return std::nullopt;
 }
 
-std::optional<Refusal> refuse_record(const RecordFacts& facts, std::string_view stream, base::Timestamp now, const PushLimits& limits) {
-  if (limits.max_age != 0 && facts.timestamp < now - limits.max_age)
-    return Refusal{"greater_than_max_sample_age",
-                   fmt::format("entry for stream '{}' has timestamp too old: {}, oldest acceptable timestamp is: {}", stream,
-                               seconds(facts.timestamp), seconds(now - limits.max_age))};
-  if (limits.max_ahead != 0 && facts.timestamp > now + limits.max_ahead)
-    return Refusal{"too_far_in_future",
-                   fmt::format("entry for stream '{}' has timestamp too new: {}", stream, seconds(facts.timestamp))};
+TimeCheck check_time(base::Timestamp time, base::Timestamp now, const PushLimits& limits) {
+  if (limits.max_age != 0 && time < now - limits.max_age) return TimeCheck::too_old;
+  if (limits.max_ahead != 0 && time > now + limits.max_ahead) return TimeCheck::too_new;
+  return TimeCheck::fine;
+}
+
+Refusal refuse_time(TimeCheck found, base::Timestamp time, std::string_view stream, base::Timestamp now, const PushLimits& limits) {
+  if (found == TimeCheck::too_old)
+    return {"greater_than_max_sample_age", fmt::format("entry for stream '{}' has timestamp too old: {}, oldest acceptable timestamp is: {}", stream,
+                                                       seconds(time), seconds(now - limits.max_age))};
+  return {"too_far_in_future", fmt::format("entry for stream '{}' has timestamp too new: {}", stream, seconds(time))};
+}
+
+std::optional<Refusal> refuse_record(const RecordFacts& facts, std::string_view stream, const PushLimits& limits) {
   if (limits.max_line != 0 && facts.line > limits.max_line)
     return Refusal{"line_too_long", fmt::format("max entry size '{}' bytes exceeded for stream '{}' while adding an entry with length '{}' bytes",
                                                 limits.max_line, stream, facts.line)};

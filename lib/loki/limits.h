@@ -6,6 +6,7 @@
 #include "record/label_set.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,12 +38,14 @@ struct Refusal {
 
 // The checks of one record. Cheap when it passes. `metadata_bytes` and `metadata_count` are of what is sent.
 struct RecordFacts {
-  base::Timestamp timestamp = 0;
   std::size_t line = 0;
   std::size_t metadata_bytes = 0;
   std::size_t metadata_count = 0;
 };
-[[nodiscard]] std::optional<Refusal> refuse_record(const RecordFacts& facts, std::string_view stream, base::Timestamp now,
-                                                   const PushLimits& limits);
+[[nodiscard]] std::optional<Refusal> refuse_record(const RecordFacts& facts, std::string_view stream, const PushLimits& limits);
+// Its time alone, before anything else is looked at. Who rejects a million for it needs no text for each.
+enum class TimeCheck : std::uint8_t { fine, too_old, too_new };
+[[nodiscard]] TimeCheck check_time(base::Timestamp time, base::Timestamp now, const PushLimits& limits);
+[[nodiscard]] Refusal refuse_time(TimeCheck found, base::Timestamp time, std::string_view stream, base::Timestamp now, const PushLimits& limits);
 
 }  // namespace weir::loki

@@ -291,8 +291,12 @@ void PushEncoder::encode_metadata(std::span<const record::Label> metadata) {
   }
 }
 
-std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::string_view stream, base::Timestamp now,
+std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::string_view stream, std::optional<base::Timestamp> now,
                                             std::span<const std::pair<std::string, std::string>> notes) {
+  if (now) {
+    if (const TimeCheck found = check_time(record.timestamp, *now, limits_); found != TimeCheck::fine)
+      return refuse_time(found, record.timestamp, stream, *now, limits_);
+  }
   entry_ = {};
   timestamp_ = record.timestamp;
 
@@ -319,7 +323,7 @@ std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::s
     entry_.renamed = metadata_renamed_;
   }
   entry_.raw = line_.size() + metadata_bytes_;
-  return refuse_record({timestamp_, line_.size(), metadata_bytes_, metadata_count_}, stream, now, limits_);
+  return refuse_record({line_.size(), metadata_bytes_, metadata_count_}, stream, limits_);
 }
 
 void PushEncoder::append(PageBuffer& out) const {

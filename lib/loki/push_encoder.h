@@ -73,8 +73,8 @@ class PushEncoder {
   }
 
   // Prepares `record` for a stream named `stream`: decodes and repairs its line and metadata, to which `notes` are added. A refusal says why
-  // Loki would not take it.
-  [[nodiscard]] std::optional<Refusal> prepare(const record::Record& record, std::string_view stream, base::Timestamp now,
+  // Loki would not take it; its time is judged only when `now` is told.
+  [[nodiscard]] std::optional<Refusal> prepare(const record::Record& record, std::string_view stream, std::optional<base::Timestamp> now,
                                                std::span<const std::pair<std::string, std::string>> notes = {});
   // What prepare() found; valid until the next one.
   [[nodiscard]] const EncodedEntry& prepared() const { return entry_; }

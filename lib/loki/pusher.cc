@@ -76,9 +76,21 @@ std::size_t Pusher::State::memory() const {
 
 void Pusher::State::reject(PushToken token, int status, const Refusal& refusal, const Stream& stream, const record::Record& record) {
   ++stats.rejected;
-  const auto count = ++stats.rejected_by_reason[std::string(refusal.reason)];
+  auto of_reason = stats.rejected_by_reason.find(refusal.reason);
+  if (of_reason == stats.rejected_by_reason.end()) of_reason = stats.rejected_by_reason.emplace(refusal.reason, 0).first;
+  const auto count = ++of_reason->second;
   if (count == 1 || status != 0) diagnostics.warn(fmt::format("rejected {}", refusal.reason), fmt::format("rejected: {}", refusal.text));
   if (ledger != nullptr && config.tracked) ledger->rejected(token, {status, refusal.reason, refusal.text, stream.tenant->name, &record});
+}
+
+// There may be a million of them, so that one text serves all that come one after the other.
+void Pusher::State::reject_for_time(TimeCheck found, base::Timestamp now, PushToken token, const Stream& stream, const record::Record& record) {
+  const std::string_view reason = found == TimeCheck::too_old ? "greater_than_max_sample_age" : "too_far_in_future";
+  if (time_refusal_of != &stream || time_refusal.reason != reason) {
+    time_refusal = refuse_time(found, record.timestamp, stream.name, now, config.limits);
+    time_refusal_of = &stream;
+  }
+  reject(token, 0, time_refusal, stream, record);
 }
 
 void Pusher::State::final_error(base::Error error) {
@@ -123,6 +135,7 @@ void Pusher::State::forget_idle_streams(base::Monotonic now) {
   });
   std::erase_if(tenants, [](const auto& entry) { return entry.second->streams == 0; });
   recent.fill({});
+  time_refusal_of = nullptr;
 }
 
 // After a burst its memory goes. When to call again.
@@ -178,15 +191,23 @@ base::Result<void> Pusher::State::wait_for_room(Lock& lock, Stream& stream) {
     }
     // Only a full pusher comes here, so the few wake-ups that look at clock and stop cost nothing.
     landed_one.wait_for(lock, std::chrono::milliseconds(50));
+    tell_waiting(lock);
   }
   return {};
+}
+
+void Pusher::State::tell_waiting(Lock& lock) {
+  if (ledger == nullptr) return;
+  lock.unlock();
+  ledger->waiting();
+  lock.lock();
 }
 
 // How much of the stream may go in one request, when `next` is the time of the record that comes. What is in flight when this process is
 // killed goes again, and of a small request Loki drops the repeats. A stream that logs fast has larger ones, lest it be slower than its log;
 // and so has old data, which shares no request, so that fewer streams are in flight.
 std::size_t Pusher::State::most_of(const Stream& stream, base::Timestamp next, base::Timestamp now) const {
-  std::size_t most = config.stream_bytes;
+  std::size_t most = std::min(config.stream_bytes, request_bytes);
   if (stream.open) {
     const base::Timestamp oldest = std::min(stream.open->oldest, next);
     const std::size_t calm = oldest < now - config.old ? 2 * config.calm_bytes : config.calm_bytes;
@@ -207,7 +228,13 @@ base::Result<void> Pusher::State::take(Stream& stream, const record::Record& rec
     return {};
   }
   const base::Timestamp now = roughly_now();
-  if (const auto refusal = encoder.prepare(record, stream.name, now, stream.notes)) {
+  if (judges) {
+    if (const TimeCheck found = check_time(record.timestamp, now, config.limits); found != TimeCheck::fine) {
+      reject_for_time(found, now, token, stream, record);
+      return {};
+    }
+  }
+  if (const auto refusal = encoder.prepare(record, stream.name, std::nullopt, stream.notes)) {
     reject(token, 0, *refusal, stream, record);
     return {};
   }
@@ -333,6 +360,7 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
       break;
     }
     s.landed_one.wait_for(lock, std::chrono::milliseconds(100));
+    s.tell_waiting(lock);
   }
   s.draining = false;
   if (s.failure) return base::Error(*s.failure);

@@ -60,6 +60,8 @@ class PushLedger {
   virtual ~PushLedger() = default;
   virtual void delivered(std::span<const PushToken> tokens) = 0;
   virtual void rejected(PushToken token, const RejectedRecord& rejected) = 0;
+  // The input waits for room or for the end: called some times a second, without the lock, on the thread of the input. It may take its time.
+  virtual void waiting() {}
 };
 
 struct PusherConfig {
@@ -83,6 +85,7 @@ struct PusherConfig {
   base::Duration give_up = 5 * base::kMinute;        // after that long without success; 0: never
   bool one_shot = true;                              // nothing is tracked: trouble with the very first request is final
   bool tracked = false;                              // keep tokens and tell the ledger
+  bool doubt_clock = false;                          // the wall clock may be wrong: the target judges the age of records until it has told its time
   enum class Metadata : std::uint8_t { automatic, keep, drop } metadata = Metadata::automatic;
   std::uint64_t seed = 0;                            // of the jitter
   // How many records wait in the spool that these come out of, nullopt when it cannot be read; asked while the target fails, rarely, on any

@@ -1,5 +1,6 @@
 // Requests that Loki took in part or not at all: who is to blame, and what of it is sent again.
 #include "loki/pusher_state.h"
+#include "record/timestamp.h"
 
 #include <fmt/format.h>
 
@@ -8,6 +9,8 @@
 
 namespace weir::loki {
 namespace {
+
+constexpr std::size_t kSmallestRequest = 4 << 10;
 
 // Loki shows a stream with the service_name that it may have added itself.
 bool same_stream(std::string_view named, std::string_view ours) {
@@ -264,7 +267,7 @@ void Pusher::State::without_metadata(std::unique_ptr<Request> request, const htt
       record::Record record;
       record.timestamp = stream.entries[entry].timestamp;
       record.line = record::Text::bytes(stream.entries[entry].line);
-      static_cast<void>(encoder.prepare(record, piece.stream->name, clock.wall()));
+      static_cast<void>(encoder.prepare(record, piece.stream->name, std::nullopt));
       encoder.append(again.bytes);
       again.raw += stream.entries[entry].line.size();
     }
@@ -278,6 +281,41 @@ void Pusher::State::without_metadata(std::unique_ptr<Request> request, const htt
     if (!without.empty()) refuse_piece(piece, bare, guilty_of_bare, why, response.status);
     piece.stream->trusted = false;
     if (!with.empty()) put_back(*piece.stream, std::move(again));
+  }
+}
+
+// A 413 is about size, and whose limit that is nobody says: a proxy's may be a mistake. So requests become smaller; a record that is too large
+// alone is rejected once others pass, and while nothing does, it is the target that fails.
+void Pusher::State::too_large(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after) {
+  const base::Monotonic now = clock.monotonic();
+  if (request->records > 1) {
+    if (!larger_bytes) larger_bytes = request_bytes;
+    request_bytes = std::max(kSmallestRequest, std::min(request_bytes, request->raw) / 2);
+    too_large_at = now;
+    diagnostics.warn("too large", fmt::format("{}; requests become smaller, up to {} now", cause, record::print_size(request_bytes)));
+    take_apart(std::move(request), 413, text);
+    return;
+  }
+  Request::Piece& piece = request->pieces.front();
+  Trial& trial = piece.part.trial;
+  if (trial.accused || (trial.failures > 0 && successes > trial.successes_then)) {
+    // It was this one, and not the size that others have.
+    if (larger_bytes) request_bytes = *std::exchange(larger_bytes, std::nullopt);
+    if (const auto decoded = open_body(*request)) refuse_whole(piece, decoded->streams.front(), "too_large", 413, fmt::format("413 {}", first_line(text)));
+    return;
+  }
+  trial.failed_among(successes);
+  if (++too_large_alone > 1) {
+    target_failed(*request, Gate::Trouble::passing, fmt::format("{}, also to a request of one record of {}", cause, record::print_size(piece.part.raw)),
+                  "nothing passes: is there a limit before the Loki, such as nginx's client_max_body_size?", retry_after);
+  } else {
+    park(*piece.stream, now, retry_after);
+  }
+  if (!piece.stream->aside && (!piece.stream->closed.empty() || piece.stream->open)) {
+    piece.stream->not_before = 0;
+    put_aside(std::move(request));
+  } else {
+    again(std::move(request));
   }
 }
 
@@ -306,6 +344,7 @@ void Pusher::State::take_apart(std::unique_ptr<Request> request, int status, std
   for (const auto& half : {indices.subspan(count / 2), indices.first(count / 2)}) {
     Part part = part_of(piece.part, stream, half);
     part.trial = piece.part.trial.of_a_piece();
+    if (status == 413) part.trial.failed_among(successes);
     put_back(*piece.stream, std::move(part));
   }
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 namespace weir::loki {
 namespace {
@@ -17,6 +18,8 @@ constexpr int kStrikesAmongKin = 8;         // other records of its own request 
 constexpr int kStrikesAlone = 12;           // nothing of its stream has: that may be trouble with one of Loki's servers
 constexpr int kAnswersAside = 12;           // with nothing else that passes: it is put aside to see whether the record behind it does
 constexpr base::Duration kHope = 5 * base::kMinute;
+
+constexpr base::Duration kSmallFor = base::kMinute;  // after a 413, before twice as much is tried
 
 constexpr base::Duration kWorthAWord = 10 * base::kSecond;
 // Between two messages about a target that fails: longer each time.
@@ -76,6 +79,7 @@ void Pusher::State::no_answer(std::unique_ptr<Request> request, base::Error erro
 
 void Pusher::State::answered(std::unique_ptr<Request> request, const http::Response& response) {
   const int status = response.status;
+  learn_time(response);
   const base::Duration retry_after = response.retry_after(clock.wall());
   const std::string cause = fmt::format("cannot push to {}: {}", config.url, describe(status, response.body));
   switch (meaning(status, response.body)) {
@@ -89,8 +93,7 @@ void Pusher::State::answered(std::unique_ptr<Request> request, const http::Respo
       without_metadata(std::move(request), response);
       break;
     case Meaning::too_large:
-      request_bytes = std::max<std::size_t>(64 << 10, std::min(request_bytes, request->raw) / 2);
-      take_apart(std::move(request), status, response.body);
+      too_large(std::move(request), cause, response.body, retry_after);
       break;
     case Meaning::unknown_400:
       if (successes > 0) {
@@ -126,10 +129,28 @@ void Pusher::State::answered(std::unique_ptr<Request> request, const http::Respo
   }
 }
 
+void Pusher::State::learn_time(const http::Response& response) {
+  const auto date = response.date();
+  if (!date) return;
+  trust.answered(clock.monotonic(), clock.wall(), *date);
+  looks = 0;
+  if (trust.off_by() == 0 || std::exchange(clock_said, true)) return;
+  const base::Duration off = std::abs(trust.off_by()) / base::kSecond * base::kSecond;
+  diagnostics.say(fmt::format("the clock of this machine is {} {} that of {}: which records are too old or too new is left to it", record::print_duration(off),
+                              trust.off_by() > 0 ? "behind" : "ahead of", config.url));
+}
+
 // The target takes records: whatever was wrong is over.
 void Pusher::State::passed(const Request& request) {
   const base::Monotonic now = clock.monotonic();
   ++successes;
+  too_large_alone = 0;
+  if (larger_bytes && now - too_large_at >= kSmallFor) {
+    // Perhaps larger ones pass by now.
+    request_bytes = std::min(2 * request_bytes, config.request_bytes);
+    if (request_bytes == config.request_bytes) larger_bytes.reset();
+    too_large_at = now;
+  }
   if (request.backlog) catch_up.passed(now - request.sent, now);
   Tenant& tenant = *request.pieces.front().stream->tenant;
   if (tenant.gate.passed(now, request.sent) > 0) {

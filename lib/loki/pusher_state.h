@@ -5,6 +5,7 @@
 // which stays until its fate is known. What has to be sent again is the same bytes, so that Loki recognises repeats.
 #pragma once
 
+#include "loki/clock_trust.h"
 #include "loki/push_body.h"
 #include "loki/push_encoder.h"
 #include "loki/push_pace.h"
@@ -35,6 +36,12 @@ struct Trial {
   base::Monotonic first_strike = 0;
   bool kin_passed = false;           // another piece of what was taken apart has passed
   bool accused = false;              // so did what was tried in its place
+
+  // A failure when so many of all requests had passed.
+  void failed_among(std::uint64_t successes) {
+    ++failures;
+    successes_then = successes;
+  }
 
   // That of a part of these records, which may be innocent.
   [[nodiscard]] Trial of_a_piece() const {
@@ -118,11 +125,14 @@ struct Pusher::State {
         diagnostics(diagnostics_),
         stop(stop_),
         ledger(ledger_),
+        trust(clock_.monotonic(), clock_.wall()),
         encoder(config.limits, config.metadata != PusherConfig::Metadata::drop),
         request_bytes(config.request_bytes),
         can_leave(config.can_leave),
         target(config.retry, config.seed),
-        catch_up(config.catch_up, config.seed + 3) {}
+        catch_up(config.catch_up, config.seed + 3) {
+    if (config.doubt_clock) trust.doubt();
+  }
 
   using Lock = std::unique_lock<std::mutex>;
 
@@ -135,12 +145,14 @@ struct Pusher::State {
   [[nodiscard]] std::size_t most_of(const Stream& stream, base::Timestamp next, base::Timestamp now) const;
   [[nodiscard]] std::size_t memory() const;
   base::Result<void> wait_for_room(Lock& lock, Stream& stream);
+  void tell_waiting(Lock& lock);
   [[nodiscard]] bool has_room(const Stream& stream) const;
   void forget_idle_streams(base::Monotonic now);
   [[nodiscard]] base::Monotonic trim(base::Monotonic now);
   [[nodiscard]] std::string undelivered() const;
   [[nodiscard]] std::string where_they_wait() const;
   void reject(PushToken token, int status, const Refusal& refusal, const Stream& stream, const record::Record& record);
+  void reject_for_time(TimeCheck found, base::Timestamp now, PushToken token, const Stream& stream, const record::Record& record);
   void final_error(base::Error error);
   void check_give_up(base::Monotonic now);
 
@@ -175,6 +187,7 @@ struct Pusher::State {
   void landed(std::uint64_t id, base::Result<http::Response> result);
   void answered(std::unique_ptr<Request> request, const http::Response& response);
   void no_answer(std::unique_ptr<Request> request, base::Error error);
+  void learn_time(const http::Response& response);
   void delivered(Request& request);
   void passed(const Request& request);
   void deliver_part(Request::Piece& piece, const std::vector<bool>* refused);
@@ -193,6 +206,7 @@ struct Pusher::State {
   // pusher_repair.cc
   void stored_but_for(std::unique_ptr<Request> request, const http::Response& response);
   void without_metadata(std::unique_ptr<Request> request, const http::Response& response);
+  void too_large(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after);
   void take_apart(std::unique_ptr<Request> request, int status, std::string_view text);
   void refuse_whole(Request::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status, std::string_view text);
   void refuse_piece(Request::Piece& piece, const DecodedStream& decoded, const std::vector<std::pair<std::size_t, std::size_t>>& guilty,
@@ -213,17 +227,28 @@ struct Pusher::State {
   mutable std::mutex mutex;
   std::condition_variable landed_one;
 
-  // The wall clock, looked at once in a while: limits are days and minutes.
+  // The wall clock, looked at once in a while: limits are days and minutes. And whether it may judge the time of a record.
   [[nodiscard]] base::Timestamp roughly_now() {
-    if (looks++ % 64 == 0) wall_seen = clock.wall();
+    if (looks++ % 64 == 0) {
+      wall_seen = clock.wall();
+      judges = trust.may_judge(clock.monotonic(), wall_seen);
+    }
     return wall_seen;
   }
   base::Timestamp wall_seen = 0;
+  bool judges = false;
   std::uint32_t looks = 0;
+  ClockTrust trust;
+  bool clock_said = false;
+  Refusal time_refusal;                          // the latest: its text is that of the first of its stream
+  const Stream* time_refusal_of = nullptr;
 
   PagePool pool;
   PushEncoder encoder;
-  std::size_t request_bytes;  // shrinks when the target says 413
+  std::size_t request_bytes;  // shrinks when the target says 413, and grows again
+  std::optional<std::size_t> larger_bytes;  // what it was before
+  base::Monotonic too_large_at = 0;         // the latest 413, or the latest growth
+  int too_large_alone = 0;                  // requests of one record since something passed
 
   struct Key {
     const record::LabelSet* labels;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace weir::spool {
 namespace {
@@ -31,6 +32,10 @@ struct Consumer::State {
   PlaceSet places;
   std::optional<BlockPlace> next;  // the stream has brought, or left out on purpose, everything before it
   RejectedStore rejections;
+  // What of `places` may be noted while rejections wait: all but theirs, which come again after a kill.
+  std::optional<PlaceSet> without_rejected;
+  bool not_to_note = false;        // of a stream that waits one was rejected: its place and the others' cannot be told apart
+  std::uint64_t evicted_rejected = 0;
   RecentFile recent;
   base::Timestamp stored = 0;      // the row's `updated`
   bool changed = false;            // since the last commit
@@ -76,6 +81,25 @@ struct Consumer::State {
     noted = false;
   }
 
+  // Whatever is said of places, but for those of rejections.
+  template <typename Change>
+  void change(const Change& change) {
+    change(places);
+    if (without_rejected) change(*without_rejected);
+    touch();
+  }
+
+  void note() {
+    if (changed && !noted) noted = recent.write(encode_recent(stored, without_rejected ? *without_rejected : places));
+  }
+
+  void reject(BlockPlace place) {
+    if (!without_rejected) without_rejected = places;
+    not_to_note = not_to_note || !places.waiting().empty();
+    places.add(place, {place.block, place.ordinal + 1});
+    touch();
+  }
+
   base::Result<Verdict> arrive(const record::Record& record, bool is_record) {
     const record::Source& source = record.source;
     if (source.kind != record::Source::Kind::block) return Verdict::take;
@@ -89,8 +113,7 @@ struct Consumer::State {
       // The source went back, as it does when it starts again: what it skips from here on was not dropped.
       next = place;
     } else if (place > *next) {
-      places.add(*next, place);
-      touch();
+      change([&](PlaceSet& set) { set.add(*next, place); });
     }
     next = is_record ? BlockPlace{place.block, place.ordinal + 1} : place;
     return is_record && places.has(place, record) ? Verdict::repeat : Verdict::take;
@@ -150,9 +173,8 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
     if (verdict) {
       // Whatever the block's last ordinals were: the next thing is in a later block.
       const BlockPlace after{record.source.block + 1, 0};
-      state_->places.add(*state_->next, after);
+      state_->change([&](PlaceSet& set) { set.add(*state_->next, after); });
       state_->next = after;
-      state_->touch();
     }
     return verdict;
   }
@@ -160,8 +182,7 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
     // A position marker stands in for the last record that was dropped, so it covers that record.
     auto verdict = state_->arrive(record, true);
     if (verdict) {
-      state_->places.add({record.source.block, record.source.ordinal}, {record.source.block, record.source.ordinal + 1});
-      state_->touch();
+      state_->change([&](PlaceSet& set) { set.add({record.source.block, record.source.ordinal}, {record.source.block, record.source.ordinal + 1}); });
       return Verdict::take;
     }
     return verdict;
@@ -170,50 +191,60 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
 }
 
 void Consumer::acknowledge(std::uint64_t block, std::uint32_t first, std::uint32_t last) {
-  state_->places.add({block, first}, {block, last + 1});
-  state_->touch();
+  state_->change([&](PlaceSet& set) { set.add({block, first}, {block, last + 1}); });
 }
 
 void Consumer::acknowledge(std::span<const PlaceSet::Stretch> stretches) {
   if (stretches.empty()) return;
-  state_->places.add_sorted(stretches);
-  state_->touch();
+  state_->change([&](PlaceSet& set) { set.add_sorted(stretches); });
 }
 
 void Consumer::acknowledge_before(std::uint64_t block, std::uint32_t ordinal) {
-  state_->places.add_before({block, ordinal});
-  state_->touch();
+  state_->change([&](PlaceSet& set) { set.add_before({block, ordinal}); });
 }
 
 void Consumer::leave(std::uint64_t stream, BlockPlace place) {
-  state_->places.wait_also(stream, place);
-  state_->places.add(place, {place.block, place.ordinal + 1});
-  state_->touch();
+  state_->change([&](PlaceSet& set) {
+    set.wait_also(stream, place);
+    set.add(place, {place.block, place.ordinal + 1});
+  });
 }
 
 void Consumer::wait_from(std::uint64_t stream, BlockPlace from) {
   if (!state_->places.waits(stream)) return;
-  state_->places.wait(stream, from);
-  state_->touch();
+  state_->change([&](PlaceSet& set) {
+    if (set.waits(stream)) set.wait(stream, from);
+  });
 }
 
 void Consumer::stop_waiting(std::uint64_t stream) {
-  state_->places.stop_waiting(stream);
-  state_->touch();
+  state_->change([&](PlaceSet& set) { set.stop_waiting(stream); });
 }
 
 BlockPlace Consumer::position() const { return state_->next.value_or(BlockPlace{}); }
 
 void Consumer::reject(std::uint64_t block, std::uint32_t ordinal, const Rejection& rejection) {
   state_->rejections.add(state_->clock->wall(), state_->options.name, {block, ordinal}, rejection);
-  acknowledge(block, ordinal, ordinal);
+  state_->reject({block, ordinal});
 }
 
+void Consumer::reject_in_place(std::uint64_t block, std::uint32_t ordinal, std::string_view kind, const Rejection& rejection) {
+  state_->rejections.add_in_place(state_->clock->wall(), state_->options.name, {block, ordinal}, kind, rejection);
+  state_->reject({block, ordinal});
+}
+
+std::size_t Consumer::rejections_waiting() const { return state_->rejections.bytes(); }
+
+std::uint64_t Consumer::take_evicted_rejected() { return std::exchange(state_->evicted_rejected, 0); }
+
 bool Consumer::note() {
-  State& state = *state_;
-  if (!state.rejections.empty()) return false;
-  if (state.changed && !state.noted) state.noted = state.recent.write(encode_recent(state.stored, state.places));
-  return state.noted;
+  if (!state_->rejections.empty()) return false;
+  state_->note();
+  return state_->noted;
+}
+
+void Consumer::note_delivered() {
+  if (!state_->not_to_note) state_->note();
 }
 
 base::Result<void> Consumer::commit() {
@@ -238,9 +269,19 @@ base::Result<void> Consumer::State::store() {
   const base::Timestamp now = std::max(state.clock->wall(), state.stored + 1);
   update->bind(5, now).bind_text(6, state.options.name);
   if (auto done = update->run(); !done) return done;
-  if (auto done = state.rejections.write(state.file.database); !done) return done;
+  std::uint64_t evicted = 0;
+  if (!state.rejections.empty()) {
+    auto limit = state.file.database.integer("SELECT value FROM meta WHERE name = 'rejected_max'");
+    if (!limit) return std::move(limit).error();
+    auto written = state.rejections.write(state.file.database, *limit > 0 ? static_cast<std::uint64_t>(*limit) : kRejectedMax);
+    if (!written) return std::move(written).error();
+    evicted = *written;
+  }
   if (auto done = transaction->commit(); !done) return done;
+  state.evicted_rejected += evicted;
   state.rejections.clear();
+  state.without_rejected.reset();
+  state.not_to_note = false;
   state.changed = false;
   state.stored = now;
 

@@ -74,10 +74,18 @@ class Consumer {
 
   // Puts the record into the rejected store and acknowledges its place.
   void reject(std::uint64_t block, std::uint32_t ordinal, const Rejection& rejection);
+  // Acknowledges its place and says there why: the record stays in its block, and goes with it. As RejectedStore::add_in_place().
+  void reject_in_place(std::uint64_t block, std::uint32_t ordinal, std::string_view kind, const Rejection& rejection);
+  // Bytes of rejections that wait in memory for commit().
+  [[nodiscard]] std::size_t rejections_waiting() const;
+  // Rejected records that the store had no room for since the last call, the oldest ones.
+  [[nodiscard]] std::uint64_t take_evicted_rejected();
 
   // Keeps what was acknowledged where the next process of this name finds it if this one dies (spool/recent_file.h). Quick: no disk
   // is waited for. False when it cannot be kept, or when there are rejections, which only commit() stores: commit soon.
   [[nodiscard]] bool note();
+  // All but the rejections that wait for commit(): after a kill these come again, and what was delivered beside them does not.
+  void note_delivered();
 
   // Stores all of it in one transaction; nothing when nothing changed. Errors (io, full, busy) leave it to the next commit.
   base::Result<void> commit();

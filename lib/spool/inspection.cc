@@ -140,6 +140,8 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
   for (const auto& read : {number("PRAGMA user_version", status.format), number("PRAGMA freelist_count", pages_free),
                            number("PRAGMA page_size", page_size), number("SELECT value FROM meta WHERE name = 'created'", status.created),
                            number("SELECT value FROM meta WHERE name = 'evicted_undelivered'", status.evicted_undelivered),
+                           number("SELECT value FROM meta WHERE name = 'evicted_rejected'", status.evicted_rejected),
+                           number("SELECT value FROM meta WHERE name = 'rejected_bytes'", status.rejected_bytes),
                            number("SELECT value FROM meta WHERE name = 'damaged_blocks'", status.damaged_blocks),
                            number("SELECT value FROM meta WHERE name = 'damaged_records'", status.damaged_records),
                            number("SELECT count(*) FROM rejected", status.rejected),
@@ -147,6 +149,14 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
     if (!read) return read.error();
   }
   status.free_bytes = static_cast<std::uint64_t>(pages_free * page_size);
+  auto ranges = database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'rejected_ranges'");
+  if (!ranges) return std::move(ranges).error();
+  if (*ranges > 0) {
+    std::uint64_t in_place = 0;
+    if (auto read = number("SELECT sum(rejected_ranges.records) FROM rejected_ranges JOIN blocks ON rejected_ranges.block = blocks.id", in_place); !read) return read.error();
+    status.rejected += in_place;
+    rejected_places += in_place;
+  }
   auto consumers = read_consumers(database);
   if (!consumers) return std::move(consumers).error();
   Keeper keeper(path);

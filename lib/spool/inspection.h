@@ -30,6 +30,8 @@ struct SpoolStatus {
   std::uint64_t undelivered = 0, delivered = 0, held = 0, rejected = 0;  // records by state
   base::Timestamp oldest = 0, newest = 0;
   std::uint64_t evicted_undelivered = 0;  // since the spool was made
+  std::uint64_t evicted_rejected = 0;     // since the spool was made: gone with their block, over their time, or for want of room
+  std::uint64_t rejected_bytes = 0;       // of rejected records that are kept whole
   std::uint64_t damaged_blocks = 0, damaged_records = 0;  // set aside since the spool was made
   std::uint64_t reserve_bytes = 0;        // disk space kept for the moment when the disk is full
   std::vector<std::string> set_aside;     // files beside the spool that hold what was damaged

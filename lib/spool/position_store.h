@@ -31,7 +31,11 @@ class PositionStore {
   base::Result<Keeper> load();
   // Stores what moved and what reject() collected, in one transaction; nothing when nothing did.
   base::Result<void> commit(Keeper& keeper);
+  // The store keeps the latest 8 MiB.
   void reject(const Rejection& rejection);
+  // As Consumer's.
+  [[nodiscard]] std::size_t rejections_waiting() const;
+  [[nodiscard]] std::uint64_t take_evicted_rejected();
   // Keeps what moved where the next process finds it if this one dies (spool/recent_file.h), without waiting for the disk. False when it
   // cannot be kept, or when there are rejections, which only commit() stores: commit soon.
   [[nodiscard]] bool note(const Keeper& keeper);

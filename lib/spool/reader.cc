@@ -19,7 +19,8 @@ std::int64_t as_key(std::uint64_t number) { return static_cast<std::int64_t>(std
 struct Reader::Impl {
   std::string path;
   SpoolFile file;
-  sqlite::Statement list, row, streams_of, body, consumers, consumer, names, rejected_of, released_of, rejected, version;
+  sqlite::Statement list, row, streams_of, body, consumers, consumer, names, rejected_of, ranges_of, next_ranges, released_of, rejected, version;
+  bool has_ranges = false;  // the file knows them
   BlockDecoder decoder;
   std::int64_t last_version = -1;
   base::Duration wait = 0;
@@ -37,6 +38,7 @@ struct Reader::Impl {
   std::string packed_streams, positions, packed_body;
   std::vector<PlaceSet> acknowledged;
   std::vector<std::uint32_t> rejected_ordinals;
+  OrdinalSet rejected_in_place;
   PlaceSet released;
   std::vector<std::uint32_t> ordinals;
 
@@ -64,6 +66,18 @@ struct Reader::Impl {
       if (!prepared) return std::move(prepared).error();
       *statement = std::move(*prepared);
     }
+    auto ranges = file.database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'rejected_ranges'");
+    if (!ranges) return std::move(ranges).error();
+    has_ranges = *ranges > 0;
+    if (!has_ranges) return {};
+    auto of = file.database.prepare("SELECT ordinals FROM rejected_ranges WHERE block = ?");
+    if (!of) return std::move(of).error();
+    ranges_of = std::move(*of);
+    auto next = file.database.prepare(
+        "SELECT block, time, status, consumer, tenant, kind, reason, url, ordinals FROM rejected_ranges WHERE block = "
+        "(SELECT min(r.block) FROM rejected_ranges r JOIN blocks ON blocks.id = r.block WHERE r.block > ?)");
+    if (!next) return std::move(next).error();
+    next_ranges = std::move(*next);
     return {};
   }
 
@@ -130,8 +144,18 @@ struct Reader::Impl {
     while (true) {
       auto next = rejected_of.step();
       if (!next) return std::move(next).error();
-      if (!*next) return {};
+      if (!*next) break;
       rejected_ordinals.push_back(static_cast<std::uint32_t>(rejected_of.integer(0)));
+    }
+    rejected_in_place = {};
+    if (!has_ranges) return {};
+    ranges_of.bind(1, as_key(block));
+    while (true) {
+      auto next = ranges_of.step();
+      if (!next) return std::move(next).error();
+      if (!*next) return {};
+      auto some = OrdinalSet::decode(ranges_of.blob(0));
+      if (some) rejected_in_place.add_all(*some);  // of one that is damaged the records count as delivered
     }
   }
 
@@ -172,7 +196,7 @@ struct Reader::Impl {
   }
 
   [[nodiscard]] State state_of(BlockPlace place, const record::Record& record) const {
-    if (std::ranges::binary_search(rejected_ordinals, place.ordinal)) return State::rejected;
+    if (std::ranges::binary_search(rejected_ordinals, place.ordinal) || rejected_in_place.contains(place.ordinal)) return State::rejected;
     if (record.held) return State::held;
     const bool delivered =
         !acknowledged.empty() && std::ranges::all_of(acknowledged, [&](const PlaceSet& set) { return set.has(place, record); });
@@ -346,6 +370,26 @@ base::Result<std::uint64_t> Reader::rejected(std::uint64_t after, std::size_t li
     entry.record = statement.text(7);
     entry.place = {static_cast<std::uint64_t>(statement.integer(8)), static_cast<std::uint32_t>(statement.integer(9))};
     each(entry);
+  }
+}
+
+base::Result<std::vector<Reader::RejectedRange>> Reader::rejected_ranges(std::uint64_t after) {
+  std::vector<RejectedRange> ranges;
+  if (!impl_->has_ranges) return ranges;
+  sqlite::Statement& statement = impl_->next_ranges;
+  statement.bind(1, as_key(after));
+  while (true) {
+    auto row = statement.step();
+    if (!row) return std::move(row).error();
+    if (!*row) return ranges;
+    auto ordinals = OrdinalSet::decode(statement.blob(8));
+    if (!ordinals) {
+      statement.reset();
+      return std::move(ordinals).error().within(fmt::format("cannot read spool '{}'", impl_->path));
+    }
+    ranges.push_back({static_cast<std::uint64_t>(statement.integer(0)), statement.integer(1), static_cast<int>(statement.integer(2)),
+                      std::string(statement.text(3)), std::string(statement.text(4)), std::string(statement.text(5)), std::string(statement.text(6)),
+                      std::string(statement.text(7)), std::move(*ordinals)});
   }
 }
 

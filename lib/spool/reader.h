@@ -18,6 +18,7 @@
 #include "record/record.h"
 #include "spool/block_decoder.h"
 #include "spool/block_info.h"
+#include "spool/ordinal_set.h"
 #include "spool/place.h"
 
 #include <cstdint>
@@ -84,6 +85,17 @@ class Reader {
     BlockPlace place;                    // block 0: from a chain without a spool
   };
   base::Result<std::uint64_t> rejected(std::uint64_t after, std::size_t limit, const std::function<void(const RejectedEntry&)>& each);
+
+  // Rejected records that stay in their block, which is there: those of one block, tenant and kind.
+  struct RejectedRange {
+    std::uint64_t block = 0;
+    base::Timestamp time = 0;            // of the first refusal
+    int status = 0;
+    std::string consumer, tenant, kind, reason, url;
+    OrdinalSet ordinals;
+  };
+  // Of the next block above `after` that has some; empty when there is none.
+  base::Result<std::vector<RejectedRange>> rejected_ranges(std::uint64_t after);
 
  private:
   struct Impl;

@@ -111,6 +111,8 @@ std::string RecentFile::read(const std::string& path, std::uint64_t spool) {
   return last ? std::move(last->content) : std::string();
 }
 
+std::uint64_t this_boot() { return boot().empty() ? 0 : xxh64(boot(), 0); }
+
 std::string writer_recent_path(const std::string& spool) { return spool + "-recent"; }
 std::string consumer_recent_path(const std::string& spool, std::string_view name) {
   return spool + "-recent-" + std::string(name);

@@ -41,6 +41,9 @@ class RecentFile {
   std::string slot_;
 };
 
+// A number for this run of the machine, 0 when the kernel tells none.
+std::uint64_t this_boot();
+
 // Of the writer (positions of what it has handed on and not stored) and of a consumer (its acknowledgements).
 std::string writer_recent_path(const std::string& spool);
 std::string consumer_recent_path(const std::string& spool, std::string_view name);

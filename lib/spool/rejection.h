@@ -11,7 +11,8 @@ struct Rejection {
   std::string_view reason = {};   // Loki's words, or ours
   std::string_view url = {};      // without credentials
   std::string_view tenant = {};
-  std::string_view record = {};   // the whole record as one JSON line (no newline), with its `rejected` object and without `source`
+  std::string_view record = {};   // the whole record as one JSON line (no newline), with its `rejected` object and without `source`; not used where
+                                  // the record stays in its block
 };
 
 }  // namespace weir::spool

@@ -3,6 +3,7 @@
 #include "base/unique_fd.h"
 #include "spool/block_checksum.h"
 #include "spool/damage.h"
+#include "spool/ordinal_set.h"
 #include "spool/place.h"
 #include "spool/raw_pages.h"
 #include "spool/reserve.h"
@@ -57,7 +58,16 @@ class Salvage {
     walk("blocks", &Salvage::take_block);
     walk("released", &Salvage::take_released);
     walk("rejected", &Salvage::take_rejected);
+    // In a file that an older release made they begin where its first page says, if that can be read.
+    if (auto first = RawPages::open(path_)) {
+      first->walk(1, [&](const RawRow& row) {
+        using enum Kind;
+        if (is_of(row, {bytes, bytes, bytes, integer, bytes}) && row.values[1].bytes == "rejected_ranges")
+          (*roots)["rejected_ranges"] = static_cast<std::uint32_t>(row.values[3].integer);
+      });
+    }
     walk("bodies", &Salvage::take_body);
+    walk("rejected_ranges", &Salvage::take_range);
     if (pages_.damaged()) scan();
     for (auto& [id, block] : blocks_) {
       if (block.row.info.records == 0) store(block);
@@ -127,6 +137,7 @@ class Salvage {
   void take_meta(const RawRow& row) {
     if (!is_of(row, {Kind::bytes, Kind::integer})) return;
     if (row.values[0].bytes == "spool" && row.values[1].integer == 0) return;
+    if (row.values[0].bytes == "rejected_bytes") return;  // counted anew
     if (row.values[0].bytes == "positions_checksum") {
       positions_checksum_ = static_cast<std::uint64_t>(row.values[1].integer);
       return;
@@ -209,6 +220,16 @@ class Salvage {
       statement.bind(1, row.rowid).bind(2, row.values[1].integer).bind_text(3, row.values[2].bytes);
       for (int i = 3; i < 6; ++i) statement.bind(i + 1, row.values[static_cast<std::size_t>(i)].integer);
       for (int i = 6; i < 10; ++i) statement.bind_text(i + 1, row.values[static_cast<std::size_t>(i)].bytes);
+    });
+  }
+
+  void take_range(const RawRow& row) {
+    using enum Kind;
+    if (!is_of(row, {integer, bytes, bytes, bytes, integer, integer, bytes, bytes, integer, bytes}) || !OrdinalSet::decode(row.values[9].bytes)) return;
+    put("INSERT OR IGNORE INTO rejected_ranges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [&](sqlite::Statement& statement) {
+      statement.bind(1, row.values[0].integer).bind(5, row.values[4].integer).bind(6, row.values[5].integer).bind(9, row.values[8].integer);
+      for (const int i : {1, 2, 3, 6, 7}) statement.bind_text(i + 1, row.values[static_cast<std::size_t>(i)].bytes);
+      statement.bind_blob(10, row.values[9].bytes);
     });
   }
 

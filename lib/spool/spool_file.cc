@@ -61,7 +61,37 @@ INSERT INTO meta VALUES ('spool', random() | 1);
 INSERT INTO meta VALUES ('created', CAST(strftime('%s', 'now') AS INTEGER) * 1000000000);
 )sql";
 
+// What later releases have added without a new format: a release that does not know it leaves it alone, so that a roll-back finds a spool
+// that it can read and write. The bytes of the rejected store are counted by triggers, which work for every release.
+constexpr const char* kAdded = R"sql(
+CREATE TABLE IF NOT EXISTS rejected_ranges (
+  block INTEGER NOT NULL,
+  consumer TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  url TEXT NOT NULL,
+  records INTEGER NOT NULL,
+  ordinals BLOB NOT NULL,
+  PRIMARY KEY (block, consumer, tenant, kind)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS rejected_added AFTER INSERT ON rejected BEGIN
+  UPDATE meta SET value = value + length(CAST(new.record AS BLOB)) + length(new.reason) + length(new.url) + 64 WHERE name = 'rejected_bytes';
+END;
+CREATE TRIGGER IF NOT EXISTS rejected_changed AFTER UPDATE ON rejected BEGIN
+  UPDATE meta SET value = value + length(CAST(new.record AS BLOB)) + length(new.reason) + length(new.url)
+    - length(CAST(old.record AS BLOB)) - length(old.reason) - length(old.url) WHERE name = 'rejected_bytes';
+END;
+CREATE TRIGGER IF NOT EXISTS rejected_gone AFTER DELETE ON rejected BEGIN
+  UPDATE meta SET value = value - length(CAST(old.record AS BLOB)) - length(old.reason) - length(old.url) - 64 WHERE name = 'rejected_bytes';
+END;
+INSERT OR IGNORE INTO meta SELECT 'rejected_bytes', coalesce(sum(length(CAST(record AS BLOB)) + length(reason) + length(url) + 64), 0) FROM rejected;
+)sql";
+
 constexpr std::array kSteps = {kFirst};
+constexpr int kMostOfLog = 32 << 20;
 constexpr sqlite::Format kFormat = {.application_id = kApplicationId, .steps = kSteps, .name = "weir spool"};
 
 // The cache is kept low: a stage's memory is counted, and what is read again soon is rare. Some builds of SQLite overwrite what was deleted
@@ -94,6 +124,16 @@ auto with_reserve(const std::string& path, const Open& open) {
   return opened;
 }
 
+base::Result<void> add_what_is_new(sqlite::Database& database) {
+  const auto there = database.integer("SELECT count(*) FROM sqlite_schema WHERE name IN ('rejected_ranges', 'rejected_added', 'rejected_changed', 'rejected_gone')");
+  if (!there) return there.error();
+  if (*there == 4) return {};
+  auto transaction = sqlite::Transaction::begin(database, sqlite::Transaction::Kind::write);
+  if (!transaction) return std::move(transaction).error();
+  if (auto done = database.execute(kAdded); !done) return done;
+  return transaction->commit();
+}
+
 base::Error absent(const std::string& path) { return base::io_error(ENOENT, fmt::format("open spool '{}'", path)); }
 
 base::Result<SpoolFile> try_writing(const std::string& path, Sync sync, base::Duration wait) {
@@ -118,6 +158,7 @@ base::Result<SpoolFile> try_writing(const std::string& path, Sync sync, base::Du
     // So that the file by itself is known for a spool. Where that fails it happens later.
     static_cast<void>(database->checkpoint(false));
   }
+  if (auto added = add_what_is_new(*database); !added) return std::move(added).error();
   auto id = read_id(*database);
   if (!id) return std::move(id).error();
   return SpoolFile{std::move(*name), std::move(*database), *id, note};
@@ -140,11 +181,13 @@ base::Result<SpoolFile> try_consumer(const std::string& path, base::Duration wai
     return base::fail(base::Code::version, "cannot acknowledge into '{}': its format is an older one", path)
         .with_hint("start the `weir buffer` that fills it first; only the writer migrates");
   }
-  const std::string settings = fmt::format("{}; PRAGMA synchronous = NORMAL", kSettings);
+  // What a consumer's commits have made of the log gives its space back when the log begins anew, whoever begins it.
+  const std::string settings = fmt::format("{}; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {}", kSettings, kMostOfLog);
   if (auto set = database->execute(settings.c_str()); !set) return set.error();
   database->keep_log_on_close();
   auto id = read_id(*database);
   if (!id) return std::move(id).error();
+  if (auto added = add_what_is_new(*database); !added) return std::move(added).error();
   return SpoolFile{std::move(*name), std::move(*database), *id, std::nullopt};
 }
 
@@ -178,6 +221,7 @@ base::Result<sqlite::Database> make_template() {
   if (!database) return database;
   if (auto set = database->execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL"); !set) return std::move(set).error();
   if (auto made = sqlite::migrate(*database, kFormat); !made) return std::move(made).error();
+  if (auto added = add_what_is_new(*database); !added) return std::move(added).error();
   return database;
 }
 

@@ -41,7 +41,7 @@ base::Result<void> check_kind(const std::string& path);
 // busy when the file is in use by another name.
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait);
 
-// For consumers: writes its own rows, never migrates, never checkpoints. The file must belong to our user. `what` names it in errors.
+// For consumers: writes its own rows, adds what the release that made the file did not know, never migrates, never checkpoints. The file must belong to our user. `what` names it in errors.
 base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duration wait);
 
 // For readers: nothing is written, and where the disk is full, or file or folder belong to somebody else, nothing is put beside the
@@ -51,7 +51,8 @@ base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path,
 // The error for those who need one: absent, or empty.
 [[nodiscard]] base::Error nothing_to_read(const std::string& path);
 
-// Where the tables of a spool begin: they are made at once and never dropped, so it is the same page in every file.
+// Where the tables of a spool begin: they are made at once and never dropped, so it is the same page in every file; but for
+// `rejected_ranges`, which an older file got later.
 base::Result<std::map<std::string, std::uint32_t>> table_roots();
 
 // Error corrupt when a table or index is missing or is not as it is made.

@@ -64,6 +64,8 @@ base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& wanted, 
   if (*whole_log) {
     if (auto settled = state->settle_recent(stop); !settled) return state->seen(std::move(settled).error());
   }
+  // On a full disk the next commit says it.
+  if (auto told = state->begin_file(); !told && told.error().code != base::Code::full) return state->seen(std::move(told).error());
   state->note_log();
   state->recent = RecentFile(writer_recent_path(options.path), state->file.id);
   // Where there is no room for it now, it is made before the first records are stored.
@@ -121,6 +123,7 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
   const bool records = !work.builder.empty();
   if (!grow && need > 0 && !fits_into_log(need)) return no_room(Bound::disk);
   const Handed last = work.handed.empty() ? Handed{next_block, moved ? work.keeper->delta() : std::string()} : work.handed.back();
+  look_at_clock();
   const base::Timestamp now = clock->wall();
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
@@ -154,7 +157,9 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
     if (auto done = write_snapshot(work.keeper != nullptr ? *work.keeper : safe, through); !done) return std::move(done).error();
   }
   if (refusals) {
-    if (auto done = work.rejections->write(file.database); !done) return std::move(done).error();
+    auto evicted = work.rejections->write(file.database, rejected_max());
+    if (!evicted) return std::move(evicted).error();
+    appended.evicted_rejected += *evicted;
   }
   if (auto done = transaction->commit(); !done) return std::move(done).error();
 

@@ -1,5 +1,8 @@
 // The one writer of a spool: appends blocks with their positions, evicts what its limits no longer allow, checkpoints the
 // write-ahead log. Holds the keeper's lock while it lives.
+//
+// What ages by time does so by the time that passes, not by what the wall clock says: where the clock is set, the times that were stored
+// before are taken to be moved by as much (spool/clock_steps.h).
 #pragma once
 
 #include "base/clock.h"
@@ -30,6 +33,7 @@ struct WriterOptions {
   base::Duration retain = 24 * base::kHour;        // delivered records; all of them when nobody is registered as consumer
   base::Duration hold = base::kHour;               // held records
   std::uint64_t hold_max = 0;                      // bytes of blocks that are kept only for held records; 0: no bound of its own
+  std::uint64_t rejected_max = 0;                  // bytes of records in the rejected store; 0: a tenth of max_size
   OnFull on_full = OnFull::block;
   base::Duration wait = 30 * base::kSecond;        // for another writer, and for a busy file
 };
@@ -39,6 +43,7 @@ inline constexpr std::uint64_t kFloor = 16 << 20;
 struct Appended {
   std::uint64_t block = 0;                                                      // 0: there was nothing to store
   std::uint64_t evicted_delivered = 0, evicted_held = 0, evicted_undelivered = 0;  // records
+  std::uint64_t evicted_rejected = 0;                                           // of the rejected store, to make room
 };
 
 // Not thread safe.

@@ -10,6 +10,7 @@ constexpr std::uint64_t kVacuumStep = 1024;       // pages
 constexpr base::Duration kMoment = 100 * base::kMillisecond;
 constexpr int kCompactSteps = 16;                 // at once, when asked for
 constexpr base::Duration kRejectedKept = 7 * 24 * base::kHour;
+constexpr std::uint64_t kRejectedAtOnce = 4 << 20;  // bytes that go in one commit
 constexpr base::Duration kTendEvery = 5 * base::kSecond;  // so soon a request of another process is seen
 
 }  // namespace
@@ -39,15 +40,17 @@ void Writer::State::look_for_file() {
 
 base::Result<void> Writer::State::tend(Appended& evicted, bool& more) {
   look_for_file();
+  look_at_clock();
   const base::Timestamp now = clock->wall();
   auto made = plan(0, now, true);
   if (!made) return std::move(made).error();
-  if (!made->evictions.empty()) {
-    if (auto done = expire(*made, now); !done) return done;
+  if (!made->evictions.empty() || made->rejected_bytes > 0 || !steps.pending().empty()) {
+    if (auto done = expire(*made); !done) return done;
     forget(*made);
     evicted = made->counts;
     more = made->evictions.size() >= kExpirePerCommit;
   }
+  if (auto done = tend_rejected(evicted, more); !done) return done;
   auto pages = number(page_count);
   if (!pages) return std::move(pages).error();
   auto unused = number(free_pages);
@@ -59,10 +62,47 @@ base::Result<void> Writer::State::tend(Appended& evicted, bool& more) {
     more = true;
   }
   if (auto done = serve_request(more); !done) return done;
+  // The log grows by what consumers commit, too, of which only its size tells.
+  struct stat log = {};
+  if (::stat((options.path + "-wal").c_str(), &log) == 0 && static_cast<std::uint64_t>(log.st_size) > max_log) return copy_log();
   return maybe_checkpoint();
 }
 
-base::Result<void> Writer::State::expire(const Plan& plan, base::Timestamp now) {
+// Of the rejected store: what is over its time or its limit, and ranges of blocks that went while nobody knew of ranges.
+base::Result<void> Writer::State::tend_rejected(Appended& evicted, bool& more) {
+  auto bytes = rejected_bytes(file.database);
+  if (!bytes) return std::move(bytes).error();
+  const std::uint64_t over = *bytes > rejected_max() ? *bytes - rejected_max() : 0;
+  const auto oldest = static_cast<std::int64_t>(blocks.empty() ? next_block : blocks.front().id);
+  // A time that was stored before the clock was set forward is taken to be as much later; one from before it was set back is left, since a
+  // record may have been rejected after that.
+  const std::string late = fmt::format(
+      "time + max(0, (SELECT coalesce(sum(value), 0) FROM meta WHERE name GLOB 'clock_step.[0-9]*' AND CAST(substr(name, 12) AS INTEGER) >= rejected.block)) < {}",
+      clock->wall() - kRejectedKept);
+  auto due = file.database.integer(fmt::format(
+      "SELECT (SELECT count(*) FROM (SELECT 1 FROM rejected_ranges WHERE block < {} LIMIT 1)) + "
+      "coalesce((SELECT {} FROM rejected ORDER BY id LIMIT 1), 0)", oldest, late));
+  if (!due) return std::move(due).error();
+  if (*due == 0 && over == 0) return {};
+  auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
+  if (!transaction) return std::move(transaction).error();
+  if (over > 0) {
+    auto gone = evict_rejected(file.database, std::min(over, kRejectedAtOnce));
+    if (!gone) return std::move(gone).error();
+    evicted.evicted_rejected += gone->records;
+    more = more || over > kRejectedAtOnce;
+  }
+  if (*due > 0) {
+    if (auto done = file.database.execute(fmt::format("DELETE FROM rejected_ranges WHERE block < {}", oldest).c_str()); !done) return done;
+    auto clean = file.database.prepare("DELETE FROM rejected WHERE " + late);
+    if (!clean) return std::move(clean).error();
+    if (auto done = clean->run(); !done) return done;
+    if (auto counted = count_evicted_rejected(file.database, static_cast<std::uint64_t>(file.database.changes())); !counted) return counted;
+  }
+  return transaction->commit();
+}
+
+base::Result<void> Writer::State::expire(Plan& plan) {
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
   const bool snapshot = plan.newest > through_block;
@@ -73,10 +113,10 @@ base::Result<void> Writer::State::expire(const Plan& plan, base::Timestamp now) 
     if (auto done = write_snapshot(keeper, stored_last); !done) return done;
   }
   if (auto done = carry_out(plan); !done) return done;
-  auto clean = file.database.prepare("DELETE FROM rejected WHERE time < ?");
-  if (!clean) return std::move(clean).error();
-  clean->bind(1, now - kRejectedKept);
-  if (auto done = clean->run(); !done) return done;
+  // Steps of the clock that nothing is left of.
+  auto clean = file.database.execute("DELETE FROM meta WHERE name GLOB 'clock_step.[0-9]*' AND CAST(substr(name, 12) AS INTEGER) < "
+                                     "min((SELECT coalesce(min(id), 0) FROM blocks), (SELECT coalesce(min(block), 9e18) FROM rejected WHERE block > 0))");
+  if (!clean) return clean;
   if (auto done = transaction->commit(); !done) return done;
   if (snapshot) snapshot_written(stored_last);
   return {};

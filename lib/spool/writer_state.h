@@ -3,6 +3,7 @@
 
 #include "record/timestamp.h"
 #include "spool/block_checksum.h"
+#include "spool/clock_steps.h"
 #include "spool/damage.h"
 #include "spool/lock_file.h"
 #include "spool/log_note.h"
@@ -15,7 +16,9 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
+#include <optional>
 #include <vector>
 
 namespace weir::spool {
@@ -34,7 +37,7 @@ enum class Kept : std::uint8_t { delivered, held, undelivered };
 
 struct Known {
   std::uint64_t id = 0;
-  base::Timestamp stored = 0;
+  base::Timestamp stored = 0;  // by today's clock
   std::uint64_t body_bytes = 0;
   std::uint32_t records = 0, held = 0;
 };
@@ -50,6 +53,7 @@ struct Writer::State {
   std::uint64_t through_block = 0;  // of the positions snapshot
   std::uint64_t rows_behind = 0;    // that are not part of the snapshot
   std::uint64_t newest_row = 0;     // in the file
+  ClockSteps steps;
   std::uint64_t stored_last = 0;    // the file says what is safe up to this block; numbers above may be handed out already
   std::uint64_t max_log = kMaxLog;
   std::string folder;
@@ -61,8 +65,8 @@ struct Writer::State {
   bool loss_told = false;  // that the file is not at its path any more
   bool refused = false;  // the last plan found that nothing may go to make room
   bool tight = false;    // the last plan left little of what the size allows
-  sqlite::Statement insert_block, insert_body, delete_block, delete_body, delete_released, consumers, page_count, free_pages,
-      requests;
+  sqlite::Statement insert_block, insert_body, delete_block, delete_body, delete_released, count_ranges, delete_ranges, consumers, page_count,
+      free_pages, requests;
   bool closed = false;
 
   // The file as it is now, checked as far as a writer relies on it.
@@ -90,11 +94,12 @@ struct Writer::State {
   }
 
   void close_file() {
-    for (sqlite::Statement* statement : {&insert_block, &insert_body, &delete_block, &delete_body, &delete_released, &consumers, &page_count,
-                                         &free_pages, &requests}) {
+    for (sqlite::Statement* statement : {&insert_block, &insert_body, &delete_block, &delete_body, &delete_released, &count_ranges, &delete_ranges,
+                                         &consumers, &page_count, &free_pages, &requests}) {
       *statement = sqlite::Statement();
     }
     blocks.clear();
+    steps = {};
     file = SpoolFile();
   }
 
@@ -107,6 +112,8 @@ struct Writer::State {
         {&delete_block, "DELETE FROM blocks WHERE id = ?"},
         {&delete_body, "DELETE FROM bodies WHERE block = ?"},
         {&delete_released, "DELETE FROM released WHERE block = ?"},
+        {&count_ranges, "SELECT sum(records) FROM rejected_ranges WHERE block = ?"},
+        {&delete_ranges, "DELETE FROM rejected_ranges WHERE block = ?"},
         {&consumers, "SELECT min(block) FROM consumers"},
         {&page_count, "PRAGMA page_count"},
         {&free_pages, "PRAGMA freelist_count"},
@@ -133,7 +140,66 @@ struct Writer::State {
       blocks.push_back({static_cast<std::uint64_t>(rows->integer(0)), rows->integer(1), static_cast<std::uint64_t>(rows->integer(2)),
                         static_cast<std::uint32_t>(rows->integer(3)), static_cast<std::uint32_t>(rows->integer(4))});
     }
+    if (auto loaded = load_steps(); !loaded) return loaded;
     return load_numbers();
+  }
+
+  // The times of the blocks by today's clock.
+  base::Result<void> load_steps() {
+    auto rows = file.database.prepare("SELECT CAST(substr(name, 12) AS INTEGER), value FROM meta WHERE name GLOB 'clock_step.[0-9]*'");
+    if (!rows) return std::move(rows).error();
+    while (true) {
+      auto row = rows->step();
+      if (!row) return std::move(row).error();
+      if (!*row) break;
+      steps.load(static_cast<std::uint64_t>(rows->integer(0)), rows->integer(1));
+    }
+    for (Known& block : blocks) block.stored = steps.corrected(block.id, block.stored);
+    auto boot = file.database.integer("SELECT value FROM meta WHERE name = 'clock_boot'");
+    auto offset = file.database.integer("SELECT value FROM meta WHERE name = 'clock_offset'");
+    if (!boot || !offset) return boot ? std::move(offset).error() : std::move(boot).error();
+    const bool same = *boot != 0 && static_cast<std::uint64_t>(*boot) == this_boot();
+    const base::Duration step = steps.begin(*clock, blocks.empty() ? 0 : blocks.back().id, blocks.empty() ? 0 : blocks.back().stored,
+                                            same ? std::optional(*offset) : std::nullopt);
+    for (Known& block : blocks) block.stored += step;
+    return {};
+  }
+
+  // Was the clock set since the last look? To be called before times are compared or stored.
+  void look_at_clock() {
+    const base::Duration step = steps.look(*clock, blocks.empty() ? 0 : blocks.back().id);
+    if (step == 0) return;
+    for (Known& block : blocks) block.stored += step;
+    news.sentences.push_back(fmt::format("the clock of this machine was set {} by {}: what is in spool '{}' ages by the time that passes",
+                                         step > 0 ? "forward" : "back", record::print_duration(std::abs(step) / base::kSecond * base::kSecond),
+                                         options.path));
+  }
+  // Within a transaction.
+  base::Result<void> store_steps() {
+    for (const auto& [through, by] : steps.pending()) {
+      const std::string add = fmt::format("INSERT INTO meta VALUES ('clock_step.{0}', {1}) ON CONFLICT (name) DO UPDATE SET value = value + {1}", through, by);
+      if (auto done = file.database.execute(add.c_str()); !done) return done;
+    }
+    return steps.pending().empty() ? base::Result<void>() : store_clock();
+  }
+  base::Result<void> store_clock() {
+    for (const auto& [name, value] : {std::pair("clock_boot", static_cast<std::int64_t>(this_boot())), std::pair("clock_offset", steps.offset())}) {
+      const std::string put = fmt::format("INSERT INTO meta VALUES ('{0}', {1}) ON CONFLICT (name) DO UPDATE SET value = {1}", name, value);
+      if (auto done = file.database.execute(put.c_str()); !done) return done;
+    }
+    return {};
+  }
+  // What a writer says of itself when it begins, in one commit.
+  base::Result<void> begin_file() {
+    auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
+    if (!transaction) return std::move(transaction).error();
+    const std::string limit = fmt::format("INSERT INTO meta VALUES ('rejected_max', {0}) ON CONFLICT (name) DO UPDATE SET value = {0}", rejected_max());
+    if (auto done = file.database.execute(limit.c_str()); !done) return done;
+    if (auto done = store_steps(); !done) return done;
+    if (auto done = store_clock(); !done) return done;
+    if (auto done = transaction->commit(); !done) return done;
+    steps.stored();
+    return {};
   }
 
   base::Result<void> load_numbers() {
@@ -224,7 +290,15 @@ struct Writer::State {
 
   base::Result<void> evict(const Known& block) {
     const auto id = static_cast<std::int64_t>(block.id);
-    for (sqlite::Statement* statement : {&delete_body, &delete_block, &delete_released}) {
+    count_ranges.bind(1, id);
+    auto rejected = count_ranges.step();
+    if (!rejected) return std::move(rejected).error();
+    const auto records = static_cast<std::uint64_t>(count_ranges.integer(0));
+    count_ranges.reset();
+    if (records > 0) {
+      if (auto counted = count_evicted_rejected(file.database, records); !counted) return counted;
+    }
+    for (sqlite::Statement* statement : {&delete_body, &delete_block, &delete_released, &delete_ranges}) {
       statement->bind(1, id);
       if (auto done = statement->run(); !done) return done;
     }
@@ -235,6 +309,7 @@ struct Writer::State {
     std::vector<std::size_t> evictions;  // indices into blocks, oldest first
     Appended counts;
     std::uint64_t newest = 0;
+    std::uint64_t rejected_bytes = 0;    // of the rejected store, that go
   };
 
   static void plan_one(Plan& plan, const Known& block, std::size_t index, Kept kept) {
@@ -286,6 +361,14 @@ struct Writer::State {
     }
     for (const Kept kind : {Kept::delivered, Kept::held, Kept::undelivered}) {
       if (used + need <= limit + freed) break;
+      if (kind == Kept::undelivered) {
+        // What nobody will take goes before what waits for its delivery.
+        auto rejected = rejected_bytes(file.database);
+        if (!rejected) return std::move(rejected).error();
+        plan.rejected_bytes = std::min(*rejected, (used + need - limit - freed + limit / 32) * kPage);
+        freed += plan.rejected_bytes / kPage;
+        if (used + need <= limit + freed) break;
+      }
       if (kind == Kept::undelivered && options.on_full == OnFull::block) break;
       const std::uint64_t ahead = kind == Kept::undelivered ? 0 : std::min(need * kEvictAhead, limit / 32);
       for (std::size_t i = 0; i < candidates && used + need + ahead > limit + freed; ++i) {
@@ -302,9 +385,15 @@ struct Writer::State {
     return plan;
   }
 
-  base::Result<void> carry_out(const Plan& plan) {
+  base::Result<void> carry_out(Plan& plan) {
+    if (auto done = store_steps(); !done) return done;
     for (const std::size_t i : plan.evictions) {
       if (auto done = evict(blocks[i]); !done) return done;
+    }
+    if (plan.rejected_bytes > 0) {
+      auto evicted = evict_rejected(file.database, plan.rejected_bytes);
+      if (!evicted) return std::move(evicted).error();
+      plan.counts.evicted_rejected = evicted->records;
     }
     if (plan.counts.evicted_undelivered > 0) {
       const std::string count = fmt::format(
@@ -314,7 +403,9 @@ struct Writer::State {
     return {};
   }
 
+  // After the commit.
   void forget(const Plan& plan) {
+    steps.stored();
     std::size_t kept_to = 0;
     std::size_t next = 0;
     if (plan.evictions.empty()) return;
@@ -377,6 +468,9 @@ struct Writer::State {
     return insert_block.run();
   }
 
+  // Bytes of whole records that the rejected store may hold.
+  [[nodiscard]] std::uint64_t rejected_max() const { return options.rejected_max > 0 ? options.rejected_max : options.max_size / 10; }
+
   // What the log holds into the file, as far as nobody reads it. A full disk gives up its reserve for this.
   base::Result<void> copy_log() {
     auto done = file.database.checkpoint(false);
@@ -419,7 +513,8 @@ struct Writer::State {
 
   base::Result<void> tend(Appended& evicted, bool& more);
   void look_for_file();
-  base::Result<void> expire(const Plan& plan, base::Timestamp now);
+  base::Result<void> expire(Plan& plan);
+  base::Result<void> tend_rejected(Appended& evicted, bool& more);
   base::Result<bool> shrink();
   base::Result<void> serve_request(bool& more);
   base::Result<void> set_aside(std::uint64_t block);

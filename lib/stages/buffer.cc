@@ -343,6 +343,10 @@ class Buffer : public pipeline::Stage {
     const spool::News news = writer_->take_news();
     for (const std::string& sentence : news.sentences) context_.diagnostics->say(sentence);
     counters_.lost += news.lost;
+    if (appended.evicted_rejected > 0) {
+      context_.diagnostics->warn("spool-rejected", fmt::format("{} rejected records are not kept in the spool '{}' any more, to make room",
+                                                               appended.evicted_rejected, spec_.spool.path));
+    }
     if (appended.evicted_undelivered == 0) return;
     counters_.lost += appended.evicted_undelivered;
     evicted_ += appended.evicted_undelivered;

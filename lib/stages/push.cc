@@ -206,6 +206,7 @@ class Push : public pipeline::Stage {
     const Monotonic now = context_.clock->monotonic();
     auto due = pusher_->tick(now, more_follows);
     if (!due) return due;
+    due = std::min(*due, ledger_.attend(now));
     show_progress();
     if (!left_) return due;
     if (!left_->empty()) due = std::min(*due, base::after(now, kFeedEvery));
@@ -293,6 +294,7 @@ class Push : public pipeline::Stage {
       }
       auto due = pusher_->tick(context_.clock->monotonic());
       if (!due) return std::move(due).error();
+      static_cast<void>(ledger_.attend(context_.clock->monotonic()));
       if (!*more) pause();
     }
   }
@@ -412,6 +414,7 @@ class Push : public pipeline::Stage {
     config.give_up = spec_.give_up.value_or(tracked ? 0 : 5 * base::kMinute);
     config.one_shot = !tracked;
     config.tracked = ledger_.listens();
+    config.doubt_clock = gauge_ && gauge_->doubts_clock();
     config.metadata = spec_.metadata;
     config.seed = std::random_device()();
     if (backlog_) config.in_spool = [this] { return backlog_->count(); };

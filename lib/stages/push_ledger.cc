@@ -1,8 +1,7 @@
 #include "stages/push_ledger.h"
 
-#include "record/json.h"
 #include "record/jsonl_writer.h"
-#include "record/timestamp.h"
+#include "stages/spool_stream.h"
 
 #include <fmt/format.h>
 
@@ -29,16 +28,30 @@ constexpr std::uint32_t kWaitingMask = (1U << 22) - 1;  // what is left above th
 constexpr base::Duration kCommitEvery = base::kSecond;
 constexpr base::Duration kCommitNoted = 2 * base::kSecond;  // what is noted survives a kill meanwhile
 constexpr base::Duration kWaitForOthers = 30 * base::kSecond;
+constexpr std::uint64_t kCommitAfter = 1 << 16;   // records that were settled without an answer
+constexpr std::size_t kMostWaiting = 1 << 20;     // bytes of rejections in memory
 
-std::string rejected_object(const loki::RejectedRecord& rejected, std::string_view url, base::Timestamp now) {
-  std::string out = "{\"reason\":\"";
-  record::append_escaped(out, rejected.text);
-  out += fmt::format("\",\"status\":{},\"url\":\"", rejected.status);
-  record::append_escaped(out, url);
-  out += "\",\"tenant\":\"";
-  record::append_escaped(out, rejected.tenant);
-  out += fmt::format("\",\"time\":\"{}\"}}", record::to_rfc3339(now));
-  return out;
+// Of records that are refused one by one, these many bytes are kept whole, with all that was to be sent. Where more come, it is no exception but
+// a rule, and the reason alone is enough.
+constexpr double kWholeBurst = 1 << 20;
+constexpr double kWholeRate = 16 << 10;  // a second
+constexpr std::size_t kWholeCost = 512;  // beside the line
+
+// What Loki refuses for its time comes in masses, and nothing but its place is worth keeping.
+constexpr std::string_view kOfTime[] = {"greater_than_max_sample_age", "too_far_in_future", "too_far_behind", "out_of_order"};
+
+bool is_of_time(std::string_view reason) { return std::ranges::find(kOfTime, reason) != std::end(kOfTime); }
+
+// The reason of many records: nothing in it that belongs to one of them.
+std::string common_reason(const loki::RejectedRecord& rejected) {
+  if (rejected.reason == "too_far_in_future") return "entry has timestamp too new";
+  if (rejected.reason == "too_far_behind") return "entry too far behind its stream";
+  if (rejected.reason == "out_of_order") return "entry out of order";
+  if (rejected.reason != "greater_than_max_sample_age") return std::string(rejected.text);
+  constexpr std::string_view bound = "oldest acceptable timestamp is: ";
+  const auto at = rejected.text.find(bound);
+  const std::string_view oldest = at == std::string_view::npos ? std::string_view() : rejected.text.substr(at, bound.size() + 20);
+  return fmt::format("entry has timestamp too old{}{}", oldest.empty() ? "" : ", ", oldest);
 }
 
 // A full disk is waited for: what is in front waits, too, and nothing is lost.
@@ -56,11 +69,12 @@ auto open_when_there_is_room(const Open& open, const base::Stop* stop, base::Dia
 }  // namespace
 
 DeliveryLedger::DeliveryLedger(std::string url, base::Clock& clock, base::Diagnostics& diagnostics)
-    : url_(std::move(url)), clock_(clock), diagnostics_(diagnostics) {}
+    : url_(std::move(url)), clock_(clock), diagnostics_(diagnostics), whole_credit_(kWholeBurst) {}
 
 DeliveryLedger::~DeliveryLedger() = default;
 
 base::Result<void> DeliveryLedger::keep_positions(const std::string& checkpoint, base::Duration wait, const base::Stop* stop) {
+  stop_ = stop;
   auto store = open_when_there_is_room([&] { return spool::PositionStore::open(checkpoint, wait, clock_, stop); }, stop, diagnostics_);
   if (!store) return std::move(store).error();
   auto keeper = (*store)->load();
@@ -72,6 +86,7 @@ base::Result<void> DeliveryLedger::keep_positions(const std::string& checkpoint,
 }
 
 base::Result<void> DeliveryLedger::consume_spool(const spool::ConsumerOptions& options, const base::Stop* stop) {
+  stop_ = stop;
   auto consumer = open_when_there_is_room([&] { return spool::Consumer::open(options, clock_, stop); }, stop, diagnostics_);
   if (!consumer) return std::move(consumer).error();
   const std::lock_guard lock(mutex_);
@@ -148,6 +163,7 @@ base::Result<void> DeliveryLedger::see_marker(const record::Record& record) {
   auto verdict = keeper_ ? keeper_->see(record) : consumer_->see(record);
   if (!verdict) return std::move(verdict).error();
   dirty_ = true;
+  ++unattended_;
   release_waiting();
   if (*verdict == spool::Verdict::repeat || !keeper_ || record.source.kind != record::Source::Kind::file) return {};
   const record::Marker::Type type = record.marker->type;
@@ -246,6 +262,7 @@ void DeliveryLedger::settle_locked(PushToken token) {
 void DeliveryLedger::settle(PushToken token) {
   if (!listens()) return;
   const std::lock_guard lock(mutex_);
+  ++unattended_;
   settle_locked(token);
 }
 
@@ -276,17 +293,19 @@ void DeliveryLedger::delivered(std::span<const PushToken> tokens) {
   release_waiting();
 }
 
-void DeliveryLedger::rejected(PushToken token, const loki::RejectedRecord& rejected) {
-  if (!listens()) return;
-  const std::lock_guard lock(mutex_);
-  const std::string object = rejected_object(rejected, url_, clock_.wall());
-  spool::Rejection rejection{rejected.status, rejected.text, url_, rejected.tenant, {}};
-  dirty_ = true;
-  if (token != kNoToken && (token & kRow) != 0) {
-    redelivery_->rejected(token & ~kRow, rejection, object);
-    return;
-  }
-  if (!tracks()) return;
+// Whether the record is kept with all that was to be sent.
+bool DeliveryLedger::keeps_whole(const loki::RejectedRecord& rejected) {
+  if (is_of_time(rejected.reason)) return false;
+  const base::Monotonic now = clock_.monotonic();
+  whole_credit_ = std::min(kWholeBurst, whole_credit_ + static_cast<double>(now - whole_filled_) / base::kSecond * kWholeRate);
+  whole_filled_ = now;
+  const auto cost = static_cast<double>(rejected.record->line.data.size() + kWholeCost);
+  if (whole_credit_ < cost) return false;
+  whole_credit_ -= cost;
+  return true;
+}
+
+std::string DeliveryLedger::whole_record(const loki::RejectedRecord& rejected, std::string_view object) const {
   record::Record record = *rejected.record;
   record::Extra extra;
   if (record.extra != nullptr) extra = *record.extra;
@@ -297,19 +316,55 @@ void DeliveryLedger::rejected(PushToken token, const loki::RejectedRecord& rejec
   std::string line;
   record::append_jsonl(line, record);
   if (!line.empty()) line.pop_back();
-  rejection.record = line;
-  if (consumer_ && token != kNoToken) {
-    if ((token & kWaits) == 0) {
-      consumer_->reject(token >> kOrdinalBits, static_cast<std::uint32_t>(token & kOrdinalMask), rejection);
-      return;
-    }
-    const auto found = waiting_.find(static_cast<std::uint32_t>(token >> kIndexBits) & kWaitingMask);
-    const record::Source* source = found == waiting_.end() ? nullptr : found->second.lane.source_of(token & kIndexMask);
-    if (source != nullptr) consumer_->reject(source->block, source->ordinal, rejection);
-    settle_locked(token);
+  return line;
+}
+
+void DeliveryLedger::reject_in_place(spool::BlockPlace place, const loki::RejectedRecord& rejected) {
+  // A million may come with one text.
+  if (common_of_ != rejected.text) {
+    common_of_ = rejected.text;
+    common_ = common_reason(rejected);
+  }
+  consumer_->reject_in_place(place.block, place.ordinal, rejected.reason, {rejected.status, common_, url_, rejected.tenant, {}});
+}
+
+void DeliveryLedger::rejected(PushToken token, const loki::RejectedRecord& rejected) {
+  if (!listens()) return;
+  const std::lock_guard lock(mutex_);
+  dirty_ = true;
+  ++unattended_;
+  spool::Rejection rejection{rejected.status, rejected.text, url_, rejected.tenant, {}};
+  if (token != kNoToken && (token & kRow) != 0) {
+    redelivery_->rejected(token & ~kRow, rejection, rejected_object(rejection, clock_.wall()));
     return;
   }
-  if (store_) store_->reject(rejection);
+  if (!tracks()) return;
+  const bool whole = keeps_whole(rejected);
+  std::string line;
+  if (whole) {
+    line = whole_record(rejected, rejected_object(rejection, clock_.wall()));
+    rejection.record = line;
+  }
+  if (consumer_ && token != kNoToken) {
+    std::optional<spool::BlockPlace> place;
+    if ((token & kWaits) == 0) {
+      place = spool::BlockPlace{token >> kOrdinalBits, static_cast<std::uint32_t>(token & kOrdinalMask)};
+    } else {
+      const auto found = waiting_.find(static_cast<std::uint32_t>(token >> kIndexBits) & kWaitingMask);
+      const record::Source* source = found == waiting_.end() ? nullptr : found->second.lane.source_of(token & kIndexMask);
+      if (source != nullptr) place = spool::BlockPlace{source->block, source->ordinal};
+    }
+    if (place && whole) consumer_->reject(place->block, place->ordinal, rejection);
+    if (place && !whole) reject_in_place(*place, rejected);
+    if ((token & kWaits) != 0) settle_locked(token);
+    return;
+  }
+  if (store_ && whole) {
+    store_->reject(rejection);
+  } else if (store_ && !not_kept_said_) {
+    not_kept_said_ = true;
+    diagnostics_.say("records that Loki refuses for their time, or in masses, are counted and not kept: they stay in their log files");
+  }
   settle_locked(token);
 }
 
@@ -322,16 +377,37 @@ std::uint64_t DeliveryLedger::block_of(PushToken token) {
   return source != nullptr ? source->block : 0;
 }
 
+std::size_t DeliveryLedger::rejections_waiting() const {
+  return consumer_ ? consumer_->rejections_waiting() : store_ ? store_->rejections_waiting() : 0;
+}
+
 base::Result<void> DeliveryLedger::commit_locked() {
   if (!dirty_) return {};
   base::Result<void> stored;
+  std::uint64_t evicted = 0;
   if (consumer_) {
     stored = consumer_->commit();
+    evicted = consumer_->take_evicted_rejected();
   } else if (store_) {
     stored = store_->commit(*keeper_);
+    evicted = store_->take_evicted_rejected();
+  }
+  if (evicted > 0) {
+    diagnostics_.warn("rejected-max", fmt::format("the store of rejected records is full: the oldest {} are not kept any more\n"
+                                                  "`weir buffer --rejected-max` says how much a spool keeps", evicted));
   }
   if (stored && redelivery_) stored = redelivery_->commit();
-  if (stored) dirty_ = false;
+  if (!stored) return stored;
+  dirty_ = false;
+  unattended_ = 0;
+  unattended_since_ = base::kNever;
+  return stored;
+}
+
+// Says what went wrong; the next time comes by itself.
+base::Result<void> DeliveryLedger::try_commit() {
+  auto stored = commit_locked();
+  if (!stored) diagnostics_.warn("commit", fmt::format("{}; trying again", stored.error().message));
   return stored;
 }
 
@@ -340,13 +416,37 @@ base::Monotonic DeliveryLedger::commit_due(base::Monotonic now) {
   const std::lock_guard lock(mutex_);
   if (!dirty_) return base::kNever;
   const bool noted = consumer_ ? consumer_->note() : store_ != nullptr && store_->note(*keeper_);
-  if (now < next_commit_) return next_commit_;
+  if (!noted && consumer_) consumer_->note_delivered();
+  if (noted) {
+    unattended_ = 0;
+    unattended_since_ = base::kNever;
+  }
+  if (now < next_commit_ && rejections_waiting() < kMostWaiting) return next_commit_;
   next_commit_ = base::after(now, noted ? kCommitNoted : kCommitEvery);
-  auto stored = commit_locked();
-  if (stored) return base::kNever;
-  diagnostics_.warn("commit", fmt::format("{}; trying again", stored.error().message));
-  return next_commit_;
+  return try_commit() ? base::kNever : next_commit_;
 }
+
+base::Monotonic DeliveryLedger::attend(base::Monotonic now) {
+  if (!listens()) return base::kNever;
+  std::unique_lock lock(mutex_);
+  if (!dirty_ || unattended_ == 0) return base::kNever;
+  if (unattended_since_ == base::kNever) unattended_since_ = now;
+  const base::Monotonic due = base::after(unattended_since_, kCommitEvery);
+  if (now < due && unattended_ < kCommitAfter && rejections_waiting() < kMostWaiting) return due;
+  next_commit_ = base::after(now, kCommitEvery);
+  while (!try_commit()) {
+    unattended_since_ = now;
+    unattended_ = 1;
+    if (rejections_waiting() < kMostWaiting || (stop_ != nullptr && stop_->stopped())) return base::after(now, kCommitEvery);
+    lock.unlock();
+    struct pollfd stopped = {stop_ != nullptr ? stop_->fd() : -1, POLLIN, 0};
+    ::poll(&stopped, 1, static_cast<int>(kCommitEvery / base::kMillisecond));
+    lock.lock();
+  }
+  return base::kNever;
+}
+
+void DeliveryLedger::waiting() { static_cast<void>(attend(clock_.monotonic())); }
 
 base::Result<void> DeliveryLedger::close() {
   const std::lock_guard lock(mutex_);

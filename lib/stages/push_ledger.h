@@ -62,13 +62,19 @@ class DeliveryLedger : public loki::PushLedger {
   // The record is not to be sent at all (filtered, held, of a kind that cannot be pushed), and that is its fate.
   void settle(loki::PushToken token);
   void delivered(std::span<const loki::PushToken> tokens) override;
+  // A record of a spool that is refused for its time stays in its block, and a range says why; so do others where many are refused. Where no
+  // block holds it, as with a checkpoint file, it is counted and not kept: it stays in its log file.
   void rejected(loki::PushToken token, const loki::RejectedRecord& rejected) override;
+  void waiting() override;
 
   // The block of a spool that the record of this token came out of, while its fate is open; 0 for none.
   [[nodiscard]] std::uint64_t block_of(loki::PushToken token);
 
-  // Stores what moved, if the last time was a second ago; when to come again. Trouble is said and tried again.
+  // For the transport's timer. Stores what moved, if the last time was a second ago; when to come again. Trouble is said and tried again.
   base::Monotonic commit_due(base::Monotonic now);
+  // For the thread that drives push: what it has settled and rejected itself is stored within a second, and after so many records, whether
+  // there are answers or not. When to come again. While too much waits and the disk takes none, it does not return, unless stopped.
+  base::Monotonic attend(base::Monotonic now);
   base::Result<void> commit();
   // At the end, after commit(). Error io: the file of the positions was deleted meanwhile.
   base::Result<void> close();
@@ -92,6 +98,11 @@ class DeliveryLedger : public loki::PushLedger {
   void advance(Waiting& waiting);
   void release_waiting();
   base::Result<void> commit_locked();
+  base::Result<void> try_commit();
+  [[nodiscard]] std::size_t rejections_waiting() const;
+  [[nodiscard]] bool keeps_whole(const loki::RejectedRecord& rejected);
+  void reject_in_place(spool::BlockPlace place, const loki::RejectedRecord& rejected);
+  [[nodiscard]] std::string whole_record(const loki::RejectedRecord& rejected, std::string_view object) const;
 
   const std::string url_;
   base::Clock& clock_;
@@ -110,6 +121,13 @@ class DeliveryLedger : public loki::PushLedger {
   std::vector<spool::PlaceSet::Stretch> stretches_;                     // scratch of delivered()
   bool dirty_ = false;
   base::Monotonic next_commit_ = 0;
+  std::uint64_t unattended_ = 0;                 // settled and rejected since the last commit, or since what had come was noted and has its time
+  base::Monotonic unattended_since_ = base::kNever;
+  double whole_credit_;                          // bytes of rejected records that may be kept whole now
+  base::Monotonic whole_filled_ = 0;
+  bool not_kept_said_ = false;
+  std::string common_of_, common_;               // the latest text, and what of it is true of many records
+  const base::Stop* stop_ = nullptr;
 };
 
 }  // namespace weir::stages

@@ -5,6 +5,7 @@
 #include "record/jsonl_reader.h"
 #include "record/timestamp.h"
 #include "spool/reader.h"
+#include "spool/rejected_store.h"
 #include "stages/spool_scan.h"
 #include "stages/spool_stream.h"
 #include "stages/unmatched.h"
@@ -74,7 +75,7 @@ class Replay : public pipeline::Source {
     pipeline::Counters counters;
     counters.records_in = counters.records_out = records_;
     counters.bytes_in = counters.bytes_out = bytes_;
-    counters.lost = scan_->unreadable_blocks();
+    counters.lost = scan_->unreadable_blocks() + unreadable_;
     return counters;
   }
   [[nodiscard]] std::string_view name() const override { return "replay"; }
@@ -90,7 +91,11 @@ class Replay : public pipeline::Source {
     if (!reader) return std::move(reader).error();
     auto any = (*reader)->rejected(0, 1, [](const spool::Reader::RejectedEntry&) {});
     if (!any) return std::move(any).error();
-    if (*any == 0) return true;
+    if (*any == 0) {
+      auto ranges = (*reader)->rejected_ranges(0);
+      if (!ranges) return std::move(ranges).error();
+      if (ranges->empty()) return true;
+    }
     record::Batch batch;
     append_rejected(batch, std::filesystem::absolute(spec_.spool).lexically_normal().string(), (*reader)->spool());
     auto flow = out.emit(batch);
@@ -183,15 +188,56 @@ class Replay : public pipeline::Source {
         if (batch.records.size() > before) batch.records.back().source = record::Source::in_rejected((*reader)->spool(), entry.number);
       });
       if (!last) return std::move(last).error();
-      if (*last == 0) return {};
+      if (*last == 0) return give_rejected_in_place(**reader, batch);
       after = *last;
-      std::erase_if(batch.records, [&](record::Record& record) {
-        return !spec_.range.contains(record.timestamp) || !query_.selects(*record.labels) || !query_.matches(record, batch);
-      });
-      auto more = give(batch);
+      auto more = give_wanted(batch);
       if (!more) return std::move(more).error();
       if (!*more) return {};
     }
+  }
+
+  Result<bool> give_wanted(record::Batch& batch) {
+    std::erase_if(batch.records, [&](record::Record& record) {
+      return !spec_.range.contains(record.timestamp) || !query_.selects(*record.labels) || !query_.matches(record, batch);
+    });
+    return give(batch);
+  }
+
+  // Those that stay in their blocks, one block after the other.
+  Result<void> give_rejected_in_place(spool::Reader& reader, record::Batch& batch) {
+    std::uint64_t after = 0;
+    while (true) {
+      auto ranges = reader.rejected_ranges(after);
+      if (!ranges) return std::move(ranges).error();
+      if (ranges->empty()) return {};
+      after = ranges->front().block;
+      batch.records.clear();
+      batch.clear();
+      auto loaded = reader.load(after, {}, batch);
+      if (!loaded && loaded.error().code == base::Code::corrupt) {
+        context_.diagnostics->say(loaded.error().message);
+        ++unreadable_;
+        continue;
+      }
+      if (!loaded) return std::move(loaded).error();
+      std::erase_if(batch.records, [&](record::Record& record) { return !name_range(reader, *ranges, batch, record); });
+      auto more = give_wanted(batch);
+      if (!more) return std::move(more).error();
+      if (!*more) return {};
+    }
+  }
+
+  // Gives the record the reason of the range that it is in. False: it is in none.
+  static bool name_range(spool::Reader& reader, const std::vector<spool::Reader::RejectedRange>& ranges, record::Batch& batch, record::Record& record) {
+    const std::uint32_t ordinal = record.source.ordinal;
+    const auto range = std::ranges::find_if(ranges, [&](const auto& one) { return one.ordinals.contains(ordinal); });
+    if (range == ranges.end()) return false;
+    auto* extra = batch.make<record::Extra>();
+    if (record.extra != nullptr) *extra = *record.extra;
+    extra->rejected = batch.copy(rejected_object({range->status, range->reason, range->url, range->tenant, {}}, range->time));
+    record.extra = extra;
+    record.source = record::Source::in_rejected(reader.spool(), spool::number_of_place({range->block, ordinal}));
+    return true;
   }
 
   ReplaySpec spec_;
@@ -204,7 +250,7 @@ class Replay : public pipeline::Source {
   bool started_ = false;
   base::Monotonic start_ = 0;
   base::Timestamp first_ = 0, latest_ = 0;
-  std::uint64_t records_ = 0, bytes_ = 0;
+  std::uint64_t records_ = 0, bytes_ = 0, unreadable_ = 0;
   std::string why_;  // nothing was found
 };
 

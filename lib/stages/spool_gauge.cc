@@ -8,6 +8,8 @@ namespace {
 constexpr base::Duration kWindow = base::kMinute;
 constexpr base::Duration kLeastWindow = 10 * base::kSecond;  // of a spool that is younger than the window
 constexpr std::size_t kAtOnce = 1024;
+constexpr base::Duration kSteered = 5 * base::kSecond;
+constexpr base::Duration kLongAgo = 24 * base::kHour;
 
 }  // namespace
 
@@ -18,6 +20,7 @@ base::Result<void> SpoolGauge::look() {
     if (!blocks) return std::move(blocks).error();
     for (const spool::BlockInfo& block : *blocks) {
       newest_ = block.id;
+      newest_stored_ = block.stored;
       recent_.push_back({block.id, block.stored, block.line_bytes});
     }
     forget(since);
@@ -37,6 +40,12 @@ double SpoolGauge::inflow() const {
   for (const Stored& one : recent_) bytes += one.bytes;
   const base::Duration window = std::clamp<base::Duration>(clock_.wall() - recent_.front().at, kLeastWindow, kWindow);
   return static_cast<double>(bytes) * base::kSecond / static_cast<double>(window);
+}
+
+bool SpoolGauge::doubts_clock() const {
+  if (newest_ == 0) return false;
+  const base::Duration gap = clock_.wall() - newest_stored_;
+  return gap < -kSteered || gap > kLongAgo;
 }
 
 base::Result<bool> SpoolGauge::has_old(spool::BlockPlace place) {

@@ -23,6 +23,9 @@ class SpoolGauge {
   // Bytes of lines a second, over the last minute of what was stored.
   [[nodiscard]] double inflow() const;
 
+  // The wall clock is before the newest block, or more than a day behind it: it, or the one that stored the block, may be wrong.
+  [[nodiscard]] bool doubts_clock() const;
+
   // Whether a block that was stored over a minute ago holds something from `place` on.
   base::Result<bool> has_old(spool::BlockPlace place);
 
@@ -36,6 +39,7 @@ class SpoolGauge {
   spool::Reader& reader_;
   const base::Clock& clock_;
   std::uint64_t newest_ = 0, newest_old_ = 0;
+  base::Timestamp newest_stored_ = 0;
   std::deque<Stored> recent_;
 };
 

@@ -1,6 +1,10 @@
 #include "stages/spool_stream.h"
 
+#include "record/json.h"
+#include "record/timestamp.h"
 #include "spool/damage.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -29,6 +33,17 @@ void append_rejected(record::Batch& batch, const std::string& spool_path, std::u
   auto& marker = append_marker(batch, record::Marker::Type::rejected, {});
   marker.checkpoint = batch.copy(spool_path);
   marker.spool = spool;
+}
+
+std::string rejected_object(const spool::Rejection& rejection, base::Timestamp time) {
+  std::string out = "{\"reason\":\"";
+  record::append_escaped(out, rejection.reason);
+  out += fmt::format("\",\"status\":{},\"url\":\"", rejection.status);
+  record::append_escaped(out, rejection.url);
+  out += "\",\"tenant\":\"";
+  record::append_escaped(out, rejection.tenant);
+  out += fmt::format("\",\"time\":\"{}\"}}", record::to_rfc3339(time));
+  return out;
 }
 
 std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint64_t block, const spool::PlaceSet* skip) {

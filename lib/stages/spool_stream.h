@@ -5,6 +5,7 @@
 #include "record/record.h"
 #include "spool/block_info.h"
 #include "spool/place.h"
+#include "spool/rejection.h"
 
 #include <cstdint>
 #include <string>
@@ -20,6 +21,9 @@ std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint6
 
 // What comes before rejected records.
 void append_rejected(record::Batch& batch, const std::string& spool_path, std::uint64_t spool);
+
+// The `rejected` object of a record that was refused at `time`.
+[[nodiscard]] std::string rejected_object(const spool::Rejection& rejection, base::Timestamp time);
 
 // The last marker.
 void append_end(record::Batch& batch);

@@ -13,6 +13,7 @@ import sys
 import time
 
 import churn
+import first_start
 import live
 import measure
 import report as reports
@@ -334,17 +335,19 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--mb", type=float, default=256)
     parser.add_argument("--dir", default="build/bench")
-    parser.add_argument("--only", default="stages,chains,same,durable,tracked,spill,outage,memory,loki,live,churn")
+    parser.add_argument("--only", default="stages,chains,same,durable,tracked,spill,outage,memory,loki,live,churn,first-start")
     parser.add_argument("--live-seconds", type=float, default=30)
     parser.add_argument("--churn-pods", type=int, default=40_000)
     parser.add_argument("--outage-lines", type=int, default=1_500_000)
+    parser.add_argument("--first-start-mb", type=float, default=1000)
+    parser.add_argument("--first-start-tail", default="", help="options of tail in that chain")
     a = parser.parse_args()
     folder = pathlib.Path(a.dir)
     folder.mkdir(parents=True, exist_ok=True)
     only, report = a.only.split(","), reports.Report()
     print(f"{os.cpu_count()} cores; {subprocess.run([kit.WEIR, '--version'], capture_output=True, text=True, check=False).stdout.strip()}")
 
-    if set(only) - {"live", "memory", "outage", "churn"}:
+    if set(only) - {"live", "memory", "outage", "churn", "first-start"}:
         tree = pathlib.Path(a.tree) if a.tree else folder / "pods"
         if not a.tree:
             subprocess.run(["rm", "-rf", str(tree)], check=True)
@@ -382,6 +385,9 @@ def main():
         live.run(report, folder, a.live_seconds)
     if "churn" in only:
         churn.run(report, folder, a.churn_pods)
+
+    if "first-start" in only:
+        first_start.run(report, folder, a.first_start_mb, a.first_start_tail)
 
     if report.missed:
         print("\nMissed:")

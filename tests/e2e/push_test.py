@@ -253,6 +253,24 @@ class Push(kit.Case):
         self.assertEqual(self.lines_of(path, "a"), list(range(6)))
         chain.stop(expect=(0, 3, 143))
 
+    def test_who_takes_nothing_holds_nobody_up(self):
+        """No request is ever made: what does not match, and what is too old, is stored as such all the same, and a small spool does not fill up."""
+        self.write("a", 0, 6000, 4000)
+        old = "".join(json.dumps({"timestamp": "2020-01-01T00:00:00Z", "line": f"{i} {os.urandom(1500).hex()}", "labels": {"app": "x"}}) + "\n"
+                      for i in range(8000))
+        (self.dir / "old").write_text(old)
+        _, url, path = self.target()
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                for stages, stdin in (([f"tail {self.pods}", f"buffer {self.spool} --max-size 4MiB", f"push {url} --match '|= `none`'"], None),
+                                      ([f"buffer {self.spool} --max-size 4MiB", f"push {url}"], self.dir / "old")):
+                    for file in self.dir.glob("spool.db*"):
+                        file.unlink()
+                    self.run_chain(stages, fused, expect=(0, 3), stdin=stdin)
+                    self.assertEqual(self.status()["undelivered"], 0)
+                    self.assertLess(self.status()["file_bytes"] + self.status()["log_bytes"], 5 << 20)
+        self.assertEqual(self.entries(path), [])
+
     # ---- trouble and ends -----------------------------------------------------------------------------------------------------------
 
     def push_lines(self, *args, count=10, timeout=None):

@@ -69,6 +69,7 @@ class DamageTest : public SpoolTest {
       const auto main = consumer();
       main->acknowledge_before(11, 0);
       main->reject(20, 1, {.status = 400, .reason = "too long", .url = "http://loki", .tenant = "", .record = "{\"line\":\"x\"}"});
+      main->reject_in_place(21, 1, "old", {.status = 400, .reason = "too old", .url = "http://loki", .tenant = "", .record = {}});
       ASSERT_TRUE(main->commit());
     }
     id_ = writer->spool();
@@ -233,7 +234,8 @@ TEST_F(DamageTest, AFirstPageOfZerosCostsNothing) {
   ASSERT_TRUE(status);
   ASSERT_EQ(status->consumers.size(), 1U);
   EXPECT_EQ(status->consumers[0].place, (BlockPlace{11, 0}));
-  EXPECT_EQ(status->rejected, 1U);
+  EXPECT_EQ(status->rejected, 2U);
+  EXPECT_GT(status->rejected_bytes, 64U);
   ASSERT_EQ(status->set_aside.size(), 1U);
   EXPECT_EQ(slurp(status->set_aside[0]), bytes);
 }

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace weir::stages {
 namespace {
 
@@ -63,6 +65,9 @@ class LedgerTest : public ::testing::Test {
   // What the next process would find: 1 for each record that is acknowledged.
   std::string acknowledged() {
     EXPECT_TRUE(ledger_->commit());
+    return committed();
+  }
+  std::string committed() {
     auto reader = spool::Reader::open(path_);
     auto places = (*reader)->acknowledged("main");
     std::string out;
@@ -163,6 +168,52 @@ TEST_F(LedgerTest, ARejectionOfAStreamThatWaitsHasItsPlace) {
   BlockPlace place;
   static_cast<void>((*reader)->rejected(0, 10, [&](const spool::Reader::RejectedEntry& entry) { place = entry.place; }));
   EXPECT_EQ(place, (BlockPlace{1, 0}));
+}
+
+// What push settles by itself (nothing matches, all is too old) is stored, although no answer ever comes.
+TEST_F(LedgerTest, WhatNoAnswerBringsIsStoredWithinASecond) {
+  EXPECT_EQ(ledger_->attend(test_.clock.monotonic()), test_.clock.monotonic() + base::kSecond);  // the `begin` marker
+  for (std::uint32_t i = 0; i < 4; ++i) ledger_->settle(*see(i));
+  const record::Record refused = record(4);
+  ledger_->rejected(*see(4), {0, "greater_than_max_sample_age", "too old", "", &refused});
+  EXPECT_EQ(ledger_->attend(test_.clock.monotonic()), test_.clock.monotonic() + base::kSecond);
+  EXPECT_EQ(committed(), "0000000000");
+  test_.clock.advance(base::kSecond);
+  EXPECT_EQ(ledger_->attend(test_.clock.monotonic()), base::kNever);
+  EXPECT_EQ(committed(), "1111100000");
+  EXPECT_EQ(ledger_->attend(test_.clock.monotonic()), base::kNever);
+}
+
+TEST_F(LedgerTest, ManyAreStoredAtOnce) {
+  const auto token = *see(0);
+  for (int i = 0; i < 100'000; ++i) ledger_->settle(token);
+  ledger_->attend(test_.clock.monotonic());
+  EXPECT_EQ(committed(), "1000000000");
+}
+
+// A refusal for the time leaves the record where it is; so does whatever is refused in masses.
+TEST_F(LedgerTest, RowsAreForExceptions) {
+  const std::string line(10'000, 'x');
+  const std::array tokens = {*see(0), *see(1)};
+  const auto refuse = [&](std::uint32_t ordinal, std::string_view reason, std::string_view text) {
+    record::Record refused = record(ordinal);
+    refused.line = record::Text::bytes(line);
+    ledger_->rejected(tokens[ordinal], {400, reason, text, "", &refused});
+  };
+  refuse(0, "greater_than_max_sample_age",
+         "entry for stream '{app=\"hot\"}' has timestamp too old: 2025-10-01T00:00:00Z, oldest acceptable timestamp is: 2025-10-09T06:00:00Z");
+  for (int i = 0; i < 10'000; ++i) refuse(1, "line_too_long", "max entry size");
+  EXPECT_EQ(acknowledged(), "1100000000");
+  auto reader = spool::Reader::open(path_);
+  int rows = 0;
+  ASSERT_TRUE((*reader)->rejected(0, 100'000, [&](const spool::Reader::RejectedEntry&) { ++rows; }));
+  EXPECT_GT(rows, 50);
+  EXPECT_LT(rows, 150);
+  const auto ranges = (*reader)->rejected_ranges(0);
+  ASSERT_TRUE(ranges);
+  ASSERT_EQ(ranges->size(), 2U);
+  EXPECT_EQ(ranges->front().reason, "entry has timestamp too old, oldest acceptable timestamp is: 2025-10-09T06:00:00Z");
+  EXPECT_EQ(ranges->back().kind, "line_too_long");
 }
 
 }  // namespace

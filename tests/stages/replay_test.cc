@@ -2,6 +2,7 @@
 
 #include "spool/consumer.h"
 #include "spool/reader.h"
+#include "spool/rejected_store.h"
 #include "stages/buffer.h"
 #include "support/collect.h"
 #include "support/temp_dir.h"
@@ -140,6 +141,27 @@ TEST_F(ReplayTest, ByState) {
   EXPECT_EQ(replay({.rejected = true}), (Lines{marker, at(4, "rejected", source)}));
   EXPECT_EQ(replay({.query = "|= `nothing`", .rejected = true}), Lines{marker});
   EXPECT_EQ(replay({.undelivered = true, .held = true}).size(), 2U);
+}
+
+// Records that were rejected and stay in their block come out with the reason of their range.
+TEST_F(ReplayTest, RejectedInTheirBlock) {
+  store({{at(1, "old"), at(2, "fine"), at(3, "old too", R"(,"metadata":{"k":"v"})")}});
+  {
+    const auto main = consumer();
+    for (const std::uint32_t ordinal : {0U, 2U}) main->reject_in_place(1, ordinal, "old", {.status = 400, .reason = "too old", .url = "u", .tenant = "t"});
+    ASSERT_TRUE(main->commit());
+  }
+  const std::uint64_t id = (*spool::Reader::open(path()))->spool();
+  const Lines out = replay({.rejected = true});
+  ASSERT_EQ(out.size(), 3U);
+  const auto rest = [&](std::uint32_t ordinal) {
+    return fmt::format(R"(,"source":"r.{:016x}.{}","rejected":{{"reason":"too old","status":400,"url":"u","tenant":"t","time":"2025-10-09T08:53:20Z"}})", id,
+                       spool::number_of_place({1, ordinal}));
+  };
+  EXPECT_EQ(out[1], at(1, "old", rest(0)));
+  EXPECT_EQ(out[2], at(3, "old too", R"(,"metadata":{"k":"v"})" + rest(2)));
+  EXPECT_EQ(replay({.query = "|= `too`", .rejected = true}).size(), 2U);
+  EXPECT_EQ(replay({}), Lines{at(2, "fine")});
 }
 
 TEST_F(ReplayTest, RetimeKeepsTheOldTimeAndTheOrder) {

@@ -16,6 +16,8 @@ class FakeClock : public base::Clock {
     wall_ += by;
     monotonic_ += by;
   }
+  // Somebody sets the clock; no time passes.
+  void set(base::Duration by) { wall_ += by; }
 
  private:
   std::atomic<base::Timestamp> wall_;
