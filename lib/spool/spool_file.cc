@@ -153,12 +153,13 @@ base::Result<SpoolFile> try_writing(const std::string& path, Sync sync, base::Du
   const char* level = sync == Sync::off ? "OFF" : sync == Sync::normal ? "NORMAL" : "FULL";
   const std::string settings = fmt::format("{}; PRAGMA synchronous = {}", kSettings, level);
   if (auto set = database->execute(settings.c_str()); !set) return set.error();
-  if (*kind != sqlite::FileKind::current) {
+  const bool current = *kind == sqlite::FileKind::current;
+  if (!current) {
     if (auto migrated = sqlite::migrate(*database, kFormat); !migrated) return std::move(migrated).error();
-    // So that the file by itself is known for a spool. Where that fails it happens later.
-    static_cast<void>(database->checkpoint(false));
   }
   if (auto added = add_what_is_new(*database); !added) return std::move(added).error();
+  // So that the file by itself is known for a spool. Where that fails it happens later.
+  if (!current) static_cast<void>(database->checkpoint(false));
   auto id = read_id(*database);
   if (!id) return std::move(id).error();
   return SpoolFile{std::move(*name), std::move(*database), *id, note};
