@@ -240,7 +240,7 @@ const cli::Command spool_command = {
     .examples = {{"how far behind is Loki", "weir spool status spool.db"},
                  {"for a script", "weir spool status spool.db -o json | jq .undelivered"},
                  {"after a power cut", "weir spool check spool.db"},
-                 {"look at a node's spool elsewhere", "weir spool copy spool.db /tmp/copy.db"},
+                 {"look at a node's spool elsewhere", "weir spool copy spool.db copy.db"},
                  {"the second target was taken down for good", "weir spool forget archive spool.db"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Spool>()); },
