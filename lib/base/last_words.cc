@@ -32,8 +32,6 @@ void append_prefix(std::string_view text) {
   ::_exit(kExitCode);
 }
 
-void out_of_memory() { end_with("there is no more memory (ulimit -v, memory limit of the container)"); }
-
 void unexpected_end() {
   if (const std::exception_ptr thrown = std::current_exception()) {
     try {
@@ -49,13 +47,15 @@ void unexpected_end() {
 
 }  // namespace
 
+void end_out_of_memory() { end_with("there is no more memory (ulimit -v, memory limit of the container)"); }
+
 void arrange_last_words(std::string_view command) {
   prefix_size = 0;
   append_prefix("weir");
   if (!command.empty()) append_prefix(" ");
   append_prefix(command);
   append_prefix(": ");
-  std::set_new_handler(out_of_memory);
+  std::set_new_handler(end_out_of_memory);
   std::set_terminate(unexpected_end);
 }
 

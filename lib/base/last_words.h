@@ -10,4 +10,7 @@ namespace weir::base {
 // Called once, before threads start.
 void arrange_last_words(std::string_view command);
 
+// The end that a failed allocation of ours has, for those of libraries that tell of theirs.
+[[noreturn]] void end_out_of_memory();
+
 }  // namespace weir::base

@@ -18,8 +18,8 @@ struct Loaded {
 };
 
 base::Error absent(std::string_view cause) {
-  return base::fail(base::Code::config, "cannot load libcurl: {}", cause)
-      .with_hint("HTTP needs libcurl 7.68 or newer: apt install libcurl4");
+  return base::fail(base::Code::io, "cannot load libcurl: {}", cause)
+      .with_hint("HTTP needs libcurl 7.68 or newer (apt install libcurl4) and 40 MB of address space for it (ulimit -v)");
 }
 
 Loaded open_library() {

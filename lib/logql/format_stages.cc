@@ -41,10 +41,11 @@ class SnapshotData : public TemplateData {
  public:
   explicit SnapshotData(Scope& scope) : scope_(scope) {
     ScopeData(scope).each([this](std::string_view name, std::string_view value) { labels_.push_back({name, value}); });
-    std::ranges::stable_sort(labels_, {}, &record::Label::name);
+    if (many()) std::ranges::stable_sort(labels_, {}, &record::Label::name);
   }
   bool find(std::string_view name, std::string_view& value) override {
-    const auto found = std::ranges::lower_bound(labels_, name, {}, &record::Label::name);
+    const auto found = many() ? std::ranges::lower_bound(labels_, name, {}, &record::Label::name)
+                              : std::ranges::find(labels_, name, &record::Label::name);
     if (found == labels_.end() || found->name != name) return false;
     value = found->value;
     return true;
@@ -57,6 +58,7 @@ class SnapshotData : public TemplateData {
 
  private:
   Scope& scope_;
+  [[nodiscard]] bool many() const { return labels_.size() > 16; }
   std::vector<record::Label> labels_;
 };
 

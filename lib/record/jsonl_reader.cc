@@ -111,7 +111,7 @@ struct JsonlReader::State {
   // The same as memory of the batch.
   std::string_view kept(std::string_view text, Batch& batch) const {
     const auto at = reinterpret_cast<std::uintptr_t>(text.data()), from = reinterpret_cast<std::uintptr_t>(decoded.get());
-    return decoded_size != 0 && at - from < decoded_size ? batch.copy(text) : text;
+    return at - from < decoded_size ? batch.copy(text) : text;
   }
 
   // `{"name":"value",…}`.
@@ -480,11 +480,12 @@ base::Result<void> JsonlReader::parse(std::string_view line, Batch& batch) {
   Record& record = batch.records.emplace_back(members.record);
   if (record.labels == nullptr) record.labels = batch.hold(LabelSet::empty());
   record.raw = broken_utf8 ? std::string_view() : line;
-  record.tenant = state.kept(record.tenant, batch);
+  if (state.decoded_size != 0) record.tenant = state.kept(record.tenant, batch);
   if (!state.metadata_pairs.empty()) {
     const std::span<Label> metadata = batch.allocate_labels(state.metadata_pairs.size());
-    for (std::size_t i = 0; i < metadata.size(); ++i) {
-      metadata[i] = {state.kept(state.metadata_pairs[i].name, batch), state.kept(state.metadata_pairs[i].value, batch)};
+    std::ranges::copy(state.metadata_pairs, metadata.begin());
+    if (state.decoded_size != 0) {
+      for (Label& pair : metadata) pair = {state.kept(pair.name, batch), state.kept(pair.value, batch)};
     }
     record.metadata = metadata;
   }

@@ -1,8 +1,10 @@
 #include "spool/compression.h"
 
-#include <zstd.h>
+#include "base/last_words.h"
 
-#include <cstdlib>
+#include <zstd.h>
+#include <zstd_errors.h>
+
 #include <utility>
 
 namespace weir::spool {
@@ -12,7 +14,7 @@ void Decompressor::Free::operator()(void* context) const { ZSTD_freeDCtx(static_
 
 Compressor::Compressor(Effort effort) : context_(ZSTD_createCCtx()) {
   auto* context = static_cast<ZSTD_CCtx*>(context_.get());
-  if (context == nullptr) std::abort();  // no memory
+  if (context == nullptr) base::end_out_of_memory();
   ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1);
   if (effort == Effort::fast) return;
   // Smaller than level 6 leaves it, with tables that fit a block of a MiB: 1.3 MB of memory instead of 3.7.
@@ -28,18 +30,20 @@ void Compressor::append(std::string& out, std::string_view bytes) {
   // Not filled, so that of the bound, which is more than the input, only what is written becomes memory.
   const auto frame = std::make_unique_for_overwrite<char[]>(bound);
   const std::size_t written = ZSTD_compress2(static_cast<ZSTD_CCtx*>(context_.get()), frame.get(), bound, bytes.data(), bytes.size());
-  if (ZSTD_isError(written) != 0) std::abort();  // the bound was kept, so this is memory that ran out
+  if (ZSTD_isError(written) != 0) base::end_out_of_memory();  // the bound was kept, so this is memory that ran out
   out.append(frame.get(), written);
 }
 
 Decompressor::Decompressor() : context_(ZSTD_createDCtx()) {
-  if (context_ == nullptr) std::abort();
+  if (context_ == nullptr) base::end_out_of_memory();
 }
 Decompressor::~Decompressor() = default;
 Decompressor::Decompressor(Decompressor&&) noexcept = default;
 
 bool Decompressor::read(std::string_view frame, char* out, std::size_t size) {
   const std::size_t got = ZSTD_decompressDCtx(static_cast<ZSTD_DCtx*>(context_.get()), out, size, frame.data(), frame.size());
+  // Not taken for damage: the frame may be whole.
+  if (ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation) base::end_out_of_memory();
   return ZSTD_isError(got) == 0 && got == size;
 }
 

@@ -12,6 +12,7 @@
 #include "spool/reserve.h"
 #include "spool/writer.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -275,6 +276,12 @@ struct Writer::State {
 
   [[nodiscard]] base::Error no_room(Bound bound) const {
     if (bound == Bound::disk) {
+      struct rlimit largest = {};
+      if (::getrlimit(RLIMIT_FSIZE, &largest) == 0 && largest.rlim_cur != RLIM_INFINITY && largest.rlim_cur < options.max_size) {
+        return base::fail(base::Code::full, "cannot store records in '{}': no file may be larger than {} (ulimit -f)", options.path,
+                          record::print_size(largest.rlim_cur))
+            .with_hint("raise that limit, or keep the spool below it with --max-size");
+      }
       struct statvfs system = {};
       const bool known = ::statvfs(folder.c_str(), &system) == 0;
       return base::fail(base::Code::full, "cannot store records in '{}': the disk is full{}", options.path,

@@ -1,8 +1,10 @@
 #include "tail/input_file.h"
 
+#include "base/last_words.h"
 #include "tail/pod_path.h"
 
 #include <dirent.h>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -94,6 +96,7 @@ struct InputFile::Gzip {
       stream.next_out = reinterpret_cast<unsigned char*>(to + copied);
       stream.avail_out = want;
       const int result = ::inflate(&stream, Z_NO_FLUSH);
+      if (result == Z_MEM_ERROR) base::end_out_of_memory();  // no damage of the file
       copied += want - stream.avail_out;
       if (result == Z_STREAM_END) next_member(fd);
       else if (result != Z_OK && result != Z_BUF_ERROR) trouble = stream.msg != nullptr ? stream.msg : "the compressed data is damaged";
