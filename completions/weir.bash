@@ -107,10 +107,10 @@ _weir() {
         -o|--output) _weir_words 'default raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --on-full) _weir_words 'block drop-oldest'; return ;;
-        --wait|--max-size|--min-free|--retain|--hold|--hold-max|--as) return ;;
+        --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--as) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --retain --hold --hold-max --on-full --as --only-new'
+        _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --as --only-new'
       else
         _weir_given '--sync --wait -o --output --color --max-size --min-free --retain --hold --hold-max --on-full --as'
         case ${#given[@]}:${given[0]-} in

@@ -116,6 +116,7 @@ complete -c weir -n '__weir_command buffer' -l strict -d 'stop at the first inpu
 complete -c weir -n '__weir_command buffer' -s h -l help -d 'show this help and exit'
 complete -c weir -n '__weir_command buffer' -l max-size -x -d 'size of the whole file'
 complete -c weir -n '__weir_command buffer' -l min-free -x -d 'do not grow while less of the file system is free'
+complete -c weir -n '__weir_command buffer' -l rejected-max -x -d 'bytes that records refused by Loki may take of it, the oldest go first (default: a tenth of --max-size)'
 complete -c weir -n '__weir_command buffer' -l retain -x -d 'how long delivered records stay'
 complete -c weir -n '__weir_command buffer' -l hold -x -d 'how long held records stay'
 complete -c weir -n '__weir_command buffer' -l hold-max -x -d 'bytes that held records may take beyond --retain, 0 for no bound of their own'
