@@ -68,11 +68,11 @@ _weir() {
         --filename) _weir_words 'label metadata'; return ;;
         -o|--output) _weir_words 'default raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
-        --checkpoint) _weir_files; return ;;
-        --hold-deleted|--lines|--from|--since|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait) return ;;
+        --log-root|--checkpoint) _weir_files; return ;;
+        --hold-deleted|--lines|--from|--since|--max-age|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-f --follow --hold-deleted --lines --from --since --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
+        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
       else
         _weir_given '--hold-deleted --lines --from --since --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
         case ${#given[@]}:${given[0]-} in

@@ -46,7 +46,7 @@ base::Result<base::UniqueFd> open_allowed(const std::string& path, const LogRoot
     if (!fd) return base::io_error(errno, fmt::format("open {}", path));
     return fd;
   }
-  const base::UniqueFd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  base::UniqueFd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
   if (!place) return base::io_error(errno, fmt::format("open {}", path));
   std::array<char, PATH_MAX> buffer{};
   const std::string link = fmt::format("/proc/self/fd/{}", place.get());
@@ -59,10 +59,21 @@ base::Result<base::UniqueFd> open_allowed(const std::string& path, const LogRoot
   if (real != path && !roots->allows_file(real)) {
     return base::fail(base::Code::io, "cannot open {}: {}", path, kLeadsOutOfRoots).with_hint(std::string(kLeadsOutHint));
   }
+<<<<<<< ours
   if (auto ok = check_type(status, path); !ok) return std::move(ok).error();
   base::UniqueFd fd(::open(link.c_str(), kRead));
   if (!fd) return base::io_error(errno, fmt::format("open {}", path));
   return fd;
+||||||| base
+  base::UniqueFd fd(::open(link.c_str(), kRead));
+  if (!fd) return base::io_error(errno, fmt::format("open {}", path));
+  return fd;
+=======
+  const base::UniqueFd fd(::open(link.c_str(), kRead));
+  // In its place, so that descriptors in use have the lowest numbers: how many are left is told by that.
+  if (!fd || ::dup3(fd.get(), place.get(), O_CLOEXEC) < 0) return base::io_error(errno, fmt::format("open {}", path));
+  return place;
+>>>>>>> theirs
 }
 
 }  // namespace

@@ -85,11 +85,11 @@ void Watcher::State::read_structure() {
     const auto found = by_structure.find(event.wd);
     if (found == by_structure.end()) return;
     if (found->second->same_structure == nullptr) return take_structure(*found->second, event.mask, event.cookie, name);
-    // By path: what is done for one of them may be the end of another.
+    // By path, since what is done for one of them may be the end of another. The one that was met first names what is in it.
     std::vector<std::string> paths;
     for (const Folder* folder = found->second; folder != nullptr; folder = folder->same_structure) paths.push_back(folder->path);
-    for (const std::string& path : paths) {
-      if (const auto folder = folders.find(path); folder != folders.end()) take_structure(*folder->second, event.mask, event.cookie, name);
+    for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
+      if (const auto folder = folders.find(*path); folder != folders.end()) take_structure(*folder->second, event.mask, event.cookie, name);
     }
   });
   if (overflow) rescan(true);

@@ -67,14 +67,15 @@ void Watcher::State::remember(std::uint32_t number, Log& log, const std::shared_
   if (!identity) return;
   log.formers.push_back({file->inode(), file->device(), identity->head_size, identity->head_hash, file->born(), file, file->place_kept()});
   by_inode.emplace(file->inode(), number);
-  while (log.formers.size() > kFormersKept) {
-    const auto oldest = std::ranges::find_if(log.formers, [&](const Former& former) {
-      return std::ranges::none_of(log.aliases, [&](const Alias& alias) { return alias.inode == former.inode; });
-    });
-    if (oldest == log.formers.end()) return;
-    unremember(oldest->inode, number);
-    log.formers.erase(oldest);
-  }
+  if (log.formers.size() <= kFormersKept) return;
+  // What was renamed just now has no alias yet.
+  const auto recent = log.formers.end() - static_cast<std::ptrdiff_t>(kFormersKept);
+  const auto oldest = std::find_if(log.formers.begin(), recent, [&](const Former& former) {
+    return std::ranges::none_of(log.aliases, [&](const Alias& alias) { return alias.inode == former.inode; });
+  });
+  if (oldest == recent) return;
+  unremember(oldest->inode, number);
+  log.formers.erase(oldest);
 }
 
 void Watcher::State::unremember(std::uint64_t inode, std::uint32_t number) {
@@ -149,6 +150,7 @@ void Watcher::State::moved(std::uint32_t number, Folder& folder, std::string_vie
   const std::string path = join_path(folder.path, name);
   if (known == logs.end() || ::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
   Log& log = known->second;
+  if (is_rotation_order(rotation_of(name, base_name(log.target.empty() ? log.path : log.target)))) return;  // catch_up() finds it by its name
   const auto has_number = [&](const auto& one) { return one.inode == status.st_ino && one.device == status.st_dev; };
   if (has_number(log) || std::ranges::any_of(log.formers, has_number)) return;
   auto opened = open(path);

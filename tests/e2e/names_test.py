@@ -1,11 +1,8 @@
 #!/usr/bin/env python3
 """One file under several names, links, more files than descriptors, and logs that are older than anybody takes: what is followed, once."""
 import collections
-import gzip
-import json
 import os
 import pathlib
-import resource
 import signal
 import subprocess
 import time
@@ -349,13 +346,14 @@ class Names(kit.Case):
         pods = self.logs
 
         def log(pod, rows, name="0.log"):
-            folder = pods / f"shop_{pod}_uid" / "c"
-            folder.mkdir(parents=True, exist_ok=True)
+            staged = self.dir / f"shop_{pod}_uid"  # so that it is there at once
+            folder = staged / "c"
+            folder.mkdir(parents=True)
             text = "".join(cri(t, age) for t, age in rows)
-            data = gzip.compress(text.encode()) if name.endswith(".gz") else text.encode()
-            (folder / name).write_bytes(data)
+            (folder / name).write_text(text, encoding="ascii")
             newest = time.time() - min(age for _, age in rows)
             os.utime(folder / name, (newest, newest))
+            staged.rename(pods / staged.name)
 
         old = [(f"old {i} {'x' * 100}", 9 * self.DAY - i) for i in range(3000)]
         log("old", old)
