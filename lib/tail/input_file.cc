@@ -59,21 +59,11 @@ base::Result<base::UniqueFd> open_allowed(const std::string& path, const LogRoot
   if (real != path && !roots->allows_file(real)) {
     return base::fail(base::Code::io, "cannot open {}: {}", path, kLeadsOutOfRoots).with_hint(std::string(kLeadsOutHint));
   }
-<<<<<<< ours
   if (auto ok = check_type(status, path); !ok) return std::move(ok).error();
-  base::UniqueFd fd(::open(link.c_str(), kRead));
-  if (!fd) return base::io_error(errno, fmt::format("open {}", path));
-  return fd;
-||||||| base
-  base::UniqueFd fd(::open(link.c_str(), kRead));
-  if (!fd) return base::io_error(errno, fmt::format("open {}", path));
-  return fd;
-=======
   const base::UniqueFd fd(::open(link.c_str(), kRead));
   // In its place, so that descriptors in use have the lowest numbers: how many are left is told by that.
   if (!fd || ::dup3(fd.get(), place.get(), O_CLOEXEC) < 0) return base::io_error(errno, fmt::format("open {}", path));
   return place;
->>>>>>> theirs
 }
 
 }  // namespace
