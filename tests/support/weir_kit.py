@@ -174,10 +174,10 @@ class Chain:
 
 
 def weir(*args, expect=0, env=None, stdin=None):
-    """Runs one command to its end; its standard output as bytes."""
+    """Runs one command to its end; its standard output as bytes. `expect`: the exit code, several of them, or None for any."""
     done = subprocess.run([WEIR, *map(str, args)], stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           env=env or environment(), check=False)
-    if expect is not None and done.returncode != expect:
+    if expect is not None and done.returncode not in (expect if isinstance(expect, tuple) else (expect,)):
         raise AssertionError(f"weir {args}: exit {done.returncode}\n{done.stderr.decode(errors='replace')}")
     return done.stdout
 

@@ -67,7 +67,7 @@ class Chain(kit.Case):
                 self.check(run, expected, (end - 700) * 10**9, (end + 10) * 10**9, 710)
                 self.run_chain(stages, fused)  # nothing is left to do
                 self.check(run, expected, (end - 700) * 10**9, (end + 10) * 10**9, 710)
-                self.assertEqual(kit.weir("replay", spool, "--undelivered", "-o", "jsonl"), b"")
+                self.assertEqual(kit.weir("replay", spool, "--undelivered", "-o", "jsonl", expect=1), b"")
 
     def test_live(self):
         for fused in (False, True):

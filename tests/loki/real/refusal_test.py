@@ -58,7 +58,7 @@ class Refusal(kit.Case):
         self.run_chain([f"buffer {self.spool}", " ".join(["push", (target or loki).url, *args])], fused, expect=expect, stdin=path)
         status = json.loads(kit.weir("spool", "status", self.spool, "-o", "json"))
         self.assertEqual(status["undelivered"], 0)
-        return [json.loads(text) for text in kit.weir("replay", self.spool, "--rejected", "-o", "jsonl").splitlines() if b'"line"' in text]
+        return [json.loads(text) for text in kit.weir("replay", self.spool, "--rejected", "-o", "jsonl", expect=(0, 1)).splitlines() if b'"line"' in text]
 
     def count(self, start, end, target=None):
         seconds = (end - start) // SECOND + 2
@@ -138,7 +138,7 @@ class Refusal(kit.Case):
         rejected = self.deliver([record(NOW - 9 * DAY + i, f"line {i}", {"run": self.run_name, "app": "x"}) for i in range(20)], False)
         self.assertEqual(len(rejected), 20)
         self.run_chain([f"replay {self.spool} --rejected --retime now", f"push {loki.url}"], False)
-        self.assertEqual(kit.weir("replay", self.spool, "--rejected", "-o", "raw"), b"")
+        self.assertEqual(kit.weir("replay", self.spool, "--rejected", "-o", "raw", expect=1), b"")
         entries = loki.entries(f'{{run="{self.run_name}"}}', NOW - HOUR, time.time_ns() + HOUR)
         self.assertEqual(sorted(line for _, _, line, _ in entries), sorted(f"line {i}" for i in range(20)))
         self.assertTrue(all(dict(metadata)["weir_original_timestamp"].startswith("20") for _, _, _, metadata in entries))
