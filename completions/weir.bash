@@ -66,7 +66,7 @@ _weir() {
       case $prev in
         --format) _weir_words 'auto cri docker raw'; return ;;
         --filename) _weir_words 'label metadata'; return ;;
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --log-root|--checkpoint) _weir_files; return ;;
         --hold-deleted|--lines|--from|--since|--max-age|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait) return ;;
@@ -74,7 +74,7 @@ _weir() {
       if [[ $cur == -* ]]; then
         _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
       else
-        _weir_given '--hold-deleted --lines --from --since --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
+        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
         case ${#given[@]}:${given[0]-} in
           *) _weir_files ;;
         esac
@@ -83,7 +83,7 @@ _weir() {
     enrich)
       case $prev in
         --kubernetes) _weir_words 'path none'; return ;;
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --label|--label-from-env|--keep-labels|--level|--tenant-from) return ;;
       esac
@@ -93,7 +93,7 @@ _weir() {
       ;;
     filter)
       case $prev in
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --drop) return ;;
       esac
@@ -104,7 +104,7 @@ _weir() {
     buffer)
       case $prev in
         --sync) _weir_words 'off normal full'; return ;;
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --on-full) _weir_words 'block drop-oldest'; return ;;
         --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--as) return ;;
@@ -112,7 +112,7 @@ _weir() {
       if [[ $cur == -* ]]; then
         _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --as --only-new'
       else
-        _weir_given '--sync --wait -o --output --color --max-size --min-free --retain --hold --hold-max --on-full --as'
+        _weir_given '--sync --wait -o --output --color --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --as'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           *) : ;;
@@ -127,13 +127,13 @@ _weir() {
         --as|--match|--give-up|--drain-rate|--start-jitter|--batch-wait|--batch-size|--batch-records|--parallel|--max-line-size|--max-age|--max-ahead|--max-labels|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --strict -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
+        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --check --strict -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
       fi
       ;;
     replay)
       case $prev in
         --retime) _weir_words 'now'; return ;;
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--speed) return ;;
       esac
@@ -150,7 +150,7 @@ _weir() {
       ;;
     query)
       case $prev in
-        -o|--output) _weir_words 'default raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         --password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
         --spool) _weir_spools; return ;;
@@ -194,7 +194,7 @@ _weir() {
         _weir_given '-o --output --wait'
         case ${#given[@]}:${given[0]-} in
           1:forget) : ;;
-          0:*) _weir_words 'status check forget compact' ;;
+          0:*) _weir_words 'status check copy forget compact' ;;
           *) _weir_spools ;;
         esac
       fi
