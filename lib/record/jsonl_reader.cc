@@ -417,7 +417,7 @@ struct JsonlReader::State {
     in.space();
     if (in.at_ < in.end_) return in.fail("something follows the record");
     if (out.has_line || out.has_value || out.has_marker || out.record.source) return true;
-    return in.fail("neither line nor source");
+    return in.fail("a JSON object without the key line; a program's own JSON goes through weir tail -");
   }
 
   // Raw JSON whose strings hold bytes that are not UTF-8, with those written as \udcXX. Outside of strings all is ASCII.

@@ -124,6 +124,30 @@ class Names(Remote):
                 self.assertTrue(entry["labels"].endswith(r'/caf\\xe9.log"}'), entry)
 
 
+class Windows(Remote):
+    def test_a_server_that_ignores_the_window_is_no_endless_query(self):
+        """The same page whatever is asked for: what lies in the window is shown, and a query that would need another page ends with an error."""
+        now = time.time_ns()
+
+        def page(count):
+            values = [[str(now - i * 10**9), f"line {i}"] for i in range(count)]
+            body = json.dumps({"status": "success", "data": {"resultType": "streams", "result": [{"stream": {"app": "x"}, "values": values}]}})
+            return self.server(lambda *_: (200, body))
+
+        for count, args, code, wanted in ((5000, [], 4, None), (5000, ["--limit", "0"], 4, None), (5000, ["--forward"], 4, None), (20, [], 0, 10)):  # ten seconds hold ten
+            with self.subTest(count=count, args=args):
+                server = page(count)
+                done = subprocess.run([kit.WEIR, "query", "--addr", server.url, "-o", "jsonl", "--since", "10s", *args, '{app="x"}'], stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, env=kit.environment(), timeout=kit.PATIENCE, check=False)
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertLess(len(server.asked), 5)
+                if code:
+                    self.assertIn(b"it does not keep to `start` and `end`", done.stderr)
+                else:
+                    self.assertLessEqual(len(done.stdout.splitlines()), wanted + 1)
+                    self.assertIn(b"lie outside the time they were asked for; they are left out", done.stderr)
+
+
 class Files(Remote):
     def test_a_missing_secret_or_certificate_ends_at_once(self):
         spool = self.dir / "spool.db"

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import weir_kit as kit
@@ -127,7 +128,7 @@ class Resume(kit.Case):
 
     def test_a_second_keeper_waits_and_says_who_holds_it(self):
         (self.pods / "ns_pod_uid" / "c").mkdir(parents=True)
-        (self.pods / "ns_pod_uid" / "c" / "0.log").write_bytes(b"2026-01-02T03:04:05.0Z stdout F one\n")
+        (self.pods / "ns_pod_uid" / "c" / "0.log").write_text(time.strftime("%Y-%m-%dT%H:%M:%S.0Z stdout F one\n", time.gmtime()))  # an old line would be left out
         first = self.chain(self.stages(f"buffer {self.spool} --store"), False)
         kit.wait_for(lambda: self.stored() == 1, first.errors)
         second = self.chain(self.stages(f"buffer {self.spool} --store --wait 0s"), False)

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -310,6 +311,25 @@ TEST(Client, AHeaderWithoutEndIsNoLackOfMemory) {
   };
   f(std::string(1000, 'x'));
   f("y\r\nX: " + std::string(1000, 'x'));
+}
+
+TEST(Client, WithoutDescriptorsItIsThisMachinesTrouble) {
+  ClientConfig config = config_for(fmt::format("http://127.0.0.1:{}", closed_port()));
+  auto client = Client::create(config);
+  ASSERT_TRUE(client);
+  EXPECT_EQ((*client)->perform(post()).error().code, base::Code::unreachable);  // libcurl has by now what it keeps
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = ::dup(0);
+  ::close(next);
+  const rlimit none = {static_cast<rlim_t>(next), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto response = (*client)->perform(post());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, base::Code::io);
+  EXPECT_THAT(response.error().message, HasSubstr("Too many open files"));
+  EXPECT_THAT(response.error().hint, HasSubstr("ulimit -n"));
 }
 
 class HidingDiagnostics : public base::Diagnostics {

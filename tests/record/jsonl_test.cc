@@ -104,7 +104,7 @@ TEST_F(Jsonl, WhatIsNoRecordIsKeptAsOne) {
   f("plain text", "column 1: a JSON object is expected");
   f("[1]", "column 1: a JSON object is expected");
   f("{", "column 2: a string is expected");
-  f("{}", "column 3: neither line nor source");
+  f("{}", "column 3: a JSON object without the key line; a program's own JSON goes through weir tail -");
   f(R"({"line":1})", "column 9: line is a string");
   f(R"({"line":"x)", "column 11: the string is not closed");
   f(R"({"line":"x"} y)", "column 14: something follows the record");
