@@ -45,9 +45,9 @@ const cli::Command filter_command = {
                    "are log queries as in Loki: a stream selector, line filters, the parsers `json`, `logfmt`, `pattern`, `regexp` and "
                    "`unpack`, and label filters on strings, numbers, durations and bytes. The selector may be left out.\n\n"
                    "A record on which a --drop expression fails (`__error__`: a line that is no JSON, a value that is no number) is kept "
-                   "unless the expression asks for `__error__` itself. What `line_format`, `label_format` and nested fields of JSON make of "
-                   "one record is limited to 32 MiB of text; more is such an error. Loki has no limit. Records that tell of a gap in a file always pass. The exit "
-                   "code is 0 also when nothing passed.",
+                   "unless the expression asks for `__error__` itself. What `line_format`, `label_format` and nested fields of JSON make "
+                   "of one record is limited to 32 MiB of text; more is such an error. Loki has no limit. Records that tell of a gap "
+                   "in a file always pass. The exit code is 0 also when nothing passed.",
     .role = cli::Role::stage,
     .examples = {{"only errors of one namespace", "weir tail | weir filter '{namespace=\"checkout\"} |= \"error\"'"},
                  {"drop health checks", "weir tail | weir filter --drop '|= \"GET /healthz\"' --drop '|= \"GET /metrics\"'"},

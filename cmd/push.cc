@@ -138,7 +138,8 @@ class Push : public cli::Invocation {
     if (!config) return std::move(config).error();
     if (auto ok = http::check_files(*config); !ok) return std::move(ok).error();
     if (!loki_.tenant.empty() && !loki::is_tenant(loki_.tenant)) {
-      return base::fail(Code::usage, "cannot use the tenant \"{}\": it holds what Loki takes in none, or is too long", base::escape_control(loki_.tenant))
+      return base::fail(Code::usage, "cannot use the tenant \"{}\": it holds what Loki takes in none, or is too long",
+                        base::escape_control(loki_.tenant))
           .with_hint("letters, digits and ! - _ . * ' ( ), at most 150");
     }
     spec_.http = std::move(*config);
@@ -210,17 +211,18 @@ const cli::Command push_command = {
         "beside it, more and more as long as Loki answers quickly and less when it refuses, up to --drain-rate. Streams without a backlog do not wait for it "
         "behind a spool. With --checkpoint what comes in is taken to be what it was before, or what the times of the records say; the wait is short, since log "
         "files that nobody reads are deleted. Where nothing is tracked nothing is paced.\n\n"
-        "`--check` sends a request without records, which needs the same address, credentials and tenant as any other, and says what the "
-        "target answers. A file with a token, a certificate or a key that cannot be read ends push with 2 before anything is sent; a token file "
-        "that goes away later is said, and the last token is used on.\n\n"
+        "`--check` sends a request without records, which needs the same address, credentials and tenant as any other, and says "
+        "what the target answers. A file with a token, a certificate or a key that cannot be read ends push with 2 before anything "
+        "is sent; a token file that goes away later is said, and the last token is used on.\n\n"
         "Positions: behind `weir buffer SPOOL` push acknowledges into that spool; --checkpoint FILE keeps the positions of `weir tail "
         "--checkpoint FILE` without a buffer. Where neither is there, push gives up after --give-up. An answer such as 401 or "
         "404 to the very first request then ends it at once; behind a spool it is said and tried again. What `weir replay --rejected` gives leaves the "
         "spool's rejected store when it is delivered, and stays with the new reason when it is refused again.\n\n"
         "The labels `detected_level` and those that begin with `__` are Loki's own and are not sent. Names of metadata are sent as Loki "
-        "would make them (`a.b` is `a_b`); one that Loki takes in no form, such as `_`, becomes `weir_unnamed_` and its bytes in hexadecimal. In a "
-        "label's value, bytes that are not UTF-8 and U+FFFD are sent as `\\xHH` and backslashes doubled, which metadata `weir_escaped_labels` says; "
-        "in a tenant, what Loki takes in none is sent as `(HH)`, and metadata `weir_tenant` holds the tenant. Bytes of a line that are not UTF-8 are sent as U+FFFD, with their number as metadata "
+        "would make them (`a.b` is `a_b`); one that Loki takes in no form, such as `_`, becomes `weir_unnamed_` and its bytes in "
+        "hexadecimal. In a label's value, bytes that are not UTF-8 and U+FFFD are sent as `\\xHH` and backslashes doubled, which "
+        "metadata `weir_escaped_labels` says; in a tenant, what Loki takes in none is sent as `(HH)`, and metadata `weir_tenant` "
+        "holds the tenant. Bytes of a line that are not UTF-8 are sent as U+FFFD, with their number as metadata "
         "`weir_invalid_utf8`. Records that are held are not sent; samples of metric queries are rejected.",
     .role = cli::Role::sink,
     .examples = {{"what the pods of this node logged, into the Loki at LOKI_ADDR or on this machine", "weir tail | weir push"},

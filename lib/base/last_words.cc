@@ -27,7 +27,8 @@ void append_prefix(std::string_view text) {
   constexpr std::string_view kCannot = "cannot go on: ";
   constexpr std::string_view kEnd = "\n";
   const auto piece = [](std::string_view text) { return iovec{const_cast<char*>(text.data()), text.size()}; };
-  const std::array<iovec, 5> pieces = {piece({prefix_bytes.data(), prefix_size}), piece(kCannot), piece(why), piece(detail), piece(kEnd)};
+  const std::string_view prefix(prefix_bytes.data(), prefix_size);
+  const std::array<iovec, 5> pieces = {piece(prefix), piece(kCannot), piece(why), piece(detail), piece(kEnd)};
   static_cast<void>(!::writev(STDERR_FILENO, pieces.data(), static_cast<int>(pieces.size())));
   ::_exit(kExitCode);
 }

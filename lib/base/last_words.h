@@ -1,4 +1,5 @@
-// What a process says when it cannot go on for a reason that no Result tells: memory is out, or an exception came that nobody expected.
+// What a process says when it cannot go on for a reason that no Result tells: memory is out, or an exception came that nobody
+// expected.
 #pragma once
 
 #include <string_view>
@@ -6,8 +7,8 @@
 namespace weir::base {
 
 // From now on a failed allocation and an exception that nobody catches end the process with exit code 4 and one line on stderr,
-// "weir <command>: cannot go on: …", instead of an abort without a word. Any thread may fail so; what is said then allocates nothing.
-// Called once, before threads start.
+// "weir <command>: cannot go on: …", instead of an abort without a word. Any thread may fail so; what is said then allocates
+// nothing. Called once, before threads start.
 void arrange_last_words(std::string_view command);
 
 // The end that a failed allocation of ours has, for those of libraries that tell of theirs.

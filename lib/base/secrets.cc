@@ -7,13 +7,14 @@
 namespace weir::base {
 namespace {
 
-constexpr std::size_t kShortest = 3;   // bytes of a value that is looked for at all
-constexpr std::size_t kAnywhere = 6;   // from here on within words, too
-constexpr std::size_t kBeginning = 12; // bytes of a longer secret by which what is left of it is known
-constexpr std::size_t kValues = 2;     // of one file
+constexpr std::size_t kShortest = 3;    // bytes of a value that is looked for at all
+constexpr std::size_t kAnywhere = 6;    // from here on within words, too
+constexpr std::size_t kBeginning = 12;  // bytes of a longer secret by which what is left of it is known
+constexpr std::size_t kValues = 2;      // of one file
 
 bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 
 std::string percent(std::string_view text, std::string_view digits) {
@@ -69,6 +70,12 @@ std::vector<std::string> forms_of(std::string_view value) {
   return forms;
 }
 
+std::string login_form(std::string_view user, std::string_view password) {
+  std::string login(user);
+  ((login += ':') += password);
+  return base64(login);
+}
+
 using Range = std::pair<std::size_t, std::size_t>;
 
 void find(std::string_view text, const std::string& form, std::vector<Range>& found) {
@@ -92,14 +99,15 @@ void Secrets::add_login(std::string_view user, std::string_view password) {
   add(password);
   if (password.empty()) return;
   const std::lock_guard lock(mutex_);
-  add_form(forms_, base64(std::string(user) + ':' + std::string(password)));
+  add_form(forms_, login_form(user, password));
 }
 
-void Secrets::add_latest(std::string_view place, std::string_view value) {
+void Secrets::add_latest(std::string_view place, std::string_view value, std::string_view user) {
   const std::lock_guard lock(mutex_);
   auto found = std::find_if(latest_.begin(), latest_.end(), [&](const Latest& one) { return one.place == place; });
   if (found == latest_.end()) found = latest_.insert(latest_.end(), {std::string(place), {}});
   std::vector<std::string> forms = forms_of(value);
+  if (!user.empty()) add_form(forms, login_form(user, value));
   if (!found->forms.empty() && found->forms.back() == forms) return;
   found->forms.push_back(std::move(forms));
   if (found->forms.size() > kValues) found->forms.pop_front();
@@ -112,7 +120,8 @@ void Secrets::set_command_line(std::span<const std::string> words) {
 
 bool Secrets::on_command_line(std::string_view value) const {
   if (value.empty()) return false;
-  const std::array<std::string, 3> forms = {std::string(value), percent(value, "0123456789ABCDEF"), percent(value, "0123456789abcdef")};
+  const std::array<std::string, 3> forms = {std::string(value), percent(value, "0123456789ABCDEF"),
+                                            percent(value, "0123456789abcdef")};
   const std::lock_guard lock(mutex_);
   return std::any_of(command_line_.begin(), command_line_.end(), [&](const std::string& word) {
     return std::any_of(forms.begin(), forms.end(), [&](const std::string& form) { return word.find(form) != std::string::npos; });

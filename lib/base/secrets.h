@@ -18,13 +18,14 @@ class Secrets {
   // What stands in a message in place of a secret.
   static constexpr std::string_view kHidden = "***";
 
-  // Hides `value` from now on, and its percent-encoded, JSON-escaped and base64 forms. A value of one or two bytes is no secret that could be
-  // found again; one of up to five is hidden where it stands as a word of its own.
+  // Hides `value` from now on, and its percent-encoded, JSON-escaped and base64 forms. A value of one or two bytes is no secret
+  // that could be found again; one of up to five is hidden where it stands as a word of its own.
   void add(std::string_view value);
   // Hides the password, and the base64 of `user:password` that basic authentication sends.
   void add_login(std::string_view user, std::string_view password);
-  // The secret that `place` (a file) holds by now. The one before it stays hidden, older ones are forgotten.
-  void add_latest(std::string_view place, std::string_view value);
+  // The same for the secret that `place` (a file) holds by now, perhaps with the user it belongs to. The one before it stays hidden, older
+  // ones are forgotten.
+  void add_latest(std::string_view place, std::string_view value, std::string_view user = {});
 
   // The words that started this process, which everybody on this machine can read.
   void set_command_line(std::span<const std::string> words);

@@ -47,7 +47,8 @@ void hide_secrets(const http::ClientConfig& config, const LokiOptions& options, 
   base::Secrets& secrets = *diagnostics.secrets();
   std::vector<std::string_view> open;  // options whose secret stands on the command line
   const auto see = [&](std::string_view option, std::string_view value) {
-    if (!value.empty() && secrets.on_command_line(value) && std::find(open.begin(), open.end(), option) == open.end()) open.push_back(option);
+    if (!value.empty() && secrets.on_command_line(value) && std::find(open.begin(), open.end(), option) == open.end())
+      open.push_back(option);
   };
   secrets.add_login(config.username, config.password);
   see("--password", config.password);
@@ -67,9 +68,10 @@ void hide_secrets(const http::ClientConfig& config, const LokiOptions& options, 
     if (const char* value = environment == nullptr ? nullptr : environment(name); value != nullptr) note_url(value, secrets);
   }
   if (open.empty()) return;
-  diagnostics.say(fmt::format("everybody on this machine can read the secret of {} on the command line: use --password-file, --bearer-token-file, or a "
-                              "variable of the environment, which the text of `weir run` may name as $NAME",
-                              fmt::join(open, ", ")));
+  diagnostics.say(fmt::format(
+      "everybody on this machine can read the secret of {} on the command line: use --password-file, --bearer-token-file, or a "
+      "variable of the environment, which the text of `weir run` may name as $NAME",
+      fmt::join(open, ", ")));
 }
 
 }  // namespace

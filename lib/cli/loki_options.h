@@ -42,9 +42,9 @@ struct LokiDefaults {
 void declare(CLI::App& app, LokiOptions& options, const LokiDefaults& defaults = {});
 
 // Checks and converts; needs no I/O. Fills in the environment (`environment` as in pipeline::Context) first. Two ways to
-// authenticate at once, a certificate without its key, a bad URL or header are Code::usage. With `diagnostics` (may be null, else it must
-// outlive what is made of the result) all secrets are added to those it hides, and one that stands on the command line of this process is
-// warned about once.
+// authenticate at once, a certificate without its key, a bad URL or header are Code::usage. With `diagnostics` (may be null, else
+// it must outlive what is made of the result) all secrets are added to those it hides, and one that stands on the command line of
+// this process is warned about once.
 base::Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*environment)(const char* name),
                                                   base::Diagnostics* diagnostics);
 

@@ -72,7 +72,8 @@ const Command* find_command(std::span<const Command* const> commands, std::strin
   return found == commands.end() ? nullptr : *found;
 }
 
-Result<Link> read_link(const StageText& text, const PipelineSource& source, std::span<const Command* const> commands, base::Secrets* secrets) {
+Result<Link> read_link(const StageText& text, const PipelineSource& source, std::span<const Command* const> commands,
+                       base::Secrets* secrets) {
   const auto* command = find_command(commands, text.command.text);
   if (command == nullptr) {
     const auto names = stage_names(commands);

@@ -47,7 +47,8 @@ class PipelineSource {
   // `environment` is that of pipeline::Context. Never an empty list.
   [[nodiscard]] base::Result<std::vector<PipelineText>> parse(const char* (*environment)(const char* name)) const;
 
-  // Code::config: "NAME:LINE:COL: text", then the line and a caret under the place, then the hint. Secrets in the line are not shown.
+  // Code::config: "NAME:LINE:COL: text", then the line and a caret under the place, then the hint. Secrets in the line are not
+  // shown.
   [[nodiscard]] base::Error error_at(TextPlace place, std::string_view text, std::string_view hint = {}) const;
 
   [[nodiscard]] const std::string& name() const { return name_; }

@@ -129,7 +129,8 @@ TextSpan within_header(std::string_view text, TextSpan word) {
 }  // namespace
 
 bool is_secret_header(std::string_view name) {
-  constexpr std::array<std::string_view, 9> secret = {"auth", "cookie", "token", "key", "secret", "passw", "credential", "session", "signature"};
+  constexpr std::array<std::string_view, 9> secret = {"auth",  "cookie",     "token",   "key",      "secret",
+                                                      "passw", "credential", "session", "signature"};
   return has_any(lower(name), secret);
 }
 

@@ -1,5 +1,6 @@
-// Where secrets stand in what a user wrote: command lines and the text of pipelines. By the names of options (--password, --bearer-token,
-// a --header that authenticates) and by the form of URLs (http://user:password@host), so that it holds also for what cannot be parsed.
+// Where secrets stand in what a user wrote: command lines and the text of pipelines. By the names of options (--password,
+// --bearer-token, a --header that authenticates) and by the form of URLs (http://user:password@host), so that it holds also for
+// what cannot be parsed.
 #pragma once
 
 #include <cstddef>

@@ -31,8 +31,8 @@ struct ClientConfig {
   std::string user_agent = "weir";
   std::vector<Header> headers;       // go with every request; one of a request with the same name wins
 
-  // At most one of the two ways; a file is read again when it changed, so that tokens can rotate. One that cannot be read any more is
-  // said, and what it held last is used on.
+  // At most one of the two ways; a file is read again when it changed, so that tokens can rotate. One that cannot be read any more
+  // is said, and what it held last is used on.
   std::string username;
   std::string password;
   std::string password_file;
@@ -47,13 +47,14 @@ struct ClientConfig {
   base::Duration connect_timeout = 5 * base::kSecond;
   base::Duration timeout = 30 * base::kSecond;  // a whole request; one of 0 in Request means this
 
-  base::Diagnostics* diagnostics = nullptr;  // may be null: for trouble with files, and for the secrets to hide; outlives the client
+  base::Diagnostics* diagnostics = nullptr;  // for trouble with files, and for the secrets to hide; may be null, outlives the client
 
   // Asked about once a second, and after a signal, while a synchronous request waits; true aborts it with Code::interrupted.
   std::function<bool()> cancelled;
 };
 
-// Looks at the files that `config` names before anything is sent: secrets can be read, certificates and keys are in PEM form. Code::config.
+// Looks at the files that `config` names before anything is sent: secrets can be read, certificates and keys are in PEM form.
+// Code::config.
 base::Result<void> check_files(const ClientConfig& config);
 
 struct Request {
@@ -87,10 +88,10 @@ struct Response {
 using OnBody = std::function<bool(int status, std::string_view piece)>;
 
 // One request at a time on a kept connection. Not thread safe; a client a thread.
-// An answer of any status is a Response; an Error means that none came (Code::unreachable where the server can have had no work with the
-// request: no such name, no connection, or one that was closed at once; else Code::network; Code::config for what is wrong with a
-// certificate, a token file or the missing libcurl; Code::io where this machine is short of something or forbids it; Code::interrupted
-// when OnBody said so).
+// An answer of any status is a Response; an Error means that none came (Code::unreachable where the server can have had no work
+// with the request: no such name, no connection, or one that was closed at once; else Code::network; Code::config for what is wrong
+// with a certificate, a token file or the missing libcurl; Code::io where this machine is short of something or forbids it;
+// Code::interrupted when OnBody said so).
 class Client {
  public:
   static base::Result<std::unique_ptr<Client>> create(ClientConfig config);

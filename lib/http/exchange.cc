@@ -21,9 +21,9 @@ namespace {
 // A connection that is closed within so many seconds has cost the server as little as one that it refused.
 constexpr double kAtOnce = 1;
 
-constexpr std::size_t kMostHeader = 256 << 10;  // bytes of an answer's header
+constexpr std::size_t kMostHeader = 256 << 10;          // bytes of an answer's header
 constexpr auto kTooLarge = static_cast<CURLcode>(100);  // CURLE_TOO_LARGE of libcurl 8.6 and later
-constexpr int kClearWait = 500;                 // milliseconds to see whether a server that speaks no TLS speaks without
+constexpr int kClearWait = 500;                         // milliseconds to see whether a server that speaks no TLS speaks without
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
@@ -65,11 +65,11 @@ base::Duration Response::retry_after(base::Timestamp now) const {
   return std::clamp<std::int64_t>(seconds, 0, 24 * 3600) * base::kSecond;
 }
 
-base::Result<std::string> Identity::read(SecretFile& file, const ClientConfig& config) {
+base::Result<std::string> Identity::read(SecretFile& file, const ClientConfig& config, std::string_view user) {
   auto read = file.read();
   base::Diagnostics* diagnostics = config.diagnostics;
   if (read) {
-    if (diagnostics != nullptr && diagnostics->secrets() != nullptr) diagnostics->secrets()->add_latest(file.path(), *read);
+    if (diagnostics != nullptr && diagnostics->secrets() != nullptr) diagnostics->secrets()->add_latest(file.path(), *read, user);
     return read;
   }
   if (file.last() == nullptr) return read;
@@ -80,7 +80,7 @@ base::Result<std::string> Identity::read(SecretFile& file, const ClientConfig& c
 base::Result<void> Identity::apply(const CurlLibrary& curl, CURL* handle, const ClientConfig& config, std::string& authorization) {
   std::string token = config.bearer_token;
   if (!config.bearer_token_file.empty()) {
-    auto read = Identity::read(token_, config);
+    auto read = this->read(token_, config, {});
     if (!read) return std::move(read).error();
     token = std::move(*read);
   }
@@ -91,10 +91,9 @@ base::Result<void> Identity::apply(const CurlLibrary& curl, CURL* handle, const 
   const std::string& user = config.username.empty() ? config.base.user : config.username;
   std::string password = config.username.empty() ? config.base.password : config.password;
   if (!config.password_file.empty()) {
-    auto read = Identity::read(password_, config);
+    auto read = this->read(password_, config, user);
     if (!read) return std::move(read).error();
     password = std::move(*read);
-    if (config.diagnostics != nullptr && config.diagnostics->secrets() != nullptr) config.diagnostics->secrets()->add_login(user, password);
   }
   if (user.empty() && password.empty()) return {};
   curl.easy_setopt(handle, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
@@ -228,7 +227,9 @@ struct Exchange::Trouble {
 
 namespace {
 
-std::string in_seconds(base::Duration duration) { return fmt::format("{:g} s", static_cast<double>(duration) / static_cast<double>(base::kSecond)); }
+std::string in_seconds(base::Duration duration) {
+  return fmt::format("{:g} s", static_cast<double>(duration) / static_cast<double>(base::kSecond));
+}
 
 std::string host_of(const Url& url) {
   std::string_view host = std::string_view(url.origin).substr(url.origin.find("://") + 3);
@@ -242,15 +243,28 @@ bool is_https(const Url& url) { return url.origin.starts_with("https:"); }
 // What this machine is short of, or forbids, in the words of its errno; false for what lies beyond it.
 bool explain_local(int number, std::string& hint) {
   switch (number) {
-    case EMFILE: hint = "this process may not open more files: ulimit -n, LimitNOFILE="; return true;
-    case ENFILE: hint = "no process on this machine may open more files: sysctl fs.file-max"; return true;
+    case EMFILE:
+      hint = "this process may not open more files: ulimit -n, LimitNOFILE=";
+      return true;
+    case ENFILE:
+      hint = "no process on this machine may open more files: sysctl fs.file-max";
+      return true;
     case ENOBUFS:
-    case ENOMEM: hint = "this machine is short of memory"; return true;
-    case EADDRNOTAVAIL: hint = "this machine has no free port for the connection"; return true;
+    case ENOMEM:
+      hint = "this machine is short of memory";
+      return true;
+    case EADDRNOTAVAIL:
+      hint = "this machine has no free port for the connection";
+      return true;
     case EACCES:
-    case EPERM: hint = "a firewall or a security policy of this machine forbids it"; return true;
-    case EAFNOSUPPORT: hint = "this machine does not speak that kind of address"; return true;
-    default: return false;
+    case EPERM:
+      hint = "a firewall or a security policy of this machine forbids it";
+      return true;
+    case EAFNOSUPPORT:
+      hint = "this machine does not speak that kind of address";
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -260,12 +274,13 @@ int shortage() {
   return fd ? 0 : errno;
 }
 
-// By the number that the TLS library gave its verdict: X509_V_ERR_… of OpenSSL, status bits of GnuTLS (from 64 on, where they differ).
+// By the number that the TLS library gave its verdict: X509_V_ERR_… of OpenSSL, status bits of GnuTLS (from 64 on, where they
+// differ).
 void explain_certificate(long verdict, const Url& url, std::string& cause, std::string& hint) {
   constexpr std::string_view authority = "--ca-cert FILE names the authority that signed it";
   switch (verdict) {
-    case 0:   // the certificate itself is fine
-    case 1:   // or was not looked at any further
+    case 0:  // the certificate itself is fine
+    case 1:  // or was not looked at any further
     case 62:
     case 63:
     case 64:
@@ -298,14 +313,14 @@ void explain_certificate(long verdict, const Url& url, std::string& cause, std::
 
 }  // namespace
 
-// Whether what listens there, and does not speak TLS, speaks HTTP without: a few bytes that hold nothing of ours, worth a message that names
-// the cause.
+// Whether what listens there, and does not speak TLS, speaks HTTP without: a few bytes that hold nothing of ours, worth a message
+// that names the cause.
 bool Exchange::answers_in_clear() const {
   long through_proxy = 0;
   long port = 0;
   char* address = nullptr;
-  if (curl_.easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &through_proxy) != CURLE_OK || through_proxy != 0 || !config_->proxy.empty() ||
-      curl_.easy_getinfo(handle_, CURLINFO_PRIMARY_PORT, &port) != CURLE_OK ||
+  if (curl_.easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &through_proxy) != CURLE_OK || through_proxy != 0 ||
+      !config_->proxy.empty() || curl_.easy_getinfo(handle_, CURLINFO_PRIMARY_PORT, &port) != CURLE_OK ||
       curl_.easy_getinfo(handle_, CURLINFO_PRIMARY_IP, &address) != CURLE_OK || address == nullptr) {
     return false;
   }
@@ -334,7 +349,8 @@ bool Exchange::answers_in_clear() const {
   constexpr std::string_view question = "HEAD / HTTP/1.0\r\n\r\n";
   constexpr std::string_view answer = "HTTP/";
   std::array<char, answer.size()> got{};
-  return ready(POLLOUT) && ::send(fd.get(), question.data(), question.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(question.size()) &&
+  return ready(POLLOUT) &&
+         ::send(fd.get(), question.data(), question.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(question.size()) &&
          ready(POLLIN) && ::recv(fd.get(), got.data(), got.size(), 0) == static_cast<ssize_t>(got.size()) &&
          std::string_view(got.data(), got.size()) == answer;
 }
@@ -391,11 +407,13 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
       trouble.kind = base::Code::config;
       trouble.cause = config_->ca_file.empty() ? "this machine's trusted certificates cannot be read"
                                                : fmt::format("the certificates in {} cannot be used", config_->ca_file);
-      trouble.hint = config_->ca_file.empty() ? "apt install ca-certificates, or --ca-cert FILE" : "it must hold certificates in PEM form";
+      trouble.hint =
+          config_->ca_file.empty() ? "apt install ca-certificates, or --ca-cert FILE" : "it must hold certificates in PEM form";
       break;
     case CURLE_SSL_CERTPROBLEM:
       trouble.kind = base::Code::config;
-      trouble.cause = fmt::format("the client certificate {} with the key {} cannot be used: {}", config_->cert_file, config_->key_file, trouble.cause);
+      trouble.cause = fmt::format("the client certificate {} with the key {} cannot be used: {}", config_->cert_file,
+                                  config_->key_file, trouble.cause);
       trouble.hint = "do they belong together, in PEM form and without a passphrase?";
       break;
     case CURLE_SSL_ENGINE_NOTFOUND:
@@ -407,7 +425,8 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
         trouble.cause = fmt::format("no connection within {}", in_seconds(std::min(config_->connect_timeout, config_->timeout)));
         trouble.hint = "is the address right, and does a firewall drop what goes there?";
       } else {
-        trouble.cause = fmt::format("no answer in time ({})", in_seconds(request_.timeout > 0 ? request_.timeout : config_->timeout));
+        trouble.cause =
+            fmt::format("no answer in time ({})", in_seconds(request_.timeout > 0 ? request_.timeout : config_->timeout));
         trouble.hint = "--timeout waits longer";
       }
       break;
@@ -425,10 +444,13 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
     case CURLE_RECV_ERROR:
       // As a balancer without servers does it.
       if (seconds(CURLINFO_TOTAL_TIME) < kAtOnce) trouble.kind = base::Code::unreachable;
-      if (!https && !identity_->answered) trouble.hint = "is it a Loki that listens there, and not one that speaks TLS: https:// instead of http://?";
-      if (long proxy_said = 0; curl_.easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &proxy_said) == CURLE_OK && proxy_said >= 300) {
+      if (!https && !identity_->answered)
+        trouble.hint = "is it a Loki that listens there, and not one that speaks TLS: https:// instead of http://?";
+      if (long proxy_said = 0;
+          curl_.easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &proxy_said) == CURLE_OK && proxy_said >= 300) {
         trouble.cause = fmt::format("the proxy answered {}", proxy_said);
-        trouble.hint = proxy_said == 407 ? "it asks for a user: --proxy-url http://USER:PASSWORD@HOST, in LOKI_HTTP_PROXY_URL" : "--proxy-url names another one";
+        trouble.hint = proxy_said == 407 ? "it asks for a user: --proxy-url http://USER:PASSWORD@HOST, in LOKI_HTTP_PROXY_URL"
+                                         : "--proxy-url names another one";
       }
       break;
     default:
@@ -442,7 +464,8 @@ base::Error Exchange::failure(CURLcode code) {
   Trouble trouble{base::Code::network, error_[0] != '\0' ? error_ : curl_.easy_strerror(code), {}};
   explain(code, trouble);
   request_ = {};
-  return base::fail(trouble.kind, "cannot reach {}: {}", where, redacted(std::move(trouble.cause))).with_hint(std::move(trouble.hint));
+  return base::fail(trouble.kind, "cannot reach {}: {}", where, redacted(std::move(trouble.cause)))
+      .with_hint(std::move(trouble.hint));
 }
 
 std::size_t Exchange::take_body(char* data, std::size_t size, std::size_t count, void* self) {

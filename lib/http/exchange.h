@@ -20,7 +20,7 @@ class Identity {
   bool answered = false;  // the server was understood once
 
  private:
-  static base::Result<std::string> read(SecretFile& file, const ClientConfig& config);
+  static base::Result<std::string> read(SecretFile& file, const ClientConfig& config, std::string_view user);
   SecretFile password_;
   SecretFile token_;
 };

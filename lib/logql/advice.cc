@@ -169,7 +169,8 @@ class Adviser {
     const std::string word = lower(token(-static_cast<std::ptrdiff_t>(at_)).text);
     if (tokens_[0].kind != TokenKind::identifier || at_ > 1) return {};
     if (is_one_of(word, {"select", "where", "from", "search", "source"}) && from(tokens_[0].offset).find(' ') != std::string_view::npos) {
-      return say(tokens_[0].offset, "LogQL selects streams, then filters lines and fields: {{app=\"NAME\"}} |= \"text\" | json | status >= 500");
+      return say(tokens_[0].offset,
+                 "LogQL selects streams, then filters lines and fields: {{app=\"NAME\"}} |= \"text\" | json | status >= 500");
     }
     return {};
   }
@@ -192,7 +193,9 @@ class Adviser {
     if (kind() != TokenKind::error || !(here().starts_with('"') || here().starts_with('`'))) return {};
     std::size_t end = 1;
     const char mark = here()[0];
-    while (end < here().size() && here()[end] != mark && (mark == '`' || here()[end] != '\n')) end += here()[end] == '\\' && mark == '"' ? 2 : 1;
+    while (end < here().size() && here()[end] != mark && (mark == '`' || here()[end] != '\n')) {
+      end += here()[end] == '\\' && mark == '"' ? 2 : 1;
+    }
     if (end >= here().size() || here()[end] != mark) return say(token().offset, "the closing quote is missing");
     return say(token().offset, "in double quotes a backslash begins an escape; in backquotes it is itself: `{}`",
                clip(here().substr(1, end - 1), kMostWord));
@@ -238,17 +241,20 @@ class Adviser {
       if (regex) meant[meant.find("|=") + 1] = '~';
       return say(offset, "to search for {}: {}", regex ? "a regular expression" : "a text", meant);
     }
-    if (kind() != TokenKind::identifier && kind() != TokenKind::number && !is_stage_keyword(kind())) return {};
     if (is_stage_keyword(kind())) return say(offset, "a stage begins with |: | {}", token().text);
+    if (kind() != TokenKind::identifier && kind() != TokenKind::number) return {};
     const bool lucene = from(offset + token().text.size()).starts_with(':');
     if (kind() == TokenKind::identifier && (is_comparison(next) || lucene)) {
       const bool is_text = kind(2) == TokenKind::string;
       const std::string value = is_text ? token(2).text : std::string(word_at(token(2).offset));
-      const bool selects = next == TokenKind::equal || next == TokenKind::not_equal || next == TokenKind::regex || next == TokenKind::not_regex;
       if (value.empty()) return {};
-      if (!selects && !lucene) return say(offset, "a field of the line is compared behind a parser: {}| json | {}", free_ ? "" : "{app=\"NAME\"} ", clip(query_, kMostWord));
-      const std::string matcher = token().text + (lucene ? "=" : std::string(from(token(1).offset).substr(0, next == TokenKind::equal ? 1 : 2))) + quoted(value);
-      return say(offset, "for a label of the stream: {{{}}}; for a field of the line: {}| json | {}", matcher, free_ ? "" : "{app=\"NAME\"} ", matcher);
+      const std::string_view selector = free_ ? "" : "{app=\"NAME\"} ";
+      const bool selects = is_one_of(token(1).text, {"=", "!=", "=~", "!~"});
+      if (!selects && !lucene) {
+        return say(offset, "a field of the line is compared behind a parser: {}| json | {}", selector, clip(query_, kMostWord));
+      }
+      const std::string matcher = clip(token().text, kMostWord) + (lucene ? "=" : token(1).text) + quoted(value);
+      return say(offset, "for a label of the stream: {{{}}}; for a field of the line: {}| json | {}", matcher, selector, matcher);
     }
     const std::string_view text = trimmed(query_);
     const bool plain = text.find_first_of("{}|=!~\"`\n()[]") == std::string_view::npos;
@@ -286,29 +292,37 @@ class Adviser {
     }
     if (kind() == TokenKind::compare_equal) return say(offset, "a label is selected with =, !=, =~ or !~");
     if (before == TokenKind::string) {
-      if (kind() == TokenKind::keyword_or) return say(offset, "a selector has no or; of several values: {{{}=~\"A|B\"}}", clip(token(-3).text, kMostWord));
-      if (kind() == TokenKind::keyword_and || kind() == TokenKind::identifier) return say(offset, "the labels of a selector have commas between them");
+      if (kind() == TokenKind::keyword_or) {
+        return say(offset, "a selector has no or; of several values: {{{}=~\"A|B\"}}", clip(token(-3).text, kMostWord));
+      }
+      if (kind() == TokenKind::keyword_and || kind() == TokenKind::identifier) {
+        return say(offset, "the labels of a selector have commas between them");
+      }
     }
     const bool ends = kind() == TokenKind::end || kind() == TokenKind::pipe || is_line_operator(kind()) || is_comparison(kind());
-    if (ends && (before == TokenKind::string || before == TokenKind::comma || before == TokenKind::open_brace)) return say(offset, "the selector is not closed: a }} is missing");
-    return {};
+    const bool open = before == TokenKind::string || before == TokenKind::comma || before == TokenKind::open_brace;
+    return ends && open ? say(offset, "the selector is not closed: a }} is missing") : Advice{};
   }
 
   // `{app="x"} error`, `{app="x"} json`, `|= "a" and "b"`.
   Advice after_selector() {
     const std::size_t offset = token().offset;
     const TokenKind before = kind(-1);
-    const bool complete = before == TokenKind::close_brace || (before == TokenKind::string && (is_line_operator(kind(-2)) || is_comparison(kind(-2))));
+    const bool filtered = before == TokenKind::string && (is_line_operator(kind(-2)) || is_comparison(kind(-2)));
+    const bool complete = before == TokenKind::close_brace || filtered;
     const bool follows = complete || is_stage_keyword(before);
     if (follows && is_stage_keyword(kind())) return say(offset, "a stage begins with |: | {}", token().text);
     if (!complete) return {};
     if ((kind() == TokenKind::keyword_and || kind() == TokenKind::string) && before == TokenKind::string) {
-      const std::string text = kind() == TokenKind::string ? token().text : kind(1) == TokenKind::string ? token(1).text : std::string(words_at(token(1).offset));
+      const Token& given = kind() == TokenKind::string ? token() : token(1);
+      const std::string text = given.kind == TokenKind::string ? given.text : std::string(words_at(given.offset));
       return text.empty() ? Advice{} : say(offset, "for lines that hold this, too, add another filter: |= {}", quoted(text));
     }
     if (kind() == TokenKind::string) return say(offset, "to search for a text: |= {}", quoted(token().text));
     if (before != TokenKind::close_brace) return {};
-    if (kind() == TokenKind::equal || kind() == TokenKind::regex) return say(offset, "to search for a text: |= \"text\" or |~ \"regular expression\"");
+    if (kind() == TokenKind::equal || kind() == TokenKind::regex) {
+      return say(offset, "to search for a text: |= \"text\" or |~ \"regular expression\"");
+    }
     if (kind() != TokenKind::identifier && kind() != TokenKind::number) return {};
     if (is_comparison(kind(1))) return say(offset, "a label filter begins with |: | {}", clip(words_at(offset), kMostWord));
     const std::string_view text = words_at(offset);
@@ -333,27 +347,31 @@ class Adviser {
 
   // `| jsn`: Loki reads a label filter and misses its operator.
   Advice unknown_stage() {
-    if (kind(-1) != TokenKind::identifier || kind(-2) != TokenKind::pipe || is_comparison(kind()) || kind() == TokenKind::dot) return {};
+    if (kind(-1) != TokenKind::identifier || kind(-2) != TokenKind::pipe) return {};
+    if (is_comparison(kind()) || kind() == TokenKind::dot) return {};
     const std::string& word = token(-1).text;
     const std::size_t offset = token(-1).offset;
     const std::string folded = lower(word);
     if (folded == "not") return say(offset, "LogQL has no not; it compares with != and !~");
     const std::string_view rest = kind() == TokenKind::string ? std::string_view(token().text) : std::string_view();
-    if (is_one_of(folded, {"grep", "contains", "contain", "like", "search", "match", "matches", "includes", "filter", "where", "find", "egrep"})) {
+    if (is_one_of(folded, {"grep", "egrep", "contains", "contain", "like", "search", "match", "matches", "includes", "filter", "where",
+                           "find"})) {
       const std::string text = !rest.empty() ? std::string(rest) : std::string(words_at(token().offset));
       return say(offset, "there is no stage {}; to search for a text: |= {}", word, text.empty() ? "\"text\"" : quoted(text));
     }
     if (folded == "regex") return say(offset, "there is no stage regex; regexp extracts fields, and |~ \"regular expression\" searches");
     const std::string_view near = base::nearest(folded, stage_names());
     if (!near.empty()) return say(offset, "there is no stage {}; did you mean {}?", clip(word, kMostWord), near);
-    return say(offset, "there is no stage {}; to search for it: |= {}; to compare a field: | {}=\"VALUE\"", clip(word, kMostWord), quoted(words_at(offset)), clip(word, kMostWord));
+    return say(offset, "there is no stage {}; to search for it: |= {}; to compare a field: | {}=\"VALUE\"", clip(word, kMostWord),
+               quoted(words_at(offset)), clip(word, kMostWord));
   }
 
   // `| status == "500"`, `| status > "500"`.
   Advice quoted_where_none_is() {
     if (kind() != TokenKind::string || !is_comparison(kind(-1))) return {};
     if (kind(-1) == TokenKind::compare_equal) return say(token(-1).offset, "a text is compared with =");
-    return say(token().offset, "a number stands without quotes: {} {}", trimmed(from(token(-1).offset).substr(0, token().offset - token(-1).offset)), clip(token().text, kMostWord));
+    return say(token().offset, "a number stands without quotes: {} {}",
+               trimmed(from(token(-1).offset).substr(0, token().offset - token(-1).offset)), clip(token().text, kMostWord));
   }
 
   Advice field_with_dot() {

@@ -1,5 +1,5 @@
-// What the writer of a query that does not parse probably meant. Loki's messages name tokens; this names the mistake: quotes that are
-// missing, a stage that is misspelt, a unit that does not exist, a query of another language.
+// What the writer of a query that does not parse probably meant. Loki's messages name tokens; this names the mistake: quotes that
+// are missing, a stage that is misspelt, a unit that does not exist, a query of another language.
 #pragma once
 
 #include "logql/parser.h"

@@ -1,5 +1,5 @@
-// What the stages of a query may make of one record. A template can multiply: nine `replace "a" "aaaaaaaaaa"` in a row would turn a line of
-// 100 KB into terabytes. Loki has no such limit.
+// What the stages of a query may make of one record. A template can multiply: nine `replace "a" "aaaaaaaaaa"` in a row would turn
+// a line of 100 KB into terabytes. Loki has no such limit.
 #pragma once
 
 #include <cstddef>

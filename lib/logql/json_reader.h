@@ -64,7 +64,8 @@ class JsonCursor {
 // The inside of a JSON string, decoded into `scratch` when it has escapes; nullopt when one of them is invalid.
 [[nodiscard]] std::optional<std::string_view> json_unescape(std::string_view text, bool has_escapes, Scratch& scratch);
 
-// The same for a quoted value of logfmt, whose escapes are Go's idea of JSON: `\'` is one, and a surrogate without its other half is U+FFFD.
+// The same for a quoted value of logfmt, whose escapes are Go's idea of JSON: `\'` is one, and a surrogate without its other half
+// is U+FFFD.
 [[nodiscard]] std::optional<std::string_view> logfmt_unescape(std::string_view text, bool has_escapes, Scratch& scratch);
 
 // A label's value: strings decoded ("" when they cannot be) and cleaned, anything else its text.

@@ -34,8 +34,8 @@ class Template {
   // `name` stands in messages ("line" or "label"). The error is Go's, "template: line:1: unclosed action", with Code::parse.
   static base::Result<Template> compile(std::string_view text, std::string_view name);
 
-  // Appends the output. False when a function failed or more would be made than `budget` has left: `error` then says which, as Go does,
-  // and `out` is worth nothing.
+  // Appends the output. False when a function failed or more would be made than `budget` has left: `error` then says which, as Go
+  // does, and `out` is worth nothing.
   bool execute(TemplateData& data, Budget& budget, std::string& out, std::string& error) const;
 
   // The labels it reads; `reads_everything` when it looks at all of them (`{{ . }}`, range over them).

@@ -82,7 +82,9 @@ constexpr std::string_view kUnnamed = "weir_unnamed";
 constexpr std::size_t kLongestTenant = 150;
 constexpr std::size_t kNamedBytes = 100;  // of a name, in hexadecimal
 
-bool tenant_byte(char c) { return letter_or_digit(c) || (c != '\0' && std::string_view("!-_.*'():").find(c) != std::string_view::npos); }
+bool tenant_byte(char c) {
+  return letter_or_digit(c) || (c != '\0' && std::string_view("!-_.*'():").find(c) != std::string_view::npos);
+}
 
 bool is_label_value(std::string_view value) { return record::is_utf8(value) && value.find(kReplacement) == std::string_view::npos; }
 

@@ -22,17 +22,17 @@ namespace weir::loki {
 
 // A stream as it goes to Loki. Views into the label set and into itself, so it stays where it is.
 //
-// Left out are the labels `detected_level` and those that begin with `__`, which are Loki's own. Loki refuses a value with bytes that are not
-// UTF-8, and one with U+FFFD: there each of these bytes is sent as `\xHH` and a backslash as `\\`, so that different values stay different
-// streams. In a tenant everything that Loki takes in none is sent as `(HH)`. Metadata of each record tells what it was: `weir_escaped_labels`
-// names the labels, `weir_tenant` is the tenant as a label value would be.
+// Left out are the labels `detected_level` and those that begin with `__`, which are Loki's own. Loki refuses a value with bytes
+// that are not UTF-8, and one with U+FFFD: there each of these bytes is sent as `\xHH` and a backslash as `\\`, so that different
+// values stay different streams. In a tenant everything that Loki takes in none is sent as `(HH)`. Metadata of each record tells
+// what it was: `weir_escaped_labels` names the labels, `weir_tenant` is the tenant as a label value would be.
 struct PushedStream {
   PushedStream(const record::LabelSet& set, std::string_view tenant);
   PushedStream(const PushedStream&) = delete;
   PushedStream& operator=(const PushedStream&) = delete;
 
   std::string tenant;
-  std::string name;                                        // label string
+  std::string name;  // label string
   std::vector<record::Label> labels;
   std::vector<std::pair<std::string, std::string>> notes;  // metadata of each record; mostly none
 
@@ -47,8 +47,8 @@ struct PushedStream {
 [[nodiscard]] bool is_tenant(std::string_view tenant);
 
 // A name of structured metadata as Loki makes it: everything outside [A-Za-z0-9_] becomes `_`, runs of `_` one, `key_` in front
-// of a digit; `__x__` stays. Loki answers 500 to a name with nothing but underscores, for the whole request; such a name becomes `weir_unnamed`
-// and its bytes in hexadecimal.
+// of a digit; `__x__` stays. Loki answers 500 to a name with nothing but underscores, for the whole request; such a name becomes
+// `weir_unnamed` and its bytes in hexadecimal.
 [[nodiscard]] bool is_metadata_name(std::string_view name);  // would be left as it is
 [[nodiscard]] std::string metadata_name(std::string_view name);
 

@@ -88,8 +88,8 @@ struct PusherConfig {
   bool doubt_clock = false;                          // the wall clock may be wrong: the target judges the age of records until it has told its time
   enum class Metadata : std::uint8_t { automatic, keep, drop } metadata = Metadata::automatic;
   std::uint64_t seed = 0;                            // of the jitter
-  // How many records wait in the spool that these come out of, nullopt when it cannot be read; asked while the target fails, rarely, on any
-  // thread, one call at a time. Empty where there is no spool.
+  // How many records wait in the spool that these come out of, nullopt when it cannot be read; asked while the target fails,
+  // rarely, on any thread, one call at a time. Empty where there is no spool.
   std::function<std::optional<std::uint64_t>()> in_spool;
 };
 

@@ -245,7 +245,8 @@ void Pusher::State::again(std::unique_ptr<Request> request) {
 std::string Pusher::State::where_they_wait() const {
   if (config.in_spool) {
     const auto count = config.in_spool();
-    return count ? fmt::format("{} in the spool", count_of(*count, *count == 1 ? "record waits" : "records wait")) : "the records wait in the spool";
+    return count ? fmt::format("{} in the spool", count_of(*count, *count == 1 ? "record waits" : "records wait"))
+                 : "the records wait in the spool";
   }
   const std::string here = fmt::format("{} here", count_of(stats.pending, stats.pending == 1 ? "record waits" : "records wait"));
   return here + (config.one_shot ? ", the rest in the input" : ", the rest in the log files");
@@ -266,7 +267,8 @@ void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble,
   word_after = std::min(2 * word_after, kRarestWord);
   std::string text = std::move(cause);
   if (first) {
-    text += config.give_up > 0 ? fmt::format("; trying again for {}", record::print_duration(config.give_up)) : std::string("; trying again");
+    text += config.give_up > 0 ? fmt::format("; trying again for {}", record::print_duration(config.give_up))
+                               : std::string("; trying again");
     if (!hint.empty()) text += fmt::format(" ({})", hint);
   } else {
     const base::Duration lasted = now - target.since();

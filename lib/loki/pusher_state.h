@@ -307,8 +307,8 @@ struct Pusher::State {
 
   Gate target;
   std::string target_cause;
-  std::uint64_t target_tries = 0;                // since it fails
-  base::Monotonic next_word = 0;                 // about that
+  std::uint64_t target_tries = 0;  // since it fails
+  base::Monotonic next_word = 0;   // about that
   base::Duration word_after = 0;
   CatchUp catch_up;
   std::uint64_t successes = 0;

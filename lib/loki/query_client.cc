@@ -52,7 +52,8 @@ std::size_t drop_outside(record::Batch& out, std::size_t first, const QueryWindo
   auto& records = out.records;
   const std::size_t before = records.size();
   const auto earlier = [](const record::Record& record, base::Timestamp time) { return record.timestamp < time; };
-  records.erase(std::lower_bound(records.begin() + static_cast<std::ptrdiff_t>(first), records.end(), window.end, earlier), records.end());
+  records.erase(std::lower_bound(records.begin() + static_cast<std::ptrdiff_t>(first), records.end(), window.end, earlier),
+                records.end());
   const auto begin = records.begin() + static_cast<std::ptrdiff_t>(first);
   records.erase(begin, std::lower_bound(begin, records.end(), window.start, earlier));
   return before - records.size();
@@ -180,12 +181,15 @@ Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::
   const std::size_t first = out.records.size();
   auto answer = parser_.parse_entries(body_, request.direction == Direction::backward, out);
   if (!answer) return std::move(answer).error();
-  for (const std::string& warning : answer->warnings) diagnostics_.warn("query-warning", fmt::format("Loki warns: {}", first_line(warning, kWords)));
+  for (const std::string& warning : answer->warnings)
+    diagnostics_.warn("query-warning", fmt::format("Loki warns: {}", first_line(warning, kWords)));
   // The points of a metric query stand at multiples of its step, the first of them perhaps before the window.
   if (!answer->samples) page.outside = drop_outside(out, first, request.window);
   if (page.outside > 0) {
-    diagnostics_.warn("query-outside", fmt::format("{} gave {} that lie outside the time they were asked for; they are left out", config_.http.base.display(),
-                                                   page.outside == 1 ? std::string("an entry") : fmt::format("{} entries", page.outside)));
+    diagnostics_.warn(
+        "query-outside",
+        fmt::format("{} gave {} that lie outside the time they were asked for; they are left out", config_.http.base.display(),
+                    page.outside == 1 ? std::string("an entry") : fmt::format("{} entries", page.outside)));
   }
   page.answer = std::move(answer).value();
   return page;

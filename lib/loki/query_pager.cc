@@ -304,7 +304,8 @@ Result<bool> QueryPager::next_part(Batch& out) {
 
 base::Error QueryPager::stuck(const QueryClient::Page& page, const QueryWindow& window) const {
   return base::fail(Code::network,
-                    "cannot read on: asked for entries from {} to {}, the server gave {}, of which {} lie outside that time: it does not keep to "
+                    "cannot read on: asked for entries from {} to {}, the server gave {}, of which {} lie outside that time: it "
+                    "does not keep to "
                     "`start` and `end`",
                     record::to_rfc3339(window.start), record::to_rfc3339(window.end), page.answer.entries, page.outside)
       .with_hint("what was shown is not all; is it a Loki, and does a proxy in front of it pass the parameters on?");

@@ -5,8 +5,8 @@
 // divided by adding filters to the query (a label's value or not, lines that match a prefix or not) until each part fits.
 // Entries that cannot be told apart by any of these and are more than fit are the only ones that can be lost; this is counted.
 //
-// A server that does not keep to the window it is asked for cannot be paged: entries outside of it are dropped, and a full page that gets
-// no further for them is an error.
+// A server that does not keep to the window it is asked for cannot be paged: entries outside of it are dropped, and a full page
+// that gets no further for them is an error.
 //
 // A request costs Loki by the time it covers, too, not only by its limit. So only the first page asks for everything, the next ones
 // for about as much time as a page of entries took so far.

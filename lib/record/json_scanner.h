@@ -1,5 +1,5 @@
-// Steps over JSON text. The grammar is RFC 8259's. What it knows of records: nearly every line is one flat object of a few keys whose largest
-// value is a string that nobody looks into. Finding the end of a string is the hot loop, sixteen bytes a step.
+// Steps over JSON text. The grammar is RFC 8259's. What it knows of records: nearly every line is one flat object of a few keys
+// whose largest value is a string that nobody looks into. Finding the end of a string is the hot loop, sixteen bytes a step.
 #pragma once
 
 #include <cctype>

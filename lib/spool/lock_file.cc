@@ -44,22 +44,25 @@ void wait_a_little(base::Duration wait, const base::Stop* stop) {
 // connections in this process, so they are kept and used again. A process has few spools.
 class Spare {
  public:
-  // One for the file at `path`, -1 and errno otherwise.
+  // One for the file at `path`, -1 and errno otherwise. One that is kept is used before another is opened, so that there are never more than
+  // were in use at once.
   int take(const std::string& path, int flags) {
-    const int fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK);
     struct stat status = {};
-    if (fd < 0 || ::fstat(fd, &status) != 0) return fd;
-    const std::lock_guard lock(mutex_);
-    if (owner_ != ::getpid()) all_.clear();  // those of the process that we were forked from, and shared with it
-    owner_ = ::getpid();
-    const auto found = std::ranges::find_if(all_, [&](const One& one) {
-      return one.device == status.st_dev && one.inode == status.st_ino && one.writes == ((flags & O_ACCMODE) == O_RDWR);
-    });
-    if (found == all_.end()) return fd;
-    // The one that was opened to look goes the same way.
-    const int spare = found->fd;
-    found->fd = fd;
-    return spare;
+    if (::stat(path.c_str(), &status) != 0) return -1;
+    {
+      const std::lock_guard lock(mutex_);
+      if (owner_ != ::getpid()) all_.clear();  // those of the process that we were forked from, and shared with it
+      owner_ = ::getpid();
+      const auto found = std::ranges::find_if(all_, [&](const One& one) {
+        return one.device == status.st_dev && one.inode == status.st_ino && one.writes == ((flags & O_ACCMODE) == O_RDWR);
+      });
+      if (found != all_.end()) {
+        const int spare = found->fd;
+        all_.erase(found);
+        return spare;
+      }
+    }
+    return ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK);
   }
 
   void give(int fd) {

@@ -48,9 +48,12 @@ struct Feed {
   bool follows = true;   // it goes on with what comes
 };
 
-std::string count_of(std::uint64_t count, std::string_view noun) { return loki::count_of(count, fmt::format("{}{}", noun, count == 1 ? "" : "s")); }
+std::string count_of(std::uint64_t count, std::string_view noun) {
+  return loki::count_of(count, fmt::format("{}{}", noun, count == 1 ? "" : "s"));
+}
 
-// How much a consumer has in front of it in a spool, for messages. Opens the spool when it is asked first, so an outage costs nothing before.
+// How much a consumer has in front of it in a spool, for messages. Opens the spool when it is asked first, so an outage costs
+// nothing before.
 class Backlog {
  public:
   Backlog(std::string spool, std::string consumer) : spool_(std::move(spool)), consumer_(std::move(consumer)) {}
@@ -170,7 +173,9 @@ class Push : public pipeline::Stage {
   }
 
   [[nodiscard]] std::string summary() const override {
-    if (!pusher_) return counters_.records_in == 0 ? "nothing to push: no records came (--check asks whether the target takes some)" : std::string();
+    if (!pusher_)
+      return counters_.records_in == 0 ? "nothing to push: no records came (--check asks whether the target takes some)"
+                                       : std::string();
     const loki::PusherStats stats = pusher_->stats();
     const double seconds = static_cast<double>(std::max<Monotonic>(1, finished_ - started_)) / static_cast<double>(base::kSecond);
     std::string text = fmt::format("pushed {} ({}) in {}, {:.1f} s", count_of(stats.records, "record"), record::print_size(stats.bytes),

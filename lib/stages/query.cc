@@ -2,6 +2,7 @@
 
 #include "base/count.h"
 #include "logql/log_query.h"
+#include "logql/parser.h"
 #include "loki/query_pager.h"
 #include "record/json.h"
 #include "record/timestamp.h"
@@ -171,12 +172,19 @@ class LokiQuery : public Query {
       case QuerySpec::What::records: break;
     }
     auto result = spec_.limit > 0 && !spec_.forward ? newest(out) : from_the_oldest(out, window(), 0);
+    if (!result && result.error().code == base::Code::config) point_out(result.error());
     if (result && counters_.records_out == 0) doubt();
     if (result && counters_.lost > 0) {
       context_.diagnostics->say(fmt::format(
           "at {} there are more entries that look alike than Loki gives in one answer: some of them are missing", base::count_of(counters_.lost, "timestamp")));
     }
     return result;
+  }
+
+  // Loki says what it refuses; where it lies in the query, and what may have been meant, our own parser can tell.
+  void point_out(base::Error& error) const {
+    auto parsed = logql::parse(spec_.logql);
+    if (!parsed && error.hint.empty()) error.hint = std::move(parsed).error().hint;
   }
 
   // Loki answers a stage that cannot be built, such as a wrong regular expression, with no entries and no word where they are still

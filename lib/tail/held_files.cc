@@ -97,14 +97,12 @@ void HeldFiles::make_room() {
 bool HeldFiles::park_some() {
   constexpr std::size_t kAtOnce = 32;
   std::vector<std::pair<base::Timestamp, std::shared_ptr<InputFile>>> open;
-  std::size_t files = 0;
   bool first = false;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& known : files_) {
       auto file = known.lock();
       if (file == nullptr || file->given_up()) continue;
-      ++files;
       if (!file->parked()) open.emplace_back(file->holding().modified, std::move(file));
     }
   }
@@ -116,9 +114,8 @@ bool HeldFiles::park_some() {
     first = !std::exchange(told_parked_, true);
   }
   if (first) {
-    diagnostics_.warn("tail.parked", fmt::format("more log files than this process may open: {} of {} are open at a time, those that were written last; "
-                                                 "the others are opened when they are written to (raise the limit of open files: ulimit -n)",
-                                                 open.size(), files + 1));
+    diagnostics_.warn("tail.parked", fmt::format("more log files than this process may open at a time (about {}): those that were written last stay open, the others are "
+                                                 "opened when they are written to (raise the limit of open files: ulimit -n)", open.size()));
   }
   return parked > 0;
 }

@@ -45,6 +45,8 @@ TEST(Secrets, OfAFileTheLatestTwo) {
   for (const std::string_view value : {"first-1", "second-2", "second-2", "third-3"}) secrets.add_latest("/token", value);
   secrets.add_latest("/other", "other-1");
   EXPECT_EQ(secrets.redact("first-1 second-2 third-3 other-1"), "first-1 *** *** ***");
+  secrets.add_latest("/password", "s3cret", "me");
+  EXPECT_EQ(secrets.redact("Basic bWU6czNjcmV0"), "Basic ***");
 }
 
 TEST(Secrets, KnowTheCommandLine) {

@@ -8,7 +8,7 @@ import time
 import live
 import weir_kit as kit
 
-ALIVE = 64      # pods at a time
+ALIVE = 400     # pods at a time
 LINES = 5       # of each
 WARM = 1000     # pods after which nothing may grow any more …
 LIMIT = 2.0     # … by more MB than this
@@ -33,7 +33,7 @@ def churn(report, name, groups, pods, total, url):
             if len(alive) > ALIVE:
                 shutil.rmtree(alive.popleft())
             # Not faster than they are read: what waits is memory, too, of another kind.
-            while number % 32 == 0 and arrived < (number - ALIVE // 2) * LINES:
+            while number % 32 == 0 and arrived < (number - ALIVE * 3 // 4) * LINES:
                 arrived = kit.sink_stats(url)["entries"]
                 time.sleep(0.01)
                 for group in groups.values():

@@ -56,9 +56,8 @@ class Reading(kit.Case):
         for fused in self.both():
             spool = self.dir / "spool.db"
             self.pod_file().write_text(cri("one") + cri("pan", "P", "stderr") + f"{TIME} stderr F ic")
-            stages = [f"tail -f --checkpoint {spool} {self.dir / 'pods'}", "enrich", f"buffer {spool}"]
-            if fused:
-                stages[0] = f"tail -f {self.dir / 'pods'}"
+            tail = f"tail -f --max-age 0 {self.dir / 'pods'}"
+            stages = [tail if fused else f"{tail} --checkpoint {spool}", "enrich", f"buffer {spool}"]
             chain = self.chain(stages, fused)
             kit.wait_for(lambda: "one" in self.lines(chain), chain.errors())
             self.assertEqual(self.lines(chain), ["one"])

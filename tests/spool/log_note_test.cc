@@ -38,6 +38,14 @@ class LogNoteTest : public SpoolTest {
     ASSERT_EQ(status, 0);
   }
 
+  // Descriptors of this process that lead to `path`.
+  static int open_descriptors(const std::string& path) {
+    int count = 0;
+    std::error_code ignored;
+    for (const auto& fd : fs::directory_iterator("/proc/self/fd", ignored)) count += fs::read_symlink(fd.path(), ignored) == path ? 1 : 0;
+    return count;
+  }
+
   std::string problems_of(const std::string& path) {
     const auto checked = check_spool(path, 0);
     if (!checked) return checked.error().message;
@@ -46,6 +54,22 @@ class LogNoteTest : public SpoolTest {
     return all;
   }
 };
+
+// Closing one would drop SQLite's locks, so they are kept; but a process that opens its spool again and again keeps no more of them.
+TEST_F(LogNoteTest, OpeningASpoolAgainKeepsNoMoreDescriptors) {
+  const auto writer = open();
+  append(*writer, {{"a"}});
+  const auto once = [&] {
+    const auto reader = Reader::open(path());
+    ASSERT_TRUE(reader);
+    const auto consumer = Consumer::open({.path = path(), .name = "c"}, clock_);
+    ASSERT_TRUE(consumer) << consumer.error().message;
+  };
+  for (int i = 0; i < 3; ++i) once();
+  const int before = open_descriptors(path());
+  for (int i = 0; i < 20; ++i) once();
+  EXPECT_EQ(open_descriptors(path()), before);
+}
 
 TEST_F(LogNoteTest, ACopyWithoutItsLogIsKnown) {
   const auto main = [&] { return dir_ / "copy.db"; };

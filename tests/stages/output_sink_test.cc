@@ -204,6 +204,35 @@ TEST_F(OutputSinkTest, ATerminalIsNotDrivenByLogs) {
   f(R"(\udc80\udcff)", "\\x80\\xff");
   f(R"(first\n  second)", "first\n      second");
   EXPECT_EQ(on_terminal({.format = Format::raw}, {R"({"line":"\u001b[31mred\nblue"})"}), "\\x1b[31mred\\nblue\n");
+  f("\x7f\u202e\u2028", "\\x7f\\u202e\\u2028");
+  f("\u200d\u200f", "\u200d\u200f");  // joiners and marks of languages stay
+}
+
+// The text of a record may hold what its JSON need not escape.
+TEST_F(OutputSinkTest, JsonLinesDriveNoTerminalAndStayTheSameJson) {
+  const std::string head = R"({"timestamp":"2026-05-01T10:00:00Z","line":")";
+  EXPECT_EQ(on_terminal({.format = Format::jsonl}, {head + "a\x7f\u009b31m\u202eé\"}"}), head + "a\\u007f\\u009b31m\\u202eé\"}\n");
+  EXPECT_EQ(into_pipe({.format = Format::jsonl}, {head + "a\x7f\u009b\"}"}), head + "a\x7f\u009b\"}\n");
+}
+
+TEST_F(OutputSinkTest, NeitherDoNamesAndValuesOfMetrics) {
+  EXPECT_EQ(on_terminal({.format = Format::text, .color = Color::never},
+                        {"{\"timestamp\":\"2026-05-01T10:00:00Z\",\"value\":\"1\u009b\",\"labels\":{\"a\":\"\x7f\"}}"}),
+            "2026-05-01 12:00:00.000 1\\u009b {a=\"\\x7f\"}\n");
+  EXPECT_EQ(on_terminal({.format = Format::text, .color = Color::never},
+                        {R"({"timestamp":"2026-05-01T10:00:00Z","line":"x","metadata":{"weir_\u001b[1m":"y"}})"}),
+            "2026-05-01 12:00:00.000 x weir_\\x1b[1m=y\n");
+}
+
+// Of labels that come and go with every record, what is said of one does not depend on how many there were.
+TEST_F(OutputSinkTest, LabelsThatDifferEachTimeAreToldEachTime) {
+  std::string records, expected;
+  for (int i = 0; i < 40; ++i) {
+    const std::string n = std::to_string(i);
+    records += (i == 0 ? "" : "\n") + std::string(R"({"timestamp":"2026-05-01T10:00:00Z","line":"x","labels":{"l)") + n + R"(":"v","same":"s","z":")" + n + "\"}}";
+    expected += "2026-05-01 12:00:00.000 x l" + n + "=v z=" + n + "\n";
+  }
+  EXPECT_EQ(on_terminal({.format = Format::text, .color = Color::never}, {records}), expected);
 }
 
 TEST_F(OutputSinkTest, ATerminalAlignsTheLines) {

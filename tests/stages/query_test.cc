@@ -261,5 +261,14 @@ TEST_F(QueryLokiTest, LokisRefusalIsTheError) {
   EXPECT_NE(result.error().message.find("expecting STRING"), std::string::npos);
 }
 
+TEST_F(QueryLokiTest, WhatLokiRefusesIsPointedOut) {
+  loki.reply_first({{400, "parse error at line 1, col 14: syntax error: unexpected IDENTIFIER, expecting STRING or ip"}});
+  spec.logql = "{app=\"x\"} |= error";
+  LinesOutlet out;
+  const auto result = run(out);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().hint, "{app=\"x\"} |= error\n             ^\nput the text in double quotes: |= \"error\"");
+}
+
 }  // namespace
 }  // namespace weir::stages

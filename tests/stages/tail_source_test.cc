@@ -330,12 +330,13 @@ class BlockedTail : public Tail {
     wait([&] { return is_open(dir / log); });
     std::filesystem::remove(rotated);
   }
-  // How many files this process holds that have no name.
-  static int held() {
+  // How many files of the pods this process holds that have no name.
+  int held() {
     int count = 0;
     std::error_code ignored;
     for (const auto& fd : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
-      count += std::filesystem::read_symlink(fd.path(), ignored).string().ends_with(" (deleted)") ? 1 : 0;
+      const std::string file = std::filesystem::read_symlink(fd.path(), ignored).string();
+      count += file.starts_with(dir / "pods") && file.ends_with(" (deleted)") ? 1 : 0;
     }
     return count;
   }

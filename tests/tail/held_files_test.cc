@@ -6,9 +6,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <vector>
 
 namespace weir::tail {
 namespace {
@@ -112,6 +115,33 @@ TEST_F(Held, TheOldestGoesForADescriptor) {
   EXPECT_TRUE(old->given_up());
   EXPECT_FALSE(young->given_up());
   EXPECT_FALSE(there->given_up());
+}
+
+TEST_F(Held, WhereDescriptorsRunOutTheFilesThatWereWrittenLastStayOpen) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  std::vector<std::shared_ptr<InputFile>> files;
+  for (int i = 0; i < 60; ++i) files.push_back(opened(fmt::format("{}.log", i), 10, i, 10));
+  const auto unread = deleted("gone.log", 10, 100);
+  const base::UniqueFd lowest(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+  held.make_room();
+  EXPECT_TRUE(std::ranges::none_of(files, [](const auto& file) { return file->parked(); }));  // there are enough
+  rlimit few = before;
+  few.rlim_cur = static_cast<rlim_t>(lowest.get()) + 2;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  held.make_room();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_FALSE(files.front()->parked());
+  EXPECT_TRUE(files.back()->parked());
+  EXPECT_FALSE(unread->given_up());
+  ASSERT_EQ(diagnostics.said().size(), 1U);
+  EXPECT_THAT(diagnostics.said().front(), testing::HasSubstr("ulimit -n"));
+  for (const auto& file : files) {
+    char byte = 0;
+    ASSERT_TRUE(file->read(0, &byte, 1));
+    EXPECT_EQ(byte, 'x');
+    EXPECT_FALSE(file->parked());
+  }
 }
 
 TEST_F(Held, FilesThatWereClosedAreForgotten) {

@@ -41,6 +41,38 @@ TEST(InputFile, PlainIsReadByOffsetWhateverHappensToItsName) {
   EXPECT_EQ(file->status().size, 10U);
 }
 
+TEST(InputFile, ParkedItIsOpenedAgainUnderWhateverNameItHas) {
+  test::TempDir dir;
+  dir.write("a.log", "0123456789");
+  auto file = std::move(*InputFile::open(dir / "a.log"));
+  ASSERT_TRUE(file->park());
+  EXPECT_FALSE(file->park());
+  EXPECT_EQ(file->status().size, 10U);
+  EXPECT_FALSE(file->holding().deleted);
+  EXPECT_EQ(read(*file, 2, 3), "234");
+  EXPECT_FALSE(file->parked());
+  ASSERT_TRUE(file->park());
+  std::filesystem::rename(dir / "a.log", dir / "b");
+  dir.write("a.log", "another file");
+  EXPECT_EQ(file->status().links, 1U);
+  EXPECT_EQ(read(*file, 8, 10), "89");
+  // Rotated before it was read: nobody may take its descriptor.
+  file->set_place(5);
+  file->set_rotated();
+  EXPECT_FALSE(file->park());
+  file->set_place(10);
+  EXPECT_TRUE(file->park());
+  // Gone meanwhile: what is known of it is told.
+  dir.write("b", "more", true);
+  file->note_size(14);
+  std::filesystem::remove(dir / "b");
+  char byte = 0;
+  EXPECT_FALSE(file->read(10, &byte, 1));
+  ASSERT_TRUE(file->given_up());
+  EXPECT_EQ(file->given_up()->size, 14U);
+  EXPECT_EQ(file->status().links, 0U);
+}
+
 TEST(InputFile, GzipIsReadForwardsBackwardsAndGivenBack) {
   test::TempDir dir;
   std::string text;

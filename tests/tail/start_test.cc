@@ -7,6 +7,11 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <string>
+
 namespace weir::tail {
 namespace {
 
@@ -118,6 +123,52 @@ TEST(AtTime, FilesWithoutTimesAreReadWhole) {
   const std::string text(200'000, '\n');
   dir.write("a.log", text);
   EXPECT_EQ(rest_after(dir, "a.log", {Start::Kind::time, 0, base::kSecond}), text);
+}
+
+// Lines a minute apart, the last one now.
+std::string minutes(int count, const std::function<std::string(base::Timestamp, int)>& line) {
+  const base::Timestamp now = base::Clock::system().wall();
+  std::string text;
+  for (int i = 0; i < count; ++i) text += line(now - (count - 1 - i) * base::kMinute, i) + "\n";
+  return text;
+}
+
+TEST(OffsetOfAge, TheFirstLineThatIsYoungEnough) {
+  test::TempDir dir;
+  const std::string padding(300, 'x');
+  const std::map<std::string, std::function<std::string(base::Timestamp, int)>> forms = {
+      {"cri", [&](base::Timestamp at, int i) { return fmt::format("{} stdout F {} {}", record::to_rfc3339(at), i, padding); }},
+      {"docker", [&](base::Timestamp at, int i) {
+         return fmt::format(R"({{"log":"{} {}\n","stream":"stdout","time":"{}"}})", i, padding, record::to_rfc3339(at));
+       }}};
+  for (const auto& [name, line] : forms) {
+    for (const int count : {1, 3, 5000}) {
+      dir.write("a.log", minutes(count, line));
+      const std::string text = dir.read("a.log");
+      auto file = std::move(*InputFile::open(dir / "a.log"));
+      for (const int young : {1, 2, 1000, 4999, 10'000}) {
+        // Half a minute beyond the oldest line that is to be read.
+        auto offset = offset_of_age(*file, base::Clock::system().wall() - young * base::kMinute + base::kMinute / 2);
+        ASSERT_TRUE(offset);
+        EXPECT_EQ(std::ranges::count(text.substr(*offset), '\n'), std::min(count, young)) << name << ' ' << count << ' ' << young;
+      }
+    }
+  }
+}
+
+TEST(OffsetOfAge, WithoutTimesByTheFilesOwn) {
+  test::TempDir dir;
+  dir.write("raw.log", "one\ntwo\n");
+  gzFile gzip = ::gzopen((dir / "a.log.gz").c_str(), "wb");
+  ASSERT_EQ(::gzputs(gzip, "2020-01-01T00:00:00Z stdout F old\n"), 34);
+  ASSERT_EQ(::gzclose(gzip), Z_OK);
+  dir.write("empty.log", "");
+  const base::Timestamp now = base::Clock::system().wall();
+  for (const char* name : {"raw.log", "a.log.gz", "empty.log"}) {
+    auto file = std::move(*InputFile::open(dir / name));
+    EXPECT_EQ(*offset_of_age(*file, now - base::kHour), 0U) << name;
+    EXPECT_EQ(*offset_of_age(*file, now + base::kHour), file->status().size) << name;
+  }
 }
 
 }  // namespace
