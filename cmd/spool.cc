@@ -1,4 +1,5 @@
 // weir spool: what is in a spool, whether it is sound, and what its administrator may do to it.
+#include "base/count.h"
 #include "cmd/commands.h"
 #include "record/age.h"
 #include "record/json.h"
@@ -65,6 +66,10 @@ std::string to_json(const std::string& path, const spool::SpoolStatus& status) {
   return out + "]}\n";
 }
 
+std::string in_blocks(std::uint64_t records, std::uint64_t blocks) {
+  return fmt::format("{} in {}", base::count_of(records, "record"), base::count_of(blocks, "block"));
+}
+
 std::string age(base::Timestamp time, base::Timestamp now) {
   if (time == 0) return "-";
   return fmt::format("{} ({})", record::to_rfc3339(time), record::age_in_words(time, now));
@@ -76,25 +81,31 @@ std::string to_text(const std::string& path, const spool::SpoolStatus& status, b
   line("spool", base::escape_control(path));
   if (!status.missing.empty()) line("incomplete", base::escape_control(status.missing));
   line("identity", fmt::format("{:016x}, format {}{}", status.id, status.format, status.writing ? ", being written" : ""));
-  line("size", fmt::format("{} ({} of it unused), log {}, reserve {}", record::print_size(status.file_bytes), record::print_size(status.free_bytes),
-                           record::print_size(status.log_bytes), record::print_size(status.reserve_bytes)));
-  line("records", fmt::format("{} in {} blocks, {} of lines in {}", status.records, status.blocks, record::print_size(status.line_bytes),
+  // Together: the write-ahead log is a part of the spool, which becomes part of the file by and by.
+  line("size", fmt::format("{} ({} of it unused), and a reserve of {}", record::print_size(status.file_bytes + status.log_bytes),
+                           record::print_size(status.free_bytes), record::print_size(status.reserve_bytes)));
+  line("records", fmt::format("{}, {} of lines in {}", in_blocks(status.records, status.blocks), record::print_size(status.line_bytes),
                               record::print_size(status.body_bytes)));
-  line("states", fmt::format("{} undelivered, {} delivered, {} held, {} rejected", status.undelivered, status.delivered, status.held, status.rejected));
-  if (status.evicted_undelivered > 0) line("lost", fmt::format("{} undelivered records were evicted", status.evicted_undelivered));
-  if (status.evicted_rejected > 0) line("", fmt::format("{} rejected records are not kept any more", status.evicted_rejected));
-  if (status.damaged_blocks > 0) line("damaged", fmt::format("{} records in {} blocks", status.damaged_records, status.damaged_blocks));
+  line("states", fmt::format("{} undelivered, {} delivered, {} held, {} rejected", base::grouped(status.undelivered), base::grouped(status.delivered),
+                             base::grouped(status.held), base::grouped(status.rejected)));
+  if (status.evicted_undelivered > 0) {
+    line("lost", fmt::format("{} evicted", base::count_of(status.evicted_undelivered, "undelivered record was", "undelivered records were")));
+  }
+  if (status.evicted_rejected > 0) {
+    line("", fmt::format("{} not kept any more", base::count_of(status.evicted_rejected, "rejected record is", "rejected records are")));
+  }
+  if (status.damaged_blocks > 0) line("damaged", in_blocks(status.damaged_records, status.damaged_blocks));
   for (const std::string& file : status.set_aside) line("set aside", base::escape_control(file));
   line("oldest", age(status.oldest, now));
   line("newest", age(status.newest, now));
   if (status.consumers.empty()) line("consumers", "none: nobody waits for these records");
   for (const spool::ConsumerStatus& one : status.consumers) {
-    line("consumer", fmt::format("{}: {} records behind{}{}{}", one.name, one.behind_records,
+    line("consumer", fmt::format("{}: {} behind{}{}{}", one.name, base::count_of(one.behind_records, "record"),
                                  one.oldest != 0 ? ", from " + age(one.oldest, now) : std::string(),
                                  one.match.empty() ? std::string() : ", takes " + base::escape_control(one.match),
                                  one.connected ? "" : ", nobody connected"));
   }
-  line("positions", fmt::format("{} logs", status.positions.size()));
+  line("positions", base::count_of(status.positions.size(), "log"));
   return out;
 }
 
@@ -112,8 +123,8 @@ std::string to_text(const std::string& spool, const spool::SpoolCheck& checked, 
     return out + "]}\n";
   }
   for (const std::string& problem : checked.problems) out += base::escape_control(problem) + "\n";
-  return out + fmt::format("{} records in {} blocks: {}\n", checked.records, checked.blocks,
-                           checked.problems.empty() ? "sound" : fmt::format("{} problems", checked.problems.size()));
+  return out + fmt::format("{}: {}\n", in_blocks(checked.records, checked.blocks),
+                           checked.problems.empty() ? "sound" : base::count_of(checked.problems.size(), "problem"));
 }
 
 class Spool : public cli::Invocation {
@@ -194,7 +205,7 @@ class Spool : public cli::Invocation {
       const base::Monotonic now = context.clock->monotonic();
       if (now - shown < base::kSecond && done != all) return;
       shown = now;
-      context.diagnostics->progress(done == all ? std::string() : fmt::format("copied {} of {} blocks", done, all));
+      context.diagnostics->progress(done == all ? std::string() : fmt::format("copied {} of {}", base::grouped(done), base::count_of(all, "block")));
     };
     auto copied = spool::copy_spool(spool_, target_, wait_, *context.clock, context.stop, progress);
     context.diagnostics->progress({});
@@ -202,14 +213,14 @@ class Spool : public cli::Invocation {
     if (copied->missing) context.diagnostics->say(*copied->missing);
     if (copied->evicted > 0) {
       context.diagnostics->say(
-          fmt::format("{} records are not in the copy: the process that writes the spool evicted them meanwhile", copied->evicted));
+          fmt::format("{} not in the copy: the process that writes the spool evicted what was to come",
+                      base::count_of(copied->evicted, "record is", "records are")));
     }
     const std::string text =
         json ? fmt::format(R"({{"spool":{},"copy":{},"blocks":{},"records":{},"bytes":{},"evicted":{}}})"
                            "\n",
                            json_string(spool_), json_string(target_), copied->blocks, copied->records, copied->bytes, copied->evicted)
-             : fmt::format("{} records in {} blocks copied to '{}', {}\n", copied->records, copied->blocks,
-                           base::escape_control(target_), record::print_size(copied->bytes));
+             : fmt::format("{} copied to '{}', {}\n", in_blocks(copied->records, copied->blocks), base::escape_control(target_), record::print_size(copied->bytes));
     return finish(text, copied->missing ? cli::Exit::incomplete : cli::Exit::ok);
   }
 

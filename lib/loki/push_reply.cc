@@ -187,12 +187,6 @@ std::string_view trouble_hint(int status, std::string_view url) {
   return {};
 }
 
-std::string count_of(std::uint64_t count, std::string_view noun) {
-  std::string digits = fmt::format("{}", count);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
-  return fmt::format("{} {}", digits, noun);
-}
-
 std::vector<Complaint> complaints(std::string_view body) {
   std::vector<Complaint> out;
   for (std::string_view piece : pieces(body)) {

@@ -37,9 +37,6 @@ enum class Meaning : std::uint8_t {
 // What a user can do about trouble of this status with this URL; "" for nothing.
 [[nodiscard]] std::string_view trouble_hint(int status, std::string_view url);
 
-// "1,234,567 records"; the noun as it is given.
-[[nodiscard]] std::string count_of(std::uint64_t count, std::string_view noun);
-
 // One complaint within a validation text.
 struct Complaint {
   std::string_view reason;                   // short name for counters, lives for ever

@@ -1,5 +1,6 @@
 #include "loki/pusher.h"
 
+#include "base/count.h"
 #include "loki/pusher_state.h"
 #include "record/timestamp.h"
 
@@ -158,8 +159,8 @@ std::string Pusher::State::undelivered() const {
     if (stream->open) first = std::min(first, stream->open->oldest);
   }
   for (const auto& [id, request] : flying) see(*request);
-  if (first == std::numeric_limits<base::Timestamp>::max()) return fmt::format("{} records", stats.pending);
-  return fmt::format("{} record{}, the first of {}", stats.pending, stats.pending == 1 ? "" : "s", record::to_rfc3339(first));
+  if (first == std::numeric_limits<base::Timestamp>::max()) return base::count_of(stats.pending, "record");
+  return fmt::format("{}, the first of {}", base::count_of(stats.pending, "record"), record::to_rfc3339(first));
 }
 
 // A slow stream whose records can be left has its bound in that. The others may take some more while slow ones sit on what there is,

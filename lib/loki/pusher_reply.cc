@@ -1,5 +1,6 @@
 // What became of a request, and what follows from it.
 #include "loki/pusher_state.h"
+#include "base/count.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
@@ -245,10 +246,9 @@ void Pusher::State::again(std::unique_ptr<Request> request) {
 std::string Pusher::State::where_they_wait() const {
   if (config.in_spool) {
     const auto count = config.in_spool();
-    return count ? fmt::format("{} in the spool", count_of(*count, *count == 1 ? "record waits" : "records wait"))
-                 : "the records wait in the spool";
+    return count ? fmt::format("{} in the spool", base::count_of(*count, "record waits", "records wait")) : "the records wait in the spool";
   }
-  const std::string here = fmt::format("{} here", count_of(stats.pending, stats.pending == 1 ? "record waits" : "records wait"));
+  const std::string here = fmt::format("{} here", base::count_of(stats.pending, "record waits", "records wait"));
   return here + (config.one_shot ? ", the rest in the input" : ", the rest in the log files");
 }
 
@@ -273,8 +273,8 @@ void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble,
   } else {
     const base::Duration lasted = now - target.since();
     const base::Duration unit = lasted < 2 * base::kMinute ? base::kSecond : base::kMinute;
-    text += fmt::format("; {} for {} ({} tries); {}", trouble == Gate::Trouble::unreachable ? "unreachable" : "takes nothing",
-                        record::print_duration(lasted / unit * unit), target_tries, where_they_wait());
+    text += fmt::format("; {} for {} ({}); {}", trouble == Gate::Trouble::unreachable ? "unreachable" : "takes nothing",
+                        record::print_duration(lasted / unit * unit), base::count_of(target_tries, "try", "tries"), where_they_wait());
   }
   diagnostics.warn("target", text);
 }

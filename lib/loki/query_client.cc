@@ -1,6 +1,7 @@
 // https://grafana.com/docs/loki/latest/reference/loki-http-api/
 #include "loki/query_client.h"
 
+#include "base/count.h"
 #include "base/secrets.h"
 #include "loki/push_reply.h"
 #include "record/json.h"
@@ -186,10 +187,9 @@ Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::
   // The points of a metric query stand at multiples of its step, the first of them perhaps before the window.
   if (!answer->samples) page.outside = drop_outside(out, first, request.window);
   if (page.outside > 0) {
-    diagnostics_.warn(
-        "query-outside",
-        fmt::format("{} gave {} that lie outside the time they were asked for; they are left out", config_.http.base.display(),
-                    page.outside == 1 ? std::string("an entry") : fmt::format("{} entries", page.outside)));
+    diagnostics_.warn("query-outside", fmt::format("{} gave {} left out", config_.http.base.display(),
+                                                   base::count_of(page.outside, "entry that lies outside the time it was asked for; it is",
+                                                                  "entries that lie outside the time they were asked for; they are")));
   }
   page.answer = std::move(answer).value();
   return page;

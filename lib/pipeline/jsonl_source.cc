@@ -1,5 +1,6 @@
 #include "pipeline/jsonl_source.h"
 
+#include "base/count.h"
 #include "base/unique_fd.h"
 #include "record/jsonl_reader.h"
 
@@ -65,7 +66,7 @@ class JsonlSource : public Source, private base::Feed {
   [[nodiscard]] std::string summary() const override {
     // A single one was named when it came.
     if (counters_.invalid < 2 || options_.strict) return {};
-    return fmt::format("{} lines of the input were no records and went on as text with metadata weir_error", counters_.invalid);
+    return fmt::format("{} lines of the input were no records and went on as text with metadata weir_error", base::grouped(counters_.invalid));
   }
 
   Result<void> run(Outlet& out, base::Stop& stop) override {

@@ -233,7 +233,7 @@ Result<std::vector<std::string>> check_file(const std::string& path, base::Durat
     // What cannot be true is no damage when the pages are of two times.
     if (!problems || problems->empty() || !(*opened)->database.torn()) return problems;
   }
-  return base::fail(Code::busy, "cannot check spool '{}': it is written meanwhile, and its log's index cannot be shared", path)
+  return base::fail(Code::busy, "cannot check spool '{}': it is written meanwhile, and the index of its write-ahead log cannot be shared", path)
       .with_hint("check it as the user that writes it, or check a copy: weir spool copy");
 }
 

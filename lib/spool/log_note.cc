@@ -1,5 +1,6 @@
 #include "spool/log_note.h"
 
+#include "base/count.h"
 #include "spool/checksum.h"
 #include "spool/wire.h"
 #include "sqlite/raw_file.h"
@@ -79,10 +80,10 @@ std::string tell(const std::string& path, const MissingLog& missing) {
   struct stat status = {};
   const std::string log = path + "-wal";
   const bool there = ::stat(log.c_str(), &status) == 0 && status.st_size > 0;
-  return fmt::format("{}: '{}' holds {} of the {} records that the spool had at {}",
+  return fmt::format("{}: '{}' holds {} of the {} that the spool had at {}",
                      there ? fmt::format("'{}' is not the write-ahead log of this file, or not all of it", log)
                            : fmt::format("its write-ahead log '{}' is missing", log),
-                     path, missing.records, missing.records_known, record::to_rfc3339(missing.until));
+                     path, base::grouped(missing.records), base::count_of(missing.records_known, "record"), record::to_rfc3339(missing.until));
 }
 
 }  // namespace weir::spool

@@ -1,5 +1,6 @@
 #include "spool/salvage.h"
 
+#include "base/count.h"
 #include "base/unique_fd.h"
 #include "spool/block_checksum.h"
 #include "spool/damage.h"
@@ -88,9 +89,12 @@ class Salvage {
       ++(block.done ? saved_blocks : lost_blocks);
     }
     News news;
-    news.sentences.push_back(fmt::format("spool '{}' was damaged ({}): {} records in {} blocks are saved, the damaged file is kept as '{}'", path_,
-                                         cause.message, saved, saved_blocks, kept));
-    if (lost_blocks > 0) news.sentences.push_back(fmt::format("{} records in {} blocks of spool '{}' could not be read", lost, lost_blocks, path_));
+    news.sentences.push_back(fmt::format("spool '{}' was damaged ({}): {} in {} saved, the damaged file is kept as '{}'", path_, cause.message,
+                                         base::count_of(saved, "record"), base::count_of(saved_blocks, "block"), kept));
+    if (lost_blocks > 0) {
+      news.sentences.push_back(fmt::format("{} in {} of spool '{}' could not be read", base::count_of(lost, "record"),
+                                           base::count_of(lost_blocks, "block"), path_));
+    }
     if (pages_.damaged() && lost_blocks == 0) news.sentences.push_back(fmt::format("parts of spool '{}' could not be read at all; what they held is not known", path_));
     if (positions_lost_) {
       news.sentences.push_back(fmt::format("the positions in spool '{}' could not be read whole: log files without one are read from their start, and some "

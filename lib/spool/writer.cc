@@ -1,5 +1,6 @@
 #include "spool/writer.h"
 
+#include "base/count.h"
 #include "spool/salvage.h"
 #include "spool/writer_state.h"
 
@@ -222,7 +223,7 @@ base::Result<bool> Writer::State::look_for_log() {
   struct stat status = {};
   if (::stat(options.path.c_str(), &status) == 0 && status.st_nlink > 1) {
     return base::fail(base::Code::usage,
-                      "cannot use spool '{}': {}; the file has other names, and the log may stand beside one of them", options.path,
+                      "cannot use spool '{}': {}; the file has other names, and its write-ahead log may stand beside one of them", options.path,
                       tell(options.path, **missing))
         .with_hint(fmt::format("use the name that it was written by, or remove the others: `find / -samefile '{}'` finds them",
                                options.path));
@@ -242,7 +243,7 @@ base::Result<void> Writer::close() {
   if (auto lost = gone(); !lost || *lost) {
     if (!lost) return std::move(lost).error();
     const bool all = **lost == 0;
-    const std::string more = fmt::format(" and up to {} undelivered record{}", **lost, **lost == 1 ? "" : "s");
+    const std::string more = fmt::format(" and up to {}", base::count_of(**lost, "undelivered record"));
     return base::fail(base::Code::io,
                       "cannot keep spool '{}': it was deleted or replaced while it was in use, and is gone with its positions{}",
                       state.options.path, all ? std::string() : more)

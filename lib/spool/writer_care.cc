@@ -1,6 +1,8 @@
 // What a writer does besides appending: eviction by age, space, requests of other processes, damaged blocks.
 #include "spool/writer_state.h"
 
+#include "base/count.h"
+
 #include <cstdlib>
 
 namespace weir::spool {
@@ -192,7 +194,8 @@ base::Result<void> Writer::State::set_aside(std::uint64_t block) {
   if (auto done = transaction->commit(); !done) return done;
   if (snapshot) snapshot_written(stored_last);
   if (at != blocks.end()) blocks.erase(at);
-  news.sentences.push_back(fmt::format("block {} of spool '{}' is damaged: {} records are set aside in '{}'", block, options.path, records, *saved));
+  news.sentences.push_back(fmt::format("block {} of spool '{}' is damaged: {} set aside in '{}'", block, options.path,
+                                         base::count_of(records, "record is", "records are"), *saved));
   return {};
 }
 

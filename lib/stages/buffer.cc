@@ -1,5 +1,6 @@
 #include "stages/buffer.h"
 
+#include "base/count.h"
 #include "record/timestamp.h"
 #include "spool/reader.h"
 #include "stages/buffer_drain.h"
@@ -133,10 +134,11 @@ class Buffer : public pipeline::Stage {
   }
 
   [[nodiscard]] std::string summary() const override {
-    std::string text = window_ ? fmt::format("passed on {} records, and stored {} of them, {}", passed_records_, stored_records_, record::print_size(stored_bytes_))
-                               : fmt::format("stored {} records, {}", stored_records_, record::print_size(stored_bytes_));
-    if (keeper_.repeats() > 0) text += fmt::format("; {} were stored before", keeper_.repeats());
-    if (evicted_ > 0) text += fmt::format("; {} undelivered ones were evicted to make room", evicted_);
+    std::string text = window_ ? fmt::format("passed on {}, and stored {} of them, {}", base::count_of(passed_records_, "record"), base::grouped(stored_records_),
+                                             record::print_size(stored_bytes_))
+                               : fmt::format("stored {}, {}", base::count_of(stored_records_, "record"), record::print_size(stored_bytes_));
+    if (keeper_.repeats() > 0) text += fmt::format("; {} stored before", base::count_of(keeper_.repeats(), "was", "were"));
+    if (evicted_ > 0) text += fmt::format("; {} evicted to make room", base::count_of(evicted_, "undelivered one was", "undelivered ones were"));
     return text;
   }
 
@@ -211,7 +213,7 @@ class Buffer : public pipeline::Stage {
       context_.diagnostics->warn("spool-full", error.message + "; waiting" + (error.hint.empty() ? "" : fmt::format(" ({})", error.hint)));
       const base::Monotonic now = context_.clock->monotonic();
       if (now >= context_.stop->deadline(now)) {
-        return base::fail(error.code, "{}; {} records were not taken", error.message, builder_.records()).with_hint(error.hint);
+        return base::fail(error.code, "{}; {} not taken", error.message, base::count_of(builder_.records(), "record was", "records were")).with_hint(error.hint);
       }
       ::poll(nullptr, 0, static_cast<int>(wait / base::kMillisecond));
       wait = std::min(wait * 2, kFullPollMost);
@@ -344,15 +346,16 @@ class Buffer : public pipeline::Stage {
     for (const std::string& sentence : news.sentences) context_.diagnostics->say(sentence);
     counters_.lost += news.lost;
     if (appended.evicted_rejected > 0) {
-      context_.diagnostics->warn("spool-rejected", fmt::format("{} rejected records are not kept in the spool '{}' any more, to make room",
-                                                               appended.evicted_rejected, spec_.spool.path));
+      context_.diagnostics->warn("spool-rejected", fmt::format("{} not kept in the spool '{}' any more, to make room",
+                                                               base::count_of(appended.evicted_rejected, "rejected record is", "rejected records are"), spec_.spool.path));
     }
     if (appended.evicted_undelivered == 0) return;
     counters_.lost += appended.evicted_undelivered;
     evicted_ += appended.evicted_undelivered;
     context_.diagnostics->warn(
-        "spool-evicted", fmt::format("the spool '{}' is full: {} undelivered records were evicted and are lost, {} since the start",
-                                     spec_.spool.path, appended.evicted_undelivered, evicted_));
+        "spool-evicted", fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
+                                     base::count_of(appended.evicted_undelivered, "undelivered record was evicted and is", "undelivered records were evicted and are"),
+                                     base::grouped(evicted_)));
   }
 
   void tend(base::Monotonic now) {

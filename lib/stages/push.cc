@@ -1,5 +1,6 @@
 #include "stages/push.h"
 
+#include "base/count.h"
 #include "logql/log_query.h"
 #include "loki/push_reply.h"
 #include "pipeline/chain.h"
@@ -48,12 +49,7 @@ struct Feed {
   bool follows = true;   // it goes on with what comes
 };
 
-std::string count_of(std::uint64_t count, std::string_view noun) {
-  return loki::count_of(count, fmt::format("{}{}", noun, count == 1 ? "" : "s"));
-}
-
-// How much a consumer has in front of it in a spool, for messages. Opens the spool when it is asked first, so an outage costs
-// nothing before.
+// How much a consumer has in front of it in a spool, for messages. Opens the spool when it is asked first, so an outage costs nothing before.
 class Backlog {
  public:
   Backlog(std::string spool, std::string consumer) : spool_(std::move(spool)), consumer_(std::move(consumer)) {}
@@ -84,8 +80,7 @@ class Backlog {
 };
 
 std::string lost_text(std::uint64_t evicted) {
-  return fmt::format("{} {} evicted from the spool to make room and {} lost", count_of(evicted, "record"), evicted == 1 ? "was" : "were",
-                     evicted == 1 ? "is" : "are");
+  return fmt::format("{} lost", base::count_of(evicted, "record was evicted from the spool to make room and is", "records were evicted from the spool to make room and are"));
 }
 
 class Push : public pipeline::Stage {
@@ -178,26 +173,26 @@ class Push : public pipeline::Stage {
                                        : std::string();
     const loki::PusherStats stats = pusher_->stats();
     const double seconds = static_cast<double>(std::max<Monotonic>(1, finished_ - started_)) / static_cast<double>(base::kSecond);
-    std::string text = fmt::format("pushed {} ({}) in {}, {:.1f} s", count_of(stats.records, "record"), record::print_size(stats.bytes),
-                                   count_of(stats.requests, "request"), seconds);
-    if (stats.retries > 0) text += fmt::format(", {} sent again", stats.retries);
+    std::string text = fmt::format("pushed {} ({}) in {}, {:.1f} s", base::count_of(stats.records, "record"), record::print_size(stats.bytes),
+                                   base::count_of(stats.requests, "request"), seconds);
+    if (stats.retries > 0) text += fmt::format(", {} sent again", base::grouped(stats.retries));
     const std::uint64_t rejected = stats.rejected + counters_.rejected;
     if (rejected > 0) {
-      text += fmt::format("; {} rejected", rejected);
+      text += fmt::format("; {} rejected", base::grouped(rejected));
       const char* separator = " (";
       for (const auto& [reason, count] : stats.rejected_by_reason) {
-        text += fmt::format("{}{} {}", separator, count, reason);
+        text += fmt::format("{}{} {}", separator, base::grouped(count), reason);
         separator = ", ";
       }
-      if (counters_.rejected > 0) text += fmt::format("{}{} sample", separator, counters_.rejected);
+      if (counters_.rejected > 0) text += fmt::format("{}{}", separator, base::count_of(counters_.rejected, "sample"));
       text += ")";
     }
-    for (const auto& [reason, count] : counters_.dropped) text += fmt::format("; {} {}", count, reason);
-    if (stats.renamed > 0) text += fmt::format("; {} had metadata with a name that Loki does not take (sent as weir_unnamed_…)", stats.renamed);
+    for (const auto& [reason, count] : counters_.dropped) text += fmt::format("; {} {}", base::grouped(count), reason);
+    if (stats.renamed > 0) text += fmt::format("; {} had metadata with a name that Loki does not take (sent as weir_unnamed_…)", base::grouped(stats.renamed));
     const std::uint64_t left = left_ ? left_->count() - std::min(left_->count(), evicted_left_) : 0;
-    if (left > 0) text += fmt::format("; {} wait in the spool", left);
+    if (left > 0) text += fmt::format("; {} in the spool", base::count_of(left, "waits", "wait"));
     const std::uint64_t evicted = evicted_pending_ + evicted_left_;
-    if (evicted > 0) text += fmt::format("; {} evicted before they were delivered", evicted);
+    if (evicted > 0) text += fmt::format("; {} evicted before delivery", base::grouped(evicted));
     return text;
   }
 
@@ -502,7 +497,7 @@ class Push : public pipeline::Stage {
     if (now - shown_ < base::kSecond) return;
     const loki::PusherStats stats = pusher_->stats();
     const double seconds = static_cast<double>(std::max<Monotonic>(1, now - started_)) / static_cast<double>(base::kSecond);
-    context_.diagnostics->progress(fmt::format("pushed {} ({}, {}/s), {} on the way{}", count_of(stats.records, "record"),
+    context_.diagnostics->progress(fmt::format("pushed {} ({}, {}/s), {} on the way{}", base::count_of(stats.records, "record"),
                                                record::print_size(stats.bytes),
                                                record::print_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)),
                                                stats.pending, stats.rejected > 0 ? fmt::format(", {} rejected", stats.rejected) : ""));

@@ -1,5 +1,6 @@
 #include "stages/spool_stream.h"
 
+#include "base/count.h"
 #include "record/json.h"
 #include "record/timestamp.h"
 #include "spool/damage.h"
@@ -66,7 +67,7 @@ std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint6
 
 std::uint64_t leave_out_block(const std::string& spool_path, const spool::BlockInfo& block, const base::Error& error,
                               const pipeline::Context& context) {
-  context.diagnostics->say(fmt::format("{}; its {} records are lost, the others go on", error.message, block.records));
+  context.diagnostics->say(fmt::format("{}; {} of it {} lost, the others go on", error.message, base::count_of(block.records, "record"), block.records == 1 ? "is" : "are"));
   if (auto asked = spool::report_damaged_block(spool_path, block.id, *context.clock); !asked) {
     context.diagnostics->warn("damaged-block", fmt::format("cannot ask for block {} to be set aside: {}", block.id, asked.error().message));
   }

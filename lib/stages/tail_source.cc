@@ -112,9 +112,9 @@ class TailSource final : public pipeline::Source {
 
   [[nodiscard]] std::string summary() const override {
     if (stats_.gaps == 0) return {};
-    const std::string bytes = stats_.gap_bytes > 0 ? fmt::format(", {} bytes of what was measured", stats_.gap_bytes) : "";
-    return fmt::format("{} {} of log files {} lost{}: the records with metadata weir_gap_bytes name each", stats_.gaps, stats_.gaps == 1 ? "part" : "parts",
-                       stats_.gaps == 1 ? "is" : "are", bytes);
+    const std::string bytes = stats_.gap_bytes > 0 ? fmt::format(", {} of what was measured", base::count_of(stats_.gap_bytes, "byte")) : "";
+    return fmt::format("{} lost{}: the records with metadata weir_gap_bytes name each",
+                       base::count_of(stats_.gaps, "part of log files is", "parts of log files are"), bytes);
   }
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
@@ -459,9 +459,9 @@ class TailSource final : public pipeline::Source {
   // What this run does not show because the user did not say where to begin.
   void tell_left_out() {
     if (!spec_.shortens || shortened_ == 0) return;
-    const std::string of = initial_ == 1 ? latest_initial_ : fmt::format("each of {} logs", initial_);
+    const std::string of = initial_ == 1 ? latest_initial_ : fmt::format("each of {}", base::count_of(initial_, "log"));
     context_.diagnostics->say(
-        fmt::format("showing the last {} lines of {}; --lines all for everything", spec_.start.lines, base::escape_control(of)));
+        fmt::format("showing the last {} of {}; --lines all for everything", base::count_of(spec_.start.lines, "line"), base::escape_control(of)));
   }
 
   // The reader of a log whose rotated files are being read, or a new one.
@@ -647,13 +647,12 @@ class TailSource final : public pipeline::Source {
       context_.diagnostics->warn("tail.malformed", fmt::format("{}: a line is not of the file's form: it goes on as it is, with the time of reading", latest_odd_));
     }
     if (news(told_.split, stats_.split)) {
-      context_.diagnostics->warn("tail.split", fmt::format("{}: a line is longer than {} bytes (--max-line): it goes on in pieces, with metadata weir_split",
-                                                           latest_odd_, spec_.read.max_line));
+      context_.diagnostics->warn("tail.split", fmt::format("{}: a line is longer than {} (--max-line): it goes on in pieces, with metadata weir_split",
+                                                           latest_odd_, record::print_size(spec_.read.max_line)));
     }
     if (news(told_.too_old_files, stats_.too_old_files)) {
-      context_.diagnostics->warn("tail.too_old", fmt::format("left out {} of {} {}, older than {} (--max-age; for all of it --max-age 0)",
-                                                             record::print_size(stats_.too_old_bytes), stats_.too_old_files,
-                                                             stats_.too_old_files == 1 ? "log file" : "log files",
+      context_.diagnostics->warn("tail.too_old", fmt::format("left out {} of {}, older than {} (--max-age; for all of it --max-age 0)",
+                                                             record::print_size(stats_.too_old_bytes), base::count_of(stats_.too_old_files, "log file"),
                                                              record::print_duration(spec_.read.max_age)));
     }
     if (news(told_.leading_holes, stats_.leading_holes)) {
@@ -675,7 +674,7 @@ class TailSource final : public pipeline::Source {
     for (std::size_t i = 0; i < lines.size(); ++i) {
       // The record's line without the name that stands before every message.
       const std::string_view line = std::string_view(lines[i]).substr(std::string_view("weir: ").size());
-      const std::string others = i + 1 == lines.size() && more > 0 ? fmt::format("; and {} more", more) : "";
+      const std::string others = i + 1 == lines.size() && more > 0 ? fmt::format("; and {} more", base::grouped(more)) : "";
       context_.diagnostics->warn(fmt::format("tail.gap.{}", (told_.gaps + i) % kKeys),
                                  fmt::format("{} (a record with metadata weir_gap_bytes says so){}", base::escape_control(line), others));
     }

@@ -1,5 +1,6 @@
 #include "tail/held_files.h"
 
+#include "base/count.h"
 #include "record/timestamp.h"
 #include "tail/siblings.h"
 
@@ -124,7 +125,7 @@ bool HeldFiles::park_some() {
 void HeldFiles::give_up(InputFile& file, std::string_view key, const std::string& cause) {
   file.give_up(cause, nullptr);
   const auto given = file.given_up();
-  const std::string bytes = given->size ? fmt::format("{} bytes", *given->size - std::min(*given->size, file.place())) : "what";
+  const std::string bytes = given->size ? base::count_of(*given->size - std::min(*given->size, file.place()), "byte") : "what";
   diagnostics_.warn(key, fmt::format("{}: deleted before it was read: {} not read yet are given up, since {}", base::escape_control(file.path()), bytes, cause));
 }
 

@@ -120,11 +120,11 @@ class OneAfterTheOther(Case):
         kit.wait_for(lambda: self.opens(new, f"{self.kept}-lock") and self.opens(new, self.log), new.errors)
         old.signal(signal.SIGCONT, 1)
         self.assertEqual(old.wait(), [-signal.SIGKILL, 4], old.errors())
-        self.assertIn("stored 5000 records", old.errors())
+        self.assertIn("stored 5,000 records", old.errors())
         self.write(1000)
         kit.wait_for(lambda: stored() >= self.written, new.errors)
         new.stop()
-        self.assertIn("1000 were stored before", new.errors())
+        self.assertIn("1,000 were stored before", new.errors())
         lines = [record["line"] for record in kit.records(kit.weir("replay", self.kept, "-o", "jsonl").splitlines())]
         self.assertEqual([int(line.split()[0]) for line in lines], list(range(self.written)))
 
