@@ -21,7 +21,11 @@ namespace {
 // is closed before SQLite opens the file: closing one later would drop SQLite's POSIX locks.
 base::Result<void> create_private(const std::string& path) {
   const base::UniqueFd file = base::open_private(path, true);
-  if (!file && errno != EEXIST) return base::io_error(errno, fmt::format("create '{}'", path));
+  if (file) return {};
+  if (errno != EEXIST) return base::io_error(errno, fmt::format("create '{}'", path));
+  // A link that leads round in a circle is there, too; SQLite would not say why it cannot be opened.
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0 && errno != ENOENT) return base::io_error(errno, fmt::format("open '{}'", path));
   return {};
 }
 

@@ -46,6 +46,15 @@ TEST(Database, BindsAndReadsEveryKind) {
   EXPECT_FALSE(*select->step());
 }
 
+TEST(Database, LinksThatLeadInACircleAreNamedSo) {
+  const test::TempDir dir;
+  std::filesystem::create_symlink(dir / "b.db", dir / "a.db");
+  std::filesystem::create_symlink(dir / "a.db", dir / "b.db");
+  const auto database = Database::open(dir / "a.db", Access::create, 0);
+  ASSERT_FALSE(database);
+  EXPECT_NE(database.error().message.find("Too many levels of symbolic links"), std::string::npos) << database.error().message;
+}
+
 TEST(Database, IsCreatedForItsOwnerOnly) {
   const test::TempDir dir;
   const mode_t before = ::umask(0);
