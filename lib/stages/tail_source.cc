@@ -112,9 +112,8 @@ class TailSource final : public pipeline::Source {
 
   [[nodiscard]] std::string summary() const override {
     if (stats_.gaps == 0) return {};
-    const std::string bytes = stats_.gap_bytes > 0 ? fmt::format(", {} of what was measured", base::count_of(stats_.gap_bytes, "byte")) : "";
-    return fmt::format("{} lost{}: the records with metadata weir_gap_bytes name each",
-                       base::count_of(stats_.gaps, "part of log files is", "parts of log files are"), bytes);
+    const std::string bytes = stats_.gap_bytes > 0 ? fmt::format(" ({} that could be counted)", base::count_of(stats_.gap_bytes, "byte")) : "";
+    return fmt::format("lost {} of the logs{}: a record with metadata weir_gap_bytes names each", base::count_of(stats_.gaps, "part"), bytes);
   }
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
