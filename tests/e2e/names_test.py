@@ -418,7 +418,7 @@ class Names(kit.Case):
         errors = chain.errors()
         for pod in pods[:3]:
             self.assertIn(f"shop_{pod}_uid/c/0.log", errors)
-        self.assertIn("3 parts of log files are lost", errors)
+        self.assertIn("lost 3 parts of the logs", errors)
 
 
 if __name__ == "__main__":
