@@ -20,7 +20,7 @@ constexpr base::Duration kHot = base::kSecond / 4;
 
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
 constexpr std::size_t kManyStreams = 1024;  // more than the pods of a node have …
-constexpr base::Duration kManyIdle = 10 * base::kSecond;  // … so that most of them are gone
+constexpr base::Duration kManyIdle = 5 * base::kSecond;  // … so that most of them are gone
 constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
 }  // namespace

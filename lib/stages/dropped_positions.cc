@@ -3,7 +3,10 @@
 namespace weir::stages {
 
 std::size_t DroppedPositions::emit(record::Batch& batch, std::size_t kept) {
-  if (touched_.empty()) return kept;
+  if (touched_.empty()) {
+    forget();
+    return kept;
+  }
   for (const Slot* slot : touched_) {
     if (!slot->pending) continue;
     // Each stands for a record of this batch that was dropped, so that there is room.
@@ -14,13 +17,16 @@ std::size_t DroppedPositions::emit(record::Batch& batch, std::size_t kept) {
   }
   touched_.clear();
   ++batch_;
-  // Nothing is in them between two batches: a stream of years names more logs than a batch does.
-  constexpr std::size_t kMostSlots = 1024;
-  if (slots_.size() > kMostSlots) {
-    slots_.clear();
-    latest_ = nullptr;
-  }
+  forget();
   return kept;
+}
+
+// Nothing is pending then: a stream of years names more logs than a batch does.
+void DroppedPositions::forget() {
+  constexpr std::size_t kMostSlots = 1024;
+  if (slots_.size() <= kMostSlots) return;
+  slots_.clear();
+  latest_ = nullptr;
 }
 
 }  // namespace weir::stages

@@ -37,6 +37,7 @@ class DroppedPositions {
     std::uint64_t batch = 0;
     bool pending = false;
   };
+  void forget();
   Slot& slot(const record::Source& source) {
     const std::uint64_t key = source.kind == record::Source::Kind::block ? source.spool : source.log;
     if (latest_ == nullptr || key != latest_key_) {

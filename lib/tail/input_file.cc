@@ -310,8 +310,9 @@ void InputFile::set_rotated() {
 // when there is no descriptor for it.
 bool InputFile::open_again() {
   const auto take = [&](const std::string& path) {
+    errno = 0;
     auto opened = open_allowed(path, roots_);
-    if (!opened) return errno;
+    if (!opened) return errno == 0 ? EACCES : errno;
     struct stat status {};
     if (::fstat(opened->get(), &status) != 0 || status.st_ino != inode_ || status.st_dev != device_) return ENOENT;
     fd_ = std::move(opened).value();
