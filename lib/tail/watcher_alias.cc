@@ -65,13 +65,13 @@ void Watcher::State::remember(std::uint32_t number, Log& log, const std::shared_
   file->set_rotated();
   auto identity = file->identify(record::kHeadBytes, 0);
   if (!identity) return;
-  log.formers.push_back({file->inode(), file->device(), identity->head_size, identity->head_hash, file->born(), file, file->place_kept()});
+  log.formers.push_back({file->inode(), file->device(), identity->head_size, identity->head_hash, file->born(), file, file->place_kept(), false});
   by_inode.emplace(file->inode(), number);
   if (log.formers.size() <= kFormersKept) return;
   // What was renamed just now has no alias yet.
   const auto recent = log.formers.end() - static_cast<std::ptrdiff_t>(kFormersKept);
   const auto oldest = std::find_if(log.formers.begin(), recent, [&](const Former& former) {
-    return std::ranges::none_of(log.aliases, [&](const Alias& alias) { return alias.inode == former.inode; });
+    return !former.awaits_rename && std::ranges::none_of(log.aliases, [&](const Alias& alias) { return alias.inode == former.inode; });
   });
   if (oldest == recent) return;
   unremember(oldest->inode, number);
@@ -152,17 +152,27 @@ void Watcher::State::moved(std::uint32_t number, Folder& folder, std::string_vie
   Log& log = known->second;
   if (is_rotation_order(rotation_of(name, base_name(log.target.empty() ? log.path : log.target)))) return;  // catch_up() finds it by its name
   const auto has_number = [&](const auto& one) { return one.inode == status.st_ino && one.device == status.st_dev; };
-  if (has_number(log) || std::ranges::any_of(log.formers, has_number)) return;
+  if (has_number(log)) {
+    log.renamed = true;
+    return;
+  }
+  if (const auto former = std::ranges::find_if(log.formers, has_number); former != log.formers.end()) {
+    former->awaits_rename = false;
+    return;
+  }
   auto opened = open(path);
   if (!opened || owner_of(**opened, 0) != 0) return;
   const std::shared_ptr<InputFile> file = std::move(opened).value();
   held.add(file);
   count_opened(log, 1);
   remember(number, log, file);
-  const auto latest = log.missing ? news.events.end() : std::ranges::find_if(news.events, [&](const Changes::Event& event) {
-    return event.log == number && event.file != nullptr && event.file == log.file.lock();
-  });
-  news.events.insert(latest, {number, log.key, file, false});
+  // Events come in the order of the renames, and files are opened under the live name in their order, which may be far ahead of the events.
+  const auto comes_later = [&](const Changes::Event& event) {
+    if (event.log != number || event.file == nullptr) return false;
+    if (!log.renamed && event.file == log.file.lock()) return true;
+    return std::ranges::any_of(log.formers, [&](const Former& one) { return one.awaits_rename && one.file.lock() == event.file; });
+  };
+  news.events.insert(std::ranges::find_if(news.events, comes_later), {number, log.key, file, false});
 }
 
 void Watcher::State::alias_written(Folder& folder, std::string_view name) {

@@ -269,6 +269,11 @@ void Watcher::State::check(std::uint32_t number) {
 void Watcher::State::take(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file) {
   if (file->inode() != log.inode || file->device() != log.device) {
     remember(number, log, log.file.lock());
+    if (!log.renamed && !log.formers.empty() && log.formers.back().inode == log.inode) {
+      log.formers.back().awaits_rename = true;
+      ahead.push_back(number);
+    }
+    log.renamed = false;
     if (log.inode != 0) unremember(log.inode, number);
     by_inode.emplace(file->inode(), number);
   }
@@ -297,6 +302,12 @@ void Watcher::State::count_opened(Log& log, std::uint64_t count) {
 
 void Watcher::State::settle() {
   while (std::exchange(unsettled, false)) read_structure();
+  // Those that still await their rename were deleted, or went where nobody looks.
+  for (const std::uint32_t number : std::exchange(ahead, {})) {
+    const auto log = logs.find(number);
+    if (log == logs.end()) continue;
+    for (Former& former : log->second.formers) former.awaits_rename = false;
+  }
 }
 
 void Watcher::State::count_created(const Folder& folder, std::string_view name) {

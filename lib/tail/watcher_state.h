@@ -49,6 +49,7 @@ struct Watcher::State {
     base::Timestamp born = 0;
     std::weak_ptr<InputFile> file;
     std::shared_ptr<const std::atomic<std::uint64_t>> place;  // null: unknown
+    bool awaits_rename = false;  // it was opened under the live name, and the event of its rename has not been read yet
   };
   struct Alias {
     std::string folder, name;
@@ -67,6 +68,7 @@ struct Watcher::State {
     std::weak_ptr<InputFile> file;       // the latest generation
     std::vector<Rotated> rotated;        // what stood beside the live file when it was first seen, or when it was last another one
     bool missing = false;
+    bool renamed = false;         // the event of the latest file's rename was read
     std::uint64_t created = 0;  // files of this name that inotify told of and nobody has opened yet
     std::uint64_t opened = 0;   // files whose creation may not have been told yet
     std::uint64_t opened_in = 0;  // `drains` when the latest of them was
@@ -122,6 +124,7 @@ struct Watcher::State {
   std::vector<Folder*> told_of;                // with `events`
   std::vector<int> busy;                       // watch descriptors of folders whose logs are looked at each time, without events of writing
   std::vector<std::uint32_t> created;          // logs with a count of created files
+  std::vector<std::uint32_t> ahead;            // logs with files that await the event of their rename
   std::uint32_t last_log = 0;
   std::uint64_t round = 1;
   std::uint64_t drains = 0;  // how often all structural events were read
@@ -189,7 +192,8 @@ struct Watcher::State {
   // The log's latest file is about to be another one.
   void remember(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file);
   void unremember(std::uint64_t inode, std::uint32_t number);
-  // The live file of `number` was renamed to `name`. When nobody opened it before that, it is a generation that comes before the latest.
+  // The live file of `number` was renamed to `name`. When nobody opened it before that, it is a generation: it comes before those that were
+  // opened already and whose own rename has not been told yet.
   void moved(std::uint32_t number, Folder& folder, std::string_view name);
   void alias_written(Folder& folder, std::string_view name);
   void look_at_aliases(Folder& folder);

@@ -99,7 +99,7 @@ TEST_F(Held, ACompressedCopyTakesItsPlace) {
   EXPECT_TRUE(held.give_up_oldest());
   ASSERT_TRUE(given->copy->given_up());
   EXPECT_EQ(given->copy->given_up()->size, 5000U);
-  EXPECT_THAT(diagnostics.said().back(), testing::HasSubstr("4900 bytes not read yet are given up, since a new file needed its descriptor"));
+  EXPECT_THAT(diagnostics.said().back(), testing::HasSubstr("4,900 bytes not read yet are given up, since a new file needed its descriptor"));
 }
 
 TEST_F(Held, TheOldestGoesForADescriptor) {
