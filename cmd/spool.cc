@@ -155,7 +155,10 @@ class Spool : public cli::Invocation {
       rest.erase(rest.begin());
     }
     if (action_ == "copy") {
-      if (rest.empty()) return base::fail(Code::usage, "DEST is missing").with_hint("which file is to be made? weir spool copy SPOOL DEST");
+      if (rest.size() < 2) {
+        return base::fail(Code::usage, "{} missing", rest.empty() ? "SPOOL and DEST are" : "DEST is")
+            .with_hint("name the spool and the file to make: weir spool copy SPOOL DEST");
+      }
       target_ = rest.back();
       rest.pop_back();
     }
@@ -167,7 +170,10 @@ class Spool : public cli::Invocation {
   Result<cli::Exit> act(const pipeline::Context& context) override {
     const char* named = spool_.empty() && context.environment != nullptr ? context.environment("WEIR_SPOOL") : nullptr;
     if (named != nullptr) spool_ = named;
-    if (spool_.empty()) return base::fail(Code::usage, "SPOOL is missing").with_hint("name a file, or set WEIR_SPOOL");
+    if (spool_.empty()) {
+      return base::fail(Code::usage, "SPOOL is missing")
+          .with_hint(action_ == "forget" ? "name the consumer and the spool: weir spool forget NAME SPOOL" : "name a file, or set WEIR_SPOOL");
+    }
     const bool json = output_ == "json";
     if (action_ == "status") {
       auto text = status_of(spool_, json, context.clock->wall());

@@ -204,7 +204,12 @@ class Adviser {
   Advice symbols_of_others() {
     for (const std::size_t offset : {token().offset, token(-1).offset}) {
       if (at_ == 0) break;
-      if (from(offset).starts_with("&&")) return say(offset, "LogQL writes and");
+      const bool both = from(offset).starts_with("&&");
+      if (both && from(offset).substr(2).find_first_not_of(' ') != std::string_view::npos) {
+        const char next = from(offset).substr(2)[from(offset).substr(2).find_first_not_of(' ')];
+        if (next == '|' || next == '!') return say(offset, "line filters follow each other, with nothing between: |= \"a\" |= \"b\"");
+      }
+      if (both) return say(offset, "LogQL writes and");
       if (from(offset).starts_with("||")) return say(offset, "LogQL writes or");
     }
     return {};

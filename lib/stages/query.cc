@@ -69,8 +69,8 @@ class Query : public pipeline::Source {
   [[nodiscard]] std::string summary() const override {
     if (counters_.records_out == 0 && finished_) return why_.empty() ? spec_.when_empty : why_;
     if (!more_) return {};
-    return fmt::format("shown are the {} {}, there are {} (--limit 0 shows all)", spec_.forward ? "oldest" : "newest", spec_.limit,
-                       spec_.forward ? "later ones" : "older ones");
+    return fmt::format("only the {} {} shown; there are {} (--limit 0 shows all)", spec_.forward ? "oldest" : "newest",
+                       base::count_of(spec_.limit, "record is", "records are"), spec_.forward ? "later ones" : "older ones");
   }
 
  protected:

@@ -78,6 +78,7 @@ TEST(Advice, OfQueriesWithoutSelector) {
     {"| json | level != info", R"(19: put the value in double quotes: level!="info")"},
     {"| json | http.status=500", "10: the name of a field has _ for every other character: http_status"},
     {"| json | a=\"1\" && b=\"2\"", "16: LogQL writes and"},
+    {"|= \"a\" && |= \"b\"", "8: line filters follow each other, with nothing between: |= \"a\" |= \"b\""},
     {"| json | a=\"1\" || b=\"2\"", "16: LogQL writes or"},
     {"| |= \"x\"", "1: a line filter is written |= \"text\", without a blank"},
     {"| = \"x\"", "1: a line filter is written |= \"text\", without a blank"},

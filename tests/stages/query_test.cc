@@ -1,5 +1,6 @@
 #include "stages/query.h"
 
+#include "base/count.h"
 #include "support/fake_query_loki.h"
 #include "support/run_stage.h"
 
@@ -141,7 +142,7 @@ TEST_F(QueryLokiTest, ALimitTakesTheNewestOldestFirst) {
   for (const int limit : {1, 2, 10, 999, 1000, 2499}) {
     spec.limit = static_cast<std::uint64_t>(limit);
     EXPECT_EQ(numbers(), range(2500 - limit, 2500));
-    EXPECT_EQ(summary, fmt::format("shown are the newest {}, there are older ones (--limit 0 shows all)", limit));
+    EXPECT_EQ(summary, fmt::format("only the newest {} shown; there are older ones (--limit 0 shows all)", base::count_of(limit, "record is", "records are")));
   }
   for (const int limit : {2500, 2501, 100'000}) {
     spec.limit = static_cast<std::uint64_t>(limit);
@@ -156,7 +157,7 @@ TEST_F(QueryLokiTest, ForwardTakesTheOldest) {
   for (const int limit : {1, 2, 10, 999, 1000, 2499}) {
     spec.limit = static_cast<std::uint64_t>(limit);
     EXPECT_EQ(numbers(), range(0, limit));
-    EXPECT_EQ(summary, fmt::format("shown are the oldest {}, there are later ones (--limit 0 shows all)", limit));
+    EXPECT_EQ(summary, fmt::format("only the oldest {} shown; there are later ones (--limit 0 shows all)", base::count_of(limit, "record is", "records are")));
   }
   spec.limit = 2500;
   EXPECT_EQ(numbers(), range(0, 2500));
