@@ -109,7 +109,11 @@ bool HeldFiles::park_some() {
   }
   std::ranges::sort(open, {}, [](const auto& one) { return one.first; });
   std::size_t parked = 0;
-  for (std::size_t i = 0; i + 1 < open.size() && parked < kAtOnce; ++i) parked += open[i].second->park() ? 1 : 0;
+  // A rotated file may be deleted before it is opened again; without a descriptor for the next one that would be lost for certain.
+  for (const bool also_rotated : {false, true}) {
+    for (std::size_t i = 0; i + 1 < open.size() && parked < kAtOnce; ++i) parked += open[i].second->park(also_rotated) ? 1 : 0;
+    if (parked > 0) break;
+  }
   if (parked > 0) {
     const std::lock_guard lock(mutex_);
     first = !std::exchange(told_parked_, true);

@@ -289,11 +289,11 @@ base::Timestamp InputFile::born() {
   return status.stx_btime.tv_sec * base::kSecond + status.stx_btime.tv_nsec;
 }
 
-bool InputFile::park() {
+bool InputFile::park(bool also_rotated) {
   const std::lock_guard lock(mutex_);
   struct stat status {};
   if (!fd_ || ::fstat(fd_.get(), &status) != 0 || status.st_nlink == 0) return false;
-  if (rotated_.load(std::memory_order_relaxed) && static_cast<std::uint64_t>(status.st_size) > place()) return false;
+  if (!also_rotated && rotated_.load(std::memory_order_relaxed) && static_cast<std::uint64_t>(status.st_size) > place()) return false;
   note_size(static_cast<std::uint64_t>(status.st_size));
   fd_.reset();
   parked_.store(true, std::memory_order_release);

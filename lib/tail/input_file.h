@@ -85,8 +85,8 @@ class InputFile {
 
   // Gives the descriptor back while the file has a name. Whoever reads it opens it again: by its path, or by its inode among what stands
   // beside it. One that is gone by then counts as given up; without a descriptor to be had it stays parked. False when it has none to give back,
-  // or needs it: it has no name, or was rotated before it was read.
-  bool park();
+  // or needs it: it has no name, or was rotated before it was read, unless `also_rotated`.
+  bool park(bool also_rotated = false);
   [[nodiscard]] bool parked() const { return parked_.load(std::memory_order_acquire); }
   // It was rotated: until it is read it keeps its descriptor, since it may be deleted soon. Opens it again if it was parked.
   void set_rotated();

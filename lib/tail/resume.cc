@@ -121,7 +121,13 @@ void add_found(LogReader& reader, const record::Generation& generation, std::sha
 
 bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<InputFile> live,
             const std::function<bool(std::string_view)>& followed) {
-  Siblings siblings = open_siblings(reader.key(), reader.roots());
+  HeldFiles* const held = reader.held();
+  Siblings siblings = open_siblings(reader.key(), reader.roots(), held);
+  // The live file may be parked, and is opened again to be compared.
+  const auto make_room = [&] {
+    if (held != nullptr) held->make_room();
+  };
+  make_room();
   Chain chain;
   chain.files = std::move(siblings.files);
   if (live != nullptr) add_live(chain, std::move(live));
@@ -142,6 +148,7 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
     std::size_t at = abandoned && generation.file.head_size == 0 ? kNone : find(chain, generation.file, abandoned ? 0 : end);
     if (at == kNone && generation.file.head_size > 0 && !(latest != nullptr && describes(*latest, generation.file))) {
       // Under a name that says nothing (mv app.log before.log).
+      make_room();
       if (auto moved = open_by_identity(reader.key(), generation.file, reader.roots())) {
         at = chain.next;
         chain.files.insert(chain.files.begin() + static_cast<std::ptrdiff_t>(at), {std::move(moved), true});

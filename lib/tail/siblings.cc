@@ -1,5 +1,6 @@
 #include "tail/siblings.h"
 
+#include "tail/held_files.h"
 #include "tail/pattern.h"
 #include "tail/pod_path.h"
 
@@ -61,7 +62,7 @@ bool stands_before(InputFile& file, std::uint64_t offset, std::string_view befor
 
 }  // namespace
 
-Siblings open_siblings(const std::string& key, const LogRoots* roots) {
+Siblings open_siblings(const std::string& key, const LogRoots* roots, HeldFiles* held) {
   Siblings siblings;
   std::vector<Listed> before = look(key);
   for (int looks = 0; looks < kLooks; ++looks) {
@@ -82,6 +83,7 @@ Siblings open_siblings(const std::string& key, const LogRoots* roots) {
         siblings.trouble = fmt::format("cannot read {}: of compressed files only .gz is read", listed.path);
         continue;
       }
+      if (held != nullptr) held->make_room();
       auto file = InputFile::open(listed.path, roots);
       if (!file) {
         siblings.trouble = std::move(file).error().message;

@@ -16,6 +16,8 @@
 
 namespace weir::tail {
 
+class HeldFiles;
+
 struct Sibling {
   std::shared_ptr<InputFile> file;
   // Its name tells its place among the others: it goes on with a number or a time. What a person put there (app.log.bak) does not, and
@@ -30,8 +32,9 @@ struct Siblings {
   std::string trouble;         // why one that is there could not be opened, "cannot open …"; "" for none
 };
 
-// Opens them all, each once: of a file and its compressed copy the file. When a name changes meanwhile, it looks again.
-[[nodiscard]] Siblings open_siblings(const std::string& key, const LogRoots* roots = nullptr);
+// Opens them all, each once: of a file and its compressed copy the file. When a name changes meanwhile, it looks again. `held` makes room for
+// each; null: there is enough.
+[[nodiscard]] Siblings open_siblings(const std::string& key, const LogRoots* roots = nullptr, HeldFiles* held = nullptr);
 
 // One sibling was found to belong to the log: then those belong to it, too, whose names are of the same shape.
 void order_alike(std::vector<Sibling>& siblings, std::size_t found);
