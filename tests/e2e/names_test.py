@@ -327,6 +327,41 @@ class Names(kit.Case):
         self.assertEqual(told().count("more log files than this process may open"), 1, told())
 
     @both_ways
+    def test_more_logs_than_descriptors_at_a_restart(self, fused):
+        """All were rotated while nothing ran: two files of each are opened, compared and read."""
+        logs, limit = 120, 64
+        tail = f"tail -f --checkpoint {self.spool} {self.logs}"
+        stages = [tail if not fused else f"tail -f {self.logs}", f"buffer {self.spool} --store"]
+
+        def run(lines):
+            errors = open(self.dir / "errors", "ab")
+            self.addCleanup(errors.close)
+            limited = ["prlimit", f"--nofile={limit}:{limit}"]
+            if fused:
+                processes = [self.start(*limited, kit.WEIR, "run", "-c", " | ".join(stages), stderr=errors, env=kit.environment())]
+            else:
+                first = self.start(*limited, kit.WEIR, *stages[0].split(), stdout=subprocess.PIPE, stderr=errors, env=kit.environment())
+                processes = [first, self.start(kit.WEIR, *stages[1].split(), stdin=first.stdout, stderr=errors, env=kit.environment())]
+            told = lambda: (self.dir / "errors").read_text(encoding="utf-8", errors="replace")
+            kit.wait_for(lambda: len(self.stored()) >= lines, lambda: f"{len(self.stored())} of {lines}: {told()[-2000:]}")
+            processes[0].send_signal(signal.SIGTERM)
+            for process in processes:
+                process.wait(kit.PATIENCE)
+
+        paths = [self.logs / f"log-{i:03d}.log" for i in range(logs)]
+        for path in paths:
+            self.write(path, 1)
+        run(logs)
+        run(logs)  # nothing changed
+        self.assert_once()
+        for path in paths:
+            self.write(path, 1)
+            path.rename(f"{path}.1")
+            self.write(path, 1)
+        run(3 * logs)
+        self.assert_once()
+
+    @both_ways
     def test_more_rotated_files_than_descriptors_read_once(self, fused):
         for i in range(60):
             for j in range(3):
