@@ -2,6 +2,7 @@
 
 #include "base/diagnostics.h"
 #include "base/secrets.h"
+#include "base/utf8.h"
 #include "cli/secret_words.h"
 #include "record/json.h"
 
@@ -297,7 +298,7 @@ Result<std::vector<PipelineText>> PipelineSource::parse(const char* (*environmen
   if (const auto nul = text_.find('\0'); nul != std::string::npos) {
     return base::fail(Code::config, "{}: not a text: byte {} is zero", name_, nul + 1);
   }
-  if (!record::is_utf8(text_)) return base::fail(Code::config, "{}: not UTF-8 text", name_);
+  if (!base::is_utf8(text_)) return base::fail(Code::config, "{}: not UTF-8 text", name_);
   return Parser(*this, text_, environment).parse();
 }
 

@@ -1,8 +1,9 @@
 #include "logql/advice.h"
 
 #include "base/suggestion.h"
+#include "base/utf8.h"
+#include "gotext/unicode.h"
 #include "logql/lexer.h"
-#include "logql/unicode.h"
 
 #include <fmt/format.h>
 
@@ -130,7 +131,7 @@ class Adviser {
   [[nodiscard]] Advice say(std::size_t offset, fmt::format_string<Args...> text, Args&&... args) const {
     return {fmt::format(text, std::forward<Args>(args)...), offset};
   }
-  [[nodiscard]] static std::string quoted(std::string_view text) { return quote(clip(text, kMostWord)); }
+  [[nodiscard]] static std::string quoted(std::string_view text) { return gotext::quote(clip(text, kMostWord)); }
   // The word at `offset`, up to what separates values.
   [[nodiscard]] std::string_view word_at(std::size_t offset) const {
     const std::string_view rest = from(offset);
@@ -153,11 +154,11 @@ class Adviser {
   [[nodiscard]] std::string search(std::string_view text) const { return (free_ ? "|= " : "{app=\"NAME\"} |= ") + quoted(text); }
   // The text between typographic or single quotes at `offset`, or the word there.
   [[nodiscard]] std::string_view inside(std::string_view text, std::string_view marks) const {
-    const std::size_t length = std::max<std::size_t>(utf8_length(text), 1);
+    const std::size_t length = std::max<std::size_t>(base::utf8_length(text), 1);
     text.remove_prefix(std::min(length, text.size()));
     std::size_t end = text.size();
-    for (std::size_t i = 0; i < text.size(); i += std::max<std::size_t>(utf8_length(text.substr(i)), 1)) {
-      const std::string_view one = text.substr(i, std::max<std::size_t>(utf8_length(text.substr(i)), 1));
+    for (std::size_t i = 0; i < text.size(); i += std::max<std::size_t>(base::utf8_length(text.substr(i)), 1)) {
+      const std::string_view one = text.substr(i, std::max<std::size_t>(base::utf8_length(text.substr(i)), 1));
       if (marks.find(one) == std::string_view::npos) continue;
       end = i;
       break;
@@ -177,7 +178,7 @@ class Adviser {
 
   Advice typographic_quotes() {
     static constexpr std::string_view kMarks = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u00ab\u00bb";
-    const std::size_t length = std::max<std::size_t>(utf8_length(here()), 1);
+    const std::size_t length = std::max<std::size_t>(base::utf8_length(here()), 1);
     if (here().empty() || length < 2 || kMarks.find(here().substr(0, length)) == std::string_view::npos) return {};
     return say(token().offset, "typographic quotes do not count; put the text in double quotes: {}", quoted(inside(here(), kMarks)));
   }

@@ -1,9 +1,11 @@
 #include "logql/capture_parser.h"
 
+#include "gotext/scratch.h"
+
 namespace weir::logql {
 
-RegexpParser::RegexpParser(Regex regex) : regex_(std::move(regex)) {
-  Scratch scratch;
+RegexpParser::RegexpParser(gotext::Regex regex) : regex_(std::move(regex)) {
+  gotext::Scratch scratch;
   for (const std::string& name : regex_.group_names()) names_.emplace_back(sanitize_name(name, true, scratch));
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/result.h"
 #include "logql/pattern.h"
-#include "logql/regex.h"
+#include "gotext/regex.h"
 #include "logql/scope.h"
 
 #include <string>
@@ -15,11 +15,11 @@ namespace weir::logql {
 
 class RegexpParser : public Stage {
  public:
-  explicit RegexpParser(Regex regex);
+  explicit RegexpParser(gotext::Regex regex);
   [[nodiscard]] bool process(Scope& scope) const override;
 
  private:
-  Regex regex_;
+  gotext::Regex regex_;
   std::vector<std::string> names_;  // by group, "" for those without
   mutable std::vector<std::string_view> groups_;
 };

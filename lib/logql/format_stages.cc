@@ -1,6 +1,6 @@
 #include "logql/format_stages.h"
 
-#include "logql/byte_search.h"
+#include "base/byte_search.h"
 
 #include <fmt/format.h>
 
@@ -16,7 +16,7 @@ void give_back(std::string& out) {
 }
 
 // The labels of a record as they are now, errors among them.
-class ScopeData : public TemplateData {
+class ScopeData : public gotemplate::TemplateData {
  public:
   explicit ScopeData(Scope& scope) : scope_(scope) {}
   bool find(std::string_view name, std::string_view& value) override {
@@ -37,7 +37,7 @@ class ScopeData : public TemplateData {
 };
 
 // The labels as they were when the first template of a label_format ran.
-class SnapshotData : public TemplateData {
+class SnapshotData : public gotemplate::TemplateData {
  public:
   explicit SnapshotData(Scope& scope) : scope_(scope) {
     ScopeData(scope).each([this](std::string_view name, std::string_view value) { labels_.push_back({name, value}); });
@@ -65,7 +65,7 @@ class SnapshotData : public TemplateData {
 }  // namespace
 
 base::Result<LineFormat> LineFormat::compile(const LineFormatExpr& expr) {
-  auto text = Template::compile(expr.text, "line");
+  auto text = gotemplate::Template::compile(expr.text, "line");
   if (!text) return base::fail(base::Code::parse, "invalid line template: {}", text.error().message);
   return LineFormat(std::move(*text));
 }
@@ -100,7 +100,7 @@ base::Result<LabelFormat> LabelFormat::compile(const LabelFormatExpr& expr) {
     if (item.is_rename) {
       compiled.source = item.value;
     } else {
-      auto text = Template::compile(item.value, "label");
+      auto text = gotemplate::Template::compile(item.value, "label");
       if (!text) return base::fail(base::Code::parse, "invalid template for label '{}': {}", item.name, text.error().message);
       compiled.template_ = std::move(*text);
       ++format.templates_;
@@ -122,7 +122,7 @@ bool LabelFormat::process(Scope& scope) const {
       continue;
     }
     if (templates_ > 1 && !snapshot) snapshot.emplace(scope);
-    TemplateData& data = snapshot ? static_cast<TemplateData&>(*snapshot) : live;
+    gotemplate::TemplateData& data = snapshot ? static_cast<gotemplate::TemplateData&>(*snapshot) : live;
     out_.clear();
     error_.clear();
     if (item.template_->execute(data, scope.budget(), out_, error_)) {
@@ -196,11 +196,11 @@ void LabelSelection::drop(Scope& scope) const {
 }
 
 Decolorize::Decolorize()
-    : sequence_(*Regex::compile("[\\x1b\\x{9b}][\\[\\]()#;?]*(?:[;0-9A-Za-z]*\\x07|(?:\\d{1,4}(?:;\\d{0,4})*)?[0-9A-PRZcf-nqrty=><~])")) {}
+    : sequence_(*gotext::Regex::compile("[\\x1b\\x{9b}][\\[\\]()#;?]*(?:[;0-9A-Za-z]*\\x07|(?:\\d{1,4}(?:;\\d{0,4})*)?[0-9A-PRZcf-nqrty=><~])")) {}
 
 bool Decolorize::process(Scope& scope) const {
   const std::string_view line = scope.line();
-  if (!contains_bytes(line, "\x1b") && !contains_bytes(line, "\xc2\x9b")) return true;
+  if (!base::contains_bytes(line, "\x1b") && !base::contains_bytes(line, "\xc2\x9b")) return true;
   char* out = scope.scratch().allocate(line.size());
   std::size_t size = 0;
   std::size_t from = 0;

@@ -2,10 +2,11 @@
 #pragma once
 
 #include "base/result.h"
+#include "gotemplate/template.h"
+#include "gotext/regex.h"
 #include "logql/ast.h"
 #include "logql/matcher.h"
 #include "logql/scope.h"
-#include "logql/template.h"
 
 #include <optional>
 #include <string>
@@ -19,11 +20,11 @@ class LineFormat : public Stage {
  public:
   static base::Result<LineFormat> compile(const LineFormatExpr& expr);
   [[nodiscard]] bool process(Scope& scope) const override;
-  [[nodiscard]] const Template& text() const { return template_; }
+  [[nodiscard]] const gotemplate::Template& text() const { return template_; }
 
  private:
-  explicit LineFormat(Template text) : template_(std::move(text)) {}
-  Template template_;
+  explicit LineFormat(gotemplate::Template text) : template_(std::move(text)) {}
+  gotemplate::Template template_;
   mutable std::string out_;
   mutable std::string error_;
 };
@@ -41,7 +42,7 @@ class LabelFormat : public Stage {
   struct Item {
     std::string name;
     std::string source;                // of a rename
-    std::optional<Template> template_;
+    std::optional<gotemplate::Template> template_;
   };
   std::vector<Item> items_;
   std::size_t templates_ = 0;
@@ -72,7 +73,7 @@ class Decolorize : public Stage {
   [[nodiscard]] bool process(Scope& scope) const override;
 
  private:
-  Regex sequence_;
+  gotext::Regex sequence_;
   mutable std::vector<std::string_view> groups_;
 };
 

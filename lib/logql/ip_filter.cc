@@ -1,6 +1,7 @@
 #include "logql/ip_filter.h"
 
-#include "logql/unicode.h"
+#include "base/hex.h"
+#include "gotext/unicode.h"
 
 #include <arpa/inet.h>
 
@@ -11,7 +12,6 @@ namespace weir::logql {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // How many characters from `from` on satisfy `wanted`.
 template <typename Wanted>
@@ -29,9 +29,9 @@ bool begins_v4(std::string_view text) {
 // One to four hexadecimal digits and a colon, or two colons and a digit; five bytes at least.
 bool begins_v6(std::string_view text) {
   if (text.size() < 5) return false;
-  if (text[0] == ':') return text[1] == ':' && is_hex(text[2]);
+  if (text[0] == ':') return text[1] == ':' && base::is_hex_digit(text[2]);
   std::size_t digits = 0;
-  while (digits < 4 && is_hex(text[digits])) ++digits;
+  while (digits < 4 && base::is_hex_digit(text[digits])) ++digits;
   return digits > 0 && text[digits] == ':';
 }
 
@@ -50,7 +50,7 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 }
 
 base::Result<IpFilter> IpFilter::compile(std::string_view pattern) {
-  const base::Error invalid{base::Code::parse, "ip: invalid pattern: " + quote(pattern), {}};
+  const base::Error invalid{base::Code::parse, "ip: invalid pattern: " + gotext::quote(pattern), {}};
   IpFilter filter;
   if (const std::size_t slash = pattern.find('/'); slash != std::string_view::npos) {
     const auto address = IpAddress::parse(pattern.substr(0, slash));
@@ -95,7 +95,7 @@ bool IpFilter::found_in(std::string_view text) const {
     if (begins_v4(text.substr(i))) {
       length = run(text, i, [](char c) { return is_digit(c) || c == '.'; });
     } else if (begins_v6(text.substr(i))) {
-      length = run(text, i, [](char c) { return is_hex(c) || c == ':' || c == '.'; });
+      length = run(text, i, [](char c) { return base::is_hex_digit(c) || c == ':' || c == '.'; });
     } else {
       continue;
     }

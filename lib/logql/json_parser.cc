@@ -1,10 +1,23 @@
 #include "logql/json_parser.h"
 
+#include "gotemplate/budget.h"
+#include "gotext/scratch.h"
+
 #include <algorithm>
 #include <cstring>
 
 namespace weir::logql {
 namespace {
+
+// A label's value: strings decoded ("" when they cannot be) and cleaned, anything else its text.
+std::string_view json_label_value(const gotext::JsonValue& value, gotext::Scratch& scratch) {
+  if (value.type == gotext::JsonValue::Type::null) return {};
+  // Loki takes the escapes out of an array's text, too.
+  const bool array = value.type == gotext::JsonValue::Type::array;
+  if (value.type != gotext::JsonValue::Type::string && !array) return value.text;
+  const auto text = gotext::json_unescape(value.text, array || value.has_escapes, scratch);
+  return text ? clean_value(*text, scratch) : std::string_view();
+}
 
 constexpr int kMaxDepth = 128;  // Loki has no limit; a stack has
 
@@ -18,17 +31,17 @@ class Walker {
   // `prefix_size` is what the names above take as they stand in the text.
   Walk object(std::string_view text, std::string_view prefix, std::size_t prefix_size, bool extract, int depth) {
     if (depth > kMaxDepth) return broken("object is nested too deeply");
-    JsonCursor cursor(text);
+    gotext::JsonCursor cursor(text);
     if (!cursor.enter_object()) return broken(cursor.error());
     while (true) {
       std::string_view key;
       bool escapes = false;
       bool done = false;
-      JsonValue value;
+      gotext::JsonValue value;
       if (!cursor.next_member(key, escapes, done)) return broken(cursor.error());
       if (done) return Walk::done;
-      const auto decoded = json_unescape(key, escapes, scope_.scratch());
-      if (!decoded) return broken(kJsonBadEscape);
+      const auto decoded = gotext::json_unescape(key, escapes, scope_.scratch());
+      if (!decoded) return broken(gotext::kJsonBadEscape);
       if (!cursor.value(value)) return broken(cursor.error());
       const Walk walk = member(*decoded, value, prefix, prefix_size, extract, depth);
       if (walk != Walk::done) return walk;
@@ -44,12 +57,12 @@ class Walker {
     return Walk::broken;
   }
 
-  Walk member(std::string_view key, const JsonValue& value, std::string_view prefix, std::size_t prefix_size, bool extract, int depth) {
-    using Type = JsonValue::Type;
+  Walk member(std::string_view key, const gotext::JsonValue& value, std::string_view prefix, std::size_t prefix_size, bool extract, int depth) {
+    using Type = gotext::JsonValue::Type;
     if (value.type == Type::array || value.type == Type::null) return Walk::done;
     // Each name repeats all of the names above it. Whether it is asked for must not matter here, or verdict and answer would differ.
     const std::size_t name_size = prefix_size + 1 + key.size();
-    if (depth > 0 && !scope_.budget().spend(name_size)) return broken(kTooMuchText);
+    if (depth > 0 && !scope_.budget().spend(name_size)) return broken(gotemplate::kTooMuchText);
     if (value.type == Type::object) {
       const std::string_view name = extract ? join(prefix, key) : std::string_view();
       return object(value.text, name, name_size, extract && scope_.wants_below(name), depth + 1);
@@ -68,7 +81,7 @@ class Walker {
   }
 
   std::string_view join(std::string_view prefix, std::string_view key) {
-    Scratch& scratch = scope_.scratch();
+    gotext::Scratch& scratch = scope_.scratch();
     const std::string_view part = sanitize_name(key, prefix.empty(), scratch);
     if (prefix.empty()) return part;
     if (part.empty()) return prefix;
@@ -98,7 +111,7 @@ bool JsonParser::process(Scope& scope) const {
 base::Result<JsonExtractor> JsonExtractor::compile(const std::vector<Extraction>& extractions) {
   JsonExtractor extractor;
   for (const Extraction& extraction : extractions) {
-    auto path = JsonPath::compile(extraction.expression);
+    auto path = gotext::JsonPath::compile(extraction.expression);
     if (!path) return std::move(path).error();
     extractor.fields_.push_back({extraction.name, std::move(*path)});
   }
@@ -114,12 +127,12 @@ bool JsonExtractor::process(Scope& scope) const {
   }
   bool all_found = true;
   for (const Field& field : fields_) {
-    JsonValue value;
+    gotext::JsonValue value;
     std::string_view error;
     switch (field.path.find(line, value, error, scope.scratch())) {
-      case JsonPath::Outcome::found: scope.put(scope.free_name(field.name), json_label_value(value, scope.scratch())); continue;
-      case JsonPath::Outcome::broken: scope.set_error(kJsonError, error); break;
-      case JsonPath::Outcome::missing: break;
+      case gotext::JsonPath::Outcome::found: scope.put(scope.free_name(field.name), json_label_value(value, scope.scratch())); continue;
+      case gotext::JsonPath::Outcome::broken: scope.set_error(kJsonError, error); break;
+      case gotext::JsonPath::Outcome::missing: break;
     }
     all_found = false;
   }
@@ -144,22 +157,22 @@ bool Unpack::process(Scope& scope) const {
   labels_.clear();
   std::string_view entry;
   bool packed = false;
-  JsonCursor cursor(line);
+  gotext::JsonCursor cursor(line);
   cursor.enter_object();
   while (true) {
     std::string_view key;
     bool escapes = false;
     bool done = false;
-    JsonValue value;
+    gotext::JsonValue value;
     if (!cursor.next_member(key, escapes, done)) return broken(cursor.error());
     if (done) break;
-    const auto name = json_unescape(key, escapes, scope.scratch());
-    if (!name) return broken(kJsonBadEscape);
+    const auto name = gotext::json_unescape(key, escapes, scope.scratch());
+    if (!name) return broken(gotext::kJsonBadEscape);
     if (!cursor.value(value)) return broken(cursor.error());
-    if (value.type == JsonValue::Type::string) {
+    if (value.type == gotext::JsonValue::Type::string) {
       if (*name == "_entry") {
-        const auto text = json_unescape(value.text, value.has_escapes, scope.scratch());
-        if (!text) return broken(kJsonBadEscape);
+        const auto text = gotext::json_unescape(value.text, value.has_escapes, scope.scratch());
+        if (!text) return broken(gotext::kJsonBadEscape);
         entry = *text;
         packed = true;
       } else if (const std::string_view as = scope.free_name(*name); !scope.was_set(as)) {

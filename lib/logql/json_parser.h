@@ -3,7 +3,7 @@
 
 #include "base/result.h"
 #include "logql/ast.h"
-#include "logql/json_reader.h"
+#include "gotext/json_reader.h"
 #include "logql/scope.h"
 
 #include <string>
@@ -26,7 +26,7 @@ class JsonExtractor : public Stage {
  private:
   struct Field {
     std::string name;
-    JsonPath path;
+    gotext::JsonPath path;
   };
   std::vector<Field> fields_;
 };

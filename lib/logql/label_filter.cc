@@ -1,10 +1,9 @@
 #include "logql/label_filter.h"
 
+#include "gotext/quantity.h"
+#include "gotext/regex.h"
+#include "gotext/regex_shape.h"
 #include "logql/ip_filter.h"
-#include "logql/quantity.h"
-#include "logql/regex.h"
-#include "logql/unicode.h"
-
 
 #include <algorithm>
 #include <optional>
@@ -31,13 +30,13 @@ class EqualFilter : public LabelFilter {
 
 class RegexFilter : public LabelFilter {
  public:
-  RegexFilter(const MatcherExpr& expr, Regex regex)
+  RegexFilter(const MatcherExpr& expr, gotext::Regex regex)
       : name_(expr.name), regex_(std::move(regex)), negated_(expr.op == MatchOp::not_regex), is_error_(expr.name == kErrorLabel) {}
   bool test(Scope& scope) const override { return regex_.matches(text_of(scope, name_, is_error_)) != negated_; }
 
  private:
   std::string name_;
-  Regex regex_;
+  gotext::Regex regex_;
   bool negated_;
   bool is_error_;
 };
@@ -45,16 +44,16 @@ class RegexFilter : public LabelFilter {
 // A regular expression that Loki replaces by comparisons (regex_shape.h).
 class SimplifiedFilter : public LabelFilter {
  public:
-  SimplifiedFilter(const MatcherExpr& expr, std::vector<RegexTest> tests)
+  SimplifiedFilter(const MatcherExpr& expr, std::vector<gotext::RegexTest> tests)
       : name_(expr.name), tests_(std::move(tests)), negated_(expr.op == MatchOp::not_regex), is_error_(expr.name == kErrorLabel) {}
   bool test(Scope& scope) const override {
     const std::string_view value = text_of(scope, name_, is_error_);
-    return std::any_of(tests_.begin(), tests_.end(), [&](const RegexTest& one) { return one.holds(value); }) != negated_;
+    return std::any_of(tests_.begin(), tests_.end(), [&](const gotext::RegexTest& one) { return one.holds(value); }) != negated_;
   }
 
  private:
   std::string name_;
-  std::vector<RegexTest> tests_;
+  std::vector<gotext::RegexTest> tests_;
   bool negated_;
   bool is_error_;
 };
@@ -135,9 +134,9 @@ class EitherFilter : public LabelFilter {
 
 base::Result<std::unique_ptr<LabelFilter>> compile_string(const MatcherExpr& expr) {
   if (expr.op == MatchOp::equal || expr.op == MatchOp::not_equal) return std::unique_ptr<LabelFilter>(std::make_unique<EqualFilter>(expr));
-  auto regex = Regex::compile(expr.value, Regex::Mode::anchored);
+  auto regex = gotext::Regex::compile(expr.value, gotext::Regex::Mode::anchored);
   if (!regex) return std::move(regex).error();
-  if (auto tests = simplify_label_regex(expr.value)) {
+  if (auto tests = gotext::simplify_label_regex(expr.value)) {
     return std::unique_ptr<LabelFilter>(std::make_unique<SimplifiedFilter>(expr, std::move(*tests)));
   }
   return std::unique_ptr<LabelFilter>(std::make_unique<RegexFilter>(expr, std::move(*regex)));
@@ -150,11 +149,11 @@ base::Result<std::unique_ptr<LabelFilter>> LabelFilter::compile(const LabelFilte
   std::unique_ptr<LabelFilter> filter;
   switch (expr.kind) {
     case Kind::string: return compile_string(expr.matcher);
-    case Kind::number: filter = std::make_unique<QuantityFilter<double, parse_float, float_complaint>>(expr, expr.number); break;
+    case Kind::number: filter = std::make_unique<QuantityFilter<double, gotext::parse_float, gotext::float_complaint>>(expr, expr.number); break;
     case Kind::duration:
-      filter = std::make_unique<QuantityFilter<base::Duration, parse_go_duration, duration_complaint>>(expr, expr.duration);
+      filter = std::make_unique<QuantityFilter<base::Duration, gotext::parse_go_duration, gotext::duration_complaint>>(expr, expr.duration);
       break;
-    case Kind::bytes: filter = std::make_unique<QuantityFilter<std::uint64_t, parse_bytes, bytes_complaint>>(expr, expr.bytes); break;
+    case Kind::bytes: filter = std::make_unique<QuantityFilter<std::uint64_t, gotext::parse_bytes, gotext::bytes_complaint>>(expr, expr.bytes); break;
     case Kind::ip: {
       auto ip = IpFilter::compile(expr.matcher.value);
       if (!ip) return std::move(ip).error();

@@ -1,7 +1,9 @@
 #include "logql/lexer.h"
 
-#include "logql/quantity.h"
-#include "logql/unicode.h"
+#include "base/hex.h"
+#include "base/utf8.h"
+#include "gotext/quantity.h"
+#include "gotext/unicode.h"
 
 #include <fmt/format.h>
 
@@ -82,7 +84,6 @@ constexpr std::array<Word, 17> kSingles = {{{"{", TokenKind::open_brace},
                                             {"^", TokenKind::pow}}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 int hex_value(char c) { return is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10; }
 
 std::string lower_ascii(std::string_view text) {
@@ -188,7 +189,7 @@ class Lexer {
       for (const std::string_view flag : {"--strict", "--keep-empty"}) {
         if (!starts(flag)) continue;
         const std::string_view after = query_.substr(position_ + flag.size());
-        if (after.starts_with('-') || is_letter(after.substr(0, utf8_length(after)))) continue;
+        if (after.starts_with('-') || gotext::is_letter(after.substr(0, base::utf8_length(after)))) continue;
         return take(token, TokenKind::parser_flag, flag.size(), true);
       }
     }
@@ -213,7 +214,7 @@ class Lexer {
 
   // A character that begins no token of LogQL; Loki's parser sees a name of one character.
   Token other(Token& token) {
-    const std::size_t length = utf8_length(query_.substr(position_));
+    const std::size_t length = base::utf8_length(query_.substr(position_));
     if (length == 0) {
       fail(token, "invalid UTF-8 encoding");
       return std::move(token);
@@ -235,9 +236,9 @@ class Lexer {
         ++i;
         continue;
       }
-      const std::size_t length = utf8_length(query_.substr(i));
+      const std::size_t length = base::utf8_length(query_.substr(i));
       const std::string_view rune = query_.substr(i, length);
-      if (length == 0 || !(is_letter(rune) || (i > from && is_decimal_digit(rune)))) break;
+      if (length == 0 || !(gotext::is_letter(rune) || (i > from && gotext::is_decimal_digit(rune)))) break;
       i += length;
     }
     return i;
@@ -286,7 +287,7 @@ class Lexer {
     }
     const std::string_view inside = query_.substr(position_ + 1, close - position_ - 1);
     std::string why;
-    const auto duration = parse_range_duration(inside, &why);
+    const auto duration = gotext::parse_range_duration(inside, &why);
     if (!duration) {
       fail(token, std::move(why));
       return std::move(token);
@@ -310,8 +311,8 @@ class Lexer {
     const std::string_view text = query_.substr(position_, end - position_);
     if (is_digit(text.back())) return false;  // a number
     std::optional<base::Duration> duration;
-    if (digits == position_) duration = parse_range_duration(text);
-    if (!duration) duration = parse_go_duration(text);
+    if (digits == position_) duration = gotext::parse_range_duration(text);
+    if (!duration) duration = gotext::parse_go_duration(text);
     if (!duration) return false;
     token.duration = *duration;
     token = take(token, TokenKind::duration, text.size(), true);
@@ -324,7 +325,7 @@ class Lexer {
     const std::size_t unit = end;
     while (end < query_.size() && std::string_view("BikKMGTP").find(query_[end]) != std::string_view::npos) ++end;
     if (end == unit) return false;
-    const auto bytes = parse_bytes(query_.substr(position_, end - position_));
+    const auto bytes = gotext::parse_bytes(query_.substr(position_, end - position_));
     if (!bytes) return false;
     token.bytes = *bytes;
     token = take(token, TokenKind::bytes, end - position_, true);
@@ -355,7 +356,7 @@ class Lexer {
         hex = mark == 'x';
         octal = mark == 'o';
         i += 2;
-        if (!is_hex(at(i)) && at(i) != '_') why = (hex ? "hexadecimal" : "octal") + std::string(" literal has no digits");
+        if (!base::is_hex_digit(at(i)) && at(i) != '_') why = (hex ? "hexadecimal" : "octal") + std::string(" literal has no digits");
       } else if (mark == 'b') {
         why = "decimal literal has no digits";
         return i + 1;
@@ -366,7 +367,7 @@ class Lexer {
     }
     bool fraction = false;
     auto digits = [&] {
-      while (is_digit(at(i)) || at(i) == '_' || (hex && is_hex(at(i)))) {
+      while (is_digit(at(i)) || at(i) == '_' || (hex && base::is_hex_digit(at(i)))) {
         if (octal && at(i) >= '8' && at(i) <= '9' && bad_digit == 0) bad_digit = at(i);
         ++i;
       }
@@ -401,7 +402,7 @@ class Lexer {
 
   // 'x' is a name of one character to Loki's parser, anything longer an error.
   Token char_literal(Token& token) {
-    const std::size_t length = utf8_length(query_.substr(std::min(position_ + 1, query_.size())));
+    const std::size_t length = base::utf8_length(query_.substr(std::min(position_ + 1, query_.size())));
     const std::size_t close = query_.find('\'', position_ + 1);
     if (close == std::string_view::npos || query_.substr(position_, close - position_).find('\n') != std::string_view::npos) {
       fail(token, "literal not terminated");
@@ -427,7 +428,7 @@ class Lexer {
         i = escape(i, token.text, why);
         continue;
       }
-      const std::size_t length = utf8_length(query_.substr(i));
+      const std::size_t length = base::utf8_length(query_.substr(i));
       if (length == 0 && why.empty()) why = "invalid UTF-8 encoding";
       if (query_[i] == '\0' && why.empty()) why = "invalid character NUL";
       if (quote == '"' || query_[i] != '\r') token.text.append(query_, i, std::max<std::size_t>(length, 1));
@@ -469,7 +470,7 @@ class Lexer {
     bool valid = digits > 0;
     for (std::size_t k = 0; k < digits && valid; ++k) {
       const char d = at(from + k);
-      valid = is_hex(d) && hex_value(d) < static_cast<int>(base);
+      valid = base::is_hex_digit(d) && hex_value(d) < static_cast<int>(base);
       if (valid) value = value * base + static_cast<std::uint32_t>(hex_value(d));
     }
     if (!valid) {
@@ -479,7 +480,7 @@ class Lexer {
     if ((base == 8 && value > 255) || value > 0x10ffff) {
       if (why.empty()) why = "invalid syntax";
     } else if (c == 'u' || c == 'U') {
-      append_utf8(out, value);
+      base::append_utf8(out, value);
     } else {
       out += static_cast<char>(value);
     }

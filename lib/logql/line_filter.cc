@@ -1,9 +1,10 @@
 #include "logql/line_filter.h"
 
-#include "logql/byte_search.h"
+#include "base/byte_search.h"
+#include "gotext/regex.h"
+#include "gotext/regex_shape.h"
 #include "logql/ip_filter.h"
 #include "logql/pattern.h"
-#include "logql/regex.h"
 
 #include <algorithm>
 #include <optional>
@@ -24,10 +25,10 @@ class ContainsFilter : public LineFilter {
  public:
   ContainsFilter(std::string needle, bool negated)
       : needle_(std::move(needle)), negated_(negated), may_be_escaped_(logql::may_be_escaped(needle_)) {}
-  bool passes(std::string_view line) const override { return contains_bytes(line, needle_) != negated_; }
+  bool passes(std::string_view line) const override { return base::contains_bytes(line, needle_) != negated_; }
   Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
     // Found in the escaped text proves little: `\name` holds "name" only by accident. Not found proves that it is not there.
-    if (may_be_escaped_ || has_unicode_escapes || contains_bytes(text, needle_)) return Verdict::unknown;
+    if (may_be_escaped_ || has_unicode_escapes || base::contains_bytes(text, needle_)) return Verdict::unknown;
     return negated_ ? Verdict::yes : Verdict::no;
   }
   std::vector<std::string> needles() const override {
@@ -44,8 +45,8 @@ class ContainsFilter : public LineFilter {
 
 class RegexFilter : public LineFilter {
  public:
-  RegexFilter(Regex regex, std::string_view pattern, bool negated) : regex_(std::move(regex)), negated_(negated) {
-    RequiredLiterals literals = required_literals(pattern);
+  RegexFilter(gotext::Regex regex, std::string_view pattern, bool negated) : regex_(std::move(regex)), negated_(negated) {
+    gotext::RequiredLiterals literals = gotext::required_literals(pattern);
     std::erase_if(literals.all, [](const std::string& literal) { return literal.empty(); });
     needles_ = std::move(literals.all);
   }
@@ -53,14 +54,14 @@ class RegexFilter : public LineFilter {
   Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
     if (has_unicode_escapes) return Verdict::unknown;
     for (const std::string& needle : needles_) {
-      if (!may_be_escaped(needle) && !contains_bytes(text, needle)) return negated_ ? Verdict::yes : Verdict::no;
+      if (!may_be_escaped(needle) && !base::contains_bytes(text, needle)) return negated_ ? Verdict::yes : Verdict::no;
     }
     return Verdict::unknown;
   }
   std::vector<std::string> needles() const override { return negated_ ? std::vector<std::string>() : needles_; }
 
  private:
-  Regex regex_;
+  gotext::Regex regex_;
   std::vector<std::string> needles_;
   bool negated_;
 };
@@ -68,30 +69,30 @@ class RegexFilter : public LineFilter {
 // A regular expression that Loki replaces by searches (regex_shape.h).
 class SimplifiedFilter : public LineFilter {
  public:
-  SimplifiedFilter(std::vector<RegexTest> tests, bool negated) : tests_(std::move(tests)), negated_(negated) {}
+  SimplifiedFilter(std::vector<gotext::RegexTest> tests, bool negated) : tests_(std::move(tests)), negated_(negated) {}
   bool passes(std::string_view line) const override {
-    return std::any_of(tests_.begin(), tests_.end(), [&](const RegexTest& test) { return test.holds(line); }) != negated_;
+    return std::any_of(tests_.begin(), tests_.end(), [&](const gotext::RegexTest& test) { return test.holds(line); }) != negated_;
   }
   Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
-    for (const RegexTest& test : tests_) {
-      const bool plain = test.kind == RegexTest::Kind::contains && !has_unicode_escapes && !may_be_escaped(test.text);
+    for (const gotext::RegexTest& test : tests_) {
+      const bool plain = test.kind == gotext::RegexTest::Kind::contains && !has_unicode_escapes && !may_be_escaped(test.text);
       if (!plain || test.holds(text)) return Verdict::unknown;
     }
     return negated_ ? Verdict::yes : Verdict::no;
   }
   std::vector<std::string> needles() const override {
-    const bool certain = !negated_ && tests_.size() == 1 && tests_.front().kind == RegexTest::Kind::contains && !tests_.front().fold;
+    const bool certain = !negated_ && tests_.size() == 1 && tests_.front().kind == gotext::RegexTest::Kind::contains && !tests_.front().fold;
     if (!certain || tests_.front().text.empty()) return {};
     return {tests_.front().text};
   }
   bool always() const override {
-    return !negated_ && std::any_of(tests_.begin(), tests_.end(), [](const RegexTest& test) {
-      return test.kind == RegexTest::Kind::always || (test.kind == RegexTest::Kind::contains && test.text.empty());
+    return !negated_ && std::any_of(tests_.begin(), tests_.end(), [](const gotext::RegexTest& test) {
+      return test.kind == gotext::RegexTest::Kind::always || (test.kind == gotext::RegexTest::Kind::contains && test.text.empty());
     });
   }
 
  private:
-  std::vector<RegexTest> tests_;
+  std::vector<gotext::RegexTest> tests_;
   bool negated_;
 };
 
@@ -151,9 +152,9 @@ base::Result<std::unique_ptr<LineFilter>> compile_one(Op op, const LineFilterExp
     case Op::not_contains: filter = std::make_unique<ContainsFilter>(argument.text, negated); break;
     case Op::regex:
     case Op::not_regex: {
-      auto regex = Regex::compile(argument.text);
+      auto regex = gotext::Regex::compile(argument.text);
       if (!regex) return std::move(regex).error();
-      if (auto tests = simplify_line_regex(argument.text)) {
+      if (auto tests = gotext::simplify_line_regex(argument.text)) {
         filter = std::make_unique<SimplifiedFilter>(std::move(*tests), negated);
       } else {
         filter = std::make_unique<RegexFilter>(std::move(*regex), argument.text, negated);

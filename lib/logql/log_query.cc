@@ -1,7 +1,10 @@
 #include "logql/log_query.h"
 
+#include "base/byte_search.h"
+#include "gotemplate/template.h"
+#include "gotext/regex.h"
+#include "gotext/unicode.h"
 #include "logql/advice.h"
-#include "logql/byte_search.h"
 #include "logql/capture_parser.h"
 #include "logql/format_stages.h"
 #include "logql/json_parser.h"
@@ -12,7 +15,6 @@
 #include "logql/parser.h"
 #include "logql/printer.h"
 #include "logql/scope.h"
-#include "logql/unicode.h"
 
 #include <fmt/format.h>
 
@@ -134,7 +136,7 @@ struct StageCompiler {
     return expr.extractions.empty() ? made<LogfmtParser>(expr.strict, expr.keep_empty) : stage_from(LogfmtExtractor::compile(expr));
   }
   Compiled operator()(const RegexpExpr& expr) const {
-    auto regex = Regex::compile(expr.pattern);
+    auto regex = gotext::Regex::compile(expr.pattern);
     if (!regex) return std::move(regex).error();
     return made<RegexpParser>(std::move(*regex));
   }
@@ -219,7 +221,7 @@ void LogQuery::Compiled::demand(const StageExpr& stage_expr, const Stage& stage)
       }
     }
   } else if (as<LineFormatExpr>(stage_expr) != nullptr) {
-    const Template& text = static_cast<const LineFormat&>(stage).text();
+    const gotemplate::Template& text = static_cast<const LineFormat&>(stage).text();
     names.insert(names.end(), text.names().begin(), text.names().end());
     verdict_demand.everything = verdict_demand.everything || text.reads_everything();
   } else if (as<LabelFormatExpr>(stage_expr) != nullptr) {
@@ -241,7 +243,7 @@ bool LogQuery::Compiled::passes_lead(record::Record& record, record::Batch& batc
   if (lead.empty()) return true;
   if (!record.line.decoded()) {
     const std::string_view text = record.line.data;
-    const bool has_unicode_escapes = contains_bytes(text, "\\u");
+    const bool has_unicode_escapes = base::contains_bytes(text, "\\u");
     bool certain = true;
     for (const auto& filter : lead) {
       const LineFilter::Verdict verdict = filter->escaped(text, has_unicode_escapes);
@@ -279,7 +281,7 @@ base::Result<LogQuery> LogQuery::compile(std::string_view text, const ParseOptio
   if (log == nullptr) {
     base::Error error =
         base::fail(base::Code::config, "cannot use query {}: it is a metric query, a log query is needed", clip(print(*parsed), 200));
-    if (std::holds_alternative<Literal>(parsed->node)) error.hint = fmt::format("to search for a text: |= {}", quote(clip(text, 60)));
+    if (std::holds_alternative<Literal>(parsed->node)) error.hint = fmt::format("to search for a text: |= {}", gotext::quote(clip(text, 60)));
     return error;
   }
   auto compiled = std::make_unique<Compiled>();

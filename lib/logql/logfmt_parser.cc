@@ -1,8 +1,9 @@
 #include "logql/logfmt_parser.h"
 
-#include "logql/byte_search.h"
-#include "logql/json_reader.h"
-#include "logql/unicode.h"
+#include "base/byte_search.h"
+#include "base/utf8.h"
+#include "gotext/json_reader.h"
+#include "gotext/scratch.h"
 
 #include <fmt/format.h>
 
@@ -14,10 +15,10 @@ namespace {
 bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
 // False for U+FFFD and for bytes that are not UTF-8.
 bool is_clean_value(std::string_view value) {
-  if (is_ascii(value)) return true;
+  if (base::is_ascii(value)) return true;
   for (std::size_t i = 0; i < value.size();) {
     std::size_t length = 0;
-    if (decode_utf8(value.substr(i), length) == kReplacement) return false;
+    if (base::decode_utf8(value.substr(i), length) == base::kReplacement) return false;
     i += length;
   }
   return true;
@@ -37,7 +38,7 @@ base::Result<std::string> parse_expression(std::string_view text) {
   if (end == 0) return refuse("syntax error: unexpected $end, expecting STRING or KEY");
   if (end == rest.size()) return std::string(rest);
   if (is_blank(rest[end])) return refuse("syntax error: unexpected KEY");
-  return refuse(fmt::format("unexpected char {}", rest.substr(end, std::max<std::size_t>(utf8_length(rest.substr(end)), 1))));
+  return refuse(fmt::format("unexpected char {}", rest.substr(end, std::max<std::size_t>(base::utf8_length(rest.substr(end)), 1))));
 }
 
 }  // namespace
@@ -54,7 +55,7 @@ std::string LogfmtReader::error() const {
                         : fmt::format("logfmt syntax error at pos {} : {} '{}'", error_at_, why_, found_);
 }
 
-bool LogfmtReader::next(std::string_view& key, std::string_view& value, Scratch& scratch) {
+bool LogfmtReader::next(std::string_view& key, std::string_view& value, gotext::Scratch& scratch) {
   if (broken() && position_ < line_.size()) {
     // Whatever is left of the broken pair is passed over.
     while (position_ < line_.size() && !is_blank(line_[position_])) ++position_;
@@ -76,7 +77,7 @@ bool LogfmtReader::next(std::string_view& key, std::string_view& value, Scratch&
   if (multibyte) {
     for (std::size_t i = 0; i < key.size();) {
       std::size_t length = 0;
-      if (decode_utf8(key.substr(i), length) == kReplacement) return fail(position_, "invalid key");
+      if (base::decode_utf8(key.substr(i), length) == base::kReplacement) return fail(position_, "invalid key");
       i += length;
     }
   }
@@ -93,12 +94,12 @@ bool LogfmtReader::next(std::string_view& key, std::string_view& value, Scratch&
   return true;
 }
 
-bool LogfmtReader::quoted(std::string_view& value, Scratch& scratch) {
+bool LogfmtReader::quoted(std::string_view& value, gotext::Scratch& scratch) {
   const std::size_t start = position_ + 1;
   bool escapes = false;
   std::size_t i = start;
   while (true) {
-    i = find_quote_or_backslash(line_, i);
+    i = base::find_quote_or_backslash(line_, i);
     if (i >= line_.size()) {
       position_ = line_.size();
       return fail(position_, "unterminated quoted value");
@@ -108,7 +109,7 @@ bool LogfmtReader::quoted(std::string_view& value, Scratch& scratch) {
     i += 2;
   }
   position_ = i + 1;
-  const auto text = logfmt_unescape(line_.substr(start, i - start), escapes, scratch);
+  const auto text = gotext::logfmt_unescape(line_.substr(start, i - start), escapes, scratch);
   if (!text) return fail(position_, "invalid quoted value");
   value = *text;
   return true;
@@ -116,7 +117,7 @@ bool LogfmtReader::quoted(std::string_view& value, Scratch& scratch) {
 
 bool LogfmtParser::process(Scope& scope) const {
   LogfmtReader reader(scope.line());
-  Scratch& scratch = scope.scratch();
+  gotext::Scratch& scratch = scope.scratch();
   std::string_view key;
   std::string_view value;
   while (true) {
@@ -159,7 +160,7 @@ bool LogfmtExtractor::process(Scope& scope) const {
     return std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.*member == name; });
   };
   LogfmtReader reader(scope.line());
-  Scratch& scratch = scope.scratch();
+  gotext::Scratch& scratch = scope.scratch();
   std::string_view key;
   std::string_view value;
   while (true) {

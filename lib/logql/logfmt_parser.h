@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "gotext/scratch.h"
 #include "logql/ast.h"
 #include "logql/scope.h"
 
@@ -19,14 +20,14 @@ class LogfmtReader {
 
   // The next pair; false at the end or at a broken pair, which error() then describes. Going on after that reads what follows
   // the broken pair.
-  bool next(std::string_view& key, std::string_view& value, Scratch& scratch);
+  bool next(std::string_view& key, std::string_view& value, gotext::Scratch& scratch);
 
   [[nodiscard]] bool broken() const { return !why_.empty(); }
   [[nodiscard]] std::string error() const;  // "logfmt syntax error at pos 6 : unexpected '"'"
 
  private:
   bool fail(std::size_t at, std::string_view why, char found = '\0');
-  bool quoted(std::string_view& value, Scratch& scratch);
+  bool quoted(std::string_view& value, gotext::Scratch& scratch);
   std::string_view line_;
   std::size_t position_ = 0;
   std::string_view why_;

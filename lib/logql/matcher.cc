@@ -7,7 +7,7 @@ namespace weir::logql {
 base::Result<Matcher> Matcher::compile(const MatcherExpr& expr) {
   Matcher matcher(expr);
   if (expr.op == MatchOp::regex || expr.op == MatchOp::not_regex) {
-    auto regex = Regex::compile(expr.value, Regex::Mode::anchored_all);
+    auto regex = gotext::Regex::compile(expr.value, gotext::Regex::Mode::anchored_all);
     if (!regex) return std::move(regex).error();
     matcher.regex_ = std::move(*regex);
   }

@@ -3,7 +3,7 @@
 
 #include "base/result.h"
 #include "logql/ast.h"
-#include "logql/regex.h"
+#include "gotext/regex.h"
 #include "record/label_set.h"
 
 #include <optional>
@@ -26,7 +26,7 @@ class Matcher {
   std::string name_;
   std::string value_;
   MatchOp op_;
-  std::optional<Regex> regex_;
+  std::optional<gotext::Regex> regex_;
 };
 
 // All matchers of a selector.

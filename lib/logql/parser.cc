@@ -1,8 +1,8 @@
-#include "logql/parser_state.h"
-
+#include "gotext/quantity.h"
+#include "gotext/regex.h"
 #include "logql/advice.h"
 #include "logql/matcher.h"
-#include "logql/quantity.h"
+#include "logql/parser_state.h"
 
 #include <fmt/format.h>
 
@@ -249,7 +249,7 @@ bool Parser::signed_number(double& value) {
 bool Parser::number(double& value, std::string_view expecting) {
   if (kind() != TokenKind::number) return unexpected(expecting);
   const Token& token = take();
-  const auto parsed = parse_float(token.text);
+  const auto parsed = gotext::parse_float(token.text);
   if (!parsed) {
     const bool is_large = token.text.find_first_of("xXoObB") == std::string::npos;
     return defer(fmt::format("unable to parse literal as a float: strconv.ParseFloat: parsing \"{}\": {}", token.text,
@@ -284,7 +284,7 @@ bool Parser::label_replace(Expr& expr, std::size_t offset) {
     first = false;
   }
   if (!expect(TokenKind::close_paren, ")")) return false;
-  if (auto regex = Regex::compile(replace.regex); !regex) {
+  if (auto regex = gotext::Regex::compile(replace.regex); !regex) {
     defer("invalid regex in label_replace: " + regex.error().message, offset);
   }
   replace.inner.push_back(std::move(inner));

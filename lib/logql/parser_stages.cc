@@ -1,9 +1,7 @@
-#include "logql/parser_state.h"
-
+#include "gotext/regex.h"
 #include "logql/matcher.h"
+#include "logql/parser_state.h"
 #include "logql/pattern.h"
-#include "logql/quantity.h"
-#include "logql/regex.h"
 
 #include <fmt/format.h>
 
@@ -228,7 +226,7 @@ bool Parser::pipe_stage(StageExpr::Variant& node, std::size_t offset) {
 }
 
 bool Parser::check(const RegexpExpr& regexp, std::size_t offset) {
-  auto compiled = Regex::compile(regexp.pattern);
+  auto compiled = gotext::Regex::compile(regexp.pattern);
   if (!compiled) return refuse("invalid regexp parser: " + compiled.error().message, offset);
   std::vector<std::string_view> seen;
   for (const std::string& name : compiled->group_names()) {

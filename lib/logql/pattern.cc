@@ -1,6 +1,6 @@
 #include "logql/pattern.h"
 
-#include "logql/byte_search.h"
+#include "base/byte_search.h"
 
 #include <algorithm>
 
@@ -69,7 +69,7 @@ bool Pattern::matches(std::string_view line) const {
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     if (pieces_[i].is_capture) continue;
     const std::string& literal = pieces_[i].text;
-    const std::size_t at = find_bytes(rest, literal);
+    const std::size_t at = base::find_bytes(rest, literal);
     if (at == std::string_view::npos) return false;
     if (at == 0 && i > 0) return false;  // nothing for the capture before it
     rest.remove_prefix(at + literal.size());
@@ -88,7 +88,7 @@ std::size_t Pattern::capture(std::string_view line, std::vector<std::string_view
   }
   while (i < pieces_.size()) {
     const Piece& capture = pieces_[i++];
-    const std::size_t end = i < pieces_.size() ? find_bytes(line, pieces_[i].text) : line.size();
+    const std::size_t end = i < pieces_.size() ? base::find_bytes(line, pieces_[i].text) : line.size();
     const bool missing = end == std::string_view::npos;
     if (capture.named()) values.push_back(missing ? line : line.substr(0, end));
     if (missing || i == pieces_.size()) break;

@@ -1,8 +1,9 @@
 #include "logql/printer.h"
 
-#include "logql/quantity.h"
-#include "logql/regex_shape.h"
-#include "logql/unicode.h"
+#include "base/utf8.h"
+#include "gotext/quantity.h"
+#include "gotext/regex_shape.h"
+#include "gotext/unicode.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +14,7 @@ std::string print_extractions(const std::vector<Extraction>& extractions) {
   std::string out;
   for (const Extraction& extraction : extractions) {
     out += out.empty() ? " " : ",";
-    out += extraction.name + "=" + quote(extraction.expression);
+    out += extraction.name + "=" + gotext::quote(extraction.expression);
   }
   return out;
 }
@@ -28,19 +29,19 @@ std::string print_names(const std::vector<std::string>& names) {
 }
 
 std::string print_size_exactly(std::uint64_t bytes) {
-  std::string rounded = print_bytes(bytes);
-  return parse_bytes(rounded) == bytes ? rounded : fmt::format("{}B", bytes);
+  std::string rounded = gotext::print_bytes(bytes);
+  return gotext::parse_bytes(rounded) == bytes ? rounded : fmt::format("{}B", bytes);
 }
 
 // Numbers that have no literal are written as an operation that the parser folds back into them.
 std::string print_literal(double value) {
   if (std::isnan(value)) return "(0 / 0)";
   if (std::isinf(value)) return value > 0 ? "(1e308 * 10)" : "(-1e308 * 10)";
-  return print_float_g(value);
+  return gotext::print_float_g(value);
 }
 
 std::string print_argument(const LineFilterExpr::Argument& argument) {
-  return argument.is_ip ? "ip(" + quote(argument.text) + ")" : quote(argument.text);
+  return argument.is_ip ? "ip(" + gotext::quote(argument.text) + ")" : gotext::quote(argument.text);
 }
 
 struct StagePrinter {
@@ -58,15 +59,15 @@ struct StagePrinter {
     return std::string("| logfmt") + (logfmt.strict ? " --strict" : "") + (logfmt.keep_empty ? " --keep-empty" : "") +
            print_extractions(logfmt.extractions);
   }
-  std::string operator()(const RegexpExpr& regexp) const { return "| regexp " + quote(regexp.pattern); }
-  std::string operator()(const PatternExpr& pattern) const { return "| pattern " + quote(pattern.pattern); }
+  std::string operator()(const RegexpExpr& regexp) const { return "| regexp " + gotext::quote(regexp.pattern); }
+  std::string operator()(const PatternExpr& pattern) const { return "| pattern " + gotext::quote(pattern.pattern); }
   std::string operator()(const UnpackExpr&) const { return "| unpack"; }
-  std::string operator()(const LineFormatExpr& format) const { return "| line_format " + quote(format.text); }
+  std::string operator()(const LineFormatExpr& format) const { return "| line_format " + gotext::quote(format.text); }
   std::string operator()(const LabelFormatExpr& format) const {
     std::string out = "| label_format ";
     for (std::size_t i = 0; i < format.items.size(); ++i) {
       if (i > 0) out += ",";
-      out += format.items[i].name + "=" + (format.items[i].is_rename ? format.items[i].value : quote(format.items[i].value));
+      out += format.items[i].name + "=" + (format.items[i].is_rename ? format.items[i].value : gotext::quote(format.items[i].value));
     }
     return out;
   }
@@ -89,8 +90,8 @@ std::string print_range(const LogRange& range) {
                                             : fmt::format("{}({})", range.unwrap->conversion, range.unwrap->label);
     for (const LabelFilterExpr& filter : range.unwrap->filters) out += " | " + print(filter);
   }
-  out += "[" + print_range_duration(range.range) + "]";
-  if (range.offset != 0) out += " offset " + print_go_duration(range.offset);
+  out += "[" + gotext::print_range_duration(range.range) + "]";
+  if (range.offset != 0) out += " offset " + gotext::print_go_duration(range.offset);
   return out;
 }
 
@@ -102,7 +103,7 @@ struct ExprPrinter {
   std::string operator()(const LogExpr& log) const { return print(log); }
   std::string operator()(const RangeAggregation& aggregation) const {
     std::string out = aggregation.function + "(";
-    if (aggregation.parameter) out += print_float_f(*aggregation.parameter) + ",";
+    if (aggregation.parameter) out += gotext::print_float_f(*aggregation.parameter) + ",";
     out += print_range(aggregation.range) + ")";
     if (aggregation.grouping) out += " " + print_grouping(*aggregation.grouping);
     return out;
@@ -128,12 +129,12 @@ struct ExprPrinter {
   }
   std::string operator()(const Literal& literal) const { return print_literal(literal.value); }
   std::string operator()(const LabelReplace& replace) const {
-    return fmt::format("label_replace({},{},{},{},{})", print(replace.inner.front()), quote(replace.destination),
-                       quote(replace.replacement), quote(replace.source), quote(replace.regex));
+    return fmt::format("label_replace({},{},{},{},{})", print(replace.inner.front()), gotext::quote(replace.destination),
+                       gotext::quote(replace.replacement), gotext::quote(replace.source), gotext::quote(replace.regex));
   }
   std::string operator()(const VectorLiteral& vector) const {
     const std::string rounded = fmt::format("{:f}", vector.value);
-    return "vector(" + (parse_float(rounded) == vector.value ? rounded : print_float_g(vector.value)) + ")";
+    return "vector(" + (gotext::parse_float(rounded) == vector.value ? rounded : gotext::print_float_g(vector.value)) + ")";
   }
   std::string operator()(const Variants& variants) const {
     std::string out = "variants(";
@@ -148,7 +149,7 @@ struct ExprPrinter {
 }  // namespace
 
 std::string print(const MatcherExpr& matcher) {
-  return matcher.name + std::string(symbol(matcher.op)) + quote(matcher.value);
+  return matcher.name + std::string(symbol(matcher.op)) + gotext::quote(matcher.value);
 }
 
 std::string print_selector(const std::vector<MatcherExpr>& matchers) {
@@ -166,15 +167,15 @@ std::string print(const LabelFilterExpr& filter) {
   switch (filter.kind) {
     case Kind::both: return "( " + print(filter.legs.front()) + " , " + print(filter.legs.back()) + " )";
     case Kind::either: return "( " + print(filter.legs.front()) + " or " + print(filter.legs.back()) + " )";
-    case Kind::number: return fmt::format("{}{}{}", name, symbol(filter.comparison), print_float_f(filter.number));
-    case Kind::duration: return fmt::format("{}{}{}", name, symbol(filter.comparison), print_go_duration(filter.duration));
+    case Kind::number: return fmt::format("{}{}{}", name, symbol(filter.comparison), gotext::print_float_f(filter.number));
+    case Kind::duration: return fmt::format("{}{}{}", name, symbol(filter.comparison), gotext::print_go_duration(filter.duration));
     case Kind::bytes: return fmt::format("{}{}{}", name, symbol(filter.comparison), print_size_exactly(filter.bytes));
-    case Kind::ip: return fmt::format("{}{}ip({})", name, symbol(filter.matcher.op), quote(filter.matcher.value));
+    case Kind::ip: return fmt::format("{}{}ip({})", name, symbol(filter.matcher.op), gotext::quote(filter.matcher.value));
     case Kind::string: break;
   }
   const std::string& value = filter.matcher.value;
   // Loki prints what it runs as a regular expression raw, what it has simplified quoted.
-  if (filter.matcher.op == MatchOp::regex && value.find_first_of("`\r") == std::string::npos && is_utf8(value) && !simplify_label_regex(value)) {
+  if (filter.matcher.op == MatchOp::regex && value.find_first_of("`\r") == std::string::npos && base::is_utf8(value) && !gotext::simplify_label_regex(value)) {
     return fmt::format("{}{}`{}`", name, symbol(filter.matcher.op), value);
   }
   return print(filter.matcher);

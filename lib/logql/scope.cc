@@ -1,7 +1,7 @@
 #include "logql/scope.h"
 
+#include "base/utf8.h"
 #include "logql/label_filter.h"
-#include "logql/unicode.h"
 
 #include <algorithm>
 #include <cstring>
@@ -20,7 +20,7 @@ bool is_plain_name(std::string_view name) { return std::all_of(name.begin(), nam
 
 // What Loki makes of names of structured metadata when it takes them in: other characters become `_`, of which several in a row
 // are one, and a leading digit gets a prefix.
-std::string_view metadata_name(std::string_view name, Scratch& scratch) {
+std::string_view metadata_name(std::string_view name, gotext::Scratch& scratch) {
   if (is_plain_name(name) && !name.empty() && !is_digit(name.front()) && name.find("__") == std::string_view::npos) return name;
   if (name.starts_with("__") && name.ends_with("__") && is_plain_name(name)) return name;
   char* out = scratch.allocate(name.size() + 4);
@@ -32,7 +32,7 @@ std::string_view metadata_name(std::string_view name, Scratch& scratch) {
   for (std::size_t i = 0; i < name.size();) {
     const char c = is_name_byte(name[i]) ? name[i] : '_';
     std::size_t length = 1;
-    if (static_cast<unsigned char>(name[i]) >= 0x80) (void)decode_utf8(name.substr(i), length);
+    if (static_cast<unsigned char>(name[i]) >= 0x80) (void)base::decode_utf8(name.substr(i), length);
     i += length;
     if (c == '_' && size > 0 && out[size - 1] == '_') continue;
     out[size++] = c;
@@ -42,39 +42,6 @@ std::string_view metadata_name(std::string_view name, Scratch& scratch) {
 }
 
 }  // namespace
-
-char* Scratch::allocate(std::size_t size) {
-  constexpr std::size_t kChunk = 16 << 10;
-  while (current_ < chunks_.size()) {
-    if (used_ + size <= chunks_[current_].size) {
-      char* out = chunks_[current_].bytes.get() + used_;
-      used_ += size;
-      return out;
-    }
-    ++current_;
-    used_ = 0;
-  }
-  const std::size_t capacity = std::max(kChunk, size);
-  chunks_.push_back({std::make_unique_for_overwrite<char[]>(capacity), capacity});
-  total_ += capacity;
-  used_ = size;
-  return chunks_.back().bytes.get();
-}
-
-std::string_view Scratch::copy(std::string_view text) {
-  if (text.empty()) return {};
-  char* out = allocate(text.size());
-  std::memcpy(out, text.data(), text.size());
-  return {out, text.size()};
-}
-
-// The last chunks, which an unusual record made necessary.
-void Scratch::give_back() {
-  while (total_ > kKept) {
-    total_ -= chunks_.back().size;
-    chunks_.pop_back();
-  }
-}
 
 LabelSlots::Slot* LabelSlots::find_in_index(std::string_view name) {
   for (std::size_t i = index_.size(); i < slots_.size(); ++i) index_.emplace(slots_[i].name, i);
@@ -89,7 +56,7 @@ void LabelSlots::forget() {
 
 bool Scope::changes_metadata(const record::Record& record) {
   constexpr std::size_t kFew = 16;
-  Scratch scratch;
+  gotext::Scratch scratch;
   const auto labels = record.labels->labels();
   std::set<std::string_view> seen;  // only of many: few are compared with each other
   for (std::size_t i = 0; i < record.metadata.size(); ++i) {
@@ -303,7 +270,7 @@ std::span<const record::Label> Scope::parsed_labels(std::vector<record::Label>& 
   return buffer;
 }
 
-std::string_view sanitize_name(std::string_view name, bool first_part, Scratch& scratch) {
+std::string_view sanitize_name(std::string_view name, bool first_part, gotext::Scratch& scratch) {
   while (!name.empty() && is_space(name.front())) name.remove_prefix(1);
   while (!name.empty() && is_space(name.back())) name.remove_suffix(1);
   if (name.empty()) return {};
@@ -314,7 +281,7 @@ std::string_view sanitize_name(std::string_view name, bool first_part, Scratch& 
   if (prefix) out[size++] = '_';
   for (std::size_t i = 0; i < name.size();) {
     std::size_t length = 1;
-    if (static_cast<unsigned char>(name[i]) >= 0x80) (void)decode_utf8(name.substr(i), length);
+    if (static_cast<unsigned char>(name[i]) >= 0x80) (void)base::decode_utf8(name.substr(i), length);
     out[size++] = is_name_byte(name[i]) ? name[i] : '_';
     i += length;
   }
@@ -322,12 +289,12 @@ std::string_view sanitize_name(std::string_view name, bool first_part, Scratch& 
   return {out, size};
 }
 
-std::string_view clean_value(std::string_view value, Scratch& scratch) {
-  if (is_ascii(value)) return value;
+std::string_view clean_value(std::string_view value, gotext::Scratch& scratch) {
+  if (base::is_ascii(value)) return value;
   bool dirty = false;
   for (std::size_t i = 0; i < value.size() && !dirty;) {
     std::size_t length = 0;
-    dirty = decode_utf8(value.substr(i), length) == kReplacement;
+    dirty = base::decode_utf8(value.substr(i), length) == base::kReplacement;
     i += length;
   }
   if (!dirty) return value;
@@ -335,7 +302,7 @@ std::string_view clean_value(std::string_view value, Scratch& scratch) {
   std::size_t size = 0;
   for (std::size_t i = 0; i < value.size();) {
     std::size_t length = 0;
-    if (decode_utf8(value.substr(i), length) == kReplacement) {
+    if (base::decode_utf8(value.substr(i), length) == base::kReplacement) {
       out[size++] = ' ';
     } else {
       std::memcpy(out + size, value.data() + i, length);

@@ -5,7 +5,8 @@
 // extracted again, even when it was dropped meanwhile. Views it hands out stand until the next begin().
 #pragma once
 
-#include "logql/budget.h"
+#include "gotemplate/budget.h"
+#include "gotext/scratch.h"
 #include "record/record.h"
 
 #include <cstddef>
@@ -34,31 +35,6 @@ inline constexpr std::string_view kLabelFilterError = "LabelFilterErr";
 struct EarlyFilter {
   std::string_view name;
   const LabelFilter* filter = nullptr;
-};
-
-// Bytes that live as long as the record is looked at.
-class Scratch {
- public:
-  char* allocate(std::size_t size);
-  void shrink(char* allocation, std::size_t used) { used_ = static_cast<std::size_t>(allocation - chunks_[current_].bytes.get()) + used; }
-  std::string_view copy(std::string_view text);
-  void clear() {
-    current_ = 0;
-    used_ = 0;
-    if (total_ > kKept) give_back();
-  }
-
- private:
-  struct Chunk {
-    std::unique_ptr<char[]> bytes;
-    std::size_t size = 0;
-  };
-  static constexpr std::size_t kKept = 1 << 20;
-  void give_back();
-  std::vector<Chunk> chunks_;
-  std::size_t total_ = 0;
-  std::size_t current_ = 0;
-  std::size_t used_ = 0;
 };
 
 // Labels with unique names in the order in which they came. Few are compared one by one, many are looked up in an index.
@@ -157,8 +133,8 @@ class Scope {
   void clear_error_details() { details_.clear(); }
   [[nodiscard]] bool explains() const { return explain_; }
 
-  [[nodiscard]] Scratch& scratch() { return scratch_; }
-  [[nodiscard]] Budget& budget() { return budget_; }
+  [[nodiscard]] gotext::Scratch& scratch() { return scratch_; }
+  [[nodiscard]] gotemplate::Budget& budget() { return budget_; }
 
   // ---- results, by category
   [[nodiscard]] std::span<const record::Label> stream_labels(std::vector<record::Label>& buffer);
@@ -188,8 +164,8 @@ class Scope {
   LabelSlots parsed_;
   std::string_view error_;
   std::string details_;
-  Scratch scratch_;
-  Budget budget_;
+  gotext::Scratch scratch_;
+  gotemplate::Budget budget_;
 };
 
 template <typename Keep>
@@ -228,9 +204,9 @@ class Stage {
 
 // `name` as parsers make label names of keys: white space around it cut, `_` before a leading digit when it is the first
 // part of a name, `_` for every character that is no letter, digit or `_`. The result is `name` itself or in `scratch`.
-[[nodiscard]] std::string_view sanitize_name(std::string_view name, bool first_part, Scratch& scratch);
+[[nodiscard]] std::string_view sanitize_name(std::string_view name, bool first_part, gotext::Scratch& scratch);
 
 // `value` with every U+FFFD and every byte that is not UTF-8 turned into a space, as Loki's parsers do.
-[[nodiscard]] std::string_view clean_value(std::string_view value, Scratch& scratch);
+[[nodiscard]] std::string_view clean_value(std::string_view value, gotext::Scratch& scratch);
 
 }  // namespace weir::logql

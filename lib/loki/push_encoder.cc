@@ -1,5 +1,6 @@
 #include "loki/push_encoder.h"
 
+#include "base/utf8.h"
 #include "record/json.h"
 
 #include <fmt/format.h>
@@ -86,7 +87,7 @@ bool tenant_byte(char c) {
   return letter_or_digit(c) || (c != '\0' && std::string_view("!-_.*'():").find(c) != std::string_view::npos);
 }
 
-bool is_label_value(std::string_view value) { return record::is_utf8(value) && value.find(kReplacement) == std::string_view::npos; }
+bool is_label_value(std::string_view value) { return base::is_utf8(value) && value.find(kReplacement) == std::string_view::npos; }
 
 // U+FFFD and bytes that are not UTF-8 as \xHH; backslashes doubled, so that this can be undone.
 std::string escape_value(std::string_view value) {
@@ -100,7 +101,7 @@ std::string escape_value(std::string_view value) {
       out += "\\\\";
     } else if (character == kReplacement) {
       for (const char c : character) byte(c);
-    } else if (character.size() == size && record::is_utf8(character)) {
+    } else if (character.size() == size && base::is_utf8(character)) {
       out += character;
     } else {
       byte(value[at++]);
@@ -285,10 +286,10 @@ void PushEncoder::encode_metadata(std::span<const record::Label> metadata) {
     std::size_t replaced = 0;
     const std::string name = is_metadata_name(pair.name) ? std::string(pair.name) : metadata_name(pair.name);
     if (name.starts_with(kUnnamed) && !pair.name.starts_with(kUnnamed)) ++metadata_renamed_;
-    if (record::is_utf8(pair.value)) {
+    if (base::is_utf8(pair.value)) {
       add_pair(name, pair.value);
     } else {
-      add_pair(name, record::replace_invalid_utf8(pair.value, replaced));
+      add_pair(name, base::replace_invalid_utf8(pair.value, replaced));
     }
   }
 }
@@ -307,8 +308,8 @@ std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::s
     if (decoded_.size() < line_.size()) decoded_.resize(line_.size());
     line_ = std::string_view(decoded_).substr(0, record::unescape(decoded_.data(), line_));
   }
-  if (record.line.form != record::Text::Form::clean && !record::is_utf8(line_)) {
-    repaired_ = record::replace_invalid_utf8(line_, entry_.invalid);
+  if (record.line.form != record::Text::Form::clean && !base::is_utf8(line_)) {
+    repaired_ = base::replace_invalid_utf8(line_, entry_.invalid);
     line_ = repaired_;
   }
 

@@ -2,6 +2,7 @@
 // time, so that a plain x86-64 build gets the fast one.
 #include "loki/query_answer.h"
 
+#include "base/utf8.h"
 #include "record/json.h"
 
 #include <simdjson.h>
@@ -94,7 +95,7 @@ Result<dom::object> QueryAnswerParser::State::document(std::string& body) {
   auto error = parse(object);
   if (error == simdjson::UTF8_ERROR) {  // a line of bytes that are not text shall not cost the rest of the page
     std::size_t replaced = 0;
-    body = record::replace_invalid_utf8(body, replaced);
+    body = base::replace_invalid_utf8(body, replaced);
     error = parse(object);
   }
   if (error != simdjson::SUCCESS) return unexpected(simdjson::error_message(error));

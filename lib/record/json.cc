@@ -1,5 +1,8 @@
 #include "record/json.h"
 
+#include "base/hex.h"
+#include "base/utf8.h"
+
 #include <cstdint>
 #include <cstring>
 #if defined(__SSE2__)
@@ -8,24 +11,6 @@
 
 namespace weir::record {
 namespace {
-
-// Length of the valid UTF-8 sequence that starts at `at` (a byte >= 0x80), 0 when there is none. RFC 3629 section 4.
-std::size_t sequence(const char* at, const char* end) {
-  const auto byte = [at](std::size_t i) { return static_cast<unsigned char>(at[i]); };
-  const auto left = static_cast<std::size_t>(end - at);
-  const auto follows = [&byte](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned lead = byte(0);
-  if (lead < 0xc2 || lead > 0xf4) return 0;
-  if (lead < 0xe0) return left >= 2 && follows(1) ? 2 : 0;
-  if (lead < 0xf0) {
-    if (left < 3 || !follows(1) || !follows(2)) return 0;
-    if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f)) return 0;
-    return 3;
-  }
-  if (left < 4 || !follows(1) || !follows(2) || !follows(3)) return 0;
-  if ((lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f)) return 0;
-  return 4;
-}
 
 // The first byte in [at, end) that cannot be copied as it is: a control byte, `"`, `\`, or one >= 0x80.
 const char* find_special(const char* at, const char* end) {
@@ -64,7 +49,7 @@ const char* escape(char*& out, const char* at, const char* stop, const char* end
     if (at >= stop) break;
     const auto byte = static_cast<unsigned char>(*at);
     if (byte >= 0x80) {
-      const std::size_t size = sequence(at, end);
+      const std::size_t size = base::utf8_sequence(at, end);
       if (size != 0) {
         out = copy_bytes(out, at, at + size);
         at += size;
@@ -99,31 +84,8 @@ const char* escape(char*& out, const char* at, const char* stop, const char* end
 
 unsigned hex4(const char* at) {
   unsigned value = 0;
-  for (int i = 0; i < 4; ++i) {
-    const char c = at[i];
-    value = value << 4 | static_cast<unsigned>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-  }
+  for (int i = 0; i < 4; ++i) value = value << 4 | static_cast<unsigned>(base::hex_digit(at[i]));
   return value;
-}
-
-// Surrogates too, as the three bytes of their code point.
-char* put_code_point(char* out, unsigned code) {
-  if (code < 0x80) {
-    *out++ = static_cast<char>(code);
-  } else if (code < 0x800) {
-    *out++ = static_cast<char>(0xc0 | code >> 6);
-    *out++ = static_cast<char>(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    *out++ = static_cast<char>(0xe0 | code >> 12);
-    *out++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
-    *out++ = static_cast<char>(0x80 | (code & 0x3f));
-  } else {
-    *out++ = static_cast<char>(0xf0 | code >> 18);
-    *out++ = static_cast<char>(0x80 | (code >> 12 & 0x3f));
-    *out++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
-    *out++ = static_cast<char>(0x80 | (code & 0x3f));
-  }
-  return out;
 }
 
 }  // namespace
@@ -182,7 +144,7 @@ std::size_t unescape(char* out, std::string_view escaped) {
     if (code >= 0xdc80 && code <= 0xdcff) {
       *out++ = static_cast<char>(code & 0xff);  // a byte that is not UTF-8
     } else {
-      out = put_code_point(out, code);
+      out = base::write_utf8(out, code);
     }
   }
   return static_cast<std::size_t>(out - begin);
@@ -193,52 +155,11 @@ bool is_clean(std::string_view bytes) {
   const char* const end = at + bytes.size();
   while ((at = find_special(at, end)) < end) {
     if (static_cast<unsigned char>(*at) < 0x80) return false;
-    const std::size_t size = sequence(at, end);
+    const std::size_t size = base::utf8_sequence(at, end);
     if (size == 0) return false;
     at += size;
   }
   return true;
-}
-
-bool is_utf8(std::string_view bytes) {
-  const char* at = bytes.data();
-  const char* const end = at + bytes.size();
-  while (at < end) {
-    if (static_cast<unsigned char>(*at) < 0x80) {
-      // Eight bytes at a time through ASCII.
-      std::uint64_t word = 0;
-      if (end - at >= 8 && (std::memcpy(&word, at, 8), (word & 0x8080808080808080) == 0)) {
-        at += 8;
-      } else {
-        ++at;
-      }
-      continue;
-    }
-    const std::size_t size = sequence(at, end);
-    if (size == 0) return false;
-    at += size;
-  }
-  return true;
-}
-
-std::string replace_invalid_utf8(std::string_view bytes, std::size_t& replaced) {
-  std::string out;
-  out.reserve(bytes.size() + 16);
-  replaced = 0;
-  const char* at = bytes.data();
-  const char* const end = at + bytes.size();
-  while (at < end) {
-    const std::size_t size = static_cast<unsigned char>(*at) < 0x80 ? 1 : sequence(at, end);
-    if (size == 0) {
-      out += "\xef\xbf\xbd";
-      ++replaced;
-      ++at;
-    } else {
-      out.append(at, size);
-      at += size;
-    }
-  }
-  return out;
 }
 
 }  // namespace weir::record

@@ -26,9 +26,5 @@ std::size_t unescape(char* out, std::string_view escaped);
 
 // True when nothing would have to be escaped.
 [[nodiscard]] bool is_clean(std::string_view bytes);
-[[nodiscard]] bool is_utf8(std::string_view bytes);
-
-// `bytes` with every byte that is not UTF-8 replaced by U+FFFD; `replaced` counts them.
-[[nodiscard]] std::string replace_invalid_utf8(std::string_view bytes, std::size_t& replaced);
 
 }  // namespace weir::record

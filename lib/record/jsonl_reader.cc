@@ -1,5 +1,6 @@
 #include "record/jsonl_reader.h"
 
+#include "base/utf8.h"
 #include "record/base64.h"
 #include "record/json.h"
 #include "record/json_scanner.h"
@@ -422,7 +423,7 @@ struct JsonlReader::State {
 
   // Raw JSON whose strings hold bytes that are not UTF-8, with those written as \udcXX. Outside of strings all is ASCII.
   static std::string_view repair(Batch& batch, std::string_view raw) {
-    if (is_utf8(raw)) return raw;
+    if (base::is_utf8(raw)) return raw;
     const auto ascii = [raw](std::size_t at) { return static_cast<unsigned char>(raw[at]) < 0x80; };
     std::string out;
     for (std::size_t at = 0; at < raw.size();) {
@@ -476,7 +477,7 @@ base::Result<void> JsonlReader::parse(std::string_view line, Batch& batch) {
     state.invalid(line, why, batch);
     return base::fail(Code::parse, "{}", why);
   }
-  const bool broken_utf8 = in.high && !is_utf8(line);
+  const bool broken_utf8 = in.high && !base::is_utf8(line);
   Record& record = batch.records.emplace_back(members.record);
   if (record.labels == nullptr) record.labels = batch.hold(LabelSet::empty());
   record.raw = broken_utf8 ? std::string_view() : line;

@@ -228,7 +228,7 @@ class Buffer : public pipeline::Stage {
     if (auto room = make_room(bytes); !room) return room;
     auto number = patiently([&] { return writer_->hand_out(); }, [] { return false; });
     if (!number) return std::move(number).error();
-    SpilledBlock block{*number, nullptr, bytes, keeper_.delta(), context_.clock->monotonic(), builder_.held() > 0};
+    delivery::SpilledBlock block{*number, nullptr, bytes, keeper_.delta(), context_.clock->monotonic(), builder_.held() > 0};
     keeper_.committed();
     const bool records = !builder_.empty();
     if (records) {
@@ -383,7 +383,7 @@ class Buffer : public pipeline::Stage {
   base::Monotonic tend_at_ = 0;
   pipeline::Counters counters_;
   std::uint64_t stored_records_ = 0, stored_bytes_ = 0;
-  std::optional<SpillWindow> window_;    // when spilling
+  std::optional<delivery::SpillWindow> window_;    // when spilling
   spool::BlockBuilder spilled_;          // packs what leaves the window for the file
   std::uint64_t passed_records_ = 0;
   std::uint64_t evicted_ = 0;           // undelivered records

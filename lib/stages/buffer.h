@@ -11,7 +11,7 @@
 
 #include "pipeline/stage.h"
 #include "spool/writer.h"
-#include "stages/spill_window.h"
+#include "delivery/spill_window.h"
 
 #include <memory>
 #include <string>
@@ -22,7 +22,7 @@ struct BufferSpec {
   spool::WriterOptions spool;
   bool store_only = false;                          // forward nothing
   bool spill = false;                               // not with store_only
-  SpillLimits spill_limits;
+  delivery::SpillLimits spill_limits;
   std::string consumer = "main";                    // whose place forwarding starts at
   bool only_new = false;                            // forward only what is taken from now on
   std::uint64_t group_bytes = 1 << 20;              // of lines in a block

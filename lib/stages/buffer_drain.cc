@@ -1,7 +1,7 @@
 #include "stages/buffer_drain.h"
 
 #include "base/thread.h"
-#include "stages/spool_stream.h"
+#include "delivery/spool_stream.h"
 
 #include <algorithm>
 #include <chrono>
@@ -132,14 +132,14 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
   record::Batch records = spare();
   auto loaded = reader_->load(block, {}, records);
   if (!loaded && loaded.error().code == base::Code::corrupt) {
-    lost_ += leave_out_block(spec_.spool_path, blocks->front(), loaded.error(), context_);
+    lost_ += delivery::leave_out_block(spec_.spool_path, blocks->front(), loaded.error(), *context_.clock, *context_.diagnostics);
     emitted_ = block;
     return true;
   }
   if (!loaded) return std::move(loaded).error();
   emitted_ = block;
   if (!*loaded) return true;
-  const std::uint64_t bytes = finish_block(records, spec_.spool, block, &spec_.acknowledged);
+  const std::uint64_t bytes = delivery::finish_block(records, spec_.spool, block, &spec_.acknowledged);
   records_out_ += records.records.size() - 1;
   bytes_out_ += bytes;
   auto more = emit(records);
@@ -184,7 +184,7 @@ base::Result<bool> BufferDrain::emit_next(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   record::Batch& batch = next.shared != nullptr ? views_ : next.own;
   if (next.shared != nullptr) batch.records = next.shared->records;
-  const std::uint64_t bytes = finish_block(batch, spec_.spool, next.block, nullptr);
+  const std::uint64_t bytes = delivery::finish_block(batch, spec_.spool, next.block, nullptr);
   records_out_ += batch.records.size() - 1;
   bytes_out_ += bytes;
   auto more = emit(batch);
@@ -203,7 +203,7 @@ base::Result<bool> BufferDrain::emit_next(std::unique_lock<std::mutex>& lock) {
 
 base::Result<void> BufferDrain::drain() {
   record::Batch markers;
-  append_begin(markers, spec_.spool_path, spec_.spool, spec_.acknowledged.before());
+  delivery::append_begin(markers, spec_.spool_path, spec_.spool, spec_.acknowledged.before());
   if (auto more = emit(markers); !more) return std::move(more).error();
 
   const base::Clock& clock = *context_.clock;
@@ -240,7 +240,7 @@ base::Result<void> BufferDrain::drain() {
   lock.unlock();
   markers.records.clear();
   markers.clear();
-  append_end(markers);
+  delivery::append_end(markers);
   auto more = emit(markers);
   if (!more) return std::move(more).error();
   return {};

@@ -3,8 +3,9 @@
 // the table can come to mean another set.
 #include "stages/enrich.h"
 
+#include "base/utf8.h"
+#include "names/level.h"
 #include "record/json.h"
-#include "stages/level.h"
 #include "tail/pod_path.h"
 
 #include <algorithm>
@@ -194,7 +195,7 @@ void EnrichStage::enrich(record::Batch& batch, Record& record) {
       record.touch();
     }
   }
-  const bool same_level = level.empty() || level == record::find(record.metadata, kDetectedLevel);
+  const bool same_level = level.empty() || level == record::find(record.metadata, names::kDetectedLevel);
   if (!plan->demoted.empty() || !plan->pod_uid.empty() || !same_level) {
     record.metadata = metadata_with(batch, record, *plan, level);
     record.touch();
@@ -267,7 +268,7 @@ void EnrichStage::work_out(Plan& plan, const Key& key) const {
 
   plan.full = LabelSet::intern(labels);
   plan.tenant = spec_.tenant_from.empty() ? std::string_view() : plan.full->get(spec_.tenant_from);
-  plan.level = level_of_labels(plan.full->labels());
+  plan.level = names::level_of_labels(plan.full->labels());
   plan.out = plan.full;
   if (!spec_.keep_labels) return;
   labels.clear();
@@ -277,11 +278,11 @@ void EnrichStage::work_out(Plan& plan, const Key& key) const {
 
 std::string_view EnrichStage::level_of(const Record& record, const Plan& plan) {
   if (!record.metadata.empty()) {
-    if (const std::string_view given = record::find(record.metadata, kDetectedLevel); !given.empty()) return normalize_level(given);
+    if (const std::string_view given = record::find(record.metadata, names::kDetectedLevel); !given.empty()) return names::normalize_level(given);
   }
   if (!plan.level.empty()) return plan.level;
-  if (const std::string_view level = level_of_metadata(record.metadata); !level.empty()) return level;
-  return level_of_line(decoded_line(record));
+  if (const std::string_view level = names::level_of_metadata(record.metadata); !level.empty()) return level;
+  return names::level_of_line(decoded_line(record));
 }
 
 // Into a buffer of our own: the record keeps the escaped form, which the writer can print as it is.
@@ -308,7 +309,7 @@ std::span<const Label> EnrichStage::metadata_with(record::Batch& batch, const Re
   bool has_uid = plan.pod_uid.empty();
   for (Label entry : before) {
     has_uid = has_uid || entry.name == kPodUid;
-    if (!level.empty() && entry.name == kDetectedLevel) continue;
+    if (!level.empty() && entry.name == names::kDetectedLevel) continue;
     const Label* const shadow = find_demoted(plan, entry.name);
     if (shadow != nullptr) {
       if (shadow->value == entry.value) continue;
@@ -318,7 +319,7 @@ std::span<const Label> EnrichStage::metadata_with(record::Batch& batch, const Re
   }
   for (const Label& label : plan.demoted) after[size++] = label;
   if (!has_uid) after[size++] = {kPodUid, batch.copy(plan.pod_uid)};
-  if (!level.empty()) after[size++] = {kDetectedLevel, level};
+  if (!level.empty()) after[size++] = {names::kDetectedLevel, level};
   shared = {&plan, place, before.size(), level.data(), after.first(size)};
   return shared.after;
 }
@@ -337,7 +338,7 @@ Result<void> check_name(std::string_view what, std::string_view name) {
   if (name.starts_with("__")) {
     return base::fail(Code::usage, "{} \"{}\" is reserved: names that begin with __ are never sent to Loki", what, name);
   }
-  if (name == kDetectedLevel) {
+  if (name == names::kDetectedLevel) {
     return base::fail(Code::usage, "{} \"{}\" is Loki's own metadata and never a label", what, name)
         .with_hint("--level writes it as metadata, --level label:level makes a label of another name");
   }
@@ -349,7 +350,7 @@ Result<void> check_value(std::string_view name, std::string_view value) {
   if (value.size() > kMaxValue) {
     return base::fail(Code::usage, "the value of label \"{}\" has {} bytes; Loki takes {}", name, value.size(), kMaxValue);
   }
-  if (!record::is_utf8(value)) return base::fail(Code::usage, "the value of label \"{}\" is not UTF-8", name);
+  if (!base::is_utf8(value)) return base::fail(Code::usage, "the value of label \"{}\" is not UTF-8", name);
   return {};
 }
 

@@ -2,7 +2,7 @@
 
 #include "logql/log_query.h"
 #include "logql/selector_advice.h"
-#include "stages/dropped_positions.h"
+#include "record/dropped_positions.h"
 
 namespace weir::stages {
 namespace {
@@ -91,7 +91,7 @@ class Filter : public pipeline::Stage {
   static bool is_gap(const Record& record) { return !record::find(record.metadata, "weir_gap_bytes").empty(); }
 
   std::vector<LogQuery> pass_, drop_;
-  DroppedPositions dropped_;
+  record::DroppedPositions dropped_;
   pipeline::Counters counters_;
   std::uint64_t not_matched_ = 0, matched_drop_ = 0;
 };

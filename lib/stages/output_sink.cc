@@ -2,7 +2,7 @@
 
 #include "pipeline/jsonl_sink.h"
 #include "pipeline/output.h"
-#include "stages/text_format.h"
+#include "show/text_format.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -44,7 +44,7 @@ int width_of(int fd) {
 // Text and raw lines.
 class TextSink : public pipeline::Stage {
  public:
-  TextSink(int fd, bool raw, const TextFormat::Options& format, const Context& context)
+  TextSink(int fd, bool raw, const show::TextFormat::Options& format, const Context& context)
       : output_(fd, context), raw_(raw), terminal_(format.terminal), format_(format), context_(context) {}
 
   [[nodiscard]] std::string_view name() const override { return "output"; }
@@ -87,7 +87,7 @@ class TextSink : public pipeline::Stage {
       line = record.extra->value.substr(1, record.extra->value.size() - 2);
     }
     if (terminal_) {
-      append_visible(out_, line, false);
+      show::append_visible(out_, line, false);
     } else {
       out_ += line;
     }
@@ -106,7 +106,7 @@ class TextSink : public pipeline::Stage {
 
   pipeline::Output output_;
   const bool raw_, terminal_;
-  TextFormat format_;
+  show::TextFormat format_;
   const Context context_;
   std::string out_;
   bool headed_ = false;
@@ -142,7 +142,7 @@ std::unique_ptr<pipeline::Stage> make_output_sink(const OutputOptions& options, 
   Format format = options.format;
   if (format == Format::automatic) format = terminal ? Format::text : Format::jsonl;
   if (format == Format::jsonl) return pipeline::make_jsonl_sink({.fd = options.fd, .markers = options.markers}, context);
-  const TextFormat::Options text = {.terminal = terminal || (format == Format::text && options.color == OutputOptions::Color::always),
+  const show::TextFormat::Options text = {.terminal = terminal || (format == Format::text && options.color == OutputOptions::Color::always),
                                     .color = wants_color(options.color, terminal, context),
                                     .width = terminal ? width_of(options.fd) : 0};
   return std::make_unique<TextSink>(options.fd, format == Format::raw, text, context);

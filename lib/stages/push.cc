@@ -6,8 +6,8 @@
 #include "pipeline/chain.h"
 #include "record/timestamp.h"
 #include "spool/reader.h"
-#include "stages/left_records.h"
-#include "stages/push_ledger.h"
+#include "delivery/left_records.h"
+#include "delivery/push_ledger.h"
 #include "stages/spool_gauge.h"
 
 #include <fmt/format.h>
@@ -328,7 +328,7 @@ class Push : public pipeline::Stage {
 
   // Whether the spool holds something for us from before this start.
   Result<void> begin_backlog() {
-    left_.emplace(*reader_, ledger_, *pusher_, context_, ledger_.at_start(), feed_.direct);
+    left_.emplace(*reader_, ledger_, *pusher_, *context_.clock, *context_.diagnostics, ledger_.at_start(), feed_.direct);
     auto old = gauge_->has_old(ledger_.at_start().before());
     if (!old) return std::move(old).error();
     if (!*old) return {};
@@ -509,11 +509,11 @@ class Push : public pipeline::Stage {
   const pipeline::Context context_;
   const Feed feed_;
   const std::string url_;
-  DeliveryLedger ledger_;
+  delivery::DeliveryLedger ledger_;
   std::unique_ptr<loki::Pusher> pusher_;
   std::unique_ptr<spool::Reader> reader_;   // behind a spool, as is all that reads by it
   std::optional<SpoolGauge> gauge_;
-  std::optional<LeftRecords> left_;
+  std::optional<delivery::LeftRecords> left_;
   std::optional<Backlog> backlog_;          // asked by the pusher
   std::uint64_t backlog_end_ = 0;           // block
   Monotonic gauge_due_ = base::kNever;

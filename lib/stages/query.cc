@@ -6,7 +6,7 @@
 #include "loki/query_pager.h"
 #include "record/json.h"
 #include "record/timestamp.h"
-#include "stages/spool_scan.h"
+#include "scan/spool_scan.h"
 #include "stages/unmatched.h"
 
 #include <algorithm>
@@ -303,7 +303,7 @@ class LokiQuery : public Query {
 
 class SpoolQuery : public Query {
  public:
-  SpoolQuery(QuerySpec spec, const Context& context, std::unique_ptr<SpoolScan> scan)
+  SpoolQuery(QuerySpec spec, const Context& context, std::unique_ptr<scan::SpoolScan> scan)
       : Query(std::move(spec), context), scan_(std::move(scan)) {}
 
   Result<void> run(Outlet& out, base::Stop& stop) override {
@@ -357,7 +357,7 @@ class SpoolQuery : public Query {
     return emit_lines(out, lines);
   }
 
-  std::unique_ptr<SpoolScan> scan_;
+  std::unique_ptr<scan::SpoolScan> scan_;
   std::vector<std::string> names_;  // of the labels there are, where the values of one were asked for
 };
 
@@ -365,7 +365,7 @@ class SpoolQuery : public Query {
 
 Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, const Context& context) {
   if (!spec.spool.empty()) {
-    auto scan = SpoolScan::open(spec.spool, spec.logql, {spec.from, spec.to}, *context.diagnostics);
+    auto scan = scan::SpoolScan::open(spec.spool, spec.logql, {spec.from, spec.to}, *context.diagnostics);
     if (!scan) return std::move(scan).error();
     return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolQuery>(spec, context, std::move(*scan)));
   }

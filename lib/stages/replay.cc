@@ -6,8 +6,8 @@
 #include "record/timestamp.h"
 #include "spool/reader.h"
 #include "spool/rejected_store.h"
-#include "stages/spool_scan.h"
-#include "stages/spool_stream.h"
+#include "scan/spool_scan.h"
+#include "delivery/spool_stream.h"
 #include "stages/unmatched.h"
 
 #include <poll.h>
@@ -26,7 +26,7 @@ constexpr std::size_t kRejectedAtOnce = 256;
 
 class Replay : public pipeline::Source {
  public:
-  Replay(const ReplaySpec& spec, const pipeline::Context& context, std::unique_ptr<SpoolScan> scan, logql::LogQuery query)
+  Replay(const ReplaySpec& spec, const pipeline::Context& context, std::unique_ptr<scan::SpoolScan> scan, logql::LogQuery query)
       : spec_(spec), context_(context), scan_(std::move(scan)), query_(std::move(query)) {}
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
@@ -97,7 +97,7 @@ class Replay : public pipeline::Source {
       if (ranges->empty()) return true;
     }
     record::Batch batch;
-    append_rejected(batch, std::filesystem::absolute(spec_.spool).lexically_normal().string(), (*reader)->spool());
+    delivery::append_rejected(batch, std::filesystem::absolute(spec_.spool).lexically_normal().string(), (*reader)->spool());
     auto flow = out.emit(batch);
     if (!flow) return std::move(flow).error();
     return *flow != Flow::done;
@@ -234,7 +234,7 @@ class Replay : public pipeline::Source {
     if (range == ranges.end()) return false;
     auto* extra = batch.make<record::Extra>();
     if (record.extra != nullptr) *extra = *record.extra;
-    extra->rejected = batch.copy(rejected_object({range->status, range->reason, range->url, range->tenant, {}}, range->time));
+    extra->rejected = batch.copy(delivery::rejected_object({range->status, range->reason, range->url, range->tenant, {}}, range->time));
     record.extra = extra;
     record.source = record::Source::in_rejected(reader.spool(), spool::number_of_place({range->block, ordinal}));
     return true;
@@ -242,7 +242,7 @@ class Replay : public pipeline::Source {
 
   ReplaySpec spec_;
   pipeline::Context context_;
-  std::unique_ptr<SpoolScan> scan_;
+  std::unique_ptr<scan::SpoolScan> scan_;
   logql::LogQuery query_;
   pipeline::Outlet* out_ = nullptr;
   base::Stop* stop_ = nullptr;
@@ -259,7 +259,7 @@ class Replay : public pipeline::Source {
 Result<std::unique_ptr<pipeline::Source>> make_replay(const ReplaySpec& spec, const pipeline::Context& context) {
   auto query = logql::LogQuery::compile(spec.query, {.selector_optional = true});
   if (!query) return std::move(query).error();
-  auto scan = SpoolScan::open(spec.spool, spec.query, spec.range, *context.diagnostics);
+  auto scan = scan::SpoolScan::open(spec.spool, spec.query, spec.range, *context.diagnostics);
   if (!scan) return std::move(scan).error();
   return std::unique_ptr<pipeline::Source>(std::make_unique<Replay>(spec, context, std::move(*scan), std::move(*query)));
 }

@@ -1,7 +1,7 @@
 #include "stages/spool_source.h"
 
 #include "spool/reader.h"
-#include "stages/spool_stream.h"
+#include "delivery/spool_stream.h"
 
 #include <poll.h>
 
@@ -39,7 +39,7 @@ class SpoolSource : public pipeline::Source {
     if (*flow == Flow::done) return {};
     batch_.records.clear();
     batch_.clear();
-    append_end(batch_);
+    delivery::append_end(batch_);
     flow = out.emit(batch_);
     if (!flow) return std::move(flow).error();
     return {};
@@ -81,7 +81,7 @@ class SpoolSource : public pipeline::Source {
     if (!oldest->empty()) acknowledged_.add_before({oldest->front().id, 0});
     last_ = acknowledged_.before().block - 1;
     const std::string path = std::filesystem::absolute(spec_.spool).lexically_normal().string();
-    append_begin(batch_, path, reader_->spool(), acknowledged_.before());
+    delivery::append_begin(batch_, path, reader_->spool(), acknowledged_.before());
     return out.emit(batch_);
   }
 
@@ -96,12 +96,12 @@ class SpoolSource : public pipeline::Source {
     batch_.clear();
     auto loaded = reader_->load(last_, {}, batch_);
     if (!loaded && loaded.error().code == Code::corrupt) {
-      lost_ += leave_out_block(spec_.spool, blocks->front(), loaded.error(), context_);
+      lost_ += delivery::leave_out_block(spec_.spool, blocks->front(), loaded.error(), *context_.clock, *context_.diagnostics);
       return Flow::more;
     }
     if (!loaded) return std::move(loaded).error();
     if (!*loaded) return Flow::more;
-    bytes_ += finish_block(batch_, reader_->spool(), last_, &acknowledged_);
+    bytes_ += delivery::finish_block(batch_, reader_->spool(), last_, &acknowledged_);
     records_ += batch_.records.size() - 1;
     return out.emit(batch_);
   }

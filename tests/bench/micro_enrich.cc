@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "record/jsonl_reader.h"
 #include "stages/enrich.h"
-#include "stages/level.h"
+#include "names/level.h"
 
 #include <benchmark/benchmark.h>
 
@@ -15,9 +15,9 @@ namespace {
 using namespace weir;  // NOLINT(google-build-using-namespace)
 
 void level(benchmark::State& state, std::string_view line) {
-  for (auto _ : state) benchmark::DoNotOptimize(stages::level_of_line(line));
+  for (auto _ : state) benchmark::DoNotOptimize(names::level_of_line(line));
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * line.size()));
-  state.SetLabel(fmt::format("{} bytes, {}", line.size(), stages::level_of_line(line)));
+  state.SetLabel(fmt::format("{} bytes, {}", line.size(), names::level_of_line(line)));
 }
 BENCHMARK_CAPTURE(level, text_without_one,
                   "2024-05-01 10:00:00 the quick brown fox jumps over the lazy dog while the client waits for data of the frontend "

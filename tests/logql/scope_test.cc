@@ -1,5 +1,5 @@
 // Expected values are what Loki 3.7.6 answered.
-#include "logql/budget.h"
+#include "gotemplate/budget.h"
 #include "logql/eval.h"
 
 #include <ctime>
@@ -100,7 +100,7 @@ TEST(Scope, NamesBelowALongKeyAreBounded) {
   for (int i = 1; i < 10'000; ++i) json += ",\"k" + std::to_string(i) + "\":1";
   json += "}}";
   EXPECT_EQ(evaluate("| json | line_format \"{{.__error__}}: {{.__error_details__}}\" | drop __error__, __error_details__", json).line,
-            std::string("JSONParserErr: ") + logql::kTooMuchText);
+            std::string("JSONParserErr: ") + gotemplate::kTooMuchText);
   EXPECT_TRUE(evaluate("| json | __error__=\"JSONParserErr\"", json).passed);
 }
 

@@ -1,5 +1,6 @@
 #include "record/json.h"
 
+#include "base/utf8.h"
 #include "record/base64.h"
 
 #include <gtest/gtest.h>
@@ -53,7 +54,7 @@ TEST(Escape, EveryByteStringSurvives) {
     const bool text = round % 2 == 0;
     for (char& c : bytes) c = static_cast<char>(text && random() % 8 != 0 ? 32 + random() % 95 : random());
     const std::string once = escaped(bytes);
-    ASSERT_TRUE(is_utf8(once));
+    ASSERT_TRUE(base::is_utf8(once));
     ASSERT_EQ(unescaped(once), bytes);
     ASSERT_EQ(is_clean(bytes), once == bytes);
   }
@@ -61,11 +62,11 @@ TEST(Escape, EveryByteStringSurvives) {
 
 TEST(Utf8, ReplacementCounts) {
   std::size_t replaced = 0;
-  EXPECT_EQ(replace_invalid_utf8("a\xff\xc3\xa9\xed\xa0\x80", replaced), "a\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(base::replace_invalid_utf8("a\xff\xc3\xa9\xed\xa0\x80", replaced), "a\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
   EXPECT_EQ(replaced, 4U);
-  EXPECT_TRUE(is_utf8("\xf4\x8f\xbf\xbf"));
-  EXPECT_FALSE(is_utf8("\xf4\x90\x80\x80"));
-  EXPECT_FALSE(is_utf8("12345678\xe2\x82"));
+  EXPECT_TRUE(base::is_utf8("\xf4\x8f\xbf\xbf"));
+  EXPECT_FALSE(base::is_utf8("\xf4\x90\x80\x80"));
+  EXPECT_FALSE(base::is_utf8("12345678\xe2\x82"));
 }
 
 TEST(Base64, RoundTripAndFailure) {

@@ -1,7 +1,7 @@
 #include "record/jsonl_reader.h"
-#include "record/jsonl_writer.h"
-
+#include "base/utf8.h"
 #include "record/json.h"
+#include "record/jsonl_writer.h"
 #include "support/fake_clock.h"
 
 #include <fmt/format.h>
@@ -187,7 +187,7 @@ TEST_F(Jsonl, DecodedStringsOutliveTheLinesBehindThem) {
 TEST_F(Jsonl, BytesThatAreNotUtf8SurviveAndComeOutAsValidJson) {
   const std::string in = "{\"line\":\"a\xff\xc3\xa9\",\"k\xfe\":\"\xfd\\n\"}";
   const std::string out = pass(in);
-  EXPECT_TRUE(is_utf8(out));
+  EXPECT_TRUE(base::is_utf8(out));
   EXPECT_EQ(out, "{\"timestamp\":\"2024-05-01T10:00:00Z\",\"line\":\"a\\udcff\xc3\xa9\",\"k\\udcfe\":\"\\udcfd\\n\"}\n");
 }
 

@@ -4,7 +4,6 @@
 #include "spool/positions_file.h"
 #include "spool/reader.h"
 #include "spool/writer.h"
-#include "stages/push_ledger.h"
 #include "support/collect.h"
 #include "support/fake_loki.h"
 #include "support/temp_dir.h"

@@ -1,0 +1,79 @@
+#include "delivery/spool_stream.h"
+
+#include "base/count.h"
+#include "record/json.h"
+#include "record/timestamp.h"
+#include "spool/damage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::delivery {
+namespace {
+
+record::Marker& append_marker(record::Batch& batch, record::Marker::Type type, const record::Source& source) {
+  auto* marker = batch.make<record::Marker>();
+  marker->type = type;
+  record::Record& record = batch.records.emplace_back();
+  record.labels = batch.hold(record::LabelSet::empty());
+  record.source = source;
+  record.marker = marker;
+  return *marker;
+}
+
+}  // namespace
+
+void append_begin(record::Batch& batch, const std::string& spool_path, std::uint64_t spool, spool::BlockPlace start) {
+  auto& marker = append_marker(batch, record::Marker::Type::begin, record::Source::in_spool(spool, start.block, start.ordinal));
+  marker.checkpoint = batch.copy(spool_path);
+  marker.spool = spool;
+}
+
+void append_rejected(record::Batch& batch, const std::string& spool_path, std::uint64_t spool) {
+  auto& marker = append_marker(batch, record::Marker::Type::rejected, {});
+  marker.checkpoint = batch.copy(spool_path);
+  marker.spool = spool;
+}
+
+std::string rejected_object(const spool::Rejection& rejection, base::Timestamp time) {
+  std::string out = "{\"reason\":\"";
+  record::append_escaped(out, rejection.reason);
+  out += fmt::format("\",\"status\":{},\"url\":\"", rejection.status);
+  record::append_escaped(out, rejection.url);
+  out += "\",\"tenant\":\"";
+  record::append_escaped(out, rejection.tenant);
+  out += fmt::format("\",\"time\":\"{}\"}}", record::to_rfc3339(time));
+  return out;
+}
+
+std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint64_t block, const spool::PlaceSet* skip) {
+  const auto records = static_cast<std::uint32_t>(batch.records.size());
+  std::uint64_t bytes = 0;
+  std::size_t to = 0;
+  for (std::uint32_t ordinal = 0; ordinal < records; ++ordinal) {
+    record::Record& record = batch.records[ordinal];
+    if (record.held || (skip != nullptr && skip->has({block, ordinal}, record))) continue;
+    record.source = record::Source::in_spool(spool, block, ordinal);
+    bytes += record.line.data.size();
+    if (to != ordinal) batch.records[to] = record;
+    ++to;
+  }
+  batch.records.resize(to);
+  if (to == batch.records.capacity()) batch.records.reserve(to + 1);  // for the marker; growing by itself it would double
+  append_marker(batch, record::Marker::Type::block, record::Source::in_spool(spool, block, records));
+  return bytes;
+}
+
+std::uint64_t leave_out_block(const std::string& spool_path, const spool::BlockInfo& block, const base::Error& error,
+                              base::Clock& clock, base::Diagnostics& diagnostics) {
+  diagnostics.say(fmt::format("{}; {} of it {} lost, the others go on", error.message, base::count_of(block.records, "record"), block.records == 1 ? "is" : "are"));
+  if (auto asked = spool::report_damaged_block(spool_path, block.id, clock); !asked) {
+    diagnostics.warn("damaged-block", fmt::format("cannot ask for block {} to be set aside: {}", block.id, asked.error().message));
+  }
+  return block.records - std::min(block.records, block.held);
+}
+
+void append_end(record::Batch& batch) { append_marker(batch, record::Marker::Type::end, {}); }
+
+}  // namespace weir::delivery

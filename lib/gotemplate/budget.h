@@ -1,0 +1,32 @@
+// What the stages of a query may make of one record. A template can multiply: nine `replace "a" "aaaaaaaaaa"` in a row would turn
+// a line of 100 KB into terabytes. Loki has no such limit.
+#pragma once
+
+#include <cstddef>
+
+namespace weir::gotemplate {
+
+class Budget {
+ public:
+  static constexpr std::size_t kBytes = 32 << 20;  // four times the longest line that weir reads
+  static constexpr std::size_t kRounds = 1'000'000;
+
+  void renew() { *this = Budget(); }
+  // Asked before bytes are made. False: there is no room for them, and nothing is spent.
+  [[nodiscard]] bool spend(std::size_t bytes) {
+    if (bytes > left_) return false;
+    left_ -= bytes;
+    return true;
+  }
+  [[nodiscard]] std::size_t left() const { return left_; }
+  // One more round of a `range`.
+  [[nodiscard]] bool another_round() { return rounds_left_ > 0 && rounds_left_-- > 0; }
+
+ private:
+  std::size_t left_ = kBytes;
+  std::size_t rounds_left_ = kRounds;
+};
+
+inline constexpr const char* kTooMuchText = "the stages of a query may make 32 MiB of text of one record, and this would be more";
+
+}  // namespace weir::gotemplate

@@ -1,0 +1,57 @@
+// Go's text/template as far as line_format and label_format use it: fields, functions, pipelines, variables, if, with, range.
+//
+//   {{ .level | upper }} {{ if gt (len .msg) 80 }}{{ trunc 80 .msg }}…{{ else }}{{ .msg }}{{ end }}
+//
+// A label that is absent prints as nothing. Templates within templates (define, template, block) are refused: Loki has no use for
+// them.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "gotemplate/budget.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::gotemplate {
+
+// What a template is executed on.
+class TemplateData {
+ public:
+  virtual ~TemplateData() = default;
+  virtual bool find(std::string_view name, std::string_view& value) = 0;
+  virtual void each(const std::function<void(std::string_view name, std::string_view value)>& visit) = 0;
+  [[nodiscard]] virtual std::string_view line() = 0;
+  [[nodiscard]] virtual base::Timestamp timestamp() = 0;
+};
+
+// Immutable once compiled; execute() keeps scratch memory and is not thread safe.
+class Template {
+ public:
+  // `name` stands in messages ("line" or "label"). The error is Go's, "template: line:1: unclosed action", with Code::parse.
+  static base::Result<Template> compile(std::string_view text, std::string_view name);
+
+  // Appends the output. False when a function failed or more would be made than `budget` has left: `error` then says which, as Go
+  // does, and `out` is worth nothing.
+  bool execute(TemplateData& data, Budget& budget, std::string& out, std::string& error) const;
+
+  // The labels it reads; `reads_everything` when it looks at all of them (`{{ . }}`, range over them).
+  [[nodiscard]] const std::vector<std::string>& names() const;
+  [[nodiscard]] bool reads_everything() const;
+  // The label when the template is `{{ .label }}` and nothing else; "" for any other.
+  [[nodiscard]] std::string_view single_label() const;
+
+  Template(Template&&) noexcept;
+  Template& operator=(Template&&) noexcept;
+  ~Template();
+
+ private:
+  struct Compiled;
+  explicit Template(std::unique_ptr<Compiled> compiled);
+  std::unique_ptr<Compiled> compiled_;
+};
+
+}  // namespace weir::gotemplate

@@ -1,0 +1,174 @@
+#include "gotext/regex.h"
+
+#include "base/byte_search.h"
+#include "base/utf8.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+
+namespace weir::gotext {
+namespace {
+
+re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
+
+// (?<name>…) is Go's, and later RE2's, other spelling of (?P<name>…).
+std::string translate(std::string_view pattern) {
+  std::string out;
+  bool in_class = false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '\\' && i + 1 < pattern.size()) {
+      out += c;
+      out += pattern[++i];
+      continue;
+    }
+    if (in_class) {
+      in_class = c != ']';
+    } else if (c == '[') {
+      in_class = true;
+      // A bracket in the first place belongs to the class.
+      std::size_t next = i + 1;
+      if (next < pattern.size() && pattern[next] == '^') ++next;
+      if (next < pattern.size() && pattern[next] == ']') {
+        out.append(pattern, i, next - i + 1);
+        i = next;
+        continue;
+      }
+    } else if (pattern.substr(i).starts_with("(?<")) {
+      out += "(?P<";
+      i += 2;
+      continue;
+    }
+    out += c;
+  }
+  return out;
+}
+
+std::string_view go_message(re2::RE2::ErrorCode code) {
+  switch (code) {
+    case re2::RE2::ErrorBadEscape: return "invalid escape sequence";
+    case re2::RE2::ErrorBadCharClass: return "invalid character class";
+    case re2::RE2::ErrorBadCharRange: return "invalid character class range";
+    case re2::RE2::ErrorMissingBracket: return "missing closing ]";
+    case re2::RE2::ErrorMissingParen: return "missing closing )";
+    case re2::RE2::ErrorUnexpectedParen: return "unexpected )";
+    case re2::RE2::ErrorTrailingBackslash: return "trailing backslash at end of expression";
+    case re2::RE2::ErrorRepeatArgument: return "missing argument to repetition operator";
+    case re2::RE2::ErrorRepeatSize: return "invalid repeat count";
+    case re2::RE2::ErrorRepeatOp: return "invalid nested repetition operator";
+    case re2::RE2::ErrorBadPerlOp: return "invalid or unsupported Perl syntax";
+    case re2::RE2::ErrorBadUTF8: return "invalid UTF-8";
+    case re2::RE2::ErrorBadNamedCapture: return "invalid named capture";
+    default: return "expression too large";
+  }
+}
+
+re2::RE2::Options options() {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  return options;
+}
+
+// A text with every byte that is not UTF-8 replaced, as Go's engine sees it, and the way back.
+struct Replaced {
+  std::string text;
+  std::vector<std::size_t> origin;  // of each byte, and of the end
+
+  explicit Replaced(std::string_view original_text) {
+    text.reserve(original_text.size() + 16);
+    origin.reserve(original_text.size() + 17);
+    for (std::size_t i = 0; i < original_text.size();) {
+      std::size_t length = 0;
+      base::append_utf8(text, base::decode_utf8(original_text.substr(i), length));
+      origin.resize(text.size(), i);
+      i += length;
+    }
+    origin.push_back(original_text.size());
+  }
+  [[nodiscard]] std::size_t position(std::size_t original_position) const {
+    return static_cast<std::size_t>(std::lower_bound(origin.begin(), origin.end(), original_position) - origin.begin());
+  }
+  [[nodiscard]] std::string_view original(std::string_view original_text, std::size_t begin, std::size_t end) const {
+    return original_text.substr(origin[begin], origin[end] - origin[begin]);
+  }
+};
+
+}  // namespace
+
+Regex::Regex() = default;
+Regex::Regex(Regex&&) noexcept = default;
+Regex& Regex::operator=(Regex&&) noexcept = default;
+Regex::~Regex() = default;
+
+base::Result<Regex> Regex::compile(std::string_view pattern, Mode mode) {
+  std::string text = translate(pattern);
+  Regex regex;
+  regex.re_ = std::make_unique<re2::RE2>(text, options());
+  if (!regex.re_->ok()) {
+    const bool whole = regex.re_->error_code() == re2::RE2::ErrorMissingParen;  // Go shows all of it then
+    return base::fail(base::Code::parse, "error parsing regexp: {}: `{}`", go_message(regex.re_->error_code()),
+                      whole ? std::string(pattern) : regex.re_->error_arg());
+  }
+  regex.names_.resize(static_cast<std::size_t>(regex.re_->NumberOfCapturingGroups()) + 1);
+  for (const auto& [index, name] : regex.re_->CapturingGroupNames()) regex.names_[static_cast<std::size_t>(index)] = name;
+  // RE2 takes letters of any script in a name, Go those of ASCII only.
+  for (const std::string& name : regex.names_) {
+    const auto is_plain = [](unsigned char c) { return c < 0x80; };
+    if (std::all_of(name.begin(), name.end(), is_plain)) continue;
+    return base::fail(base::Code::parse, "error parsing regexp: invalid named capture: `(?P<{}>`", name);
+  }
+  regex.literals_ = required_literals(pattern);
+  if (mode != Mode::search) {
+    const bool all = mode == Mode::anchored_all;
+    regex.re_ = std::make_unique<re2::RE2>((all ? "^(?s:" : "^(?:") + text + ")$", options());
+    if (!regex.re_->ok()) return base::fail(base::Code::parse, "error parsing regexp: expression too large: `{}`", pattern);
+    regex.literals_.exact = false;
+  }
+  return regex;
+}
+
+bool Regex::matches(std::string_view text) const {
+  for (const std::string& literal : literals_.all) {
+    if (!base::contains_bytes(text, literal)) return false;
+  }
+  if (!literals_.any.empty()) {
+    const bool found = std::any_of(literals_.any.begin(), literals_.any.end(), [&](const std::string& one) { return base::contains_bytes(text, one); });
+    if (!found || literals_.exact) return found;
+  }
+  if (re_->Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0)) return true;
+  if (base::is_utf8(text)) return false;
+  const std::string replaced = Replaced(text).text;
+  return re_->Match(piece(replaced), 0, replaced.size(), re2::RE2::UNANCHORED, nullptr, 0);
+}
+
+bool Regex::find(std::string_view text, std::size_t from, std::vector<std::string_view>& groups) const {
+  constexpr int kOnStack = 17;
+  const int count = group_count() + 1;
+  re2::StringPiece stack[kOnStack];
+  std::unique_ptr<re2::StringPiece[]> heap;
+  re2::StringPiece* found = stack;
+  if (count > kOnStack) {
+    heap = std::make_unique<re2::StringPiece[]>(static_cast<std::size_t>(count));
+    found = heap.get();
+  }
+  groups.resize(static_cast<std::size_t>(count));
+  if (!base::is_utf8(text)) {
+    const Replaced replaced(text);
+    const std::string& whole = replaced.text;
+    if (!re_->Match(piece(whole), replaced.position(from), whole.size(), re2::RE2::UNANCHORED, found, count)) return false;
+    for (int i = 0; i < count; ++i) {
+      const bool took_part = found[i].data() != nullptr;
+      const std::size_t begin = took_part ? static_cast<std::size_t>(found[i].data() - whole.data()) : 0;
+      groups[static_cast<std::size_t>(i)] = took_part ? replaced.original(text, begin, begin + found[i].size()) : std::string_view();
+    }
+    return true;
+  }
+  if (!re_->Match(piece(text), from, text.size(), re2::RE2::UNANCHORED, found, count)) return false;
+  for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = {found[i].data(), found[i].size()};
+  return true;
+}
+
+int Regex::group_count() const { return re_->NumberOfCapturingGroups(); }
+
+}  // namespace weir::gotext

@@ -1,0 +1,39 @@
+// The tree of a regular expression as Go's regexp/syntax builds it, prefixes of alternatives factored out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::gotext {
+
+struct RegexNode {
+  enum class Kind : std::uint8_t {
+    empty,     // matches the empty string
+    literal,   // text
+    any,       // . without newline
+    any_all,   // . with newline
+    klass,     // one character of several
+    assertion, // ^ $ \b and the like
+    star,
+    plus,
+    quest,
+    repeat,  // {min,…}
+    capture,
+    concat,
+    alternate,
+  };
+  Kind kind = Kind::empty;
+  std::string text;   // literal, UTF-8; the source of klass and assertion
+  bool fold = false;  // literal: case does not matter
+  int min = 0;        // repeat
+  std::vector<RegexNode> nodes;
+  friend bool operator==(const RegexNode&, const RegexNode&) = default;
+};
+
+// The tree of an expression that RE2 has accepted; nullopt for syntax this reader does not know.
+[[nodiscard]] std::optional<RegexNode> parse_regex(std::string_view pattern);
+
+}  // namespace weir::gotext

@@ -1,0 +1,36 @@
+// Memory for the texts that are made while one record is looked at.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace weir::gotext {
+
+// What it hands out lives until clear(). Keeps its memory, up to 1 MiB, for the next record. Not thread safe.
+class Scratch {
+ public:
+  char* allocate(std::size_t size);
+  void shrink(char* allocation, std::size_t used) { used_ = static_cast<std::size_t>(allocation - chunks_[current_].bytes.get()) + used; }
+  std::string_view copy(std::string_view text);
+  void clear() {
+    current_ = 0;
+    used_ = 0;
+    if (total_ > kKept) give_back();
+  }
+
+ private:
+  struct Chunk {
+    std::unique_ptr<char[]> bytes;
+    std::size_t size = 0;
+  };
+  static constexpr std::size_t kKept = 1 << 20;
+  void give_back();
+  std::vector<Chunk> chunks_;
+  std::size_t total_ = 0;
+  std::size_t current_ = 0;
+  std::size_t used_ = 0;
+};
+
+}  // namespace weir::gotext

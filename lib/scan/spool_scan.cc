@@ -1,0 +1,285 @@
+#include "scan/spool_scan.h"
+
+#include "record/json.h"
+
+#include <algorithm>
+#include <cstring>
+#include <queue>
+
+namespace weir::scan {
+
+using base::Code;
+using base::Result;
+using base::Timestamp;
+using record::Batch;
+using record::Label;
+using record::LabelSet;
+using record::LabelSetRef;
+using record::Record;
+using spool::BlockInfo;
+using spool::StreamInfo;
+using spool::TimeRange;
+
+namespace {
+
+constexpr std::size_t kGive = 256 << 10;  // of memory_in_use() from which on records that are due go out
+constexpr std::size_t kGiveAtOnce = 1024;  // records of a batch
+
+bool same_labels(const LabelSet& set, std::span<const Label> labels) {
+  return set.size() == labels.size() &&
+         std::all_of(labels.begin(), labels.end(), [&](const Label& label) { return set.get(label.name) == label.value; });
+}
+
+bool earlier(const BlockInfo& a, const BlockInfo& b) {
+  return a.min_timestamp != b.min_timestamp ? a.min_timestamp < b.min_timestamp : a.id < b.id;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, const std::string& query, const TimeRange& range,
+                                                   base::Diagnostics& diagnostics) {
+  auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
+  if (!compiled) return std::move(compiled).error();
+  auto reader = spool::Reader::open(path);
+  if (!reader) return std::move(reader).error();
+  auto blocks = (*reader)->list({.time = range});
+  if (!blocks) return std::move(blocks).error();
+  std::sort(blocks->begin(), blocks->end(), earlier);
+  const auto missing = (*reader)->missing();
+  auto scan = std::unique_ptr<SpoolScan>(
+      new SpoolScan(std::move(*reader), std::move(*compiled), range, diagnostics, std::move(*blocks)));
+  if (missing) {
+    ++scan->unreadable_;
+    diagnostics.say(*missing);
+  }
+  return scan;
+}
+
+SpoolScan::SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const TimeRange& range, base::Diagnostics& diagnostics,
+                     std::vector<BlockInfo> blocks)
+    : reader_(std::move(reader)), query_(std::move(query)), range_(range), diagnostics_(diagnostics), blocks_(std::move(blocks)) {}
+
+// Leaves the block's records that may match in loaded_.
+Result<void> SpoolScan::load(const BlockInfo& block, const TimeRange& range) {
+  spool::LoadOptions options;
+  options.range = range;
+  options.stream = [&](const StreamInfo& stream) {
+    return range.touches(stream.min_timestamp, stream.max_timestamp) && query_.selects(*stream.labels);
+  };
+  if (!query_.needles().empty()) {
+    options.lines = [&](std::string_view lines) {
+      return std::all_of(query_.needles().begin(), query_.needles().end(), [&](const std::string& needle) {
+        return ::memmem(lines.data(), lines.size(), needle.data(), needle.size()) != nullptr;
+      });
+    };
+  }
+  loaded_.clear();
+  states_.clear();
+  auto loaded = reader_->load(block.id, options, loaded_, &states_);
+  if (loaded) return {};
+  if (loaded.error().code != Code::corrupt) return std::move(loaded).error();
+  ++unreadable_;
+  diagnostics_.say(loaded.error().message);
+  loaded_.clear();
+  states_.clear();
+  return {};
+}
+
+void SpoolScan::keep_changed(const Record& record, const logql::LogQuery::Entry& entry) {
+  Record changed;
+  changed.timestamp = record.timestamp;
+  changed.held = record.held;
+  changed.tenant = kept_.copy(record.tenant);
+  changed.line = record::Text::bytes(kept_.copy(entry.line));
+  changed.labels = kept_.hold(same_labels(*record.labels, entry.labels) ? LabelSetRef::share(record.labels) : LabelSet::intern(entry.labels));
+  const auto metadata = kept_.allocate_labels(entry.metadata.size());
+  for (std::size_t i = 0; i < metadata.size(); ++i) {
+    metadata[i] = {kept_.copy(entry.metadata[i].name), kept_.copy(entry.metadata[i].value)};
+  }
+  changed.metadata = metadata;
+  if (!entry.parsed.empty()) {
+    std::vector<Label> parsed(entry.parsed.begin(), entry.parsed.end());
+    std::sort(parsed.begin(), parsed.end(), [](const Label& a, const Label& b) { return a.name < b.name; });
+    text_ = "{";
+    for (const Label& label : parsed) {
+      text_ += text_.size() > 1 ? ",\"" : "\"";
+      record::append_escaped(text_, label.name);
+      text_ += "\":\"";
+      record::append_escaped(text_, label.value);
+      text_ += '"';
+    }
+    text_ += '}';
+    auto* extra = kept_.make<record::Extra>();
+    extra->parsed = kept_.copy(text_);
+    changed.extra = extra;
+  }
+  kept_.records.push_back(changed);
+}
+
+void SpoolScan::keep(Record& record, std::uint64_t order) {
+  // In small steps: doubling would take more than all that is kept.
+  if (kept_.records.size() == kept_.records.capacity()) kept_.records.reserve(kept_.records.size() + kept_.records.size() / 4 + kGiveAtOnce);
+  if (!query_.matches(record, loaded_)) return;
+  if (!as_stored_ && (query_.errored() || !query_.shows_unchanged(record))) {
+    logql::LogQuery::Entry entry;
+    if (!query_.run(record, loaded_, entry)) return;
+    keep_changed(record, entry);
+  } else {
+    Record& copy = kept_.add_copy(record);
+    copy.source = {};
+    copy.touch();
+  }
+  entries_.push_back({record.timestamp, order, kept_.records.size() - 1});
+}
+
+// Keeps the earlier half of what was gathered; the window ends where that ends.
+void SpoolScan::put_off(TimeRange& window) {
+  const auto by_time = [](const Kept& a, const Kept& b) { return a.time < b.time; };
+  const auto middle = entries_.begin() + static_cast<std::ptrdiff_t>(entries_.size() / 2);
+  std::nth_element(entries_.begin(), middle, entries_.end(), by_time);
+  Timestamp end = middle->time;
+  if (end <= std::min_element(entries_.begin(), entries_.end(), by_time)->time) ++end;  // one timestamp cannot be divided
+  window.to = std::min(window.to, end);
+  std::erase_if(entries_, [&](const Kept& kept) { return kept.time >= window.to; });
+  retain();
+  allowed_ = std::max(memory_, memory_in_use() * 2);
+}
+
+// Only what entries_ tell of stays in kept_.
+void SpoolScan::retain() {
+  spare_.records.reserve(entries_.size());
+  for (Kept& kept : entries_) {
+    spare_.add_copy(kept_.records[kept.index]);
+    kept.index = spare_.records.size() - 1;
+  }
+  std::swap(spare_, kept_);
+  spare_.clear();
+}
+
+std::size_t SpoolScan::memory_in_use() const { return kept_.bytes() + entries_.size() * (sizeof(Record) + sizeof(Kept)); }
+
+// Gives away what lies before a time; the rest stays.
+Result<bool> SpoolScan::give(Timestamp before, const Each& each) {
+  std::sort(entries_.begin(), entries_.end(),
+            [](const Kept& a, const Kept& b) { return a.time != b.time ? a.time < b.time : a.order < b.order; });
+  const auto due = std::find_if(entries_.begin(), entries_.end(), [&](const Kept& kept) { return kept.time >= before; });
+  if (due == entries_.begin()) return true;
+  std::vector<Record> all;
+  all.swap(kept_.records);
+  for (auto next = entries_.begin(); next != due;) {
+    kept_.records.clear();
+    for (; next != due && kept_.records.size() < kGiveAtOnce; ++next) {
+      if (skip_ > 0 && next->time == range_.from) {
+        --skip_;
+      } else {
+        kept_.records.push_back(all[next->index]);
+      }
+    }
+    if (kept_.records.empty()) continue;
+    const auto more = each(kept_);
+    if (!more || !*more) return more;
+  }
+  all.swap(kept_.records);
+  entries_.erase(entries_.begin(), due);
+  retain();
+  return true;
+}
+
+Result<void> SpoolScan::run(const Each& each) {
+  TimeRange window = range_;
+  while (window.from < range_.to) {
+    entries_.clear();
+    kept_.clear();
+    window.to = range_.to;
+    allowed_ = memory_;
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      const BlockInfo& block = blocks_[i];
+      if (block.min_timestamp >= window.to) break;
+      if (!window.touches(block.min_timestamp, block.max_timestamp)) continue;
+      if (auto ok = load(block, window); !ok) return ok;
+      for (std::size_t n = 0; n < loaded_.records.size(); ++n) {
+        if (!wanted_(states_[n])) continue;
+        const std::uint64_t order = (block.id << 24) | std::min<std::uint64_t>(n, 0xffffff);
+        if (loaded_.records[n].timestamp < window.to) keep(loaded_.records[n], order);
+        if (memory_in_use() > allowed_ && entries_.size() > 1 && n + 1 < loaded_.records.size()) put_off(window);
+      }
+      // Nothing still to come is older than the first record of the next block.
+      const Timestamp before = i + 1 < blocks_.size() ? std::min(blocks_[i + 1].min_timestamp, window.to) : window.to;
+      if (memory_in_use() >= kGive) {
+        const auto more = give(before, each);
+        if (!more) return more.error();
+        if (!*more) return {};
+      }
+      if (memory_in_use() > allowed_ && entries_.size() > 1) put_off(window);
+    }
+    const auto more = give(window.to, each);
+    if (!more) return more.error();
+    if (!*more) return {};
+    window.from = window.to;
+  }
+  return {};
+}
+
+Result<bool> SpoolScan::keep_newest(std::uint64_t count) {
+  // The newest times, the oldest of them on top; one more than wanted shows that there is more.
+  std::priority_queue<Timestamp, std::vector<Timestamp>, std::greater<>> newest;
+  std::vector<BlockInfo> blocks = blocks_;
+  std::sort(blocks.begin(), blocks.end(), [](const BlockInfo& a, const BlockInfo& b) { return a.max_timestamp > b.max_timestamp; });
+  const auto count_block = [&](const BlockInfo& block, const TimeRange& range, const auto& found) -> Result<void> {
+    if (auto ok = load(block, range); !ok) return ok;
+    for (std::size_t n = 0; n < loaded_.records.size(); ++n) {
+      if (wanted_(states_[n]) && query_.matches(loaded_.records[n], loaded_)) found(loaded_.records[n].timestamp);
+    }
+    return {};
+  };
+  for (const BlockInfo& block : blocks) {
+    const bool full = newest.size() > count;
+    if (full && block.max_timestamp < newest.top()) break;
+    TimeRange range = range_;
+    if (full) range.from = std::max(range.from, newest.top());
+    auto ok = count_block(block, range, [&](Timestamp time) {
+      if (newest.size() > count && time <= newest.top()) return;
+      newest.push(time);
+      if (newest.size() > count + 1) newest.pop();
+    });
+    if (!ok) return std::move(ok).error();
+  }
+  if (newest.size() <= count) return false;
+  newest.pop();
+  if (newest.empty()) {
+    range_.to = range_.from;
+    return true;
+  }
+  range_.from = newest.top();
+  std::uint64_t wanted = 0, there = 0;
+  for (; !newest.empty() && newest.top() == range_.from; newest.pop()) ++wanted;
+  for (const BlockInfo& block : blocks_) {
+    if (block.min_timestamp > range_.from || block.max_timestamp < range_.from) continue;
+    auto ok = count_block(block, {range_.from, range_.from + 1}, [&](Timestamp) { ++there; });
+    if (!ok) return std::move(ok).error();
+  }
+  skip_ = there - std::min(there, wanted);
+  return true;
+}
+
+Result<std::vector<LabelSetRef>> SpoolScan::series() {
+  std::vector<LabelSetRef> series;
+  for (const BlockInfo& block : blocks_) {
+    auto streams = reader_->streams(block.id);
+    if (!streams) {
+      if (streams.error().code != Code::corrupt) return std::move(streams).error();
+      ++unreadable_;
+      diagnostics_.say(streams.error().message);
+      continue;
+    }
+    for (const StreamInfo& stream : *streams) {
+      if (range_.touches(stream.min_timestamp, stream.max_timestamp) && query_.selects(*stream.labels)) series.push_back(stream.labels);
+    }
+    std::sort(series.begin(), series.end(), [](const LabelSetRef& a, const LabelSetRef& b) { return a.get() < b.get(); });
+    series.erase(std::unique(series.begin(), series.end()), series.end());
+  }
+  std::sort(series.begin(), series.end(), [](const LabelSetRef& a, const LabelSetRef& b) { return a->json() < b->json(); });
+  return series;
+}
+
+}  // namespace weir::scan

@@ -1,0 +1,76 @@
+#include "gotext/regex.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::gotext {
+namespace {
+
+bool matches(std::string_view pattern, std::string_view text, Regex::Mode mode = Regex::Mode::search) {
+  auto regex = Regex::compile(pattern, mode);
+  EXPECT_TRUE(regex.ok()) << pattern;
+  return regex.ok() && regex->matches(text);
+}
+
+TEST(Regex, Modes) {
+  using Mode = Regex::Mode;
+  EXPECT_TRUE(matches("b", "abc"));
+  EXPECT_FALSE(matches("b", "abc", Mode::anchored));
+  EXPECT_TRUE(matches("a|abc", "abc", Mode::anchored));
+  EXPECT_FALSE(matches("a.c", "a\nc", Mode::anchored));
+  EXPECT_TRUE(matches("a.c", "a\nc", Mode::anchored_all));
+  EXPECT_FALSE(matches("b", "bc", Mode::anchored_all));
+  EXPECT_FALSE(matches("^b", "a\nb"));
+}
+
+TEST(Regex, AnythingButUtf8IsOneCharacter) {
+  EXPECT_TRUE(matches("a.b", "a\xff" "b"));
+  EXPECT_FALSE(matches("a.b", "a\xff\xff" "b"));
+  EXPECT_TRUE(matches("a..b", "a\xff\xfe" "b"));
+  EXPECT_TRUE(matches("err.*end", "err \xc3 end"));
+}
+
+TEST(Regex, LiteralsFirst) {
+  EXPECT_TRUE(matches("foo\\d+bar", "xfoo12bar"));
+  EXPECT_FALSE(matches("foo\\d+bar", "xfoobar"));
+  EXPECT_TRUE(matches("(foo|bar)[0-9]", "bar1"));
+  EXPECT_FALSE(matches("(foo|bar)[0-9]", "baz1"));
+  EXPECT_TRUE(matches("error|fail", "it failed"));
+  EXPECT_TRUE(matches("(?i)error|fail", "ERROR"));
+}
+
+TEST(Regex, GoSpellings) {
+  EXPECT_TRUE(matches("(?<name>a)b", "ab"));
+  EXPECT_TRUE(matches("[(?<]", "<"));
+  EXPECT_TRUE(matches("\\(?<", "<"));
+  EXPECT_TRUE(matches("[]a]", "]"));
+  EXPECT_TRUE(matches("\\pL+", "\xc3\xa9"));
+}
+
+TEST(Regex, Groups) {
+  auto regex = Regex::compile("(?P<a>\\w+) (x)?(?<b>\\d+)?");
+  ASSERT_TRUE(regex.ok());
+  EXPECT_EQ(regex->group_names(), (std::vector<std::string>{"", "a", "", "b"}));
+  std::vector<std::string_view> groups;
+  ASSERT_TRUE(regex->find("say foo 12", 4, groups));
+  EXPECT_EQ(groups[1], "foo");
+  EXPECT_EQ(groups[2], "");
+  EXPECT_EQ(groups[3], "12");
+  EXPECT_FALSE(regex->find("foo", 0, groups));
+}
+
+TEST(Regex, ErrorsAreWordedAsInGo) {
+  auto t = [](std::string_view pattern, std::string_view expected) {
+    auto regex = Regex::compile(pattern);
+    ASSERT_FALSE(regex.ok()) << pattern;
+    EXPECT_EQ(regex.error().message, expected);
+  };
+  t("(", "error parsing regexp: missing closing ): `(`");
+  t("a(b", "error parsing regexp: missing closing ): `a(b`");
+  t("^^^^x43\\q", "error parsing regexp: invalid escape sequence: `\\q`");
+  t("[a", "error parsing regexp: missing closing ]: `[a`");
+  t("*", "error parsing regexp: missing argument to repetition operator: `*`");
+  t("(?=a)", "error parsing regexp: invalid or unsupported Perl syntax: `(?=`");
+}
+
+}  // namespace
+}  // namespace weir::gotext

@@ -1,0 +1,252 @@
+#include "scan/spool_scan.h"
+
+#include "record/jsonl_writer.h"
+#include "spool/writer.h"
+#include "support/collect.h"
+#include "support/temp_dir.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace weir::scan {
+namespace {
+
+using base::Timestamp;
+using record::Batch;
+using record::LabelSet;
+using record::Record;
+using spool::TimeRange;
+
+struct Line {
+  Timestamp time;
+  std::string text;
+  std::string pod = "p";
+  bool held = false;
+  std::vector<record::Label> metadata = {};
+};
+
+class SpoolScanTest : public ::testing::Test {
+ protected:
+  void store(const std::vector<std::vector<Line>>& blocks) {
+    auto writer = spool::Writer::open({.path = path, .min_free = 0, .retain = 1000 * base::kHour}, context.clock, nullptr);
+    ASSERT_TRUE(writer.ok()) << writer.error().message;
+    spool::BlockBuilder builder;
+    for (const auto& block : blocks) {
+      Batch batch;
+      for (const Line& line : block) {
+        Record record;
+        record.timestamp = line.time;
+        record.labels = batch.hold(LabelSet::intern({{"namespace", "shop"}, {"pod", line.pod}}));
+        record.line = record::Text::bytes(batch.copy(line.text));
+        record.held = line.held;
+        record.metadata = line.metadata;
+        builder.add(record);
+        stored.push_back(line);
+      }
+      const auto appended = (*writer)->append(builder, nullptr);
+      ASSERT_TRUE(appended.ok()) << appended.error().message;
+      if (!builder.empty()) builder.take();
+    }
+    ASSERT_TRUE((*writer)->close().ok());
+  }
+
+  std::unique_ptr<SpoolScan> open(const std::string& query, TimeRange range = {}) {
+    auto scan = SpoolScan::open(path, query, range, context.diagnostics);
+    EXPECT_TRUE(scan.ok()) << scan.error().message;
+    return scan.ok() ? std::move(*scan) : nullptr;
+  }
+  // "TIME LINE" of every record, checking that no time goes back.
+  std::vector<std::string> run(SpoolScan& scan) {
+    std::vector<std::string> lines;
+    Timestamp last = std::numeric_limits<Timestamp>::min();
+    const auto result = scan.run([&](Batch& batch) -> base::Result<bool> {
+      for (Record& record : batch.records) {
+        EXPECT_LE(last, record.timestamp);
+        last = record.timestamp;
+        EXPECT_FALSE(record.source);
+        lines.push_back(fmt::format("{} {}", record.timestamp, batch.line(record)));
+      }
+      return true;
+    });
+    EXPECT_TRUE(result.ok()) << result.error().message;
+    return lines;
+  }
+  std::vector<std::string> expected(TimeRange range = {}, std::string_view containing = "") const {
+    std::vector<Line> lines = stored;
+    std::erase_if(lines, [&](const Line& line) { return !range.contains(line.time) || line.text.find(containing) == std::string::npos; });
+    std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.time < b.time; });
+    std::vector<std::string> shown;
+    for (const Line& line : lines) shown.push_back(fmt::format("{} {}", line.time, line.text));
+    return shown;
+  }
+  // Blocks whose times overlap at random.
+  void store_random(unsigned seed, std::size_t blocks, std::size_t records, Timestamp spread) {
+    std::mt19937 random(seed);
+    std::vector<std::vector<Line>> all(blocks);
+    for (std::size_t b = 0; b < blocks; ++b) {
+      for (std::size_t i = 0; i < records; ++i) {
+        const auto time = static_cast<Timestamp>(b) * 100 + static_cast<Timestamp>(random()) % spread;
+        all[b].push_back({time, fmt::format("{} {} {}", b, i, random() % 3 == 0 ? "needle" : "hay"), fmt::format("p{}", random() % 4)});
+      }
+    }
+    store(all);
+  }
+
+  test::TestContext context;
+  test::TempDir directory;
+  std::string path = directory / "spool.db";
+  std::vector<Line> stored;
+};
+
+TEST_F(SpoolScanTest, EmptyQueryMeansEveryRecord) {
+  store({{{5, "b"}, {3, "a"}}, {{4, "c"}}});
+  EXPECT_EQ(run(*open("")), (std::vector<std::string>{"3 a", "4 c", "5 b"}));
+  EXPECT_EQ(run(*open("{}")), run(*open("")));
+}
+
+TEST_F(SpoolScanTest, EqualTimesComeInTheOrderOfStoring) {
+  store({{{5, "a"}, {5, "b"}}, {{5, "c"}, {1, "first"}}, {{5, "d"}}});
+  EXPECT_EQ(run(*open("")), (std::vector<std::string>{"1 first", "5 a", "5 b", "5 c", "5 d"}));
+}
+
+TEST_F(SpoolScanTest, OverlappingBlocksComeInOrderWhateverFits) {
+  for (const Timestamp spread : {50, 150, 1000, 100'000}) {
+    SCOPED_TRACE(spread);
+    stored.clear();
+    path = directory / fmt::format("spread{}.db", spread);
+    store_random(static_cast<unsigned>(spread), 12, 300, spread);
+    for (const std::size_t memory : {1U, 2000U, 20'000U, 4U << 20}) {
+      SCOPED_TRACE(memory);
+      const auto scan = open("");
+      scan->set_memory(memory);
+      EXPECT_EQ(run(*scan), expected());
+    }
+  }
+}
+
+TEST_F(SpoolScanTest, OneTimestampMayTakeMoreThanTheMemory) {
+  std::vector<std::vector<Line>> blocks(4);
+  for (int i = 0; i < 400; ++i) blocks[static_cast<std::size_t>(i / 100)].push_back({7, fmt::format("{}", i)});
+  store(blocks);
+  const auto scan = open("");
+  scan->set_memory(100);
+  EXPECT_EQ(run(*scan), expected());
+}
+
+TEST_F(SpoolScanTest, SelectsByTimeLabelsAndLine) {
+  store_random(3, 6, 200, 300);
+  EXPECT_EQ(run(*open("", {150, 420})), expected({150, 420}));
+  EXPECT_EQ(run(*open("|= \"needle\"")), expected({}, "needle"));
+  EXPECT_EQ(run(*open("{namespace=\"shop\"} |= `needle`", {150, 420})), expected({150, 420}, "needle"));
+  EXPECT_TRUE(run(*open("{namespace=\"other\"}")).empty());
+}
+
+TEST_F(SpoolScanTest, ShowsWhatTheQueryMakes) {
+  store({{{5, R"({"level":"info","n":3})"}, {6, "no json", "p", true}}});
+  std::string text;
+  const auto scan = open("| json | line_format \"{{.level}}\"");
+  ASSERT_TRUE(scan->run([&](Batch& batch) -> base::Result<bool> {
+                     for (const Record& record : batch.records) record::append_jsonl(text, record);
+                     return true;
+                   }).ok());
+  EXPECT_EQ(text.substr(0, text.find('\n')),
+            R"({"timestamp":"1970-01-01T00:00:00.000000005Z","line":"info","labels":{"namespace":"shop","pod":"p"},)"
+            R"("parsed":{"level":"info","n":"3"}})");
+  EXPECT_NE(text.find(R"("held":true)"), std::string::npos);
+  EXPECT_NE(text.find(R"("__error__":"JSONParserErr")"), std::string::npos);
+}
+
+// A query shows what Loki would show, also one that changes nothing; a replay gives back what was stored.
+TEST_F(SpoolScanTest, ShowsMetadataAndErrorsAsLokiDoes) {
+  store({{{5, "plain", "p", false, {{"pod", "other"}, {"a.b", "1"}}}}});
+  const auto shown = [&](const std::string& query, bool as_stored = false) {
+    std::string text;
+    const auto scan = open(query);
+    if (as_stored) scan->keep_as_stored();
+    EXPECT_TRUE(scan->run([&](Batch& batch) -> base::Result<bool> {
+                      for (const Record& record : batch.records) record::append_jsonl(text, record);
+                      return true;
+                    }).ok());
+    return text;
+  };
+  const std::string head = R"({"timestamp":"1970-01-01T00:00:00.000000005Z","line":"plain","labels":{"namespace":"shop","pod":"p"},)";
+  for (const char* query : {"", "{pod=\"p\"}", "|= \"plain\""}) {
+    EXPECT_EQ(shown(query), head + R"("metadata":{"pod_extracted":"other","a_b":"1"}})" + "\n") << query;
+    EXPECT_EQ(shown(query, true), head + R"("metadata":{"pod":"other","a.b":"1"}})" + "\n") << query;
+  }
+  EXPECT_EQ(shown("| pod > 5"), head + R"("metadata":{"pod_extracted":"other","a_b":"1"},"parsed":{"__error__":"LabelFilterErr",)" +
+                                    R"("__error_details__":"strconv.ParseFloat: parsing \"p\": invalid syntax"}})" + "\n");
+}
+
+TEST_F(SpoolScanTest, KeepsTheNewest) {
+  for (const Timestamp spread : {50, 1000}) {
+    stored.clear();
+    path = directory / fmt::format("newest{}.db", spread);
+    store_random(9, 10, 100, spread);
+    for (const std::size_t count : {1U, 2U, 10U, 500U, 999U}) {
+      SCOPED_TRACE(count);
+      const auto scan = open("");
+      const auto older = scan->keep_newest(count);
+      ASSERT_TRUE(older.ok());
+      EXPECT_TRUE(*older);
+      const auto all = expected();
+      EXPECT_EQ(run(*scan), std::vector<std::string>(all.end() - static_cast<std::ptrdiff_t>(count), all.end()));
+    }
+    for (const std::size_t count : {1000U, 1001U}) {
+      const auto scan = open("");
+      EXPECT_FALSE(*scan->keep_newest(count));
+      EXPECT_EQ(run(*scan), expected());
+    }
+  }
+}
+
+TEST_F(SpoolScanTest, TheNewestOfWhatMatches) {
+  store_random(4, 5, 100, 250);
+  const auto scan = open("|= \"needle\"", {100, 500});
+  ASSERT_TRUE(*scan->keep_newest(20));
+  const auto all = expected({100, 500}, "needle");
+  ASSERT_GT(all.size(), 20u);
+  EXPECT_EQ(run(*scan), std::vector<std::string>(all.end() - 20, all.end()));
+}
+
+TEST_F(SpoolScanTest, StopsWhenThereIsEnough) {
+  store_random(5, 20, 2000, 50);
+  const auto scan = open("");
+  int batches = 0;
+  ASSERT_TRUE(scan->run([&](Batch&) -> base::Result<bool> {
+                     ++batches;
+                     return false;
+                   }).ok());
+  EXPECT_EQ(batches, 1);
+}
+
+TEST_F(SpoolScanTest, Series) {
+  store({{{1, "", "a"}, {2, "", "b"}}, {{100, "", "a"}, {101, "", "c"}}});
+  const auto pods = [&](const std::string& query, TimeRange range) {
+    std::vector<std::string> found;
+    const auto sets = open(query, range)->series();
+    for (const auto& set : *sets) found.emplace_back(set->get("pod"));
+    return found;
+  };
+  EXPECT_EQ(pods("", {}), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(pods("", {50, 200}), (std::vector<std::string>{"a", "c"}));
+  EXPECT_EQ(pods("{pod=~\"a|b\"}", {}), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(SpoolScanTest, Failure) {
+  store({{{1, "a"}}});
+  const auto code = [&](const std::string& file, const std::string& query) {
+    return SpoolScan::open(file, query, {}, context.diagnostics).error().code;
+  };
+  EXPECT_EQ(code(directory / "absent.db", ""), base::Code::io);
+  EXPECT_EQ(code(path, "{pod="), base::Code::config);
+  EXPECT_EQ(code(path, "rate({pod=\"a\"}[1m])"), base::Code::config);
+}
+
+}  // namespace
+}  // namespace weir::scan
