@@ -55,7 +55,7 @@ class SelectorCache {
 
  private:
   // Sets are held only so that their addresses stay theirs; a node has some hundreds of streams.
-  static constexpr std::size_t kLimit = 2048;
+  static constexpr std::size_t kLimit = 1280;
   static constexpr std::size_t kMostBytes = 16 << 20;
   struct Known {
     record::LabelSetRef labels;

@@ -19,8 +19,8 @@ constexpr std::size_t kTrackedBytes = 64;
 constexpr base::Duration kHot = base::kSecond / 4;
 
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
-constexpr std::size_t kManyStreams = 1024;  // more than the pods of a node have …
-constexpr base::Duration kManyIdle = 5 * base::kSecond;  // … so that most of them are gone
+constexpr std::size_t kManyStreams = 768;   // more than most nodes have at a time …
+constexpr base::Duration kManyIdle = 2 * base::kSecond;  // … so that most of them are gone; one that comes back is made anew
 constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
 }  // namespace

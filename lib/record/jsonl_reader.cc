@@ -22,7 +22,7 @@ using base::Timestamp;
 
 constexpr Timestamp kEarliest = 631'152'000 * base::kSecond;  // 1990-01-01: smaller integers are not nanoseconds
 constexpr Timestamp kEnd = 9'214'646'400 * base::kSecond;    // 2262-01-01: what is later could not be written in RFC 3339 and read again
-constexpr std::size_t kMaxKnownSets = 2048;
+constexpr std::size_t kMaxKnownSets = 1280;
 constexpr std::size_t kMaxKnownBytes = 8 << 20;   // of the texts of those sets
 constexpr std::size_t kMaxKnownText = 64 << 10;  // a larger set is read each time
 constexpr std::size_t kKeptScratch = 256 << 10;

@@ -42,7 +42,7 @@ constexpr std::string_view kFilename = "filename";
 constexpr std::string_view kPodUid = "pod_uid";
 
 // Plans kept at most; more at once than a node has pods. Forgetting costs working them out anew.
-constexpr std::size_t kMaxPlans = 2048;
+constexpr std::size_t kMaxPlans = 1280;
 constexpr std::size_t kMaxPlanBytes = 32 << 20;  // of the label sets of all plans
 
 // Loki's defaults for labels: max_label_name_length, max_label_value_length.
