@@ -29,6 +29,7 @@ struct Generation {
   std::uint32_t number = 0;     // counts up within the log
   FileIdentity file;
   bool done = false;            // read to its end and finished
+  std::uint64_t end = 0;        // up to where it is safe; of a finished one at least its size when it was finished
   friend bool operator==(const Generation&, const Generation&) = default;
 };
 
@@ -43,6 +44,7 @@ struct LogPosition {
   Place resume;                         // reading starts here
   Place end[2];                         // stdout, stderr: a record that ends at or before it is safe already
   std::vector<Generation> finished;     // oldest first; the last few besides: nothing of them is new
+  bool gone = false;                    // the log ended: kept for the other names that its files may have
   friend bool operator==(const LogPosition&, const LogPosition&) = default;
 };
 

@@ -545,22 +545,22 @@ base::Result<void> Keeper::load(std::string_view encoded) {
   return state_->take_entries(*entries);
 }
 
-record::Positions Keeper::positions() const {
+record::Positions Keeper::positions(bool also_gone) const {
   record::Positions positions;
   for (const auto& log : state_->logs) {
-    if (log->gone || !log->started) continue;
+    if ((log->gone && !also_gone) || !log->started) continue;
     record::LogPosition& position = positions[log->key];
     position.resume = log->resume;
+    position.gone = log->gone;
     for (const GenerationPtr& generation : log->generations) {
       const std::uint32_t number = generation->facts.number;
       for (int s = 0; s < 2; ++s) {
         if (generation->end[s] > 0) position.end[s] = {number, generation->end[s]};
       }
-      if (number == log->resume.generation || (number > log->resume.generation && !generation->facts.done)) {
-        position.generations.push_back(generation->facts);
-      } else if (generation->facts.done) {
-        position.finished.push_back(generation->facts);
-      }
+      const bool to_be_read = number == log->resume.generation || (number > log->resume.generation && !generation->facts.done);
+      if (!to_be_read && !generation->facts.done) continue;
+      record::Generation& known = (to_be_read ? position.generations : position.finished).emplace_back(generation->facts);
+      known.end = std::max(generation->end[0], generation->end[1]);
     }
   }
   return positions;

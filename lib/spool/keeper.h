@@ -68,7 +68,8 @@ class Keeper {
   base::Result<void> load(std::string_view encoded);
 
   // What a reader starts from: logs that are not gone, generations from the one of `resume` on, and which are finished.
-  [[nodiscard]] record::Positions positions() const;
+  // `also_gone`: and of the last logs that are gone, marked so, which files they had.
+  [[nodiscard]] record::Positions positions(bool also_gone = false) const;
 
   // How many records see() has called repeats.
   [[nodiscard]] std::uint64_t repeats() const;

@@ -23,7 +23,7 @@ base::Result<record::Positions> try_read(const std::string& path) {
   if (auto loaded = load_recent_positions(database, path, (*file)->id, keeper); !loaded) {
     return std::move(loaded).error().within(fmt::format("cannot start from the positions in '{}'", path));
   }
-  return keeper.positions();
+  return keeper.positions(true);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -153,6 +154,8 @@ class TailSource final : public pipeline::Source {
       if (!read) return std::move(read).error();
       positions_ = std::move(read).value();
     }
+    known_ = tail::KnownFiles(positions_);
+    std::erase_if(positions_, [](const auto& known) { return known.second.gone; });
     resumed_ = !positions_.empty();
     put_marker(record::Marker::Type::begin)->checkpoint = batch_.copy(spec_.checkpoint);
     auto flow = emit();
@@ -176,7 +179,7 @@ class TailSource final : public pipeline::Source {
       const std::string& key = here->first;
       if (!wanted(key) || !is_absent(key)) continue;
       auto reader = new_reader(key);
-      if (!tail::resume(*reader, here->second, nullptr, followed_)) reader->set_gone();
+      if (!tail::resume(*reader, here->second, nullptr, followed_, {moved_of(key), 0})) reader->set_gone();
       queue(*reader);
       absent_.emplace(key, std::move(reader));
       positions_.erase(here);
@@ -218,7 +221,8 @@ class TailSource final : public pipeline::Source {
 
   // False when the log has no position and is to be read from its live file on. `was_there`: when this process started. `rotated`: it came
   // since then, and was rotated before it was seen.
-  bool resume(LogReader& reader, std::shared_ptr<tail::InputFile>& live, bool was_there, bool rotated = false) {
+  bool resume(LogReader& reader, std::shared_ptr<tail::InputFile>& live, bool was_there, bool rotated = false,
+              tail::OtherFiles others = {}) {
     const auto stored = positions_.find(reader.key());
     if (stored == positions_.end()) {
       if (!rotated && (!was_there || !resumed_ || spec_.start.kind != tail::Start::Kind::beginning)) return false;
@@ -228,7 +232,7 @@ class TailSource final : public pipeline::Source {
     }
     const record::LogPosition position = std::move(stored->second);
     positions_.erase(stored);
-    tail::resume(reader, position, std::move(live), followed_);
+    tail::resume(reader, position, std::move(live), followed_, std::move(others));
     return true;
   }
 
@@ -245,7 +249,7 @@ class TailSource final : public pipeline::Source {
     nothing_matches_ = logs.empty() && unreadable.causes.empty();
     report(unreadable);
     std::set<std::pair<std::uint64_t, std::uint64_t>> seen;  // a file that two names lead to is read once
-    known_ = tail::KnownFiles(positions_);
+    find_moved(logs);
     auto next = logs.begin();
     while (!stop_->stopped()) {
       for (; next != logs.end() && readers_.size() < kOpenLogs; ++next) open_log(next->first, next->second, seen);
@@ -267,6 +271,40 @@ class TailSource final : public pipeline::Source {
     return emit();
   }
 
+  // Files that positions call another log's. What was added to one that was finished is a log of its own.
+  void find_moved(const std::map<std::string, std::vector<std::string>>& logs) {
+    if (known_.empty()) return;
+    for (const auto& [key, paths] : logs) {
+      for (const std::string& path : paths) {
+        struct stat status {};
+        if (::stat(path.c_str(), &status) != 0 || !known_.may_be_of_another(status.st_ino, key)) continue;
+        held_.make_room();
+        auto file = tail::InputFile::open(path, &roots_);
+        if (!file) continue;
+        if (!is_of_another(**file, key)) continue;
+        const auto owner = known_.owner(**file);
+        if (owner.to_be_read) moved_[std::string(owner.log)].push_back(path);
+        else if (static_cast<std::uint64_t>(status.st_size) > owner.end) set_free_[path] = owner.end;
+      }
+    }
+  }
+
+  bool is_of_another(tail::InputFile& file, std::string_view key) const {
+    const auto owner = known_.owner(file);
+    return !owner.log.empty() && owner.log != key && wanted(owner.log);
+  }
+
+  std::vector<std::shared_ptr<tail::InputFile>> moved_of(const std::string& key) {
+    std::vector<std::shared_ptr<tail::InputFile>> files;
+    const auto moved = moved_.find(key);
+    if (moved == moved_.end()) return files;
+    for (const std::string& path : moved->second) {
+      held_.make_room();
+      if (auto file = tail::InputFile::open(path, &roots_)) files.push_back(std::move(file).value());
+    }
+    return files;
+  }
+
   void open_log(const std::string& key, const std::vector<std::string>& paths, std::set<std::pair<std::uint64_t, std::uint64_t>>& seen) {
     std::vector<std::shared_ptr<tail::InputFile>> files;
     for (const std::string& path : paths) {
@@ -274,7 +312,7 @@ class TailSource final : public pipeline::Source {
       auto file = tail::InputFile::open(path, &roots_);
       if (!file) {
         refuse(path, cause_of(file.error()));
-      } else if (const auto owner = known_.owner(**file).log; !owner.empty() && owner != key && wanted(owner)) {
+      } else if (is_of_another(**file, key) && !set_free_.contains(path)) {
         continue;  // it was renamed, and is read as that log's
       } else if (seen.emplace((*file)->device(), (*file)->inode()).second) {
         files.push_back(std::move(file).value());
@@ -286,9 +324,14 @@ class TailSource final : public pipeline::Source {
     auto reader = new_reader(key);
     std::shared_ptr<tail::InputFile> live;
     if (tail::live_name_of(tail::base_name(paths.back())).empty()) live = std::move(files.back());
-    if (!resume(*reader, live, true)) {
+    const auto set_free = set_free_.find(paths.back());
+    const std::uint64_t offset = set_free == set_free_.end() ? 0 : set_free->second;
+    if (!resume(*reader, live, offset == 0, false, {moved_of(key), offset})) {
       if (live != nullptr) files.back() = std::move(live);
-      for (auto& file : files) add_initial(*reader, std::move(file));
+      for (auto& file : files) {
+        if (offset > 0) reader->add_file(std::move(file), offset);
+        else add_initial(*reader, std::move(file));
+      }
     }
     queue(*reader);
     const std::uint32_t number = reader->number();
@@ -301,7 +344,7 @@ class TailSource final : public pipeline::Source {
     // A little longer than the end of the chain waits, so that it is ready for what comes.
     const base::Duration wait = std::min(out_->batch_wait(), kLongestSpacing);
     spec_.times.spacing = std::max(spec_.times.spacing, wait + wait / 32);
-    auto started = tail::Watcher::start(patterns_, spec_.selection, spec_.times, clock_, held_, {&roots_, tail::KnownFiles(positions_)});
+    auto started = tail::Watcher::start(patterns_, spec_.selection, spec_.times, clock_, held_, {&roots_, std::move(known_)});
     if (!started) return std::move(started).error();
     watcher_ = std::move(started).value();
     while (true) {
@@ -413,7 +456,13 @@ class TailSource final : public pipeline::Source {
         reader = adopt(event.key);
         watched_[reader.get()] = event.log;
         succeed(*reader);
-        if (!resume(*reader, event.file, event.initial, event.rotated) && event.initial) add_initial(*reader, std::move(event.file));
+        const bool resumed = resume(*reader, event.file, event.initial, event.rotated, {std::move(event.moved), event.offset});
+        if (!resumed && event.initial) add_initial(*reader, std::move(event.file));
+      } else {
+        for (auto& file : event.moved) {
+          const std::uint64_t place = file->place();
+          reader->add_file(std::move(file), place);
+        }
       }
       if (event.file != nullptr && reader->has(event.file->inode(), event.file->device())) {
         reader->set_missing(false);  // a rename that was undone
@@ -699,7 +748,11 @@ class TailSource final : public pipeline::Source {
   std::vector<tail::Pattern> patterns_;
   // Whether a path is followed as a log of its own.
   const std::function<bool(std::string_view)> followed_ = [this](std::string_view path) { return wanted(path); };
-  tail::KnownFiles known_;       // when reading once
+  tail::KnownFiles known_;       // by the positions; following, the watcher has it
+  // Reading once: paths of files to be read as another log's, by its key, and of those that are not its any more from this place
+  // on.
+  std::map<std::string, std::vector<std::string>> moved_;
+  std::map<std::string, std::uint64_t> set_free_;
   record::Positions positions_;  // of logs that were not met yet
   bool resumed_ = false;         // there were positions at the start
   std::uint32_t last_log_ = 0;

@@ -51,7 +51,8 @@ void LogReader::add_file(std::shared_ptr<InputFile> file, std::uint64_t offset, 
   generation.file = std::move(file);
   generation.offset = offset;
   generation.not_before = not_before;
-  generation.opening = !std::exchange(known_, true) && !stored;
+  // Where something stands before the place, the position says so from the first moment on.
+  generation.opening = (!std::exchange(known_, true) || offset > 0) && !stored;
   if (stored) {
     generation.head_size = stored->head_size;
     generation.head_hash = stored->head_hash;

@@ -25,6 +25,7 @@ constexpr auto kAnyTime = std::numeric_limits<base::Timestamp>::min();
 // The files of a log that are there now, oldest first, the live one last.
 struct Chain {
   std::vector<Sibling> files;
+  const InputFile* live = nullptr;
   std::size_t next = 0;  // those before it are older than what was found, or handed over
 };
 
@@ -82,6 +83,37 @@ void add_live(Chain& chain, std::shared_ptr<InputFile> live) {
   files.push_back({std::move(live), true});
 }
 
+// Where among the files a generation belongs that has no name of a rotation: behind what is known to be older, or was last
+// written before it was created, and behind copies of it.
+std::size_t place_of(const Chain& chain, InputFile& moved, const record::Generation& generation, const LogPosition& position) {
+  const base::Timestamp born = moved.born();
+  const auto is_older = [&](InputFile& file) {
+    const auto was = [&](const record::Generation& known) {
+      if (known.number > generation.number || known.file.head_size == 0) return false;
+      auto same = file.is(known.file, true);
+      return same && *same;
+    };
+    return file.status().modified <= born || was(generation) || std::ranges::any_of(position.finished, was);
+  };
+  std::size_t at = chain.next;
+  for (std::size_t i = chain.next; i < chain.files.size(); ++i) {
+    if (chain.files[i].ordered && chain.files[i].file.get() != chain.live && is_older(*chain.files[i].file)) at = i + 1;
+  }
+  return at;
+}
+
+// Who gave the handles sees by them how far each file is read. What is left of them has no name among the log's rotations.
+void use_handles(std::vector<Sibling>& files, std::vector<std::shared_ptr<InputFile>>& handles) {
+  std::erase_if(handles, [&](const std::shared_ptr<InputFile>& handle) {
+    const auto same = std::ranges::find_if(files, [&](const Sibling& one) {
+      return one.file->inode() == handle->inode() && one.file->device() == handle->device();
+    });
+    if (same == files.end()) return false;
+    same->file = handle;
+    return true;
+  });
+}
+
 // From that of `resume` on, oldest first. Behind a line that is open since long there may be finished ones: they are read again, up to
 // where it ends, and what is not new is discarded by the keeper.
 std::vector<record::Generation> to_be_read(const LogPosition& position) {
@@ -120,7 +152,7 @@ void add_found(LogReader& reader, const record::Generation& generation, std::sha
 }  // namespace
 
 bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<InputFile> live,
-            const std::function<bool(std::string_view)>& followed) {
+            const std::function<bool(std::string_view)>& followed, OtherFiles others) {
   HeldFiles* const held = reader.held();
   Siblings siblings = open_siblings(reader.key(), reader.roots(), held);
   // The live file may be parked, and is opened again to be compared.
@@ -130,7 +162,9 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
   make_room();
   Chain chain;
   chain.files = std::move(siblings.files);
+  chain.live = live.get();
   if (live != nullptr) add_live(chain, std::move(live));
+  use_handles(chain.files, others.moved);
   const std::string cause =
       siblings.trouble.empty() ? "the file is gone" : fmt::format("the file was not found, and one beside it could not be read: {}", siblings.trouble);
 
@@ -146,11 +180,21 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
     const bool abandoned = offset >= LogReader::kAbandoned;
     // What was abandoned without a head is known by its inode alone, which means nothing.
     std::size_t at = abandoned && generation.file.head_size == 0 ? kNone : find(chain, generation.file, abandoned ? 0 : end);
+    if (at == kNone || !describes(*chain.files[at].file, generation.file)) {
+      // A copy beside the log is less than the file itself.
+      const auto is_it = [&](const auto& file) { return generation.file.head_size > 0 && describes(*file, generation.file); };
+      const auto moved = std::ranges::find_if(others.moved, is_it);
+      if (moved != others.moved.end()) {
+        at = place_of(chain, **moved, generation, position);
+        chain.files.insert(chain.files.begin() + static_cast<std::ptrdiff_t>(at), {std::move(*moved), true});
+        others.moved.erase(moved);
+      }
+    }
     if (at == kNone && generation.file.head_size > 0 && !(latest != nullptr && describes(*latest, generation.file))) {
       // Under a name that says nothing (mv app.log before.log).
       make_room();
       if (auto moved = open_by_identity(reader.key(), generation.file, reader.roots())) {
-        at = chain.next;
+        at = place_of(chain, *moved, generation, position);
         chain.files.insert(chain.files.begin() + static_cast<std::ptrdiff_t>(at), {std::move(moved), true});
       }
     }
@@ -198,7 +242,9 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
   bool there = found_one;
   for (; chain.next < chain.files.size(); ++chain.next) {
     if (!chain.files[chain.next].ordered) continue;
-    reader.add_file(std::move(chain.files[chain.next].file));
+    std::shared_ptr<InputFile>& file = chain.files[chain.next].file;
+    const std::uint64_t offset = file.get() == chain.live ? others.live_offset : 0;
+    reader.add_file(std::move(file), offset);
     there = true;
   }
   return there;

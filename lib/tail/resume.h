@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 namespace weir::tail {
 
@@ -19,8 +20,15 @@ namespace weir::tail {
 // A file whose name keeps the extension (server-2024-05-01.log) is a rotation of the log where a stored generation was found under such a name,
 // or where nothing else reads it: `followed` says of a path whether it is followed as a log of its own (without it, every one is).
 //
+// `others`: what else is known of the log's files.
+//
 // False when no file of the log is there any more.
+struct OtherFiles {
+  // Under other names, wherever they are: read if they are generations, and then by these handles.
+  std::vector<std::shared_ptr<InputFile>> moved;
+  std::uint64_t live_offset = 0;  // what stands before in `live` was read as another log's
+};
 bool resume(LogReader& reader, const record::LogPosition& position, std::shared_ptr<InputFile> live,
-            const std::function<bool(std::string_view)>& followed = {});
+            const std::function<bool(std::string_view)>& followed = {}, OtherFiles others = {});
 
 }  // namespace weir::tail

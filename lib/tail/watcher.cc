@@ -182,6 +182,7 @@ void Watcher::State::publish() {
 void Watcher::State::run() {
   for (const Pattern& pattern : asked) anchor(pattern);
   settle_claims();
+  set_old_ones_free();
   initial = false;
   positioned.retain([&](const std::string& key) { return !by_key.contains(key); });
   settle();
@@ -224,6 +225,7 @@ void Watcher::State::run() {
     }
     settle();
     settle_claims();
+    set_old_ones_free();
     drop_retired();
     publish();
     if (std::exchange(deleted, false)) held_look = std::min(held_look, base::after(last_held_look, times.hold));

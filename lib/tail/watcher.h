@@ -9,7 +9,8 @@
 //
 // A file is one log's, however many names it has: a hard link, a link to its folder, a rotated file whose name is that of a log as well
 // (server-2024-05-01.log). A name is compared by inode and head with the logs that are followed and with what they were before; after a
-// restart, with the positions. A file that is written to under such a name after its log was done with it becomes a log of its own.
+// restart, with the positions. A file that is written to under such a name after its log was done with it becomes a log of its
+// own, and so does one that the positions of its log are about to forget.
 #pragma once
 
 #include "base/clock.h"
@@ -45,7 +46,8 @@ struct Changes {
     bool initial = false;             // was there when watching began
     bool rotated = false;             // the log is new, in a folder that is, and was rotated before anybody looked: nothing of it was read
     std::uint64_t lost = 0;           // `file` is null: so many files of this name came and went before they could be opened
-    std::uint64_t offset = 0;         // of a new log: what stands before was read under another name
+    std::uint64_t offset = 0;         // what stands before was read as another log's
+    std::vector<std::shared_ptr<InputFile>> moved;  // more that positions call the log's, under other names; from their places on
   };
   std::vector<Event> events;           // in the order in which they were seen
   std::vector<std::uint32_t> changed;  // something was written to one of the log's files

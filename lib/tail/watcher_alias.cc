@@ -4,12 +4,14 @@
 // `aliases`. A name that leads to one of them is an alias of that log and no log of its own, whatever became of the log since: with its
 // reader finished it is kept for them. An alias that is deleted or renamed is dropped, and found again under its next name.
 //
-// Who writes on to a file when its log is done with it (mv app.log other.log, and the writer goes on) makes its alias a log: it begins where
-// reading ended.
+// Who writes on to a file when its log is done with it (mv app.log other.log, and the writer goes on) sets it free: its alias
+// becomes a log, which begins where reading ended. The positions of a log tell of its last few finished files only, so an older
+// one that has such a name is set free, too: then it has a position of its own.
 //
-// After a restart nothing is known but positions. A file that they call another log's is a `claim`: settled when all folders were looked at, it is an
-// alias of that log, or, where that has no file under its own name, its latest file. So is an older or a later rotation beside one that they
-// know, by its name.
+// After a restart nothing is known but positions. A file that they call another log's is a `claim`, settled when all folders were
+// looked at. One that is to be read is given to that log: with its first file, or as its latest where it has none under its own
+// name. One that was finished is an alias of it, or is set free where something was added to it or the log is no more. An older
+// or a later rotation beside one that they know is a claim by its name.
 #include "tail/siblings.h"
 #include "tail/watcher_state.h"
 
@@ -17,11 +19,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 namespace weir::tail {
 namespace {
 
 constexpr std::size_t kFormersKept = 4;
+constexpr std::int64_t kSurelyStored = 6;  // newer files of a log; a keeper knows the last eight that are finished
 
 }  // namespace
 
@@ -65,9 +69,17 @@ void Watcher::State::remember(std::uint32_t number, Log& log, const std::shared_
   file->set_rotated();
   auto identity = file->identify(record::kHeadBytes, 0);
   if (!identity) return;
-  log.formers.push_back({file->inode(), file->device(), identity->head_size, identity->head_hash, file->born(), file, file->place_kept(), false});
+  log.formers.push_back({.inode = file->inode(),
+                         .device = file->device(),
+                         .head_size = identity->head_size,
+                         .head_hash = identity->head_hash,
+                         .born = file->born(),
+                         .file = file,
+                         .place = file->place_kept(),
+                         .at = ++log.generations});
   by_inode.emplace(file->inode(), number);
   if (log.formers.size() <= kFormersKept) return;
+  if (!log.aliases.empty() && (ageing.empty() || ageing.back() != number)) ageing.push_back(number);
   // What was renamed just now has no alias yet.
   const auto recent = log.formers.end() - static_cast<std::ptrdiff_t>(kFormersKept);
   const auto oldest = std::find_if(log.formers.begin(), recent, [&](const Former& former) {
@@ -187,20 +199,72 @@ void Watcher::State::alias_written(Folder& folder, std::string_view name) {
   });
   if (former == log.formers.end()) return;
   const std::uint64_t place = former->place->load(std::memory_order_relaxed);
-  if (static_cast<std::uint64_t>(status.st_size) <= place) return;
-  const std::string path = join_path(folder.path, name);
+  if (static_cast<std::uint64_t>(status.st_size) > place) set_free(owner, join_path(folder.path, name), former->inode, place);
+}
+
+bool Watcher::State::set_free(std::uint32_t owner, const std::string& path, std::uint64_t inode, std::uint64_t offset) {
+  const auto folder = folders.find(folder_of(path));
   auto opened = open(path);
-  if (!opened || (*opened)->inode() != former->inode || by_key.contains(path)) return;
-  unremember(former->inode, owner);
-  log.formers.erase(former);
-  drop_alias(folder, name);
-  const std::uint32_t number = ++last_log;
-  by_key.emplace(path, number);
-  Log& added = logs[number];
-  added.key = added.path = path;
-  own(folder, name, number);
-  take(number, added, std::move(opened).value());
-  news.events.push_back({.log = number, .key = path, .file = added.file.lock(), .offset = place});
+  if (folder == folders.end() || !opened || (*opened)->inode() != inode) return false;
+  std::shared_ptr<InputFile> file = std::move(opened).value();
+  const auto [known, added] = by_key.try_emplace(path, last_log + 1);
+  const std::uint32_t number = known->second;
+  // A log that has the name and another file, or none: it goes on in this one.
+  if (!added && (number == owner || !logs.at(number).missing)) return false;
+  if (added) ++last_log;
+  Log& log = logs[number];
+  if (added) log.key = log.path = path;
+  own(*folder->second, base_name(path), number);
+  std::vector<Alias> names;
+  if (owner != 0) {
+    Log& former_log = logs.at(owner);
+    const auto is_it = [&](const auto& one) { return one.inode == inode && one.device == file->device(); };
+    std::ranges::copy_if(former_log.aliases, std::back_inserter(names), is_it);
+    for (const Alias& alias : names) {
+      if (const auto of = folders.find(alias.folder); of != folders.end()) drop_alias(*of->second, alias.name);
+    }
+    if (const auto former = std::ranges::find_if(former_log.formers, is_it); former != former_log.formers.end()) {
+      former_log.formers.erase(former);
+      unremember(inode, owner);
+    }
+  }
+  take(number, log, file);
+  news.events.push_back({.log = number, .key = path, .file = file, .offset = offset});
+  for (const Alias& alias : names) {
+    const auto of = folders.find(alias.folder);
+    if (of != folders.end() && join_path(alias.folder, alias.name) != path) add_alias(*of->second, alias.name, number, *file);
+  }
+  return true;
+}
+
+void Watcher::State::set_old_ones_free() {
+  for (const std::uint32_t number : std::exchange(ageing, {})) {
+    const auto found = logs.find(number);
+    if (found == logs.end()) continue;
+    Log& log = found->second;
+    // A rotation that keeps the extension is known by the newer ones beside it (rotations_read_with).
+    const auto told_by_name = [&](const Alias& alias) {
+      return alias.folder == folder_of(log.key) && !parse_pod_path(log.key) &&
+             !inner_rotation_of(alias.name, base_name(log.key)).empty();
+    };
+    struct Old {
+      std::string path;
+      std::uint64_t inode = 0, place = 0;
+    };
+    std::vector<Old> old;
+    bool reading = false;
+    for (const Former& former : log.formers) {
+      if (log.generations - former.at < kSurelyStored) continue;
+      const auto is_its = [&](const Alias& one) { return one.inode == former.inode && one.device == former.device; };
+      const auto alias = std::ranges::find_if(log.aliases, is_its);
+      if (alias == log.aliases.end() || told_by_name(*alias)) continue;
+      reading = reading || !former.file.expired();
+      if (!former.file.expired()) continue;
+      old.push_back({join_path(alias->folder, alias->name), former.inode, former.place->load(std::memory_order_relaxed)});
+    }
+    for (const Old& one : old) set_free(number, one.path, one.inode, one.place);
+    if (reading) ageing.push_back(number);
+  }
 }
 
 void Watcher::State::look_at_aliases(Folder& folder) {
@@ -220,7 +284,7 @@ bool Watcher::State::claimed(const Log& log, InputFile& file) {
   if (owner.log == log.key) return false;
   if (!owner.log.empty()) {
     if (!follows(owner.log)) return false;
-    claims.push_back({folder, name, std::string(owner.log), owner.generation});
+    claims.push_back({folder, name, std::string(owner.log), owner});
     return true;
   }
   // server-2.log may be a rotation of server.log that nobody saw.
@@ -228,9 +292,10 @@ bool Watcher::State::claimed(const Log& log, InputFile& file) {
     const std::size_t dot = name.rfind('.');
     const std::string live = join_path(folder, name.substr(0, at) + (dot == std::string::npos ? "" : name.substr(dot)));
     if (at == 0 || live == log.key || !positioned.has_log(live) || !follows(live)) continue;
-    const std::vector<std::string>& read = rotations_read_with(live);
-    if (std::ranges::find(read, log.path) == read.end()) continue;
-    claims.push_back({folder, name, live, 0});
+    const std::vector<Rotation>& read = rotations_read_with(live);
+    const auto rotation = std::ranges::find(read, log.path, &Rotation::path);
+    if (rotation == read.end()) continue;
+    claims.push_back({folder, name, live, {.to_be_read = rotation->to_be_read}});
     return true;
   }
   return false;
@@ -238,7 +303,7 @@ bool Watcher::State::claimed(const Log& log, InputFile& file) {
 
 // Those that resume() takes for generations of the log, and those that were read before: what was last written before a known one was, and is
 // older by its name, was there when that was read.
-const std::vector<std::string>& Watcher::State::rotations_read_with(const std::string& live) {
+auto Watcher::State::rotations_read_with(const std::string& live) -> const std::vector<Rotation>& {
   const auto [found, added] = rotations_read.try_emplace(live);
   if (!added) return found->second;
   struct One {
@@ -257,12 +322,13 @@ const std::vector<std::string>& Watcher::State::rotations_read_with(const std::s
     if (!owner.log.empty() && !one.known) one.shape.clear();
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
-    bool read = false;
+    bool read = false, to_be_read = false;
     for (std::size_t j = 0; j < all.size() && !all[i].known; ++j) {
       if (!all[j].known || all[j].shape != all[i].shape) continue;
-      read = read || (i < j ? all[i].modified <= all[j].modified : all[j].to_be_read);
+      read = read || (i < j && all[i].modified <= all[j].modified);
+      to_be_read = to_be_read || (i > j && all[j].to_be_read);
     }
-    if (read) found->second.push_back(paths[i]);
+    if (read || to_be_read) found->second.push_back({paths[i], to_be_read});
   }
   return found->second;
 }
@@ -272,31 +338,52 @@ void Watcher::State::settle_claims() {
   if (claims.empty()) return;
   std::vector<Claim> all = std::exchange(claims, {});
   // The latest of each log first: where the log has no file under its own name, that is its live one.
-  std::ranges::stable_sort(all, std::greater(), &Claim::generation);
-  for (const Claim& claim : all) {
-    const auto folder = folders.find(claim.folder);
-    if (folder == folders.end()) continue;
-    auto opened = open(join_path(claim.folder, claim.name));
-    if (!opened) continue;
-    std::shared_ptr<InputFile> file = std::move(opened).value();
-    const auto [key, added] = by_key.try_emplace(claim.log, last_log + 1);
-    const std::uint32_t number = key->second;
-    if (added) ++last_log;
-    Log& log = logs[number];
-    if (added) {
-      log.key = log.path = claim.log;
-      if (const auto own_folder = folders.find(folder_of(claim.log)); own_folder != folders.end()) own(*own_folder->second, base_name(claim.log), number);
-    }
-    if (log.inode == 0) {
-      take(number, log, file);
-      news.events.push_back({number, log.key, file, initial});
-      lose(number);
-      log.missing = true;
-    } else if (!has_or_had(log, *file)) {
-      remember(number, log, file);
-    }
-    add_alias(*folder->second, claim.name, number, *file);
+  std::ranges::stable_sort(all, std::greater(), [](const Claim& claim) { return claim.known.generation; });
+  for (const Claim& claim : all) settle(claim);
+}
+
+void Watcher::State::settle(const Claim& claim) {
+  const auto folder = folders.find(claim.folder);
+  const std::string path = join_path(claim.folder, claim.name);
+  if (folder == folders.end()) return;
+  auto opened = open(path);
+  if (!opened) return;
+  const std::shared_ptr<InputFile> file = std::move(opened).value();
+  if (const std::uint32_t owner = owner_of(*file, 0); owner != 0) return add_alias(*folder->second, claim.name, owner, *file);
+  const bool by_name = claim.known.log.empty();
+  const std::uint64_t size = file->status().size, end = by_name ? size : claim.known.end;
+  const auto found = by_key.find(claim.log);
+  const bool has_file = found != by_key.end() && logs.at(found->second).inode != 0;
+  if (claim.known.gone || (!claim.known.to_be_read && (!has_file || size > end))) {
+    set_free(0, path, file->inode(), end);
+    return;
   }
+  const std::uint32_t number = found != by_key.end() ? found->second : ++last_log;
+  by_key.emplace(claim.log, number);
+  Log& log = logs[number];
+  if (log.key.empty()) {
+    log.key = log.path = claim.log;
+    const auto own_folder = folders.find(folder_of(claim.log));
+    if (own_folder != folders.end()) own(*own_folder->second, base_name(claim.log), number);
+  }
+  file->set_place(end);  // unless its reader says otherwise
+  bool too_late = false;  // its log was told of, and reports it lost
+  if (!has_file) {
+    take(number, log, file);
+    news.events.push_back({number, log.key, file, initial});
+    lose(number);
+    log.missing = true;
+  } else {
+    const auto is_its = [&](const Changes::Event& event) { return event.log == number && event.file != nullptr; };
+    const auto first = std::ranges::find_if(news.events, is_its);
+    remember(number, log, file);
+    if (!log.formers.empty() && log.formers.back().inode == file->inode()) log.formers.back().at -= claim.known.newer;
+    if (claim.known.to_be_read && first != news.events.end()) first->moved.push_back(file);
+    else too_late = claim.known.to_be_read;
+  }
+  add_alias(*folder->second, claim.name, number, *file);
+  if (too_late && size > end) set_free(number, path, file->inode(), end);
+  ageing.push_back(number);
 }
 
 }  // namespace weir::tail

@@ -50,6 +50,7 @@ struct Watcher::State {
     std::weak_ptr<InputFile> file;
     std::shared_ptr<const std::atomic<std::uint64_t>> place;  // null: unknown
     bool awaits_rename = false;  // it was opened under the live name, and the event of its rename has not been read yet
+    std::int64_t at = 0;         // Log::generations when it became one of them
   };
   struct Alias {
     std::string folder, name;
@@ -63,6 +64,7 @@ struct Watcher::State {
     std::vector<Former> formers;  // oldest first: the last few, and those that have a name of a log
     std::vector<Alias> aliases;   // the other names of its files
     bool finished = false;        // the reader is done with it: forgotten with its last alias
+    std::int64_t generations = 0; // counts formers
     std::uint64_t inode = 0, device = 0, size = 0;
     base::Timestamp born = 0;
     std::weak_ptr<InputFile> file;       // the latest generation
@@ -115,11 +117,16 @@ struct Watcher::State {
   std::unordered_multimap<std::uint64_t, std::uint32_t> by_inode;  // of the files that logs have and had
   struct Claim {
     std::string folder, name, log;             // a file that positions call one of `log`
-    std::uint32_t generation = 0;
+    KnownFiles::Owner known;                   // its `log` is empty: it is one by its name, and positions do not know it
   };
   std::vector<Claim> claims;                   // to be settled when everything was looked at
-  std::map<std::string, std::vector<std::string>> rotations_read;  // until then
+  struct Rotation {
+    std::string path;
+    bool to_be_read = false;
+  };
+  std::map<std::string, std::vector<Rotation>> rotations_read;  // until then
   std::vector<std::uint32_t> retiring;         // finished logs that lost their last alias in this round
+  std::vector<std::uint32_t> ageing;           // logs with formers that positions may be about to forget
   std::unordered_map<std::uint32_t, std::uint32_t> moving;  // logs by the cookie of their live file's rename
   std::vector<Folder*> told_of;                // with `events`
   std::vector<int> busy;                       // watch descriptors of folders whose logs are looked at each time, without events of writing
@@ -197,10 +204,15 @@ struct Watcher::State {
   void moved(std::uint32_t number, Folder& folder, std::string_view name);
   void alias_written(Folder& folder, std::string_view name);
   void look_at_aliases(Folder& folder);
+  // The file becomes one of the log of this name, read from `offset` on, with its other names. `owner`: the log whose alias it
+  // is, 0 for none. False when it is not there, or the name is that of a log that has a file.
+  bool set_free(std::uint32_t owner, const std::string& path, std::uint64_t inode, std::uint64_t offset);
+  void set_old_ones_free();
   // True when the log, of which nothing was seen before, has a file that positions call another log's.
   bool claimed(const Log& log, InputFile& file);
-  const std::vector<std::string>& rotations_read_with(const std::string& live);
+  const std::vector<Rotation>& rotations_read_with(const std::string& live);
   void settle_claims();
+  void settle(const Claim& claim);
   void remove_new(std::uint32_t number);  // a log that was not told of
 
   // losing

@@ -29,7 +29,9 @@ def cri(text, age=0.0):
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1e9):09d}Z stdout F {text}\n"
 
 
-class Names(kit.Case):
+class NamesCase(kit.Case):
+    """Logs that a chain stores, each line of which is to be stored once."""
+
     def setUp(self):
         super().setUp()
         self.logs = self.dir / "logs"
@@ -72,6 +74,8 @@ class Names(kit.Case):
         self.assertEqual(sorted(text for texts in rows.values() for text in texts), sorted(self.lines), f"{rows}\n{errors}")
         return rows
 
+
+class Names(NamesCase):
     # -- rotated names that keep the extension --
 
     NAMES = ["server-2026-01-02T03-04-05.000.log", "server.1.log", "server.2026-01-02.log", "server-1.log", "other.log"]

@@ -354,6 +354,26 @@ TEST(Keeper, GoneLogsLeaveThePositionsButAreStillKnown) {
   EXPECT_EQ(position(next.positions(), 1).resume, (record::Place{2, 40}));
 }
 
+TEST(Keeper, ToldOnRequestWhichFilesTheyHadAndHowFarEachWasRead) {
+  Keeper keeper("/spool.db");
+  Stream stream(keeper);
+  stream.file(1, 1, {.inode = 5, .head = 55});
+  stream.record(1, 1, 500);
+  stream.record(1, 1, 620, 1);
+  stream.done(1, 1, 620);
+  stream.file(1, 2, {.inode = 6, .head = 66});
+  stream.record(1, 2, 80);
+  EXPECT_EQ(position(keeper.positions(), 1).finished.at(0).end, 620U);
+  EXPECT_EQ(position(keeper.positions(), 1).generations.at(0).end, 80U);
+  EXPECT_EQ(keeper.positions(true), keeper.positions());
+  stream.done(1, 2, 84, true);
+  EXPECT_TRUE(keeper.positions().empty());
+  const record::LogPosition gone = position(restart(keeper).positions(true), 1);
+  EXPECT_TRUE(gone.gone);
+  EXPECT_EQ(gone.finished.at(0).end, 620U);
+  EXPECT_EQ(gone.generations.at(0).end, 84U);
+}
+
 TEST(Keeper, ThousandsOfGoneLogsDoNotPileUp) {
   Keeper keeper("/spool.db");
   for (std::uint32_t round = 0; round < 6; ++round) {

@@ -25,9 +25,9 @@ class Resume : public testing::Test, protected LogHarness {
     return known;
   }
   // The records that come after `position`.
-  Lines go_on(const record::LogPosition& position, bool live = true, std::string_view name = "0.log") {
+  Lines go_on(const record::LogPosition& position, bool live = true, std::string_view name = "0.log", OtherFiles others = {}) {
     LogReader log(1, dir / name, options, stats, clock);
-    there = resume(log, position, live ? std::move(*InputFile::open(dir / name)) : nullptr);
+    there = resume(log, position, live ? std::move(*InputFile::open(dir / name)) : nullptr, {}, std::move(others));
     read(log);
     Lines all = take();
     Lines records;
@@ -112,6 +112,35 @@ TEST_F(Resume, OpenLinesOnBothStreamsAcrossARotation) {
   // The same from the second generation on, when the first is still needed for the open lines.
   const auto second = generation(2, "0.log");
   EXPECT_EQ(go_on({{stored, second}, {1, before.size()}, {}}), (Lines{"aA", "bB"}));
+}
+
+TEST_F(Resume, AFileThatMovedAwayIsReadByTheHandleThatIsGiven) {
+  dir.write("0.log", cri("a") + cri("b"));
+  const record::Generation known = generation(1, "0.log");
+  const record::LogPosition position{{known}, {1, cri("a").size()}, {}, {}};
+  for (const std::string name : {"far/7.log", "1.log", "0-2026-01-01.log"}) {
+    std::filesystem::create_directories(dir / "far");
+    std::filesystem::copy_file(dir / "0.log", dir / "0.log.old");  // a copy is less
+    std::filesystem::rename(dir / "0.log", dir / name);
+    dir.write(name, cri("added"), true);
+    dir.write("0.log", cri("c"));
+    std::shared_ptr<InputFile> handle = std::move(*InputFile::open(dir / name));
+    EXPECT_EQ(go_on(position, true, "0.log", {{handle}, 0}), (Lines{"b", "added", "c"})) << name;
+    EXPECT_EQ(handle->place(), std::filesystem::file_size(dir / name)) << name;
+    EXPECT_EQ(stats.gaps, 0U);
+    std::filesystem::remove(dir / "0.log.old");
+    std::filesystem::rename(dir / name, dir / "0.log");
+    std::filesystem::resize_file(dir / "0.log", cri("a").size() + cri("b").size());
+  }
+}
+
+TEST_F(Resume, WhatWasReadAsAnotherLogsIsNotReadAgain) {
+  dir.write("gone.log", cri("of a file that is gone"));
+  record::Generation known = generation(1, "gone.log");
+  known.done = true;
+  std::filesystem::remove(dir / "gone.log");
+  dir.write("0.log", cri("a") + cri("b"));
+  EXPECT_EQ(go_on({{known}, {1, 0}, {}, {}}, true, "0.log", {{}, cri("a").size()}), Lines{"b"});
 }
 
 TEST_F(Resume, MissingMiddleIsAGapBetween) {

@@ -28,6 +28,7 @@ class Watch : public testing::Test {
     bool initial = false;
     int changes = 0;
     std::uint64_t offset = 0;  // of the latest file
+    std::size_t moved = 0;     // files under other names
     std::uint64_t lost = 0;
   };
 
@@ -62,6 +63,7 @@ class Watch : public testing::Test {
       if (log.missing) continue;
       log.initial = event.initial;
       log.offset = event.offset;
+      log.moved += event.moved.size();
       ++log.generations;
       files.push_back(std::move(event.file));
     }

@@ -155,6 +155,60 @@ TEST_F(Alias, WhoWritesOnToARotatedFileHasALogFromThereOn) {
   written("d/other.log", "d/other.log");
 }
 
+TEST_F(Alias, ItsOtherNamesAreThenThatLogs) {
+  dir.write("d/server.log", "first\n");
+  fs::create_hard_link(dir / "d/server.log", dir / "d/link.log");
+  fs::create_directories(dir / "d/shop_far_u/app");
+  fs::create_hard_link(dir / "d/server.log", dir / "d/shop_far_u/app/third.log");
+  start({"d"});
+  const std::string first = numbers.begin()->first;  // whichever was met first
+  const std::string other = first == "d/link.log" ? "d/server.log" : "d/link.log";
+  fs::remove(dir / first);
+  dir.write(first, "second\n");
+  wait([&] { return generations(first) == 2; });
+  settle();
+  read_out();
+  files.clear();
+  dir.write(other, "more\n", true);
+  wait([&] { return logs_of_interest() == 2; });
+  for (const std::string& name : {std::string("d/shop_far_u/app/third.log"), other}) {
+    const int before = generations("d/shop_far_u/app/third.log") + generations(other);
+    dir.write(name, "and more\n", true);
+    const auto& log_name = numbers.contains(other) ? other : "d/shop_far_u/app/third.log";
+    wait([&] { return log(log_name).changes > 0; });
+    EXPECT_EQ(generations("d/shop_far_u/app/third.log") + generations(other), before);
+    logs[numbers[log_name]].changes = 0;
+  }
+}
+
+// Positions know the last few finished files of a log.
+TEST_F(Alias, AnOldFileHasALogOfItsOwnFromItsEnd) {
+  for (const bool pod : {false, true}) {
+    const std::string folder = pod ? "d/shop_web_u/app/" : "d/", live = folder + (pod ? "0.log" : "server.log");
+    const auto rotated = [&](int i) { return folder + (pod ? fmt::format("0-r{}.log", i) : fmt::format("old{}.log", i)); };
+    dir.write(live, "file 0\n");
+    watcher.reset();
+    complete = false;
+    start({"d"});
+    for (int i = 1; i <= 10; ++i) {
+      read_out();
+      const auto latest = std::ranges::find(files.rbegin(), files.rend(), dir / live, [](const auto& file) { return file->path(); });
+      files = {*latest};  // the reader is done with the others
+      fs::rename(dir / live, dir / rotated(i));
+      dir.write(live, fmt::format("file {}\n", i));
+      ASSERT_NO_FATAL_FAILURE(wait([&] { return generations(live) == i + 1; })) << live << i;
+    }
+    ASSERT_NO_FATAL_FAILURE(wait([&] { return generations(rotated(3)) == 1; }));
+    EXPECT_EQ(log(rotated(1)).offset, 7U);
+    EXPECT_EQ(log(live).lost, 0U);
+    EXPECT_FALSE(numbers.contains(rotated(6)));
+    files.clear();
+    logs.clear();
+    numbers.clear();
+    fs::remove_all(dir / "d");
+  }
+}
+
 TEST_F(Alias, TwoPathsToOneFolder) {
   dir.write("d/pods/shop_a_u/app/0.log", "x");
   fs::create_directory_symlink(dir / "d/pods", dir / "link");
@@ -212,7 +266,8 @@ class AliasResumed : public Alias {
   record::Positions positions;
   void position(const std::string& name, std::uint32_t number, bool done, std::uint64_t offset = 0) {
     record::LogPosition& log = positions[dir / name];
-    const record::Generation generation{number, *(*InputFile::open(dir / name))->identify(1024, 0), done};
+    record::Generation generation{number, *(*InputFile::open(dir / name))->identify(1024, 0), done};
+    generation.end = done ? fs::file_size(dir / name) : offset;
     (done ? log.finished : log.generations).push_back(generation);
     if (!done) log.resume = {number, offset};
   }
@@ -262,6 +317,84 @@ TEST_F(AliasResumed, WhatWasReadIsNotReadAgain) {
   EXPECT_FALSE(numbers.contains("d/server-1.log"));
   EXPECT_FALSE(numbers.contains("d/server-2.log"));  // older than one that was read, by its name and its time
   EXPECT_TRUE(numbers.contains("d/server-3.log"));   // written since
+}
+
+struct Finished {
+  const char* what;
+  const char* name;          // of the file, which was one of 0.log's
+  bool live = true;          // 0.log is there
+  bool added = false;        // something was added to it while nothing ran
+  bool gone = false;         // the log has ended
+  bool deleted_last = false; // it is the log's last file, so that it was deleted: this one has its inode and its beginning
+  int newer = 1;             // later generations that are known
+  bool own_log = false;      // expected: a log of its own …
+  bool from_end = true;      // … from where it was read to
+};
+
+class FinishedFile : public AliasResumed, public testing::WithParamInterface<Finished> {};
+
+TEST_P(FinishedFile, IsNotReadAgain) {
+  const Finished& one = GetParam();
+  const std::string folder = "d/shop_web_u/app/", name = folder + one.name, key = folder + "0.log";
+  dir.write(name, "2026-01-01T00:00:00.000000001Z stdout F first\n");
+  position(name, 1, true);
+  record::LogPosition known = positions.extract(positions.begin()).mapped();
+  const std::uint64_t end = known.finished[0].end;
+  known.gone = one.gone;
+  if (one.gone) known.finished[0].end += 4;  // LogReader::finish_front
+  if (one.added) dir.write(name, "2026-01-01T00:00:00.000000002Z stdout F added\n", true);
+  dir.write(key, "2026-01-01T00:00:00.000000003Z stdout F live\n");
+  for (int i = 0; i < one.newer && !one.deleted_last; ++i) {
+    position(key, static_cast<std::uint32_t>(i + 2), i + 1 < one.newer || one.gone);
+    for (auto* list : {&positions[dir / key].finished, &positions[dir / key].generations}) {
+      auto& to = list == &positions[dir / key].finished ? known.finished : known.generations;
+      to.insert(to.end(), list->begin(), list->end());
+      list->clear();
+    }
+    known.resume = positions[dir / key].resume;
+  }
+  if (one.gone) known.resume = {1, 0};
+  positions[dir / key] = known;
+  if (!one.live) fs::remove(dir / key);
+  restart();
+  EXPECT_EQ(numbers.contains(name), one.own_log);
+  EXPECT_EQ(log(name).offset, one.own_log && one.from_end ? end : 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, FinishedFile,
+                         testing::Values(Finished{.what = "Date", .name = "0-2026-01-01.log"}, Finished{.what = "Count", .name = "0.1.log"},
+                                         Finished{.what = "Turn", .name = "0-r1.log"}, Finished{.what = "Odd", .name = "old1.log"},
+                                         Finished{.what = "Added", .name = "0-r1.log", .added = true, .own_log = true},
+                                         Finished{.what = "NoLive", .name = "0-r1.log", .live = false, .own_log = true},
+                                         Finished{.what = "Gone", .name = "0-r1.log", .live = false, .gone = true, .own_log = true},
+                                         Finished{.what = "GoneAdded", .name = "0-r1.log", .live = false, .added = true, .gone = true,
+                                                  .own_log = true},
+                                         Finished{.what = "GoneInode", .name = "7.log", .live = false, .gone = true, .deleted_last = true,
+                                                  .own_log = true, .from_end = false},
+                                         Finished{.what = "Old", .name = "0-r1.log", .newer = 7, .own_log = true}),
+                         [](const auto& test) { return test.param.what; });
+
+TEST_F(AliasResumed, AFileThatMovedAwayIsGivenToItsLog) {
+  for (const std::string moved : {"d/shop_other_u/app/7.log", "d/shop_web_u/app/1.log"}) {
+    dir.write("d/shop_web_u/app/0.log", "first\n");
+    position("d/shop_web_u/app/0.log", 1, false, 6);
+    fs::create_directories(dir / "d/shop_other_u/app");
+    fs::rename(dir / "d/shop_web_u/app/0.log", dir / moved);
+    dir.write(moved, "second\n", true);
+    dir.write("d/shop_web_u/app/0.log", "third\n");
+    fs::create_hard_link(dir / moved, dir / "d/shop_other_u/app/8.log");
+    watcher.reset();
+    complete = false;
+    restart();
+    EXPECT_EQ(log("d/shop_web_u/app/0.log").moved, 1U) << moved;
+    EXPECT_EQ(generations("d/shop_web_u/app/0.log"), 1) << moved;
+    EXPECT_FALSE(numbers.contains(moved));
+    EXPECT_FALSE(numbers.contains("d/shop_other_u/app/8.log"));
+    fs::remove_all(dir / "d");
+    numbers.clear();
+    logs.clear();
+    positions.clear();
+  }
 }
 
 }  // namespace
