@@ -195,7 +195,7 @@ Result<QueryClient::Page> QueryClient::page_once(const PageRequest& request, rec
     const std::size_t first = request.query.find_first_not_of(" \t\r\n(");
     if (got->status == 400 && (first == std::string_view::npos || request.query[first] == '|' || request.query[first] == '!' ||
                                request.query.substr(first).starts_with("{}"))) {
-      error.hint = "Loki needs a stream selector, such as {namespace=\"shop\"} or {namespace=~\".+\"}; only a query of a spool may leave it out";
+      error.hint = kNeedsSelector;
     }
     return error;
   }

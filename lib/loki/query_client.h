@@ -34,6 +34,10 @@ struct QueryClientConfig {
   std::size_t max_body_of_few = 256 << 20;  // the same for one or two entries, which cannot be made fewer
 };
 
+// What to do about a query that begins with a filter.
+inline constexpr std::string_view kNeedsSelector =
+    "Loki needs a stream selector, such as {namespace=\"shop\"} or {namespace=~\".+\"}; only a query of a spool may leave it out";
+
 // Half open, as in Loki: start <= timestamp < end.
 struct QueryWindow {
   base::Timestamp start = 0;
