@@ -427,8 +427,8 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
     case CURLE_OPERATION_TIMEDOUT:
       if (seconds(CURLINFO_PRETRANSFER_TIME) == 0 && https && connected()) {
         trouble.kind = base::Code::unreachable;
-        trouble.cause =
-            fmt::format("connected, but nothing answered the TLS handshake within {}", in_seconds(std::min(config_->connect_timeout, config_->timeout)));
+        trouble.cause = fmt::format("connected, but nothing answered the TLS handshake within {}",
+                                    in_seconds(std::min(config_->connect_timeout, config_->timeout)));
         trouble.hint = "does a server with TLS listen on that port?";
       } else if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) {  // nor a connection
         trouble.kind = base::Code::unreachable;

@@ -257,8 +257,9 @@ void Pusher::State::tell_end() {
   if (std::exchange(end_told, true)) return;
   const auto count = config.in_spool ? config.in_spool() : std::nullopt;
   const std::string records = base::count_of(count.value_or(stats.pending), "record waits", "records wait");
-  diagnostics.say(config.give_up > 0 ? fmt::format("the input has ended; {} for the target, for up to {} (--give-up)", records, record::print_duration(config.give_up))
-                                     : fmt::format("the input has ended; {} for the target (--give-up ends that after a time)", records));
+  const std::string ends = config.give_up > 0 ? fmt::format(", for up to {} (--give-up)", record::print_duration(config.give_up))
+                                              : std::string(" (--give-up ends that after a time)");
+  diagnostics.say(fmt::format("the input has ended; {} for the target{}", records, ends));
 }
 
 void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble, std::string cause, std::string_view hint, base::Duration retry_after) {

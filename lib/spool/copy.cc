@@ -274,7 +274,8 @@ Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base
     const std::string folder = std::filesystem::path(to).parent_path().string();
     std::error_code ignored;
     if (error.code != Code::busy && !folder.empty() && !std::filesystem::exists(folder, ignored)) {
-      return base::fail(error.code, "cannot copy to '{}': the folder '{}' does not exist", to, folder).with_hint("make the folder first, or name another place");
+      return base::fail(error.code, "cannot copy to '{}': the folder '{}' does not exist", to, folder)
+          .with_hint("make the folder first, or name another place");
     }
     if (error.code == Code::busy) error.hint = "another copy to this place is being made";
     return error;

@@ -368,7 +368,9 @@ Result<void> check_logql(const QuerySpec& spec) {
   constexpr logql::ParserOptions options = {.selector_optional = true};
   const auto parsed = logql::parse_expr(spec.logql, options);
   const auto* error = std::get_if<logql::ParseError>(&parsed);
-  if (error != nullptr && !logql::advise(spec.logql, *error, options).text.empty()) return base::Error(logql::parse(spec.logql, options).error());
+  if (error != nullptr && !logql::advise(spec.logql, *error, options).text.empty()) {
+    return base::Error(logql::parse(spec.logql, options).error());
+  }
   const auto begin = spec.logql.find_first_not_of(" \t\r\n");
   if (error != nullptr || begin == std::string::npos || (spec.logql[begin] != '|' && spec.logql[begin] != '!')) return {};
   return fail(Code::config, "cannot query Loki: the query begins with a filter").with_hint(std::string(loki::kNeedsSelector));
