@@ -11,6 +11,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -99,7 +100,8 @@ class Docs : public cli::Invocation {
       for (const std::string& name : {page.name, "weir-" + page.name, short_file, page.file}) {
         if (target_ == name) return print(page.text);
       }
-      names.push_back(page.name);
+      const bool again = std::ranges::find(names, page.name) != names.end();
+      names.push_back(again ? page.file.substr(page.file.find('-') + 1) : page.name);
     }
     std::string hint = base::suggestion(target_, names, "");
     if (hint.empty()) hint = fmt::format("there are {}; --dir DIR writes all of them into a folder", fmt::join(names, ", "));

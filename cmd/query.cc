@@ -6,6 +6,7 @@
 #include "cli/selection_options.h"
 #include "cli/time_options.h"
 #include "cmd/commands.h"
+#include "base/visible.h"
 #include "record/timestamp.h"
 
 #include <CLI/CLI.hpp>
@@ -13,6 +14,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 namespace weir::cmd {
 namespace {
@@ -102,6 +105,16 @@ class Query : public cli::Invocation {
     return value == nullptr ? std::string() : std::string(value);
   }
 
+  // A file in the format of SQLite.
+  static bool is_spool(const std::string& word) {
+    constexpr std::string_view kBegin = "SQLite format 3";
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(word, ignored)) return false;
+    char begin[kBegin.size()] = {};
+    std::ifstream(word, std::ios::binary).read(begin, sizeof begin);
+    return std::string_view(begin, sizeof begin) == kBegin;
+  }
+
   static bool is_name(const std::string& word) {
     return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
   }
@@ -124,6 +137,13 @@ class Query : public cli::Invocation {
     } else if (!rest.empty() && rest[0] == "series") {
       spec_.what = What::series;
       take();
+    }
+    if (!rest.empty() && rest[0] == "ago" && time_.given()) {
+      return fail(Code::usage, "cannot take 'ago' as a query").with_hint("leave it out: --since 2h means the last two hours");
+    }
+    if (!rest.empty() && spool_.empty() && is_spool(rest[0])) {
+      return fail(Code::usage, "cannot take '{}' as a query: it is a spool", base::escape_control(rest[0]))
+          .with_hint(fmt::format("weir query --spool '{}'", base::escape_control(rest[0])));
     }
     if (rest.size() > 1) {
       return fail(Code::usage, "cannot take '{}' as a second query", rest[1])

@@ -2,9 +2,10 @@
 
 _weir_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
 
+# Not what stands beside a spool and belongs to it.
 _weir_files() {
   compopt -o filenames 2>/dev/null
-  mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+  mapfile -t COMPREPLY < <(compgen -f -X '*.db-*' -- "$cur")
 }
 
 # Folders and what has the name of a spool; where there is neither, any file.

@@ -83,9 +83,10 @@ constexpr std::string_view kBashHead = R"(# Completion of weir for bash; printed
 
 _weir_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
 
+# Not what stands beside a spool and belongs to it.
 _weir_files() {
   compopt -o filenames 2>/dev/null
-  mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+  mapfile -t COMPREPLY < <(compgen -f -X '*.db-*' -- "$cur")
 }
 
 # Folders and what has the name of a spool; where there is neither, any file.
@@ -205,7 +206,7 @@ std::string zsh_escaped(std::string_view text) {
 }
 
 std::string zsh_action(const std::vector<std::string>& choices, bool file, bool spool) {
-  const std::string_view files = spool ? "_weir_spools" : "_files";
+  const std::string_view files = spool ? "_weir_spools" : "_weir_files";
   if (!choices.empty() && file) return fmt::format("{{compadd -- {}; {}}}", words(choices), files);
   if (!choices.empty()) return fmt::format("({})", words(choices));
   return file ? std::string(files) : " ";
@@ -257,12 +258,15 @@ std::string zsh_command(const CommandFacts& facts) {
   }
   const auto all = offers(facts);
   const auto& usual = all[std::min<std::size_t>(1, all.size() - 1)];
-  out += fmt::format("        behind:*) {} ;;\n", usual.spool ? "_weir_spools" : usual.file ? "_files" : ":");
+  out += fmt::format("        behind:*) {} ;;\n", usual.spool ? "_weir_spools" : usual.file ? "_weir_files" : ":");
   return out + "      esac\n      ;;\n";
 }
 
 constexpr std::string_view kZshHead = R"zsh(#compdef weir
 # Completion of weir for zsh; printed by `weir docs completion zsh`.
+
+# Not what stands beside a spool and belongs to it.
+_weir_files() { _files -F '(*.db-*)' }
 
 _weir_spools() { _files -g '*.db(-.)' }
 
@@ -343,7 +347,7 @@ std::string fish_command(const CommandFacts& facts) {
     const auto number = fmt::format("{}{}", place, place + 1 == all.size() ? "-" : "");
     const auto test = place == 0 || decided.empty() ? fmt::format("__weir_place {} \"\"", number) : fmt::format("__weir_place {} \"{}\"", number, words(decided));
     if (all[place].spool) offer(test, "-a '(__weir_spools)'");
-    else if (all[place].file) offer(test, "-F");
+    else if (all[place].file) offer(test, "-a '(__weir_files)'");
     if (!all[place].words.empty()) offer(test, fmt::format("-a {} -d {}", fish_quoted(words(all[place].words)), fish_quoted(all[place].description)));
   }
   return out;
@@ -391,6 +395,10 @@ std::string fish_script(std::span<const CommandFacts> commands) {
       "    set -l found $begun*/ $begun*.db\n"
       "    test (count $found) -gt 0; or set found $begun*\n"
       "    string join -- \\n $found\n"
+      "end\n\n"
+      "# Not what stands beside a spool and belongs to it.\n"
+      "function __weir_files\n"
+      "    __fish_complete_path (commandline -ct) | string match -rv '\\.db-[^/]*$'\n"
       "end\n\n"
       "# What the command prints that was typed so far.\n"
       "function __weir_listed\n"

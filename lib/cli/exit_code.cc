@@ -32,7 +32,7 @@ Exit exit_of_signal(int signal_number, Exit none) {
 
 std::string_view exit_meaning(Exit exit) {
   switch (exit) {
-    case Exit::ok: return "done; also when the reader of the output went away";
+    case Exit::ok: return "done; also when the reader of the output went away (tracked: 4)";
     case Exit::negative: return "a negative answer: nothing matched, or an expectation was not met";
     case Exit::usage: return "wrong usage or configuration; nothing was done";
     case Exit::incomplete:

@@ -27,6 +27,8 @@ constexpr std::uint32_t kWaitingMask = (1U << 22) - 1;  // what is left above th
 
 constexpr base::Duration kCommitEvery = base::kSecond;
 constexpr base::Duration kCommitNoted = 2 * base::kSecond;  // what is noted survives a kill meanwhile
+constexpr base::Duration kRedeliveredEvery = base::kSecond / 10;
+constexpr std::size_t kRedeliveredAtOnce = 1000;  // records
 constexpr base::Duration kWaitForOthers = 30 * base::kSecond;
 constexpr std::uint64_t kCommitAfter = 1 << 16;   // records that were settled without an answer
 constexpr std::size_t kMostWaiting = 1 << 20;     // bytes of rejections in memory
@@ -381,6 +383,10 @@ std::size_t DeliveryLedger::rejections_waiting() const {
   return consumer_ ? consumer_->rejections_waiting() : store_ ? store_->rejections_waiting() : 0;
 }
 
+bool DeliveryLedger::too_many_wait() const {
+  return rejections_waiting() >= kMostWaiting || (redelivery_ && redelivery_->waiting() >= kRedeliveredAtOnce);
+}
+
 base::Result<void> DeliveryLedger::commit_locked() {
   if (!dirty_) return {};
   base::Result<void> stored;
@@ -421,8 +427,8 @@ base::Monotonic DeliveryLedger::commit_due(base::Monotonic now) {
     unattended_ = 0;
     unattended_since_ = base::kNever;
   }
-  if (now < next_commit_ && rejections_waiting() < kMostWaiting) return next_commit_;
-  next_commit_ = base::after(now, noted ? kCommitNoted : kCommitEvery);
+  if (now < next_commit_ && !too_many_wait()) return next_commit_;
+  next_commit_ = base::after(now, redelivery_ ? kRedeliveredEvery : noted ? kCommitNoted : kCommitEvery);
   return try_commit() ? base::kNever : next_commit_;
 }
 
@@ -432,7 +438,7 @@ base::Monotonic DeliveryLedger::attend(base::Monotonic now) {
   if (!dirty_ || unattended_ == 0) return base::kNever;
   if (unattended_since_ == base::kNever) unattended_since_ = now;
   const base::Monotonic due = base::after(unattended_since_, kCommitEvery);
-  if (now < due && unattended_ < kCommitAfter && rejections_waiting() < kMostWaiting) return due;
+  if (now < due && unattended_ < kCommitAfter && !too_many_wait()) return due;
   next_commit_ = base::after(now, kCommitEvery);
   while (!try_commit()) {
     unattended_since_ = now;

@@ -71,6 +71,7 @@ class DeliveryLedger : public loki::PushLedger {
   [[nodiscard]] std::uint64_t block_of(loki::PushToken token);
 
   // For the transport's timer. Stores what moved, if the last time was a second ago; when to come again. Trouble is said and tried again.
+  // What leaves a rejected store has no note beside the spool, and is stored ten times a second, or as soon as there are 1,000 records.
   base::Monotonic commit_due(base::Monotonic now);
   // For the thread that drives push: what it has settled and rejected itself is stored within a second, and after so many records, whether
   // there are answers or not. When to come again. While too much waits and the disk takes none, it does not return, unless stopped.
@@ -100,6 +101,7 @@ class DeliveryLedger : public loki::PushLedger {
   base::Result<void> commit_locked();
   base::Result<void> try_commit();
   [[nodiscard]] std::size_t rejections_waiting() const;
+  [[nodiscard]] bool too_many_wait() const;
   [[nodiscard]] bool keeps_whole(const loki::RejectedRecord& rejected);
   void reject_in_place(spool::BlockPlace place, const loki::RejectedRecord& rejected);
   [[nodiscard]] std::string whole_record(const loki::RejectedRecord& rejected, std::string_view object) const;

@@ -219,6 +219,11 @@ double Exchange::seconds(CURLINFO what) const {
   return curl_.easy_getinfo(handle_, what, &value) == CURLE_OK ? value : kAtOnce;
 }
 
+bool Exchange::connected() const {
+  long port = 0;
+  return curl_.easy_getinfo(handle_, CURLINFO_LOCAL_PORT, &port) == CURLE_OK && port > 0;
+}
+
 struct Exchange::Trouble {
   base::Code kind;
   std::string cause;
@@ -420,7 +425,12 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
       trouble.kind = base::Code::config;
       break;
     case CURLE_OPERATION_TIMEDOUT:
-      if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) {  // nor a connection
+      if (seconds(CURLINFO_PRETRANSFER_TIME) == 0 && https && connected()) {
+        trouble.kind = base::Code::unreachable;
+        trouble.cause = fmt::format("connected, but nothing answered the TLS handshake within {}",
+                                    in_seconds(std::min(config_->connect_timeout, config_->timeout)));
+        trouble.hint = "does a server with TLS listen on that port?";
+      } else if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) {  // nor a connection
         trouble.kind = base::Code::unreachable;
         trouble.cause = fmt::format("no connection within {}", in_seconds(std::min(config_->connect_timeout, config_->timeout)));
         trouble.hint = "is the address right, and does a firewall drop what goes there?";

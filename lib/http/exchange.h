@@ -47,6 +47,8 @@ class Exchange {
   struct Trouble;
   void explain(CURLcode code, Trouble& trouble);
   [[nodiscard]] double seconds(CURLINFO what) const;
+  // A connection was there, whatever came of it.
+  [[nodiscard]] bool connected() const;
   [[nodiscard]] std::string redacted(std::string text) const;
   [[nodiscard]] bool answers_in_clear() const;
   static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* self);

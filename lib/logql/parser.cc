@@ -111,6 +111,7 @@ bool Parser::unexpected(std::string_view expecting) {
     return false;
   }
   error_.message = fmt::format("parse error at line {}, col {}: {}", token.line_is_lost ? 0 : token.line, token.column, why);
+  error_.why = why;
   return false;
 }
 
@@ -457,7 +458,8 @@ std::string ParseError::caret(std::string_view query) const {
 }
 
 base::Error ParseError::to_error(std::string_view query) const {
-  return base::Error{base::Code::config, clip(message, kMostMessage), caret(query)};
+  const std::string text = why.empty() ? message : fmt::format("parse error at line {}, col {}: {}", line, column, why);
+  return base::Error{base::Code::config, clip(text, kMostMessage), caret(query)};
 }
 
 ParseError semantic_error(std::string_view query, std::string_view why, std::optional<std::size_t> offset) {
@@ -485,6 +487,12 @@ base::Result<Expr> parse(std::string_view query, const ParserOptions& options) {
   if (auto* error = std::get_if<ParseError>(&parsed)) {
     const Advice advice = advise(query, *error, options);
     if (advice.text.empty()) return error->to_error(query);
+    if (advice.offset != error->offset && !error->why.empty()) {
+      // What is unexpected stands elsewhere, and is not what is wrong.
+      ParseError meant = semantic_error(query, "", advice.offset);
+      meant.why = "syntax error";
+      *error = std::move(meant);
+    }
     error->offset = advice.offset;
     base::Error out = error->to_error(query);
     out.hint += '\n' + advice.text;

@@ -19,10 +19,11 @@ struct ParseError {
   std::uint32_t line = 0;    // from 1; 0 when the error belongs to no place. Loki's text says 0 for some tokens that have one
   std::uint32_t column = 0;  // from 1, in characters
   std::size_t offset = 0;    // of the byte there
+  std::string why = {};      // the message without its place, where that has one
 
   // The line of the query and below it a caret under the column; "" when there is no place.
   [[nodiscard]] std::string caret(std::string_view query) const;
-  // Code::config, with caret() as hint. A long message or line of the query is cut.
+  // Code::config, with caret() as hint; line and column in the message are those of the caret. A long message or line of the query is cut.
   [[nodiscard]] base::Error to_error(std::string_view query) const;
 };
 

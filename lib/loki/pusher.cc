@@ -343,12 +343,14 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
   State& s = *state_;
   State::Lock lock(s.mutex);
   s.draining = true;
+  const bool last = deadline == base::kNever;
   bool drained = true;
   while (s.stats.pending > 0 && !s.failure) {
     s.pump(lock);
     if (s.stats.pending == 0) break;
     const base::Monotonic now = s.clock.monotonic();
     s.check_give_up(now);
+    if (last && s.target.failing() && (s.stop == nullptr || !s.stop->stopped())) s.tell_end();
     // The input may have ended by itself, without a deadline, before the signal came.
     if (s.stop != nullptr && deadline == base::kNever) deadline = s.stop->deadline(now);
     // What waits for a target or a stream that does not take it comes again at the next start.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <utility>
 
 namespace weir::loki {
 namespace {
@@ -250,6 +251,15 @@ std::string Pusher::State::where_they_wait() const {
   }
   const std::string here = fmt::format("{} here", base::count_of(stats.pending, "record waits", "records wait"));
   return here + (config.one_shot ? ", the rest in the input" : ", the rest in the log files");
+}
+
+void Pusher::State::tell_end() {
+  if (std::exchange(end_told, true)) return;
+  const auto count = config.in_spool ? config.in_spool() : std::nullopt;
+  const std::string records = base::count_of(count.value_or(stats.pending), "record waits", "records wait");
+  const std::string ends = config.give_up > 0 ? fmt::format(", for up to {} (--give-up)", record::print_duration(config.give_up))
+                                              : std::string(" (--give-up ends that after a time)");
+  diagnostics.say(fmt::format("the input has ended; {} for the target{}", records, ends));
 }
 
 void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble, std::string cause, std::string_view hint, base::Duration retry_after) {

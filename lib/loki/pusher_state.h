@@ -151,6 +151,7 @@ struct Pusher::State {
   [[nodiscard]] base::Monotonic trim(base::Monotonic now);
   [[nodiscard]] std::string undelivered() const;
   [[nodiscard]] std::string where_they_wait() const;
+  void tell_end();
   void reject(PushToken token, int status, const Refusal& refusal, const Stream& stream, const record::Record& record);
   void reject_for_time(TimeCheck found, base::Timestamp now, PushToken token, const Stream& stream, const record::Record& record);
   void final_error(base::Error error);
@@ -280,6 +281,7 @@ struct Pusher::State {
   std::vector<Stream*> active;  // hold something; in turn from `turn`
   std::size_t turn = 0;
   bool draining = false;
+  bool end_told = false;  // that all is read and waits for the target
   bool starved = false;         // add() waits for room: send what there is
   base::Monotonic last_request = clock.monotonic();  // when the latest was sent, or this began
   base::Monotonic last_input = clock.monotonic();    // when the latest input began

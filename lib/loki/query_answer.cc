@@ -48,6 +48,10 @@ bool read_labels(const dom::object& object, std::vector<Label>& labels) {
   return true;
 }
 
+void drop_shards(std::vector<Label>& labels) {
+  std::erase_if(labels, [](const Label& label) { return is_shard_label(label.name); });
+}
+
 std::string_view json_object(const std::vector<Label>& labels, std::string& text, Batch& batch) {
   text = "{";
   for (const Label& label : labels) {
@@ -63,6 +67,8 @@ std::string_view json_object(const std::vector<Label>& labels, std::string& text
 }
 
 }  // namespace
+
+bool is_shard_label(std::string_view name) { return name == "__stream_shard__" || name == "__time_shard__"; }
 
 struct QueryAnswerParser::State {
   dom::parser parser;
@@ -149,6 +155,7 @@ bool QueryAnswerParser::State::add_stream(const dom::object& stream, bool newest
   if (stream["stream"].get(names) != simdjson::SUCCESS || stream["values"].get(values) != simdjson::SUCCESS) return false;
   labels.clear();
   if (!read_labels(names, labels)) return false;
+  drop_shards(labels);
   const LabelSet* set = batch.hold(LabelSet::intern(labels));
   const auto first = static_cast<std::ptrdiff_t>(batch.records.size());
   for (const dom::element value : values) {
@@ -273,6 +280,7 @@ Result<std::vector<LabelSetRef>> QueryAnswerParser::parse_series(std::string& bo
     dom::object names;
     state_->labels.clear();
     if (element.get(names) != simdjson::SUCCESS || !read_labels(names, state_->labels)) return unexpected("a series has no labels");
+    drop_shards(state_->labels);
     series.push_back(LabelSet::intern(state_->labels));
   }
   std::sort(series.begin(), series.end(), [](const LabelSetRef& a, const LabelSetRef& b) { return a->json() < b->json(); });

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::loki {
@@ -17,6 +18,10 @@ struct QueryAnswer {
   std::size_t entries = 0;   // how many were added
   std::vector<std::string> warnings;
 };
+
+// Loki puts a stream that is written fast under several of these internal labels, and shows them. The records are those of one stream: without
+// them they are what was pushed.
+[[nodiscard]] bool is_shard_label(std::string_view name);
 
 // Keeps its memory from one answer to the next. Not thread safe.
 class QueryAnswerParser {
@@ -28,14 +33,15 @@ class QueryAnswerParser {
 
   // Answers of query_range and query: appends the records to `out`, oldest first; equal times in the order of the answer's
   // streams and, within one, oldest first. `newest_first` says that the answer came in direction `backward`. Stream labels,
-  // structured metadata and parsed labels are told apart where the server did so (encoding flag categorize-labels).
+  // structured metadata and parsed labels are told apart where the server did so (encoding flag categorize-labels). Records have no shard labels;
+  // samples have, whose series they tell apart.
   // `body` may be changed. Code::network for what is no such answer.
   base::Result<QueryAnswer> parse_entries(std::string& body, bool newest_first, record::Batch& out);
 
   // Answers of labels and label values: in their order.
   base::Result<std::vector<std::string>> parse_strings(std::string& body);
 
-  // Answers of series: sorted by their labels, each once.
+  // Answers of series: without shard labels, sorted, each once.
   base::Result<std::vector<record::LabelSetRef>> parse_series(std::string& body);
 
  private:

@@ -149,7 +149,27 @@ Result<QueryClient::Got> QueryClient::get(std::string_view path, const Parameter
   }
 }
 
+// While a chunk goes from an ingester to the store, or an ingester is lost, Loki may answer 200 with less than it has.
 Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::Batch& out) {
+  const std::size_t first = out.records.size();
+  base::Backoff backoff(config_.backoff, static_cast<std::uint64_t>(clock_.wall()) ^ requests_);
+  for (int attempt = 1;; ++attempt) {
+    auto page = page_once(request, out);
+    if (!page || page->too_large || page->allowed > 0 || page->answer.samples) return page;
+    const std::size_t entries = out.records.size() - first;
+    if (entries >= request.at_least || page->answer.entries >= request.limit) return page;
+    if (attempt >= config_.attempts) {
+      page->short_of = true;
+      return page;
+    }
+    diagnostics_.warn("query-short", fmt::format("Loki gave {} where it had given {} before: asking again ({} of {})",
+                                                 base::count_of(entries, "entry", "entries"), request.at_least, attempt + 1, config_.attempts));
+    out.records.resize(first);
+    if (auto waited = wait(backoff.next(0)); !waited) return std::move(waited).error();
+  }
+}
+
+Result<QueryClient::Page> QueryClient::page_once(const PageRequest& request, record::Batch& out) {
   Parameters parameters = {{"query", std::string(request.query)},
                            {"start", fmt::to_string(request.window.start)},
                            {"end", fmt::to_string(request.window.end)},
@@ -175,7 +195,7 @@ Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::
     const std::size_t first = request.query.find_first_not_of(" \t\r\n(");
     if (got->status == 400 && (first == std::string_view::npos || request.query[first] == '|' || request.query[first] == '!' ||
                                request.query.substr(first).starts_with("{}"))) {
-      error.hint = "Loki needs a stream selector, such as {namespace=\"shop\"} or {namespace=~\".+\"}; only a query of a spool may leave it out";
+      error.hint = kNeedsSelector;
     }
     return error;
   }
@@ -215,7 +235,9 @@ Result<std::vector<std::string>> QueryClient::labels(const QueryWindow& window, 
   auto parameters = window_parameters(window);
   if (!selector.empty()) parameters.emplace_back("query", selector);
   if (auto got = get_all("/loki/api/v1/labels", parameters); !got) return std::move(got).error();
-  return parser_.parse_strings(body_);
+  auto names = parser_.parse_strings(body_);
+  if (names) std::erase_if(*names, is_shard_label);
+  return names;
 }
 
 Result<std::vector<std::string>> QueryClient::label_values(std::string_view name, const QueryWindow& window, std::string_view selector) {

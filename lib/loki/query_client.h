@@ -34,6 +34,10 @@ struct QueryClientConfig {
   std::size_t max_body_of_few = 256 << 20;  // the same for one or two entries, which cannot be made fewer
 };
 
+// What to do about a query that begins with a filter.
+inline constexpr std::string_view kNeedsSelector =
+    "Loki needs a stream selector, such as {namespace=\"shop\"} or {namespace=~\".+\"}; only a query of a spool may leave it out";
+
 // Half open, as in Loki: start <= timestamp < end.
 struct QueryWindow {
   base::Timestamp start = 0;
@@ -52,18 +56,20 @@ class QueryClient {
     std::uint32_t limit = 1000;         // of entries; metric queries know none
     Direction direction = Direction::forward;
     base::Duration step = 0;            // of a metric query; 0 leaves it to Loki
+    std::size_t at_least = 0;           // entries of the window that an earlier answer held: where fewer come, it is asked again
   };
   struct Page {
     QueryAnswer answer;
     std::size_t bytes = 0;              // of the body
     std::size_t outside = 0;            // entries of the answer that lie outside the window; they were not added
     bool too_large = false;             // nothing was added: ask for less. Never set when limit is 2 or less
+    bool short_of = false;              // fewer than `at_least` each time, and fewer than `limit`: Loki does not give all that it has
     std::uint32_t allowed = 0;          // not 0: nothing was added, Loki allows no limit above this
   };
-  // One request; appends its records to `out`, oldest first. `answer.entries` counts what the server gave, also what lay outside.
+  // One request, unless it has to be repeated; appends its records to `out`, oldest first. `answer.entries` counts what the server gave, also what lay outside.
   base::Result<Page> page(const PageRequest& request, record::Batch& out);
 
-  // `selector` may be empty.
+  // `selector` may be empty. Names without those of shard labels.
   base::Result<std::vector<std::string>> labels(const QueryWindow& window, std::string_view selector);
   base::Result<std::vector<std::string>> label_values(std::string_view name, const QueryWindow& window, std::string_view selector);
   base::Result<std::vector<record::LabelSetRef>> series(const QueryWindow& window, std::string_view selector);
@@ -78,6 +84,7 @@ class QueryClient {
   };
   QueryClient(QueryClientConfig config, std::unique_ptr<http::Client> http, base::Clock& clock, base::Diagnostics& diagnostics,
               const base::Stop* stop);
+  base::Result<Page> page_once(const PageRequest& request, record::Batch& out);
   base::Result<Got> get(std::string_view path, const Parameters& parameters, std::size_t max_body);
   base::Result<void> get_all(std::string_view path, const Parameters& parameters);
   base::Result<void> wait(base::Duration duration) const;

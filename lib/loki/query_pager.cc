@@ -1,5 +1,6 @@
 #include "loki/query_pager.h"
 
+#include "base/count.h"
 #include "record/record.h"
 #include "record/timestamp.h"
 
@@ -7,6 +8,7 @@
 #include <array>
 #include <cctype>
 #include <map>
+#include <utility>
 
 namespace weir::loki {
 
@@ -84,7 +86,18 @@ QuerySplit split_by_label(const Batch& sample) {
   if (best_name.empty()) return {};
   std::string value;
   append_quoted(value, best_value);
-  return {fmt::format(" | ({0}={1} or {0}={1})", best_name, value), fmt::format(" | ({0}!={1} or {0}!={1})", best_name, value)};
+  QuerySplit split = {fmt::format(" | ({0}={1} or {0}={1})", best_name, value), fmt::format(" | ({0}!={1} or {0}!={1})", best_name, value)};
+  for (const Record& record : sample.records) {
+    bool equal = false, other = false;  // both: the name is a label's and one of metadata
+    const auto look = [&](const Label& label) {
+      if (label.name == best_name) (label.value == best_value ? equal : other) = true;
+    };
+    std::ranges::for_each(record.labels->labels(), look);
+    std::ranges::for_each(record.metadata, look);
+    if (equal && !other) ++split.left_known;
+    if (!equal) ++split.right_known;
+  }
+  return split;
 }
 
 // Bytes of the UTF-8 character at `at`, 1 where it is none.
@@ -132,7 +145,7 @@ QuerySplit split_by_line(Batch& sample) {
   regex += fmt::format("(?:{})", set);
   std::string quoted;
   append_quoted(quoted, regex);
-  return {" |~ " + quoted, " !~ " + quoted};
+  return {" |~ " + quoted, " !~ " + quoted, taken, lines.size() - taken};
 }
 
 }  // namespace
@@ -201,18 +214,22 @@ Result<bool> QueryPager::next_page(Batch& out) {
   const std::uint32_t limit = page_limit();
   const std::size_t first = out.records.size();
   const QueryWindow window = next_window();
-  auto page = client_.page({query_, window, limit, direction_, step_}, out);
+  const std::size_t known = std::exchange(known_, 0);
+  auto page = client_.page({query_, window, limit, direction_, step_, known}, out);
   if (!page) return std::move(page).error();
   if (page->allowed > 0) {
     options_.max_page = page->allowed;
     limit_ = std::min(limit_, options_.max_page);
+    known_ = known;
     return true;
   }
   if (page->too_large) {
     light_ = false;
     limit_ = std::max(limit / 4, kSmallestPage);
+    known_ = known;
     return true;
   }
+  if (page->short_of) return short_of(out.records.size() - first, known, window);
   const std::size_t entries = page->answer.entries;
   auto& records = out.records;
   const std::size_t inside = records.size() - first;
@@ -238,10 +255,11 @@ Result<bool> QueryPager::next_page(Batch& out) {
     if (limit < options_.max_page && light_) {
       expected_ = 0;
       limit_ = options_.max_page;
+      known_ = inside;
       return true;
     }
     instant_ = oldest;
-    parts_.emplace_back();
+    parts_.push_back({"", inside});
     return true;
   }
   size_slices(inside, newest - oldest, limit);
@@ -255,29 +273,31 @@ Result<bool> QueryPager::next_page(Batch& out) {
     records.erase(records.begin() + static_cast<std::ptrdiff_t>(first), kept);
     window_.end = oldest + 1;
   }
+  known_ = first + inside - records.size();
   return true;
 }
 
 Result<bool> QueryPager::next_part(Batch& out) {
-  const std::string part = std::move(parts_.back());
+  const auto [part, known] = std::move(parts_.back());
   parts_.pop_back();
   const std::uint32_t limit = std::min(std::max(limit_, kSmallestPage), options_.max_page);
   const std::size_t first = out.records.size();
   // A comment at the end of the query must not swallow what is appended.
   const std::string query = part.empty() ? query_ : query_ + "\n" + part;
-  auto page = client_.page({query, {instant_, instant_ + 1}, limit, direction_, 0}, out);
+  auto page = client_.page({query, {instant_, instant_ + 1}, limit, direction_, 0, known}, out);
   if (!page) {
     if (part.empty() || page.error().code != Code::config) return std::move(page).error();
-    parts_.assign(1, "");  // a query to which nothing can be appended, such as one in parentheses
+    parts_.assign(1, Part());  // a query to which nothing can be appended, such as one in parentheses
     divisible_ = false;
     return true;
   }
   if (page->allowed > 0 || page->too_large) {
     if (page->allowed > 0) options_.max_page = page->allowed;
     if (page->too_large) light_ = false, limit_ = std::max(limit / 4, kSmallestPage);
-    parts_.push_back(part);
+    parts_.push_back({part, known});
     return true;
   }
+  if (page->short_of) return short_of(out.records.size() - first, known, {instant_, instant_ + 1});
   if (page->answer.entries >= limit) {
     if (page->outside > 0) return stuck(*page, {instant_, instant_ + 1});
     Batch sample;
@@ -286,14 +306,14 @@ Result<bool> QueryPager::next_part(Batch& out) {
     // A filter that is there already has not told apart what it should have.
     if (!split.left.empty() && part.find(split.left) == std::string::npos && part.find(split.right) == std::string::npos) {
       out.records.resize(first);
-      parts_.push_back(part + split.right);
-      parts_.push_back(part + split.left);
+      parts_.push_back({part + split.right, split.right_known});
+      parts_.push_back({part + split.left, split.left_known});
       return true;
     }
     if (limit < options_.max_page && light_) {
       out.records.resize(first);
       limit_ = options_.max_page;
-      parts_.push_back(part);
+      parts_.push_back({part, sample.records.size()});
       return true;
     }
     ++incomplete_;
@@ -309,6 +329,12 @@ base::Error QueryPager::stuck(const QueryClient::Page& page, const QueryWindow& 
                     "`start` and `end`",
                     record::to_rfc3339(window.start), record::to_rfc3339(window.end), page.answer.entries, page.outside)
       .with_hint("what was shown is not all; is it a Loki, and does a proxy in front of it pass the parameters on?");
+}
+
+base::Error QueryPager::short_of(std::size_t entries, std::size_t known, const QueryWindow& window) const {
+  return base::fail(Code::network, "cannot read on: for the time from {} to {} Loki gave {}, where it had given {} before",
+                    record::to_rfc3339(window.start), record::to_rfc3339(window.end), base::count_of(entries, "entry", "entries"), known)
+      .with_hint("what was shown is not all: Loki does not show all that it has; ask again when its ingesters and its store are well");
 }
 
 void QueryPager::leave_timestamp() {

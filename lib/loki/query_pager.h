@@ -8,6 +8,9 @@
 // A server that does not keep to the window it is asked for cannot be paged: entries outside of it are dropped, and a full page
 // that gets no further for them is an error.
 //
+// An answer must hold what an earlier one has shown to be there: the entries that were dropped to be asked for again, and those of a sample
+// that pass a filter. Where it does not, also when asked again, that is an error. So less than Loki has is not taken for all of it.
+//
 // A request costs Loki by the time it covers, too, not only by its limit. So only the first page asks for everything, the next ones
 // for about as much time as a page of entries took so far.
 #pragma once
@@ -53,6 +56,12 @@ class QueryPager {
   [[nodiscard]] std::uint32_t page_limit() const;
   void leave_timestamp();
   [[nodiscard]] base::Error stuck(const QueryClient::Page& page, const QueryWindow& window) const;
+  [[nodiscard]] base::Error short_of(std::size_t entries, std::size_t known, const QueryWindow& window) const;
+
+  struct Part {
+    std::string filter;      // what is appended to the query
+    std::size_t known = 0;   // entries that it has at least
+  };
 
   QueryClient& client_;
   std::string query_;
@@ -67,8 +76,9 @@ class QueryPager {
   bool done_ = false;
   bool metric_ = false;
   base::Timestamp instant_ = 0;      // the timestamp that is being divided
-  std::vector<std::string> parts_;   // its parts still to be read: what is appended to the query; last first
+  std::vector<Part> parts_;          // its parts still to be read; last first
   bool divisible_ = true;
+  std::size_t known_ = 0;            // entries that the window is known to have at the end where reading goes on
   std::uint64_t incomplete_ = 0;
 };
 
@@ -76,6 +86,7 @@ class QueryPager {
 // passes exactly what the other does not. Empty strings when the entries cannot be told apart.
 struct QuerySplit {
   std::string left, right;
+  std::size_t left_known = 0, right_known = 0;  // how many of the sample pass for sure
 };
 QuerySplit split_query(record::Batch& sample);
 

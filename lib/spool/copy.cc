@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <vector>
 
 namespace weir::spool {
@@ -270,6 +271,12 @@ Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base
   auto lock = LockFile::take(lock_path, fmt::format("'{}'", to), 0, clock, nullptr);
   if (!lock) {
     base::Error error = std::move(lock).error();
+    const std::string folder = std::filesystem::path(to).parent_path().string();
+    std::error_code ignored;
+    if (error.code != Code::busy && !folder.empty() && !std::filesystem::exists(folder, ignored)) {
+      return base::fail(error.code, "cannot copy to '{}': the folder '{}' does not exist", to, folder)
+          .with_hint("make the folder first, or name another place");
+    }
     if (error.code == Code::busy) error.hint = "another copy to this place is being made";
     return error;
   }

@@ -74,6 +74,20 @@ class OrdinalSet {
     }
   }
 
+  void remove_all(const OrdinalSet& other) {
+    std::vector<Stretch> rest;
+    auto gone = other.stretches_.begin();
+    for (Stretch one : stretches_) {
+      while (gone != other.stretches_.end() && gone->to <= one.from) ++gone;
+      for (auto at = gone; at != other.stretches_.end() && at->from < one.to; ++at) {
+        if (at->from > one.from) rest.push_back({one.from, at->from});
+        one.from = std::min(at->to, one.to);
+      }
+      if (one.from < one.to) rest.push_back(one);
+    }
+    stretches_ = std::move(rest);
+  }
+
   // For each stretch two varints: its first ordinal less the end of the one before it, or less 0; and its length.
   [[nodiscard]] std::string encode() const {
     std::string out;

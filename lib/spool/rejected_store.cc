@@ -7,6 +7,7 @@
 #include "spool/spool_file.h"
 
 #include <algorithm>
+#include <map>
 
 namespace weir::spool {
 
@@ -149,17 +150,19 @@ struct RejectedRedelivery::State {
     std::string reason, url, tenant, object;
   };
   std::vector<std::uint64_t> gone;
+  std::map<std::uint64_t, OrdinalSet> gone_in_place;  // by block
+  std::size_t waiting = 0;
   std::vector<Refused> refused;
 
-  // The record at this place is one of a range no more.
-  base::Result<void> take_out(BlockPlace place) {
+  // The records of this block are part of a range no more.
+  base::Result<void> take_out(std::uint64_t block, const OrdinalSet& records) {
     struct Row {
       std::string consumer, tenant, kind;
       OrdinalSet ordinals;
     };
     auto find = file.database.prepare("SELECT consumer, tenant, kind, ordinals FROM rejected_ranges WHERE block = ?");
     if (!find) return std::move(find).error();
-    find->bind(1, static_cast<std::int64_t>(place.block));
+    find->bind(1, static_cast<std::int64_t>(block));
     std::vector<Row> rows;
     while (true) {
       auto found = find->step();
@@ -167,8 +170,9 @@ struct RejectedRedelivery::State {
       if (!*found) break;
       auto ordinals = OrdinalSet::decode(find->blob(3));
       if (!ordinals) return std::move(ordinals).error();
-      if (!ordinals->contains(place.ordinal)) continue;
-      ordinals->remove(place.ordinal);
+      const std::uint64_t before = ordinals->count();
+      ordinals->remove_all(records);
+      if (ordinals->count() == before) continue;
       rows.push_back({std::string(find->text(0)), std::string(find->text(1)), std::string(find->text(2)), std::move(*ordinals)});
     }
     for (const Row& row : rows) {
@@ -177,7 +181,7 @@ struct RejectedRedelivery::State {
                                               : "UPDATE rejected_ranges SET records = ?5, ordinals = ?6 WHERE block = ?1 AND consumer = ?2 AND tenant = ?3 AND kind = ?4");
       if (!change) return std::move(change).error();
       const std::string packed = row.ordinals.encode();
-      change->bind(1, static_cast<std::int64_t>(place.block)).bind_text(2, row.consumer).bind_text(3, row.tenant).bind_text(4, row.kind);
+      change->bind(1, static_cast<std::int64_t>(block)).bind_text(2, row.consumer).bind_text(3, row.tenant).bind_text(4, row.kind);
       if (!row.ordinals.empty()) change->bind(5, static_cast<std::int64_t>(row.ordinals.count())).bind_blob(6, packed);
       if (auto done = change->run(); !done) return done;
     }
@@ -190,19 +194,17 @@ struct RejectedRedelivery::State {
     auto remove = file.database.prepare("DELETE FROM rejected WHERE id = ?");
     if (!remove) return std::move(remove).error();
     for (const std::uint64_t row : gone) {
-      if (const auto place = place_of_number(row)) {
-        if (auto done = take_out(*place); !done) return done;
-        continue;
-      }
       remove->bind(1, static_cast<std::int64_t>(row));
       if (auto done = remove->run(); !done) return done;
+    }
+    for (const auto& [block, records] : gone_in_place) {
+      if (auto done = take_out(block, records); !done) return done;
     }
     auto find = file.database.prepare("SELECT record FROM rejected WHERE id = ?");
     if (!find) return std::move(find).error();
     auto update = file.database.prepare("UPDATE rejected SET time = ?, status = ?, reason = ?, url = ?, tenant = ?, record = ? WHERE id = ?");
     if (!update) return std::move(update).error();
     for (const Refused& one : refused) {
-      if (place_of_number(one.row)) continue;
       find->bind(1, static_cast<std::int64_t>(one.row));
       auto found = find->step();
       if (!found) return std::move(found).error();
@@ -256,21 +258,34 @@ base::Result<std::unique_ptr<RejectedRedelivery>> RejectedRedelivery::open(const
   return std::unique_ptr<RejectedRedelivery>(new RejectedRedelivery(std::move(state)));
 }
 
-void RejectedRedelivery::delivered(std::uint64_t row) { state_->gone.push_back(row); }
+void RejectedRedelivery::delivered(std::uint64_t row) {
+  ++state_->waiting;
+  if (const auto place = place_of_number(row)) {
+    state_->gone_in_place[place->block].add(place->ordinal);
+  } else {
+    state_->gone.push_back(row);
+  }
+}
 
 void RejectedRedelivery::rejected(std::uint64_t row, const Rejection& rejection, std::string_view rejected) {
+  if (place_of_number(row)) return;  // its range has a reason already
+  ++state_->waiting;
   state_->refused.push_back({row, state_->clock->wall(), rejection.status, std::string(rejection.reason), std::string(rejection.url),
                              std::string(rejection.tenant), std::string(rejected)});
 }
 
+std::size_t RejectedRedelivery::waiting() const { return state_->waiting; }
+
 base::Result<void> RejectedRedelivery::commit() {
   State& state = *state_;
-  if (state.gone.empty() && state.refused.empty()) return {};
+  if (state.waiting == 0) return {};
   auto done = state.store();
   if (!done && done.error().code == base::Code::full && Reserve::release(state.path)) done = state.store();
   if (!done) return done;
   state.gone.clear();
+  state.gone_in_place.clear();
   state.refused.clear();
+  state.waiting = 0;
   return {};
 }
 

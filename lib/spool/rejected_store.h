@@ -88,6 +88,9 @@ class RejectedRedelivery {
   // `rejected`; the rejection's record is not used.
   void rejected(std::uint64_t row, const Rejection& rejection, std::string_view rejected);
 
+  // How many records have changed and are not stored yet: so many are delivered again after a kill.
+  [[nodiscard]] std::size_t waiting() const;
+
   // Stores all of it in one transaction. Errors (io, full, busy) leave it to the next commit.
   base::Result<void> commit();
 

@@ -1,6 +1,7 @@
 #include "stages/query.h"
 
 #include "base/count.h"
+#include "logql/advice.h"
 #include "logql/log_query.h"
 #include "logql/parser.h"
 #include "loki/query_pager.h"
@@ -361,6 +362,20 @@ class SpoolQuery : public Query {
   std::vector<std::string> names_;  // of the labels there are, where the values of one were asked for
 };
 
+// A mistake that is seen without a Loki. What our parser merely does not know is Loki's to judge.
+Result<void> check_logql(const QuerySpec& spec) {
+  if (spec.what != QuerySpec::What::records) return {};
+  constexpr logql::ParserOptions options = {.selector_optional = true};
+  const auto parsed = logql::parse_expr(spec.logql, options);
+  const auto* error = std::get_if<logql::ParseError>(&parsed);
+  if (error != nullptr && !logql::advise(spec.logql, *error, options).text.empty()) {
+    return base::Error(logql::parse(spec.logql, options).error());
+  }
+  const auto begin = spec.logql.find_first_not_of(" \t\r\n");
+  if (error != nullptr || begin == std::string::npos || (spec.logql[begin] != '|' && spec.logql[begin] != '!')) return {};
+  return fail(Code::config, "cannot query Loki: the query begins with a filter").with_hint(std::string(loki::kNeedsSelector));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, const Context& context) {
@@ -369,6 +384,7 @@ Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, cons
     if (!scan) return std::move(scan).error();
     return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolQuery>(spec, context, std::move(*scan)));
   }
+  if (auto good = check_logql(spec); !good) return std::move(good).error();
   auto client = loki::QueryClient::create(spec.loki, *context.clock, *context.diagnostics, context.stop);
   if (!client) return std::move(client).error();
   return std::unique_ptr<pipeline::Source>(std::make_unique<LokiQuery>(spec, context, std::move(*client)));

@@ -54,6 +54,8 @@ void raise_open_files() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+constexpr std::string_view kDefaultInput = "/var/log/pods";
+
 // What stands behind the path in "cannot open PATH: CAUSE".
 std::string_view cause_of(std::string_view message) {
   const std::size_t at = message.rfind(": ");
@@ -61,11 +63,12 @@ std::string_view cause_of(std::string_view message) {
 }
 std::string_view cause_of(const base::Error& error) { return cause_of(std::string_view(error.message)); }
 
-std::string hint_of(std::string_view cause) {
+std::string hint_of(const tail::Unreadable::Cause& files, std::string_view cause) {
   if (cause == "Permission denied") return "run as root, or give the process CAP_DAC_READ_SEARCH";
   if (cause == tail::kLeadsOutOfRoots) return std::string(tail::kLeadsOutHint);
   if (cause == "Too many open files") return "raise the limit of open files (ulimit -n)";
-  if (cause == "No such file or directory") return "name the file or folder to read: weir tail PATH";
+  if (cause == "No such file or directory" && files.first == kDefaultInput) return "name the file or folder to read: weir tail PATH";
+  if (cause == "No such file or directory") return "is the name right?";
   return {};
 }
 
@@ -680,7 +683,7 @@ class TailSource final : public pipeline::Source {
   void tell_unreadable() {
     for (const auto& [cause, files] : std::exchange(causes_, {}).causes) {
       std::string text = message_of(files, cause);
-      if (const std::string hint = hint_of(cause); !hint.empty()) text += fmt::format(" ({})", hint);
+      if (const std::string hint = hint_of(files, cause); !hint.empty()) text += fmt::format(" ({})", hint);
       context_.diagnostics->warn(fmt::format("tail.unreadable.{}", cause), base::escape_control(text));
     }
   }
@@ -788,7 +791,7 @@ Result<void> rehearse_tail(const TailSpec& spec) {
   const tail::Unreadable unreadable = tail::find_unreadable(spec.inputs, spec.selection, spec.read.follow);
   if (unreadable.causes.empty()) return {};
   const auto& [cause, files] = *unreadable.causes.begin();
-  return base::fail(Code::io, "{}", message_of(files, cause)).with_hint(hint_of(cause));
+  return base::fail(Code::io, "{}", message_of(files, cause)).with_hint(hint_of(files, cause));
 }
 
 std::unique_ptr<pipeline::Source> make_tail_source(TailSpec spec, const pipeline::Context& context) {

@@ -32,7 +32,7 @@ TEST(Completion, Zsh) {
   EXPECT_THAT(text, testing::StartsWith("#compdef weir\n"));
   EXPECT_THAT(text, HasSubstr("'*-l+[a label]:NAME=VALUE: ' \\\n        '*--label=[a label]:NAME=VALUE: ' \\\n"));
   EXPECT_THAT(text, HasSubstr("'--format=[the format]:auto|cri|raw:(auto cri raw)' \\\n"));
-  EXPECT_THAT(text, HasSubstr("'--keep=[keep positions in FILE]:FILE:_files' \\\n"));
+  EXPECT_THAT(text, HasSubstr("'--keep=[keep positions in FILE]:FILE:_weir_files' \\\n"));
 }
 
 TEST(Completion, Fish) {

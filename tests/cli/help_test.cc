@@ -30,6 +30,7 @@ Examples:
 
 Exit status:
   0    done; also when the reader of the output went away
+       (tracked: 4)
   2    wrong usage or configuration; nothing was done
   129  hung up (SIGHUP: its terminal went) after draining
   130  interrupted (SIGINT) after draining

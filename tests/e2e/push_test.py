@@ -253,6 +253,37 @@ class Push(kit.Case):
         self.assertEqual(self.lines_of(path, "a"), list(range(6)))
         chain.stop(expect=(0, 3, 143))
 
+    def test_a_killed_second_delivery_repeats_what_was_on_the_way(self):
+        """Of many rejected records, most of them in their blocks. push holds one request of 200; 1,000 records may wait for their commit."""
+        total = 50_000
+        text = "".join(json.dumps({"line": f"a {i}", "labels": {"app": f"x{i % 3}"}}) + "\n" for i in range(total))
+        for fused, killed in ((False, 1), (False, 0), (True, 0)):
+            with self.subTest(fused=fused, killed=killed):
+                self.setUp()
+                (self.dir / "in").write_text(text)
+                sink, url, path = self.target(f"sink-{fused}-{killed}")
+                self.spool = self.dir / f"spool-{fused}-{killed}.db"
+                self.run_chain([f"buffer {self.spool}", f"push {url} --max-line-size 1"], True, expect=(3,), stdin=self.dir / "in")
+                self.assertEqual(self.status()["rejected"], total)
+                stages = [f"replay {self.spool} --rejected", f"push {url} --parallel 1 --batch-records 200"]
+                chain = self.chain(stages, fused)
+                kit.wait_for(lambda: kit.sink_stats(url)["entries"] >= 5000, chain.errors)
+                sink.send_signal(signal.SIGSTOP)
+                chain.kill(killed)
+                if not fused and killed == 0:
+                    sink.send_signal(signal.SIGCONT)
+                chain.processes[-1].wait(kit.PATIENCE)
+                sink.send_signal(signal.SIGCONT)
+                chain.wait()
+                left = self.status()["rejected"]
+                self.assertLess(0, left, "it was killed too late")
+                self.run_chain(stages, fused)
+                lines = self.lines_of(path, "a")
+                self.assertEqual(set(lines), set(range(total)))
+                self.assertEqual(self.status()["rejected"], 0)
+                # Where only replay was killed, push has come to its end.
+                self.assertLessEqual(len(lines) - total, 0 if not fused and killed == 0 else 1500, chain.errors())
+
     def test_who_takes_nothing_holds_nobody_up(self):
         """No request is ever made: what does not match, and what is too old, is stored as such all the same, and a small spool does not fill up."""
         self.write("a", 0, 6000, 4000)

@@ -140,7 +140,8 @@ TEST_F(QueryClientTest, AMessageTooLargeForTheFrontendAsksForLess) {
 }
 
 TEST_F(QueryClientTest, LabelsValuesAndSeries) {
-  loki.entries = {{{{"app", "x"}, {"pod", "b"}}, 1, ""}, {{{"app", "x"}, {"pod", "a"}}, 2, ""}, {{{"app", "x"}, {"pod", "a"}}, 3, ""}};
+  loki.entries = {{{{"app", "x"}, {"pod", "b"}}, 1, ""}, {{{"app", "x"}, {"pod", "a"}}, 2, ""}, {{{"app", "x"}, {"pod", "a"}}, 3, ""},
+                  {{{"__stream_shard__", "1"}, {"app", "x"}, {"pod", "a"}}, 4, ""}};
   const auto client = make();
   EXPECT_EQ(client->labels({0, 10}, "").value(), (std::vector<std::string>{"app", "pod"}));
   EXPECT_EQ(client->label_values("pod", {0, 10}, "{app=\"x\"}").value(), (std::vector<std::string>{"a", "b"}));

@@ -171,6 +171,38 @@ TEST_F(QueryPagerTest, ACommentAtTheEndOfTheQueryDoesNotSwallowFilters) {
   both_ways({.first_page = 2, .max_page = 2}, "{} # all");
 }
 
+// What one answer has shown must be in the next one, or it is asked for again.
+TEST_F(QueryPagerTest, AnAnswerThatIsShortOnceLosesNothing) {
+  for (int i = 0; i < 60; ++i) loki.entries.push_back({{{"pod", i % 20 == 0 ? "rare" : "p"}}, 100, fmt::format("{:03d} line", i)});
+  for (int i = 0; i < 6; ++i) loki.entries.push_back({{{"pod", "p"}}, 98 + 2 * (i % 2), fmt::format("edge {}", i)});
+  for (const Direction direction : {Direction::forward, Direction::backward}) {
+    for (int nth = 2; nth < 20; ++nth) {
+      SCOPED_TRACE(fmt::format("{} {}", direction == Direction::forward ? "forward" : "backward", nth));
+      loki.blind_from = loki.blind_to = loki.requests() + nth;
+      diagnostics.said.clear();
+      EXPECT_EQ(read(direction, {.first_page = 5, .max_page = 5}), all());
+      if (!diagnostics.said.empty()) {
+        EXPECT_NE(diagnostics.said.front().find("asking again (2 of 6)"), std::string::npos) << diagnostics.said.front();
+      }
+    }
+  }
+}
+
+TEST_F(QueryPagerTest, AnAnswerThatStaysShortIsAnError) {
+  for (int i = 0; i < 60; ++i) loki.entries.push_back({{{"pod", "p"}}, 100, fmt::format("{:03d} line", i)});
+  for (const int from : {2, 3, 5, 8}) {
+    loki.blind_from = loki.requests() + from;
+    loki.blind_to = loki.blind_from + 5;
+    QueryPager pager(client(), "{}", {0, 1000}, Direction::forward, {.first_page = 5, .max_page = 5});
+    Batch batch;
+    base::Result<bool> more = true;
+    while (more.ok() && *more) more = pager.next(batch);
+    ASSERT_FALSE(more.ok()) << from;
+    EXPECT_EQ(more.error().code, Code::network);
+    EXPECT_NE(more.error().message.find("Loki gave 0 entries, where it had given"), std::string::npos) << more.error().message;
+  }
+}
+
 TEST_F(QueryPagerTest, WhatCannotBeToldApartIsCounted) {
   for (int i = 0; i < 10; ++i) loki.entries.push_back({{{"pod", "p"}}, 5, "same"});
   loki.entries.push_back({{{"pod", "p"}}, 6, "after"});

@@ -141,6 +141,7 @@ def tried_in_bash(script, commands):
       offer spool ''; offer spool status ''; offer spool -o text status a; offer spool forget ''; offer spool forget main ''
       offer docs man ta; offer docs completion ''; offer query ''; offer query labels ''; offer query --spool = 'a.db' labels na
       offer query labels app ''; offer query --spool ''; offer replay ''; offer replay a.db ''; offer push http; offer tail pipe
+      offer run a; offer tail a; offer tail -n ''; offer query --from ''
     """
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, "pipeline with blanks").touch()
@@ -158,7 +159,7 @@ def tried_in_bash(script, commands):
     check("--help" in lines[5], f"bash offers {lines[5]}")
     check(lines[6] == "complete -F _weir weir", f"bash: {lines[6]}")
     want = [spool_actions(script), SPOOLS, "a.db", "", SPOOLS, "tail", "bash zsh fish", "logs labels series", "app namespace", "namespace", "", SPOOLS, SPOOLS, "", "",
-            "pipeline with blanks"]
+            "pipeline with blanks", "a.db", "a.db", "", ""]
     check(lines[7:] == want, f"bash offers {lines[7:]}")
     check(calls == ["query labels --timeout 2s", "query --spool=a.db labels --timeout 2s"], f"bash calls {calls}")
 
@@ -180,7 +181,7 @@ def tried_in_fish(script):
                              ("weir spool forget ", ""), ("weir spool forget main ", SPOOLS), ("weir docs man tai", "tail"),
                              ("weir docs completion ", "bash fish zsh"), ("weir query ", "labels logs series"), ("weir query labels ", "app namespace"),
                              ("weir query --spool a.db labels na", "namespace"), ("weir query labels app ", ""), ("weir replay a", "a.db"),
-                             ("weir replay a.db ", "")):
+                             ("weir replay a.db ", ""), ("weir run a", "a.db"), ("weir tail a", "a.db"), ("weir tail -n ", "")):
             found = offer(line, cwd=folder, path=folder)
             check(sorted(one.rstrip("/") for one in found) == sorted(wanted.split()), f"fish offers {found} for {line!r}")
         calls = pathlib.Path(folder, "calls").read_text().splitlines()
@@ -227,7 +228,8 @@ def tried_in_zsh(folder):
         for typed, wanted in (("weir filt\t", "filter "), ("weir run --chec\t", "--check "), ("weir docs compl\t", "completion "),
                               ("weir docs man quer\t", "query "), ("weir docs completion fi\t", "fish "), ("weir spool sta\t", "status "),
                               ("weir spool status only\t", "only.db "), ("weir spool status -o json only\t", "only.db "),
-                              ("weir query lab\t", "labels "), ("weir query labels names\t", "namespace "), ("weir replay only\t", "only.db ")):
+                              ("weir query lab\t", "labels "), ("weir query labels names\t", "namespace "), ("weir replay only\t", "only.db "),
+                              ("weir run only\t", "only.db ")):
             send(typed)
             read_until(re.escape(wanted))
             send("\x15")

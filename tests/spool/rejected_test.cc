@@ -36,6 +36,18 @@ TEST(OrdinalSet, KeepsStretches) {
   EXPECT_EQ(without(6), (Stretches{{1, 2}, {5, 6}, {7, 9}}));
   EXPECT_EQ(without(8), (Stretches{{1, 2}, {5, 8}}));
   EXPECT_EQ(without(3), set.stretches());
+
+  const auto without_all = [&set](const std::vector<OrdinalSet::Stretch>& gone) {
+    OrdinalSet other, rest = set;
+    for (const auto& one : gone) other.add(one.from, one.to);
+    rest.remove_all(other);
+    return rest.stretches();
+  };
+  EXPECT_EQ(without_all({}), set.stretches());
+  EXPECT_EQ(without_all({{0, 1}, {2, 5}, {9, 20}}), set.stretches());
+  EXPECT_EQ(without_all({{0, 6}, {8, 20}}), (Stretches{{6, 8}}));
+  EXPECT_EQ(without_all({{5, 6}, {7, 8}}), (Stretches{{1, 2}, {6, 7}, {8, 9}}));
+  EXPECT_EQ(without_all({{0, 20}}), Stretches());
 }
 
 class RejectedStoreTest : public SpoolTest {

@@ -136,8 +136,14 @@ void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib
   }
   const auto filters = filters_of(request.get_param_value("query"));
   if (!filters) return refuse(response, "parse error at line 1, col 1: syntax error: unexpected |");
+  bool blind = false;
+  {
+    const std::scoped_lock lock(mutex);
+    blind = requests >= loki.blind_from && requests <= loki.blind_to;
+  }
   std::vector<const FakeEntry*> found;
   for (const FakeEntry& entry : loki.entries) {
+    if (blind) break;
     const bool within = loki.ignores_window || (entry.timestamp >= start && entry.timestamp < end);
     if (within && passes(entry, *filters)) found.push_back(&entry);
   }

@@ -158,6 +158,22 @@ class RoundTrip(kit.Case):
     def test_large_lines_with_one_timestamp(self):
         self.check(self.push([(NOW - 1, f"{i:03d} " + "y" * 150_000 + str(i), {"app": "large"}, None) for i in range(120)]))
 
+    def test_a_stream_that_loki_has_sharded(self):
+        """Loki gives a stream that is written fast an internal label more, whose value changes; the records are those that were pushed."""
+        expected = loki_server.multiset([])
+
+        def push_more():
+            first = sum(expected.values())
+            rows = [(NOW - 1 - i, f"{i:04d} " + "z" * 150_000, {"app": "fast"}, None) for i in range(first, first + 15)]
+            expected.update(self.push(rows))
+            series = loki.api("series", start=START, end=END, **{"match[]": self.selector})
+            return any("__stream_shard__" in one for one in series)
+
+        kit.wait_for(push_more, "Loki has not sharded the stream")
+        self.check(expected)
+        window = ("--addr", loki.url, "--from", stamp(START), "--to", stamp(END))
+        self.assertNotIn(b"shard", kit.weir("query", "series", *window, self.selector) + kit.weir("query", "labels", *window, self.selector))
+
     def test_order_within_a_stream(self):
         # Loki itself keeps no order among lines of one nanosecond.
         self.push([(NOW - 8000 + i, f"line {i:05d}", {"app": "order"}, None) for i in range(8000)])
