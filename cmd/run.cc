@@ -35,21 +35,26 @@ class Run : public cli::Invocation {
   Result<cli::Exit> act(const pipeline::Context& context) override {
     auto source = cli::load_pipelines(choice_, commands());
     if (!source) return std::move(source).error();
-    auto pipelines = cli::read_pipelines(*source, commands(), context);
+    const bool is_file = source->is_file();
+    auto pipelines = cli::read_pipelines(*std::move(source), commands(), context);
     if (!pipelines) return std::move(pipelines).error();
     if (check_only_) {
-      std::size_t stages = 0;
-      for (const auto& pipeline : *pipelines) stages += pipeline.links.size();
-      const std::size_t count = pipelines->size();
-      if (auto ok = cli::rehearse_pipelines(*std::move(pipelines), *source, context); !ok) return std::move(ok).error();
-      return say_checked(*source, count, stages);
+      if (auto ok = cli::PipelineSet(commands(), context).rehearse(*pipelines); !ok) return std::move(ok).error();
+      return say_checked(*pipelines);
     }
-    return cli::run_pipelines(*std::move(pipelines), *source, context);
+    if (!is_file) return cli::run_pipelines(*pipelines, commands(), context);
+    return cli::run_pipelines(*pipelines, commands(), context, [this, &context]() -> Result<std::vector<cli::PipelineEntry>> {
+      auto again = cli::load_pipelines(choice_, commands());
+      if (!again) return std::move(again).error();
+      return cli::read_pipelines(*std::move(again), commands(), context);
+    });
   }
 
  private:
-  static Result<cli::Exit> say_checked(const cli::PipelineSource& source, std::size_t pipelines, std::size_t stages) {
-    auto written = cli::write_all(1, fmt::format("{}: {} of {}: ok\n", source.name(), base::count_of(pipelines, "pipeline"),
+  static Result<cli::Exit> say_checked(const std::vector<cli::PipelineEntry>& pipelines) {
+    std::size_t stages = 0;
+    for (const auto& pipeline : pipelines) stages += pipeline.text.stages.size();
+    auto written = cli::write_all(1, fmt::format("{}: {} of {}: ok\n", pipelines.front().source->name(), base::count_of(pipelines.size(), "pipeline"),
                                                  base::count_of(stages, "stage")));
     if (!written) return std::move(written).error();
     return cli::Exit::ok;
@@ -73,6 +78,9 @@ const cli::Command run_command = {
         "from the environment, and nothing else of a shell. Each stage may begin with the word `weir`, so that a shell line can be pasted. A "
         "file holds one pipeline a line; a line may go on after `|`. Several pipelines run together, and the first that fails stops the "
         "others. weir-pipeline(5) has the details.\n"
+        "\n"
+        "On SIGHUP, `weir run FILE` reads FILE again. Pipelines whose words are the same run on; each other one is drained and replaced, and new "
+        "ones start. A file with a mistake changes nothing.\n"
         "\n"
         "A pipeline that begins with no source reads JSON lines from standard input; one that ends in no sink writes to standard output. "
         "Where a `buffer`, or a `push --checkpoint`, keeps the positions of what was read, `tail` in the same pipeline starts from them.",

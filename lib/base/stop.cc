@@ -1,6 +1,7 @@
 #include "base/stop.h"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <cerrno>
@@ -34,7 +35,22 @@ bool has_terminal() { return bool(UniqueFd(::open("/dev/tty", O_RDONLY | O_NOCTT
 Result<std::unique_ptr<Stop>> Stop::create() {
   std::unique_ptr<Stop> stop(new Stop);
   stop->event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!stop->event_) return io_error(errno, "create an event descriptor");
+  stop->reload_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!stop->event_ || !stop->reload_event_) return io_error(errno, "create an event descriptor");
+  return stop;
+}
+
+Result<std::unique_ptr<Stop>> Stop::create_child(const Stop& parent) {
+  std::unique_ptr<Stop> stop(new Stop);
+  stop->parent_ = &parent;
+  stop->event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  stop->either_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  if (!stop->event_ || !stop->either_) return io_error(errno, "create an event descriptor");
+  for (const int fd : {parent.fd(), stop->event_.get()}) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    if (::epoll_ctl(stop->either_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return io_error(errno, "wait for an event descriptor");
+  }
   return stop;
 }
 
@@ -67,6 +83,12 @@ void Stop::request(int signal_number) {
   const std::uint64_t one = 1;
   // A full counter is as readable as we want it.
   [[maybe_unused]] const ssize_t ignored = ::write(event_.get(), &one, sizeof one);
+}
+
+void Stop::request_reload() {
+  reloads_.fetch_add(1, std::memory_order_acq_rel);
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t ignored = ::write(reload_event_.get(), &one, sizeof one);
 }
 
 void Stop::allow(Duration patience) {

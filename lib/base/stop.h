@@ -1,12 +1,15 @@
 // Asking a running chain to end. SIGINT and SIGTERM ask once for a drain, a second one for leaving at once; so does SIGHUP where the terminal
 // went that the process was started on, else it asks for a reload. Sources poll fd() beside their input; everything else looks at level() between two pieces of work, and whoever waits for
 // somebody else gives up at deadline().
+//
+// A child ends a part of what its parent ends: `run` gives one to each pipeline, so that one can be replaced while the others go on.
 #pragma once
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -28,18 +31,25 @@ class Stop {
 
   static Result<std::unique_ptr<Stop>> create();
 
+  // A Stop that a request to `parent` raises as well, while its own requests leave the parent alone. Patience and feed are its own. The
+  // parent must outlive it.
+  static Result<std::unique_ptr<Stop>> create_child(const Stop& parent);
+
   // Routes SIGINT, SIGTERM and SIGHUP of this process to `stop`, which must live as long as the process; ignores SIGPIPE, SIGXFSZ. A SIGINT
   // that the process was started to ignore stays ignored (as in the background of shells), and such a SIGHUP (nohup) does not end it.
   static Result<void> handle_signals(Stop& stop);
 
-  [[nodiscard]] Level level() const { return static_cast<Level>(level_.load(std::memory_order_acquire)); }
+  [[nodiscard]] Level level() const {
+    const auto own = static_cast<Level>(level_.load(std::memory_order_acquire));
+    return parent_ == nullptr ? own : std::max(own, parent_->level());
+  }
   [[nodiscard]] bool stopped() const { return level() != running; }
 
   // Becomes readable at the first request and stays so. Never read from it.
-  [[nodiscard]] int fd() const { return event_.get(); }
+  [[nodiscard]] int fd() const { return either_ ? either_.get() : event_.get(); }
 
-  // The signal of the first request, 0 without one: 130, 143 or 129 as exit code come from it.
-  [[nodiscard]] int signal() const { return signal_.load(std::memory_order_acquire); }
+  // The signal of the first request, 0 without one: 130, 143 or 129 as exit code come from it. A child has that of its parent.
+  [[nodiscard]] int signal() const { return parent_ != nullptr ? parent_->signal() : signal_.load(std::memory_order_acquire); }
 
   // Raises the level by one, up to `leave`. Async-signal-safe.
   void request(int signal_number = 0);
@@ -59,15 +69,20 @@ class Stop {
   // deadline() asks `feed`, too, until the next call; nullptr for none.
   void watch(Feed* feed);
 
-  // Counts SIGHUPs: whoever reloads remembers the number it saw. Async-signal-safe.
-  void request_reload() { reloads_.fetch_add(1, std::memory_order_acq_rel); }
-  [[nodiscard]] int reloads() const { return reloads_.load(std::memory_order_acquire); }
+  // Counts SIGHUPs: whoever reloads remembers the number it saw. Async-signal-safe. A child has those of its parent.
+  void request_reload();
+  [[nodiscard]] int reloads() const { return parent_ != nullptr ? parent_->reloads() : reloads_.load(std::memory_order_acquire); }
+  // An event descriptor that is written at each of them, for Wake::watch_event(). Never read from it.
+  [[nodiscard]] int reload_fd() const { return parent_ != nullptr ? parent_->reload_fd() : reload_event_.get(); }
 
  private:
   Stop() = default;
   void settle(Monotonic deadline) const;
 
+  const Stop* parent_ = nullptr;
   UniqueFd event_;
+  UniqueFd reload_event_;
+  UniqueFd either_;  // of a child: readable when its own event is, or the parent's
   std::atomic<int> level_{running};
   std::atomic<int> signal_{0};
   std::atomic<int> reloads_{0};

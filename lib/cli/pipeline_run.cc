@@ -2,7 +2,6 @@
 
 #include "base/secrets.h"
 #include "base/suggestion.h"
-#include "base/thread.h"
 #include "base/unique_fd.h"
 #include "cli/secret_words.h"
 
@@ -14,10 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <mutex>
-#include <optional>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
 
 namespace weir::cli {
@@ -112,68 +108,6 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
   return link;
 }
 
-// Whatever several pipelines would fight over.
-class SharedStreams {
- public:
-  explicit SharedStreams(const PipelineSource& source) : source_(source) {}
-  Result<void> claim(const Assembly& assembly, TextPlace place) {
-    if (assembly.reads_standard_input()) {
-      if (readers_++ > 0) return source_.error_at(place, "a second pipeline reads standard input", "begin it with a source, such as tail");
-      if (source_.from_standard_input()) {
-        return source_.error_at(place, "this pipeline reads records from standard input, where its text came from",
-                                "begin it with a source, such as tail, or put the text in a file");
-      }
-    }
-    if (assembly.writes_standard_output() && writers_++ > 0) {
-      return source_.error_at(place, "a second pipeline writes to standard output", "end it with a sink, such as push");
-    }
-    return {};
-  }
-
- private:
-  const PipelineSource& source_;
-  int readers_ = 0;
-  int writers_ = 0;
-};
-
-// What became of the threads.
-class Outcomes {
- public:
-  explicit Outcomes(base::Stop& stop) : stop_(stop) {}
-
-  void note(Result<Exit> outcome) {
-    const std::lock_guard lock(mutex_);
-    if (!outcome) {
-      if (!error_) {
-        error_ = std::move(outcome).error();
-        if (!stop_.stopped()) stop_.request();
-      }
-    } else if (severity(*outcome) > severity(exit_)) {
-      exit_ = *outcome;
-    }
-  }
-
-  Result<Exit> take() {
-    const std::lock_guard lock(mutex_);
-    if (error_) return *std::move(error_);
-    return exit_;
-  }
-
- private:
-  static int severity(Exit exit) {
-    switch (exit) {
-      case Exit::ok: return 0;
-      case Exit::negative: return 1;
-      case Exit::incomplete: return 2;
-      default: return 3;
-    }
-  }
-  std::mutex mutex_;
-  base::Stop& stop_;
-  std::optional<Error> error_;
-  Exit exit_ = Exit::ok;
-};
-
 }  // namespace
 
 Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<const Command* const> commands) {
@@ -181,13 +115,13 @@ Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<co
   if (choice.word == "-") {
     auto text = read_text(0, "standard input");
     if (!text) return std::move(text).error();
-    return PipelineSource("stdin", *std::move(text), true);
+    return PipelineSource("stdin", *std::move(text), PipelineSource::Kind::standard_input);
   }
   const base::UniqueFd file(::open(choice.word.c_str(), O_RDONLY | O_CLOEXEC));
   if (file) {
     auto text = read_text(file.get(), choice.word);
     if (!text) return std::move(text).error();
-    return PipelineSource(choice.word, *std::move(text));
+    return PipelineSource(choice.word, *std::move(text), PipelineSource::Kind::file);
   }
   const int error = errno;
   if (choice.word.find('|') != std::string::npos || begins_with_stage(choice.word, commands)) return PipelineSource("text", choice.word);
@@ -196,57 +130,34 @@ Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<co
       .with_hint("a text of pipelines has a `|` in it or begins with a stage, or is given with -c");
 }
 
-Result<std::vector<PipelineLinks>> read_pipelines(const PipelineSource& source, std::span<const Command* const> commands,
-                                                  const pipeline::Context& context) {
-  auto texts = source.parse(context.environment);
-  if (!texts) return std::move(texts).error();
-  std::vector<PipelineLinks> pipelines;
-  for (const auto& text : *texts) {
-    PipelineLinks pipeline;
-    pipeline.place = text.stages.front().command.place;
-    for (const auto& stage : text.stages) {
-      auto link = read_link(stage, source, commands, context.diagnostics->secrets());
-      if (!link) return std::move(link).error();
-      pipeline.links.push_back(*std::move(link));
-    }
-    if (auto ok = check_chain(pipeline.links); !ok) return std::move(ok).error();
-    pipelines.push_back(std::move(pipeline));
+Result<std::vector<Link>> read_links(const PipelineEntry& entry, std::span<const Command* const> commands, const pipeline::Context& context) {
+  std::vector<Link> links;
+  for (const StageText& stage : entry.text.stages) {
+    auto link = read_link(stage, *entry.source, commands, context.diagnostics->secrets());
+    if (!link) return std::move(link).error();
+    links.push_back(*std::move(link));
   }
-  return pipelines;
+  if (auto ok = check_chain(links); !ok) return std::move(ok).error();
+  return links;
 }
 
-Result<void> rehearse_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source, const pipeline::Context& context) {
-  SharedStreams streams(source);
-  for (auto& pipeline : pipelines) {
-    auto assembly = Assembly::rehearse(std::move(pipeline.links), true, context);
-    if (!assembly) return std::move(assembly).error();
-    if (auto ok = streams.claim(*assembly, pipeline.place); !ok) return ok;
+Result<std::vector<PipelineEntry>> read_pipelines(PipelineSource text, std::span<const Command* const> commands, const pipeline::Context& context) {
+  const auto source = std::make_shared<const PipelineSource>(std::move(text));
+  auto parsed = source->parse(context.environment);
+  if (!parsed) return std::move(parsed).error();
+  std::vector<PipelineEntry> entries;
+  for (PipelineText& pipeline : *parsed) {
+    entries.push_back({source, std::move(pipeline)});
+    if (auto links = read_links(entries.back(), commands, context); !links) return std::move(links).error();
   }
-  return {};
+  return entries;
 }
 
-Result<Exit> run_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source, const pipeline::Context& context) {
-  std::vector<Assembly> assemblies;
-  SharedStreams streams(source);
-  for (auto& pipeline : pipelines) {
-    auto assembly = Assembly::build(std::move(pipeline.links), true, context);
-    if (!assembly) return std::move(assembly).error();
-    if (auto ok = streams.claim(*assembly, pipeline.place); !ok) return std::move(ok).error();
-    assemblies.push_back(*std::move(assembly));
-  }
-  if (assemblies.size() == 1) return assemblies.front().run();
-  Outcomes outcomes(*context.stop);
-  std::vector<std::thread> threads;
-  for (auto& assembly : assemblies) {
-    auto thread = base::start_thread("run a pipeline", [&outcomes, &assembly] { outcomes.note(assembly.run()); });
-    if (!thread) {
-      outcomes.note(std::move(thread).error());  // stops the others
-      break;
-    }
-    threads.push_back(*std::move(thread));
-  }
-  for (std::thread& thread : threads) thread.join();
-  return outcomes.take();
+Result<Exit> run_pipelines(const std::vector<PipelineEntry>& entries, std::span<const Command* const> commands, const pipeline::Context& context,
+                           PipelineSet::Reload reload) {
+  PipelineSet set(commands, context, std::move(reload));
+  if (auto built = set.build(entries); !built) return std::move(built).error();
+  return set.run();
 }
 
 }  // namespace weir::cli

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/assemble.h"
-#include "cli/pipeline_text.h"
+#include "cli/pipeline_set.h"
 
 #include <memory>
 #include <span>
@@ -21,21 +21,17 @@ struct PipelineChoice {
 // Reads it. Code::usage when it is neither a file nor a text, Code::io when it cannot be read.
 base::Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<const Command* const> commands);
 
-struct PipelineLinks {
-  std::vector<Link> links;
-  TextPlace place;
-};
-
-// Parses and checks everything without building anything. `source` must outlive what is returned.
-base::Result<std::vector<PipelineLinks>> read_pipelines(const PipelineSource& source, std::span<const Command* const> commands,
+// Parses and checks everything without building anything, and without I/O.
+base::Result<std::vector<PipelineEntry>> read_pipelines(PipelineSource source, std::span<const Command* const> commands,
                                                         const pipeline::Context& context);
 
-// Finds what a start would find wrong with the files and variables that the pipelines name, one after the other, without writing anything or
-// keeping anybody out.
-base::Result<void> rehearse_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source, const pipeline::Context& context);
+// The links of one of them, parsed and checked again. Errors name the place in its text.
+base::Result<std::vector<Link>> read_links(const PipelineEntry& entry, std::span<const Command* const> commands,
+                                           const pipeline::Context& context);
 
 // Builds all of them before the first record moves, runs each on a thread of its own, and returns when all have ended. The first that
-// fails stops the others and is what is returned.
-base::Result<Exit> run_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source, const pipeline::Context& context);
+// fails stops the others and is what is returned. `reload` as in PipelineSet.
+base::Result<Exit> run_pipelines(const std::vector<PipelineEntry>& entries, std::span<const Command* const> commands,
+                                 const pipeline::Context& context, PipelineSet::Reload reload = nullptr);
 
 }  // namespace weir::cli

@@ -310,4 +310,11 @@ Error PipelineSource::error_at(TextPlace place, std::string_view text, std::stri
   return error;
 }
 
+bool PipelineEntry::same_words(const PipelineEntry& other) const {
+  const auto same_word = [](const Word& a, const Word& b) { return a.text == b.text; };
+  return std::ranges::equal(text.stages, other.text.stages, [&](const StageText& a, const StageText& b) {
+    return same_word(a.command, b.command) && std::ranges::equal(a.arguments, b.arguments, same_word);
+  });
+}
+
 }  // namespace weir::cli

@@ -12,6 +12,8 @@
 #include "base/result.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,8 +43,8 @@ struct PipelineText {
 // A text with the name it has in messages. Keeps both.
 class PipelineSource {
  public:
-  PipelineSource(std::string name, std::string text, bool from_standard_input = false)
-      : name_(std::move(name)), text_(std::move(text)), from_standard_input_(from_standard_input) {}
+  enum class Kind : std::uint8_t { text, standard_input, file };  // where it came from
+  PipelineSource(std::string name, std::string text, Kind kind = Kind::text) : name_(std::move(name)), text_(std::move(text)), kind_(kind) {}
 
   // `environment` is that of pipeline::Context. Never an empty list.
   [[nodiscard]] base::Result<std::vector<PipelineText>> parse(const char* (*environment)(const char* name)) const;
@@ -52,11 +54,22 @@ class PipelineSource {
   [[nodiscard]] base::Error error_at(TextPlace place, std::string_view text, std::string_view hint = {}) const;
 
   [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] bool from_standard_input() const { return from_standard_input_; }
+  [[nodiscard]] bool from_standard_input() const { return kind_ == Kind::standard_input; }
+  [[nodiscard]] bool is_file() const { return kind_ == Kind::file; }
 
  private:
   std::string name_, text_;
-  bool from_standard_input_;
+  Kind kind_;
+};
+
+// One pipeline of a text, which may be parsed into links as often as it is started.
+struct PipelineEntry {
+  std::shared_ptr<const PipelineSource> source;
+  PipelineText text;
+
+  // The words alone: two entries with the same words are the same pipeline, wherever they stand.
+  [[nodiscard]] bool same_words(const PipelineEntry& other) const;
+  [[nodiscard]] TextPlace place() const { return text.stages.front().command.place; }
 };
 
 }  // namespace weir::cli

@@ -34,6 +34,11 @@ class StageOutlet : public Outlet {
     return std::min(*mine, *below);
   }
 
+  Result<void> attach(base::Wake& wake) override {
+    if (auto mine = stage_.attach(wake); !mine || stage_.drives_below()) return mine;
+    return next_.attach(wake);
+  }
+
   Result<Flushed> flush(Monotonic deadline) override {
     auto mine = stage_.flush(next_, deadline);
     if (!mine || *mine == Flushed::timed_out || stage_.drives_below()) return mine;
@@ -69,6 +74,7 @@ class LinkedOutlet : public Outlet {
   explicit LinkedOutlet(std::span<const std::unique_ptr<Stage>> stages) : links_(link(stages)) {}
   Result<Flow> emit(Batch& batch) override { return links_.front()->emit(batch); }
   Result<Monotonic> nudge(Monotonic now) override { return links_.front()->nudge(now); }
+  Result<void> attach(base::Wake& wake) override { return links_.front()->attach(wake); }
   Result<Flushed> flush(Monotonic deadline) override { return links_.front()->flush(deadline); }
   [[nodiscard]] base::Duration batch_wait() const override { return links_.front()->batch_wait(); }
   [[nodiscard]] int reader_fd() const override { return links_.front()->reader_fd(); }
@@ -78,12 +84,17 @@ class LinkedOutlet : public Outlet {
   std::vector<std::unique_ptr<Outlet>> links_;
 };
 
-// Remembers that somebody below wanted no more.
+// What the source sees: wakes it, and remembers that somebody below wanted no more.
 class Watched : public Outlet {
  public:
   explicit Watched(Outlet& next) : next_(next) {}
+  Result<void> begin() { return next_.attach(wake_); }
   Result<Flow> emit(Batch& batch) override { return seen(next_.emit(batch)); }
-  Result<Monotonic> nudge(Monotonic now) override { return next_.nudge(now); }
+  Result<Monotonic> nudge(Monotonic now) override {
+    wake_.hear();
+    return next_.nudge(now);
+  }
+  [[nodiscard]] int wake_fd() const override { return wake_.fd(); }
   Result<Flushed> flush(Monotonic deadline) override { return next_.flush(deadline); }
   [[nodiscard]] base::Duration batch_wait() const override { return next_.batch_wait(); }
   [[nodiscard]] int reader_fd() const override { return next_.reader_fd(); }
@@ -98,6 +109,7 @@ class Watched : public Outlet {
   }
 
   Outlet& next_;
+  base::Wake wake_;
 };
 
 }  // namespace
@@ -111,7 +123,8 @@ Result<ChainResult> run_chain(Source& source, std::span<const std::unique_ptr<St
   const auto note = [&first_error](Result<void> result) {
     if (!result && !first_error) first_error = std::move(result).error();
   };
-  note(source.run(top, *context.stop));
+  note(top.begin());
+  if (!first_error) note(source.run(top, *context.stop));
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const Monotonic now = context.clock->monotonic();
     Monotonic deadline = context.stop->deadline(now);

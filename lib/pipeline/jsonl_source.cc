@@ -120,7 +120,10 @@ class JsonlSource : public Source, private base::Feed {
       // Once it was asked to stop, that descriptor stays readable; a second signal interrupts poll, or is seen a second later.
       const bool stopped = stop_->stopped();
       const Monotonic until = std::min({*due, deadline, stopped ? base::after(now, base::kSecond) : base::kNever});
-      std::array<pollfd, 3> fds = {{{options_.fd, POLLIN, 0}, {stopped ? -1 : stop_->fd(), POLLIN, 0}, {watch_reader_ ? out.reader_fd() : -1, 0, 0}}};
+      std::array<pollfd, 4> fds = {{{options_.fd, POLLIN, 0},
+                                    {stopped ? -1 : stop_->fd(), POLLIN, 0},
+                                    {watch_reader_ ? out.reader_fd() : -1, 0, 0},
+                                    {out.wake_fd(), POLLIN, 0}}};
       const int count = ::poll(fds.data(), fds.size(), base::poll_timeout(now, until));
       if (count < 0 && errno != EINTR) return base::io_error(errno, "wait for input");
       if (count <= 0) continue;

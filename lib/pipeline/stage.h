@@ -12,6 +12,7 @@
 #include "base/diagnostics.h"
 #include "base/result.h"
 #include "base/stop.h"
+#include "base/wake.h"
 #include "record/record.h"
 
 #include <cstdint>
@@ -50,6 +51,15 @@ class Outlet {
   // Lets everything downstream emit what is due. Never waits. Returns when to call again at the latest (base::kNever: no need).
   virtual Result<Monotonic> nudge(Monotonic now) = 0;
 
+  // For the thread that drives what is downstream, once, before its first call: `wake` is what this thread polls. Each stage registers what
+  // it waits for; when `wake` was readable, and heard, nudge() is called. `wake` outlives everything downstream.
+  virtual Result<void> attach(base::Wake& wake) {
+    static_cast<void>(wake);
+    return {};
+  }
+  // For a source that waits: the descriptor that is readable when nudge() should be called, -1 for none.
+  [[nodiscard]] virtual int wake_fd() const { return -1; }
+
   // A barrier, for the end, a reload and tests. Nothing may rely on it across a pipe.
   virtual Result<Flushed> flush(Monotonic deadline) = 0;
 
@@ -80,6 +90,12 @@ class Stage {
 
   // Takes the batch, emits to `out` what is to go on now. Records are the batch's: copy what is kept. Markers pass in order.
   virtual Result<Flow> consume(Batch& batch, Outlet& out) = 0;
+
+  // As Outlet's, for this stage alone. A Wake that a stage opens or watches costs descriptors: only who waits for something does so.
+  virtual Result<void> attach(base::Wake& wake) {
+    static_cast<void>(wake);
+    return {};
+  }
 
   // Emits what is due at `now`; never waits. The next time it wants to be called.
   virtual Result<Monotonic> nudge(Monotonic now, Outlet& out) {
@@ -123,7 +139,8 @@ class Source {
   virtual ~Source() = default;
 
   // Emits until its input ends, `out` says Flow::done, or `stop` is raised (sources fed by a pipe read on until end of file or
-  // stop.deadline()). Waits for out.reader_fd() as well. Calls out.nudge() when idle and when a deadline it returned has come. Does not call finish.
+  // stop.deadline()). Waits for out.reader_fd() and out.wake_fd() as well. Calls out.nudge() when idle, when a deadline it returned has come, and
+  // when out.wake_fd() is readable. Does not call finish.
   virtual Result<void> run(Outlet& out, base::Stop& stop) = 0;
 
   [[nodiscard]] virtual Counters counters() const { return {}; }

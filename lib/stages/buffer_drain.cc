@@ -3,8 +3,9 @@
 #include "base/thread.h"
 #include "delivery/spool_stream.h"
 
+#include <poll.h>
+
 #include <algorithm>
-#include <chrono>
 
 namespace weir::stages {
 namespace {
@@ -18,6 +19,7 @@ BufferDrain::BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::
 
 base::Result<std::unique_ptr<BufferDrain>> BufferDrain::start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context) {
   std::unique_ptr<BufferDrain> drain(new BufferDrain(std::move(spec), out, context));
+  if (auto opened = drain->wake_.open(); !opened) return std::move(opened).error();
   auto thread = base::start_thread("read the spool", [raw = drain.get()] { raw->run(); });
   if (!thread) return std::move(thread).error();
   drain->thread_ = *std::move(thread);
@@ -41,7 +43,7 @@ record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records) {
       spare_.pop_back();
     }
   }
-  changed_.notify_all();
+  tell_thread();
   return records;
 }
 
@@ -49,7 +51,7 @@ void BufferDrain::pass(std::uint64_t block, std::shared_ptr<const record::Batch>
   const std::lock_guard lock(mutex_);
   const std::uint64_t previous = std::exchange(newest_, block);
   if (!ended_) waiting_.push_back({block, previous, {}, std::move(records), 0});
-  changed_.notify_all();
+  tell_thread();
 }
 
 void BufferDrain::stored(std::uint64_t block) {
@@ -71,7 +73,7 @@ base::Result<pipeline::Flushed> BufferDrain::flush(base::Monotonic deadline) {
   std::unique_lock lock(mutex_);
   flush_by_ = deadline;
   flushed_.reset();
-  changed_.notify_all();
+  tell_thread();
   changed_.wait(lock, [this] { return flushed_.has_value() || ended_; });
   flush_by_.reset();
   if (flushed_) return std::move(*flushed_);
@@ -84,7 +86,7 @@ base::Result<void> BufferDrain::finish(base::Monotonic deadline) {
     const std::lock_guard lock(mutex_);
     finishing_ = true;
     finish_by_ = deadline;
-    changed_.notify_all();
+    tell_thread();
   }
   if (thread_.joinable()) thread_.join();
   if (error_) return *error_;
@@ -202,6 +204,7 @@ base::Result<bool> BufferDrain::emit_next(std::unique_lock<std::mutex>& lock) {
 }
 
 base::Result<void> BufferDrain::drain() {
+  if (auto attached = out_.attach(wake_); !attached) return attached;
   record::Batch markers;
   delivery::append_begin(markers, spec_.spool_path, spec_.spool, spec_.acknowledged.before());
   if (auto more = emit(markers); !more) return std::move(more).error();
@@ -232,8 +235,14 @@ base::Result<void> BufferDrain::drain() {
     lock.lock();
     if (!next) return std::move(next).error();
     if (emitted_ < newest_ || finishing_ || (flush_by_ && !flushed_)) continue;
-    const base::Duration wait = *next == base::kNever ? base::kMinute : std::clamp<base::Duration>(*next - clock.monotonic(), 0, base::kMinute);
-    changed_.wait_for(lock, std::chrono::nanoseconds(wait));
+    idle_ = true;
+    lock.unlock();
+    pollfd woken = {wake_.fd(), POLLIN, 0};
+    const base::Monotonic from = clock.monotonic();
+    ::poll(&woken, 1, base::poll_timeout(from, std::min(*next, base::after(from, base::kMinute))));
+    wake_.hear();
+    lock.lock();
+    idle_ = false;
   }
   // Of a stream whose source died, this one is no whole either: whoever is behind must not wait for the sake of its end.
   if (done_ || (context_.stop != nullptr && context_.stop->feed_has_died())) return {};

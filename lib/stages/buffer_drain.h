@@ -1,6 +1,7 @@
 // The downstream side of `buffer`: a thread that emits stored blocks in order.
 #pragma once
 
+#include "base/wake.h"
 #include "pipeline/stage.h"
 #include "record/record.h"
 #include "spool/place.h"
@@ -29,7 +30,7 @@ struct DrainSpec {
 // Methods are for one thread, the one that drives the chain above; the outlet is used only by the thread within.
 class BufferDrain {
  public:
-  // Fails when there can be no thread. `out` outlives it.
+  // Fails when there can be no thread, or no descriptors for it. `out` outlives it.
   static base::Result<std::unique_ptr<BufferDrain>> start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
   ~BufferDrain();  // gives up what is left
 
@@ -79,8 +80,16 @@ class BufferDrain {
   pipeline::Outlet& out_;
   const pipeline::Context context_;
 
+  // With the lock held: there is something for the thread to do.
+  void tell_thread() {
+    if (idle_) wake_.ring();
+    idle_ = false;
+  }
+
   std::mutex mutex_;
-  std::condition_variable changed_;
+  base::Wake wake_;                  // what the thread waits on
+  bool idle_ = false;                // it waits, and nobody has rung since it began to
+  std::condition_variable changed_;  // what waits for the thread
   std::deque<Waiting> waiting_;
   std::deque<record::Batch> spare_;
   std::uint64_t waiting_bytes_ = 0;

@@ -13,6 +13,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <vector>
 
@@ -149,8 +150,8 @@ class Replay : public pipeline::Source {
     for (base::Monotonic now = clock.monotonic(); now < deadline; now = clock.monotonic()) {
       auto next = out_->nudge(now);
       if (!next) return std::move(next).error();
-      struct pollfd input = {stop_->fd(), POLLIN, 0};
-      ::poll(&input, 1, base::poll_timeout(now, std::min(*next, deadline)));
+      std::array<pollfd, 2> inputs = {{{stop_->fd(), POLLIN, 0}, {out_->wake_fd(), POLLIN, 0}}};
+      ::poll(inputs.data(), inputs.size(), base::poll_timeout(now, std::min(*next, deadline)));
       if (stop_->stopped()) return !(ended_ = true);
     }
     return true;

@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <filesystem>
 
@@ -111,8 +112,8 @@ class SpoolSource : public pipeline::Source {
     const base::Monotonic now = clock.monotonic();
     auto next = out.nudge(now);
     if (!next) return std::move(next).error();
-    struct pollfd input = {stop.fd(), POLLIN, 0};
-    ::poll(&input, 1, base::poll_timeout(now, std::min(*next, base::after(now, spec_.poll))));
+    std::array<pollfd, 2> inputs = {{{stop.fd(), POLLIN, 0}, {out.wake_fd(), POLLIN, 0}}};
+    ::poll(inputs.data(), inputs.size(), base::poll_timeout(now, std::min(*next, base::after(now, spec_.poll))));
     return {};
   }
 

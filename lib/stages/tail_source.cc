@@ -43,7 +43,7 @@ using tail::LogReader;
 constexpr std::size_t kOpenLogs = 256;  // logs that a one-shot run reads in turns
 constexpr base::Duration kLongestSpacing = base::kSecond;  // of what is read while lines keep coming
 constexpr std::string_view kStandardInput = "the input";
-constexpr std::size_t kFixedPolls = 3;  // of what is polled: the watcher, the stop, the reader; then the streams
+constexpr std::size_t kFixedPolls = 4;  // of what is polled: the watcher, the stop, the reader; then the streams
 constexpr auto kAnyTime = std::numeric_limits<base::Timestamp>::min();
 
 // A log a file descriptor: what the process may open is raised to what the system allows.
@@ -404,7 +404,7 @@ class TailSource final : public pipeline::Source {
     nudge_due_ = *due;
     Monotonic until = ready_.empty() ? *due : now;
     for (const auto& [reader, when] : due_) until = std::min(until, when);
-    polled_.assign({{watcher_ != nullptr ? watcher_->fd() : -1, POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader()});
+    polled_.assign({{watcher_ != nullptr ? watcher_->fd() : -1, POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader(), {out_->wake_fd(), POLLIN, 0}});
     for (const auto& stream : streams_) {
       until = std::min(until, stream->due());
       polled_.push_back({stream->fd(), POLLIN, 0});

@@ -118,6 +118,34 @@ TEST(Stop, WhoWaitsGivesUpByTheDeadlineOfTheFirstRequest) {
   EXPECT_EQ(stop->deadline(111 * kSecond), 111 * kSecond);
 }
 
+TEST(Stop, AChildStopsWithItsParentAndAlone) {
+  auto parent = std::move(*Stop::create());
+  auto child = std::move(*Stop::create_child(*parent));
+  auto sibling = std::move(*Stop::create_child(*parent));
+  const auto readable = [](const Stop& stop) {
+    pollfd ready = {stop.fd(), POLLIN, 0};
+    return ::poll(&ready, 1, 0) == 1;
+  };
+  child->allow(20 * kSecond);
+  child->request();
+  EXPECT_EQ(child->level(), Stop::drain);
+  EXPECT_TRUE(readable(*child));
+  EXPECT_EQ(child->deadline(kSecond), 21 * kSecond);
+  EXPECT_EQ(child->signal(), 0);
+  EXPECT_FALSE(parent->stopped());
+  EXPECT_FALSE(sibling->stopped());
+  EXPECT_FALSE(readable(*parent));
+  EXPECT_FALSE(readable(*sibling));
+
+  parent->request(SIGTERM);
+  EXPECT_EQ(sibling->level(), Stop::drain);
+  EXPECT_TRUE(readable(*sibling));
+  EXPECT_EQ(sibling->signal(), SIGTERM);
+  parent->request(SIGTERM);
+  EXPECT_EQ(child->level(), Stop::leave);
+  EXPECT_EQ(child->deadline(2 * kSecond), 2 * kSecond);
+}
+
 TEST(Stop, WhoWaitsLearnsThatTheFeedDied) {
   struct Fed : Feed {
     bool died() override {

@@ -14,10 +14,9 @@ class PipelineRunTest : public testing::Test {
  protected:
   PipelineRunTest() { test::seen() = {}; }
   base::Result<Exit> run(const std::string& text) {
-    const PipelineSource source("f", text);
-    auto pipelines = read_pipelines(source, test::fake_commands(), context_.context);
+    auto pipelines = read_pipelines(PipelineSource("f", text), test::fake_commands(), context_.context);
     if (!pipelines) return std::move(pipelines).error();
-    return run_pipelines(*std::move(pipelines), source, context_.context);
+    return run_pipelines(*pipelines, test::fake_commands(), context_.context);
   }
   void fails(const std::string& text, std::string_view message) {
     auto exit = run(text);
@@ -70,8 +69,7 @@ TEST_F(PipelineRunTest, TheNearestStageIsNamed) {
 }
 
 TEST_F(PipelineRunTest, NothingIsBuiltByChecking) {
-  const PipelineSource source("f", "count 2 | end");
-  ASSERT_TRUE(read_pipelines(source, test::fake_commands(), context_.context));
+  ASSERT_TRUE(read_pipelines(PipelineSource("f", "count 2 | end"), test::fake_commands(), context_.context));
   EXPECT_TRUE(test::seen().builds.empty());
 }
 

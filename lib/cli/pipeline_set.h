@@ -1,0 +1,77 @@
+// The pipelines of `weir run` while they run, each on a thread of its own, and how a changed text replaces some of them.
+//
+// A pipeline is in one of three states:
+//
+//   running   its chain is driven by its thread
+//   ending    replace() asked its Stop for a drain; its thread still drives it
+//   ended     its thread has returned
+//
+// Events, all taken by the thread that calls run():
+//
+//   a pipeline ended by itself, or by the Stop of all    its outcome counts; an error asks all for a drain
+//   a pipeline ended because replace() asked for it      its outcome does not count, an error is reported; its Assembly is destroyed, which frees
+//                                                        its locks; its successor is built and runs, or where that fails the old text again
+//   a reload is asked for                                the text is read and checked without I/O of its stages; pipelines whose words are the same
+//                                                        run on, each other one is ended or replaced, new ones start. A text with a mistake changes
+//                                                        nothing: the mistake is reported
+//
+// Two pipelines never hold the same lock: a successor is built when its predecessor is gone. What a pipeline had taken from its source when it was
+// asked to end is drained, as after a signal, for as long as its stages may drain.
+#pragma once
+
+#include "base/wake.h"
+#include "cli/assemble.h"
+#include "cli/pipeline_text.h"
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <thread>
+#include <vector>
+
+namespace weir::cli {
+
+class PipelineSet {
+ public:
+  // Reads the text again: what should run from now on.
+  using Reload = std::function<base::Result<std::vector<PipelineEntry>>()>;
+
+  // `commands` and what `context` points at outlive the set. Without `reload`, a reload changes nothing.
+  PipelineSet(std::span<const Command* const> commands, const pipeline::Context& context, Reload reload = nullptr);
+  ~PipelineSet();
+  PipelineSet(const PipelineSet&) = delete;
+  PipelineSet& operator=(const PipelineSet&) = delete;
+
+  // Builds all of them before the first record moves.
+  base::Result<void> build(const std::vector<PipelineEntry>& entries) { return make_all(entries, false); }
+  // In place of build(): finds what it would find wrong with the files and variables that the pipelines name, one after the other, without
+  // writing anything or keeping anybody out. What comes of it is not to be run.
+  base::Result<void> rehearse(const std::vector<PipelineEntry>& entries) { return make_all(entries, true); }
+
+  // Runs until all have ended. Blocks. The first error, or the gravest exit code.
+  base::Result<Exit> run();
+
+ private:
+  struct Slot;
+  base::Result<void> make_all(const std::vector<PipelineEntry>& entries, bool rehearsal);
+  base::Result<std::unique_ptr<Slot>> make(const PipelineEntry& entry, bool rehearsal = false);
+  base::Result<void> claim(const Slot& slot) const;
+  base::Result<void> start(Slot& slot);
+  void collect_ended();
+  void go_on(std::unique_ptr<Slot> ended);
+  void replace(std::vector<PipelineEntry> wanted);
+  void fail(base::Error error);
+
+  const std::span<const Command* const> commands_;
+  const pipeline::Context& context_;
+  const Reload reload_;
+  base::Wake wake_;  // rung by a thread that ends, and by reloads
+  std::vector<std::unique_ptr<Slot>> slots_;
+  int reloads_ = 0;  // those that were taken; one that came before the text was read only reads it once more
+  std::optional<base::Error> error_;
+  Exit exit_ = Exit::ok;
+};
+
+}  // namespace weir::cli

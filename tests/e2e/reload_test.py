@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""`weir run FILE` reads FILE again on SIGHUP: pipelines are replaced while logs are written, and nothing is lost or comes twice."""
+import json
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+import weir_kit as kit
+
+
+class Reload(kit.Case):
+    def setUp(self):
+        super().setUp()
+        self.file = self.dir / "pipelines.weir"
+        self.errors = self.dir / "err"
+        self.logs = {}
+        for name in ("a", "b"):
+            folder = self.dir / name / f"ns_{name}_uid" / "main"
+            folder.mkdir(parents=True)
+            self.logs[name] = folder / "0.log"
+
+    def pipeline(self, name, *stages):
+        spool = self.dir / f"{name}.db"
+        return " | ".join([f"tail -f --checkpoint {spool} {self.dir / name}", *stages, f"buffer {spool} --store"])
+
+    def run_file(self, *pipelines):
+        self.file.write_text("\n".join(pipelines) + "\n")
+        with open(self.errors, "wb") as errors:
+            # In a session of its own: on a terminal SIGHUP would end it.
+            self.process = self.start(kit.WEIR, "run", str(self.file), stderr=errors, stdin=subprocess.DEVNULL, env=kit.environment(),
+                                      start_new_session=True)
+        # Before it handles signals, SIGHUP would end it.
+        kit.wait_for(lambda: (self.dir / "a.db").exists(), self.errors.read_text)
+
+    def said(self, text):
+        return self.errors.read_text().count(text)
+
+    def reload(self, *pipelines):
+        before = self.said("read the pipelines again")
+        self.file.write_text("\n".join(pipelines) + "\n")
+        self.process.send_signal(signal.SIGHUP)
+        kit.wait_for(lambda: self.said("read the pipelines again") > before, self.errors.read_text)
+
+    def write(self, name, numbers, pause=0.0):
+        for number in numbers:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+            with open(self.logs[name], "a", encoding="ascii") as log:
+                log.write(f"{stamp}.{number:09d}Z stdout F {name} {number}\n")
+            time.sleep(pause)
+
+    def stored(self, name):
+        spool = self.dir / f"{name}.db"
+        if not spool.exists():
+            return []
+        return [json.loads(text)["line"] for text in kit.weir("replay", spool, "-o", "jsonl", expect=(0, 1, 4)).splitlines()]
+
+    def wait_for_lines(self, name, lines):
+        kit.wait_for(lambda: len(self.stored(name)) >= len(lines), lambda: f"{len(self.stored(name))} lines of {name}\n{self.errors.read_text()}")
+        self.assertEqual(self.stored(name), lines)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.process.wait(kit.PATIENCE), 143, self.errors.read_text())
+
+    def test_replaced_while_lines_are_written(self):
+        count = 400
+        texts = [[self.pipeline("a", f"filter --drop '|= \"never {i}\"'"), self.pipeline("b")] for i in range(4)]
+        self.run_file(*texts[0])
+        writers = [threading.Thread(target=self.write, args=(name, range(count), 0.005)) for name in ("a", "b")]
+        for writer in writers:
+            writer.start()
+        for text in texts[1:]:
+            self.reload(*text)
+            kit.wait_for(lambda: self.said("0 new, 0 ended") >= 1, self.errors.read_text)
+        for writer in writers:
+            writer.join()
+        for name in ("a", "b"):
+            self.wait_for_lines(name, [f"{name} {i}" for i in range(count)])
+        self.stop()
+        for name in ("a", "b"):
+            self.assertEqual(self.stored(name), [f"{name} {i}" for i in range(count)])
+
+    def test_the_rule_of_the_new_text_holds_for_what_comes_then(self):
+        self.run_file(self.pipeline("a"))
+        self.write("a", range(3))
+        self.wait_for_lines("a", [f"a {i}" for i in range(3)])
+        self.reload(self.pipeline("a", "filter --drop '|= \"a 4\"'"), self.pipeline("b"))
+        self.write("a", range(3, 6))
+        self.write("b", range(2))
+        self.wait_for_lines("a", ["a 0", "a 1", "a 2", "a 3", "a 5"])
+        self.wait_for_lines("b", ["b 0", "b 1"])
+        self.reload(self.pipeline("b"))
+        # What ended let go of its spool: another process can take it.
+        kit.wait_for(lambda: not (self.dir / "a.db-lock").exists() or self.can_lock("a"), "the lock of a.db")
+        self.stop()
+
+    def can_lock(self, name):
+        done = subprocess.run([kit.WEIR, "buffer", str(self.dir / f"{name}.db"), "--store", "--wait", "0s"], stdin=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, env=kit.environment(), check=False)
+        return done.returncode == 0
+
+    def test_a_mistake_changes_nothing(self):
+        self.run_file(self.pipeline("a"))
+        self.write("a", range(2))
+        self.wait_for_lines("a", ["a 0", "a 1"])
+        self.file.write_text("tail -f | filtre x\n")
+        self.process.send_signal(signal.SIGHUP)
+        kit.wait_for(lambda: self.said("the pipelines run on as they were"), self.errors.read_text)
+        self.write("a", range(2, 4))
+        self.wait_for_lines("a", [f"a {i}" for i in range(4)])
+        self.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
