@@ -131,7 +131,7 @@ class Pusher {
   [[nodiscard]] std::vector<StreamNumber> hungry();
   // Takes a record of such a stream. Call it in the stream's order. Never blocks.
   base::Result<void> add_again(const record::Record& record, PushToken token);
-  // The stream has no left records any more: its records come through add() again.
+  // The stream has no left records: its records come through add() again.
   void resume(StreamNumber stream);
   // The records cannot be read again after all. Streams that have none left keep all their records, and add() blocks instead.
   void leave_no_more();

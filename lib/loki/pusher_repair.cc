@@ -213,7 +213,8 @@ void Pusher::State::stored_but_for(std::unique_ptr<Request> request, const http:
     refuse_piece(piece, only, guilty, why, response.status);
     if (once_more.records > 0) put_back(*piece.stream, std::move(once_more));
   }
-  // Some records were refused, but the text does not show which. They are counted, so no record counts as delivered by mistake.
+  // Some records were refused, but the text does not show which. They count as rejected, so the number of delivered records
+  // stays true.
   for (std::size_t k = 0; k < why.size(); ++k) {
     if (found[k]) continue;
     const std::uint64_t count = std::min<std::uint64_t>(why[k].count, stats.records);

@@ -34,12 +34,13 @@
 //   stream is parked. A request that keeps failing is cut into halves. A single record that keeps failing with `failed` is
 //   rejected in the end.
 // - trouble, unknown_400 before the first success: the target's gate closes. With `one_shot`, before the first success, it is a
-//   final error.
+//   final error, and so is a fault of our configuration (no answer, Code::config).
 //
 // Invariants:
-// - At most one request of a stream is in flight, and no records of the stream overtake it. The one exception: when the record
-//   in `aside` passes after all, the record behind it has overtaken it.
-// - The ledger hears of every record once. `stats.pending` counts the records whose fate is open.
+// - At most one request of a stream is in flight, and no records of the stream overtake it. Two exceptions: when the record in
+//   `aside` passes after all, the record behind it has overtaken it; and records that go again from a partly stored request
+//   come after its stored records.
+// - The ledger hears of every tracked record once. `stats.pending` counts the records whose fate is open.
 // - A record is sent again as the same bytes, because Loki recognises a repeat by them. Only without_metadata() encodes anew.
 // - All parts of a request are of one tenant.
 // - `slots_used` is at most `parallel`. While the target fails, one request at a time tries it, with one record or up to
