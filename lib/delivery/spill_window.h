@@ -14,8 +14,8 @@
 // - Blocks leave only at the oldest end. So the positions in the spool never have a hole.
 // - A block counts as acknowledged when all of its places are. A block without records counts at once. A block with a held
 //   record never does, because only a stored block keeps a held record.
-// - While another consumer is registered, no block counts as acknowledged: that consumer reads the file, so every block must be
-//   stored.
+// - While another consumer is registered, no block with records counts as acknowledged: that consumer reads the file, so every
+//   block must be stored.
 // - The window holds at most `memory` bytes, or one larger block.
 // - The positions of settled blocks are stored before or with those of the oldest block.
 //
@@ -89,7 +89,7 @@ class SpillWindow {
   [[nodiscard]] base::Monotonic due() const;
   [[nodiscard]] bool settle_due(base::Monotonic now) const { return !settled_.empty() && now >= settle_at_; }
 
-  // Memory of a released block, to be filled again. No other thread reads it any longer; see BufferDrain::meet().
+  // Memory of a released block, to be filled again. No other thread reads it; see BufferDrain::meet().
   record::Batch spare();
 
  private:
