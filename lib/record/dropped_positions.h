@@ -27,7 +27,7 @@ class DroppedPositions {
     at.batch = batch_;
     touched_.push_back(&at);
   }
-  // Appends the markers after the first `kept` records of `batch`, and begins anew. Returns the number of records then. Call it
+  // Appends the markers after the first `kept` records of `batch`, and starts over. Returns the number of records then. Call it
   // at the end of a batch, and before any other marker: a record that was dropped before the end of a generation or of the
   // stream has its place before that end.
   std::size_t emit(record::Batch& batch, std::size_t kept);

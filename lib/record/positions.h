@@ -14,7 +14,7 @@ namespace weir::record {
 
 // Identifies the file of a generation. Two identities are the same file when inode and hash of the first head_size bytes agree
 // and, when check_end is not 0, also the hash of the (up to) 256 bytes before check_end. The device only decides between equal
-// ones.
+// files.
 struct FileIdentity {
   std::string path;             // at the time of opening
   std::uint64_t inode = 0;

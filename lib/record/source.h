@@ -52,7 +52,7 @@ struct Marker {
     position,    // every record up to `source` that did not come was dropped on purpose; has no `marker` key
     begin,       // first of a tracked stream: which checkpoint keeps its positions; from buffer also which spool acknowledges
     generation,  // introduces source.log and source.generation and names the file; repeated when head or check grew
-    done,        // source.generation is read to its end and finished; with `gone`, the whole log is
+    done,        // source.generation is read to its end and finished; with `gone`, the whole log is finished
     block,       // the block source.block ends here; `positions` become safe once everything before is acknowledged
     end,         // the stream ended in good order
     // The next records, with a row as source, come from the rejected store of the spool named here; delivery removes them from
@@ -66,7 +66,7 @@ struct Marker {
   std::string_view path;            // generation: path at the time of opening
   std::string_view log_key;         // generation: the log's name across restarts, which is the live file's path
   std::uint64_t inode = 0;          // generation
-  std::uint64_t device = 0;         // generation; only decides between equal ones, changes at boot
+  std::uint64_t device = 0;         // generation; only decides between equal files, changes at boot
   std::uint32_t head_size = 0;      // generation: how many first bytes head_hash covers, up to 1024
   std::uint64_t head_hash = 0;      // generation: FNV-1a 64 of them
   std::uint64_t check_end = 0;      // generation: check_hash covers the (up to) 256 bytes before this offset; 0 for none
