@@ -27,8 +27,8 @@ struct BufferSpec {
   std::string consumer = "main";                    // forwarding starts at this consumer's place
   bool only_new = false;                            // forward only what is taken from the start of this run on
   std::uint64_t group_bytes = 1 << 20;              // bytes of lines in a block
-  base::Duration group_age = base::kSecond;         // the age of the first record at which a block is stored …
-  // … but not within this time after the last commit, because most of a commit's cost is fixed.
+  base::Duration group_age = base::kSecond;         // a block is stored when its first record is so old
+  // A block is not stored for its age within this time after a commit, because most of a commit's cost is fixed.
   base::Duration commit_every = 3 * base::kSecond;
   std::uint64_t memory = 2 << 20;                   // bytes of stored blocks that wait in memory to be forwarded
 };

@@ -1,4 +1,4 @@
-// `weir push`: delivers records to Loki, and acknowledges them to whoever keeps their positions.
+// `weir push`: delivers records to Loki, and acknowledges them to the keeper of their positions.
 //
 // 'Safe' means that Loki answered 2xx, or that the record was refused for good, counted and reported. Behind a buffer (its
 // `begin` marker names a spool) the acknowledgements go to the spool's consumer. With a checkpoint file, tail's positions are
