@@ -29,8 +29,8 @@
 //   power loss.
 // - What waits for commit() in memory is bounded: attend() blocks while the bound is reached and the disk refuses.
 //
-// Why one class: a fate may move a lane, the consumer and a rejected store together, and one commit must store a consistent
-// state of all.
+// Why one class: a fate may move a lane, the consumer and a rejected store together. One lock keeps them consistent, and one
+// commit() stores them.
 #pragma once
 
 #include "base/clock.h"
