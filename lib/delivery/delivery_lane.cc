@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kMergeFrom = 1024;
 
-// Walks backwards over entries and says which of them still has something to say.
+// Goes backwards over entries. True for a barrier, and for the last entry of its substream before the next barrier.
 class LastOfEach {
  public:
   bool operator()(const record::Source& source, bool barrier) {
@@ -44,7 +44,7 @@ void DeliveryLane::undo() {
 
 DeliveryLane::Entry* DeliveryLane::find(std::uint64_t number) {
   if (entries_.empty() || number < entries_.front().number) return nullptr;
-  // Where nothing was merged the place is known.
+  // While nothing was merged, the number gives the place.
   const std::uint64_t guess = number - entries_.front().number;
   if (guess < entries_.size() && entries_[guess].number == number) return &entries_[guess];
   const auto found = std::ranges::lower_bound(entries_, number, {}, &Entry::number);
@@ -118,7 +118,7 @@ void DeliveryLane::merge() {
     kept.push_front(entry);
   }
   entries_ = std::move(kept);
-  // Each pass is paid for by as many that were settled since the last.
+  // The next merge comes only after so many more entries were settled, so its cost per entry is constant.
   merge_at_ = std::max(kMergeFrom, 2 * settled_ + entries_.size() / 4);
 }
 

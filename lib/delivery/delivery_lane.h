@@ -1,4 +1,5 @@
-// Records in their order, of which each is settled at some time: how far all of them are, and how far those of stdout or stderr alone.
+// Records in their order, each of which is settled at some time. The lane knows how far all of them are settled, and how far
+// those of stdout or of stderr alone.
 #pragma once
 
 #include "record/source.h"
@@ -9,25 +10,25 @@
 
 namespace weir::delivery {
 
-// Holds what is not settled, and of what is settled behind that only what its end has to say, so that one record which waits for hours
-// costs nothing for those that pass. Not thread safe.
+// Holds the unsettled entries. Of the settled entries behind them it holds only those that end a part. So one record that waits
+// for hours costs nothing for the records that pass. Not thread safe.
 class DeliveryLane {
  public:
-  // Appends; the number to settle it by. A `barrier` (the end of a file) keeps its place among its neighbours.
+  // Appends an entry and returns its number. A `barrier` (the end of a file) keeps its place among its neighbours.
   std::uint64_t enter(const record::Source& source, bool barrier);
-  // Takes the latest one back, which is not settled.
+  // Removes the latest entry, which must not be settled.
   void undo();
-  // True when what lies first was settled. A number that is not there, or settled, changes nothing.
+  // Settles an entry. True when it is the first one of the lane. An unknown or settled number changes nothing.
   bool settle(std::uint64_t number);
-  // Removes everything settled from the front, and calls `tell` with what its parts have to say: of records without a barrier between
-  // them the last of each substream.
+  // Removes all settled entries from the front. Calls `tell` with each barrier, and with the last entry of each substream
+  // between two barriers.
   void take_settled(const std::function<void(const record::Source&)>& tell);
 
-  // What is settled with all before it of its substream, while something of the other one still holds it back: calls `tell` with the last
-  // of each file, once. To be called after take_settled().
+  // For a substream that has settled entries up to some place while the other one holds the lane back: calls `tell` with the
+  // last such entry of each file, once. Call it after take_settled().
   void take_ahead(const std::function<void(const record::Source&)>& tell);
 
-  // What this number was given for; null when it is settled and gone.
+  // The source that this number was given for; null when the entry is settled and removed.
   [[nodiscard]] const record::Source* source_of(std::uint64_t number);
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
@@ -40,19 +41,19 @@ class DeliveryLane {
     record::Source source;
     bool barrier, settled;
   };
-  // Of the entries of one substream, barriers apart.
+  // The entries of one substream, without barriers.
   struct Substream {
-    std::uint64_t first_open = 0;  // the number of the first that is not settled, when there is one
-    std::size_t open = 0;          // how many are not
-    bool moved = false;            // the first was settled since take_ahead()
+    std::uint64_t first_open = 0;  // number of the first unsettled entry, when there is one
+    std::size_t open = 0;          // number of unsettled entries
+    bool moved = false;            // the first one was settled since take_ahead()
   };
   [[nodiscard]] Entry* find(std::uint64_t number);
   void merge();
 
-  std::deque<Entry> entries_;  // by number
+  std::deque<Entry> entries_;  // ascending by number
   Substream substreams_[2];
   std::uint64_t next_ = 0;
-  std::size_t settled_ = 0;    // of entries_
+  std::size_t settled_ = 0;    // settled entries in entries_
   std::size_t merge_at_ = 1024;
 };
 

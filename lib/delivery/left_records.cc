@@ -7,7 +7,7 @@
 namespace weir::delivery {
 namespace {
 
-constexpr std::size_t kMostPending = 4 << 20;  // bytes that wait to be compared
+constexpr std::size_t kMostPending = 4 << 20;  // bytes of copies that wait for a comparison
 constexpr int kBlocksAtOnce = 4;
 
 bool same_record(const record::Record& a, const record::Record& b) {
@@ -48,7 +48,7 @@ void LeftRecords::note(loki::StreamNumber number, record::Record& record, record
   ++stream.held;
   if (direct_) return;
   if (current_.block != place.block) {
-    // The block before it came to no end, as it does when the stream starts again.
+    // The block before did not end. That happens when the stream starts again.
     if (!current_.records.empty()) pending_.push_back(std::move(current_));
     current_ = {};
     current_.block = place.block;
@@ -81,7 +81,8 @@ base::Result<LeftRecords::Compared> LeftRecords::compare(Held& held) {
   if (!*loaded) {
     auto newer = reader_.list({.time = {}, .after = held.block, .limit = 1});
     if (!newer) return std::move(newer).error();
-    // Either it was evicted, which its writer counts and says; or it is still to be stored.
+    // A newer block exists, so this one was evicted: its writer counts and reports that. Otherwise this block is still to be
+    // stored.
     return newer->empty() ? Compared::not_there : Compared::same;
   }
   std::size_t next = 0;
@@ -99,7 +100,7 @@ base::Result<void> LeftRecords::compare_pending() {
   while (!pending_.empty() && !altered_) {
     auto compared = compare(pending_.front());
     if (!compared && compared.error().code != base::Code::corrupt) return std::move(compared).error();
-    // Of a block that cannot be read, the copies are what is left.
+    // When a block cannot be read, the copies are all that is left of it.
     altered_ = !compared || *compared == Compared::other;
     if (altered_ || *compared == Compared::not_there) return {};
     for (const record::Record& record : pending_.front().records.records) --streams_.at(find(record)).held;
@@ -160,7 +161,7 @@ base::Result<bool> LeftRecords::feed(const Take& take) {
   return true;
 }
 
-// The next block that has something for one of these streams.
+// Reads the next block that holds records of one of these streams.
 base::Result<void> LeftRecords::read_block(const std::vector<loki::StreamNumber>& numbers, const Take& take) {
   std::uint64_t first = streams_.at(numbers.front()).next.block;
   for (const loki::StreamNumber number : numbers) first = std::min(first, streams_.at(number).next.block);
@@ -204,7 +205,7 @@ base::Result<std::uint64_t> LeftRecords::evicted() {
   const std::uint64_t last = std::max(last_block_, current_.block);
   auto oldest = reader_.list({.time = {}, .after = 0, .limit = 1});
   if (!oldest) return std::move(oldest).error();
-  // What is undelivered goes from the oldest on.
+  // Undelivered blocks are evicted from the oldest on.
   if (!oldest->empty() && oldest->front().id <= first) return std::uint64_t{0};
   auto blocks = reader_.list({.time = {}, .after = first - 1});
   if (!blocks) return std::move(blocks).error();

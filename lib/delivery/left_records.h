@@ -1,9 +1,33 @@
-// Records that push has left in the spool because Loki does not take their streams as fast as they come: which streams those are, and
-// reading them again, in order, when there is room.
+// Records that push has left in the spool because Loki does not take their streams as fast as they come. This class knows the
+// streams, and reads their records again, in order, when the pusher has room.
 //
-// Between the spool and push may stand other stages, or other programs, that drop records or change them; what is read again has not been
-// through them. So the records of a block are given up only after they were compared with what the spool holds: all of each stream, byte
-// for byte. When they differ, nothing is left any more in this run.
+// Other stages or programs between the spool and push may drop records or change them. A record that is read again does not
+// pass through them. So the copies of a block's left records are given up only after a comparison with the spool: all records
+// of each left stream, byte for byte.
+//
+// States of a block's copies:
+// - current: the block has not ended.
+// - pending: the block has ended and is not compared.
+// - compared and equal: the copies are dropped, and the block may be read again. The same when the block was evicted: the
+//   writer counts that.
+// - different, or the block cannot be read: `altered_` is set for the rest of the run. No stream may be left from then on.
+//
+// States of a left stream: it waits; the pusher wants more (hungry()), so its next block is read; all of its records were read
+// and nothing of it is held, so it is resumed and forgotten.
+//
+// Events: note() and block_ended() from the stream that arrives, feed() when there is time, take_back() once, after `altered_`.
+//
+// Invariants:
+// - Only blocks up to compared() are read again, each stream from its `next` on, so every left record is given once and in
+//   order.
+// - A record is skipped when it is held, was acknowledged by an earlier run, or lies before the first left record of its
+//   stream.
+// - A stream is resumed only when it has no copies.
+// - Copies are bounded: when full() the caller must take no more input.
+//
+// With `direct` nothing stands between, so there are no copies and no comparison.
+//
+// Why compare: otherwise a filter between spool and push would be bypassed, or a changed record would be sent as stored.
 #pragma once
 
 #include "base/result.h"
@@ -24,53 +48,55 @@
 
 namespace weir::delivery {
 
-// For the thread that drives push. The reader, ledger and pusher must outlive it.
+// For the thread that drives push. Reader, ledger and pusher must outlive it.
 class LeftRecords {
  public:
-  // `acknowledged`: by earlier runs. `direct`: nothing stands between, and nothing is compared.
+  // `acknowledged`: by earlier runs. `direct`: no stage or program stands between the spool and push.
   LeftRecords(spool::Reader& reader, DeliveryLedger& ledger, loki::Pusher& pusher, base::Clock& clock, base::Diagnostics& diagnostics,
               spool::PlaceSet acknowledged, bool direct)
       : reader_(reader), ledger_(ledger), pusher_(pusher), clock_(clock), diagnostics_(diagnostics), acknowledged_(std::move(acknowledged)), direct_(direct) {}
 
   [[nodiscard]] bool empty() const { return streams_.empty(); }
-  // Records that arrived and were left, and have not been read again.
+  // Records that arrived, were left, and have not been read again.
   [[nodiscard]] std::uint64_t count() const { return count_; }
   // Records of blocks that could not be read again.
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
-  // How many of count() are not in the spool any more, at least: they were evicted to make room.
+  // At least how many of count() are gone from the spool, because they were evicted to make room.
   base::Result<std::uint64_t> evicted();
-  // The stream whose records are left and which this one belongs to; 0 for none.
+  // The left stream that this record belongs to; 0 for none.
   [[nodiscard]] loki::StreamNumber find(const record::Record& record) const;
 
-  // The pusher has left this record, which carries its place, or its stream is one that find() knows.
+  // Call it for a record that the pusher has left, or whose stream find() knows. The record carries its place in the spool.
   void note(loki::StreamNumber number, record::Record& record, record::Batch& batch);
   // All records of this block have arrived.
   base::Result<void> block_ended(std::uint64_t block);
-  // They are not those of the spool: no stream may be left any more, and once read_out() is true, take_back() gives what there is.
+  // The records differ from those of the spool. No stream may be left from here on. Once read_out() is true, take_back() gives
+  // the rest.
   [[nodiscard]] bool altered() const { return altered_; }
-  // There is too much that could not be compared yet, since it is not stored yet: no more should be taken.
+  // Too many copies wait for a comparison, because their blocks are not stored yet. Take no more input.
   [[nodiscard]] bool full() const;
 
-  // Gives the pusher what it wants of what was left: `take` gets each record with its token. False when that is all for now.
+  // Gives the pusher the left records that it wants. `take` gets each record with its token. False when that is all for the
+  // moment.
   using Take = std::function<base::Result<void>(record::Record&, record::Batch&, loki::PushToken)>;
   base::Result<bool> feed(const Take& take);
   // Everything that was compared has been read again.
   [[nodiscard]] bool read_out() const;
-  // The rest, from memory; nothing is left then.
+  // Gives the rest from memory. Afterwards no stream is left.
   base::Result<void> take_back(const Take& take);
 
  private:
   struct Key {
     record::LabelSetRef labels;
     std::string tenant;
-    spool::BlockPlace from;  // of its first record that was left
+    spool::BlockPlace from;  // the place of its first left record
   };
   struct Stream {
     std::vector<Key> keys;       // several label sets may be one stream to Loki
-    spool::BlockPlace next;      // where to read on
-    std::uint64_t held = 0;      // records of blocks that have not ended or were not compared yet
+    spool::BlockPlace next;      // where reading goes on
+    std::uint64_t held = 0;      // records with copies, or of a block that has not ended
   };
-  // Copies of what was left of one block.
+  // Copies of the left records of one block.
   struct Held {
     std::uint64_t block = 0;
     record::Batch records;
@@ -95,8 +121,8 @@ class LeftRecords {
   std::map<loki::StreamNumber, Stream> streams_;
   std::unordered_map<const record::LabelSet*, std::vector<loki::StreamNumber>> by_labels_;
   Held current_;
-  std::deque<Held> pending_;     // whole blocks
-  std::uint64_t last_block_ = 0;  // that has ended
+  std::deque<Held> pending_;     // blocks that have ended
+  std::uint64_t last_block_ = 0;  // the latest block that has ended
   std::uint64_t count_ = 0, lost_ = 0;
   record::Batch again_;
 };

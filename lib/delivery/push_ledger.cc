@@ -14,37 +14,37 @@ namespace {
 
 using loki::PushToken;
 
-// A token of a log file is its log and the number of the record in its lane; one of a spool is block and ordinal. A block holds about
-// a MiB, so that 24 bits are plenty for its records. The two bits on top tell a row of a rejected store, and a record of a stream that waits in
-// the spool, which is its stream and the number in its lane.
+// The layout of a token. For a log file: the log, and the record's number in the log's lane. For a spool: block and ordinal; a
+// block holds about a MiB, so 24 bits are enough for its records. Two bits on top mark a row of a rejected store, and a record
+// of a waiting stream. The latter holds the stream's number and the record's number in the stream's lane.
 constexpr int kIndexBits = 40;
 constexpr int kOrdinalBits = 24;
 constexpr std::uint64_t kIndexMask = (std::uint64_t{1} << kIndexBits) - 1;
 constexpr std::uint64_t kOrdinalMask = (std::uint64_t{1} << kOrdinalBits) - 1;
 constexpr std::uint64_t kRow = std::uint64_t{1} << 63;
 constexpr std::uint64_t kWaits = std::uint64_t{1} << 62;
-constexpr std::uint32_t kWaitingMask = (1U << 22) - 1;  // what is left above the index
+constexpr std::uint32_t kWaitingMask = (1U << 22) - 1;  // the bits above the index, without the two marks
 
 constexpr base::Duration kCommitEvery = base::kSecond;
-constexpr base::Duration kCommitNoted = 2 * base::kSecond;  // what is noted survives a kill meanwhile
+constexpr base::Duration kCommitNoted = 2 * base::kSecond;  // longer, because noted progress survives a kill
 constexpr base::Duration kRedeliveredEvery = base::kSecond / 10;
-constexpr std::size_t kRedeliveredAtOnce = 1000;  // records
+constexpr std::size_t kRedeliveredAtOnce = 1000;  // rows
 constexpr base::Duration kWaitForOthers = 30 * base::kSecond;
 constexpr std::uint64_t kCommitAfter = 1 << 16;   // records that were settled without an answer
 constexpr std::size_t kMostWaiting = 1 << 20;     // bytes of rejections in memory
 
-// Of records that are refused one by one, these many bytes are kept whole, with all that was to be sent. Where more come, it is no exception but
-// a rule, and the reason alone is enough.
+// The budget for keeping rejected records whole, with all that was to be sent. Above it, rejection is not an exception but a
+// rule, and the reason alone is enough.
 constexpr double kWholeBurst = 1 << 20;
-constexpr double kWholeRate = 16 << 10;  // a second
-constexpr std::size_t kWholeCost = 512;  // beside the line
+constexpr double kWholeRate = 16 << 10;  // bytes per second
+constexpr std::size_t kWholeCost = 512;  // bytes per record beside the line
 
-// What Loki refuses for its time comes in masses, and nothing but its place is worth keeping.
+// Loki refuses records for their time in masses. Only their places are worth keeping.
 constexpr std::string_view kOfTime[] = {"greater_than_max_sample_age", "too_far_in_future", "too_far_behind", "out_of_order"};
 
 bool is_of_time(std::string_view reason) { return std::ranges::find(kOfTime, reason) != std::end(kOfTime); }
 
-// The reason of many records: nothing in it that belongs to one of them.
+// A reason that is true of many records, without what belongs to a single one.
 std::string common_reason(const loki::RejectedRecord& rejected) {
   if (rejected.reason == "too_far_in_future") return "entry has timestamp too new";
   if (rejected.reason == "too_far_behind") return "entry too far behind its stream";
@@ -56,7 +56,7 @@ std::string common_reason(const loki::RejectedRecord& rejected) {
   return fmt::format("entry has timestamp too old{}{}", oldest.empty() ? "" : ", ", oldest);
 }
 
-// A full disk is waited for: what is in front waits, too, and nothing is lost.
+// Waits while the disk is full. The input waits too, so nothing is lost.
 template <typename Open>
 auto open_when_there_is_room(const Open& open, const base::Stop* stop, base::Diagnostics& diagnostics) {
   while (true) {
@@ -94,7 +94,8 @@ base::Result<void> DeliveryLedger::consume_spool(const spool::ConsumerOptions& o
   const std::lock_guard lock(mutex_);
   consumer_ = std::move(*consumer);
   at_start_ = consumer_->acknowledged();
-  // Streams that waited when the last run ended: the stream brings their records again, up to what the others have had.
+  // These streams waited when the last run ended. The spool's stream brings their records again, up to the place that all other
+  // streams have reached.
   for (const spool::PlaceSet::Waiting& one : at_start_.waiting()) wait(one.stream, one.from).until = at_start_.end();
   return {};
 }
@@ -153,7 +154,7 @@ base::Result<std::optional<PushToken>> DeliveryLedger::see(const record::Record&
     return base::fail(base::Code::bug, "a block of a spool has more than {} records", kOrdinalMask);
   if (Waiting* waiting = waiting_of(record)) {
     consumer_->leave(waiting->stream, {record.source.block, record.source.ordinal});
-    // What comes behind records that were left is left, too.
+    // A record behind left records is left too.
     return std::optional(waiting->left ? kNoToken : enter_waiting(*waiting, record.source));
   }
   return std::optional(enter(record.source, false));
@@ -179,7 +180,7 @@ void DeliveryLedger::leave(const record::Record& record, PushToken token) {
   const spool::BlockPlace place{record.source.block, record.source.ordinal};
   Waiting& waiting = wait(spool::stream_key(*record.labels, record.tenant), place);
   if (waiting.left) return;
-  // It was entered as taken.
+  // see() had entered it as taken.
   if (token != kNoToken && (token & kWaits) != 0) waiting.lane.undo();
   consumer_->leave(waiting.stream, place);
   waiting.start = std::min(waiting.start, place);
@@ -205,7 +206,7 @@ void DeliveryLedger::resumed(std::uint64_t stream) {
   release_waiting();
 }
 
-// Tells the consumer how far the stream is.
+// Reports to the consumer how far the stream is.
 void DeliveryLedger::advance(Waiting& waiting) {
   waiting.lane.take_settled([](const record::Source&) {});
   spool::BlockPlace from = waiting.next;
@@ -214,7 +215,7 @@ void DeliveryLedger::advance(Waiting& waiting) {
   dirty_ = true;
 }
 
-// Streams of which nothing waits any more are like all others again.
+// A stream that waits for nothing flows again.
 void DeliveryLedger::release_waiting() {
   if (waiting_.empty()) return;
   const spool::BlockPlace position = consumer_->position();
@@ -272,7 +273,7 @@ void DeliveryLedger::delivered(std::span<const PushToken> tokens) {
   if (!listens()) return;
   const std::lock_guard lock(mutex_);
   if (consumer_) {
-    // Those of a stream lie between those of others, so that many become many stretches.
+    // The records of one stream lie between those of others, so a request may be many stretches. One call acknowledges all.
     stretches_.clear();
     for (const PushToken token : tokens) {
       if (token >= kWaits) continue;
@@ -289,13 +290,13 @@ void DeliveryLedger::delivered(std::span<const PushToken> tokens) {
     consumer_->acknowledge(stretches_);
     dirty_ = dirty_ || !tokens.empty();
   }
-  // From the last to the first: a lane then advances once, over all of them.
+  // Backwards, so that a lane advances once over all of them.
   for (std::size_t i = tokens.size(); i-- > 0;)
     if (!consumer_ || tokens[i] >= kWaits) settle_locked(tokens[i]);
   release_waiting();
 }
 
-// Whether the record is kept with all that was to be sent.
+// Whether the record is kept whole, with all that was to be sent.
 bool DeliveryLedger::keeps_whole(const loki::RejectedRecord& rejected) {
   if (is_of_time(rejected.reason)) return false;
   const base::Monotonic now = clock_.monotonic();
@@ -322,7 +323,7 @@ std::string DeliveryLedger::whole_record(const loki::RejectedRecord& rejected, s
 }
 
 void DeliveryLedger::reject_in_place(spool::BlockPlace place, const loki::RejectedRecord& rejected) {
-  // A million may come with one text.
+  // A million records may come with one text.
   if (common_of_ != rejected.text) {
     common_of_ = rejected.text;
     common_ = common_reason(rejected);
@@ -410,7 +411,7 @@ base::Result<void> DeliveryLedger::commit_locked() {
   return stored;
 }
 
-// Says what went wrong; the next time comes by itself.
+// Reports a failure. The next attempt comes by itself.
 base::Result<void> DeliveryLedger::try_commit() {
   auto stored = commit_locked();
   if (!stored) diagnostics_.warn("commit", fmt::format("{}; trying again", stored.error().message));

@@ -8,7 +8,8 @@
 namespace weir::delivery {
 namespace {
 
-constexpr base::Duration kReadFile = base::kSecond;  // the file is asked so often, the recent acknowledgements each time
+// How often the file is read; the note of recent acknowledgements is read each time.
+constexpr base::Duration kReadFile = base::kSecond;
 
 }  // namespace
 
@@ -24,7 +25,7 @@ void SpillWindow::add(SpilledBlock block) {
 void SpillWindow::release_oldest() {
   SpilledBlock& block = blocks_.front();
   bytes_ -= block.bytes;
-  // Nobody else reads it any more: its memory is for the next one.
+  // No other thread reads these records, so their memory serves the next block.
   if (block.records != nullptr && block.records.use_count() == 1 && spare_.empty()) spare_.push_back(std::move(*block.records));
   blocks_.pop_front();
 }
@@ -40,7 +41,7 @@ base::Result<void> SpillWindow::look(base::Monotonic now) {
     if (*places) committed_ = std::move(**places);
     read_file_at_ = base::after(now, kReadFile);
   }
-  // Anew each time: a stream that waits makes the set smaller, and one that has stopped waiting larger.
+  // Computed anew each time: a stream that begins to wait makes the set smaller, one that stops waiting makes it larger.
   acknowledged_ = committed_;
   if (const auto recently = spool::read_recent_places(spool_->path(), spool_->spool(), consumer_)) acknowledged_.add_all(recently->places);
   while (!blocks_.empty()) {

@@ -1,8 +1,25 @@
-// The blocks of `buffer --spill` that were passed on and are not stored: until they are acknowledged the log files they came from are
-// the buffer, and most never have to be written.
+// The blocks of `buffer --spill` that were passed on and are not stored. Until a block is acknowledged, the log files that it
+// came from are the buffer. Most blocks never have to be written.
 //
-// Blocks leave at the oldest end only: acknowledged, or taken out to be stored. So what the spool says of positions never has a hole. A
-// consumer other than the one behind this buffer reads the file, so that with one registered every block has to be stored.
+// States of a block:
+// - in the window: passed on, neither acknowledged nor stored.
+// - acknowledged: it leaves the window. Its positions are settled, and wait to be stored.
+// - stored: the owner has written it to the spool, so it leaves the window.
+//
+// Events: add() brings a block. look() reads the acknowledgements. overdue() and stuck() name a block that the owner must
+// store; stored_oldest() says that it has. settled() gives the positions of acknowledged blocks; stored_settled() says that
+// they are stored.
+//
+// Invariants:
+// - Blocks leave only at the oldest end. So the positions in the spool never have a hole.
+// - A block counts as acknowledged when all of its places are. A block without records counts at once. A block with a held
+//   record never does, because only a stored block keeps a held record.
+// - While another consumer is registered, no block with records counts as acknowledged: that consumer reads the file, so every
+//   block must be stored.
+// - The window holds at most `memory` bytes, or one larger block.
+// - The positions of settled blocks are stored before or with those of the oldest block.
+//
+// Why: the log files exist anyway, so writing their records a second time is needed only when an acknowledgement is late.
 #pragma once
 
 #include "base/clock.h"
@@ -22,22 +39,22 @@ namespace weir::delivery {
 
 struct SpillLimits {
   std::uint64_t memory = 6 << 20;                  // bytes of blocks
-  base::Duration age = 5 * base::kSecond;          // unacknowledged for so long: stored
-  base::Duration patience = base::kSecond;         // how long a full window waits for any acknowledgement before it is emptied into the file
-  base::Duration settle = 5 * base::kSecond;       // how often positions of acknowledged blocks are stored
-  base::Duration last_word = 2 * base::kSecond;    // for acknowledgements at the end, before the rest is stored
+  base::Duration age = 5 * base::kSecond;          // a block without acknowledgement for so long is stored
+  base::Duration patience = base::kSecond;         // how long a full window waits for an acknowledgement before blocks are stored
+  base::Duration settle = 5 * base::kSecond;       // how often the positions of acknowledged blocks are stored
+  base::Duration last_word = 2 * base::kSecond;    // how long the end waits for acknowledgements before it stores the rest
 };
 
 struct SpilledBlock {
   std::uint64_t number = 0;
-  std::shared_ptr<record::Batch> records;          // as buffer took them; null: positions alone
+  std::shared_ptr<record::Batch> records;          // as buffer took them; null: only positions
   std::uint64_t bytes = 0;
   std::string positions;
   base::Monotonic taken = 0;
-  bool held = false;                               // some record is: only a stored block keeps it
+  bool held = false;                               // some record is held, and only a stored block keeps it
 };
 
-// Not thread safe; the records of a block may be read by another thread meanwhile.
+// Not thread safe. Another thread may read the records of a block at the same time.
 class SpillWindow {
  public:
   SpillWindow(const SpillLimits& limits, std::string consumer, std::unique_ptr<spool::Reader> spool);
@@ -46,31 +63,33 @@ class SpillWindow {
   [[nodiscard]] bool has_room(std::uint64_t bytes) const { return blocks_.empty() || bytes_ + bytes <= limits_.memory; }
   void add(SpilledBlock block);
 
-  // Lets go of what has been acknowledged by now. Error: the spool cannot be read.
+  // Reads the acknowledgements and releases the acknowledged blocks. Error: the spool cannot be read.
   base::Result<void> look(base::Monotonic now);
 
-  // The oldest block, if it has waited for too long; or if the window is full and nothing is being acknowledged. Null: none.
+  // overdue(): the oldest block, when it has waited too long. stuck(): the oldest block, when no block was acknowledged for
+  // `patience`; for a full window. Null: none.
   [[nodiscard]] const SpilledBlock* overdue(base::Monotonic now) const;
   [[nodiscard]] const SpilledBlock* stuck(base::Monotonic now) const;
   [[nodiscard]] const SpilledBlock* oldest() const { return blocks_.empty() ? nullptr : &blocks_.front(); }
 
-  // What is to be stored with the oldest block, oldest first, itself last; and that this has been done.
+  // What to store with the oldest block: the settled positions, then its own. stored_oldest() says that this is stored.
   [[nodiscard]] std::vector<spool::Handed> with_oldest() const;
   void stored_oldest();
 
-  // Positions of blocks that are acknowledged and not in the file yet, as those of the last; and that they are stored.
+  // The positions of acknowledged blocks that are not in the file, joined under the latest of these blocks. stored_settled()
+  // says that they are stored.
   [[nodiscard]] std::vector<spool::Handed> settled() const;
   void stored_settled() { settled_.clear(); }
   void settle_later(base::Monotonic now) { settle_at_ = base::after(now, limits_.settle); }
 
-  // All that the file does not have yet, for the writer's note.
+  // All positions that are not in the file, for the writer's note.
   [[nodiscard]] std::vector<spool::Handed> unstored() const;
 
-  // When to look again for the sake of age and positions.
+  // When look() is due because of age or positions.
   [[nodiscard]] base::Monotonic due() const;
   [[nodiscard]] bool settle_due(base::Monotonic now) const { return !settled_.empty() && now >= settle_at_; }
 
-  // Memory of a block that has gone, to be filled again. Whoever else read it has let go of it; see BufferDrain::meet().
+  // Memory of a released block, to be filled again. No other thread reads it; see BufferDrain::meet().
   record::Batch spare();
 
  private:
@@ -83,9 +102,9 @@ class SpillWindow {
   std::uint64_t bytes_ = 0;
   std::vector<spool::Handed> settled_;
   base::Monotonic settle_at_ = base::kNever;
-  base::Monotonic progress_ = 0;                   // when the window was empty or a block was acknowledged
+  base::Monotonic progress_ = 0;                   // when the window was last empty, or a block was last acknowledged
   spool::PlaceSet committed_, acknowledged_;
-  bool others_ = false;                            // somebody else consumes the spool, too
+  bool others_ = false;                            // another consumer of the spool is registered
   base::Monotonic read_file_at_ = 0;
   std::vector<record::Batch> spare_;
 };

@@ -60,7 +60,8 @@ std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint6
     ++to;
   }
   batch.records.resize(to);
-  if (to == batch.records.capacity()) batch.records.reserve(to + 1);  // for the marker; growing by itself it would double
+  // Room for the marker; growing by itself would double the vector.
+  if (to == batch.records.capacity()) batch.records.reserve(to + 1);
   append_marker(batch, record::Marker::Type::block, record::Source::in_spool(spool, block, records));
   return bytes;
 }

@@ -1,4 +1,4 @@
-// The tracked stream that comes out of a spool: what the drain of `buffer` and the source of `push --spool` have in common.
+// The tracked stream that comes from a spool. Shared by the drain of `buffer` and the source of `push --spool`.
 #pragma once
 
 #include "base/clock.h"
@@ -17,20 +17,22 @@ namespace weir::delivery {
 // Appends the first marker: which spool acknowledges, and where in it this stream starts.
 void append_begin(record::Batch& batch, const std::string& spool_path, std::uint64_t spool, spool::BlockPlace start);
 
-// Makes a whole block ready to go: places as sources, records that are held, rejected earlier or in `skip` left out, the block's
-// marker behind it. Records must be those of the block in their order. Returns the bytes of the lines that remain.
+// Makes a whole block ready to be sent: sets places as sources, removes records that are held, rejected earlier or in `skip`,
+// and appends the block's marker. The batch must hold the block's records in their order. Returns the bytes of the remaining
+// lines.
 std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint64_t block, const spool::PlaceSet* skip);
 
-// What comes before rejected records.
+// Appends the marker that comes before rejected records.
 void append_rejected(record::Batch& batch, const std::string& spool_path, std::uint64_t spool);
 
 // The `rejected` object of a record that was refused at `time`.
 [[nodiscard]] std::string rejected_object(const spool::Rejection& rejection, base::Timestamp time);
 
-// The last marker.
+// Appends the last marker.
 void append_end(record::Batch& batch);
 
-// A block that cannot be read is left out of the stream: says so, and asks the writer to set it aside. How many records that loses.
+// A block cannot be read, so the stream goes without it. Reports that, and asks the writer to set the block aside. Returns how
+// many records are lost.
 std::uint64_t leave_out_block(const std::string& spool_path, const spool::BlockInfo& block, const base::Error& error,
                               base::Clock& clock, base::Diagnostics& diagnostics);
 

@@ -1,5 +1,5 @@
-// What the stages of a query may make of one record. A template can multiply: nine `replace "a" "aaaaaaaaaa"` in a row would turn
-// a line of 100 KB into terabytes. Loki has no such limit.
+// The limit of what the stages of a query may make from one record. A template can multiply: nine times `replace "a"
+// "aaaaaaaaaa"` would turn a line of 100 KB into terabytes. Loki has no such limit.
 #pragma once
 
 #include <cstddef>
@@ -12,14 +12,14 @@ class Budget {
   static constexpr std::size_t kRounds = 1'000'000;
 
   void renew() { *this = Budget(); }
-  // Asked before bytes are made. False: there is no room for them, and nothing is spent.
+  // Call it before making bytes. False: there is no room for them, and nothing is spent.
   [[nodiscard]] bool spend(std::size_t bytes) {
     if (bytes > left_) return false;
     left_ -= bytes;
     return true;
   }
   [[nodiscard]] std::size_t left() const { return left_; }
-  // One more round of a `range`.
+  // One more round of a `range`. False: no rounds are left.
   [[nodiscard]] bool another_round() { return rounds_left_ > 0 && rounds_left_-- > 0; }
 
  private:

@@ -30,7 +30,7 @@ Value b64enc(FunctionCall& call) {
   return call.result(std::move(out));
 }
 
-// On bad input Loki's function gives the text of the error.
+// On bad input, Loki's function returns the text of the error.
 Value b64dec(FunctionCall& call) {
   const std::string_view text = call.text(0);
   std::string out;
@@ -63,7 +63,7 @@ Value b64dec(FunctionCall& call) {
 
 bool is_unreserved(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '~'; }
 
-// What is longer than `limit` is cut somewhere behind it, here and below.
+// A result longer than `limit` is cut at any place after `limit`. This holds for the functions below too.
 std::string query_escape(std::string_view text, std::size_t limit) {
   std::string out;
   for (const char c : text) {
@@ -187,7 +187,7 @@ Value to_date_in_zone(FunctionCall& call) {
   return parsed_time(call, call.text(0), call.text(2));
 }
 
-// How many digits say what unit it is.
+// The number of digits shows the unit.
 Value unix_to_time(FunctionCall& call) {
   const std::string_view text = call.text(0);
   const bool digits = !text.empty() && text.size() <= 19 && text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -198,7 +198,7 @@ Value unix_to_time(FunctionCall& call) {
     case 13: return Value::of_time(value * base::kMillisecond);
     case 16: return Value::of_time(value * 1000);
     case 19: {
-      std::int64_t exact = 0;  // doubles have no room for 19 digits
+      std::int64_t exact = 0;  // a double cannot hold 19 digits
       for (const char c : text) {
         if (__builtin_mul_overflow(exact, 10, &exact) || __builtin_add_overflow(exact, c - '0', &exact)) {
           return call.fail(fmt::format("unable to parse time '{}': value out of range", text));

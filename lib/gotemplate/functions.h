@@ -1,4 +1,4 @@
-// The functions that templates can call: those of Go's text/template, Loki's own, and the sprig functions Loki lets through.
+// The functions that templates can call: those of Go's text/template, Loki's own, and the sprig functions that Loki allows.
 #pragma once
 
 #include "gotemplate/budget.h"
@@ -22,10 +22,10 @@ struct FunctionCall {
     error = std::move(why);
     return {};
   }
-  // The argument as the type the function takes; on another type `error` is set.
+  // The argument, converted to the type that the function takes. Another type sets `error`.
   std::string_view text(std::size_t i);
   std::int64_t integer(std::size_t i);
-  // How long a result may be: what would be longer is not made, and given up with too_long().
+  // The longest result allowed. A longer one is not made: the function gives up with too_long().
   [[nodiscard]] std::size_t room() const { return pool.budget->left(); }
   Value too_long() { return fail(kTooMuchText); }
   Value result(std::string value) { return pool.budget->spend(value.size()) ? Value::of(pool.add(std::move(value))) : too_long(); }
@@ -34,14 +34,14 @@ struct FunctionCall {
 struct Function {
   std::string_view name;
   int least = 0;  // arguments
-  int most = 0;   // -1: any number
+  int most = 0;   // arguments; -1: any number
   Value (*call)(FunctionCall&) = nullptr;
 };
 
-// Those that make text of text (template_text.cc).
+// The functions that make text from text (text_functions.cc).
 [[nodiscard]] std::span<const Function> text_functions();
 
-// nullptr for a name that is no function. `and` and `or`, which do not evaluate all arguments, have no `call`.
+// nullptr for an unknown name. `and` and `or` do not evaluate all arguments, so they have no `call`.
 [[nodiscard]] const Function* find_function(std::string_view name);
 
 }  // namespace weir::gotemplate

@@ -52,7 +52,7 @@ class Parser {
     while (position_ < text_.size() && is_space(text_[position_])) ++position_;
   }
 
-  // Nodes up to {{end}} or {{else …}}, which `end` then names, or to the end of the text.
+  // Reads nodes up to {{end}} or {{else …}}, whose name goes into `end`, or to the end of the text.
   bool nodes(std::vector<TemplateNode>& out, std::string& end) {
     if (++depth_ > kMaxDepth) return fail("actions are nested too deeply");
     end.clear();
@@ -84,7 +84,7 @@ class Parser {
     return true;
   }
 
-  // Past the end of an action: `}}` or ` -}}`.
+  // Moves past the end of an action: `}}` or ` -}}`.
   bool at_close() {
     skip_space();
     return starts("}}") || (starts("-}}") && position_ > 0 && is_space(text_[position_ - 1]));
@@ -126,7 +126,7 @@ class Parser {
     } else if (keyword == "end" || keyword == "else") {
       position_ += keyword.size();
       end = std::string(keyword);
-      if (end == "else" && !at_close()) {  // else if, else with: the rest is read by the caller
+      if (end == "else" && !at_close()) {  // else if, else with: the caller reads the rest
         end += " " + std::string(word());
         return true;
       }
@@ -164,7 +164,7 @@ class Parser {
       position_ += again.size();
       TemplateNode inner;
       inner.kind = node.kind;
-      if (!control(inner)) return false;  // takes the {{end}} of both
+      if (!control(inner)) return false;  // reads the {{end}} of both
       node.otherwise.push_back(std::move(inner));
     } else if (end == "else") {
       if (!nodes(node.otherwise, end)) return false;
@@ -187,7 +187,7 @@ class Parser {
       skip_space();
       if (peek() != '|') break;
       ++position_;
-      if (at_close()) break;  // Go lets a pipeline end so
+      if (at_close()) break;  // Go allows a pipeline to end like this
     }
     for (const std::string& name : out.variables) {
       const bool known = std::find(variables_.begin(), variables_.end(), name) != variables_.end();
@@ -198,7 +198,7 @@ class Parser {
     return true;
   }
 
-  // `$x :=`, `$i, $x :=` or `$x =` if one stands here.
+  // Reads `$x :=`, `$i, $x :=` or `$x =`, when one is here.
   void declaration(TemplatePipeline& out) {
     const std::size_t begin = position_;
     std::vector<std::string> names;
@@ -286,7 +286,7 @@ class Parser {
     return true;
   }
 
-  // Which labels the term looks at.
+  // Notes the labels that the term reads.
   void note_reads(const TemplateTerm& term) {
     const bool root = (term.kind == TemplateTerm::Kind::dot && dots_ == 0) || (term.kind == TemplateTerm::Kind::variable && term.name == "$");
     const bool may_be_root = root || term.kind == TemplateTerm::Kind::dot || term.kind == TemplateTerm::Kind::variable;
@@ -409,7 +409,7 @@ class Parser {
     }
     const auto value = gotext::parse_float(text);
     if (!value) return fail(fmt::format("bad number syntax: {}", gotext::quote(text)));
-    // 5.0 may stand for an int as well; the functions accept that.
+    // 5.0 may stand for an int too; the functions accept that.
     out.constant = Value::of(*value);
     return true;
   }
@@ -421,7 +421,7 @@ class Parser {
   std::string why_;
   int depth_ = 0;
   int loops_ = 0;
-  int dots_ = 0;  // how many range and with stand around
+  int dots_ = 0;  // the number of enclosing range and with
   bool trim_next_ = false;
   std::vector<std::string> variables_;
   ParsedTemplate parsed_;

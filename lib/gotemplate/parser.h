@@ -19,11 +19,11 @@ struct TemplatePipeline;
 struct TemplateTerm {
   enum class Kind : std::uint8_t { dot, variable, constant, function, pipeline };
   Kind kind = Kind::dot;
-  std::string name;                  // variable with its $, function
-  Value constant;                    // its text, if any, lives in `name`
+  std::string name;                  // the name of a variable (with its $) or of a function
+  Value constant;                    // its text, if any, is held by `name`
   const Function* function = nullptr;
   std::unique_ptr<TemplatePipeline> pipeline;  // in parentheses
-  std::vector<std::string> fields;   // .a.b behind any of them
+  std::vector<std::string> fields;   // .a.b after any kind of term
   std::size_t offset = 0;
 };
 
@@ -34,7 +34,7 @@ struct TemplateCommand {
 };
 
 struct TemplatePipeline {
-  std::vector<std::string> variables;  // $x := …, $i, $x := …
+  std::vector<std::string> variables;  // $x := …, or $i, $x := …
   bool assigns = false;                // $x = …
   std::vector<TemplateCommand> commands;
 };
@@ -48,15 +48,15 @@ struct TemplateNode {
   std::vector<TemplateNode> otherwise;
 };
 
-// Errors have Code::parse and Go's text without what stands before it: "unclosed action".
+// Errors have Code::parse and Go's text without its prefix: "unclosed action".
 struct ParsedTemplate {
   std::vector<TemplateNode> nodes;
-  std::vector<std::string> names;  // labels read as .name of the outermost dot
+  std::vector<std::string> names;  // labels that are read as .name of the outermost dot
   bool reads_everything = false;
 };
 [[nodiscard]] base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name);
 
-// "line:col" of an offset, counted as Go does: lines from 1, columns from 0 in bytes.
+// "line:col" of an offset, as Go counts: lines from 1, columns in bytes from 0.
 [[nodiscard]] std::string template_place(std::string_view text, std::size_t offset);
 
 }  // namespace weir::gotemplate

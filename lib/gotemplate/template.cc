@@ -30,7 +30,7 @@ class Run {
  private:
   enum class Jump { none, out, next };
 
-  // The labels of the record stand for a map that is only built when somebody wants it whole.
+  // Stands for the map of the record's labels. The map itself is built only when a template needs it whole.
   static Value root_marker() {
     Value value;
     value.kind = Value::Kind::map;
@@ -142,7 +142,7 @@ class Run {
         break;
       case Value::Kind::nil: break;
       default: {
-        // Go names what it looked at last: of a function's arguments the last field.
+        // Go names the value that it evaluated last: of a function's arguments, the last field.
         const std::string why = fmt::format("range can't iterate over {}", printed(value));
         const TemplateTerm& last = node.pipeline.commands.back().terms.back();
         if (last.kind == TemplateTerm::Kind::dot && !last.fields.empty()) return fail(last.offset, fmt::format(".{}", fmt::join(last.fields, ".")), why);
@@ -188,7 +188,7 @@ class Run {
   bool command(const TemplateCommand& command, const Value* piped, Value& out) {
     const TemplateTerm& first = command.terms.front();
     if (first.kind == TemplateTerm::Kind::function && first.fields.empty()) return call(command, first, 1, piped, out);
-    // A method of a time takes arguments; nothing else does.
+    // Only a method of a time takes arguments.
     const bool has_arguments = command.terms.size() > 1 || piped != nullptr;
     if (has_arguments && !first.fields.empty() && first.fields.back() == "Format") {
       Value time;
@@ -230,7 +230,7 @@ class Run {
       if (!this->term(command.terms[i], value)) return false;
       arguments.push_back(whole(value));
       if (function.call != nullptr) continue;
-      // and, or: the first argument that decides is the result.
+      // For and, or: the first argument that decides is the result.
       if (truth(arguments.back()) == (function.name == "or")) {
         out = arguments.back();
         return true;
@@ -250,7 +250,7 @@ class Run {
     return fail(term.offset, command.source, typed ? call.error : fmt::format("error calling {}: {}", function.name, call.error));
   }
 
-  // The term without its fields.
+  // Evaluates the term without its fields.
   bool base(const TemplateTerm& term, Value& out) {
     switch (term.kind) {
       case TemplateTerm::Kind::dot: out = dot_; return true;
@@ -322,7 +322,7 @@ class Run {
   TemplateData& data_;
   std::string& out_;
   StringPool& pool_;
-  std::size_t printed_;  // bytes of out_ that are paid for
+  std::size_t printed_;  // bytes of out_ that the budget has paid for
   std::shared_ptr<const Value::Map> labels_;
   std::string error_;
   Value dot_;

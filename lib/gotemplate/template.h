@@ -1,9 +1,10 @@
-// Go's text/template as far as line_format and label_format use it: fields, functions, pipelines, variables, if, with, range.
+// The part of Go's text/template that line_format and label_format use: fields, functions, pipelines, variables, if, with,
+// range.
 //
 //   {{ .level | upper }} {{ if gt (len .msg) 80 }}{{ trunc 80 .msg }}…{{ else }}{{ .msg }}{{ end }}
 //
-// A label that is absent prints as nothing. Templates within templates (define, template, block) are refused: Loki has no use for
-// them.
+// A label that is absent prints as nothing. Templates within templates (define, template, block) are refused, because Loki has
+// no use for them.
 #pragma once
 
 #include "base/clock.h"
@@ -18,7 +19,7 @@
 
 namespace weir::gotemplate {
 
-// What a template is executed on.
+// The record that a template is executed on.
 class TemplateData {
  public:
   virtual ~TemplateData() = default;
@@ -28,20 +29,20 @@ class TemplateData {
   [[nodiscard]] virtual base::Timestamp timestamp() = 0;
 };
 
-// Immutable once compiled; execute() keeps scratch memory and is not thread safe.
+// Immutable once compiled. But execute() keeps scratch memory and is not thread safe.
 class Template {
  public:
-  // `name` stands in messages ("line" or "label"). The error is Go's, "template: line:1: unclosed action", with Code::parse.
+  // `name` goes into messages ("line" or "label"). The error is Go's, "template: line:1: unclosed action", with Code::parse.
   static base::Result<Template> compile(std::string_view text, std::string_view name);
 
-  // Appends the output. False when a function failed or more would be made than `budget` has left: `error` then says which, as Go
-  // does, and `out` is worth nothing.
+  // Appends the output. False when a function failed or `budget` is used up. Then `error` says what happened, in Go's form, and
+  // `out` is useless.
   bool execute(TemplateData& data, Budget& budget, std::string& out, std::string& error) const;
 
-  // The labels it reads; `reads_everything` when it looks at all of them (`{{ . }}`, range over them).
+  // The labels that the template reads. `reads_everything`: it reads all of them (`{{ . }}`, or a range over them).
   [[nodiscard]] const std::vector<std::string>& names() const;
   [[nodiscard]] bool reads_everything() const;
-  // The label when the template is `{{ .label }}` and nothing else; "" for any other.
+  // The label, when the template is only `{{ .label }}`; otherwise "".
   [[nodiscard]] std::string_view single_label() const;
 
   Template(Template&&) noexcept;

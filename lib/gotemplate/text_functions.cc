@@ -36,12 +36,12 @@ Value title(FunctionCall& call) {
   return call.result(std::move(out));
 }
 
-// How often replace_text() puts `fresh` in.
+// The number of places where replace_text() inserts `fresh`.
 std::size_t count_places(std::string_view text, std::string_view old, std::int64_t times) {
   std::size_t count = 0;
   if (old.empty()) {
     for (const char c : text) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
-    // Bytes that are no UTF-8 count as characters each: the number of bytes bounds them.
+    // Each byte that is not UTF-8 counts as a character, so the number of bytes is the upper bound.
     count = (base::is_utf8(text) ? count : text.size()) + 1;
     return times < 0 ? count : std::min(count, static_cast<std::size_t>(times));
   }
@@ -53,7 +53,7 @@ std::size_t count_places(std::string_view text, std::string_view old, std::int64
   return count;
 }
 
-// Whether what comes of it fits into `room`. Nothing grows that is not longer than what it replaces.
+// Whether the result fits into `room`. A replacement that is not longer than the original makes nothing grow.
 bool replacing_fits(std::string_view text, std::string_view old, std::string_view fresh, std::int64_t times, std::size_t room) {
   if (fresh.size() <= old.size()) return text.size() <= room;
   const std::size_t growth = fresh.size() - old.size();
@@ -90,7 +90,7 @@ Value replaced(FunctionCall& call, std::string_view text, std::string_view old, 
 Value replace(FunctionCall& call) { return replaced(call, call.text(2), call.text(0), call.text(1), -1); }
 Value go_replace(FunctionCall& call) { return replaced(call, call.text(0), call.text(1), call.text(2), call.integer(3)); }
 
-// The characters that shall be trimmed. They may come from a log line, as many as it has.
+// The set of characters to trim. It may come from a log line and may be as large.
 class CharacterSet {
  public:
   explicit CharacterSet(std::string_view set) : set_(set) {
@@ -234,7 +234,7 @@ Value align_right(FunctionCall& call) { return align(call, false); }
 
 // ---- regular expressions
 
-// `$1`, `$name` and `${name}` of the replacement.
+// Expands `$1`, `$name` and `${name}` in the replacement.
 void expand(std::string& out, std::string_view text, const gotext::Regex& regex, const std::vector<std::string_view>& groups, std::size_t limit) {
   auto group = [&](std::string_view name) -> std::string_view {
     if (!name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 6) {
@@ -270,7 +270,7 @@ void expand(std::string& out, std::string_view text, const gotext::Regex& regex,
   }
 }
 
-// Calls `visit` for every match until it says false; an empty one right behind another match does not count.
+// Calls `visit` for every match until it returns false. An empty match directly after another match does not count.
 template <typename Visit>
 void each_match(const gotext::Regex& regex, std::string_view text, Visit visit) {
   std::vector<std::string_view> groups;

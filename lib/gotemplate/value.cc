@@ -132,7 +132,7 @@ std::int64_t to_integer(const Value& value) {
     case Value::Kind::integer: return value.integer;
     case Value::Kind::real: return std::abs(value.real) < 9.2e18 ? static_cast<std::int64_t>(value.real) : 0;
     case Value::Kind::text: {
-      // Digits behind the point are cut; anything else there is no number.
+      // Digits after the point are cut. Anything else there makes the text not a number.
       const std::size_t point = std::min(value.text.find('.'), value.text.size());
       const std::string_view text = value.text.substr(0, point);
       if (value.text.find_first_not_of("0123456789", std::min(point + 1, value.text.size())) != std::string_view::npos && point < value.text.size()) return 0;
@@ -159,7 +159,7 @@ constexpr int kMaxJsonDepth = 64;
 
 std::optional<Value> json_value(const gotext::JsonValue& json, StringPool& keep, gotext::Scratch& scratch, int depth);
 
-// As Go's decoder reads a string: bytes that are not UTF-8 become U+FFFD.
+// Reads a string as Go's decoder does: bytes that are not UTF-8 become U+FFFD.
 std::string valid_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -190,7 +190,7 @@ std::optional<Value> json_object(std::string_view text, StringPool& keep, gotext
     if (!keep.pay(sizeof(Value::Map::value_type) + key_text.size())) return std::nullopt;
     map->emplace_back(std::move(key_text), std::move(*value));
   }
-  // Of a repeated name the last counts.
+  // When a name is repeated, the last one counts.
   std::stable_sort(map->begin(), map->end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   const auto first_kept = std::unique(map->rbegin(), map->rend(), [](const auto& a, const auto& b) { return a.first == b.first; });
   map->erase(map->begin(), first_kept.base());

@@ -1,4 +1,4 @@
-// Values of templates, and how Go treats them: what is true, what is equal, how they print.
+// The values of templates, and Go's rules for them: what is true, what is equal, how they print.
 #pragma once
 
 #include "base/clock.h"
@@ -17,13 +17,13 @@ namespace weir::gotemplate {
 struct Value {
   enum class Kind : std::uint8_t { nil, boolean, integer, real, text, time, list, map };
   using List = std::vector<Value>;
-  using Map = std::vector<std::pair<std::string, Value>>;  // by name
+  using Map = std::vector<std::pair<std::string, Value>>;  // sorted by name
 
   Kind kind = Kind::nil;
   bool boolean = false;
-  std::int64_t integer = 0;  // time: nanoseconds
+  std::int64_t integer = 0;  // of a time: nanoseconds
   double real = 0;
-  std::string_view text;  // lives as long as the execution
+  std::string_view text;  // lives until the execution ends
   std::shared_ptr<const List> list;
   std::shared_ptr<const Map> map;
 
@@ -34,21 +34,21 @@ struct Value {
   static Value of_time(base::Timestamp value);
 };
 
-// nullptr when there is none.
+// nullptr when the name is absent.
 [[nodiscard]] const Value* find_in_map(const Value::Map& map, std::string_view name);
 
-[[nodiscard]] std::string_view type_name(const Value& value);  // as Go calls it
-[[nodiscard]] bool truth(const Value& value);                  // what `if` asks
+[[nodiscard]] std::string_view type_name(const Value& value);  // Go's name of the type
+[[nodiscard]] bool truth(const Value& value);                  // the condition of `if`
 void print_value(std::string& out, const Value& value);        // %v
 
 // <0, 0, >0; nullopt when Go refuses to compare the two.
 [[nodiscard]] std::optional<int> compare_values(const Value& a, const Value& b);
 
-// Conversions of the arithmetic functions: strings are read, what cannot be read is 0.
+// Conversions of the arithmetic functions. Strings are parsed; what cannot be parsed is 0.
 [[nodiscard]] std::int64_t to_integer(const Value& value);
 [[nodiscard]] double to_real(const Value& value);
 
-// Strings that live as long as the execution. Who adds to it asks the budget first.
+// Strings that live until the execution ends. Call pay() before adding one.
 struct StringPool {
   Budget* budget = nullptr;
   bool exhausted = false;  // pay() has refused
@@ -62,10 +62,10 @@ struct StringPool {
     return *strings.back();
   }
 };
-// JSON text as a value; nullopt when it is not JSON, or when `keep` is exhausted, into which strings are put.
+// The value of a JSON text, with its strings in `keep`; nullopt when the text is not JSON, or when `keep` is exhausted.
 [[nodiscard]] std::optional<Value> value_from_json(std::string_view text, StringPool& keep);
 
-// fmt.Sprintf. What is longer than `limit` is cut somewhere behind it.
+// fmt.Sprintf. A result longer than `limit` is cut at any place after `limit`.
 [[nodiscard]] std::string go_printf(std::string_view format, const std::vector<Value>& arguments, std::size_t first, std::size_t limit);
 
 }  // namespace weir::gotemplate

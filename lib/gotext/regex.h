@@ -1,5 +1,5 @@
-// Regular expressions as Go's regexp package takes them, run by RE2: the same language, but for a few spellings that are
-// translated and for the error texts, which are Go's.
+// Regular expressions of Go's regexp package, run by RE2. The language is the same, except for a few spellings, which are
+// translated. The error texts are Go's.
 #pragma once
 
 #include "base/result.h"
@@ -20,20 +20,21 @@ namespace weir::gotext {
 class Regex {
  public:
   enum class Mode {
-    search,        // found anywhere
-    anchored,      // ^(?:re)$, the dot does not match a newline
-    anchored_all,  // ^(?s:re)$, as Prometheus matchers
+    search,        // matches anywhere
+    anchored,      // ^(?:re)$; the dot does not match a newline
+    anchored_all,  // ^(?s:re)$, as in Prometheus matchers
   };
   // The error is Go's text, "error parsing regexp: missing closing ): `(`", with Code::parse.
   static base::Result<Regex> compile(std::string_view pattern, Mode mode = Mode::search);
 
-  // Whether it is found in bytes that may be anything: a byte that is not UTF-8 counts as U+FFFD.
+  // Whether the expression matches these bytes. A byte that is not UTF-8 counts as U+FFFD.
   [[nodiscard]] bool matches(std::string_view text) const;
 
-  // The first match with its groups (0: the whole); false without one. `groups` must have group_count() + 1 places.
+  // The first match with its groups (0: the whole match); false when there is none. `groups` must have group_count() + 1
+  // places.
   bool find(std::string_view text, std::size_t from, std::vector<std::string_view>& groups) const;
   [[nodiscard]] int group_count() const;
-  [[nodiscard]] const std::vector<std::string>& group_names() const { return names_; }  // [0] and unnamed ones: ""
+  [[nodiscard]] const std::vector<std::string>& group_names() const { return names_; }  // [0] and unnamed groups: ""
 
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;
@@ -42,7 +43,7 @@ class Regex {
  private:
   Regex();
   std::unique_ptr<re2::RE2> re_;
-  RequiredLiterals literals_;  // of the text, when searching
+  RequiredLiterals literals_;  // of the pattern, in mode search
   std::vector<std::string> names_;
 };
 

@@ -1,5 +1,5 @@
-// What a regular expression says without running it: the literals it needs, and the shapes that Loki replaces by plain
-// comparisons, which depend on its tree (regex_tree.h).
+// What is known about a regular expression without running it: the literals it needs, and the shapes that Loki replaces by
+// plain comparisons. These shapes depend on the expression's tree (regex_tree.h).
 #pragma once
 
 #include <cstdint>
@@ -10,24 +10,24 @@
 
 namespace weir::gotext {
 
-// What Loki tests in place of some regular expressions: a text passes when any of the tests holds.
+// A test that Loki makes in place of some regular expressions. A text passes when any one of the tests holds.
 struct RegexTest {
   enum class Kind : std::uint8_t { equals, contains, not_empty, always };
   Kind kind = Kind::equals;
   std::string text;
-  bool fold = false;  // text is in lower case and so must the other be made
+  bool fold = false;  // ignore case: `text` is in lower case, and the tested text must be lowered
   friend bool operator==(const RegexTest&, const RegexTest&) = default;
   [[nodiscard]] bool holds(std::string_view value) const;
 };
 
-// For a label filter `name =~ "pattern"`. Not the same as the anchored expression: `x.*` tests whether the value contains x
-// anywhere, `err|error` too, and the empty branch of `x|` is forgotten.
+// For a label filter `name =~ "pattern"`. This is not the same as the anchored expression: `x.*` tests whether the value
+// contains x anywhere, so does `err|error`, and the empty branch of `x|` is ignored.
 [[nodiscard]] std::optional<std::vector<RegexTest>> simplify_label_regex(std::string_view pattern);
-// For a line filter `|~ "pattern"`: the same shapes, but a plain literal is searched.
+// For a line filter `|~ "pattern"`. The shapes are the same, but a plain literal is searched for.
 [[nodiscard]] std::optional<std::vector<RegexTest>> simplify_line_regex(std::string_view pattern);
 
-// Byte strings that every text contains in which the expression is found. `all`: each of them. `any`: when not empty, one of
-// them. `exact`: the expression is found if and only if one of `any` is contained.
+// Byte strings that occur in every text that the expression matches. `all`: each of them occurs. `any`: when it is not empty,
+// one of them occurs. `exact`: the expression matches if and only if one of `any` occurs.
 struct RequiredLiterals {
   std::vector<std::string> all;
   std::vector<std::string> any;

@@ -1,4 +1,4 @@
-// The tree of a regular expression as Go's regexp/syntax builds it, prefixes of alternatives factored out.
+// The tree of a regular expression as Go's regexp/syntax builds it, with common prefixes of alternatives factored out.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ struct RegexNode {
     literal,   // text
     any,       // . without newline
     any_all,   // . with newline
-    klass,     // one character of several
-    assertion, // ^ $ \b and the like
+    klass,     // one character of a class
+    assertion, // ^ $ \b and similar
     star,
     plus,
     quest,
@@ -26,14 +26,14 @@ struct RegexNode {
     alternate,
   };
   Kind kind = Kind::empty;
-  std::string text;   // literal, UTF-8; the source of klass and assertion
+  std::string text;   // literal: UTF-8 text; klass and assertion: their source
   bool fold = false;  // literal: case does not matter
   int min = 0;        // repeat
   std::vector<RegexNode> nodes;
   friend bool operator==(const RegexNode&, const RegexNode&) = default;
 };
 
-// The tree of an expression that RE2 has accepted; nullopt for syntax this reader does not know.
+// The tree of an expression that RE2 has accepted; nullopt for syntax that this parser does not know.
 [[nodiscard]] std::optional<RegexNode> parse_regex(std::string_view pattern);
 
 }  // namespace weir::gotext

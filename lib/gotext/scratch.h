@@ -1,4 +1,4 @@
-// Memory for the texts that are made while one record is looked at.
+// Memory for texts that are made while one record is processed.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace weir::gotext {
 
-// What it hands out lives until clear(). Keeps its memory, up to 1 MiB, for the next record. Not thread safe.
+// A text lives until clear(). Up to 1 MiB of memory is kept for the next record. Not thread safe.
 class Scratch {
  public:
   char* allocate(std::size_t size);

@@ -22,7 +22,7 @@ class CurlAsyncClient : public AsyncClient {
   }
 
   base::Result<void> start() {
-    // Signals are for the thread that polls the stop descriptor; a new thread inherits the mask.
+    // Signals belong to the thread that polls the stop descriptor. A new thread inherits the mask.
     sigset_t all;
     sigset_t before;
     ::sigfillset(&all);
@@ -99,7 +99,7 @@ class CurlAsyncClient : public AsyncClient {
         if (stopping_) return;
         if (!submitted_.empty() || woken_) continue;
       }
-      // libcurl shortens the wait by its own timeouts; a minute stands for 'until something happens'.
+      // libcurl shortens the wait by its own timeouts. One minute stands for 'until something happens'.
       const int wait = deadline == base::kNever ? 60'000 : std::min(60'000, base::poll_timeout(clock_.monotonic(), deadline));
       curl_.multi_poll(multi_, nullptr, 0, wait, nullptr);
     }

@@ -1,7 +1,7 @@
 // HTTP requests to one server, over libcurl.
 //
-// libcurl is loaded when the first client is made, not when the process starts: it brings some thirty libraries, which a stage
-// that speaks no HTTP shall not pay for. Errors never hold secrets: no credentials, no query strings.
+// libcurl is loaded when the first client is made, not when the process starts. It brings some thirty libraries, and a stage
+// without HTTP must not pay for them. Errors never hold secrets: no credentials, no query strings.
 #pragma once
 
 #include "base/clock.h"
@@ -25,73 +25,80 @@ struct Header {
   friend bool operator==(const Header&, const Header&) = default;
 };
 
-// How to reach a server and who we are. A plain value.
+// How to reach a server, and with which credentials. A plain value.
 struct ClientConfig {
   Url base;
   std::string user_agent = "weir";
-  std::vector<Header> headers;       // go with every request; one of a request with the same name wins
+  std::vector<Header> headers;       // sent with every request; a header of the request with the same name wins
 
-  // At most one of the two ways; a file is read again when it changed, so that tokens can rotate. One that cannot be read any more
-  // is said, and what it held last is used on.
+  // Use at most one of the two ways. A file is read again after it has changed, so that tokens can rotate. When a file cannot
+  // be read any longer, that is reported, and its last content stays in use.
   std::string username;
   std::string password;
   std::string password_file;
   std::string bearer_token;
   std::string bearer_token_file;
 
-  std::string ca_file;               // PEM; "" for the system's
-  std::string cert_file, key_file;   // client certificate
+  std::string ca_file;               // PEM; "" for the system's file
+  std::string cert_file, key_file;   // the client certificate
   bool tls_skip_verify = false;
-  std::string proxy;                 // "" for what http_proxy, https_proxy and no_proxy say
+  std::string proxy;                 // "" for the proxy of http_proxy, https_proxy and no_proxy
 
   base::Duration connect_timeout = 5 * base::kSecond;
-  base::Duration timeout = 30 * base::kSecond;  // a whole request; one of 0 in Request means this
+  base::Duration timeout = 30 * base::kSecond;  // for a whole request; a Request with timeout 0 uses this
 
-  base::Diagnostics* diagnostics = nullptr;  // for trouble with files, and for the secrets to hide; may be null, outlives the client
+  // For trouble with files, and for secrets to hide; may be null, must outlive the client.
+  base::Diagnostics* diagnostics = nullptr;
 
-  // Asked about once a second, and after a signal, while a synchronous request waits; true aborts it with Code::interrupted.
+  // Called about once a second, and after a signal, while a synchronous request waits. True aborts the request with
+  // Code::interrupted.
   std::function<bool()> cancelled;
 };
 
-// Looks at the files that `config` names before anything is sent: secrets can be read, certificates and keys are in PEM form.
+// Checks the files that `config` names before anything is sent: secrets can be read, certificates and keys are PEM. Error:
 // Code::config.
 base::Result<void> check_files(const ClientConfig& config);
 
 struct Request {
   std::string method = "GET";
-  std::string path;                  // appended to the base, begins with "/"
+  std::string path;                  // appended to the base; begins with "/"
   std::string query;                 // without "?", escaped
   std::vector<Header> headers;
-  std::string body;                  // owned; sent when not empty or for POST and PUT
-  std::string_view body_view;        // in place of `body`: bytes that outlive the request
+  std::string body;                  // owned; sent when it is not empty, and always with POST and PUT
+  std::string_view body_view;        // used instead of `body`: bytes that outlive the request
   base::Duration timeout = 0;
-  bool compressed = false;           // offer gzip & co. for the answer
+  bool compressed = false;           // accept a compressed answer (gzip and others)
   std::size_t max_response = 64 << 10;  // bytes of the answer's body that are kept; the rest is read and dropped
 };
 
 struct Response {
   int status = 0;
-  std::string body;                  // up to max_response, "" when streamed
-  bool body_cut = false;             // there was more than max_response
+  std::string body;                  // up to max_response; "" when streamed
+  bool body_cut = false;             // the body was larger than max_response
   std::vector<Header> headers;       // names in lower case
 
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;  // "" when absent
-  // The server's own time, whole seconds; nullopt when it does not tell.
+  // The server's own time in whole seconds; nullopt when the answer does not give it.
   [[nodiscard]] std::optional<base::Timestamp> date() const;
-  // The wait that `Retry-After` asks for (seconds or a date, by the server's own clock where it tells its time), 0 without one.
+  // The wait that `Retry-After` asks for: seconds or a date. A date is compared with the server's own time when the answer
+  // gives it. 0: no wait.
   [[nodiscard]] base::Duration retry_after(base::Timestamp now) const;
   [[nodiscard]] bool ok() const { return status >= 200 && status < 300 && status != 260; }
 };
 
-// Called with pieces of the body as they come, once the status line was seen (`status` is final). False aborts the request, which
-// then ends with Code::interrupted. Nothing is hidden in these pieces.
+// Called with the pieces of the body as they come, after the status line (`status` is final). False aborts the request, which
+// then ends with Code::interrupted. Secrets are not hidden in these pieces.
 using OnBody = std::function<bool(int status, std::string_view piece)>;
 
-// One request at a time on a kept connection. Not thread safe; a client a thread.
-// An answer of any status is a Response; an Error means that none came (Code::unreachable where the server can have had no work
-// with the request: no such name, no connection, or one that was closed at once; else Code::network; Code::config for what is wrong
-// with a certificate, a token file or the missing libcurl; Code::io where this machine is short of something or forbids it;
-// Code::interrupted when OnBody said so).
+// Makes one request at a time, on a connection that is kept. Not thread safe; one client for each thread.
+//
+// An answer of any status is a Response. An Error means that no answer came:
+// - Code::unreachable: the server had no work with the request. No such name, no connection, or a connection that was closed at
+//   once.
+// - Code::config: a certificate, a token file or the missing libcurl is the cause.
+// - Code::io: this machine is short of something, or forbids it.
+// - Code::interrupted: OnBody said so.
+// - Code::network: everything else.
 class Client {
  public:
   static base::Result<std::unique_ptr<Client>> create(ClientConfig config);
@@ -101,25 +108,26 @@ class Client {
   [[nodiscard]] virtual const ClientConfig& config() const = 0;
 };
 
-// What a sender of many requests needs of HTTP; the seam for tests.
+// What a sender of many requests needs from HTTP. Tests replace it.
 class Transport {
  public:
   using Completion = std::function<void(base::Result<Response>)>;
   virtual ~Transport() = default;
-  // Never blocks. The completion comes later on a thread of the transport's own, or never once the transport is destroyed.
+  // Never blocks. The completion is called later on a thread of the transport. It is not called after the transport is
+  // destroyed.
   virtual void submit(Request request, Completion completion) = 0;
-  // Asks that the transport's timer function be called soon.
+  // Asks for a call of the transport's timer function soon.
   virtual void wake() = 0;
 };
 
-// Several requests in flight on kept connections, driven by one worker thread. Methods may be called from any thread, also
-// from within completions and the timer. Destruction aborts what is in flight without calling back.
+// Several requests in flight on kept connections, driven by one worker thread. Any thread may call the methods, also from
+// within completions and the timer. Destruction aborts the requests in flight without a completion.
 class AsyncClient : public Transport {
  public:
   struct Options {
     int max_connections = 8;
-    // Called on the worker thread after completions, after wake() and when the time it returned last has come; returns when to call
-    // again (base::kNever: no need). May be empty.
+    // Called on the worker thread: after completions, after wake(), and at the time that the last call returned. Returns when
+    // to call again (base::kNever: no need). May be empty.
     std::function<base::Monotonic(base::Monotonic now)> timer;
   };
   static base::Result<std::unique_ptr<AsyncClient>> create(ClientConfig config, base::Clock& clock, Options options);

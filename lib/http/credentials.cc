@@ -43,7 +43,7 @@ base::Result<std::string> SecretFile::read() {
 
 namespace {
 
-constexpr std::size_t kMostPem = 8 << 20;  // more than all authorities of a system
+constexpr std::size_t kMostPem = 8 << 20;  // more than all certificate authorities of a system
 
 base::Result<void> check_pem(const std::string& path, std::string_view what, std::string_view marks) {
   if (path.empty()) return {};

@@ -1,4 +1,4 @@
-// A secret that lies in a file and may change there while we run (Kubernetes rotates tokens).
+// A secret in a file that may change while we run (Kubernetes rotates tokens).
 #pragma once
 
 #include "base/result.h"
@@ -15,11 +15,11 @@ class SecretFile {
  public:
   explicit SecretFile(std::string path) : path_(std::move(path)) {}
 
-  // The content without white space at its end; read again when size, time or inode of the file changed.
+  // The content without white space at its end. Read again when size, time or inode of the file has changed.
   base::Result<std::string> read();
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  // What read() gave last; null when it never gave anything.
+  // The latest result of read(); null when read() never gave one.
   [[nodiscard]] const std::string* last() const { return loaded_ ? &value_ : nullptr; }
 
  private:

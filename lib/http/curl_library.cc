@@ -25,11 +25,11 @@ base::Error absent(std::string_view cause) {
 Loaded open_library() {
   Loaded loaded;
   void* handle = nullptr;
-  // libcurl brings GnuTLS for protocols that are never spoken here; it would set itself up (and PKCS #11 modules) when it is loaded. The
-  // build of libcurl that is made with it sets it up by itself.
+  // libcurl brings GnuTLS for protocols that weir never uses. GnuTLS (and PKCS #11 modules) would initialise itself when it is
+  // loaded. The build of libcurl that uses GnuTLS for TLS initialises it by itself.
   ::setenv("GNUTLS_NO_IMPLICIT_INIT", "1", 0);
   std::string cause;
-  // The build against GnuTLS has the same interface and may be the only one that is installed.
+  // The build against GnuTLS has the same interface, and it may be the only one that is installed.
   for (const char* name : {"libcurl.so.4", "libcurl-gnutls.so.4"}) {
     handle = ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
     if (handle != nullptr) break;
@@ -72,7 +72,7 @@ Loaded open_library() {
   } else if (const CURLcode code = global_init(CURL_GLOBAL_DEFAULT); code != CURLE_OK) {
     loaded.state = absent(library.easy_strerror(code));
   }
-  base::forget_code_of_loading();  // 8 MB of the code of 30 libraries
+  base::forget_code_of_loading();  // 8 MB of code of 30 libraries
   return loaded;
 }
 

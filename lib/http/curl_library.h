@@ -1,4 +1,4 @@
-// The functions of libcurl that weir uses, found at run time.
+// The functions of libcurl that weir uses, looked up at run time.
 #pragma once
 
 #include "base/result.h"
@@ -7,7 +7,7 @@
 
 namespace weir::http {
 
-// Immutable once loaded, so it may be used from any thread.
+// Immutable once loaded, so any thread may use it.
 struct CurlLibrary {
   decltype(&::curl_easy_init) easy_init = nullptr;
   decltype(&::curl_easy_setopt) easy_setopt = nullptr;
@@ -30,7 +30,7 @@ struct CurlLibrary {
   decltype(&::curl_multi_strerror) multi_strerror = nullptr;
   decltype(&::curl_getdate) getdate = nullptr;
 
-  // Loads and initialises on the first call, once a process; a failure is remembered. Thread safe.
+  // The first call in a process loads and initialises libcurl. A failure is remembered. Thread safe.
   static base::Result<const CurlLibrary*> load();
 };
 

@@ -18,12 +18,13 @@
 namespace weir::http {
 namespace {
 
-// A connection that is closed within so many seconds has cost the server as little as one that it refused.
+// A connection that is closed within so many seconds has cost the server as little as a connection that it refused.
 constexpr double kAtOnce = 1;
 
 constexpr std::size_t kMostHeader = 256 << 10;          // bytes of an answer's header
 constexpr auto kTooLarge = static_cast<CURLcode>(100);  // CURLE_TOO_LARGE of libcurl 8.6 and later
-constexpr int kClearWait = 500;                         // milliseconds to see whether a server that speaks no TLS speaks without
+// Milliseconds; the wait for an HTTP answer from a server that does not speak TLS.
+constexpr int kClearWait = 500;
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
@@ -123,7 +124,7 @@ void Exchange::set_headers(const std::string& authorization) {
   };
   const auto add_header = [&](const Header& header) {
     own_authorization = own_authorization || same_name(header.name, "authorization");
-    // libcurl takes "Name:" as 'leave it out' and "Name;" as 'send it empty'.
+    // For libcurl, "Name:" means 'leave the header out', and "Name;" means 'send it empty'.
     add(header.value.empty() ? header.name + ";" : header.name + ": " + header.value);
   };
   for (const Header& header : request_.headers) add_header(header);
@@ -133,7 +134,7 @@ void Exchange::set_headers(const std::string& authorization) {
     if (!overridden) add_header(header);
   }
   if (!authorization.empty() && !own_authorization) add(authorization);
-  add("Expect:");  // no waiting for 100-continue before a body
+  add("Expect:");  // no wait for 100-continue before a body
   curl_.easy_setopt(handle_, CURLOPT_HTTPHEADER, header_list_);
 }
 
@@ -205,7 +206,7 @@ base::Result<Response> Exchange::end(CURLcode code) {
   response_.status = static_cast<int>(status);
   identity_->answered = true;
   if (!response_.ok()) response_.body = redacted(std::move(response_.body));
-  request_ = {};  // the body is not needed any more
+  request_ = {};  // the body is not needed any longer
   return std::move(response_);
 }
 
@@ -245,7 +246,7 @@ std::string host_of(const Url& url) {
 
 bool is_https(const Url& url) { return url.origin.starts_with("https:"); }
 
-// What this machine is short of, or forbids, in the words of its errno; false for what lies beyond it.
+// Explains by its errno what this machine is short of, or forbids. False when the cause lies outside this machine.
 bool explain_local(int number, std::string& hint) {
   switch (number) {
     case EMFILE:
@@ -273,19 +274,19 @@ bool explain_local(int number, std::string& hint) {
   }
 }
 
-// libcurl does not always tell why it got no socket.
+// libcurl does not always say why it got no socket.
 int shortage() {
   const base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   return fd ? 0 : errno;
 }
 
-// By the number that the TLS library gave its verdict: X509_V_ERR_… of OpenSSL, status bits of GnuTLS (from 64 on, where they
-// differ).
+// Explains the verdict of the TLS library by its number: X509_V_ERR_… of OpenSSL, or status bits of GnuTLS (from 64 on, where
+// the two differ).
 void explain_certificate(long verdict, const Url& url, std::string& cause, std::string& hint) {
   constexpr std::string_view authority = "--ca-cert FILE names the authority that signed it";
   switch (verdict) {
     case 0:  // the certificate itself is fine
-    case 1:  // or was not looked at any further
+    case 1:  // or nothing more was checked
     case 62:
     case 63:
     case 64:
@@ -318,8 +319,8 @@ void explain_certificate(long verdict, const Url& url, std::string& cause, std::
 
 }  // namespace
 
-// Whether what listens there, and does not speak TLS, speaks HTTP without: a few bytes that hold nothing of ours, worth a message
-// that names the cause.
+// Whether the server, which does not speak TLS, speaks HTTP without it. Sends a few bytes that hold nothing of ours. The result
+// is a message that names the cause.
 bool Exchange::answers_in_clear() const {
   long through_proxy = 0;
   long port = 0;
@@ -360,7 +361,7 @@ bool Exchange::answers_in_clear() const {
          std::string_view(got.data(), got.size()) == answer;
 }
 
-// In the words of a person. By libcurl's code and the numbers that it keeps, never by its texts.
+// Explains a failure for people, by libcurl's code and the numbers that it keeps, never by its texts.
 void Exchange::explain(CURLcode code, Trouble& trouble) {
   const bool https = is_https(config_->base);
   long number = 0;
@@ -397,7 +398,7 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
         trouble.hint = "does it ask for a client certificate (--cert, --key), or does something else listen there?";
       }
       break;
-    case CURLE_UNSUPPORTED_PROTOCOL:  // an answer that does not begin as HTTP does
+    case CURLE_UNSUPPORTED_PROTOCOL:  // the answer does not begin as HTTP does
     case CURLE_WEIRD_SERVER_REPLY:
       trouble.cause = "the answer is not HTTP";
       trouble.hint = https ? "is it a Loki that listens there?" : "https:// instead of http://?";
@@ -430,7 +431,7 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
         trouble.cause = fmt::format("connected, but nothing answered the TLS handshake within {}",
                                     in_seconds(std::min(config_->connect_timeout, config_->timeout)));
         trouble.hint = "does a server with TLS listen on that port?";
-      } else if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) {  // nor a connection
+      } else if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) {  // no connection either
         trouble.kind = base::Code::unreachable;
         trouble.cause = fmt::format("no connection within {}", in_seconds(std::min(config_->connect_timeout, config_->timeout)));
         trouble.hint = "is the address right, and does a firewall drop what goes there?";
@@ -440,8 +441,8 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
         trouble.hint = "--timeout waits longer";
       }
       break;
-    case CURLE_OUT_OF_MEMORY:  // also a header line that is longer than libcurl takes
-    case CURLE_WRITE_ERROR:    // and one that is longer than we take
+    case CURLE_OUT_OF_MEMORY:  // also for a header line longer than libcurl accepts
+    case CURLE_WRITE_ERROR:    // also for a header line longer than we accept
     case kTooLarge:
       if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) break;
       trouble.cause = "the header of the answer is too long";
@@ -452,7 +453,7 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
       [[fallthrough]];
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-      // As a balancer without servers does it.
+      // A load balancer without servers behaves like this.
       if (seconds(CURLINFO_TOTAL_TIME) < kAtOnce) trouble.kind = base::Code::unreachable;
       if (!https && !identity_->answered)
         trouble.hint = "is it a Loki that listens there, and not one that speaks TLS: https:// instead of http://?";
@@ -503,7 +504,7 @@ std::size_t Exchange::take_header(char* data, std::size_t size, std::size_t coun
   std::string_view line(data, size * count);
   exchange.header_bytes_ += line.size();
   if (exchange.header_bytes_ > kMostHeader) return 0;
-  if (line.starts_with("HTTP/")) {  // another answer begins (100 Continue, a proxy's CONNECT)
+  if (line.starts_with("HTTP/")) {  // another answer begins (100 Continue, or the proxy's answer to CONNECT)
     response.headers.clear();
     return line.size();
   }

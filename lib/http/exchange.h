@@ -1,4 +1,4 @@
-// One request on one curl handle: sets it up, collects the answer, says what went wrong. Shared by both clients.
+// One request on one curl handle: sets it up, collects the answer, explains a failure. Shared by both clients.
 #pragma once
 
 #include "http/client.h"
@@ -10,14 +10,14 @@
 
 namespace weir::http {
 
-// Who we are, prepared once a client. Not thread safe.
+// Our credentials, prepared once for each client. Not thread safe.
 class Identity {
  public:
   explicit Identity(const ClientConfig& config) : password_(config.password_file), token_(config.bearer_token_file) {}
-  // Sets user and password or adds the Authorization header.
+  // Sets user and password, or writes the Authorization header.
   base::Result<void> apply(const CurlLibrary& curl, CURL* handle, const ClientConfig& config, std::string& authorization);
 
-  bool answered = false;  // the server was understood once
+  bool answered = false;  // the server was understood at least once
 
  private:
   static base::Result<std::string> read(SecretFile& file, const ClientConfig& config, std::string_view user);
@@ -25,17 +25,17 @@ class Identity {
   SecretFile token_;
 };
 
-// Reused for one request after another; libcurl holds pointers into it while one runs, so it stays where it is.
+// Used for one request after another. libcurl holds pointers into it during a request, so it does not move.
 class Exchange {
  public:
   static base::Result<std::unique_ptr<Exchange>> create(const CurlLibrary& curl);
   ~Exchange();
-  Exchange(const Exchange&) = delete;  // libcurl points at it
+  Exchange(const Exchange&) = delete;  // libcurl points to it
   Exchange& operator=(const Exchange&) = delete;
 
-  // `config` and `identity` must outlive the exchange's use; `on_body` may be null.
+  // `config` and `identity` must live until end(). `on_body` may be null.
   base::Result<void> begin(const ClientConfig& config, Identity& identity, Request request, const OnBody* on_body);
-  // The outcome, once libcurl said `code`.
+  // The result, once libcurl has returned `code`.
   base::Result<Response> end(CURLcode code);
 
   [[nodiscard]] CURL* handle() const { return handle_; }
@@ -47,7 +47,7 @@ class Exchange {
   struct Trouble;
   void explain(CURLcode code, Trouble& trouble);
   [[nodiscard]] double seconds(CURLINFO what) const;
-  // A connection was there, whatever came of it.
+  // A connection was made, even if the request then failed.
   [[nodiscard]] bool connected() const;
   [[nodiscard]] std::string redacted(std::string text) const;
   [[nodiscard]] bool answers_in_clear() const;

@@ -92,7 +92,7 @@ std::string query_string(const std::vector<std::pair<std::string, std::string>>&
 
 base::Result<Url> parse_url(std::string_view text) {
   Url url;
-  // The text may hold a password, so errors show it only up to its scheme or without user information.
+  // The text may hold a password. So an error shows it only up to its scheme, or without user information.
   const auto wrong = [](std::string_view shown, std::string_view cause) {
     return base::fail(base::Code::usage, "cannot use the URL \"{}\": {}", shown, cause)
         .with_hint("a URL looks like http://loki.example:3100 or https://logs.example/loki");

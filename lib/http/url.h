@@ -10,32 +10,32 @@
 
 namespace weir::http {
 
-// Percent-encodes everything but unreserved characters: right for one query value or one path segment.
+// Percent-encodes everything except unreserved characters. Right for one query value or one path segment.
 [[nodiscard]] std::string escape(std::string_view text);
 
-// The other way; what is no escape stays as it is.
+// Undoes escape(). Text that is not an escape stays as it is.
 [[nodiscard]] std::string unescape(std::string_view text);
 
 // "a=1&b=x%20y" in the given order.
 [[nodiscard]] std::string query_string(const std::vector<std::pair<std::string, std::string>>& parameters);
 
-// Where a server is and what its users added: `http://host:3100/loki-prefix?extra=1`.
+// The address of a server, with what its users added: `http://host:3100/loki-prefix?extra=1`.
 struct Url {
-  std::string origin;  // "http://host:3100", scheme and host in lower case
+  std::string origin;  // "http://host:3100"; scheme and host in lower case
   std::string path;    // "" or "/…", without a slash at its end
-  std::string query;   // without its "?"
-  std::string user;    // of http://user:password@host, percent-decoded; never printed
+  std::string query;   // without "?"
+  std::string user;    // from http://user:password@host, percent-decoded; never printed
   std::string password;
 
   // For messages and logs: without user, password and query.
   [[nodiscard]] std::string display() const { return origin + path; }
 };
 
-// Accepts http and https; `host:3100` without a scheme means http. Errors are Code::usage.
+// Accepts http and https. `host:3100` without a scheme means http. Errors: Code::usage.
 base::Result<Url> parse_url(std::string_view text);
 
-// The URL of `path` (begins with "/") under `base`: joins the paths, once only where `base` ends with `path` already (a base
-// may be given as the full push URL); `query` and the base's own are joined by "&".
+// The URL of `path` (begins with "/") under `base`. When `base` ends with `path` already, `path` is not added again, because a
+// base may be the full push URL. `query` and the query of the base are joined by "&".
 [[nodiscard]] std::string join(const Url& base, std::string_view path, std::string_view query = {});
 
 }  // namespace weir::http

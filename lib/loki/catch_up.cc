@@ -5,11 +5,11 @@
 namespace weir::loki {
 namespace {
 
-constexpr double kLeastStep = 4 << 10;                    // bytes a second
+constexpr double kLeastStep = 4 << 10;                    // bytes per second
 constexpr base::Duration kStepEvery = 15 * base::kSecond;
-constexpr double kGrowth = 0.4;                           // of the pace, in a step
+constexpr double kGrowth = 0.4;                           // share of the rate, per step
 constexpr double kGrowthNearLimit = 1.0 / 16;
-constexpr double kLeastNearLimit = 1.0 / 8;               // of what it began with
+constexpr double kLeastNearLimit = 1.0 / 8;               // share of the first rate
 constexpr base::Duration kQuickAnswer = base::kSecond;
 constexpr base::Duration kSlowAnswer = 5 * base::kSecond;
 constexpr base::Duration kRequestEvery = 4 * base::kSecond;
@@ -18,7 +18,7 @@ constexpr std::size_t kMostRequest = 256 << 10;
 
 }  // namespace
 
-// What the pace begins with and grows by.
+// What the rate begins with, and the unit that its growth is measured in.
 double CatchUp::step() const { return std::min(limits_.rate, std::max(kLeastStep, inflow())); }
 
 double CatchUp::ceiling(base::Monotonic now) const {
@@ -79,7 +79,7 @@ void CatchUp::passed(base::Duration took, base::Monotonic now) {
 }
 
 void CatchUp::refused(base::Monotonic now) {
-  // Requests that were on their way together are refused together.
+  // Requests that were in flight together are refused together, so only the first refusal counts.
   if (!active_ || now - changed_ < kSlowAnswer) return;
   refill(now);
   drain_ = std::max(step() / 4, drain_ / 2);

@@ -1,8 +1,9 @@
-// Whether the clock of this machine may judge how old a record is in the eyes of the target. A record that is rejected for its age by a clock
-// that is wrong is lost, and a record that is sent in vain costs a request.
+// Whether the clock of this machine may judge how old a record is to the target. When a wrong clock rejects a record for its
+// age, the record is lost. When a record is sent in vain, that costs only a request.
 //
-// It may as long as nothing speaks against it: it was not set since it was looked at first, what the spool says of its last time does not doubt it,
-// and where answers tell the target's own time, the two agree. Such an answer also makes it right again. While it may not, the target is asked.
+// The clock may judge while nothing speaks against it. Three things do: the clock was set since the start or since the last
+// answer that gave a time, the spool's last time makes it doubtful, or the target's own time in an answer differs. An answer
+// that agrees restores the trust. While the clock may not judge, the target does.
 #pragma once
 
 #include "base/clock.h"
@@ -14,15 +15,15 @@ namespace weir::loki {
 // A pure state machine, not thread safe.
 class ClockTrust {
  public:
-  static constexpr base::Duration kStep = 5 * base::kSecond;   // what is less may be a clock that is steered
-  static constexpr base::Duration kAgree = base::kMinute;      // an answer tells whole seconds, and may have been under way for long
+  static constexpr base::Duration kStep = 5 * base::kSecond;   // a smaller step may be a clock that is being slewed
+  static constexpr base::Duration kAgree = base::kMinute;      // an answer gives whole seconds, and may have travelled for long
 
   ClockTrust(base::Monotonic now, base::Timestamp wall) : offset_(wall - now) {}
 
-  // Something speaks against this clock.
+  // The spool makes the clock doubtful.
   void doubt() { doubted_ = true; }
 
-  // An answer that tells the target's time has come.
+  // An answer has given the target's time.
   void answered(base::Monotonic now, base::Timestamp wall, base::Timestamp theirs) {
     differs_ = theirs - wall;
     doubted_ = std::abs(differs_) > kAgree;
@@ -33,13 +34,13 @@ class ClockTrust {
     return !doubted_ && std::abs(wall - now - offset_) <= kStep;
   }
 
-  // By how much the target was ahead in the latest answer that told its time, when the two do not agree; else 0.
+  // How far the target's clock was ahead in the latest answer that gave its time; 0 when the two clocks agree.
   [[nodiscard]] base::Duration off_by() const { return std::abs(differs_) > kAgree ? differs_ : 0; }
 
  private:
   bool doubted_ = false;
   base::Duration differs_ = 0;
-  base::Duration offset_;  // of the wall clock to the monotonic one
+  base::Duration offset_;  // wall clock minus monotonic clock
 };
 
 }  // namespace weir::loki

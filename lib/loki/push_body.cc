@@ -13,7 +13,7 @@
 namespace weir::loki {
 namespace {
 
-// The request as a sequence of pieces of memory, so that it is never put together uncompressed.
+// The request as a sequence of pieces of memory, so the uncompressed request is never built in one piece.
 class Pieces : public snappy::Source {
  public:
   void add(std::string_view piece) {
@@ -132,7 +132,7 @@ std::string encode_body(std::span<const BodyStream> streams) {
 
 std::string encode_body(std::span<const BodyStream> streams, std::string& scratch) {
   std::string heads;
-  std::vector<std::pair<std::size_t, std::size_t>> cuts;  // offset and size in `heads`: it may move while it grows
+  std::vector<std::pair<std::size_t, std::size_t>> cuts;  // offset and size in `heads`, because `heads` may move while it grows
   for (const BodyStream& stream : streams) {
     const std::size_t labels = 1 + varint_size(stream.labels.size()) + stream.labels.size();
     std::array<char, 24> head;
@@ -152,7 +152,7 @@ std::string encode_body(std::span<const BodyStream> streams, std::string& scratc
     for (std::size_t k = 0; k < streams[i].entries->fragments(); ++k) pieces.add(streams[i].entries->fragment(k));
   }
   scratch.clear();
-  scratch.reserve(pieces.Available() / 3);  // as is usual of logs
+  scratch.reserve(pieces.Available() / 3);  // the usual ratio of logs
   Output output(scratch);
   snappy::Compress(&pieces, &output);
   return {scratch.data(), scratch.size()};

@@ -1,4 +1,4 @@
-// The body of a push request: protobuf within one snappy block, and back again, for the rare request that has to be taken apart.
+// The body of a push request: protobuf in one snappy block. Decoding serves the rare request that has to be taken apart.
 #pragma once
 
 #include "base/clock.h"
@@ -13,20 +13,20 @@
 
 namespace weir::loki {
 
-// One stream of a request; `entries` holds what PushEncoder::append() wrote.
+// One stream of a request. `entries` holds what PushEncoder::append() wrote.
 struct BodyStream {
   std::string_view labels;
   const PageBuffer* entries = nullptr;
 };
 
 [[nodiscard]] std::string encode_body(std::span<const BodyStream> streams);
-// The same with memory that is used again: fresh pages cost more than what is written into them.
+// The same, with memory that is used again: fresh pages cost more than what is written into them.
 [[nodiscard]] std::string encode_body(std::span<const BodyStream> streams, std::string& scratch);
 
-// Views into the DecodedBody.
+// Holds views into its DecodedBody.
 struct DecodedEntry {
   base::Timestamp timestamp = 0;
-  std::string_view field;  // the complete `entries` field, tag and length included
+  std::string_view field;  // the whole `entries` field, with tag and length
   std::string_view line;
   std::vector<record::Label> metadata;
 
@@ -43,7 +43,7 @@ struct DecodedBody {
   std::vector<DecodedStream> streams;
 };
 
-// Error: parse.
+// Error: Code::parse.
 base::Result<DecodedBody> decode_body(std::string_view body);
 
 }  // namespace weir::loki

@@ -14,7 +14,7 @@
 namespace weir::loki {
 namespace {
 
-// Field number and wire type 2 (length-delimited), or 0 (varint), in one byte: all numbers here are below 16.
+// Field number and wire type in one byte: 2 (length-delimited) or 0 (varint). All field numbers here are below 16.
 constexpr char kBytes1 = (1 << 3) | 2;
 constexpr char kBytes2 = (2 << 3) | 2;
 constexpr char kBytes3 = (3 << 3) | 2;
@@ -23,9 +23,9 @@ constexpr char kVarint2 = 2 << 3;
 
 bool letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
-// Code points that Go's strconv.IsPrint refuses and that are seen in logs: control characters, the soft hyphen, separators and
-// formatting characters, surrogates, private use, noncharacters. Any escape Go's Unquote takes gives the same label in Loki, so
-// a code point that is not listed costs nothing but a form that Loki itself would print in another way.
+// Code points that Go's strconv.IsPrint refuses and that occur in logs: control characters, the soft hyphen, separators and
+// formatting characters, surrogates, private use, noncharacters. Any escape that Go's Unquote accepts gives the same label in
+// Loki. So a code point that is missing here is only sent in another form than Loki would print.
 bool printable(std::uint32_t c) {
   if (c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad) return false;
   if ((c >= 0x2000 && c <= 0x200f) || (c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x206f)) return false;
@@ -75,13 +75,13 @@ void append_quoted(std::string& out, std::string_view utf8) {
   out += '"';
 }
 
-// Loki keeps two underscores at either end where both have them.
+// Loki keeps two underscores at either end when both ends have them.
 bool is_reserved(std::string_view name) { return name.size() >= 4 && name.starts_with("__") && name.ends_with("__"); }
 
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD, which Loki's parser takes for bytes that are not UTF-8
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD, which Loki's parser uses for bytes that are not UTF-8
 constexpr std::string_view kUnnamed = "weir_unnamed";
 constexpr std::size_t kLongestTenant = 150;
-constexpr std::size_t kNamedBytes = 100;  // of a name, in hexadecimal
+constexpr std::size_t kNamedBytes = 100;  // bytes of a name that are written in hexadecimal
 
 bool tenant_byte(char c) {
   return letter_or_digit(c) || (c != '\0' && std::string_view("!-_.*'():").find(c) != std::string_view::npos);
@@ -89,7 +89,7 @@ bool tenant_byte(char c) {
 
 bool is_label_value(std::string_view value) { return base::is_utf8(value) && value.find(kReplacement) == std::string_view::npos; }
 
-// U+FFFD and bytes that are not UTF-8 as \xHH; backslashes doubled, so that this can be undone.
+// Writes U+FFFD and bytes that are not UTF-8 as \xHH. Doubles backslashes, so that this can be undone.
 std::string escape_value(std::string_view value) {
   std::string out;
   const auto byte = [&out](char c) { fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c)); };
@@ -196,7 +196,7 @@ std::string label_string(std::span<const record::Label> labels) {
 }
 
 bool is_metadata_name(std::string_view name) {
-  // Most names are plain: without two underscores in a row.
+  // The quick answer: most names have no two underscores in a row.
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
   if (is_reserved(name)) name = name.substr(2, name.size() - 4);
   bool underscore = false;
@@ -256,7 +256,7 @@ void PushEncoder::add_pair(std::string_view name, std::string_view value) {
 }
 
 void PushEncoder::encode_metadata(std::span<const record::Label> metadata) {
-  // The same as before? Compared without putting anything together.
+  // Is the metadata the same as that of the record before? The comparison builds no string.
   if (metadata.size() == same_count_) {
     const char* at = same_.data();
     const char* const end = at + same_.size();
@@ -331,7 +331,7 @@ std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::s
 
 void PushEncoder::append(PageBuffer& out) const {
   const TimestampParts time = split(timestamp_);
-  // proto3 leaves out what is zero, and so do we, since Loki's own encoder does: equal records give equal bytes.
+  // proto3 leaves out zero values. We do too, because Loki's own encoder does: equal records give equal bytes.
   const std::size_t seconds_size = time.seconds == 0 ? 0 : 1 + varint_size(static_cast<std::uint64_t>(time.seconds));
   const std::size_t time_size = seconds_size + (time.nanos == 0 ? 0 : 1 + varint_size(time.nanos));
   const std::size_t size = field_size(time_size) + (line_.empty() ? 0 : field_size(line_.size())) + metadata_.size();

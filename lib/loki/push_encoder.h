@@ -1,7 +1,7 @@
-// Records -> the entries of Loki's push request, written straight into the memory in which they wait.
+// Encodes records as the entries of Loki's push request, straight into the memory in which they wait.
 //
-// The wire format is that of pkg/push/push.proto of Loki: PushRequest{1: streams}, stream{1: labels, 2: entries},
-// entry{1: timestamp, 2: line, 3: metadata pairs}. https://protobuf.dev/programming-guides/encoding/
+// The wire format is that of pkg/push/push.proto of Loki: PushRequest{1: streams}, stream{1: labels, 2: entries}, entry{1:
+// timestamp, 2: line, 3: metadata pairs}. https://protobuf.dev/programming-guides/encoding/
 #pragma once
 
 #include "base/clock.h"
@@ -20,46 +20,48 @@
 
 namespace weir::loki {
 
-// A stream as it goes to Loki. Views into the label set and into itself, so it stays where it is.
+// A stream as it goes to Loki. It holds views into the label set and into itself, so it does not move.
 //
-// Left out are the labels `detected_level` and those that begin with `__`, which are Loki's own. Loki refuses a value with bytes
-// that are not UTF-8, and one with U+FFFD: there each of these bytes is sent as `\xHH` and a backslash as `\\`, so that different
-// values stay different streams. In a tenant everything that Loki takes in none is sent as `(HH)`. Metadata of each record tells
-// what it was: `weir_escaped_labels` names the labels, `weir_tenant` is the tenant as a label value would be.
+// The label `detected_level` and labels that begin with `__` are Loki's own and are not sent. Loki refuses a label value that
+// is not UTF-8 or that holds U+FFFD. In such a value each of these bytes is sent as `\xHH` and a backslash as `\\`, so that
+// different values stay different streams. A byte that Loki accepts in no tenant is sent as `(HH)`. The metadata of each record
+// keeps the original: `weir_escaped_labels` names the escaped labels, and `weir_tenant` is the tenant in the form of a label
+// value.
 struct PushedStream {
   PushedStream(const record::LabelSet& set, std::string_view tenant);
   PushedStream(const PushedStream&) = delete;
   PushedStream& operator=(const PushedStream&) = delete;
 
   std::string tenant;
-  std::string name;  // label string
+  std::string name;  // the label string
   std::vector<record::Label> labels;
-  std::vector<std::pair<std::string, std::string>> notes;  // metadata of each record; mostly none
+  std::vector<std::pair<std::string, std::string>> notes;  // metadata for each record; mostly empty
 
  private:
   std::deque<std::string> values_;
 };
 
-// `{app="x", env="p"}`: names in bytewise order, values, which are UTF-8, quoted as Go's strconv.Quote does.
+// `{app="x", env="p"}`: names in bytewise order. Values are UTF-8, quoted as Go's strconv.Quote does.
 [[nodiscard]] std::string label_string(std::span<const record::Label> labels);
 
-// What Loki takes as a tenant, and the colon that VictoriaLogs writes between account and project. Nothing else may reach a header.
+// Whether Loki accepts this tenant. The colon is accepted too: VictoriaLogs writes it between account and project. Nothing else
+// may get into a header.
 [[nodiscard]] bool is_tenant(std::string_view tenant);
 
-// A name of structured metadata as Loki makes it: everything outside [A-Za-z0-9_] becomes `_`, runs of `_` one, `key_` in front
-// of a digit; `__x__` stays. Loki answers 500 to a name with nothing but underscores, for the whole request; such a name becomes
-// `weir_unnamed` and its bytes in hexadecimal.
-[[nodiscard]] bool is_metadata_name(std::string_view name);  // would be left as it is
+// The name of structured metadata in Loki's form: a character outside [A-Za-z0-9_] becomes `_`, a run of `_` becomes one, and
+// `key_` goes in front of a digit. `__x__` stays. A name of underscores alone makes Loki answer 500 to the whole request. Such
+// a name becomes `weir_unnamed` and its bytes in hexadecimal.
+[[nodiscard]] bool is_metadata_name(std::string_view name);  // already in Loki's form
 [[nodiscard]] std::string metadata_name(std::string_view name);
 
-// Number and bytes of what append() wrote or found.
+// Numbers about the prepared record.
 struct EncodedEntry {
-  std::size_t raw = 0;        // line and metadata, as Loki counts for its rates
+  std::size_t raw = 0;        // bytes of line and metadata, as Loki counts them for its rate limits
   std::size_t invalid = 0;    // bytes of the line that were replaced by U+FFFD
-  std::size_t renamed = 0;    // metadata whose name Loki takes in no form
+  std::size_t renamed = 0;    // metadata with a name that Loki never accepts
 };
 
-// Not thread safe; keeps its scratch memory.
+// Not thread safe. Keeps its scratch memory between records.
 class PushEncoder {
  public:
   explicit PushEncoder(const PushLimits& limits, bool with_metadata = true) : limits_(limits), with_metadata_(with_metadata) {}
@@ -72,11 +74,11 @@ class PushEncoder {
     metadata_bytes_ = metadata_count_ = metadata_renamed_ = 0;
   }
 
-  // Prepares `record` for a stream named `stream`: decodes and repairs its line and metadata, to which `notes` are added. A refusal says why
-  // Loki would not take it; its time is judged only when `now` is told.
+  // Prepares `record` for a stream named `stream`: decodes and repairs line and metadata, and adds `notes` to the metadata. A
+  // refusal says why Loki would not take the record. The time is checked only when `now` is given.
   [[nodiscard]] std::optional<Refusal> prepare(const record::Record& record, std::string_view stream, std::optional<base::Timestamp> now,
                                                std::span<const std::pair<std::string, std::string>> notes = {});
-  // What prepare() found; valid until the next one.
+  // The numbers of the latest prepare(). Valid until the next one.
   [[nodiscard]] const EncodedEntry& prepared() const { return entry_; }
   // Appends the prepared record as a complete `entries` field.
   void append(PageBuffer& out) const;
@@ -93,15 +95,15 @@ class PushEncoder {
   std::string decoded_;  // scratch for the line
   std::string repaired_;
 
-  // Neighbours mostly share their metadata (the pod's uid), so the fields written for the latest record are kept.
-  std::string same_;  // its names and values as they came, each with its length
+  // Neighbouring records mostly share their metadata (the pod's uid). So the fields written for the latest record are kept.
+  std::string same_;  // its names and values as they came, each after its length
   std::size_t same_count_ = 0;
-  std::string metadata_;  // the fields
+  std::string metadata_;  // the encoded fields
   std::size_t metadata_bytes_ = 0, metadata_count_ = 0, metadata_renamed_ = 0;
-  std::vector<record::Label> extended_;  // scratch for metadata with what is added to it
+  std::vector<record::Label> extended_;  // scratch for metadata with the notes added
 };
 
-// Varints and fields, for whoever builds a request around entries.
+// Varints and fields, for code that builds a request around entries.
 std::size_t varint_size(std::uint64_t value);
 char* write_varint(char* out, std::uint64_t value);
 

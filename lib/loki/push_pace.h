@@ -1,4 +1,4 @@
-// How fast a stream or a tenant may send, once Loki has said so in a 429. Before that nothing is held back.
+// How fast a stream or a tenant may send once Loki has named a limit in a 429. Before that nothing is limited.
 #pragma once
 
 #include "base/clock.h"
@@ -10,11 +10,11 @@ namespace weir::loki {
 // A bucket of bytes. Not thread safe.
 class Pace {
  public:
-  // Loki's default per-stream limit, by which near_limit() judges while none was learnt.
+  // Loki's default limit per stream. near_limit() uses it while no limit was learnt.
   static constexpr double kUsualRate = 3.0 * (1 << 20);
   static constexpr double kUsualBurst = 15.0 * (1 << 20);
 
-  // Loki refused for `bytes_per_second`: its bucket is empty now, and we stay a little under its rate.
+  // Loki refused at a limit of `bytes_per_second`, so its bucket is empty. We stay 5 % under its rate.
   void learn(double bytes_per_second, base::Monotonic now) {
     refill(now);
     rate_ = bytes_per_second * 0.95;
@@ -25,13 +25,13 @@ class Pace {
     refill(now);
     level_ -= static_cast<double>(bytes);
   }
-  // When the next request may go: at once while there is credit, else when the debt is paid.
+  // When the next request may go: at once while there is credit, otherwise when the debt is paid.
   [[nodiscard]] base::Monotonic ready_at(base::Monotonic now) {
     if (rate_ == 0) return now;
     refill(now);
     return level_ >= 0 ? now : now + static_cast<base::Duration>(-level_ / rate_ * base::kSecond);
   }
-  // More than half of what may go in one burst has gone.
+  // True when more than half of a burst has been spent.
   [[nodiscard]] bool near_limit(base::Monotonic now) {
     refill(now);
     return level_ < burst() / 2;

@@ -15,7 +15,7 @@ char* PagePool::take() {
     char* slab = static_cast<char*>(std::aligned_alloc(kPage, kSlab * kPage));
     if (slab == nullptr) throw std::bad_alloc();
     slabs_.emplace_back(slab);
-    free_.reserve(slabs_.size() * kSlab);  // so that giving back never allocates
+    free_.reserve(slabs_.size() * kSlab);  // so that give_back() never allocates
     for (std::size_t i = kSlab; i > 0; --i) free_.push_back(slabs_.back().get() + (i - 1) * kPage);
   }
   char* page = free_.back();

@@ -1,5 +1,5 @@
-// Memory of records that wait to be sent: byte strings that grow by small pages of one pool, so that a thousand streams with a
-// few lines each and one stream with a lot cost what they hold, nothing is moved when it grows, and the heap does not fragment.
+// Memory of records that wait to be sent: byte strings that grow by small pages of one pool. A thousand streams with a few
+// lines each, or one stream with many, cost only what they hold. Growing moves nothing, and the heap does not fragment.
 #pragma once
 
 #include <algorithm>
@@ -14,33 +14,34 @@
 
 namespace weir::loki {
 
-// Hands out pages and takes them back. Thread safe.
+// Gives pages out and takes them back. Thread safe.
 class PagePool {
  public:
   static constexpr std::size_t kPage = 4096;
 
   [[nodiscard]] char* take();
   void give_back(const std::vector<char*>& pages);
-  // Gives the memory of pages that nobody has needed since the last call back to the system, but for half a MiB: a steady flow needs now
-  // more, now less, and a fresh page costs more than what is written into it. True when a later call would find more.
+  // Returns memory to the system: the pages that nobody has needed since the last call, except half a MiB. That rest stays
+  // because a steady flow varies, and a fresh page costs more than what is written into it. True when a later call would find
+  // more.
   bool trim();
   [[nodiscard]] std::size_t pages_in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::size_t kSlab = 32;   // pages
-  static constexpr std::size_t kKept = 128;  // the same
+  static constexpr std::size_t kKept = 128;  // pages
   std::mutex mutex_;
   std::atomic<std::size_t> in_use_{0};
   struct Free {
     void operator()(char* slab) const;
   };
   std::vector<std::unique_ptr<char, Free>> slabs_;
-  std::vector<char*> free_;         // the last in is the first out
-  std::size_t unneeded_ = 0;        // of free_, from the front: free since the last trim()
-  std::size_t without_memory_ = 0;  // of these: given back to the system
+  std::vector<char*> free_;         // the page that came back last goes out first
+  std::size_t unneeded_ = 0;        // pages at the front of free_ that are free since the last trim()
+  std::size_t without_memory_ = 0;  // of the unneeded ones, those whose memory went back to the system
 };
 
-// Appended to, then read as a sequence of fragments. Not thread safe. The pool must outlive it.
+// A byte string that is appended to, then read as a sequence of fragments. Not thread safe. The pool must outlive it.
 class PageBuffer {
  public:
   explicit PageBuffer(PagePool& pool) : pool_(&pool) {}
@@ -66,7 +67,8 @@ class PageBuffer {
       bytes.remove_prefix(count);
     }
   }
-  // Room for `size` bytes in one piece, to be filled completely; null when the page at hand has none, and append() must do.
+  // Room for `size` bytes in one piece; the caller must fill all of it. Null when the current page has too little room: use
+  // append() then.
   [[nodiscard]] char* room(std::size_t size) {
     const std::size_t at = size_ % PagePool::kPage;
     if (at == 0 || at + size > PagePool::kPage) return nullptr;

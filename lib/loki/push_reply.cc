@@ -1,4 +1,4 @@
-// Loki's texts: pkg/validation/validate.go, pkg/distributor/validator.go, pkg/ingester/stream.go of Loki 3.
+// Loki's texts are those of pkg/validation/validate.go, pkg/distributor/validator.go and pkg/ingester/stream.go of Loki 3.
 #include "loki/push_reply.h"
 
 #include "record/timestamp.h"
@@ -18,7 +18,7 @@ struct Phrase {
   bool whole_stream;
 };
 
-// What only stands in an answer whose other records were stored.
+// Texts that occur only in an answer whose other records were stored.
 constexpr Phrase kPhrases[] = {
     {"has timestamp too old", "greater_than_max_sample_age", false},
     {"has timestamp too new", "too_far_in_future", false},
@@ -39,18 +39,18 @@ constexpr Phrase kPhrases[] = {
 
 constexpr std::string_view kNoMetadata = "includes structured metadata, but this feature is disallowed";
 
-// Whole refusals of a 400: parts of the request could not be read, so nothing was stored.
+// A 400 that refuses the whole request: a part of it could not be read, so nothing was stored.
 constexpr std::string_view kWhole[] = {"couldn't parse labels", "snappy", "proto:", "unexpected EOF", "Content-Encoding", "wiretype",
                                        "at least one valid stream is required", "label string exceeds", "error parsing timestamp",
                                        "timestamp:", "invalid UTF-8"};
 
-// A 500 in these words is about servers behind the one that answers, for the streams that they hold: no record is to blame.
+// A 500 with these texts is about servers behind the one that answers, for all the streams they hold. No record is guilty.
 constexpr std::string_view kServersMissing[] = {"live replicas required", "unhealthy instances", "empty ring", "code = Unavailable", "connection refused",
                                                 "no such host", "i/o timeout", "deadline exceeded", "context canceled", "shutting down", "no space left"};
 
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-// The text between `before` and `after` behind it; "" without.
+// The text between `before` and the next `after`; "" when there is none.
 std::string_view between(std::string_view text, std::string_view before, std::string_view after) {
   const auto from = text.find(before);
   if (from == std::string_view::npos) return {};
@@ -65,7 +65,7 @@ T number(std::string_view text) {
   return value;
 }
 
-// The label string that begins at the first `{`, quotes respected.
+// The label string that begins at the first `{`. Respects quotes.
 std::string_view label_text(std::string_view text) {
   const auto from = text.find('{');
   if (from == std::string_view::npos) return {};
@@ -135,7 +135,7 @@ std::string_view trim(std::string_view text) {
 
 Meaning meaning(int status, std::string_view body) {
   if (has(body, "ingestion blocked for user") && has(body, "(policy: '")) return Meaning::stream_limited;
-  // A page of HTML comes from some other server that answers 200 to everything; 260 is Loki's way to say 'blocked by policy'.
+  // A page of HTML comes from some other server, which answers 200 to everything. 260 is Loki's status for 'blocked by policy'.
   if (status >= 200 && status < 300) return status == 260 || trim(body).starts_with('<') ? Meaning::trouble : Meaning::delivered;
   if (status == 400) {
     if (has(body, kNoMetadata)) return Meaning::no_metadata;
@@ -172,7 +172,7 @@ std::string first_line(std::string_view body, std::size_t most) {
 std::string describe(int status, std::string_view body) {
   std::string out = std::to_string(status);
   if (const auto text = status_text(status); !text.empty()) out += fmt::format(" {}", text);
-  // A page of HTML says nothing on one line.
+  // The first line of an HTML page says nothing.
   if (const std::string line = first_line(body); !line.empty() && line[0] != '<') out += ": " + line;
   return out;
 }
@@ -243,7 +243,7 @@ std::vector<std::size_t> offenders(const Complaint& complaint, const DecodedStre
     take([&](const DecodedEntry& entry) {
       return entry.timestamp >= *complaint.timestamp && entry.timestamp < *complaint.timestamp + base::kSecond;
     });
-    // Not all of that second need be over the limit: the outermost are.
+    // Other records of that second may be within the limit. The outermost ones are over it.
     if (found.size() > complaint.count) {
       const bool old = complaint.reason == "greater_than_max_sample_age";
       std::stable_sort(found.begin(), found.end(), [&](std::size_t a, std::size_t b) {
@@ -264,7 +264,7 @@ std::vector<std::size_t> offenders(const Complaint& complaint, const DecodedStre
   } else if (complaint.reason == "structured_metadata_too_many") {
     take([&](const DecodedEntry& entry) { return entry.metadata.size() > complaint.limit; });
   } else if (complaint.reason == "too_far_behind" || complaint.reason == "out_of_order") {
-    // The text lists ten at most, but behind means: the oldest ones.
+    // The text lists at most ten records. 'Behind' is about time, so the oldest records are the guilty ones.
     std::stable_sort(all.begin(), all.end(), [&](std::size_t a, std::size_t b) { return stream.entries[a].timestamp < stream.entries[b].timestamp; });
     all.resize(std::min<std::size_t>(all.size(), complaint.count));
     std::sort(all.begin(), all.end());

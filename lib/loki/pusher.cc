@@ -12,15 +12,15 @@
 namespace weir::loki {
 namespace {
 
-// What a record costs beside its bytes while the ledger waits for it.
+// What a record costs beside its bytes while the ledger waits for its fate.
 constexpr std::size_t kTrackedBytes = 64;
 
-// Of a log that fills calm_bytes in less time, requests may be larger: it would be more than four requests a second.
+// A log that fills calm_bytes in less time may have larger requests, because it would need more than four requests a second.
 constexpr base::Duration kHot = base::kSecond / 4;
 
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
-constexpr std::size_t kManyStreams = 768;   // more than most nodes have at a time …
-constexpr base::Duration kManyIdle = 2 * base::kSecond;  // … so that most of them are gone; one that comes back is made anew
+constexpr std::size_t kManyStreams = 768;   // more than most nodes have at a time, so most of these streams have ended …
+constexpr base::Duration kManyIdle = 2 * base::kSecond;  // … and are forgotten early; one that returns is made again
 constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
 }  // namespace
@@ -30,7 +30,7 @@ Stream& Pusher::State::find_stream(std::string_view tenant, const record::LabelS
   std::string key = pushed.tenant;
   key += '\0';
   key += pushed.name;
-  // Escaped values may read as others that are not; their records tell what they were.
+  // An escaped value may equal a value that was never escaped. The notes tell them apart.
   for (const auto& [name, value] : pushed.notes) (key += '\0') += value;
   std::unique_ptr<Stream>& slot = streams[key];
   if (!slot) {
@@ -84,7 +84,7 @@ void Pusher::State::reject(PushToken token, int status, const Refusal& refusal, 
   if (ledger != nullptr && config.tracked) ledger->rejected(token, {status, refusal.reason, refusal.text, stream.tenant->name, &record});
 }
 
-// There may be a million of them, so that one text serves all that come one after the other.
+// A million records may be rejected for their time, so consecutive ones share one text.
 void Pusher::State::reject_for_time(TimeCheck found, base::Timestamp now, PushToken token, const Stream& stream, const record::Record& record) {
   const std::string_view reason = found == TimeCheck::too_old ? "greater_than_max_sample_age" : "too_far_in_future";
   if (time_refusal_of != &stream || time_refusal.reason != reason) {
@@ -118,7 +118,7 @@ void Pusher::State::check_give_up(base::Monotonic now) {
 }
 
 void Pusher::State::forget_idle_streams(base::Monotonic now) {
-  // Where pods come and go all the time, a quarter of an hour of them is more than there are.
+  // When pods come and go quickly, the pods of the last fifteen minutes are many more than exist at one time.
   const bool many = streams.size() > kManyStreams;
   if (now - last_sweep < (many ? kManyIdle : base::kMinute)) return;
   last_sweep = now;
@@ -139,7 +139,7 @@ void Pusher::State::forget_idle_streams(base::Monotonic now) {
   time_refusal_of = nullptr;
 }
 
-// After a burst its memory goes. When to call again.
+// Returns the memory of a burst to the system. The result is when to call again.
 base::Monotonic Pusher::State::trim(base::Monotonic now) {
   if (now >= next_trim) next_trim = pool.trim() ? base::after(now, kTrimEvery) : base::kNever;
   if (next_trim == base::kNever && pool.pages_in_use() > 0) next_trim = base::after(now, kTrimEvery);
@@ -163,8 +163,8 @@ std::string Pusher::State::undelivered() const {
   return fmt::format("{}, the first of {}", base::count_of(stats.pending, "record"), record::to_rfc3339(first));
 }
 
-// A slow stream whose records can be left has its bound in that. The others may take some more while slow ones sit on what there is,
-// as one does that filled the memory before Loki's first answer.
+// A slow stream whose records can be left is bounded by must_leave() instead. The other streams get some memory on top while
+// slow ones hold theirs. A single stream may have filled the memory before Loki's first answer.
 bool Pusher::State::has_room(const Stream& stream) const {
   const bool leaves = can_leave && !target.failing();
   if (leaves && stream.slow) return true;
@@ -190,7 +190,7 @@ base::Result<void> Pusher::State::wait_for_room(Lock& lock, Stream& stream) {
       return base::fail(base::Code::interrupted, "cannot push the rest to {}: {}; not delivered: {}", config.url,
                         stop->stopped() ? "stopped" : "the process in front of this one died", undelivered());
     }
-    // Only a full pusher comes here, so the few wake-ups that look at clock and stop cost nothing.
+    // Only a full pusher comes here, so these few wake-ups to check clock and stop cost nothing.
     landed_one.wait_for(lock, std::chrono::milliseconds(50));
     tell_waiting(lock);
   }
@@ -204,9 +204,10 @@ void Pusher::State::tell_waiting(Lock& lock) {
   lock.lock();
 }
 
-// How much of the stream may go in one request, when `next` is the time of the record that comes. What is in flight when this process is
-// killed goes again, and of a small request Loki drops the repeats. A stream that logs fast has larger ones, lest it be slower than its log;
-// and so has old data, which shares no request, so that fewer streams are in flight.
+// How many bytes of the stream may go in one request. `next` is the time of the record that comes. When this process is killed,
+// the requests in flight are sent again, and of a small request Loki drops the repeats. A stream that logs fast gets larger
+// requests, so that it is not slower than its log. Old data gets larger ones too, so that fewer streams are in flight: old data
+// shares no request.
 std::size_t Pusher::State::most_of(const Stream& stream, base::Timestamp next, base::Timestamp now) const {
   std::size_t most = std::min(config.stream_bytes, request_bytes);
   if (stream.open) {
@@ -353,7 +354,7 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
     if (last && s.target.failing() && (s.stop == nullptr || !s.stop->stopped())) s.tell_end();
     // The input may have ended by itself, without a deadline, before the signal came.
     if (s.stop != nullptr && deadline == base::kNever) deadline = s.stop->deadline(now);
-    // What waits for a target or a stream that does not take it comes again at the next start.
+    // Records that wait for a failing target or a parked stream come again at the next start.
     if (s.stop != nullptr && s.stop->stopped() && !s.config.one_shot && s.slots_used == 0) {
       drained = false;
       break;

@@ -6,10 +6,10 @@
 namespace weir::loki {
 namespace {
 
-// Data this far behind what its stream has sent goes alone; Loki's own window is an hour, or half of max_chunk_age.
+// Data so far behind the newest that its stream has sent goes alone. Loki's own window is an hour, or half of max_chunk_age.
 constexpr base::Duration kBehind = base::kMinute;
 
-constexpr std::size_t kMostOfAnAnswer = 1 << 20;  // a complaint for each of thousands of records
+constexpr std::size_t kMostOfAnAnswer = 1 << 20;  // holds a complaint for each of thousands of records
 constexpr std::size_t kKeptForPacking = 512 << 10;
 
 }  // namespace
@@ -19,13 +19,14 @@ bool Pusher::State::ready(const Stream& stream, base::Monotonic now) const {
   return stream.open && now >= company_until(*stream.open);
 }
 
-// Requests are what costs, so it is they that are kept apart. What came after a quiet time goes at once: it is alone, or was gathered before.
+// Requests are the cost, so the wait is counted from the latest request. Input after a quiet time goes at once, because no
+// company will come or it has been gathered before.
 base::Monotonic Pusher::State::company_until(const Part& part) const {
   if (rested && !more_follows) return part.opened;
   return base::after(more_follows ? part.opened : std::min(part.opened, last_request), config.wait);
 }
 
-// As far as waits go; kNever when an answer has to come first.
+// When the waits of the stream are over. kNever when an answer must come first.
 base::Monotonic Pusher::State::ready_at(Stream& stream, base::Monotonic now) {
   if (stream.flying) return base::kNever;
   Tenant& tenant = *stream.tenant;
@@ -82,7 +83,8 @@ std::unique_ptr<Request> Pusher::State::gather(Stream& first, base::Monotonic no
   const bool alone = goes_alone(first, now, wall) || target.failing() || first.tenant->gate.failing();
   take_part(*request, first, now);
   if (alone) return request;
-  // One stream is due: whoever has something for the same tenant comes along, due or not, which makes one request of many.
+  // The first stream is due. Every other stream of the tenant that holds something comes along, due or not. That makes one
+  // request of many.
   for (std::size_t i = 0; i < active.size(); ++i) {
     Stream& stream = *active[(turn + i) % active.size()];
     if (!stream.holds() || stream.retry || stream.tenant != first.tenant || parked(stream, now)) continue;
@@ -94,8 +96,8 @@ std::unique_ptr<Request> Pusher::State::gather(Stream& first, base::Monotonic no
   return request;
 }
 
-// Streams take turns. In the order of preference: what is due, a full request of streams that may share one, and under pressure
-// the largest.
+// Streams take turns. The order of preference: a stream that is due, a full request of streams that may share one, and when
+// add() waits for room, the stream that holds the most.
 std::unique_ptr<Request> Pusher::State::choose(base::Monotonic now) {
   std::size_t kept = 0;
   std::size_t kept_before_turn = 0;

@@ -1,4 +1,4 @@
-// Requests that Loki took in part or not at all: who is to blame, and what of it is sent again.
+// Requests of which Loki stored a part or nothing: which records are guilty, and what is sent again.
 #include "loki/pusher_state.h"
 #include "record/timestamp.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kSmallestRequest = 4 << 10;
 
-// Loki shows a stream with the service_name that it may have added itself.
+// Loki shows a stream with the label service_name, which it may have added itself.
 bool same_stream(std::string_view named, std::string_view ours) {
   if (named == ours) return true;
   constexpr std::string_view label = "service_name=\"";
@@ -62,14 +62,14 @@ Part Pusher::State::part_of_all(const Part& original, const DecodedStream& decod
   return part;
 }
 
-// In front of what the stream holds.
+// Puts the part in front of what the stream holds.
 void Pusher::State::put_back(Stream& stream, Part part) {
   grow(stream, static_cast<std::ptrdiff_t>(part.raw));
   stream.closed.insert(stream.closed.begin(), std::move(part));
   activate(stream);
 }
 
-// What the stream sends next becomes a record, or more up to `bytes`; the rest of it comes after that.
+// Shortens what the stream sends next to one record, or to more up to `bytes`. The rest comes after that.
 void Pusher::State::shorten_next(Stream& stream, std::size_t bytes) {
   if (!stream.retry && stream.closed.empty()) close_open(stream);
   const bool again = stream.retry != nullptr;
@@ -114,8 +114,8 @@ void Pusher::State::shorten_next(Stream& stream, std::size_t bytes) {
   stream.retry = std::move(request);
 }
 
-// One record that fails all the time with nothing else that passes: the record behind it is tried in its place, to tell its trouble from
-// the target's.
+// One record keeps failing while nothing else passes. The record behind it is tried in its place, to find out whether the
+// record or the target is the trouble.
 void Pusher::State::put_aside(std::unique_ptr<Request> request) {
   Stream& stream = *request->pieces.front().stream;
   body_bytes += request->body.size();
@@ -135,7 +135,7 @@ void Pusher::State::put_aside(std::unique_ptr<Request> request) {
   put_back(stream, part_of(next, decoded->streams.front(), indices.first(1)));
 }
 
-// `guilty` pairs an entry with the complaint about it.
+// `guilty` pairs the index of an entry with the index of the complaint about it.
 void Pusher::State::refuse_piece(Request::Piece& piece, const DecodedStream& decoded,
                                  const std::vector<std::pair<std::size_t, std::size_t>>& guilty, const std::vector<Complaint>& why, int status) {
   std::vector<bool> refused(decoded.entries.size());
@@ -165,7 +165,7 @@ void Pusher::State::refuse_whole(Request::Piece& piece, const DecodedStream& dec
   refuse_piece(piece, decoded, guilty, why, status);
 }
 
-// Everything that no complaint speaks of is stored; sending it again would only make repeats.
+// Every record that no complaint is about is stored. Sending it again would only make repeats.
 void Pusher::State::stored_but_for(std::unique_ptr<Request> request, const http::Response& response) {
   const auto decoded = open_body(*request);
   if (!decoded) return;
@@ -184,14 +184,16 @@ void Pusher::State::stored_but_for(std::unique_ptr<Request> request, const http:
         guilty.emplace_back(entry, k);
         found[k] = true;
       }
-      // What the ingester says hides what the distributor had refused before: then fewer came to it than were sent.
+      // The ingester's text hides what the distributor refused before it. Then fewer records reached the ingester than were
+      // sent.
       more_may_be = more_may_be || (why[k].out_of != 0 && why[k].out_of < stream.entries.size());
     }
     if (!more_may_be || guilty.empty()) {
       refuse_piece(piece, stream, guilty, why, response.status);
       continue;
     }
-    // Those that are not blamed go once more, and bring out who else is to blame; of a request of this size Loki drops the repeats.
+    // The records that are not blamed go again, and the next answer shows who else is guilty. Of a request of this size Loki
+    // drops the repeats.
     std::vector<std::size_t> reason_of(stream.entries.size(), why.size());
     for (const auto& [entry, k] : guilty) reason_of[entry] = std::min(reason_of[entry], k);
     std::vector<std::size_t> blamed, rest;
@@ -211,7 +213,8 @@ void Pusher::State::stored_but_for(std::unique_ptr<Request> request, const http:
     refuse_piece(piece, only, guilty, why, response.status);
     if (once_more.records > 0) put_back(*piece.stream, std::move(once_more));
   }
-  // Refused, but nobody can tell which: they are counted, and nothing is said to be delivered that is not.
+  // Some records were refused, but the text does not show which. They count as rejected, so the number of delivered records
+  // stays true.
   for (std::size_t k = 0; k < why.size(); ++k) {
     if (found[k]) continue;
     const std::uint64_t count = std::min<std::uint64_t>(why[k].count, stats.records);
@@ -222,8 +225,8 @@ void Pusher::State::stored_but_for(std::unique_ptr<Request> request, const http:
   diagnostics.warn("refused", fmt::format("Loki refused some records and took the rest: {}", first_line(response.body)));
 }
 
-// Entries without metadata were stored, but for those that another complaint speaks of; the others go again without it, or are refused
-// where it must be kept.
+// Entries without metadata were stored, except those that another complaint is about. The others go again without metadata, or
+// are rejected when metadata must be kept.
 void Pusher::State::without_metadata(std::unique_ptr<Request> request, const http::Response& response) {
   const auto decoded = open_body(*request);
   if (!decoded) return;
@@ -239,7 +242,7 @@ void Pusher::State::without_metadata(std::unique_ptr<Request> request, const htt
   for (std::size_t i = 0; i < request->pieces.size(); ++i) {
     Request::Piece& piece = request->pieces[i];
     const DecodedStream& stream = decoded->streams[i];
-    DecodedStream bare{stream.labels, {}};  // went without metadata
+    DecodedStream bare{stream.labels, {}};  // the entries that were sent without metadata
     std::vector<std::size_t> with, without;
     std::vector<std::pair<std::size_t, std::size_t>> guilty;
     for (std::size_t entry = 0; entry < stream.entries.size(); ++entry) {
@@ -284,8 +287,8 @@ void Pusher::State::without_metadata(std::unique_ptr<Request> request, const htt
   }
 }
 
-// A 413 is about size, and whose limit that is nobody says: a proxy's may be a mistake. So requests become smaller; a record that is too large
-// alone is rejected once others pass, and while nothing does, it is the target that fails.
+// A 413 is about size, but it does not say whose limit that is: a proxy's limit may be a mistake. So requests become smaller. A
+// single record that is too large is rejected once other requests pass. While nothing passes, the target counts as failing.
 void Pusher::State::too_large(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after) {
   const base::Monotonic now = clock.monotonic();
   if (request->records > 1) {
@@ -299,7 +302,7 @@ void Pusher::State::too_large(std::unique_ptr<Request> request, std::string caus
   Request::Piece& piece = request->pieces.front();
   Trial& trial = piece.part.trial;
   if (trial.accused || (trial.failures > 0 && successes > trial.successes_then)) {
-    // It was this one, and not the size that others have.
+    // This record was too large; other sizes are fine.
     if (larger_bytes) request_bytes = *std::exchange(larger_bytes, std::nullopt);
     if (const auto decoded = open_body(*request)) refuse_whole(piece, decoded->streams.front(), "too_large", 413, fmt::format("413 {}", first_line(text)));
     return;
@@ -319,7 +322,7 @@ void Pusher::State::too_large(std::unique_ptr<Request> request, std::string caus
   }
 }
 
-// Nothing of it was stored: streams apart, then halves, until who is to blame is alone.
+// Nothing was stored. Divides the request into streams, then into halves, until the guilty record is alone.
 void Pusher::State::take_apart(std::unique_ptr<Request> request, int status, std::string_view text) {
   if (request->pieces.size() > 1) {
     again(std::move(request));
@@ -330,7 +333,7 @@ void Pusher::State::take_apart(std::unique_ptr<Request> request, int status, std
   Request::Piece& piece = request->pieces.front();
   const DecodedStream& stream = decoded->streams.front();
   const std::size_t count = stream.entries.size();
-  // What is wrong with the labels is wrong with all that have them.
+  // A fault in the labels is a fault of all records with these labels.
   const bool labels = status == 400 && (text.find("parse labels") != std::string_view::npos || text.find("label string exceeds") != std::string_view::npos);
   if (count <= 1 || labels) {
     const std::string_view reason = labels ? "bad_labels" : status == 413 ? "too_large" : "refused";

@@ -13,24 +13,24 @@
 namespace weir::loki {
 namespace {
 
-// A request that fails again and again while others pass is taken apart. A record that is left alone with that is rejected in the end.
+// A request that keeps failing while others pass is taken apart. A record that then keeps failing alone is rejected in the end.
 constexpr int kStrikesToSplit = 2;
-constexpr int kAnswersToSplit = 4;          // where nothing else passes: splitting harms nobody, and half of it may pass
-constexpr int kStrikesAmongKin = 8;         // other records of its own request have passed
-constexpr int kStrikesAlone = 12;           // nothing of its stream has: that may be trouble with one of Loki's servers
-constexpr int kAnswersAside = 12;           // with nothing else that passes: it is put aside to see whether the record behind it does
+constexpr int kAnswersToSplit = 4;          // when nothing else passes: halving does no harm, and one half may pass
+constexpr int kStrikesAmongKin = 8;         // other records of the same request have passed
+constexpr int kStrikesAlone = 12;           // no record of its stream has passed: one of Loki's servers may be in trouble
+constexpr int kAnswersAside = 12;           // nothing else passes: it is put aside, to see whether the record behind it passes
 constexpr base::Duration kHope = 5 * base::kMinute;
 
-constexpr base::Duration kSmallFor = base::kMinute;  // after a 413, before twice as much is tried
+constexpr base::Duration kSmallFor = base::kMinute;  // the wait after a 413, before requests of twice the size are tried
 
 constexpr base::Duration kWorthAWord = 10 * base::kSecond;
-// Between two messages about a target that fails: longer each time.
+// The time between two messages about a failing target. It doubles each time.
 constexpr base::Duration kFirstWord = 31 * base::kSecond;
 constexpr base::Duration kRarestWord = 10 * base::kMinute;
 
 constexpr std::string_view kNoServer = "is a Loki there? `weir push URL` or LOKI_ADDR names another one";
 
-// The number behind "(limit: ", "3MB/sec" as well as "4194304 bytes/sec"; 0 without one.
+// The number after "(limit: ", written as "3MB/sec" or "4194304 bytes/sec"; 0 without one.
 double limit_in(std::string_view text) {
   constexpr std::string_view before = "(limit: ";
   const auto at = text.find(before);
@@ -72,7 +72,7 @@ void Pusher::State::no_answer(std::unique_ptr<Request> request, base::Error erro
     again(std::move(request));
     return;
   }
-  // What is wrong on this machine is no question of who listens there.
+  // Trouble on this machine is not a question of who listens there.
   const bool local = error.code == base::Code::config || error.code == base::Code::io;
   const std::string hint = successes == 0 && error.hint.empty() && !local ? std::string(kNoServer) : error.hint;
   failed(std::move(request), std::move(error.message), hint, 0, 0,
@@ -142,13 +142,13 @@ void Pusher::State::learn_time(const http::Response& response) {
                               trust.off_by() > 0 ? "behind" : "ahead of", config.url));
 }
 
-// The target takes records: whatever was wrong is over.
+// The target takes records, so its trouble is over.
 void Pusher::State::passed(const Request& request) {
   const base::Monotonic now = clock.monotonic();
   ++successes;
   too_large_alone = 0;
   if (larger_bytes && now - too_large_at >= kSmallFor) {
-    // Perhaps larger ones pass by now.
+    // Larger requests may pass again.
     request_bytes = std::min(2 * request_bytes, config.request_bytes);
     if (request_bytes == config.request_bytes) larger_bytes.reset();
     too_large_at = now;
@@ -170,8 +170,8 @@ void Pusher::State::passed(const Request& request) {
 void Pusher::State::deliver_part(Request::Piece& piece, const std::vector<bool>* refused) {
   Stream& stream = *piece.stream;
   if (stream.aside) {
-    // The target works, so that from now on the trouble of the one put aside is its own. It has its turn again; if it passes after all,
-    // one record has overtaken another.
+    // The target works, so from here on the trouble is the record's own. The record put aside has its turn again. If it passes
+    // after all, one record has overtaken another.
     Trial& trial = stream.aside->pieces.front().part.trial;
     trial.kin_passed = trial.accused = true;
     stream.retry = std::move(stream.aside);
@@ -211,14 +211,14 @@ void Pusher::State::delivered(Request& request) {
   for (Request::Piece& piece : request.pieces) deliver_part(piece, nullptr);
 }
 
-// Puts the request back in front of its streams. One of several streams is cut into one for each, since after an error a stream goes
-// alone until one passed.
+// Puts the request back in front of its streams. A request of several streams is divided into one for each, because after an
+// error a stream goes alone until a request of it passes.
 void Pusher::State::again(std::unique_ptr<Request> request) {
   const auto put = [this](std::unique_ptr<Request> one) {
     Stream& stream = *one->pieces.front().stream;
     stream.trusted = false;
     if (stream.aside) {
-      // What went in its place did not pass either: the order is as before.
+      // The record in its place did not pass either, so the order is as before.
       if (const auto decoded = open_body(*one)) put_back(stream, part_of_all(one->pieces.front().part, decoded->streams.front()));
       stream.retry = std::move(stream.aside);
     } else {
@@ -296,7 +296,7 @@ void Pusher::State::tenant_limited(std::unique_ptr<Request> request, std::string
   tenant.gate.failed(request->sent, now, Gate::Trouble::passing, retry_after);
   tenant.cause = cause;
   catch_up.refused(now);
-  // What passes by itself within seconds is worth a word only when it lasts.
+  // A limit that ends by itself within seconds is not worth a message.
   if (now - tenant.gate.since() >= kWorthAWord) diagnostics.warn("limited " + tenant.name, cause + "; trying again");
   again(std::move(request));
   for (Stream* stream : active)
@@ -323,16 +323,16 @@ void Pusher::State::stream_limited(std::unique_ptr<Request> request, std::string
   again(std::move(request));
 }
 
-// How long a record that fails is tried at least.
+// The least time for which a failing record is tried.
 base::Duration Pusher::State::hope() const { return config.give_up > 0 ? std::min(kHope, config.give_up / 2) : kHope; }
 
-// Whether a record that is alone in its request, and fails again and again while others pass, is to be given up.
+// Whether to give up a record that is alone in its request and keeps failing while others pass.
 bool Pusher::State::past_hope(const Trial& trial, base::Monotonic now) const {
   if (trial.kin_passed && trial.strikes >= kStrikesAmongKin) return true;
   return trial.strikes >= kStrikesAlone && now - trial.first_strike >= hope();
 }
 
-// Nothing else passes that would tell this record's trouble from the target's.
+// Nothing else passes that would tell the record's trouble from the target's.
 bool Pusher::State::may_be_put_aside(const Request& request, int status, base::Monotonic now) const {
   const Request::Piece& piece = request.pieces.front();
   const Trial& trial = piece.part.trial;
@@ -340,8 +340,9 @@ bool Pusher::State::may_be_put_aside(const Request& request, int status, base::M
          (!piece.stream->closed.empty() || piece.stream->open);
 }
 
-// No answer, or one that may be another the next time. `status` is that of an answer which a record may have brought about, else 0.
-// While others pass, the trouble is this request's own: it waits alone and does not hold up the rest.
+// There was no answer, or one that may differ the next time. `status` is that of an answer that a record may have caused,
+// otherwise 0. While other requests pass, the trouble is this request's own: its stream waits alone and does not hold up the
+// rest.
 void Pusher::State::failed(std::unique_ptr<Request> request, std::string cause, std::string_view hint, base::Duration retry_after, int status,
                            Gate::Trouble trouble) {
   const base::Monotonic now = clock.monotonic();

@@ -1,4 +1,4 @@
-// Streams that do not flow as they come: how much of them is kept, and what is left to be read again; the pace of a backlog.
+// Slow streams: how many of their records are kept, which are left to be read again, and the pace of a backlog.
 #include "loki/pusher_state.h"
 #include "record/timestamp.h"
 
@@ -9,15 +9,15 @@
 namespace weir::loki {
 namespace {
 
-constexpr std::size_t kOwnBytes = 512 << 10;   // of one slow stream
+constexpr std::size_t kOwnBytes = 512 << 10;   // bytes of one slow stream
 constexpr std::size_t kHungryBelow = 128 << 10;
 constexpr base::Duration kUsualWindow = 10 * base::kSecond;
 constexpr double kUsualWeight = 0.3;            // of the latest window
-constexpr base::Duration kFlowing = 5 * base::kSecond;  // without a wait of the input: nothing is piled up before it any more
+constexpr base::Duration kFlowing = 5 * base::kSecond;  // the input has not waited for so long, so nothing is queued before it
 
 }  // namespace
 
-// Whether the stream's bytes count as those of slow ones, after something that decides it has changed.
+// Updates whether the stream counts as slow. Call it after any change of what decides that.
 void Pusher::State::weigh(Stream& stream) {
   const bool tenant_waits = tenants.size() > 1 && stream.tenant->gate.failing();
   const bool slow = stream.behind || stream.failing_since != 0 || stream.pace.learnt() || tenant_waits;
@@ -46,7 +46,7 @@ bool Pusher::State::must_leave(const Stream& stream) const {
   return can_leave && !target.failing() && (stream.waiting >= kOwnBytes || slow_bytes >= slow_share());
 }
 
-// A stream that Loki refuses has a request to be tried again, which is enough.
+// A stream that Loki refuses has a request to retry, and that is enough.
 bool Pusher::State::wants_more(const Stream& stream) {
   if (stream.failing_since != 0 && stream.holds()) return false;
   return stream.waiting < kHungryBelow && !stream.tenant->gate.failing();
@@ -79,7 +79,7 @@ void Pusher::leave_no_more() {
   state_->can_leave = false;
 }
 
-// What goes out while nothing is in the way, as a hint for the pace of a backlog.
+// Measures the usual rate while nothing is in the way. It is a hint for the pace of a backlog.
 void Pusher::State::watch_usual(base::Monotonic now) {
   if (target.failing() || catch_up.active() || usual_since == 0) {
     usual_since = now;
@@ -92,7 +92,8 @@ void Pusher::State::watch_usual(base::Monotonic now) {
   }
 }
 
-// What comes in, going by the times of the records that wait: for who was started in the middle of the outage and has sent nothing yet.
+// The inflow, estimated from the times of the waiting records. For a process that started during the outage and has sent
+// nothing so far.
 double Pusher::State::logged_rate() const {
   double rate = 0;
   for (const Stream* stream : active) {

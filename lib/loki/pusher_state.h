@@ -1,8 +1,57 @@
-// The inside of Pusher, shared by its files: one takes records, one chooses what to send, one reads the answers, one takes requests
-// apart.
+// The inside of Pusher: a state machine over streams, shared by five files. pusher.cc takes records, pusher_choice.cc chooses
+// what to send, pusher_reply.cc reads the answers, pusher_repair.cc takes refused requests apart, pusher_slow.cc bounds slow
+// streams and paces a backlog.
 //
-// A record lives in a Part (encoded, in pages) of its Stream; when the part is sent it becomes the compressed body of a Request,
-// which stays until its fate is known. What has to be sent again is the same bytes, so that Loki recognises repeats.
+// The way of a record. It is encoded into the open Part of its Stream. A full part moves to `closed`. Sending a part makes it
+// the compressed body of a Request, in `flying`. The answer ends the record's way (delivered or rejected), or the request is
+// kept as `retry` or `aside`, or its records go back to the front of `closed`.
+//
+// States of a stream:
+// - idle: it holds nothing. It is forgotten after a while.
+// - filling: it has an open part that waits for company, for at most `wait`.
+// - ready: it has a closed part or a retry, the open part has waited long enough, or drain() is at work.
+// - in flight (`flying`): one request holds a part of it.
+// - parked: ready, but it must wait for `not_before`, its pace, its tenant's pace or gate, or the pace of the backlog.
+// - putting aside: `aside` holds one record that fails while nothing else passes. The record behind it is tried in its place.
+//
+// Four marks go beside the state. `trusted`: its last request passed, so it may share a request with other streams. `behind`:
+// it holds a backlog. `slow`: its bytes count against the share of slow streams. `left`: its records stay in the spool until
+// resume().
+//
+// Events: add() and add_again() bring records. tick() and timer() bring the time. landed() brings an answer. drain() ends the
+// waits for company. add(), add_again(), tick() and drain() run on the caller's thread, timer() and landed() on the
+// transport's. `mutex` guards all of it. fly() lets the mutex go while it compresses a body, so it counts the slot first.
+//
+// What an answer does (`Meaning` in push_reply.h):
+// - delivered: all records are delivered.
+// - stored_but_for: the records that the answer names are rejected, the others are delivered.
+// - no_metadata: the records with metadata are sent again without it, or rejected.
+// - too_large: requests become smaller. A single record is rejected once other records pass.
+// - refused, unknown_400 after a success: one request for each stream, then halves, until the guilty record is alone and
+//   rejected.
+// - stream_limited: the stream is parked. limited: the tenant's gate closes.
+// - unavailable, failed, no answer: the target's gate closes; but when other requests passed since its last failure, only this
+//   stream is parked. A request that keeps failing is cut into halves. A single record that keeps failing with `failed` is
+//   rejected in the end.
+// - trouble, unknown_400 before the first success: the target's gate closes. With `one_shot`, before the first success, it is a
+//   final error, and so is a fault of our configuration (no answer, Code::config).
+//
+// Invariants:
+// - At most one request of a stream is in flight, and no records of the stream overtake it. Two exceptions: when the record in
+//   `aside` passes after all, the record behind it has overtaken it; and records that go again from a partly stored request
+//   come after its stored records.
+// - The ledger hears of every tracked record once. `stats.pending` counts the records whose fate is open.
+// - A record is sent again as the same bytes, because Loki recognises a repeat by them. Only without_metadata() encodes anew.
+// - All parts of a request are of one tenant.
+// - `slots_used` is at most `parallel`. While the target fails, one request at a time tries it, with one record or up to
+//   `probe_bytes`.
+// - `slow_bytes` is the sum of `waiting` over the slow streams. memory() stays within `config.memory`, or half as much again
+//   while records of slow streams can be left. One record, and what add_again() brings, may go over that.
+// - A stream with `left` is in the map `left` and is not forgotten.
+// - Once `failure` is set nothing is sent, and add(), tick() and drain() return it.
+//
+// Why one machine: an answer changes streams, tenants, the target and the pace at the same time, and the delivery promise
+// depends on their agreement. What can be decided apart from the rest is apart: Gate, CatchUp, Pace, ClockTrust, push_reply.h.
 #pragma once
 
 #include "loki/clock_trust.h"
@@ -26,24 +75,24 @@
 
 namespace weir::loki {
 
-// What records have been through in requests that failed.
+// The failed requests that a group of records has been in.
 struct Trial {
   int failures = 0;
-  int answers = 0;                   // of these, those with an answer that a record may have brought about
+  int answers = 0;                   // failures with an answer that a record may have caused
   base::Monotonic first_answer = 0;
-  std::uint64_t successes_then = 0;  // of all requests, at the time of the last failure
-  int strikes = 0;                   // failures while others passed
+  std::uint64_t successes_then = 0;  // successful requests of all streams, as of the last failure
+  int strikes = 0;                   // failures while other requests passed
   base::Monotonic first_strike = 0;
-  bool kin_passed = false;           // another piece of what was taken apart has passed
-  bool accused = false;              // so did what was tried in its place
+  bool kin_passed = false;           // another piece of the same divided request has passed
+  bool accused = false;              // another record, tried in place of this one, has passed
 
-  // A failure when so many of all requests had passed.
+  // A failure, after `successes` successful requests of all streams.
   void failed_among(std::uint64_t successes) {
     ++failures;
     successes_then = successes;
   }
 
-  // That of a part of these records, which may be innocent.
+  // The trial that a part of these records starts with: it may be innocent.
   [[nodiscard]] Trial of_a_piece() const {
     Trial trial = *this;
     trial.failures = std::min(failures, 1);
@@ -55,13 +104,13 @@ struct Trial {
 
 struct Part {
   explicit Part(PagePool& pool) : bytes(pool) {}
-  PageBuffer bytes;                 // empty once compressed
+  PageBuffer bytes;                 // empty once the body is compressed
   std::uint32_t records = 0;
   std::size_t raw = 0;
-  base::Timestamp first = 0;        // of the first record taken
+  base::Timestamp first = 0;        // the time of the first record taken
   base::Timestamp oldest = 0, newest = 0;
   base::Monotonic opened = 0;
-  std::vector<PushToken> tokens;    // one a record, when tracked
+  std::vector<PushToken> tokens;    // one for each record, when records are tracked
   Trial trial;
 };
 
@@ -84,33 +133,33 @@ struct Tenant {
   explicit Tenant(std::string name_, const Gate::Limits& limits, std::uint64_t seed) : name(std::move(name_)), gate(limits, seed) {}
   std::string name;
   Pace pace;
-  Gate gate;          // failing while Loki limits the tenant
+  Gate gate;          // fails while Loki limits the tenant
   std::string cause;
-  int flying = 0;     // requests
+  int flying = 0;     // requests in flight
   int streams = 0;
 };
 
 struct Stream {
   Tenant* tenant = nullptr;
-  std::string name;                    // label string
+  std::string name;                    // the label string
   record::LabelSetRef labels;
-  std::vector<std::pair<std::string, std::string>> notes;  // metadata that its records get (PushedStream)
-  std::optional<Refusal> refusal;      // no record of this stream can be sent
-  std::unique_ptr<Request> retry;      // goes before everything else, alone
-  std::unique_ptr<Request> aside;      // one record that fails, while the one behind it is tried
-  std::vector<Part> closed;            // full, in order; few
+  std::vector<std::pair<std::string, std::string>> notes;  // metadata added to its records (PushedStream)
+  std::optional<Refusal> refusal;      // set: no record of this stream can be sent
+  std::unique_ptr<Request> retry;      // sent before everything else, alone
+  std::unique_ptr<Request> aside;      // one record that fails, while the record behind it is tried
+  std::vector<Part> closed;            // full parts, in order; few
   std::optional<Part> open;
   std::size_t waiting = 0;             // raw bytes in `closed` and `open`
-  StreamNumber number = 0;             // given when records of it were left for the first time
-  bool left = false;                   // its further records come by add_again()
-  bool behind = false;                 // what it holds is a backlog
-  bool slow = false;                   // its bytes count as slow_bytes
-  bool flying = false;                 // a request with a part of it is in flight
-  bool active = false;                 // in the list of streams that hold something
-  bool trusted = false;                // its last request passed
+  StreamNumber number = 0;             // assigned when records of the stream are first left; 0 before
+  bool left = false;                   // further records come through add_again()
+  bool behind = false;                 // the stream holds a backlog
+  bool slow = false;                   // its bytes count in slow_bytes
+  bool flying = false;                 // a request with a part of the stream is in flight
+  bool active = false;                 // the stream is in `active`
+  bool trusted = false;                // the last request passed
   base::Timestamp newest_sent = std::numeric_limits<base::Timestamp>::min();
   base::Monotonic not_before = 0;      // parked until then
-  base::Monotonic failing_since = 0;   // parked by refusals of its own; 0: it is not
+  base::Monotonic failing_since = 0;   // parked by refusals of its own since then; 0: not parked
   std::optional<base::Backoff> backoff;
   base::Monotonic last_used = 0;
   Pace pace;
@@ -176,7 +225,7 @@ struct Pusher::State {
   void take_part(Request& request, Stream& stream, base::Monotonic now);
   [[nodiscard]] bool goes_alone(Stream& stream, base::Monotonic now, base::Timestamp wall);
   [[nodiscard]] bool ready(const Stream& stream, base::Monotonic now) const;
-  // When a part that is not full goes.
+  // When a part that is not full may be sent.
   [[nodiscard]] base::Monotonic company_until(const Part& part) const;
   [[nodiscard]] base::Monotonic ready_at(Stream& stream, base::Monotonic now);
   [[nodiscard]] bool parked(Stream& stream, base::Monotonic now);
@@ -228,7 +277,8 @@ struct Pusher::State {
   mutable std::mutex mutex;
   std::condition_variable landed_one;
 
-  // The wall clock, looked at once in a while: limits are days and minutes. And whether it may judge the time of a record.
+  // The wall clock, read once in 64 calls, because limits are days and minutes. Also sets `judges`: may it judge the time of a
+  // record?
   [[nodiscard]] base::Timestamp roughly_now() {
     if (looks++ % 64 == 0) {
       wall_seen = clock.wall();
@@ -241,15 +291,15 @@ struct Pusher::State {
   std::uint32_t looks = 0;
   ClockTrust trust;
   bool clock_said = false;
-  Refusal time_refusal;                          // the latest: its text is that of the first of its stream
+  Refusal time_refusal;                          // the latest one; its text is that of the first refusal of the stream
   const Stream* time_refusal_of = nullptr;
 
   PagePool pool;
   PushEncoder encoder;
-  std::size_t request_bytes;  // shrinks when the target says 413, and grows again
-  std::optional<std::size_t> larger_bytes;  // what it was before
-  base::Monotonic too_large_at = 0;         // the latest 413, or the latest growth
-  int too_large_alone = 0;                  // requests of one record since something passed
+  std::size_t request_bytes;  // halved when the target answers 413, doubled later
+  std::optional<std::size_t> larger_bytes;  // the size before the first 413
+  base::Monotonic too_large_at = 0;         // the time of the latest 413 or of the latest growth
+  int too_large_alone = 0;                  // 413 answers to single records since a request passed
 
   struct Key {
     const record::LabelSet* labels;
@@ -262,15 +312,16 @@ struct Pusher::State {
     }
   };
   std::unordered_map<std::string, std::unique_ptr<Tenant>> tenants;
-  // Several label sets may be one stream to Loki (they differ in what is never sent), so streams go by what is sent.
-  std::unordered_map<std::string, std::unique_ptr<Stream>> streams;  // by tenant, NUL, label string
+  // Streams are keyed by what is sent, because label sets that differ only in labels that are never sent are one stream to
+  // Loki.
+  std::unordered_map<std::string, std::unique_ptr<Stream>> streams;  // tenant, NUL, label string, values of the notes
   struct Known {
-    record::LabelSetRef labels;  // keeps the pointer in the key unique
+    record::LabelSetRef labels;  // keeps the pointer in the key valid and unique
     Stream* stream;
   };
   std::unordered_map<Key, Known, KeyHash> known;
-  // What was looked for last, by a part of the labels' address: of few records after a pause, each step into `known` is a step into
-  // memory that no cache holds any more.
+  // The streams found last, indexed by a hash of the labels' address. After a pause `known` is in no CPU cache, and for a few
+  // records each step of its look-up would be a cache miss.
   struct Recent {
     const record::LabelSet* labels = nullptr;
     std::string tenant;
@@ -278,39 +329,39 @@ struct Pusher::State {
   };
   std::array<Recent, 128> recent;
 
-  std::vector<Stream*> active;  // hold something; in turn from `turn`
+  std::vector<Stream*> active;  // streams that hold something; they take turns from `turn`
   std::size_t turn = 0;
   bool draining = false;
-  bool end_told = false;  // that all is read and waits for the target
-  bool starved = false;         // add() waits for room: send what there is
-  base::Monotonic last_request = clock.monotonic();  // when the latest was sent, or this began
+  bool end_told = false;  // the message that all input is read was given
+  bool starved = false;         // add() waits for room, so parts that are not full are sent
+  base::Monotonic last_request = clock.monotonic();  // when the latest request left, or when this pusher was made
   base::Monotonic last_input = clock.monotonic();    // when the latest input began
-  bool more_follows = false;                         // as tick() was told
-  bool rested = false;                               // nothing had come for as long as `wait` when it did
-  base::Monotonic last_wait = 0;  // when it did
+  bool more_follows = false;                         // the argument of the latest tick()
+  bool rested = false;                               // before the latest input, none came for as long as `wait`
+  base::Monotonic last_wait = 0;  // when add() last waited for room
 
   bool can_leave;
-  std::map<StreamNumber, Stream*> left;  // by number
+  std::map<StreamNumber, Stream*> left;  // streams with `left`
   StreamNumber next_number = 1;
-  std::size_t slow_bytes = 0;   // waiting, of slow streams
+  std::size_t slow_bytes = 0;   // waiting bytes of slow streams
   int streams_behind = 0;
-  bool all_backlog = false;     // whatever comes
-  bool backlog_to_come = false; // as add() marks it
+  bool all_backlog = false;     // every record that comes belongs to the backlog
+  bool backlog_to_come = false; // more backlog comes; add() marks its records
   bool recovery_untold = false;
   base::Monotonic usual_since = 0;
   std::uint64_t usual_bytes = 0;
-  double usual_rate = 0;        // bytes a second
+  double usual_rate = 0;        // bytes per second
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Request>> flying;
   std::uint64_t next_id = 1;
-  int slots_used = 0;           // flying, or being compressed
+  int slots_used = 0;           // requests in flight or being compressed
   std::size_t body_bytes = 0;   // of all requests
-  std::string packing;          // memory for compressing one
+  std::string packing;          // memory for compressing a body, used again
 
   Gate target;
   std::string target_cause;
-  std::uint64_t target_tries = 0;  // since it fails
-  base::Monotonic next_word = 0;   // about that
+  std::uint64_t target_tries = 0;  // since the target began to fail
+  base::Monotonic next_word = 0;   // when the next message about the failing target is due
   base::Duration word_after = 0;
   CatchUp catch_up;
   std::uint64_t successes = 0;
@@ -319,7 +370,7 @@ struct Pusher::State {
   bool metadata_said = false;
 
   PusherStats stats;
-  std::uint64_t tracked_records = 0;  // with tokens, fate not known
+  std::uint64_t tracked_records = 0;  // records with tokens whose fate is open
 };
 
 }  // namespace weir::loki

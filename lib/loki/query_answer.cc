@@ -1,5 +1,5 @@
-// The DOM is kept for one answer only; the size of answers is bounded by whoever asks. simdjson's DOM chooses its kernel at run
-// time, so that a plain x86-64 build gets the fast one.
+// The DOM lives for one answer only, and the caller bounds the size of an answer. simdjson's DOM chooses its kernel at run
+// time, so a plain x86-64 build gets the fast one.
 #include "loki/query_answer.h"
 
 #include "base/utf8.h"
@@ -26,7 +26,7 @@ namespace dom = simdjson::dom;
 
 namespace {
 
-// Keeps bodies of an ordinary size in one allocation; answers may be any size up to simdjson's 4 GiB.
+// Keeps a body of ordinary size in one allocation. Answers may have any size up to simdjson's 4 GiB.
 constexpr std::size_t kSmallest = 64 << 10;
 
 base::Error unexpected(std::string_view what) { return fail(Code::network, "cannot read Loki's answer: {}", what); }
@@ -38,7 +38,7 @@ std::optional<base::Timestamp> parse_nanoseconds(std::string_view text) {
   return time;
 }
 
-// Appends the members of an object of strings to `labels`; views into the parser.
+// Appends the members of an object of strings to `labels`, as views into the parser.
 bool read_labels(const dom::object& object, std::vector<Label>& labels) {
   for (const auto [name, value] : object) {
     std::string_view text;
@@ -99,7 +99,7 @@ Result<dom::object> QueryAnswerParser::State::document(std::string& body) {
   };
   dom::object object;
   auto error = parse(object);
-  if (error == simdjson::UTF8_ERROR) {  // a line of bytes that are not text shall not cost the rest of the page
+  if (error == simdjson::UTF8_ERROR) {  // a line that is not UTF-8 must not cost the rest of the page
     std::size_t replaced = 0;
     body = base::replace_invalid_utf8(body, replaced);
     error = parse(object);
@@ -171,7 +171,7 @@ bool QueryAnswerParser::State::add_sample(double seconds, std::string_view value
   if (seconds > kYear2255) seconds /= 1e3;  // Loki's frontend gives the time of a scalar in milliseconds
   if (!(std::abs(seconds) < kYear2255)) return false;
   Record record;
-  // Loki prints milliseconds; a double holds them exactly enough for rounding, not for plain multiplication.
+  // Loki prints milliseconds. A double is exact enough to round them, but not to multiply them as they are.
   record.timestamp = static_cast<base::Timestamp>(std::llround(seconds * 1e3)) * base::kMillisecond;
   record.labels = labels_of_series;
   record.sample = true;
@@ -261,7 +261,7 @@ Result<std::vector<std::string>> QueryAnswerParser::parse_strings(std::string& b
   if (!document) return std::move(document).error();
   std::vector<std::string> strings;
   dom::array data;
-  if ((*document)["data"].get(data) != simdjson::SUCCESS) return strings;  // Loki leaves it out when there is nothing
+  if ((*document)["data"].get(data) != simdjson::SUCCESS) return strings;  // Loki leaves it out when there is no value
   for (const dom::element element : data) {
     std::string_view text;
     if (element.get(text) != simdjson::SUCCESS) return unexpected("a name is no string");

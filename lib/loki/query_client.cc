@@ -20,9 +20,9 @@ using base::Result;
 namespace {
 
 constexpr std::string_view kPushPath = "/loki/api/v1/push";
-constexpr std::uint32_t kFewest = 2;      // entries: less is not asked for
-constexpr std::size_t kLongQuery = 4000;  // bytes of parameters from which on they go into the body of a POST
-constexpr std::size_t kWords = 1000;      // bytes of what a server says that are shown: some repeat the whole query
+constexpr std::uint32_t kFewest = 2;      // the smallest limit that is asked for
+constexpr std::size_t kLongQuery = 4000;  // longer parameters, in bytes, go into the body of a POST
+constexpr std::size_t kWords = 1000;      // bytes of a server's text that are shown; some servers repeat the whole query
 
 bool may_pass(int status) { return status == 408 || status == 429 || status >= 500; }
 
@@ -38,17 +38,17 @@ std::uint32_t allowed_limit(std::string_view body) {
   return limit;
 }
 
-// A frontend that cannot take what its queriers send it says so with a 500 that no repetition mends.
+// Loki's frontend answers with this 500 when it cannot take the message of a querier. A retry does not help.
 bool message_too_large(std::string_view body) { return body.find("message larger than max") != std::string_view::npos; }
 
-// What a server said, for a message.
+// A server's text, for a message.
 std::string words(std::string_view body) {
   std::string line = first_line(body, kWords);
   if (line.empty()) return "(without a word)";
   return line[0] == '<' ? "(with a page of HTML)" : line;
 }
 
-// Takes what does not lie in the window from the end of `out`, which is sorted from `first` on. How much it was.
+// Removes the entries outside the window from the end of `out`, which is sorted from `first` on. Returns how many.
 std::size_t drop_outside(record::Batch& out, std::size_t first, const QueryWindow& window) {
   auto& records = out.records;
   const std::size_t before = records.size();
@@ -149,7 +149,7 @@ Result<QueryClient::Got> QueryClient::get(std::string_view path, const Parameter
   }
 }
 
-// While a chunk goes from an ingester to the store, or an ingester is lost, Loki may answer 200 with less than it has.
+// Loki may answer 200 with less than it has, while a chunk moves from an ingester to the store or when an ingester is lost.
 Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::Batch& out) {
   const std::size_t first = out.records.size();
   base::Backoff backoff(config_.backoff, static_cast<std::uint64_t>(clock_.wall()) ^ requests_);
@@ -204,7 +204,7 @@ Result<QueryClient::Page> QueryClient::page_once(const PageRequest& request, rec
   if (!answer) return std::move(answer).error();
   for (const std::string& warning : answer->warnings)
     diagnostics_.warn("query-warning", fmt::format("Loki warns: {}", first_line(warning, kWords)));
-  // The points of a metric query stand at multiples of its step, the first of them perhaps before the window.
+  // The points of a metric query lie at multiples of its step, so the first may lie before the window.
   if (!answer->samples) page.outside = drop_outside(out, first, request.window);
   if (page.outside > 0) {
     diagnostics_.warn("query-outside", fmt::format("{} gave {} left out", config_.http.base.display(),

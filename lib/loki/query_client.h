@@ -1,7 +1,7 @@
-// Asks a Loki: log and metric queries, label names and values, series.
+// Queries a Loki: log and metric queries, label names and values, series.
 //
-// A request that failed for a reason that may pass (no answer, 408, 429, 5xx) is repeated with growing, jittered waits. Other
-// refusals are errors that hold Loki's own words. Not thread safe; one client a thread.
+// A request is retried after growing, jittered waits when it failed for a reason that may pass (no answer, 408, 429, 5xx).
+// Other refusals are errors with Loki's own words. Not thread safe; one client for each thread.
 #pragma once
 
 #include "base/backoff.h"
@@ -26,15 +26,15 @@ namespace weir::loki {
 enum class Direction : std::uint8_t { forward, backward };
 
 struct QueryClientConfig {
-  http::ClientConfig http;              // a base that is a full push URL is taken as its Loki's
-  std::string tenant;                   // X-Scope-OrgID; "" sends none
-  int attempts = 6;                     // of one request, the first included
+  http::ClientConfig http;              // a base that is a full push URL stands for the Loki of that URL
+  std::string tenant;                   // X-Scope-OrgID; "" sends no header
+  int attempts = 6;                     // tries of one request, including the first
   base::Backoff::Limits backoff;
-  std::size_t max_body = 8 << 20;       // an answer that grows larger is asked for again in smaller pieces
-  std::size_t max_body_of_few = 256 << 20;  // the same for one or two entries, which cannot be made fewer
+  std::size_t max_body = 8 << 20;       // bytes; a larger answer is asked for again in smaller pieces
+  std::size_t max_body_of_few = 256 << 20;  // the limit for an answer of one or two entries, which cannot be made smaller
 };
 
-// What to do about a query that begins with a filter.
+// The hint for a query that begins with a filter.
 inline constexpr std::string_view kNeedsSelector =
     "Loki needs a stream selector, such as {namespace=\"shop\"} or {namespace=~\".+\"}; only a query of a spool may leave it out";
 
@@ -46,30 +46,33 @@ struct QueryWindow {
 
 class QueryClient {
  public:
-  // `stop` may be null; the others must outlive the client.
+  // `stop` may be null. The other arguments must outlive the client.
   static base::Result<std::unique_ptr<QueryClient>> create(QueryClientConfig config, base::Clock& clock, base::Diagnostics& diagnostics,
                                                            const base::Stop* stop);
 
   struct PageRequest {
     std::string_view query;
     QueryWindow window;
-    std::uint32_t limit = 1000;         // of entries; metric queries know none
+    std::uint32_t limit = 1000;         // of entries; metric queries have no limit
     Direction direction = Direction::forward;
-    base::Duration step = 0;            // of a metric query; 0 leaves it to Loki
-    std::size_t at_least = 0;           // entries of the window that an earlier answer held: where fewer come, it is asked again
+    base::Duration step = 0;            // the step of a metric query; 0: Loki chooses
+    // Entries that an earlier answer has shown in this window; a smaller answer is asked for again.
+    std::size_t at_least = 0;
   };
   struct Page {
     QueryAnswer answer;
-    std::size_t bytes = 0;              // of the body
-    std::size_t outside = 0;            // entries of the answer that lie outside the window; they were not added
+    std::size_t bytes = 0;              // size of the body
+    std::size_t outside = 0;            // entries of the answer outside the window; they were not added
     bool too_large = false;             // nothing was added: ask for less. Never set when limit is 2 or less
-    bool short_of = false;              // fewer than `at_least` each time, and fewer than `limit`: Loki does not give all that it has
-    std::uint32_t allowed = 0;          // not 0: nothing was added, Loki allows no limit above this
+    // Every try gave fewer than `at_least`, and fewer than `limit`: Loki does not give all it has.
+    bool short_of = false;
+    std::uint32_t allowed = 0;          // not 0: nothing was added, because Loki allows no limit above this
   };
-  // One request, unless it has to be repeated; appends its records to `out`, oldest first. `answer.entries` counts what the server gave, also what lay outside.
+  // Makes one request, with retries. Appends its records to `out`, oldest first. `answer.entries` counts all entries that Loki
+  // gave, also those outside the window.
   base::Result<Page> page(const PageRequest& request, record::Batch& out);
 
-  // `selector` may be empty. Names without those of shard labels.
+  // `selector` may be empty. The names do not include shard labels.
   base::Result<std::vector<std::string>> labels(const QueryWindow& window, std::string_view selector);
   base::Result<std::vector<std::string>> label_values(std::string_view name, const QueryWindow& window, std::string_view selector);
   base::Result<std::vector<record::LabelSetRef>> series(const QueryWindow& window, std::string_view selector);
@@ -97,7 +100,7 @@ class QueryClient {
   const base::Stop* stop_;
   QueryAnswerParser parser_;
   std::string body_;
-  bool answered_ = false;  // some request was answered: a refused connection is worth waiting for
+  bool answered_ = false;  // some request was answered, so a refused connection is worth waiting for
   std::uint64_t requests_ = 0;
 };
 

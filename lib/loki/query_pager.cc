@@ -20,13 +20,14 @@ using record::Record;
 
 namespace {
 
-constexpr std::size_t kLongestPart = 64 << 10;  // bytes; Loki takes queries of 128 KiB
+constexpr std::size_t kLongestPart = 64 << 10;  // bytes; Loki accepts queries of 128 KiB
 constexpr std::size_t kMostAlternatives = 64;
-constexpr std::uint32_t kTellingPage = 100;     // entries from which on a page says how dense they are
-constexpr double kFilled = 1.3;                 // pages that a slice of time is meant to hold: full ones are fewest, and lose nothing
-constexpr double kFastest = 8;                  // how much slices grow at most from one to the next
-constexpr double kLongest = 1e18;               // of slices: 30 years, no overflow
-constexpr std::uint32_t kSmallestPage = 2;  // a page of one entry cannot show that there are others at its time
+constexpr std::uint32_t kTellingPage = 100;     // entries from which on a page shows how dense they are
+// Pages of entries that a slice of time should hold: full pages mean the fewest requests, and lose nothing.
+constexpr double kFilled = 1.3;
+constexpr double kFastest = 8;                  // the most by which a slice grows from one request to the next
+constexpr double kLongest = 1e18;               // the longest slice in nanoseconds: 30 years, no overflow
+constexpr std::uint32_t kSmallestPage = 2;  // a page of one entry cannot show that its time has more
 
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
@@ -50,7 +51,7 @@ void append_literal(std::string& regex, std::string_view text) {
   }
 }
 
-// Names that can be written in a label filter: identifiers that are no keywords of LogQL.
+// Names that can stand in a label filter: identifiers that are no keywords of LogQL.
 bool can_be_named(std::string_view name) {
   constexpr std::array<std::string_view, 26> keywords = {
       "by", "without", "bool", "offset", "on",      "ignoring",    "group_left",   "group_right", "or",   "and",  "unless", "json",     "regexp",
@@ -64,8 +65,9 @@ bool can_be_named(std::string_view name) {
          std::find(keywords.begin(), keywords.end(), lower) == keywords.end();
 }
 
-// Parts by one label: the value that comes nearest to half of the sample against all others. A single label filter would be
-// tried while parsers extract (and could drop a line on a value that a later stage changes); one within `or` is not.
+// Divides by one label: the value that is nearest to half of the sample against all other values. Loki would try a single label
+// filter while its parsers extract labels, and could drop a line on a value that a later stage changes. It does not do so with
+// a filter inside `or`.
 QuerySplit split_by_label(const Batch& sample) {
   std::map<std::string_view, std::map<std::string_view, std::size_t>> names;
   for (const Record& record : sample.records) {
@@ -88,7 +90,7 @@ QuerySplit split_by_label(const Batch& sample) {
   append_quoted(value, best_value);
   QuerySplit split = {fmt::format(" | ({0}={1} or {0}={1})", best_name, value), fmt::format(" | ({0}!={1} or {0}!={1})", best_name, value)};
   for (const Record& record : sample.records) {
-    bool equal = false, other = false;  // both: the name is a label's and one of metadata
+    bool equal = false, other = false;  // both: the name is that of a label and of metadata
     const auto look = [&](const Label& label) {
       if (label.name == best_name) (label.value == best_value ? equal : other) = true;
     };
@@ -100,15 +102,15 @@ QuerySplit split_by_label(const Batch& sample) {
   return split;
 }
 
-// Bytes of the UTF-8 character at `at`, 1 where it is none.
+// Bytes of the UTF-8 character at `at`; 1 when there is none.
 std::size_t character_size(std::string_view text, std::size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
   const std::size_t size = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
   return std::min(size, text.size() - at);
 }
 
-// Parts by the first character in which the lines differ: about half of those that occur there against everything else,
-// which includes lines that end before it.
+// Divides by the first character in which the lines differ: about half of the characters that occur there against everything
+// else, also lines that end before it.
 QuerySplit split_by_line(Batch& sample) {
   std::vector<std::string_view> lines;
   for (Record& record : sample.records) lines.push_back(sample.line(record));
@@ -131,7 +133,7 @@ QuerySplit split_by_line(Batch& sample) {
     append_literal(set, character);
     taken += count;
   }
-  // A long common prefix is not repeated in the query: Loki bounds its length, and RE2 the size of a program.
+  // A long common prefix is not repeated in the query, because Loki bounds the query's length and RE2 bounds a program's size.
   constexpr std::size_t kLongPrefix = 200;
   std::string regex = "(?s)^";
   if (common <= kLongPrefix) {
@@ -139,7 +141,7 @@ QuerySplit split_by_line(Batch& sample) {
   } else {
     std::size_t count = 0;
     for (std::size_t at = 0; at < common; at += character_size(*least, at)) ++count;
-    for (; count > 1000; count -= 1000) regex += ".{1000}";  // the most that RE2 repeats
+    for (; count > 1000; count -= 1000) regex += ".{1000}";  // the most repetitions that RE2 accepts
     regex += fmt::format(".{{{}}}", count);
   }
   regex += fmt::format("(?:{})", set);
@@ -172,14 +174,14 @@ void QueryPager::size_pages(std::size_t entries, std::size_t bytes) {
   limit_ = static_cast<std::uint32_t>(std::clamp<std::size_t>(fits, std::min(kSmallestPage, options_.max_page), options_.max_page));
 }
 
-// After a page with so many entries that covered so much time.
+// Learns from a page with `entries` entries that covered the time `covered`.
 void QueryPager::size_slices(std::size_t entries, base::Duration covered, std::uint32_t limit) {
   if (limit < kTellingPage) {
     if (entries < limit && slice_ > 0) slice_ = static_cast<base::Duration>(std::min(static_cast<double>(slice_) * kFastest, kLongest));
     return;
   }
   const double wanted = kFilled * std::min(limit_, options_.max_page) / static_cast<double>(std::max<std::size_t>(entries, 1));
-  const double most = entries < limit ? kFastest : kLongest;  // a full page is a measurement, another one says little
+  const double most = entries < limit ? kFastest : kLongest;  // a full page is a measurement, a partial one says little
   slice_ = static_cast<base::Duration>(std::clamp(static_cast<double>(covered) * std::min(wanted, most), 1.0, kLongest));
 }
 
@@ -250,7 +252,7 @@ Result<bool> QueryPager::next_page(Batch& out) {
   }
   if (page->outside > 0 && (inside == 0 || records[first].timestamp == records.back().timestamp)) return stuck(*page, window);
   const base::Timestamp oldest = records[first].timestamp, newest = records.back().timestamp;
-  if (oldest == newest) {  // as far as the page goes there is one timestamp only
+  if (oldest == newest) {  // the whole page has one timestamp
     records.resize(first);
     if (limit < options_.max_page && light_) {
       expected_ = 0;
@@ -263,7 +265,7 @@ Result<bool> QueryPager::next_page(Batch& out) {
     return true;
   }
   size_slices(inside, newest - oldest, limit);
-  // What shares the last timestamp of the page may go on behind it.
+  // Entries after the page may share its last timestamp.
   if (direction_ == Direction::forward) {
     while (records.back().timestamp == newest) records.pop_back();
     window_.start = newest;
@@ -282,12 +284,12 @@ Result<bool> QueryPager::next_part(Batch& out) {
   parts_.pop_back();
   const std::uint32_t limit = std::min(std::max(limit_, kSmallestPage), options_.max_page);
   const std::size_t first = out.records.size();
-  // A comment at the end of the query must not swallow what is appended.
+  // The line break keeps a comment at the end of the query from swallowing the filter.
   const std::string query = part.empty() ? query_ : query_ + "\n" + part;
   auto page = client_.page({query, {instant_, instant_ + 1}, limit, direction_, 0, known}, out);
   if (!page) {
     if (part.empty() || page.error().code != Code::config) return std::move(page).error();
-    parts_.assign(1, Part());  // a query to which nothing can be appended, such as one in parentheses
+    parts_.assign(1, Part());  // nothing can be appended to this query, for example because it is in parentheses
     divisible_ = false;
     return true;
   }
@@ -303,7 +305,7 @@ Result<bool> QueryPager::next_part(Batch& out) {
     Batch sample;
     for (std::size_t i = first; i < out.records.size(); ++i) sample.add_copy(out.records[i]);
     const QuerySplit split = divisible_ && part.size() < kLongestPart ? split_query(sample) : QuerySplit();
-    // A filter that is there already has not told apart what it should have.
+    // A filter that the query holds already did not tell these entries apart.
     if (!split.left.empty() && part.find(split.left) == std::string::npos && part.find(split.right) == std::string::npos) {
       out.records.resize(first);
       parts_.push_back({part + split.right, split.right_known});

@@ -1,18 +1,19 @@
-// All entries of a log query, page by page: none missing, none twice, whatever Loki's limit for one answer is.
+// Reads all entries of a log query page by page: none missing, none twice, whatever Loki's limit for one answer is.
 //
-// A full page is trusted only up to its last timestamp: entries at that time are dropped and asked for again at the head of
-// the next page, so that no entry ever has to be recognised as seen before. Where one timestamp alone fills a page, it is
-// divided by adding filters to the query (a label's value or not, lines that match a prefix or not) until each part fits.
-// Entries that cannot be told apart by any of these and are more than fit are the only ones that can be lost; this is counted.
+// A full page is trusted only up to its last timestamp. Entries at that time are dropped and asked for again at the head of the
+// next page, so no entry must be recognised as seen before. When one timestamp alone fills a page, the pager divides it: it
+// adds filters to the query (a label has a value or not, a line matches a prefix or not) until each part fits. Only entries
+// that no such filter can tell apart can be lost, when they are more than fit. They are counted.
 //
-// A server that does not keep to the window it is asked for cannot be paged: entries outside of it are dropped, and a full page
-// that gets no further for them is an error.
+// A server that ignores the window cannot be paged. Entries outside the window are dropped. A full page that gets no further
+// because of them is an error.
 //
-// An answer must hold what an earlier one has shown to be there: the entries that were dropped to be asked for again, and those of a sample
-// that pass a filter. Where it does not, also when asked again, that is an error. So less than Loki has is not taken for all of it.
+// An answer must hold what an earlier answer has shown: the entries that were dropped to be asked for again, and the entries of
+// a sample that pass a filter. When a second try does not hold them either, that is an error. So a partial answer is never
+// taken for a complete one.
 //
-// A request costs Loki by the time it covers, too, not only by its limit. So only the first page asks for everything, the next ones
-// for about as much time as a page of entries took so far.
+// A request costs Loki by its limit and by the time that it covers. So only the first page asks for the whole window. Each
+// later page asks for about as much time as a page of entries has taken so far.
 #pragma once
 
 #include "loki/query_client.h"
@@ -26,24 +27,25 @@ namespace weir::loki {
 class QueryPager {
  public:
   struct Options {
-    std::uint32_t first_page = 500;     // entries of the first request: what an entry weighs is not known yet
-    std::uint32_t max_page = 5000;      // Loki's default max_entries_limit_per_query; made smaller when Loki says so
-    std::size_t page_bytes = 2 << 20;   // pages are sized to be about this large
+    std::uint32_t first_page = 500;     // the limit of the first request, when the size of an entry is unknown
+    std::uint32_t max_page = 5000;      // Loki's default max_entries_limit_per_query; lowered when Loki names a lower limit
+    std::size_t page_bytes = 2 << 20;   // the size of a page that the limit aims at
   };
-  // The window must be absolute and is fixed: what arrives while paging does not disturb. `client` must outlive the pager.
+  // The window must be absolute and never changes, so entries that arrive during paging do not disturb it. `client` must
+  // outlive the pager.
   QueryPager(QueryClient& client, std::string query, QueryWindow window, Direction direction)
       : QueryPager(client, std::move(query), window, direction, Options()) {}
   QueryPager(QueryClient& client, std::string query, QueryWindow window, Direction direction, Options options);
 
-  // Appends the next entries to `out`, oldest first within this call; calls follow each other in the pager's direction.
-  // False when there are no more. A metric query is answered whole by the first call.
+  // Appends the next entries to `out`, oldest first within one call. The calls follow each other in the pager's direction.
+  // False when there are no more entries. The first call gives the whole answer of a metric query.
   base::Result<bool> next(record::Batch& out);
 
-  // True while entries of the timestamp that came last are still to come.
+  // True while more entries of the latest timestamp are to come.
   [[nodiscard]] bool within_timestamp() const { return !parts_.empty(); }
-  // How many timestamps have entries that could not be read.
+  // The number of timestamps with entries that could not be read.
   [[nodiscard]] std::uint64_t incomplete() const { return incomplete_; }
-  // How many entries at most are wanted from here on: keeps pages from being larger than needed. 0: all.
+  // At most so many entries are wanted from here on, so pages need not be larger. 0: all.
   void expect_at_most(std::uint64_t entries) { expected_ = entries; }
   void set_step(base::Duration step) { step_ = step; }
 
@@ -59,8 +61,8 @@ class QueryPager {
   [[nodiscard]] base::Error short_of(std::size_t entries, std::size_t known, const QueryWindow& window) const;
 
   struct Part {
-    std::string filter;      // what is appended to the query
-    std::size_t known = 0;   // entries that it has at least
+    std::string filter;      // appended to the query
+    std::size_t known = 0;   // entries that the part holds at least
   };
 
   QueryClient& client_;
@@ -71,22 +73,22 @@ class QueryPager {
   base::Duration step_ = 0;
   std::uint64_t expected_ = 0;
   std::uint32_t limit_;
-  base::Duration slice_ = 0;  // how much time a request asks for; 0: all that is left
-  bool light_ = true;         // pages may grow: no answer was too large yet
+  base::Duration slice_ = 0;  // the time that a request covers; 0: all that is left
+  bool light_ = true;         // no answer was too large so far, so pages may grow
   bool done_ = false;
   bool metric_ = false;
-  base::Timestamp instant_ = 0;      // the timestamp that is being divided
-  std::vector<Part> parts_;          // its parts still to be read; last first
+  base::Timestamp instant_ = 0;      // the timestamp that is divided
+  std::vector<Part> parts_;          // the parts of `instant_` that are still to be read; the last is read first
   bool divisible_ = true;
-  std::size_t known_ = 0;            // entries that the window is known to have at the end where reading goes on
+  std::size_t known_ = 0;            // entries known to be in the window, at the end where reading goes on
   std::uint64_t incomplete_ = 0;
 };
 
-// Two filters that part the entries of `sample` (all of one timestamp, none marked with an error): appended to the query one
-// passes exactly what the other does not. Empty strings when the entries cannot be told apart.
+// Two filters that divide the entries of `sample`. All entries have one timestamp and no error mark. Each filter, appended to
+// the query, passes exactly what the other one drops. Empty strings when the entries cannot be told apart.
 struct QuerySplit {
   std::string left, right;
-  std::size_t left_known = 0, right_known = 0;  // how many of the sample pass for sure
+  std::size_t left_known = 0, right_known = 0;  // how many entries of the sample surely pass
 };
 QuerySplit split_query(record::Batch& sample);
 

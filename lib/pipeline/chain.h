@@ -1,4 +1,4 @@
-// Runs a source and its stages in one process: the shell's one stage between two pipes as well as all of `weir run`.
+// Runs a source and its stages in one process: one stage of the shell between two pipes, or the whole of `weir run`.
 #pragma once
 
 #include "pipeline/stage.h"
@@ -9,17 +9,18 @@
 namespace weir::pipeline {
 
 struct ChainResult {
-  bool reader_gone = false;   // Flow::done came back from the last stage
+  bool reader_gone = false;   // the last stage returned Flow::done
   Counters source;
   std::vector<std::pair<std::string, Counters>> stages;
 };
 
-// Drives `source` to its end, then finishes every stage in order, also after an error: by the deadline of `context.stop`, with a second
-// in any case, or whenever it is done when nobody asked for an end. The first error wins. Blocks.
+// Drives `source` to its end, then finishes every stage in order, even after an error. The stages finish by the deadline of
+// `context.stop`, but have at least a second, except at Stop::leave. Without a request to stop there is no deadline. The first
+// error wins. Blocks.
 Result<ChainResult> run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context);
 
-// Folds stages[0..] into the Outlet that stands for all of them; for stages that own a thread (buffer's drain) and for tests.
-// `stages` must outlive it. Emitting past the last stage is a bug (a sink emits nothing).
+// Joins stages[0..] into one Outlet that stands for all of them. For stages that own a thread (buffer's drain), and for tests.
+// `stages` must outlive it. Emitting past the last stage is a bug, because a sink emits nothing.
 std::unique_ptr<Outlet> make_outlet(std::span<const std::unique_ptr<Stage>> stages);
 
 }  // namespace weir::pipeline

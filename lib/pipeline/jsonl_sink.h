@@ -1,7 +1,7 @@
-// The sink of every stage that stands before a pipe: JSON lines on a file descriptor. 'Safe' means: the kernel has it.
+// The sink of every stage before a pipe: JSON lines to a file descriptor. 'Safe' means that the kernel has them.
 //
-// Large writes; a record that nobody changed goes out as the bytes it came in. A reader that went away (EPIPE) is Flow::done.
-// The pipe is enlarged to 1 MiB where the kernel allows it.
+// Writes are large. A record that no stage changed goes out as the bytes that came in. When the reader is gone (EPIPE), the
+// sink returns Flow::done. The pipe is enlarged to 1 MiB where the kernel allows it.
 #pragma once
 
 #include "pipeline/stage.h"
@@ -10,7 +10,7 @@ namespace weir::pipeline {
 
 struct JsonlSinkOptions {
   int fd = 1;
-  bool markers = true;  // false: markers and `source` are left out (the output is for other tools)
+  bool markers = true;  // false: no markers and no `source`, because the output is for other tools
 };
 
 std::unique_ptr<Stage> make_jsonl_sink(const JsonlSinkOptions& options, const Context& context);

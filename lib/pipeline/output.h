@@ -1,5 +1,5 @@
-// A descriptor that text goes out on. Blocks while its reader is slow, as back-pressure must, and yet leaves in time: when the chain is
-// to be over (base::Stop::deadline), whichever thread writes and whichever got the signal.
+// A descriptor for text output. It blocks while its reader is slow, as back-pressure requires. But it returns in time when the
+// chain must end (base::Stop::deadline), whichever thread writes and whichever thread got the signal.
 #pragma once
 
 #include "base/unique_fd.h"
@@ -9,15 +9,15 @@
 
 namespace weir::pipeline {
 
-// The descriptor stays the caller's and must stay open. write() from one thread; the rest from any.
+// The caller owns the descriptor and must keep it open. Only one thread calls write(); any thread may call the rest.
 class Output {
  public:
   Output(int fd, const Context& context);
 
-  // Writes all of it. Flow::done: nobody reads any more (EPIPE). Code::interrupted: the chain was to be over while it waited.
+  // Writes all of `text`. Flow::done: no reader is left (EPIPE). Code::interrupted: the chain had to end during the wait.
   Result<Flow> write(std::string_view text);
 
-  // For poll(2): POLLERR or POLLHUP say that the reader went away. -1 where nobody can: of files.
+  // For poll(2): POLLERR or POLLHUP say that the reader is gone. -1 for a file, which has no reader.
   [[nodiscard]] int reader_fd() const { return has_reader_ ? fd_ : -1; }
   [[nodiscard]] bool reader_left() const;
 
@@ -27,7 +27,7 @@ class Output {
 
   const int fd_;
   const Context context_;
-  base::UniqueFd own_;       // the same pipe, opened again so that only we do not block on it
+  base::UniqueFd own_;       // the same pipe, opened again, so that only our own descriptor is non-blocking
   bool has_reader_ = false;  // a pipe, a socket, a terminal
   bool terminal_ = false;
   bool socket_ = false;

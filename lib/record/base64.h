@@ -8,7 +8,8 @@
 namespace weir::record {
 
 void append_base64(std::string& out, std::string_view bytes);
-// Bytes written to `out`, which has room for text.size() / 4 * 3; nullopt when the text is not base64.
+// Decodes into `out`, which has room for text.size() / 4 * 3 bytes. Returns how many were written; nullopt when the text is not
+// base64.
 [[nodiscard]] std::optional<std::size_t> decode_base64(char* out, std::string_view text);
 
 }  // namespace weir::record

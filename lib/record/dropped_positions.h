@@ -1,5 +1,5 @@
-// The markers of a stage that drops records: per batch and log one, with the source of the last record that was dropped and
-// has no survivor behind it, so that a restart does not read it again.
+// The markers of a stage that drops records. For each batch and log there is one marker. It has the source of the last dropped
+// record that no surviving record follows, so that a restart does not read that record again.
 #pragma once
 
 #include "record/record.h"
@@ -11,14 +11,14 @@
 
 namespace weir::record {
 
-// Not thread safe. Costs nothing in chains that track nothing.
+// Not thread safe. Costs nothing in a chain that tracks nothing.
 class DroppedPositions {
  public:
   void kept(const record::Source& source) {
     if (source && source.kind != record::Source::Kind::rejected) slot(source).pending = false;
   }
   void dropped(const record::Source& source) {
-    // What is dropped of a replay of rejected records stays rejected.
+    // When a replay of rejected records drops one, that record stays rejected.
     if (!source || source.kind == record::Source::Kind::rejected) return;
     Slot& at = slot(source);
     at.source = source;
@@ -27,8 +27,9 @@ class DroppedPositions {
     at.batch = batch_;
     touched_.push_back(&at);
   }
-  // Writes the markers behind the first `kept` records of `batch` and begins anew; the number of records then. Due at the
-  // end of a batch and before any other marker: what was dropped before the end of a generation or of the stream has its place before that.
+  // Appends the markers after the first `kept` records of `batch`, and starts over. Returns the number of records then. Call it
+  // at the end of a batch, and before any other marker: a record that was dropped before the end of a generation or of the
+  // stream has its place before that end.
   std::size_t emit(record::Batch& batch, std::size_t kept);
 
  private:
@@ -41,7 +42,7 @@ class DroppedPositions {
   Slot& slot(const record::Source& source) {
     const std::uint64_t key = source.kind == record::Source::Kind::block ? source.spool : source.log;
     if (latest_ == nullptr || key != latest_key_) {
-      latest_ = &slots_[key];  // nodes of an unordered_map stay where they are
+      latest_ = &slots_[key];  // elements of an unordered_map do not move
       latest_key_ = key;
     }
     return *latest_;

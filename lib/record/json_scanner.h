@@ -1,5 +1,6 @@
-// Steps over JSON text. The grammar is RFC 8259's. What it knows of records: nearly every line is one flat object of a few keys
-// whose largest value is a string that nobody looks into. Finding the end of a string is the hot loop, sixteen bytes a step.
+// Steps over JSON text. The grammar is RFC 8259's. The scanner is built for records: nearly every line is one flat object with
+// a few keys, and its largest value is a string that no stage reads. Finding the end of a string is the hot loop, with sixteen
+// bytes per step.
 #pragma once
 
 #include <cctype>
@@ -11,10 +12,10 @@
 
 namespace weir::record {
 
-// A string as it stands in the text.
+// A string as it is in the text.
 struct JsonString {
-  std::string_view data;  // between the quotes
-  bool escaped = false;   // has a backslash
+  std::string_view data;  // the text between the quotes
+  bool escaped = false;   // the text has a backslash
 };
 
 struct JsonFailure {
@@ -22,7 +23,7 @@ struct JsonFailure {
   std::string_view what;
 };
 
-// Throws nothing, allocates nothing: the first failure is kept and every further call returns false.
+// Throws nothing and allocates nothing. The first failure is kept, and every later call returns false.
 class JsonScanner {
  public:
   JsonScanner(std::string_view text, int max_depth) : at_(text.data()), end_(text.data() + text.size()), max_depth_(max_depth) {}
@@ -30,7 +31,7 @@ class JsonScanner {
   const char* at_;
   const char* const end_;
   JsonFailure failure{nullptr, {}};
-  bool high = false;  // some string holds bytes >= 0x80
+  bool high = false;  // some string has bytes >= 0x80
 
   bool fail(std::string_view what) {
     if (failure.at == nullptr) failure = {at_, what};
@@ -52,7 +53,7 @@ class JsonScanner {
     return at_ < end_ && *at_ == c;
   }
 
-  // At the opening quote.
+  // Reads a string. The cursor is at its opening quote.
   bool string(JsonString& out) {
     if (!take('"', "a string is expected")) return false;
     const char* const begin = at_;
@@ -80,7 +81,7 @@ class JsonScanner {
     return true;
   }
 
-  // Any value, without looking into it.
+  // Skips any value without reading it.
   bool skip(int depth = 0) {
     space();
     if (at_ >= end_) return fail("a value is missing");
@@ -158,17 +159,17 @@ class JsonScanner {
   static constexpr bool simple_escape(char c) {
     return c == '"' || c == '\\' || c == 'n' || c == 't' || c == '/' || c == 'r' || c == 'b' || c == 'f';
   }
-  // The next quote, backslash or control byte; remembers whether it passed a byte >= 0x80.
+  // Finds the next quote, backslash or control byte. Remembers whether it passed a byte >= 0x80.
   const char* special(const char* at) {
 #if defined(__SSE2__)
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), limit = _mm_set1_epi8(0x1f);
     for (; end_ - at >= 16; at += 16) {
       const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-      // Unsigned bytes <= 0x1f are those that a minimum with 0x1f leaves alone.
+      // A minimum with 0x1f leaves exactly the unsigned bytes <= 0x1f unchanged.
       const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, limit), bytes);
       const __m128i found = _mm_or_si128(control, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
       const auto mask = static_cast<unsigned>(_mm_movemask_epi8(found));
-      if (_mm_movemask_epi8(bytes) != 0) high = true;  // perhaps of what follows the string: harmless
+      if (_mm_movemask_epi8(bytes) != 0) high = true;  // perhaps from text after the string, which does no harm
       if (mask != 0) return at + __builtin_ctz(mask);
     }
 #endif

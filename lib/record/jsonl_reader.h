@@ -1,7 +1,7 @@
-// JSON lines -> records. Reads what weir writes and what `logcli -o jsonl` writes.
+// Turns JSON lines into records. Reads what weir writes and what `logcli -o jsonl` writes.
 //
-// The reader parses in place: the block of input is the memory of the batch, and lines, keys and values are views into it.
-// Its own scanner (SSE2 on x86-64, plain C++ elsewhere) knows this one shape; ARCHITECTURE.md has the measurement.
+// The reader parses in place: the block of input is memory of the batch, and lines, keys and values are views into it. Its own
+// scanner (SSE2 on x86-64, plain C++ elsewhere) is built for this one shape; ARCHITECTURE.md has the measurement.
 #pragma once
 
 #include "base/clock.h"
@@ -16,10 +16,10 @@ namespace weir::record {
 
 struct ReaderStats {
   std::uint64_t lines = 0;
-  std::uint64_t invalid = 0;  // lines that were no record and were kept as one
+  std::uint64_t invalid = 0;  // lines that were not records; each became an `invalid` record
 };
 
-// Not thread safe. One reader a stream, since it remembers label sets by their raw bytes.
+// Not thread safe. Use one reader for each stream, because it remembers label sets by their raw bytes.
 class JsonlReader {
  public:
   struct Limits {
@@ -30,12 +30,13 @@ class JsonlReader {
   JsonlReader(const base::Clock& clock, Limits limits);
   ~JsonlReader();
 
-  // Parses one line (no newline at its end) that lies in memory of `batch` and appends its record. A line that is not a valid
-  // record is appended as one whose `line` is the raw text, with metadata weir_error, `invalid` set; the error says what and at which
-  // column. Blank lines append nothing. The returned error is for --strict and for the first line; the record is there all the same.
+  // Parses one line (without its newline) that lies in memory of `batch`, and appends its record. A line that is not a valid
+  // record becomes a record whose `line` is the raw text, with `invalid` set and metadata weir_error, which names the fault and
+  // its column. A blank line appends nothing. The returned error serves --strict and the first line; the record is appended all
+  // the same.
   base::Result<void> parse(std::string_view line, Batch& batch);
 
-  // Appends a piece of a line that was too long to be parsed, as parse() does with its beginning.
+  // Appends a further piece of a line that is too long to parse, as parse() does with its beginning.
   void keep_piece(std::string_view piece, Batch& batch);
 
   [[nodiscard]] const ReaderStats& stats() const;

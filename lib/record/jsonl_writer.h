@@ -1,5 +1,6 @@
-// Records -> JSON lines, canonical: keys in the order timestamp, line, labels, metadata, tenant, source, marker, held, rejected,
-// parsed, value, then unknown ones; labels sorted; no spaces. A record whose `raw` stands is printed as it was read.
+// Turns records into JSON lines in canonical form. The order of keys is timestamp, line, labels, metadata, tenant, source,
+// marker, held, rejected, parsed, value, then unknown ones. Labels are sorted, and there are no spaces. A record with its `raw`
+// text is printed as it was read.
 #pragma once
 
 #include "record/record.h"

@@ -1,8 +1,8 @@
-// Interned, immutable label sets. A thousand lines of one pod share one set, and equal sets are the same pointer, so that
-// comparing, grouping and caching by labels is a pointer compare.
+// Interned, immutable label sets. A thousand lines of one pod share one set. Equal sets are the same pointer, so comparing,
+// grouping and caching by labels compares pointers.
 //
-// Sets are counted: one goes when its last reference goes. Interning takes a lock; copying a reference is one atomic add.
-// Records do not count: they point at a set that their Batch holds.
+// Sets are reference counted: a set is destroyed with its last reference. Interning takes a lock. Copying a reference is one
+// atomic add. Records do not count: they point to a set that their Batch holds.
 #pragma once
 
 #include <atomic>
@@ -18,7 +18,7 @@
 
 namespace weir::record {
 
-// A name with its value, both decoded bytes, owned by somebody else.
+// A name and its value, both decoded bytes, owned elsewhere.
 struct Label {
   std::string_view name;
   std::string_view value;
@@ -31,7 +31,7 @@ class LabelSetRef;
 // Immutable, so every method may be called from any thread.
 class LabelSet {
  public:
-  // The set with these labels in any order. Of equal names the last wins; empty values are left out.
+  // The set of these labels, given in any order. Of equal names the last one wins. Empty values are left out.
   static LabelSetRef intern(std::span<const Label> labels);
   static LabelSetRef intern(std::initializer_list<Label> labels);
   static const LabelSetRef& empty();
@@ -42,17 +42,17 @@ class LabelSet {
   [[nodiscard]] std::string_view json() const { return json_; }     // {"a":"b"}: what the JSON-lines writer prints
   [[nodiscard]] std::uint64_t hash() const { return hash_; }        // the same in every process and release
 
-  LabelSet(const LabelSet&) = delete;  // identity is the point
+  LabelSet(const LabelSet&) = delete;  // a copy would be another identity
   LabelSet& operator=(const LabelSet&) = delete;
   ~LabelSet() = default;
 
-  static std::size_t live();  // how many sets exist, for tests and metrics
+  static std::size_t live();  // the number of existing sets, for tests and metrics
 
  private:
   friend class LabelSetRef;
   friend struct InternTable;
   LabelSet() = default;
-  // First what every batch touches, so that it lies in one line of the cache.
+  // The members that every batch uses come first, so that they lie in one cache line.
   std::uint64_t hash_ = 0;
   mutable std::atomic<std::uint32_t> references_{0};
   std::size_t size_ = 0;
@@ -61,7 +61,7 @@ class LabelSet {
   std::string json_;
 };
 
-// A counted reference, never null unless default-constructed or moved from.
+// A counted reference. Null only when default-constructed or moved from.
 class LabelSetRef {
  public:
   LabelSetRef() = default;
@@ -74,7 +74,7 @@ class LabelSetRef {
   }
   ~LabelSetRef() { release(); }
 
-  // Another reference to a set that somebody holds now.
+  // Another reference to a set that is referenced at this moment.
   static LabelSetRef share(const LabelSet* set) {
     LabelSetRef reference;
     reference.set_ = set;

@@ -1,7 +1,7 @@
-// Where reading goes on after a restart: what a keeper (buffer, push --checkpoint) stores and tail starts from.
+// Where reading continues after a restart. A keeper (buffer, push --checkpoint) stores positions, and tail starts from them.
 //
-// A log is one container's log over all its rotations, named by the path of its live file; a generation is one file of it.
-// A position never runs ahead of safety: everything before it is stored or acknowledged, or was dropped on purpose.
+// A log is one container's log over all its rotations, named by the path of its live file. A generation is one file of it. A
+// position never runs ahead of safety: everything before it is stored, acknowledged, or was dropped on purpose.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,11 @@
 
 namespace weir::record {
 
-// What file a generation is. The same file: the same inode and the same hash of its first head_size bytes, and, where
-// check_end is not 0, the same hash of the (up to) 256 bytes before check_end. The device only breaks ties.
+// Identifies the file of a generation. Two identities are the same file when inode and hash of the first head_size bytes agree
+// and, when check_end is not 0, also the hash of the (up to) 256 bytes before check_end. The device only decides between equal
+// files.
 struct FileIdentity {
-  std::string path;             // when it was opened
+  std::string path;             // at the time of opening
   std::uint64_t inode = 0;
   std::uint64_t device = 0;
   std::uint32_t head_size = 0;  // min(1024, size when announced)
@@ -26,10 +27,10 @@ struct FileIdentity {
 };
 
 struct Generation {
-  std::uint32_t number = 0;     // counts up within the log
+  std::uint32_t number = 0;     // ascending within the log
   FileIdentity file;
-  bool done = false;            // read to its end and finished
-  std::uint64_t end = 0;        // up to where it is safe; of a finished one at least its size when it was finished
+  bool done = false;            // read to its end, and finished
+  std::uint64_t end = 0;        // everything before it is safe; when finished, at least the size at that time
   friend bool operator==(const Generation&, const Generation&) = default;
 };
 
@@ -40,19 +41,19 @@ struct Place {
 };
 
 struct LogPosition {
-  std::vector<Generation> generations;  // oldest first; from the one of `resume` on, without those finished since
+  std::vector<Generation> generations;  // oldest first, from the one of `resume` on, without those finished since
   Place resume;                         // reading starts here
-  Place end[2];                         // stdout, stderr: a record that ends at or before it is safe already
-  std::vector<Generation> finished;     // oldest first; the last few besides: nothing of them is new
-  bool gone = false;                    // the log ended: kept for the other names that its files may have
+  Place end[2];                         // stdout, stderr: a record that ends at or before it is already safe
+  std::vector<Generation> finished;     // oldest first: the last few finished ones, which have nothing new
+  bool gone = false;                    // the log ended; kept for other names of its files
   friend bool operator==(const LogPosition&, const LogPosition&) = default;
 };
 
 // By log key.
 using Positions = std::map<std::string, LogPosition, std::less<>>;
 
-// FNV-1a, 64 bits: the hash of FileIdentity. http://www.isthe.com/chongo/tech/comp/fnv/
-// A hash goes on with more bytes where the hash of those before is given.
+// FNV-1a, 64 bits: the hash of FileIdentity. http://www.isthe.com/chongo/tech/comp/fnv/ Pass the hash of the earlier bytes to
+// continue it with more bytes.
 inline constexpr std::uint64_t kEmptyHash = 0xcbf29ce484222325;
 [[nodiscard]] std::uint64_t fnv1a(std::string_view bytes, std::uint64_t before = kEmptyHash);
 

@@ -1,8 +1,8 @@
-// The records of a spool that a log query matches, in the order of their time, within bounded memory.
+// The records of a spool that match a log query, in the order of their time, within bounded memory.
 //
-// Blocks are in the order of arrival; their times overlap where several logs, late lines or a catch-up meet. Blocks are opened
-// by their first time, and what lies before the first time of all blocks still to come goes out. Where overlapping blocks hold
-// more than fits, the later part is put off and its blocks are opened again.
+// Blocks are stored in the order of arrival. Their times overlap when several logs, late lines or a catch-up meet. The scan
+// opens blocks by their first time. It emits the records before the first time of all blocks that are still to come. When
+// overlapping blocks hold more than fits into memory, the later part is put off, and its blocks are opened again.
 #pragma once
 
 #include "base/diagnostics.h"
@@ -19,40 +19,40 @@
 
 namespace weir::scan {
 
-// Not thread safe. What is stored after open() is not seen.
+// Not thread safe. Does not see what is stored after open().
 class SpoolScan {
  public:
-  // `query` may leave its selector out. `diagnostics` is told of what cannot be read and must outlive the scan.
+  // `query` may have no selector. `diagnostics` gets a message about what cannot be read, and must outlive the scan.
   static base::Result<std::unique_ptr<SpoolScan>> open(const std::string& path, const std::string& query, const spool::TimeRange& range,
                                                        base::Diagnostics& diagnostics);
 
-  // Calls `each` with batches of matching records, oldest first; equal times in the order of storing. Held records carry their
-  // mark, rejected ones are left out unless take_states() says otherwise, `source` is none; line, labels, metadata and `parsed` are
-  // what the query shows, or what is stored after keep_as_stored(). `each` returns false when it has enough.
+  // Calls `each` with batches of matching records, oldest first; equal times come in the order of storing. Held records have
+  // their mark. Rejected ones are left out, unless take_states() says otherwise. `source` is none. Line, labels, metadata and
+  // `parsed` are the query's result, or the stored ones after keep_as_stored(). `each` returns false when it wants no more.
   using Each = std::function<base::Result<bool>(record::Batch& batch)>;
   base::Result<void> run(const Each& each);
 
-  // Before run() or keep_newest(): which records count by their state; the query selects and changes nothing.
+  // take_states(): chooses records by their state. keep_as_stored(): the query only selects, and changes nothing. Call both
+  // before run() or keep_newest().
   void take_states(std::function<bool(spool::State)> wanted) { wanted_ = std::move(wanted); }
   void keep_as_stored() { as_stored_ = true; }
 
-  // Narrows the scan to the newest `count` records: run() then gives these only. True when there are older ones. Keeps eight
-  // bytes a record.
+  // Limits run() to the newest `count` records. True when there are older ones. Takes eight bytes of memory per record.
   base::Result<bool> keep_newest(std::uint64_t count);
 
-  // The label sets of the streams that the query's selector takes and that have records in the range, sorted, each once.
+  // The label sets of the streams that the selector takes and that have records in the range: sorted, without repeats.
   base::Result<std::vector<record::LabelSetRef>> series();
 
-  // At least: a spool whose write-ahead log is missing lacks one.
+  // A lower bound: when a spool has lost its write-ahead log, one block is counted, however many are missing.
   [[nodiscard]] std::uint64_t unreadable_blocks() const { return unreadable_; }
-  // Bytes of matching records that are held before some are put off, 2 MiB by default; twice that for a moment.
+  // Bytes of matching records that are held before some are put off. The default is 2 MiB. Twice that may be used for a moment.
   void set_memory(std::size_t bytes) { memory_ = bytes; }
 
  private:
   struct Kept {
     base::Timestamp time;
-    std::uint64_t order;  // block and place in it
-    std::size_t index;    // in kept_
+    std::uint64_t order;  // block, and place in it
+    std::size_t index;    // index in kept_
   };
   SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const spool::TimeRange& range, base::Diagnostics& diagnostics,
             std::vector<spool::BlockInfo> blocks);
@@ -68,10 +68,10 @@ class SpoolScan {
   logql::LogQuery query_;
   spool::TimeRange range_;
   base::Diagnostics& diagnostics_;
-  std::vector<spool::BlockInfo> blocks_;  // by first time
+  std::vector<spool::BlockInfo> blocks_;  // sorted by first time
   std::size_t memory_ = 2 << 20;
-  std::size_t allowed_ = 0;               // memory_, or more where one timestamp alone takes more
-  std::uint64_t skip_ = 0;                // of the records at range_.from
+  std::size_t allowed_ = 0;               // memory_; more when the records of one timestamp alone need more
+  std::uint64_t skip_ = 0;                // how many of the records at range_.from to skip
   std::uint64_t unreadable_ = 0;
   std::function<bool(spool::State)> wanted_ = [](spool::State state) { return state != spool::State::rejected; };
   bool as_stored_ = false;

@@ -23,14 +23,14 @@ namespace {
 
 constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kReset = "\x1b[0m";
-constexpr std::size_t kMostSets = 4096;     // remembered; a pod's set is some hundred bytes
-constexpr std::size_t kMostBytes = 16 << 20;  // of the remembered sets
+constexpr std::size_t kMostSets = 4096;     // sets that are remembered; the set of a pod is a few hundred bytes
+constexpr std::size_t kMostBytes = 16 << 20;  // bytes of the remembered sets
 constexpr std::size_t kWidestWho = 60;      // columns that alignment may take
 
-// Colours that can be read on dark and on light ground.
+// Colours that can be read on dark and on light backgrounds.
 constexpr std::array<int, 10> kColors = {36, 33, 32, 35, 34, 96, 93, 92, 95, 94};
 
-// What stands for a record where no pod does, in this order.
+// The labels that can stand for a record without a pod, in this order.
 constexpr std::array<std::string_view, 7> kTelling = {"app", "service_name", "unit", "systemd_unit", "job", "host", "instance"};
 
 void append_quoted_value(std::string& out, std::string_view value) {
@@ -59,10 +59,10 @@ std::size_t columns_of(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-// Whether the label says nothing that the pod's name does not say: Loki makes service_name of another label, and the file of a
-// pod's log is its pod.
+// Whether the label adds nothing to the pod's name. Loki makes service_name from another label, and the file of a pod's log
+// belongs to the pod.
 bool goes_without_saying(const LabelSet& set, const Label& label) {
-  if (label.name.starts_with("__")) return true;  // Loki's own, such as the shard that it put a busy stream into
+  if (label.name.starts_with("__")) return true;  // Loki's own, such as the shard of a busy stream
   if (label.name == "stream") return label.value == "stdout";
   if (label.name == "filename") return !set.get("pod").empty();
   if (label.name != "service_name") return false;
@@ -96,7 +96,7 @@ std::string source_of(const LabelSet& set, bool with_namespace) {
   return who;
 }
 
-// The value of `__error__` in the object of `parsed`, which weir wrote itself without spaces.
+// The value of `__error__` in the object of `parsed`, which weir itself wrote, without spaces.
 std::string_view parse_error(std::string_view parsed) {
   constexpr std::string_view key = "\"__error__\":\"";
   const std::size_t at = parsed.find(key);
@@ -112,8 +112,8 @@ std::string local_time(base::Timestamp time) {
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
 }
 
-// `refused with 400 by http://loki:3100 for tenant shop on 2026-05-01 12:00:00: entry … too old`, of the object of `rejected`; the object as
-// it is when it is none.
+// `refused with 400 by http://loki:3100 for tenant shop on 2026-05-01 12:00:00: entry … too old`, made from the object of
+// `rejected`. Another text is given back unchanged.
 std::string why_rejected(std::string_view object) {
   std::string reason, status, url, tenant, time;
   gotext::JsonCursor cursor(object);
@@ -219,7 +219,7 @@ TextFormat::Shown& TextFormat::shown(const LabelSet* set) {
   const std::size_t widest = options_.width > 0 ? std::min(kWidestWho, static_cast<std::size_t>(options_.width) / 3) : kWidestWho;
   if (entry.columns <= widest) who_columns_ = std::max(who_columns_, entry.columns);
   std::string tail;
-  // What is not shared, of this set and of what the header promised, by name.
+  // The labels to show, by name: those of this set that are not shared, and those of the header that this set lacks.
   std::vector<Label> told;
   for (const Label& label : set->labels()) {
     if (!shared_.contains(label.name)) told.push_back(label);

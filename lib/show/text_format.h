@@ -1,7 +1,8 @@
-// A record as a line for people: time, pod/container, the log line, and the labels that tell the records apart.
+// Formats a record as a line for people: time, pod/container, the log line, and the labels that differ between records.
 //
-// Labels that are the same for all records seen so far are not repeated on every line: header() names them once. When a later
-// record differs in one of them, that label stands on every line from then on, so what a line does not say the header does.
+// Labels that were the same for all records so far are not repeated on every line: header() names them once. When a later
+// record differs in one of them, every line shows that label from then on. So the header stays true for what a line does not
+// show.
 #pragma once
 
 #include "record/record.h"
@@ -15,8 +16,8 @@
 
 namespace weir::show {
 
-// Appends `text` with escapes for what base/visible.h says must not be shown as it is. With `indent`, a line break stays one and what
-// follows is indented; a tab always stays one.
+// Appends `text`, with escapes for what base/visible.h does not allow to be shown as it is. With `indent`, a line break stays
+// one, and the text after it is indented. A tab always stays a tab.
 void append_visible(std::string& out, std::string_view text, bool indent);
 
 // Not thread safe.
@@ -25,14 +26,14 @@ class TextFormat {
   struct Options {
     bool terminal = false;  // escape, indent and align
     bool color = false;
-    int width = 0;          // of the terminal, in columns; 0 for unknown
+    int width = 0;          // columns of the terminal; 0: unknown
   };
   explicit TextFormat(Options options) : options_(options) {}
 
-  // Takes the labels of a batch into account; to be called before its records are appended.
+  // Takes in the labels of a batch. Call it before the records of the batch are appended.
   void learn(const record::Batch& batch);
 
-  // `{namespace="shop", node="a"}`: what the records learned so far have in common and no line says. "" for nothing. To be called once.
+  // `{namespace="shop", node="a"}`: the labels that all records so far share and no line shows. "" for none. Call it once.
   [[nodiscard]] std::string header();
 
   // Appends the record and a newline. Decodes the line into the batch. Not for markers.
@@ -42,8 +43,8 @@ class TextFormat {
   struct Shown {
     record::LabelSetRef set;  // keeps the address from being used again
     std::string who;
-    std::string tail;         // the labels behind the line, with a space in front
-    std::size_t columns = 0;  // of `who`
+    std::string tail;         // the labels after the line, with a space in front
+    std::size_t columns = 0;  // columns of `who`
     int color = 0;
     std::uint64_t version = 0;
   };
@@ -56,13 +57,13 @@ class TextFormat {
   Options options_;
   bool learned_ = false;
   std::map<std::string, std::string, std::less<>> shared_;
-  std::set<std::string, std::less<>> announced_;  // names in the header: from then on their absence must be said
-  std::uint64_t version_ = 1;  // counts up whenever `shared_` shrinks
+  std::set<std::string, std::less<>> announced_;  // names in the header; from then on a line must show when they are absent
+  std::uint64_t version_ = 1;  // grows whenever `shared_` shrinks
   std::unordered_map<const record::LabelSet*, Shown> cache_;
-  std::size_t cache_bytes_ = 0;  // of the sets
+  std::size_t cache_bytes_ = 0;  // bytes of the sets
   const record::LabelSet* last_set_ = nullptr;
   std::size_t who_columns_ = 0;
-  base::Timestamp minute_ = 0;     // whose local form stands in minute_text_
+  base::Timestamp minute_ = 0;     // the minute whose local form is in minute_text_
   std::string minute_text_;
 };
 

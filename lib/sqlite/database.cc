@@ -17,19 +17,19 @@
 namespace weir::sqlite {
 namespace {
 
-// SQLite would create the file with the process's umask; its -wal and -shm files take the mode of the file itself. The descriptor
-// is closed before SQLite opens the file: closing one later would drop SQLite's POSIX locks.
+// SQLite would create the file with the process's umask. The -wal and -shm files take the mode of the file itself. The
+// descriptor is closed before SQLite opens the file, because closing it later would drop SQLite's POSIX locks.
 base::Result<void> create_private(const std::string& path) {
   const base::UniqueFd file = base::open_private(path, true);
   if (file) return {};
   if (errno != EEXIST) return base::io_error(errno, fmt::format("create '{}'", path));
-  // A link that leads round in a circle is there, too; SQLite would not say why it cannot be opened.
+  // A link that points to itself exists too. SQLite would not say why it cannot open it.
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0 && errno != ENOENT) return base::io_error(errno, fmt::format("open '{}'", path));
   return {};
 }
 
-constexpr std::uint64_t kIndexRoom = 256 << 10;  // a log's index has 32 KiB for 4096 pages in it
+constexpr std::uint64_t kIndexRoom = 256 << 10;  // 32 KiB of index for 4096 pages of the log
 
 bool may(const std::string& path, int how) { return ::faccessat(AT_FDCWD, path.c_str(), how, AT_EACCESS) == 0; }
 
@@ -38,10 +38,10 @@ std::string folder_of(const std::string& path) {
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// Whether a reader of `path` can and should take part in what those who use it share.
+// Whether a reader of `path` can and should use the files that the users of `path` share.
 bool can_share(const std::string& path) {
   struct stat file = {};
-  if (::stat(path.c_str(), &file) != 0) return true;  // SQLite has the words for it
+  if (::stat(path.c_str(), &file) != 0) return true;  // SQLite reports this
   if (!may(path, R_OK | W_OK)) return false;
   bool all = true;
   for (const char* suffix : {"-wal", "-shm"}) {
@@ -52,8 +52,8 @@ bool can_share(const std::string& path) {
       all = false;
     }
   }
-  // What we made would be ours, and its owner, who writes the file, might not be able to use it. On a full disk a part of it would
-  // be left.
+  // Files made by us would be ours, and the owner of `path`, who writes it, might not be able to use them. On a full disk a
+  // part of one would remain.
   const std::string folder = folder_of(path);
   struct statvfs system = {};
   const bool full = ::statvfs(folder.c_str(), &system) == 0 && system.f_bavail * system.f_frsize < kIndexRoom;
@@ -62,7 +62,7 @@ bool can_share(const std::string& path) {
 
 }  // namespace
 
-// As far as it tells whether somebody wrote.
+// The state of the files, as far as it shows whether somebody has written.
 struct Database::Files {
   struct One {
     std::uint64_t inode = 0;
@@ -70,7 +70,7 @@ struct Database::Files {
     bool operator==(const One&) const = default;
   };
   One file, log;
-  std::array<char, 32> log_head{};  // changes when the log is begun anew
+  std::array<char, 32> log_head{};  // changes when the log begins anew
 
   static One look(const std::string& path) {
     struct stat status = {};
@@ -103,7 +103,7 @@ base::Result<Database> Database::open_still(const std::string& path) {
   const int code = sqlite3_open_v2(path.c_str(), &database.handle_, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, still_vfs());
   if (code != SQLITE_OK) return error_of(database.handle_, code, "open", path);
   sqlite3_extended_result_codes(database.handle_, 1);
-  // The log is read, and its index made, by the first statement.
+  // The first statement reads the log and makes its index.
   if (auto read = database.integer("SELECT count(*) FROM sqlite_schema"); !read) return std::move(read).error();
   return database;
 }
@@ -113,7 +113,7 @@ base::Result<Database> Database::open(const std::string& path, Access access, ba
   if (!can_share(path)) return open_still(path);
   auto database = open_shared(path, access, wait);
   if (database) {
-    // A log's index is made by the first statement, which a full disk may refuse.
+    // The first statement makes the log's index, and a full disk may refuse that.
     auto read = database->integer("SELECT count(*) FROM sqlite_schema");
     if (read || (read.error().code != base::Code::full && read.error().code != base::Code::io)) return database;
     database = std::move(read).error();
@@ -130,7 +130,7 @@ base::Result<Database> Database::open_shared(const std::string& path, Access acc
   Database database;
   database.path_ = path;
   database.log_frames_ = std::make_unique<std::int64_t>(0);
-  // A reader of a write-ahead log takes part in its locks, so it opens the file for writing too, and is kept from writing below.
+  // A reader of a write-ahead log takes its locks, so it opens the file for writing too. The code below keeps it from writing.
   const int code = sqlite3_open_v2(path.c_str(), &database.handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) return error_of(database.handle_, code, "open", path);
   if (access != Access::read && sqlite3_db_readonly(database.handle_, "main") == 1) {
@@ -138,7 +138,7 @@ base::Result<Database> Database::open_shared(const std::string& path, Access acc
   }
   sqlite3_extended_result_codes(database.handle_, 1);
   database.set_wait(wait);
-  // Takes the place of SQLite's own hook, which would checkpoint by itself; `PRAGMA wal_autocheckpoint` would undo this.
+  // Replaces SQLite's own hook, which would checkpoint by itself. `PRAGMA wal_autocheckpoint` would undo this.
   sqlite3_wal_hook(
       database.handle_,
       [](void* frames, sqlite3*, const char*, int count) {

@@ -1,7 +1,7 @@
-// One connection to a SQLite file, as Results. Nothing above this module sees sqlite3.h.
+// One connection to a SQLite file, with Results. No code above this module sees sqlite3.h.
 //
-// Errors carry the code a caller branches on: busy (locked beyond the wait), full (disk or quota), corrupt (damaged), usage (not a
-// SQLite file at all), io (everything else the system refuses). https://www.sqlite.org/rescode.html
+// Callers branch on the error code: busy (locked for longer than the wait), full (disk or quota), corrupt (damaged), usage (not
+// a SQLite file), io (everything else that the system refuses). https://www.sqlite.org/rescode.html
 #pragma once
 
 #include "base/clock.h"
@@ -17,7 +17,7 @@ struct sqlite3_stmt;
 
 namespace weir::sqlite {
 
-// A compiled statement; lives at most as long as its Database. Parameters count from 1, columns from 0. Text and blobs are views
+// A compiled statement. It must not outlive its Database. Parameters count from 1, columns from 0. Text and blobs are views
 // that live until the next step() or reset(). Not thread safe.
 class Statement {
  public:
@@ -28,16 +28,16 @@ class Statement {
   ~Statement();
 
   Statement& bind(int index, std::int64_t value);
-  // The bytes must stay until the statement is reset.
+  // The bytes must live until the statement is reset.
   Statement& bind_text(int index, std::string_view value);
   Statement& bind_blob(int index, std::string_view value);
   Statement& bind_null(int index);
 
-  // True when there is a row. After false or an error the statement is reset and can be bound and stepped again.
+  // True when there is a row. After false or an error the statement is reset, and can be bound and stepped again.
   base::Result<bool> step();
-  // For statements without rows.
+  // For statements that give no rows.
   base::Result<void> run();
-  // The value of a column of the row that `from` stands at, of whatever kind; a copy.
+  // Binds a copy of a column, of any kind, of the current row of `from`.
   Statement& bind_value(int index, const Statement& from, int column);
   void reset();
 
@@ -53,16 +53,16 @@ class Statement {
 };
 
 enum class Access : std::uint8_t {
-  read,    // the file must exist; it is not changed, and where nothing can or should be put beside it, nothing is: see still()
+  read,    // the file must exist and is not changed; when no file can or should be put beside it, none is: see still()
   write,   // the file must exist
-  create,  // an absent file is created, as 0600
+  create,  // a missing file is created with mode 0600
 };
 
-// Movable. One thread at a time; each thread that wants its own work opens its own. A write-ahead log is copied into the file only by
-// checkpoint().
+// Movable. One thread at a time: each thread that works on the file opens its own. Only checkpoint() copies a write-ahead log
+// into the file.
 class Database {
  public:
-  // `wait` is how long a call waits for a lock that somebody else holds.
+  // `wait` is how long a call waits for a lock that another connection holds.
   static base::Result<Database> open(const std::string& path, Access access, base::Duration wait);
   Database() = default;
   Database(Database&& other) noexcept;
@@ -74,28 +74,28 @@ class Database {
   [[nodiscard]] const std::string& path() const { return path_; }
 
   base::Result<Statement> prepare(std::string_view sql);
-  // Any number of statements; rows are ignored.
+  // Runs any number of statements. Rows are ignored.
   base::Result<void> execute(const char* sql);
-  // The first column of the first row, 0 when there is none.
+  // The first column of the first row; 0 when there is none.
   base::Result<std::int64_t> integer(std::string_view sql);
 
   void set_wait(base::Duration wait);
-  // Closing the last connection does not copy the write-ahead log into the file.
+  // Closing the last connection then does not copy the write-ahead log into the file.
   void keep_log_on_close();
   // Frames in the write-ahead log after the latest commit of this connection.
   [[nodiscard]] std::int64_t log_frames() const;
-  // Copies as much of the write-ahead log into the file as nobody else needs, never waits; `truncate` waits for others and
-  // gives the log's space back. True when all of it was copied.
+  // Copies as much of the write-ahead log into the file as no other connection needs. Never waits. `truncate` waits for others
+  // and gives the log's space back. True when all of it was copied.
   base::Result<bool> checkpoint(bool truncate);
   [[nodiscard]] std::int64_t changes() const;
 
-  // Opened for reading where the log's index cannot be made or shared: a disk that is full or only to be read, a folder or file of
-  // somebody else. It shows the file as it was when it was opened, whatever is committed since.
+  // Opened for reading where the log's index cannot be made or shared: the disk is full or read-only, or folder or file belong
+  // to another user. It shows the file as it was when it was opened, without later commits.
   [[nodiscard]] bool still() const { return still_ != nullptr; }
-  // Of a still one: something was committed since it was opened. Open it again to see that.
+  // Only when still(): something was committed after it was opened. Open it again to see that.
   [[nodiscard]] bool outdated() const;
-  // Of a still one: a writer has copied the log into the file, or begun it anew, since it was opened: what was read may be of two
-  // times.
+  // Only when still(): after it was opened, a writer copied the log into the file or began it anew. What was read may come from
+  // two times.
   [[nodiscard]] bool torn() const;
 
  private:
@@ -105,11 +105,11 @@ class Database {
 
   std::string path_;
   sqlite3* handle_ = nullptr;
-  std::unique_ptr<std::int64_t> log_frames_;  // stays where it is when the Database moves
-  std::shared_ptr<const Files> still_;        // as they were when it was opened
+  std::unique_ptr<std::int64_t> log_frames_;  // does not move when the Database moves
+  std::shared_ptr<const Files> still_;        // the files at the time of opening
 };
 
-// BEGIN … COMMIT. Rolls back when it goes without commit().
+// BEGIN … COMMIT. The destructor rolls back when there was no commit().
 class Transaction {
  public:
   enum class Kind : std::uint8_t { read, write };

@@ -6,7 +6,7 @@
 namespace weir::sqlite {
 namespace {
 
-// EFBIG: the limit of a file's size.
+// EFBIG: the limit for the size of a file.
 bool no_room(int system_error) { return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG; }
 
 base::Code code_of(int code, int system_error) {
@@ -34,7 +34,7 @@ base::Code code_of(int code, int system_error) {
 
 base::Error error_of(sqlite3* handle, int code, std::string_view what, std::string_view path) {
   int system_error = handle != nullptr ? sqlite3_system_errno(handle) : 0;
-  // A commit that fails does not always leave its number there.
+  // A failed commit does not always leave its errno in SQLite's handle.
   if ((code & 0xff) == SQLITE_IOERR && no_room(errno)) system_error = errno;
   const bool of_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_FULL;
   const base::Code kind = code_of(code, of_system ? system_error : 0);
@@ -42,7 +42,7 @@ base::Error error_of(sqlite3* handle, int code, std::string_view what, std::stri
   if (kind == base::Code::busy) cause = "somebody else holds it locked";
   if (kind == base::Code::usage) cause = "it is no SQLite file";
   if (kind == base::Code::full) {
-    // The number that the system left may be an older one here.
+    // The handle may hold an older errno here.
     cause = system_error == EDQUOT  ? "the quota is used up"
             : system_error == EFBIG ? "the limit of a file's size is reached (ulimit -f)"
                                     : "the disk is full";

@@ -1,4 +1,4 @@
-// From SQLite's result codes to ours. Included only within this module.
+// Turns SQLite's result codes into ours. Only for files of this module.
 #pragma once
 
 #include "base/result.h"

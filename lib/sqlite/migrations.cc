@@ -3,7 +3,7 @@
 namespace weir::sqlite {
 
 base::Result<FileKind> identify(Database& database, const Format& format) {
-  // One transaction, so that a file that is being created or migrated is seen before or after, never in between.
+  // One transaction, so a file that is being created or migrated is seen as before or as after, never in between.
   auto transaction = Transaction::begin(database, Transaction::Kind::read);
   if (!transaction) return std::move(transaction).error();
   const auto tables = database.integer("SELECT count(*) FROM sqlite_schema");
@@ -25,7 +25,7 @@ base::Result<FileKind> identify(Database& database, const Format& format) {
         .with_hint("use the release that wrote it, or a later one");
   }
   if (*version <= 0) {
-    // The first step writes tables, identity and version in one transaction.
+    // The first step writes tables, identity and version in one transaction, so this state cannot come from us.
     return base::fail(base::Code::corrupt, "cannot use '{}': it has the identity of a {} and no format", database.path(), format.name);
   }
   return *version < known ? FileKind::older : FileKind::current;

@@ -27,7 +27,7 @@ RawFile::~RawFile() = default;
 base::Result<RawFile> RawFile::open(const std::string& path) {
   sqlite3_vfs* system = sqlite3_vfs_find(nullptr);
   auto state = std::make_unique<State>();
-  // The layer wants an absolute path.
+  // SQLite's system layer needs an absolute path.
   std::error_code error;
   const std::string whole = std::filesystem::absolute(path, error).string();
   state->path = sqlite3_create_filename(whole.c_str(), "", "", 0, nullptr);

@@ -1,7 +1,7 @@
-// The bytes of a SQLite file or of its write-ahead log, for saving what SQLite itself can no longer read.
+// The bytes of a SQLite file or of its write-ahead log, to rescue what SQLite itself cannot read.
 //
-// It is opened through SQLite's own system layer: closing a descriptor of ours would drop the locks that this process's connections
-// hold on the same file.
+// The file is opened through SQLite's own system layer, because closing a descriptor of ours would drop the locks that
+// connections of this process hold on the same file.
 #pragma once
 
 #include "base/result.h"
@@ -21,7 +21,7 @@ class RawFile {
   ~RawFile();
 
   [[nodiscard]] std::uint64_t size() const;
-  // Exactly `size` bytes from `offset`; false when they are not there or cannot be read.
+  // Reads exactly `size` bytes from `offset`. False when they do not exist or cannot be read.
   [[nodiscard]] bool read(std::uint64_t offset, char* out, std::size_t size) const;
 
  private:

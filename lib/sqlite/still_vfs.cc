@@ -11,7 +11,7 @@
 namespace weir::sqlite {
 namespace {
 
-// What a connection has open: a file of the layer below, or, for a log that is not there, an empty one.
+// The file of a connection: a file of the layer below, or an empty one for a log that does not exist.
 struct Inside {
   std::vector<std::max_align_t> memory;
   bool open = false;

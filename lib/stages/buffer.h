@@ -1,12 +1,13 @@
-// Stores records and positions in a spool, then forwards them: the stage that makes a chain survive everything.
+// Stores records and positions in a spool, then forwards them. This stage makes a chain survive outages and kills.
 //
-// With `spill` it forwards first, and stores only what is not acknowledged in time (stages/spill_window.h); positions follow the
-// acknowledgements.
+// With `spill` it forwards first, and stores only what is not acknowledged in time (delivery/spill_window.h). Positions follow
+// the acknowledgements.
 //
-// Upstream: every group of records (1 MiB of lines, or what came within a second, under a steady inflow within three) is one block and one transaction, together with
-// the positions of the logs it came from. Downstream: a thread of its own emits what is stored, in order, with its place as source,
-// from memory while it keeps up and from the file otherwise. A slow downstream never blocks upstream; a full spool does, unless
-// it may drop its oldest. It starts with everything that the consumer has not acknowledged yet.
+// Upstream: every group of records is one block and one transaction, together with the positions of the logs that it came from.
+// A group is 1 MiB of lines, or what came within a second, or within three under a steady inflow. Downstream: a thread emits
+// the stored blocks in order, each record with its place as source, from memory while the thread keeps up, otherwise from the
+// file. A slow downstream never blocks upstream. A full spool does, unless it may evict its oldest blocks. Forwarding starts
+// with everything that the consumer has not acknowledged.
 #pragma once
 
 #include "pipeline/stage.h"
@@ -23,15 +24,16 @@ struct BufferSpec {
   bool store_only = false;                          // forward nothing
   bool spill = false;                               // not with store_only
   delivery::SpillLimits spill_limits;
-  std::string consumer = "main";                    // whose place forwarding starts at
-  bool only_new = false;                            // forward only what is taken from now on
-  std::uint64_t group_bytes = 1 << 20;              // of lines in a block
-  base::Duration group_age = base::kSecond;         // of the first record in it …
-  base::Duration commit_every = 3 * base::kSecond;  // … unless the last commit was less than this ago: what a commit costs is mostly fixed
+  std::string consumer = "main";                    // forwarding starts at this consumer's place
+  bool only_new = false;                            // forward only what is taken from the start of this run on
+  std::uint64_t group_bytes = 1 << 20;              // bytes of lines in a block
+  base::Duration group_age = base::kSecond;         // a block is stored when its first record is so old
+  // A block is not stored for its age within this time after a commit, because most of a commit's cost is fixed.
+  base::Duration commit_every = 3 * base::kSecond;
   std::uint64_t memory = 2 << 20;                   // bytes of stored blocks that wait in memory to be forwarded
 };
 
-// Opens the spool: waits for an earlier writer up to spool.wait. Errors: as spool::Writer::open.
+// Opens the spool. Waits for an earlier writer for up to spool.wait. Errors: those of spool::Writer::open.
 base::Result<std::unique_ptr<pipeline::Stage>> make_buffer(const BufferSpec& spec, const pipeline::Context& context);
 
 }  // namespace weir::stages

@@ -21,35 +21,35 @@ namespace weir::stages {
 
 struct DrainSpec {
   std::string spool_path;
-  std::uint64_t spool = 0;         // identity
-  spool::PlaceSet acknowledged;    // what is not forwarded again
-  std::uint64_t stored = 0;        // the newest block that was there before
+  std::uint64_t spool = 0;         // the spool's identity
+  spool::PlaceSet acknowledged;    // not forwarded again
+  std::uint64_t stored = 0;        // the newest block that was stored before the start
   std::uint64_t memory = 4 << 20;
 };
 
-// Methods are for one thread, the one that drives the chain above; the outlet is used only by the thread within.
+// The methods belong to one thread, the one that drives the chain above. Only the drain's own thread uses the outlet.
 class BufferDrain {
  public:
-  // Fails when there can be no thread, or no descriptors for it. `out` outlives it.
+  // Fails when no thread can be started, or no descriptors are left for it. `out` must outlive the drain.
   static base::Result<std::unique_ptr<BufferDrain>> start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
-  ~BufferDrain();  // gives up what is left
+  ~BufferDrain();  // what is left is not emitted
 
-  // A block that is stored now. Takes its records if there is room for them, and gives back memory to fill again.
+  // The block has been stored. Takes its records when there is room for them. Returns memory to fill again.
   record::Batch stored(std::uint64_t block, record::Batch records);
-  // A block that is not stored: emitted from memory, in its turn. Its records stay as they are.
+  // The block is not stored. It is emitted from memory, in its turn. Its records are not changed.
   void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records);
-  // A block that was passed is in the file now, and no longer needs to be in memory for this drain.
+  // A block that was passed is in the file, so this drain need not keep it in memory.
   void stored(std::uint64_t block);
-  // After this, what the thread did with records that it has let go of lies behind.
+  // When this returns, the drain's thread has finished all use of the records that it has released.
   void meet() { const std::lock_guard lock(mutex_); }
 
-  // The outlet said done: nothing more is wanted.
+  // The outlet returned done: it wants no more.
   [[nodiscard]] bool done();
   // The outlet's final error.
   [[nodiscard]] std::optional<base::Error> error();
 
   base::Result<pipeline::Flushed> flush(base::Monotonic deadline);
-  // Emits what is left until `deadline`, then the end marker; joins the thread.
+  // Emits what is left until `deadline`, then the end marker. Joins the thread.
   base::Result<void> finish(base::Monotonic deadline);
 
   struct Count {
@@ -64,8 +64,8 @@ class BufferDrain {
   struct Waiting {
     std::uint64_t block, previous;
     record::Batch own;                             // may be changed
-    std::shared_ptr<const record::Batch> shared;   // may not
-    std::uint64_t bytes;                           // of `own`
+    std::shared_ptr<const record::Batch> shared;   // may not be changed
+    std::uint64_t bytes;                           // bytes of `own`
   };
 
   void run();
@@ -93,17 +93,17 @@ class BufferDrain {
   std::deque<Waiting> waiting_;
   std::deque<record::Batch> spare_;
   std::uint64_t waiting_bytes_ = 0;
-  std::uint64_t newest_;           // block that was stored or passed
-  std::uint64_t emitted_;          // newest block that was emitted
+  std::uint64_t newest_;           // the newest block that was stored or passed
+  std::uint64_t emitted_;          // the newest block that was emitted
   bool finishing_ = false, ended_ = false, done_ = false;
   base::Monotonic finish_by_ = base::kNever;
   std::optional<base::Monotonic> flush_by_;
   std::optional<base::Result<pipeline::Flushed>> flushed_;
   std::optional<base::Error> error_;
 
-  // Only the thread's.
+  // Only for the drain's thread.
   std::unique_ptr<spool::Reader> reader_;
-  record::Batch views_;  // of a shared batch
+  record::Batch views_;  // views of a shared batch
   std::atomic<std::uint64_t> records_out_{0}, bytes_out_{0}, lost_{0};
   std::thread thread_;
 };

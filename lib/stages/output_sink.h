@@ -1,12 +1,12 @@
 // The last stage of every command that writes records: JSON lines for programs, text for people, or the bare lines.
 //
-// Text is, per record: local time in milliseconds, pod/container (or the file name, or the most telling label), the line, and
-// those labels that differ between the records shown. Labels that are the same for all are said once, on stderr. Into a pipe
-// nothing is cut, wrapped, coloured or escaped; on a terminal control bytes are shown escaped, so that a log cannot drive
-// it, and the further lines of a record of several lines are indented. So is text where colour is asked for (`always`), since a terminal stands
-// at the end of that pipe. Markers are shown in JSON lines only.
+// The text of a record is: local time in milliseconds, pod/container (or the file name, or the most telling label), the line,
+// and the labels that differ between the records shown. Labels that are the same for all records are shown once, on stderr. In
+// a pipe nothing is cut, wrapped, coloured or escaped. On a terminal, control bytes are escaped, so that a log cannot control
+// the terminal, and the further lines of a record are indented. The same holds for a pipe when colour is forced (`always`),
+// because a terminal is at the end of that pipe. Only JSON lines show markers.
 //
-// 'Safe' means: the kernel has it. A reader that went away is Flow::done.
+// 'Safe' means that the kernel has the bytes. When the reader is gone, the sink returns Flow::done.
 #pragma once
 
 #include "pipeline/stage.h"
@@ -19,9 +19,9 @@ namespace weir::stages {
 
 struct OutputOptions {
   enum class Format : std::uint8_t {
-    automatic,  // a terminal: text; otherwise jsonl
+    automatic,  // on a terminal: text; otherwise jsonl
     text,
-    raw,        // lines only
+    raw,        // only the lines
     jsonl,
   };
   enum class Color : std::uint8_t {
@@ -31,14 +31,15 @@ struct OutputOptions {
   };
   Format format = Format::automatic;
   Color color = Color::automatic;
-  bool markers = true;  // jsonl: position markers and `source` are written, for a stage behind; false: the output is for other tools
+  bool markers = true;  // jsonl: write position markers and `source` for a later stage; false: the output is for other tools
   int fd = 1;
 };
 
-// The values of `-o` and `--color`: "", "auto", "text", "raw", "jsonl"; "", "auto", "always", "never". Anything else is Code::usage.
+// The values of `-o` ("", "auto", "text", "raw", "jsonl") and `--color` ("", "auto", "always", "never"). Any other value:
+// Code::usage.
 [[nodiscard]] base::Result<OutputOptions> parse_output(std::string_view format, std::string_view color);
 
-// Asks once what `options.fd` is. The environment (NO_COLOR, TERM) comes from the context.
+// Checks once what kind of file `options.fd` is. The environment (NO_COLOR, TERM) comes from the context.
 std::unique_ptr<pipeline::Stage> make_output_sink(const OutputOptions& options, const pipeline::Context& context);
 
 }  // namespace weir::stages

@@ -1,12 +1,13 @@
-// `weir push`: delivers records to Loki and acknowledges them to whoever keeps their positions.
+// `weir push`: delivers records to Loki, and acknowledges them to the keeper of their positions.
 //
-// 'Safe' means: Loki said 2xx, or the record was refused for good, counted and said. Behind a buffer (its `begin` marker names a
-// spool) the spool's consumer is told; with a checkpoint file the positions of tail are kept there; otherwise nothing is tracked, and
-// delivery is given up after a while. Records that come out of a rejected store leave it when they are delivered.
+// 'Safe' means that Loki answered 2xx, or that the record was refused for good, counted and reported. Behind a buffer (its
+// `begin` marker names a spool) the acknowledgements go to the spool's consumer. With a checkpoint file, tail's positions are
+// kept in it. Otherwise nothing is tracked, and push gives up after a while. Records from a rejected store leave it when they
+// are delivered.
 //
-// A backlog is what an outage of the target has left, or what a spool holds from over a minute before the start. It is delivered at a
-// pace (loki/catch_up.h); records behind a spool that do not fit meanwhile, or whose stream Loki limits, stay there and are read again, so
-// that streams without a backlog go on as if there were none.
+// A backlog is what an outage of the target has left, or what a spool holds from over a minute before the start. It is
+// delivered at a limited rate (loki/catch_up.h). Records behind a spool that do not fit into memory meanwhile, or whose stream
+// Loki limits, stay in the spool and are read again. So streams without a backlog are not delayed.
 #pragma once
 
 #include "http/client.h"
@@ -22,33 +23,35 @@ namespace weir::stages {
 
 struct PushSpec {
   http::ClientConfig http;
-  std::string tenant;                          // for records that name none
+  std::string tenant;                          // for records without a tenant
   loki::PushLimits limits;
-  std::size_t batch_bytes = 1 << 20;           // of one request
+  std::size_t batch_bytes = 1 << 20;           // bytes of one request
   std::size_t batch_records = 20'000;
-  std::optional<base::Duration> wait;          // unset: 1 s, and 0 behind a buffer
+  std::optional<base::Duration> wait;          // unset: 1 s, but 0 behind a buffer
   int parallel = 4;
-  std::size_t memory = 4 << 20;                // of records not acknowledged yet
-  std::optional<base::Duration> give_up;       // unset: 5 min where nothing is tracked, else never (0)
-  std::optional<std::uint64_t> drain_rate;     // of a backlog, bytes a second above the inflow; 0 for no limit. Unset: 1 MiB where something
-                                               // is tracked and goes on, else 0
-  std::optional<base::Duration> start_jitter;  // before the first request of a backlog. Unset: 30 s behind a spool, else 4 s
+  std::size_t memory = 4 << 20;                // bytes of records that are not acknowledged
+  std::optional<base::Duration> give_up;       // unset: 5 min when nothing is tracked, otherwise never (0)
+  // The rate of a backlog in bytes per second above the inflow; 0: no limit. Unset: 1 MiB when something is tracked and the
+  // input goes on, otherwise 0.
+  std::optional<std::uint64_t> drain_rate;
+  // The longest wait before the first request of a backlog; unset: 30 s behind a spool, otherwise 4 s.
+  std::optional<base::Duration> start_jitter;
   base::Backoff::Limits backoff;
   loki::PusherConfig::Metadata metadata = loki::PusherConfig::Metadata::automatic;
   std::string checkpoint;                      // "" for none
-  std::string consumer = "main";               // --as: behind a buffer
-  std::string match;                           // LogQL; what does not match is not delivered and counts as acknowledged
+  std::string consumer = "main";               // --as: the consumer's name behind a buffer
+  std::string match;                           // LogQL; a record that does not match is not delivered and counts as acknowledged
   bool progress = false;                       // stderr is a terminal
 };
 
-// Checks what needs no I/O. Code::usage and Code::config.
+// Checks what needs no I/O. Errors: Code::usage and Code::config.
 [[nodiscard]] base::Result<void> check(const PushSpec& spec);
 
-// Connects to nothing before the first record.
+// Does not connect before the first record.
 [[nodiscard]] base::Result<std::unique_ptr<pipeline::Stage>> make_push(const PushSpec& spec, const pipeline::Context& context);
 
-// `push --spool`: the spool is read and delivered by this source, which emits nothing itself. One that does not follow has no limit for a
-// backlog unless it is given one.
+// `push --spool`: this source reads the spool and delivers its records itself. It emits nothing. When it does not follow, a
+// backlog has no limit unless one is given.
 [[nodiscard]] base::Result<std::unique_ptr<pipeline::Source>> make_push_from_spool(const PushSpec& spec, SpoolSourceSpec spool,
                                                                                    const pipeline::Context& context);
 

@@ -1,4 +1,4 @@
-// Reads records back: from a Loki, or from a spool with the same LogQL.
+// Reads records back, from a Loki, or from a spool with the same LogQL.
 #pragma once
 
 #include "base/clock.h"
@@ -19,20 +19,20 @@ struct QuerySpec {
   };
   What what = What::records;
   std::string label;
-  std::string logql;                // for labels and series a stream selector, or nothing
-  loki::QueryClientConfig loki;     // when `spool` is empty
-  std::string spool;                // path
-  base::Timestamp from = 0, to = 0;  // from <= timestamp < to, both fixed
-  std::uint64_t limit = 0;          // 0: all. Metric queries know none
-  bool forward = false;             // a limit takes the oldest, not the newest
-  base::Duration step = 0;          // of a metric query; 0: Loki chooses
+  std::string logql;                // for labels and series: a stream selector or ""
+  loki::QueryClientConfig loki;     // used when `spool` is empty
+  std::string spool;                // the spool's path
+  base::Timestamp from = 0, to = 0;  // from <= timestamp < to; both are fixed
+  std::uint64_t limit = 0;          // 0: all. Metric queries have no limit
+  bool forward = false;             // the limit takes the oldest records, not the newest
+  base::Duration step = 0;          // the step of a metric query; 0: Loki chooses
   bool json = false;                // labels and series as JSON values
-  std::string when_empty;           // the summary where nothing matched
+  std::string when_empty;           // the summary when nothing matched
 };
 
-// Emits the records oldest first, whatever `forward` is, in memory that does not grow with their number. What cannot be
-// read completely is counted as lost and said. Labels and series come as records that have nothing but a line, to be shown
-// raw. The summary tells of records that the limit left out.
+// Emits the records oldest first, also without `forward`, in memory that does not grow with their number. What cannot be read
+// completely is counted as lost and reported. Labels and series come as records with only a line, for raw output. The summary
+// counts the records that the limit left out.
 base::Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, const pipeline::Context& context);
 
 }  // namespace weir::stages

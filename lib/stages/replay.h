@@ -1,4 +1,5 @@
-// Records out of a spool, oldest first, as if they came in now: to be pushed again, to be looked at, to test rules with.
+// Emits records from a spool, oldest first, as if they came in at this moment. For pushing them again, reading them, or testing
+// rules.
 #pragma once
 
 #include "pipeline/stage.h"
@@ -11,20 +12,20 @@ namespace weir::stages {
 
 struct ReplaySpec {
   std::string spool;
-  std::string query = {};          // LogQL that selects; the selector may be left out
+  std::string query = {};          // the LogQL query that selects; it may have no selector
   spool::TimeRange range = {};
-  // Which states; with none of them, delivered and undelivered records.
+  // The wanted states. When none is set: delivered and undelivered records.
   bool undelivered = false;
   bool held = false;
   bool rejected = false;
-  double speed = 0;           // how many times as fast as they were written; 0: as fast as they are taken
-  bool retime = false;        // now as timestamp, the old one in metadata weir_original_timestamp
+  double speed = 0;           // speed relative to the original times; 0: as fast as the chain takes them
+  bool retime = false;        // the timestamp becomes the current time, the old one goes into metadata weir_original_timestamp
 };
 
-// Ordered by time over all blocks, in memory that does not grow with the spool; rejected records follow, in the order of their
-// refusal. `held` is taken off, no source is given, so nothing in the spool changes; but rejected records come behind a marker and with their
-// row, so that a push of them takes them out of the store. Errors at once: a query that does not compile (config), a spool that cannot
-// be opened.
+// Sorted by time over all blocks, in memory that does not grow with the spool. Rejected records follow, in the order of their
+// refusal. The mark `held` is removed and no source is given, so nothing in the spool changes. The exception: rejected records
+// come after a marker and with their row as source, so that pushing them removes them from the store. Errors at once: a query
+// that does not compile (config), a spool that cannot be opened.
 base::Result<std::unique_ptr<pipeline::Source>> make_replay(const ReplaySpec& spec, const pipeline::Context& context);
 
 }  // namespace weir::stages

@@ -1,5 +1,6 @@
-// Reads a spool as a tracked stream, for `push --spool SPOOL --as NAME`: a `begin` marker, what the consumer has not acknowledged
-// yet in the order of storing (held and rejected records left out), a `block` marker after each block, `end`.
+// Reads a spool as a tracked stream, for `push --spool SPOOL --as NAME`. The stream is a `begin` marker, then the records that
+// the consumer has not acknowledged, in the order of storing (without held and rejected records), with a `block` marker after
+// each block, then `end`.
 #pragma once
 
 #include "pipeline/stage.h"
@@ -10,11 +11,12 @@
 namespace weir::stages {
 
 struct SpoolSourceSpec {
-  std::string spool;                        // path
-  std::string consumer = "main";            // starts at this consumer's place; a name that is not registered has all in front of it
-  bool follow = true;                       // false: ends when everything that was there has been emitted
+  std::string spool;                        // the spool's path
+  // The stream starts at this consumer's place; for a new name, at the beginning of the spool.
+  std::string consumer = "main";
+  bool follow = true;                       // false: end when everything that was there has been emitted
   base::Duration poll = 250 * base::kMillisecond;
-  base::Duration wait = 30 * base::kSecond; // for a spool that is not there yet (when following) or busy
+  base::Duration wait = 30 * base::kSecond; // for a spool that does not exist yet (when following) or is busy
 };
 
 base::Result<std::unique_ptr<pipeline::Source>> make_spool_source(const SpoolSourceSpec& spec, const pipeline::Context& context);

@@ -1,4 +1,5 @@
-// Why a query found nothing, said once it did: which name is wrong, or which time. Costs reads or requests of its own, and none before.
+// Explains why a query found nothing: which name or which time is wrong. It reads, or makes requests, only after the query
+// found nothing.
 #pragma once
 
 #include "loki/query_client.h"
@@ -9,16 +10,17 @@
 
 namespace weir::stages {
 
-// One line without a full stop, safe to print; "" where there is nothing to say. Trouble while asking is no trouble of the query: "".
+// Each function gives one line without a full stop, safe to print; "" when there is nothing to say. A failure while asking is
+// not a failure of the query: it also gives "".
 
-// Of a spool: reads the labels of its streams. `now` is what ages count from.
+// For a spool: reads the labels of its streams. Ages count from `now`.
 [[nodiscard]] std::string explain_nothing_in_spool(const std::string& path, const std::string& query, const spool::TimeRange& range,
                                                    base::Timestamp now);
 
-// Of a label without values: `names` are those of the labels that have some.
+// For a label without values. `names` are the labels that have some.
 [[nodiscard]] std::string explain_no_values(const std::string& label, std::vector<std::string> names);
 
-// Of a Loki: at most two requests, for the values of a label and for the names of labels within the window.
+// For a Loki: makes at most two requests, for the values of a label and for the names of labels in the window.
 [[nodiscard]] std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query, const loki::QueryWindow& window);
 
 }  // namespace weir::stages
