@@ -37,6 +37,9 @@ class LeftRecords {
   [[nodiscard]] std::uint64_t count() const { return count_; }
   // Records of blocks that could not be read again.
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
+  // Records that were left and were not there any more when it came to read them again, as far as that is known: while streams are left,
+  // they still are in count().
+  [[nodiscard]] std::uint64_t gone() const { return gone_; }
   // How many of count() are not in the spool any more, at least: they were evicted to make room.
   base::Result<std::uint64_t> evicted();
   // The stream whose records are left and which this one belongs to; 0 for none.
@@ -97,7 +100,7 @@ class LeftRecords {
   Held current_;
   std::deque<Held> pending_;     // whole blocks
   std::uint64_t last_block_ = 0;  // that has ended
-  std::uint64_t count_ = 0, lost_ = 0;
+  std::uint64_t count_ = 0, lost_ = 0, gone_ = 0;
   record::Batch again_;
 };
 

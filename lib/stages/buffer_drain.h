@@ -6,7 +6,6 @@
 #include "spool/place.h"
 #include "spool/reader.h"
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -33,10 +32,11 @@ class BufferDrain {
   static base::Result<std::unique_ptr<BufferDrain>> start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
   ~BufferDrain();  // gives up what is left
 
-  // A block that is stored now. Takes its records if there is room for them, and gives back memory to fill again.
-  record::Batch stored(std::uint64_t block, record::Batch records);
+  // A block that is stored now, `held` of its records being for nobody below. Takes its records if there is room for them, and gives back
+  // memory to fill again.
+  record::Batch stored(std::uint64_t block, record::Batch records, std::uint64_t held);
   // A block that is not stored: emitted from memory, in its turn. Its records stay as they are.
-  void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records);
+  void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records, std::uint64_t held);
   // A block that was passed is in the file now, and no longer needs to be in memory for this drain.
   void stored(std::uint64_t block);
   // After this, what the thread did with records that it has let go of lies behind.
@@ -51,11 +51,8 @@ class BufferDrain {
   // Emits what is left until `deadline`, then the end marker; joins the thread.
   base::Result<void> finish(base::Monotonic deadline);
 
-  struct Count {
-    std::uint64_t records = 0, bytes = 0;
-    std::uint64_t lost = 0;  // records of blocks that could not be read
-  };
-  [[nodiscard]] Count count() const;
+  // What became of what stored() and pass() were given; of records from before, that they were passed on. After finish().
+  [[nodiscard]] const metrics::Block& metrics() const { return block_; }
 
  private:
   BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
@@ -67,7 +64,22 @@ class BufferDrain {
     std::uint64_t bytes;                           // of `own`
   };
 
+  // How many records of the blocks from `first` on, one after the other, have not been passed on. Blocks that this process has stored or passed.
+  struct Awaited {
+    std::uint64_t first = 0;
+    std::deque<std::uint32_t> records;
+    void add(std::uint64_t block, std::uint64_t count);
+    // Of this block, and of those before it, which come no more.
+    struct Taken {
+      std::uint64_t records = 0, skipped = 0;
+    };
+    Taken take(std::uint64_t block);
+  };
+
   void run();
+  void await(std::uint64_t block, std::uint64_t records, std::uint64_t held);
+  void passes(std::uint64_t block, std::uint64_t records, std::uint64_t bytes);
+  void passes_nothing(std::uint64_t block, metrics::Counter& why);
   base::Result<void> drain();
   base::Result<bool> emit(record::Batch& batch);  // false: done
   base::Result<bool> emit_next(std::unique_lock<std::mutex>& lock);
@@ -95,7 +107,12 @@ class BufferDrain {
   // Only the thread's.
   std::unique_ptr<spool::Reader> reader_;
   record::Batch views_;  // of a shared batch
-  std::atomic<std::uint64_t> records_out_{0}, bytes_out_{0}, lost_{0};
+
+  // Written with the lock held.
+  Awaited awaited_;
+  metrics::Block block_;
+  metrics::Counter records_out_, bytes_out_, backlog_, held_, evicted_, damaged_, lost_;
+  metrics::Gauge waiting_records_;
   std::thread thread_;
 };
 

@@ -97,10 +97,10 @@ TEST(Chain, FinishLetsOutWhatIsHeld) {
   Two two;
   Lines source({line(1), line(2), line(3)});
   const auto result = run_chain(source, two.stages, test.context);
-  ASSERT_TRUE(result);
+  ASSERT_TRUE(result.ended);
   EXPECT_EQ(two.collector->lines(), (std::vector<std::string>{line(1), line(2), line(3)}));
   EXPECT_EQ(two.collector->finished(), 1);
-  EXPECT_FALSE(result->reader_gone);
+  EXPECT_FALSE(result.reader_gone);
 }
 
 TEST(Chain, NudgeAsksEveryStageAndTellsTheNextTime) {
@@ -146,8 +146,8 @@ TEST(Chain, TheFirstErrorWinsAndEveryStageIsFinished) {
   two.holding->fail = true;
   Lines source({line(1), line(2)});
   const auto result = run_chain(source, two.stages, test.context);
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().message, "cannot hold");
+  ASSERT_FALSE(result.ended);
+  EXPECT_EQ(result.ended.error().message, "cannot hold");
   EXPECT_EQ(two.holding->finished, 1);
   EXPECT_EQ(two.collector->finished(), 1);
 }
@@ -159,8 +159,8 @@ TEST(Chain, DoneStopsTheSource) {
   two.collector->limit = 2;
   Lines source({line(1), line(2), line(3), line(4)});
   const auto result = run_chain(source, two.stages, test.context);
-  ASSERT_TRUE(result);
-  EXPECT_TRUE(result->reader_gone);
+  ASSERT_TRUE(result.ended);
+  EXPECT_TRUE(result.reader_gone);
   EXPECT_EQ(source.emitted, 2);
 }
 

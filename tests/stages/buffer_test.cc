@@ -4,6 +4,7 @@
 #include "spool/inspection.h"
 #include "spool/positions_file.h"
 #include "stages/spool_source.h"
+#include "support/books.h"
 #include "support/collect.h"
 #include "support/temp_dir.h"
 
@@ -94,10 +95,17 @@ class BufferTest : public testing::Test {
       gate->set(true);
       auto finished = stage->finish(*outlet, base::kNever);
       EXPECT_TRUE(finished) << finished.error().message;
+      counters = stage->counters();
+      test::expect_balance(counters);
+      if (stage->drives_below()) {
+        EXPECT_EQ(counters.records_out, collector.lines().size());
+      }
       stage.reset();
+      test::expect_balance(test_.registry);
     }
     test::TestContext& test_;
     test::Collector collector;
+    pipeline::Counters counters;  // at the end
     std::vector<std::unique_ptr<pipeline::Stage>> below_;
     Gate* gate = nullptr;
     std::unique_ptr<pipeline::Outlet> outlet;

@@ -4,6 +4,7 @@
 #include "spool/reader.h"
 #include "spool/rejected_store.h"
 #include "stages/buffer.h"
+#include "support/books.h"
 #include "support/collect.h"
 #include "support/temp_dir.h"
 
@@ -39,6 +40,7 @@ class ReplayTest : public testing::Test {
       ASSERT_TRUE((*buffer)->flush(*outlet, base::kNever));
     }
     ASSERT_TRUE((*buffer)->finish(*outlet, base::kNever));
+    test::expect_balance((*buffer)->counters());
   }
 
   struct Lend : pipeline::Stage {
@@ -58,6 +60,8 @@ class ReplayTest : public testing::Test {
     below.push_back(std::make_unique<Lend>(collector));
     const auto done = (*source)->run(*pipeline::make_outlet(below), *test_.stop);
     EXPECT_TRUE(done) << done.error().message;
+    test::expect_balance((*source)->counters());
+    EXPECT_EQ((*source)->counters().records_out, collector.lines().size());
     return collector.all();
   }
 
