@@ -95,14 +95,13 @@ class JsonlSink : public Stage {
         run = record.raw;
       }
       if (out_.size() >= kWrite) {
-        append(run);
-        run = {};
-        auto flow = write();
+        // A run that began before this record was written with what stands before it.
+        auto flow = write(run.empty() || record.is_marker() ? nullptr : &record);
         if (!flow || *flow == Flow::done) return flow;
       }
     }
     append(run);
-    return write();
+    return write(nullptr);
   }
 
   void append(std::string_view run) {
@@ -111,11 +110,11 @@ class JsonlSink : public Stage {
     out_ += '\n';
   }
 
-  Result<Flow> write() {
+  Result<Flow> write(const Record* but_for) {
     auto flow = terminal_ ? output_.write(for_terminal(out_)) : output_.write(out_);
     if (!flow) return flow;
     if (*flow == Flow::done) return reader_left();
-    count_.written();
+    count_.written(but_for);
     out_.clear();
     if (out_.capacity() > kKeep) out_.shrink_to_fit();
     return Flow::more;

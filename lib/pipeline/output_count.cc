@@ -21,9 +21,9 @@ OutputCount::OutputCount(metrics::Registry* registry)
       bytes_out_(block_.counter(kBytesOut)),
       unwritten_(block_.gauge(kUnwritten)) {}
 
-void OutputCount::written() {
-  records_out_.reach(before_.records + batch_.records);
-  bytes_out_.reach(before_.bytes + batch_.bytes);
+void OutputCount::written(const record::Record* but_for) {
+  records_out_.reach(before_.records + batch_.records - (but_for != nullptr ? 1 : 0));
+  bytes_out_.reach(before_.bytes + batch_.bytes - (but_for != nullptr ? but_for->line.data.size() : 0));
 }
 
 void OutputCount::end_of_batch(const record::Batch& batch, bool all) {

@@ -177,6 +177,23 @@ class Buffer : public pipeline::Stage {
     bytes_in_.reach(in_.bytes);
     repeats_.reach(keeper_.repeats());
     open_.set(builder_.records());
+    count_evicted();
+  }
+
+  // The writer counts what it evicts and some consumer has not had. With no consumer the spool is a ring, and only the drain knows what it
+  // has missed.
+  void count_evicted() {
+    const std::uint64_t missed = drain_ ? drain_->evicted() : 0;
+    if (missed > std::max(evicted_by_writer_, missed_)) {
+      context_.diagnostics->warn("spool-missed", fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
+                                                             base::count_of(missed - missed_, "record was evicted before it was passed on and is",
+                                                                            "records were evicted before they were passed on and are"),
+                                                             base::grouped(missed)));
+    }
+    missed_ = missed;
+    const std::uint64_t evicted = std::max(evicted_by_writer_, missed);
+    lost_.add(evicted - evicted_.value());
+    evicted_.reach(evicted);
   }
 
   // The outlet is known from the first call on. An error of the drain is final.
@@ -389,12 +406,11 @@ class Buffer : public pipeline::Stage {
                                                                base::count_of(appended.evicted_rejected, "rejected record is", "rejected records are"), spec_.spool.path));
     }
     if (appended.evicted_undelivered == 0) return;
-    lost_.add(appended.evicted_undelivered);
-    evicted_.add(appended.evicted_undelivered);
+    evicted_by_writer_ += appended.evicted_undelivered;
     context_.diagnostics->warn(
         "spool-evicted", fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
                                      base::count_of(appended.evicted_undelivered, "undelivered record was evicted and is", "undelivered records were evicted and are"),
-                                     base::grouped(evicted_.value())));
+                                     base::grouped(evicted_by_writer_)));
   }
 
   void tend(base::Monotonic now) {
@@ -423,6 +439,7 @@ class Buffer : public pipeline::Stage {
   std::optional<delivery::SpillWindow> window_;    // when spilling
   spool::BlockBuilder spilled_;          // packs what leaves the window for the file
   pipeline::Tally in_;
+  std::uint64_t evicted_by_writer_ = 0, missed_ = 0;
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
   metrics::Counter invalid_ = block_.counter(kInvalid);

@@ -51,6 +51,8 @@ class BufferDrain {
   // Emits what is left until `deadline`, then the end marker; joins the thread.
   base::Result<void> finish(base::Monotonic deadline);
 
+  // Records that were evicted from the spool before their turn: taken by this process, and passed on to nobody.
+  [[nodiscard]] std::uint64_t evicted() const { return evicted_.value(); }
   // What became of what stored() and pass() were given; of records from before, that they were passed on. After finish().
   [[nodiscard]] const metrics::Block& metrics() const { return block_; }
 

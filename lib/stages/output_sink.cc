@@ -103,7 +103,7 @@ class TextSink : public pipeline::Stage {
   Result<Flow> write() {
     auto flow = output_.write(out_);
     if (!flow || *flow == Flow::done) return flow;
-    count_.written();
+    count_.written(nullptr);
     out_.clear();
     if (out_.capacity() > kKeep) out_.shrink_to_fit();
     return Flow::more;

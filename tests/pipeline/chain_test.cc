@@ -60,8 +60,10 @@ class Holding : public Stage {
   [[nodiscard]] std::string_view name() const override { return "holding"; }
   [[nodiscard]] base::Duration batch_wait() const override { return wait; }
   [[nodiscard]] bool drives_below() const override { return drives; }
+  [[nodiscard]] Counters counters() const override { return counts; }
 
   bool fail = false, pass = false, stuck = false, drives = false;
+  Counters counts;
   base::Duration wait = 0;
   Monotonic due = 100;
   int finished = 0;
@@ -150,6 +152,19 @@ TEST(Chain, TheFirstErrorWinsAndEveryStageIsFinished) {
   EXPECT_EQ(result.ended.error().message, "cannot hold");
   EXPECT_EQ(two.holding->finished, 1);
   EXPECT_EQ(two.collector->finished(), 1);
+}
+
+TEST(Chain, WhatWasCountedIsThereAfterAnError) {
+  TestContext test;
+  Two two;
+  two.holding->fail = true;
+  two.holding->counts.lost = 3;
+  Lines source({line(1), line(2)});
+  const auto result = run_chain(source, two.stages, test.context);
+  ASSERT_FALSE(result.ended);
+  ASSERT_EQ(result.stages.size(), 2U);
+  EXPECT_EQ(result.stages[0].first, "holding");
+  EXPECT_EQ(result.stages[0].second.lost, 3U);
 }
 
 TEST(Chain, DoneStopsTheSource) {

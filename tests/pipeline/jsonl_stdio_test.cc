@@ -4,6 +4,7 @@
 #include "support/collect.h"
 
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -283,6 +284,31 @@ TEST(JsonlSource, WaitsForTheReaderOfTheOutputAsWell) {
       EXPECT_EQ(result.ended.error().message, "cannot write the output: its reader went away");
     }
   }
+}
+
+TEST(JsonlSink, WhatTheReaderDidNotTakeIsNotCountedAsWritten) {
+  ::signal(SIGPIPE, SIG_IGN);
+  TestContext test;
+  Pipe pipe;
+  const auto sink = make_jsonl_sink({.fd = pipe.write.get()}, test.context);
+  if (::fcntl(pipe.write.get(), F_GETPIPE_SZ) < 1 << 20) GTEST_SKIP() << "pipes are small here";
+  const auto outlet = make_outlet({});
+  const auto long_line = [](std::size_t size) { return R"({"timestamp":"2024-05-01T10:00:00Z","line":")" + std::string(size, 'x') + "\"}"; };
+  // The first is a write of its own that the pipe holds; the second is not, and the third never has its turn.
+  Batch batch = test::batch_of({long_line(300 << 10), long_line(2 << 20), line(3)});
+  std::thread reader([&] {
+    int waiting = 0;
+    while (waiting <= 400 << 10) ::ioctl(pipe.read.get(), FIONREAD, &waiting);
+    pipe.read.reset();
+  });
+  const auto flow = sink->consume(batch, *outlet);
+  reader.join();
+  ASSERT_TRUE(flow);
+  EXPECT_EQ(*flow, Flow::done);
+  const Counters counters = sink->counters();
+  EXPECT_EQ(counters.records_in, 3U);
+  EXPECT_EQ(counters.records_out, 1U);
+  EXPECT_EQ(counters.in_flight, 2U);
 }
 
 TEST(JsonlSink, WritesWhatItGotByteForByte) {

@@ -191,6 +191,33 @@ TEST_F(ReplayTest, RandomBlocksComeOutSorted) {
   EXPECT_EQ(replay({}), all);
 }
 
+TEST_F(ReplayTest, StoppedInAPauseItSaysWhatItHasReplayed) {
+  store({{at(1, "a"), at(3, "b"), at(4, "c")}});
+  pipeline::Context real = test_.context;
+  real.clock = &base::Clock::system();
+  auto source = make_replay({.spool = path(), .speed = 0.001}, real);
+  ASSERT_TRUE(source);
+  struct Stopping : pipeline::Stage {
+    explicit Stopping(base::Stop& to) : stop(to) {}
+    base::Result<pipeline::Flow> consume(pipeline::Batch&, pipeline::Outlet&) override { return pipeline::Flow::more; }
+    base::Result<base::Monotonic> nudge(base::Monotonic, pipeline::Outlet&) override {
+      stop.request();
+      return base::kNever;
+    }
+    [[nodiscard]] std::string_view name() const override { return "stopping"; }
+    base::Stop& stop;
+  };
+  std::vector<std::unique_ptr<pipeline::Stage>> below;
+  below.push_back(std::make_unique<Stopping>(*test_.stop));
+  ASSERT_TRUE((*source)->run(*pipeline::make_outlet(below), *test_.stop));
+  const pipeline::Counters counters = (*source)->counters();
+  EXPECT_EQ(counters.records_in, 3U);
+  EXPECT_EQ(counters.records_out, 1U);
+  EXPECT_EQ(counters.in_flight, 2U);
+  test::expect_balance(counters);
+  EXPECT_EQ((*source)->summary(), "replayed 1 record, 1 B");
+}
+
 TEST_F(ReplayTest, AtItsOwnSpeedTheRecordsKeepTheirDistance) {
   store({{at(1, "a"), at(1, "b"), at(3, "c")}});
   ReplaySpec spec;
