@@ -183,28 +183,27 @@ Result<Exit> Assembly::run() {
   }
   base::forget_code_of_loading();
   auto result = pipeline::run_chain(*source_, stages_, *contexts_.front());
-  const auto say_summary = [&](const auto& part) {
-    const pipeline::Counters counters = part.counters();
+  const auto say_summary = [&](const auto& part, const Counters& counters) {
     // Of what an error kept from beginning, the error is all there is to say.
-    if (!result && counters.records_in == 0 && counters.records_out == 0) return;
+    if (!result.ended && counters.records_in == 0 && counters.records_out == 0) return;
     const std::string text = part.summary();
     if (text.empty()) return;
     context_.diagnostics->say(diagnostics_.empty() ? text : fmt::format("{}: {}", part.name(), text));
   };
-  say_summary(*source_);
-  for (const auto& stage : stages_) say_summary(*stage);
-  if (!result) return std::move(result).error();
+  say_summary(*source_, result.source);
+  for (std::size_t i = 0; i < stages_.size(); ++i) say_summary(*stages_[i], result.stages[i].second);
+  if (!result.ended) return std::move(result.ended).error();
 
   // A signal is how a chain that follows ends: it must not hide that something was lost for good.
-  bool is_lossy = result->source.lost > 0;
-  for (const auto& [name, counters] : result->stages) is_lossy = is_lossy || counters.lost > 0;
+  bool is_lossy = result.source.lost > 0;
+  for (const auto& [name, counters] : result.stages) is_lossy = is_lossy || counters.lost > 0;
   if (is_lossy) return Exit::incomplete;
   if (const auto by_signal = exit_of_signal(context_.stop->signal(), Exit::ok); by_signal != Exit::ok) return by_signal;
-  bool is_incomplete = incomplete(result->source);
-  for (const auto& [name, counters] : result->stages) is_incomplete = is_incomplete || incomplete(counters);
+  bool is_incomplete = incomplete(result.source);
+  for (const auto& [name, counters] : result.stages) is_incomplete = is_incomplete || incomplete(counters);
   if (is_incomplete) return Exit::incomplete;
   for (const auto& link : links_) {
-    if (const auto verdict = link.parsed.invocation->verdict(*result); verdict != Exit::ok) return verdict;
+    if (const auto verdict = link.parsed.invocation->verdict(result); verdict != Exit::ok) return verdict;
   }
   return Exit::ok;
 }

@@ -3,6 +3,7 @@
 #include "delivery/spool_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::delivery {
 namespace {
@@ -138,7 +139,7 @@ void LeftRecords::resume(loki::StreamNumber number) {
     if (numbers.empty()) by_labels_.erase(key.labels.get());
   }
   streams_.erase(number);
-  if (streams_.empty()) count_ = 0;
+  if (streams_.empty()) gone_ += std::exchange(count_, 0);
 }
 
 base::Result<bool> LeftRecords::feed(const Take& take) {
@@ -191,8 +192,8 @@ base::Result<void> LeftRecords::read_block(const std::vector<loki::StreamNumber>
   for (record::Record& record : again_.records) {
     const spool::BlockPlace place{record.source.block, record.source.ordinal};
     if (record.held || !is_served(record) || place < streams_.at(find(record)).next || acknowledged_.has(place, record)) continue;
-    count_ -= std::min<std::uint64_t>(count_, 1);
     if (auto taken = take(record, again_, ledger_.read_again(record)); !taken) return taken;
+    count_ -= std::min<std::uint64_t>(count_, 1);
   }
   for (const loki::StreamNumber number : served) streams_.at(number).next = {block + 1, 0};
   return {};
@@ -234,8 +235,10 @@ base::Result<void> LeftRecords::take_back(const Take& take) {
   pending_.push_back(std::move(current_));
   current_ = {};
   for (Held& held : pending_) {
-    for (record::Record& record : held.records.records)
+    for (record::Record& record : held.records.records) {
       if (auto taken = take(record, held.records, ledger_.read_again(record)); !taken) return taken;
+      count_ -= std::min<std::uint64_t>(count_, 1);
+    }
   }
   pending_.clear();
   while (!streams_.empty()) resume(streams_.begin()->first);

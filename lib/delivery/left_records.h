@@ -61,6 +61,9 @@ class LeftRecords {
   [[nodiscard]] std::uint64_t count() const { return count_; }
   // Records of blocks that could not be read again.
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
+  // Records that were left, and were no longer there when they were to be read again, as far as that is known. While streams are left, count()
+  // includes them.
+  [[nodiscard]] std::uint64_t gone() const { return gone_; }
   // At least how many of count() are gone from the spool, because they were evicted to make room.
   base::Result<std::uint64_t> evicted();
   // The left stream that this record belongs to; 0 for none.
@@ -123,7 +126,7 @@ class LeftRecords {
   Held current_;
   std::deque<Held> pending_;     // blocks that have ended
   std::uint64_t last_block_ = 0;  // the latest block that has ended
-  std::uint64_t count_ = 0, lost_ = 0;
+  std::uint64_t count_ = 0, lost_ = 0, gone_ = 0;
   record::Batch again_;
 };
 

@@ -225,6 +225,7 @@ void Pusher::State::close_open(Stream& stream) {
 
 base::Result<void> Pusher::State::take(Stream& stream, const record::Record& record, PushToken token, bool& full) {
   full = false;
+  ++stats.taken;
   if (stream.refusal) {
     reject(token, 0, *stream.refusal, stream, record);
     return {};

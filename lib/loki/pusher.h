@@ -101,7 +101,9 @@ struct PusherConfig {
   std::function<std::optional<std::uint64_t>()> in_spool;
 };
 
+// taken = records + rejected + pending, at any time.
 struct PusherStats {
+  std::uint64_t taken = 0;                           // by add() and add_again()
   std::uint64_t records = 0, bytes = 0;              // delivered records; bytes of their lines and metadata
   std::uint64_t sent_bytes = 0;                      // compressed bodies of requests that Loki stored
   std::uint64_t requests = 0, retries = 0;

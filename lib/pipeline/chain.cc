@@ -1,7 +1,6 @@
 #include "pipeline/chain.h"
 
 #include <algorithm>
-#include <optional>
 
 namespace weir::pipeline {
 namespace {
@@ -116,12 +115,12 @@ class Watched : public Outlet {
 
 std::unique_ptr<Outlet> make_outlet(std::span<const std::unique_ptr<Stage>> stages) { return std::make_unique<LinkedOutlet>(stages); }
 
-Result<ChainResult> run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context) {
+ChainResult run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context) {
   const auto links = link(stages);
   Watched top(*links.front());
-  std::optional<base::Error> first_error;
-  const auto note = [&first_error](Result<void> result) {
-    if (!result && !first_error) first_error = std::move(result).error();
+  ChainResult result;
+  const auto note = [&ended = result.ended](Result<void> step) {
+    if (ended) ended = std::move(step);
   };
   note(top.begin());
   if (!first_error) note(source.run(top, *context.stop));
@@ -131,9 +130,6 @@ Result<ChainResult> run_chain(Source& source, std::span<const std::unique_ptr<St
     if (context.stop->level() != base::Stop::leave) deadline = std::max(deadline, base::after(now, kLeastToFinish));
     note(stages[i]->finish(*links[i + 1], deadline));
   }
-  if (first_error) return *std::move(first_error);
-
-  ChainResult result;
   result.reader_gone = top.done;
   result.source = source.counters();
   for (const auto& stage : stages) result.stages.emplace_back(stage->name(), stage->counters());

@@ -2,6 +2,7 @@
 
 #include "base/visible.h"
 #include "pipeline/output.h"
+#include "pipeline/output_count.h"
 #include "record/jsonl_writer.h"
 
 #include <fcntl.h>
@@ -42,23 +43,39 @@ std::string for_terminal(std::string_view text) {
 class JsonlSink : public Stage {
  public:
   JsonlSink(const JsonlSinkOptions& options, const Context& context)
-      : options_(options), context_(context), output_(options.fd, context), terminal_(::isatty(options.fd) == 1) {
+      : options_(options), context_(context), output_(options.fd, context), count_(context.metrics), terminal_(::isatty(options.fd) == 1) {
     // Fewer, larger writes. Fails on anything but a pipe, and where the kernel's limit is lower: both are fine.
     ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
   }
 
   [[nodiscard]] std::string_view name() const override { return "output"; }
-  [[nodiscard]] Counters counters() const override { return counters_; }
+  [[nodiscard]] Counters counters() const override { return count_.counters(); }
 
   Result<Flow> consume(Batch& batch, Outlet&) override {
+    auto flow = put(batch);
+    count_.end_of_batch(batch, flow && *flow == Flow::more);
+    return flow;
+  }
+
+  [[nodiscard]] int reader_fd() const override { return output_.reader_fd(); }
+
+  Result<Flow> reader_left() override {
+    if (!tracked_) return Flow::done;
+    // A signal goes to all of a pipe, and who is behind may have been faster.
+    const bool stopped = context_.stop != nullptr && context_.stop->stopped();
+    return base::fail(stopped ? Code::interrupted : Code::io, "cannot write the output: its reader went away")
+        .with_hint("nothing is lost: what was not passed on is read again at the next start");
+  }
+
+ private:
+  Result<Flow> put(const Batch& batch) {
     std::string_view run;  // records nobody changed that lie one behind the other, newlines between them
     for (const Record& record : batch.records) {
       if (record.is_marker()) {
         if (!options_.markers) continue;
         if (record.marker->type == record::Marker::Type::begin) tracked_ = true;
       } else {
-        ++counters_.records_in;
-        counters_.bytes_in += record.line.data.size();
+        count_.take(record);
       }
       if (!options_.markers && record.source) {
         Record bare = record;
@@ -78,37 +95,26 @@ class JsonlSink : public Stage {
         run = record.raw;
       }
       if (out_.size() >= kWrite) {
-        auto flow = write();
+        // A run that began before this record was written with what stands before it.
+        auto flow = write(run.empty() || record.is_marker() ? nullptr : &record);
         if (!flow || *flow == Flow::done) return flow;
       }
     }
     append(run);
-    return write();
+    return write(nullptr);
   }
 
-  [[nodiscard]] int reader_fd() const override { return output_.reader_fd(); }
-
-  Result<Flow> reader_left() override {
-    if (!tracked_) return Flow::done;
-    // A signal goes to all of a pipe, and who is behind may have been faster.
-    const bool stopped = context_.stop != nullptr && context_.stop->stopped();
-    return base::fail(stopped ? Code::interrupted : Code::io, "cannot write the output: its reader went away")
-        .with_hint("nothing is lost: what was not passed on is read again at the next start");
-  }
-
- private:
   void append(std::string_view run) {
     if (run.empty()) return;
     out_ += run;
     out_ += '\n';
   }
 
-  Result<Flow> write() {
+  Result<Flow> write(const Record* but_for) {
     auto flow = terminal_ ? output_.write(for_terminal(out_)) : output_.write(out_);
     if (!flow) return flow;
     if (*flow == Flow::done) return reader_left();
-    counters_.records_out = counters_.records_in;
-    counters_.bytes_out = counters_.bytes_in;
+    count_.written(but_for);
     out_.clear();
     if (out_.capacity() > kKeep) out_.shrink_to_fit();
     return Flow::more;
@@ -117,9 +123,9 @@ class JsonlSink : public Stage {
   const JsonlSinkOptions options_;
   const Context context_;
   Output output_;
+  OutputCount count_;
   const bool terminal_;
   std::string out_;
-  Counters counters_;
   std::atomic<bool> tracked_ = false;  // the source may ask while a thread of a stage in between writes
 };
 

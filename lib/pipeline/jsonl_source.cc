@@ -21,6 +21,13 @@ namespace weir::pipeline {
 namespace {
 
 using base::Code;
+using metrics::Account;
+
+constexpr auto kRecordsIn = metrics::counter("weir_input_read_records_total", "records", "Records that were read from JSON lines.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_input_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+constexpr auto kRecordsOut = metrics::counter("weir_input_output_records_total", "records", "Records that were passed on.", Account::out);
+constexpr auto kBytesOut = metrics::counter("weir_input_output_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+constexpr auto kInvalid = metrics::counter("weir_input_invalid_records_total", "records", "Records made of lines that were no record.", Account::invalid);
 
 constexpr int kPipeSize = 1 << 20;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
@@ -52,7 +59,7 @@ std::optional<std::string> last_line_in(int fd) {
 class JsonlSource : public Source, private base::Feed {
  public:
   JsonlSource(const JsonlSourceOptions& options, const Context& context)
-      : options_(options), context_(context), reader_(*context.clock), max_line_(record::JsonlReader::Limits().max_line) {
+      : options_(options), context_(context), reader_(*context.clock), max_line_(record::JsonlReader::Limits().max_line), block_(context.metrics) {
     struct stat status {};
     const bool known = ::fstat(options.fd, &status) == 0;
     regular_ = known && S_ISREG(status.st_mode);
@@ -62,11 +69,11 @@ class JsonlSource : public Source, private base::Feed {
   }
 
   [[nodiscard]] std::string_view name() const override { return "input"; }
-  [[nodiscard]] Counters counters() const override { return counters_; }
+  [[nodiscard]] Counters counters() const override { return counters_of(block_); }
   [[nodiscard]] std::string summary() const override {
     // A single one was named when it came.
-    if (counters_.invalid < 2 || options_.strict) return {};
-    return fmt::format("{} lines of the input were no records and went on as text with metadata weir_error", base::grouped(counters_.invalid));
+    if (invalid_.value() < 2 || options_.strict) return {};
+    return fmt::format("{} lines of the input were no records and went on as text with metadata weir_error", base::grouped(invalid_.value()));
   }
 
   Result<void> run(Outlet& out, base::Stop& stop) override {
@@ -200,18 +207,20 @@ class JsonlSource : public Source, private base::Feed {
   }
 
   Result<Flow> emit(Outlet& out) {
+    Tally tally;
     for (const Record& record : batch_.records) {
       if (record.is_marker()) {
         tracked_ = tracked_ || record.marker->type == record::Marker::Type::begin;
         ended_ = record.marker->type == record::Marker::Type::end;
       } else {
-        ++counters_.records_in;
-        counters_.bytes_in += record.line.data.size();
+        tally.add(record);
       }
     }
-    counters_.invalid = reader_.stats().invalid;
-    counters_.records_out = counters_.records_in;
-    counters_.bytes_out = counters_.bytes_in;
+    invalid_.reach(reader_.stats().invalid);
+    records_in_.add(tally.records);
+    bytes_in_.add(tally.bytes);
+    records_out_.add(tally.records);
+    bytes_out_.add(tally.bytes);
     if (batch_.empty()) return Flow::more;
     if (!pipe_ || !tracked_ || ended_) return out.emit(batch_);
     stop_->watch(this);
@@ -249,7 +258,10 @@ class JsonlSource : public Source, private base::Feed {
   const std::size_t max_line_;
   Batch batch_;
   std::string carry_;  // the beginning of a line whose end has not come
-  Counters counters_;
+  metrics::Block block_;
+  metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
+  metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
+  metrics::Counter invalid_ = block_.counter(kInvalid);
   base::Stop* stop_ = nullptr;
   std::optional<bool> died_;
   std::uint64_t line_number_ = 0;

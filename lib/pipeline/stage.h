@@ -13,10 +13,11 @@
 #include "base/result.h"
 #include "base/stop.h"
 #include "base/wake.h"
+#include "metrics/registry.h"
+#include "pipeline/counters.h"
 #include "record/record.h"
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -73,17 +74,6 @@ class Outlet {
   virtual Result<Flow> reader_left() { return Flow::more; }
 };
 
-// What a stage saw, for summaries and metrics: what goes in is out, dropped for a named reason, or still inside.
-struct Counters {
-  std::uint64_t records_in = 0, bytes_in = 0;    // records with a line; bytes of lines, decoded or as they came
-  std::uint64_t records_out = 0, bytes_out = 0;
-  std::uint64_t invalid = 0;                     // input that was no record (exit 3)
-  std::uint64_t rejected = 0;                    // refused by Loki or by limits for good (exit 3)
-  std::uint64_t lost = 0;                        // gaps, evictions (exit 3)
-  std::uint64_t unreadable_files = 0;            // exit 3; exit 4 when none could be read
-  std::map<std::string, std::uint64_t, std::less<>> dropped;  // by reason
-};
-
 class Stage {
  public:
   virtual ~Stage() = default;
@@ -127,6 +117,7 @@ class Stage {
   // own, also when nothing arrives; the chain nudges and flushes no further than to here.
   [[nodiscard]] virtual bool drives_below() const { return false; }
 
+  // On the thread that drives the chain. Kept up to the end of the latest consume, nudge, flush or finish.
   [[nodiscard]] virtual Counters counters() const { return {}; }
   [[nodiscard]] virtual std::string_view name() const = 0;
 
@@ -143,6 +134,7 @@ class Source {
   // when out.wake_fd() is readable. Does not call finish.
   virtual Result<void> run(Outlet& out, base::Stop& stop) = 0;
 
+  // As a stage's, kept up to the latest record that was emitted.
   [[nodiscard]] virtual Counters counters() const { return {}; }
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual std::string summary() const { return {}; }
@@ -155,6 +147,8 @@ struct Context {
   base::Stop* stop = nullptr;
   // The environment, so that libraries do not read the process's own: value or nullptr.
   const char* (*environment)(const char* name) = nullptr;
+  // Where what is counted can be read while the chain runs; null where nobody reads.
+  metrics::Registry* metrics = nullptr;
 };
 
 }  // namespace weir::pipeline

@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -18,6 +19,20 @@ namespace {
 
 using pipeline::Flow;
 using pipeline::Flushed;
+using metrics::Account;
+
+constexpr auto kRecordsIn = metrics::counter("weir_buffer_input_records_total", "records", "Records that buffer got.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_buffer_input_bytes_total", "bytes", "Bytes of the lines that buffer got.", Account::in);
+constexpr auto kInvalid = metrics::counter("weir_buffer_invalid_records_total", "records", "Records made of input that was no record.", Account::invalid);
+constexpr auto kDropped = metrics::counter("weir_buffer_dropped_records_total", "records", "Records that buffer did not take, by reason.", Account::dropped, "reason");
+constexpr auto kGroup = metrics::gauge("weir_buffer_open_records", "records", "Records of the block that is not full yet.", Account::in_flight);
+constexpr auto kStored = metrics::counter("weir_buffer_stored_records_total", "records", "Records that were stored in the spool.");
+constexpr auto kStoredBytes = metrics::counter("weir_buffer_stored_bytes_total", "bytes", "Bytes of the lines that were stored in the spool.");
+constexpr auto kKept = metrics::counter("weir_buffer_kept_records_total", "records", "Records that are stored and passed on to nobody (--store).", Account::out);
+constexpr auto kKeptBytes = metrics::counter("weir_buffer_kept_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+constexpr auto kPassed = metrics::counter("weir_buffer_spilled_records_total", "records", "Records that were passed on before they were stored (--spill).");
+constexpr auto kEvicted = metrics::counter("weir_buffer_evicted_records_total", "records", "Undelivered records that were evicted to make room.");
+constexpr auto kLost = metrics::counter("weir_buffer_lost_records_total", "records", "Records that nobody will deliver any more.", Account::lost);
 
 constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
 constexpr base::Duration kFullPollMost = base::kSecond;
@@ -26,7 +41,7 @@ constexpr int kAskAgain = 5;                                     // ms, for ackn
 class Buffer : public pipeline::Stage {
  public:
   Buffer(const BufferSpec& spec, const pipeline::Context& context, std::unique_ptr<spool::Writer> writer, spool::Keeper keeper)
-      : spec_(spec), context_(context), writer_(std::move(writer)), keeper_(std::move(keeper)) {}
+      : spec_(spec), context_(context), writer_(std::move(writer)), keeper_(std::move(keeper)), block_(context.metrics) {}
 
   // What the drain starts from.
   base::Result<void> prepare() {
@@ -57,6 +72,57 @@ class Buffer : public pipeline::Stage {
   base::Result<Flow> consume(record::Batch& batch, pipeline::Outlet& out) override {
     if (auto trouble = start(out)) return *std::move(trouble);
     if (drain_ && drain_->done()) return Flow::done;
+    auto flow = take(batch);
+    publish();
+    return flow;
+  }
+
+  base::Result<base::Monotonic> nudge(base::Monotonic now, pipeline::Outlet& out) override {
+    if (auto trouble = start(out)) return *std::move(trouble);
+    auto due = attend(now);
+    publish();
+    return due;
+  }
+
+  base::Result<Flushed> flush(pipeline::Outlet& out, base::Monotonic deadline) override {
+    if (auto trouble = start(out)) return *std::move(trouble);
+    auto stored = commit();
+    publish();
+    if (!stored) return std::move(stored).error();
+    if (!drain_) return Flushed::safe;
+    return drain_->flush(deadline);
+  }
+
+  base::Result<void> finish(pipeline::Outlet& out, base::Monotonic deadline) override {
+    auto finished = close(out, deadline);
+    publish();
+    return finished;
+  }
+
+  // Spilling as well: what comes is passed on at once, and makes a request.
+  [[nodiscard]] base::Duration batch_wait() const override { return spec_.group_age; }
+
+  [[nodiscard]] bool drives_below() const override { return !spec_.store_only; }
+  [[nodiscard]] std::string_view name() const override { return "buffer"; }
+
+  [[nodiscard]] pipeline::Counters counters() const override {
+    if (!drain_) return pipeline::counters_of(block_);
+    const std::array<const metrics::Block*, 2> both = {&block_, &drain_->metrics()};
+    return pipeline::counters_of(both);
+  }
+
+  [[nodiscard]] std::string summary() const override {
+    const std::string stored = base::grouped(stored_.value());
+    const std::string bytes = record::print_size(stored_bytes_.value());
+    std::string text = window_ ? fmt::format("passed on {}, and stored {} of them, {}", base::count_of(passed_.value(), "record"), stored, bytes)
+                               : fmt::format("stored {}, {}", base::count_of(stored_.value(), "record"), bytes);
+    if (repeats_.value() > 0) text += fmt::format("; {} stored before", base::count_of(repeats_.value(), "was", "were"));
+    if (evicted_.value() > 0) text += fmt::format("; {} evicted to make room", base::count_of(evicted_.value(), "undelivered one was", "undelivered ones were"));
+    return text;
+  }
+
+ private:
+  base::Result<Flow> take(record::Batch& batch) {
     for (record::Record& record : batch.records) {
       if (auto taken = take(record); !taken) return std::move(taken).error();
       if (builder_.line_bytes() >= spec_.group_bytes) {
@@ -71,8 +137,8 @@ class Buffer : public pipeline::Stage {
     return Flow::more;
   }
 
-  base::Result<base::Monotonic> nudge(base::Monotonic now, pipeline::Outlet& out) override {
-    if (auto trouble = start(out)) return *std::move(trouble);
+  // What is due; when to come again.
+  base::Result<base::Monotonic> attend(base::Monotonic now) {
     if (pending() && opened_at_ == base::kNever) opened_at_ = now;
     if (pending() && now >= group_due()) {
       if (auto stored = commit(); !stored) return std::move(stored).error();
@@ -85,14 +151,7 @@ class Buffer : public pipeline::Stage {
     return std::min(due, pending() ? group_due() : base::kNever);
   }
 
-  base::Result<Flushed> flush(pipeline::Outlet& out, base::Monotonic deadline) override {
-    if (auto trouble = start(out)) return *std::move(trouble);
-    if (auto stored = commit(); !stored) return std::move(stored).error();
-    if (!drain_) return Flushed::safe;
-    return drain_->flush(deadline);
-  }
-
-  base::Result<void> finish(pipeline::Outlet& out, base::Monotonic deadline) override {
+  base::Result<void> close(pipeline::Outlet& out, base::Monotonic deadline) {
     auto trouble = start(out);
     auto stored = commit();
     if (window_) {
@@ -103,7 +162,7 @@ class Buffer : public pipeline::Stage {
     if (drain_) drained = drain_->finish(deadline);
     const auto gone = writer_->gone();
     const bool is_gone = gone && *gone;
-    if (is_gone) counters_.lost += **gone;
+    if (is_gone) lost_.add(**gone);
     auto closed = writer_->close();
     if (is_gone) return closed;  // whatever else went wrong came of it
     if (trouble) return *std::move(trouble);
@@ -112,37 +171,31 @@ class Buffer : public pipeline::Stage {
     return closed;
   }
 
-  // Spilling as well: what comes is passed on at once, and makes a request.
-  [[nodiscard]] base::Duration batch_wait() const override { return spec_.group_age; }
+  // What the batch has changed goes to the cells.
+  void publish() {
+    records_in_.reach(in_.records);
+    bytes_in_.reach(in_.bytes);
+    repeats_.reach(keeper_.repeats());
+    open_.set(builder_.records());
+    count_evicted();
+  }
 
-  [[nodiscard]] bool drives_below() const override { return !spec_.store_only; }
-  [[nodiscard]] std::string_view name() const override { return "buffer"; }
-
-  [[nodiscard]] pipeline::Counters counters() const override {
-    pipeline::Counters counters = counters_;
-    if (drain_) {
-      const BufferDrain::Count out = drain_->count();
-      counters.records_out = out.records;
-      counters.bytes_out = out.bytes;
-      counters.lost += out.lost;
-    } else if (spec_.store_only) {
-      counters.records_out = stored_records_;
-      counters.bytes_out = stored_bytes_;
+  // The writer counts what it evicts and some consumer has not had. With no consumer the spool is a ring, and only the drain knows what it
+  // has missed.
+  void count_evicted() {
+    const std::uint64_t missed = drain_ ? drain_->evicted() : 0;
+    if (missed > std::max(evicted_by_writer_, missed_)) {
+      context_.diagnostics->warn("spool-missed", fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
+                                                             base::count_of(missed - missed_, "record was evicted before it was passed on and is",
+                                                                            "records were evicted before they were passed on and are"),
+                                                             base::grouped(missed)));
     }
-    if (keeper_.repeats() > 0) counters.dropped["repeat"] = keeper_.repeats();
-    return counters;
+    missed_ = missed;
+    const std::uint64_t evicted = std::max(evicted_by_writer_, missed);
+    lost_.add(evicted - evicted_.value());
+    evicted_.reach(evicted);
   }
 
-  [[nodiscard]] std::string summary() const override {
-    std::string text = window_ ? fmt::format("passed on {}, and stored {} of them, {}", base::count_of(passed_records_, "record"), base::grouped(stored_records_),
-                                             record::print_size(stored_bytes_))
-                               : fmt::format("stored {}, {}", base::count_of(stored_records_, "record"), record::print_size(stored_bytes_));
-    if (keeper_.repeats() > 0) text += fmt::format("; {} stored before", base::count_of(keeper_.repeats(), "was", "were"));
-    if (evicted_ > 0) text += fmt::format("; {} evicted to make room", base::count_of(evicted_, "undelivered one was", "undelivered ones were"));
-    return text;
-  }
-
- private:
   // The outlet is known from the first call on. An error of the drain is final.
   std::optional<base::Error> start(pipeline::Outlet& out) {
     if (spec_.store_only) return std::nullopt;
@@ -168,9 +221,8 @@ class Buffer : public pipeline::Stage {
     if (record.sample) {
       return base::fail(base::Code::usage, "cannot store a sample of a metric query: a spool holds log records").with_hint("query logs instead");
     }
-    ++counters_.records_in;
-    counters_.bytes_in += record.line.data.size();
-    if (record.invalid) ++counters_.invalid;
+    in_.add(record);
+    if (record.invalid) invalid_.add(1);
     if (*verdict == spool::Verdict::repeat) return {};
     builder_.add(record);
     keeper_.advance(record.source);
@@ -231,8 +283,9 @@ class Buffer : public pipeline::Stage {
     delivery::SpilledBlock block{*number, nullptr, bytes, keeper_.delta(), context_.clock->monotonic(), builder_.held() > 0};
     keeper_.committed();
     const bool records = !builder_.empty();
+    const std::uint64_t held = builder_.held();
     if (records) {
-      passed_records_ += builder_.records();
+      passed_.add(builder_.records());
       record::Batch fresh = window_->spare();
       drain_->meet();
       block.records = std::make_shared<record::Batch>(builder_.take(std::move(fresh)));
@@ -242,7 +295,7 @@ class Buffer : public pipeline::Stage {
     // Where it cannot be noted, a killed chain reads and sends again what was acknowledged since positions were last stored.
     static_cast<void>(writer_->note(window_->unstored()));
     if (records) {
-      drain_->pass(*number, std::move(shared));
+      drain_->pass(*number, std::move(shared), held);
       return {};
     }
     // Positions alone wait for nobody but what is in front of them.
@@ -286,8 +339,8 @@ class Buffer : public pipeline::Stage {
     auto appended = patiently([&] { return writer_->append_handed(spilled_, handed, effort); }, acknowledged);
     if (appended && !window_->empty() && window_->oldest()->number == number) {
       note(*appended);
-      stored_records_ += spilled_.records();
-      stored_bytes_ += spilled_.line_bytes();
+      stored_.add(spilled_.records());
+      stored_bytes_.add(spilled_.line_bytes());
       drain_->stored(number);
       window_->stored_oldest();
     }
@@ -332,30 +385,32 @@ class Buffer : public pipeline::Stage {
   }
 
   void forward(std::uint64_t block) {
-    stored_records_ += builder_.records();
-    stored_bytes_ += builder_.line_bytes();
+    stored_.add(builder_.records());
+    stored_bytes_.add(builder_.line_bytes());
     if (!drain_) {
+      kept_.add(builder_.records());
+      kept_bytes_.add(builder_.line_bytes());
       builder_.take(builder_.take());
       return;
     }
-    builder_.give(drain_->stored(block, builder_.take({})));
+    const std::uint64_t held = builder_.held();
+    builder_.give(drain_->stored(block, builder_.take({}), held));
   }
 
   void note(const spool::Appended& appended) {
     const spool::News news = writer_->take_news();
     for (const std::string& sentence : news.sentences) context_.diagnostics->say(sentence);
-    counters_.lost += news.lost;
+    lost_.add(news.lost);
     if (appended.evicted_rejected > 0) {
       context_.diagnostics->warn("spool-rejected", fmt::format("{} not kept in the spool '{}' any more, to make room",
                                                                base::count_of(appended.evicted_rejected, "rejected record is", "rejected records are"), spec_.spool.path));
     }
     if (appended.evicted_undelivered == 0) return;
-    counters_.lost += appended.evicted_undelivered;
-    evicted_ += appended.evicted_undelivered;
+    evicted_by_writer_ += appended.evicted_undelivered;
     context_.diagnostics->warn(
         "spool-evicted", fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
                                      base::count_of(appended.evicted_undelivered, "undelivered record was evicted and is", "undelivered records were evicted and are"),
-                                     base::grouped(evicted_)));
+                                     base::grouped(evicted_by_writer_)));
   }
 
   void tend(base::Monotonic now) {
@@ -381,12 +436,20 @@ class Buffer : public pipeline::Stage {
   base::Monotonic opened_at_ = base::kNever;  // when the first of what is pending came
   base::Monotonic committed_at_ = std::numeric_limits<base::Monotonic>::min() / 2;
   base::Monotonic tend_at_ = 0;
-  pipeline::Counters counters_;
-  std::uint64_t stored_records_ = 0, stored_bytes_ = 0;
   std::optional<delivery::SpillWindow> window_;    // when spilling
   spool::BlockBuilder spilled_;          // packs what leaves the window for the file
-  std::uint64_t passed_records_ = 0;
-  std::uint64_t evicted_ = 0;           // undelivered records
+  pipeline::Tally in_;
+  std::uint64_t evicted_by_writer_ = 0, missed_ = 0;
+  metrics::Block block_;
+  metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
+  metrics::Counter invalid_ = block_.counter(kInvalid);
+  metrics::Counter repeats_ = block_.family(kDropped).at("repeat");
+  metrics::Gauge open_ = block_.gauge(kGroup);
+  metrics::Counter stored_ = block_.counter(kStored), stored_bytes_ = block_.counter(kStoredBytes);
+  metrics::Counter kept_ = block_.counter(kKept), kept_bytes_ = block_.counter(kKeptBytes);
+  metrics::Counter passed_ = block_.counter(kPassed);
+  metrics::Counter evicted_ = block_.counter(kEvicted);
+  metrics::Counter lost_ = block_.counter(kLost);
   std::unique_ptr<BufferDrain> drain_;  // last: its thread ends before the rest goes
 };
 

@@ -10,12 +10,79 @@
 namespace weir::stages {
 namespace {
 
+using metrics::Account;
+
+constexpr auto kRecordsOut = metrics::counter("weir_buffer_output_records_total", "records", "Records that buffer passed on.", Account::out);
+constexpr auto kBytesOut = metrics::counter("weir_buffer_output_bytes_total", "bytes", "Bytes of the lines that buffer passed on.", Account::out);
+constexpr auto kBacklog = metrics::counter("weir_buffer_backlog_records_total", "records",
+                                           "Records that were passed on and in the spool from before the start.", Account::added);
+constexpr auto kHeld = metrics::counter("weir_buffer_held_records_total", "records", "Records that are held in the spool and not passed on.", Account::held);
+constexpr auto kGone = metrics::counter("weir_buffer_gone_records_total", "records", "Records that went from the spool before they were passed on.",
+                                        Account::dropped, "reason");
+constexpr auto kLost = metrics::counter("weir_buffer_unreadable_records_total", "records", "Records of blocks that could not be read.", Account::lost);
+constexpr auto kWaiting =
+    metrics::gauge("weir_buffer_waiting_records", "records", "Records that buffer took since its start and has not passed on.", Account::in_flight);
+
 constexpr std::size_t kSpare = 1;  // batches whose memory is kept for the next block
 
 }  // namespace
 
 BufferDrain::BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context)
-    : spec_(std::move(spec)), out_(out), context_(context), newest_(spec_.stored), emitted_(spec_.acknowledged.before().block - 1) {}
+    : spec_(std::move(spec)),
+      out_(out),
+      context_(context),
+      newest_(spec_.stored),
+      emitted_(spec_.acknowledged.before().block - 1),
+      block_(context.metrics),
+      records_out_(block_.counter(kRecordsOut)),
+      bytes_out_(block_.counter(kBytesOut)),
+      backlog_(block_.counter(kBacklog)),
+      held_(block_.counter(kHeld)),
+      evicted_(block_.family(kGone).at("evicted")),
+      damaged_(block_.family(kGone).at("damaged")),
+      lost_(block_.counter(kLost)),
+      waiting_records_(block_.gauge(kWaiting)) {}
+
+void BufferDrain::Awaited::add(std::uint64_t block, std::uint64_t count) {
+  if (records.empty()) first = block;
+  records.resize(block - first, 0);
+  records.push_back(static_cast<std::uint32_t>(count));
+}
+
+BufferDrain::Awaited::Taken BufferDrain::Awaited::take(std::uint64_t block) {
+  Taken taken;
+  for (; !records.empty() && first <= block; ++first) {
+    (first == block ? taken.records : taken.skipped) += records.front();
+    records.pop_front();
+  }
+  return taken;
+}
+
+void BufferDrain::await(std::uint64_t block, std::uint64_t records, std::uint64_t held) {
+  awaited_.add(block, records - held);
+  held_.add(held);
+  waiting_records_.set(waiting_records_.value() + records - held);
+}
+
+// The block comes next; of those between it and the one before, nothing is there any more.
+void BufferDrain::passes(std::uint64_t block, std::uint64_t records, std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const Awaited::Taken taken = awaited_.take(block);
+  waiting_records_.set(waiting_records_.value() - taken.records - taken.skipped);
+  evicted_.add(taken.skipped);
+  if (block <= spec_.stored) backlog_.add(records);
+  records_out_.add(records);
+  bytes_out_.add(bytes);
+}
+
+// The same of a block that does not come either.
+void BufferDrain::passes_nothing(std::uint64_t block, metrics::Counter& why) {
+  const std::lock_guard lock(mutex_);
+  const Awaited::Taken taken = awaited_.take(block);
+  waiting_records_.set(waiting_records_.value() - taken.records - taken.skipped);
+  evicted_.add(taken.skipped);
+  why.add(taken.records);
+}
 
 base::Result<std::unique_ptr<BufferDrain>> BufferDrain::start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context) {
   std::unique_ptr<BufferDrain> drain(new BufferDrain(std::move(spec), out, context));
@@ -30,9 +97,10 @@ BufferDrain::~BufferDrain() {
   if (thread_.joinable()) static_cast<void>(finish(context_.clock->monotonic()));
 }
 
-record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records) {
+record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records, std::uint64_t held) {
   const std::uint64_t bytes = records.bytes() + records.records.size() * sizeof(record::Record);
   const std::lock_guard lock(mutex_);
+  await(block, records.records.size(), held);
   const std::uint64_t previous = std::exchange(newest_, block);
   if (!ended_ && (waiting_.empty() || waiting_bytes_ + bytes <= spec_.memory)) {
     waiting_.push_back({block, previous, std::move(records), nullptr, bytes});
@@ -47,8 +115,9 @@ record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records) {
   return records;
 }
 
-void BufferDrain::pass(std::uint64_t block, std::shared_ptr<const record::Batch> records) {
+void BufferDrain::pass(std::uint64_t block, std::shared_ptr<const record::Batch> records, std::uint64_t held) {
   const std::lock_guard lock(mutex_);
+  await(block, records->records.size(), held);
   const std::uint64_t previous = std::exchange(newest_, block);
   if (!ended_) waiting_.push_back({block, previous, {}, std::move(records), 0});
   tell_thread();
@@ -93,8 +162,6 @@ base::Result<void> BufferDrain::finish(base::Monotonic deadline) {
   return {};
 }
 
-BufferDrain::Count BufferDrain::count() const { return {records_out_, bytes_out_, lost_}; }
-
 void BufferDrain::run() {
   auto result = drain();
   const std::lock_guard lock(mutex_);
@@ -127,6 +194,7 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
   if (!blocks) return std::move(blocks).error();
   if (blocks->empty() || blocks->front().id > target) {
     // Evicted before anybody took it: the writer has counted and said it.
+    passes_nothing(target, evicted_);
     emitted_ = target;
     return true;
   }
@@ -134,16 +202,19 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
   record::Batch records = spare();
   auto loaded = reader_->load(block, {}, records);
   if (!loaded && loaded.error().code == base::Code::corrupt) {
-    lost_ += delivery::leave_out_block(spec_.spool_path, blocks->front(), loaded.error(), *context_.clock, *context_.diagnostics);
+    lost_.add(delivery::leave_out_block(spec_.spool_path, blocks->front(), loaded.error(), *context_.clock, *context_.diagnostics));
+    passes_nothing(block, damaged_);
     emitted_ = block;
     return true;
   }
   if (!loaded) return std::move(loaded).error();
   emitted_ = block;
-  if (!*loaded) return true;
+  if (!*loaded) {
+    passes_nothing(block, evicted_);
+    return true;
+  }
   const std::uint64_t bytes = delivery::finish_block(records, spec_.spool, block, &spec_.acknowledged);
-  records_out_ += records.records.size() - 1;
-  bytes_out_ += bytes;
+  passes(block, records.records.size() - 1, bytes);
   auto more = emit(records);
   const std::lock_guard lock(mutex_);
   keep_spare(std::move(records));
@@ -187,8 +258,7 @@ base::Result<bool> BufferDrain::emit_next(std::unique_lock<std::mutex>& lock) {
   record::Batch& batch = next.shared != nullptr ? views_ : next.own;
   if (next.shared != nullptr) batch.records = next.shared->records;
   const std::uint64_t bytes = delivery::finish_block(batch, spec_.spool, next.block, nullptr);
-  records_out_ += batch.records.size() - 1;
-  bytes_out_ += bytes;
+  passes(next.block, batch.records.size() - 1, bytes);
   auto more = emit(batch);
   batch.records.clear();
   batch.clear();

@@ -7,7 +7,6 @@
 #include "spool/place.h"
 #include "spool/reader.h"
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -34,10 +33,11 @@ class BufferDrain {
   static base::Result<std::unique_ptr<BufferDrain>> start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
   ~BufferDrain();  // what is left is not emitted
 
-  // The block has been stored. Takes its records when there is room for them. Returns memory to fill again.
-  record::Batch stored(std::uint64_t block, record::Batch records);
+  // The block has been stored; nobody below gets `held` of its records. Takes its records when there is room for them. Returns memory to
+  // fill again.
+  record::Batch stored(std::uint64_t block, record::Batch records, std::uint64_t held);
   // The block is not stored. It is emitted from memory, in its turn. Its records are not changed.
-  void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records);
+  void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records, std::uint64_t held);
   // A block that was passed is in the file, so this drain need not keep it in memory.
   void stored(std::uint64_t block);
   // When this returns, the drain's thread has finished all use of the records that it has released.
@@ -52,11 +52,10 @@ class BufferDrain {
   // Emits what is left until `deadline`, then the end marker. Joins the thread.
   base::Result<void> finish(base::Monotonic deadline);
 
-  struct Count {
-    std::uint64_t records = 0, bytes = 0;
-    std::uint64_t lost = 0;  // records of blocks that could not be read
-  };
-  [[nodiscard]] Count count() const;
+  // Records that were evicted from the spool before their turn: taken by this process, and passed on to nobody.
+  [[nodiscard]] std::uint64_t evicted() const { return evicted_.value(); }
+  // What became of what stored() and pass() were given; of records from before, that they were passed on. After finish().
+  [[nodiscard]] const metrics::Block& metrics() const { return block_; }
 
  private:
   BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
@@ -68,7 +67,22 @@ class BufferDrain {
     std::uint64_t bytes;                           // bytes of `own`
   };
 
+  // How many records of the blocks from `first` on, one after the other, have not been passed on. Blocks that this process has stored or passed.
+  struct Awaited {
+    std::uint64_t first = 0;
+    std::deque<std::uint32_t> records;
+    void add(std::uint64_t block, std::uint64_t count);
+    // Of this block, and of those before it, which come no more.
+    struct Taken {
+      std::uint64_t records = 0, skipped = 0;
+    };
+    Taken take(std::uint64_t block);
+  };
+
   void run();
+  void await(std::uint64_t block, std::uint64_t records, std::uint64_t held);
+  void passes(std::uint64_t block, std::uint64_t records, std::uint64_t bytes);
+  void passes_nothing(std::uint64_t block, metrics::Counter& why);
   base::Result<void> drain();
   base::Result<bool> emit(record::Batch& batch);  // false: done
   base::Result<bool> emit_next(std::unique_lock<std::mutex>& lock);
@@ -104,7 +118,12 @@ class BufferDrain {
   // Only for the drain's thread.
   std::unique_ptr<spool::Reader> reader_;
   record::Batch views_;  // views of a shared batch
-  std::atomic<std::uint64_t> records_out_{0}, bytes_out_{0}, lost_{0};
+
+  // Written with the lock held.
+  Awaited awaited_;
+  metrics::Block block_;
+  metrics::Counter records_out_, bytes_out_, backlog_, held_, evicted_, damaged_, lost_;
+  metrics::Gauge waiting_records_;
   std::thread thread_;
 };
 

@@ -22,6 +22,12 @@ using record::Label;
 using record::LabelSet;
 using record::LabelSetRef;
 using record::Record;
+using metrics::Account;
+
+constexpr auto kRecordsIn = metrics::counter("weir_enrich_input_records_total", "records", "Records that enrich got.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_enrich_input_bytes_total", "bytes", "Bytes of the lines that enrich got.", Account::in);
+constexpr auto kRecordsOut = metrics::counter("weir_enrich_output_records_total", "records", "Records that enrich passed on.", Account::out);
+constexpr auto kBytesOut = metrics::counter("weir_enrich_output_bytes_total", "bytes", "Bytes of the lines that enrich passed on.", Account::out);
 
 // Loki's default for discover_service_name, in its order.
 constexpr std::array<std::string_view, 13> kServiceNameFrom = {"service",
@@ -88,15 +94,15 @@ struct StringHash {
 
 class EnrichStage : public pipeline::Stage {
  public:
-  EnrichStage(EnrichSpec spec, std::vector<std::pair<std::string, std::string>> labels)
-      : spec_(std::move(spec)), labels_(std::move(labels)) {
+  EnrichStage(EnrichSpec spec, std::vector<std::pair<std::string, std::string>> labels, metrics::Registry* registry)
+      : spec_(std::move(spec)), labels_(std::move(labels)), block_(registry) {
     if (spec_.keep_labels) keep_.insert(spec_.keep_labels->begin(), spec_.keep_labels->end());
     if (spec_.service_name) keep_.emplace(kServiceName);
     if (spec_.level == EnrichSpec::Level::label) keep_.insert(spec_.level_label);
   }
 
   Result<pipeline::Flow> consume(record::Batch& batch, pipeline::Outlet& out) override;
-  [[nodiscard]] pipeline::Counters counters() const override { return counters_; }
+  [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
   [[nodiscard]] std::string_view name() const override { return "enrich"; }
 
  private:
@@ -112,7 +118,9 @@ class EnrichStage : public pipeline::Stage {
   EnrichSpec spec_;
   std::vector<std::pair<std::string, std::string>> labels_;
   std::set<std::string, std::less<>> keep_;
-  pipeline::Counters counters_;
+  metrics::Block block_;
+  metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
+  metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
 
   std::unordered_map<Key, Plan, KeyHash> plans_;
   std::size_t plan_bytes_ = 0;
@@ -140,14 +148,16 @@ Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outl
   if (plans_.size() + paths_.size() + levels_.size() > kMaxPlans || plan_bytes_ > kMaxPlanBytes) forget();
   ++batch_number_;
   shared_.fill({});
+  pipeline::Tally tally;
   for (Record& record : batch.records) {
-    if (record.is_marker() || record.sample) continue;
-    ++counters_.records_in;
-    counters_.bytes_in += record.line.data.size();
-    enrich(batch, record);
+    if (record.is_marker()) continue;
+    tally.add(record);
+    if (!record.sample) enrich(batch, record);
   }
-  counters_.records_out = counters_.records_in;
-  counters_.bytes_out = counters_.bytes_in;
+  records_in_.add(tally.records);
+  bytes_in_.add(tally.bytes);
+  records_out_.add(tally.records);
+  bytes_out_.add(tally.bytes);
   return out.emit(batch);
 }
 
@@ -396,7 +406,7 @@ Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec, con
     if (auto ok = check_value(name, value); !ok) return std::move(ok).error();
     labels.emplace_back(name, value);
   }
-  return std::unique_ptr<pipeline::Stage>(std::make_unique<EnrichStage>(spec, std::move(labels)));
+  return std::unique_ptr<pipeline::Stage>(std::make_unique<EnrichStage>(spec, std::move(labels), context.metrics));
 }
 
 }  // namespace weir::stages

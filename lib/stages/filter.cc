@@ -12,10 +12,19 @@ using pipeline::Batch;
 using pipeline::Flow;
 using pipeline::Outlet;
 using pipeline::Record;
+using metrics::Account;
+
+constexpr auto kRecordsIn = metrics::counter("weir_filter_input_records_total", "records", "Records that filter got.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_filter_input_bytes_total", "bytes", "Bytes of the lines that filter got.", Account::in);
+constexpr auto kRecordsOut = metrics::counter("weir_filter_output_records_total", "records", "Records that filter passed on.", Account::out);
+constexpr auto kBytesOut = metrics::counter("weir_filter_output_bytes_total", "bytes", "Bytes of the lines that filter passed on.", Account::out);
+constexpr auto kDropped =
+    metrics::counter("weir_filter_dropped_records_total", "records", "Records that filter dropped, by reason.", Account::dropped, "reason");
 
 class Filter : public pipeline::Stage {
  public:
-  Filter(std::vector<LogQuery> pass, std::vector<LogQuery> drop) : pass_(std::move(pass)), drop_(std::move(drop)) {}
+  Filter(std::vector<LogQuery> pass, std::vector<LogQuery> drop, metrics::Registry* registry)
+      : pass_(std::move(pass)), drop_(std::move(drop)), block_(registry) {}
 
   [[nodiscard]] std::string_view name() const override { return "filter"; }
 
@@ -35,16 +44,13 @@ class Filter : public pipeline::Stage {
     return base::escape_control(text);
   }
 
-  [[nodiscard]] pipeline::Counters counters() const override {
-    pipeline::Counters all = counters_;
-    if (not_matched_ > 0) all.dropped["not matched"] = not_matched_;
-    if (matched_drop_ > 0) all.dropped["dropped by expression"] = matched_drop_;
-    return all;
-  }
+  [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
 
   base::Result<Flow> consume(Batch& batch, Outlet& out) override {
     auto& records = batch.records;
     std::size_t kept = 0;
+    pipeline::Tally in, passed;
+    std::uint64_t not_matched = 0;
     for (std::size_t i = 0; i < records.size(); ++i) {
       Record& record = records[i];
       if (record.is_marker()) {
@@ -53,47 +59,54 @@ class Filter : public pipeline::Stage {
         ++kept;
         continue;
       }
-      const std::size_t bytes = record.line.data.size();
-      ++counters_.records_in;
-      counters_.bytes_in += bytes;
-      if (passes(record, batch)) {
-        ++counters_.records_out;
-        counters_.bytes_out += bytes;
+      in.add(record);
+      const std::size_t bytes = record.line.data.size();  // a line that matched may be a decoded one then
+      const Verdict verdict = judge(record, batch);
+      if (verdict == Verdict::pass) {
+        ++passed.records;
+        passed.bytes += bytes;
         dropped_.kept(record.source);
         if (kept != i) records[kept] = record;
         ++kept;
       } else {
+        if (verdict == Verdict::not_matched) ++not_matched;
         dropped_.dropped(record.source);
       }
     }
+    records_in_.add(in.records);
+    bytes_in_.add(in.bytes);
+    records_out_.add(passed.records);
+    bytes_out_.add(passed.bytes);
+    not_matched_.add(not_matched);
+    dropped_by_expression_.add(in.records - passed.records - not_matched);
     records.resize(dropped_.emit(batch, kept));
     if (batch.empty()) return Flow::more;
     return out.emit(batch);
   }
 
  private:
-  bool passes(Record& record, Batch& batch) {
+  enum class Verdict : std::uint8_t { pass, not_matched, dropped_by_expression };
+
+  Verdict judge(Record& record, Batch& batch) {
     for (LogQuery& query : pass_) {
-      if (query.matches(record, batch)) continue;
-      if (is_gap(record)) return true;
-      ++not_matched_;
-      return false;
+      if (!query.matches(record, batch)) return is_gap(record) ? Verdict::pass : Verdict::not_matched;
     }
     for (LogQuery& query : drop_) {
       if (!query.matches(record, batch) || (query.errored() && !query.asks_for_error())) continue;
-      if (is_gap(record)) return true;
-      ++matched_drop_;
-      return false;
+      return is_gap(record) ? Verdict::pass : Verdict::dropped_by_expression;
     }
-    return true;
+    return Verdict::pass;
   }
 
   static bool is_gap(const Record& record) { return !record::find(record.metadata, "weir_gap_bytes").empty(); }
 
   std::vector<LogQuery> pass_, drop_;
   record::DroppedPositions dropped_;
-  pipeline::Counters counters_;
-  std::uint64_t not_matched_ = 0, matched_drop_ = 0;
+  metrics::Block block_;
+  metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
+  metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
+  metrics::Family by_reason_ = block_.family(kDropped);
+  metrics::Counter not_matched_ = by_reason_.at("not_matched"), dropped_by_expression_ = by_reason_.at("dropped_by_expression");
 };
 
 base::Result<std::vector<LogQuery>> compile(const std::vector<std::string>& texts) {
@@ -108,12 +121,12 @@ base::Result<std::vector<LogQuery>> compile(const std::vector<std::string>& text
 
 }  // namespace
 
-base::Result<std::unique_ptr<pipeline::Stage>> make_filter(const FilterSpec& spec, const pipeline::Context&) {
+base::Result<std::unique_ptr<pipeline::Stage>> make_filter(const FilterSpec& spec, const pipeline::Context& context) {
   auto pass = compile(spec.pass);
   if (!pass) return std::move(pass).error();
   auto drop = compile(spec.drop);
   if (!drop) return std::move(drop).error();
-  return std::unique_ptr<pipeline::Stage>(std::make_unique<Filter>(std::move(*pass), std::move(*drop)));
+  return std::unique_ptr<pipeline::Stage>(std::make_unique<Filter>(std::move(*pass), std::move(*drop), context.metrics));
 }
 
 }  // namespace weir::stages

@@ -2,6 +2,7 @@
 
 #include "pipeline/jsonl_sink.h"
 #include "pipeline/output.h"
+#include "pipeline/output_count.h"
 #include "show/text_format.h"
 
 #include <sys/ioctl.h>
@@ -45,19 +46,25 @@ int width_of(int fd) {
 class TextSink : public pipeline::Stage {
  public:
   TextSink(int fd, bool raw, const show::TextFormat::Options& format, const Context& context)
-      : output_(fd, context), raw_(raw), terminal_(format.terminal), format_(format), context_(context) {}
+      : output_(fd, context), count_(context.metrics), raw_(raw), terminal_(format.terminal), format_(format), context_(context) {}
 
   [[nodiscard]] std::string_view name() const override { return "output"; }
-  [[nodiscard]] Counters counters() const override { return counters_; }
+  [[nodiscard]] Counters counters() const override { return count_.counters(); }
   [[nodiscard]] int reader_fd() const override { return output_.reader_fd(); }
   Result<Flow> reader_left() override { return Flow::done; }
 
   Result<Flow> consume(Batch& batch, Outlet&) override {
+    auto flow = put(batch);
+    count_.end_of_batch(batch, flow && *flow == Flow::more);
+    return flow;
+  }
+
+ private:
+  Result<Flow> put(Batch& batch) {
     if (!raw_) learn(batch);
     for (Record& record : batch.records) {
       if (record.is_marker()) continue;
-      ++counters_.records_in;
-      counters_.bytes_in += record.line.data.size();
+      count_.take(record);
       if (raw_) {
         append_raw(batch, record);
       } else {
@@ -71,7 +78,6 @@ class TextSink : public pipeline::Stage {
     return write();
   }
 
- private:
   void learn(const Batch& batch) {
     format_.learn(batch);
     if (headed_) return;
@@ -97,20 +103,19 @@ class TextSink : public pipeline::Stage {
   Result<Flow> write() {
     auto flow = output_.write(out_);
     if (!flow || *flow == Flow::done) return flow;
-    counters_.records_out = counters_.records_in;
-    counters_.bytes_out = counters_.bytes_in;
+    count_.written(nullptr);
     out_.clear();
     if (out_.capacity() > kKeep) out_.shrink_to_fit();
     return Flow::more;
   }
 
   pipeline::Output output_;
+  pipeline::OutputCount count_;
   const bool raw_, terminal_;
   show::TextFormat format_;
   const Context context_;
   std::string out_;
   bool headed_ = false;
-  Counters counters_;
 };
 
 }  // namespace

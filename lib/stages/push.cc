@@ -14,8 +14,10 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
+#include <utility>
 
 namespace weir::stages {
 namespace {
@@ -29,6 +31,32 @@ using pipeline::Monotonic;
 using pipeline::Outlet;
 using pipeline::Record;
 using pipeline::Result;
+using metrics::Account;
+
+constexpr auto kRecordsIn = metrics::counter("weir_push_input_records_total", "records", "Records that push got.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_push_input_bytes_total", "bytes", "Bytes of the lines that push got.", Account::in);
+constexpr auto kDelivered = metrics::counter("weir_push_delivered_records_total", "records", "Records that Loki took.", Account::out);
+constexpr auto kDeliveredBytes =
+    metrics::counter("weir_push_delivered_bytes_total", "bytes", "Bytes of the lines and the metadata that Loki took.", Account::out);
+constexpr auto kDropped = metrics::counter("weir_push_dropped_records_total", "records", "Records that push did not send, by reason.", Account::dropped, "reason");
+constexpr auto kRejected = metrics::counter("weir_push_rejected_records_total", "records",
+                                            "Records that Loki, or a check by its limits, refused for good, by reason.", Account::rejected, "reason");
+constexpr auto kPending = metrics::gauge("weir_push_pending_records", "records", "Records that wait for a request or for its answer.", Account::in_flight);
+constexpr auto kLeft = metrics::gauge("weir_push_left_records", "records", "Records that wait in the spool, since Loki limits their streams.", Account::in_flight);
+constexpr auto kLost = metrics::counter("weir_push_lost_records_total", "records", "Records that went from the spool before they were delivered.", Account::lost);
+constexpr auto kRequests = metrics::counter("weir_push_sent_requests_total", "requests", "Push requests that were sent to Loki.");
+constexpr auto kRetries = metrics::counter("weir_push_repeated_requests_total", "requests", "Push requests that were sent again.");
+constexpr auto kSentBytes = metrics::counter("weir_push_sent_bytes_total", "bytes", "Bytes of the compressed requests that Loki took.");
+constexpr auto kRepaired = metrics::counter("weir_push_repaired_records_total", "records", "Records whose line held bytes that are not UTF-8.");
+constexpr auto kRenamed =
+    metrics::counter("weir_push_renamed_records_total", "records", "Records with metadata that has a name which Loki does not take.");
+
+// Reasons of our own.
+constexpr std::string_view kSample = "sample";            // rejected: it is no log line
+constexpr std::string_view kSentBefore = "sent_before";
+constexpr std::string_view kHeld = "held";
+constexpr std::string_view kNotMatched = "not_matched";
+constexpr std::string_view kGone = "gone";                // left in the spool, and evicted or unreadable when its turn came
 
 constexpr std::uint64_t kDrainRate = 1 << 20;
 constexpr base::Duration kBatchWait = base::kSecond;
@@ -87,7 +115,7 @@ class Push : public pipeline::Stage {
  public:
   Push(const PushSpec& spec, std::optional<logql::LogQuery> match, const pipeline::Context& context, const Feed& feed)
       : spec_(spec), match_(std::move(match)), context_(context), feed_(feed), url_(spec.http.base.display()),
-        ledger_(url_, *context.clock, *context.diagnostics) {}
+        ledger_(url_, *context.clock, *context.diagnostics), block_(context.metrics) {}
 
   // The transport's thread uses everything else.
   ~Push() override { client_.reset(); }
@@ -95,19 +123,19 @@ class Push : public pipeline::Stage {
   [[nodiscard]] std::string_view name() const override { return "push"; }
 
   Result<Flow> consume(Batch& batch, Outlet&) override {
-    for (Record& record : batch.records) {
-      auto taken = record.is_marker() ? take_marker(record) : take(record, batch);
-      if (!taken) return with_losses(std::move(taken).error());
+    auto taken = take(batch);
+    if (taken && pusher_) {
+      if (auto due = work(true); !due) taken = std::move(due).error();
     }
-    if (!pusher_) return Flow::more;
-    auto due = work(true);
-    if (!due) return with_losses(std::move(due).error());
+    publish();
+    if (!taken) return with_losses(std::move(taken).error());
     return Flow::more;
   }
 
   Result<Monotonic> nudge(Monotonic, Outlet&) override {
     if (!pusher_) return base::kNever;
     auto due = work(false);
+    publish();
     if (!due) return with_losses(std::move(due).error());
     return due;
   }
@@ -117,12 +145,93 @@ class Push : public pipeline::Stage {
   Result<Flushed> flush(Outlet&, Monotonic deadline) override {
     if (!pusher_) return Flushed::safe;
     auto drained = drain(deadline);
+    publish();
     if (!drained) return std::move(drained).error();
     if (auto stored = ledger_.commit(); !stored) return std::move(stored).error();
     return *drained ? Flushed::safe : Flushed::timed_out;
   }
 
   Result<void> finish(Outlet&, Monotonic deadline) override {
+    auto finished = close(deadline);
+    publish();
+    return finished;
+  }
+
+  [[nodiscard]] Counters counters() const override { return pipeline::counters_of(block_); }
+
+  [[nodiscard]] std::string summary() const override {
+    const Counters counted = counters();
+    if (!pusher_)
+      return counted.records_in == 0 ? "nothing to push: no records came (--check asks whether the target takes some)"
+                                     : std::string();
+    const double seconds = static_cast<double>(std::max<Monotonic>(1, finished_ - started_)) / static_cast<double>(base::kSecond);
+    std::string text = fmt::format("pushed {} ({}) in {}, {:.1f} s", base::count_of(counted.records_out, "record"), record::print_size(counted.bytes_out),
+                                   base::count_of(requests_.value(), "request"), seconds);
+    if (retries_.value() > 0) text += fmt::format(", {} sent again", base::grouped(retries_.value()));
+    if (counted.rejected > 0) {
+      text += fmt::format("; {} rejected", base::grouped(counted.rejected));
+      const char* separator = " (";
+      for (const auto& [reason, count] : counted.rejected_by_reason) {
+        if (reason == kSample) continue;
+        text += fmt::format("{}{} {}", separator, base::grouped(count), reason);
+        separator = ", ";
+      }
+      if (const auto samples = counted.rejected_by_reason.find(kSample); samples != counted.rejected_by_reason.end())
+        text += fmt::format("{}{}", separator, base::count_of(samples->second, kSample));
+      text += ")";
+    }
+    for (const auto& [reason, count] : counted.dropped) {
+      if (reason == kGone) continue;  // "evicted before delivery" speaks of them
+      std::string words = reason;
+      std::ranges::replace(words, '_', ' ');
+      text += fmt::format("; {} {}", base::grouped(count), words);
+    }
+    if (renamed_.value() > 0)
+      text += fmt::format("; {} had metadata with a name that Loki does not take (sent as weir_unnamed_…)", base::grouped(renamed_.value()));
+    const std::uint64_t left = left_records_.value() - std::min(left_records_.value(), evicted_left_);
+    if (left > 0) text += fmt::format("; {} in the spool", base::count_of(left, "waits", "wait"));
+    const std::uint64_t evicted = evicted_pending_ + evicted_left_;
+    if (evicted > 0) text += fmt::format("; {} evicted before delivery", base::grouped(evicted));
+    return text;
+  }
+
+ private:
+  Result<void> take(Batch& batch) {
+    for (Record& record : batch.records) {
+      auto taken = record.is_marker() ? take_marker(record) : take(record, batch);
+      if (!taken) return taken;
+    }
+    return {};
+  }
+
+  // What happened since the last time goes to the cells.
+  void publish() {
+    records_in_.reach(in_.records);
+    bytes_in_.reach(in_.bytes);
+    const std::uint64_t gone = left_ ? left_->gone() : 0;
+    for (const auto& [reason, count] : {std::pair(kSentBefore, sent_before_), std::pair(kHeld, held_), std::pair(kNotMatched, not_matched_), std::pair(kGone, gone)}) {
+      if (count > 0) dropped_.at(reason).reach(count);
+    }
+    if (samples_ > 0) rejected_.at(kSample).reach(samples_);
+    lost_.reach((left_ ? left_->lost() : 0) + evicted_pending_ + evicted_left_);
+    left_records_.set(left_ ? left_->count() : 0);
+    if (!pusher_) return;
+    const loki::PusherStats stats = pusher_->stats();
+    delivered_.reach(stats.records);
+    delivered_bytes_.reach(stats.bytes);
+    pending_.set(stats.pending);
+    requests_.reach(stats.requests);
+    retries_.reach(stats.retries);
+    sent_bytes_.reach(stats.sent_bytes);
+    repaired_.reach(stats.repaired);
+    renamed_.reach(stats.renamed);
+    for (const auto& [reason, count] : stats.rejected_by_reason) {
+      std::uint64_t& published = published_rejected_[reason];
+      rejected_.at(reason).add(count - std::exchange(published, count));
+    }
+  }
+
+  Result<void> close(Monotonic deadline) {
     if (!pusher_) return ledger_.commit();
     auto drained = drain(deadline);
     finished_ = context_.clock->monotonic();
@@ -155,48 +264,6 @@ class Push : public pipeline::Stage {
     return error;
   }
 
-  [[nodiscard]] Counters counters() const override {
-    Counters counters = counters_;
-    if (!pusher_) return counters;
-    const loki::PusherStats stats = pusher_->stats();
-    counters.records_out = stats.records;
-    counters.bytes_out = stats.bytes;
-    counters.rejected += stats.rejected;
-    if (left_) counters.lost += left_->lost();
-    counters.lost += evicted_pending_ + evicted_left_;
-    return counters;
-  }
-
-  [[nodiscard]] std::string summary() const override {
-    if (!pusher_)
-      return counters_.records_in == 0 ? "nothing to push: no records came (--check asks whether the target takes some)"
-                                       : std::string();
-    const loki::PusherStats stats = pusher_->stats();
-    const double seconds = static_cast<double>(std::max<Monotonic>(1, finished_ - started_)) / static_cast<double>(base::kSecond);
-    std::string text = fmt::format("pushed {} ({}) in {}, {:.1f} s", base::count_of(stats.records, "record"), record::print_size(stats.bytes),
-                                   base::count_of(stats.requests, "request"), seconds);
-    if (stats.retries > 0) text += fmt::format(", {} sent again", base::grouped(stats.retries));
-    const std::uint64_t rejected = stats.rejected + counters_.rejected;
-    if (rejected > 0) {
-      text += fmt::format("; {} rejected", base::grouped(rejected));
-      const char* separator = " (";
-      for (const auto& [reason, count] : stats.rejected_by_reason) {
-        text += fmt::format("{}{} {}", separator, base::grouped(count), reason);
-        separator = ", ";
-      }
-      if (counters_.rejected > 0) text += fmt::format("{}{}", separator, base::count_of(counters_.rejected, "sample"));
-      text += ")";
-    }
-    for (const auto& [reason, count] : counters_.dropped) text += fmt::format("; {} {}", base::grouped(count), reason);
-    if (stats.renamed > 0) text += fmt::format("; {} had metadata with a name that Loki does not take (sent as weir_unnamed_…)", base::grouped(stats.renamed));
-    const std::uint64_t left = left_ ? left_->count() - std::min(left_->count(), evicted_left_) : 0;
-    if (left > 0) text += fmt::format("; {} in the spool", base::count_of(left, "waits", "wait"));
-    const std::uint64_t evicted = evicted_pending_ + evicted_left_;
-    if (evicted > 0) text += fmt::format("; {} evicted before delivery", base::grouped(evicted));
-    return text;
-  }
-
- private:
   // What is due besides taking records; when to come again.
   // `more_follows`: the input goes on at once.
   Result<Monotonic> work(bool more_follows) {
@@ -274,6 +341,7 @@ class Push : public pipeline::Stage {
         ledger_.settle(token);
         return {};
       }
+      ++offered_;
       return pusher_->add_again(record, token);
     };
     while (true) {
@@ -442,7 +510,7 @@ class Push : public pipeline::Stage {
 
   [[nodiscard]] bool matches(Record& record, Batch& batch) {
     if (!match_ || match_->matches(record, batch)) return true;
-    ++counters_.dropped["not matched"];
+    ++not_matched_;
     return false;
   }
 
@@ -452,20 +520,20 @@ class Push : public pipeline::Stage {
     }
     auto token = ledger_.see(record);
     if (!token) return std::move(token).error();
-    ++counters_.records_in;
-    counters_.bytes_in += record.line.data.size();
+    const pipeline::Tally before = in_;
+    in_.add(record);
     if (!*token) {
-      ++counters_.dropped["sent before"];
+      ++sent_before_;
       return {};
     }
     if (record.sample) {
-      ++counters_.rejected;
+      ++samples_;
       context_.diagnostics->warn("sample", "a record with `value` is a sample of a metric query and cannot be pushed");
       ledger_.settle(**token);
       return {};
     }
     if (record.held) {
-      if (++counters_.dropped["held"] == 1)
+      if (++held_ == 1)
         context_.diagnostics->say("held records are not pushed: `weir replay SPOOL --held` passes them without their mark");
       ledger_.settle(**token);
       return {};
@@ -483,8 +551,14 @@ class Push : public pipeline::Stage {
     }
     // Where a record came from and why Loki refused it once is no business of Loki's.
     auto added = pusher_->add(record, **token, in_spool && record.source.block <= backlog_end_);
-    if (!added) return std::move(added).error();
+    ++offered_;
+    if (!added) {
+      // One that came after the end of all is not in the books.
+      if (pusher_->stats().taken < offered_) in_ = before;
+      return std::move(added).error();
+    }
     if (*added == 0) return {};
+    --offered_;
     if (!in_spool) return base::fail(Code::bug, "a record was left that cannot be read again");
     ledger_.leave(record, **token);
     left_->note(*added, record, batch);
@@ -520,7 +594,18 @@ class Push : public pipeline::Stage {
   bool altered_said_ = false;
   std::uint64_t evicted_pending_ = 0, evicted_left_ = 0;  // records, known at the end
   std::unique_ptr<http::AsyncClient> client_;
-  Counters counters_;
+  pipeline::Tally in_;
+  std::uint64_t sent_before_ = 0, held_ = 0, not_matched_ = 0, samples_ = 0;
+  std::uint64_t offered_ = 0;                               // to the pusher, and not left
+  std::map<std::string, std::uint64_t, std::less<>> published_rejected_;
+  metrics::Block block_;
+  metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
+  metrics::Counter delivered_ = block_.counter(kDelivered), delivered_bytes_ = block_.counter(kDeliveredBytes);
+  metrics::Family dropped_ = block_.family(kDropped), rejected_ = block_.family(kRejected);
+  metrics::Gauge pending_ = block_.gauge(kPending), left_records_ = block_.gauge(kLeft);
+  metrics::Counter lost_ = block_.counter(kLost);
+  metrics::Counter requests_ = block_.counter(kRequests), retries_ = block_.counter(kRetries), sent_bytes_ = block_.counter(kSentBytes);
+  metrics::Counter repaired_ = block_.counter(kRepaired), renamed_ = block_.counter(kRenamed);
   Monotonic started_ = 0, finished_ = 0, shown_ = 0;
 };
 

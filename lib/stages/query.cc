@@ -22,6 +22,7 @@ using base::Result;
 using base::Timestamp;
 using pipeline::Context;
 using pipeline::Counters;
+using metrics::Account;
 using pipeline::Flow;
 using pipeline::Outlet;
 using record::Batch;
@@ -31,6 +32,14 @@ using record::LabelSetRef;
 using record::Record;
 
 namespace {
+
+constexpr auto kRecordsIn = metrics::counter("weir_query_answer_records_total", "records", "Records of the answer, at most as many as are to be shown.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_query_answer_bytes_total", "bytes", "Bytes of the lines of the answer.", Account::in);
+constexpr auto kRecordsOut = metrics::counter("weir_query_output_records_total", "records", "Records that query passed on.", Account::out);
+constexpr auto kBytesOut = metrics::counter("weir_query_output_bytes_total", "bytes", "Bytes of the lines that query passed on.", Account::out);
+constexpr auto kIncomplete =
+    metrics::counter("weir_query_incomplete_timestamps_total", "timestamps", "Timestamps of which Loki does not give all entries.", Account::lost);
+constexpr auto kUnreadable = metrics::counter("weir_query_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
 
 constexpr std::uint64_t kFirstPage = 1000;   // entries of the first request; what one weighs is not known yet
 constexpr std::size_t kKeptBytes = 8 << 20;    // of the newest records that are kept while older ones are read
@@ -63,12 +72,12 @@ std::string json_string(std::string_view text) {
 // What both places that can be asked have in common.
 class Query : public pipeline::Source {
  public:
-  Query(QuerySpec spec, const Context& context) : spec_(std::move(spec)), context_(context) {}
+  Query(QuerySpec spec, const Context& context) : spec_(std::move(spec)), context_(context), block_(context.metrics) {}
 
   [[nodiscard]] std::string_view name() const override { return "query"; }
-  [[nodiscard]] Counters counters() const override { return counters_; }
+  [[nodiscard]] Counters counters() const override { return pipeline::counters_of(block_); }
   [[nodiscard]] std::string summary() const override {
-    if (counters_.records_out == 0 && finished_) return why_.empty() ? spec_.when_empty : why_;
+    if (shown() == 0 && finished_) return why_.empty() ? spec_.when_empty : why_;
     if (!more_) return {};
     return fmt::format("only the {} {} shown; there are {} (--limit 0 shows all)", spec_.forward ? "oldest" : "newest",
                        base::count_of(spec_.limit, "record is", "records are"), spec_.forward ? "later ones" : "older ones");
@@ -76,14 +85,16 @@ class Query : public pipeline::Source {
 
  protected:
   Result<Flow> emit(Outlet& out, Batch& batch) {
-    for (const Record& record : batch.records) {
-      ++counters_.records_out;
-      counters_.bytes_out += record.line.data.size();
-    }
-    counters_.records_in = counters_.records_out;
-    counters_.bytes_in = counters_.bytes_out;
+    const pipeline::Tally tally = pipeline::tally_of(batch);
+    records_in_.add(tally.records);
+    bytes_in_.add(tally.bytes);
+    records_out_.add(tally.records);
+    bytes_out_.add(tally.bytes);
     return out.emit(batch);
   }
+
+  // Records that were passed on.
+  [[nodiscard]] std::uint64_t shown() const { return records_out_.value(); }
 
   Result<void> emit_lines(Outlet& out, const std::vector<std::string>& lines) {
     Batch batch;
@@ -112,7 +123,7 @@ class Query : public pipeline::Source {
   Result<bool> emit_up_to_limit(Outlet& out, Batch& batch) {
     const bool samples = !batch.records.empty() && batch.records.front().sample;
     if (spec_.limit > 0 && !samples) {
-      const std::uint64_t left = spec_.limit - std::min(spec_.limit, counters_.records_out);
+      const std::uint64_t left = spec_.limit - std::min(spec_.limit, shown());
       if (batch.records.size() > left) {
         batch.records.resize(left);
         more_ = true;
@@ -128,7 +139,9 @@ class Query : public pipeline::Source {
 
   const QuerySpec spec_;
   const Context context_;
-  Counters counters_;
+  metrics::Block block_;
+  metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
+  metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
   bool more_ = false;  // the limit left records out
   bool finished_ = false;
   std::string why_;    // nothing was found
@@ -142,7 +155,7 @@ class LokiQuery : public Query {
   Result<void> run(Outlet& out, base::Stop&) override {
     auto result = answer(out);
     finished_ = result.ok();
-    if (finished_ && counters_.records_out == 0) why_ = explain_nothing();
+    if (finished_ && shown() == 0) why_ = explain_nothing();
     return result;
   }
 
@@ -174,10 +187,10 @@ class LokiQuery : public Query {
     }
     auto result = spec_.limit > 0 && !spec_.forward ? newest(out) : from_the_oldest(out, window(), 0);
     if (!result && result.error().code == base::Code::config) point_out(result.error());
-    if (result && counters_.records_out == 0) doubt();
-    if (result && counters_.lost > 0) {
+    if (result && shown() == 0) doubt();
+    if (result && incomplete_.value() > 0) {
       context_.diagnostics->say(fmt::format(
-          "at {} there are more entries that look alike than Loki gives in one answer: some of them are missing", base::count_of(counters_.lost, "timestamp")));
+          "at {} there are more entries that look alike than Loki gives in one answer: some of them are missing", base::count_of(incomplete_.value(), "timestamp")));
     }
     return result;
   }
@@ -215,9 +228,9 @@ class LokiQuery : public Query {
     Batch batch;
     for (;;) {
       batch.clear();
-      if (limited) pager.expect_at_most(spec_.limit + 1 - counters_.records_out);
+      if (limited) pager.expect_at_most(spec_.limit + 1 - shown());
       const auto more = pager.next(batch);
-      counters_.lost = std::max(counters_.lost, pager.incomplete());
+      incomplete_.reach(std::max(incomplete_.value(), pager.incomplete()));
       if (!more) return more.error();
       if (!*more) return {};
       const std::uint64_t left_out = std::min<std::uint64_t>(skip, batch.records.size());
@@ -252,7 +265,7 @@ class LokiQuery : public Query {
       Batch batch;
       if (seen <= spec_.limit) pager.expect_at_most(spec_.limit + 1 - seen);
       const auto next = pager.next(batch);
-      counters_.lost = std::max(counters_.lost, pager.incomplete());
+      incomplete_.reach(std::max(incomplete_.value(), pager.incomplete()));
       if (!next) return next.error();
       if (!*next) break;
       if (batch.records.front().sample) return from_batch(out, batch);
@@ -300,6 +313,7 @@ class LokiQuery : public Query {
   }
 
   std::unique_ptr<loki::QueryClient> client_;
+  metrics::Counter incomplete_ = block_.counter(kIncomplete);
 };
 
 class SpoolQuery : public Query {
@@ -309,9 +323,9 @@ class SpoolQuery : public Query {
 
   Result<void> run(Outlet& out, base::Stop& stop) override {
     auto result = spec_.what == QuerySpec::What::records ? records(out, stop) : streams(out);
-    counters_.lost += scan_->unreadable_blocks();
+    unreadable_.add(scan_->unreadable_blocks());
     finished_ = result.ok();
-    if (finished_ && counters_.records_out == 0) {
+    if (finished_ && shown() == 0) {
       why_ = explain_nothing_in_spool(spec_.spool, spec_.logql, {spec_.from, spec_.to}, context_.clock->wall());
       if (why_.empty() && !spec_.label.empty()) why_ = explain_no_values(spec_.label, names_);
     }
@@ -359,6 +373,7 @@ class SpoolQuery : public Query {
   }
 
   std::unique_ptr<scan::SpoolScan> scan_;
+  metrics::Counter unreadable_ = block_.counter(kUnreadable);
   std::vector<std::string> names_;  // of the labels there are, where the values of one were asked for
 };
 

@@ -22,17 +22,26 @@ namespace {
 
 using base::Result;
 using pipeline::Flow;
+using metrics::Account;
+
+constexpr auto kRecordsIn = metrics::counter("weir_replay_read_records_total", "records", "Records of the spool that are to be replayed.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_replay_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+constexpr auto kRecordsOut = metrics::counter("weir_replay_output_records_total", "records", "Records that replay passed on.", Account::out);
+constexpr auto kBytesOut = metrics::counter("weir_replay_output_bytes_total", "bytes", "Bytes of the lines that replay passed on.", Account::out);
+constexpr auto kWaiting = metrics::gauge("weir_replay_waiting_records", "records", "Records that wait for their time (--speed).", Account::in_flight);
+constexpr auto kUnreadable = metrics::counter("weir_replay_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
 
 constexpr std::size_t kRejectedAtOnce = 256;
 
 class Replay : public pipeline::Source {
  public:
   Replay(const ReplaySpec& spec, const pipeline::Context& context, std::unique_ptr<scan::SpoolScan> scan, logql::LogQuery query)
-      : spec_(spec), context_(context), scan_(std::move(scan)), query_(std::move(query)) {}
+      : spec_(spec), context_(context), scan_(std::move(scan)), query_(std::move(query)), block_(context.metrics) {}
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     auto result = replay(out, stop);
-    if (result && records_ == 0 && !stop.stopped()) why_ = explain_nothing();
+    unreadable_.add(scan_->unreadable_blocks());
+    if (result && records_out_.value() == 0 && !stop.stopped()) why_ = explain_nothing();
     return result;
   }
 
@@ -72,16 +81,10 @@ class Replay : public pipeline::Source {
   }
 
  public:
-  [[nodiscard]] pipeline::Counters counters() const override {
-    pipeline::Counters counters;
-    counters.records_in = counters.records_out = records_;
-    counters.bytes_in = counters.bytes_out = bytes_;
-    counters.lost = scan_->unreadable_blocks() + unreadable_;
-    return counters;
-  }
+  [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
   [[nodiscard]] std::string_view name() const override { return "replay"; }
   [[nodiscard]] std::string summary() const override {
-    if (records_ > 0) return fmt::format("replayed {}, {}", base::count_of(records_, "record"), record::print_size(bytes_));
+    if (records_out_.value() > 0) return fmt::format("replayed {}, {}", base::count_of(records_out_.value(), "record"), record::print_size(bytes_out_.value()));
     return why_.empty() ? "nothing is replayed: no record matches" : "nothing is replayed: " + why_;
   }
 
@@ -106,13 +109,16 @@ class Replay : public pipeline::Source {
 
   // False: enough.
   Result<bool> give(record::Batch& batch) {
+    pipeline::Tally tally;
     for (record::Record& record : batch.records) {
       record.held = false;
       if (record.source.kind != record::Source::Kind::rejected) record.source = {};
       record.touch();
-      ++records_;
-      bytes_ += record.line.data.size();
+      tally.add(record);
     }
+    records_in_.add(tally.records);
+    bytes_in_.add(tally.bytes);
+    waiting_.set(waiting_.value() + tally.records);
     if (spec_.speed <= 0) return emit(batch);
 
     // Those that are due go together, then the next one's time is waited for.
@@ -168,6 +174,10 @@ class Replay : public pipeline::Source {
         record.timestamp = latest_;
       }
     }
+    const pipeline::Tally tally = pipeline::tally_of(batch);
+    records_out_.add(tally.records);
+    bytes_out_.add(tally.bytes);
+    waiting_.set(waiting_.value() - tally.records);
     auto flow = out_->emit(batch);
     if (!flow) return std::move(flow).error();
     ended_ = *flow == Flow::done || stop_->stopped();
@@ -217,7 +227,7 @@ class Replay : public pipeline::Source {
       auto loaded = reader.load(after, {}, batch);
       if (!loaded && loaded.error().code == base::Code::corrupt) {
         context_.diagnostics->say(loaded.error().message);
-        ++unreadable_;
+        unreadable_.add(1);
         continue;
       }
       if (!loaded) return std::move(loaded).error();
@@ -251,7 +261,11 @@ class Replay : public pipeline::Source {
   bool started_ = false;
   base::Monotonic start_ = 0;
   base::Timestamp first_ = 0, latest_ = 0;
-  std::uint64_t records_ = 0, bytes_ = 0, unreadable_ = 0;
+  metrics::Block block_;
+  metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
+  metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
+  metrics::Gauge waiting_ = block_.gauge(kWaiting);
+  metrics::Counter unreadable_ = block_.counter(kUnreadable);
   std::string why_;  // nothing was found
 };
 

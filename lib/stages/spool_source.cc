@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <filesystem>
 
 namespace weir::stages {
@@ -16,10 +15,17 @@ namespace {
 using base::Code;
 using base::Result;
 using pipeline::Flow;
+using metrics::Account;
+
+constexpr auto kRecordsIn = metrics::counter("weir_spool_read_records_total", "records", "Records that were read from the spool to be delivered.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_spool_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+constexpr auto kRecordsOut = metrics::counter("weir_spool_output_records_total", "records", "Records of the spool that were passed on.", Account::out);
+constexpr auto kBytesOut = metrics::counter("weir_spool_output_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+constexpr auto kLost = metrics::counter("weir_spool_lost_records_total", "records", "Records of blocks that could not be read.", Account::lost);
 
 class SpoolSource : public pipeline::Source {
  public:
-  SpoolSource(const SpoolSourceSpec& spec, const pipeline::Context& context) : spec_(spec), context_(context) {}
+  SpoolSource(const SpoolSourceSpec& spec, const pipeline::Context& context) : spec_(spec), context_(context), block_(context.metrics) {}
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     if (auto opened = open(out, stop); !opened) return opened;
@@ -46,13 +52,7 @@ class SpoolSource : public pipeline::Source {
     return {};
   }
 
-  [[nodiscard]] pipeline::Counters counters() const override {
-    pipeline::Counters counters;
-    counters.records_in = counters.records_out = records_;
-    counters.bytes_in = counters.bytes_out = bytes_;
-    counters.lost = lost_;
-    return counters;
-  }
+  [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
   [[nodiscard]] std::string_view name() const override { return "spool"; }
 
  private:
@@ -97,13 +97,17 @@ class SpoolSource : public pipeline::Source {
     batch_.clear();
     auto loaded = reader_->load(last_, {}, batch_);
     if (!loaded && loaded.error().code == Code::corrupt) {
-      lost_ += delivery::leave_out_block(spec_.spool, blocks->front(), loaded.error(), *context_.clock, *context_.diagnostics);
+      lost_.add(delivery::leave_out_block(spec_.spool, blocks->front(), loaded.error(), *context_.clock, *context_.diagnostics));
       return Flow::more;
     }
     if (!loaded) return std::move(loaded).error();
     if (!*loaded) return Flow::more;
-    bytes_ += delivery::finish_block(batch_, reader_->spool(), last_, &acknowledged_);
-    records_ += batch_.records.size() - 1;
+    const std::uint64_t bytes = delivery::finish_block(batch_, reader_->spool(), last_, &acknowledged_);
+    const std::uint64_t records = batch_.records.size() - 1;
+    records_in_.add(records);
+    bytes_in_.add(bytes);
+    records_out_.add(records);
+    bytes_out_.add(bytes);
     return out.emit(batch_);
   }
 
@@ -124,7 +128,10 @@ class SpoolSource : public pipeline::Source {
   std::uint64_t last_ = 0;
   bool more_ = false;
   record::Batch batch_;
-  std::atomic<std::uint64_t> records_{0}, bytes_{0}, lost_{0};
+  metrics::Block block_;
+  metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
+  metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
+  metrics::Counter lost_ = block_.counter(kLost);
 };
 
 }  // namespace

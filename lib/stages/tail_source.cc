@@ -39,6 +39,19 @@ using base::Monotonic;
 using base::Result;
 using pipeline::Flow;
 using tail::LogReader;
+using metrics::Account;
+
+constexpr auto kRecordsIn = metrics::counter("weir_tail_read_records_total", "records", "Records that were read from logs.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_tail_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+constexpr auto kGapRecords = metrics::counter("weir_tail_gap_records_total", "records", "Records that tell of a part of a log which is lost.", Account::added);
+constexpr auto kRecordsOut = metrics::counter("weir_tail_output_records_total", "records", "Records that tail passed on.", Account::out);
+constexpr auto kBytesOut = metrics::counter("weir_tail_output_bytes_total", "bytes", "Bytes of the lines that tail passed on.", Account::out);
+constexpr auto kDropped = metrics::counter("weir_tail_dropped_records_total", "records", "Records that tail left out, by reason.", Account::dropped, "reason");
+constexpr auto kGathered = metrics::gauge("weir_tail_gathered_records", "records", "Records that were read and not passed on.", Account::in_flight);
+constexpr auto kMalformed = metrics::counter("weir_tail_malformed_lines_total", "lines", "Lines that are not of the form of their file.", Account::invalid);
+constexpr auto kGaps = metrics::counter("weir_tail_lost_parts_total", "parts", "Parts of logs that went before they were read.", Account::lost);
+constexpr auto kLostBytes = metrics::counter("weir_tail_lost_bytes_total", "bytes", "Bytes of these parts, where they could be counted.");
+constexpr auto kUnreadable = metrics::counter("weir_tail_unreadable_files_total", "files", "Files that could not be read.", Account::unreadable);
 
 constexpr std::size_t kOpenLogs = 256;  // logs that a one-shot run reads in turns
 constexpr base::Duration kLongestSpacing = base::kSecond;  // of what is read while lines keep coming
@@ -95,32 +108,43 @@ class TailSource final : public pipeline::Source {
         clock_(*context.clock),
         space_needed_(LogReader::space_needed(spec_.read)),
         roots_(spec_.follow_links ? tail::LogRoots() : tail::LogRoots(spec_.inputs, spec_.log_roots)),
-        held_(spec_.hold_deleted, *context.diagnostics) {
+        held_(spec_.hold_deleted, *context.diagnostics),
+        block_(context.metrics) {
     spec_.read.tracked = !spec_.checkpoint.empty();
     spec_.read.roots = &roots_;
   }
 
   [[nodiscard]] std::string_view name() const override { return "tail"; }
 
-  [[nodiscard]] pipeline::Counters counters() const override {
-    pipeline::Counters counters;
-    counters.records_in = stats_.records + stats_.before_start;
-    counters.records_out = stats_.records + stats_.gaps;
-    counters.bytes_in = counters.bytes_out = stats_.bytes;
-    counters.invalid = stats_.malformed;
-    counters.lost = stats_.gaps;
-    counters.unreadable_files = unreadable_;
-    if (stats_.before_start > 0) counters.dropped["before_start"] = stats_.before_start;
-    return counters;
-  }
+  [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
 
   [[nodiscard]] std::string summary() const override {
-    if (stats_.gaps == 0) return {};
-    const std::string bytes = stats_.gap_bytes > 0 ? fmt::format(" ({} that could be counted)", base::count_of(stats_.gap_bytes, "byte")) : "";
-    return fmt::format("lost {} of the logs{}: a record with metadata weir_gap_bytes names each", base::count_of(stats_.gaps, "part"), bytes);
+    if (gaps_.value() == 0) return {};
+    const std::string bytes = lost_bytes_.value() > 0 ? fmt::format(" ({} that could be counted)", base::count_of(lost_bytes_.value(), "byte")) : "";
+    return fmt::format("lost {} of the logs{}: a record with metadata weir_gap_bytes names each", base::count_of(gaps_.value(), "part"), bytes);
   }
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
+    auto read = read_all(out, stop);
+    publish();
+    return read;
+  }
+
+ private:
+  // What was read and what was passed on go to the cells.
+  void publish() {
+    records_in_.reach(stats_.records + stats_.before_start);
+    bytes_in_.reach(stats_.bytes);
+    gap_records_.reach(stats_.gaps);
+    before_start_.reach(stats_.before_start);
+    gathered_.set(stats_.records + stats_.gaps - records_out_.value());
+    malformed_.reach(stats_.malformed);
+    gaps_.reach(stats_.gaps);
+    lost_bytes_.reach(stats_.gap_bytes);
+    unreadable_files_.reach(unreadable_);
+  }
+
+  Result<void> read_all(pipeline::Outlet& out, base::Stop& stop) {
     out_ = &out;
     stop_ = &stop;
     raise_open_files();
@@ -146,7 +170,6 @@ class TailSource final : public pipeline::Source {
     return {};
   }
 
- private:
   // -- tracked streams --
 
   Result<void> begin() {
@@ -580,6 +603,9 @@ class TailSource final : public pipeline::Source {
     Result<Flow> flow = Flow::more;
     if (!batch_.records.empty()) {
       tell_troubles();
+      records_out_.reach(stats_.records + stats_.gaps);
+      bytes_out_.reach(stats_.bytes);
+      publish();
       flow = out_->emit(batch_);
       if (const Monotonic now = clock_.monotonic(); flow && *flow == Flow::more && now >= nudge_due_) {
         auto due = out_->nudge(now);
@@ -775,6 +801,15 @@ class TailSource final : public pipeline::Source {
   tail::ReadStats stats_;
   tail::ReadStats told_;
   std::string latest_odd_;  // the log of the latest of oddities(), for messages
+  metrics::Block block_;
+  metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
+  metrics::Counter gap_records_ = block_.counter(kGapRecords);
+  metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
+  metrics::Counter before_start_ = block_.family(kDropped).at("before_start");
+  metrics::Gauge gathered_ = block_.gauge(kGathered);
+  metrics::Counter malformed_ = block_.counter(kMalformed);
+  metrics::Counter gaps_ = block_.counter(kGaps), lost_bytes_ = block_.counter(kLostBytes);
+  metrics::Counter unreadable_files_ = block_.counter(kUnreadable);
   std::uint64_t opened_ = 0;
   std::uint64_t unreadable_ = 0;
   std::uint64_t troubled_ = 0;   // of what was opened, what could not be read after all

@@ -60,8 +60,10 @@ class Holding : public Stage {
   [[nodiscard]] std::string_view name() const override { return "holding"; }
   [[nodiscard]] base::Duration batch_wait() const override { return wait; }
   [[nodiscard]] bool drives_below() const override { return drives; }
+  [[nodiscard]] Counters counters() const override { return counts; }
 
   bool fail = false, pass = false, stuck = false, drives = false;
+  Counters counts;
   base::Duration wait = 0;
   Monotonic due = 100;
   int finished = 0;
@@ -97,10 +99,10 @@ TEST(Chain, FinishLetsOutWhatIsHeld) {
   Two two;
   Lines source({line(1), line(2), line(3)});
   const auto result = run_chain(source, two.stages, test.context);
-  ASSERT_TRUE(result);
+  ASSERT_TRUE(result.ended);
   EXPECT_EQ(two.collector->lines(), (std::vector<std::string>{line(1), line(2), line(3)}));
   EXPECT_EQ(two.collector->finished(), 1);
-  EXPECT_FALSE(result->reader_gone);
+  EXPECT_FALSE(result.reader_gone);
 }
 
 TEST(Chain, NudgeAsksEveryStageAndTellsTheNextTime) {
@@ -146,10 +148,23 @@ TEST(Chain, TheFirstErrorWinsAndEveryStageIsFinished) {
   two.holding->fail = true;
   Lines source({line(1), line(2)});
   const auto result = run_chain(source, two.stages, test.context);
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().message, "cannot hold");
+  ASSERT_FALSE(result.ended);
+  EXPECT_EQ(result.ended.error().message, "cannot hold");
   EXPECT_EQ(two.holding->finished, 1);
   EXPECT_EQ(two.collector->finished(), 1);
+}
+
+TEST(Chain, WhatWasCountedIsThereAfterAnError) {
+  TestContext test;
+  Two two;
+  two.holding->fail = true;
+  two.holding->counts.lost = 3;
+  Lines source({line(1), line(2)});
+  const auto result = run_chain(source, two.stages, test.context);
+  ASSERT_FALSE(result.ended);
+  ASSERT_EQ(result.stages.size(), 2U);
+  EXPECT_EQ(result.stages[0].first, "holding");
+  EXPECT_EQ(result.stages[0].second.lost, 3U);
 }
 
 TEST(Chain, DoneStopsTheSource) {
@@ -159,8 +174,8 @@ TEST(Chain, DoneStopsTheSource) {
   two.collector->limit = 2;
   Lines source({line(1), line(2), line(3), line(4)});
   const auto result = run_chain(source, two.stages, test.context);
-  ASSERT_TRUE(result);
-  EXPECT_TRUE(result->reader_gone);
+  ASSERT_TRUE(result.ended);
+  EXPECT_TRUE(result.reader_gone);
   EXPECT_EQ(source.emitted, 2);
 }
 

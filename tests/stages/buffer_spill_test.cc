@@ -4,6 +4,7 @@
 #include "spool/positions_file.h"
 #include "spool/reader.h"
 #include "stages/buffer.h"
+#include "support/books.h"
 #include "support/collect.h"
 #include "support/temp_dir.h"
 
@@ -68,6 +69,8 @@ class SpillTest : public testing::Test {
     void finish() {
       const auto finished = stage->finish(*outlet, base::kNever);
       EXPECT_TRUE(finished) << finished.error().message;
+      test::expect_balance(stage->counters());
+      EXPECT_EQ(stage->counters().records_out, collector.lines().size());
       stage.reset();
     }
     // As SIGKILL ends it: nothing is stored any more.

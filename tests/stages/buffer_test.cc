@@ -3,7 +3,9 @@
 #include "spool/consumer.h"
 #include "spool/inspection.h"
 #include "spool/positions_file.h"
+#include "sqlite/database.h"
 #include "stages/spool_source.h"
+#include "support/books.h"
 #include "support/collect.h"
 #include "support/temp_dir.h"
 
@@ -94,10 +96,17 @@ class BufferTest : public testing::Test {
       gate->set(true);
       auto finished = stage->finish(*outlet, base::kNever);
       EXPECT_TRUE(finished) << finished.error().message;
+      counters = stage->counters();
+      test::expect_balance(counters);
+      if (stage->drives_below()) {
+        EXPECT_EQ(counters.records_out, collector.lines().size());
+      }
       stage.reset();
+      test::expect_balance(test_.registry);
     }
     test::TestContext& test_;
     test::Collector collector;
+    pipeline::Counters counters;  // at the end
     std::vector<std::unique_ptr<pipeline::Stage>> below_;
     Gate* gate = nullptr;
     std::unique_ptr<pipeline::Outlet> outlet;
@@ -337,6 +346,85 @@ TEST_F(BufferTest, TheSpoolSourceBringsTheSameStream) {
   below[0] = std::make_unique<Lend>(all);
   ASSERT_TRUE((*other)->run(*pipeline::make_outlet(below), *test_.stop));
   EXPECT_EQ(brief(all.lines()), (Lines{"1", "3", "4"}));
+}
+
+// -- the books --
+
+// What of it does not compress, so that a small spool is soon full.
+std::string noise(int number) {
+  std::mt19937 random(static_cast<unsigned>(number));
+  std::string text = std::to_string(number) + " ";
+  while (text.size() < 60'000) text += static_cast<char>('a' + random() % 26);
+  return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","labels":{{}}}})", text);
+}
+
+TEST_F(BufferTest, WhatIsEvictedBeforeItsTurnIsInTheBooks) {
+  auto spec = this->spec();
+  spec.spool.max_size = 2 << 20;
+  spec.spool.on_full = spool::OnFull::drop_oldest;
+  spec.memory = 1;  // one block waits in memory, the others in the file
+  spec.group_bytes = 100'000;
+  Life life(spec, test_);
+  life.gate->set(false);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(life.take({noise(i)}));
+  life.finish();
+  EXPECT_EQ(life.counters.records_in, 100U);
+  EXPECT_EQ(life.counters.records_out + life.counters.dropped["evicted"], 100U);
+  EXPECT_GT(life.counters.dropped["evicted"], 10U);
+  // No consumer: only the drain can know what it has missed.
+  EXPECT_EQ(life.counters.lost, life.counters.dropped["evicted"]);
+  EXPECT_TRUE(std::ranges::any_of(test_.diagnostics.said(), [](const std::string& said) { return said.find("evicted before") != std::string::npos; }));
+  EXPECT_EQ(life.counters.in_flight, 0U);
+}
+
+TEST_F(BufferTest, WhatWasThereBeforeIsInTheBooks) {
+  {
+    Life life(spec(), test_);
+    ASSERT_TRUE(life.take({line(1), line(2, R"(,"held":true)"), line(3)}));
+    life.finish();
+    EXPECT_EQ(life.counters.held, 1U);
+    EXPECT_EQ(life.counters.records_added, 0U);
+  }
+  acknowledge(1, 1);
+  Life life(spec(), test_);
+  ASSERT_TRUE(life.take({line(4)}));
+  life.finish();
+  EXPECT_EQ(life.counters.records_in, 1U);
+  EXPECT_EQ(life.counters.records_added, 1U);
+  EXPECT_EQ(life.counters.records_out, 2U);
+}
+
+TEST_F(BufferTest, WhatNobodyWantsAnyMoreWaitsInTheSpool) {
+  Life life(spec(), test_);
+  life.collector.limit = 1;
+  ASSERT_TRUE(life.take({line(1)}));
+  ASSERT_TRUE(life.stage->flush(*life.outlet, base::kNever));
+  ASSERT_TRUE(life.take({line(2), line(3)}));
+  life.finish();
+  EXPECT_EQ(life.counters.records_out, 1U);
+  EXPECT_EQ(life.counters.records_in - life.counters.records_out, life.counters.in_flight);
+  EXPECT_EQ(spool::read_status(spec().spool.path)->records, life.counters.records_in);
+}
+
+TEST_F(BufferTest, WhatCannotBeReadIsInTheBooks) {
+  auto spec = this->spec();
+  spec.memory = 1;
+  Life life(spec, test_);
+  life.gate->set(false);
+  for (int i = 1; i <= 8; i += 2) {
+    ASSERT_TRUE(life.take({line(i), line(i + 1)}));
+    life.test_.clock.advance(10 * base::kSecond);
+    life.nudge();
+  }
+  {
+    auto database = std::move(*sqlite::Database::open(spec.spool.path, sqlite::Access::write, base::kSecond));
+    auto damaged = database.execute("UPDATE bodies SET body = CAST(substr(body, 1, length(body) - 1) || x'7f' AS BLOB) WHERE block = 4");
+    EXPECT_TRUE(damaged) << damaged.error().message;
+  }
+  life.finish();
+  EXPECT_EQ(life.counters.dropped["damaged"], 2U);
+  EXPECT_EQ(life.counters.lost, 2U);
+  EXPECT_EQ(life.counters.records_out, 6U);
 }
 
 }  // namespace

@@ -90,8 +90,8 @@ TEST(Filter, CountsAddUp) {
   const pipeline::Counters counters = (*stage)->counters();
   EXPECT_EQ(counters.records_in, 4U);
   EXPECT_EQ(counters.records_out, 1U);
-  EXPECT_EQ(counters.dropped.at("not matched"), 1U);
-  EXPECT_EQ(counters.dropped.at("dropped by expression"), 2U);
+  EXPECT_EQ(counters.dropped.at("not_matched"), 1U);
+  EXPECT_EQ(counters.dropped.at("dropped_by_expression"), 2U);
 }
 
 TEST(Filter, SaysWhichNameIsWrong) {

@@ -6,6 +6,7 @@
 #include "stages/filter.h"
 #include "stages/push.h"
 #include "stages/spool_source.h"
+#include "support/books.h"
 #include "support/collect.h"
 #include "support/fake_loki.h"
 #include "support/temp_dir.h"
@@ -135,6 +136,7 @@ class Story {
     if (!killed) {
       auto finished = (*push)->finish(outlet, base::kNever);
       EXPECT_TRUE(finished || finished.error().code == base::Code::interrupted) << finished.error().message;
+      test::expect_balance((*push)->counters());
     }
     push->reset();
     // Of a run that was killed, the last second's acknowledgements are lost; so is what was on its way when a second signal came.

@@ -9,6 +9,7 @@
 #include "stages/push.h"
 #include "stages/replay.h"
 #include "stages/spool_source.h"
+#include "support/books.h"
 #include "support/collect.h"
 #include "support/fake_clock.h"
 #include "support/fake_loki.h"
@@ -41,6 +42,7 @@ class PushSpoolTest : public ::testing::Test {
     context_.diagnostics = &test_.diagnostics;
     context_.stop = test_.stop.get();
     context_.environment = test_.context.environment;
+    context_.metrics = &test_.registry;
     spool_ = dir_ / "spool.db";
   }
 
@@ -126,7 +128,17 @@ class PushSpoolTest : public ::testing::Test {
     auto result = pipeline::run_chain(source, middle, context_);
     summary_ = middle.back()->summary();
     counters_ = middle.back()->counters();
-    if (!result) return std::move(result).error();
+    // Each stage for itself, and between two of them.
+    const pipeline::Counters* before = &result.source;
+    for (const auto& [name, counters] : result.stages) {
+      SCOPED_TRACE(name);
+      test::expect_balance(counters);
+      if (result.ended) {
+        EXPECT_EQ(before->records_out, counters.records_in);
+      }
+      before = &counters;
+    }
+    if (!result.ended) return std::move(result.ended).error();
     return {};
   }
   base::Result<void> deliver_directly(bool follow = false) {
@@ -136,6 +148,7 @@ class PushSpoolTest : public ::testing::Test {
     auto outlet = pipeline::make_outlet(none);
     auto ran = (*source)->run(*outlet, *test_.stop);
     summary_ = (*source)->summary();
+    test::expect_balance((*source)->counters());
     return ran;
   }
 
@@ -205,7 +218,7 @@ TEST_F(PushSpoolTest, WhatIsReadAgainIsMatchedAndTheSameStream) {
   auto delivered = deliver();
   ASSERT_TRUE(delivered) << delivered.error().message;
   expect_delivered();
-  EXPECT_EQ(counters_.dropped["not matched"], 60U);
+  EXPECT_EQ(counters_.dropped["not_matched"], 60U);
 }
 
 // The run ends while the stream still waits: nothing of the others is sent again by the next one, and nothing of it is lost.

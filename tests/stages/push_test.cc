@@ -4,6 +4,7 @@
 #include "spool/positions_file.h"
 #include "spool/reader.h"
 #include "spool/writer.h"
+#include "support/books.h"
 #include "support/collect.h"
 #include "support/fake_loki.h"
 #include "support/temp_dir.h"
@@ -31,8 +32,18 @@ class PushTest : public ::testing::Test {
     context_.diagnostics = &test_.diagnostics;
     context_.stop = test_.stop.get();
     context_.environment = test_.context.environment;
+    context_.metrics = &test_.registry;
     spec_.wait = 10 * base::kMillisecond;
     base_ = base::Clock::system().wall();
+  }
+
+  ~PushTest() override {
+    if (!stage_) return;
+    // Also of one that was given up in the middle.
+    static_cast<void>(stage_->finish(out_, base::Clock::system().monotonic()));
+    test::expect_balance(stage_->counters());
+    stage_.reset();
+    test::expect_balance(test_.registry);
   }
 
   [[nodiscard]] std::string record(std::string_view line, std::string_view app = "shop", std::string_view rest = "") const {
@@ -162,7 +173,7 @@ TEST_F(PushTest, OnlyWhatMatches) {
   spec_.match = R"({app="shop"} |= "yes")";
   ASSERT_TRUE(push({record("yes 1"), record("no 2"), record("yes 3", "other")}));
   EXPECT_THAT(loki_.lines()[" {app=\"shop\"}"], ElementsAre("yes 1"));
-  EXPECT_EQ(stage_->counters().dropped.at("not matched"), 2U);
+  EXPECT_EQ(stage_->counters().dropped.at("not_matched"), 2U);
   spec_.match = "{";
   EXPECT_FALSE(check(spec_));
 }
@@ -268,7 +279,7 @@ TEST_F(CheckpointTest, KeepsPositionsOfWhatLokiTook) {
   ran = run(stream(5, 12));
   ASSERT_TRUE(ran) << ran.error().message;
   EXPECT_EQ(position(), 120U);
-  EXPECT_EQ(stage_->counters().dropped.at("sent before"), 5U);
+  EXPECT_EQ(stage_->counters().dropped.at("sent_before"), 5U);
   EXPECT_THAT(loki_.lines()[" {app=\"even\"}"], ElementsAre("0", "2", "4", "6", "8", "10"));
 }
 
@@ -362,7 +373,9 @@ class SpoolTest : public PushTest {
     auto made = make_push_from_spool(spec_, source, context_);
     if (!made) return std::move(made).error();
     source_ = std::move(*made);
-    return source_->run(out_, *test_.stop);
+    auto ran = source_->run(out_, *test_.stop);
+    test::expect_balance(source_->counters());
+    return ran;
   }
   std::string spool_;
   std::unique_ptr<pipeline::Source> source_;

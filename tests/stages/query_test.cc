@@ -50,6 +50,8 @@ class QueryLokiTest : public ::testing::Test {
     if (!source) return std::move(source).error();
     auto result = (*source)->run(out, *stop);
     counters = (*source)->counters();
+    test::expect_balance(counters);
+    EXPECT_EQ(counters.records_out, out.records);
     summary = (*source)->summary();
     return result;
   }

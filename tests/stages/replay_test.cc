@@ -4,6 +4,7 @@
 #include "spool/reader.h"
 #include "spool/rejected_store.h"
 #include "stages/buffer.h"
+#include "support/books.h"
 #include "support/collect.h"
 #include "support/temp_dir.h"
 
@@ -39,6 +40,7 @@ class ReplayTest : public testing::Test {
       ASSERT_TRUE((*buffer)->flush(*outlet, base::kNever));
     }
     ASSERT_TRUE((*buffer)->finish(*outlet, base::kNever));
+    test::expect_balance((*buffer)->counters());
   }
 
   struct Lend : pipeline::Stage {
@@ -58,6 +60,8 @@ class ReplayTest : public testing::Test {
     below.push_back(std::make_unique<Lend>(collector));
     const auto done = (*source)->run(*pipeline::make_outlet(below), *test_.stop);
     EXPECT_TRUE(done) << done.error().message;
+    test::expect_balance((*source)->counters());
+    EXPECT_EQ((*source)->counters().records_out, collector.lines().size());
     return collector.all();
   }
 
@@ -185,6 +189,33 @@ TEST_F(ReplayTest, RandomBlocksComeOutSorted) {
   store(blocks);
   std::ranges::stable_sort(all, {}, [](const std::string& json) { return json.substr(0, 35); });
   EXPECT_EQ(replay({}), all);
+}
+
+TEST_F(ReplayTest, StoppedInAPauseItSaysWhatItHasReplayed) {
+  store({{at(1, "a"), at(3, "b"), at(4, "c")}});
+  pipeline::Context real = test_.context;
+  real.clock = &base::Clock::system();
+  auto source = make_replay({.spool = path(), .speed = 0.001}, real);
+  ASSERT_TRUE(source);
+  struct Stopping : pipeline::Stage {
+    explicit Stopping(base::Stop& to) : stop(to) {}
+    base::Result<pipeline::Flow> consume(pipeline::Batch&, pipeline::Outlet&) override { return pipeline::Flow::more; }
+    base::Result<base::Monotonic> nudge(base::Monotonic, pipeline::Outlet&) override {
+      stop.request();
+      return base::kNever;
+    }
+    [[nodiscard]] std::string_view name() const override { return "stopping"; }
+    base::Stop& stop;
+  };
+  std::vector<std::unique_ptr<pipeline::Stage>> below;
+  below.push_back(std::make_unique<Stopping>(*test_.stop));
+  ASSERT_TRUE((*source)->run(*pipeline::make_outlet(below), *test_.stop));
+  const pipeline::Counters counters = (*source)->counters();
+  EXPECT_EQ(counters.records_in, 3U);
+  EXPECT_EQ(counters.records_out, 1U);
+  EXPECT_EQ(counters.in_flight, 2U);
+  test::expect_balance(counters);
+  EXPECT_EQ((*source)->summary(), "replayed 1 record, 1 B");
 }
 
 TEST_F(ReplayTest, AtItsOwnSpeedTheRecordsKeepTheirDistance) {

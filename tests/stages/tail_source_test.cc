@@ -1,5 +1,6 @@
 #include "stages/tail_source.h"
 
+#include "support/books.h"
 #include "support/collect.h"
 #include "support/temp_dir.h"
 #include "tail/pod_path.h"
@@ -51,7 +52,14 @@ class Tail : public testing::Test {
     spec.times.gather = spec.times.spacing = 20 * base::kMillisecond;
     spec.positions = record::Positions();
   }
-  ~Tail() override { stop(); }
+  ~Tail() override {
+    stop();
+    if (source == nullptr || chain.empty()) return;
+    const pipeline::Counters counters = source->counters();
+    test::expect_balance(counters);
+    EXPECT_EQ(counters.records_out, collector->lines().size());
+    EXPECT_EQ(counters.in_flight, 0U);
+  }
 
   void start() {
     for (std::string& input : spec.inputs) {
@@ -61,7 +69,7 @@ class Tail : public testing::Test {
     collector = owned.get();
     chain.push_back(std::move(owned));
     source = make_tail_source(spec, context.context);
-    thread = std::thread([this] { result = pipeline::run_chain(*source, chain, context.context); });
+    thread = std::thread([this] { result = pipeline::run_chain(*source, chain, context.context).ended; });
   }
   void stop() {
     if (!thread.joinable()) return;
@@ -106,7 +114,7 @@ class Tail : public testing::Test {
   test::Collector* collector = nullptr;
   std::vector<std::unique_ptr<pipeline::Stage>> chain;
   std::unique_ptr<pipeline::Source> source;
-  base::Result<pipeline::ChainResult> result = pipeline::ChainResult();
+  base::Result<void> result;
   std::thread thread;
 };
 
@@ -457,7 +465,7 @@ TEST_F(Tail, GathersAsLongAsTheEndOfTheChainWaits) {
   collector = owned.get();
   chain.push_back(std::move(owned));
   source = make_tail_source(spec, context.context);
-  thread = std::thread([this] { result = pipeline::run_chain(*source, chain, context.context); });
+  thread = std::thread([this] { result = pipeline::run_chain(*source, chain, context.context).ended; });
   wait_for(1);
   for (std::size_t count = 2; count <= 3; ++count) {
     dir.write("a.log", "x\n", true);

@@ -38,7 +38,8 @@ struct TestContext {
   FakeClock clock;
   RememberingDiagnostics diagnostics;
   std::unique_ptr<base::Stop> stop = std::move(*base::Stop::create());
-  pipeline::Context context{&clock, &diagnostics, stop.get(), [](const char*) -> const char* { return nullptr; }};
+  metrics::Registry registry;
+  pipeline::Context context{&clock, &diagnostics, stop.get(), [](const char*) -> const char* { return nullptr; }, &registry};
 };
 
 // Remembers every record as its canonical JSON line; thread safe.

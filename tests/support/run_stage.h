@@ -5,6 +5,7 @@
 #include "pipeline/stage.h"
 #include "record/jsonl_reader.h"
 #include "record/jsonl_writer.h"
+#include "support/books.h"
 #include "support/fake_clock.h"
 
 #include <gtest/gtest.h>
@@ -25,6 +26,7 @@ class LinesOutlet : public pipeline::Outlet {
  public:
   base::Result<pipeline::Flow> emit(record::Batch& batch) override {
     for (const record::Record& record : batch.records) {
+      records += record.is_marker() ? 0 : 1;
       std::string line;
       record::append_jsonl(line, record);
       line.pop_back();
@@ -36,6 +38,7 @@ class LinesOutlet : public pipeline::Outlet {
   base::Result<pipeline::Flushed> flush(base::Monotonic) override { return pipeline::Flushed::safe; }
 
   Lines lines;
+  std::uint64_t records = 0;
 };
 
 // `next` says how many records the next batch has. Every record is parsed into memory that is overwritten afterwards, as a
@@ -55,6 +58,8 @@ inline Lines run_stage_once(pipeline::Stage& stage, const Lines& input, const st
   }
   const auto finished = stage.finish(out, base::kNever);
   if (!finished) ADD_FAILURE() << finished.error().message;
+  expect_balance(stage.counters());
+  EXPECT_EQ(stage.counters().records_out, out.records);
   return out.lines;
 }
 
