@@ -123,7 +123,7 @@ ChainResult run_chain(Source& source, std::span<const std::unique_ptr<Stage>> st
     if (ended) ended = std::move(step);
   };
   note(top.begin());
-  if (!first_error) note(source.run(top, *context.stop));
+  if (result.ended) note(source.run(top, *context.stop));
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const Monotonic now = context.clock->monotonic();
     Monotonic deadline = context.stop->deadline(now);
