@@ -46,12 +46,6 @@ struct PushedStream {
 // What Loki takes as a tenant, and the colon that VictoriaLogs writes between account and project. Nothing else may reach a header.
 [[nodiscard]] bool is_tenant(std::string_view tenant);
 
-// A name of structured metadata as Loki makes it: everything outside [A-Za-z0-9_] becomes `_`, runs of `_` one, `key_` in front
-// of a digit; `__x__` stays. Loki answers 500 to a name with nothing but underscores, for the whole request; such a name becomes
-// `weir_unnamed` and its bytes in hexadecimal.
-[[nodiscard]] bool is_metadata_name(std::string_view name);  // would be left as it is
-[[nodiscard]] std::string metadata_name(std::string_view name);
-
 // Number and bytes of what append() wrote or found.
 struct EncodedEntry {
   std::size_t raw = 0;        // line and metadata, as Loki counts for its rates

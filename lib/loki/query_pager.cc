@@ -1,11 +1,12 @@
 #include "loki/query_pager.h"
 
+#include "base/quote.h"
+#include "base/utf8.h"
+#include "names/label_name.h"
 #include "record/record.h"
 #include "record/timestamp.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <map>
 
 namespace weir::loki {
@@ -26,21 +27,6 @@ constexpr double kFastest = 8;                  // how much slices grow at most 
 constexpr double kLongest = 1e18;               // of slices: 30 years, no overflow
 constexpr std::uint32_t kSmallestPage = 2;  // a page of one entry cannot show that there are others at its time
 
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      (out += '\\') += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
 void append_literal(std::string& regex, std::string_view text) {
   for (const char c : text) {
     if (std::string_view(R"(\.+*?()|[]{}^$-)").find(c) != std::string_view::npos) regex += '\\';
@@ -48,18 +34,9 @@ void append_literal(std::string& regex, std::string_view text) {
   }
 }
 
-// Names that can be written in a label filter: identifiers that are no keywords of LogQL.
+// Names that can be written in a label filter.
 bool can_be_named(std::string_view name) {
-  constexpr std::array<std::string_view, 26> keywords = {
-      "by", "without", "bool", "offset", "on",      "ignoring",    "group_left",   "group_right", "or",   "and",  "unless", "json",     "regexp",
-      "ip", "logfmt",  "unpack", "pattern", "unwrap", "line_format", "label_format", "decolorize",  "drop", "keep", "of",     "variants", "vector"};
-  std::string lower(name);
-  for (char& c : lower) {
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_') return false;
-    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  return !lower.empty() && !std::isdigit(static_cast<unsigned char>(lower[0])) && !lower.starts_with("__") &&
-         std::find(keywords.begin(), keywords.end(), lower) == keywords.end();
+  return names::is_label_name(name) && !name.starts_with("__") && !names::is_keyword(name);
 }
 
 // Parts by one label: the value that comes nearest to half of the sample against all others. A single label filter would be
@@ -82,16 +59,13 @@ QuerySplit split_by_label(const Batch& sample) {
     }
   }
   if (best_name.empty()) return {};
-  std::string value;
-  append_quoted(value, best_value);
+  const std::string value = base::quoted(best_value);
   return {fmt::format(" | ({0}={1} or {0}={1})", best_name, value), fmt::format(" | ({0}!={1} or {0}!={1})", best_name, value)};
 }
 
 // Bytes of the UTF-8 character at `at`, 1 where it is none.
 std::size_t character_size(std::string_view text, std::size_t at) {
-  const auto byte = static_cast<unsigned char>(text[at]);
-  const std::size_t size = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-  return std::min(size, text.size() - at);
+  return std::max<std::size_t>(base::utf8_length(text.substr(at)), 1);
 }
 
 // Parts by the first character in which the lines differ: about half of those that occur there against everything else,
@@ -130,8 +104,7 @@ QuerySplit split_by_line(Batch& sample) {
     regex += fmt::format(".{{{}}}", count);
   }
   regex += fmt::format("(?:{})", set);
-  std::string quoted;
-  append_quoted(quoted, regex);
+  const std::string quoted = base::quoted(regex);
   return {" |~ " + quoted, " !~ " + quoted};
 }
 
