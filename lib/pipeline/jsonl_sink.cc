@@ -42,7 +42,7 @@ std::string for_terminal(std::string_view text) {
 class JsonlSink : public Stage {
  public:
   JsonlSink(const JsonlSinkOptions& options, const Context& context)
-      : options_(options), context_(context), output_(options.fd, context), terminal_(::isatty(options.fd) == 1) {
+      : context_(context), output_(options.fd, context), terminal_(::isatty(options.fd) == 1) {
     // Fewer, larger writes. Fails on anything but a pipe, and where the kernel's limit is lower: both are fine.
     ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
   }
@@ -54,20 +54,12 @@ class JsonlSink : public Stage {
     std::string_view run;  // records nobody changed that lie one behind the other, newlines between them
     for (const Record& record : batch.records) {
       if (record.is_marker()) {
-        if (!options_.markers) continue;
         if (record.marker->type == record::Marker::Type::begin) tracked_ = true;
       } else {
         ++counters_.records_in;
         counters_.bytes_in += record.line.data.size();
       }
-      if (!options_.markers && record.source) {
-        Record bare = record;
-        bare.source = {};
-        bare.touch();
-        append(run);
-        run = {};
-        record::append_jsonl(out_, bare);
-      } else if (record.raw.empty()) {
+      if (record.raw.empty()) {
         append(run);
         run = {};
         record::append_jsonl(out_, record);
@@ -114,7 +106,6 @@ class JsonlSink : public Stage {
     return Flow::more;
   }
 
-  const JsonlSinkOptions options_;
   const Context context_;
   Output output_;
   const bool terminal_;

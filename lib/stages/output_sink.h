@@ -31,7 +31,6 @@ struct OutputOptions {
   };
   Format format = Format::automatic;
   Color color = Color::automatic;
-  bool markers = true;  // jsonl: position markers and `source` are written, for a stage behind; false: the output is for other tools
   int fd = 1;
 };
 
