@@ -149,7 +149,9 @@ class Query : public cli::Invocation {
       return fail(Code::usage, "cannot take '{}' as a second query", rest[1])
           .with_hint("put the whole query into quotes: weir query '{namespace=\"shop\"} |= \"error\"'");
     }
-    spec_.logql = selection_.narrow(rest.empty() ? std::string() : rest[0]);
+    auto narrowed = selection_.narrow(rest.empty() ? std::string() : rest[0]);
+    if (!narrowed) return std::move(narrowed).error();
+    spec_.logql = std::move(*narrowed);
     return {};
   }
 

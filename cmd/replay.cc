@@ -62,7 +62,9 @@ class Replay : public cli::Invocation {
     auto range = cli::time_range(time_, context.clock->wall());
     if (!range) return std::move(range).error();
     spec_.spool = spool_;
-    spec_.query = selection_.narrow(query_);
+    auto narrowed = selection_.narrow(query_);
+    if (!narrowed) return std::move(narrowed).error();
+    spec_.query = std::move(*narrowed);
     spec_.range = {range->from, range->to};
     auto source = stages::make_replay(spec_, context);
     if (!source) return std::move(source).error();

@@ -32,9 +32,9 @@ Result<void> print(std::string_view text) {
 }
 
 std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  record::append_escaped(out, text);
-  return out + '"';
+  std::string out;
+  record::append_json_string(out, text);
+  return out;
 }
 
 std::string time_or_null(base::Timestamp time) { return time == 0 ? "null" : json_string(record::to_rfc3339(time)); }

@@ -1,5 +1,8 @@
 #include "base/secrets.h"
 
+#include "base/base64.h"
+#include "base/percent.h"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -17,37 +20,12 @@ bool is_word(char c) {
          static_cast<unsigned char>(c) >= 0x80;
 }
 
-std::string percent(std::string_view text, std::string_view digits) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((is_word(c) && byte < 0x80) || c == '-' || c == '.' || c == '~') {
-      out += c;
-    } else {
-      ((out += '%') += digits[byte >> 4]) += digits[byte & 15];
-    }
-  }
-  return out;
-}
-
 // As JSON texts and Go's %q write it.
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
     out += c;
-  }
-  return out;
-}
-
-std::string base64(std::string_view text) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t at = 0; at < text.size(); at += 3) {
-    const std::size_t size = std::min<std::size_t>(3, text.size() - at);
-    unsigned bits = 0;
-    for (std::size_t i = 0; i < 3; ++i) bits = bits << 8 | (i < size ? static_cast<unsigned char>(text[at + i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i) out += i <= size ? digits[bits >> (18 - 6 * i) & 63] : '=';
   }
   return out;
 }
@@ -60,11 +38,12 @@ std::vector<std::string> forms_of(std::string_view value) {
   std::vector<std::string> forms;
   if (value.size() < kShortest) return forms;
   add_form(forms, std::string(value));
-  add_form(forms, percent(value, "0123456789ABCDEF"));
-  add_form(forms, percent(value, "0123456789abcdef"));
+  add_form(forms, percent_encode(value));
+  add_form(forms, percent_encode(value, HexCase::lower));
   add_form(forms, escaped(value));
   // Without what depends on the bytes behind it, so that it is found in a longer text that begins with the secret, too.
-  std::string encoded = base64(value);
+  std::string encoded;
+  append_base64(encoded, value);
   encoded.resize(value.size() / 3 * 4);
   if (encoded.size() >= kAnywhere) add_form(forms, std::move(encoded));
   return forms;
@@ -73,7 +52,9 @@ std::vector<std::string> forms_of(std::string_view value) {
 std::string login_form(std::string_view user, std::string_view password) {
   std::string login(user);
   ((login += ':') += password);
-  return base64(login);
+  std::string encoded;
+  append_base64(encoded, login);
+  return encoded;
 }
 
 using Range = std::pair<std::size_t, std::size_t>;
@@ -120,8 +101,8 @@ void Secrets::set_command_line(std::span<const std::string> words) {
 
 bool Secrets::on_command_line(std::string_view value) const {
   if (value.empty()) return false;
-  const std::array<std::string, 3> forms = {std::string(value), percent(value, "0123456789ABCDEF"),
-                                            percent(value, "0123456789abcdef")};
+  const std::array<std::string, 3> forms = {std::string(value), percent_encode(value),
+                                            percent_encode(value, HexCase::lower)};
   const std::lock_guard lock(mutex_);
   return std::any_of(command_line_.begin(), command_line_.end(), [&](const std::string& word) {
     return std::any_of(forms.begin(), forms.end(), [&](const std::string& form) { return word.find(form) != std::string::npos; });

@@ -1,7 +1,7 @@
 #include "cli/secret_words.h"
 
+#include "base/percent.h"
 #include "base/secrets.h"
-#include "http/url.h"
 
 #include <algorithm>
 #include <array>
@@ -177,11 +177,11 @@ void note_url(std::string_view url, base::Secrets& secrets) {
   each_url_password(url, [&](std::size_t user, std::size_t begin, std::size_t end) {
     const auto password = url.substr(begin, end - begin);
     secrets.add(password);
-    secrets.add_login(http::unescape(url.substr(user, begin - 1 - user)), http::unescape(password));
+    secrets.add_login(base::percent_decode(url.substr(user, begin - 1 - user)), base::percent_decode(password));
   });
   each_url_parameter(url, [&](std::size_t begin, std::size_t end) {
     secrets.add(url.substr(begin, end - begin));
-    secrets.add(http::unescape(url.substr(begin, end - begin)));
+    secrets.add(base::percent_decode(url.substr(begin, end - begin)));
   });
 }
 

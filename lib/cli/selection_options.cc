@@ -1,10 +1,14 @@
 #include "cli/selection_options.h"
 
-#include <fmt/format.h>
+#include "logql/parser.h"
+#include "logql/printer.h"
+#include "logql/rewrite.h"
+
 #include <fnmatch.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <utility>
 
 namespace weir::cli {
 namespace {
@@ -55,21 +59,10 @@ std::string regex_of(std::string_view glob) {
   return regex;
 }
 
-std::string string_literal(const std::string& text) {
-  if (text.find('\\') != std::string::npos && text.find('`') == std::string::npos) return "`" + text + "`";
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
-void append_matcher(std::string& out, std::string_view label, const std::vector<std::string>& patterns, bool workload) {
+void add_matcher(std::vector<logql::MatcherExpr>& out, const char* label, const std::vector<std::string>& patterns, bool workload) {
   if (patterns.empty()) return;
-  if (!out.empty()) out += ',';
   if (patterns.size() == 1 && !workload && !is_glob(patterns[0])) {
-    out += fmt::format("{}={}", label, string_literal(patterns[0]));
+    out.push_back({label, logql::MatchOp::equal, patterns[0]});
     return;
   }
   std::string regex;
@@ -78,24 +71,7 @@ void append_matcher(std::string& out, std::string_view label, const std::vector<
     regex += regex_of(pattern);
     if (workload && !is_glob(pattern)) regex += "(-.*)?";
   }
-  out += fmt::format("{}=~{}", label, string_literal(regex));
-}
-
-// The end of the string or comment that begins at `at`, `at` where none does.
-std::size_t skip_opaque(std::string_view text, std::size_t at) {
-  const auto past = [&](std::string_view end, std::size_t from) {
-    const std::size_t found = text.find(end, from);
-    return found == std::string_view::npos ? text.size() : found + end.size();
-  };
-  const std::string_view rest = text.substr(at);
-  if (rest.starts_with('#') || rest.starts_with("//")) return past("\n", at);
-  if (rest.starts_with("/*")) return past("*/", at + 2);
-  if (rest.starts_with('`')) return past("`", at + 1);
-  if (!rest.starts_with('"')) return at;
-  for (++at; at < text.size() && text[at] != '"'; ++at) {
-    if (text[at] == '\\') ++at;
-  }
-  return std::min(at + 1, text.size());
+  out.push_back({label, logql::MatchOp::regex, std::move(regex)});
 }
 
 }  // namespace
@@ -108,37 +84,20 @@ bool Selection::matches(const record::LabelSet& labels) const {
   return empty() || matches(labels.get("namespace"), labels.get("pod"), labels.get("container"));
 }
 
-std::string Selection::matchers() const {
-  std::string out;
-  append_matcher(out, "namespace", namespaces, false);
-  append_matcher(out, "pod", pods, true);
-  append_matcher(out, "container", containers, false);
+std::vector<logql::MatcherExpr> Selection::matchers() const {
+  std::vector<logql::MatcherExpr> out;
+  add_matcher(out, "namespace", namespaces, false);
+  add_matcher(out, "pod", pods, true);
+  add_matcher(out, "container", containers, false);
   return out;
 }
 
-std::string Selection::narrow(std::string_view logql) const {
+base::Result<std::string> Selection::narrow(std::string_view logql) const {
   if (empty()) return std::string(logql);
-  const std::string wanted = matchers();
-  std::string out;
-  bool narrowed = false;
-  char first = 0;  // outside of comments
-  for (std::size_t at = 0; at < logql.size();) {
-    if (const std::size_t end = skip_opaque(logql, at); end > at) {
-      out += logql.substr(at, end - at);
-      at = end;
-      continue;
-    }
-    const char c = logql[at++];
-    if (first == 0 && c != ' ' && c != '\t' && c != '\n' && c != '\r') first = c;
-    out += c;
-    if (c != '{') continue;
-    const std::size_t next = logql.find_first_not_of(" \t\r\n", at);
-    out += wanted;
-    if (next != std::string_view::npos && logql[next] != '}') out += ',';
-    narrowed = true;
-  }
-  if (narrowed || (first != 0 && first != '|' && first != '!')) return out;
-  return fmt::format("{{{}}}{}{}", wanted, out.empty() ? "" : " ", out);
+  auto expr = logql::parse(logql, {.selector_optional = true, .selector_must_match = false});
+  if (!expr) return std::move(expr).error();
+  logql::narrow(*expr, matchers());
+  return logql::print(*expr);
 }
 
 void declare_selection(CLI::App& app, Selection& selection) {

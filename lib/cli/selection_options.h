@@ -4,6 +4,8 @@
 // `[!a-z]`); a pod's value without any of these also takes the pods of a workload: `web` means `web` and `web-…`.
 #pragma once
 
+#include "base/result.h"
+#include "logql/ast.h"
 #include "record/label_set.h"
 
 #include <string>
@@ -25,12 +27,12 @@ struct Selection {
   [[nodiscard]] bool matches(const record::LabelSet& labels) const;
   [[nodiscard]] bool matches(std::string_view name_space, std::string_view pod, std::string_view container) const;
 
-  // The same as LogQL matchers without braces: `namespace="shop",pod=~"web(-.*)?"`; "" when empty.
-  [[nodiscard]] std::string matchers() const;
+  // The same as matchers of a stream selector: `namespace="shop"`, `pod=~"web(-.*)?"`; none when empty.
+  [[nodiscard]] std::vector<logql::MatcherExpr> matchers() const;
 
-  // A log query that asks for both: the matchers join the stream selector with which `logql` begins, or stand in front of
-  // it when it begins with none.
-  [[nodiscard]] std::string narrow(std::string_view logql) const;
+  // A query that asks for both: the matchers join every stream selector of `logql`, and stand in front of a log query that has none. The
+  // text itself when empty; otherwise a text that does not parse is an error (config).
+  [[nodiscard]] base::Result<std::string> narrow(std::string_view logql) const;
 };
 
 // `selection` must outlive the parse.

@@ -37,13 +37,13 @@ void append_rejected(record::Batch& batch, const std::string& spool_path, std::u
 }
 
 std::string rejected_object(const spool::Rejection& rejection, base::Timestamp time) {
-  std::string out = "{\"reason\":\"";
-  record::append_escaped(out, rejection.reason);
-  out += fmt::format("\",\"status\":{},\"url\":\"", rejection.status);
-  record::append_escaped(out, rejection.url);
-  out += "\",\"tenant\":\"";
-  record::append_escaped(out, rejection.tenant);
-  out += fmt::format("\",\"time\":\"{}\"}}", record::to_rfc3339(time));
+  std::string out = "{\"reason\":";
+  record::append_json_string(out, rejection.reason);
+  out += fmt::format(",\"status\":{},\"url\":", rejection.status);
+  record::append_json_string(out, rejection.url);
+  out += ",\"tenant\":";
+  record::append_json_string(out, rejection.tenant);
+  out += fmt::format(",\"time\":\"{}\"}}", record::to_rfc3339(time));
   return out;
 }
 

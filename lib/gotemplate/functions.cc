@@ -1,5 +1,6 @@
 #include "gotemplate/functions.h"
 
+#include "base/base64.h"
 #include "gotext/go_time.h"
 #include "gotext/quantity.h"
 #include "gotext/unicode.h"
@@ -17,20 +18,13 @@ namespace {
 
 // ---- encodings
 
-constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 Value b64enc(FunctionCall& call) {
-  const std::string_view text = call.text(0);
   std::string out;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k) out += i + k > text.size() ? '=' : kBase64[bits >> (18 - 6 * k) & 63];
-  }
+  base::append_base64(out, call.text(0));
   return call.result(std::move(out));
 }
 
-// On bad input, Loki's function returns the text of the error.
+// On bad input Loki's function gives the text of the error. Go passes over newlines, so this is not decode_base64().
 Value b64dec(FunctionCall& call) {
   const std::string_view text = call.text(0);
   std::string out;
@@ -42,8 +36,8 @@ Value b64dec(FunctionCall& call) {
   for (; i < text.size(); ++i) {
     if (text[i] == '\n' || text[i] == '\r') continue;
     if (text[i] == '=') break;
-    const std::size_t value = kBase64.find(text[i]);
-    if (value == std::string_view::npos) return corrupt(i);
+    const int value = base::base64_digit(text[i]);
+    if (value < 0) return corrupt(i);
     bits = bits << 6 | static_cast<std::uint32_t>(value);
     held += 6;
     ++seen;

@@ -1,5 +1,7 @@
 #include "gotext/go_time.h"
 
+#include "base/civil.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -117,15 +119,6 @@ struct Civil {
   int nanosecond = 0;
 };
 
-// Days since 1970-01-01 and back, by Howard Hinnant's algorithms: https://howardhinnant.github.io/date_algorithms.html
-std::int64_t days_from_civil(std::int64_t year, int month, int day) {
-  year -= month <= 2 ? 1 : 0;
-  const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
-  const std::int64_t year_of_era = year - era * 400;
-  const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
 Civil civil(base::Timestamp time) {
   Civil out;
   std::int64_t seconds = time / base::kSecond;
@@ -135,26 +128,21 @@ Civil civil(base::Timestamp time) {
     --seconds;
   }
   out.nanosecond = static_cast<int>(rest);
-  std::int64_t days = seconds / 86400;
-  std::int64_t second_of_day = seconds % 86400;
+  std::int64_t days = seconds / base::kSecondsPerDay;
+  std::int64_t second_of_day = seconds % base::kSecondsPerDay;
   if (second_of_day < 0) {
-    second_of_day += 86400;
+    second_of_day += base::kSecondsPerDay;
     --days;
   }
   out.hour = static_cast<int>(second_of_day / 3600);
   out.minute = static_cast<int>(second_of_day / 60 % 60);
   out.second = static_cast<int>(second_of_day % 60);
   out.weekday = static_cast<int>(((days % 7) + 11) % 7);
-  const std::int64_t shifted = days + 719468;
-  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-  const std::int64_t day_of_era = shifted - era * 146097;
-  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t month = (5 * day_of_year + 2) / 153;
-  out.day = static_cast<int>(day_of_year - (153 * month + 2) / 5 + 1);
-  out.month = static_cast<int>(month < 10 ? month + 3 : month - 9);
-  out.year = year_of_era + era * 400 + (out.month <= 2 ? 1 : 0);
-  out.day_of_year = static_cast<int>(days - days_from_civil(out.year, 1, 1)) + 1;
+  const base::CivilDate date = base::civil_from_days(days);
+  out.year = date.year;
+  out.month = static_cast<int>(date.month);
+  out.day = static_cast<int>(date.day);
+  out.day_of_year = static_cast<int>(days - base::days_from_civil(out.year, 1, 1)) + 1;
   return out;
 }
 
@@ -255,14 +243,12 @@ class Reader {
   std::optional<base::Timestamp> finish() {
     if (!text_.empty()) return std::nullopt;
     if (pm_ >= 0) hour_ = hour_ % 12 + (pm_ == 1 ? 12 : 0);
-    constexpr std::array<int, 12> kLengths = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    const bool leap = year_ % 4 == 0 && (year_ % 100 != 0 || year_ % 400 == 0);
     if (month_ < 1 || month_ > 12 || day_ < 1 || hour_ > 23 || minute_ > 59 || second_ > 59) return std::nullopt;
-    if (day_ > kLengths[static_cast<std::size_t>(month_ - 1)] + (leap && month_ == 2 ? 1 : 0)) return std::nullopt;
     if (year_ < 1678 || year_ > 2261) return std::nullopt;
-    std::int64_t days = days_from_civil(year_, static_cast<int>(month_), static_cast<int>(day_));
-    if (day_of_year_ > 0) days = days_from_civil(year_, 1, 1) + day_of_year_ - 1;
-    const std::int64_t seconds = days * 86400 + hour_ * 3600 + minute_ * 60 + second_ - offset_;
+    if (day_ > base::days_in_month(year_, static_cast<unsigned>(month_))) return std::nullopt;
+    std::int64_t days = base::days_from_civil(year_, static_cast<unsigned>(month_), static_cast<unsigned>(day_));
+    if (day_of_year_ > 0) days = base::days_from_civil(year_, 1, 1) + day_of_year_ - 1;
+    const std::int64_t seconds = days * base::kSecondsPerDay + hour_ * 3600 + minute_ * 60 + second_ - offset_;
     return seconds * base::kSecond + nanosecond_;
   }
 

@@ -1,5 +1,6 @@
 #include "gotext/unicode.h"
 
+#include "base/quote.h"
 #include "base/utf8.h"
 
 #include <re2/re2.h>
@@ -62,41 +63,7 @@ bool is_printable(std::string_view character) {
   return in_class(pattern, character);
 }
 
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (std::size_t i = 0; i < text.size();) {
-    std::size_t length = 0;
-    const char32_t character = base::decode_utf8(text.substr(i), length);
-    const std::string_view bytes = text.substr(i, length);
-    i += length;
-    if (character == base::kReplacement && length == 1) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(bytes[0]));
-      continue;
-    }
-    switch (character) {
-      case '"': out += "\\\""; continue;
-      case '\\': out += "\\\\"; continue;
-      case '\a': out += "\\a"; continue;
-      case '\b': out += "\\b"; continue;
-      case '\f': out += "\\f"; continue;
-      case '\n': out += "\\n"; continue;
-      case '\r': out += "\\r"; continue;
-      case '\t': out += "\\t"; continue;
-      case '\v': out += "\\v"; continue;
-      default: break;
-    }
-    if (is_printable(bytes)) {
-      out += bytes;
-    } else if (character < 0x80) {
-      out += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(character));
-    } else if (character < 0x10000) {
-      out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(character));
-    } else {
-      out += fmt::format("\\U{:08x}", static_cast<std::uint32_t>(character));
-    }
-  }
-  out += '"';
-}
+void append_quoted(std::string& out, std::string_view text) { base::append_quoted(out, text, is_printable); }
 
 std::string quote(std::string_view text) {
   std::string out;

@@ -1,6 +1,6 @@
 #include "http/url.h"
 
-#include "base/hex.h"
+#include "base/percent.h"
 
 #include <cctype>
 #include <charconv>
@@ -8,10 +8,6 @@
 
 namespace weir::http {
 namespace {
-
-bool unreserved(unsigned char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
-}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -49,43 +45,13 @@ bool valid_host(std::string_view host) {
 
 }  // namespace
 
-std::string escape(std::string_view text) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  out.reserve(text.size() + text.size() / 4);
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (unreserved(byte)) {
-      out += c;
-    } else {
-      out += '%';
-      out += digits[byte >> 4];
-      out += digits[byte & 15];
-    }
-  }
-  return out;
-}
-
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && base::hex_digit(text[i + 1]) >= 0 && base::hex_digit(text[i + 2]) >= 0) {
-      out += static_cast<char>(base::hex_digit(text[i + 1]) * 16 + base::hex_digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 std::string query_string(const std::vector<std::pair<std::string, std::string>>& parameters) {
   std::string out;
   for (const auto& [name, value] : parameters) {
     if (!out.empty()) out += '&';
-    out += escape(name);
+    out += base::percent_encode(name);
     out += '=';
-    out += escape(value);
+    out += base::percent_encode(value);
   }
   return out;
 }
@@ -116,8 +82,8 @@ base::Result<Url> parse_url(std::string_view text) {
   if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
     const auto user = authority.substr(0, at);
     const auto colon = user.find(':');
-    url.user = unescape(user.substr(0, colon));
-    if (colon != std::string_view::npos) url.password = unescape(user.substr(colon + 1));
+    url.user = base::percent_decode(user.substr(0, colon));
+    if (colon != std::string_view::npos) url.password = base::percent_decode(user.substr(colon + 1));
     authority = authority.substr(at + 1);
   }
   if (!valid_host(authority)) return wrong(scheme + "://" + std::string(authority), authority.empty() ? "it names no host" : "its host is not valid");

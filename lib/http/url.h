@@ -10,12 +10,6 @@
 
 namespace weir::http {
 
-// Percent-encodes everything except unreserved characters. Right for one query value or one path segment.
-[[nodiscard]] std::string escape(std::string_view text);
-
-// Undoes escape(). Text that is not an escape stays as it is.
-[[nodiscard]] std::string unescape(std::string_view text);
-
 // "a=1&b=x%20y" in the given order.
 [[nodiscard]] std::string query_string(const std::vector<std::pair<std::string, std::string>>& parameters);
 

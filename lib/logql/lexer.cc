@@ -4,10 +4,13 @@
 #include "base/utf8.h"
 #include "gotext/quantity.h"
 #include "gotext/unicode.h"
+#include "names/label_name.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <utility>
 
@@ -19,30 +22,9 @@ struct Word {
   TokenKind kind;
 };
 
-constexpr std::array<Word, 24> kKeywords = {{{"by", TokenKind::keyword_by},
-                                             {"without", TokenKind::keyword_without},
-                                             {"bool", TokenKind::keyword_bool},
-                                             {"offset", TokenKind::keyword_offset},
-                                             {"on", TokenKind::keyword_on},
-                                             {"ignoring", TokenKind::keyword_ignoring},
-                                             {"group_left", TokenKind::keyword_group_left},
-                                             {"group_right", TokenKind::keyword_group_right},
-                                             {"and", TokenKind::keyword_and},
-                                             {"or", TokenKind::keyword_or},
-                                             {"unless", TokenKind::keyword_unless},
-                                             {"json", TokenKind::keyword_json},
-                                             {"regexp", TokenKind::keyword_regexp},
-                                             {"logfmt", TokenKind::keyword_logfmt},
-                                             {"unpack", TokenKind::keyword_unpack},
-                                             {"pattern", TokenKind::keyword_pattern},
-                                             {"line_format", TokenKind::keyword_line_format},
-                                             {"label_format", TokenKind::keyword_label_format},
-                                             {"decolorize", TokenKind::keyword_decolorize},
-                                             {"drop", TokenKind::keyword_drop},
-                                             {"keep", TokenKind::keyword_keep},
-                                             {"unwrap", TokenKind::keyword_unwrap},
-                                             {"variants", TokenKind::keyword_variants},
-                                             {"of", TokenKind::keyword_of}}};
+// The kinds of keywords stand in the order of their words.
+static_assert(names::kKeywords.size() == static_cast<std::size_t>(TokenKind::keyword_of) - static_cast<std::size_t>(TokenKind::keyword_by) + 1);
+static_assert(names::kKeywords.front() == "by" && names::kKeywords.back() == "of");
 
 // Names that are functions only when called.
 constexpr std::array<std::string_view, 29> kFunctions = {
@@ -249,8 +231,9 @@ class Lexer {
     const std::string folded = lower_ascii(text);
     token.text = std::string(text);
     token.kind = TokenKind::identifier;
-    for (const Word& keyword : kKeywords) {
-      if (keyword.text == folded) token.kind = keyword.kind;
+    const auto keyword = std::find(names::kKeywords.begin(), names::kKeywords.end(), folded);
+    if (keyword != names::kKeywords.end()) {
+      token.kind = static_cast<TokenKind>(static_cast<std::ptrdiff_t>(TokenKind::keyword_by) + (keyword - names::kKeywords.begin()));
     }
     if (token.kind == TokenKind::identifier && called(end)) {
       if (folded == "ip") token.kind = TokenKind::ip;

@@ -51,7 +51,7 @@ enum class TokenKind : std::uint8_t {
   div,
   mod,
   pow,
-  keyword_by,
+  keyword_by,  // from here on in the order of names::kKeywords
   keyword_without,
   keyword_bool,
   keyword_offset,

@@ -19,6 +19,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <unordered_map>
 #include <utility>
 
@@ -155,7 +156,8 @@ struct StageCompiler {
 base::Result<std::unique_ptr<Stage>> compile_stage(const StageExpr& expr, std::string_view query) {
   auto stage = std::visit(StageCompiler{}, expr.node);
   if (stage) return stage;
-  return semantic_error(query, fmt::format("stage '{}' : {}", print(expr), stage.error().message), expr.offset).to_error(query);
+  const auto place = query.empty() ? std::nullopt : std::optional(expr.offset);
+  return semantic_error(query, fmt::format("stage '{}' : {}", print(expr), stage.error().message), place).to_error(query);
 }
 
 }  // namespace
@@ -183,7 +185,11 @@ struct LogQuery::Compiled {
   base::Result<void> add(const StageExpr& stage_expr, std::string_view query, bool& line_is_raw);
   void demand(const StageExpr& stage_expr, const Stage& stage);
   bool passes_lead(record::Record& record, record::Batch& batch);
-  bool process(record::Record& record, record::Batch& batch, bool whole);
+  bool reaches_stages(record::Record& record, record::Batch& batch);
+  bool passes_stages(record::Record& record, record::Batch& batch, bool whole);
+
+  // Of the latest records that run() took to the stages.
+  std::uint32_t reached = 0, passed = 0;
 };
 
 base::Result<void> LogQuery::Compiled::add(const StageExpr& stage_expr, std::string_view query, bool& line_is_raw) {
@@ -256,12 +262,15 @@ bool LogQuery::Compiled::passes_lead(record::Record& record, record::Batch& batc
   return std::all_of(lead.begin(), lead.end(), [&](const auto& filter) { return filter->passes(line); });
 }
 
-bool LogQuery::Compiled::process(record::Record& record, record::Batch& batch, bool whole) {
+// What is asked before any stage: the selector, and line filters on the line as it came.
+bool LogQuery::Compiled::reaches_stages(record::Record& record, record::Batch& batch) {
   scope_used = false;
   if (record.is_marker()) return false;
   if (!selector.everything() && !cache.selects(selector, *record.labels)) return false;
-  if (!passes_lead(record, batch)) return false;
-  if (stages.empty() && !whole) return true;
+  return passes_lead(record, batch);
+}
+
+bool LogQuery::Compiled::passes_stages(record::Record& record, record::Batch& batch, bool whole) {
   scope_used = true;
   scope.begin(record, batch, whole ? whole_demand : verdict_demand, early, whole);
   return std::all_of(stages.begin(), stages.end(), [&](const auto& stage) { return stage->process(scope); });
@@ -284,8 +293,12 @@ base::Result<LogQuery> LogQuery::compile(std::string_view text, const ParseOptio
     if (std::holds_alternative<Literal>(parsed->node)) error.hint = fmt::format("to search for a text: |= {}", gotext::quote(clip(text, 60)));
     return error;
   }
+  return compile(std::move(*log), text);
+}
+
+base::Result<LogQuery> LogQuery::compile(LogExpr expr, std::string_view text) {
   auto compiled = std::make_unique<Compiled>();
-  compiled->expr = std::move(*log);
+  compiled->expr = std::move(expr);
   auto selector = Selector::compile(compiled->expr.matchers);
   if (!selector) return std::move(selector).error();
   compiled->selector = std::move(*selector);
@@ -303,14 +316,26 @@ bool LogQuery::selects(const record::LabelSet& labels) const {
   return compiled_->selector.everything() || compiled_->cache.selects(compiled_->selector, labels);
 }
 
-bool LogQuery::matches(record::Record& record, record::Batch& batch) { return compiled_->process(record, batch, false); }
+bool LogQuery::matches(record::Record& record, record::Batch& batch) {
+  return compiled_->reaches_stages(record, batch) && (compiled_->stages.empty() || compiled_->passes_stages(record, batch, false));
+}
 
 bool LogQuery::selected_any() const { return compiled_->selector.everything() || compiled_->cache.selected_any(); }
 std::vector<record::LabelSetRef> LogQuery::label_sets_seen() const { return compiled_->cache.seen(); }
 
 bool LogQuery::run(record::Record& record, record::Batch& batch, Entry& out) {
-  if (!compiled_->process(record, batch, true)) return false;
-  Scope& scope = compiled_->scope;
+  Compiled& query = *compiled_;
+  if (!query.reaches_stages(record, batch)) return false;
+  const bool verdict_first = !query.stages.empty() && query.passed * 2 < query.reached;
+  constexpr std::uint32_t kLatest = 1024;
+  if (++query.reached == kLatest) {
+    query.reached /= 2;
+    query.passed /= 2;
+  }
+  if (verdict_first && !query.passes_stages(record, batch, false)) return false;
+  if (!query.passes_stages(record, batch, true)) return false;
+  ++query.passed;
+  Scope& scope = query.scope;
   out.line = scope.line();
   out.labels = scope.stream_labels(compiled_->stream_buffer);
   out.metadata = scope.metadata_labels(compiled_->metadata_buffer);
@@ -320,18 +345,15 @@ bool LogQuery::run(record::Record& record, record::Batch& batch, Entry& out) {
   return true;
 }
 
+bool LogQuery::rewrites() const { return compiled_->line_changes || compiled_->labels_change; }
 bool LogQuery::shows_unchanged(const record::Record& record) const {
-  return !compiled_->line_changes && !compiled_->labels_change && (record.metadata.empty() || !Scope::changes_metadata(record));
+  return !rewrites() && (record.metadata.empty() || !Scope::changes_metadata(record));
 }
 
 bool LogQuery::errored() const { return compiled_->scope_used && compiled_->scope.errored(); }
 std::string_view LogQuery::error() const { return compiled_->scope_used ? compiled_->scope.error() : std::string_view(); }
 bool LogQuery::asks_for_error() const { return compiled_->asks_for_error; }
 std::span<const std::string> LogQuery::needles() const { return compiled_->needles; }
-bool LogQuery::line_changes() const { return compiled_->line_changes; }
-bool LogQuery::labels_change() const { return compiled_->labels_change; }
-bool LogQuery::trivial() const { return compiled_->expr.stages.empty(); }
-std::string LogQuery::to_string() const { return print(compiled_->expr); }
-std::string LogQuery::selector() const { return print_selector(compiled_->expr.matchers); }
+const LogExpr& LogQuery::expr() const { return compiled_->expr; }
 
 }  // namespace weir::logql

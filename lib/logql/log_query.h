@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "logql/ast.h"
 #include "record/record.h"
 
 #include <memory>
@@ -29,6 +30,8 @@ class LogQuery {
   // Code::config. The message is Loki's ("parse error at line 1, col 6: …"); the hint holds the line of the query and a caret
   // under the column when there is one. A metric query is an error that says so.
   static base::Result<LogQuery> compile(std::string_view text, const ParseOptions& options);
+  // The same of a tree. `text` is what it was parsed from, for errors to point into, or "".
+  static base::Result<LogQuery> compile(LogExpr expr, std::string_view text);
 
   // The stream selector alone, for blocks and files. Cached by the address of the set, of which a reference is kept.
   [[nodiscard]] bool selects(const record::LabelSet& labels) const;
@@ -58,21 +61,21 @@ class LogQuery {
     std::string_view error;
   };
   // As matches(); when true, `out` is what remains after all stages. Its views are valid until the next call of matches() or
-  // run() and as long as the batch.
+  // run() and as long as the batch. Evaluates a record once; while most of those that get as far as a parser fail behind it, first for the
+  // verdict alone, which extracts less.
   bool run(record::Record& record, record::Batch& batch, Entry& out);
 
-  // Whether run() shows the records that pass as they are: no stage changes anything, and no metadata has to go by another name.
+  // Whether a stage may change what run() shows of records, other than by __error__.
+  [[nodiscard]] bool rewrites() const;
+  // Whether run() shows this record, if it passes without an error, as it is: no stage changes anything, and no metadata has to go by
+  // another name.
   [[nodiscard]] bool shows_unchanged(const record::Record& record) const;
 
   // Byte strings all of which every line that passes contains, to reject raw blocks with. Taken from |= filters and from
   // literals of |~ ; empty when nothing is certain.
   [[nodiscard]] std::span<const std::string> needles() const;
 
-  [[nodiscard]] bool line_changes() const;    // line_format, decolorize or unpack may change what run() shows
-  [[nodiscard]] bool labels_change() const;   // some stage extracts, sets or removes labels
-  [[nodiscard]] bool trivial() const;         // only a selector
-  [[nodiscard]] std::string to_string() const;  // the query in Loki's canonical form; `{}` for a selector left out
-  [[nodiscard]] std::string selector() const;   // the selector alone in canonical form
+  [[nodiscard]] const LogExpr& expr() const;    // print() (printer.h) gives its canonical form
 
   LogQuery(LogQuery&&) noexcept;
   LogQuery& operator=(LogQuery&&) noexcept;

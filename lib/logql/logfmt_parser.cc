@@ -1,9 +1,7 @@
 #include "logql/logfmt_parser.h"
 
-#include "base/byte_search.h"
 #include "base/utf8.h"
 #include "gotext/json_reader.h"
-#include "gotext/scratch.h"
 
 #include <fmt/format.h>
 
@@ -13,17 +11,6 @@ namespace weir::logql {
 namespace {
 
 bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
-// False for U+FFFD and for bytes that are not UTF-8.
-bool is_clean_value(std::string_view value) {
-  if (base::is_ascii(value)) return true;
-  for (std::size_t i = 0; i < value.size();) {
-    std::size_t length = 0;
-    if (base::decode_utf8(value.substr(i), length) == base::kReplacement) return false;
-    i += length;
-  }
-  return true;
-}
-
 bool is_letter_byte(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 // The key that an expression names: bare or in quotes.
@@ -43,74 +30,17 @@ base::Result<std::string> parse_expression(std::string_view text) {
 
 }  // namespace
 
-bool LogfmtReader::fail(std::size_t at, std::string_view why, char found) {
-  why_ = why;
-  error_at_ = at + 1;
-  found_ = found;
-  return false;
-}
-
 std::string LogfmtReader::error() const {
-  return found_ == '\0' ? fmt::format("logfmt syntax error at pos {} : {}", error_at_, why_)
-                        : fmt::format("logfmt syntax error at pos {} : {} '{}'", error_at_, why_, found_);
+  const std::size_t at = in_.position() + 1;
+  return in_.found == '\0' ? fmt::format("logfmt syntax error at pos {} : {}", at, in_.why)
+                           : fmt::format("logfmt syntax error at pos {} : {} '{}'", at, in_.why, in_.found);
 }
 
 bool LogfmtReader::next(std::string_view& key, std::string_view& value, gotext::Scratch& scratch) {
-  if (broken() && position_ < line_.size()) {
-    // Whatever is left of the broken pair is passed over.
-    while (position_ < line_.size() && !is_blank(line_[position_])) ++position_;
-  }
-  why_ = {};
-  value = {};
-  while (position_ < line_.size() && is_blank(line_[position_])) ++position_;
-  if (position_ >= line_.size()) return false;
-  const std::size_t begin = position_;
-  while (position_ < line_.size() && line_[position_] > ' ' && line_[position_] != '=' && line_[position_] != '"') ++position_;
-  bool multibyte = false;
-  while (position_ < line_.size() && !is_blank(line_[position_]) && line_[position_] != '=' && line_[position_] != '"') {
-    multibyte = true;  // chars are signed here: this goes on behind bytes from 0x80 on
-    ++position_;
-  }
-  if (position_ < line_.size() && line_[position_] == '"') return fail(position_, "unexpected", '"');
-  if (position_ == begin) return fail(position_, "unexpected", '=');
-  key = line_.substr(begin, position_ - begin);
-  if (multibyte) {
-    for (std::size_t i = 0; i < key.size();) {
-      std::size_t length = 0;
-      if (base::decode_utf8(key.substr(i), length) == base::kReplacement) return fail(position_, "invalid key");
-      i += length;
-    }
-  }
-  if (position_ >= line_.size() || line_[position_] != '=') return true;
-  ++position_;
-  if (position_ >= line_.size() || is_blank(line_[position_])) return true;
-  if (line_[position_] == '"') return quoted(value, scratch);
-  const std::size_t start = position_;
-  while (position_ < line_.size() && !is_blank(line_[position_])) {
-    if (line_[position_] == '=' || line_[position_] == '"') return fail(position_, "unexpected", line_[position_]);
-    ++position_;
-  }
-  value = line_.substr(start, position_ - start);
-  return true;
-}
-
-bool LogfmtReader::quoted(std::string_view& value, gotext::Scratch& scratch) {
-  const std::size_t start = position_ + 1;
-  bool escapes = false;
-  std::size_t i = start;
-  while (true) {
-    i = base::find_quote_or_backslash(line_, i);
-    if (i >= line_.size()) {
-      position_ = line_.size();
-      return fail(position_, "unterminated quoted value");
-    }
-    if (line_[i] == '"') break;
-    escapes = true;
-    i += 2;
-  }
-  position_ = i + 1;
-  const auto text = gotext::logfmt_unescape(line_.substr(start, i - start), escapes, scratch);
-  if (!text) return fail(position_, "invalid quoted value");
+  if (!in_.next()) return false;
+  key = in_.key;
+  const auto text = gotext::logfmt_unescape(in_.value, in_.escaped, scratch);
+  if (!text) return in_.fail("invalid quoted value");
   value = *text;
   return true;
 }
@@ -180,7 +110,7 @@ bool LogfmtExtractor::process(Scope& scope) const {
     if (field == fields_.end()) continue;
     const std::string_view label = scope.free_name(field->name);
     if (label != field->name && scope.was_set(label)) return true;  // Loki reads no further then
-    scope.put(label, is_clean_value(value) ? value : std::string_view());
+    scope.put(label, names::LogfmtScanner::is_clean(value) ? value : std::string_view());
   }
 }
 

@@ -5,34 +5,28 @@
 #include "gotext/scratch.h"
 #include "logql/ast.h"
 #include "logql/scope.h"
+#include "names/logfmt_scanner.h"
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace weir::logql {
 
-// Reads `key=value key="quoted value" key`, one pair a call.
+// The pairs of a line, decoded.
 class LogfmtReader {
  public:
-  explicit LogfmtReader(std::string_view line) : line_(line) {}
+  explicit LogfmtReader(std::string_view line) : in_(line) {}
 
   // The next pair; false at the end or at a broken pair, which error() then describes. Going on after that reads what follows
   // the broken pair.
   bool next(std::string_view& key, std::string_view& value, gotext::Scratch& scratch);
 
-  [[nodiscard]] bool broken() const { return !why_.empty(); }
+  [[nodiscard]] bool broken() const { return in_.why != nullptr; }
   [[nodiscard]] std::string error() const;  // "logfmt syntax error at pos 6 : unexpected '"'"
 
  private:
-  bool fail(std::size_t at, std::string_view why, char found = '\0');
-  bool quoted(std::string_view& value, gotext::Scratch& scratch);
-  std::string_view line_;
-  std::size_t position_ = 0;
-  std::string_view why_;
-  std::size_t error_at_ = 0;
-  char found_ = '\0';
+  names::LogfmtScanner in_;
 };
 
 class LogfmtParser : public Stage {

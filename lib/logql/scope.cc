@@ -2,43 +2,30 @@
 
 #include "base/utf8.h"
 #include "logql/label_filter.h"
+#include "names/label_name.h"
 
 #include <algorithm>
 #include <cstring>
 #include <set>
+#include <span>
 
 namespace weir::logql {
 namespace {
 
 constexpr std::string_view kExtractedSuffix = "_extracted";
 
-bool is_name_byte(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-bool is_plain_name(std::string_view name) { return std::all_of(name.begin(), name.end(), is_name_byte); }
+bool is_plain_name(std::string_view name) { return std::all_of(name.begin(), name.end(), names::is_name_byte); }
 
-// What Loki makes of names of structured metadata when it takes them in: other characters become `_`, of which several in a row
-// are one, and a leading digit gets a prefix.
+// The name under which Loki has it.
 std::string_view metadata_name(std::string_view name, gotext::Scratch& scratch) {
-  if (is_plain_name(name) && !name.empty() && !is_digit(name.front()) && name.find("__") == std::string_view::npos) return name;
-  if (name.starts_with("__") && name.ends_with("__") && is_plain_name(name)) return name;
-  char* out = scratch.allocate(name.size() + 4);
-  std::size_t size = 0;
-  if (!name.empty() && is_digit(name.front())) {
-    std::memcpy(out, "key_", 4);
-    size = 4;
-  }
-  for (std::size_t i = 0; i < name.size();) {
-    const char c = is_name_byte(name[i]) ? name[i] : '_';
-    std::size_t length = 1;
-    if (static_cast<unsigned char>(name[i]) >= 0x80) (void)base::decode_utf8(name.substr(i), length);
-    i += length;
-    if (c == '_' && size > 0 && out[size - 1] == '_') continue;
-    out[size++] = c;
-  }
-  scratch.shrink(out, size);
-  return {out, size};
+  if (names::is_metadata_name(name)) return name;
+  const std::span<char> room(scratch.allocate(names::max_metadata_name(name.size())), names::max_metadata_name(name.size()));
+  const std::string_view made = names::metadata_name(name, room);
+  scratch.shrink(room.data(), made.size());
+  return made;
 }
 
 }  // namespace
@@ -56,13 +43,12 @@ void LabelSlots::forget() {
 
 bool Scope::changes_metadata(const record::Record& record) {
   constexpr std::size_t kFew = 16;
-  gotext::Scratch scratch;
   const auto labels = record.labels->labels();
   std::set<std::string_view> seen;  // only of many: few are compared with each other
   for (std::size_t i = 0; i < record.metadata.size(); ++i) {
     const record::Label& label = record.metadata[i];
     const auto same_name = [&](const record::Label& other) { return other.name == label.name; };
-    if (label.value.empty() || label.name.empty() || metadata_name(label.name, scratch) != label.name) return true;
+    if (label.value.empty() || !names::is_metadata_name(label.name)) return true;
     if (labels.size() > kFew ? std::ranges::binary_search(labels, label.name, {}, &record::Label::name)
                              : std::any_of(labels.begin(), labels.end(), same_name)) {
       return true;
@@ -282,7 +268,7 @@ std::string_view sanitize_name(std::string_view name, bool first_part, gotext::S
   for (std::size_t i = 0; i < name.size();) {
     std::size_t length = 1;
     if (static_cast<unsigned char>(name[i]) >= 0x80) (void)base::decode_utf8(name.substr(i), length);
-    out[size++] = is_name_byte(name[i]) ? name[i] : '_';
+    out[size++] = names::is_name_byte(name[i]) ? name[i] : '_';
     i += length;
   }
   scratch.shrink(out, size);

@@ -1,18 +1,12 @@
 #include "loki/limits.h"
 
+#include "names/label_name.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
 
 namespace weir::loki {
 namespace {
-
-bool valid_label_name(std::string_view name) {
-  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
-  for (const char c : name)
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')) return false;
-  return true;
-}
 
 // Loki's messages show whole seconds.
 std::string seconds(base::Timestamp time) {
@@ -25,7 +19,7 @@ std::string seconds(base::Timestamp time) {
 std::optional<Refusal> refuse_labels(std::span<const record::Label> labels, std::string_view name, const PushLimits& limits) {
   std::size_t counted = 0;
   for (const record::Label& label : labels) {
-    if (!valid_label_name(label.name))
+    if (!names::is_label_name(label.name))
       return Refusal{"bad_label_name", fmt::format("couldn't parse labels: stream '{}' has a label name that is not "
                                                    "[a-zA-Z_][a-zA-Z0-9_]*: '{}'", name, label.name)};
     if (limits.max_label_name != 0 && label.name.size() > limits.max_label_name)

@@ -1,6 +1,8 @@
 #include "loki/push_encoder.h"
 
+#include "base/quote.h"
 #include "base/utf8.h"
+#include "names/label_name.h"
 #include "record/json.h"
 
 #include <fmt/format.h>
@@ -21,93 +23,28 @@ constexpr char kBytes3 = (3 << 3) | 2;
 constexpr char kVarint1 = 1 << 3;
 constexpr char kVarint2 = 2 << 3;
 
-bool letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-
-// Code points that Go's strconv.IsPrint refuses and that occur in logs: control characters, the soft hyphen, separators and
-// formatting characters, surrogates, private use, noncharacters. Any escape that Go's Unquote accepts gives the same label in
-// Loki. So a code point that is missing here is only sent in another form than Loki would print.
-bool printable(std::uint32_t c) {
-  if (c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad) return false;
-  if ((c >= 0x2000 && c <= 0x200f) || (c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x206f)) return false;
-  if (c == 0x1680 || c == 0x180e || c == 0x3000 || c == 0xfeff || (c >= 0xfff0 && c <= 0xfffb)) return false;
-  if (c >= 0xe000 && c <= 0xf8ff) return false;
-  return (c & 0xfffe) != 0xfffe && c < 0xe0000;
-}
-
-void append_quoted(std::string& out, std::string_view utf8) {
-  out += '"';
-  std::size_t i = 0;
-  while (i < utf8.size()) {
-    const auto byte = static_cast<unsigned char>(utf8[i]);
-    if (byte < 0x80) {
-      ++i;
-      switch (byte) {
-        case '"': out += "\\\""; break;
-        case '\\': out += "\\\\"; break;
-        case '\a': out += "\\a"; break;
-        case '\b': out += "\\b"; break;
-        case '\f': out += "\\f"; break;
-        case '\n': out += "\\n"; break;
-        case '\r': out += "\\r"; break;
-        case '\t': out += "\\t"; break;
-        case '\v': out += "\\v"; break;
-        default:
-          if (byte < 0x20 || byte == 0x7f) {
-            fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-          } else {
-            out += static_cast<char>(byte);
-          }
-      }
-      continue;
-    }
-    const std::size_t size = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-    std::uint32_t c = byte & (0xffU >> (size + 1));
-    for (std::size_t k = 1; k < size; ++k) c = c << 6 | (static_cast<unsigned char>(utf8[i + k]) & 0x3f);
-    if (printable(c)) {
-      out.append(utf8, i, size);
-    } else if (c < 0x10000) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
-    } else {
-      fmt::format_to(std::back_inserter(out), "\\U{:08x}", c);
-    }
-    i += size;
-  }
-  out += '"';
-}
-
-// Loki keeps two underscores at either end when both ends have them.
-bool is_reserved(std::string_view name) { return name.size() >= 4 && name.starts_with("__") && name.ends_with("__"); }
-
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD, which Loki's parser uses for bytes that are not UTF-8
-constexpr std::string_view kUnnamed = "weir_unnamed";
 constexpr std::size_t kLongestTenant = 150;
-constexpr std::size_t kNamedBytes = 100;  // bytes of a name that are written in hexadecimal
 
 bool tenant_byte(char c) {
-  return letter_or_digit(c) || (c != '\0' && std::string_view("!-_.*'():").find(c) != std::string_view::npos);
+  return names::is_name_byte(c) || (c != '\0' && std::string_view("!-.*'():").find(c) != std::string_view::npos);
 }
 
-bool is_label_value(std::string_view value) { return base::is_utf8(value) && value.find(kReplacement) == std::string_view::npos; }
+bool is_label_value(std::string_view value) { return base::is_utf8(value) && value.find(base::kReplacementText) == std::string_view::npos; }
 
-// Writes U+FFFD and bytes that are not UTF-8 as \xHH. Doubles backslashes, so that this can be undone.
+// U+FFFD, which Loki's parser takes for bytes that are not UTF-8, and such bytes as \xHH; backslashes doubled, so that this can be undone.
 std::string escape_value(std::string_view value) {
   std::string out;
-  const auto byte = [&out](char c) { fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c)); };
-  for (std::size_t at = 0; at < value.size();) {
-    const auto lead = static_cast<unsigned char>(value[at]);
-    const std::size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    const std::string_view character = value.substr(at, size);
+  while (!value.empty()) {
+    const std::size_t length = base::utf8_length(value);
+    const std::string_view character = value.substr(0, std::max<std::size_t>(length, 1));
+    value.remove_prefix(character.size());
     if (character == "\\") {
       out += "\\\\";
-    } else if (character == kReplacement) {
-      for (const char c : character) byte(c);
-    } else if (character.size() == size && base::is_utf8(character)) {
+    } else if (length != 0 && character != base::kReplacementText) {
       out += character;
     } else {
-      byte(value[at++]);
-      continue;
+      for (const char c : character) fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
     }
-    at += size;
   }
   return out;
 }
@@ -189,51 +126,9 @@ std::string label_string(std::span<const record::Label> labels) {
     if (out.size() > 1) out += ", ";
     out += label.name;
     out += '=';
-    append_quoted(out, label.value);
+    base::append_quoted(out, label.value);
   }
   out += '}';
-  return out;
-}
-
-bool is_metadata_name(std::string_view name) {
-  // The quick answer: most names have no two underscores in a row.
-  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
-  if (is_reserved(name)) name = name.substr(2, name.size() - 4);
-  bool underscore = false;
-  bool other = false;
-  for (const char c : name) {
-    if (c == '_') {
-      if (underscore) return false;
-      underscore = true;
-    } else if (letter_or_digit(c)) {
-      underscore = false;
-      other = true;
-    } else {
-      return false;
-    }
-  }
-  return other;
-}
-
-std::string metadata_name(std::string_view name) {
-  std::string out;
-  const bool reserved = is_reserved(name);
-  if (!name.empty() && name[0] >= '0' && name[0] <= '9') out = "key_";
-  bool other = false;
-  bool underscore = false;
-  for (const char c : reserved ? name.substr(2, name.size() - 4) : name) {
-    if (letter_or_digit(c)) {
-      out += c;
-      other = true;
-      underscore = false;
-    } else if (!std::exchange(underscore, true)) {
-      out += '_';
-    }
-  }
-  if (other) return reserved ? "__" + out + "__" : out;
-  out = kUnnamed;
-  if (!name.empty()) out += '_';
-  for (const char c : name.substr(0, kNamedBytes)) fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(c));
   return out;
 }
 
@@ -284,8 +179,8 @@ void PushEncoder::encode_metadata(std::span<const record::Label> metadata) {
     }
     if (pair.value.empty()) continue;
     std::size_t replaced = 0;
-    const std::string name = is_metadata_name(pair.name) ? std::string(pair.name) : metadata_name(pair.name);
-    if (name.starts_with(kUnnamed) && !pair.name.starts_with(kUnnamed)) ++metadata_renamed_;
+    const std::string name = names::is_metadata_name(pair.name) ? std::string(pair.name) : names::metadata_name(pair.name);
+    if (name.starts_with(names::kUnnamed) && !pair.name.starts_with(names::kUnnamed)) ++metadata_renamed_;
     if (base::is_utf8(pair.value)) {
       add_pair(name, pair.value);
     } else {

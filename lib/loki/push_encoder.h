@@ -48,12 +48,6 @@ struct PushedStream {
 // may get into a header.
 [[nodiscard]] bool is_tenant(std::string_view tenant);
 
-// The name of structured metadata in Loki's form: a character outside [A-Za-z0-9_] becomes `_`, a run of `_` becomes one, and
-// `key_` goes in front of a digit. `__x__` stays. A name of underscores alone makes Loki answer 500 to the whole request. Such
-// a name becomes `weir_unnamed` and its bytes in hexadecimal.
-[[nodiscard]] bool is_metadata_name(std::string_view name);  // already in Loki's form
-[[nodiscard]] std::string metadata_name(std::string_view name);
-
 // Numbers about the prepared record.
 struct EncodedEntry {
   std::size_t raw = 0;        // bytes of line and metadata, as Loki counts them for its rate limits

@@ -56,11 +56,9 @@ std::string_view json_object(const std::vector<Label>& labels, std::string& text
   text = "{";
   for (const Label& label : labels) {
     if (text.size() > 1) text += ',';
-    text += '"';
-    record::append_escaped(text, label.name);
-    text += "\":\"";
-    record::append_escaped(text, label.value);
-    text += '"';
+    record::append_json_string(text, label.name);
+    text += ':';
+    record::append_json_string(text, label.value);
   }
   text += '}';
   return batch.copy(text);
@@ -176,9 +174,8 @@ bool QueryAnswerParser::State::add_sample(double seconds, std::string_view value
   record.labels = labels_of_series;
   record.sample = true;
   auto* extra = batch.make<record::Extra>();
-  text = "\"";
-  record::append_escaped(text, value);
-  text += '"';
+  text.clear();
+  record::append_json_string(text, value);
   extra->value = batch.copy(text);
   record.extra = extra;
   batch.records.push_back(record);

@@ -2,6 +2,7 @@
 #include "loki/query_client.h"
 
 #include "base/count.h"
+#include "base/percent.h"
 #include "base/secrets.h"
 #include "loki/push_reply.h"
 #include "record/json.h"
@@ -243,7 +244,7 @@ Result<std::vector<std::string>> QueryClient::labels(const QueryWindow& window, 
 Result<std::vector<std::string>> QueryClient::label_values(std::string_view name, const QueryWindow& window, std::string_view selector) {
   auto parameters = window_parameters(window);
   if (!selector.empty()) parameters.emplace_back("query", selector);
-  if (auto got = get_all(fmt::format("/loki/api/v1/label/{}/values", http::escape(name)), parameters); !got) {
+  if (auto got = get_all(fmt::format("/loki/api/v1/label/{}/values", base::percent_encode(name)), parameters); !got) {
     return std::move(got).error();
   }
   return parser_.parse_strings(body_);

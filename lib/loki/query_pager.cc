@@ -1,12 +1,13 @@
 #include "loki/query_pager.h"
 
 #include "base/count.h"
+#include "base/quote.h"
+#include "base/utf8.h"
+#include "names/label_name.h"
 #include "record/record.h"
 #include "record/timestamp.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <map>
 #include <utility>
 
@@ -29,21 +30,6 @@ constexpr double kFastest = 8;                  // the most by which a slice gro
 constexpr double kLongest = 1e18;               // the longest slice in nanoseconds: 30 years, no overflow
 constexpr std::uint32_t kSmallestPage = 2;  // a page of one entry cannot show that its time has more
 
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      (out += '\\') += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
 void append_literal(std::string& regex, std::string_view text) {
   for (const char c : text) {
     if (std::string_view(R"(\.+*?()|[]{}^$-)").find(c) != std::string_view::npos) regex += '\\';
@@ -53,16 +39,7 @@ void append_literal(std::string& regex, std::string_view text) {
 
 // Names that can stand in a label filter: identifiers that are no keywords of LogQL.
 bool can_be_named(std::string_view name) {
-  constexpr std::array<std::string_view, 26> keywords = {
-      "by", "without", "bool", "offset", "on",      "ignoring",    "group_left",   "group_right", "or",   "and",  "unless", "json",     "regexp",
-      "ip", "logfmt",  "unpack", "pattern", "unwrap", "line_format", "label_format", "decolorize",  "drop", "keep", "of",     "variants", "vector"};
-  std::string lower(name);
-  for (char& c : lower) {
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_') return false;
-    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  return !lower.empty() && !std::isdigit(static_cast<unsigned char>(lower[0])) && !lower.starts_with("__") &&
-         std::find(keywords.begin(), keywords.end(), lower) == keywords.end();
+  return names::is_label_name(name) && !name.starts_with("__") && !names::is_keyword(name);
 }
 
 // Divides by one label: the value that is nearest to half of the sample against all other values. Loki would try a single label
@@ -86,16 +63,15 @@ QuerySplit split_by_label(const Batch& sample) {
     }
   }
   if (best_name.empty()) return {};
-  std::string value;
-  append_quoted(value, best_value);
+  const std::string value = base::quoted(best_value);
   QuerySplit split = {fmt::format(" | ({0}={1} or {0}={1})", best_name, value), fmt::format(" | ({0}!={1} or {0}!={1})", best_name, value)};
   for (const Record& record : sample.records) {
     bool equal = false, other = false;  // both: the name is that of a label and of metadata
-    const auto look = [&](const Label& label) {
+    const auto compare = [&](const Label& label) {
       if (label.name == best_name) (label.value == best_value ? equal : other) = true;
     };
-    std::ranges::for_each(record.labels->labels(), look);
-    std::ranges::for_each(record.metadata, look);
+    std::ranges::for_each(record.labels->labels(), compare);
+    std::ranges::for_each(record.metadata, compare);
     if (equal && !other) ++split.left_known;
     if (!equal) ++split.right_known;
   }
@@ -104,9 +80,7 @@ QuerySplit split_by_label(const Batch& sample) {
 
 // Bytes of the UTF-8 character at `at`; 1 when there is none.
 std::size_t character_size(std::string_view text, std::size_t at) {
-  const auto byte = static_cast<unsigned char>(text[at]);
-  const std::size_t size = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-  return std::min(size, text.size() - at);
+  return std::max<std::size_t>(base::utf8_length(text.substr(at)), 1);
 }
 
 // Divides by the first character in which the lines differ: about half of the characters that occur there against everything
@@ -145,8 +119,7 @@ QuerySplit split_by_line(Batch& sample) {
     regex += fmt::format(".{{{}}}", count);
   }
   regex += fmt::format("(?:{})", set);
-  std::string quoted;
-  append_quoted(quoted, regex);
+  const std::string quoted = base::quoted(regex);
   return {" |~ " + quoted, " !~ " + quoted, taken, lines.size() - taken};
 }
 

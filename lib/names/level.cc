@@ -1,5 +1,6 @@
 #include "names/level.h"
 
+#include "names/label_name.h"
 #include "names/level_fields.h"
 
 #include <array>
@@ -181,20 +182,6 @@ bool looks_like_json(std::string_view line) {
   return end > at && line[end - 1] == '}';
 }
 
-// `name` as Loki stores it: bytes that are no letter, digit or `_` are `_`, and runs of `_` are one. Names longer than any
-// that matters come back empty.
-std::string_view normal_name(std::string_view name, std::array<char, 16>& buffer) {
-  std::size_t size = 0;
-  for (const char c : name) {
-    const char low = static_cast<char>(c | 0x20);
-    const char kept = (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') ? c : '_';
-    if (kept == '_' && size > 0 && buffer[size - 1] == '_') continue;
-    if (size == buffer.size()) return {};
-    buffer[size++] = kept;
-  }
-  return {buffer.data(), size};
-}
-
 std::string_view level_of_severity_number(std::string_view text) {
   if (text.starts_with("+") && !text.starts_with("+-")) text.remove_prefix(1);
   std::int64_t number = 0;
@@ -238,12 +225,12 @@ std::string_view level_of_metadata(std::span<const record::Label> metadata) {
   std::optional<int> best;
   Value level;
   Value severity_number;
-  std::array<char, 16> buffer;
+  std::array<char, 16> buffer;  // as long as any name that matters
   for (const record::Label& entry : metadata) {
     if (entry.value.empty() || entry.name.empty()) continue;
     const char first = static_cast<char>(entry.name[0] | 0x20);
     if (first != 'l' && first != 's') continue;
-    const std::string_view name = normal_name(entry.name, buffer);
+    const std::string_view name = metadata_name(entry.name, buffer);
     const bool renamed = name != entry.name;
     if (name == "severity_number") severity_number.take(entry.value, renamed);
     const std::optional<int> rank = level_field_rank(name);
@@ -264,16 +251,6 @@ std::string_view level_of_line(std::string_view line) {
     level = level_in_logfmt(line);
   }
   return level.empty() ? keyword_level(line) : level;
-}
-
-std::string_view detect_level(std::span<const record::Label> labels, std::span<const record::Label> metadata,
-                              std::string_view line) {
-  for (const record::Label& entry : metadata) {
-    if (entry.name == kDetectedLevel && !entry.value.empty()) return normalize_level(entry.value);
-  }
-  if (const std::string_view level = level_of_labels(labels); !level.empty()) return level;
-  if (const std::string_view level = level_of_metadata(metadata); !level.empty()) return level;
-  return level_of_line(line);
 }
 
 }  // namespace weir::names

@@ -33,8 +33,4 @@ inline constexpr std::string_view kDetectedLevel = "detected_level";
 // earliest keyword that stands alone.
 [[nodiscard]] std::string_view level_of_line(std::string_view line);
 
-// What Loki would show as detected_level for such an entry: metadata `detected_level`, labels, metadata, line, in this order.
-[[nodiscard]] std::string_view detect_level(std::span<const record::Label> labels, std::span<const record::Label> metadata,
-                                            std::string_view line);
-
 }  // namespace weir::names

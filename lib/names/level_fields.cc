@@ -1,9 +1,12 @@
-// Both scanners stop where Loki's do: what stands before a malformed place counts, what stands behind it does not.
+// Both searches stop where Loki's do: what stands before a malformed place counts, what stands behind it does not.
+//
+// The JSON search is apart from record/json_scanner.h, which is strict: here a line that is cut off or wrong behind the field still
+// has a level. It is as lenient as gotext/json_reader.h, which stands beside this module and not below it, and gathers values; this one
+// runs over every line that enrich sees, so it only looks for the field and copies nothing.
 #include "names/level_fields.h"
 
 #include "base/hex.h"
-#include "base/utf8.h"
-#include "record/json.h"
+#include "names/logfmt_scanner.h"
 
 #include <array>
 #include <cstddef>
@@ -238,70 +241,11 @@ bool JsonFields::search(std::string_view text, int depth) {
   return false;
 }
 
-// Reads key=value pairs as Go's logfmt does. Nothing more is to be had once next() was false.
-class LogfmtFields {
- public:
-  explicit LogfmtFields(std::string_view line) : line_(line) {}
-  bool next();
-  std::string_view key;
-  std::string_view value;  // valid until the next call
-
- private:
-  bool read_value();
-  bool read_quoted();
-  static bool is_end(char c) { return static_cast<unsigned char>(c) <= ' '; }
-  static bool is_invalid_key(std::string_view key) {
-    for (const char c : key) {
-      if (static_cast<unsigned char>(c) >= 0x80) return !base::is_utf8(key) || key.find("\xef\xbf\xbd") != kNone;
-    }
-    return false;
-  }
-  std::string_view line_;
-  std::size_t at_ = 0;
-  ShortWord decoded_;
-};
-
-bool LogfmtFields::next() {
-  key = value = {};
-  while (at_ < line_.size() && is_end(line_[at_])) ++at_;
-  if (at_ >= line_.size()) return false;
-  const std::size_t start = at_;
-  while (at_ < line_.size() && !is_end(line_[at_]) && line_[at_] != '=' && line_[at_] != '"') ++at_;
-  key = line_.substr(start, at_ - start);
-  if (at_ < line_.size() && line_[at_] == '"') return false;
-  if (is_invalid_key(key)) return false;
-  if (at_ >= line_.size() || line_[at_] != '=') return true;
-  if (key.empty()) return false;
-  ++at_;
-  if (at_ >= line_.size() || is_end(line_[at_])) return true;
-  return line_[at_] == '"' ? read_quoted() : read_value();
-}
-
-bool LogfmtFields::read_value() {
-  const std::size_t start = at_;
-  for (; at_ < line_.size() && !is_end(line_[at_]); ++at_) {
-    if (line_[at_] == '=' || line_[at_] == '"') return false;
-  }
-  value = line_.substr(start, at_ - start);
-  return true;
-}
-
-bool LogfmtFields::read_quoted() {
-  const std::size_t start = at_ + 1;
-  bool escaped = false;
-  for (at_ = start; (at_ = find_any(line_, at_, '"', '\\', '"')) != kNone && line_[at_] == '\\'; at_ += 2) escaped = true;
-  if (at_ == kNone) {
-    at_ = line_.size();
-    return false;
-  }
-  value = line_.substr(start, at_ - start);
-  ++at_;
-  if (!escaped) return true;
-
-  decoded_ = ShortWord();
+// The value of the pair at hand, decoded as far as it can matter; false where Loki refuses an escape.
+bool decode_logfmt_value(std::string_view value, ShortWord& out) {
   for (std::size_t i = 0; i < value.size();) {
     if (value[i] != '\\') {
-      decoded_.add(value[i++]);
+      out.add(value[i++]);
       continue;
     }
     switch (value[i + 1]) {  // the quote that ended the value was not escaped, so a backslash has a byte behind it
@@ -309,7 +253,7 @@ bool LogfmtFields::read_quoted() {
       case '\\':
       case '/':
       case '\'':
-        decoded_.add(value[i + 1]);
+        out.add(value[i + 1]);
         i += 2;
         break;
       case 'b':
@@ -317,7 +261,7 @@ bool LogfmtFields::read_quoted() {
       case 'n':
       case 'r':
       case 't':
-        decoded_.add('\n');
+        out.add('\n');
         i += 2;
         break;
       case 'u': {
@@ -327,14 +271,13 @@ bool LogfmtFields::read_quoted() {
         if (unit >= 0xd800 && unit <= 0xdbff) {
           if (const int low = escaped_unit(value, i); low >= 0xdc00 && low <= 0xdfff) i += 6;
         }
-        decoded_.add_unit(unit);
+        out.add_unit(unit);
         break;
       }
       default:
         return false;
     }
   }
-  value = decoded_.view();
   return true;
 }
 
@@ -425,14 +368,16 @@ std::string_view level_in_json(std::string_view line) {
 
 std::string_view level_in_logfmt(std::string_view line) {
   if (!may_have_level_key(line)) return {};
-  LogfmtFields fields(line);
+  LogfmtScanner fields(line);
   std::optional<int> best;
   std::string_view level;
   while (fields.next()) {
+    ShortWord decoded;
+    if (fields.escaped && !decode_logfmt_value(fields.value, decoded)) break;
     const std::optional<int> rank = logfmt_rank(fields.key);
     if (!rank || (best && *best <= *rank)) continue;
     best = rank;
-    level = known_level(fields.value);
+    level = known_level(fields.escaped ? decoded.view() : fields.value);
     if (*rank == 0) break;
   }
   return level;

@@ -43,7 +43,7 @@ std::string for_terminal(std::string_view text) {
 class JsonlSink : public Stage {
  public:
   JsonlSink(const JsonlSinkOptions& options, const Context& context)
-      : options_(options), context_(context), output_(options.fd, context), count_(context.metrics), terminal_(::isatty(options.fd) == 1) {
+      : context_(context), output_(options.fd, context), count_(context.metrics), terminal_(::isatty(options.fd) == 1) {
     // Fewer, larger writes. Fails on anything but a pipe, and where the kernel's limit is lower: both are fine.
     ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
   }
@@ -72,19 +72,11 @@ class JsonlSink : public Stage {
     std::string_view run;  // records nobody changed that lie one behind the other, newlines between them
     for (const Record& record : batch.records) {
       if (record.is_marker()) {
-        if (!options_.markers) continue;
         if (record.marker->type == record::Marker::Type::begin) tracked_ = true;
       } else {
         count_.take(record);
       }
-      if (!options_.markers && record.source) {
-        Record bare = record;
-        bare.source = {};
-        bare.touch();
-        append(run);
-        run = {};
-        record::append_jsonl(out_, bare);
-      } else if (record.raw.empty()) {
+      if (record.raw.empty()) {
         append(run);
         run = {};
         record::append_jsonl(out_, record);
@@ -120,7 +112,6 @@ class JsonlSink : public Stage {
     return Flow::more;
   }
 
-  const JsonlSinkOptions options_;
   const Context context_;
   Output output_;
   OutputCount count_;

@@ -10,7 +10,6 @@ namespace weir::pipeline {
 
 struct JsonlSinkOptions {
   int fd = 1;
-  bool markers = true;  // false: no markers and no `source`, because the output is for other tools
 };
 
 std::unique_ptr<Stage> make_jsonl_sink(const JsonlSinkOptions& options, const Context& context);

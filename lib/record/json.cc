@@ -104,6 +104,12 @@ void append_escaped(std::string& out, std::string_view bytes) {
   }
 }
 
+void append_json_string(std::string& out, std::string_view bytes) {
+  out += '"';
+  append_escaped(out, bytes);
+  out += '"';
+}
+
 char* write_escaped(char* out, std::string_view bytes) {
   const char* const end = bytes.data() + bytes.size();
   escape(out, bytes.data(), end, end);

@@ -16,7 +16,9 @@ namespace weir::record {
 // Appends the escaped form, without quotes. Escapes `"`, `\`, bytes below 0x20 (in JSON's short forms where they exist), and
 // bytes that are not UTF-8. Escapes nothing else: not `/`, not `<>&`, not 0x7f.
 void append_escaped(std::string& out, std::string_view bytes);
-// The same, into a buffer of at least max_escaped(bytes.size()). Returns the end.
+// The same with quotes around it: a JSON string.
+void append_json_string(std::string& out, std::string_view bytes);
+// append_escaped() into a buffer of at least max_escaped(bytes.size()). Returns the end.
 char* write_escaped(char* out, std::string_view bytes);
 inline std::size_t max_escaped(std::size_t size) { return size * 6; }
 

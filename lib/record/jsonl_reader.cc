@@ -1,7 +1,7 @@
 #include "record/jsonl_reader.h"
 
+#include "base/base64.h"
 #include "base/utf8.h"
-#include "record/base64.h"
 #include "record/json.h"
 #include "record/json_scanner.h"
 #include "record/timestamp.h"
@@ -343,7 +343,7 @@ struct JsonlReader::State {
     if (members.positions_end != nullptr) {
       const std::string_view encoded = decode(members.positions);
       char* const to = batch.allocate(encoded.size() / 4 * 3 + 3);
-      const auto size = decode_base64(to, encoded);
+      const auto size = base::decode_base64(to, encoded);
       batch.shrink(to, size.value_or(0));
       if (!size) {
         in.at_ = members.positions_end;

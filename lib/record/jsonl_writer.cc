@@ -1,6 +1,6 @@
 #include "record/jsonl_writer.h"
 
-#include "record/base64.h"
+#include "base/base64.h"
 #include "record/json.h"
 #include "record/timestamp.h"
 
@@ -8,12 +8,6 @@
 
 namespace weir::record {
 namespace {
-
-void append_string(std::string& out, std::string_view bytes) {
-  out += '"';
-  append_escaped(out, bytes);
-  out += '"';
-}
 
 void append_source(std::string& out, const Source& source) {
   char text[Source::kMaxText];
@@ -32,14 +26,14 @@ void append_marker(std::string& out, const Marker& marker) {
     case Marker::Type::begin:
     case Marker::Type::rejected:
       out += ",\"checkpoint\":";
-      append_string(out, marker.checkpoint);
+      append_json_string(out, marker.checkpoint);
       if (marker.spool != 0) out += fmt::format(",\"spool\":\"{:016x}\"", marker.spool);
       break;
     case Marker::Type::generation:
       out += ",\"path\":";
-      append_string(out, marker.path);
+      append_json_string(out, marker.path);
       out += ",\"log\":";
-      append_string(out, marker.log_key);
+      append_json_string(out, marker.log_key);
       out += fmt::format(",\"inode\":{},\"device\":{},\"head_size\":{},\"head_hash\":\"{:016x}\"", marker.inode, marker.device, marker.head_size,
                          marker.head_hash);
       if (marker.check_end != 0) out += fmt::format(",\"check_end\":{},\"check_hash\":\"{:016x}\"", marker.check_end, marker.check_hash);
@@ -49,7 +43,7 @@ void append_marker(std::string& out, const Marker& marker) {
       break;
     case Marker::Type::block:
       out += ",\"positions\":\"";
-      append_base64(out, marker.positions);
+      base::append_base64(out, marker.positions);
       out += '"';
       break;
   }
@@ -113,15 +107,15 @@ void append_jsonl(std::string& out, const Record& record) {
     for (const Label& pair : record.metadata) {
       if (!first) out += ',';
       first = false;
-      append_string(out, pair.name);
+      append_json_string(out, pair.name);
       out += ':';
-      append_string(out, pair.value);
+      append_json_string(out, pair.value);
     }
     out += '}';
   }
   if (!record.tenant.empty()) {
     out += ",\"tenant\":";
-    append_string(out, record.tenant);
+    append_json_string(out, record.tenant);
   }
   if (record.source) {
     out += ',';

@@ -84,11 +84,9 @@ struct InternTable {
     for (std::size_t i = 0; i < labels.size(); ++i) {
       set.labels_[i] = {keep(labels[i].name), keep(labels[i].value)};
       if (i > 0) set.json_ += ',';
-      set.json_ += '"';
-      append_escaped(set.json_, labels[i].name);
-      set.json_ += "\":\"";
-      append_escaped(set.json_, labels[i].value);
-      set.json_ += '"';
+      append_json_string(set.json_, labels[i].name);
+      set.json_ += ':';
+      append_json_string(set.json_, labels[i].value);
     }
     set.json_ += '}';
   }

@@ -1,5 +1,7 @@
 #include "record/timestamp.h"
 
+#include "base/civil.h"
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -11,47 +13,12 @@ namespace weir::record {
 namespace {
 
 using base::Code;
+using base::kSecondsPerDay;
 using base::Duration;
 using base::fail;
 using base::kSecond;
 using base::Result;
 using base::Timestamp;
-
-constexpr std::int64_t kSecondsPerDay = 86400;
-
-// Days since 1970-01-01 of a date of the proleptic Gregorian calendar, and back.
-// http://howardhinnant.github.io/date_algorithms.html
-constexpr std::int64_t days_from_civil(std::int64_t year, unsigned month, unsigned day) {
-  year -= month <= 2 ? 1 : 0;
-  const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
-  const auto year_of_era = static_cast<unsigned>(year - era * 400);
-  const unsigned day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-  const unsigned day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-  return era * 146097 + static_cast<std::int64_t>(day_of_era) - 719468;
-}
-
-struct Civil {
-  std::int64_t year;
-  unsigned month, day;
-};
-
-constexpr Civil civil_from_days(std::int64_t days) {
-  days += 719468;
-  const std::int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-  const auto day_of_era = static_cast<unsigned>(days - era * 146097);
-  const unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const unsigned shifted = (5 * day_of_year + 2) / 153;
-  const unsigned day = day_of_year - (153 * shifted + 2) / 5 + 1;
-  const unsigned month = shifted < 10 ? shifted + 3 : shifted - 9;
-  return {static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0), month, day};
-}
-
-constexpr unsigned days_in_month(std::int64_t year, unsigned month) {
-  constexpr std::array<unsigned, 12> days = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-  return month == 2 && leap ? 29 : days[month - 1];
-}
 
 // `count` digits at `at`, or -1.
 inline int digits(const char* at, int count) {
@@ -123,7 +90,7 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
   if (at[4] != '-' || at[7] != '-' || at[13] != ':' || at[16] != ':') return std::nullopt;
   if (at[10] != 'T' && at[10] != 't' && at[10] != ' ') return std::nullopt;
   if (year < 1678 || year > 2261 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
-      second > 60 || static_cast<unsigned>(day) > days_in_month(year, static_cast<unsigned>(month))) {
+      second > 60 || static_cast<unsigned>(day) > base::days_in_month(year, static_cast<unsigned>(month))) {
     return std::nullopt;
   }
   at += 19;
@@ -157,7 +124,7 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
     return std::nullopt;
   }
   if (at != end) return std::nullopt;
-  const std::int64_t days = days_from_civil(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
+  const std::int64_t days = base::days_from_civil(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
   return (days * kSecondsPerDay + hour * 3600 + minute * 60 + second - offset) * kSecond + nanoseconds;
 }
 
@@ -174,7 +141,7 @@ std::size_t print_rfc3339(Timestamp time, char* out) {
     rest += kSecondsPerDay;
     --days;
   }
-  const Civil date = civil_from_days(days);
+  const base::CivilDate date = base::civil_from_days(days);
   const auto of_day = static_cast<unsigned>(rest);
   char* at = put_digits(out, static_cast<unsigned>(date.year), 4);
   *at++ = '-';

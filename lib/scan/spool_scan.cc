@@ -102,11 +102,10 @@ void SpoolScan::keep_changed(const Record& record, const logql::LogQuery::Entry&
     std::sort(parsed.begin(), parsed.end(), [](const Label& a, const Label& b) { return a.name < b.name; });
     text_ = "{";
     for (const Label& label : parsed) {
-      text_ += text_.size() > 1 ? ",\"" : "\"";
-      record::append_escaped(text_, label.name);
-      text_ += "\":\"";
-      record::append_escaped(text_, label.value);
-      text_ += '"';
+      if (text_.size() > 1) text_ += ',';
+      record::append_json_string(text_, label.name);
+      text_ += ':';
+      record::append_json_string(text_, label.value);
     }
     text_ += '}';
     auto* extra = kept_.make<record::Extra>();
@@ -119,8 +118,13 @@ void SpoolScan::keep_changed(const Record& record, const logql::LogQuery::Entry&
 void SpoolScan::keep(Record& record, std::uint64_t order) {
   // In small steps: doubling would take more than all that is kept.
   if (kept_.records.size() == kept_.records.capacity()) kept_.records.reserve(kept_.records.size() + kept_.records.size() / 4 + kGiveAtOnce);
-  if (!query_.matches(record, loaded_)) return;
-  if (!as_stored_ && (query_.errored() || !query_.shows_unchanged(record))) {
+  // What no stage rewrites is decided first and mostly kept as it is; what one does is evaluated once, for both.
+  bool changed = !as_stored_ && query_.rewrites();
+  if (!changed) {
+    if (!query_.matches(record, loaded_)) return;
+    changed = !as_stored_ && (query_.errored() || !query_.shows_unchanged(record));
+  }
+  if (changed) {
     logql::LogQuery::Entry entry;
     if (!query_.run(record, loaded_, entry)) return;
     keep_changed(record, entry);

@@ -199,10 +199,6 @@ void Consumer::acknowledge(std::span<const PlaceSet::Stretch> stretches) {
   state_->change([&](PlaceSet& set) { set.add_sorted(stretches); });
 }
 
-void Consumer::acknowledge_before(std::uint64_t block, std::uint32_t ordinal) {
-  state_->change([&](PlaceSet& set) { set.add_before({block, ordinal}); });
-}
-
 void Consumer::leave(std::uint64_t stream, BlockPlace place) {
   state_->change([&](PlaceSet& set) {
     set.wait_also(stream, place);

@@ -61,8 +61,6 @@ class Consumer {
   void acknowledge(std::uint64_t block, std::uint32_t first, std::uint32_t last);
   // Many at once, sorted and apart from each other.
   void acknowledge(std::span<const PlaceSet::Stretch> stretches);
-  // Everything that lies before this place.
-  void acknowledge_before(std::uint64_t block, std::uint32_t ordinal);
   // The record at this place, which belongs to `stream` (stream_key()), is left for later, or its stream waits already.
   void leave(std::uint64_t stream, BlockPlace place);
   // Of a stream that waits: all its records before `from` are acknowledged.

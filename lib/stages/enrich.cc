@@ -4,6 +4,7 @@
 #include "stages/enrich.h"
 
 #include "base/utf8.h"
+#include "names/label_name.h"
 #include "names/level.h"
 #include "record/json.h"
 #include "tail/pod_path.h"
@@ -335,12 +336,7 @@ std::span<const Label> EnrichStage::metadata_with(record::Batch& batch, const Re
 }
 
 Result<void> check_name(std::string_view what, std::string_view name) {
-  const auto valid = [](char c, bool first) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (!first && c >= '0' && c <= '9');
-  };
-  bool good = !name.empty();
-  for (std::size_t i = 0; i < name.size(); ++i) good = good && valid(name[i], i == 0);
-  if (!good) {
+  if (!names::is_label_name(name)) {
     return base::fail(Code::usage, "{} \"{}\" is no label name", what, base::escape_control(name))
         .with_hint("a name has letters, digits and _, and no digit in front");
   }

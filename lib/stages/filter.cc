@@ -1,6 +1,7 @@
 #include "stages/filter.h"
 
 #include "logql/log_query.h"
+#include "logql/printer.h"
 #include "logql/selector_advice.h"
 #include "record/dropped_positions.h"
 
@@ -32,14 +33,15 @@ class Filter : public pipeline::Stage {
   // nothing has it is not.
   [[nodiscard]] std::string summary() const override {
     std::string text;
-    const auto explain = [&text](std::string_view option, const LogQuery& query, const std::string& why) {
-      if (!why.empty()) text += fmt::format("{}{}{} matched nothing: {}", text.empty() ? "" : "; ", option, query.selector(), why);
+    const auto selector = [](const LogQuery& query) { return logql::print_selector(query.expr().matchers); };
+    const auto explain = [&](std::string_view option, const LogQuery& query, const std::string& why) {
+      if (!why.empty()) text += fmt::format("{}{}{} matched nothing: {}", text.empty() ? "" : "; ", option, selector(query), why);
     };
     for (const LogQuery& query : pass_) {
-      if (!query.selected_any()) explain("", query, logql::explain_selector(query.selector(), query.label_sets_seen()));
+      if (!query.selected_any()) explain("", query, logql::explain_selector(selector(query), query.label_sets_seen()));
     }
     for (const LogQuery& query : drop_) {
-      if (!query.selected_any()) explain("--drop ", query, logql::explain_labels(query.selector(), query.label_sets_seen()));
+      if (!query.selected_any()) explain("--drop ", query, logql::explain_labels(selector(query), query.label_sets_seen()));
     }
     return base::escape_control(text);
   }

@@ -31,7 +31,6 @@ struct OutputOptions {
   };
   Format format = Format::automatic;
   Color color = Color::automatic;
-  bool markers = true;  // jsonl: write position markers and `source` for a later stage; false: the output is for other tools
   int fd = 1;
 };
 

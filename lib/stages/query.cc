@@ -64,9 +64,9 @@ std::string printed(const LabelSet& set) {
 }
 
 std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  record::append_escaped(out, text);
-  return out + '"';
+  std::string out;
+  record::append_json_string(out, text);
+  return out;
 }
 
 // What both places that can be asked have in common.

@@ -76,7 +76,7 @@ std::string explain_nothing_in_spool(const std::string& path, const std::string&
   }
   if (selected.empty()) return base::escape_control(logql::explain_selector(query, all));
   if (in_range == 0) return explain_time(range, selected, now);
-  if (compiled->trivial()) return {};
+  if (compiled->expr().stages.empty()) return {};
   return "there are records of these labels in this time, but none passes the rest of the query";
 }
 

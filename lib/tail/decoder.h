@@ -88,10 +88,9 @@ class Decoder {
 
   // The file ended and nothing will follow: `rest` is a line without its newline.
   void end_of_file(std::string_view rest, const Stamp& stamp, record::Batch& batch);
-  // The log ended: emits the lines that are still open, as far as they came.
+  // The log ended, or a new file begins in mid-air (truncated, or the way to it is lost): emits the lines that are still open, as far as
+  // they came.
   void end_of_log(const Stamp& stamp, record::Batch& batch);
-  // A new file begins in mid-air (truncated, or the way to it is lost): as end_of_log().
-  void interrupt(const Stamp& stamp, record::Batch& batch) { end_of_log(stamp, batch); }
 
   // Where the oldest open line begins; nothing when none is open.
   [[nodiscard]] const record::Place* open() const;

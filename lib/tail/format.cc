@@ -1,5 +1,6 @@
 #include "tail/format.h"
 
+#include "record/json_scanner.h"
 #include "record/timestamp.h"
 
 #include <algorithm>
@@ -31,105 +32,6 @@ std::optional<base::Timestamp> parse_time(std::string_view text, SecondCache& ca
   }
   return time;
 }
-
-// A reader of the one JSON shape that docker writes; strings are left as they are, checked for valid escapes.
-class DockerParser {
- public:
-  explicit DockerParser(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
-
-  std::optional<DockerLine> parse() {
-    DockerLine line;
-    bool has_log = false, has_time = false;
-    if (!take('{')) return std::nullopt;
-    if (take('}')) return std::nullopt;
-    do {
-      const auto key = string();
-      if (!key || !take(':')) return std::nullopt;
-      if (*key == "log" || *key == "stream" || *key == "time") {
-        const auto value = string();
-        if (!value) return std::nullopt;
-        if (*key == "log") {
-          line.log = *value;
-          has_log = true;
-        } else if (*key == "stream") {
-          if (*value == "stdout") line.stream = Stream::standard_output;
-          if (*value == "stderr") line.stream = Stream::standard_error;
-        } else {
-          const auto time = record::parse_rfc3339(*value);
-          if (!time) return std::nullopt;
-          line.timestamp = *time;
-          has_time = true;
-        }
-      } else if (!skip(0)) {
-        return std::nullopt;
-      }
-    } while (take(','));
-    if (!take('}') || !has_log || !has_time) return std::nullopt;
-    skip_space();
-    return at_ == end_ ? std::optional(line) : std::nullopt;
-  }
-
- private:
-  void skip_space() {
-    while (at_ != end_ && (*at_ == ' ' || *at_ == '\t' || *at_ == '\r')) ++at_;
-  }
-  bool take(char c) {
-    skip_space();
-    if (at_ == end_ || *at_ != c) return false;
-    ++at_;
-    return true;
-  }
-  std::optional<std::string_view> string() {
-    if (!take('"')) return std::nullopt;
-    const char* const begin = at_;
-    while (at_ != end_ && *at_ != '"') {
-      if (static_cast<unsigned char>(*at_) < 0x20) return std::nullopt;
-      if (*at_ == '\\') {
-        if (!escape()) return std::nullopt;
-      } else {
-        ++at_;
-      }
-    }
-    if (at_ == end_) return std::nullopt;
-    return std::string_view(begin, static_cast<std::size_t>(at_++ - begin));
-  }
-  bool escape() {
-    if (end_ - at_ < 2) return false;
-    if (at_[1] != 'u') {
-      const bool known = std::strchr("\"\\/bfnrt", at_[1]) != nullptr && at_[1] != 0;
-      at_ += 2;
-      return known;
-    }
-    if (end_ - at_ < 6) return false;
-    for (int i = 2; i < 6; ++i) {
-      const char c = at_[i];
-      if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))) return false;
-    }
-    at_ += 6;
-    return true;
-  }
-  bool skip(int depth) {  // any value
-    skip_space();
-    if (at_ == end_ || depth > 16) return false;
-    if (*at_ == '"') return string().has_value();
-    if (*at_ == '{' || *at_ == '[') {
-      const char close = *at_ == '{' ? '}' : ']';
-      ++at_;
-      if (take(close)) return true;
-      do {
-        if (close == '}' && (!string() || !take(':'))) return false;
-        if (!skip(depth + 1)) return false;
-      } while (take(','));
-      return take(close);
-    }
-    const char* const begin = at_;
-    while (at_ != end_ && std::strchr(",}] \t\r", *at_) == nullptr) ++at_;
-    return at_ != begin;
-  }
-
-  const char* at_;
-  const char* end_;
-};
 
 }  // namespace
 
@@ -172,7 +74,35 @@ std::optional<CriHeader> parse_cri(std::string_view line, SecondCache& cache) {
 
 std::optional<DockerLine> parse_docker(std::string_view line) {
   if (line.empty() || line[0] != '{') return std::nullopt;
-  return DockerParser(line).parse();
+  constexpr int kMaxDepth = 16;
+  record::JsonScanner in(line, kMaxDepth);
+  DockerLine out;
+  bool has_log = false, has_time = false;
+  record::JsonString key, value;
+  if (!in.take('{', {})) return std::nullopt;
+  do {
+    if (!in.string(key) || !in.take(':', {})) return std::nullopt;
+    if (key.data == "log") {
+      if (!in.string(value)) return std::nullopt;
+      out.log = value.data;
+      has_log = true;
+    } else if (key.data == "stream") {
+      if (!in.string(value)) return std::nullopt;
+      if (value.data == "stdout") out.stream = Stream::standard_output;
+      if (value.data == "stderr") out.stream = Stream::standard_error;
+    } else if (key.data == "time") {
+      if (!in.string(value)) return std::nullopt;
+      const auto time = record::parse_rfc3339(value.data);
+      if (!time) return std::nullopt;
+      out.timestamp = *time;
+      has_time = true;
+    } else if (!in.skip()) {
+      return std::nullopt;
+    }
+  } while (in.accept(','));
+  if (!in.take('}', {}) || !has_log || !has_time) return std::nullopt;
+  in.space();
+  return in.at_end() ? std::optional(out) : std::nullopt;
 }
 
 Format detect_format(std::string_view text, int lines) {

@@ -1,5 +1,8 @@
 #include "logql/log_query.h"
 
+#include "logql/parser.h"
+#include "logql/printer.h"
+
 #include "logql/eval.h"
 
 #include <fmt/format.h>
@@ -62,18 +65,41 @@ TEST(LogQuery, ANumberIsProbablyMeantAsAText) {
 }
 
 TEST(LogQuery, SaysWhatItIs) {
-  EXPECT_EQ(compile("").to_string(), "{}");
-  EXPECT_TRUE(compile("{a=\"b\"}").trivial());
-  EXPECT_FALSE(compile("|= \"x\"").trivial());
-  EXPECT_EQ(compile("{a=\"b\"} |= \"x\"|json").to_string(), "{a=\"b\"} |= \"x\" | json");
-  EXPECT_EQ(compile("{a=\"b\"} |= \"x\"").selector(), "{a=\"b\"}");
-  EXPECT_FALSE(compile("| json").line_changes());
-  EXPECT_TRUE(compile("| decolorize").line_changes());
-  EXPECT_TRUE(compile("| unpack").line_changes());
-  EXPECT_FALSE(compile("|= \"x\" | a=\"b\"").labels_change());
-  EXPECT_TRUE(compile("| drop a").labels_change());
+  EXPECT_EQ(print(compile("").expr()), "{}");
+  EXPECT_EQ(print(compile("{a=\"b\"} |= \"x\"|json").expr()), "{a=\"b\"} |= \"x\" | json");
+  EXPECT_EQ(print_selector(compile("{a=\"b\"} |= \"x\"").expr().matchers), "{a=\"b\"}");
   EXPECT_FALSE(compile("| json | a=\"b\"").asks_for_error());
   EXPECT_TRUE(compile("| json | (a=\"b\" or __error__!=\"\")").asks_for_error());
+}
+
+TEST(LogQuery, KnowsWhichRecordsItShowsAsTheyAre) {
+  const auto f = [](std::string_view text, bool unchanged) {
+    record::Record record;
+    EXPECT_EQ(compile(text).shows_unchanged(record), unchanged) << text;
+  };
+  f("", true);
+  f("|= \"x\" | a=\"b\"", true);
+  f("| json", false);
+  f("| decolorize", false);
+  f("| unpack", false);
+  f("| drop a", false);
+}
+
+TEST(LogQuery, CompilesATree) {
+  const std::string text = R"({a="b"} | json | addr=ip("999"))";
+  auto tree = parse(text);
+  ASSERT_TRUE(tree.ok());
+  auto& log = std::get<LogExpr>(tree->node);
+  auto query = LogQuery::compile(log, text);
+  ASSERT_FALSE(query.ok());
+  EXPECT_EQ(query.error().hint, "{a=\"b\"} | json | addr=ip(\"999\")\n               ^");
+  query = LogQuery::compile(log, {});
+  ASSERT_FALSE(query.ok());
+  EXPECT_EQ(query.error().hint, "");
+  log.stages.pop_back();
+  query = LogQuery::compile(log, {});
+  ASSERT_TRUE(query.ok());
+  EXPECT_EQ(query->expr(), log);
 }
 
 TEST(LogQuery, Needles) {

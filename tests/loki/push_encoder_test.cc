@@ -89,34 +89,6 @@ TEST(PushedStream, SendsATenantThatLokiTakes) {
   EXPECT_FALSE(is_tenant(PushedStream(*LabelSet::empty(), std::string(151, 'x')).tenant));
 }
 
-TEST(MetadataName, IsWhatLokiMakesOfIt) {
-  const auto f = [](std::string_view name, std::string_view want) {
-    EXPECT_EQ(metadata_name(name), want) << name;
-    EXPECT_EQ(is_metadata_name(name), name == want) << name;
-    EXPECT_TRUE(is_metadata_name(metadata_name(name))) << name;
-  };
-  f("trace_id", "trace_id");
-  f("a.b", "a_b");
-  f("a.-b", "a_b");
-  f("a__b", "a_b");
-  f("__x__", "__x__");
-  f("__res__", "__res__");
-  f("___x___", "___x___");
-  f("__a..b__", "__a_b__");
-  f("__x", "_x");
-  f("x__", "x_");
-  f("9lives", "key_9lives");
-  f("größe", "gr_e");
-  f("", "weir_unnamed");
-  f("_", "weir_unnamed_5f");
-  f("____", "weir_unnamed_5f5f5f5f");
-  f("...", "weir_unnamed_2e2e2e");
-  f(" ", "weir_unnamed_20");
-  f("é", "weir_unnamed_c3a9");
-  f("日本", "weir_unnamed_e697a5e69cac");
-  f("_a", "_a");
-}
-
 TEST(PushEncoder, WritesTheBytesOfLokisOwnEncoder) {
   PagePool pool;
   PageBuffer entries(pool);

@@ -33,28 +33,6 @@ TEST(NormalizeLevel, AnythingElseStaysAsItIs) {
   }
 }
 
-TEST(DetectLevel, MetadataDetectedLevelGoesFirst) {
-  const auto f = [](const Labels& labels, const Labels& metadata, std::string_view level) {
-    EXPECT_EQ(detect_level(labels, metadata, "level=fatal"), level);
-  };
-  f({{"level", "debug"}}, {{"detected_level", "WARN"}}, "warn");
-  f({}, {{"level", "info"}, {"detected_level", "notice"}}, "notice");
-  f({}, {{"detected_level", ""}, {"level", "info"}}, "info");
-  f({{"detected_level", "info"}}, {}, "fatal");  // as a label it means nothing
-}
-
-TEST(DetectLevel, LabelsThenMetadataThenLine) {
-  const auto f = [](const Labels& labels, const Labels& metadata, std::string_view text, std::string_view level) {
-    EXPECT_EQ(detect_level(labels, metadata, text), level) << text;
-  };
-  f({{"level", "ERR"}}, {{"level", "info"}}, "debug", "error");
-  f({{"app", "error"}}, {{"level", "info"}}, "debug", "info");
-  f({{"app", "error"}}, {{"trace_id", "error"}}, "debug", "debug");
-  f({{"level", "strange"}}, {{"level", "info"}}, "debug", "strange");  // any value ends the search
-  f({}, {{"level", "strange"}}, "debug", "strange");
-  f({}, {}, "", "unknown");
-}
-
 TEST(LevelOfLabels, FirstNameOfTheListWins) {
   const auto f = [](const Labels& labels, std::string_view level) { EXPECT_EQ(level_of_labels(labels), level); };
   f({}, "");

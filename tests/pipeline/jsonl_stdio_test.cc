@@ -358,18 +358,5 @@ TEST(JsonlSink, AReaderThatWentAwayIsDoneUnlessTracked) {
   }
 }
 
-TEST(JsonlSink, LeavesOutMarkersAndSourceWhenTold) {
-  TestContext test;
-  Pipe pipe;
-  std::vector<std::unique_ptr<Stage>> stages;
-  stages.push_back(make_jsonl_sink({.fd = pipe.write.get(), .markers = false}, test.context));
-  const auto outlet = make_outlet(stages);
-  Batch batch = test::batch_of({R"({"source":"f.1.1.o.5"})", R"({"timestamp":"2024-05-01T10:00:00Z","line":"x","source":"f.1.1.o.9"})"});
-  ASSERT_TRUE(outlet->emit(batch));
-  char got[200];
-  const ssize_t size = ::read(pipe.read.get(), got, sizeof got);
-  EXPECT_EQ(std::string_view(got, static_cast<std::size_t>(size)), "{\"timestamp\":\"2024-05-01T10:00:00Z\",\"line\":\"x\"}\n");
-}
-
 }  // namespace
 }  // namespace weir::pipeline

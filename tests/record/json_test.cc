@@ -1,7 +1,6 @@
 #include "record/json.h"
 
 #include "base/utf8.h"
-#include "record/base64.h"
 
 #include <gtest/gtest.h>
 
@@ -58,35 +57,6 @@ TEST(Escape, EveryByteStringSurvives) {
     ASSERT_EQ(unescaped(once), bytes);
     ASSERT_EQ(is_clean(bytes), once == bytes);
   }
-}
-
-TEST(Utf8, ReplacementCounts) {
-  std::size_t replaced = 0;
-  EXPECT_EQ(base::replace_invalid_utf8("a\xff\xc3\xa9\xed\xa0\x80", replaced), "a\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
-  EXPECT_EQ(replaced, 4U);
-  EXPECT_TRUE(base::is_utf8("\xf4\x8f\xbf\xbf"));
-  EXPECT_FALSE(base::is_utf8("\xf4\x90\x80\x80"));
-  EXPECT_FALSE(base::is_utf8("12345678\xe2\x82"));
-}
-
-TEST(Base64, RoundTripAndFailure) {
-  const auto f = [](std::string_view bytes, std::string_view text) {
-    std::string out;
-    append_base64(out, bytes);
-    EXPECT_EQ(out, text);
-    char back[64];
-    const auto size = decode_base64(back, text);
-    ASSERT_TRUE(size);
-    EXPECT_EQ(std::string_view(back, *size), bytes);
-  };
-  f("", "");
-  f("f", "Zg==");
-  f("fo", "Zm8=");
-  f("foo", "Zm9v");
-  f("foobar", "Zm9vYmFy");
-  f("\xff\xfe", "//4=");
-  char back[64];
-  for (const char* text : {"Zg", "Zg=", "Z===", "Zg==Zg==", "Zm9*", "Zg=a"}) EXPECT_FALSE(decode_base64(back, text)) << text;
 }
 
 }  // namespace

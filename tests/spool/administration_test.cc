@@ -33,7 +33,7 @@ TEST_F(AdministrationTest, AForgottenConsumerHoldsNothingBack) {
   consumer("gone");
   {
     const auto main = consumer();
-    main->acknowledge_before(3, 0);
+    acknowledge_before(*main, 3, 0);
     ASSERT_TRUE(main->commit());
   }
   EXPECT_EQ(contents(), (std::vector<std::string>{"a:undelivered", "b:undelivered"}));
@@ -156,7 +156,7 @@ TEST_F(SpaceTest, SoDoesOneWithASlowConsumer) {
   const auto main = consumer();
   push_through(*writer, [&](unsigned i) {
     if (i % 10 != 9) return;
-    main->acknowledge_before(i, 0);
+    acknowledge_before(*main, i, 0);
     ASSERT_TRUE(main->commit());
   });
 }

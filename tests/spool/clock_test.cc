@@ -31,7 +31,7 @@ class ClockTest : public SpoolTest {
     append(writer, {{"held", true}});
     append(writer, {{"newest"}});
     const auto main = consumer();
-    main->acknowledge_before(3, 0);
+    acknowledge_before(*main, 3, 0);
     main->reject(3, 0, {.status = 400, .reason = "bad", .url = {}, .tenant = {}, .record = "{}"});
     ASSERT_TRUE(main->commit());
   }

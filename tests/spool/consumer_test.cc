@@ -100,7 +100,7 @@ TEST_F(ConsumerTest, AStreamThatStartsLaterAcknowledgesNothingBeforeIt) {
 TEST_F(ConsumerTest, DeliveredMeansByEveryConsumer) {
   const auto main = consumer();
   const auto second = consumer("second");
-  main->acknowledge_before(3, 0);
+  acknowledge_before(*main, 3, 0);
   ASSERT_TRUE(main->commit());
   second->acknowledge(1, 0, 0);
   ASSERT_TRUE(second->commit());
@@ -138,7 +138,7 @@ TEST_F(ConsumerTest, AStreamThatWaitsKeepsItsRecordsAndNoOthers) {
   };
   {
     const auto main = consumer();
-    main->acknowledge_before(3, 0);
+    acknowledge_before(*main, 3, 0);
     mark(*main, Marker::Type::begin, 3, 0);
     for (std::uint32_t i = 0; i < 5; ++i) {
       EXPECT_EQ(see(*main, i), Verdict::take);

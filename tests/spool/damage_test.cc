@@ -67,7 +67,7 @@ class DamageTest : public SpoolTest {
     }
     {
       const auto main = consumer();
-      main->acknowledge_before(11, 0);
+      acknowledge_before(*main, 11, 0);
       main->reject(20, 1, {.status = 400, .reason = "too long", .url = "http://loki", .tenant = "", .record = "{\"line\":\"x\"}"});
       main->reject_in_place(21, 1, "old", {.status = 400, .reason = "too old", .url = "http://loki", .tenant = "", .record = {}});
       ASSERT_TRUE(main->commit());

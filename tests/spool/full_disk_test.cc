@@ -78,7 +78,7 @@ TEST_F(MinFreeTest, AFileSystemThatIsScarceBoundsTheFile) {
   EXPECT_NE(appended.error().message.find("less than 99 %"), std::string::npos) << appended.error().message;
   EXPECT_GT(blocks * 400'000U, kFloor * 9 / 10);
   // What is delivered makes room.
-  main->acknowledge_before(10, 0);
+  acknowledge_before(*main, 10, 0);
   ASSERT_TRUE(main->commit());
   EXPECT_TRUE(writer->append(builder, nullptr));
 }

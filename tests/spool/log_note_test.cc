@@ -245,7 +245,7 @@ TEST_F(LogNoteTest, ADeletedSpoolIsAnErrorAtTheEnd) {
   EXPECT_FALSE(*writer->gone());
   fs::remove(path());
   EXPECT_EQ(**writer->gone(), 3U);
-  main->acknowledge_before(block, 0);
+  acknowledge_before(*main, block, 0);
   ASSERT_TRUE(main->note());
   EXPECT_EQ(**writer->gone(), 1U);
   const auto closed = writer->close();

@@ -62,7 +62,7 @@ class PowerLossTest : public SpoolTest {
       seen.stored = n;
       if (consumes && !main) main = consumer_of(path);
       if (main && random() % 4 == 0) {
-        main->acknowledge_before(n, 1);
+        acknowledge_before(*main, n, 1);
         seen.acknowledged = n;
         EXPECT_TRUE(main->commit());
       }

@@ -102,7 +102,7 @@ TEST_F(RejectedStoreTest, ARangeGoesWithItsBlockAndIsCounted) {
     const auto main = consumer();
     main->reject_in_place(1, 0, "old", old());
     main->reject_in_place(1, 1, "old", old());
-    main->acknowledge_before(2, 0);
+    acknowledge_before(*main, 2, 0);
     ASSERT_TRUE(main->commit());
   }
   clock_.advance(25 * base::kHour);

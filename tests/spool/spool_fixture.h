@@ -17,6 +17,12 @@
 
 namespace weir::spool {
 
+// Everything that lies before this place.
+inline void acknowledge_before(Consumer& consumer, std::uint64_t block, std::uint32_t ordinal) {
+  const PlaceSet::Stretch all = {{1, 0}, {block, ordinal}};
+  consumer.acknowledge({&all, 1});
+}
+
 class SpoolTest : public testing::Test {
  protected:
   std::string path() const { return dir_ / "spool.db"; }

@@ -111,7 +111,7 @@ TEST_F(WriterTest, BlockNumbersAreNeverUsedTwice) {
   }
   {
     const auto reader = consumer();
-    reader->acknowledge_before(9, 0);
+    acknowledge_before(*reader, 9, 0);
     ASSERT_TRUE(reader->commit());
   }
   EXPECT_EQ(append(*open(), {{"c"}}).block, 9U);
@@ -141,7 +141,7 @@ TEST_F(WriterTest, DeliveredGoFirstThenHeld) {
   append(*writer, {{"u" + noise(400'000, 3)}});        // 3: undelivered
   {
     const auto main = consumer();
-    main->acknowledge_before(3, 0);
+    acknowledge_before(*main, 3, 0);
     ASSERT_TRUE(main->commit());
   }
   std::string order;
@@ -183,7 +183,7 @@ TEST_F(WriterTest, AFullSpoolBlocksOrDropsTheOldest) {
   // Room appears as soon as something is acknowledged, and the same block goes in.
   {
     const auto main = consumer();
-    main->acknowledge_before(3, 0);
+    acknowledge_before(*main, 3, 0);
     ASSERT_TRUE(main->commit());
   }
   ASSERT_TRUE(writer->append(builder, nullptr));
@@ -221,7 +221,7 @@ TEST_F(WriterTest, RetainIsForDeliveredRecordsAndHoldForHeldOnes) {
   append(*writer, {{"newest"}});
   {
     const auto main = consumer();
-    main->acknowledge_before(3, 0);
+    acknowledge_before(*main, 3, 0);
     ASSERT_TRUE(main->commit());
   }
   Appended evicted;
@@ -366,7 +366,7 @@ class HandedTest : public SpoolTest {
   void acknowledge(const Handed& handed, const std::string& name = "main") {
     const auto who = consumer(name);
     who->acknowledge(handed.block, 0, 0xffffffff - 1);
-    who->acknowledge_before(handed.block + 1, 0);
+    acknowledge_before(*who, handed.block + 1, 0);
     ASSERT_TRUE(who->commit());
   }
 

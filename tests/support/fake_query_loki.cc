@@ -25,7 +25,7 @@ struct Filter {
   std::shared_ptr<RE2> regex;
 };
 
-// Reads a quoted string at text[at] and moves behind it.
+// Reads a string quoted as Go does at text[at] and moves behind it; of characters in hexadecimal only bytes.
 std::string quoted(const std::string& text, std::size_t& at) {
   std::string value;
   for (++at; at < text.size() && text[at] != '"'; ++at) {
@@ -33,7 +33,9 @@ std::string quoted(const std::string& text, std::size_t& at) {
       value += static_cast<char>(std::stoi(text.substr(at + 2, 2), nullptr, 16));
       at += 3;
     } else if (text[at] == '\\') {
-      value += text[++at];
+      constexpr std::string_view kNames = "abfnrtv", kBytes = "\a\b\f\n\r\t\v";
+      const std::size_t known = kNames.find(text[++at]);
+      value += known == std::string_view::npos ? text[at] : kBytes[known];
     } else {
       value += text[at];
     }

@@ -1,8 +1,8 @@
-#include "record/base64.h"
+#include "base/base64.h"
 
 #include <cstdint>
 
-namespace weir::record {
+namespace weir::base {
 namespace {
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -18,6 +18,11 @@ void append_base64(std::string& out, std::string_view bytes) {
   }
 }
 
+int base64_digit(char c) {
+  const std::size_t digit = kAlphabet.find(c);
+  return digit == std::string_view::npos ? -1 : static_cast<int>(digit);
+}
+
 std::optional<std::size_t> decode_base64(char* out, std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   const char* const begin = out;
@@ -25,8 +30,8 @@ std::optional<std::size_t> decode_base64(char* out, std::string_view text) {
     std::uint32_t group = 0;
     std::size_t characters = 0;
     for (; characters < 4 && text[at + characters] != '='; ++characters) {
-      const std::size_t digit = kAlphabet.find(text[at + characters]);
-      if (digit == std::string_view::npos) return std::nullopt;
+      const int digit = base64_digit(text[at + characters]);
+      if (digit < 0) return std::nullopt;
       group |= static_cast<std::uint32_t>(digit) << (18 - 6 * characters);
     }
     const bool last = at + 4 == text.size();
@@ -36,4 +41,4 @@ std::optional<std::size_t> decode_base64(char* out, std::string_view text) {
   return static_cast<std::size_t>(out - begin);
 }
 
-}  // namespace weir::record
+}  // namespace weir::base

@@ -1,0 +1,13 @@
+// Changes to a parsed query that keep its meaning but for what they say.
+#pragma once
+
+#include "logql/ast.h"
+
+#include <vector>
+
+namespace weir::logql {
+
+// Puts the matchers in front of those of every stream selector in the query.
+void narrow(Expr& expr, const std::vector<MatcherExpr>& matchers);
+
+}  // namespace weir::logql
