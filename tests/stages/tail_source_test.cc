@@ -2,7 +2,6 @@
 
 #include "support/collect.h"
 #include "support/temp_dir.h"
-#include "tail/pod_path.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
