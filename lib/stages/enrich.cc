@@ -7,7 +7,7 @@
 #include "names/label_name.h"
 #include "names/level.h"
 #include "record/json.h"
-#include "tail/pod_path.h"
+#include "record/pod_path.h"
 
 #include <algorithm>
 #include <array>
@@ -76,7 +76,7 @@ const Label* find_demoted(const Plan& plan, std::string_view name) {
 
 struct Key {
   const LabelSet* labels = nullptr;
-  const tail::PodPath* path = nullptr;  // from the metadata
+  const record::PodPath* path = nullptr;  // from the metadata
   std::string_view level;               // that becomes a label
   friend bool operator==(const Key&, const Key&) = default;
 };
@@ -110,7 +110,7 @@ class EnrichStage : public pipeline::Stage {
   void enrich(record::Batch& batch, Record& record);
   Plan& plan_for(const Key& key);
   void work_out(Plan& plan, const Key& key) const;
-  const tail::PodPath* pod_path(std::string_view text);
+  const record::PodPath* pod_path(std::string_view text);
   std::string_view level_of(const Record& record, const Plan& plan);
   std::string_view decoded_line(const Record& record);
   std::span<const Label> metadata_with(record::Batch& batch, const Record& record, const Plan& plan, std::string_view level);
@@ -129,7 +129,7 @@ class EnrichStage : public pipeline::Stage {
   // cache holds any more.
   std::array<std::pair<Key, Plan*>, 128> recent_;
   // What the keys point at. No value: not the path of a pod's log.
-  std::unordered_map<std::string, std::optional<tail::PodPath>, StringHash, std::equal_to<>> paths_;
+  std::unordered_map<std::string, std::optional<record::PodPath>, StringHash, std::equal_to<>> paths_;
   std::set<std::string, std::less<>> levels_;
   std::uint64_t batch_number_ = 0;
   std::vector<char> line_;  // the decoded form of the line at hand
@@ -213,11 +213,11 @@ void EnrichStage::enrich(record::Batch& batch, Record& record) {
   }
 }
 
-const tail::PodPath* EnrichStage::pod_path(std::string_view text) {
+const record::PodPath* EnrichStage::pod_path(std::string_view text) {
   auto found = paths_.find(text);
   if (found == paths_.end()) {
     found = paths_.emplace(std::string(text), std::nullopt).first;
-    found->second = tail::parse_pod_path(found->first);
+    found->second = record::parse_pod_path(found->first);
   }
   return found->second ? &*found->second : nullptr;
 }
@@ -254,7 +254,7 @@ void EnrichStage::work_out(Plan& plan, const Key& key) const {
   };
 
   if (spec_.path) {
-    std::optional<tail::PodPath> path = tail::parse_pod_path(value_of(kFilename));
+    std::optional<record::PodPath> path = record::parse_pod_path(value_of(kFilename));
     plan.asks_for_path =
         !path && key.path == nullptr && (value_of("namespace").empty() || value_of("pod").empty() || value_of("container").empty());
     if (!path && key.path != nullptr) path = *key.path;

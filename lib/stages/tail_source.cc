@@ -1,13 +1,14 @@
 #include "stages/tail_source.h"
 
 #include "base/count.h"
+#include "base/path.h"
+#include "record/pod_path.h"
 #include "record/timestamp.h"
 #include "spool/positions_file.h"
 #include "stages/stream_input.h"
 #include "tail/decoder.h"
 #include "tail/outlook.h"
 #include "tail/pattern.h"
-#include "tail/pod_path.h"
 #include "tail/resume.h"
 
 #include <fcntl.h>
@@ -92,8 +93,8 @@ std::string message_of(const tail::Unreadable::Cause& files, std::string_view ca
 
 // Where a container's log stands in the order of its container's logs: folder and number of …/CONTAINER/N.log.
 std::optional<std::pair<std::string_view, std::uint64_t>> restart_of(std::string_view key) {
-  if (!tail::parse_pod_path(key)) return std::nullopt;
-  const std::string_view name = tail::base_name(key);
+  if (!record::parse_pod_path(key)) return std::nullopt;
+  const std::string_view name = base::base_name(key);
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
   if (error != std::errc() || name.substr(static_cast<std::size_t>(end - name.data())) != ".log") return std::nullopt;
@@ -349,7 +350,7 @@ class TailSource final : public pipeline::Source {
     opened_ += files.size();
     auto reader = new_reader(key);
     std::shared_ptr<tail::InputFile> live;
-    if (tail::live_name_of(tail::base_name(paths.back())).empty()) live = std::move(files.back());
+    if (record::live_name_of(base::base_name(paths.back())).empty()) live = std::move(files.back());
     const auto set_free = set_free_.find(paths.back());
     const std::uint64_t offset = set_free == set_free_.end() ? 0 : set_free->second;
     if (!resume(*reader, live, offset == 0, false, {moved_of(key), offset})) {

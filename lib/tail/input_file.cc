@@ -1,7 +1,7 @@
 #include "tail/input_file.h"
 
 #include "base/last_words.h"
-#include "tail/pod_path.h"
+#include "base/path.h"
 
 #include <dirent.h>
 
@@ -20,6 +20,9 @@
 
 namespace weir::tail {
 namespace {
+
+using base::folder_of;
+using base::join_path;
 
 constexpr std::uint64_t kPage = 4096;
 // What the places of lines that are cut short by a gap need within it.

@@ -10,6 +10,8 @@
 namespace weir::tail {
 namespace {
 
+using record::parse_pod_path;
+
 constexpr std::size_t kLeastSpace = 4096;
 // How often a file whose name is gone but which is not deleted is looked at.
 constexpr base::Duration kMovedAwayCheck = 10 * base::kSecond;

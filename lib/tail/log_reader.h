@@ -20,12 +20,12 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "record/label_set.h"
+#include "record/pod_path.h"
 #include "record/positions.h"
 #include "record/record.h"
 #include "tail/decoder.h"
 #include "tail/held_files.h"
 #include "tail/input_file.h"
-#include "tail/pod_path.h"
 
 #include <array>
 #include <cstdint>
@@ -217,7 +217,7 @@ class LogReader final : private Labeller {
 
   std::uint32_t number_;
   std::string key_;
-  std::optional<PodPath> pod_;  // views into key_
+  std::optional<record::PodPath> pod_;  // views into key_
   const ReadOptions* options_;
   ReadStats* stats_;
   const base::Clock* clock_;

@@ -1,7 +1,8 @@
 #include "tail/log_roots.h"
 
+#include "base/path.h"
+#include "record/pod_path.h"
 #include "tail/pattern.h"
-#include "tail/pod_path.h"
 
 #include <algorithm>
 #include <array>
@@ -9,6 +10,14 @@
 
 namespace weir::tail {
 namespace {
+
+using base::absolute_path;
+using base::base_name;
+using base::folder_of;
+using base::join_path;
+using record::live_name_of;
+using record::parse_pod_folder;
+using record::parse_pod_path;
 
 std::string real_path(const std::string& path) {
   std::error_code error;

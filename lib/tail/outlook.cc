@@ -2,7 +2,7 @@
 
 #include "base/count.h"
 #include "base/suggestion.h"
-#include "tail/pod_path.h"
+#include "record/pod_path.h"
 
 #include <fmt/format.h>
 
@@ -16,6 +16,9 @@
 
 namespace weir::tail {
 namespace {
+
+using record::PodPath;
+using record::parse_pod_path;
 
 constexpr std::size_t kShown = 6;  // names of what is there
 constexpr std::string_view kPods = "/var/log/pods";

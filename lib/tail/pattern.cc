@@ -1,5 +1,9 @@
 #include "tail/pattern.h"
 
+#include "base/path.h"
+#include "record/pod_path.h"
+#include "tail/rotation.h"
+
 #include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +19,14 @@
 
 namespace weir::tail {
 namespace {
+
+using base::absolute_path;
+using base::base_name;
+using base::folder_of;
+using base::join_path;
+using record::live_name_of;
+using record::parse_pod_folder;
+using record::parse_pod_path;
 
 bool has_glob(std::string_view text) { return text.find_first_of("*?[") != std::string_view::npos; }
 

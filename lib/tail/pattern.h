@@ -68,7 +68,7 @@ struct Unreadable {
 // The rotated siblings of the live file `key`, oldest first: those in its folder and, where it is a link, beside what it leads to. Without
 // what a compression has not finished (.tmp).
 [[nodiscard]] std::vector<std::string> rotations_of(const std::string& key);
-// Those whose names keep the extension (pod_path.h), by the same order; none in a pod layout, where the kubelet names them.
+// Those whose names keep the extension (rotation.h), by the same order; none in a pod layout, where the kubelet names them.
 [[nodiscard]] std::vector<std::string> inner_rotations_of(const std::string& key);
 
 // What stands behind the path in "cannot VERB PATH: CAUSE".

@@ -1,7 +1,8 @@
 #include "tail/resume.h"
 
+#include "base/path.h"
 #include "tail/pattern.h"
-#include "tail/pod_path.h"
+#include "tail/rotation.h"
 #include "tail/siblings.h"
 
 #include <fmt/format.h>
@@ -15,6 +16,8 @@
 
 namespace weir::tail {
 namespace {
+
+using base::base_name;
 
 using record::FileIdentity;
 using record::LogPosition;

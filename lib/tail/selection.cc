@@ -7,6 +7,8 @@
 namespace weir::tail {
 namespace {
 
+using record::PodPath;
+
 bool any(const std::vector<std::string>& patterns, std::string_view name) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) { return matches_glob(pattern, name); });
 }

@@ -1,7 +1,7 @@
 // Which pods and containers are wanted, decided by names, before a file is opened or a folder watched.
 #pragma once
 
-#include "tail/pod_path.h"
+#include "record/pod_path.h"
 
 #include <optional>
 #include <string>
@@ -17,9 +17,9 @@ struct Selection {
   std::vector<std::string> namespaces, pods, containers;
   std::vector<std::string> exclude_namespaces, exclude_pods, exclude_containers;
 
-  [[nodiscard]] bool wants_pod(const PodPath& pod) const;        // by namespace and pod only
+  [[nodiscard]] bool wants_pod(const record::PodPath& pod) const;  // by namespace and pod only
   [[nodiscard]] bool wants_container(std::string_view name) const;
-  [[nodiscard]] bool wants(const std::optional<PodPath>& path) const;
+  [[nodiscard]] bool wants(const std::optional<record::PodPath>& path) const;
 };
 
 // fnmatch(3) without flags.

@@ -1,8 +1,10 @@
 #include "tail/siblings.h"
 
+#include "base/path.h"
+#include "record/pod_path.h"
 #include "tail/held_files.h"
 #include "tail/pattern.h"
-#include "tail/pod_path.h"
+#include "tail/rotation.h"
 
 #include <dirent.h>
 #include <fmt/format.h>
@@ -16,6 +18,11 @@
 
 namespace weir::tail {
 namespace {
+
+using base::base_name;
+using base::folder_of;
+using base::join_path;
+using record::live_name_of;
 
 // Names change seldom; whoever renames them faster than this many looks is not rotating logs.
 constexpr int kLooks = 64;

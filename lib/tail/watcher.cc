@@ -1,4 +1,6 @@
+#include "base/path.h"
 #include "base/thread.h"
+#include "record/pod_path.h"
 #include "tail/watcher_state.h"
 
 #include <fmt/format.h>
@@ -18,6 +20,9 @@
 
 namespace weir::tail {
 namespace {
+
+using base::join_path;
+using record::live_name_of;
 
 // Without inotify (its limits are reached) looking is all there is.
 constexpr base::Duration kBlindRescan = base::kSecond;

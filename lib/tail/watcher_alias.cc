@@ -12,6 +12,9 @@
 // looked at. One that is to be read is given to that log: with its first file, or as its latest where it has none under its own
 // name. One that was finished is an alias of it, or is set free where something was added to it or the log is no more. An older
 // or a later rotation beside one that they know is a claim by its name.
+#include "base/path.h"
+#include "record/pod_path.h"
+#include "tail/rotation.h"
 #include "tail/siblings.h"
 #include "tail/watcher_state.h"
 
@@ -23,6 +26,11 @@
 
 namespace weir::tail {
 namespace {
+
+using base::base_name;
+using base::folder_of;
+using base::join_path;
+using record::parse_pod_path;
 
 constexpr std::size_t kFormersKept = 4;
 constexpr std::int64_t kSurelyStored = 6;  // newer files of a log; a keeper knows the last eight that are finished

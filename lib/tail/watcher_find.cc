@@ -1,3 +1,5 @@
+#include "base/path.h"
+#include "record/pod_path.h"
 #include "tail/watcher_state.h"
 
 #include "tail/siblings.h"
@@ -15,6 +17,12 @@
 
 namespace weir::tail {
 namespace {
+
+using base::base_name;
+using base::folder_of;
+using base::join_path;
+using record::live_name_of;
+using record::parse_pod_folder;
 
 constexpr std::uint32_t kStructure =
     IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;

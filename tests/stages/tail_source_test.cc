@@ -3,7 +3,6 @@
 #include "support/books.h"
 #include "support/collect.h"
 #include "support/temp_dir.h"
-#include "tail/pod_path.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

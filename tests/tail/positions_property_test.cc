@@ -3,8 +3,8 @@
 #include "spool/keeper.h"
 #include "support/temp_dir.h"
 #include "tail/log_harness.h"
-#include "tail/pod_path.h"
 #include "tail/resume.h"
+#include "tail/rotation.h"
 
 #include <gtest/gtest.h>
 

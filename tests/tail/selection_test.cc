@@ -1,9 +1,12 @@
+#include "record/pod_path.h"
 #include "tail/selection.h"
 
 #include <gtest/gtest.h>
 
 namespace weir::tail {
 namespace {
+
+using record::PodPath;
 
 PodPath path(std::string_view name_space, std::string_view pod, std::string_view container) { return {name_space, pod, "u", container}; }
 

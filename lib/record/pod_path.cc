@@ -1,0 +1,73 @@
+#include "record/pod_path.h"
+
+#include "base/path.h"
+
+#include <algorithm>
+
+namespace weir::record {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }
+bool is_name(std::string_view text) {  // RFC 1123 subdomain, as Kubernetes names are
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.';
+  });
+}
+
+}  // namespace
+
+std::optional<PodPath> parse_pod_folder(std::string_view name) {
+  const std::size_t first = name.find('_');
+  if (first == std::string_view::npos) return std::nullopt;
+  const std::size_t second = name.find('_', first + 1);
+  if (second == std::string_view::npos) return std::nullopt;
+  PodPath path;
+  path.namespace_name = name.substr(0, first);
+  path.pod = name.substr(first + 1, second - first - 1);
+  path.uid = name.substr(second + 1);
+  if (!is_name(path.namespace_name) || !is_name(path.pod) || !is_name(path.uid)) return std::nullopt;
+  return path;
+}
+
+std::optional<PodPath> parse_container_name(std::string_view name) {
+  constexpr std::size_t kIdSize = 64;
+  if (!name.ends_with(".log")) return std::nullopt;
+  name.remove_suffix(4);
+  if (name.size() <= kIdSize + 1 || name[name.size() - kIdSize - 1] != '-') return std::nullopt;
+  const std::string_view id = name.substr(name.size() - kIdSize);
+  if (!std::all_of(id.begin(), id.end(), is_hex)) return std::nullopt;
+  name.remove_suffix(kIdSize + 1);
+  const std::size_t first = name.find('_');
+  if (first == std::string_view::npos) return std::nullopt;
+  const std::size_t second = name.find('_', first + 1);
+  if (second == std::string_view::npos) return std::nullopt;
+  PodPath path;
+  path.pod = name.substr(0, first);
+  path.namespace_name = name.substr(first + 1, second - first - 1);
+  path.container = name.substr(second + 1);
+  if (!is_name(path.namespace_name) || !is_name(path.pod) || !is_name(path.container)) return std::nullopt;
+  return path;
+}
+
+std::optional<PodPath> parse_pod_path(std::string_view path) {
+  const std::string_view name = base::base_name(path);
+  if (auto link = parse_container_name(name)) return link;
+  const std::string_view live = live_name_of(name);
+  if (!name.ends_with(".log") && live.empty()) return std::nullopt;
+  const std::string_view folder = base::folder_of(path);
+  auto pod = parse_pod_folder(base::base_name(base::folder_of(folder)));
+  if (!pod || !is_name(base::base_name(folder))) return std::nullopt;
+  pod->container = base::base_name(folder);
+  return pod;
+}
+
+std::string_view live_name_of(std::string_view name) {
+  const std::size_t at = name.find(".log.");
+  if (at != std::string_view::npos && at > 0 && name.size() > at + 5) return name.substr(0, at + 4);
+  const std::size_t dash = name.find(".log-");
+  if (dash != std::string_view::npos && dash > 0 && name.size() > dash + 5) return name.substr(0, dash + 4);
+  return {};
+}
+
+}  // namespace weir::record
