@@ -2,10 +2,14 @@
 
 #include "spool/lock_file.h"
 #include "spool/spool_file.h"
+#include "spool/tables/consumers.h"
+#include "spool/tables/requests.h"
 #include "spool/writer.h"
 
 #include <poll.h>
 #include <sys/stat.h>
+
+#include <algorithm>
 
 namespace weir::spool {
 namespace {
@@ -23,18 +27,6 @@ std::uint64_t size_of(const std::string& path) {
     if (::stat((path + suffix).c_str(), &status) == 0) size += static_cast<std::uint64_t>(status.st_size);
   }
   return size;
-}
-
-Result<std::string> consumer_names(sqlite::Database& database) {
-  auto rows = database.prepare("SELECT name FROM consumers ORDER BY name");
-  if (!rows) return std::move(rows).error();
-  std::string names;
-  while (true) {
-    auto row = rows->step();
-    if (!row) return std::move(row).error();
-    if (!*row) return names;
-    names += fmt::format("{}'{}'", names.empty() ? "" : ", ", rows->text(0));
-  }
 }
 
 Result<Compacted> compact_here(const std::string& path, const base::Clock& clock, Compacted sizes) {
@@ -59,17 +51,13 @@ Result<void> forget_consumer(const std::string& wanted, const std::string& name,
   const std::string path = real_path(wanted);
   auto file = open_for_consumer(path, kBusy);
   if (!file) return std::move(file).error();
-  auto known = file->database.prepare("SELECT 1 FROM consumers WHERE name = ?");
+  auto known = consumer_names(file->database);
   if (!known) return std::move(known).error();
-  known->bind_text(1, name);
-  auto found = known->step();
-  if (!found) return std::move(found).error();
-  known->reset();
-  if (!*found) {
-    auto names = consumer_names(file->database);
-    if (!names) return std::move(names).error();
+  if (std::ranges::find(*known, name) == known->end()) {
+    std::string names;
+    for (const std::string& one : *known) names += fmt::format("{}'{}'", names.empty() ? "" : ", ", one);
     return base::fail(Code::usage, "cannot forget consumer '{}' of spool '{}': nobody has registered that name", name, path)
-        .with_hint(names->empty() ? "it has no consumers" : "its consumers: " + *names);
+        .with_hint(names.empty() ? "it has no consumers" : "its consumers: " + names);
   }
   auto lock = LockFile::take(consumer_lock_path(path, name), fmt::format("consumer '{}' of spool '{}'", name, path), 0, clock, nullptr);
   if (!lock) {
@@ -77,10 +65,7 @@ Result<void> forget_consumer(const std::string& wanted, const std::string& name,
     if (error.code != Code::busy) return error;
     return std::move(error).with_hint("end that process first: it goes on acknowledging under this name");
   }
-  auto forget = file->database.prepare("DELETE FROM consumers WHERE name = ?");
-  if (!forget) return std::move(forget).error();
-  forget->bind_text(1, name);
-  return forget->run();
+  return delete_consumer(file->database, name);
 }
 
 Result<Compacted> compact(const std::string& wanted, base::Duration wait, const base::Clock& clock) {
@@ -93,20 +78,12 @@ Result<Compacted> compact(const std::string& wanted, base::Duration wait, const 
     auto done = compact_here(path, clock, sizes);
     if (done || done.error().code != Code::busy) return done;
   }
-  auto ask = file->database.prepare("INSERT INTO requests (time, kind, body) VALUES (?, 'compact', x'')");
-  if (!ask) return std::move(ask).error();
-  ask->bind(1, clock.wall());
-  if (auto asked = ask->run(); !asked) return std::move(asked).error();
-  auto number = file->database.integer("SELECT last_insert_rowid()");
-  if (!number) return std::move(number).error();
-  auto open = file->database.prepare("SELECT 1 FROM requests WHERE id = ?");
-  if (!open) return std::move(open).error();
-  open->bind(1, *number);
+  auto request = ask_to_compact(file->database, clock.wall());
+  if (!request) return std::move(request).error();
   const base::Monotonic deadline = base::after(clock.monotonic(), wait);
   while (true) {
-    auto waiting = open->step();
+    auto waiting = has_request(file->database, *request);
     if (!waiting) return std::move(waiting).error();
-    open->reset();
     if (!*waiting) break;
     if (clock.monotonic() >= deadline) {
       return base::fail(Code::busy, "cannot compact spool '{}' yet: the process that writes it has not done so", path)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "record/label_set.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -16,6 +17,13 @@ struct TimeRange {
   base::Timestamp to = std::numeric_limits<base::Timestamp>::max();
   [[nodiscard]] bool contains(base::Timestamp time) const { return from <= time && time < to; }
   [[nodiscard]] bool touches(base::Timestamp min, base::Timestamp max) const { return min < to && max >= from; }
+};
+
+// Blocks that hold records, by number.
+struct BlockRange {
+  TimeRange time = {};        // those that have a record in it
+  std::uint64_t after = 0;    // with a higher number
+  std::size_t limit = std::numeric_limits<std::size_t>::max();
 };
 
 struct BlockInfo {

@@ -6,6 +6,9 @@
 #include "spool/rejected_store.h"
 #include "spool/reserve.h"
 #include "spool/spool_file.h"
+#include "spool/tables/blocks.h"
+#include "spool/tables/consumers.h"
+#include "spool/tables/meta.h"
 
 #include <algorithm>
 #include <optional>
@@ -44,33 +47,24 @@ struct Consumer::State {
   base::Result<void> load() {
     auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
     if (!transaction) return std::move(transaction).error();
-    auto row = file.database.prepare("SELECT block, ordinal, partial, updated FROM consumers WHERE name = ?");
+    auto row = read_consumer(file.database, options.name);
     if (!row) return std::move(row).error();
-    row->bind_text(1, options.name);
-    auto found = row->step();
-    if (!found) return std::move(found).error();
-    if (*found) {
-      const BlockPlace before{static_cast<std::uint64_t>(row->integer(0)), static_cast<std::uint32_t>(row->integer(1))};
-      auto set = PlaceSet::decode(before, row->blob(2));
-      if (!set) return std::move(set).error();
-      places = std::move(*set);
-      stored = row->integer(3);
-      row->reset();
+    if (*row) {
+      places = std::move((*row)->places);
+      stored = (*row)->updated;
       if (const auto recently = read_recent_places(options.path, file.id, options.name); recently && recently->updated == stored) {
         places = recently->places;  // builds on this row
         changed = true;
       }
     } else {
-      auto insert = file.database.prepare("INSERT INTO consumers (name, match, block, ordinal, partial, created, updated) VALUES (?1, ?2, 1, 0, x'', ?3, ?3)");
-      if (!insert) return std::move(insert).error();
       stored = clock->wall();
-      insert->bind_text(1, options.name).bind_text(2, options.match).bind(3, stored);
-      if (auto done = insert->run(); !done) return done;
+      const ConsumerRow fresh{.name = options.name, .match = options.match, .places = {}, .created = stored, .updated = stored};
+      if (auto done = insert_consumer(file.database, fresh); !done) return done;
     }
     // What was evicted before anybody could take it is nothing to wait for.
-    auto oldest = file.database.integer("SELECT min(id) FROM blocks WHERE records > 0");
+    auto oldest = oldest_block(file.database);
     if (!oldest) return std::move(oldest).error();
-    if (*oldest > 0) places.add_before({static_cast<std::uint64_t>(*oldest), 0});
+    if (*oldest > 0) places.add_before({*oldest, 0});
     return transaction->commit();
   }
 
@@ -255,19 +249,13 @@ base::Result<void> Consumer::State::store() {
   State& state = *this;
   auto transaction = sqlite::Transaction::begin(state.file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
-  // The row may have been forgotten meanwhile; then it stays so, and with it nothing is kept back for this name.
-  auto update = state.file.database.prepare("UPDATE consumers SET block = ?, ordinal = ?, partial = ?, match = ?, updated = ? WHERE name = ?");
-  if (!update) return std::move(update).error();
-  const BlockPlace before = state.places.before();
-  const std::string partial = state.places.encode_stretches();
-  update->bind(1, static_cast<std::int64_t>(before.block)).bind(2, before.ordinal).bind_blob(3, partial).bind_text(4, state.options.match);
   // Later than before, whatever the clock does: the recent file tells rows apart by it.
   const base::Timestamp now = std::max(state.clock->wall(), state.stored + 1);
-  update->bind(5, now).bind_text(6, state.options.name);
-  if (auto done = update->run(); !done) return done;
+  // The row may have been forgotten meanwhile; then it stays so, and with it nothing is kept back for this name.
+  if (auto done = update_consumer(state.file.database, state.options.name, state.options.match, state.places, now); !done) return done;
   std::uint64_t evicted = 0;
   if (!state.rejections.empty()) {
-    auto limit = state.file.database.integer("SELECT value FROM meta WHERE name = 'rejected_max'");
+    auto limit = read_meta(state.file.database, Meta::rejected_max);
     if (!limit) return std::move(limit).error();
     auto written = state.rejections.write(state.file.database, *limit > 0 ? static_cast<std::uint64_t>(*limit) : kRejectedMax);
     if (!written) return std::move(written).error();

@@ -1,9 +1,12 @@
 #include "spool/copy.h"
 
-#include "spool/block_checksum.h"
 #include "spool/reader.h"
 #include "spool/recent_state.h"
 #include "spool/spool_file.h"
+#include "spool/tables/blocks.h"
+#include "spool/tables/consumers.h"
+#include "spool/tables/positions.h"
+#include "spool/tables/transfer.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -23,8 +26,6 @@ using base::Result;
 
 constexpr int kTries = 5;                // to read a spool at one time that somebody writes whose log's index we cannot share
 constexpr std::uint64_t kPerCommit = 8;  // blocks: the log of the copy stays small
-// Not taken over row by row.
-constexpr std::string_view kOwnWay[] = {"bodies", "blocks", "positions", "consumers", "requests", "meta"};
 
 class Copy {
  public:
@@ -48,7 +49,7 @@ class Copy {
   // Row and body of one block. False: it was evicted meanwhile.
   Result<bool> copy_block(std::uint64_t block) {
     for (int tries = 1;; ++tries) {
-      auto done = copy_once(block);
+      auto done = spool::copy_block(source_.database, target_.database, block);
       if (!done || tries == kTries || !source_.database.torn()) return done;
       if (auto opened = open_source(); !opened) return std::move(opened).error();
     }
@@ -113,58 +114,24 @@ class Copy {
     auto missing = find_missing(source_.database, source_.note);
     if (!missing) return std::move(missing).error();
     if (*missing) missing_ = fmt::format("spool '{}' is not whole: {}", from_, tell(from_, **missing));
-    for (const auto& step :
-         {&Copy::copy_meta, &Copy::copy_consumers, &Copy::copy_positions, &Copy::copy_others, &Copy::list_blocks}) {
+    if (auto done = copy_small_tables(source_.database, target_.database); !done) return done;
+    for (const auto& step : {&Copy::note_recent, &Copy::copy_positions, &Copy::list_blocks}) {
       if (auto done = (this->*step)(); !done) return done;
     }
     return reading->commit();
   }
 
-  // Every row that `query` gives, into `table` (with `verb`: INSERT, INSERT OR REPLACE).
-  Result<std::uint64_t> copy_rows(std::string_view verb, std::string_view table, sqlite::Statement& query) {
-    std::string marks = "?";
-    for (int i = 1; i < query.columns(); ++i) marks += ", ?";
-    auto insert = target_.database.prepare(fmt::format("{} INTO {} VALUES ({})", verb, table, marks));
-    if (!insert) return std::move(insert).error();
-    std::uint64_t rows = 0;
-    while (true) {
-      auto row = query.step();
-      if (!row) return std::move(row).error();
-      if (!*row) return rows;
-      for (int i = 0; i < query.columns(); ++i) insert->bind_value(i + 1, query, i);
-      if (auto done = insert->run(); !done) return std::move(done).error();
-      ++rows;
+  // What each consumer noted since its last commit: the recent files stay behind.
+  Result<void> note_recent() {
+    auto consumers = read_consumers(source_.database);
+    if (!consumers) return std::move(consumers).error();
+    for (const ConsumerRow& row : *consumers) {
+      const auto recently = read_recent_places(from_, source_.id, row.name);
+      if (!recently || recently->updated != row.updated) continue;
+      auto done = update_consumer(target_.database, row.name, row.match, recently->places, row.updated);
+      if (!done) return done;
     }
-  }
-  Result<void> copy_all(std::string_view verb, std::string_view table, std::string_view select) {
-    auto query = source_.database.prepare(select);
-    if (!query) return std::move(query).error();
-    auto copied = copy_rows(verb, table, *query);
-    return copied ? Result<void>() : Result<void>(std::move(copied).error());
-  }
-
-  Result<void> copy_meta() {
-    return copy_all("INSERT OR REPLACE", "meta", "SELECT * FROM meta WHERE name <> 'positions_checksum'");
-  }
-
-  // With what each noted since its last commit: the recent files stay behind.
-  Result<void> copy_consumers() {
-    if (auto done = copy_all("INSERT", "consumers", "SELECT * FROM consumers"); !done) return done;
-    auto names = source_.database.prepare("SELECT name, updated FROM consumers");
-    if (!names) return std::move(names).error();
-    auto update = target_.database.prepare("UPDATE consumers SET block = ?, ordinal = ?, partial = ? WHERE name = ?");
-    if (!update) return std::move(update).error();
-    while (true) {
-      auto row = names->step();
-      if (!row) return std::move(row).error();
-      if (!*row) return {};
-      const auto recently = read_recent_places(from_, source_.id, names->text(0));
-      if (!recently || recently->updated != names->integer(1)) continue;
-      const std::string name(names->text(0)), partial = recently->places.encode_stretches();
-      const BlockPlace before = recently->places.before();
-      update->bind(1, static_cast<std::int64_t>(before.block)).bind(2, before.ordinal).bind_blob(3, partial).bind_text(4, name);
-      if (auto done = update->run(); !done) return done;
-    }
+    return {};
   }
 
   // One snapshot, with what the writer noted.
@@ -176,61 +143,12 @@ class Copy {
     if (through == 0) return {};
     Keeper keeper(from_);
     if (auto loaded = load_recent_positions(source_.database, from_, source_.id, keeper); !loaded) return loaded;
-    const std::string body = keeper.snapshot();
-    auto insert = target_.database.prepare("INSERT INTO positions VALUES (1, ?, ?)");
-    if (!insert) return std::move(insert).error();
-    insert->bind(1, static_cast<std::int64_t>(through)).bind_blob(2, body);
-    if (auto done = insert->run(); !done) return done;
-    auto checksum = target_.database.prepare("INSERT OR REPLACE INTO meta VALUES ('positions_checksum', ?)");
-    if (!checksum) return std::move(checksum).error();
-    checksum->bind(1, static_cast<std::int64_t>(snapshot_checksum(through, body)));
-    return checksum->run();
-  }
-
-  Result<void> copy_others() {
-    auto tables = target_.database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
-    if (!tables) return std::move(tables).error();
-    while (true) {
-      auto row = tables->step();
-      if (!row) return std::move(row).error();
-      if (!*row) return {};
-      const std::string table(tables->text(0));
-      if (std::ranges::find(kOwnWay, table) != std::end(kOwnWay)) continue;
-      if (auto done = copy_all("INSERT", table, fmt::format("SELECT * FROM {}", table)); !done) return done;
-    }
+    return write_snapshot(target_.database, through, keeper.snapshot());
   }
 
   Result<void> list_blocks() {
     blocks_.clear();
-    auto rows = source_.database.prepare("SELECT id, records FROM blocks WHERE records > 0 ORDER BY id");
-    if (!rows) return std::move(rows).error();
-    while (true) {
-      auto row = rows->step();
-      if (!row) return std::move(row).error();
-      if (!*row) return {};
-      blocks_.push_back({static_cast<std::uint64_t>(rows->integer(0)), static_cast<std::uint64_t>(rows->integer(1))});
-    }
-  }
-
-  Result<bool> copy_once(std::uint64_t block) {
-    for (const char* undo : {"DELETE FROM blocks WHERE id = ?", "DELETE FROM bodies WHERE block = ?"}) {
-      auto statement = target_.database.prepare(undo);
-      if (!statement) return std::move(statement).error();
-      statement->bind(1, static_cast<std::int64_t>(block));
-      if (auto done = statement->run(); !done) return std::move(done).error();
-    }
-    auto reading = sqlite::Transaction::begin(source_.database, sqlite::Transaction::Kind::read);
-    if (!reading) return std::move(reading).error();
-    std::uint64_t rows = 0;
-    for (const auto& [table, key] : {std::pair("blocks", "id"), std::pair("bodies", "block")}) {
-      auto query = source_.database.prepare(fmt::format("SELECT * FROM {} WHERE {} = ?", table, key));
-      if (!query) return std::move(query).error();
-      query->bind(1, static_cast<std::int64_t>(block));
-      auto copied = copy_rows("INSERT", table, *query);
-      if (!copied) return copied.error();
-      rows += *copied;
-    }
-    return rows > 0;
+    return for_each_block(source_.database, {}, [&](const BlockInfo& block) { blocks_.push_back({block.id, block.records}); });
   }
 
   const std::string from_, partial_;

@@ -2,11 +2,14 @@
 
 #include "base/private_file.h"
 #include "record/timestamp.h"
-#include "spool/block_checksum.h"
-#include "spool/place.h"
 #include "spool/raw_pages.h"
 #include "spool/reader.h"
 #include "spool/spool_file.h"
+#include "spool/stored_positions.h"
+#include "spool/tables/consumers.h"
+#include "spool/tables/requests.h"
+#include "spool/tables/schema.h"
+#include "spool/tables/transfer.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -19,7 +22,6 @@ namespace weir::spool {
 namespace {
 
 constexpr std::string_view kMagic{"SQLite format 3\0", 16};
-constexpr std::string_view kTable = "CREATE TABLE bodies (block INTEGER PRIMARY KEY, body BLOB NOT NULL)";
 
 std::string note_path(const std::string& path) { return path + "-suspect"; }
 
@@ -34,7 +36,7 @@ std::uint64_t size_of(const std::string& path) {
 }
 
 bool has_identity(std::string_view page) { return page.substr(68, 4) == "Weir"; }
-bool has_tables(std::string_view page) { return page.find(kTable) != std::string_view::npos; }
+bool has_tables(std::string_view page) { return page.find(create_statement("bodies")) != std::string_view::npos; }
 
 // The first page as it lies in the file, "" when the file is shorter than a header.
 std::string first_page(const std::string& path) {
@@ -55,13 +57,7 @@ bool in_log(const std::string& path) {
 base::Result<void> report_damaged_block(const std::string& path, std::uint64_t block, const base::Clock& clock) {
   auto file = open_for_consumer(path, base::kSecond);
   if (!file) return std::move(file).error();
-  auto insert = file->database.prepare(
-      "INSERT INTO requests (time, kind, body) SELECT ?1, 'damaged', ?2 WHERE NOT EXISTS "
-      "(SELECT 1 FROM requests WHERE kind = 'damaged' AND body = ?2)");
-  if (!insert) return std::move(insert).error();
-  const std::string number = fmt::format("{}", block);
-  insert->bind(1, clock.wall()).bind_blob(2, number);
-  return insert->run();
+  return ask_to_set_aside(file->database, clock.wall(), block);
 }
 
 base::Result<bool> is_damaged(const std::string& path, std::uint64_t block) {
@@ -86,19 +82,7 @@ base::Result<std::string> save_block(sqlite::Database& database, std::uint64_t b
   const std::string path = damaged_path(database.path(), clock, fmt::format("block-{}", block));
   const base::UniqueFd file = base::open_private(path, true);
   if (!file) return base::io_error(errno, fmt::format("create '{}'", path));
-  auto attach = database.prepare("ATTACH ? AS aside");
-  if (!attach) return std::move(attach).error();
-  attach->bind_text(1, path);
-  auto done = attach->run();
-  if (done) {
-    done = database.execute(fmt::format("CREATE TABLE aside.blocks AS SELECT * FROM main.blocks WHERE id = {0};"
-                                        "CREATE TABLE aside.bodies AS SELECT * FROM main.bodies WHERE block = {0}",
-                                        block)
-                                .c_str());
-    auto detached = database.execute("DETACH aside");
-    if (done) done = std::move(detached);
-  }
-  if (!done) {
+  if (auto done = save_block_rows(database, block, path); !done) {
     ::unlink(path.c_str());
     return std::move(done).error().within(fmt::format("cannot set block {} aside", block));
   }
@@ -154,16 +138,7 @@ base::Result<void> check_small(sqlite::Database& database, const std::string& pa
     if (!found) return std::move(found).error();
     if (check->text(0) != "ok") return base::fail(base::Code::corrupt, "cannot use '{}': its table '{}' is damaged ({})", path, table, check->text(0));
   }
-  auto rows = database.prepare("SELECT name, match, block, ordinal, partial FROM consumers");
-  if (!rows) return std::move(rows).error();
-  while (true) {
-    auto row = rows->step();
-    if (!row) return std::move(row).error();
-    if (!*row) break;
-    const BlockPlace before{static_cast<std::uint64_t>(rows->integer(2)), static_cast<std::uint32_t>(rows->integer(3))};
-    auto places = PlaceSet::decode(before, rows->blob(4));
-    if (!places) return std::move(places).error().within(fmt::format("cannot read what consumer '{}' has acknowledged", rows->text(0)));
-  }
+  if (auto consumers = read_consumers(database); !consumers) return std::move(consumers).error();
   Keeper keeper(path);
   return load_positions(database, keeper);
 }

@@ -1,12 +1,15 @@
 #include "spool/inspection.h"
 
-#include "spool/block_checksum.h"
 #include "spool/damage.h"
 #include "spool/lock_file.h"
 #include "spool/reader.h"
 #include "spool/recent_state.h"
 #include "spool/reserve.h"
 #include "spool/spool_file.h"
+#include "spool/stored_positions.h"
+#include "spool/tables/consumers.h"
+#include "spool/tables/meta.h"
+#include "spool/tables/rejected.h"
 
 #include <sys/stat.h>
 
@@ -42,27 +45,6 @@ std::vector<std::string> damaged_files(const std::string& path) {
   return files;
 }
 
-struct Acknowledged {
-  std::string name, match;
-  PlaceSet places;
-  base::Timestamp updated;
-};
-
-Result<std::vector<Acknowledged>> read_consumers(sqlite::Database& database) {
-  auto rows = database.prepare("SELECT name, match, block, ordinal, partial, updated FROM consumers ORDER BY name");
-  if (!rows) return std::move(rows).error();
-  std::vector<Acknowledged> consumers;
-  while (true) {
-    auto row = rows->step();
-    if (!row) return std::move(row).error();
-    if (!*row) return consumers;
-    const BlockPlace before{static_cast<std::uint64_t>(rows->integer(2)), static_cast<std::uint32_t>(rows->integer(3))};
-    auto places = PlaceSet::decode(before, rows->blob(4));
-    if (!places) return std::move(places).error().within(fmt::format("cannot read what consumer '{}' has acknowledged", rows->text(0)));
-    consumers.push_back({std::string(rows->text(0)), std::string(rows->text(1)), std::move(*places), rows->integer(5)});
-  }
-}
-
 // Of one block: all its places, some, or none.
 enum class Share : std::uint8_t { none, some, all };
 
@@ -73,10 +55,10 @@ Share share_of(const PlaceSet& places, const BlockInfo& block) {
 }
 
 // Counts what the block's records are to everybody, and what each consumer has not had of them.
-Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vector<Acknowledged>& consumers, SpoolStatus& status) {
+Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vector<ConsumerRow>& consumers, SpoolStatus& status) {
   Share least = consumers.empty() ? Share::none : Share::all;
   std::vector<Share> shares;
-  for (const Acknowledged& consumer : consumers) {
+  for (const ConsumerRow& consumer : consumers) {
     shares.push_back(share_of(consumer.places, block));
     least = std::min(least, shares.back());
   }
@@ -128,32 +110,31 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
   status.writing = is_locked(writer_lock_path(path));
   auto transaction = sqlite::Transaction::begin(database, sqlite::Transaction::Kind::read);
   if (!transaction) return std::move(transaction).error();
-  const auto number = [&](const char* sql, auto& value) -> Result<void> {
-    auto got = database.integer(sql);
-    if (!got) return std::move(got).error();
+  const auto number = [](const auto& got, auto& value) -> Result<void> {
+    if (!got) return got.error();
     value = static_cast<std::remove_reference_t<decltype(value)>>(*got);
     return {};
   };
   std::int64_t pages_free = 0;
   std::int64_t page_size = 0;
   std::uint64_t rejected_places = 0;
-  for (const auto& read : {number("PRAGMA user_version", status.format), number("PRAGMA freelist_count", pages_free),
-                           number("PRAGMA page_size", page_size), number("SELECT value FROM meta WHERE name = 'created'", status.created),
-                           number("SELECT value FROM meta WHERE name = 'evicted_undelivered'", status.evicted_undelivered),
-                           number("SELECT value FROM meta WHERE name = 'evicted_rejected'", status.evicted_rejected),
-                           number("SELECT value FROM meta WHERE name = 'rejected_bytes'", status.rejected_bytes),
-                           number("SELECT value FROM meta WHERE name = 'damaged_blocks'", status.damaged_blocks),
-                           number("SELECT value FROM meta WHERE name = 'damaged_records'", status.damaged_records),
-                           number("SELECT count(*) FROM rejected", status.rejected),
-                           number("SELECT count(*) FROM rejected JOIN blocks ON rejected.block = blocks.id", rejected_places)}) {
+  for (const auto& read : {number(database.integer("PRAGMA user_version"), status.format), number(database.integer("PRAGMA freelist_count"), pages_free),
+                           number(database.integer("PRAGMA page_size"), page_size), number(read_meta(database, Meta::created), status.created),
+                           number(read_meta(database, Meta::evicted_undelivered), status.evicted_undelivered),
+                           number(read_meta(database, Meta::evicted_rejected), status.evicted_rejected),
+                           number(read_meta(database, Meta::rejected_bytes), status.rejected_bytes),
+                           number(read_meta(database, Meta::damaged_blocks), status.damaged_blocks),
+                           number(read_meta(database, Meta::damaged_records), status.damaged_records),
+                           number(count_rejected(database), status.rejected),
+                           number(count_rejected_in_blocks(database), rejected_places)}) {
     if (!read) return read.error();
   }
   status.free_bytes = static_cast<std::uint64_t>(pages_free * page_size);
-  auto ranges = database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'rejected_ranges'");
+  auto ranges = has_ranges(database);
   if (!ranges) return std::move(ranges).error();
-  if (*ranges > 0) {
+  if (*ranges) {
     std::uint64_t in_place = 0;
-    if (auto read = number("SELECT sum(rejected_ranges.records) FROM rejected_ranges JOIN blocks ON rejected_ranges.block = blocks.id", in_place); !read) return read.error();
+    if (auto read = number(count_records_in_ranges(database), in_place); !read) return read.error();
     status.rejected += in_place;
     rejected_places += in_place;
   }
@@ -166,7 +147,7 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
   if (!blocks) return std::move(blocks).error();
   if (auto ended = transaction->commit(); !ended) return std::move(ended).error();
 
-  for (const Acknowledged& consumer : *consumers) {
+  for (const ConsumerRow& consumer : *consumers) {
     status.consumers.push_back({.name = consumer.name,
                                 .match = consumer.match,
                                 .place = consumer.places.before(),

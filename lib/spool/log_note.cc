@@ -2,6 +2,7 @@
 
 #include "base/count.h"
 #include "spool/checksum.h"
+#include "spool/tables/blocks.h"
 #include "spool/wire.h"
 #include "sqlite/raw_file.h"
 
@@ -59,21 +60,14 @@ std::optional<LogNote> read_note(const std::string& path) {
   return note;
 }
 
-base::Result<std::uint64_t> newest_row(sqlite::Database& database) {
-  auto row = database.integer(
-      "SELECT max(coalesce((SELECT max(id) FROM blocks), 0), coalesce((SELECT through_block FROM positions), 0))");
-  if (!row) return std::move(row).error();
-  return static_cast<std::uint64_t>(*row);
-}
-
 base::Result<std::optional<MissingLog>> find_missing(sqlite::Database& database, const std::optional<LogNote>& note) {
   if (!note) return std::optional<MissingLog>();
   auto row = newest_row(database);
   if (!row) return std::move(row).error();
   if (*row >= note->row) return std::optional<MissingLog>();
-  auto records = database.integer("SELECT coalesce(sum(records), 0) FROM blocks");
+  auto records = count_records(database);
   if (!records) return std::move(records).error();
-  return std::optional<MissingLog>({static_cast<std::uint64_t>(*records), note->records, note->time});
+  return std::optional<MissingLog>({*records, note->records, note->time});
 }
 
 std::string tell(const std::string& path, const MissingLog& missing) {

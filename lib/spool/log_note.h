@@ -30,9 +30,6 @@ void leave_note(int fd, const LogNote& note);
 // As it lies in the file now; nullopt for none.
 [[nodiscard]] std::optional<LogNote> read_note(const std::string& path);
 
-// The newest row of a note that speaks of what the database shows. Error: corrupt, io.
-base::Result<std::uint64_t> newest_row(sqlite::Database& database);
-
 // What the file's log held and the database does not show.
 struct MissingLog {
   std::uint64_t records = 0;        // that the database shows

@@ -7,8 +7,10 @@
 #include "base/result.h"
 #include "sqlite/raw_file.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +29,10 @@ struct RawValue {
 struct RawRow {
   std::int64_t rowid = 0;  // 0 in a table without
   std::vector<RawValue> values;
+  // It has these columns and no more.
+  [[nodiscard]] bool is_of(std::initializer_list<RawValue::Kind> kinds) const {
+    return std::ranges::equal(values, kinds, {}, &RawValue::kind);
+  }
 };
 
 // Not thread safe.

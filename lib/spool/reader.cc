@@ -1,7 +1,8 @@
 #include "spool/reader.h"
 
-#include "spool/block_checksum.h"
 #include "spool/spool_file.h"
+#include "spool/tables/blocks.h"
+#include "spool/tables/consumers.h"
 
 #include <sys/stat.h>
 
@@ -10,17 +11,10 @@
 #include <utility>
 
 namespace weir::spool {
-namespace {
-
-std::int64_t as_key(std::uint64_t number) { return static_cast<std::int64_t>(std::min<std::uint64_t>(number, INT64_MAX)); }
-
-}  // namespace
-
 struct Reader::Impl {
   std::string path;
   SpoolFile file;
-  sqlite::Statement list, row, streams_of, body, consumers, consumer, names, rejected_of, ranges_of, next_ranges, released_of, rejected, version;
-  bool has_ranges = false;  // the file knows them
+  bool ranges_known = false;  // the file has a table for them
   BlockDecoder decoder;
   std::int64_t last_version = -1;
   base::Duration wait = 0;
@@ -33,51 +27,17 @@ struct Reader::Impl {
   std::vector<StreamInfo> cached_streams;
 
   // Copies, so that no transaction is open while they are unpacked.
-  BlockInfo info;
-  std::uint64_t checksum = 0;
-  std::string packed_streams, positions, packed_body;
-  std::vector<PlaceSet> acknowledged;
-  std::vector<std::uint32_t> rejected_ordinals;
+  BlockRow row;
+  std::vector<ConsumerRow> consumers;
+  std::vector<std::uint32_t> rejected_whole;
   OrdinalSet rejected_in_place;
   PlaceSet released;
   std::vector<std::uint32_t> ordinals;
 
   base::Result<void> prepare() {
-    const std::pair<sqlite::Statement*, std::string_view> statements[] = {
-        {&list,
-         "SELECT id, stored, min_time, max_time, records, held, line_bytes, body_bytes FROM blocks "
-         "WHERE id > ? AND records > 0 AND min_time < ? AND max_time >= ? ORDER BY id LIMIT ?"},
-        {&row,
-         "SELECT id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, streams, positions FROM blocks "
-         "WHERE id = ?"},
-        {&streams_of, "SELECT streams FROM blocks WHERE id = ?"},
-        {&body, "SELECT body FROM bodies WHERE block = ?"},
-        {&consumers, "SELECT block, ordinal, partial FROM consumers"},
-        {&names, "SELECT name FROM consumers ORDER BY name"},
-        {&consumer, "SELECT block, ordinal, partial FROM consumers WHERE name = ?"},
-        {&rejected_of, "SELECT ordinal FROM rejected WHERE block = ? ORDER BY ordinal"},
-        {&released_of, "SELECT ordinals FROM released WHERE block = ?"},
-        {&rejected,
-         "SELECT id, time, status, consumer, tenant, reason, url, record, block, ordinal FROM rejected WHERE id > ? ORDER BY id LIMIT ?"},
-        {&version, "PRAGMA data_version"},
-    };
-    for (const auto& [statement, sql] : statements) {
-      auto prepared = file.database.prepare(sql);
-      if (!prepared) return std::move(prepared).error();
-      *statement = std::move(*prepared);
-    }
-    auto ranges = file.database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'rejected_ranges'");
-    if (!ranges) return std::move(ranges).error();
-    has_ranges = *ranges > 0;
-    if (!has_ranges) return {};
-    auto of = file.database.prepare("SELECT ordinals FROM rejected_ranges WHERE block = ?");
-    if (!of) return std::move(of).error();
-    ranges_of = std::move(*of);
-    auto next = file.database.prepare(
-        "SELECT block, time, status, consumer, tenant, kind, reason, url, ordinals FROM rejected_ranges WHERE block = "
-        "(SELECT min(r.block) FROM rejected_ranges r JOIN blocks ON blocks.id = r.block WHERE r.block > ?)");
-    if (!next) return std::move(next).error();
-    next_ranges = std::move(*next);
+    auto known = has_ranges(file.database);
+    if (!known) return std::move(known).error();
+    ranges_known = *known;
     return {};
   }
 
@@ -92,10 +52,6 @@ struct Reader::Impl {
   // Of a file that is read without sharing its log's index: what was committed since.
   base::Result<void> renew() {
     if (!file.database.outdated()) return {};
-    for (sqlite::Statement* statement :
-         {&list, &row, &streams_of, &body, &consumers, &consumer, &names, &rejected_of, &released_of, &rejected, &version}) {
-      *statement = sqlite::Statement();
-    }
     renewed = true;
     return open();
   }
@@ -111,83 +67,30 @@ struct Reader::Impl {
     }
   }
 
-  static BlockInfo info_of(const sqlite::Statement& from) {
-    BlockInfo info;
-    info.id = static_cast<std::uint64_t>(from.integer(0));
-    info.stored = from.integer(1);
-    info.min_timestamp = from.integer(2);
-    info.max_timestamp = from.integer(3);
-    info.records = static_cast<std::uint32_t>(from.integer(4));
-    info.held = static_cast<std::uint32_t>(from.integer(5));
-    info.line_bytes = static_cast<std::uint64_t>(from.integer(6));
-    info.body_bytes = static_cast<std::uint64_t>(from.integer(7));
-    return info;
-  }
-
-  static base::Result<PlaceSet> places_of(const sqlite::Statement& from) {
-    const BlockPlace before{static_cast<std::uint64_t>(from.integer(0)), static_cast<std::uint32_t>(from.integer(1))};
-    return PlaceSet::decode(before, from.blob(2));
-  }
-
   base::Result<void> fetch_states(std::uint64_t block) {
-    acknowledged.clear();
-    rejected_ordinals.clear();
-    while (true) {
-      auto next = consumers.step();
-      if (!next) return std::move(next).error();
-      if (!*next) break;
-      auto places = places_of(consumers);
-      if (!places) return std::move(places).error();
-      acknowledged.push_back(std::move(*places));
-    }
-    rejected_of.bind(1, as_key(block));
-    while (true) {
-      auto next = rejected_of.step();
-      if (!next) return std::move(next).error();
-      if (!*next) break;
-      rejected_ordinals.push_back(static_cast<std::uint32_t>(rejected_of.integer(0)));
-    }
+    auto all = read_consumers(file.database);
+    if (!all) return std::move(all).error();
+    consumers = std::move(*all);
+    if (auto done = rejected_ordinals(file.database, block, rejected_whole); !done) return done;
     rejected_in_place = {};
-    if (!has_ranges) return {};
-    ranges_of.bind(1, as_key(block));
-    while (true) {
-      auto next = ranges_of.step();
-      if (!next) return std::move(next).error();
-      if (!*next) return {};
-      auto some = OrdinalSet::decode(ranges_of.blob(0));
-      if (some) rejected_in_place.add_all(*some);  // of one that is damaged the records count as delivered
-    }
+    if (!ranges_known) return {};
+    auto in_place = ordinals_in_ranges(file.database, block);
+    if (!in_place) return std::move(in_place).error();
+    rejected_in_place = std::move(*in_place);
+    return {};
   }
 
   // Everything of one block, in one transaction. False: it is gone.
   base::Result<bool> fetch(std::uint64_t block, bool states) {
     auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::read);
     if (!transaction) return std::move(transaction).error();
-    row.bind(1, as_key(block));
-    auto found = row.step();
+    auto found = read_block(file.database, block, row);
     if (!found || !*found) return found;
-    info = info_of(row);
-    checksum = static_cast<std::uint64_t>(row.integer(8));
-    packed_streams = row.blob(9);
-    positions = row.blob(10);
-    row.reset();
-    packed_body.clear();
-    body.bind(1, as_key(block));
-    auto has_body = body.step();
-    if (!has_body) return has_body;
-    if (*has_body) packed_body = body.blob(0);
-    body.reset();
     released = PlaceSet({block, 0});
-    if (info.held > 0) {
-      released_of.bind(1, as_key(block));
-      auto some = released_of.step();
-      if (!some) return some;
-      if (*some) {
-        auto places = PlaceSet::decode({block, 0}, released_of.blob(0));
-        released_of.reset();
-        if (!places) return std::move(places).error();
-        released = std::move(*places);
-      }
+    if (row.info.held > 0) {
+      auto some = read_released(file.database, block);
+      if (!some) return std::move(some).error();
+      released = std::move(*some);
     }
     if (states) {
       if (auto fetched = fetch_states(block); !fetched) return std::move(fetched).error();
@@ -196,10 +99,10 @@ struct Reader::Impl {
   }
 
   [[nodiscard]] State state_of(BlockPlace place, const record::Record& record) const {
-    if (std::ranges::binary_search(rejected_ordinals, place.ordinal) || rejected_in_place.contains(place.ordinal)) return State::rejected;
+    if (std::ranges::binary_search(rejected_whole, place.ordinal) || rejected_in_place.contains(place.ordinal)) return State::rejected;
     if (record.held) return State::held;
     const bool delivered =
-        !acknowledged.empty() && std::ranges::all_of(acknowledged, [&](const PlaceSet& set) { return set.has(place, record); });
+        !consumers.empty() && std::ranges::all_of(consumers, [&](const ConsumerRow& one) { return one.places.has(place, record); });
     return delivered ? State::delivered : State::undelivered;
   }
 
@@ -247,32 +150,20 @@ std::optional<std::string> Reader::missing() const {
 
 base::Result<std::vector<BlockInfo>> Reader::list(const Range& range) {
   return impl_->at_one_time([&]() -> base::Result<std::vector<BlockInfo>> {
-    sqlite::Statement& statement = impl_->list;
-    statement.bind(1, as_key(range.after)).bind(2, range.time.to).bind(3, range.time.from).bind(4, as_key(range.limit));
     std::vector<BlockInfo> blocks;
-    while (true) {
-      auto row = statement.step();
-      if (!row) return std::move(row).error();
-      if (!*row) return blocks;
-      blocks.push_back(Impl::info_of(statement));
-    }
+    auto done = for_each_block(impl_->file.database, range, [&](const BlockInfo& block) { blocks.push_back(block); });
+    if (!done) return std::move(done).error();
+    return blocks;
   });
 }
 
 base::Result<std::vector<StreamInfo>> Reader::streams(std::uint64_t block) {
   Impl& impl = *impl_;
   if (impl.cached_block == block && block != 0) return impl.cached_streams;
-  auto found = impl.at_one_time([&]() -> base::Result<bool> {
-    impl.streams_of.bind(1, as_key(block));
-    auto row = impl.streams_of.step();
-    if (!row || !*row) return row;
-    impl.packed_streams = impl.streams_of.blob(0);
-    impl.streams_of.reset();
-    return true;
-  });
+  auto found = impl.at_one_time([&] { return read_streams(impl.file.database, block, impl.row.streams); });
   if (!found) return std::move(found).error();
   if (!*found) return std::vector<StreamInfo>{};
-  auto streams = impl.decoder.streams(impl.packed_streams);
+  auto streams = impl.decoder.streams(impl.row.streams);
   if (!streams) return impl.of_block(std::move(streams).error(), block);
   impl.cached_block = block;
   impl.cached_streams = std::move(*streams);
@@ -283,18 +174,18 @@ base::Result<bool> Reader::load(std::uint64_t block, const LoadOptions& options,
   Impl& impl = *impl_;
   auto found = impl.at_one_time([&] { return impl.fetch(block, states != nullptr); });
   if (!found || !*found) return found;
-  if (block_checksum(impl.info, impl.packed_streams, impl.positions, impl.packed_body) != impl.checksum) {
+  if (!impl.row.sound()) {
     return base::fail(base::Code::corrupt, "cannot read block {} of spool '{}': its checksum is wrong", block, impl.path);
   }
   if (impl.cached_block != block) {
-    auto streams = impl.decoder.streams(impl.packed_streams);
+    auto streams = impl.decoder.streams(impl.row.streams);
     if (!streams) return impl.of_block(std::move(streams).error(), block);
     impl.cached_block = block;
     impl.cached_streams = std::move(*streams);
   }
   const std::size_t start = batch.records.size();
   impl.ordinals.clear();
-  auto decoded = impl.decoder.records(impl.packed_body, impl.cached_streams, impl.info.records, options, batch, impl.ordinals);
+  auto decoded = impl.decoder.records(impl.row.body, impl.cached_streams, impl.row.info.records, options, batch, impl.ordinals);
   if (!decoded) return impl.of_block(std::move(decoded).error(), block);
   std::size_t to = start;
   for (std::size_t i = 0; i < impl.ordinals.size(); ++i) {
@@ -312,27 +203,14 @@ base::Result<bool> Reader::load(std::uint64_t block, const LoadOptions& options,
 
 base::Result<std::optional<PlaceSet>> Reader::acknowledged(std::string_view consumer) {
   return impl_->at_one_time([&]() -> base::Result<std::optional<PlaceSet>> {
-    impl_->consumer.bind_text(1, consumer);
-    auto row = impl_->consumer.step();
+    auto row = read_consumer(impl_->file.database, consumer);
     if (!row) return std::move(row).error();
-    if (!*row) return std::optional<PlaceSet>();
-    auto places = Impl::places_of(impl_->consumer);
-    impl_->consumer.reset();
-    if (!places) return std::move(places).error();
-    return std::optional<PlaceSet>(std::move(*places));
+    return *row ? std::optional(std::move((*row)->places)) : std::nullopt;
   });
 }
 
 base::Result<std::vector<std::string>> Reader::consumers() {
-  return impl_->at_one_time([&]() -> base::Result<std::vector<std::string>> {
-    std::vector<std::string> names;
-    while (true) {
-      auto row = impl_->names.step();
-      if (!row) return std::move(row).error();
-      if (!*row) return names;
-      names.emplace_back(impl_->names.text(0));
-    }
-  });
+  return impl_->at_one_time([&] { return consumer_names(impl_->file.database); });
 }
 
 bool Reader::replaced() const { return inode_of(impl_->path) != impl_->inode; }
@@ -342,55 +220,33 @@ base::Result<bool> Reader::changed() {
     if (auto fresh = impl_->renew(); !fresh) return std::move(fresh).error();
     return std::exchange(impl_->renewed, false);
   }
-  auto row = impl_->version.step();
+  auto version = impl_->file.database.query("PRAGMA data_version");
+  if (!version) return std::move(version).error();
+  auto row = (*version)->step();
   if (!row) return row;
-  const std::int64_t now = impl_->version.integer(0);
-  impl_->version.reset();
+  const std::int64_t now = (*version)->integer(0);
   const bool changed = now != impl_->last_version;
   impl_->last_version = now;
   return changed;
 }
 
 base::Result<std::uint64_t> Reader::rejected(std::uint64_t after, std::size_t limit, const std::function<void(const RejectedEntry&)>& each) {
-  sqlite::Statement& statement = impl_->rejected;
-  statement.bind(1, as_key(after)).bind(2, as_key(limit));
   std::uint64_t highest = 0;
-  while (true) {
-    auto row = statement.step();
-    if (!row) return std::move(row).error();
-    if (!*row) return highest;
-    RejectedEntry entry;
-    entry.number = highest = static_cast<std::uint64_t>(statement.integer(0));
-    entry.time = statement.integer(1);
-    entry.status = static_cast<int>(statement.integer(2));
-    entry.consumer = statement.text(3);
-    entry.tenant = statement.text(4);
-    entry.reason = statement.text(5);
-    entry.url = statement.text(6);
-    entry.record = statement.text(7);
-    entry.place = {static_cast<std::uint64_t>(statement.integer(8)), static_cast<std::uint32_t>(statement.integer(9))};
+  auto done = for_each_rejected(impl_->file.database, after, limit, [&](const RejectedEntry& entry) {
+    highest = entry.number;
     each(entry);
-  }
+  });
+  if (!done) return std::move(done).error();
+  return highest;
 }
 
 base::Result<std::vector<Reader::RejectedRange>> Reader::rejected_ranges(std::uint64_t after) {
-  std::vector<RejectedRange> ranges;
-  if (!impl_->has_ranges) return ranges;
-  sqlite::Statement& statement = impl_->next_ranges;
-  statement.bind(1, as_key(after));
-  while (true) {
-    auto row = statement.step();
-    if (!row) return std::move(row).error();
-    if (!*row) return ranges;
-    auto ordinals = OrdinalSet::decode(statement.blob(8));
-    if (!ordinals) {
-      statement.reset();
-      return std::move(ordinals).error().within(fmt::format("cannot read spool '{}'", impl_->path));
-    }
-    ranges.push_back({static_cast<std::uint64_t>(statement.integer(0)), statement.integer(1), static_cast<int>(statement.integer(2)),
-                      std::string(statement.text(3)), std::string(statement.text(4)), std::string(statement.text(5)), std::string(statement.text(6)),
-                      std::string(statement.text(7)), std::move(*ordinals)});
+  if (!impl_->ranges_known) return std::vector<RejectedRange>();
+  auto ranges = next_ranges(impl_->file.database, after);
+  if (!ranges && ranges.error().code == base::Code::corrupt) {
+    return std::move(ranges).error().within(fmt::format("cannot read spool '{}'", impl_->path));
   }
+  return ranges;
 }
 
 }  // namespace weir::spool

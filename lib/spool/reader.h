@@ -20,6 +20,7 @@
 #include "spool/block_info.h"
 #include "spool/ordinal_set.h"
 #include "spool/place.h"
+#include "spool/tables/rejected.h"
 
 #include <cstdint>
 #include <functional>
@@ -48,11 +49,7 @@ class Reader {
   // A sentence when it is a copy without its write-ahead log, or the log was removed: what is missing.
   [[nodiscard]] std::optional<std::string> missing() const;
 
-  struct Range {
-    TimeRange time;                                      // blocks that have a record in it
-    std::uint64_t after = 0;                             // blocks with a higher number
-    std::size_t limit = std::numeric_limits<std::size_t>::max();
-  };
+  using Range = BlockRange;
   // Blocks that hold records, by number.
   base::Result<std::vector<BlockInfo>> list(const Range& range);
   // Empty when the block is gone.
@@ -77,23 +74,11 @@ class Reader {
 
   // The rejected store, oldest first: `record` is a JSON line of weir-record.5 with its `rejected` object. Calls `each` for entries
   // with a number above `after`, at most `limit`; returns the highest number seen, 0 when there was none.
-  struct RejectedEntry {
-    std::uint64_t number = 0;
-    base::Timestamp time = 0;            // of the refusal
-    int status = 0;
-    std::string_view consumer, tenant, reason, url, record;
-    BlockPlace place;                    // block 0: from a chain without a spool
-  };
+  using RejectedEntry = RejectedRow;
   base::Result<std::uint64_t> rejected(std::uint64_t after, std::size_t limit, const std::function<void(const RejectedEntry&)>& each);
 
   // Rejected records that stay in their block, which is there: those of one block, tenant and kind.
-  struct RejectedRange {
-    std::uint64_t block = 0;
-    base::Timestamp time = 0;            // of the first refusal
-    int status = 0;
-    std::string consumer, tenant, kind, reason, url;
-    OrdinalSet ordinals;
-  };
+  using RejectedRange = RangeRow;
   // Of the next block above `after` that has some; empty when there is none.
   base::Result<std::vector<RejectedRange>> rejected_ranges(std::uint64_t after);
 

@@ -3,8 +3,11 @@
 // (string).
 #include "spool/recent_state.h"
 
-#include "spool/block_checksum.h"
 #include "spool/recent_file.h"
+#include "spool/stored_positions.h"
+#include "spool/tables/blocks.h"
+#include "spool/tables/consumers.h"
+#include "spool/tables/positions.h"
 #include "spool/wire.h"
 
 #include <algorithm>
@@ -24,27 +27,20 @@ std::string encode_noted(std::uint64_t next_block, bool safe, std::span<const Ha
 
 base::Result<std::vector<RecentPlaces>> recently_acknowledged(sqlite::Database& database, const std::string& path, std::uint64_t spool) {
   std::vector<RecentPlaces> all;
-  auto rows = database.prepare("SELECT name, updated, block, ordinal, partial FROM consumers");
-  if (!rows) return std::move(rows).error();
-  while (true) {
-    auto row = rows->step();
-    if (!row) return std::move(row).error();
-    if (!*row) return all;
-    const BlockPlace before{static_cast<std::uint64_t>(rows->integer(2)), static_cast<std::uint32_t>(rows->integer(3))};
-    auto places = PlaceSet::decode(before, rows->blob(4));
-    if (!places) return std::move(places).error();
-    RecentPlaces one{rows->integer(1), std::move(*places)};
-    if (const auto recently = read_recent_places(path, spool, rows->text(0)); recently && recently->updated == one.updated) {
+  auto consumers = read_consumers(database);
+  if (!consumers) return std::move(consumers).error();
+  for (ConsumerRow& row : *consumers) {
+    RecentPlaces one{row.updated, std::move(row.places)};
+    if (const auto recently = read_recent_places(path, spool, row.name); recently && recently->updated == one.updated) {
       one.places = recently->places;
     }
     all.push_back(std::move(one));
   }
+  return all;
 }
 
 base::Result<std::uint64_t> next_number(sqlite::Database& database, const std::string& path, std::uint64_t spool) {
-  auto highest = database.integer(
-      "SELECT max(coalesce((SELECT max(id) FROM blocks), 0), coalesce((SELECT through_block FROM positions), 0), "
-      "coalesce((SELECT max(block) - 1 FROM consumers), 0), coalesce((SELECT value FROM meta WHERE name = 'reserved_block'), 0))");
+  auto highest = highest_number(database);
   if (!highest) return std::move(highest).error();
   if (*highest < 0 || *highest > INT64_MAX / 2) return base::fail(base::Code::corrupt, "cannot use '{}': its numbers are damaged", path);
   auto next = static_cast<std::uint64_t>(*highest) + 1;
@@ -80,17 +76,13 @@ base::Result<std::vector<Handed>> safe_positions(sqlite::Database& database, con
     if (!places) return std::move(places).error();
     acknowledged = std::move(*places);
   }
-  auto through = database.integer("SELECT through_block FROM positions");
+  auto through = read_through_block(database);
   if (!through) return std::move(through).error();
-  auto there = database.prepare("SELECT 1 FROM blocks WHERE id = ?");
-  if (!there) return std::move(there).error();
   for (Handed& handed : noted.handed) {
     if (noted.safe) handed.block = next_block++;
-    if (handed.block <= static_cast<std::uint64_t>(*through)) continue;  // stored, and since then part of the snapshot
-    there->bind(1, static_cast<std::int64_t>(handed.block));
-    auto stored = there->step();
+    if (handed.block <= *through) continue;  // stored, and since then part of the snapshot
+    auto stored = has_block(database, handed.block);
     if (!stored) return std::move(stored).error();
-    there->reset();
     if (*stored) continue;
     const auto passed = [&](const RecentPlaces& one) { return one.places.contains({handed.block, 0}, {handed.block + 1, 0}); };
     // The first that somebody still lacks ends it: what comes behind is read again with it.

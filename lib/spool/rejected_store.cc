@@ -5,6 +5,7 @@
 #include "spool/lock_file.h"
 #include "spool/reserve.h"
 #include "spool/spool_file.h"
+#include "spool/tables/meta.h"
 
 #include <algorithm>
 #include <map>
@@ -35,7 +36,7 @@ void RejectedStore::add(base::Timestamp time, std::string_view consumer, BlockPl
 }
 
 void RejectedStore::add_in_place(base::Timestamp time, std::string_view consumer, BlockPlace place, std::string_view kind, const Rejection& rejection) {
-  const auto same = [&](const Range& one) {
+  const auto same = [&](const RangeRow& one) {
     return one.block == place.block && one.kind == kind && one.tenant == rejection.tenant && one.consumer == consumer;
   };
   // They come block by block: the last one, or one not far before it.
@@ -46,48 +47,35 @@ void RejectedStore::add_in_place(base::Timestamp time, std::string_view consumer
     if (ranges_[i].ordinals.stretches().size() > before) bytes_ += sizeof(OrdinalSet::Stretch);
     return;
   }
-  Range& range = ranges_.emplace_back(Range{place.block, std::string(consumer), std::string(rejection.tenant), std::string(kind), time, rejection.status,
-                                            std::string(rejection.reason), std::string(rejection.url), {}});
+  RangeRow& range = ranges_.emplace_back(RangeRow{place.block, time, rejection.status, std::string(consumer), std::string(rejection.tenant),
+                                                  std::string(kind), std::string(rejection.reason), std::string(rejection.url), {}});
   range.ordinals.add(place.ordinal);
-  bytes_ += sizeof(Range) + rejection.reason.size() + rejection.url.size();
+  bytes_ += sizeof(RangeRow) + rejection.reason.size() + rejection.url.size();
 }
 
-base::Result<void> RejectedStore::write_range(sqlite::Database& database, const Range& range) {
-  auto find = database.prepare("SELECT ordinals FROM rejected_ranges WHERE block = ? AND consumer = ? AND tenant = ? AND kind = ?");
-  if (!find) return std::move(find).error();
-  find->bind(1, static_cast<std::int64_t>(range.block)).bind_text(2, range.consumer).bind_text(3, range.tenant).bind_text(4, range.kind);
-  auto found = find->step();
-  if (!found) return std::move(found).error();
-  OrdinalSet all = range.ordinals;
-  if (*found) {
-    auto before = OrdinalSet::decode(find->blob(0));
-    if (!before) return std::move(before).error();
-    all.add_all(*before);
-    find->reset();
-  }
-  auto put = database.prepare(
-      "INSERT INTO rejected_ranges (block, consumer, tenant, kind, status, time, reason, url, records, ordinals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-      "ON CONFLICT (block, consumer, tenant, kind) DO UPDATE SET records = excluded.records, ordinals = excluded.ordinals");
-  if (!put) return std::move(put).error();
-  const std::string ordinals = all.encode();
-  put->bind(1, static_cast<std::int64_t>(range.block)).bind_text(2, range.consumer).bind_text(3, range.tenant).bind_text(4, range.kind);
-  put->bind(5, range.status).bind(6, range.time).bind_text(7, range.reason).bind_text(8, range.url);
-  put->bind(9, static_cast<std::int64_t>(all.count())).bind_blob(10, ordinals);
-  return put->run();
+base::Result<void> RejectedStore::write_range(sqlite::Database& database, const RangeRow& range) {
+  auto before = find_range(database, range);
+  if (!before) return std::move(before).error();
+  if (!*before) return store_range(database, range);
+  (*before)->ordinals.add_all(range.ordinals);
+  return store_range(database, **before);
 }
 
 base::Result<std::uint64_t> RejectedStore::write(sqlite::Database& database, std::uint64_t limit) {
-  for (const Range& range : ranges_) {
+  for (const RangeRow& range : ranges_) {
     if (auto done = write_range(database, range); !done) return std::move(done).error();
   }
   if (waiting_.empty()) return std::uint64_t{0};
-  auto insert = database.prepare(
-      "INSERT INTO rejected (time, consumer, block, ordinal, status, reason, url, tenant, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  if (!insert) return std::move(insert).error();
   for (const Waiting& one : waiting_) {
-    insert->bind(1, one.time).bind_text(2, one.consumer).bind(3, static_cast<std::int64_t>(one.place.block)).bind(4, one.place.ordinal);
-    insert->bind(5, one.status).bind_text(6, one.reason).bind_text(7, one.url).bind_text(8, one.tenant).bind_text(9, one.record);
-    if (auto done = insert->run(); !done) return std::move(done).error();
+    auto done = insert_rejected(database, {.time = one.time,
+                                           .status = one.status,
+                                           .consumer = one.consumer,
+                                           .tenant = one.tenant,
+                                           .reason = one.reason,
+                                           .url = one.url,
+                                           .record = one.record,
+                                           .place = one.place});
+    if (!done) return std::move(done).error();
   }
   auto bytes = rejected_bytes(database);
   if (!bytes) return bytes;
@@ -105,30 +93,24 @@ void RejectedStore::clear() {
 }
 
 base::Result<std::uint64_t> rejected_bytes(sqlite::Database& database) {
-  auto bytes = database.integer("SELECT value FROM meta WHERE name = 'rejected_bytes'");
+  auto bytes = read_meta(database, Meta::rejected_bytes);
   if (!bytes) return std::move(bytes).error();
   return static_cast<std::uint64_t>(std::max<std::int64_t>(*bytes, 0));
 }
 
 base::Result<void> count_evicted_rejected(sqlite::Database& database, std::uint64_t records) {
-  if (records == 0) return {};
-  const std::string count =
-      fmt::format("INSERT INTO meta VALUES ('evicted_rejected', {0}) ON CONFLICT (name) DO UPDATE SET value = value + {0}", records);
-  return database.execute(count.c_str());
+  return records == 0 ? base::Result<void>() : add_to_meta(database, Meta::evicted_rejected, records);
 }
 
 base::Result<RejectedEvicted> evict_rejected(sqlite::Database& database, std::uint64_t bytes) {
   auto before = rejected_bytes(database);
   if (!before) return std::move(before).error();
   RejectedEvicted evicted;
-  auto remove = database.prepare("DELETE FROM rejected WHERE id IN (SELECT id FROM rejected ORDER BY id LIMIT ?)");
-  if (!remove) return std::move(remove).error();
   while (evicted.bytes < bytes) {
-    remove->bind(1, kEvictedAtOnce);
-    if (auto done = remove->run(); !done) return std::move(done).error();
-    const auto gone = static_cast<std::uint64_t>(database.changes());
-    if (gone == 0) break;
-    evicted.records += gone;
+    auto gone = delete_oldest_rejected(database, kEvictedAtOnce);
+    if (!gone) return std::move(gone).error();
+    if (*gone == 0) break;
+    evicted.records += *gone;
     auto left = rejected_bytes(database);
     if (!left) return std::move(left).error();
     evicted.bytes = *before - std::min(*before, *left);
@@ -156,34 +138,14 @@ struct RejectedRedelivery::State {
 
   // The records of this block are part of a range no more.
   base::Result<void> take_out(std::uint64_t block, const OrdinalSet& records) {
-    struct Row {
-      std::string consumer, tenant, kind;
-      OrdinalSet ordinals;
-    };
-    auto find = file.database.prepare("SELECT consumer, tenant, kind, ordinals FROM rejected_ranges WHERE block = ?");
-    if (!find) return std::move(find).error();
-    find->bind(1, static_cast<std::int64_t>(block));
-    std::vector<Row> rows;
-    while (true) {
-      auto found = find->step();
-      if (!found) return std::move(found).error();
-      if (!*found) break;
-      auto ordinals = OrdinalSet::decode(find->blob(3));
-      if (!ordinals) return std::move(ordinals).error();
-      const std::uint64_t before = ordinals->count();
-      ordinals->remove_all(records);
-      if (ordinals->count() == before) continue;
-      rows.push_back({std::string(find->text(0)), std::string(find->text(1)), std::string(find->text(2)), std::move(*ordinals)});
-    }
-    for (const Row& row : rows) {
-      auto change = file.database.prepare(row.ordinals.empty()
-                                              ? "DELETE FROM rejected_ranges WHERE block = ?1 AND consumer = ?2 AND tenant = ?3 AND kind = ?4"
-                                              : "UPDATE rejected_ranges SET records = ?5, ordinals = ?6 WHERE block = ?1 AND consumer = ?2 AND tenant = ?3 AND kind = ?4");
-      if (!change) return std::move(change).error();
-      const std::string packed = row.ordinals.encode();
-      change->bind(1, static_cast<std::int64_t>(block)).bind_text(2, row.consumer).bind_text(3, row.tenant).bind_text(4, row.kind);
-      if (!row.ordinals.empty()) change->bind(5, static_cast<std::int64_t>(row.ordinals.count())).bind_blob(6, packed);
-      if (auto done = change->run(); !done) return done;
+    auto ranges = ranges_of(file.database, block);
+    if (!ranges) return std::move(ranges).error();
+    for (RangeRow& range : *ranges) {
+      const std::uint64_t before = range.ordinals.count();
+      range.ordinals.remove_all(records);
+      if (range.ordinals.count() == before) continue;
+      auto done = range.ordinals.empty() ? delete_range(file.database, range) : store_range(file.database, range);
+      if (!done) return done;
     }
     return {};
   }
@@ -191,29 +153,25 @@ struct RejectedRedelivery::State {
   base::Result<void> store() {
     auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
     if (!transaction) return std::move(transaction).error();
-    auto remove = file.database.prepare("DELETE FROM rejected WHERE id = ?");
-    if (!remove) return std::move(remove).error();
     for (const std::uint64_t row : gone) {
-      remove->bind(1, static_cast<std::int64_t>(row));
-      if (auto done = remove->run(); !done) return done;
+      if (auto done = delete_rejected(file.database, row); !done) return done;
     }
     for (const auto& [block, records] : gone_in_place) {
       if (auto done = take_out(block, records); !done) return done;
     }
-    auto find = file.database.prepare("SELECT record FROM rejected WHERE id = ?");
-    if (!find) return std::move(find).error();
-    auto update = file.database.prepare("UPDATE rejected SET time = ?, status = ?, reason = ?, url = ?, tenant = ?, record = ? WHERE id = ?");
-    if (!update) return std::move(update).error();
     for (const Refused& one : refused) {
-      find->bind(1, static_cast<std::int64_t>(one.row));
-      auto found = find->step();
-      if (!found) return std::move(found).error();
-      if (!*found) continue;
-      const std::string record = with_reason(std::string(find->text(0)), one.object);
-      find->reset();
-      update->bind(1, one.time).bind(2, one.status).bind_text(3, one.reason).bind_text(4, one.url).bind_text(5, one.tenant).bind_text(6, record);
-      update->bind(7, static_cast<std::int64_t>(one.row));
-      if (auto done = update->run(); !done) return done;
+      auto line = rejected_record(file.database, one.row);
+      if (!line) return std::move(line).error();
+      if (!*line) continue;
+      const std::string record = with_reason(**line, one.object);
+      auto done = update_rejected(file.database, {.number = one.row,
+                                                  .time = one.time,
+                                                  .status = one.status,
+                                                  .tenant = one.tenant,
+                                                  .reason = one.reason,
+                                                  .url = one.url,
+                                                  .record = record});
+      if (!done) return done;
     }
     return transaction->commit();
   }

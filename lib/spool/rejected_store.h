@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/stop.h"
-#include "spool/ordinal_set.h"
 #include "spool/place.h"
 #include "spool/rejection.h"
+#include "spool/tables/rejected.h"
 #include "sqlite/database.h"
 
 #include <cstdint>
@@ -43,18 +43,10 @@ class RejectedStore {
     int status;
     std::string reason, url, tenant, record;
   };
-  struct Range {
-    std::uint64_t block;
-    std::string consumer, tenant, kind;
-    base::Timestamp time;
-    int status;
-    std::string reason, url;
-    OrdinalSet ordinals;
-  };
-  static base::Result<void> write_range(sqlite::Database& database, const Range& range);
+  static base::Result<void> write_range(sqlite::Database& database, const RangeRow& range);
 
   std::vector<Waiting> waiting_;
-  std::vector<Range> ranges_;
+  std::vector<RangeRow> ranges_;
   std::size_t bytes_ = 0;
 };
 

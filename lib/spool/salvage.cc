@@ -2,13 +2,17 @@
 
 #include "base/count.h"
 #include "base/unique_fd.h"
-#include "spool/block_checksum.h"
 #include "spool/damage.h"
-#include "spool/ordinal_set.h"
-#include "spool/place.h"
+#include "spool/keeper.h"
 #include "spool/raw_pages.h"
 #include "spool/reserve.h"
 #include "spool/spool_file.h"
+#include "spool/tables/blocks.h"
+#include "spool/tables/consumers.h"
+#include "spool/tables/meta.h"
+#include "spool/tables/positions.h"
+#include "spool/tables/rejected.h"
+#include "spool/tables/schema.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -28,18 +32,9 @@ using Kind = RawValue::Kind;
 constexpr int kBlocksPerCommit = 16;
 constexpr std::int64_t kCopyLogAt = 2048;  // frames
 
-bool is_of(const RawRow& row, std::initializer_list<Kind> kinds) {
-  return std::ranges::equal(row.values, kinds, [](const RawValue& value, Kind kind) { return value.kind == kind; });
-}
-
 struct Saved {
-  BlockRow row;
+  BlockRow row = {};
   bool done = false;
-};
-
-struct Snapshot {
-  std::int64_t through = 0;
-  std::string body;
 };
 
 class Salvage {
@@ -63,7 +58,7 @@ class Salvage {
     if (auto first = RawPages::open(path_)) {
       first->walk(1, [&](const RawRow& row) {
         using enum Kind;
-        if (is_of(row, {bytes, bytes, bytes, integer, bytes}) && row.values[1].bytes == "rejected_ranges")
+        if (row.is_of({bytes, bytes, bytes, integer, bytes}) && row.values[1].bytes == "rejected_ranges")
           (*roots)["rejected_ranges"] = static_cast<std::uint32_t>(row.values[3].integer);
       });
     }
@@ -74,8 +69,7 @@ class Salvage {
       if (block.row.info.records == 0) store(block);
     }
     store_positions();
-    put("INSERT INTO meta VALUES ('reserved_block', ?1) ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)",
-        [&](sqlite::Statement& statement) { statement.bind(1, static_cast<std::int64_t>(highest_)); });
+    if (!error_) keep(raise_meta(fresh_.database, Meta::reserved_block, highest_));
     if (error_) return *error_;
     return transaction_->commit();
   }
@@ -125,116 +119,71 @@ class Salvage {
     if (!done) error_ = std::move(done).error();
   }
 
-  template <typename Bind>
-  void put(const char* sql, const Bind& bind) {
-    if (error_) return;
-    auto statement = fresh_.database.prepare(sql);
-    if (statement) {
-      bind(*statement);
-      auto done = statement->run();
-      if (!done) error_ = std::move(done).error();
-    } else {
-      error_ = std::move(statement).error();
-    }
+  // The first error ends everything.
+  void keep(Result<void> done) {
+    if (!done && !error_) error_ = std::move(done).error();
   }
 
   void take_meta(const RawRow& row) {
-    if (!is_of(row, {Kind::bytes, Kind::integer})) return;
-    if (row.values[0].bytes == "spool" && row.values[1].integer == 0) return;
-    if (row.values[0].bytes == "rejected_bytes") return;  // counted anew
-    if (row.values[0].bytes == "positions_checksum") {
+    if (!row.is_of({Kind::bytes, Kind::integer})) return;
+    if (row.values[0].bytes == name_of(Meta::spool) && row.values[1].integer == 0) return;
+    if (row.values[0].bytes == name_of(Meta::rejected_bytes)) return;  // counted anew
+    if (row.values[0].bytes == name_of(Meta::positions_checksum)) {
       positions_checksum_ = static_cast<std::uint64_t>(row.values[1].integer);
       return;
     }
-    put("INSERT OR REPLACE INTO meta VALUES (?, ?)",
-        [&](sqlite::Statement& statement) { statement.bind_text(1, row.values[0].bytes).bind(2, row.values[1].integer); });
+    if (!error_) keep(restore_meta(fresh_.database, row.values[0].bytes, row.values[1].integer));
   }
 
   void take_consumer(const RawRow& row) {
-    if (!is_of(row, {Kind::bytes, Kind::bytes, Kind::integer, Kind::integer, Kind::bytes, Kind::integer, Kind::integer})) return;
-    const auto block = static_cast<std::uint64_t>(row.values[2].integer);
-    const auto places = PlaceSet::decode({block, static_cast<std::uint32_t>(row.values[3].integer)}, row.values[4].bytes);
-    if (block == 0) return;
-    highest_ = std::max(highest_, std::min<std::uint64_t>(block, INT64_MAX / 2) - 1);
-    put("INSERT OR REPLACE INTO consumers VALUES (?, ?, ?, ?, ?, ?, ?)", [&](sqlite::Statement& statement) {
-      statement.bind_text(1, row.values[0].bytes).bind_text(2, row.values[1].bytes).bind(3, row.values[2].integer).bind(4, row.values[3].integer);
-      statement.bind_blob(5, places ? row.values[4].bytes : std::string_view()).bind(6, row.values[5].integer).bind(7, row.values[6].integer);
-    });
+    const auto consumer = consumer_of(row);
+    if (!consumer) return;
+    highest_ = std::max(highest_, std::min<std::uint64_t>(static_cast<std::uint64_t>(row.values[2].integer), INT64_MAX / 2) - 1);
+    if (!error_) keep(restore_consumer(fresh_.database, *consumer));
   }
 
   void take_snapshot(const RawRow& row) {
-    if (is_of(row, {Kind::null, Kind::integer, Kind::bytes})) snapshot_ = Snapshot{row.values[1].integer, std::string(row.values[2].bytes)};
+    if (auto snapshot = snapshot_of(row)) snapshot_ = std::move(snapshot);
   }
 
   void take_block(const RawRow& row) {
-    using enum Kind;
-    if (!is_of(row, {null, integer, integer, integer, integer, integer, integer, integer, integer, bytes, bytes})) return;
-    Saved block;
-    BlockInfo& info = block.row.info;
-    info.id = static_cast<std::uint64_t>(row.rowid);
-    info.stored = row.values[1].integer;
-    info.min_timestamp = row.values[2].integer;
-    info.max_timestamp = row.values[3].integer;
-    info.records = static_cast<std::uint32_t>(row.values[4].integer);
-    info.held = static_cast<std::uint32_t>(row.values[5].integer);
-    info.line_bytes = static_cast<std::uint64_t>(row.values[6].integer);
-    info.body_bytes = static_cast<std::uint64_t>(row.values[7].integer);
-    block.row.checksum = static_cast<std::uint64_t>(row.values[8].integer);
-    block.row.streams = row.values[9].bytes;
-    block.row.positions = row.values[10].bytes;
-    blocks_.try_emplace(info.id, std::move(block));
+    auto block = block_of(row);
+    if (!block) return;
+    const std::uint64_t id = block->info.id;
+    blocks_.try_emplace(id, Saved{std::move(*block)});
   }
 
   void take_body(const RawRow& row) {
-    if (!is_of(row, {Kind::null, Kind::bytes})) return;
-    const auto found = blocks_.find(static_cast<std::uint64_t>(row.rowid));
+    const auto body = blob_of(row);
+    if (!body) return;
+    const auto found = blocks_.find(body->block);
     if (found == blocks_.end() || found->second.done) return;
-    found->second.row.body = row.values[1].bytes;
+    found->second.row.body = body->bytes;
     store(found->second);
     found->second.row.body = std::string();
   }
 
   void store(Saved& block) {
     if (block.done || !block.row.sound() || block.row.info.id == 0 || block.row.info.id > INT64_MAX) return;
-    const BlockInfo& info = block.row.info;
-    put("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [&](sqlite::Statement& statement) {
-      statement.bind(1, static_cast<std::int64_t>(info.id)).bind(2, info.stored).bind(3, info.min_timestamp).bind(4, info.max_timestamp);
-      statement.bind(5, info.records).bind(6, info.held).bind(7, static_cast<std::int64_t>(info.line_bytes));
-      statement.bind(8, static_cast<std::int64_t>(info.body_bytes)).bind(9, static_cast<std::int64_t>(block.row.checksum));
-      statement.bind_blob(10, block.row.streams).bind_blob(11, block.row.positions);
-    });
-    if (info.records > 0) {
-      put("INSERT OR IGNORE INTO bodies VALUES (?, ?)",
-          [&](sqlite::Statement& statement) { statement.bind(1, static_cast<std::int64_t>(info.id)).bind_blob(2, block.row.body); });
-    }
+    if (!error_) keep(restore_block(fresh_.database, block.row.view()));
     block.done = true;
-    highest_ = std::max(highest_, info.id);
+    highest_ = std::max(highest_, block.row.info.id);
     commit_some();
   }
 
   void take_released(const RawRow& row) {
-    if (!is_of(row, {Kind::null, Kind::bytes})) return;
-    put("INSERT OR IGNORE INTO released VALUES (?, ?)", [&](sqlite::Statement& statement) { statement.bind(1, row.rowid).bind_blob(2, row.values[1].bytes); });
+    const auto places = blob_of(row);
+    if (places && !error_) keep(restore_released(fresh_.database, places->block, places->bytes));
   }
 
   void take_rejected(const RawRow& row) {
-    using enum Kind;
-    if (!is_of(row, {null, integer, bytes, integer, integer, integer, bytes, bytes, bytes, bytes})) return;
-    put("INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [&](sqlite::Statement& statement) {
-      statement.bind(1, row.rowid).bind(2, row.values[1].integer).bind_text(3, row.values[2].bytes);
-      for (int i = 3; i < 6; ++i) statement.bind(i + 1, row.values[static_cast<std::size_t>(i)].integer);
-      for (int i = 6; i < 10; ++i) statement.bind_text(i + 1, row.values[static_cast<std::size_t>(i)].bytes);
-    });
+    const auto rejected = rejected_of(row);
+    if (rejected && !error_) keep(restore_rejected(fresh_.database, *rejected));
   }
 
   void take_range(const RawRow& row) {
-    using enum Kind;
-    if (!is_of(row, {integer, bytes, bytes, bytes, integer, integer, bytes, bytes, integer, bytes}) || !OrdinalSet::decode(row.values[9].bytes)) return;
-    put("INSERT OR IGNORE INTO rejected_ranges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [&](sqlite::Statement& statement) {
-      statement.bind(1, row.values[0].integer).bind(5, row.values[4].integer).bind(6, row.values[5].integer).bind(9, row.values[8].integer);
-      for (const int i : {1, 2, 3, 6, 7}) statement.bind_text(i + 1, row.values[static_cast<std::size_t>(i)].bytes);
-      statement.bind_blob(10, row.values[9].bytes);
-    });
+    const auto range = range_of(row);
+    if (range && !error_) keep(restore_range(fresh_.database, *range));
   }
 
   // Rows on pages that no tree leads to any more. Pages that were given up hold old ones, too: what is older than everything that is still
@@ -262,8 +211,9 @@ class Salvage {
   bool load_positions(Keeper& keeper, bool all) {
     std::uint64_t through = 0;
     bool fits = true;
-    if (snapshot_ && (!positions_checksum_ || *positions_checksum_ == snapshot_checksum(static_cast<std::uint64_t>(snapshot_->through), snapshot_->body))) {
-      through = static_cast<std::uint64_t>(snapshot_->through);
+    if (snapshot_) snapshot_->checksum = positions_checksum_;
+    if (snapshot_ && snapshot_->sound()) {
+      through = snapshot_->through_block;
       fits = static_cast<bool>(keeper.load(snapshot_->body));
     } else {
       fits = !snapshot_;
@@ -282,11 +232,7 @@ class Salvage {
       keeper = Keeper(path_);
       positions_lost_ = !load_positions(keeper, true);
     }
-    const std::string body = keeper.snapshot();
-    put("INSERT INTO positions VALUES (1, ?, ?)",
-        [&](sqlite::Statement& statement) { statement.bind(1, static_cast<std::int64_t>(highest_)).bind_blob(2, body); });
-    put("INSERT OR REPLACE INTO meta VALUES ('positions_checksum', ?)",
-        [&](sqlite::Statement& statement) { statement.bind(1, static_cast<std::int64_t>(snapshot_checksum(highest_, body))); });
+    if (!error_) keep(write_snapshot(fresh_.database, highest_, keeper.snapshot()));
   }
 
   const std::string& path_;
@@ -295,7 +241,7 @@ class Salvage {
   std::optional<sqlite::Transaction> transaction_;
   std::optional<base::Error> error_;
   std::map<std::uint64_t, Saved> blocks_;
-  std::optional<Snapshot> snapshot_;
+  std::optional<SnapshotRow> snapshot_;
   std::optional<std::uint64_t> positions_checksum_;
   std::uint64_t highest_ = 0;
   int uncommitted_ = 0;

@@ -8,7 +8,6 @@
 #include "sqlite/database.h"
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 
@@ -50,14 +49,5 @@ base::Result<std::optional<SpoolFile>> open_for_reading(const std::string& path,
 
 // The error for those who need one: absent, or empty.
 [[nodiscard]] base::Error nothing_to_read(const std::string& path);
-
-// Where the tables of a spool begin: they are made at once and never dropped, so it is the same page in every file; but for
-// `rejected_ranges`, which an older file got later.
-base::Result<std::map<std::string, std::uint32_t>> table_roots();
-
-// Error corrupt when a table or index is missing or is not as it is made.
-base::Result<void> check_schema(sqlite::Database& database);
-
-inline constexpr std::uint32_t kApplicationId = 0x57656972;  // "Weir"
 
 }  // namespace weir::spool

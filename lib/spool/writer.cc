@@ -183,11 +183,11 @@ base::Result<std::uint64_t> Writer::hand_out() {
   State& state = *state_;
   if (state.handed_next == state.handed_end) {
     const std::uint64_t last = state.next_block - 1 + kHandedAtOnce;
-    const std::string reserve = fmt::format("INSERT INTO meta VALUES ('reserved_block', {0}) ON CONFLICT (name) DO UPDATE SET value = max(value, {0})", last);
-    auto reserved = state.file.database.execute(reserve.c_str());
+    const auto reserve = [&] { return raise_meta(state.file.database, Meta::reserved_block, last); };
+    auto reserved = reserve();
     if (!reserved && reserved.error().code == base::Code::full && Reserve::release(state.options.path)) {
       static_cast<void>(state.copy_log());
-      reserved = state.file.database.execute(reserve.c_str());
+      reserved = reserve();
     }
     if (!reserved) return state.seen(std::move(reserved).error());
     state.handed_next = state.next_block;
@@ -255,8 +255,8 @@ base::Result<void> Writer::close() {
   // On a full disk the log stays beside the file and is copied later: nothing of it is lost.
   if (!done && done.error().code != base::Code::full) return state.seen(std::move(done).error());
   // Without a consumer nobody commits into the file while no writer is there.
-  const auto waiting = state.file.database.integer("SELECT count(*) FROM consumers");
-  if (waiting && *waiting == 0) static_cast<void>(Reserve::release(state.options.path));
+  const auto names = consumer_names(state.file.database);
+  if (names && names->empty()) static_cast<void>(Reserve::release(state.options.path));
   return {};
 }
 

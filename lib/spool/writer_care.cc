@@ -2,6 +2,7 @@
 #include "spool/writer_state.h"
 
 #include "base/count.h"
+#include "spool/tables/requests.h"
 
 #include <cstdlib>
 
@@ -53,12 +54,10 @@ base::Result<void> Writer::State::tend(Appended& evicted, bool& more) {
     more = made->evictions.size() >= kExpirePerCommit;
   }
   if (auto done = tend_rejected(evicted, more); !done) return done;
-  auto pages = number(page_count);
+  auto pages = count_pages();
   if (!pages) return std::move(pages).error();
-  auto unused = number(free_pages);
-  if (!unused) return std::move(unused).error();
-  const bool scarce = room(*pages, true).bound == Bound::min_free && *unused > 256;
-  if (scarce || (*unused * kPage > max_log && *unused * 4 > *pages)) {
+  const bool scarce = room(pages->all, true).bound == Bound::min_free && pages->unused > 256;
+  if (scarce || (pages->unused * kPage > max_log && pages->unused * 4 > pages->all)) {
     auto shrunk = shrink();
     if (!shrunk) return std::move(shrunk).error();
     more = true;
@@ -75,17 +74,12 @@ base::Result<void> Writer::State::tend_rejected(Appended& evicted, bool& more) {
   auto bytes = rejected_bytes(file.database);
   if (!bytes) return std::move(bytes).error();
   const std::uint64_t over = *bytes > rejected_max() ? *bytes - rejected_max() : 0;
-  const auto oldest = static_cast<std::int64_t>(blocks.empty() ? next_block : blocks.front().id);
-  // A time that was stored before the clock was set forward is taken to be as much later; one from before it was set back is left, since a
-  // record may have been rejected after that.
-  const std::string late = fmt::format(
-      "time + max(0, (SELECT coalesce(sum(value), 0) FROM meta WHERE name GLOB 'clock_step.[0-9]*' AND CAST(substr(name, 12) AS INTEGER) >= rejected.block)) < {}",
-      clock->wall() - kRejectedKept);
-  auto due = file.database.integer(fmt::format(
-      "SELECT (SELECT count(*) FROM (SELECT 1 FROM rejected_ranges WHERE block < {} LIMIT 1)) + "
-      "coalesce((SELECT {} FROM rejected ORDER BY id LIMIT 1), 0)", oldest, late));
+  const std::uint64_t oldest = blocks.empty() ? next_block : blocks.front().id;
+  const base::Timestamp late = clock->wall() - kRejectedKept;
+  auto due = has_ranges_before(file.database, oldest);
+  if (due && !*due) due = has_late_rejected(file.database, late);
   if (!due) return std::move(due).error();
-  if (*due == 0 && over == 0) return {};
+  if (!*due && over == 0) return {};
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
   if (over > 0) {
@@ -94,12 +88,11 @@ base::Result<void> Writer::State::tend_rejected(Appended& evicted, bool& more) {
     evicted.evicted_rejected += gone->records;
     more = more || over > kRejectedAtOnce;
   }
-  if (*due > 0) {
-    if (auto done = file.database.execute(fmt::format("DELETE FROM rejected_ranges WHERE block < {}", oldest).c_str()); !done) return done;
-    auto clean = file.database.prepare("DELETE FROM rejected WHERE " + late);
-    if (!clean) return std::move(clean).error();
-    if (auto done = clean->run(); !done) return done;
-    if (auto counted = count_evicted_rejected(file.database, static_cast<std::uint64_t>(file.database.changes())); !counted) return counted;
+  if (*due) {
+    if (auto done = delete_ranges_before(file.database, oldest); !done) return done;
+    auto gone = delete_late_rejected(file.database, late);
+    if (!gone) return std::move(gone).error();
+    if (auto counted = count_evicted_rejected(file.database, *gone); !counted) return counted;
   }
   return transaction->commit();
 }
@@ -115,10 +108,7 @@ base::Result<void> Writer::State::expire(Plan& plan) {
     if (auto done = write_snapshot(keeper, stored_last); !done) return done;
   }
   if (auto done = carry_out(plan); !done) return done;
-  // Steps of the clock that nothing is left of.
-  auto clean = file.database.execute("DELETE FROM meta WHERE name GLOB 'clock_step.[0-9]*' AND CAST(substr(name, 12) AS INTEGER) < "
-                                     "min((SELECT coalesce(min(id), 0) FROM blocks), (SELECT coalesce(min(block), 9e18) FROM rejected WHERE block > 0))");
-  if (!clean) return clean;
+  if (auto done = delete_clock_steps(file.database); !done) return done;
   if (auto done = transaction->commit(); !done) return done;
   if (snapshot) snapshot_written(stored_last);
   return {};
@@ -127,22 +117,18 @@ base::Result<void> Writer::State::expire(Plan& plan) {
 // Gives some unused pages back to the file system. False when there are none left.
 base::Result<bool> Writer::State::shrink() {
   if (auto done = file.database.execute(fmt::format("PRAGMA incremental_vacuum({})", kVacuumStep).c_str()); !done) return std::move(done).error();
-  auto left = number(free_pages);
+  auto left = count_pages();
   if (!left) return std::move(left).error();
-  return *left > 0;
+  return left->unused > 0;
 }
 
 // The oldest request that another process left, or a step of it.
 base::Result<void> Writer::State::serve_request(bool& more) {
-  auto row = requests.step();
-  if (!row) return std::move(row).error();
-  if (!*row) return {};
-  const std::int64_t id = requests.integer(0);
-  const bool compact = requests.text(1) == "compact";
-  const std::uint64_t block = std::strtoull(std::string(requests.blob(2)).c_str(), nullptr, 10);
-  requests.reset();
+  auto request = oldest_request(file.database);
+  if (!request) return std::move(request).error();
+  if (!*request) return {};
   more = true;
-  if (compact) {
+  if ((*request)->kind == RequestRow::Kind::compact) {
     bool left = true;
     for (int step = 0; step < kCompactSteps && left; ++step) {
       auto shrunk = shrink();
@@ -157,18 +143,18 @@ base::Result<void> Writer::State::serve_request(bool& more) {
     file.database.set_wait(options.wait);
     if (!emptied) return std::move(emptied).error();
   } else {
-    if (auto done = set_aside(block); !done) return done;
+    if (auto done = set_aside((*request)->block); !done) return done;
   }
-  return file.database.execute(fmt::format("DELETE FROM requests WHERE id = {}", id).c_str());
+  return delete_request(file.database, (*request)->id);
 }
 
 base::Result<void> Writer::State::set_aside(std::uint64_t block) {
   auto damaged = is_damaged(options.path, block);
   if (!damaged) return std::move(damaged).error();
   if (!*damaged) return {};
-  auto body = file.database.integer(fmt::format("SELECT count(*) FROM bodies WHERE block = {}", block));
+  auto body = has_body(file.database, block);
   if (!body) return std::move(body).error();
-  if (*body == 0) {
+  if (!*body) {
     // It has not gone by itself: no way leads to it any more, and it may well be whole.
     return base::fail(base::Code::corrupt, "cannot find the body of block {} in '{}'", block, options.path);
   }
@@ -185,12 +171,9 @@ base::Result<void> Writer::State::set_aside(std::uint64_t block) {
   const auto at = std::ranges::find(blocks, block, &Known::id);
   const std::uint64_t records = at != blocks.end() ? at->records : 0;
   if (auto done = evict({.id = block}); !done) return done;
-  for (const auto& [name, count] : {std::pair("damaged_blocks", std::uint64_t{1}), std::pair("damaged_records", records)}) {
-    const std::string add = fmt::format("INSERT INTO meta VALUES ('{0}', {1}) ON CONFLICT (name) DO UPDATE SET value = value + {1}", name, count);
-    if (auto done = file.database.execute(add.c_str()); !done) return done;
-  }
-  const std::string above = fmt::format("INSERT INTO meta VALUES ('reserved_block', {0}) ON CONFLICT (name) DO UPDATE SET value = max(value, {0})", next_block - 1);
-  if (auto done = file.database.execute(above.c_str()); !done) return done;
+  if (auto done = add_to_meta(file.database, Meta::damaged_blocks, 1); !done) return done;
+  if (auto done = add_to_meta(file.database, Meta::damaged_records, records); !done) return done;
+  if (auto done = raise_meta(file.database, Meta::reserved_block, next_block - 1); !done) return done;
   if (auto done = transaction->commit(); !done) return done;
   if (snapshot) snapshot_written(stored_last);
   if (at != blocks.end()) blocks.erase(at);

@@ -37,17 +37,10 @@ base::Result<void> Writer::State::settle_recent(const base::Stop* stop) {
 }
 
 base::Result<void> Writer::State::wait_for_consumers(const base::Stop* stop) {
-  std::vector<std::string> names;
-  auto rows = file.database.prepare("SELECT name FROM consumers");
-  if (!rows) return std::move(rows).error();
-  while (true) {
-    auto row = rows->step();
-    if (!row) return std::move(row).error();
-    if (!*row) break;
-    names.emplace_back(rows->text(0));
-  }
+  auto names = consumer_names(file.database);
+  if (!names) return std::move(names).error();
   const base::Monotonic deadline = base::after(clock->monotonic(), std::min(options.wait, kLastWord));
-  for (const std::string& name : names) {
+  for (const std::string& name : *names) {
     while (is_locked(consumer_lock_path(options.path, name)) && clock->monotonic() < deadline && (stop == nullptr || !stop->stopped())) {
       struct pollfd input = {stop != nullptr ? stop->fd() : -1, POLLIN, 0};
       ::poll(&input, 1, kAskAgain);

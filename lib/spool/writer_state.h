@@ -2,7 +2,6 @@
 #pragma once
 
 #include "record/timestamp.h"
-#include "spool/block_checksum.h"
 #include "spool/clock_steps.h"
 #include "spool/damage.h"
 #include "spool/lock_file.h"
@@ -10,6 +9,12 @@
 #include "spool/recent_file.h"
 #include "spool/recent_state.h"
 #include "spool/reserve.h"
+#include "spool/stored_positions.h"
+#include "spool/tables/blocks.h"
+#include "spool/tables/consumers.h"
+#include "spool/tables/meta.h"
+#include "spool/tables/positions.h"
+#include "spool/tables/rejected.h"
 #include "spool/writer.h"
 
 #include <sys/resource.h>
@@ -66,8 +71,6 @@ struct Writer::State {
   bool loss_told = false;  // that the file is not at its path any more
   bool refused = false;  // the last plan found that nothing may go to make room
   bool tight = false;    // the last plan left little of what the size allows
-  sqlite::Statement insert_block, insert_body, delete_block, delete_body, delete_released, count_ranges, delete_ranges, consumers, page_count,
-      free_pages, requests;
   bool closed = false;
 
   // The file as it is now, checked as far as a writer relies on it.
@@ -89,75 +92,36 @@ struct Writer::State {
     const auto vacuum = file.database.integer("PRAGMA auto_vacuum");
     if (!vacuum) return vacuum.error();
     if (*vacuum != 2) return base::fail(base::Code::corrupt, "cannot use '{}': its header is damaged", options.path);
-    if (auto done = prepare(); !done) return done;
     if (auto done = load(); !done) return done;
     return check_small(file.database, options.path);
   }
 
   void close_file() {
-    for (sqlite::Statement* statement : {&insert_block, &insert_body, &delete_block, &delete_body, &delete_released, &count_ranges, &delete_ranges,
-                                         &consumers, &page_count, &free_pages, &requests}) {
-      *statement = sqlite::Statement();
-    }
     blocks.clear();
     steps = {};
     file = SpoolFile();
   }
 
-  base::Result<void> prepare() {
-    const std::pair<sqlite::Statement*, std::string_view> statements[] = {
-        {&insert_block,
-         "INSERT INTO blocks (id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, streams, positions) "
-         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-        {&insert_body, "INSERT INTO bodies (block, body) VALUES (?, ?)"},
-        {&delete_block, "DELETE FROM blocks WHERE id = ?"},
-        {&delete_body, "DELETE FROM bodies WHERE block = ?"},
-        {&delete_released, "DELETE FROM released WHERE block = ?"},
-        {&count_ranges, "SELECT sum(records) FROM rejected_ranges WHERE block = ?"},
-        {&delete_ranges, "DELETE FROM rejected_ranges WHERE block = ?"},
-        {&consumers, "SELECT min(block) FROM consumers"},
-        {&page_count, "PRAGMA page_count"},
-        {&free_pages, "PRAGMA freelist_count"},
-        {&requests, "SELECT id, kind, body FROM requests WHERE kind IN ('compact', 'damaged') ORDER BY id LIMIT 1"},
-    };
-    for (const auto& [statement, sql] : statements) {
-      auto prepared = file.database.prepare(sql);
-      if (!prepared) return std::move(prepared).error();
-      *statement = std::move(*prepared);
-    }
-    return {};
-  }
-
   base::Result<void> load() {
-    auto rows = file.database.prepare("SELECT id, stored, body_bytes, records, held FROM blocks WHERE records > 0 ORDER BY id");
-    if (!rows) return std::move(rows).error();
-    while (true) {
-      auto row = rows->step();
-      if (!row) return std::move(row).error();
-      if (!*row) break;
-      if (!blocks.empty() && static_cast<std::uint64_t>(rows->integer(0)) <= blocks.back().id) {
-        return base::fail(base::Code::corrupt, "cannot read the blocks of '{}': they are out of order", options.path);
-      }
-      blocks.push_back({static_cast<std::uint64_t>(rows->integer(0)), rows->integer(1), static_cast<std::uint64_t>(rows->integer(2)),
-                        static_cast<std::uint32_t>(rows->integer(3)), static_cast<std::uint32_t>(rows->integer(4))});
-    }
+    bool in_order = true;
+    auto done = for_each_block(file.database, {}, [&](const BlockInfo& block) {
+      in_order = in_order && (blocks.empty() || block.id > blocks.back().id);
+      blocks.push_back({block.id, block.stored, block.body_bytes, block.records, block.held});
+    });
+    if (!done) return done;
+    if (!in_order) return base::fail(base::Code::corrupt, "cannot read the blocks of '{}': they are out of order", options.path);
     if (auto loaded = load_steps(); !loaded) return loaded;
     return load_numbers();
   }
 
   // The times of the blocks by today's clock.
   base::Result<void> load_steps() {
-    auto rows = file.database.prepare("SELECT CAST(substr(name, 12) AS INTEGER), value FROM meta WHERE name GLOB 'clock_step.[0-9]*'");
-    if (!rows) return std::move(rows).error();
-    while (true) {
-      auto row = rows->step();
-      if (!row) return std::move(row).error();
-      if (!*row) break;
-      steps.load(static_cast<std::uint64_t>(rows->integer(0)), rows->integer(1));
-    }
+    auto known = read_clock_steps(file.database);
+    if (!known) return std::move(known).error();
+    for (const StoredStep& step : *known) steps.load(step.through, step.by);
     for (Known& block : blocks) block.stored = steps.corrected(block.id, block.stored);
-    auto boot = file.database.integer("SELECT value FROM meta WHERE name = 'clock_boot'");
-    auto offset = file.database.integer("SELECT value FROM meta WHERE name = 'clock_offset'");
+    auto boot = read_meta(file.database, Meta::clock_boot);
+    auto offset = read_meta(file.database, Meta::clock_offset);
     if (!boot || !offset) return boot ? std::move(offset).error() : std::move(boot).error();
     const bool same = *boot != 0 && static_cast<std::uint64_t>(*boot) == this_boot();
     const base::Duration step = steps.begin(*clock, blocks.empty() ? 0 : blocks.back().id, blocks.empty() ? 0 : blocks.back().stored,
@@ -178,24 +142,19 @@ struct Writer::State {
   // Within a transaction.
   base::Result<void> store_steps() {
     for (const auto& [through, by] : steps.pending()) {
-      const std::string add = fmt::format("INSERT INTO meta VALUES ('clock_step.{0}', {1}) ON CONFLICT (name) DO UPDATE SET value = value + {1}", through, by);
-      if (auto done = file.database.execute(add.c_str()); !done) return done;
+      if (auto done = add_clock_step(file.database, {through, by}); !done) return done;
     }
     return steps.pending().empty() ? base::Result<void>() : store_clock();
   }
   base::Result<void> store_clock() {
-    for (const auto& [name, value] : {std::pair("clock_boot", static_cast<std::int64_t>(this_boot())), std::pair("clock_offset", steps.offset())}) {
-      const std::string put = fmt::format("INSERT INTO meta VALUES ('{0}', {1}) ON CONFLICT (name) DO UPDATE SET value = {1}", name, value);
-      if (auto done = file.database.execute(put.c_str()); !done) return done;
-    }
-    return {};
+    if (auto done = set_meta(file.database, Meta::clock_boot, static_cast<std::int64_t>(this_boot())); !done) return done;
+    return set_meta(file.database, Meta::clock_offset, steps.offset());
   }
   // What a writer says of itself when it begins, in one commit.
   base::Result<void> begin_file() {
     auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
     if (!transaction) return std::move(transaction).error();
-    const std::string limit = fmt::format("INSERT INTO meta VALUES ('rejected_max', {0}) ON CONFLICT (name) DO UPDATE SET value = {0}", rejected_max());
-    if (auto done = file.database.execute(limit.c_str()); !done) return done;
+    if (auto done = set_meta(file.database, Meta::rejected_max, static_cast<std::int64_t>(rejected_max())); !done) return done;
     if (auto done = store_steps(); !done) return done;
     if (auto done = store_clock(); !done) return done;
     if (auto done = transaction->commit(); !done) return done;
@@ -207,15 +166,15 @@ struct Writer::State {
     auto next = next_number(file.database, options.path, file.id);
     if (!next) return std::move(next).error();
     next_block = *next;
-    auto through = file.database.integer("SELECT through_block FROM positions");
+    auto through = read_through_block(file.database);
     if (!through) return std::move(through).error();
-    through_block = static_cast<std::uint64_t>(*through);
-    auto behind = file.database.integer(fmt::format("SELECT count(*) FROM blocks WHERE id > {}", through_block));
+    through_block = *through;
+    auto behind = count_rows_after(file.database, through_block);
     if (!behind) return std::move(behind).error();
-    rows_behind = static_cast<std::uint64_t>(*behind);
-    auto last = file.database.integer("SELECT coalesce(max(id), 0) FROM blocks");
+    rows_behind = *behind;
+    auto last = newest_block(file.database);
     if (!last) return std::move(last).error();
-    stored_last = newest_row = std::max(static_cast<std::uint64_t>(*last), through_block);
+    stored_last = newest_row = std::max(*last, through_block);
     return {};
   }
 
@@ -235,20 +194,26 @@ struct Writer::State {
 
   // Blocks below it are acknowledged by everybody.
   base::Result<std::uint64_t> delivered_below() {
-    auto row = consumers.step();
-    if (!row) return std::move(row).error();
+    auto lowest = lowest_consumer_block(file.database);
+    if (!lowest) return std::move(lowest).error();
     // With nobody registered the spool is a ring.
-    const std::uint64_t below = consumers.is_null(0) ? ~0ULL : static_cast<std::uint64_t>(consumers.integer(0));
-    consumers.reset();
-    return below;
+    return lowest->value_or(~0ULL);
   }
 
-  base::Result<std::uint64_t> number(sqlite::Statement& statement) {
-    auto row = statement.step();
-    if (!row) return std::move(row).error();
-    const auto value = static_cast<std::uint64_t>(statement.integer(0));
-    statement.reset();
-    return value;
+  // Of the file: all, and those that are not in use.
+  struct Pages {
+    std::uint64_t all = 0, unused = 0;
+  };
+  base::Result<Pages> count_pages() {
+    Pages pages;
+    for (const auto& [sql, value] : {std::pair("PRAGMA page_count", &pages.all), std::pair("PRAGMA freelist_count", &pages.unused)}) {
+      auto statement = file.database.query(sql);
+      if (!statement) return std::move(statement).error();
+      auto row = (*statement)->step();
+      if (!row) return std::move(row).error();
+      *value = static_cast<std::uint64_t>((*statement)->integer(0));
+    }
+    return pages;
   }
 
   [[nodiscard]] Kept kept(const Known& block, std::uint64_t below, base::Timestamp now) const {
@@ -296,20 +261,10 @@ struct Writer::State {
   }
 
   base::Result<void> evict(const Known& block) {
-    const auto id = static_cast<std::int64_t>(block.id);
-    count_ranges.bind(1, id);
-    auto rejected = count_ranges.step();
-    if (!rejected) return std::move(rejected).error();
-    const auto records = static_cast<std::uint64_t>(count_ranges.integer(0));
-    count_ranges.reset();
-    if (records > 0) {
-      if (auto counted = count_evicted_rejected(file.database, records); !counted) return counted;
-    }
-    for (sqlite::Statement* statement : {&delete_body, &delete_block, &delete_released, &delete_ranges}) {
-      statement->bind(1, id);
-      if (auto done = statement->run(); !done) return done;
-    }
-    return {};
+    auto records = delete_ranges_of(file.database, block.id);
+    if (!records) return std::move(records).error();
+    if (auto counted = count_evicted_rejected(file.database, *records); !counted) return counted;
+    return delete_block(file.database, block.id);
   }
 
   struct Plan {
@@ -334,16 +289,13 @@ struct Writer::State {
     refused = false;
     auto below = delivered_below();
     if (!below) return std::move(below).error();
-    auto pages = number(page_count);
+    auto pages = count_pages();
     if (!pages) return std::move(pages).error();
-    auto unused = number(free_pages);
-    if (!unused) return std::move(unused).error();
-
-    if (*unused >= *pages) return base::fail(base::Code::corrupt, "cannot use '{}': its header is damaged", options.path);
+    if (pages->unused >= pages->all) return base::fail(base::Code::corrupt, "cannot use '{}': its header is damaged", options.path);
 
     Plan plan;
-    const std::uint64_t used = *pages - *unused;
-    const Room allowed = room(*pages, grow);
+    const std::uint64_t used = pages->all - pages->unused;
+    const Room allowed = room(pages->all, grow);
     const std::uint64_t limit = allowed.bytes / kPage;
     tight = used + need > limit - limit / 16;
     std::uint64_t freed = 0;
@@ -403,9 +355,7 @@ struct Writer::State {
       plan.counts.evicted_rejected = evicted->records;
     }
     if (plan.counts.evicted_undelivered > 0) {
-      const std::string count = fmt::format(
-          "INSERT INTO meta VALUES ('evicted_undelivered', {0}) ON CONFLICT (name) DO UPDATE SET value = value + {0}", plan.counts.evicted_undelivered);
-      return file.database.execute(count.c_str());
+      return add_to_meta(file.database, Meta::evicted_undelivered, plan.counts.evicted_undelivered);
     }
     return {};
   }
@@ -433,35 +383,16 @@ struct Writer::State {
   }
 
   base::Result<void> write_snapshot(const Keeper& keeper, std::uint64_t through) {
-    auto statement = file.database.prepare(
-        "INSERT INTO positions VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET through_block = ?1, body = ?2");
-    if (!statement) return std::move(statement).error();
-    const std::string body = keeper.snapshot();
-    statement->bind(1, static_cast<std::int64_t>(through)).bind_blob(2, body);
-    if (auto done = statement->run(); !done) return done;
-    const std::string checksum = fmt::format("INSERT OR REPLACE INTO meta VALUES ('positions_checksum', {})",
-                                             static_cast<std::int64_t>(snapshot_checksum(through, body)));
-    if (auto done = file.database.execute(checksum.c_str()); !done) return done;
+    if (auto done = spool::write_snapshot(file.database, through, keeper.snapshot()); !done) return done;
     // Rows that carried nothing but positions have done their work.
-    auto clean = file.database.prepare("DELETE FROM blocks WHERE records = 0 AND id <= ?");
-    if (!clean) return std::move(clean).error();
-    clean->bind(1, static_cast<std::int64_t>(through));
-    return clean->run();
+    return delete_position_rows(file.database, through);
   }
 
   base::Result<void> insert(std::uint64_t id, const std::string& positions, base::Timestamp now) {
     BlockInfo& info = packed.info;
     info.id = id;
     info.stored = now;
-    const std::uint64_t checksum = block_checksum(info, packed.streams, positions, packed.body);
-    insert_block.bind(1, static_cast<std::int64_t>(id)).bind(2, now).bind(3, info.min_timestamp).bind(4, info.max_timestamp);
-    insert_block.bind(5, info.records).bind(6, info.held).bind(7, static_cast<std::int64_t>(info.line_bytes));
-    insert_block.bind(8, static_cast<std::int64_t>(info.body_bytes)).bind(9, static_cast<std::int64_t>(checksum));
-    insert_block.bind_blob(10, packed.streams).bind_blob(11, positions);
-    if (auto done = insert_block.run(); !done) return done;
-    if (info.records == 0) return {};
-    insert_body.bind(1, static_cast<std::int64_t>(id)).bind_blob(2, packed.body);
-    return insert_body.run();
+    return insert_block(file.database, sealed(info, packed.streams, positions, packed.body));
   }
 
   // Positions alone.
@@ -469,10 +400,7 @@ struct Writer::State {
     BlockInfo info;
     info.id = handed.block;
     info.stored = now;
-    insert_block.bind(1, static_cast<std::int64_t>(info.id)).bind(2, now).bind(3, 0).bind(4, 0).bind(5, 0).bind(6, 0).bind(7, 0).bind(8, 0);
-    insert_block.bind(9, static_cast<std::int64_t>(block_checksum(info, {}, handed.positions, {})));
-    insert_block.bind_blob(10, {}).bind_blob(11, handed.positions);
-    return insert_block.run();
+    return insert_block(file.database, sealed(info, {}, handed.positions, {}));
   }
 
   // Bytes of whole records that the rejected store may hold.

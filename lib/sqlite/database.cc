@@ -155,18 +155,23 @@ base::Result<Database> Database::open_shared(const std::string& path, Access acc
 Database::Database(Database&& other) noexcept
     : path_(std::move(other.path_)),
       handle_(std::exchange(other.handle_, nullptr)),
+      kept_(std::move(other.kept_)),
       log_frames_(std::move(other.log_frames_)),
       still_(std::move(other.still_)) {}
 
 Database& Database::operator=(Database&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(handle_, other.handle_);
+  std::swap(kept_, other.kept_);
   std::swap(log_frames_, other.log_frames_);
   std::swap(still_, other.still_);
   return *this;
 }
 
-Database::~Database() { sqlite3_close_v2(handle_); }
+Database::~Database() {
+  kept_.clear();  // a file is closed only once its last statement is gone
+  sqlite3_close_v2(handle_);
+}
 
 base::Result<Statement> Database::prepare(std::string_view sql) {
   Statement statement;
@@ -174,6 +179,13 @@ base::Result<Statement> Database::prepare(std::string_view sql) {
       sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement.statement_, nullptr);
   if (code != SQLITE_OK) return error_of(handle_, code, "read", path_);
   return statement;
+}
+
+base::Result<Query> Database::query(std::string_view sql) {
+  if (const auto known = kept_.find(sql); known != kept_.end()) return Query(known->second);
+  auto prepared = prepare(sql);
+  if (!prepared) return std::move(prepared).error();
+  return Query(kept_.emplace(sql, std::move(*prepared)).first->second);
 }
 
 base::Result<void> Database::execute(const char* sql) {

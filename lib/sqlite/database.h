@@ -8,9 +8,11 @@
 #include "base/result.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -37,6 +39,21 @@ class Statement {
   base::Result<bool> step();
   // For statements that give no rows.
   base::Result<void> run();
+  // Calls `each` at every row; an error that it returns ends the rows.
+  template <typename Each>
+  base::Result<void> for_rows(const Each& each) {
+    while (true) {
+      auto row = step();
+      if (!row) return std::move(row).error();
+      if (!*row) return {};
+      if constexpr (std::is_void_v<decltype(each())>) {
+        each();
+      } else if (auto done = each(); !done) {
+        reset();
+        return done;
+      }
+    }
+  }
   // Binds a copy of a column, of any kind, of the current row of `from`.
   Statement& bind_value(int index, const Statement& from, int column);
   void reset();
@@ -50,6 +67,24 @@ class Statement {
  private:
   friend class Database;
   sqlite3_stmt* statement_ = nullptr;
+};
+
+// A statement that its Database keeps compiled for the next time. It is reset when this goes, so that it holds no lock any longer and its
+// views are worth nothing. One at a time of the same text.
+class Query {
+ public:
+  explicit Query(Statement& statement) : statement_(&statement) {}
+  Query(Query&& other) noexcept : statement_(other.statement_) { other.statement_ = nullptr; }
+  Query& operator=(Query&&) = delete;
+  Query(const Query&) = delete;
+  ~Query() {
+    if (statement_ != nullptr) statement_->reset();
+  }
+  Statement& operator*() const { return *statement_; }
+  Statement* operator->() const { return statement_; }
+
+ private:
+  Statement* statement_;
 };
 
 enum class Access : std::uint8_t {
@@ -74,7 +109,13 @@ class Database {
   [[nodiscard]] const std::string& path() const { return path_; }
 
   base::Result<Statement> prepare(std::string_view sql);
+<<<<<<< HEAD
   // Runs any number of statements. Rows are ignored.
+=======
+  // For what is asked again and again: compiled once. The text of `sql` must outlive the database, as a literal does.
+  base::Result<Query> query(std::string_view sql);
+  // Any number of statements; rows are ignored.
+>>>>>>> spool
   base::Result<void> execute(const char* sql);
   // The first column of the first row; 0 when there is none.
   base::Result<std::int64_t> integer(std::string_view sql);
@@ -105,8 +146,14 @@ class Database {
 
   std::string path_;
   sqlite3* handle_ = nullptr;
+<<<<<<< HEAD
   std::unique_ptr<std::int64_t> log_frames_;  // does not move when the Database moves
   std::shared_ptr<const Files> still_;        // the files at the time of opening
+=======
+  std::map<std::string_view, Statement> kept_;  // of query()
+  std::unique_ptr<std::int64_t> log_frames_;  // stays where it is when the Database moves
+  std::shared_ptr<const Files> still_;        // as they were when it was opened
+>>>>>>> spool
 };
 
 // BEGIN … COMMIT. The destructor rolls back when there was no commit().

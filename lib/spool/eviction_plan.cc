@@ -1,0 +1,72 @@
+#include "spool/eviction_plan.h"
+
+#include <algorithm>
+
+namespace weir::spool {
+
+Room allowed_room(const RoomFacts& facts) {
+  const std::uint64_t file = facts.pages * kPage;
+  Room allowed{facts.max_size > facts.max_log ? facts.max_size - facts.max_log : facts.max_size / 2, Bound::size};
+  if (!facts.grow && file < allowed.bytes) allowed = {file, Bound::disk};
+  if (facts.min_free > 0 && facts.free_percent && *facts.free_percent < facts.min_free) {
+    const std::uint64_t bytes = std::max(facts.floor, file);
+    if (bytes < allowed.bytes) allowed = {bytes, Bound::min_free};
+  }
+  return allowed;
+}
+
+Kept kept(const StoredBlock& block, std::uint64_t delivered_below, base::Duration hold, base::Timestamp now) {
+  if (block.id >= delivered_below) return Kept::undelivered;
+  return block.held > 0 && now - block.stored < hold ? Kept::held : Kept::delivered;
+}
+
+// A page of a body holds the number of the next one, too.
+std::uint64_t pages_of(std::uint64_t body_bytes) { return body_bytes / (kPage - 4) + 1; }
+
+EvictionPlan plan_evictions(const std::deque<StoredBlock>& blocks, const EvictionLimits& limits, const SpoolUse& use, base::Timestamp now) {
+  using Why = Eviction::Why;
+  EvictionPlan plan;
+  const std::uint64_t limit = limits.room.bytes / kPage;
+  const std::uint64_t wanted = use.used + use.need;
+  plan.tight = wanted > limit - limit / 16;
+  std::uint64_t freed = 0;  // pages
+  std::vector<char> goes(blocks.size(), 0);
+  const auto kind_of = [&](std::size_t i) { return kept(blocks[i], use.delivered_below, limits.hold, now); };
+  const auto go = [&](std::size_t i, Kept kind, Why why) {
+    goes[i] = 1;
+    freed += pages_of(blocks[i].body_bytes);
+    plan.evictions.push_back({i, kind, why});
+  };
+  const std::size_t candidates = blocks.empty() ? 0 : blocks.size() - 1;
+  for (std::size_t i = 0; i < candidates && plan.evictions.size() < kExpirePerCommit; ++i) {
+    if (now - blocks[i].stored < limits.retain) break;
+    if (kind_of(i) == Kept::delivered) go(i, Kept::delivered, Why::age);
+  }
+  if (limits.hold_max > 0) {
+    std::uint64_t held_bytes = 0;
+    for (std::size_t i = candidates; i-- > 0;) {
+      if (goes[i] != 0 || now - blocks[i].stored < limits.retain || kind_of(i) != Kept::held) continue;
+      held_bytes += blocks[i].body_bytes;
+      if (held_bytes > limits.hold_max) go(i, Kept::held, Why::hold_max);
+    }
+  }
+  for (const Kept kind : {Kept::delivered, Kept::held, Kept::undelivered}) {
+    if (wanted <= limit + freed) break;
+    std::uint64_t ahead = std::min(use.need * kEvictAhead, limit / 32);
+    if (kind == Kept::undelivered) {
+      plan.rejected_bytes = std::min(use.rejected_bytes, (wanted - limit - freed + limit / 32) * kPage);
+      freed += plan.rejected_bytes / kPage;
+      if (wanted <= limit + freed || !limits.drop_undelivered) break;
+      ahead = 0;
+    }
+    for (std::size_t i = 0; i < candidates && wanted + ahead > limit + freed; ++i) {
+      if (goes[i] == 0 && kind_of(i) == kind) go(i, kind, Why::room);
+    }
+  }
+  const bool waits = !limits.drop_undelivered && !blocks.empty() && blocks.back().id >= use.delivered_below;
+  plan.refused = wanted > limit + freed && use.need > 0 && (waits || limits.room.bound == Bound::disk);
+  std::ranges::sort(plan.evictions, {}, &Eviction::index);
+  return plan;
+}
+
+}  // namespace weir::spool
