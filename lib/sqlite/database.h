@@ -109,13 +109,9 @@ class Database {
   [[nodiscard]] const std::string& path() const { return path_; }
 
   base::Result<Statement> prepare(std::string_view sql);
-<<<<<<< HEAD
-  // Runs any number of statements. Rows are ignored.
-=======
   // For what is asked again and again: compiled once. The text of `sql` must outlive the database, as a literal does.
   base::Result<Query> query(std::string_view sql);
-  // Any number of statements; rows are ignored.
->>>>>>> spool
+  // Runs any number of statements. Rows are ignored.
   base::Result<void> execute(const char* sql);
   // The first column of the first row; 0 when there is none.
   base::Result<std::int64_t> integer(std::string_view sql);
@@ -146,14 +142,9 @@ class Database {
 
   std::string path_;
   sqlite3* handle_ = nullptr;
-<<<<<<< HEAD
+  std::map<std::string_view, Statement> kept_;  // of query()
   std::unique_ptr<std::int64_t> log_frames_;  // does not move when the Database moves
   std::shared_ptr<const Files> still_;        // the files at the time of opening
-=======
-  std::map<std::string_view, Statement> kept_;  // of query()
-  std::unique_ptr<std::int64_t> log_frames_;  // stays where it is when the Database moves
-  std::shared_ptr<const Files> still_;        // as they were when it was opened
->>>>>>> spool
 };
 
 // BEGIN … COMMIT. The destructor rolls back when there was no commit().
