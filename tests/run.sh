@@ -5,7 +5,7 @@
 #   tests/run.sh --loki        … and those against a real Loki, built once from tests/loki/go.mod (Go >= 1.21 fetches the rest),
 #                              or the binary in LOKI_BIN, or the server at LOKI_ADDR; and against a VictoriaLogs, built in the same
 #                              way (15 seconds), or the binary in VICTORIALOGS_BIN
-#   tests/run.sh --sanitize    … and the unit tests once more with AddressSanitizer and UndefinedBehaviorSanitizer
+#   tests/run.sh --sanitize    … and the unit tests and fuzz targets once more with AddressSanitizer and UndefinedBehaviorSanitizer
 #   tests/run.sh --bench       … and the benchmarks (tests/bench/run.sh)
 #
 # Without a Loki the suite is skipped, and says so; where CI=true that is a failure.
@@ -112,7 +112,7 @@ if $with_sanitizers; then
   say "Building and testing (AddressSanitizer, UndefinedBehaviorSanitizer)"
   cmake --preset debug
   cmake --build --preset debug
-  test_with --preset debug --tests-regex '^unit\.'
+  test_with --preset debug --tests-regex '^(unit|fuzz)\.'
 fi
 
 if $with_bench; then

@@ -3,7 +3,8 @@
 //
 // One decoder serves one log over all its files, because a line may begin in one and end in the next. Lines are views into
 // the block, which must lie in memory of the batch (or live as long as it); only joined lines are copied. Where the cuts between blocks fall
-// changes nothing, but for zero bytes in a line that is longer than a block. Not thread safe.
+// changes nothing, but for zero bytes in a line that is longer than a block, and for a line of docker's that is longer than enough():
+// unless its end is in the block, it is passed as it is. Not thread safe.
 //
 // A byte order mark at offset 0 is no part of the first line.
 //

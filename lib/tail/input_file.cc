@@ -78,6 +78,7 @@ struct InputFile::Gzip {
   std::uint64_t in_offset = 0;  // in the file, of what is read next
   std::uint64_t offset = 0;     // in the text, of the next byte that comes out
   std::string rest;             // given back: the bytes before `offset`
+  bool holds_text = false;      // zlib may have taken input whose text had no room
   bool ended = false;
   std::string trouble;          // why nothing more comes out, "" for no trouble
 
@@ -88,20 +89,21 @@ struct InputFile::Gzip {
     stream.avail_in = 0;
     in_offset = offset = 0;
     rest.clear();
-    ended = false;
+    holds_text = ended = false;
     trouble.clear();
   }
 
   std::size_t inflate(int fd, char* to, std::size_t size) {
     std::size_t copied = 0;
     while (copied < size && !ended && trouble.empty()) {
-      if (stream.avail_in == 0 && !fill(fd)) break;
+      if (stream.avail_in == 0 && !holds_text && !fill(fd)) break;
       const auto want = static_cast<unsigned>(std::min<std::size_t>(size - copied, 1U << 30U));
       stream.next_out = reinterpret_cast<unsigned char*>(to + copied);
       stream.avail_out = want;
       const int result = ::inflate(&stream, Z_NO_FLUSH);
       if (result == Z_MEM_ERROR) base::end_out_of_memory();  // no damage of the file
       copied += want - stream.avail_out;
+      holds_text = stream.avail_out == 0;
       if (result == Z_STREAM_END) next_member(fd);
       else if (result != Z_OK && result != Z_BUF_ERROR) trouble = stream.msg != nullptr ? stream.msg : "the compressed data is damaged";
     }

@@ -3,7 +3,8 @@
 
 usage: layering_test.py ROOT
 Two things are checked of every file of lib/MODULE: that `#include "other/x.h"` names a module below its own, and that a
-header of a third-party library stays inside the module it was given to.
+header of a third-party library stays inside the module it was given to. That also holds for cmd/ and tests/: besides the tests of that
+module, some may name what they check it with.
 """
 import pathlib
 import re
@@ -48,10 +49,23 @@ THIRD_PARTY = {
     "httplib": {"http"},
     "snappy": {"loki"},
     "protozero/": {"loki"},
-    "nlohmann/": {"loki"},
+    "nlohmann/": set(),
     "zlib": {"tail"},
     "systemd/": {"tail"},
     "CLI/": {"cli"},
+}
+
+# The same outside of lib/: folders that may name it, besides the tests of those modules.
+BESIDES = {
+    "simdjson": {"tests/bench"},
+    "re2/": {"tests/support"},
+    "sqlite3": {"tests/support"},
+    "httplib": {"tests/support"},
+    "snappy": {"tests/support"},
+    "protozero/": {"tests/support"},
+    "nlohmann/": {"tests/support", "tests/record", "tests/fuzz"},
+    "zlib": {"examples"},
+    "CLI/": {"cmd"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
@@ -103,11 +117,36 @@ def violations(root):
     return found
 
 
+def borrowed(root):
+    """One line for each third-party header that cmd, a test or an example names and should not."""
+    root = pathlib.Path(root)
+    found = []
+    for top in ("cmd", "tests", "examples"):
+        for path in sorted((root / top).rglob("*")):
+            if path.suffix not in (".h", ".cc"):
+                continue
+            parts = path.relative_to(root).parts
+            folder = "/".join(parts[:2]) if top == "tests" else top
+            text = path.read_text(encoding="utf-8")
+            for match in INCLUDE.finditer(text):
+                for header, modules in THIRD_PARTY.items():
+                    if not match.group(2).startswith(header):
+                        continue
+                    may = BESIDES.get(header, set()) | {f"tests/{module}" for module in modules}
+                    if folder not in may:
+                        where = f"{path.relative_to(root)}:{text.count(chr(10), 0, match.start()) + 1}"
+                        found.append(f"{where}: {match.group(2)} is not for {folder}")
+    return found
+
+
 class Layering(unittest.TestCase):
     root = "."
 
     def test_the_tree_keeps_its_layers(self):
         self.assertEqual(violations(self.root), [])
+
+    def test_third_party_headers_stay_with_their_users(self):
+        self.assertEqual(borrowed(self.root), [])
 
     def test_modules_name_only_modules(self):
         for module, below in BELOW.items():
@@ -135,6 +174,12 @@ class TheTestItself(unittest.TestCase):
                            ("loki/a.h", '#include "push.h"\n'), ("logql/a.h", '#include "cmd/commands.h"\n'),
                            ("utils/a.h", "\n")]:
             self.assertEqual(len(self.check(name, text)), 1, name)
+        for name, count in [("cmd/a.cc", 0), ("tests/cli/a_test.cc", 0), ("tests/stages/a_test.cc", 1), ("examples/a.cc", 1)]:
+            with tempfile.TemporaryDirectory() as root:
+                path = pathlib.Path(root) / name
+                path.parent.mkdir(parents=True)
+                path.write_text("#include <CLI/App.hpp>\n", encoding="utf-8")
+                self.assertEqual(len(borrowed(root)), count, name)
         self.assertEqual(len(self.check("base/a.h", "", "weir_module(base\n  SOURCES a.cc\n  LINK weir_record fmt::fmt)")), 1)
 
 

@@ -1,0 +1,82 @@
+// A log file through tail's decoder: where the cuts between blocks fall changes nothing, and nothing is made that did not stand
+// there.
+#pragma once
+
+#include "fuzz/fuzz.h"
+#include "record/jsonl_writer.h"
+#include "tail/decoder.h"
+
+#include <algorithm>
+#include <string>
+
+namespace weir::fuzz {
+
+class NoLabels final : public tail::Labeller {
+ public:
+  const record::LabelSet* labels(tail::Stream, record::Batch& batch) override { return batch.hold(record::LabelSet::empty()); }
+  void hole(std::uint64_t from, std::uint64_t to, const record::Source&, record::Batch&) override { WEIR_HOLDS(from < to); }
+};
+
+inline constexpr std::size_t kMaxLine = 64;
+
+// Bytes of a line from which on the decoder does not wait for its end.
+inline std::size_t longest_line() {
+  tail::DecodeStats stats;
+  return tail::Decoder(kMaxLine, stats).enough();
+}
+
+// All records of `text` as JSON lines, given to the decoder in blocks of `cut` bytes and more.
+inline std::string decoded(std::string_view text, tail::Format format, std::size_t cut, std::size_t& line_bytes) {
+  constexpr base::Timestamp kNow = 1'760'000'000 * base::kSecond;
+  tail::DecodeStats stats;
+  tail::Decoder decoder(kMaxLine, stats);
+  decoder.set_format(format);
+  NoLabels labeller;
+  std::string out;
+  record::Batch batch;
+  tail::Stamp stamp = {.labeller = &labeller, .metadata = {}, .tracked = true, .log = 1, .place = {1, 0}, .now = kNow};
+  const auto take = [&] {
+    for (record::Record& record : batch.records) {
+      line_bytes += record.line.data.size();
+      record::append_jsonl(out, record);
+    }
+    batch.clear();
+  };
+  std::size_t at = 0;
+  for (std::size_t seen = 0; seen < text.size();) {
+    seen = std::min(seen + cut, text.size());
+    while (true) {
+      stamp.place.offset = at;
+      const std::string_view block = batch.copy(text.substr(at, seen - at));
+      const std::size_t used = decoder.decode(block, stamp, batch);
+      WEIR_HOLDS(used <= block.size());
+      WEIR_HOLDS(used > 0 || block.size() <= decoder.enough());
+      at += used;
+      take();
+      if (used == 0) break;
+    }
+  }
+  stamp.place.offset = at;
+  decoder.end_of_file(batch.copy(text.substr(at)), stamp, batch);
+  decoder.end_of_log(stamp, batch);
+  take();
+  return out;
+}
+
+inline void check_decoder(std::string_view input, tail::Format format) {
+  const std::size_t cut = 1 + take_byte(input);
+  std::size_t whole_bytes = 0, cut_bytes = 0;
+  const std::string whole = decoded(input, format, std::max<std::size_t>(input.size(), 1), whole_bytes);
+  const std::string in_pieces = decoded(input, format, cut, cut_bytes);
+  WEIR_HOLDS(whole_bytes <= input.size() && cut_bytes <= input.size());
+  // The exceptions that the decoder's contract names.
+  bool excepted = input.find('\0') != std::string_view::npos;
+  for (std::size_t at = 0; at < input.size() && format == tail::Format::docker && !excepted;) {
+    const std::size_t end = std::min(input.find('\n', at), input.size());
+    excepted = end - at >= longest_line();
+    at = end + 1;
+  }
+  if (!excepted) WEIR_HOLDS(whole == in_pieces);
+}
+
+}  // namespace weir::fuzz

@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Holds the C++ of the tree against the rules of CONTRIBUTING.md that a compiler does not see.
+
+usage: house_test.py ROOT
+Every lib/MODULE/NAME.cc has tests/MODULE/NAME_test.cc, or stands below with the test that has its behaviour. No line is over 132
+columns. clang-format changes nothing; it is asked where its version 14 is installed, because another one wraps differently.
+"""
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+COLUMNS = 132
+FOLDERS = ("lib", "cmd", "tests", "examples")
+
+# lib/MODULE/NAME: the file below tests/ that tests it, where that does not bear its name
+TESTED_IN = {
+    "base/backoff": "base/base_test.cc",
+    "base/clock": "base/base_test.cc",
+    "base/diagnostics": "base/base_test.cc",
+    "base/private_file": "spool/writer_test.cc",
+    "base/resident_code": "base/base_test.cc",
+    "base/result": "base/base_test.cc",
+    "base/stop": "base/base_test.cc",
+    "base/thread": "base/last_words_test.cc",
+    "cli/output_options": "stages/output_sink_test.cc",
+    "delivery/left_records": "delivery/delivery_lane_test.cc",
+    "delivery/spill_window": "stages/buffer_spill_test.cc",
+    "delivery/spool_stream": "stages/push_spool_test.cc",
+    "gotemplate/functions": "logql/format_stages_test.cc",
+    "gotemplate/parser": "logql/format_stages_test.cc",
+    "gotemplate/template": "logql/format_stages_test.cc",
+    "gotemplate/text_functions": "logql/format_stages_test.cc",
+    "gotemplate/value": "logql/format_stages_test.cc",
+    "gotext/go_time": "logql/format_stages_test.cc",
+    "gotext/json_reader": "logql/json_parser_test.cc",
+    "gotext/scratch": "logql/json_parser_test.cc",
+    "http/async_client": "http/client_test.cc",
+    "http/credentials": "http/client_test.cc",
+    "http/curl_library": "http/client_test.cc",
+    "http/exchange": "http/client_test.cc",
+    "logql/parser_stages": "logql/parser_test.cc",
+    "loki/limits": "loki/push_encoder_test.cc",
+    "loki/push_body": "loki/push_encoder_test.cc",
+    "loki/push_pages": "loki/pusher_size_test.cc",
+    "loki/pusher_choice": "loki/pusher_test.cc",
+    "loki/pusher_repair": "loki/pusher_trouble_test.cc",
+    "loki/pusher_reply": "loki/pusher_trouble_test.cc",
+    "loki/pusher_slow": "loki/pusher_trouble_test.cc",
+    "names/level_fields": "names/level_test.cc",
+    "pipeline/jsonl_sink": "pipeline/jsonl_stdio_test.cc",
+    "pipeline/jsonl_source": "pipeline/jsonl_stdio_test.cc",
+    "record/dropped_positions": "stages/filter_test.cc",
+    "record/jsonl_reader": "record/jsonl_test.cc",
+    "record/jsonl_writer": "record/jsonl_test.cc",
+    "show/text_format": "stages/output_sink_test.cc",
+    "spool/block_builder": "spool/block_test.cc",
+    "spool/block_checksum": "spool/damage_test.cc",
+    "spool/block_decoder": "spool/block_test.cc",
+    "spool/checksum": "spool/recent_file_test.cc",
+    "spool/compression": "spool/block_test.cc",
+    "spool/inspection": "stages/buffer_test.cc",
+    "spool/lock_file": "spool/writer_test.cc",
+    "spool/position_store": "spool/keeper_test.cc",
+    "spool/positions_file": "spool/keeper_test.cc",
+    "spool/raw_pages": "spool/damage_test.cc",
+    "spool/reader": "spool/writer_test.cc",
+    "spool/recent_places": "spool/consumer_test.cc",
+    "spool/recent_state": "spool/recent_file_test.cc",
+    "spool/rehearsal": "spool/administration_test.cc",
+    "spool/rejected_store": "spool/rejected_test.cc",
+    "spool/reserve": "spool/administration_test.cc",
+    "spool/salvage": "spool/damage_test.cc",
+    "spool/spool_file": "spool/administration_test.cc",
+    "spool/writer_care": "spool/writer_test.cc",
+    "spool/writer_recent": "spool/recent_file_test.cc",
+    "sqlite/error": "sqlite/database_test.cc",
+    "sqlite/migrations": "sqlite/database_test.cc",
+    "sqlite/raw_file": "spool/damage_test.cc",
+    "sqlite/statement": "sqlite/database_test.cc",
+    "sqlite/still_vfs": "spool/copy_test.cc",
+    "stages/buffer_drain": "stages/buffer_test.cc",
+    "stages/push_check": "stages/push_test.cc",
+    "stages/spool_gauge": "stages/replay_test.cc",
+    "stages/spool_source": "stages/push_spool_test.cc",
+    "stages/stream_input": "stages/tail_source_test.cc",
+    "stages/unmatched": "stages/replay_test.cc",
+    "tail/known_files": "tail/watcher_test.cc",
+    "tail/log_reader_loss": "tail/log_reader_test.cc",
+    "tail/watcher_find": "tail/watcher_test.cc",
+}
+
+# Folders with lines that are too long or stand otherwise than clang-format puts them: to be wrapped. A folder goes from here when
+# all its files keep both rules, and none is added.
+TO_BE_WRAPPED = {
+    "cmd": "to be wrapped",
+    "examples": "to be wrapped",
+    "lib/base": "to be wrapped",
+    "lib/cli": "to be wrapped",
+    "lib/delivery": "to be wrapped",
+    "lib/gotemplate": "to be wrapped",
+    "lib/gotext": "to be wrapped",
+    "lib/http": "to be wrapped",
+    "lib/logql": "to be wrapped",
+    "lib/loki": "to be wrapped",
+    "lib/names": "to be wrapped",
+    "lib/pipeline": "to be wrapped",
+    "lib/record": "to be wrapped",
+    "lib/scan": "to be wrapped",
+    "lib/show": "to be wrapped",
+    "lib/spool": "to be wrapped",
+    "lib/sqlite": "to be wrapped",
+    "lib/stages": "to be wrapped",
+    "lib/tail": "to be wrapped",
+    "tests/base": "to be wrapped",
+    "tests/bench": "to be wrapped",
+    "tests/cli": "to be wrapped",
+    "tests/delivery": "to be wrapped",
+    "tests/gotext": "to be wrapped",
+    "tests/http": "to be wrapped",
+    "tests/logql": "to be wrapped",
+    "tests/loki": "to be wrapped",
+    "tests/names": "to be wrapped",
+    "tests/pipeline": "to be wrapped",
+    "tests/record": "to be wrapped",
+    "tests/scan": "to be wrapped",
+    "tests/spool": "to be wrapped",
+    "tests/sqlite": "to be wrapped",
+    "tests/stages": "to be wrapped",
+    "tests/support": "to be wrapped",
+    "tests/tail": "to be wrapped",
+}
+
+
+def folder_of(path):
+    """lib/MODULE, tests/SUITE, or the top folder."""
+    parts = path.parts
+    return "/".join(parts[:2]) if parts[0] in ("lib", "tests") and len(parts) > 2 else parts[0]
+
+
+def sources(root, wrapped=False):
+    """The C++ files, as paths below `root`; only those of folders that are wrapped where asked."""
+    for top in FOLDERS:
+        for path in sorted((root / top).rglob("*")):
+            below = path.relative_to(root)
+            if path.suffix in (".cc", ".h") and not (wrapped and folder_of(below) in TO_BE_WRAPPED):
+                yield below
+
+
+def untested(root, tested_in):
+    """One line for each lib file without a test, and for each entry of the table that says nothing true."""
+    found = []
+    names = {str(path.relative_to(root / "lib"))[:-3] for path in (root / "lib").glob("*/*.cc")}
+    for name in sorted(names):
+        own = (root / "tests" / f"{name}_test.cc").exists()
+        if own and name in tested_in:
+            found.append(f"lib/{name}.cc has a test of its name: take it out of the table")
+        if not own and name not in tested_in:
+            found.append(f"lib/{name}.cc has no tests/{name}_test.cc and stands not in the table")
+    for name, test in sorted(tested_in.items()):
+        if name not in names:
+            found.append(f"lib/{name}.cc, which the table names, is not there")
+        if not (root / "tests" / test).exists():
+            found.append(f"tests/{test}, which the table names, is not there")
+    return found
+
+
+def too_long(root, paths):
+    found = []
+    for path in paths:
+        for number, line in enumerate((root / path).read_text(encoding="utf-8").split("\n"), 1):
+            if len(line) > COLUMNS:
+                found.append(f"{path}:{number}: {len(line)} columns")
+    return found
+
+
+def formatter():
+    """clang-format 14, or nothing."""
+    for name in ("clang-format-14", "clang-format"):
+        program = shutil.which(name)
+        if program and " version 14." in subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout:
+            return program
+    return None
+
+
+class House(unittest.TestCase):
+    root = pathlib.Path(".")
+
+    def test_every_file_has_a_test(self):
+        self.assertEqual(untested(self.root, TESTED_IN), [])
+
+    def test_no_line_is_too_long(self):
+        self.assertEqual(too_long(self.root, sources(self.root, wrapped=True)), [])
+
+    def test_clang_format_changes_nothing(self):
+        program = formatter()
+        if program is None:
+            print("SKIPPED: clang-format 14 is not installed, so the format is not checked", file=sys.stderr)
+            self.skipTest("clang-format 14 is not installed")
+        paths = [str(path) for path in sources(self.root, wrapped=True)]
+        done = subprocess.run([program, "--dry-run", "--Werror", *paths], cwd=self.root, capture_output=True, text=True, check=False)
+        places = [line for line in done.stderr.split("\n") if "error:" in line]
+        self.assertEqual((places, done.returncode), ([], 0))
+
+    def test_exceptions_exist(self):
+        for folder in TO_BE_WRAPPED:
+            self.assertTrue((self.root / folder).is_dir(), folder)
+
+
+class TheTestItself(unittest.TestCase):
+    def setUp(self):
+        import tempfile
+
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+
+    def put(self, name, text=""):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def test_tests(self):
+        self.put("lib/base/a.cc")
+        self.assertEqual(len(untested(self.root, {})), 1)
+        self.assertEqual(len(untested(self.root, {"base/a": "base/b_test.cc"})), 1)
+        self.put("tests/base/b_test.cc")
+        self.assertEqual(untested(self.root, {"base/a": "base/b_test.cc"}), [])
+        self.assertEqual(len(untested(self.root, {"base/a": "base/b_test.cc", "base/c": "base/b_test.cc"})), 1)
+        self.put("tests/base/a_test.cc")
+        self.assertEqual(untested(self.root, {}), [])
+        self.assertEqual(len(untested(self.root, {"base/a": "base/b_test.cc"})), 1)
+
+    def test_columns(self):
+        self.put("lib/new/a.cc", "x" * 132 + "\n" + "\u00fc" * 132)
+        self.assertEqual(too_long(self.root, sources(self.root, wrapped=True)), [])
+        self.put("lib/new/b.h", "\n" + "x" * 133)
+        self.assertEqual(too_long(self.root, sources(self.root, wrapped=True)), ["lib/new/b.h:2: 133 columns"])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: house_test.py ROOT")
+    House.root = pathlib.Path(sys.argv.pop())
+    unittest.main()
