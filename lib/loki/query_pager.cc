@@ -4,6 +4,8 @@
 #include "record/record.h"
 #include "record/timestamp.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
