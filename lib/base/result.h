@@ -1,7 +1,8 @@
 // Result<T>: a value or an Error. Every function of lib/ that can fail returns one; nothing in lib/ throws, prints or exits.
 //
-// Branch on Error::code, Error::system and Error::offset, never on a text. The message reads "cannot <verb> <object>: <cause>", without a
-// trailing full stop and without the name of the program; `hint` says what the user can do next and is printed on a line of its own.
+// Branch on Error::code, Error::system and Error::offset, never on a text. The message reads "cannot <verb> <object>: <cause>",
+// without a trailing full stop and without the name of the program; `hint` says what the user can do next and is printed on a line
+// of its own.
 #pragma once
 
 #include <fmt/core.h>
@@ -39,7 +40,8 @@ struct Error {
   std::string hint;
   int system = 0;                // errno of the system call that failed; 0: none did, or nobody branches on it
   std::uint32_t cause_size = 0;  // bytes of the cause at the end of `message`; 0: unknown
-  // Of a text that somebody wrote and that cannot be parsed: the whole text, and the byte of it where the error is. No offset: no such place.
+  // Of a text that somebody wrote and that cannot be parsed: the whole text, which is empty for all other errors, and the byte
+  // where the error is. No offset: no such place.
   std::string text = {};
   std::optional<std::size_t> offset = {};
 
