@@ -1,13 +1,17 @@
 // Result<T>: a value or an Error. Every function of lib/ that can fail returns one; nothing in lib/ throws, prints or exits.
 //
-// Branch on Error::code, never on its text. The text reads "cannot <verb> <object>: <cause>", without a trailing full stop
-// and without the name of the program; `hint` says what the user can do next and is printed on a line of its own.
+// Branch on Error::code, Error::system and Error::offset, never on a text. The message reads "cannot <verb> <object>: <cause>",
+// without a trailing full stop and without the name of the program; `hint` says what the user can do next and is printed on a line
+// of its own.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -23,6 +27,7 @@ enum class Code : std::uint8_t {
   rejected,     // a remote refused records                                        exit 3
   busy,         // somebody else holds it                                          exit 4
   full,         // no room                                                         exit 4
+  forbidden,    // a rule of our own does not allow it                             exit 4
   corrupt,      // a file of ours that does not check out                          exit 4
   version,      // a file of ours written by another release                       exit 4
   interrupted,  // stopped by a signal or a deadline                               exit 130, 143 or 4
@@ -33,24 +38,40 @@ struct Error {
   Code code = Code::bug;
   std::string message;
   std::string hint;
+  int system = 0;                // errno of the system call that failed; 0: none did, or nobody branches on it
+  std::uint32_t cause_size = 0;  // bytes of the cause at the end of `message`; 0: unknown
+  // Of a text that somebody wrote and that cannot be parsed: the whole text, which is empty for all other errors, and the byte
+  // where the error is. No offset: no such place.
+  std::string text = {};
+  std::optional<std::size_t> offset = {};
+
+  // What stands behind "cannot <verb> <object>: ", for a message that repeats it; the whole message where that is unknown.
+  [[nodiscard]] std::string_view cause() const {
+    const std::string_view whole = message;
+    return cause_size == 0 || cause_size > whole.size() ? whole : whole.substr(whole.size() - cause_size);
+  }
 
   // The same error seen from further out: "cannot start: cannot open …".
   [[nodiscard]] Error within(std::string_view outer) && {
-    message = fmt::format("{}: {}", outer, message);
+    message.insert(0, ": ").insert(0, outer);
     return std::move(*this);
   }
-  [[nodiscard]] Error with_hint(std::string text) && {
-    hint = std::move(text);
+  [[nodiscard]] Error with_hint(std::string advice) && {
+    hint = std::move(advice);
     return std::move(*this);
   }
 };
 
+[[nodiscard]] Error fail_with(Code code, fmt::string_view text, fmt::format_args args);
+
 template <typename... Args>
 [[nodiscard]] Error fail(Code code, fmt::format_string<Args...> text, Args&&... args) {
-  return Error{code, fmt::format(text, std::forward<Args>(args)...), {}};
+  return fail_with(code, text, fmt::make_format_args(args...));
 }
 
-// "cannot <what>: <strerror(error_number)>" with Code::io (Code::full for ENOSPC, EDQUOT, EFBIG).
+// "cannot <what>: <cause>", with Error::cause().
+[[nodiscard]] Error cannot(Code code, std::string_view what, std::string_view cause);
+// The same with the system's word for `error_number`, which is kept, and Code::io (Code::full for ENOSPC, EDQUOT, EFBIG).
 [[nodiscard]] Error io_error(int error_number, std::string_view what);
 
 template <typename T>
@@ -83,18 +104,17 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)), ok_(false) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error) : error_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
-  [[nodiscard]] bool ok() const { return ok_; }
-  explicit operator bool() const { return ok_; }
+  [[nodiscard]] bool ok() const { return !error_; }
+  explicit operator bool() const { return ok(); }
 
-  Error& error() & { return error_; }
-  const Error& error() const& { return error_; }
-  Error&& error() && { return std::move(error_); }
+  Error& error() & { return *error_; }
+  const Error& error() const& { return *error_; }
+  Error&& error() && { return *std::move(error_); }
 
  private:
-  Error error_;
-  bool ok_ = true;
+  std::optional<Error> error_;
 };
 
 }  // namespace weir::base

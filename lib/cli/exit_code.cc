@@ -15,6 +15,7 @@ Exit exit_of(base::Code code) {
     case base::Code::unreachable:
     case base::Code::busy:
     case base::Code::full:
+    case base::Code::forbidden:
     case base::Code::corrupt:
     case base::Code::version:
     case base::Code::interrupted:

@@ -87,10 +87,10 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
   if (secrets != nullptr) note_secrets(arguments, *secrets);
   auto parsed = parse(*command, arguments);
   if (auto* wrong = std::get_if<ArgumentError>(&parsed)) {
-    // What checks itself shows the text that it could not read as the hint's first line.
-    const auto shown = wrong->error.hint.substr(0, wrong->error.hint.find('\n'));
+    // A command that checks itself knows the text that it could not parse, not which word it was.
+    const auto is_wrong = [&](const Word& one) { return !one.text.empty() && one.text == wrong->error.text; };
     auto word = text.arguments.begin() + wrong->index;
-    if (wrong->index < 0) word = std::find_if(text.arguments.begin(), text.arguments.end(), [&](const Word& one) { return one.text == shown; });
+    if (wrong->index < 0) word = std::find_if(text.arguments.begin(), text.arguments.end(), is_wrong);
     const auto place = word == text.arguments.end() ? text.command.place : word->place;
     return source.error_at(place, fmt::format("{}: {}", command->name, wrong->error.message), wrong->error.hint);
   }

@@ -207,7 +207,7 @@ Value unix_to_time(FunctionCall& call) {
 template <std::int64_t unit>
 Value epoch(FunctionCall& call) {
   if (call.arguments[0].kind != Value::Kind::time) {
-    return call.fail(fmt::format("wrong type for value; expected time.Time; got {}", type_name(call.arguments[0])));
+    return call.fail_type("time.Time", call.arguments[0]);
   }
   const std::int64_t time = call.arguments[0].integer;
   return call.result(fmt::format("{}", time / unit - (time % unit < 0 ? 1 : 0)));
@@ -411,10 +411,16 @@ constexpr std::array<Function, 55> kTable = {{
 
 }  // namespace
 
+Value FunctionCall::fail_type(std::string_view expected, const Value& got) {
+  fail(fmt::format("wrong type for value; expected {}; got {}", expected, type_name(got)));
+  wrong_type = true;
+  return {};
+}
+
 std::string_view FunctionCall::text(std::size_t i) {
   const Value& value = arguments[i];
   if (value.kind == Value::Kind::text) return value.text;
-  if (error.empty()) error = fmt::format("wrong type for value; expected string; got {}", type_name(value));
+  if (error.empty()) fail_type("string", value);
   return {};
 }
 
@@ -422,7 +428,7 @@ std::int64_t FunctionCall::integer(std::size_t i) {
   const Value& value = arguments[i];
   if (value.kind == Value::Kind::integer) return value.integer;
   if (value.kind == Value::Kind::real && value.real == std::floor(value.real) && std::abs(value.real) < 9e15) return static_cast<std::int64_t>(value.real);
-  if (error.empty()) error = fmt::format("wrong type for value; expected int; got {}", type_name(value));
+  if (error.empty()) fail_type("int", value);
   return 0;
 }
 

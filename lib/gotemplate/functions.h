@@ -16,12 +16,15 @@ struct FunctionCall {
   std::string_view line;
   base::Timestamp timestamp = 0;
   StringPool& pool;
-  std::string error;  // set by a function that fails
+  std::string error;        // set by a function that fails
+  bool wrong_type = false;  // the error is that an argument is of another type than the function takes
 
   Value fail(std::string why) {
     error = std::move(why);
+    wrong_type = false;
     return {};
   }
+  Value fail_type(std::string_view expected, const Value& got);
   // The argument, converted to the type that the function takes. Another type sets `error`.
   std::string_view text(std::size_t i);
   std::int64_t integer(std::size_t i);

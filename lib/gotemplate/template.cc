@@ -241,13 +241,12 @@ class Run {
       out = arguments.back();
       return true;
     }
-    FunctionCall call{arguments, {}, 0, pool_, {}};
+    FunctionCall call{.arguments = arguments, .line = {}, .timestamp = 0, .pool = pool_, .error = {}};
     if (function.name == "__line__") call.line = data_.line();
     if (function.name == "__timestamp__") call.timestamp = data_.timestamp();
     out = function.call(call);
     if (call.error.empty()) return true;
-    const bool typed = call.error.starts_with("wrong type");
-    return fail(term.offset, command.source, typed ? call.error : fmt::format("error calling {}: {}", function.name, call.error));
+    return fail(term.offset, command.source, call.wrong_type ? call.error : fmt::format("error calling {}: {}", function.name, call.error));
   }
 
   // Evaluates the term without its fields.

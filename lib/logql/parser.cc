@@ -459,7 +459,10 @@ std::string ParseError::caret(std::string_view query) const {
 
 base::Error ParseError::to_error(std::string_view query) const {
   const std::string text = why.empty() ? message : fmt::format("parse error at line {}, col {}: {}", line, column, why);
-  return base::Error{base::Code::config, clip(text, kMostMessage), caret(query)};
+  base::Error error{.code = base::Code::config, .message = clip(text, kMostMessage), .hint = caret(query)};
+  error.text = query;
+  if (line > 0) error.offset = offset;
+  return error;
 }
 
 ParseError semantic_error(std::string_view query, std::string_view why, std::optional<std::size_t> offset) {

@@ -7,6 +7,7 @@
 #include "loki/push_reply.h"
 #include "record/json.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 
 #include <algorithm>

@@ -7,6 +7,8 @@
 #include "record/record.h"
 #include "record/timestamp.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>

@@ -205,7 +205,7 @@ class LokiQuery : public Query {
   // in its ingesters.
   void doubt() {
     const auto query = logql::LogQuery::compile(spec_.logql, {});
-    if (query || !query.error().message.starts_with("parse error")) return;
+    if (query || query.error().text.empty()) return;  // it can be parsed, whatever else is wrong
     base::Error error = query.error();
     error.message = "Loki gave no entries; the query may be why: " + error.message;
     context_.diagnostics->report(error);

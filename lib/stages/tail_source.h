@@ -1,7 +1,7 @@
 // Reads log files, once or for ever, and what can only be read as a stream (stream_input.h), to its end.
 //
-// One thread reads; with `follow` a second one watches folders and opens new files, and never waits for what is downstream. Files are
-// read in turns, a block at a time, so memory depends neither on their size nor on their number.
+// One thread reads; with `follow` a second one watches folders and opens new files, and never waits for what is downstream. Files
+// are read in turns, a block at a time, so memory depends neither on their size nor on their number.
 #pragma once
 
 #include "pipeline/stage.h"
@@ -37,7 +37,8 @@ struct TailSpec {
   bool* nothing_matched = nullptr;        // becomes true when a one-shot run found no file; outlives the source
 };
 
-// What a start would find wrong with the files: Code::io. Looks at their names and permissions only; the checkpoint is its keeper's to check.
+// What a start would find wrong with the files: Code::io. Looks at their names and permissions only; the checkpoint is its keeper's
+// to check.
 base::Result<void> rehearse_tail(const TailSpec& spec);
 
 std::unique_ptr<pipeline::Source> make_tail_source(TailSpec spec, const pipeline::Context& context);

@@ -2,15 +2,15 @@
 // splits lines that are too long.
 //
 // One decoder serves one log over all its files, because a line may begin in one and end in the next. Lines are views into
-// the block, which must lie in memory of the batch (or live as long as it); only joined lines are copied. Where the cuts between blocks fall
-// changes nothing, but for zero bytes in a line that is longer than a block, and for a line of docker's that is longer than enough():
-// unless its end is in the block, it is passed as it is. Not thread safe.
+// the block, which must lie in memory of the batch (or live as long as it); only joined lines are copied. Where the cuts between
+// blocks fall changes nothing, but for zero bytes in a line that is longer than a block, and for a line of docker's that is longer
+// than enough(): unless its end is in the block, it is passed as it is. Not thread safe.
 //
 // A byte order mark at offset 0 is no part of the first line.
 //
-// A hole is zero bytes where text should stand, as a loss of power leaves them: any in front of a line of CRI or docker, kHole of them
-// anywhere else. What stands before a hole is a line of its own, also a part that was to go on; what stands behind it is read as a line; the hole
-// itself is told.
+// A hole is zero bytes where text should stand, as a loss of power leaves them: any in front of a line of CRI or docker, kHole of
+// them anywhere else. What stands before a hole is a line of its own, also a part that was to go on; what stands behind it is read
+// as a line; the hole itself is told.
 #pragma once
 
 #include "base/clock.h"
@@ -83,8 +83,9 @@ class Decoder {
 
   // Whether `rest`, a line without its newline, says something yet: no torn header, no zeros in a file that is filled from behind.
   [[nodiscard]] bool tells(std::string_view rest) const;
-  // Gives out what came of the lines that are open and of `rest`, all of which is taken. What comes of them later are lines of their own. In
-  // tracked streams their END is the end of `rest`; an open line for which it would be the END of another record stays open.
+  // Gives out what came of the lines that are open and of `rest`, all of which is taken. What comes of them later are lines of
+  // their own. In tracked streams their END is the end of `rest`; an open line for which it would be the END of another record
+  // stays open.
   void give_out(std::string_view rest, const Stamp& stamp, record::Batch& batch);
 
   // The file ended and nothing will follow: `rest` is a line without its newline.
@@ -96,8 +97,8 @@ class Decoder {
   // Where the oldest open line begins; nothing when none is open.
   [[nodiscard]] const record::Place* open() const;
 
-  // The source of the last record that was dropped because of Stamp::not_before since take_dropped() was last called; kind none without
-  // one. A record that was emitted later stands for it.
+  // The source of the last record that was dropped because of Stamp::not_before since take_dropped() was last called; kind none
+  // without one. A record that was emitted later stands for it.
   [[nodiscard]] record::Source take_dropped() { return std::exchange(dropped_, {}); }
 
  private:

@@ -50,8 +50,8 @@ struct DockerLine {
 [[nodiscard]] std::optional<DockerLine> parse_docker(std::string_view line);
 
 // The form of a file by the first lines of it: that of the first line that is CRI or docker, raw when none of the first
-// `lines` is. `text` begins at a line, or at the file's byte order mark; the last line may be cut short. Zero bytes in front of a line do
-// not count.
+// `lines` is. `text` begins at a line, or at the file's byte order mark; the last line may be cut short. Zero bytes in front of a
+// line do not count.
 [[nodiscard]] Format detect_format(std::string_view text, int lines = 8);
 
 // What a UTF-8 file may begin with: no part of its first line.

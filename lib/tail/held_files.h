@@ -1,11 +1,11 @@
 // Bounds what open files cost others: the disk that deleted ones keep because the reader still has them open, and the descriptors.
 //
-// A chain that is blocked, by an outage of hours or a full disk below, opens every file that is rotated meanwhile and does not get to
-// read it; once the kubelet removes one, nobody sees what it takes any more. Beyond the bound a deleted file is exchanged for
+// A chain that is blocked, by an outage of hours or a full disk below, opens every file that is rotated meanwhile and does not get
+// to read it; once the kubelet removes one, nobody sees what it takes any more. Beyond the bound a deleted file is exchanged for
 // its compressed copy, where one is still there, and then the oldest are given up; their readers tell what was lost of each.
 //
-// Where there are more files than descriptors, those that were written least recently are parked (input_file.h): they are followed all the
-// same, and opened again when something is written to them.
+// Where there are more files than descriptors, those that were written least recently are parked (input_file.h): they are followed
+// all the same, and opened again when something is written to them.
 #pragma once
 
 #include "base/diagnostics.h"
@@ -30,12 +30,13 @@ class HeldFiles {
 
   // Looks at all files. True while there are deleted ones with something unread, which may still grow.
   bool enforce();
-  // Frees descriptors where nearly all are in use, for a file that is to be opened: deleted files that were read to their ends, then those
-  // of files that were written least recently, which are parked, then those of deleted files that were not read, the oldest first. Some
-  // are left for the rest of the process, which needs them for connections and its spool. Costs nothing to speak of while there are enough.
+  // Frees descriptors where nearly all are in use, for a file that is to be opened: deleted files that were read to their ends,
+  // then those of files that were written least recently, which are parked, then those of deleted files that were not read, the
+  // oldest first. Some are left for the rest of the process, which needs them for connections and its spool. Costs nothing to speak
+  // of while there are enough.
   void make_room();
-  // The first and the last of these steps: closes a deleted file that was read to its end, or else the oldest that was not. False when there
-  // is none.
+  // The first and the last of these steps: closes a deleted file that was read to its end, or else the oldest that was not. False
+  // when there is none.
   bool give_up_read();
   bool give_up_oldest();
 

@@ -2,6 +2,7 @@
 
 #include "base/last_words.h"
 #include "base/path.h"
+#include "tail/unreadable.h"
 
 #include <dirent.h>
 
@@ -32,14 +33,14 @@ constexpr std::uint64_t kLeastStep = 4;
 base::Result<void> check_type(const struct stat& status, const std::string& path) {
   if (S_ISDIR(status.st_mode)) return base::io_error(EISDIR, fmt::format("read {}", path));
   if (S_ISREG(status.st_mode)) return {};
-  return base::fail(base::Code::io, "cannot read {}: not a regular file", path).with_hint(fmt::format("weir tail - < {}", path));
+  return base::cannot(base::Code::io, fmt::format("read {}", path), kNotRegular).with_hint(fmt::format("weir tail - < {}", path));
 }
 
 // O_NONBLOCK: opening a pipe must not wait for its writer.
 constexpr int kRead = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
-// Where links are not followed everywhere, the file is opened as a mere place first, which has no effect on a device and reads nothing; the
-// kernel names what that is, and exactly that is then opened for reading.
+// Where links are not followed everywhere, the file is opened as a mere place first, which has no effect on a device and reads
+// nothing; the kernel names what that is, and exactly that is then opened for reading.
 base::Result<base::UniqueFd> open_allowed(const std::string& path, const LogRoots* roots) {
   struct stat status {};
   if (roots == nullptr || roots->takes_all() || roots->names(path)) {
@@ -60,7 +61,8 @@ base::Result<base::UniqueFd> open_allowed(const std::string& path, const LogRoot
   if (::fstat(place.get(), &status) != 0) return base::io_error(errno, fmt::format("open {}", path));
   if (status.st_nlink == 0 && real.ends_with(kDeleted)) real.remove_suffix(kDeleted.size());
   if (real != path && !roots->allows_file(real)) {
-    return base::fail(base::Code::io, "cannot open {}: {}", path, kLeadsOutOfRoots).with_hint(std::string(kLeadsOutHint));
+    return base::cannot(base::Code::forbidden, fmt::format("open {}", path), kLeadsOutOfRoots)
+        .with_hint(std::string(kLeadsOutHint));
   }
   if (auto ok = check_type(status, path); !ok) return std::move(ok).error();
   const base::UniqueFd fd(::open(link.c_str(), kRead));
@@ -164,7 +166,7 @@ base::Result<std::unique_ptr<InputFile>> InputFile::open(const std::string& path
   if (path.ends_with(".gz") && ::pread(input->fd_.get(), magic.data(), 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
     input->gzipped_ = true;
     input->gzip_ = std::make_unique<Gzip>();
-    if (!input->gzip_->begin()) return base::fail(base::Code::io, "cannot open {}: no memory for zlib", path);
+    if (!input->gzip_->begin()) return base::cannot(base::Code::io, fmt::format("open {}", path), "no memory for zlib");
   }
   return input;
 }
@@ -176,7 +178,7 @@ base::Result<std::size_t> InputFile::read(std::uint64_t offset, char* to, std::s
 
 base::Result<std::size_t> InputFile::read_locked(std::uint64_t offset, char* to, std::size_t size) {
   if (parked() && !open_again()) return base::io_error(EMFILE, fmt::format("open {}", path_));
-  if (!fd_) return base::fail(base::Code::io, "cannot read {}: it was given up", path_);
+  if (!fd_) return base::cannot(base::Code::io, fmt::format("read {}", path_), "it was given up");
   if (gzipped_) return read_gzip(offset, to, size);
   ssize_t got = 0;
   do got = ::pread(fd_.get(), to, size, static_cast<off_t>(offset));
@@ -202,7 +204,7 @@ base::Result<std::size_t> InputFile::read_gzip(std::uint64_t offset, char* to, s
   if (gzip.offset == offset + copied) copied += gzip.inflate(fd_.get(), to + copied, size - copied);
   gzip.rest.clear();
   // Trouble is told when everything before it has come out.
-  if (copied == 0 && !gzip.trouble.empty()) return base::fail(base::Code::io, "cannot read {}: {}", path_, gzip.trouble);
+  if (copied == 0 && !gzip.trouble.empty()) return base::cannot(base::Code::io, fmt::format("read {}", path_), gzip.trouble);
   return copied;
 }
 
@@ -311,8 +313,8 @@ void InputFile::set_rotated() {
   if (parked()) open_again();
 }
 
-// The parked file, under whatever name it has. Where it has none any more, or cannot be opened, it is given up with what is known of it. False
-// when there is no descriptor for it.
+// The parked file, under whatever name it has. Where it has none any more, or cannot be opened, it is given up with what is known
+// of it. False when there is no descriptor for it.
 bool InputFile::open_again() {
   const auto take = [&](const std::string& path) {
     errno = 0;

@@ -17,17 +17,14 @@
 
 namespace weir::tail {
 
-// Why a file is not opened that a symbolic link leads to, and what to do about it.
-inline constexpr std::string_view kLeadsOutOfRoots = "a symbolic link leads out of the log folders";
-inline constexpr std::string_view kLeadsOutHint = "name the folder it leads to with --log-root, or follow all links with --follow-links";
-
 // Read by one thread at a time, that of the reader it was handed to. Any thread may ask for its state, say what size it saw, and
 // give it up: a reader that waits for somebody downstream must not keep the blocks of a deleted file on the disk for ever.
 class InputFile {
  public:
   // Plain files are followed by descriptor, so the name may change or go. A name that ends in ".gz" whose content is gzip is
-  // decompressed; pipes and other special files are refused, and so is what a symbolic link leads to where `roots` (null: nothing is refused;
-  // else it outlives the file) does not allow it: the opened file itself is asked, so that nobody can exchange it in between.
+  // decompressed; pipes and other special files are refused, and so is what a symbolic link leads to where `roots` (null: nothing
+  // is refused; else it outlives the file) does not allow it: the opened file itself is asked, so that nobody can exchange it in
+  // between.
   static base::Result<std::unique_ptr<InputFile>> open(const std::string& path, const LogRoots* roots = nullptr);
   ~InputFile();
   InputFile(const InputFile&) = delete;  // owns a descriptor
@@ -59,7 +56,8 @@ class InputFile {
   [[nodiscard]] const LogRoots* roots() const { return roots_; }
   [[nodiscard]] bool gzipped() const { return gzipped_; }
   [[nodiscard]] std::uint64_t inode() const { return inode_; }
-  // When it was created: tells it from another file that has its inode afterwards. 0 where the file system does not know, or when it is closed.
+  // When it was created: tells it from another file that has its inode afterwards. 0 where the file system does not know, or when
+  // it is closed.
   [[nodiscard]] base::Timestamp born();
   [[nodiscard]] std::uint64_t device() const { return device_; }
 
@@ -68,8 +66,8 @@ class InputFile {
   // Whether this is the file that `stored` describes: by inode, head and check, or (`by_content`, for copies and gzipped files)
   // by head and check alone. A file shorter than the stored head is another; one shorter than the check is compared by head.
   base::Result<bool> is(const record::FileIdentity& stored, bool by_content);
-  // Whether the end of a gzipped file says that its text has `size` bytes. It tells that modulo 4 GiB and of its last member alone, so
-  // this is a test, no measure.
+  // Whether the end of a gzipped file says that its text has `size` bytes. It tells that modulo 4 GiB and of its last member alone,
+  // so this is a test, no measure.
   [[nodiscard]] bool holds_text_of(std::uint64_t size);
 
   // How far the reader is: everything before was taken.
@@ -77,15 +75,15 @@ class InputFile {
   [[nodiscard]] std::uint64_t place() const { return place_->load(std::memory_order_relaxed); }
   // The same, for who wants to know when the file is closed.
   [[nodiscard]] std::shared_ptr<const std::atomic<std::uint64_t>> place_kept() const { return place_; }
-  // The largest size that was seen since the file was opened, or since forget_size(): when the file is truncated, the evidence of what
-  // it held.
+  // The largest size that was seen since the file was opened, or since forget_size(): when the file is truncated, the evidence of
+  // what it held.
   void note_size(std::uint64_t size);
   [[nodiscard]] std::uint64_t noted_size() const { return noted_size_.load(std::memory_order_relaxed); }
   void forget_size() { noted_size_.store(0, std::memory_order_relaxed); }
 
-  // Gives the descriptor back while the file has a name. Whoever reads it opens it again: by its path, or by its inode among what stands
-  // beside it. One that is gone by then counts as given up; without a descriptor to be had it stays parked. False when it has none to give back,
-  // or needs it: it has no name, or was rotated before it was read, unless `also_rotated`.
+  // Gives the descriptor back while the file has a name. Whoever reads it opens it again: by its path, or by its inode among what
+  // stands beside it. One that is gone by then counts as given up; without a descriptor to be had it stays parked. False when it
+  // has none to give back, or needs it: it has no name, or was rotated before it was read, unless `also_rotated`.
   bool park(bool also_rotated = false);
   [[nodiscard]] bool parked() const { return parked_.load(std::memory_order_acquire); }
   // It was rotated: until it is read it keeps its descriptor, since it may be deleted soon. Opens it again if it was parked.
@@ -99,12 +97,13 @@ class InputFile {
   };
   [[nodiscard]] Holding holding();
 
-  // Closes the file, which frees a deleted one's blocks at once. Its size and the identity of its head stay known. `copy`, which may be
-  // null, holds the same text: the reader goes on in it. Does nothing when it was given up before.
+  // Closes the file, which frees a deleted one's blocks at once. Its size and the identity of its head stay known. `copy`, which
+  // may be null, holds the same text: the reader goes on in it. Does nothing when it was given up before.
   void give_up(std::string cause, std::shared_ptr<InputFile> copy);
   struct GivenUp {
     std::string cause;
-    std::optional<std::uint64_t> size;  // of the text; nothing for a gzipped file, unless it was the copy of one whose size was known
+    // Of the text; nothing for a gzipped file, unless it was the copy of one whose size was known.
+    std::optional<std::uint64_t> size;
     std::shared_ptr<InputFile> copy;
   };
   [[nodiscard]] std::optional<GivenUp> given_up() const;

@@ -151,7 +151,7 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
   const std::uint64_t noted = front.file->noted_size();
   if (held_ != nullptr && front.file->parked()) held_->make_room();
   auto got = front.file->read(from, space.at, want);
-  if (!got) return unreadable({}, std::move(got).error().message, batch, outcome);
+  if (!got) return unreadable({}, Cause::of(got.error()), batch, outcome);
   const bool moved = *got < lead || std::memcmp(space.at, front.lead.data(), lead) != 0;
   const std::string_view text = moved ? std::string_view() : std::string_view(space.at + lead, *got - lead);
   bool shorter = false;
@@ -185,8 +185,8 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
     const std::uint64_t check = format_known_ && decoder_.format() != Format::raw ? 0 : known;
     introduce(front, known, check, batch);
     announce(front, known, check, batch);
-    // A position from the first moment on: were it to come with the first record that is safe, a chain that is killed before, after an
-    // outage perhaps, would not know which rotated files are still to be read.
+    // A position from the first moment on: were it to come with the first record that is safe, a chain that is killed before, after
+    // an outage perhaps, would not know which rotated files are still to be read.
     for (std::uint8_t substream = 0; opening && substream < (front.offset > 0 ? 2 : 1); ++substream) {
       put_marker(batch, place(front, substream, front.offset), record::Marker::Type::position, false);
     }
@@ -257,7 +257,7 @@ bool LogReader::at_end(std::string_view rest, record::Batch& batch, Outcome& out
     const std::uint64_t end = front.offset + rest.size();
     char next = 0;
     auto behind = front.file->read(end, &next, 1);
-    if (!behind) return unreadable(rest, std::move(behind).error().message, batch, outcome);
+    if (!behind) return unreadable(rest, Cause::of(behind.error()), batch, outcome);
     if (*behind > 0) {
       front.file->give_back(front.offset, fmt::format("{}{}", rest, next));
       outcome = Outcome::more;
@@ -333,7 +333,7 @@ bool LogReader::give_out(std::string_view rest, record::Batch& batch) {
 // The front generation is UTF-16 text, and nothing of it was read. True when what is in front now is to be read.
 bool LogReader::refuse_utf16(Outcome& outcome) {
   Generation& front = generations_.front();
-  if (!std::exchange(front.troubled, true)) trouble_ = fmt::format("cannot read {}: {}", front.file->path(), kUtf16Cause);
+  if (!std::exchange(front.troubled, true)) trouble_ = Cause{base::Code::io, 0, std::string(kUtf16Cause)};
   const bool newer = generations_.size() > 1;
   if (!may_finish(clock_->monotonic())) {
     outcome = Outcome::idle;
@@ -460,8 +460,8 @@ void LogReader::introduce(Generation& generation, std::uint64_t known, std::uint
 // Tells the keeper what file the generation is once `known` bytes of it may be behind a position: the identity must cover
 // min(1024, END) bytes of its head, or another file that reused the inode would be taken for it.
 //
-// Raw files may begin with the same lines, and have the same inode one after the other. So that nobody takes the second for the first,
-// which was read, it is checked at another place: two checks agree only where their places do.
+// Raw files may begin with the same lines, and have the same inode one after the other. So that nobody takes the second for the
+// first, which was read, it is checked at another place: two checks agree only where their places do.
 void LogReader::announce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch) {
   const auto head_size = static_cast<std::uint32_t>(std::min<std::uint64_t>(record::kHeadBytes, known));
   if (check_end != 0) check_end -= static_cast<std::uint64_t>(std::ranges::count(used_inodes_, generation.file->inode())) % check_end;

@@ -5,14 +5,15 @@
 // deleted. A file that became shorter, or whose bytes before the place of reading changed, was truncated: the rest of what it
 // held is read from its copy, if a rotated sibling is one, and then the file from its start, as a new generation.
 //
-// What cannot be read becomes a record with metadata weir_gap_bytes, and reading goes on behind it: a file that was given up while it was
-// deleted (held_files.h), a bad spot of a disk, a damaged compressed file, a generation that is gone after a restart.
+// What cannot be read becomes a record with metadata weir_gap_bytes, and reading goes on behind it: a file that was given up while
+// it was deleted (held_files.h), a bad spot of a disk, a damaged compressed file, a generation that is gone after a restart.
 //
-// What is open, a part of a CRI line or a line without its newline, is given out as far as it came when nothing more of it is to be expected: the
-// log ended, its container wrote its next log, nothing was added for a while (untracked only), or reading ends (untracked only).
+// What is open, a part of a CRI line or a line without its newline, is given out as far as it came when nothing more of it is to be
+// expected: the log ended, its container wrote its next log, nothing was added for a while (untracked only), or reading ends
+// (untracked only).
 //
-// A hole in the text (decoder.h) is a gap; at the beginning of a file it is what a writer leaves that goes on at its old place after a
-// truncation, and only counted. A UTF-16 file is not read: that is told as trouble.
+// A hole in the text (decoder.h) is a gap; at the beginning of a file it is what a writer leaves that goes on at its old place
+// after a truncation, and only counted. A UTF-16 file is not read: that is told as trouble.
 //
 // Tracked reading introduces each generation with a marker and gives each record its source. Not thread safe.
 #pragma once
@@ -26,6 +27,8 @@
 #include "tail/decoder.h"
 #include "tail/held_files.h"
 #include "tail/input_file.h"
+#include "tail/reader.h"
+#include "tail/unreadable.h"
 
 #include <array>
 #include <cstdint>
@@ -83,25 +86,19 @@ inline constexpr std::string_view kHoleCause = "zeros stand there, as after a lo
 record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp now, const record::LabelSet* labels,
                         std::span<record::Label> metadata, ReadStats& stats);
 
-// A piece of memory of the batch that blocks are read into.
-struct Space {
-  char* at = nullptr;
-  std::size_t left = 0;
-  bool whole = false;  // nothing of it was used yet
-};
-
-class LogReader final : private Labeller {
+class LogReader final : public Reader, private Labeller {
  public:
   // `held`, which may be null: where files that this reader opens by itself are listed.
   LogReader(std::uint32_t number, std::string key, const ReadOptions& options, ReadStats& stats, const base::Clock& clock,
             HeldFiles* held = nullptr);
 
-  // The place of a generation whose rest was told to be lost: behind everything that a file can hold. What is still open when a rest is
-  // lost gets places from kAbandoned on.
+  // The place of a generation whose rest was told to be lost: behind everything that a file can hold. What is still open when a
+  // rest is lost gets places from kAbandoned on.
   static constexpr std::uint64_t kToldLost = std::numeric_limits<std::int64_t>::max();
   static constexpr std::uint64_t kAbandoned = kToldLost - 4;
 
-  // One more generation, from `offset` on, or from where lines are young enough (ReadOptions::max_age) if nothing is stored of the log, without records older than `not_before`. `stored`: what the keeper knows it as.
+  // One more generation, from `offset` on, or from where lines are young enough (ReadOptions::max_age) if nothing is stored of the
+  // log, without records older than `not_before`. `stored`: what the keeper knows it as.
   void add_file(std::shared_ptr<InputFile> file, std::uint64_t offset = 0,
                 base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min(),
                 std::optional<record::FileIdentity> stored = std::nullopt);
@@ -111,12 +108,13 @@ class LogReader final : private Labeller {
   void add_unseen(std::uint64_t files);
   // A stored generation of which nothing is unread: its position ends.
   void add_ended(const record::FileIdentity& stored);
-  // A stored generation whose file was cut to its present size, which is less than `end`, up to where it was read, and goes on from there:
-  // read from `offset`, for lines that were open, up to the cut, which is told as a gap, and then on as a new generation.
+  // A stored generation whose file was cut to its present size, which is less than `end`, up to where it was read, and goes on from
+  // there: read from `offset`, for lines that were open, up to the cut, which is told as a gap, and then on as a new generation.
   void add_cut(std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end, const record::FileIdentity& stored);
   // An earlier file of the log had this inode.
   void add_used(std::uint64_t inode);
-  // No further generation is expected (no file of the log is there any more): it ends with the last one, unless one is added after all.
+  // No further generation is expected (no file of the log is there any more): it ends with the last one, unless one is added after
+  // all.
   void set_gone() { gone_ = true; }
   // Its container writes another log: of this one nothing more is expected.
   void set_succeeded();
@@ -125,16 +123,10 @@ class LogReader final : private Labeller {
   // The live file's name is not there (true) or there again.
   void set_missing(bool missing);
 
-  enum class Outcome : std::uint8_t {
-    more,      // call again: there may be more to read now
-    full,      // `space` or the batch has no room left: emit and call again
-    idle,      // nothing to read until it changes, or until due()
-    finished,  // the log has ended
-  };
-  Outcome read(record::Batch& batch, Space& space);
-  [[nodiscard]] base::Monotonic due() const { return due_; }
-  // Why the log's latest file cannot be read at present, once for each file; "" for no news. It is tried again.
-  [[nodiscard]] std::string take_trouble() { return std::exchange(trouble_, {}); }
+  Outcome read(record::Batch& batch, Space& space) override;  // finished: the log has ended
+  [[nodiscard]] base::Monotonic due() const override { return due_; }
+  // Why the log's latest file cannot be read at present, once for each file; nothing for no news. It is tried again.
+  [[nodiscard]] std::optional<Cause> take_trouble() { return std::exchange(trouble_, std::nullopt); }
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] const std::string& key() const { return key_; }
@@ -143,9 +135,6 @@ class LogReader final : private Labeller {
   [[nodiscard]] bool has(std::uint64_t inode, std::uint64_t device) const;
   // The smallest Space that read() gets along with.
   static std::size_t space_needed(const ReadOptions& options);
-
-  // Set by the one who drives several logs: whether this one is in his queue.
-  bool queued = false;
 
  private:
   // As many bytes as a check covers: with fewer, lines of one length that end alike would hide a truncation.
@@ -202,7 +191,7 @@ class LogReader final : private Labeller {
   void go_on_in(Generation& generation, std::shared_ptr<InputFile> copy, record::Batch& batch);
   void take_given_up(InputFile::GivenUp given, record::Batch& batch);
   void end_stored(record::Batch& batch);
-  bool unreadable(std::string_view rest, std::string cause, record::Batch& batch, Outcome& outcome);
+  bool unreadable(std::string_view rest, Cause cause, record::Batch& batch, Outcome& outcome);
   void finish_cut(record::Batch& batch);
   void lose_front(std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause, record::Batch& batch);
   void tell_gap(const std::string& path, std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause,
@@ -235,7 +224,7 @@ class LogReader final : private Labeller {
   bool missing_ = false;
   base::Monotonic missing_since_ = 0;
   base::Monotonic due_ = base::kNever;
-  std::string trouble_;
+  std::optional<Cause> trouble_;
   std::array<record::LabelSetRef, 3> labels_;
 };
 

@@ -1,10 +1,9 @@
 // What happens to a LogReader's generations besides being read to their ends: truncated, cut, given up, unreadable, gone.
 //
-// A gap has the END of a record: the first byte behind it where reading goes on in the same generation; kToldLost, behind everything, where
-// it does not. So whoever starts from its position knows that it was told. Lines that were open are emitted before it, as far as
-// they came, at places that are still behind everything that was read.
+// A gap has the END of a record: the first byte behind it where reading goes on in the same generation; kToldLost, behind
+// everything, where it does not. So whoever starts from its position knows that it was told. Lines that were open are emitted
+// before it, as far as they came, at places that are still behind everything that was read.
 #include "tail/log_reader.h"
-#include "tail/pattern.h"
 #include "tail/siblings.h"
 
 #include <fmt/format.h>
@@ -14,8 +13,8 @@
 
 namespace weir::tail {
 
-// The file holds something else than what was read of it. What it held may stand in a copy beside it (logrotate's copytruncate), and if it
-// was truncated several times, in several.
+// The file holds something else than what was read of it. What it held may stand in a copy beside it (logrotate's copytruncate),
+// and if it was truncated several times, in several.
 void LogReader::truncated(record::Batch& batch) {
   Generation& front = generations_.front();
   ++stats_->truncated;
@@ -105,18 +104,18 @@ void LogReader::end_stored(record::Batch& batch) {
   drop_front();
 }
 
-// The front generation cannot be read behind `rest`, with which its readable part ends. True when what is in front now is to be read.
-bool LogReader::unreadable(std::string_view rest, std::string message, record::Batch& batch, Outcome& outcome) {
+// The front generation cannot be read behind `rest`, with which its readable part ends. True when what is in front now is to be
+// read.
+bool LogReader::unreadable(std::string_view rest, Cause cause, record::Batch& batch, Outcome& outcome) {
   Generation& front = generations_.front();
   if (front.file->given_up()) return true;
-  const std::string_view cause = cause_of(message);
   const std::uint64_t from = front.offset + rest.size();
   const auto next = front.file->next_readable(from);
   const bool newer = generations_.size() > 1;
   const bool waits = !newer && !gone_ && (options_->follow || options_->tracked);
   if (!next && (waits || front.file->parked())) {
     // It may be readable later, and nothing waits behind it; or there is no descriptor for it now.
-    if (!front.troubled) trouble_ = message;
+    if (!front.troubled) trouble_ = std::move(cause);
     front.troubled = true;
     outcome = options_->follow || front.file->parked() ? Outcome::idle : Outcome::finished;
     due_ = base::after(clock_->monotonic(), options_->unreadable_retry);
@@ -128,19 +127,19 @@ bool LogReader::unreadable(std::string_view rest, std::string message, record::B
   front.offset = from;
   if (!next) {
     const std::uint64_t size = front.file->status().size;
-    lose_front(from, front.file->gzipped() || size <= from ? std::nullopt : std::optional(size), cause, batch);
+    lose_front(from, front.file->gzipped() || size <= from ? std::nullopt : std::optional(size), cause.text, batch);
     return true;
   }
   decoder_.end_of_log(stamp(batch, front), batch);
-  tell_gap(front.file->path(), from, *next, cause, place(front, 0, *next), batch);
+  tell_gap(front.file->path(), from, *next, cause.text, place(front, 0, *next), batch);
   front.offset = *next;
   front.file->set_place(*next);
   front.lead.clear();
   return true;
 }
 
-// The front generation was read up to where its file was cut, which lies before the end of what was safe: what goes on there is a new
-// generation, and the place of the gap says where it begins.
+// The front generation was read up to where its file was cut, which lies before the end of what was safe: what goes on there is a
+// new generation, and the place of the gap says where it begins.
 void LogReader::finish_cut(record::Batch& batch) {
   Generation& front = generations_.front();
   const std::uint64_t size = front.cut->size;

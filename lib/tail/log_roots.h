@@ -1,7 +1,7 @@
 // Where symbolic links may lead.
 //
-// Whoever may write into one log folder (a container with a hostPath volume) can put a link there, to a file that only root can read, and tail
-// often runs as root. So a link is followed only to what is a log anyway:
+// Whoever may write into one log folder (a container with a hostPath volume) can put a link there, to a file that only root can
+// read, and tail often runs as root. So a link is followed only to what is a log anyway:
 //   - below the folders that the user named, and to a file that the user named
 //   - to a file of a pod's layout, …/<namespace>_<pod>_<uid>/<container>/<n>.log, wherever that stands
 //   - to *.log files where container runtimes keep them: runtime_log_folders()

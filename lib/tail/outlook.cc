@@ -139,12 +139,12 @@ Unreadable find_unreadable(const std::vector<std::string>& inputs, const Selecti
   for (const std::string& input : inputs) {
     struct stat status {};
     if (!is_glob(input) && ::stat(input.c_str(), &status) != 0 && errno == ENOENT) {
-      if (!follow) unreadable.add(input, std::strerror(ENOENT));
+      if (!follow) unreadable.add(input, Cause::of_system(ENOENT));
       continue;
     }
     for (const auto& [key, files] : find_files(patterns_of(input), selection, unreadable)) {
       for (const std::string& file : files) {
-        if (::access(file.c_str(), R_OK) != 0) unreadable.add(file, std::strerror(errno));
+        if (::access(file.c_str(), R_OK) != 0) unreadable.add(file, Cause::of_system(errno));
       }
     }
   }

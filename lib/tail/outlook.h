@@ -9,8 +9,9 @@
 
 namespace weir::tail {
 
-// Why no log file of `inputs` (as patterns_of() takes them) is wanted: what is missing, what is there instead and which name is nearest to the
-// one that was asked for. One line without a full stop, names as they are (they may hold control bytes); "" when there is a wanted file after all.
+// Why no log file of `inputs` (as patterns_of() takes them) is wanted: what is missing, what is there instead and which name is
+// nearest to the one that was asked for. One line without a full stop, names as they are (they may hold control bytes); "" when
+// there is a wanted file after all.
 [[nodiscard]] std::string explain_no_log(const std::vector<std::string>& inputs, const Selection& selection);
 
 // What opening the wanted files would refuse now. Of what is followed, a path that is not there is none of it: it may come.

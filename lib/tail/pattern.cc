@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <iterator>
 #include <memory>
@@ -41,8 +40,8 @@ std::vector<Pattern::Level> levels_of(std::string_view path) {
   return levels;
 }
 
-// Oldest first. Some count the other way round (log4j): the files' own times tell, those of compressed ones if there are no others, since a
-// compression may set them.
+// Oldest first. Some count the other way round (log4j): the files' own times tell, those of compressed ones if there are no others,
+// since a compression may set them.
 template <typename RotationOf>
 void sort_rotations(std::vector<std::string>& paths, RotationOf rotation) {
   std::ranges::sort(paths, [&](const std::string& a, const std::string& b) { return rotation_before(rotation(a), rotation(b)); });
@@ -74,7 +73,7 @@ class Finder {
       const std::string path = join_path(folder, level.text);
       struct stat status {};
       if (::stat(path.c_str(), &status) != 0) {
-        if (pattern.named || errno != ENOENT) unreadable_.add(path, std::strerror(errno));
+        if (pattern.named || errno != ENOENT) unreadable_.add(path, Cause::of_system(errno));
       } else if (last && (pattern.named || !S_ISDIR(status.st_mode))) {
         add(path);
       } else if (!last && S_ISDIR(status.st_mode) && wants_folder(selection_, path)) {
@@ -107,7 +106,7 @@ class Finder {
   std::vector<Entry> list(const std::string& folder) {
     auto entries = list_folder(folder);
     if (entries) return std::move(entries).value();
-    if (!failed_.contains(folder)) unreadable_.add(folder, entries.error().message);
+    if (!failed_.contains(folder)) unreadable_.add(folder, Cause::of(entries.error()));
     failed_[folder] = true;
     return {};
   }
@@ -178,11 +177,7 @@ bool names(const Pattern& pattern, std::string_view path) {
 
 base::Result<std::vector<Entry>> list_folder(const std::string& path) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
-  if (folder == nullptr) {
-    base::Error error = base::io_error(errno, path);
-    error.message = std::strerror(errno);
-    return error;
-  }
+  if (folder == nullptr) return base::io_error(errno, "list " + path);
   std::vector<Entry> entries;
   while (const dirent* entry = ::readdir(folder.get())) {
     if (entry->d_name[0] == '.') continue;
@@ -228,17 +223,6 @@ LogFile resolve_log(const std::string& path) {
   return log;
 }
 
-void Unreadable::add(std::string_view path, std::string_view cause) {
-  Cause& entry = causes[std::string(cause)];
-  if (entry.count++ == 0) entry.first = path;
-}
-
-std::uint64_t Unreadable::count() const {
-  std::uint64_t total = 0;
-  for (const auto& [cause, files] : causes) total += files.count;
-  return total;
-}
-
 std::map<std::string, std::vector<std::string>> find_files(const std::vector<Pattern>& patterns, const Selection& selection,
                                                            Unreadable& unreadable) {
   Finder finder(selection, unreadable);
@@ -257,11 +241,6 @@ std::vector<std::string> inner_rotations_of(const std::string& key) {
   }
   sort_rotations(rotations, [&](const std::string& path) { return inner_rotation_of(base_name(path), live); });
   return rotations;
-}
-
-std::string_view cause_of(std::string_view message) {
-  const std::size_t at = message.rfind(": ");
-  return at == std::string_view::npos ? message : message.substr(at + 2);
 }
 
 std::vector<std::string> rotations_of(const std::string& key) {

@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "tail/selection.h"
+#include "tail/unreadable.h"
 
 #include <map>
 #include <string>
@@ -50,28 +51,14 @@ struct LogFile {
 };
 [[nodiscard]] LogFile resolve_log(const std::string& path);
 
-// Files that cannot be read, gathered by cause.
-struct Unreadable {
-  struct Cause {
-    std::uint64_t count = 0;
-    std::string first;  // the first such file
-  };
-  std::map<std::string, Cause> causes;
-  void add(std::string_view path, std::string_view cause);
-  [[nodiscard]] std::uint64_t count() const;
-};
-
 // The files that `patterns` name now, by log, each log's oldest first. Rotated files come only by patterns that name them.
 [[nodiscard]] std::map<std::string, std::vector<std::string>> find_files(const std::vector<Pattern>& patterns, const Selection& selection,
                                                                          Unreadable& unreadable);
 
-// The rotated siblings of the live file `key`, oldest first: those in its folder and, where it is a link, beside what it leads to. Without
-// what a compression has not finished (.tmp).
+// The rotated siblings of the live file `key`, oldest first: those in its folder and, where it is a link, beside what it leads to.
+// Without what a compression has not finished (.tmp).
 [[nodiscard]] std::vector<std::string> rotations_of(const std::string& key);
 // Those whose names keep the extension (rotation.h), by the same order; none in a pod layout, where the kubelet names them.
 [[nodiscard]] std::vector<std::string> inner_rotations_of(const std::string& key);
-
-// What stands behind the path in "cannot VERB PATH: CAUSE".
-[[nodiscard]] std::string_view cause_of(std::string_view message);
 
 }  // namespace weir::tail

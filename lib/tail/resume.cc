@@ -49,8 +49,8 @@ bool reaches(InputFile& file, std::uint64_t offset) {
   return !got || *got == 1;  // one that is damaged is told by its reader
 }
 
-// The file that `stored` describes: the same inode before a copy, and one that reaches to `end` and to where it was last checked before
-// one that was cut or truncated, of which only the head can be compared. A file that cannot be read matches nothing.
+// The file that `stored` describes: the same inode before a copy, and one that reaches to `end` and to where it was last checked
+// before one that was cut or truncated, of which only the head can be compared. A file that cannot be read matches nothing.
 std::size_t find(const Chain& chain, const FileIdentity& stored, std::uint64_t end) {
   std::size_t shorter = kNone;
   for (const bool by_content : {false, true}) {
@@ -117,8 +117,8 @@ void use_handles(std::vector<Sibling>& files, std::vector<std::shared_ptr<InputF
   });
 }
 
-// From that of `resume` on, oldest first. Behind a line that is open since long there may be finished ones: they are read again, up to
-// where it ends, and what is not new is discarded by the keeper.
+// From that of `resume` on, oldest first. Behind a line that is open since long there may be finished ones: they are read again, up
+// to where it ends, and what is not new is discarded by the keeper.
 std::vector<record::Generation> to_be_read(const LogPosition& position) {
   std::vector<record::Generation> generations;
   for (const auto* list : {&position.finished, &position.generations}) {

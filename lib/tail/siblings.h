@@ -1,8 +1,8 @@
 // The rotated files of a log, as they stand beside its live file: renamed, copied, compressed, about to be removed.
 //
-// The kubelet renames 0.log to 0.log.TIME, and at the next rotation compresses that through 0.log.TIME.tmp to 0.log.TIME.gz before it
-// removes it; logrotate compresses straight into the final name. So a file and its compressed copy may be there at the same time,
-// names change between looking and opening, and what is half written must not be read.
+// The kubelet renames 0.log to 0.log.TIME, and at the next rotation compresses that through 0.log.TIME.tmp to 0.log.TIME.gz before
+// it removes it; logrotate compresses straight into the final name. So a file and its compressed copy may be there at the same
+// time, names change between looking and opening, and what is half written must not be read.
 // https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/logs/container_log_manager.go
 #pragma once
 
@@ -20,10 +20,11 @@ class HeldFiles;
 
 struct Sibling {
   std::shared_ptr<InputFile> file;
-  // Its name tells its place among the others: it goes on with a number or a time. What a person put there (app.log.bak) does not, and
-  // is of use only as a copy.
+  // Its name tells its place among the others: it goes on with a number or a time. What a person put there (app.log.bak) does not,
+  // and is of use only as a copy.
   bool ordered = false;
-  // Its name keeps the extension, so that the name alone does not make it a rotation: it is not `ordered` until something else tells.
+  // Its name keeps the extension, so that the name alone does not make it a rotation: it is not `ordered` until something else
+  // tells.
   bool inner = false;
 };
 
@@ -32,15 +33,15 @@ struct Siblings {
   std::string trouble;         // why one that is there could not be opened, "cannot open …"; "" for none
 };
 
-// Opens them all, each once: of a file and its compressed copy the file. When a name changes meanwhile, it looks again. `held` makes room for
-// each; null: there is enough.
+// Opens them all, each once: of a file and its compressed copy the file. When a name changes meanwhile, it looks again. `held`
+// makes room for each; null: there is enough.
 [[nodiscard]] Siblings open_siblings(const std::string& key, const LogRoots* roots = nullptr, HeldFiles* held = nullptr);
 
 // One sibling was found to belong to the log: then those belong to it, too, whose names are of the same shape.
 void order_alike(std::vector<Sibling>& siblings, std::size_t found);
 
-// The file that `stored` describes, under any name in the folder of the live file `key` or of what that leads to: by inode, head and check. Null
-// when it is not there.
+// The file that `stored` describes, under any name in the folder of the live file `key` or of what that leads to: by inode, head
+// and check. Null when it is not there.
 [[nodiscard]] std::shared_ptr<InputFile> open_by_identity(const std::string& key, const record::FileIdentity& stored, const LogRoots* roots = nullptr);
 
 // Where among `siblings` the file itself is, or a compressed copy of it; siblings.size() when it is not there.

@@ -56,8 +56,8 @@ base::Result<std::uint64_t> offset_of_last_lines(InputFile& file, std::uint64_t 
   const std::uint64_t size = file.status().size;
   if (file.gzipped()) return last_lines_forward(file, count);
   if (count == 0) return size;
-  // Backwards, block by block. A line is counted at its first byte; the answer is where the line behind the first one too many begins,
-  // so that the parts before a counted CRI line come along.
+  // Backwards, block by block. A line is counted at its first byte; the answer is where the line behind the first one too many
+  // begins, so that the parts before a counted CRI line come along.
   constexpr std::size_t kHeader = 128;  // of the block behind, for headers that a border cuts
   const auto buffer = std::make_unique_for_overwrite<char[]>(kBlock + kHeader);
   std::uint64_t end = size, later = size, seen = 0;

@@ -21,12 +21,13 @@ struct Start {
 base::Result<std::uint64_t> offset_of_last_lines(InputFile& file, std::uint64_t count);
 
 // An offset at a line before which everything is older than `time`, found by bisection: the times of a CRI file rise but for
-// small disorder, which is why it lies somewhat early. So do those of docker's lines. 0 for other files; the size of a file that was last
-// changed before `time`.
+// small disorder, which is why it lies somewhat early. So do those of docker's lines. 0 for other files; the size of a file that
+// was last changed before `time`.
 base::Result<std::uint64_t> offset_at_time(InputFile& file, base::Timestamp time);
 
-// An offset before which every line is older than `limit`: of CRI and docker files by their lines' times, found by bisection with a minute of
-// margin and then line by line; of others, and of compressed ones, by when the file was last changed, all or nothing. 0 where nothing is.
+// An offset before which every line is older than `limit`: of CRI and docker files by their lines' times, found by bisection with a
+// minute of margin and then line by line; of others, and of compressed ones, by when the file was last changed, all or nothing. 0
+// where nothing is.
 base::Result<std::uint64_t> offset_of_age(InputFile& file, base::Timestamp limit);
 
 // The end, or the beginning of a line that is not finished there.

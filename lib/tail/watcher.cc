@@ -1,7 +1,7 @@
 #include "base/path.h"
 #include "base/thread.h"
 #include "record/pod_path.h"
-#include "tail/watcher_state.h"
+#include "tail/watch_machine.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -33,7 +33,7 @@ constexpr std::size_t kManyEvents = 8;
 }  // namespace
 
 template <typename Use>
-void Watcher::State::read_events(int fd, Use use) {
+void WatchMachine::read_events(int fd, Use use) {
   alignas(inotify_event) std::array<char, 64 << 10> buffer;
   while (true) {
     const ssize_t size = ::read(fd, buffer.data(), buffer.size());
@@ -48,7 +48,7 @@ void Watcher::State::read_events(int fd, Use use) {
   }
 }
 
-void Watcher::State::take_structure(Folder& folder, std::uint32_t mask, std::uint32_t cookie, std::string_view name) {
+void WatchMachine::take_structure(Folder& folder, std::uint32_t mask, std::uint32_t cookie, std::string_view name) {
   if ((mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0) return leave(folder);
   if (name.empty()) return;
   deleted = deleted || (mask & (IN_DELETE | IN_MOVED_TO)) != 0;
@@ -77,7 +77,7 @@ void Watcher::State::take_structure(Folder& folder, std::uint32_t mask, std::uin
   consider(folder, name, ::stat(join_path(folder.path, name).c_str(), &status) == 0 && S_ISDIR(status.st_mode));
 }
 
-void Watcher::State::read_structure() {
+void WatchMachine::read_structure() {
   bool overflow = false;
   ++drains;
   constexpr std::size_t kMoving = 64;  // those that went where nobody looks
@@ -102,7 +102,7 @@ void Watcher::State::read_structure() {
   tell_unseen();
 }
 
-void Watcher::State::read_written() {
+void WatchMachine::read_written() {
   bool overflow = false;
   int last = -1;
   Folder* folder = nullptr;
@@ -128,12 +128,13 @@ void Watcher::State::read_written() {
   });
   for (Folder* const told : std::exchange(told_of, {})) {
     const std::size_t events = std::exchange(told->events, 0);
-    if (!told->logs.empty() && told->aliases.empty() && by_written.at(told->written)->same_written == nullptr && events >= kManyEvents * told->logs.size() && disarm(*told)) busy.push_back(told->written);
+    if (told->logs.empty() || !told->aliases.empty() || by_written.at(told->written)->same_written != nullptr) continue;
+    if (events >= kManyEvents * told->logs.size() && disarm(*told)) busy.push_back(told->written);
   }
   if (overflow) check_all();
 }
 
-void Watcher::State::look_at_busy() {
+void WatchMachine::look_at_busy() {
   std::erase_if(busy, [&](int watch) {
     const auto found = by_written.find(watch);
     if (found == by_written.end()) return true;
@@ -152,7 +153,7 @@ void Watcher::State::look_at_busy() {
   });
 }
 
-void Watcher::State::publish() {
+void WatchMachine::publish() {
   ++round;
   if (news.empty()) return;
   const std::lock_guard lock(mutex);
@@ -171,11 +172,7 @@ void Watcher::State::publish() {
   }
   std::ranges::move(news.awaited, std::back_inserter(shared.awaited));
   std::ranges::move(news.warnings, std::back_inserter(shared.warnings));
-  for (const auto& [cause, files] : news.unreadable.causes) {
-    Unreadable::Cause& entry = shared.unreadable.causes[cause];
-    if (entry.count == 0) entry.first = files.first;
-    entry.count += files.count;
-  }
+  shared.unreadable.add(news.unreadable);
   shared.complete = shared.complete || news.complete;
   news = {};
   if (first) {
@@ -184,7 +181,7 @@ void Watcher::State::publish() {
   }
 }
 
-void Watcher::State::run() {
+void WatchMachine::run() {
   for (const Pattern& pattern : asked) anchor(pattern);
   settle_claims();
   set_old_ones_free();
@@ -194,13 +191,12 @@ void Watcher::State::run() {
   news.complete = true;
   publish();
   base::Monotonic next_scan = base::after(clock.monotonic(), blind ? kBlindRescan : times.rescan);
-  base::Monotonic gathered = base::kNever;  // when what was written is to be told
-  base::Monotonic last_told = clock.monotonic() - times.spacing;
+  GatherPace pace(times.gather, times.spacing, clock.monotonic());
   base::Monotonic held_look = base::kNever, last_held_look = clock.monotonic() - times.hold;
   while (true) {
     std::array<pollfd, 3> fds = {{{wake.get(), POLLIN, 0}, {structure.get(), POLLIN, 0}, {written.get(), POLLIN, 0}}};
-    const bool gathering = gathered != base::kNever;
-    const base::Monotonic until = std::min({next_scan, gathered, held_look});
+    const bool gathering = pace.due() != base::kNever;
+    const base::Monotonic until = std::min({next_scan, pace.due(), held_look});
     const int ready_fds = ::poll(fds.data(), gathering ? 2 : 3, base::poll_timeout(clock.monotonic(), until));
     if (ready_fds < 0 && errno != EINTR) return;
     if (fds[0].revents != 0) return;
@@ -214,14 +210,11 @@ void Watcher::State::run() {
       for (const std::uint32_t log : gone) forget(log);
     }
     if (ready_fds > 0 && fds[1].revents != 0) read_structure();
-    if (!gathering && ready_fds > 0 && fds[2].revents != 0) {
-      gathered = std::max(base::after(now, times.gather), base::after(last_told, times.spacing));
-    }
-    if (now >= gathered) {
+    if (!gathering && ready_fds > 0 && fds[2].revents != 0) pace.written(now);
+    if (now >= pace.due()) {
       look_at_busy();
       read_written();
-      last_told = now;
-      gathered = busy.empty() ? base::kNever : base::after(now, times.spacing);
+      pace.told(now, !busy.empty());
     }
     if (now >= next_scan) {
       rescan(false);
@@ -241,47 +234,47 @@ void Watcher::State::run() {
   }
 }
 
-Watcher::Watcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Watcher::Watcher(std::unique_ptr<WatchMachine> machine) : machine_(std::move(machine)) {}
 
 base::Result<std::unique_ptr<Watcher>> Watcher::start(std::vector<Pattern> patterns, Selection selection, WatchTimes times,
                                                       const base::Clock& clock, HeldFiles& held, WatchOptions options) {
-  auto state = std::make_unique<State>(std::move(patterns), std::move(selection), times, clock, held, std::move(options));
-  state->structure.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  state->written.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!state->structure || !state->written) {
+  auto machine = std::make_unique<WatchMachine>(std::move(patterns), std::move(selection), times, clock, held, std::move(options));
+  machine->structure.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  machine->written.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!machine->structure || !machine->written) {
     base::Error error = base::io_error(errno, "watch for new lines");
-    if (errno == EMFILE) error.hint = "raise fs.inotify.max_user_instances (sysctl)";
+    if (error.system == EMFILE) error.hint = "raise fs.inotify.max_user_instances (sysctl)";
     return error;
   }
-  state->wake.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  state->ready.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!state->wake || !state->ready) return base::io_error(errno, "watch for new lines");
-  State* const raw = state.get();
+  machine->wake.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  machine->ready.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!machine->wake || !machine->ready) return base::io_error(errno, "watch for new lines");
+  WatchMachine* const raw = machine.get();
   auto thread = base::start_thread("watch for new lines", [raw] { raw->run(); });
   if (!thread) return std::move(thread).error();
   raw->thread = *std::move(thread);
-  return std::unique_ptr<Watcher>(new Watcher(std::move(state)));
+  return std::unique_ptr<Watcher>(new Watcher(std::move(machine)));
 }
 
 Watcher::~Watcher() {
   const std::uint64_t one = 1;
-  static_cast<void>(!::write(state_->wake.get(), &one, sizeof one));
-  if (state_->thread.joinable()) state_->thread.join();
+  static_cast<void>(!::write(machine_->wake.get(), &one, sizeof one));
+  if (machine_->thread.joinable()) machine_->thread.join();
 }
 
-int Watcher::fd() const { return state_->ready.get(); }
+int Watcher::fd() const { return machine_->ready.get(); }
 
 Changes Watcher::take() {
   std::uint64_t count = 0;
-  const std::lock_guard lock(state_->mutex);
-  static_cast<void>(!::read(state_->ready.get(), &count, sizeof count));
-  ++state_->epoch;
-  return std::exchange(state_->shared, {});
+  const std::lock_guard lock(machine_->mutex);
+  static_cast<void>(!::read(machine_->ready.get(), &count, sizeof count));
+  ++machine_->epoch;
+  return std::exchange(machine_->shared, {});
 }
 
 void Watcher::forget(std::uint32_t log) {
-  const std::lock_guard lock(state_->mutex);
-  state_->forgotten.push_back(log);
+  const std::lock_guard lock(machine_->mutex);
+  machine_->forgotten.push_back(log);
 }
 
 }  // namespace weir::tail

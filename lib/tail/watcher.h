@@ -1,16 +1,16 @@
 // Watches folders for log files and opens every new generation of a log the moment it appears, on a thread of its own, so that
 // a blocked chain does not go blind: what it opened stays readable whatever happens to its name.
 //
-// inotify watches folders, never files; what was written is gathered for a moment after the first event, and told now and then while more
-// keeps coming, because wake-ups are what following costs, while new, renamed and deleted names are acted on at once. A log that is
-// written to many times in between is told each time instead, without events, until nothing new was read of it: events cost its writer and
-// this more. A slow look at folders and sizes is the safety net, and the answer to a queue that overflowed. Where a log was rotated faster
-// than it could be looked at, its generations are found among the rotated files beside it.
+// inotify watches folders, never files; what was written is gathered for a moment after the first event, and told now and then
+// while more keeps coming, because wake-ups are what following costs, while new, renamed and deleted names are acted on at once. A
+// log that is written to many times in between is told each time instead, without events, until nothing new was read of it: events
+// cost its writer and this more. A slow look at folders and sizes is the safety net, and the answer to a queue that overflowed.
+// Where a log was rotated faster than it could be looked at, its generations are found among the rotated files beside it.
 //
-// A file is one log's, however many names it has: a hard link, a link to its folder, a rotated file whose name is that of a log as well
-// (server-2024-05-01.log). A name is compared by inode and head with the logs that are followed and with what they were before; after a
-// restart, with the positions. A file that is written to under such a name after its log was done with it becomes a log of its
-// own, and so does one that the positions of its log are about to forget.
+// A file is one log's, however many names it has: a hard link, a link to its folder, a rotated file whose name is that of a log as
+// well (server-2024-05-01.log). A name is compared by inode and head with the logs that are followed and with what they were
+// before; after a restart, with the positions. A file that is written to under such a name after its log was done with it becomes a
+// log of its own, and so does one that the positions of its log are about to forget.
 #pragma once
 
 #include "base/clock.h"
@@ -44,7 +44,8 @@ struct Changes {
     // gone (deleted, renamed, or its folder is).
     std::shared_ptr<InputFile> file;
     bool initial = false;             // was there when watching began
-    bool rotated = false;             // the log is new, in a folder that is, and was rotated before anybody looked: nothing of it was read
+    // The log is new, in a folder that is, and was rotated before anybody looked: nothing of it was read.
+    bool rotated = false;
     std::uint64_t lost = 0;           // `file` is null: so many files of this name came and went before they could be opened
     std::uint64_t offset = 0;         // what stands before was read as another log's
     std::vector<std::shared_ptr<InputFile>> moved;  // more that positions call the log's, under other names; from their places on
@@ -65,6 +66,8 @@ struct WatchOptions {
   KnownFiles known;                 // of the positions that reading starts from
 };
 
+struct WatchMachine;  // watch_machine.h
+
 // start(), take() and forget() are for one thread, that of the reader.
 class Watcher {
  public:
@@ -82,9 +85,8 @@ class Watcher {
   void forget(std::uint32_t log);
 
  private:
-  struct State;
-  explicit Watcher(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Watcher(std::unique_ptr<WatchMachine> machine);
+  std::unique_ptr<WatchMachine> machine_;
 };
 
 }  // namespace weir::tail

@@ -1,8 +1,9 @@
 // Files that have several names: hard links, one folder under two paths, rotated files whose names are those of logs as well.
 //
-// A log knows the file it has and, as `formers`, those that it had: the last few, and each that has another name that is looked at, its
-// `aliases`. A name that leads to one of them is an alias of that log and no log of its own, whatever became of the log since: with its
-// reader finished it is kept for them. An alias that is deleted or renamed is dropped, and found again under its next name.
+// A log knows the file it has and, as `formers`, those that it had: the last few, and each that has another name that is looked at,
+// its `aliases`. A name that leads to one of them is an alias of that log and no log of its own, whatever became of the log since:
+// with its reader finished it is kept for them. An alias that is deleted or renamed is dropped, and found again under its next
+// name.
 //
 // Who writes on to a file when its log is done with it (mv app.log other.log, and the writer goes on) sets it free: its alias
 // becomes a log, which begins where reading ended. The positions of a log tell of its last few finished files only, so an older
@@ -16,7 +17,7 @@
 #include "record/pod_path.h"
 #include "tail/rotation.h"
 #include "tail/siblings.h"
-#include "tail/watcher_state.h"
+#include "tail/watch_machine.h"
 
 #include <sys/stat.h>
 
@@ -37,7 +38,7 @@ constexpr std::int64_t kSurelyStored = 6;  // newer files of a log; a keeper kno
 
 }  // namespace
 
-bool Watcher::State::has_or_had(const Log& log, InputFile& file) {
+bool WatchMachine::has_or_had(const Log& log, InputFile& file) {
   const auto is_same = [&](const std::shared_ptr<InputFile>& opened, std::uint32_t head_size, std::uint64_t head_hash, base::Timestamp born) {
     if (opened != nullptr && !opened->given_up() && !opened->parked()) return true;  // what is open keeps its inode
     if (born != 0) {
@@ -61,7 +62,7 @@ bool Watcher::State::has_or_had(const Log& log, InputFile& file) {
          std::ranges::any_of(log.aliases, [&](const Alias& one) { return is_one(one, nullptr); });
 }
 
-std::uint32_t Watcher::State::owner_of(InputFile& file, std::uint32_t number) {
+std::uint32_t WatchMachine::owner_of(InputFile& file, std::uint32_t number) {
   const auto [first, last] = by_inode.equal_range(file.inode());
   for (auto at = first; at != last; ++at) {
     if (at->second != number && has_or_had(logs.at(at->second), file)) return at->second;
@@ -69,7 +70,7 @@ std::uint32_t Watcher::State::owner_of(InputFile& file, std::uint32_t number) {
   return 0;
 }
 
-void Watcher::State::remember(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file) {
+void WatchMachine::remember(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file) {
   if (file == nullptr || file->gzipped()) return;
   const bool known = std::ranges::any_of(log.formers, [&](const Former& one) { return one.inode == file->inode() && one.file.lock() == file; });
   if (known) return;
@@ -98,29 +99,29 @@ void Watcher::State::remember(std::uint32_t number, Log& log, const std::shared_
   log.formers.erase(oldest);
 }
 
-void Watcher::State::unremember(std::uint64_t inode, std::uint32_t number) {
+void WatchMachine::unremember(std::uint64_t inode, std::uint32_t number) {
   const auto [first, last] = by_inode.equal_range(inode);
   const auto entry = std::find_if(first, last, [&](const auto& one) { return one.second == number; });
   if (entry != last) by_inode.erase(entry);
 }
 
-void Watcher::State::become_alias(std::uint32_t number, std::uint32_t owner, InputFile& file) {
+void WatchMachine::become_alias(std::uint32_t number, std::uint32_t owner, InputFile& file) {
   Log& log = logs.at(number);
   if (const auto folder = folders.find(folder_of(log.path)); folder != folders.end()) add_alias(*folder->second, base_name(log.path), owner, file);
   if (log.inode == 0) return remove_new(number);
-  if (log.created > 0) --log.created;
+  log.files.forget_one();
   if (!log.missing) lose(number);
   log.missing = true;
 }
 
-void Watcher::State::remove_new(std::uint32_t number) {
+void WatchMachine::remove_new(std::uint32_t number) {
   const auto log = logs.find(number);
   disown(log->second, number);
   by_key.erase(log->second.key);
   logs.erase(log);
 }
 
-void Watcher::State::add_alias(Folder& folder, std::string_view name, std::uint32_t owner, InputFile& file) {
+void WatchMachine::add_alias(Folder& folder, std::string_view name, std::uint32_t owner, InputFile& file) {
   Log& log = logs.at(owner);
   for (const Alias& known : log.aliases) {
     if (known.folder == folder.path && known.name == name && known.inode == file.inode()) return;
@@ -133,7 +134,7 @@ void Watcher::State::add_alias(Folder& folder, std::string_view name, std::uint3
   watch_written(folder);
 }
 
-bool Watcher::State::is_alias(Folder& folder, std::string_view name) {
+bool WatchMachine::is_alias(Folder& folder, std::string_view name) {
   const auto known = folder.aliases.find(name);
   if (known == folder.aliases.end()) return false;
   struct stat status {};
@@ -146,7 +147,7 @@ bool Watcher::State::is_alias(Folder& folder, std::string_view name) {
   return false;
 }
 
-void Watcher::State::drop_alias(Folder& folder, std::string_view name) {
+void WatchMachine::drop_alias(Folder& folder, std::string_view name) {
   const auto known = folder.aliases.find(name);
   if (known == folder.aliases.end()) return;
   const std::uint32_t owner = known->second;
@@ -158,19 +159,20 @@ void Watcher::State::drop_alias(Folder& folder, std::string_view name) {
 }
 
 // Not at once: what was renamed is an alias again as soon as its new name was seen.
-void Watcher::State::drop_retired() {
+void WatchMachine::drop_retired() {
   for (const std::uint32_t number : std::exchange(retiring, {})) {
     if (const auto log = logs.find(number); log != logs.end() && log->second.finished) forget(number);
   }
 }
 
-void Watcher::State::moved(std::uint32_t number, Folder& folder, std::string_view name) {
+void WatchMachine::moved(std::uint32_t number, Folder& folder, std::string_view name) {
   const auto known = logs.find(number);
   struct stat status {};
   const std::string path = join_path(folder.path, name);
   if (known == logs.end() || ::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
   Log& log = known->second;
-  if (is_rotation_order(rotation_of(name, base_name(log.target.empty() ? log.path : log.target)))) return;  // catch_up() finds it by its name
+  // Catch_up() finds it by its name.
+  if (is_rotation_order(rotation_of(name, base_name(log.target.empty() ? log.path : log.target)))) return;
   const auto has_number = [&](const auto& one) { return one.inode == status.st_ino && one.device == status.st_dev; };
   if (has_number(log)) {
     log.renamed = true;
@@ -186,7 +188,8 @@ void Watcher::State::moved(std::uint32_t number, Folder& folder, std::string_vie
   held.add(file);
   count_opened(log, 1);
   remember(number, log, file);
-  // Events come in the order of the renames, and files are opened under the live name in their order, which may be far ahead of the events.
+  // Events come in the order of the renames, and files are opened under the live name in their order, which may be far ahead of the
+  // events.
   const auto comes_later = [&](const Changes::Event& event) {
     if (event.log != number || event.file == nullptr) return false;
     if (!log.renamed && event.file == log.file.lock()) return true;
@@ -195,7 +198,7 @@ void Watcher::State::moved(std::uint32_t number, Folder& folder, std::string_vie
   news.events.insert(std::ranges::find_if(news.events, comes_later), {number, log.key, file, false});
 }
 
-void Watcher::State::alias_written(Folder& folder, std::string_view name) {
+void WatchMachine::alias_written(Folder& folder, std::string_view name) {
   const auto alias = folder.aliases.find(name);
   if (alias == folder.aliases.end()) return;
   const std::uint32_t owner = alias->second;
@@ -210,7 +213,7 @@ void Watcher::State::alias_written(Folder& folder, std::string_view name) {
   if (static_cast<std::uint64_t>(status.st_size) > place) set_free(owner, join_path(folder.path, name), former->inode, place);
 }
 
-bool Watcher::State::set_free(std::uint32_t owner, const std::string& path, std::uint64_t inode, std::uint64_t offset) {
+bool WatchMachine::set_free(std::uint32_t owner, const std::string& path, std::uint64_t inode, std::uint64_t offset) {
   const auto folder = folders.find(folder_of(path));
   auto opened = open(path);
   if (folder == folders.end() || !opened || (*opened)->inode() != inode) return false;
@@ -245,7 +248,7 @@ bool Watcher::State::set_free(std::uint32_t owner, const std::string& path, std:
   return true;
 }
 
-void Watcher::State::set_old_ones_free() {
+void WatchMachine::set_old_ones_free() {
   for (const std::uint32_t number : std::exchange(ageing, {})) {
     const auto found = logs.find(number);
     if (found == logs.end()) continue;
@@ -275,7 +278,7 @@ void Watcher::State::set_old_ones_free() {
   }
 }
 
-void Watcher::State::look_at_aliases(Folder& folder) {
+void WatchMachine::look_at_aliases(Folder& folder) {
   std::vector<std::string> names;
   for (const auto& [name, owner] : folder.aliases) names.push_back(name);
   for (const std::string& name : names) {
@@ -283,7 +286,7 @@ void Watcher::State::look_at_aliases(Folder& folder) {
   }
 }
 
-bool Watcher::State::claimed(const Log& log, InputFile& file) {
+bool WatchMachine::claimed(const Log& log, InputFile& file) {
   const auto follows = [&](std::string_view key) {
     return std::ranges::any_of(asked, [&](const Pattern& pattern) { return names(pattern, key); }) && wants_file(selection, key);
   };
@@ -309,39 +312,27 @@ bool Watcher::State::claimed(const Log& log, InputFile& file) {
   return false;
 }
 
-// Those that resume() takes for generations of the log, and those that were read before: what was last written before a known one was, and is
-// older by its name, was there when that was read.
-auto Watcher::State::rotations_read_with(const std::string& live) -> const std::vector<Rotation>& {
+auto WatchMachine::rotations_read_with(const std::string& live) -> const std::vector<Rotation>& {
   const auto [found, added] = rotations_read.try_emplace(live);
   if (!added) return found->second;
-  struct One {
-    std::string shape;
-    base::Timestamp modified = 0;
-    bool known = false, to_be_read = false;
-  };
   const std::vector<std::string> paths = inner_rotations_of(live);
-  std::vector<One> all;
+  std::vector<SeenRotation> all;
   for (const std::string& path : paths) {
-    One& one = all.emplace_back();
+    SeenRotation& one = all.emplace_back();
     auto file = open(path);
     if (!file) continue;
     const KnownFiles::Owner owner = positioned.owner(**file);
     one = {rotation_shape(base_name(path)), (*file)->status().modified, owner.log == live, owner.to_be_read};
     if (!owner.log.empty() && !one.known) one.shape.clear();
   }
+  const std::vector<RotationVerdict> verdicts = judge_rotations(all);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    bool read = false, to_be_read = false;
-    for (std::size_t j = 0; j < all.size() && !all[i].known; ++j) {
-      if (!all[j].known || all[j].shape != all[i].shape) continue;
-      read = read || (i < j && all[i].modified <= all[j].modified);
-      to_be_read = to_be_read || (i > j && all[j].to_be_read);
-    }
-    if (read || to_be_read) found->second.push_back({paths[i], to_be_read});
+    if (verdicts[i] != RotationVerdict::another) found->second.push_back({paths[i], verdicts[i] == RotationVerdict::to_be_read});
   }
   return found->second;
 }
 
-void Watcher::State::settle_claims() {
+void WatchMachine::settle_claims() {
   rotations_read.clear();
   if (claims.empty()) return;
   std::vector<Claim> all = std::exchange(claims, {});
@@ -350,7 +341,7 @@ void Watcher::State::settle_claims() {
   for (const Claim& claim : all) settle(claim);
 }
 
-void Watcher::State::settle(const Claim& claim) {
+void WatchMachine::settle(const Claim& claim) {
   const auto folder = folders.find(claim.folder);
   const std::string path = join_path(claim.folder, claim.name);
   if (folder == folders.end()) return;
@@ -362,7 +353,7 @@ void Watcher::State::settle(const Claim& claim) {
   const std::uint64_t size = file->status().size, end = by_name ? size : claim.known.end;
   const auto found = by_key.find(claim.log);
   const bool has_file = found != by_key.end() && logs.at(found->second).inode != 0;
-  if (claim.known.gone || (!claim.known.to_be_read && (!has_file || size > end))) {
+  if (is_free({claim.known.gone, claim.known.to_be_read, has_file, size > end})) {
     set_free(0, path, file->inode(), end);
     return;
   }

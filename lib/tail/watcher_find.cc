@@ -1,6 +1,6 @@
 #include "base/path.h"
 #include "record/pod_path.h"
-#include "tail/watcher_state.h"
+#include "tail/watch_machine.h"
 
 #include "tail/siblings.h"
 
@@ -32,7 +32,7 @@ constexpr std::size_t kIdlePatterns = 256;
 
 }  // namespace
 
-void Watcher::State::anchor(const Pattern& pattern) {
+void WatchMachine::anchor(const Pattern& pattern) {
   auto effective = std::make_unique<Pattern>(pattern);
   struct stat status {};
   while (effective->base != "/" && (::stat(effective->base.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))) {
@@ -49,7 +49,7 @@ void Watcher::State::anchor(const Pattern& pattern) {
   enter(patterns.back()->base, *patterns.back(), 0);
 }
 
-void Watcher::State::enter(const std::string& path, const Pattern& pattern, std::size_t depth) {
+void WatchMachine::enter(const std::string& path, const Pattern& pattern, std::size_t depth) {
   std::unique_ptr<Folder>& slot = folders[path];
   if (slot == nullptr) {
     slot = std::make_unique<Folder>();
@@ -66,7 +66,7 @@ void Watcher::State::enter(const std::string& path, const Pattern& pattern, std:
   list(*slot);
 }
 
-bool Watcher::State::watch(Folder& folder) {
+bool WatchMachine::watch(Folder& folder) {
   folder.structure = ::inotify_add_watch(structure.get(), folder.path.c_str(), kStructure);
   if (folder.structure >= 0) {
     folder.same_structure = std::exchange(by_structure[folder.structure], &folder);
@@ -76,7 +76,7 @@ bool Watcher::State::watch(Folder& folder) {
   return cannot_watch(folder.path, errno);
 }
 
-bool Watcher::State::cannot_watch(const std::string& path, int cause) {
+bool WatchMachine::cannot_watch(const std::string& path, int cause) {
   if (cause == EACCES) {
     refuse(path, cause);
     return false;
@@ -90,7 +90,7 @@ bool Watcher::State::cannot_watch(const std::string& path, int cause) {
   return true;
 }
 
-void Watcher::State::list(Folder& folder) {
+void WatchMachine::list(Folder& folder) {
   struct stat status {};
   if (::stat(folder.path.c_str(), &status) == 0) {
     folder.modified = status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec;
@@ -103,7 +103,7 @@ void Watcher::State::list(Folder& folder) {
   }
   auto entries = list_folder(folder.path);
   if (!entries) {
-    refuse(folder.path, entries.error().message);
+    refuse(folder.path, Cause::of(entries.error()));
     return;
   }
   const std::string path = folder.path;
@@ -113,7 +113,7 @@ void Watcher::State::list(Folder& folder) {
   }
 }
 
-void Watcher::State::look_at(Folder& folder, const std::string& name) {
+void WatchMachine::look_at(Folder& folder, const std::string& name) {
   struct stat status {};
   const std::string path = join_path(folder.path, name);
   if (::stat(path.c_str(), &status) == 0) {
@@ -127,7 +127,7 @@ void Watcher::State::look_at(Folder& folder, const std::string& name) {
   }
 }
 
-void Watcher::State::consider(Folder& folder, std::string_view name, bool is_folder) {
+void WatchMachine::consider(Folder& folder, std::string_view name, bool is_folder) {
   if (name.starts_with('.')) return;
   // By index: entering may add to the levels of this very folder.
   for (std::size_t i = 0; i < folder.levels.size(); ++i) {
@@ -141,7 +141,7 @@ void Watcher::State::consider(Folder& folder, std::string_view name, bool is_fol
   }
 }
 
-bool Watcher::State::leads_out(const std::string& path) const {
+bool WatchMachine::leads_out(const std::string& path) const {
   struct stat status {};
   if (roots == nullptr || ::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return false;
   std::error_code error;
@@ -149,18 +149,18 @@ bool Watcher::State::leads_out(const std::string& path) const {
   return !error && !roots->allows_folder(real);
 }
 
-void Watcher::State::enter_found(const std::string& path, const Pattern& pattern, std::size_t depth) {
+void WatchMachine::enter_found(const std::string& path, const Pattern& pattern, std::size_t depth) {
   struct stat status {};
   std::error_code error;
   if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return enter(path, pattern, depth);
-  if (leads_out(path)) return refuse(path, kLeadsOutOfRoots);
+  if (leads_out(path)) return refuse(path, Cause::leads_out());
   const std::string real = std::filesystem::canonical(path, error).string();
   if (error) return;
   // Another pod's folder keeps its own name.
   enter(parse_pod_folder(base_name(real)) || parse_pod_folder(base_name(folder_of(real))) ? real : path, pattern, depth);
 }
 
-void Watcher::State::add_file(Folder& folder, const std::string& path) {
+void WatchMachine::add_file(Folder& folder, const std::string& path) {
   if (!folder.aliases.empty() && is_alias(folder, base_name(path))) return;
   LogFile file = resolve_log(path);
   if (!wants_file(selection, file.key)) return;
@@ -195,14 +195,14 @@ void Watcher::State::add_file(Folder& folder, const std::string& path) {
   check(number);
 }
 
-void Watcher::State::watch_written(Folder& folder) {
+void WatchMachine::watch_written(Folder& folder) {
   if (folder.written >= 0) return;
   folder.written = ::inotify_add_watch(written.get(), folder.path.c_str(), kWritten);
   if (folder.written >= 0) folder.same_written = std::exchange(by_written[folder.written], &folder);
   else if (errno != ENOENT) cannot_watch(folder.path, errno);
 }
 
-void Watcher::State::disown(const Log& log, std::uint32_t number) {
+void WatchMachine::disown(const Log& log, std::uint32_t number) {
   for (const std::string* path : {&log.path, &log.target}) {
     const auto folder = folders.find(folder_of(*path));
     if (path->empty() || folder == folders.end()) continue;
@@ -210,17 +210,17 @@ void Watcher::State::disown(const Log& log, std::uint32_t number) {
   }
 }
 
-void Watcher::State::own(Folder& folder, std::string_view name, std::uint32_t number) {
+void WatchMachine::own(Folder& folder, std::string_view name, std::uint32_t number) {
   watch_written(folder);
   const auto [first, last] = folder.logs.equal_range(name);
   if (std::any_of(first, last, [&](const auto& owned) { return owned.second == number; })) return;
   folder.logs.emplace(name, number);
 }
 
-bool Watcher::State::arm(Folder& folder) { return ask(folder, kWritten); }
-bool Watcher::State::disarm(Folder& folder) { return ask(folder, kNotWritten); }
+bool WatchMachine::arm(Folder& folder) { return ask(folder, kWritten); }
+bool WatchMachine::disarm(Folder& folder) { return ask(folder, kNotWritten); }
 
-bool Watcher::State::ask(Folder& folder, std::uint32_t events) {
+bool WatchMachine::ask(Folder& folder, std::uint32_t events) {
   const int watch = ::inotify_add_watch(written.get(), folder.path.c_str(), events);
   if (watch < 0 || watch == folder.written) return watch >= 0;
   // The path leads to another folder, which may be one that is watched by another path.
@@ -229,7 +229,7 @@ bool Watcher::State::ask(Folder& folder, std::uint32_t events) {
   return false;
 }
 
-void Watcher::State::check(std::uint32_t number) {
+void WatchMachine::check(std::uint32_t number) {
   const auto found = logs.find(number);
   if (found == logs.end()) return;  // its file was another log's
   Log& log = found->second;
@@ -248,10 +248,10 @@ void Watcher::State::check(std::uint32_t number) {
     if (const auto file = log.file.lock()) file->note_size(log.size);
     return;
   }
-  if (!S_ISREG(status.st_mode)) return refuse(log.path, "not a regular file");
+  if (!S_ISREG(status.st_mode)) return refuse(log.path, Cause{base::Code::io, 0, std::string(kNotRegular)});
   auto opened = open(log.path);
   if (!opened) {
-    if (::access(log.path.c_str(), R_OK) == 0) return refuse(log.path, cause_of(opened.error().message));
+    if (::access(log.path.c_str(), R_OK) == 0) return refuse(log.path, Cause::of(opened.error()));
     if (errno != ENOENT) return refuse(log.path, errno);
     if (!log.missing && log.inode != 0) lose(number);
     log.missing = true;
@@ -274,7 +274,7 @@ void Watcher::State::check(std::uint32_t number) {
   news.events.push_back({number, log.key, file, initial, rotated});
 }
 
-void Watcher::State::take(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file) {
+void WatchMachine::take(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file) {
   if (file->inode() != log.inode || file->device() != log.device) {
     remember(number, log, log.file.lock());
     if (!log.renamed && !log.formers.empty() && log.formers.back().inode == log.inode) {
@@ -294,21 +294,19 @@ void Watcher::State::take(std::uint32_t number, Log& log, const std::shared_ptr<
   held.add(file);
 }
 
-base::Result<std::shared_ptr<InputFile>> Watcher::State::open(const std::string& path) {
+base::Result<std::shared_ptr<InputFile>> WatchMachine::open(const std::string& path) {
   held.make_room();
   auto opened = InputFile::open(path, roots);
   if (!opened) return std::move(opened).error();
   return std::shared_ptr<InputFile>(std::move(opened).value());
 }
 
-void Watcher::State::count_opened(Log& log, std::uint64_t count) {
-  if (log.opened_in + 1 < drains) log.opened = 0;  // their creation was told long ago, or they came by another way
-  log.opened += count;
-  log.opened_in = drains;
+void WatchMachine::count_opened(Log& log, std::uint64_t count) {
+  log.files.open(count, drains);
   unsettled = unsettled || count > 0;
 }
 
-void Watcher::State::settle() {
+void WatchMachine::settle() {
   while (std::exchange(unsettled, false)) read_structure();
   // Those that still await their rename were deleted, or went where nobody looks.
   for (const std::uint32_t number : std::exchange(ahead, {})) {
@@ -318,33 +316,29 @@ void Watcher::State::settle() {
   }
 }
 
-void Watcher::State::count_created(const Folder& folder, std::string_view name) {
+void WatchMachine::count_created(const Folder& folder, std::string_view name) {
   for (auto [owned, end] = folder.logs.equal_range(name); owned != end; ++owned) {
     Log& log = logs.at(owned->second);
-    if (join_path(folder.path, name) == (log.target.empty() ? log.path : log.target) && log.created++ == 0) created.push_back(owned->second);
+    if (join_path(folder.path, name) == (log.target.empty() ? log.path : log.target) && log.files.create()) created.push_back(owned->second);
   }
 }
 
-void Watcher::State::tell_unseen() {
+void WatchMachine::tell_unseen() {
   for (const std::uint32_t number : std::exchange(created, {})) {
     const auto known = logs.find(number);
     if (known == logs.end()) continue;
     Log& log = known->second;
-    count_opened(log, 0);
-    const std::uint64_t seen = std::min(log.opened, log.created);
-    log.opened -= seen;
-    log.created -= seen;
-    if (log.created == 0) continue;
+    if (log.files.settle(drains) == 0) continue;
     const auto next = std::ranges::find_if(news.events, [&](const Changes::Event& event) { return event.log == number && event.file != nullptr; });
     if (log.missing || next == news.events.end()) {
       created.push_back(number);
       continue;
     }
-    news.events.insert(next, {number, log.key, nullptr, false, false, std::exchange(log.created, 0)});
+    news.events.insert(next, {number, log.key, nullptr, false, false, log.files.take_unseen()});
   }
 }
 
-void Watcher::State::catch_up(std::uint32_t number, Log& log, InputFile& live) {
+void WatchMachine::catch_up(std::uint32_t number, Log& log, InputFile& live) {
   std::vector<Sibling> siblings = open_siblings(log.key, roots, &held).files;
   std::erase_if(siblings, [&](const Sibling& sibling) { return !sibling.ordered; });
   siblings.resize(find_file(siblings, live));  // what is newer than `live`, rotated meanwhile, is a change that will be told
@@ -369,7 +363,7 @@ void Watcher::State::catch_up(std::uint32_t number, Log& log, InputFile& live) {
   }
 }
 
-auto Watcher::State::rotated_files(const std::string& key) -> std::vector<Rotated> {
+auto WatchMachine::rotated_files(const std::string& key) -> std::vector<Rotated> {
   std::vector<Rotated> rotated;
   struct stat status {};
   for (const std::string& path : rotations_of(key)) {
@@ -379,19 +373,19 @@ auto Watcher::State::rotated_files(const std::string& key) -> std::vector<Rotate
   return rotated;
 }
 
-void Watcher::State::lose(std::uint32_t number) {
+void WatchMachine::lose(std::uint32_t number) {
   news.events.push_back({number, logs.at(number).key, nullptr, false});
   deleted = true;
 }
 
-void Watcher::State::changed(std::uint32_t number) {
+void WatchMachine::changed(std::uint32_t number) {
   Log& log = logs.at(number);
   if (log.noticed == round) return;
   log.noticed = round;
   news.changed.push_back(number);
 }
 
-void Watcher::State::refuse(const std::string& path, std::string_view cause) {
+void WatchMachine::refuse(const std::string& path, const Cause& cause) {
   if (failed.insert(path).second) news.unreadable.add(path, cause);
 }
 
@@ -412,7 +406,7 @@ bool unlink_same(Folders& by_watch, int watch, Folder* folder, Folder* Folder::*
 
 }  // namespace
 
-void Watcher::State::leave(Folder& folder) {
+void WatchMachine::leave(Folder& folder) {
   for (const auto& [name, number] : folder.logs) {
     const auto log = logs.find(number);
     if (log == logs.end() || log->second.missing) continue;
@@ -437,14 +431,14 @@ void Watcher::State::leave(Folder& folder) {
   }
 }
 
-void Watcher::State::enter_again(Folder& folder) {
+void WatchMachine::enter_again(Folder& folder) {
   const auto levels = folder.levels;
   const std::string path = folder.path;
   leave(folder);
   for (const auto& [pattern, depth] : levels) enter(path, *pattern, depth);
 }
 
-void Watcher::State::forget(std::uint32_t number) {
+void WatchMachine::forget(std::uint32_t number) {
   const auto log = logs.find(number);
   if (log == logs.end() || !log->second.missing) return;
   log->second.finished = true;
@@ -458,7 +452,7 @@ void Watcher::State::forget(std::uint32_t number) {
   logs.erase(log);
 }
 
-void Watcher::State::rescan(bool everything) {
+void WatchMachine::rescan(bool everything) {
   std::vector<std::string> paths;
   paths.reserve(folders.size());
   for (const auto& [path, folder] : folders) paths.push_back(path);
@@ -490,7 +484,7 @@ void Watcher::State::rescan(bool everything) {
   anchor_lost();
 }
 
-bool Watcher::State::is_another(const Folder& folder) const {
+bool WatchMachine::is_another(const Folder& folder) const {
   if (folder.structure < 0) return false;
   const int watched = ::inotify_add_watch(structure.get(), folder.path.c_str(), kStructure);
   if (watched < 0 || watched == folder.structure) return false;
@@ -498,7 +492,7 @@ bool Watcher::State::is_another(const Folder& folder) const {
   return true;
 }
 
-void Watcher::State::drop_idle_patterns() {
+void WatchMachine::drop_idle_patterns() {
   std::set<const Pattern*> used;
   for (const auto& [path, folder] : folders) {
     for (const auto& [pattern, depth] : folder->levels) used.insert(pattern);
@@ -506,14 +500,14 @@ void Watcher::State::drop_idle_patterns() {
   std::erase_if(patterns, [&](const auto& pattern) { return !used.contains(pattern.get()); });
 }
 
-void Watcher::State::check_all() {
+void WatchMachine::check_all() {
   std::vector<std::uint32_t> numbers;
   numbers.reserve(logs.size());
   for (const auto& [number, log] : logs) numbers.push_back(number);
   for (const std::uint32_t number : numbers) check(number);
 }
 
-void Watcher::State::anchor_lost() {
+void WatchMachine::anchor_lost() {
   if (!std::exchange(root_lost, false)) return;
   for (const Pattern& pattern : asked) anchor(pattern);
 }

@@ -40,6 +40,20 @@ TEST(Result, IoErrorsNameTheCauseAndFullDisksAreFull) {
   EXPECT_EQ(io_error(ENOSPC, "write").code, Code::full);
 }
 
+TEST(Result, WhatCodeBranchesOnIsNoText) {
+  const Error missing = io_error(ENOENT, "open a: b").within("cannot start");
+  EXPECT_EQ(missing.system, ENOENT);
+  EXPECT_EQ(missing.cause(), "No such file or directory");
+  const Error odd = cannot(Code::forbidden, "open x", "a rule: no").within("cannot start");
+  EXPECT_EQ(odd.message, "cannot start: cannot open x: a rule: no");
+  EXPECT_EQ(odd.cause(), "a rule: no");
+  EXPECT_EQ(odd.system, 0);
+  const Error plain = fail(Code::usage, "what is wrong: {}", 1);
+  EXPECT_EQ(plain.cause(), plain.message);
+  EXPECT_FALSE(plain.offset);
+  EXPECT_TRUE(plain.text.empty());
+}
+
 TEST(UniqueFd, ClosesOnceAndMoves) {
   int raw = -1;
   {

@@ -18,6 +18,7 @@ TEST(ExitCode, OfErrors) {
   f(base::Code::rejected, 3);
   f(base::Code::busy, 4);
   f(base::Code::full, 4);
+  f(base::Code::forbidden, 4);
   f(base::Code::corrupt, 4);
   f(base::Code::version, 4);
   f(base::Code::interrupted, 4);

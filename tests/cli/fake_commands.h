@@ -111,7 +111,11 @@ class PassInvocation : public cli::Invocation {
   }
   base::Result<void> check() override {
     if (!words_.empty() && words_.front() == "bad") return base::fail(base::Code::parse, "cannot parse 'bad'");
-    if (!words_.empty() && words_.front() == "shown") return base::Error{base::Code::parse, "cannot parse it", "shown\n  ^"};
+    if (!words_.empty() && words_.front() == "shown") {
+      base::Error error = base::fail(base::Code::parse, "cannot parse it");
+      error.text = "shown";
+      return error;
+    }
     return {};
   }
   [[nodiscard]] std::optional<std::string> keeper() const override {

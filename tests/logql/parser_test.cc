@@ -1304,6 +1304,18 @@ TEST(Parser, ReportsPlaces) {
   EXPECT_EQ(error.error().hint, "{a=}\n   ^");
 }
 
+TEST(Parser, ErrorsCarryTheQueryAndTheOffset) {
+  const auto f = [](std::string_view query, std::optional<std::size_t> offset) {
+    const auto parsed = parse(query);
+    ASSERT_FALSE(parsed) << query;
+    EXPECT_EQ(parsed.error().text, query);
+    EXPECT_EQ(parsed.error().offset, offset) << query;
+  };
+  f("{a=1}", 3);
+  f("{a=\"b\"}\n|= 1", 11);
+  f("", std::nullopt);
+}
+
 TEST(Parser, LimitsSizeAndDepth) {
   EXPECT_EQ(message(std::string(131072, ' ')), "parse error : input size too long (131072 > 131072)");
   EXPECT_EQ(message(std::string(100000, '(')), "parse error : the query is nested too deeply");

@@ -1,4 +1,4 @@
-#include "stages/stream_input.h"
+#include "tail/stream_input.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 #include <optional>
 #include <utility>
 
-namespace weir::stages {
+namespace weir::tail {
 namespace {
 
 using base::Result;
@@ -41,8 +41,8 @@ bool is_stream(const std::string& path) {
   return S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode) || (S_ISSOCK(status.st_mode) && descriptor_of(path));
 }
 
-Result<std::unique_ptr<StreamInput>> StreamInput::open(const std::string& path, const tail::ReadOptions& options,
-                                                       base::Timestamp not_before, tail::ReadStats& stats, const base::Clock& clock) {
+Result<std::unique_ptr<StreamInput>> StreamInput::open(const std::string& path, const ReadOptions& options,
+                                                       base::Timestamp not_before, ReadStats& stats, const base::Clock& clock) {
   const auto descriptor = descriptor_of(path);
   // O_NONBLOCK: opening a FIFO must not wait for its writer.
   base::UniqueFd fd(descriptor ? ::fcntl(*descriptor, F_DUPFD_CLOEXEC, 0)
@@ -50,12 +50,12 @@ Result<std::unique_ptr<StreamInput>> StreamInput::open(const std::string& path, 
   if (!fd) return base::io_error(errno, fmt::format("open {}", path));
   auto input = std::make_unique<StreamInput>(std::move(fd), path, options, not_before, stats, clock);
   if (!descriptor) input->filename_ = std::filesystem::absolute(path).lexically_normal().string();
-  input->label_ = options.filename != tail::FilenameMode::metadata;
+  input->label_ = options.filename != FilenameMode::metadata;
   return input;
 }
 
-StreamInput::StreamInput(base::UniqueFd fd, std::string name, const tail::ReadOptions& options, base::Timestamp not_before,
-                         tail::ReadStats& stats, const base::Clock& clock)
+StreamInput::StreamInput(base::UniqueFd fd, std::string name, const ReadOptions& options, base::Timestamp not_before,
+                         ReadStats& stats, const base::Clock& clock)
     : fd_(std::move(fd)),
       name_(std::move(name)),
       not_before_(not_before),
@@ -63,8 +63,8 @@ StreamInput::StreamInput(base::UniqueFd fd, std::string name, const tail::ReadOp
       stats_(&stats),
       clock_(&clock),
       decoder_(options.max_line, stats),
-      format_known_(options.format != tail::Format::automatic),
-      size_(tail::LogReader::space_needed(options)),
+      format_known_(options.format != Format::automatic),
+      size_(LogReader::space_needed(options)),
       buffer_(std::make_unique_for_overwrite<char[]>(size_)) {
   ::fcntl(fd_.get(), F_SETPIPE_SZ, kPipeSize);
   decoder_.set_format(options.format);
@@ -94,10 +94,10 @@ Result<StreamInput::Outcome> StreamInput::read(bool readable, record::Batch& bat
     if (!more) return std::move(more).error();
     ended_ = !*more;
   }
-  if (offset_ == 0 && tail::is_utf16(rest())) return base::fail(base::Code::io, "cannot read {}: {}", name_, tail::kUtf16Cause);
+  if (offset_ == 0 && is_utf16(rest())) return base::cannot(base::Code::io, fmt::format("read {}", name_), kUtf16Cause);
   if (!format_known_ && (ended_ || rest().find('\n') != std::string_view::npos || rest().size() >= decoder_.enough())) decide_format();
   if (format_known_) take(decoder_.decode(rest(), stamp(batch), batch));
-  if (batch.records.size() >= tail::Decoder::kMaxRecords) return Outcome::full;
+  if (batch.records.size() >= Decoder::kMaxRecords) return Outcome::full;
   if (!ended_) return Outcome::idle;
   decoder_.end_of_file(rest(), stamp(batch), batch);
   take(rest().size());
@@ -117,7 +117,7 @@ void StreamInput::give_out(record::Batch& batch) {
   const std::string_view said = decoder_.tells(rest()) ? rest() : std::string_view();
   decoder_.give_out(said, stamp(batch), batch);
   take(said.size());
-  if (guessed && decoder_.format() == tail::Format::raw) format_known_ = false;
+  if (guessed && decoder_.format() == Format::raw) format_known_ = false;
 }
 
 void StreamInput::take(std::size_t used) {
@@ -126,12 +126,12 @@ void StreamInput::take(std::size_t used) {
 }
 
 void StreamInput::decide_format() {
-  decoder_.set_format(tail::detect_format(rest()));
+  decoder_.set_format(detect_format(rest()));
   format_known_ = true;
 }
 
-tail::Stamp StreamInput::stamp(record::Batch& batch) {
-  tail::Stamp stamp;
+Stamp StreamInput::stamp(record::Batch& batch) {
+  Stamp stamp;
   stamp.labeller = this;
   stamp.metadata = metadata(batch, 0);
   stamp.place.offset = offset_;
@@ -149,12 +149,12 @@ std::span<record::Label> StreamInput::metadata(record::Batch& batch, std::size_t
   return pairs;
 }
 
-const record::LabelSet* StreamInput::labels(tail::Stream stream, record::Batch& batch) {
+const record::LabelSet* StreamInput::labels(Stream stream, record::Batch& batch) {
   record::LabelSetRef& set = labels_[static_cast<std::size_t>(stream)];
   if (!set) {
     std::array<record::Label, 2> pairs;
     std::size_t count = 0;
-    if (stream != tail::Stream::none) pairs[count++] = {"stream", stream == tail::Stream::standard_output ? "stdout" : "stderr"};
+    if (stream != Stream::none) pairs[count++] = {"stream", stream == Stream::standard_output ? "stdout" : "stderr"};
     if (label_ && !filename_.empty()) pairs[count++] = {"filename", filename_};
     set = record::LabelSet::intern({pairs.data(), count});
   }
@@ -166,7 +166,7 @@ void StreamInput::hole(std::uint64_t from, std::uint64_t to, const record::Sourc
     ++stats_->leading_holes;
     return;
   }
-  tail::put_gap(batch, {name_, from, to, tail::kHoleCause}, clock_->wall(), labels(tail::Stream::none, batch), metadata(batch, 1), *stats_);
+  put_gap(batch, {name_, from, to, kHoleCause}, clock_->wall(), labels(Stream::none, batch), metadata(batch, 1), *stats_);
 }
 
-}  // namespace weir::stages
+}  // namespace weir::tail

@@ -1,8 +1,49 @@
-// The inside of Watcher, shared by its files: one finds folders and logs and what became of them, one knows files by other names, one reads
-// events and tells the news.
+// The machine inside of Watcher: which folders are watched, which logs are in them, which file each log has and had, and what the
+// reader is to be told. One thread drives it, run() in watcher.cc; the reader's thread meets it only in `shared`, `forgotten` and
+// `epoch`, under the mutex. Its decisions that need no file are values and functions of watch_rules.h.
+//
+// What it knows
+//   A Folder has a path and two inotify watches: one of structure (names that come and go), one of writing, set with its first log.
+//   Paths that lead to one inode share the watch, and are chained by same_structure and same_written.
+//   A Log has a key (its live path), its latest file, `formers` (files that it had) and `aliases` (other names of its files). It is
+//     here       its live name leads to its latest file
+//     missing    its live name leads nowhere, or to another log's file; the latest file may be read on
+//     finished   its reader is done with it; it is kept only while one of its files has another name (watcher_alias.cc)
+//   and it is forgotten when it is finished and has no alias. `number` is never used again.
+//   A pattern (what the user asked for, or where a link led) is anchored at the deepest folder that exists; `levels` of a Folder
+//   say which level of which pattern names its entries.
+//
+// Events
+//   a name came (IN_CREATE, IN_MOVED_TO)        consider(): a folder is entered, a file becomes a log or the next file of one
+//   a name went (IN_DELETE, IN_MOVED_FROM)      check() of its log: missing, unless another file has the name by now
+//   a live file was renamed (both, one cookie)  moved(): nobody may have opened it yet, so that it is opened under its new name
+//   a folder went                               leave(): its logs are missing, its watches are gone
+//   something was written (IN_MODIFY)           gathered (GatherPace), then changed(): told once a round
+//   many writes between two tellings            the folder's events are switched off (disarm()); its logs are told each time (`busy`)
+//                                               until a reader finds nothing new: events cost the writer and us more than a look
+//   the event queue overflowed                  rescan(true), check_all(): everything is compared with what is known
+//   30 s have passed                            rescan(false): the safety net for what inotify does not tell
+//   the reader is done with a log               forget(), by `forgotten`
+//   an inotify limit was reached                `blind`: a look a second, and a warning
+//
+// Invariants
+//   1. A log's files are told in the order in which they had the live name. Files that were opened ahead of the events of their
+//      renames stand in `ahead`, and moved() puts a late one in front of them.
+//   2. A file belongs to one log, however many names it has: owner_of() asks by inode and head before a log is told of.
+//   3. Each file whose creation was told is opened, or counted as lost in front of the next one that is (FileCount, tell_unseen()).
+//   4. What is told in one round is consistent: publish() is called only when all events of structure were read (settle()) and
+//      claims are settled.
+//   5. A check compares the disk with what is known and tells the difference. It may be called too often, so that an event is only
+//      ever a reason to look, never a fact.
+//   6. After an event is switched on again (arm()), the logs are told once more, so that a write in between is not missed.
+//
+// Why one machine. A rename, a new file and an alias change the same three tables (by_key, by_inode, folders) at once, and an event
+// that is taken for one of these may turn out to be another. Several owners would have to agree about every event, and each
+// disagreement would be a lost or a doubled file. So there is one owner, and its rules are tested by themselves.
 #pragma once
 
 #include "base/unique_fd.h"
+#include "tail/watch_rules.h"
 #include "tail/watcher.h"
 
 #include <atomic>
@@ -22,7 +63,7 @@
 
 namespace weir::tail {
 
-struct Watcher::State {
+struct WatchMachine {
   struct Folder {
     std::string path;
     int structure = -1, written = -1;  // watch descriptors: of an inode, so that two paths to one folder have the same
@@ -71,16 +112,14 @@ struct Watcher::State {
     std::vector<Rotated> rotated;        // what stood beside the live file when it was first seen, or when it was last another one
     bool missing = false;
     bool renamed = false;         // the event of the latest file's rename was read
-    std::uint64_t created = 0;  // files of this name that inotify told of and nobody has opened yet
-    std::uint64_t opened = 0;   // files whose creation may not have been told yet
-    std::uint64_t opened_in = 0;  // `drains` when the latest of them was
+    FileCount files;            // of its name; the round is `drains`
     std::uint64_t place = 0;    // of the reader, when it was last looked at
     std::uint64_t told = 0;     // the epoch in which `changed` was told; under the mutex
     std::uint64_t noticed = 0;  // the round in which a change was noticed
   };
 
-  State(std::vector<Pattern> wanted_patterns, Selection wanted, WatchTimes watch_times, const base::Clock& the_clock, HeldFiles& held_files,
-        WatchOptions options)
+  WatchMachine(std::vector<Pattern> wanted_patterns, Selection wanted, WatchTimes watch_times, const base::Clock& the_clock,
+               HeldFiles& held_files, WatchOptions options)
       : asked(std::move(wanted_patterns)),
         selection(std::move(wanted)),
         times(watch_times),
@@ -129,7 +168,8 @@ struct Watcher::State {
   std::vector<std::uint32_t> ageing;           // logs with formers that positions may be about to forget
   std::unordered_map<std::uint32_t, std::uint32_t> moving;  // logs by the cookie of their live file's rename
   std::vector<Folder*> told_of;                // with `events`
-  std::vector<int> busy;                       // watch descriptors of folders whose logs are looked at each time, without events of writing
+  // Watch descriptors of folders whose logs are looked at each time, without events of writing.
+  std::vector<int> busy;
   std::vector<std::uint32_t> created;          // logs with a count of created files
   std::vector<std::uint32_t> ahead;            // logs with files that await the event of their rename
   std::uint32_t last_log = 0;
@@ -164,17 +204,17 @@ struct Watcher::State {
   bool ask(Folder& folder, std::uint32_t events);
   // Compares a log's live file with what is known of it.
   void check(std::uint32_t number);
-  // Of each file that inotify told, the file or a later one was opened; of those that nobody saw, as when this process was stopped while they
-  // came and went, nobody can tell more than their number.
+  // Of each file that inotify told, the file or a later one was opened; of those that nobody saw, as when this process was stopped
+  // while they came and went, nobody can tell more than their number.
   void count_opened(Log& log, std::uint64_t count);
   // What told of the creation of a file that was opened is there by now: read at once, it is not taken for that of a later one.
   void settle();
   void count_created(const Folder& folder, std::string_view name);
-  // All structural events were read. What was created and not opened is told in front of what was opened instead; while the live name is
-  // missing, it may be among the rotated files yet.
+  // All structural events were read. What was created and not opened is told in front of what was opened instead; while the live
+  // name is missing, it may be among the rotated files yet.
   void tell_unseen();
-  // The live file is another one than before. Usually the former one stands beside it as the newest of its rotated siblings; what stands
-  // between them was rotated before anybody looked.
+  // The live file is another one than before. Usually the former one stands beside it as the newest of its rotated siblings; what
+  // stands between them was rotated before anybody looked.
   void catch_up(std::uint32_t number, Log& log, InputFile& live);
   static std::vector<Rotated> rotated_files(const std::string& key);
   // Opens what is to become a generation, or is looked at for whether it is.
@@ -183,8 +223,8 @@ struct Watcher::State {
   void take(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file);
   void lose(std::uint32_t number);
   void changed(std::uint32_t number);
-  void refuse(const std::string& path, int cause) { refuse(path, std::strerror(cause)); }
-  void refuse(const std::string& path, std::string_view cause);
+  void refuse(const std::string& path, int error_number) { refuse(path, Cause::of_system(error_number)); }
+  void refuse(const std::string& path, const Cause& cause);
 
   // watcher_alias.cc: files that have several names
   // The log, other than `number`, that has or had the file; 0 for none.
@@ -199,8 +239,8 @@ struct Watcher::State {
   // The log's latest file is about to be another one.
   void remember(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file);
   void unremember(std::uint64_t inode, std::uint32_t number);
-  // The live file of `number` was renamed to `name`. When nobody opened it before that, it is a generation: it comes before those that were
-  // opened already and whose own rename has not been told yet.
+  // The live file of `number` was renamed to `name`. When nobody opened it before that, it is a generation: it comes before those
+  // that were opened already and whose own rename has not been told yet.
   void moved(std::uint32_t number, Folder& folder, std::string_view name);
   void alias_written(Folder& folder, std::string_view name);
   void look_at_aliases(Folder& folder);
@@ -223,8 +263,8 @@ struct Watcher::State {
 
   // looking at everything again
   void rescan(bool everything);
-  // Whether what is watched is not the folder of this path any more, though it may have its inode: the event that told so may have been
-  // one of those that were dropped.
+  // Whether what is watched is not the folder of this path any more, though it may have its inode: the event that told so may have
+  // been one of those that were dropped.
   bool is_another(const Folder& folder) const;
   // Links come and go with their pods, and so do the patterns that they added.
   void drop_idle_patterns();

@@ -16,20 +16,21 @@
 #include <memory>
 #include <string>
 
-namespace weir::stages {
+namespace weir::tail {
 
-// Whether what is at `path` can only be read as a stream: a FIFO, a character device, what a shell puts in place of <(…), or an open
-// descriptor (/dev/stdin, /dev/fd/N) of a socket. To be asked for what the user named, never for what was found: a pod may plant a FIFO.
+// Whether what is at `path` can only be read as a stream: a FIFO, a character device, what a shell puts in place of <(…), or an
+// open descriptor (/dev/stdin, /dev/fd/N) of a socket. To be asked for what the user named, never for what was found: a pod may
+// plant a FIFO.
 [[nodiscard]] bool is_stream(const std::string& path);
 
-class StreamInput final : private tail::Labeller {
+class StreamInput final : private Labeller {
  public:
   // `options`, `stats` and `clock` outlive it. Of a FIFO that nobody writes to yet, the end is not there before somebody did.
-  static base::Result<std::unique_ptr<StreamInput>> open(const std::string& path, const tail::ReadOptions& options,
-                                                         base::Timestamp not_before, tail::ReadStats& stats, const base::Clock& clock);
+  static base::Result<std::unique_ptr<StreamInput>> open(const std::string& path, const ReadOptions& options,
+                                                         base::Timestamp not_before, ReadStats& stats, const base::Clock& clock);
   // `name` is for messages.
-  StreamInput(base::UniqueFd fd, std::string name, const tail::ReadOptions& options, base::Timestamp not_before,
-              tail::ReadStats& stats, const base::Clock& clock);
+  StreamInput(base::UniqueFd fd, std::string name, const ReadOptions& options, base::Timestamp not_before,
+              ReadStats& stats, const base::Clock& clock);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -39,8 +40,8 @@ class StreamInput final : private tail::Labeller {
     full,   // the batch is: emit it and call again, with `readable` false
     ended,
   };
-  // Decodes what came and, where `readable`, what can be read now. The records are views into the stream's memory: to be emitted before the
-  // next call. An error is final.
+  // Decodes what came and, where `readable`, what can be read now. The records are views into the stream's memory: to be emitted
+  // before the next call. An error is final.
   base::Result<Outcome> read(bool readable, record::Batch& batch);
   // Nothing more is to be read: the next read() gives what is left.
   void end() { ended_ = true; }
@@ -50,12 +51,12 @@ class StreamInput final : private tail::Labeller {
   void give_out(record::Batch& batch);
 
  private:
-  const record::LabelSet* labels(tail::Stream stream, record::Batch& batch) override;
+  const record::LabelSet* labels(Stream stream, record::Batch& batch) override;
   void hole(std::uint64_t from, std::uint64_t to, const record::Source& source, record::Batch& batch) override;
   base::Result<bool> read_available();
   [[nodiscard]] std::string_view rest() const { return {buffer_.get() + begin_, filled_ - begin_}; }
   void take(std::size_t used);
-  tail::Stamp stamp(record::Batch& batch);
+  Stamp stamp(record::Batch& batch);
   std::span<record::Label> metadata(record::Batch& batch, std::size_t more) const;
   void decide_format();
 
@@ -65,9 +66,9 @@ class StreamInput final : private tail::Labeller {
   bool label_ = true;
   const base::Timestamp not_before_;
   const base::Duration patience_;
-  tail::ReadStats* stats_;
+  ReadStats* stats_;
   const base::Clock* clock_;
-  tail::Decoder decoder_;
+  Decoder decoder_;
   bool format_known_;
   const std::size_t size_;
   std::unique_ptr<char[]> buffer_;
@@ -78,4 +79,4 @@ class StreamInput final : private tail::Labeller {
   std::array<record::LabelSetRef, 3> labels_;
 };
 
-}  // namespace weir::stages
+}  // namespace weir::tail

@@ -1,0 +1,109 @@
+// The logs that are read: a reader for each, from the moment its files are found until it has ended.
+//
+// Reading once, logs are found by one look and opened a few hundred at a time. Following, a watcher tells of them and of what
+// becomes of their files. Either way their readers stand in the queue when there may be something to read, and where each begins
+// follows from its stored position, or else from what the user asked for.
+#pragma once
+
+#include "base/clock.h"
+#include "base/diagnostics.h"
+#include "base/result.h"
+#include "record/positions.h"
+#include "tail/held_files.h"
+#include "tail/log_reader.h"
+#include "tail/reader_queue.h"
+#include "tail/restarts.h"
+#include "tail/selection.h"
+#include "tail/start.h"
+#include "tail/stored_logs.h"
+#include "tail/trouble_report.h"
+#include "tail/watcher.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace weir::tail {
+
+// What a LogSet works with; all of it outlives it.
+struct LogSetParts {
+  const std::vector<std::string>& inputs;  // paths, folders and globs
+  const Selection& selection;
+  const Start& start;                      // of files that were there at the start and have no position
+  const ReadOptions& read;
+  const LogRoots& roots;
+  ReadStats& stats;
+  TroubleReport& troubles;
+  HeldFiles& held;
+  ReaderQueue& queue;
+  base::Diagnostics& diagnostics;
+  const base::Clock& clock;
+  bool alone = true;                       // nothing is read besides: that there is no log is worth a word then
+};
+
+// For one thread.
+class LogSet {
+ public:
+  explicit LogSet(const LogSetParts& parts);
+
+  // Before anything is opened: where reading goes on.
+  void load(record::Positions positions) { stored_.load(std::move(positions)); }
+
+  // Reading once: finds the logs, then opens some of them whenever few are open. False when there is nothing more to read; true may
+  // leave the queue empty.
+  bool open_some();
+  // After that: no log was found, and none is known from a position.
+  [[nodiscard]] bool nothing_matches() const { return nothing_matches_; }
+
+  // Following: from now on fd() is readable when take_changes() has something to do.
+  base::Result<void> watch(const WatchTimes& times);
+  [[nodiscard]] int fd() const { return watcher_ != nullptr ? watcher_->fd() : -1; }  // -1: nothing is watched
+  [[nodiscard]] bool changes_waiting() const;
+  // An error: nothing that was there at the start can be read. `shortens`: the user did not ask for `start`, so what it leaves out
+  // is said.
+  base::Result<void> take_changes(bool shortens);
+
+  // The reader has finished: it is taken out of the queue and destroyed.
+  void remove(LogReader& reader);
+  // Reading ends: those that may have last words are to be read once more.
+  std::vector<LogReader*> end();
+
+  [[nodiscard]] std::uint64_t opened() const { return opened_; }  // files
+
+ private:
+  std::unique_ptr<LogReader> new_reader(std::string key);
+  std::unique_ptr<LogReader> adopt(const std::string& key);
+  void add_initial(LogReader& reader, std::shared_ptr<InputFile> file);
+  void queue_absent();
+  void find();
+  void open(const std::string& key, const std::vector<std::string>& paths);
+  void apply(Changes::Event& event);
+  base::Result<void> settle(bool awaits, bool shortens);
+
+  const LogSetParts parts_;
+  StoredLogs stored_;
+  std::unique_ptr<Watcher> watcher_;
+  std::uint32_t last_log_ = 0;
+  std::unordered_map<std::uint32_t, std::unique_ptr<LogReader>> readers_;  // by the watcher's number; reading once: by their own
+  std::unordered_map<LogReader*, std::uint32_t> watched_;
+  std::map<std::string, std::unique_ptr<LogReader>> absent_;  // logs that are known from positions alone, by key
+  Restarts restarts_;                                         // of the logs that are followed
+
+  // Reading once.
+  bool found_ = false, nothing_matches_ = false;
+  LogFiles files_;
+  LogFiles::const_iterator next_ = files_.cend();                // the first that was not opened yet
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;       // a file that two names lead to is read once
+
+  std::uint64_t opened_ = 0;
+  // Files that were there at the start, and those that are not read from their beginning.
+  std::uint64_t initial_ = 0, shortened_ = 0;
+  std::string latest_initial_;
+};
+
+}  // namespace weir::tail

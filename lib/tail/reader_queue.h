@@ -1,0 +1,42 @@
+// Whose turn it is: readers with something to read take turns, a piece each; those without wait until they are queued or due.
+//
+// A reader is in the queue, waits for its time, or is unknown; never two of these. What is read does not matter here.
+#pragma once
+
+#include "base/clock.h"
+#include "record/record.h"
+#include "tail/reader.h"
+
+#include <deque>
+#include <unordered_map>
+
+namespace weir::tail {
+
+// Not thread safe. Readers outlive their stay: remove() takes one out.
+class ReaderQueue {
+ public:
+  struct Turn {
+    Reader* reader = nullptr;
+    Reader::Outcome outcome = Reader::Outcome::idle;
+  };
+
+  // Something may be there to read: the reader's turn comes after those that are queued already. Adding it twice is adding it once.
+  void add(Reader& reader);
+  [[nodiscard]] bool empty() const { return ready_.empty(); }
+  // A piece of the first one, which then stands last, or waits for its time. One that has finished is unknown afterwards. Not while
+  // empty().
+  Turn read(record::Batch& batch, Space& space);
+
+  // When the first of those that wait is due; kNever.
+  [[nodiscard]] base::Monotonic due() const;
+  // Adds those whose time has come.
+  void add_due(base::Monotonic now);
+
+  void remove(Reader& reader);
+
+ private:
+  std::deque<Reader*> ready_;
+  std::unordered_map<Reader*, base::Monotonic> due_;
+};
+
+}  // namespace weir::tail

@@ -1,0 +1,87 @@
+// Where reading of each log goes on, by stored positions: which of them are still to be met, which files are theirs under other
+// names, and which have no file any more.
+#pragma once
+
+#include "record/positions.h"
+#include "tail/held_files.h"
+#include "tail/input_file.h"
+#include "tail/known_files.h"
+#include "tail/log_reader.h"
+#include "tail/log_roots.h"
+#include "tail/pattern.h"
+#include "tail/resume.h"
+#include "tail/selection.h"
+#include "tail/start.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::tail {
+
+// The files of each log, by its key, the oldest first: what find_files() gives.
+using LogFiles = std::map<std::string, std::vector<std::string>>;
+
+// For one thread. Without positions every log is new.
+class StoredLogs {
+ public:
+  // `patterns`: what is read, as far as `selection` wants it. `start`: where logs without a position begin. `held` makes room for
+  // the files that this opens, `roots` says where links may lead. All outlive it.
+  StoredLogs(std::vector<Pattern> patterns, const Selection& selection, const Start& start, HeldFiles& held, const LogRoots& roots)
+      : patterns_(std::move(patterns)), selection_(selection), start_(start), held_(held), roots_(roots) {}
+
+  // Before anything is read.
+  void load(record::Positions positions);
+
+  [[nodiscard]] const std::vector<Pattern>& patterns() const { return patterns_; }
+  // Whether a path is read as a log of its own.
+  [[nodiscard]] bool wanted(std::string_view key) const;
+
+  // What else resume() knows of a log.
+  struct Circumstances {
+    bool was_there = false;  // when this process started
+    bool rotated = false;    // it came since then, and was rotated before it was seen
+    OtherFiles others = {};
+  };
+  // Gives `reader` the files of its log from its position on, which is forgotten then. False when the log has no position and is to
+  // be read from its live file on; `live` is untouched then.
+  bool resume(LogReader& reader, std::shared_ptr<InputFile>& live, Circumstances circumstances);
+
+  // The readers of logs of which there are positions and no live file: their rotated files are read, and those of which nothing is
+  // left are ended. Not those that may come: that are there and could not be opened, or whose folder is not there (a disk that is
+  // not mounted yet). `new_reader` makes one for a key.
+  std::vector<std::unique_ptr<LogReader>> take_absent(const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader);
+
+  // Reading once. Finds files that positions call another log's; what was added to one that was finished is a log of its own.
+  void find_moved(const LogFiles& logs);
+  [[nodiscard]] bool is_of_another(InputFile& file, std::string_view key) const;
+  [[nodiscard]] std::vector<std::shared_ptr<InputFile>> moved_of(const std::string& key) const;
+  // From where on the file is its own log's, where what stands before is another one's.
+  [[nodiscard]] std::optional<std::uint64_t> own_from(const std::string& path) const;
+
+  // Following: the watcher has them from now on.
+  [[nodiscard]] KnownFiles take_known() { return std::move(known_); }
+
+ private:
+  [[nodiscard]] bool is_absent(const std::string& key) const;
+
+  const std::vector<Pattern> patterns_;
+  const Selection& selection_;
+  const Start& start_;
+  HeldFiles& held_;
+  const LogRoots& roots_;
+  record::Positions positions_;  // of logs that were not met yet
+  bool resumed_ = false;         // there were positions at the start
+  KnownFiles known_;
+  std::map<std::string, std::vector<std::string>> moved_;  // paths of files to be read as another log's, by its key
+  std::map<std::string, std::uint64_t> set_free_;          // paths of files that are not another log's any more, from this place on
+  const std::function<bool(std::string_view)> followed_ = [this](std::string_view path) { return wanted(path); };
+};
+
+}  // namespace weir::tail
