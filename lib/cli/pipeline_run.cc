@@ -6,19 +6,19 @@
 #include "base/unique_fd.h"
 #include "cli/secret_words.h"
 
+#include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
 #include <mutex>
 #include <optional>
-#include <sys/stat.h>
 #include <thread>
-#include <unistd.h>
 
 namespace weir::cli {
 namespace {
@@ -73,13 +73,15 @@ const Command* find_command(std::span<const Command* const> commands, std::strin
 }
 
 Result<Link> read_link(const StageText& text, const PipelineSource& source, std::span<const Command* const> commands,
-                       base::Secrets* secrets) {
+                       const pipeline::Context& context) {
   const auto* command = find_command(commands, text.command.text);
   if (command == nullptr) {
     const auto names = stage_names(commands);
     const auto what = fmt::format("there is no stage '{}'", base::escape_control(text.command.text));
-    if (text.command.text.find_first_of("=~>") == 0) return source.error_at(text.command.place, what, "put LogQL in single quotes: filter '|= \"error\"'");
-    return source.error_at(text.command.place, what, base::suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
+    if (text.command.text.find_first_of("=~>") == 0)
+      return source.error_at(text.command.place, what, "put LogQL in single quotes: filter '|= \"error\"'");
+    return source.error_at(text.command.place, what,
+                           base::suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
   }
   if (command->role == Role::action) {
     return source.error_at(text.command.place, fmt::format("{} is no stage of a pipeline", command->name),
@@ -88,19 +90,21 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
   std::vector<std::string> arguments;
   arguments.reserve(text.arguments.size());
   for (const auto& word : text.arguments) arguments.push_back(word.text);
-  if (secrets != nullptr) note_secrets(arguments, *secrets);
-  auto parsed = parse(*command, arguments);
+  if (auto* secrets = context.diagnostics->secrets(); secrets != nullptr) note_secrets(arguments, *secrets);
+  auto parsed = parse(*command, arguments, context.environment);
   if (auto* wrong = std::get_if<ArgumentError>(&parsed)) {
     // What checks itself shows the text that it could not read as the hint's first line.
     const auto shown = wrong->error.hint.substr(0, wrong->error.hint.find('\n'));
     auto word = text.arguments.begin() + wrong->index;
-    if (wrong->index < 0) word = std::find_if(text.arguments.begin(), text.arguments.end(), [&](const Word& one) { return one.text == shown; });
+    if (wrong->index < 0)
+      word = std::find_if(text.arguments.begin(), text.arguments.end(), [&](const Word& one) { return one.text == shown; });
     const auto place = word == text.arguments.end() ? text.command.place : word->place;
     return source.error_at(place, fmt::format("{}: {}", command->name, wrong->error.message), wrong->error.hint);
   }
   auto& ready = std::get<ParsedCommand>(parsed);
   if (ready.help) {
-    return source.error_at(text.command.place, "--help has no place in a pipeline", fmt::format("run weir {} --help", command->name));
+    return source.error_at(text.command.place, "--help has no place in a pipeline",
+                           fmt::format("run weir {} --help", command->name));
   }
   Link link;
   link.parsed = std::move(ready);
@@ -118,7 +122,8 @@ class SharedStreams {
   explicit SharedStreams(const PipelineSource& source) : source_(source) {}
   Result<void> claim(const Assembly& assembly, TextPlace place) {
     if (assembly.reads_standard_input()) {
-      if (readers_++ > 0) return source_.error_at(place, "a second pipeline reads standard input", "begin it with a source, such as tail");
+      if (readers_++ > 0)
+        return source_.error_at(place, "a second pipeline reads standard input", "begin it with a source, such as tail");
       if (source_.from_standard_input()) {
         return source_.error_at(place, "this pipeline reads records from standard input, where its text came from",
                                 "begin it with a source, such as tail, or put the text in a file");
@@ -162,10 +167,14 @@ class Outcomes {
  private:
   static int severity(Exit exit) {
     switch (exit) {
-      case Exit::ok: return 0;
-      case Exit::negative: return 1;
-      case Exit::incomplete: return 2;
-      default: return 3;
+      case Exit::ok:
+        return 0;
+      case Exit::negative:
+        return 1;
+      case Exit::incomplete:
+        return 2;
+      default:
+        return 3;
     }
   }
   std::mutex mutex_;
@@ -190,7 +199,8 @@ Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<co
     return PipelineSource(choice.word, *std::move(text));
   }
   const int error = errno;
-  if (choice.word.find('|') != std::string::npos || begins_with_stage(choice.word, commands)) return PipelineSource("text", choice.word);
+  if (choice.word.find('|') != std::string::npos || begins_with_stage(choice.word, commands))
+    return PipelineSource("text", choice.word);
   if (error != ENOENT && error != ENAMETOOLONG) return base::io_error(error, fmt::format("open {}", choice.word));
   return base::fail(Code::usage, "there is no file '{}'", base::escape_control(choice.word))
       .with_hint("a text of pipelines has a `|` in it or begins with a stage, or is given with -c");
@@ -205,7 +215,7 @@ Result<std::vector<PipelineLinks>> read_pipelines(const PipelineSource& source, 
     PipelineLinks pipeline;
     pipeline.place = text.stages.front().command.place;
     for (const auto& stage : text.stages) {
-      auto link = read_link(stage, source, commands, context.diagnostics->secrets());
+      auto link = read_link(stage, source, commands, context);
       if (!link) return std::move(link).error();
       pipeline.links.push_back(*std::move(link));
     }
@@ -215,7 +225,8 @@ Result<std::vector<PipelineLinks>> read_pipelines(const PipelineSource& source, 
   return pipelines;
 }
 
-Result<void> rehearse_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source, const pipeline::Context& context) {
+Result<void> rehearse_pipelines(std::vector<PipelineLinks> pipelines, const PipelineSource& source,
+                                const pipeline::Context& context) {
   SharedStreams streams(source);
   for (auto& pipeline : pipelines) {
     auto assembly = Assembly::rehearse(std::move(pipeline.links), true, context);

@@ -1,14 +1,12 @@
-// -n, -p and -c of tail, replay and query: which namespaces, pods and containers.
+// -n, -p and -c of tail, replay and query: which namespaces, pods and containers (tail/selection.h), also as LogQL.
 //
-// Each may be repeated, any of its values matches; of several options all must match. A value is a glob (`*`, `?`, `[a-z]`,
-// `[!a-z]`); a pod's value without any of these also takes the pods of a workload: `web` means `web` and `web-…`.
+// Each may be repeated, any of its values matches; of several options all must match.
 #pragma once
 
-#include "record/label_set.h"
+#include "tail/selection.h"
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace CLI {
 class App;
@@ -16,24 +14,15 @@ class App;
 
 namespace weir::cli {
 
-struct Selection {
-  std::vector<std::string> namespaces = {}, pods = {}, containers = {};
-
-  [[nodiscard]] bool empty() const { return namespaces.empty() && pods.empty() && containers.empty(); }
-
-  // By the labels `namespace`, `pod` and `container`. Safe to call from any thread.
-  [[nodiscard]] bool matches(const record::LabelSet& labels) const;
-  [[nodiscard]] bool matches(std::string_view name_space, std::string_view pod, std::string_view container) const;
-
-  // The same as LogQL matchers without braces: `namespace="shop",pod=~"web(-.*)?"`; "" when empty.
-  [[nodiscard]] std::string matchers() const;
-
-  // A log query that asks for both: the matchers join the stream selector with which `logql` begins, or stand in front of
-  // it when it begins with none.
-  [[nodiscard]] std::string narrow(std::string_view logql) const;
-};
-
 // `selection` must outlive the parse.
-void declare_selection(CLI::App& app, Selection& selection);
+void declare_selection(CLI::App& app, tail::Selection& selection);
+
+// What is asked for as LogQL matchers without braces: `namespace="shop",pod=~"web(-.*)?"`; "" when nothing is. What is excluded is
+// left out.
+[[nodiscard]] std::string matchers(const tail::Selection& selection);
+
+// A log query that asks for both: the matchers join the stream selector with which `logql` begins, or stand in front of it when it
+// begins with none.
+[[nodiscard]] std::string narrow(const tail::Selection& selection, std::string_view logql);
 
 }  // namespace weir::cli

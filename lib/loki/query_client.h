@@ -9,6 +9,7 @@
 #include "base/diagnostics.h"
 #include "base/result.h"
 #include "base/stop.h"
+#include "base/time_range.h"
 #include "http/client.h"
 #include "loki/query_answer.h"
 #include "record/record.h"
@@ -34,12 +35,6 @@ struct QueryClientConfig {
   std::size_t max_body_of_few = 256 << 20;  // the same for one or two entries, which cannot be made fewer
 };
 
-// Half open, as in Loki: start <= timestamp < end.
-struct QueryWindow {
-  base::Timestamp start = 0;
-  base::Timestamp end = 0;
-};
-
 class QueryClient {
  public:
   // `stop` may be null; the others must outlive the client.
@@ -48,7 +43,7 @@ class QueryClient {
 
   struct PageRequest {
     std::string_view query;
-    QueryWindow window;
+    base::TimeRange window = {0, 0};
     std::uint32_t limit = 1000;         // of entries; metric queries know none
     Direction direction = Direction::forward;
     base::Duration step = 0;            // of a metric query; 0 leaves it to Loki
@@ -64,9 +59,9 @@ class QueryClient {
   base::Result<Page> page(const PageRequest& request, record::Batch& out);
 
   // `selector` may be empty.
-  base::Result<std::vector<std::string>> labels(const QueryWindow& window, std::string_view selector);
-  base::Result<std::vector<std::string>> label_values(std::string_view name, const QueryWindow& window, std::string_view selector);
-  base::Result<std::vector<record::LabelSetRef>> series(const QueryWindow& window, std::string_view selector);
+  base::Result<std::vector<std::string>> labels(const base::TimeRange& window, std::string_view selector);
+  base::Result<std::vector<std::string>> label_values(std::string_view name, const base::TimeRange& window, std::string_view selector);
+  base::Result<std::vector<record::LabelSetRef>> series(const base::TimeRange& window, std::string_view selector);
 
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
 

@@ -28,9 +28,9 @@ class QueryPager {
     std::size_t page_bytes = 2 << 20;   // pages are sized to be about this large
   };
   // The window must be absolute and is fixed: what arrives while paging does not disturb. `client` must outlive the pager.
-  QueryPager(QueryClient& client, std::string query, QueryWindow window, Direction direction)
+  QueryPager(QueryClient& client, std::string query, base::TimeRange window, Direction direction)
       : QueryPager(client, std::move(query), window, direction, Options()) {}
-  QueryPager(QueryClient& client, std::string query, QueryWindow window, Direction direction, Options options);
+  QueryPager(QueryClient& client, std::string query, base::TimeRange window, Direction direction, Options options);
 
   // Appends the next entries to `out`, oldest first within this call; calls follow each other in the pager's direction.
   // False when there are no more. A metric query is answered whole by the first call.
@@ -46,17 +46,17 @@ class QueryPager {
 
  private:
   base::Result<bool> next_page(record::Batch& out);
-  [[nodiscard]] QueryWindow next_window() const;
+  [[nodiscard]] base::TimeRange next_window() const;
   base::Result<bool> next_part(record::Batch& out);
   void size_pages(std::size_t entries, std::size_t bytes);
   void size_slices(std::size_t entries, base::Duration covered, std::uint32_t limit);
   [[nodiscard]] std::uint32_t page_limit() const;
   void leave_timestamp();
-  [[nodiscard]] base::Error stuck(const QueryClient::Page& page, const QueryWindow& window) const;
+  [[nodiscard]] base::Error stuck(const QueryClient::Page& page, const base::TimeRange& window) const;
 
   QueryClient& client_;
   std::string query_;
-  QueryWindow window_;  // what is still to be read
+  base::TimeRange window_;  // what is still to be read
   Direction direction_;
   Options options_;
   base::Duration step_ = 0;

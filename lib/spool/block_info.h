@@ -2,21 +2,15 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/time_range.h"
 #include "record/label_set.h"
 
 #include <cstdint>
-#include <limits>
 #include <string>
 
 namespace weir::spool {
 
-// from <= timestamp < to.
-struct TimeRange {
-  base::Timestamp from = std::numeric_limits<base::Timestamp>::min();
-  base::Timestamp to = std::numeric_limits<base::Timestamp>::max();
-  [[nodiscard]] bool contains(base::Timestamp time) const { return from <= time && time < to; }
-  [[nodiscard]] bool touches(base::Timestamp min, base::Timestamp max) const { return min < to && max >= from; }
-};
+using base::TimeRange;
 
 struct BlockInfo {
   std::uint64_t id = 0;

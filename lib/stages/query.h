@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/time_range.h"
 #include "loki/query_client.h"
 #include "pipeline/stage.h"
 
@@ -22,7 +23,7 @@ struct QuerySpec {
   std::string logql;                // for labels and series a stream selector, or nothing
   loki::QueryClientConfig loki;     // when `spool` is empty
   std::string spool;                // path
-  base::Timestamp from = 0, to = 0;  // from <= timestamp < to, both fixed
+  base::TimeRange range = {0, 0};   // both ends fixed
   std::uint64_t limit = 0;          // 0: all. Metric queries know none
   bool forward = false;             // a limit takes the oldest, not the newest
   base::Duration step = 0;          // of a metric query; 0: Loki chooses
