@@ -5,8 +5,9 @@
 namespace weir::cmd {
 
 std::span<const cli::Command* const> commands() {
-  static const std::array table = {&tail_command,   &enrich_command, &filter_command, &buffer_command, &push_command,
-                                   &replay_command, &query_command,  &run_command,    &spool_command,  &docs_command};
+#define WEIR_COMMAND_ADDRESS(name) &name##_command,
+  static const std::array table = {WEIR_COMMANDS(WEIR_COMMAND_ADDRESS)};
+#undef WEIR_COMMAND_ADDRESS
   return table;
 }
 

@@ -1,14 +1,18 @@
-// The table of subcommands, in the order of --help.
+// The table of subcommands, in the order of --help. A row `name` stands for the Command `name_command` that cmd/name.cc defines.
 #pragma once
 
 #include "cli/command.h"
 
 #include <span>
 
+#define WEIR_COMMANDS(row) \
+  row(tail) row(enrich) row(filter) row(buffer) row(push) row(replay) row(query) row(run) row(spool) row(docs)
+
 namespace weir::cmd {
 
-extern const cli::Command tail_command, enrich_command, filter_command, buffer_command, push_command, replay_command, query_command,
-    run_command, spool_command, docs_command;
+#define WEIR_DECLARE_COMMAND(name) extern const cli::Command name##_command;
+WEIR_COMMANDS(WEIR_DECLARE_COMMAND)
+#undef WEIR_DECLARE_COMMAND
 
 std::span<const cli::Command* const> commands();
 

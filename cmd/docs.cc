@@ -12,10 +12,10 @@
 #include <CLI/Formatter.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <cerrno>
 #include <vector>
 
 namespace weir::cmd {
@@ -51,23 +51,28 @@ std::optional<cli::Following> following(std::string_view first) {
 class Docs : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("what", what_, "what to print")->required()->check(CLI::IsMember({"man", "completion"}));
-    app.add_option("target", target_, "man: `weir`, a command, or a format (`pipeline`, `record`, `spool.5`); completion: bash, zsh or fish")
+    app.add_option("what", what_, "`man` for a page of the manual, `completion` for a completion script")
+        ->required()
+        ->check(CLI::IsMember({"man", "completion"}));
+    app.add_option("target", target_,
+                   "with man: `weir`, a command, or a format (`pipeline`, `record`, `spool.5`); with completion: bash, zsh or fish")
         ->type_name("NAME|bash|zsh|fish");
-    app.add_option("--dir", folder_, "man: write all pages into this folder, which is created if it is not there")->type_name("DIR");
+    app.add_option("--dir", folder_, "with man: write all pages into this folder")->type_name("DIR");
   }
 
-  Result<void> check() override {
+  [[nodiscard]] Result<void> check() const override {
     if (what_ == "completion") {
-      if (!folder_.empty()) return base::fail(Code::usage, "--dir is for man: a completion script is printed");
-      if (target_.empty()) return base::fail(Code::usage, "the SHELL is missing").with_hint("it is one of bash, zsh, fish");
+      if (!folder_.empty()) return base::fail(Code::usage, "cannot use --dir with completion: a completion script is printed");
+      if (target_.empty()) return base::fail(Code::usage, "SHELL is missing").with_hint("it is one of bash, zsh, fish");
       if (!cli::parse_shell(target_)) {
-        return base::fail(Code::usage, "there is no completion for '{}'", base::escape_control(target_)).with_hint("it is one of bash, zsh, fish");
+        return base::fail(Code::usage, "there is no completion for '{}'", base::escape_control(target_))
+            .with_hint("it is one of bash, zsh, fish");
       }
       return {};
     }
     if (target_.empty() == folder_.empty()) {
-      return base::fail(Code::usage, "{}", target_.empty() ? "NAME is missing" : "both a NAME and --dir are given: --dir writes all pages")
+      return base::fail(Code::usage, "{}",
+                        target_.empty() ? "NAME is missing" : "cannot use NAME together with --dir, which writes all pages")
           .with_hint("print one page: weir docs man tail; write all of them into a folder: weir docs man --dir man1");
     }
     return {};
@@ -89,7 +94,8 @@ class Docs : public cli::Invocation {
       const std::string name(one.command->name);
       all.push_back({name, fmt::format("weir-{}.1", name), cli::command_man(one, commands())});
     }
-    for (const auto& one : format_pages()) all.push_back({std::string(one.name), fmt::format("weir-{}.5", one.name), std::string(one.text)});
+    for (const auto& one : format_pages())
+      all.push_back({std::string(one.name), fmt::format("weir-{}.5", one.name), std::string(one.text)});
     return all;
   }
 
@@ -126,14 +132,20 @@ class Docs : public cli::Invocation {
   std::string what_, target_, folder_;
 };
 
+constexpr std::string_view kManual =
+    R"(`weir docs man NAME` prints the page of a command, of weir, or of one of the formats. `weir docs man --dir DIR` writes
+all pages into a folder. `weir docs completion SHELL` prints the completion script for bash, zsh or fish.)";
+
 }  // namespace
 
 const cli::Command docs_command = {
     .name = "docs",
     .summary = "print the man pages and shell completions of this binary",
-    .description = "`weir docs man NAME` prints a page of the manual: of a command, of weir, or of one of the three formats. `weir docs man --dir DIR` "
-                   "writes all pages into a folder. `weir docs completion SHELL` prints the completion script for bash, zsh or fish. The pages "
-                   "of commands come from the commands themselves, so they are never out of step with them.",
+    .description =
+        "Prints a page of the manual or a completion script. The pages come from this very binary, so they always "
+        "describe it.",
+    .manual = kManual,
+    .usual = {"--dir"},
     .role = cli::Role::action,
     .examples = {{"complete in this bash", "source <(weir docs completion bash)"},
                  {"complete in fish", "weir docs completion fish > weir.fish"},

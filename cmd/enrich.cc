@@ -2,6 +2,7 @@
 #include "stages/enrich.h"
 
 #include "cli/output_options.h"
+#include "cli/value_options.h"
 #include "cmd/commands.h"
 
 #include <CLI/CLI.hpp>
@@ -13,60 +14,49 @@ using base::Code;
 using base::Result;
 using Pair = std::pair<std::string, std::string>;
 
-Result<Pair> split_pair(std::string_view option, std::string_view form, const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos) {
-    return base::fail(Code::usage, "{} \"{}\" has no =", option, base::escape_control(text))
-        .with_hint(fmt::format("write {} {}", option, form));
-  }
-  return Pair(text.substr(0, equals), text.substr(equals + 1));
+// Reads "NAME=VALUE" into a list.
+auto pair_into(std::vector<Pair>& list, std::string form) {
+  return [&list, form = std::move(form)](const std::string& text) -> Result<void> {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos) return base::fail(Code::usage, "it has no =").with_hint(fmt::format("write {}", form));
+    list.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    return {};
+  };
 }
 
 class Enrich : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("--label", labels_, "set the label NAME, also over one that is there (repeatable)")->type_name("NAME=VALUE");
-    app.add_option("--label-from-env", variables_, "set the label NAME to the environment variable VARIABLE (repeatable)")
+    using cli::Times;
+    cli::add_value(app, "--label", pair_into(spec_.labels, "--label NAME=VALUE"),
+                   "set the label NAME, also where the record has one (repeatable)", Times::repeated)
+        ->type_name("NAME=VALUE");
+    cli::add_value(app, "--label-from-env", pair_into(spec_.labels_from_environment, "--label-from-env NAME=VARIABLE"),
+                   "set the label NAME to the value of an environment variable (repeatable)", Times::repeated)
         ->type_name("NAME=VARIABLE");
-    app.add_option("--keep-labels", keep_, "keep these labels, separated by commas, and turn the others into metadata")
+    app.add_option_function<std::vector<std::string>>(
+           "--keep-labels", [this](const std::vector<std::string>& names) { spec_.keep_labels = names; },
+           "keep only these labels, separated by commas; the others become metadata")
         ->type_name("NAMES")
         ->delimiter(',');
-    app.add_option("--level", level_,
-                   "detect the level of lines: `metadata` (also when left out) writes it as metadata detected_level, `label:NAME` "
-                   "as a label")
+    cli::add_value(
+        app, "--level", [this](const std::string& text) { return read_level(text); },
+        "detect the level of each line, and add it as metadata detected_level (`metadata`, the default) or as a label "
+        "(`label:NAME`)")
         ->type_name("[metadata|label:NAME]")
         ->expected(0, 1);
-    app.add_option("--kubernetes", kubernetes_, "where a record's pod is known from: `path`, the path of its file, or `none`")
-        ->check(CLI::IsMember({"path", "none"}))
-        ->capture_default_str();
-    app.add_flag("--no-service-name", no_service_name_, "do not set the label service_name");
-    app.add_option("--tenant-from", spec_.tenant_from, "make the value of the label or metadata NAME the record's tenant")
+    cli::add_choice<bool>(app, "--kubernetes", spec_.path, {{"path", true}, {"none", false}},
+                          "how to find the pod of a record: `path`, by the path of its file, or `none`");
+    app.add_flag_callback(
+        "--no-service-name", [this] { spec_.service_name = false; }, "do not add the label service_name");
+    cli::add_value(
+        app, "--tenant-from", [this](const std::string& text) { return read_tenant(text); },
+        "use the value of the label or metadata NAME as tenant")
         ->type_name("NAME");
     cli::declare_output(app, output_);
-    app_ = &app;
   }
 
-  Result<void> check() override {
-    for (const std::string& text : labels_) {
-      auto pair = split_pair("--label", "NAME=VALUE", text);
-      if (!pair) return std::move(pair).error();
-      spec_.labels.push_back(std::move(*pair));
-    }
-    for (const std::string& text : variables_) {
-      auto pair = split_pair("--label-from-env", "NAME=VARIABLE", text);
-      if (!pair) return std::move(pair).error();
-      spec_.labels_from_environment.push_back(std::move(*pair));
-    }
-    if (app_->count("--keep-labels") > 0) spec_.keep_labels = keep_;
-    if (app_->count("--tenant-from") > 0 && spec_.tenant_from.empty())
-      return base::fail(Code::usage, "--tenant-from names nothing");
-    if (app_->count("--level") > 0) {
-      if (auto ok = read_level(); !ok) return ok;
-    }
-    spec_.path = kubernetes_ == "path";
-    spec_.service_name = !no_service_name_;
-    return stages::check(spec_);
-  }
+  [[nodiscard]] Result<void> check() const override { return stages::check(spec_); }
 
   [[nodiscard]] std::string output() const override { return output_.format; }
 
@@ -77,27 +67,53 @@ class Enrich : public cli::Invocation {
   }
 
  private:
-  Result<void> read_level() {
+  Result<void> read_level(const std::string& text) {
     constexpr std::string_view kLabel = "label:";
-    if (level_.empty() || level_ == "metadata") {
+    if (text.empty() || text == "metadata") {
       spec_.level = stages::EnrichSpec::Level::metadata;
-    } else if (level_.starts_with(kLabel)) {
+    } else if (text.starts_with(kLabel)) {
       spec_.level = stages::EnrichSpec::Level::label;
-      spec_.level_label = level_.substr(kLabel.size());
+      spec_.level_label = text.substr(kLabel.size());
     } else {
-      return base::fail(Code::usage, "--level takes metadata or label:NAME, not \"{}\"", base::escape_control(level_));
+      return base::fail(Code::usage, "it must be metadata or label:NAME");
     }
     return {};
   }
 
-  const CLI::App* app_ = nullptr;
-  std::vector<std::string> labels_, variables_, keep_;
-  std::string level_;
-  std::string kubernetes_ = "path";
-  bool no_service_name_ = false;
+  Result<void> read_tenant(const std::string& text) {
+    if (text.empty()) return base::fail(Code::usage, "it must be the name of a label or of metadata");
+    spec_.tenant_from = text;
+    return {};
+  }
+
   stages::EnrichSpec spec_;
   cli::OutputFlags output_;
 };
+
+constexpr std::string_view kManual = R"(# Service name
+Where the label `service_name` is missing, enrich sets it to what Loki itself would choose: the value of the first of
+the labels `service`, `app`, `application`, `app_name`, `name`, `app_kubernetes_io_name`, `container`, `container_name`,
+`k8s_container_name`, `component`, `workload`, `job` and `k8s_job_name` that the record has, else `unknown_service`.
+
+# Pod
+When the label or metadata `filename` is the path of a pod's log, as in /var/log/pods or /var/log/containers, enrich
+adds the labels `namespace`, `pod` and `container` where they are missing, and the pod's uid as metadata `pod_uid`.
+
+# Level
+With --level, enrich detects the level as Loki detects its `detected_level`: from labels or metadata such as `level` or
+`severity`, from such a field of a JSON or logfmt line, or from the first word of the line that is a level. The level is
+one of `trace`, `debug`, `info`, `warn`, `error`, `critical`, `fatal` and `unknown`. When a label or metadata has
+another value, that value is the level.
+
+# Few labels
+Loki indexes labels, so there should be few of them, with few values. --keep-labels turns every label that it does not
+name into metadata, also those of --label. It always keeps `service_name` (unless --no-service-name is given) and the
+label of --level. When the record already has metadata of that name with another value, the new metadata is named
+NAME_extracted, as Loki would show it.
+
+# Tenant
+--tenant-from keeps the label or metadata that it reads. When both have the name, the label counts. A record that has
+neither keeps its tenant.)";
 
 }  // namespace
 
@@ -105,29 +121,16 @@ const cli::Command enrich_command = {
     .name = "enrich",
     .summary = "add labels, the level, the service's name and the tenant",
     .description =
-        "Reads records on stdin, adds to them what people query by, and passes them on. A record that nothing is to be added to "
-        "passes unchanged.\n\n"
-        "The label `service_name` is set where it is missing, to what Loki itself would choose: the value of the first of the "
-        "labels "
-        "`service`, `app`, `application`, `app_name`, `name`, `app_kubernetes_io_name`, `container`, `container_name`, "
-        "`k8s_container_name`, `component`, `workload`, `job` and `k8s_job_name`, else `unknown_service`.\n\n"
-        "A record whose label or metadata `filename` is the path of a pod's log, as in /var/log/pods or /var/log/containers, gets "
-        "those of "
-        "the labels `namespace`, `pod` and `container` that it lacks, and the pod's uid as metadata `pod_uid`.\n\n"
-        "With --level the level is found as Loki finds its `detected_level`: from labels or metadata such as `level` or "
-        "`severity`, "
-        "from such a field of a JSON or logfmt line, or by the first word of the line that is a level. It is one of `trace`, "
-        "`debug`, "
-        "`info`, `warn`, `error`, `critical`, `fatal` and `unknown`; a label or metadata with another value gives that value.\n\n"
-        "Labels are indexed by Loki and should be few, with few values. --keep-labels turns all labels that it does not name into "
-        "metadata, those of --label too; only `service_name` (unless --no-service-name) and the label of --level stay in any case. "
-        "Metadata of the same name with another value is renamed to NAME_extracted, the name under which Loki would show it.\n\n"
-        "--tenant-from leaves the label or metadata where it is; a label goes before metadata of the same name. A record that has "
-        "neither keeps the tenant it came with.",
+        "Reads records on standard input, adds what people query by, and passes them on. It sets the labels "
+        "`service_name`, `namespace`, `pod` and `container` where they are missing and can be known. Options add further "
+        "labels, the level and the tenant. A record that nothing is added to passes unchanged.",
+    .manual = kManual,
+    .usual = {"--label", "--label-from-env", "--keep-labels", "--level", "--tenant-from", "--kubernetes", "--no-service-name",
+              "--output"},
     .role = cli::Role::stage,
-    .examples = {{"say which cluster and node the records come from, and detect their level",
+    .examples = {{"add the cluster and the node, and detect the level",
                   "weir tail | weir enrich --label cluster=prod --label-from-env node=NODE_NAME --level"},
-                 {"index little: the pod and all other labels become metadata",
+                 {"keep two labels; the pod and all others become metadata",
                   "weir tail | weir enrich --keep-labels namespace,container"},
                  {"one tenant for each namespace", "weir tail | weir enrich --tenant-from namespace | weir push"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},

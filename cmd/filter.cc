@@ -12,12 +12,12 @@ namespace {
 class Filter : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("LOGQL", spec_.pass, "pass records that match; with several, those that match every one")->type_name("LOGQL");
+    app.add_option("LOGQL", spec_.pass, "pass records that match; of several expressions, all must match")->type_name("LOGQL");
     app.add_option("--drop", spec_.drop, "drop records that match (repeatable)")->type_name("LOGQL");
     cli::declare_output(app, output_);
   }
 
-  base::Result<void> check() override {
+  [[nodiscard]] base::Result<void> check() const override {
     auto stage = stages::make_filter(spec_, {});
     if (!stage) return std::move(stage).error();
     return {};
@@ -36,22 +36,35 @@ class Filter : public cli::Invocation {
   cli::OutputFlags output_;
 };
 
+constexpr std::string_view kManual =
+    R"(An expression may have a stream selector, line filters, the parsers `json`, `logfmt`, `pattern`, `regexp` and `unpack`,
+and label filters on strings, numbers, durations and bytes. The exit code is 0 also when no record passed.
+
+# Errors in a record
+A --drop expression fails on a record when it sets `__error__`: the line is no JSON, a value is no number. Filter keeps
+such a record, unless the expression asks for `__error__` itself.
+
+# Limits
+`line_format`, `label_format` and nested fields of JSON may make up to 32 MiB of text of one record. More is an error of
+the record, as above. Loki has no such limit.
+
+# Gaps
+A record that reports a gap in a log file always passes.)";
+
 }  // namespace
 
 const cli::Command filter_command = {
     .name = "filter",
     .summary = "pass the records that match LogQL",
-    .description = "Reads records on stdin and passes those that match every LOGQL and no --drop expression, unchanged. The expressions "
-                   "are log queries as in Loki: a stream selector, line filters, the parsers `json`, `logfmt`, `pattern`, `regexp` and "
-                   "`unpack`, and label filters on strings, numbers, durations and bytes. The selector may be left out.\n\n"
-                   "A record on which a --drop expression fails (`__error__`: a line that is no JSON, a value that is no number) is kept "
-                   "unless the expression asks for `__error__` itself. What `line_format`, `label_format` and nested fields of JSON make "
-                   "of one record is limited to 32 MiB of text; more is such an error. Loki has no limit. Records that tell of a gap "
-                   "in a file always pass. The exit code is 0 also when nothing passed.",
+    .description =
+        "Reads records on standard input and passes those that match every LOGQL and no --drop expression. An expression "
+        "is a log query as in Loki; the stream selector may be left out. Records pass unchanged.",
+    .manual = kManual,
+    .usual = {"--drop", "--output", "--color", "--strict"},
     .role = cli::Role::stage,
-    .examples = {{"only errors of one namespace", "weir tail | weir filter '{namespace=\"checkout\"} |= \"error\"'"},
+    .examples = {{"pass the errors of one namespace", "weir tail | weir filter '{namespace=\"checkout\"} |= \"error\"'"},
                  {"drop health checks", "weir tail | weir filter --drop '|= \"GET /healthz\"' --drop '|= \"GET /metrics\"'"},
-                 {"slow requests by a field of JSON lines", "weir tail | weir filter '| json | duration_ms > 500'"}},
+                 {"pass slow requests, by a field of JSON lines", "weir tail | weir filter '| json | duration_ms > 500'"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Filter>()); },
 };

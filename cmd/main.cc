@@ -32,6 +32,10 @@ Result<Exit> print(std::string_view text) {
 
 std::size_t help_width() { return std::min<std::size_t>(cli::terminal_width(1, environment("COLUMNS")), 100); }
 
+Result<Exit> print_help(const cli::Command& command, bool all) {
+  return print(cli::command_help(cli::facts_of(command), help_width(), all ? cli::HelpScope::all : cli::HelpScope::usual));
+}
+
 const cli::Command* find(std::string_view name) {
   const auto commands = cmd::commands();
   const auto found = std::find_if(commands.begin(), commands.end(), [&](const auto* command) { return command->name == name; });
@@ -47,10 +51,10 @@ Error unknown(std::string_view word) {
 }
 
 Result<Exit> run(const cli::Command& command, std::span<const std::string> arguments, const pipeline::Context& context) {
-  auto parsed = cli::parse(command, arguments);
+  auto parsed = cli::parse(command, arguments, context.environment);
   if (auto* wrong = std::get_if<cli::ArgumentError>(&parsed)) return std::move(wrong->error);
   auto& ready = std::get<cli::ParsedCommand>(parsed);
-  if (ready.help) return print(cli::command_help(cli::facts_of(command), help_width()));
+  if (ready.help) return print_help(command, ready.help_all);
   return cli::run_command(std::move(ready), context);
 }
 
@@ -64,7 +68,7 @@ Result<Exit> dispatch(std::span<const std::string> arguments, const pipeline::Co
   const auto& name = help ? arguments[1] : word;
   const auto* command = find(name);
   if (command == nullptr) return unknown(name);
-  if (help) return print(cli::command_help(cli::facts_of(*command), help_width()));
+  if (help) return print_help(*command, arguments.size() > 2 && arguments[2] == "all");
   return run(*command, arguments.subspan(1), context);
 }
 

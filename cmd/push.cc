@@ -3,9 +3,9 @@
 
 #include "cli/loki_options.h"
 #include "cli/program.h"
+#include "cli/value_options.h"
 #include "cmd/commands.h"
 #include "loki/push_encoder.h"
-#include "record/timestamp.h"
 #include "spool/rehearsal.h"
 
 #include <CLI/CLI.hpp>
@@ -19,110 +19,78 @@ using base::Result;
 class Push : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("url", loki_.url, "base or full push URL of the Loki (default: LOKI_ADDR, else http://localhost:3100)")->type_name("URL");
-    app.add_option("--checkpoint", spec_.checkpoint, "keep the positions of `tail --checkpoint FILE` there, where no buffer does")->type_name("FILE");
-    app.add_option("--spool", spool_, "read the spool instead of standard input, and deliver what is and comes in it")->type_name("SPOOL");
-    app.add_option("--as", spec_.consumer, "the name under which a spool remembers what was delivered; one a target")
+    const auto url = [this](const std::string& text) -> Result<void> {
+      if (text != "-") loki_.url = text;  // `push -` reads standard input as `push` does
+      return {};
+    };
+    cli::add_value(app, "url", url,
+                   "URL of Loki, with or without the path of its push API (default: LOKI_ADDR, else http://localhost:3100)")
+        ->type_name("URL");
+    app.add_option("--checkpoint", spec_.checkpoint,
+                   "keep the positions of `tail --checkpoint FILE` in FILE, in a chain without a buffer")
+        ->type_name("FILE");
+    app.add_option("--spool", spool_, "instead of standard input: send the spool's records, then keep following it")
+        ->type_name("SPOOL");
+    app.add_option("--as", spec_.consumer, "the consumer whose progress the spool keeps; use one name for each target")
         ->type_name("NAME")
         ->capture_default_str();
     app.add_option("--match", spec_.match, "deliver only records that match")->type_name("LOGQL");
-    app.add_flag("--once", once_, "with --spool: stop when everything in it has been delivered");
-    app.add_option("--metadata", metadata_,
-                   "structured metadata for a Loki that takes none: `auto` leaves it out, `keep` rejects records that have some, "
-                   "`drop` never sends any")
-        ->check(CLI::IsMember({"auto", "keep", "drop"}))
-        ->capture_default_str();
-    app.add_option("--give-up", give_up_, "stop after this long without success, 0 for never (default: 5m; never with a spool or checkpoint)")
-        ->type_name("DURATION");
+    app.add_flag("--once", once_, "with --spool: stop when all of its records are delivered");
+    using Metadata = loki::PusherConfig::Metadata;
+    cli::add_choice<Metadata>(
+        app, "--metadata", spec_.metadata, {{"auto", Metadata::automatic}, {"keep", Metadata::keep}, {"drop", Metadata::drop}},
+        "structured metadata: `auto` leaves it out when Loki does not accept it, `keep` then rejects the record, `drop` never "
+        "sends it");
+    cli::add_duration(app, "--give-up", spec_.give_up,
+                      "stop after this long without success, 0 for never (default: 5m; never with a spool or checkpoint)");
+    app.add_flag("--check", check_only_, "ask the target whether it accepts records with these options; send no record");
 
-    app.add_flag("--check", check_only_, "ask the target whether it takes records, with these options; push none and read nothing");
-
-    constexpr const char* backlog = "A backlog, which an outage has left or a spool holds from before the start";
-    app.add_option("--drain-rate", drain_rate_,
-                   "what may be sent of it a second above what comes in, at most; 0 for no limit (default: 1MiB behind a spool or with a "
-                   "checkpoint, none with --once)")
-        ->type_name("SIZE")
+    constexpr const char* backlog = "Backlog (what an outage has left, or a spool holds at the start)";
+    cli::add_size(
+        app, "--drain-rate", spec_.drain_rate,
+        "most bytes of a backlog to send in a second, on top of new records; 0 for no limit (default: 1MiB behind a spool "
+        "or with a checkpoint, no limit with --once)",
+        {.least = 1024, .or_zero = true})
         ->group(backlog);
-    app.add_option("--start-jitter", jitter_, "its first request waits a random time up to this (default: 30s behind a spool, else 4s)")
-        ->type_name("DURATION")
+    cli::add_duration(app, "--start-jitter", spec_.start_jitter,
+                      "before the first request of a backlog, wait a random time up to this (default: 30s behind a spool, else 4s)",
+                      {.most = base::kHour})
         ->group(backlog);
 
     constexpr const char* batching = "Batching";
-    app.add_option("--batch-wait", wait_, "how long a record may wait for others; after as long without any it does not wait (default: 1s; 0 behind a buffer)")
-        ->type_name("DURATION")
+    cli::add_duration(app, "--batch-wait", spec_.wait,
+                      "how long a record may wait for others to share its request; after a pause of this length it does not wait "
+                      "(default: 1s; 0 behind a buffer)")
         ->group(batching);
-    app.add_option("--batch-size", batch_size_, "lines and metadata of one request")->type_name("SIZE")->capture_default_str()->group(batching);
-    app.add_option("--batch-records", spec_.batch_records, "records of one request")->type_name("N")->capture_default_str()->group(batching);
-    app.add_option("--parallel", spec_.parallel, "requests in flight at once; of one stream always one")
+    cli::add_size(app, "--batch-size", spec_.batch_bytes, "most bytes of lines and metadata in a request")->group(batching);
+    app.add_option("--batch-records", spec_.batch_records, "most records in a request")
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(batching);
+    app.add_option("--parallel", spec_.parallel, "up to N requests at once, never two for one stream")
         ->type_name("N")
         ->capture_default_str()
         ->group(batching);
 
-    constexpr const char* limits = "Limits of the Loki, where they are not its defaults (0 for none)";
-    app.add_option("--max-line-size", max_line_, "longest line")->type_name("SIZE")->capture_default_str()->group(limits);
-    app.add_option("--max-age", max_age_, "oldest record")->type_name("DURATION")->capture_default_str()->group(limits);
-    app.add_option("--max-ahead", max_ahead_, "how far a record may lie in the future")->type_name("DURATION")->capture_default_str()->group(limits);
-    app.add_option("--max-labels", spec_.limits.max_labels, "labels of a stream")->type_name("N")->capture_default_str()->group(limits);
+    constexpr const char* limits = "Limits of Loki, where they are not its defaults (0 for none)";
+    cli::add_size(app, "--max-line-size", spec_.limits.max_line, "longest line that Loki accepts")->group(limits);
+    cli::add_duration(app, "--max-age", spec_.limits.max_age, "oldest record that Loki accepts")->group(limits);
+    cli::add_duration(app, "--max-ahead", spec_.limits.max_ahead, "how far ahead of the clock a record may be")->group(limits);
+    app.add_option("--max-labels", spec_.limits.max_labels, "most labels of a stream")
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(limits);
 
     cli::declare(app, loki_, {.addr_option = false});
   }
 
-  Result<void> check() override {
-    if (loki_.url == "-") loki_.url.clear();  // `push -` reads standard input as `push` does
-    const auto duration = [](const char* option, const std::string& text) -> Result<base::Duration> {
-      if (text == "0") return base::Duration{0};
-      auto parsed = record::parse_duration(text);
-      if (!parsed) return std::move(parsed).error().within(fmt::format("cannot use {}", option));
-      if (*parsed < 0) return base::fail(Code::usage, "cannot use {} {}: it is negative", option, text);
-      return parsed;
-    };
-    const auto size = [](const char* option, const std::string& text) -> Result<std::size_t> {
-      auto parsed = record::parse_size(text);
-      if (!parsed) return std::move(parsed).error().within(fmt::format("cannot use {}", option));
-      return static_cast<std::size_t>(*parsed);
-    };
-    if (!wait_.empty()) {
-      auto wait = duration("--batch-wait", wait_);
-      if (!wait) return std::move(wait).error();
-      spec_.wait = *wait;
-    }
-    if (!give_up_.empty()) {
-      auto give_up = duration("--give-up", give_up_);
-      if (!give_up) return std::move(give_up).error();
-      spec_.give_up = *give_up;
-    }
-    if (!drain_rate_.empty()) {
-      auto rate = size("--drain-rate", drain_rate_);
-      if (!rate) return std::move(rate).error();
-      if (*rate > 0 && *rate < 1024) return base::fail(Code::usage, "cannot use --drain-rate {}: 1KiB at least, or 0 for no limit", drain_rate_);
-      spec_.drain_rate = *rate;
-    }
-    if (!jitter_.empty()) {
-      auto jitter = duration("--start-jitter", jitter_);
-      if (!jitter) return std::move(jitter).error();
-      if (*jitter > base::kHour) return base::fail(Code::usage, "cannot use --start-jitter {}: an hour at most", jitter_);
-      spec_.start_jitter = *jitter;
-    }
-    auto age = duration("--max-age", max_age_);
-    if (!age) return std::move(age).error();
-    spec_.limits.max_age = *age;
-    auto ahead = duration("--max-ahead", max_ahead_);
-    if (!ahead) return std::move(ahead).error();
-    spec_.limits.max_ahead = *ahead;
-    auto line = size("--max-line-size", max_line_);
-    if (!line) return std::move(line).error();
-    spec_.limits.max_line = *line;
-    auto batch = size("--batch-size", batch_size_);
-    if (!batch) return std::move(batch).error();
-    spec_.batch_bytes = *batch;
-    using Metadata = loki::PusherConfig::Metadata;
-    spec_.metadata = metadata_ == "keep" ? Metadata::keep : metadata_ == "drop" ? Metadata::drop : Metadata::automatic;
+  [[nodiscard]] Result<void> check() const override {
     if (!spool_.empty() && !spec_.checkpoint.empty())
-      return base::fail(Code::usage, "--checkpoint and --spool exclude each other: the spool keeps the positions");
-    if (once_ && spool_.empty()) return base::fail(Code::usage, "--once needs --spool: without it, the end of the input is the end");
+      return base::fail(Code::usage, "cannot use --checkpoint together with --spool: the spool keeps the positions");
+    if (once_ && spool_.empty())
+      return base::fail(Code::usage, "cannot use --once without --spool: push stops at the end of its input anyway");
     // What the environment adds is checked when the stage is made.
-    cli::LokiOptions given = loki_;
-    if (auto config = cli::to_client_config(given, nullptr, nullptr); !config) return std::move(config).error();
+    if (auto target = cli::loki_target(loki_, nullptr, nullptr); !target) return std::move(target).error();
     return stages::check(spec_);
   }
 
@@ -134,17 +102,17 @@ class Push : public cli::Invocation {
   }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
-    auto config = cli::to_client_config(loki_, context.environment, context.diagnostics);
-    if (!config) return std::move(config).error();
-    if (auto ok = http::check_files(*config); !ok) return std::move(ok).error();
-    if (!loki_.tenant.empty() && !loki::is_tenant(loki_.tenant)) {
-      return base::fail(Code::usage, "cannot use the tenant \"{}\": it holds what Loki takes in none, or is too long",
-                        base::escape_control(loki_.tenant))
+    auto target = cli::loki_target(loki_, context.environment, context.diagnostics);
+    if (!target) return std::move(target).error();
+    if (auto ok = http::check_files(target->http); !ok) return std::move(ok).error();
+    if (!target->tenant.empty() && !loki::is_tenant(target->tenant)) {
+      return base::fail(Code::usage, "cannot use the tenant \"{}\": it is too long, or holds a character that Loki does not accept",
+                        base::escape_control(target->tenant))
           .with_hint("letters, digits and ! - _ . * ' ( ), at most 150");
     }
-    spec_.http = std::move(*config);
+    spec_.http = std::move(target->http);
     spec_.http.user_agent = fmt::format("weir/{}", cli::version());
-    spec_.tenant = loki_.tenant;
+    spec_.tenant = std::move(target->tenant);
     spec_.progress = plan.stderr_is_terminal && !plan.fused;
     if (check_only_) {
       auto made = stages::make_push_check(spec_, context);
@@ -164,11 +132,11 @@ class Push : public cli::Invocation {
     return cli::Built{.source = nullptr, .stage = std::move(*made), .sink = true};
   }
 
-  // One that follows a spool waits for it to come.
+  // One that follows a spool waits for it to come, in a folder that is there.
   Result<cli::Built> rehearse(const cli::Plan& plan, const pipeline::Context& context) override {
     auto ok = Result<void>();
     if (!spec_.checkpoint.empty()) ok = spool::rehearse_writing(spec_.checkpoint);
-    if (!spool_.empty() && once_) ok = spool::rehearse_reading(spool_);
+    if (!spool_.empty()) ok = once_ ? spool::rehearse_reading(spool_) : spool::rehearse_writing(spool_);
     if (!ok) return std::move(ok).error();
     return build(plan, context);
   }
@@ -176,11 +144,89 @@ class Push : public cli::Invocation {
  private:
   cli::LokiOptions loki_;
   stages::PushSpec spec_;
-  std::string spool_, wait_, give_up_, drain_rate_, jitter_;
-  std::string metadata_ = "auto", batch_size_ = "1MiB", max_line_ = "256KiB", max_age_ = "7d", max_ahead_ = "10m";
+  std::string spool_;
   bool once_ = false;
   bool check_only_ = false;
 };
+
+constexpr std::string_view kManual =
+    R"(The target may be Loki, or another server that accepts Loki's push requests, such as VictoriaLogs at
+http://HOST:9428/insert. The URL may be the base or the full push URL. Query parameters in it are sent with every
+request.
+
+`--check` sends a request without records. That request needs the same address, credentials and tenant as any other.
+Push prints what the target answers, and reads no input.
+
+# Order
+A stream is a set of labels and a tenant. The records of one stream arrive in their order: push never has two requests
+of one stream in flight. A retry sends the same bytes again, so that Loki drops what it has already stored.
+
+# Retries
+When the server does not answer, or answers 408, 429 or 5xx, push backs off and retries. Each wait is a random time
+below a bound. The bound grows with each failure, up to one minute. A wait is never shorter than `Retry-After` asks.
+When no connection can be made, the bound is 4 s, because such an attempt costs the server nothing. A retry sends 16 KiB
+of one stream. Push keeps a few MiB of records in memory. When that memory is full, push reads no further input.
+
+When one request fails with 500 again and again while others succeed, push splits it: by stream, then in halves, down to
+the single record, which it rejects. After an answer of 413, push makes smaller requests. It rejects a record that gets
+413 alone, but only once other records succeed; until then it backs off and retries.
+
+When Loki limits a stream, only that stream waits. When Loki limits a tenant, only that tenant waits. Behind a spool,
+the records of a limited stream that exceed its share of the memory stay in the spool, and push reads them again in
+order. Without a spool, a limited stream blocks the others in the end. It also does so when a stage between the spool
+and push changes or drops records.
+
+# Request size
+A request holds up to 256 KiB of one stream. Where positions are kept and the stream logs less than 128 KiB a second, it
+holds up to 32 KiB, or 64 KiB of old records. After a kill, push sends again what was in flight. Loki stores almost no
+record of a small request twice.
+
+# Refused records
+Push checks each record before it sends it. It rejects what Loki would refuse: a line over 256 KiB, a record over 7 days
+old or over 10 minutes ahead, more than 15 labels, metadata over 64 KiB. It reports such a record in Loki's words,
+counts it, and delivers the others. It does the same with a record that Loki itself refuses. Exit code 3 says that
+records were rejected.
+
+Push leaves the check of times to Loki when somebody set the clock of this machine, or when that clock and Loki's differ
+by more than a minute.
+
+Behind a spool, a record that is refused for its time stays in its block until the block is evicted. With --checkpoint,
+such a record is counted and stays in its log file. Records from `weir replay --rejected` leave the spool's rejected
+store when they are delivered. When Loki refuses them again, they stay there with the new reason.
+
+Push does not send held records. It rejects samples of metric queries.
+
+# Backlog
+A backlog is what an outage of over a minute has left, or the records that a spool holds from over a minute before the
+start. Push delivers a backlog at a limited pace, so that a thousand nodes do not overload a Loki that has just
+recovered. The first request waits a random time up to --start-jitter. Then push sends as much of the backlog as it
+sends of new records. It sends more while Loki answers quickly, less when Loki refuses, and never more than
+--drain-rate.
+
+Behind a spool, streams without a backlog do not wait for those that have one. With --checkpoint, push cannot see how
+much is new. It estimates that from the rate before the outage, or from the times of the records. Its random wait is
+short, because log files that nobody reads are deleted. Where no positions are kept, push sends at full speed.
+
+# Positions
+Behind `weir buffer SPOOL`, push acknowledges records in that spool. With --checkpoint FILE, push keeps the positions of
+`weir tail --checkpoint FILE` in a chain without a buffer. With neither, push gives up after --give-up without success,
+and at once when the very first request gets an answer such as 401 or 404. Behind a spool, push reports such an answer
+and retries.
+
+# Files with secrets
+A password, a token, a certificate or a key in a file that cannot be read ends push with exit code 2 before it sends
+anything. Push reads a password or token file again whenever it changes. When the file is gone later, push reports that
+and goes on with the last value.
+
+# Names
+Push does not send the label `detected_level` and labels that begin with `__`: they are Loki's own. It sends the names
+of metadata as Loki would change them: `a.b` becomes `a_b`. A name that Loki accepts in no form, such as `_`, becomes
+`weir_unnamed_` and the bytes of the name in hexadecimal.
+
+In the value of a label, a byte that is not UTF-8 and the character U+FFFD become `\xHH`, and a backslash becomes two.
+The metadata `weir_escaped_labels` names these labels. In a tenant, a byte that Loki does not accept becomes `(HH)`, and
+the metadata `weir_tenant` holds the tenant as it was. In a line, a byte that is not UTF-8 becomes U+FFFD, and the
+metadata `weir_invalid_utf8` holds the number of such bytes.)";
 
 }  // namespace
 
@@ -188,50 +234,23 @@ const cli::Command push_command = {
     .name = "push",
     .summary = "deliver records to Loki",
     .description =
-        "Reads records on stdin and delivers them to a Loki, or to whatever takes Loki's push requests, such as VictoriaLogs at "
-        "http://HOST:9428/insert. The URL may be the base or the full push URL; query parameters in it are passed on.\n\n"
-        "A stream is a set of labels and a tenant. Records of one stream arrive in their order: one request of it is in flight, and "
-        "what has to be sent again is the same bytes, so that Loki drops repeats. When the server does not answer, or says 408, 429 or "
-        "5xx, push waits and tries again, longer each time, up to a minute, at random within the wait, and no shorter than `Retry-After` asks; up to 4 s "
-        "where no connection could be made, which burdens nobody. It tries with 16 KiB of one stream, and reads no further input meanwhile once its "
-        "memory of a few MiB is full. A request holds up to 256 KiB of a stream; up to 32 KiB, 64 KiB of old data, where something is tracked and the stream logs less than 128 KiB a "
-        "second: after a kill, what was on the way goes again, and of a small request Loki keeps next to nothing twice.\n\n"
-        "What Loki would refuse is found before it is sent: lines over 256 KiB, records over 7 days old or 10 minutes ahead, more "
-        "than 15 labels, metadata over 64 KiB. Such a record is rejected with Loki's words, counted, and costs no other record; exit "
-        "code 3 says that there were some. The same holds for what Loki itself refuses. Ages are left to Loki when the clock of this machine was set, or differs from "
-        "Loki's by more than a minute. Behind a spool, records that are refused for their time stay in their block until it goes; with --checkpoint they are "
-        "counted and stay in their log files.\n\n"
-        "A request that fails with 500 again and again while others pass is taken apart: by stream, in halves, down to the record, which is rejected in "
-        "the end. An answer of 413 makes requests smaller; a record that gets it alone is rejected once others pass, and while nothing passes, push waits and tries again. "
-        "A stream that Loki limits waits alone. What of it does not fit into its share of the memory stays in the spool, where there is one, and "
-        "is read again in order; without one, and where something between the spool and push changes or drops records, it blocks the others in the "
-        "end. A tenant that Loki limits waits alone, too.\n\n"
-        "After an outage of over a minute, or when the spool holds records from over a minute before the start, the backlog goes at a pace, so that a "
-        "thousand nodes do not knock a recovering Loki over: the first request waits up to --start-jitter, then as much as comes in is sent "
-        "beside it, more and more as long as Loki answers quickly and less when it refuses, up to --drain-rate. Streams without a backlog do not wait for it "
-        "behind a spool. With --checkpoint what comes in is taken to be what it was before, or what the times of the records say; the wait is short, since log "
-        "files that nobody reads are deleted. Where nothing is tracked nothing is paced.\n\n"
-        "`--check` sends a request without records, which needs the same address, credentials and tenant as any other, and says "
-        "what the target answers. A file with a token, a certificate or a key that cannot be read ends push with 2 before anything "
-        "is sent; a token file that goes away later is said, and the last token is used on.\n\n"
-        "Positions: behind `weir buffer SPOOL` push acknowledges into that spool; --checkpoint FILE keeps the positions of `weir tail "
-        "--checkpoint FILE` without a buffer. Where neither is there, push gives up after --give-up. An answer such as 401 or "
-        "404 to the very first request then ends it at once; behind a spool it is said and tried again. What `weir replay --rejected` gives leaves the "
-        "spool's rejected store when it is delivered, and stays with the new reason when it is refused again.\n\n"
-        "The labels `detected_level` and those that begin with `__` are Loki's own and are not sent. Names of metadata are sent as Loki "
-        "would make them (`a.b` is `a_b`); one that Loki takes in no form, such as `_`, becomes `weir_unnamed_` and its bytes in "
-        "hexadecimal. In a label's value, bytes that are not UTF-8 and U+FFFD are sent as `\\xHH` and backslashes doubled, which "
-        "metadata `weir_escaped_labels` says; in a tenant, what Loki takes in none is sent as `(HH)`, and metadata `weir_tenant` "
-        "holds the tenant. Bytes of a line that are not UTF-8 are sent as U+FFFD, with their number as metadata "
-        "`weir_invalid_utf8`. Records that are held are not sent; samples of metric queries are rejected.",
+        "Reads records on standard input and delivers them to Loki, or to another server that accepts Loki's push "
+        "requests. The records of one stream arrive in order. When Loki does not answer, push retries. A record that "
+        "Loki refuses for good is counted and reported.",
+    .manual = kManual,
+    .usual = {"--tenant", "--username", "--password-file", "--bearer-token-file", "--ca-cert", "--checkpoint", "--spool", "--as",
+              "--once", "--match", "--check"},
     .role = cli::Role::sink,
-    .examples = {{"what the pods of this node logged, into the Loki at LOKI_ADDR or on this machine", "weir tail | weir push"},
-                 {"follow, with positions that survive a restart", "weir tail -f --checkpoint pos.db | weir enrich | weir push --checkpoint pos.db"},
-                 {"through a spool that keeps what Loki cannot take yet",
+    .examples = {{"deliver what the pods of this node logged to the Loki at LOKI_ADDR", "weir tail | weir push"},
+                 {"follow, and continue after a restart",
+                  "weir tail -f --checkpoint pos.db | weir enrich | weir push --checkpoint pos.db"},
+                 {"through a spool that keeps records during an outage of Loki",
                   "weir tail -f --checkpoint spool.db | weir buffer spool.db | weir push http://loki:3100 --tenant shop"},
-                 {"deliver a spool to a second Loki at its own pace", "weir push --spool spool.db --as archive https://archive.example"},
+                 {"deliver a spool to a second Loki at its own pace",
+                  "weir push --spool spool.db --as archive https://archive.example"},
                  {"plain text from a job", "make 2>&1 | weir tail - | weir enrich --label job=build | weir push"}},
-    .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted, cli::Exit::terminated},
+    .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted,
+              cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Push>()); },
 };
 

@@ -5,15 +5,14 @@
 #include "cli/output_options.h"
 #include "cli/selection_options.h"
 #include "cli/time_options.h"
+#include "cli/value_options.h"
 #include "cmd/commands.h"
 #include "base/visible.h"
-#include "record/timestamp.h"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -30,33 +29,37 @@ constexpr const char* kSinceForLoki = "1h";
 
 class Query : public cli::Invocation {
  public:
-  Query() { loki_.timeout = "5m"; }
+  Query() { loki_.timeout = 5 * base::kMinute; }
 
   void declare(CLI::App& app) override {
-    app.add_option("query", words_, "a log or metric query; `labels [NAME]` and `series` take an optional stream selector")
+    app.add_option("query", words_, "a log or metric query; or `labels [NAME]` or `series`, with an optional stream selector")
         ->type_name("logs|labels|series|LOGQL");
-    app.add_option("--spool", spool_, "ask this spool instead of Loki (default: WEIR_SPOOL, where neither --addr nor LOKI_ADDR names a Loki)")
+    app.add_option("--spool", spool_,
+                   "read this spool instead of Loki (default: WEIR_SPOOL, when neither --addr nor LOKI_ADDR is given)")
         ->type_name("SPOOL");
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);
-    app.add_option("--limit", limit_, "at most this many records, 0 for all (default: 1000 in text and raw, all in jsonl)")->type_name("N");
-    app.add_flag("--forward", forward_, "with a limit the oldest records, not the newest; either way the oldest are shown first");
-    app.add_option("--step", step_, "distance of the points of a metric query (default: Loki's choice)")->type_name("DURATION");
+    app.add_option("--limit", limit_, "at most N records, 0 for all (default: 1000 in text and raw, all in jsonl)")->type_name("N");
+    app.add_flag("--forward", forward_, "with a limit, take the oldest records instead of the newest");
+    cli::add_duration(app, "--step", step_, "time between the points of a metric query (default: Loki chooses)",
+                      {.least = base::kMillisecond});
     cli::declare_output(app, output_, true);
     cli::declare(app, loki_);
   }
 
-  Result<void> check() override {
-    if (auto ok = read_words(); !ok) return ok;
+  void fill_in(const char* (*environment)(const char* name)) override {
+    const auto variable = [&](const char* name) {
+      const char* value = environment(name);
+      return value == nullptr ? std::string() : std::string(value);
+    };
     if (spool_.empty() && loki_.url.empty() && variable("LOKI_ADDR").empty()) spool_ = variable("WEIR_SPOOL");
-    if (auto range = cli::time_range(time_, base::Clock::system().wall()); !range) return std::move(range).error();
-    if (!step_.empty()) {
-      auto step = record::parse_duration(step_);
-      if (!step) return std::move(step).error().within("--step");
-      if (*step < base::kMillisecond) return fail(Code::usage, "cannot use a --step below 1ms");
-      spec_.step = *step;
-    }
-    if (spool_.empty() && spec_.what == What::records && spec_.logql.empty()) {
+  }
+
+  [[nodiscard]] Result<void> check() const override {
+    auto question = read_words();
+    if (!question) return std::move(question).error();
+    if (auto ok = cli::check(time_); !ok) return ok;
+    if (spool_.empty() && question->what == What::records && question->logql.empty()) {
       return fail(Code::usage, "cannot ask Loki for everything")
           .with_hint("give a stream selector such as '{namespace=\"shop\"}', or -n, -p or -c; only a spool is read without");
     }
@@ -64,7 +67,8 @@ class Query : public cli::Invocation {
   }
 
   [[nodiscard]] std::string output() const override {
-    if (spec_.what != What::records) return "raw";
+    const auto question = read_words();
+    if (question && question->what != What::records) return "raw";
     return output_.format.empty() || output_.format == "auto" ? "text" : output_.format;
   }
 
@@ -77,18 +81,23 @@ class Query : public cli::Invocation {
     const base::Timestamp now = context.clock->wall();
     auto range = cli::time_range(time_, now);
     if (!range) return std::move(range).error();
-    spec_.from = range->from;
-    spec_.to = range->to;
+    auto question = read_words();
+    if (!question) return std::move(question).error();
+    spec_.what = question->what;
+    spec_.label = std::move(question->label);
+    spec_.logql = std::move(question->logql);
+    spec_.step = step_.value_or(0);
+    spec_.range = *range;
     spec_.spool = spool_;
     if (spool_.empty()) {
-      if (spec_.to == cli::TimeRange::kForever) spec_.to = now;
-      if (spec_.from == cli::TimeRange::kBeginning) spec_.from = spec_.to - base::kHour;
-      spec_.from = std::max<base::Timestamp>(spec_.from, 0);
-      auto config = cli::to_client_config(loki_, context.environment, context.diagnostics);
-      if (!config) return std::move(config).error();
-      if (auto ok = http::check_files(*config); !ok) return std::move(ok).error();
-      spec_.loki.http = std::move(*config);
-      spec_.loki.tenant = loki_.tenant;
+      if (spec_.range.to == base::TimeRange::kForever) spec_.range.to = now;
+      if (spec_.range.from == base::TimeRange::kBeginning) spec_.range.from = spec_.range.to - base::kHour;
+      spec_.range.from = std::max<base::Timestamp>(spec_.range.from, 0);
+      auto target = cli::loki_target(loki_, context.environment, context.diagnostics);
+      if (!target) return std::move(target).error();
+      if (auto ok = http::check_files(target->http); !ok) return std::move(ok).error();
+      spec_.loki.http = std::move(target->http);
+      spec_.loki.tenant = std::move(target->tenant);
       if (!time_.given()) spec_.when_empty = "nothing matched in the last hour; --since 24h looks further back";
     }
     spec_.limit = limit_.value_or(jsonl ? 0 : kLimitForPeople);
@@ -100,10 +109,10 @@ class Query : public cli::Invocation {
   }
 
  private:
-  static std::string variable(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? std::string() : std::string(value);
-  }
+  struct Question {
+    What what = What::records;
+    std::string label, logql;
+  };
 
   // A file in the format of SQLite.
   static bool is_spool(const std::string& word) {
@@ -120,22 +129,21 @@ class Query : public cli::Invocation {
   }
 
   // [logs] [LOGQL], labels [NAME] [SELECTOR], series [SELECTOR]
-  Result<void> read_words() {
+  [[nodiscard]] Result<Question> read_words() const {
     std::vector<std::string> rest = words_;
     const auto take = [&] { rest.erase(rest.begin()); };
-    spec_.what = What::records;
-    spec_.label.clear();
+    Question question;
     if (!rest.empty() && rest[0] == "logs") {
       take();
     } else if (!rest.empty() && rest[0] == "labels") {
-      spec_.what = What::labels;
+      question.what = What::labels;
       take();
       if (!rest.empty() && is_name(rest[0])) {
-        spec_.label = rest[0];
+        question.label = rest[0];
         take();
       }
     } else if (!rest.empty() && rest[0] == "series") {
-      spec_.what = What::series;
+      question.what = What::series;
       take();
     }
     if (!rest.empty() && rest[0] == "ago" && time_.given()) {
@@ -149,22 +157,45 @@ class Query : public cli::Invocation {
       return fail(Code::usage, "cannot take '{}' as a second query", rest[1])
           .with_hint("put the whole query into quotes: weir query '{namespace=\"shop\"} |= \"error\"'");
     }
-    auto narrowed = selection_.narrow(rest.empty() ? std::string() : rest[0]);
+    auto narrowed = cli::narrow(selection_, rest.empty() ? std::string() : rest[0]);
     if (!narrowed) return std::move(narrowed).error();
-    spec_.logql = std::move(*narrowed);
-    return {};
+    question.logql = *std::move(narrowed);
+    return question;
   }
 
   std::vector<std::string> words_;
-  std::string spool_, step_;
+  std::string spool_;
+  std::optional<base::Duration> step_;
   std::optional<std::uint64_t> limit_;
   bool forward_ = false;
   cli::TimeFlags time_;
-  cli::Selection selection_;
+  tail::Selection selection_;
   cli::OutputFlags output_;
   cli::LokiOptions loki_;
   stages::QuerySpec spec_;
 };
+
+constexpr std::string_view kManual = R"(# Output
+Text is, for each record: its local time, its pod and container, the line, and the labels in which the records differ.
+Labels that all records share are shown once, on standard error. Into a pipe query also writes text. In text and raw it
+shows the newest 1000 records, and standard error says when there are more.
+
+`-o jsonl` gives all records as JSON lines. It keeps stream labels, structured metadata and parsed labels apart, and can
+be piped into `weir push`.
+
+# From Loki
+Query reads everything page by page. It misses no record and shows none twice, also where thousands share one timestamp.
+`--from` is inclusive and `--to` exclusive; both are fixed when the command starts. Loki answers a metric query over the
+same time, with a point every `--step`.
+
+# From a spool
+With `--spool`, or when WEIR_SPOOL names a spool and neither --addr nor LOKI_ADDR names a Loki, query reads the records
+that the spool still holds, delivered or not. Held records are marked `[held]`. The stream selector may be left out. A
+spool answers log queries only.
+
+# Labels and series
+`weir query labels` lists the names of labels, `weir query labels NAME` the values of one, and `weir query series` the
+streams. Each takes an optional stream selector.)";
 
 }  // namespace
 
@@ -172,27 +203,21 @@ const cli::Command query_command = {
     .name = "query",
     .summary = "read records back with LogQL, from Loki or from a spool",
     .description =
-        "Runs a LogQL query and shows the records oldest first. In text and raw the newest 1000 are shown, and standard error says "
-        "when there were more; `-o jsonl` gives all of them, with stream labels, structured metadata and parsed labels told apart, and "
-        "can be piped into `weir push`.\n\n"
-        "From Loki everything is read page by page: no record is missing and none comes twice, also where thousands share one "
-        "timestamp. `--from` is inclusive and `--to` exclusive; both are fixed when the command starts. A metric query is answered by "
-        "Loki over the same time, with a point every `--step`.\n\n"
-        "With `--spool`, or where WEIR_SPOOL names a spool and nothing names a Loki, the same LogQL is answered from the records that a spool still holds, delivered or not; those that are held back "
-        "are marked `[held]`. There the stream selector may be left out. A spool answers log queries only.\n\n"
-        "Text is, for each record, its local time, its pod and container, the line, and the labels in which the records "
-        "differ; what they have in common is said once on standard error. Text is also what goes into a pipe.\n\n"
-        "`weir query labels` lists label names, `weir query labels NAME` the values of one, `weir query series` the streams; each takes an "
-        "optional stream selector.",
+        "Runs a LogQL query in Loki, or over a spool, and shows the records oldest first. As text it shows the newest "
+        "1000; `-o jsonl` gives all of them. `weir query labels` and `weir query series` list labels and streams.",
+    .manual = kManual,
+    .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--container", "--limit", "--forward", "--output", "--spool",
+              "--addr", "--tenant", "--step"},
     .role = cli::Role::source,
     .examples = {{"errors of one namespace in the last 15 minutes", "weir query -n checkout --since 15m '|= \"error\"'"},
-                 {"the same question to a spool, with no Loki", "weir query --spool spool.db -n checkout '|= \"error\"'"},
-                 {"slow requests of one workload, by a field of JSON lines", "weir query -p web '| json | duration_ms > 500' --since 3h"},
+                 {"the same from a spool, without Loki", "weir query --spool spool.db -n checkout '|= \"error\"'"},
+                 {"slow requests of one workload, by a field of JSON lines",
+                  "weir query -p web '| json | duration_ms > 500' --since 3h"},
                  {"all records of a morning as JSON lines",
                   "weir query '{namespace=\"checkout\"}' --from '2026-11-22 08:00' --to '2026-11-22 12:00' -o jsonl"},
                  {"the pods that have logged in the last day", "weir query labels pod --since 1d"}},
-    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted,
-              cli::Exit::terminated},
+    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,
+              cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Query>()); },
     .following = [](std::string_view first) { return std::optional(cli::Following{.words = {}, .listed = first == "labels"}); },
 };

@@ -17,17 +17,21 @@ using base::Result;
 class Run : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("file", choice_.word, "the pipelines: a file, `-` for standard input, or the text itself if it has a `|` in it or begins with a stage")
+    app.add_option("file", choice_.word,
+                   "a file with pipelines, `-` for standard input, or the text itself when it contains `|` or begins with a stage")
         ->type_name("FILE|TEXT");
-    text_ = app.add_option("-c,--command", choice_.text, "the text of the pipelines")->type_name("TEXT");
-    app.add_flag("--check", check_only_, "parse and check everything, also whether files can be read and variables are set; run and write nothing");
+    app.add_option_function<std::string>(
+           "-c,--command", [this](const std::string& text) { choice_.text = text, choice_.text_given = true; },
+           "the text of the pipelines")
+        ->type_name("TEXT");
+    app.add_flag("--check", check_only_, "check the text, the files and the variables; run nothing");
   }
 
-  Result<void> check() override {
-    choice_.text_given = text_->count() > 0;
-    if (choice_.text_given && !choice_.word.empty()) return base::fail(Code::usage, "both a file and -c are given");
+  [[nodiscard]] Result<void> check() const override {
+    if (choice_.text_given && !choice_.word.empty()) return base::fail(Code::usage, "cannot use a file together with -c");
     if (!choice_.text_given && choice_.word.empty()) {
-      return base::fail(Code::usage, "no pipeline is given").with_hint("for example: weir run 'tail | filter \"|= \\\"error\\\"\"'");
+      return base::fail(Code::usage, "no pipeline is given")
+          .with_hint("for example: weir run 'tail | filter \"|= \\\"error\\\"\"'");
     }
     return {};
   }
@@ -61,9 +65,33 @@ class Run : public cli::Invocation {
   }
 
   cli::PipelineChoice choice_;
-  const CLI::Option* text_ = nullptr;
   bool check_only_ = false;
 };
+
+constexpr std::string_view kManual = R"(Each pipeline runs as a chain of plain calls, without pipes between the stages.
+
+# Text
+The text has words and quotes as in sh, `|` between stages, comments from `#`, and `$VAR` and `${VAR}` from the
+environment. It has nothing else of a shell. A stage may begin with the word `weir`, so that a shell line can be pasted.
+A file holds one pipeline a line; a line may go on after `|`. weir-pipeline(5) has the details.
+
+# Several pipelines
+All pipelines of a file run together. The first that fails stops the others.
+
+# Reading the file again
+On SIGHUP, `weir run FILE` reads FILE again. A pipeline whose words are the same runs on. Every other one is drained and
+replaced, and new ones start. A file with a mistake changes nothing: weir reports it, and the pipelines run on.
+
+# Ends of a pipeline
+A pipeline that begins with no source reads JSON lines from standard input. One that ends in no sink writes to standard
+output.
+
+# Positions
+When a `buffer` or a `push --checkpoint` keeps the positions, `tail` in the same pipeline starts from them.
+
+# Check
+--check finds what a start would find: errors in the text, variables that are not set, folders that do not exist, files
+that cannot be read or written. It writes nothing and connects to nothing.)";
 
 }  // namespace
 
@@ -71,25 +99,16 @@ const cli::Command run_command = {
     .name = "run",
     .summary = "run pipelines of stages in one process",
     .description =
-        "Reads the text of one or more pipelines and runs each as a chain of plain calls in this process, without pipes between the stages. "
-        "The records that come out are the same as those of the same text in a shell, at a fraction of the cost.\n"
-        "\n"
-        "The text is what one would type in a shell: words and quotes as in sh, `|` between stages, comments from `#`, `$VAR` and `${VAR}` "
-        "from the environment, and nothing else of a shell. Each stage may begin with the word `weir`, so that a shell line can be pasted. A "
-        "file holds one pipeline a line; a line may go on after `|`. Several pipelines run together, and the first that fails stops the "
-        "others. weir-pipeline(5) has the details.\n"
-        "\n"
-        "On SIGHUP, `weir run FILE` reads FILE again. Pipelines whose words are the same run on; each other one is drained and replaced, and new "
-        "ones start. A file with a mistake changes nothing.\n"
-        "\n"
-        "A pipeline that begins with no source reads JSON lines from standard input; one that ends in no sink writes to standard output. "
-        "Where a `buffer`, or a `push --checkpoint`, keeps the positions of what was read, `tail` in the same pipeline starts from them.",
+        "Runs one or more pipelines in one process. A pipeline is the text that one would type in a shell. Its records "
+        "are the same as in a shell, at a fraction of the cost.",
+    .manual = kManual,
+    .usual = {"--command", "--check"},
     .role = cli::Role::action,
     .examples = {{"errors of the checkout namespace, as text", "weir run 'tail -n checkout | filter \"|= \\\"error\\\"\"'"},
                  {"check a file without running it", "weir run --check pipeline.weir"},
-                 {"the text from another program", "echo 'tail -n checkout' | weir run -"}},
-    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::hung_up, cli::Exit::interrupted,
-              cli::Exit::terminated},
+                 {"run the text that another program prints", "echo 'tail -n checkout' | weir run -"}},
+    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::hung_up,
+              cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(new Run); }};
 
 }  // namespace weir::cmd

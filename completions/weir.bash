@@ -69,13 +69,14 @@ _weir() {
         --filename) _weir_words 'label metadata'; return ;;
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
         --log-root|--checkpoint) _weir_files; return ;;
         --hold-deleted|--lines|--from|--since|--max-age|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait) return ;;
       esac
       if [[ $cur == -* ]]; then
         _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
       else
-        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
+        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
         case ${#given[@]}:${given[0]-} in
           *) _weir_files ;;
         esac
@@ -86,6 +87,7 @@ _weir() {
         --kubernetes) _weir_words 'path none'; return ;;
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
         --label|--label-from-env|--keep-labels|--level|--tenant-from) return ;;
       esac
       if [[ $cur == -* ]]; then
@@ -96,6 +98,7 @@ _weir() {
       case $prev in
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
         --drop) return ;;
       esac
       if [[ $cur == -* ]]; then
@@ -107,13 +110,14 @@ _weir() {
         --sync) _weir_words 'off normal full'; return ;;
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
         --on-full) _weir_words 'block drop-oldest'; return ;;
         --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--as) return ;;
       esac
       if [[ $cur == -* ]]; then
         _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --as --only-new'
       else
-        _weir_given '--sync --wait -o --output --color --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --as'
+        _weir_given '--sync --wait -o --output --color -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --as'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           *) : ;;
@@ -123,6 +127,7 @@ _weir() {
     push)
       case $prev in
         --metadata) _weir_words 'auto keep drop'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
         --checkpoint|--password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
         --spool) _weir_spools; return ;;
         --as|--match|--give-up|--drain-rate|--start-jitter|--batch-wait|--batch-size|--batch-records|--parallel|--max-line-size|--max-age|--max-ahead|--max-labels|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;
@@ -136,12 +141,13 @@ _weir() {
         --retime) _weir_words 'now'; return ;;
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
         --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--speed) return ;;
       esac
       if [[ $cur == -* ]]; then
         _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --rejected --speed --retime -o --output --color -h --help'
       else
-        _weir_given '--since --from --to -n --namespace -p --pod -c --container --speed --retime -o --output --color'
+        _weir_given '--since --from --to -n --namespace -p --pod -c --container --speed --retime -o --output --color -h --help'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           1:*) : ;;
@@ -153,6 +159,7 @@ _weir() {
       case $prev in
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
         --password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
         --spool) _weir_spools; return ;;
         --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;
@@ -160,7 +167,7 @@ _weir() {
       if [[ $cur == -* ]]; then
         _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
       else
-        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout'
+        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout'
         case ${#given[@]}:${given[0]-} in
           1:logs) : ;;
           1:labels) _weir_listed ;;
@@ -172,12 +179,13 @@ _weir() {
       ;;
     run)
       case $prev in
+        -h|--help) _weir_words 'all'; return ;;
         -c|--command) return ;;
       esac
       if [[ $cur == -* ]]; then
         _weir_words '-c --command --check -h --help'
       else
-        _weir_given '-c --command'
+        _weir_given '-c --command -h --help'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_files ;;
           *) : ;;
@@ -187,12 +195,13 @@ _weir() {
     spool)
       case $prev in
         -o|--output) _weir_words 'text json'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
         --wait) return ;;
       esac
       if [[ $cur == -* ]]; then
         _weir_words '-o --output --wait -h --help'
       else
-        _weir_given '-o --output --wait'
+        _weir_given '-o --output --wait -h --help'
         case ${#given[@]}:${given[0]-} in
           1:forget) : ;;
           0:*) _weir_words 'status check copy forget compact' ;;
@@ -202,12 +211,13 @@ _weir() {
       ;;
     docs)
       case $prev in
+        -h|--help) _weir_words 'all'; return ;;
         --dir) _weir_files; return ;;
       esac
       if [[ $cur == -* ]]; then
         _weir_words '--dir -h --help'
       else
-        _weir_given '--dir'
+        _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
           1:man) _weir_words 'weir tail enrich filter buffer push replay query run spool docs pipeline.5 record.5 spool.5' ;;
           1:completion) _weir_words 'bash zsh fish' ;;

@@ -34,10 +34,10 @@ struct Example {
 
 // What surrounds an invocation in its chain; known before any is built.
 struct Plan {
-  bool fused = false;                     // inside `weir run`
-  bool first = true, last = true;         // its place
-  bool behind_buffer = false;             // some buffer stands upstream in this process
-  std::optional<std::string> keeper;      // fused: the file the chain's keeper (buffer, push --checkpoint) writes positions to
+  bool fused = false;                 // inside `weir run`
+  bool first = true, last = true;     // its place
+  bool behind_buffer = false;         // some buffer stands upstream in this process
+  std::optional<std::string> keeper;  // fused: the file the chain's keeper (buffer, push --checkpoint) writes positions to
   bool stdout_is_terminal = false, stderr_is_terminal = false;
 };
 
@@ -45,24 +45,28 @@ struct Plan {
 struct Built {
   std::unique_ptr<pipeline::Source> source;
   std::unique_ptr<pipeline::Stage> stage;
-  bool sink = false;                      // the stage (or the source) writes its own output; nothing is put behind it
+  bool sink = false;  // the stage (or the source) writes its own output; nothing is put behind it
 };
 
 // One use of a command: its options, bound to one CLI::App. Options are plain members of the implementation.
 //
-// How a declaration becomes help, man page and completions: the description is one line, lower case, no full stop; a default set with
-// default_str or capture_default_str is added as "(default: …)"; type_name is what stands for the value. Choices are those of
-// CLI::IsMember, and of an argument also the words in small letters of its type name ("labels|series|LOGQL"). A value is completed as a
-// file when its type name is or begins with FILE, DIR, PATH or SPOOL. Options are listed by
-// group ("" hides one), first those of the default group. A named option takes one value each time it is given, also one bound to a
-// vector. `-h,--help` and, for stages and sinks, `--strict` are added to every command.
+// How a declaration becomes help, man page and completions: the description is one line, lower case, no full stop; a default set
+// with default_str or capture_default_str is added as "(default: …)"; type_name is what stands for the value. Choices are those
+// of CLI::IsMember, and of an argument also the words in small letters of its type name ("labels|series|LOGQL"). A value is
+// completed as a file when its type name is or begins with FILE, DIR, PATH or SPOOL. Options are listed by group ("" hides one),
+// first those of the default group. A named option takes one value each time it is given, also one bound to a vector. `-h,--help
+// [all]` and, for stages and sinks, `--strict` are added to every command.
 class Invocation {
  public:
   virtual ~Invocation() = default;
   virtual void declare(CLI::App& app) = 0;
 
-  // Checks what needs no I/O (`--check` stops here). Called after parsing, before keeper() and build().
-  virtual base::Result<void> check() { return {}; }
+  // Fills in what the environment says where an option is not given. Called after parsing, before everything else. `environment` is
+  // that of pipeline::Context.
+  virtual void fill_in(const char* (*environment)(const char* name)) { static_cast<void>(environment); }
+
+  // Checks what the options alone can tell: no I/O, no clock. Called before keeper() and build().
+  [[nodiscard]] virtual base::Result<void> check() const { return {}; }
 
   // What it is with these options, where that is not Command::role: `push --spool` is a source, `buffer --store` a sink.
   [[nodiscard]] virtual std::optional<Role> role() const { return std::nullopt; }
@@ -77,8 +81,9 @@ class Invocation {
     static_cast<void>(plan), static_cast<void>(context);
     return base::fail(base::Code::bug, "this command builds nothing");
   }
-  // What a start would find wrong with the world (`run --check`): files that are not there or cannot be read, variables that are not set. Reads
-  // at most: takes no lock that keeps others out, writes and connects to nothing. What it returns is not run, and may be empty but for `sink`.
+  // What a start would find wrong with the world (`run --check`): files that are not there or cannot be read, variables that are
+  // not set. Reads at most: takes no lock that keeps others out, writes and connects to nothing. What it returns is not run, and
+  // may be empty but for `sink`.
   virtual base::Result<Built> rehearse(const Plan& plan, const pipeline::Context& context) { return build(plan, context); }
   // The exit code of a chain that went well: query says Exit::negative when nothing matched.
   [[nodiscard]] virtual Exit verdict(const pipeline::ChainResult& result) const {
@@ -100,16 +105,21 @@ struct Following {
 
 // An option of other programs, by which people ask for something that has another name here.
 struct ForeignOption {
-  std::string_view name;   // "--tail"
-  std::string_view hint;   // "for the last lines: --lines {}", {} being the value that was given
+  std::string_view name;  // "--tail"
+  std::string_view hint;  // "for the last lines: --lines {}", {} being the value that was given
 };
 
 struct Command {
   std::string_view name;
-  std::string_view summary;       // one line, lower case, no full stop
-  std::string_view description;   // paragraphs for help and man page, separated by blank lines; `code` in backquotes
+  std::string_view summary;      // one line, lower case, no full stop
+  std::string_view description;  // what it does in about three sentences, for help and man page; `code` in backquotes
+  // Further text of the man page: paragraphs separated by blank lines; a line `# Heading` begins a section. Long behaviour is
+  // described here, once.
+  std::string_view manual = {};
+  // The options people use most, in the order of --help, which shows no others: "--follow". `--help all` and the man page show all.
+  std::vector<std::string_view> usual = {};
   Role role = Role::stage;
-  std::vector<Example> examples;
+  std::vector<Example> examples;  // --help shows the first three
   std::vector<Exit> exits;
   std::unique_ptr<Invocation> (*make)() = nullptr;
   // Where what follows depends on the first argument: nullopt for what the arguments themselves say.

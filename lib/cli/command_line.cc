@@ -2,11 +2,12 @@
 
 #include "base/suggestion.h"
 #include "cli/option_facts.h"
+#include "cli/value_error.h"
 
+#include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -17,7 +18,7 @@ using base::Code;
 using base::Error;
 using base::suggestion;
 
-constexpr const char* kStrict = "stop at the first input line that is no record";
+constexpr const char* kStrict = "stop at the first input line that is not a record";
 
 std::ptrdiff_t find_argument(std::span<const std::string> arguments, std::string_view text) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -76,26 +77,17 @@ std::optional<ArgumentError> unplaced(const ParsedCommand& parsed, std::span<con
   if (unknown == mark) {
     rest.erase(mark, mark == rest.end() ? mark : mark + 1);
     if (rest.empty()) return std::nullopt;
-    return ArgumentError{Error{Code::usage, fmt::format("unexpected argument '{}'", base::escape_control(rest.front())),
-                               help_hint(*parsed.command)},
-                         find_argument(arguments, rest.front())};
+    return ArgumentError{
+        Error{Code::usage, fmt::format("unexpected argument '{}'", base::escape_control(rest.front())), help_hint(*parsed.command)},
+        find_argument(arguments, rest.front())};
   }
   const auto name = unknown->substr(0, unknown->find('='));
   const auto known = long_names(*parsed.app);
   auto hint = foreign_hint(*parsed.command, *unknown, arguments);
-  if (hint.empty()) hint = name.starts_with("--") ? base::suggestion(name, known, help_hint(*parsed.command)) : help_hint(*parsed.command);
+  if (hint.empty())
+    hint = name.starts_with("--") ? base::suggestion(name, known, help_hint(*parsed.command)) : help_hint(*parsed.command);
   return ArgumentError{Error{Code::usage, fmt::format("unknown option '{}'", base::escape_control(name)), hint},
                        find_argument(arguments, name)};
-}
-
-const OptionFacts* find_option(const CommandFacts& facts, std::string_view name) {
-  for (const auto* list : {&facts.options, &facts.positionals}) {
-    for (const auto& one : *list) {
-      const auto has = [&](const std::vector<std::string>& names) { return std::find(names.begin(), names.end(), name) != names.end(); };
-      if (one.positional == name || has(one.longs) || has(one.shorts)) return &one;
-    }
-  }
-  return nullptr;
 }
 
 // Positional arguments are written in capitals everywhere.
@@ -117,6 +109,7 @@ NamedText split_name(std::string_view what) {
   return {shown_name(what.substr(0, colon)), std::string(what.substr(colon + 2))};
 }
 
+constexpr std::string_view kHelpValue = "[all]";
 constexpr std::string_view kNumberOrAll = "N|all";
 
 // "=" and the value where it is no whole number; CLI11 would take -1 for the largest there is, and cut what is larger.
@@ -125,6 +118,16 @@ std::string wrong_number(const std::string& value) {
   return digits && value.size() < 19 ? std::string() : "=" + value;
 }
 std::string wrong_number_or_all(const std::string& value) { return value == "all" ? std::string() : wrong_number(value); }
+
+ArgumentError wrong_value(const Command& command, const ValueError& wrong, std::span<const std::string> arguments) {
+  ArgumentError out;
+  out.error = wrong.error;
+  if (out.error.hint.empty()) out.error.hint = help_hint(command);
+  const auto facts = facts_of(command);
+  const auto* option = facts.find(wrong.option);
+  out.index = option == nullptr ? find_argument(arguments, wrong.option) : find_option_argument(arguments, *option, wrong.value);
+  return out;
+}
 
 // CLI11's words for what went wrong, as ours.
 ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, std::span<const std::string> arguments) {
@@ -142,7 +145,7 @@ ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, st
     const std::string_view what = error.what();
     return usage(fmt::format("{} is missing", shown_name(what.substr(0, what.find(" is required")))));
   }
-  option = find_option(facts, name);
+  option = facts.find(name);
   if (kind == "ArgumentMismatch" && option != nullptr) {
     if (text.find("At Most") != std::string::npos) return usage(fmt::format("{} is given more than once", name));
     return usage(fmt::format("{} needs a value: {}", name, option->value));
@@ -151,14 +154,15 @@ ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, st
     // "Could not convert: --limit = abc"
     const auto equals = text.find(" = ");
     name = shown_name(text.substr(0, equals));
-    option = find_option(facts, name);
+    option = facts.find(name);
     if (equals != std::string::npos) value = text.substr(equals + 3);
     return usage(fmt::format("cannot use '{}' for {}: {} expected", base::escape_control(value), name,
                              option == nullptr || option->value == "N" ? "a number" : option->value));
   }
   if (kind == "ValidationError" && option != nullptr && (option->value == "N" || option->value == kNumberOrAll)) {
     value = text.substr(std::min<std::size_t>(text.find('=') + 1, text.size()));
-    return usage(fmt::format("cannot use '{}' for {}: a number{} expected", base::escape_control(value), name, option->value == "N" ? "" : " or all"));
+    return usage(fmt::format("cannot use '{}' for {}: a number{} expected", base::escape_control(value), name,
+                             option->value == "N" ? "" : " or all"));
   }
   if (kind == "ValidationError" && option != nullptr && !option->choices.empty()) {
     value = text.substr(0, text.find(" not in {"));
@@ -189,7 +193,11 @@ ParsedCommand declare(const Command& command) {
   if (command.role == Role::stage || command.role == Role::sink) {
     if (app.get_option_no_throw("--strict") == nullptr) app.add_flag("--strict")->description(kStrict);
   }
-  app.add_flag("-h,--help")->description("show this help and exit");
+  app.add_option(
+         "-h,--help", [](const CLI::results_t&) { return true; }, "show help and exit; `all`: with every option")
+      ->expected(0, 1)
+      ->type_name(std::string(kHelpValue))
+      ->check(CLI::Validator([](const std::string&) { return std::string(); }, "{all}", "help"));
   // A list takes one value each time its option is given; otherwise it would swallow the arguments that follow.
   for (auto* option : app.get_options()) {
     if (!option->get_positional()) option->allow_extra_args(false);
@@ -200,7 +208,8 @@ ParsedCommand declare(const Command& command) {
   return parsed;
 }
 
-std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::span<const std::string> arguments) {
+std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::span<const std::string> arguments,
+                                                 const char* (*environment)(const char* name)) {
   auto parsed = declare(command);
   const auto given = [&](const char* name) {
     const auto* option = parsed.app->get_option_no_throw(name);
@@ -211,13 +220,16 @@ std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::sp
   } catch (const CLI::Error& error) {
     if (!given("--help")) {
       if (auto wrong = unplaced(parsed, arguments)) return *std::move(wrong);
-      return translate(parsed, error, arguments);
+      const auto* value = dynamic_cast<const ValueError*>(&error);
+      return value != nullptr ? wrong_value(command, *value, arguments) : translate(parsed, error, arguments);
     }
   }
   parsed.help = given("--help");
+  parsed.help_all = parsed.help && parsed.app->get_option("--help")->results().front() == "all";
   parsed.strict = given("--strict");
   if (parsed.help) return parsed;
   if (auto wrong = unplaced(parsed, arguments)) return *std::move(wrong);
+  parsed.invocation->fill_in(environment != nullptr ? environment : [](const char*) -> const char* { return nullptr; });
   if (auto checked = parsed.invocation->check(); !checked) return ArgumentError{std::move(checked).error(), -1};
   return parsed;
 }

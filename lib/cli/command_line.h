@@ -19,9 +19,10 @@ namespace weir::cli {
 // One use of a command with its arguments parsed. Movable.
 struct ParsedCommand {
   const Command* command = nullptr;
-  std::unique_ptr<CLI::App> app;           // owns what the invocation declared
+  std::unique_ptr<CLI::App> app;  // owns what the invocation declared
   std::unique_ptr<Invocation> invocation;
-  bool help = false;                       // --help was given; nothing else was checked
+  bool help = false;      // --help was given; nothing else was checked
+  bool help_all = false;  // as --help all
   bool strict = false;
 
   ParsedCommand();
@@ -41,7 +42,9 @@ struct ArgumentError {
 // The tree of `command` with what every command has (--help, --strict), and nothing parsed.
 [[nodiscard]] ParsedCommand declare(const Command& command);
 
-// Parses and then lets the invocation check(). Code::usage, with a hint that names the nearest option or --help.
-[[nodiscard]] std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::span<const std::string> arguments);
+// Parses, and then lets the invocation fill_in() and check(). Code::usage, with a hint that names the nearest option or --help.
+// `environment` is that of pipeline::Context; null for an empty one.
+[[nodiscard]] std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::span<const std::string> arguments,
+                                                               const char* (*environment)(const char* name) = nullptr);
 
 }  // namespace weir::cli

@@ -10,6 +10,8 @@
 namespace weir::cli {
 namespace {
 
+constexpr std::size_t kUsualExamples = 3;
+
 struct Row {
   std::string heading, text;
 };
@@ -51,7 +53,8 @@ std::string examples_text(std::span<const Example> examples, std::size_t width) 
 std::string full_description(const OptionFacts& option) {
   auto text = option.description;
   const auto add = [&](const std::string& more) { text += fmt::format("{}({})", text.empty() ? "" : " ", more); };
-  const bool named = std::all_of(option.choices.begin(), option.choices.end(), [&](const auto& one) { return text.find(one) != std::string::npos; });
+  const bool named = std::all_of(option.choices.begin(), option.choices.end(),
+                                 [&](const auto& one) { return text.find(one) != std::string::npos; });
   if (!named && option.value.find('|') == std::string::npos) add(fmt::format("{}", fmt::join(option.choices, ", ")));
   const bool has_name = option.positional.empty() || !option.longs.empty();
   if (option.repeatable && has_name && text.find("repeat") == std::string::npos) add("repeatable");
@@ -59,14 +62,24 @@ std::string full_description(const OptionFacts& option) {
   return text;
 }
 
-std::string command_help(const CommandFacts& facts, std::size_t width) {
+std::string command_help(const CommandFacts& facts, std::size_t width, HelpScope scope) {
   const auto& command = *facts.command;
+  const bool all = scope == HelpScope::all;
   std::string out = fmt::format("Usage: {}\n\n", facts.synopsis());
   out += wrap(plain(command.description.empty() ? command.summary : command.description), 0, width);
   out += '\n';
   std::vector<Row> rows;
   for (const auto& one : facts.positionals) rows.push_back({one.heading(), full_description(one)});
   if (!rows.empty()) out += "\nArguments:\n" + table(rows, width);
+  if (!all) {
+    rows.clear();
+    for (const auto* option : usual_options(facts)) rows.push_back({option->heading(), full_description(*option)});
+    out += "\nOptions:\n" + table(rows, width);
+    const std::span<const Example> examples(command.examples);
+    if (!examples.empty()) out += examples_text(examples.first(std::min(examples.size(), kUsualExamples)), width);
+    const auto more = fmt::format("`weir {0} --help all` lists every option. `man weir-{0}` explains them.", command.name);
+    return out + "\n" + wrap(plain(more), 0, width) + "\n";
+  }
   for (auto at = facts.options.begin(); at != facts.options.end();) {
     rows.clear();
     const auto& group = at->group;
@@ -76,7 +89,8 @@ std::string command_help(const CommandFacts& facts, std::size_t width) {
   }
   if (!command.examples.empty()) out += examples_text(command.examples, width);
   rows.clear();
-  for (const auto exit : exits_of(command)) rows.push_back({fmt::format("{}", static_cast<int>(exit)), std::string(exit_meaning(exit))});
+  for (const auto exit : exits_of(command))
+    rows.push_back({fmt::format("{}", static_cast<int>(exit)), std::string(exit_meaning(exit))});
   out += "\nExit status:\n" + table(rows, width);
   return out;
 }
@@ -98,10 +112,12 @@ std::string program_help(std::span<const Command* const> commands, std::size_t w
   }
   out += "\nOptions:\n" + table({{"-h, --help", "show this help and exit"}, {"-V, --version", "show the version and exit"}}, width);
   std::vector<Row> rows;
-  for (const auto& variable : environment_variables()) rows.push_back({std::string(variable.names), std::string(variable.meaning)});
+  for (const auto& variable : environment_variables()) {
+    if (variable.usual) rows.push_back({std::string(variable.names), std::string(variable.meaning)});
+  }
   out += "\nEnvironment:\n" + table(rows, width);
   out += examples_text(program_examples(), width);
-  out += "\nweir COMMAND --help and man weir-COMMAND say more.\n";
+  out += "\nweir COMMAND --help describes a command, man weir the rest.\n";
   return out;
 }
 

@@ -2,8 +2,8 @@
 
 #include "base/secrets.h"
 #include "cli/secret_words.h"
+#include "cli/value_options.h"
 #include "http/client.h"
-#include "record/timestamp.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -35,7 +35,8 @@ Result<http::Header> parse_header(const std::string& text) {
   const auto first = header.value.find_first_not_of(" \t");
   header.value.erase(0, first == std::string::npos ? header.value.size() : first);
   for (const char c : header.name)
-    if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f) return wrong("its name holds a space or control byte");
+    if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f)
+      return wrong("its name holds a space or control byte");
   for (const char c : header.value)
     if (static_cast<unsigned char>(c) < ' ' && c != '\t') return wrong("its value holds a control byte");
   return header;
@@ -79,38 +80,52 @@ void hide_secrets(const http::ClientConfig& config, const LokiOptions& options, 
 void declare(CLI::App& app, LokiOptions& options, const LokiDefaults& defaults) {
   constexpr const char* group = "Loki";
   if (defaults.addr_option)
-    app.add_option("--addr", options.url, "URL of the Loki (default: LOKI_ADDR, else http://localhost:3100)")->type_name("URL")->group(group);
-  app.add_option("--tenant,--org-id", options.tenant, "tenant, sent as X-Scope-OrgID (default: LOKI_ORG_ID)")->type_name("NAME")->group(group);
-  app.add_option("--username", options.username, "user name for basic authentication (default: LOKI_USERNAME)")->type_name("NAME")->group(group);
-  app.add_option("--password-file", options.password_file, "read the password from a file, again whenever it changes")
+    app.add_option("--addr", options.url, "URL of Loki (default: LOKI_ADDR, else http://localhost:3100)")
+        ->type_name("URL")
+        ->group(group);
+  app.add_option("--tenant,--org-id", options.tenant, "tenant, sent as X-Scope-OrgID (default: LOKI_ORG_ID)")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--username", options.username, "user name of basic authentication (default: LOKI_USERNAME)")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--password-file", options.password_file, "file with the password; it is read again when it changes")
       ->type_name("FILE")
       ->group(group);
-  app.add_option("--password", options.password, "password; prefer --password-file or LOKI_PASSWORD, which no process list shows")
+  app.add_option("--password", options.password, "password; the process list shows it, so prefer --password-file or LOKI_PASSWORD")
       ->type_name("TEXT")
       ->group(group);
   app.add_option("--bearer-token-file", options.bearer_token_file,
-                 "read the bearer token from a file, again whenever it changes (default: LOKI_BEARER_TOKEN_FILE)")
+                 "file with the bearer token; it is read again when it changes (default: LOKI_BEARER_TOKEN_FILE)")
       ->type_name("FILE")
       ->group(group);
-  app.add_option("--bearer-token", options.bearer_token, "bearer token; prefer --bearer-token-file or LOKI_BEARER_TOKEN")
+  app.add_option("--bearer-token", options.bearer_token,
+                 "bearer token; the process list shows it, so prefer --bearer-token-file or LOKI_BEARER_TOKEN")
       ->type_name("TEXT")
       ->group(group);
-  app.add_option("--ca-cert", options.ca_cert, "certificates that the server's must be signed by, PEM (default: LOKI_CA_CERT_PATH)")
+  app.add_option("--ca-cert", options.ca_cert, "PEM file with the authorities to trust (default: LOKI_CA_CERT_PATH)")
       ->type_name("FILE")
       ->group(group);
-  app.add_option("--cert", options.cert, "client certificate, PEM (default: LOKI_CLIENT_CERT_PATH)")->type_name("FILE")->group(group);
-  app.add_option("--key", options.key, "key of the client certificate, PEM (default: LOKI_CLIENT_KEY_PATH)")->type_name("FILE")->group(group);
-  app.add_flag("--tls-skip-verify", options.tls_skip_verify, "accept any certificate of the server (default: LOKI_TLS_SKIP_VERIFY)")
+  app.add_option("--cert", options.cert, "PEM file with the client certificate (default: LOKI_CLIENT_CERT_PATH)")
+      ->type_name("FILE")
       ->group(group);
-  app.add_option("--proxy-url", options.proxy, "proxy (default: LOKI_HTTP_PROXY_URL, else http_proxy, https_proxy and no_proxy)")
+  app.add_option("--key", options.key, "PEM file with the key of the client certificate (default: LOKI_CLIENT_KEY_PATH)")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_flag("--tls-skip-verify", options.tls_skip_verify,
+               "do not check the server's certificate (default: LOKI_TLS_SKIP_VERIFY)")
+      ->group(group);
+  app.add_option("--proxy-url", options.proxy,
+                 "URL of the proxy (default: LOKI_HTTP_PROXY_URL, else http_proxy, https_proxy and no_proxy)")
       ->type_name("URL")
       ->group(group);
-  app.add_option("--header", options.headers, "send this header, too (repeatable)")->type_name("'NAME: VALUE'")->group(group);
-  app.add_option("--timeout", options.timeout, "give up a request after this long")->type_name("DURATION")->capture_default_str()->group(group);
+  app.add_option("--header", options.headers, "add this header to every request (repeatable)")
+      ->type_name("'NAME: VALUE'")
+      ->group(group);
+  add_duration(app, "--timeout", options.timeout, "abort a request after this time", kMoreThanZero)->group(group);
 }
 
-Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*environment)(const char* name),
-                                            base::Diagnostics* diagnostics) {
+Result<LokiTarget> loki_target(LokiOptions options, const char* (*environment)(const char* name), base::Diagnostics* diagnostics) {
   const auto from_environment = [&](std::string& value, const char* name) {
     if (!value.empty() || environment == nullptr) return;
     if (const char* found = environment(name); found != nullptr) value = found;
@@ -120,10 +135,11 @@ Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*
   };
   const bool basic_given = !options.username.empty() || !options.password.empty() || !options.password_file.empty();
   const bool bearer_given = !options.bearer_token.empty() || !options.bearer_token_file.empty();
-  if (basic_given && bearer_given) return conflict("basic and bearer authentication exclude each other");
-  if (!options.password.empty() && !options.password_file.empty()) return conflict("--password and --password-file exclude each other");
+  if (basic_given && bearer_given) return conflict("cannot use basic and bearer authentication together");
+  if (!options.password.empty() && !options.password_file.empty())
+    return conflict("cannot use --password together with --password-file");
   if (!options.bearer_token.empty() && !options.bearer_token_file.empty())
-    return conflict("--bearer-token and --bearer-token-file exclude each other");
+    return conflict("cannot use --bearer-token together with --bearer-token-file");
 
   // A way to authenticate that was given on the command line wins over the other in the environment.
   if (!bearer_given) {
@@ -145,12 +161,13 @@ Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*
   if (skip == "true" || skip == "1") options.tls_skip_verify = true;
 
   if (!options.username.empty() && (!options.bearer_token.empty() || !options.bearer_token_file.empty()))
-    return conflict("LOKI_USERNAME and LOKI_BEARER_TOKEN(_FILE) exclude each other");
+    return conflict("cannot use LOKI_USERNAME together with LOKI_BEARER_TOKEN or LOKI_BEARER_TOKEN_FILE");
   if (options.cert.empty() != options.key.empty())
-    return base::fail(Code::usage, "a client certificate needs both --cert and --key");
+    return base::fail(Code::usage, "cannot use a client certificate without both --cert and --key");
   for (const char c : options.tenant)
     if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f)
-      return base::fail(Code::usage, "cannot use the tenant \"{}\": it holds a space, a control byte or no ASCII", base::escape_control(options.tenant));
+      return base::fail(Code::usage, "cannot use the tenant \"{}\": it holds a space, a control byte or a character beyond ASCII",
+                        base::escape_control(options.tenant));
 
   http::ClientConfig config;
   auto url = http::parse_url(options.url.empty() ? kDefaultUrl : options.url);
@@ -161,10 +178,7 @@ Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*
     if (!header) return std::move(header).error();
     config.headers.push_back(std::move(*header));
   }
-  auto timeout = record::parse_duration(options.timeout);
-  if (!timeout) return std::move(timeout).error().within("cannot use --timeout");
-  if (*timeout <= 0) return base::fail(Code::usage, "cannot use --timeout {}: it must be more than nothing", options.timeout);
-  config.timeout = *timeout;
+  config.timeout = options.timeout;
   config.username = options.username;
   config.password = options.password;
   config.password_file = options.password_file;
@@ -177,7 +191,7 @@ Result<http::ClientConfig> to_client_config(LokiOptions& options, const char* (*
   config.proxy = options.proxy;
   config.diagnostics = diagnostics;
   if (diagnostics != nullptr && diagnostics->secrets() != nullptr) hide_secrets(config, options, environment, *diagnostics);
-  return config;
+  return LokiTarget{std::move(config), std::move(options.tenant)};
 }
 
 }  // namespace weir::cli

@@ -24,17 +24,21 @@ std::uint32_t code_point(std::string_view text, std::size_t& size) {
 std::string bold(std::string_view text) { return fmt::format("\\fB{}\\fR", roff(text)); }
 std::string italic(std::string_view text) { return fmt::format("\\fI{}\\fR", roff(text)); }
 
+constexpr std::string_view kHeading = "# ";
+
 // A line of text must not begin with what roff reads as a request.
 std::string line(std::string text) {
   if (text.starts_with('.') || text.starts_with('\'')) text.insert(0, "\\&");
   return text + "\n";
 }
 
-// Prose with `code` in bold; blank lines part paragraphs, lines that begin with a blank stand as they are.
+// Prose with `code` in bold; blank lines part paragraphs, lines that begin with a blank stand as they are, `# Heading` begins a
+// subsection.
 std::string prose(std::string_view text, std::string_view paragraph = ".PP\n") {
   std::string out;
   std::string current;
   bool display = false;
+  bool after_heading = false;
   const auto end_line = [&] {
     if (!current.empty()) out += line(current);
     current.clear();
@@ -49,9 +53,16 @@ std::string prose(std::string_view text, std::string_view paragraph = ".PP\n") {
     text = newline == std::string_view::npos ? std::string_view() : text.substr(newline + 1);
     if (part.empty()) {
       end_line(), end_display();
-      out += paragraph;
+      if (!text.starts_with(kHeading) && !out.ends_with(paragraph) && !text.empty() && !after_heading) out += paragraph;
       continue;
     }
+    if (part.starts_with(kHeading)) {
+      end_line(), end_display();
+      out += fmt::format(".SS {}\n", roff(part.substr(kHeading.size())));
+      after_heading = true;
+      continue;
+    }
+    after_heading = false;
     if (part.front() == ' ') {
       end_line();
       if (!display) out += ".EX\n";
@@ -80,8 +91,8 @@ std::string prose(std::string_view text, std::string_view paragraph = ".PP\n") {
 std::string header(std::string_view title) {
   std::string upper(title);
   std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return fmt::format(".\\\" Printed by `weir docs man`; do not edit.\n.TH {} 1 \"{}\" \"weir {}\" \"weir manual\"\n", roff(upper), manual_date(),
-                     version());
+  return fmt::format(".\\\" Printed by `weir docs man`; do not edit.\n.TH {} 1 \"{}\" \"weir {}\" \"weir manual\"\n", roff(upper),
+                     manual_date(), version());
 }
 
 std::string option_entry(const OptionFacts& option) {
@@ -143,13 +154,27 @@ std::string roff(std::string_view text) {
     const char c = text[i];
     std::size_t size = 1;
     switch (c) {
-      case '\\': out += "\\e"; break;
-      case '-': out += "\\-"; break;
-      case '\'': out += "\\(aq"; break;
-      case '`': out += "\\(ga"; break;
-      case '^': out += "\\(ha"; break;
-      case '~': out += "\\(ti"; break;
-      case '"': out += "\\(dq"; break;
+      case '\\':
+        out += "\\e";
+        break;
+      case '-':
+        out += "\\-";
+        break;
+      case '\'':
+        out += "\\(aq";
+        break;
+      case '`':
+        out += "\\(ga";
+        break;
+      case '^':
+        out += "\\(ha";
+        break;
+      case '~':
+        out += "\\(ti";
+        break;
+      case '"':
+        out += "\\(dq";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x80) {
           out += c;
@@ -170,9 +195,11 @@ std::string command_man(const CommandFacts& facts, std::span<const Command* cons
   out += fmt::format(".SH SYNOPSIS\n.B weir {}\n", roff(command.name));
   if (!facts.options.empty()) out += "[\\fIOPTION\\fR]...\n";
   for (const auto& one : facts.positionals) {
-    out += fmt::format("{}{}{}{}\n", one.required ? "" : "[", italic(one.positional), one.required ? "" : "]", one.repeatable ? "..." : "");
+    out += fmt::format("{}{}{}{}\n", one.required ? "" : "[", italic(one.positional), one.required ? "" : "]",
+                       one.repeatable ? "..." : "");
   }
   out += ".SH DESCRIPTION\n" + prose(command.description.empty() ? command.summary : command.description);
+  if (!command.manual.empty()) out += (command.manual.starts_with(kHeading) ? "" : ".PP\n") + prose(command.manual);
   out += ".SH OPTIONS\n";
   for (const auto& one : facts.positionals) out += option_entry(one);
   std::string_view group = "Options";
@@ -195,7 +222,9 @@ std::string command_man(const CommandFacts& facts, std::span<const Command* cons
 std::string program_man(std::span<const Command* const> commands) {
   auto out = header("weir");
   out += fmt::format(".SH NAME\nweir \\- {}\n", roff(tagline()));
-  out += ".SH SYNOPSIS\n.B weir\n\\fICOMMAND\\fR [\\fIARGUMENT\\fR]...\n.br\n.B weir\n\\fICOMMAND\\fR \\fB\\-\\-help\\fR\n.br\n.B weir \\-\\-version\n";
+  out +=
+      ".SH SYNOPSIS\n.B weir\n\\fICOMMAND\\fR [\\fIARGUMENT\\fR]...\n.br\n.B weir\n\\fICOMMAND\\fR \\fB\\-\\-help\\fR\n.br\n.B "
+      "weir \\-\\-version\n";
   out += ".SH DESCRIPTION\n" + prose(description()) + ".SH COMMANDS\n";
   std::vector<std::pair<std::string, int>> pages;
   for (const auto& [role, heading] : role_headings()) {
@@ -207,15 +236,18 @@ std::string program_man(std::span<const Command* const> commands) {
       pages.emplace_back(page, 1);
     }
   }
-  out += ".SH OPTIONS\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nshow help and exit\n.TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\nshow the version and exit\n";
+  out +=
+      ".SH OPTIONS\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nshow help and exit\n.TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\nshow the "
+      "version and exit\n";
   out += ".SH SIGNALS AND ENDS\n" + prose(ends());
   out += ".SH ENVIRONMENT\n";
   for (const auto& variable : environment_variables()) {
     out += ".TP\n" + line(bold(variable.names)) + prose(variable.meaning);
   }
   out += example_entries(program_examples());
-  out += exit_entries({Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::hung_up, Exit::interrupted,
-                       Exit::terminated}, exit_rules());
+  out += exit_entries(
+      {Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::hung_up, Exit::interrupted, Exit::terminated},
+      exit_rules());
   for (const auto* page : {"weir-pipeline", "weir-record", "weir-spool"}) pages.emplace_back(page, 5);
   return out + see_also(pages);
 }

@@ -2,10 +2,10 @@
 
 #include "cli/command_line.h"
 
+#include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -37,7 +37,8 @@ std::vector<std::string> words_in(std::string_view type) {
   while (!type.empty()) {
     const auto word = type.substr(0, type.find('|'));
     type.remove_prefix(std::min(word.size() + 1, type.size()));
-    if (!word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; })) words.emplace_back(word);
+    if (!word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; }))
+      words.emplace_back(word);
   }
   return words;
 }
@@ -124,6 +125,27 @@ std::string CommandFacts::synopsis() const {
                         positional.repeatable ? "..." : "");
   }
   return text;
+}
+
+const OptionFacts* CommandFacts::find(std::string_view name) const {
+  for (const auto* list : {&options, &positionals}) {
+    for (const auto& one : *list) {
+      const auto has = [&](const std::vector<std::string>& names) {
+        return std::find(names.begin(), names.end(), name) != names.end();
+      };
+      if (one.positional == name || has(one.longs) || has(one.shorts)) return &one;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<const OptionFacts*> usual_options(const CommandFacts& facts) {
+  std::vector<const OptionFacts*> found;
+  for (const auto name : facts.command->usual) {
+    if (const auto* option = facts.find(name); option != nullptr) found.push_back(option);
+  }
+  if (const auto* help = facts.find("--help"); help != nullptr) found.push_back(help);
+  return found;
 }
 
 CommandFacts facts_of(const Command& command) {

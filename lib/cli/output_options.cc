@@ -5,14 +5,17 @@
 namespace weir::cli {
 
 void declare_output(CLI::App& app, OutputFlags& flags, bool text_into_pipes) {
-  app.add_option("-o,--output", flags.format,
-                 text_into_pipes ? "auto (the default: text), text, raw (bare lines) or jsonl (JSON lines)"
-                                 : "auto (the default: text on a terminal, JSON lines into a pipe), text, raw (bare lines) or jsonl")
+  app.add_option(
+         "-o,--output", flags.format,
+         text_into_pipes
+             ? "text, raw (bare lines) or jsonl (JSON lines); auto, the default, is text"
+             : "text, raw (bare lines) or jsonl (JSON lines); auto, the default, is text on a terminal and jsonl into a pipe")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"auto", "text", "raw", "jsonl"}));
-  app.add_option("--color", flags.color,
-                 "colour in text: auto (on a terminal without NO_COLOR), never, or always (also into a pipe that ends at a terminal, as of "
-                 "`less -R`: control bytes are then shown escaped)")
+  app.add_option(
+         "--color", flags.color,
+         "colour in text: never, always (also into a pipe, as to `less -R`; control bytes are then escaped), or auto, the default: "
+         "on a terminal, unless NO_COLOR is set")
       ->type_name("WHEN")
       ->check(CLI::IsMember({"auto", "always", "never"}));
 }

@@ -5,16 +5,16 @@
 #include "base/unique_fd.h"
 #include "cli/secret_words.h"
 
+#include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
 
 namespace weir::cli {
 namespace {
@@ -69,13 +69,15 @@ const Command* find_command(std::span<const Command* const> commands, std::strin
 }
 
 Result<Link> read_link(const StageText& text, const PipelineSource& source, std::span<const Command* const> commands,
-                       base::Secrets* secrets) {
+                       const pipeline::Context& context) {
   const auto* command = find_command(commands, text.command.text);
   if (command == nullptr) {
     const auto names = stage_names(commands);
     const auto what = fmt::format("there is no stage '{}'", base::escape_control(text.command.text));
-    if (text.command.text.find_first_of("=~>") == 0) return source.error_at(text.command.place, what, "put LogQL in single quotes: filter '|= \"error\"'");
-    return source.error_at(text.command.place, what, base::suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
+    if (text.command.text.find_first_of("=~>") == 0)
+      return source.error_at(text.command.place, what, "put LogQL in single quotes: filter '|= \"error\"'");
+    return source.error_at(text.command.place, what,
+                           base::suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
   }
   if (command->role == Role::action) {
     return source.error_at(text.command.place, fmt::format("{} is no stage of a pipeline", command->name),
@@ -84,8 +86,8 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
   std::vector<std::string> arguments;
   arguments.reserve(text.arguments.size());
   for (const auto& word : text.arguments) arguments.push_back(word.text);
-  if (secrets != nullptr) note_secrets(arguments, *secrets);
-  auto parsed = parse(*command, arguments);
+  if (auto* secrets = context.diagnostics->secrets(); secrets != nullptr) note_secrets(arguments, *secrets);
+  auto parsed = parse(*command, arguments, context.environment);
   if (auto* wrong = std::get_if<ArgumentError>(&parsed)) {
     // A command that checks itself knows the text that it could not parse, not which word it was.
     const auto is_wrong = [&](const Word& one) { return !one.text.empty() && one.text == wrong->error.text; };
@@ -96,7 +98,8 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
   }
   auto& ready = std::get<ParsedCommand>(parsed);
   if (ready.help) {
-    return source.error_at(text.command.place, "--help has no place in a pipeline", fmt::format("run weir {} --help", command->name));
+    return source.error_at(text.command.place, "--help has no place in a pipeline",
+                           fmt::format("run weir {} --help", command->name));
   }
   Link link;
   link.parsed = std::move(ready);
@@ -124,7 +127,8 @@ Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<co
     return PipelineSource(choice.word, *std::move(text), PipelineSource::Kind::file);
   }
   const int error = errno;
-  if (choice.word.find('|') != std::string::npos || begins_with_stage(choice.word, commands)) return PipelineSource("text", choice.word);
+  if (choice.word.find('|') != std::string::npos || begins_with_stage(choice.word, commands))
+    return PipelineSource("text", choice.word);
   if (error != ENOENT && error != ENAMETOOLONG) return base::io_error(error, fmt::format("open {}", choice.word));
   return base::fail(Code::usage, "there is no file '{}'", base::escape_control(choice.word))
       .with_hint("a text of pipelines has a `|` in it or begins with a stage, or is given with -c");
@@ -133,7 +137,7 @@ Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<co
 Result<std::vector<Link>> read_links(const PipelineEntry& entry, std::span<const Command* const> commands, const pipeline::Context& context) {
   std::vector<Link> links;
   for (const StageText& stage : entry.text.stages) {
-    auto link = read_link(stage, *entry.source, commands, context.diagnostics->secrets());
+    auto link = read_link(stage, *entry.source, commands, context);
     if (!link) return std::move(link).error();
     links.push_back(*std::move(link));
   }

@@ -9,17 +9,18 @@
 
 namespace weir::cli {
 
-[[nodiscard]] std::string_view version();       // "0.1.0"
-[[nodiscard]] std::string_view manual_date();   // of the man pages, "2026-11-23"
-[[nodiscard]] std::string_view tagline();       // one line, no full stop
-[[nodiscard]] std::string_view description();   // paragraphs, as Command::description
+[[nodiscard]] std::string_view version();      // "0.1.0"
+[[nodiscard]] std::string_view manual_date();  // of the man pages, "2026-11-23"
+[[nodiscard]] std::string_view tagline();      // one line, no full stop
+[[nodiscard]] std::string_view description();  // paragraphs, as Command::description
 
-[[nodiscard]] std::string_view ends();          // how chains end: paragraphs for weir.1
-[[nodiscard]] std::string_view exit_rules();    // which exit code it is: the same
+[[nodiscard]] std::string_view ends();        // how chains end: paragraphs for weir.1
+[[nodiscard]] std::string_view exit_rules();  // which exit code it is: the same
 
 struct Variable {
   std::string_view names;
   std::string_view meaning;
+  bool usual = false;  // shown by weir --help; the others only by the man page
 };
 [[nodiscard]] std::span<const Variable> environment_variables();
 [[nodiscard]] std::span<const Example> program_examples();

@@ -4,27 +4,12 @@
 #include "logql/printer.h"
 #include "logql/rewrite.h"
 
-#include <fnmatch.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <utility>
 
 namespace weir::cli {
 namespace {
-
-bool is_glob(std::string_view text) { return text.find_first_of("*?[") != std::string_view::npos; }
-
-bool any_matches(const std::vector<std::string>& patterns, std::string_view name, bool workload) {
-  if (patterns.empty()) return true;
-  const std::string text(name);
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-    if (!is_glob(pattern)) {
-      return name == pattern || (workload && name.size() > pattern.size() && name.starts_with(pattern) && name[pattern.size()] == '-');
-    }
-    return ::fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
-  });
-}
 
 void append_literal(std::string& regex, char c) {
   if (std::string_view(R"(\.+*?()|[]{}^$)").find(c) != std::string_view::npos) regex += '\\';
@@ -42,7 +27,8 @@ std::string regex_of(std::string_view glob) {
       regex += '.';
     } else if (c == '\\' && i + 1 < glob.size()) {
       append_literal(regex, glob[++i]);
-    } else if (const std::size_t close = glob.find(']', i + (glob.substr(i).starts_with("[!") || glob.substr(i).starts_with("[^") ? 3 : 2));
+    } else if (const std::size_t close =
+                   glob.find(']', i + (glob.substr(i).starts_with("[!") || glob.substr(i).starts_with("[^") ? 3 : 2));
                c == '[' && close != std::string_view::npos) {
       regex += '[';
       ++i;
@@ -61,7 +47,7 @@ std::string regex_of(std::string_view glob) {
 
 void add_matcher(std::vector<logql::MatcherExpr>& out, const char* label, const std::vector<std::string>& patterns, bool workload) {
   if (patterns.empty()) return;
-  if (patterns.size() == 1 && !workload && !is_glob(patterns[0])) {
+  if (patterns.size() == 1 && !workload && !tail::is_glob(patterns[0])) {
     out.push_back({label, logql::MatchOp::equal, patterns[0]});
     return;
   }
@@ -69,43 +55,36 @@ void add_matcher(std::vector<logql::MatcherExpr>& out, const char* label, const 
   for (const std::string& pattern : patterns) {
     if (!regex.empty()) regex += '|';
     regex += regex_of(pattern);
-    if (workload && !is_glob(pattern)) regex += "(-.*)?";
+    if (workload && !tail::is_glob(pattern)) regex += "(-.*)?";
   }
   out.push_back({label, logql::MatchOp::regex, std::move(regex)});
 }
 
 }  // namespace
 
-bool Selection::matches(std::string_view name_space, std::string_view pod, std::string_view container) const {
-  return any_matches(namespaces, name_space, false) && any_matches(pods, pod, true) && any_matches(containers, container, false);
-}
-
-bool Selection::matches(const record::LabelSet& labels) const {
-  return empty() || matches(labels.get("namespace"), labels.get("pod"), labels.get("container"));
-}
-
-std::vector<logql::MatcherExpr> Selection::matchers() const {
+std::vector<logql::MatcherExpr> matchers(const tail::Selection& selection) {
   std::vector<logql::MatcherExpr> out;
-  add_matcher(out, "namespace", namespaces, false);
-  add_matcher(out, "pod", pods, true);
-  add_matcher(out, "container", containers, false);
+  add_matcher(out, "namespace", selection.namespaces, false);
+  add_matcher(out, "pod", selection.pods, true);
+  add_matcher(out, "container", selection.containers, false);
   return out;
 }
 
-base::Result<std::string> Selection::narrow(std::string_view logql) const {
-  if (empty()) return std::string(logql);
+base::Result<std::string> narrow(const tail::Selection& selection, std::string_view logql) {
+  const std::vector<logql::MatcherExpr> wanted = matchers(selection);
+  if (wanted.empty()) return std::string(logql);
   auto expr = logql::parse(logql, {.selector_optional = true, .selector_must_match = false});
   if (!expr) return std::move(expr).error();
-  logql::narrow(*expr, matchers());
+  logql::narrow(*expr, wanted);
   return logql::print(*expr);
 }
 
-void declare_selection(CLI::App& app, Selection& selection) {
+void declare_selection(CLI::App& app, tail::Selection& selection) {
   const auto add = [&](const char* names, std::vector<std::string>& values, const char* what) {
     app.add_option(names, values, what)->type_name("PATTERN");
   };
   add("-n,--namespace", selection.namespaces, "only records of these namespaces (repeatable)");
-  add("-p,--pod", selection.pods, "only records of these pods; web also takes web-… (repeatable)");
+  add("-p,--pod", selection.pods, "only records of these pods; `web` also means web-… (repeatable)");
   add("-c,--container", selection.containers, "only records of these containers (repeatable)");
 }
 

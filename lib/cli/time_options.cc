@@ -1,5 +1,6 @@
 #include "cli/time_options.h"
 
+#include "cli/value_options.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
@@ -12,47 +13,58 @@ using base::Code;
 using base::fail;
 using base::Result;
 
-namespace {
-
-bool is_time_of_day(std::string_view text) {
-  return text.find(':') != std::string_view::npos && text.find_first_not_of("0123456789:") == std::string_view::npos;
+Result<TimePoint> TimePoint::parse(const std::string& text) {
+  // Whether it is a time does not depend on when that is.
+  constexpr base::Timestamp any = 1'767'268'800 * base::kSecond;
+  auto time = record::parse_time(text, any);
+  if (time) return TimePoint(text);
+  return fail(Code::usage, "{}", text.starts_with('+') ? "it lies in the future" : "it is not a time").with_hint(time.error().hint);
 }
 
-}  // namespace
-
-void declare_time(CLI::App& app, TimeFlags& flags, const std::string& default_since) {
-  auto* since = app.add_option("--since", flags.since, "records of this last while, or since this time: 15m, 7d, 2026-05-01T10:00:00Z, 10:00");
-  since->type_name("DUR|TIME");
-  if (!default_since.empty()) since->default_str(default_since);
-  app.add_option("--from", flags.from, "records from this time on: RFC 3339, a local date and time, a local time (23:00 is the latest one that was), or how long ago")->type_name("TIME");
-  app.add_option("--to", flags.to, "records before this time")->type_name("TIME");
+base::Timestamp TimePoint::at(base::Timestamp now) const {
+  const auto time = record::parse_time(text_, now);
+  return time ? *time : now;  // parse() has seen that it is one
 }
 
-Result<TimeRange> time_range(const TimeFlags& flags, base::Timestamp now) {
-  TimeRange range;
-  const auto read = [&](const char* option, const std::string& text, base::Timestamp& out) -> Result<void> {
-    if (text.empty()) return {};
-    auto time = record::parse_time(text, now);
-    if (!time) {
-      base::Error error = std::move(time).error();
-      error.code = Code::usage;
-      return std::move(error).within(option);
-    }
-    out = *time;
+bool TimePoint::is_time_of_day() const {
+  return text_.find(':') != std::string::npos && text_.find_first_not_of("0123456789:") == std::string::npos;
+}
+
+CLI::Option* add_time(CLI::App& app, const std::string& names, std::optional<TimePoint>& value, const std::string& what) {
+  const auto read = [&value](const std::string& text) -> Result<void> {
+    auto time = TimePoint::parse(text);
+    if (!time) return std::move(time).error();
+    value = *std::move(time);
     return {};
   };
-  if (!flags.since.empty() && !flags.from.empty()) {
-    return fail(Code::usage, "cannot use --since together with --from").with_hint("both say where to begin: give one of them");
-  }
-  if (auto ok = read("--since", flags.since, range.from); !ok) return std::move(ok).error();
-  if (auto ok = read("--from", flags.from, range.from); !ok) return std::move(ok).error();
-  if (auto ok = read("--to", flags.to, range.to); !ok) return std::move(ok).error();
-  if (range.to < range.from && is_time_of_day(flags.to)) {
-    // `--from 22:00 --to 02:00` ends after it begins, `--from 08:00 --to 12:00` at eleven in an hour.
-    if (auto next = record::parse_time(flags.to, now + 24 * base::kHour)) range.to = *next;
-  }
+  return add_value(app, names, read, what)->type_name("TIME");
+}
+
+void declare_time(CLI::App& app, TimeFlags& flags, const std::string& default_since) {
+  auto* since =
+      add_time(app, "--since", flags.since, "records of the last 15m, 7d, …, or since a time: 10:00, 2026-05-01T10:00:00Z");
+  since->type_name("DUR|TIME");
+  if (!default_since.empty()) since->default_str(default_since);
+  add_time(app, "--from", flags.from,
+           "records from this time on: RFC 3339, a local date and time, a local time (the last 23:00), or how long ago");
+  add_time(app, "--to", flags.to, "records before this time");
+}
+
+Result<void> check(const TimeFlags& flags) {
+  if (!flags.since || !flags.from) return {};
+  return fail(Code::usage, "cannot use --since together with --from").with_hint("both say where to start: give one of them");
+}
+
+Result<base::TimeRange> time_range(const TimeFlags& flags, base::Timestamp now) {
+  if (auto ok = check(flags); !ok) return std::move(ok).error();
+  base::TimeRange range;
+  if (flags.since) range.from = flags.since->at(now);
+  if (flags.from) range.from = flags.from->at(now);
+  if (flags.to) range.to = flags.to->at(now);
+  // `--from 22:00 --to 02:00` ends after it begins, `--from 08:00 --to 12:00` at eleven in an hour.
+  if (range.to < range.from && flags.to->is_time_of_day()) range.to = flags.to->at(now + 24 * base::kHour);
   if (range.from >= range.to) {
-    return fail(Code::usage, "cannot take records from {} to {}: the end is not after the beginning", record::to_rfc3339(range.from),
+    return fail(Code::usage, "cannot take records from {} to {}: the end is not after the start", record::to_rfc3339(range.from),
                 record::to_rfc3339(range.to));
   }
   return range;

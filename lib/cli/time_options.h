@@ -3,36 +3,50 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/time_range.h"
 
-#include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace weir::cli {
 
-struct TimeFlags {
-  std::string since = {}, from = {}, to = {};
-  [[nodiscard]] bool given() const { return !since.empty() || !from.empty() || !to.empty(); }
+// A time as people write it (record::parse_time), which may depend on when it is asked for: `15m` is that long ago, `10:00` the
+// latest that was.
+class TimePoint {
+ public:
+  // Code::usage; needs no clock.
+  static base::Result<TimePoint> parse(const std::string& text);
+  [[nodiscard]] base::Timestamp at(base::Timestamp now) const;
+  [[nodiscard]] bool is_time_of_day() const;
+
+ private:
+  explicit TimePoint(std::string text) : text_(std::move(text)) {}
+  std::string text_;
 };
 
-// Half open, as in Loki: from <= timestamp < to.
-struct TimeRange {
-  static constexpr base::Timestamp kBeginning = std::numeric_limits<base::Timestamp>::min();
-  static constexpr base::Timestamp kForever = std::numeric_limits<base::Timestamp>::max();
-  base::Timestamp from = kBeginning;
-  base::Timestamp to = kForever;
-  [[nodiscard]] bool contains(base::Timestamp time) const { return time >= from && time < to; }
+// `value` must outlive the parse.
+CLI::Option* add_time(CLI::App& app, const std::string& names, std::optional<TimePoint>& value, const std::string& what);
+
+struct TimeFlags {
+  std::optional<TimePoint> since = {}, from = {}, to = {};
+  [[nodiscard]] bool given() const { return since || from || to; }
 };
 
 // `flags` must outlive the parse. `default_since` is only named in the help text ("1h"); "" says that all times are meant.
 void declare_time(CLI::App& app, TimeFlags& flags, const std::string& default_since);
 
-// Relative times count from `now`. --since together with --from is an error (Code::usage), as is an empty range.
+// What needs no clock: --since together with --from is an error (Code::usage).
+base::Result<void> check(const TimeFlags& flags);
+
+// Relative times count from `now`. The same errors, and an empty range is one, too.
 // A time of day is the latest one that was, as --to where that is before the beginning the one after it.
-// Without --from and --since the range begins at kBeginning, without --to it ends at kForever.
-base::Result<TimeRange> time_range(const TimeFlags& flags, base::Timestamp now);
+// Without --from and --since the range begins at TimeRange::kBeginning, without --to it ends at kForever.
+base::Result<base::TimeRange> time_range(const TimeFlags& flags, base::Timestamp now);
 
 }  // namespace weir::cli

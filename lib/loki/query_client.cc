@@ -51,14 +51,14 @@ std::string words(std::string_view body) {
 }
 
 // Removes the entries outside the window from the end of `out`, which is sorted from `first` on. Returns how many.
-std::size_t drop_outside(record::Batch& out, std::size_t first, const QueryWindow& window) {
+std::size_t drop_outside(record::Batch& out, std::size_t first, const base::TimeRange& window) {
   auto& records = out.records;
   const std::size_t before = records.size();
   const auto earlier = [](const record::Record& record, base::Timestamp time) { return record.timestamp < time; };
-  records.erase(std::lower_bound(records.begin() + static_cast<std::ptrdiff_t>(first), records.end(), window.end, earlier),
+  records.erase(std::lower_bound(records.begin() + static_cast<std::ptrdiff_t>(first), records.end(), window.to, earlier),
                 records.end());
   const auto begin = records.begin() + static_cast<std::ptrdiff_t>(first);
-  records.erase(begin, std::lower_bound(begin, records.end(), window.start, earlier));
+  records.erase(begin, std::lower_bound(begin, records.end(), window.from, earlier));
   return before - records.size();
 }
 
@@ -173,8 +173,8 @@ Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::
 
 Result<QueryClient::Page> QueryClient::page_once(const PageRequest& request, record::Batch& out) {
   Parameters parameters = {{"query", std::string(request.query)},
-                           {"start", fmt::to_string(request.window.start)},
-                           {"end", fmt::to_string(request.window.end)},
+                           {"start", fmt::to_string(request.window.from)},
+                           {"end", fmt::to_string(request.window.to)},
                            {"limit", fmt::to_string(request.limit)},
                            {"direction", request.direction == Direction::forward ? "forward" : "backward"}};
   if (request.step > 0) parameters.emplace_back("step", fmt::format("{}", static_cast<double>(request.step) / base::kSecond));
@@ -227,13 +227,13 @@ Result<void> QueryClient::get_all(std::string_view path, const Parameters& param
 
 namespace {
 
-std::vector<std::pair<std::string, std::string>> window_parameters(const QueryWindow& window) {
-  return {{"start", fmt::to_string(window.start)}, {"end", fmt::to_string(window.end)}};
+std::vector<std::pair<std::string, std::string>> window_parameters(const base::TimeRange& window) {
+  return {{"start", fmt::to_string(window.from)}, {"end", fmt::to_string(window.to)}};
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> QueryClient::labels(const QueryWindow& window, std::string_view selector) {
+Result<std::vector<std::string>> QueryClient::labels(const base::TimeRange& window, std::string_view selector) {
   auto parameters = window_parameters(window);
   if (!selector.empty()) parameters.emplace_back("query", selector);
   if (auto got = get_all("/loki/api/v1/labels", parameters); !got) return std::move(got).error();
@@ -242,7 +242,7 @@ Result<std::vector<std::string>> QueryClient::labels(const QueryWindow& window, 
   return names;
 }
 
-Result<std::vector<std::string>> QueryClient::label_values(std::string_view name, const QueryWindow& window, std::string_view selector) {
+Result<std::vector<std::string>> QueryClient::label_values(std::string_view name, const base::TimeRange& window, std::string_view selector) {
   auto parameters = window_parameters(window);
   if (!selector.empty()) parameters.emplace_back("query", selector);
   if (auto got = get_all(fmt::format("/loki/api/v1/label/{}/values", base::percent_encode(name)), parameters); !got) {
@@ -251,7 +251,7 @@ Result<std::vector<std::string>> QueryClient::label_values(std::string_view name
   return parser_.parse_strings(body_);
 }
 
-Result<std::vector<record::LabelSetRef>> QueryClient::series(const QueryWindow& window, std::string_view selector) {
+Result<std::vector<record::LabelSetRef>> QueryClient::series(const base::TimeRange& window, std::string_view selector) {
   auto parameters = window_parameters(window);
   if (!selector.empty()) parameters.emplace_back("match[]", selector);
   if (auto got = get_all("/loki/api/v1/series", parameters); !got) return std::move(got).error();

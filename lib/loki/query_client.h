@@ -9,6 +9,7 @@
 #include "base/diagnostics.h"
 #include "base/result.h"
 #include "base/stop.h"
+#include "base/time_range.h"
 #include "http/client.h"
 #include "loki/query_answer.h"
 #include "record/record.h"
@@ -38,12 +39,6 @@ struct QueryClientConfig {
 inline constexpr std::string_view kNeedsSelector =
     "Loki needs a stream selector, such as {namespace=\"shop\"} or {namespace=~\".+\"}; only a query of a spool may leave it out";
 
-// Half open, as in Loki: start <= timestamp < end.
-struct QueryWindow {
-  base::Timestamp start = 0;
-  base::Timestamp end = 0;
-};
-
 class QueryClient {
  public:
   // `stop` may be null. The other arguments must outlive the client.
@@ -52,7 +47,7 @@ class QueryClient {
 
   struct PageRequest {
     std::string_view query;
-    QueryWindow window;
+    base::TimeRange window = {0, 0};
     std::uint32_t limit = 1000;         // of entries; metric queries have no limit
     Direction direction = Direction::forward;
     base::Duration step = 0;            // the step of a metric query; 0: Loki chooses
@@ -73,9 +68,9 @@ class QueryClient {
   base::Result<Page> page(const PageRequest& request, record::Batch& out);
 
   // `selector` may be empty. The names do not include shard labels.
-  base::Result<std::vector<std::string>> labels(const QueryWindow& window, std::string_view selector);
-  base::Result<std::vector<std::string>> label_values(std::string_view name, const QueryWindow& window, std::string_view selector);
-  base::Result<std::vector<record::LabelSetRef>> series(const QueryWindow& window, std::string_view selector);
+  base::Result<std::vector<std::string>> labels(const base::TimeRange& window, std::string_view selector);
+  base::Result<std::vector<std::string>> label_values(std::string_view name, const base::TimeRange& window, std::string_view selector);
+  base::Result<std::vector<record::LabelSetRef>> series(const base::TimeRange& window, std::string_view selector);
 
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
 

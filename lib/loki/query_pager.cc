@@ -133,7 +133,7 @@ QuerySplit split_query(Batch& sample) {
   return split.left.empty() ? split_by_line(sample) : split;
 }
 
-QueryPager::QueryPager(QueryClient& client, std::string query, QueryWindow window, Direction direction, Options options)
+QueryPager::QueryPager(QueryClient& client, std::string query, base::TimeRange window, Direction direction, Options options)
     : client_(client), query_(std::move(query)), window_(window), direction_(direction), options_(options), limit_(options.first_page) {}
 
 std::uint32_t QueryPager::page_limit() const {
@@ -160,13 +160,13 @@ void QueryPager::size_slices(std::size_t entries, base::Duration covered, std::u
   slice_ = static_cast<base::Duration>(std::clamp(static_cast<double>(covered) * std::min(wanted, most), 1.0, kLongest));
 }
 
-QueryWindow QueryPager::next_window() const {
-  QueryWindow window = window_;
-  if (slice_ == 0 || window.end - window.start <= slice_) return window;
+base::TimeRange QueryPager::next_window() const {
+  base::TimeRange window = window_;
+  if (slice_ == 0 || window.to - window.from <= slice_) return window;
   if (direction_ == Direction::forward) {
-    window.end = window.start + slice_;
+    window.to = window.from + slice_;
   } else {
-    window.start = window.end - slice_;
+    window.from = window.to - slice_;
   }
   return window;
 }
@@ -184,13 +184,13 @@ Result<bool> QueryPager::next(Batch& out) {
 }
 
 Result<bool> QueryPager::next_page(Batch& out) {
-  if (window_.start >= window_.end) {
+  if (window_.from >= window_.to) {
     done_ = true;
     return false;
   }
   const std::uint32_t limit = page_limit();
   const std::size_t first = out.records.size();
-  const QueryWindow window = next_window();
+  const base::TimeRange window = next_window();
   const std::size_t known = std::exchange(known_, 0);
   auto page = client_.page({query_, window, limit, direction_, step_, known}, out);
   if (!page) return std::move(page).error();
@@ -210,18 +210,18 @@ Result<bool> QueryPager::next_page(Batch& out) {
   const std::size_t entries = page->answer.entries;
   auto& records = out.records;
   const std::size_t inside = records.size() - first;
-  const bool last = window.start == window_.start && window.end == window_.end;
+  const bool last = window.from == window_.from && window.to == window_.to;
   if (page->answer.samples || (entries < limit && last)) {
     done_ = true;
     return inside > 0;
   }
   size_pages(entries, page->bytes);
   if (entries < limit) {
-    size_slices(inside, window.end - window.start, limit);
+    size_slices(inside, window.to - window.from, limit);
     if (direction_ == Direction::forward) {
-      window_.start = window.end;
+      window_.from = window.to;
     } else {
-      window_.end = window.start;
+      window_.to = window.from;
     }
     return true;
   }
@@ -243,12 +243,12 @@ Result<bool> QueryPager::next_page(Batch& out) {
   // Entries after the page may share its last timestamp.
   if (direction_ == Direction::forward) {
     while (records.back().timestamp == newest) records.pop_back();
-    window_.start = newest;
+    window_.from = newest;
   } else {
     const auto kept = std::find_if(records.begin() + static_cast<std::ptrdiff_t>(first), records.end(),
                                    [&](const Record& record) { return record.timestamp != oldest; });
     records.erase(records.begin() + static_cast<std::ptrdiff_t>(first), kept);
-    window_.end = oldest + 1;
+    window_.to = oldest + 1;
   }
   known_ = first + inside - records.size();
   return true;
@@ -299,26 +299,26 @@ Result<bool> QueryPager::next_part(Batch& out) {
   return true;
 }
 
-base::Error QueryPager::stuck(const QueryClient::Page& page, const QueryWindow& window) const {
+base::Error QueryPager::stuck(const QueryClient::Page& page, const base::TimeRange& window) const {
   return base::fail(Code::network,
                     "cannot read on: asked for entries from {} to {}, the server gave {}, of which {} lie outside that time: it "
                     "does not keep to "
                     "`start` and `end`",
-                    record::to_rfc3339(window.start), record::to_rfc3339(window.end), page.answer.entries, page.outside)
+                    record::to_rfc3339(window.from), record::to_rfc3339(window.to), page.answer.entries, page.outside)
       .with_hint("what was shown is not all; is it a Loki, and does a proxy in front of it pass the parameters on?");
 }
 
-base::Error QueryPager::short_of(std::size_t entries, std::size_t known, const QueryWindow& window) const {
+base::Error QueryPager::short_of(std::size_t entries, std::size_t known, const base::TimeRange& window) const {
   return base::fail(Code::network, "cannot read on: for the time from {} to {} Loki gave {}, where it had given {} before",
-                    record::to_rfc3339(window.start), record::to_rfc3339(window.end), base::count_of(entries, "entry", "entries"), known)
+                    record::to_rfc3339(window.from), record::to_rfc3339(window.to), base::count_of(entries, "entry", "entries"), known)
       .with_hint("what was shown is not all: Loki does not show all that it has; ask again when its ingesters and its store are well");
 }
 
 void QueryPager::leave_timestamp() {
   if (direction_ == Direction::forward) {
-    window_.start = instant_ + 1;
+    window_.from = instant_ + 1;
   } else {
-    window_.end = instant_;
+    window_.to = instant_;
   }
 }
 

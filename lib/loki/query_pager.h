@@ -33,9 +33,9 @@ class QueryPager {
   };
   // The window must be absolute and never changes, so entries that arrive during paging do not disturb it. `client` must
   // outlive the pager.
-  QueryPager(QueryClient& client, std::string query, QueryWindow window, Direction direction)
+  QueryPager(QueryClient& client, std::string query, base::TimeRange window, Direction direction)
       : QueryPager(client, std::move(query), window, direction, Options()) {}
-  QueryPager(QueryClient& client, std::string query, QueryWindow window, Direction direction, Options options);
+  QueryPager(QueryClient& client, std::string query, base::TimeRange window, Direction direction, Options options);
 
   // Appends the next entries to `out`, oldest first within one call. The calls follow each other in the pager's direction.
   // False when there are no more entries. The first call gives the whole answer of a metric query.
@@ -51,14 +51,14 @@ class QueryPager {
 
  private:
   base::Result<bool> next_page(record::Batch& out);
-  [[nodiscard]] QueryWindow next_window() const;
+  [[nodiscard]] base::TimeRange next_window() const;
   base::Result<bool> next_part(record::Batch& out);
   void size_pages(std::size_t entries, std::size_t bytes);
   void size_slices(std::size_t entries, base::Duration covered, std::uint32_t limit);
   [[nodiscard]] std::uint32_t page_limit() const;
   void leave_timestamp();
-  [[nodiscard]] base::Error stuck(const QueryClient::Page& page, const QueryWindow& window) const;
-  [[nodiscard]] base::Error short_of(std::size_t entries, std::size_t known, const QueryWindow& window) const;
+  [[nodiscard]] base::Error stuck(const QueryClient::Page& page, const base::TimeRange& window) const;
+  [[nodiscard]] base::Error short_of(std::size_t entries, std::size_t known, const base::TimeRange& window) const;
 
   struct Part {
     std::string filter;      // appended to the query
@@ -67,7 +67,7 @@ class QueryPager {
 
   QueryClient& client_;
   std::string query_;
-  QueryWindow window_;  // what is still to be read
+  base::TimeRange window_;  // what is still to be read
   Direction direction_;
   Options options_;
   base::Duration step_ = 0;

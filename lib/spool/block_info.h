@@ -2,22 +2,16 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/time_range.h"
 #include "record/label_set.h"
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 
 namespace weir::spool {
 
-// from <= timestamp < to.
-struct TimeRange {
-  base::Timestamp from = std::numeric_limits<base::Timestamp>::min();
-  base::Timestamp to = std::numeric_limits<base::Timestamp>::max();
-  [[nodiscard]] bool contains(base::Timestamp time) const { return from <= time && time < to; }
-  [[nodiscard]] bool touches(base::Timestamp min, base::Timestamp max) const { return min < to && max >= from; }
-};
+using base::TimeRange;
 
 // Blocks that hold records, by number.
 struct BlockRange {

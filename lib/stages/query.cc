@@ -160,7 +160,7 @@ class LokiQuery : public Query {
   }
 
  private:
-  [[nodiscard]] loki::QueryWindow window() const { return {spec_.from, spec_.to}; }
+  [[nodiscard]] base::TimeRange window() const { return spec_.range; }
 
   // Not worth a wait: one attempt a request, and a short one.
   [[nodiscard]] std::string explain_nothing() const {
@@ -221,7 +221,7 @@ class LokiQuery : public Query {
   }
 
   // Page by page; `skip` records at the beginning are left out.
-  Result<void> from_the_oldest(Outlet& out, const loki::QueryWindow& window, std::uint64_t skip) {
+  Result<void> from_the_oldest(Outlet& out, const base::TimeRange& window, std::uint64_t skip) {
     loki::QueryPager pager(*client_, spec_.logql, window, loki::Direction::forward);
     pager.set_step(spec_.step);
     const bool limited = spec_.limit > 0 && spec_.forward;
@@ -258,7 +258,7 @@ class LokiQuery : public Query {
     std::size_t kept_bytes = 0;
     bool keeping = true;
     std::uint64_t seen = 0;
-    Timestamp begin = spec_.to;      // of the newest `limit` once there are as many
+    Timestamp begin = spec_.range.to;      // of the newest `limit` once there are as many
     std::uint64_t from_begin = 0;    // how many entries begin there or later
     bool enough = false;
     for (;;) {
@@ -284,7 +284,7 @@ class LokiQuery : public Query {
       if (seen > spec_.limit && !pager.within_timestamp()) break;
     }
     more_ = seen > spec_.limit;
-    if (!keeping) return from_the_oldest(out, {begin, spec_.to}, from_begin - std::min(from_begin, spec_.limit));
+    if (!keeping) return from_the_oldest(out, {begin, spec_.range.to}, from_begin - std::min(from_begin, spec_.limit));
     std::uint64_t skip = seen - std::min(seen, spec_.limit);
     if (kept_bytes <= kOneBatch) merge(kept);
     for (Batch& batch : kept) {
@@ -326,7 +326,7 @@ class SpoolQuery : public Query {
     unreadable_.add(scan_->unreadable_blocks());
     finished_ = result.ok();
     if (finished_ && shown() == 0) {
-      why_ = explain_nothing_in_spool(spec_.spool, spec_.logql, {spec_.from, spec_.to}, context_.clock->wall());
+      why_ = explain_nothing_in_spool(spec_.spool, spec_.logql, spec_.range, context_.clock->wall());
       if (why_.empty() && !spec_.label.empty()) why_ = explain_no_values(spec_.label, names_);
     }
     return result;
@@ -395,7 +395,7 @@ Result<void> check_logql(const QuerySpec& spec) {
 
 Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, const Context& context) {
   if (!spec.spool.empty()) {
-    auto scan = scan::SpoolScan::open(spec.spool, spec.logql, {spec.from, spec.to}, *context.diagnostics);
+    auto scan = scan::SpoolScan::open(spec.spool, spec.logql, spec.range, *context.diagnostics);
     if (!scan) return std::move(scan).error();
     return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolQuery>(spec, context, std::move(*scan)));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/time_range.h"
 #include "loki/query_client.h"
 #include "pipeline/stage.h"
 
@@ -22,7 +23,7 @@ struct QuerySpec {
   std::string logql;                // for labels and series: a stream selector or ""
   loki::QueryClientConfig loki;     // used when `spool` is empty
   std::string spool;                // the spool's path
-  base::Timestamp from = 0, to = 0;  // from <= timestamp < to; both are fixed
+  base::TimeRange range = {0, 0};   // both ends are fixed
   std::uint64_t limit = 0;          // 0: all. Metric queries have no limit
   bool forward = false;             // the limit takes the oldest records, not the newest
   base::Duration step = 0;          // the step of a metric query; 0: Loki chooses

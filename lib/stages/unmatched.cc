@@ -85,7 +85,7 @@ std::string explain_no_values(const std::string& label, std::vector<std::string>
   return base::escape_control(logql::explain_label(label, std::move(names)));
 }
 
-std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query, const loki::QueryWindow& window) {
+std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query, const base::TimeRange& window) {
   const auto matchers = logql::matchers_apart(query);
   if (matchers.empty()) return {};
   const std::string& label = matchers.front().label;

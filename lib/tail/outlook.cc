@@ -33,8 +33,6 @@ std::vector<Pattern> patterns_of_all(const std::vector<std::string>& inputs) {
   return patterns;
 }
 
-bool is_glob(std::string_view text) { return text.find_first_of("*?[") != std::string_view::npos; }
-
 std::string places(const std::vector<std::string>& inputs) { return fmt::format("{}", fmt::join(inputs, ", ")); }
 
 // "; did you mean 'x'?", or what there is. `workload`: web is a name for web-5d8f7c9b4-x2x7k.

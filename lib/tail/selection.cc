@@ -15,12 +15,14 @@ bool any(const std::vector<std::string>& patterns, std::string_view name) {
 
 bool any_pod(const std::vector<std::string>& patterns, std::string_view name) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-    if (pattern.find_first_of("*?[") != std::string::npos) return matches_glob(pattern, name);
+    if (is_glob(pattern)) return matches_glob(pattern, name);
     return name.starts_with(pattern) && (name.size() == pattern.size() || name[pattern.size()] == '-');
   });
 }
 
 }  // namespace
+
+bool is_glob(std::string_view pattern) { return pattern.find_first_of("*?[") != std::string_view::npos; }
 
 bool matches_glob(const std::string& pattern, std::string_view name) {
   return ::fnmatch(pattern.c_str(), std::string(name).c_str(), 0) == 0;

@@ -22,6 +22,9 @@ struct Selection {
   [[nodiscard]] bool wants(const std::optional<record::PodPath>& path) const;
 };
 
+// Whether it has `*`, `?` or `[`.
+[[nodiscard]] bool is_glob(std::string_view pattern);
+
 // fnmatch(3) without flags.
 [[nodiscard]] bool matches_glob(const std::string& pattern, std::string_view name);
 

@@ -36,7 +36,8 @@ TEST(CommandLine, LogQlAndEmptyWordsArriveAsTheyAre) {
 }
 
 TEST(CommandLine, Failure) {
-  const auto f = [](const Command& command, const Arguments& arguments, std::string_view message, std::string_view hint, std::ptrdiff_t index) {
+  const auto f = [](const Command& command, const Arguments& arguments, std::string_view message, std::string_view hint,
+                    std::ptrdiff_t index) {
     auto parsed = parse(command, arguments);
     const auto* wrong = std::get_if<ArgumentError>(&parsed);
     ASSERT_NE(wrong, nullptr) << message;
@@ -54,10 +55,12 @@ TEST(CommandLine, Failure) {
   f(test::count_command, {"1", "--", "-x"}, "unexpected argument '-x'", "see weir count --help", 2);
   f(test::count_command, {"1", "-x"}, "unknown option '-x'", "see weir count --help", 1);
   f(test::count_command, {"1", "--checkpoint"}, "--checkpoint needs a value: FILE", "see weir count --help", 1);
-  f(test::count_command, {"1", "--checkpoint", "a", "--checkpoint", "b"}, "--checkpoint is given more than once", "see weir count --help", 1);
-  f(test::count_command, {"1", "-o", "jsonn"}, "cannot use 'jsonn' for -o: it is one of auto, text, raw, jsonl", "did you mean 'jsonl'?", 1);
+  f(test::count_command, {"1", "--checkpoint", "a", "--checkpoint", "b"}, "--checkpoint is given more than once",
+    "see weir count --help", 1);
+  f(test::count_command, {"1", "-o", "jsonn"}, "cannot use 'jsonn' for -o: it is one of auto, text, raw, jsonl",
+    "did you mean 'jsonl'?", 1);
   f(test::count_command, {"1", "--strict"}, "unknown option '--strict'", "see weir count --help", 1);  // a source reads no records
-  f(test::pass_command, {"--secrt", "x"}, "unknown option '--secrt'", "see weir pass --help", 0);       // hidden ones are not told
+  f(test::pass_command, {"--secrt", "x"}, "unknown option '--secrt'", "see weir pass --help", 0);      // hidden ones are not told
 }
 
 TEST(CommandLine, TheInvocationChecks) {
@@ -71,7 +74,21 @@ TEST(CommandLine, HelpComesBeforeWhatIsWrong) {
     auto parsed = parse(test::pass_command, arguments);
     ASSERT_TRUE(std::holds_alternative<ParsedCommand>(parsed));
     EXPECT_TRUE(std::get<ParsedCommand>(parsed).help);
+    EXPECT_FALSE(std::get<ParsedCommand>(parsed).help_all);
   }
+}
+
+TEST(CommandLine, HelpOfAll) {
+  for (const Arguments& arguments : {Arguments{"--help", "all"}, Arguments{"-h", "all", "bad"}, Arguments{"--help=all"},
+                                     Arguments{"--unknown", "--help", "all"}}) {
+    auto parsed = parse(test::pass_command, arguments);
+    ASSERT_TRUE(std::holds_alternative<ParsedCommand>(parsed));
+    EXPECT_TRUE(std::get<ParsedCommand>(parsed).help_all);
+  }
+  auto other = parse(test::pass_command, Arguments{"--help", "me"});
+  ASSERT_TRUE(std::holds_alternative<ParsedCommand>(other));
+  EXPECT_TRUE(std::get<ParsedCommand>(other).help);
+  EXPECT_FALSE(std::get<ParsedCommand>(other).help_all);
 }
 
 TEST(CommandLine, RoleMayDependOnOptions) {

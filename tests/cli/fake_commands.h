@@ -73,8 +73,8 @@ class EndSink : public pipeline::Stage {
 };
 
 inline void note_build(std::string_view name, const cli::Plan& plan) {
-  seen().builds.push_back(fmt::format("{}{}{}{}{}", name, plan.first ? " first" : "", plan.last ? " last" : "", plan.fused ? " fused" : "",
-                                      plan.keeper ? " keeper=" + *plan.keeper : ""));
+  seen().builds.push_back(fmt::format("{}{}{}{}{}", name, plan.first ? " first" : "", plan.last ? " last" : "",
+                                      plan.fused ? " fused" : "", plan.keeper ? " keeper=" + *plan.keeper : ""));
 }
 
 class CountInvocation : public cli::Invocation {
@@ -85,7 +85,9 @@ class CountInvocation : public cli::Invocation {
     app.add_option("-o", output_, "how to write")->check(CLI::IsMember({"auto", "text", "raw", "jsonl"}));
   }
   [[nodiscard]] std::string output() const override { return output_; }
-  [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult&) const override { return number_ == 0 ? cli::Exit::negative : cli::Exit::ok; }
+  [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult&) const override {
+    return number_ == 0 ? cli::Exit::negative : cli::Exit::ok;
+  }
   base::Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context&) override {
     note_build("count", plan);
     cli::Built built;
@@ -109,7 +111,7 @@ class PassInvocation : public cli::Invocation {
     app.add_option("--secret", hidden_, "not shown")->group("");
     app.add_option("words", words_, "what to look for")->type_name("WORD");
   }
-  base::Result<void> check() override {
+  [[nodiscard]] base::Result<void> check() const override {
     if (!words_.empty() && words_.front() == "bad") return base::fail(base::Code::parse, "cannot parse 'bad'");
     if (!words_.empty() && words_.front() == "shown") {
       base::Error error = base::fail(base::Code::parse, "cannot parse it");
@@ -164,15 +166,34 @@ std::unique_ptr<cli::Invocation> make_invocation() {
   return std::make_unique<T>();
 }
 
-inline const cli::Command count_command = {.name = "count", .summary = "make records", .description = "Makes `N` records.\n\nNothing else.",
-                                           .role = cli::Role::source, .examples = {{"three of them", "weir count 3 | weir pass --label 'a b=c'"}},
-                                           .exits = {cli::Exit::ok, cli::Exit::usage}, .make = make_invocation<CountInvocation>};
-inline const cli::Command pass_command = {.name = "pass", .summary = "pass records on", .description = "", .role = cli::Role::stage,
-                                          .examples = {}, .exits = {}, .make = make_invocation<PassInvocation>};
-inline const cli::Command end_command = {.name = "end", .summary = "take records", .description = "", .role = cli::Role::sink,
-                                         .examples = {}, .exits = {}, .make = make_invocation<EndInvocation>};
-inline const cli::Command act_command = {.name = "act", .summary = "do something", .description = "", .role = cli::Role::action,
-                                         .examples = {}, .exits = {}, .make = make_invocation<ActInvocation>};
+inline const cli::Command count_command = {.name = "count",
+                                           .summary = "make records",
+                                           .description = "Makes `N` records.\n\nNothing else.",
+                                           .role = cli::Role::source,
+                                           .examples = {{"three of them", "weir count 3 | weir pass --label 'a b=c'"}},
+                                           .exits = {cli::Exit::ok, cli::Exit::usage},
+                                           .make = make_invocation<CountInvocation>};
+inline const cli::Command pass_command = {.name = "pass",
+                                          .summary = "pass records on",
+                                          .description = "",
+                                          .role = cli::Role::stage,
+                                          .examples = {},
+                                          .exits = {},
+                                          .make = make_invocation<PassInvocation>};
+inline const cli::Command end_command = {.name = "end",
+                                         .summary = "take records",
+                                         .description = "",
+                                         .role = cli::Role::sink,
+                                         .examples = {},
+                                         .exits = {},
+                                         .make = make_invocation<EndInvocation>};
+inline const cli::Command act_command = {.name = "act",
+                                         .summary = "do something",
+                                         .description = "",
+                                         .role = cli::Role::action,
+                                         .examples = {},
+                                         .exits = {},
+                                         .make = make_invocation<ActInvocation>};
 
 inline std::span<const cli::Command* const> fake_commands() {
   static const std::array<const cli::Command*, 4> table = {&count_command, &pass_command, &end_command, &act_command};

@@ -10,7 +10,7 @@ namespace {
 using testing::HasSubstr;
 
 TEST(Help, OfACommand) {
-  EXPECT_EQ(command_help(facts_of(test::count_command), 60), R"(Usage: weir count [OPTION]... NUMBER
+  EXPECT_EQ(command_help(facts_of(test::count_command), 60, HelpScope::all), R"(Usage: weir count [OPTION]... NUMBER
 
 Makes N records.
 
@@ -22,24 +22,65 @@ Arguments:
 Options:
       --checkpoint FILE   where positions are kept
   -o auto|text|raw|jsonl  how to write
-  -h, --help              show this help and exit
+  -h, --help [all]        show help and exit; all: with every
+                          option
 
 Examples:
   three of them:
     weir count 3 | weir pass --label 'a b=c'
 
 Exit status:
-  0    done; also when the reader of the output went away
-       (tracked: 4)
+  0    done; also when the reader of the output ended (in a
+       tracked chain: 4)
   2    wrong usage or configuration; nothing was done
-  129  hung up (SIGHUP: its terminal went) after draining
-  130  interrupted (SIGINT) after draining
-  143  terminated (SIGTERM) after draining
+  129  the terminal was closed (SIGHUP); records were
+       drained
+  130  interrupted (SIGINT); records were drained
+  143  terminated (SIGTERM); records were drained
 )");
 }
 
+TEST(Help, ShortHelpHasTheUsualOptionsAndSaysWhereTheOthersAre) {
+  auto command = test::count_command;
+  command.usual = {"-o"};
+  command.manual = "# Order\nNot for help.";
+  command.examples = {{"one", "weir count 1"}, {"two", "weir count 2"}, {"three", "weir count 3"}, {"four", "weir count 4"}};
+  EXPECT_EQ(command_help(facts_of(command), 80, HelpScope::usual), R"(Usage: weir count [OPTION]... NUMBER
+
+Makes N records.
+
+Nothing else.
+
+Arguments:
+  NUMBER  how many records
+
+Options:
+  -o auto|text|raw|jsonl  how to write
+  -h, --help [all]        show help and exit; all: with every option
+
+Examples:
+  one:
+    weir count 1
+  two:
+    weir count 2
+  three:
+    weir count 3
+
+`weir count --help all` lists every option. `man weir-count` explains them.
+)");
+}
+
+TEST(Help, UsualOptionsStandInTheirOwnOrder) {
+  auto command = test::pass_command;
+  command.usual = {"--lost", "-v", "--no-such-option"};
+  const auto facts = facts_of(command);
+  std::vector<std::string> names;
+  for (const auto* option : usual_options(facts)) names.push_back(option->longs.front());
+  EXPECT_EQ(names, (std::vector<std::string>{"--lost", "--invert", "--help"}));
+}
+
 TEST(Help, GroupsDefaultsAndRepetition) {
-  const auto help = command_help(facts_of(test::pass_command), 80);
+  const auto help = command_help(facts_of(test::pass_command), 80, HelpScope::all);
   EXPECT_THAT(help, HasSubstr("\nTrouble:\n      --lost N"));
   EXPECT_THAT(help, HasSubstr("the format (default: auto)\n"));
   EXPECT_THAT(help, HasSubstr("a label (repeatable)\n"));

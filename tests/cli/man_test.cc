@@ -31,6 +31,17 @@ TEST(Man, OfACommand) {
   EXPECT_THAT(page, Not(HasSubstr("weir\\-count (1)")));
 }
 
+TEST(Man, SectionsOfTheManual) {
+  auto command = test::count_command;
+  command.manual = "Before.\n\n# First part\nText of\ntwo lines.\n\nMore.\n\n# Second\n  as it stands\n";
+  const auto page = command_man(facts_of(command), test::fake_commands());
+  EXPECT_THAT(page, HasSubstr("Nothing else.\n.PP\nBefore.\n.SS First part\nText of\ntwo lines.\n.PP\nMore.\n.SS Second\n.EX\n  as "
+                              "it stands\n.EE\n.SH OPTIONS"));
+  command.manual = "# First part\nText.";
+  EXPECT_THAT(command_man(facts_of(command), test::fake_commands()),
+              HasSubstr("Nothing else.\n.SS First part\nText.\n.SH OPTIONS"));
+}
+
 TEST(Man, OfTheProgram) {
   const auto page = program_man(test::fake_commands());
   EXPECT_THAT(page, HasSubstr(".SS Sources\n.TP\n.BR weir\\-count (1)\nmake records\n"));

@@ -7,33 +7,11 @@
 namespace weir::cli {
 namespace {
 
-TEST(Selection, Matches) {
-  const auto f = [](const Selection& selection, std::string_view name_space, std::string_view pod, std::string_view container, bool expected) {
-    EXPECT_EQ(selection.matches(name_space, pod, container), expected) << name_space << ' ' << pod << ' ' << container;
-    const auto labels = record::LabelSet::intern({{"namespace", name_space}, {"pod", pod}, {"container", container}});
-    EXPECT_EQ(selection.matches(*labels), expected) << name_space << ' ' << pod << ' ' << container;
-  };
-  f({}, "a", "b", "c", true);
-  f({}, "", "", "", true);
-  f({.namespaces = {"shop"}}, "shop", "x", "y", true);
-  f({.namespaces = {"shop"}}, "shop-2", "x", "y", false);
-  f({.namespaces = {"shop"}}, "", "x", "y", false);
-  f({.namespaces = {"kube-*", "shop"}}, "kube-system", "x", "y", true);
-  f({.pods = {"web"}}, "n", "web", "y", true);
-  f({.pods = {"web"}}, "n", "web-5d8f7c9b4-x2x7k", "y", true);
-  f({.pods = {"web"}}, "n", "website", "y", false);
-  f({.pods = {"web*"}}, "n", "website", "y", true);
-  f({.pods = {"web-[!a]"}}, "n", "web-b", "y", true);
-  f({.pods = {"web-[!a]"}}, "n", "web-a", "y", false);
-  f({.pods = {"web-?"}}, "n", "web-ab", "y", false);
-  f({.containers = {"app"}}, "n", "p", "app", true);
-  f({.containers = {"app"}}, "n", "p", "app-2", false);
-  f({.namespaces = {"n"}, .pods = {"p"}}, "n", "q", "c", false);
-}
+using tail::Selection;
 
 TEST(Selection, Matchers) {
   const auto f = [](const Selection& selection, std::string_view expected) {
-    EXPECT_EQ(logql::print_selector(selection.matchers()), expected);
+    EXPECT_EQ(logql::print_selector(matchers(selection)), expected);
   };
   f({}, "{}");
   f({.namespaces = {"shop"}}, R"({namespace="shop"})");
@@ -52,7 +30,7 @@ TEST(Selection, Matchers) {
 TEST(Selection, Narrow) {
   const Selection selection = {.namespaces = {"n"}};
   const auto f = [&](std::string_view logql, std::string_view expected) {
-    auto narrowed = selection.narrow(logql);
+    auto narrowed = narrow(selection, logql);
     ASSERT_TRUE(narrowed.ok()) << logql;
     EXPECT_EQ(*narrowed, expected) << logql;
   };
@@ -67,14 +45,14 @@ TEST(Selection, Narrow) {
   f(R"(sum(rate({a="b"}[1m])) / sum(rate({}[1m])))", R"((sum(rate({namespace="n", a="b"}[1m])) / sum(rate({namespace="n"}[1m]))))");
   f("vector(1)", "vector(1.000000)");
   f(R"({a="b\"{"})", R"({namespace="n", a="b\"{"})");
-  EXPECT_EQ(Selection().narrow("{ }").value(), "{ }");
+  EXPECT_EQ(narrow(Selection(), "{ }").value(), "{ }");
 }
 
 TEST(Selection, WhatDoesNotParseCannotBeNarrowed) {
-  const auto narrowed = Selection{.namespaces = {"n"}}.narrow("nonsense");
+  const auto narrowed = narrow(Selection{.namespaces = {"n"}}, "nonsense");
   ASSERT_FALSE(narrowed.ok());
   EXPECT_EQ(narrowed.error().code, base::Code::config);
-  EXPECT_EQ(Selection().narrow("nonsense").value(), "nonsense");
+  EXPECT_EQ(narrow(Selection(), "nonsense").value(), "nonsense");
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ class QueryPagerTest : public ::testing::Test {
 
   // Everything that a pager gives, checking the order on the way.
   std::vector<std::string> read(Direction direction, QueryPager::Options options, std::string query = "{}",
-                                QueryWindow window = {0, 1'000'000}) {
+                                base::TimeRange window = {0, 1'000'000}) {
     QueryPager pager(client(), std::move(query), window, direction, options);
     std::vector<std::string> shown;
     std::vector<base::Timestamp> times;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs every example of `weir --help` and `weir COMMAND --help`, line breaks and all, in a sandbox.
+"""Runs every example of `weir --help` and `weir COMMAND --help all`, line breaks and all, in a sandbox.
 
   examples_test.py --weir BINARY [COMMAND...]
 
@@ -77,7 +77,7 @@ class StandIn(http.server.BaseHTTPRequestHandler):
 
 def examples(binary, command):
     """(what, text) of each, as the help prints it."""
-    text = subprocess.run([binary, *([command] if command else []), "--help"], check=True, stdout=subprocess.PIPE, text=True,
+    text = subprocess.run([binary, *([command] if command else []), "--help", *(["all"] if command else [])], check=True, stdout=subprocess.PIPE, text=True,
                           env={**os.environ, "COLUMNS": "80"}).stdout
     block = re.search(r"^Examples:\n((?:  .*\n)+)", text, re.M)
     found = []

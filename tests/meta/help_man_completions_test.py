@@ -2,7 +2,8 @@
 """Holds man/ and completions/ against the binary that prints them, and every option of every command against help, man page and
 completions; then tries the completions in the shells that are installed.
 
-  help_man_completions_test.py --weir BINARY --source FOLDER [--update]    --update writes man/*.1 and completions/*
+  help_man_completions_test.py --weir BINARY --source FOLDER [--update]    --update writes what
+  is printed: man/*.1, completions/* and tests/cases/*/help
 """
 
 import argparse
@@ -83,7 +84,7 @@ def options_appear_everywhere(options, folder, commands):
     scripts = {shell: (folder / "completions" / name).read_text() for shell, name in SCRIPTS.items()}
     main_page = (folder / "man" / "weir.1").read_text()
     for command in commands:
-        text = weir(options, command, "--help")
+        text = weir(options, command, "--help", "all")
         page = (folder / "man" / f"weir-{command}.1").read_text()
         check(f"weir\\-{command}" in main_page, f"weir.1 does not name {command}")
         names = options_in(text)
@@ -100,8 +101,9 @@ def options_appear_everywhere(options, folder, commands):
 
 
 def help_fits(options, commands):
-    for command in [None, *commands]:
-        text = weir(options, *([command] if command else []), "--help")
+    # tests/cmd holds the length of the short help.
+    for command, scope in [(None, ()), *((command, scope) for command in commands for scope in ((), ("all",)))]:
+        text = weir(options, *([command] if command else []), "--help", *scope)
         # What stands in quotes in an example cannot be broken.
         body = re.sub(r"^Examples:\n(?:  .*\n)+", "", text, flags=re.M)
         for line in body.splitlines():
@@ -110,6 +112,18 @@ def help_fits(options, commands):
         check("placeholder" not in text, f"{command or 'weir'} --help says 'placeholder'")
         if command:
             check("Examples:" in text, f"{command} --help has no examples")
+
+
+def help_cases_are_current(options, commands):
+    for words in ([], *([command] for command in commands)):
+        folder = options.source / "tests" / "cases" / (words[0] if words else "weir") / "help"
+        given, text = " ".join(["weir", *words, "--help"]), weir(options, *words, "--help")
+        if options.update:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "cmd").write_text(given + "\n")
+            (folder / "out").write_text(text)
+        check((folder / "cmd").exists() and (folder / "cmd").read_text().strip() == given and (folder / "out").read_text() == text,
+              f"{folder.relative_to(options.source)} is not what the binary prints: run this test with --update")
 
 
 def pages_are_sound(options, folder):
@@ -264,6 +278,7 @@ def main():
         committed_files_are_current(options, folder)
         options_appear_everywhere(options, folder, commands)
         help_fits(options, commands)
+        help_cases_are_current(options, commands)
         pages_are_sound(options, folder)
         listed = re.search(r"_weir_words '([^']*) help --help --version'", (folder / "completions" / "weir.bash").read_text()).group(1).split()
         check(sorted(listed) == sorted(commands), f"completions list {listed}")

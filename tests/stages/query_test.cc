@@ -40,7 +40,7 @@ class QueryLokiTest : public ::testing::Test {
   QueryLokiTest() : stop(std::move(*base::Stop::create())) {
     spec.loki.backoff = {.base = base::kMillisecond, .ceiling = base::kMillisecond};
     spec.logql = "{}";
-    spec.to = 1'000'000;
+    spec.range.to = 1'000'000;
   }
   pipeline::Context context() { return {.clock = &base::Clock::system(), .diagnostics = &diagnostics, .stop = stop.get()}; }
 
@@ -89,7 +89,7 @@ class QueryLokiTest : public ::testing::Test {
 
 TEST_F(QueryLokiTest, RecordsAreLossless) {
   loki.entries = {{{{"namespace", "shop"}, {"pod", "a"}}, 1'700'000, "a \"line\"\n", {{"trace_id", "x"}}}};
-  spec.to = 2'000'000;
+  spec.range.to = 2'000'000;
   EXPECT_EQ(lines(), (Lines{R"({"timestamp":"1970-01-01T00:00:00.0017Z","line":"a \"line\"\n","labels":{"namespace":"shop","pod":"a"},)"
                             R"("metadata":{"trace_id":"x"}})"}));
   EXPECT_EQ(counters.records_out, 1u);

@@ -1,0 +1,151 @@
+#include "cli/value_options.h"
+
+#include "base/diagnostics.h"
+#include "cli/value_error.h"
+#include "record/timestamp.h"
+
+#include <fmt/format.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <array>
+#include <utility>
+
+namespace weir::cli {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::fail;
+using base::Result;
+
+// The first long name of "-f,--follow"; an argument stands in capitals.
+std::string shown(std::string_view names) {
+  std::string first(names.substr(0, names.find(',')));
+  while (!names.empty()) {
+    const auto name = names.substr(0, names.find(','));
+    names.remove_prefix(std::min(name.size() + 1, names.size()));
+    if (name.starts_with("--")) return std::string(name);
+  }
+  if (!first.starts_with('-')) {
+    for (char& c : first) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return first;
+}
+
+bool is_number(std::string_view text) { return !text.empty() && text.find_first_not_of("0123456789.") == std::string_view::npos; }
+
+Result<base::Duration> read_duration(const std::string& text, const DurationBounds& bounds) {
+  auto value = record::parse_duration(text);
+  if (!value)
+    return fail(Code::usage, "{}", is_number(text) ? "it has no unit" : "it is not a duration").with_hint(value.error().hint);
+  if (*value < bounds.least && bounds.least <= 1) {
+    return fail(Code::usage, "it must {}", bounds.least == 1 ? "be greater than 0" : "not be negative");
+  }
+  if (*value < bounds.least) return fail(Code::usage, "it must be at least {}", duration_text(bounds.least));
+  if (*value > bounds.most) return fail(Code::usage, "it must be at most {}", duration_text(bounds.most));
+  return *value;
+}
+
+Result<std::uint64_t> read_size(const std::string& text, const SizeBounds& bounds) {
+  auto value = record::parse_size(text);
+  if (!value) return fail(Code::usage, "it is not a size").with_hint(value.error().hint);
+  if (bounds.or_zero && *value == 0) return *value;
+  if (*value < bounds.least) {
+    return fail(Code::usage, "it must be {}at least {}", bounds.or_zero ? "0 or " : "", size_text(bounds.least));
+  }
+  if (*value > bounds.most) return fail(Code::usage, "it must be at most {}", size_text(bounds.most));
+  return *value;
+}
+
+// What reads a value of type T into `target`.
+template <typename T, typename Target, typename Read>
+auto into(Target& target, Read read) {
+  return [&target, read = std::move(read)](const std::string& text) -> Result<void> {
+    Result<T> value = read(text);
+    if (!value) return std::move(value).error();
+    target = *value;
+    return {};
+  };
+}
+
+}  // namespace
+
+CLI::Option* add_value(CLI::App& app, const std::string& names, std::function<Result<void>(const std::string& text)> read,
+                       const std::string& what, Times times) {
+  const auto one = [name = shown(names), read = std::move(read)](const std::string& text) {
+    auto done = read(text);
+    if (done) return;
+    Error error = std::move(done).error();
+    error.code = Code::usage;
+    error.message = fmt::format("cannot use '{}' for {}: {}", base::escape_control(text), name, error.message);
+    throw ValueError(name, text, std::move(error));
+  };
+  if (times == Times::once) return app.add_option_function<std::string>(names, one, what);
+  return app.add_option_function<std::vector<std::string>>(
+      names,
+      [one](const std::vector<std::string>& all) {
+        for (const auto& text : all) one(text);
+      },
+      what);
+}
+
+CLI::Option* add_duration(CLI::App& app, const std::string& names, base::Duration& value, const std::string& what,
+                          const DurationBounds& bounds) {
+  auto* option = add_value(
+      app, names, into<base::Duration>(value, [bounds](const std::string& text) { return read_duration(text, bounds); }), what);
+  return option->type_name("DURATION")->default_str(duration_text(value));
+}
+
+CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional<base::Duration>& value, const std::string& what,
+                          const DurationBounds& bounds) {
+  return add_value(app, names,
+                   into<base::Duration>(value, [bounds](const std::string& text) { return read_duration(text, bounds); }), what)
+      ->type_name("DURATION");
+}
+
+CLI::Option* add_size(CLI::App& app, const std::string& names, std::uint64_t& value, const std::string& what,
+                      const SizeBounds& bounds) {
+  return add_value(app, names, into<std::uint64_t>(value, [bounds](const std::string& text) { return read_size(text, bounds); }),
+                   what)
+      ->type_name("SIZE")
+      ->default_str(size_text(value));
+}
+
+CLI::Option* add_size(CLI::App& app, const std::string& names, std::optional<std::uint64_t>& value, const std::string& what,
+                      const SizeBounds& bounds) {
+  return add_value(app, names, into<std::uint64_t>(value, [bounds](const std::string& text) { return read_size(text, bounds); }),
+                   what)
+      ->type_name("SIZE");
+}
+
+CLI::Option* add_words(CLI::App& app, const std::string& names, const std::vector<std::string>& words,
+                       std::function<void(std::size_t index)> take, std::optional<std::size_t> standard, const std::string& what) {
+  auto* option = app.add_option_function<std::string>(
+      names,
+      [words, take = std::move(take)](const std::string& text) {
+        for (std::size_t i = 0; i < words.size(); ++i) {
+          if (words[i] == text) take(i);
+        }
+      },
+      what);
+  option->check(CLI::IsMember(words));
+  if (standard) option->default_str(words[*standard]);
+  return option;
+}
+
+std::string duration_text(base::Duration duration) { return duration == 0 ? "0" : record::print_duration(duration); }
+
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::array<std::pair<std::uint64_t, std::string_view>, 4> units = {{{std::uint64_t{1} << 40, "TiB"},
+                                                                                {std::uint64_t{1} << 30, "GiB"},
+                                                                                {std::uint64_t{1} << 20, "MiB"},
+                                                                                {std::uint64_t{1} << 10, "KiB"}}};
+  for (const auto& [size, name] : units) {
+    if (bytes >= size && bytes % size == 0) return fmt::format("{}{}", bytes / size, name);
+  }
+  return fmt::format("{}", bytes);
+}
+
+}  // namespace weir::cli
