@@ -37,8 +37,8 @@ class LeftRecords {
   [[nodiscard]] std::uint64_t count() const { return count_; }
   // Records of blocks that could not be read again.
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
-  // Records that were left and were not there any more when it came to read them again, as far as that is known: while streams are left,
-  // they still are in count().
+  // Records that were left and were not there any more when it came to read them again, as far as that is known: while streams are
+  // left, they still are in count().
   [[nodiscard]] std::uint64_t gone() const { return gone_; }
   // How many of count() are not in the spool any more, at least: they were evicted to make room.
   base::Result<std::uint64_t> evicted();

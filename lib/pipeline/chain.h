@@ -15,8 +15,9 @@ struct ChainResult {
   std::vector<std::pair<std::string, Counters>> stages;
 };
 
-// Drives `source` to its end, then finishes every stage in order, also after an error: by the deadline of `context.stop`, with a second
-// in any case, or whenever it is done when nobody asked for an end. What was counted is there after an error as well. Blocks.
+// Drives `source` to its end, then finishes every stage in order, also after an error: by the deadline of `context.stop`, with a
+// second in any case, or whenever it is done when nobody asked for an end. What was counted is there after an error as well.
+// Blocks.
 ChainResult run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context);
 
 // Folds stages[0..] into the Outlet that stands for all of them; for stages that own a thread (buffer's drain) and for tests.

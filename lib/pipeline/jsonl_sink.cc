@@ -43,7 +43,11 @@ std::string for_terminal(std::string_view text) {
 class JsonlSink : public Stage {
  public:
   JsonlSink(const JsonlSinkOptions& options, const Context& context)
-      : options_(options), context_(context), output_(options.fd, context), count_(context.metrics), terminal_(::isatty(options.fd) == 1) {
+      : options_(options),
+        context_(context),
+        output_(options.fd, context),
+        count_(context.metrics),
+        terminal_(::isatty(options.fd) == 1) {
     // Fewer, larger writes. Fails on anything but a pipe, and where the kernel's limit is lower: both are fine.
     ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
   }

@@ -32,8 +32,8 @@ class BufferDrain {
   static base::Result<std::unique_ptr<BufferDrain>> start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
   ~BufferDrain();  // gives up what is left
 
-  // A block that is stored now, `held` of its records being for nobody below. Takes its records if there is room for them, and gives back
-  // memory to fill again.
+  // A block that is stored now, `held` of its records being for nobody below. Takes its records if there is room for them, and
+  // gives back memory to fill again.
   record::Batch stored(std::uint64_t block, record::Batch records, std::uint64_t held);
   // A block that is not stored: emitted from memory, in its turn. Its records stay as they are.
   void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records, std::uint64_t held);
@@ -66,7 +66,8 @@ class BufferDrain {
     std::uint64_t bytes;                           // of `own`
   };
 
-  // How many records of the blocks from `first` on, one after the other, have not been passed on. Blocks that this process has stored or passed.
+  // How many records of the blocks from `first` on, one after the other, have not been passed on. Blocks that this process has
+  // stored or passed.
   struct Awaited {
     std::uint64_t first = 0;
     std::deque<std::uint32_t> records;
