@@ -1,7 +1,8 @@
-// The declaration of a metric: a constant beside the code that counts it, written once. Exit code, summary, tests and a scrape read what
-// is counted under it.
+// The declaration of a metric: a constant beside the code that counts it, written once. Exit code, summary, tests and a scrape read
+// what is counted under it.
 //
-//   constexpr auto kIn = metrics::counter("weir_filter_input_records_total", "records", "Records that filter got.", metrics::Account::in);
+//   constexpr auto kIn = metrics::counter("weir_filter_input_records_total", "records", "Records that filter got.",
+//                                         metrics::Account::in);
 //
 // A name is weir_STAGE_WHAT_UNIT, with _total behind it for a counter: anything else does not compile.
 #pragma once
@@ -20,13 +21,13 @@ enum class Kind : std::uint8_t {
 //   in + added = out + dropped + held + rejected + in_flight
 enum class Account : std::uint8_t {
   none,
-  in,          // came in; of a source: was read
-  added,       // made by the stage itself, or from before this process
-  out,         // passed on, delivered, written
-  dropped,     // on purpose, for a reason that the label names, and gaps that nobody can read any more
-  held,        // kept back until somebody says otherwise
-  rejected,    // refused for good, for a reason that the label names (exit 3)
-  in_flight,   // a gauge: in the stage, or in its file, and to go on
+  in,         // came in; of a source: was read
+  added,      // made by the stage itself, or from before this process
+  out,        // passed on, delivered, written
+  dropped,    // goes no further, for a reason that the label names; also what was evicted or damaged before its turn
+  held,       // kept back until somebody says otherwise
+  rejected,   // refused for good, for a reason that the label names (exit 3)
+  in_flight,  // a gauge: in the stage, or in its file, and to go on
   // Not in the balance: they say something of what is counted above, or of what never was a record.
   invalid,     // input that was no record and goes on as one (exit 3)
   lost,        // for good, in any unit (exit 3)
@@ -52,20 +53,26 @@ consteval Metric checked(Metric metric) {
   std::string_view name = metric.name;
   if (!name.starts_with("weir_")) misdeclared("the name does not begin with weir_");
   for (const char c : name)
-    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) misdeclared("the name has a character besides a-z, 0-9 and _");
-  if (name.ends_with(total) != (metric.kind == Kind::counter)) misdeclared("_total stands behind the names of counters, and of no others");
+    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+      misdeclared("the name has a character besides a-z, 0-9 and _");
+  if (name.ends_with(total) != (metric.kind == Kind::counter))
+    misdeclared("_total stands behind the names of counters, and of no others");
   if (metric.kind == Kind::counter) name.remove_suffix(total.size());
-  if (metric.unit.empty() || !name.ends_with(metric.unit) || name.size() < metric.unit.size() + 7) misdeclared("the name does not end with its unit");
+  if (metric.unit.empty() || !name.ends_with(metric.unit)) misdeclared("the name does not end with its unit");
+  name.remove_suffix(metric.unit.size());
+  if (!name.ends_with('_') || name.size() < std::string_view("weir_a_b_").size())
+    misdeclared("the name lacks a stage or a word for what is counted");
   if (metric.help.size() < 2 || !metric.help.ends_with('.')) misdeclared("the help is no sentence");
   const bool needs_label = metric.account == Account::dropped || metric.account == Account::rejected;
   if (needs_label && metric.label.empty()) misdeclared("what is dropped or rejected has a label for the reason");
-  if ((metric.account == Account::in_flight) && metric.kind != Kind::gauge) misdeclared("what is in flight is a gauge");
+  if (metric.account == Account::in_flight && metric.kind != Kind::gauge) misdeclared("what is in flight is a gauge");
   return metric;
 }
 
 }  // namespace internal
 
-consteval Metric counter(std::string_view name, std::string_view unit, std::string_view help, Account account = Account::none, std::string_view label = {}) {
+consteval Metric counter(std::string_view name, std::string_view unit, std::string_view help, Account account = Account::none,
+                         std::string_view label = {}) {
   return internal::checked({Kind::counter, account, name, unit, help, label});
 }
 

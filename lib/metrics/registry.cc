@@ -25,7 +25,9 @@ Cell& Block::cell(const Metric& metric, std::string_view label_value) {
 }
 
 Counter Family::at(std::string_view label_value) {
-  const auto find = [this](std::string_view value) { return std::ranges::find(cells_, value, &std::pair<std::string_view, Cell*>::first); };
+  const auto find = [this](std::string_view value) {
+    return std::ranges::find(cells_, value, &std::pair<std::string_view, Cell*>::first);
+  };
   auto found = find(label_value);
   if (found == cells_.end() && cells_.size() >= kMost - 1) {
     label_value = kOther;

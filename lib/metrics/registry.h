@@ -1,9 +1,9 @@
-// Where the numbers are: each stage, or each thread of one, owns a Block of cells; the Registry of the process reads all blocks, from any
-// thread, and keeps the totals of those that are gone.
+// Where the numbers are: each stage, or each thread of one, owns a Block of cells; the Registry of the process reads all blocks,
+// from any thread, and keeps the totals of those that are gone.
 //
 // A cell is a relaxed atomic that one thread at a time writes (it may be handed to another under a lock): load and store, no
-// read-modify-write. Cells are added to once a batch, never once a record. A reader on another thread sees each cell whole, but may see a
-// batch half entered: books that balance are read while the writing thread rests between two batches.
+// read-modify-write. Cells are added to once a batch, never once a record. A reader on another thread sees each cell whole, but may
+// see a batch half entered: books that balance are read while the writing thread rests between two batches.
 //
 // Without a registry a block is a few hundred bytes that only its stage reads, and takes no lock.
 #pragma once
@@ -74,7 +74,8 @@ struct Sample {
   const Metric* metric = nullptr;
   std::string label_value;
   std::uint64_t value = 0;  // of all blocks; of a counter also of those that are gone
-  std::uint64_t left = 0;   // of a gauge of Account::in_flight: what was in flight in blocks when they went. It belongs in the books as well
+  std::uint64_t left =
+      0;  // of a gauge of Account::in_flight: what was in flight in blocks when they went. It belongs in the books as well
 };
 
 class Registry {
@@ -111,10 +112,12 @@ class Block {
   Gauge gauge(const Metric& metric) { return Gauge(cell(metric, {})); }
   Family family(const Metric& metric) { return {*this, metric}; }
 
-  // Calls visit(const Metric&, std::string_view label_value, std::uint64_t value) for each cell. On the writing thread, or when it is gone.
+  // Calls visit(const Metric&, std::string_view label_value, std::uint64_t value) for each cell. On the writing thread, or when it
+  // is gone.
   template <typename Visit>
   void each(Visit&& visit) const {
-    for (const Cell& cell : cells_) visit(*cell.metric, std::string_view(cell.label_value), cell.value.load(std::memory_order_relaxed));
+    for (const Cell& cell : cells_)
+      visit(*cell.metric, std::string_view(cell.label_value), cell.value.load(std::memory_order_relaxed));
   }
 
  private:

@@ -7,22 +7,39 @@ using metrics::Account;
 void Counters::enter(const metrics::Metric& metric, std::string_view label_value, std::uint64_t value) {
   const bool records = metric.unit == "records";
   switch (metric.account) {
-    case Account::none: break;
-    case Account::in: (records ? records_in : bytes_in) += value; break;
-    case Account::added: records_added += records ? value : 0; break;
-    case Account::out: (records ? records_out : bytes_out) += value; break;
+    case Account::none:
+      break;
+    case Account::in:
+      (records ? records_in : bytes_in) += value;
+      break;
+    case Account::added:
+      records_added += records ? value : 0;
+      break;
+    case Account::out:
+      (records ? records_out : bytes_out) += value;
+      break;
     case Account::dropped:
       if (records && value > 0) dropped[std::string(label_value)] += value;
       break;
-    case Account::held: held += value; break;
+    case Account::held:
+      held += value;
+      break;
     case Account::rejected:
       rejected += value;
       if (value > 0) rejected_by_reason[std::string(label_value)] += value;
       break;
-    case Account::in_flight: in_flight += value; break;
-    case Account::invalid: invalid += value; break;
-    case Account::lost: lost += value; break;
-    case Account::unreadable: unreadable_files += value; break;
+    case Account::in_flight:
+      in_flight += value;
+      break;
+    case Account::invalid:
+      invalid += value;
+      break;
+    case Account::lost:
+      lost += value;
+      break;
+    case Account::unreadable:
+      unreadable_files += value;
+      break;
   }
 }
 
@@ -40,7 +57,9 @@ Counters counters_of(const metrics::Block& block) {
 Counters counters_of(std::span<const metrics::Block* const> blocks) {
   Counters counters;
   for (const metrics::Block* block : blocks) {
-    block->each([&](const metrics::Metric& metric, std::string_view label_value, std::uint64_t value) { counters.enter(metric, label_value, value); });
+    block->each([&](const metrics::Metric& metric, std::string_view label_value, std::uint64_t value) {
+      counters.enter(metric, label_value, value);
+    });
   }
   return counters;
 }

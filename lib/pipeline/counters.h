@@ -28,8 +28,8 @@ struct Counters {
   // Enters what a cell, or a sample of the registry, holds.
   void enter(const metrics::Metric& metric, std::string_view label_value, std::uint64_t value);
 
-  // Records that came in and of which nobody knows what became of them; negative: of some more became than came. 0 between two batches, or
-  // something is counted in a wrong place.
+  // Records that came in and of which nobody knows what became of them; negative: of some more became than came. 0 between two
+  // batches, or something is counted in a wrong place.
   [[nodiscard]] std::int64_t unaccounted() const;
 };
 

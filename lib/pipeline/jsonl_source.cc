@@ -23,11 +23,16 @@ namespace {
 using base::Code;
 using metrics::Account;
 
-constexpr auto kRecordsIn = metrics::counter("weir_input_read_records_total", "records", "Records that were read from JSON lines.", Account::in);
-constexpr auto kBytesIn = metrics::counter("weir_input_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
-constexpr auto kRecordsOut = metrics::counter("weir_input_output_records_total", "records", "Records that were passed on.", Account::out);
-constexpr auto kBytesOut = metrics::counter("weir_input_output_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
-constexpr auto kInvalid = metrics::counter("weir_input_invalid_records_total", "records", "Records made of lines that were no record.", Account::invalid);
+constexpr auto kRecordsIn =
+    metrics::counter("weir_input_read_records_total", "records", "Records that were read from JSON lines.", Account::in);
+constexpr auto kBytesIn =
+    metrics::counter("weir_input_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+constexpr auto kRecordsOut =
+    metrics::counter("weir_input_output_records_total", "records", "Records that were passed on.", Account::out);
+constexpr auto kBytesOut =
+    metrics::counter("weir_input_output_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+constexpr auto kInvalid =
+    metrics::counter("weir_input_invalid_records_total", "records", "Records made of lines that were no record.", Account::invalid);
 
 constexpr int kPipeSize = 1 << 20;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
@@ -59,7 +64,11 @@ std::optional<std::string> last_line_in(int fd) {
 class JsonlSource : public Source, private base::Feed {
  public:
   JsonlSource(const JsonlSourceOptions& options, const Context& context)
-      : options_(options), context_(context), reader_(*context.clock), max_line_(record::JsonlReader::Limits().max_line), block_(context.metrics) {
+      : options_(options),
+        context_(context),
+        reader_(*context.clock),
+        max_line_(record::JsonlReader::Limits().max_line),
+        block_(context.metrics) {
     struct stat status {};
     const bool known = ::fstat(options.fd, &status) == 0;
     regular_ = known && S_ISREG(status.st_mode);
@@ -73,7 +82,8 @@ class JsonlSource : public Source, private base::Feed {
   [[nodiscard]] std::string summary() const override {
     // A single one was named when it came.
     if (invalid_.value() < 2 || options_.strict) return {};
-    return fmt::format("{} lines of the input were no records and went on as text with metadata weir_error", base::grouped(invalid_.value()));
+    return fmt::format("{} lines of the input were no records and went on as text with metadata weir_error",
+                       base::grouped(invalid_.value()));
   }
 
   Result<void> run(Outlet& out, base::Stop& stop) override {

@@ -5,11 +5,16 @@ namespace {
 
 using metrics::Account;
 
-constexpr auto kRecordsIn = metrics::counter("weir_output_input_records_total", "records", "Records that came to the end of the chain.", Account::in);
-constexpr auto kBytesIn = metrics::counter("weir_output_input_bytes_total", "bytes", "Bytes of the lines that came to the end of the chain.", Account::in);
-constexpr auto kRecordsOut = metrics::counter("weir_output_written_records_total", "records", "Records that were written.", Account::out);
-constexpr auto kBytesOut = metrics::counter("weir_output_written_bytes_total", "bytes", "Bytes of the lines that were written.", Account::out);
-constexpr auto kUnwritten = metrics::gauge("weir_output_unwritten_records", "records", "Records that the reader of the output has not taken.", Account::in_flight);
+constexpr auto kRecordsIn =
+    metrics::counter("weir_output_input_records_total", "records", "Records that came to the end of the chain.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_output_input_bytes_total", "bytes",
+                                           "Bytes of the lines that came to the end of the chain.", Account::in);
+constexpr auto kRecordsOut =
+    metrics::counter("weir_output_written_records_total", "records", "Records that were written.", Account::out);
+constexpr auto kBytesOut =
+    metrics::counter("weir_output_written_bytes_total", "bytes", "Bytes of the lines that were written.", Account::out);
+constexpr auto kUnwritten = metrics::gauge("weir_output_unwritten_records", "records",
+                                           "Records that the reader of the output has not taken.", Account::in_flight);
 
 }  // namespace
 

@@ -14,7 +14,8 @@ class OutputCount {
   void take(const record::Record& record) { batch_.add(record); }
   // The text was written. `but_for`, if there is one, was the latest taken and is not in it.
   void written(const record::Record* but_for);
-  // The batch at hand is done with. `all` is false where the reader wanted no more in the middle of it: then the rest of it is in flight for ever.
+  // The batch at hand is done with. `all` is false where the reader wanted no more in the middle of it: then the rest of it is in
+  // flight for ever.
   void end_of_batch(const record::Batch& batch, bool all);
 
   [[nodiscard]] Counters counters() const { return counters_of(block_); }

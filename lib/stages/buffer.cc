@@ -17,22 +17,32 @@
 namespace weir::stages {
 namespace {
 
+using metrics::Account;
 using pipeline::Flow;
 using pipeline::Flushed;
-using metrics::Account;
 
 constexpr auto kRecordsIn = metrics::counter("weir_buffer_input_records_total", "records", "Records that buffer got.", Account::in);
-constexpr auto kBytesIn = metrics::counter("weir_buffer_input_bytes_total", "bytes", "Bytes of the lines that buffer got.", Account::in);
-constexpr auto kInvalid = metrics::counter("weir_buffer_invalid_records_total", "records", "Records made of input that was no record.", Account::invalid);
-constexpr auto kDropped = metrics::counter("weir_buffer_dropped_records_total", "records", "Records that buffer did not take, by reason.", Account::dropped, "reason");
-constexpr auto kGroup = metrics::gauge("weir_buffer_open_records", "records", "Records of the block that is not full yet.", Account::in_flight);
+constexpr auto kBytesIn =
+    metrics::counter("weir_buffer_input_bytes_total", "bytes", "Bytes of the lines that buffer got.", Account::in);
+constexpr auto kInvalid =
+    metrics::counter("weir_buffer_invalid_records_total", "records", "Records made of input that was no record.", Account::invalid);
+constexpr auto kDropped = metrics::counter("weir_buffer_dropped_records_total", "records",
+                                           "Records that buffer did not take, by reason.", Account::dropped, "reason");
+constexpr auto kGroup =
+    metrics::gauge("weir_buffer_open_records", "records", "Records of the block that is not full yet.", Account::in_flight);
 constexpr auto kStored = metrics::counter("weir_buffer_stored_records_total", "records", "Records that were stored in the spool.");
-constexpr auto kStoredBytes = metrics::counter("weir_buffer_stored_bytes_total", "bytes", "Bytes of the lines that were stored in the spool.");
-constexpr auto kKept = metrics::counter("weir_buffer_kept_records_total", "records", "Records that are stored and passed on to nobody (--store).", Account::out);
-constexpr auto kKeptBytes = metrics::counter("weir_buffer_kept_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
-constexpr auto kPassed = metrics::counter("weir_buffer_spilled_records_total", "records", "Records that were passed on before they were stored (--spill).");
-constexpr auto kEvicted = metrics::counter("weir_buffer_evicted_records_total", "records", "Undelivered records that were evicted to make room.");
-constexpr auto kLost = metrics::counter("weir_buffer_lost_records_total", "records", "Records that nobody will deliver any more.", Account::lost);
+constexpr auto kStoredBytes =
+    metrics::counter("weir_buffer_stored_bytes_total", "bytes", "Bytes of the lines that were stored in the spool.");
+constexpr auto kKept = metrics::counter("weir_buffer_kept_records_total", "records",
+                                        "Records that are stored and passed on to nobody (--store).", Account::out);
+constexpr auto kKeptBytes =
+    metrics::counter("weir_buffer_kept_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+constexpr auto kPassed = metrics::counter("weir_buffer_spilled_records_total", "records",
+                                          "Records that were passed on before they were stored (--spill).");
+constexpr auto kEvicted =
+    metrics::counter("weir_buffer_evicted_records_total", "records", "Undelivered records that were evicted to make room.");
+constexpr auto kLost =
+    metrics::counter("weir_buffer_lost_records_total", "records", "Records that nobody will deliver any more.", Account::lost);
 
 constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
 constexpr base::Duration kFullPollMost = base::kSecond;
@@ -114,10 +124,13 @@ class Buffer : public pipeline::Stage {
   [[nodiscard]] std::string summary() const override {
     const std::string stored = base::grouped(stored_.value());
     const std::string bytes = record::print_size(stored_bytes_.value());
-    std::string text = window_ ? fmt::format("passed on {}, and stored {} of them, {}", base::count_of(passed_.value(), "record"), stored, bytes)
-                               : fmt::format("stored {}, {}", base::count_of(stored_.value(), "record"), bytes);
+    std::string text =
+        window_ ? fmt::format("passed on {}, and stored {} of them, {}", base::count_of(passed_.value(), "record"), stored, bytes)
+                : fmt::format("stored {}, {}", base::count_of(stored_.value(), "record"), bytes);
     if (repeats_.value() > 0) text += fmt::format("; {} stored before", base::count_of(repeats_.value(), "was", "were"));
-    if (evicted_.value() > 0) text += fmt::format("; {} evicted to make room", base::count_of(evicted_.value(), "undelivered one was", "undelivered ones were"));
+    if (evicted_.value() > 0)
+      text += fmt::format("; {} evicted to make room",
+                          base::count_of(evicted_.value(), "undelivered one was", "undelivered ones were"));
     return text;
   }
 
@@ -180,15 +193,16 @@ class Buffer : public pipeline::Stage {
     count_evicted();
   }
 
-  // The writer counts what it evicts and some consumer has not had. With no consumer the spool is a ring, and only the drain knows what it
-  // has missed.
+  // The writer counts what it evicts and some consumer has not had. With no consumer the spool is a ring, and only the drain knows
+  // what it has missed.
   void count_evicted() {
     const std::uint64_t missed = drain_ ? drain_->evicted() : 0;
     if (missed > std::max(evicted_by_writer_, missed_)) {
-      context_.diagnostics->warn("spool-missed", fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
-                                                             base::count_of(missed - missed_, "record was evicted before it was passed on and is",
-                                                                            "records were evicted before they were passed on and are"),
-                                                             base::grouped(missed)));
+      context_.diagnostics->warn("spool-missed",
+                                 fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
+                                             base::count_of(missed - missed_, "record was evicted before it was passed on and is",
+                                                            "records were evicted before they were passed on and are"),
+                                             base::grouped(missed)));
     }
     missed_ = missed;
     const std::uint64_t evicted = std::max(evicted_by_writer_, missed);
@@ -407,10 +421,11 @@ class Buffer : public pipeline::Stage {
     }
     if (appended.evicted_undelivered == 0) return;
     evicted_by_writer_ += appended.evicted_undelivered;
-    context_.diagnostics->warn(
-        "spool-evicted", fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
-                                     base::count_of(appended.evicted_undelivered, "undelivered record was evicted and is", "undelivered records were evicted and are"),
-                                     base::grouped(evicted_by_writer_)));
+    context_.diagnostics->warn("spool-evicted",
+                               fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
+                                           base::count_of(appended.evicted_undelivered, "undelivered record was evicted and is",
+                                                          "undelivered records were evicted and are"),
+                                           base::grouped(evicted_by_writer_)));
   }
 
   void tend(base::Monotonic now) {

@@ -12,16 +12,20 @@ namespace {
 
 using metrics::Account;
 
-constexpr auto kRecordsOut = metrics::counter("weir_buffer_output_records_total", "records", "Records that buffer passed on.", Account::out);
-constexpr auto kBytesOut = metrics::counter("weir_buffer_output_bytes_total", "bytes", "Bytes of the lines that buffer passed on.", Account::out);
+constexpr auto kRecordsOut =
+    metrics::counter("weir_buffer_output_records_total", "records", "Records that buffer passed on.", Account::out);
+constexpr auto kBytesOut =
+    metrics::counter("weir_buffer_output_bytes_total", "bytes", "Bytes of the lines that buffer passed on.", Account::out);
 constexpr auto kBacklog = metrics::counter("weir_buffer_backlog_records_total", "records",
                                            "Records that were passed on and in the spool from before the start.", Account::added);
-constexpr auto kHeld = metrics::counter("weir_buffer_held_records_total", "records", "Records that are held in the spool and not passed on.", Account::held);
-constexpr auto kGone = metrics::counter("weir_buffer_gone_records_total", "records", "Records that went from the spool before they were passed on.",
-                                        Account::dropped, "reason");
-constexpr auto kLost = metrics::counter("weir_buffer_unreadable_records_total", "records", "Records of blocks that could not be read.", Account::lost);
-constexpr auto kWaiting =
-    metrics::gauge("weir_buffer_waiting_records", "records", "Records that buffer took since its start and has not passed on.", Account::in_flight);
+constexpr auto kHeld = metrics::counter("weir_buffer_held_records_total", "records",
+                                        "Records that are held in the spool and not passed on.", Account::held);
+constexpr auto kGone = metrics::counter("weir_buffer_gone_records_total", "records",
+                                        "Records that went from the spool before they were passed on.", Account::dropped, "reason");
+constexpr auto kLost =
+    metrics::counter("weir_buffer_unreadable_records_total", "records", "Records of blocks that could not be read.", Account::lost);
+constexpr auto kWaiting = metrics::gauge("weir_buffer_waiting_records", "records",
+                                         "Records that buffer took since its start and has not passed on.", Account::in_flight);
 
 constexpr std::size_t kSpare = 1;  // batches whose memory is kept for the next block
 

@@ -67,7 +67,8 @@ class BufferDrain {
     std::uint64_t bytes;                           // bytes of `own`
   };
 
-  // How many records of the blocks from `first` on, one after the other, have not been passed on. Blocks that this process has stored or passed.
+  // How many records of the blocks from `first` on, one after the other, have not been passed on. Blocks that this process has
+  // stored or passed.
   struct Awaited {
     std::uint64_t first = 0;
     std::deque<std::uint32_t> records;

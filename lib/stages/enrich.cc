@@ -19,16 +19,19 @@ namespace {
 
 using base::Code;
 using base::Result;
+using metrics::Account;
 using record::Label;
 using record::LabelSet;
 using record::LabelSetRef;
 using record::Record;
-using metrics::Account;
 
 constexpr auto kRecordsIn = metrics::counter("weir_enrich_input_records_total", "records", "Records that enrich got.", Account::in);
-constexpr auto kBytesIn = metrics::counter("weir_enrich_input_bytes_total", "bytes", "Bytes of the lines that enrich got.", Account::in);
-constexpr auto kRecordsOut = metrics::counter("weir_enrich_output_records_total", "records", "Records that enrich passed on.", Account::out);
-constexpr auto kBytesOut = metrics::counter("weir_enrich_output_bytes_total", "bytes", "Bytes of the lines that enrich passed on.", Account::out);
+constexpr auto kBytesIn =
+    metrics::counter("weir_enrich_input_bytes_total", "bytes", "Bytes of the lines that enrich got.", Account::in);
+constexpr auto kRecordsOut =
+    metrics::counter("weir_enrich_output_records_total", "records", "Records that enrich passed on.", Account::out);
+constexpr auto kBytesOut =
+    metrics::counter("weir_enrich_output_bytes_total", "bytes", "Bytes of the lines that enrich passed on.", Account::out);
 
 // Loki's default for discover_service_name, in its order.
 constexpr std::array<std::string_view, 13> kServiceNameFrom = {"service",

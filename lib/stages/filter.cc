@@ -9,18 +9,21 @@ namespace weir::stages {
 namespace {
 
 using logql::LogQuery;
+using metrics::Account;
 using pipeline::Batch;
 using pipeline::Flow;
 using pipeline::Outlet;
 using pipeline::Record;
-using metrics::Account;
 
 constexpr auto kRecordsIn = metrics::counter("weir_filter_input_records_total", "records", "Records that filter got.", Account::in);
-constexpr auto kBytesIn = metrics::counter("weir_filter_input_bytes_total", "bytes", "Bytes of the lines that filter got.", Account::in);
-constexpr auto kRecordsOut = metrics::counter("weir_filter_output_records_total", "records", "Records that filter passed on.", Account::out);
-constexpr auto kBytesOut = metrics::counter("weir_filter_output_bytes_total", "bytes", "Bytes of the lines that filter passed on.", Account::out);
-constexpr auto kDropped =
-    metrics::counter("weir_filter_dropped_records_total", "records", "Records that filter dropped, by reason.", Account::dropped, "reason");
+constexpr auto kBytesIn =
+    metrics::counter("weir_filter_input_bytes_total", "bytes", "Bytes of the lines that filter got.", Account::in);
+constexpr auto kRecordsOut =
+    metrics::counter("weir_filter_output_records_total", "records", "Records that filter passed on.", Account::out);
+constexpr auto kBytesOut =
+    metrics::counter("weir_filter_output_bytes_total", "bytes", "Bytes of the lines that filter passed on.", Account::out);
+constexpr auto kDropped = metrics::counter("weir_filter_dropped_records_total", "records",
+                                           "Records that filter dropped, by reason.", Account::dropped, "reason");
 
 class Filter : public pipeline::Stage {
  public:

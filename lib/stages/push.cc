@@ -23,6 +23,7 @@ namespace weir::stages {
 namespace {
 
 using base::Code;
+using metrics::Account;
 using pipeline::Batch;
 using pipeline::Counters;
 using pipeline::Flow;
@@ -31,32 +32,40 @@ using pipeline::Monotonic;
 using pipeline::Outlet;
 using pipeline::Record;
 using pipeline::Result;
-using metrics::Account;
 
 constexpr auto kRecordsIn = metrics::counter("weir_push_input_records_total", "records", "Records that push got.", Account::in);
-constexpr auto kBytesIn = metrics::counter("weir_push_input_bytes_total", "bytes", "Bytes of the lines that push got.", Account::in);
-constexpr auto kDelivered = metrics::counter("weir_push_delivered_records_total", "records", "Records that Loki took.", Account::out);
-constexpr auto kDeliveredBytes =
-    metrics::counter("weir_push_delivered_bytes_total", "bytes", "Bytes of the lines and the metadata that Loki took.", Account::out);
-constexpr auto kDropped = metrics::counter("weir_push_dropped_records_total", "records", "Records that push did not send, by reason.", Account::dropped, "reason");
-constexpr auto kRejected = metrics::counter("weir_push_rejected_records_total", "records",
-                                            "Records that Loki, or a check by its limits, refused for good, by reason.", Account::rejected, "reason");
-constexpr auto kPending = metrics::gauge("weir_push_pending_records", "records", "Records that wait for a request or for its answer.", Account::in_flight);
-constexpr auto kLeft = metrics::gauge("weir_push_left_records", "records", "Records that wait in the spool, since Loki limits their streams.", Account::in_flight);
-constexpr auto kLost = metrics::counter("weir_push_lost_records_total", "records", "Records that went from the spool before they were delivered.", Account::lost);
+constexpr auto kBytesIn =
+    metrics::counter("weir_push_input_bytes_total", "bytes", "Bytes of the lines that push got.", Account::in);
+constexpr auto kDelivered =
+    metrics::counter("weir_push_delivered_records_total", "records", "Records that Loki took.", Account::out);
+constexpr auto kDeliveredBytes = metrics::counter("weir_push_delivered_bytes_total", "bytes",
+                                                  "Bytes of the lines and the metadata that Loki took.", Account::out);
+constexpr auto kDropped = metrics::counter("weir_push_dropped_records_total", "records",
+                                           "Records that push did not send, by reason.", Account::dropped, "reason");
+constexpr auto kRejected =
+    metrics::counter("weir_push_rejected_records_total", "records",
+                     "Records that Loki, or a check by its limits, refused for good, by reason.", Account::rejected, "reason");
+constexpr auto kPending = metrics::gauge("weir_push_pending_records", "records",
+                                         "Records that wait for a request or for its answer.", Account::in_flight);
+constexpr auto kLeft = metrics::gauge("weir_push_left_records", "records",
+                                      "Records that wait in the spool, since Loki limits their streams.", Account::in_flight);
+constexpr auto kLost = metrics::counter("weir_push_lost_records_total", "records",
+                                        "Records that went from the spool before they were delivered.", Account::lost);
 constexpr auto kRequests = metrics::counter("weir_push_sent_requests_total", "requests", "Push requests that were sent to Loki.");
 constexpr auto kRetries = metrics::counter("weir_push_repeated_requests_total", "requests", "Push requests that were sent again.");
-constexpr auto kSentBytes = metrics::counter("weir_push_sent_bytes_total", "bytes", "Bytes of the compressed requests that Loki took.");
-constexpr auto kRepaired = metrics::counter("weir_push_repaired_records_total", "records", "Records whose line held bytes that are not UTF-8.");
-constexpr auto kRenamed =
-    metrics::counter("weir_push_renamed_records_total", "records", "Records with metadata that has a name which Loki does not take.");
+constexpr auto kSentBytes =
+    metrics::counter("weir_push_sent_bytes_total", "bytes", "Bytes of the compressed requests that Loki took.");
+constexpr auto kRepaired =
+    metrics::counter("weir_push_repaired_records_total", "records", "Records whose line held bytes that are not UTF-8.");
+constexpr auto kRenamed = metrics::counter("weir_push_renamed_records_total", "records",
+                                           "Records with metadata that has a name which Loki does not take.");
 
 // Reasons of our own.
-constexpr std::string_view kSample = "sample";            // rejected: it is no log line
+constexpr std::string_view kSample = "sample";  // rejected: it is no log line
 constexpr std::string_view kSentBefore = "sent_before";
 constexpr std::string_view kHeld = "held";
 constexpr std::string_view kNotMatched = "not_matched";
-constexpr std::string_view kGone = "gone";                // left in the spool, and evicted or unreadable when its turn came
+constexpr std::string_view kGone = "gone";  // left in the spool, and evicted or unreadable when its turn came
 
 constexpr std::uint64_t kDrainRate = 1 << 20;
 constexpr base::Duration kBatchWait = base::kSecond;
@@ -114,8 +123,13 @@ std::string lost_text(std::uint64_t evicted) {
 class Push : public pipeline::Stage {
  public:
   Push(const PushSpec& spec, std::optional<logql::LogQuery> match, const pipeline::Context& context, const Feed& feed)
-      : spec_(spec), match_(std::move(match)), context_(context), feed_(feed), url_(spec.http.base.display()),
-        ledger_(url_, *context.clock, *context.diagnostics), block_(context.metrics) {}
+      : spec_(spec),
+        match_(std::move(match)),
+        context_(context),
+        feed_(feed),
+        url_(spec.http.base.display()),
+        ledger_(url_, *context.clock, *context.diagnostics),
+        block_(context.metrics) {}
 
   // The transport's thread uses everything else.
   ~Push() override { client_.reset(); }
@@ -165,8 +179,8 @@ class Push : public pipeline::Stage {
       return counted.records_in == 0 ? "nothing to push: no records came (--check asks whether the target takes some)"
                                      : std::string();
     const double seconds = static_cast<double>(std::max<Monotonic>(1, finished_ - started_)) / static_cast<double>(base::kSecond);
-    std::string text = fmt::format("pushed {} ({}) in {}, {:.1f} s", base::count_of(counted.records_out, "record"), record::print_size(counted.bytes_out),
-                                   base::count_of(requests_.value(), "request"), seconds);
+    std::string text = fmt::format("pushed {} ({}) in {}, {:.1f} s", base::count_of(counted.records_out, "record"),
+                                   record::print_size(counted.bytes_out), base::count_of(requests_.value(), "request"), seconds);
     if (retries_.value() > 0) text += fmt::format(", {} sent again", base::grouped(retries_.value()));
     if (counted.rejected > 0) {
       text += fmt::format("; {} rejected", base::grouped(counted.rejected));
@@ -187,7 +201,8 @@ class Push : public pipeline::Stage {
       text += fmt::format("; {} {}", base::grouped(count), words);
     }
     if (renamed_.value() > 0)
-      text += fmt::format("; {} had metadata with a name that Loki does not take (sent as weir_unnamed_…)", base::grouped(renamed_.value()));
+      text += fmt::format("; {} had metadata with a name that Loki does not take (sent as weir_unnamed_…)",
+                          base::grouped(renamed_.value()));
     const std::uint64_t left = left_records_.value() - std::min(left_records_.value(), evicted_left_);
     if (left > 0) text += fmt::format("; {} in the spool", base::count_of(left, "waits", "wait"));
     const std::uint64_t evicted = evicted_pending_ + evicted_left_;
@@ -209,7 +224,8 @@ class Push : public pipeline::Stage {
     records_in_.reach(in_.records);
     bytes_in_.reach(in_.bytes);
     const std::uint64_t gone = left_ ? left_->gone() : 0;
-    for (const auto& [reason, count] : {std::pair(kSentBefore, sent_before_), std::pair(kHeld, held_), std::pair(kNotMatched, not_matched_), std::pair(kGone, gone)}) {
+    for (const auto& [reason, count] : {std::pair(kSentBefore, sent_before_), std::pair(kHeld, held_),
+                                        std::pair(kNotMatched, not_matched_), std::pair(kGone, gone)}) {
       if (count > 0) dropped_.at(reason).reach(count);
     }
     if (samples_ > 0) rejected_.at(kSample).reach(samples_);
@@ -596,7 +612,7 @@ class Push : public pipeline::Stage {
   std::unique_ptr<http::AsyncClient> client_;
   pipeline::Tally in_;
   std::uint64_t sent_before_ = 0, held_ = 0, not_matched_ = 0, samples_ = 0;
-  std::uint64_t offered_ = 0;                               // to the pusher, and not left
+  std::uint64_t offered_ = 0;  // to the pusher, and not left
   std::map<std::string, std::uint64_t, std::less<>> published_rejected_;
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
@@ -604,7 +620,8 @@ class Push : public pipeline::Stage {
   metrics::Family dropped_ = block_.family(kDropped), rejected_ = block_.family(kRejected);
   metrics::Gauge pending_ = block_.gauge(kPending), left_records_ = block_.gauge(kLeft);
   metrics::Counter lost_ = block_.counter(kLost);
-  metrics::Counter requests_ = block_.counter(kRequests), retries_ = block_.counter(kRetries), sent_bytes_ = block_.counter(kSentBytes);
+  metrics::Counter requests_ = block_.counter(kRequests), retries_ = block_.counter(kRetries),
+                   sent_bytes_ = block_.counter(kSentBytes);
   metrics::Counter repaired_ = block_.counter(kRepaired), renamed_ = block_.counter(kRenamed);
   Monotonic started_ = 0, finished_ = 0, shown_ = 0;
 };

@@ -20,9 +20,9 @@ using base::Code;
 using base::fail;
 using base::Result;
 using base::Timestamp;
+using metrics::Account;
 using pipeline::Context;
 using pipeline::Counters;
-using metrics::Account;
 using pipeline::Flow;
 using pipeline::Outlet;
 using record::Batch;
@@ -33,13 +33,18 @@ using record::Record;
 
 namespace {
 
-constexpr auto kRecordsIn = metrics::counter("weir_query_answer_records_total", "records", "Records of the answer, at most as many as are to be shown.", Account::in);
-constexpr auto kBytesIn = metrics::counter("weir_query_answer_bytes_total", "bytes", "Bytes of the lines of the answer.", Account::in);
-constexpr auto kRecordsOut = metrics::counter("weir_query_output_records_total", "records", "Records that query passed on.", Account::out);
-constexpr auto kBytesOut = metrics::counter("weir_query_output_bytes_total", "bytes", "Bytes of the lines that query passed on.", Account::out);
-constexpr auto kIncomplete =
-    metrics::counter("weir_query_incomplete_timestamps_total", "timestamps", "Timestamps of which Loki does not give all entries.", Account::lost);
-constexpr auto kUnreadable = metrics::counter("weir_query_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
+constexpr auto kRecordsIn = metrics::counter("weir_query_answer_records_total", "records",
+                                             "Records of the answer, at most as many as are to be shown.", Account::in);
+constexpr auto kBytesIn =
+    metrics::counter("weir_query_answer_bytes_total", "bytes", "Bytes of the lines of the answer.", Account::in);
+constexpr auto kRecordsOut =
+    metrics::counter("weir_query_output_records_total", "records", "Records that query passed on.", Account::out);
+constexpr auto kBytesOut =
+    metrics::counter("weir_query_output_bytes_total", "bytes", "Bytes of the lines that query passed on.", Account::out);
+constexpr auto kIncomplete = metrics::counter("weir_query_incomplete_timestamps_total", "timestamps",
+                                              "Timestamps of which Loki does not give all entries.", Account::lost);
+constexpr auto kUnreadable =
+    metrics::counter("weir_query_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
 
 constexpr std::uint64_t kFirstPage = 1000;   // entries of the first request; what one weighs is not known yet
 constexpr std::size_t kKeptBytes = 8 << 20;    // of the newest records that are kept while older ones are read
@@ -189,8 +194,9 @@ class LokiQuery : public Query {
     if (!result && result.error().code == base::Code::config) point_out(result.error());
     if (result && shown() == 0) doubt();
     if (result && incomplete_.value() > 0) {
-      context_.diagnostics->say(fmt::format(
-          "at {} there are more entries that look alike than Loki gives in one answer: some of them are missing", base::count_of(incomplete_.value(), "timestamp")));
+      context_.diagnostics->say(
+          fmt::format("at {} there are more entries that look alike than Loki gives in one answer: some of them are missing",
+                      base::count_of(incomplete_.value(), "timestamp")));
     }
     return result;
   }

@@ -21,15 +21,21 @@ namespace weir::stages {
 namespace {
 
 using base::Result;
-using pipeline::Flow;
 using metrics::Account;
+using pipeline::Flow;
 
-constexpr auto kRecordsIn = metrics::counter("weir_replay_read_records_total", "records", "Records of the spool that are to be replayed.", Account::in);
-constexpr auto kBytesIn = metrics::counter("weir_replay_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
-constexpr auto kRecordsOut = metrics::counter("weir_replay_output_records_total", "records", "Records that replay passed on.", Account::out);
-constexpr auto kBytesOut = metrics::counter("weir_replay_output_bytes_total", "bytes", "Bytes of the lines that replay passed on.", Account::out);
-constexpr auto kWaiting = metrics::gauge("weir_replay_waiting_records", "records", "Records that wait for their time (--speed).", Account::in_flight);
-constexpr auto kUnreadable = metrics::counter("weir_replay_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
+constexpr auto kRecordsIn =
+    metrics::counter("weir_replay_read_records_total", "records", "Records of the spool that are to be replayed.", Account::in);
+constexpr auto kBytesIn =
+    metrics::counter("weir_replay_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+constexpr auto kRecordsOut =
+    metrics::counter("weir_replay_output_records_total", "records", "Records that replay passed on.", Account::out);
+constexpr auto kBytesOut =
+    metrics::counter("weir_replay_output_bytes_total", "bytes", "Bytes of the lines that replay passed on.", Account::out);
+constexpr auto kWaiting =
+    metrics::gauge("weir_replay_waiting_records", "records", "Records that wait for their time (--speed).", Account::in_flight);
+constexpr auto kUnreadable =
+    metrics::counter("weir_replay_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
 
 constexpr std::size_t kRejectedAtOnce = 256;
 
@@ -84,7 +90,8 @@ class Replay : public pipeline::Source {
   [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
   [[nodiscard]] std::string_view name() const override { return "replay"; }
   [[nodiscard]] std::string summary() const override {
-    if (records_out_.value() > 0) return fmt::format("replayed {}, {}", base::count_of(records_out_.value(), "record"), record::print_size(bytes_out_.value()));
+    if (records_out_.value() > 0)
+      return fmt::format("replayed {}, {}", base::count_of(records_out_.value(), "record"), record::print_size(bytes_out_.value()));
     return why_.empty() ? "nothing is replayed: no record matches" : "nothing is replayed: " + why_;
   }
 

@@ -14,18 +14,24 @@ namespace {
 
 using base::Code;
 using base::Result;
-using pipeline::Flow;
 using metrics::Account;
+using pipeline::Flow;
 
-constexpr auto kRecordsIn = metrics::counter("weir_spool_read_records_total", "records", "Records that were read from the spool to be delivered.", Account::in);
-constexpr auto kBytesIn = metrics::counter("weir_spool_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
-constexpr auto kRecordsOut = metrics::counter("weir_spool_output_records_total", "records", "Records of the spool that were passed on.", Account::out);
-constexpr auto kBytesOut = metrics::counter("weir_spool_output_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
-constexpr auto kLost = metrics::counter("weir_spool_lost_records_total", "records", "Records of blocks that could not be read.", Account::lost);
+constexpr auto kRecordsIn = metrics::counter("weir_spool_read_records_total", "records",
+                                             "Records that were read from the spool to be delivered.", Account::in);
+constexpr auto kBytesIn =
+    metrics::counter("weir_spool_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+constexpr auto kRecordsOut =
+    metrics::counter("weir_spool_output_records_total", "records", "Records of the spool that were passed on.", Account::out);
+constexpr auto kBytesOut =
+    metrics::counter("weir_spool_output_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+constexpr auto kLost =
+    metrics::counter("weir_spool_lost_records_total", "records", "Records of blocks that could not be read.", Account::lost);
 
 class SpoolSource : public pipeline::Source {
  public:
-  SpoolSource(const SpoolSourceSpec& spec, const pipeline::Context& context) : spec_(spec), context_(context), block_(context.metrics) {}
+  SpoolSource(const SpoolSourceSpec& spec, const pipeline::Context& context)
+      : spec_(spec), context_(context), block_(context.metrics) {}
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     if (auto opened = open(out, stop); !opened) return opened;

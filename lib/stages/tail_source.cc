@@ -25,21 +25,32 @@ namespace {
 using base::Code;
 using base::Monotonic;
 using base::Result;
+using metrics::Account;
 using pipeline::Flow;
 using tail::LogReader;
-using metrics::Account;
 
-constexpr auto kRecordsIn = metrics::counter("weir_tail_read_records_total", "records", "Records that were read from logs.", Account::in);
-constexpr auto kBytesIn = metrics::counter("weir_tail_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
-constexpr auto kGapRecords = metrics::counter("weir_tail_gap_records_total", "records", "Records that tell of a part of a log which is lost.", Account::added);
-constexpr auto kRecordsOut = metrics::counter("weir_tail_output_records_total", "records", "Records that tail passed on.", Account::out);
-constexpr auto kBytesOut = metrics::counter("weir_tail_output_bytes_total", "bytes", "Bytes of the lines that tail passed on.", Account::out);
-constexpr auto kDropped = metrics::counter("weir_tail_dropped_records_total", "records", "Records that tail left out, by reason.", Account::dropped, "reason");
-constexpr auto kGathered = metrics::gauge("weir_tail_gathered_records", "records", "Records that were read and not passed on.", Account::in_flight);
-constexpr auto kMalformed = metrics::counter("weir_tail_malformed_lines_total", "lines", "Lines that are not of the form of their file.", Account::invalid);
-constexpr auto kGaps = metrics::counter("weir_tail_lost_parts_total", "parts", "Parts of logs that went before they were read.", Account::lost);
-constexpr auto kLostBytes = metrics::counter("weir_tail_lost_bytes_total", "bytes", "Bytes of these parts, where they could be counted.");
-constexpr auto kUnreadable = metrics::counter("weir_tail_unreadable_files_total", "files", "Files that could not be read.", Account::unreadable);
+constexpr auto kRecordsIn =
+    metrics::counter("weir_tail_read_records_total", "records", "Records that were read from logs.", Account::in);
+constexpr auto kBytesIn =
+    metrics::counter("weir_tail_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+constexpr auto kGapRecords = metrics::counter("weir_tail_gap_records_total", "records",
+                                              "Records that tell of a part of a log which is lost.", Account::added);
+constexpr auto kRecordsOut =
+    metrics::counter("weir_tail_output_records_total", "records", "Records that tail passed on.", Account::out);
+constexpr auto kBytesOut =
+    metrics::counter("weir_tail_output_bytes_total", "bytes", "Bytes of the lines that tail passed on.", Account::out);
+constexpr auto kDropped = metrics::counter("weir_tail_dropped_records_total", "records", "Records that tail left out, by reason.",
+                                           Account::dropped, "reason");
+constexpr auto kGathered =
+    metrics::gauge("weir_tail_gathered_records", "records", "Records that were read and not passed on.", Account::in_flight);
+constexpr auto kMalformed =
+    metrics::counter("weir_tail_malformed_lines_total", "lines", "Lines that are not of the form of their file.", Account::invalid);
+constexpr auto kGaps =
+    metrics::counter("weir_tail_lost_parts_total", "parts", "Parts of logs that went before they were read.", Account::lost);
+constexpr auto kLostBytes =
+    metrics::counter("weir_tail_lost_bytes_total", "bytes", "Bytes of these parts, where they could be counted.");
+constexpr auto kUnreadable =
+    metrics::counter("weir_tail_unreadable_files_total", "files", "Files that could not be read.", Account::unreadable);
 
 constexpr base::Duration kLongestSpacing = base::kSecond;  // of what is read while lines keep coming
 constexpr std::size_t kFixedPolls = 4;  // of what is polled: the watcher, the stop, the reader, the wake; then the streams
@@ -76,8 +87,10 @@ class TailSource final : public pipeline::Source {
 
   [[nodiscard]] std::string summary() const override {
     if (gaps_.value() == 0) return {};
-    const std::string bytes = lost_bytes_.value() > 0 ? fmt::format(" ({} that could be counted)", base::count_of(lost_bytes_.value(), "byte")) : "";
-    return fmt::format("lost {} of the logs{}: a record with metadata weir_gap_bytes names each", base::count_of(gaps_.value(), "part"), bytes);
+    const std::string bytes =
+        lost_bytes_.value() > 0 ? fmt::format(" ({} that could be counted)", base::count_of(lost_bytes_.value(), "byte")) : "";
+    return fmt::format("lost {} of the logs{}: a record with metadata weir_gap_bytes names each",
+                       base::count_of(gaps_.value(), "part"), bytes);
   }
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {

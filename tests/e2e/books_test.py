@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Everything on a record's way is accounted for, as a pipe and fused: what came in is out, dropped, stored, delivered or rejected, to the record.
+"""Everything on a record's way is accounted for, as a pipe and fused: what came in is dropped, stored, delivered or rejected.
 
 Two witnesses that know nothing of each other: what the stages say at their end, and what files, spool and target hold.
 """
@@ -12,6 +12,7 @@ import unittest
 import weir_kit as kit
 
 COUNT = r"([\d,]+)"
+STORED, PUSHED, REJECTED = rf"stored {COUNT} (?:records?|of them)\b", rf"pushed {COUNT} records?\b", rf"; {COUNT} rejected"
 
 
 class Books(kit.Case):
@@ -42,8 +43,9 @@ class Books(kit.Case):
                     self.written[kind] += 1
 
     def stages(self, follow=False, *, spill=False):
-        return [f"tail {'-f ' if follow else ''}--checkpoint {self.spool} {self.pods}", "enrich --level", "filter --drop '|= \"health\"'",
-                f"buffer {self.spool} --min-free 0{' --spill' if spill else ''}", f"push {self.url} --max-line-size 1000 --start-jitter 0"]
+        return [f"tail {'-f ' if follow else ''}--checkpoint {self.spool} {self.pods}", "enrich --level",
+                "filter --drop '|= \"health\"'", f"buffer {self.spool} --min-free 0{' --spill' if spill else ''}",
+                f"push {self.url} --max-line-size 1000 --start-jitter 0"]
 
     def status(self):
         return json.loads(kit.weir("spool", "status", self.spool, "-o", "json"))
@@ -70,7 +72,7 @@ class Books(kit.Case):
             self.write("b", 2000, 300, 2)
             chain = self.chain(self.stages(), fused)
             self.assertEqual(max(chain.wait()), 3, chain.errors())  # with losses: seven are too long
-            stored, pushed, rejected = self.said(chain, rf"stored {COUNT} records", rf"pushed {COUNT} records", rf"; {COUNT} rejected")
+            stored, pushed, rejected = self.said(chain, STORED, PUSHED, REJECTED)
             self.assertEqual(stored, 5007)
             self.assertEqual((pushed, rejected), (5000, 7))
             self.assertEqual(self.delivered(), pushed)
@@ -85,10 +87,11 @@ class Books(kit.Case):
             kit.get(f"{self.url}/fail?status=503&count=1000000", data=b"")
             self.write("a", 4000, 100, 3)
             chain = self.chain(self.stages(True), fused)
-            kit.wait_for(lambda: "trying again" in chain.errors() and self.spool.exists() and self.status()["records"] == 4003, chain.errors)
+            kit.wait_for(lambda: "trying again" in chain.errors() and self.spool.exists() and self.status()["records"] == 4003,
+                         chain.errors)
             chain.signal(signal.SIGTERM)
             chain.wait()
-            stored, pushed, = self.said(chain, rf"stored {COUNT} records", rf"pushed {COUNT} records")
+            stored, pushed = self.said(chain, STORED, PUSHED)
             status = self.status()
             self.assert_spool_adds_up(status)
             self.assertEqual((stored, pushed, self.delivered()), (4003, 0, 0))
@@ -98,14 +101,14 @@ class Books(kit.Case):
             kit.get(f"{self.url}/fail?status=503&count=0", data=b"")
             again = self.chain(self.stages(), fused)
             again.wait()
-            stored, pushed, rejected = self.said(again, rf"stored {COUNT} records", rf"pushed {COUNT} records", rf"; {COUNT} rejected")
+            stored, pushed, rejected = self.said(again, STORED, PUSHED, REJECTED)
             self.assertEqual((stored, pushed, rejected), (0, 4000, 3 - first_rejected), again.errors())
             self.assertEqual(self.delivered(), 4000)
 
         self.both(body)
 
     def kill(self, fused, spill):
-        """Killed in the middle of delivery, which is held up in between; started again; then what the spool says adds up to what was written."""
+        """Killed in the middle of delivery, which is held up then, and started again: then the spool adds up."""
         self.write("a", 1500, 200, 3)
         chain = self.chain(self.stages(True, spill=spill), fused)
         kit.wait_for(lambda: self.distinct() >= 1500, chain.errors)
@@ -131,7 +134,7 @@ class Books(kit.Case):
         self.assert_spool_adds_up(after, spill)
         self.assertEqual(after["undelivered"], 0, again.errors())
         self.assertEqual(self.distinct(), self.written["web"])
-        stored, pushed, rejected = self.said(again, rf"stored {COUNT} (?:records|of them)", rf"pushed {COUNT} records", rf"; {COUNT} rejected")
+        stored, pushed, rejected = self.said(again, STORED, PUSHED, REJECTED)
         self.assertEqual(self.delivered() - before, pushed)
         if spill:
             # What the killed run had rejected and not noted is refused again, and may be kept twice; nothing is missing.

@@ -75,7 +75,13 @@ class PusherTest : public ::testing::Test {
     config_.tracked = true;
     config_.seed = 1;
   }
-  ~PusherTest() override { pusher_.reset(); }
+  ~PusherTest() override {
+    if (pusher_) {
+      const PusherStats stats = pusher_->stats();
+      EXPECT_EQ(stats.taken, stats.records + stats.rejected + stats.pending);
+    }
+    pusher_.reset();
+  }
 
   void start() {
     pusher_ = std::make_unique<Pusher>(config_, clock_, diagnostics_, nullptr, &ledger_);

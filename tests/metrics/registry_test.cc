@@ -11,7 +11,8 @@ namespace weir::metrics {
 namespace {
 
 constexpr Metric kIn = counter("weir_test_input_records_total", "records", "Records that came.", Account::in);
-constexpr Metric kDropped = counter("weir_test_dropped_records_total", "records", "Records that went no further.", Account::dropped, "reason");
+constexpr Metric kDropped =
+    counter("weir_test_dropped_records_total", "records", "Records that went no further.", Account::dropped, "reason");
 constexpr Metric kFlying = gauge("weir_test_flying_records", "records", "Records that fly.", Account::in_flight);
 constexpr Metric kTable = gauge("weir_test_table_bytes", "bytes", "Bytes of a table.");
 
@@ -107,7 +108,8 @@ TEST(Registry, ABlockCountsWithoutOne) {
     text += std::string(metric.name) + "{" + std::string(label_value) + "} " + std::to_string(value) + "\n";
   });
   EXPECT_EQ(text,
-            "weir_test_input_records_total{} 3\nweir_test_flying_records{} 0\nweir_test_table_bytes{} 0\nweir_test_dropped_records_total{old} 1\n");
+            "weir_test_input_records_total{} 3\nweir_test_flying_records{} 0\nweir_test_table_bytes{} "
+            "0\nweir_test_dropped_records_total{old} 1\n");
 }
 
 // Under the thread sanitizer, and elsewhere for the sums.

@@ -3,8 +3,8 @@
 
 #include "support/collect.h"
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -293,7 +293,9 @@ TEST(JsonlSink, WhatTheReaderDidNotTakeIsNotCountedAsWritten) {
   const auto sink = make_jsonl_sink({.fd = pipe.write.get()}, test.context);
   if (::fcntl(pipe.write.get(), F_GETPIPE_SZ) < 1 << 20) GTEST_SKIP() << "pipes are small here";
   const auto outlet = make_outlet({});
-  const auto long_line = [](std::size_t size) { return R"({"timestamp":"2024-05-01T10:00:00Z","line":")" + std::string(size, 'x') + "\"}"; };
+  const auto long_line = [](std::size_t size) {
+    return R"({"timestamp":"2024-05-01T10:00:00Z","line":")" + std::string(size, 'x') + "\"}";
+  };
   // The first is a write of its own that the pipe holds; the second is not, and the third never has its turn.
   Batch batch = test::batch_of({long_line(300 << 10), long_line(2 << 20), line(3)});
   std::thread reader([&] {

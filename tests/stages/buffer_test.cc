@@ -374,7 +374,8 @@ TEST_F(BufferTest, WhatIsEvictedBeforeItsTurnIsInTheBooks) {
   EXPECT_GT(life.counters.dropped["evicted"], 10U);
   // No consumer: only the drain can know what it has missed.
   EXPECT_EQ(life.counters.lost, life.counters.dropped["evicted"]);
-  EXPECT_TRUE(std::ranges::any_of(test_.diagnostics.said(), [](const std::string& said) { return said.find("evicted before") != std::string::npos; }));
+  EXPECT_TRUE(std::ranges::any_of(test_.diagnostics.said(),
+                                  [](const std::string& said) { return said.find("evicted before") != std::string::npos; }));
   EXPECT_EQ(life.counters.in_flight, 0U);
 }
 
@@ -419,7 +420,8 @@ TEST_F(BufferTest, WhatCannotBeReadIsInTheBooks) {
   }
   {
     auto database = std::move(*sqlite::Database::open(spec.spool.path, sqlite::Access::write, base::kSecond));
-    auto damaged = database.execute("UPDATE bodies SET body = CAST(substr(body, 1, length(body) - 1) || x'7f' AS BLOB) WHERE block = 4");
+    auto damaged =
+        database.execute("UPDATE bodies SET body = CAST(substr(body, 1, length(body) - 1) || x'7f' AS BLOB) WHERE block = 4");
     EXPECT_TRUE(damaged) << damaged.error().message;
   }
   life.finish();

@@ -302,7 +302,8 @@ TEST(Enrich, WhatIsRememberedIsBounded) {
 TEST(Enrich, CountsSamplesThatItPassesOn) {
   const auto stage = make_enrich({}, {});
   ASSERT_TRUE(stage);
-  const Lines in = {R"({"timestamp":"2024-05-01T10:00:00Z","line":"a","labels":{}})", R"({"timestamp":"2024-05-01T10:00:00Z","line":"","labels":{},"value":"1"})"};
+  const Lines in = {R"({"timestamp":"2024-05-01T10:00:00Z","line":"a","labels":{}})",
+                    R"({"timestamp":"2024-05-01T10:00:00Z","line":"","labels":{},"value":"1"})"};
   EXPECT_EQ(test::run_stage_once(**stage, in, [] { return 2; }).size(), 2U);
   EXPECT_EQ((*stage)->counters().records_in, 2U);
   EXPECT_EQ((*stage)->counters().records_out, 2U);

@@ -4,6 +4,7 @@
 #include "spool/inspection.h"
 #include "spool/reader.h"
 #include "spool/writer.h"
+#include "sqlite/database.h"
 #include "stages/enrich.h"
 #include "stages/filter.h"
 #include "stages/push.h"
@@ -202,6 +203,23 @@ TEST_F(PushSpoolTest, TheSameWithNothingBetween) {
   auto delivered = deliver_directly();
   ASSERT_TRUE(delivered) << delivered.error().message;
   expect_delivered();
+}
+
+// Their blocks are evicted before Loki takes the stream again.
+TEST_F(PushSpoolTest, WhatIsEvictedWhileItIsLeftIsInTheBooks) {
+  store(hot_and_others(60));
+  limit_hot([this](const test::PushedRequest& request) {
+    if (!has_line(request, "c 1799")) return false;
+    auto database = std::move(*sqlite::Database::open(spool_, sqlite::Access::write, 10 * base::kSecond));
+    EXPECT_TRUE(
+        database.execute("DELETE FROM bodies WHERE block BETWEEN 21 AND 30; DELETE FROM blocks WHERE id BETWEEN 21 AND 30"));
+    return true;
+  });
+  auto delivered = deliver();
+  ASSERT_TRUE(delivered) << delivered.error().message;
+  EXPECT_EQ(counters_.records_in, 60U * 90U);
+  EXPECT_EQ(counters_.dropped["gone"], 10U * 30U);
+  EXPECT_EQ(counters_.records_out, 60U * 90U - 10U * 30U);
 }
 
 // Several label sets may be one stream to Loki, and `--match` counts for what is read again, too.

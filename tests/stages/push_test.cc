@@ -194,6 +194,14 @@ TEST_F(PushTest, WrongTargetEndsItAtOnce) {
   EXPECT_THAT(pushed.error().hint, HasSubstr("--tenant"));
 }
 
+TEST_F(PushTest, WhatComesAfterTheFinalErrorIsNotInTheBooks) {
+  loki_.decide([](const test::PushedRequest&) { return test::ScriptedReply{401, "no org id\n"}; });
+  ASSERT_FALSE(push({record("1")}));
+  ASSERT_FALSE(feed({record("2"), record("3")}));
+  EXPECT_EQ(stage_->counters().records_in, 1U);
+  EXPECT_EQ(stage_->counters().in_flight, 1U);
+}
+
 TEST_F(PushTest, FlushIsABarrier) {
   spec_.wait = base::kHour;
   loki_.decide([](const test::PushedRequest&) { return test::ScriptedReply{204, "", {}, std::chrono::milliseconds(50)}; });

@@ -12,8 +12,9 @@
 namespace weir::test {
 
 inline std::string printed(const pipeline::Counters& counters) {
-  std::string text = fmt::format("in {} + added {}, out {}, held {}, rejected {}, in flight {}", counters.records_in, counters.records_added, counters.records_out,
-                                 counters.held, counters.rejected, counters.in_flight);
+  std::string text =
+      fmt::format("in {} + added {}, out {}, held {}, rejected {}, in flight {}", counters.records_in, counters.records_added,
+                  counters.records_out, counters.held, counters.rejected, counters.in_flight);
   for (const auto& [reason, count] : counters.dropped) text += fmt::format(", dropped {}: {}", reason, count);
   return text + fmt::format("; invalid {}, lost {}", counters.invalid, counters.lost);
 }
