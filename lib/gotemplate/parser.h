@@ -19,11 +19,11 @@ struct TemplatePipeline;
 struct TemplateTerm {
   enum class Kind : std::uint8_t { dot, variable, constant, function, pipeline };
   Kind kind = Kind::dot;
-  std::string name;                  // variable with its $, function
-  Value constant;                    // its text, if any, lives in `name`
+  std::string name;  // variable with its $, function
+  Value constant;    // its text, if any, lives in `name`
   const Function* function = nullptr;
   std::unique_ptr<TemplatePipeline> pipeline;  // in parentheses
-  std::vector<std::string> fields;   // .a.b behind any of them
+  std::vector<std::string> fields;             // .a.b behind any of them
   std::size_t offset = 0;
 };
 

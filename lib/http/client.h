@@ -29,7 +29,7 @@ struct Header {
 struct ClientConfig {
   Url base;
   std::string user_agent = "weir";
-  std::vector<Header> headers;       // go with every request; one of a request with the same name wins
+  std::vector<Header> headers;  // go with every request; one of a request with the same name wins
 
   // At most one of the two ways; a file is read again when it changed, so that tokens can rotate. One that cannot be read any more
   // is said, and what it held last is used on.
@@ -39,15 +39,16 @@ struct ClientConfig {
   std::string bearer_token;
   std::string bearer_token_file;
 
-  std::string ca_file;               // PEM; "" for the system's
-  std::string cert_file, key_file;   // client certificate
+  std::string ca_file;              // PEM; "" for the system's
+  std::string cert_file, key_file;  // client certificate
   bool tls_skip_verify = false;
-  std::string proxy;                 // "" for what http_proxy, https_proxy and no_proxy say
+  std::string proxy;  // "" for what http_proxy, https_proxy and no_proxy say
 
   base::Duration connect_timeout = 5 * base::kSecond;
   base::Duration timeout = 30 * base::kSecond;  // a whole request; one of 0 in Request means this
 
-  base::Diagnostics* diagnostics = nullptr;  // for trouble with files, and for the secrets to hide; may be null, outlives the client
+  base::Diagnostics* diagnostics =
+      nullptr;  // for trouble with files, and for the secrets to hide; may be null, outlives the client
 
   // Asked about once a second, and after a signal, while a synchronous request waits; true aborts it with Code::interrupted.
   std::function<bool()> cancelled;
@@ -59,21 +60,21 @@ base::Result<void> check_files(const ClientConfig& config);
 
 struct Request {
   std::string method = "GET";
-  std::string path;                  // appended to the base, begins with "/"
-  std::string query;                 // without "?", escaped
+  std::string path;   // appended to the base, begins with "/"
+  std::string query;  // without "?", escaped
   std::vector<Header> headers;
-  std::string body;                  // owned; sent when not empty or for POST and PUT
-  std::string_view body_view;        // in place of `body`: bytes that outlive the request
+  std::string body;            // owned; sent when not empty or for POST and PUT
+  std::string_view body_view;  // in place of `body`: bytes that outlive the request
   base::Duration timeout = 0;
-  bool compressed = false;           // offer gzip & co. for the answer
+  bool compressed = false;              // offer gzip & co. for the answer
   std::size_t max_response = 64 << 10;  // bytes of the answer's body that are kept; the rest is read and dropped
 };
 
 struct Response {
   int status = 0;
-  std::string body;                  // up to max_response, "" when streamed
-  bool body_cut = false;             // there was more than max_response
-  std::vector<Header> headers;       // names in lower case
+  std::string body;             // up to max_response, "" when streamed
+  bool body_cut = false;        // there was more than max_response
+  std::vector<Header> headers;  // names in lower case
 
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;  // "" when absent
   // The server's own time, whole seconds; nullopt when it does not tell.

@@ -25,8 +25,8 @@ base::Error absent(std::string_view cause) {
 Loaded open_library() {
   Loaded loaded;
   void* handle = nullptr;
-  // libcurl brings GnuTLS for protocols that are never spoken here; it would set itself up (and PKCS #11 modules) when it is loaded. The
-  // build of libcurl that is made with it sets it up by itself.
+  // libcurl brings GnuTLS for protocols that are never spoken here; it would set itself up (and PKCS #11 modules) when it is
+  // loaded. The build of libcurl that is made with it sets it up by itself.
   ::setenv("GNUTLS_NO_IMPLICIT_INIT", "1", 0);
   std::string cause;
   // The build against GnuTLS has the same interface and may be the only one that is installed.

@@ -15,8 +15,8 @@
 
 namespace weir::show {
 
-// Appends `text` with escapes for what base/visible.h says must not be shown as it is. With `indent`, a line break stays one and what
-// follows is indented; a tab always stays one.
+// Appends `text` with escapes for what base/visible.h says must not be shown as it is. With `indent`, a line break stays one and
+// what follows is indented; a tab always stays one.
 void append_visible(std::string& out, std::string_view text, bool indent);
 
 // Not thread safe.
@@ -25,14 +25,15 @@ class TextFormat {
   struct Options {
     bool terminal = false;  // escape, indent and align
     bool color = false;
-    int width = 0;          // of the terminal, in columns; 0 for unknown
+    int width = 0;  // of the terminal, in columns; 0 for unknown
   };
   explicit TextFormat(Options options) : options_(options) {}
 
   // Takes the labels of a batch into account; to be called before its records are appended.
   void learn(const record::Batch& batch);
 
-  // `{namespace="shop", node="a"}`: what the records learned so far have in common and no line says. "" for nothing. To be called once.
+  // `{namespace="shop", node="a"}`: what the records learned so far have in common and no line says. "" for nothing. To be called
+  // once.
   [[nodiscard]] std::string header();
 
   // Appends the record and a newline. Decodes the line into the batch. Not for markers.
@@ -57,12 +58,12 @@ class TextFormat {
   bool learned_ = false;
   std::map<std::string, std::string, std::less<>> shared_;
   std::set<std::string, std::less<>> announced_;  // names in the header: from then on their absence must be said
-  std::uint64_t version_ = 1;  // counts up whenever `shared_` shrinks
+  std::uint64_t version_ = 1;                     // counts up whenever `shared_` shrinks
   std::unordered_map<const record::LabelSet*, Shown> cache_;
   std::size_t cache_bytes_ = 0;  // of the sets
   const record::LabelSet* last_set_ = nullptr;
   std::size_t who_columns_ = 0;
-  base::Timestamp minute_ = 0;     // whose local form stands in minute_text_
+  base::Timestamp minute_ = 0;  // whose local form stands in minute_text_
   std::string minute_text_;
 };
 
