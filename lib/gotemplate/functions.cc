@@ -48,23 +48,30 @@ Value b64dec(FunctionCall& call) {
   }
   std::size_t padding = 0;
   for (std::size_t k = i; k < text.size(); ++k) {
-    if (text[k] == '=') ++padding;
-    else if (text[k] != '\n' && text[k] != '\r') return corrupt(k);
+    if (text[k] == '=')
+      ++padding;
+    else if (text[k] != '\n' && text[k] != '\r')
+      return corrupt(k);
   }
   if ((seen + padding) % 4 != 0 || padding > 2) return corrupt(text.size());
   return call.result(std::move(out));
 }
 
-bool is_unreserved(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '~'; }
+bool is_unreserved(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '~';
+}
 
 // A result longer than `limit` is cut at any place after `limit`. This holds for the functions below too.
 std::string query_escape(std::string_view text, std::size_t limit) {
   std::string out;
   for (const char c : text) {
     if (out.size() > limit) break;
-    if (c == ' ') out += '+';
-    else if (is_unreserved(c)) out += c;
-    else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    if (c == ' ')
+      out += '+';
+    else if (is_unreserved(c))
+      out += c;
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
 }
@@ -187,10 +194,14 @@ Value unix_to_time(FunctionCall& call) {
   const bool digits = !text.empty() && text.size() <= 19 && text.find_first_not_of("0123456789") == std::string_view::npos;
   const std::int64_t value = digits ? to_integer(Value::of(text)) : 0;
   switch (digits ? text.size() : 0) {
-    case 5: return Value::of_time(value * 86400 * base::kSecond);
-    case 10: return Value::of_time(value * base::kSecond);
-    case 13: return Value::of_time(value * base::kMillisecond);
-    case 16: return Value::of_time(value * 1000);
+    case 5:
+      return Value::of_time(value * 86400 * base::kSecond);
+    case 10:
+      return Value::of_time(value * base::kSecond);
+    case 13:
+      return Value::of_time(value * base::kMillisecond);
+    case 16:
+      return Value::of_time(value * 1000);
     case 19: {
       std::int64_t exact = 0;  // a double cannot hold 19 digits
       for (const char c : text) {
@@ -200,7 +211,8 @@ Value unix_to_time(FunctionCall& call) {
       }
       return Value::of_time(exact);
     }
-    default: return call.fail(fmt::format("unable to parse time '{}'", text));
+    default:
+      return call.fail(fmt::format("unable to parse time '{}'", text));
   }
 }
 
@@ -233,7 +245,8 @@ template <typename Holds>
 Value compared(FunctionCall& call, std::size_t i, Holds holds) {
   const auto order = compare_values(call.arguments[0], call.arguments[i]);
   if (!order) {
-    return call.fail(fmt::format("incompatible types for comparison: {} and {}", type_name(call.arguments[0]), type_name(call.arguments[i])));
+    return call.fail(
+        fmt::format("incompatible types for comparison: {} and {}", type_name(call.arguments[0]), type_name(call.arguments[i])));
   }
   return Value::of(holds(*order));
 }
@@ -244,20 +257,35 @@ Value equal(FunctionCall& call) {
   }
   return Value::of(false);
 }
-Value not_equal(FunctionCall& call) { return compared(call, 1, [](int order) { return order != 0; }); }
-Value less(FunctionCall& call) { return compared(call, 1, [](int order) { return order < 0; }); }
-Value less_equal(FunctionCall& call) { return compared(call, 1, [](int order) { return order <= 0; }); }
-Value greater(FunctionCall& call) { return compared(call, 1, [](int order) { return order > 0; }); }
-Value greater_equal(FunctionCall& call) { return compared(call, 1, [](int order) { return order >= 0; }); }
+Value not_equal(FunctionCall& call) {
+  return compared(call, 1, [](int order) { return order != 0; });
+}
+Value less(FunctionCall& call) {
+  return compared(call, 1, [](int order) { return order < 0; });
+}
+Value less_equal(FunctionCall& call) {
+  return compared(call, 1, [](int order) { return order <= 0; });
+}
+Value greater(FunctionCall& call) {
+  return compared(call, 1, [](int order) { return order > 0; });
+}
+Value greater_equal(FunctionCall& call) {
+  return compared(call, 1, [](int order) { return order >= 0; });
+}
 
 Value length(FunctionCall& call) {
   const Value& value = call.arguments[0];
   switch (value.kind) {
-    case Value::Kind::text: return Value::of(static_cast<std::int64_t>(value.text.size()));
-    case Value::Kind::list: return Value::of(static_cast<std::int64_t>(value.list->size()));
-    case Value::Kind::map: return Value::of(static_cast<std::int64_t>(value.map->size()));
-    case Value::Kind::nil: return call.fail("len of nil pointer");
-    default: return call.fail(fmt::format("len of type {}", type_name(value)));
+    case Value::Kind::text:
+      return Value::of(static_cast<std::int64_t>(value.text.size()));
+    case Value::Kind::list:
+      return Value::of(static_cast<std::int64_t>(value.list->size()));
+    case Value::Kind::map:
+      return Value::of(static_cast<std::int64_t>(value.map->size()));
+    case Value::Kind::nil:
+      return call.fail("len of nil pointer");
+    default:
+      return call.fail(fmt::format("len of type {}", type_name(value)));
   }
 }
 
@@ -275,26 +303,31 @@ Value index(FunctionCall& call) {
     if (value.kind == Value::Kind::nil) return call.fail("index of untyped nil");
     if (key.kind != Value::Kind::integer) return call.fail(fmt::format("cannot index slice/array with type {}", type_name(key)));
     const auto at = static_cast<std::size_t>(key.integer);
-    const std::size_t size = value.kind == Value::Kind::list ? value.list->size() : value.kind == Value::Kind::text ? value.text.size() : 0;
+    const std::size_t size = value.kind == Value::Kind::list   ? value.list->size()
+                             : value.kind == Value::Kind::text ? value.text.size()
+                                                               : 0;
     if (value.kind != Value::Kind::list && value.kind != Value::Kind::text) {
       return call.fail(fmt::format("can't index item of type {}", type_name(value)));
     }
     if (key.integer < 0 || at >= size) return call.fail(fmt::format("index out of range: {}", key.integer));
-    value = value.kind == Value::Kind::list ? Value((*value.list)[at]) : Value::of(static_cast<std::int64_t>(static_cast<unsigned char>(value.text[at])));
+    value = value.kind == Value::Kind::list ? Value((*value.list)[at])
+                                            : Value::of(static_cast<std::int64_t>(static_cast<unsigned char>(value.text[at])));
   }
   return value;
 }
 
 Value slice(FunctionCall& call) {
   const Value& value = call.arguments[0];
-  if (value.kind != Value::Kind::text && value.kind != Value::Kind::list) return call.fail(fmt::format("can't slice item of type {}", type_name(value)));
+  if (value.kind != Value::Kind::text && value.kind != Value::Kind::list)
+    return call.fail(fmt::format("can't slice item of type {}", type_name(value)));
   const auto size = static_cast<std::int64_t>(value.kind == Value::Kind::text ? value.text.size() : value.list->size());
   const std::int64_t begin = call.arguments.size() > 1 ? call.integer(1) : 0;
   const std::int64_t end = call.arguments.size() > 2 ? call.integer(2) : size;
   if (begin < 0 || begin > size) return call.fail(fmt::format("index out of range: {}", begin));
   if (end < 0 || end > size) return call.fail(fmt::format("index out of range: {}", end));
   if (begin > end) return call.fail(fmt::format("invalid slice index: {} > {}", begin, end));
-  if (value.kind == Value::Kind::text) return Value::of(value.text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+  if (value.kind == Value::Kind::text)
+    return Value::of(value.text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
   if (!call.pool.budget->spend(sizeof(Value) * static_cast<std::size_t>(end - begin))) return call.too_long();
   Value out;
   out.kind = Value::Kind::list;
@@ -326,13 +359,16 @@ std::string escaped(std::string_view text, const std::array<Escape, size>& escap
   for (const char c : text) {
     if (out.size() > limit) break;
     const auto found = std::find_if(escapes.begin(), escapes.end(), [&](const Escape& escape) { return escape.from == c; });
-    if (found == escapes.end()) out += c;
-    else out += found->to;
+    if (found == escapes.end())
+      out += c;
+    else
+      out += found->to;
   }
   return out;
 }
 Value html(FunctionCall& call) {
-  constexpr std::array<Escape, 6> kEscapes = {{{'"', "&#34;"}, {'\'', "&#39;"}, {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'\0', "\xef\xbf\xbd"}}};
+  constexpr std::array<Escape, 6> kEscapes = {
+      {{'"', "&#34;"}, {'\'', "&#39;"}, {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'\0', "\xef\xbf\xbd"}}};
   return call.result(escaped(printed(call, false), kEscapes, call.room()));
 }
 Value js(FunctionCall& call) {
@@ -427,7 +463,8 @@ std::string_view FunctionCall::text(std::size_t i) {
 std::int64_t FunctionCall::integer(std::size_t i) {
   const Value& value = arguments[i];
   if (value.kind == Value::Kind::integer) return value.integer;
-  if (value.kind == Value::Kind::real && value.real == std::floor(value.real) && std::abs(value.real) < 9e15) return static_cast<std::int64_t>(value.real);
+  if (value.kind == Value::Kind::real && value.real == std::floor(value.real) && std::abs(value.real) < 9e15)
+    return static_cast<std::int64_t>(value.real);
   if (error.empty()) fail_type("int", value);
   return 0;
 }

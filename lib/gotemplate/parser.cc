@@ -16,7 +16,10 @@ namespace {
 constexpr int kMaxDepth = 60;
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || static_cast<unsigned char>(c) >= 0x80; }
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 class Parser {
@@ -42,11 +45,14 @@ class Parser {
   bool fail(std::string why) {
     if (!why_.empty()) return false;
     why_ = std::move(why);
-    error_line_ = 1 + static_cast<std::size_t>(std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(std::min(position_, text_.size())), '\n'));
+    error_line_ = 1 + static_cast<std::size_t>(std::count(
+                          text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(std::min(position_, text_.size())), '\n'));
     return false;
   }
 
-  [[nodiscard]] char peek(std::size_t ahead = 0) const { return position_ + ahead < text_.size() ? text_[position_ + ahead] : '\0'; }
+  [[nodiscard]] char peek(std::size_t ahead = 0) const {
+    return position_ + ahead < text_.size() ? text_[position_ + ahead] : '\0';
+  }
   [[nodiscard]] bool starts(std::string_view what) const { return text_.substr(position_).starts_with(what); }
   void skip_space() {
     while (position_ < text_.size() && is_space(text_[position_])) ++position_;
@@ -288,7 +294,8 @@ class Parser {
 
   // Notes the labels that the term reads.
   void note_reads(const TemplateTerm& term) {
-    const bool root = (term.kind == TemplateTerm::Kind::dot && dots_ == 0) || (term.kind == TemplateTerm::Kind::variable && term.name == "$");
+    const bool root =
+        (term.kind == TemplateTerm::Kind::dot && dots_ == 0) || (term.kind == TemplateTerm::Kind::variable && term.name == "$");
     const bool may_be_root = root || term.kind == TemplateTerm::Kind::dot || term.kind == TemplateTerm::Kind::variable;
     if (!may_be_root) return;
     if (term.fields.empty()) {
@@ -300,7 +307,8 @@ class Parser {
 
   // Whether a word may end here.
   [[nodiscard]] bool ends_word() const {
-    return position_ >= text_.size() || is_space(peek()) || starts("}}") || std::string_view(".,|:()").find(peek()) != std::string_view::npos;
+    return position_ >= text_.size() || is_space(peek()) || starts("}}") ||
+           std::string_view(".,|:()").find(peek()) != std::string_view::npos;
   }
 
   bool identifier(TemplateTerm& out) {
@@ -360,7 +368,8 @@ class Parser {
       const bool octal = text[i] >= '0' && text[i] <= '7';
       const std::size_t digits = octal ? 3 : text[i] == 'x' ? 2 : text[i] == 'u' ? 4 : text[i] == 'U' ? 8 : 0;
       const std::string number(text.substr(octal ? i : i + 1, digits));
-      if (digits == 0 || number.size() < digits || number.find_first_not_of(octal ? "01234567" : "0123456789abcdefABCDEF") != std::string::npos) {
+      if (digits == 0 || number.size() < digits ||
+          number.find_first_not_of(octal ? "01234567" : "0123456789abcdefABCDEF") != std::string::npos) {
         return false;
       }
       const unsigned long value = std::stoul(number, nullptr, octal ? 8 : 16);
@@ -378,7 +387,8 @@ class Parser {
     const std::size_t stop = text_.find('\'', position_ + 2);
     if (stop == std::string_view::npos) return fail("unterminated character constant");
     std::string decoded;
-    if (!unescape(text_.substr(position_ + 1, stop - position_ - 1), decoded) || decoded.empty()) return fail("malformed character constant");
+    if (!unescape(text_.substr(position_ + 1, stop - position_ - 1), decoded) || decoded.empty())
+      return fail("malformed character constant");
     std::size_t length = 0;
     out.kind = TemplateTerm::Kind::constant;
     out.constant = Value::of(static_cast<std::int64_t>(base::decode_utf8(decoded, length)));
@@ -388,7 +398,9 @@ class Parser {
 
   bool number(TemplateTerm& out) {
     std::size_t end = position_ + 1;
-    while (end < text_.size() && (is_word(text_[end]) || text_[end] == '.' || ((text_[end] == '-' || text_[end] == '+') && (text_[end - 1] | 0x20) == 'e'))) ++end;
+    while (end < text_.size() && (is_word(text_[end]) || text_[end] == '.' ||
+                                  ((text_[end] == '-' || text_[end] == '+') && (text_[end - 1] | 0x20) == 'e')))
+      ++end;
     const std::string text(text_.substr(position_, end - position_));
     position_ = end;
     out.kind = TemplateTerm::Kind::constant;

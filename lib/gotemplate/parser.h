@@ -19,11 +19,11 @@ struct TemplatePipeline;
 struct TemplateTerm {
   enum class Kind : std::uint8_t { dot, variable, constant, function, pipeline };
   Kind kind = Kind::dot;
-  std::string name;                  // the name of a variable (with its $) or of a function
-  Value constant;                    // its text, if any, is held by `name`
+  std::string name;  // the name of a variable (with its $) or of a function
+  Value constant;    // its text, if any, is held by `name`
   const Function* function = nullptr;
   std::unique_ptr<TemplatePipeline> pipeline;  // in parentheses
-  std::vector<std::string> fields;   // .a.b after any kind of term
+  std::vector<std::string> fields;             // .a.b after any kind of term
   std::size_t offset = 0;
 };
 

@@ -61,20 +61,30 @@ class Run {
   bool node(const TemplateNode& node) {
     if (jump_ != Jump::none) return true;
     switch (node.kind) {
-      case TemplateNode::Kind::text: out_ += node.text; break;
+      case TemplateNode::Kind::text:
+        out_ += node.text;
+        break;
       case TemplateNode::Kind::action: {
         Value value;
         if (!pipeline(node.pipeline, value)) return false;
         if (!node.pipeline.variables.empty()) break;
-        if (value.kind == Value::Kind::nil) out_ += "<no value>";
-        else print_value(out_, whole(value));
+        if (value.kind == Value::Kind::nil)
+          out_ += "<no value>";
+        else
+          print_value(out_, whole(value));
         break;
       }
       case TemplateNode::Kind::if_:
-      case TemplateNode::Kind::with: return choice(node);
-      case TemplateNode::Kind::range: return range(node);
-      case TemplateNode::Kind::break_: jump_ = Jump::out; break;
-      case TemplateNode::Kind::continue_: jump_ = Jump::next; break;
+      case TemplateNode::Kind::with:
+        return choice(node);
+      case TemplateNode::Kind::range:
+        return range(node);
+      case TemplateNode::Kind::break_:
+        jump_ = Jump::out;
+        break;
+      case TemplateNode::Kind::continue_:
+        jump_ = Jump::next;
+        break;
     }
     const std::size_t made = out_.size() - printed_;
     printed_ = out_.size();
@@ -114,8 +124,10 @@ class Run {
       const auto& names = node.pipeline.variables;
       for (std::size_t i = 0; i < names.size(); ++i) {
         const Value& given = names.size() == 2 && i == 0 ? key : element;
-        if (node.pipeline.assigns) assign(names[i], given);
-        else variables_.emplace_back(names[i], given);
+        if (node.pipeline.assigns)
+          assign(names[i], given);
+        else
+          variables_.emplace_back(names[i], given);
       }
       dot_ = element;
       ok = nodes(node.body);
@@ -140,12 +152,14 @@ class Run {
           if (!round(Value::of(i), Value::of(i))) break;
         }
         break;
-      case Value::Kind::nil: break;
+      case Value::Kind::nil:
+        break;
       default: {
         // Go names the value that it evaluated last: of a function's arguments, the last field.
         const std::string why = fmt::format("range can't iterate over {}", printed(value));
         const TemplateTerm& last = node.pipeline.commands.back().terms.back();
-        if (last.kind == TemplateTerm::Kind::dot && !last.fields.empty()) return fail(last.offset, fmt::format(".{}", fmt::join(last.fields, ".")), why);
+        if (last.kind == TemplateTerm::Kind::dot && !last.fields.empty())
+          return fail(last.offset, fmt::format(".{}", fmt::join(last.fields, ".")), why);
         return fail(node.pipeline.commands.front().offset, node.pipeline.commands.front().source, why);
       }
     }
@@ -179,8 +193,10 @@ class Run {
     }
     if (!declares) return true;
     for (const std::string& name : pipeline.variables) {
-      if (pipeline.assigns) assign(name, value);
-      else variables_.emplace_back(name, value);
+      if (pipeline.assigns)
+        assign(name, value);
+      else
+        variables_.emplace_back(name, value);
     }
     return true;
   }
@@ -195,17 +211,21 @@ class Run {
       if (!base(first, time)) return false;
       if (time.kind == Value::Kind::time && first.fields.size() == 1) {
         Value layout;
-        if (piped != nullptr) layout = *piped;
-        else if (!term(command.terms[1], layout)) return false;
+        if (piped != nullptr)
+          layout = *piped;
+        else if (!term(command.terms[1], layout))
+          return false;
         out = Value::of(pool_.add(gotext::format_go_time(time.integer, layout.text)));
         return true;
       }
     }
     if (has_arguments) {
-      if (!first.fields.empty()) return fail(first.offset, source_of(first), fmt::format("{} is not a method but has arguments", first.fields.back()));
+      if (!first.fields.empty())
+        return fail(first.offset, source_of(first), fmt::format("{} is not a method but has arguments", first.fields.back()));
       return fail(first.offset, source_of(first), fmt::format("can't give argument to non-function {}", source_of(first)));
     }
-    if (first.kind == TemplateTerm::Kind::constant && first.constant.kind == Value::Kind::nil) return fail(first.offset, "nil", "nil is not a command");
+    if (first.kind == TemplateTerm::Kind::constant && first.constant.kind == Value::Kind::nil)
+      return fail(first.offset, "nil", "nil is not a command");
     return term(first, out);
   }
 
@@ -221,8 +241,8 @@ class Run {
     const bool few = given < static_cast<std::size_t>(function.least);
     if (few || (function.most >= 0 && given > static_cast<std::size_t>(function.most))) {
       return fail(term.offset, function.name,
-                  fmt::format("wrong number of args for {}: want {}{} got {}", function.name, function.most < 0 || function.least != function.most ? "at least " : "",
-                              function.least, given));
+                  fmt::format("wrong number of args for {}: want {}{} got {}", function.name,
+                              function.most < 0 || function.least != function.most ? "at least " : "", function.least, given));
     }
     std::vector<Value> arguments;
     for (std::size_t i = first; i < command.terms.size(); ++i) {
@@ -252,12 +272,15 @@ class Run {
   // Evaluates the term without its fields.
   bool base(const TemplateTerm& term, Value& out) {
     switch (term.kind) {
-      case TemplateTerm::Kind::dot: out = dot_; return true;
+      case TemplateTerm::Kind::dot:
+        out = dot_;
+        return true;
       case TemplateTerm::Kind::constant:
         out = term.constant;
         if (out.kind == Value::Kind::text) out.text = term.name;
         return true;
-      case TemplateTerm::Kind::pipeline: return pipeline(*term.pipeline, out);
+      case TemplateTerm::Kind::pipeline:
+        return pipeline(*term.pipeline, out);
       case TemplateTerm::Kind::variable:
         for (auto variable = variables_.rbegin(); variable != variables_.rend(); ++variable) {
           if (variable->first != term.name) continue;
@@ -287,7 +310,8 @@ class Run {
         const Value* found = find_in_map(*out.map, name);
         out = found != nullptr ? Value(*found) : out.boolean ? Value::of(std::string_view()) : Value();
       } else if (out.kind == Value::Kind::time) {
-        if (!method(name, out)) return fail(offset, source_of(term), fmt::format("can't evaluate field {} in type time.Time", name));
+        if (!method(name, out))
+          return fail(offset, source_of(term), fmt::format("can't evaluate field {} in type time.Time", name));
       } else if (out.kind == Value::Kind::nil) {
         return fail(offset, source_of(term), fmt::format("nil pointer evaluating interface {{}}.{}", name));
       } else {
@@ -299,20 +323,35 @@ class Run {
 
   bool method(std::string_view name, Value& time) {
     const base::Timestamp at = time.integer;
-    auto number = [&](std::string_view layout) { time = Value::of(static_cast<std::int64_t>(std::stoll(gotext::format_go_time(at, layout)))); };
-    if (name == "Unix") time = Value::of(at / base::kSecond);
-    else if (name == "UnixMilli") time = Value::of(at / base::kMillisecond);
-    else if (name == "UnixNano") time = Value::of(at);
-    else if (name == "Year") number("2006");
-    else if (name == "YearDay") number("002");
-    else if (name == "Day") number("2");
-    else if (name == "Hour") number("15");
-    else if (name == "Minute") number("4");
-    else if (name == "Second") number("05");
-    else if (name == "Month") time = Value::of(pool_.add(gotext::format_go_time(at, "January")));
-    else if (name == "Weekday") time = Value::of(pool_.add(gotext::format_go_time(at, "Monday")));
-    else if (name == "String") time = Value::of(pool_.add(gotext::format_go_time(at, gotext::kGoTimeString)));
-    else return name == "UTC" || name == "Local";
+    auto number = [&](std::string_view layout) {
+      time = Value::of(static_cast<std::int64_t>(std::stoll(gotext::format_go_time(at, layout))));
+    };
+    if (name == "Unix")
+      time = Value::of(at / base::kSecond);
+    else if (name == "UnixMilli")
+      time = Value::of(at / base::kMillisecond);
+    else if (name == "UnixNano")
+      time = Value::of(at);
+    else if (name == "Year")
+      number("2006");
+    else if (name == "YearDay")
+      number("002");
+    else if (name == "Day")
+      number("2");
+    else if (name == "Hour")
+      number("15");
+    else if (name == "Minute")
+      number("4");
+    else if (name == "Second")
+      number("05");
+    else if (name == "Month")
+      time = Value::of(pool_.add(gotext::format_go_time(at, "January")));
+    else if (name == "Weekday")
+      time = Value::of(pool_.add(gotext::format_go_time(at, "Monday")));
+    else if (name == "String")
+      time = Value::of(pool_.add(gotext::format_go_time(at, gotext::kGoTimeString)));
+    else
+      return name == "UTC" || name == "Local";
     return true;
   }
 

@@ -28,7 +28,8 @@ Value title(FunctionCall& call) {
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = std::max<std::size_t>(base::utf8_length(text.substr(i)), 1);
     const std::string_view character = text.substr(i, length);
-    const bool letter = length > 1 ? gotext::is_letter(character) : std::isalnum(static_cast<unsigned char>(character[0])) != 0 || character[0] == '_';
+    const bool letter = length > 1 ? gotext::is_letter(character)
+                                   : std::isalnum(static_cast<unsigned char>(character[0])) != 0 || character[0] == '_';
     out += first && letter ? gotext::to_upper(character) : std::string(character);
     first = !letter;
     i += length;
@@ -174,7 +175,8 @@ Value substr(FunctionCall& call) {
   } else if (end < 0 || end > size) {
     end = size;
   }
-  if (end < 0 || end > size) return call.fail(fmt::format("runtime error: slice bounds out of range [:{}] with length {}", end, size));
+  if (end < 0 || end > size)
+    return call.fail(fmt::format("runtime error: slice bounds out of range [:{}] with length {}", end, size));
   if (begin > end) return call.fail(fmt::format("runtime error: slice bounds out of range [{}:{}]", begin, end));
   return Value::of(text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
 }
@@ -235,7 +237,8 @@ Value align_right(FunctionCall& call) { return align(call, false); }
 // ---- regular expressions
 
 // Expands `$1`, `$name` and `${name}` in the replacement.
-void expand(std::string& out, std::string_view text, const gotext::Regex& regex, const std::vector<std::string_view>& groups, std::size_t limit) {
+void expand(std::string& out, std::string_view text, const gotext::Regex& regex, const std::vector<std::string_view>& groups,
+            std::size_t limit) {
   auto group = [&](std::string_view name) -> std::string_view {
     if (!name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 6) {
       const auto index = static_cast<std::size_t>(std::stoul(std::string(name)));

@@ -46,46 +46,75 @@ Value Value::of_time(base::Timestamp value) {
 }
 
 const Value* find_in_map(const Value::Map& map, std::string_view name) {
-  const auto found = std::lower_bound(map.begin(), map.end(), name, [](const auto& one, std::string_view wanted) { return one.first < wanted; });
+  const auto found =
+      std::lower_bound(map.begin(), map.end(), name, [](const auto& one, std::string_view wanted) { return one.first < wanted; });
   return found == map.end() || found->first != name ? nullptr : &found->second;
 }
 
 std::string_view type_name(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::nil: return "nil";
-    case Value::Kind::boolean: return "bool";
-    case Value::Kind::integer: return "int";
-    case Value::Kind::real: return "float64";
-    case Value::Kind::text: return "string";
-    case Value::Kind::time: return "time.Time";
-    case Value::Kind::list: return "[]interface {}";
-    case Value::Kind::map: return "map[string]interface {}";
+    case Value::Kind::nil:
+      return "nil";
+    case Value::Kind::boolean:
+      return "bool";
+    case Value::Kind::integer:
+      return "int";
+    case Value::Kind::real:
+      return "float64";
+    case Value::Kind::text:
+      return "string";
+    case Value::Kind::time:
+      return "time.Time";
+    case Value::Kind::list:
+      return "[]interface {}";
+    case Value::Kind::map:
+      return "map[string]interface {}";
   }
   return "";
 }
 
 bool truth(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::nil: return false;
-    case Value::Kind::boolean: return value.boolean;
-    case Value::Kind::integer: return value.integer != 0;
-    case Value::Kind::real: return value.real != 0;
-    case Value::Kind::text: return !value.text.empty();
-    case Value::Kind::time: return true;
-    case Value::Kind::list: return !value.list->empty();
-    case Value::Kind::map: return !value.map->empty();
+    case Value::Kind::nil:
+      return false;
+    case Value::Kind::boolean:
+      return value.boolean;
+    case Value::Kind::integer:
+      return value.integer != 0;
+    case Value::Kind::real:
+      return value.real != 0;
+    case Value::Kind::text:
+      return !value.text.empty();
+    case Value::Kind::time:
+      return true;
+    case Value::Kind::list:
+      return !value.list->empty();
+    case Value::Kind::map:
+      return !value.map->empty();
   }
   return false;
 }
 
 void print_value(std::string& out, const Value& value) {
   switch (value.kind) {
-    case Value::Kind::nil: out += "<nil>"; return;
-    case Value::Kind::boolean: out += value.boolean ? "true" : "false"; return;
-    case Value::Kind::integer: out += fmt::format("{}", value.integer); return;
-    case Value::Kind::real: out += gotext::print_float_g(value.real); return;
-    case Value::Kind::text: out += value.text; return;
-    case Value::Kind::time: out += gotext::format_go_time(value.integer, gotext::kGoTimeString); return;
+    case Value::Kind::nil:
+      out += "<nil>";
+      return;
+    case Value::Kind::boolean:
+      out += value.boolean ? "true" : "false";
+      return;
+    case Value::Kind::integer:
+      out += fmt::format("{}", value.integer);
+      return;
+    case Value::Kind::real:
+      out += gotext::print_float_g(value.real);
+      return;
+    case Value::Kind::text:
+      out += value.text;
+      return;
+    case Value::Kind::time:
+      out += gotext::format_go_time(value.integer, gotext::kGoTimeString);
+      return;
     case Value::Kind::list: {
       out += '[';
       bool first = true;
@@ -116,40 +145,57 @@ std::optional<int> compare_values(const Value& a, const Value& b) {
   auto order = [](const auto& x, const auto& y) { return x < y ? -1 : y < x ? 1 : 0; };
   if (a.kind != b.kind) return std::nullopt;
   switch (a.kind) {
-    case Value::Kind::boolean: return order(a.boolean, b.boolean);
+    case Value::Kind::boolean:
+      return order(a.boolean, b.boolean);
     case Value::Kind::integer:
-    case Value::Kind::time: return order(a.integer, b.integer);
-    case Value::Kind::real: return order(a.real, b.real);
-    case Value::Kind::text: return order(a.text, b.text);
-    case Value::Kind::nil: return 0;
-    default: return std::nullopt;
+    case Value::Kind::time:
+      return order(a.integer, b.integer);
+    case Value::Kind::real:
+      return order(a.real, b.real);
+    case Value::Kind::text:
+      return order(a.text, b.text);
+    case Value::Kind::nil:
+      return 0;
+    default:
+      return std::nullopt;
   }
 }
 
 std::int64_t to_integer(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::boolean: return value.boolean ? 1 : 0;
-    case Value::Kind::integer: return value.integer;
-    case Value::Kind::real: return std::abs(value.real) < 9.2e18 ? static_cast<std::int64_t>(value.real) : 0;
+    case Value::Kind::boolean:
+      return value.boolean ? 1 : 0;
+    case Value::Kind::integer:
+      return value.integer;
+    case Value::Kind::real:
+      return std::abs(value.real) < 9.2e18 ? static_cast<std::int64_t>(value.real) : 0;
     case Value::Kind::text: {
       // Digits after the point are cut. Anything else there makes the text not a number.
       const std::size_t point = std::min(value.text.find('.'), value.text.size());
       const std::string_view text = value.text.substr(0, point);
-      if (value.text.find_first_not_of("0123456789", std::min(point + 1, value.text.size())) != std::string_view::npos && point < value.text.size()) return 0;
+      if (value.text.find_first_not_of("0123456789", std::min(point + 1, value.text.size())) != std::string_view::npos &&
+          point < value.text.size())
+        return 0;
       const auto number = text.find_first_of("eEpPiInN") == std::string_view::npos ? gotext::parse_float(text) : std::nullopt;
       return number && std::abs(*number) < 9.2e18 ? static_cast<std::int64_t>(*number) : 0;
     }
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
 double to_real(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::boolean: return value.boolean ? 1 : 0;
-    case Value::Kind::integer: return static_cast<double>(value.integer);
-    case Value::Kind::real: return value.real;
-    case Value::Kind::text: return gotext::parse_float(value.text).value_or(0);
-    default: return 0;
+    case Value::Kind::boolean:
+      return value.boolean ? 1 : 0;
+    case Value::Kind::integer:
+      return static_cast<double>(value.integer);
+    case Value::Kind::real:
+      return value.real;
+    case Value::Kind::text:
+      return gotext::parse_float(value.text).value_or(0);
+    default:
+      return 0;
   }
 }
 
@@ -226,8 +272,10 @@ std::optional<Value> json_array(std::string_view text, StringPool& keep, gotext:
 std::optional<Value> json_value(const gotext::JsonValue& json, StringPool& keep, gotext::Scratch& scratch, int depth) {
   if (depth > kMaxJsonDepth) return std::nullopt;
   switch (json.type) {
-    case gotext::JsonValue::Type::null: return Value();
-    case gotext::JsonValue::Type::boolean: return Value::of(json.text == "true");
+    case gotext::JsonValue::Type::null:
+      return Value();
+    case gotext::JsonValue::Type::boolean:
+      return Value::of(json.text == "true");
     case gotext::JsonValue::Type::number: {
       const auto number = gotext::parse_float(json.text);
       return number ? std::optional(Value::of(*number)) : std::nullopt;
@@ -237,8 +285,10 @@ std::optional<Value> json_value(const gotext::JsonValue& json, StringPool& keep,
       if (text && !keep.pay(text->size())) return std::nullopt;
       return text ? std::optional(Value::of(keep.add(valid_utf8(*text)))) : std::nullopt;
     }
-    case gotext::JsonValue::Type::object: return json_object(json.text, keep, scratch, depth);
-    case gotext::JsonValue::Type::array: return json_array(json.text, keep, scratch, depth);
+    case gotext::JsonValue::Type::object:
+      return json_object(json.text, keep, scratch, depth);
+    case gotext::JsonValue::Type::array:
+      return json_array(json.text, keep, scratch, depth);
   }
   return std::nullopt;
 }
@@ -254,7 +304,8 @@ struct Verb {
 };
 
 std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::string pad(std::string text, const Verb& verb, bool numeric) {
@@ -277,7 +328,9 @@ std::string print_real(double value, char verb, const Verb& flags) {
     out = gotext::print_float_g(value);
   } else {
     const int precision = flags.precision.value_or(6);
-    out = form == 'f' ? fmt::format("{:.{}f}", value, precision) : form == 'e' ? fmt::format("{:.{}e}", value, precision) : fmt::format("{:.{}g}", value, precision);
+    out = form == 'f'   ? fmt::format("{:.{}f}", value, precision)
+          : form == 'e' ? fmt::format("{:.{}e}", value, precision)
+                        : fmt::format("{:.{}g}", value, precision);
   }
   if (flags.plus && out[0] != '-' && out[0] != '+') out.insert(0, "+");
   if (flags.space && out[0] != '-' && out[0] != '+') out.insert(0, " ");
@@ -307,7 +360,8 @@ std::string print_verb(char verb, const Verb& flags, const Value& value) {
     return pad(std::move(digits), flags, true);
   };
   auto in_base = [&](auto text) {
-    const auto magnitude = value.integer < 0 ? ~static_cast<std::uint64_t>(value.integer) + 1 : static_cast<std::uint64_t>(value.integer);
+    const auto magnitude =
+        value.integer < 0 ? ~static_cast<std::uint64_t>(value.integer) + 1 : static_cast<std::uint64_t>(value.integer);
     return signed_integer((value.integer < 0 ? "-" : "") + fmt::format(fmt::runtime(text), magnitude));
   };
   switch (verb) {
@@ -319,7 +373,8 @@ std::string print_verb(char verb, const Verb& flags, const Value& value) {
       if (value.kind == Value::Kind::nil) break;
       if (flags.precision) {
         std::size_t end = 0;
-        for (int i = 0; i < *flags.precision && end < plain.size(); ++i) end += std::max<std::size_t>(base::utf8_length(std::string_view(plain).substr(end)), 1);
+        for (int i = 0; i < *flags.precision && end < plain.size(); ++i)
+          end += std::max<std::size_t>(base::utf8_length(std::string_view(plain).substr(end)), 1);
         plain.resize(end);
       }
       return pad(plain, flags, false);
@@ -356,8 +411,10 @@ std::string print_verb(char verb, const Verb& flags, const Value& value) {
     case 't':
       if (value.kind == Value::Kind::boolean) return pad(plain, flags, false);
       break;
-    case 'T': return pad(std::string(type_name(value)), flags, false);
-    default: break;
+    case 'T':
+      return pad(std::string(type_name(value)), flags, false);
+    default:
+      break;
   }
   if (value.kind == Value::Kind::nil) return fmt::format("%!{}(<nil>)", verb);
   return fmt::format("%!{}({}={})", verb, type_name(value), plain);
@@ -385,12 +442,24 @@ std::string go_printf(std::string_view format, const std::vector<Value>& argumen
     Verb flags;
     for (bool more = true; more && i < format.size();) {
       switch (format[i]) {
-        case '-': flags.minus = true; break;
-        case '+': flags.plus = true; break;
-        case '0': flags.zero = true; break;
-        case ' ': flags.space = true; break;
-        case '#': flags.sharp = true; break;
-        default: more = false; continue;
+        case '-':
+          flags.minus = true;
+          break;
+        case '+':
+          flags.plus = true;
+          break;
+        case '0':
+          flags.zero = true;
+          break;
+        case ' ':
+          flags.space = true;
+          break;
+        case '#':
+          flags.sharp = true;
+          break;
+        default:
+          more = false;
+          continue;
       }
       ++i;
     }
@@ -402,7 +471,8 @@ std::string go_printf(std::string_view format, const std::vector<Value>& argumen
       }
       int value = 0;
       const std::size_t begin = i;
-      while (i < format.size() && format[i] >= '0' && format[i] <= '9') value = std::min(value * 10 + (format[i++] - '0'), kMaxWidth);
+      while (i < format.size() && format[i] >= '0' && format[i] <= '9')
+        value = std::min(value * 10 + (format[i++] - '0'), kMaxWidth);
       return i > begin ? std::optional(value) : std::nullopt;
     };
     flags.width = number();

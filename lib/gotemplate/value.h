@@ -66,6 +66,7 @@ struct StringPool {
 [[nodiscard]] std::optional<Value> value_from_json(std::string_view text, StringPool& keep);
 
 // fmt.Sprintf. A result longer than `limit` is cut at any place after `limit`.
-[[nodiscard]] std::string go_printf(std::string_view format, const std::vector<Value>& arguments, std::size_t first, std::size_t limit);
+[[nodiscard]] std::string go_printf(std::string_view format, const std::vector<Value>& arguments, std::size_t first,
+                                    std::size_t limit);
 
 }  // namespace weir::gotemplate

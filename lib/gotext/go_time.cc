@@ -34,14 +34,14 @@ enum class Element {
   upper_pm,
   lower_pm,
   zone_name,
-  offset,           // -0700
-  offset_colon,     // -07:00
-  offset_short,     // -07
-  iso_offset,       // Z0700
-  iso_offset_colon, // Z07:00
-  iso_offset_short, // Z07
-  fraction_zeros,   // .000
-  fraction_nines,   // .999
+  offset,            // -0700
+  offset_colon,      // -07:00
+  offset_short,      // -07
+  iso_offset,        // Z0700
+  iso_offset_colon,  // Z07:00
+  iso_offset_short,  // Z07
+  fraction_zeros,    // .000
+  fraction_nines,    // .999
 };
 
 struct Named {
@@ -149,34 +149,60 @@ Civil civil(base::Timestamp time) {
 std::string print_element(Element element, const Civil& time, std::string_view text) {
   const int hour12 = time.hour % 12 == 0 ? 12 : time.hour % 12;
   switch (element) {
-    case Element::year: return fmt::format("{:04}", time.year);
-    case Element::short_year: return fmt::format("{:02}", time.year % 100);
-    case Element::zero_month: return fmt::format("{:02}", time.month);
-    case Element::month: return fmt::format("{}", time.month);
-    case Element::month_name: return std::string(kMonths[static_cast<std::size_t>(time.month - 1)].substr(0, 3));
-    case Element::long_month_name: return std::string(kMonths[static_cast<std::size_t>(time.month - 1)]);
-    case Element::zero_day: return fmt::format("{:02}", time.day);
-    case Element::day: return fmt::format("{}", time.day);
-    case Element::padded_day: return fmt::format("{:2}", time.day);
-    case Element::day_of_year: return fmt::format("{:03}", time.day_of_year);
-    case Element::weekday: return std::string(kDays[static_cast<std::size_t>(time.weekday)].substr(0, 3));
-    case Element::long_weekday: return std::string(kDays[static_cast<std::size_t>(time.weekday)]);
-    case Element::hour: return fmt::format("{:02}", time.hour);
-    case Element::zero_hour12: return fmt::format("{:02}", hour12);
-    case Element::hour12: return fmt::format("{}", hour12);
-    case Element::zero_minute: return fmt::format("{:02}", time.minute);
-    case Element::minute: return fmt::format("{}", time.minute);
-    case Element::zero_second: return fmt::format("{:02}", time.second);
-    case Element::second: return fmt::format("{}", time.second);
-    case Element::upper_pm: return time.hour >= 12 ? "PM" : "AM";
-    case Element::lower_pm: return time.hour >= 12 ? "pm" : "am";
-    case Element::zone_name: return "UTC";
-    case Element::offset: return "+0000";
-    case Element::offset_colon: return "+00:00";
-    case Element::offset_short: return "+00";
+    case Element::year:
+      return fmt::format("{:04}", time.year);
+    case Element::short_year:
+      return fmt::format("{:02}", time.year % 100);
+    case Element::zero_month:
+      return fmt::format("{:02}", time.month);
+    case Element::month:
+      return fmt::format("{}", time.month);
+    case Element::month_name:
+      return std::string(kMonths[static_cast<std::size_t>(time.month - 1)].substr(0, 3));
+    case Element::long_month_name:
+      return std::string(kMonths[static_cast<std::size_t>(time.month - 1)]);
+    case Element::zero_day:
+      return fmt::format("{:02}", time.day);
+    case Element::day:
+      return fmt::format("{}", time.day);
+    case Element::padded_day:
+      return fmt::format("{:2}", time.day);
+    case Element::day_of_year:
+      return fmt::format("{:03}", time.day_of_year);
+    case Element::weekday:
+      return std::string(kDays[static_cast<std::size_t>(time.weekday)].substr(0, 3));
+    case Element::long_weekday:
+      return std::string(kDays[static_cast<std::size_t>(time.weekday)]);
+    case Element::hour:
+      return fmt::format("{:02}", time.hour);
+    case Element::zero_hour12:
+      return fmt::format("{:02}", hour12);
+    case Element::hour12:
+      return fmt::format("{}", hour12);
+    case Element::zero_minute:
+      return fmt::format("{:02}", time.minute);
+    case Element::minute:
+      return fmt::format("{}", time.minute);
+    case Element::zero_second:
+      return fmt::format("{:02}", time.second);
+    case Element::second:
+      return fmt::format("{}", time.second);
+    case Element::upper_pm:
+      return time.hour >= 12 ? "PM" : "AM";
+    case Element::lower_pm:
+      return time.hour >= 12 ? "pm" : "am";
+    case Element::zone_name:
+      return "UTC";
+    case Element::offset:
+      return "+0000";
+    case Element::offset_colon:
+      return "+00:00";
+    case Element::offset_short:
+      return "+00";
     case Element::iso_offset:
     case Element::iso_offset_colon:
-    case Element::iso_offset_short: return "Z";
+    case Element::iso_offset_short:
+      return "Z";
     case Element::fraction_zeros:
     case Element::fraction_nines: {
       std::string digits = fmt::format("{:09}", time.nanosecond).substr(0, std::min<std::size_t>(text.size() - 1, 9));
@@ -186,7 +212,8 @@ std::string print_element(Element element, const Civil& time, std::string_view t
       }
       return text[0] + digits;
     }
-    case Element::none: break;
+    case Element::none:
+      break;
   }
   return std::string(text);
 }
@@ -198,42 +225,68 @@ class Reader {
 
   bool element(Element element, std::string_view name) {
     switch (element) {
-      case Element::year: return number(4, 4, year_);
+      case Element::year:
+        return number(4, 4, year_);
       case Element::short_year:
         if (!number(2, 2, year_)) return false;
         year_ += year_ >= 69 ? 1900 : 2000;
         return true;
-      case Element::zero_month: return number(2, 2, month_);
-      case Element::month: return number(1, 2, month_);
-      case Element::month_name: return month_name(3);
-      case Element::long_month_name: return month_name(std::string_view::npos);
-      case Element::zero_day: return number(2, 2, day_);
+      case Element::zero_month:
+        return number(2, 2, month_);
+      case Element::month:
+        return number(1, 2, month_);
+      case Element::month_name:
+        return month_name(3);
+      case Element::long_month_name:
+        return month_name(std::string_view::npos);
+      case Element::zero_day:
+        return number(2, 2, day_);
       case Element::padded_day:
         if (text_.starts_with(' ')) text_.remove_prefix(1);
         return number(1, 2, day_);
-      case Element::day: return number(1, 2, day_);
-      case Element::day_of_year: return number(3, 3, day_of_year_);
-      case Element::weekday: return weekday(3);
-      case Element::long_weekday: return weekday(std::string_view::npos);
+      case Element::day:
+        return number(1, 2, day_);
+      case Element::day_of_year:
+        return number(3, 3, day_of_year_);
+      case Element::weekday:
+        return weekday(3);
+      case Element::long_weekday:
+        return weekday(std::string_view::npos);
       case Element::hour:
-      case Element::zero_hour12: return number(2, 2, hour_);
-      case Element::hour12: return number(1, 2, hour_);
-      case Element::zero_minute: return number(2, 2, minute_);
-      case Element::minute: return number(1, 2, minute_);
-      case Element::zero_second: return number(2, 2, second_) && fraction();
-      case Element::second: return number(1, 2, second_) && fraction();
+      case Element::zero_hour12:
+        return number(2, 2, hour_);
+      case Element::hour12:
+        return number(1, 2, hour_);
+      case Element::zero_minute:
+        return number(2, 2, minute_);
+      case Element::minute:
+        return number(1, 2, minute_);
+      case Element::zero_second:
+        return number(2, 2, second_) && fraction();
+      case Element::second:
+        return number(1, 2, second_) && fraction();
       case Element::upper_pm:
-      case Element::lower_pm: return half();
-      case Element::zone_name: return zone();
-      case Element::offset: return offset(false, true, false);
-      case Element::offset_colon: return offset(true, true, false);
-      case Element::offset_short: return offset(false, false, false);
-      case Element::iso_offset: return offset(false, true, true);
-      case Element::iso_offset_colon: return offset(true, true, true);
-      case Element::iso_offset_short: return offset(false, false, true);
+      case Element::lower_pm:
+        return half();
+      case Element::zone_name:
+        return zone();
+      case Element::offset:
+        return offset(false, true, false);
+      case Element::offset_colon:
+        return offset(true, true, false);
+      case Element::offset_short:
+        return offset(false, false, false);
+      case Element::iso_offset:
+        return offset(false, true, true);
+      case Element::iso_offset_colon:
+        return offset(true, true, true);
+      case Element::iso_offset_short:
+        return offset(false, false, true);
       case Element::fraction_zeros:
-      case Element::fraction_nines: return true;  // read behind the seconds
-      case Element::none: break;
+      case Element::fraction_nines:
+        return true;  // read behind the seconds
+      case Element::none:
+        break;
     }
     if (!text_.starts_with(name)) return false;
     text_.remove_prefix(name.size());

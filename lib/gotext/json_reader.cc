@@ -1,8 +1,8 @@
 #include "gotext/json_reader.h"
 
+#include "base/byte_search.h"
 #include "base/hex.h"
 #include "base/utf8.h"
-#include "base/byte_search.h"
 
 #include <fmt/format.h>
 
@@ -118,10 +118,17 @@ bool JsonCursor::value(JsonValue& out) {
   if (at_end()) return fail(kJsonMalformed);
   out.has_escapes = false;
   switch (text_[position_]) {
-    case '"': out.type = Type::string; return string(out.text, out.has_escapes);
-    case '{': out.type = Type::object; return block('{', '}', out.text);
-    case '[': out.type = Type::array; return block('[', ']', out.text);
-    default: break;
+    case '"':
+      out.type = Type::string;
+      return string(out.text, out.has_escapes);
+    case '{':
+      out.type = Type::object;
+      return block('{', '}', out.text);
+    case '[':
+      out.type = Type::array;
+      return block('[', ']', out.text);
+    default:
+      break;
   }
   std::size_t end = position_;
   while (end < text_.size() && !is_space(text_[end]) && text_[end] != ',' && text_[end] != '}' && text_[end] != ']') ++end;
@@ -213,8 +220,9 @@ base::Result<JsonPath> JsonPath::compile(std::string_view text) {
   };
   auto complain = [&](std::string_view expecting) {
     const std::string found = token();
-    why = found.empty() ? fmt::format("unexpected char {}", text.substr(i, std::max<std::size_t>(base::utf8_length(text.substr(i)), 1)))
-                        : fmt::format("syntax error: unexpected {}{}{}", found, expecting.empty() ? "" : ", expecting ", expecting);
+    why = found.empty()
+              ? fmt::format("unexpected char {}", text.substr(i, std::max<std::size_t>(base::utf8_length(text.substr(i)), 1)))
+              : fmt::format("syntax error: unexpected {}{}{}", found, expecting.empty() ? "" : ", expecting ", expecting);
     return false;
   };
   auto field = [&](std::string_view expecting) {
@@ -239,7 +247,8 @@ base::Result<JsonPath> JsonPath::compile(std::string_view text) {
       }
     } else if (inside == "INDEX") {
       std::size_t index = 0;
-      for (; i < text.size() && is_digit(text[i]); ++i) index = std::min<std::size_t>(index * 10 + static_cast<std::size_t>(text[i] - '0'), 1 << 24);
+      for (; i < text.size() && is_digit(text[i]); ++i)
+        index = std::min<std::size_t>(index * 10 + static_cast<std::size_t>(text[i] - '0'), 1 << 24);
       path.steps_.push_back({{}, index, true});
     } else {
       return complain("STRING or INDEX");

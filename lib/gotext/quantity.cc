@@ -252,7 +252,8 @@ std::optional<base::Duration> parse_range_duration(std::string_view text, std::s
     base::Duration number = 0;
     bool overflow = false;
     while (digits < rest.size() && is_digit(rest[digits])) {
-      overflow = overflow || __builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, rest[digits] - '0', &number);
+      overflow =
+          overflow || __builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, rest[digits] - '0', &number);
       ++digits;
     }
     if (digits == 0 || digits == rest.size()) return refuse(fmt::format("not a valid duration string: {}", quote(text)));
@@ -342,7 +343,8 @@ std::string print_bytes(std::uint64_t bytes) {
 
 std::string float_complaint(std::string_view text) {
   const bool range = !text.empty() && text.find_first_not_of("0123456789.eE+-_") == std::string_view::npos &&
-                     text.find_first_of("eE") != std::string_view::npos && text.find_first_of("0123456789") < text.find_first_of("eE");
+                     text.find_first_of("eE") != std::string_view::npos &&
+                     text.find_first_of("0123456789") < text.find_first_of("eE");
   return fmt::format("strconv.ParseFloat: parsing {}: {}", quote(text), range ? "value out of range" : "invalid syntax");
 }
 

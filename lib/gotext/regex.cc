@@ -47,20 +47,34 @@ std::string translate(std::string_view pattern) {
 
 std::string_view go_message(re2::RE2::ErrorCode code) {
   switch (code) {
-    case re2::RE2::ErrorBadEscape: return "invalid escape sequence";
-    case re2::RE2::ErrorBadCharClass: return "invalid character class";
-    case re2::RE2::ErrorBadCharRange: return "invalid character class range";
-    case re2::RE2::ErrorMissingBracket: return "missing closing ]";
-    case re2::RE2::ErrorMissingParen: return "missing closing )";
-    case re2::RE2::ErrorUnexpectedParen: return "unexpected )";
-    case re2::RE2::ErrorTrailingBackslash: return "trailing backslash at end of expression";
-    case re2::RE2::ErrorRepeatArgument: return "missing argument to repetition operator";
-    case re2::RE2::ErrorRepeatSize: return "invalid repeat count";
-    case re2::RE2::ErrorRepeatOp: return "invalid nested repetition operator";
-    case re2::RE2::ErrorBadPerlOp: return "invalid or unsupported Perl syntax";
-    case re2::RE2::ErrorBadUTF8: return "invalid UTF-8";
-    case re2::RE2::ErrorBadNamedCapture: return "invalid named capture";
-    default: return "expression too large";
+    case re2::RE2::ErrorBadEscape:
+      return "invalid escape sequence";
+    case re2::RE2::ErrorBadCharClass:
+      return "invalid character class";
+    case re2::RE2::ErrorBadCharRange:
+      return "invalid character class range";
+    case re2::RE2::ErrorMissingBracket:
+      return "missing closing ]";
+    case re2::RE2::ErrorMissingParen:
+      return "missing closing )";
+    case re2::RE2::ErrorUnexpectedParen:
+      return "unexpected )";
+    case re2::RE2::ErrorTrailingBackslash:
+      return "trailing backslash at end of expression";
+    case re2::RE2::ErrorRepeatArgument:
+      return "missing argument to repetition operator";
+    case re2::RE2::ErrorRepeatSize:
+      return "invalid repeat count";
+    case re2::RE2::ErrorRepeatOp:
+      return "invalid nested repetition operator";
+    case re2::RE2::ErrorBadPerlOp:
+      return "invalid or unsupported Perl syntax";
+    case re2::RE2::ErrorBadUTF8:
+      return "invalid UTF-8";
+    case re2::RE2::ErrorBadNamedCapture:
+      return "invalid named capture";
+    default:
+      return "expression too large";
   }
 }
 
@@ -133,7 +147,8 @@ bool Regex::matches(std::string_view text) const {
     if (!base::contains_bytes(text, literal)) return false;
   }
   if (!literals_.any.empty()) {
-    const bool found = std::any_of(literals_.any.begin(), literals_.any.end(), [&](const std::string& one) { return base::contains_bytes(text, one); });
+    const bool found = std::any_of(literals_.any.begin(), literals_.any.end(),
+                                   [&](const std::string& one) { return base::contains_bytes(text, one); });
     if (!found || literals_.exact) return found;
   }
   if (re_->Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0)) return true;
@@ -160,7 +175,8 @@ bool Regex::find(std::string_view text, std::size_t from, std::vector<std::strin
     for (int i = 0; i < count; ++i) {
       const bool took_part = found[i].data() != nullptr;
       const std::size_t begin = took_part ? static_cast<std::size_t>(found[i].data() - whole.data()) : 0;
-      groups[static_cast<std::size_t>(i)] = took_part ? replaced.original(text, begin, begin + found[i].size()) : std::string_view();
+      groups[static_cast<std::size_t>(i)] =
+          took_part ? replaced.original(text, begin, begin + found[i].size()) : std::string_view();
     }
     return true;
   }

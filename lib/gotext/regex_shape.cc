@@ -28,8 +28,12 @@ struct Simplifier {
   bool any_shape(const RegexNode& given, Tests& out) const {
     const RegexNode& node = inside_captures(given);
     switch (node.kind) {
-      case Kind::literal: out.push_back({is_label ? Test::equals : Test::contains, node.text, node.fold}); return true;
-      case Kind::empty: out.push_back({Test::always, {}, false}); return true;
+      case Kind::literal:
+        out.push_back({is_label ? Test::equals : Test::contains, node.text, node.fold});
+        return true;
+      case Kind::empty:
+        out.push_back({Test::always, {}, false});
+        return true;
       case Kind::star:
         if (node.nodes.front().kind != Kind::any) return false;
         out.push_back({Test::always, {}, false});
@@ -38,9 +42,12 @@ struct Simplifier {
         if (node.nodes.front().kind != Kind::any) return false;
         out.push_back({Test::not_empty, {}, false});
         return true;
-      case Kind::alternate: return alternate_shape(node, out);
-      case Kind::concat: return concat_shape(node, nullptr, out);
-      default: return false;
+      case Kind::alternate:
+        return alternate_shape(node, out);
+      case Kind::concat:
+        return concat_shape(node, nullptr, out);
+      default:
+        return false;
     }
   }
 
@@ -114,11 +121,13 @@ void collect_required(const RegexNode& node, RequiredLiterals& out) {
       for (const RegexNode& piece : node.nodes) collect_required(piece, out);
       return;
     case Kind::capture:
-    case Kind::plus: return collect_required(node.nodes.front(), out);
+    case Kind::plus:
+      return collect_required(node.nodes.front(), out);
     case Kind::repeat:
       if (node.min > 0) collect_required(node.nodes.front(), out);
       return;
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -133,7 +142,8 @@ bool is_plain(const RegexNode& given, std::string prefix, std::vector<std::strin
     return true;
   }
   if (node.kind == Kind::alternate) {
-    return std::all_of(node.nodes.begin(), node.nodes.end(), [&](const RegexNode& branch) { return is_plain(branch, prefix, out); });
+    return std::all_of(node.nodes.begin(), node.nodes.end(),
+                       [&](const RegexNode& branch) { return is_plain(branch, prefix, out); });
   }
   if (node.kind == Kind::concat && node.nodes.size() == 2 && node.nodes[0].kind == Kind::literal && !node.nodes[0].fold) {
     return is_plain(node.nodes[1], prefix + node.nodes[0].text, out);
@@ -189,12 +199,16 @@ std::optional<std::vector<RegexTest>> simplify_line_regex(std::string_view patte
 
 bool RegexTest::holds(std::string_view value) const {
   switch (kind) {
-    case Kind::always: return true;
-    case Kind::not_empty: return !value.empty();
-    case Kind::equals: return fold ? fold_case(value) == text : value == text;
+    case Kind::always:
+      return true;
+    case Kind::not_empty:
+      return !value.empty();
+    case Kind::equals:
+      return fold ? fold_case(value) == text : value == text;
     case Kind::contains:
       if (!fold) return base::contains_bytes(value, text);
-      return base::is_ascii(value) && base::is_ascii(text) ? base::contains_ignoring_case(value, text) : base::contains_bytes(fold_case(value), text);
+      return base::is_ascii(value) && base::is_ascii(text) ? base::contains_ignoring_case(value, text)
+                                                           : base::contains_bytes(fold_case(value), text);
   }
   return false;
 }

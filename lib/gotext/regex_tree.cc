@@ -76,7 +76,8 @@ RegexNode alternate(std::vector<RegexNode> branches);
 // What may be taken out of several branches when each begins with it: one character of a class, or an anchor.
 const RegexNode* leading_simple(const RegexNode& node) {
   const RegexNode& first = node.kind == Kind::concat ? node.nodes.front() : node;
-  const bool simple = first.kind == Kind::klass || first.kind == Kind::any || first.kind == Kind::any_all || first.kind == Kind::assertion;
+  const bool simple =
+      first.kind == Kind::klass || first.kind == Kind::any || first.kind == Kind::any_all || first.kind == Kind::assertion;
   return simple ? &first : nullptr;
 }
 
@@ -104,7 +105,8 @@ std::vector<RegexNode> factor_literals(std::vector<RegexNode> branches) {
     RegexNode row = make(Kind::concat);
     row.nodes.push_back(std::move(head));
     row.nodes.push_back(alternate(std::move(tails)));
-    out.push_back(row.nodes.back().kind == Kind::literal || row.nodes.back().kind == Kind::concat ? concat(std::move(row.nodes)) : row);
+    out.push_back(row.nodes.back().kind == Kind::literal || row.nodes.back().kind == Kind::concat ? concat(std::move(row.nodes))
+                                                                                                  : row);
   }
   return out;
 }
@@ -303,12 +305,22 @@ class Reader {
         bool on = true;
         for (; !done() && peek() != ')' && peek() != ':'; ++position_) {
           switch (peek()) {
-            case '-': on = false; break;
-            case 'i': flags_.fold = on; break;
-            case 's': flags_.dot_all = on; break;
-            case 'm': flags_.multi_line = on; break;
-            case 'U': break;
-            default: return fail();
+            case '-':
+              on = false;
+              break;
+            case 'i':
+              flags_.fold = on;
+              break;
+            case 's':
+              flags_.dot_all = on;
+              break;
+            case 'm':
+              flags_.multi_line = on;
+              break;
+            case 'U':
+              break;
+            default:
+              return fail();
           }
         }
         if (done()) return fail();
@@ -358,11 +370,20 @@ class Reader {
     constexpr std::string_view kBytes = "\a\f\n\r\t\v";
     if (const std::size_t known = kControls.find(c); known != std::string_view::npos) return literal(std::string(1, kBytes[known]));
     switch (c) {
-      case 'd': case 'D': case 'w': case 'W': case 's': case 'S':
+      case 'd':
+      case 'D':
+      case 'w':
+      case 'W':
+      case 's':
+      case 'S':
         return make(Kind::klass, std::string("\\") + c);
-      case 'b': case 'B': case 'A': case 'z':
+      case 'b':
+      case 'B':
+      case 'A':
+      case 'z':
         return make(Kind::assertion, std::string("\\") + c);
-      case 'p': case 'P': {
+      case 'p':
+      case 'P': {
         const std::size_t begin = position_;
         if (peek() == '{') {
           const std::size_t close = text_.find('}', position_);
@@ -382,9 +403,12 @@ class Reader {
         if (peek() == '*' || peek() == '+' || peek() == '?' || peek() == '{') return fail();  // would bind to one character
         return literal(std::move(text));
       }
-      case 'E': return std::nullopt;
-      case 'x': return hexadecimal();
-      default: break;
+      case 'E':
+        return std::nullopt;
+      case 'x':
+        return hexadecimal();
+      default:
+        break;
     }
     if (c >= '0' && c <= '7') return fail();  // octal: rare, and not worth its rules
     if (std::isalnum(static_cast<unsigned char>(c)) != 0) return fail();
@@ -403,7 +427,8 @@ class Reader {
       digits = text_.substr(std::min(position_, text_.size()), 2);
       position_ = std::min(position_ + 2, text_.size());
     }
-    if (digits.empty() || digits.size() > 6 || digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) return fail();
+    if (digits.empty() || digits.size() > 6 || digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+      return fail();
     std::string text;
     base::append_utf8(text, static_cast<char32_t>(std::stoul(digits, nullptr, 16)));
     return literal(std::move(text));

@@ -11,12 +11,12 @@ namespace weir::gotext {
 
 struct RegexNode {
   enum class Kind : std::uint8_t {
-    empty,     // matches the empty string
-    literal,   // text
-    any,       // . without newline
-    any_all,   // . with newline
-    klass,     // one character of a class
-    assertion, // ^ $ \b and similar
+    empty,      // matches the empty string
+    literal,    // text
+    any,        // . without newline
+    any_all,    // . with newline
+    klass,      // one character of a class
+    assertion,  // ^ $ \b and similar
     star,
     plus,
     quest,

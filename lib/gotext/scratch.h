@@ -12,7 +12,9 @@ namespace weir::gotext {
 class Scratch {
  public:
   char* allocate(std::size_t size);
-  void shrink(char* allocation, std::size_t used) { used_ = static_cast<std::size_t>(allocation - chunks_[current_].bytes.get()) + used; }
+  void shrink(char* allocation, std::size_t used) {
+    used_ = static_cast<std::size_t>(allocation - chunks_[current_].bytes.get()) + used;
+  }
   std::string_view copy(std::string_view text);
   void clear() {
     current_ = 0;

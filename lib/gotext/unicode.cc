@@ -9,8 +9,8 @@
 
 #include <cwctype>
 
-#include <clocale>
 #include <locale.h>
+#include <clocale>
 
 namespace weir::gotext {
 namespace {

@@ -125,7 +125,8 @@ class CurlAsyncClient : public AsyncClient {
     }
     CURL* handle = exchange->handle();
     if (const CURLMcode code = curl_.multi_add_handle(multi_, handle); code != CURLM_OK) {
-      job.completion(base::fail(base::Code::network, "cannot start a request to {}: {}", config_.base.display(), curl_.multi_strerror(code)));
+      job.completion(
+          base::fail(base::Code::network, "cannot start a request to {}: {}", config_.base.display(), curl_.multi_strerror(code)));
       return true;
     }
     running_[handle] = {std::move(exchange), std::move(job.completion)};

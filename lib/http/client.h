@@ -29,7 +29,7 @@ struct Header {
 struct ClientConfig {
   Url base;
   std::string user_agent = "weir";
-  std::vector<Header> headers;       // sent with every request; a header of the request with the same name wins
+  std::vector<Header> headers;  // sent with every request; a header of the request with the same name wins
 
   // Use at most one of the two ways. A file is read again after it has changed, so that tokens can rotate. When a file cannot
   // be read any longer, that is reported, and its last content stays in use.
@@ -39,10 +39,10 @@ struct ClientConfig {
   std::string bearer_token;
   std::string bearer_token_file;
 
-  std::string ca_file;               // PEM; "" for the system's file
-  std::string cert_file, key_file;   // the client certificate
+  std::string ca_file;              // PEM; "" for the system's file
+  std::string cert_file, key_file;  // the client certificate
   bool tls_skip_verify = false;
-  std::string proxy;                 // "" for the proxy of http_proxy, https_proxy and no_proxy
+  std::string proxy;  // "" for the proxy of http_proxy, https_proxy and no_proxy
 
   base::Duration connect_timeout = 5 * base::kSecond;
   base::Duration timeout = 30 * base::kSecond;  // for a whole request; a Request with timeout 0 uses this
@@ -61,21 +61,21 @@ base::Result<void> check_files(const ClientConfig& config);
 
 struct Request {
   std::string method = "GET";
-  std::string path;                  // appended to the base; begins with "/"
-  std::string query;                 // without "?", escaped
+  std::string path;   // appended to the base; begins with "/"
+  std::string query;  // without "?", escaped
   std::vector<Header> headers;
-  std::string body;                  // owned; sent when it is not empty, and always with POST and PUT
-  std::string_view body_view;        // used instead of `body`: bytes that outlive the request
+  std::string body;            // owned; sent when it is not empty, and always with POST and PUT
+  std::string_view body_view;  // used instead of `body`: bytes that outlive the request
   base::Duration timeout = 0;
-  bool compressed = false;           // accept a compressed answer (gzip and others)
+  bool compressed = false;              // accept a compressed answer (gzip and others)
   std::size_t max_response = 64 << 10;  // bytes of the answer's body that are kept; the rest is read and dropped
 };
 
 struct Response {
   int status = 0;
-  std::string body;                  // up to max_response; "" when streamed
-  bool body_cut = false;             // the body was larger than max_response
-  std::vector<Header> headers;       // names in lower case
+  std::string body;             // up to max_response; "" when streamed
+  bool body_cut = false;        // the body was larger than max_response
+  std::vector<Header> headers;  // names in lower case
 
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;  // "" when absent
   // The server's own time in whole seconds; nullopt when the answer does not give it.

@@ -27,9 +27,8 @@ constexpr auto kTooLarge = static_cast<CURLcode>(100);  // CURLE_TOO_LARGE of li
 constexpr int kClearWait = 500;
 
 bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
-           return std::tolower(x) == std::tolower(y);
-         });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 long milliseconds(base::Duration duration) { return static_cast<long>(std::max<base::Duration>(1, duration / base::kMillisecond)); }

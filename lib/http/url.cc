@@ -35,7 +35,8 @@ bool valid_host(std::string_view host) {
   if (name.empty()) return false;
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte == 0x7f || c == '"' || c == '<' || c == '>' || c == '\\' || c == '^' || c == '`' || c == '{' || c == '|' || c == '}')
+    if (byte <= 0x20 || byte == 0x7f || c == '"' || c == '<' || c == '>' || c == '\\' || c == '^' || c == '`' || c == '{' ||
+        c == '|' || c == '}')
       return false;
   }
   if (colon == std::string_view::npos) return true;
@@ -86,9 +87,11 @@ base::Result<Url> parse_url(std::string_view text) {
     if (colon != std::string_view::npos) url.password = base::percent_decode(user.substr(colon + 1));
     authority = authority.substr(at + 1);
   }
-  if (!valid_host(authority)) return wrong(scheme + "://" + std::string(authority), authority.empty() ? "it names no host" : "its host is not valid");
+  if (!valid_host(authority))
+    return wrong(scheme + "://" + std::string(authority), authority.empty() ? "it names no host" : "its host is not valid");
   for (const char c : url.path + url.query)
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return wrong(scheme + "://" + std::string(authority), "it holds a space or a control byte");
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f)
+      return wrong(scheme + "://" + std::string(authority), "it holds a space or a control byte");
   url.origin = scheme + "://" + lower(authority);
   return url;
 }

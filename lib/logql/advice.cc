@@ -39,8 +39,10 @@ bool is_line_operator(TokenKind kind) {
     case TokenKind::contains:
     case TokenKind::pipe_regex:
     case TokenKind::pipe_pattern:
-    case TokenKind::not_pattern: return true;
-    default: return false;
+    case TokenKind::not_pattern:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -54,8 +56,10 @@ bool is_comparison(TokenKind kind) {
     case TokenKind::greater:
     case TokenKind::greater_equal:
     case TokenKind::less:
-    case TokenKind::less_equal: return true;
-    default: return false;
+    case TokenKind::less_equal:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -77,21 +81,25 @@ bool is_stage_keyword(TokenKind kind) {
     case TokenKind::keyword_label_format:
     case TokenKind::keyword_decolorize:
     case TokenKind::keyword_drop:
-    case TokenKind::keyword_keep: return true;
-    default: return false;
+    case TokenKind::keyword_keep:
+      return true;
+    default:
+      return false;
   }
 }
 
 const std::vector<std::string>& stage_names() {
-  static const auto* names = new std::vector<std::string>{"json",         "logfmt",     "regexp", "pattern", "unpack", "line_format",
-                                                          "label_format", "decolorize", "drop",   "keep"};
+  static const auto* names = new std::vector<std::string>{"json",        "logfmt",       "regexp",     "pattern", "unpack",
+                                                          "line_format", "label_format", "decolorize", "drop",    "keep"};
   return *names;
 }
 
 bool is_unit(std::string_view word) {
-  return is_one_of(lower(word), {"ns", "us", "ms", "msec", "msecs", "millis", "millisecond", "milliseconds", "s", "sec", "secs", "second",
-                                 "seconds", "m", "min", "mins", "minute", "minutes", "h", "hr", "hrs", "hour", "hours", "d", "day", "days",
-                                 "w", "week", "weeks", "b", "byte", "bytes", "k", "kb", "kib", "mb", "mib", "gb", "gib"});
+  return is_one_of(lower(word),
+                   {"ns",   "us",     "ms",      "msec", "msecs", "millis", "millisecond", "milliseconds", "s",     "sec",
+                    "secs", "second", "seconds", "m",    "min",   "mins",   "minute",      "minutes",      "h",     "hr",
+                    "hrs",  "hour",   "hours",   "d",    "day",   "days",   "w",           "week",         "weeks", "b",
+                    "byte", "bytes",  "k",       "kb",   "kib",   "mb",     "mib",         "gb",           "gib"});
 }
 
 // Looks at the words of the query around the place of the error.
@@ -106,10 +114,11 @@ class Adviser {
 
   Advice advise() {
     if (query_.empty() || query_.size() >= kMaxQueryBytes) return {};
-    for (const auto rule : {&Adviser::other_language, &Adviser::typographic_quotes, &Adviser::single_quotes, &Adviser::broken_string,
-                            &Adviser::symbols_of_others, &Adviser::wrong_unit, &Adviser::text_instead_of_query, &Adviser::missing_quotes,
-                            &Adviser::in_selector, &Adviser::after_selector, &Adviser::line_filter_behind_pipe, &Adviser::unknown_stage,
-                            &Adviser::quoted_where_none_is, &Adviser::field_with_dot}) {
+    for (const auto rule :
+         {&Adviser::other_language, &Adviser::typographic_quotes, &Adviser::single_quotes, &Adviser::broken_string,
+          &Adviser::symbols_of_others, &Adviser::wrong_unit, &Adviser::text_instead_of_query, &Adviser::missing_quotes,
+          &Adviser::in_selector, &Adviser::after_selector, &Adviser::line_filter_behind_pipe, &Adviser::unknown_stage,
+          &Adviser::quoted_where_none_is, &Adviser::field_with_dot}) {
       Advice advice = (this->*rule)();
       if (!advice.text.empty()) return advice;
     }
@@ -169,7 +178,8 @@ class Adviser {
   Advice other_language() {
     const std::string word = lower(token(-static_cast<std::ptrdiff_t>(at_)).text);
     if (tokens_[0].kind != TokenKind::identifier || at_ > 1) return {};
-    if (is_one_of(word, {"select", "where", "from", "search", "source"}) && from(tokens_[0].offset).find(' ') != std::string_view::npos) {
+    if (is_one_of(word, {"select", "where", "from", "search", "source"}) &&
+        from(tokens_[0].offset).find(' ') != std::string_view::npos) {
       return say(tokens_[0].offset,
                  "LogQL selects streams, then filters lines and fields: {{app=\"NAME\"}} |= \"text\" | json | status >= 500");
     }
@@ -180,7 +190,8 @@ class Adviser {
     static constexpr std::string_view kMarks = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u00ab\u00bb";
     const std::size_t length = std::max<std::size_t>(base::utf8_length(here()), 1);
     if (here().empty() || length < 2 || kMarks.find(here().substr(0, length)) == std::string_view::npos) return {};
-    return say(token().offset, "typographic quotes do not count; put the text in double quotes: {}", quoted(inside(here(), kMarks)));
+    return say(token().offset, "typographic quotes do not count; put the text in double quotes: {}",
+               quoted(inside(here(), kMarks)));
   }
 
   Advice single_quotes() {
@@ -208,7 +219,8 @@ class Adviser {
       const bool both = from(offset).starts_with("&&");
       if (both && from(offset).substr(2).find_first_not_of(' ') != std::string_view::npos) {
         const char next = from(offset).substr(2)[from(offset).substr(2).find_first_not_of(' ')];
-        if (next == '|' || next == '!') return say(offset, "line filters follow each other, with nothing between: |= \"a\" |= \"b\"");
+        if (next == '|' || next == '!')
+          return say(offset, "line filters follow each other, with nothing between: |= \"a\" |= \"b\"");
       }
       if (both) return say(offset, "LogQL writes and");
       if (from(offset).starts_with("||")) return say(offset, "LogQL writes or");
@@ -218,11 +230,13 @@ class Adviser {
 
   // `5sec`: a token 5s and a name behind it.
   Advice wrong_unit() {
-    if (kind() == TokenKind::error && here().starts_with('[')) return say(token().offset + 1, "durations are written 30s, 5m, 1h30m, 7d");
+    if (kind() == TokenKind::error && here().starts_with('['))
+      return say(token().offset + 1, "durations are written 30s, 5m, 1h30m, 7d");
     for (std::size_t i = at_ + 1; i-- > 1 && i + 3 > at_;) {
       const Token& before = tokens_[i - 1];
       const Token& unit = tokens_[i];
-      const bool is_quantity = before.kind == TokenKind::number || before.kind == TokenKind::duration || before.kind == TokenKind::bytes;
+      const bool is_quantity =
+          before.kind == TokenKind::number || before.kind == TokenKind::duration || before.kind == TokenKind::bytes;
       if (!is_quantity || unit.kind != TokenKind::identifier) continue;
       const bool joined = query_[unit.offset - 1] != ' ';
       if (!joined && !is_unit(unit.text)) continue;
@@ -341,13 +355,19 @@ class Adviser {
     const std::size_t offset = token(-1).offset;
     switch (kind()) {
       case TokenKind::equal:
-      case TokenKind::contains: return say(offset, "a line filter is written |= \"text\", without a blank");
+      case TokenKind::contains:
+        return say(offset, "a line filter is written |= \"text\", without a blank");
       case TokenKind::regex:
-      case TokenKind::pipe_regex: return say(offset, "a line filter is written |~ \"regular expression\"");
-      case TokenKind::not_equal: return say(offset, "a line filter that excludes has no | in front: != \"text\"");
-      case TokenKind::not_regex: return say(offset, "a line filter that excludes has no | in front: !~ \"regular expression\"");
-      case TokenKind::string: return say(offset, "to search for a text: |= {}", quoted(token().text));
-      default: return {};
+      case TokenKind::pipe_regex:
+        return say(offset, "a line filter is written |~ \"regular expression\"");
+      case TokenKind::not_equal:
+        return say(offset, "a line filter that excludes has no | in front: != \"text\"");
+      case TokenKind::not_regex:
+        return say(offset, "a line filter that excludes has no | in front: !~ \"regular expression\"");
+      case TokenKind::string:
+        return say(offset, "to search for a text: |= {}", quoted(token().text));
+      default:
+        return {};
     }
   }
 
@@ -360,12 +380,13 @@ class Adviser {
     const std::string folded = lower(word);
     if (folded == "not") return say(offset, "LogQL has no not; it compares with != and !~");
     const std::string_view rest = kind() == TokenKind::string ? std::string_view(token().text) : std::string_view();
-    if (is_one_of(folded, {"grep", "egrep", "contains", "contain", "like", "search", "match", "matches", "includes", "filter", "where",
-                           "find"})) {
+    if (is_one_of(folded, {"grep", "egrep", "contains", "contain", "like", "search", "match", "matches", "includes", "filter",
+                           "where", "find"})) {
       const std::string text = !rest.empty() ? std::string(rest) : std::string(words_at(token().offset));
       return say(offset, "there is no stage {}; to search for a text: |= {}", word, text.empty() ? "\"text\"" : quoted(text));
     }
-    if (folded == "regex") return say(offset, "there is no stage regex; regexp extracts fields, and |~ \"regular expression\" searches");
+    if (folded == "regex")
+      return say(offset, "there is no stage regex; regexp extracts fields, and |~ \"regular expression\" searches");
     const std::string_view near = base::nearest(folded, stage_names());
     if (!near.empty()) return say(offset, "there is no stage {}; did you mean {}?", clip(word, kMostWord), near);
     return say(offset, "there is no stage {}; to search for it: |= {}; to compare a field: | {}=\"VALUE\"", clip(word, kMostWord),
@@ -384,7 +405,8 @@ class Adviser {
     if (kind() != TokenKind::dot || kind(-1) != TokenKind::identifier) return {};
     std::string name(word_at(token(-1).offset));
     name = name.substr(0, name.find_first_of("=!<>~"));
-    std::ranges::replace_if(name, [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+    std::ranges::replace_if(
+        name, [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
     return say(token(-1).offset, "the name of a field has _ for every other character: {}", clip(name, kMostWord));
   }
 

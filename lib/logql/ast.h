@@ -109,8 +109,8 @@ struct LabelSelectionExpr {
 };
 
 struct StageExpr {
-  using Variant = std::variant<LineFilterExpr, LabelFilterExpr, JsonExpr, LogfmtExpr, RegexpExpr, PatternExpr, UnpackExpr, LineFormatExpr,
-                               LabelFormatExpr, DecolorizeExpr, LabelSelectionExpr>;
+  using Variant = std::variant<LineFilterExpr, LabelFilterExpr, JsonExpr, LogfmtExpr, RegexpExpr, PatternExpr, UnpackExpr,
+                               LineFormatExpr, LabelFormatExpr, DecolorizeExpr, LabelSelectionExpr>;
   Variant node;
   std::size_t offset = 0;  // where it begins in the query
   friend bool operator==(const StageExpr& a, const StageExpr& b) { return a.node == b.node; }
@@ -156,8 +156,8 @@ struct RangeAggregation {
 struct VectorAggregation {
   std::string function;  // "sum", "topk", …
   std::optional<std::int64_t> parameter;
-  std::vector<Expr> inner;            // one
-  std::optional<Grouping> grouping;   // none means one series, as `by ()` does
+  std::vector<Expr> inner;           // one
+  std::optional<Grouping> grouping;  // none means one series, as `by ()` does
   friend bool operator==(const VectorAggregation&, const VectorAggregation&);
 };
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/result.h"
-#include "logql/pattern.h"
 #include "gotext/regex.h"
+#include "logql/pattern.h"
 #include "logql/scope.h"
 
 #include <string>

@@ -148,7 +148,8 @@ std::vector<std::string> LabelFormat::names() const {
 }
 
 bool LabelFormat::reads_everything() const {
-  return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.template_ && item.template_->reads_everything(); });
+  return std::any_of(items_.begin(), items_.end(),
+                     [](const Item& item) { return item.template_ && item.template_->reads_everything(); });
 }
 
 base::Result<LabelSelection> LabelSelection::compile(const LabelSelectionExpr& expr) {
@@ -196,7 +197,8 @@ void LabelSelection::drop(Scope& scope) const {
 }
 
 Decolorize::Decolorize()
-    : sequence_(*gotext::Regex::compile("[\\x1b\\x{9b}][\\[\\]()#;?]*(?:[;0-9A-Za-z]*\\x07|(?:\\d{1,4}(?:;\\d{0,4})*)?[0-9A-PRZcf-nqrty=><~])")) {}
+    : sequence_(*gotext::Regex::compile(
+          "[\\x1b\\x{9b}][\\[\\]()#;?]*(?:[;0-9A-Za-z]*\\x07|(?:\\d{1,4}(?:;\\d{0,4})*)?[0-9A-PRZcf-nqrty=><~])")) {}
 
 bool Decolorize::process(Scope& scope) const {
   const std::string_view line = scope.line();

@@ -41,7 +41,7 @@ class LabelFormat : public Stage {
  private:
   struct Item {
     std::string name;
-    std::string source;                // of a rename
+    std::string source;  // of a rename
     std::optional<gotemplate::Template> template_;
   };
   std::vector<Item> items_;

@@ -55,7 +55,9 @@ base::Result<IpFilter> IpFilter::compile(std::string_view pattern) {
   if (const std::size_t slash = pattern.find('/'); slash != std::string_view::npos) {
     const auto address = IpAddress::parse(pattern.substr(0, slash));
     const std::string_view digits = pattern.substr(slash + 1);
-    if (!address || pattern.find('%') != std::string_view::npos || digits.empty() || digits.size() > 3 || (digits.size() > 1 && digits[0] == '0') || !std::all_of(digits.begin(), digits.end(), is_digit)) return invalid;
+    if (!address || pattern.find('%') != std::string_view::npos || digits.empty() || digits.size() > 3 ||
+        (digits.size() > 1 && digits[0] == '0') || !std::all_of(digits.begin(), digits.end(), is_digit))
+      return invalid;
     std::size_t bits = 0;
     for (const char c : digits) bits = bits * 10 + static_cast<std::size_t>(c - '0');
     const std::size_t width = address->is_v6 ? 128 : 32;

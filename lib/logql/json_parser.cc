@@ -57,10 +57,12 @@ class Walker {
     return Walk::broken;
   }
 
-  Walk member(std::string_view key, const gotext::JsonValue& value, std::string_view prefix, std::size_t prefix_size, bool extract, int depth) {
+  Walk member(std::string_view key, const gotext::JsonValue& value, std::string_view prefix, std::size_t prefix_size, bool extract,
+              int depth) {
     using Type = gotext::JsonValue::Type;
     if (value.type == Type::array || value.type == Type::null) return Walk::done;
-    // Each name repeats all of the names above it. Whether it is asked for must not matter here, or verdict and answer would differ.
+    // Each name repeats all of the names above it. Whether it is asked for must not matter here, or verdict and answer would
+    // differ.
     const std::size_t name_size = prefix_size + 1 + key.size();
     if (depth > 0 && !scope_.budget().spend(name_size)) return broken(gotemplate::kTooMuchText);
     if (value.type == Type::object) {
@@ -101,9 +103,13 @@ class Walker {
 bool JsonParser::process(Scope& scope) const {
   Walker walker(scope);
   switch (walker.object(scope.line(), {}, 0, true, 0)) {
-    case Walk::done: return true;
-    case Walk::dropped: return false;
-    case Walk::broken: scope.set_error(kJsonError, walker.error()); return true;
+    case Walk::done:
+      return true;
+    case Walk::dropped:
+      return false;
+    case Walk::broken:
+      scope.set_error(kJsonError, walker.error());
+      return true;
   }
   return true;
 }
@@ -130,9 +136,14 @@ bool JsonExtractor::process(Scope& scope) const {
     gotext::JsonValue value;
     std::string_view error;
     switch (field.path.find(line, value, error, scope.scratch())) {
-      case gotext::JsonPath::Outcome::found: scope.put(scope.free_name(field.name), json_label_value(value, scope.scratch())); continue;
-      case gotext::JsonPath::Outcome::broken: scope.set_error(kJsonError, error); break;
-      case gotext::JsonPath::Outcome::missing: break;
+      case gotext::JsonPath::Outcome::found:
+        scope.put(scope.free_name(field.name), json_label_value(value, scope.scratch()));
+        continue;
+      case gotext::JsonPath::Outcome::broken:
+        scope.set_error(kJsonError, error);
+        break;
+      case gotext::JsonPath::Outcome::missing:
+        break;
     }
     all_found = false;
   }

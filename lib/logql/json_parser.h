@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/result.h"
-#include "logql/ast.h"
 #include "gotext/json_reader.h"
+#include "logql/ast.h"
 #include "logql/scope.h"
 
 #include <string>

@@ -13,7 +13,9 @@ namespace weir::logql {
 namespace {
 
 // The value a string filter sees: __error__ is the error of the record, anything else a label, "" when it is missing.
-std::string_view text_of(Scope& scope, const std::string& name, bool is_error) { return is_error ? scope.error() : scope.get(name); }
+std::string_view text_of(Scope& scope, const std::string& name, bool is_error) {
+  return is_error ? scope.error() : scope.get(name);
+}
 
 class EqualFilter : public LabelFilter {
  public:
@@ -61,12 +63,18 @@ class SimplifiedFilter : public LabelFilter {
 template <typename Value>
 bool compare(Comparison comparison, Value a, Value b) {
   switch (comparison) {
-    case Comparison::equal: return a == b;
-    case Comparison::not_equal: return a != b;
-    case Comparison::greater: return a > b;
-    case Comparison::greater_equal: return a >= b;
-    case Comparison::less: return a < b;
-    case Comparison::less_equal: return a <= b;
+    case Comparison::equal:
+      return a == b;
+    case Comparison::not_equal:
+      return a != b;
+    case Comparison::greater:
+      return a > b;
+    case Comparison::greater_equal:
+      return a >= b;
+    case Comparison::less:
+      return a < b;
+    case Comparison::less_equal:
+      return a <= b;
   }
   return false;
 }
@@ -110,7 +118,8 @@ class IpLabelFilter : public LabelFilter {
 
 class BothFilter : public LabelFilter {
  public:
-  BothFilter(std::unique_ptr<LabelFilter> left, std::unique_ptr<LabelFilter> right) : left_(std::move(left)), right_(std::move(right)) {}
+  BothFilter(std::unique_ptr<LabelFilter> left, std::unique_ptr<LabelFilter> right)
+      : left_(std::move(left)), right_(std::move(right)) {}
   bool test(Scope& scope) const override {
     const bool left = left_->test(scope);  // Loki asks both sides, so that either may set the error
     const bool right = right_->test(scope);
@@ -124,7 +133,8 @@ class BothFilter : public LabelFilter {
 
 class EitherFilter : public LabelFilter {
  public:
-  EitherFilter(std::unique_ptr<LabelFilter> left, std::unique_ptr<LabelFilter> right) : left_(std::move(left)), right_(std::move(right)) {}
+  EitherFilter(std::unique_ptr<LabelFilter> left, std::unique_ptr<LabelFilter> right)
+      : left_(std::move(left)), right_(std::move(right)) {}
   bool test(Scope& scope) const override { return left_->test(scope) || right_->test(scope); }
 
  private:
@@ -133,7 +143,8 @@ class EitherFilter : public LabelFilter {
 };
 
 base::Result<std::unique_ptr<LabelFilter>> compile_string(const MatcherExpr& expr) {
-  if (expr.op == MatchOp::equal || expr.op == MatchOp::not_equal) return std::unique_ptr<LabelFilter>(std::make_unique<EqualFilter>(expr));
+  if (expr.op == MatchOp::equal || expr.op == MatchOp::not_equal)
+    return std::unique_ptr<LabelFilter>(std::make_unique<EqualFilter>(expr));
   auto regex = gotext::Regex::compile(expr.value, gotext::Regex::Mode::anchored);
   if (!regex) return std::move(regex).error();
   if (auto tests = gotext::simplify_label_regex(expr.value)) {
@@ -148,12 +159,18 @@ base::Result<std::unique_ptr<LabelFilter>> LabelFilter::compile(const LabelFilte
   using Kind = LabelFilterExpr::Kind;
   std::unique_ptr<LabelFilter> filter;
   switch (expr.kind) {
-    case Kind::string: return compile_string(expr.matcher);
-    case Kind::number: filter = std::make_unique<QuantityFilter<double, gotext::parse_float, gotext::float_complaint>>(expr, expr.number); break;
-    case Kind::duration:
-      filter = std::make_unique<QuantityFilter<base::Duration, gotext::parse_go_duration, gotext::duration_complaint>>(expr, expr.duration);
+    case Kind::string:
+      return compile_string(expr.matcher);
+    case Kind::number:
+      filter = std::make_unique<QuantityFilter<double, gotext::parse_float, gotext::float_complaint>>(expr, expr.number);
       break;
-    case Kind::bytes: filter = std::make_unique<QuantityFilter<std::uint64_t, gotext::parse_bytes, gotext::bytes_complaint>>(expr, expr.bytes); break;
+    case Kind::duration:
+      filter = std::make_unique<QuantityFilter<base::Duration, gotext::parse_go_duration, gotext::duration_complaint>>(
+          expr, expr.duration);
+      break;
+    case Kind::bytes:
+      filter = std::make_unique<QuantityFilter<std::uint64_t, gotext::parse_bytes, gotext::bytes_complaint>>(expr, expr.bytes);
+      break;
     case Kind::ip: {
       auto ip = IpFilter::compile(expr.matcher.value);
       if (!ip) return std::move(ip).error();

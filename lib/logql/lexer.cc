@@ -23,17 +23,40 @@ struct Word {
 };
 
 // The kinds of keywords stand in the order of their words.
-static_assert(names::kKeywords.size() == static_cast<std::size_t>(TokenKind::keyword_of) - static_cast<std::size_t>(TokenKind::keyword_by) + 1);
+static_assert(names::kKeywords.size() ==
+              static_cast<std::size_t>(TokenKind::keyword_of) - static_cast<std::size_t>(TokenKind::keyword_by) + 1);
 static_assert(names::kKeywords.front() == "by" && names::kKeywords.back() == "of");
 
 // Names that are functions only when called.
-constexpr std::array<std::string_view, 29> kFunctions = {
-    "rate",           "rate_counter",    "count_over_time",    "bytes_rate",        "bytes_over_time",
-    "avg_over_time",  "sum_over_time",   "min_over_time",      "max_over_time",     "stdvar_over_time",
-    "stddev_over_time", "quantile_over_time", "first_over_time", "last_over_time",  "absent_over_time",
-    "vector",         "sum",             "avg",                "count",             "max",
-    "min",            "stddev",          "stdvar",             "topk",              "bottomk",
-    "sort",           "sort_desc",       "approx_topk",        "label_replace"};
+constexpr std::array<std::string_view, 29> kFunctions = {"rate",
+                                                         "rate_counter",
+                                                         "count_over_time",
+                                                         "bytes_rate",
+                                                         "bytes_over_time",
+                                                         "avg_over_time",
+                                                         "sum_over_time",
+                                                         "min_over_time",
+                                                         "max_over_time",
+                                                         "stdvar_over_time",
+                                                         "stddev_over_time",
+                                                         "quantile_over_time",
+                                                         "first_over_time",
+                                                         "last_over_time",
+                                                         "absent_over_time",
+                                                         "vector",
+                                                         "sum",
+                                                         "avg",
+                                                         "count",
+                                                         "max",
+                                                         "min",
+                                                         "stddev",
+                                                         "stdvar",
+                                                         "topk",
+                                                         "bottomk",
+                                                         "sort",
+                                                         "sort_desc",
+                                                         "approx_topk",
+                                                         "label_replace"};
 
 // Two characters before one.
 constexpr std::array<Word, 10> kPairs = {{{"|=", TokenKind::contains},
@@ -233,7 +256,8 @@ class Lexer {
     token.kind = TokenKind::identifier;
     const auto keyword = std::find(names::kKeywords.begin(), names::kKeywords.end(), folded);
     if (keyword != names::kKeywords.end()) {
-      token.kind = static_cast<TokenKind>(static_cast<std::ptrdiff_t>(TokenKind::keyword_by) + (keyword - names::kKeywords.begin()));
+      token.kind =
+          static_cast<TokenKind>(static_cast<std::ptrdiff_t>(TokenKind::keyword_by) + (keyword - names::kKeywords.begin()));
     }
     if (token.kind == TokenKind::identifier && called(end)) {
       if (folded == "ip") token.kind = TokenKind::ip;
@@ -339,7 +363,8 @@ class Lexer {
         hex = mark == 'x';
         octal = mark == 'o';
         i += 2;
-        if (!base::is_hex_digit(at(i)) && at(i) != '_') why = (hex ? "hexadecimal" : "octal") + std::string(" literal has no digits");
+        if (!base::is_hex_digit(at(i)) && at(i) != '_')
+          why = (hex ? "hexadecimal" : "octal") + std::string(" literal has no digits");
       } else if (mark == 'b') {
         why = "decimal literal has no digits";
         return i + 1;
@@ -481,18 +506,30 @@ class Lexer {
 
 std::string Token::name() const {
   switch (kind) {
-    case TokenKind::end: return "$end";
-    case TokenKind::error: return text;
-    case TokenKind::identifier: return "IDENTIFIER";
-    case TokenKind::string: return "STRING";
-    case TokenKind::number: return "NUMBER";
-    case TokenKind::duration: return "DURATION";
-    case TokenKind::bytes: return "BYTES";
-    case TokenKind::range: return "RANGE";
-    case TokenKind::parser_flag: return "FUNCTION_FLAG";
-    case TokenKind::function: return text == "label_replace" ? text : upper_ascii(text);
-    case TokenKind::conversion: return upper_ascii(text) + "_CONV";
-    default: return lower_ascii(text);
+    case TokenKind::end:
+      return "$end";
+    case TokenKind::error:
+      return text;
+    case TokenKind::identifier:
+      return "IDENTIFIER";
+    case TokenKind::string:
+      return "STRING";
+    case TokenKind::number:
+      return "NUMBER";
+    case TokenKind::duration:
+      return "DURATION";
+    case TokenKind::bytes:
+      return "BYTES";
+    case TokenKind::range:
+      return "RANGE";
+    case TokenKind::parser_flag:
+      return "FUNCTION_FLAG";
+    case TokenKind::function:
+      return text == "label_replace" ? text : upper_ascii(text);
+    case TokenKind::conversion:
+      return upper_ascii(text) + "_CONV";
+    default:
+      return lower_ascii(text);
   }
 }
 

@@ -36,10 +36,10 @@ enum class TokenKind : std::uint8_t {
   regex,
   not_regex,
   pipe,
-  contains,     // |=
-  pipe_regex,   // |~
-  pipe_pattern, // |>
-  not_pattern,  // !>
+  contains,      // |=
+  pipe_regex,    // |~
+  pipe_pattern,  // |>
+  not_pattern,   // !>
   compare_equal,
   greater,
   greater_equal,
@@ -84,8 +84,8 @@ struct Token {
   std::uint64_t bytes = 0;      // bytes
   std::size_t offset = 0;       // of the first byte in the query
   std::uint32_t line = 1;
-  std::uint32_t column = 1;      // in characters
-  bool line_is_lost = false;     // Loki reports line 0 for this token
+  std::uint32_t column = 1;   // in characters
+  bool line_is_lost = false;  // Loki reports line 0 for this token
 
   // As Loki's syntax errors call it: `|=`, IDENTIFIER, RATE, $end.
   [[nodiscard]] std::string name() const;

@@ -81,7 +81,8 @@ class SimplifiedFilter : public LineFilter {
     return negated_ ? Verdict::yes : Verdict::no;
   }
   std::vector<std::string> needles() const override {
-    const bool certain = !negated_ && tests_.size() == 1 && tests_.front().kind == gotext::RegexTest::Kind::contains && !tests_.front().fold;
+    const bool certain =
+        !negated_ && tests_.size() == 1 && tests_.front().kind == gotext::RegexTest::Kind::contains && !tests_.front().fold;
     if (!certain || tests_.front().text.empty()) return {};
     return {tests_.front().text};
   }
@@ -149,7 +150,9 @@ base::Result<std::unique_ptr<LineFilter>> compile_one(Op op, const LineFilterExp
   }
   switch (op) {
     case Op::contains:
-    case Op::not_contains: filter = std::make_unique<ContainsFilter>(argument.text, negated); break;
+    case Op::not_contains:
+      filter = std::make_unique<ContainsFilter>(argument.text, negated);
+      break;
     case Op::regex:
     case Op::not_regex: {
       auto regex = gotext::Regex::compile(argument.text);

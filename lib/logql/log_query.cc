@@ -288,9 +288,10 @@ base::Result<LogQuery> LogQuery::compile(std::string_view text, const ParseOptio
   if (!parsed) return std::move(parsed).error();
   auto* log = std::get_if<LogExpr>(&parsed->node);
   if (log == nullptr) {
-    base::Error error =
-        base::fail(base::Code::config, "cannot use query {}: it is a metric query, a log query is needed", clip(print(*parsed), 200));
-    if (std::holds_alternative<Literal>(parsed->node)) error.hint = fmt::format("to search for a text: |= {}", gotext::quote(clip(text, 60)));
+    base::Error error = base::fail(base::Code::config, "cannot use query {}: it is a metric query, a log query is needed",
+                                   clip(print(*parsed), 200));
+    if (std::holds_alternative<Literal>(parsed->node))
+      error.hint = fmt::format("to search for a text: |= {}", gotext::quote(clip(text, 60)));
     return error;
   }
   return compile(std::move(*log), text);

@@ -40,8 +40,8 @@ class LogQuery {
   // A record on which a stage sets __error__ passes unless a filter says otherwise (see errored()). Markers never match.
   bool matches(record::Record& record, record::Batch& batch);
 
-  // Why nothing matched: whether the selector took any label set that it was asked about, and which those were, the latest few thousand. A
-  // query without a selector takes all and keeps none.
+  // Why nothing matched: whether the selector took any label set that it was asked about, and which those were, the latest few
+  // thousand. A query without a selector takes all and keeps none.
   [[nodiscard]] bool selected_any() const;
   [[nodiscard]] std::vector<record::LabelSetRef> label_sets_seen() const;
 
@@ -61,21 +61,21 @@ class LogQuery {
     std::string_view error;
   };
   // As matches(); when true, `out` is what remains after all stages. Its views are valid until the next call of matches() or
-  // run() and as long as the batch. Evaluates a record once; while most of those that get as far as a parser fail behind it, first for the
-  // verdict alone, which extracts less.
+  // run() and as long as the batch. Evaluates a record once; while most of those that get as far as a parser fail behind it, first
+  // for the verdict alone, which extracts less.
   bool run(record::Record& record, record::Batch& batch, Entry& out);
 
   // Whether a stage may change what run() shows of records, other than by __error__.
   [[nodiscard]] bool rewrites() const;
-  // Whether run() shows this record, if it passes without an error, as it is: no stage changes anything, and no metadata has to go by
-  // another name.
+  // Whether run() shows this record, if it passes without an error, as it is: no stage changes anything, and no metadata has to go
+  // by another name.
   [[nodiscard]] bool shows_unchanged(const record::Record& record) const;
 
   // Byte strings all of which every line that passes contains, to reject raw blocks with. Taken from |= filters and from
   // literals of |~ ; empty when nothing is certain.
   [[nodiscard]] std::span<const std::string> needles() const;
 
-  [[nodiscard]] const LogExpr& expr() const;    // print() (printer.h) gives its canonical form
+  [[nodiscard]] const LogExpr& expr() const;  // print() (printer.h) gives its canonical form
 
   LogQuery(LogQuery&&) noexcept;
   LogQuery& operator=(LogQuery&&) noexcept;

@@ -16,10 +16,14 @@ base::Result<Matcher> Matcher::compile(const MatcherExpr& expr) {
 
 bool Matcher::matches(std::string_view value) const {
   switch (op_) {
-    case MatchOp::equal: return value == value_;
-    case MatchOp::not_equal: return value != value_;
-    case MatchOp::regex: return regex_->matches(value);
-    case MatchOp::not_regex: return !regex_->matches(value);
+    case MatchOp::equal:
+      return value == value_;
+    case MatchOp::not_equal:
+      return value != value_;
+    case MatchOp::regex:
+      return regex_->matches(value);
+    case MatchOp::not_regex:
+      return !regex_->matches(value);
   }
   return false;
 }

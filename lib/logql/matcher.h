@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/result.h"
-#include "logql/ast.h"
 #include "gotext/regex.h"
+#include "logql/ast.h"
 #include "record/label_set.h"
 
 #include <optional>

@@ -18,7 +18,8 @@ constexpr std::size_t kMostMessage = 600;
 constexpr std::size_t kMostLine = 160;  // of the query, above a caret
 
 constexpr std::string_view kNoMatcher =
-    "queries require at least one regexp or equality matcher that does not have an empty-compatible value. For instance, app=~\".*\" "
+    "queries require at least one regexp or equality matcher that does not have an empty-compatible value. For instance, "
+    "app=~\".*\" "
     "does not meet this requirement, but app=~\".+\" will";
 
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
@@ -31,55 +32,90 @@ bool is_range_function(std::string_view name) {
 
 std::optional<BinaryOp> binary_op(TokenKind kind) {
   switch (kind) {
-    case TokenKind::keyword_or: return BinaryOp::or_;
-    case TokenKind::keyword_and: return BinaryOp::and_;
-    case TokenKind::keyword_unless: return BinaryOp::unless;
-    case TokenKind::compare_equal: return BinaryOp::equal;
-    case TokenKind::not_equal: return BinaryOp::not_equal;
-    case TokenKind::greater: return BinaryOp::greater;
-    case TokenKind::greater_equal: return BinaryOp::greater_equal;
-    case TokenKind::less: return BinaryOp::less;
-    case TokenKind::less_equal: return BinaryOp::less_equal;
-    case TokenKind::add: return BinaryOp::add;
-    case TokenKind::sub: return BinaryOp::sub;
-    case TokenKind::mul: return BinaryOp::mul;
-    case TokenKind::div: return BinaryOp::div;
-    case TokenKind::mod: return BinaryOp::mod;
-    case TokenKind::pow: return BinaryOp::pow;
-    default: return std::nullopt;
+    case TokenKind::keyword_or:
+      return BinaryOp::or_;
+    case TokenKind::keyword_and:
+      return BinaryOp::and_;
+    case TokenKind::keyword_unless:
+      return BinaryOp::unless;
+    case TokenKind::compare_equal:
+      return BinaryOp::equal;
+    case TokenKind::not_equal:
+      return BinaryOp::not_equal;
+    case TokenKind::greater:
+      return BinaryOp::greater;
+    case TokenKind::greater_equal:
+      return BinaryOp::greater_equal;
+    case TokenKind::less:
+      return BinaryOp::less;
+    case TokenKind::less_equal:
+      return BinaryOp::less_equal;
+    case TokenKind::add:
+      return BinaryOp::add;
+    case TokenKind::sub:
+      return BinaryOp::sub;
+    case TokenKind::mul:
+      return BinaryOp::mul;
+    case TokenKind::div:
+      return BinaryOp::div;
+    case TokenKind::mod:
+      return BinaryOp::mod;
+    case TokenKind::pow:
+      return BinaryOp::pow;
+    default:
+      return std::nullopt;
   }
 }
 
 int precedence(BinaryOp op) {
   switch (op) {
-    case BinaryOp::or_: return 1;
+    case BinaryOp::or_:
+      return 1;
     case BinaryOp::and_:
-    case BinaryOp::unless: return 2;
+    case BinaryOp::unless:
+      return 2;
     case BinaryOp::add:
-    case BinaryOp::sub: return 4;
+    case BinaryOp::sub:
+      return 4;
     case BinaryOp::mul:
     case BinaryOp::div:
-    case BinaryOp::mod: return 5;
-    case BinaryOp::pow: return 6;
-    default: return 3;
+    case BinaryOp::mod:
+      return 5;
+    case BinaryOp::pow:
+      return 6;
+    default:
+      return 3;
   }
 }
 
 double fold(BinaryOp op, double a, double b) {
   switch (op) {
-    case BinaryOp::equal: return a == b ? 1 : 0;
-    case BinaryOp::not_equal: return a != b ? 1 : 0;
-    case BinaryOp::greater: return a > b ? 1 : 0;
-    case BinaryOp::greater_equal: return a >= b ? 1 : 0;
-    case BinaryOp::less: return a < b ? 1 : 0;
-    case BinaryOp::less_equal: return a <= b ? 1 : 0;
-    case BinaryOp::add: return a + b;
-    case BinaryOp::sub: return a - b;
-    case BinaryOp::mul: return a * b;
-    case BinaryOp::div: return b == 0 ? std::nan("") : a / b;
-    case BinaryOp::mod: return b == 0 ? std::nan("") : std::fmod(a, b);
-    case BinaryOp::pow: return std::pow(a, b);
-    default: return 0;
+    case BinaryOp::equal:
+      return a == b ? 1 : 0;
+    case BinaryOp::not_equal:
+      return a != b ? 1 : 0;
+    case BinaryOp::greater:
+      return a > b ? 1 : 0;
+    case BinaryOp::greater_equal:
+      return a >= b ? 1 : 0;
+    case BinaryOp::less:
+      return a < b ? 1 : 0;
+    case BinaryOp::less_equal:
+      return a <= b ? 1 : 0;
+    case BinaryOp::add:
+      return a + b;
+    case BinaryOp::sub:
+      return a - b;
+    case BinaryOp::mul:
+      return a * b;
+    case BinaryOp::div:
+      return b == 0 ? std::nan("") : a / b;
+    case BinaryOp::mod:
+      return b == 0 ? std::nan("") : std::fmod(a, b);
+    case BinaryOp::pow:
+      return std::pow(a, b);
+    default:
+      return 0;
   }
 }
 
@@ -103,9 +139,9 @@ bool Parser::unexpected(std::string_view expecting) {
   error_.line = token.line;
   error_.column = token.column;
   error_.offset = token.offset;
-  const std::string why = token.kind == TokenKind::error
-                              ? token.text
-                              : fmt::format("syntax error: unexpected {}{}{}", token.name(), expecting.empty() ? "" : ", expecting ", expecting);
+  const std::string why = token.kind == TokenKind::error ? token.text
+                                                         : fmt::format("syntax error: unexpected {}{}{}", token.name(),
+                                                                       expecting.empty() ? "" : ", expecting ", expecting);
   if (query_.empty()) {
     error_.message = "parse error : " + why;
     return false;
@@ -187,7 +223,7 @@ bool Parser::combine(BinaryOperation operation, Expr& left, Expr right, std::siz
     const auto* log = std::get_if<LogExpr>(&leg->node);
     if (log == nullptr) continue;
     defer(fmt::format("unexpected type for {} leg of binary operation ({}): *syntax.{}", side, symbol(operation.op),
-                              log->stages.empty() ? "MatchersExpr" : "PipelineExpr"),
+                      log->stages.empty() ? "MatchersExpr" : "PipelineExpr"),
           offset, true);
     left.node = Literal{};
     return true;
@@ -198,7 +234,7 @@ bool Parser::combine(BinaryOperation operation, Expr& left, Expr right, std::siz
     const Literal* literal = left_literal != nullptr ? left_literal : right_literal;
     if (literal != nullptr) {
       defer(fmt::format("unexpected literal for {} leg of logical/set binary operation ({}): {:f}",
-                                left_literal != nullptr ? "left" : "right", symbol(operation.op), literal->value),
+                        left_literal != nullptr ? "left" : "right", symbol(operation.op), literal->value),
             offset, true);
     }
   }
@@ -225,10 +261,14 @@ bool Parser::operand(Expr& expr) {
       return binary(expr, 1) && expect(TokenKind::close_paren, {});
     case TokenKind::number:
     case TokenKind::add:
-    case TokenKind::sub: return literal(expr);
-    case TokenKind::function: return function(expr);
-    case TokenKind::keyword_variants: return variants(expr);
-    default: return unexpected();
+    case TokenKind::sub:
+      return literal(expr);
+    case TokenKind::function:
+      return function(expr);
+    case TokenKind::keyword_variants:
+      return variants(expr);
+    default:
+      return unexpected();
   }
 }
 
@@ -304,7 +344,8 @@ bool Parser::range_aggregation(Expr& expr, const Token& token) {
     if (!number(value, {}) || !expect(TokenKind::comma, ",")) return false;
     aggregation.parameter = value;
   }
-  if (!log_range(aggregation.range, aggregation.parameter ? "{ or (" : "NUMBER or { or (") || !expect(TokenKind::close_paren, ")")) {
+  if (!log_range(aggregation.range, aggregation.parameter ? "{ or (" : "NUMBER or { or (") ||
+      !expect(TokenKind::close_paren, ")")) {
     return false;
   }
   if (!optional_grouping(aggregation.grouping) || !check(aggregation, parameter, token.offset)) return false;
@@ -483,7 +524,9 @@ ParseError semantic_error(std::string_view query, std::string_view why, std::opt
   return error;
 }
 
-std::variant<Expr, ParseError> parse_expr(std::string_view query, const ParserOptions& options) { return Parser(query, options).run(); }
+std::variant<Expr, ParseError> parse_expr(std::string_view query, const ParserOptions& options) {
+  return Parser(query, options).run();
+}
 
 base::Result<Expr> parse(std::string_view query, const ParserOptions& options) {
   auto parsed = parse_expr(query, options);

@@ -107,11 +107,20 @@ bool Parser::selector(LogExpr& log) {
 
 bool Parser::match_op(MatchOp& op) {
   switch (kind()) {
-    case TokenKind::equal: op = MatchOp::equal; break;
-    case TokenKind::not_equal: op = MatchOp::not_equal; break;
-    case TokenKind::regex: op = MatchOp::regex; break;
-    case TokenKind::not_regex: op = MatchOp::not_regex; break;
-    default: return false;
+    case TokenKind::equal:
+      op = MatchOp::equal;
+      break;
+    case TokenKind::not_equal:
+      op = MatchOp::not_equal;
+      break;
+    case TokenKind::regex:
+      op = MatchOp::regex;
+      break;
+    case TokenKind::not_regex:
+      op = MatchOp::not_regex;
+      break;
+    default:
+      return false;
   }
   take();
   return true;
@@ -202,8 +211,14 @@ bool Parser::pipe_stage(StageExpr::Variant& node, std::size_t offset) {
       node = std::move(pattern);
       return true;
     }
-    case TokenKind::keyword_unpack: take(); node = UnpackExpr{}; return true;
-    case TokenKind::keyword_decolorize: take(); node = DecolorizeExpr{}; return true;
+    case TokenKind::keyword_unpack:
+      take();
+      node = UnpackExpr{};
+      return true;
+    case TokenKind::keyword_decolorize:
+      take();
+      node = DecolorizeExpr{};
+      return true;
     case TokenKind::keyword_line_format: {
       take();
       LineFormatExpr format;
@@ -211,9 +226,12 @@ bool Parser::pipe_stage(StageExpr::Variant& node, std::size_t offset) {
       node = std::move(format);
       return true;
     }
-    case TokenKind::keyword_label_format: take(); return label_format(node);
+    case TokenKind::keyword_label_format:
+      take();
+      return label_format(node);
     case TokenKind::keyword_drop:
-    case TokenKind::keyword_keep: return label_selection(node);
+    case TokenKind::keyword_keep:
+      return label_selection(node);
     case TokenKind::identifier:
     case TokenKind::open_paren: {
       LabelFilterExpr filter;
@@ -221,7 +239,8 @@ bool Parser::pipe_stage(StageExpr::Variant& node, std::size_t offset) {
       node = std::move(filter);
       return true;
     }
-    default: return unexpected();
+    default:
+      return unexpected();
   }
 }
 
@@ -273,7 +292,8 @@ bool Parser::label_selection(StageExpr::Variant& node) {
     const std::size_t offset = peek().offset;
     if (!expect_text(TokenKind::identifier, item.matcher.name, "IDENTIFIER")) return false;
     item.has_value = match_op(item.matcher.op);
-    if (item.has_value && (!expect_text(TokenKind::string, item.matcher.value, "STRING") || !check(item.matcher, offset))) return false;
+    if (item.has_value && (!expect_text(TokenKind::string, item.matcher.value, "STRING") || !check(item.matcher, offset)))
+      return false;
     selection.items.push_back(std::move(item));
   } while (accept(TokenKind::comma));
   node = std::move(selection);
@@ -316,17 +336,30 @@ bool Parser::label_filter_primary(LabelFilterExpr& filter, std::string_view expe
   const TokenKind op = kind();
   switch (op) {
     case TokenKind::equal:
-    case TokenKind::compare_equal: filter.comparison = Comparison::equal; break;
-    case TokenKind::not_equal: filter.comparison = Comparison::not_equal; break;
-    case TokenKind::greater: filter.comparison = Comparison::greater; break;
-    case TokenKind::greater_equal: filter.comparison = Comparison::greater_equal; break;
-    case TokenKind::less: filter.comparison = Comparison::less; break;
-    case TokenKind::less_equal: filter.comparison = Comparison::less_equal; break;
+    case TokenKind::compare_equal:
+      filter.comparison = Comparison::equal;
+      break;
+    case TokenKind::not_equal:
+      filter.comparison = Comparison::not_equal;
+      break;
+    case TokenKind::greater:
+      filter.comparison = Comparison::greater;
+      break;
+    case TokenKind::greater_equal:
+      filter.comparison = Comparison::greater_equal;
+      break;
+    case TokenKind::less:
+      filter.comparison = Comparison::less;
+      break;
+    case TokenKind::less_equal:
+      filter.comparison = Comparison::less_equal;
+      break;
     case TokenKind::regex:
     case TokenKind::not_regex:
       match_op(filter.matcher.op);
       return expect_text(TokenKind::string, filter.matcher.value, "STRING") && check(filter.matcher, offset);
-    default: return unexpected();
+    default:
+      return unexpected();
   }
   take();
   const bool takes_text = op == TokenKind::equal || op == TokenKind::not_equal;
@@ -358,8 +391,11 @@ bool Parser::constant(LabelFilterExpr& filter) {
       return true;
     case TokenKind::number:
     case TokenKind::add:
-    case TokenKind::sub: filter.kind = Kind::number; return signed_number(filter.number);
-    default: return unexpected();
+    case TokenKind::sub:
+      filter.kind = Kind::number;
+      return signed_number(filter.number);
+    default:
+      return unexpected();
   }
 }
 

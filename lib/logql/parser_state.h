@@ -87,13 +87,20 @@ class Parser {
 
   [[nodiscard]] static std::optional<LineFilterExpr::Op> line_filter_op(TokenKind kind) {
     switch (kind) {
-      case TokenKind::contains: return LineFilterExpr::Op::contains;
-      case TokenKind::not_equal: return LineFilterExpr::Op::not_contains;
-      case TokenKind::pipe_regex: return LineFilterExpr::Op::regex;
-      case TokenKind::not_regex: return LineFilterExpr::Op::not_regex;
-      case TokenKind::pipe_pattern: return LineFilterExpr::Op::pattern;
-      case TokenKind::not_pattern: return LineFilterExpr::Op::not_pattern;
-      default: return std::nullopt;
+      case TokenKind::contains:
+        return LineFilterExpr::Op::contains;
+      case TokenKind::not_equal:
+        return LineFilterExpr::Op::not_contains;
+      case TokenKind::pipe_regex:
+        return LineFilterExpr::Op::regex;
+      case TokenKind::not_regex:
+        return LineFilterExpr::Op::not_regex;
+      case TokenKind::pipe_pattern:
+        return LineFilterExpr::Op::pattern;
+      case TokenKind::not_pattern:
+        return LineFilterExpr::Op::not_pattern;
+      default:
+        return std::nullopt;
     }
   }
 

@@ -67,7 +67,8 @@ struct StagePrinter {
     std::string out = "| label_format ";
     for (std::size_t i = 0; i < format.items.size(); ++i) {
       if (i > 0) out += ",";
-      out += format.items[i].name + "=" + (format.items[i].is_rename ? format.items[i].value : gotext::quote(format.items[i].value));
+      out +=
+          format.items[i].name + "=" + (format.items[i].is_rename ? format.items[i].value : gotext::quote(format.items[i].value));
     }
     return out;
   }
@@ -165,17 +166,25 @@ std::string print(const LabelFilterExpr& filter) {
   using Kind = LabelFilterExpr::Kind;
   const std::string& name = filter.matcher.name;
   switch (filter.kind) {
-    case Kind::both: return "( " + print(filter.legs.front()) + " , " + print(filter.legs.back()) + " )";
-    case Kind::either: return "( " + print(filter.legs.front()) + " or " + print(filter.legs.back()) + " )";
-    case Kind::number: return fmt::format("{}{}{}", name, symbol(filter.comparison), gotext::print_float_f(filter.number));
-    case Kind::duration: return fmt::format("{}{}{}", name, symbol(filter.comparison), gotext::print_go_duration(filter.duration));
-    case Kind::bytes: return fmt::format("{}{}{}", name, symbol(filter.comparison), print_size_exactly(filter.bytes));
-    case Kind::ip: return fmt::format("{}{}ip({})", name, symbol(filter.matcher.op), gotext::quote(filter.matcher.value));
-    case Kind::string: break;
+    case Kind::both:
+      return "( " + print(filter.legs.front()) + " , " + print(filter.legs.back()) + " )";
+    case Kind::either:
+      return "( " + print(filter.legs.front()) + " or " + print(filter.legs.back()) + " )";
+    case Kind::number:
+      return fmt::format("{}{}{}", name, symbol(filter.comparison), gotext::print_float_f(filter.number));
+    case Kind::duration:
+      return fmt::format("{}{}{}", name, symbol(filter.comparison), gotext::print_go_duration(filter.duration));
+    case Kind::bytes:
+      return fmt::format("{}{}{}", name, symbol(filter.comparison), print_size_exactly(filter.bytes));
+    case Kind::ip:
+      return fmt::format("{}{}ip({})", name, symbol(filter.matcher.op), gotext::quote(filter.matcher.value));
+    case Kind::string:
+      break;
   }
   const std::string& value = filter.matcher.value;
   // Loki prints what it runs as a regular expression raw, what it has simplified quoted.
-  if (filter.matcher.op == MatchOp::regex && value.find_first_of("`\r") == std::string::npos && base::is_utf8(value) && !gotext::simplify_label_regex(value)) {
+  if (filter.matcher.op == MatchOp::regex && value.find_first_of("`\r") == std::string::npos && base::is_utf8(value) &&
+      !gotext::simplify_label_regex(value)) {
     return fmt::format("{}{}`{}`", name, symbol(filter.matcher.op), value);
   }
   return print(filter.matcher);
@@ -193,55 +202,86 @@ std::string print(const Expr& expr) { return std::visit(ExprPrinter{}, expr.node
 
 std::string_view symbol(BinaryOp op) {
   switch (op) {
-    case BinaryOp::or_: return "or";
-    case BinaryOp::and_: return "and";
-    case BinaryOp::unless: return "unless";
-    case BinaryOp::equal: return "==";
-    case BinaryOp::not_equal: return "!=";
-    case BinaryOp::greater: return ">";
-    case BinaryOp::greater_equal: return ">=";
-    case BinaryOp::less: return "<";
-    case BinaryOp::less_equal: return "<=";
-    case BinaryOp::add: return "+";
-    case BinaryOp::sub: return "-";
-    case BinaryOp::mul: return "*";
-    case BinaryOp::div: return "/";
-    case BinaryOp::mod: return "%";
-    case BinaryOp::pow: return "^";
+    case BinaryOp::or_:
+      return "or";
+    case BinaryOp::and_:
+      return "and";
+    case BinaryOp::unless:
+      return "unless";
+    case BinaryOp::equal:
+      return "==";
+    case BinaryOp::not_equal:
+      return "!=";
+    case BinaryOp::greater:
+      return ">";
+    case BinaryOp::greater_equal:
+      return ">=";
+    case BinaryOp::less:
+      return "<";
+    case BinaryOp::less_equal:
+      return "<=";
+    case BinaryOp::add:
+      return "+";
+    case BinaryOp::sub:
+      return "-";
+    case BinaryOp::mul:
+      return "*";
+    case BinaryOp::div:
+      return "/";
+    case BinaryOp::mod:
+      return "%";
+    case BinaryOp::pow:
+      return "^";
   }
   return "";
 }
 
 std::string_view symbol(MatchOp op) {
   switch (op) {
-    case MatchOp::equal: return "=";
-    case MatchOp::not_equal: return "!=";
-    case MatchOp::regex: return "=~";
-    case MatchOp::not_regex: return "!~";
+    case MatchOp::equal:
+      return "=";
+    case MatchOp::not_equal:
+      return "!=";
+    case MatchOp::regex:
+      return "=~";
+    case MatchOp::not_regex:
+      return "!~";
   }
   return "";
 }
 
 std::string_view symbol(Comparison op) {
   switch (op) {
-    case Comparison::equal: return "==";
-    case Comparison::not_equal: return "!=";
-    case Comparison::greater: return ">";
-    case Comparison::greater_equal: return ">=";
-    case Comparison::less: return "<";
-    case Comparison::less_equal: return "<=";
+    case Comparison::equal:
+      return "==";
+    case Comparison::not_equal:
+      return "!=";
+    case Comparison::greater:
+      return ">";
+    case Comparison::greater_equal:
+      return ">=";
+    case Comparison::less:
+      return "<";
+    case Comparison::less_equal:
+      return "<=";
   }
   return "";
 }
 
 std::string_view symbol(LineFilterExpr::Op op) {
   switch (op) {
-    case LineFilterExpr::Op::contains: return "|=";
-    case LineFilterExpr::Op::not_contains: return "!=";
-    case LineFilterExpr::Op::regex: return "|~";
-    case LineFilterExpr::Op::not_regex: return "!~";
-    case LineFilterExpr::Op::pattern: return "|>";
-    case LineFilterExpr::Op::not_pattern: return "!>";
+    case LineFilterExpr::Op::contains:
+      return "|=";
+    case LineFilterExpr::Op::not_contains:
+      return "!=";
+    case LineFilterExpr::Op::regex:
+      return "|~";
+    case LineFilterExpr::Op::not_regex:
+      return "!~";
+    case LineFilterExpr::Op::pattern:
+      return "|>";
+    case LineFilterExpr::Op::not_pattern:
+      return "!>";
   }
   return "";
 }

@@ -10,7 +10,7 @@ namespace weir::logql {
 
 [[nodiscard]] std::string print(const Expr& expr);
 [[nodiscard]] std::string print(const LogExpr& expr);
-[[nodiscard]] std::string print(const StageExpr& stage);             // `| json`, `|= "x"`
+[[nodiscard]] std::string print(const StageExpr& stage);  // `| json`, `|= "x"`
 [[nodiscard]] std::string print(const LabelFilterExpr& filter);
 [[nodiscard]] std::string print_selector(const std::vector<MatcherExpr>& matchers);  // `{a="b", c!="d"}`
 [[nodiscard]] std::string print(const MatcherExpr& matcher);

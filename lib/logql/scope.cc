@@ -62,7 +62,8 @@ bool Scope::changes_metadata(const record::Record& record) {
   return false;
 }
 
-void Scope::begin(record::Record& record, record::Batch& batch, const Demand& demand, std::span<const EarlyFilter> early, bool explain) {
+void Scope::begin(record::Record& record, record::Batch& batch, const Demand& demand, std::span<const EarlyFilter> early,
+                  bool explain) {
   record_ = &record;
   batch_ = &batch;
   demand_ = &demand;

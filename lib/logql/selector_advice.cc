@@ -25,7 +25,8 @@ std::string instead(std::string_view word, std::vector<std::string> there) {
   if (there.empty()) return {};
   if (const auto near = base::nearest(word, there); !near.empty()) return fmt::format("; did you mean '{}'?", near);
   const std::size_t shown = std::min(there.size(), kShown);
-  std::string text = fmt::format("; there {} {}", there.size() == 1 ? "is" : "are", fmt::join(there.begin(), there.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  std::string text = fmt::format("; there {} {}", there.size() == 1 ? "is" : "are",
+                                 fmt::join(there.begin(), there.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
   if (there.size() > shown) text += fmt::format(" and {} more", base::grouped(there.size() - shown));
   return text;
 }
@@ -88,7 +89,8 @@ std::vector<OneMatcher> matchers_apart(std::string_view query) {
 std::string explain_labels(std::string_view query, std::span<const record::LabelSetRef> there) {
   if (there.empty()) return {};
   for (const OneMatcher& matcher : matchers_apart(query)) {
-    if (std::any_of(there.begin(), there.end(), [&](const record::LabelSetRef& set) { return !set->get(matcher.label).empty(); })) continue;
+    if (std::any_of(there.begin(), there.end(), [&](const record::LabelSetRef& set) { return !set->get(matcher.label).empty(); }))
+      continue;
     return explain_label(matcher.label, names_in(there));
   }
   return {};
@@ -99,7 +101,8 @@ std::string explain_selector(std::string_view query, std::span<const record::Lab
   if (matchers.empty() || there.empty()) return {};
   const auto takes_one = [&](const std::vector<MatcherExpr>& some) {
     const auto selector = selector_of(some);
-    return !selector || std::any_of(there.begin(), there.end(), [&](const record::LabelSetRef& set) { return selector->selects(*set); });
+    return !selector ||
+           std::any_of(there.begin(), there.end(), [&](const record::LabelSetRef& set) { return selector->selects(*set); });
   };
   if (takes_one(matchers)) return {};
   for (const MatcherExpr& matcher : matchers) {

@@ -1,8 +1,8 @@
 // Both searches stop where Loki's do: what stands before a malformed place counts, what stands behind it does not.
 //
 // The JSON search is apart from record/json_scanner.h, which is strict: here a line that is cut off or wrong behind the field still
-// has a level. It is as lenient as gotext/json_reader.h, which stands beside this module and not below it, and gathers values; this one
-// runs over every line that enrich sees, so it only looks for the field and copies nothing.
+// has a level. It is as lenient as gotext/json_reader.h, which stands beside this module and not below it, and gathers values; this
+// one runs over every line that enrich sees, so it only looks for the field and copies nothing.
 #include "names/level_fields.h"
 
 #include "base/hex.h"

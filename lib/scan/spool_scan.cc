@@ -22,7 +22,7 @@ using spool::TimeRange;
 
 namespace {
 
-constexpr std::size_t kGive = 256 << 10;  // of memory_in_use() from which on records that are due go out
+constexpr std::size_t kGive = 256 << 10;   // of memory_in_use() from which on records that are due go out
 constexpr std::size_t kGiveAtOnce = 1024;  // records of a batch
 
 bool same_labels(const LabelSet& set, std::span<const Label> labels) {
@@ -46,8 +46,8 @@ Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, cons
   if (!blocks) return std::move(blocks).error();
   std::sort(blocks->begin(), blocks->end(), earlier);
   const auto missing = (*reader)->missing();
-  auto scan = std::unique_ptr<SpoolScan>(
-      new SpoolScan(std::move(*reader), std::move(*compiled), range, diagnostics, std::move(*blocks)));
+  auto scan =
+      std::unique_ptr<SpoolScan>(new SpoolScan(std::move(*reader), std::move(*compiled), range, diagnostics, std::move(*blocks)));
   if (missing) {
     ++scan->unreadable_;
     diagnostics.say(*missing);
@@ -55,8 +55,8 @@ Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, cons
   return scan;
 }
 
-SpoolScan::SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const TimeRange& range, base::Diagnostics& diagnostics,
-                     std::vector<BlockInfo> blocks)
+SpoolScan::SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const TimeRange& range,
+                     base::Diagnostics& diagnostics, std::vector<BlockInfo> blocks)
     : reader_(std::move(reader)), query_(std::move(query)), range_(range), diagnostics_(diagnostics), blocks_(std::move(blocks)) {}
 
 // Leaves the block's records that may match in loaded_.
@@ -91,7 +91,8 @@ void SpoolScan::keep_changed(const Record& record, const logql::LogQuery::Entry&
   changed.held = record.held;
   changed.tenant = kept_.copy(record.tenant);
   changed.line = record::Text::bytes(kept_.copy(entry.line));
-  changed.labels = kept_.hold(same_labels(*record.labels, entry.labels) ? LabelSetRef::share(record.labels) : LabelSet::intern(entry.labels));
+  changed.labels =
+      kept_.hold(same_labels(*record.labels, entry.labels) ? LabelSetRef::share(record.labels) : LabelSet::intern(entry.labels));
   const auto metadata = kept_.allocate_labels(entry.metadata.size());
   for (std::size_t i = 0; i < metadata.size(); ++i) {
     metadata[i] = {kept_.copy(entry.metadata[i].name), kept_.copy(entry.metadata[i].value)};
@@ -117,7 +118,8 @@ void SpoolScan::keep_changed(const Record& record, const logql::LogQuery::Entry&
 
 void SpoolScan::keep(Record& record, std::uint64_t order) {
   // In small steps: doubling would take more than all that is kept.
-  if (kept_.records.size() == kept_.records.capacity()) kept_.records.reserve(kept_.records.size() + kept_.records.size() / 4 + kGiveAtOnce);
+  if (kept_.records.size() == kept_.records.capacity())
+    kept_.records.reserve(kept_.records.size() + kept_.records.size() / 4 + kGiveAtOnce);
   // What no stage rewrites is decided first and mostly kept as it is; what one does is evaluated once, for both.
   bool changed = !as_stored_ && query_.rewrites();
   if (!changed) {
@@ -277,7 +279,8 @@ Result<std::vector<LabelSetRef>> SpoolScan::series() {
       continue;
     }
     for (const StreamInfo& stream : *streams) {
-      if (range_.touches(stream.min_timestamp, stream.max_timestamp) && query_.selects(*stream.labels)) series.push_back(stream.labels);
+      if (range_.touches(stream.min_timestamp, stream.max_timestamp) && query_.selects(*stream.labels))
+        series.push_back(stream.labels);
     }
     std::sort(series.begin(), series.end(), [](const LabelSetRef& a, const LabelSetRef& b) { return a.get() < b.get(); });
     series.erase(std::unique(series.begin(), series.end()), series.end());

@@ -23,8 +23,8 @@ namespace weir::scan {
 class SpoolScan {
  public:
   // `query` may have no selector. `diagnostics` gets a message about what cannot be read, and must outlive the scan.
-  static base::Result<std::unique_ptr<SpoolScan>> open(const std::string& path, const std::string& query, const spool::TimeRange& range,
-                                                       base::Diagnostics& diagnostics);
+  static base::Result<std::unique_ptr<SpoolScan>> open(const std::string& path, const std::string& query,
+                                                       const spool::TimeRange& range, base::Diagnostics& diagnostics);
 
   // Calls `each` with batches of matching records, oldest first; equal times come in the order of storing. Held records have
   // their mark. Rejected ones are left out, unless take_states() says otherwise. `source` is none. Line, labels, metadata and
@@ -54,8 +54,8 @@ class SpoolScan {
     std::uint64_t order;  // block, and place in it
     std::size_t index;    // index in kept_
   };
-  SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const spool::TimeRange& range, base::Diagnostics& diagnostics,
-            std::vector<spool::BlockInfo> blocks);
+  SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const spool::TimeRange& range,
+            base::Diagnostics& diagnostics, std::vector<spool::BlockInfo> blocks);
   base::Result<void> load(const spool::BlockInfo& block, const spool::TimeRange& range);
   void keep(record::Record& record, std::uint64_t order);
   void keep_changed(const record::Record& record, const logql::LogQuery::Entry& entry);
@@ -70,8 +70,8 @@ class SpoolScan {
   base::Diagnostics& diagnostics_;
   std::vector<spool::BlockInfo> blocks_;  // sorted by first time
   std::size_t memory_ = 2 << 20;
-  std::size_t allowed_ = 0;               // memory_; more when the records of one timestamp alone need more
-  std::uint64_t skip_ = 0;                // how many of the records at range_.from to skip
+  std::size_t allowed_ = 0;  // memory_; more when the records of one timestamp alone need more
+  std::uint64_t skip_ = 0;   // how many of the records at range_.from to skip
   std::uint64_t unreadable_ = 0;
   std::function<bool(spool::State)> wanted_ = [](spool::State state) { return state != spool::State::rejected; };
   bool as_stored_ = false;

@@ -23,9 +23,9 @@ namespace {
 
 constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kReset = "\x1b[0m";
-constexpr std::size_t kMostSets = 4096;     // sets that are remembered; the set of a pod is a few hundred bytes
+constexpr std::size_t kMostSets = 4096;       // sets that are remembered; the set of a pod is a few hundred bytes
 constexpr std::size_t kMostBytes = 16 << 20;  // bytes of the remembered sets
-constexpr std::size_t kWidestWho = 60;      // columns that alignment may take
+constexpr std::size_t kWidestWho = 60;        // columns that alignment may take
 
 // Colours that can be read on dark and on light backgrounds.
 constexpr std::array<int, 10> kColors = {36, 33, 32, 35, 34, 96, 93, 92, 95, 94};
@@ -47,7 +47,9 @@ void append_quoted_value(std::string& out, std::string_view value) {
 }
 
 void append_value(std::string& out, std::string_view value) {
-  const bool bare = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c != 0x7f && c != '"' && c != '=' && c != '\\'; });
+  const bool bare = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
+    return c > 0x20 && c != 0x7f && c != '"' && c != '=' && c != '\\';
+  });
   if (bare) {
     out += value;
     return;
@@ -56,7 +58,8 @@ void append_value(std::string& out, std::string_view value) {
 }
 
 std::size_t columns_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 // Whether the label adds nothing to the pod's name. Loki makes service_name from another label, and the file of a pod's log
@@ -109,7 +112,8 @@ std::string local_time(base::Timestamp time) {
   const auto seconds = static_cast<std::time_t>(time / base::kSecond);
   std::tm local{};
   ::localtime_r(&seconds, &local);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour,
+                     local.tm_min, local.tm_sec);
 }
 
 // `refused with 400 by http://loki:3100 for tenant shop on 2026-05-01 12:00:00: entry … too old`, made from the object of
@@ -127,7 +131,11 @@ std::string why_rejected(std::string_view object) {
     if (!cursor.next_member(key, escapes, done)) return std::string(object);
     if (done) break;
     if (!cursor.value(value) || !cursor.separator()) return std::string(object);
-    for (const auto& [name, to] : {std::pair<std::string_view, std::string*>{"reason", &reason}, {"status", &status}, {"url", &url}, {"tenant", &tenant}, {"time", &time}})
+    for (const auto& [name, to] : {std::pair<std::string_view, std::string*>{"reason", &reason},
+                                   {"status", &status},
+                                   {"url", &url},
+                                   {"tenant", &tenant},
+                                   {"time", &time}})
       if (key == name) *to = gotext::json_unescape(value.text, value.has_escapes, scratch).value_or(value.text);
   }
   std::string text = status.empty() || status == "0" ? "refused before it was sent" : "refused with " + status;
@@ -249,8 +257,8 @@ void TextFormat::append_time(std::string& out, base::Timestamp time) {
     const auto seconds = static_cast<std::time_t>(minute_ / base::kSecond);
     std::tm local{};
     ::localtime_r(&seconds, &local);
-    minute_text_ = fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour,
-                               local.tm_min);
+    minute_text_ = fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday,
+                               local.tm_hour, local.tm_min);
   }
   const auto milliseconds = static_cast<unsigned>((time - minute_) / base::kMillisecond);
   const auto digit = [](unsigned value) { return static_cast<char>('0' + value % 10); };

@@ -26,7 +26,7 @@ class TextFormat {
   struct Options {
     bool terminal = false;  // escape, indent and align
     bool color = false;
-    int width = 0;          // columns of the terminal; 0: unknown
+    int width = 0;  // columns of the terminal; 0: unknown
   };
   explicit TextFormat(Options options) : options_(options) {}
 
@@ -58,12 +58,12 @@ class TextFormat {
   bool learned_ = false;
   std::map<std::string, std::string, std::less<>> shared_;
   std::set<std::string, std::less<>> announced_;  // names in the header; from then on a line must show when they are absent
-  std::uint64_t version_ = 1;  // grows whenever `shared_` shrinks
+  std::uint64_t version_ = 1;                     // grows whenever `shared_` shrinks
   std::unordered_map<const record::LabelSet*, Shown> cache_;
   std::size_t cache_bytes_ = 0;  // bytes of the sets
   const record::LabelSet* last_set_ = nullptr;
   std::size_t who_columns_ = 0;
-  base::Timestamp minute_ = 0;     // the minute whose local form is in minute_text_
+  base::Timestamp minute_ = 0;  // the minute whose local form is in minute_text_
   std::string minute_text_;
 };
 

@@ -33,7 +33,8 @@ TEST(GoDuration, Parse) {
 }
 
 TEST(GoDuration, Refuse) {
-  for (const std::string_view text : {"", "3", "-", "s", ".", "-.", ".s", "+.s", "1d", "1h 30m", "9223372036854775808ns", "3000000h", "1x"}) {
+  for (const std::string_view text :
+       {"", "3", "-", "s", ".", "-.", ".s", "+.s", "1d", "1h 30m", "9223372036854775808ns", "3000000h", "1x"}) {
     EXPECT_EQ(parse_go_duration(text), std::nullopt) << text;
   }
 }
@@ -82,7 +83,9 @@ TEST(RangeDuration, Refuse) {
 }
 
 TEST(RangeDuration, Print) {
-  auto t = [](std::string_view text, std::string_view expected) { EXPECT_EQ(print_range_duration(*parse_range_duration(text)), expected); };
+  auto t = [](std::string_view text, std::string_view expected) {
+    EXPECT_EQ(print_range_duration(*parse_range_duration(text)), expected);
+  };
   t("0", "0s");
   t("90s", "1m30s");
   t("24h", "1d");
@@ -146,7 +149,8 @@ TEST(Float, Parse) {
 }
 
 TEST(Float, Refuse) {
-  for (const std::string_view text : {"", "x", "1x", " 1", "1 ", "0x10", "1__0", "_1", "1_", "--1", "1e", "1e400", "nan(1)", "1e999"}) {
+  for (const std::string_view text :
+       {"", "x", "1x", " 1", "1 ", "0x10", "1__0", "_1", "1_", "--1", "1e", "1e400", "nan(1)", "1e999"}) {
     EXPECT_EQ(parse_float(text), std::nullopt) << text;
   }
 }

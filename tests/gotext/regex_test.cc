@@ -23,9 +23,15 @@ TEST(Regex, Modes) {
 }
 
 TEST(Regex, AnythingButUtf8IsOneCharacter) {
-  EXPECT_TRUE(matches("a.b", "a\xff" "b"));
-  EXPECT_FALSE(matches("a.b", "a\xff\xff" "b"));
-  EXPECT_TRUE(matches("a..b", "a\xff\xfe" "b"));
+  EXPECT_TRUE(matches("a.b",
+                      "a\xff"
+                      "b"));
+  EXPECT_FALSE(matches("a.b",
+                       "a\xff\xff"
+                       "b"));
+  EXPECT_TRUE(matches("a..b",
+                      "a\xff\xfe"
+                      "b"));
   EXPECT_TRUE(matches("err.*end", "err \xc3 end"));
 }
 

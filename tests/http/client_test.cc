@@ -122,7 +122,8 @@ TEST(Client, ReadsATokenAgainWhenItsFileChanged) {
 
 TEST(Client, GivesBackWhatTheServerSaid) {
   test::FakeLoki server;
-  server.script({{429, std::string(100, 'x'), {{"Retry-After", "7"}}}, {503, "", {{"Retry-After", "Wed, 01 May 2024 10:00:30 GMT"}}}});
+  server.script(
+      {{429, std::string(100, 'x'), {{"Retry-After", "7"}}}, {503, "", {{"Retry-After", "Wed, 01 May 2024 10:00:30 GMT"}}}});
   auto client = Client::create(config_for(server.url()));
   ASSERT_TRUE(client);
   Request request = post();
@@ -190,7 +191,8 @@ TEST(Client, SaysWhyNoAnswerCame) {
   f(hasty, base::Code::network, "no answer in time");
 }
 
-// A server that takes connections and does with each what it is told; with no `what`, connections beyond the first few get no answer at all.
+// A server that takes connections and does with each what it is told; with no `what`, connections beyond the first few get no
+// answer at all.
 class RawServer {
  public:
   explicit RawServer(std::function<void(int fd)> what) : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
@@ -253,7 +255,8 @@ TEST(Client, SaysWhetherTheServerWasReached) {
   EXPECT_EQ(code_of(RawServer([](int) {}).url()), base::Code::unreachable);
   EXPECT_EQ(code_of(RawServer(read_some).url()), base::Code::unreachable);
   // It was busy with it, as far as one can tell.
-  EXPECT_EQ(code_of(RawServer([](int fd) { read_some(fd), std::this_thread::sleep_for(std::chrono::milliseconds(1'100)); }).url()), base::Code::network);
+  EXPECT_EQ(code_of(RawServer([](int fd) { read_some(fd), std::this_thread::sleep_for(std::chrono::milliseconds(1'100)); }).url()),
+            base::Code::network);
   EXPECT_EQ(code_of(RawServer([](int fd) { read_some(fd), read_some(fd); }).url()), base::Code::network);
 }
 
@@ -288,7 +291,8 @@ TEST(Client, SaysInTheWordsOfAPerson) {
   // http and https taken for each other.
   test::FakeLoki server;
   f("https" + server.url().substr(4), "the server does not speak TLS", "http:// instead of https://?");
-  const RawServer alert([](int fd) { static_cast<void>(::send(fd, "\x15\x03\x01\x00\x02\x02\x46", 7, MSG_NOSIGNAL)), read_some(fd); });
+  const RawServer alert(
+      [](int fd) { static_cast<void>(::send(fd, "\x15\x03\x01\x00\x02\x02\x46", 7, MSG_NOSIGNAL)), read_some(fd); });
   f(alert.url(), "the answer is not HTTP", "https:// instead of http://?");
   // A server of TLS that hangs up, or of nothing at all.
   f(RawServer(read_some).url(), "the connection was closed before an answer came", "https:// instead of http://?");

@@ -65,9 +65,7 @@ TEST(Join, OnceOnly) {
   f("http://h", "b=2", "http://h/loki/api/v1/push?b=2");
 }
 
-TEST(QueryString, EscapesNamesAndValues) {
-  EXPECT_EQ(query_string({{"query", "{}"}, {"limit", "1"}}), "query=%7B%7D&limit=1");
-}
+TEST(QueryString, EscapesNamesAndValues) { EXPECT_EQ(query_string({{"query", "{}"}, {"limit", "1"}}), "query=%7B%7D&limit=1"); }
 
 }  // namespace
 }  // namespace weir::http

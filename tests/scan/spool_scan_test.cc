@@ -78,7 +78,8 @@ class SpoolScanTest : public ::testing::Test {
   }
   std::vector<std::string> expected(TimeRange range = {}, std::string_view containing = "") const {
     std::vector<Line> lines = stored;
-    std::erase_if(lines, [&](const Line& line) { return !range.contains(line.time) || line.text.find(containing) == std::string::npos; });
+    std::erase_if(lines,
+                  [&](const Line& line) { return !range.contains(line.time) || line.text.find(containing) == std::string::npos; });
     std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.time < b.time; });
     std::vector<std::string> shown;
     for (const Line& line : lines) shown.push_back(fmt::format("{} {}", line.time, line.text));
@@ -91,7 +92,8 @@ class SpoolScanTest : public ::testing::Test {
     for (std::size_t b = 0; b < blocks; ++b) {
       for (std::size_t i = 0; i < records; ++i) {
         const auto time = static_cast<Timestamp>(b) * 100 + static_cast<Timestamp>(random()) % spread;
-        all[b].push_back({time, fmt::format("{} {} {}", b, i, random() % 3 == 0 ? "needle" : "hay"), fmt::format("p{}", random() % 4)});
+        all[b].push_back(
+            {time, fmt::format("{} {} {}", b, i, random() % 3 == 0 ? "needle" : "hay"), fmt::format("p{}", random() % 4)});
       }
     }
     store(all);
@@ -151,9 +153,10 @@ TEST_F(SpoolScanTest, ShowsWhatTheQueryMakes) {
   std::string text;
   const auto scan = open("| json | line_format \"{{.level}}\"");
   ASSERT_TRUE(scan->run([&](Batch& batch) -> base::Result<bool> {
-                     for (const Record& record : batch.records) record::append_jsonl(text, record);
-                     return true;
-                   }).ok());
+                    for (const Record& record : batch.records) record::append_jsonl(text, record);
+                    return true;
+                  })
+                  .ok());
   EXPECT_EQ(text.substr(0, text.find('\n')),
             R"({"timestamp":"1970-01-01T00:00:00.000000005Z","line":"info","labels":{"namespace":"shop","pod":"p"},)"
             R"("parsed":{"level":"info","n":"3"}})");
@@ -171,10 +174,12 @@ TEST_F(SpoolScanTest, ShowsMetadataAndErrorsAsLokiDoes) {
     EXPECT_TRUE(scan->run([&](Batch& batch) -> base::Result<bool> {
                       for (const Record& record : batch.records) record::append_jsonl(text, record);
                       return true;
-                    }).ok());
+                    })
+                    .ok());
     return text;
   };
-  const std::string head = R"({"timestamp":"1970-01-01T00:00:00.000000005Z","line":"plain","labels":{"namespace":"shop","pod":"p"},)";
+  const std::string head =
+      R"({"timestamp":"1970-01-01T00:00:00.000000005Z","line":"plain","labels":{"namespace":"shop","pod":"p"},)";
   for (const char* query : {"", "{pod=\"p\"}", "|= \"plain\""}) {
     EXPECT_EQ(shown(query), head + R"("metadata":{"pod_extracted":"other","a_b":"1"}})" + "\n") << query;
     EXPECT_EQ(shown(query, true), head + R"("metadata":{"pod":"other","a.b":"1"}})" + "\n") << query;
@@ -219,9 +224,10 @@ TEST_F(SpoolScanTest, StopsWhenThereIsEnough) {
   const auto scan = open("");
   int batches = 0;
   ASSERT_TRUE(scan->run([&](Batch&) -> base::Result<bool> {
-                     ++batches;
-                     return false;
-                   }).ok());
+                    ++batches;
+                    return false;
+                  })
+                  .ok());
   EXPECT_EQ(batches, 1);
 }
 
