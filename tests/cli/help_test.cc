@@ -22,8 +22,8 @@ Arguments:
 Options:
       --checkpoint FILE   where positions are kept
   -o auto|text|raw|jsonl  how to write
-  -h, --help [all]        show help and exit; all: with every
-                          option
+  -h, --help [all]        show help and exit; all: with
+                          every option
 
 Examples:
   three of them:
