@@ -1,8 +1,8 @@
 // The numbers of a writer's blocks, and how far its snapshot of positions goes: decisions as a value without file or clock.
 //
 // Every row of the file has a number, and numbers only go up, across restarts and evictions, because positions and acknowledgements
-// name them. A number comes from one of two places: a block that is stored takes next(); a block that is passed on before it is stored
-// (buffer --spill) takes one of a range that was reserved in the file first, so that no later writer gives it out again.
+// name them. A number comes from one of two places: a block that is stored takes next(); a block that is passed on before it is
+// stored (buffer --spill) takes one of a range that was reserved in the file first, so that no later writer gives it out again.
 //
 // Rows carry what moved of the positions since the row before. A snapshot says all of it up to a row; it is due when so many
 // rows lie behind it that reading them would take long, and when a row that is not part of it is evicted, since what moved with

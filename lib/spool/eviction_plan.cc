@@ -23,7 +23,8 @@ Kept kept(const StoredBlock& block, std::uint64_t delivered_below, base::Duratio
 // A page of a body holds the number of the next one, too.
 std::uint64_t pages_of(std::uint64_t body_bytes) { return body_bytes / (kPage - 4) + 1; }
 
-EvictionPlan plan_evictions(const std::deque<StoredBlock>& blocks, const EvictionLimits& limits, const SpoolUse& use, base::Timestamp now) {
+EvictionPlan plan_evictions(const std::deque<StoredBlock>& blocks, const EvictionLimits& limits, const SpoolUse& use,
+                            base::Timestamp now) {
   using Why = Eviction::Why;
   EvictionPlan plan;
   const std::uint64_t limit = limits.room.bytes / kPage;

@@ -12,9 +12,10 @@
 //   4. room      of the rejected store what is missing and a little more: what nobody will take goes before what waits for delivery
 //   5. room      undelivered blocks, if the user allows it (--on-full drop-oldest): exactly what is missing
 //
-// Invariants: the newest block stays, since it keeps numbers going up across restarts. Undelivered blocks go by room alone, never by
-// age. A plan that frees too little is refused as a whole where waiting helps (undelivered blocks hold the room) or where the disk
-// has no more; else the block is stored all the same, because refusing a block that is larger than the limit would not make it smaller.
+// Invariants: the newest block stays, since it keeps numbers going up across restarts. Undelivered blocks go by room alone, never
+// by age. A plan that frees too little is refused as a whole where waiting helps (undelivered blocks hold the room) or where the
+// disk has no more; else the block is stored all the same, because refusing a block that is larger than the limit would not make it
+// smaller.
 #pragma once
 
 #include "base/clock.h"
@@ -27,9 +28,9 @@
 
 namespace weir::spool {
 
-inline constexpr std::uint64_t kPage = 4096;             // bytes
-inline constexpr std::size_t kExpirePerCommit = 16;      // blocks
-inline constexpr std::uint64_t kEvictAhead = 8;          // blocks of the size of the new one: one commit in so many changes old pages
+inline constexpr std::uint64_t kPage = 4096;         // bytes
+inline constexpr std::size_t kExpirePerCommit = 16;  // blocks
+inline constexpr std::uint64_t kEvictAhead = 8;      // blocks of the size of the new one: one commit in so many changes old pages
 
 struct StoredBlock {
   std::uint64_t id = 0;
@@ -54,7 +55,7 @@ struct Room {
 };
 
 struct RoomFacts {
-  std::uint64_t max_size = 0;          // of the file with its write-ahead log
+  std::uint64_t max_size = 0;  // of the file with its write-ahead log
   std::uint64_t max_log = 0;
   std::uint64_t pages = 0;             // of the file, in use or not
   bool grow = true;                    // false: neither file nor log may take more of the disk
@@ -65,17 +66,18 @@ struct RoomFacts {
 [[nodiscard]] Room allowed_room(const RoomFacts& facts);
 
 struct EvictionLimits {
-  base::Duration retain = 0;      // delivered blocks
-  base::Duration hold = 0;        // held records
-  std::uint64_t hold_max = 0;     // bytes of blocks that are kept only for held records; 0: no bound of its own
+  base::Duration retain = 0;   // delivered blocks
+  base::Duration hold = 0;     // held records
+  std::uint64_t hold_max = 0;  // bytes of blocks that are kept only for held records; 0: no bound of its own
   bool drop_undelivered = false;
   Room room;
 };
 
 struct SpoolUse {
-  std::uint64_t used = 0, need = 0;        // pages: of the file, and of what is to be stored; need 0: what is stored finds room in any case
-  std::uint64_t delivered_below = ~0ULL;   // blocks with a lower number are acknowledged by every consumer
-  std::uint64_t rejected_bytes = 0;        // that the rejected store holds
+  std::uint64_t used = 0,
+                need = 0;  // pages: of the file, and of what is to be stored; need 0: what is stored finds room in any case
+  std::uint64_t delivered_below = ~0ULL;  // blocks with a lower number are acknowledged by every consumer
+  std::uint64_t rejected_bytes = 0;       // that the rejected store holds
 };
 
 struct Eviction {

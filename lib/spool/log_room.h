@@ -1,9 +1,9 @@
 // How large the write-ahead log of a spool may be, and how much of the disk a commit needs: pure functions of the writer.
 //
 // A commit goes into the log; the log is copied into the file when it has its size, and is then used from its start again. The disk
-// that this may take is kept as the reserve (spool/reserve.h), which is as large as the log with the next commit in it, so that a disk
-// that fills up stops neither acknowledging nor evicting. A commit that may not take more of the disk has to fit into the log as it
-// lies there.
+// that this may take is kept as the reserve (spool/reserve.h), which is as large as the log with the next commit in it, so that a
+// disk that fills up stops neither acknowledging nor evicting. A commit that may not take more of the disk has to fit into the log
+// as it lies there.
 #pragma once
 
 #include <cstdint>

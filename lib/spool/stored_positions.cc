@@ -13,7 +13,8 @@ base::Result<void> load_some(sqlite::Database& database, Keeper& keeper, std::sp
   if (!snapshot) return std::move(snapshot).error();
   std::uint64_t through = 0;
   if (*snapshot) {
-    if (!(*snapshot)->sound()) return base::fail(base::Code::corrupt, "cannot read positions of '{}': their checksum is wrong", database.path());
+    if (!(*snapshot)->sound())
+      return base::fail(base::Code::corrupt, "cannot read positions of '{}': their checksum is wrong", database.path());
     if (auto loaded = keeper.load((*snapshot)->body); !loaded) return loaded;
     through = (*snapshot)->through_block;
     snapshot->reset();  // its memory, too

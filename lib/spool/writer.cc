@@ -2,7 +2,13 @@
 
 #include "base/count.h"
 #include "spool/salvage.h"
+#include "spool/stored_positions.h"
+#include "spool/tables/consumers.h"
+#include "spool/tables/meta.h"
 #include "spool/writer_state.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -42,10 +48,9 @@ base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& wanted, 
   const std::filesystem::path parent = std::filesystem::path(options.path).parent_path();
   state->folder = parent.empty() ? "." : parent.string();
   if (auto made = make_folder(state->folder); !made) return std::move(made).error();
-  std::uint64_t whole = options.max_size;
   struct statvfs system = {};
-  if (::statvfs(state->folder.c_str(), &system) == 0) whole = std::min<std::uint64_t>(whole, system.f_blocks * system.f_frsize);
-  state->max_log = std::clamp<std::uint64_t>(whole / 8, 1 << 20, kMaxLog);
+  const bool known = ::statvfs(state->folder.c_str(), &system) == 0;
+  state->max_log = most_log(options.max_size, known ? system.f_blocks * system.f_frsize : options.max_size);
   state->reserve = Reserve(options.path);
   auto lock = LockFile::take(writer_lock_path(options.path), fmt::format("spool '{}'", options.path), options.wait, clock, stop);
   if (!lock) return std::move(lock).error();
@@ -99,11 +104,11 @@ base::Result<Appended> Writer::State::append(const Work& work) {
   // Where each block costs an older one, a smaller one is worth the work.
   work.builder.pack(packed, tight ? Effort::thorough : work.effort);
   const std::uint64_t need = work.builder.empty() ? 0 : pages_of(packed.body.size() + packed.streams.size()) + 2;
-  bool grow = reserve.make(log_bytes(need));
+  bool grow = reserve.make(log_with(need));
   if (!grow) {
     // A log that is used from its start again needs a smaller one.
     static_cast<void>(copy_log());
-    grow = reserve.make(log_bytes(need));
+    grow = reserve.make(log_with(need));
   }
   auto stored = store(work, need, grow);
   if (!stored && stored.error().code == base::Code::full && !refused) {
@@ -123,7 +128,8 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
   const bool refusals = work.rejections != nullptr && !work.rejections->empty();
   const bool records = !work.builder.empty();
   if (!grow && need > 0 && !fits_into_log(need)) return no_room(Bound::disk);
-  const Handed last = work.handed.empty() ? Handed{next_block, moved ? work.keeper->delta() : std::string()} : work.handed.back();
+  const Handed last =
+      work.handed.empty() ? Handed{numbers.next(), moved ? work.keeper->delta() : std::string()} : work.handed.back();
   look_at_clock();
   const base::Timestamp now = clock->wall();
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
@@ -133,9 +139,10 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
   if (!made) return std::move(made).error();
   const std::uint64_t id = last.block;
   const bool row = records || !last.positions.empty();
-  const bool snapshot = (work.keeper != nullptr || !work.handed.empty()) && ((row && rows_behind >= kSnapshotEvery) || made->newest > through_block);
-  const std::uint64_t through = row || !work.handed.empty() ? id : stored_last;
-  // The keeper of a stream that is passed on first runs ahead of what is safe: there the file knows, before anything is evicted from it.
+  const bool snapshot = (work.keeper != nullptr || !work.handed.empty()) && numbers.snapshot_due(row, newest_of(*made));
+  const std::uint64_t through = row || !work.handed.empty() ? id : numbers.stored_through();
+  // The keeper of a stream that is passed on first runs ahead of what is safe: there the file knows, before anything is evicted
+  // from it.
   Keeper safe(options.path);
   if (snapshot && work.keeper == nullptr) {
     if (auto loaded = load_positions(file.database, safe); !loaded) return std::move(loaded).error();
@@ -143,9 +150,10 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
       if (auto loaded = safe.load(handed.positions); !loaded) return std::move(loaded).error();
     }
   }
-  if (auto done = carry_out(*made); !done) return std::move(done).error();
+  auto evicted = carry_out(*made);
+  if (!evicted) return std::move(evicted).error();
 
-  Appended appended = made->counts;
+  Appended appended = *evicted;
   for (const Handed& handed : work.handed.first(work.handed.empty() ? 0 : work.handed.size() - 1)) {
     if (handed.positions.empty()) continue;
     if (auto done = insert(handed, now); !done) return std::move(done).error();
@@ -158,42 +166,39 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
     if (auto done = write_snapshot(work.keeper != nullptr ? *work.keeper : safe, through); !done) return std::move(done).error();
   }
   if (refusals) {
-    auto evicted = work.rejections->write(file.database, rejected_max());
-    if (!evicted) return std::move(evicted).error();
-    appended.evicted_rejected += *evicted;
+    auto pushed_out = work.rejections->write(file.database, rejected_max());
+    if (!pushed_out) return std::move(pushed_out).error();
+    appended.evicted_rejected += *pushed_out;
   }
   if (auto done = transaction->commit(); !done) return std::move(done).error();
 
   if (work.keeper != nullptr) work.keeper->committed();
   if (refusals) work.rejections->clear();
   forget(*made);
-  if (row) next_block = std::max(next_block, id + 1);
-  if (row) newest_row = std::max(newest_row, id);
-  rows_behind += work.handed.empty() && row ? 1 : work.handed.size();
-  stored_last = std::max(stored_last, through);
-  if (snapshot) snapshot_written(through);
+  if (row) numbers.stored_row(id);
+  numbers.add_rows(work.handed.empty() && row ? 1 : work.handed.size());
+  numbers.stored_all(through);
+  if (snapshot) numbers.snapshot_written(through);
   if (records) blocks.push_back({id, now, packed.info.body_bytes, packed.info.records, packed.info.held});
   if (row || snapshot) note_log();
   // What is stored is stored; trouble with copying the log shows again at the next commit.
-  static_cast<void>(maybe_checkpoint());
+  static_cast<void>(maybe_copy_log());
   return appended;
 }
 
 base::Result<std::uint64_t> Writer::hand_out() {
   State& state = *state_;
-  if (state.handed_next == state.handed_end) {
-    const std::uint64_t last = state.next_block - 1 + kHandedAtOnce;
-    const auto reserve = [&] { return raise_meta(state.file.database, Meta::reserved_block, last); };
+  if (const auto last = state.numbers.to_reserve()) {
+    const auto reserve = [&] { return raise_meta(state.file.database, Meta::reserved_block, *last); };
     auto reserved = reserve();
     if (!reserved && reserved.error().code == base::Code::full && Reserve::release(state.options.path)) {
       static_cast<void>(state.copy_log());
       reserved = reserve();
     }
     if (!reserved) return state.seen(std::move(reserved).error());
-    state.handed_next = state.next_block;
-    state.handed_end = state.next_block = last + 1;
+    state.numbers.reserved(*last);
   }
-  return state.handed_next++;
+  return state.numbers.hand_out();
 }
 
 base::Result<std::optional<std::uint64_t>> Writer::gone() {
@@ -201,38 +206,6 @@ base::Result<std::optional<std::uint64_t>> Writer::gone() {
   auto records = state_->undelivered();
   if (!records) return std::move(records).error();
   return std::optional<std::uint64_t>(*records);
-}
-
-base::Result<std::uint64_t> Writer::State::undelivered() {
-  auto acknowledged = recently_acknowledged(file.database, options.path, file.id);
-  if (!acknowledged) return std::move(acknowledged).error();
-  std::uint64_t records = 0;
-  for (const Known& block : blocks) {
-    const bool all = !acknowledged->empty() && std::ranges::all_of(*acknowledged, [&](const RecentPlaces& one) {
-      return one.places.contains({block.id, 0}, {block.id, block.records});
-    });
-    if (!all) records += block.records - std::min(block.records, block.held);
-  }
-  return records;
-}
-
-base::Result<bool> Writer::State::look_for_log() {
-  auto missing = find_missing(file.database, file.note);
-  if (!missing) return std::move(missing).error();
-  if (!*missing) return true;
-  struct stat status = {};
-  if (::stat(options.path.c_str(), &status) == 0 && status.st_nlink > 1) {
-    return base::fail(base::Code::usage,
-                      "cannot use spool '{}': {}; the file has other names, and its write-ahead log may stand beside one of them", options.path,
-                      tell(options.path, **missing))
-        .with_hint(fmt::format("use the name that it was written by, or remove the others: `find / -samefile '{}'` finds them",
-                               options.path));
-  }
-  news.sentences.push_back(
-      fmt::format("spool '{}' is not whole: {}. What it lacks is read again from log files that are still there", options.path,
-                  tell(options.path, **missing)));
-  next_block = std::max(next_block, file.note->row + 1);
-  return false;
 }
 
 base::Result<void> Writer::close() {
@@ -247,11 +220,13 @@ base::Result<void> Writer::close() {
     return base::fail(base::Code::io,
                       "cannot keep spool '{}': it was deleted or replaced while it was in use, and is gone with its positions{}",
                       state.options.path, all ? std::string() : more)
-        .with_hint(all ? "what it held was delivered; the next start reads the log files without positions and may send records again"
-                       : "the next start reads the log files that are still there without positions, and may send records again");
+        .with_hint(
+            all ? "what it held was delivered; the next start reads the log files without positions and may send records again"
+                : "the next start reads the log files that are still there without positions, and may send records again");
   }
   auto done = state.file.database.checkpoint(true);
-  if (!done && done.error().code == base::Code::full && Reserve::release(state.options.path)) done = state.file.database.checkpoint(true);
+  if (!done && done.error().code == base::Code::full && Reserve::release(state.options.path))
+    done = state.file.database.checkpoint(true);
   // On a full disk the log stays beside the file and is copied later: nothing of it is lost.
   if (!done && done.error().code != base::Code::full) return state.seen(std::move(done).error());
   // Without a consumer nobody commits into the file while no writer is there.

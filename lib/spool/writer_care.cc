@@ -2,18 +2,25 @@
 #include "spool/writer_state.h"
 
 #include "base/count.h"
+#include "spool/damage.h"
+#include "spool/stored_positions.h"
+#include "spool/tables/blocks.h"
+#include "spool/tables/meta.h"
+#include "spool/tables/rejected.h"
 #include "spool/tables/requests.h"
 
-#include <cstdlib>
+#include <sys/stat.h>
+
+#include <algorithm>
 
 namespace weir::spool {
 namespace {
 
-constexpr std::uint64_t kVacuumStep = 1024;       // pages
+constexpr std::uint64_t kVacuumStep = 1024;  // pages
 constexpr base::Duration kMoment = 100 * base::kMillisecond;
-constexpr int kCompactSteps = 16;                 // at once, when asked for
+constexpr int kCompactSteps = 16;  // at once, when asked for
 constexpr base::Duration kRejectedKept = 7 * 24 * base::kHour;
-constexpr std::uint64_t kRejectedAtOnce = 4 << 20;  // bytes that go in one commit
+constexpr std::uint64_t kRejectedAtOnce = 4 << 20;        // bytes that go in one commit
 constexpr base::Duration kTendEvery = 5 * base::kSecond;  // so soon a request of another process is seen
 
 }  // namespace
@@ -27,7 +34,7 @@ base::Result<base::Timestamp> Writer::tend(Appended& evicted) {
     done = state.tend(evicted, more);
   }
   if (!done) return state.seen(std::move(done).error());
-  static_cast<void>(state.reserve.make(state.log_bytes(0)));
+  static_cast<void>(state.reserve.make(state.log_with(0)));
   return state.clock->wall() + (more ? base::kSecond : kTendEvery);
 }
 
@@ -36,7 +43,8 @@ void Writer::State::look_for_file() {
   const bool lost = inode_of(options.path) != inode;
   if (lost && !loss_told) {
     news.sentences.push_back(fmt::format(
-        "spool '{}' was deleted or replaced while it is in use: what it holds, and its positions, are gone when this process ends", options.path));
+        "spool '{}' was deleted or replaced while it is in use: what it holds, and its positions, are gone when this process ends",
+        options.path));
   }
   loss_told = lost;
 }
@@ -48,9 +56,10 @@ base::Result<void> Writer::State::tend(Appended& evicted, bool& more) {
   auto made = plan(0, now, true);
   if (!made) return std::move(made).error();
   if (!made->evictions.empty() || made->rejected_bytes > 0 || !steps.pending().empty()) {
-    if (auto done = expire(*made); !done) return done;
+    auto counts = expire(*made);
+    if (!counts) return std::move(counts).error();
     forget(*made);
-    evicted = made->counts;
+    evicted = *counts;
     more = made->evictions.size() >= kExpirePerCommit;
   }
   if (auto done = tend_rejected(evicted, more); !done) return done;
@@ -66,7 +75,7 @@ base::Result<void> Writer::State::tend(Appended& evicted, bool& more) {
   // The log grows by what consumers commit, too, of which only its size tells.
   struct stat log = {};
   if (::stat((options.path + "-wal").c_str(), &log) == 0 && static_cast<std::uint64_t>(log.st_size) > max_log) return copy_log();
-  return maybe_checkpoint();
+  return maybe_copy_log();
 }
 
 // Of the rejected store: what is over its time or its limit, and ranges of blocks that went while nobody knew of ranges.
@@ -74,7 +83,7 @@ base::Result<void> Writer::State::tend_rejected(Appended& evicted, bool& more) {
   auto bytes = rejected_bytes(file.database);
   if (!bytes) return std::move(bytes).error();
   const std::uint64_t over = *bytes > rejected_max() ? *bytes - rejected_max() : 0;
-  const std::uint64_t oldest = blocks.empty() ? next_block : blocks.front().id;
+  const std::uint64_t oldest = blocks.empty() ? numbers.next() : blocks.front().id;
   const base::Timestamp late = clock->wall() - kRejectedKept;
   auto due = has_ranges_before(file.database, oldest);
   if (due && !*due) due = has_late_rejected(file.database, late);
@@ -97,26 +106,29 @@ base::Result<void> Writer::State::tend_rejected(Appended& evicted, bool& more) {
   return transaction->commit();
 }
 
-base::Result<void> Writer::State::expire(Plan& plan) {
+base::Result<Appended> Writer::State::expire(const EvictionPlan& plan) {
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
-  const bool snapshot = plan.newest > through_block;
+  const bool snapshot = numbers.snapshot_due(false, newest_of(plan));
+  const std::uint64_t through = numbers.stored_through();
   if (snapshot) {
     // The deltas of what goes are kept by the snapshot.
     Keeper keeper(options.path);
     if (auto loaded = load_positions(file.database, keeper); !loaded) return std::move(loaded).error();
-    if (auto done = write_snapshot(keeper, stored_last); !done) return done;
+    if (auto done = write_snapshot(keeper, through); !done) return std::move(done).error();
   }
-  if (auto done = carry_out(plan); !done) return done;
-  if (auto done = delete_clock_steps(file.database); !done) return done;
-  if (auto done = transaction->commit(); !done) return done;
-  if (snapshot) snapshot_written(stored_last);
-  return {};
+  auto counts = carry_out(plan);
+  if (!counts) return counts;
+  if (auto done = delete_clock_steps(file.database); !done) return std::move(done).error();
+  if (auto done = transaction->commit(); !done) return std::move(done).error();
+  if (snapshot) numbers.snapshot_written(through);
+  return counts;
 }
 
 // Gives some unused pages back to the file system. False when there are none left.
 base::Result<bool> Writer::State::shrink() {
-  if (auto done = file.database.execute(fmt::format("PRAGMA incremental_vacuum({})", kVacuumStep).c_str()); !done) return std::move(done).error();
+  if (auto done = file.database.execute(fmt::format("PRAGMA incremental_vacuum({})", kVacuumStep).c_str()); !done)
+    return std::move(done).error();
   auto left = count_pages();
   if (!left) return std::move(left).error();
   return left->unused > 0;
@@ -162,23 +174,24 @@ base::Result<void> Writer::State::set_aside(std::uint64_t block) {
   if (!saved) return std::move(saved).error();
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
-  const bool snapshot = block > through_block;
+  const bool snapshot = numbers.snapshot_due(false, block);
+  const std::uint64_t through = numbers.stored_through();
   if (snapshot) {
     Keeper keeper(options.path);
     if (auto loaded = load_positions(file.database, keeper); !loaded) return loaded;
-    if (auto done = write_snapshot(keeper, stored_last); !done) return done;
+    if (auto done = write_snapshot(keeper, through); !done) return done;
   }
-  const auto at = std::ranges::find(blocks, block, &Known::id);
+  const auto at = std::ranges::find(blocks, block, &StoredBlock::id);
   const std::uint64_t records = at != blocks.end() ? at->records : 0;
-  if (auto done = evict({.id = block}); !done) return done;
+  if (auto done = evict(block); !done) return done;
   if (auto done = add_to_meta(file.database, Meta::damaged_blocks, 1); !done) return done;
   if (auto done = add_to_meta(file.database, Meta::damaged_records, records); !done) return done;
-  if (auto done = raise_meta(file.database, Meta::reserved_block, next_block - 1); !done) return done;
+  if (auto done = raise_meta(file.database, Meta::reserved_block, numbers.next() - 1); !done) return done;
   if (auto done = transaction->commit(); !done) return done;
-  if (snapshot) snapshot_written(stored_last);
+  if (snapshot) numbers.snapshot_written(through);
   if (at != blocks.end()) blocks.erase(at);
   news.sentences.push_back(fmt::format("block {} of spool '{}' is damaged: {} set aside in '{}'", block, options.path,
-                                         base::count_of(records, "record is", "records are"), *saved));
+                                       base::count_of(records, "record is", "records are"), *saved));
   return {};
 }
 

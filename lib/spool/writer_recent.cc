@@ -1,32 +1,38 @@
 // What a writer notes between commits, and what the next one makes of it.
 #include "spool/writer_state.h"
 
+#include "spool/tables/consumers.h"
+
 #include <poll.h>
+
+#include <algorithm>
 
 namespace weir::spool {
 namespace {
 
-constexpr int kAskAgain = 50;                            // ms
+constexpr int kAskAgain = 50;                             // ms
 constexpr base::Duration kLastWord = 10 * base::kSecond;  // that a consumer whose chain was killed may take to deliver the rest
 
 }  // namespace
 
-bool Writer::note(std::span<const Handed> handed) { return state_->recent.write(encode_noted(state_->next_block, false, handed)); }
+bool Writer::note(std::span<const Handed> handed) {
+  return state_->recent.write(encode_noted(state_->numbers.next(), false, handed));
+}
 
 bool Writer::note_safe(std::string_view positions) {
   const Handed one{0, std::string(positions)};
-  return state_->recent.write(encode_noted(state_->next_block, true, {&one, 1}));
+  return state_->recent.write(encode_noted(state_->numbers.next(), true, {&one, 1}));
 }
 
 base::Result<void> Writer::State::settle_recent(const base::Stop* stop) {
-  auto noted = read_noted(options.path, file.id, next_block);
+  auto noted = read_noted(options.path, file.id, numbers.next());
   if (!noted) return {};
   if (!noted->safe) {
     if (auto waited = wait_for_consumers(stop); !waited) return waited;
   }
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
-  auto safe = safe_positions(file.database, options.path, file.id, std::move(*noted), next_block);
+  auto safe = safe_positions(file.database, options.path, file.id, std::move(*noted), numbers.next());
   if (!safe) return std::move(safe).error();
   const base::Timestamp now = clock->wall();
   for (const Handed& handed : *safe) {
@@ -41,7 +47,8 @@ base::Result<void> Writer::State::wait_for_consumers(const base::Stop* stop) {
   if (!names) return std::move(names).error();
   const base::Monotonic deadline = base::after(clock->monotonic(), std::min(options.wait, kLastWord));
   for (const std::string& name : *names) {
-    while (is_locked(consumer_lock_path(options.path, name)) && clock->monotonic() < deadline && (stop == nullptr || !stop->stopped())) {
+    while (is_locked(consumer_lock_path(options.path, name)) && clock->monotonic() < deadline &&
+           (stop == nullptr || !stop->stopped())) {
       struct pollfd input = {stop != nullptr ? stop->fd() : -1, POLLIN, 0};
       ::poll(&input, 1, kAskAgain);
     }

@@ -30,7 +30,11 @@ base::Result<void> put(sqlite::Database& database, std::string_view row_sql, std
   {
     auto row = database.query(row_sql);
     if (!row) return std::move(row).error();
-    (*row)->bind(1, static_cast<std::int64_t>(info.id)).bind(2, info.stored).bind(3, info.min_timestamp).bind(4, info.max_timestamp);
+    (*row)
+        ->bind(1, static_cast<std::int64_t>(info.id))
+        .bind(2, info.stored)
+        .bind(3, info.min_timestamp)
+        .bind(4, info.max_timestamp);
     (*row)->bind(5, info.records).bind(6, info.held).bind(7, static_cast<std::int64_t>(info.line_bytes));
     (*row)->bind(8, static_cast<std::int64_t>(info.body_bytes)).bind(9, static_cast<std::int64_t>(block.checksum));
     if (auto done = (*row)->bind_blob(10, block.streams).bind_blob(11, block.positions).run(); !done) return done;
@@ -61,7 +65,8 @@ BlockView sealed(const BlockInfo& info, std::string_view streams, std::string_vi
   return {info, block_checksum(info, streams, positions, body), streams, positions, body};
 }
 
-base::Result<void> for_each_block(sqlite::Database& database, const BlockRange& range, const std::function<void(const BlockInfo&)>& each) {
+base::Result<void> for_each_block(sqlite::Database& database, const BlockRange& range,
+                                  const std::function<void(const BlockInfo&)>& each) {
   auto rows = database.query(
       "SELECT id, stored, min_time, max_time, records, held, line_bytes, body_bytes FROM blocks "
       "WHERE id > ? AND records > 0 AND min_time < ? AND max_time >= ? ORDER BY id LIMIT ?");
@@ -72,7 +77,8 @@ base::Result<void> for_each_block(sqlite::Database& database, const BlockRange& 
 
 base::Result<bool> read_block(sqlite::Database& database, std::uint64_t block, BlockRow& row) {
   auto statement = database.query(
-      "SELECT id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, streams, positions, body FROM blocks "
+      "SELECT id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, streams, positions, body FROM "
+      "blocks "
       "LEFT JOIN bodies ON bodies.block = blocks.id WHERE id = ?");
   if (!statement) return std::move(statement).error();
   auto found = (*statement)->bind(1, as_key(block)).step();
@@ -118,19 +124,23 @@ base::Result<bool> has_body(sqlite::Database& database, std::uint64_t block) {
 base::Result<void> for_each_delta(sqlite::Database& database, std::uint64_t after,
                                   const std::function<base::Result<void>(const BlockView&)>& each) {
   auto rows = database.prepare(
-      "SELECT id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, streams, positions, body FROM blocks "
+      "SELECT id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, streams, positions, body FROM "
+      "blocks "
       "LEFT JOIN bodies ON bodies.block = blocks.id WHERE id > ? AND length(positions) > 0 ORDER BY id");
   if (!rows) return std::move(rows).error();
   rows->bind(1, static_cast<std::int64_t>(after));
   return rows->for_rows([&] { return each(view_of(*rows)); });
 }
 
-base::Result<std::uint64_t> oldest_block(sqlite::Database& database) { return number(database, "SELECT min(id) FROM blocks WHERE records > 0"); }
+base::Result<std::uint64_t> oldest_block(sqlite::Database& database) {
+  return number(database, "SELECT min(id) FROM blocks WHERE records > 0");
+}
 
 base::Result<std::uint64_t> newest_block(sqlite::Database& database) { return number(database, "SELECT max(id) FROM blocks"); }
 
 base::Result<std::uint64_t> newest_row(sqlite::Database& database) {
-  return number(database, "SELECT max(coalesce((SELECT max(id) FROM blocks), 0), coalesce((SELECT through_block FROM positions), 0))");
+  return number(database,
+                "SELECT max(coalesce((SELECT max(id) FROM blocks), 0), coalesce((SELECT through_block FROM positions), 0))");
 }
 
 base::Result<std::int64_t> highest_number(sqlite::Database& database) {
@@ -148,15 +158,17 @@ base::Result<std::uint64_t> count_records(sqlite::Database& database) {
 }
 
 base::Result<void> insert_block(sqlite::Database& database, const BlockView& block) {
-  return put(database,
-             "INSERT INTO blocks (id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, streams, positions) "
-             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-             "INSERT INTO bodies (block, body) VALUES (?, ?)", block);
+  return put(
+      database,
+      "INSERT INTO blocks (id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, streams, positions) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO bodies (block, body) VALUES (?, ?)", block);
 }
 
 base::Result<void> restore_block(sqlite::Database& database, const BlockView& block) {
   return put(database,
-             "INSERT OR IGNORE INTO blocks (id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, streams, positions) "
+             "INSERT OR IGNORE INTO blocks (id, stored, min_time, max_time, records, held, line_bytes, body_bytes, checksum, "
+             "streams, positions) "
              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
              "INSERT OR IGNORE INTO bodies (block, body) VALUES (?, ?)", block);
 }
@@ -168,7 +180,8 @@ base::Result<void> restore_released(sqlite::Database& database, std::uint64_t bl
 }
 
 base::Result<void> delete_block(sqlite::Database& database, std::uint64_t block) {
-  for (const char* sql : {"DELETE FROM bodies WHERE block = ?", "DELETE FROM blocks WHERE id = ?", "DELETE FROM released WHERE block = ?"}) {
+  for (const char* sql :
+       {"DELETE FROM bodies WHERE block = ?", "DELETE FROM blocks WHERE id = ?", "DELETE FROM released WHERE block = ?"}) {
     if (auto done = run(database, sql, block); !done) return done;
   }
   return {};

@@ -1,5 +1,5 @@
-// The tables `blocks` (a row a block: its numbers, its streams, the positions that moved with it), `bodies` (its records, packed) and
-// `released` (its records that are held no more). A row of positions alone has no records and no body.
+// The tables `blocks` (a row a block: its numbers, its streams, the positions that moved with it), `bodies` (its records, packed)
+// and `released` (its records that are held no more). A row of positions alone has no records and no body.
 #pragma once
 
 #include "base/result.h"
@@ -38,7 +38,8 @@ struct BlockRow {
 [[nodiscard]] BlockView sealed(const BlockInfo& info, std::string_view streams, std::string_view positions, std::string_view body);
 
 // By number.
-base::Result<void> for_each_block(sqlite::Database& database, const BlockRange& range, const std::function<void(const BlockInfo&)>& each);
+base::Result<void> for_each_block(sqlite::Database& database, const BlockRange& range,
+                                  const std::function<void(const BlockInfo&)>& each);
 
 // False when the block is gone; `row` keeps its memory.
 base::Result<bool> read_block(sqlite::Database& database, std::uint64_t block, BlockRow& row);
@@ -49,10 +50,11 @@ base::Result<bool> has_block(sqlite::Database& database, std::uint64_t block);
 base::Result<bool> has_body(sqlite::Database& database, std::uint64_t block);
 
 // Calls `each` for every row above `after` whose positions moved, by number, with its body; an error of it ends that.
-base::Result<void> for_each_delta(sqlite::Database& database, std::uint64_t after, const std::function<base::Result<void>(const BlockView&)>& each);
+base::Result<void> for_each_delta(sqlite::Database& database, std::uint64_t after,
+                                  const std::function<base::Result<void>(const BlockView&)>& each);
 
-// 0 for none: of blocks with records; of all rows; of all rows and the snapshot; and of everything that the file says of numbers, which
-// are also in consumers' places and in a reservation.
+// 0 for none: of blocks with records; of all rows; of all rows and the snapshot; and of everything that the file says of numbers,
+// which are also in consumers' places and in a reservation.
 base::Result<std::uint64_t> oldest_block(sqlite::Database& database);
 base::Result<std::uint64_t> newest_block(sqlite::Database& database);
 base::Result<std::uint64_t> newest_row(sqlite::Database& database);

@@ -7,7 +7,8 @@ namespace {
 base::Result<ConsumerRow> row_of(const sqlite::Statement& from) {
   const BlockPlace before{static_cast<std::uint64_t>(from.integer(2)), static_cast<std::uint32_t>(from.integer(3))};
   auto places = PlaceSet::decode(before, from.blob(4));
-  if (!places) return std::move(places).error().within(fmt::format("cannot read what consumer '{}' has acknowledged", from.text(0)));
+  if (!places)
+    return std::move(places).error().within(fmt::format("cannot read what consumer '{}' has acknowledged", from.text(0)));
   return ConsumerRow{std::string(from.text(0)), std::string(from.text(1)), std::move(*places), from.integer(5), from.integer(6)};
 }
 
@@ -22,7 +23,11 @@ base::Result<void> put(sqlite::Database& database, std::string_view sql, const W
   if (!statement) return std::move(statement).error();
   const BlockPlace before = row.places.before();
   const std::string partial = row.places.encode_stretches();
-  (*statement)->bind_text(1, row.name).bind_text(2, row.match).bind(3, static_cast<std::int64_t>(before.block)).bind(4, before.ordinal);
+  (*statement)
+      ->bind_text(1, row.name)
+      .bind_text(2, row.match)
+      .bind(3, static_cast<std::int64_t>(before.block))
+      .bind(4, before.ordinal);
   return (*statement)->bind_blob(5, partial).bind(6, row.created).bind(7, row.updated).run();
 }
 
@@ -72,12 +77,13 @@ base::Result<std::optional<std::uint64_t>> lowest_consumer_block(sqlite::Databas
 }
 
 base::Result<void> insert_consumer(sqlite::Database& database, const ConsumerRow& row) {
-  return put(database, "INSERT INTO consumers (name, match, block, ordinal, partial, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  return put(database,
+             "INSERT INTO consumers (name, match, block, ordinal, partial, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?)",
              {row.name, row.match, row.places, row.created, row.updated});
 }
 
-base::Result<void> update_consumer(sqlite::Database& database, std::string_view name, std::string_view match, const PlaceSet& places,
-                                   base::Timestamp updated) {
+base::Result<void> update_consumer(sqlite::Database& database, std::string_view name, std::string_view match,
+                                   const PlaceSet& places, base::Timestamp updated) {
   // ?6, when the name was registered, stays.
   return put(database, "UPDATE consumers SET match = ?2, block = ?3, ordinal = ?4, partial = ?5, updated = ?7 WHERE name = ?1",
              {name, match, places, 0, updated});
@@ -90,8 +96,10 @@ base::Result<void> delete_consumer(sqlite::Database& database, std::string_view 
 }
 
 base::Result<void> restore_consumer(sqlite::Database& database, const ConsumerRow& row) {
-  return put(database, "INSERT OR REPLACE INTO consumers (name, match, block, ordinal, partial, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?)",
-             {row.name, row.match, row.places, row.created, row.updated});
+  return put(
+      database,
+      "INSERT OR REPLACE INTO consumers (name, match, block, ordinal, partial, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      {row.name, row.match, row.places, row.created, row.updated});
 }
 
 std::optional<ConsumerRow> consumer_of(const RawRow& row) {
@@ -100,8 +108,8 @@ std::optional<ConsumerRow> consumer_of(const RawRow& row) {
   const BlockPlace before{static_cast<std::uint64_t>(row.values[2].integer), static_cast<std::uint32_t>(row.values[3].integer)};
   if (before.block == 0) return std::nullopt;
   auto places = PlaceSet::decode(before, row.values[4].bytes);
-  return ConsumerRow{std::string(row.values[0].bytes), std::string(row.values[1].bytes), places ? std::move(*places) : PlaceSet(before),
-                     row.values[5].integer, row.values[6].integer};
+  return ConsumerRow{std::string(row.values[0].bytes), std::string(row.values[1].bytes),
+                     places ? std::move(*places) : PlaceSet(before), row.values[5].integer, row.values[6].integer};
 }
 
 }  // namespace weir::spool

@@ -17,10 +17,10 @@ namespace weir::spool {
 
 struct ConsumerRow {
   std::string name;
-  std::string match = {};        // --match as written
-  PlaceSet places = {};          // that are acknowledged
+  std::string match = {};  // --match as written
+  PlaceSet places = {};    // that are acknowledged
   base::Timestamp created = 0;
-  base::Timestamp updated = 0;   // tells this state of the row from any other
+  base::Timestamp updated = 0;  // tells this state of the row from any other
 };
 
 // By name. Here and in the next: error corrupt, which names the consumer.
@@ -32,8 +32,8 @@ base::Result<std::optional<std::uint64_t>> lowest_consumer_block(sqlite::Databas
 
 base::Result<void> insert_consumer(sqlite::Database& database, const ConsumerRow& row);
 // All but name and `created`. A row that was deleted stays so.
-base::Result<void> update_consumer(sqlite::Database& database, std::string_view name, std::string_view match, const PlaceSet& places,
-                                   base::Timestamp updated);
+base::Result<void> update_consumer(sqlite::Database& database, std::string_view name, std::string_view match,
+                                   const PlaceSet& places, base::Timestamp updated);
 base::Result<void> delete_consumer(sqlite::Database& database, std::string_view name);
 // As insert_consumer(), but replaces one of the name.
 base::Result<void> restore_consumer(sqlite::Database& database, const ConsumerRow& row);

@@ -4,18 +4,30 @@ namespace weir::spool {
 
 std::string_view name_of(Meta key) {
   switch (key) {
-    case Meta::spool: return "spool";
-    case Meta::created: return "created";
-    case Meta::reserved_block: return "reserved_block";
-    case Meta::rejected_max: return "rejected_max";
-    case Meta::rejected_bytes: return "rejected_bytes";
-    case Meta::evicted_undelivered: return "evicted_undelivered";
-    case Meta::evicted_rejected: return "evicted_rejected";
-    case Meta::damaged_blocks: return "damaged_blocks";
-    case Meta::damaged_records: return "damaged_records";
-    case Meta::clock_boot: return "clock_boot";
-    case Meta::clock_offset: return "clock_offset";
-    case Meta::positions_checksum: return "positions_checksum";
+    case Meta::spool:
+      return "spool";
+    case Meta::created:
+      return "created";
+    case Meta::reserved_block:
+      return "reserved_block";
+    case Meta::rejected_max:
+      return "rejected_max";
+    case Meta::rejected_bytes:
+      return "rejected_bytes";
+    case Meta::evicted_undelivered:
+      return "evicted_undelivered";
+    case Meta::evicted_rejected:
+      return "evicted_rejected";
+    case Meta::damaged_blocks:
+      return "damaged_blocks";
+    case Meta::damaged_records:
+      return "damaged_records";
+    case Meta::clock_boot:
+      return "clock_boot";
+    case Meta::clock_offset:
+      return "clock_offset";
+    case Meta::positions_checksum:
+      return "positions_checksum";
   }
   return {};
 }
@@ -39,7 +51,9 @@ base::Result<std::int64_t> read_meta(sqlite::Database& database, Meta key) {
   return *row ? (*statement)->integer(0) : 0;
 }
 
-base::Result<void> set_meta(sqlite::Database& database, Meta key, std::int64_t value) { return restore_meta(database, name_of(key), value); }
+base::Result<void> set_meta(sqlite::Database& database, Meta key, std::int64_t value) {
+  return restore_meta(database, name_of(key), value);
+}
 
 base::Result<void> add_to_meta(sqlite::Database& database, Meta key, std::uint64_t more) {
   return put(database, "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2", name_of(key),

@@ -21,9 +21,9 @@ enum class Meta : std::uint8_t {
   evicted_rejected,
   damaged_blocks,
   damaged_records,
-  clock_boot,           // spool/clock_steps.h: the run of the machine …
-  clock_offset,         // … and its wall clock less its monotonic one
-  positions_checksum,   // of the snapshot
+  clock_boot,          // spool/clock_steps.h: the run of the machine …
+  clock_offset,        // … and its wall clock less its monotonic one
+  positions_checksum,  // of the snapshot
 };
 
 [[nodiscard]] std::string_view name_of(Meta key);

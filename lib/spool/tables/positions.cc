@@ -8,7 +8,8 @@ namespace weir::spool {
 bool SnapshotRow::sound() const { return !checksum || *checksum == snapshot_checksum(through_block, body); }
 
 base::Result<std::optional<SnapshotRow>> read_snapshot(sqlite::Database& database) {
-  auto statement = database.prepare("SELECT through_block, body, (SELECT value FROM meta WHERE name = 'positions_checksum') FROM positions");
+  auto statement =
+      database.prepare("SELECT through_block, body, (SELECT value FROM meta WHERE name = 'positions_checksum') FROM positions");
   if (!statement) return std::move(statement).error();
   auto row = statement->step();
   if (!row) return std::move(row).error();
@@ -25,7 +26,8 @@ base::Result<std::uint64_t> read_through_block(sqlite::Database& database) {
 }
 
 base::Result<void> write_snapshot(sqlite::Database& database, std::uint64_t through_block, std::string_view body) {
-  auto statement = database.query("INSERT INTO positions VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET through_block = ?1, body = ?2");
+  auto statement =
+      database.query("INSERT INTO positions VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET through_block = ?1, body = ?2");
   if (!statement) return std::move(statement).error();
   if (auto done = (*statement)->bind(1, static_cast<std::int64_t>(through_block)).bind_blob(2, body).run(); !done) return done;
   return set_meta(database, Meta::positions_checksum, static_cast<std::int64_t>(snapshot_checksum(through_block, body)));

@@ -9,7 +9,8 @@ using base::Result;
 
 // Whether a row is late, with ? for the time: the steps of the clock since it was stored count as time.
 constexpr std::string_view kLate =
-    "time + max(0, (SELECT coalesce(sum(value), 0) FROM meta WHERE name GLOB 'clock_step.[0-9]*' AND CAST(substr(name, 12) AS INTEGER) >= rejected.block)) < ?";
+    "time + max(0, (SELECT coalesce(sum(value), 0) FROM meta WHERE name GLOB 'clock_step.[0-9]*' AND CAST(substr(name, 12) AS "
+    "INTEGER) >= rejected.block)) < ?";
 
 // In the order of range_of_row().
 constexpr std::string_view kRangeColumns = "block, time, status, consumer, tenant, kind, reason, url, ordinals";
@@ -17,9 +18,15 @@ constexpr std::string_view kRangeColumns = "block, time, status, consumer, tenan
 Result<RangeRow> range_of_row(const sqlite::Statement& from) {
   auto ordinals = OrdinalSet::decode(from.blob(8));
   if (!ordinals) return std::move(ordinals).error();
-  return RangeRow{static_cast<std::uint64_t>(from.integer(0)), from.integer(1),           static_cast<int>(from.integer(2)),
-                  std::string(from.text(3)),                   std::string(from.text(4)), std::string(from.text(5)),
-                  std::string(from.text(6)),                   std::string(from.text(7)), std::move(*ordinals)};
+  return RangeRow{static_cast<std::uint64_t>(from.integer(0)),
+                  from.integer(1),
+                  static_cast<int>(from.integer(2)),
+                  std::string(from.text(3)),
+                  std::string(from.text(4)),
+                  std::string(from.text(5)),
+                  std::string(from.text(6)),
+                  std::string(from.text(7)),
+                  std::move(*ordinals)};
 }
 
 Result<std::vector<RangeRow>> ranges_by(sqlite::Database& database, std::string_view sql, std::uint64_t block) {
@@ -50,7 +57,11 @@ void bind_key(sqlite::Statement& statement, const RangeRow& key) {
 
 // All but the number.
 void bind_row(sqlite::Statement& statement, const RejectedRow& row) {
-  statement.bind(1, row.time).bind_text(2, row.consumer).bind(3, as_key(row.place.block)).bind(4, row.place.ordinal).bind(5, row.status);
+  statement.bind(1, row.time)
+      .bind_text(2, row.consumer)
+      .bind(3, as_key(row.place.block))
+      .bind(4, row.place.ordinal)
+      .bind(5, row.status);
   statement.bind_text(6, row.reason).bind_text(7, row.url).bind_text(8, row.tenant).bind_text(9, row.record);
 }
 
@@ -74,13 +85,21 @@ Result<bool> has_ranges(sqlite::Database& database) {
 Result<void> for_each_rejected(sqlite::Database& database, std::uint64_t after, std::size_t limit,
                                const std::function<void(const RejectedRow&)>& each) {
   auto rows = database.query(
-      "SELECT id, time, status, consumer, tenant, reason, url, record, block, ordinal FROM rejected WHERE id > ? ORDER BY id LIMIT ?");
+      "SELECT id, time, status, consumer, tenant, reason, url, record, block, ordinal FROM rejected WHERE id > ? ORDER BY id LIMIT "
+      "?");
   if (!rows) return std::move(rows).error();
   sqlite::Statement& row = **rows;
   row.bind(1, as_key(after)).bind(2, as_key(limit));
   return row.for_rows([&] {
-    each({static_cast<std::uint64_t>(row.integer(0)), row.integer(1), static_cast<int>(row.integer(2)), row.text(3), row.text(4), row.text(5),
-          row.text(6), row.text(7), {static_cast<std::uint64_t>(row.integer(8)), static_cast<std::uint32_t>(row.integer(9))}});
+    each({static_cast<std::uint64_t>(row.integer(0)),
+          row.integer(1),
+          static_cast<int>(row.integer(2)),
+          row.text(3),
+          row.text(4),
+          row.text(5),
+          row.text(6),
+          row.text(7),
+          {static_cast<std::uint64_t>(row.integer(8)), static_cast<std::uint32_t>(row.integer(9))}});
   });
 }
 
@@ -108,14 +127,16 @@ Result<std::uint64_t> count_rejected_in_blocks(sqlite::Database& database) {
 
 Result<void> insert_rejected(sqlite::Database& database, const RejectedRow& row) {
   auto statement = database.query(
-      "INSERT INTO rejected (time, consumer, block, ordinal, status, reason, url, tenant, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "INSERT INTO rejected (time, consumer, block, ordinal, status, reason, url, tenant, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
+      "?)");
   if (!statement) return std::move(statement).error();
   bind_row(**statement, row);
   return (*statement)->run();
 }
 
 Result<void> update_rejected(sqlite::Database& database, const RejectedRow& row) {
-  auto statement = database.query("UPDATE rejected SET time = ?, status = ?, reason = ?, url = ?, tenant = ?, record = ? WHERE id = ?");
+  auto statement =
+      database.query("UPDATE rejected SET time = ?, status = ?, reason = ?, url = ?, tenant = ?, record = ? WHERE id = ?");
   if (!statement) return std::move(statement).error();
   (*statement)->bind(1, row.time).bind(2, row.status).bind_text(3, row.reason).bind_text(4, row.url).bind_text(5, row.tenant);
   return (*statement)->bind_text(6, row.record).bind(7, as_key(row.number)).run();
@@ -152,7 +173,8 @@ Result<bool> has_late_rejected(sqlite::Database& database, base::Timestamp befor
 
 Result<void> restore_rejected(sqlite::Database& database, const RejectedRow& row) {
   auto statement = database.query(
-      "INSERT OR IGNORE INTO rejected (time, consumer, block, ordinal, status, reason, url, tenant, record, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "INSERT OR IGNORE INTO rejected (time, consumer, block, ordinal, status, reason, url, tenant, record, id) VALUES (?, ?, ?, "
+      "?, ?, ?, ?, ?, ?, ?)");
   if (!statement) return std::move(statement).error();
   bind_row(**statement, row);
   return (*statement)->bind(10, static_cast<std::int64_t>(row.number)).run();
@@ -198,7 +220,8 @@ Result<std::optional<RangeRow>> find_range(sqlite::Database& database, const Ran
 }
 
 Result<std::uint64_t> count_records_in_ranges(sqlite::Database& database) {
-  return number(database, "SELECT sum(rejected_ranges.records) FROM rejected_ranges JOIN blocks ON rejected_ranges.block = blocks.id");
+  return number(database,
+                "SELECT sum(rejected_ranges.records) FROM rejected_ranges JOIN blocks ON rejected_ranges.block = blocks.id");
 }
 
 Result<bool> has_ranges_before(sqlite::Database& database, std::uint64_t block) {
@@ -208,18 +231,20 @@ Result<bool> has_ranges_before(sqlite::Database& database, std::uint64_t block) 
 }
 
 Result<void> store_range(sqlite::Database& database, const RangeRow& row) {
-  return put_range(database,
-                   "INSERT INTO rejected_ranges (block, consumer, tenant, kind, status, time, reason, url, records, ordinals) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-                   "ON CONFLICT (block, consumer, tenant, kind) DO UPDATE SET records = excluded.records, ordinals = excluded.ordinals",
-                   row);
+  return put_range(
+      database,
+      "INSERT INTO rejected_ranges (block, consumer, tenant, kind, status, time, reason, url, records, ordinals) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT (block, consumer, tenant, kind) DO UPDATE SET records = excluded.records, ordinals = excluded.ordinals",
+      row);
 }
 
 Result<void> restore_range(sqlite::Database& database, const RangeRow& row) {
-  return put_range(database,
-                   "INSERT OR IGNORE INTO rejected_ranges (block, consumer, tenant, kind, status, time, reason, url, records, ordinals) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                   row);
+  return put_range(
+      database,
+      "INSERT OR IGNORE INTO rejected_ranges (block, consumer, tenant, kind, status, time, reason, url, records, ordinals) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      row);
 }
 
 Result<void> delete_range(sqlite::Database& database, const RangeRow& key) {

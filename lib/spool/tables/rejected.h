@@ -1,5 +1,6 @@
-// The tables `rejected` (records that were refused for good, kept whole) and `rejected_ranges` (those that stay in their block: all of
-// one block, consumer, tenant and kind share a row). A file that only an older release has written has no ranges: reading finds none.
+// The tables `rejected` (records that were refused for good, kept whole) and `rejected_ranges` (those that stay in their block: all
+// of one block, consumer, tenant and kind share a row). A file that only an older release has written has no ranges: reading finds
+// none.
 #pragma once
 
 #include "base/clock.h"
@@ -20,16 +21,17 @@ namespace weir::spool {
 
 // Views: of the caller when it is written, until the call ends when it is read.
 struct RejectedRow {
-  std::uint64_t number = 0;            // counts up; no number is given out twice
-  base::Timestamp time = 0;            // of the refusal
+  std::uint64_t number = 0;  // counts up; no number is given out twice
+  base::Timestamp time = 0;  // of the refusal
   int status = 0;
-  std::string_view consumer = {}, tenant = {}, reason = {}, url = {}, record = {};  // `record` is a JSON line of weir-record.5 with its `rejected` object
-  BlockPlace place = {};               // block 0: from a chain without a spool
+  std::string_view consumer = {}, tenant = {}, reason = {}, url = {},
+                   record = {};  // `record` is a JSON line of weir-record.5 with its `rejected` object
+  BlockPlace place = {};         // block 0: from a chain without a spool
 };
 
 struct RangeRow {
   std::uint64_t block = 0;
-  base::Timestamp time = 0;            // of the first refusal
+  base::Timestamp time = 0;  // of the first refusal
   int status = 0;
   std::string consumer, tenant, kind, reason, url;
   OrdinalSet ordinals;
@@ -56,8 +58,9 @@ base::Result<void> update_rejected(sqlite::Database& database, const RejectedRow
 base::Result<void> delete_rejected(sqlite::Database& database, std::uint64_t number);
 // The oldest `rows`. So many went.
 base::Result<std::uint64_t> delete_oldest_rejected(sqlite::Database& database, int rows);
-// Those that were refused before `before`, as the clock goes today: a time that was stored before the clock was set forward is taken to be as
-// much later; one from before it was set back is left, since a record may have been rejected after that. So many went.
+// Those that were refused before `before`, as the clock goes today: a time that was stored before the clock was set forward is
+// taken to be as much later; one from before it was set back is left, since a record may have been rejected after that. So many
+// went.
 base::Result<std::uint64_t> delete_late_rejected(sqlite::Database& database, base::Timestamp before);
 // The oldest is one of these.
 base::Result<bool> has_late_rejected(sqlite::Database& database, base::Timestamp before);

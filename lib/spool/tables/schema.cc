@@ -50,8 +50,8 @@ INSERT INTO meta VALUES ('spool', random() | 1);
 INSERT INTO meta VALUES ('created', CAST(strftime('%s', 'now') AS INTEGER) * 1000000000);
 )sql";
 
-// What later releases have added without a new format: a release that does not know it leaves it alone, so that a roll-back finds a spool
-// that it can read and write. The bytes of the rejected store are counted by triggers, which work for every release.
+// What later releases have added without a new format: a release that does not know it leaves it alone, so that a roll-back finds a
+// spool that it can read and write. The bytes of the rejected store are counted by triggers, which work for every release.
 constexpr const char* kAdded = R"sql(
 CREATE TABLE IF NOT EXISTS rejected_ranges (
   block INTEGER NOT NULL,
@@ -67,16 +67,19 @@ CREATE TABLE IF NOT EXISTS rejected_ranges (
   PRIMARY KEY (block, consumer, tenant, kind)
 ) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS rejected_added AFTER INSERT ON rejected BEGIN
-  UPDATE meta SET value = value + length(CAST(new.record AS BLOB)) + length(new.reason) + length(new.url) + 64 WHERE name = 'rejected_bytes';
+  UPDATE meta SET value = value + length(CAST(new.record AS BLOB)) + length(new.reason) + length(new.url) + 64 )sql"
+                               R"sql(WHERE name = 'rejected_bytes';
 END;
 CREATE TRIGGER IF NOT EXISTS rejected_changed AFTER UPDATE ON rejected BEGIN
   UPDATE meta SET value = value + length(CAST(new.record AS BLOB)) + length(new.reason) + length(new.url)
     - length(CAST(old.record AS BLOB)) - length(old.reason) - length(old.url) WHERE name = 'rejected_bytes';
 END;
 CREATE TRIGGER IF NOT EXISTS rejected_gone AFTER DELETE ON rejected BEGIN
-  UPDATE meta SET value = value - length(CAST(old.record AS BLOB)) - length(old.reason) - length(old.url) - 64 WHERE name = 'rejected_bytes';
+  UPDATE meta SET value = value - length(CAST(old.record AS BLOB)) - length(old.reason) - length(old.url) - 64 )sql"
+                               R"sql(WHERE name = 'rejected_bytes';
 END;
-INSERT OR IGNORE INTO meta SELECT 'rejected_bytes', coalesce(sum(length(CAST(record AS BLOB)) + length(reason) + length(url) + 64), 0) FROM rejected;
+INSERT OR IGNORE INTO meta
+  SELECT 'rejected_bytes', coalesce(sum(length(CAST(record AS BLOB)) + length(reason) + length(url) + 64), 0) FROM rejected;
 )sql";
 
 constexpr std::uint32_t kApplicationId = 0x57656972;  // "Weir"
@@ -86,7 +89,8 @@ constexpr sqlite::Format kFormat = {.application_id = kApplicationId, .steps = k
 base::Result<sqlite::Database> make_template() {
   auto database = sqlite::Database::open(":memory:", sqlite::Access::write, 0);
   if (!database) return database;
-  if (auto set = database->execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL"); !set) return std::move(set).error();
+  if (auto set = database->execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL"); !set)
+    return std::move(set).error();
   if (auto made = sqlite::migrate(*database, kFormat); !made) return std::move(made).error();
   if (auto added = add_new_tables(*database); !added) return std::move(added).error();
   return database;
@@ -111,7 +115,9 @@ std::string_view create_statement(std::string_view table) {
 }
 
 base::Result<void> add_new_tables(sqlite::Database& database) {
-  const auto there = database.integer("SELECT count(*) FROM sqlite_schema WHERE name IN ('rejected_ranges', 'rejected_added', 'rejected_changed', 'rejected_gone')");
+  const auto there = database.integer(
+      "SELECT count(*) FROM sqlite_schema WHERE name IN ('rejected_ranges', 'rejected_added', 'rejected_changed', "
+      "'rejected_gone')");
   if (!there) return there.error();
   if (*there == 4) return {};
   auto transaction = sqlite::Transaction::begin(database, sqlite::Transaction::Kind::write);
@@ -124,7 +130,9 @@ base::Result<std::map<std::string, std::uint32_t>> table_roots() {
   auto made = make_template();
   if (!made) return std::move(made).error();
   std::map<std::string, std::uint32_t> roots;
-  auto done = for_schema(*made, [&](const std::string& name, std::int64_t root, const std::string&) { roots[name] = static_cast<std::uint32_t>(root); });
+  auto done = for_schema(*made, [&](const std::string& name, std::int64_t root, const std::string&) {
+    roots[name] = static_cast<std::uint32_t>(root);
+  });
   if (!done) return std::move(done).error();
   return roots;
 }
@@ -136,9 +144,11 @@ base::Result<void> check_schema(sqlite::Database& database) {
   auto done = for_schema(database, [&](const std::string& name, std::int64_t, const std::string& text) { there[name] = text; });
   if (!done) return done;
   bool same = true;
-  done = for_schema(*made, [&](const std::string& name, std::int64_t, const std::string& text) { same = same && there[name] == text; });
+  done = for_schema(*made,
+                    [&](const std::string& name, std::int64_t, const std::string& text) { same = same && there[name] == text; });
   if (!done) return done;
-  return same ? base::Result<void>() : base::fail(base::Code::corrupt, "cannot use '{}': what it says of its tables is damaged", database.path());
+  return same ? base::Result<void>()
+              : base::fail(base::Code::corrupt, "cannot use '{}': what it says of its tables is damaged", database.path());
 }
 
 }  // namespace weir::spool

@@ -1,8 +1,8 @@
-// The tables of a spool file (weir-spool.5). Whoever reads or writes a row of them does so by a function of this folder: each column is
-// spelled and decoded in one place, in the file of its table.
+// The tables of a spool file (weir-spool.5). Whoever reads or writes a row of them does so by a function of this folder: each
+// column is spelled and decoded in one place, in the file of its table.
 //
-// The functions of all tables: they work in the transaction of the caller, or each statement in one of its own. Errors, besides those that
-// are named: as sqlite::Statement's.
+// The functions of all tables: they work in the transaction of the caller, or each statement in one of its own. Errors, besides
+// those that are named: as sqlite::Statement's.
 #pragma once
 
 #include "base/result.h"
@@ -33,6 +33,8 @@ base::Result<std::map<std::string, std::uint32_t>> table_roots();
 base::Result<void> check_schema(sqlite::Database& database);
 
 // A number of ours as SQLite compares it.
-[[nodiscard]] inline std::int64_t as_key(std::uint64_t number) { return static_cast<std::int64_t>(std::min<std::uint64_t>(number, INT64_MAX)); }
+[[nodiscard]] inline std::int64_t as_key(std::uint64_t number) {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(number, INT64_MAX));
+}
 
 }  // namespace weir::spool

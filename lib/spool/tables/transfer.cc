@@ -29,7 +29,8 @@ Result<std::uint64_t> copy_rows(sqlite::Database& to, std::string_view verb, std
   return rows;
 }
 
-Result<void> copy_all(sqlite::Database& from, sqlite::Database& to, std::string_view verb, std::string_view table, std::string_view where) {
+Result<void> copy_all(sqlite::Database& from, sqlite::Database& to, std::string_view verb, std::string_view table,
+                      std::string_view where) {
   auto query = from.prepare(fmt::format("SELECT * FROM {}{}", table, where));
   if (!query) return std::move(query).error();
   auto copied = copy_rows(to, verb, table, *query);

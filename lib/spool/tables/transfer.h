@@ -1,4 +1,5 @@
-// Whole rows from file to file, as they lie there: with columns and tables that this release does not know, and with what is damaged.
+// Whole rows from file to file, as they lie there: with columns and tables that this release does not know, and with what is
+// damaged.
 #pragma once
 
 #include "base/result.h"
@@ -9,8 +10,8 @@
 
 namespace weir::spool {
 
-// All of `meta`, in place of what is there, but for the checksum of the snapshot; all consumers; and all tables but those that a copy
-// fills row by row (meta, consumers, positions, blocks, bodies). Within a transaction of each.
+// All of `meta`, in place of what is there, but for the checksum of the snapshot; all consumers; and all tables but those that a
+// copy fills row by row (meta, consumers, positions, blocks, bodies). Within a transaction of each.
 base::Result<void> copy_small_tables(sqlite::Database& from, sqlite::Database& to);
 // Row and body, in place of what is there. False when the block is gone.
 base::Result<bool> copy_block(sqlite::Database& from, sqlite::Database& to, std::uint64_t block);

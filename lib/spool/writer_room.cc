@@ -1,0 +1,162 @@
+// What goes from a spool to make room, and how much of the disk a commit may take: asks the file and the system, and does what
+// plan_evictions() decides.
+#include "spool/writer_state.h"
+
+#include "record/timestamp.h"
+#include "spool/tables/blocks.h"
+#include "spool/tables/consumers.h"
+#include "spool/tables/meta.h"
+#include "spool/tables/rejected.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+
+namespace weir::spool {
+
+base::Result<Writer::State::Pages> Writer::State::count_pages() {
+  Pages pages;
+  for (const auto& [sql, value] : {std::pair("PRAGMA page_count", &pages.all), std::pair("PRAGMA freelist_count", &pages.unused)}) {
+    auto statement = file.database.query(sql);
+    if (!statement) return std::move(statement).error();
+    auto row = (*statement)->step();
+    if (!row) return std::move(row).error();
+    *value = static_cast<std::uint64_t>((*statement)->integer(0));
+  }
+  return pages;
+}
+
+Room Writer::State::room(std::uint64_t pages, bool grow) const {
+  RoomFacts facts{.max_size = options.max_size,
+                  .max_log = max_log,
+                  .pages = pages,
+                  .grow = grow,
+                  .min_free = options.min_free,
+                  .floor = kFloor};
+  struct statvfs system = {};
+  if (options.min_free > 0 && ::statvfs(folder.c_str(), &system) == 0 && system.f_blocks > 0) {
+    facts.free_percent = static_cast<double>(system.f_bavail) / static_cast<double>(system.f_blocks) * 100;
+  }
+  return allowed_room(facts);
+}
+
+base::Error Writer::State::no_room(Bound bound) const {
+  if (bound == Bound::disk) {
+    struct rlimit largest = {};
+    if (::getrlimit(RLIMIT_FSIZE, &largest) == 0 && largest.rlim_cur != RLIM_INFINITY && largest.rlim_cur < options.max_size) {
+      return base::fail(base::Code::full, "cannot store records in '{}': no file may be larger than {} (ulimit -f)", options.path,
+                        record::print_size(largest.rlim_cur))
+          .with_hint("raise that limit, or keep the spool below it with --max-size");
+    }
+    struct statvfs system = {};
+    const bool known = ::statvfs(folder.c_str(), &system) == 0;
+    return base::fail(base::Code::full, "cannot store records in '{}': the disk is full{}", options.path,
+                      known ? fmt::format(" ({} left)", record::print_size(system.f_bavail * system.f_frsize)) : std::string())
+        .with_hint("it goes on by itself when there is room in '" + folder + "'");
+  }
+  const std::string why = bound == Bound::min_free
+                              ? fmt::format("less than {} % of the file system is free", options.min_free)
+                              : fmt::format("it has reached its limit of {}", record::print_size(options.max_size));
+  return base::fail(base::Code::full, "cannot store records in '{}': {}, and what it holds is not delivered yet", options.path, why)
+      .with_hint(fmt::format("it goes on when records are delivered; raise {}, or let the oldest go with --on-full drop-oldest",
+                             bound == Bound::min_free ? "what is free, or lower --min-free" : "--max-size"));
+}
+
+base::Result<EvictionPlan> Writer::State::plan(std::uint64_t need, base::Timestamp now, bool grow) {
+  refused = false;
+  auto below = lowest_consumer_block(file.database);
+  if (!below) return std::move(below).error();
+  auto pages = count_pages();
+  if (!pages) return std::move(pages).error();
+  if (pages->unused >= pages->all) return base::fail(base::Code::corrupt, "cannot use '{}': its header is damaged", options.path);
+  auto rejected = rejected_bytes(file.database);
+  if (!rejected) return std::move(rejected).error();
+  const EvictionLimits limits{.retain = options.retain,
+                              .hold = options.hold,
+                              .hold_max = options.hold_max,
+                              .drop_undelivered = options.on_full == OnFull::drop_oldest,
+                              .room = room(pages->all, grow)};
+  const SpoolUse use{.used = pages->all - pages->unused,
+                     .need = need,
+                     .delivered_below = below->value_or(SpoolUse().delivered_below),
+                     .rejected_bytes = *rejected};
+  EvictionPlan plan = plan_evictions(blocks, limits, use, now);
+  tight = plan.tight;
+  refused = plan.refused;
+  if (refused) return no_room(limits.room.bound);
+  return plan;
+}
+
+std::uint64_t Writer::State::newest_of(const EvictionPlan& plan) const {
+  return plan.evictions.empty() ? 0 : blocks[plan.evictions.back().index].id;
+}
+
+base::Result<void> Writer::State::evict(std::uint64_t block) {
+  auto records = delete_ranges_of(file.database, block);
+  if (!records) return std::move(records).error();
+  if (auto counted = count_evicted_rejected(file.database, *records); !counted) return counted;
+  return delete_block(file.database, block);
+}
+
+base::Result<Appended> Writer::State::carry_out(const EvictionPlan& plan) {
+  if (auto done = store_steps(); !done) return std::move(done).error();
+  Appended counts;
+  for (const Eviction& one : plan.evictions) {
+    const StoredBlock& block = blocks[one.index];
+    if (auto done = evict(block.id); !done) return std::move(done).error();
+    (one.kept == Kept::delivered ? counts.evicted_delivered
+     : one.kept == Kept::held    ? counts.evicted_held
+                                 : counts.evicted_undelivered) += block.records;
+  }
+  if (plan.rejected_bytes > 0) {
+    auto evicted = evict_rejected(file.database, plan.rejected_bytes);
+    if (!evicted) return std::move(evicted).error();
+    counts.evicted_rejected = evicted->records;
+  }
+  if (counts.evicted_undelivered > 0) {
+    auto counted = add_to_meta(file.database, Meta::evicted_undelivered, counts.evicted_undelivered);
+    if (!counted) return std::move(counted).error();
+  }
+  return counts;
+}
+
+void Writer::State::forget(const EvictionPlan& plan) {
+  steps.stored();
+  if (plan.evictions.empty()) return;
+  std::size_t kept_to = 0;
+  auto next = plan.evictions.begin();
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    if (next != plan.evictions.end() && next->index == i) {
+      ++next;
+    } else {
+      blocks[kept_to++] = blocks[i];
+    }
+  }
+  blocks.resize(kept_to);
+}
+
+base::Result<void> Writer::State::copy_log() {
+  auto done = file.database.checkpoint(false);
+  if (!done && done.error().code == base::Code::full && Reserve::release(options.path)) done = file.database.checkpoint(false);
+  if (!done) return std::move(done).error();
+  // The first page may have come out of the log with an older one.
+  note_log();
+  return {};
+}
+
+base::Result<void> Writer::State::maybe_copy_log() {
+  return copy_due(static_cast<std::uint64_t>(file.database.log_frames()), max_log) ? copy_log() : base::Result<void>();
+}
+
+std::uint64_t Writer::State::log_with(std::uint64_t need) const {
+  return log_bytes(static_cast<std::uint64_t>(file.database.log_frames()), need);
+}
+
+bool Writer::State::fits_into_log(std::uint64_t need) const {
+  struct stat status = {};
+  return ::stat((options.path + "-wal").c_str(), &status) == 0 && log_with(need) <= static_cast<std::uint64_t>(status.st_size);
+}
+
+}  // namespace weir::spool

@@ -1,0 +1,206 @@
+// What goes, in which order, and why: tables without a file.
+#include "spool/eviction_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace weir::spool {
+namespace {
+
+constexpr base::Timestamp kNow = 1'000 * base::kHour;
+constexpr std::uint64_t kAll = ~0ULL;
+
+// A letter a block, the oldest first, an hour apart, the last one of this moment: `d` has no held records, `h` has some. Each takes
+// ten pages.
+std::deque<StoredBlock> blocks_of(std::string_view letters) {
+  std::deque<StoredBlock> blocks;
+  for (std::size_t i = 0; i < letters.size(); ++i) {
+    const auto age = static_cast<base::Duration>(letters.size() - 1 - i) * base::kHour;
+    blocks.push_back({i + 1, kNow - age, 9 * kPage, 100, letters[i] == 'h' ? 10U : 0U});
+  }
+  return blocks;
+}
+
+// Each eviction: the block's number, its kind, why. And what goes of the rejected store, in pages.
+std::string text_of(const EvictionPlan& plan) {
+  std::string text;
+  for (const Eviction& one : plan.evictions) {
+    constexpr const char* kKinds[] = {"delivered", "held", "undelivered"};
+    constexpr const char* kReasons[] = {"age", "hold_max", "room"};
+    text += (text.empty() ? "" : ", ") + std::to_string(one.index + 1) + " " + kKinds[static_cast<int>(one.kept)] + " " +
+            kReasons[static_cast<int>(one.why)];
+  }
+  if (plan.rejected_bytes > 0) text += (text.empty() ? "" : ", ") + std::to_string(plan.rejected_bytes / kPage) + " pages rejected";
+  if (plan.refused) text += (text.empty() ? "" : ", ") + std::string("refused");
+  return text;
+}
+
+struct Case {
+  const char* name;
+  std::string_view blocks;
+  std::uint64_t delivered_below = kAll;                          // no consumer: all of it
+  std::uint64_t used = 0, need = 0, limit = 1000, rejected = 0;  // pages
+  base::Duration retain = 100 * base::kHour, hold = 100 * base::kHour;
+  std::uint64_t hold_max = 0;  // blocks
+  bool drop = false;
+  Bound bound = Bound::size;
+  const char* expected = "";
+};
+
+class EvictionPlanTest : public testing::TestWithParam<Case> {};
+
+TEST_P(EvictionPlanTest, Says) {
+  const Case& c = GetParam();
+  const EvictionLimits limits{.retain = c.retain,
+                              .hold = c.hold,
+                              .hold_max = c.hold_max * 9 * kPage,
+                              .drop_undelivered = c.drop,
+                              .room = {c.limit * kPage, c.bound}};
+  const SpoolUse use{.used = c.used, .need = c.need, .delivered_below = c.delivered_below, .rejected_bytes = c.rejected * kPage};
+  EXPECT_EQ(text_of(plan_evictions(blocks_of(c.blocks), limits, use, kNow)), c.expected);
+}
+
+constexpr base::Duration kHour = base::kHour;
+constexpr Case kCases[] = {
+    {.name = "nothing_stored", .blocks = "", .need = 10, .expected = ""},
+    {.name = "young_and_room", .blocks = "dddd", .used = 40, .need = 10, .expected = ""},
+    // Age.
+    {.name = "age", .blocks = "ddddd", .retain = 3 * kHour, .expected = "1 delivered age, 2 delivered age"},
+    {.name = "age_leaves_the_newest", .blocks = "ddd", .retain = 0, .expected = "1 delivered age, 2 delivered age"},
+    {.name = "age_leaves_the_only_one", .blocks = "d", .retain = 0, .expected = ""},
+    {.name = "age_leaves_undelivered", .blocks = "ddddd", .delivered_below = 2, .retain = 0, .expected = "1 delivered age"},
+    {.name = "age_leaves_held", .blocks = "hdddd", .retain = 3 * kHour, .expected = "2 delivered age"},
+    {.name = "held_for_long_is_delivered",
+     .blocks = "hdddd",
+     .retain = 3 * kHour,
+     .hold = 2 * kHour,
+     .expected = "1 delivered age, 2 delivered age"},
+    // A bound for what is kept for held records alone: the newest stay.
+    {.name = "hold_max", .blocks = "hhhhd", .retain = 0, .hold_max = 2, .expected = "1 held hold_max, 2 held hold_max"},
+    {.name = "hold_max_counts_what_is_over_retain",
+     .blocks = "hhhhd",
+     .retain = 3 * kHour,
+     .hold_max = 1,
+     .expected = "1 held hold_max"},
+    // Room: delivered ones, then held ones, the oldest of each first.
+    {.name = "room_and_some_ahead",
+     .blocks = "hddddd",
+     .used = 995,
+     .need = 10,
+     .expected = "2 delivered room, 3 delivered room, 4 delivered room, 5 delivered room"},
+    {.name = "room_of_held", .blocks = "hhd", .used = 1000, .need = 5, .expected = "1 held room, 2 held room"},
+    {.name = "age_makes_room_first",
+     .blocks = "ddddd",
+     .used = 1000,
+     .need = 10,
+     .retain = 4 * kHour,
+     .expected = "1 delivered age"},
+    {.name = "a_block_over_the_limit_is_taken", .blocks = "d", .used = 10, .need = 2000, .expected = ""},
+    // Undelivered ones: only if they may, and no more than is needed.
+    {.name = "waits_for_delivery", .blocks = "ddd", .delivered_below = 1, .used = 1000, .need = 10, .expected = "refused"},
+    {.name = "waits_though_some_may_go",
+     .blocks = "ddd",
+     .delivered_below = 2,
+     .used = 1000,
+     .need = 15,
+     .expected = "1 delivered room, refused"},
+    {.name = "drop_oldest",
+     .blocks = "dddd",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 10,
+     .drop = true,
+     .expected = "1 undelivered room"},
+    {.name = "drop_oldest_for_more",
+     .blocks = "dddd",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 11,
+     .drop = true,
+     .expected = "1 undelivered room, 2 undelivered room"},
+    {.name = "drop_leaves_the_newest",
+     .blocks = "dd",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 50,
+     .drop = true,
+     .expected = "1 undelivered room"},
+    {.name = "rejected_go_before_undelivered",
+     .blocks = "ddd",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 10,
+     .rejected = 500,
+     .drop = true,
+     .expected = "41 pages rejected"},
+    {.name = "few_rejected_are_not_enough",
+     .blocks = "ddd",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 10,
+     .rejected = 2,
+     .drop = true,
+     .expected = "1 undelivered room, 2 pages rejected"},
+    // Positions find room in any case.
+    {.name = "positions_are_not_refused", .blocks = "ddd", .delivered_below = 1, .used = 1200, .need = 0, .expected = ""},
+    {.name = "over_the_limit_without_need", .blocks = "ddd", .used = 1005, .need = 0, .expected = "1 delivered room"},
+    // A disk that is full.
+    {.name = "disk_full", .blocks = "d", .used = 1000, .need = 10, .bound = Bound::disk, .expected = "refused"},
+    {.name = "disk_full_with_some_to_go",
+     .blocks = "dd",
+     .used = 1000,
+     .need = 10,
+     .bound = Bound::disk,
+     .expected = "1 delivered room"},
+};
+INSTANTIATE_TEST_SUITE_P(Table, EvictionPlanTest, testing::ValuesIn(kCases),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+TEST(EvictionPlan, ACommitEvictsFewForTheirAge) {
+  const EvictionLimits limits{.retain = 0, .room = {1ULL << 40, Bound::size}};
+  EXPECT_EQ(plan_evictions(blocks_of(std::string(100, 'd')), limits, {}, kNow).evictions.size(), kExpirePerCommit);
+}
+
+TEST(EvictionPlan, IsTightWhenASixteenthIsLeft) {
+  const EvictionLimits limits{.retain = kHour, .room = {1600 * kPage, Bound::size}};
+  EXPECT_FALSE(plan_evictions({}, limits, {.used = 1500}, kNow).tight);
+  EXPECT_TRUE(plan_evictions({}, limits, {.used = 1500, .need = 1}, kNow).tight);
+}
+
+TEST(EvictionPlan, ABlockIsHeldWhileItsHeldRecordsAreYoung) {
+  const StoredBlock block{5, kNow - kHour, 0, 10, 1};
+  EXPECT_EQ(kept(block, 5, 2 * kHour, kNow), Kept::undelivered);
+  EXPECT_EQ(kept(block, 6, 2 * kHour, kNow), Kept::held);
+  EXPECT_EQ(kept(block, 6, kHour, kNow), Kept::delivered);
+  EXPECT_EQ(kept({5, kNow, 0, 10, 0}, 6, kHour, kNow), Kept::delivered);
+}
+
+TEST(AllowedRoom, Says) {
+  const std::uint64_t mib = 1 << 20;
+  const RoomFacts facts{.max_size = 1024 * mib, .max_log = 32 * mib, .pages = 256 * 100, .min_free = 15, .floor = 16 * mib};
+  const auto room = [](RoomFacts f) {
+    const Room allowed = allowed_room(f);
+    return std::pair(allowed.bytes / mib, allowed.bound);
+  };
+  auto changed = facts;
+  EXPECT_EQ(room(facts), std::pair(std::uint64_t{992}, Bound::size));
+  changed.max_size = 16 * mib;  // hardly more than the log
+  changed.max_log = 16 * mib;
+  EXPECT_EQ(room(changed), std::pair(std::uint64_t{8}, Bound::size));
+  changed = facts;
+  changed.grow = false;
+  EXPECT_EQ(room(changed), std::pair(std::uint64_t{100}, Bound::disk));
+  changed = facts;
+  changed.free_percent = 15.0;
+  EXPECT_EQ(room(changed), std::pair(std::uint64_t{992}, Bound::size));
+  changed.free_percent = 14.9;
+  EXPECT_EQ(room(changed), std::pair(std::uint64_t{100}, Bound::min_free));
+  changed.pages = 256;
+  EXPECT_EQ(room(changed), std::pair(std::uint64_t{16}, Bound::min_free)) << "the floor";
+  changed.min_free = 0;
+  EXPECT_EQ(room(changed), std::pair(std::uint64_t{992}, Bound::size));
+}
+
+}  // namespace
+}  // namespace weir::spool
