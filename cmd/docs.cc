@@ -11,10 +11,10 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
-#include <algorithm>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 

@@ -1,4 +1,5 @@
-// The manual pages of the formats (man/*.5), which are written by hand and kept in the binary, so that it can print all of its pages.
+// The manual pages of the formats (man/*.5), which are written by hand and kept in the binary, so that it can print all of its
+// pages.
 #pragma once
 
 #include <span>

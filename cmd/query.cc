@@ -1,13 +1,13 @@
 // weir query: read records back with LogQL, from Loki or from a spool.
 #include "stages/query.h"
 
+#include "base/visible.h"
 #include "cli/loki_options.h"
 #include "cli/output_options.h"
 #include "cli/selection_options.h"
 #include "cli/time_options.h"
 #include "cli/value_options.h"
 #include "cmd/commands.h"
-#include "base/visible.h"
 
 #include <CLI/CLI.hpp>
 

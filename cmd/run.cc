@@ -58,8 +58,8 @@ class Run : public cli::Invocation {
   static Result<cli::Exit> say_checked(const std::vector<cli::PipelineEntry>& pipelines) {
     std::size_t stages = 0;
     for (const auto& pipeline : pipelines) stages += pipeline.text.stages.size();
-    auto written = cli::write_all(1, fmt::format("{}: {} of {}: ok\n", pipelines.front().source->name(), base::count_of(pipelines.size(), "pipeline"),
-                                                 base::count_of(stages, "stage")));
+    auto written = cli::write_all(1, fmt::format("{}: {} of {}: ok\n", pipelines.front().source->name(),
+                                                 base::count_of(pipelines.size(), "pipeline"), base::count_of(stages, "stage")));
     if (!written) return std::move(written).error();
     return cli::Exit::ok;
   }

@@ -26,7 +26,6 @@ class Clock {
   static Clock& system();  // the real one; lives as long as the process
 };
 
-
 // A deadline `wait` from `now`, saturating at kNever.
 [[nodiscard]] inline Monotonic after(Monotonic now, Duration wait) { return wait >= kNever - now ? kNever : now + wait; }
 

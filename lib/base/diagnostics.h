@@ -27,7 +27,7 @@ class Diagnostics {
   virtual void progress(std::string_view text) { static_cast<void>(text); }
   // What is hidden in all it prints (base/secrets.h); null where nothing is.
   [[nodiscard]] virtual Secrets* secrets() { return nullptr; }
-  void report(const Error& error);                                     // message, then each line of the hint as a message
+  void report(const Error& error);  // message, then each line of the hint as a message
 
   // Writes to stderr with the prefix "weir <command>: " ("weir: " when command is empty).
   static std::unique_ptr<Diagnostics> standard_error(std::string command, Clock& clock);

@@ -3,7 +3,9 @@
 
 namespace weir::base {
 
-[[nodiscard]] constexpr bool is_hex_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+[[nodiscard]] constexpr bool is_hex_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 // The value of a digit in either case, -1 for any other byte.
 [[nodiscard]] constexpr int hex_digit(char c) {

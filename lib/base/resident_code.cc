@@ -13,9 +13,10 @@ namespace {
 
 // Code that was changed in memory, which a look at the file would not bring back.
 bool relocated_code(const dl_phdr_info& module) {
-  for (const ElfW(Phdr)& part : std::span(module.dlpi_phdr, module.dlpi_phnum)) {
+  for (const ElfW(Phdr) & part : std::span(module.dlpi_phdr, module.dlpi_phnum)) {
     if (part.p_type != PT_DYNAMIC) continue;
-    for (const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(module.dlpi_addr + part.p_vaddr); entry->d_tag != DT_NULL; ++entry) {
+    for (const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(module.dlpi_addr + part.p_vaddr); entry->d_tag != DT_NULL;
+         ++entry) {
       if (entry->d_tag == DT_TEXTREL || (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL) != 0)) return true;
     }
   }
@@ -27,11 +28,12 @@ int forget_untouched(dl_phdr_info* module, std::size_t, void*) {
   const bool is_file = name.empty() || name.front() == '/';  // the program itself has no name
   if (!is_file || relocated_code(*module)) return 0;
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  for (const ElfW(Phdr)& part : std::span(module->dlpi_phdr, module->dlpi_phnum)) {
+  for (const ElfW(Phdr) & part : std::span(module->dlpi_phdr, module->dlpi_phnum)) {
     if (part.p_type != PT_LOAD || (part.p_flags & PF_W) != 0) continue;
     const std::uintptr_t begin = (module->dlpi_addr + part.p_vaddr + page - 1) / page * page;
     const std::uintptr_t end = (module->dlpi_addr + part.p_vaddr + part.p_memsz) / page * page;
-    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // advice: nothing follows from a refusal
+    if (begin < end)
+      ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // advice: nothing follows from a refusal
   }
   return 0;
 }

@@ -101,8 +101,7 @@ void Secrets::set_command_line(std::span<const std::string> words) {
 
 bool Secrets::on_command_line(std::string_view value) const {
   if (value.empty()) return false;
-  const std::array<std::string, 3> forms = {std::string(value), percent_encode(value),
-                                            percent_encode(value, HexCase::lower)};
+  const std::array<std::string, 3> forms = {std::string(value), percent_encode(value), percent_encode(value, HexCase::lower)};
   const std::lock_guard lock(mutex_);
   return std::any_of(command_line_.begin(), command_line_.end(), [&](const std::string& word) {
     return std::any_of(forms.begin(), forms.end(), [&](const std::string& form) { return word.find(form) != std::string::npos; });

@@ -23,8 +23,8 @@ class Secrets {
   void add(std::string_view value);
   // Hides the password, and the base64 of `user:password` that basic authentication sends.
   void add_login(std::string_view user, std::string_view password);
-  // The same for the secret that `place` (a file) holds by now, perhaps with the user it belongs to. The one before it stays hidden, older
-  // ones are forgotten.
+  // The same for the secret that `place` (a file) holds by now, perhaps with the user it belongs to. The one before it stays
+  // hidden, older ones are forgotten.
   void add_latest(std::string_view place, std::string_view value, std::string_view user = {});
 
   // The words that started this process, which everybody on this machine can read.

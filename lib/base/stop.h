@@ -1,8 +1,9 @@
-// Asking a running chain to end. SIGINT and SIGTERM ask once for a drain, a second one for leaving at once; so does SIGHUP where the terminal
-// went that the process was started on, else it asks for a reload. Sources poll fd() beside their input; everything else looks at level() between two pieces of work, and whoever waits for
-// somebody else gives up at deadline().
+// Asking a running chain to end. SIGINT and SIGTERM ask once for a drain, a second one for leaving at once; so does SIGHUP where
+// the terminal went that the process was started on, else it asks for a reload. Sources poll fd() beside their input; everything
+// else looks at level() between two pieces of work, and whoever waits for somebody else gives up at deadline().
 //
-// A child ends a part of what its parent ends: `run` gives one to each pipeline, so that one can be replaced while the others go on.
+// A child ends a part of what its parent ends: `run` gives one to each pipeline, so that one can be replaced while the others go
+// on.
 #pragma once
 
 #include "base/clock.h"
@@ -31,12 +32,13 @@ class Stop {
 
   static Result<std::unique_ptr<Stop>> create();
 
-  // A Stop that a request to `parent` raises as well, while its own requests leave the parent alone. Patience and feed are its own. The
-  // parent must outlive it.
+  // A Stop that a request to `parent` raises as well, while its own requests leave the parent alone. Patience and feed are its own.
+  // The parent must outlive it.
   static Result<std::unique_ptr<Stop>> create_child(const Stop& parent);
 
-  // Routes SIGINT, SIGTERM and SIGHUP of this process to `stop`, which must live as long as the process; ignores SIGPIPE, SIGXFSZ. A SIGINT
-  // that the process was started to ignore stays ignored (as in the background of shells), and such a SIGHUP (nohup) does not end it.
+  // Routes SIGINT, SIGTERM and SIGHUP of this process to `stop`, which must live as long as the process; ignores SIGPIPE, SIGXFSZ.
+  // A SIGINT that the process was started to ignore stays ignored (as in the background of shells), and such a SIGHUP (nohup) does
+  // not end it.
   static Result<void> handle_signals(Stop& stop);
 
   [[nodiscard]] Level level() const {
@@ -57,8 +59,8 @@ class Stop {
   // How long a drain may take. Set before anything runs; the longest of several counts.
   void allow(Duration patience);
 
-  // When whoever waits must give up: kNever while nobody asked the chain to end and what feeds it lives. The first call after a request
-  // settles it at now + patience; `now` itself at the level `leave`.
+  // When whoever waits must give up: kNever while nobody asked the chain to end and what feeds it lives. The first call after a
+  // request settles it at now + patience; `now` itself at the level `leave`.
   [[nodiscard]] Monotonic deadline(Monotonic now) const;
 
   // What feeds the chain died. What it had not passed on will be read again, so that nothing is worth a long wait.

@@ -38,7 +38,8 @@ std::string_view nearest(std::string_view word, std::span<const std::string> kno
     }
   }
   if (!best.empty()) return best;
-  const auto begins = std::find_if(known.begin(), known.end(), [&](const std::string& candidate) { return candidate.starts_with(word); });
+  const auto begins =
+      std::find_if(known.begin(), known.end(), [&](const std::string& candidate) { return candidate.starts_with(word); });
   return begins == known.end() ? std::string_view() : std::string_view(*begins);
 }
 

@@ -15,11 +15,17 @@ char32_t decode_utf8(std::string_view text, std::size_t& length) {
   const auto low_bits = [&](std::size_t i) { return static_cast<char32_t>(text[i] & 0x3f); };
   const auto lead = static_cast<unsigned char>(text[0]);
   switch (length) {
-    case 1: return lead;
-    case 2: return (lead & 0x1fU) << 6 | low_bits(1);
-    case 3: return (lead & 0x0fU) << 12 | low_bits(1) << 6 | low_bits(2);
-    case 4: return (lead & 0x07U) << 18 | low_bits(1) << 12 | low_bits(2) << 6 | low_bits(3);
-    default: length = 1; return kReplacement;
+    case 1:
+      return lead;
+    case 2:
+      return (lead & 0x1fU) << 6 | low_bits(1);
+    case 3:
+      return (lead & 0x0fU) << 12 | low_bits(1) << 6 | low_bits(2);
+    case 4:
+      return (lead & 0x07U) << 18 | low_bits(1) << 12 | low_bits(2) << 6 | low_bits(3);
+    default:
+      length = 1;
+      return kReplacement;
   }
 }
 

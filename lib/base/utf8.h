@@ -10,7 +10,8 @@ namespace weir::base {
 inline constexpr char32_t kReplacement = 0xfffd;
 inline constexpr std::string_view kReplacementText = "\xef\xbf\xbd";
 
-// The length of the valid sequence that begins at `at`, whose first byte is 0x80 or above; 0 when there is none. RFC 3629 section 4.
+// The length of the valid sequence that begins at `at`, whose first byte is 0x80 or above; 0 when there is none. RFC 3629
+// section 4.
 [[nodiscard]] inline std::size_t utf8_sequence(const char* at, const char* end) {
   const auto byte = [at](std::size_t i) { return static_cast<unsigned char>(at[i]); };
   const auto left = static_cast<std::size_t>(end - at);
@@ -34,7 +35,8 @@ inline constexpr std::string_view kReplacementText = "\xef\xbf\xbd";
 [[nodiscard]] char32_t decode_utf8(std::string_view text, std::size_t& length);
 
 void append_utf8(std::string& out, char32_t character);  // surrogates and what lies above U+10FFFF: U+FFFD
-// Into a buffer of at least four bytes; returns the end. A surrogate becomes the three bytes of its code point, which are not UTF-8.
+// Into a buffer of at least four bytes; returns the end. A surrogate becomes the three bytes of its code point, which are not
+// UTF-8.
 char* write_utf8(char* out, char32_t character);
 
 [[nodiscard]] bool is_ascii(std::string_view text);

@@ -33,10 +33,17 @@ std::size_t visible_prefix(std::string_view text) {
 
 std::size_t append_escape(std::string& out, std::string_view text) {
   switch (text[0]) {
-    case '\n': out += "\\n"; return 1;
-    case '\t': out += "\\t"; return 1;
-    case '\r': out += "\\r"; return 1;
-    default: break;
+    case '\n':
+      out += "\\n";
+      return 1;
+    case '\t':
+      out += "\\t";
+      return 1;
+    case '\r':
+      out += "\\r";
+      return 1;
+    default:
+      break;
   }
   if (utf8_length(text) > 1) {
     std::size_t length = 0;

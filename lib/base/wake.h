@@ -1,8 +1,8 @@
 // What a thread that drives a chain waits on beside its input: one descriptor for all that stages below it wait for.
 //
-// A stage that waits for a descriptor of its own (a watched folder, a connection) registers it with watch(); another thread, or a signal handler, calls
-// ring(). The driving thread polls fd(). When it is readable, it calls hear() and then nudge(): each stage reads its own descriptor there. So no stage
-// polls a file, owns a timer or needs a thread to be told something.
+// A stage that waits for a descriptor of its own (a watched folder, a connection) registers it with watch(); another thread, or a
+// signal handler, calls ring(). The driving thread polls fd(). When it is readable, it calls hear() and then nudge(): each stage
+// reads its own descriptor there. So no stage polls a file, owns a timer or needs a thread to be told something.
 //
 // Nothing is lost: a ring between two polls makes the next one return at once. Several rings may become one.
 #pragma once

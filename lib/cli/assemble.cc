@@ -5,10 +5,10 @@
 #include "pipeline/jsonl_source.h"
 #include "stages/output_sink.h"
 
+#include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 
 #include <csignal>
 
@@ -20,8 +20,8 @@ using base::Error;
 using base::Result;
 using pipeline::Counters;
 
-// How long a process may drain after a signal that all of a pipe get at once: longer downstream, so that what is in front ends first; all
-// of it within the 30 s that Kubernetes gives.
+// How long a process may drain after a signal that all of a pipe get at once: longer downstream, so that what is in front ends
+// first; all of it within the 30 s that Kubernetes gives.
 constexpr base::Duration kDrainSource = 10 * base::kSecond;
 constexpr base::Duration kDrainBetween = 15 * base::kSecond;
 constexpr base::Duration kDrainLast = 20 * base::kSecond;
@@ -45,7 +45,8 @@ Error cannot_stand(const Link& link, std::string_view why, std::string_view hint
 }
 
 Error nothing_behind(const Link& link) {
-  return cannot_stand(link, "passes no records, so nothing can stand behind it", "put it last; to deliver twice, write a second pipeline");
+  return cannot_stand(link, "passes no records, so nothing can stand behind it",
+                      "put it last; to deliver twice, write a second pipeline");
 }
 
 Error not_first(const Link& link) {
@@ -66,12 +67,15 @@ Result<void> check_chain(std::span<const Link> links) {
       case Role::sink:
         if (!last) return nothing_behind(link);
         break;
-      case Role::action: return cannot_stand(link, "is no stage of a pipeline", "the stages are listed by weir --help");
-      case Role::stage: break;
+      case Role::action:
+        return cannot_stand(link, "is no stage of a pipeline", "the stages are listed by weir --help");
+      case Role::stage:
+        break;
     }
     if (const std::string format = option_value(*link.parsed.app, "-o"); !last && (format == "raw" || format == "text")) {
-      return cannot_stand(link, fmt::format("-o {} writes {}, which the next stage cannot read", format, format == "raw" ? "bare lines" : "text"),
-                          "leave -o out");
+      return cannot_stand(
+          link, fmt::format("-o {} writes {}, which the next stage cannot read", format, format == "raw" ? "bare lines" : "text"),
+          "leave -o out");
     }
     if (!link.parsed.invocation->keeper()) continue;
     if (keeper != nullptr) {

@@ -48,7 +48,8 @@ class Assembly {
   class StageDiagnostics;
   Assembly();
   enum class Purpose : std::uint8_t { run, rehearsal };
-  static base::Result<Assembly> put_together(std::vector<Link> links, bool fused, const pipeline::Context& context, Purpose purpose);
+  static base::Result<Assembly> put_together(std::vector<Link> links, bool fused, const pipeline::Context& context,
+                                             Purpose purpose);
   const pipeline::Context& context_of(const Command& command, bool fused);
 
   pipeline::Context context_;

@@ -77,7 +77,8 @@ std::string quoted(std::string_view text, std::string_view quote = "'\\''") {
   return out + "'";
 }
 
-// --- bash ------------------------------------------------------------------------------------------------------------------------------
+// --- bash
+// ------------------------------------------------------------------------------------------------------------------------------
 
 constexpr std::string_view kBashHead = R"(# Completion of weir for bash; printed by `weir docs completion bash`.
 
@@ -146,16 +147,22 @@ std::string bash_offer(const Offer& offer) {
   const std::string_view files = offer.spool ? "_weir_spools" : "_weir_files";
   if (offer.words.empty()) return offer.file ? std::string(files) : ":";
   if (!offer.file) return fmt::format("_weir_words '{}'", words(offer.words));
-  return fmt::format("_weir_words '{}'; local named=(\"${{COMPREPLY[@]}}\"); {}; COMPREPLY=(\"${{named[@]}}\" \"${{COMPREPLY[@]}}\")", words(offer.words), files);
+  return fmt::format(
+      "_weir_words '{}'; local named=(\"${{COMPREPLY[@]}}\"); {}; COMPREPLY=(\"${{named[@]}}\" \"${{COMPREPLY[@]}}\")",
+      words(offer.words), files);
 }
 
 std::string bash_arguments(const CommandFacts& facts) {
   const auto all = offers(facts);
   const auto behind = followings(facts);
   if (behind.empty() && std::all_of(all.begin(), all.end(), [](const Offer& offer) { return offer.empty(); })) return {};
-  std::string out = fmt::format("      else\n        _weir_given '{}'\n        case ${{#given[@]}}:${{given[0]-}} in\n", words(value_options(facts)));
+  std::string out = fmt::format("      else\n        _weir_given '{}'\n        case ${{#given[@]}}:${{given[0]-}} in\n",
+                                words(value_options(facts)));
   for (const auto& [first, following] : behind) {
-    out += fmt::format("          1:{}) {} ;;\n", first, following.listed ? "_weir_listed" : following.words.empty() ? ":" : fmt::format("_weir_words '{}'", words(following.words)));
+    out += fmt::format("          1:{}) {} ;;\n", first,
+                       following.listed          ? "_weir_listed"
+                       : following.words.empty() ? ":"
+                                                 : fmt::format("_weir_words '{}'", words(following.words)));
   }
   for (std::size_t place = 0; place < all.size(); ++place) {
     const auto pattern = place + 1 == all.size() ? std::string("*") : fmt::format("{}:*", place);
@@ -187,13 +194,15 @@ std::string bash_command(const CommandFacts& facts) {
 
 std::string bash_script(std::span<const CommandFacts> commands) {
   std::string out(kBashHead);
-  out += fmt::format("    _weir_words '{} --help --version'\n    return\n  fi\n  case ${{COMP_WORDS[1]}} in\n", command_words(commands));
+  out += fmt::format("    _weir_words '{} --help --version'\n    return\n  fi\n  case ${{COMP_WORDS[1]}} in\n",
+                     command_words(commands));
   for (const auto& facts : commands) out += bash_command(facts);
   out += fmt::format("    help) _weir_words '{}' ;;\n", command_words(commands));
   return out + "  esac\n}\n\ncomplete -F _weir weir\n";
 }
 
-// --- zsh -------------------------------------------------------------------------------------------------------------------------------
+// --- zsh
+// -------------------------------------------------------------------------------------------------------------------------------
 
 // Within `[…]` and between colons of _arguments.
 std::string zsh_escaped(std::string_view text) {
@@ -214,7 +223,9 @@ std::string zsh_action(const std::vector<std::string>& choices, bool file, bool 
 
 std::string zsh_option(const OptionFacts& option) {
   const auto names = names_of(option);
-  const auto value = option.takes_value() ? fmt::format(":{}:{}", zsh_escaped(option.value), zsh_action(option.choices, option.file, option.spool)) : std::string();
+  const auto value = option.takes_value()
+                         ? fmt::format(":{}:{}", zsh_escaped(option.value), zsh_action(option.choices, option.file, option.spool))
+                         : std::string();
   std::string out;
   for (const auto& name : names) {
     // Another spelling of an option that was given is not offered again, unless it may be repeated.
@@ -225,7 +236,8 @@ std::string zsh_option(const OptionFacts& option) {
       before = fmt::format("({})", words(names));
     }
     const auto* equals = option.takes_value() && name.starts_with("--") ? "=" : option.takes_value() ? "+" : "";
-    out += fmt::format("        {} \\\n", quoted(fmt::format("{}{}{}[{}]{}", before, name, equals, zsh_escaped(option.description), value)));
+    out += fmt::format("        {} \\\n",
+                       quoted(fmt::format("{}{}{}[{}]{}", before, name, equals, zsh_escaped(option.description), value)));
   }
   return out;
 }
@@ -245,16 +257,21 @@ std::string zsh_command(const CommandFacts& facts) {
     const auto decides = [&] { return !behind.empty() && number == 2; };
     ++number;
     const bool words_first = one.repeatable && !one.choices.empty();
-    if (words_first || (one.repeatable && decides()) || !one.repeatable) spec(at(number), decides() ? "->behind" : zsh_action(one.choices, one.file, one.spool));
+    if (words_first || (one.repeatable && decides()) || !one.repeatable)
+      spec(at(number), decides() ? "->behind" : zsh_action(one.choices, one.file, one.spool));
     if (words_first && !behind.empty() && number == 1) spec(at(++number), "->behind");
     // A place where nothing is offered would be told, which keeps zsh from putting in what is offered at the others.
-    if (one.repeatable && (one.file || !words_first)) spec("*:", zsh_action(words_first ? std::vector<std::string>() : one.choices, one.file, one.spool));
+    if (one.repeatable && (one.file || !words_first))
+      spec("*:", zsh_action(words_first ? std::vector<std::string>() : one.choices, one.file, one.spool));
   }
   out += "        && return\n";
   if (behind.empty()) return out + "      ;;\n";
   out += "      case $state:$line[1] in\n";
   for (const auto& [first, following] : behind) {
-    out += fmt::format("        behind:{}) {} ;;\n", first, following.listed ? "_weir_listed" : following.words.empty() ? "_message 'a name'" : fmt::format("compadd -- {}", words(following.words)));
+    out += fmt::format("        behind:{}) {} ;;\n", first,
+                       following.listed          ? "_weir_listed"
+                       : following.words.empty() ? "_message 'a name'"
+                                                 : fmt::format("compadd -- {}", words(following.words)));
   }
   const auto all = offers(facts);
   const auto& usual = all[std::min<std::size_t>(1, all.size() - 1)];
@@ -304,7 +321,8 @@ std::string zsh_script(std::span<const CommandFacts> commands) {
   return out + "    help) _describe -t commands 'command' commands ;;\n  esac\n}\n\n_weir \"$@\"\n";
 }
 
-// --- fish ------------------------------------------------------------------------------------------------------------------------------
+// --- fish
+// ------------------------------------------------------------------------------------------------------------------------------
 
 std::string fish_quoted(std::string_view text) {
   std::string escaped;
@@ -345,10 +363,14 @@ std::string fish_command(const CommandFacts& facts) {
   for (const auto& [first, following] : behind) decided.push_back(first);
   for (std::size_t place = 0; place < all.size(); ++place) {
     const auto number = fmt::format("{}{}", place, place + 1 == all.size() ? "-" : "");
-    const auto test = place == 0 || decided.empty() ? fmt::format("__weir_place {} \"\"", number) : fmt::format("__weir_place {} \"{}\"", number, words(decided));
-    if (all[place].spool) offer(test, "-a '(__weir_spools)'");
-    else if (all[place].file) offer(test, "-a '(__weir_files)'");
-    if (!all[place].words.empty()) offer(test, fmt::format("-a {} -d {}", fish_quoted(words(all[place].words)), fish_quoted(all[place].description)));
+    const auto test = place == 0 || decided.empty() ? fmt::format("__weir_place {} \"\"", number)
+                                                    : fmt::format("__weir_place {} \"{}\"", number, words(decided));
+    if (all[place].spool)
+      offer(test, "-a '(__weir_spools)'");
+    else if (all[place].file)
+      offer(test, "-a '(__weir_files)'");
+    if (!all[place].words.empty())
+      offer(test, fmt::format("-a {} -d {}", fish_quoted(words(all[place].words)), fish_quoted(all[place].description)));
   }
   return out;
 }
@@ -376,7 +398,8 @@ std::string fish_script(std::span<const CommandFacts> commands) {
       "        end\n"
       "    end\n"
       "end\n\n"
-      "# __weir_place N WORDS OPTIONS…: the Nth of them is completed (`N-`: or a later one), unless it comes right behind one of the words.\n"
+      "# __weir_place N WORDS OPTIONS…: the Nth of them is completed (`N-`: or a later one), unless it comes right behind one of "
+      "the words.\n"
       "function __weir_place\n"
       "    set -l given (__weir_given $argv[3..-1])\n"
       "    set -l count (count $given)\n"
@@ -412,7 +435,8 @@ std::string fish_script(std::span<const CommandFacts> commands) {
       "complete -c weir -n __weir_no_command -s h -l help -d 'show help and exit'\n"
       "complete -c weir -n __weir_no_command -s V -l version -d 'show the version and exit'\n";
   for (const auto& facts : commands) {
-    out += fmt::format("complete -c weir -n __weir_no_command -a {} -d {}\n", facts.command->name, fish_quoted(facts.command->summary));
+    out += fmt::format("complete -c weir -n __weir_no_command -a {} -d {}\n", facts.command->name,
+                       fish_quoted(facts.command->summary));
   }
   out += "complete -c weir -n __weir_no_command -a help -d 'show the help of a command'\n";
   out += fmt::format("complete -c weir -n '__weir_command help' -a {}\n", fish_quoted(command_words(commands)));
@@ -431,9 +455,12 @@ std::optional<Shell> parse_shell(std::string_view name) {
 
 std::string completion_script(Shell shell, std::span<const CommandFacts> commands) {
   switch (shell) {
-    case Shell::bash: return bash_script(commands);
-    case Shell::zsh: return zsh_script(commands);
-    case Shell::fish: return fish_script(commands);
+    case Shell::bash:
+      return bash_script(commands);
+    case Shell::zsh:
+      return zsh_script(commands);
+    case Shell::fish:
+      return fish_script(commands);
   }
   return {};
 }

@@ -9,17 +9,17 @@ namespace weir::cli {
 
 enum class Exit : int {
   ok = 0,
-  negative = 1,      // nothing matched, an expectation was not met
-  usage = 2,         // usage or configuration
-  incomplete = 3,    // finished, but some records were rejected, lost or invalid, or some files could not be read
-  failed = 4,        // cannot go on: I/O, remote
+  negative = 1,    // nothing matched, an expectation was not met
+  usage = 2,       // usage or configuration
+  incomplete = 3,  // finished, but some records were rejected, lost or invalid, or some files could not be read
+  failed = 4,      // cannot go on: I/O, remote
   hung_up = 129,
   interrupted = 130,
   terminated = 143,
 };
 
-// What a process that ends with this error exits with. Code::interrupted is Exit::failed: whether a signal was the cause is known to
-// exit_of_signal() only.
+// What a process that ends with this error exits with. Code::interrupted is Exit::failed: whether a signal was the cause is known
+// to exit_of_signal() only.
 [[nodiscard]] Exit exit_of(base::Code code);
 
 // 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP, otherwise `none`.

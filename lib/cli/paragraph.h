@@ -12,9 +12,9 @@ inline constexpr std::size_t kPlainWidth = 80;  // where there is no terminal
 // Columns that `text` takes on a terminal, counting one for each code point.
 [[nodiscard]] std::size_t columns(std::string_view text);
 
-// Breaks `text` at spaces so that no line has more than `width` columns (a longer word stands alone); every line but the first begins
-// with `indent` spaces, and the first is taken to begin at that column already. A blank line in `text` separates paragraphs; other
-// newlines are spaces, except that a line beginning with a space stays as it is. Ends without a newline.
+// Breaks `text` at spaces so that no line has more than `width` columns (a longer word stands alone); every line but the first
+// begins with `indent` spaces, and the first is taken to begin at that column already. A blank line in `text` separates paragraphs;
+// other newlines are spaces, except that a line beginning with a space stays as it is. Ends without a newline.
 [[nodiscard]] std::string wrap(std::string_view text, std::size_t indent, std::size_t width);
 
 // Backquoted `code` as it stands in help: without the backquotes where it is one word.

@@ -134,7 +134,8 @@ Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<co
       .with_hint("a text of pipelines has a `|` in it or begins with a stage, or is given with -c");
 }
 
-Result<std::vector<Link>> read_links(const PipelineEntry& entry, std::span<const Command* const> commands, const pipeline::Context& context) {
+Result<std::vector<Link>> read_links(const PipelineEntry& entry, std::span<const Command* const> commands,
+                                     const pipeline::Context& context) {
   std::vector<Link> links;
   for (const StageText& stage : entry.text.stages) {
     auto link = read_link(stage, *entry.source, commands, context);
@@ -145,7 +146,8 @@ Result<std::vector<Link>> read_links(const PipelineEntry& entry, std::span<const
   return links;
 }
 
-Result<std::vector<PipelineEntry>> read_pipelines(PipelineSource text, std::span<const Command* const> commands, const pipeline::Context& context) {
+Result<std::vector<PipelineEntry>> read_pipelines(PipelineSource text, std::span<const Command* const> commands,
+                                                  const pipeline::Context& context) {
   const auto source = std::make_shared<const PipelineSource>(std::move(text));
   auto parsed = source->parse(context.environment);
   if (!parsed) return std::move(parsed).error();
@@ -157,8 +159,8 @@ Result<std::vector<PipelineEntry>> read_pipelines(PipelineSource text, std::span
   return entries;
 }
 
-Result<Exit> run_pipelines(const std::vector<PipelineEntry>& entries, std::span<const Command* const> commands, const pipeline::Context& context,
-                           PipelineSet::Reload reload) {
+Result<Exit> run_pipelines(const std::vector<PipelineEntry>& entries, std::span<const Command* const> commands,
+                           const pipeline::Context& context, PipelineSet::Reload reload) {
   PipelineSet set(commands, context, std::move(reload));
   if (auto built = set.build(entries); !built) return std::move(built).error();
   return set.run();

@@ -11,10 +11,11 @@
 
 namespace weir::cli {
 
-// What `weir run` was given: -c TEXT, `-`, or a word that is a file if there is one and a text if it has a `|` or begins with a stage.
+// What `weir run` was given: -c TEXT, `-`, or a word that is a file if there is one and a text if it has a `|` or begins with a
+// stage.
 struct PipelineChoice {
   std::string word;
-  std::string text;        // of -c
+  std::string text;  // of -c
   bool text_given = false;
 };
 
@@ -29,8 +30,8 @@ base::Result<std::vector<PipelineEntry>> read_pipelines(PipelineSource source, s
 base::Result<std::vector<Link>> read_links(const PipelineEntry& entry, std::span<const Command* const> commands,
                                            const pipeline::Context& context);
 
-// Builds all of them before the first record moves, runs each on a thread of its own, and returns when all have ended. The first that
-// fails stops the others and is what is returned. `reload` as in PipelineSet.
+// Builds all of them before the first record moves, runs each on a thread of its own, and returns when all have ended. The first
+// that fails stops the others and is what is returned. `reload` as in PipelineSet.
 base::Result<Exit> run_pipelines(const std::vector<PipelineEntry>& entries, std::span<const Command* const> commands,
                                  const pipeline::Context& context, PipelineSet::Reload reload = nullptr);
 

@@ -18,10 +18,14 @@ using base::Result;
 
 int severity(Exit exit) {
   switch (exit) {
-    case Exit::ok: return 0;
-    case Exit::negative: return 1;
-    case Exit::incomplete: return 2;
-    default: return 3;
+    case Exit::ok:
+      return 0;
+    case Exit::negative:
+      return 1;
+    case Exit::incomplete:
+      return 2;
+    default:
+      return 3;
   }
 }
 
@@ -34,9 +38,9 @@ struct PipelineSet::Slot {
   std::optional<Assembly> assembly;
   std::thread thread;
   std::optional<Result<Exit>> outcome;
-  std::atomic<bool> ended{false};           // `outcome` is there
-  bool replaced = false;                    // it was asked to end, and its outcome does not count
-  std::optional<PipelineEntry> successor;   // of one that is replaced; none where nothing takes its place
+  std::atomic<bool> ended{false};          // `outcome` is there
+  bool replaced = false;                   // it was asked to end, and its outcome does not count
+  std::optional<PipelineEntry> successor;  // of one that is replaced; none where nothing takes its place
 
   ~Slot() {
     if (thread.joinable()) thread.join();
@@ -77,7 +81,8 @@ Result<void> PipelineSet::claim(const Slot& slot) const {
   };
   if (slot.assembly->reads_standard_input()) {
     if (taken(&Assembly::reads_standard_input)) {
-      return entry.source->error_at(entry.place(), "a second pipeline reads standard input", "begin it with a source, such as tail");
+      return entry.source->error_at(entry.place(), "a second pipeline reads standard input",
+                                    "begin it with a source, such as tail");
     }
     if (entry.source->from_standard_input()) {
       return entry.source->error_at(entry.place(), "this pipeline reads records from standard input, where its text came from",
@@ -195,7 +200,8 @@ void PipelineSet::replace(std::vector<PipelineEntry> wanted) {
   for (const auto& slot : slots_) {
     // One that is ending will be what follows it.
     const PipelineEntry* const is = !slot->replaced ? &slot->entry : slot->successor ? &*slot->successor : nullptr;
-    const auto same = std::ranges::find_if(wanted, [&](const PipelineEntry& entry) { return is != nullptr && entry.same_words(*is); });
+    const auto same =
+        std::ranges::find_if(wanted, [&](const PipelineEntry& entry) { return is != nullptr && entry.same_words(*is); });
     if (same != wanted.end()) {
       wanted.erase(same);
       ++kept;
@@ -228,9 +234,11 @@ void PipelineSet::replace(std::vector<PipelineEntry> wanted) {
       ++added;
       continue;
     }
-    context_.diagnostics->report((slot ? std::move(started).error() : std::move(slot).error()).within("a new pipeline cannot start"));
+    context_.diagnostics->report(
+        (slot ? std::move(started).error() : std::move(slot).error()).within("a new pipeline cannot start"));
   }
-  context_.diagnostics->say(fmt::format("read the pipelines again: {} run on, {} replaced, {} new, {} ended", kept, replaced, added, ended));
+  context_.diagnostics->say(
+      fmt::format("read the pipelines again: {} run on, {} replaced, {} new, {} ended", kept, replaced, added, ended));
 }
 
 }  // namespace weir::cli

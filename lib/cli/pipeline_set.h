@@ -9,14 +9,17 @@
 // Events, all taken by the thread that calls run():
 //
 //   a pipeline ended by itself, or by the Stop of all    its outcome counts; an error asks all for a drain
-//   a pipeline ended because replace() asked for it      its outcome does not count, an error is reported; its Assembly is destroyed, which frees
-//                                                        its locks; its successor is built and runs, or where that fails the old text again
-//   a reload is asked for                                the text is read and checked without I/O of its stages; pipelines whose words are the same
-//                                                        run on, each other one is ended or replaced, new ones start. A text with a mistake changes
-//                                                        nothing: the mistake is reported
+//   a pipeline ended because replace() asked for it      its outcome does not count, an error is reported; its Assembly is
+//   destroyed, which frees
+//                                                        its locks; its successor is built and runs, or where that fails the old
+//                                                        text again
+//   a reload is asked for                                the text is read and checked without I/O of its stages; pipelines whose
+//   words are the same
+//                                                        run on, each other one is ended or replaced, new ones start. A text with a
+//                                                        mistake changes nothing: the mistake is reported
 //
-// Two pipelines never hold the same lock: a successor is built when its predecessor is gone. What a pipeline had taken from its source when it was
-// asked to end is drained, as after a signal, for as long as its stages may drain.
+// Two pipelines never hold the same lock: a successor is built when its predecessor is gone. What a pipeline had taken from its
+// source when it was asked to end is drained, as after a signal, for as long as its stages may drain.
 #pragma once
 
 #include "base/wake.h"
@@ -46,8 +49,8 @@ class PipelineSet {
 
   // Builds all of them before the first record moves.
   base::Result<void> build(const std::vector<PipelineEntry>& entries) { return make_all(entries, false); }
-  // In place of build(): finds what it would find wrong with the files and variables that the pipelines name, one after the other, without
-  // writing anything or keeping anybody out. What comes of it is not to be run.
+  // In place of build(): finds what it would find wrong with the files and variables that the pipelines name, one after the other,
+  // without writing anything or keeping anybody out. What comes of it is not to be run.
   base::Result<void> rehearse(const std::vector<PipelineEntry>& entries) { return make_all(entries, true); }
 
   // Runs until all have ended. Blocks. The first error, or the gravest exit code.

@@ -34,14 +34,21 @@ std::optional<Refusal> refusal(char c) {
     case '?':
     case '[':
       return Refusal{"a shell would expand it: quote it", "weir reads globs itself; put the word in single quotes"};
-    case ';': return Refusal{"`;` is not read here", "write each pipeline on a line of its own, or quote it"};
-    case '&': return Refusal{"`&` is not read here", "the pipelines of a file run together by themselves; quote it if it is meant as it stands"};
+    case ';':
+      return Refusal{"`;` is not read here", "write each pipeline on a line of its own, or quote it"};
+    case '&':
+      return Refusal{"`&` is not read here",
+                     "the pipelines of a file run together by themselves; quote it if it is meant as it stands"};
     case '>':
-    case '<': return Refusal{"files are not redirected here", "quote it, or let a shell run `weir run` with the redirection"};
+    case '<':
+      return Refusal{"files are not redirected here", "quote it, or let a shell run `weir run` with the redirection"};
     case '(':
-    case ')': return Refusal{"parentheses of a shell are not read here: quote it", "put a LogQL expression in single quotes"};
-    case '{': return Refusal{"a shell may read it in its own way: quote it", "put a LogQL expression in single quotes"};
-    default: return std::nullopt;
+    case ')':
+      return Refusal{"parentheses of a shell are not read here: quote it", "put a LogQL expression in single quotes"};
+    case '{':
+      return Refusal{"a shell may read it in its own way: quote it", "put a LogQL expression in single quotes"};
+    default:
+      return std::nullopt;
   }
 }
 
@@ -58,7 +65,8 @@ class Parser {
       if (!pipeline) return std::move(pipeline).error();
       pipelines_.push_back(*std::move(pipeline));
     }
-    if (pipelines_.empty()) return source_.error_at({1, 1}, "there is no pipeline in it", "for example: tail | filter '|= \"error\"'");
+    if (pipelines_.empty())
+      return source_.error_at({1, 1}, "there is no pipeline in it", "for example: tail | filter '|= \"error\"'");
     return std::move(pipelines_);
   }
 
@@ -78,7 +86,9 @@ class Parser {
     return c;
   }
 
-  Error fail(TextPlace where, std::string_view text, std::string_view hint = {}) const { return source_.error_at(where, text, hint); }
+  Error fail(TextPlace where, std::string_view text, std::string_view hint = {}) const {
+    return source_.error_at(where, text, hint);
+  }
 
   // Blanks, joined lines and comments; not the newline that ends a pipeline.
   void skip_blanks() {
@@ -140,7 +150,8 @@ class Parser {
     if (!words.empty() && words.front().text == "weir") words.erase(words.begin());
     if (words.empty() && first && (at_end() || peek() == '\n')) return fail(begin, "a stage is missing after weir");
     if (words.empty()) {
-      return fail(at_end() || peek() == '\n' ? begin : place(), first ? "a stage is missing before `|`" : "a stage is missing after `|`");
+      return fail(at_end() || peek() == '\n' ? begin : place(),
+                  first ? "a stage is missing before `|`" : "a stage is missing after `|`");
     }
     StageText stage{std::move(words.front()), {}};
     words.erase(words.begin());
@@ -226,7 +237,8 @@ class Parser {
         out += take();
         return {};
       }
-      return fail(begin, "there are no such variables here: quote the `$`", "only $NAME and ${NAME} are read, from the environment");
+      return fail(begin, "there are no such variables here: quote the `$`",
+                  "only $NAME and ${NAME} are read, from the environment");
     }
     take();
     if (braces) take();
@@ -235,12 +247,14 @@ class Parser {
       while (is_name(peek())) name += take();
     }
     if (braces) {
-      if (name.empty() || peek() != '}') return fail(begin, "only ${NAME} is read here", "no default values, no other forms of a shell");
+      if (name.empty() || peek() != '}')
+        return fail(begin, "only ${NAME} is read here", "no default values, no other forms of a shell");
       take();
     }
     const char* value = environment_ == nullptr ? nullptr : environment_(name.c_str());
     if (value == nullptr) {
-      return fail(begin, fmt::format("the variable {} is not set", name), "export it, or put the `$` in single quotes if it is meant as it stands");
+      return fail(begin, fmt::format("the variable {} is not set", name),
+                  "export it, or put the `$` in single quotes if it is meant as it stands");
     }
     out += value;
     return {};

@@ -5,8 +5,8 @@
 //   stage    = [ "weir" ] word { word }
 //   word     = unquoted, 'single' and "double" quoted parts and $VAR, ${VAR} side by side
 //
-// Quotes are those of sh: nothing is special in single ones; in double ones \" \\ \$ \` and $VAR are; outside, a backslash makes the
-// next byte plain. What a shell would do something with, and this does not, is an error unless it is quoted.
+// Quotes are those of sh: nothing is special in single ones; in double ones \" \\ \$ \` and $VAR are; outside, a backslash makes
+// the next byte plain. What a shell would do something with, and this does not, is an error unless it is quoted.
 #pragma once
 
 #include "base/result.h"
@@ -44,7 +44,8 @@ struct PipelineText {
 class PipelineSource {
  public:
   enum class Kind : std::uint8_t { text, standard_input, file };  // where it came from
-  PipelineSource(std::string name, std::string text, Kind kind = Kind::text) : name_(std::move(name)), text_(std::move(text)), kind_(kind) {}
+  PipelineSource(std::string name, std::string text, Kind kind = Kind::text)
+      : name_(std::move(name)), text_(std::move(text)), kind_(kind) {}
 
   // `environment` is that of pipeline::Context. Never an empty list.
   [[nodiscard]] base::Result<std::vector<PipelineText>> parse(const char* (*environment)(const char* name)) const;

@@ -20,12 +20,12 @@ namespace weir::cli {
 // `selection` must outlive the parse.
 void declare_selection(CLI::App& app, tail::Selection& selection);
 
-// What is asked for, as matchers of a stream selector: `namespace="shop"`, `pod=~"web(-.*)?"`; none when nothing is. What is excluded is left
-// out.
+// What is asked for, as matchers of a stream selector: `namespace="shop"`, `pod=~"web(-.*)?"`; none when nothing is. What is
+// excluded is left out.
 [[nodiscard]] std::vector<logql::MatcherExpr> matchers(const tail::Selection& selection);
 
-// A query that asks for both: the matchers join every stream selector of `logql`, and stand in front of a log query that has none. The text
-// itself when nothing is selected; otherwise a text that does not parse is an error (config).
+// A query that asks for both: the matchers join every stream selector of `logql`, and stand in front of a log query that has none.
+// The text itself when nothing is selected; otherwise a text that does not parse is an error (config).
 [[nodiscard]] base::Result<std::string> narrow(const tail::Selection& selection, std::string_view logql);
 
 }  // namespace weir::cli

@@ -8,8 +8,8 @@
 
 namespace weir::cli {
 
-// Makes 0, 1 and 2 open descriptors, so that no file opened later takes the place of a closed standard stream. Reading or writing one
-// that was closed fails with EBADF.
+// Makes 0, 1 and 2 open descriptors, so that no file opened later takes the place of a closed standard stream. Reading or writing
+// one that was closed fails with EBADF.
 void reserve_standard_streams();
 
 [[nodiscard]] bool is_terminal(int fd);

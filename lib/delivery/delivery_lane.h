@@ -53,7 +53,7 @@ class DeliveryLane {
   std::deque<Entry> entries_;  // ascending by number
   Substream substreams_[2];
   std::uint64_t next_ = 0;
-  std::size_t settled_ = 0;    // settled entries in entries_
+  std::size_t settled_ = 0;  // settled entries in entries_
   std::size_t merge_at_ = 1024;
 };
 

@@ -12,8 +12,8 @@ constexpr std::size_t kMostPending = 4 << 20;  // bytes of copies that wait for 
 constexpr int kBlocksAtOnce = 4;
 
 bool same_record(const record::Record& a, const record::Record& b) {
-  return a.source == b.source && a.timestamp == b.timestamp && a.labels == b.labels && a.tenant == b.tenant && a.line.data == b.line.data &&
-         std::ranges::equal(a.metadata, b.metadata);
+  return a.source == b.source && a.timestamp == b.timestamp && a.labels == b.labels && a.tenant == b.tenant &&
+         a.line.data == b.line.data && std::ranges::equal(a.metadata, b.metadata);
 }
 
 }  // namespace
@@ -32,7 +32,8 @@ const LeftRecords::Key* LeftRecords::key_of(const record::Record& record) const 
   const loki::StreamNumber number = find(record);
   if (number == 0) return nullptr;
   const auto& keys = streams_.at(number).keys;
-  const auto key = std::ranges::find_if(keys, [&](const Key& one) { return one.labels.get() == record.labels && one.tenant == record.tenant; });
+  const auto key =
+      std::ranges::find_if(keys, [&](const Key& one) { return one.labels.get() == record.labels && one.tenant == record.tenant; });
   return &*key;
 }
 
@@ -128,7 +129,9 @@ bool LeftRecords::full() const {
 }
 
 // Blocks up to this one may be read again.
-std::uint64_t LeftRecords::compared() const { return pending_.empty() ? last_block_ : std::min(last_block_, pending_.front().block - 1); }
+std::uint64_t LeftRecords::compared() const {
+  return pending_.empty() ? last_block_ : std::min(last_block_, pending_.front().block - 1);
+}
 
 void LeftRecords::resume(loki::StreamNumber number) {
   pusher_.resume(number);

@@ -30,13 +30,13 @@
 // Why compare: otherwise a filter between spool and push would be bypassed, or a changed record would be sent as stored.
 #pragma once
 
-#include "base/result.h"
-#include "loki/pusher.h"
 #include "base/clock.h"
 #include "base/diagnostics.h"
+#include "base/result.h"
+#include "delivery/push_ledger.h"
+#include "loki/pusher.h"
 #include "record/record.h"
 #include "spool/reader.h"
-#include "delivery/push_ledger.h"
 
 #include <cstdint>
 #include <deque>
@@ -52,17 +52,23 @@ namespace weir::delivery {
 class LeftRecords {
  public:
   // `acknowledged`: by earlier runs. `direct`: no stage or program stands between the spool and push.
-  LeftRecords(spool::Reader& reader, DeliveryLedger& ledger, loki::Pusher& pusher, base::Clock& clock, base::Diagnostics& diagnostics,
-              spool::PlaceSet acknowledged, bool direct)
-      : reader_(reader), ledger_(ledger), pusher_(pusher), clock_(clock), diagnostics_(diagnostics), acknowledged_(std::move(acknowledged)), direct_(direct) {}
+  LeftRecords(spool::Reader& reader, DeliveryLedger& ledger, loki::Pusher& pusher, base::Clock& clock,
+              base::Diagnostics& diagnostics, spool::PlaceSet acknowledged, bool direct)
+      : reader_(reader),
+        ledger_(ledger),
+        pusher_(pusher),
+        clock_(clock),
+        diagnostics_(diagnostics),
+        acknowledged_(std::move(acknowledged)),
+        direct_(direct) {}
 
   [[nodiscard]] bool empty() const { return streams_.empty(); }
   // Records that arrived, were left, and have not been read again.
   [[nodiscard]] std::uint64_t count() const { return count_; }
   // Records of blocks that could not be read again.
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
-  // Records that were left, and were no longer there when they were to be read again, as far as that is known. While streams are left, count()
-  // includes them.
+  // Records that were left, and were no longer there when they were to be read again, as far as that is known. While streams are
+  // left, count() includes them.
   [[nodiscard]] std::uint64_t gone() const { return gone_; }
   // At least how many of count() are gone from the spool, because they were evicted to make room.
   base::Result<std::uint64_t> evicted();
@@ -95,9 +101,9 @@ class LeftRecords {
     spool::BlockPlace from;  // the place of its first left record
   };
   struct Stream {
-    std::vector<Key> keys;       // several label sets may be one stream to Loki
-    spool::BlockPlace next;      // where reading goes on
-    std::uint64_t held = 0;      // records with copies, or of a block that has not ended
+    std::vector<Key> keys;   // several label sets may be one stream to Loki
+    spool::BlockPlace next;  // where reading goes on
+    std::uint64_t held = 0;  // records with copies, or of a block that has not ended
   };
   // Copies of the left records of one block.
   struct Held {
@@ -124,7 +130,7 @@ class LeftRecords {
   std::map<loki::StreamNumber, Stream> streams_;
   std::unordered_map<const record::LabelSet*, std::vector<loki::StreamNumber>> by_labels_;
   Held current_;
-  std::deque<Held> pending_;     // blocks that have ended
+  std::deque<Held> pending_;      // blocks that have ended
   std::uint64_t last_block_ = 0;  // the latest block that has ended
   std::uint64_t count_ = 0, lost_ = 0, gone_ = 0;
   record::Batch again_;

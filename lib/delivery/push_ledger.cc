@@ -1,7 +1,7 @@
 #include "delivery/push_ledger.h"
 
-#include "record/jsonl_writer.h"
 #include "delivery/spool_stream.h"
+#include "record/jsonl_writer.h"
 
 #include <fmt/format.h>
 
@@ -30,8 +30,8 @@ constexpr base::Duration kCommitNoted = 2 * base::kSecond;  // longer, because n
 constexpr base::Duration kRedeliveredEvery = base::kSecond / 10;
 constexpr std::size_t kRedeliveredAtOnce = 1000;  // rows
 constexpr base::Duration kWaitForOthers = 30 * base::kSecond;
-constexpr std::uint64_t kCommitAfter = 1 << 16;   // records that were settled without an answer
-constexpr std::size_t kMostWaiting = 1 << 20;     // bytes of rejections in memory
+constexpr std::uint64_t kCommitAfter = 1 << 16;  // records that were settled without an answer
+constexpr std::size_t kMostWaiting = 1 << 20;    // bytes of rejections in memory
 
 // The budget for keeping rejected records whole, with all that was to be sent. Above it, rejection is not an exception but a
 // rule, and the reason alone is enough.
@@ -77,7 +77,8 @@ DeliveryLedger::~DeliveryLedger() = default;
 
 base::Result<void> DeliveryLedger::keep_positions(const std::string& checkpoint, base::Duration wait, const base::Stop* stop) {
   stop_ = stop;
-  auto store = open_when_there_is_room([&] { return spool::PositionStore::open(checkpoint, wait, clock_, stop); }, stop, diagnostics_);
+  auto store =
+      open_when_there_is_room([&] { return spool::PositionStore::open(checkpoint, wait, clock_, stop); }, stop, diagnostics_);
   if (!store) return std::move(store).error();
   auto keeper = (*store)->load();
   if (!keeper) return std::move(keeper).error();
@@ -101,8 +102,8 @@ base::Result<void> DeliveryLedger::consume_spool(const spool::ConsumerOptions& o
 }
 
 base::Result<void> DeliveryLedger::deliver_again(const std::string& path, std::uint64_t spool, const base::Stop* stop) {
-  auto redelivery =
-      open_when_there_is_room([&] { return spool::RejectedRedelivery::open(path, spool, kWaitForOthers, clock_, stop); }, stop, diagnostics_);
+  auto redelivery = open_when_there_is_room(
+      [&] { return spool::RejectedRedelivery::open(path, spool, kWaitForOthers, clock_, stop); }, stop, diagnostics_);
   if (!redelivery) return std::move(redelivery).error();
   const std::lock_guard lock(mutex_);
   redelivery_ = std::move(*redelivery);
@@ -366,7 +367,8 @@ void DeliveryLedger::rejected(PushToken token, const loki::RejectedRecord& rejec
     store_->reject(rejection);
   } else if (store_ && !not_kept_said_) {
     not_kept_said_ = true;
-    diagnostics_.say("records that Loki refuses for their time, or in masses, are counted and not kept: they stay in their log files");
+    diagnostics_.say(
+        "records that Loki refuses for their time, or in masses, are counted and not kept: they stay in their log files");
   }
   settle_locked(token);
 }
@@ -401,7 +403,8 @@ base::Result<void> DeliveryLedger::commit_locked() {
   }
   if (evicted > 0) {
     diagnostics_.warn("rejected-max", fmt::format("the store of rejected records is full: the oldest {} are not kept any more\n"
-                                                  "`weir buffer --rejected-max` says how much a spool keeps", evicted));
+                                                  "`weir buffer --rejected-max` says how much a spool keeps",
+                                                  evicted));
   }
   if (stored && redelivery_) stored = redelivery_->commit();
   if (!stored) return stored;

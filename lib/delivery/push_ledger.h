@@ -36,12 +36,12 @@
 #include "base/clock.h"
 #include "base/diagnostics.h"
 #include "base/result.h"
+#include "delivery/delivery_lane.h"
 #include "loki/pusher.h"
 #include "record/record.h"
 #include "spool/consumer.h"
 #include "spool/position_store.h"
 #include "spool/rejected_store.h"
-#include "delivery/delivery_lane.h"
 
 #include <memory>
 #include <mutex>
@@ -145,19 +145,19 @@ class DeliveryLedger : public loki::PushLedger {
   std::unique_ptr<spool::RejectedRedelivery> redelivery_;
   std::uint64_t redelivery_spool_ = 0;
   spool::PlaceSet at_start_;
-  std::unordered_map<std::uint32_t, DeliveryLane> lanes_;               // by log
-  std::unordered_map<std::uint64_t, std::uint32_t> waiting_streams_;    // stream to number
-  std::unordered_map<std::uint32_t, Waiting> waiting_;                  // by number
+  std::unordered_map<std::uint32_t, DeliveryLane> lanes_;             // by log
+  std::unordered_map<std::uint64_t, std::uint32_t> waiting_streams_;  // stream to number
+  std::unordered_map<std::uint32_t, Waiting> waiting_;                // by number
   std::uint32_t next_waiting_ = 0;
-  std::vector<spool::PlaceSet::Stretch> stretches_;                     // scratch of delivered()
+  std::vector<spool::PlaceSet::Stretch> stretches_;  // scratch of delivered()
   bool dirty_ = false;
   base::Monotonic next_commit_ = 0;
-  std::uint64_t unattended_ = 0;                 // settled records, rejected records and markers since the last commit or note
+  std::uint64_t unattended_ = 0;  // settled records, rejected records and markers since the last commit or note
   base::Monotonic unattended_since_ = base::kNever;
-  double whole_credit_;                          // bytes of rejected records that may be kept whole
+  double whole_credit_;  // bytes of rejected records that may be kept whole
   base::Monotonic whole_filled_ = 0;
   bool not_kept_said_ = false;
-  std::string common_of_, common_;               // the latest text, and the part of it that is true of many records
+  std::string common_of_, common_;  // the latest text, and the part of it that is true of many records
   const base::Stop* stop_ = nullptr;
 };
 

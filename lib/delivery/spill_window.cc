@@ -43,11 +43,12 @@ base::Result<void> SpillWindow::look(base::Monotonic now) {
   }
   // Computed anew each time: a stream that begins to wait makes the set smaller, one that stops waiting makes it larger.
   acknowledged_ = committed_;
-  if (const auto recently = spool::read_recent_places(spool_->path(), spool_->spool(), consumer_)) acknowledged_.add_all(recently->places);
+  if (const auto recently = spool::read_recent_places(spool_->path(), spool_->spool(), consumer_))
+    acknowledged_.add_all(recently->places);
   while (!blocks_.empty()) {
     const SpilledBlock& block = blocks_.front();
-    const bool passed = block.records == nullptr ||
-                        (!block.held && !others_ && acknowledged_.contains({block.number, 0}, {block.number + 1, 0}));
+    const bool passed =
+        block.records == nullptr || (!block.held && !others_ && acknowledged_.contains({block.number, 0}, {block.number + 1, 0}));
     if (!passed) break;
     if (!block.positions.empty()) {
       if (settled_.empty()) settle_at_ = base::after(now, limits_.settle);

@@ -38,20 +38,20 @@
 namespace weir::delivery {
 
 struct SpillLimits {
-  std::uint64_t memory = 6 << 20;                  // bytes of blocks
-  base::Duration age = 5 * base::kSecond;          // a block without acknowledgement for so long is stored
-  base::Duration patience = base::kSecond;         // how long a full window waits for an acknowledgement before blocks are stored
-  base::Duration settle = 5 * base::kSecond;       // how often the positions of acknowledged blocks are stored
-  base::Duration last_word = 2 * base::kSecond;    // how long the end waits for acknowledgements before it stores the rest
+  std::uint64_t memory = 6 << 20;                // bytes of blocks
+  base::Duration age = 5 * base::kSecond;        // a block without acknowledgement for so long is stored
+  base::Duration patience = base::kSecond;       // how long a full window waits for an acknowledgement before blocks are stored
+  base::Duration settle = 5 * base::kSecond;     // how often the positions of acknowledged blocks are stored
+  base::Duration last_word = 2 * base::kSecond;  // how long the end waits for acknowledgements before it stores the rest
 };
 
 struct SpilledBlock {
   std::uint64_t number = 0;
-  std::shared_ptr<record::Batch> records;          // as buffer took them; null: only positions
+  std::shared_ptr<record::Batch> records;  // as buffer took them; null: only positions
   std::uint64_t bytes = 0;
   std::string positions;
   base::Monotonic taken = 0;
-  bool held = false;                               // some record is held, and only a stored block keeps it
+  bool held = false;  // some record is held, and only a stored block keeps it
 };
 
 // Not thread safe. Another thread may read the records of a block at the same time.
@@ -102,9 +102,9 @@ class SpillWindow {
   std::uint64_t bytes_ = 0;
   std::vector<spool::Handed> settled_;
   base::Monotonic settle_at_ = base::kNever;
-  base::Monotonic progress_ = 0;                   // when the window was last empty, or a block was last acknowledged
+  base::Monotonic progress_ = 0;  // when the window was last empty, or a block was last acknowledged
   spool::PlaceSet committed_, acknowledged_;
-  bool others_ = false;                            // another consumer of the spool is registered
+  bool others_ = false;  // another consumer of the spool is registered
   base::Monotonic read_file_at_ = 0;
   std::vector<record::Batch> spare_;
 };

@@ -266,7 +266,8 @@ class Run {
     if (function.name == "__timestamp__") call.timestamp = data_.timestamp();
     out = function.call(call);
     if (call.error.empty()) return true;
-    return fail(term.offset, command.source, call.wrong_type ? call.error : fmt::format("error calling {}: {}", function.name, call.error));
+    return fail(term.offset, command.source,
+                call.wrong_type ? call.error : fmt::format("error calling {}: {}", function.name, call.error));
   }
 
   // Evaluates the term without its fields.

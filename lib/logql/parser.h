@@ -23,7 +23,8 @@ struct ParseError {
 
   // The line of the query and below it a caret under the column; "" when there is no place.
   [[nodiscard]] std::string caret(std::string_view query) const;
-  // Code::config, with the query and the offset, and caret() as hint; line and column in the message are those of the caret. A long message or line of the query is cut.
+  // Code::config, with the query and the offset, and caret() as hint; line and column in the message are those of the caret. A long
+  // message or line of the query is cut.
   [[nodiscard]] base::Error to_error(std::string_view query) const;
 };
 

@@ -5,11 +5,11 @@
 namespace weir::loki {
 namespace {
 
-constexpr double kLeastStep = 4 << 10;                    // bytes per second
+constexpr double kLeastStep = 4 << 10;  // bytes per second
 constexpr base::Duration kStepEvery = 15 * base::kSecond;
-constexpr double kGrowth = 0.4;                           // share of the rate, per step
+constexpr double kGrowth = 0.4;  // share of the rate, per step
 constexpr double kGrowthNearLimit = 1.0 / 16;
-constexpr double kLeastNearLimit = 1.0 / 8;               // share of the first rate
+constexpr double kLeastNearLimit = 1.0 / 8;  // share of the first rate
 constexpr base::Duration kQuickAnswer = base::kSecond;
 constexpr base::Duration kSlowAnswer = 5 * base::kSecond;
 constexpr base::Duration kRequestEvery = 4 * base::kSecond;
@@ -74,7 +74,8 @@ void CatchUp::passed(base::Duration took, base::Monotonic now) {
   if (took >= kSlowAnswer) return refused(now);
   if (took >= kQuickAnswer || now - changed_ < kStepEvery) return;
   refill(now);
-  drain_ = std::min(ceiling(now), drain_ + (near_limit_ ? std::max(step() * kLeastNearLimit, drain_ * kGrowthNearLimit) : drain_ * kGrowth));
+  drain_ = std::min(ceiling(now),
+                    drain_ + (near_limit_ ? std::max(step() * kLeastNearLimit, drain_ * kGrowthNearLimit) : drain_ * kGrowth));
   changed_ = now;
 }
 

@@ -15,8 +15,8 @@ namespace weir::loki {
 // A pure state machine, not thread safe.
 class ClockTrust {
  public:
-  static constexpr base::Duration kStep = 5 * base::kSecond;   // a smaller step may be a clock that is being slewed
-  static constexpr base::Duration kAgree = base::kMinute;      // an answer gives whole seconds, and may have travelled for long
+  static constexpr base::Duration kStep = 5 * base::kSecond;  // a smaller step may be a clock that is being slewed
+  static constexpr base::Duration kAgree = base::kMinute;     // an answer gives whole seconds, and may have travelled for long
 
   ClockTrust(base::Monotonic now, base::Timestamp wall) : offset_(wall - now) {}
 

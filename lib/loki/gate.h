@@ -29,8 +29,8 @@ namespace weir::loki {
 class Gate {
  public:
   struct Limits {
-    base::Backoff::Limits usual;                                                              // no answer in time, 408, 429, 5xx
-    base::Backoff::Limits wrong{.base = 5 * base::kSecond, .ceiling = 2 * base::kMinute};     // 401, 403, 404, …
+    base::Backoff::Limits usual;                                                           // no answer in time, 408, 429, 5xx
+    base::Backoff::Limits wrong{.base = 5 * base::kSecond, .ceiling = 2 * base::kMinute};  // 401, 403, 404, …
     // Kept short: no server bears the load of these tries, and the kubelet deletes the log files that wait.
     base::Backoff::Limits unreachable{.base = base::kSecond / 2, .ceiling = 4 * base::kSecond};
   };
@@ -43,7 +43,9 @@ class Gate {
   [[nodiscard]] base::Monotonic since() const { return since_; }        // only meaningful while it fails
   [[nodiscard]] base::Monotonic retry_at() const { return retry_at_; }  // only meaningful while it fails
   // Whether another request may go beside `on_their_way` requests that are in flight through this gate.
-  [[nodiscard]] bool admits(base::Monotonic now, int on_their_way) const { return !failing_ || (on_their_way == 0 && now >= retry_at_); }
+  [[nodiscard]] bool admits(base::Monotonic now, int on_their_way) const {
+    return !failing_ || (on_their_way == 0 && now >= retry_at_);
+  }
 
   // A request that left at `sent` failed.
   void failed(base::Monotonic sent, base::Monotonic now, Trouble trouble, base::Duration retry_after) {

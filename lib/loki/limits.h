@@ -16,11 +16,11 @@ namespace weir::loki {
 
 // The values are Loki's defaults. 0 switches a check off.
 struct PushLimits {
-  std::size_t max_line = 256 << 10;             // bytes of a line
-  std::size_t max_labels = 15;                  // without service_name
+  std::size_t max_line = 256 << 10;  // bytes of a line
+  std::size_t max_labels = 15;       // without service_name
   std::size_t max_label_name = 1024;
   std::size_t max_label_value = 2048;
-  std::size_t max_metadata_bytes = 64 << 10;    // names and values of one record
+  std::size_t max_metadata_bytes = 64 << 10;  // names and values of one record
   std::size_t max_metadata_count = 128;
   base::Duration max_age = 7 * 24 * base::kHour;
   base::Duration max_ahead = 10 * base::kMinute;
@@ -46,6 +46,7 @@ struct RecordFacts {
 // Checks only the time, before any other work. Returns no text, because a million records may be rejected for their time.
 enum class TimeCheck : std::uint8_t { fine, too_old, too_new };
 [[nodiscard]] TimeCheck check_time(base::Timestamp time, base::Timestamp now, const PushLimits& limits);
-[[nodiscard]] Refusal refuse_time(TimeCheck found, base::Timestamp time, std::string_view stream, base::Timestamp now, const PushLimits& limits);
+[[nodiscard]] Refusal refuse_time(TimeCheck found, base::Timestamp time, std::string_view stream, base::Timestamp now,
+                                  const PushLimits& limits);
 
 }  // namespace weir::loki

@@ -2,9 +2,9 @@
 
 #include "loki/push_encoder.h"
 
-#include <protozero/pbf_reader.hpp>
 #include <snappy-sinksource.h>
 #include <snappy.h>
+#include <protozero/pbf_reader.hpp>
 
 #include <array>
 #include <exception>

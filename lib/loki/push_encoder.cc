@@ -29,9 +29,12 @@ bool tenant_byte(char c) {
   return names::is_name_byte(c) || (c != '\0' && std::string_view("!-.*'():").find(c) != std::string_view::npos);
 }
 
-bool is_label_value(std::string_view value) { return base::is_utf8(value) && value.find(base::kReplacementText) == std::string_view::npos; }
+bool is_label_value(std::string_view value) {
+  return base::is_utf8(value) && value.find(base::kReplacementText) == std::string_view::npos;
+}
 
-// U+FFFD, which Loki's parser takes for bytes that are not UTF-8, and such bytes as \xHH; backslashes doubled, so that this can be undone.
+// U+FFFD, which Loki's parser takes for bytes that are not UTF-8, and such bytes as \xHH; backslashes doubled, so that this can be
+// undone.
 std::string escape_value(std::string_view value) {
   std::string out;
   while (!value.empty()) {
@@ -189,7 +192,8 @@ void PushEncoder::encode_metadata(std::span<const record::Label> metadata) {
   }
 }
 
-std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::string_view stream, std::optional<base::Timestamp> now,
+std::optional<Refusal> PushEncoder::prepare(const record::Record& record, std::string_view stream,
+                                            std::optional<base::Timestamp> now,
                                             std::span<const std::pair<std::string, std::string>> notes) {
   if (now) {
     if (const TimeCheck found = check_time(record.timestamp, *now, limits_); found != TimeCheck::fine)

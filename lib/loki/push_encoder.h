@@ -50,9 +50,9 @@ struct PushedStream {
 
 // Numbers about the prepared record.
 struct EncodedEntry {
-  std::size_t raw = 0;        // bytes of line and metadata, as Loki counts them for its rate limits
-  std::size_t invalid = 0;    // bytes of the line that were replaced by U+FFFD
-  std::size_t renamed = 0;    // metadata with a name that Loki never accepts
+  std::size_t raw = 0;      // bytes of line and metadata, as Loki counts them for its rate limits
+  std::size_t invalid = 0;  // bytes of the line that were replaced by U+FFFD
+  std::size_t renamed = 0;  // metadata with a name that Loki never accepts
 };
 
 // Not thread safe. Keeps its scratch memory between records.
@@ -70,7 +70,8 @@ class PushEncoder {
 
   // Prepares `record` for a stream named `stream`: decodes and repairs line and metadata, and adds `notes` to the metadata. A
   // refusal says why Loki would not take the record. The time is checked only when `now` is given.
-  [[nodiscard]] std::optional<Refusal> prepare(const record::Record& record, std::string_view stream, std::optional<base::Timestamp> now,
+  [[nodiscard]] std::optional<Refusal> prepare(const record::Record& record, std::string_view stream,
+                                               std::optional<base::Timestamp> now,
                                                std::span<const std::pair<std::string, std::string>> notes = {});
   // The numbers of the latest prepare(). Valid until the next one.
   [[nodiscard]] const EncodedEntry& prepared() const { return entry_; }

@@ -40,7 +40,8 @@ class Pace {
  private:
   [[nodiscard]] double burst() const { return rate_ == 0 ? kUsualBurst : rate_; }
   void refill(base::Monotonic now) {
-    if (now > at_) level_ = std::min(burst(), level_ + static_cast<double>(now - at_) * (rate_ == 0 ? kUsualRate : rate_) / base::kSecond);
+    if (now > at_)
+      level_ = std::min(burst(), level_ + static_cast<double>(now - at_) * (rate_ == 0 ? kUsualRate : rate_) / base::kSecond);
     at_ = std::max(at_, now);
   }
   double rate_ = 0;

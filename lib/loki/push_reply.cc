@@ -40,13 +40,23 @@ constexpr Phrase kPhrases[] = {
 constexpr std::string_view kNoMetadata = "includes structured metadata, but this feature is disallowed";
 
 // A 400 that refuses the whole request: a part of it could not be read, so nothing was stored.
-constexpr std::string_view kWhole[] = {"couldn't parse labels", "snappy", "proto:", "unexpected EOF", "Content-Encoding", "wiretype",
-                                       "at least one valid stream is required", "label string exceeds", "error parsing timestamp",
-                                       "timestamp:", "invalid UTF-8"};
+constexpr std::string_view kWhole[] = {"couldn't parse labels",
+                                       "snappy",
+                                       "proto:",
+                                       "unexpected EOF",
+                                       "Content-Encoding",
+                                       "wiretype",
+                                       "at least one valid stream is required",
+                                       "label string exceeds",
+                                       "error parsing timestamp",
+                                       "timestamp:",
+                                       "invalid UTF-8"};
 
 // A 500 with these texts is about servers behind the one that answers, for all the streams they hold. No record is guilty.
-constexpr std::string_view kServersMissing[] = {"live replicas required", "unhealthy instances", "empty ring", "code = Unavailable", "connection refused",
-                                                "no such host", "i/o timeout", "deadline exceeded", "context canceled", "shutting down", "no space left"};
+constexpr std::string_view kServersMissing[] = {
+    "live replicas required", "unhealthy instances", "empty ring",   "code = Unavailable",
+    "connection refused",     "no such host",        "i/o timeout",  "deadline exceeded",
+    "context canceled",       "shutting down",       "no space left"};
 
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
@@ -103,25 +113,44 @@ std::vector<std::string_view> pieces(std::string_view body) {
 
 std::string_view status_text(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 260: return "ingestion blocked";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 307: return "Temporary Redirect";
-    case 308: return "Permanent Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 413: return "Request Entity Too Large";
-    case 429: return "Too Many Requests";
-    case 500: return "Internal Server Error";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "";
+    case 200:
+      return "OK";
+    case 260:
+      return "ingestion blocked";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Request Entity Too Large";
+    case 429:
+      return "Too Many Requests";
+    case 500:
+      return "Internal Server Error";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    default:
+      return "";
   }
 }
 
@@ -178,11 +207,14 @@ std::string describe(int status, std::string_view body) {
 }
 
 std::string_view trouble_hint(int status, std::string_view url) {
-  if (status == 401) return "name a tenant (--tenant, LOKI_ORG_ID) or credentials (--username, --bearer-token-file, LOKI_USERNAME, …)";
+  if (status == 401)
+    return "name a tenant (--tenant, LOKI_ORG_ID) or credentials (--username, --bearer-token-file, LOKI_USERNAME, …)";
   if (status == 403) return "the credentials are known but may not push, or not for this tenant";
   if (status == 404 || status == 405) return "is this a Loki? the URL is its base, http://host:3100, or its full push URL";
-  if (status >= 300 && status < 400) return "redirects are not followed: give the URL that it redirects to (https instead of http?)";
-  if (status == 400 && url.starts_with("http:")) return "the answer is not Loki's: is this the right URL, and https:// instead of http://?";
+  if (status >= 300 && status < 400)
+    return "redirects are not followed: give the URL that it redirects to (https instead of http?)";
+  if (status == 400 && url.starts_with("http:"))
+    return "the answer is not Loki's: is this the right URL, and https:// instead of http://?";
   if (status == 400 || status == 200) return "the answer is not Loki's: is this the right URL?";
   return {};
 }
@@ -237,7 +269,8 @@ std::vector<std::size_t> offenders(const Complaint& complaint, const DecodedStre
   };
   if (complaint.timestamp && and_alike) {
     const bool old = complaint.reason == "greater_than_max_sample_age";
-    const base::Timestamp bound = old ? std::max(complaint.oldest.value_or(0), *complaint.timestamp + base::kSecond) : *complaint.timestamp;
+    const base::Timestamp bound =
+        old ? std::max(complaint.oldest.value_or(0), *complaint.timestamp + base::kSecond) : *complaint.timestamp;
     take([&](const DecodedEntry& entry) { return old ? entry.timestamp < bound : entry.timestamp >= bound; });
   } else if (complaint.timestamp) {
     take([&](const DecodedEntry& entry) {
@@ -265,7 +298,8 @@ std::vector<std::size_t> offenders(const Complaint& complaint, const DecodedStre
     take([&](const DecodedEntry& entry) { return entry.metadata.size() > complaint.limit; });
   } else if (complaint.reason == "too_far_behind" || complaint.reason == "out_of_order") {
     // The text lists at most ten records. 'Behind' is about time, so the oldest records are the guilty ones.
-    std::stable_sort(all.begin(), all.end(), [&](std::size_t a, std::size_t b) { return stream.entries[a].timestamp < stream.entries[b].timestamp; });
+    std::stable_sort(all.begin(), all.end(),
+                     [&](std::size_t a, std::size_t b) { return stream.entries[a].timestamp < stream.entries[b].timestamp; });
     all.resize(std::min<std::size_t>(all.size(), complaint.count));
     std::sort(all.begin(), all.end());
     return all;

@@ -39,16 +39,16 @@ enum class Meaning : std::uint8_t {
 
 // One complaint in a validation text.
 struct Complaint {
-  std::string_view reason;                   // a short name for counters; static text
-  std::string text = {};                     // Loki's words
-  std::string stream = {};                   // the label string; "" when the text names no stream
-  std::uint64_t count = 1;                   // how many records it is about; meaningless with whole_stream
-  std::uint64_t out_of = 0;                  // how many records of the stream reached this check, when the text says so
-  bool whole_stream = false;                 // it is about every record of the stream
+  std::string_view reason;    // a short name for counters; static text
+  std::string text = {};      // Loki's words
+  std::string stream = {};    // the label string; "" when the text names no stream
+  std::uint64_t count = 1;    // how many records it is about; meaningless with whole_stream
+  std::uint64_t out_of = 0;   // how many records of the stream reached this check, when the text says so
+  bool whole_stream = false;  // it is about every record of the stream
   std::optional<base::Timestamp> timestamp = std::nullopt;  // the record's time, whole seconds
   std::optional<base::Timestamp> oldest = std::nullopt;     // the oldest time that Loki accepts, whole seconds
-  std::size_t line = 0;                      // the length of the line, when that is the complaint
-  std::size_t limit = 0;                     // the allowed bytes or number, when the text gives it
+  std::size_t line = 0;                                     // the length of the line, when that is the complaint
+  std::size_t limit = 0;                                    // the allowed bytes or number, when the text gives it
 };
 
 [[nodiscard]] std::vector<Complaint> complaints(std::string_view body);

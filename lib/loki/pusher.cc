@@ -19,7 +19,7 @@ constexpr std::size_t kTrackedBytes = 64;
 constexpr base::Duration kHot = base::kSecond / 4;
 
 constexpr base::Duration kIdleStream = 15 * base::kMinute;
-constexpr std::size_t kManyStreams = 768;   // more than most nodes have at a time, so most of these streams have ended …
+constexpr std::size_t kManyStreams = 768;  // more than most nodes have at a time, so most of these streams have ended …
 constexpr base::Duration kManyIdle = 2 * base::kSecond;  // … and are forgotten early; one that returns is made again
 constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
@@ -75,17 +75,21 @@ std::size_t Pusher::State::memory() const {
   return pool.pages_in_use() * PagePool::kPage + body_bytes + tracked_records * kTrackedBytes;
 }
 
-void Pusher::State::reject(PushToken token, int status, const Refusal& refusal, const Stream& stream, const record::Record& record) {
+void Pusher::State::reject(PushToken token, int status, const Refusal& refusal, const Stream& stream,
+                           const record::Record& record) {
   ++stats.rejected;
   auto of_reason = stats.rejected_by_reason.find(refusal.reason);
   if (of_reason == stats.rejected_by_reason.end()) of_reason = stats.rejected_by_reason.emplace(refusal.reason, 0).first;
   const auto count = ++of_reason->second;
-  if (count == 1 || status != 0) diagnostics.warn(fmt::format("rejected {}", refusal.reason), fmt::format("rejected: {}", refusal.text));
-  if (ledger != nullptr && config.tracked) ledger->rejected(token, {status, refusal.reason, refusal.text, stream.tenant->name, &record});
+  if (count == 1 || status != 0)
+    diagnostics.warn(fmt::format("rejected {}", refusal.reason), fmt::format("rejected: {}", refusal.text));
+  if (ledger != nullptr && config.tracked)
+    ledger->rejected(token, {status, refusal.reason, refusal.text, stream.tenant->name, &record});
 }
 
 // A million records may be rejected for their time, so consecutive ones share one text.
-void Pusher::State::reject_for_time(TimeCheck found, base::Timestamp now, PushToken token, const Stream& stream, const record::Record& record) {
+void Pusher::State::reject_for_time(TimeCheck found, base::Timestamp now, PushToken token, const Stream& stream,
+                                    const record::Record& record) {
   const std::string_view reason = found == TimeCheck::too_old ? "greater_than_max_sample_age" : "too_far_in_future";
   if (time_refusal_of != &stream || time_refusal.reason != reason) {
     time_refusal = refuse_time(found, record.timestamp, stream.name, now, config.limits);
@@ -183,8 +187,10 @@ base::Result<void> Pusher::State::wait_for_room(Lock& lock, Stream& stream) {
     last_wait = now;
     check_give_up(now);
     if (stream.slow && memory() <= config.memory && !catch_up.active()) {
-      diagnostics.warn("stream-full", fmt::format("stream {} holds up the input: Loki does not take it as fast as it comes, and {} of it and its like wait",
-                                                  stream.name, record::print_size(slow_bytes)));
+      diagnostics.warn(
+          "stream-full",
+          fmt::format("stream {} holds up the input: Loki does not take it as fast as it comes, and {} of it and its like wait",
+                      stream.name, record::print_size(slow_bytes)));
     }
     if (stop != nullptr && now >= stop->deadline(now)) {
       return base::fail(base::Code::interrupted, "cannot push the rest to {}: {}; not delivered: {}", config.url,

@@ -68,13 +68,13 @@ class PushLedger {
 };
 
 struct PusherConfig {
-  std::string url;                                   // for messages; without credentials
-  std::string path = "/loki/api/v1/push";            // appended to the transport's base
-  std::string query;                                 // further query parameters
-  std::string tenant;                                // for records without a tenant; "" sends no header
+  std::string url;                         // for messages; without credentials
+  std::string path = "/loki/api/v1/push";  // appended to the transport's base
+  std::string query;                       // further query parameters
+  std::string tenant;                      // for records without a tenant; "" sends no header
   PushLimits limits;
-  std::size_t request_bytes = 1 << 20;               // lines and metadata of one request
-  std::size_t stream_bytes = 256 << 10;              // lines and metadata of one stream in a request
+  std::size_t request_bytes = 1 << 20;   // lines and metadata of one request
+  std::size_t stream_bytes = 256 << 10;  // lines and metadata of one stream in a request
   // The same for a log that needs over 250 ms to write so much; doubled for old data.
   std::size_t calm_bytes = 256 << 10;
   // The size of a request to a failing target; small, because thousands of agents send one, and all at once when the target is
@@ -83,19 +83,19 @@ struct PusherConfig {
   std::size_t request_records = 20'000;
   // How long a record waits for company when input or a request came shortly before.
   base::Duration wait = base::kSecond;
-  int parallel = 4;                                  // requests in flight
-  std::size_t memory = 4 << 20;                      // bytes of records that are not acknowledged yet, encoded or compressed
-  base::Duration old = 10 * base::kMinute;           // data older than this goes alone
+  int parallel = 4;                         // requests in flight
+  std::size_t memory = 4 << 20;             // bytes of records that are not acknowledged yet, encoded or compressed
+  base::Duration old = 10 * base::kMinute;  // data older than this goes alone
   Gate::Limits retry;
   CatchUp::Limits catch_up{.rate = 0};
-  bool can_leave = false;                            // records can be read again, so too many records of a slow stream are left
-  base::Duration give_up = 5 * base::kMinute;        // gives up after so long without success; 0: never
-  bool one_shot = true;                              // nothing is tracked, so trouble with the first request is final
-  bool tracked = false;                              // keep tokens and call the ledger
+  bool can_leave = false;                      // records can be read again, so too many records of a slow stream are left
+  base::Duration give_up = 5 * base::kMinute;  // gives up after so long without success; 0: never
+  bool one_shot = true;                        // nothing is tracked, so trouble with the first request is final
+  bool tracked = false;                        // keep tokens and call the ledger
   // The wall clock may be wrong: the target judges the age of records until it has given its own time.
   bool doubt_clock = false;
   enum class Metadata : std::uint8_t { automatic, keep, drop } metadata = Metadata::automatic;
-  std::uint64_t seed = 0;                            // for the jitter
+  std::uint64_t seed = 0;  // for the jitter
   // How many records wait in the spool that is read; nullopt when the spool cannot be read. Asked rarely, while the target
   // fails, on any thread, one call at a time. Empty when there is no spool.
   std::function<std::optional<std::uint64_t>()> in_spool;
@@ -103,14 +103,14 @@ struct PusherConfig {
 
 // taken = records + rejected + pending, at any time.
 struct PusherStats {
-  std::uint64_t taken = 0;                           // by add() and add_again()
-  std::uint64_t records = 0, bytes = 0;              // delivered records; bytes of their lines and metadata
-  std::uint64_t sent_bytes = 0;                      // compressed bodies of requests that Loki stored
+  std::uint64_t taken = 0;               // by add() and add_again()
+  std::uint64_t records = 0, bytes = 0;  // delivered records; bytes of their lines and metadata
+  std::uint64_t sent_bytes = 0;          // compressed bodies of requests that Loki stored
   std::uint64_t requests = 0, retries = 0;
-  std::uint64_t pending = 0;                         // taken, fate still open
+  std::uint64_t pending = 0;  // taken, fate still open
   std::uint64_t rejected = 0;
-  std::uint64_t repaired = 0;                        // lines with bytes that are not UTF-8
-  std::uint64_t renamed = 0;                         // records with a metadata name that Loki never accepts
+  std::uint64_t repaired = 0;  // lines with bytes that are not UTF-8
+  std::uint64_t renamed = 0;   // records with a metadata name that Loki never accepts
   std::map<std::string, std::uint64_t, std::less<>> rejected_by_reason;
 };
 

@@ -200,7 +200,8 @@ base::Monotonic Pusher::State::retry_deadline(base::Monotonic now) {
     const base::Monotonic at = ready_at(*stream, now);
     if (at > now) deadline = std::min(deadline, at);
     if (config.give_up > 0 && stream->failing_since != 0) deadline = std::min(deadline, stream->failing_since + config.give_up);
-    if (config.give_up > 0 && stream->tenant->gate.failing()) deadline = std::min(deadline, stream->tenant->gate.since() + config.give_up);
+    if (config.give_up > 0 && stream->tenant->gate.failing())
+      deadline = std::min(deadline, stream->tenant->gate.since() + config.give_up);
   }
   return deadline;
 }

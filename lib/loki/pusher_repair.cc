@@ -35,7 +35,8 @@ bool same_stream(std::string_view named, std::string_view ours) {
 std::optional<DecodedBody> Pusher::State::open_body(const Request& request) {
   auto decoded = decode_body(request.body);
   if (decoded && decoded->streams.size() == request.pieces.size()) return std::move(*decoded);
-  final_error(base::fail(base::Code::bug, "cannot read a request of our own: {}", decoded ? "streams are missing" : decoded.error().message));
+  final_error(base::fail(base::Code::bug, "cannot read a request of our own: {}",
+                         decoded ? "streams are missing" : decoded.error().message));
   return std::nullopt;
 }
 
@@ -94,7 +95,8 @@ void Pusher::State::shorten_next(Stream& stream, std::size_t bytes) {
   std::vector<std::size_t> all(entries.entries.size());
   std::iota(all.begin(), all.end(), 0);
   std::size_t count = 1;
-  for (std::size_t raw = entries.entries[0].raw(); count + 1 < all.size() && (raw += entries.entries[count].raw()) <= bytes;) ++count;
+  for (std::size_t raw = entries.entries[0].raw(); count + 1 < all.size() && (raw += entries.entries[count].raw()) <= bytes;)
+    ++count;
   const std::span<const std::size_t> indices(all);
   Part rest = part_of(original, entries, indices.subspan(count));
   if (original.trial.answers > 0) rest.trial = original.trial.of_a_piece();
@@ -137,7 +139,8 @@ void Pusher::State::put_aside(std::unique_ptr<Request> request) {
 
 // `guilty` pairs the index of an entry with the index of the complaint about it.
 void Pusher::State::refuse_piece(Request::Piece& piece, const DecodedStream& decoded,
-                                 const std::vector<std::pair<std::size_t, std::size_t>>& guilty, const std::vector<Complaint>& why, int status) {
+                                 const std::vector<std::pair<std::size_t, std::size_t>>& guilty, const std::vector<Complaint>& why,
+                                 int status) {
   std::vector<bool> refused(decoded.entries.size());
   for (const auto& [entry, complaint] : guilty) {
     if (refused[entry]) continue;
@@ -156,7 +159,8 @@ void Pusher::State::refuse_piece(Request::Piece& piece, const DecodedStream& dec
   deliver_part(piece, &refused);
 }
 
-void Pusher::State::refuse_whole(Request::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status, std::string_view text) {
+void Pusher::State::refuse_whole(Request::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status,
+                                 std::string_view text) {
   std::vector<Complaint> why(1);
   why[0].reason = reason;
   why[0].text = text;
@@ -233,7 +237,8 @@ void Pusher::State::without_metadata(std::unique_ptr<Request> request, const htt
   passed(*request);
   const bool keep = config.metadata == PusherConfig::Metadata::keep;
   if (!keep && !std::exchange(metadata_said, true))
-    diagnostics.say(fmt::format("{} takes no structured metadata: records go without it (--metadata keep rejects them instead)", config.url));
+    diagnostics.say(
+        fmt::format("{} takes no structured metadata: records go without it (--metadata keep rejects them instead)", config.url));
   if (!keep) encoder.set_metadata(false);
   std::vector<Complaint> why = complaints(response.body);
   Complaint& disallowed = why.emplace_back();
@@ -289,13 +294,15 @@ void Pusher::State::without_metadata(std::unique_ptr<Request> request, const htt
 
 // A 413 is about size, but it does not say whose limit that is: a proxy's limit may be a mistake. So requests become smaller. A
 // single record that is too large is rejected once other requests pass. While nothing passes, the target counts as failing.
-void Pusher::State::too_large(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after) {
+void Pusher::State::too_large(std::unique_ptr<Request> request, std::string cause, std::string_view text,
+                              base::Duration retry_after) {
   const base::Monotonic now = clock.monotonic();
   if (request->records > 1) {
     if (!larger_bytes) larger_bytes = request_bytes;
     request_bytes = std::max(kSmallestRequest, std::min(request_bytes, request->raw) / 2);
     too_large_at = now;
-    diagnostics.warn("too large", fmt::format("{}; requests become smaller, up to {} now", cause, record::print_size(request_bytes)));
+    diagnostics.warn("too large",
+                     fmt::format("{}; requests become smaller, up to {} now", cause, record::print_size(request_bytes)));
     take_apart(std::move(request), 413, text);
     return;
   }
@@ -304,12 +311,14 @@ void Pusher::State::too_large(std::unique_ptr<Request> request, std::string caus
   if (trial.accused || (trial.failures > 0 && successes > trial.successes_then)) {
     // This record was too large; other sizes are fine.
     if (larger_bytes) request_bytes = *std::exchange(larger_bytes, std::nullopt);
-    if (const auto decoded = open_body(*request)) refuse_whole(piece, decoded->streams.front(), "too_large", 413, fmt::format("413 {}", first_line(text)));
+    if (const auto decoded = open_body(*request))
+      refuse_whole(piece, decoded->streams.front(), "too_large", 413, fmt::format("413 {}", first_line(text)));
     return;
   }
   trial.failed_among(successes);
   if (++too_large_alone > 1) {
-    target_failed(*request, Gate::Trouble::passing, fmt::format("{}, also to a request of one record of {}", cause, record::print_size(piece.part.raw)),
+    target_failed(*request, Gate::Trouble::passing,
+                  fmt::format("{}, also to a request of one record of {}", cause, record::print_size(piece.part.raw)),
                   "nothing passes: is there a limit before the Loki, such as nginx's client_max_body_size?", retry_after);
   } else {
     park(*piece.stream, now, retry_after);
@@ -334,7 +343,8 @@ void Pusher::State::take_apart(std::unique_ptr<Request> request, int status, std
   const DecodedStream& stream = decoded->streams.front();
   const std::size_t count = stream.entries.size();
   // A fault in the labels is a fault of all records with these labels.
-  const bool labels = status == 400 && (text.find("parse labels") != std::string_view::npos || text.find("label string exceeds") != std::string_view::npos);
+  const bool labels = status == 400 && (text.find("parse labels") != std::string_view::npos ||
+                                        text.find("label string exceeds") != std::string_view::npos);
   if (count <= 1 || labels) {
     const std::string_view reason = labels ? "bad_labels" : status == 413 ? "too_large" : "refused";
     refuse_whole(piece, stream, reason, status, fmt::format("{} {}", status, first_line(text)));

@@ -1,6 +1,6 @@
 // What became of a request, and what follows from it.
-#include "loki/pusher_state.h"
 #include "base/count.h"
+#include "loki/pusher_state.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
@@ -15,10 +15,10 @@ namespace {
 
 // A request that keeps failing while others pass is taken apart. A record that then keeps failing alone is rejected in the end.
 constexpr int kStrikesToSplit = 2;
-constexpr int kAnswersToSplit = 4;          // when nothing else passes: halving does no harm, and one half may pass
-constexpr int kStrikesAmongKin = 8;         // other records of the same request have passed
-constexpr int kStrikesAlone = 12;           // no record of its stream has passed: one of Loki's servers may be in trouble
-constexpr int kAnswersAside = 12;           // nothing else passes: it is put aside, to see whether the record behind it passes
+constexpr int kAnswersToSplit = 4;   // when nothing else passes: halving does no harm, and one half may pass
+constexpr int kStrikesAmongKin = 8;  // other records of the same request have passed
+constexpr int kStrikesAlone = 12;    // no record of its stream has passed: one of Loki's servers may be in trouble
+constexpr int kAnswersAside = 12;    // nothing else passes: it is put aside, to see whether the record behind it passes
 constexpr base::Duration kHope = 5 * base::kMinute;
 
 constexpr base::Duration kSmallFor = base::kMinute;  // the wait after a 413, before requests of twice the size are tried
@@ -138,8 +138,8 @@ void Pusher::State::learn_time(const http::Response& response) {
   looks = 0;
   if (trust.off_by() == 0 || std::exchange(clock_said, true)) return;
   const base::Duration off = std::abs(trust.off_by()) / base::kSecond * base::kSecond;
-  diagnostics.say(fmt::format("the clock of this machine is {} {} that of {}: which records are too old or too new is left to it", record::print_duration(off),
-                              trust.off_by() > 0 ? "behind" : "ahead of", config.url));
+  diagnostics.say(fmt::format("the clock of this machine is {} {} that of {}: which records are too old or too new is left to it",
+                              record::print_duration(off), trust.off_by() > 0 ? "behind" : "ahead of", config.url));
 }
 
 // The target takes records, so its trouble is over.
@@ -161,7 +161,8 @@ void Pusher::State::passed(const Request& request) {
   }
   const base::Duration lasted = target.passed(now, request.sent);
   if (lasted >= base::kSecond)
-    diagnostics.say(fmt::format("{} takes records again after {}", config.url, record::print_duration(lasted / base::kSecond * base::kSecond)));
+    diagnostics.say(
+        fmt::format("{} takes records again after {}", config.url, record::print_duration(lasted / base::kSecond * base::kSecond)));
   if (lasted < catch_up.shortest_outage() || !catch_up.limits()) return;
   recovery_untold = all_backlog = true;
   begin_catch_up(now, fmt::format("{} takes records again", config.url));
@@ -247,7 +248,8 @@ void Pusher::State::again(std::unique_ptr<Request> request) {
 std::string Pusher::State::where_they_wait() const {
   if (config.in_spool) {
     const auto count = config.in_spool();
-    return count ? fmt::format("{} in the spool", base::count_of(*count, "record waits", "records wait")) : "the records wait in the spool";
+    return count ? fmt::format("{} in the spool", base::count_of(*count, "record waits", "records wait"))
+                 : "the records wait in the spool";
   }
   const std::string here = fmt::format("{} here", base::count_of(stats.pending, "record waits", "records wait"));
   return here + (config.one_shot ? ", the rest in the input" : ", the rest in the log files");
@@ -262,7 +264,8 @@ void Pusher::State::tell_end() {
   diagnostics.say(fmt::format("the input has ended; {} for the target{}", records, ends));
 }
 
-void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble, std::string cause, std::string_view hint, base::Duration retry_after) {
+void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble, std::string cause, std::string_view hint,
+                                  base::Duration retry_after) {
   const base::Monotonic now = clock.monotonic();
   const bool first = !target.failing();
   target.failed(request.sent, now, trouble, retry_after);
@@ -283,13 +286,15 @@ void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble,
   } else {
     const base::Duration lasted = now - target.since();
     const base::Duration unit = lasted < 2 * base::kMinute ? base::kSecond : base::kMinute;
-    text += fmt::format("; {} for {} ({}); {}", trouble == Gate::Trouble::unreachable ? "unreachable" : "takes nothing",
-                        record::print_duration(lasted / unit * unit), base::count_of(target_tries, "try", "tries"), where_they_wait());
+    text +=
+        fmt::format("; {} for {} ({}); {}", trouble == Gate::Trouble::unreachable ? "unreachable" : "takes nothing",
+                    record::print_duration(lasted / unit * unit), base::count_of(target_tries, "try", "tries"), where_they_wait());
   }
   diagnostics.warn("target", text);
 }
 
-void Pusher::State::tenant_limited(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after) {
+void Pusher::State::tenant_limited(std::unique_ptr<Request> request, std::string cause, std::string_view text,
+                                   base::Duration retry_after) {
   const base::Monotonic now = clock.monotonic();
   Tenant& tenant = *request->pieces.front().stream->tenant;
   if (const double rate = limit_in(text); rate >= 1024) tenant.pace.learn(rate, now);
@@ -343,8 +348,8 @@ bool Pusher::State::may_be_put_aside(const Request& request, int status, base::M
 // There was no answer, or one that may differ the next time. `status` is that of an answer that a record may have caused,
 // otherwise 0. While other requests pass, the trouble is this request's own: its stream waits alone and does not hold up the
 // rest.
-void Pusher::State::failed(std::unique_ptr<Request> request, std::string cause, std::string_view hint, base::Duration retry_after, int status,
-                           Gate::Trouble trouble) {
+void Pusher::State::failed(std::unique_ptr<Request> request, std::string cause, std::string_view hint, base::Duration retry_after,
+                           int status, Gate::Trouble trouble) {
   const base::Monotonic now = clock.monotonic();
   bool own = false;
   bool split = false;
@@ -368,7 +373,8 @@ void Pusher::State::failed(std::unique_ptr<Request> request, std::string cause, 
     diagnostics.warn("taken apart", fmt::format("a request fails while others pass and is sent in halves: {}", cause));
     take_apart(std::move(request), status, {});
   } else if (hopeless && request->records == 1) {
-    if (const auto decoded = open_body(*request)) refuse_whole(request->pieces.front(), decoded->streams.front(), "server_error", status, cause);
+    if (const auto decoded = open_body(*request))
+      refuse_whole(request->pieces.front(), decoded->streams.front(), "server_error", status, cause);
   } else if (may_be_put_aside(*request, status, now)) {
     put_aside(std::move(request));
   } else {

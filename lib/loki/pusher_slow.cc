@@ -9,10 +9,10 @@
 namespace weir::loki {
 namespace {
 
-constexpr std::size_t kOwnBytes = 512 << 10;   // bytes of one slow stream
+constexpr std::size_t kOwnBytes = 512 << 10;  // bytes of one slow stream
 constexpr std::size_t kHungryBelow = 128 << 10;
 constexpr base::Duration kUsualWindow = 10 * base::kSecond;
-constexpr double kUsualWeight = 0.3;            // of the latest window
+constexpr double kUsualWeight = 0.3;                    // of the latest window
 constexpr base::Duration kFlowing = 5 * base::kSecond;  // the input has not waited for so long, so nothing is queued before it
 
 }  // namespace

@@ -78,13 +78,13 @@ namespace weir::loki {
 // The failed requests that a group of records has been in.
 struct Trial {
   int failures = 0;
-  int answers = 0;                   // failures with an answer that a record may have caused
+  int answers = 0;  // failures with an answer that a record may have caused
   base::Monotonic first_answer = 0;
   std::uint64_t successes_then = 0;  // successful requests of all streams, as of the last failure
   int strikes = 0;                   // failures while other requests passed
   base::Monotonic first_strike = 0;
-  bool kin_passed = false;           // another piece of the same divided request has passed
-  bool accused = false;              // another record, tried in place of this one, has passed
+  bool kin_passed = false;  // another piece of the same divided request has passed
+  bool accused = false;     // another record, tried in place of this one, has passed
 
   // A failure, after `successes` successful requests of all streams.
   void failed_among(std::uint64_t successes) {
@@ -104,13 +104,13 @@ struct Trial {
 
 struct Part {
   explicit Part(PagePool& pool) : bytes(pool) {}
-  PageBuffer bytes;                 // empty once the body is compressed
+  PageBuffer bytes;  // empty once the body is compressed
   std::uint32_t records = 0;
   std::size_t raw = 0;
-  base::Timestamp first = 0;        // the time of the first record taken
+  base::Timestamp first = 0;  // the time of the first record taken
   base::Timestamp oldest = 0, newest = 0;
   base::Monotonic opened = 0;
-  std::vector<PushToken> tokens;    // one for each record, when records are tracked
+  std::vector<PushToken> tokens;  // one for each record, when records are tracked
   Trial trial;
 };
 
@@ -133,33 +133,33 @@ struct Tenant {
   explicit Tenant(std::string name_, const Gate::Limits& limits, std::uint64_t seed) : name(std::move(name_)), gate(limits, seed) {}
   std::string name;
   Pace pace;
-  Gate gate;          // fails while Loki limits the tenant
+  Gate gate;  // fails while Loki limits the tenant
   std::string cause;
-  int flying = 0;     // requests in flight
+  int flying = 0;  // requests in flight
   int streams = 0;
 };
 
 struct Stream {
   Tenant* tenant = nullptr;
-  std::string name;                    // the label string
+  std::string name;  // the label string
   record::LabelSetRef labels;
   std::vector<std::pair<std::string, std::string>> notes;  // metadata added to its records (PushedStream)
-  std::optional<Refusal> refusal;      // set: no record of this stream can be sent
-  std::unique_ptr<Request> retry;      // sent before everything else, alone
-  std::unique_ptr<Request> aside;      // one record that fails, while the record behind it is tried
-  std::vector<Part> closed;            // full parts, in order; few
+  std::optional<Refusal> refusal;                          // set: no record of this stream can be sent
+  std::unique_ptr<Request> retry;                          // sent before everything else, alone
+  std::unique_ptr<Request> aside;                          // one record that fails, while the record behind it is tried
+  std::vector<Part> closed;                                // full parts, in order; few
   std::optional<Part> open;
-  std::size_t waiting = 0;             // raw bytes in `closed` and `open`
-  StreamNumber number = 0;             // assigned when records of the stream are first left; 0 before
-  bool left = false;                   // further records come through add_again()
-  bool behind = false;                 // the stream holds a backlog
-  bool slow = false;                   // its bytes count in slow_bytes
-  bool flying = false;                 // a request with a part of the stream is in flight
-  bool active = false;                 // the stream is in `active`
-  bool trusted = false;                // the last request passed
+  std::size_t waiting = 0;  // raw bytes in `closed` and `open`
+  StreamNumber number = 0;  // assigned when records of the stream are first left; 0 before
+  bool left = false;        // further records come through add_again()
+  bool behind = false;      // the stream holds a backlog
+  bool slow = false;        // its bytes count in slow_bytes
+  bool flying = false;      // a request with a part of the stream is in flight
+  bool active = false;      // the stream is in `active`
+  bool trusted = false;     // the last request passed
   base::Timestamp newest_sent = std::numeric_limits<base::Timestamp>::min();
-  base::Monotonic not_before = 0;      // parked until then
-  base::Monotonic failing_since = 0;   // parked by refusals of its own since then; 0: not parked
+  base::Monotonic not_before = 0;     // parked until then
+  base::Monotonic failing_since = 0;  // parked by refusals of its own since then; 0: not parked
   std::optional<base::Backoff> backoff;
   base::Monotonic last_used = 0;
   Pace pace;
@@ -242,7 +242,8 @@ struct Pusher::State {
   void passed(const Request& request);
   void deliver_part(Request::Piece& piece, const std::vector<bool>* refused);
   void again(std::unique_ptr<Request> request);
-  void target_failed(const Request& request, Gate::Trouble trouble, std::string cause, std::string_view hint, base::Duration retry_after);
+  void target_failed(const Request& request, Gate::Trouble trouble, std::string cause, std::string_view hint,
+                     base::Duration retry_after);
   void tenant_limited(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after);
   void stream_limited(std::unique_ptr<Request> request, std::string_view text, base::Duration retry_after);
   void park(Stream& stream, base::Monotonic now, base::Duration retry_after);
@@ -258,9 +259,10 @@ struct Pusher::State {
   void without_metadata(std::unique_ptr<Request> request, const http::Response& response);
   void too_large(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after);
   void take_apart(std::unique_ptr<Request> request, int status, std::string_view text);
-  void refuse_whole(Request::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status, std::string_view text);
-  void refuse_piece(Request::Piece& piece, const DecodedStream& decoded, const std::vector<std::pair<std::size_t, std::size_t>>& guilty,
-                    const std::vector<Complaint>& why, int status);
+  void refuse_whole(Request::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status,
+                    std::string_view text);
+  void refuse_piece(Request::Piece& piece, const DecodedStream& decoded,
+                    const std::vector<std::pair<std::size_t, std::size_t>>& guilty, const std::vector<Complaint>& why, int status);
   void put_back(Stream& stream, Part part);
   void shorten_next(Stream& stream, std::size_t bytes);
   [[nodiscard]] std::optional<DecodedBody> open_body(const Request& request);
@@ -291,12 +293,12 @@ struct Pusher::State {
   std::uint32_t looks = 0;
   ClockTrust trust;
   bool clock_said = false;
-  Refusal time_refusal;                          // the latest one; its text is that of the first refusal of the stream
+  Refusal time_refusal;  // the latest one; its text is that of the first refusal of the stream
   const Stream* time_refusal_of = nullptr;
 
   PagePool pool;
   PushEncoder encoder;
-  std::size_t request_bytes;  // halved when the target answers 413, doubled later
+  std::size_t request_bytes;                // halved when the target answers 413, doubled later
   std::optional<std::size_t> larger_bytes;  // the size before the first 413
   base::Monotonic too_large_at = 0;         // the time of the latest 413 or of the latest growth
   int too_large_alone = 0;                  // 413 answers to single records since a request passed
@@ -332,31 +334,31 @@ struct Pusher::State {
   std::vector<Stream*> active;  // streams that hold something; they take turns from `turn`
   std::size_t turn = 0;
   bool draining = false;
-  bool end_told = false;  // the message that all input is read was given
-  bool starved = false;         // add() waits for room, so parts that are not full are sent
+  bool end_told = false;                             // the message that all input is read was given
+  bool starved = false;                              // add() waits for room, so parts that are not full are sent
   base::Monotonic last_request = clock.monotonic();  // when the latest request left, or when this pusher was made
   base::Monotonic last_input = clock.monotonic();    // when the latest input began
   bool more_follows = false;                         // the argument of the latest tick()
   bool rested = false;                               // before the latest input, none came for as long as `wait`
-  base::Monotonic last_wait = 0;  // when add() last waited for room
+  base::Monotonic last_wait = 0;                     // when add() last waited for room
 
   bool can_leave;
   std::map<StreamNumber, Stream*> left;  // streams with `left`
   StreamNumber next_number = 1;
-  std::size_t slow_bytes = 0;   // waiting bytes of slow streams
+  std::size_t slow_bytes = 0;  // waiting bytes of slow streams
   int streams_behind = 0;
-  bool all_backlog = false;     // every record that comes belongs to the backlog
-  bool backlog_to_come = false; // more backlog comes; add() marks its records
+  bool all_backlog = false;      // every record that comes belongs to the backlog
+  bool backlog_to_come = false;  // more backlog comes; add() marks its records
   bool recovery_untold = false;
   base::Monotonic usual_since = 0;
   std::uint64_t usual_bytes = 0;
-  double usual_rate = 0;        // bytes per second
+  double usual_rate = 0;  // bytes per second
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Request>> flying;
   std::uint64_t next_id = 1;
-  int slots_used = 0;           // requests in flight or being compressed
-  std::size_t body_bytes = 0;   // of all requests
-  std::string packing;          // memory for compressing a body, used again
+  int slots_used = 0;          // requests in flight or being compressed
+  std::size_t body_bytes = 0;  // of all requests
+  std::string packing;         // memory for compressing a body, used again
 
   Gate target;
   std::string target_cause;

@@ -14,8 +14,8 @@
 namespace weir::loki {
 
 struct QueryAnswer {
-  bool samples = false;      // the answer of a metric query: the records are samples
-  std::size_t entries = 0;   // how many records were added
+  bool samples = false;     // the answer of a metric query: the records are samples
+  std::size_t entries = 0;  // how many records were added
   std::vector<std::string> warnings;
 };
 

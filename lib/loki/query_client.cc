@@ -64,8 +64,8 @@ std::size_t drop_outside(record::Batch& out, std::size_t first, const base::Time
 
 }  // namespace
 
-Result<std::unique_ptr<QueryClient>> QueryClient::create(QueryClientConfig config, base::Clock& clock, base::Diagnostics& diagnostics,
-                                                         const base::Stop* stop) {
+Result<std::unique_ptr<QueryClient>> QueryClient::create(QueryClientConfig config, base::Clock& clock,
+                                                         base::Diagnostics& diagnostics, const base::Stop* stop) {
   std::string& path = config.http.base.path;
   if (path.ends_with(kPushPath)) path.resize(path.size() - kPushPath.size());
   if (!config.tenant.empty()) config.http.headers.push_back({"X-Scope-OrgID", config.tenant});
@@ -164,8 +164,9 @@ Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::
       page->short_of = true;
       return page;
     }
-    diagnostics_.warn("query-short", fmt::format("Loki gave {} where it had given {} before: asking again ({} of {})",
-                                                 base::count_of(entries, "entry", "entries"), request.at_least, attempt + 1, config_.attempts));
+    diagnostics_.warn("query-short",
+                      fmt::format("Loki gave {} where it had given {} before: asking again ({} of {})",
+                                  base::count_of(entries, "entry", "entries"), request.at_least, attempt + 1, config_.attempts));
     out.records.resize(first);
     if (auto waited = wait(backoff.next(0)); !waited) return std::move(waited).error();
   }
@@ -178,12 +179,14 @@ Result<QueryClient::Page> QueryClient::page_once(const PageRequest& request, rec
                            {"limit", fmt::to_string(request.limit)},
                            {"direction", request.direction == Direction::forward ? "forward" : "backward"}};
   if (request.step > 0) parameters.emplace_back("step", fmt::format("{}", static_cast<double>(request.step) / base::kSecond));
-  const auto got = get("/loki/api/v1/query_range", parameters, request.limit <= kFewest ? config_.max_body_of_few : config_.max_body);
+  const auto got =
+      get("/loki/api/v1/query_range", parameters, request.limit <= kFewest ? config_.max_body_of_few : config_.max_body);
   if (!got) return got.error();
   Page page;
   page.bytes = body_.size();
   if (got->too_large) {
-    if (request.limit <= kFewest) return fail(Code::network, "cannot query {}: an entry is larger than fits", config_.http.base.display());
+    if (request.limit <= kFewest)
+      return fail(Code::network, "cannot query {}: an entry is larger than fits", config_.http.base.display());
     page.too_large = true;
     return page;
   }
@@ -209,9 +212,10 @@ Result<QueryClient::Page> QueryClient::page_once(const PageRequest& request, rec
   // The points of a metric query lie at multiples of its step, so the first may lie before the window.
   if (!answer->samples) page.outside = drop_outside(out, first, request.window);
   if (page.outside > 0) {
-    diagnostics_.warn("query-outside", fmt::format("{} gave {} left out", config_.http.base.display(),
-                                                   base::count_of(page.outside, "entry that lies outside the time it was asked for; it is",
-                                                                  "entries that lie outside the time they were asked for; they are")));
+    diagnostics_.warn("query-outside",
+                      fmt::format("{} gave {} left out", config_.http.base.display(),
+                                  base::count_of(page.outside, "entry that lies outside the time it was asked for; it is",
+                                                 "entries that lie outside the time they were asked for; they are")));
   }
   page.answer = std::move(answer).value();
   return page;
@@ -242,7 +246,8 @@ Result<std::vector<std::string>> QueryClient::labels(const base::TimeRange& wind
   return names;
 }
 
-Result<std::vector<std::string>> QueryClient::label_values(std::string_view name, const base::TimeRange& window, std::string_view selector) {
+Result<std::vector<std::string>> QueryClient::label_values(std::string_view name, const base::TimeRange& window,
+                                                           std::string_view selector) {
   auto parameters = window_parameters(window);
   if (!selector.empty()) parameters.emplace_back("query", selector);
   if (auto got = get_all(fmt::format("/loki/api/v1/label/{}/values", base::percent_encode(name)), parameters); !got) {

@@ -27,11 +27,11 @@ namespace weir::loki {
 enum class Direction : std::uint8_t { forward, backward };
 
 struct QueryClientConfig {
-  http::ClientConfig http;              // a base that is a full push URL stands for the Loki of that URL
-  std::string tenant;                   // X-Scope-OrgID; "" sends no header
-  int attempts = 6;                     // tries of one request, including the first
+  http::ClientConfig http;  // a base that is a full push URL stands for the Loki of that URL
+  std::string tenant;       // X-Scope-OrgID; "" sends no header
+  int attempts = 6;         // tries of one request, including the first
   base::Backoff::Limits backoff;
-  std::size_t max_body = 8 << 20;       // bytes; a larger answer is asked for again in smaller pieces
+  std::size_t max_body = 8 << 20;           // bytes; a larger answer is asked for again in smaller pieces
   std::size_t max_body_of_few = 256 << 20;  // the limit for an answer of one or two entries, which cannot be made smaller
 };
 
@@ -42,26 +42,26 @@ inline constexpr std::string_view kNeedsSelector =
 class QueryClient {
  public:
   // `stop` may be null. The other arguments must outlive the client.
-  static base::Result<std::unique_ptr<QueryClient>> create(QueryClientConfig config, base::Clock& clock, base::Diagnostics& diagnostics,
-                                                           const base::Stop* stop);
+  static base::Result<std::unique_ptr<QueryClient>> create(QueryClientConfig config, base::Clock& clock,
+                                                           base::Diagnostics& diagnostics, const base::Stop* stop);
 
   struct PageRequest {
     std::string_view query;
     base::TimeRange window = {0, 0};
-    std::uint32_t limit = 1000;         // of entries; metric queries have no limit
+    std::uint32_t limit = 1000;  // of entries; metric queries have no limit
     Direction direction = Direction::forward;
-    base::Duration step = 0;            // the step of a metric query; 0: Loki chooses
+    base::Duration step = 0;  // the step of a metric query; 0: Loki chooses
     // Entries that an earlier answer has shown in this window; a smaller answer is asked for again.
     std::size_t at_least = 0;
   };
   struct Page {
     QueryAnswer answer;
-    std::size_t bytes = 0;              // size of the body
-    std::size_t outside = 0;            // entries of the answer outside the window; they were not added
-    bool too_large = false;             // nothing was added: ask for less. Never set when limit is 2 or less
+    std::size_t bytes = 0;    // size of the body
+    std::size_t outside = 0;  // entries of the answer outside the window; they were not added
+    bool too_large = false;   // nothing was added: ask for less. Never set when limit is 2 or less
     // Every try gave fewer than `at_least`, and fewer than `limit`: Loki does not give all it has.
     bool short_of = false;
-    std::uint32_t allowed = 0;          // not 0: nothing was added, because Loki allows no limit above this
+    std::uint32_t allowed = 0;  // not 0: nothing was added, because Loki allows no limit above this
   };
   // Makes one request, with retries. Appends its records to `out`, oldest first. `answer.entries` counts all entries that Loki
   // gave, also those outside the window.
@@ -69,7 +69,8 @@ class QueryClient {
 
   // `selector` may be empty. The names do not include shard labels.
   base::Result<std::vector<std::string>> labels(const base::TimeRange& window, std::string_view selector);
-  base::Result<std::vector<std::string>> label_values(std::string_view name, const base::TimeRange& window, std::string_view selector);
+  base::Result<std::vector<std::string>> label_values(std::string_view name, const base::TimeRange& window,
+                                                      std::string_view selector);
   base::Result<std::vector<record::LabelSetRef>> series(const base::TimeRange& window, std::string_view selector);
 
   [[nodiscard]] std::uint64_t requests() const { return requests_; }

@@ -25,11 +25,11 @@ namespace {
 
 constexpr std::size_t kLongestPart = 64 << 10;  // bytes; Loki accepts queries of 128 KiB
 constexpr std::size_t kMostAlternatives = 64;
-constexpr std::uint32_t kTellingPage = 100;     // entries from which on a page shows how dense they are
+constexpr std::uint32_t kTellingPage = 100;  // entries from which on a page shows how dense they are
 // Pages of entries that a slice of time should hold: full pages mean the fewest requests, and lose nothing.
 constexpr double kFilled = 1.3;
-constexpr double kFastest = 8;                  // the most by which a slice grows from one request to the next
-constexpr double kLongest = 1e18;               // the longest slice in nanoseconds: 30 years, no overflow
+constexpr double kFastest = 8;              // the most by which a slice grows from one request to the next
+constexpr double kLongest = 1e18;           // the longest slice in nanoseconds: 30 years, no overflow
 constexpr std::uint32_t kSmallestPage = 2;  // a page of one entry cannot show that its time has more
 
 void append_literal(std::string& regex, std::string_view text) {
@@ -66,7 +66,8 @@ QuerySplit split_by_label(const Batch& sample) {
   }
   if (best_name.empty()) return {};
   const std::string value = base::quoted(best_value);
-  QuerySplit split = {fmt::format(" | ({0}={1} or {0}={1})", best_name, value), fmt::format(" | ({0}!={1} or {0}!={1})", best_name, value)};
+  QuerySplit split = {fmt::format(" | ({0}={1} or {0}={1})", best_name, value),
+                      fmt::format(" | ({0}!={1} or {0}!={1})", best_name, value)};
   for (const Record& record : sample.records) {
     bool equal = false, other = false;  // both: the name is that of a label and of metadata
     const auto compare = [&](const Label& label) {
@@ -134,7 +135,12 @@ QuerySplit split_query(Batch& sample) {
 }
 
 QueryPager::QueryPager(QueryClient& client, std::string query, base::TimeRange window, Direction direction, Options options)
-    : client_(client), query_(std::move(query)), window_(window), direction_(direction), options_(options), limit_(options.first_page) {}
+    : client_(client),
+      query_(std::move(query)),
+      window_(window),
+      direction_(direction),
+      options_(options),
+      limit_(options.first_page) {}
 
 std::uint32_t QueryPager::page_limit() const {
   std::uint64_t limit = std::min(limit_, options_.max_page);
@@ -152,7 +158,8 @@ void QueryPager::size_pages(std::size_t entries, std::size_t bytes) {
 // Learns from a page with `entries` entries that covered the time `covered`.
 void QueryPager::size_slices(std::size_t entries, base::Duration covered, std::uint32_t limit) {
   if (limit < kTellingPage) {
-    if (entries < limit && slice_ > 0) slice_ = static_cast<base::Duration>(std::min(static_cast<double>(slice_) * kFastest, kLongest));
+    if (entries < limit && slice_ > 0)
+      slice_ = static_cast<base::Duration>(std::min(static_cast<double>(slice_) * kFastest, kLongest));
     return;
   }
   const double wanted = kFilled * std::min(limit_, options_.max_page) / static_cast<double>(std::max<std::size_t>(entries, 1));
@@ -310,8 +317,10 @@ base::Error QueryPager::stuck(const QueryClient::Page& page, const base::TimeRan
 
 base::Error QueryPager::short_of(std::size_t entries, std::size_t known, const base::TimeRange& window) const {
   return base::fail(Code::network, "cannot read on: for the time from {} to {} Loki gave {}, where it had given {} before",
-                    record::to_rfc3339(window.from), record::to_rfc3339(window.to), base::count_of(entries, "entry", "entries"), known)
-      .with_hint("what was shown is not all: Loki does not show all that it has; ask again when its ingesters and its store are well");
+                    record::to_rfc3339(window.from), record::to_rfc3339(window.to), base::count_of(entries, "entry", "entries"),
+                    known)
+      .with_hint(
+          "what was shown is not all: Loki does not show all that it has; ask again when its ingesters and its store are well");
 }
 
 void QueryPager::leave_timestamp() {

@@ -27,9 +27,9 @@ namespace weir::loki {
 class QueryPager {
  public:
   struct Options {
-    std::uint32_t first_page = 500;     // the limit of the first request, when the size of an entry is unknown
-    std::uint32_t max_page = 5000;      // Loki's default max_entries_limit_per_query; lowered when Loki names a lower limit
-    std::size_t page_bytes = 2 << 20;   // the size of a page that the limit aims at
+    std::uint32_t first_page = 500;    // the limit of the first request, when the size of an entry is unknown
+    std::uint32_t max_page = 5000;     // Loki's default max_entries_limit_per_query; lowered when Loki names a lower limit
+    std::size_t page_bytes = 2 << 20;  // the size of a page that the limit aims at
   };
   // The window must be absolute and never changes, so entries that arrive during paging do not disturb it. `client` must
   // outlive the pager.
@@ -61,8 +61,8 @@ class QueryPager {
   [[nodiscard]] base::Error short_of(std::size_t entries, std::size_t known, const base::TimeRange& window) const;
 
   struct Part {
-    std::string filter;      // appended to the query
-    std::size_t known = 0;   // entries that the part holds at least
+    std::string filter;     // appended to the query
+    std::size_t known = 0;  // entries that the part holds at least
   };
 
   QueryClient& client_;
@@ -77,10 +77,10 @@ class QueryPager {
   bool light_ = true;         // no answer was too large so far, so pages may grow
   bool done_ = false;
   bool metric_ = false;
-  base::Timestamp instant_ = 0;      // the timestamp that is divided
-  std::vector<Part> parts_;          // the parts of `instant_` that are still to be read; the last is read first
+  base::Timestamp instant_ = 0;  // the timestamp that is divided
+  std::vector<Part> parts_;      // the parts of `instant_` that are still to be read; the last is read first
   bool divisible_ = true;
-  std::size_t known_ = 0;            // entries known to be in the window, at the end where reading goes on
+  std::size_t known_ = 0;  // entries known to be in the window, at the end where reading goes on
   std::uint64_t incomplete_ = 0;
 };
 

@@ -113,7 +113,9 @@ class Watched : public Outlet {
 
 }  // namespace
 
-std::unique_ptr<Outlet> make_outlet(std::span<const std::unique_ptr<Stage>> stages) { return std::make_unique<LinkedOutlet>(stages); }
+std::unique_ptr<Outlet> make_outlet(std::span<const std::unique_ptr<Stage>> stages) {
+  return std::make_unique<LinkedOutlet>(stages);
+}
 
 ChainResult run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context) {
   const auto links = link(stages);

@@ -9,15 +9,15 @@
 namespace weir::pipeline {
 
 struct ChainResult {
-  Result<void> ended;         // the first error
-  bool reader_gone = false;   // the last stage returned Flow::done
+  Result<void> ended;        // the first error
+  bool reader_gone = false;  // the last stage returned Flow::done
   Counters source;
   std::vector<std::pair<std::string, Counters>> stages;
 };
 
 // Drives `source` to its end, then finishes every stage in order, even after an error. The stages finish by the deadline of
-// `context.stop`, but have at least a second, except at Stop::leave. Without a request to stop there is no deadline. What was counted is
-// there after an error as well. Blocks.
+// `context.stop`, but have at least a second, except at Stop::leave. Without a request to stop there is no deadline. What was
+// counted is there after an error as well. Blocks.
 ChainResult run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context);
 
 // Joins stages[0..] into one Outlet that stands for all of them. For stages that own a thread (buffer's drain), and for tests.

@@ -20,7 +20,8 @@ constexpr int kPipeSize = 1 << 20;
 constexpr std::size_t kWrite = 256 << 10;  // written as soon as it is reached
 constexpr std::size_t kKeep = 1 << 20;     // of the buffer's memory after a very long line
 
-// JSON lines that say the same and drive no terminal: what base/visible.h would not show stands within strings, where it can be escaped.
+// JSON lines that say the same and drive no terminal: what base/visible.h would not show stands within strings, where it can be
+// escaped.
 std::string for_terminal(std::string_view text) {
   std::string out;
   while (true) {

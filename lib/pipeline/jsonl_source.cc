@@ -109,7 +109,8 @@ class JsonlSource : public Source, private base::Feed {
   }
 
  private:
-  // A long line that comes in small pieces is put together here: moving all of it for each piece would cost the square of its length.
+  // A long line that comes in small pieces is put together here: moving all of it for each piece would cost the square of its
+  // length.
   bool grows_carry(std::string_view piece) {
     if (carry_.empty() || piece.empty() || in_long_line_ || carry_.size() + piece.size() > max_line_) return false;
     if (std::memchr(piece.data(), '\n', piece.size()) != nullptr) return false;
@@ -129,7 +130,8 @@ class JsonlSource : public Source, private base::Feed {
       const Monotonic now = context_.clock->monotonic();
       const Monotonic deadline = stop_->deadline(now);
       if (now >= deadline) {
-        return base::fail(Code::interrupted, "cannot wait longer for the end of the input: the process in front of this one did not stop");
+        return base::fail(Code::interrupted,
+                          "cannot wait longer for the end of the input: the process in front of this one did not stop");
       }
       if (regular_) return Ready::input;
       auto due = out.nudge(now);
@@ -208,8 +210,9 @@ class JsonlSource : public Source, private base::Feed {
           if (!emitted) return emitted;
           return base::fail(Code::parse, "line {} of the input is no record: {}", line_number_, parsed.error().message);
         }
-        context_.diagnostics->warn("input.invalid", fmt::format("line {} of the input is no record: {}; it goes on as text with metadata weir_error",
-                                                                line_number_, parsed.error().message));
+        context_.diagnostics->warn("input.invalid",
+                                   fmt::format("line {} of the input is no record: {}; it goes on as text with metadata weir_error",
+                                               line_number_, parsed.error().message));
       }
       bytes.remove_prefix(newline == nullptr ? size : size + 1);
     }

@@ -15,8 +15,8 @@ namespace weir::pipeline {
 
 struct JsonlSourceOptions {
   int fd = 0;
-  bool strict = false;             // stop at the first line that is not a record
-  std::size_t block = 256 << 10;   // bytes of one read; a batch is at most that large
+  bool strict = false;            // stop at the first line that is not a record
+  std::size_t block = 256 << 10;  // bytes of one read; a batch is at most that large
 };
 
 std::unique_ptr<Source> make_jsonl_source(const JsonlSourceOptions& options, const Context& context);

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <limits.h>
 #include <algorithm>
 #include <cerrno>
-#include <limits.h>
 
 namespace weir::pipeline {
 namespace {
@@ -55,12 +55,14 @@ Result<void> Output::wait() {
   const Monotonic deadline = context_.stop == nullptr ? base::kNever : context_.stop->deadline(now);
   if (now >= deadline) {
     if (stopped) return base::fail(Code::interrupted, "stopped while the output was blocked: its reader takes nothing");
-    return base::fail(Code::interrupted, "cannot write the output: its reader takes nothing, and the process in front of this one died")
+    return base::fail(Code::interrupted,
+                      "cannot write the output: its reader takes nothing, and the process in front of this one died")
         .with_hint("nothing is lost: what was not passed on is read again at the next start");
   }
   pollfd fds[2] = {{fd_, POLLOUT, 0}, {stopped || context_.stop == nullptr ? -1 : context_.stop->fd(), POLLIN, 0}};
   const Monotonic until = std::min(deadline, base::after(now, stopped ? kLookStopped : kLook));
-  if (::poll(fds, 2, base::poll_timeout(now, until)) < 0 && errno != EINTR) return base::io_error(errno, "wait for room in the output");
+  if (::poll(fds, 2, base::poll_timeout(now, until)) < 0 && errno != EINTR)
+    return base::io_error(errno, "wait for room in the output");
   return {};
 }
 

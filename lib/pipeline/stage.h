@@ -52,8 +52,8 @@ class Outlet {
   // Lets everything downstream emit what is due. Never waits. Returns when to call again at the latest (base::kNever: no need).
   virtual Result<Monotonic> nudge(Monotonic now) = 0;
 
-  // For the thread that drives what is downstream, once, before its first call: `wake` is what this thread polls. Each stage registers what
-  // it waits for; when `wake` was readable, and heard, nudge() is called. `wake` outlives everything downstream.
+  // For the thread that drives what is downstream, once, before its first call: `wake` is what this thread polls. Each stage
+  // registers what it waits for; when `wake` was readable, and heard, nudge() is called. `wake` outlives everything downstream.
   virtual Result<void> attach(base::Wake& wake) {
     static_cast<void>(wake);
     return {};
@@ -64,12 +64,12 @@ class Outlet {
   // A barrier, for the end, a reload and tests. Nothing may rely on it across a pipe.
   virtual Result<Flushed> flush(Monotonic deadline) = 0;
 
-  // How long records may wait for company at the end of the chain: a source that follows may gather as long, since earlier they would not
-  // go on anyway.
+  // How long records may wait for company at the end of the chain: a source that follows may gather as long, since earlier they
+  // would not go on anyway.
   [[nodiscard]] virtual base::Duration batch_wait() const { return 0; }
 
-  // For a source that waits: the descriptor whose POLLERR or POLLHUP says that the reader of what comes out at the end went away, -1 for
-  // none; and what follows from that: Flow::done, or an error where the stream is tracked.
+  // For a source that waits: the descriptor whose POLLERR or POLLHUP says that the reader of what comes out at the end went away,
+  // -1 for none; and what follows from that: Flow::done, or an error where the stream is tracked.
   [[nodiscard]] virtual int reader_fd() const { return -1; }
   virtual Result<Flow> reader_left() { return Flow::more; }
 };
@@ -81,7 +81,8 @@ class Stage {
   // Takes the batch, emits to `out` what is to go on now. Records are the batch's: copy what is kept. Markers pass in order.
   virtual Result<Flow> consume(Batch& batch, Outlet& out) = 0;
 
-  // As Outlet's, for this stage alone. A Wake that a stage opens or watches costs descriptors: only who waits for something does so.
+  // As Outlet's, for this stage alone. A Wake that a stage opens or watches costs descriptors: only who waits for something does
+  // so.
   virtual Result<void> attach(base::Wake& wake) {
     static_cast<void>(wake);
     return {};
@@ -130,8 +131,8 @@ class Source {
   virtual ~Source() = default;
 
   // Emits until its input ends, `out` says Flow::done, or `stop` is raised (sources fed by a pipe read on until end of file or
-  // stop.deadline()). Waits for out.reader_fd() and out.wake_fd() as well. Calls out.nudge() when idle, when a deadline it returned has come, and
-  // when out.wake_fd() is readable. Does not call finish.
+  // stop.deadline()). Waits for out.reader_fd() and out.wake_fd() as well. Calls out.nudge() when idle, when a deadline it returned
+  // has come, and when out.wake_fd() is readable. Does not call finish.
   virtual Result<void> run(Outlet& out, base::Stop& stop) = 0;
 
   // As a stage's, kept up to the latest record that was emitted.

@@ -19,7 +19,9 @@ constexpr std::array<Unit, 5> kUnits = {{{365 * 24 * base::kHour, "year"},
                                          {base::kSecond, "second"}}};
 constexpr base::Duration kFew = 10;  // of the largest unit: beyond, the next one says nothing more
 
-std::string number_of(base::Duration count, std::string_view name) { return base::count_of(static_cast<std::uint64_t>(count), name); }
+std::string number_of(base::Duration count, std::string_view name) {
+  return base::count_of(static_cast<std::uint64_t>(count), name);
+}
 
 base::Duration between(base::Timestamp earlier, base::Timestamp later) {
   constexpr auto most = std::numeric_limits<base::Duration>::max();
@@ -29,7 +31,8 @@ base::Duration between(base::Timestamp earlier, base::Timestamp later) {
 }  // namespace
 
 std::string in_words(base::Duration duration) {
-  if (duration < 0) duration = duration == std::numeric_limits<base::Duration>::min() ? std::numeric_limits<base::Duration>::max() : -duration;
+  if (duration < 0)
+    duration = duration == std::numeric_limits<base::Duration>::min() ? std::numeric_limits<base::Duration>::max() : -duration;
   for (std::size_t i = 0; i < kUnits.size(); ++i) {
     const base::Duration count = duration / kUnits[i].length;
     if (count == 0) continue;

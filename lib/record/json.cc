@@ -64,13 +64,27 @@ const char* escape(char*& out, const char* at, const char* stop, const char* end
     }
     *out++ = '\\';
     switch (byte) {
-      case '"': *out++ = '"'; break;
-      case '\\': *out++ = '\\'; break;
-      case '\b': *out++ = 'b'; break;
-      case '\f': *out++ = 'f'; break;
-      case '\n': *out++ = 'n'; break;
-      case '\r': *out++ = 'r'; break;
-      case '\t': *out++ = 't'; break;
+      case '"':
+        *out++ = '"';
+        break;
+      case '\\':
+        *out++ = '\\';
+        break;
+      case '\b':
+        *out++ = 'b';
+        break;
+      case '\f':
+        *out++ = 'f';
+        break;
+      case '\n':
+        *out++ = 'n';
+        break;
+      case '\r':
+        *out++ = 'r';
+        break;
+      case '\t':
+        *out++ = 't';
+        break;
       default:
         std::memcpy(out, "u00", 3);
         out[3] = kHex[byte >> 4];
@@ -129,13 +143,26 @@ std::size_t unescape(char* out, std::string_view escaped) {
     const char kind = at[1];
     at += 2;
     switch (kind) {
-      case 'b': *out++ = '\b'; continue;
-      case 'f': *out++ = '\f'; continue;
-      case 'n': *out++ = '\n'; continue;
-      case 'r': *out++ = '\r'; continue;
-      case 't': *out++ = '\t'; continue;
-      case 'u': break;
-      default: *out++ = kind; continue;
+      case 'b':
+        *out++ = '\b';
+        continue;
+      case 'f':
+        *out++ = '\f';
+        continue;
+      case 'n':
+        *out++ = '\n';
+        continue;
+      case 'r':
+        *out++ = '\r';
+        continue;
+      case 't':
+        *out++ = '\t';
+        continue;
+      case 'u':
+        break;
+      default:
+        *out++ = kind;
+        continue;
     }
     if (end - at < 4) break;
     unsigned code = hex4(at);

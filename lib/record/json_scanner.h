@@ -123,10 +123,14 @@ class JsonScanner {
           return take(close, object ? "a comma or } is expected" : "a comma or ] is expected");
         }
       }
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: return number();
+      case 't':
+        return word("true");
+      case 'f':
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        return number();
     }
   }
 

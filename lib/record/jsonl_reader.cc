@@ -21,9 +21,10 @@ using base::Code;
 using base::Timestamp;
 
 constexpr Timestamp kEarliest = 631'152'000 * base::kSecond;  // 1990-01-01: smaller integers are not nanoseconds
-constexpr Timestamp kEnd = 9'214'646'400 * base::kSecond;    // 2262-01-01: what is later could not be written in RFC 3339 and read again
+constexpr Timestamp kEnd =
+    9'214'646'400 * base::kSecond;  // 2262-01-01: what is later could not be written in RFC 3339 and read again
 constexpr std::size_t kMaxKnownSets = 1280;
-constexpr std::size_t kMaxKnownBytes = 8 << 20;   // of the texts of those sets
+constexpr std::size_t kMaxKnownBytes = 8 << 20;  // of the texts of those sets
 constexpr std::size_t kMaxKnownText = 64 << 10;  // a larger set is read each time
 constexpr std::size_t kKeptScratch = 256 << 10;
 
@@ -66,8 +67,8 @@ struct JsonlReader::State {
   std::unordered_map<std::string, LabelSetRef> known;
   std::size_t known_bytes = 0;
 
-  // What is gathered of the line at hand. It goes into the batch once the whole line has proved to be a record: otherwise lines that are
-  // none would fill it.
+  // What is gathered of the line at hand. It goes into the batch once the whole line has proved to be a record: otherwise lines
+  // that are none would fill it.
   std::vector<Label> label_pairs;
   std::vector<Label> metadata_pairs;
   std::vector<std::string_view> unknown;  // members, neighbours with a comma between them as one
@@ -201,7 +202,8 @@ struct JsonlReader::State {
       }
       quoted = true;
     } else {
-      if (in.at_ < in.end_ && *in.at_ != '-' && (*in.at_ < '0' || *in.at_ > '9')) return wrong("the timestamp is no string and no number");
+      if (in.at_ < in.end_ && *in.at_ != '-' && (*in.at_ < '0' || *in.at_ > '9'))
+        return wrong("the timestamp is no string and no number");
       if (!in.number()) return false;
       text = {begin, static_cast<std::size_t>(in.at_ - begin)};
     }
@@ -212,8 +214,10 @@ struct JsonlReader::State {
       }
     }
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out.timestamp);
-    if (error != std::errc() || end != text.data() + text.size()) return wrong("the timestamp is neither RFC 3339, from 1678 to 2261, nor integer nanoseconds");
-    if (out.timestamp < kEarliest) return wrong("the timestamp lies before 1990: seconds, ms or \xc2\xb5s? nanoseconds are expected");
+    if (error != std::errc() || end != text.data() + text.size())
+      return wrong("the timestamp is neither RFC 3339, from 1678 to 2261, nor integer nanoseconds");
+    if (out.timestamp < kEarliest)
+      return wrong("the timestamp lies before 1990: seconds, ms or \xc2\xb5s? nanoseconds are expected");
     if (out.timestamp >= kEnd) return wrong("the timestamp lies after 2261");
     return out.has_timestamp = true;
   }
@@ -249,8 +253,8 @@ struct JsonlReader::State {
     if (key == "type") {
       std::string_view name;
       if (!text(in, name)) return false;
-      for (const Marker::Type type : {Marker::Type::begin, Marker::Type::generation, Marker::Type::done, Marker::Type::block, Marker::Type::end,
-                                      Marker::Type::rejected}) {
+      for (const Marker::Type type : {Marker::Type::begin, Marker::Type::generation, Marker::Type::done, Marker::Type::block,
+                                      Marker::Type::end, Marker::Type::rejected}) {
         if (marker_name(type) != name) continue;
         marker.type = type;
         return true;
@@ -395,7 +399,8 @@ struct JsonlReader::State {
       case 9:
         if (key.data == "timestamp") return timestamp(in, out);
         break;
-      default: break;
+      default:
+        break;
     }
     if (!in.skip()) return false;
     out.has_extra = true;
@@ -456,7 +461,8 @@ JsonlReader::~JsonlReader() = default;
 const ReaderStats& JsonlReader::stats() const { return state_->stats; }
 
 void JsonlReader::keep_piece(std::string_view piece, Batch& batch) {
-  if (!piece.empty()) state_->invalid(piece, fmt::format("part of a line that is longer than the limit of {} bytes", state_->limits.max_line), batch);
+  if (!piece.empty())
+    state_->invalid(piece, fmt::format("part of a line that is longer than the limit of {} bytes", state_->limits.max_line), batch);
 }
 
 base::Result<void> JsonlReader::parse(std::string_view line, Batch& batch) {
@@ -465,7 +471,8 @@ base::Result<void> JsonlReader::parse(std::string_view line, Batch& batch) {
   ++state.stats.lines;
   if (line.size() > state.limits.max_line) {
     const std::string why = fmt::format("a line of {} bytes is longer than the limit of {}", line.size(), state.limits.max_line);
-    for (std::size_t at = 0; at < line.size(); at += state.limits.max_line) state.invalid(line.substr(at, state.limits.max_line), why, batch);
+    for (std::size_t at = 0; at < line.size(); at += state.limits.max_line)
+      state.invalid(line.substr(at, state.limits.max_line), why, batch);
     return base::fail(Code::parse, "{}", why);
   }
   JsonScanner in(line, state.limits.max_depth);
@@ -493,7 +500,8 @@ base::Result<void> JsonlReader::parse(std::string_view line, Batch& batch) {
   if (members.has_extra) {
     members.extra.unknown = state.joined_unknown(batch);
     if (broken_utf8) {
-      for (std::string_view* part : {&members.extra.unknown, &members.extra.rejected, &members.extra.parsed, &members.extra.value}) {
+      for (std::string_view* part :
+           {&members.extra.unknown, &members.extra.rejected, &members.extra.parsed, &members.extra.value}) {
         *part = State::repair(batch, *part);
       }
     }

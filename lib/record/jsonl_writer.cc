@@ -22,7 +22,8 @@ void append_marker(std::string& out, const Marker& marker) {
   out += '"';
   switch (marker.type) {
     case Marker::Type::position:
-    case Marker::Type::end: break;
+    case Marker::Type::end:
+      break;
     case Marker::Type::begin:
     case Marker::Type::rejected:
       out += ",\"checkpoint\":";
@@ -34,9 +35,10 @@ void append_marker(std::string& out, const Marker& marker) {
       append_json_string(out, marker.path);
       out += ",\"log\":";
       append_json_string(out, marker.log_key);
-      out += fmt::format(",\"inode\":{},\"device\":{},\"head_size\":{},\"head_hash\":\"{:016x}\"", marker.inode, marker.device, marker.head_size,
-                         marker.head_hash);
-      if (marker.check_end != 0) out += fmt::format(",\"check_end\":{},\"check_hash\":\"{:016x}\"", marker.check_end, marker.check_hash);
+      out += fmt::format(",\"inode\":{},\"device\":{},\"head_size\":{},\"head_hash\":\"{:016x}\"", marker.inode, marker.device,
+                         marker.head_size, marker.head_hash);
+      if (marker.check_end != 0)
+        out += fmt::format(",\"check_end\":{},\"check_hash\":\"{:016x}\"", marker.check_end, marker.check_hash);
       break;
     case Marker::Type::done:
       if (marker.gone) out += ",\"gone\":true";

@@ -16,7 +16,7 @@ namespace weir::record {
 // and, when check_end is not 0, also the hash of the (up to) 256 bytes before check_end. The device only decides between equal
 // files.
 struct FileIdentity {
-  std::string path;             // at the time of opening
+  std::string path;  // at the time of opening
   std::uint64_t inode = 0;
   std::uint64_t device = 0;
   std::uint32_t head_size = 0;  // min(1024, size when announced)
@@ -27,10 +27,10 @@ struct FileIdentity {
 };
 
 struct Generation {
-  std::uint32_t number = 0;     // ascending within the log
+  std::uint32_t number = 0;  // ascending within the log
   FileIdentity file;
-  bool done = false;            // read to its end, and finished
-  std::uint64_t end = 0;        // everything before it is safe; when finished, at least the size at that time
+  bool done = false;      // read to its end, and finished
+  std::uint64_t end = 0;  // everything before it is safe; when finished, at least the size at that time
   friend bool operator==(const Generation&, const Generation&) = default;
 };
 

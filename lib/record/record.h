@@ -27,18 +27,18 @@ struct Extra {
 // `raw` is the JSON text that the record was read from. While it is set, the writer prints it instead of the fields. So a stage
 // that changes any field calls touch(), before or after the change.
 struct Record {
-  base::Timestamp timestamp = 0;       // nanoseconds, UTC
-  const LabelSet* labels = nullptr;    // never null in a batch; held by the batch
+  base::Timestamp timestamp = 0;     // nanoseconds, UTC
+  const LabelSet* labels = nullptr;  // never null in a batch; held by the batch
   Text line;
-  std::span<const Label> metadata;     // names and order as given; values may be empty
-  std::string_view tenant;             // "" for none
-  Source source;                       // Kind::none in a chain that tracks nothing
-  const Extra* extra = nullptr;        // null when the record has none of these keys
-  const Marker* marker = nullptr;      // not null: this is a marker, without a line, never shown to people or sent to Loki
-  std::string_view raw;                // the JSON object as it was read; "" when the record was made or changed
+  std::span<const Label> metadata;  // names and order as given; values may be empty
+  std::string_view tenant;          // "" for none
+  Source source;                    // Kind::none in a chain that tracks nothing
+  const Extra* extra = nullptr;     // null when the record has none of these keys
+  const Marker* marker = nullptr;   // not null: this is a marker, without a line, never shown to people or sent to Loki
+  std::string_view raw;             // the JSON object as it was read; "" when the record was made or changed
   bool held = false;
-  bool sample = false;                 // it has `value` and no line
-  bool invalid = false;                // made from an input line that was not a record (metadata weir_error)
+  bool sample = false;   // it has `value` and no line
+  bool invalid = false;  // made from an input line that was not a record (metadata weir_error)
 
   void touch() { raw = {}; }
   [[nodiscard]] bool is_marker() const { return marker != nullptr; }

@@ -117,13 +117,20 @@ std::string Source::to_string() const {
 
 std::string_view marker_name(Marker::Type type) {
   switch (type) {
-    case Marker::Type::position: return "position";
-    case Marker::Type::begin: return "begin";
-    case Marker::Type::generation: return "generation";
-    case Marker::Type::done: return "done";
-    case Marker::Type::block: return "block";
-    case Marker::Type::end: return "end";
-    case Marker::Type::rejected: return "rejected";
+    case Marker::Type::position:
+      return "position";
+    case Marker::Type::begin:
+      return "begin";
+    case Marker::Type::generation:
+      return "generation";
+    case Marker::Type::done:
+      return "done";
+    case Marker::Type::block:
+      return "block";
+    case Marker::Type::end:
+      return "end";
+    case Marker::Type::rejected:
+      return "rejected";
   }
   return "";
 }

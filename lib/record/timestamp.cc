@@ -13,10 +13,10 @@ namespace weir::record {
 namespace {
 
 using base::Code;
-using base::kSecondsPerDay;
 using base::Duration;
 using base::fail;
 using base::kSecond;
+using base::kSecondsPerDay;
 using base::Result;
 using base::Timestamp;
 
@@ -68,11 +68,16 @@ std::optional<Timestamp> parse_unix(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   switch (text.size()) {
-    case 10: return value * kSecond;
-    case 13: return value * 1'000'000;
-    case 16: return value * 1'000;
-    case 19: return value;
-    default: return std::nullopt;
+    case 10:
+      return value * kSecond;
+    case 13:
+      return value * 1'000'000;
+    case 16:
+      return value * 1'000;
+    case 19:
+      return value;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -89,8 +94,8 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
   int second = digits(at + 17, 2);
   if (at[4] != '-' || at[7] != '-' || at[13] != ':' || at[16] != ':') return std::nullopt;
   if (at[10] != 'T' && at[10] != 't' && at[10] != ' ') return std::nullopt;
-  if (year < 1678 || year > 2261 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
-      second > 60 || static_cast<unsigned>(day) > base::days_in_month(year, static_cast<unsigned>(month))) {
+  if (year < 1678 || year > 2261 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+      second < 0 || second > 60 || static_cast<unsigned>(day) > base::days_in_month(year, static_cast<unsigned>(month))) {
     return std::nullopt;
   }
   at += 19;
@@ -206,7 +211,8 @@ Result<Timestamp> parse_time(std::string_view text, Timestamp now) {
 Result<Duration> parse_duration(std::string_view text) {
   const std::string_view whole = text;
   const auto wrong = [whole](std::string_view why) {
-    return fail(Code::usage, "cannot read \"{}\" as a duration: {}", whole, why).with_hint("use for example 500ms, 90s, 15m, 1h30m or 7d");
+    return fail(Code::usage, "cannot read \"{}\" as a duration: {}", whole, why)
+        .with_hint("use for example 500ms, 90s, 15m, 1h30m or 7d");
   };
   if (text.empty()) return wrong("it is empty");
   const bool negative = text.front() == '-';
@@ -269,7 +275,8 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   if (!unit.empty() && unit != "b") {
     const std::size_t power = std::string_view("kmgtp").find(unit.front());
     const std::string_view rest = std::string_view(unit).substr(1);
-    if (power == std::string_view::npos || (!rest.empty() && rest != "b" && rest != "i" && rest != "ib")) return wrong("the unit is not known");
+    if (power == std::string_view::npos || (!rest.empty() && rest != "b" && rest != "i" && rest != "ib"))
+      return wrong("the unit is not known");
     factor = std::pow(rest == "b" ? 1000.0 : 1024.0, static_cast<double>(power + 1));
   }
   if (number * factor > 9e18) return wrong("it is too large");

@@ -59,7 +59,8 @@ Result<void> forget_consumer(const std::string& wanted, const std::string& name,
     return base::fail(Code::usage, "cannot forget consumer '{}' of spool '{}': nobody has registered that name", name, path)
         .with_hint(names.empty() ? "it has no consumers" : "its consumers: " + names);
   }
-  auto lock = LockFile::take(consumer_lock_path(path, name), fmt::format("consumer '{}' of spool '{}'", name, path), 0, clock, nullptr);
+  auto lock =
+      LockFile::take(consumer_lock_path(path, name), fmt::format("consumer '{}' of spool '{}'", name, path), 0, clock, nullptr);
   if (!lock) {
     base::Error error = std::move(lock).error();
     if (error.code != Code::busy) return error;

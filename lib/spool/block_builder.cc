@@ -56,7 +56,9 @@ std::uint32_t BlockBuilder::stream_of(const record::Record& record) {
     const Stream& last = streams_[record_stream_.back()];
     if (last.labels == record.labels && last.tenant == record.tenant) return record_stream_.back();
   }
-  const auto equal = [&](std::uint32_t index) { return streams_[index].labels == record.labels && streams_[index].tenant == record.tenant; };
+  const auto equal = [&](std::uint32_t index) {
+    return streams_[index].labels == record.labels && streams_[index].tenant == record.tenant;
+  };
   std::uint32_t* slot = find_slot(stream_slots_, hash_stream(record.labels, record.tenant), equal);
   if (*slot != 0) return *slot - 1;
 
@@ -99,8 +101,8 @@ void BlockBuilder::add(const record::Record& record) {
   Stream& stream = streams_[stream_index];
   const std::uint32_t set = set_of(record.metadata, stream.last_set);
 
-  // As many as the last block had, or in small steps: doubling would take up to twice what is needed, in each of the batches that go
-  // round.
+  // As many as the last block had, or in small steps: doubling would take up to twice what is needed, in each of the batches that
+  // go round.
   auto& records = batch_.records;
   if (records.size() == records.capacity()) records.reserve(std::max(last_records_, records.size() + records.size() / 8) + kGrowth);
   record::Record& copy = records.emplace_back();
@@ -270,7 +272,8 @@ void BlockBuilder::put_columns(std::string& out, bool lengths) {
   bool extras = false;
   for (const std::uint32_t ordinal : grouped_) {
     const record::Record& record = records[ordinal];
-    int flags = (record.held ? kHeld : 0) | (record.invalid ? kInvalid : 0) | (record.line.form == record::Text::Form::clean ? kClean : 0);
+    int flags =
+        (record.held ? kHeld : 0) | (record.invalid ? kInvalid : 0) | (record.line.form == record::Text::Form::clean ? kClean : 0);
     if (record.extra != nullptr) {
       extras = true;
       flags |= (record.extra->unknown.empty() ? 0 : kUnknown) | (record.extra->rejected.empty() ? 0 : kRejected);

@@ -14,7 +14,7 @@
 namespace weir::spool {
 
 struct PackedBlock {
-  BlockInfo info;       // id and stored are the writer's to set
+  BlockInfo info;  // id and stored are the writer's to set
   std::string streams;
   std::string body;
 };
@@ -65,14 +65,14 @@ class BlockBuilder {
   std::uint64_t line_bytes_ = 0;
   std::uint32_t held_ = 0;
   std::vector<Stream> streams_;
-  std::vector<std::uint32_t> stream_slots_;  // open addressing, index + 1
+  std::vector<std::uint32_t> stream_slots_;           // open addressing, index + 1
   std::vector<std::span<const record::Label>> sets_;  // of metadata; the first is the empty one
   std::vector<std::uint32_t> set_slots_;
   std::vector<std::uint32_t> record_stream_, record_set_;  // by ordinal
 
   std::array<std::optional<Compressor>, 2> compressors_;  // by effort
   Compressor* compressor_ = nullptr;                      // of the call in progress
-  std::vector<std::uint32_t> grouped_, starts_;  // ordinals, stream by stream
+  std::vector<std::uint32_t> grouped_, starts_;           // ordinals, stream by stream
   std::string section_, frame_;
   std::size_t last_records_ = 0;  // of the block before
 };

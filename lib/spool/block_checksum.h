@@ -9,7 +9,8 @@
 namespace weir::spool {
 
 // Over the numbers of the row, the packed columns and the body, each seeded with the hash before it (weir-spool.5).
-[[nodiscard]] std::uint64_t block_checksum(const BlockInfo& info, std::string_view streams, std::string_view positions, std::string_view body);
+[[nodiscard]] std::uint64_t block_checksum(const BlockInfo& info, std::string_view streams, std::string_view positions,
+                                           std::string_view body);
 
 // Kept in `meta` as 'positions_checksum'.
 [[nodiscard]] std::uint64_t snapshot_checksum(std::uint64_t through_block, std::string_view body);

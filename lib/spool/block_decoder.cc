@@ -87,7 +87,8 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
   for (std::size_t i = 0; i < streams.size(); ++i) {
     starts_[i] = static_cast<std::uint32_t>(total);
     total += streams[i].records;
-    wanted_[i] = options.range.touches(streams[i].min_timestamp, streams[i].max_timestamp) && (!options.stream || options.stream(streams[i]));
+    wanted_[i] = options.range.touches(streams[i].min_timestamp, streams[i].max_timestamp) &&
+                 (!options.stream || options.stream(streams[i]));
     any = any || wanted_[i] != 0;
   }
   if (total != expected) return damaged("stream list");
@@ -198,7 +199,8 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
       }
     }
   }
-  if (!lengths.complete() || !choices.complete() || !known.complete() || !extras.complete() || offset != lines_size) return damaged("body");
+  if (!lengths.complete() || !choices.complete() || !known.complete() || !extras.complete() || offset != lines_size)
+    return damaged("body");
 
   std::vector<const record::LabelSet*> labels(streams.size());
   std::vector<std::string_view> tenants(streams.size());
@@ -211,14 +213,16 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
   for (std::size_t i = 0; i < streams.size(); ++i) {
     if (wanted_[i] == 0) continue;
     const auto first = cells_.begin() + starts_[i];
-    count += static_cast<std::size_t>(std::count_if(first, first + streams[i].records, [&](const Cell& cell) { return options.range.contains(cell.time); }));
+    count += static_cast<std::size_t>(
+        std::count_if(first, first + streams[i].records, [&](const Cell& cell) { return options.range.contains(cell.time); }));
   }
   // At once: growing by doubling takes three times the memory for a moment. One more for the marker that may follow.
   batch.records.reserve(batch.records.size() + count + 1);
   ordinals.reserve(ordinals.size() + count);
   for (std::uint32_t ordinal = 0; ordinal < expected; ++ordinal) {
     std::size_t stream = 0;
-    for (std::size_t byte = 0; byte < width; ++byte) stream |= static_cast<std::size_t>(static_cast<unsigned char>(order[ordinal * width + byte])) << (8 * byte);
+    for (std::size_t byte = 0; byte < width; ++byte)
+      stream |= static_cast<std::size_t>(static_cast<unsigned char>(order[ordinal * width + byte])) << (8 * byte);
     if (stream >= streams.size()) return damaged("body");
     const std::uint32_t at = starts_[stream]++;
     if (at >= expected) return damaged("body");

@@ -15,8 +15,8 @@ using base::TimeRange;
 
 // Blocks that hold records, by number.
 struct BlockRange {
-  TimeRange time = {};        // those that have a record in it
-  std::uint64_t after = 0;    // with a higher number
+  TimeRange time = {};      // those that have a record in it
+  std::uint64_t after = 0;  // with a higher number
   std::size_t limit = std::numeric_limits<std::size_t>::max();
 };
 
@@ -26,8 +26,8 @@ struct BlockInfo {
   base::Timestamp stored = 0;                            // wall clock of the commit
   std::uint32_t records = 0;
   std::uint32_t held = 0;
-  std::uint64_t line_bytes = 0;                          // decoded lines
-  std::uint64_t body_bytes = 0;                          // compressed
+  std::uint64_t line_bytes = 0;  // decoded lines
+  std::uint64_t body_bytes = 0;  // compressed
 };
 
 // All records of a block with equal labels and tenant.

@@ -1,8 +1,9 @@
 // What packing and unpacking of a block agree on (weir-spool.5).
 //
-// The body: a byte with its form, a varint with the unpacked size of the lines, the columns, and one zstd frame to the end: the lines.
-// Within a column, and within the lines, the records lie stream by stream, and in order of arrival within a stream: equal things meet,
-// which is what makes them small. Each column is packed by itself, since numbers of different kinds share no statistics.
+// The body: a byte with its form, a varint with the unpacked size of the lines, the columns, and one zstd frame to the end: the
+// lines. Within a column, and within the lines, the records lie stream by stream, and in order of arrival within a stream: equal
+// things meet, which is what makes them small. Each column is packed by itself, since numbers of different kinds share no
+// statistics.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +14,15 @@ namespace weir::spool {
 inline constexpr std::uint8_t kBodyForm = 1;
 
 enum Column : std::uint8_t {
-  kOrder,         // the stream of each record, in order of arrival: order_width() bytes
-  kLengths,       // of the lines, varints; empty when no line holds a newline: then each ends with one
-  kTimes,         // the eight bytes, lowest first, of the zigzag difference to the record before; the lower ones are noise, the upper ones
+  kOrder,    // the stream of each record, in order of arrival: order_width() bytes
+  kLengths,  // of the lines, varints; empty when no line holds a newline: then each ends with one
+  kTimes,  // the eight bytes, lowest first, of the zigzag difference to the record before; the lower ones are noise, the upper ones
   kTimesEnd = kTimes + 8,  // nearly constant. Empty: all zero
   kFlags = kTimesEnd,
-  kStrings,       // names and values of metadata, each once
-  kSets,          // of metadata, by numbers of strings
-  kChoices,       // the set of each record: varints; empty when nothing has metadata
-  kKnownSets,     // numbers that kKnown refers to: varints
+  kStrings,    // names and values of metadata, each once
+  kSets,       // of metadata, by numbers of strings
+  kChoices,    // the set of each record: varints; empty when nothing has metadata
+  kKnownSets,  // numbers that kKnown refers to: varints
   kExtra,
   kColumns,
 };
@@ -33,10 +34,10 @@ inline constexpr std::uint64_t kHad = 2;
 
 // Flags of a record.
 inline constexpr int kHeld = 1;
-inline constexpr int kClean = 2;     // the line is valid UTF-8 and needs no escape in JSON
-inline constexpr int kInvalid = 4;   // made of input that was no record
-inline constexpr int kUnknown = 8;   // has unknown keys
-inline constexpr int kRejected = 16; // has a `rejected` object
+inline constexpr int kClean = 2;      // the line is valid UTF-8 and needs no escape in JSON
+inline constexpr int kInvalid = 4;    // made of input that was no record
+inline constexpr int kUnknown = 8;    // has unknown keys
+inline constexpr int kRejected = 16;  // has a `rejected` object
 
 // Bytes with which the order column names a stream.
 inline int order_width(std::size_t streams) {

@@ -1,11 +1,11 @@
-// How far the wall clock was set while a spool had blocks: what is stored with the time of an older clock is corrected by it, so that
-// records age by the time that passes.
+// How far the wall clock was set while a spool had blocks: what is stored with the time of an older clock is corrected by it, so
+// that records age by the time that passes.
 //
-// A step is known by the number of the newest block of its moment: all times stored up to there count as moved by it. It shows in the
-// difference of the wall clock and the monotonic one, which is stored, so that it also shows between two writers of one run of the machine.
-// After a reboot there is nothing but the gap since the newest block: when that is negative or longer than kPlausible, only kPlausible, or
-// nothing, counts as time that has passed, and the rest as a step. A node that was really off for long keeps its records a little longer,
-// which harms nobody.
+// A step is known by the number of the newest block of its moment: all times stored up to there count as moved by it. It shows in
+// the difference of the wall clock and the monotonic one, which is stored, so that it also shows between two writers of one run of
+// the machine. After a reboot there is nothing but the gap since the newest block: when that is negative or longer than kPlausible,
+// only kPlausible, or nothing, counts as time that has passed, and the rest as a step. A node that was really off for long keeps
+// its records a little longer, which harms nobody.
 #pragma once
 
 #include "base/clock.h"
@@ -31,8 +31,8 @@ class ClockSteps {
     return stored;
   }
 
-  // A writer begins: `newest` is the block stored last, at the corrected time `at`; `before` is offset() of an earlier writer of this run of
-  // the machine. The step that follows, 0 for none.
+  // A writer begins: `newest` is the block stored last, at the corrected time `at`; `before` is offset() of an earlier writer of
+  // this run of the machine. The step that follows, 0 for none.
   base::Duration begin(const base::Clock& clock, std::uint64_t newest, base::Timestamp at, std::optional<base::Duration> before) {
     if (before) {
       offset_ = *before;

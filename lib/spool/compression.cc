@@ -18,8 +18,9 @@ Compressor::Compressor(Effort effort) : context_(ZSTD_createCCtx()) {
   ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1);
   if (effort == Effort::fast) return;
   // Smaller than level 6 leaves it, with tables that fit a block of a MiB: 1.3 MB of memory instead of 3.7.
-  constexpr std::pair<ZSTD_cParameter, int> parameters[] = {{ZSTD_c_windowLog, 20}, {ZSTD_c_hashLog, 17}, {ZSTD_c_chainLog, 16},
-                                                            {ZSTD_c_searchLog, 4},  {ZSTD_c_minMatch, 5}, {ZSTD_c_strategy, ZSTD_lazy2}};
+  constexpr std::pair<ZSTD_cParameter, int> parameters[] = {{ZSTD_c_windowLog, 20}, {ZSTD_c_hashLog, 17},
+                                                            {ZSTD_c_chainLog, 16},  {ZSTD_c_searchLog, 4},
+                                                            {ZSTD_c_minMatch, 5},   {ZSTD_c_strategy, ZSTD_lazy2}};
   for (const auto& [parameter, value] : parameters) ZSTD_CCtx_setParameter(context, parameter, value);
 }
 Compressor::~Compressor() = default;
@@ -29,7 +30,8 @@ void Compressor::append(std::string& out, std::string_view bytes) {
   const std::size_t bound = ZSTD_compressBound(bytes.size());
   // Not filled, so that of the bound, which is more than the input, only what is written becomes memory.
   const auto frame = std::make_unique_for_overwrite<char[]>(bound);
-  const std::size_t written = ZSTD_compress2(static_cast<ZSTD_CCtx*>(context_.get()), frame.get(), bound, bytes.data(), bytes.size());
+  const std::size_t written =
+      ZSTD_compress2(static_cast<ZSTD_CCtx*>(context_.get()), frame.get(), bound, bytes.data(), bytes.size());
   if (ZSTD_isError(written) != 0) base::end_out_of_memory();  // the bound was kept, so this is memory that ran out
   out.append(frame.get(), written);
 }

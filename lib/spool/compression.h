@@ -12,8 +12,9 @@
 namespace weir::spool {
 
 enum class Effort : std::uint8_t {
-  fast,     // 400 MB/s: where much comes at once
-  thorough, // a quarter of that speed, a sixth smaller on the small blocks of live following, where writing costs more than packing
+  fast,      // 400 MB/s: where much comes at once
+  thorough,  // a quarter of that speed, a sixth smaller on the small blocks of live following, where writing costs more than
+             // packing
 };
 
 // Not thread safe.

@@ -21,7 +21,9 @@ constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kMaxLog = 32 << 20;
 
 bool valid_name(std::string_view name) {
-  const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'; };
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  };
   return !name.empty() && name.size() <= 64 && name.front() != '.' && std::ranges::all_of(name, allowed);
 }
 
@@ -37,11 +39,11 @@ struct Consumer::State {
   RejectedStore rejections;
   // What of `places` may be noted while rejections wait: all but theirs, which come again after a kill.
   std::optional<PlaceSet> without_rejected;
-  bool not_to_note = false;        // of a stream that waits one was rejected: its place and the others' cannot be told apart
+  bool not_to_note = false;  // of a stream that waits one was rejected: its place and the others' cannot be told apart
   std::uint64_t evicted_rejected = 0;
   RecentFile recent;
-  base::Timestamp stored = 0;      // the row's `updated`
-  bool changed = false;            // since the last commit
+  base::Timestamp stored = 0;  // the row's `updated`
+  bool changed = false;        // since the last commit
   bool noted = true;
 
   base::Result<void> load() {
@@ -98,8 +100,9 @@ struct Consumer::State {
     const record::Source& source = record.source;
     if (source.kind != record::Source::Kind::block) return Verdict::take;
     if (source.spool != file.id) {
-      return base::fail(base::Code::usage, "cannot acknowledge into '{}': the records come out of another spool ({:016x}, not {:016x})",
-                        options.path, source.spool, file.id);
+      return base::fail(base::Code::usage,
+                        "cannot acknowledge into '{}': the records come out of another spool ({:016x}, not {:016x})", options.path,
+                        source.spool, file.id);
     }
     const BlockPlace place{source.block, source.ordinal};
     if (!next) next = place;
@@ -117,11 +120,13 @@ struct Consumer::State {
 Consumer::Consumer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Consumer::~Consumer() = default;
 
-base::Result<std::unique_ptr<Consumer>> Consumer::open(const ConsumerOptions& wanted, const base::Clock& clock, const base::Stop* stop) {
+base::Result<std::unique_ptr<Consumer>> Consumer::open(const ConsumerOptions& wanted, const base::Clock& clock,
+                                                       const base::Stop* stop) {
   ConsumerOptions options = wanted;
   options.path = real_path(wanted.path);
   if (!valid_name(options.name)) {
-    return base::fail(base::Code::usage, "cannot use consumer name '{}': 1 to 64 letters, digits, '.', '_' and '-' are allowed", options.name);
+    return base::fail(base::Code::usage, "cannot use consumer name '{}': 1 to 64 letters, digits, '.', '_' and '-' are allowed",
+                      options.name);
   }
   auto state = std::make_unique<State>();
   state->options = options;
@@ -130,7 +135,8 @@ base::Result<std::unique_ptr<Consumer>> Consumer::open(const ConsumerOptions& wa
   auto file = open_for_consumer(options.path, options.wait);
   if (!file) return std::move(file).error();
   if (options.spool != 0 && options.spool != file->id) {
-    return base::fail(base::Code::usage, "cannot acknowledge into '{}': it is another spool than the one the records come from ({:016x}, not {:016x})",
+    return base::fail(base::Code::usage,
+                      "cannot acknowledge into '{}': it is another spool than the one the records come from ({:016x}, not {:016x})",
                       options.path, file->id, options.spool);
   }
   const std::string what = fmt::format("consumer '{}' of spool '{}'", options.name, options.path);
@@ -155,7 +161,8 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
   using Type = record::Marker::Type;
   if (record.marker != nullptr && record.marker->type == Type::begin) {
     if (record.marker->spool != 0 && record.marker->spool != state_->file.id) {
-      return base::fail(base::Code::usage, "cannot acknowledge into '{}': the stream comes out of another spool", state_->options.path);
+      return base::fail(base::Code::usage, "cannot acknowledge into '{}': the stream comes out of another spool",
+                        state_->options.path);
     }
     // Where this stream starts; what lies before is not its business.
     state_->next.reset();
@@ -176,7 +183,9 @@ base::Result<Verdict> Consumer::see(const record::Record& record) {
     // A position marker stands in for the last record that was dropped, so it covers that record.
     auto verdict = state_->arrive(record, true);
     if (verdict) {
-      state_->change([&](PlaceSet& set) { set.add({record.source.block, record.source.ordinal}, {record.source.block, record.source.ordinal + 1}); });
+      state_->change([&](PlaceSet& set) {
+        set.add({record.source.block, record.source.ordinal}, {record.source.block, record.source.ordinal + 1});
+      });
       return Verdict::take;
     }
     return verdict;
@@ -252,7 +261,8 @@ base::Result<void> Consumer::State::store() {
   // Later than before, whatever the clock does: the recent file tells rows apart by it.
   const base::Timestamp now = std::max(state.clock->wall(), state.stored + 1);
   // The row may have been forgotten meanwhile; then it stays so, and with it nothing is kept back for this name.
-  if (auto done = update_consumer(state.file.database, state.options.name, state.options.match, state.places, now); !done) return done;
+  if (auto done = update_consumer(state.file.database, state.options.name, state.options.match, state.places, now); !done)
+    return done;
   std::uint64_t evicted = 0;
   if (!state.rejections.empty()) {
     auto limit = read_meta(state.file.database, Meta::rejected_max);

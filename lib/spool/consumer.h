@@ -12,7 +12,8 @@
 // evicted) and counts as acknowledged once the later one has arrived.
 //
 // A stream whose records cannot be taken for the time being waits: leave() says so of each of them as it arrives. They stay where
-// they are, are read again from the spool later, and are acknowledged in their order, by wait_from(). The next start brings them too.
+// they are, are read again from the spool later, and are acknowledged in their order, by wait_from(). The next start brings them
+// too.
 #pragma once
 
 #include "base/clock.h"
@@ -33,10 +34,10 @@ namespace weir::spool {
 
 struct ConsumerOptions {
   std::string path;
-  std::string name = "main";                  // 1 to 64 of A-Z a-z 0-9 . _ -
-  std::uint64_t spool = 0;                    // the identity that the stream's `begin` marker gave; 0 for any
-  std::string match = {};                     // --match as written, kept for `spool status`
-  base::Duration wait = 30 * base::kSecond;   // for an earlier process of this name, and for a busy file
+  std::string name = "main";                 // 1 to 64 of A-Z a-z 0-9 . _ -
+  std::uint64_t spool = 0;                   // the identity that the stream's `begin` marker gave; 0 for any
+  std::string match = {};                    // --match as written, kept for `spool status`
+  base::Duration wait = 30 * base::kSecond;  // for an earlier process of this name, and for a busy file
 };
 
 // Not thread safe: callers that acknowledge from several threads lock around it.

@@ -221,8 +221,10 @@ Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base
   copy.close();
   // Two names for a moment, so that nothing that came meanwhile is replaced; not every file system has them.
   if (done && ::link(partial.c_str(), to.c_str()) != 0) {
-    if (errno == EEXIST) done = taken(to);
-    else if (is_there(to) || ::rename(partial.c_str(), to.c_str()) != 0) done = base::io_error(errno, fmt::format("make '{}'", to));
+    if (errno == EEXIST)
+      done = taken(to);
+    else if (is_there(to) || ::rename(partial.c_str(), to.c_str()) != 0)
+      done = base::io_error(errno, fmt::format("make '{}'", to));
   }
   clean();
   if (!done) return std::move(done).error();

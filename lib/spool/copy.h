@@ -14,8 +14,8 @@ namespace weir::spool {
 
 struct Copied {
   std::uint64_t blocks = 0, records = 0;
-  std::uint64_t bytes = 0;            // of the new file
-  std::uint64_t evicted = 0;          // records that the writer evicted before their turn came
+  std::uint64_t bytes = 0;             // of the new file
+  std::uint64_t evicted = 0;           // records that the writer evicted before their turn came
   std::optional<std::string> missing;  // the spool that was copied is not whole itself: what it lacks
 };
 

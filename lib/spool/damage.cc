@@ -89,9 +89,7 @@ base::Result<std::string> save_block(sqlite::Database& database, std::uint64_t b
   return path;
 }
 
-void mark_damaged(const std::string& path) {
-  const base::UniqueFd note = base::open_private(note_path(path));
-}
+void mark_damaged(const std::string& path) { const base::UniqueFd note = base::open_private(note_path(path)); }
 
 void unmark_damaged(const std::string& path) { ::unlink(note_path(path).c_str()); }
 
@@ -103,7 +101,8 @@ base::Result<void> look_whole(const std::string& path) {
   if (exists(note_path(path)) && exists(path)) return damaged("it was found damaged while it was in use");
   if (!exists(path)) return {};
   const std::string log = path + "-wal";
-  if (size_of(path) == 0) return size_of(log) > 0 && in_log(path) ? damaged("it is empty, but its write-ahead log is not") : base::Result<void>();
+  if (size_of(path) == 0)
+    return size_of(log) > 0 && in_log(path) ? damaged("it is empty, but its write-ahead log is not") : base::Result<void>();
   std::string page = first_page(path);
   if (page.empty()) return {};
   // A page that was being copied out of the log when the power went is whole in the log.
@@ -112,10 +111,11 @@ base::Result<void> look_whole(const std::string& path) {
   }
   if (page.starts_with(kMagic)) {
     if (!has_identity(page)) return has_tables(page) ? damaged("its identity is gone") : base::Result<void>();
-    // Page size, versions of reading and writing, no reserved bytes, fixed fractions, and UTF-8: with others SQLite would refuse to write, or
-    // read something else.
-    const bool form = page.substr(16, 2) == std::string_view("\x10\0", 2) && (page[18] == 1 || page[18] == 2) && page[19] == page[18] && page[20] == 0 &&
-                      page.substr(21, 3) == "\x40\x20\x20" && page.substr(56, 4) == std::string_view("\0\0\0\1", 4);
+    // Page size, versions of reading and writing, no reserved bytes, fixed fractions, and UTF-8: with others SQLite would refuse to
+    // write, or read something else.
+    const bool form = page.substr(16, 2) == std::string_view("\x10\0", 2) && (page[18] == 1 || page[18] == 2) &&
+                      page[19] == page[18] && page[20] == 0 && page.substr(21, 3) == "\x40\x20\x20" &&
+                      page.substr(56, 4) == std::string_view("\0\0\0\1", 4);
     return form ? base::Result<void>() : damaged("its header is damaged");
   }
   return is_spool(path) ? damaged("its first page is damaged") : base::Result<void>();
@@ -136,7 +136,8 @@ base::Result<void> check_small(sqlite::Database& database, const std::string& pa
     if (!check) return std::move(check).error();
     auto found = check->step();
     if (!found) return std::move(found).error();
-    if (check->text(0) != "ok") return base::fail(base::Code::corrupt, "cannot use '{}': its table '{}' is damaged ({})", path, table, check->text(0));
+    if (check->text(0) != "ok")
+      return base::fail(base::Code::corrupt, "cannot use '{}': its table '{}' is damaged ({})", path, table, check->text(0));
   }
   if (auto consumers = read_consumers(database); !consumers) return std::move(consumers).error();
   Keeper keeper(path);

@@ -1,5 +1,5 @@
-// What is done about damage. A block that cannot be read is left out by whoever meets it and set aside by the writer; a file that SQLite
-// cannot read is looked at again when the writer opens it (spool/salvage.h).
+// What is done about damage. A block that cannot be read is left out by whoever meets it and set aside by the writer; a file that
+// SQLite cannot read is looked at again when the writer opens it (spool/salvage.h).
 #pragma once
 
 #include "base/clock.h"
@@ -17,8 +17,8 @@ base::Result<void> report_damaged_block(const std::string& path, std::uint64_t b
 // Whether the block is there and cannot be read.
 base::Result<bool> is_damaged(const std::string& path, std::uint64_t block);
 
-// Copies row and body of a block as they lie there into a file `SPOOL.damaged-TIME-block-N`, a SQLite file with the tables `blocks` and
-// `bodies`; its name. Not within a transaction.
+// Copies row and body of a block as they lie there into a file `SPOOL.damaged-TIME-block-N`, a SQLite file with the tables `blocks`
+// and `bodies`; its name. Not within a transaction.
 base::Result<std::string> save_block(sqlite::Database& database, std::uint64_t block, const base::Clock& clock);
 
 // A name beside the spool that is not taken: `SPOOL.damaged-20260102T030405Z-REASON`.

@@ -39,7 +39,8 @@ std::vector<std::string> damaged_files(const std::string& path) {
   const std::filesystem::path folder = spool.has_parent_path() ? spool.parent_path() : std::filesystem::path(".");
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(prefix) && !name.ends_with("-wal") && !name.ends_with("-shm")) files.push_back((spool.parent_path() / name).string());
+    if (name.starts_with(prefix) && !name.ends_with("-wal") && !name.ends_with("-shm"))
+      files.push_back((spool.parent_path() / name).string());
   }
   std::ranges::sort(files);
   return files;
@@ -118,15 +119,16 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
   std::int64_t pages_free = 0;
   std::int64_t page_size = 0;
   std::uint64_t rejected_places = 0;
-  for (const auto& read : {number(database.integer("PRAGMA user_version"), status.format), number(database.integer("PRAGMA freelist_count"), pages_free),
-                           number(database.integer("PRAGMA page_size"), page_size), number(read_meta(database, Meta::created), status.created),
-                           number(read_meta(database, Meta::evicted_undelivered), status.evicted_undelivered),
-                           number(read_meta(database, Meta::evicted_rejected), status.evicted_rejected),
-                           number(read_meta(database, Meta::rejected_bytes), status.rejected_bytes),
-                           number(read_meta(database, Meta::damaged_blocks), status.damaged_blocks),
-                           number(read_meta(database, Meta::damaged_records), status.damaged_records),
-                           number(count_rejected(database), status.rejected),
-                           number(count_rejected_in_blocks(database), rejected_places)}) {
+  for (const auto& read :
+       {number(database.integer("PRAGMA user_version"), status.format),
+        number(database.integer("PRAGMA freelist_count"), pages_free), number(database.integer("PRAGMA page_size"), page_size),
+        number(read_meta(database, Meta::created), status.created),
+        number(read_meta(database, Meta::evicted_undelivered), status.evicted_undelivered),
+        number(read_meta(database, Meta::evicted_rejected), status.evicted_rejected),
+        number(read_meta(database, Meta::rejected_bytes), status.rejected_bytes),
+        number(read_meta(database, Meta::damaged_blocks), status.damaged_blocks),
+        number(read_meta(database, Meta::damaged_records), status.damaged_records),
+        number(count_rejected(database), status.rejected), number(count_rejected_in_blocks(database), rejected_places)}) {
     if (!read) return read.error();
   }
   status.free_bytes = static_cast<std::uint64_t>(pages_free * page_size);
@@ -214,7 +216,8 @@ Result<std::vector<std::string>> check_file(const std::string& path, base::Durat
     // What cannot be true is no damage when the pages are of two times.
     if (!problems || problems->empty() || !(*opened)->database.torn()) return problems;
   }
-  return base::fail(Code::busy, "cannot check spool '{}': it is written meanwhile, and the index of its write-ahead log cannot be shared", path)
+  return base::fail(Code::busy,
+                    "cannot check spool '{}': it is written meanwhile, and the index of its write-ahead log cannot be shared", path)
       .with_hint("check it as the user that writes it, or check a copy: weir spool copy");
 }
 

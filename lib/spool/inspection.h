@@ -14,11 +14,11 @@ namespace weir::spool {
 
 struct ConsumerStatus {
   std::string name, match;
-  BlockPlace place;                    // everything before it is acknowledged
-  std::uint64_t behind_records = 0;    // not acknowledged, held ones left out
-  base::Timestamp oldest = 0;          // of the records in the first block that is not acknowledged whole; 0 when there is none
+  BlockPlace place;                  // everything before it is acknowledged
+  std::uint64_t behind_records = 0;  // not acknowledged, held ones left out
+  base::Timestamp oldest = 0;        // of the records in the first block that is not acknowledged whole; 0 when there is none
   base::Timestamp updated = 0;
-  bool connected = false;              // a process holds the name
+  bool connected = false;  // a process holds the name
 };
 
 struct SpoolStatus {
@@ -33,10 +33,10 @@ struct SpoolStatus {
   std::uint64_t evicted_rejected = 0;     // since the spool was made: gone with their block, over their time, or for want of room
   std::uint64_t rejected_bytes = 0;       // of rejected records that are kept whole
   std::uint64_t damaged_blocks = 0, damaged_records = 0;  // set aside since the spool was made
-  std::uint64_t reserve_bytes = 0;        // disk space kept for the moment when the disk is full
-  std::vector<std::string> set_aside;     // files beside the spool that hold what was damaged
-  bool writing = false;                   // some process holds the writer's lock
-  std::string missing;                    // what a copy without its write-ahead log lacks, a sentence; "" for nothing
+  std::uint64_t reserve_bytes = 0;                        // disk space kept for the moment when the disk is full
+  std::vector<std::string> set_aside;                     // files beside the spool that hold what was damaged
+  bool writing = false;                                   // some process holds the writer's lock
+  std::string missing;  // what a copy without its write-ahead log lacks, a sentence; "" for nothing
   std::vector<ConsumerStatus> consumers;
   record::Positions positions;
 };

@@ -1,9 +1,9 @@
 // The positions of a tracked stream: what was safe before, what came again, and what has become safe now.
 //
 // `buffer SPOOL` and `push --checkpoint FILE` each own one. The stream's LOG and GENERATION numbers mean something only within
-// that stream; the keeper resolves them to the generations it has stored, by the identity in `generation` markers: the same log key,
-// inode, head size and head hash, and the same check at the same offset where both have a check. The last few identities of a growing
-// file are remembered and match, too. One stored generation stands for at most one number of a stream.
+// that stream; the keeper resolves them to the generations it has stored, by the identity in `generation` markers: the same log
+// key, inode, head size and head hash, and the same check at the same offset where both have a check. The last few identities of a
+// growing file are remembered and match, too. One stored generation stands for at most one number of a stream.
 //
 // So a reader that goes on in files it knows from stored positions announces them first, oldest first, with the identity that
 // was stored, also those it cannot find any more (followed by `done`); then again with an identity that has grown; then new
@@ -42,15 +42,15 @@ class Keeper {
 
   // Every record and marker of the stream, in order, once. A record without a source is always `take`. A marker is `take` too, and
   // one that has a source (position, done) is to be passed to advance() like a record when everything before it is safe; its
-  // other effects (generation, done, gone) are the keeper's business. `begin` starts a new stream: advance() all of the former first.
-  // Errors: usage (another checkpoint is named, a source that no marker introduced, a source of a spool).
+  // other effects (generation, done, gone) are the keeper's business. `begin` starts a new stream: advance() all of the former
+  // first. Errors: usage (another checkpoint is named, a source that no marker introduced, a source of a spool).
   base::Result<Verdict> see(const record::Record& record);
 
   // Everything of this log up to `source` (which went through see()) is safe or was dropped on purpose. Called in order per log;
   // one that lies before what is known already changes nothing.
   void advance(const record::Source& source);
-  // What came of this substream up to `source` is safe, while something of the log's other one is not: reading will begin where it would
-  // have, and find a repeat there. Called in order per substream.
+  // What came of this substream up to `source` is safe, while something of the log's other one is not: reading will begin where it
+  // would have, and find a repeat there. Called in order per substream.
   void advance_alone(const record::Source& source);
 
   // Whether something of this log of the stream may still come: it was introduced, and did not end for good.

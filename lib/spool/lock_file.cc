@@ -44,8 +44,8 @@ void wait_a_little(base::Duration wait, const base::Stop* stop) {
 // connections in this process, so they are kept and used again. A process has few spools.
 class Spare {
  public:
-  // One for the file at `path`, -1 and errno otherwise. One that is kept is used before another is opened, so that there are never more than
-  // were in use at once.
+  // One for the file at `path`, -1 and errno otherwise. One that is kept is used before another is opened, so that there are never
+  // more than were in use at once.
   int take(const std::string& path, int flags) {
     struct stat status = {};
     if (::stat(path.c_str(), &status) != 0) return -1;
@@ -132,8 +132,8 @@ base::Result<void> check_names(int fd, const std::string& path, std::int64_t pla
 
 }  // namespace
 
-base::Result<LockFile> LockFile::take(const std::string& path, const std::string& what, base::Duration wait, const base::Clock& clock,
-                                      const base::Stop* stop) {
+base::Result<LockFile> LockFile::take(const std::string& path, const std::string& what, base::Duration wait,
+                                      const base::Clock& clock, const base::Stop* stop) {
   base::UniqueFd fd = base::open_private(path);
   if (!fd) {
     const int cause = errno;
@@ -151,7 +151,8 @@ base::Result<LockFile> LockFile::take(const std::string& path, const std::string
       return base::fail(base::Code::busy, "cannot use {}: {} holds it", what, pid.empty() ? "another process" : "process " + pid)
           .with_hint("wait longer with --wait, or end that process");
     }
-    if (stop != nullptr && stop->stopped()) return base::fail(base::Code::interrupted, "cannot use {}: stopped while waiting for it", what);
+    if (stop != nullptr && stop->stopped())
+      return base::fail(base::Code::interrupted, "cannot use {}: stopped while waiting for it", what);
     wait_a_little(std::min(kAskAgain, deadline - now), stop);
   }
   const std::string pid = fmt::format("{}\n", ::getpid());

@@ -21,8 +21,8 @@ class LockFile {
  public:
   // Waits up to `wait`, or until `stop` (may be null) is raised. `what` is for the error: "spool 'x.db'". Errors: busy (names the
   // holder's process id), interrupted, io.
-  static base::Result<LockFile> take(const std::string& path, const std::string& what, base::Duration wait, const base::Clock& clock,
-                                     const base::Stop* stop);
+  static base::Result<LockFile> take(const std::string& path, const std::string& what, base::Duration wait,
+                                     const base::Clock& clock, const base::Stop* stop);
   LockFile() = default;
 
  private:

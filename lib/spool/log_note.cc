@@ -77,7 +77,8 @@ std::string tell(const std::string& path, const MissingLog& missing) {
   return fmt::format("{}: '{}' holds {} of the {} that the spool had at {}",
                      there ? fmt::format("'{}' is not the write-ahead log of this file, or not all of it", log)
                            : fmt::format("its write-ahead log '{}' is missing", log),
-                     path, base::grouped(missing.records), base::count_of(missing.records_known, "record"), record::to_rfc3339(missing.until));
+                     path, base::grouped(missing.records), base::count_of(missing.records_known, "record"),
+                     record::to_rfc3339(missing.until));
 }
 
 }  // namespace weir::spool

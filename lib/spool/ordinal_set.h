@@ -106,7 +106,8 @@ class OrdinalSet {
     while (cursor.left() > 0) {
       const std::uint64_t from = end + cursor.varint();
       end = from + cursor.varint();
-      if (cursor.failed() || end > UINT32_MAX || end < from) return base::fail(base::Code::corrupt, "cannot read a range of rejected records: it is damaged");
+      if (cursor.failed() || end > UINT32_MAX || end < from)
+        return base::fail(base::Code::corrupt, "cannot read a range of rejected records: it is damaged");
       set.add(static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(end));
     }
     return set;

@@ -185,7 +185,8 @@ base::Result<PlaceSet> PlaceSet::decode(BlockPlace before, std::string_view stre
   if (stretches.empty()) return set;
   wire::Cursor cursor(stretches);
   const std::uint8_t form = cursor.byte();
-  if (form != kStretches && form != kWithStreams) return base::fail(base::Code::corrupt, "cannot read acknowledgements: unknown form");
+  if (form != kStretches && form != kWithStreams)
+    return base::fail(base::Code::corrupt, "cannot read acknowledgements: unknown form");
   if (form == kWithStreams) {
     set.before_.block = before.block + cursor.varint();
     set.before_.ordinal = static_cast<std::uint32_t>(cursor.varint());

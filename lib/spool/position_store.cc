@@ -22,8 +22,8 @@ struct PositionStore::State {
 PositionStore::PositionStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PositionStore::~PositionStore() = default;
 
-base::Result<std::unique_ptr<PositionStore>> PositionStore::open(const std::string& path, base::Duration wait, const base::Clock& clock,
-                                                                 const base::Stop* stop) {
+base::Result<std::unique_ptr<PositionStore>> PositionStore::open(const std::string& path, base::Duration wait,
+                                                                 const base::Clock& clock, const base::Stop* stop) {
   WriterOptions options;
   options.path = path;
   options.wait = wait;

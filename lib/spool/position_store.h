@@ -36,8 +36,8 @@ class PositionStore {
   // As Consumer's.
   [[nodiscard]] std::size_t rejections_waiting() const;
   [[nodiscard]] std::uint64_t take_evicted_rejected();
-  // Keeps what moved where the next process finds it if this one dies (spool/recent_file.h), without waiting for the disk. False when it
-  // cannot be kept, or when there are rejections, which only commit() stores: commit soon.
+  // Keeps what moved where the next process finds it if this one dies (spool/recent_file.h), without waiting for the disk. False
+  // when it cannot be kept, or when there are rejections, which only commit() stores: commit soon.
   [[nodiscard]] bool note(const Keeper& keeper);
 
   // Checkpoints and closes. The destructor does so too and ignores what goes wrong.

@@ -42,7 +42,8 @@ base::Result<record::Positions> read_positions(const std::string& wanted, base::
       ::poll(&input, 1, static_cast<int>(kTry / base::kMillisecond));
     }
     if (clock.monotonic() >= deadline) return positions;
-    if (stop != nullptr && stop->stopped()) return base::fail(base::Code::interrupted, "cannot read positions from '{}': stopped while it was busy", path);
+    if (stop != nullptr && stop->stopped())
+      return base::fail(base::Code::interrupted, "cannot read positions from '{}': stopped while it was busy", path);
   }
 }
 

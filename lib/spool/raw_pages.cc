@@ -11,8 +11,12 @@ constexpr std::size_t kLogHead = 32;
 constexpr int kDeepest = 24;
 constexpr std::uint64_t kMaxPayload = 128 << 20;
 
-std::uint8_t byte_at(std::string_view bytes, std::size_t at) { return at < bytes.size() ? static_cast<std::uint8_t>(bytes[at]) : 0; }
-std::uint32_t big16(std::string_view bytes, std::size_t at) { return std::uint32_t{byte_at(bytes, at)} << 8 | byte_at(bytes, at + 1); }
+std::uint8_t byte_at(std::string_view bytes, std::size_t at) {
+  return at < bytes.size() ? static_cast<std::uint8_t>(bytes[at]) : 0;
+}
+std::uint32_t big16(std::string_view bytes, std::size_t at) {
+  return std::uint32_t{byte_at(bytes, at)} << 8 | byte_at(bytes, at + 1);
+}
 std::uint32_t big32(std::string_view bytes, std::size_t at) { return big16(bytes, at) << 16 | big16(bytes, at + 2); }
 std::uint32_t word_of(std::string_view bytes, std::size_t at, bool big) {
   const std::uint32_t value = big32(bytes, at);
@@ -48,7 +52,8 @@ base::Result<RawPages> RawPages::open(const std::string& path) {
   auto file = sqlite::RawFile::open(path);
   if (!file) return std::move(file).error();
   pages.file_.emplace(std::move(*file));
-  pages.pages_ = static_cast<std::uint32_t>(std::min<std::uint64_t>((pages.file_->size() + kPageSize - 1) / kPageSize, UINT32_MAX / 2));
+  pages.pages_ =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>((pages.file_->size() + kPageSize - 1) / kPageSize, UINT32_MAX / 2));
   pages.read_log(path + "-wal");
   pages.visited_.assign(std::size_t{pages.pages_} + 1, 0);
   return pages;

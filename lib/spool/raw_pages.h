@@ -1,7 +1,7 @@
 // The pages of a SQLite file with its write-ahead log laid over them, and walks over its b-trees that go around what is damaged.
 //
-// For saving rows when SQLite refuses to (https://www.sqlite.org/fileformat.html). It trusts nothing it reads: what comes out must be
-// checked by who uses it.
+// For saving rows when SQLite refuses to (https://www.sqlite.org/fileformat.html). It trusts nothing it reads: what comes out must
+// be checked by who uses it.
 #pragma once
 
 #include "base/result.h"

@@ -99,7 +99,8 @@ struct Reader::Impl {
   }
 
   [[nodiscard]] State state_of(BlockPlace place, const record::Record& record) const {
-    if (std::ranges::binary_search(rejected_whole, place.ordinal) || rejected_in_place.contains(place.ordinal)) return State::rejected;
+    if (std::ranges::binary_search(rejected_whole, place.ordinal) || rejected_in_place.contains(place.ordinal))
+      return State::rejected;
     if (record.held) return State::held;
     const bool delivered =
         !consumers.empty() && std::ranges::all_of(consumers, [&](const ConsumerRow& one) { return one.places.has(place, record); });
@@ -230,7 +231,8 @@ base::Result<bool> Reader::changed() {
   return changed;
 }
 
-base::Result<std::uint64_t> Reader::rejected(std::uint64_t after, std::size_t limit, const std::function<void(const RejectedEntry&)>& each) {
+base::Result<std::uint64_t> Reader::rejected(std::uint64_t after, std::size_t limit,
+                                             const std::function<void(const RejectedEntry&)>& each) {
   std::uint64_t highest = 0;
   auto done = for_each_rejected(impl_->file.database, after, limit, [&](const RejectedEntry& entry) {
     highest = entry.number;

@@ -44,7 +44,7 @@ class Reader {
   static base::Result<std::unique_ptr<Reader>> open_if_there(const std::string& path, base::Duration wait);
   ~Reader();
 
-  [[nodiscard]] std::uint64_t spool() const;            // the identity
+  [[nodiscard]] std::uint64_t spool() const;  // the identity
   [[nodiscard]] const std::string& path() const;
   // A sentence when it is a copy without its write-ahead log, or the log was removed: what is missing.
   [[nodiscard]] std::optional<std::string> missing() const;
@@ -56,9 +56,10 @@ class Reader {
   base::Result<std::vector<StreamInfo>> streams(std::uint64_t block);
 
   // Appends the records of one block that pass `options` to `batch`, in their order, with `source` set to their place (the caller
-  // clears it where it should not be seen) and `held` as stored. `states` (may be null) gets one entry a record appended. False when
-  // the block is gone. Errors: corrupt (checksum or form), io.
-  base::Result<bool> load(std::uint64_t block, const LoadOptions& options, record::Batch& batch, std::vector<State>* states = nullptr);
+  // clears it where it should not be seen) and `held` as stored. `states` (may be null) gets one entry a record appended. False
+  // when the block is gone. Errors: corrupt (checksum or form), io.
+  base::Result<bool> load(std::uint64_t block, const LoadOptions& options, record::Batch& batch,
+                          std::vector<State>* states = nullptr);
 
   // What a consumer has acknowledged; nullopt when nobody registered the name.
   base::Result<std::optional<PlaceSet>> acknowledged(std::string_view consumer);
@@ -75,7 +76,8 @@ class Reader {
   // The rejected store, oldest first: `record` is a JSON line of weir-record.5 with its `rejected` object. Calls `each` for entries
   // with a number above `after`, at most `limit`; returns the highest number seen, 0 when there was none.
   using RejectedEntry = RejectedRow;
-  base::Result<std::uint64_t> rejected(std::uint64_t after, std::size_t limit, const std::function<void(const RejectedEntry&)>& each);
+  base::Result<std::uint64_t> rejected(std::uint64_t after, std::size_t limit,
+                                       const std::function<void(const RejectedEntry&)>& each);
 
   // Rejected records that stay in their block, which is there: those of one block, tenant and kind.
   using RejectedRange = RangeRow;

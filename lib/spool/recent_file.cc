@@ -57,7 +57,8 @@ std::optional<Slot> read_slot(int fd, int number, std::uint64_t spool) {
   if (size > RecentFile::kMost) return std::nullopt;
   std::string whole = header.substr(8);
   whole.resize(whole.size() + size);
-  if (::pread(fd, whole.data() + kHeader - 8, size, at + static_cast<off_t>(kHeader)) != static_cast<ssize_t>(size)) return std::nullopt;
+  if (::pread(fd, whole.data() + kHeader - 8, size, at + static_cast<off_t>(kHeader)) != static_cast<ssize_t>(size))
+    return std::nullopt;
   if (xxh64(whole, spool) != checksum || written_in != boot()) return std::nullopt;
   slot.content = whole.substr(kHeader - 8);
   return slot;
@@ -114,8 +115,6 @@ std::string RecentFile::read(const std::string& path, std::uint64_t spool) {
 std::uint64_t this_boot() { return boot().empty() ? 0 : xxh64(boot(), 0); }
 
 std::string writer_recent_path(const std::string& spool) { return spool + "-recent"; }
-std::string consumer_recent_path(const std::string& spool, std::string_view name) {
-  return spool + "-recent-" + std::string(name);
-}
+std::string consumer_recent_path(const std::string& spool, std::string_view name) { return spool + "-recent-" + std::string(name); }
 
 }  // namespace weir::spool

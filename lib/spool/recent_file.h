@@ -1,9 +1,9 @@
 // What a process has done since its last commit into a spool, in a file beside it that is written often and never synced.
 //
 // It survives the death of the process (the kernel has the bytes) and not that of the machine, and costs no wait for the disk: a
-// SIGKILL then repeats nothing that was acknowledged, while the spool itself is committed to at most once a second. What it says counts
-// only until the next boot, because a power cut may undo commits of the spool that it builds on. Two slots are written in turn, so
-// that a write that was cut leaves the one before it. Form: weir-spool.5.
+// SIGKILL then repeats nothing that was acknowledged, while the spool itself is committed to at most once a second. What it says
+// counts only until the next boot, because a power cut may undo commits of the spool that it builds on. Two slots are written in
+// turn, so that a write that was cut leaves the one before it. Form: weir-spool.5.
 #pragma once
 
 #include "base/unique_fd.h"

@@ -1,5 +1,5 @@
-// What a writer notes: the number that the next block would have had (a word: with any other the note is of another time and void), a
-// byte that is 1 when the positions are safe as they are, and for each block its number (varint, ignored when safe) and positions
+// What a writer notes: the number that the next block would have had (a word: with any other the note is of another time and void),
+// a byte that is 1 when the positions are safe as they are, and for each block its number (varint, ignored when safe) and positions
 // (string).
 #include "spool/recent_state.h"
 
@@ -25,7 +25,8 @@ std::string encode_noted(std::uint64_t next_block, bool safe, std::span<const Ha
   return content;
 }
 
-base::Result<std::vector<RecentPlaces>> recently_acknowledged(sqlite::Database& database, const std::string& path, std::uint64_t spool) {
+base::Result<std::vector<RecentPlaces>> recently_acknowledged(sqlite::Database& database, const std::string& path,
+                                                              std::uint64_t spool) {
   std::vector<RecentPlaces> all;
   auto consumers = read_consumers(database);
   if (!consumers) return std::move(consumers).error();
@@ -42,7 +43,8 @@ base::Result<std::vector<RecentPlaces>> recently_acknowledged(sqlite::Database& 
 base::Result<std::uint64_t> next_number(sqlite::Database& database, const std::string& path, std::uint64_t spool) {
   auto highest = highest_number(database);
   if (!highest) return std::move(highest).error();
-  if (*highest < 0 || *highest > INT64_MAX / 2) return base::fail(base::Code::corrupt, "cannot use '{}': its numbers are damaged", path);
+  if (*highest < 0 || *highest > INT64_MAX / 2)
+    return base::fail(base::Code::corrupt, "cannot use '{}': its numbers are damaged", path);
   auto next = static_cast<std::uint64_t>(*highest) + 1;
   auto acknowledged = recently_acknowledged(database, path, spool);
   if (!acknowledged) return std::move(acknowledged).error();
@@ -67,8 +69,8 @@ std::optional<Noted> read_noted(const std::string& path, std::uint64_t spool, st
   return noted;
 }
 
-base::Result<std::vector<Handed>> safe_positions(sqlite::Database& database, const std::string& path, std::uint64_t spool, Noted noted,
-                                                 std::uint64_t next_block) {
+base::Result<std::vector<Handed>> safe_positions(sqlite::Database& database, const std::string& path, std::uint64_t spool,
+                                                 Noted noted, std::uint64_t next_block) {
   std::vector<Handed> safe;
   std::vector<RecentPlaces> acknowledged;
   if (!noted.safe) {

@@ -23,7 +23,8 @@ struct Noted {
 [[nodiscard]] std::string encode_noted(std::uint64_t next_block, bool safe, std::span<const Handed> handed);
 
 // What each consumer has acknowledged: its row, or what it noted, where that builds on the row. Errors: corrupt, io.
-base::Result<std::vector<RecentPlaces>> recently_acknowledged(sqlite::Database& database, const std::string& path, std::uint64_t spool);
+base::Result<std::vector<RecentPlaces>> recently_acknowledged(sqlite::Database& database, const std::string& path,
+                                                              std::uint64_t spool);
 
 // The number of the next block: above everything that was ever given out, stored or acknowledged. Errors: corrupt, io.
 base::Result<std::uint64_t> next_number(sqlite::Database& database, const std::string& path, std::uint64_t spool);
@@ -32,8 +33,8 @@ base::Result<std::uint64_t> next_number(sqlite::Database& database, const std::s
 [[nodiscard]] std::optional<Noted> read_noted(const std::string& path, std::uint64_t spool, std::uint64_t next_block);
 
 // Those of the noted positions that are safe now and not in the database, in their order. Errors: corrupt, io.
-base::Result<std::vector<Handed>> safe_positions(sqlite::Database& database, const std::string& path, std::uint64_t spool, Noted noted,
-                                                 std::uint64_t next_block);
+base::Result<std::vector<Handed>> safe_positions(sqlite::Database& database, const std::string& path, std::uint64_t spool,
+                                                 Noted noted, std::uint64_t next_block);
 
 // Snapshot and deltas, and what was noted since, into `keeper`: in a read transaction of the caller. Errors: as load_positions().
 base::Result<void> load_recent_positions(sqlite::Database& database, const std::string& path, std::uint64_t spool, Keeper& keeper);

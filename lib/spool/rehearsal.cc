@@ -34,7 +34,8 @@ Result<void> check_folder(const std::string& path) {
 
 // Whoever works on it at this moment is no obstacle, and a damaged one is set aside by its writer.
 Result<void> forgive(Result<void> trouble) {
-  return !trouble && (trouble.error().code == Code::busy || trouble.error().code == Code::corrupt) ? Result<void>() : std::move(trouble);
+  return !trouble && (trouble.error().code == Code::busy || trouble.error().code == Code::corrupt) ? Result<void>()
+                                                                                                   : std::move(trouble);
 }
 
 Result<bool> is_there(const std::string& path) {

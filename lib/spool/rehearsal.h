@@ -7,8 +7,9 @@
 
 namespace weir::spool {
 
-// What Writer::open, or a consumer's, would find wrong with `path` as far as it shows from outside: its folder, its kind, its permissions, its
-// format. Makes and writes nothing and takes no lock; a spool that somebody writes at this moment is all right. Errors as theirs.
+// What Writer::open, or a consumer's, would find wrong with `path` as far as it shows from outside: its folder, its kind, its
+// permissions, its format. Makes and writes nothing and takes no lock; a spool that somebody writes at this moment is all right.
+// Errors as theirs.
 base::Result<void> rehearse_writing(const std::string& path);
 
 // The same of opening it for reading.

@@ -31,11 +31,12 @@ std::optional<BlockPlace> place_of_number(std::uint64_t number) {
 
 void RejectedStore::add(base::Timestamp time, std::string_view consumer, BlockPlace place, const Rejection& rejection) {
   bytes_ += kRowCost + rejection.record.size() + rejection.reason.size() + rejection.url.size();
-  waiting_.push_back({time, std::string(consumer), place, rejection.status, std::string(rejection.reason), std::string(rejection.url),
-                      std::string(rejection.tenant), std::string(rejection.record)});
+  waiting_.push_back({time, std::string(consumer), place, rejection.status, std::string(rejection.reason),
+                      std::string(rejection.url), std::string(rejection.tenant), std::string(rejection.record)});
 }
 
-void RejectedStore::add_in_place(base::Timestamp time, std::string_view consumer, BlockPlace place, std::string_view kind, const Rejection& rejection) {
+void RejectedStore::add_in_place(base::Timestamp time, std::string_view consumer, BlockPlace place, std::string_view kind,
+                                 const Rejection& rejection) {
   const auto same = [&](const RangeRow& one) {
     return one.block == place.block && one.kind == kind && one.tenant == rejection.tenant && one.consumer == consumer;
   };
@@ -47,8 +48,15 @@ void RejectedStore::add_in_place(base::Timestamp time, std::string_view consumer
     if (ranges_[i].ordinals.stretches().size() > before) bytes_ += sizeof(OrdinalSet::Stretch);
     return;
   }
-  RangeRow& range = ranges_.emplace_back(RangeRow{place.block, time, rejection.status, std::string(consumer), std::string(rejection.tenant),
-                                                  std::string(kind), std::string(rejection.reason), std::string(rejection.url), {}});
+  RangeRow& range = ranges_.emplace_back(RangeRow{place.block,
+                                                  time,
+                                                  rejection.status,
+                                                  std::string(consumer),
+                                                  std::string(rejection.tenant),
+                                                  std::string(kind),
+                                                  std::string(rejection.reason),
+                                                  std::string(rejection.url),
+                                                  {}});
   range.ordinals.add(place.ordinal);
   bytes_ += sizeof(RangeRow) + rejection.reason.size() + rejection.url.size();
 }
@@ -196,8 +204,9 @@ struct RejectedRedelivery::State {
 RejectedRedelivery::RejectedRedelivery(std::unique_ptr<State> state) : state_(std::move(state)) {}
 RejectedRedelivery::~RejectedRedelivery() = default;
 
-base::Result<std::unique_ptr<RejectedRedelivery>> RejectedRedelivery::open(const std::string& wanted, std::uint64_t spool, base::Duration wait,
-                                                                           const base::Clock& clock, const base::Stop* stop) {
+base::Result<std::unique_ptr<RejectedRedelivery>> RejectedRedelivery::open(const std::string& wanted, std::uint64_t spool,
+                                                                           base::Duration wait, const base::Clock& clock,
+                                                                           const base::Stop* stop) {
   const std::string path = real_path(wanted);
   auto state = std::make_unique<State>();
   state->path = path;
@@ -205,11 +214,14 @@ base::Result<std::unique_ptr<RejectedRedelivery>> RejectedRedelivery::open(const
   auto file = open_for_consumer(path, wait);
   if (!file) return std::move(file).error();
   if (file->id != spool) {
-    return base::fail(base::Code::usage, "cannot take records out of the rejected store of '{}': it is another spool than the one they come from "
-                      "({:016x}, not {:016x})", path, file->id, spool);
+    return base::fail(base::Code::usage,
+                      "cannot take records out of the rejected store of '{}': it is another spool than the one they come from "
+                      "({:016x}, not {:016x})",
+                      path, file->id, spool);
   }
   auto lock = LockFile::take(rejected_lock_path(path), fmt::format("rejected store of spool '{}'", path), wait, clock, stop);
-  if (!lock && lock.error().code == base::Code::busy) return std::move(lock).error().with_hint("let that process come to its end, or end it");
+  if (!lock && lock.error().code == base::Code::busy)
+    return std::move(lock).error().with_hint("let that process come to its end, or end it");
   if (!lock) return std::move(lock).error();
   state->lock = std::move(*lock);
   state->file = std::move(*file);
@@ -228,8 +240,8 @@ void RejectedRedelivery::delivered(std::uint64_t row) {
 void RejectedRedelivery::rejected(std::uint64_t row, const Rejection& rejection, std::string_view rejected) {
   if (place_of_number(row)) return;  // its range has a reason already
   ++state_->waiting;
-  state_->refused.push_back({row, state_->clock->wall(), rejection.status, std::string(rejection.reason), std::string(rejection.url),
-                             std::string(rejection.tenant), std::string(rejected)});
+  state_->refused.push_back({row, state_->clock->wall(), rejection.status, std::string(rejection.reason),
+                             std::string(rejection.url), std::string(rejection.tenant), std::string(rejected)});
 }
 
 std::size_t RejectedRedelivery::waiting() const { return state_->waiting; }

@@ -20,18 +20,20 @@ namespace weir::spool {
 
 inline constexpr std::uint64_t kRejectedMax = 100 << 20;  // bytes of whole records, where no writer has said another limit
 
-// Rejections that wait for the next commit: whole records, and places of records that stay in their block, which cost next to nothing.
-// Not thread safe.
+// Rejections that wait for the next commit: whole records, and places of records that stay in their block, which cost next to
+// nothing. Not thread safe.
 class RejectedStore {
  public:
   void add(base::Timestamp time, std::string_view consumer, BlockPlace place, const Rejection& rejection);
-  // The record stays where it is. `kind` is a short name: all of a block, tenant and kind share one row, with what the first of them says.
-  void add_in_place(base::Timestamp time, std::string_view consumer, BlockPlace place, std::string_view kind, const Rejection& rejection);
+  // The record stays where it is. `kind` is a short name: all of a block, tenant and kind share one row, with what the first of
+  // them says.
+  void add_in_place(base::Timestamp time, std::string_view consumer, BlockPlace place, std::string_view kind,
+                    const Rejection& rejection);
   [[nodiscard]] bool empty() const { return waiting_.empty() && ranges_.empty(); }
   // What waits here, in memory.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
-  // Within a transaction of the caller, who calls clear() once it is committed. The oldest whole records go beyond `limit` bytes; their
-  // number.
+  // Within a transaction of the caller, who calls clear() once it is committed. The oldest whole records go beyond `limit` bytes;
+  // their number.
   base::Result<std::uint64_t> write(sqlite::Database& database, std::uint64_t limit);
   void clear();
 
@@ -64,20 +66,20 @@ base::Result<std::uint64_t> rejected_bytes(sqlite::Database& database);
 [[nodiscard]] std::uint64_t number_of_place(BlockPlace place);
 [[nodiscard]] std::optional<BlockPlace> place_of_number(std::uint64_t number);
 
-// A second delivery of rejected records (`replay --rejected | push`): one at a time for a spool, beside whatever else works on it. Not
-// thread safe.
+// A second delivery of rejected records (`replay --rejected | push`): one at a time for a spool, beside whatever else works on it.
+// Not thread safe.
 class RejectedRedelivery {
  public:
-  // `spool` is the identity that the records came with. Waits up to `wait` for another one. Errors: busy (names the holder), usage (no
-  // spool, another identity or owner), version, corrupt, io.
+  // `spool` is the identity that the records came with. Waits up to `wait` for another one. Errors: busy (names the holder), usage
+  // (no spool, another identity or owner), version, corrupt, io.
   static base::Result<std::unique_ptr<RejectedRedelivery>> open(const std::string& path, std::uint64_t spool, base::Duration wait,
                                                                 const base::Clock& clock, const base::Stop* stop);
   ~RejectedRedelivery();
 
   // The record of this row, or at the place that the number tells, was delivered: it leaves the store.
   void delivered(std::uint64_t row);
-  // It was refused again: it stays as it was, with the new reason; one in its block with the reason of its range. Its `rejected` object is
-  // `rejected`; the rejection's record is not used.
+  // It was refused again: it stays as it was, with the new reason; one in its block with the reason of its range. Its `rejected`
+  // object is `rejected`; the rejection's record is not used.
   void rejected(std::uint64_t row, const Rejection& rejection, std::string_view rejected);
 
   // How many records have changed and are not stored yet: so many are delivered again after a kill.

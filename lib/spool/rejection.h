@@ -7,12 +7,12 @@ namespace weir::spool {
 
 // Views, copied by whoever takes it.
 struct Rejection {
-  int status = 0;            // HTTP status, 0 when refused by our own check
-  std::string_view reason = {};   // Loki's words, or ours
-  std::string_view url = {};      // without credentials
+  int status = 0;                // HTTP status, 0 when refused by our own check
+  std::string_view reason = {};  // Loki's words, or ours
+  std::string_view url = {};     // without credentials
   std::string_view tenant = {};
-  std::string_view record = {};   // the whole record as one JSON line (no newline), with its `rejected` object and without `source`; not used where
-                                  // the record stays in its block
+  std::string_view record = {};  // the whole record as one JSON line (no newline), with its `rejected` object and without `source`;
+                                 // not used where the record stays in its block
 };
 
 }  // namespace weir::spool

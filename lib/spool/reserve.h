@@ -1,8 +1,8 @@
 // Disk space kept free for the moment when the disk is full: the file `SPOOL-reserve`, at least as large as the write-ahead log.
 //
-// A log can be used from its start again only when all of it has been copied into the spool, which may have to grow for that. With the
-// reserve given up there is room for it, and from then on acknowledging and evicting need no more of the disk. So whoever meets a full
-// disk releases it, also a consumer in another process; only the writer makes it again, before it stores further records.
+// A log can be used from its start again only when all of it has been copied into the spool, which may have to grow for that. With
+// the reserve given up there is room for it, and from then on acknowledging and evicting need no more of the disk. So whoever meets
+// a full disk releases it, also a consumer in another process; only the writer makes it again, before it stores further records.
 #pragma once
 
 #include <cstdint>

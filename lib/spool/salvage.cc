@@ -83,17 +83,20 @@ class Salvage {
       ++(block.done ? saved_blocks : lost_blocks);
     }
     News news;
-    news.sentences.push_back(fmt::format("spool '{}' was damaged ({}): {} in {} saved, the damaged file is kept as '{}'", path_, cause.message,
-                                         base::count_of(saved, "record"), base::count_of(saved_blocks, "block"), kept));
+    news.sentences.push_back(fmt::format("spool '{}' was damaged ({}): {} in {} saved, the damaged file is kept as '{}'", path_,
+                                         cause.message, base::count_of(saved, "record"), base::count_of(saved_blocks, "block"),
+                                         kept));
     if (lost_blocks > 0) {
       news.sentences.push_back(fmt::format("{} in {} of spool '{}' could not be read", base::count_of(lost, "record"),
                                            base::count_of(lost_blocks, "block"), path_));
     }
-    if (pages_.damaged() && lost_blocks == 0) news.sentences.push_back(fmt::format("parts of spool '{}' could not be read at all; what they held is not known", path_));
+    if (pages_.damaged() && lost_blocks == 0)
+      news.sentences.push_back(fmt::format("parts of spool '{}' could not be read at all; what they held is not known", path_));
     if (positions_lost_) {
-      news.sentences.push_back(fmt::format("the positions in spool '{}' could not be read whole: log files without one are read from their start, and some "
-                                           "records may come twice",
-                                           path_));
+      news.sentences.push_back(fmt::format(
+          "the positions in spool '{}' could not be read whole: log files without one are read from their start, and some "
+          "records may come twice",
+          path_));
     }
     news.lost = lost + (lost == 0 && pages_.damaged() ? 1 : 0);
     return news;
@@ -186,8 +189,8 @@ class Salvage {
     if (range && !error_) keep(restore_range(fresh_.database, *range));
   }
 
-  // Rows on pages that no tree leads to any more. Pages that were given up hold old ones, too: what is older than everything that is still
-  // reached was evicted.
+  // Rows on pages that no tree leads to any more. Pages that were given up hold old ones, too: what is older than everything that
+  // is still reached was evicted.
   void scan() {
     const std::uint64_t oldest = blocks_.empty() ? 0 : blocks_.begin()->first;
     std::vector<std::uint64_t> found;

@@ -19,8 +19,8 @@ namespace {
 
 constexpr int kMostOfLog = 32 << 20;
 
-// The cache is kept low: a stage's memory is counted, and what is read again soon is rare. Some builds of SQLite overwrite what was deleted
-// by default, and every evicted page would be written once more.
+// The cache is kept low: a stage's memory is counted, and what is read again soon is rare. Some builds of SQLite overwrite what was
+// deleted by default, and every evicted page would be written once more.
 constexpr const char* kSettings = "PRAGMA cache_size = -512; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST";
 
 base::Result<std::uint64_t> read_id(sqlite::Database& database) {
@@ -84,7 +84,8 @@ base::Result<SpoolFile> try_consumer(const std::string& path, base::Duration wai
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) return base::io_error(errno, fmt::format("open spool '{}'", path));
   if (status.st_uid != ::geteuid()) {
-    return base::fail(base::Code::usage, "cannot acknowledge into '{}': it belongs to user {}, not to us ({})", path, status.st_uid, ::geteuid());
+    return base::fail(base::Code::usage, "cannot acknowledge into '{}': it belongs to user {}, not to us ({})", path, status.st_uid,
+                      ::geteuid());
   }
   auto database = sqlite::Database::open(path, sqlite::Access::write, wait);
   if (!database) return std::move(database).error();
@@ -98,7 +99,8 @@ base::Result<SpoolFile> try_consumer(const std::string& path, base::Duration wai
         .with_hint("start the `weir buffer` that fills it first; only the writer migrates");
   }
   // What a consumer's commits have made of the log gives its space back when the log begins anew, whoever begins it.
-  const std::string settings = fmt::format("{}; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {}", kSettings, kMostOfLog);
+  const std::string settings =
+      fmt::format("{}; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {}", kSettings, kMostOfLog);
   if (auto set = database->execute(settings.c_str()); !set) return set.error();
   database->keep_log_on_close();
   auto id = read_id(*database);
@@ -137,7 +139,8 @@ base::Result<std::optional<SpoolFile>> try_reading(const std::string& path, base
 base::Result<void> check_kind(const std::string& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return {};
-  return base::fail(base::Code::usage, "cannot open spool '{}': it is {}", path, S_ISDIR(status.st_mode) ? "a folder" : "no regular file");
+  return base::fail(base::Code::usage, "cannot open spool '{}': it is {}", path,
+                    S_ISDIR(status.st_mode) ? "a folder" : "no regular file");
 }
 
 std::string real_path(const std::string& path) {

@@ -20,7 +20,7 @@ enum class Sync : std::uint8_t {
 };
 
 struct SpoolFile {
-  NameHold name;             // of those who write
+  NameHold name;  // of those who write
   sqlite::Database database;
   std::uint64_t id = 0;
   std::optional<LogNote> note;  // as it was before the database was opened
@@ -29,8 +29,8 @@ struct SpoolFile {
 // An error when something other than a plain file stands at the path of a spool; before anything is put beside it.
 base::Result<void> check_kind(const std::string& path);
 
-// `path`, or, where a symbolic link stands there, what it leads to: locks, log and other files stand beside the spool itself, so that all its
-// names are one spool.
+// `path`, or, where a symbolic link stands there, what it leads to: locks, log and other files stand beside the spool itself, so
+// that all its names are one spool.
 [[nodiscard]] std::string real_path(const std::string& path);
 
 // Of what stands at the path now; 0 for nothing.
@@ -40,7 +40,8 @@ base::Result<void> check_kind(const std::string& path);
 // busy when the file is in use by another name.
 base::Result<SpoolFile> open_for_writing(const std::string& path, Sync sync, base::Duration wait);
 
-// For consumers: writes its own rows, adds what the release that made the file did not know, never migrates, never checkpoints. The file must belong to our user. `what` names it in errors.
+// For consumers: writes its own rows, adds what the release that made the file did not know, never migrates, never checkpoints. The
+// file must belong to our user. `what` names it in errors.
 base::Result<SpoolFile> open_for_consumer(const std::string& path, base::Duration wait);
 
 // For readers: nothing is written, and where the disk is full, or file or folder belong to somebody else, nothing is put beside the

@@ -1,5 +1,5 @@
-// The pieces that the packed columns of a spool are made of (weir-spool.5): varints (LEB128), zigzag for signed numbers, byte strings
-// with their length before them, fixed little-endian words.
+// The pieces that the packed columns of a spool are made of (weir-spool.5): varints (LEB128), zigzag for signed numbers, byte
+// strings with their length before them, fixed little-endian words.
 #pragma once
 
 #include <bit>
@@ -20,7 +20,9 @@ inline void put_varint(std::string& out, std::uint64_t value) {
   out.push_back(static_cast<char>(value));
 }
 // 0, -1, 1, -2 … as 0, 1, 2, 3 …
-inline std::uint64_t zigzag(std::int64_t value) { return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63); }
+inline std::uint64_t zigzag(std::int64_t value) {
+  return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+}
 inline std::int64_t from_zigzag(std::uint64_t value) { return static_cast<std::int64_t>((value >> 1) ^ (~(value & 1) + 1)); }
 inline void put_signed(std::string& out, std::int64_t value) { put_varint(out, zigzag(value)); }
 inline void put_bytes(std::string& out, std::string_view bytes) {

@@ -175,8 +175,8 @@ Database::~Database() {
 
 base::Result<Statement> Database::prepare(std::string_view sql) {
   Statement statement;
-  const int code =
-      sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement.statement_, nullptr);
+  const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                                      &statement.statement_, nullptr);
   if (code != SQLITE_OK) return error_of(handle_, code, "read", path_);
   return statement;
 }
@@ -213,8 +213,8 @@ std::int64_t Database::log_frames() const { return *log_frames_; }
 base::Result<bool> Database::checkpoint(bool truncate) {
   int frames = 0;
   int copied = 0;
-  const int code =
-      sqlite3_wal_checkpoint_v2(handle_, nullptr, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+  const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
+                                             &frames, &copied);
   if (code == SQLITE_BUSY) return false;
   if (code != SQLITE_OK) return error_of(handle_, code, "write", path_);
   if (copied >= frames) *log_frames_ = 0;

@@ -69,8 +69,8 @@ class Statement {
   sqlite3_stmt* statement_ = nullptr;
 };
 
-// A statement that its Database keeps compiled for the next time. It is reset when this goes, so that it holds no lock any longer and its
-// views are worth nothing. One at a time of the same text.
+// A statement that its Database keeps compiled for the next time. It is reset when this goes, so that it holds no lock any longer
+// and its views are worth nothing. One at a time of the same text.
 class Query {
  public:
   explicit Query(Statement& statement) : statement_(&statement) {}
@@ -143,8 +143,8 @@ class Database {
   std::string path_;
   sqlite3* handle_ = nullptr;
   std::map<std::string_view, Statement> kept_;  // of query()
-  std::unique_ptr<std::int64_t> log_frames_;  // does not move when the Database moves
-  std::shared_ptr<const Files> still_;        // the files at the time of opening
+  std::unique_ptr<std::int64_t> log_frames_;    // does not move when the Database moves
+  std::shared_ptr<const Files> still_;          // the files at the time of opening
 };
 
 // BEGIN … COMMIT. The destructor rolls back when there was no commit().

@@ -15,18 +15,20 @@ base::Result<FileKind> identify(Database& database, const Format& format) {
 
   if (*tables == 0 && *id == 0 && *version == 0) return FileKind::empty;
   if (static_cast<std::uint32_t>(*id) != format.application_id) {
-    return base::fail(base::Code::usage, "cannot use '{}': it is a SQLite file of another program, no {}", database.path(), format.name)
+    return base::fail(base::Code::usage, "cannot use '{}': it is a SQLite file of another program, no {}", database.path(),
+                      format.name)
         .with_hint("name a file that weir made; where there is none yet, it is made");
   }
   const auto known = static_cast<std::int64_t>(format.steps.size());
   if (*version > known) {
-    return base::fail(base::Code::version, "cannot use '{}': its format is {}, this release knows {} up to {}", database.path(), *version,
-                      format.name, known)
+    return base::fail(base::Code::version, "cannot use '{}': its format is {}, this release knows {} up to {}", database.path(),
+                      *version, format.name, known)
         .with_hint("use the release that wrote it, or a later one");
   }
   if (*version <= 0) {
     // The first step writes tables, identity and version in one transaction, so this state cannot come from us.
-    return base::fail(base::Code::corrupt, "cannot use '{}': it has the identity of a {} and no format", database.path(), format.name);
+    return base::fail(base::Code::corrupt, "cannot use '{}': it has the identity of a {} and no format", database.path(),
+                      format.name);
   }
   return *version < known ? FileKind::older : FileKind::current;
 }

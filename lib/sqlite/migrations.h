@@ -17,8 +17,8 @@ struct Format {
 };
 
 enum class FileKind : std::uint8_t {
-  empty,    // no tables, no identity: just created, or another process is creating it at this moment
-  older,    // ours; needs migration
+  empty,  // no tables, no identity: just created, or another process is creating it at this moment
+  older,  // ours; needs migration
   current,
 };
 

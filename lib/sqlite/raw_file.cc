@@ -45,7 +45,8 @@ std::uint64_t RawFile::size() const {
 }
 
 bool RawFile::read(std::uint64_t offset, char* out, std::size_t size) const {
-  return state_->file()->pMethods->xRead(state_->file(), out, static_cast<int>(size), static_cast<sqlite3_int64>(offset)) == SQLITE_OK;
+  return state_->file()->pMethods->xRead(state_->file(), out, static_cast<int>(size), static_cast<sqlite3_int64>(offset)) ==
+         SQLITE_OK;
 }
 
 }  // namespace weir::sqlite

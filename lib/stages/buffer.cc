@@ -46,7 +46,7 @@ constexpr auto kLost =
 
 constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
 constexpr base::Duration kFullPollMost = base::kSecond;
-constexpr int kAskAgain = 5;                                     // ms, for acknowledgements while the window is full
+constexpr int kAskAgain = 5;  // ms, for acknowledgements while the window is full
 
 class Buffer : public pipeline::Stage {
  public:
@@ -233,7 +233,8 @@ class Buffer : public pipeline::Stage {
       return {};
     }
     if (record.sample) {
-      return base::fail(base::Code::usage, "cannot store a sample of a metric query: a spool holds log records").with_hint("query logs instead");
+      return base::fail(base::Code::usage, "cannot store a sample of a metric query: a spool holds log records")
+          .with_hint("query logs instead");
     }
     in_.add(record);
     if (record.invalid) invalid_.add(1);
@@ -276,10 +277,13 @@ class Buffer : public pipeline::Stage {
       if (error.code != base::Code::full && error.code != base::Code::busy) return stored;
       if (spared()) return typename std::remove_cvref_t<decltype(*stored)>{};
       waited = true;
-      context_.diagnostics->warn("spool-full", error.message + "; waiting" + (error.hint.empty() ? "" : fmt::format(" ({})", error.hint)));
+      context_.diagnostics->warn("spool-full",
+                                 error.message + "; waiting" + (error.hint.empty() ? "" : fmt::format(" ({})", error.hint)));
       const base::Monotonic now = context_.clock->monotonic();
       if (now >= context_.stop->deadline(now)) {
-        return base::fail(error.code, "{}; {} not taken", error.message, base::count_of(builder_.records(), "record was", "records were")).with_hint(error.hint);
+        return base::fail(error.code, "{}; {} not taken", error.message,
+                          base::count_of(builder_.records(), "record was", "records were"))
+            .with_hint(error.hint);
       }
       ::poll(nullptr, 0, static_cast<int>(wait / base::kMillisecond));
       wait = std::min(wait * 2, kFullPollMost);
@@ -363,7 +367,8 @@ class Buffer : public pipeline::Stage {
     return {};
   }
 
-  // Positions of what is acknowledged. On a full disk they wait: nothing depends on them but how much is read again after a power cut.
+  // Positions of what is acknowledged. On a full disk they wait: nothing depends on them but how much is read again after a power
+  // cut.
   base::Result<void> settle() {
     auto appended = writer_->append_handed(spilled_, window_->settled());
     if (appended) {
@@ -416,8 +421,10 @@ class Buffer : public pipeline::Stage {
     for (const std::string& sentence : news.sentences) context_.diagnostics->say(sentence);
     lost_.add(news.lost);
     if (appended.evicted_rejected > 0) {
-      context_.diagnostics->warn("spool-rejected", fmt::format("{} not kept in the spool '{}' any more, to make room",
-                                                               base::count_of(appended.evicted_rejected, "rejected record is", "rejected records are"), spec_.spool.path));
+      context_.diagnostics->warn(
+          "spool-rejected",
+          fmt::format("{} not kept in the spool '{}' any more, to make room",
+                      base::count_of(appended.evicted_rejected, "rejected record is", "rejected records are"), spec_.spool.path));
     }
     if (appended.evicted_undelivered == 0) return;
     evicted_by_writer_ += appended.evicted_undelivered;
@@ -451,8 +458,8 @@ class Buffer : public pipeline::Stage {
   base::Monotonic opened_at_ = base::kNever;  // when the first of what is pending came
   base::Monotonic committed_at_ = std::numeric_limits<base::Monotonic>::min() / 2;
   base::Monotonic tend_at_ = 0;
-  std::optional<delivery::SpillWindow> window_;    // when spilling
-  spool::BlockBuilder spilled_;          // packs what leaves the window for the file
+  std::optional<delivery::SpillWindow> window_;  // when spilling
+  spool::BlockBuilder spilled_;                  // packs what leaves the window for the file
   pipeline::Tally in_;
   std::uint64_t evicted_by_writer_ = 0, missed_ = 0;
   metrics::Block block_;
@@ -473,7 +480,8 @@ base::Result<std::unique_ptr<spool::Writer>> open_writer(const BufferSpec& spec,
   while (true) {
     auto writer = spool::Writer::open(spec.spool, *context.clock, context.stop);
     if (writer || writer.error().code != base::Code::full || context.stop->stopped()) return writer;
-    context.diagnostics->warn("spool-full", fmt::format("{}; waiting (it goes on by itself when there is room)", writer.error().message));
+    context.diagnostics->warn("spool-full",
+                              fmt::format("{}; waiting (it goes on by itself when there is room)", writer.error().message));
     struct pollfd stop = {context.stop->fd(), POLLIN, 0};
     ::poll(&stop, 1, static_cast<int>(kFullPollMost / base::kMillisecond));
   }

@@ -10,9 +10,9 @@
 // with everything that the consumer has not acknowledged.
 #pragma once
 
+#include "delivery/spill_window.h"
 #include "pipeline/stage.h"
 #include "spool/writer.h"
-#include "delivery/spill_window.h"
 
 #include <memory>
 #include <string>
@@ -21,16 +21,16 @@ namespace weir::stages {
 
 struct BufferSpec {
   spool::WriterOptions spool;
-  bool store_only = false;                          // forward nothing
-  bool spill = false;                               // not with store_only
+  bool store_only = false;  // forward nothing
+  bool spill = false;       // not with store_only
   delivery::SpillLimits spill_limits;
-  std::string consumer = "main";                    // forwarding starts at this consumer's place
-  bool only_new = false;                            // forward only what is taken from the start of this run on
-  std::uint64_t group_bytes = 1 << 20;              // bytes of lines in a block
-  base::Duration group_age = base::kSecond;         // a block is stored when its first record is so old
+  std::string consumer = "main";             // forwarding starts at this consumer's place
+  bool only_new = false;                     // forward only what is taken from the start of this run on
+  std::uint64_t group_bytes = 1 << 20;       // bytes of lines in a block
+  base::Duration group_age = base::kSecond;  // a block is stored when its first record is so old
   // A block is not stored for its age within this time after a commit, because most of a commit's cost is fixed.
   base::Duration commit_every = 3 * base::kSecond;
-  std::uint64_t memory = 2 << 20;                   // bytes of stored blocks that wait in memory to be forwarded
+  std::uint64_t memory = 2 << 20;  // bytes of stored blocks that wait in memory to be forwarded
 };
 
 // Opens the spool. Waits for an earlier writer for up to spool.wait. Errors: those of spool::Writer::open.

@@ -88,7 +88,8 @@ void BufferDrain::passes_nothing(std::uint64_t block, metrics::Counter& why) {
   why.add(taken.records);
 }
 
-base::Result<std::unique_ptr<BufferDrain>> BufferDrain::start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context) {
+base::Result<std::unique_ptr<BufferDrain>> BufferDrain::start(DrainSpec spec, pipeline::Outlet& out,
+                                                              const pipeline::Context& context) {
   std::unique_ptr<BufferDrain> drain(new BufferDrain(std::move(spec), out, context));
   if (auto opened = drain->wake_.open(); !opened) return std::move(opened).error();
   auto thread = base::start_thread("read the spool", [raw = drain.get()] { raw->run(); });

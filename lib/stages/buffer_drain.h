@@ -20,9 +20,9 @@ namespace weir::stages {
 
 struct DrainSpec {
   std::string spool_path;
-  std::uint64_t spool = 0;         // the spool's identity
-  spool::PlaceSet acknowledged;    // not forwarded again
-  std::uint64_t stored = 0;        // the newest block that was stored before the start
+  std::uint64_t spool = 0;       // the spool's identity
+  spool::PlaceSet acknowledged;  // not forwarded again
+  std::uint64_t stored = 0;      // the newest block that was stored before the start
   std::uint64_t memory = 4 << 20;
 };
 
@@ -33,8 +33,8 @@ class BufferDrain {
   static base::Result<std::unique_ptr<BufferDrain>> start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
   ~BufferDrain();  // what is left is not emitted
 
-  // The block has been stored; nobody below gets `held` of its records. Takes its records when there is room for them. Returns memory to
-  // fill again.
+  // The block has been stored; nobody below gets `held` of its records. Takes its records when there is room for them. Returns
+  // memory to fill again.
   record::Batch stored(std::uint64_t block, record::Batch records, std::uint64_t held);
   // The block is not stored. It is emitted from memory, in its turn. Its records are not changed.
   void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records, std::uint64_t held);
@@ -62,9 +62,9 @@ class BufferDrain {
 
   struct Waiting {
     std::uint64_t block, previous;
-    record::Batch own;                             // may be changed
-    std::shared_ptr<const record::Batch> shared;   // may not be changed
-    std::uint64_t bytes;                           // bytes of `own`
+    record::Batch own;                            // may be changed
+    std::shared_ptr<const record::Batch> shared;  // may not be changed
+    std::uint64_t bytes;                          // bytes of `own`
   };
 
   // How many records of the blocks from `first` on, one after the other, have not been passed on. Blocks that this process has
@@ -108,8 +108,8 @@ class BufferDrain {
   std::deque<Waiting> waiting_;
   std::deque<record::Batch> spare_;
   std::uint64_t waiting_bytes_ = 0;
-  std::uint64_t newest_;           // the newest block that was stored or passed
-  std::uint64_t emitted_;          // the newest block that was emitted
+  std::uint64_t newest_;   // the newest block that was stored or passed
+  std::uint64_t emitted_;  // the newest block that was emitted
   bool finishing_ = false, ended_ = false, done_ = false;
   base::Monotonic finish_by_ = base::kNever;
   std::optional<base::Monotonic> flush_by_;

@@ -80,7 +80,7 @@ const Label* find_demoted(const Plan& plan, std::string_view name) {
 struct Key {
   const LabelSet* labels = nullptr;
   const record::PodPath* path = nullptr;  // from the metadata
-  std::string_view level;               // that becomes a label
+  std::string_view level;                 // that becomes a label
   friend bool operator==(const Key&, const Key&) = default;
 };
 
@@ -128,8 +128,8 @@ class EnrichStage : public pipeline::Stage {
 
   std::unordered_map<Key, Plan, KeyHash> plans_;
   std::size_t plan_bytes_ = 0;
-  // What was looked for last, by a part of the hash: of few records after a pause, each step into `plans_` is a step into memory that no
-  // cache holds any more.
+  // What was looked for last, by a part of the hash: of few records after a pause, each step into `plans_` is a step into memory
+  // that no cache holds any more.
   std::array<std::pair<Key, Plan*>, 128> recent_;
   // What the keys point at. No value: not the path of a pod's log.
   std::unordered_map<std::string, std::optional<record::PodPath>, StringHash, std::equal_to<>> paths_;
@@ -292,7 +292,8 @@ void EnrichStage::work_out(Plan& plan, const Key& key) const {
 
 std::string_view EnrichStage::level_of(const Record& record, const Plan& plan) {
   if (!record.metadata.empty()) {
-    if (const std::string_view given = record::find(record.metadata, names::kDetectedLevel); !given.empty()) return names::normalize_level(given);
+    if (const std::string_view given = record::find(record.metadata, names::kDetectedLevel); !given.empty())
+      return names::normalize_level(given);
   }
   if (!plan.level.empty()) return plan.level;
   if (const std::string_view level = names::level_of_metadata(record.metadata); !level.empty()) return level;

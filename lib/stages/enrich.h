@@ -42,7 +42,6 @@ struct EnrichSpec {
 [[nodiscard]] base::Result<void> check(const EnrichSpec& spec);
 
 // Calls check(). Error Code::config: a variable of the environment is not set or is empty.
-[[nodiscard]] base::Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec,
-                                                                               const pipeline::Context& context);
+[[nodiscard]] base::Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec, const pipeline::Context& context);
 
 }  // namespace weir::stages

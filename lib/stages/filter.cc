@@ -32,8 +32,8 @@ class Filter : public pipeline::Stage {
 
   [[nodiscard]] std::string_view name() const override { return "filter"; }
 
-  // Of expressions whose selector took nothing of what came, most likely a name is wrong. To drop what did not come is usual, by a label that
-  // nothing has it is not.
+  // Of expressions whose selector took nothing of what came, most likely a name is wrong. To drop what did not come is usual, by a
+  // label that nothing has it is not.
   [[nodiscard]] std::string summary() const override {
     std::string text;
     const auto selector = [](const LogQuery& query) { return logql::print_selector(query.expr().matchers); };

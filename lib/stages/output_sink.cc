@@ -147,9 +147,10 @@ std::unique_ptr<pipeline::Stage> make_output_sink(const OutputOptions& options, 
   Format format = options.format;
   if (format == Format::automatic) format = terminal ? Format::text : Format::jsonl;
   if (format == Format::jsonl) return pipeline::make_jsonl_sink({.fd = options.fd}, context);
-  const show::TextFormat::Options text = {.terminal = terminal || (format == Format::text && options.color == OutputOptions::Color::always),
-                                    .color = wants_color(options.color, terminal, context),
-                                    .width = terminal ? width_of(options.fd) : 0};
+  const show::TextFormat::Options text = {
+      .terminal = terminal || (format == Format::text && options.color == OutputOptions::Color::always),
+      .color = wants_color(options.color, terminal, context),
+      .width = terminal ? width_of(options.fd) : 0};
   return std::make_unique<TextSink>(options.fd, format == Format::raw, text, context);
 }
 

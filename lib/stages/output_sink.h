@@ -21,7 +21,7 @@ struct OutputOptions {
   enum class Format : std::uint8_t {
     automatic,  // on a terminal: text; otherwise jsonl
     text,
-    raw,        // only the lines
+    raw,  // only the lines
     jsonl,
   };
   enum class Color : std::uint8_t {

@@ -1,13 +1,13 @@
 #include "stages/push.h"
 
 #include "base/count.h"
+#include "delivery/left_records.h"
+#include "delivery/push_ledger.h"
 #include "logql/log_query.h"
 #include "loki/push_reply.h"
 #include "pipeline/chain.h"
 #include "record/timestamp.h"
 #include "spool/reader.h"
-#include "delivery/left_records.h"
-#include "delivery/push_ledger.h"
 #include "stages/spool_gauge.h"
 
 #include <fmt/format.h>
@@ -69,24 +69,27 @@ constexpr std::string_view kGone = "gone";  // left in the spool, and evicted or
 
 constexpr std::uint64_t kDrainRate = 1 << 20;
 constexpr base::Duration kBatchWait = base::kSecond;
-// Of one stream in one request where it is sent again after a kill. Loki drops a repeat that it finds in the open block of its chunk, which it
-// closes at 256 KiB, so that of a request of S bytes S/512 KiB are kept twice, and all of one of 256 KiB. Old data has twice as much.
+// Of one stream in one request where it is sent again after a kill. Loki drops a repeat that it finds in the open block of its
+// chunk, which it closes at 256 KiB, so that of a request of S bytes S/512 KiB are kept twice, and all of one of 256 KiB. Old data
+// has twice as much.
 constexpr std::size_t kTrackedBytes = 32 << 10;
 constexpr base::Duration kSpoolJitter = 30 * base::kSecond;
-constexpr base::Duration kFilesJitter = 4 * base::kSecond;      // they are deleted by their kubelet. About a request's turn, so that not all agents begin at once
-constexpr base::Duration kFeedEvery = 50 * base::kMillisecond;   // while records are left in the spool
-constexpr base::Duration kReadWait = base::kSecond / 2;          // for a spool that is busy, where only a message is at stake
-constexpr base::Duration kGaugeEvery = 5 * base::kSecond;        // while a backlog is delivered
+constexpr base::Duration kFilesJitter =
+    4 * base::kSecond;  // they are deleted by their kubelet. About a request's turn, so that not all agents begin at once
+constexpr base::Duration kFeedEvery = 50 * base::kMillisecond;  // while records are left in the spool
+constexpr base::Duration kReadWait = base::kSecond / 2;         // for a spool that is busy, where only a message is at stake
+constexpr base::Duration kGaugeEvery = 5 * base::kSecond;       // while a backlog is delivered
 
 constexpr const char* kKeepMore = "a larger --max-size of buffer keeps more; --on-full block loses none";
 
 // What of push depends on where its records come from.
 struct Feed {
-  bool direct = false;   // nothing stands between the spool and here
-  bool follows = true;   // it goes on with what comes
+  bool direct = false;  // nothing stands between the spool and here
+  bool follows = true;  // it goes on with what comes
 };
 
-// How much a consumer has in front of it in a spool, for messages. Opens the spool when it is asked first, so an outage costs nothing before.
+// How much a consumer has in front of it in a spool, for messages. Opens the spool when it is asked first, so an outage costs
+// nothing before.
 class Backlog {
  public:
   Backlog(std::string spool, std::string consumer) : spool_(std::move(spool)), consumer_(std::move(consumer)) {}
@@ -117,7 +120,8 @@ class Backlog {
 };
 
 std::string lost_text(std::uint64_t evicted) {
-  return fmt::format("{} lost", base::count_of(evicted, "record was evicted from the spool to make room and is", "records were evicted from the spool to make room and are"));
+  return fmt::format("{} lost", base::count_of(evicted, "record was evicted from the spool to make room and is",
+                                               "records were evicted from the spool to make room and are"));
 }
 
 class Push : public pipeline::Stage {
@@ -265,8 +269,9 @@ class Push : public pipeline::Stage {
     if (ledger_.tracks()) {
       const std::uint64_t pending = pusher_->stats().pending;
       if (pending > 0) {
-        const std::string again =
-            pending > evicted_pending_ ? fmt::format(": the next start sends {} again", evicted_pending_ == 0 ? "them" : "the rest") : "";
+        const std::string again = pending > evicted_pending_
+                                      ? fmt::format(": the next start sends {} again", evicted_pending_ == 0 ? "them" : "the rest")
+                                      : "";
         context_.diagnostics->say(fmt::format("stopped before Loki had acknowledged {}{}", left, again));
       }
       if (const std::uint64_t evicted = evicted_pending_ + evicted_left_; evicted > 0) {
@@ -348,7 +353,8 @@ class Push : public pipeline::Stage {
     ::poll(&stopped, 1, static_cast<int>(kFeedEvery / base::kMillisecond));
   }
 
-  // ---- what is left in the spool --------------------------------------------------------------------------------------------------
+  // ---- what is left in the spool
+  // --------------------------------------------------------------------------------------------------
 
   Result<void> read_left() {
     if (auto gauged = gauge(); !gauged) return gauged;
@@ -367,8 +373,9 @@ class Push : public pipeline::Stage {
       if (left_->altered() && !altered_said_) {
         altered_said_ = true;
         pusher_->leave_no_more();
-        context_.diagnostics->say("records are changed or dropped between the spool and here, so that none can be left there: a stream that Loki limits "
-                                  "holds up the others");
+        context_.diagnostics->say(
+            "records are changed or dropped between the spool and here, so that none can be left there: a stream that Loki limits "
+            "holds up the others");
       }
       if (left_->altered() && left_->read_out()) return left_->take_back(take);
       if (!wait) return {};
@@ -440,8 +447,10 @@ class Push : public pipeline::Stage {
   // What follows comes out of a rejected store, and leaves it when it is delivered.
   Result<void> begin_rejected(const record::Marker& marker) {
     if (!pusher_ || ledger_.listens()) return ledger_.deliver_again(std::string(marker.checkpoint), marker.spool, context_.stop);
-    context_.diagnostics->say(fmt::format("other records came before those out of the rejected store of '{}', which therefore keeps them: pushed alone, "
-                                          "they leave it when they are delivered", marker.checkpoint));
+    context_.diagnostics->say(
+        fmt::format("other records came before those out of the rejected store of '{}', which therefore keeps them: pushed alone, "
+                    "they leave it when they are delivered",
+                    marker.checkpoint));
     return {};
   }
 
@@ -454,7 +463,8 @@ class Push : public pipeline::Stage {
     }
     if (marker.spool != 0) {
       if (!spec_.checkpoint.empty())
-        return base::fail(Code::usage, "--checkpoint has no place behind a buffer, whose spool keeps the positions").with_hint("leave --checkpoint out");
+        return base::fail(Code::usage, "--checkpoint has no place behind a buffer, whose spool keeps the positions")
+            .with_hint("leave --checkpoint out");
       if (!ledger_.tracks()) {
         spool::ConsumerOptions options;
         options.path = marker.checkpoint;
@@ -466,7 +476,8 @@ class Push : public pipeline::Stage {
         backlog_.emplace(options.path, options.name);
       }
     } else if (spec_.checkpoint.empty() && !marker.checkpoint.empty()) {
-      context_.diagnostics->say(fmt::format("nothing keeps the positions of this stream: use --checkpoint {}, or a buffer in front", marker.checkpoint));
+      context_.diagnostics->say(
+          fmt::format("nothing keeps the positions of this stream: use --checkpoint {}, or a buffer in front", marker.checkpoint));
     }
     return start();
   }
@@ -587,10 +598,10 @@ class Push : public pipeline::Stage {
     if (now - shown_ < base::kSecond) return;
     const loki::PusherStats stats = pusher_->stats();
     const double seconds = static_cast<double>(std::max<Monotonic>(1, now - started_)) / static_cast<double>(base::kSecond);
-    context_.diagnostics->progress(fmt::format("pushed {} ({}, {}/s), {} on the way{}", base::count_of(stats.records, "record"),
-                                               record::print_size(stats.bytes),
-                                               record::print_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)),
-                                               stats.pending, stats.rejected > 0 ? fmt::format(", {} rejected", stats.rejected) : ""));
+    context_.diagnostics->progress(fmt::format(
+        "pushed {} ({}, {}/s), {} on the way{}", base::count_of(stats.records, "record"), record::print_size(stats.bytes),
+        record::print_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)), stats.pending,
+        stats.rejected > 0 ? fmt::format(", {} rejected", stats.rejected) : ""));
     shown_ = now;
   }
 
@@ -601,11 +612,11 @@ class Push : public pipeline::Stage {
   const std::string url_;
   delivery::DeliveryLedger ledger_;
   std::unique_ptr<loki::Pusher> pusher_;
-  std::unique_ptr<spool::Reader> reader_;   // behind a spool, as is all that reads by it
+  std::unique_ptr<spool::Reader> reader_;  // behind a spool, as is all that reads by it
   std::optional<SpoolGauge> gauge_;
   std::optional<delivery::LeftRecords> left_;
-  std::optional<Backlog> backlog_;          // asked by the pusher
-  std::uint64_t backlog_end_ = 0;           // block
+  std::optional<Backlog> backlog_;  // asked by the pusher
+  std::uint64_t backlog_end_ = 0;   // block
   Monotonic gauge_due_ = base::kNever;
   bool altered_said_ = false;
   std::uint64_t evicted_pending_ = 0, evicted_left_ = 0;  // records, known at the end
@@ -674,16 +685,21 @@ Result<std::unique_ptr<pipeline::Stage>> make(const PushSpec& spec, const pipeli
 Result<void> check(const PushSpec& spec) {
   if (spec.parallel < 1 || spec.parallel > 64) return base::fail(Code::usage, "cannot use --parallel {}: 1 to 64", spec.parallel);
   if (spec.batch_bytes < 4096 || spec.batch_bytes > (4 << 20))
-    return base::fail(Code::usage, "cannot use --batch-size {}: 4 KiB to 4 MiB, since Loki takes no more in one message", record::print_size(spec.batch_bytes));
+    return base::fail(Code::usage, "cannot use --batch-size {}: 4 KiB to 4 MiB, since Loki takes no more in one message",
+                      record::print_size(spec.batch_bytes));
   if (spec.batch_records < 1) return base::fail(Code::usage, "cannot use --batch-records 0");
   if (auto match = compile_match(spec.match); !match) return std::move(match).error();
   return {};
 }
 
-Result<std::unique_ptr<pipeline::Stage>> make_push(const PushSpec& spec, const pipeline::Context& context) { return make(spec, context, {}); }
+Result<std::unique_ptr<pipeline::Stage>> make_push(const PushSpec& spec, const pipeline::Context& context) {
+  return make(spec, context, {});
+}
 
-Result<std::unique_ptr<pipeline::Source>> make_push_from_spool(const PushSpec& spec, SpoolSourceSpec spool, const pipeline::Context& context) {
-  if (!spec.checkpoint.empty()) return base::fail(Code::usage, "--checkpoint and --spool exclude each other: the spool keeps the positions");
+Result<std::unique_ptr<pipeline::Source>> make_push_from_spool(const PushSpec& spec, SpoolSourceSpec spool,
+                                                               const pipeline::Context& context) {
+  if (!spec.checkpoint.empty())
+    return base::fail(Code::usage, "--checkpoint and --spool exclude each other: the spool keeps the positions");
   auto push = make(spec, context, {.direct = true, .follows = spool.follow});
   if (!push) return std::move(push).error();
   spool.consumer = spec.consumer;

@@ -23,14 +23,14 @@ namespace weir::stages {
 
 struct PushSpec {
   http::ClientConfig http;
-  std::string tenant;                          // for records without a tenant
+  std::string tenant;  // for records without a tenant
   loki::PushLimits limits;
-  std::size_t batch_bytes = 1 << 20;           // bytes of one request
+  std::size_t batch_bytes = 1 << 20;  // bytes of one request
   std::size_t batch_records = 20'000;
-  std::optional<base::Duration> wait;          // unset: 1 s, but 0 behind a buffer
+  std::optional<base::Duration> wait;  // unset: 1 s, but 0 behind a buffer
   int parallel = 4;
-  std::size_t memory = 4 << 20;                // bytes of records that are not acknowledged
-  std::optional<base::Duration> give_up;       // unset: 5 min when nothing is tracked, otherwise never (0)
+  std::size_t memory = 4 << 20;           // bytes of records that are not acknowledged
+  std::optional<base::Duration> give_up;  // unset: 5 min when nothing is tracked, otherwise never (0)
   // The rate of a backlog in bytes per second above the inflow; 0: no limit. Unset: 1 MiB when something is tracked and the
   // input goes on, otherwise 0.
   std::optional<std::uint64_t> drain_rate;
@@ -38,10 +38,10 @@ struct PushSpec {
   std::optional<base::Duration> start_jitter;
   base::Backoff::Limits backoff;
   loki::PusherConfig::Metadata metadata = loki::PusherConfig::Metadata::automatic;
-  std::string checkpoint;                      // "" for none
-  std::string consumer = "main";               // --as: the consumer's name behind a buffer
-  std::string match;                           // LogQL; a record that does not match is not delivered and counts as acknowledged
-  bool progress = false;                       // stderr is a terminal
+  std::string checkpoint;         // "" for none
+  std::string consumer = "main";  // --as: the consumer's name behind a buffer
+  std::string match;              // LogQL; a record that does not match is not delivered and counts as acknowledged
+  bool progress = false;          // stderr is a terminal
 };
 
 // Checks what needs no I/O. Errors: Code::usage and Code::config.

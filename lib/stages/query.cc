@@ -47,8 +47,8 @@ constexpr auto kUnreadable =
     metrics::counter("weir_query_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
 
 constexpr std::uint64_t kFirstPage = 1000;   // entries of the first request; what one weighs is not known yet
-constexpr std::size_t kKeptBytes = 8 << 20;    // of the newest records that are kept while older ones are read
-constexpr std::size_t kOneBatch = 4 << 20;     // bytes of records that are shown as one batch, so that its header speaks for all
+constexpr std::size_t kKeptBytes = 8 << 20;  // of the newest records that are kept while older ones are read
+constexpr std::size_t kOneBatch = 4 << 20;   // bytes of records that are shown as one batch, so that its header speaks for all
 
 std::string printed(const LabelSet& set) {
   std::string text = "{";
@@ -149,7 +149,7 @@ class Query : public pipeline::Source {
   metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
   bool more_ = false;  // the limit left records out
   bool finished_ = false;
-  std::string why_;    // nothing was found
+  std::string why_;  // nothing was found
 };
 
 class LokiQuery : public Query {
@@ -175,20 +175,23 @@ class LokiQuery : public Query {
     config.http.timeout = std::min(config.http.timeout, kPatience);
     const auto client = loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics, context_.stop);
     if (!client) return {};
-    if (spec_.what != QuerySpec::What::labels || spec_.label.empty()) return explain_nothing_in_loki(**client, spec_.logql, window());
+    if (spec_.what != QuerySpec::What::labels || spec_.label.empty())
+      return explain_nothing_in_loki(**client, spec_.logql, window());
     auto names = (*client)->labels(window(), {});
     return names ? explain_no_values(spec_.label, std::move(*names)) : std::string();
   }
 
   Result<void> answer(Outlet& out) {
     switch (spec_.what) {
-      case QuerySpec::What::labels: return labels(out);
+      case QuerySpec::What::labels:
+        return labels(out);
       case QuerySpec::What::series: {
         auto series = client_->series(window(), spec_.logql);
         if (!series) return std::move(series).error();
         return emit_series(out, *series);
       }
-      case QuerySpec::What::records: break;
+      case QuerySpec::What::records:
+        break;
     }
     auto result = spec_.limit > 0 && !spec_.forward ? newest(out) : from_the_oldest(out, window(), 0);
     if (!result && result.error().code == base::Code::config) point_out(result.error());
@@ -218,7 +221,8 @@ class LokiQuery : public Query {
   }
 
   Result<void> labels(Outlet& out) {
-    auto names = spec_.label.empty() ? client_->labels(window(), spec_.logql) : client_->label_values(spec_.label, window(), spec_.logql);
+    auto names =
+        spec_.label.empty() ? client_->labels(window(), spec_.logql) : client_->label_values(spec_.label, window(), spec_.logql);
     if (!names) return std::move(names).error();
     if (spec_.json) {
       for (std::string& name : *names) name = json_string(name);
@@ -264,8 +268,8 @@ class LokiQuery : public Query {
     std::size_t kept_bytes = 0;
     bool keeping = true;
     std::uint64_t seen = 0;
-    Timestamp begin = spec_.range.to;      // of the newest `limit` once there are as many
-    std::uint64_t from_begin = 0;    // how many entries begin there or later
+    Timestamp begin = spec_.range.to;  // of the newest `limit` once there are as many
+    std::uint64_t from_begin = 0;      // how many entries begin there or later
     bool enough = false;
     for (;;) {
       Batch batch;
@@ -275,7 +279,8 @@ class LokiQuery : public Query {
       if (!next) return next.error();
       if (!*next) break;
       if (batch.records.front().sample) return from_batch(out, batch);
-      for (auto record = batch.records.rbegin(); record != batch.records.rend() && (!enough || record->timestamp == begin); ++record) {
+      for (auto record = batch.records.rbegin(); record != batch.records.rend() && (!enough || record->timestamp == begin);
+           ++record) {
         ++from_begin;
         begin = record->timestamp;
         enough = from_begin >= spec_.limit;
@@ -374,7 +379,8 @@ class SpoolQuery : public Query {
       }
     }
     std::vector<std::string> lines(names.begin(), names.end());
-    if (spec_.json) std::transform(lines.begin(), lines.end(), lines.begin(), [](const std::string& name) { return json_string(name); });
+    if (spec_.json)
+      std::transform(lines.begin(), lines.end(), lines.begin(), [](const std::string& name) { return json_string(name); });
     return emit_lines(out, lines);
   }
 

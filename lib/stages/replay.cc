@@ -1,13 +1,13 @@
 #include "stages/replay.h"
 
 #include "base/count.h"
+#include "delivery/spool_stream.h"
 #include "logql/log_query.h"
 #include "record/jsonl_reader.h"
 #include "record/timestamp.h"
+#include "scan/spool_scan.h"
 #include "spool/reader.h"
 #include "spool/rejected_store.h"
-#include "scan/spool_scan.h"
-#include "delivery/spool_stream.h"
 #include "stages/unmatched.h"
 
 #include <poll.h>
@@ -55,7 +55,8 @@ class Replay : public pipeline::Source {
   // The states first: which of them are wanted is no matter of labels and times.
   [[nodiscard]] std::string explain_nothing() const {
     std::string states;
-    for (const auto& [wanted, name] : {std::pair(spec_.undelivered, "undelivered"), std::pair(spec_.held, "held"), std::pair(spec_.rejected, "rejected")}) {
+    for (const auto& [wanted, name] :
+         {std::pair(spec_.undelivered, "undelivered"), std::pair(spec_.held, "held"), std::pair(spec_.rejected, "rejected")}) {
       if (wanted) states += (states.empty() ? "" : " or ") + std::string(name);
     }
     if (spec_.rejected) return fmt::format("no record is {}", states);
@@ -203,7 +204,8 @@ class Replay : public pipeline::Source {
       auto last = (*reader)->rejected(after, kRejectedAtOnce, [&](const spool::Reader::RejectedEntry& entry) {
         const std::size_t before = batch.records.size();
         static_cast<void>(json.parse(batch.copy(entry.record), batch));
-        if (batch.records.size() > before) batch.records.back().source = record::Source::in_rejected((*reader)->spool(), entry.number);
+        if (batch.records.size() > before)
+          batch.records.back().source = record::Source::in_rejected((*reader)->spool(), entry.number);
       });
       if (!last) return std::move(last).error();
       if (*last == 0) return give_rejected_in_place(**reader, batch);
@@ -246,13 +248,15 @@ class Replay : public pipeline::Source {
   }
 
   // Gives the record the reason of the range that it is in. False: it is in none.
-  static bool name_range(spool::Reader& reader, const std::vector<spool::Reader::RejectedRange>& ranges, record::Batch& batch, record::Record& record) {
+  static bool name_range(spool::Reader& reader, const std::vector<spool::Reader::RejectedRange>& ranges, record::Batch& batch,
+                         record::Record& record) {
     const std::uint32_t ordinal = record.source.ordinal;
     const auto range = std::ranges::find_if(ranges, [&](const auto& one) { return one.ordinals.contains(ordinal); });
     if (range == ranges.end()) return false;
     auto* extra = batch.make<record::Extra>();
     if (record.extra != nullptr) *extra = *record.extra;
-    extra->rejected = batch.copy(delivery::rejected_object({range->status, range->reason, range->url, range->tenant, {}}, range->time));
+    extra->rejected =
+        batch.copy(delivery::rejected_object({range->status, range->reason, range->url, range->tenant, {}}, range->time));
     record.extra = extra;
     record.source = record::Source::in_rejected(reader.spool(), spool::number_of_place({range->block, ordinal}));
     return true;

@@ -12,14 +12,14 @@ namespace weir::stages {
 
 struct ReplaySpec {
   std::string spool;
-  std::string query = {};          // the LogQL query that selects; it may have no selector
+  std::string query = {};  // the LogQL query that selects; it may have no selector
   spool::TimeRange range = {};
   // The wanted states. When none is set: delivered and undelivered records.
   bool undelivered = false;
   bool held = false;
   bool rejected = false;
-  double speed = 0;           // speed relative to the original times; 0: as fast as the chain takes them
-  bool retime = false;        // the timestamp becomes the current time, the old one goes into metadata weir_original_timestamp
+  double speed = 0;     // speed relative to the original times; 0: as fast as the chain takes them
+  bool retime = false;  // the timestamp becomes the current time, the old one goes into metadata weir_original_timestamp
 };
 
 // Sorted by time over all blocks, in memory that does not grow with the spool. Rejected records follow, in the order of their

@@ -18,7 +18,7 @@ class SpoolGauge {
   // Takes up to now into account what was stored. Cheap when asked every few seconds.
   base::Result<void> look();
 
-  [[nodiscard]] std::uint64_t newest() const { return newest_; }  // block, 0 for none
+  [[nodiscard]] std::uint64_t newest() const { return newest_; }          // block, 0 for none
   [[nodiscard]] std::uint64_t newest_old() const { return newest_old_; }  // stored over a minute ago
   // Bytes of lines a second, over the last minute of what was stored.
   [[nodiscard]] double inflow() const;

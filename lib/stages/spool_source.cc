@@ -1,7 +1,7 @@
 #include "stages/spool_source.h"
 
-#include "spool/reader.h"
 #include "delivery/spool_stream.h"
+#include "spool/reader.h"
 
 #include <poll.h>
 

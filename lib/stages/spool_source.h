@@ -11,12 +11,12 @@
 namespace weir::stages {
 
 struct SpoolSourceSpec {
-  std::string spool;                        // the spool's path
+  std::string spool;  // the spool's path
   // The stream starts at this consumer's place; for a new name, at the beginning of the spool.
   std::string consumer = "main";
-  bool follow = true;                       // false: end when everything that was there has been emitted
+  bool follow = true;  // false: end when everything that was there has been emitted
   base::Duration poll = 250 * base::kMillisecond;
-  base::Duration wait = 30 * base::kSecond; // for a spool that does not exist yet (when following) or is busy
+  base::Duration wait = 30 * base::kSecond;  // for a spool that does not exist yet (when following) or is busy
 };
 
 base::Result<std::unique_ptr<pipeline::Source>> make_spool_source(const SpoolSourceSpec& spec, const pipeline::Context& context);

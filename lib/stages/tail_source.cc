@@ -239,8 +239,7 @@ class TailSource final : public pipeline::Source {
     nudge_due_ = *due;
     const Monotonic log_due = queue_.due();
     const Monotonic until = std::min({queue_.empty() ? *due : now, log_due, streams_.due()});
-    polled_.assign({{logs_ ? logs_->fd() : -1, POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader(),
-                    {out_->wake_fd(), POLLIN, 0}});
+    polled_.assign({{logs_ ? logs_->fd() : -1, POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader(), {out_->wake_fd(), POLLIN, 0}});
     streams_.add_to(polled_);
     if (::poll(polled_.data(), polled_.size(), base::poll_timeout(now, until)) < 0) {
       if (errno != EINTR) return base::io_error(errno, "wait for new lines");

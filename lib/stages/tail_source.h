@@ -21,20 +21,20 @@
 namespace weir::stages {
 
 struct TailSpec {
-  std::vector<std::string> inputs;        // paths, folders, globs; "-" for standard input
+  std::vector<std::string> inputs;  // paths, folders, globs; "-" for standard input
   tail::Selection selection;
-  tail::ReadOptions read;                 // `tracked` follows from `checkpoint`
-  tail::Start start;                      // of files that were there at the start and have no position
-  bool shortens = false;                  // the user did not ask for `start`: what it leaves out is said
-  std::string checkpoint;                 // where the chain's keeper keeps the positions; "": nothing is tracked
-  base::Duration wait = 30 * base::kSecond;  // for a checkpoint that is busy
+  tail::ReadOptions read;                               // `tracked` follows from `checkpoint`
+  tail::Start start;                                    // of files that were there at the start and have no position
+  bool shortens = false;                                // the user did not ask for `start`: what it leaves out is said
+  std::string checkpoint;                               // where the chain's keeper keeps the positions; "": nothing is tracked
+  base::Duration wait = 30 * base::kSecond;             // for a checkpoint that is busy
   std::uint64_t hold_deleted = std::uint64_t{1} << 30;  // bytes of deleted files that may stay on the disk until they are read
-  bool follow_links = false;              // wherever they lead
-  std::vector<std::string> log_roots;     // folders that links may lead into, besides those of tail::LogRoots
+  bool follow_links = false;                            // wherever they lead
+  std::vector<std::string> log_roots;                   // folders that links may lead into, besides those of tail::LogRoots
   tail::WatchTimes times;
   int stdin_fd = 0;
   std::optional<record::Positions> positions;  // instead of those in the checkpoint
-  bool* nothing_matched = nullptr;        // becomes true when a one-shot run found no file; outlives the source
+  bool* nothing_matched = nullptr;             // becomes true when a one-shot run found no file; outlives the source
 };
 
 // What a start would find wrong with the files: Code::io. Looks at their names and permissions only; the checkpoint is its keeper's

@@ -43,12 +43,14 @@ std::string explain_time(const TimeRange& range, const Span& there, Timestamp no
   const bool ends = range.to != TimeRange().to;
   if (begins && there.newest < range.from) {
     const bool last = range.from <= now && range.to >= now;
-    return fmt::format("nothing {}; {}", last ? "in the last " + record::in_words(now - range.from) : "since " + record::to_rfc3339(range.from),
+    return fmt::format("nothing {}; {}",
+                       last ? "in the last " + record::in_words(now - range.from) : "since " + record::to_rfc3339(range.from),
                        dated("newest", there.newest, now));
   }
-  if (ends && there.oldest >= range.to) return fmt::format("nothing before {}; {}", record::to_rfc3339(range.to), dated("oldest", there.oldest, now));
-  return fmt::format("nothing between {} and {}; there are records from {} to {}", record::to_rfc3339(range.from), record::to_rfc3339(range.to),
-                     record::to_rfc3339(there.oldest), record::to_rfc3339(there.newest));
+  if (ends && there.oldest >= range.to)
+    return fmt::format("nothing before {}; {}", record::to_rfc3339(range.to), dated("oldest", there.oldest, now));
+  return fmt::format("nothing between {} and {}; there are records from {} to {}", record::to_rfc3339(range.from),
+                     record::to_rfc3339(range.to), record::to_rfc3339(there.oldest), record::to_rfc3339(there.newest));
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ namespace weir::stages {
 [[nodiscard]] std::string explain_no_values(const std::string& label, std::vector<std::string> names);
 
 // For a Loki: makes at most two requests, for the values of a label and for the names of labels in the window.
-[[nodiscard]] std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query, const base::TimeRange& window);
+[[nodiscard]] std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query,
+                                                  const base::TimeRange& window);
 
 }  // namespace weir::stages

@@ -83,10 +83,13 @@ bool Decoder::tells(std::string_view rest) const {
   if (inside_) return true;
   if (has_zeros(rest)) return false;
   switch (format_) {
-    case Format::cri: return parse_cri(rest).has_value();
-    case Format::docker: return parse_docker(rest).has_value();
+    case Format::cri:
+      return parse_cri(rest).has_value();
+    case Format::docker:
+      return parse_docker(rest).has_value();
     case Format::automatic:
-    case Format::raw: return true;
+    case Format::raw:
+      return true;
   }
   return true;
 }
@@ -202,10 +205,13 @@ void Decoder::tell_hole(std::size_t end) {
 
 void Decoder::whole_line(std::string_view text, std::size_t begin, std::size_t end) {
   switch (format_) {
-    case Format::cri: return cri(text, begin, end);
-    case Format::docker: return docker(text, begin, end);
+    case Format::cri:
+      return cri(text, begin, end);
+    case Format::docker:
+      return docker(text, begin, end);
     case Format::automatic:
-    case Format::raw: return raw(text, begin, end);
+    case Format::raw:
+      return raw(text, begin, end);
   }
 }
 
@@ -301,7 +307,8 @@ void Decoder::add(Stream stream, base::Timestamp timestamp, std::string_view con
   emit(stream, timestamp, content, end, line.pieces == 0 ? 0 : line.pieces + 1, true);
 }
 
-void Decoder::emit(Stream stream, base::Timestamp timestamp, std::string_view text, std::size_t end, std::uint32_t piece, bool last) {
+void Decoder::emit(Stream stream, base::Timestamp timestamp, std::string_view text, std::size_t end, std::uint32_t piece,
+                   bool last) {
   record::Source source;
   if (stamp_->tracked) {
     source = record::Source::in_file(stamp_->log, stamp_->place.generation, stream == Stream::standard_error ? 1 : 0,

@@ -30,8 +30,8 @@ namespace weir::tail {
 // What went on, summed over all logs.
 struct DecodeStats {
   std::uint64_t records = 0, bytes = 0;
-  std::uint64_t malformed = 0;  // lines of a CRI or docker file that are not of that form: passed as they are, read time
-  std::uint64_t split = 0;      // lines longer than max_line
+  std::uint64_t malformed = 0;     // lines of a CRI or docker file that are not of that form: passed as they are, read time
+  std::uint64_t split = 0;         // lines longer than max_line
   std::uint64_t before_start = 0;  // records older than the time reading was to start from: dropped
 };
 
@@ -51,10 +51,10 @@ class Labeller {
 struct Stamp {
   Labeller* labeller = nullptr;
   std::span<const record::Label> metadata;
-  bool tracked = false;            // records get a source
+  bool tracked = false;  // records get a source
   std::uint32_t log = 0;
-  record::Place place;             // generation, and offset of the block's first byte
-  base::Timestamp now = 0;         // time of lines that tell none
+  record::Place place;      // generation, and offset of the block's first byte
+  base::Timestamp now = 0;  // time of lines that tell none
   base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min();
 };
 
@@ -90,8 +90,8 @@ class Decoder {
 
   // The file ended and nothing will follow: `rest` is a line without its newline.
   void end_of_file(std::string_view rest, const Stamp& stamp, record::Batch& batch);
-  // The log ended, or a new file begins in mid-air (truncated, or the way to it is lost): emits the lines that are still open, as far as
-  // they came.
+  // The log ended, or a new file begins in mid-air (truncated, or the way to it is lost): emits the lines that are still open, as
+  // far as they came.
   void end_of_log(const Stamp& stamp, record::Batch& batch);
 
   // Where the oldest open line begins; nothing when none is open.
@@ -107,10 +107,10 @@ class Decoder {
   // A line whose end has not come yet.
   struct Line {
     bool open = false;
-    std::string bytes;            // what was not emitted of it
+    std::string bytes;  // what was not emitted of it
     record::Place start;
     base::Timestamp timestamp = 0;
-    std::uint32_t pieces = 0;     // records made of it so far
+    std::uint32_t pieces = 0;  // records made of it so far
   };
 
   void line(std::string_view text, std::size_t begin, std::size_t end);
@@ -146,9 +146,9 @@ class Decoder {
   base::Timestamp inside_timestamp_ = 0;
   bool inside_closes_ = true;
 
-  std::uint64_t zeros_ = 0;       // that were taken in front of the next byte, and not told yet
-  bool has_zeros_ = false;        // the block in use holds some
-  record::Place malformed_end_;   // of the last malformed line while others were open
+  std::uint64_t zeros_ = 0;      // that were taken in front of the next byte, and not told yet
+  bool has_zeros_ = false;       // the block in use holds some
+  record::Place malformed_end_;  // of the last malformed line while others were open
 
   // Of the call in progress.
   void enter(const Stamp& stamp, record::Batch& batch);

@@ -12,7 +12,8 @@ namespace {
 // A time in UTC whose second is cached costs the digits of its fraction; any other is parsed in full.
 std::optional<base::Timestamp> parse_time(std::string_view text, SecondCache& cache) {
   constexpr std::size_t kSecondSize = sizeof cache.text, kMaxDigits = 9;
-  const bool utc_fraction = text.size() > kSecondSize + 2 && text.size() <= kSecondSize + 2 + kMaxDigits && text[kSecondSize] == '.' && text.back() == 'Z';
+  const bool utc_fraction = text.size() > kSecondSize + 2 && text.size() <= kSecondSize + 2 + kMaxDigits &&
+                            text[kSecondSize] == '.' && text.back() == 'Z';
   if (utc_fraction && cache.second != 0 && std::memcmp(text.data(), cache.text, kSecondSize) == 0) {
     std::uint32_t fraction = 0;
     std::size_t at = kSecondSize + 1;

@@ -1,8 +1,7 @@
 // The three forms of a log line, taken apart.
 //
-//   CRI     2024-05-01T10:00:00.123456789+02:00 stdout F content      one space between the fields; an empty content may lack its own
-//   docker  {"log":"content\n","stream":"stdout","time":"2024-05-01T10:00:00.123456789Z","attrs":{…}}
-//   raw     content
+//   CRI     2024-05-01T10:00:00.123456789+02:00 stdout F content      one space between the fields; an empty content may lack its
+//   own docker  {"log":"content\n","stream":"stdout","time":"2024-05-01T10:00:00.123456789Z","attrs":{…}} raw     content
 //
 // CRI: https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
 // docker: https://docs.docker.com/engine/logging/drivers/json-file/
@@ -25,13 +24,13 @@ struct CriHeader {
   base::Timestamp timestamp = 0;
   std::uint32_t size = 0;  // bytes before the content
   Stream stream = Stream::none;
-  bool partial = false;    // the first of its colon-separated tags, which is F or P, is P: the line goes on
+  bool partial = false;  // the first of its colon-separated tags, which is F or P, is P: the line goes on
 };
 
 // The second that was parsed last: most lines of a log share it with the line before. One a log; starts empty.
 struct SecondCache {
-  char text[19] = {};            // 2024-05-01T10:00:00
-  base::Timestamp second = 0;    // 0: nothing is known
+  char text[19] = {};          // 2024-05-01T10:00:00
+  base::Timestamp second = 0;  // 0: nothing is known
 };
 
 // `line` without its newline; of a longer one the first 128 bytes will do. Nothing when it is not of this form.
@@ -59,6 +58,7 @@ inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 // Whether a file that begins with `text` is UTF-16, by its byte order mark. Such files are not read.
 [[nodiscard]] inline bool is_utf16(std::string_view text) { return text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"); }
-inline constexpr std::string_view kUtf16Cause = "it is UTF-16 text, which weir does not read (`iconv -f UTF-16 -t UTF-8` converts it)";
+inline constexpr std::string_view kUtf16Cause =
+    "it is UTF-16 text, which weir does not read (`iconv -f UTF-16 -t UTF-8` converts it)";
 
 }  // namespace weir::tail

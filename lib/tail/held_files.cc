@@ -21,7 +21,8 @@ bool few_descriptors_left() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
   const base::UniqueFd lowest(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
-  return !lowest || static_cast<rlim_t>(lowest.get()) + std::clamp(limit.rlim_cur / kShare, kLeastSpare, kMostSpare) >= limit.rlim_cur;
+  return !lowest ||
+         static_cast<rlim_t>(lowest.get()) + std::clamp(limit.rlim_cur / kShare, kLeastSpare, kMostSpare) >= limit.rlim_cur;
 }
 
 }  // namespace
@@ -66,7 +67,8 @@ bool HeldFiles::enforce() {
   }
   for (std::size_t i = 0; i < deleted.size() && total > limit_; ++i) {
     if (deleted[i].holding.unread == 0) continue;
-    const std::string cause = fmt::format("deleted files may keep {} on the disk until they are read (--hold-deleted)", record::print_size(limit_));
+    const std::string cause =
+        fmt::format("deleted files may keep {} on the disk until they are read (--hold-deleted)", record::print_size(limit_));
     give_up(*deleted[i].file, "tail.held.bytes", cause);
     total -= deleted[i].holding.unread;
   }
@@ -119,8 +121,10 @@ bool HeldFiles::park_some() {
     first = !std::exchange(told_parked_, true);
   }
   if (first) {
-    diagnostics_.warn("tail.parked", fmt::format("more log files than this process may open at a time (about {}): those that were written last stay open, the others are "
-                                                 "opened when they are written to (raise the limit of open files: ulimit -n)", open.size()));
+    diagnostics_.warn("tail.parked", fmt::format("more log files than this process may open at a time (about {}): those that were "
+                                                 "written last stay open, the others are "
+                                                 "opened when they are written to (raise the limit of open files: ulimit -n)",
+                                                 open.size()));
   }
   return parked > 0;
 }
@@ -130,7 +134,8 @@ void HeldFiles::give_up(InputFile& file, std::string_view key, const std::string
   file.give_up(cause, nullptr);
   const auto given = file.given_up();
   const std::string bytes = given->size ? base::count_of(*given->size - std::min(*given->size, file.place()), "byte") : "what";
-  diagnostics_.warn(key, fmt::format("{}: deleted before it was read: {} not read yet are given up, since {}", base::escape_control(file.path()), bytes, cause));
+  diagnostics_.warn(key, fmt::format("{}: deleted before it was read: {} not read yet are given up, since {}",
+                                     base::escape_control(file.path()), bytes, cause));
 }
 
 }  // namespace weir::tail

@@ -55,7 +55,9 @@ base::Result<base::UniqueFd> open_allowed(const std::string& path, const LogRoot
   std::array<char, PATH_MAX> buffer{};
   const std::string link = fmt::format("/proc/self/fd/{}", place.get());
   const ssize_t size = ::readlink(link.c_str(), buffer.data(), buffer.size());
-  if (size < 0) return base::io_error(errno, fmt::format("open {}", path)).with_hint("mount /proc: what symbolic links lead to is looked up there");
+  if (size < 0)
+    return base::io_error(errno, fmt::format("open {}", path))
+        .with_hint("mount /proc: what symbolic links lead to is looked up there");
   std::string_view real(buffer.data(), static_cast<std::size_t>(size));
   constexpr std::string_view kDeleted = " (deleted)";
   if (::fstat(place.get(), &status) != 0) return base::io_error(errno, fmt::format("open {}", path));
@@ -82,7 +84,7 @@ struct InputFile::Gzip {
   std::string rest;             // given back: the bytes before `offset`
   bool holds_text = false;      // zlib may have taken input whose text had no room
   bool ended = false;
-  std::string trouble;          // why nothing more comes out, "" for no trouble
+  std::string trouble;  // why nothing more comes out, "" for no trouble
 
   ~Gzip() { ::inflateEnd(&stream); }
   bool begin() { return ::inflateInit2(&stream, MAX_WBITS + kGzipOnly) == Z_OK; }
@@ -106,8 +108,10 @@ struct InputFile::Gzip {
       if (result == Z_MEM_ERROR) base::end_out_of_memory();  // no damage of the file
       copied += want - stream.avail_out;
       holds_text = stream.avail_out == 0;
-      if (result == Z_STREAM_END) next_member(fd);
-      else if (result != Z_OK && result != Z_BUF_ERROR) trouble = stream.msg != nullptr ? stream.msg : "the compressed data is damaged";
+      if (result == Z_STREAM_END)
+        next_member(fd);
+      else if (result != Z_OK && result != Z_BUF_ERROR)
+        trouble = stream.msg != nullptr ? stream.msg : "the compressed data is damaged";
     }
     offset += copied;
     return copied;
@@ -198,7 +202,8 @@ base::Result<std::size_t> InputFile::read_gzip(std::uint64_t offset, char* to, s
   } else if (offset != gzip.offset) {
     if (offset < gzip.offset) gzip.restart();
     std::array<char, 16 << 10> skipped;
-    while (gzip.offset < offset && gzip.inflate(fd_.get(), skipped.data(), std::min<std::uint64_t>(skipped.size(), offset - gzip.offset)) > 0) {
+    while (gzip.offset < offset &&
+           gzip.inflate(fd_.get(), skipped.data(), std::min<std::uint64_t>(skipped.size(), offset - gzip.offset)) > 0) {
     }
   }
   if (gzip.offset == offset + copied) copied += gzip.inflate(fd_.get(), to + copied, size - copied);
@@ -259,7 +264,8 @@ base::Result<record::FileIdentity> InputFile::identify(std::uint32_t head_size, 
   const std::lock_guard lock(mutex_);
   if (parked()) open_again();
   if (!fd_) {
-    const std::string_view head = given_up_ != nullptr ? std::string_view(given_up_->head).substr(0, head_size) : std::string_view();
+    const std::string_view head =
+        given_up_ != nullptr ? std::string_view(given_up_->head).substr(0, head_size) : std::string_view();
     identity.head_size = static_cast<std::uint32_t>(head.size());
     identity.head_hash = record::fnv1a(head);
     return identity;
@@ -300,7 +306,8 @@ bool InputFile::park(bool also_rotated) {
   const std::lock_guard lock(mutex_);
   struct stat status {};
   if (!fd_ || ::fstat(fd_.get(), &status) != 0 || status.st_nlink == 0) return false;
-  if (!also_rotated && rotated_.load(std::memory_order_relaxed) && static_cast<std::uint64_t>(status.st_size) > place()) return false;
+  if (!also_rotated && rotated_.load(std::memory_order_relaxed) && static_cast<std::uint64_t>(status.st_size) > place())
+    return false;
   note_size(static_cast<std::uint64_t>(status.st_size));
   fd_.reset();
   parked_.store(true, std::memory_order_release);
@@ -352,7 +359,8 @@ bool InputFile::holds_text_of(std::uint64_t size) {
   if (!gzipped_ || !fd_) return false;
   std::array<unsigned char, 4> trailer{};
   const std::uint64_t end = status_locked().size;
-  if (end < trailer.size() || ::pread(fd_.get(), trailer.data(), trailer.size(), static_cast<off_t>(end - trailer.size())) != 4) return false;
+  if (end < trailer.size() || ::pread(fd_.get(), trailer.data(), trailer.size(), static_cast<off_t>(end - trailer.size())) != 4)
+    return false;
   std::uint32_t told = 0;  // little-endian, RFC 1952
   for (std::size_t i = trailer.size(); i-- > 0;) told = told << 8U | trailer[i];
   return told == static_cast<std::uint32_t>(size);

@@ -91,8 +91,8 @@ class InputFile {
 
   // What the disk keeps for the reader alone. Nothing of a file that is parked.
   struct Holding {
-    bool deleted = false;          // it has no name any more
-    std::uint64_t unread = 0;      // bytes behind the reader's place; of a gzipped file all its bytes
+    bool deleted = false;      // it has no name any more
+    std::uint64_t unread = 0;  // bytes behind the reader's place; of a gzipped file all its bytes
     base::Timestamp modified = 0;
   };
   [[nodiscard]] Holding holding();
@@ -131,7 +131,7 @@ class InputFile {
   mutable std::mutex mutex_;  // of what follows
   base::UniqueFd fd_;
   std::unique_ptr<Gzip> gzip_;
-  struct Closed {             // what is left once it was given up
+  struct Closed {  // what is left once it was given up
     std::string head;
     Status last;
     GivenUp told;

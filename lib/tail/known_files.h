@@ -19,12 +19,12 @@ class KnownFiles {
   explicit KnownFiles(const record::Positions& positions);
 
   struct Owner {
-    std::string_view log;         // its key; "" for a file that nobody knows
+    std::string_view log;  // its key; "" for a file that nobody knows
     std::uint32_t generation = 0;
-    std::uint32_t newer = 0;      // how many later generations of the log are known
-    bool to_be_read = false;      // reading goes on in it, or behind it
-    bool gone = false;            // the log has ended
-    std::uint64_t end = 0;        // up to where it was read
+    std::uint32_t newer = 0;  // how many later generations of the log are known
+    bool to_be_read = false;  // reading goes on in it, or behind it
+    bool gone = false;        // the log has ended
+    std::uint64_t end = 0;    // up to where it was read
   };
   // Of which log the file was a generation: by inode, head and check. Of several logs, that whose key is the file's path, or else
   // the one that is to go on with it, or read the most of it.
@@ -38,7 +38,7 @@ class KnownFiles {
 
  private:
   struct File {
-    Owner owner;                 // its log is one of logs_
+    Owner owner;                    // its log is one of logs_
     record::FileIdentity identity;  // without its path
   };
   std::set<std::string, std::less<>> logs_;

@@ -20,7 +20,8 @@ constexpr std::size_t kLeastRecords = 16;
 
 }  // namespace
 
-LogReader::LogReader(std::uint32_t number, std::string key, const ReadOptions& options, ReadStats& stats, const base::Clock& clock, HeldFiles* held)
+LogReader::LogReader(std::uint32_t number, std::string key, const ReadOptions& options, ReadStats& stats, const base::Clock& clock,
+                     HeldFiles* held)
     : number_(number),
       key_(std::move(key)),
       pod_(parse_pod_path(key_)),
@@ -87,7 +88,9 @@ void LogReader::add_unseen(std::uint64_t files) {
   unknown.head_hash = record::kEmptyHash;
   // Nothing is known of them, so the time tells them from those of another gap.
   unknown.check_end = static_cast<std::uint64_t>(clock_->wall());
-  add_lost(unknown, 0, files == 1 ? "a file came and went before it could be opened" : fmt::format("{} files came and went before they could be opened", files));
+  add_lost(unknown, 0,
+           files == 1 ? "a file came and went before it could be opened"
+                      : fmt::format("{} files came and went before they could be opened", files));
 }
 
 void LogReader::add_ended(const record::FileIdentity& stored) {
@@ -96,7 +99,8 @@ void LogReader::add_ended(const record::FileIdentity& stored) {
   known_ = true;
 }
 
-void LogReader::add_cut(std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end, const record::FileIdentity& stored) {
+void LogReader::add_cut(std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end,
+                        const record::FileIdentity& stored) {
   const std::uint64_t size = file->status().size;
   add_file(std::move(file), std::min(offset, size), std::numeric_limits<base::Timestamp>::min(), stored);
   generations_.back().cut = {size, end};
@@ -118,7 +122,8 @@ void LogReader::set_missing(bool missing) {
 bool LogReader::has(std::uint64_t inode, std::uint64_t device) const {
   return std::any_of(generations_.begin(), generations_.end(), [&](const Generation& generation) {
     // The inode of a file that was given up may be that of another one by now.
-    return generation.file != nullptr && generation.file->inode() == inode && generation.file->device() == device && !generation.file->given_up();
+    return generation.file != nullptr && generation.file->inode() == inode && generation.file->device() == device &&
+           !generation.file->given_up();
   });
 }
 
@@ -234,7 +239,8 @@ void LogReader::take(Generation& front, std::string_view text, std::size_t used,
     front.head_size += static_cast<std::uint32_t>(more.size());
   } else if (front.head_size == 0) {
     const auto size = static_cast<std::uint32_t>(std::min<std::uint64_t>(record::kHeadBytes, front.offset));
-    if (auto found = front.file->gzipped() ? record::FileIdentity() : front.file->identify(size, 0); found && found->head_size == size) {
+    if (auto found = front.file->gzipped() ? record::FileIdentity() : front.file->identify(size, 0);
+        found && found->head_size == size) {
       front.head_size = size;
       front.head_hash = found->head_hash;
     }
@@ -313,8 +319,9 @@ bool LogReader::give_out(std::string_view rest, record::Batch& batch) {
   if (generations_.size() > 1 || (rest.empty() && decoder_.open() == nullptr)) return false;
   if (options_->tracked && succeeded_at_ == base::kNever) return false;
   const base::Monotonic quiet_since = std::max(front.grown_at, front.rest_at);
-  const base::Monotonic when = succeeded_at_ != base::kNever ? base::after(std::max(quiet_since, succeeded_at_), options_->deletion_grace)
-                                                             : base::after(quiet_since, options_->patience);
+  const base::Monotonic when = succeeded_at_ != base::kNever
+                                   ? base::after(std::max(quiet_since, succeeded_at_), options_->deletion_grace)
+                                   : base::after(quiet_since, options_->patience);
   if (now < when) {
     due_ = std::min(due_, when);
     return false;
@@ -339,8 +346,10 @@ bool LogReader::refuse_utf16(Outcome& outcome) {
     outcome = Outcome::idle;
     return false;
   }
-  if (newer) std::next(generations_.begin())->opening |= front.opening;
-  else if (options_->follow) gone_ = true;
+  if (newer)
+    std::next(generations_.begin())->opening |= front.opening;
+  else if (options_->follow)
+    gone_ = true;
   generations_.pop_front();
   return true;
 }
@@ -464,7 +473,8 @@ void LogReader::introduce(Generation& generation, std::uint64_t known, std::uint
 // first, which was read, it is checked at another place: two checks agree only where their places do.
 void LogReader::announce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch) {
   const auto head_size = static_cast<std::uint32_t>(std::min<std::uint64_t>(record::kHeadBytes, known));
-  if (check_end != 0) check_end -= static_cast<std::uint64_t>(std::ranges::count(used_inodes_, generation.file->inode())) % check_end;
+  if (check_end != 0)
+    check_end -= static_cast<std::uint64_t>(std::ranges::count(used_inodes_, generation.file->inode())) % check_end;
   const bool first = generation.announced.path.empty();
   if (!first && head_size <= generation.announced.head_size && check_end <= generation.announced.check_end) return;
   if (generation.file->gzipped() && !first) return;  // reading its head would decompress it again, and it never changes

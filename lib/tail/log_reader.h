@@ -32,8 +32,8 @@
 
 #include <array>
 #include <cstdint>
-#include <list>
 #include <limits>
+#include <list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -53,24 +53,24 @@ struct ReadOptions {
   FilenameMode filename = FilenameMode::automatic;
   bool follow = false;
   bool tracked = false;
-  base::Duration rotation_grace = 500 * base::kMillisecond;     // after the last line of the old file …
-  base::Duration longest_rotation_grace = 10 * base::kSecond;   // … but no longer than this after the first of the new one
+  base::Duration rotation_grace = 500 * base::kMillisecond;    // after the last line of the old file …
+  base::Duration longest_rotation_grace = 10 * base::kSecond;  // … but no longer than this after the first of the new one
   base::Duration deletion_grace = 2 * base::kSecond;
   base::Duration unreadable_retry = 5 * base::kSecond;
-  base::Duration patience = 5 * base::kSecond;                  // with what is open, when reading is not tracked
-  base::Duration max_age = 0;       // of a log without a position, lines that are older are not read; 0: all are
-  const LogRoots* roots = nullptr;  // of files that a reader opens by itself; null: every link is followed
+  base::Duration patience = 5 * base::kSecond;  // with what is open, when reading is not tracked
+  base::Duration max_age = 0;                   // of a log without a position, lines that are older are not read; 0: all are
+  const LogRoots* roots = nullptr;              // of files that a reader opens by itself; null: every link is followed
 };
 
 struct ReadStats : DecodeStats {
-  std::uint64_t gaps = 0;       // stretches that could not be read, each told by a record
-  std::uint64_t gap_bytes = 0;  // of those whose size is known
-  std::uint64_t truncated = 0;  // files that were truncated while they were read
+  std::uint64_t gaps = 0;           // stretches that could not be read, each told by a record
+  std::uint64_t gap_bytes = 0;      // of those whose size is known
+  std::uint64_t truncated = 0;      // files that were truncated while they were read
   std::uint64_t leading_holes = 0;  // files that begin with zeros
   std::uint64_t generations = 0;
-  std::uint64_t too_old_files = 0;  // of which something was older than max_age, so that it was not read …
-  std::uint64_t too_old_bytes = 0;  // … and how much; of compressed files, as they are
-  std::string latest_gap;       // the line of the record that told it, for messages …
+  std::uint64_t too_old_files = 0;     // of which something was older than max_age, so that it was not read …
+  std::uint64_t too_old_bytes = 0;     // … and how much; of compressed files, as they are
+  std::string latest_gap;              // the line of the record that told it, for messages …
   std::vector<std::string> gap_lines;  // … and of the first few since somebody took them
 };
 
@@ -149,22 +149,22 @@ class LogReader final : public Reader, private Labeller {
     std::optional<record::FileIdentity> stored;
     record::FileIdentity announced;
     bool introduced = false;
-    bool opening = false;             // reading of the log begins here, and no marker said so yet
-    bool complete = false;            // a copy: nobody writes to it any more
-    bool checked = false;             // it was read to its end and nothing stands behind that cannot be read
-    bool troubled = false;            // that it cannot be read was told
+    bool opening = false;   // reading of the log begins here, and no marker said so yet
+    bool complete = false;  // a copy: nobody writes to it any more
+    bool checked = false;   // it was read to its end and nothing stands behind that cannot be read
+    bool troubled = false;  // that it cannot be read was told
     struct Cut {
-      std::uint64_t size = 0;         // read no further
-      std::uint64_t end = 0;          // what was read before it was cut
+      std::uint64_t size = 0;  // read no further
+      std::uint64_t end = 0;   // what was read before it was cut
     };
     std::optional<Cut> cut;
-    std::string lead;                 // the bytes before `offset`
-    std::uint32_t head_size = 0;      // what head_hash covers, at most the bytes before `offset`
+    std::string lead;             // the bytes before `offset`
+    std::uint32_t head_size = 0;  // what head_hash covers, at most the bytes before `offset`
     std::uint64_t head_hash = record::kEmptyHash;
-    base::Monotonic filled_since = 0; // when it was first seen with data while an older one was still open; 0: not yet
-    base::Monotonic grown_at = 0;     // when something new was read of it
-    std::size_t rest = 0;             // bytes behind the last newline when it was last read to its end …
-    base::Monotonic rest_at = 0;      // … and since when it is as many
+    base::Monotonic filled_since = 0;  // when it was first seen with data while an older one was still open; 0: not yet
+    base::Monotonic grown_at = 0;      // when something new was read of it
+    std::size_t rest = 0;              // bytes behind the last newline when it was last read to its end …
+    base::Monotonic rest_at = 0;       // … and since when it is as many
   };
 
   const record::LabelSet* labels(Stream stream, record::Batch& batch) override;
@@ -213,8 +213,8 @@ class LogReader final : public Reader, private Labeller {
   HeldFiles* held_;
   std::list<Generation> generations_;  // nearly always one, of a thousand logs
   std::uint32_t last_number_ = 0;
-  bool known_ = false;  // the keeper knows of the log, or is to know
-  bool stored_ = false;  // it did from the start: what is unread of it is to be read, however old it is
+  bool known_ = false;                      // the keeper knows of the log, or is to know
+  bool stored_ = false;                     // it did from the start: what is unread of it is to be read, however old it is
   std::vector<std::uint64_t> used_inodes_;  // of the latest files, as often as they had them
   Decoder decoder_;
   bool format_known_ = false;

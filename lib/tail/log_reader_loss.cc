@@ -157,7 +157,8 @@ void LogReader::finish_cut(record::Batch& batch) {
   record::Source source = place(front, 0, kToldLost);
   source.resume_generation = next.number;
   source.resume = size;
-  tell_gap(front.file->path(), size, std::nullopt, "the file is shorter than what was read of it, as after a loss of power", source, batch);
+  tell_gap(front.file->path(), size, std::nullopt, "the file is shorter than what was read of it, as after a loss of power", source,
+           batch);
   if (options_->tracked) put_marker(batch, source, record::Marker::Type::done, false);
   ++stats_->generations;
   front = std::move(next);
@@ -176,7 +177,8 @@ void LogReader::lose_front(std::uint64_t from, std::optional<std::uint64_t> to, 
 
 void LogReader::tell_gap(const std::string& path, std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause,
                          const record::Source& source, record::Batch& batch) {
-  record::Record& record = put_gap(batch, {path, from, to, cause}, clock_->wall(), labels(Stream::none, batch), metadata(batch, 1), *stats_);
+  record::Record& record =
+      put_gap(batch, {path, from, to, cause}, clock_->wall(), labels(Stream::none, batch), metadata(batch, 1), *stats_);
   if (options_->tracked) record.source = source;
 }
 

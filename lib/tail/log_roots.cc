@@ -61,7 +61,8 @@ LogRoots::LogRoots(const std::vector<std::string>& inputs, const std::vector<std
 bool LogRoots::names(std::string_view path) const { return std::ranges::find(named_, path) != named_.end(); }
 
 bool LogRoots::is_below_a_root(std::string_view real) const {
-  return std::ranges::any_of(roots_, [&](const std::string& root) { return is_below(real, root) || is_below(real, real_path(root)); });
+  return std::ranges::any_of(roots_,
+                             [&](const std::string& root) { return is_below(real, root) || is_below(real, real_path(root)); });
 }
 
 bool LogRoots::allows_file(std::string_view real) const {

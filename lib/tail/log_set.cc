@@ -108,8 +108,10 @@ void LogSet::open(const std::string& key, const std::vector<std::string>& paths)
   if (!stored_.resume(*reader, live, {.was_there = offset == 0, .others = {stored_.moved_of(key), offset}})) {
     if (live != nullptr) files.back() = std::move(live);
     for (auto& file : files) {
-      if (offset > 0) reader->add_file(std::move(file), offset);
-      else add_initial(*reader, std::move(file));
+      if (offset > 0)
+        reader->add_file(std::move(file), offset);
+      else
+        add_initial(*reader, std::move(file));
     }
   }
   parts_.queue.add(*reader);
@@ -120,8 +122,8 @@ void LogSet::open(const std::string& key, const std::vector<std::string>& paths)
 // -- following --
 
 base::Result<void> LogSet::watch(const WatchTimes& times) {
-  auto started = Watcher::start(stored_.patterns(), parts_.selection, times, parts_.clock, parts_.held,
-                                {&parts_.roots, stored_.take_known()});
+  auto started =
+      Watcher::start(stored_.patterns(), parts_.selection, times, parts_.clock, parts_.held, {&parts_.roots, stored_.take_known()});
   if (!started) return std::move(started).error();
   watcher_ = std::move(started).value();
   return {};
@@ -148,8 +150,10 @@ void LogSet::apply(Changes::Event& event) {
   if (event.file == nullptr) {
     const auto known = readers_.find(event.log);
     if (known == readers_.end()) return;
-    if (event.lost > 0) known->second->add_unseen(event.lost);
-    else known->second->set_missing(true);
+    if (event.lost > 0)
+      known->second->add_unseen(event.lost);
+    else
+      known->second->set_missing(true);
     parts_.queue.add(*known->second);
     return;
   }
@@ -164,8 +168,8 @@ void LogSet::apply(Changes::Event& event) {
       parts_.queue.add(*older);
     }
     OtherFiles others{std::move(event.moved), event.offset};
-    const bool resumed = stored_.resume(
-        *reader, event.file, {.was_there = event.initial, .rotated = event.rotated, .others = std::move(others)});
+    const bool resumed =
+        stored_.resume(*reader, event.file, {.was_there = event.initial, .rotated = event.rotated, .others = std::move(others)});
     if (!resumed && event.initial) add_initial(*reader, std::move(event.file));
   } else {
     for (auto& file : event.moved) {

@@ -34,7 +34,7 @@ namespace weir::tail {
 struct LogSetParts {
   const std::vector<std::string>& inputs;  // paths, folders and globs
   const Selection& selection;
-  const Start& start;                      // of files that were there at the start and have no position
+  const Start& start;  // of files that were there at the start and have no position
   const ReadOptions& read;
   const LogRoots& roots;
   ReadStats& stats;
@@ -43,7 +43,7 @@ struct LogSetParts {
   ReaderQueue& queue;
   base::Diagnostics& diagnostics;
   const base::Clock& clock;
-  bool alone = true;                       // nothing is read besides: that there is no log is worth a word then
+  bool alone = true;  // nothing is read besides: that there is no log is worth a word then
 };
 
 // For one thread.
@@ -97,8 +97,8 @@ class LogSet {
   // Reading once.
   bool found_ = false, nothing_matches_ = false;
   LogFiles files_;
-  LogFiles::const_iterator next_ = files_.cend();                // the first that was not opened yet
-  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;       // a file that two names lead to is read once
+  LogFiles::const_iterator next_ = files_.cend();           // the first that was not opened yet
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;  // a file that two names lead to is read once
 
   std::uint64_t opened_ = 0;
   // Files that were there at the start, and those that are not read from their beginning.

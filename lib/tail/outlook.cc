@@ -17,8 +17,8 @@
 namespace weir::tail {
 namespace {
 
-using record::PodPath;
 using record::parse_pod_path;
+using record::PodPath;
 
 constexpr std::size_t kShown = 6;  // names of what is there
 constexpr std::string_view kPods = "/var/log/pods";
@@ -71,7 +71,8 @@ std::string explain_input(const std::string& input) {
   const auto files = entries ? std::ranges::count_if(*entries, [](const Entry& entry) { return !entry.folder; }) : 0;
   if (files == 0) return fmt::format("there is no log file in {}", input);
   const std::string glob = input.ends_with('/') ? input + "*" : input + "/*";
-  return fmt::format("of {} in {} none is named *.log: name them, as with '{}'", base::count_of(static_cast<std::uint64_t>(files), "file"), input, glob);
+  return fmt::format("of {} in {} none is named *.log: name them, as with '{}'",
+                     base::count_of(static_cast<std::uint64_t>(files), "file"), input, glob);
 }
 
 // The names of one kind among `pods`, and the first of the patterns that takes none of them.
@@ -94,7 +95,8 @@ std::string explain_selection(const Files& logs, const Selection& selection, con
     if (const auto pod = parse_pod_path(key)) pods.push_back(*pod);
   }
   if (pods.empty()) {
-    return fmt::format("no log file in {} belongs to a pod, and -n, -p and -c choose among pods{}", places(inputs), lines_meant(selection));
+    return fmt::format("no log file in {} belongs to a pod, and -n, -p and -c choose among pods{}", places(inputs),
+                       lines_meant(selection));
   }
   const auto explain = [&](const Kind& kind, auto name_of, std::string_view where) -> std::string {
     if (kind.wanted.empty()) return {};
@@ -105,16 +107,23 @@ std::string explain_selection(const Files& logs, const Selection& selection, con
     });
     if (!pods.empty()) return {};
     const std::string& wanted = kind.wanted.front();
-    const auto text = is_glob(wanted) ? fmt::format("no {} matches '{}'", kind.noun, wanted) : fmt::format("no {} '{}'", kind.noun, wanted);
-    const std::string others = kind.wanted.size() > 1 ? fmt::format(" or {}", base::count_of(kind.wanted.size() - 1, "other")) : std::string();
+    const auto text =
+        is_glob(wanted) ? fmt::format("no {} matches '{}'", kind.noun, wanted) : fmt::format("no {} '{}'", kind.noun, wanted);
+    const std::string others =
+        kind.wanted.size() > 1 ? fmt::format(" or {}", base::count_of(kind.wanted.size() - 1, "other")) : std::string();
     const std::string lines = kind.noun == "namespace" ? lines_meant(selection) : std::string();
     return fmt::format("{}{} {}{}", text, others, where, lines.empty() ? instead(wanted, known, kind.workload) : lines);
   };
   const std::string place = fmt::format("in {}", places(inputs));
-  std::string text = explain({"namespace", selection.namespaces, false}, [](const PodPath& pod) { return pod.namespace_name; }, place);
-  if (text.empty()) text = explain({"pod", selection.pods, true}, [](const PodPath& pod) { return pod.pod; },
-                                   selection.namespaces.empty() ? place : "in this namespace");
-  if (text.empty()) text = explain({"container", selection.containers, false}, [](const PodPath& pod) { return pod.container; }, "in these pods");
+  std::string text = explain(
+      {"namespace", selection.namespaces, false}, [](const PodPath& pod) { return pod.namespace_name; }, place);
+  if (text.empty())
+    text = explain(
+        {"pod", selection.pods, true}, [](const PodPath& pod) { return pod.pod; },
+        selection.namespaces.empty() ? place : "in this namespace");
+  if (text.empty())
+    text = explain(
+        {"container", selection.containers, false}, [](const PodPath& pod) { return pod.container; }, "in these pods");
   if (text.empty()) text = fmt::format("--exclude-… leaves out every log file that is chosen ({})", base::grouped(pods.size()));
   return text;
 }

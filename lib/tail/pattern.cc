@@ -94,7 +94,8 @@ class Finder {
     for (auto& [key, files] : found_) {
       std::ranges::sort(files);
       files.erase(std::unique(files.begin(), files.end()), files.end());
-      const auto live = std::ranges::stable_partition(files, [](const std::string& file) { return !live_name_of(base_name(file)).empty(); });
+      const auto live =
+          std::ranges::stable_partition(files, [](const std::string& file) { return !live_name_of(base_name(file)).empty(); });
       std::vector<std::string> rotations(files.begin(), live.begin());
       sort_rotations(rotations, [&](const std::string& path) { return rotation_of(base_name(path), base_name(key)); });
       std::ranges::move(rotations, files.begin());
@@ -151,7 +152,8 @@ std::vector<Pattern> patterns_of(std::string_view argument) {
   const std::string path = absolute_path(argument);
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0 || !has_glob(path)) {
-    const bool folder = S_ISDIR(status.st_mode) || argument.ends_with('/') || path == "/var/log/pods" || path == "/var/log/containers";
+    const bool folder =
+        S_ISDIR(status.st_mode) || argument.ends_with('/') || path == "/var/log/pods" || path == "/var/log/containers";
     if (!folder) return {{std::string(folder_of(path)), {{std::string(base_name(path)), false}}, true}};
     std::vector<Pattern> patterns;
     patterns.push_back({path, {{"*.log", true}}, false});
@@ -172,7 +174,8 @@ bool names(const Pattern& pattern, std::string_view path) {
   const std::string_view base = pattern.base == "/" ? std::string_view() : std::string_view(pattern.base);
   if (!path.starts_with(base) || path.size() <= base.size() || path[base.size()] != '/') return false;
   const std::vector<Pattern::Level> parts = levels_of(path.substr(base.size()));
-  return std::ranges::equal(pattern.levels, parts, [](const Pattern::Level& level, const Pattern::Level& part) { return level.takes(part.text); });
+  return std::ranges::equal(pattern.levels, parts,
+                            [](const Pattern::Level& level, const Pattern::Level& part) { return level.takes(part.text); });
 }
 
 base::Result<std::vector<Entry>> list_folder(const std::string& path) {
@@ -246,7 +249,8 @@ std::vector<std::string> inner_rotations_of(const std::string& key) {
 std::vector<std::string> rotations_of(const std::string& key) {
   std::vector<std::string> rotations = rotations_beside(key);
   // docker rotates the file that the kubelet's link leads to, in a folder of its own.
-  if (const std::string target = resolve_log(key).target; !target.empty()) std::ranges::move(rotations_beside(target), std::back_inserter(rotations));
+  if (const std::string target = resolve_log(key).target; !target.empty())
+    std::ranges::move(rotations_beside(target), std::back_inserter(rotations));
   return rotations;
 }
 

@@ -52,8 +52,8 @@ struct LogFile {
 [[nodiscard]] LogFile resolve_log(const std::string& path);
 
 // The files that `patterns` name now, by log, each log's oldest first. Rotated files come only by patterns that name them.
-[[nodiscard]] std::map<std::string, std::vector<std::string>> find_files(const std::vector<Pattern>& patterns, const Selection& selection,
-                                                                         Unreadable& unreadable);
+[[nodiscard]] std::map<std::string, std::vector<std::string>> find_files(const std::vector<Pattern>& patterns,
+                                                                         const Selection& selection, Unreadable& unreadable);
 
 // The rotated siblings of the live file `key`, oldest first: those in its folder and, where it is a link, beside what it leads to.
 // Without what a compression has not finished (.tmp).

@@ -16,8 +16,10 @@ ReaderQueue::Turn ReaderQueue::read(record::Batch& batch, Space& space) {
   ready_.pop_front();
   reader.queued_ = false;
   const Reader::Outcome outcome = reader.read(batch, space);
-  if (outcome == Reader::Outcome::more || outcome == Reader::Outcome::full) add(reader);
-  else if (outcome == Reader::Outcome::idle && reader.due() != base::kNever) due_[&reader] = reader.due();
+  if (outcome == Reader::Outcome::more || outcome == Reader::Outcome::full)
+    add(reader);
+  else if (outcome == Reader::Outcome::idle && reader.due() != base::kNever)
+    due_[&reader] = reader.due();
   return {&reader, outcome};
 }
 

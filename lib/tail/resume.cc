@@ -82,7 +82,8 @@ void add_live(Chain& chain, std::shared_ptr<InputFile> live) {
   std::vector<Sibling>& files = chain.files;
   struct stat status {};
   if (::stat(live->path().c_str(), &status) != 0 || status.st_ino != live->inode()) files.resize(find_file(files, *live));
-  std::erase_if(files, [&](const Sibling& one) { return one.file->inode() == live->inode() && one.file->device() == live->device(); });
+  std::erase_if(files,
+                [&](const Sibling& one) { return one.file->inode() == live->inode() && one.file->device() == live->device(); });
   files.push_back({std::move(live), true});
 }
 
@@ -108,9 +109,8 @@ std::size_t place_of(const Chain& chain, InputFile& moved, const record::Generat
 // Who gave the handles sees by them how far each file is read. What is left of them has no name among the log's rotations.
 void use_handles(std::vector<Sibling>& files, std::vector<std::shared_ptr<InputFile>>& handles) {
   std::erase_if(handles, [&](const std::shared_ptr<InputFile>& handle) {
-    const auto same = std::ranges::find_if(files, [&](const Sibling& one) {
-      return one.file->inode() == handle->inode() && one.file->device() == handle->device();
-    });
+    const auto same = std::ranges::find_if(
+        files, [&](const Sibling& one) { return one.file->inode() == handle->inode() && one.file->device() == handle->device(); });
     if (same == files.end()) return false;
     same->file = handle;
     return true;
@@ -141,7 +141,8 @@ bool is_sure(std::string_view rotation, std::string_view path) {
   return rotation.data() > path.data() && rotation.data()[-1] == '.';
 }
 
-void add_found(LogReader& reader, const record::Generation& generation, std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end) {
+void add_found(LogReader& reader, const record::Generation& generation, std::shared_ptr<InputFile> file, std::uint64_t offset,
+               std::uint64_t end) {
   if (reaches(*file, end)) {
     reader.add_file(std::move(file), offset, kAnyTime, generation.file);
   } else if (is_cri(*file)) {
@@ -168,8 +169,9 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
   chain.live = live.get();
   if (live != nullptr) add_live(chain, std::move(live));
   use_handles(chain.files, others.moved);
-  const std::string cause =
-      siblings.trouble.empty() ? "the file is gone" : fmt::format("the file was not found, and one beside it could not be read: {}", siblings.trouble);
+  const std::string cause = siblings.trouble.empty()
+                                ? "the file is gone"
+                                : fmt::format("the file was not found, and one beside it could not be read: {}", siblings.trouble);
 
   for (const auto* list : {&position.finished, &position.generations}) {
     for (const record::Generation& known : *list) reader.add_used(known.file.inode);
@@ -213,8 +215,10 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
       continue;  // what goes on in a file that was cut: the reader comes to it
     }
     if (abandoned) {
-      if (offset < LogReader::kToldLost) reader.add_lost(generation.file, offset, "reading it was given up");
-      else reader.add_ended(generation.file);
+      if (offset < LogReader::kToldLost)
+        reader.add_lost(generation.file, offset, "reading it was given up");
+      else
+        reader.add_ended(generation.file);
     } else if (at != kNone) {
       add_found(reader, generation, std::move(chain.files[at].file), offset, end);
     } else if (generation.file.head_size == 0 && offset == 0) {
@@ -239,7 +243,8 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
   if (!found_one && followed) {
     for (Sibling& one : chain.files) {
       const std::string& path = one.file->path();
-      if (one.inner && !followed(path) && is_sure(inner_rotation_of(base_name(path), base_name(reader.key())), path)) one.ordered = true;
+      if (one.inner && !followed(path) && is_sure(inner_rotation_of(base_name(path), base_name(reader.key())), path))
+        one.ordered = true;
     }
   }
   bool there = found_one;

@@ -38,15 +38,15 @@ std::string rotation_shape(std::string_view name) {
   if (name.ends_with(".gz")) name.remove_suffix(3);
   std::string shape;
   for (const char c : name) {
-    if (!is_digit(c)) shape += c;
-    else if (!shape.ends_with('9')) shape += '9';
+    if (!is_digit(c))
+      shape += c;
+    else if (!shape.ends_with('9'))
+      shape += '9';
   }
   return shape;
 }
 
-bool is_rotation_order(std::string_view rotation) {
-  return rotation == "old" || (!rotation.empty() && is_digit(rotation[0]));
-}
+bool is_rotation_order(std::string_view rotation) { return rotation == "old" || (!rotation.empty() && is_digit(rotation[0])); }
 
 bool is_rotation_count(std::string_view rotation) {
   return !rotation.empty() && rotation.size() <= 4 && std::all_of(rotation.begin(), rotation.end(), is_digit);

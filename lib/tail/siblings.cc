@@ -50,7 +50,8 @@ std::vector<Listed> look(const std::string& key) {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     const auto ordered = [&](const std::string& live) { return is_rotation_order(rotation_of(base_name(path), base_name(live))); };
-    listed.push_back({path, status.st_ino, status.st_dev, i < outer && (ordered(key) || (!target.empty() && ordered(target))), i >= outer});
+    listed.push_back(
+        {path, status.st_ino, status.st_dev, i < outer && (ordered(key) || (!target.empty() && ordered(target))), i >= outer});
   }
   return listed;
 }
@@ -80,12 +81,14 @@ Siblings open_siblings(const std::string& key, const LogRoots* roots, HeldFiles*
       const auto is_listed = [&](const InputFile& file) {
         return file.inode() == listed.inode && file.device() == listed.device && file.path() == listed.path;
       };
-      if (const auto known = std::ranges::find_if(opened, is_listed, [](const Sibling& one) -> const InputFile& { return *one.file; });
+      if (const auto known =
+              std::ranges::find_if(opened, is_listed, [](const Sibling& one) -> const InputFile& { return *one.file; });
           known != opened.end()) {
         siblings.files.push_back(*known);
         continue;
       }
-      const auto other = std::ranges::find_if(kOtherCompressions, [&](std::string_view suffix) { return listed.path.ends_with(suffix); });
+      const auto other =
+          std::ranges::find_if(kOtherCompressions, [&](std::string_view suffix) { return listed.path.ends_with(suffix); });
       if (other != kOtherCompressions.end()) {
         siblings.trouble = fmt::format("cannot read {}: of compressed files only .gz is read", listed.path);
         continue;
@@ -119,9 +122,8 @@ std::size_t find_copy(const std::vector<Sibling>& siblings, const Trace& trace) 
 }
 
 std::size_t find_file(const std::vector<Sibling>& siblings, InputFile& file) {
-  const auto itself = std::ranges::find_if(siblings, [&](const Sibling& one) {
-    return one.file->inode() == file.inode() && one.file->device() == file.device();
-  });
+  const auto itself = std::ranges::find_if(
+      siblings, [&](const Sibling& one) { return one.file->inode() == file.inode() && one.file->device() == file.device(); });
   if (itself != siblings.end()) return static_cast<std::size_t>(itself - siblings.begin());
   auto own = file.identify(record::kHeadBytes, 0);
   if (!own || own->head_size == 0) return siblings.size();

@@ -42,7 +42,8 @@ void order_alike(std::vector<Sibling>& siblings, std::size_t found);
 
 // The file that `stored` describes, under any name in the folder of the live file `key` or of what that leads to: by inode, head
 // and check. Null when it is not there.
-[[nodiscard]] std::shared_ptr<InputFile> open_by_identity(const std::string& key, const record::FileIdentity& stored, const LogRoots* roots = nullptr);
+[[nodiscard]] std::shared_ptr<InputFile> open_by_identity(const std::string& key, const record::FileIdentity& stored,
+                                                          const LogRoots* roots = nullptr);
 
 // Where among `siblings` the file itself is, or a compressed copy of it; siblings.size() when it is not there.
 [[nodiscard]] std::size_t find_file(const std::vector<Sibling>& siblings, InputFile& file);
@@ -52,7 +53,7 @@ struct Trace {
   std::uint32_t head_size = 0;
   std::uint64_t head_hash = 0;  // of the first head_size bytes; 0 bytes match nothing
   std::uint64_t offset = 0;
-  std::string_view before;      // what stands before `offset`
+  std::string_view before;  // what stands before `offset`
 };
 
 // Where among `siblings` the copy of a file is that was truncated after it had been read up to trace.offset: the newest that begins

@@ -162,10 +162,14 @@ base::Result<std::uint64_t> start_offset(InputFile& file, const Start& start) {
   if (!got) return std::move(got).error();
   if (is_utf16({mark.data(), *got})) return std::uint64_t{0};
   switch (start.kind) {
-    case Start::Kind::beginning: return std::uint64_t{0};
-    case Start::Kind::end: return offset_of_end(file);
-    case Start::Kind::lines: return offset_of_last_lines(file, start.lines);
-    case Start::Kind::time: return offset_at_time(file, start.time);
+    case Start::Kind::beginning:
+      return std::uint64_t{0};
+    case Start::Kind::end:
+      return offset_of_end(file);
+    case Start::Kind::lines:
+      return offset_of_last_lines(file, start.lines);
+    case Start::Kind::time:
+      return offset_at_time(file, start.time);
   }
   return std::uint64_t{0};
 }

@@ -65,8 +65,10 @@ void StoredLogs::find_moved(const LogFiles& logs) {
       auto file = InputFile::open(path, &roots_);
       if (!file || !is_of_another(**file, key)) continue;
       const auto owner = known_.owner(**file);
-      if (owner.to_be_read) moved_[std::string(owner.log)].push_back(path);
-      else if (static_cast<std::uint64_t>(status.st_size) > owner.end) set_free_[path] = owner.end;
+      if (owner.to_be_read)
+        moved_[std::string(owner.log)].push_back(path);
+      else if (static_cast<std::uint64_t>(status.st_size) > owner.end)
+        set_free_[path] = owner.end;
     }
   }
 }

@@ -95,7 +95,8 @@ Result<StreamInput::Outcome> StreamInput::read(bool readable, record::Batch& bat
     ended_ = !*more;
   }
   if (offset_ == 0 && is_utf16(rest())) return base::cannot(base::Code::io, fmt::format("read {}", name_), kUtf16Cause);
-  if (!format_known_ && (ended_ || rest().find('\n') != std::string_view::npos || rest().size() >= decoder_.enough())) decide_format();
+  if (!format_known_ && (ended_ || rest().find('\n') != std::string_view::npos || rest().size() >= decoder_.enough()))
+    decide_format();
   if (format_known_) take(decoder_.decode(rest(), stamp(batch), batch));
   if (batch.records.size() >= Decoder::kMaxRecords) return Outcome::full;
   if (!ended_) return Outcome::idle;

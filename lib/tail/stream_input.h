@@ -29,15 +29,15 @@ class StreamInput final : private Labeller {
   static base::Result<std::unique_ptr<StreamInput>> open(const std::string& path, const ReadOptions& options,
                                                          base::Timestamp not_before, ReadStats& stats, const base::Clock& clock);
   // `name` is for messages.
-  StreamInput(base::UniqueFd fd, std::string name, const ReadOptions& options, base::Timestamp not_before,
-              ReadStats& stats, const base::Clock& clock);
+  StreamInput(base::UniqueFd fd, std::string name, const ReadOptions& options, base::Timestamp not_before, ReadStats& stats,
+              const base::Clock& clock);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] const std::string& name() const { return name_; }
 
   enum class Outcome : std::uint8_t {
-    idle,   // all that came was decoded
-    full,   // the batch is: emit it and call again, with `readable` false
+    idle,  // all that came was decoded
+    full,  // the batch is: emit it and call again, with `readable` false
     ended,
   };
   // Decodes what came and, where `readable`, what can be read now. The records are views into the stream's memory: to be emitted

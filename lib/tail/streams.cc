@@ -26,8 +26,10 @@ base::Result<void> Streams::open(std::vector<std::string>& inputs, int stdin_fd)
       streams_.push_back(std::make_unique<StreamInput>(std::move(fd), std::move(name), options_, not_before_, stats_, clock_));
     } else if (is_stream(input)) {
       auto stream = StreamInput::open(input, options_, not_before_, stats_, clock_);
-      if (stream) streams_.push_back(std::move(stream).value());
-      else troubles_.add(input, Cause::of(stream.error()));
+      if (stream)
+        streams_.push_back(std::move(stream).value());
+      else
+        troubles_.add(input, Cause::of(stream.error()));
     } else {
       files.push_back(std::move(input));
     }

@@ -44,10 +44,14 @@ std::string message_of(const Unreadable::Files& files) {
 std::string_view hint_of(const Unreadable::Files& files) {
   if (files.cause.code == base::Code::forbidden) return kLeadsOutHint;
   switch (files.cause.system) {
-    case EACCES: return "run as root, or give the process CAP_DAC_READ_SEARCH";
-    case EMFILE: return "raise the limit of open files (ulimit -n)";
-    case ENOENT: return files.first == kDefaultInput ? "name the file or folder to read: weir tail PATH" : "is the name right?";
-    default: return {};
+    case EACCES:
+      return "run as root, or give the process CAP_DAC_READ_SEARCH";
+    case EMFILE:
+      return "raise the limit of open files (ulimit -n)";
+    case ENOENT:
+      return files.first == kDefaultInput ? "name the file or folder to read: weir tail PATH" : "is the name right?";
+    default:
+      return {};
   }
 }
 

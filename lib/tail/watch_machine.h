@@ -19,7 +19,8 @@
 //   a live file was renamed (both, one cookie)  moved(): nobody may have opened it yet, so that it is opened under its new name
 //   a folder went                               leave(): its logs are missing, its watches are gone
 //   something was written (IN_MODIFY)           gathered (GatherPace), then changed(): told once a round
-//   many writes between two tellings            the folder's events are switched off (disarm()); its logs are told each time (`busy`)
+//   many writes between two tellings            the folder's events are switched off (disarm()); its logs are told each time
+//   (`busy`)
 //                                               until a reader finds nothing new: events cost the writer and us more than a look
 //   the event queue overflowed                  rescan(true), check_all(): everything is compared with what is known
 //   30 s have passed                            rescan(false): the safety net for what inotify does not tell
@@ -69,13 +70,13 @@ struct WatchMachine {
     int structure = -1, written = -1;  // watch descriptors: of an inode, so that two paths to one folder have the same
     Folder* same_structure = nullptr;  // the next folder with the same
     Folder* same_written = nullptr;
-    std::vector<std::pair<const Pattern*, std::size_t>> levels;  // which levels of which patterns name its entries
-    std::multimap<std::string, std::uint32_t, std::less<>> logs;  // by live name in it, or by the name of what a link leads to
+    std::vector<std::pair<const Pattern*, std::size_t>> levels;      // which levels of which patterns name its entries
+    std::multimap<std::string, std::uint32_t, std::less<>> logs;     // by live name in it, or by the name of what a link leads to
     std::multimap<std::string, std::uint32_t, std::less<>> aliases;  // names of files that are another log's: watcher_alias.cc
-    std::int64_t modified = -1;        // its mtime when it was last listed
+    std::int64_t modified = -1;                                      // its mtime when it was last listed
     std::uint64_t inode = 0;
-    std::size_t events = 0;            // of writing, since such events were last read
-    bool fresh = false;                // was not there when watching began, and no log in it was forgotten
+    std::size_t events = 0;  // of writing, since such events were last read
+    bool fresh = false;      // was not there when watching began, and no log in it was forgotten
   };
   struct Rotated {
     std::uint64_t inode = 0, size = 0;
@@ -102,16 +103,16 @@ struct WatchMachine {
   };
   struct Log {
     std::string key, path, target;
-    std::vector<Former> formers;  // oldest first: the last few, and those that have a name of a log
-    std::vector<Alias> aliases;   // the other names of its files
-    bool finished = false;        // the reader is done with it: forgotten with its last alias
-    std::int64_t generations = 0; // counts formers
+    std::vector<Former> formers;   // oldest first: the last few, and those that have a name of a log
+    std::vector<Alias> aliases;    // the other names of its files
+    bool finished = false;         // the reader is done with it: forgotten with its last alias
+    std::int64_t generations = 0;  // counts formers
     std::uint64_t inode = 0, device = 0, size = 0;
     base::Timestamp born = 0;
-    std::weak_ptr<InputFile> file;       // the latest generation
-    std::vector<Rotated> rotated;        // what stood beside the live file when it was first seen, or when it was last another one
+    std::weak_ptr<InputFile> file;  // the latest generation
+    std::vector<Rotated> rotated;   // what stood beside the live file when it was first seen, or when it was last another one
     bool missing = false;
-    bool renamed = false;         // the event of the latest file's rename was read
+    bool renamed = false;       // the event of the latest file's rename was read
     FileCount files;            // of its name; the round is `drains`
     std::uint64_t place = 0;    // of the reader, when it was last looked at
     std::uint64_t told = 0;     // the epoch in which `changed` was told; under the mutex
@@ -151,27 +152,27 @@ struct WatchMachine {
   std::unordered_map<int, Folder*> by_structure, by_written;
   std::unordered_map<std::uint32_t, Log> logs;
   std::map<std::string, std::uint32_t, std::less<>> by_key;
-  std::set<std::string, std::less<>> linked;   // keys that a link led to
-  std::set<std::string, std::less<>> failed;   // paths that could not be opened: tried again at each rescan
+  std::set<std::string, std::less<>> linked;                       // keys that a link led to
+  std::set<std::string, std::less<>> failed;                       // paths that could not be opened: tried again at each rescan
   std::unordered_multimap<std::uint64_t, std::uint32_t> by_inode;  // of the files that logs have and had
   struct Claim {
-    std::string folder, name, log;             // a file that positions call one of `log`
-    KnownFiles::Owner known;                   // its `log` is empty: it is one by its name, and positions do not know it
+    std::string folder, name, log;  // a file that positions call one of `log`
+    KnownFiles::Owner known;        // its `log` is empty: it is one by its name, and positions do not know it
   };
-  std::vector<Claim> claims;                   // to be settled when everything was looked at
+  std::vector<Claim> claims;  // to be settled when everything was looked at
   struct Rotation {
     std::string path;
     bool to_be_read = false;
   };
   std::map<std::string, std::vector<Rotation>> rotations_read;  // until then
-  std::vector<std::uint32_t> retiring;         // finished logs that lost their last alias in this round
-  std::vector<std::uint32_t> ageing;           // logs with formers that positions may be about to forget
-  std::unordered_map<std::uint32_t, std::uint32_t> moving;  // logs by the cookie of their live file's rename
-  std::vector<Folder*> told_of;                // with `events`
+  std::vector<std::uint32_t> retiring;                          // finished logs that lost their last alias in this round
+  std::vector<std::uint32_t> ageing;                            // logs with formers that positions may be about to forget
+  std::unordered_map<std::uint32_t, std::uint32_t> moving;      // logs by the cookie of their live file's rename
+  std::vector<Folder*> told_of;                                 // with `events`
   // Watch descriptors of folders whose logs are looked at each time, without events of writing.
   std::vector<int> busy;
-  std::vector<std::uint32_t> created;          // logs with a count of created files
-  std::vector<std::uint32_t> ahead;            // logs with files that await the event of their rename
+  std::vector<std::uint32_t> created;  // logs with a count of created files
+  std::vector<std::uint32_t> ahead;    // logs with files that await the event of their rename
   std::uint32_t last_log = 0;
   std::uint64_t round = 1;
   std::uint64_t drains = 0;  // how often all structural events were read
@@ -179,7 +180,7 @@ struct WatchMachine {
   bool blind = false;
   bool root_lost = false;
   bool unsettled = false;  // a file was opened since all structural events were read
-  bool deleted = false;  // something lost its name since deleted files were looked at
+  bool deleted = false;    // something lost its name since deleted files were looked at
 
   // watcher_find.cc: finding
   void anchor(const Pattern& pattern);

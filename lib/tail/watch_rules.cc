@@ -47,8 +47,10 @@ std::vector<RotationVerdict> judge_rotations(std::span<const SeenRotation> rotat
       read = read || (i < j && one.modified <= other.modified);
       to_be_read = to_be_read || (i > j && other.to_be_read);
     }
-    if (to_be_read) verdicts[i] = RotationVerdict::to_be_read;
-    else if (read) verdicts[i] = RotationVerdict::read;
+    if (to_be_read)
+      verdicts[i] = RotationVerdict::to_be_read;
+    else if (read)
+      verdicts[i] = RotationVerdict::read;
   }
   return verdicts;
 }

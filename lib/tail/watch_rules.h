@@ -52,10 +52,10 @@ class FileCount {
 
 // A file under a name that keeps the extension, server-2024-05-01.log, which may be a rotation of server.log or a log of its own.
 struct SeenRotation {
-  std::string shape;             // rotation_shape(); "": a file that positions call another log's
+  std::string shape;  // rotation_shape(); "": a file that positions call another log's
   base::Timestamp modified = 0;
-  bool known = false;            // positions call it a generation of the log …
-  bool to_be_read = false;       // … that reading goes on in, or behind
+  bool known = false;       // positions call it a generation of the log …
+  bool to_be_read = false;  // … that reading goes on in, or behind
 };
 enum class RotationVerdict : std::uint8_t {
   another,     // no rotation, as far as is known; also one that is known
@@ -68,10 +68,10 @@ enum class RotationVerdict : std::uint8_t {
 
 // A file that positions call a log's, found under another name after a restart.
 struct ClaimedFile {
-  bool gone = false;        // its log has ended
-  bool to_be_read = false;  // reading of its log goes on in it, or behind it
+  bool gone = false;          // its log has ended
+  bool to_be_read = false;    // reading of its log goes on in it, or behind it
   bool log_is_there = false;  // its log has a file under its own name
-  bool grown = false;       // something was added since it was read
+  bool grown = false;         // something was added since it was read
 };
 // Whether it becomes a log of its own, from where it was read on; otherwise it is another name of a file of its log.
 [[nodiscard]] constexpr bool is_free(const ClaimedFile& file) {

@@ -94,7 +94,8 @@ void WatchMachine::read_structure() {
     std::vector<std::string> paths;
     for (const Folder* folder = found->second; folder != nullptr; folder = folder->same_structure) paths.push_back(folder->path);
     for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
-      if (const auto folder = folders.find(*path); folder != folders.end()) take_structure(*folder->second, event.mask, event.cookie, name);
+      if (const auto folder = folders.find(*path); folder != folders.end())
+        take_structure(*folder->second, event.mask, event.cookie, name);
     }
   });
   if (overflow) rescan(true);

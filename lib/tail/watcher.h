@@ -43,11 +43,11 @@ struct Changes {
     // The log's next generation, or its latest one again, when a name that was gone leads to the same inode. Null: the live name is
     // gone (deleted, renamed, or its folder is).
     std::shared_ptr<InputFile> file;
-    bool initial = false;             // was there when watching began
+    bool initial = false;  // was there when watching began
     // The log is new, in a folder that is, and was rotated before anybody looked: nothing of it was read.
     bool rotated = false;
-    std::uint64_t lost = 0;           // `file` is null: so many files of this name came and went before they could be opened
-    std::uint64_t offset = 0;         // what stands before was read as another log's
+    std::uint64_t lost = 0;    // `file` is null: so many files of this name came and went before they could be opened
+    std::uint64_t offset = 0;  // what stands before was read as another log's
     std::vector<std::shared_ptr<InputFile>> moved;  // more that positions call the log's, under other names; from their places on
   };
   std::vector<Event> events;           // in the order in which they were seen
@@ -55,7 +55,7 @@ struct Changes {
   std::vector<std::string> awaited;    // files that the user named and that are not there yet
   std::vector<std::string> warnings;
   Unreadable unreadable;
-  bool complete = false;               // the first look at everything is over
+  bool complete = false;  // the first look at everything is over
   [[nodiscard]] bool empty() const {
     return events.empty() && changed.empty() && awaited.empty() && warnings.empty() && unreadable.causes.empty() && !complete;
   }

@@ -39,7 +39,8 @@ constexpr std::int64_t kSurelyStored = 6;  // newer files of a log; a keeper kno
 }  // namespace
 
 bool WatchMachine::has_or_had(const Log& log, InputFile& file) {
-  const auto is_same = [&](const std::shared_ptr<InputFile>& opened, std::uint32_t head_size, std::uint64_t head_hash, base::Timestamp born) {
+  const auto is_same = [&](const std::shared_ptr<InputFile>& opened, std::uint32_t head_size, std::uint64_t head_hash,
+                           base::Timestamp born) {
     if (opened != nullptr && !opened->given_up() && !opened->parked()) return true;  // what is open keeps its inode
     if (born != 0) {
       if (const base::Timestamp now = file.born(); now != 0) return now == born;
@@ -72,7 +73,8 @@ std::uint32_t WatchMachine::owner_of(InputFile& file, std::uint32_t number) {
 
 void WatchMachine::remember(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file) {
   if (file == nullptr || file->gzipped()) return;
-  const bool known = std::ranges::any_of(log.formers, [&](const Former& one) { return one.inode == file->inode() && one.file.lock() == file; });
+  const bool known =
+      std::ranges::any_of(log.formers, [&](const Former& one) { return one.inode == file->inode() && one.file.lock() == file; });
   if (known) return;
   if (file->parked()) held.make_room();
   file->set_rotated();
@@ -92,7 +94,8 @@ void WatchMachine::remember(std::uint32_t number, Log& log, const std::shared_pt
   // What was renamed just now has no alias yet.
   const auto recent = log.formers.end() - static_cast<std::ptrdiff_t>(kFormersKept);
   const auto oldest = std::find_if(log.formers.begin(), recent, [&](const Former& former) {
-    return !former.awaits_rename && std::ranges::none_of(log.aliases, [&](const Alias& alias) { return alias.inode == former.inode; });
+    return !former.awaits_rename &&
+           std::ranges::none_of(log.aliases, [&](const Alias& alias) { return alias.inode == former.inode; });
   });
   if (oldest == recent) return;
   unremember(oldest->inode, number);
@@ -107,7 +110,8 @@ void WatchMachine::unremember(std::uint64_t inode, std::uint32_t number) {
 
 void WatchMachine::become_alias(std::uint32_t number, std::uint32_t owner, InputFile& file) {
   Log& log = logs.at(number);
-  if (const auto folder = folders.find(folder_of(log.path)); folder != folders.end()) add_alias(*folder->second, base_name(log.path), owner, file);
+  if (const auto folder = folders.find(folder_of(log.path)); folder != folders.end())
+    add_alias(*folder->second, base_name(log.path), owner, file);
   if (log.inode == 0) return remove_new(number);
   log.files.forget_one();
   if (!log.missing) lose(number);
@@ -140,7 +144,8 @@ bool WatchMachine::is_alias(Folder& folder, std::string_view name) {
   struct stat status {};
   if (::stat(join_path(folder.path, name).c_str(), &status) == 0) {
     for (const Alias& alias : logs.at(known->second).aliases) {
-      if (alias.folder == folder.path && alias.name == name && alias.inode == status.st_ino && alias.device == status.st_dev) return true;
+      if (alias.folder == folder.path && alias.name == name && alias.inode == status.st_ino && alias.device == status.st_dev)
+        return true;
     }
   }
   drop_alias(folder, name);
@@ -153,7 +158,8 @@ void WatchMachine::drop_alias(Folder& folder, std::string_view name) {
   const std::uint32_t owner = known->second;
   folder.aliases.erase(known);
   Log& log = logs.at(owner);
-  const auto alias = std::ranges::find_if(log.aliases, [&](const Alias& one) { return one.folder == folder.path && one.name == name; });
+  const auto alias =
+      std::ranges::find_if(log.aliases, [&](const Alias& one) { return one.folder == folder.path && one.name == name; });
   if (alias != log.aliases.end()) log.aliases.erase(alias);
   if (log.finished && log.aliases.empty()) retiring.push_back(owner);
 }
@@ -206,7 +212,8 @@ void WatchMachine::alias_written(Folder& folder, std::string_view name) {
   Log& log = logs.at(owner);
   struct stat status {};
   const auto former = std::ranges::find_if(log.formers, [&](const Former& one) {
-    return one.file.expired() && one.place != nullptr && ::stat(join_path(folder.path, name).c_str(), &status) == 0 && one.inode == status.st_ino;
+    return one.file.expired() && one.place != nullptr && ::stat(join_path(folder.path, name).c_str(), &status) == 0 &&
+           one.inode == status.st_ino;
   });
   if (former == log.formers.end()) return;
   const std::uint64_t place = former->place->load(std::memory_order_relaxed);
@@ -365,7 +372,7 @@ void WatchMachine::settle(const Claim& claim) {
     const auto own_folder = folders.find(folder_of(claim.log));
     if (own_folder != folders.end()) own(*own_folder->second, base_name(claim.log), number);
   }
-  file->set_place(end);  // unless its reader says otherwise
+  file->set_place(end);   // unless its reader says otherwise
   bool too_late = false;  // its log was told of, and reports it lost
   if (!has_file) {
     take(number, log, file);
@@ -377,8 +384,10 @@ void WatchMachine::settle(const Claim& claim) {
     const auto first = std::ranges::find_if(news.events, is_its);
     remember(number, log, file);
     if (!log.formers.empty() && log.formers.back().inode == file->inode()) log.formers.back().at -= claim.known.newer;
-    if (claim.known.to_be_read && first != news.events.end()) first->moved.push_back(file);
-    else too_late = claim.known.to_be_read;
+    if (claim.known.to_be_read && first != news.events.end())
+      first->moved.push_back(file);
+    else
+      too_late = claim.known.to_be_read;
   }
   add_alias(*folder->second, claim.name, number, *file);
   if (too_late && size > end) set_free(number, path, file->inode(), end);

@@ -82,9 +82,8 @@ bool WatchMachine::cannot_watch(const std::string& path, int cause) {
     return false;
   }
   if (!blind) {
-    news.warnings.push_back(fmt::format(
-        "cannot watch {}: {}: looking once a second instead; raise fs.inotify.max_user_watches", path,
-        cause == ENOSPC ? "the limit of inotify watches is reached" : std::strerror(cause)));
+    news.warnings.push_back(fmt::format("cannot watch {}: {}: looking once a second instead; raise fs.inotify.max_user_watches",
+                                        path, cause == ENOSPC ? "the limit of inotify watches is reached" : std::strerror(cause)));
   }
   blind = true;
   return true;
@@ -96,9 +95,11 @@ void WatchMachine::list(Folder& folder) {
     folder.modified = status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec;
     folder.inode = status.st_ino;
   }
-  const bool only_names = std::ranges::all_of(folder.levels, [](const auto& level) { return !level.first->levels[level.second].glob; });
+  const bool only_names =
+      std::ranges::all_of(folder.levels, [](const auto& level) { return !level.first->levels[level.second].glob; });
   if (only_names) {  // a folder that is only passed through may be one that must not be listed
-    for (std::size_t i = 0; i < folder.levels.size(); ++i) look_at(folder, folder.levels[i].first->levels[folder.levels[i].second].text);
+    for (std::size_t i = 0; i < folder.levels.size(); ++i)
+      look_at(folder, folder.levels[i].first->levels[folder.levels[i].second].text);
     return;
   }
   auto entries = list_folder(folder.path);
@@ -122,8 +123,10 @@ void WatchMachine::look_at(Folder& folder, const std::string& name) {
     const auto named = [&](const auto& level) {
       return level.first->named && level.second + 1 == level.first->levels.size() && level.first->levels[level.second].text == name;
     };
-    if (errno != ENOENT) refuse(path, errno);
-    else if (std::ranges::any_of(folder.levels, named)) news.awaited.push_back(path);
+    if (errno != ENOENT)
+      refuse(path, errno);
+    else if (std::ranges::any_of(folder.levels, named))
+      news.awaited.push_back(path);
   }
 }
 
@@ -198,8 +201,10 @@ void WatchMachine::add_file(Folder& folder, const std::string& path) {
 void WatchMachine::watch_written(Folder& folder) {
   if (folder.written >= 0) return;
   folder.written = ::inotify_add_watch(written.get(), folder.path.c_str(), kWritten);
-  if (folder.written >= 0) folder.same_written = std::exchange(by_written[folder.written], &folder);
-  else if (errno != ENOENT) cannot_watch(folder.path, errno);
+  if (folder.written >= 0)
+    folder.same_written = std::exchange(by_written[folder.written], &folder);
+  else if (errno != ENOENT)
+    cannot_watch(folder.path, errno);
 }
 
 void WatchMachine::disown(const Log& log, std::uint32_t number) {
@@ -224,8 +229,10 @@ bool WatchMachine::ask(Folder& folder, std::uint32_t events) {
   const int watch = ::inotify_add_watch(written.get(), folder.path.c_str(), events);
   if (watch < 0 || watch == folder.written) return watch >= 0;
   // The path leads to another folder, which may be one that is watched by another path.
-  if (!by_written.contains(watch)) ::inotify_rm_watch(written.get(), watch);
-  else ::inotify_add_watch(written.get(), folder.path.c_str(), kWritten);
+  if (!by_written.contains(watch))
+    ::inotify_rm_watch(written.get(), watch);
+  else
+    ::inotify_add_watch(written.get(), folder.path.c_str(), kWritten);
   return false;
 }
 
@@ -235,8 +242,10 @@ void WatchMachine::check(std::uint32_t number) {
   Log& log = found->second;
   struct stat status {};
   if (::stat(log.path.c_str(), &status) != 0) {
-    if (errno != ENOENT && errno != ENOTDIR) refuse(log.path, errno);
-    else if (!log.missing && log.inode != 0) lose(number);
+    if (errno != ENOENT && errno != ENOTDIR)
+      refuse(log.path, errno);
+    else if (!log.missing && log.inode != 0)
+      lose(number);
     log.missing = true;
     return;
   }
@@ -266,8 +275,10 @@ void WatchMachine::check(std::uint32_t number) {
     if (first && !positioned.empty() && claimed(log, *file)) return remove_new(number);
   }
   count_opened(log, 1);
-  if (first) log.rotated = rotated_files(log.key);
-  else if (!same) catch_up(number, log, *file);
+  if (first)
+    log.rotated = rotated_files(log.key);
+  else if (!same)
+    catch_up(number, log, *file);
   take(number, log, file);
   const auto folder = folders.find(folder_of(log.path));
   const bool rotated = first && !log.rotated.empty() && folder != folders.end() && folder->second->fresh;
@@ -319,7 +330,8 @@ void WatchMachine::settle() {
 void WatchMachine::count_created(const Folder& folder, std::string_view name) {
   for (auto [owned, end] = folder.logs.equal_range(name); owned != end; ++owned) {
     Log& log = logs.at(owned->second);
-    if (join_path(folder.path, name) == (log.target.empty() ? log.path : log.target) && log.files.create()) created.push_back(owned->second);
+    if (join_path(folder.path, name) == (log.target.empty() ? log.path : log.target) && log.files.create())
+      created.push_back(owned->second);
   }
 }
 
@@ -329,7 +341,8 @@ void WatchMachine::tell_unseen() {
     if (known == logs.end()) continue;
     Log& log = known->second;
     if (log.files.settle(drains) == 0) continue;
-    const auto next = std::ranges::find_if(news.events, [&](const Changes::Event& event) { return event.log == number && event.file != nullptr; });
+    const auto next = std::ranges::find_if(
+        news.events, [&](const Changes::Event& event) { return event.log == number && event.file != nullptr; });
     if (log.missing || next == news.events.end()) {
       created.push_back(number);
       continue;
@@ -368,7 +381,8 @@ auto WatchMachine::rotated_files(const std::string& key) -> std::vector<Rotated>
   struct stat status {};
   for (const std::string& path : rotations_of(key)) {
     if (::stat(path.c_str(), &status) != 0) continue;
-    rotated.push_back({status.st_ino, static_cast<std::uint64_t>(status.st_size), status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec});
+    rotated.push_back({status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                       status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec});
   }
   return rotated;
 }
@@ -426,7 +440,8 @@ void WatchMachine::leave(Folder& folder) {
   folders.erase(path);
   // A folder that was renamed takes what is in it along.
   const std::string below = path + "/";
-  for (auto next = folders.lower_bound(below); next != folders.end() && next->first.starts_with(below); next = folders.lower_bound(below)) {
+  for (auto next = folders.lower_bound(below); next != folders.end() && next->first.starts_with(below);
+       next = folders.lower_bound(below)) {
     leave(*next->second);
   }
 }
@@ -464,7 +479,8 @@ void WatchMachine::rescan(bool everything) {
       leave(*found->second);
     } else if ((found->second->inode != 0 && found->second->inode != status.st_ino) || (everything && is_another(*found->second))) {
       enter_again(*found->second);
-    } else if (look_at_aliases(*found->second); everything || status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec != found->second->modified) {
+    } else if (look_at_aliases(*found->second);
+               everything || status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec != found->second->modified) {
       list(*found->second);
     }
   }
@@ -475,8 +491,10 @@ void WatchMachine::rescan(bool everything) {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 && errno == ENOENT) failed.erase(path);
     if (!S_ISDIR(status.st_mode) || ::access(path.c_str(), R_OK | X_OK) != 0 || leads_out(path)) continue;
-    if (const auto self = folders.find(path); self != folders.end()) list(*self->second);
-    else if (parent != folders.end()) consider(*parent->second, base_name(path), true);
+    if (const auto self = folders.find(path); self != folders.end())
+      list(*self->second);
+    else if (parent != folders.end())
+      consider(*parent->second, base_name(path), true);
     failed.erase(path);  // until here it tells that the folder is no new one
   }
   if (patterns.size() > asked.size() + kIdlePatterns) drop_idle_patterns();

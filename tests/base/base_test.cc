@@ -199,8 +199,9 @@ TEST(Diagnostics, RecurringMessagesAreThrottledAndCounted) {
   clock.advance(31 * kSecond);
   diagnostics->warn("key", "fourth");
   diagnostics->report(fail(Code::io, "cannot x").with_hint("do y"));
-  EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            "weir tail: first\nweir tail: another\nweir tail: fourth (2 more like this since)\nweir tail: cannot x\nweir tail: do y\n");
+  EXPECT_EQ(
+      testing::internal::GetCapturedStderr(),
+      "weir tail: first\nweir tail: another\nweir tail: fourth (2 more like this since)\nweir tail: cannot x\nweir tail: do y\n");
 }
 
 TEST(EscapeControl, ShowsWhatATerminalWouldObey) {

@@ -4,10 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include <new>
 #include <pthread.h>
-#include <stdexcept>
 #include <unistd.h>
+#include <new>
+#include <stdexcept>
 
 namespace weir::base {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 TEST(LastWords, AFailedAllocationIsAnExitCodeAndALine) {
   const auto allocate = [] {
     arrange_last_words("push");
-    static_cast<void>(::operator new(std::size_t{1} << 60));
+    static_cast<void>(::operator new (std::size_t{1} << 60));
   };
   EXPECT_EXIT(allocate(), testing::ExitedWithCode(4), "^weir push: cannot go on: there is no more memory");
 }
@@ -45,7 +45,8 @@ TEST(Thread, SaysWhyThereIsNone) {
     ::pthread_setattr_default_np(&attributes);
     auto thread = start_thread("do a thing", [] {});
     if (thread) ::_exit(1);
-    const bool told = thread.error().code == Code::io && thread.error().message == "cannot start a thread to do a thing: Resource temporarily unavailable";
+    const bool told = thread.error().code == Code::io &&
+                      thread.error().message == "cannot start a thread to do a thing: Resource temporarily unavailable";
     ::_exit(told ? 0 : 2);
   };
   EXPECT_EXIT(start(), testing::ExitedWithCode(0), "");

@@ -13,7 +13,7 @@ TEST(Visible, EscapesWhatCouldChangeWhatSomebodySees) {
   f("a b~ \xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x98\x80", "a b~ \xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x98\x80");
   f(std::string_view("\0\x01\x1f", 3), "\\x00\\x01\\x1f");
   f("a\nb\tc\rd", "a\\nb\\tc\\rd");
-  f("\x7f", "\\x7f");                                     // DEL
+  f("\x7f", "\\x7f");                                      // DEL
   f("\xc2\x80\xc2\x9b\xc2\x9f", "\\u0080\\u009b\\u009f");  // C1
   f("\xc2\xa0", "\xc2\xa0");
   f("\xe2\x80\xa7|\xe2\x80\xa8|\xe2\x80\xa9", "\xe2\x80\xa7|\\u2028|\\u2029");  // line and paragraph separator

@@ -1,9 +1,9 @@
 // What enrich costs a record: the level of lines of the usual kinds, and the stage over batches. Run with a release build:
 //   weir_micro_enrich --benchmark_min_time=2
 #include "base/clock.h"
+#include "names/level.h"
 #include "record/jsonl_reader.h"
 #include "stages/enrich.h"
-#include "names/level.h"
 
 #include <benchmark/benchmark.h>
 

@@ -39,8 +39,11 @@ class AssembleTest : public testing::Test {
 };
 
 TEST_F(AssembleTest, ChainsThatCanStand) {
-  for (const auto& chain : std::vector<std::vector<Words>>{
-           {{"count", "1"}}, {{"pass"}}, {{"end"}}, {{"count", "1"}, {"pass"}, {"pass", "--keep", "a"}, {"end"}}, {{"end", "--as-source"}, {"pass"}}}) {
+  for (const auto& chain : std::vector<std::vector<Words>>{{{"count", "1"}},
+                                                           {{"pass"}},
+                                                           {{"end"}},
+                                                           {{"count", "1"}, {"pass"}, {"pass", "--keep", "a"}, {"end"}},
+                                                           {{"end", "--as-source"}, {"pass"}}}) {
     EXPECT_TRUE(check_chain(links(chain)));
   }
 }

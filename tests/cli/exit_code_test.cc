@@ -33,7 +33,8 @@ TEST(ExitCode, OfSignals) {
 }
 
 TEST(ExitCode, EachHasItsSentence) {
-  for (const auto exit : {Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::hung_up, Exit::interrupted, Exit::terminated}) {
+  for (const auto exit : {Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::hung_up, Exit::interrupted,
+                          Exit::terminated}) {
     EXPECT_FALSE(exit_meaning(exit).empty());
   }
 }

@@ -12,12 +12,12 @@ TEST(Paragraph, Wraps) {
   f("", 0, 10, "");
   f("one two", 0, 10, "one two");
   f("one two three", 0, 8, "one two\nthree");
-  f("one two three", 2, 9, "one two\n  three");           // the first line begins at column 2 as well
-  f("one  two\nthree", 0, 80, "one two three");           // single newlines and blanks are spaces
-  f("one\n\ntwo", 0, 80, "one\n\ntwo");                   // paragraphs
+  f("one two three", 2, 9, "one two\n  three");  // the first line begins at column 2 as well
+  f("one  two\nthree", 0, 80, "one two three");  // single newlines and blanks are spaces
+  f("one\n\ntwo", 0, 80, "one\n\ntwo");          // paragraphs
   f("one\n\ntwo", 2, 80, "one\n\n  two");
   f("a-word-that-is-too-long b", 0, 5, "a-word-that-is-too-long\nb");
-  f("äö äö äö", 0, 5, "äö äö\näö");                       // columns, not bytes
+  f("äö äö äö", 0, 5, "äö äö\näö");  // columns, not bytes
   f("text\n  kept   as it is\nmore", 0, 10, "text\n  kept   as it is\nmore");
 }
 

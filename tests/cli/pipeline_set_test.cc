@@ -3,10 +3,10 @@
 #include "cli/pipeline_run.h"
 #include "support/collect.h"
 
+#include <gtest/gtest.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <gtest/gtest.h>
 
 #include <poll.h>
 
@@ -38,7 +38,7 @@ class Journal {
     const std::lock_guard lock(mutex_);
     return entries_;
   }
-  std::set<std::string> held;       // locks
+  std::set<std::string> held;  // locks
   std::set<std::string> unbuildable;
   std::map<std::string, base::Error> end_with;  // by name: what run() returns when it is stopped
 
@@ -114,10 +114,14 @@ class EatInvocation : public Invocation {
   }
 };
 
-const Command wait_command = {.name = "wait", .summary = "wait", .description = "", .role = Role::source, .examples = {}, .exits = {},
-                              .make = [] { return std::unique_ptr<Invocation>(new WaitInvocation); }};
-const Command eat_command = {.name = "eat", .summary = "eat", .description = "", .role = Role::sink, .examples = {}, .exits = {},
-                             .make = [] { return std::unique_ptr<Invocation>(new EatInvocation); }};
+const Command wait_command = {
+    .name = "wait", .summary = "wait", .description = "", .role = Role::source, .examples = {}, .exits = {}, .make = [] {
+      return std::unique_ptr<Invocation>(new WaitInvocation);
+    }};
+const Command eat_command = {
+    .name = "eat", .summary = "eat", .description = "", .role = Role::sink, .examples = {}, .exits = {}, .make = [] {
+      return std::unique_ptr<Invocation>(new EatInvocation);
+    }};
 
 std::span<const Command* const> commands() {
   static const std::array<const Command*, 2> table = {&wait_command, &eat_command};
@@ -160,10 +164,13 @@ class PipelineSetTest : public testing::Test {
     context_.stop->request(SIGTERM);
     return join();
   }
-  base::Result<std::vector<PipelineEntry>> read(const std::string& text) { return read_pipelines(PipelineSource("f", text), commands(), context_.context); }
+  base::Result<std::vector<PipelineEntry>> read(const std::string& text) {
+    return read_pipelines(PipelineSource("f", text), commands(), context_.context);
+  }
   void wait_until_said(std::string_view part) {
     const auto said = [&] {
-      return std::ranges::any_of(context_.diagnostics.said(), [&](const std::string& text) { return text.find(part) != std::string::npos; });
+      return std::ranges::any_of(context_.diagnostics.said(),
+                                 [&](const std::string& text) { return text.find(part) != std::string::npos; });
     };
     while (!said()) ::poll(nullptr, 0, 1);
   }

@@ -8,7 +8,8 @@ namespace weir::cli {
 namespace {
 
 TEST(Program, WhatMovesRecordsCanBeStopped) {
-  EXPECT_EQ(exits_of(test::count_command), (std::vector{Exit::ok, Exit::usage, Exit::hung_up, Exit::interrupted, Exit::terminated}));
+  EXPECT_EQ(exits_of(test::count_command),
+            (std::vector{Exit::ok, Exit::usage, Exit::hung_up, Exit::interrupted, Exit::terminated}));
   auto action = test::act_command;
   action.exits = {Exit::ok, Exit::usage};
   EXPECT_EQ(exits_of(action), (std::vector{Exit::ok, Exit::usage}));

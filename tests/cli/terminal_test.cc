@@ -4,10 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include <csignal>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 namespace weir::cli {
 namespace {
@@ -55,7 +55,8 @@ TEST(Terminal, ClosedStreamsFailAndAreNotTakenByFiles) {
     ::close(0), ::close(1), ::close(2);
     reserve_standard_streams();
     char byte = 0;
-    const bool ok = ::open("/dev/null", O_RDONLY) > 2 && ::write(1, "x", 1) < 0 && ::write(2, "x", 1) < 0 && ::read(0, &byte, 1) < 0;
+    const bool ok =
+        ::open("/dev/null", O_RDONLY) > 2 && ::write(1, "x", 1) < 0 && ::write(2, "x", 1) < 0 && ::read(0, &byte, 1) < 0;
     ::_exit(ok ? 0 : 1);
   }
   int status = 0;

@@ -201,7 +201,8 @@ TEST_F(LedgerTest, RowsAreForExceptions) {
     ledger_->rejected(tokens[ordinal], {400, reason, text, "", &refused});
   };
   refuse(0, "greater_than_max_sample_age",
-         "entry for stream '{app=\"hot\"}' has timestamp too old: 2025-10-01T00:00:00Z, oldest acceptable timestamp is: 2025-10-09T06:00:00Z");
+         "entry for stream '{app=\"hot\"}' has timestamp too old: 2025-10-01T00:00:00Z, oldest acceptable timestamp is: "
+         "2025-10-09T06:00:00Z");
   for (int i = 0; i < 10'000; ++i) refuse(1, "line_too_long", "max entry size");
   EXPECT_EQ(acknowledged(), "1100000000");
   auto reader = spool::Reader::open(path_);

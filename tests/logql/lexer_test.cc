@@ -13,7 +13,8 @@ std::string names(std::string_view query) {
   for (const Token& token : tokenize(query)) {
     if (!out.empty()) out += ' ';
     out += token.kind == TokenKind::error ? "ERROR(" + token.text + ")" : token.name();
-    if (token.kind == TokenKind::string || token.kind == TokenKind::number || token.kind == TokenKind::identifier) out += ":" + token.text;
+    if (token.kind == TokenKind::string || token.kind == TokenKind::number || token.kind == TokenKind::identifier)
+      out += ":" + token.text;
   }
   return out;
 }

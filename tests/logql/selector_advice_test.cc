@@ -8,11 +8,14 @@ namespace {
 using record::LabelSet;
 
 std::vector<record::LabelSetRef> there() {
-  return {LabelSet::intern({{"namespace", "checkout"}, {"pod", "web-1"}, {"app", "shop"}}), LabelSet::intern({{"namespace", "payments"}, {"pod", "db-0"}})};
+  return {LabelSet::intern({{"namespace", "checkout"}, {"pod", "web-1"}, {"app", "shop"}}),
+          LabelSet::intern({{"namespace", "payments"}, {"pod", "db-0"}})};
 }
 
 TEST(SelectorAdvice, NamesTheWrongPart) {
-  const auto f = [](std::string_view query, std::string_view wanted) { EXPECT_EQ(explain_selector(query, there()), wanted) << query; };
+  const auto f = [](std::string_view query, std::string_view wanted) {
+    EXPECT_EQ(explain_selector(query, there()), wanted) << query;
+  };
   f(R"({namespace="chekout"})", "no namespace 'chekout' here; did you mean 'checkout'?");
   f(R"({namespace="nosuch"} |= "x")", "no namespace 'nosuch' here; there are checkout, payments");
   f(R"({namspace="checkout"})", "no label 'namspace' here; did you mean 'namespace'?");

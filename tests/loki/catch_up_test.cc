@@ -15,7 +15,8 @@ constexpr double kKiB = 1024;
 // Sends requests of `size` as fast as it may from `from` to `to`, each of which takes `took`; how many bytes.
 double send(CatchUp& pace, base::Monotonic from, base::Monotonic to, std::size_t size, base::Duration took = kSecond / 10) {
   double sent = 0;
-  for (base::Monotonic now = std::max(from, pace.ready_at(from)); now < to; now = std::max(now + kSecond / 100, pace.ready_at(now))) {
+  for (base::Monotonic now = std::max(from, pace.ready_at(from)); now < to;
+       now = std::max(now + kSecond / 100, pace.ready_at(now))) {
     pace.spend(size, now);
     pace.passed(took, now);
     sent += static_cast<double>(size);

@@ -64,7 +64,8 @@ TEST(PushedStream, SendsWhatLokiTakes) {
   f("\xf0\x9f\x98", R"(\xf0\x9f\x98)");
   f("a\ufffd!", R"(a\xef\xbf\xbd!)");
   f("\\xe9\xe9", R"(\\xe9\xe9)");  // what escapes is escaped where something is
-  EXPECT_EQ(PushedStream(*LabelSet::intern({{"a", "\xff"}, {"b", "1"}, {"c", "\xfe"}}), "").notes, (Notes{{"weir_escaped_labels", "a,c"}}));
+  EXPECT_EQ(PushedStream(*LabelSet::intern({{"a", "\xff"}, {"b", "1"}, {"c", "\xfe"}}), "").notes,
+            (Notes{{"weir_escaped_labels", "a,c"}}));
 }
 
 TEST(PushedStream, SendsATenantThatLokiTakes) {
@@ -114,7 +115,8 @@ TEST(PushEncoder, WhatIsSentCanBeReadAgain) {
   PushEncoder encoder({});
   std::string long_line(200'000, 'x');
   for (std::size_t i = 0; i < long_line.size(); ++i) long_line[i] = static_cast<char>('a' + i % 26);
-  const std::vector<std::string> lines = {"", "plain", "with \"quotes\" and \n newline", "😀 4 bytes", long_line, std::string("\0\x01", 2)};
+  const std::vector<std::string> lines = {"",          "plain",   "with \"quotes\" and \n newline",
+                                          "😀 4 bytes", long_line, std::string("\0\x01", 2)};
   const Label metadata[] = {{"trace.id", "42"}, {"pod_uid", std::string_view("bad \xff byte")}, {"none", ""}};
   std::vector<base::Timestamp> times = {kTime, 0, 1, 999'999'999, 1'000'000'000, -1};
   PushLimits limits;
@@ -205,13 +207,15 @@ TEST(PushEncoder, RefusesWhatLokiWould) {
     R"(max entry size '262144' bytes exceeded for stream '{a="b"}' while adding an entry with length '262145' bytes)");
   f(make("x", {}, kTime - 7 * 24 * base::kHour - 1), "greater_than_max_sample_age",
     R"(entry for stream '{a="b"}' has timestamp too old: 2024-04-24T10:00:00Z, oldest acceptable timestamp is: 2024-04-24T10:00:00Z)");
-  f(make("x", {}, kTime + 10 * base::kMinute + 1), "too_far_in_future", R"(entry for stream '{a="b"}' has timestamp too new: 2024-05-01T10:10:00Z)");
+  f(make("x", {}, kTime + 10 * base::kMinute + 1), "too_far_in_future",
+    R"(entry for stream '{a="b"}' has timestamp too new: 2024-05-01T10:10:00Z)");
   const std::string big(65'536, 'v');
   const Label large[] = {{"k", big}};
   f(make("x", large), "structured_metadata_too_large",
     R"(stream '{a="b"}' has structured metadata too large: '65537' bytes, limit: '65536' bytes)");
   std::vector<Label> many(129, Label{"k", "v"});
-  f(make("x", many), "structured_metadata_too_many", R"(stream '{a="b"}' has too many structured metadata labels: '129', limit: '128')");
+  f(make("x", many), "structured_metadata_too_many",
+    R"(stream '{a="b"}' has too many structured metadata labels: '129', limit: '128')");
 
   const auto passes = [](const record::Record& record) {
     PushEncoder encoder({});

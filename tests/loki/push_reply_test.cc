@@ -8,16 +8,21 @@ namespace {
 constexpr base::Timestamp kTen = 1'714'557'600 * base::kSecond;  // 2024-05-01T10:00:00Z
 
 TEST(Meaning, OfStatusAndText) {
-  const auto f = [](int status, std::string_view body, Meaning want) { EXPECT_EQ(meaning(status, body), want) << status << ' ' << body; };
+  const auto f = [](int status, std::string_view body, Meaning want) {
+    EXPECT_EQ(meaning(status, body), want) << status << ' ' << body;
+  };
   f(204, "", Meaning::delivered);
   f(200, "", Meaning::delivered);
   f(200, "<!doctype html>", Meaning::trouble);
   f(260, "ingestion blocked for user 'fake' until '…'", Meaning::trouble);
   f(260, "ingestion blocked for user 'fake' (policy: 'noisy') until '2030' with status code '260'", Meaning::stream_limited);
   f(302, "", Meaning::trouble);
-  f(400, "entry for stream '{a=\"b\"}' has timestamp too old: 2024-05-01T10:00:00Z, oldest acceptable timestamp is: 2024-05-02T10:00:00Z",
+  f(400,
+    "entry for stream '{a=\"b\"}' has timestamp too old: 2024-05-01T10:00:00Z, oldest acceptable timestamp is: "
+    "2024-05-02T10:00:00Z",
     Meaning::stored_but_for);
-  f(400, "2 errors like: max entry size '10' bytes exceeded for stream '{a=\"b\"}' while adding an entry with length '11' bytes", Meaning::stored_but_for);
+  f(400, "2 errors like: max entry size '10' bytes exceeded for stream '{a=\"b\"}' while adding an entry with length '11' bytes",
+    Meaning::stored_but_for);
   f(400, "entry with timestamp 2024 ignored, reason: 'entry too far behind, …'", Meaning::stored_but_for);
   f(400, "stream '{a=\"b\"}' includes structured metadata, but this feature is disallowed. Please see …", Meaning::no_metadata);
   f(400, "couldn't parse labels: 1:3: parse error", Meaning::refused);
@@ -43,7 +48,9 @@ TEST(Meaning, OfStatusAndText) {
 }
 
 TEST(Complaints, AreReadFromLokisTexts) {
-  const auto one = complaints("entry for stream '{a=\"b; }\"}' has timestamp too old: 2024-05-01T10:00:00Z, oldest acceptable timestamp is: 2024-05-02T10:00:00Z\n");
+  const auto one = complaints(
+      "entry for stream '{a=\"b; }\"}' has timestamp too old: 2024-05-01T10:00:00Z, oldest acceptable timestamp is: "
+      "2024-05-02T10:00:00Z\n");
   ASSERT_EQ(one.size(), 1U);
   EXPECT_EQ(one[0].reason, "greater_than_max_sample_age");
   EXPECT_EQ(one[0].stream, "{a=\"b; }\"}");
@@ -51,7 +58,8 @@ TEST(Complaints, AreReadFromLokisTexts) {
   EXPECT_EQ(one[0].timestamp, kTen);
 
   const auto two = complaints(
-      "3 errors like: max entry size '262144' bytes exceeded for stream '{a=\"b\"}' while adding an entry with length '300000' bytes; "
+      "3 errors like: max entry size '262144' bytes exceeded for stream '{a=\"b\"}' while adding an entry with length '300000' "
+      "bytes; "
       "entry for stream '{c=\"d\"}' has 16 label names; limit 15; "
       "stream '{e=\"f\"}' has structured metadata too large: '70000' bytes, limit: '65536' bytes. Please see `limits_config`");
   ASSERT_EQ(two.size(), 3U);
@@ -65,7 +73,8 @@ TEST(Complaints, AreReadFromLokisTexts) {
   EXPECT_EQ(two[2].limit, 65'536U);
 
   const auto behind = complaints(
-      "entry with timestamp 2024-05-01 08:00:00 +0000 UTC ignored, reason: 'entry too far behind, entry timestamp is: 2024-05-01T08:00:00Z, "
+      "entry with timestamp 2024-05-01 08:00:00 +0000 UTC ignored, reason: 'entry too far behind, entry timestamp is: "
+      "2024-05-01T08:00:00Z, "
       "oldest acceptable timestamp is: 2024-05-01T09:00:00Z',\n"
       "user 'fake', total ignored: 2 out of 5 for stream: {a=\"b\"}\n");
   ASSERT_EQ(behind.size(), 1U);
@@ -87,7 +96,9 @@ TEST(Offenders, AreWhatTheComplaintSpeaksOf) {
   add(kTen + base::kSecond - 1, "almost");
   add(kTen + 9 * base::kSecond, "nine is long");
   using Indices = std::vector<std::size_t>;
-  const auto f = [&](Complaint complaint, const Indices& want) { EXPECT_EQ(offenders(complaint, stream), want) << complaint.reason; };
+  const auto f = [&](Complaint complaint, const Indices& want) {
+    EXPECT_EQ(offenders(complaint, stream), want) << complaint.reason;
+  };
   f({.reason = "greater_than_max_sample_age", .count = 2, .timestamp = kTen}, {1, 2});
   f({.reason = "greater_than_max_sample_age", .count = 1, .timestamp = kTen}, {1});
   f({.reason = "too_far_in_future", .count = 1, .timestamp = kTen}, {2});

@@ -102,7 +102,8 @@ class PusherTest : public ::testing::Test {
     record.tenant = tenant;
     return record;
   }
-  base::Result<StreamNumber> try_add(const std::string& app, std::string_view line, base::Duration age = 0, std::string_view tenant = "") {
+  base::Result<StreamNumber> try_add(const std::string& app, std::string_view line, base::Duration age = 0,
+                                     std::string_view tenant = "") {
     return pusher().add(record_of(app, line, age, tenant), next_token_++);
   }
   void add(const std::string& app, std::string_view line, base::Duration age = 0, std::string_view tenant = "") {

@@ -1,5 +1,5 @@
-// The pusher against a modelled Loki that answers at random, in virtual time: whatever it says and forgets to say, what it has stored in
-// the end is what was sent, once and in order, but for what is bad.
+// The pusher against a modelled Loki that answers at random, in virtual time: whatever it says and forgets to say, what it has
+// stored in the end is what was sent, once and in order, but for what is bad.
 #include "loki/pusher.h"
 
 #include "record/timestamp.h"
@@ -66,13 +66,18 @@ class ModelledLoki {
         // Of one record alone it would be true for ever.
         if (streams.size() == 1 && streams[0].entries.size() == 1) return store(tenant, streams);
         return {.status = 413, .body = "too large"};
-      case 1: return {.status = 429, .body = "ingestion rate limit exceeded for user fake (limit: 4194304 bytes/sec) while attempting to ingest"};
+      case 1:
+        return {.status = 429,
+                .body = "ingestion rate limit exceeded for user fake (limit: 4194304 bytes/sec) while attempting to ingest"};
       case 2: {
         const auto& named = streams[random_() % streams.size()];
         if (streams.size() > 1) forget(tenant, streams, chance(50));
-        return {.status = 429, .body = fmt::format("maximum active stream limit exceeded when trying to create stream {}, reduce the number", named.labels)};
+        return {.status = 429,
+                .body = fmt::format("maximum active stream limit exceeded when trying to create stream {}, reduce the number",
+                                    named.labels)};
       }
-      case 3: return {.status = 503, .body = "shutting down"};
+      case 3:
+        return {.status = 503, .body = "shutting down"};
       case 4:
       case 5: {
         forget(tenant, streams, chance(50));
@@ -87,7 +92,8 @@ class ModelledLoki {
         late.after = 10 * kSecond;
         return late;
       }
-      default: return store(tenant, streams);
+      default:
+        return store(tenant, streams);
     }
   }
 
@@ -111,11 +117,11 @@ class ModelledLoki {
       for (const auto& entry : stream.entries) {
         std::string why;
         if (kind_of(entry.line) == Kind::too_old) {
-          why = fmt::format("entry for stream '{}' has timestamp too old: {}, oldest acceptable timestamp is: 2025-10-01T00:00:00Z", stream.labels,
-                            record::to_rfc3339(entry.timestamp / kSecond * kSecond));
+          why = fmt::format("entry for stream '{}' has timestamp too old: {}, oldest acceptable timestamp is: 2025-10-01T00:00:00Z",
+                            stream.labels, record::to_rfc3339(entry.timestamp / kSecond * kSecond));
         } else if (kind_of(entry.line) == Kind::too_long) {
-          why = fmt::format("max entry size '1000' bytes exceeded for stream '{}' while adding an entry with length '{}' bytes", stream.labels,
-                            entry.line.size());
+          why = fmt::format("max entry size '1000' bytes exceeded for stream '{}' while adding an entry with length '{}' bytes",
+                            stream.labels, entry.line.size());
         }
         if (why.empty()) {
           stored[tenant + " " + stream.labels].push_back(number_of(entry.line));
@@ -179,7 +185,8 @@ class VirtualTransport : public http::Transport {
       at = flights_.erase(at);
       for (const std::string& stream : flight.streams) --flying_[stream];
       if (flight.answer.status == 0) {
-        flight.completion(base::fail(++gone_ % 3 == 0 ? base::Code::network : base::Code::unreachable, "cannot reach http://loki: it went away"));
+        flight.completion(
+            base::fail(++gone_ % 3 == 0 ? base::Code::network : base::Code::unreachable, "cannot reach http://loki: it went away"));
       } else {
         std::vector<http::Header> headers;
         if (!flight.answer.retry_after.empty()) headers.push_back({"retry-after", flight.answer.retry_after});
@@ -209,7 +216,8 @@ class CheckingLedger : public PushLedger {
   CheckingLedger(const ModelledLoki& loki, const std::vector<Sent>& sent) : loki_(loki), sent_(sent) {}
   void delivered(std::span<const PushToken> tokens) override {
     for (const PushToken token : tokens) {
-      EXPECT_TRUE(loki_.known.contains(token)) << token << " is said to be delivered and is not: " << sent_[token].line.substr(0, 20);
+      EXPECT_TRUE(loki_.known.contains(token))
+          << token << " is said to be delivered and is not: " << sent_[token].line.substr(0, 20);
       settle(token);
     }
   }
@@ -270,8 +278,8 @@ class Story {
     while (!done()) {
       const Monotonic now = clock_.monotonic();
       if (now - start > 100 * base::kHour) {
-        ADD_FAILURE() << "it does not end: " << pusher_->undelivered() << ", left " << left_count() << ", memory " << pusher_->memory_in_use() << ", next "
-                      << next_ << ", said: " << diagnostics_.said().back();
+        ADD_FAILURE() << "it does not end: " << pusher_->undelivered() << ", left " << left_count() << ", memory "
+                      << pusher_->memory_in_use() << ", next " << next_ << ", said: " << diagnostics_.said().back();
         break;
       }
       if (now >= next_record && written_ < sent_.size()) {
@@ -305,7 +313,11 @@ class Story {
       one.kind = dice == 0 ? Kind::too_old : dice == 1 ? Kind::too_long : dice == 2 && poisons_ < 3 ? Kind::poison : Kind::good;
       if (one.kind == Kind::poison) ++poisons_;
       one.time = clock_.wall() + static_cast<base::Timestamp>(i) * kSecond / 6;  // about as they are written
-      one.line = fmt::format("{} {}", i, one.kind == Kind::too_old ? "too old" : one.kind == Kind::too_long ? "too long" : one.kind == Kind::poison ? "poison" : "good");
+      one.line = fmt::format("{} {}", i,
+                             one.kind == Kind::too_old    ? "too old"
+                             : one.kind == Kind::too_long ? "too long"
+                             : one.kind == Kind::poison   ? "poison"
+                                                          : "good");
       if (one.kind == Kind::too_old) one.time = 1'600'000'000 * kSecond + static_cast<base::Timestamp>(i) * 10 * kSecond;
       one.line += std::string(one.kind == Kind::too_long ? 1001 + i : 100 + random_() % 600, '.');
       if (one.kind != Kind::too_long && one.line.size() > 1000) one.line.resize(1000);
@@ -379,7 +391,8 @@ class Story {
   void check() {
     EXPECT_EQ(ledger_->settled.size(), sent_.size());
     std::set<std::size_t> rejected;
-    for (std::size_t i = 0; i < sent_.size(); ++i) EXPECT_EQ(loki_.known.contains(i), sent_[i].kind == Kind::good) << sent_[i].line.substr(0, 20);
+    for (std::size_t i = 0; i < sent_.size(); ++i)
+      EXPECT_EQ(loki_.known.contains(i), sent_[i].kind == Kind::good) << sent_[i].line.substr(0, 20);
     for (const auto& [stream, numbers] : loki_.stored) {
       std::set<std::size_t> seen;
       for (const std::size_t number : numbers) {

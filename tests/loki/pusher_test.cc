@@ -124,7 +124,7 @@ TEST_F(PusherTest, OnlyAStreamThatLogsFastHasLargeRequests) {
   EXPECT_EQ(first_request(10 * base::kMillisecond), 2500U);  // what is logged in a quarter of a second
   EXPECT_EQ(first_request(base::kMillisecond), 4000U);
   EXPECT_EQ(first_request(0), 4000U);
-  EXPECT_EQ(first_request(-100 * base::kMillisecond), 1000U);  // in the wrong order
+  EXPECT_EQ(first_request(-100 * base::kMillisecond), 1000U);              // in the wrong order
   EXPECT_EQ(first_request(100 * base::kMillisecond, base::kHour), 2000U);  // old data, which goes alone
 }
 
@@ -201,7 +201,8 @@ TEST_F(PusherTest, TenantsHaveRequestsOfTheirOwn) {
   due();
   ASSERT_EQ(transport_.flights.size(), 1U);
   EXPECT_EQ(transport_.flights[0].tenant(), "no(0d)(0a)header:(20)y");
-  EXPECT_EQ(transport_.flights[0].streams()[0].entries[0].metadata.at(0), (std::pair<std::string, std::string>{"weir_tenant", "no\r\nheader: y"}));
+  EXPECT_EQ(transport_.flights[0].streams()[0].entries[0].metadata.at(0),
+            (std::pair<std::string, std::string>{"weir_tenant", "no\r\nheader: y"}));
   add("a", "x", 0, std::string(151, 'x'));
   EXPECT_THAT(ledger_.refused, ElementsAre("7 0 bad_tenant x"));
 }
@@ -212,9 +213,12 @@ TEST_F(PusherTest, WhatIsAcceptedBesideARefusalIsNeverSentAgain) {
   for (int i = 0; i < 5; ++i) add("a", "line " + std::to_string(i), i * base::kHour);
   due();
   ASSERT_EQ(transport_.flights.size(), 1U);
-  transport_.answer(400, "entry for stream '{app=\"a\", service_name=\"a\"}' has timestamp too old: 2025-10-09T05:53:20Z, oldest acceptable timestamp is: "
-                         "2025-10-09T06:00:00Z; entry for stream '{app=\"a\", service_name=\"a\"}' has timestamp too old: 2025-10-09T04:53:20Z, oldest "
-                         "acceptable timestamp is: 2025-10-09T06:00:00Z");
+  transport_.answer(400,
+                    "entry for stream '{app=\"a\", service_name=\"a\"}' has timestamp too old: 2025-10-09T05:53:20Z, oldest "
+                    "acceptable timestamp is: "
+                    "2025-10-09T06:00:00Z; entry for stream '{app=\"a\", service_name=\"a\"}' has timestamp too old: "
+                    "2025-10-09T04:53:20Z, oldest "
+                    "acceptable timestamp is: 2025-10-09T06:00:00Z");
   EXPECT_THAT(ledger_.settled, ElementsAre(0, 1, 2));
   EXPECT_THAT(ledger_.refused, ElementsAre("3 400 greater_than_max_sample_age line 3", "4 400 greater_than_max_sample_age line 4"));
   later(base::kHour);
@@ -274,7 +278,8 @@ TEST_F(PusherTest, ALokiWithoutStructuredMetadataIsSentNone) {
   add_with("2", false);
   add_with("3", true);
   due();
-  transport_.answer(400, "2 errors like: stream '{app=\"a\"}' includes structured metadata, but this feature is disallowed. Please see …");
+  transport_.answer(
+      400, "2 errors like: stream '{app=\"a\"}' includes structured metadata, but this feature is disallowed. Please see …");
   ASSERT_THAT(flying(), ElementsAre("a: 1 3;"));
   const auto streams = transport_.flights.front().streams();
   for (const auto& entry : streams[0].entries) EXPECT_THAT(entry.metadata, IsEmpty());
@@ -322,7 +327,8 @@ TEST_F(PusherTest, MemoryIsBounded) {
   int taken = 0;
   for (; taken < 100'000; ++taken) {
     // Nothing that compresses away.
-    for (char& c : line) c = static_cast<char>('!' + (static_cast<unsigned>(taken) * 7919U + static_cast<unsigned>(&c - line.data()) * 104729U) % 90);
+    for (char& c : line)
+      c = static_cast<char>('!' + (static_cast<unsigned>(taken) * 7919U + static_cast<unsigned>(&c - line.data()) * 104729U) % 90);
     auto added = try_add("app" + std::to_string(taken % 40), line);
     most = std::max(most, pusher_->memory_in_use());
     if (!added) {

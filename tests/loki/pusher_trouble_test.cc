@@ -184,9 +184,10 @@ TEST_F(PusherTest, ALimitedStreamIsParkedAlone) {
   add("b", "2", 11 * base::kMinute);
   due();
   ASSERT_THAT(flying(), ElementsAre("a: 2;", "b: 2;"));
-  transport_.answer(429,
-                    "entry with timestamp 2024 ignored, reason: 'Per stream rate limit exceeded (limit: 3MB/sec) while attempting to ingest for "
-                    "stream '{app=\"a\"}' totaling 2B', user 'fake', total ignored: 1 out of 1 for stream: {app=\"a\"}");
+  transport_.answer(
+      429,
+      "entry with timestamp 2024 ignored, reason: 'Per stream rate limit exceeded (limit: 3MB/sec) while attempting to ingest for "
+      "stream '{app=\"a\"}' totaling 2B', user 'fake', total ignored: 1 out of 1 for stream: {app=\"a\"}");
   transport_.answer(204);
   add("b", "3");
   due();
@@ -263,8 +264,8 @@ TEST_F(PusherTest, ALongOutageIsToldNowAndThen) {
   const auto said = outage();
   ASSERT_EQ(said.size(), 6U);  // at once, and after 31 s, 1.5, 3.5, 7.5, 15.5 minutes
   EXPECT_THAT(said[0], ::testing::StartsWith("cannot reach http://loki: Connection refused; trying again"));
-  EXPECT_THAT(said[1], ::testing::ContainsRegex(
-                           "^cannot reach http://loki: Connection refused; unreachable for 3[1-5]s \\([0-9]+ tries\\); 12,345 records wait in the spool$"));
+  EXPECT_THAT(said[1], ::testing::ContainsRegex("^cannot reach http://loki: Connection refused; unreachable for 3[1-5]s \\([0-9]+ "
+                                                "tries\\); 12,345 records wait in the spool$"));
   EXPECT_THAT(said[5], ::testing::ContainsRegex("; unreachable for 1[56]m \\([0-9]+ tries\\); 12,345 records wait in the spool$"));
   in_spool = std::nullopt;
   EXPECT_THAT(outage()[1], ::testing::EndsWith("; the records wait in the spool"));
@@ -329,7 +330,9 @@ TEST_F(PusherTest, LearnsTheRateOfATenant) {
   const std::string line(99'999, 'x');
   add("a", line);
   add("a", line);
-  transport_.answer(429, "ingestion rate limit exceeded for user fake (limit: 100000 bytes/sec) while attempting to ingest '1' lines totaling '99999' bytes");
+  transport_.answer(429,
+                    "ingestion rate limit exceeded for user fake (limit: 100000 bytes/sec) while attempting to ingest '1' lines "
+                    "totaling '99999' bytes");
   later(base::kMinute);
   int sent = 0;
   for (int i = 0; i < 60; ++i) {
@@ -352,8 +355,10 @@ TEST_F(PusherTest, LearnsTheRateOfAStreamAndHoldsUpNoOther) {
   add("a", line);
   add("a", "closes it");
   ASSERT_EQ(transport_.flights.size(), 1U);
-  transport_.answer(429, "entry with timestamp 2024 ignored, reason: 'Per stream rate limit exceeded (limit: 100kB/sec) while attempting to ingest for stream "
-                         "'{app=\"a\"}' totaling 100kB', user 'fake', total ignored: 1 out of 1 for stream: {app=\"a\"}");
+  transport_.answer(429,
+                    "entry with timestamp 2024 ignored, reason: 'Per stream rate limit exceeded (limit: 100kB/sec) while "
+                    "attempting to ingest for stream "
+                    "'{app=\"a\"}' totaling 100kB', user 'fake', total ignored: 1 out of 1 for stream: {app=\"a\"}");
   later(base::kMinute);
   int sent = 0;
   for (int i = 0; i < 60; ++i) {
@@ -394,8 +399,8 @@ TEST_F(PusherTest, ARequestThatFailsWhileOthersPassIsSplitDownToTheRecord) {
   EXPECT_TRUE(std::is_sorted(of_a.begin(), of_a.end()));
 }
 
-// All that this chain has is one stream, and its first record is what Loki cannot bear: nothing else can show that the target works but
-// what stands behind it.
+// All that this chain has is one stream, and its first record is what Loki cannot bear: nothing else can show that the target works
+// but what stands behind it.
 TEST_F(PusherTest, ARecordThatBlocksTheOnlyStreamIsFoundOut) {
   config_.give_up = 0;
   add("a", "poison");
@@ -450,7 +455,8 @@ TEST_F(PusherTest, NoRecordIsBlamedForServersThatAreMissing) {
     due();
     for (int n = 0; n < 10 && !transport_.flights.empty(); ++n) {
       const bool a = show(transport_.flights.front()).starts_with("a:");
-      transport_.answer(a ? 500 : 204, a ? "at least 2 live replicas required, could only find 1 - unhealthy instances: 10.0.0.7:9095" : "");
+      transport_.answer(a ? 500 : 204,
+                        a ? "at least 2 live replicas required, could only find 1 - unhealthy instances: 10.0.0.7:9095" : "");
     }
     later(base::kMinute);
   }
@@ -466,7 +472,8 @@ TEST_F(PusherTest, ATenantOverItsLimitHoldsUpNoOther) {
   add("a", "1", 0, "two");
   due();
   ASSERT_EQ(transport_.flights.size(), 2U);
-  transport_.answer(429, "ingestion rate limit exceeded for user one (limit: 4194304 bytes/sec) while attempting to ingest", {{"retry-after", "100"}});
+  transport_.answer(429, "ingestion rate limit exceeded for user one (limit: 4194304 bytes/sec) while attempting to ingest",
+                    {{"retry-after", "100"}});
   transport_.answer(204);
   add("a", "2", 0, "one");
   add("a", "2", 0, "two");
@@ -499,8 +506,11 @@ TEST_F(PusherTest, ABlockedPolicyParksItsStreams) {
 TEST_F(PusherTest, WhatAnAnswerHidesIsFoundOut) {
   for (int i = 0; i < 6; ++i) add("a", "line " + std::to_string(i), i * base::kHour);
   due();
-  transport_.answer(400, "entry with timestamp 2025-10-09 05:53:20 +0000 UTC ignored, reason: 'entry too far behind, entry timestamp is: 2025-10-09T05:53:20Z, "
-                         "oldest acceptable timestamp is: 2025-10-09T06:00:00Z',\nuser 'fake', total ignored: 2 out of 5 for stream: {app=\"a\"}");
+  transport_.answer(
+      400,
+      "entry with timestamp 2025-10-09 05:53:20 +0000 UTC ignored, reason: 'entry too far behind, entry timestamp is: "
+      "2025-10-09T05:53:20Z, "
+      "oldest acceptable timestamp is: 2025-10-09T06:00:00Z',\nuser 'fake', total ignored: 2 out of 5 for stream: {app=\"a\"}");
   EXPECT_THAT(ledger_.refused, ElementsAre("4 400 too_far_behind line 4", "5 400 too_far_behind line 5"));
   ASSERT_THAT(flying(), ElementsAre("a: line 0 line 1 line 2 line 3;"));
   transport_.answer(400, "max entry size '5' bytes exceeded for stream '{app=\"a\"}' while adding an entry with length '6' bytes");
@@ -511,8 +521,12 @@ TEST_F(PusherTest, AnAnswerThatIsCutSpeaksOfAllThatBreakTheSameLimit) {
   for (int i = 0; i < 6; ++i) add("a", "line " + std::to_string(i), i * base::kHour);
   due();
   FakeTransport::Flight flight = transport_.take(0);
-  http::Response response{400, "1 errors like: entry for stream '{app=\"a\"}' has timestamp too old: 2025-10-09T04:53:20Z, oldest acceptable timestamp is: "
-                               "2025-10-09T06:00:00Z; 1 errors like: entry for str", true, {}};
+  http::Response response{
+      400,
+      "1 errors like: entry for stream '{app=\"a\"}' has timestamp too old: 2025-10-09T04:53:20Z, oldest acceptable timestamp is: "
+      "2025-10-09T06:00:00Z; 1 errors like: entry for str",
+      true,
+      {}};
   flight.completion(std::move(response));
   EXPECT_THAT(ledger_.settled, ElementsAre(0, 1, 2));
   EXPECT_EQ(ledger_.refused.size(), 3U);
@@ -527,8 +541,10 @@ TEST_F(PusherTest, ALokiWithoutMetadataRefusesOtherRecordsAllTheSame) {
   add("a", "old", 10 * base::kHour);
   add("a", "fine");
   due();
-  transport_.answer(400, "stream '{app=\"a\"}' includes structured metadata, but this feature is disallowed. Please see …; entry for stream '{app=\"a\"}' "
-                         "has timestamp too old: 2025-10-08T22:53:20Z, oldest acceptable timestamp is: 2025-10-09T06:00:00Z");
+  transport_.answer(400,
+                    "stream '{app=\"a\"}' includes structured metadata, but this feature is disallowed. Please see …; entry for "
+                    "stream '{app=\"a\"}' "
+                    "has timestamp too old: 2025-10-08T22:53:20Z, oldest acceptable timestamp is: 2025-10-09T06:00:00Z");
   EXPECT_THAT(ledger_.refused, ElementsAre("1 400 greater_than_max_sample_age old"));
   EXPECT_THAT(ledger_.settled, ElementsAre(2));
   ASSERT_THAT(flying(), ElementsAre("a: with;"));
@@ -560,7 +576,8 @@ class SlowTest : public PusherTest {
   }
   // Loki's word that it has too many streams already.
   void limit(const std::string& app) {
-    transport_.answer(429, fmt::format("maximum active stream limit exceeded when trying to create stream {{app=\"{}\"}}, reduce", app));
+    transport_.answer(429,
+                      fmt::format("maximum active stream limit exceeded when trying to create stream {{app=\"{}\"}}, reduce", app));
   }
   std::string line_ = std::string(4000, 'x');
 };
@@ -674,7 +691,8 @@ TEST_F(SlowTest, WithNothingToReadAgainItBlocksInTheEndAndSaysSo) {
   EXPECT_GT(taken, 60);
   EXPECT_LT(taken, 140);  // half of the memory: the others keep theirs
   EXPECT_LT(pusher_->memory_in_use(), 700U << 10);
-  EXPECT_THAT(diagnostics_.said(), Contains(HasSubstr("stream {app=\"a\"} holds up the input: Loki does not take it as fast as it comes")));
+  EXPECT_THAT(diagnostics_.said(),
+              Contains(HasSubstr("stream {app=\"a\"} holds up the input: Loki does not take it as fast as it comes")));
   pusher_.reset();
 }
 

@@ -48,22 +48,27 @@ TEST(QueryAnswer, Success) {
   f(streams(R"([{"stream":{"a":"1"},"values":[["5","x",{"structuredMetadata":{"t":"1"},"parsed":{"k":"v\"","l":"w"}}]]}])"), false,
     "5 {\"a\":\"1\"} x t=1 {\"k\":\"v\\\"\",\"l\":\"w\"}\n");
   // Merged by time; equal times in the order of the streams, and as they stood within one.
-  f(streams(R"([{"stream":{"a":"1"},"values":[["3","c"],["3","b"],["1","a"]]},{"stream":{"a":"2"},"values":[["3","z"],["2","y"]]}])"), true,
-    "1 {\"a\":\"1\"} a\n2 {\"a\":\"2\"} y\n3 {\"a\":\"1\"} b\n3 {\"a\":\"1\"} c\n3 {\"a\":\"2\"} z\n");
-  f(streams(R"([{"stream":{"a":"1"},"values":[["1","a"],["3","b"],["3","c"]]},{"stream":{"a":"2"},"values":[["2","y"],["3","z"]]}])"), false,
-    "1 {\"a\":\"1\"} a\n2 {\"a\":\"2\"} y\n3 {\"a\":\"1\"} b\n3 {\"a\":\"1\"} c\n3 {\"a\":\"2\"} z\n");
+  f(streams(
+        R"([{"stream":{"a":"1"},"values":[["3","c"],["3","b"],["1","a"]]},{"stream":{"a":"2"},"values":[["3","z"],["2","y"]]}])"),
+    true, "1 {\"a\":\"1\"} a\n2 {\"a\":\"2\"} y\n3 {\"a\":\"1\"} b\n3 {\"a\":\"1\"} c\n3 {\"a\":\"2\"} z\n");
+  f(streams(
+        R"([{"stream":{"a":"1"},"values":[["1","a"],["3","b"],["3","c"]]},{"stream":{"a":"2"},"values":[["2","y"],["3","z"]]}])"),
+    false, "1 {\"a\":\"1\"} a\n2 {\"a\":\"2\"} y\n3 {\"a\":\"1\"} b\n3 {\"a\":\"1\"} c\n3 {\"a\":\"2\"} z\n");
   // The shards of one stream are one stream; a label of the same sort of name is a label.
-  f(streams(R"([{"stream":{"__stream_shard__":"0","a":"1"},"values":[["1","x"]]},{"stream":{"__stream_shard__":"1","a":"1"},"values":[["2","y"]]},)"
-            R"({"stream":{"__time_shard__":"5_6","a":"1"},"values":[["3","z"]]},{"stream":{"__other__":"o"},"values":[["4","o"]]}])"), false,
-    "1 {\"a\":\"1\"} x\n2 {\"a\":\"1\"} y\n3 {\"a\":\"1\"} z\n4 {\"__other__\":\"o\"} o\n");
+  f(streams(
+        R"([{"stream":{"__stream_shard__":"0","a":"1"},"values":[["1","x"]]},{"stream":{"__stream_shard__":"1","a":"1"},"values":[["2","y"]]},)"
+        R"({"stream":{"__time_shard__":"5_6","a":"1"},"values":[["3","z"]]},{"stream":{"__other__":"o"},"values":[["4","o"]]}])"),
+    false, "1 {\"a\":\"1\"} x\n2 {\"a\":\"1\"} y\n3 {\"a\":\"1\"} z\n4 {\"__other__\":\"o\"} o\n");
   f(R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"__stream_shard__":"0"},"value":[1,"3"]}]}})", false,
     "1000000000 {\"__stream_shard__\":\"0\"}  \"3\" sample\n");
   // Bytes that are not UTF-8 cost themselves only.
-  f(streams("[{\"stream\":{\"a\":\"1\"},\"values\":[[\"5\",\"x\xff\"],[\"6\",\"y\"]]}]"), false, "5 {\"a\":\"1\"} x\xef\xbf\xbd\n6 {\"a\":\"1\"} y\n");
+  f(streams("[{\"stream\":{\"a\":\"1\"},\"values\":[[\"5\",\"x\xff\"],[\"6\",\"y\"]]}]"), false,
+    "5 {\"a\":\"1\"} x\xef\xbf\xbd\n6 {\"a\":\"1\"} y\n");
   f(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"1"},"values":[[1700000000,"3"],[1700000060.5,"2.25"]]},)"
     R"({"metric":{},"values":[[1700000000.123,"NaN"]]}]}})",
     false,
-    "1700000000000000000 {\"a\":\"1\"}  \"3\" sample\n1700000000123000000 {}  \"NaN\" sample\n1700000060500000000 {\"a\":\"1\"}  \"2.25\" sample\n");
+    "1700000000000000000 {\"a\":\"1\"}  \"3\" sample\n1700000000123000000 {}  \"NaN\" sample\n1700000060500000000 {\"a\":\"1\"}  "
+    "\"2.25\" sample\n");
   f(R"({"data":{"resultType":"vector","result":[{"metric":{"a":"1"},"value":[1700000000,"3"]}]}})", false,
     "1700000000000000000 {\"a\":\"1\"}  \"3\" sample\n");
   f(R"({"data":{"resultType":"scalar","result":[1700000000000,"2"]}})", false, "1700000000000000000 {}  \"2\" sample\n");

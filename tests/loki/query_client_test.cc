@@ -48,7 +48,8 @@ class QueryClientTest : public ::testing::Test {
 
 TEST_F(QueryClientTest, AsksAsDocumented) {
   const auto client = make("", "team-a");
-  ASSERT_TRUE(client->page({.query = "{a=\"b\"} |= \"&=\"", .window = {5, 7}, .limit = 12, .direction = Direction::backward}, batch).ok());
+  ASSERT_TRUE(
+      client->page({.query = "{a=\"b\"} |= \"&=\"", .window = {5, 7}, .limit = 12, .direction = Direction::backward}, batch).ok());
   EXPECT_EQ(loki.last_parameters(),
             (std::map<std::string, std::string>{
                 {"query", "{a=\"b\"} |= \"&=\""}, {"start", "5"}, {"end", "7"}, {"limit", "12"}, {"direction", "backward"}}));
@@ -86,8 +87,9 @@ TEST_F(QueryClientTest, GivesUpWithLokisWords) {
     Code code;
     const char* body;
   };
-  for (const Case& one : {Case{400, 1, Code::config, "the query time range exceeds the limit"}, Case{401, 1, Code::network, "no org id\n"},
-                          Case{404, 1, Code::network, "404 page not found"}, Case{503, 3, Code::network, "empty ring"}}) {
+  for (const Case& one :
+       {Case{400, 1, Code::config, "the query time range exceeds the limit"}, Case{401, 1, Code::network, "no org id\n"},
+        Case{404, 1, Code::network, "404 page not found"}, Case{503, 3, Code::network, "empty ring"}}) {
     const auto client = make();
     const int before = loki.requests();
     loki.reply_first(std::vector<test::FakeReply>(5, {one.status, one.body}));
@@ -140,7 +142,9 @@ TEST_F(QueryClientTest, AMessageTooLargeForTheFrontendAsksForLess) {
 }
 
 TEST_F(QueryClientTest, LabelsValuesAndSeries) {
-  loki.entries = {{{{"app", "x"}, {"pod", "b"}}, 1, ""}, {{{"app", "x"}, {"pod", "a"}}, 2, ""}, {{{"app", "x"}, {"pod", "a"}}, 3, ""},
+  loki.entries = {{{{"app", "x"}, {"pod", "b"}}, 1, ""},
+                  {{{"app", "x"}, {"pod", "a"}}, 2, ""},
+                  {{{"app", "x"}, {"pod", "a"}}, 3, ""},
                   {{{"__stream_shard__", "1"}, {"app", "x"}, {"pod", "a"}}, 4, ""}};
   const auto client = make();
   EXPECT_EQ(client->labels({0, 10}, "").value(), (std::vector<std::string>{"app", "pod"}));

@@ -112,7 +112,8 @@ TEST_F(QueryPagerTest, NothingIsNoPage) {
 }
 
 TEST_F(QueryPagerTest, EveryPageSizeGivesEverythingOnce) {
-  for (int i = 0; i < 100; ++i) loki.entries.push_back({{{"pod", fmt::format("p{}", i % 3)}}, 10 + i / 4, fmt::format("line {}", i)});
+  for (int i = 0; i < 100; ++i)
+    loki.entries.push_back({{{"pod", fmt::format("p{}", i % 3)}}, 10 + i / 4, fmt::format("line {}", i)});
   for (const std::uint32_t page : {2u, 3u, 4u, 5u, 7u, 50u, 99u, 100u, 101u, 5000u}) {
     SCOPED_TRACE(page);
     both_ways({.first_page = page, .max_page = page});
@@ -138,7 +139,8 @@ TEST_F(QueryPagerTest, ThousandsOfLinesWithOneTimestamp) {
   loki.max_entries = 500;
   loki.entries.push_back({{{"pod", "one"}}, 99, "before"});
   for (int i = 0; i < 3000; ++i) {
-    loki.entries.push_back({{{"pod", i % 2 == 0 ? "one" : "two"}}, 100, fmt::format("request {} took {} ms \"quoted\" \\ ä€😀", i, i % 7)});
+    loki.entries.push_back(
+        {{{"pod", i % 2 == 0 ? "one" : "two"}}, 100, fmt::format("request {} took {} ms \"quoted\" \\ ä€😀", i, i % 7)});
   }
   loki.entries.push_back({{{"pod", "two"}}, 101, "after"});
   both_ways({.first_page = 100});
@@ -150,13 +152,34 @@ TEST_F(QueryPagerTest, OneTimestampToldApartBy) {
     std::function<FakeEntry(int)> make;
   };
   const std::vector<Case> cases = {
-      {"stream labels only", [](int i) { return FakeEntry{{{"pod", fmt::format("p{}", i)}}, 5, "same"}; }},
-      {"metadata only", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, "same", {{"trace_id", fmt::format("t\"{}", i)}}}; }},
-      {"the end of the line", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, std::string(static_cast<std::size_t>(i), 'x')}; }},
-      {"regular expression characters", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, fmt::format(".*+?()|[]{{}}^$-{}", i)}; }},
-      {"characters beyond ASCII", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, i % 2 == 0 ? fmt::format("ä{}", i) : fmt::format("ö€{}", i)}; }},
-      {"line breaks", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, fmt::format("a\nb\t{}", i)}; }},
-      {"a late byte", [](int i) { return FakeEntry{{{"pod", "p"}}, 5, std::string(2500, 'y') + fmt::format("{}", i)}; }},
+      {"stream labels only",
+       [](int i) {
+         return FakeEntry{{{"pod", fmt::format("p{}", i)}}, 5, "same"};
+       }},
+      {"metadata only",
+       [](int i) {
+         return FakeEntry{{{"pod", "p"}}, 5, "same", {{"trace_id", fmt::format("t\"{}", i)}}};
+       }},
+      {"the end of the line",
+       [](int i) {
+         return FakeEntry{{{"pod", "p"}}, 5, std::string(static_cast<std::size_t>(i), 'x')};
+       }},
+      {"regular expression characters",
+       [](int i) {
+         return FakeEntry{{{"pod", "p"}}, 5, fmt::format(".*+?()|[]{{}}^$-{}", i)};
+       }},
+      {"characters beyond ASCII",
+       [](int i) {
+         return FakeEntry{{{"pod", "p"}}, 5, i % 2 == 0 ? fmt::format("ä{}", i) : fmt::format("ö€{}", i)};
+       }},
+      {"line breaks",
+       [](int i) {
+         return FakeEntry{{{"pod", "p"}}, 5, fmt::format("a\nb\t{}", i)};
+       }},
+      {"a late byte",
+       [](int i) {
+         return FakeEntry{{{"pod", "p"}}, 5, std::string(2500, 'y') + fmt::format("{}", i)};
+       }},
   };
   for (const Case& one : cases) {
     SCOPED_TRACE(one.what);
@@ -229,7 +252,8 @@ TEST_F(QueryPagerTest, AServerThatIgnoresTheWindowIsNoEndlessLoop) {
         EXPECT_EQ(more.error().code, Code::network);
         EXPECT_NE(more.error().message.find("it does not keep to `start` and `end`"), std::string::npos) << more.error().message;
         EXPECT_LE(loki.requests() - before, 3);
-        for (const Record& record : batch.records) EXPECT_TRUE(record.timestamp >= 100 && record.timestamp < 800) << record.timestamp;
+        for (const Record& record : batch.records)
+          EXPECT_TRUE(record.timestamp >= 100 && record.timestamp < 800) << record.timestamp;
       }
     }
   }
@@ -239,9 +263,12 @@ TEST_F(QueryPagerTest, EntriesOutsideTheWindowAreLeftOut) {
   for (int i = 0; i < 50; ++i) loki.entries.push_back({{{"pod", "p"}}, i, fmt::format("{}", i)});
   loki.ignores_window = true;  // but all of them fit into one page
   for (const Direction direction : {Direction::forward, Direction::backward}) {
-    EXPECT_EQ(read(direction, {}, "{}", {10, 13}), (Strings{"10 {\"pod\":\"p\"} 10", "11 {\"pod\":\"p\"} 11", "12 {\"pod\":\"p\"} 12"}));
+    EXPECT_EQ(read(direction, {}, "{}", {10, 13}),
+              (Strings{"10 {\"pod\":\"p\"} 10", "11 {\"pod\":\"p\"} 11", "12 {\"pod\":\"p\"} 12"}));
   }
-  EXPECT_EQ(diagnostics.said.at(0), fmt::format("query-outside: {} gave 47 entries that lie outside the time they were asked for; they are left out", loki.url()));
+  EXPECT_EQ(diagnostics.said.at(0),
+            fmt::format("query-outside: {} gave 47 entries that lie outside the time they were asked for; they are left out",
+                        loki.url()));
   EXPECT_EQ(read(Direction::forward, {}, "{}", {100, 200}), Strings{});
 }
 
@@ -295,7 +322,8 @@ TEST_F(QueryPagerTest, ErrorsOfThePipelineAreLokis) {
   const auto more = pager.next(batch);
   ASSERT_FALSE(more.ok());
   EXPECT_EQ(more.error().code, Code::config);
-  EXPECT_NE(more.error().message.find("parse error at line 1, col 1: syntax error: unexpected |"), std::string::npos) << more.error().message;
+  EXPECT_NE(more.error().message.find("parse error at line 1, col 1: syntax error: unexpected |"), std::string::npos)
+      << more.error().message;
 }
 
 }  // namespace

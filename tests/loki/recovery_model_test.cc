@@ -22,16 +22,16 @@ using base::kSecond;
 using base::Monotonic;
 
 constexpr int kAgents = 5000;
-constexpr double kInflow = 5 << 10;              // bytes a second of one agent
-constexpr double kUsual = kAgents * kInflow;     // of the cluster
+constexpr double kInflow = 5 << 10;           // bytes a second of one agent
+constexpr double kUsual = kAgents * kInflow;  // of the cluster
 constexpr base::Duration kOutage = kHour;
 constexpr base::Duration kWatched = 5 * kMinute;
 constexpr int kParallel = 4;
 const std::size_t kProbe = PusherConfig().probe_bytes;
 constexpr base::Duration kRoundTrip = kSecond / 20;
 constexpr base::Duration kTimeout = 30 * kSecond;
-constexpr base::Duration kLive = 10 * kSecond;   // how often an agent without a backlog sends: fewer requests, the same load
-constexpr double kCaughtUp = kInflow * 30;       // bytes: what is left then is younger than half a minute
+constexpr base::Duration kLive = 10 * kSecond;  // how often an agent without a backlog sends: fewer requests, the same load
+constexpr double kCaughtUp = kInflow * 30;      // bytes: what is left then is younger than half a minute
 
 // What arrives each second, taken or not.
 class Load {
@@ -243,11 +243,13 @@ constexpr double kMB = 1 << 20;
 
 Outcome recover(const char* what, const Setting& setting) {
   Outcome outcome = Cluster(setting).run();
-  std::printf("%-62s usual load %5.1f MiB/s, taken at most %6.1f, peak of the load %6.1f (over 10 s), refused %4.1f %%; caught up: half after %5.1f min, "
-              "all after %5.1f min; tried %.0f times a second\n",
-              what, kUsual / kMB, setting.capacity / kMB, outcome.loki.offered.peak(kOutage, 20 * kHour, 10) / kMB,
-              100 * outcome.loki.refused / outcome.loki.offered.total(kOutage), outcome.caught_up_median, outcome.caught_up_last,
-              outcome.loki.tried.peak(kOutage - kMinute, kOutage, 10));
+  std::printf(
+      "%-62s usual load %5.1f MiB/s, taken at most %6.1f, peak of the load %6.1f (over 10 s), refused %4.1f %%; caught up: half "
+      "after %5.1f min, "
+      "all after %5.1f min; tried %.0f times a second\n",
+      what, kUsual / kMB, setting.capacity / kMB, outcome.loki.offered.peak(kOutage, 20 * kHour, 10) / kMB,
+      100 * outcome.loki.refused / outcome.loki.offered.total(kOutage), outcome.caught_up_median, outcome.caught_up_last,
+      outcome.loki.tried.peak(kOutage - kMinute, kOutage, 10));
   return outcome;
 }
 

@@ -213,8 +213,10 @@ class Asking : public Stage {
 };
 
 TEST(JsonlSource, WhoIsBlockedBelowLearnsWhetherTheNeighbourDied) {
-  const std::string begin = R"({"marker":{"type":"begin","checkpoint":"c"}})" "\n";
-  const std::string end = R"({"marker":{"type":"end"}})" "\n";
+  const std::string begin = R"({"marker":{"type":"begin","checkpoint":"c"}})"
+                            "\n";
+  const std::string end = R"({"marker":{"type":"end"}})"
+                          "\n";
   struct {
     std::string_view name;
     std::string first, rest;
@@ -269,7 +271,10 @@ TEST(JsonlSource, WaitsForTheReaderOfTheOutputAsWell) {
     run.stages.clear();
     Pipe output;
     run.stages.push_back(make_jsonl_sink({.fd = output.write.get()}, run.test.context));
-    run.pipe.send((tracked ? R"({"marker":{"type":"begin","checkpoint":"c"}})" "\n" : "") + line(1) + "\n");
+    run.pipe.send((tracked ? R"({"marker":{"type":"begin","checkpoint":"c"}})"
+                             "\n"
+                           : "") +
+                  line(1) + "\n");
     std::thread reader([&] {
       char block[1000];
       ASSERT_GT(::read(output.read.get(), block, sizeof block), 0);

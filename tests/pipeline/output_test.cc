@@ -57,7 +57,8 @@ TEST_P(OutputTest, WritesEverythingToASlowReader) {
   std::string got;
   std::thread reader([&] {
     char block[1000];
-    for (ssize_t size = 0; (size = ::read(ends_.read.get(), block, sizeof block)) > 0;) got.append(block, static_cast<std::size_t>(size));
+    for (ssize_t size = 0; (size = ::read(ends_.read.get(), block, sizeof block)) > 0;)
+      got.append(block, static_cast<std::size_t>(size));
   });
   std::string text(kMuch, '\0');
   for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 31 % 251);

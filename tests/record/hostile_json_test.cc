@@ -1,9 +1,9 @@
 // The JSON-lines codec against texts that others might write: odd spacing, escapes that weir never writes, keys in any order and
 // twice, nested unknown values, bytes that are not UTF-8, and all of it damaged at random.
-#include "record/jsonl_reader.h"
 #include "base/diagnostics.h"
 #include "base/utf8.h"
 #include "record/json.h"
+#include "record/jsonl_reader.h"
 #include "record/jsonl_writer.h"
 #include "support/fake_clock.h"
 
@@ -224,7 +224,8 @@ TEST_F(HostileJson, IsUnderstoodAsByAnotherParser) {
   for (int round = 0; round < 8'000 && !HasFailure(); ++round) {
     std::string text = generator.record();
     if (generator.below(3) == 0) text = generator.damage(std::move(text));
-    if (text.find_first_not_of(" \t\r") == std::string::npos || text.find("\\ud") != std::string::npos || !base::is_utf8(text)) continue;
+    if (text.find_first_not_of(" \t\r") == std::string::npos || text.find("\\ud") != std::string::npos || !base::is_utf8(text))
+      continue;
     SCOPED_TRACE(base::escape_control(text));
     const Json json = Json::parse(text, nullptr, false);
     batch_.clear();

@@ -40,9 +40,9 @@ TEST(Unescape, Table) {
   EXPECT_EQ(unescaped("\\u00e9\\ud83d\\ude00"), "\xc3\xa9\xf0\x9f\x98\x80");
   EXPECT_EQ(unescaped("\\/\\\"\\\\\\b\\f\\n\\r\\t"), "/\"\\\b\f\n\r\t");
   EXPECT_EQ(unescaped("\\udcff"), "\xff");
-  EXPECT_EQ(unescaped("\\uD83D"), "\xed\xa0\xbd");        // a lone high surrogate
+  EXPECT_EQ(unescaped("\\uD83D"), "\xed\xa0\xbd");  // a lone high surrogate
   EXPECT_EQ(unescaped("\\ud83dx"), "\xed\xa0\xbdx");
-  EXPECT_EQ(unescaped("\\udc00"), "\xed\xb0\x80");        // a low one that stands for no byte
+  EXPECT_EQ(unescaped("\\udc00"), "\xed\xb0\x80");  // a low one that stands for no byte
   EXPECT_EQ(unescaped("\\u0000"), std::string("\0", 1));
 }
 

@@ -1,6 +1,6 @@
-#include "record/jsonl_reader.h"
 #include "base/utf8.h"
 #include "record/json.h"
+#include "record/jsonl_reader.h"
 #include "record/jsonl_writer.h"
 #include "support/fake_clock.h"
 
@@ -63,7 +63,8 @@ TEST_F(Jsonl, Canonical) {
   f(R"({"value":"3","labels":{"a":"b"}})", R"({"timestamp":"2024-05-01T10:00:00Z","labels":{"a":"b"},"value":"3"})");
   f(R"({"line":"x","held":false})", R"({"timestamp":"2024-05-01T10:00:00Z","line":"x"})");
   f(R"({"labels":{"a":""},"line":"x"})", R"({"timestamp":"2024-05-01T10:00:00Z","line":"x"})");
-  f(R"({"l\u0069ne":"x","t\u0069mestamp":"2024-05-01T09\u003a00:00Z","\u007a":1})", R"({"timestamp":"2024-05-01T09:00:00Z","line":"x","\u007a":1})");
+  f(R"({"l\u0069ne":"x","t\u0069mestamp":"2024-05-01T09\u003a00:00Z","\u007a":1})",
+    R"({"timestamp":"2024-05-01T09:00:00Z","line":"x","\u007a":1})");
 }
 
 TEST_F(Jsonl, Markers) {
@@ -115,9 +116,12 @@ TEST_F(Jsonl, WhatIsNoRecordIsKeptAsOne) {
   f(R"({"line":"x","labels":{"a":1}})", "column 27: values of labels and metadata are strings");
   f(R"({"line":"x","labels":[]})", "column 22: an object is expected");
   f(R"({"line":"x","labels":{"":"v"}})", "column 30: a label without a name");
-  f(R"({"line":"x","timestamp":1714557600})", "column 25: the timestamp lies before 1990: seconds, ms or \xc2\xb5s? nanoseconds are expected");
-  f(R"({"line":"x","timestamp":"soon"})", "column 25: the timestamp is neither RFC 3339, from 1678 to 2261, nor integer nanoseconds");
-  f(R"({"line":"x","timestamp":17145576001234567890})", "column 25: the timestamp is neither RFC 3339, from 1678 to 2261, nor integer nanoseconds");
+  f(R"({"line":"x","timestamp":1714557600})",
+    "column 25: the timestamp lies before 1990: seconds, ms or \xc2\xb5s? nanoseconds are expected");
+  f(R"({"line":"x","timestamp":"soon"})",
+    "column 25: the timestamp is neither RFC 3339, from 1678 to 2261, nor integer nanoseconds");
+  f(R"({"line":"x","timestamp":17145576001234567890})",
+    "column 25: the timestamp is neither RFC 3339, from 1678 to 2261, nor integer nanoseconds");
   f(R"({"line":"x","timestamp":9214646400000000000})", "column 25: the timestamp lies after 2261");
   f(R"({"line":"x","timestamp":null})", "column 25: the timestamp is no string and no number");
   f(R"({"line":"x","timestamp":{}})", "column 25: the timestamp is no string and no number");
@@ -157,7 +161,8 @@ TEST_F(Jsonl, AHundredThousandUnknownKeysCostNoMoreThanTheirText) {
     std::string out;
     append_jsonl(out, batch_.records[0]);
     std::string expected = R"({"timestamp":"2024-05-01T10:00:00Z","line":"x")";
-    for (int i = 0; i < 100'000; ++i) expected += pattern[0] == ' ' ? fmt::format(",\"k{}\" : {}", i, i) : fmt::format(",\"k{}\":{}", i, i);
+    for (int i = 0; i < 100'000; ++i)
+      expected += pattern[0] == ' ' ? fmt::format(",\"k{}\" : {}", i, i) : fmt::format(",\"k{}\":{}", i, i);
     EXPECT_EQ(out, expected + ",\"last\":null}\n");
   }
 }
@@ -171,8 +176,10 @@ TEST_F(Jsonl, LinesThatAreNoRecordsLeaveNothingInTheBatch) {
 }
 
 TEST_F(Jsonl, DecodedStringsOutliveTheLinesBehindThem) {
-  ASSERT_TRUE(reader_.parse(R"({"line":"1","tenant":"t\u0031","metadata":{"n\u0031":"v\n1"},"source":"r.00000000000000ab.7"})", batch_));
-  ASSERT_TRUE(reader_.parse(R"({"line":"2","tenant":"t\u0032","metadata":{"n\u0032":"v\n2"},"metadata":{"m\u0032":"w\n2"}})", batch_));
+  ASSERT_TRUE(
+      reader_.parse(R"({"line":"1","tenant":"t\u0031","metadata":{"n\u0031":"v\n1"},"source":"r.00000000000000ab.7"})", batch_));
+  ASSERT_TRUE(
+      reader_.parse(R"({"line":"2","tenant":"t\u0032","metadata":{"n\u0032":"v\n2"},"metadata":{"m\u0032":"w\n2"}})", batch_));
   ASSERT_TRUE(reader_.parse(R"({"marker":{"type":"begin","checkpoint":"c\u0033"},"source":"r.00000000000000ab.8"})", batch_));
   ASSERT_TRUE(reader_.parse(R"({"line":"4","metadata":{"long name so that memory is used again \u0034":"v\n4"}})", batch_));
   EXPECT_EQ(batch_.records[0].tenant, "t1");
@@ -192,7 +199,8 @@ TEST_F(Jsonl, BytesThatAreNotUtf8SurviveAndComeOutAsValidJson) {
 }
 
 TEST_F(Jsonl, EveryPrefixOfARecordIsSettled) {
-  const std::string text = R"({"timestamp":"2024-05-01T10:00:00Z","line":"a\u0041\n","labels":{"a":"1"},"metadata":{"k":"v"},"x":[1,{"y":null}],"source":"f.1.1.o.5"})";
+  const std::string text =
+      R"({"timestamp":"2024-05-01T10:00:00Z","line":"a\u0041\n","labels":{"a":"1"},"metadata":{"k":"v"},"x":[1,{"y":null}],"source":"f.1.1.o.5"})";
   for (std::size_t size = 1; size < text.size(); ++size) {
     batch_.clear();
     EXPECT_FALSE(reader_.parse(std::string_view(text).substr(0, size), batch_)) << size;

@@ -104,8 +104,8 @@ TEST(Block, OneLineWithANewlineComesBackEqual) {
 TEST(Block, TimesOfAnyDistanceComeBackEqual) {
   Batch batch;
   constexpr base::Timestamp kLatest = std::numeric_limits<base::Timestamp>::max() - 1;  // the end of a range is not in it
-  for (const base::Timestamp time : {kLatest, std::numeric_limits<base::Timestamp>::min(), base::Timestamp{0},
-                                     base::Timestamp{-1}, kLatest}) {
+  for (const base::Timestamp time :
+       {kLatest, std::numeric_limits<base::Timestamp>::min(), base::Timestamp{0}, base::Timestamp{-1}, kLatest}) {
     Record& record = batch.records.emplace_back();
     record.timestamp = time;
     record.labels = batch.hold(record::LabelSet::empty());
@@ -124,7 +124,9 @@ TEST(Block, EscapedLinesAreStoredDecoded) {
   PackedBlock packed;
   builder.pack(packed);
   const Unpacked back = unpack(packed);
-  EXPECT_EQ(back.batch.records[0].line.data, "a\nb\xff" "c");
+  EXPECT_EQ(back.batch.records[0].line.data,
+            "a\nb\xff"
+            "c");
   EXPECT_TRUE(back.batch.records[0].line.decoded());
 }
 

@@ -184,8 +184,8 @@ TEST_F(ConsumerTest, RejectedRecordsAreStoredAndAcknowledged) {
   std::string seen;
   const auto from = reader();
   const auto last = from->rejected(0, 10, [&](const Reader::RejectedEntry& entry) {
-    seen += fmt::format("{} {} {} {} {} {}.{} {}", entry.status, entry.reason, entry.url, entry.tenant, entry.consumer, entry.place.block,
-                        entry.place.ordinal, entry.record);
+    seen += fmt::format("{} {} {} {} {} {}.{} {}", entry.status, entry.reason, entry.url, entry.tenant, entry.consumer,
+                        entry.place.block, entry.place.ordinal, entry.record);
   });
   EXPECT_EQ(seen, R"(400 too old http://loki t main 1.1 {"line":"b"})");
   EXPECT_EQ(*last, 1U);

@@ -44,8 +44,8 @@ class DamageTest : public SpoolTest {
     ASSERT_TRUE(keeper.see(record));
   }
 
-  // A spool with blocks of several sizes, positions, a consumer that has some of it and a rejected record. Its bytes, and those of its
-  // log when it was left open.
+  // A spool with blocks of several sizes, positions, a consumer that has some of it and a rejected record. Its bytes, and those of
+  // its log when it was left open.
   void make(bool with_log) {
     auto writer = open();
     auto keeper = writer->load_keeper();
@@ -127,7 +127,8 @@ class DamageTest : public SpoolTest {
       Appended evicted;
       auto tended = appended ? (*writer)->tend(evicted) : base::Result<base::Timestamp>(0);
       if (appended && tended) return std::move(*writer);
-      EXPECT_EQ((appended ? tended.error() : appended.error()).code, Code::corrupt) << (appended ? tended.error() : appended.error()).message;
+      EXPECT_EQ((appended ? tended.error() : appended.error()).code, Code::corrupt)
+          << (appended ? tended.error() : appended.error()).message;
     }
     ADD_FAILURE() << "still damaged when opened for the third time";
     return nullptr;
@@ -325,8 +326,8 @@ TEST_P(RandomDamageTest, NothingElseIsLost) {
     Code refusal{};
     auto writer = use(refusal);
     if (!writer) {
-      // A number of the format that we do not know may be damage or a later release, and a file with neither our identity nor our tables
-      // somebody else's: they stay as they are.
+      // A number of the format that we do not know may be damage or a later release, and a file with neither our identity nor our
+      // tables somebody else's: they stay as they are.
       EXPECT_TRUE(refusal == Code::version || refusal == Code::usage) << static_cast<int>(refusal);
       EXPECT_TRUE(where == "first" || where == "any" || where == "tree");
       EXPECT_EQ(slurp(path()), file);

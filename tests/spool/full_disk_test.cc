@@ -1,5 +1,5 @@
-// A disk, or a quota, without room: what cannot be stored stays with the caller. What goes on within the files is tested on a real small disk
-// (tests/e2e/disk_test.py): it takes a reserve that is really freed.
+// A disk, or a quota, without room: what cannot be stored stays with the caller. What goes on within the files is tested on a real
+// small disk (tests/e2e/disk_test.py): it takes a reserve that is really freed.
 #include "spool/inspection.h"
 #include "spool_fixture.h"
 #include "support/power_loss_vfs.h"

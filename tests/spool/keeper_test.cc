@@ -14,7 +14,7 @@ using record::Source;
 // What a file is, as short as a test can say it.
 struct File {
   std::uint64_t inode = 0;
-  std::uint64_t head = 0;      // hash
+  std::uint64_t head = 0;  // hash
   std::uint32_t head_size = 1024;
   std::uint64_t check_end = 0;
   std::uint64_t check = 0;
@@ -473,7 +473,8 @@ TEST(Keeper, JoinedDeltasSayWhatTheySayOneByOne) {
     std::vector<std::string> joined;
     for (std::size_t from = 0; from < deltas.size();) {
       const std::size_t count = std::min<std::size_t>(1 + random() % 7, deltas.size() - from);
-      const std::vector<std::string_view> some(deltas.begin() + static_cast<std::ptrdiff_t>(from), deltas.begin() + static_cast<std::ptrdiff_t>(from + count));
+      const std::vector<std::string_view> some(deltas.begin() + static_cast<std::ptrdiff_t>(from),
+                                               deltas.begin() + static_cast<std::ptrdiff_t>(from + count));
       joined.push_back(join_deltas(some));
       from += count;
     }

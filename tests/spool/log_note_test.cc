@@ -42,7 +42,8 @@ class LogNoteTest : public SpoolTest {
   static int open_descriptors(const std::string& path) {
     int count = 0;
     std::error_code ignored;
-    for (const auto& fd : fs::directory_iterator("/proc/self/fd", ignored)) count += fs::read_symlink(fd.path(), ignored) == path ? 1 : 0;
+    for (const auto& fd : fs::directory_iterator("/proc/self/fd", ignored))
+      count += fs::read_symlink(fd.path(), ignored) == path ? 1 : 0;
     return count;
   }
 
@@ -55,7 +56,8 @@ class LogNoteTest : public SpoolTest {
   }
 };
 
-// Closing one would drop SQLite's locks, so they are kept; but a process that opens its spool again and again keeps no more of them.
+// Closing one would drop SQLite's locks, so they are kept; but a process that opens its spool again and again keeps no more of
+// them.
 TEST_F(LogNoteTest, OpeningASpoolAgainKeepsNoMoreDescriptors) {
   const auto writer = open();
   append(*writer, {{"a"}});

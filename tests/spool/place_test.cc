@@ -134,7 +134,8 @@ TEST(PlaceSet, ManyAtOnceAreTheSameAsOneByOne) {
       for (unsigned i = random() % 30; i > 0; --i) {
         const BlockPlace to{at.block, at.ordinal + static_cast<std::uint32_t>(1 + random() % 3)};
         more.push_back({at, to});
-        at = random() % 12 == 0 ? BlockPlace{to.block + 1, static_cast<std::uint32_t>(random() % 2)} : BlockPlace{to.block, to.ordinal + 1 + static_cast<std::uint32_t>(random() % 3)};
+        at = random() % 12 == 0 ? BlockPlace{to.block + 1, static_cast<std::uint32_t>(random() % 2)}
+                                : BlockPlace{to.block, to.ordinal + 1 + static_cast<std::uint32_t>(random() % 3)};
       }
       for (const auto& stretch : more) one.add(stretch.from, stretch.to);
       other.add_sorted(more);

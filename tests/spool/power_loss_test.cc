@@ -1,5 +1,5 @@
-// A machine that loses power at a random write: the file is never damaged, what --sync full called stored is there, and positions say
-// exactly what the blocks hold.
+// A machine that loses power at a random write: the file is never damaged, what --sync full called stored is there, and positions
+// say exactly what the blocks hold.
 #include "spool/inspection.h"
 #include "spool_fixture.h"
 #include "support/power_loss_vfs.h"

@@ -32,7 +32,8 @@ class RecentFileTest : public testing::Test {
 
 TEST_F(RecentFileTest, KeepsWhatWasWrittenLast) {
   RecentFile file(path(), kSpool);
-  for (const std::string& content : {std::string("one"), std::string("the second is longer"), std::string(), std::string(300'000, 'x'), std::string("5")}) {
+  for (const std::string& content :
+       {std::string("one"), std::string("the second is longer"), std::string(), std::string(300'000, 'x'), std::string("5")}) {
     ASSERT_TRUE(file.write(content));
     EXPECT_EQ(read(), content);
   }

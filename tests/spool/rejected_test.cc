@@ -52,8 +52,12 @@ TEST(OrdinalSet, KeepsStretches) {
 
 class RejectedStoreTest : public SpoolTest {
  protected:
-  static Rejection old(std::string_view tenant = "") { return {.status = 400, .reason = "too old", .url = "http://loki", .tenant = tenant, .record = {}}; }
-  static Rejection whole(const std::string& record) { return {.status = 400, .reason = "bad", .url = {}, .tenant = {}, .record = record}; }
+  static Rejection old(std::string_view tenant = "") {
+    return {.status = 400, .reason = "too old", .url = "http://loki", .tenant = tenant, .record = {}};
+  }
+  static Rejection whole(const std::string& record) {
+    return {.status = 400, .reason = "bad", .url = {}, .tenant = {}, .record = record};
+  }
   void execute(const char* sql) {
     auto database = sqlite::Database::open(path(), sqlite::Access::write, 0);
     ASSERT_TRUE(database);
@@ -164,7 +168,8 @@ TEST_F(RejectedStoreTest, WholeRecordsStayWithinTheirLimitTheOldestGo) {
   const auto main = consumer();
   std::uint64_t evicted = 0;
   for (int round = 0; round < 30; ++round) {
-    for (int i = 0; i < 100; ++i) main->reject(1, 0, whole(fmt::format("{{\"line\":\"{:08} {}\"}}", round * 100 + i, std::string(1000, 'x'))));
+    for (int i = 0; i < 100; ++i)
+      main->reject(1, 0, whole(fmt::format("{{\"line\":\"{:08} {}\"}}", round * 100 + i, std::string(1000, 'x'))));
     ASSERT_TRUE(main->commit());
     evicted += main->take_evicted_rejected();
     EXPECT_LE(read_status(path())->rejected_bytes, small.max_size / 10);
@@ -226,8 +231,9 @@ TEST_F(RejectedStoreTest, AnOlderFileIsAddedTo) {
     main->reject(1, 0, whole("{}"));
     ASSERT_TRUE(main->commit());
   }
-  execute("DROP TABLE rejected_ranges; DROP TRIGGER rejected_added; DROP TRIGGER rejected_changed; DROP TRIGGER rejected_gone; "
-          "DELETE FROM meta WHERE name LIKE 'rejected_%'");
+  execute(
+      "DROP TABLE rejected_ranges; DROP TRIGGER rejected_added; DROP TRIGGER rejected_changed; DROP TRIGGER rejected_gone; "
+      "DELETE FROM meta WHERE name LIKE 'rejected_%'");
   EXPECT_EQ(contents(), (Lines{"a:rejected", "b:undelivered"}));
   EXPECT_TRUE(reader()->rejected_ranges(0)->empty());
   EXPECT_EQ(read_status(path())->rejected, 1U);

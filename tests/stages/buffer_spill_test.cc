@@ -88,11 +88,13 @@ class SpillTest : public testing::Test {
 
   // The first lines of a tracked stream.
   Lines opening() const {
-    return {fmt::format(R"({{"marker":{{"type":"begin","checkpoint":"{}"}}}})", path_),
-            R"({"source":"f.1.1.o.0","marker":{"type":"generation","path":"/a.log","log":"/a.log","inode":5,"device":1,"head_size":9,"head_hash":"00000000000000ff"}})"};
+    return {
+        fmt::format(R"({{"marker":{{"type":"begin","checkpoint":"{}"}}}})", path_),
+        R"({"source":"f.1.1.o.0","marker":{"type":"generation","path":"/a.log","log":"/a.log","inode":5,"device":1,"head_size":9,"head_hash":"00000000000000ff"}})"};
   }
   static std::string at(int end, std::string_view rest = "") {
-    return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","labels":{{}},"source":"f.1.1.o.{}"{}}})", end, end, rest);
+    return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","labels":{{}},"source":"f.1.1.o.{}"{}}})", end, end,
+                       rest);
   }
   static Lines numbers(const Life& life) {
     Lines out;
@@ -110,7 +112,8 @@ class SpillTest : public testing::Test {
   std::uint64_t stored() const { return spool::read_status(path_)->records; }
 
   // What push does behind it: sees the stream so far and acknowledges its first `count` lines.
-  std::unique_ptr<spool::Consumer> acknowledge(const Life& life, std::size_t count, const std::string& name = "main", bool commit = false) {
+  std::unique_ptr<spool::Consumer> acknowledge(const Life& life, std::size_t count, const std::string& name = "main",
+                                               bool commit = false) {
     auto opened = spool::Consumer::open({.path = path_, .name = name, .spool = 0, .match = "", .wait = 10 * kSecond}, test_.clock);
     EXPECT_TRUE(opened) << opened.error().message;
     auto consumer = std::move(*opened);
@@ -184,7 +187,8 @@ TEST_F(SpillTest, WhatIsNotAcknowledgedInTimeIsStoredFromTheOldestOn) {
   const auto blocks = (*reader)->list({});
   ASSERT_TRUE(blocks);
   ASSERT_EQ(blocks->size(), 2U);
-  EXPECT_NE(life.collector.lines()[1].find(fmt::format(".{}.0\"", blocks->front().id)), std::string::npos) << life.collector.lines()[1];
+  EXPECT_NE(life.collector.lines()[1].find(fmt::format(".{}.0\"", blocks->front().id)), std::string::npos)
+      << life.collector.lines()[1];
 }
 
 TEST_F(SpillTest, AFullWindowIsEmptiedIntoTheFileWhenNothingMoves) {

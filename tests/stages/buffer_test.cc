@@ -114,7 +114,8 @@ class BufferTest : public testing::Test {
   };
 
   void acknowledge(std::uint64_t block, std::uint32_t ordinal, const std::string& name = "main") {
-    auto consumer = spool::Consumer::open({.path = spec().spool.path, .name = name, .spool = 0, .match = "", .wait = 0}, test_.clock);
+    auto consumer =
+        spool::Consumer::open({.path = spec().spool.path, .name = name, .spool = 0, .match = "", .wait = 0}, test_.clock);
     ASSERT_TRUE(consumer) << consumer.error().message;
     const spool::PlaceSet::Stretch before = {{1, 0}, {block, ordinal}};
     (*consumer)->acknowledge({&before, 1});

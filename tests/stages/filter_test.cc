@@ -57,9 +57,11 @@ TEST(Filter, DroppedRecordsLeaveOneMarkerALogUnlessASurvivorFollows) {
   test::TestContext test;
   auto stage = make_filter({.pass = {"|= `keep`"}}, test.context);
   ASSERT_TRUE(stage);
-  const auto in = [](std::string_view line, std::string_view source) { return record(line, fmt::format(R"(,"source":"{}")", source)); };
-  const Lines all = {in("drop", "f.1.1.o.10"), in("drop", "f.1.1.e.20"), in("drop", "f.2.1.o.5"), in("keep", "f.2.1.o.9"), in("keep", "f.3.1.o.1"),
-                     in("drop", "f.3.1.o.2.1")};
+  const auto in = [](std::string_view line, std::string_view source) {
+    return record(line, fmt::format(R"(,"source":"{}")", source));
+  };
+  const Lines all = {in("drop", "f.1.1.o.10"), in("drop", "f.1.1.e.20"), in("drop", "f.2.1.o.5"),
+                     in("keep", "f.2.1.o.9"),  in("keep", "f.3.1.o.1"),  in("drop", "f.3.1.o.2.1")};
   EXPECT_EQ(test::through(**stage, all, 100),
             (Lines{in("keep", "f.2.1.o.9"), in("keep", "f.3.1.o.1"), R"({"source":"f.1.1.e.20"})", R"({"source":"f.3.1.o.2.1"})"}));
   // Markers that come in pass in order.
@@ -68,10 +70,18 @@ TEST(Filter, DroppedRecordsLeaveOneMarkerALogUnlessASurvivorFollows) {
 }
 
 TEST(Filter, MarkersOfWhatWasDroppedComeBeforeTheEnd) {
-  const auto in = [](std::string_view line, std::string_view source) { return record(line, fmt::format(R"(,"source":"{}")", source)); };
+  const auto in = [](std::string_view line, std::string_view source) {
+    return record(line, fmt::format(R"(,"source":"{}")", source));
+  };
   const std::string done = R"({"source":"f.1.1.o.20","marker":{"type":"done"}})";
   const std::string end = R"({"marker":{"type":"end"}})";
-  const Lines all = {in("drop", "f.1.1.o.10"), in("drop", "f.2.1.o.5"), in("keep", "f.2.1.o.9"), in("drop", "f.1.1.o.20"), done, in("drop", "f.1.2.o.7"), end};
+  const Lines all = {in("drop", "f.1.1.o.10"),
+                     in("drop", "f.2.1.o.5"),
+                     in("keep", "f.2.1.o.9"),
+                     in("drop", "f.1.1.o.20"),
+                     done,
+                     in("drop", "f.1.2.o.7"),
+                     end};
   for (const std::size_t cut : {1UL, 100UL}) {
     test::TestContext test;
     auto stage = make_filter({.pass = {"|= `keep`"}}, test.context);

@@ -55,7 +55,9 @@ class OutputSinkTest : public ::testing::Test {
   }
 
   pipeline::Context context() {
-    return {.clock = &clock, .diagnostics = &diagnostics, .environment = [](const char* name) -> const char* { return ::getenv(name); }};
+    return {.clock = &clock, .diagnostics = &diagnostics, .environment = [](const char* name) -> const char* {
+              return ::getenv(name);
+            }};
   }
 
   // One batch for each element of `batches`, which is JSON lines.
@@ -110,8 +112,10 @@ class OutputSinkTest : public ::testing::Test {
   test::TempDir directory;
 };
 
-const std::string kCart = R"({"timestamp":"2026-05-01T10:00:00.0019Z","line":"one","labels":{"namespace":"shop","pod":"cart-1","container":"app","node":"a"}})";
-const std::string kWeb = R"({"timestamp":"2026-05-01T10:00:01Z","line":"two","labels":{"namespace":"shop","pod":"web-1","container":"nginx","node":"b"}})";
+const std::string kCart =
+    R"({"timestamp":"2026-05-01T10:00:00.0019Z","line":"one","labels":{"namespace":"shop","pod":"cart-1","container":"app","node":"a"}})";
+const std::string kWeb =
+    R"({"timestamp":"2026-05-01T10:00:01Z","line":"two","labels":{"namespace":"shop","pod":"web-1","container":"nginx","node":"b"}})";
 
 TEST_F(OutputSinkTest, TextSaysWhoAndWhatDiffers) {
   EXPECT_EQ(into_pipe({.format = Format::text}, {kCart + "\n" + kWeb}),
@@ -137,11 +141,13 @@ TEST_F(OutputSinkTest, Text) {
   f(record(R"("line":"x","labels":{"color":"red"})") + "\n" + record(R"("line":"y","labels":{"color":"light blue"})"),
     "x color=red\ny color=\"light blue\"\n");
   // A pod of two namespaces is told apart by them.
-  f(record(R"("line":"x","labels":{"namespace":"a","pod":"p"})") + "\n" + record(R"("line":"y","labels":{"namespace":"b","pod":"p"})"),
+  f(record(R"("line":"x","labels":{"namespace":"a","pod":"p"})") + "\n" +
+        record(R"("line":"y","labels":{"namespace":"b","pod":"p"})"),
     "a/p x\nb/p y\n");
   // What a label says that its pod says already.
-  f(record(R"("line":"x","labels":{"pod":"p","container":"c","service_name":"c","stream":"stdout","filename":"/f","__stream_shard__":"0"})") + "\n" +
-        record(R"("line":"y","labels":{"pod":"q","container":"d","service_name":"d","stream":"stderr","filename":"/g"})"),
+  f(record(
+        R"("line":"x","labels":{"pod":"p","container":"c","service_name":"c","stream":"stdout","filename":"/f","__stream_shard__":"0"})") +
+        "\n" + record(R"("line":"y","labels":{"pod":"q","container":"d","service_name":"d","stream":"stderr","filename":"/g"})"),
     "p/c x\nq/d y stream=stderr\n");
   // Into a pipe nothing is escaped or cut.
   f(record(R"("line":"a\u001b[31mb\tc\nd")"), "a\x1b[31mb\tc\nd\n");
@@ -159,8 +165,8 @@ TEST_F(OutputSinkTest, LabelsThatStopBeingSharedAreShownFromThenOn) {
   const auto record = [](const std::string& line, const std::string& labels) {
     return R"({"timestamp":"2026-05-01T10:00:00Z","line":")" + line + R"(","labels":{)" + labels + "}}";
   };
-  EXPECT_EQ(into_pipe({.format = Format::text},
-                      {record("one", R"("app":"x","zone":"a")"), record("two", R"("app":"x","zone":"b")"), record("three", R"("app":"x")")}),
+  EXPECT_EQ(into_pipe({.format = Format::text}, {record("one", R"("app":"x","zone":"a")"), record("two", R"("app":"x","zone":"b")"),
+                                                 record("three", R"("app":"x")")}),
             "2026-05-01 12:00:00.000 x one\n"
             "2026-05-01 12:00:00.000 x two zone=b\n"
             "2026-05-01 12:00:00.000 x three zone=\"\"\n");
@@ -171,7 +177,8 @@ TEST_F(OutputSinkTest, LocalTimeFollowsTheZone) {
   ::setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
   ::tzset();
   const auto f = [&](const char* time, const char* expected) {
-    EXPECT_EQ(into_pipe({.format = Format::text}, {std::string(R"({"timestamp":")") + time + R"(","line":"x"})"}), std::string(expected) + " x\n");
+    EXPECT_EQ(into_pipe({.format = Format::text}, {std::string(R"({"timestamp":")") + time + R"(","line":"x"})"}),
+              std::string(expected) + " x\n");
   };
   f("2026-03-29T00:59:59.999999999Z", "2026-03-29 01:59:59.999");
   f("2026-03-29T01:00:00Z", "2026-03-29 03:00:00.000");
@@ -181,7 +188,8 @@ TEST_F(OutputSinkTest, LocalTimeFollowsTheZone) {
 }
 
 TEST_F(OutputSinkTest, RawIsTheLineAlone) {
-  EXPECT_EQ(into_pipe({.format = Format::raw}, {kCart + "\n" + kWeb, R"({"line":" a\u001b\nb "})", R"({"value":"3"})"}), "one\ntwo\n a\x1b\nb \n3\n");
+  EXPECT_EQ(into_pipe({.format = Format::raw}, {kCart + "\n" + kWeb, R"({"line":" a\u001b\nb "})", R"({"value":"3"})"}),
+            "one\ntwo\n a\x1b\nb \n3\n");
   EXPECT_TRUE(diagnostics.said.empty());
 }
 
@@ -229,7 +237,8 @@ TEST_F(OutputSinkTest, LabelsThatDifferEachTimeAreToldEachTime) {
   std::string records, expected;
   for (int i = 0; i < 40; ++i) {
     const std::string n = std::to_string(i);
-    records += (i == 0 ? "" : "\n") + std::string(R"({"timestamp":"2026-05-01T10:00:00Z","line":"x","labels":{"l)") + n + R"(":"v","same":"s","z":")" + n + "\"}}";
+    records += (i == 0 ? "" : "\n") + std::string(R"({"timestamp":"2026-05-01T10:00:00Z","line":"x","labels":{"l)") + n +
+               R"(":"v","same":"s","z":")" + n + "\"}}";
     expected += "2026-05-01 12:00:00.000 x l" + n + "=v z=" + n + "\n";
   }
   EXPECT_EQ(on_terminal({.format = Format::text, .color = Color::never}, {records}), expected);
@@ -263,7 +272,8 @@ TEST_F(OutputSinkTest, Color) {
 
 TEST_F(OutputSinkTest, TextThatIsColouredForATerminalBehindThePipeCannotDriveIt) {
   const std::string hostile = R"({"timestamp":"2026-05-01T10:00:00Z","line":"a\u001b]0;title\u0007\nb","labels":{}})";
-  EXPECT_EQ(into_pipe({.format = Format::text, .color = Color::always}, {hostile}), "\x1b[2m2026-05-01 12:00:00.000\x1b[0m a\\x1b]0;title\\x07\n    b\n");
+  EXPECT_EQ(into_pipe({.format = Format::text, .color = Color::always}, {hostile}),
+            "\x1b[2m2026-05-01 12:00:00.000\x1b[0m a\\x1b]0;title\\x07\n    b\n");
   EXPECT_EQ(into_pipe({.format = Format::text}, {hostile}), "2026-05-01 12:00:00.000 a\x1b]0;title\x07\nb\n");
   EXPECT_EQ(into_pipe({.format = Format::raw, .color = Color::always}, {hostile}), "a\x1b]0;title\x07\nb\n");
 }

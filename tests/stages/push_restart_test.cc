@@ -1,5 +1,5 @@
-// Push behind a spool, stopped, killed and started again at random, with a Loki that limits streams and fails at random: nothing is lost,
-// the order of each stream is kept, and what was acknowledged is not sent again.
+// Push behind a spool, stopped, killed and started again at random, with a Loki that limits streams and fails at random: nothing is
+// lost, the order of each stream is kept, and what was acknowledged is not sent again.
 #include "spool/inspection.h"
 #include "spool/reader.h"
 #include "spool/writer.h"
@@ -25,7 +25,8 @@ namespace {
 // Passes batches on until it has had enough, and then says so, or calls for a stop.
 class Interruption : public pipeline::Outlet {
  public:
-  Interruption(pipeline::Stage& stage, std::size_t after, base::Stop& stop, int signals) : stage_(stage), left_(after), stop_(stop), signals_(signals) {}
+  Interruption(pipeline::Stage& stage, std::size_t after, base::Stop& stop, int signals)
+      : stage_(stage), left_(after), stop_(stop), signals_(signals) {}
   base::Result<pipeline::Flow> emit(pipeline::Batch& batch) override {
     if (left_ < batch.records.size()) {
       if (signals_ == 0) return pipeline::Flow::done;  // killed
@@ -79,7 +80,8 @@ class Story {
         record::Record record;
         record.timestamp = base::Clock::system().wall() + number;
         record.labels = batch.hold(record::LabelSet::intern({{"app", std::to_string(app)}}));
-        const std::string text = fmt::format("{} {}", number, std::string(1000 + random_() % 1500, static_cast<char>('a' + random_() % 26)));
+        const std::string text =
+            fmt::format("{} {}", number, std::string(1000 + random_() % 1500, static_cast<char>('a' + random_() % 26)));
         record.line = record::Text::bytes(batch.copy(text));
         builder.add(record);
         want_[fmt::format(" {{app=\"{}\"}}", app)].push_back(number++);

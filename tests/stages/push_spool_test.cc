@@ -76,7 +76,8 @@ class PushSpoolTest : public ::testing::Test {
   // Bytes that do not compress much, with a number in front.
   static std::string noise(int number, std::size_t size) {
     std::string text = std::to_string(number) + " ";
-    for (std::size_t i = text.size(); i < size; ++i) text += static_cast<char>('a' + (i * 7919 + static_cast<std::size_t>(number) * 104729 + i * i) % 26);
+    for (std::size_t i = text.size(); i < size; ++i)
+      text += static_cast<char>('a' + (i * 7919 + static_cast<std::size_t>(number) * 104729 + i * i) % 26);
     return text;
   }
 
@@ -105,7 +106,9 @@ class PushSpoolTest : public ::testing::Test {
       const bool hot = request.streams[0].labels == "{app=\"hot\"}";
       if (allowed_ || !hot) return test::ScriptedReply{};
       ++limited_;
-      return test::ScriptedReply{429, "maximum active stream limit exceeded when trying to create stream {app=\"hot\"}, reduce the number of active streams"};
+      return test::ScriptedReply{
+          429,
+          "maximum active stream limit exceeded when trying to create stream {app=\"hot\"}, reduce the number of active streams"};
     });
   }
   static bool has_line(const test::PushedRequest& request, const std::string& line) {
@@ -169,7 +172,8 @@ class PushSpoolTest : public ::testing::Test {
     static_cast<void>((*reader)->rejected(0, 1000, [&](const spool::Reader::RejectedEntry& entry) {
       all.push_back(fmt::format("{} {} {}", entry.status, entry.reason.substr(0, entry.reason.find('\'')), entry.record));
     }));
-    std::sort(all.begin(), all.end(), [](const std::string& a, const std::string& b) { return a.substr(a.find("line")) < b.substr(b.find("line")); });
+    std::sort(all.begin(), all.end(),
+              [](const std::string& a, const std::string& b) { return a.substr(a.find("line")) < b.substr(b.find("line")); });
     return all;
   }
 
@@ -287,7 +291,8 @@ TEST_F(PushSpoolTest, WhereRecordsAreChangedOnTheirWayNoneIsLeft) {
     // It is limited for a while; the others cannot come to their end before it goes on.
     if (!hot || ++limited_ > 8) return test::ScriptedReply{};
     EXPECT_FALSE(others_done);
-    return test::ScriptedReply{429, "maximum active stream limit exceeded when trying to create stream {app=\"hot\", more=\"yes\"}, reduce"};
+    return test::ScriptedReply{
+        429, "maximum active stream limit exceeded when trying to create stream {app=\"hot\", more=\"yes\"}, reduce"};
   });
   EnrichSpec enrich;
   enrich.labels = {{"more", "yes"}};
@@ -324,7 +329,8 @@ TEST_F(PushSpoolTest, WhatAFilterDropsIsNotReadAgain) {
   expect_delivered();
 }
 
-// ---- backlogs -----------------------------------------------------------------------------------------------------------------------
+// ---- backlogs
+// -----------------------------------------------------------------------------------------------------------------------
 
 TEST_F(PushSpoolTest, StreamsWithoutABacklogDoNotWaitForIt) {
   spec_.drain_rate = 256 << 10;
@@ -338,11 +344,14 @@ TEST_F(PushSpoolTest, StreamsWithoutABacklogDoNotWaitForIt) {
   store({block});
   auto delivered = deliver();
   ASSERT_TRUE(delivered) << delivered.error().message;
-  EXPECT_THAT(test_.diagnostics.said(), Contains(HasSubstr("the spool holds records from before this start: the backlog goes at up to 256.0 KiB/s above what comes in")));
+  EXPECT_THAT(test_.diagnostics.said(),
+              Contains(HasSubstr(
+                  "the spool holds records from before this start: the backlog goes at up to 256.0 KiB/s above what comes in")));
   expect_delivered();
   const auto requests = loki_.requests();
   const auto at = [&](const std::string& line) {
-    return std::find_if(requests.begin(), requests.end(), [&](const auto& request) { return has_line(request, line); }) - requests.begin();
+    return std::find_if(requests.begin(), requests.end(), [&](const auto& request) { return has_line(request, line); }) -
+           requests.begin();
   };
   EXPECT_LT(at(block.back().text), at(want_[" {app=\"hot\"}"].back()));
 }
@@ -364,7 +373,8 @@ TEST_F(PushSpoolTest, OnceHasNoPaceUnlessItIsGivenOne) {
   expect_delivered();
 }
 
-// ---- the rejected store ------------------------------------------------------------------------------------------------------------
+// ---- the rejected store
+// ------------------------------------------------------------------------------------------------------------
 
 class RejectedTest : public PushSpoolTest {
  protected:
@@ -377,8 +387,9 @@ class RejectedTest : public PushSpoolTest {
           const bool retimed = !entry.metadata.empty() && entry.metadata[0].first == "weir_original_timestamp";
           if (entry.line.find(refused_) == std::string::npos || retimed) continue;
           if (!why.empty()) why += "; ";
-          why += fmt::format("1 errors like: max entry size '1' bytes exceeded for stream '{}' while adding an entry with length '{}' bytes", stream.labels,
-                             entry.line.size());
+          why += fmt::format(
+              "1 errors like: max entry size '1' bytes exceeded for stream '{}' while adding an entry with length '{}' bytes",
+              stream.labels, entry.line.size());
         }
       }
       return why.empty() ? test::ScriptedReply{} : test::ScriptedReply{400, why};
@@ -422,8 +433,10 @@ TEST_F(RejectedTest, WhatIsDeliveredLeavesTheStoreAndTheRestStaysWithItsNewReaso
 TEST_F(RejectedTest, RetimedOrNotARefusedRecordStaysAsItWas) {
   store({{{"a", "too old 1"}}});
   loki_.decide([](const test::PushedRequest& request) {
-    return test::ScriptedReply{400, fmt::format("max entry size '1' bytes exceeded for stream '{{app=\"a\"}}' while adding an entry with length '{}' bytes",
-                                                request.streams[0].entries[0].line.size())};
+    return test::ScriptedReply{
+        400,
+        fmt::format("max entry size '1' bytes exceeded for stream '{{app=\"a\"}}' while adding an entry with length '{}' bytes",
+                    request.streams[0].entries[0].line.size())};
   });
   ASSERT_TRUE(deliver());
   const auto record_of = [](const std::string& text) {

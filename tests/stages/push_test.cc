@@ -120,11 +120,16 @@ TEST_F(PushTest, SurvivesABadDayOfLoki) {
   std::atomic<int> count = 0;
   loki_.decide([&count](const test::PushedRequest&) {
     switch (count++ % 7) {
-      case 1: return test::ScriptedReply{500, "oops"};
-      case 2: return test::ScriptedReply{0};
-      case 4: return test::ScriptedReply{429, "slow", {{"Retry-After", "0"}}};
-      case 5: return test::ScriptedReply{204, "", {}, std::chrono::milliseconds(30)};
-      default: return test::ScriptedReply{};
+      case 1:
+        return test::ScriptedReply{500, "oops"};
+      case 2:
+        return test::ScriptedReply{0};
+      case 4:
+        return test::ScriptedReply{429, "slow", {{"Retry-After", "0"}}};
+      case 5:
+        return test::ScriptedReply{204, "", {}, std::chrono::milliseconds(30)};
+      default:
+        return test::ScriptedReply{};
     }
   });
   Lines in;
@@ -356,7 +361,8 @@ class SpoolTest : public PushTest {
  protected:
   void store(const std::vector<Lines>& blocks) {
     spool_ = dir_ / "spool.db";
-    auto writer = spool::Writer::open({.path = spool_, .min_free = 0, .retain = 1000 * base::kHour}, base::Clock::system(), nullptr);
+    auto writer =
+        spool::Writer::open({.path = spool_, .min_free = 0, .retain = 1000 * base::kHour}, base::Clock::system(), nullptr);
     ASSERT_TRUE(writer) << writer.error().message;
     spool::BlockBuilder builder;
     for (const Lines& block : blocks) {

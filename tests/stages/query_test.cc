@@ -90,8 +90,9 @@ class QueryLokiTest : public ::testing::Test {
 TEST_F(QueryLokiTest, RecordsAreLossless) {
   loki.entries = {{{{"namespace", "shop"}, {"pod", "a"}}, 1'700'000, "a \"line\"\n", {{"trace_id", "x"}}}};
   spec.range.to = 2'000'000;
-  EXPECT_EQ(lines(), (Lines{R"({"timestamp":"1970-01-01T00:00:00.0017Z","line":"a \"line\"\n","labels":{"namespace":"shop","pod":"a"},)"
-                            R"("metadata":{"trace_id":"x"}})"}));
+  EXPECT_EQ(lines(),
+            (Lines{R"({"timestamp":"1970-01-01T00:00:00.0017Z","line":"a \"line\"\n","labels":{"namespace":"shop","pod":"a"},)"
+                   R"("metadata":{"trace_id":"x"}})"}));
   EXPECT_EQ(counters.records_out, 1u);
 }
 
@@ -123,8 +124,9 @@ TEST_F(QueryLokiTest, AQueryThatLokiDoesNotRefuseButCannotRun) {
   spec.logql = R"({app="x"} |~ "(")";
   EXPECT_EQ(lines(), Lines{});
   ASSERT_FALSE(diagnostics.said.empty());
-  EXPECT_EQ(diagnostics.said[0].substr(0, diagnostics.said[0].find('\n')),
-            "Loki gave no entries; the query may be why: parse error : stage '|~ \"(\"' : error parsing regexp: missing closing ): `(`");
+  EXPECT_EQ(
+      diagnostics.said[0].substr(0, diagnostics.said[0].find('\n')),
+      "Loki gave no entries; the query may be why: parse error : stage '|~ \"(\"' : error parsing regexp: missing closing ): `(`");
   diagnostics.said.clear();
   for (const char* query : {R"({app="x"} |~ "x")", R"(sum(rate({app="x"}[1m])))"}) {
     spec.logql = query;
@@ -144,7 +146,8 @@ TEST_F(QueryLokiTest, ALimitTakesTheNewestOldestFirst) {
   for (const int limit : {1, 2, 10, 999, 1000, 2499}) {
     spec.limit = static_cast<std::uint64_t>(limit);
     EXPECT_EQ(numbers(), range(2500 - limit, 2500));
-    EXPECT_EQ(summary, fmt::format("only the newest {} shown; there are older ones (--limit 0 shows all)", base::count_of(limit, "record is", "records are")));
+    EXPECT_EQ(summary, fmt::format("only the newest {} shown; there are older ones (--limit 0 shows all)",
+                                   base::count_of(limit, "record is", "records are")));
   }
   for (const int limit : {2500, 2501, 100'000}) {
     spec.limit = static_cast<std::uint64_t>(limit);
@@ -159,7 +162,8 @@ TEST_F(QueryLokiTest, ForwardTakesTheOldest) {
   for (const int limit : {1, 2, 10, 999, 1000, 2499}) {
     spec.limit = static_cast<std::uint64_t>(limit);
     EXPECT_EQ(numbers(), range(0, limit));
-    EXPECT_EQ(summary, fmt::format("only the oldest {} shown; there are later ones (--limit 0 shows all)", base::count_of(limit, "record is", "records are")));
+    EXPECT_EQ(summary, fmt::format("only the oldest {} shown; there are later ones (--limit 0 shows all)",
+                                   base::count_of(limit, "record is", "records are")));
   }
   spec.limit = 2500;
   EXPECT_EQ(numbers(), range(0, 2500));
@@ -252,7 +256,8 @@ TEST_F(QueryLokiTest, LabelsAndSeries) {
   EXPECT_EQ(only_lines(), (std::vector<std::string>{R"(\"a\")", R"(\"b\\\"q\")"}));
   spec.json = false;
   spec.what = What::series;
-  EXPECT_EQ(only_lines(), (std::vector<std::string>{R"({namespace=\"shop\", pod=\"a\"})", R"({namespace=\"shop\", pod=\"b\\\"q\"})"}));
+  EXPECT_EQ(only_lines(),
+            (std::vector<std::string>{R"({namespace=\"shop\", pod=\"a\"})", R"({namespace=\"shop\", pod=\"b\\\"q\"})"}));
 }
 
 TEST_F(QueryLokiTest, LokisRefusalIsTheError) {

@@ -94,7 +94,8 @@ TEST_F(ReplayTest, SortsByTimeOverAllBlocks) {
 }
 
 TEST_F(ReplayTest, SelectsByLogqlAndTimeAndChangesNothing) {
-  const Lines in = {at(1, R"({\"level\":\"info\"})"), at(2, R"({\"level\":\"error\"})", "", "cart"), at(3, R"({\"level\":\"error\"})")};
+  const Lines in = {at(1, R"({\"level\":\"info\"})"), at(2, R"({\"level\":\"error\"})", "", "cart"),
+                    at(3, R"({\"level\":\"error\"})")};
   store({in});
   EXPECT_EQ(replay({.query = R"({app="shop"})"}), (Lines{in[0], in[2]}));
   EXPECT_EQ(replay({.query = R"(| json | level="error" | line_format "x")"}), (Lines{in[1], in[2]}));
@@ -118,9 +119,11 @@ TEST_F(ReplayTest, SaysWhyNothingCameBack) {
     EXPECT_EQ((*source)->summary(), wanted);
   };
   f({.query = R"({app="shpo"})"}, "nothing is replayed: no app 'shpo' here; did you mean 'shop'?");
-  f({.range = {.from = start + base::kMinute}}, "nothing is replayed: nothing in the last 23 minutes; the newest record is 24 minutes old");
+  f({.range = {.from = start + base::kMinute}},
+    "nothing is replayed: nothing in the last 23 minutes; the newest record is 24 minutes old");
   f({.range = {.to = start}}, "nothing is replayed: nothing before 2024-05-01T10:00:00Z; the oldest record is 24 minutes old");
-  f({.query = R"({app="shop"} |= "three")"}, "nothing is replayed: there are records of these labels in this time, but none passes the rest of the query");
+  f({.query = R"({app="shop"} |= "three")"},
+    "nothing is replayed: there are records of these labels in this time, but none passes the rest of the query");
   f({.held = true}, "nothing is replayed: no record is held");
   f({.rejected = true}, "nothing is replayed: no record is rejected");
   f({.query = R"({app="shop"})"}, "replayed 1 record, 3 B");
@@ -152,15 +155,17 @@ TEST_F(ReplayTest, RejectedInTheirBlock) {
   store({{at(1, "old"), at(2, "fine"), at(3, "old too", R"(,"metadata":{"k":"v"})")}});
   {
     const auto main = consumer();
-    for (const std::uint32_t ordinal : {0U, 2U}) main->reject_in_place(1, ordinal, "old", {.status = 400, .reason = "too old", .url = "u", .tenant = "t"});
+    for (const std::uint32_t ordinal : {0U, 2U})
+      main->reject_in_place(1, ordinal, "old", {.status = 400, .reason = "too old", .url = "u", .tenant = "t"});
     ASSERT_TRUE(main->commit());
   }
   const std::uint64_t id = (*spool::Reader::open(path()))->spool();
   const Lines out = replay({.rejected = true});
   ASSERT_EQ(out.size(), 3U);
   const auto rest = [&](std::uint32_t ordinal) {
-    return fmt::format(R"(,"source":"r.{:016x}.{}","rejected":{{"reason":"too old","status":400,"url":"u","tenant":"t","time":"2025-10-09T08:53:20Z"}})", id,
-                       spool::number_of_place({1, ordinal}));
+    return fmt::format(
+        R"(,"source":"r.{:016x}.{}","rejected":{{"reason":"too old","status":400,"url":"u","tenant":"t","time":"2025-10-09T08:53:20Z"}})",
+        id, spool::number_of_place({1, ordinal}));
   };
   EXPECT_EQ(out[1], at(1, "old", rest(0)));
   EXPECT_EQ(out[2], at(3, "old too", R"(,"metadata":{"k":"v"})" + rest(2)));
@@ -172,8 +177,12 @@ TEST_F(ReplayTest, RetimeKeepsTheOldTimeAndTheOrder) {
   store({{at(1, "a"), at(2, "b")}});
   const Lines out = replay({.retime = true});
   ASSERT_EQ(out.size(), 2U);
-  EXPECT_EQ(out[0], R"({"timestamp":"2025-10-09T08:53:20Z","line":"a","labels":{"app":"shop"},"metadata":{"weir_original_timestamp":"2024-05-01T10:00:01Z"}})");
-  EXPECT_EQ(out[1], R"({"timestamp":"2025-10-09T08:53:20.000000001Z","line":"b","labels":{"app":"shop"},"metadata":{"weir_original_timestamp":"2024-05-01T10:00:02Z"}})");
+  EXPECT_EQ(
+      out[0],
+      R"({"timestamp":"2025-10-09T08:53:20Z","line":"a","labels":{"app":"shop"},"metadata":{"weir_original_timestamp":"2024-05-01T10:00:01Z"}})");
+  EXPECT_EQ(
+      out[1],
+      R"({"timestamp":"2025-10-09T08:53:20.000000001Z","line":"b","labels":{"app":"shop"},"metadata":{"weir_original_timestamp":"2024-05-01T10:00:02Z"}})");
 }
 
 TEST_F(ReplayTest, RandomBlocksComeOutSorted) {

@@ -90,7 +90,8 @@ class Tail : public testing::Test {
   void wait(const std::function<bool()>& holds) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!holds()) {
-      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the condition never held; so far: " << testing::PrintToString(lines());
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline)
+          << "the condition never held; so far: " << testing::PrintToString(lines());
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
   }
@@ -125,8 +126,10 @@ TEST_F(Tail, ReadsATreeOnce) {
   ASSERT_TRUE(result);
   EXPECT_EQ(source->counters().records_out, 3U);
   EXPECT_TRUE(collector->markers().empty());
-  EXPECT_THAT(collector->lines(), testing::Contains("{\"timestamp\":\"2024-05-01T10:00:00Z\",\"line\":\"b1\",\"labels\":{\"container\":\"db\",\"namespace\":"
-                                                    "\"pay\",\"pod\":\"db\",\"stream\":\"stdout\"},\"metadata\":{\"pod_uid\":\"u2\"}}"));
+  EXPECT_THAT(
+      collector->lines(),
+      testing::Contains("{\"timestamp\":\"2024-05-01T10:00:00Z\",\"line\":\"b1\",\"labels\":{\"container\":\"db\",\"namespace\":"
+                        "\"pay\",\"pod\":\"db\",\"stream\":\"stdout\"},\"metadata\":{\"pod_uid\":\"u2\"}}"));
 }
 
 TEST_F(Tail, LargeFilesAreReadInTurnsEachInOrder) {
@@ -282,7 +285,10 @@ TEST_F(Tail, PodThatLivedShortlyIsCaught) {
     std::filesystem::remove_all(dir / fmt::format("pods/shop_job-{}_u", i));
   }
   wait_for(20);
-  wait([&] { return std::ranges::count_if(collector->markers(), [](const auto& m) { return m.find("\"gone\":true") != std::string::npos; }) == 20; });
+  wait([&] {
+    return std::ranges::count_if(collector->markers(),
+                                 [](const auto& m) { return m.find("\"gone\":true") != std::string::npos; }) == 20;
+  });
   stop();
   EXPECT_EQ(lines().size(), 20U);
   EXPECT_EQ(line_of(collector->all().back()), "<end>");
@@ -362,7 +368,8 @@ TEST_F(BlockedTail, EveryGenerationIsReadAfterwards) {
   wait([&] { return held() == 0; });
   stop();
   const Lines got = lines();
-  for (int i = 0; i <= 20; ++i) EXPECT_TRUE(got[static_cast<std::size_t>(i)].starts_with(std::to_string(i))) << got[static_cast<std::size_t>(i)];
+  for (int i = 0; i <= 20; ++i)
+    EXPECT_TRUE(got[static_cast<std::size_t>(i)].starts_with(std::to_string(i))) << got[static_cast<std::size_t>(i)];
   EXPECT_EQ(source->counters().lost, 0U);
 }
 
@@ -403,8 +410,8 @@ TEST_F(Tail, LoneLineLeavesAtOnce) {
   EXPECT_LT(std::chrono::steady_clock::now() - written, std::chrono::seconds(2));
 }
 
-// Two logs by turns, a line a write, so that they are told without events after a while; a rotation whose writer goes on with its old file;
-// and quiet times.
+// Two logs by turns, a line a write, so that they are told without events after a while; a rotation whose writer goes on with its
+// old file; and quiet times.
 TEST_F(Tail, EveryLineOfLogsThatAreWrittenAllTheTime) {
   const Lines logs = {"pods/shop_a_u/app/0.log", "pods/shop_b_u/app/0.log"};
   for (const std::string& log : logs) dir.write(log, "");
@@ -523,7 +530,8 @@ TEST_F(Tail, LastWordsOfAContainerComeOutWhenItsNextLogAppears) {
 }
 
 TEST_F(Tail, LastWordsOfAContainerThatHadANextLogAtTheStart) {
-  for (const int restart : {0, 9, 10}) dir.write(fmt::format("pods/shop_web_u1/app/{}.log", restart), cri(fmt::format("open{}", restart), "stdout", 'P'));
+  for (const int restart : {0, 9, 10})
+    dir.write(fmt::format("pods/shop_web_u1/app/{}.log", restart), cri(fmt::format("open{}", restart), "stdout", 'P'));
   spec.inputs = {"pods"};
   spec.read.follow = true;
   spec.checkpoint = "/some/spool.db";
@@ -563,7 +571,8 @@ TEST_F(Tail, WhatAStartOfItsOwnLeavesOutIsSaid) {
   wait_for(4);
   stop();
   EXPECT_THAT(lines(), UnorderedElementsAre("2", "3", "2", "3"));
-  EXPECT_THAT(context.diagnostics.said(), testing::Contains("showing the last 2 lines of each of 2 logs; --lines all for everything"));
+  EXPECT_THAT(context.diagnostics.said(),
+              testing::Contains("showing the last 2 lines of each of 2 logs; --lines all for everything"));
 }
 
 TEST_F(Tail, NothingIsSaidWhereNothingIsLeftOut) {
@@ -630,8 +639,9 @@ TEST_F(TailFifo, ThatIsNamedIsReadAsAStreamToItsEnd) {
     Lines want = {"one", "two", "three"};
     if (!follow) want.emplace_back("file");
     EXPECT_THAT(lines(), testing::UnorderedElementsAreArray(want));
-    EXPECT_THAT(collector->lines(), testing::Contains(testing::AllOf(testing::HasSubstr("\"line\":\"two\""),
-                                                                     testing::HasSubstr(fmt::format("\"labels\":{{\"filename\":\"{}\"}}", dir / "fifo")))));
+    EXPECT_THAT(collector->lines(), testing::Contains(testing::AllOf(
+                                        testing::HasSubstr("\"line\":\"two\""),
+                                        testing::HasSubstr(fmt::format("\"labels\":{{\"filename\":\"{}\"}}", dir / "fifo")))));
     std::filesystem::remove(dir / "fifo");
     std::filesystem::remove(dir / "other");
     chain.clear();
@@ -697,7 +707,8 @@ TEST_F(Tail, FollowingNothingSaysWhatThereIs) {
   stop();
   EXPECT_THAT(lines(), ElementsAre("2"));
   EXPECT_THAT(context.diagnostics.said(),
-              ElementsAre(testing::HasSubstr("no positions are kept"), fmt::format("no namespace 'chekout' in {}; did you mean 'checkout'?", dir / "pods"),
+              ElementsAre(testing::HasSubstr("no positions are kept"),
+                          fmt::format("no namespace 'chekout' in {}; did you mean 'checkout'?", dir / "pods"),
                           "waiting for a log that matches"));
 }
 
@@ -720,7 +731,8 @@ TEST_F(Tail, FollowingAMissingFileSaysSoOnce) {
   dir.write("a.log", "1\n");
   wait_for(1);
   stop();
-  EXPECT_THAT(context.diagnostics.said(), ElementsAre(testing::HasSubstr("no positions"), fmt::format("{} is not there yet: waiting for it", dir / "a.log")));
+  EXPECT_THAT(context.diagnostics.said(),
+              ElementsAre(testing::HasSubstr("no positions"), fmt::format("{} is not there yet: waiting for it", dir / "a.log")));
 }
 
 TEST_F(Tail, NothingThatMatchesIsNoted) {
@@ -745,7 +757,9 @@ class TailStdin : public Tail {
     in = base::UniqueFd(fds[0]);
     out = base::UniqueFd(fds[1]);
   }
-  void write(std::string_view text) const { ASSERT_EQ(::write(out.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())); }
+  void write(std::string_view text) const {
+    ASSERT_EQ(::write(out.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
   base::UniqueFd in, out;
 };
 
@@ -819,7 +833,8 @@ TEST_F(TailStdin, ManyTinyLines) {
   start();
   const std::string text(100'000, '\n');
   std::thread writer([&] {
-    for (std::size_t at = 0; at < text.size();) at += static_cast<std::size_t>(std::max<ssize_t>(0, ::write(out.get(), text.data() + at, text.size() - at)));
+    for (std::size_t at = 0; at < text.size();)
+      at += static_cast<std::size_t>(std::max<ssize_t>(0, ::write(out.get(), text.data() + at, text.size() - at)));
     out.reset();
   });
   thread.join();

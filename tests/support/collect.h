@@ -104,7 +104,9 @@ inline std::vector<std::string> through(pipeline::Stage& stage, const std::vecto
   std::vector<std::unique_ptr<pipeline::Stage>> below;
   struct Borrowed : pipeline::Stage {
     explicit Borrowed(pipeline::Stage& to) : stage(to) {}
-    base::Result<pipeline::Flow> consume(pipeline::Batch& batch, pipeline::Outlet& out) override { return stage.consume(batch, out); }
+    base::Result<pipeline::Flow> consume(pipeline::Batch& batch, pipeline::Outlet& out) override {
+      return stage.consume(batch, out);
+    }
     [[nodiscard]] std::string_view name() const override { return stage.name(); }
     pipeline::Stage& stage;
   };

@@ -1,8 +1,8 @@
 #include "support/fake_loki.h"
 
 #include <httplib.h>
-#include <protozero/pbf_reader.hpp>
 #include <snappy.h>
+#include <protozero/pbf_reader.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -170,7 +170,8 @@ std::map<std::string, std::vector<std::string>> FakeLoki::lines() const {
   for (const PushedRequest& request : server_->requests) {
     if (request.status < 200 || request.status >= 300) continue;
     for (const PushedStream& stream : request.streams)
-      for (const PushedEntry& entry : stream.entries) lines[request.header("x-scope-orgid") + " " + stream.labels].push_back(entry.line);
+      for (const PushedEntry& entry : stream.entries)
+        lines[request.header("x-scope-orgid") + " " + stream.labels].push_back(entry.line);
   }
   return lines;
 }

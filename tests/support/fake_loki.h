@@ -25,11 +25,11 @@ struct PushedStream {
 };
 
 struct PushedRequest {
-  std::string path;                           // with its query
-  std::map<std::string, std::string> headers; // names in lower case
-  std::string body;                           // as it came
+  std::string path;                            // with its query
+  std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;                            // as it came
   std::vector<PushedStream> streams;
-  int status = 0;                             // what it was answered, 0 for a dropped connection
+  int status = 0;  // what it was answered, 0 for a dropped connection
 
   [[nodiscard]] std::string header(const std::string& name) const;
 };

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
-#include <nlohmann/json.hpp>
 #include <re2/re2.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -133,8 +133,8 @@ void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib
   const std::int64_t end = std::stoll(request.get_param_value("end")) + loki.slack;
   const bool forward = request.get_param_value("direction") == "forward" && !loki.ignores_direction;
   if (limit > loki.max_entries) {
-    return refuse(response, fmt::format("max entries limit per query exceeded, limit > max_entries_limit_per_query ({} > {})", limit,
-                                        loki.max_entries));
+    return refuse(response, fmt::format("max entries limit per query exceeded, limit > max_entries_limit_per_query ({} > {})",
+                                        limit, loki.max_entries));
   }
   const auto filters = filters_of(request.get_param_value("query"));
   if (!filters) return refuse(response, "parse error at line 1, col 1: syntax error: unexpected |");
@@ -165,8 +165,9 @@ void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib
   }
   json result = json::array();
   for (auto& [labels, values] : streams) result.push_back({{"stream", labels}, {"values", std::move(values)}});
-  const json answer = {{"status", "success"},
-                       {"data", {{"resultType", "streams"}, {"encodingFlags", {"categorize-labels"}}, {"result", std::move(result)}}}};
+  const json answer = {
+      {"status", "success"},
+      {"data", {{"resultType", "streams"}, {"encodingFlags", {"categorize-labels"}}, {"result", std::move(result)}}}};
   response.set_content(answer.dump(), "application/json; charset=UTF-8");
 }
 

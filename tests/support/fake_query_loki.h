@@ -38,15 +38,15 @@ class FakeQueryLoki {
   std::uint32_t max_entries = 5000;
 
   // Servers that are not quite a Loki.
-  bool ignores_window = false;     // the same entries whatever time is asked for
-  std::int64_t slack = 0;          // the window is this much wider at both ends, as where one rounds its ends
+  bool ignores_window = false;  // the same entries whatever time is asked for
+  std::int64_t slack = 0;       // the window is this much wider at both ends, as where one rounds its ends
   bool ignores_limit = false;
   bool ignores_direction = false;  // the newest always
   // The first and the last request, counted from 1, that see nothing, as while Loki hands a chunk over; 0 for none.
   int blind_from = 0, blind_to = 0;
 
-  void reply_first(std::vector<FakeReply> replies);       // for the next requests, before any real answer
-  void answer_always(std::string body);                   // 200 with this body to every query_range
+  void reply_first(std::vector<FakeReply> replies);  // for the next requests, before any real answer
+  void answer_always(std::string body);              // 200 with this body to every query_range
   [[nodiscard]] int requests() const;
   [[nodiscard]] std::map<std::string, std::string> last_parameters() const;
   [[nodiscard]] std::string last_header(const std::string& name) const;

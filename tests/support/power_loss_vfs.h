@@ -1,4 +1,5 @@
-// A system layer for SQLite that loses power: what was written and not yet synced is kept apart, and a cut leaves any part of it behind.
+// A system layer for SQLite that loses power: what was written and not yet synced is kept apart, and a cut leaves any part of it
+// behind.
 //
 //   PowerLossVfs power(seed);                 // every database opened from here on goes through it
 //   power.cut_after(100);                     // the 100th write from now is the last one before the cut
@@ -7,7 +8,8 @@
 //
 // It can be full, too: power.fill_up(SQLITE_FULL, ENOSPC) refuses every write that makes a file larger, until power.make_room().
 //
-// A cut takes, for each file, what was synced and a seeded choice of the sectors written since. Truncations count as writes. One thread.
+// A cut takes, for each file, what was synced and a seeded choice of the sectors written since. Truncations count as writes. One
+// thread.
 #pragma once
 
 #include <sqlite3.h>
@@ -32,7 +34,9 @@ class PowerLossVfs {
     vfs_.szOsFile = static_cast<int>(sizeof(File)) + below_->szOsFile;
     vfs_.pNext = nullptr;
     vfs_.pAppData = this;
-    vfs_.xOpen = [](sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out) { return of(vfs).open(name, file, flags, out); };
+    vfs_.xOpen = [](sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out) {
+      return of(vfs).open(name, file, flags, out);
+    };
     vfs_.xDelete = [](sqlite3_vfs* vfs, const char* name, int sync) {
       of(vfs).files_.erase(name);
       return of(vfs).below_->xDelete(of(vfs).below_, name, sync);
@@ -164,14 +168,16 @@ class PowerLossVfs {
               as(file).path = nullptr;
               return code;
             },
-        .xRead = [](sqlite3_file* file, void* out, int size, sqlite3_int64 at) { return below(file)->pMethods->xRead(below(file), out, size, at); },
+        .xRead = [](sqlite3_file* file, void* out, int size,
+                    sqlite3_int64 at) { return below(file)->pMethods->xRead(below(file), out, size, at); },
         .xWrite =
             [](sqlite3_file* file, const void* bytes, int size, sqlite3_int64 at) {
               if (const int refused = as(file).vfs->refuse(below(file), at + size); refused != SQLITE_OK) return refused;
               const int code = below(file)->pMethods->xWrite(below(file), bytes, size, at);
               if (code == SQLITE_OK) {
-                as(file).vfs->note(as(file).path, {static_cast<std::uint64_t>(at),
-                                                   std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size)), false});
+                as(file).vfs->note(as(file).path,
+                                   {static_cast<std::uint64_t>(at),
+                                    std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size)), false});
               }
               return code;
             },
@@ -190,13 +196,16 @@ class PowerLossVfs {
         .xFileSize = [](sqlite3_file* file, sqlite3_int64* size) { return below(file)->pMethods->xFileSize(below(file), size); },
         .xLock = [](sqlite3_file* file, int level) { return below(file)->pMethods->xLock(below(file), level); },
         .xUnlock = [](sqlite3_file* file, int level) { return below(file)->pMethods->xUnlock(below(file), level); },
-        .xCheckReservedLock = [](sqlite3_file* file, int* out) { return below(file)->pMethods->xCheckReservedLock(below(file), out); },
-        .xFileControl = [](sqlite3_file* file, int op, void* arg) { return below(file)->pMethods->xFileControl(below(file), op, arg); },
+        .xCheckReservedLock = [](sqlite3_file* file,
+                                 int* out) { return below(file)->pMethods->xCheckReservedLock(below(file), out); },
+        .xFileControl = [](sqlite3_file* file, int op,
+                           void* arg) { return below(file)->pMethods->xFileControl(below(file), op, arg); },
         .xSectorSize = [](sqlite3_file* file) { return below(file)->pMethods->xSectorSize(below(file)); },
         .xDeviceCharacteristics = [](sqlite3_file* file) { return below(file)->pMethods->xDeviceCharacteristics(below(file)); },
         .xShmMap = [](sqlite3_file* file, int page, int size, int extend,
                       void volatile** out) { return below(file)->pMethods->xShmMap(below(file), page, size, extend, out); },
-        .xShmLock = [](sqlite3_file* file, int at, int n, int flags) { return below(file)->pMethods->xShmLock(below(file), at, n, flags); },
+        .xShmLock = [](sqlite3_file* file, int at, int n,
+                       int flags) { return below(file)->pMethods->xShmLock(below(file), at, n, flags); },
         .xShmBarrier = [](sqlite3_file* file) { below(file)->pMethods->xShmBarrier(below(file)); },
         .xShmUnmap = [](sqlite3_file* file, int remove) { return below(file)->pMethods->xShmUnmap(below(file), remove); },
         .xFetch = nullptr,

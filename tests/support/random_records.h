@@ -14,7 +14,8 @@ namespace weir::test {
 inline std::string describe(const record::Record& record) {
   std::string line(record.line.data);
   if (!record.line.decoded()) line.resize(record::unescape(line.data(), record.line.data));
-  std::string text = std::to_string(record.timestamp) + " " + std::string(record.labels->json()) + " '" + std::string(record.tenant) + "' {";
+  std::string text =
+      std::to_string(record.timestamp) + " " + std::string(record.labels->json()) + " '" + std::string(record.tenant) + "' {";
   for (const record::Label& label : record.metadata) text += std::string(label.name) + "=" + std::string(label.value) + ";";
   text += "}";
   if (record.held) text += " held";
@@ -38,15 +39,18 @@ inline void add_random_records(record::Batch& batch, unsigned seed, std::size_t 
     now += static_cast<base::Timestamp>(below(2'000'000'000)) - 100'000'000;
     record.timestamp = below(50) == 0 ? static_cast<base::Timestamp>(std::uint64_t{random()} * random()) : now;
     const std::string pod = "pod-" + std::to_string(below(streams));
-    record.labels = batch.hold(below(20) == 0 ? record::LabelSet::empty()
-                                              : record::LabelSet::intern({{"namespace", "shop"}, {"pod", pod}, {"stream", below(2) == 0 ? "stdout" : "stderr"}}));
+    record.labels = batch.hold(
+        below(20) == 0
+            ? record::LabelSet::empty()
+            : record::LabelSet::intern({{"namespace", "shop"}, {"pod", pod}, {"stream", below(2) == 0 ? "stdout" : "stderr"}}));
     const bool text = below(4) != 0;
     record.line = record::Text::bytes(batch.copy(bytes(below(30) == 0 ? 5000 : 120, text)));
     if (text && record::is_clean(record.line.data)) record.line.form = record::Text::Form::clean;
     if (below(3) == 0) record.tenant = batch.copy("team-" + std::to_string(below(3)));
     const auto metadata = batch.allocate_labels(below(4));
     for (std::size_t m = 0; m < metadata.size(); ++m) {
-      metadata[m] = {batch.copy("key" + std::to_string(below(5))), batch.copy(below(3) == 0 ? bytes(20, true) : "v" + std::to_string(below(3)))};
+      metadata[m] = {batch.copy("key" + std::to_string(below(5))),
+                     batch.copy(below(3) == 0 ? bytes(20, true) : "v" + std::to_string(below(3)))};
     }
     record.metadata = metadata;
     record.held = below(9) == 0;

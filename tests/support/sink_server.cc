@@ -258,7 +258,8 @@ class Connection {
     const std::lock_guard lock(state_.mutex);
     for (const std::string& stream : streams) {
       if (state_.limit.empty() || stream.find(state_.limit) == std::string::npos) continue;
-      body = "maximum active stream limit exceeded when trying to create stream " + stream + ", reduce the number of active streams\n";
+      body =
+          "maximum active stream limit exceeded when trying to create stream " + stream + ", reduce the number of active streams\n";
       return 429;
     }
     state_.entries += entries;

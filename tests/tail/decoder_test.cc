@@ -38,14 +38,15 @@ std::string print(const record::Record& record, bool with_time) {
   std::string text = std::string(record.labels->get("s"));
   if (with_time) text += " " + record::to_rfc3339(record.timestamp).substr(11);
   text += " " + std::string(record.line.data);
-  if (record.source) text += fmt::format(" @{}{}<{}", record.source.substream == 1 ? "e" : "o", record.source.end, record.source.resume);
+  if (record.source)
+    text += fmt::format(" @{}{}<{}", record.source.substream == 1 ? "e" : "o", record.source.end, record.source.resume);
   if (const auto split = record::find(record.metadata, "weir_split"); !split.empty()) text += fmt::format(" [{}]", split);
   return text;
 }
 
 // Feeds `text` as it would be read in blocks that end at `cuts`, each block with what was left of the former.
-Decoded decode(Format format, std::string_view text, std::vector<std::size_t> cuts, std::size_t max_line = 1 << 20, bool tracked = false,
-               bool ends = true, bool with_time = true) {
+Decoded decode(Format format, std::string_view text, std::vector<std::size_t> cuts, std::size_t max_line = 1 << 20,
+               bool tracked = false, bool ends = true, bool with_time = true) {
   Decoded out;
   Decoder decoder(max_line, out.stats);
   decoder.set_format(format);
@@ -90,7 +91,8 @@ void expect_same_for_all_cuts(Format format, std::string_view text, std::size_t 
   for (std::size_t first = 0; first <= text.size(); ++first) {
     ASSERT_EQ(decode(format, text, {first}, max_line, true).lines, whole.lines) << "cut at " << first;
     for (std::size_t second = first; second <= text.size(); second += 7) {
-      ASSERT_EQ(decode(format, text, {first, second}, max_line, true).lines, whole.lines) << "cut at " << first << " and " << second;
+      ASSERT_EQ(decode(format, text, {first, second}, max_line, true).lines, whole.lines)
+          << "cut at " << first << " and " << second;
     }
   }
 }
@@ -120,9 +122,10 @@ TEST(DecodeCri, SourceSaysWhereItEndsAndWhereTheOldestOpenLineBegins) {
 TEST(DecodeCri, CutsChangeNothing) { expect_same_for_all_cuts(Format::cri, kCri); }
 
 TEST(DecodeCri, LinesOfAnotherFormPassAsTheyAre) {
-  const auto got = decode(Format::cri,
-                          "garbage\n2024-05-01T10:00:01Z stdout P a\n\n2024-99-01T10:00:02Z stdout F bad time\n2024-05-01T10:00:03Z stdout F b\n",
-                          {}, 1 << 20, false, true, false);
+  const auto got = decode(
+      Format::cri,
+      "garbage\n2024-05-01T10:00:01Z stdout P a\n\n2024-99-01T10:00:02Z stdout F bad time\n2024-05-01T10:00:03Z stdout F b\n", {},
+      1 << 20, false, true, false);
   EXPECT_EQ(got.lines, (Lines{"none garbage", "none ", "none 2024-99-01T10:00:02Z stdout F bad time", "out ab"}));
   EXPECT_EQ(got.stats.malformed, 3U);
 }
@@ -181,10 +184,12 @@ TEST(DecodeHole, RecordBehindZerosIsRead) {
     expect_same_for_all_cuts(format, text);
   };
   f(Format::cri, one + zeros + two,
-    {fmt::format("out one @o{0}<{0}", from), fmt::format("hole {0}-{1} @o{1}<{1}", from, to), fmt::format("out two @o{0}<{0}", to + two.size())});
+    {fmt::format("out one @o{0}<{0}", from), fmt::format("hole {0}-{1} @o{1}<{1}", from, to),
+     fmt::format("out two @o{0}<{0}", to + two.size())});
   // One zero is enough in front of a line with a header.
   f(Format::cri, one + std::string(1, '\0') + two,
-    {fmt::format("out one @o{0}<{0}", from), fmt::format("hole {0}-{1} @o{1}<{1}", from, from + 1), fmt::format("out two @o{0}<{0}", from + 1 + two.size())});
+    {fmt::format("out one @o{0}<{0}", from), fmt::format("hole {0}-{1} @o{1}<{1}", from, from + 1),
+     fmt::format("out two @o{0}<{0}", from + 1 + two.size())});
   // At the beginning, at the end, and all there is.
   f(Format::cri, zeros + two, {"hole 0-100 @o100<100", fmt::format("out two @o{0}<{0}", 100 + two.size())});
   f(Format::cri, one + zeros, {fmt::format("out one @o{0}<{0}", from), fmt::format("hole {0}-{1} @o{1}<{1}", from, to)});
@@ -198,13 +203,15 @@ TEST(DecodeHole, RecordBehindZerosIsRead) {
   const std::string docker = R"({"log":"x\n","stream":"stdout","time":"2024-05-01T10:00:01Z"})";
   f(Format::docker, docker + "\n" + R"({"log":"ha)" + zeros + docker + "\n",
     {fmt::format("out x @o{0}<{0}", docker.size() + 1), fmt::format("none {{\"log\":\"ha @o{0}<{0}", docker.size() + 11),
-     fmt::format("hole {0}-{1} @o{1}<{1}", docker.size() + 11, docker.size() + 111), fmt::format("out x @o{0}<{0}", 2 * docker.size() + 112)},
+     fmt::format("hole {0}-{1} @o{1}<{1}", docker.size() + 11, docker.size() + 111),
+     fmt::format("out x @o{0}<{0}", 2 * docker.size() + 112)},
     1);
   f(Format::raw, "one\nha" + zeros + "lf\ntwo\n",
     {"none one @o4<4", "none ha @o6<6", "hole 6-106 @o106<106", "none lf @o109<109", "none two @o113<113"});
   // Text of its own may hold a few.
   const std::string few("a\0b\n\0\0c\n", 8);
-  EXPECT_EQ(decode(Format::raw, few, {}, 100, false, true, false).lines, (Lines{std::string("none a\0b", 8), std::string("none \0\0c", 8)}));
+  EXPECT_EQ(decode(Format::raw, few, {}, 100, false, true, false).lines,
+            (Lines{std::string("none a\0b", 8), std::string("none \0\0c", 8)}));
 }
 
 TEST(DecodeHole, LargerThanABlock) {
@@ -259,8 +266,9 @@ TEST(DecodeGivenOut, WhatComesLaterIsALineOfItsOwn) {
 
 TEST(DecodeGivenOut, PlacesLieWithinTheFile) {
   const std::string part = "2024-05-01T10:00:01Z stdout P a\n", error = "2024-05-01T10:00:01Z stderr P b";
-  EXPECT_EQ(given_out(Format::cri, part + error, "", true), (Lines{fmt::format("out a @o{0}<{1}", part.size() + error.size(), part.size()),
-                                                                  fmt::format("err b @e{0}<{0}", part.size() + error.size())}));
+  EXPECT_EQ(given_out(Format::cri, part + error, "", true),
+            (Lines{fmt::format("out a @o{0}<{1}", part.size() + error.size(), part.size()),
+                   fmt::format("err b @e{0}<{0}", part.size() + error.size())}));
   // The place is that of another record of the same output: the part stays open.
   const std::string bad = "malformed\n";
   EXPECT_EQ(given_out(Format::cri, part + bad, "", true), (Lines{fmt::format("none malformed @o{}<0", part.size() + bad.size())}));
@@ -294,7 +302,8 @@ TEST(DecodeCri, OpenPartsComeOutWhenTheLogEnds) {
 TEST(DecodeCri, OpenPartsAtTheEndHavePlacesBehindAllOthers) {
   const std::string text = "2024-05-01T10:00:01Z stdout P a\nmalformed\n";
   const auto got = decode(Format::cri, text, {}, 1 << 20, true, true, false);
-  EXPECT_EQ(got.lines, (Lines{fmt::format("none malformed @o{}<0", text.size()), fmt::format("out a @o{}<{}", text.size() + 1, text.size() + 1)}));
+  EXPECT_EQ(got.lines, (Lines{fmt::format("none malformed @o{}<0", text.size()),
+                              fmt::format("out a @o{}<{}", text.size() + 1, text.size() + 1)}));
 }
 
 TEST(DecodeCri, LongLinesBecomePieces) {
@@ -304,8 +313,9 @@ TEST(DecodeCri, LongLinesBecomePieces) {
       "2024-05-01T10:00:03Z stdout F defghijkl\n"
       "2024-05-01T10:00:04Z stdout F abcd\n";
   const auto got = decode(Format::cri, text, {}, 4);
-  EXPECT_EQ(got.lines, (Lines{"out 10:00:01Z abcd [1]", "out 10:00:01Z efgh [2]", "out 10:00:01Z ij [3/3]", "out 10:00:03Z abcd [1]",
-                              "out 10:00:03Z efgh [2]", "out 10:00:03Z ijkl [3/3]", "out 10:00:04Z abcd"}));
+  EXPECT_EQ(got.lines,
+            (Lines{"out 10:00:01Z abcd [1]", "out 10:00:01Z efgh [2]", "out 10:00:01Z ij [3/3]", "out 10:00:03Z abcd [1]",
+                   "out 10:00:03Z efgh [2]", "out 10:00:03Z ijkl [3/3]", "out 10:00:04Z abcd"}));
   EXPECT_EQ(got.stats.split, 2U);
   expect_same_for_all_cuts(Format::cri, text, 4);
 }
@@ -317,9 +327,11 @@ TEST(DecodeCri, PiecesHaveRisingEndsAndResumeAtTheirLine) {
 }
 
 TEST(DecodeCri, PiecesAreCutBetweenCharacters) {
-  EXPECT_EQ(decode(Format::raw, "ab\u00e9\u00e9x\n", {}, 3, false, true, false).lines, (Lines{"none ab [1]", "none \u00e9 [2]", "none \u00e9x [3/3]"}));
+  EXPECT_EQ(decode(Format::raw, "ab\u00e9\u00e9x\n", {}, 3, false, true, false).lines,
+            (Lines{"none ab [1]", "none \u00e9 [2]", "none \u00e9x [3/3]"}));
   // No characters at all: any cut will do.
-  EXPECT_EQ(decode(Format::raw, "\x80\x80\x80\x80\x80\n", {}, 3, false, true, false).lines, (Lines{"none \x80\x80\x80 [1]", "none \x80\x80 [2/2]"}));
+  EXPECT_EQ(decode(Format::raw, "\x80\x80\x80\x80\x80\n", {}, 3, false, true, false).lines,
+            (Lines{"none \x80\x80\x80 [1]", "none \x80\x80 [2/2]"}));
 }
 
 TEST(DecodeRaw, LineLargerThanABlock) {
@@ -351,15 +363,14 @@ TEST(DecodeRaw, UnfinishedLastLineWaits) {
   expect_same_for_all_cuts(Format::raw, "one\n\ntwo\r\nthree");
 }
 
-const std::string kDocker =
-    R"({"log":"one\n","stream":"stdout","time":"2024-05-01T10:00:01Z"})"
-    "\n"
-    R"({"log":"two-","stream":"stdout","time":"2024-05-01T10:00:02Z"})"
-    "\n"
-    R"({"log":"err\n","stream":"stderr","time":"2024-05-01T10:00:03Z"})"
-    "\n"
-    R"({"log":"do\"ne\u00e9\t\n\n","stream":"stdout","time":"2024-05-01T10:00:04Z"})"
-    "\n{broken\n";
+const std::string kDocker = R"({"log":"one\n","stream":"stdout","time":"2024-05-01T10:00:01Z"})"
+                            "\n"
+                            R"({"log":"two-","stream":"stdout","time":"2024-05-01T10:00:02Z"})"
+                            "\n"
+                            R"({"log":"err\n","stream":"stderr","time":"2024-05-01T10:00:03Z"})"
+                            "\n"
+                            R"({"log":"do\"ne\u00e9\t\n\n","stream":"stdout","time":"2024-05-01T10:00:04Z"})"
+                            "\n{broken\n";
 
 TEST(DecodeDocker, JoinsUntilTheNewlineAndTakesOneOff) {
   const auto got = decode(Format::docker, kDocker, {}, 1 << 20, false, true, false);

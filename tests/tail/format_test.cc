@@ -28,7 +28,8 @@ TEST(ParseCri, Success) {
   f("2024-05-01T10:00:00.123456789Z stderr F", "2024-05-01T10:00:00.123456789Z", Stream::standard_error, false, "");
   f("2024-05-01T10:00:00+02:00 stderr P", "2024-05-01T08:00:00Z", Stream::standard_error, true, "");
   f("2024-05-01T10:00:00Z stdout P:x:y", "2024-05-01T10:00:00Z", Stream::standard_output, true, "");
-  f("2024-05-01T10:00:00Z stdout F:" + std::string(60, 'x') + " whole", "2024-05-01T10:00:00Z", Stream::standard_output, false, "whole");
+  f("2024-05-01T10:00:00Z stdout F:" + std::string(60, 'x') + " whole", "2024-05-01T10:00:00Z", Stream::standard_output, false,
+    "whole");
 }
 
 TEST(ParseCri, Failure) {
@@ -67,9 +68,10 @@ TEST(IsUtf16, ByItsMark) {
 
 TEST(ParseCri, CachedSecondGivesTheSameTimes) {
   SecondCache cache;
-  for (const char* time : {"2024-05-01T10:00:00.1Z", "2024-05-01T10:00:00.123456789Z", "2024-05-01T10:00:00.000000001Z", "2024-05-01T10:00:00Z",
-                           "2024-05-01T10:00:00.5+02:00", "2024-05-01T10:00:01.25Z", "2016-12-31T23:59:60.5Z", "2016-12-31T23:59:60.25Z",
-                           "1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.25Z", "2024-05-01T10:00:01.1234567891Z", "2024-05-01T10:00:01.9Z"}) {
+  for (const char* time :
+       {"2024-05-01T10:00:00.1Z", "2024-05-01T10:00:00.123456789Z", "2024-05-01T10:00:00.000000001Z", "2024-05-01T10:00:00Z",
+        "2024-05-01T10:00:00.5+02:00", "2024-05-01T10:00:01.25Z", "2016-12-31T23:59:60.5Z", "2016-12-31T23:59:60.25Z",
+        "1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.25Z", "2024-05-01T10:00:01.1234567891Z", "2024-05-01T10:00:01.9Z"}) {
     const std::string line = std::string(time) + " stdout F text";
     const auto header = parse_cri(line, cache);
     ASSERT_TRUE(header) << time;

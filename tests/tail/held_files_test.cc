@@ -48,14 +48,18 @@ TEST_F(Held, NothingIsGivenUpBelowTheBound) {
 }
 
 TEST_F(Held, TheOldestAreGivenUpUntilItHolds) {
-  const auto young = deleted("young.log", 600, 1), oldest = deleted("oldest.log", 600, 9), old = deleted("old.log", 600, 5), last = deleted("last.log", 400, 0);
+  const auto young = deleted("young.log", 600, 1), oldest = deleted("oldest.log", 600, 9), old = deleted("old.log", 600, 5),
+             last = deleted("last.log", 400, 0);
   EXPECT_TRUE(held.enforce());
   EXPECT_TRUE(oldest->given_up());
   EXPECT_TRUE(old->given_up());
   EXPECT_FALSE(young->given_up());
   EXPECT_FALSE(last->given_up());
   ASSERT_EQ(diagnostics.said().size(), 2U);
-  EXPECT_THAT(diagnostics.said()[0], testing::HasSubstr("oldest.log: deleted before it was read: 600 bytes not read yet are given up, since deleted files may keep 1000 B"));
+  EXPECT_THAT(
+      diagnostics.said()[0],
+      testing::HasSubstr(
+          "oldest.log: deleted before it was read: 600 bytes not read yet are given up, since deleted files may keep 1000 B"));
 }
 
 TEST_F(Held, OnlyWhatIsDeletedAndUnreadCounts) {
@@ -99,7 +103,8 @@ TEST_F(Held, ACompressedCopyTakesItsPlace) {
   EXPECT_TRUE(held.give_up_oldest());
   ASSERT_TRUE(given->copy->given_up());
   EXPECT_EQ(given->copy->given_up()->size, 5000U);
-  EXPECT_THAT(diagnostics.said().back(), testing::HasSubstr("4,900 bytes not read yet are given up, since a new file needed its descriptor"));
+  EXPECT_THAT(diagnostics.said().back(),
+              testing::HasSubstr("4,900 bytes not read yet are given up, since a new file needed its descriptor"));
 }
 
 TEST_F(Held, TheOldestGoesForADescriptor) {

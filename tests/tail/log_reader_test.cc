@@ -28,7 +28,8 @@ TEST_F(ReadLog, LabelsAndMetadataOfAPod) {
   EXPECT_EQ(read(log), Outcome::finished);
   ASSERT_EQ(jsons.size(), 3U);
   EXPECT_EQ(jsons[0],
-            "{\"timestamp\":\"2024-05-01T10:00:00Z\",\"line\":\"a\",\"labels\":{\"container\":\"app\",\"namespace\":\"shop\",\"pod\":\"web-1\","
+            "{\"timestamp\":\"2024-05-01T10:00:00Z\",\"line\":\"a\",\"labels\":{\"container\":\"app\",\"namespace\":\"shop\","
+            "\"pod\":\"web-1\","
             "\"stream\":\"stdout\"},\"metadata\":{\"pod_uid\":\"uid-1\"}}\n");
   EXPECT_NE(jsons[1].find("\"stream\":\"stderr\""), std::string::npos);
   EXPECT_EQ(jsons[2].find("\"stream\""), std::string::npos);
@@ -90,8 +91,9 @@ TEST_F(ReadLog, TrackedStreamIntroducesAndClosesGenerations) {
   log.add_file(open("a.log"));
   read(log);
   const std::size_t one = cri("one").size(), both = one + part.size();
-  EXPECT_EQ(take(), (Lines{"<generation 1.o0>", "<position 1.o0>", fmt::format("one @1.o{}", one), fmt::format("<done 1.o{}<1.{}>", both, one),
-                           "<generation 2.o0>", fmt::format("two @2.o{}", end.size())}));
+  EXPECT_EQ(take(),
+            (Lines{"<generation 1.o0>", "<position 1.o0>", fmt::format("one @1.o{}", one),
+                   fmt::format("<done 1.o{}<1.{}>", both, one), "<generation 2.o0>", fmt::format("two @2.o{}", end.size())}));
   EXPECT_EQ(markers.at(0).head_size, both);
   EXPECT_EQ(markers.at(0).inode, open("a.log.1")->inode());
 }
@@ -303,7 +305,8 @@ TEST_F(ReadLog, ByteOrderMarkIsLeftOut) {
   LogReader pod = reader(kPodFile);
   pod.add_file(open(kPodFile));
   read(pod);
-  EXPECT_EQ(take_records(), (Lines{fmt::format("one @1.o{}", 3 + cri("one").size()), fmt::format("two @1.o{}", 3 + 2 * cri("one").size())}));
+  EXPECT_EQ(take_records(),
+            (Lines{fmt::format("one @1.o{}", 3 + cri("one").size()), fmt::format("two @1.o{}", 3 + 2 * cri("one").size())}));
   EXPECT_EQ(stats.malformed, 0U);
   options.tracked = false;
   dir.write("a.log", mark + "one\n");
@@ -368,7 +371,8 @@ TEST_F(ReadLog, Utf16IsToldOnceWhileFollowing) {
 TEST_F(ReadLog, ZerosBetweenLinesAreAGap) {
   const std::string one = cri("one"), two = cri("two");
   const auto gap = [&](std::size_t from, std::size_t to) {
-    return fmt::format("weir: {} bytes of {} from byte {} on are lost: zeros stand there, as after a loss of power @1.o{}", to - from, dir / kPodFile, from, to);
+    return fmt::format("weir: {} bytes of {} from byte {} on are lost: zeros stand there, as after a loss of power @1.o{}",
+                       to - from, dir / kPodFile, from, to);
   };
   options.tracked = true;
   const auto f = [&](std::size_t from, std::size_t to) {
@@ -529,8 +533,10 @@ TEST_F(ReadLog, WhatWasNotReadOfATruncatedFileIsReadFromItsCopy) {
     log.add_file(open("a.log"));
     read(log);
     dir.write("a.log", "two\nthree\n", true);
-    if (gzip) write_gzip(dir / "a.log.1.gz", dir.read("a.log"));
-    else std::filesystem::copy_file(dir / "a.log", dir / "a.log.1");
+    if (gzip)
+      write_gzip(dir / "a.log.1.gz", dir.read("a.log"));
+    else
+      std::filesystem::copy_file(dir / "a.log", dir / "a.log.1");
     dir.write("a.log", "x\n");
     read(log);
     EXPECT_EQ(take_records(), (Lines{"one @1.o4", "two @1.o8", "three @1.o14", "x @2.o2"}));
@@ -584,7 +590,9 @@ TEST_F(ReadLog, TruncatedWithoutACopyIsAGapOfWhatWasSeen) {
   read(log);
   ASSERT_EQ(stats.gaps, 1U);
   EXPECT_EQ(stats.gap_bytes, 11U);
-  EXPECT_EQ(stats.latest_gap, fmt::format("weir: 11 bytes of {} from byte 4 on are lost: the file was truncated, and no copy of it is beside it", dir / "a.log"));
+  EXPECT_EQ(stats.latest_gap,
+            fmt::format("weir: 11 bytes of {} from byte 4 on are lost: the file was truncated, and no copy of it is beside it",
+                        dir / "a.log"));
   EXPECT_NE(jsons.back().find("\"weir_gap_bytes\":\"11\""), std::string::npos) << jsons.back();
   dir.write("a.log", "new\n", true);
   read(log);
@@ -648,8 +656,10 @@ TEST_F(ReadLog, AFileThatWasGivenUpIsAGapOfWhatWasNotRead) {
   const Lines got = take();
   ASSERT_EQ(got.size(), 5U) << testing::PrintToString(got);
   EXPECT_EQ(got[0], fmt::format("a @1.o{}", LogReader::kAbandoned + 1));  // the line that was open
-  EXPECT_EQ(got[1], fmt::format("weir: {} bytes of {} from byte {} on are lost: it was deleted before it was read, and for want of room @1.o{}", more.size(),
-                                dir / kPodFile, first.size(), LogReader::kToldLost));
+  EXPECT_EQ(
+      got[1],
+      fmt::format("weir: {} bytes of {} from byte {} on are lost: it was deleted before it was read, and for want of room @1.o{}",
+                  more.size(), dir / kPodFile, first.size(), LogReader::kToldLost));
   EXPECT_EQ(got[2], fmt::format("<done 1.o{}>", LogReader::kToldLost));
   EXPECT_EQ(got[4], fmt::format("three @2.o{}", cri("three").size()));
   EXPECT_EQ(stats.gap_bytes, more.size());
@@ -708,8 +718,8 @@ TEST_F(ReadLog, AFileThatWasExchangedForItsCompressedCopyGoesOnThere) {
   log.add_file(open("0.log"));
   read(log);
   const std::size_t line = cri("one").size();
-  EXPECT_EQ(take_records(), (Lines{fmt::format("one @1.o{}", line), fmt::format("two @1.o{}", 2 * line), fmt::format("three @1.o{}", text.size()),
-                                   fmt::format("four @2.o{}", cri("four").size())}));
+  EXPECT_EQ(take_records(), (Lines{fmt::format("one @1.o{}", line), fmt::format("two @1.o{}", 2 * line),
+                                   fmt::format("three @1.o{}", text.size()), fmt::format("four @2.o{}", cri("four").size())}));
   EXPECT_EQ(stats.gaps, 0U);
 }
 

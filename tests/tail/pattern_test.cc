@@ -19,9 +19,10 @@ using Found = std::map<std::string, std::vector<std::string>>;
 class FindFiles : public testing::Test {
  protected:
   FindFiles() {
-    for (const char* file : {"pods/shop_web-1_u1/app/0.log", "pods/shop_web-1_u1/app/1.log", "pods/shop_web-1_u1/app/1.log.20240501-100000",
-                             "pods/shop_web-1_u1/app/1.log.20240430-100000.gz", "pods/shop_web-1_u1/sidecar/0.log", "pods/pay_db-0_u2/db/0.log",
-                             "pods/notes.txt", "pods/host.log", "pods/.hidden.log", "plain/a.log", "plain/b.txt"}) {
+    for (const char* file :
+         {"pods/shop_web-1_u1/app/0.log", "pods/shop_web-1_u1/app/1.log", "pods/shop_web-1_u1/app/1.log.20240501-100000",
+          "pods/shop_web-1_u1/app/1.log.20240430-100000.gz", "pods/shop_web-1_u1/sidecar/0.log", "pods/pay_db-0_u2/db/0.log",
+          "pods/notes.txt", "pods/host.log", "pods/.hidden.log", "plain/a.log", "plain/b.txt"}) {
       dir.write(file, "x\n");
     }
   }
@@ -43,7 +44,9 @@ class FindFiles : public testing::Test {
     for (const auto& [key, files] : find(arguments, selection)) names.push_back(key);
     return names;
   }
-  std::string relative(const std::string& path) const { return std::filesystem::path(path).lexically_relative(dir.path()).string(); }
+  std::string relative(const std::string& path) const {
+    return std::filesystem::path(path).lexically_relative(dir.path()).string();
+  }
 
   test::TempDir dir;
   Unreadable unreadable;
@@ -51,8 +54,8 @@ class FindFiles : public testing::Test {
 using Keys = std::vector<std::string>;
 
 TEST_F(FindFiles, Folders) {
-  EXPECT_EQ(keys({"pods"}), (Keys{"pods/host.log", "pods/pay_db-0_u2/db/0.log", "pods/shop_web-1_u1/app/0.log", "pods/shop_web-1_u1/app/1.log",
-                                  "pods/shop_web-1_u1/sidecar/0.log"}));
+  EXPECT_EQ(keys({"pods"}), (Keys{"pods/host.log", "pods/pay_db-0_u2/db/0.log", "pods/shop_web-1_u1/app/0.log",
+                                  "pods/shop_web-1_u1/app/1.log", "pods/shop_web-1_u1/sidecar/0.log"}));
   EXPECT_EQ(keys({"pods/shop_web-1_u1"}),
             (Keys{"pods/shop_web-1_u1/app/0.log", "pods/shop_web-1_u1/app/1.log", "pods/shop_web-1_u1/sidecar/0.log"}));
   EXPECT_EQ(keys({"pods/shop_web-1_u1/app/"}), (Keys{"pods/shop_web-1_u1/app/0.log", "pods/shop_web-1_u1/app/1.log"}));
@@ -148,9 +151,7 @@ TEST(Pattern, Names) {
   f("/nowhere/a.log", "/nowhere/a.log.1", false);
 }
 
-TEST(ListFolder, TellsWhatCannotBeListed) {
-  EXPECT_FALSE(list_folder("/nonexistent/folder"));
-}
+TEST(ListFolder, TellsWhatCannotBeListed) { EXPECT_FALSE(list_folder("/nonexistent/folder")); }
 
 }  // namespace
 }  // namespace weir::tail

@@ -1,5 +1,5 @@
-// A log is written, rotated, compressed; its reader is killed at any record and starts again at what the keeper calls safe; and each
-// record arrives once, in the order of its stream.
+// A log is written, rotated, compressed; its reader is killed at any record and starts again at what the keeper calls safe; and
+// each record arrives once, in the order of its stream.
 #include "spool/keeper.h"
 #include "support/temp_dir.h"
 #include "tail/log_harness.h"
@@ -26,8 +26,8 @@ struct Shape {
   std::string name;
   Format format = Format::cri;
   Rotation rotation = Rotation::rename;
-  bool counted = false;       // app.log.1, .2, … instead of times
-  std::size_t banner = 0;     // bytes that every file begins with
+  bool counted = false;    // app.log.1, .2, … instead of times
+  std::size_t banner = 0;  // bytes that every file begins with
 };
 
 // What is on the disk, and what a reader that misses nothing makes of it.
@@ -54,8 +54,8 @@ class World {
     }
     return rotate();
   }
-  // A reader has looked, or nobody is there to look. A file that was truncated twice between two looks, and of which nothing was read before
-  // but what every file begins with, cannot be told from one that was truncated once.
+  // A reader has looked, or nobody is there to look. A file that was truncated twice between two looks, and of which nothing was
+  // read before but what every file begins with, cannot be told from one that was truncated once.
   void looked() { looked_ = fs::file_size(live()) > shape_.banner + 1; }
   void unwatched() { unwatched_ = true; }
   void watched() { unwatched_ = looked_ = false; }
@@ -80,7 +80,8 @@ class World {
   void write_part(bool error, const std::string& text, bool whole) {
     const char* stream = error ? "stderr" : "stdout";
     if (shape_.format == Format::docker) {
-      append(fmt::format("{{\"log\":\"{}{}\",\"stream\":\"{}\",\"time\":\"2024-05-01T10:00:00Z\"}}\n", text, whole ? "\\n" : "", stream));
+      append(fmt::format("{{\"log\":\"{}{}\",\"stream\":\"{}\",\"time\":\"2024-05-01T10:00:00Z\"}}\n", text, whole ? "\\n" : "",
+                         stream));
     } else {
       append(cri(text, stream, whole ? 'F' : 'P'));
     }
@@ -157,8 +158,10 @@ class Session {
     if (auto loaded = keeper_.load(snapshot); !loaded) throw std::runtime_error(loaded.error().message);
     const record::Positions positions = keeper_.positions();
     std::shared_ptr<InputFile> live = std::move(*InputFile::open(world.live()));
-    if (const auto position = positions.find(world.live()); position != positions.end()) resume(reader_, position->second, live);
-    else reader_.add_file(live);
+    if (const auto position = positions.find(world.live()); position != positions.end())
+      resume(reader_, position->second, live);
+    else
+      reader_.add_file(live);
     begin();
   }
 
@@ -209,7 +212,8 @@ class Session {
       if (repeat) continue;
       const bool has_place = record.source && (record.marker == nullptr || record.marker->type != record::Marker::Type::generation);
       if (!has_place) continue;
-      seen_.push_back({record.source, record.source.substream == 1 ? "e" : "o", record.is_marker() ? "" : std::string(record.line.data)});
+      seen_.push_back(
+          {record.source, record.source.substream == 1 ? "e" : "o", record.is_marker() ? "" : std::string(record.line.data)});
       while (seen_.size() > lag_) make_safe();
     }
     batch_.clear();
@@ -278,8 +282,9 @@ class EachRecordOnce : public testing::TestWithParam<Shape> {
       const Lines& got = safe[stream];
       const auto [a, b] = std::ranges::mismatch(got, expected);
       if (a == got.end() && b == expected.end()) continue;
-      FAIL() << "stream " << stream << ": " << got.size() << " instead of " << expected.size() << " records; after " << a - got.begin() << ": "
-             << testing::PrintToString(Lines(a, got.end())).substr(0, 200) << "\ninstead of " << testing::PrintToString(Lines(b, expected.end())).substr(0, 200);
+      FAIL() << "stream " << stream << ": " << got.size() << " instead of " << expected.size() << " records; after "
+             << a - got.begin() << ": " << testing::PrintToString(Lines(a, got.end())).substr(0, 200) << "\ninstead of "
+             << testing::PrintToString(Lines(b, expected.end())).substr(0, 200);
     }
   }
 };
@@ -305,18 +310,16 @@ TEST_P(EachRecordOnce, KilledOverAndOver) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, EachRecordOnce,
-                         testing::Values(Shape{.name = "cri"}, Shape{.name = "cri_counted", .counted = true},
-                                         Shape{.name = "docker", .format = Format::docker, .counted = true},
-                                         Shape{.name = "cri_copied", .rotation = Rotation::copy_and_truncate},
-                                         Shape{.name = "raw", .format = Format::raw},
-                                         Shape{.name = "raw_banner", .format = Format::raw, .counted = true, .banner = 1100},
-                                         Shape{.name = "raw_copied", .format = Format::raw, .rotation = Rotation::copy_and_truncate, .counted = true},
-                                         Shape{.name = "raw_copied_banner",
-                                               .format = Format::raw,
-                                               .rotation = Rotation::copy_and_truncate,
-                                               .banner = 1100}),
-                         [](const auto& shape) { return shape.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, EachRecordOnce,
+    testing::Values(
+        Shape{.name = "cri"}, Shape{.name = "cri_counted", .counted = true},
+        Shape{.name = "docker", .format = Format::docker, .counted = true},
+        Shape{.name = "cri_copied", .rotation = Rotation::copy_and_truncate}, Shape{.name = "raw", .format = Format::raw},
+        Shape{.name = "raw_banner", .format = Format::raw, .counted = true, .banner = 1100},
+        Shape{.name = "raw_copied", .format = Format::raw, .rotation = Rotation::copy_and_truncate, .counted = true},
+        Shape{.name = "raw_copied_banner", .format = Format::raw, .rotation = Rotation::copy_and_truncate, .banner = 1100}),
+    [](const auto& shape) { return shape.param.name; });
 
 }  // namespace
 }  // namespace weir::tail

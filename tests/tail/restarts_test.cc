@@ -37,9 +37,9 @@ TEST(ContainerRestarts, TheOlderOfTwoIsFound) {
   EXPECT_EQ(restarts.add(second), nullptr);
   EXPECT_EQ(restarts.add(other), nullptr);
   EXPECT_EQ(restarts.add(none), nullptr);
-  EXPECT_EQ(restarts.add(first), &first);    // it is there late
-  EXPECT_EQ(restarts.add(third), &second);   // by number, not by name
-  restarts.remove(second);                   // it is none of the latest
+  EXPECT_EQ(restarts.add(first), &first);   // it is there late
+  EXPECT_EQ(restarts.add(third), &second);  // by number, not by name
+  restarts.remove(second);                  // it is none of the latest
   restarts.remove(none);
   LogReader fourth = reader("app/11.log"), fifth = reader("app/12.log");
   EXPECT_EQ(restarts.add(fourth), &third);

@@ -181,8 +181,10 @@ TEST_F(Resume, ATruncatedFileIsReadFromItsCopyFirst) {
     dir.write("a.log", "one\ntwo\n");
     const auto stored = generation(1, "a.log", 4);
     dir.write("a.log.2", "older\n");
-    if (gzip) write_gzip(dir / "a.log.1.gz", dir.read("a.log"));
-    else std::filesystem::copy_file(dir / "a.log", dir / "a.log.1");
+    if (gzip)
+      write_gzip(dir / "a.log.1.gz", dir.read("a.log"));
+    else
+      std::filesystem::copy_file(dir / "a.log", dir / "a.log.1");
     dir.write("a.log", "x\n");  // the same inode
     EXPECT_EQ(go_on({{stored}, {1, 4}, {}}, true, "a.log"), (Lines{"two", "x"}));
     EXPECT_EQ(stats.gaps, 0U);
@@ -334,8 +336,10 @@ TEST_F(Resume, ADamagedCompressedFileIsReadAsFarAsItGoes) {
     dir.write("0.log", text);
     rotate("20240501-000000", true);
     std::string bytes = dir.read("0.log.20240501-000000.gz");
-    if (cut) bytes.resize(bytes.size() / 2);
-    else bytes[bytes.size() / 2] ^= 0x55;
+    if (cut)
+      bytes.resize(bytes.size() / 2);
+    else
+      bytes[bytes.size() / 2] ^= 0x55;
     dir.write("0.log.20240501-000000.gz", bytes);
     dir.write("0.log", cri("live"));
     const Lines got = go_on({{stored}, {1, cri("0 0").size()}, {}});
@@ -397,9 +401,10 @@ TEST_F(Resume, WhatWasToldToBeGoneIsNotToldAgain) {
 // A chain that is killed and started again, with a real keeper behind the reader.
 class Restarts : public Resume {
  protected:
-  // Reads until there is nothing more or `budget` records and markers have become safe; the lines that were new. `before`: what happens to the
-  // live file and the log before it is read.
-  Lines run(std::size_t budget = std::numeric_limits<std::size_t>::max(), const std::function<void(LogReader&, InputFile&)>& before = nullptr) {
+  // Reads until there is nothing more or `budget` records and markers have become safe; the lines that were new. `before`: what
+  // happens to the live file and the log before it is read.
+  Lines run(std::size_t budget = std::numeric_limits<std::size_t>::max(),
+            const std::function<void(LogReader&, InputFile&)>& before = nullptr) {
     spool::Keeper keeper("/spool.db");
     EXPECT_TRUE(keeper.load(snapshot));
     record::Marker begin;
@@ -411,8 +416,10 @@ class Restarts : public Resume {
     const record::Positions positions = keeper.positions();
     std::shared_ptr<InputFile> live = std::move(*InputFile::open(dir / "0.log"));
     LogReader log(1, dir / "0.log", options, stats, clock);
-    if (const auto known = positions.find(dir / "0.log"); known != positions.end()) resume(log, known->second, live);
-    else log.add_file(live);
+    if (const auto known = positions.find(dir / "0.log"); known != positions.end())
+      resume(log, known->second, live);
+    else
+      log.add_file(live);
     if (before) before(log, *live);
     Lines safe;
     const std::size_t size = LogReader::space_needed(options);
@@ -456,8 +463,9 @@ TEST_F(Restarts, AFileThatWasCutGoesOnAtItsEndWithOneGapWhereverTheChainIsKilled
     for (const std::string& line : run()) got.push_back(line);
     dir.write("0.log", cri("last"), true);
     for (const std::string& line : run()) got.push_back(line);
-    const std::string gap =
-        fmt::format("weir: what {} held from byte {} on is lost: the file is shorter than what was read of it, as after a loss of power", dir / "0.log", kept.size());
+    const std::string gap = fmt::format(
+        "weir: what {} held from byte {} on is lost: the file is shorter than what was read of it, as after a loss of power",
+        dir / "0.log", kept.size());
     EXPECT_EQ(got, (Lines{"a", gap, "c", "next", "last"}));  // "a": the line that was open, as far as it is there
   }
 }
@@ -492,8 +500,9 @@ TEST_F(Restarts, ZerosAreToldOnceWhereverTheChainIsKilled) {
     const std::size_t from = cri("one").size() + cri("a").size();
     // The place of "a" lies in the hole: whoever starts from there tells the rest of it.
     const bool from_there = got.size() > 2 && got[2].starts_with("weir: 499 ");
-    EXPECT_EQ(got, (Lines{"one", "a", fmt::format("weir: {} bytes of {} from byte {} on are lost: {}", from_there ? 499 : 500, dir / "0.log",
-                                                  from + (from_there ? 1 : 0), kHoleCause),
+    EXPECT_EQ(got, (Lines{"one", "a",
+                          fmt::format("weir: {} bytes of {} from byte {} on are lost: {}", from_there ? 499 : 500, dir / "0.log",
+                                      from + (from_there ? 1 : 0), kHoleCause),
                           "two", "three"}));
   }
 }
@@ -505,7 +514,8 @@ TEST_F(Restarts, LastWordsComeOnceWhereverTheChainIsKilled) {
   for (std::size_t kill = 0; kill < 8; ++kill) {
     SCOPED_TRACE(kill);
     snapshot.clear();
-    dir.write("0.log", cri("one") + cri("a", "stdout", 'P') + cri("two", "stderr") + cri("b", "stderr", 'P') + "2024-05-01T10:00:00Z stdout F c");
+    dir.write("0.log", cri("one") + cri("a", "stdout", 'P') + cri("two", "stderr") + cri("b", "stderr", 'P') +
+                           "2024-05-01T10:00:00Z stdout F c");
     Lines got = run(kill, next_log);
     for (int life = 0; life < 2; ++life) {
       for (const std::string& line : run(1000, next_log)) got.push_back(line);

@@ -10,7 +10,9 @@ namespace weir::tail {
 namespace {
 
 TEST(Rotation, NamesThatKeepTheExtension) {
-  const auto f = [](std::string_view name, std::string_view live, std::string_view rotation) { EXPECT_EQ(inner_rotation_of(name, live), rotation) << name; };
+  const auto f = [](std::string_view name, std::string_view live, std::string_view rotation) {
+    EXPECT_EQ(inner_rotation_of(name, live), rotation) << name;
+  };
   f("server-2026-01-02T03-04-05.000.log", "server.log", "2026-01-02T03-04-05.000");
   f("server.1.log", "server.log", "1");
   f("server.2026-01-02.3.log.gz", "server.log", "2026-01-02.3");

@@ -1,5 +1,5 @@
-#include "record/pod_path.h"
 #include "tail/selection.h"
+#include "record/pod_path.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,9 @@ namespace {
 
 using record::PodPath;
 
-PodPath path(std::string_view name_space, std::string_view pod, std::string_view container) { return {name_space, pod, "u", container}; }
+PodPath path(std::string_view name_space, std::string_view pod, std::string_view container) {
+  return {name_space, pod, "u", container};
+}
 
 TEST(Selection, WantsEverythingByDefault) {
   EXPECT_TRUE(Selection().wants(path("a", "b", "c")));

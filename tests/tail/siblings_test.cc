@@ -34,7 +34,9 @@ class SiblingsTest : public testing::Test {
 };
 
 TEST_F(SiblingsTest, OldestFirst) {
-  for (const char* name : {"0.log", "0.log.20240501-000002", "0.log.20240501-000001.gz", "1.log", "1.log.20240501-000000", "00.log.1"}) dir.write(name, "x");
+  for (const char* name :
+       {"0.log", "0.log.20240501-000002", "0.log.20240501-000001.gz", "1.log", "1.log.20240501-000000", "00.log.1"})
+    dir.write(name, "x");
   EXPECT_THAT(names(), ElementsAre("0.log.20240501-000001.gz", "0.log.20240501-000002"));
   for (const char* name : {"syslog", "syslog.1", "syslog.10.gz", "syslog.2.gz"}) dir.write(name, "x");
   EXPECT_THAT(names("syslog"), ElementsAre("syslog.10.gz", "syslog.2.gz", "syslog.1"));
@@ -48,7 +50,8 @@ TEST_F(SiblingsTest, AFileBeforeItsCompressedCopyAndNothingUnfinished) {
 
 TEST_F(SiblingsTest, WhatCannotBeReadIsNamed) {
   dir.write("0.log.1.zst", "x");
-  EXPECT_EQ(open_siblings(dir / "0.log").trouble, "cannot read " + (dir / "0.log.1.zst") + ": of compressed files only .gz is read");
+  EXPECT_EQ(open_siblings(dir / "0.log").trouble,
+            "cannot read " + (dir / "0.log.1.zst") + ": of compressed files only .gz is read");
   std::filesystem::create_directories(dir / "0.log.2");
   EXPECT_THAT(names(), IsEmpty());  // a folder is none
 }
@@ -61,7 +64,8 @@ TEST_F(SiblingsTest, NamesThatChangeMeanwhile) {
   std::thread rotator([&] {
     for (int rotation = 0; rotation < kLooks * kRotationsALook; rotations = ++rotation) {
       while (looks * kRotationsALook <= rotation) std::this_thread::yield();
-      for (int i = kFiles; i > 0; --i) std::filesystem::rename(dir / fmt::format("0.log.{}", i), dir / fmt::format("0.log.{}", i + 1));
+      for (int i = kFiles; i > 0; --i)
+        std::filesystem::rename(dir / fmt::format("0.log.{}", i), dir / fmt::format("0.log.{}", i + 1));
       dir.write("0.log.new.tmp", fmt::format("{}", 1000 + rotation));
       std::filesystem::rename(dir / "0.log.new.tmp", dir / "0.log.1");
       std::filesystem::remove(dir / fmt::format("0.log.{}", kFiles + 1));
@@ -86,9 +90,7 @@ TEST_F(SiblingsTest, NamesThatChangeMeanwhile) {
 
 TEST_F(SiblingsTest, TheNewestCopyThatBeginsAlikeAndHasTheSameBeforeThePlace) {
   const std::string read = "head\nfirst\n";
-  const auto trace = [&](std::string_view text) {
-    return Trace{5, record::fnv1a(text.substr(0, 5)), text.size(), text.substr(5)};
-  };
+  const auto trace = [&](std::string_view text) { return Trace{5, record::fnv1a(text.substr(0, 5)), text.size(), text.substr(5)}; };
   dir.write("0.log.5", read + "of an older one\n");
   dir.write("0.log.4", read + "wanted\n");
   dir.write("0.log.3", "head\nother\nrest\n");

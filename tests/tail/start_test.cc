@@ -69,7 +69,8 @@ TEST(Start, Utf16IsReadFromItsMarkOn) {
   test::TempDir dir;
   const std::string text("\xff\xfeh\0\n\0i\0\n\0", 10);
   dir.write("a.log", text);
-  for (const Start& start : {Start{Start::Kind::end, 0, 0}, Start{Start::Kind::lines, 1, 0}, Start{Start::Kind::time, 0, base::kSecond}}) {
+  for (const Start& start :
+       {Start{Start::Kind::end, 0, 0}, Start{Start::Kind::lines, 1, 0}, Start{Start::Kind::time, 0, base::kSecond}}) {
     EXPECT_EQ(rest_after(dir, "a.log", start), text);
   }
 }
@@ -102,7 +103,8 @@ TEST(AtTime, FindsAPlaceShortlyBefore) {
   test::TempDir dir;
   const base::Timestamp begin = *record::parse_rfc3339("2024-05-01T10:00:00Z");
   std::string text;
-  for (int i = 0; i < 20'000; ++i) text += record::to_rfc3339(begin + i * base::kSecond) + " stdout F a line of some length, as they are\n";
+  for (int i = 0; i < 20'000; ++i)
+    text += record::to_rfc3339(begin + i * base::kSecond) + " stdout F a line of some length, as they are\n";
   dir.write("a.log", text);
   const auto first = [&](base::Timestamp time) {
     const std::string rest = rest_after(dir, "a.log", {Start::Kind::time, 0, time});

@@ -35,9 +35,11 @@ class Watch : public testing::Test {
   void start(const std::vector<std::string>& arguments, Selection selection = {}, WatchOptions options = {}) {
     std::vector<Pattern> patterns;
     for (const std::string& argument : arguments) {
-      for (Pattern& pattern : patterns_of(argument.starts_with('/') ? argument : dir / argument)) patterns.push_back(std::move(pattern));
+      for (Pattern& pattern : patterns_of(argument.starts_with('/') ? argument : dir / argument))
+        patterns.push_back(std::move(pattern));
     }
-    auto started = Watcher::start(std::move(patterns), std::move(selection), times, base::Clock::system(), *held, std::move(options));
+    auto started =
+        Watcher::start(std::move(patterns), std::move(selection), times, base::Clock::system(), *held, std::move(options));
     ASSERT_TRUE(started) << started.error().message;
     watcher = std::move(*started);
     wait([&] { return complete; });
@@ -76,8 +78,10 @@ class Watch : public testing::Test {
   int generations(const std::string& name) { return log(name).generations; }
 
   test::TempDir dir;
-  WatchTimes times{
-      .gather = 20 * base::kMillisecond, .spacing = 20 * base::kMillisecond, .rescan = base::kHour, .hold = 20 * base::kMillisecond};
+  WatchTimes times{.gather = 20 * base::kMillisecond,
+                   .spacing = 20 * base::kMillisecond,
+                   .rescan = base::kHour,
+                   .hold = 20 * base::kMillisecond};
   test::RememberingDiagnostics diagnostics;
   std::unique_ptr<HeldFiles> held = std::make_unique<HeldFiles>(std::uint64_t{1} << 30, diagnostics);
   std::unique_ptr<Watcher> watcher;

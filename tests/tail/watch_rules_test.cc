@@ -69,11 +69,11 @@ TEST(JudgeRotations, ByNameShapeAndTime) {
   const SeenRotation known{"s-9.log", 20, true, false}, reading{"s-9.log", 20, true, true};
   f({}, {});
   f({{"s-9.log", 10}, known}, {read, another});
-  f({{"s-9.log", 30}, known}, {another, another});          // written to since
-  f({known, {"s-9.log", 10}}, {another, another});          // newer by name, and nothing is to be read
+  f({{"s-9.log", 30}, known}, {another, another});  // written to since
+  f({known, {"s-9.log", 10}}, {another, another});  // newer by name, and nothing is to be read
   f({reading, {"s-9.log", 30}}, {another, to_be_read});
   f({{"s-9.log", 10}, reading, {"s-9.log", 30}}, {read, another, to_be_read});
-  f({{"t-9.log", 10}, known}, {another, another});          // of another shape
+  f({{"t-9.log", 10}, known}, {another, another});  // of another shape
   f({{"", 10}, reading, {"", 30}}, {another, another, another});
   f({{"s-9.log", 10}, {"s-9.log", 20}}, {another, another});  // none is known
 }

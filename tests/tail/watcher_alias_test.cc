@@ -57,7 +57,8 @@ TEST_F(Alias, RotatedAgainAndAgain) {
   dir.write("d/server.log", "0\n");
   start({"d"});
   for (int i = 1; i <= 6; ++i) {
-    for (int old = i - 1; old >= 1; --old) fs::rename(dir / fmt::format("d/server.{}.log", old), dir / fmt::format("d/server.{}.log", old + 1));
+    for (int old = i - 1; old >= 1; --old)
+      fs::rename(dir / fmt::format("d/server.{}.log", old), dir / fmt::format("d/server.{}.log", old + 1));
     fs::rename(dir / "d/server.log", dir / "d/server.1.log");
     dir.write("d/server.log", fmt::format("{}\n", i));
     wait([&] { return generations("d/server.log") == i + 1; });
@@ -192,7 +193,8 @@ TEST_F(Alias, AnOldFileHasALogOfItsOwnFromItsEnd) {
     start({"d"});
     for (int i = 1; i <= 10; ++i) {
       read_out();
-      const auto latest = std::ranges::find(files.rbegin(), files.rend(), dir / live, [](const auto& file) { return file->path(); });
+      const auto latest =
+          std::ranges::find(files.rbegin(), files.rend(), dir / live, [](const auto& file) { return file->path(); });
       files = {*latest};  // the reader is done with the others
       fs::rename(dir / live, dir / rotated(i));
       dir.write(live, fmt::format("file {}\n", i));
@@ -321,14 +323,14 @@ TEST_F(AliasResumed, WhatWasReadIsNotReadAgain) {
 
 struct Finished {
   const char* what;
-  const char* name;          // of the file, which was one of 0.log's
-  bool live = true;          // 0.log is there
-  bool added = false;        // something was added to it while nothing ran
-  bool gone = false;         // the log has ended
-  bool deleted_last = false; // it is the log's last file, so that it was deleted: this one has its inode and its beginning
-  int newer = 1;             // later generations that are known
-  bool own_log = false;      // expected: a log of its own …
-  bool from_end = true;      // … from where it was read to
+  const char* name;           // of the file, which was one of 0.log's
+  bool live = true;           // 0.log is there
+  bool added = false;         // something was added to it while nothing ran
+  bool gone = false;          // the log has ended
+  bool deleted_last = false;  // it is the log's last file, so that it was deleted: this one has its inode and its beginning
+  int newer = 1;              // later generations that are known
+  bool own_log = false;       // expected: a log of its own …
+  bool from_end = true;       // … from where it was read to
 };
 
 class FinishedFile : public AliasResumed, public testing::WithParamInterface<Finished> {};
@@ -361,18 +363,23 @@ TEST_P(FinishedFile, IsNotReadAgain) {
   EXPECT_EQ(log(name).offset, one.own_log && one.from_end ? end : 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, FinishedFile,
-                         testing::Values(Finished{.what = "Date", .name = "0-2026-01-01.log"}, Finished{.what = "Count", .name = "0.1.log"},
-                                         Finished{.what = "Turn", .name = "0-r1.log"}, Finished{.what = "Odd", .name = "old1.log"},
-                                         Finished{.what = "Added", .name = "0-r1.log", .added = true, .own_log = true},
-                                         Finished{.what = "NoLive", .name = "0-r1.log", .live = false, .own_log = true},
-                                         Finished{.what = "Gone", .name = "0-r1.log", .live = false, .gone = true, .own_log = true},
-                                         Finished{.what = "GoneAdded", .name = "0-r1.log", .live = false, .added = true, .gone = true,
-                                                  .own_log = true},
-                                         Finished{.what = "GoneInode", .name = "7.log", .live = false, .gone = true, .deleted_last = true,
-                                                  .own_log = true, .from_end = false},
-                                         Finished{.what = "Old", .name = "0-r1.log", .newer = 7, .own_log = true}),
-                         [](const auto& test) { return test.param.what; });
+INSTANTIATE_TEST_SUITE_P(
+    Table, FinishedFile,
+    testing::Values(Finished{.what = "Date", .name = "0-2026-01-01.log"}, Finished{.what = "Count", .name = "0.1.log"},
+                    Finished{.what = "Turn", .name = "0-r1.log"}, Finished{.what = "Odd", .name = "old1.log"},
+                    Finished{.what = "Added", .name = "0-r1.log", .added = true, .own_log = true},
+                    Finished{.what = "NoLive", .name = "0-r1.log", .live = false, .own_log = true},
+                    Finished{.what = "Gone", .name = "0-r1.log", .live = false, .gone = true, .own_log = true},
+                    Finished{.what = "GoneAdded", .name = "0-r1.log", .live = false, .added = true, .gone = true, .own_log = true},
+                    Finished{.what = "GoneInode",
+                             .name = "7.log",
+                             .live = false,
+                             .gone = true,
+                             .deleted_last = true,
+                             .own_log = true,
+                             .from_end = false},
+                    Finished{.what = "Old", .name = "0-r1.log", .newer = 7, .own_log = true}),
+    [](const auto& test) { return test.param.what; });
 
 TEST_F(AliasResumed, AFileThatMovedAwayIsGivenToItsLog) {
   for (const std::string moved : {"d/shop_other_u/app/7.log", "d/shop_web_u/app/1.log"}) {

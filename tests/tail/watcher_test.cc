@@ -46,8 +46,8 @@ bool asks_for_writing(const std::string& folder) {
     std::ifstream info(fd.path());
     for (std::string line; std::getline(info, line);) {
       unsigned long watch = 0, inode = 0, device = 0, mask = 0;
-      if (std::sscanf(line.c_str(), "inotify wd:%lx ino:%lx sdev:%lx mask:%lx", &watch, &inode, &device, &mask) == 4 && inode == status.st_ino &&
-          (mask & IN_MODIFY) != 0) {
+      if (std::sscanf(line.c_str(), "inotify wd:%lx ino:%lx sdev:%lx mask:%lx", &watch, &inode, &device, &mask) == 4 &&
+          inode == status.st_ino && (mask & IN_MODIFY) != 0) {
         return true;
       }
     }
