@@ -65,7 +65,7 @@ BESIDES = {
     "protozero/": {"tests/support"},
     "nlohmann/": {"tests/support", "tests/record", "tests/fuzz"},
     "zlib": {"examples"},
-    "CLI/": {"cmd"},
+    "CLI/": {"cmd", "tests/cmd"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
