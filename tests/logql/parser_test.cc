@@ -1313,7 +1313,7 @@ TEST(Parser, ErrorsCarryTheQueryAndTheOffset) {
   };
   f("{a=1}", 3);
   f("{a=\"b\"}\n|= 1", 11);
-  f("", std::nullopt);
+  f("", 0);
 }
 
 TEST(Parser, LimitsSizeAndDepth) {
