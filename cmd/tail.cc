@@ -1,5 +1,5 @@
 // weir tail: read log files as records.
-#include "stages/stream_input.h"
+#include "tail/stream_input.h"
 #include "stages/tail_source.h"
 
 #include "cli/output_options.h"
@@ -131,14 +131,14 @@ class Tail : public cli::Invocation {
           .with_hint("leave --checkpoint out: weir run finds the file by itself");
     }
     const bool standard_input = spec_.inputs == std::vector<std::string>{"-"};
-    const auto stream = std::ranges::find_if(spec_.inputs, stages::is_stream);
+    const auto stream = std::ranges::find_if(spec_.inputs, tail::is_stream);
     if (stream != spec_.inputs.end()) {
       if (!spec_.checkpoint.empty())
         return base::fail(Code::usage, "cannot use --checkpoint with {}: it is not a file and has no positions", *stream);
       if (const char* option = needs_files(); option != nullptr)
         return base::fail(Code::usage, "cannot use {} with {}: it is read once", option, *stream);
     }
-    const bool only_streams = standard_input || std::ranges::all_of(spec_.inputs, stages::is_stream);
+    const bool only_streams = standard_input || std::ranges::all_of(spec_.inputs, tail::is_stream);
     if (plan.keeper && stream != spec_.inputs.end() && !only_streams) {
       return base::fail(Code::usage, "cannot read {} together with files whose positions are kept in {}: it has none", *stream,
                         *plan.keeper)

@@ -45,6 +45,11 @@ function __weir_spools
     string join -- \n $found
 end
 
+# Not what stands beside a spool and belongs to it.
+function __weir_files
+    __fish_complete_path (commandline -ct) | string match -rv '\.db-[^/]*$'
+end
+
 # What the command prints that was typed so far.
 function __weir_listed
     set -l words (commandline -opc)
@@ -92,7 +97,7 @@ complete -c weir -n '__weir_command tail' -l exclude-pod -x -d 'skip these pods;
 complete -c weir -n '__weir_command tail' -l exclude-container -x -d 'skip these containers'
 complete -c weir -n '__weir_command tail' -l checkpoint -r -F -d 'start at the positions in FILE, which `buffer FILE` or `push --checkpoint FILE` keeps; `weir run` finds the file by itself'
 complete -c weir -n '__weir_command tail' -l wait -x -d 'how long to wait for a busy checkpoint file'
-complete -c weir -n '__weir_command tail; and __weir_place 0- "" --hold-deleted --lines --from --since --max-age --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait' -F
+complete -c weir -n '__weir_command tail; and __weir_place 0- "" --hold-deleted --lines --from --since --max-age --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait' -a '(__weir_files)'
 complete -c weir -n '__weir_command enrich' -l label -x -d 'set the label NAME, also where the record has one (repeatable)'
 complete -c weir -n '__weir_command enrich' -l label-from-env -x -d 'set the label NAME to the value of an environment variable (repeatable)'
 complete -c weir -n '__weir_command enrich' -l keep-labels -x -d 'keep only these labels, separated by commas; the others become metadata'
@@ -207,7 +212,7 @@ complete -c weir -n '__weir_command query; and __weir_place 0 "" --spool --since
 complete -c weir -n '__weir_command run' -s c -l command -x -d 'the text of the pipelines'
 complete -c weir -n '__weir_command run' -l check -d 'check the text, the files and the variables; run nothing'
 complete -c weir -n '__weir_command run' -s h -l help -x -a 'all' -d 'show help and exit; `all`: with every option'
-complete -c weir -n '__weir_command run; and __weir_place 0 "" -c --command -h --help' -F
+complete -c weir -n '__weir_command run; and __weir_place 0 "" -c --command -h --help' -a '(__weir_files)'
 complete -c weir -n '__weir_command spool' -s o -l output -x -a 'text json' -d 'text for people or JSON for programs'
 complete -c weir -n '__weir_command spool' -l wait -x -d 'how long `compact` waits for the writer of the spool, and `copy` for a busy file'
 complete -c weir -n '__weir_command spool' -s h -l help -x -a 'all' -d 'show help and exit; `all`: with every option'
