@@ -1,6 +1,6 @@
 // weir tail: read log files as records.
-#include "tail/stream_input.h"
 #include "stages/tail_source.h"
+#include "tail/stream_input.h"
 
 #include "cli/output_options.h"
 #include "cli/selection_options.h"
