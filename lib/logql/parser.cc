@@ -533,12 +533,6 @@ base::Result<Expr> parse(std::string_view query, const ParserOptions& options) {
   if (auto* error = std::get_if<ParseError>(&parsed)) {
     const Advice advice = advise(query, *error, options);
     if (advice.text.empty()) return error->to_error(query);
-    if (advice.offset != error->offset && !error->why.empty()) {
-      // What is unexpected stands elsewhere, and is not what is wrong.
-      ParseError meant = semantic_error(query, "", advice.offset);
-      meant.why = "syntax error";
-      *error = std::move(meant);
-    }
     error->offset = advice.offset;
     base::Error out = error->to_error(query);
     out.hint += '\n' + advice.text;
