@@ -29,6 +29,7 @@ std::string print_names(const std::vector<std::string>& names) {
 }
 
 std::string print_size_exactly(std::uint64_t bytes) {
+  if (bytes == 0) return "0KB";  // 0B begins a number in base 2
   std::string rounded = gotext::print_bytes(bytes);
   return gotext::parse_bytes(rounded) == bytes ? rounded : fmt::format("{}B", bytes);
 }

@@ -45,6 +45,7 @@ TEST(Selection, Narrow) {
   f(R"(sum(rate({a="b"}[1m])) / sum(rate({}[1m])))", R"((sum(rate({namespace="n", a="b"}[1m])) / sum(rate({namespace="n"}[1m]))))");
   f("vector(1)", "vector(1.000000)");
   f(R"({a="b\"{"})", R"({namespace="n", a="b\"{"})");
+  f("{} | json | size > 0KiB", R"({namespace="n"} | json | size>0KB)");
   EXPECT_EQ(narrow(Selection(), "{ }").value(), "{ }");
 }
 

@@ -28,9 +28,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!expr.is_log() || !logql::LogQuery::compile(query, {.selector_optional = true})) return 0;
   const std::string printed = logql::print(expr);
   auto again = logql::parse_expr(printed, options);
-  if (printed.size() < logql::kMaxQueryBytes) {
-    // As in Loki, not every printed query can be read again: a size of 0 prints as 0B, which begins a number in base 2.
-    if (const auto* same = std::get_if<logql::Expr>(&again)) WEIR_HOLDS(*same == expr);
+  // Printing writes a row of `or` as nested parentheses, and the parser bounds how deep they are.
+  if (printed.size() < logql::kMaxQueryBytes && std::ranges::count(printed, '(') < 100) {
+    WEIR_HOLDS(std::holds_alternative<logql::Expr>(again));
+    WEIR_HOLDS(std::get<logql::Expr>(again) == expr);
   }
   auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
   if (!compiled) return 0;

@@ -20,5 +20,22 @@ TEST(Printer, Pieces) {
   EXPECT_EQ(print_selector({}), "{}");
 }
 
+TEST(Printer, WhatIsPrintedCanBeReadAgain) {
+  const auto f = [](std::string_view query, std::string_view expected) {
+    const auto read = [](std::string_view text) { return parse(text, {.selector_optional = true}); };
+    auto parsed = read(query);
+    ASSERT_TRUE(parsed) << query;
+    const std::string printed = print(*parsed);
+    EXPECT_EQ(printed, expected);
+    auto again = read(printed);
+    ASSERT_TRUE(again) << printed;
+    EXPECT_TRUE(*again == *parsed) << printed;
+  };
+  f("{a=`b`} | x > 0KiB", R"({a="b"} | x>0KB)");  // 0B begins a number in base 2
+  f("{a=`b`} | x > 2100001B", R"({a="b"} | x>2100001B)");
+  f("{a=`b`} | x > 5KB", R"({a="b"} | x>5.0kB)");
+  f("{a=`b`} | x > 90m", R"({a="b"} | x>1h30m0s)");
+}
+
 }  // namespace
 }  // namespace weir::logql
