@@ -25,7 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto& expr = std::get<logql::Expr>(parsed);
   // Compiling finds out whether the expressions of json and logfmt can be read; one that cannot (`| logfmt!`) has no printed form.
-  if (!expr.is_log() || !logql::LogQuery::compile(query, {.selector_optional = true})) return 0;
+  if (!expr.is_log()) return 0;
+  auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
+  if (!compiled) return 0;
   const std::string printed = logql::print(expr);
   auto again = logql::parse_expr(printed, options);
   // Printing writes a row of `or` as nested parentheses, and the parser bounds how deep they are.
@@ -33,8 +35,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     WEIR_HOLDS(std::holds_alternative<logql::Expr>(again));
     WEIR_HOLDS(std::get<logql::Expr>(again) == expr);
   }
-  auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
-  if (!compiled) return 0;
   record::Batch batch;
   record::Record& record = batch.records.emplace_back();
   record.timestamp = 1'760'000'000 * base::kSecond;
