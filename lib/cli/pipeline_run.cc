@@ -15,6 +15,8 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <set>
 
 namespace weir::cli {
 namespace {
@@ -152,9 +154,17 @@ Result<std::vector<PipelineEntry>> read_pipelines(PipelineSource text, std::span
   auto parsed = source->parse(context.environment);
   if (!parsed) return std::move(parsed).error();
   std::vector<PipelineEntry> entries;
+  std::set<std::filesystem::path> keepers;
   for (PipelineText& pipeline : *parsed) {
     entries.push_back({source, std::move(pipeline)});
-    if (auto links = read_links(entries.back(), commands, context); !links) return std::move(links).error();
+    auto links = read_links(entries.back(), commands, context);
+    if (!links) return std::move(links).error();
+    for (const Link& link : *links) {
+      const auto keeper = link.parsed.invocation->keeper();
+      if (!keeper || keepers.insert(std::filesystem::absolute(*keeper).lexically_normal()).second) continue;
+      return source->error_at(entries.back().place(), fmt::format("a second pipeline keeps its positions in '{}'", *keeper),
+                              "give each pipeline a spool or a checkpoint of its own");
+    }
   }
   return entries;
 }

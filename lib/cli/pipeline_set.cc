@@ -38,9 +38,8 @@ struct PipelineSet::Slot {
   std::optional<Assembly> assembly;
   std::thread thread;
   std::optional<Result<Exit>> outcome;
-  std::atomic<bool> ended{false};          // `outcome` is there
-  bool replaced = false;                   // it was asked to end, and its outcome does not count
-  std::optional<PipelineEntry> successor;  // of one that is replaced; none where nothing takes its place
+  std::atomic<bool> ended{false};  // `outcome` is there
+  bool ending = false;             // a reload asked it to end, and its outcome does not count
 
   ~Slot() {
     if (thread.joinable()) thread.join();
@@ -143,15 +142,13 @@ Result<Exit> PipelineSet::run() {
     if (!reload_ || reloads_ == context_.stop->reloads() || context_.stop->stopped()) continue;
     reloads_ = context_.stop->reloads();
     auto wanted = reload_();
-    if (wanted) {
-      replace(*std::move(wanted));
-    } else {
-      const Error error = std::move(wanted).error().within("the pipelines run on as they were");
-      context_.diagnostics->report(error);
+    if (auto changed = wanted ? replace(*std::move(wanted)) : std::move(wanted).error(); !changed) {
+      context_.diagnostics->report(std::move(changed).error().within("the pipelines run on as they were"));
     }
   }
   if (error_) return *std::move(error_);
-  return exit_;
+  // A signal may have come while none was running.
+  return exit_ == Exit::ok ? exit_of_signal(context_.stop->signal(), Exit::ok) : exit_;
 }
 
 void PipelineSet::collect_ended() {
@@ -160,85 +157,79 @@ void PipelineSet::collect_ended() {
       ++i;
       continue;
     }
-    auto ended = std::move(slots_[i]);
+    const auto ended = std::move(slots_[i]);
     slots_.erase(slots_.begin() + static_cast<std::ptrdiff_t>(i));
     ended->thread.join();
-    if (ended->replaced && !context_.stop->stopped()) {
-      go_on(std::move(ended));
-      continue;
-    }
     Result<Exit>& outcome = *ended->outcome;
-    if (!outcome) {
+    if (ended->ending && !context_.stop->stopped()) {
+      if (!outcome) context_.diagnostics->report(std::move(outcome).error().within("a pipeline that was replaced"));
+    } else if (!outcome) {
       fail(std::move(outcome).error());
-    } else if (severity(*outcome) > severity(exit_)) {
-      exit_ = *outcome;
+    } else {
+      if (severity(*outcome) > severity(exit_)) exit_ = *outcome;
+      finished_.push_back(ended->entry);
     }
   }
+  const bool one_ends = std::ranges::any_of(slots_, [](const auto& slot) { return slot->ending; });
+  if (!one_ends && !context_.stop->stopped()) start_waiting();
 }
 
-// What takes the place of a pipeline that has ended because it was asked to.
-void PipelineSet::go_on(std::unique_ptr<Slot> ended) {
-  if (!*ended->outcome) context_.diagnostics->report(std::move(*ended->outcome).error().within("a pipeline that was replaced"));
-  ended->assembly.reset();
-  if (!ended->successor) return;
-  auto next = make(*ended->successor);
-  if (!next) {
-    context_.diagnostics->report(std::move(next).error().within("the changed pipeline cannot start, and the old one runs again"));
-    next = make(ended->entry);
-  }
-  if (!next) return fail(std::move(next).error());
-  slots_.push_back(*std::move(next));
-  if (auto started = start(*slots_.back()); !started) {
-    slots_.pop_back();
-    fail(std::move(started).error());
+void PipelineSet::start_waiting() {
+  for (const Change& change : std::exchange(changes_, {})) {
+    auto started = start_new(change.wanted);
+    if (started) continue;
+    if (context_.stop->stopped()) return;  // which ended a wait for a lock
+    const std::string_view what =
+        change.old ? "the changed pipeline cannot start, and the old one runs again" : "a new pipeline cannot start";
+    context_.diagnostics->report(std::move(started).error().within(what));
+    if (!change.old) continue;
+    if (auto again = start_new(*change.old); !again) return fail(std::move(again).error());
   }
 }
 
-void PipelineSet::replace(std::vector<PipelineEntry> wanted) {
-  std::vector<Slot*> others;
+Result<void> PipelineSet::start_new(const PipelineEntry& entry) {
+  auto slot = make(entry);
+  if (!slot) return std::move(slot).error();
+  slots_.push_back(*std::move(slot));
+  auto started = start(*slots_.back());
+  if (!started) slots_.pop_back();
+  return started;
+}
+
+Result<void> PipelineSet::replace(std::vector<PipelineEntry> wanted) {
+  const auto take = [&wanted](const PipelineEntry& entry) {
+    const auto same = std::ranges::find_if(wanted, [&](const PipelineEntry& one) { return one.same_words(entry); });
+    if (same == wanted.end()) return false;
+    wanted.erase(same);
+    return true;
+  };
+  std::vector<Slot*> changed;
   std::size_t kept = 0;
   for (const auto& slot : slots_) {
-    // One that is ending will be what follows it.
-    const PipelineEntry* const is = !slot->replaced ? &slot->entry : slot->successor ? &*slot->successor : nullptr;
-    const auto same =
-        std::ranges::find_if(wanted, [&](const PipelineEntry& entry) { return is != nullptr && entry.same_words(*is); });
-    if (same != wanted.end()) {
-      wanted.erase(same);
+    if (!slot->ending && take(slot->entry)) {
       ++kept;
     } else {
-      others.push_back(slot.get());
+      changed.push_back(slot.get());
     }
   }
-  std::size_t replaced = 0, ended = 0, added = 0;
-  for (Slot* const slot : others) {
-    slot->successor.reset();
-    if (!wanted.empty()) {
-      slot->successor = std::move(wanted.front());
-      wanted.erase(wanted.begin());
-      ++replaced;
-    } else {
-      ++ended;
-    }
-    if (std::exchange(slot->replaced, true)) continue;
-    slot->stop->request();
+  std::vector<PipelineEntry> finished;  // what has done its work does not do it again
+  std::ranges::copy_if(finished_, std::back_inserter(finished), take);
+  if (auto ok = PipelineSet(commands_, context_).rehearse(wanted); !ok) return ok;
+  finished_ = std::move(finished);
+
+  std::ranges::sort(changed, {}, [](const Slot* slot) { return slot->entry.place().line; });
+  changes_.clear();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    changes_.push_back({std::move(wanted[i]), i < changed.size() ? std::optional(changed[i]->entry) : std::nullopt});
   }
-  for (const PipelineEntry& entry : wanted) {
-    auto slot = make(entry);
-    Result<void> started;
-    if (slot) {
-      slots_.push_back(*std::move(slot));
-      started = start(*slots_.back());
-      if (!started) slots_.pop_back();
-    }
-    if (slot && started) {
-      ++added;
-      continue;
-    }
-    context_.diagnostics->report(
-        (slot ? std::move(started).error() : std::move(slot).error()).within("a new pipeline cannot start"));
+  const std::size_t replaced = std::min(changes_.size(), changed.size());
+  context_.diagnostics->say(fmt::format("read the pipelines again: {} run on, {} replaced, {} new, {} ended", kept, replaced,
+                                        changes_.size() - replaced, changed.size() - replaced));
+  for (Slot* const slot : changed) {
+    if (!std::exchange(slot->ending, true)) slot->stop->request();
   }
-  context_.diagnostics->say(
-      fmt::format("read the pipelines again: {} run on, {} replaced, {} new, {} ended", kept, replaced, added, ended));
+  if (changed.empty()) start_waiting();
+  return {};
 }
 
 }  // namespace weir::cli

@@ -3,23 +3,24 @@
 // A pipeline is in one of three states:
 //
 //   running   its chain is driven by its thread
-//   ending    replace() asked its Stop for a drain; its thread still drives it
+//   ending    a reload asked its Stop for a drain; its thread still drives it
 //   ended     its thread has returned
 //
 // Events, all taken by the thread that calls run():
 //
-//   a pipeline ended by itself, or by the Stop of all    its outcome counts; an error asks all for a drain
-//   a pipeline ended because replace() asked for it      its outcome does not count, an error is reported; its Assembly is
-//   destroyed, which frees
-//                                                        its locks; its successor is built and runs, or where that fails the old
-//                                                        text again
-//   a reload is asked for                                the text is read and checked without I/O of its stages; pipelines whose
-//   words are the same
-//                                                        run on, each other one is ended or replaced, new ones start. A text with a
-//                                                        mistake changes nothing: the mistake is reported
+//   a pipeline ended by itself, or by the Stop of all    its outcome counts; an error asks all for a drain. A reload does not start
+//                                                        it again while its words stay the same
+//   a pipeline ended because a reload asked for it       its outcome does not count, an error is reported; its Assembly is
+//                                                        destroyed, which frees its locks
+//   the last that a reload asked to end has ended        all new pipelines are built and run; where one cannot start, the old one
+//                                                        that stood in its place runs again
+//   a reload is asked for                                the text is read, checked and rehearsed; pipelines whose words are the
+//                                                        same run on, all others are asked to end. A text with a mistake, or that
+//                                                        names files which a start would not find, changes nothing: the mistake is
+//                                                        reported
 //
-// Two pipelines never hold the same lock: a successor is built when its predecessor is gone. What a pipeline had taken from its
-// source when it was asked to end is drained, as after a signal, for as long as its stages may drain.
+// Nothing new is built while something old is still there, because the new text may give the spool of one pipeline to another. What
+// a pipeline had taken from its source when it was asked to end is drained, as after a signal, for as long as its stages may drain.
 #pragma once
 
 #include "base/wake.h"
@@ -58,13 +59,18 @@ class PipelineSet {
 
  private:
   struct Slot;
+  struct Change {
+    PipelineEntry wanted;
+    std::optional<PipelineEntry> old;  // what runs again where it cannot start
+  };
   base::Result<void> make_all(const std::vector<PipelineEntry>& entries, bool rehearsal);
   base::Result<std::unique_ptr<Slot>> make(const PipelineEntry& entry, bool rehearsal = false);
   base::Result<void> claim(const Slot& slot) const;
   base::Result<void> start(Slot& slot);
   void collect_ended();
-  void go_on(std::unique_ptr<Slot> ended);
-  void replace(std::vector<PipelineEntry> wanted);
+  void start_waiting();
+  base::Result<void> start_new(const PipelineEntry& entry);
+  base::Result<void> replace(std::vector<PipelineEntry> wanted);
   void fail(base::Error error);
 
   const std::span<const Command* const> commands_;
@@ -72,7 +78,9 @@ class PipelineSet {
   const Reload reload_;
   base::Wake wake_;  // rung by a thread that ends, and by reloads
   std::vector<std::unique_ptr<Slot>> slots_;
-  int reloads_ = 0;  // those that were taken; one that came before the text was read only reads it once more
+  std::vector<Change> changes_;          // to be made when nothing is ending any more
+  std::vector<PipelineEntry> finished_;  // ended by themselves, since the text names them
+  int reloads_ = 0;                      // those that were taken; one that came before the text was read only reads it once more
   std::optional<base::Error> error_;
   Exit exit_ = Exit::ok;
 };

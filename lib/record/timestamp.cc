@@ -182,7 +182,13 @@ Result<Timestamp> parse_time(std::string_view text, Timestamp now) {
   for (const char* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
     std::tm parts{};
     const char* rest = ::strptime(copy.c_str(), format, &parts);
-    if (rest != nullptr && *rest == '\0') return local_time(parts);
+    if (rest == nullptr || *rest != '\0') continue;
+    const unsigned days = base::days_in_month(parts.tm_year + 1900LL, static_cast<unsigned>(parts.tm_mon) + 1);
+    if (static_cast<unsigned>(parts.tm_mday) > days) {
+      return fail(Code::usage, "cannot read \"{}\" as a time: there is no such day", text)
+          .with_hint(fmt::format("the month has {} days", days));
+    }
+    return local_time(parts);
   }
   for (const char* format : {"%H:%M:%S", "%H:%M"}) {
     const std::time_t today = now / kSecond;

@@ -60,6 +60,8 @@ TEST_F(PipelineRunTest, ErrorsHavePlaces) {
   fails("pass --help", "f:1:1: --help has no place in a pipeline");
   fails("pass | end\npass | end", "f:2:1: a second pipeline reads standard input");
   fails("count 1 | pass\ncount 1", "f:2:1: a second pipeline writes to standard output");
+  fails("count 1 | pass --keep s.db | end\ncount 1 | pass --keep ./s.db | end",
+        "f:2:1: a second pipeline keeps its positions in './s.db'");
 }
 
 TEST_F(PipelineRunTest, TheNearestStageIsNamed) {

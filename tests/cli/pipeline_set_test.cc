@@ -40,6 +40,7 @@ class Journal {
   }
   std::set<std::string> held;  // locks
   std::set<std::string> unbuildable;
+  std::set<std::string> missing;                // what rehearsing finds
   std::map<std::string, base::Error> end_with;  // by name: what run() returns when it is stopped
 
  private:
@@ -91,6 +92,10 @@ class WaitInvocation : public Invocation {
     built.source = std::make_unique<WaitSource>(name_, lock_, once_);
     return built;
   }
+  base::Result<Built> rehearse(const Plan&, const pipeline::Context&) override {
+    if (journal().missing.contains(name_)) return base::fail(base::Code::io, "cannot find what {} reads", name_);
+    return Built();
+  }
 
  private:
   std::string name_, lock_;
@@ -135,6 +140,7 @@ class PipelineSetTest : public testing::Test {
     journal().clear();
     journal().held.clear();
     journal().unbuildable.clear();
+    journal().missing.clear();
     journal().end_with.clear();
   }
   void start(const std::string& text) {
@@ -210,6 +216,46 @@ TEST_F(PipelineSetTest, TheSameWordsRunOnWhereverTheyStand) {
   reload("# a comment\nweir wait 'b' |\n  eat\nwait   \"a\" | eat");
   wait_until_said("2 run on, 0 replaced, 0 new, 0 ended");
   EXPECT_EQ(journal().entries(), Lines{});
+  ASSERT_TRUE(stop());
+}
+
+TEST_F(PipelineSetTest, AllThatChangeEndBeforeAnyIsBuilt) {
+  start("wait a --lock x | eat\nwait b --lock y | eat");
+  journal().wait_for("a starts");
+  journal().wait_for("b starts");
+  for (int i = 0; i < 20; ++i) {
+    journal().clear();
+    // Each takes the lock that the other one has.
+    const bool swapped = i % 2 == 0;
+    reload(swapped ? "wait c --lock y | eat\nwait d --lock x | eat" : "wait a --lock x | eat\nwait b --lock y | eat");
+    journal().wait_for(swapped ? "c starts" : "a starts");
+    journal().wait_for(swapped ? "d starts" : "b starts");
+  }
+  for (const std::string& text : context_.diagnostics.said()) EXPECT_EQ(text.find("cannot"), std::string::npos) << text;
+  ASSERT_TRUE(stop());
+}
+
+TEST_F(PipelineSetTest, WhatHasDoneItsWorkDoesNotDoItAgain) {
+  start("wait a --once | eat\nwait b | eat");
+  journal().wait_for("a ends");
+  journal().wait_for("b starts");
+  reload("wait a --once | eat\nwait c | eat");
+  journal().wait_for("c starts");
+  EXPECT_EQ(std::ranges::count(journal().entries(), "a starts"), 1);
+  reload("wait c | eat");
+  wait_until_said("1 run on, 0 replaced, 0 new, 0 ended");
+  reload("wait a --once | eat\nwait c | eat");  // named anew
+  wait_until_said("1 run on, 0 replaced, 1 new, 0 ended");
+  ASSERT_TRUE(stop());
+}
+
+TEST_F(PipelineSetTest, WhatAStartWouldNotFindChangesNothing) {
+  start("wait a | eat");
+  journal().wait_for("a starts");
+  journal().missing = {"b"};
+  reload("wait b | eat");
+  wait_until_said("the pipelines run on as they were: cannot find what b reads");
+  EXPECT_EQ(journal().entries(), Lines{"a starts"});
   ASSERT_TRUE(stop());
 }
 

@@ -82,6 +82,29 @@ class Reload(kit.Case):
         for name in ("a", "b"):
             self.assertEqual(self.stored(name), [f"{name} {i}" for i in range(count)])
 
+    def test_two_change_again_and_again(self):
+        count = 300
+        text = lambda i, *names: [self.pipeline(name, f"enrich --label round={i}") for name in names]
+        self.run_file(*text(0, "a", "b"))
+        writers = [threading.Thread(target=self.write, args=(name, range(count), 0.005)) for name in ("a", "b")]
+        for writer in writers:
+            writer.start()
+        for i in range(1, 8):
+            # Their places in the file change, too.
+            self.reload(*text(i, *(("a", "b") if i % 2 else ("b", "a"))))
+        for writer in writers:
+            writer.join()
+        for name in ("a", "b"):
+            self.wait_for_lines(name, [f"{name} {i}" for i in range(count)])
+        self.assertNotIn("cannot", self.errors.read_text())
+        self.stop()
+
+    def test_two_pipelines_do_not_share_a_spool(self):
+        self.file.write_text("\n".join([self.pipeline("a"), self.pipeline("a")]))
+        done = subprocess.run([kit.WEIR, "run", "--check", str(self.file)], stderr=subprocess.PIPE, env=kit.environment(), check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn(b"a second pipeline keeps its positions in", done.stderr)
+
     def test_the_rule_of_the_new_text_holds_for_what_comes_then(self):
         self.run_file(self.pipeline("a"))
         self.write("a", range(3))

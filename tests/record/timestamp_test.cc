@@ -87,7 +87,8 @@ TEST(Time, RelativeAndAbsolute) {
   f("1714557600", now);
   f("1714557600000", now);
   f("1714557600000000000", now);
-  for (const char* text : {"", "yesterday", "10", "2024-05-01T10:00:00+", "25:00", "+10m", "-10", "-"}) {
+  for (const char* text :
+       {"", "yesterday", "10", "2024-05-01T10:00:00+", "25:00", "+10m", "-10", "-", "2023-02-29", "2024-04-31 10:00"}) {
     const auto time = parse_time(text, now);
     ASSERT_FALSE(time) << text;
     EXPECT_EQ(time.error().code, base::Code::usage);
