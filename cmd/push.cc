@@ -235,7 +235,9 @@ const cli::Command push_command = {
     .summary = "deliver records to Loki",
     .description =
         "Reads records on standard input and delivers them to Loki, or to another server that accepts Loki's push "
-        "requests. The records of one stream arrive in order. When Loki does not answer, push retries. A record that "
+        "requests. The records of one stream arrive in order. When Loki does not answer, push retries: for 5m (--give-up), and "
+        "behind a spool until Loki "
+        "answers. A record that "
         "Loki refuses for good is counted and reported.",
     .manual = kManual,
     .usual = {"--tenant", "--username", "--password-file", "--bearer-token-file", "--ca-cert", "--checkpoint", "--spool", "--as",

@@ -103,7 +103,7 @@ const cli::Command run_command = {
     .summary = "run pipelines of stages in one process",
     .description =
         "Runs one or more pipelines in one process. A pipeline is the text that one would type in a shell. Its records "
-        "are the same as in a shell, at a fraction of the cost.",
+        "are the same as in a shell, at a fraction of the cost. On SIGHUP, `weir run FILE` reads FILE again.",
     .manual = kManual,
     .usual = {"--command", "--check"},
     .role = cli::Role::action,

@@ -223,7 +223,7 @@ Result<void> PipelineSet::replace(std::vector<PipelineEntry> wanted) {
     changes_.push_back({std::move(wanted[i]), i < changed.size() ? std::optional(changed[i]->entry) : std::nullopt});
   }
   const std::size_t replaced = std::min(changes_.size(), changed.size());
-  context_.diagnostics->say(fmt::format("read the pipelines again: {} run on, {} replaced, {} new, {} ended", kept, replaced,
+  context_.diagnostics->say(fmt::format("read the pipelines again: {} unchanged, {} replaced, {} new, {} ended", kept, replaced,
                                         changes_.size() - replaced, changed.size() - replaced));
   for (Slot* const slot : changed) {
     if (!std::exchange(slot->ending, true)) slot->stop->request();

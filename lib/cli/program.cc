@@ -13,7 +13,8 @@ std::string_view description() {
   return R"(Each command is one stage. Stages pass records to each other as JSON lines (weir-record(5)). So a chain is a shell pipe,
 and other tools can stand in it. `weir run` runs the same text in one process (weir-pipeline(5)).
 
-On a terminal, a command writes records as text for people; into a pipe, as JSON lines. Messages go to standard error,
+On a terminal, a command writes records as text for people; into a pipe, as JSON lines (query: -o jsonl).
+Messages go to standard error,
 one line each, and begin with `weir COMMAND:`.)";
 }
 

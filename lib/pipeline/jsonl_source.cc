@@ -202,7 +202,7 @@ class JsonlSource : public Source, private base::Feed {
       if (!parsed) {
         if (reader_.stats().lines == 1) {
           return base::fail(Code::usage, "the first line of the input is no record: {}", parsed.error().message)
-              .with_hint("plain text? put `weir tail -` in front; output of jq? use jq -c");
+              .with_hint("plain text? put `weir tail -` in front; output of jq? use jq -c; of weir query? use -o jsonl");
         }
         if (options_.strict) {
           batch_.records.resize(before);

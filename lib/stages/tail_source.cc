@@ -127,7 +127,8 @@ class TailSource final : public pipeline::Source {
       if (auto begun = begin(); !begun) return begun;
     } else if (spec_.read.follow && files) {
       context_.diagnostics->say(
-          "no positions are kept, a restart begins anew: for that, --checkpoint FILE and a `buffer` or `push` that keeps it");
+          "no positions are kept, so a restart reads from the beginning; end the chain with `buffer SPOOL` or `push --checkpoint "
+          "FILE`");
     }
     Result<Flow> ended = Flow::more;
     if (files) ended = spec_.read.follow ? follow() : read_once();

@@ -202,7 +202,7 @@ TEST_F(PipelineSetTest, OnePipelineIsReplacedWhileTheOtherRunsOn) {
   reload("wait c --lock x | eat\nwait b --lock y | eat");
   journal().wait_for("c starts");
   EXPECT_EQ(journal().entries(), (Lines{"a ends", "c starts"}));
-  wait_until_said("read the pipelines again: 1 run on, 1 replaced, 0 new, 0 ended");
+  wait_until_said("read the pipelines again: 1 unchanged, 1 replaced, 0 new, 0 ended");
   EXPECT_FALSE(context_.stop->stopped());
   auto exit = stop();
   ASSERT_TRUE(exit);
@@ -214,7 +214,7 @@ TEST_F(PipelineSetTest, TheSameWordsRunOnWhereverTheyStand) {
   journal().wait_for("b starts");
   journal().clear();
   reload("# a comment\nweir wait 'b' |\n  eat\nwait   \"a\" | eat");
-  wait_until_said("2 run on, 0 replaced, 0 new, 0 ended");
+  wait_until_said("2 unchanged, 0 replaced, 0 new, 0 ended");
   EXPECT_EQ(journal().entries(), Lines{});
   ASSERT_TRUE(stop());
 }
@@ -243,9 +243,9 @@ TEST_F(PipelineSetTest, WhatHasDoneItsWorkDoesNotDoItAgain) {
   journal().wait_for("c starts");
   EXPECT_EQ(std::ranges::count(journal().entries(), "a starts"), 1);
   reload("wait c | eat");
-  wait_until_said("1 run on, 0 replaced, 0 new, 0 ended");
+  wait_until_said("1 unchanged, 0 replaced, 0 new, 0 ended");
   reload("wait a --once | eat\nwait c | eat");  // named anew
-  wait_until_said("1 run on, 0 replaced, 1 new, 0 ended");
+  wait_until_said("1 unchanged, 0 replaced, 1 new, 0 ended");
   ASSERT_TRUE(stop());
 }
 
