@@ -1,0 +1,21 @@
+// Small files of configuration, read and replaced as a whole.
+#pragma once
+
+#include "base/result.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace weir::base {
+
+inline constexpr std::size_t kMostText = 1 << 20;  // bytes
+
+// Errors: io ("cannot read NAME: …"), config when it is larger than kMostText. `name` is what messages call the file.
+Result<std::string> read_text_file(const std::string& path, std::string_view name);
+
+// Writes a new file beside it (mode 0600) and renames that, so that a reader sees the old text or the new one, also after a power
+// loss. Errors: io, full.
+Result<void> replace_text_file(const std::string& path, std::string_view text);
+
+}  // namespace weir::base
