@@ -14,18 +14,26 @@ class Filter : public cli::Invocation {
   void declare(CLI::App& app) override {
     app.add_option("LOGQL", spec_.pass, "pass records that match; of several expressions, all must match")->type_name("LOGQL");
     app.add_option("--drop", spec_.drop, "drop records that match (repeatable)")->type_name("LOGQL");
+    app.add_option("--rules", spec_.rules.files, "apply the rules of this file, and read it again when it changes (repeatable)")
+        ->type_name("FILE");
+    app.add_flag("--explain", spec_.explain, "drop nothing; say in the metadata weir_rule what would become of each record");
     cli::declare_output(app, output_);
   }
 
-  [[nodiscard]] base::Result<void> check() const override {
-    auto stage = stages::make_filter(spec_, {});
-    if (!stage) return std::move(stage).error();
-    return {};
-  }
+  [[nodiscard]] base::Result<void> check() const override { return stages::check_filter(spec_); }
 
   [[nodiscard]] std::string output() const override { return output_.format; }
 
-  base::Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
+  base::Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
+    stages::FilterSpec spec = spec_;
+    if (plan.keeper && plan.last_usable) spec.rules.keep_beside = *plan.keeper;
+    auto stage = stages::make_filter(spec, context);
+    if (!stage) return std::move(stage).error();
+    return cli::Built{.source = nullptr, .stage = std::move(*stage)};
+  }
+
+  // The rules that ran last are no answer to whether these can run.
+  base::Result<cli::Built> rehearse(const cli::Plan&, const pipeline::Context& context) override {
     auto stage = stages::make_filter(spec_, context);
     if (!stage) return std::move(stage).error();
     return cli::Built{.source = nullptr, .stage = std::move(*stage)};
@@ -48,6 +56,16 @@ such a record, unless the expression asks for `__error__` itself.
 `line_format`, `label_format` and nested fields of JSON may make up to 32 MiB of text of one record. More is an error of
 the record, as above. Loki has no such limit.
 
+# Rules
+`--rules FILE` applies the rules of FILE to what has passed LOGQL and --drop; weir-rules(5) describes them. Several files are
+one text, in the order of the options. A changed file takes effect within a second: at once when it was replaced by a rename or
+by a symbolic link, as the kubelet does with a ConfigMap, and when it has not changed for half a second when it was written in
+place. SIGHUP asks for it as well, where it does not end the chain. Each batch of records is judged by one set of rules.
+
+A changed file with a mistake, an empty one, or one that is missing changes nothing: the rules before stay in use, and weir
+reports it once. A start with such a file ends with 2. In `weir run`, in a chain that keeps positions, the start uses the
+rules that ran last, which lie beside the spool, and reports the mistake; `run --strict` ends instead.
+
 # Gaps
 A record that reports a gap in a log file always passes.)";
 
@@ -58,12 +76,14 @@ const cli::Command filter_command = {
     .summary = "pass the records that match LogQL",
     .description =
         "Reads records on standard input and passes those that match every LOGQL and no --drop expression. An expression "
-        "is a log query as in Loki; the stream selector may be left out. Records pass unchanged.",
+        "is a log query as in Loki; the stream selector may be left out. Records pass unchanged, but for what the rules of "
+        "`--rules FILE` say, which are read again when the file changes.",
     .manual = kManual,
-    .usual = {"--drop", "--output", "--color", "--strict"},
+    .usual = {"--drop", "--rules", "--explain", "--output", "--color", "--strict"},
     .role = cli::Role::stage,
     .examples = {{"pass the errors of one namespace", "weir tail | weir filter '{namespace=\"checkout\"} |= \"error\"'"},
                  {"drop health checks", "weir tail | weir filter --drop '|= \"GET /healthz\"' --drop '|= \"GET /metrics\"'"},
+                 {"apply rules that can be changed while they run", "weir tail | weir filter --rules /etc/weir/rules"},
                  {"pass slow requests, by a field of JSON lines", "weir tail | weir filter '| json | duration_ms > 500'"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Filter>()); },

@@ -135,6 +135,7 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, bool fused, con
   const auto& end_context = *assembly.contexts_.front();  // of what stands at the ends
   Plan plan;
   plan.fused = fused;
+  plan.last_usable = fused && !context.strict_start;
   plan.stdout_is_terminal = is_terminal(1);
   plan.stderr_is_terminal = is_terminal(2);
   if (fused) {

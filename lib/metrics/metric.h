@@ -39,9 +39,10 @@ struct Metric {
   Kind kind = Kind::counter;
   Account account = Account::none;
   std::string_view name;
-  std::string_view unit;   // plural: records, bytes, files
-  std::string_view help;   // one sentence
-  std::string_view label;  // of a family: what its values are told apart by; "" for a single value
+  std::string_view unit;    // plural: records, bytes, files
+  std::string_view help;    // one sentence
+  std::string_view label;   // of a family: what its values are told apart by; "" for a single value
+  std::uint32_t most = 32;  // of a family: values of the label, one of them "other"
 };
 
 namespace internal {
@@ -72,12 +73,12 @@ consteval Metric checked(Metric metric) {
 }  // namespace internal
 
 consteval Metric counter(std::string_view name, std::string_view unit, std::string_view help, Account account = Account::none,
-                         std::string_view label = {}) {
-  return internal::checked({Kind::counter, account, name, unit, help, label});
+                         std::string_view label = {}, std::uint32_t most = 32) {
+  return internal::checked({Kind::counter, account, name, unit, help, label, most});
 }
 
 consteval Metric gauge(std::string_view name, std::string_view unit, std::string_view help, Account account = Account::none) {
-  return internal::checked({Kind::gauge, account, name, unit, help, {}});
+  return internal::checked({Kind::gauge, account, name, unit, help, {}, 32});
 }
 
 }  // namespace weir::metrics

@@ -29,7 +29,7 @@ Counter Family::at(std::string_view label_value) {
     return std::ranges::find(cells_, value, &std::pair<std::string_view, Cell*>::first);
   };
   auto found = find(label_value);
-  if (found == cells_.end() && cells_.size() >= kMost - 1) {
+  if (found == cells_.end() && cells_.size() + 1 >= metric_->most) {
     label_value = kOther;
     found = find(label_value);
   }

@@ -54,10 +54,9 @@ class Gauge {
   Cell* cell_;
 };
 
-// A counter for each value of a label. Bounded: what comes when there are kMost values is counted under "other".
+// A counter for each value of a label. Bounded: what comes when there are metric.most values is counted under "other".
 class Family {
  public:
-  static constexpr std::size_t kMost = 32;
   static constexpr std::string_view kOther = "other";
 
   Family(Block& block, const Metric& metric) : block_(&block), metric_(&metric) {}

@@ -150,6 +150,8 @@ struct Context {
   const char* (*environment)(const char* name) = nullptr;
   // Where what is counted can be read while the chain runs; null where nobody reads.
   metrics::Registry* metrics = nullptr;
+  // A start with configuration that cannot be used fails, also where what was used last could be (`run --strict`).
+  bool strict_start = false;
 };
 
 }  // namespace weir::pipeline

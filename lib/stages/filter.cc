@@ -4,6 +4,8 @@
 #include "logql/printer.h"
 #include "logql/selector_advice.h"
 #include "record/dropped_positions.h"
+#include "stages/filter_metrics.h"
+#include "stages/rule_judge.h"
 
 namespace weir::stages {
 namespace {
@@ -22,13 +24,14 @@ constexpr auto kRecordsOut =
     metrics::counter("weir_filter_output_records_total", "records", "Records that filter passed on.", Account::out);
 constexpr auto kBytesOut =
     metrics::counter("weir_filter_output_bytes_total", "bytes", "Bytes of the lines that filter passed on.", Account::out);
-constexpr auto kDropped = metrics::counter("weir_filter_dropped_records_total", "records",
-                                           "Records that filter dropped, by reason.", Account::dropped, "reason");
 
 class Filter : public pipeline::Stage {
  public:
-  Filter(std::vector<LogQuery> pass, std::vector<LogQuery> drop, metrics::Registry* registry)
-      : pass_(std::move(pass)), drop_(std::move(drop)), block_(registry) {}
+  Filter(std::vector<LogQuery> pass, std::vector<LogQuery> drop, std::unique_ptr<RuleBook> book, bool explain,
+         const pipeline::Context& context)
+      : pass_(std::move(pass)), drop_(std::move(drop)), explain_(explain), clock_(context.clock), block_(context.metrics) {
+    if (book) judge_ = std::make_unique<RuleJudge>(std::move(book), block_, explain);
+  }
 
   [[nodiscard]] std::string_view name() const override { return "filter"; }
 
@@ -46,16 +49,25 @@ class Filter : public pipeline::Stage {
     for (const LogQuery& query : drop_) {
       if (!query.selected_any()) explain("--drop ", query, logql::explain_labels(selector(query), query.label_sets_seen()));
     }
+    if (const std::string more = judge_ ? judge_->summary() : ""; !more.empty()) text += (text.empty() ? "" : "; ") + more;
     return base::escape_control(text);
   }
 
   [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
 
+  base::Result<void> attach(base::Wake& wake) override { return judge_ ? judge_->attach(wake) : base::Result<void>(); }
+
+  base::Result<base::Monotonic> nudge(base::Monotonic now, Outlet& out) override {
+    static_cast<void>(out);
+    return judge_ ? judge_->nudge(now) : base::kNever;
+  }
+
   base::Result<Flow> consume(Batch& batch, Outlet& out) override {
+    if (judge_) judge_->begin_batch(clock_->wall());
     auto& records = batch.records;
     std::size_t kept = 0;
     pipeline::Tally in, passed;
-    std::uint64_t not_matched = 0;
+    std::uint64_t not_matched = 0, by_expression = 0;
     for (std::size_t i = 0; i < records.size(); ++i) {
       Record& record = records[i];
       if (record.is_marker()) {
@@ -67,14 +79,15 @@ class Filter : public pipeline::Stage {
       in.add(record);
       const std::size_t bytes = record.line.data.size();  // a line that matched may be a decoded one then
       const Verdict verdict = judge(record, batch);
-      if (verdict == Verdict::pass) {
+      if (verdict == Verdict::pass || explain_) {
         ++passed.records;
         passed.bytes += bytes;
         dropped_.kept(record.source);
         if (kept != i) records[kept] = record;
         ++kept;
       } else {
-        if (verdict == Verdict::not_matched) ++not_matched;
+        not_matched += verdict == Verdict::not_matched ? 1 : 0;
+        by_expression += verdict == Verdict::dropped_by_expression ? 1 : 0;
         dropped_.dropped(record.source);
       }
     }
@@ -83,16 +96,29 @@ class Filter : public pipeline::Stage {
     records_out_.add(passed.records);
     bytes_out_.add(passed.bytes);
     not_matched_.add(not_matched);
-    dropped_by_expression_.add(in.records - passed.records - not_matched);
+    dropped_by_expression_.add(by_expression);
+    if (judge_) judge_->end_batch();
     records.resize(dropped_.emit(batch, kept));
     if (batch.empty()) return Flow::more;
     return out.emit(batch);
   }
 
  private:
-  enum class Verdict : std::uint8_t { pass, not_matched, dropped_by_expression };
+  enum class Verdict : std::uint8_t { pass, not_matched, dropped_by_expression, dropped_by_rule };
 
   Verdict judge(Record& record, Batch& batch) {
+    const Verdict verdict = judge_by_expressions(record, batch);
+    if (verdict == Verdict::pass && judge_) return judge_->passes(record, batch) ? Verdict::pass : Verdict::dropped_by_rule;
+    if (explain_) {
+      record::set_metadata(batch, record, "weir_rule",
+                           verdict == Verdict::pass          ? "pass"
+                           : verdict == Verdict::not_matched ? "not matched"
+                                                             : "dropped by --drop");
+    }
+    return verdict;
+  }
+
+  Verdict judge_by_expressions(Record& record, Batch& batch) {
     for (LogQuery& query : pass_) {
       if (!query.matches(record, batch)) return is_gap(record) ? Verdict::pass : Verdict::not_matched;
     }
@@ -106,12 +132,15 @@ class Filter : public pipeline::Stage {
   static bool is_gap(const Record& record) { return !record::find(record.metadata, "weir_gap_bytes").empty(); }
 
   std::vector<LogQuery> pass_, drop_;
+  const bool explain_;
+  base::Clock* const clock_;
   record::DroppedPositions dropped_;
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
   metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
-  metrics::Family by_reason_ = block_.family(kDropped);
+  metrics::Family by_reason_ = block_.family(kFilterDropped);
   metrics::Counter not_matched_ = by_reason_.at("not_matched"), dropped_by_expression_ = by_reason_.at("dropped_by_expression");
+  std::unique_ptr<RuleJudge> judge_;  // null without rules
 };
 
 base::Result<std::vector<LogQuery>> compile(const std::vector<std::string>& texts) {
@@ -126,12 +155,25 @@ base::Result<std::vector<LogQuery>> compile(const std::vector<std::string>& text
 
 }  // namespace
 
+base::Result<void> check_filter(const FilterSpec& spec) {
+  if (auto pass = compile(spec.pass); !pass) return std::move(pass).error();
+  if (auto drop = compile(spec.drop); !drop) return std::move(drop).error();
+  return {};
+}
+
 base::Result<std::unique_ptr<pipeline::Stage>> make_filter(const FilterSpec& spec, const pipeline::Context& context) {
   auto pass = compile(spec.pass);
   if (!pass) return std::move(pass).error();
   auto drop = compile(spec.drop);
   if (!drop) return std::move(drop).error();
-  return std::unique_ptr<pipeline::Stage>(std::make_unique<Filter>(std::move(*pass), std::move(*drop), context.metrics));
+  std::unique_ptr<RuleBook> book;
+  if (!spec.rules.files.empty()) {
+    auto opened = RuleBook::open(spec.rules, context);
+    if (!opened) return std::move(opened).error();
+    book = *std::move(opened);
+  }
+  return std::unique_ptr<pipeline::Stage>(
+      std::make_unique<Filter>(std::move(*pass), std::move(*drop), std::move(book), spec.explain, context));
 }
 
 }  // namespace weir::stages

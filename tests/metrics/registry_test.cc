@@ -72,9 +72,9 @@ TEST(Registry, AFamilyIsBounded) {
     ++values;
     sum += sample.value;
   }
-  EXPECT_EQ(values, Family::kMost);
+  EXPECT_EQ(values, kDropped.most);
   EXPECT_EQ(sum, 100U);
-  EXPECT_EQ(of(registry, kDropped, Family::kOther).value, 100 - Family::kMost + 1);
+  EXPECT_EQ(of(registry, kDropped, Family::kOther).value, 100 - kDropped.most + 1);
   stage.dropped.at("7").add(1);
   EXPECT_EQ(of(registry, kDropped, "7").value, 2U);
 }

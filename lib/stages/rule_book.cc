@@ -1,0 +1,133 @@
+#include "stages/rule_book.h"
+
+#include "base/count.h"
+#include "base/path.h"
+#include "base/text_file.h"
+#include "rules/parser.h"
+
+#include <algorithm>
+
+namespace weir::stages {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
+// The same in every process: which files it is that a kept text belongs to.
+std::uint32_t name_hash(const std::vector<std::string>& files) {
+  std::uint32_t hash = 2166136261;
+  for (const std::string& file : files) {
+    for (const char c : base::absolute_path(file) + '\n') hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
+  }
+  return hash;
+}
+
+Result<rules::RuleSet> empty_set() { return rules::RuleSet::compile({}); }
+
+}  // namespace
+
+RuleBook::RuleBook(RuleBookSpec spec, const pipeline::Context& context)
+    : spec_(std::move(spec)), context_(context), watch_(spec_.files), set_(*empty_set()) {}
+
+Result<RuleBook::Text> RuleBook::read(When when) const {
+  std::string whole;
+  std::vector<rules::Rule> all;
+  for (const std::string& file : spec_.files) {
+    auto text = base::read_text_file(file, fmt::format("the rules '{}'", file));
+    if (!text) return std::move(text).error();
+    // Half a write looks like this, and would drop nothing any more.
+    if (when == When::reload && is_blank(*text)) {
+      return base::fail(Code::config, "cannot use the rules '{}': the file is empty", file)
+          .with_hint("to have no rules, leave a comment in it");
+    }
+    auto rules = rules::parse(*text, file, context_.clock->wall());
+    if (!rules) return std::move(rules).error();
+    std::ranges::move(*rules, std::back_inserter(all));
+    whole += fmt::format("# {}\n{}{}", base::escape_control(file), *text, text->ends_with('\n') ? "" : "\n");
+  }
+  auto set = rules::RuleSet::compile(std::move(all));
+  if (!set) return std::move(set).error();
+  return Text{std::move(whole), *std::move(set)};
+}
+
+std::string RuleBook::kept_path() const {
+  return spec_.keep_beside.empty() ? std::string() : fmt::format("{}-rules-{:08x}", spec_.keep_beside, name_hash(spec_.files));
+}
+
+// A disk that is full costs only what the next start may need: the files themselves are there.
+void RuleBook::keep(const std::string& text) const {
+  const std::string path = kept_path();
+  if (path.empty()) return;
+  const auto before = base::read_text_file(path, "the rules that are kept");
+  if (before && *before == text) return;
+  if (auto kept = base::replace_text_file(path, text); !kept) {
+    context_.diagnostics->warn("rules-keep",
+                               fmt::format("{}; a start with broken rules cannot fall back on these", kept.error().message));
+  }
+}
+
+Result<std::unique_ptr<RuleBook>> RuleBook::open(const RuleBookSpec& spec, const pipeline::Context& context) {
+  std::unique_ptr<RuleBook> book(new RuleBook(spec, context));
+  book->watch_.remember();
+  if (context.stop != nullptr) book->reloads_asked_ = context.stop->reloads();
+  auto text = book->read(When::start);
+  if (text) {
+    book->set_ = std::move(text->set);
+    book->keep(text->whole);
+    return book;
+  }
+  const std::string kept = book->kept_path();
+  if (kept.empty() || spec.strict) return std::move(text).error();
+  auto before = base::read_text_file(kept, "the rules that are kept");
+  if (!before) return std::move(text).error();
+  auto rules = rules::parse(*before, kept, context.clock->wall());
+  if (!rules) return std::move(text).error();
+  auto set = rules::RuleSet::compile(*std::move(rules));
+  if (!set) return std::move(text).error();
+  book->set_ = *std::move(set);
+  book->broken_ = true;
+  ++book->failures_;
+  book->failure_ = text.error().message;
+  context.diagnostics->report(std::move(text).error());
+  context.diagnostics->say(fmt::format("the rules of the latest run are used until these are mended: '{}'", kept));
+  return book;
+}
+
+Result<void> RuleBook::attach(base::Wake& wake) {
+  if (auto watched = watch_.attach(wake); !watched) return watched;
+  if (context_.stop == nullptr) return {};
+  return wake.watch_event(context_.stop->reload_fd());
+}
+
+bool RuleBook::refresh(base::Monotonic now) {
+  if (context_.stop != nullptr && context_.stop->reloads() != reloads_asked_) {
+    reloads_asked_ = context_.stop->reloads();
+    watch_.expect();
+    failure_.clear();  // whoever asks gets an answer
+  }
+  if (!watch_.changed(now)) return false;
+  auto text = read(When::reload);
+  if (!text) {
+    ++failures_;
+    broken_ = true;
+    // Each write of an editor is a change; the same mistake is reported once.
+    if (std::exchange(failure_, text.error().message) == failure_) return false;
+    Error error = std::move(text).error();
+    error.message += "; the rules before stay in use";
+    context_.diagnostics->report(error);
+    return false;
+  }
+  text->set.take_state_of(set_);
+  set_ = std::move(text->set);
+  failure_.clear();
+  broken_ = false;
+  ++reloads_;
+  keep(text->whole);
+  context_.diagnostics->say(fmt::format("the rules were read again: {}", base::count_of(set_.rules().size(), "rule")));
+  return true;
+}
+
+}  // namespace weir::stages

@@ -1,0 +1,70 @@
+// The rules of a filter: read when it starts, and again when their files change.
+//
+// States:
+//   current   the set in use is what the files say
+//   old       the files say something that cannot be used, or are not there: the set in use is the one before, or, at a start, the
+//   one
+//             that the latest run used. The reason is reported once, and broken() is true until the files can be used again
+//
+// Events: open(); refresh(), on the thread that judges, between two batches. So one batch is judged by one set.
+#pragma once
+
+#include "base/file_watch.h"
+#include "pipeline/stage.h"
+#include "rules/rule_set.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::stages {
+
+struct RuleBookSpec {
+  std::vector<std::string> files;  // read in this order, as one text
+  // Where the latest usable text is kept for the next start: this path with something behind it. "": nowhere.
+  std::string keep_beside;
+  bool strict = false;  // a start with files that cannot be used fails, whatever is kept
+};
+
+// Not thread safe.
+class RuleBook {
+ public:
+  // Errors: config (a rule, with file, line and caret) and io, where nothing usable is kept or `strict`.
+  static base::Result<std::unique_ptr<RuleBook>> open(const RuleBookSpec& spec, const pipeline::Context& context);
+
+  // For the thread that drives what is below, once.
+  base::Result<void> attach(base::Wake& wake);
+
+  // Reads the files again where they have changed, or somebody asked for a reload. True: set() is another one. Never waits.
+  bool refresh(base::Monotonic now);
+  [[nodiscard]] base::Monotonic due() const { return watch_.due(); }
+
+  [[nodiscard]] rules::RuleSet& set() { return set_; }
+  [[nodiscard]] const rules::RuleSet& set() const { return set_; }
+  [[nodiscard]] bool broken() const { return broken_; }
+  [[nodiscard]] std::uint64_t reloads() const { return reloads_; }    // that took effect
+  [[nodiscard]] std::uint64_t failures() const { return failures_; }  // files that could not be used
+
+ private:
+  RuleBook(RuleBookSpec spec, const pipeline::Context& context);
+  struct Text {
+    std::string whole;  // of all files
+    rules::RuleSet set;
+  };
+  enum class When : std::uint8_t { start, reload };
+  [[nodiscard]] base::Result<Text> read(When when) const;
+  [[nodiscard]] std::string kept_path() const;
+  void keep(const std::string& text) const;
+
+  const RuleBookSpec spec_;
+  const pipeline::Context context_;
+  base::FileWatch watch_;
+  rules::RuleSet set_;
+  std::string failure_;  // that was reported last
+  int reloads_asked_ = 0;
+  bool broken_ = false;
+  std::uint64_t reloads_ = 0, failures_ = 0;
+};
+
+}  // namespace weir::stages

@@ -1,0 +1,141 @@
+#include "stages/rule_judge.h"
+
+#include "base/count.h"
+#include "stages/filter_metrics.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace weir::stages {
+namespace {
+
+using metrics::Account;
+using rules::Verdict;
+
+constexpr std::uint32_t kMostRules = 1024;  // with a label of their own
+
+constexpr auto kRuleRecords = metrics::counter("weir_filter_rule_records_total", "records", "Records that a rule acted on.",
+                                               Account::none, "rule", kMostRules);
+constexpr auto kRuleBytes = metrics::counter("weir_filter_rule_bytes_total", "bytes", "Bytes of the lines that a rule acted on.",
+                                             Account::none, "rule", kMostRules);
+constexpr auto kRuleErrors =
+    metrics::counter("weir_filter_rule_failed_records_total", "records",
+                     "Records that a rule left alone, because its expression failed on them.", Account::none, "rule", kMostRules);
+constexpr auto kHeld = metrics::counter("weir_filter_held_records_total", "records",
+                                        "Records that a rule marked to be held in the spool. They are passed on.");
+constexpr auto kForgotten = metrics::counter("weir_filter_forgotten_keys_total", "keys",
+                                             "Keys of limit and dedup that were forgotten to bound memory. Their records pass.");
+constexpr auto kActive = metrics::gauge("weir_filter_active_rules", "rules", "Rules in use.");
+constexpr auto kBroken = metrics::gauge("weir_filter_rules_broken_files", "files",
+                                        "1 while the rule files cannot be used and older rules are in use, else 0.");
+constexpr auto kReloads = metrics::counter("weir_filter_rules_reloads_total", "reloads", "Times that changed rules took effect.");
+constexpr auto kFailures =
+    metrics::counter("weir_filter_rules_reload_failures_total", "failures", "Times that rule files could not be used.");
+
+}  // namespace
+
+RuleJudge::RuleJudge(std::unique_ptr<RuleBook> book, metrics::Block& block, bool explain)
+    : book_(std::move(book)),
+      explain_(explain),
+      dropped_(block.family(kFilterDropped)),
+      by_rule_records_(block.family(kRuleRecords)),
+      by_rule_bytes_(block.family(kRuleBytes)),
+      by_rule_errors_(block.family(kRuleErrors)),
+      by_drop_(dropped_.at("drop")),
+      by_sample_(dropped_.at("sample")),
+      by_limit_(dropped_.at("limit")),
+      by_dedup_(dropped_.at("dedup")),
+      held_(block.counter(kHeld)),
+      forgotten_keys_(block.counter(kForgotten)),
+      reloads_(block.counter(kReloads)),
+      failures_(block.counter(kFailures)),
+      active_(block.gauge(kActive)),
+      broken_(block.gauge(kBroken)) {
+  enter_rules();
+}
+
+void RuleJudge::enter_rules() {
+  rules_.clear();
+  ids_.clear();
+  for (const rules::Rule& rule : book_->set().rules()) {
+    ids_.push_back(rule.id());
+    rules_.push_back({by_rule_records_.at(ids_.back()), by_rule_bytes_.at(ids_.back()), by_rule_errors_.at(ids_.back()), {}});
+  }
+  forgotten_ = 0;
+  active_.set(rules_.size());
+  enter_state();
+}
+
+void RuleJudge::enter_state() {
+  broken_.set(book_->broken() ? 1 : 0);
+  reloads_.reach(book_->reloads());
+  failures_.reach(book_->failures());
+}
+
+base::Monotonic RuleJudge::nudge(base::Monotonic now) {
+  if (book_->refresh(now)) {
+    enter_rules();
+  } else {
+    enter_state();
+  }
+  return book_->due();
+}
+
+void RuleJudge::enter_counts() {
+  const auto counts = book_->set().counts();
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    RuleCells& cells = rules_[i];
+    if (counts[i].records == cells.entered.records && counts[i].errors == cells.entered.errors) continue;
+    cells.records.add(counts[i].records - cells.entered.records);
+    cells.bytes.add(counts[i].bytes - cells.entered.bytes);
+    cells.errors.add(counts[i].errors - cells.entered.errors);
+    cells.entered = counts[i];
+  }
+  const std::uint64_t forgotten = book_->set().forgotten_keys();
+  forgotten_keys_.add(forgotten - std::exchange(forgotten_, forgotten));
+}
+
+void RuleJudge::end_batch() {
+  const auto of = [this](Verdict verdict) { return verdicts_[static_cast<std::size_t>(verdict)]; };
+  by_drop_.add(of(Verdict::drop));
+  by_sample_.add(of(Verdict::sampled));
+  by_limit_.add(of(Verdict::limited));
+  by_dedup_.add(of(Verdict::repeated));
+  held_.add(of(Verdict::hold));
+  verdicts_ = {};
+  enter_counts();
+}
+
+bool RuleJudge::passes(record::Record& record, record::Batch& batch) {
+  const rules::Judgement judgement = book_->set().judge(record, batch);
+  if (explain_) {
+    explain(judgement, record, batch);
+    return true;
+  }
+  ++verdicts_[static_cast<std::size_t>(judgement.verdict)];
+  return judgement.verdict == Verdict::pass || judgement.verdict == Verdict::hold;
+}
+
+void RuleJudge::explain(const rules::Judgement& judgement, record::Record& record, record::Batch& batch) {
+  text_ = "pass";
+  if (judgement.rule != rules::kNoRule) {
+    text_.clear();
+    const rules::Rule& rule = book_->set().rules()[judgement.rule];
+    fmt::format_to(std::back_inserter(text_), "{} {}", rules::word_of(rule.action), ids_[judgement.rule]);
+  }
+  if (judgement.verdict == Verdict::hold) record.held = false;  // it is shown
+  record::set_metadata(batch, record, "weir_rule", text_);
+}
+
+std::string RuleJudge::summary() const {
+  std::string text;
+  if (held_.value() > 0) text = fmt::format("{} marked to be held", base::count_of(held_.value(), "record was", "records were"));
+  if (book_->failures() > 0) {
+    text += fmt::format("{}rule files could not be used {}{}", text.empty() ? "" : "; ", base::count_of(book_->failures(), "time"),
+                        book_->broken() ? ", and older rules are in use" : "");
+  }
+  return text;
+}
+
+}  // namespace weir::stages
