@@ -1,6 +1,8 @@
 #include "stages/filter.h"
 
 #include "support/collect.h"
+#include "support/run_stage.h"
+#include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
 
@@ -126,6 +128,76 @@ TEST(Filter, ABadExpressionIsAConfigErrorWithItsPlace) {
   ASSERT_FALSE(stage);
   EXPECT_EQ(stage.error().code, base::Code::config);
   EXPECT_NE(stage.error().message.find("line 1, col 6"), std::string::npos) << stage.error().message;
+}
+
+// -- rules --
+
+// What comes out of a filter with these rules.
+Lines apply(const std::string& rules, const Lines& in, bool explain = false) {
+  test::TempDir folder;
+  folder.write("rules", rules);
+  return test::run_stage(
+      [&] {
+        static test::TestContext test;
+        auto stage = make_filter({.rules = {.files = {folder / "rules"}}, .explain = explain}, test.context);
+        EXPECT_TRUE(stage) << (stage ? "" : stage.error().message + "\n" + stage.error().hint);
+        return *std::move(stage);
+      },
+      in);
+}
+
+TEST(FilterRules, DropHoldAndKeep) {
+  const Lines in = {record("debug one"), record("error two"), record("debug healthz"), record("debug kept")};
+  EXPECT_EQ(apply("keep |= \"kept\"\ndrop |= \"healthz\"\nhold |= \"debug\"\n", in),
+            (Lines{record("debug one", R"(,"held":true)"), in[1], in[3]}));
+}
+
+TEST(FilterRules, ComeBehindTheExpressions) {
+  test::TempDir folder;
+  folder.write("rules", "keep |= \"a\"\ndrop |= \"c\"\n");
+  test::TestContext test;
+  auto stage = make_filter({.pass = {"!= `x`"}, .drop = {"|= `b`"}, .rules = {.files = {folder / "rules"}}}, test.context);
+  ASSERT_TRUE(stage);
+  EXPECT_EQ(test::through(**stage, {record("a"), record("a x"), record("a b"), record("c"), record("d")}, 1),
+            (Lines{record("a"), record("d")}));
+  const pipeline::Counters counters = (*stage)->counters();
+  EXPECT_EQ(counters.records_in, 5U);
+  EXPECT_EQ(counters.records_out, 2U);
+  EXPECT_EQ(counters.dropped.at("not_matched"), 1U);
+  EXPECT_EQ(counters.dropped.at("dropped_by_expression"), 1U);
+  EXPECT_EQ(counters.dropped.at("drop"), 1U);
+  EXPECT_EQ(counters.unaccounted(), 0);
+}
+
+TEST(FilterRules, ExplainPassesAllAndSaysWhatWouldBe) {
+  const Lines in = {record("debug one"), record("two"), record("healthz")};
+  EXPECT_EQ(apply("hold |= \"debug\"\nname health: drop |= \"healthz\"\nname all: tenant team-a |= \"two\"\n", in, true),
+            (Lines{record("debug one", R"(,"metadata":{"weir_rule":"hold rule-2e7a0d2e"})"),
+                   record("two", R"(,"metadata":{"weir_rule":"pass"},"tenant":"team-a")"),
+                   record("healthz", R"(,"metadata":{"weir_rule":"drop health"})")}));
+}
+
+TEST(FilterRules, AGapPasses) {
+  const Lines in = {record("lost", R"(,"metadata":{"weir_gap_bytes":"17"})")};
+  EXPECT_EQ(apply("drop {}\n", in), in);
+}
+
+TEST(FilterRules, ADroppedRecordLeavesItsPosition) {
+  EXPECT_EQ(apply("drop |= \"no\"\n", {record("no", R"(,"source":"f.1.1.o.10")")}), (Lines{R"({"source":"f.1.1.o.10"})"}));
+}
+
+TEST(FilterRules, CountsByRule) {
+  test::TempDir folder;
+  folder.write("rules", "name no: drop |= \"no\"\n");
+  test::TestContext test;
+  auto stage = make_filter({.rules = {.files = {folder / "rules"}}}, test.context);
+  ASSERT_TRUE(stage);
+  test::through(**stage, {record("no"), record("yes"), record("no")}, 2);
+  std::uint64_t found = 0;
+  for (const metrics::Sample& sample : test.registry.read()) {
+    if (sample.metric->name == "weir_filter_rule_records_total" && sample.label_value == "no") found = sample.value;
+  }
+  EXPECT_EQ(found, 2U);
 }
 
 }  // namespace

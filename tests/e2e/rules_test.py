@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""`filter --rules`: the same in a pipe and fused, rules that change while records flow, and rules that cannot be used."""
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+import weir_kit as kit
+
+
+class Rules(kit.Case):
+    def setUp(self):
+        super().setUp()
+        self.rules = self.dir / "rules"
+        self.errors = self.dir / "err"
+
+    def replace(self, text):
+        fresh = self.dir / "rules.new"
+        fresh.write_text(text)
+        os.rename(fresh, self.rules)
+
+    def said(self, text):
+        return self.errors.read_text().count(text)
+
+    # -- pipe and fused --
+
+    def test_pipe_and_fused_agree(self):
+        tree = self.dir / "pods"
+        self.podgen("--pods", "5", "--lines", "4000", "--seed", "3", out=tree)
+        for text in ("drop |= \"GET\"\n",
+                     "redact `[0-9]+` with \"N\"\n",
+                     "hold {container=~\".+\"} |~ `[13579]`\n",
+                     "sample 25%\n",
+                     "limit 20/s by (namespace, pod, container, stream)\n",
+                     "dedup 10s by (pod, container, stream)\n",
+                     "tenant t-a {stream=\"stderr\"}\ntenant t-b\n",
+                     "keep |= \"POST\"\ndrop |~ `T`\nsample 50% |= \"a\"\nname l: limit 1KiB/s burst 4KiB by (pod, stream)\n"):
+            with self.subTest(rules=text):
+                self.rules.write_text(text)
+                stages = [f"tail {tree}", "enrich --level", f"filter --rules {self.rules}"]
+                pipe, fused = (self.run_chain(stages, fused=fused).output() for fused in (False, True))
+                self.assertTrue(pipe)
+                self.assert_same(pipe, fused)
+
+    # -- reloads --
+
+    def follow(self, fused, *options):
+        """tail -f | filter --rules into a file, in a session of its own: on a terminal SIGHUP would end it."""
+        self.log = self.dir / "app.log"
+        self.log.touch()
+        self.number = 0
+        return self.chain([f"tail -f {self.log}", f"filter --rules {self.rules} {' '.join(options)}"], fused=fused, detached=True)
+
+    def write(self, line):
+        with open(self.log, "a", encoding="utf-8") as log:
+            log.write(line + "\n")
+
+    def lines(self, chain):
+        return [json.loads(text)["line"] for text in chain.output()]
+
+    def takes_effect(self, chain, dropped, passed):
+        """Writes both until the rule that drops the one is in force."""
+        def tried():
+            self.number += 1
+            self.write(f"{dropped} {self.number}")
+            self.write(f"{passed} {self.number}")
+            kit.wait_for(lambda: f"{passed} {self.number}" in self.lines(chain), lambda: f"{passed} {self.number}\n{chain.errors()}")
+            return f"{dropped} {self.number}" not in self.lines(chain)
+        kit.wait_for(tried, lambda: f"{dropped} still passes\n{chain.errors()}")
+
+    def test_a_change_takes_effect_however_it_is_made(self):
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                data = self.dir / f"..data{fused}"
+                for name, rule in (("..1", "one"), ("..2", "two")):
+                    folder = self.dir / f"{name}{fused}"
+                    folder.mkdir()
+                    (folder / "rules").write_text(f"drop |= \"{rule}\"\n")
+                data.symlink_to(f"..1{fused}")
+                if self.rules.is_symlink() or self.rules.exists():
+                    self.rules.unlink()
+                self.rules.symlink_to(f"..data{fused}/rules")
+                chain = self.follow(fused)
+                self.takes_effect(chain, "one", "two")
+                # As the kubelet changes a ConfigMap.
+                link = self.dir / "..data_tmp"
+                link.symlink_to(f"..2{fused}")
+                os.rename(link, data)
+                self.takes_effect(chain, "two", "one")
+                self.replace("drop |= \"three\"\n")
+                self.takes_effect(chain, "three", "two")
+                self.rules.write_text("drop |= \"four\"\n")
+                self.takes_effect(chain, "four", "three")
+                chain.stop()
+
+    def test_rules_that_cannot_be_used_change_nothing(self):
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                self.replace("drop |= \"one\"\n")
+                chain = self.follow(fused)
+                self.takes_effect(chain, "one", "two")
+                for broken in ("dorp |= \"two\"\n", "", "drop {app=\n"):
+                    self.replace(broken)
+                    kit.wait_for(lambda: "the rules before stay in use" in chain.errors(), chain.errors)
+                    self.takes_effect(chain, "one", "two")
+                self.assertIn("line 1", chain.errors())
+                self.rules.unlink()
+                self.replace("drop |= \"two\"\n")
+                self.takes_effect(chain, "two", "one")
+                chain.stop()
+                self.assertIn("rule files could not be used", chain.errors())
+
+    def test_no_batch_is_judged_by_half_a_rule_set(self):
+        """While records flow, rules drop either all even numbers or all odd ones: of each batch that was read from one line of the input, none
+        passes in part."""
+        total = 60_000
+        texts = ["\n".join(f"drop |= \"{kind} {digit}\"" for digit in range(10)) + "\n" for kind in ("even", "odd")]
+        self.replace(texts[0])
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                chain = self.follow(fused)
+                stop = threading.Event()
+
+                def change():
+                    turn = 0
+                    while not stop.is_set():
+                        turn += 1
+                        self.replace(texts[turn % 2])
+                        stop.wait(0.05)
+
+                changer = threading.Thread(target=change)
+                changer.start()
+                with open(self.log, "a", encoding="ascii") as log:
+                    for at in range(0, total, 600):
+                        log.write("".join(f"{'even' if i % 2 == 0 else 'odd'} {i % 10} {i}\n" for i in range(at, at + 600)))
+                        log.flush()
+                        time.sleep(0.01)
+                self.write("last")
+                kit.wait_for(lambda: self.lines(chain)[-1:] == ["last"], chain.errors)
+                stop.set()
+                changer.join()
+                chain.stop()
+                numbers = [int(line.split()[2]) for line in self.lines(chain) if line != "last"]
+                self.assertEqual(numbers, sorted(set(numbers)), "each once, in order")
+                # Of two neighbours exactly one passes, wherever no reload falls between them.
+                pairs = [0] * (total // 2)
+                for number in numbers:
+                    pairs[number // 2] += 1
+                reloads = chain.errors().count("the rules were read again")
+                self.assertGreater(reloads, 3, chain.errors())
+                self.assertLessEqual(sum(1 for passed in pairs if passed != 1), reloads)
+
+    # -- starts --
+
+    def test_a_start_with_a_mistake(self):
+        self.replace("drop |= \"a\"\ndorp |= \"b\"\n")
+        done = subprocess.run([kit.WEIR, "filter", "--rules", str(self.rules)], input=b"", stderr=subprocess.PIPE, env=kit.environment(),
+                              check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        for part in (b"line 2", b"did you mean 'drop'", b"^"):
+            self.assertIn(part, done.stderr)
+
+    def run_node(self, *options):
+        text = f"tail -f {self.dir / 'pods'} | filter --rules {self.rules} | buffer {self.dir / 'spool.db'} --store"
+        (self.dir / "node.weir").write_text(text)
+        errors = open(self.errors, "wb")
+        self.addCleanup(errors.close)
+        return self.start(kit.WEIR, "run", str(self.dir / "node.weir"), *options, stderr=errors, stdin=subprocess.DEVNULL,
+                          env=kit.environment(), start_new_session=True)
+
+    def stored(self):
+        done = subprocess.run([kit.WEIR, "replay", str(self.dir / "spool.db"), "-o", "raw"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              env=kit.environment(), check=False)
+        return done.stdout.decode().splitlines()
+
+    def test_a_node_starts_on_the_rules_that_ran_last(self):
+        folder = self.dir / "pods" / "ns_pod_uid" / "main"
+        folder.mkdir(parents=True)
+        log = folder / "0.log"
+
+        def write(line):
+            with open(log, "a", encoding="ascii") as out:
+                out.write(f"2026-01-01T00:00:00.{len(line):09d}Z stdout F {line}\n")
+
+        self.replace("drop |= \"noise\"\n")
+        node = self.run_node()
+        write("noise 1")
+        write("first")
+        kit.wait_for(lambda: "first" in self.stored(), self.errors.read_text)
+        node.send_signal(signal.SIGTERM)
+        self.assertEqual(node.wait(kit.PATIENCE), 143)
+        self.replace("drop {namespace=\n")
+        node = self.run_node()
+        write("noise 2")
+        write("second")
+        kit.wait_for(lambda: "second" in self.stored(), self.errors.read_text)
+        self.assertEqual(self.stored(), ["first", "second"])
+        self.assertIn("the rules of the latest run are used", self.errors.read_text())
+        # Mended, they take effect; SIGHUP is enough where nothing else tells.
+        self.rules.write_text("drop |= \"second\"\n")
+        node.send_signal(signal.SIGHUP)
+        kit.wait_for(lambda: self.said("the rules were read again"), self.errors.read_text)
+        node.send_signal(signal.SIGTERM)
+        self.assertEqual(node.wait(kit.PATIENCE), 143)
+        self.replace("drop {namespace=\n")
+        node = self.run_node("--strict")
+        self.assertEqual(node.wait(kit.PATIENCE), 2, self.errors.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
