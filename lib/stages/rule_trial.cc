@@ -1,0 +1,186 @@
+#include "stages/rule_trial.h"
+
+#include "base/count.h"
+#include "base/diagnostics.h"
+#include "base/utf8.h"
+#include "record/json.h"
+#include "record/timestamp.h"
+#include "rules/printer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::stages {
+namespace {
+
+using rules::Verdict;
+
+constexpr std::size_t kSamples = 3;
+constexpr std::size_t kSampleBytes = 160;
+
+void add_sample(std::vector<std::string>& samples, std::string_view line) {
+  if (samples.size() >= kSamples) return;
+  std::string text(line.substr(0, kSampleBytes));
+  if (line.size() > kSampleBytes) text += " …";
+  samples.push_back(std::move(text));
+}
+
+void add(TrialCount& count, std::string_view line) {
+  ++count.records;
+  count.bytes += line.size();
+  add_sample(count.samples, line);
+}
+
+double share(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole) * 100;
+}
+
+std::string of_all(std::uint64_t records, std::uint64_t bytes, const TrialReport& all) {
+  return fmt::format("{:>14} {:>6.1f} %  {:>10} {:>6.1f} %", base::grouped(records), share(records, all.records),
+                     record::print_size(bytes), share(bytes, all.bytes));
+}
+
+void append_samples(std::string& out, const std::vector<std::string>& samples) {
+  for (const std::string& sample : samples) out += fmt::format("      {}\n", base::escape_control(sample));
+}
+
+std::string json_string(std::string_view text) {
+  std::string out;
+  record::append_json_string(out, text);
+  return out;
+}
+
+std::string json_of(const TrialCount& count) {
+  std::string out = fmt::format(R"("records":{},"bytes":{},"samples":[)", count.records, count.bytes);
+  for (std::size_t i = 0; i < count.samples.size(); ++i) out += (i == 0 ? "" : ",") + json_string(count.samples[i]);
+  return out + "]";
+}
+
+}  // namespace
+
+std::string_view word_of(Verdict verdict) {
+  static constexpr std::array<std::string_view, kVerdicts> kWords = {"pass", "drop", "hold", "sample", "limit", "dedup"};
+  return kWords[static_cast<std::size_t>(verdict)];
+}
+
+RuleTrial::RuleTrial(rules::RuleSet set, std::optional<rules::RuleSet> before, const pipeline::Context& context)
+    : set_(std::move(set)), before_(std::move(before)), context_(context), samples_(set_.rules().size()) {
+  const base::Timestamp now = context_.clock->wall();
+  static_cast<void>(set_.begin(now));
+  if (before_) static_cast<void>(before_->begin(now));
+  report_.compared = before_.has_value();
+}
+
+base::Result<pipeline::Flow> RuleTrial::consume(pipeline::Batch& batch, pipeline::Outlet& out) {
+  static_cast<void>(out);
+  for (pipeline::Record& record : batch.records) {
+    if (record.is_marker() || record.sample) continue;
+    // What one set changes in a record, the other one must not see.
+    pipeline::Record other = record;
+    const std::string_view line = batch.line(record);
+    other.line = record.line;
+    ++report_.records;
+    report_.bytes += line.size();
+    report_.oldest = report_.records == 1 ? record.timestamp : std::min(report_.oldest, record.timestamp);
+    report_.newest = report_.records == 1 ? record.timestamp : std::max(report_.newest, record.timestamp);
+    const rules::Judgement now = set_.judge(record, batch);
+    add(report_.verdicts[static_cast<std::size_t>(now.verdict)], line);
+    if (now.rule != rules::kNoRule) add_sample(samples_[now.rule], line);
+    if (!before_) continue;
+    const rules::Judgement then = before_->judge(other, batch);
+    if (then.verdict != now.verdict) add(report_.changes[{then.verdict, now.verdict}], line);
+  }
+  progress();
+  return pipeline::Flow::more;
+}
+
+void RuleTrial::progress() {
+  const base::Monotonic now = context_.clock->monotonic();
+  if (shown_ == 0) shown_ = now;
+  if (now - shown_ < base::kSecond) return;
+  shown_ = now;
+  context_.diagnostics->progress(
+      fmt::format("{} tried, {}", base::count_of(report_.records, "record"), record::print_size(report_.bytes)));
+}
+
+TrialReport RuleTrial::report() const {
+  TrialReport report = report_;
+  const auto rules = set_.rules();
+  const auto counts = set_.counts();
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    report.rules.push_back({std::string(rules::word_of(rules[i].action)),
+                            rules[i].id(),
+                            rules::print(rules[i]),
+                            rules[i].place.file,
+                            rules[i].place.line,
+                            counts[i].errors,
+                            {counts[i].records, counts[i].bytes, samples_[i]}});
+  }
+  return report;
+}
+
+std::string TrialReport::to_text() const {
+  std::string out = base::count_of(records, "record");
+  out += ", " + record::print_size(bytes);
+  if (records > 0) out += fmt::format(", from {} to {}", record::to_rfc3339(oldest), record::to_rfc3339(newest));
+  out += '\n';
+  if (dropped_before.value_or(0) > 0) {
+    out += fmt::format("{} dropped before, and not among these\n", base::count_of(*dropped_before, "record was", "records were"));
+  }
+  out += fmt::format("\n{:<44} {:>14} {:>8}  {:>10} {:>8}\n", "what becomes of them", "records", "", "bytes", "");
+  for (std::size_t i = 0; i < kVerdicts; ++i) {
+    if (verdicts[i].records == 0) continue;
+    out += fmt::format("  {:<42} {}\n", word_of(static_cast<Verdict>(i)), of_all(verdicts[i].records, verdicts[i].bytes, *this));
+  }
+  out += fmt::format("\n{}\n", base::count_of(rules.size(), "rule"));
+  for (const OfRule& rule : rules) {
+    out += fmt::format("  {:<42} {}\n", base::escape_control(fmt::format("{} {}", rule.action, rule.id)),
+                       of_all(rule.count.records, rule.count.bytes, *this));
+    out += fmt::format("    {}:{}: {}\n", base::escape_control(rule.file), rule.line, base::escape_control(rule.text));
+    if (rule.failed > 0) {
+      out += fmt::format("    its expression failed on {}, which it left alone\n", base::count_of(rule.failed, "record"));
+    }
+    append_samples(out, rule.count.samples);
+  }
+  if (!compared) return out;
+  out +=
+      changes.empty() ? "\nno record gets another verdict than from the old rules\n" : "\nother verdicts than from the old rules\n";
+  for (const auto& [change, count] : changes) {
+    out += fmt::format("  {:<42} {}\n", fmt::format("{} -> {}", word_of(change.first), word_of(change.second)),
+                       of_all(count.records, count.bytes, *this));
+    append_samples(out, count.samples);
+  }
+  return out;
+}
+
+std::string TrialReport::to_json() const {
+  std::string out = fmt::format(R"({{"records":{},"bytes":{},"oldest":{},"newest":{},"verdicts":{{)", records, bytes,
+                                records == 0 ? "null" : json_string(record::to_rfc3339(oldest)),
+                                records == 0 ? "null" : json_string(record::to_rfc3339(newest)));
+  for (std::size_t i = 0; i < kVerdicts; ++i) {
+    out += fmt::format(R"({}{}:{{{}}})", i == 0 ? "" : ",", json_string(word_of(static_cast<Verdict>(i))), json_of(verdicts[i]));
+  }
+  out += R"(},"rules":[)";
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const OfRule& rule = rules[i];
+    out += fmt::format(R"({}{{"action":{},"id":{},"file":{},"line":{},"text":{},"failed":{},{}}})", i == 0 ? "" : ",",
+                       json_string(rule.action), json_string(rule.id), json_string(rule.file), rule.line, json_string(rule.text),
+                       rule.failed, json_of(rule.count));
+  }
+  out += "]";
+  if (dropped_before) out += fmt::format(R"(,"dropped_before":{})", *dropped_before);
+  if (compared) {
+    out += R"(,"changes":[)";
+    bool first = true;
+    for (const auto& [change, count] : changes) {
+      out += fmt::format(R"({}{{"from":{},"to":{},{}}})", first ? "" : ",", json_string(word_of(change.first)),
+                         json_string(word_of(change.second)), json_of(count));
+      first = false;
+    }
+    out += "]";
+  }
+  return out + "}\n";
+}
+
+}  // namespace weir::stages
