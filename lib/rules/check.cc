@@ -10,7 +10,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace weir::rules {
@@ -81,17 +83,42 @@ bool may_fail(const LogExpr& expr) {
   return std::ranges::any_of(expr.stages, [](const StageExpr& stage) { return may_fail(stage); });
 }
 
-bool matcher_covers(const MatcherExpr& outer, const MatcherExpr& inner) {
-  if (outer == inner) return true;
-  if (outer.name != inner.name || inner.op != MatchOp::equal) return false;
-  const auto matcher = logql::Matcher::compile(outer);
-  return matcher.ok() && matcher->matches(inner.value);
+// Regular expressions of matchers, compiled once for all pairs of rules.
+class Matchers {
+ public:
+  bool matches(const MatcherExpr& expr, std::string_view value) {
+    auto& compiled = by_op_[static_cast<std::size_t>(expr.op)];
+    auto found = compiled.find(expr.value);
+    if (found == compiled.end()) {
+      auto matcher = logql::Matcher::compile(expr);
+      if (!matcher) return false;
+      found = compiled.emplace(expr.value, *std::move(matcher)).first;
+    }
+    return found->second.matches(value);
+  }
+
+ private:
+  std::array<std::unordered_map<std::string, logql::Matcher>, 4> by_op_;
+};
+
+bool matcher_covers(const MatcherExpr& outer, const MatcherExpr& inner, Matchers& matchers) {
+  if (outer.name != inner.name) return false;
+  return outer == inner || (inner.op == MatchOp::equal && matchers.matches(outer, inner.value));
 }
 
-bool covers_selector(const std::vector<MatcherExpr>& outer, const std::vector<MatcherExpr>& inner) {
+bool selector_covers(const std::vector<MatcherExpr>& outer, const std::vector<MatcherExpr>& inner, Matchers& matchers) {
   return std::ranges::all_of(outer, [&](const MatcherExpr& one) {
-    return takes_all(one) || std::ranges::any_of(inner, [&](const MatcherExpr& other) { return matcher_covers(one, other); });
+    return takes_all(one) ||
+           std::ranges::any_of(inner, [&](const MatcherExpr& other) { return matcher_covers(one, other, matchers); });
   });
+}
+
+bool expr_covers(const LogExpr& outer, const LogExpr& inner, Matchers& matchers) {
+  if (takes_all(outer)) return true;
+  // What passes all stages passes the first of them.
+  return outer.stages.size() <= inner.stages.size() && std::equal(outer.stages.begin(), outer.stages.end(), inner.stages.begin()) &&
+         (outer.stages.size() == inner.stages.size() || !may_fail(outer)) &&
+         selector_covers(outer.matchers, inner.matchers, matchers);
 }
 
 bool decides_for_good(const Rule& rule) {
@@ -106,8 +133,8 @@ bool is_in_phase_3(const Rule& rule) {
 
 // Whether the later rule of phase 2 never decides, because the earlier one always does. A drop or hold does not match a record on
 // which its expression fails; a keep does.
-bool shadows(const Rule& earlier, const Rule& later) {
-  if (!decides_for_good(earlier) || !covers(earlier.match, later.match)) return false;
+bool shadows(const Rule& earlier, const Rule& later, Matchers& matchers) {
+  if (!decides_for_good(earlier) || !expr_covers(earlier.match, later.match, matchers)) return false;
   return !may_fail(earlier.match) || as<Keep>(earlier) != nullptr || as<Keep>(later) == nullptr;
 }
 
@@ -138,7 +165,7 @@ class Checker {
 
   bool never_reached(const Rule& rule) {
     for (std::size_t i = 0; i < at_; ++i) {
-      if (!shadows(rules_[i], rule)) continue;
+      if (!shadows(rules_[i], rule, matchers_)) continue;
       add(Severity::warning,
           fmt::format("is never reached: {} in {} takes all its records", word_of(rules_[i].action), at(rules_[i])),
           "the first keep, drop or hold that matches decides: put this rule in front, or remove it");
@@ -159,12 +186,13 @@ class Checker {
     }
   }
 
-  // A rule of phase 3 whose records are dropped or held in phase 2, wherever that stands.
+  // A rule of phase 3 whose records are dropped or held in phase 2, wherever that stands. A tenant is also that of held records.
   void acts_on_nothing(const Rule& rule) {
     if (!is_in_phase_3(rule)) return;
     for (const Rule& other : rules_) {
       if (as<Keep>(other) != nullptr) return;  // may save some
-      if (!takes_away(other) || !covers(other.match, rule.match) || may_fail(other.match)) continue;
+      if (as<Drop>(other) == nullptr && (as<Hold>(other) == nullptr || as<Tenant>(rule) != nullptr)) continue;
+      if (!expr_covers(other.match, rule.match, matchers_) || may_fail(other.match)) continue;
       add(Severity::warning, fmt::format("acts on nothing: {} in {} takes all its records", word_of(other.action), at(other)),
           "drop and hold decide before sample, dedup, limit and tenant, wherever these stand");
       return;
@@ -219,7 +247,8 @@ class Checker {
     for (const std::string& label : by) {
       if (std::ranges::find(kUnbounded, label) == std::end(kUnbounded)) continue;
       add(Severity::note, fmt::format("counts by '{}', which may have many values", label),
-          fmt::format("weir remembers at most {} of all rules together; beyond that it forgets the oldest, whose records pass",
+          fmt::format("weir remembers at most {} of all rules together; beyond that it forgets the one used longest ago, whose "
+                      "records pass",
                       base::count_of(StateBounds{}.keys, "key")));
       return;
     }
@@ -233,6 +262,7 @@ class Checker {
 
   std::span<const Rule> rules_;
   const Surroundings& where_;
+  Matchers matchers_;
   std::size_t at_ = 0;
   std::vector<Finding> findings_;
 };
@@ -240,11 +270,8 @@ class Checker {
 }  // namespace
 
 bool covers(const LogExpr& outer, const LogExpr& inner) {
-  if (takes_all(outer)) return true;
-  if (!covers_selector(outer.matchers, inner.matchers)) return false;
-  // What passes all stages passes the first of them.
-  return outer.stages.size() <= inner.stages.size() && std::equal(outer.stages.begin(), outer.stages.end(), inner.stages.begin()) &&
-         (!may_fail(outer) || outer.stages.size() == inner.stages.size());
+  Matchers matchers;
+  return expr_covers(outer, inner, matchers);
 }
 
 std::string print(const RulePlace& place) {

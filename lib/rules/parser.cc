@@ -93,11 +93,12 @@ std::size_t quoted_length(std::string_view text) {
   return std::string_view::npos;
 }
 
-// The first of `#`, `//` and `/*` outside of quoted texts; the size of the line when there is none. LogQL's lexer sees the same.
-std::size_t first_comment(std::string_view line) {
+// The first place outside of quoted texts where `is_it` holds for what begins there; the size of the line when there is none.
+template <typename Predicate>
+std::size_t first_unquoted(std::string_view line, Predicate is_it) {
   for (std::size_t i = 0; i < line.size(); ++i) {
     const std::string_view rest = line.substr(i);
-    if (rest.front() == '#' || rest.starts_with("//") || rest.starts_with("/*")) return i;
+    if (is_it(rest)) return i;
     if (rest.front() == '"' || rest.front() == '`') {
       const std::size_t length = quoted_length(rest);
       if (length == std::string_view::npos) return line.size();
@@ -109,6 +110,12 @@ std::size_t first_comment(std::string_view line) {
     }
   }
   return line.size();
+}
+
+// LogQL's lexer sees its comments in the same places.
+std::size_t first_comment(std::string_view line) {
+  return first_unquoted(
+      line, [](std::string_view rest) { return rest.front() == '#' || rest.starts_with("//") || rest.starts_with("/*"); });
 }
 
 // What is wrong with a line, and where.
@@ -212,10 +219,6 @@ class LineParser {
     const std::size_t begin = at_;
     static constexpr std::string_view kActions = "redact, keep, drop, hold, release, sample, limit, dedup or tenant";
     if (at_end()) return wrong(begin, fmt::format("write {}", kActions), "the action is missing");
-    if (is_false_blank(rest())) {
-      return wrong(begin, "type the blanks of this line again; they may come from a web page",
-                   "this looks like a blank and is none");
-    }
     if (rest().front() == '{' || rest().front() == '|' || rest().front() == '!') {
       return wrong(begin, fmt::format("for example: drop {}", shown(query_text())), "the action is missing");
     }
@@ -683,9 +686,6 @@ class LineParser {
   bool words_that_are_no_query(const Rule& rule, std::string_view text) {
     const std::string_view action = word_of(rule.action);
     const std::string_view found = letters();
-    if (is_false_blank(text)) {
-      return wrong(at_, "type the blanks of this line again; they may come from a web page", "this looks like a blank and is none");
-    }
     if (found == "for") return wrong(at_, "write keep for …, or leave it away", "only keep has a lifetime, {} has none", action);
     if (found == "by") return wrong(at_, "leave it away", "only limit and dedup have by, {} has none", action);
     if (found == "burst") return wrong(at_, "leave it away", "only limit has burst, {} has none", action);
@@ -765,6 +765,9 @@ class TextParser {
       return at(line, number, {comment, "a comment begins with #", "a text with // or /* stands in quotes"});
     }
     if (trimmed(code).empty()) return {};
+    if (const std::size_t blank = first_unquoted(code, is_false_blank); blank < code.size()) {
+      return at(line, number, {blank, "this looks like a blank and is none", "type it again; it may come from a web page"});
+    }
     if (trimmed(code).ends_with('\\')) {
       return at(line, number, {code.rfind('\\'), "a rule stands on one line; a backslash does not go on", "join the lines"});
     }

@@ -13,9 +13,12 @@ std::string_view word_of(const Action& action) {
   return kWords[action.index()];
 }
 
-std::string Rule::id() const {
-  if (!name.empty()) return name;
-  const std::uint64_t hash = record::fnv1a(print(*this));
+std::string Rule::id() const { return name.empty() ? text_id() : name; }
+
+std::string Rule::text_id() const {
+  std::string text = print(*this);
+  if (!name.empty()) text.erase(0, text.find(": ") + 2);
+  const std::uint64_t hash = record::fnv1a(text);
   return fmt::format("rule-{:08x}", static_cast<std::uint32_t>(hash ^ hash >> 32));
 }
 

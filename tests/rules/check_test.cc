@@ -40,6 +40,7 @@ TEST(RulesCheck, NothingToSay) {
            "limit 10/s by (namespace)\nlimit 20/s by (namespace)",
            "redact `a(b)` with \"$\"",
            "release from 2026-11-29T11:40:00Z to 2026-11-29T12:00:00Z",
+           "hold {app=\"x\"}\ntenant a {app=\"x\"}",
        }) {
     EXPECT_EQ(found(text), "") << text;
   }
@@ -84,6 +85,7 @@ TEST(RulesCheck, NeverReached) {
 
 TEST(RulesCheck, LaterPhases) {
   EXPECT_EQ(found("sample 10% {app=\"x\"}\ndrop {app=\"x\"}"), "1 warning: acts on nothing: drop in f:2 takes all its records\n");
+  EXPECT_EQ(found("tenant a {app=\"x\"}\ndrop {app=\"x\"}"), "1 warning: acts on nothing: drop in f:2 takes all its records\n");
   EXPECT_EQ(found("limit 10/s by (a)\nname x: limit 10/s by (a)"), "2 warning: says the same as the rule in f:1\n");
   EXPECT_EQ(found("sample 100%"), "1 note: keeps all records\n");
 }
@@ -102,7 +104,8 @@ TEST(RulesCheck, KeysWithManyValues) {
   const auto rules = parse("limit 10/s by (ip)", "f");
   ASSERT_TRUE(rules.ok());
   EXPECT_EQ(check(*rules, {}).front().hint,
-            "weir remembers at most 65,536 keys of all rules together; beyond that it forgets the oldest, whose records pass");
+            "weir remembers at most 65,536 keys of all rules together; beyond that it forgets the one used longest ago, whose "
+            "records pass");
 }
 
 TEST(RulesCheck, Levels) {

@@ -155,8 +155,9 @@ TEST(RulesParser, Mistakes) {
       {"name 1: drop", 6, "'1' cannot be the name of a rule", "a letter, then"},
       {"name rule-0123abcd: drop", 6, "belong to rules without a name", ""},
       {"name x:", 8, "the action is missing", "write redact"},
-      {"drop\u00a0{app=\"x\"}", 1, "unknown action", ""},
-      {"drop \u00a0{app=\"x\"}", 6, "looks like a blank", "type the blanks"},
+      {"drop\u00a0{app=\"x\"}", 5, "looks like a blank", "type it again"},
+      {"drop |= \"\u00a0\" |= \"a\"\u200b", 19, "looks like a blank", "type it again"},
+      {"drop \u00a0{app=\"x\"}", 6, "looks like a blank", "type it again"},
       // redact
       {"redact", 7, "the pattern is missing", "redact `"},
       {"redact {app=\"x\"}", 8, "the pattern is missing", "redact `"},

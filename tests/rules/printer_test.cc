@@ -48,6 +48,7 @@ TEST(RulesPrinter, IdsAreNamesOrHashesOfTheText) {
   ASSERT_TRUE(rules.ok());
   EXPECT_EQ((*rules)[0].id(), (*rules)[1].id());
   EXPECT_EQ((*rules)[2].id(), "n");
+  EXPECT_EQ((*rules)[2].text_id(), (*rules)[0].id());
   EXPECT_NE((*rules)[0].id(), (*rules)[3].id());
   EXPECT_TRUE(is_rule_hash((*rules)[0].id()));
   // Stored in spools and asked for in dashboards: never to change.
