@@ -248,7 +248,7 @@ std::string program_man(std::span<const Command* const> commands) {
   out += exit_entries(
       {Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::hung_up, Exit::interrupted, Exit::terminated},
       exit_rules());
-  for (const auto* page : {"weir-pipeline", "weir-record", "weir-spool"}) pages.emplace_back(page, 5);
+  for (const auto* page : {"weir-pipeline", "weir-record", "weir-rules", "weir-spool"}) pages.emplace_back(page, 5);
   return out + see_also(pages);
 }
 

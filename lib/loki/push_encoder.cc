@@ -23,12 +23,6 @@ constexpr char kBytes3 = (3 << 3) | 2;
 constexpr char kVarint1 = 1 << 3;
 constexpr char kVarint2 = 2 << 3;
 
-constexpr std::size_t kLongestTenant = 150;
-
-bool tenant_byte(char c) {
-  return names::is_name_byte(c) || (c != '\0' && std::string_view("!-.*'():").find(c) != std::string_view::npos);
-}
-
 bool is_label_value(std::string_view value) {
   return base::is_utf8(value) && value.find(base::kReplacementText) == std::string_view::npos;
 }
@@ -53,11 +47,11 @@ std::string escape_value(std::string_view value) {
 }
 
 std::string tenant_of(std::string_view tenant) {
-  if (is_tenant(tenant) || tenant.size() > kLongestTenant) return std::string(tenant);
+  if (is_tenant(tenant) || tenant.size() > names::kLongestTenant) return std::string(tenant);
   const bool dots = tenant == "." || tenant == "..";
   std::string out;
   for (const char c : tenant) {
-    if (tenant_byte(c) && c != '(' && c != ')' && !dots) {
+    if (names::is_tenant_byte(c) && c != '(' && c != ')' && !dots) {
       out += c;
     } else {
       fmt::format_to(std::back_inserter(out), "({:02x})", static_cast<unsigned char>(c));
@@ -116,11 +110,6 @@ PushedStream::PushedStream(const record::LabelSet& set, std::string_view tenant_
   name = label_string(labels);
   if (!escaped.empty()) notes.emplace_back("weir_escaped_labels", std::move(escaped));
   if (tenant != tenant_) notes.emplace_back("weir_tenant", is_label_value(tenant_) ? std::string(tenant_) : escape_value(tenant_));
-}
-
-bool is_tenant(std::string_view tenant) {
-  if (tenant.size() > kLongestTenant || tenant == "." || tenant == "..") return false;
-  return std::all_of(tenant.begin(), tenant.end(), tenant_byte);
 }
 
 std::string label_string(std::span<const record::Label> labels) {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "loki/limits.h"
 #include "loki/push_pages.h"
+#include "names/tenant.h"
 #include "record/label_set.h"
 #include "record/record.h"
 
@@ -44,9 +45,7 @@ struct PushedStream {
 // `{app="x", env="p"}`: names in bytewise order. Values are UTF-8, quoted as Go's strconv.Quote does.
 [[nodiscard]] std::string label_string(std::span<const record::Label> labels);
 
-// Whether Loki accepts this tenant. The colon is accepted too: VictoriaLogs writes it between account and project. Nothing else
-// may get into a header.
-[[nodiscard]] bool is_tenant(std::string_view tenant);
+using names::is_tenant;  // nothing else may get into a header
 
 // Numbers about the prepared record.
 struct EncodedEntry {

@@ -106,6 +106,8 @@ struct Rule {
   // What metrics, explanations and reports call the rule: its name, or a hash of its canonical text ("rule-1f3a9c02"). The same in
   // every process, wherever the rule stands.
   [[nodiscard]] std::string id() const;
+  // The hash, also where there is a name: the same only for rules that do the same.
+  [[nodiscard]] std::string text_id() const;
 
   // Two rules that say the same, wherever they stand.
   friend bool operator==(const Rule& a, const Rule& b) { return a.name == b.name && a.action == b.action && a.match == b.match; }
