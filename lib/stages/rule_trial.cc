@@ -57,25 +57,41 @@ std::string json_of(const TrialCount& count) {
   return out + "]";
 }
 
+class TrialStage : public pipeline::Stage {
+ public:
+  explicit TrialStage(RuleTrial& trial) : trial_(trial) {}
+  base::Result<pipeline::Flow> consume(pipeline::Batch& batch, pipeline::Outlet& out) override {
+    static_cast<void>(out);
+    trial_.take(batch);
+    return pipeline::Flow::more;
+  }
+  [[nodiscard]] std::string_view name() const override { return "rules"; }
+
+ private:
+  RuleTrial& trial_;
+};
+
 }  // namespace
+
+std::unique_ptr<pipeline::Stage> make_trial_stage(RuleTrial& trial) { return std::make_unique<TrialStage>(trial); }
 
 std::string_view word_of(Verdict verdict) {
   static constexpr std::array<std::string_view, kVerdicts> kWords = {"pass", "drop", "hold", "sample", "limit", "dedup"};
   return kWords[static_cast<std::size_t>(verdict)];
 }
 
-RuleTrial::RuleTrial(rules::RuleSet set, std::optional<rules::RuleSet> before, const pipeline::Context& context)
-    : set_(std::move(set)), before_(std::move(before)), context_(context), samples_(set_.rules().size()) {
+RuleTrial::RuleTrial(rules::RuleSet set, std::optional<rules::RuleSet> before, const base::TimeRange& range,
+                     const pipeline::Context& context)
+    : set_(std::move(set)), before_(std::move(before)), range_(range), context_(context), samples_(set_.rules().size()) {
   const base::Timestamp now = context_.clock->wall();
   static_cast<void>(set_.begin(now));
   if (before_) static_cast<void>(before_->begin(now));
   report_.compared = before_.has_value();
 }
 
-base::Result<pipeline::Flow> RuleTrial::consume(pipeline::Batch& batch, pipeline::Outlet& out) {
-  static_cast<void>(out);
+void RuleTrial::take(record::Batch& batch) {
   for (pipeline::Record& record : batch.records) {
-    if (record.is_marker() || record.sample) continue;
+    if (record.is_marker() || record.sample || !range_.contains(record.timestamp)) continue;
     // What one set changes in a record, the other one must not see.
     pipeline::Record other = record;
     const std::string_view line = batch.line(record);
@@ -92,7 +108,6 @@ base::Result<pipeline::Flow> RuleTrial::consume(pipeline::Batch& batch, pipeline
     if (then.verdict != now.verdict) add(report_.changes[{then.verdict, now.verdict}], line);
   }
   progress();
-  return pipeline::Flow::more;
 }
 
 void RuleTrial::progress() {
@@ -125,9 +140,6 @@ std::string TrialReport::to_text() const {
   out += ", " + record::print_size(bytes);
   if (records > 0) out += fmt::format(", from {} to {}", record::to_rfc3339(oldest), record::to_rfc3339(newest));
   out += '\n';
-  if (dropped_before.value_or(0) > 0) {
-    out += fmt::format("{} dropped before, and not among these\n", base::count_of(*dropped_before, "record was", "records were"));
-  }
   out += fmt::format("\n{:<44} {:>14} {:>8}  {:>10} {:>8}\n", "what becomes of them", "records", "", "bytes", "");
   for (std::size_t i = 0; i < kVerdicts; ++i) {
     if (verdicts[i].records == 0) continue;
@@ -169,7 +181,6 @@ std::string TrialReport::to_json() const {
                        rule.failed, json_of(rule.count));
   }
   out += "]";
-  if (dropped_before) out += fmt::format(R"(,"dropped_before":{})", *dropped_before);
   if (compared) {
     out += R"(,"changes":[)";
     bool first = true;

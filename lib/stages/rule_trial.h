@@ -1,9 +1,10 @@
 // Tries rules on records that are there, and says what they would do: `weir rules test`.
 //
-// A stage at the end of a chain that reads a spool or log files. It judges each record by the new rules, and by the old ones where
-// there are any, and keeps numbers and a few samples. Nothing is changed anywhere.
+// Each record is judged by the new rules, and by the old ones where there are any. Numbers and a few samples are kept; nothing is
+// changed anywhere.
 #pragma once
 
+#include "base/time_range.h"
 #include "pipeline/stage.h"
 #include "rules/rule_set.h"
 
@@ -41,31 +42,35 @@ struct TrialReport {
   // Records that get another verdict than from the old rules.
   std::map<std::pair<rules::Verdict, rules::Verdict>, TrialCount> changes;
   bool compared = false;
-  std::optional<std::uint64_t> dropped_before;  // of a spool: records that earlier rules dropped unseen are not in it
 
   [[nodiscard]] std::string to_text() const;
   [[nodiscard]] std::string to_json() const;  // one object and a line end
 };
 
-class RuleTrial : public pipeline::Stage {
+// Not thread safe.
+class RuleTrial {
  public:
-  // `before`: rules to compare with.
-  RuleTrial(rules::RuleSet set, std::optional<rules::RuleSet> before, const pipeline::Context& context);
+  // `before`: rules to compare with. Records outside of `range` are left out. `context` gives the clock and takes progress.
+  RuleTrial(rules::RuleSet set, std::optional<rules::RuleSet> before, const base::TimeRange& range,
+            const pipeline::Context& context);
 
-  base::Result<pipeline::Flow> consume(pipeline::Batch& batch, pipeline::Outlet& out) override;
-  [[nodiscard]] std::string_view name() const override { return "rules"; }
+  // Judges the records of a batch, and leaves them in any state.
+  void take(record::Batch& batch);
 
-  // After the chain has ended.
   [[nodiscard]] TrialReport report() const;
 
  private:
   void progress();
   rules::RuleSet set_;
   std::optional<rules::RuleSet> before_;
+  const base::TimeRange range_;
   const pipeline::Context context_;
   TrialReport report_;
   std::vector<std::vector<std::string>> samples_;  // by rule
   base::Monotonic shown_ = 0;
 };
+
+// The end of a chain whose records `trial` takes; it outlives the stage.
+[[nodiscard]] std::unique_ptr<pipeline::Stage> make_trial_stage(RuleTrial& trial);
 
 }  // namespace weir::stages

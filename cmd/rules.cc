@@ -1,0 +1,373 @@
+// weir rules: check, list, edit and try files of rules.
+#include "base/count.h"
+#include "cli/pipeline_run.h"
+#include "cli/terminal.h"
+#include "cli/time_options.h"
+#include "cmd/commands.h"
+#include "record/age.h"
+#include "record/json.h"
+#include "record/timestamp.h"
+#include "rules/check.h"
+#include "rules/edit.h"
+#include "rules/file.h"
+#include "rules/parser.h"
+#include "rules/printer.h"
+#include "scan/spool_scan.h"
+#include "stages/rule_trial.h"
+
+#include <CLI/CLI.hpp>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <vector>
+
+namespace weir::cmd {
+namespace {
+
+using base::Code;
+using base::Result;
+
+std::string json_string(std::string_view text) {
+  std::string out;
+  record::append_json_string(out, text);
+  return out;
+}
+
+// Where a rule stands in its time.
+struct State {
+  std::string_view word;  // "active", "pending", "expired"
+  std::string text;       // for people
+};
+
+State state_of(const rules::Rule& rule, base::Timestamp now) {
+  const auto* keep = std::get_if<rules::Keep>(&rule.action);
+  if (keep == nullptr || !keep->lifetime) return {"active", "active"};
+  const rules::Lifetime& lifetime = *keep->lifetime;
+  const auto rounded = [](base::Duration left) {
+    return record::print_duration(left > base::kMinute ? left / base::kMinute * base::kMinute
+                                                       : left / base::kSecond * base::kSecond);
+  };
+  if (now < lifetime.from) return {"pending", fmt::format("begins in {}", rounded(lifetime.from - now))};
+  if (now >= lifetime.until()) return {"expired", "expired"};
+  return {"active", fmt::format("expires in {}", rounded(lifetime.until() - now))};
+}
+
+Result<std::vector<rules::Rule>> read_rules(const std::vector<std::string>& files, base::Timestamp now) {
+  std::vector<rules::NamedText> texts;
+  for (const std::string& file : files) {
+    auto text = rules::read_file(file);
+    if (!text) return std::move(text).error();
+    texts.push_back({file, *std::move(text)});
+  }
+  return rules::parse(texts, now);
+}
+
+Result<rules::RuleSet> read_set(const std::vector<std::string>& files, base::Timestamp now) {
+  auto rules = read_rules(files, now);
+  if (!rules) return std::move(rules).error();
+  return rules::RuleSet::compile(*std::move(rules));
+}
+
+bool is_spool(const std::string& path) {
+  std::string head(16, '\0');
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored) &&
+         std::ifstream(path, std::ios::binary).read(head.data(), static_cast<std::streamsize>(head.size())) &&
+         head == std::string_view("SQLite format 3\0", 16);
+}
+
+// A word of a pipeline's text.
+std::string quoted(std::string_view word) {
+  std::string out = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      out += "'\\''";
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
+}
+
+class Rules : public cli::Invocation {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("action", action_, "what to do")
+        ->type_name("check|list|add|remove|test")
+        ->required()
+        ->check(CLI::IsMember({"check", "list", "add", "remove", "test"}));
+    app.add_option(
+           "arguments", arguments_,
+           "the file; for `add` a rule behind it; for `remove` its line number, name, id or text; `check`, `list` and `test` "
+           "take several files, which are read in order as one text")
+        ->type_name("FILE");
+    app.add_option("--against", against_, "of `test`: the records to try the rules on: a spool, or a folder or file of logs")
+        ->type_name("SPOOL|PATH");
+    app.add_option("--compare", compare_, "of `test`: rules to compare the verdicts with (repeatable)")->type_name("FILE");
+    app.add_option("--enrich", enrich_, "of `test` on logs: the options of `enrich`, through which the lines are read")
+        ->type_name("OPTIONS")
+        ->capture_default_str();
+    cli::declare_time(app, time_, "");
+    app.add_option("-o,--output", output_, "text for people or JSON for programs")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
+  }
+
+  [[nodiscard]] Result<void> check() const override {
+    if (arguments_.empty()) {
+      return base::fail(Code::usage, "FILE is missing")
+          .with_hint(fmt::format("for example: weir rules {} /etc/weir/rules", action_));
+    }
+    if (action_ == "add" && arguments_.size() != 2) {
+      return base::fail(Code::usage, arguments_.size() < 2 ? "the rule is missing" : "there are too many arguments")
+          .with_hint("quote the rule: weir rules add FILE 'keep for 30m {app=\"checkout\"}'");
+    }
+    if (action_ == "remove" && arguments_.size() != 2) {
+      return base::fail(Code::usage, arguments_.size() < 2 ? "it is not said which rule" : "there are too many arguments")
+          .with_hint("name its line, its name, its id or its text in quotes: weir rules remove FILE 3");
+    }
+    if (action_ == "test" && against_.empty()) {
+      return base::fail(Code::usage, "--against is missing")
+          .with_hint("try the rules on a spool or on logs: weir rules test FILE --against /var/log/pods");
+    }
+    if (action_ != "test" && (!against_.empty() || !compare_.empty() || time_.given())) {
+      return base::fail(Code::usage, "--against, --compare, --since, --from and --to belong to `weir rules test`");
+    }
+    return cli::check(time_);
+  }
+
+  Result<cli::Exit> act(const pipeline::Context& context) override {
+    const base::Timestamp now = context.clock->wall();
+    if (action_ == "check") return check_files(now);
+    if (action_ == "list") return list(now);
+    if (action_ == "add") return add(context, now);
+    if (action_ == "remove") return remove(now);
+    return test(context, now);
+  }
+
+ private:
+  [[nodiscard]] bool json() const { return output_ == "json"; }
+
+  static Result<cli::Exit> finish(const std::string& text) {
+    auto written = cli::write_all(STDOUT_FILENO, text);
+    if (!written) return std::move(written).error();
+    return cli::Exit::ok;
+  }
+
+  Result<cli::Exit> check_files(base::Timestamp now) const {
+    auto rules = read_rules(arguments_, now);
+    if (!rules) return std::move(rules).error();
+    if (auto set = rules::RuleSet::compile(*rules); !set) return std::move(set).error();
+    const auto findings = rules::check(*rules, {.now = now});
+    std::string out;
+    if (json()) {
+      out = fmt::format(R"({{"rules":{},"findings":[)", rules->size());
+      for (std::size_t i = 0; i < findings.size(); ++i) {
+        const rules::Finding& one = findings[i];
+        out +=
+            fmt::format(R"({}{{"file":{},"line":{},"severity":"{}","message":{},"hint":{}}})", i == 0 ? "" : ",",
+                        json_string(one.place.file), one.place.line, one.severity == rules::Severity::warning ? "warning" : "note",
+                        json_string(one.message), json_string(one.hint));
+      }
+      return finish(out + "]}\n");
+    }
+    for (const rules::Finding& one : findings) {
+      out += fmt::format("{}: {}: {}\n", base::escape_control(rules::print(one.place)),
+                         one.severity == rules::Severity::warning ? "warning" : "note", base::escape_control(one.message));
+      if (!one.hint.empty()) out += fmt::format("  {}\n", base::escape_control(one.hint));
+    }
+    return finish(out + fmt::format("{}: ok\n", base::count_of(rules->size(), "rule")));
+  }
+
+  Result<cli::Exit> list(base::Timestamp now) const {
+    auto rules = read_rules(arguments_, now);
+    if (!rules) return std::move(rules).error();
+    std::string out;
+    if (json()) {
+      for (const rules::Rule& rule : *rules) {
+        const State state = state_of(rule, now);
+        const auto* keep = std::get_if<rules::Keep>(&rule.action);
+        out += fmt::format(R"({{"file":{},"line":{},"id":{},"action":"{}","state":"{}",)", json_string(rule.place.file),
+                           rule.place.line, json_string(rule.id()), rules::word_of(rule.action), state.word);
+        if (keep != nullptr && keep->lifetime)
+          out += fmt::format(R"("until":{},)", json_string(record::to_rfc3339(keep->lifetime->until())));
+        out += fmt::format(R"("text":{}}})"
+                           "\n",
+                           json_string(rules::print(rule)));
+      }
+      return finish(out);
+    }
+    for (const rules::Rule& rule : *rules) {
+      const State state = state_of(rule, now);
+      const std::string place = arguments_.size() == 1 ? fmt::format("{}", rule.place.line) : rules::print(rule.place);
+      out += fmt::format("{:>4}  {:<16} {:<14} {}\n", base::escape_control(place), state.text, base::escape_control(rule.id()),
+                         base::escape_control(rules::print(rule)));
+    }
+    return finish(out.empty() ? "no rules\n" : out);
+  }
+
+  Result<cli::Exit> add(const pipeline::Context& context, base::Timestamp now) const {
+    const std::string& file = arguments_.front();
+    std::optional<rules::Added> added;
+    auto edited = rules::edit_file(file, [&](std::string_view text) -> Result<std::string> {
+      auto done = rules::add(text, file, arguments_.back(), {.now = now, .user = user(context)});
+      if (!done) return std::move(done).error();
+      added = *std::move(done);
+      return added->text;
+    });
+    if (!edited) return std::move(edited).error();
+    const State state = state_of(added->rule, now);
+    if (json()) {
+      return finish(fmt::format(R"({{"file":{},"line":{},"id":{},"state":"{}","text":{},"pruned":{}}})"
+                                "\n",
+                                json_string(file), added->rule.place.line, json_string(added->rule.id()), state.word,
+                                json_string(rules::print(added->rule)), added->pruned));
+    }
+    std::string out = fmt::format("added to '{}', line {}: {} ({})\n", base::escape_control(file), added->rule.place.line,
+                                  base::escape_control(rules::print(added->rule)), state.text);
+    if (added->pruned > 0) {
+      out += fmt::format("{} removed that expired over 7 days ago\n", base::count_of(added->pruned, "rule was", "rules were"));
+    }
+    return finish(out);
+  }
+
+  Result<cli::Exit> remove(base::Timestamp now) const {
+    const std::string& file = arguments_.front();
+    std::string line;
+    auto edited = rules::edit_file(file, [&](std::string_view text) -> Result<std::string> {
+      auto done = rules::remove(text, file, arguments_.back(), now);
+      if (!done) return std::move(done).error();
+      line = std::move(done->line);
+      return std::move(done->text);
+    });
+    if (!edited) return std::move(edited).error();
+    return finish(json() ? fmt::format("{{\"file\":{},\"removed\":{}}}\n", json_string(file), json_string(line))
+                         : fmt::format("removed from '{}': {}\n", base::escape_control(file), base::escape_control(line)));
+  }
+
+  // Who acts, also behind sudo.
+  static std::string user(const pipeline::Context& context) {
+    for (const char* name : {"SUDO_USER", "USER", "LOGNAME"}) {
+      const char* const value = context.environment(name);
+      if (value != nullptr && *value != '\0') return value;
+    }
+    return fmt::format("uid {}", ::getuid());
+  }
+
+  Result<cli::Exit> test(const pipeline::Context& context, base::Timestamp now) const {
+    auto set = read_set(arguments_, now);
+    if (!set) return std::move(set).error();
+    std::optional<rules::RuleSet> before;
+    if (!compare_.empty()) {
+      auto old = read_set(compare_, now);
+      if (!old) return std::move(old).error();
+      before = *std::move(old);
+    }
+    auto range = cli::time_range(time_, now);
+    if (!range) return std::move(range).error();
+    stages::RuleTrial trial(*std::move(set), std::move(before), *range, context);
+    auto ended = is_spool(against_) ? scan_spool(*range, trial, context) : read_logs(*range, trial, context);
+    context.diagnostics->progress({});
+    if (!ended) return std::move(ended).error();
+    const stages::TrialReport report = trial.report();
+    if (report.records == 0) context.diagnostics->say(fmt::format("'{}' has no records in this time", against_));
+    if (auto done = finish(json() ? report.to_json() : report.to_text()); !done) return done;
+    if (context.stop->stopped()) return cli::exit_of_signal(context.stop->signal(), cli::Exit::ok);
+    return *ended;
+  }
+
+  Result<cli::Exit> scan_spool(const base::TimeRange& range, stages::RuleTrial& trial, const pipeline::Context& context) const {
+    auto scan = scan::SpoolScan::open(against_, "", range, *context.diagnostics);
+    if (!scan) return std::move(scan).error();
+    (*scan)->take_states([](spool::State state) { return state != spool::State::rejected; });
+    (*scan)->keep_as_stored();
+    auto done = (*scan)->run([&](record::Batch& batch) -> Result<bool> {
+      trial.take(batch);
+      return !context.stop->stopped();
+    });
+    if (!done) return std::move(done).error();
+    if (!json()) context.diagnostics->say("a spool lacks the records that were dropped in front of it");
+    return (*scan)->unreadable_blocks() > 0 ? cli::Exit::incomplete : cli::Exit::ok;
+  }
+
+  // Through `tail` and `enrich`, as a chain would.
+  Result<cli::Exit> read_logs(const base::TimeRange& range, stages::RuleTrial& trial, const pipeline::Context& context) const {
+    std::string text = "tail";
+    if (range.from != base::TimeRange::kBeginning) text += fmt::format(" --since {}", record::to_rfc3339(range.from));
+    text += fmt::format(" -- {} | enrich {}", quoted(against_), enrich_);
+    cli::PipelineChoice choice;
+    choice.text = text;
+    choice.text_given = true;
+    auto source = cli::load_pipelines(choice, commands());
+    if (!source) return std::move(source).error();
+    auto entries = cli::read_pipelines(*std::move(source), commands(), context);
+    if (!entries) return std::move(entries).error();
+    auto links = cli::read_links(entries->front(), commands(), context);
+    if (!links) return std::move(links).error();
+    std::unique_ptr<pipeline::Source> reader;
+    std::vector<std::unique_ptr<pipeline::Stage>> stages;
+    for (const cli::Link& link : *links) {
+      auto built = link.parsed.invocation->build({.fused = true}, context);
+      if (!built) return std::move(built).error();
+      if (built->source) reader = std::move(built->source);
+      if (built->stage) stages.push_back(std::move(built->stage));
+    }
+    stages.push_back(stages::make_trial_stage(trial));
+    const pipeline::ChainResult result = pipeline::run_chain(*reader, stages, context);
+    if (!result.ended) return result.ended.error();
+    return result.source.unreadable_files > 0 || result.source.lost > 0 ? cli::Exit::incomplete : cli::Exit::ok;
+  }
+
+  std::string action_, against_, enrich_ = "--level", output_ = "text";
+  std::vector<std::string> arguments_, compare_;
+  cli::TimeFlags time_;
+};
+
+constexpr std::string_view kManual = R"(weir-rules(5) describes the language.
+
+# check
+`weir rules check FILE` prints what is most likely a mistake: a rule that drops all records, one that no record reaches, a
+lifetime that is over, a `limit` by a label with a value for each record. A file with an error is not used by any chain: the
+error names line and column, and the exit code is 2.
+
+# list
+`weir rules list FILE` prints each rule with its line, its state and its id. The state is `active`, `begins in …`, `expires in
+…` or `expired`.
+
+# add and remove
+`weir rules add FILE RULE` puts RULE before all others and writes a comment above it: when, and by whom. A `keep for 30m` gets
+its `from`. Rules that expired over 7 days ago go. `weir rules remove FILE WHICH` takes one rule away. WHICH is the number of
+its line, its name, its id, or its text. Both replace the file in one step, and keep comments and order. A chain that reads the
+file uses the new rules within a second.
+
+# test
+`weir rules test FILE --against SPOOL` judges the records of a spool, --against PATH those of log files, which are read through
+`enrich` as in a chain. It prints for each rule how many records and bytes it acts on, and a few of them. With --compare OLD it
+also prints which records get another verdict than from the rules in OLD. Nothing is changed.)";
+
+}  // namespace
+
+const cli::Command rules_command = {
+    .name = "rules",
+    .summary = "check, list, edit and try files of rules",
+    .description =
+        "Works on the files of rules that `weir filter --rules` applies: finds mistakes, lists the rules with their state, "
+        "adds or removes one in place, or tries them on records that are there.",
+    .manual = kManual,
+    .usual = {"--against", "--compare", "--since", "--enrich", "--output"},
+    .role = cli::Role::action,
+    .examples = {{"keep everything of one app for half an hour",
+                  "weir rules add /etc/weir/rules 'keep for 30m {app=\"checkout\"}'"},
+                 {"what would these rules do to the logs of this node?", "weir rules test rules --against /var/log/pods"},
+                 {"what changes against the rules in use?", "weir rules test new --compare /etc/weir/rules --against spool.db"},
+                 {"find mistakes before a deployment", "weir rules check rules"},
+                 {"see which rules are in force", "weir rules list /etc/weir/rules"}},
+    .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted,
+              cli::Exit::terminated},
+    .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Rules>()); },
+};
+
+}  // namespace weir::cmd
