@@ -167,6 +167,17 @@ class LineParser {
   [[nodiscard]] bool at_query() const { return at_end() || rest().front() == '{' || rest().front() == '|'; }
   [[nodiscard]] std::string_view query_text() const { return trimmed(rest()); }
 
+  // The word of an argument, which stays; it is not empty.
+  bool argument(std::string_view& found, std::string_view what, std::string_view form) {
+    skip_blanks();
+    if (at_query()) return wrong(at_, std::string(form), "{} is missing", what);
+    if (rest().front() == '"' || rest().front() == '`' || rest().front() == '\'') {
+      return wrong(at_, std::string(form), "{} has no quotes around it", what);
+    }
+    found = word();
+    return true;
+  }
+
   bool name(std::string& out) {
     skip_blanks();
     if (letters() != "name") return true;
@@ -378,8 +389,8 @@ class LineParser {
     skip_blanks();
     const std::size_t begin = at_;
     static constexpr std::string_view kForm = "for example: sample 10%";
-    if (at_query()) return wrong(begin, std::string(kForm), "the percentage is missing");
-    const std::string_view found = word();
+    std::string_view found;
+    if (!argument(found, "the percentage", kForm)) return false;
     const std::string_view after = trimmed(line_.substr(begin + found.size()));
     if (!found.ends_with('%')) {
       std::string hint(kForm);
@@ -420,8 +431,8 @@ class LineParser {
     skip_blanks();
     const std::size_t begin = at_;
     static constexpr std::string_view kForm = "for example: limit 100/s, limit 10k/h or limit 1MiB/s";
-    if (at_query()) return wrong(begin, std::string(kForm), "the rate is missing");
-    const std::string_view found = word();
+    std::string_view found;
+    if (!argument(found, "the rate", kForm)) return false;
     const std::size_t slash = found.find('/');
     if (slash == std::string_view::npos) {
       const std::string_view after = trimmed(line_.substr(begin + found.size()));
@@ -478,8 +489,8 @@ class LineParser {
     const std::size_t begin = at_;
     const bool bytes = limit.unit == Limit::Unit::bytes;
     const std::string form = bytes ? "for example: limit 1MiB/s burst 5MiB" : "for example: limit 100/s burst 500";
-    if (at_query()) return wrong(begin, form, "the burst is missing");
-    const std::string_view found = word();
+    std::string_view found;
+    if (!argument(found, "the burst", form)) return false;
     Limit::Unit unit = Limit::Unit::records;
     if (!amount(found, begin, limit.burst, unit)) return false;
     if (unit != limit.unit) return wrong(begin, form, "the rate counts {}, the burst too", bytes ? "bytes" : "records");
@@ -578,11 +589,8 @@ class LineParser {
     skip_blanks();
     const std::size_t begin = at_;
     static constexpr std::string_view kForm = "for example: tenant team-a {namespace=\"shop\"}";
-    if (!at_end() && (rest().front() == '"' || rest().front() == '`')) {
-      return wrong(begin, std::string(kForm), "the tenant has no quotes around it");
-    }
-    if (at_query()) return wrong(begin, std::string(kForm), "the tenant is missing");
-    const std::string_view found = word();
+    std::string_view found;
+    if (!argument(found, "the tenant", kForm)) return false;
     if (!names::is_tenant(found)) {
       return wrong(begin, fmt::format("Loki takes letters, digits and !-_.*'():, at most {}", names::kLongestTenant),
                    "'{}' is no tenant", shown(found));
@@ -597,8 +605,8 @@ class LineParser {
   bool duration(Duration& out, std::string_view what, std::string_view form, Duration most) {
     skip_blanks();
     const std::size_t begin = at_;
-    if (at_query()) return wrong(begin, std::string(form), "{} is missing", what);
-    const std::string_view found = word();
+    std::string_view found;
+    if (!argument(found, what, form)) return false;
     if (!is_digit(found.front())) return wrong(begin, std::string(form), "'{}' is no duration", shown(found));
     const auto parsed = record::parse_duration(found);
     if (!parsed) {
@@ -624,8 +632,8 @@ class LineParser {
     skip_blanks();
     const std::size_t begin = at_;
     static constexpr std::string_view kForm = "for example 2026-01-31T10:00:00Z, or 2026-01-31T11:00:00+01:00";
-    if (at_query()) return wrong(begin, std::string(kForm), "the time is missing");
-    const std::string_view found = word();
+    std::string_view found;
+    if (!argument(found, "the time", kForm)) return false;
     if (const auto parsed = record::parse_rfc3339(found); parsed && found.find(' ') == std::string_view::npos) {
       out = *parsed;
       at_ += found.size();

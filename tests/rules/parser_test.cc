@@ -249,6 +249,13 @@ TEST(RulesParser, Mistakes) {
       // tenant
       {"tenant {app=\"x\"}", 8, "the tenant is missing", "tenant team-a"},
       {"tenant \"team-a\"", 8, "no quotes", "tenant team-a"},
+      {"tenant 'team-a'", 8, "the tenant has no quotes", "tenant team-a"},
+      {"sample \"10%\"", 8, "the percentage has no quotes", "sample 10%"},
+      {"limit `100/s`", 7, "the rate has no quotes", "limit 100/s"},
+      {"limit 100/s burst \"5\"", 19, "the burst has no quotes", "burst 500"},
+      {"dedup '10s'", 7, "the time has no quotes", "dedup 10s"},
+      {"keep for \"30m\"", 10, "the lifetime has no quotes", "keep for 30m"},
+      {"keep for 30m from \"2026-11-29T12:00:00Z\"", 19, "the time has no quotes", ""},
       {"tenant a|b", 10, "", ""},
       {"tenant a/b", 8, "'a/b' is no tenant", "Loki takes letters"},
       {"tenant ..", 8, "'..' is no tenant", ""},
