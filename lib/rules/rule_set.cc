@@ -99,6 +99,11 @@ base::Error at_rule(const Rule& rule, const base::Error& cause) {
 }
 
 base::Result<void> check_numbers(const Rule& rule) {
+  if (const auto* keep = action<Keep>(rule); keep != nullptr && keep->lifetime) {
+    const auto& [length, from] = *keep->lifetime;
+    if (length <= 0 || from > kNoTime - length)
+      return base::fail(base::Code::config, "a lifetime ends after it begins, before 2262");
+  }
   if (const auto* sample = action<Sample>(rule); sample != nullptr && sample->per_million > kMillion)
     return base::fail(base::Code::config, "a share is at most 100 %");
   if (const auto* limit = action<Limit>(rule); limit != nullptr && (limit->amount == 0 || limit->per <= 0 || limit->burst == 0))

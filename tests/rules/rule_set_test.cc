@@ -498,6 +498,8 @@ TEST(RuleSet, WhatDoesNotCompileNamesItsPlace) {
   EXPECT_EQ(error(sample(1'000'001)), "cannot use rules r.rules: line 3: sample: a share is at most 100 %");
   EXPECT_EQ(error(limit(0)), "cannot use rules r.rules: line 3: limit: a rate is more than 0");
   EXPECT_EQ(error(dedup(0)), "cannot use rules r.rules: line 3: dedup: a duration is more than 0");
+  EXPECT_EQ(error(keep_for(0, kNow, "")), "cannot use rules r.rules: line 3: keep: a lifetime ends after it begins, before 2262");
+  EXPECT_EQ(error(keep_for(kAlways, kNow, "")), error(keep_for(-1, kNow, "")));
   Rule bad = drop(R"(| line_format "{{.a}}")");
   std::get<logql::LineFormatExpr>(bad.match.stages[0].node).text = "{{.a";
   const std::string message = error(bad);
