@@ -6,6 +6,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace weir::gotext {
 namespace {
@@ -142,10 +143,14 @@ base::Result<Regex> Regex::compile(std::string_view pattern, Mode mode) {
   return regex;
 }
 
+// Whether what every match needs is in the text, apart from literals_.any.
+bool Regex::has_literals(std::string_view text) const {
+  return std::all_of(literals_.all.begin(), literals_.all.end(),
+                     [&](const std::string& literal) { return base::contains_bytes(text, literal); });
+}
+
 bool Regex::matches(std::string_view text) const {
-  for (const std::string& literal : literals_.all) {
-    if (!base::contains_bytes(text, literal)) return false;
-  }
+  if (!has_literals(text)) return false;
   if (!literals_.any.empty()) {
     const bool found = std::any_of(literals_.any.begin(), literals_.any.end(),
                                    [&](const std::string& one) { return base::contains_bytes(text, one); });
@@ -183,6 +188,47 @@ bool Regex::find(std::string_view text, std::size_t from, std::vector<std::strin
   if (!re_->Match(piece(text), from, text.size(), re2::RE2::UNANCHORED, found, count)) return false;
   for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = {found[i].data(), found[i].size()};
   return true;
+}
+
+std::size_t Regex::find_all(std::string_view text, int count, std::vector<std::string_view>& groups) const {
+  groups.clear();
+  const auto is_there = [&](const std::string& one) { return base::contains_bytes(text, one); };
+  if (!has_literals(text) || (!literals_.any.empty() && std::none_of(literals_.any.begin(), literals_.any.end(), is_there)))
+    return 0;
+  constexpr int kOnStack = 10;
+  re2::StringPiece stack[kOnStack];
+  std::unique_ptr<re2::StringPiece[]> heap;
+  re2::StringPiece* found = stack;
+  if (count > kOnStack) {
+    heap = std::make_unique<re2::StringPiece[]>(static_cast<std::size_t>(count));
+    found = heap.get();
+  }
+  std::optional<Replaced> replaced;
+  if (!base::is_utf8(text)) replaced.emplace(text);
+  const std::string_view whole = replaced ? std::string_view(replaced->text) : text;
+  std::size_t matches = 0;
+  for (std::size_t from = 0; from <= whole.size();) {
+    if (!re_->Match(piece(whole), from, whole.size(), re2::RE2::UNANCHORED, found, count)) break;
+    const auto begin = static_cast<std::size_t>(found[0].data() - whole.data());
+    if (found[0].empty()) {
+      // The next search begins behind the next character.
+      std::size_t length = 1;
+      if (begin < whole.size()) static_cast<void>(base::decode_utf8(whole.substr(begin), length));
+      from = begin + length;
+      continue;
+    }
+    from = begin + found[0].size();
+    ++matches;
+    for (int i = 0; i < count; ++i) {
+      std::string_view group;
+      if (found[i].data() != nullptr) {
+        const auto at = static_cast<std::size_t>(found[i].data() - whole.data());
+        group = replaced ? replaced->original(text, at, at + found[i].size()) : whole.substr(at, found[i].size());
+      }
+      groups.push_back(group);
+    }
+  }
+  return matches;
 }
 
 int Regex::group_count() const { return re_->NumberOfCapturingGroups(); }

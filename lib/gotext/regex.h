@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "gotext/regex_shape.h"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,6 +34,9 @@ class Regex {
   // The first match with its groups (0: the whole match); false when there is none. `groups` must have group_count() + 1
   // places.
   bool find(std::string_view text, std::size_t from, std::vector<std::string_view>& groups) const;
+  // All matches from left to right that are not empty, none of which overlap; `groups` gets the first `count` groups of each, one
+  // match after the other (count from 1 to group_count() + 1). Returns how many matches there are.
+  std::size_t find_all(std::string_view text, int count, std::vector<std::string_view>& groups) const;
   [[nodiscard]] int group_count() const;
   [[nodiscard]] const std::vector<std::string>& group_names() const { return names_; }  // [0] and unnamed groups: ""
 
@@ -42,6 +46,7 @@ class Regex {
 
  private:
   Regex();
+  [[nodiscard]] bool has_literals(std::string_view text) const;
   std::unique_ptr<re2::RE2> re_;
   RequiredLiterals literals_;  // of the pattern, in mode search
   std::vector<std::string> names_;

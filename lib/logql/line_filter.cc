@@ -5,6 +5,7 @@
 #include "gotext/regex_shape.h"
 #include "logql/ip_filter.h"
 #include "logql/pattern.h"
+#include "record/json.h"
 
 #include <algorithm>
 #include <optional>
@@ -15,16 +16,10 @@ namespace {
 
 using Op = LineFilterExpr::Op;
 
-// Whether JSON may write this text differently, other than by \u.
-bool may_be_escaped(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == '/'; });
-}
-
 class ContainsFilter : public LineFilter {
  public:
   ContainsFilter(std::string needle, bool negated)
-      : needle_(std::move(needle)), negated_(negated), may_be_escaped_(logql::may_be_escaped(needle_)) {}
+      : needle_(std::move(needle)), negated_(negated), may_be_escaped_(record::may_be_escaped(needle_)) {}
   bool passes(std::string_view line) const override { return base::contains_bytes(line, needle_) != negated_; }
   Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
     // Found in the escaped text proves little: `\name` holds "name" only by accident. Not found proves that it is not there.
@@ -54,7 +49,7 @@ class RegexFilter : public LineFilter {
   Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
     if (has_unicode_escapes) return Verdict::unknown;
     for (const std::string& needle : needles_) {
-      if (!may_be_escaped(needle) && !base::contains_bytes(text, needle)) return negated_ ? Verdict::yes : Verdict::no;
+      if (!record::may_be_escaped(needle) && !base::contains_bytes(text, needle)) return negated_ ? Verdict::yes : Verdict::no;
     }
     return Verdict::unknown;
   }
@@ -75,7 +70,8 @@ class SimplifiedFilter : public LineFilter {
   }
   Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
     for (const gotext::RegexTest& test : tests_) {
-      const bool plain = test.kind == gotext::RegexTest::Kind::contains && !has_unicode_escapes && !may_be_escaped(test.text);
+      const bool plain =
+          test.kind == gotext::RegexTest::Kind::contains && !has_unicode_escapes && !record::may_be_escaped(test.text);
       if (!plain || test.holds(text)) return Verdict::unknown;
     }
     return negated_ ? Verdict::yes : Verdict::no;

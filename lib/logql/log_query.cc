@@ -11,6 +11,7 @@
 #include "logql/label_filter.h"
 #include "logql/line_filter.h"
 #include "logql/logfmt_parser.h"
+#include "logql/lone_filter.h"
 #include "logql/matcher.h"
 #include "logql/parser.h"
 #include "logql/printer.h"
@@ -20,6 +21,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -168,6 +170,7 @@ struct LogQuery::Compiled {
   SelectorCache cache;
   std::vector<std::unique_ptr<LineFilter>> lead;  // on the line as it came, before anything else
   std::vector<std::unique_ptr<Stage>> stages;
+  std::optional<LoneFilter> lone;  // the only one of `stages`
   std::vector<EarlyFilter> early;
   std::vector<std::string> early_names;
   Scope::Demand verdict_demand;
@@ -308,7 +311,9 @@ base::Result<LogQuery> LogQuery::compile(LogExpr expr, std::string_view text) {
   for (const StageExpr* stage : reorder(compiled->expr.stages)) {
     auto added = compiled->add(*stage, text, line_is_raw);
     if (!added) return std::move(added).error();
+    if (compiled->stages.size() == 1 && as<LabelFilterExpr>(*stage) != nullptr) compiled->lone = LoneFilter::of(*stage);
   }
+  if (compiled->stages.size() != 1) compiled->lone.reset();
   for (std::size_t i = 0; i < compiled->early.size(); ++i) compiled->early[i].name = compiled->early_names[i];
   return LogQuery(std::move(compiled));
 }
@@ -318,7 +323,12 @@ bool LogQuery::selects(const record::LabelSet& labels) const {
 }
 
 bool LogQuery::matches(record::Record& record, record::Batch& batch) {
-  return compiled_->reaches_stages(record, batch) && (compiled_->stages.empty() || compiled_->passes_stages(record, batch, false));
+  if (!compiled_->reaches_stages(record, batch)) return false;
+  if (compiled_->stages.empty()) return true;
+  if (compiled_->lone) {
+    if (const std::optional<bool> passes = compiled_->lone->passes(record)) return *passes;
+  }
+  return compiled_->passes_stages(record, batch, false);
 }
 
 bool LogQuery::selected_any() const { return compiled_->selector.everything() || compiled_->cache.selected_any(); }

@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "base/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #if defined(__SSE2__)
@@ -181,6 +182,11 @@ std::size_t unescape(char* out, std::string_view escaped) {
     }
   }
   return static_cast<std::size_t>(out - begin);
+}
+
+bool may_be_escaped(std::string_view bytes) {
+  return std::any_of(bytes.begin(), bytes.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == '/'; });
 }
 
 bool is_clean(std::string_view bytes) {

@@ -26,6 +26,9 @@ inline std::size_t max_escaped(std::size_t size) { return size * 6; }
 // were written.
 std::size_t unescape(char* out, std::string_view escaped);
 
+// Whether the inside of a JSON string may hold these bytes otherwise than as they are, by an escape other than \u.
+[[nodiscard]] bool may_be_escaped(std::string_view bytes);
+
 // True when no byte needs an escape.
 [[nodiscard]] bool is_clean(std::string_view bytes);
 

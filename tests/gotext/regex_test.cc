@@ -64,6 +64,36 @@ TEST(Regex, Groups) {
   EXPECT_FALSE(regex->find("foo", 0, groups));
 }
 
+TEST(Regex, FindAll) {
+  const auto all = [](std::string_view pattern, std::string_view text, int count = 1) {
+    const auto regex = Regex::compile(pattern);
+    EXPECT_TRUE(regex.ok()) << pattern;
+    std::vector<std::string_view> groups = {"left over"};
+    const std::size_t matches = regex->find_all(text, count, groups);
+    EXPECT_EQ(groups.size(), matches * static_cast<std::size_t>(count));
+    std::string out;
+    for (const std::string_view group : groups) out += "<" + std::string(group) + ">";
+    return out;
+  };
+  EXPECT_EQ(all("[0-9]+", "1 22 333"), "<1><22><333>");
+  EXPECT_EQ(all("(a)(b)?", "ab a", 3), "<ab><a><b><a><a><>");
+  EXPECT_EQ(all("(a)(b)?", "ab a", 2), "<ab><a><a><a>");
+  EXPECT_EQ(all("x", "abc"), "");
+  EXPECT_EQ(all("x", ""), "");
+  EXPECT_EQ(all("cat|dog", "bird"), "");
+  EXPECT_EQ(all("[0-9]*", "a1b"), "<1>") << "empty matches are left out";
+  EXPECT_EQ(all("^a", "aaa"), "<a>") << "a text has one beginning";
+  EXPECT_EQ(all("\\bb", "b ab b"), "<b><b>");
+  EXPECT_EQ(all("a.",
+                "\xff"
+                "a\xfe"
+                "ab",
+                1),
+            "<a\xfe><ab>")
+      << "bytes that are not UTF-8 stay what they are";
+  EXPECT_EQ(all("(((((((((((a)))))))))))", "aa", 12).size(), 24 * 3U);
+}
+
 TEST(Regex, ErrorsAreWordedAsInGo) {
   auto t = [](std::string_view pattern, std::string_view expected) {
     auto regex = Regex::compile(pattern);

@@ -46,6 +46,11 @@ TEST(Unescape, Table) {
   EXPECT_EQ(unescaped("\\u0000"), std::string("\0", 1));
 }
 
+TEST(Escape, TextsThatJsonMayWriteOtherwise) {
+  for (const char* text : {"\n", "a\"b", "\\", "a/b"}) EXPECT_TRUE(may_be_escaped(text)) << text;
+  for (const char* text : {"", "plain text", "caf\xc3\xa9", "\x7f"}) EXPECT_FALSE(may_be_escaped(text)) << text;
+}
+
 TEST(Escape, EveryByteStringSurvives) {
   std::mt19937_64 random(11);
   for (int round = 0; round < 20000; ++round) {
