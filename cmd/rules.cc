@@ -80,7 +80,7 @@ bool is_spool(const std::string& path) {
 }
 
 // A word of a pipeline's text.
-std::string quoted(std::string_view word) {
+std::string shell_word(std::string_view word) {
   std::string out = "'";
   for (const char c : word) {
     if (c == '\'') {
@@ -297,7 +297,7 @@ class Rules : public cli::Invocation {
   Result<cli::Exit> read_logs(const base::TimeRange& range, stages::RuleTrial& trial, const pipeline::Context& context) const {
     std::string text = "tail";
     if (range.from != base::TimeRange::kBeginning) text += fmt::format(" --since {}", record::to_rfc3339(range.from));
-    text += fmt::format(" -- {} | enrich {}", quoted(against_), enrich_);
+    text += fmt::format(" -- {} | enrich {}", shell_word(against_), enrich_);
     cli::PipelineChoice choice;
     choice.text = text;
     choice.text_given = true;
