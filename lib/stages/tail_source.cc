@@ -137,7 +137,7 @@ class TailSource final : public pipeline::Source {
     if (!ended) return std::move(ended).error();
     if (*ended == Flow::done) return {};
     if (spec_.read.tracked) {
-      put_marker(record::Marker::Type::end);
+      batch_.append_marker(record::Marker::Type::end, {});
       if (ended = emit(); !ended) return std::move(ended).error();
     }
     const std::uint64_t opened = opened_streams_ + (logs_ ? logs_->opened() : 0);
@@ -155,19 +155,10 @@ class TailSource final : public pipeline::Source {
       spec_.positions = std::move(read).value();
     }
     if (logs_) logs_->load(*std::exchange(spec_.positions, std::nullopt));
-    put_marker(record::Marker::Type::begin)->checkpoint = batch_.copy(spec_.checkpoint);
+    batch_.append_marker(record::Marker::Type::begin, {}).checkpoint = batch_.copy(spec_.checkpoint);
     auto flow = emit();
     if (!flow) return std::move(flow).error();
     return {};
-  }
-
-  record::Marker* put_marker(record::Marker::Type type) {
-    auto* marker = batch_.make<record::Marker>();
-    marker->type = type;
-    record::Record& record = batch_.records.emplace_back();
-    record.labels = batch_.hold(record::LabelSet::empty());
-    record.marker = marker;
-    return marker;
   }
 
   // -- files --

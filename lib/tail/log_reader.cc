@@ -193,7 +193,7 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
     // A position from the first moment on: were it to come with the first record that is safe, a chain that is killed before, after
     // an outage perhaps, would not know which rotated files are still to be read.
     for (std::uint8_t substream = 0; opening && substream < (front.offset > 0 ? 2 : 1); ++substream) {
-      put_marker(batch, place(front, substream, front.offset), record::Marker::Type::position, false);
+      batch.append_marker(record::Marker::Type::position, place(front, substream, front.offset));
     }
   }
   const std::size_t before = batch.records.size();
@@ -245,7 +245,7 @@ void LogReader::take(Generation& front, std::string_view text, std::size_t used,
       front.head_hash = found->head_hash;
     }
   }
-  if (const record::Source dropped = decoder_.take_dropped()) put_marker(batch, dropped, record::Marker::Type::position, false);
+  if (const record::Source dropped = decoder_.take_dropped()) batch.append_marker(record::Marker::Type::position, dropped);
 }
 
 // At the end of the front generation, with `rest` behind its last newline. True when what is in front now is to be read.
@@ -497,31 +497,14 @@ void LogReader::announce(Generation& generation, std::uint64_t known, std::uint6
 }
 
 void LogReader::put_done(Generation& generation, std::uint64_t end, bool gone, record::Batch& batch) {
-  if (options_->tracked) put_marker(batch, place(generation, 0, end), record::Marker::Type::done, gone);
+  if (options_->tracked) batch.append_marker(record::Marker::Type::done, place(generation, 0, end)).gone = gone;
 }
 
 void LogReader::put_generation(Generation& generation, const record::FileIdentity& identity, record::Batch& batch) {
-  record::Marker* marker =
-      put_marker(batch, record::Source::in_file(number_, number_of(generation), 0, 0), record::Marker::Type::generation, false);
-  marker->path = batch.copy(identity.path);
-  marker->log_key = batch.copy(key_);
-  marker->inode = identity.inode;
-  marker->device = identity.device;
-  marker->head_size = identity.head_size;
-  marker->head_hash = identity.head_hash;
-  marker->check_end = identity.check_end;
-  marker->check_hash = identity.check_hash;
-}
-
-record::Marker* LogReader::put_marker(record::Batch& batch, const record::Source& source, record::Marker::Type type, bool gone) {
-  auto* marker = batch.make<record::Marker>();
-  marker->type = type;
-  marker->gone = gone;
-  record::Record& record = batch.records.emplace_back();
-  record.labels = batch.hold(record::LabelSet::empty());
-  record.source = source;
-  record.marker = marker;
-  return marker;
+  record::Marker& marker =
+      batch.append_marker(record::Marker::Type::generation, record::Source::in_file(number_, number_of(generation), 0, 0));
+  marker.log_key = batch.copy(key_);
+  marker.file = identity.with_path(batch.copy(identity.path));
 }
 
 }  // namespace weir::tail

@@ -200,7 +200,6 @@ class LogReader final : public Reader, private Labeller {
   void introduce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch);
   void announce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch);
   void put_generation(Generation& generation, const record::FileIdentity& identity, record::Batch& batch);
-  record::Marker* put_marker(record::Batch& batch, const record::Source& source, record::Marker::Type type, bool gone);
   void put_done(Generation& generation, std::uint64_t end, bool gone, record::Batch& batch);
   record::Source place(Generation& generation, std::uint8_t substream, std::uint64_t end);
 

@@ -77,7 +77,7 @@ TESTED_IN = {
     "spool/salvage": "spool/damage_test.cc",
     "spool/spool_file": "spool/administration_test.cc",
     "spool/stored_positions": "spool/keeper_test.cc",
-    "spool/writer_care": "spool/writer_test.cc",
+    "spool/writer_maintenance": "spool/writer_test.cc",
     "spool/writer_recent": "spool/recent_file_test.cc",
     "spool/writer_room": "spool/writer_test.cc",
     "spool/writer_state": "spool/writer_test.cc",

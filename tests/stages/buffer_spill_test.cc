@@ -119,7 +119,7 @@ class SpillTest : public testing::Test {
     auto consumer = std::move(*opened);
     const pipeline::Batch batch = test::batch_of(life.collector.all());
     for (const record::Record& record : batch.records) {
-      EXPECT_TRUE(consumer->see(record));
+      EXPECT_TRUE(consumer->track(record));
       if (record.is_marker() || count == 0) continue;
       --count;
       consumer->acknowledge(record.source.block, record.source.ordinal, record.source.ordinal);

@@ -301,6 +301,31 @@ TEST_F(BufferTest, AFullSpoolWaitsAndGoesOnWhenSomethingIsDelivered) {
   EXPECT_EQ(life.collector.lines().size(), static_cast<std::size_t>(taken));
 }
 
+TEST_F(BufferTest, TheSummarySaysThatASpoolWithoutAConsumerIsARing) {
+  for (const bool consumer : {false, true}) {
+    SCOPED_TRACE(consumer);
+    std::filesystem::remove(spec().spool.path);
+    BufferSpec small = spec();
+    small.spool.max_size = 4 << 20;
+    small.group_bytes = 1;
+    Life(small, test_).finish();
+    if (consumer) acknowledge(1'000'000, 0);
+    Life life(small, test_);
+    std::mt19937 random(1);
+    for (int i = 0; i < 30; ++i) {
+      std::string text;
+      while (text.size() < 300'000) text.push_back(static_cast<char>('a' + random() % 26));
+      ASSERT_TRUE(life.take({fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","labels":{{}}}})", text)}));
+    }
+    life.flush();
+    const std::string summary = life.stage->summary();
+    EXPECT_EQ(summary.find("evicted: without a consumer, the spool is a ring of recent records") == std::string::npos, consumer)
+        << summary;
+    life.finish();
+    EXPECT_EQ(life.counters.lost, 0U);
+  }
+}
+
 TEST_F(BufferTest, SecondBufferIsRefused) {
   Life life(spec(), test_);
   const auto second = make_buffer(spec(), test_.context);

@@ -412,7 +412,7 @@ class Restarts : public Resume {
     begin.checkpoint = "/spool.db";
     record::Record first;
     first.marker = &begin;
-    EXPECT_TRUE(keeper.see(first));
+    EXPECT_TRUE(keeper.track(first));
     const record::Positions positions = keeper.positions();
     std::shared_ptr<InputFile> live = std::move(*InputFile::open(dir / "0.log"));
     LogReader log(1, dir / "0.log", options, stats, clock);
@@ -427,7 +427,7 @@ class Restarts : public Resume {
     log.read(batch, space);
     for (const record::Record& record : batch.records) {
       if (budget-- == 0) break;
-      auto verdict = keeper.see(record);
+      auto verdict = keeper.track(record);
       EXPECT_TRUE(verdict) << verdict.error().message;
       if (!verdict || *verdict == spool::Verdict::repeat) continue;
       const bool generation = record.marker != nullptr && record.marker->type == record::Marker::Type::generation;
@@ -585,7 +585,7 @@ TEST_F(Restarts, TwoReadersTellAGapOnce) {
   log.read(batch, space);
   std::size_t records = 0;
   for (const record::Record& record : batch.records) {
-    auto verdict = keeper.see(record);
+    auto verdict = keeper.track(record);
     ASSERT_TRUE(verdict) << verdict.error().message;
     if (record.is_marker()) continue;
     ++records;
