@@ -24,7 +24,7 @@ class Replay : public cli::Invocation {
     cli::declare_time(app, time_, "");
     cli::declare_selection(app, selection_);
     app.add_flag("--undelivered", spec_.undelivered, "only records that a consumer has not acknowledged");
-    app.add_flag("--held", spec_.held, "only records that rules hold");
+    app.add_flag("--held", spec_.held, "only records that are held by rules");
     app.add_flag("--rejected", spec_.rejected, "only records that Loki refused for good, each with the reason in `rejected`");
     cli::add_value(
         app, "--speed", [this](const std::string& text) { return read_speed(text); },

@@ -80,32 +80,39 @@ std::string age(base::Timestamp time, base::Timestamp now) {
   return fmt::format("{} ({})", record::to_rfc3339(time), record::age_in_words(time, now));
 }
 
+// Without a consumer, no record waits for delivery. Most spools never have held records.
+std::string states(const spool::SpoolStatus& status) {
+  std::string text = status.consumers.empty() ? base::grouped(status.undelivered + status.delivered) + " kept (no consumer)"
+                                              : fmt::format("{} undelivered, {} delivered", base::grouped(status.undelivered),
+                                                            base::grouped(status.delivered));
+  if (status.held > 0) text += fmt::format(", {} held", base::grouped(status.held));
+  return text + fmt::format(", {} rejected", base::grouped(status.rejected));
+}
+
 std::string to_text(const std::string& path, const spool::SpoolStatus& status, base::Timestamp now) {
   std::string out;
   const auto line = [&out](std::string_view name, std::string_view value) { out += fmt::format("{:<13} {}\n", name, value); };
   line("spool", base::escape_control(path));
   if (!status.missing.empty()) line("incomplete", base::escape_control(status.missing));
   line("identity", fmt::format("{:016x}, format {}{}", status.id, status.format, status.writing ? ", being written" : ""));
-  // Together: the write-ahead log is a part of the spool, which becomes part of the file by and by.
+  // One number for both: the write-ahead log is part of the spool and is copied into the file later.
   line("size", fmt::format("{} ({} of it unused), and a reserve of {}", record::print_size(status.file_bytes + status.log_bytes),
                            record::print_size(status.free_bytes), record::print_size(status.reserve_bytes)));
   line("records", fmt::format("{}, {} of lines in {}", in_blocks(status.records, status.blocks),
                               record::print_size(status.line_bytes), record::print_size(status.body_bytes)));
-  line("states", fmt::format("{} undelivered, {} delivered, {} held, {} rejected", base::grouped(status.undelivered),
-                             base::grouped(status.delivered), base::grouped(status.held), base::grouped(status.rejected)));
+  line("states", states(status));
   if (status.evicted_undelivered > 0) {
     line("lost", fmt::format("{} evicted",
                              base::count_of(status.evicted_undelivered, "undelivered record was", "undelivered records were")));
   }
   if (status.evicted_rejected > 0) {
-    line("", fmt::format("{} not kept any more",
-                         base::count_of(status.evicted_rejected, "rejected record is", "rejected records are")));
+    line("", fmt::format("{} evicted", base::count_of(status.evicted_rejected, "rejected record was", "rejected records were")));
   }
   if (status.damaged_blocks > 0) line("damaged", in_blocks(status.damaged_records, status.damaged_blocks));
   for (const std::string& file : status.set_aside) line("set aside", base::escape_control(file));
   line("oldest", age(status.oldest, now));
   line("newest", age(status.newest, now));
-  if (status.consumers.empty()) line("consumers", "none: nobody waits for these records");
+  if (status.consumers.empty()) line("consumers", "none: the spool is a ring of recent records; the oldest are evicted first");
   for (const spool::ConsumerStatus& one : status.consumers) {
     line("consumer", fmt::format("{}: {} behind{}{}{}", one.name, base::count_of(one.behind_records, "record"),
                                  one.oldest != 0 ? ", from " + age(one.oldest, now) : std::string(),
@@ -144,14 +151,13 @@ class Spool : public cli::Invocation {
         ->required()
         ->check(CLI::IsMember({"status", "check", "copy", "forget", "compact"}));
     app.add_option("spool", arguments_,
-                   "the spool (default: WEIR_SPOOL); before it the consumer for `forget NAME SPOOL`, behind it the new file for "
-                   "`copy SPOOL DEST`")
+                   "the spool (default: WEIR_SPOOL); also `forget NAME SPOOL`, where NAME is the consumer, and `copy SPOOL DEST`")
         ->type_name("SPOOL")
         ->expected(0, 2);
     app.add_option("-o,--output", output_, "text for people or JSON for programs")
         ->check(CLI::IsMember({"text", "json"}))
         ->capture_default_str();
-    cli::add_duration(app, "--wait", wait_, "how long `compact` waits for the writer of the spool, and `copy` for a busy file");
+    cli::add_duration(app, "--wait", wait_, "how long `compact` waits for the writer of the spool, or `copy` for a busy file");
   }
 
   void fill_in(const char* (*environment)(const char* name)) override {
@@ -183,7 +189,7 @@ class Spool : public cli::Invocation {
     if (action_ == "forget") {
       if (auto done = spool::forget_consumer(file, consumer, *context.clock); !done) return std::move(done).error();
       return finish(json ? fmt::format("{{\"spool\":{},\"forgotten\":{}}}\n", json_string(file), json_string(consumer))
-                         : fmt::format("consumer '{}' is forgotten: nothing is kept back for it any more\n", consumer),
+                         : fmt::format("consumer '{}' is forgotten: the spool keeps no records for it any more\n", consumer),
                     cli::Exit::ok);
     }
     auto done = spool::compact(file, wait_, *context.clock);
@@ -246,8 +252,9 @@ class Spool : public cli::Invocation {
     if (!copied) return std::move(copied).error();
     if (copied->missing) context.diagnostics->say(*copied->missing);
     if (copied->evicted > 0) {
-      context.diagnostics->say(fmt::format("{} not in the copy: the process that writes the spool evicted what was to come",
-                                           base::count_of(copied->evicted, "record is", "records are")));
+      context.diagnostics->say(fmt::format("{} missing in the copy: the process that writes the spool evicted {} during the copy",
+                                           base::count_of(copied->evicted, "record is", "records are"),
+                                           copied->evicted == 1 ? "it" : "them"));
     }
     const std::string text = json ? fmt::format(R"({{"spool":{},"copy":{},"blocks":{},"records":{},"bytes":{},"evicted":{}}})"
                                                 "\n",
@@ -267,6 +274,9 @@ constexpr std::string_view kManual = R"(# status
 `weir spool status` shows the size, the number of records in each state, the oldest and the newest record, how far each
 consumer is behind, what was damaged and set aside, and how many logs have a position.
 
+A spool without a consumer is a ring of recent records: no record in it waits for delivery, and the oldest are evicted
+when they are older than `weir buffer --retain` or when --max-size is reached.
+
 # check
 `weir spool check` reads everything: SQLite's own integrity check, the checksum and the form of every block, positions
 and acknowledgements. It changes nothing. It prints a line for each damage and exits with 3. The `weir buffer` that
@@ -278,8 +288,8 @@ makes without SPOOL-wal lacks the newest records; `status` and `check` report th
 blocks the writer. What the writer evicts meanwhile is not copied, and counted.
 
 # forget
-`weir spool forget NAME` ends a consumer (`weir push --as NAME`) that will not come back. The spool then keeps nothing
-back for it. The command fails while a process acknowledges under that name.
+`weir spool forget NAME` ends a consumer (`weir push --as NAME`) that will not come back. The spool then keeps no
+records for it. The command fails while a process acknowledges under that name.
 
 # compact
 `weir spool compact` gives the unused space of the file back to the file system. While a `weir buffer` writes the spool,
