@@ -115,7 +115,7 @@ complete -c weir -n '__weir_command filter' -l color -x -a 'auto always never' -
 complete -c weir -n '__weir_command filter' -l strict -d 'stop at the first input line that is not a record'
 complete -c weir -n '__weir_command filter' -s h -l help -x -a 'all' -d 'show help and exit; `all`: with every option'
 complete -c weir -n '__weir_command buffer' -l store -d 'store only; forward nothing'
-complete -c weir -n '__weir_command buffer' -l spill -d 'forward at once; store only records that push has not acknowledged after 5 s or that do not fit into 6 MiB'
+complete -c weir -n '__weir_command buffer' -l spill -d 'forward at once; store only records that push has not acknowledged after 5 s or that do not fit into 6 MiB of memory'
 complete -c weir -n '__weir_command buffer' -l sync -x -a 'off normal full' -d 'what survives a power cut: with `full` every commit, with `normal` all but the last commits; with `off` the spool may be damaged'
 complete -c weir -n '__weir_command buffer' -l wait -x -d 'how long to wait until another writer of this spool ends'
 complete -c weir -n '__weir_command buffer' -s o -l output -x -a 'auto text raw jsonl' -d 'text, raw (bare lines) or jsonl (JSON lines); auto, the default, is text on a terminal and jsonl into a pipe'

@@ -177,7 +177,7 @@ void consume_for_ever(const std::string& path, int fd) {
     if (!loaded || !*loaded) ::_exit(6);
     std::vector<std::pair<std::uint32_t, std::int64_t>> sent;
     for (const record::Record& record : batch.records) {
-      auto verdict = (*consumer)->see(record);
+      auto verdict = (*consumer)->track(record);
       if (!verdict) ::_exit(5);
       if (*verdict == Verdict::take) sent.emplace_back(record.source.ordinal, record.timestamp);
     }

@@ -109,7 +109,7 @@ TEST_F(ReadLog, HeadIsAnnouncedAgainUntilItIsWhole) {
   }
   std::vector<std::uint32_t> sizes;
   for (const record::Marker& marker : markers) {
-    if (marker.type == record::Marker::Type::generation) sizes.push_back(marker.head_size);
+    if (marker.type == record::Marker::Type::generation) sizes.push_back(marker.file.head_size);
   }
   const auto line = static_cast<std::uint32_t>(cri(std::string(300, 'a')).size());
   EXPECT_EQ(sizes, (std::vector<std::uint32_t>{line, 2 * line, 3 * line, 1024}));
