@@ -60,9 +60,9 @@ TEST_F(Resume, AnnouncesTheFileAsItIsStoredAndThenAsItHasGrown) {
   dir.write("0.log", cri("two"), true);
   EXPECT_EQ(go_on({{stored}, {4, cri("one").size()}, {}}), (Lines{"two"}));
   ASSERT_EQ(markers.size(), 2U);
-  EXPECT_EQ(markers[0].head_size, stored.file.head_size);
-  EXPECT_EQ(markers[0].head_hash, stored.file.head_hash);
-  EXPECT_EQ(markers[1].head_size, 2 * cri("one").size());
+  EXPECT_EQ(markers[0].file.head_size, stored.file.head_size);
+  EXPECT_EQ(markers[0].file.head_hash, stored.file.head_hash);
+  EXPECT_EQ(markers[1].file.head_size, 2 * cri("one").size());
 }
 
 TEST_F(Resume, AnotherFileUnderTheSameNameIsReadWholeAfterAGap) {
