@@ -308,8 +308,9 @@ TEST_F(BufferTest, TheSummarySaysThatASpoolWithoutAConsumerIsARing) {
     BufferSpec small = spec();
     small.spool.max_size = 4 << 20;
     small.group_bytes = 1;
+    small.spool.on_full = spool::OnFull::drop_oldest;
     Life(small, test_).finish();
-    if (consumer) acknowledge(1'000'000, 0);
+    if (consumer) acknowledge(1, 0);  // registers the name
     Life life(small, test_);
     std::mt19937 random(1);
     for (int i = 0; i < 30; ++i) {
@@ -322,7 +323,7 @@ TEST_F(BufferTest, TheSummarySaysThatASpoolWithoutAConsumerIsARing) {
     EXPECT_EQ(summary.find("evicted: without a consumer, the spool is a ring of recent records") == std::string::npos, consumer)
         << summary;
     life.finish();
-    EXPECT_EQ(life.counters.lost, 0U);
+    EXPECT_EQ(life.counters.lost > 0, consumer);
   }
 }
 
