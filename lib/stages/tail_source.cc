@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <utility>
@@ -27,7 +28,7 @@ using base::Monotonic;
 using base::Result;
 using metrics::Account;
 using pipeline::Flow;
-using tail::LogReader;
+using tail::Reader;
 
 constexpr auto kRecordsIn =
     metrics::counter("weir_tail_read_records_total", "records", "Records that were read from logs.", Account::in);
@@ -43,8 +44,8 @@ constexpr auto kDropped = metrics::counter("weir_tail_dropped_records_total", "r
                                            Account::dropped, "reason");
 constexpr auto kGathered =
     metrics::gauge("weir_tail_gathered_records", "records", "Records that were read and not passed on.", Account::in_flight);
-constexpr auto kMalformed =
-    metrics::counter("weir_tail_malformed_lines_total", "lines", "Lines that are not of the form of their file.", Account::invalid);
+constexpr auto kMalformed = metrics::counter("weir_tail_malformed_lines_total", "lines",
+                                             "Lines that could not be parsed in the format of their file.", Account::invalid);
 constexpr auto kGaps =
     metrics::counter("weir_tail_lost_parts_total", "parts", "Parts of logs that went before they were read.", Account::lost);
 constexpr auto kLostBytes =
@@ -70,7 +71,7 @@ class TailSource final : public pipeline::Source {
       : spec_(std::move(spec)),
         context_(context),
         clock_(*context.clock),
-        space_needed_(LogReader::space_needed(spec_.read)),
+        space_needed_(tail::LogReader::space_needed(spec_.read)),
         not_before_(spec_.start.kind == tail::Start::Kind::time ? spec_.start.time : kAnyTime),
         roots_(spec_.follow_links ? tail::LogRoots() : tail::LogRoots(spec_.inputs, spec_.log_roots)),
         held_(spec_.hold_deleted, *context.diagnostics),
@@ -79,6 +80,7 @@ class TailSource final : public pipeline::Source {
         block_(context.metrics) {
     spec_.read.tracked = !spec_.checkpoint.empty();
     spec_.read.roots = &roots_;
+    if (spec_.handover != nullptr) left_ = spec_.handover->files();
   }
 
   [[nodiscard]] std::string_view name() const override { return "tail"; }
@@ -96,10 +98,17 @@ class TailSource final : public pipeline::Source {
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     auto read = read_all(out, stop);
     publish();
+    if (spec_.handover != nullptr && stop.stopped()) hand_over();
     return read;
   }
 
  private:
+  // The pipeline may be about to be replaced.
+  void hand_over() {
+    for (auto& [log, files] : std::exchange(left_, {})) spec_.handover->add(log, std::move(files));
+    if (logs_) logs_->hand_over(*spec_.handover);
+  }
+
   // What was read and what was passed on go to the cells.
   void publish() {
     records_in_.reach(stats_.records + stats_.before_start);
@@ -130,6 +139,7 @@ class TailSource final : public pipeline::Source {
           "no positions are kept, so a restart reads from the beginning; end the chain with `buffer SPOOL` or `push --checkpoint "
           "FILE`");
     }
+    if (files) logs_->take_over(std::exchange(left_, {}));
     Result<Flow> ended = Flow::more;
     if (files) ended = spec_.read.follow ? follow() : read_once();
     if (ended && *ended == Flow::more) ended = read_streams();
@@ -142,7 +152,7 @@ class TailSource final : public pipeline::Source {
     }
     const std::uint64_t opened = opened_streams_ + (logs_ ? logs_->opened() : 0);
     const bool nothing_read = opened == troubles_.opened_unreadable() && stats_.records == 0;
-    if (nothing_read && troubles_.unreadable() > 0) return troubles_.nothing_readable();
+    if (nothing_read && troubles_.nothing_to_wait_for()) return troubles_.nothing_readable();
     return {};
   }
 
@@ -218,13 +228,13 @@ class TailSource final : public pipeline::Source {
   // What is open at the end of what the files hold. Tracked, it is left for the next time.
   Result<Flow> last_words() {
     if (spec_.read.tracked) return emit();
-    for (LogReader* const reader : logs_->end()) {
+    for (Reader* const reader : logs_->end()) {
       // One that has more to tell than last words was stopped in the middle of it.
       for (int reads = 0; reads < 2; ++reads) {
         make_space();
-        const LogReader::Outcome outcome = reader->read(batch_, space_);
-        if (outcome == LogReader::Outcome::idle || outcome == LogReader::Outcome::finished) break;
-        if (outcome != LogReader::Outcome::full) continue;
+        const Reader::Outcome outcome = reader->read(batch_, space_);
+        if (outcome == Reader::Outcome::idle || outcome == Reader::Outcome::finished) break;
+        if (outcome != Reader::Outcome::full) continue;
         if (auto flow = emit(); !flow || *flow == Flow::done) return flow;
       }
     }
@@ -274,11 +284,10 @@ class TailSource final : public pipeline::Source {
     make_space();
     troubles_.begin();
     const auto [next, outcome] = queue_.read(batch_, space_);
-    auto& reader = static_cast<LogReader&>(*next);  // nobody else queues readers
-    troubles_.note(reader.key());
-    if (const auto trouble = reader.take_trouble()) troubles_.add_opened(reader.key(), *trouble);
-    if (outcome == LogReader::Outcome::full) return emit();
-    if (outcome == LogReader::Outcome::finished) logs_->remove(reader);
+    troubles_.note(next->name());
+    if (const auto trouble = next->take_trouble()) troubles_.add_opened(next->name(), *trouble);
+    if (outcome == Reader::Outcome::full) return emit();
+    if (outcome == Reader::Outcome::finished) logs_->remove(*next);
     return Flow::more;
   }
 
@@ -352,7 +361,8 @@ class TailSource final : public pipeline::Source {
   std::vector<pollfd> polled_;
 
   tail::ReaderQueue queue_;
-  std::optional<tail::LogSet> logs_;  // nothing: only streams are read
+  std::optional<tail::LogSet> logs_;             // nothing: only streams are read
+  std::map<std::string, tail::OpenFiles> left_;  // by the tail before this one, until the logs have it
 
   record::Batch batch_;
   tail::Space space_;

@@ -7,6 +7,7 @@
 #include "pipeline/stage.h"
 #include "record/positions.h"
 #include "tail/format.h"
+#include "tail/handover.h"
 #include "tail/log_reader.h"
 #include "tail/selection.h"
 #include "tail/start.h"
@@ -34,7 +35,10 @@ struct TailSpec {
   tail::WatchTimes times;
   int stdin_fd = 0;
   std::optional<record::Positions> positions;  // instead of those in the checkpoint
-  bool* nothing_matched = nullptr;             // becomes true when a one-shot run found no file; outlives the source
+  // Where files that were deleted before they were read pass to the tail that replaces this one (tail/handover.h); null: this one
+  // is not replaced. Outlives the source. What is there when the source is made is taken over.
+  tail::Handover* handover = nullptr;
+  bool* nothing_matched = nullptr;  // becomes true when a one-shot run found no file; outlives the source
 };
 
 // What a start would find wrong with the files: Code::io. Looks at their names and permissions only; the checkpoint is its keeper's

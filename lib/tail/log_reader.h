@@ -25,6 +25,7 @@
 #include "record/positions.h"
 #include "record/record.h"
 #include "tail/decoder.h"
+#include "tail/handover.h"
 #include "tail/held_files.h"
 #include "tail/input_file.h"
 #include "tail/reader.h"
@@ -102,6 +103,9 @@ class LogReader final : public Reader, private Labeller {
   void add_file(std::shared_ptr<InputFile> file, std::uint64_t offset = 0,
                 base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min(),
                 std::optional<record::FileIdentity> stored = std::nullopt);
+  // The log's first file, which another log was done with at `offset`. While nothing is added to it nothing of it is unread, so
+  // that it is not reported as lost when it goes.
+  void add_done_with(std::shared_ptr<InputFile> file, std::uint64_t offset);
   // A stored generation that cannot be read any more from `offset` on: told as a gap.
   void add_lost(const record::FileIdentity& stored, std::uint64_t offset, std::string cause);
   // So many generations that nobody could open: told as one gap.
@@ -111,6 +115,9 @@ class LogReader final : public Reader, private Labeller {
   // A stored generation whose file was cut to its present size, which is less than `end`, up to where it was read, and goes on from
   // there: read from `offset`, for lines that were open, up to the cut, which is told as a gap, and then on as a new generation.
   void add_cut(std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end, const record::FileIdentity& stored);
+  // The keeper knows the log by this key instead of its own: its folder was renamed, or is reached by another path. Before it
+  // reads.
+  void set_stored_key(std::string key) { stored_key_ = std::move(key); }
   // An earlier file of the log had this inode.
   void add_used(std::uint64_t inode);
   // No further generation is expected (no file of the log is there any more): it ends with the last one, unless one is added after
@@ -123,10 +130,14 @@ class LogReader final : public Reader, private Labeller {
   // The live file's name is not there (true) or there again.
   void set_missing(bool missing);
 
+  // Gives away the descriptors of its files where another reader of this log may not find all of them by name: where a file was
+  // rotated or deleted, or the live name is missing. Afterwards nothing can be read. Empty: there is nothing to give.
+  [[nodiscard]] OpenFiles hand_over();
+
   Outcome read(record::Batch& batch, Space& space) override;  // finished: the log has ended
   [[nodiscard]] base::Monotonic due() const override { return due_; }
-  // Why the log's latest file cannot be read at present, once for each file; nothing for no news. It is tried again.
-  [[nodiscard]] std::optional<Cause> take_trouble() { return std::exchange(trouble_, std::nullopt); }
+  [[nodiscard]] std::string_view name() const override { return key_; }
+  [[nodiscard]] std::optional<Cause> take_trouble() override { return std::exchange(trouble_, std::nullopt); }
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] const std::string& key() const { return key_; }
@@ -149,10 +160,11 @@ class LogReader final : public Reader, private Labeller {
     std::optional<record::FileIdentity> stored;
     record::FileIdentity announced;
     bool introduced = false;
-    bool opening = false;   // reading of the log begins here, and no marker said so yet
-    bool complete = false;  // a copy: nobody writes to it any more
-    bool checked = false;   // it was read to its end and nothing stands behind that cannot be read
-    bool troubled = false;  // that it cannot be read was told
+    bool opening = false;    // reading of the log begins here, and no marker said so yet
+    bool done_with = false;  // another log had read it to its end
+    bool complete = false;   // a copy: nobody writes to it any more
+    bool checked = false;    // it was read to its end and nothing stands behind that cannot be read
+    bool troubled = false;   // that it cannot be read was told
     struct Cut {
       std::uint64_t size = 0;  // read no further
       std::uint64_t end = 0;   // what was read before it was cut
@@ -206,6 +218,7 @@ class LogReader final : public Reader, private Labeller {
 
   std::uint32_t number_;
   std::string key_;
+  std::string stored_key_;              // "": as key_
   std::optional<record::PodPath> pod_;  // views into key_
   const ReadOptions* options_;
   ReadStats* stats_;

@@ -9,6 +9,7 @@
 #include "base/diagnostics.h"
 #include "base/result.h"
 #include "record/positions.h"
+#include "tail/handover.h"
 #include "tail/held_files.h"
 #include "tail/log_reader.h"
 #include "tail/reader_queue.h"
@@ -54,6 +55,11 @@ class LogSet {
   // Before anything is opened: where reading goes on.
   void load(record::Positions positions) { stored_.load(std::move(positions)); }
 
+  // Before anything is opened, behind load(): what a tail before this one had open.
+  void take_over(std::map<std::string, OpenFiles> left) { stored_.take_over(std::move(left)); }
+  // Reading is over: gives away what the next tail may not find by name. Nothing can be read afterwards.
+  void hand_over(Handover& handover);
+
   // Reading once: finds the logs, then opens some of them whenever few are open. False when there is nothing more to read; true may
   // leave the queue empty.
   bool open_some();
@@ -68,10 +74,10 @@ class LogSet {
   // is said.
   base::Result<void> take_changes(bool shortens);
 
-  // The reader has finished: it is taken out of the queue and destroyed.
-  void remove(LogReader& reader);
-  // Reading ends: those that may have last words are to be read once more.
-  std::vector<LogReader*> end();
+  // The reader, which read() of the queue gave, has finished: it is taken out of the queue and destroyed.
+  void remove(Reader& reader);
+  // Reading ends: those that may still hold an open line are to be read once more.
+  std::vector<Reader*> end();
 
   [[nodiscard]] std::uint64_t opened() const { return opened_; }  // files
 
@@ -90,9 +96,9 @@ class LogSet {
   std::unique_ptr<Watcher> watcher_;
   std::uint32_t last_log_ = 0;
   std::unordered_map<std::uint32_t, std::unique_ptr<LogReader>> readers_;  // by the watcher's number; reading once: by their own
-  std::unordered_map<LogReader*, std::uint32_t> watched_;
-  std::map<std::string, std::unique_ptr<LogReader>> absent_;  // logs that are known from positions alone, by key
-  Restarts restarts_;                                         // of the logs that are followed
+  std::unordered_map<const Reader*, std::uint32_t> numbers_;               // of these readers, as above
+  std::map<std::string, std::unique_ptr<LogReader>, std::less<>> absent_;  // logs that are known from positions alone, by key
+  Restarts restarts_;                                                      // of the logs that are followed
 
   // Reading once.
   bool found_ = false, nothing_matches_ = false;

@@ -3,9 +3,12 @@
 
 #include "base/clock.h"
 #include "record/record.h"
+#include "tail/unreadable.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace weir::tail {
 
@@ -33,6 +36,10 @@ class Reader {
 
   // The records are views into the batch's memory, `space` among it.
   virtual Outcome read(record::Batch& batch, Space& space) = 0;
+  // What messages call it: for a log its path.
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  // Why it cannot be read at present, once for each file; nothing when there is no news. It is tried again.
+  [[nodiscard]] virtual std::optional<Cause> take_trouble() = 0;
   // After Outcome::idle: when it is to be read again though nothing changed; base::kNever for not at all.
   [[nodiscard]] virtual base::Monotonic due() const = 0;
 

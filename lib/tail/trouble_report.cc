@@ -12,7 +12,10 @@ namespace weir::tail {
 
 void TroubleReport::add(const Unreadable& unreadable) {
   if (unreadable.causes.empty()) return;
-  unreadable_ += unreadable.count();
+  for (const auto& [text, files] : unreadable.causes) {
+    unreadable_ += files.count;
+    if (files.cause.code == base::Code::forbidden) refused_ += files.count;
+  }
   news_.add(unreadable);
   if (options_.follow) tell_unreadable();
 }
@@ -45,8 +48,9 @@ void TroubleReport::tell(bool last) {
   if (last && !options_.follow) tell_unreadable();
   const auto news = [](std::uint64_t& told, std::uint64_t now) { return std::exchange(told, now) != now; };
   if (news(told_.malformed, stats_.malformed)) {
-    diagnostics_.warn("tail.malformed",
-                      fmt::format("{}: a line is not of the file's form: it goes on as it is, with the time of reading", odd_));
+    diagnostics_.warn(
+        "tail.malformed",
+        fmt::format("{}: a line is not in the format of its file: it is passed on unchanged, with the time of reading", odd_));
   }
   if (news(told_.split, stats_.split)) {
     diagnostics_.warn("tail.split",
@@ -55,7 +59,7 @@ void TroubleReport::tell(bool last) {
   }
   if (news(told_.too_old_files, stats_.too_old_files)) {
     diagnostics_.warn("tail.too_old",
-                      fmt::format("left out {} of {}, older than {} (--max-age; for all of it --max-age 0)",
+                      fmt::format("left out {} of {}, older than {} (--max-age; --max-age 0 reads everything)",
                                   record::print_size(stats_.too_old_bytes), base::count_of(stats_.too_old_files, "log file"),
                                   record::print_duration(options_.max_age)));
   }

@@ -38,6 +38,9 @@ class TroubleReport {
   void tell(bool last);
 
   [[nodiscard]] std::uint64_t unreadable() const { return unreadable_; }
+  // Something cannot be read that does not change by itself. A link that is refused is no such thing: it is what a folder without
+  // logs may hold, and following waits for logs that come.
+  [[nodiscard]] bool nothing_to_wait_for() const { return unreadable_ > (options_.follow ? refused_ : 0); }
   [[nodiscard]] std::uint64_t opened_unreadable() const { return opened_unreadable_; }  // of those, what had been opened
   // Nothing could be read at all: Code::io.
   [[nodiscard]] base::Error nothing_readable() const;
@@ -54,7 +57,8 @@ class TroubleReport {
   std::string odd_;  // the latest log of which one of oddities() grew
   std::uint64_t before_ = 0;
   std::uint64_t unreadable_ = 0, opened_unreadable_ = 0;
-  Unreadable news_;  // not said yet
+  std::uint64_t refused_ = 0;  // of the unreadable, links that lead where none may lead
+  Unreadable news_;            // not said yet
 };
 
 }  // namespace weir::tail

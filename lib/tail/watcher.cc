@@ -257,7 +257,9 @@ base::Result<std::unique_ptr<Watcher>> Watcher::start(std::vector<Pattern> patte
   return std::unique_ptr<Watcher>(new Watcher(std::move(machine)));
 }
 
-Watcher::~Watcher() {
+Watcher::~Watcher() { stop(); }
+
+void Watcher::stop() {
   const std::uint64_t one = 1;
   static_cast<void>(!::write(machine_->wake.get(), &one, sizeof one));
   if (machine_->thread.joinable()) machine_->thread.join();

@@ -81,6 +81,8 @@ class Watcher {
   // Readable while there is something to take.
   [[nodiscard]] int fd() const;
   [[nodiscard]] Changes take();
+  // Ends the watching. What was seen until then can still be taken.
+  void stop();
   // The reader has finished with a log whose name is missing. Should the name be there again, it comes back as found.
   void forget(std::uint32_t log);
 
