@@ -34,8 +34,8 @@ constexpr auto kRecordsIn =
     metrics::counter("weir_tail_read_records_total", "records", "Records that were read from logs.", Account::in);
 constexpr auto kBytesIn =
     metrics::counter("weir_tail_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
-constexpr auto kGapRecords = metrics::counter("weir_tail_gap_records_total", "records",
-                                              "Records that tell of a part of a log which is lost.", Account::added);
+constexpr auto kGapRecords =
+    metrics::counter("weir_tail_gap_records_total", "records", "Records that report a lost part of a log.", Account::added);
 constexpr auto kRecordsOut =
     metrics::counter("weir_tail_output_records_total", "records", "Records that tail passed on.", Account::out);
 constexpr auto kBytesOut =
@@ -47,7 +47,7 @@ constexpr auto kGathered =
 constexpr auto kMalformed = metrics::counter("weir_tail_malformed_lines_total", "lines",
                                              "Lines that could not be parsed in the format of their file.", Account::invalid);
 constexpr auto kGaps =
-    metrics::counter("weir_tail_lost_parts_total", "parts", "Parts of logs that went before they were read.", Account::lost);
+    metrics::counter("weir_tail_lost_parts_total", "parts", "Parts of logs that were lost before they were read.", Account::lost);
 constexpr auto kLostBytes =
     metrics::counter("weir_tail_lost_bytes_total", "bytes", "Bytes of these parts, where they could be counted.");
 constexpr auto kUnreadable =
@@ -143,7 +143,7 @@ class TailSource final : public pipeline::Source {
     Result<Flow> ended = Flow::more;
     if (files) ended = spec_.read.follow ? follow() : read_once();
     if (ended && *ended == Flow::more) ended = read_streams();
-    troubles_.tell(queue_.empty());
+    troubles_.report(queue_.empty());
     if (!ended) return std::move(ended).error();
     if (*ended == Flow::done) return {};
     if (spec_.read.tracked) {
@@ -218,18 +218,18 @@ class TailSource final : public pipeline::Source {
         // A backlog of one log must not keep the others waiting.
         if (batch_.records.empty() && !queue_.empty() && logs_->changes_waiting()) break;
       }
-      // Also without records, to give the batch's memory back.
+      // Also without records, so that the memory of the batch is given back.
       auto flow = emit();
       if (!flow || *flow == Flow::done) return flow;
     }
-    return last_words();
+    return read_open_lines();
   }
 
-  // What is open at the end of what the files hold. Tracked, it is left for the next time.
-  Result<Flow> last_words() {
+  // Reads the lines that are open at the ends of the files. When tracked, they are left for the next run.
+  Result<Flow> read_open_lines() {
     if (spec_.read.tracked) return emit();
     for (Reader* const reader : logs_->end()) {
-      // One that has more to tell than last words was stopped in the middle of it.
+      // One with more than an open line was stopped in the middle of its file.
       for (int reads = 0; reads < 2; ++reads) {
         make_space();
         const Reader::Outcome outcome = reader->read(batch_, space_);
@@ -241,7 +241,7 @@ class TailSource final : public pipeline::Source {
     return emit();
   }
 
-  // Until the watcher has something to tell (true), a log or a stream is due, or it is time to stop; does not wait while logs are
+  // Until the watcher has changes (true), a log or a stream is due, or it is time to stop; does not wait while logs are
   // ready.
   Result<bool> wait_for_changes() {
     const Monotonic now = clock_.monotonic();
@@ -256,7 +256,7 @@ class TailSource final : public pipeline::Source {
       if (errno != EINTR) return base::io_error(errno, "wait for new lines");
       for (pollfd& one : polled_) one.revents = 0;
     }
-    if (auto looked = look_at_reader(polled_[2]); !looked) return std::move(looked).error();
+    if (auto looked = check_reader(polled_[2]); !looked) return std::move(looked).error();
     if (log_due != base::kNever) queue_.add_due(clock_.monotonic());
     return polled_[0].revents != 0;
   }
@@ -264,7 +264,7 @@ class TailSource final : public pipeline::Source {
   // Whoever reads what comes out may leave while nothing is written.
   pollfd reader() const { return {watch_reader_ ? out_->reader_fd() : -1, 0, 0}; }
 
-  Result<void> look_at_reader(const pollfd& polled) {
+  Result<void> check_reader(const pollfd& polled) {
     if (polled.fd < 0 || polled.revents == 0) return {};
     auto flow = out_->reader_left();
     if (!flow) return std::move(flow).error();
@@ -294,7 +294,7 @@ class TailSource final : public pipeline::Source {
   Result<Flow> emit() {
     Result<Flow> flow = Flow::more;
     if (!batch_.records.empty()) {
-      troubles_.tell(queue_.empty());
+      troubles_.report(queue_.empty());
       records_out_.reach(stats_.records + stats_.gaps);
       bytes_out_.reach(stats_.bytes);
       publish();

@@ -5,15 +5,15 @@
 // deleted. A file that became shorter, or whose bytes before the place of reading changed, was truncated: the rest of what it
 // held is read from its copy, if a rotated sibling is one, and then the file from its start, as a new generation.
 //
-// What cannot be read becomes a record with metadata weir_gap_bytes, and reading goes on behind it: a file that was given up while
-// it was deleted (held_files.h), a bad spot of a disk, a damaged compressed file, a generation that is gone after a restart.
+// What cannot be read is reported by a record with metadata weir_gap_bytes, and reading goes on behind it: a deleted file that was
+// given up (held_files.h), a bad spot of a disk, a damaged compressed file, a generation that is gone after a restart.
 //
-// What is open, a part of a CRI line or a line without its newline, is given out as far as it came when nothing more of it is to be
-// expected: the log ended, its container wrote its next log, nothing was added for a while (untracked only), or reading ends
-// (untracked only).
+// An open line is a part of a CRI line, or a line without its newline. It is passed on as far as it was written when nothing more
+// of it is expected: the log ended, its container wrote its next log, nothing was added for a while (untracked only), or reading
+// ends (untracked only).
 //
-// A hole in the text (decoder.h) is a gap; at the beginning of a file it is what a writer leaves that goes on at its old place
-// after a truncation, and only counted. A UTF-16 file is not read: that is told as trouble.
+// A hole in the text (decoder.h) is a gap. At the beginning of a file it is only counted: a writer that goes on at its old place
+// after a truncation leaves it. A UTF-16 file is not read; take_trouble() says so.
 //
 // Tracked reading introduces each generation with a marker and gives each record its source. Not thread safe.
 #pragma once
@@ -64,14 +64,14 @@ struct ReadOptions {
 };
 
 struct ReadStats : DecodeStats {
-  std::uint64_t gaps = 0;           // stretches that could not be read, each told by a record
+  std::uint64_t gaps = 0;           // parts that could not be read, each reported by a record
   std::uint64_t gap_bytes = 0;      // of those whose size is known
   std::uint64_t truncated = 0;      // files that were truncated while they were read
   std::uint64_t leading_holes = 0;  // files that begin with zeros
   std::uint64_t generations = 0;
   std::uint64_t too_old_files = 0;     // of which something was older than max_age, so that it was not read …
   std::uint64_t too_old_bytes = 0;     // … and how much; of compressed files, as they are
-  std::string latest_gap;              // the line of the record that told it, for messages …
+  std::string latest_gap;              // the line of the record that reported it, for messages …
   std::vector<std::string> gap_lines;  // … and of the first few since somebody took them
 };
 
@@ -83,7 +83,7 @@ struct Gap {
   std::string_view cause;
 };
 inline constexpr std::string_view kHoleCause = "zeros stand there, as after a loss of power";
-// Adds the record that tells of it, and counts it. `metadata` lies in the batch; its last pair is free.
+// Adds the record that reports it, and counts it. `metadata` lies in the batch; its last pair is free.
 record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp now, const record::LabelSet* labels,
                         std::span<record::Label> metadata, ReadStats& stats);
 
@@ -93,8 +93,8 @@ class LogReader final : public Reader, private Labeller {
   LogReader(std::uint32_t number, std::string key, const ReadOptions& options, ReadStats& stats, const base::Clock& clock,
             HeldFiles* held = nullptr);
 
-  // The place of a generation whose rest was told to be lost: behind everything that a file can hold. What is still open when a
-  // rest is lost gets places from kAbandoned on.
+  // The place of a generation whose rest was reported as lost: behind everything that a file can hold. Lines that are still open
+  // when a rest is lost get places from kAbandoned on.
   static constexpr std::uint64_t kToldLost = std::numeric_limits<std::int64_t>::max();
   static constexpr std::uint64_t kAbandoned = kToldLost - 4;
 
@@ -106,14 +106,15 @@ class LogReader final : public Reader, private Labeller {
   // The log's first file, which another log was done with at `offset`. While nothing is added to it nothing of it is unread, so
   // that it is not reported as lost when it goes.
   void add_done_with(std::shared_ptr<InputFile> file, std::uint64_t offset);
-  // A stored generation that cannot be read any more from `offset` on: told as a gap.
+  // A stored generation that cannot be read any more from `offset` on: reported as a gap.
   void add_lost(const record::FileIdentity& stored, std::uint64_t offset, std::string cause);
-  // So many generations that nobody could open: told as one gap.
+  // So many generations that nobody could open: reported as one gap.
   void add_unseen(std::uint64_t files);
   // A stored generation of which nothing is unread: its position ends.
   void add_ended(const record::FileIdentity& stored);
   // A stored generation whose file was cut to its present size, which is less than `end`, up to where it was read, and goes on from
-  // there: read from `offset`, for lines that were open, up to the cut, which is told as a gap, and then on as a new generation.
+  // there: read from `offset`, for lines that were open, up to the cut, which is reported as a gap, and then on as a new
+  // generation.
   void add_cut(std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end, const record::FileIdentity& stored);
   // The keeper knows the log by this key instead of its own: its folder was renamed, or is reached by another path. Before it
   // reads.

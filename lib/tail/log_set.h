@@ -1,8 +1,8 @@
 // The logs that are read: a reader for each, from the moment its files are found until it has ended.
 //
-// Reading once, logs are found by one look and opened a few hundred at a time. Following, a watcher tells of them and of what
-// becomes of their files. Either way their readers stand in the queue when there may be something to read, and where each begins
-// follows from its stored position, or else from what the user asked for.
+// A tail that reads once finds the logs first and opens a few hundred at a time. One that follows has a watcher that reports logs
+// and changes of their files. Either way a reader is in the queue when there may be something to read. It begins at its stored
+// position, or else where the user asked for.
 #pragma once
 
 #include "base/clock.h"
@@ -44,7 +44,7 @@ struct LogSetParts {
   ReaderQueue& queue;
   base::Diagnostics& diagnostics;
   const base::Clock& clock;
-  bool alone = true;  // nothing is read besides: that there is no log is worth a word then
+  bool alone = true;  // nothing else is read: then it is reported that there is no log
 };
 
 // For one thread.

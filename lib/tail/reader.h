@@ -1,4 +1,4 @@
-// What tail reads from, a piece at a time: a log's files (log_reader.h), and whatever else can say when it wants to be read again.
+// What tail reads from, a block at a time: the files of a log (log_reader.h), or another source that says when to read it again.
 #pragma once
 
 #include "base/clock.h"
@@ -26,7 +26,7 @@ class Reader {
     more,      // call again: there may be more to read now
     full,      // `space` or the batch has no room left: emit and call again
     idle,      // nothing to read until it changes, or until due()
-    finished,  // it has ended
+    finished,  // nothing more will come
   };
 
   Reader() = default;

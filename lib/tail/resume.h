@@ -15,8 +15,8 @@ namespace weir::tail {
 
 // Gives `reader` every generation that is to be read, in order: from where `position` says on, through renamed and gzipped
 // siblings, to `live` (null when there is none). A file is found again by inode and head, a copy or a gzipped file by its head, and
-// by what stands before the stored place where that is known. What is stored and not found is told as a gap, unless it was read to
-// its end. Siblings older than what is found were read before. `live` may have been rotated since it was opened.
+// by what stands before the stored place where that is known. What is stored and not found is reported as a gap, unless it was read
+// to its end. Siblings older than what is found were read before. `live` may have been rotated since it was opened.
 //
 // A file whose name keeps the extension (server-2024-05-01.log) is a rotation of the log where a stored generation was found under
 // such a name, or where nothing else reads it: `followed` says of a path whether it is followed as a log of its own (without it,

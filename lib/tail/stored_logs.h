@@ -1,5 +1,5 @@
-// Where reading of each log goes on, by stored positions: which of them are still to be met, which files are theirs under other
-// names, and which have no file any more.
+// Where reading of each log goes on, by stored positions: which logs were not found yet, which files are theirs under other names,
+// and which logs have no file any more.
 #pragma once
 
 #include "record/positions.h"
@@ -86,7 +86,7 @@ class StoredLogs {
   const Start& start_;
   HeldFiles& held_;
   const LogRoots& roots_;
-  record::Positions positions_;  // of logs that were not met yet
+  record::Positions positions_;  // of logs that were not found yet
   bool resumed_ = false;         // there were positions at the start
   bool tracked_ = false;
   std::map<std::string, OpenFiles> left_;
