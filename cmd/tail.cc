@@ -159,6 +159,7 @@ class Tail : public cli::Invocation {
       }
     }
     spec_.nothing_matched = &nothing_matched_;
+    spec_.handover = plan.handover;
     return cli::Built{.source = stages::make_tail_source(spec_, context), .stage = nullptr};
   }
 

@@ -119,22 +119,26 @@ const pipeline::Context& Assembly::context_of(const Command& command, bool fused
   return *contexts_.back();
 }
 
-Result<Assembly> Assembly::build(std::vector<Link> links, bool fused, const pipeline::Context& context) {
-  return put_together(std::move(links), fused, context, Purpose::run);
+Result<Assembly> Assembly::build(std::vector<Link> links, bool fused, const pipeline::Context& context, tail::Handover* handover) {
+  Plan plan;
+  plan.fused = fused;
+  plan.handover = handover;
+  return put_together(std::move(links), std::move(plan), context, Purpose::run);
 }
 
 Result<Assembly> Assembly::rehearse(std::vector<Link> links, bool fused, const pipeline::Context& context) {
-  return put_together(std::move(links), fused, context, Purpose::rehearsal);
+  Plan plan;
+  plan.fused = fused;
+  return put_together(std::move(links), std::move(plan), context, Purpose::rehearsal);
 }
 
-Result<Assembly> Assembly::put_together(std::vector<Link> links, bool fused, const pipeline::Context& context, Purpose purpose) {
+Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, const pipeline::Context& context, Purpose purpose) {
   if (auto ok = check_chain(links); !ok) return std::move(ok).error();
   Assembly assembly;
   assembly.context_ = context;
   assembly.contexts_.push_back(std::make_unique<pipeline::Context>(context));
   const auto& end_context = *assembly.contexts_.front();  // of what stands at the ends
-  Plan plan;
-  plan.fused = fused;
+  const bool fused = plan.fused;
   plan.stdout_is_terminal = is_terminal(1);
   plan.stderr_is_terminal = is_terminal(2);
   if (fused) {

@@ -17,6 +17,9 @@
 namespace CLI {
 class App;
 }
+namespace weir::tail {
+class Handover;
+}
 
 namespace weir::cli {
 
@@ -39,6 +42,7 @@ struct Plan {
   bool behind_buffer = false;         // some buffer stands upstream in this process
   std::optional<std::string> keeper;  // fused: the file the chain's keeper (buffer, push --checkpoint) writes positions to
   bool stdout_is_terminal = false, stderr_is_terminal = false;
+  tail::Handover* handover = nullptr;  // where a tail leaves deleted files to the one that replaces it; null: none does
 };
 
 // Exactly one of source and stage, or neither for an action.

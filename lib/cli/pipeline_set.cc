@@ -65,7 +65,7 @@ Result<std::unique_ptr<PipelineSet::Slot>> PipelineSet::make(const PipelineEntry
   slot->context = context_;
   slot->context.stop = slot->stop.get();
   auto assembly = rehearsal ? Assembly::rehearse(*std::move(links), true, slot->context)
-                            : Assembly::build(*std::move(links), true, slot->context);
+                            : Assembly::build(*std::move(links), true, slot->context, reload_ ? &handover_ : nullptr);
   if (!assembly) return std::move(assembly).error();
   slot->assembly.emplace(*std::move(assembly));
   if (auto claimed = claim(*slot); !claimed) return std::move(claimed).error();
@@ -185,6 +185,7 @@ void PipelineSet::start_waiting() {
     if (!change.old) continue;
     if (auto again = start_new(*change.old); !again) return fail(std::move(again).error());
   }
+  handover_.clear();
 }
 
 Result<void> PipelineSet::start_new(const PipelineEntry& entry) {
