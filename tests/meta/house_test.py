@@ -26,7 +26,6 @@ TESTED_IN = {
     "base/result": "base/base_test.cc",
     "base/stop": "base/base_test.cc",
     "base/thread": "base/last_words_test.cc",
-    "cli/output_options": "stages/output_sink_test.cc",
     "delivery/left_records": "delivery/delivery_lane_test.cc",
     "delivery/spill_window": "stages/buffer_spill_test.cc",
     "delivery/spool_stream": "stages/push_spool_test.cc",

@@ -316,24 +316,5 @@ TEST_F(OutputSinkTest, CountsRecordsAndNoMarkers) {
   EXPECT_EQ(sink->counters().records_out, 2u);
 }
 
-TEST(ParseOutput, Success) {
-  const auto f = [](std::string_view format, std::string_view color, Format expected_format, Color expected_color) {
-    const auto options = parse_output(format, color);
-    ASSERT_TRUE(options.ok()) << format << color;
-    EXPECT_EQ(options->format, expected_format) << format;
-    EXPECT_EQ(options->color, expected_color) << color;
-  };
-  f("", "", Format::automatic, Color::automatic);
-  f("auto", "auto", Format::automatic, Color::automatic);
-  f("text", "always", Format::text, Color::always);
-  f("raw", "never", Format::raw, Color::never);
-  f("jsonl", "", Format::jsonl, Color::automatic);
-}
-
-TEST(ParseOutput, Failure) {
-  EXPECT_EQ(parse_output("json", "").error().code, Code::usage);
-  EXPECT_EQ(parse_output("", "yes").error().code, Code::usage);
-}
-
 }  // namespace
 }  // namespace weir::stages
