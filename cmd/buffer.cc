@@ -90,7 +90,7 @@ class Buffer : public cli::Invocation {
   }
   [[nodiscard]] std::optional<std::string> keeper() const override { return spec_.spool.path; }
   [[nodiscard]] bool is_buffer() const override { return true; }
-  [[nodiscard]] std::string output() const override { return output_.format; }
+  [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   base::Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
     if (rejected_max_) spec_.spool.rejected_max = *rejected_max_;
@@ -119,7 +119,7 @@ class Buffer : public cli::Invocation {
 
   stages::BufferSpec spec_;
   std::optional<std::uint64_t> rejected_max_;
-  cli::OutputFlags output_;
+  stages::OutputOptions output_;
 };
 
 constexpr std::string_view kManual = R"(A spool is one SQLite file (weir-spool(5)).

@@ -23,7 +23,7 @@ class Filter : public cli::Invocation {
     return {};
   }
 
-  [[nodiscard]] std::string output() const override { return output_.format; }
+  [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   base::Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
     auto stage = stages::make_filter(spec_, context);
@@ -33,7 +33,7 @@ class Filter : public cli::Invocation {
 
  private:
   stages::FilterSpec spec_;
-  cli::OutputFlags output_;
+  stages::OutputOptions output_;
 };
 
 constexpr std::string_view kManual =

@@ -38,7 +38,7 @@ class Replay : public cli::Invocation {
 
   [[nodiscard]] base::Result<void> check() const override { return cli::check(time_); }
 
-  [[nodiscard]] std::string output() const override { return output_.format; }
+  [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult& result) const override {
     return result.source.records_out == 0 ? cli::Exit::negative : cli::Exit::ok;
@@ -76,7 +76,7 @@ class Replay : public cli::Invocation {
   stages::ReplaySpec spec_;
   cli::TimeFlags time_;
   tail::Selection selection_;
-  cli::OutputFlags output_;
+  stages::OutputOptions output_;
   std::string spool_, query_;
 };
 

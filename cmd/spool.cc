@@ -141,22 +141,27 @@ std::string to_text(const std::string& spool, const spool::SpoolCheck& checked, 
                            checked.problems.empty() ? "sound" : base::count_of(checked.problems.size(), "problem"));
 }
 
+enum class Action : std::uint8_t { status, check, copy, forget, compact };
+
 class Spool : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("action", action_,
-                   "`status` shows what the spool holds, `check` looks for damage, `copy` makes a copy, `forget` ends a consumer, "
-                   "`compact` gives unused space back")
+    cli::add_choice<Action>(app, "action", action_,
+                            {{"status", Action::status},
+                             {"check", Action::check},
+                             {"copy", Action::copy},
+                             {"forget", Action::forget},
+                             {"compact", Action::compact}},
+                            "`status` shows what the spool holds, `check` looks for damage, `copy` makes a copy, `forget` ends a "
+                            "consumer, `compact` gives unused space back")
         ->type_name("status|check|copy|forget|compact")
-        ->required()
-        ->check(CLI::IsMember({"status", "check", "copy", "forget", "compact"}));
+        ->default_str("")
+        ->required();
     app.add_option("spool", arguments_,
                    "the spool (default: WEIR_SPOOL); also `forget NAME SPOOL`, where NAME is the consumer, and `copy SPOOL DEST`")
         ->type_name("SPOOL")
-        ->expected(0, 2);
-    app.add_option("-o,--output", output_, "text for people or JSON for programs")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
+        ->expected(1, 2);
+    cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
     cli::add_duration(app, "--wait", wait_, "how long `compact` waits for the writer of the spool, or `copy` for a busy file");
   }
 
@@ -175,28 +180,27 @@ class Spool : public cli::Invocation {
     if (!names) return std::move(names).error();
     const std::string& file = names->spool;
     const std::string& consumer = names->consumer;
-    const bool json = output_ == "json";
-    if (action_ == "status") {
-      auto text = status_of(file, json, context.clock->wall());
+    if (action_ == Action::status) {
+      auto text = status_of(file, json_, context.clock->wall());
       return text ? finish(*text, cli::Exit::ok) : Result<cli::Exit>(std::move(text).error());
     }
-    if (action_ == "check") {
+    if (action_ == Action::check) {
       auto checked = spool::check_spool(file);
       if (!checked) return std::move(checked).error();
-      return finish(to_text(file, *checked, json), checked->problems.empty() ? cli::Exit::ok : cli::Exit::incomplete);
+      return finish(to_text(file, *checked, json_), checked->problems.empty() ? cli::Exit::ok : cli::Exit::incomplete);
     }
-    if (action_ == "copy") return copy(*names, context, json);
-    if (action_ == "forget") {
+    if (action_ == Action::copy) return copy(*names, context);
+    if (action_ == Action::forget) {
       if (auto done = spool::forget_consumer(file, consumer, *context.clock); !done) return std::move(done).error();
-      return finish(json ? fmt::format("{{\"spool\":{},\"forgotten\":{}}}\n", json_string(file), json_string(consumer))
-                         : fmt::format("consumer '{}' is forgotten: the spool keeps no records for it any more\n", consumer),
+      return finish(json_ ? fmt::format("{{\"spool\":{},\"forgotten\":{}}}\n", json_string(file), json_string(consumer))
+                          : fmt::format("consumer '{}' is forgotten: the spool keeps no records for it any more\n", consumer),
                     cli::Exit::ok);
     }
     auto done = spool::compact(file, wait_, *context.clock);
     if (!done) return std::move(done).error();
-    return finish(json ? fmt::format("{{\"spool\":{},\"before_bytes\":{},\"after_bytes\":{},\"by_writer\":{}}}\n",
-                                     json_string(file), done->before, done->after, done->by_writer)
-                       : fmt::format("{} before, {} now\n", record::print_size(done->before), record::print_size(done->after)),
+    return finish(json_ ? fmt::format("{{\"spool\":{},\"before_bytes\":{},\"after_bytes\":{},\"by_writer\":{}}}\n",
+                                      json_string(file), done->before, done->after, done->by_writer)
+                        : fmt::format("{} before, {} now\n", record::print_size(done->before), record::print_size(done->after)),
                   cli::Exit::ok);
   }
 
@@ -209,13 +213,13 @@ class Spool : public cli::Invocation {
   [[nodiscard]] Result<Names> read_names() const {
     Names names;
     std::vector<std::string> rest = arguments_;
-    if (action_ == "forget") {
+    if (action_ == Action::forget) {
       if (rest.empty())
         return base::fail(Code::usage, "NAME is missing").with_hint("which consumer is gone? weir spool forget NAME SPOOL");
       names.consumer = rest.front();
       rest.erase(rest.begin());
     }
-    if (action_ == "copy") {
+    if (action_ == Action::copy) {
       if (rest.size() < 2) {
         return base::fail(Code::usage, "{} missing", rest.empty() ? "SPOOL and DEST are" : "DEST is")
             .with_hint("name the spool and the file to make: weir spool copy SPOOL DEST");
@@ -227,8 +231,8 @@ class Spool : public cli::Invocation {
     names.spool = rest.empty() ? standard_ : rest.front();
     if (names.spool.empty()) {
       return base::fail(Code::usage, "SPOOL is missing")
-          .with_hint(action_ == "forget" ? "name the consumer and the spool: weir spool forget NAME SPOOL"
-                                         : "name a file, or set WEIR_SPOOL");
+          .with_hint(action_ == Action::forget ? "name the consumer and the spool: weir spool forget NAME SPOOL"
+                                               : "name a file, or set WEIR_SPOOL");
     }
     return names;
   }
@@ -238,7 +242,7 @@ class Spool : public cli::Invocation {
     return exit;
   }
 
-  Result<cli::Exit> copy(const Names& names, const pipeline::Context& context, bool json) const {
+  Result<cli::Exit> copy(const Names& names, const pipeline::Context& context) const {
     base::Monotonic shown = context.clock->monotonic();
     const auto progress = [&](std::uint64_t done, std::uint64_t all) {
       const base::Monotonic now = context.clock->monotonic();
@@ -256,16 +260,18 @@ class Spool : public cli::Invocation {
                                            base::count_of(copied->evicted, "record is", "records are"),
                                            copied->evicted == 1 ? "it" : "them"));
     }
-    const std::string text = json ? fmt::format(R"({{"spool":{},"copy":{},"blocks":{},"records":{},"bytes":{},"evicted":{}}})"
-                                                "\n",
-                                                json_string(names.spool), json_string(names.target), copied->blocks,
-                                                copied->records, copied->bytes, copied->evicted)
-                                  : fmt::format("{} copied to '{}', {}\n", in_blocks(copied->records, copied->blocks),
-                                                base::escape_control(names.target), record::print_size(copied->bytes));
+    const std::string text = json_ ? fmt::format(R"({{"spool":{},"copy":{},"blocks":{},"records":{},"bytes":{},"evicted":{}}})"
+                                                 "\n",
+                                                 json_string(names.spool), json_string(names.target), copied->blocks,
+                                                 copied->records, copied->bytes, copied->evicted)
+                                   : fmt::format("{} copied to '{}', {}\n", in_blocks(copied->records, copied->blocks),
+                                                 base::escape_control(names.target), record::print_size(copied->bytes));
     return finish(text, copied->missing ? cli::Exit::incomplete : cli::Exit::ok);
   }
 
-  std::string action_, standard_, output_ = "text";  // standard_: WEIR_SPOOL
+  Action action_ = Action::status;
+  std::string standard_;  // WEIR_SPOOL
+  bool json_ = false;
   std::vector<std::string> arguments_;
   base::Duration wait_ = 60 * base::kSecond;
 };

@@ -57,7 +57,7 @@ class Salvage {
     // In a file that an older release made they begin where its first page says, if that can be read.
     if (auto first = RawPages::open(path_)) {
       first->walk(1, [&](const RawRow& row) {
-        using enum Kind;
+        using enum RawValue::Kind;
         if (row.is_of({bytes, bytes, bytes, integer, bytes}) && row.values[1].bytes == "rejected_ranges")
           (*roots)["rejected_ranges"] = static_cast<std::uint32_t>(row.values[3].integer);
       });

@@ -131,6 +131,18 @@ class Reload(ReloadCase):
                               stderr=subprocess.DEVNULL, env=kit.environment(), check=False)
         return done.returncode == 0
 
+    def test_a_signal_that_comes_before_the_first_pipeline_runs_is_remembered(self):
+        self.file.write_text(self.pipeline("a") + "\n")
+        with open(self.errors, "wb") as errors:
+            # The signal waits from before the start: weir takes it when it can remember it.
+            self.process = self.start(kit.WEIR, "run", str(self.file), stderr=errors, stdin=subprocess.DEVNULL, env=kit.environment(),
+                                      start_new_session=True, preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP}))
+        self.process.send_signal(signal.SIGHUP)
+        kit.wait_for(lambda: self.said("read the pipelines again: 1 unchanged"), self.errors.read_text)
+        self.write("a", range(2))
+        self.wait_for_lines("a", ["a 0", "a 1"])
+        self.stop()
+
     def test_a_mistake_changes_nothing(self):
         self.run_file(self.pipeline("a"))
         self.write("a", range(2))

@@ -235,8 +235,8 @@ TEST_F(BufferTest, HeldRecordsStay) {
 TEST_F(BufferTest, PositionsAreKeptAndRepeatsDiscarded) {
   const std::string path = spec().spool.path;
   const std::string begin = fmt::format(R"({{"marker":{{"type":"begin","checkpoint":"{}"}}}})", path);
-  const std::string file =
-      R"({"source":"f.1.1.o.0","marker":{"type":"generation","path":"/a.log","log":"/a.log","inode":5,"device":1,"head_size":9,"head_hash":"00000000000000ff"}})";
+  const std::string file = R"({"source":"f.1.1.o.0","marker":{"type":"generation","path":"/a.log","log":"/a.log","inode":5,)"
+                           R"("device":1,"head_size":9,"head_hash":"00000000000000ff"}})";
   const auto at = [](int end) { return line(end, fmt::format(R"(,"source":"f.1.1.o.{}")", end)); };
   {
     Life life(spec(), test_);
