@@ -17,24 +17,28 @@ class Buffer : public cli::Invocation {
     auto& store = spec_.spool;
     app.add_option("spool", store.path, "the file to store in; buffer creates it (default: WEIR_SPOOL)")->type_name("SPOOL");
     app.add_flag("--store", spec_.store_only, "store only; forward nothing");
-    app.add_flag("--spill", spec_.spill,
-                 "forward at once; store only what push has not acknowledged after 5 s, or what does not fit into 6 MiB of memory");
+    app.add_flag(
+        "--spill", spec_.spill,
+        "forward at once; store only records that push has not acknowledged after 5 s or that do not fit into 6 MiB of memory");
     using spool::Sync;
-    cli::add_choice<Sync>(app, "--sync", store.sync, {{"off", Sync::off}, {"normal", Sync::normal}, {"full", Sync::full}},
-                          "what survives a power cut: with `full` every commit, with `normal` all but the last commits, with `off` "
-                          "perhaps nothing");
+    cli::add_choice<Sync>(
+        app, "--sync", store.sync, {{"off", Sync::off}, {"normal", Sync::normal}, {"full", Sync::full}},
+        "what survives a power cut: with `full` every commit, with `normal` all but the last commits; with `off` the "
+        "spool may be damaged");
     cli::add_duration(app, "--wait", store.wait, "how long to wait until another writer of this spool ends");
 
     constexpr const char* limits = "Limits";
-    cli::add_size(app, "--max-size", store.max_size, "largest size of the file", {.least = kSmallest})->group(limits);
+    cli::add_size(app, "--max-size", store.max_size,
+                  "largest size of SPOOL; a full spool first evicts delivered records, the oldest first", {.least = kSmallest})
+        ->group(limits);
     cli::add_value(
         app, "--min-free", [this](const std::string& text) { return read_percent(text); },
-        "stop growing when less than this of the file system is free")
+        "while less of the file system is free, SPOOL does not grow beyond 16 MiB")
         ->type_name("PERCENT")
         ->default_str(fmt::format("{}%", store.min_free))
         ->group(limits);
     cli::add_size(app, "--rejected-max", rejected_max_,
-                  "most bytes of records that Loki refused; the oldest are evicted first (default: a tenth of --max-size)",
+                  "most bytes of records that Loki refused, the oldest are evicted first (default: a tenth of --max-size)",
                   {.least = kLeastRejected})
         ->group(limits);
     cli::add_duration(app, "--retain", store.retain, "how long to keep delivered records")->group(limits);
@@ -42,12 +46,15 @@ class Buffer : public cli::Invocation {
     cli::add_size(app, "--hold-max", store.hold_max, "most bytes of held records older than --retain; 0 for no limit of their own")
         ->group(limits);
     using spool::OnFull;
-    cli::add_choice<OnFull>(app, "--on-full", store.on_full, {{"block", OnFull::block}, {"drop-oldest", OnFull::drop_oldest}},
-                            "when the spool is full of undelivered records: `block` the chain, or `drop-oldest`")
+    cli::add_choice<OnFull>(
+        app, "--on-full", store.on_full, {{"block", OnFull::block}, {"drop-oldest", OnFull::drop_oldest}},
+        "when undelivered records fill SPOOL: `block` makes the stages in front wait; `drop-oldest` evicts the oldest "
+        "and reports them as lost")
         ->group(limits);
 
     constexpr const char* forwarding = "Forwarding";
-    app.add_option("--as", spec_.consumer, "the consumer behind buffer; what it has not acknowledged is forwarded first")
+    app.add_option("--as", spec_.consumer,
+                   "the name of the consumer behind buffer; records that it has not acknowledged are forwarded first")
         ->type_name("NAME")
         ->capture_default_str()
         ->group(forwarding);
@@ -67,8 +74,8 @@ class Buffer : public cli::Invocation {
           .with_hint("name a file, or set WEIR_SPOOL: weir buffer /var/lib/weir/spool.db");
     }
     if (spec_.spill && spec_.store_only) {
-      return base::fail(Code::usage,
-                        "cannot use --spill together with --store: one stores as little as it can, the other everything");
+      return base::fail(
+          Code::usage, "cannot use --spill together with --store: --spill stores as little as possible, --store stores everything");
     }
     if (rejected_max_ && *rejected_max_ > spec_.spool.max_size / 2) {
       return base::fail(Code::usage, "cannot use '{}' for --rejected-max: it must be at most half of --max-size",
@@ -83,7 +90,7 @@ class Buffer : public cli::Invocation {
   }
   [[nodiscard]] std::optional<std::string> keeper() const override { return spec_.spool.path; }
   [[nodiscard]] bool is_buffer() const override { return true; }
-  [[nodiscard]] std::string output() const override { return output_.format; }
+  [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   base::Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
     if (rejected_max_) spec_.spool.rejected_max = *rejected_max_;
@@ -112,7 +119,7 @@ class Buffer : public cli::Invocation {
 
   stages::BufferSpec spec_;
   std::optional<std::uint64_t> rejected_max_;
-  cli::OutputFlags output_;
+  stages::OutputOptions output_;
 };
 
 constexpr std::string_view kManual = R"(A spool is one SQLite file (weir-spool(5)).
@@ -126,19 +133,25 @@ forwards from the file what the consumer has not acknowledged.
 Buffer commits when it has 1 MiB of lines, or one second after the first of them. Under a steady inflow, it commits
 every three seconds.
 
-A commit survives the death of any process, with each value of --sync. What a power cut may undo differs. With `full`,
+A commit survives the death of any process, with each value of --sync. The values differ in what a power cut may undo. With `full`,
 it undoes nothing: each commit is synced. With `normal`, the default, it may undo the last seconds or minutes, records
 and positions together. Tail then reads those records again from the files that still exist, and what Loki already had
 of them is delivered twice. With `off`, it may damage the whole spool. An acknowledgement survives a kill at once, and a
 power cut as its commit does.
 
 # Blocking and eviction
-The stages behind never block those in front, unless the spool is full of undelivered records. --on-full says what
-happens then. Delivered records stay for --retain, to be queried and replayed. When buffer needs room, it evicts
-delivered records first, then held ones. When no consumer is registered, no record waits for delivery, and the spool is
-a ring with the limits --retain and --max-size.
+The stages behind buffer never block those in front, until the spool is full of undelivered records. Then --on-full
+decides. Delivered records stay for --retain, to be queried and replayed. When buffer needs room, it evicts
+delivered records first, then held ones.
 
-All ages count the time that passes, not what the clock is set to.
+Without a consumer, for example with --store, no record waits for delivery. The spool is then a ring of recent records:
+buffer evicts the oldest when they are older than --retain or when --max-size is reached. This is no loss, and the exit
+code stays 0. `weir push` behind buffer registers a consumer when it starts.
+
+While less than --min-free of the file system is free, the spool does not grow beyond 16 MiB, or beyond the size that it
+has already. Buffer reports this.
+
+All ages count the time that really passes, also when the clock is set.
 
 # Refused records
 Records that Loki refuses for good are kept for `weir replay --rejected`. Those refused for their time stay in their
@@ -146,12 +159,13 @@ block and are evicted with it. The others are kept apart for a week, up to --rej
 
 # Spill
 --spill is for nodes whose disks are slow and busy. Buffer passes records on first, and keeps them in memory until push
-has acknowledged them. It stores only what has waited for 5 s, and, when nothing is acknowledged, the oldest of what no
-longer fits into 6 MiB. While Loki keeps up, it writes almost nothing, and queries and replays find nothing.
+has acknowledged them. It stores only records that have waited for 5 s, and the oldest ones when 6 MiB of memory are
+full. While Loki keeps up, it writes almost nothing, and queries and replays find nothing.
 
-Positions follow what is acknowledged or stored. After a kill or a power cut, tail reads the rest again from the log
-files. Those files are the buffer until then: when a file is deleted within these seconds while nothing runs, its
-records are lost and reported as a gap. With a second consumer, buffer stores everything.
+Positions move when records are acknowledged or stored. After a kill or a power cut, tail reads the other records again
+from the log files. When a log file is deleted before that, its records are lost and reported as a gap.
+
+With a second consumer, buffer stores everything.
 
 # Disk trouble
 A full disk pauses the chain. The chain goes on by itself when there is room; acknowledging and evicting go on

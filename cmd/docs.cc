@@ -4,6 +4,7 @@
 #include "cli/completion.h"
 #include "cli/man.h"
 #include "cli/terminal.h"
+#include "cli/value_options.h"
 #include "cmd/commands.h"
 #include "cmd/formats.h"
 
@@ -48,12 +49,15 @@ std::optional<cli::Following> following(std::string_view first) {
   return target;
 }
 
+enum class What : std::uint8_t { man, completion };
+
 class Docs : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("what", what_, "`man` for a page of the manual, `completion` for a completion script")
-        ->required()
-        ->check(CLI::IsMember({"man", "completion"}));
+    cli::add_choice<What>(app, "what", what_, {{"man", What::man}, {"completion", What::completion}},
+                          "`man` for a page of the manual, `completion` for a completion script")
+        ->default_str("")
+        ->required();
     app.add_option("target", target_,
                    "with man: `weir`, a command, or a format (`pipeline`, `record`, `spool.5`); with completion: bash, zsh or fish")
         ->type_name("NAME|bash|zsh|fish");
@@ -61,7 +65,7 @@ class Docs : public cli::Invocation {
   }
 
   [[nodiscard]] Result<void> check() const override {
-    if (what_ == "completion") {
+    if (what_ == What::completion) {
       if (!folder_.empty()) return base::fail(Code::usage, "cannot use --dir with completion: a completion script is printed");
       if (target_.empty()) return base::fail(Code::usage, "SHELL is missing").with_hint("it is one of bash, zsh, fish");
       if (!cli::parse_shell(target_)) {
@@ -79,7 +83,7 @@ class Docs : public cli::Invocation {
   }
 
   Result<cli::Exit> act(const pipeline::Context&) override {
-    if (what_ == "completion") {
+    if (what_ == What::completion) {
       return print(cli::completion_script(*cli::parse_shell(target_), cli::facts_of(commands())));
     }
     const auto all = pages();
@@ -129,7 +133,8 @@ class Docs : public cli::Invocation {
     return cli::Exit::ok;
   }
 
-  std::string what_, target_, folder_;
+  What what_ = What::man;
+  std::string target_, folder_;
 };
 
 constexpr std::string_view kManual =

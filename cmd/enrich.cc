@@ -58,7 +58,7 @@ class Enrich : public cli::Invocation {
 
   [[nodiscard]] Result<void> check() const override { return stages::check(spec_); }
 
-  [[nodiscard]] std::string output() const override { return output_.format; }
+  [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
     auto stage = stages::make_enrich(spec_, context);
@@ -87,7 +87,7 @@ class Enrich : public cli::Invocation {
   }
 
   stages::EnrichSpec spec_;
-  cli::OutputFlags output_;
+  stages::OutputOptions output_;
 };
 
 constexpr std::string_view kManual = R"(# Service name

@@ -22,7 +22,7 @@ class Filter : public cli::Invocation {
 
   [[nodiscard]] base::Result<void> check() const override { return stages::check_filter(spec_); }
 
-  [[nodiscard]] std::string output() const override { return output_.format; }
+  [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   base::Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
     stages::FilterSpec spec = spec_;
@@ -41,7 +41,7 @@ class Filter : public cli::Invocation {
 
  private:
   stages::FilterSpec spec_;
-  cli::OutputFlags output_;
+  stages::OutputOptions output_;
 };
 
 constexpr std::string_view kManual =

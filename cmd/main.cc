@@ -63,8 +63,12 @@ Result<Exit> dispatch(std::span<const std::string> arguments, const pipeline::Co
   if (arguments.empty()) return Error{Code::usage, "no command is given", "see weir --help"};
   const auto& word = arguments.front();
   if (word == "-V" || word == "--version") return print(fmt::format("weir {}\n", cli::version()));
+  using cli::HelpScope;
+  const auto print_program = [](HelpScope scope) { return print(cli::program_help(cmd::commands(), help_width(), scope)); };
+  if (word == "--help=all" || word == "-hall") return print_program(HelpScope::all);
   const bool help = word == "-h" || word == "--help" || word == "help";
-  if (help && arguments.size() == 1) return print(cli::program_help(cmd::commands(), help_width()));
+  if (help && arguments.size() == 1) return print_program(HelpScope::usual);
+  if (help && arguments[1] == "all") return print_program(HelpScope::all);
   const auto& name = help ? arguments[1] : word;
   const auto* command = find(name);
   if (command == nullptr) return unknown(name);
@@ -100,6 +104,7 @@ Exit run_process(std::span<const std::string> arguments) {
 }  // namespace weir
 
 int main(int argc, char** argv) {
+  weir::base::Stop::hold_back_hangup();
   weir::cli::reserve_standard_streams();
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   return static_cast<int>(weir::run_process(arguments));

@@ -63,23 +63,16 @@ class Push : public cli::Invocation {
                       "(default: 1s; 0 behind a buffer)")
         ->group(batching);
     cli::add_size(app, "--batch-size", spec_.batch_bytes, "most bytes of lines and metadata in a request")->group(batching);
-    app.add_option("--batch-records", spec_.batch_records, "most records in a request")
-        ->type_name("N")
-        ->capture_default_str()
-        ->group(batching);
-    app.add_option("--parallel", spec_.parallel, "up to N requests at once, never two for one stream")
-        ->type_name("N")
-        ->capture_default_str()
+    cli::add_number(app, "--batch-records", spec_.batch_records, "most records in a request", cli::kAtLeastOne)->group(batching);
+    cli::add_number(app, "--parallel", spec_.parallel, "up to N requests at once, never two for one stream",
+                    {.least = 1, .most = 64})
         ->group(batching);
 
     constexpr const char* limits = "Limits of Loki, where they are not its defaults (0 for none)";
     cli::add_size(app, "--max-line-size", spec_.limits.max_line, "longest line that Loki accepts")->group(limits);
     cli::add_duration(app, "--max-age", spec_.limits.max_age, "oldest record that Loki accepts")->group(limits);
     cli::add_duration(app, "--max-ahead", spec_.limits.max_ahead, "how far ahead of the clock a record may be")->group(limits);
-    app.add_option("--max-labels", spec_.limits.max_labels, "most labels of a stream")
-        ->type_name("N")
-        ->capture_default_str()
-        ->group(limits);
+    cli::add_number(app, "--max-labels", spec_.limits.max_labels, "most labels of a stream")->group(limits);
 
     cli::declare(app, loki_, {.addr_option = false});
   }

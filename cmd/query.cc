@@ -22,6 +22,7 @@ namespace {
 using base::Code;
 using base::fail;
 using base::Result;
+using Format = stages::OutputOptions::Format;
 using What = stages::QuerySpec::What;
 
 constexpr std::uint64_t kLimitForPeople = 1000;
@@ -39,7 +40,7 @@ class Query : public cli::Invocation {
         ->type_name("SPOOL");
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);
-    app.add_option("--limit", limit_, "at most N records, 0 for all (default: 1000 in text and raw, all in jsonl)")->type_name("N");
+    cli::add_number(app, "--limit", limit_, "at most N records, 0 for all (default: 1000 in text and raw, all in jsonl)");
     app.add_flag("--forward", forward_, "with a limit, take the oldest records instead of the newest");
     cli::add_duration(app, "--step", step_, "time between the points of a metric query (default: Loki chooses)",
                       {.least = base::kMillisecond});
@@ -66,10 +67,16 @@ class Query : public cli::Invocation {
     return {};
   }
 
-  [[nodiscard]] std::string output() const override {
+  [[nodiscard]] stages::OutputOptions output() const override { return output_; }
+  [[nodiscard]] stages::OutputOptions last_output() const override {
+    auto options = output_;
     const auto question = read_words();
-    if (question && question->what != What::records) return "raw";
-    return output_.format.empty() || output_.format == "auto" ? "text" : output_.format;
+    if (question && question->what != What::records) {
+      options.format = Format::raw;
+    } else if (options.format == Format::automatic) {
+      options.format = Format::text;
+    }
+    return options;
   }
 
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult& result) const override {
@@ -77,7 +84,7 @@ class Query : public cli::Invocation {
   }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
-    const bool jsonl = output_.format == "jsonl" || !plan.last;
+    const bool jsonl = output_.format == Format::jsonl || !plan.last;
     const base::Timestamp now = context.clock->wall();
     auto range = cli::time_range(time_, now);
     if (!range) return std::move(range).error();
@@ -102,7 +109,7 @@ class Query : public cli::Invocation {
     }
     spec_.limit = limit_.value_or(jsonl ? 0 : kLimitForPeople);
     spec_.forward = forward_;
-    spec_.json = output_.format == "jsonl";
+    spec_.json = output_.format == Format::jsonl;
     auto source = stages::make_query(spec_, context);
     if (!source) return std::move(source).error();
     return cli::Built{.source = std::move(*source), .stage = nullptr};
@@ -170,7 +177,7 @@ class Query : public cli::Invocation {
   bool forward_ = false;
   cli::TimeFlags time_;
   tail::Selection selection_;
-  cli::OutputFlags output_;
+  stages::OutputOptions output_;
   cli::LokiOptions loki_;
   stages::QuerySpec spec_;
 };

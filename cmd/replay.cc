@@ -24,7 +24,7 @@ class Replay : public cli::Invocation {
     cli::declare_time(app, time_, "");
     cli::declare_selection(app, selection_);
     app.add_flag("--undelivered", spec_.undelivered, "only records that a consumer has not acknowledged");
-    app.add_flag("--held", spec_.held, "only records that rules hold");
+    app.add_flag("--held", spec_.held, "only records that are held by rules");
     app.add_flag("--rejected", spec_.rejected, "only records that Loki refused for good, each with the reason in `rejected`");
     cli::add_value(
         app, "--speed", [this](const std::string& text) { return read_speed(text); },
@@ -38,7 +38,7 @@ class Replay : public cli::Invocation {
 
   [[nodiscard]] base::Result<void> check() const override { return cli::check(time_); }
 
-  [[nodiscard]] std::string output() const override { return output_.format; }
+  [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult& result) const override {
     return result.source.records_out == 0 ? cli::Exit::negative : cli::Exit::ok;
@@ -76,7 +76,7 @@ class Replay : public cli::Invocation {
   stages::ReplaySpec spec_;
   cli::TimeFlags time_;
   tail::Selection selection_;
-  cli::OutputFlags output_;
+  stages::OutputOptions output_;
   std::string spool_, query_;
 };
 

@@ -3,6 +3,7 @@
 #include "cli/pipeline_run.h"
 #include "cli/terminal.h"
 #include "cli/time_options.h"
+#include "cli/value_options.h"
 #include "cmd/commands.h"
 #include "record/age.h"
 #include "record/json.h"
@@ -92,13 +93,21 @@ std::string shell_word(std::string_view word) {
   return out + "'";
 }
 
+enum class Action : std::uint8_t { check, list, add, remove, test };
+
 class Rules : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("action", action_, "what to do")
+    cli::add_choice<Action>(app, "action", action_,
+                            {{"check", Action::check},
+                             {"list", Action::list},
+                             {"add", Action::add},
+                             {"remove", Action::remove},
+                             {"test", Action::test}},
+                            "what to do")
         ->type_name("check|list|add|remove|test")
-        ->required()
-        ->check(CLI::IsMember({"check", "list", "add", "remove", "test"}));
+        ->default_str("")
+        ->required();
     app.add_option(
            "arguments", arguments_,
            "the file; for `add` a rule behind it; for `remove` its line number, name, id or text; `check`, `list` and `test` "
@@ -111,29 +120,27 @@ class Rules : public cli::Invocation {
         ->type_name("OPTIONS")
         ->capture_default_str();
     cli::declare_time(app, time_, "");
-    app.add_option("-o,--output", output_, "text for people or JSON for programs")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
+    cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
   }
 
   [[nodiscard]] Result<void> check() const override {
     if (arguments_.empty()) {
       return base::fail(Code::usage, "FILE is missing")
-          .with_hint(fmt::format("for example: weir rules {} /etc/weir/rules", action_));
+          .with_hint("name the file of rules: weir rules check /etc/weir/rules");
     }
-    if (action_ == "add" && arguments_.size() != 2) {
+    if (action_ == Action::add && arguments_.size() != 2) {
       return base::fail(Code::usage, arguments_.size() < 2 ? "the rule is missing" : "there are too many arguments")
           .with_hint("quote the rule: weir rules add FILE 'keep for 30m {app=\"checkout\"}'");
     }
-    if (action_ == "remove" && arguments_.size() != 2) {
+    if (action_ == Action::remove && arguments_.size() != 2) {
       return base::fail(Code::usage, arguments_.size() < 2 ? "it is not said which rule" : "there are too many arguments")
           .with_hint("name its line, its name, its id or its text in quotes: weir rules remove FILE 3");
     }
-    if (action_ == "test" && against_.empty()) {
+    if (action_ == Action::test && against_.empty()) {
       return base::fail(Code::usage, "--against is missing")
           .with_hint("try the rules on a spool or on logs: weir rules test FILE --against /var/log/pods");
     }
-    if (action_ != "test" && (!against_.empty() || !compare_.empty() || time_.given())) {
+    if (action_ != Action::test && (!against_.empty() || !compare_.empty() || time_.given())) {
       return base::fail(Code::usage, "--against, --compare, --since, --from and --to belong to `weir rules test`");
     }
     return cli::check(time_);
@@ -141,16 +148,14 @@ class Rules : public cli::Invocation {
 
   Result<cli::Exit> act(const pipeline::Context& context) override {
     const base::Timestamp now = context.clock->wall();
-    if (action_ == "check") return check_files(now);
-    if (action_ == "list") return list(now);
-    if (action_ == "add") return add(context, now);
-    if (action_ == "remove") return remove(now);
+    if (action_ == Action::check) return check_files(now);
+    if (action_ == Action::list) return list(now);
+    if (action_ == Action::add) return add(context, now);
+    if (action_ == Action::remove) return remove(now);
     return test(context, now);
   }
 
  private:
-  [[nodiscard]] bool json() const { return output_ == "json"; }
-
   static Result<cli::Exit> finish(const std::string& text) {
     auto written = cli::write_all(STDOUT_FILENO, text);
     if (!written) return std::move(written).error();
@@ -163,7 +168,7 @@ class Rules : public cli::Invocation {
     if (auto set = rules::RuleSet::compile(*rules); !set) return std::move(set).error();
     const auto findings = rules::check(*rules, {.now = now});
     std::string out;
-    if (json()) {
+    if (json_) {
       out = fmt::format(R"({{"rules":{},"findings":[)", rules->size());
       for (std::size_t i = 0; i < findings.size(); ++i) {
         const rules::Finding& one = findings[i];
@@ -186,7 +191,7 @@ class Rules : public cli::Invocation {
     auto rules = read_rules(arguments_, now);
     if (!rules) return std::move(rules).error();
     std::string out;
-    if (json()) {
+    if (json_) {
       for (const rules::Rule& rule : *rules) {
         const State state = state_of(rule, now);
         const auto* keep = std::get_if<rules::Keep>(&rule.action);
@@ -220,7 +225,7 @@ class Rules : public cli::Invocation {
     });
     if (!edited) return std::move(edited).error();
     const State state = state_of(added->rule, now);
-    if (json()) {
+    if (json_) {
       return finish(fmt::format(R"({{"file":{},"line":{},"id":{},"state":"{}","text":{},"pruned":{}}})"
                                 "\n",
                                 json_string(file), added->rule.place.line, json_string(added->rule.id()), state.word,
@@ -244,7 +249,7 @@ class Rules : public cli::Invocation {
       return std::move(done->text);
     });
     if (!edited) return std::move(edited).error();
-    return finish(json() ? fmt::format("{{\"file\":{},\"removed\":{}}}\n", json_string(file), json_string(line))
+    return finish(json_ ? fmt::format("{{\"file\":{},\"removed\":{}}}\n", json_string(file), json_string(line))
                          : fmt::format("removed from '{}': {}\n", base::escape_control(file), base::escape_control(line)));
   }
 
@@ -274,7 +279,7 @@ class Rules : public cli::Invocation {
     if (!ended) return std::move(ended).error();
     const stages::TrialReport report = trial.report();
     if (report.records == 0) context.diagnostics->say(fmt::format("'{}' has no records in this time", against_));
-    if (auto done = finish(json() ? report.to_json() : report.to_text()); !done) return done;
+    if (auto done = finish(json_ ? report.to_json() : report.to_text()); !done) return done;
     if (context.stop->stopped()) return cli::exit_of_signal(context.stop->signal(), cli::Exit::ok);
     return *ended;
   }
@@ -289,7 +294,7 @@ class Rules : public cli::Invocation {
       return !context.stop->stopped();
     });
     if (!done) return std::move(done).error();
-    if (!json()) context.diagnostics->say("a spool lacks the records that were dropped in front of it");
+    if (!json_) context.diagnostics->say("a spool lacks the records that were dropped in front of it");
     return (*scan)->unreadable_blocks() > 0 ? cli::Exit::incomplete : cli::Exit::ok;
   }
 
@@ -321,7 +326,9 @@ class Rules : public cli::Invocation {
     return result.source.unreadable_files > 0 || result.source.lost > 0 ? cli::Exit::incomplete : cli::Exit::ok;
   }
 
-  std::string action_, against_, enrich_ = "--level", output_ = "text";
+  Action action_ = Action::check;
+  bool json_ = false;
+  std::string against_, enrich_ = "--level";
   std::vector<std::string> arguments_, compare_;
   cli::TimeFlags time_;
 };

@@ -82,8 +82,9 @@ All pipelines of a file run together. The first that fails stops the others.
 On SIGHUP, `weir run FILE` reads FILE again. A pipeline whose words are the same runs on. Every other one is drained. When
 all of these have ended, the new ones start; one that cannot start leaves its place to the old one. A file with a mistake,
 or with a name that --check would not find, changes nothing: weir reports it, and the pipelines run on. A pipeline that has
-ended by itself does not run again. A new pipeline goes on where the positions of its log files end. Without positions,
-`tail` begins anew. On a terminal, SIGHUP means that the terminal was closed, and ends weir.
+ended by itself does not run again. A new pipeline goes on where the positions of its log files end, also in files that were
+deleted before they were read. Without positions, `tail` begins anew. On a terminal, SIGHUP means that the terminal was
+closed, and ends weir.
 
 # Ends of a pipeline
 A pipeline that begins with no source reads JSON lines from standard input. One that ends in no sink writes to standard

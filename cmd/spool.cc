@@ -80,32 +80,39 @@ std::string age(base::Timestamp time, base::Timestamp now) {
   return fmt::format("{} ({})", record::to_rfc3339(time), record::age_in_words(time, now));
 }
 
+// Without a consumer, no record waits for delivery. Most spools never have held records.
+std::string states(const spool::SpoolStatus& status) {
+  std::string text = status.consumers.empty() ? base::grouped(status.undelivered + status.delivered) + " kept (no consumer)"
+                                              : fmt::format("{} undelivered, {} delivered", base::grouped(status.undelivered),
+                                                            base::grouped(status.delivered));
+  if (status.held > 0) text += fmt::format(", {} held", base::grouped(status.held));
+  return text + fmt::format(", {} rejected", base::grouped(status.rejected));
+}
+
 std::string to_text(const std::string& path, const spool::SpoolStatus& status, base::Timestamp now) {
   std::string out;
   const auto line = [&out](std::string_view name, std::string_view value) { out += fmt::format("{:<13} {}\n", name, value); };
   line("spool", base::escape_control(path));
   if (!status.missing.empty()) line("incomplete", base::escape_control(status.missing));
   line("identity", fmt::format("{:016x}, format {}{}", status.id, status.format, status.writing ? ", being written" : ""));
-  // Together: the write-ahead log is a part of the spool, which becomes part of the file by and by.
+  // One number for both: the write-ahead log is part of the spool and is copied into the file later.
   line("size", fmt::format("{} ({} of it unused), and a reserve of {}", record::print_size(status.file_bytes + status.log_bytes),
                            record::print_size(status.free_bytes), record::print_size(status.reserve_bytes)));
   line("records", fmt::format("{}, {} of lines in {}", in_blocks(status.records, status.blocks),
                               record::print_size(status.line_bytes), record::print_size(status.body_bytes)));
-  line("states", fmt::format("{} undelivered, {} delivered, {} held, {} rejected", base::grouped(status.undelivered),
-                             base::grouped(status.delivered), base::grouped(status.held), base::grouped(status.rejected)));
+  line("states", states(status));
   if (status.evicted_undelivered > 0) {
     line("lost", fmt::format("{} evicted",
                              base::count_of(status.evicted_undelivered, "undelivered record was", "undelivered records were")));
   }
   if (status.evicted_rejected > 0) {
-    line("", fmt::format("{} not kept any more",
-                         base::count_of(status.evicted_rejected, "rejected record is", "rejected records are")));
+    line("", fmt::format("{} evicted", base::count_of(status.evicted_rejected, "rejected record was", "rejected records were")));
   }
   if (status.damaged_blocks > 0) line("damaged", in_blocks(status.damaged_records, status.damaged_blocks));
   for (const std::string& file : status.set_aside) line("set aside", base::escape_control(file));
   line("oldest", age(status.oldest, now));
   line("newest", age(status.newest, now));
-  if (status.consumers.empty()) line("consumers", "none: nobody waits for these records");
+  if (status.consumers.empty()) line("consumers", "none: the spool is a ring of recent records; the oldest are evicted first");
   for (const spool::ConsumerStatus& one : status.consumers) {
     line("consumer", fmt::format("{}: {} behind{}{}{}", one.name, base::count_of(one.behind_records, "record"),
                                  one.oldest != 0 ? ", from " + age(one.oldest, now) : std::string(),
@@ -134,24 +141,28 @@ std::string to_text(const std::string& spool, const spool::SpoolCheck& checked, 
                            checked.problems.empty() ? "sound" : base::count_of(checked.problems.size(), "problem"));
 }
 
+enum class Action : std::uint8_t { status, check, copy, forget, compact };
+
 class Spool : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("action", action_,
-                   "`status` shows what the spool holds, `check` looks for damage, `copy` makes a copy, `forget` ends a consumer, "
-                   "`compact` gives unused space back")
+    cli::add_choice<Action>(app, "action", action_,
+                            {{"status", Action::status},
+                             {"check", Action::check},
+                             {"copy", Action::copy},
+                             {"forget", Action::forget},
+                             {"compact", Action::compact}},
+                            "`status` shows what the spool holds, `check` looks for damage, `copy` makes a copy, `forget` ends a "
+                            "consumer, `compact` gives unused space back")
         ->type_name("status|check|copy|forget|compact")
-        ->required()
-        ->check(CLI::IsMember({"status", "check", "copy", "forget", "compact"}));
+        ->default_str("")
+        ->required();
     app.add_option("spool", arguments_,
-                   "the spool (default: WEIR_SPOOL); before it the consumer for `forget NAME SPOOL`, behind it the new file for "
-                   "`copy SPOOL DEST`")
+                   "the spool (default: WEIR_SPOOL); also `forget NAME SPOOL`, where NAME is the consumer, and `copy SPOOL DEST`")
         ->type_name("SPOOL")
-        ->expected(0, 2);
-    app.add_option("-o,--output", output_, "text for people or JSON for programs")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
-    cli::add_duration(app, "--wait", wait_, "how long `compact` waits for the writer of the spool, and `copy` for a busy file");
+        ->expected(1, 2);
+    cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
+    cli::add_duration(app, "--wait", wait_, "how long `compact` waits for the writer of the spool, or `copy` for a busy file");
   }
 
   void fill_in(const char* (*environment)(const char* name)) override {
@@ -169,28 +180,27 @@ class Spool : public cli::Invocation {
     if (!names) return std::move(names).error();
     const std::string& file = names->spool;
     const std::string& consumer = names->consumer;
-    const bool json = output_ == "json";
-    if (action_ == "status") {
-      auto text = status_of(file, json, context.clock->wall());
+    if (action_ == Action::status) {
+      auto text = status_of(file, json_, context.clock->wall());
       return text ? finish(*text, cli::Exit::ok) : Result<cli::Exit>(std::move(text).error());
     }
-    if (action_ == "check") {
+    if (action_ == Action::check) {
       auto checked = spool::check_spool(file);
       if (!checked) return std::move(checked).error();
-      return finish(to_text(file, *checked, json), checked->problems.empty() ? cli::Exit::ok : cli::Exit::incomplete);
+      return finish(to_text(file, *checked, json_), checked->problems.empty() ? cli::Exit::ok : cli::Exit::incomplete);
     }
-    if (action_ == "copy") return copy(*names, context, json);
-    if (action_ == "forget") {
+    if (action_ == Action::copy) return copy(*names, context);
+    if (action_ == Action::forget) {
       if (auto done = spool::forget_consumer(file, consumer, *context.clock); !done) return std::move(done).error();
-      return finish(json ? fmt::format("{{\"spool\":{},\"forgotten\":{}}}\n", json_string(file), json_string(consumer))
-                         : fmt::format("consumer '{}' is forgotten: nothing is kept back for it any more\n", consumer),
+      return finish(json_ ? fmt::format("{{\"spool\":{},\"forgotten\":{}}}\n", json_string(file), json_string(consumer))
+                          : fmt::format("consumer '{}' is forgotten: the spool keeps no records for it any more\n", consumer),
                     cli::Exit::ok);
     }
     auto done = spool::compact(file, wait_, *context.clock);
     if (!done) return std::move(done).error();
-    return finish(json ? fmt::format("{{\"spool\":{},\"before_bytes\":{},\"after_bytes\":{},\"by_writer\":{}}}\n",
-                                     json_string(file), done->before, done->after, done->by_writer)
-                       : fmt::format("{} before, {} now\n", record::print_size(done->before), record::print_size(done->after)),
+    return finish(json_ ? fmt::format("{{\"spool\":{},\"before_bytes\":{},\"after_bytes\":{},\"by_writer\":{}}}\n",
+                                      json_string(file), done->before, done->after, done->by_writer)
+                        : fmt::format("{} before, {} now\n", record::print_size(done->before), record::print_size(done->after)),
                   cli::Exit::ok);
   }
 
@@ -203,13 +213,13 @@ class Spool : public cli::Invocation {
   [[nodiscard]] Result<Names> read_names() const {
     Names names;
     std::vector<std::string> rest = arguments_;
-    if (action_ == "forget") {
+    if (action_ == Action::forget) {
       if (rest.empty())
         return base::fail(Code::usage, "NAME is missing").with_hint("which consumer is gone? weir spool forget NAME SPOOL");
       names.consumer = rest.front();
       rest.erase(rest.begin());
     }
-    if (action_ == "copy") {
+    if (action_ == Action::copy) {
       if (rest.size() < 2) {
         return base::fail(Code::usage, "{} missing", rest.empty() ? "SPOOL and DEST are" : "DEST is")
             .with_hint("name the spool and the file to make: weir spool copy SPOOL DEST");
@@ -221,8 +231,8 @@ class Spool : public cli::Invocation {
     names.spool = rest.empty() ? standard_ : rest.front();
     if (names.spool.empty()) {
       return base::fail(Code::usage, "SPOOL is missing")
-          .with_hint(action_ == "forget" ? "name the consumer and the spool: weir spool forget NAME SPOOL"
-                                         : "name a file, or set WEIR_SPOOL");
+          .with_hint(action_ == Action::forget ? "name the consumer and the spool: weir spool forget NAME SPOOL"
+                                               : "name a file, or set WEIR_SPOOL");
     }
     return names;
   }
@@ -232,7 +242,7 @@ class Spool : public cli::Invocation {
     return exit;
   }
 
-  Result<cli::Exit> copy(const Names& names, const pipeline::Context& context, bool json) const {
+  Result<cli::Exit> copy(const Names& names, const pipeline::Context& context) const {
     base::Monotonic shown = context.clock->monotonic();
     const auto progress = [&](std::uint64_t done, std::uint64_t all) {
       const base::Monotonic now = context.clock->monotonic();
@@ -246,19 +256,22 @@ class Spool : public cli::Invocation {
     if (!copied) return std::move(copied).error();
     if (copied->missing) context.diagnostics->say(*copied->missing);
     if (copied->evicted > 0) {
-      context.diagnostics->say(fmt::format("{} not in the copy: the process that writes the spool evicted what was to come",
-                                           base::count_of(copied->evicted, "record is", "records are")));
+      context.diagnostics->say(fmt::format("{} missing in the copy: the process that writes the spool evicted {} during the copy",
+                                           base::count_of(copied->evicted, "record is", "records are"),
+                                           copied->evicted == 1 ? "it" : "them"));
     }
-    const std::string text = json ? fmt::format(R"({{"spool":{},"copy":{},"blocks":{},"records":{},"bytes":{},"evicted":{}}})"
-                                                "\n",
-                                                json_string(names.spool), json_string(names.target), copied->blocks,
-                                                copied->records, copied->bytes, copied->evicted)
-                                  : fmt::format("{} copied to '{}', {}\n", in_blocks(copied->records, copied->blocks),
-                                                base::escape_control(names.target), record::print_size(copied->bytes));
+    const std::string text = json_ ? fmt::format(R"({{"spool":{},"copy":{},"blocks":{},"records":{},"bytes":{},"evicted":{}}})"
+                                                 "\n",
+                                                 json_string(names.spool), json_string(names.target), copied->blocks,
+                                                 copied->records, copied->bytes, copied->evicted)
+                                   : fmt::format("{} copied to '{}', {}\n", in_blocks(copied->records, copied->blocks),
+                                                 base::escape_control(names.target), record::print_size(copied->bytes));
     return finish(text, copied->missing ? cli::Exit::incomplete : cli::Exit::ok);
   }
 
-  std::string action_, standard_, output_ = "text";  // standard_: WEIR_SPOOL
+  Action action_ = Action::status;
+  std::string standard_;  // WEIR_SPOOL
+  bool json_ = false;
   std::vector<std::string> arguments_;
   base::Duration wait_ = 60 * base::kSecond;
 };
@@ -266,6 +279,9 @@ class Spool : public cli::Invocation {
 constexpr std::string_view kManual = R"(# status
 `weir spool status` shows the size, the number of records in each state, the oldest and the newest record, how far each
 consumer is behind, what was damaged and set aside, and how many logs have a position.
+
+A spool without a consumer is a ring of recent records: no record in it waits for delivery, and the oldest are evicted
+when they are older than `weir buffer --retain` or when --max-size is reached.
 
 # check
 `weir spool check` reads everything: SQLite's own integrity check, the checksum and the form of every block, positions
@@ -278,8 +294,8 @@ makes without SPOOL-wal lacks the newest records; `status` and `check` report th
 blocks the writer. What the writer evicts meanwhile is not copied, and counted.
 
 # forget
-`weir spool forget NAME` ends a consumer (`weir push --as NAME`) that will not come back. The spool then keeps nothing
-back for it. The command fails while a process acknowledges under that name.
+`weir spool forget NAME` ends a consumer (`weir push --as NAME`) that will not come back. The spool then keeps no
+records for it. The command fails while a process acknowledges under that name.
 
 # compact
 `weir spool compact` gives the unused space of the file back to the file system. While a `weir buffer` writes the spool,

@@ -36,8 +36,9 @@ class Tail : public cli::Invocation {
     cli::add_size(app, "--hold-deleted", spec_.hold_deleted,
                   "with -f: how much of deleted files may stay on the disk until it is read; beyond that, the oldest are "
                   "abandoned and reported");
-    app.add_option("--lines", lines_,
-                   "start with the last N lines of each file (default: all; 10 with -f on a terminal, without --checkpoint)")
+    cli::add_value(
+        app, "--lines", [this](const std::string& text) { return read_lines(text); },
+        "start with the last N lines of each file (default: all; 10 with -f on a terminal, without --checkpoint)")
         ->type_name("N|all");
     cli::add_value(
         app, "--from", [this](const std::string& text) { return read_from(text); },
@@ -111,13 +112,13 @@ class Tail : public cli::Invocation {
       return base::fail(Code::usage, "cannot use {} with standard input: it is read once", needs_files())
           .with_hint("use tail -n N FILE | weir tail -");
     }
-    if (since_.has_value() + from_.has_value() + !lines_.empty() > 1) {
+    if (since_.has_value() + from_.has_value() + lines_.has_value() > 1) {
       return base::fail(Code::usage, "cannot use --lines, --from and --since together: each says where to start");
     }
     return {};
   }
 
-  [[nodiscard]] std::string output() const override { return output_.format; }
+  [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
     if (spec_.inputs.empty()) spec_.inputs.emplace_back("/var/log/pods");
@@ -148,17 +149,18 @@ class Tail : public cli::Invocation {
     spec_.start = start(context.clock->wall());
     if (max_age_) spec_.read.max_age = *max_age_;
     // In a pipe nobody knows what comes behind, so that it must not decide either. Who says where to begin has decided.
-    const bool begins_at_start = lines_.empty() && spec_.start.kind == tail::Start::Kind::beginning;
+    const bool begins_at_start = !lines_ && spec_.start.kind == tail::Start::Kind::beginning;
     if (!max_age_ && spec_.read.follow && !spec_.checkpoint.empty() && begins_at_start) spec_.read.max_age = kMaxAge;
     if (plan.last && plan.stdout_is_terminal) {  // somebody watches
       spec_.times.spacing = spec_.times.gather;
-      const bool begins_anywhere = lines_.empty() && !from_ && !since_;
+      const bool begins_anywhere = !lines_ && !from_ && !since_;
       if (spec_.read.follow && begins_anywhere && spec_.checkpoint.empty() && stream == spec_.inputs.end()) {
         spec_.start = {tail::Start::Kind::lines, kLinesOnTerminal, 0};
         spec_.shortens = true;
       }
     }
     spec_.nothing_matched = &nothing_matched_;
+    spec_.handover = plan.handover;
     return cli::Built{.source = stages::make_tail_source(spec_, context), .stage = nullptr};
   }
 
@@ -175,9 +177,17 @@ class Tail : public cli::Invocation {
 
  private:
   // The option that is given and makes no sense for what is read once.
-  [[nodiscard]] const char* needs_files() const { return !lines_.empty() ? "--lines" : from_end() ? "--from end" : nullptr; }
+  [[nodiscard]] const char* needs_files() const { return lines_ ? "--lines" : from_end() ? "--from end" : nullptr; }
 
   [[nodiscard]] bool from_end() const { return from_ && from_->kind == tail::Start::Kind::end; }
+
+  Result<void> read_lines(const std::string& text) {
+    if (text == "all") return lines_.emplace(), Result<void>();
+    auto last = cli::read_number(text);
+    if (!last) return base::fail(Code::usage, "it must be a whole number or all");
+    lines_.emplace(Lines{*last});
+    return {};
+  }
 
   Result<void> read_from(const std::string& text) {
     if (text == "start") return from_.emplace(From{tail::Start::Kind::beginning, {}}), Result<void>();
@@ -190,12 +200,17 @@ class Tail : public cli::Invocation {
 
   [[nodiscard]] tail::Start start(base::Timestamp now) const {
     tail::Start start;
-    if (!lines_.empty() && lines_ != "all") return {tail::Start::Kind::lines, std::stoull(lines_), 0};
+    if (lines_ && lines_->last) return {tail::Start::Kind::lines, *lines_->last, 0};
     if (since_) return {tail::Start::Kind::time, 0, since_->at(now)};
     if (from_) start.kind = from_->kind;
     if (from_ && from_->time) start.time = from_->time->at(now);
     return start;
   }
+
+  // --lines: nothing for all.
+  struct Lines {
+    std::optional<std::uint64_t> last;
+  };
 
   // --from: `time` where `kind` is that.
   struct From {
@@ -204,8 +219,8 @@ class Tail : public cli::Invocation {
   };
 
   stages::TailSpec spec_;
-  cli::OutputFlags output_;
-  std::string lines_;
+  stages::OutputOptions output_;
+  std::optional<Lines> lines_;
   std::optional<From> from_;
   std::optional<cli::TimePoint> since_;
   std::optional<base::Duration> max_age_;

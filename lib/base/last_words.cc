@@ -24,12 +24,7 @@ void append_prefix(std::string_view text) {
 }
 
 [[noreturn]] void end_with(std::string_view why, std::string_view detail = {}) {
-  constexpr std::string_view kCannot = "cannot go on: ";
-  constexpr std::string_view kEnd = "\n";
-  const auto piece = [](std::string_view text) { return iovec{const_cast<char*>(text.data()), text.size()}; };
-  const std::string_view prefix(prefix_bytes.data(), prefix_size);
-  const std::array<iovec, 5> pieces = {piece(prefix), piece(kCannot), piece(why), piece(detail), piece(kEnd)};
-  static_cast<void>(!::writev(STDERR_FILENO, pieces.data(), static_cast<int>(pieces.size())));
+  say_in_signal_handler({"cannot go on: ", why, detail});
   ::_exit(kExitCode);
 }
 
@@ -47,6 +42,19 @@ void unexpected_end() {
 }
 
 }  // namespace
+
+void say_in_signal_handler(std::initializer_list<std::string_view> pieces) {
+  constexpr std::size_t kMost = 8;
+  std::array<iovec, kMost + 2> parts{};
+  std::size_t count = 0;
+  const auto add = [&](std::string_view text) { parts[count++] = {const_cast<char*>(text.data()), text.size()}; };
+  add({prefix_bytes.data(), prefix_size});
+  for (const std::string_view piece : pieces) {
+    if (count <= kMost) add(piece);
+  }
+  add("\n");
+  static_cast<void>(!::writev(STDERR_FILENO, parts.data(), static_cast<int>(count)));
+}
 
 void end_out_of_memory() { end_with("there is no more memory (ulimit -v, memory limit of the container)"); }
 

@@ -2,6 +2,7 @@
 // expected.
 #pragma once
 
+#include <initializer_list>
 #include <string_view>
 
 namespace weir::base {
@@ -10,6 +11,9 @@ namespace weir::base {
 // "weir <command>: cannot go on: …", instead of an abort without a word. Any thread may fail so; what is said then allocates
 // nothing. Called once, before threads start.
 void arrange_last_words(std::string_view command);
+
+// One line on stderr, "weir <command>: <pieces>". Async-signal-safe.
+void say_in_signal_handler(std::initializer_list<std::string_view> pieces);
 
 // The end that a failed allocation of ours has, for those of libraries that tell of theirs.
 [[noreturn]] void end_out_of_memory();

@@ -1,10 +1,15 @@
 #include "base/stop.h"
 
+#include "base/last_words.h"
+
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 
 namespace weir::base {
@@ -14,16 +19,37 @@ namespace {
 std::atomic<Stop*> signalled{nullptr};
 std::atomic<bool> hangup_ends{false};
 
+constexpr Duration kSilent = kSecond;  // how long a drain may take before it is announced
+
+void request(Stop& stop, int number) {
+  stop.request(number);
+  if (stop.level() == Stop::drain && stop.longest_patience() > kSilent) ::alarm(kSilent / kSecond);
+}
+
 void on_signal(int number) {
   const int saved = errno;
   if (Stop* stop = signalled.load(std::memory_order_acquire); stop != nullptr) {
     if (number != SIGHUP) {
-      stop->request(number);
+      request(*stop, number);
     } else if (!hangup_ends.load(std::memory_order_acquire)) {
       stop->request_reload();
     } else if (!stop->stopped()) {  // the system and the shell each send one: the second asks for no haste
-      stop->request(number);
+      request(*stop, number);
     }
+  }
+  errno = saved;
+}
+
+void on_alarm(int) {
+  const int saved = errno;
+  const Stop* stop = signalled.load(std::memory_order_acquire);
+  if (stop != nullptr && stop->level() == Stop::drain) {
+    std::array<char, 20> digits{};
+    const auto seconds = (stop->longest_patience() - kSilent) / kSecond;
+    const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), seconds).ptr;
+    say_in_signal_handler({"still draining: it ends in at most ",
+                           {digits.data(), static_cast<std::size_t>(end - digits.data())},
+                           "s; a second signal ends it at once"});
   }
   errno = saved;
 }
@@ -54,6 +80,13 @@ Result<std::unique_ptr<Stop>> Stop::create_child(const Stop& parent) {
   return stop;
 }
 
+void Stop::hold_back_hangup() {
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &hangup, nullptr);
+}
+
 Result<void> Stop::handle_signals(Stop& stop) {
   signalled.store(&stop, std::memory_order_release);
   struct sigaction action {};
@@ -67,6 +100,14 @@ Result<void> Stop::handle_signals(Stop& stop) {
     if (number == SIGHUP) hangup_ends.store(!ignored && has_terminal(), std::memory_order_release);
     if (::sigaction(number, &action, nullptr) != 0) return io_error(errno, "handle signals");
   }
+  action.sa_handler = on_alarm;
+  action.sa_flags = SA_RESTART;
+  if (::sigaction(SIGALRM, &action, nullptr) != 0) return io_error(errno, "handle signals");
+  action.sa_flags = 0;
+  sigset_t held_back;
+  sigemptyset(&held_back);
+  sigaddset(&held_back, SIGHUP);
+  ::pthread_sigmask(SIG_UNBLOCK, &held_back, nullptr);
   action.sa_handler = SIG_IGN;
   if (::sigaction(SIGPIPE, &action, nullptr) != 0) return io_error(errno, "ignore SIGPIPE");
   // Then a write beyond the limit of a file's size fails with EFBIG, which says what it was.
@@ -93,6 +134,9 @@ void Stop::request_reload() {
 
 void Stop::allow(Duration patience) {
   if (patience > patience_.load(std::memory_order_acquire)) patience_.store(patience, std::memory_order_release);
+  for (const Stop* one = this; one != nullptr; one = one->parent_) {
+    if (patience > one->longest_patience()) one->longest_patience_.store(patience, std::memory_order_release);
+  }
 }
 
 // The earliest one counts.

@@ -36,9 +36,13 @@ class Stop {
   // The parent must outlive it.
   static Result<std::unique_ptr<Stop>> create_child(const Stop& parent);
 
+  // Keeps a SIGHUP back until handle_signals(), so that a reload which is asked for at the very start is remembered instead of
+  // ending the process. The first call of main().
+  static void hold_back_hangup();
+
   // Routes SIGINT, SIGTERM and SIGHUP of this process to `stop`, which must live as long as the process; ignores SIGPIPE, SIGXFSZ.
   // A SIGINT that the process was started to ignore stays ignored (as in the background of shells), and such a SIGHUP (nohup) does
-  // not end it.
+  // not end it. A drain that takes more than a second is announced once on stderr (SIGALRM).
   static Result<void> handle_signals(Stop& stop);
 
   [[nodiscard]] Level level() const {
@@ -58,6 +62,8 @@ class Stop {
 
   // How long a drain may take. Set before anything runs; the longest of several counts.
   void allow(Duration patience);
+  // The longest that was allowed to it and its children; 0 before.
+  [[nodiscard]] Duration longest_patience() const { return longest_patience_.load(std::memory_order_acquire); }
 
   // When whoever waits must give up: kNever while nobody asked the chain to end and what feeds it lives. The first call after a
   // request settles it at now + patience; `now` itself at the level `leave`.
@@ -89,6 +95,7 @@ class Stop {
   std::atomic<int> signal_{0};
   std::atomic<int> reloads_{0};
   std::atomic<Duration> patience_{10 * kSecond};
+  mutable std::atomic<Duration> longest_patience_{0};
   mutable std::atomic<Monotonic> deadline_{kNever};
   mutable std::atomic<bool> feed_has_died_{false};
   mutable std::mutex feed_mutex_;

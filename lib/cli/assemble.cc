@@ -26,16 +26,6 @@ constexpr base::Duration kDrainSource = 10 * base::kSecond;
 constexpr base::Duration kDrainBetween = 15 * base::kSecond;
 constexpr base::Duration kDrainLast = 20 * base::kSecond;
 
-std::string option_value(const CLI::App& app, const char* name) {
-  const auto* option = app.get_option_no_throw(name);
-  return option == nullptr || option->count() == 0 ? std::string() : option->as<std::string>();
-}
-
-std::string output_format(const Link& link) {
-  auto format = link.parsed.invocation->output();
-  return format.empty() ? option_value(*link.parsed.app, "-o") : format;
-}
-
 bool incomplete(const Counters& counters) {
   return counters.invalid > 0 || counters.rejected > 0 || counters.lost > 0 || counters.unreadable_files > 0;
 }
@@ -72,10 +62,12 @@ Result<void> check_chain(std::span<const Link> links) {
       case Role::stage:
         break;
     }
-    if (const std::string format = option_value(*link.parsed.app, "-o"); !last && (format == "raw" || format == "text")) {
-      return cannot_stand(
-          link, fmt::format("-o {} writes {}, which the next stage cannot read", format, format == "raw" ? "bare lines" : "text"),
-          "leave -o out");
+    using Format = stages::OutputOptions::Format;
+    if (const auto format = link.parsed.invocation->output().format; !last && (format == Format::raw || format == Format::text)) {
+      return cannot_stand(link,
+                          fmt::format("-o {}, which the next stage cannot read",
+                                      format == Format::raw ? "raw writes bare lines" : "text writes text"),
+                          "leave -o out");
     }
     if (!link.parsed.invocation->keeper()) continue;
     if (keeper != nullptr) {
@@ -119,22 +111,26 @@ const pipeline::Context& Assembly::context_of(const Command& command, bool fused
   return *contexts_.back();
 }
 
-Result<Assembly> Assembly::build(std::vector<Link> links, bool fused, const pipeline::Context& context) {
-  return put_together(std::move(links), fused, context, Purpose::run);
+Result<Assembly> Assembly::build(std::vector<Link> links, bool fused, const pipeline::Context& context, tail::Handover* handover) {
+  Plan plan;
+  plan.fused = fused;
+  plan.handover = handover;
+  return put_together(std::move(links), std::move(plan), context, Purpose::run);
 }
 
 Result<Assembly> Assembly::rehearse(std::vector<Link> links, bool fused, const pipeline::Context& context) {
-  return put_together(std::move(links), fused, context, Purpose::rehearsal);
+  Plan plan;
+  plan.fused = fused;
+  return put_together(std::move(links), std::move(plan), context, Purpose::rehearsal);
 }
 
-Result<Assembly> Assembly::put_together(std::vector<Link> links, bool fused, const pipeline::Context& context, Purpose purpose) {
+Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, const pipeline::Context& context, Purpose purpose) {
   if (auto ok = check_chain(links); !ok) return std::move(ok).error();
   Assembly assembly;
   assembly.context_ = context;
   assembly.contexts_.push_back(std::make_unique<pipeline::Context>(context));
   const auto& end_context = *assembly.contexts_.front();  // of what stands at the ends
-  Plan plan;
-  plan.fused = fused;
+  const bool fused = plan.fused;
   plan.last_usable = fused && !context.strict_start;
   plan.stdout_is_terminal = is_terminal(1);
   plan.stderr_is_terminal = is_terminal(2);
@@ -172,9 +168,7 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, bool fused, con
   }
   if (open_end) {
     const auto& link = links.back();
-    auto options = stages::parse_output(output_format(link), option_value(*link.parsed.app, "--color"));
-    if (!options) return link.located(std::move(options).error());
-    assembly.stages_.push_back(stages::make_output_sink(*options, end_context));
+    assembly.stages_.push_back(stages::make_output_sink(link.parsed.invocation->last_output(), end_context));
     assembly.writes_standard_output_ = true;
   }
   context.stop->allow(!assembly.reads_standard_input_ ? kDrainSource : open_end ? kDrainBetween : kDrainLast);
@@ -197,11 +191,15 @@ Result<Exit> Assembly::run() {
   };
   say_summary(*source_, result.source);
   for (std::size_t i = 0; i < stages_.size(); ++i) say_summary(*stages_[i], result.stages[i].second);
-  if (!result.ended) return std::move(result.ended).error();
 
-  // A signal is how a chain that follows ends: it must not hide that something was lost for good.
+  // A signal is how a chain that follows ends: it must not hide that something was lost for good, also where it cut the end short.
   bool is_lossy = result.source.lost > 0;
   for (const auto& [name, counters] : result.stages) is_lossy = is_lossy || counters.lost > 0;
+  if (!result.ended) {
+    const bool by_signal = result.ended.error().code == Code::interrupted && context_.stop->signal() != 0;
+    if (!by_signal || !is_lossy) return std::move(result.ended).error();
+    context_.diagnostics->report(result.ended.error());
+  }
   if (is_lossy) return Exit::incomplete;
   if (const auto by_signal = exit_of_signal(context_.stop->signal(), Exit::ok); by_signal != Exit::ok) return by_signal;
   bool is_incomplete = incomplete(result.source);

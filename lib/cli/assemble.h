@@ -29,8 +29,9 @@ base::Result<void> check_chain(std::span<const Link> links);
 // A chain that is built. Movable; owns everything but what the context points at.
 class Assembly {
  public:
-  // Does what check_chain does, then builds from front to back. `fused`: several stages of a `weir run`.
-  static base::Result<Assembly> build(std::vector<Link> links, bool fused, const pipeline::Context& context);
+  // Does what check_chain does, then builds from front to back. `fused`: several stages of a `weir run`. `handover` as in Plan.
+  static base::Result<Assembly> build(std::vector<Link> links, bool fused, const pipeline::Context& context,
+                                      tail::Handover* handover = nullptr);
   // The same with Invocation::rehearse. What comes out is not to be run.
   static base::Result<Assembly> rehearse(std::vector<Link> links, bool fused, const pipeline::Context& context);
 
@@ -48,8 +49,7 @@ class Assembly {
   class StageDiagnostics;
   Assembly();
   enum class Purpose : std::uint8_t { run, rehearsal };
-  static base::Result<Assembly> put_together(std::vector<Link> links, bool fused, const pipeline::Context& context,
-                                             Purpose purpose);
+  static base::Result<Assembly> put_together(std::vector<Link> links, Plan plan, const pipeline::Context& context, Purpose purpose);
   const pipeline::Context& context_of(const Command& command, bool fused);
 
   pipeline::Context context_;

@@ -7,6 +7,7 @@
 #include "cli/exit_code.h"
 #include "pipeline/chain.h"
 #include "pipeline/stage.h"
+#include "stages/output_sink.h"
 
 #include <memory>
 #include <optional>
@@ -16,6 +17,9 @@
 
 namespace CLI {
 class App;
+}
+namespace weir::tail {
+class Handover;
 }
 
 namespace weir::cli {
@@ -40,6 +44,7 @@ struct Plan {
   std::optional<std::string> keeper;  // fused: the file the chain's keeper (buffer, push --checkpoint) writes positions to
   bool last_usable = false;  // where configuration cannot be used, what was used last may run in its place (`run` without --strict)
   bool stdout_is_terminal = false, stderr_is_terminal = false;
+  tail::Handover* handover = nullptr;  // where a tail leaves deleted files to the one that replaces it; null: none does
 };
 
 // Exactly one of source and stage, or neither for an action.
@@ -53,10 +58,11 @@ struct Built {
 //
 // How a declaration becomes help, man page and completions: the description is one line, lower case, no full stop; a default set
 // with default_str or capture_default_str is added as "(default: …)"; type_name is what stands for the value. Choices are those
-// of CLI::IsMember, and of an argument also the words in small letters of its type name ("labels|series|LOGQL"). A value is
-// completed as a file when its type name is or begins with FILE, DIR, PATH or SPOOL. Options are listed by group ("" hides one),
-// first those of the default group. A named option takes one value each time it is given, also one bound to a vector. `-h,--help
-// [all]` and, for stages and sinks, `--strict` are added to every command.
+// of add_choice (value_options.h), and of an argument also the words in small letters of its type name ("labels|series|LOGQL"). A
+// value is completed as a file when its type name is or begins with FILE, DIR, PATH or SPOOL. Options are listed by group ("" hides
+// one), first those of the default group. A named option takes one value each time it is given, also one bound to a vector.
+// `-h,--help [all]` and, for stages and sinks, `--strict` are added to every command. An empty value ('') is an error, except where
+// the value itself is optional: it mostly comes from a variable that is not set.
 class Invocation {
  public:
   virtual ~Invocation() = default;
@@ -75,8 +81,10 @@ class Invocation {
   // The file in which this invocation keeps the positions of the chain, if it is a keeper.
   [[nodiscard]] virtual std::optional<std::string> keeper() const { return std::nullopt; }
   [[nodiscard]] virtual bool is_buffer() const { return false; }
-  // `-o` of this invocation: "", "auto", "text", "raw" or "jsonl". Read when it stands last and is no sink.
-  [[nodiscard]] virtual std::string output() const { return {}; }
+  // -o and --color of this invocation, as they are given.
+  [[nodiscard]] virtual stages::OutputOptions output() const { return {}; }
+  // How its records are written when it stands last and is no sink.
+  [[nodiscard]] virtual stages::OutputOptions last_output() const { return output(); }
 
   virtual base::Result<Built> build(const Plan& plan, const pipeline::Context& context) {
     static_cast<void>(plan), static_cast<void>(context);

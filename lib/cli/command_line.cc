@@ -37,7 +37,8 @@ std::ptrdiff_t find_option_argument(std::span<const std::string> arguments, cons
       if (const auto index = find_argument(arguments, name); index >= 0) return index;
     }
   }
-  return value.empty() ? -1 : find_argument(arguments, value);
+  const auto found = std::find(arguments.begin(), arguments.end(), value);
+  return found == arguments.end() ? -1 : found - arguments.begin();
 }
 
 std::string help_hint(const Command& command) { return fmt::format("see weir {} --help", command.name); }
@@ -99,26 +100,7 @@ std::string shown_name(std::string_view name) {
   return shown;
 }
 
-// CLI11's "NAME: text" apart.
-struct NamedText {
-  std::string name, text;
-};
-NamedText split_name(std::string_view what) {
-  const auto colon = what.find(": ");
-  if (colon == std::string_view::npos) return {"", std::string(what)};
-  return {shown_name(what.substr(0, colon)), std::string(what.substr(colon + 2))};
-}
-
 constexpr std::string_view kHelpValue = "[all]";
-constexpr std::string_view kNumberOrAll = "N|all";
-
-// "=" and the value where it is no whole number; CLI11 would take -1 for the largest there is, and cut what is larger.
-std::string wrong_number(const std::string& value) {
-  const bool digits = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
-  return digits && value.size() < 19 ? std::string() : "=" + value;
-}
-std::string wrong_number_or_all(const std::string& value) { return value == "all" ? std::string() : wrong_number(value); }
-
 ArgumentError wrong_value(const Command& command, const ValueError& wrong, std::span<const std::string> arguments) {
   ArgumentError out;
   out.error = wrong.error;
@@ -129,48 +111,73 @@ ArgumentError wrong_value(const Command& command, const ValueError& wrong, std::
   return out;
 }
 
-// CLI11's words for what went wrong, as ours.
+// The option that the last argument names and leaves without its value; null when it names none. "-fn" ends with -n.
+const OptionFacts* named_by_last(const CommandFacts& facts, std::span<const std::string> arguments) {
+  if (arguments.empty() || arguments.back().size() < 2 || arguments.back()[0] != '-') return nullptr;
+  const std::string& last = arguments.back();
+  return facts.find(last[1] == '-' ? last : std::string{'-', last.back()});
+}
+
+// What CLI11 refuses, in our words. Which option it was is read off the options, never off CLI11's text.
 ArgumentError translate(const ParsedCommand& parsed, const CLI::Error& error, std::span<const std::string> arguments) {
   const auto& command = *parsed.command;
   const auto facts = facts_of(command);
-  auto [name, text] = split_name(error.what());
-  const OptionFacts* option = nullptr;
-  std::string value;  // the one that was wrong
-  const auto usage = [&](std::string message, std::string hint = {}) {
-    return ArgumentError{Error{Code::usage, std::move(message), hint.empty() ? help_hint(command) : std::move(hint)},
-                         option == nullptr ? find_argument(arguments, name) : find_option_argument(arguments, *option, value)};
+  const auto usage = [&](std::string message, std::ptrdiff_t index = -1) {
+    return ArgumentError{Error{Code::usage, std::move(message), help_hint(command)}, index};
   };
-  const auto kind = error.get_name();
-  if (kind == "RequiredError") {
-    const std::string_view what = error.what();
-    return usage(fmt::format("{} is missing", shown_name(what.substr(0, what.find(" is required")))));
+  const auto options = parsed.app->get_options();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    const auto missing = std::find_if(options.begin(), options.end(),
+                                      [](const CLI::Option* one) { return one->get_required() && one->count() == 0; });
+    if (missing != options.end()) return usage(fmt::format("{} is missing", shown_name((*missing)->get_name())));
   }
-  option = facts.find(name);
-  if (kind == "ArgumentMismatch" && option != nullptr) {
-    if (text.find("At Most") != std::string::npos) return usage(fmt::format("{} is given more than once", name));
-    return usage(fmt::format("{} needs a value: {}", name, option->value));
-  }
-  if (kind == "ConversionError") {
-    // "Could not convert: --limit = abc"
-    const auto equals = text.find(" = ");
-    name = shown_name(text.substr(0, equals));
-    option = facts.find(name);
-    if (equals != std::string::npos) value = text.substr(equals + 3);
-    return usage(fmt::format("cannot use '{}' for {}: {} expected", base::escape_control(value), name,
-                             option == nullptr || option->value == "N" ? "a number" : option->value));
-  }
-  if (kind == "ValidationError" && option != nullptr && (option->value == "N" || option->value == kNumberOrAll)) {
-    value = text.substr(std::min<std::size_t>(text.find('=') + 1, text.size()));
-    return usage(fmt::format("cannot use '{}' for {}: a number{} expected", base::escape_control(value), name,
-                             option->value == "N" ? "" : " or all"));
-  }
-  if (kind == "ValidationError" && option != nullptr && !option->choices.empty()) {
-    value = text.substr(0, text.find(" not in {"));
-    const auto choices = fmt::format("{}", fmt::join(option->choices, ", "));
-    return usage(fmt::format("cannot use '{}' for {}: it is one of {}", base::escape_control(value), name, choices),
-                 base::suggestion(value, option->choices, help_hint(command)));
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    const auto repeated = std::find_if(options.begin(), options.end(), [](const CLI::Option* one) {
+      return one->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw &&
+             one->count() > static_cast<std::size_t>(std::max(one->get_items_expected_max(), 1));
+    });
+    if (repeated != options.end()) {
+      const auto name = shown_name((*repeated)->get_name());
+      const auto* option = facts.find(name);
+      return usage(fmt::format("{} is given more than once", name),
+                   option == nullptr ? find_argument(arguments, name) : find_option_argument(arguments, *option, {}));
+    }
+    if (const auto* option = named_by_last(facts, arguments); option != nullptr) {
+      return usage(fmt::format("{} needs a value: {}", option->longs.empty() ? option->shorts.front() : option->longs.front(),
+                               option->value),
+                   static_cast<std::ptrdiff_t>(arguments.size()) - 1);
+    }
   }
   return usage(base::escape_control(error.what()));
+}
+
+ValueError empty_value(const std::string& name) {
+  return {name, "",
+          Error{Code::usage, fmt::format("cannot use '' for {}: it is empty", name),
+                fmt::format("leave {} out, or set the variable that its value comes from", name)}};
+}
+
+// `--tenant=`, which CLI11 would give the next argument as its value, and `--follow=5`, which it would take as a yes.
+std::optional<ArgumentError> wrong_equals(const ParsedCommand& parsed, std::span<const std::string> arguments) {
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string& argument = arguments[i];
+    const auto equals = argument.find('=');
+    if (!argument.starts_with("--") || equals == std::string::npos) continue;
+    const auto name = argument.substr(0, equals);
+    const auto value = argument.substr(equals + 1);
+    const auto* option = parsed.app->get_option_no_throw(name);
+    if (option == nullptr) continue;
+    const auto index = static_cast<std::ptrdiff_t>(i);
+    if (option->get_items_expected_max() > 0) {
+      if (value.empty()) return ArgumentError{empty_value(name).error, index};
+    } else if (value != "true" && value != "false") {
+      return ArgumentError{
+          Error{Code::usage, fmt::format("cannot use '{}' for {}: it takes no value", base::escape_control(value), name),
+                help_hint(*parsed.command)},
+          index};
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -201,9 +208,12 @@ ParsedCommand declare(const Command& command) {
   // A list takes one value each time its option is given; otherwise it would swallow the arguments that follow.
   for (auto* option : app.get_options()) {
     if (!option->get_positional()) option->allow_extra_args(false);
-    const auto type = option->get_type_name();
-    if (type == "N" || type == "UINT") option->check(CLI::Validator(wrong_number, "", "number"));
-    if (type == kNumberOrAll) option->check(CLI::Validator(wrong_number_or_all, "", "number"));
+    if (option->get_items_expected_max() == 0 || option->get_items_expected_min() == 0) continue;
+    const auto refuse_empty = [name = shown_name(option->get_name())](const std::string& value) {
+      if (value.empty()) throw empty_value(name);
+      return std::string();
+    };
+    option->check(CLI::Validator(refuse_empty, "", "not empty"));
   }
   return parsed;
 }
@@ -215,6 +225,7 @@ std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::sp
     const auto* option = parsed.app->get_option_no_throw(name);
     return option != nullptr && option->count() > 0;
   };
+  if (auto wrong = wrong_equals(parsed, arguments)) return *std::move(wrong);
   try {
     parsed.app->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::Error& error) {

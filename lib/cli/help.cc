@@ -48,6 +48,12 @@ std::string examples_text(std::span<const Example> examples, std::size_t width) 
   return out;
 }
 
+std::string exits_text(const std::vector<Exit>& exits, std::size_t width) {
+  std::vector<Row> rows;
+  for (const auto exit : exits) rows.push_back({fmt::format("{}", static_cast<int>(exit)), std::string(exit_meaning(exit))});
+  return "\nExit status:\n" + table(rows, width);
+}
+
 }  // namespace
 
 std::string full_description(const OptionFacts& option) {
@@ -88,14 +94,11 @@ std::string command_help(const CommandFacts& facts, std::size_t width, HelpScope
     out += table(rows, width);
   }
   if (!command.examples.empty()) out += examples_text(command.examples, width);
-  rows.clear();
-  for (const auto exit : exits_of(command))
-    rows.push_back({fmt::format("{}", static_cast<int>(exit)), std::string(exit_meaning(exit))});
-  out += "\nExit status:\n" + table(rows, width);
-  return out;
+  return out + exits_text(exits_of(command), width);
 }
 
-std::string program_help(std::span<const Command* const> commands, std::size_t width) {
+std::string program_help(std::span<const Command* const> commands, std::size_t width, HelpScope scope) {
+  const bool all = scope == HelpScope::all;
   std::string out = "Usage: weir COMMAND [ARGUMENT]...\n\n";
   out += wrap(fmt::format("weir {}: {}.", version(), tagline()), 0, width);
   out += "\n\n";
@@ -110,12 +113,15 @@ std::string program_help(std::span<const Command* const> commands, std::size_t w
     }
     if (!rows.empty()) out += fmt::format("\n{}:\n{}", heading, table(rows, width, column));
   }
-  out += "\nOptions:\n" + table({{"-h, --help", "show this help and exit"}, {"-V, --version", "show the version and exit"}}, width);
+  out += "\nOptions:\n" + table({{"-h, --help [all]", "show this help and exit; `all`: with every variable and exit code"},
+                                 {"-V, --version", "show the version and exit"}},
+                                width);
   std::vector<Row> rows;
   for (const auto& variable : environment_variables()) {
-    if (variable.usual) rows.push_back({std::string(variable.names), std::string(variable.meaning)});
+    if (all || variable.usual) rows.push_back({std::string(variable.names), std::string(variable.meaning)});
   }
   out += "\nEnvironment:\n" + table(rows, width);
+  if (all) out += exits_text(all_exits(), width);
   out += examples_text(program_examples(), width);
   out += "\nweir COMMAND --help describes a command, man weir the rest.\n";
   return out;

@@ -237,7 +237,8 @@ std::string program_man(std::span<const Command* const> commands) {
     }
   }
   out +=
-      ".SH OPTIONS\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nshow help and exit\n.TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\nshow the "
+      ".SH OPTIONS\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR [all]\nshow help and exit; all: with every variable and exit "
+      "code\n.TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\nshow the "
       "version and exit\n";
   out += ".SH SIGNALS AND ENDS\n" + prose(ends());
   out += ".SH ENVIRONMENT\n";
@@ -245,9 +246,7 @@ std::string program_man(std::span<const Command* const> commands) {
     out += ".TP\n" + line(bold(variable.names)) + prose(variable.meaning);
   }
   out += example_entries(program_examples());
-  out += exit_entries(
-      {Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::hung_up, Exit::interrupted, Exit::terminated},
-      exit_rules());
+  out += exit_entries(all_exits(), exit_rules());
   for (const auto* page : {"weir-pipeline", "weir-record", "weir-rules", "weir-spool"}) pages.emplace_back(page, 5);
   return out + see_also(pages);
 }

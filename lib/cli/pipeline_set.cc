@@ -23,9 +23,9 @@ int severity(Exit exit) {
     case Exit::negative:
       return 1;
     case Exit::incomplete:
-      return 2;
-    default:
       return 3;
+    default:  // a signal
+      return 2;
   }
 }
 
@@ -65,7 +65,7 @@ Result<std::unique_ptr<PipelineSet::Slot>> PipelineSet::make(const PipelineEntry
   slot->context = context_;
   slot->context.stop = slot->stop.get();
   auto assembly = rehearsal ? Assembly::rehearse(*std::move(links), true, slot->context)
-                            : Assembly::build(*std::move(links), true, slot->context);
+                            : Assembly::build(*std::move(links), true, slot->context, reload_ ? &handover_ : nullptr);
   if (!assembly) return std::move(assembly).error();
   slot->assembly.emplace(*std::move(assembly));
   if (auto claimed = claim(*slot); !claimed) return std::move(claimed).error();
@@ -146,7 +146,10 @@ Result<Exit> PipelineSet::run() {
       context_.diagnostics->report(std::move(changed).error().within("the pipelines run on as they were"));
     }
   }
-  if (error_) return *std::move(error_);
+  // What a signal cut short does not hide what another pipeline lost.
+  const bool hides_a_loss = error_ && error_->code == base::Code::interrupted && exit_ == Exit::incomplete;
+  if (error_ && !hides_a_loss) return *std::move(error_);
+  if (error_) context_.diagnostics->report(*error_);
   // A signal may have come while none was running.
   return exit_ == Exit::ok ? exit_of_signal(context_.stop->signal(), Exit::ok) : exit_;
 }
@@ -185,6 +188,7 @@ void PipelineSet::start_waiting() {
     if (!change.old) continue;
     if (auto again = start_new(*change.old); !again) return fail(std::move(again).error());
   }
+  handover_.clear();
 }
 
 Result<void> PipelineSet::start_new(const PipelineEntry& entry) {

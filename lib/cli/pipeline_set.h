@@ -19,6 +19,9 @@
 //                                                        names files which a start would not find, changes nothing: the mistake is
 //                                                        reported
 //
+// Deleted log files that the old pipelines have open pass to the new ones (tail/handover.h), and are closed when all of those are
+// built.
+//
 // Nothing new is built while something old is still there, because the new text may give the spool of one pipeline to another. What
 // a pipeline had taken from its source when it was asked to end is drained, as after a signal, for as long as its stages may drain.
 #pragma once
@@ -26,6 +29,7 @@
 #include "base/wake.h"
 #include "cli/assemble.h"
 #include "cli/pipeline_text.h"
+#include "tail/handover.h"
 
 #include <functional>
 #include <memory>
@@ -77,6 +81,7 @@ class PipelineSet {
   const pipeline::Context& context_;
   const Reload reload_;
   base::Wake wake_;  // rung by a thread that ends, and by reloads
+  tail::Handover handover_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<Change> changes_;          // to be made when nothing is ending any more
   std::vector<PipelineEntry> finished_;  // ended by themselves, since the text names them

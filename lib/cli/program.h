@@ -28,6 +28,9 @@ struct Variable {
 // The exits of `command`, with those of signals where it moves records; all that are usual where it names none.
 [[nodiscard]] std::vector<Exit> exits_of(const Command& command);
 
+// Every exit code, in order.
+[[nodiscard]] std::vector<Exit> all_exits();
+
 // The headings under which commands are listed, in this order.
 struct RoleHeading {
   Role role;

@@ -18,7 +18,12 @@ Result<TimePoint> TimePoint::parse(const std::string& text) {
   constexpr base::Timestamp any = 1'767'268'800 * base::kSecond;
   auto time = record::parse_time(text, any);
   if (time) return TimePoint(text);
-  return fail(Code::usage, "{}", text.starts_with('+') ? "it lies in the future" : "it is not a time").with_hint(time.error().hint);
+  const bool is_number = !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos;
+  return fail(Code::usage, "{}",
+              text.starts_with('+') ? "it lies in the future"
+              : is_number           ? "it has no unit"
+                                    : "it is not a time")
+      .with_hint(time.error().hint);
 }
 
 base::Timestamp TimePoint::at(base::Timestamp now) const {

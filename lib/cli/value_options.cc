@@ -1,6 +1,7 @@
 #include "cli/value_options.h"
 
 #include "base/diagnostics.h"
+#include "base/suggestion.h"
 #include "cli/value_error.h"
 #include "record/timestamp.h"
 
@@ -9,7 +10,9 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 namespace weir::cli {
@@ -91,6 +94,30 @@ CLI::Option* add_value(CLI::App& app, const std::string& names, std::function<Re
       what);
 }
 
+Result<std::uint64_t> read_number(const std::string& text, const NumberBounds& bounds) {
+  const std::string_view digits = std::string_view(text).substr(text.starts_with('-') ? 1 : 0);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos)
+    return fail(Code::usage, "it is not a whole number");
+  if (text.starts_with('-')) return fail(Code::usage, "it must {}", bounds.least > 0 ? "be greater than 0" : "not be negative");
+  std::uint64_t number = 0;
+  const bool fits = std::from_chars(digits.data(), digits.data() + digits.size(), number).ec == std::errc();
+  if (!fits || number > bounds.most) return fail(Code::usage, "it must be at most {}", bounds.most);
+  if (number >= bounds.least) return number;
+  if (bounds.least == 1) return fail(Code::usage, "it must be greater than 0");
+  return fail(Code::usage, "it must be at least {}", bounds.least);
+}
+
+CLI::Option* add_number(CLI::App& app, const std::string& names, std::function<void(std::uint64_t number)> take,
+                        const std::string& what, const NumberBounds& bounds, const std::string& standard) {
+  const auto read = [bounds, take = std::move(take)](const std::string& text) -> Result<void> {
+    auto number = read_number(text, bounds);
+    if (!number) return std::move(number).error();
+    take(*number);
+    return {};
+  };
+  return add_value(app, names, read, what)->type_name("N")->default_str(standard);
+}
+
 CLI::Option* add_duration(CLI::App& app, const std::string& names, base::Duration& value, const std::string& what,
                           const DurationBounds& bounds) {
   auto* option = add_value(
@@ -122,15 +149,18 @@ CLI::Option* add_size(CLI::App& app, const std::string& names, std::optional<std
 
 CLI::Option* add_words(CLI::App& app, const std::string& names, const std::vector<std::string>& words,
                        std::function<void(std::size_t index)> take, std::optional<std::size_t> standard, const std::string& what) {
-  auto* option = app.add_option_function<std::string>(
-      names,
-      [words, take = std::move(take)](const std::string& text) {
-        for (std::size_t i = 0; i < words.size(); ++i) {
-          if (words[i] == text) take(i);
-        }
-      },
-      what);
-  option->check(CLI::IsMember(words));
+  const auto read = [words, take = std::move(take)](const std::string& text) -> Result<void> {
+    const auto found = std::find(words.begin(), words.end(), text);
+    if (found == words.end()) {
+      return fail(Code::usage, "it is one of {}", fmt::join(words, ", ")).with_hint(base::suggestion(text, words, ""));
+    }
+    take(static_cast<std::size_t>(found - words.begin()));
+    return {};
+  };
+  auto* option = add_value(app, names, read, what);
+  // It refuses nothing; its description tells OptionFacts which words there are.
+  option->check(
+      CLI::Validator([](const std::string&) { return std::string(); }, fmt::format("{{{}}}", fmt::join(words, ",")), "words"));
   if (standard) option->default_str(words[*standard]);
   return option;
 }

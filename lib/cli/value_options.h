@@ -1,8 +1,9 @@
-// Options whose values are durations, sizes, times or words of an enumeration: read while the arguments are parsed, straight into
-// the member of a spec, with one wording for what is wrong:
+// Options whose values are numbers, durations, sizes, times or words of an enumeration: read while the arguments are parsed,
+// straight into the member of a spec, with one wording for what is wrong:
 //
 //   cannot use '5' for --wait: it has no unit              use for example 500ms, 90s, 15m, 1h30m or 7d
 //   cannot use '0' for --timeout: it must be greater than 0
+//   cannot use '-1' for --limit: it must not be negative
 //
 // What is bound must outlive the parse. A default is shown in help where the bound member has one.
 #pragma once
@@ -10,6 +11,8 @@
 #include "base/clock.h"
 #include "base/result.h"
 
+#include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -25,6 +28,32 @@ class Option;
 }  // namespace CLI
 
 namespace weir::cli {
+
+struct NumberBounds {
+  std::uint64_t least = 0;
+  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+};
+inline constexpr NumberBounds kAtLeastOne = {.least = 1};
+
+// A whole number in digits. Code::usage; the message is the cause alone, as that of add_value's `read`.
+[[nodiscard]] base::Result<std::uint64_t> read_number(const std::string& text, const NumberBounds& bounds = {});
+
+CLI::Option* add_number(CLI::App& app, const std::string& names, std::function<void(std::uint64_t number)> take,
+                        const std::string& what, const NumberBounds& bounds, const std::string& standard);
+
+template <std::integral T>
+CLI::Option* add_number(CLI::App& app, const std::string& names, T& value, const std::string& what, NumberBounds bounds = {}) {
+  bounds.most = std::min<std::uint64_t>(bounds.most, std::numeric_limits<T>::max());
+  return add_number(
+      app, names, [&value](std::uint64_t number) { value = static_cast<T>(number); }, what, bounds, std::to_string(value));
+}
+
+template <std::integral T>
+CLI::Option* add_number(CLI::App& app, const std::string& names, std::optional<T>& value, const std::string& what,
+                        NumberBounds bounds = {}) {
+  bounds.most = std::min<std::uint64_t>(bounds.most, std::numeric_limits<T>::max());
+  return add_number(app, names, [&value](std::uint64_t number) { value = static_cast<T>(number); }, what, bounds, {});
+}
 
 struct DurationBounds {
   base::Duration least = 0;
@@ -54,7 +83,7 @@ enum class Times : std::uint8_t { once, repeated };
 CLI::Option* add_value(CLI::App& app, const std::string& names, std::function<base::Result<void>(const std::string& text)> read,
                        const std::string& what, Times times = Times::once);
 
-// One of a few words. A default is shown where the member holds the value of one of them.
+// One of a few words, which help and completions list. A default is shown where the member holds the value of one of them.
 CLI::Option* add_words(CLI::App& app, const std::string& names, const std::vector<std::string>& words,
                        std::function<void(std::size_t index)> take, std::optional<std::size_t> standard, const std::string& what);
 

@@ -148,7 +148,7 @@ base::Result<std::optional<PushToken>> DeliveryLedger::see(const record::Record&
     return std::optional(redelivery_ && record.source.spool == redelivery_spool_ ? kRow | record.source.block : kNoToken);
   }
   if (!tracks()) return std::optional(kNoToken);
-  auto verdict = keeper_ ? keeper_->see(record) : consumer_->see(record);
+  auto verdict = keeper_ ? keeper_->track(record) : consumer_->track(record);
   if (!verdict) return std::move(verdict).error();
   if (*verdict == spool::Verdict::repeat) return std::optional<PushToken>();
   if (record.source.kind == record::Source::Kind::block && record.source.ordinal > kOrdinalMask)
@@ -164,7 +164,7 @@ base::Result<std::optional<PushToken>> DeliveryLedger::see(const record::Record&
 base::Result<void> DeliveryLedger::see_marker(const record::Record& record) {
   if (!tracks()) return {};
   const std::lock_guard lock(mutex_);
-  auto verdict = keeper_ ? keeper_->see(record) : consumer_->see(record);
+  auto verdict = keeper_ ? keeper_->track(record) : consumer_->track(record);
   if (!verdict) return std::move(verdict).error();
   dirty_ = true;
   ++unattended_;

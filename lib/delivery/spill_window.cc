@@ -1,5 +1,6 @@
 #include "delivery/spill_window.h"
 
+#include "spool/positions_codec.h"
 #include "spool/recent_places.h"
 
 #include <algorithm>

@@ -89,7 +89,7 @@ class SpillWindow {
   [[nodiscard]] base::Monotonic due() const;
   [[nodiscard]] bool settle_due(base::Monotonic now) const { return !settled_.empty() && now >= settle_at_; }
 
-  // Memory of a released block, to be filled again. No other thread reads it; see BufferDrain::meet().
+  // Memory of a released block, to be filled again. No other thread reads it; see BufferDrain::synchronize().
   record::Batch spare();
 
  private:

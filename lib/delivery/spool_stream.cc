@@ -10,28 +10,14 @@
 #include <algorithm>
 
 namespace weir::delivery {
-namespace {
-
-record::Marker& append_marker(record::Batch& batch, record::Marker::Type type, const record::Source& source) {
-  auto* marker = batch.make<record::Marker>();
-  marker->type = type;
-  record::Record& record = batch.records.emplace_back();
-  record.labels = batch.hold(record::LabelSet::empty());
-  record.source = source;
-  record.marker = marker;
-  return *marker;
-}
-
-}  // namespace
-
 void append_begin(record::Batch& batch, const std::string& spool_path, std::uint64_t spool, spool::BlockPlace start) {
-  auto& marker = append_marker(batch, record::Marker::Type::begin, record::Source::in_spool(spool, start.block, start.ordinal));
+  auto& marker = batch.append_marker(record::Marker::Type::begin, record::Source::in_spool(spool, start.block, start.ordinal));
   marker.checkpoint = batch.copy(spool_path);
   marker.spool = spool;
 }
 
 void append_rejected(record::Batch& batch, const std::string& spool_path, std::uint64_t spool) {
-  auto& marker = append_marker(batch, record::Marker::Type::rejected, {});
+  auto& marker = batch.append_marker(record::Marker::Type::rejected, {});
   marker.checkpoint = batch.copy(spool_path);
   marker.spool = spool;
 }
@@ -62,7 +48,7 @@ std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint6
   batch.records.resize(to);
   // Room for the marker; growing by itself would double the vector.
   if (to == batch.records.capacity()) batch.records.reserve(to + 1);
-  append_marker(batch, record::Marker::Type::block, record::Source::in_spool(spool, block, records));
+  batch.append_marker(record::Marker::Type::block, record::Source::in_spool(spool, block, records));
   return bytes;
 }
 
@@ -76,6 +62,6 @@ std::uint64_t leave_out_block(const std::string& spool_path, const spool::BlockI
   return block.records - std::min(block.records, block.held);
 }
 
-void append_end(record::Batch& batch) { append_marker(batch, record::Marker::Type::end, {}); }
+void append_end(record::Batch& batch) { batch.append_marker(record::Marker::Type::end, {}); }
 
 }  // namespace weir::delivery

@@ -96,6 +96,23 @@ std::string explain_labels(std::string_view query, std::span<const record::Label
   return {};
 }
 
+std::string explain_exclusion(std::string_view query, std::span<const record::LabelSetRef> there) {
+  if (there.empty()) return {};
+  for (const MatcherExpr& matcher : matchers_of(query)) {
+    if (matcher.op != MatchOp::not_equal && matcher.op != MatchOp::not_regex) continue;
+    const auto alone = selector_of({matcher});
+    const bool takes_without = alone && alone->selects(*record::LabelSet::empty());  // `a!=""` asks for the label
+    const auto has = [&](const record::LabelSetRef& set) { return !set->get(matcher.name).empty(); };
+    if (!takes_without || std::any_of(there.begin(), there.end(), has)) continue;
+    const std::string selector = print_selector({matcher});
+    auto text = fmt::format("no label '{}' here, so {} excludes nothing", matcher.name, selector);
+    if (matcher.name != "detected_level") return text;
+    const auto filter = std::string_view(selector).substr(1, selector.size() - 2);
+    return text + fmt::format("; `enrich --level` adds the level as metadata, which `| {}` asks for", filter);
+  }
+  return {};
+}
+
 std::string explain_selector(std::string_view query, std::span<const record::LabelSetRef> there) {
   const std::vector<MatcherExpr> matchers = matchers_of(query);
   if (matchers.empty() || there.empty()) return {};

@@ -18,6 +18,10 @@ namespace weir::logql {
 // The same of label names alone: one of the selector's that none of the sets has.
 [[nodiscard]] std::string explain_labels(std::string_view query, std::span<const record::LabelSetRef> there);
 
+// A matcher that only excludes (`level!="debug"`), and excludes nothing, because none of the sets has its label: "no label 'level'
+// here, so {level!="debug"} excludes nothing". "" when there is none, and as above.
+[[nodiscard]] std::string explain_exclusion(std::string_view query, std::span<const record::LabelSetRef> there);
+
 // For places that tell the values of one label at a time: each matcher of the selector that needs its label to be there, by itself.
 // Of a metric query those of its first selector.
 struct OneMatcher {

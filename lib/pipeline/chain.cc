@@ -88,7 +88,7 @@ class Watched : public Outlet {
  public:
   explicit Watched(Outlet& next) : next_(next) {}
   Result<void> begin() { return next_.attach(wake_); }
-  Result<Flow> emit(Batch& batch) override { return seen(next_.emit(batch)); }
+  Result<Flow> emit(Batch& batch) override { return note_end(next_.emit(batch)); }
   Result<Monotonic> nudge(Monotonic now) override {
     wake_.hear();
     return next_.nudge(now);
@@ -97,12 +97,12 @@ class Watched : public Outlet {
   Result<Flushed> flush(Monotonic deadline) override { return next_.flush(deadline); }
   [[nodiscard]] base::Duration batch_wait() const override { return next_.batch_wait(); }
   [[nodiscard]] int reader_fd() const override { return next_.reader_fd(); }
-  Result<Flow> reader_left() override { return seen(next_.reader_left()); }
+  Result<Flow> reader_left() override { return note_end(next_.reader_left()); }
 
   bool done = false;
 
  private:
-  Result<Flow> seen(Result<Flow> flow) {
+  Result<Flow> note_end(Result<Flow> flow) {
     if (flow && *flow == Flow::done) done = true;
     return flow;
   }

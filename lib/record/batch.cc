@@ -135,12 +135,22 @@ Record& Batch::add_copy(const Record& other) {
     auto* marker = make<Marker>();
     *marker = *other.marker;
     marker->checkpoint = copy(other.marker->checkpoint);
-    marker->path = copy(other.marker->path);
     marker->log_key = copy(other.marker->log_key);
+    marker->file.path = copy(other.marker->file.path);
     marker->positions = copy(other.marker->positions);
     record.marker = marker;
   }
   return record;
+}
+
+Marker& Batch::append_marker(Marker::Type type, const Source& source) {
+  auto* marker = make<Marker>();
+  marker->type = type;
+  Record& record = records.emplace_back();
+  record.labels = hold(LabelSet::empty());
+  record.source = source;
+  record.marker = marker;
+  return *marker;
 }
 
 std::string_view Batch::line(Record& record) {

@@ -67,8 +67,8 @@ struct JsonlReader::State {
   std::unordered_map<std::string, LabelSetRef> known;
   std::size_t known_bytes = 0;
 
-  // What is gathered of the line at hand. It goes into the batch once the whole line has proved to be a record: otherwise lines
-  // that are none would fill it.
+  // Parts of the current line. They are copied into the batch only when the whole line is a record, so that other lines do not fill
+  // it.
   std::vector<Label> label_pairs;
   std::vector<Label> metadata_pairs;
   std::vector<std::string_view> unknown;  // members, neighbours with a comma between them as one
@@ -263,14 +263,14 @@ struct JsonlReader::State {
     }
     if (key == "checkpoint") return text(in, marker.checkpoint);
     if (key == "spool") return hex(in, marker.spool);
-    if (key == "path") return text(in, marker.path);
+    if (key == "path") return text(in, marker.file.path);
     if (key == "log") return text(in, marker.log_key);
-    if (key == "inode") return integer(in, marker.inode);
-    if (key == "device") return integer(in, marker.device);
-    if (key == "head_size") return integer(in, marker.head_size);
-    if (key == "head_hash") return hex(in, marker.head_hash);
-    if (key == "check_end") return integer(in, marker.check_end);
-    if (key == "check_hash") return hex(in, marker.check_hash);
+    if (key == "inode") return integer(in, marker.file.inode);
+    if (key == "device") return integer(in, marker.file.device);
+    if (key == "head_size") return integer(in, marker.file.head_size);
+    if (key == "head_hash") return hex(in, marker.file.head_hash);
+    if (key == "check_end") return integer(in, marker.file.check_end);
+    if (key == "check_hash") return hex(in, marker.file.check_hash);
     if (key == "gone") return boolean(in, marker.gone);
     if (key == "positions") {
       in.space();
@@ -355,7 +355,7 @@ struct JsonlReader::State {
       }
       marker.positions = {to, *size};
     }
-    for (std::string_view* text : {&marker.checkpoint, &marker.path, &marker.log_key}) *text = kept(*text, batch);
+    for (std::string_view* text : {&marker.checkpoint, &marker.file.path, &marker.log_key}) *text = kept(*text, batch);
     return true;
   }
 

@@ -32,13 +32,13 @@ void append_marker(std::string& out, const Marker& marker) {
       break;
     case Marker::Type::generation:
       out += ",\"path\":";
-      append_json_string(out, marker.path);
+      append_json_string(out, marker.file.path);
       out += ",\"log\":";
       append_json_string(out, marker.log_key);
-      out += fmt::format(",\"inode\":{},\"device\":{},\"head_size\":{},\"head_hash\":\"{:016x}\"", marker.inode, marker.device,
-                         marker.head_size, marker.head_hash);
-      if (marker.check_end != 0)
-        out += fmt::format(",\"check_end\":{},\"check_hash\":\"{:016x}\"", marker.check_end, marker.check_hash);
+      out += fmt::format(",\"inode\":{},\"device\":{},\"head_size\":{},\"head_hash\":\"{:016x}\"", marker.file.inode,
+                         marker.file.device, marker.file.head_size, marker.file.head_hash);
+      if (marker.file.check_end != 0)
+        out += fmt::format(",\"check_end\":{},\"check_hash\":\"{:016x}\"", marker.file.check_end, marker.file.check_hash);
       break;
     case Marker::Type::done:
       if (marker.gone) out += ",\"gone\":true";

@@ -13,7 +13,7 @@
 
 namespace weir::record {
 
-// Views into the parsed text. `uid` is empty where the path does not tell it, `container` where the name is a pod folder's.
+// Views into the parsed text. `uid` is empty when the path does not have it, `container` when the name is that of a pod folder.
 struct PodPath {
   std::string_view namespace_name;
   std::string_view pod;
@@ -26,7 +26,7 @@ struct PodPath {
 [[nodiscard]] std::optional<PodPath> parse_container_name(std::string_view name);  // "<pod>_<namespace>_<container>-<id>.log"
 [[nodiscard]] std::optional<PodPath> parse_pod_path(std::string_view path);        // either form, whole path
 
-// The name of the live file of which `name` is a rotation, "" when it is none.
+// The name of the live file when `name` is a rotation of it, else "".
 [[nodiscard]] std::string_view live_name_of(std::string_view name);
 
 }  // namespace weir::record

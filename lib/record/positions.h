@@ -4,6 +4,8 @@
 // position never runs ahead of safety: everything before it is stored, acknowledged, or was dropped on purpose.
 #pragma once
 
+#include "record/file_identity.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -11,20 +13,6 @@
 #include <vector>
 
 namespace weir::record {
-
-// Identifies the file of a generation. Two identities are the same file when inode and hash of the first head_size bytes agree
-// and, when check_end is not 0, also the hash of the (up to) 256 bytes before check_end. The device only decides between equal
-// files.
-struct FileIdentity {
-  std::string path;  // at the time of opening
-  std::uint64_t inode = 0;
-  std::uint64_t device = 0;
-  std::uint32_t head_size = 0;  // min(1024, size when announced)
-  std::uint64_t head_hash = 0;
-  std::uint64_t check_end = 0;
-  std::uint64_t check_hash = 0;
-  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
-};
 
 struct Generation {
   std::uint32_t number = 0;  // ascending within the log

@@ -72,6 +72,9 @@ class Batch {
   // Keeps `set` alive until clear(). Returns the pointer for Record::labels.
   const LabelSet* hold(const LabelSetRef& set);
 
+  // Appends a marker without labels. Its members are views: copy() into this batch what they are set to.
+  Marker& append_marker(Marker::Type type, const Source& source);
+
   // Appends a copy of a record of another batch, with all its bytes, `raw` included.
   Record& add_copy(const Record& other);
 

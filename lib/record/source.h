@@ -12,6 +12,8 @@
 // nothing.
 #pragma once
 
+#include "record/file_identity.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -60,18 +62,12 @@ struct Marker {
     rejected,
   };
   Type type = Type::position;
-  bool gone = false;             // done: the log's folder is gone, so forget the log
-  std::string_view checkpoint;   // begin, rejected: path of the file that keeps the positions, as given
-  std::uint64_t spool = 0;       // begin, rejected: identity of the spool that takes acknowledgements; 0 for none
-  std::string_view path;         // generation: path at the time of opening
-  std::string_view log_key;      // generation: the log's name across restarts, which is the live file's path
-  std::uint64_t inode = 0;       // generation
-  std::uint64_t device = 0;      // generation; only decides between equal files, changes at boot
-  std::uint32_t head_size = 0;   // generation: how many first bytes head_hash covers, up to 1024
-  std::uint64_t head_hash = 0;   // generation: FNV-1a 64 of them
-  std::uint64_t check_end = 0;   // generation: check_hash covers the (up to) 256 bytes before this offset; 0 for none
-  std::uint64_t check_hash = 0;  // generation
-  std::string_view positions;    // block: only the spool reads it; base64 in JSON
+  bool gone = false;            // done: the log's folder is gone, so forget the log
+  std::string_view checkpoint;  // begin, rejected: path of the file that keeps the positions, as given
+  std::uint64_t spool = 0;      // begin, rejected: identity of the spool that takes acknowledgements; 0 for none
+  std::string_view log_key;     // generation: the log's name across restarts, which is the live file's path
+  FileIdentityView file;        // generation
+  std::string_view positions;   // block: only the spool reads it; base64 in JSON
 };
 
 [[nodiscard]] std::string_view marker_name(Marker::Type type);

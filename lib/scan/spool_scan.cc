@@ -22,7 +22,7 @@ using spool::TimeRange;
 
 namespace {
 
-constexpr std::size_t kGive = 256 << 10;   // of memory_in_use() from which on records that are due go out
+constexpr std::size_t kGive = 256 << 10;   // bytes in use above which records that are due are emitted
 constexpr std::size_t kGiveAtOnce = 1024;  // records of a batch
 
 bool same_labels(const LabelSet& set, std::span<const Label> labels) {
@@ -117,10 +117,11 @@ void SpoolScan::keep_changed(const Record& record, const logql::LogQuery::Entry&
 }
 
 void SpoolScan::keep(Record& record, std::uint64_t order) {
-  // In small steps: doubling would take more than all that is kept.
+  // In small steps: doubling would take more memory than all kept records.
   if (kept_.records.size() == kept_.records.capacity())
     kept_.records.reserve(kept_.records.size() + kept_.records.size() / 4 + kGiveAtOnce);
-  // What no stage rewrites is decided first and mostly kept as it is; what one does is evaluated once, for both.
+  // A query whose stages rewrite records is evaluated once: run() gives the verdict and the result. Any other query has no parser,
+  // and its records are mostly kept as they are: the cheap verdict comes first, and only a record with an error is evaluated again.
   bool changed = !as_stored_ && query_.rewrites();
   if (!changed) {
     if (!query_.matches(record, loaded_)) return;
@@ -138,7 +139,7 @@ void SpoolScan::keep(Record& record, std::uint64_t order) {
   entries_.push_back({record.timestamp, order, kept_.records.size() - 1});
 }
 
-// Keeps the earlier half of what was gathered; the window ends where that ends.
+// Keeps the earlier half of the gathered records, and ends the window after it.
 void SpoolScan::put_off(TimeRange& window) {
   const auto by_time = [](const Kept& a, const Kept& b) { return a.time < b.time; };
   const auto middle = entries_.begin() + static_cast<std::ptrdiff_t>(entries_.size() / 2);
@@ -151,7 +152,7 @@ void SpoolScan::put_off(TimeRange& window) {
   allowed_ = std::max(memory_, memory_in_use() * 2);
 }
 
-// Only what entries_ tell of stays in kept_.
+// Removes the records from kept_ that entries_ does not name.
 void SpoolScan::retain() {
   spare_.records.reserve(entries_.size());
   for (Kept& kept : entries_) {
@@ -164,7 +165,7 @@ void SpoolScan::retain() {
 
 std::size_t SpoolScan::memory_in_use() const { return kept_.bytes() + entries_.size() * (sizeof(Record) + sizeof(Kept)); }
 
-// Gives away what lies before a time; the rest stays.
+// Emits the records before a time; the rest stays.
 Result<bool> SpoolScan::give(Timestamp before, const Each& each) {
   std::sort(entries_.begin(), entries_.end(),
             [](const Kept& a, const Kept& b) { return a.time != b.time ? a.time < b.time : a.order < b.order; });

@@ -187,7 +187,7 @@ void TextFormat::learn(const LabelSet& set) {
 std::string TextFormat::header() {
   std::string text;
   for (const auto& [name, value] : shared_) {
-    const bool is_said = std::all_of(cache_.begin(), cache_.end(), [&](const auto& entry) {
+    const bool is_said = std::all_of(cache_.begin(), cache_.end(), [&name = name, &value = value](const auto& entry) {
       return names_the_source(*entry.second.set, name) || goes_without_saying(*entry.second.set, {name, value});
     });
     if (is_said) continue;

@@ -79,7 +79,7 @@ Result<Compacted> compact(const std::string& wanted, base::Duration wait, const 
     auto done = compact_here(path, clock, sizes);
     if (done || done.error().code != Code::busy) return done;
   }
-  auto request = ask_to_compact(file->database, clock.wall());
+  auto request = request_compaction(file->database, clock.wall());
   if (!request) return std::move(request).error();
   const base::Monotonic deadline = base::after(clock.monotonic(), wait);
   while (true) {

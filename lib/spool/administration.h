@@ -9,8 +9,8 @@
 
 namespace weir::spool {
 
-// The consumer is gone for good: nothing is kept back for it any more. Errors: usage (nobody registered the name; the names are
-// listed, or no spool), busy (a process acknowledges under the name right now), version, io, full.
+// Removes a consumer that will not come back: the spool keeps no records for it any more. Errors: usage (no spool, or no consumer
+// of this name; the error lists the names), busy (a process acknowledges under the name right now), version, io, full.
 base::Result<void> forget_consumer(const std::string& path, const std::string& name, const base::Clock& clock);
 
 struct Compacted {
@@ -18,8 +18,8 @@ struct Compacted {
   bool by_writer = false;               // the process that writes the spool did it
 };
 
-// Gives unused space back to the file system: by itself when no process writes the spool, else by asking the writer and waiting for
-// it, up to `wait`. Errors: busy (the writer did not come to it in time; the request stays), usage, version, io, full.
+// Gives unused space of the file back to the file system. When a process writes the spool, it asks that process to do so and waits
+// up to `wait`. Errors: busy (the writer did not finish in time; the request stays), usage, version, io, full.
 base::Result<Compacted> compact(const std::string& path, base::Duration wait, const base::Clock& clock);
 
 }  // namespace weir::spool

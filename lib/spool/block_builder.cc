@@ -101,8 +101,7 @@ void BlockBuilder::add(const record::Record& record) {
   Stream& stream = streams_[stream_index];
   const std::uint32_t set = set_of(record.metadata, stream.last_set);
 
-  // As many as the last block had, or in small steps: doubling would take up to twice what is needed, in each of the batches that
-  // go round.
+  // As many as the last block had, or in small steps: doubling would take up to twice the needed memory in each batch.
   auto& records = batch_.records;
   if (records.size() == records.capacity()) records.reserve(std::max(last_records_, records.size() + records.size() / 8) + kGrowth);
   record::Record& copy = records.emplace_back();

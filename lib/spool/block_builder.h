@@ -34,12 +34,12 @@ class BlockBuilder {
   // The copies, in order of arrival: ordinal i is records[i].
   [[nodiscard]] const record::Batch& batch() const { return batch_; }
 
-  // Packs what is there. `packed` keeps its memory, too.
+  // Packs the records that were added. `packed` keeps its memory for the next call.
   void pack(PackedBlock& packed, Effort effort = Effort::fast);
 
-  // Hands the copies out and starts over with `fresh` (which is cleared) as memory.
+  // Returns the copies and starts over. `fresh` is cleared and becomes the memory of the next block.
   record::Batch take(record::Batch fresh = record::Batch());
-  // Memory (which is cleared) for a builder that has nothing yet.
+  // Gives memory to a builder that has no records yet. `fresh` is cleared.
   void give(record::Batch fresh);
 
  private:

@@ -19,19 +19,19 @@ namespace weir::spool {
 struct LoadOptions {
   TimeRange range;                                // records outside are left out
   std::function<bool(const StreamInfo&)> stream;  // false: leave out the records of this stream; null: take all
-  // Runs on all lines of the block, end to end with nothing or a newline between them, before they are split; false: nothing in
-  // here can match. null: no check.
+  // Called with all lines of the block in one piece, with nothing or a newline between them, before they are split. Returns false
+  // when none of them can match. null: no check.
   std::function<bool(std::string_view lines)> lines;
 };
 
-// Not thread safe; keeps its memory. Every error is Code::corrupt. Bytes that are damaged in any way give an error or other
-// records, never more than that; the checksum is the reader's to verify before.
+// Not thread safe; keeps its memory. Every error is Code::corrupt. Damaged bytes give an error or wrong records, and do no other
+// harm. The caller verifies the checksum first.
 class BlockDecoder {
  public:
   base::Result<std::vector<StreamInfo>> streams(std::string_view packed);
 
-  // Appends the wanted records to `batch` and their ordinals to `ordinals`. `expected` is the number of records that the block's
-  // row tells.
+  // Appends the wanted records to `batch` and their ordinals to `ordinals`. `expected` is the number of records according to the
+  // block's row.
   base::Result<void> records(std::string_view body, std::span<const StreamInfo> streams, std::uint32_t expected,
                              const LoadOptions& options, record::Batch& batch, std::vector<std::uint32_t>& ordinals);
 

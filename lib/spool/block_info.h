@@ -1,4 +1,4 @@
-// What is known of a block without opening its body.
+// What the list of blocks says about a block, without its body.
 #pragma once
 
 #include "base/clock.h"
@@ -13,10 +13,10 @@ namespace weir::spool {
 
 using base::TimeRange;
 
-// Blocks that hold records, by number.
+// Selects blocks that hold records. They come in the order of their numbers.
 struct BlockRange {
-  TimeRange time = {};      // those that have a record in it
-  std::uint64_t after = 0;  // with a higher number
+  TimeRange time = {};      // only blocks with a record in this range
+  std::uint64_t after = 0;  // only blocks with a higher number
   std::size_t limit = std::numeric_limits<std::size_t>::max();
 };
 

@@ -4,10 +4,11 @@
 // name them. A number comes from one of two places: a block that is stored takes next(); a block that is passed on before it is
 // stored (buffer --spill) takes one of a range that was reserved in the file first, so that no later writer gives it out again.
 //
-// Rows carry what moved of the positions since the row before. A snapshot says all of it up to a row; it is due when so many
-// rows lie behind it that reading them would take long, and when a row that is not part of it is evicted, since what moved with
-// that row is said nowhere else. The snapshot goes up to the row that is stored with it, or else to what is known to be stored
-// without a hole: with numbers handed out, rows above may still come.
+// Each row carries the positions that moved since the row before it. A snapshot holds all positions up to a row. A new snapshot is
+// due when so many rows follow the old one that reading them takes long. It is also due when a row is evicted that the snapshot
+// does not include, because no other place has the positions of that row. The snapshot goes up to the row that is stored in the
+// same commit, or else up to the last row before which no row is missing: when numbers were handed out, earlier rows may still
+// come.
 #pragma once
 
 #include <cstdint>
@@ -20,32 +21,34 @@ inline constexpr std::uint64_t kHandedAtOnce = 1 << 16;  // numbers reserved in 
 
 class BlockNumbers {
  public:
-  // What the file says: the number of the next block, how far the snapshot goes, how many rows lie behind that, and the newest row.
+  // Sets what the file says: the number of the next block, up to which block the snapshot goes, how many rows follow it, and the
+  // number of the newest row.
   void load(std::uint64_t next, std::uint64_t snapshot_through, std::uint64_t rows_behind, std::uint64_t newest_row);
-  // The file is known to lack what had numbers up to here.
+  // The file has lost the blocks up to this number. They are not handed out again.
   void skip(std::uint64_t through);
 
   [[nodiscard]] std::uint64_t next() const { return next_; }
   [[nodiscard]] std::uint64_t snapshot_through() const { return snapshot_through_; }
-  // In the file.
+  // The number of the newest row in the file.
   [[nodiscard]] std::uint64_t newest_row() const { return newest_row_; }
-  // The file says what is safe up to this block; numbers above may be handed out already.
+  // All blocks up to this one are stored. Higher numbers may have been handed out.
   [[nodiscard]] std::uint64_t stored_through() const { return stored_through_; }
 
-  // The number that the file has to name as reserved before hand_out(); nullopt: some are left of those before.
+  // The number up to which the file must reserve numbers before hand_out() may be called; nullopt when reserved numbers are left.
   [[nodiscard]] std::optional<std::uint64_t> to_reserve() const;
   void reserved(std::uint64_t through);
   [[nodiscard]] std::uint64_t hand_out() { return handed_next_++; }
 
   // A row with the block `id` was stored.
   void stored_row(std::uint64_t id);
-  // So many rows more lie behind the snapshot.
+  // `rows` more rows follow the snapshot.
   void add_rows(std::uint64_t rows) { rows_behind_ += rows; }
-  // Everything up to here is stored.
+  // All blocks up to `through` are stored.
   void stored_all(std::uint64_t through);
   void snapshot_written(std::uint64_t through);
 
-  // With the next commit; `row`: it stores a row; `newest_evicted`: the highest number that it evicts, 0 for none.
+  // Whether the next commit has to write a snapshot. `row`: the commit stores a row. `newest_evicted`: the highest block number
+  // that it evicts, 0 for none.
   [[nodiscard]] bool snapshot_due(bool row, std::uint64_t newest_evicted) const;
 
  private:

@@ -1,9 +1,9 @@
 // What packing and unpacking of a block agree on (weir-spool.5).
 //
 // The body: a byte with its form, a varint with the unpacked size of the lines, the columns, and one zstd frame to the end: the
-// lines. Within a column, and within the lines, the records lie stream by stream, and in order of arrival within a stream: equal
-// things meet, which is what makes them small. Each column is packed by itself, since numbers of different kinds share no
-// statistics.
+// lines. Within a column, and within the lines, the records are grouped by stream, in order of arrival within each
+// stream: equal values stand side by side, so that they compress well. Each column is packed by itself, since numbers of different
+// kinds share no statistics.
 #pragma once
 
 #include <cstddef>
@@ -27,15 +27,15 @@ enum Column : std::uint8_t {
   kColumns,
 };
 
-// A record's set, when it is not the n-th that its stream has had (kHad + n).
-inline constexpr std::uint64_t kNew = 0;    // the next that no stream has had
-inline constexpr std::uint64_t kKnown = 1;  // one that an earlier stream has had, or the empty one: see kKnownSets
+// The metadata set of a record: kNew, kKnown, or kHad + n for the n-th set that its stream has used.
+inline constexpr std::uint64_t kNew = 0;    // the next set that no stream has used yet
+inline constexpr std::uint64_t kKnown = 1;  // a set that an earlier stream has used, or the empty set: see kKnownSets
 inline constexpr std::uint64_t kHad = 2;
 
 // Flags of a record.
 inline constexpr int kHeld = 1;
 inline constexpr int kClean = 2;      // the line is valid UTF-8 and needs no escape in JSON
-inline constexpr int kInvalid = 4;    // made of input that was no record
+inline constexpr int kInvalid = 4;    // made from input that was not a record
 inline constexpr int kUnknown = 8;    // has unknown keys
 inline constexpr int kRejected = 16;  // has a `rejected` object
 

@@ -28,7 +28,7 @@ Compressor::Compressor(Compressor&&) noexcept = default;
 
 void Compressor::append(std::string& out, std::string_view bytes) {
   const std::size_t bound = ZSTD_compressBound(bytes.size());
-  // Not filled, so that of the bound, which is more than the input, only what is written becomes memory.
+  // The bound is larger than the input. The buffer is not filled, so that only the pages that are written take memory.
   const auto frame = std::make_unique_for_overwrite<char[]>(bound);
   const std::size_t written =
       ZSTD_compress2(static_cast<ZSTD_CCtx*>(context_.get()), frame.get(), bound, bytes.data(), bytes.size());

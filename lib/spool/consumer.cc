@@ -157,7 +157,7 @@ base::Result<std::unique_ptr<Consumer>> Consumer::open(const ConsumerOptions& wa
 std::uint64_t Consumer::spool() const { return state_->file.id; }
 const PlaceSet& Consumer::acknowledged() const { return state_->places; }
 
-base::Result<Verdict> Consumer::see(const record::Record& record) {
+base::Result<Verdict> Consumer::track(const record::Record& record) {
   using Type = record::Marker::Type;
   if (record.marker != nullptr && record.marker->type == Type::begin) {
     if (record.marker->spool != 0 && record.marker->spool != state_->file.id) {
@@ -258,9 +258,10 @@ base::Result<void> Consumer::State::store() {
   State& state = *this;
   auto transaction = sqlite::Transaction::begin(state.file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
-  // Later than before, whatever the clock does: the recent file tells rows apart by it.
+  // Always later than before, also when the clock was set back: the recent file identifies the state of the row by this time.
   const base::Timestamp now = std::max(state.clock->wall(), state.stored + 1);
-  // The row may have been forgotten meanwhile; then it stays so, and with it nothing is kept back for this name.
+  // `weir spool forget` may have deleted the row in the meantime. Then it stays deleted, and the spool keeps no records for the
+  // name.
   if (auto done = update_consumer(state.file.database, state.options.name, state.options.match, state.places, now); !done)
     return done;
   std::uint64_t evicted = 0;

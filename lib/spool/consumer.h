@@ -1,19 +1,20 @@
-// One named consumer of a spool: `push` behind a buffer, or `push --spool SPOOL --as NAME`. Holds the name's lock while it lives.
+// One named consumer of a spool: `push` behind a buffer, or `push --spool SPOOL --as NAME`. Holds the lock of the name while it
+// exists.
 //
 //   auto consumer = Consumer::open({.path = …, .name = "main", .spool = begin.spool}, clock, stop);
 //   for every record and marker in the order of the stream:
-//     if (consumer->see(record) == Verdict::repeat) continue;      // acknowledged by an earlier run: do not send it again
+//     if (consumer->track(record) == Verdict::repeat) continue;      // acknowledged by an earlier run: do not send it again
 //   on 2xx:      consumer->acknowledge(block, first, last);
 //   refused:     consumer->reject(block, ordinal, rejection);      // acknowledges it, too
-//   after each answer: consumer->note();                           // survives our own death from here on
-//   once a second, and at the end: consumer->commit();             // survives more than that
+//   after each answer: consumer->note();                           // acknowledgements now survive a kill of this process
+//   once a second, and at the end: consumer->commit();             // and now a power cut, as far as --sync promises
 //
-// see() notices what is missing in the stream: what lies between two things that arrive was dropped on purpose (held, filtered,
-// evicted) and counts as acknowledged once the later one has arrived.
+// track() also notices records that are missing in the stream. A record between two others that arrive was dropped on purpose
+// (held, filtered, evicted). It counts as acknowledged when the later one has arrived.
 //
-// A stream whose records cannot be taken for the time being waits: leave() says so of each of them as it arrives. They stay where
-// they are, are read again from the spool later, and are acknowledged in their order, by wait_from(). The next start brings them
-// too.
+// A stream waits while its records cannot be delivered, for example because Loki limits it. Call leave() for each of its records
+// that arrives. They stay in the spool, are read again later, and are acknowledged in their order by wait_from(). After a restart
+// they arrive again.
 #pragma once
 
 #include "base/clock.h"
@@ -43,50 +44,54 @@ struct ConsumerOptions {
 // Not thread safe: callers that acknowledge from several threads lock around it.
 class Consumer {
  public:
-  // Registers the name if it is new (it then has everything that the spool holds in front of it). Writes only into a spool with our
-  // application_id that belongs to our own user and has the identity asked for. Errors: busy (names the holder), usage (no
+  // Registers the name if it is new; a new consumer gets everything that the spool holds. Writes only into a spool with weir's
+  // application_id that belongs to the user of this process and has the wanted identity. Errors: busy (names the holder), usage (no
   // spool, another identity or owner, a bad name), version, corrupt, io.
   static base::Result<std::unique_ptr<Consumer>> open(const ConsumerOptions& options, const base::Clock& clock,
                                                       const base::Stop* stop = nullptr);
   ~Consumer();
 
   [[nodiscard]] std::uint64_t spool() const;
-  // What was acknowledged, here and by earlier runs.
+  // Everything that was acknowledged under this name, by this process and by earlier ones.
   [[nodiscard]] const PlaceSet& acknowledged() const;
 
-  // Every record and marker of the stream in order. `begin` (of this spool; of another: usage), records, position, block and end
-  // markers; those without a source of a spool are `take`. Error: usage.
-  base::Result<Verdict> see(const record::Record& record);
+  // Call it with every record and marker of the stream, in order. A record or marker whose source is not a spool is `take`. Error:
+  // usage (a `begin` marker names another spool).
+  base::Result<Verdict> track(const record::Record& record);
 
-  // Records `first` to `last` of a block, both inclusive. In any order; again is harmless.
+  // Acknowledges the records `first` to `last` of a block, both inclusive. In any order; a second call does no harm.
   void acknowledge(std::uint64_t block, std::uint32_t first, std::uint32_t last);
-  // Many at once, sorted and apart from each other.
+  // Acknowledges many stretches. They are sorted and do not touch.
   void acknowledge(std::span<const PlaceSet::Stretch> stretches);
-  // The record at this place, which belongs to `stream` (stream_key()), is left for later, or its stream waits already.
+  // Leaves the record at this place for later. Its stream, `stream` (stream_key()), waits from here on, or waits already.
   void leave(std::uint64_t stream, BlockPlace place);
-  // Of a stream that waits: all its records before `from` are acknowledged.
+  // For a stream that waits: acknowledges all its records before `from`.
   void wait_from(std::uint64_t stream, BlockPlace from);
-  // All its records that have arrived are acknowledged.
+  // Ends the waiting of a stream: acknowledges all its records that have arrived.
   void stop_waiting(std::uint64_t stream);
-  // Where the stream of records and markers is: it has brought, or left out on purpose, everything before. {0, 0} before it began.
+  // The place up to which the stream of records and markers has come. {0, 0} before it began.
   [[nodiscard]] BlockPlace position() const;
 
   // Puts the record into the rejected store and acknowledges its place.
   void reject(std::uint64_t block, std::uint32_t ordinal, const Rejection& rejection);
-  // Acknowledges its place and says there why: the record stays in its block, and goes with it. As RejectedStore::add_in_place().
+  // Acknowledges the place and stores the reason. The record itself stays in its block and is evicted with it. As
+  // RejectedStore::add_in_place().
   void reject_in_place(std::uint64_t block, std::uint32_t ordinal, std::string_view kind, const Rejection& rejection);
   // Bytes of rejections that wait in memory for commit().
   [[nodiscard]] std::size_t rejections_waiting() const;
-  // Rejected records that the store had no room for since the last call, the oldest ones.
+  // How many of the oldest rejected records were evicted from the store since the last call, because it was full.
   [[nodiscard]] std::uint64_t take_evicted_rejected();
 
-  // Keeps what was acknowledged where the next process of this name finds it if this one dies (spool/recent_file.h). Quick: no disk
-  // is waited for. False when it cannot be kept, or when there are rejections, which only commit() stores: commit soon.
+  // Writes the acknowledgements since the last commit to the recent file (spool/recent_file.h), where the next process of this name
+  // finds them if this one is killed. Does not wait for the disk. False when the file cannot hold them, or when there are
+  // rejections, which only commit() stores: commit soon.
   [[nodiscard]] bool note();
-  // All but the rejections that wait for commit(): after a kill these come again, and what was delivered beside them does not.
+  // As note(), but leaves out the rejections that wait for commit(). After a kill, the rejected records arrive again; the delivered
+  // ones do not.
   void note_delivered();
 
-  // Stores all of it in one transaction; nothing when nothing changed. Errors (io, full, busy) leave it to the next commit.
+  // Stores all changes in one transaction; does nothing when there are none. After an error (io, full, busy) the next commit tries
+  // again.
   base::Result<void> commit();
 
  private:

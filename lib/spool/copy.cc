@@ -113,7 +113,7 @@ class Copy {
     if (!reading) return std::move(reading).error();
     auto missing = find_missing(source_.database, source_.note);
     if (!missing) return std::move(missing).error();
-    if (*missing) missing_ = fmt::format("spool '{}' is not whole: {}", from_, tell(from_, **missing));
+    if (*missing) missing_ = fmt::format("spool '{}' is not whole: {}", from_, describe(from_, **missing));
     if (auto done = copy_small_tables(source_.database, target_.database); !done) return done;
     for (const auto& step : {&Copy::note_recent, &Copy::copy_positions, &Copy::list_blocks}) {
       if (auto done = (this->*step)(); !done) return done;

@@ -57,7 +57,7 @@ bool in_log(const std::string& path) {
 base::Result<void> report_damaged_block(const std::string& path, std::uint64_t block, const base::Clock& clock) {
   auto file = open_for_consumer(path, base::kSecond);
   if (!file) return std::move(file).error();
-  return ask_to_set_aside(file->database, clock.wall(), block);
+  return request_set_aside(file->database, clock.wall(), block);
 }
 
 base::Result<bool> is_damaged(const std::string& path, std::uint64_t block) {
@@ -93,7 +93,7 @@ void mark_damaged(const std::string& path) { const base::UniqueFd note = base::o
 
 void unmark_damaged(const std::string& path) { ::unlink(note_path(path).c_str()); }
 
-base::Result<void> look_whole(const std::string& path) {
+base::Result<void> check_undamaged(const std::string& path) {
   const auto damaged = [&path](std::string_view what) {
     return base::fail(base::Code::corrupt, "cannot read spool '{}': {}", path, what)
         .with_hint("the `weir buffer` that writes it saves what can be read when it starts");

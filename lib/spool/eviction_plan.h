@@ -1,20 +1,20 @@
-// What leaves a spool, in which order, and why: decisions of the writer as pure functions, without file, clock or system.
+// Which blocks are evicted, in which order, and why: decisions of the writer as pure functions, without file, clock or system.
 //
 // A block is one of three things (Kept). Undelivered: some consumer has not acknowledged everything before its end. Held: it is
-// delivered but for records that are held, and these are younger than `hold`. Delivered: everything else; with no consumer
-// registered all blocks are, and the spool is a ring.
+// all its records are delivered except held ones, and these are younger than `hold`. Delivered: all other blocks. With no consumer
+// registered no block is undelivered, and the spool is a ring of recent records.
 //
-// Blocks go in this order, the oldest of each kind first, and no more of them than is asked for:
+// Blocks are evicted in this order, the oldest of each kind first, and no more than necessary:
 //   1. age       delivered blocks that are `retain` old; at most kExpirePerCommit a plan, so that a commit stays short
-//   2. hold_max  blocks kept for held records alone, from the newest that does not fit into hold_max any more
-//   3. room      delivered, then held blocks, until what is needed fits; a little more goes with them, so that the next commits
-//                find room without touching old pages
-//   4. room      of the rejected store what is missing and a little more: what nobody will take goes before what waits for delivery
-//   5. room      undelivered blocks, if the user allows it (--on-full drop-oldest): exactly what is missing
+//   2. hold_max  blocks that are kept only for held records, as far as they exceed hold_max
+//   3. room      delivered, then held blocks, until the new block fits, and a few more, so that the next commits find room without
+//                changing old pages
+//   4. room      rejected records, which nobody will deliver: as many bytes as are missing and a few more
+//   5. room      undelivered blocks, only with --on-full drop-oldest, and only as many as are missing
 //
-// Invariants: the newest block stays, since it keeps numbers going up across restarts. Undelivered blocks go by room alone, never
-// by age. A plan that frees too little is refused as a whole where waiting helps (undelivered blocks hold the room) or where the
-// disk has no more; else the block is stored all the same, because refusing a block that is larger than the limit would not make it
+// Invariants: the newest block stays, because it keeps block numbers rising across restarts. Undelivered blocks are evicted only to
+// make room, never for their age. A plan that frees too little is refused as a whole when undelivered blocks take the room, so that
+// waiting helps, or when the disk is full. Otherwise the block is stored although it exceeds the limit: waiting would not make it
 // smaller.
 #pragma once
 
@@ -42,15 +42,15 @@ struct StoredBlock {
 // Why a block is still there.
 enum class Kept : std::uint8_t { delivered, held, undelivered };
 
-// What keeps the pages in use from being more.
+// Which limit bounds the pages in use.
 enum class Bound : std::uint8_t {
   size,      // --max-size
-  min_free,  // --min-free: the file system is fuller than that
-  disk,      // nothing of the disk may be taken at all
+  min_free,  // --min-free: less than that is free in the file system
+  disk,      // the disk is full: neither file nor log may grow
 };
 
 struct Room {
-  std::uint64_t bytes = 0;  // that pages in use may take
+  std::uint64_t bytes = 0;  // the most that pages in use may take
   Bound bound = Bound::size;
 };
 
@@ -58,10 +58,10 @@ struct RoomFacts {
   std::uint64_t max_size = 0;  // of the file with its write-ahead log
   std::uint64_t max_log = 0;
   std::uint64_t pages = 0;             // of the file, in use or not
-  bool grow = true;                    // false: neither file nor log may take more of the disk
+  bool grow = true;                    // false: neither file nor log may grow
   int min_free = 0;                    // percent of the file system; below it the file does not grow beyond `floor`
   std::uint64_t floor = 0;             // bytes
-  std::optional<double> free_percent;  // of the file system, where that is known
+  std::optional<double> free_percent;  // of the file system; nullopt when unknown
 };
 [[nodiscard]] Room allowed_room(const RoomFacts& facts);
 
@@ -74,10 +74,10 @@ struct EvictionLimits {
 };
 
 struct SpoolUse {
-  std::uint64_t used = 0,
-                need = 0;  // pages: of the file, and of what is to be stored; need 0: what is stored finds room in any case
+  std::uint64_t used = 0;                 // pages of the file that are in use
+  std::uint64_t need = 0;                 // pages of the block to be stored; 0: nothing is stored that needs room
   std::uint64_t delivered_below = ~0ULL;  // blocks with a lower number are acknowledged by every consumer
-  std::uint64_t rejected_bytes = 0;       // that the rejected store holds
+  std::uint64_t rejected_bytes = 0;       // of whole records in the rejected store
 };
 
 struct Eviction {
@@ -90,9 +90,9 @@ struct Eviction {
 
 struct EvictionPlan {
   std::vector<Eviction> evictions;   // by index
-  std::uint64_t rejected_bytes = 0;  // of the rejected store, that go
-  bool tight = false;                // little is left of what the room allows
-  bool refused = false;              // it frees too little: nothing is to be stored, and nothing to be evicted for it
+  std::uint64_t rejected_bytes = 0;  // to evict from the rejected store
+  bool tight = false;                // little room is left
+  bool refused = false;              // the plan frees too little: store nothing, and evict nothing to make room
 };
 
 // `blocks`: with records, the oldest first.
@@ -101,7 +101,7 @@ struct EvictionPlan {
 
 [[nodiscard]] Kept kept(const StoredBlock& block, std::uint64_t delivered_below, base::Duration hold, base::Timestamp now);
 
-// That a body of so many bytes takes.
+// The number of pages that a body of `body_bytes` takes.
 [[nodiscard]] std::uint64_t pages_of(std::uint64_t body_bytes);
 
 }  // namespace weir::spool

@@ -229,7 +229,7 @@ Result<SpoolCheck> check_spool(const std::string& wanted, base::Duration wait) {
   const auto note = [&check](std::string problem) {
     if (check.problems.size() < kProblemsTold) check.problems.push_back(std::move(problem));
   };
-  if (auto whole = look_whole(path); !whole) note(whole.error().message);
+  if (auto whole = check_undamaged(path); !whole) note(whole.error().message);
   auto checked = check_file(path, wait);
   if (!checked && checked.error().code == Code::corrupt) {
     if (check.problems.empty()) note(checked.error().message);

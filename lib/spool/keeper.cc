@@ -1,13 +1,14 @@
-// What moves a log of the stream:
-//   unknown      -> introduced by a `generation` marker, which binds the stream's numbers to a log and a generation of the file
-//   introduced   a record or position marker is taken or a repeat, by the ends that were safe or taken when the generation was
-//   bound;
-//                advance() moves the ends and where reading resumes
-//   closing      `done` was seen: the generation is finished once everything before is safe, and the log is gone if the marker said
-//   so gone         kept for names that its files may still have; the next generation marker of its key brings it back
+// The states of a log in the stream:
+//   unknown      a `generation` marker introduces the log: it binds the stream's numbers to a stored log and generation
+//   introduced   a record or position marker is `take` or `repeat`, depending on the ends that were safe or taken when the
+//   generation
+//                was bound. advance() moves the ends, and the place at which reading resumes
+//   closing      a `done` marker came: the generation is finished when everything before it is safe. If the marker says so, the log
+//                is gone then
+//   gone         remembered for other names of its files. The next generation marker with its key brings it back
 //
-// Invariants: an end never goes back and never runs ahead of what was advanced. One stored generation stands for at most one number
-// of a stream. What moved is in the next delta(); committed() forgets that, so a commit that fails loses nothing.
+// Invariants: an end never moves back, and never beyond what advance() was given. A stored generation matches at most one number of
+// a stream. A position that moved stays in delta() until committed(), so a commit that fails loses nothing.
 //
 // 'Repeat' is decided by generation, not by comparing generation numbers: a file that was forgotten and comes back gets a higher
 // number than the live one, and must not make the live one's records look old.
@@ -62,11 +63,6 @@ struct BoundLog {
   Log* log = nullptr;
   std::vector<BoundGeneration> generations;  // newest last
 };
-
-record::FileIdentity identity_of(const record::Marker& marker) {
-  return {std::string(marker.path), marker.inode,     marker.device,    marker.head_size,
-          marker.head_hash,         marker.check_end, marker.check_hash};
-}
 
 bool same_path(const std::string& a, const std::string& b) {
   if (a == b) return true;
@@ -186,7 +182,7 @@ struct Keeper::State {
       ++log.bound;
     }
     BoundLog& bound = *find(source.log);
-    const record::FileIdentity announced = identity_of(marker);
+    const record::FileIdentity announced = marker.file.with_path(std::string(marker.file.path));
 
     if (BoundGeneration* known = find(source.log, source.generation); known != nullptr) {
       if (known->stored->announce(announced)) log.generations_moved = true;
@@ -220,7 +216,7 @@ struct Keeper::State {
     return {};
   }
 
-  base::Result<Verdict> see_marker(const record::Record& record) {
+  base::Result<Verdict> track_marker(const record::Record& record) {
     const record::Marker& marker = *record.marker;
     using Type = record::Marker::Type;
     if (marker.type == Type::begin) {
@@ -319,15 +315,15 @@ Keeper::~Keeper() = default;
 Keeper::Keeper(Keeper&&) noexcept = default;
 Keeper& Keeper::operator=(Keeper&&) noexcept = default;
 
-base::Result<Verdict> Keeper::see(const record::Record& record) {
-  if (record.marker != nullptr) return state_->see_marker(record);
+base::Result<Verdict> Keeper::track(const record::Record& record) {
+  if (record.marker != nullptr) return state_->track_marker(record);
   if (!record.source || record.source.kind == record::Source::Kind::rejected) return Verdict::take;
   auto bound = state_->check(record.source);
   if (!bound) return std::move(bound).error();
   const BoundGeneration& generation = **bound;
   const int s = record.source.substream & 1;
-  // A line that was open when its file was finished goes on in the next one, but for one case: the file is gone, and the gap that
-  // says so has its place in it.
+  // A line that was open at the end of its file continues in the next one. The exception: the file is gone, and the gap record has
+  // its place in that file.
   const bool left_open = state_->find(record.source.log)->log->resume.generation == generation.stored->facts.number;
   if ((generation.finished && !left_open) || record.source.end <= generation.floor[s]) {
     ++state_->repeats;

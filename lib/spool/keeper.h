@@ -1,17 +1,17 @@
-// The positions of a tracked stream: what was safe before, what came again, and what has become safe now.
+// The positions of a tracked stream: which records are safe, and which of those that arrive were safe before.
 //
-// `buffer SPOOL` and `push --checkpoint FILE` each own one. The stream's LOG and GENERATION numbers mean something only within
-// that stream; the keeper resolves them to the generations it has stored, by the identity in `generation` markers: the same log
-// key, inode, head size and head hash, and the same check at the same offset where both have a check. The last few identities of a
-// growing file are remembered and match, too. One stored generation stands for at most one number of a stream.
+// `buffer SPOOL` and `push --checkpoint FILE` each own one. LOG and GENERATION numbers mean something only within one stream. The
+// keeper maps them to the generations that it has stored, by the identity in `generation` markers: the same log key, inode, head
+// size and head hash, and the same check where both have one at the same offset. It remembers the last few identities of a growing
+// file, and these match too. A stored generation matches at most one number of a stream.
 //
-// So a reader that goes on in files it knows from stored positions announces them first, oldest first, with the identity that
-// was stored, also those it cannot find any more (followed by `done`); then again with an identity that has grown; then new
-// files. A file that cannot be matched is a new generation: its records are taken, never discarded.
+// So a reader that continues from stored positions first announces those files, the oldest first, with the stored identity. It
+// announces also those that no longer exist, followed by `done`. Then it announces them again with the identity as it is now, and
+// then new files. A file that matches nothing is a new generation: its records are taken, never discarded.
 //
-// Within a generation the ENDs of one sub-stream rise from record to record, also those of the pieces of a line that was cut.
-// Finished generations (the last few of a log) and logs that are gone (the last few hundred) stay known, so that a reader that
-// started before they were finished doubles nothing. Whatever else is gone is forgotten, the stream's number for it as well.
+// Within a generation, the ENDs of stdout and those of stderr rise from record to record, also for the pieces of a line that was
+// cut. The keeper remembers the last few finished generations of a log, and the last few hundred logs that are gone, so that a
+// reader that started earlier repeats nothing. It forgets everything else that is gone, with its number in the stream.
 // Not thread safe.
 #pragma once
 
@@ -21,7 +21,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,44 +33,45 @@ enum class Verdict : std::uint8_t {
 
 class Keeper {
  public:
-  // `checkpoint` is the file in which the positions are kept: a `begin` marker that names another is an error.
+  // `checkpoint` is the file that holds the positions. A `begin` marker that names another file is an error.
   explicit Keeper(std::string checkpoint);
   ~Keeper();
   Keeper(Keeper&&) noexcept;
   Keeper& operator=(Keeper&&) noexcept;
 
-  // Every record and marker of the stream, in order, once. A record without a source is always `take`. A marker is `take` too, and
-  // one that has a source (position, done) is to be passed to advance() like a record when everything before it is safe; its
-  // other effects (generation, done, gone) are the keeper's business. `begin` starts a new stream: advance() all of the former
-  // first. Errors: usage (another checkpoint is named, a source that no marker introduced, a source of a spool).
-  base::Result<Verdict> see(const record::Record& record);
+  // Call it with every record and marker of the stream, in order, once. A record without a source is always `take`. A marker is
+  // `take` too. Pass a marker with a source (position, done) to advance() like a record, when everything before it is safe. `begin`
+  // starts a new stream: call advance() for the records of the former stream first. Errors: usage (another checkpoint is named, a
+  // source that no marker introduced, a source in a spool).
+  base::Result<Verdict> track(const record::Record& record);
 
-  // Everything of this log up to `source` (which went through see()) is safe or was dropped on purpose. Called in order per log;
-  // one that lies before what is known already changes nothing.
+  // All records of this log up to `source`, which went through track(), are safe or were dropped on purpose. Call it in order for
+  // each log. A source before the known position changes nothing.
   void advance(const record::Source& source);
-  // What came of this substream up to `source` is safe, while something of the log's other one is not: reading will begin where it
-  // would have, and find a repeat there. Called in order per substream.
+  // All records of this substream (stdout or stderr) up to `source` are safe, while the other substream of the log has records that
+  // are not. The place at which reading resumes stays, and what is read twice there is a repeat. Call it in order for each
+  // substream.
   void advance_alone(const record::Source& source);
 
-  // Whether something of this log of the stream may still come: it was introduced, and did not end for good.
+  // Whether more records of this log may arrive: a marker introduced it, and it has not ended for good.
   [[nodiscard]] bool follows(std::uint32_t log) const;
 
-  // What moved since committed() was last called, in the form of the `positions` column of a block; "" when nothing did.
+  // The positions that moved since the last committed(), in the form of the `positions` column of a block; "" when none moved.
   [[nodiscard]] std::string delta() const;
   [[nodiscard]] bool moved() const;
-  // The delta is in the file now.
+  // Call it when the delta is stored.
   void committed();
-  // Everything, in the form of the `positions` table.
+  // All positions, in the form of the `positions` table.
   [[nodiscard]] std::string snapshot() const;
 
-  // Puts a stored snapshot ("" for none), and then deltas in their order, on top of what is there. Error: corrupt.
+  // Adds a stored snapshot ("" for none), or a delta, to the positions so far. Deltas are loaded in their order. Error: corrupt.
   base::Result<void> load(std::string_view encoded);
 
-  // What a reader starts from: logs that are not gone, generations from the one of `resume` on, and which are finished.
-  // `also_gone`: and of the last logs that are gone, marked so, which files they had.
+  // What a reader starts from: the logs that are not gone, with their generations from that of `resume` on. `also_gone`: includes
+  // the last logs that are gone, marked as gone, so that their files are recognised under other names.
   [[nodiscard]] record::Positions positions(bool also_gone = false) const;
 
-  // How many records see() has called repeats.
+  // How many records track() has judged `repeat`.
   [[nodiscard]] std::uint64_t repeats() const;
 
  private:
@@ -79,13 +79,10 @@ class Keeper {
   std::unique_ptr<State> state_;
 };
 
-// One delta that says what these, made by delta() in this order, say together.
-[[nodiscard]] std::string join_deltas(std::span<const std::string_view> deltas);
-
-// A block that was passed on before it was stored, and may never be: positions up to its end.
+// The positions of a block that was passed on before it was stored (buffer --spill), and that may never be stored.
 struct Handed {
   std::uint64_t block = 0;
-  std::string positions;  // the delta of the keeper, "" when nothing moved
+  std::string positions;  // the delta of the keeper, "" when no position moved
 };
 
 }  // namespace weir::spool

@@ -70,7 +70,7 @@ base::Result<std::optional<MissingLog>> find_missing(sqlite::Database& database,
   return std::optional<MissingLog>({*records, note->records, note->time});
 }
 
-std::string tell(const std::string& path, const MissingLog& missing) {
+std::string describe(const std::string& path, const MissingLog& missing) {
   struct stat status = {};
   const std::string log = path + "-wal";
   const bool there = ::stat(log.c_str(), &status) == 0 && status.st_size > 0;

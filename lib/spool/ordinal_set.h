@@ -1,4 +1,4 @@
-// A set of places within one block, as it lies in `rejected_ranges` (weir-spool.5).
+// A set of ordinals within one block, in the form of the table `rejected_ranges` (weir-spool.5).
 #pragma once
 
 #include "base/result.h"
@@ -12,7 +12,7 @@
 
 namespace weir::spool {
 
-// Neighbours share an entry, so that all of a block costs as much as one. Not thread safe.
+// Neighbours share an entry, so that a whole block costs as much as one record. Not thread safe.
 class OrdinalSet {
  public:
   struct Stretch {
@@ -22,7 +22,7 @@ class OrdinalSet {
   };
 
   [[nodiscard]] bool empty() const { return stretches_.empty(); }
-  [[nodiscard]] const std::vector<Stretch>& stretches() const { return stretches_; }  // sorted, apart from each other
+  [[nodiscard]] const std::vector<Stretch>& stretches() const { return stretches_; }  // sorted; they do not touch
   [[nodiscard]] std::uint64_t count() const {
     std::uint64_t count = 0;
     for (const Stretch& one : stretches_) count += one.to - one.from;
@@ -34,7 +34,7 @@ class OrdinalSet {
   }
 
   void add(std::uint32_t ordinal) { add(ordinal, ordinal + 1); }
-  // Everything from `from` up to `to`, which itself stays out.
+  // Adds all ordinals from `from` to `to`, without `to`.
   void add(std::uint32_t from, std::uint32_t to) {
     if (to <= from) return;
     // The usual case: they come in order.

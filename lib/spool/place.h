@@ -19,12 +19,13 @@ struct BlockPlace {
   friend auto operator<=>(const BlockPlace&, const BlockPlace&) = default;
 };
 
-// Names a stream in the packed forms: the same for equal labels and tenant in every process and release.
+// A number for a stream in the packed forms. It is the same for equal labels and tenant in every process and release.
 [[nodiscard]] std::uint64_t stream_key(const record::LabelSet& labels, std::string_view tenant);
 
-// What a consumer has acknowledged: everything up to a place, and stretches behind it. Block numbers may have holes, so a
-// stretch is told by two places and may span blocks. A stream that waits is excepted: of its records those before its own place are
-// acknowledged and no others, whatever is said of their places. So a stream that is hours behind costs one entry, not one a record.
+// What a consumer has acknowledged: everything before a place, and stretches after it. Block numbers may have holes, so a stretch
+// is given by two places and may span blocks. A waiting stream has a place of its own: its records before that place are
+// acknowledged, and all its later records are not, even within a stretch. So a stream that is hours behind costs one entry, not one
+// a record.
 class PlaceSet {
  public:
   struct Stretch {
@@ -42,37 +43,37 @@ class PlaceSet {
   PlaceSet() = default;
   explicit PlaceSet(BlockPlace before) : before_(before) {}
 
-  // Everything before it is acknowledged, of every stream.
+  // Everything before this place is acknowledged, for all streams, also those that wait.
   [[nodiscard]] BlockPlace before() const;
-  [[nodiscard]] const std::vector<Stretch>& stretches() const { return stretches_; }  // sorted, apart from each other
+  [[nodiscard]] const std::vector<Stretch>& stretches() const { return stretches_; }  // sorted; they do not touch
   [[nodiscard]] const std::vector<Waiting>& waiting() const { return waiting_; }      // sorted by stream
-  // Acknowledged whatever stream it belongs to.
+  // The place is acknowledged, whatever stream the record belongs to.
   [[nodiscard]] bool contains(BlockPlace place) const;
-  // All of [from, to).
+  // All places in [from, to) are acknowledged, whatever stream they belong to.
   [[nodiscard]] bool contains(BlockPlace from, BlockPlace to) const;
   // The record at this place is acknowledged.
   [[nodiscard]] bool has(BlockPlace place, const record::Record& record) const;
   // Some of [from, to) may be acknowledged.
   [[nodiscard]] bool touches(BlockPlace from, BlockPlace to) const;
-  // Behind all places that are acknowledged for any stream.
+  // The place after all that are acknowledged for any stream.
   [[nodiscard]] BlockPlace end() const { return stretches_.empty() ? before_ : stretches_.back().to; }
 
-  // Everything from `from` up to `to`, which itself stays out. Nothing when to <= from.
+  // Adds all places from `from` to `to`, without `to`. Adds nothing when to <= from.
   void add(BlockPlace from, BlockPlace to);
-  // Many of them, sorted and apart from each other, in one pass: what the set holds is moved once and not for each.
+  // Adds many stretches in one pass. They are sorted and do not touch.
   void add_sorted(std::span<const Stretch> more);
-  // Everything before `place`, also of streams that wait.
+  // Adds everything before `place`, also for streams that wait.
   void add_before(BlockPlace place);
-  // All that `other` has, too. A stream that waits in one of them waits, from the first place on.
+  // Adds all places of `other`. A stream that waits in either set waits, from the earlier of its places.
   void add_all(const PlaceSet& other);
-  // The stream waits, from there on; one that waits already goes forward, never back.
+  // The stream waits from this place on. The place of a stream that waits already moves forward, never back.
   void wait(std::uint64_t stream, BlockPlace from);
-  // The stream waits, and this place of it is not acknowledged.
+  // The stream waits, and its record at this place is not acknowledged.
   void wait_also(std::uint64_t stream, BlockPlace place);
   [[nodiscard]] bool waits(std::uint64_t stream) const;
   void stop_waiting(std::uint64_t stream);
 
-  // The packed form of what before() does not say, for the `partial` column (weir-spool.5); "" for nothing.
+  // Stretches and waiting streams in packed form, for the `partial` column (weir-spool.5); "" when there are none.
   [[nodiscard]] std::string encode_stretches() const;
   static base::Result<PlaceSet> decode(BlockPlace before, std::string_view stretches);
 
@@ -82,7 +83,7 @@ class PlaceSet {
   [[nodiscard]] bool covers(BlockPlace place) const;
   void cover_before(BlockPlace place);
 
-  BlockPlace before_{1, 0};  // but for streams that wait
+  BlockPlace before_{1, 0};  // except for streams that wait
   std::vector<Stretch> stretches_;
   std::vector<Waiting> waiting_;
 };

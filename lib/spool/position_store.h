@@ -2,7 +2,7 @@
 //
 //   auto store = PositionStore::open(path, wait, clock, stop);   // creates FILE, takes the keeper's lock
 //   auto keeper = store->load();
-//   … keeper.see(record) on arrival, keeper.advance(source) after 2xx …
+//   … keeper.track(record) on arrival, keeper.advance(source) after 2xx …
 //   store->note(keeper);                                          // after each answer
 //   store->commit(keeper);                                        // at most about once a second
 #pragma once
@@ -22,25 +22,26 @@ namespace weir::spool {
 // Not thread safe.
 class PositionStore {
  public:
-  // Waits up to `wait` (or until `stop`, may be null) for another keeper to go. Errors: busy (names the holder), usage (no spool),
-  // version, corrupt, io, full.
+  // Waits up to `wait` (or until `stop`, may be null) while another process holds the file. Errors: busy (names the holder), usage
+  // (no spool), version, corrupt, io, full.
   static base::Result<std::unique_ptr<PositionStore>> open(const std::string& path, base::Duration wait, const base::Clock& clock,
                                                            const base::Stop* stop = nullptr);
   ~PositionStore();
 
   base::Result<Keeper> load();
-  // Stores what moved and what reject() collected, in one transaction; nothing when nothing did.
+  // Stores the positions that moved and the rejections, in one transaction. Does nothing when there are none.
   base::Result<void> commit(Keeper& keeper);
-  // The store keeps the latest 8 MiB.
+  // Collects a rejection for the next commit(). The store keeps the latest 8 MiB.
   void reject(const Rejection& rejection);
   // As Consumer's.
   [[nodiscard]] std::size_t rejections_waiting() const;
   [[nodiscard]] std::uint64_t take_evicted_rejected();
-  // Keeps what moved where the next process finds it if this one dies (spool/recent_file.h), without waiting for the disk. False
-  // when it cannot be kept, or when there are rejections, which only commit() stores: commit soon.
+  // Writes the positions that moved to the recent file (spool/recent_file.h), where the next process finds them if this one is
+  // killed. Does not wait for the disk. False when the file cannot hold them, or when there are rejections, which only commit()
+  // stores: commit soon.
   [[nodiscard]] bool note(const Keeper& keeper);
 
-  // Checkpoints and closes. The destructor does so too and ignores what goes wrong.
+  // Copies the write-ahead log into the file and closes. The destructor does the same and ignores errors.
   base::Result<void> close();
 
  private:

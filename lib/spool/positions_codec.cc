@@ -1,7 +1,6 @@
 #include "spool/positions_codec.h"
 
 #include "spool/compression.h"
-#include "spool/keeper.h"
 #include "spool/wire.h"
 
 #include <algorithm>
@@ -148,7 +147,7 @@ bool Print::fits(const Print& other) const {
   return check_end == 0 || other.check_end == 0 || (check_end == other.check_end && check_hash == other.check_hash);
 }
 
-bool Print::says_more_than(const Print& other) const {
+bool Print::covers_more_than(const Print& other) const {
   return head_size > other.head_size || (head_size == other.head_size && check_end > other.check_end);
 }
 
@@ -167,7 +166,7 @@ bool StoredGeneration::announce(const record::FileIdentity& announced) {
   file.path = announced.path;
   file.device = announced.device;
   file.inode = announced.inode;
-  if (!now.says_more_than(before)) return true;
+  if (!now.covers_more_than(before)) return true;
   earlier.push_back(before);
   if (earlier.size() > kIdentitiesKept) earlier.erase(earlier.begin());
   set_print(file, now);

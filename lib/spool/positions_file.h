@@ -1,4 +1,4 @@
-// The positions that a keeper left in a spool file, for those who only start from them (tail).
+// Reads the positions that a keeper stored in a spool file, for tail, which only starts from them.
 #pragma once
 
 #include "base/clock.h"
@@ -10,9 +10,9 @@
 
 namespace weir::spool {
 
-// Reads the positions of `path`, with those of the last logs that are gone, in one short transaction and never writes. Only an
-// absent (or still empty) file means 'none'. A file that is busy is waited for, up to `wait` or until `stop` is raised (may be
-// null). Errors: usage (no spool), version (a newer format), busy, corrupt, io.
+// Reads the positions in `path`, also those of the last logs that are gone, in one short transaction. Never writes. Only a file
+// that does not exist or is empty means 'no positions'. Waits for a busy file up to `wait`, or until `stop` (may be null) is
+// raised. Errors: usage (no spool), version (a newer format), busy, corrupt, io.
 base::Result<record::Positions> read_positions(const std::string& path, base::Duration wait = 30 * base::kSecond,
                                                const base::Stop* stop = nullptr);
 

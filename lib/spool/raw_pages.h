@@ -1,7 +1,7 @@
-// The pages of a SQLite file with its write-ahead log laid over them, and walks over its b-trees that go around what is damaged.
+// The pages of a SQLite file together with its write-ahead log, and walks over its b-trees that skip damaged pages.
 //
-// For saving rows when SQLite refuses to (https://www.sqlite.org/fileformat.html). It trusts nothing it reads: what comes out must
-// be checked by who uses it.
+// For saving rows that SQLite refuses to read (https://www.sqlite.org/fileformat.html). It trusts nothing that it reads. The caller
+// must check the rows.
 #pragma once
 
 #include "base/result.h"
@@ -29,7 +29,7 @@ struct RawValue {
 struct RawRow {
   std::int64_t rowid = 0;  // 0 in a table without
   std::vector<RawValue> values;
-  // It has these columns and no more.
+  // The row has exactly these columns.
   [[nodiscard]] bool is_of(std::initializer_list<RawValue::Kind> kinds) const {
     return std::ranges::equal(values, kinds, {}, &RawValue::kind);
   }
@@ -43,16 +43,16 @@ class RawPages {
   static base::Result<RawPages> open(const std::string& path);
 
   [[nodiscard]] std::uint32_t pages() const { return pages_; }
-  // The page as the last whole commit left it; false when it is not there.
+  // The page as of the last complete commit; false when there is no such page.
   bool page(std::uint32_t number, std::string& out) const;
 
-  // Calls `each` for every row that can be reached from the root page, in order of their keys. The views live during the call.
+  // Calls `each` for every row that can be reached from the root page, in order of their keys. The views are valid during the call.
   using Each = std::function<void(const RawRow&)>;
   void walk(std::uint32_t root, const Each& each);
-  // Every row of a leaf page of a table that no walk has come by.
+  // Calls `each` for every row on leaf pages of tables that no walk has visited.
   void scan_rest(const Each& each);
 
-  // Whether a walk has met something that cannot be.
+  // Whether a walk has found a damaged page.
   [[nodiscard]] bool damaged() const { return damaged_; }
 
  private:
@@ -64,7 +64,7 @@ class RawPages {
   static bool decode(std::string_view payload, RawRow& row);
 
   std::optional<sqlite::RawFile> file_, log_;
-  std::unordered_map<std::uint32_t, std::uint64_t> in_log_;  // page: where in the log its latest image is
+  std::unordered_map<std::uint32_t, std::uint64_t> in_log_;  // by page number: the offset of its latest copy in the log
   std::uint32_t pages_ = 0;
   std::vector<char> visited_;
   bool damaged_ = false;

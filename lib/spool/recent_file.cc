@@ -34,7 +34,7 @@ std::string read_boot() {
   return id;
 }
 
-// The kernel's name for this run of the machine, "" when it tells none.
+// The boot id of the kernel, "" when it is unknown.
 const std::string& boot() {
   static const std::string id = read_boot();
   return id;

@@ -1,9 +1,9 @@
-// What a process has done since its last commit into a spool, in a file beside it that is written often and never synced.
+// What a process did since its last commit to a spool, in a file beside the spool that is written often and never synced.
 //
-// It survives the death of the process (the kernel has the bytes) and not that of the machine, and costs no wait for the disk: a
-// SIGKILL then repeats nothing that was acknowledged, while the spool itself is committed to at most once a second. What it says
-// counts only until the next boot, because a power cut may undo commits of the spool that it builds on. Two slots are written in
-// turn, so that a write that was cut leaves the one before it. Form: weir-spool.5.
+// It survives the death of the process, because the kernel has the bytes, but not a power cut. Writing it never waits for the disk.
+// So nothing that was acknowledged is sent again after a SIGKILL, although the spool is committed to at most once a second. The
+// file is valid only until the next boot, because a power cut may undo the commits of the spool that it builds on. Two slots are
+// written in turn, so that an incomplete write leaves the other slot valid. Form: weir-spool.5.
 #pragma once
 
 #include "base/unique_fd.h"
@@ -15,19 +15,19 @@
 
 namespace weir::spool {
 
-// One process writes (it holds the lock of what the file speaks of), any may read. Not thread safe.
+// One process writes: the one that holds the lock of the writer or of the consumer. Any process may read. Not thread safe.
 class RecentFile {
  public:
-  static constexpr std::size_t kMost = (1 << 20) - 4096;  // bytes of what is kept
+  static constexpr std::size_t kMost = (1 << 20) - 4096;  // bytes of content
 
   // The file is opened, or made (0600), by the first write().
   RecentFile() = default;
   RecentFile(std::string path, std::uint64_t spool) : path_(std::move(path)), spool_(spool) {}
 
-  // Keeps `content` in place of what was kept before. False when that is not possible: commit instead.
+  // Replaces the content. False when that is not possible: commit to the spool instead.
   [[nodiscard]] bool write(std::string_view content);
 
-  // What was kept last for this spool since the machine was started; "" for nothing.
+  // The latest content for this spool since the machine was booted; "" when there is none.
   static std::string read(const std::string& path, std::uint64_t spool);
 
  private:
@@ -41,10 +41,10 @@ class RecentFile {
   std::string slot_;
 };
 
-// A number for this run of the machine, 0 when the kernel tells none.
+// A number that identifies this boot of the machine, 0 when it is unknown.
 std::uint64_t this_boot();
 
-// Of the writer (positions of what it has handed on and not stored) and of a consumer (its acknowledgements).
+// The recent file of the writer (positions of blocks that it passed on without storing them) and of a consumer (acknowledgements).
 std::string writer_recent_path(const std::string& spool);
 std::string consumer_recent_path(const std::string& spool, std::string_view name);
 

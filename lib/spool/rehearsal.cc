@@ -45,7 +45,7 @@ Result<bool> is_there(const std::string& path) {
   return base::io_error(errno, fmt::format("open spool '{}'", path));
 }
 
-Result<void> look_inside(const std::string& path) {
+Result<void> check_contents(const std::string& path) {
   auto file = open_for_reading(path, 0);
   return file ? Result<void>() : Result<void>(std::move(file).error());
 }
@@ -59,7 +59,7 @@ Result<void> rehearse_writing(const std::string& wanted) {
   if (!there) return there.error();
   if (!*there) return check_folder(path);
   if (::access(path.c_str(), R_OK | W_OK) != 0) return base::io_error(errno, fmt::format("open spool '{}'", path));
-  return forgive(look_inside(path));
+  return forgive(check_contents(path));
 }
 
 Result<void> rehearse_reading(const std::string& wanted) {
@@ -67,8 +67,8 @@ Result<void> rehearse_reading(const std::string& wanted) {
   const auto there = is_there(path);
   if (!there) return there.error();
   if (!*there) return base::io_error(ENOENT, fmt::format("open spool '{}'", path));
-  auto looked = look_inside(path);
-  return !looked && looked.error().code == Code::busy ? Result<void>() : std::move(looked);
+  auto checked = check_contents(path);
+  return !checked && checked.error().code == Code::busy ? Result<void>() : std::move(checked);
 }
 
 }  // namespace weir::spool

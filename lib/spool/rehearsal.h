@@ -1,4 +1,4 @@
-// What opening a spool would find, for checks before a start.
+// Finds what opening a spool would find, for `run --check`.
 #pragma once
 
 #include "base/result.h"
@@ -7,12 +7,11 @@
 
 namespace weir::spool {
 
-// What Writer::open, or a consumer's, would find wrong with `path` as far as it shows from outside: its folder, its kind, its
-// permissions, its format. Makes and writes nothing and takes no lock; a spool that somebody writes at this moment is all right.
-// Errors as theirs.
+// Checks what Writer::open and Consumer::open would check at `path`: folder, kind of file, permissions, format. Writes nothing and
+// takes no lock; a spool that another process writes is no error. Errors: as theirs.
 base::Result<void> rehearse_writing(const std::string& path);
 
-// The same of opening it for reading.
+// The same for Reader::open.
 base::Result<void> rehearse_reading(const std::string& path);
 
 }  // namespace weir::spool

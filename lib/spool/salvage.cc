@@ -57,7 +57,7 @@ class Salvage {
     // In a file that an older release made they begin where its first page says, if that can be read.
     if (auto first = RawPages::open(path_)) {
       first->walk(1, [&](const RawRow& row) {
-        using enum Kind;
+        using enum RawValue::Kind;
         if (row.is_of({bytes, bytes, bytes, integer, bytes}) && row.values[1].bytes == "rejected_ranges")
           (*roots)["rejected_ranges"] = static_cast<std::uint32_t>(row.values[3].integer);
       });
@@ -74,32 +74,32 @@ class Salvage {
     return transaction_->commit();
   }
 
-  // What a person wants to know.
-  News news(const base::Error& cause, const std::string& kept) const {
+  // What was saved and what was lost.
+  Report report(const base::Error& cause, const std::string& kept) const {
     std::uint64_t saved = 0, lost = 0, lost_blocks = 0, saved_blocks = 0;
     for (const auto& [id, block] : blocks_) {
       if (block.row.info.records == 0) continue;
       (block.done ? saved : lost) += block.row.info.records;
       ++(block.done ? saved_blocks : lost_blocks);
     }
-    News news;
-    news.sentences.push_back(fmt::format("spool '{}' was damaged ({}): {} in {} saved, the damaged file is kept as '{}'", path_,
-                                         cause.message, base::count_of(saved, "record"), base::count_of(saved_blocks, "block"),
-                                         kept));
+    Report report;
+    report.sentences.push_back(fmt::format("spool '{}' was damaged ({}): {} in {} saved, the damaged file is kept as '{}'", path_,
+                                           cause.message, base::count_of(saved, "record"), base::count_of(saved_blocks, "block"),
+                                           kept));
     if (lost_blocks > 0) {
-      news.sentences.push_back(fmt::format("{} in {} of spool '{}' could not be read", base::count_of(lost, "record"),
-                                           base::count_of(lost_blocks, "block"), path_));
+      report.sentences.push_back(fmt::format("{} in {} of spool '{}' could not be read", base::count_of(lost, "record"),
+                                             base::count_of(lost_blocks, "block"), path_));
     }
     if (pages_.damaged() && lost_blocks == 0)
-      news.sentences.push_back(fmt::format("parts of spool '{}' could not be read at all; what they held is not known", path_));
+      report.sentences.push_back(fmt::format("parts of spool '{}' could not be read at all; what they held is not known", path_));
     if (positions_lost_) {
-      news.sentences.push_back(fmt::format(
+      report.sentences.push_back(fmt::format(
           "the positions in spool '{}' could not be read whole: log files without one are read from their start, and some "
           "records may come twice",
           path_));
     }
-    news.lost = lost + (lost == 0 && pages_.damaged() ? 1 : 0);
-    return news;
+    report.lost = lost + (lost == 0 && pages_.damaged() ? 1 : 0);
+    return report;
   }
 
  private:
@@ -189,8 +189,8 @@ class Salvage {
     if (range && !error_) keep(restore_range(fresh_.database, *range));
   }
 
-  // Rows on pages that no tree leads to any more. Pages that were given up hold old ones, too: what is older than everything that
-  // is still reached was evicted.
+  // Finds rows on pages that no tree reaches any more. Free pages hold old rows, too: a row older than all rows that are still
+  // reached was evicted.
   void scan() {
     const std::uint64_t oldest = blocks_.empty() ? 0 : blocks_.begin()->first;
     std::vector<std::uint64_t> found;
@@ -279,7 +279,7 @@ Result<void> exchange(const std::string& path, const std::string& fresh, const s
 
 }  // namespace
 
-Result<News> salvage(const std::string& path, const base::Error& cause, const base::Clock& clock) {
+Result<Report> salvage(const std::string& path, const base::Error& cause, const base::Clock& clock) {
   if (!is_spool(path)) {
     base::Error error = cause;
     return std::move(error).with_hint("it does not look like a spool of weir, so it is left alone: name another file");
@@ -288,7 +288,7 @@ Result<News> salvage(const std::string& path, const base::Error& cause, const ba
   remove_with_companions(fresh_path);
   auto pages = RawPages::open(path);
   if (!pages) return std::move(pages).error();
-  News news;
+  Report report;
   const std::string kept = damaged_path(path, clock, "file");
   {
     auto fresh = open_for_writing(fresh_path, Sync::normal, base::kSecond);
@@ -300,7 +300,7 @@ Result<News> salvage(const std::string& path, const base::Error& cause, const ba
         auto copied = fresh->database.checkpoint(true);
         if (!copied) done = std::move(copied).error();
       }
-      if (done) news = salvage.news(cause, kept);
+      if (done) report = salvage.report(cause, kept);
     }
     if (!done) {
       remove_with_companions(fresh_path);
@@ -312,7 +312,7 @@ Result<News> salvage(const std::string& path, const base::Error& cause, const ba
   if (auto synced = sync_file(fresh_path); !synced) return std::move(synced).error();
   if (auto done = exchange(path, fresh_path, kept); !done) return std::move(done).error();
   unmark_damaged(path);
-  return news;
+  return report;
 }
 
 }  // namespace weir::spool

@@ -3,16 +3,17 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "spool/news.h"
+#include "spool/report.h"
 
 #include <string>
 
 namespace weir::spool {
 
-// Puts a new file of the same identity in the place of the damaged one, with every block whose checksum is right, positions,
-// consumers, released and rejected records as far as they can be read. The damaged file stays, with its write-ahead log, as
-// `SPOOL.damaged-TIME-file`: nothing is deleted. `cause` is what was found wrong. For the one process that holds the writer's lock;
-// it takes room for a second copy meanwhile. Errors: `cause` itself when the file may be somebody else's; full, io.
-base::Result<News> salvage(const std::string& path, const base::Error& cause, const base::Clock& clock);
+// Replaces the damaged file by a new one of the same identity. The new file gets every block whose checksum is right, and
+// positions, consumers, released and rejected records as far as they can be read. The damaged file and its write-ahead log stay as
+// `SPOOL.damaged-TIME-file`; nothing is deleted. `cause` is the error that showed the damage. Only the process that holds the
+// writer's lock may call this. It needs disk space for a second copy. Errors: `cause` itself when the file may not be a spool;
+// full, io.
+base::Result<Report> salvage(const std::string& path, const base::Error& cause, const base::Clock& clock);
 
 }  // namespace weir::spool

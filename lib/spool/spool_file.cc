@@ -19,8 +19,8 @@ namespace {
 
 constexpr int kMostOfLog = 32 << 20;
 
-// The cache is kept low: a stage's memory is counted, and what is read again soon is rare. Some builds of SQLite overwrite what was
-// deleted by default, and every evicted page would be written once more.
+// The cache is small: memory is limited, and a page is rarely read again soon. Some builds of SQLite overwrite deleted content by
+// default, so that every evicted page would be written once more.
 constexpr const char* kSettings = "PRAGMA cache_size = -512; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST";
 
 base::Result<std::uint64_t> read_id(sqlite::Database& database) {
@@ -35,7 +35,7 @@ template <typename Open>
 auto with_care(const std::string& path, const Open& open) {
   auto opened = open();
   if (!opened && opened.error().code == base::Code::usage) {
-    if (auto whole = look_whole(path); !whole) opened = std::move(whole).error();
+    if (auto whole = check_undamaged(path); !whole) opened = std::move(whole).error();
   }
   return opened;
 }

@@ -1,4 +1,4 @@
-// How stored positions are put together again: the snapshot, and what moved with the rows of blocks since.
+// Loads stored positions: the snapshot, and the deltas in the rows of later blocks.
 #pragma once
 
 #include "base/result.h"
@@ -9,9 +9,9 @@
 
 namespace weir::spool {
 
-// Snapshot and deltas into `keeper`, in one read transaction of the caller or its own. The delta of a
-// block whose checksum is wrong is left out, since what it says may be what is damaged, unless later ones make no sense without it.
-// `noted`: deltas of blocks that have no row, in their order; each takes its place among the rows. Error: corrupt.
+// Loads snapshot and deltas into `keeper`, in the caller's read transaction or in one of its own. Leaves out the delta of a block
+// whose checksum is wrong, because the delta itself may be damaged, unless later deltas need it. `noted`: deltas of blocks that
+// have no row, in their order; each is loaded at its place between the rows. Error: corrupt.
 base::Result<void> load_positions(sqlite::Database& database, Keeper& keeper, std::span<const Handed> noted = {});
 
 }  // namespace weir::spool

@@ -1,4 +1,4 @@
-// The pieces that the packed columns of a spool are made of (weir-spool.5): varints (LEB128), zigzag for signed numbers, byte
+// The encodings that the packed columns of a spool use (weir-spool.5): varints (LEB128), zigzag for signed numbers, byte
 // strings with their length before them, fixed little-endian words.
 #pragma once
 
@@ -35,7 +35,7 @@ inline void put_word(std::string& out, std::uint64_t value) {
   out.append(bytes, 8);
 }
 
-// The difference of two times that may lie further apart than a signed number reaches.
+// The difference of two times, also where it exceeds the range of a signed number; it wraps around.
 inline std::int64_t difference(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
 }
@@ -43,7 +43,8 @@ inline std::int64_t sum(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
 }
 
-// Reads what was put. Past the end, or when a number has no end, everything read is zero or empty and failed() is true.
+// Reads these encodings. After an error (the end of the bytes, or a number without end), failed() is true and every read gives zero
+// or an empty string.
 class Cursor {
  public:
   explicit Cursor(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}

@@ -61,27 +61,28 @@ base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& wanted, 
     state->close_file();
     auto saved = salvage(options.path, cause, clock);
     if (!saved) return std::move(saved).error();
-    state->news = std::move(*saved);
+    state->report = std::move(*saved);
     opened = state->open();
   }
   if (!opened) return std::move(opened).error();
-  auto whole_log = state->look_for_log();
-  if (!whole_log) return state->seen(std::move(whole_log).error());
+  auto whole_log = state->check_log();
+  if (!whole_log) return state->note_damage(std::move(whole_log).error());
   if (*whole_log) {
-    if (auto settled = state->settle_recent(stop); !settled) return state->seen(std::move(settled).error());
+    if (auto stored = state->store_recent(stop); !stored) return state->note_damage(std::move(stored).error());
   }
-  // On a full disk the next commit says it.
-  if (auto told = state->begin_file(); !told && told.error().code != base::Code::full) return state->seen(std::move(told).error());
+  // The next commit reports a full disk.
+  if (auto begun = state->begin_file(); !begun && begun.error().code != base::Code::full)
+    return state->note_damage(std::move(begun).error());
   state->note_log();
   state->recent = RecentFile(writer_recent_path(options.path), state->file.id);
-  // Where there is no room for it now, it is made before the first records are stored.
+  // When there is no room for it now, it is made before the first records are stored.
   static_cast<void>(state->reserve.make(1));
   return std::unique_ptr<Writer>(new Writer(std::move(state)));
 }
 
 std::uint64_t Writer::spool() const { return state_->file.id; }
 
-News Writer::take_news() { return std::exchange(state_->news, {}); }
+Report Writer::take_report() { return std::exchange(state_->report, {}); }
 
 base::Result<Keeper> Writer::load_keeper() {
   Keeper keeper(state_->options.path);
@@ -114,12 +115,12 @@ base::Result<Appended> Writer::State::append(const Work& work) {
   if (!stored && stored.error().code == base::Code::full && !refused) {
     // The disk is full. With the log copied it is used from its start again, and what may go makes room within the file.
     auto copied = copy_log();
-    if (!copied && copied.error().code != base::Code::full) return seen(std::move(copied).error());
+    if (!copied && copied.error().code != base::Code::full) return note_damage(std::move(copied).error());
     stored = store(work, need, false);
   }
   if (stored) return stored;
   if (stored.error().code == base::Code::full && !refused) return no_room(Bound::disk);
-  return seen(std::move(stored).error());
+  return note_damage(std::move(stored).error());
 }
 
 base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need, bool grow) {
@@ -130,7 +131,7 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
   if (!grow && need > 0 && !fits_into_log(need)) return no_room(Bound::disk);
   const Handed last =
       work.handed.empty() ? Handed{numbers.next(), moved ? work.keeper->delta() : std::string()} : work.handed.back();
-  look_at_clock();
+  check_clock();
   const base::Timestamp now = clock->wall();
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
@@ -141,8 +142,8 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
   const bool row = records || !last.positions.empty();
   const bool snapshot = (work.keeper != nullptr || !work.handed.empty()) && numbers.snapshot_due(row, newest_of(*made));
   const std::uint64_t through = row || !work.handed.empty() ? id : numbers.stored_through();
-  // The keeper of a stream that is passed on first runs ahead of what is safe: there the file knows, before anything is evicted
-  // from it.
+  // With --spill, the keeper is ahead of the positions that are safe. Those are in the file, so they are read before blocks are
+  // evicted.
   Keeper safe(options.path);
   if (snapshot && work.keeper == nullptr) {
     if (auto loaded = load_positions(file.database, safe); !loaded) return std::move(loaded).error();
@@ -181,7 +182,7 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
   if (snapshot) numbers.snapshot_written(through);
   if (records) blocks.push_back({id, now, packed.info.body_bytes, packed.info.records, packed.info.held});
   if (row || snapshot) note_log();
-  // What is stored is stored; trouble with copying the log shows again at the next commit.
+  // The records are stored. An error in copying the log shows again at the next commit.
   static_cast<void>(maybe_copy_log());
   return appended;
 }
@@ -195,7 +196,7 @@ base::Result<std::uint64_t> Writer::hand_out() {
       static_cast<void>(state.copy_log());
       reserved = reserve();
     }
-    if (!reserved) return state.seen(std::move(reserved).error());
+    if (!reserved) return state.note_damage(std::move(reserved).error());
     state.numbers.reserved(*last);
   }
   return state.numbers.hand_out();
@@ -228,8 +229,8 @@ base::Result<void> Writer::close() {
   if (!done && done.error().code == base::Code::full && Reserve::release(state.options.path))
     done = state.file.database.checkpoint(true);
   // On a full disk the log stays beside the file and is copied later: nothing of it is lost.
-  if (!done && done.error().code != base::Code::full) return state.seen(std::move(done).error());
-  // Without a consumer nobody commits into the file while no writer is there.
+  if (!done && done.error().code != base::Code::full) return state.note_damage(std::move(done).error());
+  // Without a consumer, no process commits to the file while there is no writer.
   const auto names = consumer_names(state.file.database);
   if (names && names->empty()) static_cast<void>(Reserve::release(state.options.path));
   return {};

@@ -24,7 +24,7 @@ bool Writer::note_safe(std::string_view positions) {
   return state_->recent.write(encode_noted(state_->numbers.next(), true, {&one, 1}));
 }
 
-base::Result<void> Writer::State::settle_recent(const base::Stop* stop) {
+base::Result<void> Writer::State::store_recent(const base::Stop* stop) {
   auto noted = read_noted(options.path, file.id, numbers.next());
   if (!noted) return {};
   if (!noted->safe) {

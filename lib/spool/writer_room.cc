@@ -1,5 +1,5 @@
-// What goes from a spool to make room, and how much of the disk a commit may take: asks the file and the system, and does what
-// plan_evictions() decides.
+// Evictions, and how much disk space a commit may take: asks file and system for the facts, and carries out what plan_evictions()
+// decides.
 #include "spool/writer_state.h"
 
 #include "record/timestamp.h"
@@ -59,15 +59,16 @@ base::Error Writer::State::no_room(Bound bound) const {
   const std::string why = bound == Bound::min_free
                               ? fmt::format("less than {} % of the file system is free", options.min_free)
                               : fmt::format("it has reached its limit of {}", record::print_size(options.max_size));
-  return base::fail(base::Code::full, "cannot store records in '{}': {}, and what it holds is not delivered yet", options.path, why)
-      .with_hint(fmt::format("it goes on when records are delivered; raise {}, or let the oldest go with --on-full drop-oldest",
-                             bound == Bound::min_free ? "what is free, or lower --min-free" : "--max-size"));
+  return base::fail(base::Code::full, "cannot store records in '{}': {}, and its records are not delivered yet", options.path, why)
+      .with_hint(fmt::format("it goes on when records are delivered; {}, or evict the oldest with --on-full drop-oldest",
+                             bound == Bound::min_free ? "free disk space, lower --min-free" : "raise --max-size"));
 }
 
 base::Result<EvictionPlan> Writer::State::plan(std::uint64_t need, base::Timestamp now, bool grow) {
   refused = false;
   auto below = lowest_consumer_block(file.database);
   if (!below) return std::move(below).error();
+  ring = !below->has_value();
   auto pages = count_pages();
   if (!pages) return std::move(pages).error();
   if (pages->unused >= pages->all) return base::fail(base::Code::corrupt, "cannot use '{}': its header is damaged", options.path);
@@ -103,6 +104,7 @@ base::Result<void> Writer::State::evict(std::uint64_t block) {
 base::Result<Appended> Writer::State::carry_out(const EvictionPlan& plan) {
   if (auto done = store_steps(); !done) return std::move(done).error();
   Appended counts;
+  counts.ring = ring;
   for (const Eviction& one : plan.evictions) {
     const StoredBlock& block = blocks[one.index];
     if (auto done = evict(block.id); !done) return std::move(done).error();

@@ -24,7 +24,7 @@ base::Result<void> Writer::State::open() {
 }
 
 base::Result<void> Writer::State::open_checked() {
-  if (auto whole = look_whole(options.path); !whole) return whole;
+  if (auto whole = check_undamaged(options.path); !whole) return whole;
   auto opened = open_for_writing(options.path, options.sync, options.wait);
   if (!opened) return std::move(opened).error();
   file = std::move(*opened);
@@ -86,11 +86,11 @@ base::Result<void> Writer::State::load_numbers() {
   return {};
 }
 
-void Writer::State::look_at_clock() {
-  const base::Duration step = steps.look(*clock, blocks.empty() ? 0 : blocks.back().id);
+void Writer::State::check_clock() {
+  const base::Duration step = steps.update(*clock, blocks.empty() ? 0 : blocks.back().id);
   if (step == 0) return;
   for (StoredBlock& block : blocks) block.stored += step;
-  news.sentences.push_back(fmt::format(
+  report.sentences.push_back(fmt::format(
       "the clock of this machine was set {} by {}: what is in spool '{}' ages by the time that passes",
       step > 0 ? "forward" : "back", record::print_duration(std::abs(step) / base::kSecond * base::kSecond), options.path));
 }
@@ -124,7 +124,7 @@ void Writer::State::note_log() const {
   leave_note(file.name.fd(), {numbers.newest_row(), records, clock->wall()});
 }
 
-base::Result<bool> Writer::State::look_for_log() {
+base::Result<bool> Writer::State::check_log() {
   auto missing = find_missing(file.database, file.note);
   if (!missing) return std::move(missing).error();
   if (!*missing) return true;
@@ -132,13 +132,13 @@ base::Result<bool> Writer::State::look_for_log() {
   if (::stat(options.path.c_str(), &status) == 0 && status.st_nlink > 1) {
     return base::fail(base::Code::usage,
                       "cannot use spool '{}': {}; the file has other names, and its write-ahead log may stand beside one of them",
-                      options.path, tell(options.path, **missing))
+                      options.path, describe(options.path, **missing))
         .with_hint(fmt::format("use the name that it was written by, or remove the others: `find / -samefile '{}'` finds them",
                                options.path));
   }
-  news.sentences.push_back(
+  report.sentences.push_back(
       fmt::format("spool '{}' is not whole: {}. What it lacks is read again from log files that are still there", options.path,
-                  tell(options.path, **missing)));
+                  describe(options.path, **missing)));
   numbers.skip(file.note->row);
   return false;
 }
@@ -175,7 +175,7 @@ base::Result<std::uint64_t> Writer::State::undelivered() {
   return records;
 }
 
-base::Error Writer::State::seen(base::Error error) {
+base::Error Writer::State::note_damage(base::Error error) {
   if (error.code != base::Code::corrupt) return error;
   mark_damaged(options.path);
   return std::move(error).with_hint("start again: what can be read is saved into a new file then, and the damaged one is kept");

@@ -1,24 +1,24 @@
 // The inside of Writer, for the files that implement it.
 //
-// A writer is the one process that holds SPOOL-lock. Its states and what moves it between them:
+// A writer is the one process that holds SPOOL-lock. Its states and events:
 //
-//   opening    lock -> file (a damaged one is saved into a new one first) -> does the file lack its log? -> what the writer before
-//   noted
-//              and did not store is stored, as far as it is safe -> begin_file(): limits and clock, one commit
-//   storing    append(): evictions, block, positions and rejections in one transaction; or nothing of it
-//   no room    append() has answered `full`: the caller keeps what it has and tries again. `refused` tells a limit of ours, where
-//              nothing may go, from a disk that is full, where the log is copied and the reserve given up first
-//   tending    tend(), every few seconds: what is over its time, requests of other processes, unused pages, the log
-//   closed     the log is copied into the file; a file that was deleted meanwhile is told of
+//   opening      take the lock; open the file, or save a damaged one into a new file first; check whether its log is missing; store
+//                what the writer before left in its recent file, as far as it is safe; begin_file() commits limits and clock
+//   storing      append(): evictions, block, positions and rejections, in one transaction or not at all
+//   no room      append() returned `full`: the caller keeps its records and tries again. `refused` is true when a limit of the
+//   spool
+//                is the cause. On a full disk, the log is copied and the reserve is released first
+//   maintaining  maintain(), every few seconds: old blocks, requests of other processes, unused pages, the log
+//   closed       the log is copied into the file; a file that was deleted meanwhile is reported
 //
 // Invariants:
-//   - `blocks` is what the file holds, by number; it changes only after a commit.
-//   - Numbers and snapshot: spool/block_numbers.h. A row that is evicted is part of the snapshot by the same commit at the latest.
-//   - Positions never wait for room: they are what lets the rest go.
-//   - The reserve is made before records are stored, never taken by them (spool/log_room.h, spool/reserve.h).
+//   - `blocks` lists the blocks in the file, by number; it changes only after a commit.
+//   - Numbers and snapshot: spool/block_numbers.h. The commit that evicts a row also writes a snapshot that includes it.
+//   - Positions are stored without regard to room, because only progress lets records be evicted.
+//   - The reserve is made before records are stored; records never use it (spool/log_room.h, spool/reserve.h).
 //
-// What is to be decided is decided by values: EvictionPlan, BlockNumbers, ClockSteps, log_room.h. This owns them, asks file, clock
-// and system for what they need to know, and does what they say.
+// Values make the decisions: EvictionPlan, BlockNumbers, ClockSteps, log_room.h. State owns them, asks file, clock and system for
+// the facts that they need, and carries their decisions out.
 #pragma once
 
 #include "spool/block_numbers.h"
@@ -49,11 +49,14 @@ struct Writer::State {
   Reserve reserve;
   RecentFile recent;
   PackedBlock packed;
-  News news;
+  Report report;
   std::uint64_t inode = 0;
-  bool loss_told = false;  // that the file is not at its path any more
-  bool refused = false;    // the last plan found that nothing may go to make room
-  bool tight = false;      // the last plan left little of what the size allows
+  bool loss_reported = false;                        // the user knows that the file is no longer at its path
+  bool refused = false;                              // the last plan could not make enough room
+  bool tight = false;                                // the last plan left little room
+  bool ring = false;                                 // at the last plan no consumer was registered
+  base::Monotonic min_free_reported = base::kNever;  // when the user last learned that --min-free bounds the spool
+  bool min_free_bounds = false;                      // at the last call of maintain()
   bool closed = false;
 
   // writer_state.cc: the file, and rows of it.
@@ -61,60 +64,60 @@ struct Writer::State {
   // The file as it is now, checked as far as a writer relies on it.
   base::Result<void> open();
   void close_file();
-  // What a writer says of itself when it begins, in one commit.
+  // Stores the limits of this writer and the state of the clock, in one commit.
   base::Result<void> begin_file();
   base::Result<void> load_numbers();
-  // False: the file's note knows of more than the file holds. That is told, and its numbers are not given out again; what processes
-  // noted since their last commit builds on what is missing, and counts for nothing. Error: usage, when the log may stand beside
-  // another name of the file.
-  base::Result<bool> look_for_log();
-  // How far the log goes, for whoever finds the file without it.
+  // Returns false when the note in the file shows that the log is missing. Then it reports the loss and skips the lost block
+  // numbers. The recent files are not valid then, because they build on what is missing. Error: usage, when the log may stand
+  // beside another name of the file.
+  base::Result<bool> check_log();
+  // Leaves the note of how far the log goes (spool/log_note.h).
   void note_log() const;
-  // Was the clock set since the last look? To be called before times are compared or stored.
-  void look_at_clock();
-  // Within a transaction; so the next three.
+  // Corrects the times of blocks if the clock was set since the last call. Call it before times are compared or stored.
+  void check_clock();
+  // Call this and the next three within a transaction.
   base::Result<void> store_steps();
-  // What `packed` holds, with the positions that moved.
+  // Stores the block in `packed` with the positions that moved.
   base::Result<void> insert(std::uint64_t id, const std::string& positions, base::Timestamp now);
-  // Positions alone.
+  // Stores positions without records.
   base::Result<void> insert(const Handed& handed, base::Timestamp now);
   base::Result<void> write_snapshot(const Keeper& keeper, std::uint64_t through);
-  // Records that not every consumer has acknowledged.
+  // Counts the records that not every consumer has acknowledged.
   base::Result<std::uint64_t> undelivered();
-  // What SQLite calls damaged is looked at more closely, and saved, when the file is opened the next time.
-  base::Error seen(base::Error error);
+  // Passes the error on. When it says that the file is damaged, the file is marked, so that the next open repairs it.
+  base::Error note_damage(base::Error error);
 
-  // writer_room.cc: what goes, and the disk.
+  // writer_room.cc: evictions, and disk space.
 
-  // Of the file: all, and those that are not in use.
+  // Pages of the file: all, and those that are not in use.
   struct Pages {
     std::uint64_t all = 0, unused = 0;
   };
   base::Result<Pages> count_pages();
   [[nodiscard]] Room room(std::uint64_t pages, bool grow) const;
   [[nodiscard]] base::Error no_room(Bound bound) const;
-  // What goes, so that `need` more pages fit. Error full: it is refused.
+  // Plans which blocks to evict so that `need` more pages fit. Error full: the plan is refused.
   base::Result<EvictionPlan> plan(std::uint64_t need, base::Timestamp now, bool grow);
   [[nodiscard]] std::uint64_t newest_of(const EvictionPlan& plan) const;
-  // Within a transaction; what it says, but for `block`.
+  // Carries the plan out within a transaction. The result's `block` is not set.
   base::Result<Appended> carry_out(const EvictionPlan& plan);
   base::Result<void> evict(std::uint64_t block);
-  // After the commit.
+  // Removes the evicted blocks from `blocks`, after the commit.
   void forget(const EvictionPlan& plan);
-  // Bytes of whole records that the rejected store may hold.
+  // The most bytes of whole records in the rejected store.
   [[nodiscard]] std::uint64_t rejected_max() const {
     return options.rejected_max > 0 ? options.rejected_max : options.max_size / 10;
   }
-  // What the log holds into the file, as far as nobody reads it. A full disk gives up its reserve for this.
+  // Copies the log into the file, as far as no reader needs it. On a full disk it releases the reserve first.
   base::Result<void> copy_log();
   base::Result<void> maybe_copy_log();
-  // Bytes of the log when a commit with `need` pages of records is in it.
+  // The bytes of the log after a commit with `need` pages of records.
   [[nodiscard]] std::uint64_t log_with(std::uint64_t need) const;
   [[nodiscard]] bool fits_into_log(std::uint64_t need) const;
 
   // writer.cc: appending.
 
-  // What one call stores: of keeper and handed at most one.
+  // What one call stores. At most one of `keeper` and `handed` is set.
   struct Work {
     BlockBuilder& builder;
     Keeper* keeper = nullptr;
@@ -123,18 +126,20 @@ struct Writer::State {
     Effort effort = Effort::fast;
   };
   base::Result<Appended> append(const Work& work);
-  // Evictions, block, positions and rejections in one transaction. Without `grow` neither file nor log takes more of the disk.
+  // Evictions, block, positions and rejections in one transaction. Without `grow` neither file nor log may grow.
   base::Result<Appended> store(const Work& work, std::uint64_t need, bool grow);
 
-  // writer_recent.cc: what the writer before this one noted and did not store.
-  base::Result<void> settle_recent(const base::Stop* stop);
+  // writer_recent.cc: what the writer before this one left in its recent file.
+  base::Result<void> store_recent(const base::Stop* stop);
   base::Result<void> wait_for_consumers(const base::Stop* stop);
 
-  // writer_care.cc: what is done besides appending.
-  base::Result<void> tend(Appended& evicted, bool& more);
-  void look_for_file();
+  // writer_maintenance.cc: everything besides appending.
+  base::Result<void> maintain(Appended& evicted, bool& more);
+  void check_path();
+  // Reports when the file system has become so full that the spool may not grow.
+  void check_free_space(std::uint64_t pages);
   base::Result<Appended> expire(const EvictionPlan& plan);
-  base::Result<void> tend_rejected(Appended& evicted, bool& more);
+  base::Result<void> expire_rejected(Appended& evicted, bool& more);
   base::Result<bool> shrink();
   base::Result<void> serve_request(bool& more);
   base::Result<void> set_aside(std::uint64_t block);

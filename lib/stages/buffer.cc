@@ -24,8 +24,8 @@ using pipeline::Flushed;
 constexpr auto kRecordsIn = metrics::counter("weir_buffer_input_records_total", "records", "Records that buffer got.", Account::in);
 constexpr auto kBytesIn =
     metrics::counter("weir_buffer_input_bytes_total", "bytes", "Bytes of the lines that buffer got.", Account::in);
-constexpr auto kInvalid =
-    metrics::counter("weir_buffer_invalid_records_total", "records", "Records made of input that was no record.", Account::invalid);
+constexpr auto kInvalid = metrics::counter("weir_buffer_invalid_records_total", "records",
+                                           "Records made from input that was not a record.", Account::invalid);
 constexpr auto kDropped = metrics::counter("weir_buffer_dropped_records_total", "records",
                                            "Records that buffer did not take, by reason.", Account::dropped, "reason");
 constexpr auto kGroup =
@@ -34,7 +34,7 @@ constexpr auto kStored = metrics::counter("weir_buffer_stored_records_total", "r
 constexpr auto kStoredBytes =
     metrics::counter("weir_buffer_stored_bytes_total", "bytes", "Bytes of the lines that were stored in the spool.");
 constexpr auto kKept = metrics::counter("weir_buffer_kept_records_total", "records",
-                                        "Records that are stored and passed on to nobody (--store).", Account::out);
+                                        "Records that were only stored and not passed on (--store).", Account::out);
 constexpr auto kKeptBytes =
     metrics::counter("weir_buffer_kept_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
 constexpr auto kPassed = metrics::counter("weir_buffer_spilled_records_total", "records",
@@ -46,14 +46,14 @@ constexpr auto kLost =
 
 constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
 constexpr base::Duration kFullPollMost = base::kSecond;
-constexpr int kAskAgain = 5;  // ms, for acknowledgements while the window is full
+constexpr int kAskAgain = 5;  // ms between two looks for acknowledgements while the window is full
 
 class Buffer : public pipeline::Stage {
  public:
   Buffer(const BufferSpec& spec, const pipeline::Context& context, std::unique_ptr<spool::Writer> writer, spool::Keeper keeper)
       : spec_(spec), context_(context), writer_(std::move(writer)), keeper_(std::move(keeper)), block_(context.metrics) {}
 
-  // What the drain starts from.
+  // Reads where the drain starts.
   base::Result<void> prepare() {
     note({});
     path_ = std::filesystem::absolute(spec_.spool.path).lexically_normal().string();
@@ -72,7 +72,7 @@ class Buffer : public pipeline::Stage {
     if (*places) acknowledged_ = std::move(**places);
     if (spec_.only_new) acknowledged_ = spool::PlaceSet({newest_ + 1, 0});
     if (!blocks->empty()) {
-      // What was evicted is nothing to wait for.
+      // Records that were evicted will not come.
       const spool::BlockPlace oldest{blocks->front().id, 0};
       if (acknowledged_.before() < oldest) acknowledged_.add_before(oldest);
     }
@@ -89,7 +89,7 @@ class Buffer : public pipeline::Stage {
 
   base::Result<base::Monotonic> nudge(base::Monotonic now, pipeline::Outlet& out) override {
     if (auto trouble = start(out)) return *std::move(trouble);
-    auto due = attend(now);
+    auto due = run_due(now);
     publish();
     return due;
   }
@@ -109,7 +109,7 @@ class Buffer : public pipeline::Stage {
     return finished;
   }
 
-  // Spilling as well: what comes is passed on at once, and makes a request.
+  // Also when spilling: a block is passed on at once, and becomes a request.
   [[nodiscard]] base::Duration batch_wait() const override { return spec_.group_age; }
 
   [[nodiscard]] bool drives_below() const override { return !spec_.store_only; }
@@ -131,6 +131,10 @@ class Buffer : public pipeline::Stage {
     if (evicted_.value() > 0)
       text += fmt::format("; {} evicted to make room",
                           base::count_of(evicted_.value(), "undelivered one was", "undelivered ones were"));
+    if (evicted_from_ring_ > 0) {
+      text += fmt::format("; {} evicted: without a consumer, the spool is a ring of recent records",
+                          base::count_of(evicted_from_ring_, "older record was", "older records were"));
+    }
     return text;
   }
 
@@ -150,17 +154,17 @@ class Buffer : public pipeline::Stage {
     return Flow::more;
   }
 
-  // What is due; when to come again.
-  base::Result<base::Monotonic> attend(base::Monotonic now) {
+  // Does what is due. Returns when to call it again.
+  base::Result<base::Monotonic> run_due(base::Monotonic now) {
     if (pending() && opened_at_ == base::kNever) opened_at_ = now;
     if (pending() && now >= group_due()) {
       if (auto stored = commit(); !stored) return std::move(stored).error();
     }
-    if (now >= tend_at_) tend(now);
+    if (now >= maintain_at_) maintain(now);
     if (window_ && now >= window_->due()) {
-      if (auto looked = look(now); !looked) return std::move(looked).error();
+      if (auto read = read_acknowledgements(now); !read) return std::move(read).error();
     }
-    const base::Monotonic due = std::min(tend_at_, window_ ? window_->due() : base::kNever);
+    const base::Monotonic due = std::min(maintain_at_, window_ ? window_->due() : base::kNever);
     return std::min(due, pending() ? group_due() : base::kNever);
   }
 
@@ -177,14 +181,14 @@ class Buffer : public pipeline::Stage {
     const bool is_gone = gone && *gone;
     if (is_gone) lost_.add(**gone);
     auto closed = writer_->close();
-    if (is_gone) return closed;  // whatever else went wrong came of it
+    if (is_gone) return closed;  // it caused all other errors
     if (trouble) return *std::move(trouble);
     if (!stored) return stored;
     if (!drained) return drained;
     return closed;
   }
 
-  // What the batch has changed goes to the cells.
+  // Copies what the batch has changed into the counters.
   void publish() {
     records_in_.reach(in_.records);
     bytes_in_.reach(in_.bytes);
@@ -193,8 +197,8 @@ class Buffer : public pipeline::Stage {
     count_evicted();
   }
 
-  // The writer counts what it evicts and some consumer has not had. With no consumer the spool is a ring, and only the drain knows
-  // what it has missed.
+  // The writer counts evicted records that a consumer has not acknowledged. With no consumer the spool is a ring, and only the
+  // drain knows which records were evicted before it passed them on.
   void count_evicted() {
     const std::uint64_t missed = drain_ ? drain_->evicted() : 0;
     if (missed > std::max(evicted_by_writer_, missed_)) {
@@ -225,7 +229,7 @@ class Buffer : public pipeline::Stage {
   [[nodiscard]] bool pending() const { return !builder_.empty() || keeper_.moved(); }
 
   base::Result<void> take(record::Record& record) {
-    auto verdict = keeper_.see(record);
+    auto verdict = keeper_.track(record);
     if (!verdict) return std::move(verdict).error();
     if (record.is_marker()) {
       using Type = record::Marker::Type;
@@ -244,7 +248,7 @@ class Buffer : public pipeline::Stage {
     return {};
   }
 
-  // When the open group has to be closed.
+  // When the open group is due to be stored.
   [[nodiscard]] base::Monotonic group_due() const {
     const base::Monotonic due = base::after(opened_at_, spec_.group_age);
     return window_ ? due : std::max(due, committed_at_ + spec_.commit_every);
@@ -262,7 +266,7 @@ class Buffer : public pipeline::Stage {
     return {};
   }
 
-  // Calls `store` until there is room for what it stores, or `spared` says that it need not be stored any more.
+  // Calls `store` again until the spool has room, or until `spared` says that the records need not be stored any more.
   template <typename Store, typename Spared>
   auto patiently(const Store& store, const Spared& spared) -> decltype(store()) {
     bool waited = false;
@@ -305,25 +309,25 @@ class Buffer : public pipeline::Stage {
     if (records) {
       passed_.add(builder_.records());
       record::Batch fresh = window_->spare();
-      drain_->meet();
+      drain_->synchronize();
       block.records = std::make_shared<record::Batch>(builder_.take(std::move(fresh)));
     }
     std::shared_ptr<const record::Batch> shared = block.records;
     window_->add(std::move(block));
-    // Where it cannot be noted, a killed chain reads and sends again what was acknowledged since positions were last stored.
+    // Without the note, a chain that is killed sends again what was acknowledged since positions were last stored.
     static_cast<void>(writer_->note(window_->unstored()));
     if (records) {
       drain_->pass(*number, std::move(shared), held);
       return {};
     }
-    // Positions alone wait for nobody but what is in front of them.
-    return look(context_.clock->monotonic());
+    // Positions without records only wait for the blocks before them.
+    return read_acknowledgements(context_.clock->monotonic());
   }
 
   base::Result<void> make_room(std::uint64_t bytes) {
     while (true) {
       const base::Monotonic now = context_.clock->monotonic();
-      if (auto looked = look(now); !looked) return looked;
+      if (auto read = read_acknowledgements(now); !read) return read;
       if (window_->has_room(bytes)) return {};
       if (window_->stuck(now) != nullptr || context_.stop->stopped() || drain_->done()) {
         if (auto stored = store_oldest(); !stored) return stored;
@@ -333,9 +337,9 @@ class Buffer : public pipeline::Stage {
     }
   }
 
-  // What is acknowledged goes, what has waited for too long is stored.
-  base::Result<void> look(base::Monotonic now) {
-    if (auto looked = window_->look(now); !looked) return looked;
+  // Drops blocks that are acknowledged from the window, and stores those that have waited for too long.
+  base::Result<void> read_acknowledgements(base::Monotonic now) {
+    if (auto read = window_->look(now); !read) return read;
     while (window_->overdue(now) != nullptr) {
       if (auto stored = store_oldest(); !stored) return stored;
     }
@@ -350,7 +354,7 @@ class Buffer : public pipeline::Stage {
     }
     const std::vector<spool::Handed> handed = window_->with_oldest();
     const auto effort = spilled_.line_bytes() < spec_.group_bytes ? spool::Effort::thorough : spool::Effort::fast;
-    // What is acknowledged while the disk is full is not written at all.
+    // A block that is acknowledged while the disk is full is not stored.
     const auto acknowledged = [&] {
       return window_->look(context_.clock->monotonic()) && (window_->empty() || window_->oldest()->number != number);
     };
@@ -367,8 +371,8 @@ class Buffer : public pipeline::Stage {
     return {};
   }
 
-  // Positions of what is acknowledged. On a full disk they wait: nothing depends on them but how much is read again after a power
-  // cut.
+  // Stores the positions of acknowledged blocks. On a full disk they wait: all that depends on them is how much is read again after
+  // a power cut.
   base::Result<void> settle() {
     auto appended = writer_->append_handed(spilled_, window_->settled());
     if (appended) {
@@ -381,14 +385,14 @@ class Buffer : public pipeline::Stage {
     return {};
   }
 
-  // At the end what is on the way gets a moment to be acknowledged; the rest is stored.
+  // At the end, records in flight get a moment to be acknowledged. The rest is stored.
   base::Result<void> empty_window(base::Monotonic deadline) {
     if (drain_ && !drain_->error() && !drain_->done()) {
       const base::Monotonic until = std::min(deadline, base::after(context_.clock->monotonic(), spec_.spill_limits.last_word));
       static_cast<void>(drain_->flush(until));
       while (!window_->empty() && context_.stop->level() != base::Stop::leave) {
         const base::Monotonic now = context_.clock->monotonic();
-        if (auto looked = look(now); !looked) return looked;
+        if (auto read = read_acknowledgements(now); !read) return read;
         if (window_->empty() || now >= until) break;
         ::poll(nullptr, 0, kAskAgain);
       }
@@ -417,14 +421,15 @@ class Buffer : public pipeline::Stage {
   }
 
   void note(const spool::Appended& appended) {
-    const spool::News news = writer_->take_news();
-    for (const std::string& sentence : news.sentences) context_.diagnostics->say(sentence);
-    lost_.add(news.lost);
+    const spool::Report report = writer_->take_report();
+    for (const std::string& sentence : report.sentences) context_.diagnostics->say(sentence);
+    lost_.add(report.lost);
+    if (appended.ring) evicted_from_ring_ += appended.evicted_delivered + appended.evicted_held;
     if (appended.evicted_rejected > 0) {
       context_.diagnostics->warn(
           "spool-rejected",
-          fmt::format("{} not kept in the spool '{}' any more, to make room",
-                      base::count_of(appended.evicted_rejected, "rejected record is", "rejected records are"), spec_.spool.path));
+          fmt::format("{} evicted from the spool '{}'",
+                      base::count_of(appended.evicted_rejected, "rejected record was", "rejected records were"), spec_.spool.path));
     }
     if (appended.evicted_undelivered == 0) return;
     evicted_by_writer_ += appended.evicted_undelivered;
@@ -435,16 +440,16 @@ class Buffer : public pipeline::Stage {
                                            base::grouped(evicted_by_writer_)));
   }
 
-  void tend(base::Monotonic now) {
+  void maintain(base::Monotonic now) {
     spool::Appended evicted;
-    auto next = writer_->tend(evicted);
+    auto next = writer_->maintain(evicted);
     note(evicted);
     if (!next) {
-      context_.diagnostics->warn("spool-tend", next.error().message);
-      tend_at_ = base::after(now, base::kMinute);
+      context_.diagnostics->warn("spool-maintain", next.error().message);
+      maintain_at_ = base::after(now, base::kMinute);
       return;
     }
-    tend_at_ = base::after(now, *next - context_.clock->wall());
+    maintain_at_ = base::after(now, *next - context_.clock->wall());
   }
 
   BufferSpec spec_;
@@ -455,13 +460,14 @@ class Buffer : public pipeline::Stage {
   std::string path_;
   spool::PlaceSet acknowledged_;
   std::uint64_t newest_ = 0;
-  base::Monotonic opened_at_ = base::kNever;  // when the first of what is pending came
+  base::Monotonic opened_at_ = base::kNever;  // when the first record of the open block came
   base::Monotonic committed_at_ = std::numeric_limits<base::Monotonic>::min() / 2;
-  base::Monotonic tend_at_ = 0;
+  base::Monotonic maintain_at_ = 0;
   std::optional<delivery::SpillWindow> window_;  // when spilling
-  spool::BlockBuilder spilled_;                  // packs what leaves the window for the file
+  spool::BlockBuilder spilled_;                  // packs blocks of the window that are stored
   pipeline::Tally in_;
   std::uint64_t evicted_by_writer_ = 0, missed_ = 0;
+  std::uint64_t evicted_from_ring_ = 0;  // records, while no consumer was registered
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
   metrics::Counter invalid_ = block_.counter(kInvalid);
@@ -475,7 +481,7 @@ class Buffer : public pipeline::Stage {
   std::unique_ptr<BufferDrain> drain_;  // last: its thread ends before the rest goes
 };
 
-// A disk that is full at the start is waited for, as one that fills later.
+// Waits while the disk is full at the start, as for a disk that becomes full later.
 base::Result<std::unique_ptr<spool::Writer>> open_writer(const BufferSpec& spec, const pipeline::Context& context) {
   while (true) {
     auto writer = spool::Writer::open(spec.spool, *context.clock, context.stop);

@@ -17,11 +17,11 @@ constexpr auto kRecordsOut =
 constexpr auto kBytesOut =
     metrics::counter("weir_buffer_output_bytes_total", "bytes", "Bytes of the lines that buffer passed on.", Account::out);
 constexpr auto kBacklog = metrics::counter("weir_buffer_backlog_records_total", "records",
-                                           "Records that were passed on and in the spool from before the start.", Account::added);
+                                           "Records from before the start that were passed on.", Account::added);
 constexpr auto kHeld = metrics::counter("weir_buffer_held_records_total", "records",
                                         "Records that are held in the spool and not passed on.", Account::held);
 constexpr auto kGone = metrics::counter("weir_buffer_gone_records_total", "records",
-                                        "Records that went from the spool before they were passed on.", Account::dropped, "reason");
+                                        "Records that left the spool before they were passed on.", Account::dropped, "reason");
 constexpr auto kLost =
     metrics::counter("weir_buffer_unreadable_records_total", "records", "Records of blocks that could not be read.", Account::lost);
 constexpr auto kWaiting = metrics::gauge("weir_buffer_waiting_records", "records",
@@ -68,7 +68,7 @@ void BufferDrain::await(std::uint64_t block, std::uint64_t records, std::uint64_
   waiting_records_.set(waiting_records_.value() + records - held);
 }
 
-// The block comes next; of those between it and the one before, nothing is there any more.
+// The block is emitted next. The blocks between it and the one before have left the spool.
 void BufferDrain::passes(std::uint64_t block, std::uint64_t records, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   const Awaited::Taken taken = awaited_.take(block);
@@ -79,7 +79,7 @@ void BufferDrain::passes(std::uint64_t block, std::uint64_t records, std::uint64
   bytes_out_.add(bytes);
 }
 
-// The same of a block that does not come either.
+// The same for a block that cannot be emitted either.
 void BufferDrain::passes_nothing(std::uint64_t block, metrics::Counter& why) {
   const std::lock_guard lock(mutex_);
   const Awaited::Taken taken = awaited_.take(block);
@@ -116,7 +116,7 @@ record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records, st
       spare_.pop_back();
     }
   }
-  tell_thread();
+  wake_thread();
   return records;
 }
 
@@ -125,7 +125,7 @@ void BufferDrain::pass(std::uint64_t block, std::shared_ptr<const record::Batch>
   await(block, records->records.size(), held);
   const std::uint64_t previous = std::exchange(newest_, block);
   if (!ended_) waiting_.push_back({block, previous, {}, std::move(records), 0});
-  tell_thread();
+  wake_thread();
 }
 
 void BufferDrain::stored(std::uint64_t block) {
@@ -147,7 +147,7 @@ base::Result<pipeline::Flushed> BufferDrain::flush(base::Monotonic deadline) {
   std::unique_lock lock(mutex_);
   flush_by_ = deadline;
   flushed_.reset();
-  tell_thread();
+  wake_thread();
   changed_.wait(lock, [this] { return flushed_.has_value() || ended_; });
   flush_by_.reset();
   if (flushed_) return std::move(*flushed_);
@@ -160,7 +160,7 @@ base::Result<void> BufferDrain::finish(base::Monotonic deadline) {
     const std::lock_guard lock(mutex_);
     finishing_ = true;
     finish_by_ = deadline;
-    tell_thread();
+    wake_thread();
   }
   if (thread_.joinable()) thread_.join();
   if (error_) return *error_;
@@ -198,7 +198,7 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
   auto blocks = reader_->list({.time = {}, .after = emitted_, .limit = 1});
   if (!blocks) return std::move(blocks).error();
   if (blocks->empty() || blocks->front().id > target) {
-    // Evicted before anybody took it: the writer has counted and said it.
+    // Evicted before it was passed on. The writer has counted and reported it.
     passes_nothing(target, evicted_);
     emitted_ = target;
     return true;
@@ -226,7 +226,7 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
   return more;
 }
 
-// Memory of a block that was passed on, if there is one.
+// The memory of a block that was passed on, if one is kept.
 record::Batch BufferDrain::spare() {
   const std::lock_guard lock(mutex_);
   if (spare_.empty()) return {};
@@ -237,14 +237,14 @@ record::Batch BufferDrain::spare() {
 
 // With the lock held.
 void BufferDrain::keep_spare(record::Batch batch) {
-  // With one that waits there is enough to go round: it is the next to come back.
+  // A batch that waits comes back next, so a spare one is not needed.
   if (spare_.size() >= kSpare || !waiting_.empty()) return;
   batch.records.clear();
   batch.clear();
   spare_.push_back(std::move(batch));
 }
 
-// One block, from memory if its turn has come there, else from the file. True: go on.
+// Emits one block, from memory if it is the next one there, else from the file. True: go on.
 base::Result<bool> BufferDrain::emit_next(std::unique_lock<std::mutex>& lock) {
   while (!waiting_.empty() && waiting_.front().block <= emitted_) {
     waiting_bytes_ -= waiting_.front().bytes;
@@ -319,7 +319,7 @@ base::Result<void> BufferDrain::drain() {
     lock.lock();
     idle_ = false;
   }
-  // Of a stream whose source died, this one is no whole either: whoever is behind must not wait for the sake of its end.
+  // When the process in front died, the stream has no end marker. The stages behind must not get one either.
   if (done_ || (context_.stop != nullptr && context_.stop->feed_has_died())) return {};
   lock.unlock();
   markers.records.clear();

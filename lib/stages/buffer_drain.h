@@ -31,17 +31,17 @@ class BufferDrain {
  public:
   // Fails when no thread can be started, or no descriptors are left for it. `out` must outlive the drain.
   static base::Result<std::unique_ptr<BufferDrain>> start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
-  ~BufferDrain();  // what is left is not emitted
+  ~BufferDrain();  // emits nothing more
 
-  // The block has been stored; nobody below gets `held` of its records. Takes its records when there is room for them. Returns
-  // memory to fill again.
+  // The block is stored. `held` of its records are not passed on. Keeps `records` when there is room for them in memory. Returns a
+  // batch to fill again.
   record::Batch stored(std::uint64_t block, record::Batch records, std::uint64_t held);
-  // The block is not stored. It is emitted from memory, in its turn. Its records are not changed.
+  // The block is not stored. The drain emits it from memory, after the blocks before it. Its records are not changed.
   void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records, std::uint64_t held);
-  // A block that was passed is in the file, so this drain need not keep it in memory.
+  // A block that was given to pass() is stored now, so the drain need not keep it in memory.
   void stored(std::uint64_t block);
-  // When this returns, the drain's thread has finished all use of the records that it has released.
-  void meet() { const std::lock_guard lock(mutex_); }
+  // When this returns, the drain's thread no longer uses any records that it has released.
+  void synchronize() { const std::lock_guard lock(mutex_); }
 
   // The outlet returned done: it wants no more.
   [[nodiscard]] bool done();
@@ -49,12 +49,13 @@ class BufferDrain {
   [[nodiscard]] std::optional<base::Error> error();
 
   base::Result<pipeline::Flushed> flush(base::Monotonic deadline);
-  // Emits what is left until `deadline`, then the end marker. Joins the thread.
+  // Emits the remaining blocks until `deadline`, then the end marker. Joins the thread.
   base::Result<void> finish(base::Monotonic deadline);
 
-  // Records that were evicted from the spool before their turn: taken by this process, and passed on to nobody.
+  // Records that this process stored and that were evicted before the drain passed them on.
   [[nodiscard]] std::uint64_t evicted() const { return evicted_.value(); }
-  // What became of what stored() and pass() were given; of records from before, that they were passed on. After finish().
+  // Counts what became of the records given to stored() and pass(), and of records from before the start that were passed on. Read
+  // it after finish().
   [[nodiscard]] const metrics::Block& metrics() const { return block_; }
 
  private:
@@ -67,13 +68,12 @@ class BufferDrain {
     std::uint64_t bytes;                          // bytes of `own`
   };
 
-  // How many records of the blocks from `first` on, one after the other, have not been passed on. Blocks that this process has
-  // stored or passed.
+  // How many records of each block from `first` on have not been passed on, for blocks that this process stored or passed.
   struct Awaited {
     std::uint64_t first = 0;
     std::deque<std::uint32_t> records;
     void add(std::uint64_t block, std::uint64_t count);
-    // Of this block, and of those before it, which come no more.
+    // Records of this block, and records of earlier blocks, which will not come.
     struct Taken {
       std::uint64_t records = 0, skipped = 0;
     };
@@ -95,16 +95,16 @@ class BufferDrain {
   pipeline::Outlet& out_;
   const pipeline::Context context_;
 
-  // With the lock held: there is something for the thread to do.
-  void tell_thread() {
+  // Call it with the lock held, when there is work for the thread.
+  void wake_thread() {
     if (idle_) wake_.ring();
     idle_ = false;
   }
 
   std::mutex mutex_;
-  base::Wake wake_;                  // what the thread waits on
-  bool idle_ = false;                // it waits, and nobody has rung since it began to
-  std::condition_variable changed_;  // what waits for the thread
+  base::Wake wake_;                  // the thread waits on it
+  bool idle_ = false;                // the thread waits, and wake_ has not rung since
+  std::condition_variable changed_;  // flush() waits on it for the thread
   std::deque<Waiting> waiting_;
   std::deque<record::Batch> spare_;
   std::uint64_t waiting_bytes_ = 0;

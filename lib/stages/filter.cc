@@ -44,7 +44,11 @@ class Filter : public pipeline::Stage {
       if (!why.empty()) text += fmt::format("{}{}{} matched nothing: {}", text.empty() ? "" : "; ", option, selector(query), why);
     };
     for (const LogQuery& query : pass_) {
-      if (!query.selected_any()) explain("", query, logql::explain_selector(selector(query), query.label_sets_seen()));
+      if (!query.selected_any()) {
+        explain("", query, logql::explain_selector(selector(query), query.label_sets_seen()));
+      } else if (const auto why = logql::explain_exclusion(selector(query), query.label_sets_seen()); !why.empty()) {
+        text += fmt::format("{}{}", text.empty() ? "" : "; ", why);
+      }
     }
     for (const LogQuery& query : drop_) {
       if (!query.selected_any()) explain("--drop ", query, logql::explain_labels(selector(query), query.label_sets_seen()));

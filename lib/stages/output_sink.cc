@@ -120,27 +120,6 @@ class TextSink : public pipeline::Stage {
 
 }  // namespace
 
-Result<OutputOptions> parse_output(std::string_view format, std::string_view color) {
-  OutputOptions options;
-  if (format == "text") {
-    options.format = OutputOptions::Format::text;
-  } else if (format == "raw") {
-    options.format = OutputOptions::Format::raw;
-  } else if (format == "jsonl") {
-    options.format = OutputOptions::Format::jsonl;
-  } else if (!format.empty() && format != "auto") {
-    return fail(Code::usage, "cannot write as '{}': no such format", format).with_hint("formats are auto, text, raw and jsonl");
-  }
-  if (color == "always") {
-    options.color = OutputOptions::Color::always;
-  } else if (color == "never") {
-    options.color = OutputOptions::Color::never;
-  } else if (!color.empty() && color != "auto") {
-    return fail(Code::usage, "cannot use the colour setting '{}'", color).with_hint("it is auto, always or never");
-  }
-  return options;
-}
-
 std::unique_ptr<pipeline::Stage> make_output_sink(const OutputOptions& options, const Context& context) {
   using Format = OutputOptions::Format;
   const bool terminal = ::isatty(options.fd) == 1;

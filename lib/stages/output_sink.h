@@ -13,7 +13,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string_view>
 
 namespace weir::stages {
 
@@ -33,10 +32,6 @@ struct OutputOptions {
   Color color = Color::automatic;
   int fd = 1;
 };
-
-// The values of `-o` ("", "auto", "text", "raw", "jsonl") and `--color` ("", "auto", "always", "never"). Any other value:
-// Code::usage.
-[[nodiscard]] base::Result<OutputOptions> parse_output(std::string_view format, std::string_view color);
 
 // Checks once what kind of file `options.fd` is. The environment (NO_COLOR, TERM) comes from the context.
 std::unique_ptr<pipeline::Stage> make_output_sink(const OutputOptions& options, const pipeline::Context& context);

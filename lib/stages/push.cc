@@ -399,7 +399,7 @@ class Push : public pipeline::Stage {
       gauge_due_ = base::kNever;
       return {};
     }
-    if (auto looked = gauge_->look(); !looked) return looked;
+    if (auto looked = gauge_->update(); !looked) return looked;
     pusher_->set_inflow(gauge_->inflow());
     if (recovered) {
       backlog_end_ = gauge_->newest();
@@ -414,7 +414,7 @@ class Push : public pipeline::Stage {
     if (!reader) return std::move(reader).error();
     reader_ = std::move(*reader);
     gauge_.emplace(*reader_, *context_.clock);
-    return gauge_->look();
+    return gauge_->update();
   }
 
   // Whether the spool holds something for us from before this start.

@@ -4,6 +4,7 @@
 #include "logql/advice.h"
 #include "logql/log_query.h"
 #include "logql/parser.h"
+#include "logql/printer.h"
 #include "loki/query_pager.h"
 #include "record/json.h"
 #include "record/timestamp.h"
@@ -33,8 +34,8 @@ using record::Record;
 
 namespace {
 
-constexpr auto kRecordsIn = metrics::counter("weir_query_answer_records_total", "records",
-                                             "Records of the answer, at most as many as are to be shown.", Account::in);
+constexpr auto kRecordsIn =
+    metrics::counter("weir_query_answer_records_total", "records", "Records of the answer, up to the limit.", Account::in);
 constexpr auto kBytesIn =
     metrics::counter("weir_query_answer_bytes_total", "bytes", "Bytes of the lines of the answer.", Account::in);
 constexpr auto kRecordsOut =
@@ -42,13 +43,13 @@ constexpr auto kRecordsOut =
 constexpr auto kBytesOut =
     metrics::counter("weir_query_output_bytes_total", "bytes", "Bytes of the lines that query passed on.", Account::out);
 constexpr auto kIncomplete = metrics::counter("weir_query_incomplete_timestamps_total", "timestamps",
-                                              "Timestamps of which Loki does not give all entries.", Account::lost);
+                                              "Timestamps for which Loki does not give all entries.", Account::lost);
 constexpr auto kUnreadable =
     metrics::counter("weir_query_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
 
-constexpr std::uint64_t kFirstPage = 1000;   // entries of the first request; what one weighs is not known yet
+constexpr std::uint64_t kFirstPage = 1000;   // entries of the first request; their size is not known yet
 constexpr std::size_t kKeptBytes = 8 << 20;  // of the newest records that are kept while older ones are read
-constexpr std::size_t kOneBatch = 4 << 20;   // bytes of records that are shown as one batch, so that its header speaks for all
+constexpr std::size_t kOneBatch = 4 << 20;   // bytes of records that are shown as one batch, with one header for all
 
 std::string printed(const LabelSet& set) {
   std::string text = "{";
@@ -74,7 +75,7 @@ std::string json_string(std::string_view text) {
   return out;
 }
 
-// What both places that can be asked have in common.
+// What a query of Loki and a query of a spool have in common.
 class Query : public pipeline::Source {
  public:
   Query(QuerySpec spec, const Context& context) : spec_(std::move(spec)), context_(context), block_(context.metrics) {}
@@ -124,7 +125,7 @@ class Query : public pipeline::Source {
     return emit_lines(out, lines);
   }
 
-  // Forward reading up to the limit. False: nothing further is wanted.
+  // Emits a batch of forward reading, up to the limit. False: no more records are wanted.
   Result<bool> emit_up_to_limit(Outlet& out, Batch& batch) {
     const bool samples = !batch.records.empty() && batch.records.front().sample;
     if (spec_.limit > 0 && !samples) {
@@ -149,7 +150,7 @@ class Query : public pipeline::Source {
   metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
   bool more_ = false;  // the limit left records out
   bool finished_ = false;
-  std::string why_;  // nothing was found
+  std::string why_;  // why nothing was found
 };
 
 class LokiQuery : public Query {
@@ -167,7 +168,7 @@ class LokiQuery : public Query {
  private:
   [[nodiscard]] base::TimeRange window() const { return spec_.range; }
 
-  // Not worth a wait: one attempt a request, and a short one.
+  // An explanation is not worth a long wait: one short attempt for each request.
   [[nodiscard]] std::string explain_nothing() const {
     constexpr base::Duration kPatience = 5 * base::kSecond;
     auto config = spec_.loki;
@@ -194,25 +195,25 @@ class LokiQuery : public Query {
         break;
     }
     auto result = spec_.limit > 0 && !spec_.forward ? newest(out) : from_the_oldest(out, window(), 0);
-    if (!result && result.error().code == base::Code::config) point_out(result.error());
-    if (result && shown() == 0) doubt();
+    if (!result && result.error().code == base::Code::config) add_hint(result.error());
+    if (result && shown() == 0) report_suspect_query();
     if (result && incomplete_.value() > 0) {
       context_.diagnostics->say(
-          fmt::format("at {} there are more entries that look alike than Loki gives in one answer: some of them are missing",
+          fmt::format("at {} there are more equal entries than Loki gives in one answer: some of them are missing",
                       base::count_of(incomplete_.value(), "timestamp")));
     }
     return result;
   }
 
-  // Loki says what it refuses; where it lies in the query, and what may have been meant, our own parser can tell.
-  void point_out(base::Error& error) const {
+  // Adds where the mistake is and what was probably meant. Loki says only what it refuses; weir's own parser knows the rest.
+  void add_hint(base::Error& error) const {
     auto parsed = logql::parse(spec_.logql);
     if (!parsed && error.hint.empty()) error.hint = std::move(parsed).error().hint;
   }
 
-  // Loki answers a stage that cannot be built, such as a wrong regular expression, with no entries and no word where they are still
-  // in its ingesters.
-  void doubt() {
+  // For a stage that cannot be built, such as a wrong regular expression, Loki gives no entries and no error while the records are
+  // still in its ingesters.
+  void report_suspect_query() {
     const auto query = logql::LogQuery::compile(spec_.logql, {});
     if (query || query.error().text.empty()) return;  // it can be parsed, whatever else is wrong
     base::Error error = query.error();
@@ -230,7 +231,7 @@ class LokiQuery : public Query {
     return emit_lines(out, *names);
   }
 
-  // Page by page; `skip` records at the beginning are left out.
+  // Reads page by page and leaves out the first `skip` records.
   Result<void> from_the_oldest(Outlet& out, const base::TimeRange& window, std::uint64_t skip) {
     loki::QueryPager pager(*client_, spec_.logql, window, loki::Direction::forward);
     pager.set_step(spec_.step);
@@ -258,8 +259,8 @@ class LokiQuery : public Query {
     }
   }
 
-  // Reads backwards until there are enough and shows what it kept. Where that is too much to keep it goes on counting only,
-  // and reads again from where the newest begin.
+  // Reads backwards until there are enough records, and emits them. When they take too much memory, it only counts on, and then
+  // reads forwards from where the newest records begin.
   Result<void> newest(Outlet& out) {
     loki::QueryPager pager(*client_, spec_.logql, window(), loki::Direction::backward,
                            {.first_page = static_cast<std::uint32_t>(std::min(spec_.limit, kFirstPage) + 2)});
@@ -389,7 +390,7 @@ class SpoolQuery : public Query {
   std::vector<std::string> names_;  // of the labels there are, where the values of one were asked for
 };
 
-// A mistake that is seen without a Loki. What our parser merely does not know is Loki's to judge.
+// Finds mistakes without asking Loki. Loki decides about syntax that weir's parser does not know.
 Result<void> check_logql(const QuerySpec& spec) {
   if (spec.what != QuerySpec::What::records) return {};
   constexpr logql::ParserOptions options = {.selector_optional = true};
@@ -403,10 +404,22 @@ Result<void> check_logql(const QuerySpec& spec) {
   return fail(Code::config, "cannot query Loki: the query begins with a filter").with_hint(std::string(loki::kNeedsSelector));
 }
 
+// A spool does not answer metric queries. All other mistakes are found when the query is compiled.
+Result<void> check_log_query(const std::string& text) {
+  const auto parsed = logql::parse(text, {.selector_optional = true});
+  if (!parsed || std::holds_alternative<logql::LogExpr>(parsed->node) || std::holds_alternative<logql::Literal>(parsed->node)) {
+    return {};
+  }
+  return fail(Code::config, "cannot run the metric query {} over a spool: a spool answers log queries only",
+              logql::clip(logql::print(*parsed), 200))
+      .with_hint("ask Loki with --addr URL, or count the log lines: weir query --spool SPOOL LOGQL -o jsonl | wc -l");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, const Context& context) {
   if (!spec.spool.empty()) {
+    if (auto good = check_log_query(spec.logql); !good) return std::move(good).error();
     auto scan = scan::SpoolScan::open(spec.spool, spec.logql, spec.range, *context.diagnostics);
     if (!scan) return std::move(scan).error();
     return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolQuery>(spec, context, std::move(*scan)));

@@ -24,8 +24,8 @@ using base::Result;
 using metrics::Account;
 using pipeline::Flow;
 
-constexpr auto kRecordsIn =
-    metrics::counter("weir_replay_read_records_total", "records", "Records of the spool that are to be replayed.", Account::in);
+constexpr auto kRecordsIn = metrics::counter("weir_replay_read_records_total", "records",
+                                             "Records of the spool that were selected for replay.", Account::in);
 constexpr auto kBytesIn =
     metrics::counter("weir_replay_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
 constexpr auto kRecordsOut =
@@ -52,7 +52,7 @@ class Replay : public pipeline::Source {
   }
 
  private:
-  // The states first: which of them are wanted is no matter of labels and times.
+  // The wanted states come first: labels and times do not explain them.
   [[nodiscard]] std::string explain_nothing() const {
     std::string states;
     for (const auto& [wanted, name] :
@@ -97,7 +97,7 @@ class Replay : public pipeline::Source {
   }
 
  private:
-  // Before everything, since whoever delivers has to know from the start what is to be told. False: enough.
+  // Emits the marker that names the rejected store. It comes first, because push has to know the store from the start. False: end.
   Result<bool> announce_rejected(pipeline::Outlet& out) {
     auto reader = spool::Reader::open(spec_.spool);
     if (!reader) return std::move(reader).error();
@@ -115,7 +115,7 @@ class Replay : public pipeline::Source {
     return *flow != Flow::done;
   }
 
-  // False: enough.
+  // False: end.
   Result<bool> give(record::Batch& batch) {
     pipeline::Tally tally;
     for (record::Record& record : batch.records) {
@@ -129,7 +129,7 @@ class Replay : public pipeline::Source {
     waiting_.set(waiting_.value() + tally.records);
     if (spec_.speed <= 0) return emit(batch);
 
-    // Those that are due go together, then the next one's time is waited for.
+    // Emits the records that are due in one batch, then waits until the next is due.
     std::vector<record::Record> all;
     all.swap(batch.records);
     for (std::size_t next = 0; next < all.size();) {
@@ -177,7 +177,7 @@ class Replay : public pipeline::Source {
       for (record::Record& record : batch.records) {
         const std::size_t size = record::print_rfc3339(record.timestamp, text);
         set_metadata(batch, record, "weir_original_timestamp", {text, size});
-        // Each its own time, so that their order stays and Loki takes none for a repeat.
+        // Each record gets a time of its own, so that the order stays and Loki takes none for a repeat.
         latest_ = std::max(latest_ + 1, context_.clock->wall());
         record.timestamp = latest_;
       }
@@ -223,7 +223,7 @@ class Replay : public pipeline::Source {
     return give(batch);
   }
 
-  // Those that stay in their blocks, one block after the other.
+  // Emits the rejected records that stay in their blocks, block by block.
   Result<void> give_rejected_in_place(spool::Reader& reader, record::Batch& batch) {
     std::uint64_t after = 0;
     while (true) {
@@ -247,7 +247,7 @@ class Replay : public pipeline::Source {
     }
   }
 
-  // Gives the record the reason of the range that it is in. False: it is in none.
+  // Sets the record's `rejected` object from its range. False: the record is in no range.
   static bool name_range(spool::Reader& reader, const std::vector<spool::Reader::RejectedRange>& ranges, record::Batch& batch,
                          record::Record& record) {
     const std::uint32_t ordinal = record.source.ordinal;
@@ -277,7 +277,7 @@ class Replay : public pipeline::Source {
   metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
   metrics::Gauge waiting_ = block_.gauge(kWaiting);
   metrics::Counter unreadable_ = block_.counter(kUnreadable);
-  std::string why_;  // nothing was found
+  std::string why_;  // why nothing was found
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ constexpr base::Duration kLongAgo = 24 * base::kHour;
 
 }  // namespace
 
-base::Result<void> SpoolGauge::look() {
+base::Result<void> SpoolGauge::update() {
   const base::Timestamp since = clock_.wall() - kWindow;
   while (true) {
     auto blocks = reader_.list({.time = {}, .after = newest_, .limit = kAtOnce});

@@ -1,4 +1,5 @@
-// What comes into a spool and how much of it a consumer has in front of it, for the pace at which push delivers a backlog.
+// How fast records arrive in a spool, and whether a consumer has old ones to deliver: for the pace at which push delivers a
+// backlog.
 #pragma once
 
 #include "base/clock.h"
@@ -15,18 +16,19 @@ class SpoolGauge {
  public:
   SpoolGauge(spool::Reader& reader, const base::Clock& clock) : reader_(reader), clock_(clock) {}
 
-  // Takes up to now into account what was stored. Cheap when asked every few seconds.
-  base::Result<void> look();
+  // Reads which blocks were stored since the last call. Cheap enough for a call every few seconds.
+  base::Result<void> update();
 
-  [[nodiscard]] std::uint64_t newest() const { return newest_; }          // block, 0 for none
-  [[nodiscard]] std::uint64_t newest_old() const { return newest_old_; }  // stored over a minute ago
-  // Bytes of lines a second, over the last minute of what was stored.
+  [[nodiscard]] std::uint64_t newest() const { return newest_; }          // the number of the newest block, 0 for none
+  [[nodiscard]] std::uint64_t newest_old() const { return newest_old_; }  // the newest block that was stored over a minute ago
+  // Bytes of lines that were stored per second, over the last minute.
   [[nodiscard]] double inflow() const;
 
-  // The wall clock is before the newest block, or more than a day behind it: it, or the one that stored the block, may be wrong.
+  // The wall clock is earlier than the newest block, or more than a day later. Then the clock, or the clock that stored the block,
+  // may be wrong.
   [[nodiscard]] bool doubts_clock() const;
 
-  // Whether a block that was stored over a minute ago holds something from `place` on.
+  // Whether a block that was stored over a minute ago has records at or after `place`.
   base::Result<bool> has_old(spool::BlockPlace place);
 
  private:

@@ -35,7 +35,7 @@ class SpoolSource : public pipeline::Source {
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     if (auto opened = open(out, stop); !opened) return opened;
-    if (!reader_) return {};  // stopped before the spool was there
+    if (!reader_) return {};  // stopped before the spool existed
     auto flow = begin(out);
     if (!flow) return std::move(flow).error();
     while (*flow == Flow::more && !stop.stopped()) {
@@ -45,7 +45,7 @@ class SpoolSource : public pipeline::Source {
       if (!spec_.follow) break;
       if (reader_->replaced()) {
         return base::fail(Code::io, "cannot go on with spool '{}': another file is in its place", spec_.spool)
-            .with_hint("start again: it goes on where the new file's consumer stands");
+            .with_hint("start again: push continues at the place of its consumer in the new file");
       }
       if (auto waited = wait(out, stop); !waited) return waited;
     }
@@ -62,7 +62,7 @@ class SpoolSource : public pipeline::Source {
   [[nodiscard]] std::string_view name() const override { return "spool"; }
 
  private:
-  // When following, a spool that is not there yet is waited for.
+  // When following, waits for a spool that does not exist yet.
   Result<void> open(pipeline::Outlet& out, base::Stop& stop) {
     const base::Monotonic deadline = base::after(context_.clock->monotonic(), spec_.wait);
     while (!stop.stopped()) {
@@ -92,7 +92,7 @@ class SpoolSource : public pipeline::Source {
     return out.emit(batch_);
   }
 
-  // The next block, if there is one; more_ tells.
+  // Emits the next block. Sets more_ to whether there was one.
   Result<Flow> emit_next(pipeline::Outlet& out) {
     auto blocks = reader_->list({.time = {}, .after = last_, .limit = 1});
     if (!blocks) return std::move(blocks).error();

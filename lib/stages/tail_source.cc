@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <utility>
@@ -27,14 +28,14 @@ using base::Monotonic;
 using base::Result;
 using metrics::Account;
 using pipeline::Flow;
-using tail::LogReader;
+using tail::Reader;
 
 constexpr auto kRecordsIn =
     metrics::counter("weir_tail_read_records_total", "records", "Records that were read from logs.", Account::in);
 constexpr auto kBytesIn =
     metrics::counter("weir_tail_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
-constexpr auto kGapRecords = metrics::counter("weir_tail_gap_records_total", "records",
-                                              "Records that tell of a part of a log which is lost.", Account::added);
+constexpr auto kGapRecords =
+    metrics::counter("weir_tail_gap_records_total", "records", "Records that report a lost part of a log.", Account::added);
 constexpr auto kRecordsOut =
     metrics::counter("weir_tail_output_records_total", "records", "Records that tail passed on.", Account::out);
 constexpr auto kBytesOut =
@@ -43,10 +44,10 @@ constexpr auto kDropped = metrics::counter("weir_tail_dropped_records_total", "r
                                            Account::dropped, "reason");
 constexpr auto kGathered =
     metrics::gauge("weir_tail_gathered_records", "records", "Records that were read and not passed on.", Account::in_flight);
-constexpr auto kMalformed =
-    metrics::counter("weir_tail_malformed_lines_total", "lines", "Lines that are not of the form of their file.", Account::invalid);
+constexpr auto kMalformed = metrics::counter("weir_tail_malformed_lines_total", "lines",
+                                             "Lines that could not be parsed in the format of their file.", Account::invalid);
 constexpr auto kGaps =
-    metrics::counter("weir_tail_lost_parts_total", "parts", "Parts of logs that went before they were read.", Account::lost);
+    metrics::counter("weir_tail_lost_parts_total", "parts", "Parts of logs that were lost before they were read.", Account::lost);
 constexpr auto kLostBytes =
     metrics::counter("weir_tail_lost_bytes_total", "bytes", "Bytes of these parts, where they could be counted.");
 constexpr auto kUnreadable =
@@ -70,7 +71,7 @@ class TailSource final : public pipeline::Source {
       : spec_(std::move(spec)),
         context_(context),
         clock_(*context.clock),
-        space_needed_(LogReader::space_needed(spec_.read)),
+        space_needed_(tail::LogReader::space_needed(spec_.read)),
         not_before_(spec_.start.kind == tail::Start::Kind::time ? spec_.start.time : kAnyTime),
         roots_(spec_.follow_links ? tail::LogRoots() : tail::LogRoots(spec_.inputs, spec_.log_roots)),
         held_(spec_.hold_deleted, *context.diagnostics),
@@ -79,6 +80,7 @@ class TailSource final : public pipeline::Source {
         block_(context.metrics) {
     spec_.read.tracked = !spec_.checkpoint.empty();
     spec_.read.roots = &roots_;
+    if (spec_.handover != nullptr) left_ = spec_.handover->files();
   }
 
   [[nodiscard]] std::string_view name() const override { return "tail"; }
@@ -96,10 +98,17 @@ class TailSource final : public pipeline::Source {
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     auto read = read_all(out, stop);
     publish();
+    if (spec_.handover != nullptr && stop.stopped()) hand_over();
     return read;
   }
 
  private:
+  // The pipeline may be about to be replaced.
+  void hand_over() {
+    for (auto& [log, files] : std::exchange(left_, {})) spec_.handover->add(log, std::move(files));
+    if (logs_) logs_->hand_over(*spec_.handover);
+  }
+
   // What was read and what was passed on go to the cells.
   void publish() {
     records_in_.reach(stats_.records + stats_.before_start);
@@ -130,19 +139,20 @@ class TailSource final : public pipeline::Source {
           "no positions are kept, so a restart reads from the beginning; end the chain with `buffer SPOOL` or `push --checkpoint "
           "FILE`");
     }
+    if (files) logs_->take_over(std::exchange(left_, {}));
     Result<Flow> ended = Flow::more;
     if (files) ended = spec_.read.follow ? follow() : read_once();
     if (ended && *ended == Flow::more) ended = read_streams();
-    troubles_.tell(queue_.empty());
+    troubles_.report(queue_.empty());
     if (!ended) return std::move(ended).error();
     if (*ended == Flow::done) return {};
     if (spec_.read.tracked) {
-      put_marker(record::Marker::Type::end);
+      batch_.append_marker(record::Marker::Type::end, {});
       if (ended = emit(); !ended) return std::move(ended).error();
     }
     const std::uint64_t opened = opened_streams_ + (logs_ ? logs_->opened() : 0);
     const bool nothing_read = opened == troubles_.opened_unreadable() && stats_.records == 0;
-    if (nothing_read && troubles_.unreadable() > 0) return troubles_.nothing_readable();
+    if (nothing_read && troubles_.nothing_to_wait_for()) return troubles_.nothing_readable();
     return {};
   }
 
@@ -155,19 +165,10 @@ class TailSource final : public pipeline::Source {
       spec_.positions = std::move(read).value();
     }
     if (logs_) logs_->load(*std::exchange(spec_.positions, std::nullopt));
-    put_marker(record::Marker::Type::begin)->checkpoint = batch_.copy(spec_.checkpoint);
+    batch_.append_marker(record::Marker::Type::begin, {}).checkpoint = batch_.copy(spec_.checkpoint);
     auto flow = emit();
     if (!flow) return std::move(flow).error();
     return {};
-  }
-
-  record::Marker* put_marker(record::Marker::Type type) {
-    auto* marker = batch_.make<record::Marker>();
-    marker->type = type;
-    record::Record& record = batch_.records.emplace_back();
-    record.labels = batch_.hold(record::LabelSet::empty());
-    record.marker = marker;
-    return marker;
   }
 
   // -- files --
@@ -208,30 +209,30 @@ class TailSource final : public pipeline::Source {
         // A backlog of one log must not keep the others waiting.
         if (batch_.records.empty() && !queue_.empty() && logs_->changes_waiting()) break;
       }
-      // Also without records, to give the batch's memory back.
+      // Also without records, so that the memory of the batch is given back.
       auto flow = emit();
       if (!flow || *flow == Flow::done) return flow;
     }
-    return last_words();
+    return read_open_lines();
   }
 
-  // What is open at the end of what the files hold. Tracked, it is left for the next time.
-  Result<Flow> last_words() {
+  // Reads the lines that are open at the ends of the files. When tracked, they are left for the next run.
+  Result<Flow> read_open_lines() {
     if (spec_.read.tracked) return emit();
-    for (LogReader* const reader : logs_->end()) {
-      // One that has more to tell than last words was stopped in the middle of it.
+    for (Reader* const reader : logs_->end()) {
+      // One with more than an open line was stopped in the middle of its file.
       for (int reads = 0; reads < 2; ++reads) {
         make_space();
-        const LogReader::Outcome outcome = reader->read(batch_, space_);
-        if (outcome == LogReader::Outcome::idle || outcome == LogReader::Outcome::finished) break;
-        if (outcome != LogReader::Outcome::full) continue;
+        const Reader::Outcome outcome = reader->read(batch_, space_);
+        if (outcome == Reader::Outcome::idle || outcome == Reader::Outcome::finished) break;
+        if (outcome != Reader::Outcome::full) continue;
         if (auto flow = emit(); !flow || *flow == Flow::done) return flow;
       }
     }
     return emit();
   }
 
-  // Until the watcher has something to tell (true), a log or a stream is due, or it is time to stop; does not wait while logs are
+  // Until the watcher has changes (true), a log or a stream is due, or it is time to stop; does not wait while logs are
   // ready.
   Result<bool> wait_for_changes() {
     const Monotonic now = clock_.monotonic();
@@ -246,7 +247,7 @@ class TailSource final : public pipeline::Source {
       if (errno != EINTR) return base::io_error(errno, "wait for new lines");
       for (pollfd& one : polled_) one.revents = 0;
     }
-    if (auto looked = look_at_reader(polled_[2]); !looked) return std::move(looked).error();
+    if (auto looked = check_reader(polled_[2]); !looked) return std::move(looked).error();
     if (log_due != base::kNever) queue_.add_due(clock_.monotonic());
     return polled_[0].revents != 0;
   }
@@ -254,7 +255,7 @@ class TailSource final : public pipeline::Source {
   // Whoever reads what comes out may leave while nothing is written.
   pollfd reader() const { return {watch_reader_ ? out_->reader_fd() : -1, 0, 0}; }
 
-  Result<void> look_at_reader(const pollfd& polled) {
+  Result<void> check_reader(const pollfd& polled) {
     if (polled.fd < 0 || polled.revents == 0) return {};
     auto flow = out_->reader_left();
     if (!flow) return std::move(flow).error();
@@ -274,18 +275,17 @@ class TailSource final : public pipeline::Source {
     make_space();
     troubles_.begin();
     const auto [next, outcome] = queue_.read(batch_, space_);
-    auto& reader = static_cast<LogReader&>(*next);  // nobody else queues readers
-    troubles_.note(reader.key());
-    if (const auto trouble = reader.take_trouble()) troubles_.add_opened(reader.key(), *trouble);
-    if (outcome == LogReader::Outcome::full) return emit();
-    if (outcome == LogReader::Outcome::finished) logs_->remove(reader);
+    troubles_.note(next->name());
+    if (const auto trouble = next->take_trouble()) troubles_.add_opened(next->name(), *trouble);
+    if (outcome == Reader::Outcome::full) return emit();
+    if (outcome == Reader::Outcome::finished) logs_->remove(*next);
     return Flow::more;
   }
 
   Result<Flow> emit() {
     Result<Flow> flow = Flow::more;
     if (!batch_.records.empty()) {
-      troubles_.tell(queue_.empty());
+      troubles_.report(queue_.empty());
       records_out_.reach(stats_.records + stats_.gaps);
       bytes_out_.reach(stats_.bytes);
       publish();
@@ -352,7 +352,8 @@ class TailSource final : public pipeline::Source {
   std::vector<pollfd> polled_;
 
   tail::ReaderQueue queue_;
-  std::optional<tail::LogSet> logs_;  // nothing: only streams are read
+  std::optional<tail::LogSet> logs_;             // nothing: only streams are read
+  std::map<std::string, tail::OpenFiles> left_;  // by the tail before this one, until the logs have it
 
   record::Batch batch_;
   tail::Space space_;

@@ -1,12 +1,13 @@
-// Reads log files, once or for ever, and what can only be read as a stream (stream_input.h), to its end.
+// Reads log files, once or following them, and streams such as a pipe (stream_input.h) to their ends.
 //
-// One thread reads; with `follow` a second one watches folders and opens new files, and never waits for what is downstream. Files
+// One thread reads. With `follow` a second one watches folders and opens new files; it never waits for the stages downstream. Files
 // are read in turns, a block at a time, so memory depends neither on their size nor on their number.
 #pragma once
 
 #include "pipeline/stage.h"
 #include "record/positions.h"
 #include "tail/format.h"
+#include "tail/handover.h"
 #include "tail/log_reader.h"
 #include "tail/selection.h"
 #include "tail/start.h"
@@ -25,7 +26,7 @@ struct TailSpec {
   tail::Selection selection;
   tail::ReadOptions read;                               // `tracked` follows from `checkpoint`
   tail::Start start;                                    // of files that were there at the start and have no position
-  bool shortens = false;                                // the user did not ask for `start`: what it leaves out is said
+  bool shortens = false;                                // the user did not ask for `start`: a message says what it leaves out
   std::string checkpoint;                               // where the chain's keeper keeps the positions; "": nothing is tracked
   base::Duration wait = 30 * base::kSecond;             // for a checkpoint that is busy
   std::uint64_t hold_deleted = std::uint64_t{1} << 30;  // bytes of deleted files that may stay on the disk until they are read
@@ -34,7 +35,10 @@ struct TailSpec {
   tail::WatchTimes times;
   int stdin_fd = 0;
   std::optional<record::Positions> positions;  // instead of those in the checkpoint
-  bool* nothing_matched = nullptr;             // becomes true when a one-shot run found no file; outlives the source
+  // Where files that were deleted before they were read pass to the tail that replaces this one (tail/handover.h); null: this one
+  // is not replaced. Outlives the source. What is there when the source is made is taken over.
+  tail::Handover* handover = nullptr;
+  bool* nothing_matched = nullptr;  // becomes true when a one-shot run found no file; outlives the source
 };
 
 // What a start would find wrong with the files: Code::io. Looks at their names and permissions only; the checkpoint is its keeper's

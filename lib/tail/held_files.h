@@ -1,11 +1,11 @@
-// Bounds what open files cost others: the disk that deleted ones keep because the reader still has them open, and the descriptors.
+// Bounds what open files cost: the disk space of deleted files that are kept because they are open, and the descriptors.
 //
-// A chain that is blocked, by an outage of hours or a full disk below, opens every file that is rotated meanwhile and does not get
-// to read it; once the kubelet removes one, nobody sees what it takes any more. Beyond the bound a deleted file is exchanged for
-// its compressed copy, where one is still there, and then the oldest are given up; their readers tell what was lost of each.
+// During an outage a blocked chain opens every file that is rotated, but reads none of them. When the kubelet removes such a file,
+// its blocks stay on the disk until it is closed. Beyond the bound a deleted file is exchanged for its compressed copy, where there
+// is one; then the oldest are given up, and their readers report what was lost of each.
 //
-// Where there are more files than descriptors, those that were written least recently are parked (input_file.h): they are followed
-// all the same, and opened again when something is written to them.
+// When there are more files than descriptors, the files that were written least recently are parked (input_file.h): they are still
+// followed, and opened again when something is written to them.
 #pragma once
 
 #include "base/diagnostics.h"
@@ -28,12 +28,12 @@ class HeldFiles {
 
   void add(const std::shared_ptr<InputFile>& file);
 
-  // Looks at all files. True while there are deleted ones with something unread, which may still grow.
+  // Checks all files against the bound. True while there are deleted files that are not read to their ends, and may still grow.
   bool enforce();
   // Frees descriptors where nearly all are in use, for a file that is to be opened: deleted files that were read to their ends,
   // then those of files that were written least recently, which are parked, then those of deleted files that were not read, the
-  // oldest first. Some are left for the rest of the process, which needs them for connections and its spool. Costs nothing to speak
-  // of while there are enough.
+  // oldest first. Leaves some for the rest of the process, which needs them for connections and its spool. Costs three system calls
+  // while there are enough.
   void make_room();
   // The first and the last of these steps: closes a deleted file that was read to its end, or else the oldest that was not. False
   // when there is none.

@@ -154,12 +154,22 @@ InputFile::InputFile() = default;
 InputFile::~InputFile() = default;
 
 base::Result<std::unique_ptr<InputFile>> InputFile::open(const std::string& path, const LogRoots* roots) {
+  auto opened = open_allowed(path, roots);
+  if (!opened) return std::move(opened).error();
+  return make(std::move(opened).value(), path, roots);
+}
+
+base::Result<std::unique_ptr<InputFile>> InputFile::adopt(const OpenFile& file, const LogRoots* roots) {
+  base::UniqueFd fd(::fcntl(file.fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!fd) return base::io_error(errno, fmt::format("open {} again", file.path));
+  return make(std::move(fd), file.path, roots);
+}
+
+base::Result<std::unique_ptr<InputFile>> InputFile::make(base::UniqueFd fd, const std::string& path, const LogRoots* roots) {
   std::unique_ptr<InputFile> input(new InputFile);
   input->path_ = path;
   input->roots_ = roots;
-  auto opened = open_allowed(path, roots);
-  if (!opened) return std::move(opened).error();
-  input->fd_ = std::move(opened).value();
+  input->fd_ = std::move(fd);
   struct stat status {};
   if (::fstat(input->fd_.get(), &status) != 0) return base::io_error(errno, fmt::format("read {}", path));
   if (auto ok = check_type(status, path); !ok) return std::move(ok).error();
@@ -400,6 +410,11 @@ void InputFile::give_up(std::string cause, std::shared_ptr<InputFile> copy) {
   gzip_.reset();
   fd_.reset();
   closed_.store(true, std::memory_order_release);
+}
+
+base::UniqueFd InputFile::release() {
+  const std::lock_guard lock(mutex_);
+  return std::move(fd_);
 }
 
 std::optional<InputFile::GivenUp> InputFile::given_up() const {

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "record/positions.h"
+#include "tail/handover.h"
 #include "tail/log_roots.h"
 
 #include <atomic>
@@ -26,6 +27,9 @@ class InputFile {
   // is refused; else it outlives the file) does not allow it: the opened file itself is asked, so that nobody can exchange it in
   // between.
   static base::Result<std::unique_ptr<InputFile>> open(const std::string& path, const LogRoots* roots = nullptr);
+  // A file that somebody else has open (handover.h), by a descriptor of its own. `file` has one. `roots`: for what is looked for
+  // beside it.
+  static base::Result<std::unique_ptr<InputFile>> adopt(const OpenFile& file, const LogRoots* roots = nullptr);
   ~InputFile();
   InputFile(const InputFile&) = delete;  // owns a descriptor
   InputFile& operator=(const InputFile&) = delete;
@@ -108,6 +112,10 @@ class InputFile {
   };
   [[nodiscard]] std::optional<GivenUp> given_up() const;
 
+  // Takes its descriptor, for somebody else who goes on reading: afterwards nothing can be read of it. None when it is parked or
+  // was given up.
+  [[nodiscard]] base::UniqueFd release();
+
   // True once: for who keeps a list of files, and for who looks for a copy.
   bool enlist() { return !enlisted_.exchange(true); }
   bool first_search() { return !searched_.exchange(true); }
@@ -115,6 +123,7 @@ class InputFile {
  private:
   struct Gzip;
   InputFile();
+  static base::Result<std::unique_ptr<InputFile>> make(base::UniqueFd fd, const std::string& path, const LogRoots* roots);
   [[nodiscard]] Status status_locked();
   bool open_again();
   base::Result<std::size_t> read_locked(std::uint64_t offset, char* to, std::size_t size);

@@ -1,4 +1,4 @@
-// The files that stored positions speak of, for recognising them after a restart, whatever their names are by then.
+// The files that stored positions name, for finding them after a restart under whatever names they have by then.
 #pragma once
 
 #include "record/positions.h"

@@ -65,6 +65,11 @@ void LogReader::add_file(std::shared_ptr<InputFile> file, std::uint64_t offset, 
   missing_ = gone_ = false;
 }
 
+void LogReader::add_done_with(std::shared_ptr<InputFile> file, std::uint64_t offset) {
+  add_file(std::move(file), offset);
+  if (!generations_.empty()) generations_.back().done_with = true;
+}
+
 std::uint64_t LogReader::skip_old(InputFile& file, std::uint64_t offset) {
   const auto young = offset_of_age(file, clock_->wall() - options_->max_age);
   if (!young || *young <= offset) return offset;  // who reads it tells what cannot be read
@@ -117,6 +122,22 @@ void LogReader::set_succeeded() { succeeded_at_ = std::min(succeeded_at_, clock_
 void LogReader::set_missing(bool missing) {
   if (missing && !missing_) missing_since_ = clock_->monotonic();
   missing_ = missing;
+}
+
+OpenFiles LogReader::hand_over() {
+  const bool plain = generations_.size() <= 1 && !missing_;
+  if (plain && (generations_.empty() || generations_.front().file == nullptr || generations_.front().file->status().links > 0))
+    return {};
+  OpenFiles files;
+  for (const Generation& generation : generations_) {
+    if (generation.file == nullptr || generation.file->given_up()) continue;
+    InputFile& file = *generation.file;
+    const auto known = [&](const auto& one) { return one->inode == file.inode() && one->device == file.device(); };
+    if (std::ranges::any_of(files, known)) continue;  // a file that was truncated or cut is two generations
+    files.push_back(
+        std::make_shared<const OpenFile>(OpenFile{file.release(), file.path(), file.inode(), file.device(), file.place()}));
+  }
+  return files;
 }
 
 bool LogReader::has(std::uint64_t inode, std::uint64_t device) const {
@@ -193,8 +214,9 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
     // A position from the first moment on: were it to come with the first record that is safe, a chain that is killed before, after
     // an outage perhaps, would not know which rotated files are still to be read.
     for (std::uint8_t substream = 0; opening && substream < (front.offset > 0 ? 2 : 1); ++substream) {
-      put_marker(batch, place(front, substream, front.offset), record::Marker::Type::position, false);
+      batch.append_marker(record::Marker::Type::position, place(front, substream, front.offset));
     }
+    if (opening && front.done_with && text.empty()) put_done(front, front.offset, false, batch);
   }
   const std::size_t before = batch.records.size();
   const std::size_t used = text.empty() ? 0 : decoder_.decode(text, stamp(batch, front), batch);
@@ -245,7 +267,7 @@ void LogReader::take(Generation& front, std::string_view text, std::size_t used,
       front.head_hash = found->head_hash;
     }
   }
-  if (const record::Source dropped = decoder_.take_dropped()) put_marker(batch, dropped, record::Marker::Type::position, false);
+  if (const record::Source dropped = decoder_.take_dropped()) batch.append_marker(record::Marker::Type::position, dropped);
 }
 
 // At the end of the front generation, with `rest` behind its last newline. True when what is in front now is to be read.
@@ -298,8 +320,7 @@ bool LogReader::may_finish(base::Monotonic now) {
     due_ = std::min(base::after(std::max(next.filled_since, front.grown_at), options_->rotation_grace),
                     base::after(next.filled_since, options_->longest_rotation_grace));
   } else {
-    if (gone_) return true;
-    if (!missing_) return false;
+    if (!missing_) return gone_;
     const bool deleted = front.file->status().links == 0;
     due_ = deleted ? base::after(missing_since_, options_->deletion_grace) : base::after(now, kMovedAwayCheck);
   }
@@ -497,31 +518,14 @@ void LogReader::announce(Generation& generation, std::uint64_t known, std::uint6
 }
 
 void LogReader::put_done(Generation& generation, std::uint64_t end, bool gone, record::Batch& batch) {
-  if (options_->tracked) put_marker(batch, place(generation, 0, end), record::Marker::Type::done, gone);
+  if (options_->tracked) batch.append_marker(record::Marker::Type::done, place(generation, 0, end)).gone = gone;
 }
 
 void LogReader::put_generation(Generation& generation, const record::FileIdentity& identity, record::Batch& batch) {
-  record::Marker* marker =
-      put_marker(batch, record::Source::in_file(number_, number_of(generation), 0, 0), record::Marker::Type::generation, false);
-  marker->path = batch.copy(identity.path);
-  marker->log_key = batch.copy(key_);
-  marker->inode = identity.inode;
-  marker->device = identity.device;
-  marker->head_size = identity.head_size;
-  marker->head_hash = identity.head_hash;
-  marker->check_end = identity.check_end;
-  marker->check_hash = identity.check_hash;
-}
-
-record::Marker* LogReader::put_marker(record::Batch& batch, const record::Source& source, record::Marker::Type type, bool gone) {
-  auto* marker = batch.make<record::Marker>();
-  marker->type = type;
-  marker->gone = gone;
-  record::Record& record = batch.records.emplace_back();
-  record.labels = batch.hold(record::LabelSet::empty());
-  record.source = source;
-  record.marker = marker;
-  return marker;
+  record::Marker& marker =
+      batch.append_marker(record::Marker::Type::generation, record::Source::in_file(number_, number_of(generation), 0, 0));
+  marker.log_key = batch.copy(stored_key_.empty() ? key_ : stored_key_);
+  marker.file = identity.with_path(batch.copy(identity.path));
 }
 
 }  // namespace weir::tail

@@ -5,15 +5,15 @@
 // deleted. A file that became shorter, or whose bytes before the place of reading changed, was truncated: the rest of what it
 // held is read from its copy, if a rotated sibling is one, and then the file from its start, as a new generation.
 //
-// What cannot be read becomes a record with metadata weir_gap_bytes, and reading goes on behind it: a file that was given up while
-// it was deleted (held_files.h), a bad spot of a disk, a damaged compressed file, a generation that is gone after a restart.
+// What cannot be read is reported by a record with metadata weir_gap_bytes, and reading goes on behind it: a deleted file that was
+// given up (held_files.h), a bad spot of a disk, a damaged compressed file, a generation that is gone after a restart.
 //
-// What is open, a part of a CRI line or a line without its newline, is given out as far as it came when nothing more of it is to be
-// expected: the log ended, its container wrote its next log, nothing was added for a while (untracked only), or reading ends
-// (untracked only).
+// An open line is a part of a CRI line, or a line without its newline. It is passed on as far as it was written when nothing more
+// of it is expected: the log ended, its container wrote its next log, nothing was added for a while (untracked only), or reading
+// ends (untracked only).
 //
-// A hole in the text (decoder.h) is a gap; at the beginning of a file it is what a writer leaves that goes on at its old place
-// after a truncation, and only counted. A UTF-16 file is not read: that is told as trouble.
+// A hole in the text (decoder.h) is a gap. At the beginning of a file it is only counted: a writer that goes on at its old place
+// after a truncation leaves it. A UTF-16 file is not read; take_trouble() says so.
 //
 // Tracked reading introduces each generation with a marker and gives each record its source. Not thread safe.
 #pragma once
@@ -25,6 +25,7 @@
 #include "record/positions.h"
 #include "record/record.h"
 #include "tail/decoder.h"
+#include "tail/handover.h"
 #include "tail/held_files.h"
 #include "tail/input_file.h"
 #include "tail/reader.h"
@@ -63,14 +64,14 @@ struct ReadOptions {
 };
 
 struct ReadStats : DecodeStats {
-  std::uint64_t gaps = 0;           // stretches that could not be read, each told by a record
+  std::uint64_t gaps = 0;           // parts that could not be read, each reported by a record
   std::uint64_t gap_bytes = 0;      // of those whose size is known
   std::uint64_t truncated = 0;      // files that were truncated while they were read
   std::uint64_t leading_holes = 0;  // files that begin with zeros
   std::uint64_t generations = 0;
   std::uint64_t too_old_files = 0;     // of which something was older than max_age, so that it was not read …
   std::uint64_t too_old_bytes = 0;     // … and how much; of compressed files, as they are
-  std::string latest_gap;              // the line of the record that told it, for messages …
+  std::string latest_gap;              // the line of the record that reported it, for messages …
   std::vector<std::string> gap_lines;  // … and of the first few since somebody took them
 };
 
@@ -82,7 +83,7 @@ struct Gap {
   std::string_view cause;
 };
 inline constexpr std::string_view kHoleCause = "zeros stand there, as after a loss of power";
-// Adds the record that tells of it, and counts it. `metadata` lies in the batch; its last pair is free.
+// Adds the record that reports it, and counts it. `metadata` lies in the batch; its last pair is free.
 record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp now, const record::LabelSet* labels,
                         std::span<record::Label> metadata, ReadStats& stats);
 
@@ -92,8 +93,8 @@ class LogReader final : public Reader, private Labeller {
   LogReader(std::uint32_t number, std::string key, const ReadOptions& options, ReadStats& stats, const base::Clock& clock,
             HeldFiles* held = nullptr);
 
-  // The place of a generation whose rest was told to be lost: behind everything that a file can hold. What is still open when a
-  // rest is lost gets places from kAbandoned on.
+  // The place of a generation whose rest was reported as lost: behind everything that a file can hold. Lines that are still open
+  // when a rest is lost get places from kAbandoned on.
   static constexpr std::uint64_t kToldLost = std::numeric_limits<std::int64_t>::max();
   static constexpr std::uint64_t kAbandoned = kToldLost - 4;
 
@@ -102,15 +103,22 @@ class LogReader final : public Reader, private Labeller {
   void add_file(std::shared_ptr<InputFile> file, std::uint64_t offset = 0,
                 base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min(),
                 std::optional<record::FileIdentity> stored = std::nullopt);
-  // A stored generation that cannot be read any more from `offset` on: told as a gap.
+  // The log's first file, which another log was done with at `offset`. While nothing is added to it nothing of it is unread, so
+  // that it is not reported as lost when it goes.
+  void add_done_with(std::shared_ptr<InputFile> file, std::uint64_t offset);
+  // A stored generation that cannot be read any more from `offset` on: reported as a gap.
   void add_lost(const record::FileIdentity& stored, std::uint64_t offset, std::string cause);
-  // So many generations that nobody could open: told as one gap.
+  // So many generations that nobody could open: reported as one gap.
   void add_unseen(std::uint64_t files);
   // A stored generation of which nothing is unread: its position ends.
   void add_ended(const record::FileIdentity& stored);
   // A stored generation whose file was cut to its present size, which is less than `end`, up to where it was read, and goes on from
-  // there: read from `offset`, for lines that were open, up to the cut, which is told as a gap, and then on as a new generation.
+  // there: read from `offset`, for lines that were open, up to the cut, which is reported as a gap, and then on as a new
+  // generation.
   void add_cut(std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end, const record::FileIdentity& stored);
+  // The keeper knows the log by this key instead of its own: its folder was renamed, or is reached by another path. Before it
+  // reads.
+  void set_stored_key(std::string key) { stored_key_ = std::move(key); }
   // An earlier file of the log had this inode.
   void add_used(std::uint64_t inode);
   // No further generation is expected (no file of the log is there any more): it ends with the last one, unless one is added after
@@ -123,10 +131,14 @@ class LogReader final : public Reader, private Labeller {
   // The live file's name is not there (true) or there again.
   void set_missing(bool missing);
 
+  // Gives away the descriptors of its files where another reader of this log may not find all of them by name: where a file was
+  // rotated or deleted, or the live name is missing. Afterwards nothing can be read. Empty: there is nothing to give.
+  [[nodiscard]] OpenFiles hand_over();
+
   Outcome read(record::Batch& batch, Space& space) override;  // finished: the log has ended
   [[nodiscard]] base::Monotonic due() const override { return due_; }
-  // Why the log's latest file cannot be read at present, once for each file; nothing for no news. It is tried again.
-  [[nodiscard]] std::optional<Cause> take_trouble() { return std::exchange(trouble_, std::nullopt); }
+  [[nodiscard]] std::string_view name() const override { return key_; }
+  [[nodiscard]] std::optional<Cause> take_trouble() override { return std::exchange(trouble_, std::nullopt); }
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] const std::string& key() const { return key_; }
@@ -149,10 +161,11 @@ class LogReader final : public Reader, private Labeller {
     std::optional<record::FileIdentity> stored;
     record::FileIdentity announced;
     bool introduced = false;
-    bool opening = false;   // reading of the log begins here, and no marker said so yet
-    bool complete = false;  // a copy: nobody writes to it any more
-    bool checked = false;   // it was read to its end and nothing stands behind that cannot be read
-    bool troubled = false;  // that it cannot be read was told
+    bool opening = false;    // reading of the log begins here, and no marker said so yet
+    bool done_with = false;  // another log had read it to its end
+    bool complete = false;   // a copy: nobody writes to it any more
+    bool checked = false;    // it was read to its end and nothing stands behind that cannot be read
+    bool troubled = false;   // that it cannot be read was told
     struct Cut {
       std::uint64_t size = 0;  // read no further
       std::uint64_t end = 0;   // what was read before it was cut
@@ -200,12 +213,12 @@ class LogReader final : public Reader, private Labeller {
   void introduce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch);
   void announce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch);
   void put_generation(Generation& generation, const record::FileIdentity& identity, record::Batch& batch);
-  record::Marker* put_marker(record::Batch& batch, const record::Source& source, record::Marker::Type type, bool gone);
   void put_done(Generation& generation, std::uint64_t end, bool gone, record::Batch& batch);
   record::Source place(Generation& generation, std::uint8_t substream, std::uint64_t end);
 
   std::uint32_t number_;
   std::string key_;
+  std::string stored_key_;              // "": as key_
   std::optional<record::PodPath> pod_;  // views into key_
   const ReadOptions* options_;
   ReadStats* stats_;

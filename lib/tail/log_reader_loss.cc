@@ -159,7 +159,7 @@ void LogReader::finish_cut(record::Batch& batch) {
   source.resume = size;
   tell_gap(front.file->path(), size, std::nullopt, "the file is shorter than what was read of it, as after a loss of power", source,
            batch);
-  if (options_->tracked) put_marker(batch, source, record::Marker::Type::done, false);
+  if (options_->tracked) batch.append_marker(record::Marker::Type::done, source);
   ++stats_->generations;
   front = std::move(next);
 }

@@ -63,6 +63,21 @@ void LogSet::queue_absent() {
   }
 }
 
+void LogSet::hand_over(Handover& handover) {
+  if (watcher_ != nullptr) {
+    // While the chain was blocked, it opened files that no reader has yet.
+    watcher_->stop();
+    Changes changes = watcher_->take();
+    for (Changes::Event& event : changes.events) apply(event);
+  }
+  const auto give = [&](LogReader& reader) {
+    if (OpenFiles files = reader.hand_over(); !files.empty()) handover.add(reader.key(), std::move(files));
+  };
+  for (const auto& [number, reader] : readers_) give(*reader);
+  for (const auto& [key, reader] : absent_) give(*reader);
+  for (auto& [key, files] : stored_.take_left()) handover.add(key, std::move(files));
+}
+
 // -- reading once --
 
 void LogSet::find() {
@@ -116,6 +131,7 @@ void LogSet::open(const std::string& key, const std::vector<std::string>& paths)
   }
   parts_.queue.add(*reader);
   const std::uint32_t number = reader->number();
+  numbers_[reader.get()] = number;
   readers_.emplace(number, std::move(reader));
 }
 
@@ -161,7 +177,7 @@ void LogSet::apply(Changes::Event& event) {
   std::unique_ptr<LogReader>& reader = readers_[event.log];
   if (reader == nullptr) {
     reader = adopt(event.key);
-    watched_[reader.get()] = event.log;
+    numbers_[reader.get()] = event.log;
     // Of a container's logs only the last is written to.
     if (LogReader* const older = restarts_.add(*reader); older != nullptr) {
       older->set_succeeded();
@@ -179,8 +195,10 @@ void LogSet::apply(Changes::Event& event) {
   }
   if (event.file != nullptr && reader->has(event.file->inode(), event.file->device())) {
     reader->set_missing(false);  // a rename that was undone
+  } else if (event.file != nullptr && event.offset > 0) {
+    reader->add_done_with(std::move(event.file), event.offset);
   } else if (event.file != nullptr) {
-    reader->add_file(std::move(event.file), event.offset);
+    reader->add_file(std::move(event.file));
   }
   parts_.queue.add(*reader);
 }
@@ -192,37 +210,33 @@ base::Result<void> LogSet::settle(bool awaits, bool shortens) {
     parts_.diagnostics.say(fmt::format("showing the last {} of {}; --lines all for everything",
                                        base::count_of(parts_.start.lines, "line"), base::escape_control(of)));
   }
-  if (opened_ == 0 && parts_.alone && parts_.troubles.unreadable() > 0) return parts_.troubles.nothing_readable();
+  if (opened_ == 0 && parts_.alone && parts_.troubles.nothing_to_wait_for()) return parts_.troubles.nothing_readable();
   queue_absent();
   if (opened_ > 0 || !parts_.alone || !absent_.empty() || awaits) return {};
-  if (const std::string why = explain_no_log(parts_.inputs, parts_.selection); !why.empty()) {
-    parts_.diagnostics.say(base::escape_control(why));
-    parts_.diagnostics.say("waiting for a log that matches");
-  }
+  const std::string why = explain_no_log(parts_.inputs, parts_.selection);
+  if (!why.empty()) parts_.diagnostics.say(base::escape_control(why));
+  parts_.diagnostics.say(why.empty() ? "waiting for a log that can be read" : "waiting for a log that matches");
   return {};
 }
 
 // -- both --
 
-void LogSet::remove(LogReader& reader) {
+void LogSet::remove(Reader& reader) {
   parts_.queue.remove(reader);
-  if (const auto watched = watched_.find(&reader); watched != watched_.end()) {
-    const std::uint32_t log = watched->second;
-    restarts_.remove(reader);
-    watched_.erase(watched);
-    watcher_->forget(log);
-    readers_.erase(log);
+  const auto number = numbers_.extract(&reader);
+  if (number.empty()) {
+    const auto absent = absent_.find(reader.name());
+    if (absent != absent_.end() && absent->second.get() == &reader) absent_.erase(absent);
     return;
   }
-  if (const auto absent = absent_.find(reader.key()); absent != absent_.end() && absent->second.get() == &reader) {
-    absent_.erase(absent);
-    return;
-  }
-  readers_.erase(reader.number());
+  const auto known = readers_.find(number.mapped());
+  restarts_.remove(*known->second);
+  if (watcher_ != nullptr) watcher_->forget(number.mapped());
+  readers_.erase(known);
 }
 
-std::vector<LogReader*> LogSet::end() {
-  std::vector<LogReader*> readers;
+std::vector<Reader*> LogSet::end() {
+  std::vector<Reader*> readers;
   for (const auto& [number, reader] : readers_) {
     reader->set_ending();
     readers.push_back(reader.get());

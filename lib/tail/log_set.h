@@ -1,14 +1,15 @@
 // The logs that are read: a reader for each, from the moment its files are found until it has ended.
 //
-// Reading once, logs are found by one look and opened a few hundred at a time. Following, a watcher tells of them and of what
-// becomes of their files. Either way their readers stand in the queue when there may be something to read, and where each begins
-// follows from its stored position, or else from what the user asked for.
+// A tail that reads once finds the logs first and opens a few hundred at a time. One that follows has a watcher that reports logs
+// and changes of their files. Either way a reader is in the queue when there may be something to read. It begins at its stored
+// position, or else where the user asked for.
 #pragma once
 
 #include "base/clock.h"
 #include "base/diagnostics.h"
 #include "base/result.h"
 #include "record/positions.h"
+#include "tail/handover.h"
 #include "tail/held_files.h"
 #include "tail/log_reader.h"
 #include "tail/reader_queue.h"
@@ -43,7 +44,7 @@ struct LogSetParts {
   ReaderQueue& queue;
   base::Diagnostics& diagnostics;
   const base::Clock& clock;
-  bool alone = true;  // nothing is read besides: that there is no log is worth a word then
+  bool alone = true;  // nothing else is read: then it is reported that there is no log
 };
 
 // For one thread.
@@ -53,6 +54,11 @@ class LogSet {
 
   // Before anything is opened: where reading goes on.
   void load(record::Positions positions) { stored_.load(std::move(positions)); }
+
+  // Before anything is opened, behind load(): what a tail before this one had open.
+  void take_over(std::map<std::string, OpenFiles> left) { stored_.take_over(std::move(left)); }
+  // Reading is over: gives away what the next tail may not find by name. Nothing can be read afterwards.
+  void hand_over(Handover& handover);
 
   // Reading once: finds the logs, then opens some of them whenever few are open. False when there is nothing more to read; true may
   // leave the queue empty.
@@ -68,10 +74,10 @@ class LogSet {
   // is said.
   base::Result<void> take_changes(bool shortens);
 
-  // The reader has finished: it is taken out of the queue and destroyed.
-  void remove(LogReader& reader);
-  // Reading ends: those that may have last words are to be read once more.
-  std::vector<LogReader*> end();
+  // The reader, which read() of the queue gave, has finished: it is taken out of the queue and destroyed.
+  void remove(Reader& reader);
+  // Reading ends: those that may still hold an open line are to be read once more.
+  std::vector<Reader*> end();
 
   [[nodiscard]] std::uint64_t opened() const { return opened_; }  // files
 
@@ -90,9 +96,9 @@ class LogSet {
   std::unique_ptr<Watcher> watcher_;
   std::uint32_t last_log_ = 0;
   std::unordered_map<std::uint32_t, std::unique_ptr<LogReader>> readers_;  // by the watcher's number; reading once: by their own
-  std::unordered_map<LogReader*, std::uint32_t> watched_;
-  std::map<std::string, std::unique_ptr<LogReader>> absent_;  // logs that are known from positions alone, by key
-  Restarts restarts_;                                         // of the logs that are followed
+  std::unordered_map<const Reader*, std::uint32_t> numbers_;               // of these readers, as above
+  std::map<std::string, std::unique_ptr<LogReader>, std::less<>> absent_;  // logs that are known from positions alone, by key
+  Restarts restarts_;                                                      // of the logs that are followed
 
   // Reading once.
   bool found_ = false, nothing_matches_ = false;

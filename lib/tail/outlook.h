@@ -1,4 +1,4 @@
-// What reading the arguments of tail would meet, by a look at names alone: for messages and checks, never on the way of a record.
+// What tail would find under its arguments, by their names alone: for messages and checks, not for records.
 #pragma once
 
 #include "tail/pattern.h"

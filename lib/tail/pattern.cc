@@ -94,10 +94,10 @@ class Finder {
     for (auto& [key, files] : found_) {
       std::ranges::sort(files);
       files.erase(std::unique(files.begin(), files.end()), files.end());
-      const auto live =
-          std::ranges::stable_partition(files, [](const std::string& file) { return !live_name_of(base_name(file)).empty(); });
-      std::vector<std::string> rotations(files.begin(), live.begin());
-      sort_rotations(rotations, [&](const std::string& path) { return rotation_of(base_name(path), base_name(key)); });
+      const auto live = std::stable_partition(files.begin(), files.end(),
+                                              [](const std::string& file) { return !live_name_of(base_name(file)).empty(); });
+      std::vector<std::string> rotations(files.begin(), live);
+      sort_rotations(rotations, [&, &key = key](const std::string& path) { return rotation_of(base_name(path), base_name(key)); });
       std::ranges::move(rotations, files.begin());
     }
     return std::move(found_);

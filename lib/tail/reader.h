@@ -1,11 +1,14 @@
-// What tail reads from, a piece at a time: a log's files (log_reader.h), and whatever else can say when it wants to be read again.
+// What tail reads from, a block at a time: the files of a log (log_reader.h), or another source that says when to read it again.
 #pragma once
 
 #include "base/clock.h"
 #include "record/record.h"
+#include "tail/unreadable.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace weir::tail {
 
@@ -23,7 +26,7 @@ class Reader {
     more,      // call again: there may be more to read now
     full,      // `space` or the batch has no room left: emit and call again
     idle,      // nothing to read until it changes, or until due()
-    finished,  // it has ended
+    finished,  // nothing more will come
   };
 
   Reader() = default;
@@ -33,6 +36,10 @@ class Reader {
 
   // The records are views into the batch's memory, `space` among it.
   virtual Outcome read(record::Batch& batch, Space& space) = 0;
+  // What messages call it: for a log its path.
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  // Why it cannot be read at present, once for each file; nothing when there is no news. It is tried again.
+  [[nodiscard]] virtual std::optional<Cause> take_trouble() = 0;
   // After Outcome::idle: when it is to be read again though nothing changed; base::kNever for not at all.
   [[nodiscard]] virtual base::Monotonic due() const = 0;
 

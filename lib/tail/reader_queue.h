@@ -1,6 +1,6 @@
-// Whose turn it is: readers with something to read take turns, a piece each; those without wait until they are queued or due.
+// Which reader is next. Readers with something to read take turns, a block each; the others wait until they are added or due.
 //
-// A reader is in the queue, waits for its time, or is unknown; never two of these. What is read does not matter here.
+// A reader is in the queue, waits for its time, or is unknown; never two of these.
 #pragma once
 
 #include "base/clock.h"
@@ -20,11 +20,11 @@ class ReaderQueue {
     Reader::Outcome outcome = Reader::Outcome::idle;
   };
 
-  // Something may be there to read: the reader's turn comes after those that are queued already. Adding it twice is adding it once.
+  // There may be something to read. The reader stands behind those that are in the queue. Adding it twice is adding it once.
   void add(Reader& reader);
   [[nodiscard]] bool empty() const { return ready_.empty(); }
-  // A piece of the first one, which then stands last, or waits for its time. One that has finished is unknown afterwards. Not while
-  // empty().
+  // Reads a block of the first reader, which then stands last, or waits for its time. A reader that has finished is unknown
+  // afterwards. Not while empty().
   Turn read(record::Batch& batch, Space& space);
 
   // When the first of those that wait is due; kNever.

@@ -117,6 +117,56 @@ void use_handles(std::vector<Sibling>& files, std::vector<std::shared_ptr<InputF
   });
 }
 
+std::size_t index_of(const std::vector<Sibling>& files, const OpenFile& file) {
+  const auto same = std::ranges::find_if(
+      files, [&](const Sibling& one) { return one.file->inode() == file.inode && one.file->device() == file.device; });
+  return same == files.end() ? kNone : static_cast<std::size_t>(same - files.begin());
+}
+
+// What the former tail had open and no name leads to takes its place among the files that are there: in front of the file that it
+// had next, or behind the one it had before. Where neither is there, times must do. Those that were adopted, and how the last that
+// could not be failed.
+struct Adopted {
+  std::vector<const InputFile*> files;
+  std::string trouble;
+};
+Adopted add_left(Chain& chain, const OtherFiles& others, const LogPosition& position, const LogRoots* roots,
+                 const std::function<void()>& make_room) {
+  Adopted adopted;
+  std::size_t before = kNone;  // the file that the former tail had before
+  for (std::size_t i = 0; i < others.left.size(); ++i) {
+    const OpenFile& left = *others.left[i];
+    if (const std::size_t at = index_of(chain.files, left); at != kNone) {
+      before = at;
+      continue;
+    }
+    const auto is_it = [&](const auto& file) { return file->inode() == left.inode && file->device() == left.device; };
+    if (!left.fd || std::ranges::any_of(others.moved, is_it)) continue;
+    make_room();
+    auto file = InputFile::adopt(left, roots);
+    if (!file) {
+      adopted.trouble = std::move(file).error().message;
+      continue;
+    }
+    std::size_t at = before == kNone ? kNone : before + 1;
+    for (std::size_t next = i + 1; next < others.left.size(); ++next) {
+      if (const std::size_t known = index_of(chain.files, *others.left[next]); known != kNone) {
+        at = known;
+        break;
+      }
+    }
+    if (at == kNone) {
+      const record::Generation newest{.number = std::numeric_limits<std::uint32_t>::max()};
+      const std::size_t older = chain.live == nullptr ? chain.files.size() : chain.files.size() - 1;
+      at = (*file)->born() == 0 ? older : place_of(chain, **file, newest, position);
+    }
+    adopted.files.push_back(file->get());
+    chain.files.insert(chain.files.begin() + static_cast<std::ptrdiff_t>(at), {std::move(file).value(), true});
+    before = at;
+  }
+  return adopted;
+}
+
 // From that of `resume` on, oldest first. Behind a line that is open since long there may be finished ones: they are read again, up
 // to where it ends, and what is not new is discarded by the keeper.
 std::vector<record::Generation> to_be_read(const LogPosition& position) {
@@ -169,14 +219,24 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
   chain.live = live.get();
   if (live != nullptr) add_live(chain, std::move(live));
   use_handles(chain.files, others.moved);
-  const std::string cause = siblings.trouble.empty()
+  const Adopted adopted = add_left(chain, others, position, reader.roots(), make_room);
+  const bool new_log = position.generations.empty() && position.finished.empty();
+  for (const auto& left : others.left) {
+    if (!new_log || chain.next > 0) break;
+    if (const std::size_t at = index_of(chain.files, *left); at != kNone) chain.next = at;
+  }
+  const auto has_name = [&](const std::shared_ptr<InputFile>& file) {
+    return std::ranges::find(adopted.files, file.get()) == adopted.files.end();
+  };
+  const std::string& trouble = siblings.trouble.empty() ? adopted.trouble : siblings.trouble;
+  const std::string cause = trouble.empty()
                                 ? "the file is gone"
-                                : fmt::format("the file was not found, and one beside it could not be read: {}", siblings.trouble);
+                                : fmt::format("the file was not found, and one of the same log could not be read: {}", trouble);
 
   for (const auto* list : {&position.finished, &position.generations}) {
     for (const record::Generation& known : *list) reader.add_used(known.file.inode);
   }
-  bool found_one = false;
+  bool found_one = false, there = false;
   std::shared_ptr<InputFile> latest;
   for (const record::Generation& generation : to_be_read(position)) {
     const bool first = generation.number == position.resume.generation;
@@ -206,10 +266,13 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
     if (at != kNone) {
       order_alike(chain.files, at);
       for (; found_one && chain.next < at; ++chain.next) {
-        if (chain.files[chain.next].ordered) reader.add_file(std::move(chain.files[chain.next].file));
+        if (!chain.files[chain.next].ordered) continue;
+        there = there || has_name(chain.files[chain.next].file);
+        reader.add_file(std::move(chain.files[chain.next].file));
       }
       chain.next = at + 1;
       found_one = true;
+      there = there || has_name(chain.files[at].file);
       latest = chain.files[at].file;
     } else if (latest != nullptr && describes(*latest, generation.file)) {
       continue;  // what goes on in a file that was cut: the reader comes to it
@@ -247,13 +310,12 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
         one.ordered = true;
     }
   }
-  bool there = found_one;
   for (; chain.next < chain.files.size(); ++chain.next) {
     if (!chain.files[chain.next].ordered) continue;
     std::shared_ptr<InputFile>& file = chain.files[chain.next].file;
     const std::uint64_t offset = file.get() == chain.live ? others.live_offset : 0;
+    there = there || has_name(file);
     reader.add_file(std::move(file), offset);
-    there = true;
   }
   return there;
 }

@@ -1,5 +1,7 @@
 #include "tail/stored_logs.h"
 
+#include "base/path.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,10 +11,64 @@
 namespace weir::tail {
 
 void StoredLogs::load(record::Positions positions) {
+  tracked_ = true;
   positions_ = std::move(positions);
   known_ = KnownFiles(positions_);
   std::erase_if(positions_, [](const auto& known) { return known.second.gone; });
   resumed_ = !positions_.empty();
+  record::Positions unnamed;
+  for (const auto& [key, position] : positions_) {
+    if (!wanted(key)) unnamed.emplace(key, position);
+  }
+  unnamed_ = KnownFiles(unnamed);
+}
+
+// Under which key the position of the log `key` is stored, where that is not its own; "" for none.
+std::string StoredLogs::known_as(const std::string& key, InputFile* live) const {
+  const auto owner_of = [&](InputFile& file) -> std::string {
+    std::string stored(unnamed_.owner(file).log);
+    if (stored.empty() || base::base_name(stored) != base::base_name(key) || !positions_.contains(stored)) return {};
+    struct stat there {
+    }, here{};
+    if (::stat(stored.c_str(), &there) != 0) return errno == ENOENT || errno == ENOTDIR ? stored : std::string();
+    const bool same = ::stat(key.c_str(), &here) == 0 && here.st_ino == there.st_ino && here.st_dev == there.st_dev;
+    return same ? stored : std::string();
+  };
+  if (unnamed_.empty()) return {};
+  if (live != nullptr) {
+    if (std::string stored = owner_of(*live); !stored.empty()) return stored;
+  }
+  // The live file may be new since.
+  std::vector<std::string> paths = rotations_of(key);
+  for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
+    struct stat status {};
+    if (::stat(path->c_str(), &status) != 0 || !unnamed_.may_be_of_another(status.st_ino, key)) continue;
+    held_.make_room();
+    auto file = InputFile::open(*path, &roots_);
+    if (!file) continue;
+    if (std::string stored = owner_of(**file); !stored.empty()) return stored;
+  }
+  return {};
+}
+
+void StoredLogs::take_over(std::map<std::string, OpenFiles> left) {
+  left_ = std::move(left);
+  std::erase_if(left_, [this](const auto& log) { return !wanted(log.first); });
+}
+
+OpenFiles StoredLogs::take_left_of(const std::string& key) {
+  auto log = left_.extract(key);
+  return log.empty() ? OpenFiles() : std::move(log.mapped());
+}
+
+// Without positions the log begins anew; of what its name does not lead to, the rest is read that the former tail had not read.
+void StoredLogs::add_left(LogReader& reader, const OpenFiles& left, const InputFile* live) {
+  for (const auto& one : left) {
+    const bool is_live = live != nullptr && live->inode() == one->inode && live->device() == one->device;
+    if (is_live || !one->fd) continue;
+    held_.make_room();
+    if (auto file = InputFile::adopt(*one, &roots_)) reader.add_file(std::move(file).value(), one->place);
+  }
 }
 
 bool StoredLogs::wanted(std::string_view key) const {
@@ -20,16 +76,30 @@ bool StoredLogs::wanted(std::string_view key) const {
 }
 
 bool StoredLogs::resume(LogReader& reader, std::shared_ptr<InputFile>& live, Circumstances circumstances) {
-  const auto stored = positions_.find(reader.key());
+  auto stored = positions_.find(reader.key());
   if (stored == positions_.end()) {
-    const bool appeared = circumstances.was_there && resumed_ && start_.kind == Start::Kind::beginning;
-    if (!circumstances.rotated && !appeared) return false;
+    if (std::string key = known_as(reader.key(), live.get()); !key.empty()) {
+      stored = positions_.find(key);
+      reader.set_stored_key(std::move(key));
+    }
+  }
+  if (stored == positions_.end()) {
+    OpenFiles left = take_left_of(reader.key());
+    const bool from_beginning = start_.kind == Start::Kind::beginning;
+    const bool appeared = circumstances.was_there && resumed_ && from_beginning;
+    // Nothing of it became safe.
+    const bool unread = !left.empty() && tracked_ && from_beginning;
+    if (!circumstances.rotated && !appeared && !unread) {
+      add_left(reader, left, live.get());
+      return false;
+    }
     // Of a log that appeared while nothing ran, the rotated files were never read either.
-    tail::resume(reader, {}, std::move(live), followed_);
+    tail::resume(reader, {}, std::move(live), followed_, {{}, 0, std::move(left)});
     return true;
   }
   const record::LogPosition position = std::move(stored->second);
   positions_.erase(stored);
+  circumstances.others.left = take_left_of(reader.key());
   tail::resume(reader, position, std::move(live), followed_, std::move(circumstances.others));
   return true;
 }
@@ -40,11 +110,24 @@ std::vector<std::unique_ptr<LogReader>> StoredLogs::take_absent(
   for (auto next = positions_.begin(); next != positions_.end();) {
     const auto here = next++;
     const std::string& key = here->first;
-    if (!wanted(key) || !is_absent(key)) continue;
+    const bool left = left_.contains(key);
+    if (!wanted(key) || (!left && !is_absent(key))) continue;
     auto reader = new_reader(key);
-    if (!tail::resume(*reader, here->second, nullptr, followed_, {moved_of(key), 0})) reader->set_gone();
+    if (!tail::resume(*reader, here->second, nullptr, followed_, {moved_of(key), 0, take_left_of(key)})) {
+      reader->set_gone();
+      reader->set_missing(left);  // whoever writes to what was deleted may do so for a moment
+    }
     readers.push_back(std::move(reader));
     positions_.erase(here);
+  }
+  // Nothing of these became safe, or nothing is tracked.
+  while (!left_.empty()) {
+    auto reader = new_reader(left_.begin()->first);
+    std::shared_ptr<InputFile> live;
+    resume(*reader, live, {});
+    reader->set_gone();
+    reader->set_missing(true);
+    readers.push_back(std::move(reader));
   }
   return readers;
 }

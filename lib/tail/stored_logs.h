@@ -1,5 +1,5 @@
-// Where reading of each log goes on, by stored positions: which of them are still to be met, which files are theirs under other
-// names, and which have no file any more.
+// Where reading of each log goes on, by stored positions: which logs were not found yet, which files are theirs under other names,
+// and which logs have no file any more.
 #pragma once
 
 #include "record/positions.h"
@@ -39,6 +39,11 @@ class StoredLogs {
   // Before anything is read.
   void load(record::Positions positions);
 
+  // What the tail before this one had open, by log: read where it is a log's that is wanted.
+  void take_over(std::map<std::string, OpenFiles> left);
+  // What of that no reader was given yet.
+  [[nodiscard]] std::map<std::string, OpenFiles> take_left() { return std::exchange(left_, {}); }
+
   [[nodiscard]] const std::vector<Pattern>& patterns() const { return patterns_; }
   // Whether a path is read as a log of its own.
   [[nodiscard]] bool wanted(std::string_view key) const;
@@ -49,13 +54,15 @@ class StoredLogs {
     bool rotated = false;    // it came since then, and was rotated before it was seen
     OtherFiles others = {};
   };
-  // Gives `reader` the files of its log from its position on, which is forgotten then. False when the log has no position and is to
-  // be read from its live file on; `live` is untouched then.
+  // Gives `reader` the files of its log from its position on, which is forgotten then. A position that is stored under another key
+  // is the log's where its file is the same, its name is the same, and nothing else is under that key: the folder was renamed, or
+  // is reached by another path. False when the log has no position and is to be read from its live file on; `live` is untouched
+  // then.
   bool resume(LogReader& reader, std::shared_ptr<InputFile>& live, Circumstances circumstances);
 
-  // The readers of logs of which there are positions and no live file: their rotated files are read, and those of which nothing is
-  // left are ended. Not those that may come: that are there and could not be opened, or whose folder is not there (a disk that is
-  // not mounted yet). `new_reader` makes one for a key.
+  // The readers of logs of which there are positions, or open files of a former tail, and no live file: their rotated files are
+  // read, and those of which nothing is left are ended. Not those that may come: that are there and could not be opened, or whose
+  // folder is not there (a disk that is not mounted yet). `new_reader` makes one for a key.
   std::vector<std::unique_ptr<LogReader>> take_absent(const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader);
 
   // Reading once. Finds files that positions call another log's; what was added to one that was finished is a log of its own.
@@ -69,16 +76,22 @@ class StoredLogs {
   [[nodiscard]] KnownFiles take_known() { return std::move(known_); }
 
  private:
+  [[nodiscard]] std::string known_as(const std::string& key, InputFile* live) const;
   [[nodiscard]] bool is_absent(const std::string& key) const;
+  void add_left(LogReader& reader, const OpenFiles& left, const InputFile* live);
+  [[nodiscard]] OpenFiles take_left_of(const std::string& key);
 
   const std::vector<Pattern> patterns_;
   const Selection& selection_;
   const Start& start_;
   HeldFiles& held_;
   const LogRoots& roots_;
-  record::Positions positions_;  // of logs that were not met yet
+  record::Positions positions_;  // of logs that were not found yet
   bool resumed_ = false;         // there were positions at the start
+  bool tracked_ = false;
+  std::map<std::string, OpenFiles> left_;
   KnownFiles known_;
+  KnownFiles unnamed_;                                     // of logs that nothing leads to by the key that they are stored under
   std::map<std::string, std::vector<std::string>> moved_;  // paths of files to be read as another log's, by its key
   std::map<std::string, std::uint64_t> set_free_;          // paths of files that are not another log's any more, from this place on
   const std::function<bool(std::string_view)> followed_ = [this](std::string_view path) { return wanted(path); };

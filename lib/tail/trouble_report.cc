@@ -12,9 +12,12 @@ namespace weir::tail {
 
 void TroubleReport::add(const Unreadable& unreadable) {
   if (unreadable.causes.empty()) return;
-  unreadable_ += unreadable.count();
-  news_.add(unreadable);
-  if (options_.follow) tell_unreadable();
+  for (const auto& [text, files] : unreadable.causes) {
+    unreadable_ += files.count;
+    if (files.cause.code == base::Code::forbidden) refused_ += files.count;
+  }
+  unreported_.add(unreadable);
+  if (options_.follow) report_unreadable();
 }
 
 void TroubleReport::add(std::string_view path, const Cause& cause) {
@@ -33,40 +36,41 @@ base::Error TroubleReport::nothing_readable() const {
   return base::fail(base::Code::io, "cannot read any of {} log files", base::grouped(unreadable_));
 }
 
-void TroubleReport::tell_unreadable() {
-  for (const auto& [cause, files] : std::exchange(news_, {}).causes) {
+void TroubleReport::report_unreadable() {
+  for (const auto& [cause, files] : std::exchange(unreported_, {}).causes) {
     std::string text = message_of(files);
     if (const std::string_view hint = hint_of(files); !hint.empty()) text += fmt::format(" ({})", hint);
     diagnostics_.warn(fmt::format("tail.unreadable.{}", cause), base::escape_control(text));
   }
 }
 
-void TroubleReport::tell(bool last) {
-  if (last && !options_.follow) tell_unreadable();
+void TroubleReport::report(bool last) {
+  if (last && !options_.follow) report_unreadable();
   const auto news = [](std::uint64_t& told, std::uint64_t now) { return std::exchange(told, now) != now; };
-  if (news(told_.malformed, stats_.malformed)) {
-    diagnostics_.warn("tail.malformed",
-                      fmt::format("{}: a line is not of the file's form: it goes on as it is, with the time of reading", odd_));
+  if (news(reported_.malformed, stats_.malformed)) {
+    diagnostics_.warn(
+        "tail.malformed",
+        fmt::format("{}: a line is not in the format of its file: it is passed on unchanged, with the time of reading", odd_));
   }
-  if (news(told_.split, stats_.split)) {
+  if (news(reported_.split, stats_.split)) {
     diagnostics_.warn("tail.split",
-                      fmt::format("{}: a line is longer than {} (--max-line): it goes on in pieces, with metadata weir_split", odd_,
-                                  record::print_size(options_.max_line)));
+                      fmt::format("{}: a line is longer than {} (--max-line): it is passed on in pieces, with metadata weir_split",
+                                  odd_, record::print_size(options_.max_line)));
   }
-  if (news(told_.too_old_files, stats_.too_old_files)) {
+  if (news(reported_.too_old_files, stats_.too_old_files)) {
     diagnostics_.warn("tail.too_old",
-                      fmt::format("left out {} of {}, older than {} (--max-age; for all of it --max-age 0)",
+                      fmt::format("left out {} of {}, older than {} (--max-age; --max-age 0 reads everything)",
                                   record::print_size(stats_.too_old_bytes), base::count_of(stats_.too_old_files, "log file"),
                                   record::print_duration(options_.max_age)));
   }
-  if (news(told_.leading_holes, stats_.leading_holes)) {
+  if (news(reported_.leading_holes, stats_.leading_holes)) {
     diagnostics_.warn("tail.hole",
                       fmt::format("{}: the file begins with zeros, as when its writer goes on at its old place after a truncation: "
-                                  "they are left out",
+                                  "the zeros are left out",
                                   odd_));
   }
-  if (stats_.gaps > told_.gaps) tell_gaps();
-  if (news(told_.truncated, stats_.truncated)) {
+  if (stats_.gaps > reported_.gaps) report_gaps();
+  if (news(reported_.truncated, stats_.truncated)) {
     diagnostics_.warn("tail.truncated",
                       fmt::format("{}: the file was truncated: reading what it held from a copy, if there is one, and then the "
                                   "file from its start",
@@ -75,18 +79,18 @@ void TroubleReport::tell(bool last) {
 }
 
 // Each, unless there are many at once. The keys make room for some in a short time.
-void TroubleReport::tell_gaps() {
+void TroubleReport::report_gaps() {
   constexpr std::uint64_t kKeys = 16;
   const std::vector<std::string> lines = std::exchange(stats_.gap_lines, {});
-  const std::uint64_t more = stats_.gaps - told_.gaps - lines.size();
+  const std::uint64_t more = stats_.gaps - reported_.gaps - lines.size();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     // The record's line without the name that stands before every message.
     const std::string_view line = std::string_view(lines[i]).substr(std::string_view("weir: ").size());
     const std::string others = i + 1 == lines.size() && more > 0 ? fmt::format("; and {} more", base::grouped(more)) : "";
-    diagnostics_.warn(fmt::format("tail.gap.{}", (told_.gaps + i) % kKeys),
+    diagnostics_.warn(fmt::format("tail.gap.{}", (reported_.gaps + i) % kKeys),
                       fmt::format("{} (a record with metadata weir_gap_bytes says so){}", base::escape_control(line), others));
   }
-  told_.gaps = stats_.gaps;
+  reported_.gaps = stats_.gaps;
 }
 
 }  // namespace weir::tail

@@ -1,7 +1,7 @@
-// What tail says of logs that cannot be read or that are read in part: each thing once or now and then, and counted.
+// What tail reports of logs that it cannot read, or not whole: once, or now and then, and counted.
 //
-// Files that cannot be read are gathered by cause: following, which goes on for ever, says so at once; reading once says it at the
-// end. What was lost, torn or left out is known from the readers' figures: tell() says what has grown since it last looked.
+// Files that cannot be read are gathered by cause. A tail that follows reports them at once, one that reads once at its end. What
+// was lost, split or left out is known from the counts of the readers: report() says what has grown since its last call.
 #pragma once
 
 #include "base/diagnostics.h"
@@ -18,7 +18,7 @@ namespace weir::tail {
 // Not thread safe.
 class TroubleReport {
  public:
-  // All outlive it. The readers write to `stats`; what is said of lost stretches is taken out of it.
+  // All outlive it. The readers write to `stats`; report() takes the lines of lost parts out of it.
   TroubleReport(const ReadOptions& options, ReadStats& stats, base::Diagnostics& diagnostics)
       : options_(options), stats_(stats), diagnostics_(diagnostics) {}
 
@@ -28,33 +28,37 @@ class TroubleReport {
   // The same of something that had been opened.
   void add_opened(std::string_view path, const Cause& cause);
 
-  // What is read next: should it be odd, messages name it. To be followed by note() when that was read.
+  // Around each read: should it find a malformed, split or truncated text, messages name what was read.
   void begin() { before_ = oddities(); }
   void note(std::string_view name) {
     if (oddities() != before_) odd_ = name;
   }
 
-  // Says what is new. `last`: reading once is over.
-  void tell(bool last);
+  // Reports what is new. `last`: reading once is over.
+  void report(bool last);
 
   [[nodiscard]] std::uint64_t unreadable() const { return unreadable_; }
+  // Something cannot be read that does not change by itself. A link that is refused is no such thing: it is what a folder without
+  // logs may hold, and following waits for logs that come.
+  [[nodiscard]] bool nothing_to_wait_for() const { return unreadable_ > (options_.follow ? refused_ : 0); }
   [[nodiscard]] std::uint64_t opened_unreadable() const { return opened_unreadable_; }  // of those, what had been opened
   // Nothing could be read at all: Code::io.
   [[nodiscard]] base::Error nothing_readable() const;
 
  private:
   [[nodiscard]] std::uint64_t oddities() const { return stats_.malformed + stats_.split + stats_.truncated + stats_.leading_holes; }
-  void tell_unreadable();
-  void tell_gaps();
+  void report_unreadable();
+  void report_gaps();
 
   const ReadOptions& options_;
   ReadStats& stats_;
   base::Diagnostics& diagnostics_;
-  ReadStats told_;
+  ReadStats reported_;
   std::string odd_;  // the latest log of which one of oddities() grew
   std::uint64_t before_ = 0;
   std::uint64_t unreadable_ = 0, opened_unreadable_ = 0;
-  Unreadable news_;  // not said yet
+  std::uint64_t refused_ = 0;  // of the unreadable, links that lead where none may lead
+  Unreadable unreported_;      // not reported yet
 };
 
 }  // namespace weir::tail

@@ -1,4 +1,4 @@
-// What cannot be read, and why: gathered by cause, so that a thousand files with one cause are one message.
+// Which files cannot be read, and why. Gathered by cause, so that a thousand files with one cause are one message.
 #pragma once
 
 #include "base/result.h"

@@ -31,7 +31,8 @@
 //   1. A log's files are told in the order in which they had the live name. Files that were opened ahead of the events of their
 //      renames stand in `ahead`, and moved() puts a late one in front of them.
 //   2. A file belongs to one log, however many names it has: owner_of() asks by inode and head before a log is told of.
-//   3. Each file whose creation was told is opened, or counted as lost in front of the next one that is (FileCount, tell_unseen()).
+//   3. Each file whose creation was told is opened, or counted as lost in front of the next one that is (FileCount,
+//   report_unseen()).
 //   4. What is told in one round is consistent: publish() is called only when all events of structure were read (settle()) and
 //      claims are settled.
 //   5. A check compares the disk with what is known and tells the difference. It may be called too often, so that an event is only
@@ -168,7 +169,7 @@ struct WatchMachine {
   std::vector<std::uint32_t> retiring;                          // finished logs that lost their last alias in this round
   std::vector<std::uint32_t> ageing;                            // logs with formers that positions may be about to forget
   std::unordered_map<std::uint32_t, std::uint32_t> moving;      // logs by the cookie of their live file's rename
-  std::vector<Folder*> told_of;                                 // with `events`
+  std::vector<Folder*> written_to;                              // with `events`
   // Watch descriptors of folders whose logs are looked at each time, without events of writing.
   std::vector<int> busy;
   std::vector<std::uint32_t> created;  // logs with a count of created files
@@ -192,7 +193,7 @@ struct WatchMachine {
   // True when the folder can be looked at all the same.
   bool cannot_watch(const std::string& path, int cause);
   void list(Folder& folder);
-  void look_at(Folder& folder, const std::string& name);
+  void check_name(Folder& folder, const std::string& name);
   void consider(Folder& folder, std::string_view name, bool is_folder);
   void add_file(Folder& folder, const std::string& path);
   // Says that changes of `name` in `folder` are changes of the log.
@@ -213,7 +214,7 @@ struct WatchMachine {
   void count_created(const Folder& folder, std::string_view name);
   // All structural events were read. What was created and not opened is told in front of what was opened instead; while the live
   // name is missing, it may be among the rotated files yet.
-  void tell_unseen();
+  void report_unseen();
   // The live file is another one than before. Usually the former one stands beside it as the newest of its rotated siblings; what
   // stands between them was rotated before anybody looked.
   void catch_up(std::uint32_t number, Log& log, InputFile& live);
@@ -244,7 +245,7 @@ struct WatchMachine {
   // that were opened already and whose own rename has not been told yet.
   void moved(std::uint32_t number, Folder& folder, std::string_view name);
   void alias_written(Folder& folder, std::string_view name);
-  void look_at_aliases(Folder& folder);
+  void check_aliases(Folder& folder);
   // The file becomes one of the log of this name, read from `offset` on, with its other names. `owner`: the log whose alias it
   // is, 0 for none. False when it is not there, or the name is that of a log that has a file.
   bool set_free(std::uint32_t owner, const std::string& path, std::uint64_t inode, std::uint64_t offset);
@@ -279,7 +280,7 @@ struct WatchMachine {
   void read_structure();
   void read_written();
   // Has the logs read of which inotify is not asked, and asks again where the last reading found nothing.
-  void look_at_busy();
+  void check_busy();
 
   // the thread
   void publish();

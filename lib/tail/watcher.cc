@@ -100,7 +100,7 @@ void WatchMachine::read_structure() {
   });
   if (overflow) rescan(true);
   anchor_lost();
-  tell_unseen();
+  report_unseen();
 }
 
 void WatchMachine::read_written() {
@@ -119,7 +119,7 @@ void WatchMachine::read_written() {
     }
     if ((event.mask & IN_MODIFY) == 0) return;
     for (Folder* one = folder; one != nullptr; one = one->same_written) {
-      if (one->events++ == 0) told_of.push_back(one);
+      if (one->events++ == 0) written_to.push_back(one);
       for (auto [owned, end] = one->logs.equal_range(name); owned != end; ++owned) changed(owned->second);
       if (const std::string_view live = live_name_of(name); !live.empty()) {
         for (auto [owned, end] = one->logs.equal_range(live); owned != end; ++owned) changed(owned->second);
@@ -127,7 +127,7 @@ void WatchMachine::read_written() {
       if (!one->aliases.empty()) alias_written(*one, name);
     }
   });
-  for (Folder* const told : std::exchange(told_of, {})) {
+  for (Folder* const told : std::exchange(written_to, {})) {
     const std::size_t events = std::exchange(told->events, 0);
     if (told->logs.empty() || !told->aliases.empty() || by_written.at(told->written)->same_written != nullptr) continue;
     if (events >= kManyEvents * told->logs.size() && disarm(*told)) busy.push_back(told->written);
@@ -135,7 +135,7 @@ void WatchMachine::read_written() {
   if (overflow) check_all();
 }
 
-void WatchMachine::look_at_busy() {
+void WatchMachine::check_busy() {
   std::erase_if(busy, [&](int watch) {
     const auto found = by_written.find(watch);
     if (found == by_written.end()) return true;
@@ -213,7 +213,7 @@ void WatchMachine::run() {
     if (ready_fds > 0 && fds[1].revents != 0) read_structure();
     if (!gathering && ready_fds > 0 && fds[2].revents != 0) pace.written(now);
     if (now >= pace.due()) {
-      look_at_busy();
+      check_busy();
       read_written();
       pace.told(now, !busy.empty());
     }
@@ -257,7 +257,9 @@ base::Result<std::unique_ptr<Watcher>> Watcher::start(std::vector<Pattern> patte
   return std::unique_ptr<Watcher>(new Watcher(std::move(machine)));
 }
 
-Watcher::~Watcher() {
+Watcher::~Watcher() { stop(); }
+
+void Watcher::stop() {
   const std::uint64_t one = 1;
   static_cast<void>(!::write(machine_->wake.get(), &one, sizeof one));
   if (machine_->thread.joinable()) machine_->thread.join();

@@ -1,11 +1,11 @@
 // Watches folders for log files and opens every new generation of a log the moment it appears, on a thread of its own, so that
 // a blocked chain does not go blind: what it opened stays readable whatever happens to its name.
 //
-// inotify watches folders, never files; what was written is gathered for a moment after the first event, and told now and then
-// while more keeps coming, because wake-ups are what following costs, while new, renamed and deleted names are acted on at once. A
-// log that is written to many times in between is told each time instead, without events, until nothing new was read of it: events
-// cost its writer and this more. A slow look at folders and sizes is the safety net, and the answer to a queue that overflowed.
-// Where a log was rotated faster than it could be looked at, its generations are found among the rotated files beside it.
+// inotify watches folders, never files. New, renamed and deleted names are acted on at once. Writes are gathered for a moment after
+// the first event, and reported at intervals while more keep coming, because wake-ups are what following costs. A log that is
+// written to many times in an interval is reported each time without events, until nothing new was read of it: events would cost
+// more. A slow scan of folders and sizes is the safety net, and the answer to a queue that overflowed. When a log was rotated
+// faster than it could be checked, its generations are found among the rotated files beside it.
 //
 // A file is one log's, however many names it has: a hard link, a link to its folder, a rotated file whose name is that of a log as
 // well (server-2024-05-01.log). A name is compared by inode and head with the logs that are followed and with what they were
@@ -29,10 +29,10 @@
 namespace weir::tail {
 
 struct WatchTimes {
-  base::Duration gather = 100 * base::kMillisecond;   // from the first event after a quiet time until it is told
-  base::Duration spacing = 400 * base::kMillisecond;  // at least, from one such telling to the next
+  base::Duration gather = 100 * base::kMillisecond;   // from the first event after a quiet time until it is reported
+  base::Duration spacing = 400 * base::kMillisecond;  // at least, from one such report to the next
   base::Duration rescan = 30 * base::kSecond;
-  base::Duration hold = base::kSecond;  // between two looks at deleted files
+  base::Duration hold = base::kSecond;  // between two checks of deleted files
 };
 
 // What happened since the former take(). Log numbers are the watcher's own.
@@ -81,6 +81,8 @@ class Watcher {
   // Readable while there is something to take.
   [[nodiscard]] int fd() const;
   [[nodiscard]] Changes take();
+  // Ends the watching. What was seen until then can still be taken.
+  void stop();
   // The reader has finished with a log whose name is missing. Should the name be there again, it comes back as found.
   void forget(std::uint32_t log);
 

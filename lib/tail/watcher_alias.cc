@@ -285,7 +285,7 @@ void WatchMachine::set_old_ones_free() {
   }
 }
 
-void WatchMachine::look_at_aliases(Folder& folder) {
+void WatchMachine::check_aliases(Folder& folder) {
   std::vector<std::string> names;
   for (const auto& [name, owner] : folder.aliases) names.push_back(name);
   for (const std::string& name : names) {

@@ -99,7 +99,7 @@ void WatchMachine::list(Folder& folder) {
       std::ranges::all_of(folder.levels, [](const auto& level) { return !level.first->levels[level.second].glob; });
   if (only_names) {  // a folder that is only passed through may be one that must not be listed
     for (std::size_t i = 0; i < folder.levels.size(); ++i)
-      look_at(folder, folder.levels[i].first->levels[folder.levels[i].second].text);
+      check_name(folder, folder.levels[i].first->levels[folder.levels[i].second].text);
     return;
   }
   auto entries = list_folder(folder.path);
@@ -114,7 +114,7 @@ void WatchMachine::list(Folder& folder) {
   }
 }
 
-void WatchMachine::look_at(Folder& folder, const std::string& name) {
+void WatchMachine::check_name(Folder& folder, const std::string& name) {
   struct stat status {};
   const std::string path = join_path(folder.path, name);
   if (::stat(path.c_str(), &status) == 0) {
@@ -335,7 +335,7 @@ void WatchMachine::count_created(const Folder& folder, std::string_view name) {
   }
 }
 
-void WatchMachine::tell_unseen() {
+void WatchMachine::report_unseen() {
   for (const std::uint32_t number : std::exchange(created, {})) {
     const auto known = logs.find(number);
     if (known == logs.end()) continue;
@@ -479,7 +479,7 @@ void WatchMachine::rescan(bool everything) {
       leave(*found->second);
     } else if ((found->second->inode != 0 && found->second->inode != status.st_ino) || (everything && is_another(*found->second))) {
       enter_again(*found->second);
-    } else if (look_at_aliases(*found->second);
+    } else if (check_aliases(*found->second);
                everything || status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec != found->second->modified) {
       list(*found->second);
     }

@@ -21,15 +21,16 @@ std::string make_lines(std::size_t count) {
     const auto trace = fmt::format("{:016x}{:016x}", random(), random());
     const std::string line =
         i % 2 == 0
-            ? fmt::format(
-                  R"({{\"time\":\"2024-05-01T10:00:00Z\",\"level\":\"info\",\"msg\":\"request served\",\"path\":\"/orders\",\"status\":200,\"trace_id\":\"{}\"}})",
-                  trace)
-            : fmt::format(
-                  R"(time=2024-05-01T10:00:00Z level=info msg=\"request served\" path=/orders status=200 duration=12.3ms trace_id={})",
-                  trace);
-    out += fmt::format(
-        R"({{"timestamp":"2024-05-01T10:00:00.{:09}Z","line":"{}","labels":{{"container":"main","namespace":"checkout","pod":"app{:02}-5d8f9c7b4-x2x7k","stream":"{}"}},"metadata":{{"pod_uid":"8f14e45f-ceea-467f-a0e6-{:012}"}}}})",
-        i % 1'000'000'000, line, i / 500 % 20, i % 10 == 0 ? "stderr" : "stdout", i / 500 % 20);
+            ? fmt::format(R"({{\"time\":\"2024-05-01T10:00:00Z\",\"level\":\"info\",\"msg\":\"request served\",)"
+                          R"(\"path\":\"/orders\",\"status\":200,\"trace_id\":\"{}\"}})",
+                          trace)
+            : fmt::format(R"(time=2024-05-01T10:00:00Z level=info msg=\"request served\" path=/orders status=200 duration=12.3ms )"
+                          R"(trace_id={})",
+                          trace);
+    out += fmt::format(R"({{"timestamp":"2024-05-01T10:00:00.{:09}Z","line":"{}","labels":{{"container":"main",)"
+                       R"("namespace":"checkout","pod":"app{:02}-5d8f9c7b4-x2x7k","stream":"{}"}},)"
+                       R"("metadata":{{"pod_uid":"8f14e45f-ceea-467f-a0e6-{:012}"}}}})",
+                       i % 1'000'000'000, line, i / 500 % 20, i % 10 == 0 ? "stderr" : "stdout", i / 500 % 20);
     out += '\n';
   }
   return out;

@@ -103,6 +103,28 @@ TEST_F(AssembleTest, ASignalShowsInTheExit) {
   EXPECT_EQ(*exit, Exit::terminated);
 }
 
+TEST_F(AssembleTest, ASignalHidesNoLoss) {
+  context_.stop->request(SIGTERM);
+  auto drained = run({{"count", "1"}, {"pass", "--lost", "2"}, {"end"}});
+  ASSERT_TRUE(drained);
+  EXPECT_EQ(*drained, Exit::incomplete);
+  test::seen().fails = {base::Code::interrupted, "stopped before all was delivered", ""};
+  auto cut_short = run({{"count", "1"}, {"pass", "--lost", "2"}, {"end"}});
+  ASSERT_TRUE(cut_short);
+  EXPECT_EQ(*cut_short, Exit::incomplete);
+  EXPECT_EQ(context_.diagnostics.said().back(), "stopped before all was delivered");
+  auto nothing_lost = run({{"count", "1"}, {"pass"}, {"end"}});
+  ASSERT_FALSE(nothing_lost);
+  EXPECT_EQ(fail_with(nothing_lost.error(), context_.context), Exit::terminated);
+}
+
+TEST_F(AssembleTest, AnErrorCountsBeforeALoss) {
+  test::seen().fails = {base::Code::network, "cannot reach it", ""};
+  auto exit = run({{"count", "1"}, {"pass", "--lost", "2"}, {"end"}});
+  ASSERT_FALSE(exit);
+  EXPECT_EQ(exit.error().code, base::Code::network);
+}
+
 TEST_F(AssembleTest, ErrorsComeBackAndOfWhatWasDoneTheSummariesAreSaidAllTheSame) {
   test::seen().fails = {base::Code::network, "cannot reach it", ""};
   auto exit = run({{"count", "1"}, {"pass"}, {"end"}});

@@ -25,14 +25,13 @@ TEST(CommandLine, Success) {
   f(test::pass_command, {"--", "--not-an-option"});
 }
 
-TEST(CommandLine, LogQlAndEmptyWordsArriveAsTheyAre) {
-  auto parsed = parse(test::pass_command, Arguments{"{}", "", R"([a])", R"(|= "x")", "-1"});
+TEST(CommandLine, LogQlArrivesAsItIs) {
+  auto parsed = parse(test::pass_command, Arguments{"{}", R"([a])", R"(|= "x")", "-1"});
   ASSERT_TRUE(std::holds_alternative<ParsedCommand>(parsed));
   const auto words = std::get<ParsedCommand>(parsed).app->get_option("words")->results();
   EXPECT_EQ(words.at(0), "{}");
-  EXPECT_EQ(words.at(1), "");
-  EXPECT_EQ(words.at(3), R"(|= "x")");
-  EXPECT_EQ(words.at(4), "-1");
+  EXPECT_EQ(words.at(2), R"(|= "x")");
+  EXPECT_EQ(words.at(3), "-1");
 }
 
 TEST(CommandLine, Failure) {
@@ -47,7 +46,21 @@ TEST(CommandLine, Failure) {
     EXPECT_EQ(wrong->index, index);
   };
   f(test::count_command, {}, "NUMBER is missing", "see weir count --help", -1);
-  f(test::count_command, {"many"}, "cannot use 'many' for NUMBER: a number expected", "see weir count --help", 0);
+  f(test::count_command, {"many"}, "cannot use 'many' for NUMBER: it is not a whole number", "see weir count --help", 0);
+  f(test::count_command, {"3", ""}, "unexpected argument ''", "see weir count --help", 1);
+  f(test::count_command, {""}, "cannot use '' for NUMBER: it is empty",
+    "leave NUMBER out, or set the variable that its value comes from", 0);
+  f(test::count_command, {"1", "--checkpoint", ""}, "cannot use '' for --checkpoint: it is empty",
+    "leave --checkpoint out, or set the variable that its value comes from", 1);
+  f(test::count_command, {"1", "--checkpoint=", "next"}, "cannot use '' for --checkpoint: it is empty",
+    "leave --checkpoint out, or set the variable that its value comes from", 1);
+  f(test::pass_command, {"a", "", "b"}, "cannot use '' for WORDS: it is empty",
+    "leave WORDS out, or set the variable that its value comes from", 1);
+  f(test::pass_command, {"-l", "a=b", "-l", ""}, "cannot use '' for --label: it is empty",
+    "leave --label out, or set the variable that its value comes from", 0);
+  f(test::pass_command, {"--invert=5"}, "cannot use '5' for --invert: it takes no value", "see weir pass --help", 0);
+  f(test::pass_command, {"-vl"}, "--label needs a value: NAME=VALUE", "see weir pass --help", 0);
+  f(test::pass_command, {"--lost", "-1"}, "cannot use '-1' for --lost: it must not be negative", "see weir pass --help", 0);
   f(test::count_command, {"1", "2"}, "unexpected argument '2'", "see weir count --help", 1);
   f(test::count_command, {"1", "--chekpoint", "x"}, "unknown option '--chekpoint'", "did you mean '--checkpoint'?", 1);
   f(test::count_command, {"1", "--chekpoint=x"}, "unknown option '--chekpoint'", "did you mean '--checkpoint'?", 1);

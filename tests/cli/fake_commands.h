@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/command_line.h"
+#include "cli/value_options.h"
 #include "support/collect.h"
 
 #include <CLI/App.hpp>
@@ -80,11 +81,15 @@ inline void note_build(std::string_view name, const cli::Plan& plan) {
 class CountInvocation : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("number", number_, "how many records")->required();
+    cli::add_number(app, "number", number_, "how many records")->default_str("")->required();
     app.add_option("--checkpoint", checkpoint_, "where positions are kept")->type_name("FILE");
-    app.add_option("-o", output_, "how to write")->check(CLI::IsMember({"auto", "text", "raw", "jsonl"}));
+    using Format = stages::OutputOptions::Format;
+    cli::add_choice<Format>(app, "-o", output_.format,
+                            {{"auto", Format::automatic}, {"text", Format::text}, {"raw", Format::raw}, {"jsonl", Format::jsonl}},
+                            "how to write")
+        ->default_str("");
   }
-  [[nodiscard]] std::string output() const override { return output_; }
+  [[nodiscard]] stages::OutputOptions output() const override { return output_; }
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult&) const override {
     return number_ == 0 ? cli::Exit::negative : cli::Exit::ok;
   }
@@ -97,7 +102,8 @@ class CountInvocation : public cli::Invocation {
 
  private:
   int number_ = 0;
-  std::string checkpoint_, output_;
+  std::string checkpoint_;
+  stages::OutputOptions output_;
 };
 
 class PassInvocation : public cli::Invocation {
@@ -105,8 +111,8 @@ class PassInvocation : public cli::Invocation {
   void declare(CLI::App& app) override {
     app.add_option("--keep", keep_, "keep positions in FILE")->type_name("FILE");
     app.add_option("--label,-l", labels_, "a label")->type_name("NAME=VALUE");
-    app.add_option("--format", format_, "the format")->check(CLI::IsMember({"auto", "cri", "raw"}))->capture_default_str();
-    app.add_option("--lost", lost_, "how many records to lose")->group("Trouble");
+    cli::add_choice<int>(app, "--format", format_, {{"auto", 0}, {"cri", 1}, {"raw", 2}}, "the format");
+    cli::add_number(app, "--lost", lost_, "how many records to lose")->default_str("")->group("Trouble");
     app.add_flag("-v,--invert,!--no-invert", invert_, "turn it around");
     app.add_option("--secret", hidden_, "not shown")->group("");
     app.add_option("words", words_, "what to look for")->type_name("WORD");
@@ -131,7 +137,8 @@ class PassInvocation : public cli::Invocation {
   }
 
  private:
-  std::string keep_, format_ = "auto", hidden_;
+  std::string keep_, hidden_;
+  int format_ = 0;
   std::vector<std::string> labels_, words_;
   std::uint64_t lost_ = 0;
   bool invert_ = false;

@@ -2,6 +2,7 @@
 
 #include "cli/pipeline_run.h"
 #include "support/collect.h"
+#include "tail/handover.h"
 
 #include <gtest/gtest.h>
 #include <CLI/App.hpp>
@@ -54,10 +55,12 @@ Journal& journal() {
   return *instance;
 }
 
-// `wait NAME [--lock LOCK]`: runs until it is stopped; `wait NAME --once` ends at once.
+// `wait NAME [--lock LOCK]`: runs until it is stopped; `wait NAME --once` ends at once. `--leave`: leaves an open file of a log
+// that bears its name to whoever comes next.
 class WaitSource : public pipeline::Source {
  public:
-  WaitSource(std::string name, std::string lock, bool once) : name_(std::move(name)), lock_(std::move(lock)), once_(once) {}
+  WaitSource(std::string name, std::string lock, bool once, tail::Handover* left)
+      : name_(std::move(name)), lock_(std::move(lock)), once_(once), left_(left) {}
   ~WaitSource() override {
     if (!lock_.empty()) journal().held.erase(lock_);
   }
@@ -68,6 +71,7 @@ class WaitSource : public pipeline::Source {
       while (!stop.stopped()) ::poll(&stopped, 1, -1);
     }
     journal().add(name_ + " ends");
+    if (left_ != nullptr) left_->add(name_, {std::make_shared<const tail::OpenFile>()});
     if (const auto error = journal().end_with.find(name_); error != journal().end_with.end()) return error->second;
     return {};
   }
@@ -76,6 +80,7 @@ class WaitSource : public pipeline::Source {
  private:
   std::string name_, lock_;
   bool once_;
+  tail::Handover* left_;
 };
 
 class WaitInvocation : public Invocation {
@@ -84,12 +89,16 @@ class WaitInvocation : public Invocation {
     app.add_option("name", name_, "its name")->required();
     app.add_option("--lock", lock_, "what it holds while it is there");
     app.add_flag("--once", once_, "do not wait");
+    app.add_flag("--leave", leave_, "leave a file to the next one");
   }
-  base::Result<Built> build(const Plan&, const pipeline::Context&) override {
+  base::Result<Built> build(const Plan& plan, const pipeline::Context&) override {
+    if (plan.handover != nullptr) {
+      for (const auto& [log, files] : plan.handover->files()) journal().add(name_ + " finds " + log);
+    }
     if (journal().unbuildable.contains(name_)) return base::fail(base::Code::io, "cannot build {}", name_);
     if (!lock_.empty() && !journal().held.insert(lock_).second) return base::fail(base::Code::busy, "{} is held", lock_);
     Built built;
-    built.source = std::make_unique<WaitSource>(name_, lock_, once_);
+    built.source = std::make_unique<WaitSource>(name_, lock_, once_, leave_ ? plan.handover : nullptr);
     return built;
   }
   base::Result<Built> rehearse(const Plan&, const pipeline::Context&) override {
@@ -99,7 +108,7 @@ class WaitInvocation : public Invocation {
 
  private:
   std::string name_, lock_;
-  bool once_ = false;
+  bool once_ = false, leave_ = false;
 };
 
 class EatSink : public pipeline::Stage {
@@ -232,6 +241,27 @@ TEST_F(PipelineSetTest, AllThatChangeEndBeforeAnyIsBuilt) {
     journal().wait_for(swapped ? "d starts" : "b starts");
   }
   for (const std::string& text : context_.diagnostics.said()) EXPECT_EQ(text.find("cannot"), std::string::npos) << text;
+  ASSERT_TRUE(stop());
+}
+
+TEST_F(PipelineSetTest, WhatTheOldOneHadOpenIsThereWhenTheNewOneIsBuiltAndNotForLonger) {
+  start("wait a --leave | eat\nwait b --leave | eat");
+  journal().wait_for("a starts");
+  journal().wait_for("b starts");
+  journal().clear();
+  // Where the new one cannot be built, the old one finds it again.
+  journal().unbuildable = {"c"};
+  reload("wait c --leave | eat\nwait b --leave | eat");
+  journal().wait_for("a starts");
+  EXPECT_EQ(journal().entries(), (Lines{"a ends", "c finds a", "a finds a", "a starts"}));
+  journal().clear();
+  reload("wait d | eat\nwait a --leave | eat");
+  journal().wait_for("d starts");
+  EXPECT_EQ(journal().entries(), (Lines{"b ends", "d finds b", "d starts"}));
+  journal().clear();
+  reload("wait e | eat\nwait a --leave | eat");
+  journal().wait_for("e starts");
+  EXPECT_EQ(journal().entries(), (Lines{"d ends", "e starts"}));
   ASSERT_TRUE(stop());
 }
 

@@ -97,7 +97,7 @@ TEST(TimeRange, Failure) {
   f({.from = "1h", .to = "2h"}, "the end is not after the start");
   f({.from = "1h", .to = "1h"}, "the end is not after the start");
   f({.since = "yesterday"}, "it is not a time");
-  f({.from = "15"}, "it is not a time");
+  f({.from = "15"}, "it has no unit");
   f({.to = "25:61"}, "it is not a time");
   f({.to = "+5m"}, "it lies in the future");
 }

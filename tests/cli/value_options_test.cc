@@ -28,6 +28,48 @@ std::string wrong(Declare declare, const std::string& text) {
   return {};
 }
 
+TEST(ValueOptions, Numbers) {
+  const auto f = [](const std::string& text, const NumberBounds& bounds, std::uint64_t expected) {
+    std::uint64_t value = 7;
+    EXPECT_EQ(wrong([&](CLI::App& app) { add_number(app, "--x", value, "", bounds); }, text), "");
+    EXPECT_EQ(value, expected) << text;
+    std::optional<std::uint64_t> maybe;
+    EXPECT_EQ(wrong([&](CLI::App& app) { add_number(app, "--x", maybe, "", bounds); }, text), "");
+    EXPECT_EQ(maybe, expected) << text;
+  };
+  f("0", {}, 0);
+  f("007", {}, 7);
+  f("18446744073709551615", {}, std::numeric_limits<std::uint64_t>::max());
+  f("64", {.least = 64, .most = 64}, 64);
+}
+
+TEST(ValueOptions, WrongNumbers) {
+  const auto f = [](const std::string& text, const NumberBounds& bounds, std::string_view cause) {
+    std::uint64_t value = 7;
+    EXPECT_EQ(wrong([&](CLI::App& app) { add_number(app, "--x", value, "", bounds); }, text),
+              fmt::format("cannot use '{}' for --x: {}", text, cause));
+    EXPECT_EQ(value, 7U);
+  };
+  f("many", {}, "it is not a whole number");
+  f("1.5", {}, "it is not a whole number");
+  f("-", {}, "it is not a whole number");
+  f("-x", {}, "it is not a whole number");
+  f("+1", {}, "it is not a whole number");
+  f("-1", {}, "it must not be negative");
+  f("-1", kAtLeastOne, "it must be greater than 0");
+  f("0", kAtLeastOne, "it must be greater than 0");
+  f("1", {.least = 2}, "it must be at least 2");
+  f("65", {.most = 64}, "it must be at most 64");
+  f("18446744073709551616", {}, "it must be at most 18446744073709551615");
+}
+
+TEST(ValueOptions, ANumberIsNoLargerThanItsType) {
+  std::uint8_t value = 7;
+  EXPECT_EQ(wrong([&](CLI::App& app) { add_number(app, "--x", value, ""); }, "256"),
+            "cannot use '256' for --x: it must be at most 255");
+  EXPECT_EQ(value, 7);
+}
+
 TEST(ValueOptions, Durations) {
   const auto f = [](const std::string& text, const DurationBounds& bounds, base::Duration expected) {
     base::Duration value = -7;
@@ -103,7 +145,12 @@ TEST(ValueOptions, Choices) {
   EXPECT_EQ(option->get_default_str(), "");
   app.parse("--x pear");
   EXPECT_EQ(fruit, Fruit::pear);
-  EXPECT_THROW(app.parse("--x plum"), CLI::ValidationError);
+  EXPECT_EQ(wrong(
+                [&](CLI::App& other) {
+                  add_choice<Fruit>(other, "--x", fruit, {{"apple", Fruit::apple}, {"pear", Fruit::pear}}, "");
+                },
+                "plum"),
+            "cannot use 'plum' for --x: it is one of apple, pear");
   EXPECT_EQ(add_choice<Fruit>(app, "--y", fruit, {{"apple", Fruit::apple}, {"pear", Fruit::pear}}, "")->get_default_str(), "pear");
 }
 

@@ -206,6 +206,21 @@ class Signals(Case):
 
         self.each(["untracked", "checkpoint", "buffer"], body)
 
+    def test_a_drain_that_takes_long_is_announced_once(self):
+        def body(name, fused):
+            self.proxy.set("hang")
+            self.write(10 * LINES)  # more than pipes and push hold
+            chain = self.start_chain(name, fused)
+            kit.wait_for(lambda: self.proxy.journal, chain.errors)
+            chain.signal(signal.SIGTERM)
+            announced = "still draining: it ends in at most "
+            kit.wait_for(lambda: chain.errors().count(announced) == len(chain.processes), chain.errors)
+            chain.signal(signal.SIGTERM)
+            self.assertEqual(chain.wait(8), [143] * len(chain.processes), chain.errors())
+            self.assertEqual(chain.errors().count(announced), len(chain.processes), chain.errors())
+
+        self.each(["checkpoint"], body)
+
     def test_a_second_signal_frees_who_waits_for_a_reader(self):
         """Whichever thread writes, and whichever got the signal."""
         tracked = f"tail -f --checkpoint {self.kept} {self.pods}"

@@ -67,7 +67,7 @@ class Follow(kit.Case):
                 odd = self.dir / "pods" / "ns_odd_uid" / "c" / "0.log"
                 with open(odd, "a", encoding="ascii") as log:
                     log.write("no time\n")
-                kit.wait_for(lambda: "a line is not of the file's form" in chain.errors(), chain.errors)
+                kit.wait_for(lambda: "a line is not in the format of its file" in chain.errors(), chain.errors)
                 chain.stop(expect=(0, 3, 143))
                 self.assertIn(f"tail: {odd}: a line is not", chain.errors())
 

@@ -98,7 +98,31 @@ class Moved(NamesCase):
         self.put(folder / "0.log")
         self.wait_lines(chain)
         self.stopped(chain)
-        self.over_restarts(fused, [self.logs], None, lambda: self.put(folder / "0-r1.log"))
+        # What was read to its end is not lost when it goes.
+        self.over_restarts(fused, [self.logs], None, lambda: self.put(folder / "0-r1.log"), lambda: (folder / "0-r0.log").unlink())
+
+    @both_ways
+    def test_another_path_to_the_same_folder(self, fused):
+        first, link, second = (self.dir / name for name in ("first", "link", "second"))
+        first.mkdir()
+        link.symlink_to(first)
+        live = first / "app.log"
+
+        def read(folder):
+            self.write(live)
+            chain = self.follow(fused, folder)
+            self.wait_lines(chain)
+            self.stopped(chain)
+            return chain
+
+        for folder in (first, link, first):
+            read(folder)
+        first.rename(second)
+        live = second / "app.log"
+        read(second)
+        self.write(live)
+        live.rename(second / "app.log.1")  # and the live file is one that no position knows
+        self.assert_once(read(second))
 
     @both_ways
     def test_a_log_that_ended_and_left_a_rotated_file(self, fused):

@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 """`weir run FILE` reads FILE again on SIGHUP: pipelines are replaced while logs are written, and nothing is lost or comes twice."""
+import contextlib
 import json
+import os
+import pathlib
+import shutil
 import signal
 import subprocess
 import threading
 import time
 import unittest
 
+import proxy
 import weir_kit as kit
 
 
-class Reload(kit.Case):
+class ReloadCase(kit.Case):
     def setUp(self):
         super().setUp()
         self.file = self.dir / "pipelines.weir"
@@ -25,14 +30,14 @@ class Reload(kit.Case):
         spool = self.dir / f"{name}.db"
         return " | ".join([f"tail -f --checkpoint {spool} {self.dir / name}", *stages, f"buffer {spool} --store"])
 
-    def run_file(self, *pipelines):
+    def run_file(self, *pipelines, creates="a.db"):
         self.file.write_text("\n".join(pipelines) + "\n")
         with open(self.errors, "wb") as errors:
             # In a session of its own: on a terminal SIGHUP would end it.
             self.process = self.start(kit.WEIR, "run", str(self.file), stderr=errors, stdin=subprocess.DEVNULL, env=kit.environment(),
                                       start_new_session=True)
         # Before it handles signals, SIGHUP would end it.
-        kit.wait_for(lambda: (self.dir / "a.db").exists(), self.errors.read_text)
+        kit.wait_for(lambda: (self.dir / creates).exists(), self.errors.read_text)
 
     def said(self, text):
         return self.errors.read_text().count(text)
@@ -64,6 +69,8 @@ class Reload(kit.Case):
         self.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.process.wait(kit.PATIENCE), 143, self.errors.read_text())
 
+
+class Reload(ReloadCase):
     def test_replaced_while_lines_are_written(self):
         count = 400
         texts = [[self.pipeline("a", f"filter --drop '|= \"never {i}\"'"), self.pipeline("b")] for i in range(4)]
@@ -124,6 +131,18 @@ class Reload(kit.Case):
                               stderr=subprocess.DEVNULL, env=kit.environment(), check=False)
         return done.returncode == 0
 
+    def test_a_signal_that_comes_before_the_first_pipeline_runs_is_remembered(self):
+        self.file.write_text(self.pipeline("a") + "\n")
+        with open(self.errors, "wb") as errors:
+            # The signal waits from before the start: weir takes it when it can remember it.
+            self.process = self.start(kit.WEIR, "run", str(self.file), stderr=errors, stdin=subprocess.DEVNULL, env=kit.environment(),
+                                      start_new_session=True, preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP}))
+        self.process.send_signal(signal.SIGHUP)
+        kit.wait_for(lambda: self.said("read the pipelines again: 1 unchanged"), self.errors.read_text)
+        self.write("a", range(2))
+        self.wait_for_lines("a", ["a 0", "a 1"])
+        self.stop()
+
     def test_a_mistake_changes_nothing(self):
         self.run_file(self.pipeline("a"))
         self.write("a", range(2))
@@ -134,6 +153,90 @@ class Reload(kit.Case):
         self.write("a", range(2, 4))
         self.wait_for_lines("a", [f"a {i}" for i in range(4)])
         self.stop()
+
+class DeletedFiles(ReloadCase):
+    """Loki hangs, files lose their names before they are read, and the pipeline is replaced: each line comes once, without a gap."""
+
+    def setUp(self):
+        super().setUp()
+        self.record = self.dir / "sink"
+        self.gate = proxy.Proxy(self.sink(self.record), keep_bodies=False)
+        self.addCleanup(self.gate.close)
+        self.folder = self.logs["a"].parent
+        self.count = 0
+
+    def add(self, count):
+        """Lines to the live log, which exists from then on."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        numbers = range(self.count, self.count + count)
+        with open(self.logs["a"], "a", encoding="ascii") as log:
+            log.write("".join(f"{stamp}.{number:09d}Z stdout F {number:07d} {'x' * 200}\n" for number in numbers))
+        self.count += count
+        kit.wait_for(lambda: str(self.logs["a"]) in self.descriptors(), self.errors.read_text)
+
+    def descriptors(self):
+        found = []
+        for fd in (pathlib.Path("/proc") / str(self.process.pid) / "fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found.append(os.readlink(fd))
+        return found
+
+    def deleted(self):
+        return [path for path in self.descriptors() if path.endswith(" (deleted)") and ".log" in path]
+
+    def pushed(self):
+        return [row for rows in (kit.sink_records(self.record).values() if self.record.exists() else ()) for row in rows]
+
+    def start_blocked(self, end):
+        self.text = lambda i: f"tail -f {self.dir / 'a'} | enrich --label round={i} | {end.format(url=self.gate.url, dir=self.dir)}"
+        self.run_file(self.text(1), creates="kept")
+        self.add(10)
+        kit.wait_for(lambda: len(self.pushed()) == 10, self.errors.read_text)
+        self.gate.set("hang")
+
+    def replace_and_check(self):
+        self.assertTrue(self.deleted())
+        self.reload(self.text(2))
+        self.gate.set("up")
+        kit.wait_for(lambda: len(self.pushed()) >= self.count, lambda: f"{len(self.pushed())} of {self.count} lines\n{self.errors.read_text()}")
+        kit.wait_for(lambda: not self.deleted(), lambda: f"{self.deleted()}\n{self.errors.read_text()}")
+        self.stop()
+        rows = self.pushed()
+        self.assertEqual([row for row in rows if "weir_gap_bytes" in dict(row[3])], [], self.errors.read_text())
+        self.assertEqual(sorted(int(row[1].split()[0]) for row in rows), list(range(self.count)))
+        self.assertIn("2", {dict(row[2])["round"] for row in rows})
+
+    def test_a_pod_is_deleted(self):
+        self.start_blocked("push {url} --checkpoint {dir}/kept")
+        self.add(150_000)
+        shutil.rmtree(self.folder.parent)
+        self.replace_and_check()
+
+    def test_a_log_is_rotated_and_its_oldest_files_are_deleted(self):
+        self.start_blocked("push {url} --checkpoint {dir}/kept")
+        for i in range(4):
+            self.add(60_000)
+            self.logs["a"].rename(self.folder / f"0.log.2026010{i}-000000")
+            self.add(10)
+            if i > 0:
+                (self.folder / f"0.log.2026010{i - 1}-000000").unlink()
+        self.replace_and_check()
+
+    def test_nothing_of_a_log_was_safe(self):
+        self.start_blocked("push {url} --checkpoint {dir}/kept")
+        self.add(100_000)  # blocks the chain, so that nobody reads the second log
+        self.logs["a"] = self.folder / "1.log"
+        self.add(1000)
+        self.logs["a"].rename(self.folder / "1.log.20260101-000000")
+        self.add(1000)
+        shutil.rmtree(self.folder.parent)
+        self.replace_and_check()
+
+    def test_a_full_spool_blocks(self):
+        self.start_blocked("buffer {dir}/kept --max-size 8MiB --on-full block | push {url}")
+        self.add(150_000)
+        shutil.rmtree(self.folder.parent)
+        self.replace_and_check()
 
 
 if __name__ == "__main__":

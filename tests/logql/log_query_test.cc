@@ -23,27 +23,21 @@ TEST(LogQuery, Refuses) {
     std::string_view query;
     std::string_view expected;
   };
-  // clang-format off
   const Row rows[] = {
-    {R"({app="x"} | label_format __error__="y")",
-     R"(parse error : stage '| label_format __error__="y"' : __error__ cannot be formatted)"},
-    {R"({app="x"} | json a="x-y")",
-     R"(parse error : stage '| json a="x-y"' : cannot parse expression [x-y]: unexpected char -)"},
-    {R"({app="x"} | addr=ip("999"))",
-     R"(parse error : stage '| addr=ip("999")' : ip: invalid pattern: "999")"},
-    {R"({app="x"} |> "<foo>")",
-     R"(parse error : stage '|> "<foo>"' : named captures are not allowed: found '<foo>')"},
-    {R"({a="b"} |= ip("999"))",
-     R"(parse error : stage '|= ip("999")' : ip: invalid pattern: "999")"},
-    {R"({a="b"} |~ ip("1.1.1.1"))",
-     R"(parse error : stage '|~ ip("1.1.1.1")' : ip: invalid operation)"},
-    {R"({a="b"} |~ "(")",
-     R"(parse error : stage '|~ "("' : error parsing regexp: missing closing ): `(`)"},
-    {R"({a="b"} | logfmt x="b.c")", R"(parse error : stage '| logfmt x="b.c"' : cannot parse expression [b.c]: unexpected char .)"},
-    {R"(sum(rate({a="b"}[5m])))", R"(cannot use query sum(rate({a="b"}[5m])): it is a metric query, a log query is needed)"},
-    {"{}", R"(parse error : queries require at least one regexp or equality matcher that does not have an empty-compatible value. For instance, app=~".*" does not meet this requirement, but app=~".+" will)"},
+      {R"({app="x"} | label_format __error__="y")",
+       R"(parse error : stage '| label_format __error__="y"' : __error__ cannot be formatted)"},
+      {R"({app="x"} | json a="x-y")", R"(parse error : stage '| json a="x-y"' : cannot parse expression [x-y]: unexpected char -)"},
+      {R"({app="x"} | addr=ip("999"))", R"(parse error : stage '| addr=ip("999")' : ip: invalid pattern: "999")"},
+      {R"({app="x"} |> "<foo>")", R"(parse error : stage '|> "<foo>"' : named captures are not allowed: found '<foo>')"},
+      {R"({a="b"} |= ip("999"))", R"(parse error : stage '|= ip("999")' : ip: invalid pattern: "999")"},
+      {R"({a="b"} |~ ip("1.1.1.1"))", R"(parse error : stage '|~ ip("1.1.1.1")' : ip: invalid operation)"},
+      {R"({a="b"} |~ "(")", R"(parse error : stage '|~ "("' : error parsing regexp: missing closing ): `(`)"},
+      {R"({a="b"} | logfmt x="b.c")",
+       R"(parse error : stage '| logfmt x="b.c"' : cannot parse expression [b.c]: unexpected char .)"},
+      {R"(sum(rate({a="b"}[5m])))", R"(cannot use query sum(rate({a="b"}[5m])): it is a metric query, a log query is needed)"},
+      {"{}", R"(parse error : queries require at least one regexp or equality matcher that does not have an )"
+             R"(empty-compatible value. For instance, app=~".*" does not meet this requirement, but app=~".+" will)"},
   };
-  // clang-format on
   for (const Row& row : rows) {
     auto query = LogQuery::compile(row.query, {});
     ASSERT_FALSE(query.ok()) << row.query;

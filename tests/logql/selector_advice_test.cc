@@ -39,6 +39,20 @@ TEST(SelectorAdvice, OfLabelsAlone) {
   EXPECT_EQ(explain_labels(R"({team!="x"})", there()), "");
 }
 
+TEST(SelectorAdvice, OfWhatExcludesNothing) {
+  const auto f = [](std::string_view query, std::string_view text) { EXPECT_EQ(explain_exclusion(query, there()), text) << query; };
+  f(R"({team!="x"})", R"(no label 'team' here, so {team!="x"} excludes nothing)");
+  f(R"({namespace=~".+", team!~"x|y"} |= "z")", R"(no label 'team' here, so {team!~"x|y"} excludes nothing)");
+  f(R"({detected_level!="debug"})",
+    R"(no label 'detected_level' here, so {detected_level!="debug"} excludes nothing; `enrich --level` adds the level as )"
+    R"(metadata, which `| detected_level!="debug"` asks for)");
+  f(R"({namespace!="nobody"})", "");
+  f(R"({team!=""})", "");
+  f(R"({team="x"})", "");
+  f(R"(|= "x")", "");
+  EXPECT_EQ(explain_exclusion(R"({team!="x"})", {}), "");
+}
+
 TEST(SelectorAdvice, MatchersApart) {
   const auto f = [](std::string_view query, const std::vector<std::string>& wanted) {
     std::vector<std::string> found;

@@ -206,7 +206,8 @@ TEST(PushEncoder, RefusesWhatLokiWould) {
   f(make(longer), "line_too_long",
     R"(max entry size '262144' bytes exceeded for stream '{a="b"}' while adding an entry with length '262145' bytes)");
   f(make("x", {}, kTime - 7 * 24 * base::kHour - 1), "greater_than_max_sample_age",
-    R"(entry for stream '{a="b"}' has timestamp too old: 2024-04-24T10:00:00Z, oldest acceptable timestamp is: 2024-04-24T10:00:00Z)");
+    R"(entry for stream '{a="b"}' has timestamp too old: 2024-04-24T10:00:00Z, oldest acceptable timestamp )"
+    R"(is: 2024-04-24T10:00:00Z)");
   f(make("x", {}, kTime + 10 * base::kMinute + 1), "too_far_in_future",
     R"(entry for stream '{a="b"}' has timestamp too new: 2024-05-01T10:10:00Z)");
   const std::string big(65'536, 'v');

@@ -56,7 +56,8 @@ TEST(QueryAnswer, Success) {
     false, "1 {\"a\":\"1\"} a\n2 {\"a\":\"2\"} y\n3 {\"a\":\"1\"} b\n3 {\"a\":\"1\"} c\n3 {\"a\":\"2\"} z\n");
   // The shards of one stream are one stream; a label of the same sort of name is a label.
   f(streams(
-        R"([{"stream":{"__stream_shard__":"0","a":"1"},"values":[["1","x"]]},{"stream":{"__stream_shard__":"1","a":"1"},"values":[["2","y"]]},)"
+        R"([{"stream":{"__stream_shard__":"0","a":"1"},"values":[["1","x"]]},{"stream":{"__stream_shard__":"1",)"
+        R"("a":"1"},"values":[["2","y"]]},)"
         R"({"stream":{"__time_shard__":"5_6","a":"1"},"values":[["3","z"]]},{"stream":{"__other__":"o"},"values":[["4","o"]]}])"),
     false, "1 {\"a\":\"1\"} x\n2 {\"a\":\"1\"} y\n3 {\"a\":\"1\"} z\n4 {\"__other__\":\"o\"} o\n");
   f(R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"__stream_shard__":"0"},"value":[1,"3"]}]}})", false,
@@ -64,7 +65,8 @@ TEST(QueryAnswer, Success) {
   // Bytes that are not UTF-8 cost themselves only.
   f(streams("[{\"stream\":{\"a\":\"1\"},\"values\":[[\"5\",\"x\xff\"],[\"6\",\"y\"]]}]"), false,
     "5 {\"a\":\"1\"} x\xef\xbf\xbd\n6 {\"a\":\"1\"} y\n");
-  f(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"1"},"values":[[1700000000,"3"],[1700000060.5,"2.25"]]},)"
+  f(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"1"},)"
+    R"("values":[[1700000000,"3"],[1700000060.5,"2.25"]]},)"
     R"({"metric":{},"values":[[1700000000.123,"NaN"]]}]}})",
     false,
     "1700000000000000000 {\"a\":\"1\"}  \"3\" sample\n1700000000123000000 {}  \"NaN\" sample\n1700000060500000000 {\"a\":\"1\"}  "

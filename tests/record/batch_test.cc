@@ -42,6 +42,26 @@ TEST(Batch, HoldsLabelSetsUntilClear) {
   EXPECT_EQ(LabelSet::live(), before);
 }
 
+TEST(Batch, AMarkerIsAppendedAndCopiedWithAllItsViews) {
+  Batch to;
+  {
+    Batch from;
+    Marker& marker = from.append_marker(Marker::Type::generation, Source::in_file(1, 2, 0, 0));
+    marker.log_key = from.copy("/pods/a/0.log");
+    marker.file = FileIdentityView{.path = from.copy("/pods/a/0.log.1"), .inode = 5, .device = 7, .head_size = 3, .head_hash = 9};
+    ASSERT_EQ(from.records.size(), 1U);
+    EXPECT_TRUE(from.records[0].labels->empty());
+    to.add_copy(from.records[0]);
+  }
+  const Record& record = to.records.at(0);
+  EXPECT_EQ(record.source, Source::in_file(1, 2, 0, 0));
+  ASSERT_TRUE(record.is_marker());
+  EXPECT_EQ(record.marker->type, Marker::Type::generation);
+  EXPECT_EQ(record.marker->log_key, "/pods/a/0.log");
+  const FileIdentity owned = record.marker->file.with_path(std::string(record.marker->file.path));
+  EXPECT_EQ(owned, (FileIdentity{.path = "/pods/a/0.log.1", .inode = 5, .device = 7, .head_size = 3, .head_hash = 9}));
+}
+
 TEST(Batch, LineIsDecodedOnceAndRawStands) {
   Batch batch;
   Record record;

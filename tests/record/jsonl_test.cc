@@ -57,9 +57,11 @@ TEST_F(Jsonl, Canonical) {
   f(R"({"line":"\"\n\u00e9\ud83d\ude00\udcff\/"})",
     "{\"timestamp\":\"2024-05-01T10:00:00Z\",\"line\":\"\\\"\\n\\u00e9\\ud83d\\ude00\\udcff\\/\"}");
   f(R"({"line":"x","metadata":{"trace_id":"a\"b","n":""},"tenant":"t","held":true,"source":"f.1.2.e.300.200.1"})",
-    R"({"timestamp":"2024-05-01T10:00:00Z","line":"x","metadata":{"trace_id":"a\"b","n":""},"tenant":"t","source":"f.1.2.e.300.200.1","held":true})");
+    R"({"timestamp":"2024-05-01T10:00:00Z","line":"x","metadata":{"trace_id":"a\"b","n":""},"tenant":"t",)"
+    R"("source":"f.1.2.e.300.200.1","held":true})");
   f(R"({"zz":[1,{"a":null,"b":[]}],"line":"x","yy":-1.5e3,"rejected":{"reason":"r"},"parsed":{"k":"v"}})",
-    R"({"timestamp":"2024-05-01T10:00:00Z","line":"x","rejected":{"reason":"r"},"parsed":{"k":"v"},"zz":[1,{"a":null,"b":[]}],"yy":-1.5e3})");
+    R"({"timestamp":"2024-05-01T10:00:00Z","line":"x","rejected":{"reason":"r"},"parsed":{"k":"v"},"zz":[1,)"
+    R"({"a":null,"b":[]}],"yy":-1.5e3})");
   f(R"({"value":"3","labels":{"a":"b"}})", R"({"timestamp":"2024-05-01T10:00:00Z","labels":{"a":"b"},"value":"3"})");
   f(R"({"line":"x","held":false})", R"({"timestamp":"2024-05-01T10:00:00Z","line":"x"})");
   f(R"({"labels":{"a":""},"line":"x"})", R"({"timestamp":"2024-05-01T10:00:00Z","line":"x"})");
@@ -78,8 +80,10 @@ TEST_F(Jsonl, Markers) {
   f(R"({"marker":{"type":"begin","checkpoint":"/var/lib/weir \"x\".db","spool":"0123456789abcdef"}})");
   f(R"({"marker":{"type":"begin","checkpoint":"p"}})");
   f(R"({"marker":{"type":"rejected","checkpoint":"/p","spool":"0123456789abcdef"}})");
-  f(R"({"source":"f.1.2.o.0","marker":{"type":"generation","path":"/p","log":"/l","inode":18446744073709551615,"device":3,"head_size":1024,"head_hash":"00000000000000ff"}})");
-  f(R"({"source":"f.1.2.o.0","marker":{"type":"generation","path":"/p","log":"/l","inode":1,"device":3,"head_size":4,"head_hash":"00000000000000ff","check_end":7,"check_hash":"f000000000000000"}})");
+  f(R"({"source":"f.1.2.o.0","marker":{"type":"generation","path":"/p","log":"/l",)"
+    R"("inode":18446744073709551615,"device":3,"head_size":1024,"head_hash":"00000000000000ff"}})");
+  f(R"({"source":"f.1.2.o.0","marker":{"type":"generation","path":"/p","log":"/l","inode":1,"device":3,)"
+    R"("head_size":4,"head_hash":"00000000000000ff","check_end":7,"check_hash":"f000000000000000"}})");
   f(R"({"source":"f.1.2.o.9","marker":{"type":"done","gone":true}})");
   f(R"({"source":"b.00000000000000ff.12.3","marker":{"type":"block","positions":"/wAB"}})");
   EXPECT_EQ(batch_.records.at(0).marker->positions, std::string_view("\xff\x00\x01", 3));
@@ -199,8 +203,8 @@ TEST_F(Jsonl, BytesThatAreNotUtf8SurviveAndComeOutAsValidJson) {
 }
 
 TEST_F(Jsonl, EveryPrefixOfARecordIsSettled) {
-  const std::string text =
-      R"({"timestamp":"2024-05-01T10:00:00Z","line":"a\u0041\n","labels":{"a":"1"},"metadata":{"k":"v"},"x":[1,{"y":null}],"source":"f.1.1.o.5"})";
+  const std::string text = R"({"timestamp":"2024-05-01T10:00:00Z","line":"a\u0041\n","labels":{"a":"1"},"metadata":{"k":"v"},)"
+                           R"("x":[1,{"y":null}],"source":"f.1.1.o.5"})";
   for (std::size_t size = 1; size < text.size(); ++size) {
     batch_.clear();
     EXPECT_FALSE(reader_.parse(std::string_view(text).substr(0, size), batch_)) << size;

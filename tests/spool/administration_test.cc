@@ -66,7 +66,7 @@ TEST_F(AdministrationTest, AnUnknownNameIsAnErrorThatListsTheNames) {
 void empty_out(Writer& writer, test::FakeClock& clock) {
   clock.advance(48 * base::kHour);
   Appended evicted;
-  for (int i = 0; i < 10; ++i) ASSERT_TRUE(writer.tend(evicted));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(writer.maintain(evicted));
 }
 
 TEST_F(AdministrationTest, CompactGivesSpaceBackByItself) {
@@ -92,7 +92,7 @@ TEST_F(AdministrationTest, CompactAsksTheWriter) {
   std::thread asks([&] { done = compact(path(), base::kMinute, base::Clock::system()); });
   Appended evicted;
   const base::Monotonic deadline = base::after(base::Clock::system().monotonic(), base::kMinute);
-  while (size() > 2U << 20 && base::Clock::system().monotonic() < deadline) ASSERT_TRUE(writer->tend(evicted));
+  while (size() > 2U << 20 && base::Clock::system().monotonic() < deadline) ASSERT_TRUE(writer->maintain(evicted));
   asks.join();
   ASSERT_TRUE(*done) << done->error().message;
   EXPECT_TRUE((*done)->by_writer);
@@ -133,7 +133,7 @@ class SpaceTest : public AdministrationTest {
       bytes += 400'000;
       if (i % 5 == 0) {
         Appended evicted;
-        ASSERT_TRUE(writer.tend(evicted));
+        ASSERT_TRUE(writer.maintain(evicted));
       }
       between(i);
       most = std::max(most, size());

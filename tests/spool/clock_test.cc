@@ -37,7 +37,7 @@ class ClockTest : public SpoolTest {
   }
   std::size_t left(Writer& writer) {
     Appended evicted;
-    for (int i = 0; i < 4; ++i) EXPECT_TRUE(writer.tend(evicted));
+    for (int i = 0; i < 4; ++i) EXPECT_TRUE(writer.maintain(evicted));
     return contents().size() + read_status(path())->rejected;
   }
   // The machine was started anew: its clocks have nothing to do with each other.
@@ -56,9 +56,9 @@ TEST_F(ClockTest, AClockThatIsSetAgesNothing) {
     fill_spool(*writer);
     clock_.set(by);
     EXPECT_EQ(left(*writer), 4U);
-    const News news = writer->take_news();
-    ASSERT_EQ(news.sentences.size(), 1U);
-    EXPECT_NE(news.sentences[0].find(by > 0 ? "set forward" : "set back"), std::string::npos) << news.sentences[0];
+    const Report report = writer->take_report();
+    ASSERT_EQ(report.sentences.size(), 1U);
+    EXPECT_NE(report.sentences[0].find(by > 0 ? "set forward" : "set back"), std::string::npos) << report.sentences[0];
     clock_.set(-by);
     EXPECT_EQ(left(*writer), 4U);
     // The time that passes counts as ever.
@@ -127,13 +127,13 @@ TEST(ClockSteps, CorrectWhatWasStoredBefore) {
   ClockSteps steps;
   EXPECT_EQ(steps.begin(clock, 7, clock.wall() - base::kMinute, std::nullopt), 0);
   clock.advance(base::kHour);
-  EXPECT_EQ(steps.look(clock, 8), 0);
+  EXPECT_EQ(steps.update(clock, 8), 0);
   clock.set(kYear);
-  EXPECT_EQ(steps.look(clock, 8), kYear);
+  EXPECT_EQ(steps.update(clock, 8), kYear);
   clock.set(4 * base::kSecond);
-  EXPECT_EQ(steps.look(clock, 9), 0);
+  EXPECT_EQ(steps.update(clock, 9), 0);
   clock.set(-kYear);
-  EXPECT_EQ(steps.look(clock, 9), -kYear);
+  EXPECT_EQ(steps.update(clock, 9), -kYear);
   EXPECT_EQ(steps.corrected(8, 1000), 1000);
   EXPECT_EQ(steps.corrected(9, 1000 + kYear), 1000);
   EXPECT_EQ(steps.corrected(10, 1000), 1000);

@@ -26,7 +26,7 @@ class ConsumerTest : public SpoolTest {
   Verdict see(Consumer& consumer, std::uint64_t block, std::uint32_t ordinal) {
     Record record;
     record.source = Source::in_spool(id_, block, ordinal);
-    const auto verdict = consumer.see(record);
+    const auto verdict = consumer.track(record);
     EXPECT_TRUE(verdict) << verdict.error().message;
     return verdict ? *verdict : Verdict::take;
   }
@@ -37,7 +37,7 @@ class ConsumerTest : public SpoolTest {
     Record record;
     record.marker = &marker;
     record.source = Source::in_spool(id_, block, ordinal);
-    const auto verdict = consumer.see(record);
+    const auto verdict = consumer.track(record);
     EXPECT_TRUE(verdict) << verdict.error().message;
   }
   std::uint64_t id_ = 0;
@@ -130,7 +130,7 @@ TEST_F(ConsumerTest, AStreamThatWaitsKeepsItsRecordsAndNoOthers) {
     Record record;
     record.labels = ordinal % 2 == 0 ? hot.get() : web.get();
     record.source = Source::in_spool(id_, 3, ordinal);
-    return *consumer.see(record);
+    return *consumer.track(record);
   };
   const auto hot_lines = [&] {
     const Lines all = contents();
@@ -217,7 +217,7 @@ TEST_F(ConsumerTest, WritesOnlyIntoTheSpoolItWasToldOf) {
   const auto main = consumer();
   Record record;
   record.source = Source::in_spool(id_ + 1, 1, 0);
-  EXPECT_EQ(main->see(record).error().code, Code::usage);
+  EXPECT_EQ(main->track(record).error().code, Code::usage);
 }
 
 TEST_F(ConsumerTest, EvictedBlocksAreNothingToWaitFor) {
@@ -304,12 +304,12 @@ TEST_F(SpoolTest, APositionStoreKeepsPositionsAndRejections) {
   const auto announce = [](Keeper& keeper) {
     Marker marker;
     marker.type = Marker::Type::generation;
-    marker.log_key = marker.path = "/a.log";
-    marker.inode = 3;
+    marker.log_key = marker.file.path = "/a.log";
+    marker.file.inode = 3;
     Record record;
     record.marker = &marker;
     record.source = Source::in_file(1, 1, 0, 0);
-    ASSERT_TRUE(keeper.see(record));
+    ASSERT_TRUE(keeper.track(record));
   };
   {
     auto store = PositionStore::open(file, 0, clock_);

@@ -62,14 +62,14 @@ constexpr const char* kLog = "/pods/a/0.log";
 void announce(Keeper& keeper) {
   record::Marker marker;
   marker.type = record::Marker::Type::generation;
-  marker.log_key = marker.path = kLog;
-  marker.inode = 5;
-  marker.head_size = 1024;
-  marker.head_hash = 99;
+  marker.log_key = marker.file.path = kLog;
+  marker.file.inode = 5;
+  marker.file.head_size = 1024;
+  marker.file.head_hash = 99;
   record::Record record;
   record.marker = &marker;
   record.source = record::Source::in_file(1, 1, 0, 0);
-  static_cast<void>(keeper.see(record));
+  static_cast<void>(keeper.track(record));
 }
 
 class CrashTest : public SpoolTest {
@@ -99,7 +99,7 @@ class CrashTest : public SpoolTest {
         record.timestamp = static_cast<base::Timestamp>(n);
         const std::string text = std::to_string(n);
         record.line = record::Text::bytes(text);
-        auto verdict = keeper->see(record);
+        auto verdict = keeper->track(record);
         if (!verdict) ::_exit(7);
         if (*verdict == Verdict::repeat) continue;
         builder.add(record);
@@ -177,7 +177,7 @@ void consume_for_ever(const std::string& path, int fd) {
     if (!loaded || !*loaded) ::_exit(6);
     std::vector<std::pair<std::uint32_t, std::int64_t>> sent;
     for (const record::Record& record : batch.records) {
-      auto verdict = (*consumer)->see(record);
+      auto verdict = (*consumer)->track(record);
       if (!verdict) ::_exit(5);
       if (*verdict == Verdict::take) sent.emplace_back(record.source.ordinal, record.timestamp);
     }

@@ -34,14 +34,14 @@ class DamageTest : public SpoolTest {
   static void announce(Keeper& keeper) {
     record::Marker marker;
     marker.type = record::Marker::Type::generation;
-    marker.log_key = marker.path = kLog;
-    marker.inode = 5;
-    marker.head_size = 3;
-    marker.head_hash = 99;
+    marker.log_key = marker.file.path = kLog;
+    marker.file.inode = 5;
+    marker.file.head_size = 3;
+    marker.file.head_hash = 99;
     record::Record record;
     record.marker = &marker;
     record.source = record::Source::in_file(1, 1, 0, 0);
-    ASSERT_TRUE(keeper.see(record));
+    ASSERT_TRUE(keeper.track(record));
   }
 
   // A spool with blocks of several sizes, positions, a consumer that has some of it and a rejected record. Its bytes, and those of
@@ -125,7 +125,7 @@ class DamageTest : public SpoolTest {
       fill(builder, {{"new"}});
       auto appended = (*writer)->append(builder, keeper ? &*keeper : nullptr);
       Appended evicted;
-      auto tended = appended ? (*writer)->tend(evicted) : base::Result<base::Timestamp>(0);
+      auto tended = appended ? (*writer)->maintain(evicted) : base::Result<base::Timestamp>(0);
       if (appended && tended) return std::move(*writer);
       EXPECT_EQ((appended ? tended.error() : appended.error()).code, Code::corrupt)
           << (appended ? tended.error() : appended.error()).message;
@@ -149,7 +149,7 @@ class DamageTest : public SpoolTest {
     }
     Appended evicted;
     for (; reported > 0; --reported) {
-      const auto tended = writer.tend(evicted);
+      const auto tended = writer.maintain(evicted);
       if (!tended) return true;
     }
     return false;
@@ -198,15 +198,15 @@ TEST_F(DamageTest, ABlockIsSetAsideAndTheOthersStay) {
 
   EXPECT_EQ(read_all().second, 1U);
   const auto writer = open();
-  EXPECT_TRUE(writer->take_news().sentences.empty());
+  EXPECT_TRUE(writer->take_report().sentences.empty());
   ASSERT_TRUE(report_damaged_block(path(), 14, clock_));
   ASSERT_TRUE(report_damaged_block(path(), 14, clock_));  // again is harmless
   ASSERT_TRUE(report_damaged_block(path(), 15, clock_));  // nothing is wrong with it
   Appended evicted;
-  for (int i = 0; i < 4; ++i) ASSERT_TRUE(writer->tend(evicted));
-  const News news = writer->take_news();
-  ASSERT_EQ(news.sentences.size(), 1U);
-  EXPECT_NE(news.sentences[0].find("block 14"), std::string::npos) << news.sentences[0];
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(writer->maintain(evicted));
+  const Report report = writer->take_report();
+  ASSERT_EQ(report.sentences.size(), 1U);
+  EXPECT_NE(report.sentences[0].find("block 14"), std::string::npos) << report.sentences[0];
   EXPECT_EQ(read_all().second, 0U);
   EXPECT_EQ(expect_unaltered(), 1U);
   const auto status = read_status(path(), 0);
@@ -225,9 +225,9 @@ TEST_F(DamageTest, AFirstPageOfZerosCostsNothing) {
   bytes.replace(0, kPage, kPage, '\0');
   put_back(bytes, "");
   const auto writer = open();
-  const News news = writer->take_news();
-  EXPECT_FALSE(news.sentences.empty());
-  EXPECT_EQ(news.lost, 0U);
+  const Report report = writer->take_report();
+  EXPECT_FALSE(report.sentences.empty());
+  EXPECT_EQ(report.lost, 0U);
   EXPECT_EQ(writer->spool(), id_);
   EXPECT_EQ(expect_unaltered(), 0U);
   EXPECT_EQ(read_positions(path(), 0)->at(kLog).resume.offset, kBlocks * 10);
@@ -264,7 +264,7 @@ TEST_F(DamageTest, WhatIsNotOursIsLeftAlone) {
 TEST_F(DamageTest, AnEmptyFileIsAnEmptySpool) {
   spill(path(), "");
   const auto writer = open();
-  EXPECT_TRUE(writer->take_news().sentences.empty());
+  EXPECT_TRUE(writer->take_report().sentences.empty());
   EXPECT_TRUE(contents().empty());
 }
 
@@ -285,8 +285,8 @@ TEST_F(DamageTest, WrongPositionsAreNotUsed) {
   database = sqlite::Database();
   EXPECT_EQ(read_positions(path(), 0).error().code, Code::corrupt);
   const auto writer = open();
-  const News news = writer->take_news();
-  EXPECT_FALSE(news.sentences.empty());
+  const Report report = writer->take_report();
+  EXPECT_FALSE(report.sentences.empty());
   EXPECT_EQ(expect_unaltered(), 0U);
 }
 

@@ -83,6 +83,27 @@ TEST_F(MinFreeTest, AFileSystemThatIsScarceBoundsTheFile) {
   EXPECT_TRUE(writer->append(builder, nullptr));
 }
 
+TEST_F(MinFreeTest, AScarceFileSystemBoundsARingAndIsReportedOnce) {
+  WriterOptions options = this->options();
+  options.min_free = 99;
+  const auto writer = open(options);
+  std::vector<std::string> said;
+  std::uint64_t evicted = 0;
+  for (unsigned i = 0; i < 120; ++i) {
+    evicted += append(*writer, {{noise(400'000, i)}}).evicted_delivered;
+    Appended expired;
+    ASSERT_TRUE(writer->maintain(expired));
+    for (std::string& sentence : writer->take_report().sentences) said.push_back(std::move(sentence));
+  }
+  if (said.empty() && evicted == 0) GTEST_SKIP() << "more than 99 % of the file system is free";
+  EXPECT_GT(evicted, 60U);
+  ASSERT_TRUE(writer->close());
+  EXPECT_LE(std::filesystem::file_size(path()), kFloor + (1U << 20));
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_NE(said[0].find("less than 99 % of the file system is free (--min-free)"), std::string::npos) << said[0];
+  EXPECT_NE(said[0].find("does not grow beyond 16.0 MiB"), std::string::npos) << said[0];
+}
+
 INSTANTIATE_TEST_SUITE_P(Causes, FullDiskTest,
                          testing::Values(Refusal{"disk", SQLITE_FULL, ENOSPC}, Refusal{"quota", SQLITE_IOERR_WRITE, EDQUOT}),
                          [](const testing::TestParamInfo<Refusal>& one) { return std::string(one.param.name); });

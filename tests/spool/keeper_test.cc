@@ -1,5 +1,7 @@
 #include "spool/keeper.h"
 
+#include "spool/positions_codec.h"
+
 #include <gtest/gtest.h>
 
 #include <random>
@@ -35,13 +37,13 @@ class Stream {
     marker.type = Marker::Type::generation;
     const std::string key = "/pods/" + std::to_string(log) + ".log";
     marker.log_key = key;
-    marker.path = path.empty() ? std::string_view(key) : path;
-    marker.inode = file.inode;
-    marker.device = 7;
-    marker.head_size = file.head_size;
-    marker.head_hash = file.head;
-    marker.check_end = file.check_end;
-    marker.check_hash = file.check;
+    marker.file.path = path.empty() ? std::string_view(key) : path;
+    marker.file.inode = file.inode;
+    marker.file.device = 7;
+    marker.file.head_size = file.head_size;
+    marker.file.head_hash = file.head;
+    marker.file.check_end = file.check_end;
+    marker.file.check_hash = file.check;
     EXPECT_EQ(mark(marker, Source::in_file(log, generation, 0, 0)), "take");
     return *this;
   }
@@ -53,7 +55,7 @@ class Stream {
   std::string record(const Source& source, bool safe = true) {
     Record record;
     record.source = source;
-    const auto verdict = keeper_.see(record);
+    const auto verdict = keeper_.track(record);
     if (!verdict) return verdict.error().message;
     if (safe && *verdict == Verdict::take) keeper_.advance(source);
     return *verdict == Verdict::take ? "take" : "repeat";
@@ -79,7 +81,7 @@ class Stream {
     Record record;
     record.marker = &marker;
     record.source = source;
-    const auto verdict = keeper_.see(record);
+    const auto verdict = keeper_.track(record);
     return verdict ? (*verdict == Verdict::take ? "take" : "repeat") : verdict.error().message;
   }
   Keeper& keeper_;
@@ -507,7 +509,7 @@ TEST(KeeperFailure, Tables) {
     Record record;
     record.marker = marker;
     record.source = source;
-    const auto verdict = keeper.see(record);
+    const auto verdict = keeper.track(record);
     ASSERT_FALSE(verdict) << fragment;
     EXPECT_EQ(verdict.error().code, base::Code::usage);
     EXPECT_NE(verdict.error().message.find(fragment), std::string::npos) << verdict.error().message;

@@ -151,12 +151,12 @@ TEST_F(LogNoteTest, AWriterThatFindsNoLogSaysSoOnceAndUsesNoNumberAgain) {
   }
   {
     const auto writer = open(options_of(dir_ / "copy.db"));
-    const News news = writer->take_news();
-    ASSERT_EQ(news.sentences.size(), 1U);
-    EXPECT_NE(news.sentences.front().find("-wal' is missing"), std::string::npos) << news.sentences.front();
+    const Report report = writer->take_report();
+    ASSERT_EQ(report.sentences.size(), 1U);
+    EXPECT_NE(report.sentences.front().find("-wal' is missing"), std::string::npos) << report.sentences.front();
     EXPECT_GT(append(*writer, {{"c"}}).block, newest);
   }
-  EXPECT_TRUE(open(options_of(dir_ / "copy.db"))->take_news().sentences.empty());
+  EXPECT_TRUE(open(options_of(dir_ / "copy.db"))->take_report().sentences.empty());
   EXPECT_EQ(problems_of(dir_ / "copy.db"), "");
 }
 

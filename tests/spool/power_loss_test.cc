@@ -20,14 +20,14 @@ class PowerLossTest : public SpoolTest {
   static void announce(Keeper& keeper) {
     record::Marker marker;
     marker.type = record::Marker::Type::generation;
-    marker.log_key = marker.path = kLog;
-    marker.inode = 5;
-    marker.head_size = 3;
-    marker.head_hash = 99;
+    marker.log_key = marker.file.path = kLog;
+    marker.file.inode = 5;
+    marker.file.head_size = 3;
+    marker.file.head_hash = 99;
     record::Record record;
     record.marker = &marker;
     record.source = record::Source::in_file(1, 1, 0, 0);
-    ASSERT_TRUE(keeper.see(record));
+    ASSERT_TRUE(keeper.track(record));
   }
 
   static WriterOptions options_in(const std::string& path, Sync sync) {
@@ -68,7 +68,7 @@ class PowerLossTest : public SpoolTest {
       }
       Appended evicted;
       if (random() % 16 == 0) {
-        EXPECT_TRUE((*writer)->tend(evicted));
+        EXPECT_TRUE((*writer)->maintain(evicted));
       }
     }
     return seen;
@@ -85,8 +85,8 @@ class PowerLossTest : public SpoolTest {
   void check(const std::string& path, Sync sync, const Seen& seen) {
     auto writer = Writer::open(options_in(path, sync), clock_, nullptr);
     ASSERT_TRUE(writer) << writer.error().message;
-    const News news = (*writer)->take_news();
-    EXPECT_TRUE(news.sentences.empty()) << news.sentences.front();
+    const Report report = (*writer)->take_report();
+    EXPECT_TRUE(report.sentences.empty()) << report.sentences.front();
     auto checked = check_spool(path, 0);
     ASSERT_TRUE(checked) << checked.error().message;
     EXPECT_TRUE(checked->problems.empty()) << checked->problems.front();

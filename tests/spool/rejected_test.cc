@@ -111,7 +111,7 @@ TEST_F(RejectedStoreTest, ARangeGoesWithItsBlockAndIsCounted) {
   }
   clock_.advance(25 * base::kHour);
   Appended evicted;
-  ASSERT_TRUE(writer->tend(evicted));
+  ASSERT_TRUE(writer->maintain(evicted));
   EXPECT_EQ(contents(), Lines{"newest:undelivered"});
   EXPECT_EQ(read_status(path())->rejected, 0U);
   EXPECT_EQ(read_status(path())->evicted_rejected, 2U);
@@ -183,7 +183,7 @@ TEST_F(RejectedStoreTest, WholeRecordsStayWithinTheirLimitTheOldestGo) {
   EXPECT_NE(newest.find("00002999"), std::string::npos);
   // The log, too, stays within its bound: the writer looks at what others have written.
   Appended tended;
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(writer->tend(tended));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(writer->maintain(tended));
   EXPECT_LE(file_bytes(), small.max_size);
 }
 

@@ -244,9 +244,9 @@ TEST_F(TablesTest, ARangeKeepsItsReasonAndGetsTheOrdinals) {
 
 TEST_F(TablesTest, RequestsAreServedInTheirOrder) {
   EXPECT_FALSE(oldest_request(database_)->has_value());
-  ASSERT_TRUE(ask_to_set_aside(database_, 1, 42));
-  ASSERT_TRUE(ask_to_set_aside(database_, 2, 42)) << "asked for already";
-  const auto compact = ask_to_compact(database_, 3);
+  ASSERT_TRUE(request_set_aside(database_, 1, 42));
+  ASSERT_TRUE(request_set_aside(database_, 2, 42)) << "asked for already";
+  const auto compact = request_compaction(database_, 3);
   ASSERT_TRUE(compact);
   EXPECT_TRUE(*has_request(database_, *compact));
   const auto first = oldest_request(database_);

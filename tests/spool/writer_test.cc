@@ -50,14 +50,14 @@ record::Source at(std::uint64_t end) { return record::Source::in_file(1, 1, 0, e
 void announce(Keeper& keeper) {
   record::Marker marker;
   marker.type = record::Marker::Type::generation;
-  marker.log_key = marker.path = "/pods/a/0.log";
-  marker.inode = 5;
-  marker.head_size = 3;
-  marker.head_hash = 99;
+  marker.log_key = marker.file.path = "/pods/a/0.log";
+  marker.file.inode = 5;
+  marker.file.head_size = 3;
+  marker.file.head_hash = 99;
   record::Record record;
   record.marker = &marker;
   record.source = at(0);
-  ASSERT_TRUE(keeper.see(record));
+  ASSERT_TRUE(keeper.track(record));
 }
 
 TEST_F(WriterTest, PositionsAreInTheSameTransaction) {
@@ -98,7 +98,7 @@ TEST_F(WriterTest, PositionsOutliveTheBlocksThatCarriedThem) {
   const auto writer = open();
   append(*writer, {{"newest"}});
   Appended evicted;
-  for (int i = 0; i < 4; ++i) ASSERT_TRUE(writer->tend(evicted));
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(writer->maintain(evicted));
   EXPECT_EQ(contents(), (Lines{"newest:undelivered"}));
   EXPECT_EQ(read_positions(path(), 0)->at("/pods/a/0.log").resume.offset, 4000U);
 }
@@ -126,6 +126,7 @@ TEST_F(WriterTest, WithNoConsumerItIsARing) {
     const Appended appended = append(*writer, {{noise(200'000, i)}});
     evicted += appended.evicted_delivered;
     EXPECT_EQ(appended.evicted_undelivered, 0U);
+    EXPECT_TRUE(appended.ring);
   }
   EXPECT_GT(evicted, 30U);
   EXPECT_EQ(evicted + contents().size(), 60U);
@@ -225,13 +226,13 @@ TEST_F(WriterTest, RetainIsForDeliveredRecordsAndHoldForHeldOnes) {
     ASSERT_TRUE(main->commit());
   }
   Appended evicted;
-  ASSERT_TRUE(writer->tend(evicted));
+  ASSERT_TRUE(writer->maintain(evicted));
   EXPECT_EQ(contents().size(), 4U);
   clock_.advance(2 * base::kHour);
-  ASSERT_TRUE(writer->tend(evicted));
+  ASSERT_TRUE(writer->maintain(evicted));
   EXPECT_EQ(contents(), (Lines{"held:held", "undelivered:undelivered", "newest:undelivered"}));
   clock_.advance(2 * base::kHour);
-  ASSERT_TRUE(writer->tend(evicted));
+  ASSERT_TRUE(writer->maintain(evicted));
   EXPECT_EQ(contents(), (Lines{"undelivered:undelivered", "newest:undelivered"}));
 }
 
@@ -265,18 +266,18 @@ TEST_F(WriterTest, ALinkToASpoolIsThatSpool) {
 TEST_F(WriterTest, AFileThatIsGoneFromItsPathIsToldOnce) {
   const auto writer = open();
   Appended evicted;
-  ASSERT_TRUE(writer->tend(evicted));
-  EXPECT_TRUE(writer->take_news().sentences.empty());
+  ASSERT_TRUE(writer->maintain(evicted));
+  EXPECT_TRUE(writer->take_report().sentences.empty());
   std::filesystem::rename(path(), path() + ".moved");
-  ASSERT_TRUE(writer->tend(evicted));
-  const News news = writer->take_news();
-  ASSERT_EQ(news.sentences.size(), 1U);
-  EXPECT_NE(news.sentences.front().find("was deleted or replaced"), std::string::npos) << news.sentences.front();
-  ASSERT_TRUE(writer->tend(evicted));
-  EXPECT_TRUE(writer->take_news().sentences.empty());
+  ASSERT_TRUE(writer->maintain(evicted));
+  const Report report = writer->take_report();
+  ASSERT_EQ(report.sentences.size(), 1U);
+  EXPECT_NE(report.sentences.front().find("was deleted or replaced"), std::string::npos) << report.sentences.front();
+  ASSERT_TRUE(writer->maintain(evicted));
+  EXPECT_TRUE(writer->take_report().sentences.empty());
   std::filesystem::rename(path() + ".moved", path());
-  ASSERT_TRUE(writer->tend(evicted));
-  EXPECT_TRUE(writer->take_news().sentences.empty());
+  ASSERT_TRUE(writer->maintain(evicted));
+  EXPECT_TRUE(writer->take_report().sentences.empty());
 }
 
 TEST_F(WriterTest, AnotherFormatOrFileIsRefusedAndLeftAsItIs) {
@@ -340,12 +341,12 @@ class HandedTest : public SpoolTest {
     if (inode != inode_) {
       record::Marker marker;
       marker.type = record::Marker::Type::generation;
-      marker.log_key = marker.path = "/a.log";
-      marker.inode = inode_ = inode;
+      marker.log_key = marker.file.path = "/a.log";
+      marker.file.inode = inode_ = inode;
       record::Record record;
       record.marker = &marker;
       record.source = record::Source::in_file(1, ++generation_, 0, 0);
-      EXPECT_TRUE(keeper_.see(record));
+      EXPECT_TRUE(keeper_.track(record));
     }
     keeper_.advance(record::Source::in_file(1, generation_, 0, end));
     const std::string delta = keeper_.delta();
@@ -418,7 +419,7 @@ TEST_F(HandedTest, SnapshotsAndEvictionKnowOnlyWhatIsSafe) {
     ASSERT_TRUE(appended) << appended.error().message;
     ASSERT_EQ(safe_to(), end) << i;
     Appended evicted;
-    ASSERT_TRUE(writer->tend(evicted));
+    ASSERT_TRUE(writer->maintain(evicted));
     ASSERT_EQ(safe_to(), end) << i;
     ASSERT_TRUE(writer->append_handed(none_, std::vector{ahead}));
     ASSERT_EQ(safe_to(), end += 1000) << i;

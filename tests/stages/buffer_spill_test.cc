@@ -88,9 +88,9 @@ class SpillTest : public testing::Test {
 
   // The first lines of a tracked stream.
   Lines opening() const {
-    return {
-        fmt::format(R"({{"marker":{{"type":"begin","checkpoint":"{}"}}}})", path_),
-        R"({"source":"f.1.1.o.0","marker":{"type":"generation","path":"/a.log","log":"/a.log","inode":5,"device":1,"head_size":9,"head_hash":"00000000000000ff"}})"};
+    return {fmt::format(R"({{"marker":{{"type":"begin","checkpoint":"{}"}}}})", path_),
+            R"({"source":"f.1.1.o.0","marker":{"type":"generation","path":"/a.log","log":"/a.log","inode":5,)"
+            R"("device":1,"head_size":9,"head_hash":"00000000000000ff"}})"};
   }
   static std::string at(int end, std::string_view rest = "") {
     return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","labels":{{}},"source":"f.1.1.o.{}"{}}})", end, end,
@@ -119,7 +119,7 @@ class SpillTest : public testing::Test {
     auto consumer = std::move(*opened);
     const pipeline::Batch batch = test::batch_of(life.collector.all());
     for (const record::Record& record : batch.records) {
-      EXPECT_TRUE(consumer->see(record));
+      EXPECT_TRUE(consumer->track(record));
       if (record.is_marker() || count == 0) continue;
       --count;
       consumer->acknowledge(record.source.block, record.source.ordinal, record.source.ordinal);

@@ -235,8 +235,8 @@ TEST_F(BufferTest, HeldRecordsStay) {
 TEST_F(BufferTest, PositionsAreKeptAndRepeatsDiscarded) {
   const std::string path = spec().spool.path;
   const std::string begin = fmt::format(R"({{"marker":{{"type":"begin","checkpoint":"{}"}}}})", path);
-  const std::string file =
-      R"({"source":"f.1.1.o.0","marker":{"type":"generation","path":"/a.log","log":"/a.log","inode":5,"device":1,"head_size":9,"head_hash":"00000000000000ff"}})";
+  const std::string file = R"({"source":"f.1.1.o.0","marker":{"type":"generation","path":"/a.log","log":"/a.log","inode":5,)"
+                           R"("device":1,"head_size":9,"head_hash":"00000000000000ff"}})";
   const auto at = [](int end) { return line(end, fmt::format(R"(,"source":"f.1.1.o.{}")", end)); };
   {
     Life life(spec(), test_);
@@ -299,6 +299,32 @@ TEST_F(BufferTest, AFullSpoolWaitsAndGoesOnWhenSomethingIsDelivered) {
   const Lines said = test_.diagnostics.said();
   EXPECT_NE(said.front().find("reached its limit"), std::string::npos) << said.front();
   EXPECT_EQ(life.collector.lines().size(), static_cast<std::size_t>(taken));
+}
+
+TEST_F(BufferTest, TheSummarySaysThatASpoolWithoutAConsumerIsARing) {
+  for (const bool consumer : {false, true}) {
+    SCOPED_TRACE(consumer);
+    std::filesystem::remove(spec().spool.path);
+    BufferSpec small = spec();
+    small.spool.max_size = 4 << 20;
+    small.group_bytes = 1;
+    small.spool.on_full = spool::OnFull::drop_oldest;
+    Life(small, test_).finish();
+    if (consumer) acknowledge(1, 0);  // registers the name
+    Life life(small, test_);
+    std::mt19937 random(1);
+    for (int i = 0; i < 30; ++i) {
+      std::string text;
+      while (text.size() < 300'000) text.push_back(static_cast<char>('a' + random() % 26));
+      ASSERT_TRUE(life.take({fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","labels":{{}}}})", text)}));
+    }
+    life.flush();
+    const std::string summary = life.stage->summary();
+    EXPECT_EQ(summary.find("evicted: without a consumer, the spool is a ring of recent records") == std::string::npos, consumer)
+        << summary;
+    life.finish();
+    EXPECT_EQ(life.counters.lost > 0, consumer);
+  }
 }
 
 TEST_F(BufferTest, SecondBufferIsRefused) {

@@ -70,7 +70,8 @@ TEST(Enrich, MarkersAndSamplesPassUntouched) {
   spec.level = EnrichSpec::Level::metadata;
   const Lines input = {
       R"({"marker":{"type":"begin","checkpoint":"/c"}})",
-      R"({"source":"f.1.1.o.10","marker":{"type":"generation","path":"/p","log":"/p","inode":1,"device":2,"head_size":3,"head_hash":"00000000000000aa"}})",
+      R"({"source":"f.1.1.o.10","marker":{"type":"generation","path":"/p","log":"/p","inode":1,"device":2,)"
+      R"("head_size":3,"head_hash":"00000000000000aa"}})",
       R"({"source":"f.1.1.o.20"})",
       R"({"timestamp":"2024-05-01T10:00:00Z","labels":{"level":"info"},"value":"12"})",
       R"({"marker":{"type":"end"}})",

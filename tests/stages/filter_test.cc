@@ -117,6 +117,8 @@ TEST(Filter, SaysWhichNameIsWrong) {
   f({.pass = {R"({apq="shop"})"}}, R"({apq="shop"} matched nothing: no label 'apq' here; did you mean 'app'?)");
   f({.pass = {R"({app="shpo"} |= "a")"}}, R"({app="shpo"} matched nothing: no app 'shpo' here; did you mean 'shop'?)");
   f({.pass = {R"({app="shop"} |= "nothing has this")", "|= `nor this`"}}, "");
+  f({.pass = {R"({apq!="x"})"}}, R"(no label 'apq' here, so {apq!="x"} excludes nothing)");
+  f({.pass = {R"({app!="x"})"}}, "");
   f({.drop = {R"({apq="shop"})"}}, R"(--drop {apq="shop"} matched nothing: no label 'apq' here; did you mean 'app'?)");
   f({.drop = {R"({app="elsewhere"})"}}, "");  // rules name what other nodes have
   f({.pass = {R"({apq="shop"})"}}, "", {});

@@ -112,10 +112,10 @@ class OutputSinkTest : public ::testing::Test {
   test::TempDir directory;
 };
 
-const std::string kCart =
-    R"({"timestamp":"2026-05-01T10:00:00.0019Z","line":"one","labels":{"namespace":"shop","pod":"cart-1","container":"app","node":"a"}})";
-const std::string kWeb =
-    R"({"timestamp":"2026-05-01T10:00:01Z","line":"two","labels":{"namespace":"shop","pod":"web-1","container":"nginx","node":"b"}})";
+const std::string kCart = R"({"timestamp":"2026-05-01T10:00:00.0019Z","line":"one","labels":{"namespace":"shop","pod":"cart-1",)"
+                          R"("container":"app","node":"a"}})";
+const std::string kWeb = R"({"timestamp":"2026-05-01T10:00:01Z","line":"two","labels":{"namespace":"shop","pod":"web-1",)"
+                         R"("container":"nginx","node":"b"}})";
 
 TEST_F(OutputSinkTest, TextSaysWhoAndWhatDiffers) {
   EXPECT_EQ(into_pipe({.format = Format::text}, {kCart + "\n" + kWeb}),
@@ -145,8 +145,8 @@ TEST_F(OutputSinkTest, Text) {
         record(R"("line":"y","labels":{"namespace":"b","pod":"p"})"),
     "a/p x\nb/p y\n");
   // What a label says that its pod says already.
-  f(record(
-        R"("line":"x","labels":{"pod":"p","container":"c","service_name":"c","stream":"stdout","filename":"/f","__stream_shard__":"0"})") +
+  f(record(R"("line":"x","labels":{"pod":"p","container":"c","service_name":"c","stream":"stdout","filename":"/f",)"
+           R"("__stream_shard__":"0"})") +
         "\n" + record(R"("line":"y","labels":{"pod":"q","container":"d","service_name":"d","stream":"stderr","filename":"/g"})"),
     "p/c x\nq/d y stream=stderr\n");
   // Into a pipe nothing is escaped or cut.
@@ -314,25 +314,6 @@ TEST_F(OutputSinkTest, CountsRecordsAndNoMarkers) {
   ASSERT_TRUE(feed(*sink, {kCart, R"({"source":"b.00000000000000aa.1.4"})", kWeb}).ok());
   EXPECT_EQ(sink->counters().records_in, 2u);
   EXPECT_EQ(sink->counters().records_out, 2u);
-}
-
-TEST(ParseOutput, Success) {
-  const auto f = [](std::string_view format, std::string_view color, Format expected_format, Color expected_color) {
-    const auto options = parse_output(format, color);
-    ASSERT_TRUE(options.ok()) << format << color;
-    EXPECT_EQ(options->format, expected_format) << format;
-    EXPECT_EQ(options->color, expected_color) << color;
-  };
-  f("", "", Format::automatic, Color::automatic);
-  f("auto", "auto", Format::automatic, Color::automatic);
-  f("text", "always", Format::text, Color::always);
-  f("raw", "never", Format::raw, Color::never);
-  f("jsonl", "", Format::jsonl, Color::automatic);
-}
-
-TEST(ParseOutput, Failure) {
-  EXPECT_EQ(parse_output("json", "").error().code, Code::usage);
-  EXPECT_EQ(parse_output("", "yes").error().code, Code::usage);
 }
 
 }  // namespace

@@ -235,22 +235,10 @@ class CheckpointTest : public PushTest {
   // A batch of a tracked stream: one log, one generation.
   pipeline::Batch stream(std::uint64_t from, std::uint64_t to, bool end = true) {
     pipeline::Batch batch;
-    auto& begin = batch.records.emplace_back();
-    begin.labels = record::LabelSet::empty().get();
-    auto* marker = batch.make<record::Marker>();
-    marker->type = record::Marker::Type::begin;
-    marker->checkpoint = batch.copy(spec_.checkpoint);
-    begin.marker = marker;
-    auto& generation = batch.records.emplace_back();
-    generation.labels = record::LabelSet::empty().get();
-    marker = batch.make<record::Marker>();
-    marker->type = record::Marker::Type::generation;
-    marker->path = marker->log_key = "/var/log/x";
-    marker->inode = 7;
-    marker->head_size = 10;
-    marker->head_hash = 42;
-    generation.marker = marker;
-    generation.source = record::Source::in_file(1, 1, 0, 0);
+    batch.append_marker(record::Marker::Type::begin, {}).checkpoint = batch.copy(spec_.checkpoint);
+    auto& generation = batch.append_marker(record::Marker::Type::generation, record::Source::in_file(1, 1, 0, 0));
+    generation.log_key = "/var/log/x";
+    generation.file = {.path = "/var/log/x", .inode = 7, .head_size = 10, .head_hash = 42};
     for (std::uint64_t i = from; i < to; ++i) {
       auto& record = batch.records.emplace_back();
       record.timestamp = base_ + static_cast<base::Timestamp>(i);
@@ -258,13 +246,7 @@ class CheckpointTest : public PushTest {
       record.line = record::Text::bytes(batch.copy(std::to_string(i)));
       record.source = record::Source::in_file(1, 1, 0, (i + 1) * 10);
     }
-    if (end) {
-      auto& last = batch.records.emplace_back();
-      last.labels = record::LabelSet::empty().get();
-      marker = batch.make<record::Marker>();
-      marker->type = record::Marker::Type::end;
-      last.marker = marker;
-    }
+    if (end) batch.append_marker(record::Marker::Type::end, {});
     return batch;
   }
   base::Result<void> run(pipeline::Batch batch) {
@@ -436,13 +418,9 @@ TEST_F(SpoolTest, WhatLokiRefusesIsAcknowledgedAndKept) {
 TEST_F(PushTest, AStreamThatNamesASpoolItCannotReachEnds) {
   spec_.checkpoint = dir_ / "pos.db";
   pipeline::Batch batch;
-  auto& record = batch.records.emplace_back();
-  record.labels = record::LabelSet::empty().get();
-  auto* marker = batch.make<record::Marker>();
-  marker->type = record::Marker::Type::begin;
-  marker->checkpoint = "/nonexistent/spool.db";
-  marker->spool = 0xaa;
-  record.marker = marker;
+  auto& marker = batch.append_marker(record::Marker::Type::begin, {});
+  marker.checkpoint = "/nonexistent/spool.db";
+  marker.spool = 0xaa;
   stage_ = std::move(*make_push(spec_, context_));
   auto flow = stage_->consume(batch, out_);
   ASSERT_FALSE(flow);

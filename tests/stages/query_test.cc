@@ -225,8 +225,8 @@ TEST_F(QueryLokiTest, LossIsCountedAndSaid) {
 }
 
 TEST_F(QueryLokiTest, SamplesOfAMetricQuery) {
-  loki.answer_always(
-      R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"pod":"a"},"values":[[1700000000,"3"],[1700000060,"4"]]}]}})");
+  loki.answer_always(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"pod":"a"},)"
+                     R"("values":[[1700000000,"3"],[1700000060,"4"]]}]}})");
   spec.limit = 1;  // has no say in samples
   spec.step = base::kMinute;
   const Lines expected = {R"({"timestamp":"2023-11-14T22:13:20Z","labels":{"pod":"a"},"value":"3"})",

@@ -163,9 +163,9 @@ TEST_F(ReplayTest, RejectedInTheirBlock) {
   const Lines out = replay({.rejected = true});
   ASSERT_EQ(out.size(), 3U);
   const auto rest = [&](std::uint32_t ordinal) {
-    return fmt::format(
-        R"(,"source":"r.{:016x}.{}","rejected":{{"reason":"too old","status":400,"url":"u","tenant":"t","time":"2025-10-09T08:53:20Z"}})",
-        id, spool::number_of_place({1, ordinal}));
+    return fmt::format(R"(,"source":"r.{:016x}.{}","rejected":{{"reason":"too old","status":400,"url":"u","tenant":"t",)"
+                       R"("time":"2025-10-09T08:53:20Z"}})",
+                       id, spool::number_of_place({1, ordinal}));
   };
   EXPECT_EQ(out[1], at(1, "old", rest(0)));
   EXPECT_EQ(out[2], at(3, "old too", R"(,"metadata":{"k":"v"})" + rest(2)));
@@ -177,12 +177,10 @@ TEST_F(ReplayTest, RetimeKeepsTheOldTimeAndTheOrder) {
   store({{at(1, "a"), at(2, "b")}});
   const Lines out = replay({.retime = true});
   ASSERT_EQ(out.size(), 2U);
-  EXPECT_EQ(
-      out[0],
-      R"({"timestamp":"2025-10-09T08:53:20Z","line":"a","labels":{"app":"shop"},"metadata":{"weir_original_timestamp":"2024-05-01T10:00:01Z"}})");
-  EXPECT_EQ(
-      out[1],
-      R"({"timestamp":"2025-10-09T08:53:20.000000001Z","line":"b","labels":{"app":"shop"},"metadata":{"weir_original_timestamp":"2024-05-01T10:00:02Z"}})");
+  EXPECT_EQ(out[0], R"({"timestamp":"2025-10-09T08:53:20Z","line":"a","labels":{"app":"shop"},)"
+                    R"("metadata":{"weir_original_timestamp":"2024-05-01T10:00:01Z"}})");
+  EXPECT_EQ(out[1], R"({"timestamp":"2025-10-09T08:53:20.000000001Z","line":"b","labels":{"app":"shop"},)"
+                    R"("metadata":{"weir_original_timestamp":"2024-05-01T10:00:02Z"}})");
 }
 
 TEST_F(ReplayTest, RandomBlocksComeOutSorted) {

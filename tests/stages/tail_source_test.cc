@@ -176,6 +176,42 @@ TEST_F(Tail, NoReadableFileIsAnError) {
   EXPECT_EQ(result.error().message, "cannot read any of 2 log files");
 }
 
+TEST_F(Tail, FollowingAFolderWithNothingButALinkThatIsRefusedWaitsForLogs) {
+  dir.write("secret/key.log", "secret\n");
+  std::filesystem::create_directory(dir / "logs");
+  std::filesystem::create_symlink(dir / "secret/key.log", dir / "logs/a.log");
+  spec.inputs = {"logs"};
+  spec.read.follow = true;
+  start();
+  wait([&] {
+    return !context.diagnostics.said().empty() && context.diagnostics.said().back() == "waiting for a log that can be read";
+  });
+  EXPECT_THAT(context.diagnostics.said(), testing::Contains(testing::HasSubstr("a.log: a symbolic link leads out")));
+  dir.write("logs/b.log", "1\n");
+  wait_for(1);
+  stop();
+  EXPECT_EQ(lines(), Lines{"1"});
+  EXPECT_TRUE(result);
+  source.reset();
+}
+
+TEST_F(Tail, ARefusedLinkAloneEndsNoFollowing) {
+  dir.write("secret/key.log", "secret\n");
+  std::filesystem::create_directory(dir / "logs");
+  std::filesystem::create_symlink(dir / "secret/key.log", dir / "logs/a.log");
+  spec.inputs = {"logs"};
+  for (const bool follow : {false, true}) {
+    spec.read.follow = follow;
+    chain.clear();
+    start();
+    if (follow)
+      wait([&] { return !context.diagnostics.said().empty() && context.diagnostics.said().back().starts_with("waiting"); });
+    if (follow) stop();
+    if (thread.joinable()) thread.join();
+    EXPECT_EQ(static_cast<bool>(result), follow);
+  }
+}
+
 TEST_F(Tail, AFileWithTwoNamesIsReadOnce) {
   dir.write("a.log", "1\n");
   std::filesystem::create_hard_link(dir / "a.log", dir / "b.log");

@@ -94,8 +94,8 @@ TEST_F(ReadLog, TrackedStreamIntroducesAndClosesGenerations) {
   EXPECT_EQ(take(),
             (Lines{"<generation 1.o0>", "<position 1.o0>", fmt::format("one @1.o{}", one),
                    fmt::format("<done 1.o{}<1.{}>", both, one), "<generation 2.o0>", fmt::format("two @2.o{}", end.size())}));
-  EXPECT_EQ(markers.at(0).head_size, both);
-  EXPECT_EQ(markers.at(0).inode, open("a.log.1")->inode());
+  EXPECT_EQ(markers.at(0).file.head_size, both);
+  EXPECT_EQ(markers.at(0).file.inode, open("a.log.1")->inode());
 }
 
 TEST_F(ReadLog, HeadIsAnnouncedAgainUntilItIsWhole) {
@@ -109,7 +109,7 @@ TEST_F(ReadLog, HeadIsAnnouncedAgainUntilItIsWhole) {
   }
   std::vector<std::uint32_t> sizes;
   for (const record::Marker& marker : markers) {
-    if (marker.type == record::Marker::Type::generation) sizes.push_back(marker.head_size);
+    if (marker.type == record::Marker::Type::generation) sizes.push_back(marker.file.head_size);
   }
   const auto line = static_cast<std::uint32_t>(cri(std::string(300, 'a')).size());
   EXPECT_EQ(sizes, (std::vector<std::uint32_t>{line, 2 * line, 3 * line, 1024}));
@@ -121,10 +121,10 @@ TEST_F(ReadLog, RawFilesAreAnnouncedWithACheck) {
   LogReader log = reader("a.log");
   log.add_file(open("a.log"));
   read(log);
-  EXPECT_EQ(markers.at(0).check_end, 2001U);
+  EXPECT_EQ(markers.at(0).file.check_end, 2001U);
   dir.write("a.log", "more\n", true);
   read(log);
-  EXPECT_EQ(markers.back().check_end, 2006U);
+  EXPECT_EQ(markers.back().file.check_end, 2006U);
 }
 
 TEST_F(ReadLog, StartingBehindTheBeginningLeavesAPlaceOnBothStreams) {
@@ -135,7 +135,7 @@ TEST_F(ReadLog, StartingBehindTheBeginningLeavesAPlaceOnBothStreams) {
   EXPECT_EQ(read(log), Outcome::idle);
   const std::size_t end = cri("old").size();
   EXPECT_EQ(take(), (Lines{"<generation 1.o0>", fmt::format("<position 1.o{}>", end), fmt::format("<position 1.e{}>", end)}));
-  EXPECT_EQ(markers.at(0).head_size, end);
+  EXPECT_EQ(markers.at(0).file.head_size, end);
 }
 
 TEST_F(ReadLog, RecordsBeforeTheStartLeaveAPlace) {
@@ -577,7 +577,7 @@ TEST_F(ReadLog, TheCopyIsToldToTheKeeper) {
   read(log);
   ASSERT_GE(markers.size(), 1U);
   EXPECT_EQ(markers[0].type, record::Marker::Type::generation);
-  EXPECT_EQ(markers[0].inode, copy);
+  EXPECT_EQ(markers[0].file.inode, copy);
 }
 
 TEST_F(ReadLog, TruncatedWithoutACopyIsAGapOfWhatWasSeen) {
@@ -679,9 +679,9 @@ TEST_F(ReadLog, AFileThatWasGivenUpBeforeItWasTouchedIsStillIdentified) {
   log.set_missing(true);
   EXPECT_EQ(read(log), Outcome::finished);
   ASSERT_EQ(markers.size(), 2U);
-  EXPECT_EQ(markers[0].inode, identity.inode);
-  EXPECT_EQ(markers[0].head_size, identity.head_size);
-  EXPECT_EQ(markers[0].head_hash, identity.head_hash);
+  EXPECT_EQ(markers[0].file.inode, identity.inode);
+  EXPECT_EQ(markers[0].file.head_size, identity.head_size);
+  EXPECT_EQ(markers[0].file.head_hash, identity.head_hash);
   EXPECT_TRUE(markers[1].gone);  // the log has ended with it
   EXPECT_EQ(stats.gap_bytes, cri("one").size());
 }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 
 namespace weir::tail {
 namespace {
@@ -26,9 +27,10 @@ class Logs : public testing::Test {
       Space space{batch.allocate(LogReader::space_needed(options)), LogReader::space_needed(options), true};
       const auto [reader, outcome] = queue.read(batch, space);
       for (const record::Record& record : batch.records) {
+        if (record.is_marker() && record.marker->type == record::Marker::Type::generation) log_keys.emplace(record.marker->log_key);
         if (!record.is_marker()) lines.emplace_back(record.line.data);
       }
-      if (outcome == Reader::Outcome::finished) logs.remove(static_cast<LogReader&>(*reader));
+      if (outcome == Reader::Outcome::finished) logs.remove(*reader);
       batch.clear();
     }
     return lines;
@@ -47,6 +49,7 @@ class Logs : public testing::Test {
   HeldFiles held{1 << 20, diagnostics};
   ReaderQueue queue;
   record::Batch batch;
+  std::set<std::string> log_keys;  // of the markers
 };
 
 TEST_F(Logs, ReadingOnceReadsEachFileOnceAndRemovesItsReader) {
@@ -92,6 +95,87 @@ TEST_F(Logs, StoredPositionsSayWhereToGoOn) {
   logs.load({{dir / "a.log", position}, {dir / "gone.log", gone}});
   EXPECT_THAT(read(logs), testing::IsSupersetOf({"two", "three"}));
   EXPECT_EQ(stats.gaps, 1U);  // what was not read of the file that is gone
+}
+
+TEST_F(Logs, APositionIsFoundWhereTheFolderHasAnotherPath) {
+  options.tracked = true;
+  for (const bool renamed : {false, true}) {
+    SCOPED_TRACE(renamed);
+    dir.write("old/a.log", "one\ntwo\n");
+    auto file = InputFile::open(dir / "old/a.log");
+    ASSERT_TRUE(file);
+    record::LogPosition position;
+    position.generations.push_back({.number = 1, .file = *(*file)->identify(4, 0), .end = 4});
+    position.resume = position.end[0] = position.end[1] = {1, 4};
+    if (renamed)
+      std::filesystem::rename(dir / "old", dir / "new");
+    else
+      std::filesystem::create_directory_symlink(dir / "old", dir / "new");
+    inputs = {dir / "new/*.log"};
+    LogSet logs = set();
+    logs.load({{dir / "old/a.log", position}});
+    EXPECT_THAT(read(logs), ElementsAre("two"));
+    EXPECT_EQ(log_keys, std::set<std::string>{dir / "old/a.log"});  // so that the keeper goes on with its position
+    EXPECT_EQ(stats.gaps, 0U);
+    std::filesystem::remove_all(dir / "new");
+  }
+}
+
+TEST_F(Logs, APositionStaysWithTheFileThatIsStillUnderItsPath) {
+  options.tracked = true;
+  dir.write("old/a.log", "one\ntwo\n");
+  auto file = InputFile::open(dir / "old/a.log");
+  ASSERT_TRUE(file);
+  record::LogPosition position;
+  position.generations.push_back({.number = 1, .file = *(*file)->identify(4, 0), .end = 4});
+  position.resume = position.end[0] = position.end[1] = {1, 4};
+  // The log goes on in a new file; the old one is another's business.
+  std::filesystem::create_directory(dir / "new");
+  std::filesystem::rename(dir / "old/a.log", dir / "new/a.log");
+  dir.write("old/a.log", "three\n");
+  inputs = {dir / "new/*.log"};
+  LogSet logs = set();
+  logs.load({{dir / "old/a.log", position}});
+  EXPECT_THAT(read(logs), ElementsAre("one", "two"));
+  EXPECT_EQ(log_keys, std::set<std::string>{dir / "new/a.log"});
+}
+
+TEST_F(Logs, DeletedFilesPassToTheNextSet) {
+  for (const bool tracked : {false, true}) {
+    SCOPED_TRACE(tracked);
+    options.tracked = tracked;
+    dir.write("a.log", "1\n2\n");
+    dir.write("b.log", "3\n");
+    Handover handover;
+    {
+      LogSet logs = set();
+      if (tracked) logs.load({});
+      ASSERT_TRUE(logs.open_some());
+      std::filesystem::remove(dir / "a.log");
+      logs.hand_over(handover);
+      queue = {};
+    }
+    ASSERT_EQ(handover.files().size(), 1U);  // the other one has its name
+    LogSet next = set();
+    if (tracked) next.load({});
+    next.take_over(handover.files());
+    handover.clear();
+    EXPECT_THAT(read(next), UnorderedElementsAre("1", "2", "3"));
+    EXPECT_EQ(stats.gaps, 0U);
+  }
+}
+
+TEST_F(Logs, WhatIsLeftOfALogIsReadFromWhereTheFormerSetStoodIfNothingIsTracked) {
+  dir.write("a.log", "1\n2\n");
+  auto file = InputFile::open(dir / "a.log");
+  ASSERT_TRUE(file);
+  const auto left =
+      std::make_shared<const OpenFile>(OpenFile{(*file)->release(), dir / "a.log", (*file)->inode(), (*file)->device(), 2});
+  std::filesystem::remove(dir / "a.log");
+  dir.write("a.log", "3\n");
+  LogSet logs = set();
+  logs.take_over({{dir / "a.log", {left}}, {dir / "elsewhere/b.log", {left}}});
+  EXPECT_THAT(read(logs), ElementsAre("2", "3"));
 }
 
 }  // namespace

@@ -221,7 +221,7 @@ class Session {
   }
 
   spool::Verdict see(const record::Record& record) {
-    auto verdict = keeper_.see(record);
+    auto verdict = keeper_.track(record);
     if (!verdict) throw std::runtime_error(verdict.error().message);
     return *verdict;
   }

@@ -18,6 +18,8 @@ class Scripted final : public Reader {
     *turns_ += name_;
     return at_ < script_.size() ? script_[at_++] : Outcome::idle;
   }
+  [[nodiscard]] std::string_view name() const override { return {&name_, 1}; }
+  [[nodiscard]] std::optional<Cause> take_trouble() override { return std::nullopt; }
   [[nodiscard]] base::Monotonic due() const override { return when; }
 
   base::Monotonic when = base::kNever;

@@ -60,9 +60,9 @@ TEST_F(Resume, AnnouncesTheFileAsItIsStoredAndThenAsItHasGrown) {
   dir.write("0.log", cri("two"), true);
   EXPECT_EQ(go_on({{stored}, {4, cri("one").size()}, {}}), (Lines{"two"}));
   ASSERT_EQ(markers.size(), 2U);
-  EXPECT_EQ(markers[0].head_size, stored.file.head_size);
-  EXPECT_EQ(markers[0].head_hash, stored.file.head_hash);
-  EXPECT_EQ(markers[1].head_size, 2 * cri("one").size());
+  EXPECT_EQ(markers[0].file.head_size, stored.file.head_size);
+  EXPECT_EQ(markers[0].file.head_hash, stored.file.head_hash);
+  EXPECT_EQ(markers[1].file.head_size, 2 * cri("one").size());
 }
 
 TEST_F(Resume, AnotherFileUnderTheSameNameIsReadWholeAfterAGap) {
@@ -141,6 +141,73 @@ TEST_F(Resume, WhatWasReadAsAnotherLogsIsNotReadAgain) {
   std::filesystem::remove(dir / "gone.log");
   dir.write("0.log", cri("a") + cri("b"));
   EXPECT_EQ(go_on({{known}, {1, 0}, {}, {}}, true, "0.log", {{}, cri("a").size()}), Lines{"b"});
+}
+
+// What the tail before had open of the log, whatever became of the names since.
+class ResumeLeft : public Resume {
+ protected:
+  void open(std::string_view name, std::uint64_t place = 0) { file_list.push_back({*InputFile::open(dir / name), place}); }
+  OpenFiles left() {
+    OpenFiles files;
+    for (auto& [file, place] : file_list) {
+      files.push_back(
+          std::make_shared<const OpenFile>(OpenFile{file->release(), file->path(), file->inode(), file->device(), place}));
+    }
+    return files;
+  }
+  std::vector<std::pair<std::unique_ptr<InputFile>, std::uint64_t>> file_list;
+};
+
+TEST_F(ResumeLeft, ADeletedFileIsReadFromItsPosition) {
+  dir.write("0.log", cri("one") + cri("two"));
+  const auto stored = generation(1, "0.log");
+  open("0.log", 2 * cri("one").size());  // it was read further than what is safe
+  std::filesystem::remove(dir / "0.log");
+  EXPECT_EQ(go_on({{stored}, {1, cri("one").size()}, {}}, false, "0.log", {.left = left()}), (Lines{"two"}));
+  EXPECT_EQ(stats.gaps, 0U);
+  EXPECT_FALSE(there);
+}
+
+TEST_F(ResumeLeft, DeletedFilesStandWhereTheyStood) {
+  const auto put = [&](const char* text, const char* name) {
+    dir.write(name, cri(text));
+    open(name);
+  };
+  put("one", "a");
+  put("two", "0.log.20240501-000000");
+  put("three", "b");
+  put("four", "c");
+  put("five", "0.log");
+  const auto stored = generation(1, "a");
+  for (const char* gone : {"a", "b", "c"}) std::filesystem::remove(dir / gone);
+  EXPECT_EQ(go_on({{stored}, {1, 0}, {}}, true, "0.log", {.left = left()}), (Lines{"one", "two", "three", "four", "five"}));
+  EXPECT_EQ(stats.gaps, 0U);
+  EXPECT_TRUE(there);
+}
+
+TEST_F(ResumeLeft, TheLastWasDeletedAndANewFileHasItsName) {
+  dir.write("0.log.20240501-000000", cri("read"));
+  dir.write("0.log", cri("one") + cri("two"));
+  auto read = generation(1, "0.log.20240501-000000");
+  read.done = true;
+  const auto stored = generation(2, "0.log");
+  open("0.log");
+  std::filesystem::remove(dir / "0.log");
+  dir.write("0.log", cri("three"));
+  EXPECT_EQ(go_on({{stored}, {2, cri("one").size()}, {}, {read}}, true, "0.log", {.left = left()}), (Lines{"two", "three"}));
+  EXPECT_EQ(stats.gaps, 0U);
+}
+
+TEST_F(ResumeLeft, WithoutAPositionReadingBeginsWithTheOldest) {
+  dir.write("0.log.20240501-000000", cri("done with"));
+  dir.write("0.log.20240501-000010", cri("one"));
+  open("0.log.20240501-000010");
+  dir.write("b", cri("two"));
+  open("b");
+  std::filesystem::remove(dir / "b");
+  dir.write("0.log", cri("three"));
+  open("0.log");
+  EXPECT_EQ(go_on({}, true, "0.log", {.left = left()}), (Lines{"one", "two", "three"}));
 }
 
 TEST_F(Resume, MissingMiddleIsAGapBetween) {
@@ -412,7 +479,7 @@ class Restarts : public Resume {
     begin.checkpoint = "/spool.db";
     record::Record first;
     first.marker = &begin;
-    EXPECT_TRUE(keeper.see(first));
+    EXPECT_TRUE(keeper.track(first));
     const record::Positions positions = keeper.positions();
     std::shared_ptr<InputFile> live = std::move(*InputFile::open(dir / "0.log"));
     LogReader log(1, dir / "0.log", options, stats, clock);
@@ -427,7 +494,7 @@ class Restarts : public Resume {
     log.read(batch, space);
     for (const record::Record& record : batch.records) {
       if (budget-- == 0) break;
-      auto verdict = keeper.see(record);
+      auto verdict = keeper.track(record);
       EXPECT_TRUE(verdict) << verdict.error().message;
       if (!verdict || *verdict == spool::Verdict::repeat) continue;
       const bool generation = record.marker != nullptr && record.marker->type == record::Marker::Type::generation;
@@ -585,7 +652,7 @@ TEST_F(Restarts, TwoReadersTellAGapOnce) {
   log.read(batch, space);
   std::size_t records = 0;
   for (const record::Record& record : batch.records) {
-    auto verdict = keeper.see(record);
+    auto verdict = keeper.track(record);
     ASSERT_TRUE(verdict) << verdict.error().message;
     if (record.is_marker()) continue;
     ++records;

@@ -34,13 +34,13 @@ TEST_F(Troubles, ReadingOnceTellsAtTheEnd) {
   report.add("/a", Cause::of_system(EACCES));
   report.add("/b", Cause::of_system(EACCES));
   report.add_opened("/c\n", Cause::of_system(EIO));
-  report.tell(false);
+  report.report(false);
   EXPECT_THAT(said(), IsEmpty());
-  report.tell(true);
+  report.report(true);
   EXPECT_THAT(said(), ElementsAre("cannot read /c\\n: Input/output error",
                                   "cannot read 2 files: Permission denied (the first: /a) (run as root, or give the process "
                                   "CAP_DAC_READ_SEARCH)"));
-  report.tell(true);
+  report.report(true);
   EXPECT_THAT(said(), IsEmpty());
   EXPECT_EQ(report.unreadable(), 3U);
   EXPECT_EQ(report.opened_unreadable(), 1U);
@@ -62,26 +62,26 @@ TEST_F(Troubles, WhatGrewIsToldOnceWithTheLogsName) {
   };
   read("/odd", &ReadStats::leading_holes);
   read("/fine", nullptr);
-  report.tell(false);
+  report.report(false);
   EXPECT_THAT(said(), ElementsAre(HasSubstr("/odd: the file begins with zeros")));
   read("/other", &ReadStats::truncated);
-  report.tell(false);
+  report.report(false);
   EXPECT_THAT(said(), ElementsAre(HasSubstr("/other: the file was truncated")));
   ++stats.too_old_files;
-  report.tell(false);
+  report.report(false);
   EXPECT_THAT(said(), ElementsAre(HasSubstr("of 1 log file, older than")));
-  report.tell(false);
+  report.report(false);
   EXPECT_THAT(said(), IsEmpty());
 }
 
 TEST_F(Troubles, OfManyGapsTheFirstAreNamed) {
   stats.gaps = 5;
   stats.gap_lines = {"weir: one", "weir: two"};
-  report.tell(false);
+  report.report(false);
   EXPECT_THAT(said(), ElementsAre("one (a record with metadata weir_gap_bytes says so)",
                                   "two (a record with metadata weir_gap_bytes says so); and 3 more"));
   EXPECT_THAT(stats.gap_lines, IsEmpty());
-  report.tell(false);
+  report.report(false);
   EXPECT_THAT(said(), IsEmpty());
 }
 

@@ -1,4 +1,4 @@
-// The table `meta`: numbers by name. One that was never set is 0.
+// The table `meta`: numbers by name. A number that was never set is 0.
 #pragma once
 
 #include "base/clock.h"
@@ -14,15 +14,15 @@ namespace weir::spool {
 enum class Meta : std::uint8_t {
   spool,                // the identity
   created,              // wall clock
-  reserved_block,       // no writer gives out a number up to here
-  rejected_max,         // bytes that the rejected store may hold, as the latest writer was told
-  rejected_bytes,       // that it holds; kept by triggers
-  evicted_undelivered,  // records since the spool was made; so the next ones
+  reserved_block,       // no writer hands out a number up to this one
+  rejected_max,         // the most bytes in the rejected store, set by the latest writer
+  rejected_bytes,       // bytes in the rejected store; triggers update it
+  evicted_undelivered,  // since the spool was made, as the next three
   evicted_rejected,
   damaged_blocks,
   damaged_records,
-  clock_boot,          // spool/clock_steps.h: the run of the machine …
-  clock_offset,        // … and its wall clock less its monotonic one
+  clock_boot,          // spool/clock_steps.h: the boot of the machine …
+  clock_offset,        // … and the wall clock less the monotonic clock in it
   positions_checksum,  // of the snapshot
 };
 
@@ -31,19 +31,19 @@ enum class Meta : std::uint8_t {
 base::Result<std::int64_t> read_meta(sqlite::Database& database, Meta key);
 base::Result<void> set_meta(sqlite::Database& database, Meta key, std::int64_t value);
 base::Result<void> add_to_meta(sqlite::Database& database, Meta key, std::uint64_t more);
-// Nothing when it is as high already.
+// Does nothing when the number is as high already.
 base::Result<void> raise_meta(sqlite::Database& database, Meta key, std::uint64_t value);
-// What a damaged file said, also by a name that this release does not know.
+// Sets a number of a damaged file, also under a name that this release does not know.
 base::Result<void> restore_meta(sqlite::Database& database, std::string_view name, std::int64_t value);
 
-// How far the wall clock was set, for all up to a block.
+// How far the wall clock was set; applies to all blocks up to `through`.
 struct StoredStep {
   std::uint64_t through = 0;
   base::Duration by = 0;
 };
 base::Result<std::vector<StoredStep>> read_clock_steps(sqlite::Database& database);
 base::Result<void> add_clock_step(sqlite::Database& database, const StoredStep& step);
-// Those that neither a block nor a rejected record is left of.
+// Deletes steps to which no block and no rejected record belongs any more.
 base::Result<void> delete_clock_steps(sqlite::Database& database);
 
 }  // namespace weir::spool

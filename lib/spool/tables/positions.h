@@ -1,4 +1,4 @@
-// The table `positions`: the snapshot, one row. What moved since lies in the rows of blocks (tables/blocks.h).
+// The table `positions`: one row with the snapshot. Positions that moved later are in the rows of blocks (tables/blocks.h).
 #pragma once
 
 #include "base/result.h"
@@ -13,20 +13,20 @@
 namespace weir::spool {
 
 struct SnapshotRow {
-  std::uint64_t through_block = 0;  // what rows up to here say is part of it
+  std::uint64_t through_block = 0;  // it includes the positions of all rows up to this one
   std::string body;                 // Keeper::snapshot()
   std::optional<std::uint64_t> checksum;
-  // By its checksum, where the file has one.
+  // The checksum is right, or the file has none.
   [[nodiscard]] bool sound() const;
 };
 
 base::Result<std::optional<SnapshotRow>> read_snapshot(sqlite::Database& database);
-// 0 when there is none.
+// 0 when there is no snapshot.
 base::Result<std::uint64_t> read_through_block(sqlite::Database& database);
-// With its checksum, in place of the one before.
+// Replaces the snapshot and its checksum.
 base::Result<void> write_snapshot(sqlite::Database& database, std::uint64_t through_block, std::string_view body);
 
-// A row of a damaged file, without its checksum, which lies in `meta`. Nullopt: it is none.
+// Reads a row of a damaged file, without the checksum, which is in `meta`. Nullopt: it is not a row of this table.
 [[nodiscard]] std::optional<SnapshotRow> snapshot_of(const RawRow& row);
 
 }  // namespace weir::spool

@@ -5,14 +5,14 @@
 
 namespace weir::spool {
 
-base::Result<std::int64_t> ask_to_compact(sqlite::Database& database, base::Timestamp now) {
+base::Result<std::int64_t> request_compaction(sqlite::Database& database, base::Timestamp now) {
   auto ask = database.prepare("INSERT INTO requests (time, kind, body) VALUES (?, 'compact', x'')");
   if (!ask) return std::move(ask).error();
   if (auto asked = ask->bind(1, now).run(); !asked) return std::move(asked).error();
   return database.integer("SELECT last_insert_rowid()");
 }
 
-base::Result<void> ask_to_set_aside(sqlite::Database& database, base::Timestamp now, std::uint64_t block) {
+base::Result<void> request_set_aside(sqlite::Database& database, base::Timestamp now, std::uint64_t block) {
   auto ask = database.prepare(
       "INSERT INTO requests (time, kind, body) SELECT ?1, 'damaged', ?2 WHERE NOT EXISTS "
       "(SELECT 1 FROM requests WHERE kind = 'damaged' AND body = ?2)");

@@ -1,4 +1,4 @@
-// The table `requests`: what other processes ask the writer for. The oldest is served first and deleted when it is done.
+// The table `requests`: requests of other processes to the writer. It does the oldest first, and deletes it when it is done.
 #pragma once
 
 #include "base/clock.h"
@@ -20,12 +20,12 @@ struct RequestRow {
   std::uint64_t block = 0;
 };
 
-// Its number.
-base::Result<std::int64_t> ask_to_compact(sqlite::Database& database, base::Timestamp now);
-// Nothing when it is asked for already.
-base::Result<void> ask_to_set_aside(sqlite::Database& database, base::Timestamp now, std::uint64_t block);
+// Returns the number of the request.
+base::Result<std::int64_t> request_compaction(sqlite::Database& database, base::Timestamp now);
+// Does nothing when there is such a request already.
+base::Result<void> request_set_aside(sqlite::Database& database, base::Timestamp now, std::uint64_t block);
 
-// Of those that this release knows.
+// The oldest request of a kind that this release knows.
 base::Result<std::optional<RequestRow>> oldest_request(sqlite::Database& database);
 base::Result<bool> has_request(sqlite::Database& database, std::int64_t id);
 base::Result<void> delete_request(sqlite::Database& database, std::int64_t id);

@@ -1,5 +1,4 @@
-// Whole rows from file to file, as they lie there: with columns and tables that this release does not know, and with what is
-// damaged.
+// Copies whole rows from file to file without change: also columns and tables that this release does not know, and damaged values.
 #pragma once
 
 #include "base/result.h"
@@ -10,12 +9,12 @@
 
 namespace weir::spool {
 
-// All of `meta`, in place of what is there, but for the checksum of the snapshot; all consumers; and all tables but those that a
-// copy fills row by row (meta, consumers, positions, blocks, bodies). Within a transaction of each.
+// Replaces `meta`, except the checksum of the snapshot. Copies all consumers, and all tables that a copy does not fill row by row
+// (it does so with meta, consumers, positions, blocks, bodies). Call it within a transaction of each database.
 base::Result<void> copy_small_tables(sqlite::Database& from, sqlite::Database& to);
-// Row and body, in place of what is there. False when the block is gone.
+// Copies row and body, and replaces those in `to`. False when the block was evicted.
 base::Result<bool> copy_block(sqlite::Database& from, sqlite::Database& to, std::uint64_t block);
-// Row and body into the SQLite file `path`, which is empty. Not within a transaction.
+// Copies row and body into the empty SQLite file `path`. Call it outside a transaction.
 base::Result<void> save_block_rows(sqlite::Database& from, std::uint64_t block, const std::string& path);
 
 }  // namespace weir::spool

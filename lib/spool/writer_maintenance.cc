@@ -2,6 +2,7 @@
 #include "spool/writer_state.h"
 
 #include "base/count.h"
+#include "record/timestamp.h"
 #include "spool/damage.h"
 #include "spool/stored_positions.h"
 #include "spool/tables/blocks.h"
@@ -18,40 +19,53 @@ namespace {
 
 constexpr std::uint64_t kVacuumStep = 1024;  // pages
 constexpr base::Duration kMoment = 100 * base::kMillisecond;
-constexpr int kCompactSteps = 16;  // at once, when asked for
+constexpr int kCompactSteps = 16;  // in one call, for a request
 constexpr base::Duration kRejectedKept = 7 * 24 * base::kHour;
-constexpr std::uint64_t kRejectedAtOnce = 4 << 20;        // bytes that go in one commit
-constexpr base::Duration kTendEvery = 5 * base::kSecond;  // so soon a request of another process is seen
+constexpr std::uint64_t kRejectedAtOnce = 4 << 20;            // bytes that one commit evicts
+constexpr base::Duration kMaintainEvery = 5 * base::kSecond;  // a request of another process waits at most so long
+constexpr base::Duration kReportAgain = base::kHour;          // a file system whose free space moves around the limit is no news
 
 }  // namespace
 
-base::Result<base::Timestamp> Writer::tend(Appended& evicted) {
+base::Result<base::Timestamp> Writer::maintain(Appended& evicted) {
   State& state = *state_;
   bool more = false;
-  auto done = state.tend(evicted, more);
+  auto done = state.maintain(evicted, more);
   if (!done && done.error().code == base::Code::full && Reserve::release(state.options.path)) {
     static_cast<void>(state.copy_log());
-    done = state.tend(evicted, more);
+    done = state.maintain(evicted, more);
   }
-  if (!done) return state.seen(std::move(done).error());
+  if (!done) return state.note_damage(std::move(done).error());
   static_cast<void>(state.reserve.make(state.log_with(0)));
-  return state.clock->wall() + (more ? base::kSecond : kTendEvery);
+  return state.clock->wall() + (more ? base::kSecond : kMaintainEvery);
 }
 
-// A file that was deleted serves on, for those who have it open; the next start begins without it.
-void Writer::State::look_for_file() {
+// Processes that have a deleted file open go on using it; the next start begins without it.
+void Writer::State::check_path() {
   const bool lost = inode_of(options.path) != inode;
-  if (lost && !loss_told) {
-    news.sentences.push_back(fmt::format(
+  if (lost && !loss_reported) {
+    report.sentences.push_back(fmt::format(
         "spool '{}' was deleted or replaced while it is in use: what it holds, and its positions, are gone when this process ends",
         options.path));
   }
-  loss_told = lost;
+  loss_reported = lost;
 }
 
-base::Result<void> Writer::State::tend(Appended& evicted, bool& more) {
-  look_for_file();
-  look_at_clock();
+void Writer::State::check_free_space(std::uint64_t pages) {
+  const bool bounds = room(pages, true).bound == Bound::min_free;
+  const base::Monotonic now = clock->monotonic();
+  if (bounds && !min_free_bounds && (min_free_reported == base::kNever || now - min_free_reported >= kReportAgain)) {
+    min_free_reported = now;
+    report.sentences.push_back(
+        fmt::format("less than {} % of the file system is free (--min-free): spool '{}' does not grow beyond {}", options.min_free,
+                    options.path, record::print_size(std::max(kFloor, pages * kPage))));
+  }
+  min_free_bounds = bounds;
+}
+
+base::Result<void> Writer::State::maintain(Appended& evicted, bool& more) {
+  check_path();
+  check_clock();
   const base::Timestamp now = clock->wall();
   auto made = plan(0, now, true);
   if (!made) return std::move(made).error();
@@ -62,24 +76,25 @@ base::Result<void> Writer::State::tend(Appended& evicted, bool& more) {
     evicted = *counts;
     more = made->evictions.size() >= kExpirePerCommit;
   }
-  if (auto done = tend_rejected(evicted, more); !done) return done;
+  if (auto done = expire_rejected(evicted, more); !done) return done;
   auto pages = count_pages();
   if (!pages) return std::move(pages).error();
-  const bool scarce = room(pages->all, true).bound == Bound::min_free && pages->unused > 256;
+  check_free_space(pages->all);
+  const bool scarce = min_free_bounds && pages->unused > 256;
   if (scarce || (pages->unused * kPage > max_log && pages->unused * 4 > pages->all)) {
     auto shrunk = shrink();
     if (!shrunk) return std::move(shrunk).error();
     more = true;
   }
   if (auto done = serve_request(more); !done) return done;
-  // The log grows by what consumers commit, too, of which only its size tells.
+  // Commits of consumers also make the log grow; only its size shows that.
   struct stat log = {};
   if (::stat((options.path + "-wal").c_str(), &log) == 0 && static_cast<std::uint64_t>(log.st_size) > max_log) return copy_log();
   return maybe_copy_log();
 }
 
-// Of the rejected store: what is over its time or its limit, and ranges of blocks that went while nobody knew of ranges.
-base::Result<void> Writer::State::tend_rejected(Appended& evicted, bool& more) {
+// Evicts rejected records that are too old or too many, and ranges of blocks that an older release evicted without them.
+base::Result<void> Writer::State::expire_rejected(Appended& evicted, bool& more) {
   auto bytes = rejected_bytes(file.database);
   if (!bytes) return std::move(bytes).error();
   const std::uint64_t over = *bytes > rejected_max() ? *bytes - rejected_max() : 0;
@@ -112,7 +127,7 @@ base::Result<Appended> Writer::State::expire(const EvictionPlan& plan) {
   const bool snapshot = numbers.snapshot_due(false, newest_of(plan));
   const std::uint64_t through = numbers.stored_through();
   if (snapshot) {
-    // The deltas of what goes are kept by the snapshot.
+    // The snapshot keeps the deltas of the blocks that are evicted.
     Keeper keeper(options.path);
     if (auto loaded = load_positions(file.database, keeper); !loaded) return std::move(loaded).error();
     if (auto done = write_snapshot(keeper, through); !done) return std::move(done).error();
@@ -167,7 +182,7 @@ base::Result<void> Writer::State::set_aside(std::uint64_t block) {
   auto body = has_body(file.database, block);
   if (!body) return std::move(body).error();
   if (!*body) {
-    // It has not gone by itself: no way leads to it any more, and it may well be whole.
+    // The body is not deleted: its table is damaged, and the body itself may be intact.
     return base::fail(base::Code::corrupt, "cannot find the body of block {} in '{}'", block, options.path);
   }
   auto saved = save_block(file.database, block, *clock);
@@ -190,8 +205,8 @@ base::Result<void> Writer::State::set_aside(std::uint64_t block) {
   if (auto done = transaction->commit(); !done) return done;
   if (snapshot) numbers.snapshot_written(through);
   if (at != blocks.end()) blocks.erase(at);
-  news.sentences.push_back(fmt::format("block {} of spool '{}' is damaged: {} set aside in '{}'", block, options.path,
-                                       base::count_of(records, "record is", "records are"), *saved));
+  report.sentences.push_back(fmt::format("block {} of spool '{}' is damaged: {} set aside in '{}'", block, options.path,
+                                         base::count_of(records, "record is", "records are"), *saved));
   return {};
 }
 
