@@ -69,7 +69,8 @@ class Mutator {
   std::size_t below(std::size_t limit) { return limit == 0 ? 0 : static_cast<std::size_t>(random_() % limit); }
 
   void change(std::string& text) {
-    static constexpr std::string_view kTelling("\0\x01\x7f\x80\xc0\xed\xf4\xff\"'\\`{}[]():,=|#/*+-.09eEuxn \t\r\n$<>!~%&;", 49);
+    using namespace std::string_view_literals;
+    static constexpr std::string_view kTelling = "\0\x01\x7f\x80\xc0\xed\xf4\xff\"'\\`{}[]():,=|#/*+-.09eEuxn \t\r\n$<>!~%&;"sv;
     const std::size_t at = below(text.size() + 1);
     const std::size_t length = std::min(below(below(4) == 0 ? 64 : 8) + 1, text.size() - at);
     switch (below(9)) {
