@@ -37,15 +37,20 @@ bool LoneFilter::holds(std::string_view value) const {
   return std::any_of(tests_.begin(), tests_.end(), [&](const gotext::RegexTest& test) { return test.holds(value); }) != negated_;
 }
 
-std::optional<bool> LoneFilter::passes(const record::Record& record) const {
+std::optional<std::string_view> LoneFilter::value(const record::Record& record) const {
   // Metadata with the name of a label goes by another name.
-  if (const std::string_view value = record.labels->get(name_); !value.empty()) return holds(value);
+  if (const std::string_view of_stream = record.labels->get(name_); !of_stream.empty()) return of_stream;
   for (const record::Label& label : record.metadata) {
     if (label.value.empty() || label.name.empty()) continue;
-    if (label.name == name_) return holds(label.value);
+    if (label.name == name_) return label.value;
     if (label.name.front() == name_.front() && !names::is_metadata_name(label.name)) return std::nullopt;
   }
-  return holds({});
+  return std::string_view();
+}
+
+std::optional<bool> LoneFilter::passes(const record::Record& record) const {
+  const std::optional<std::string_view> found = value(record);
+  return found ? std::optional(holds(*found)) : std::nullopt;
 }
 
 }  // namespace weir::logql

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::logql {
@@ -21,8 +22,12 @@ class LoneFilter {
   // What LabelFilter::test() says of the record as it came. No answer: a name in its metadata has to be looked at more closely.
   [[nodiscard]] std::optional<bool> passes(const record::Record& record) const;
 
- private:
+  // The same in two steps, for those who ask several filters about one label: its value ("" for none), and the verdict on it.
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::optional<std::string_view> value(const record::Record& record) const;
   [[nodiscard]] bool holds(std::string_view value) const;
+
+ private:
   std::string name_;
   std::vector<gotext::RegexTest> tests_;  // any of them
   bool negated_ = false;

@@ -5,6 +5,7 @@
 #include "rules/rule_set.h"
 
 #include "logql/log_query.h"
+#include "logql/lone_filter.h"
 #include "rules/aging_table.h"
 #include "rules/rate_window.h"
 #include "rules/redaction.h"
@@ -51,7 +52,9 @@ bool is_step(const Rule& rule) {
 
 // One rule, ready to be asked.
 struct Machine {
-  std::optional<logql::LogQuery> query;  // of the stages alone; none: the selector decides
+  std::optional<logql::LogQuery> query;   // of the stages alone; none: the selector decides
+  std::optional<logql::LoneFilter> lone;  // the same where it is one comparison of a label: which of Compiled::fields, below
+  std::size_t field = 0;
   std::optional<Redaction> redaction;
   std::optional<RateWindows> windows;
   const Lifetime* lifetime = nullptr;
@@ -85,6 +88,13 @@ struct Plan {
     if (place >= clean.size()) clean.resize(place + 1);
     clean[place] = value;
   }
+};
+
+// A label that lone filters compare, and its value in the record at hand.
+struct Field {
+  std::string name;
+  std::uint64_t record = 0;  // the number of the record that `value` is of
+  std::optional<std::string_view> value;
 };
 
 struct PointerHash {
@@ -133,6 +143,7 @@ base::Result<Machine> make_machine(const Rule& rule) {
     auto query = logql::LogQuery::compile(logql::LogExpr{{}, rule.match.stages}, "");
     if (!query) return std::move(query).error();
     machine.query = std::move(*query);
+    if (rule.match.stages.size() == 1) machine.lone = logql::LoneFilter::of(rule.match.stages.front());
   }
   return machine;
 }
@@ -150,6 +161,8 @@ struct RuleSet::Compiled {
   std::vector<Machine> machines;
   std::vector<RuleCounts> counts;
   std::vector<const Lifetime*> lifetimes;
+  std::vector<Field> fields;
+  std::uint64_t record_number = 0;
   SelectorIndex index;
   AgingTable table;
   std::size_t capacity;
@@ -335,6 +348,14 @@ void RuleSet::Compiled::redact_metadata(Plan& plan, Record& record, record::Batc
 bool RuleSet::Compiled::matches(std::uint32_t number, Record& record, record::Batch& batch) {
   Machine& machine = machines[number];
   if (!machine.query) return true;
+  if (machine.lone) {
+    Field& field = fields[machine.field];
+    if (field.record != record_number) {
+      field.record = record_number;
+      field.value = machine.lone->value(record);
+    }
+    if (field.value) return machine.lone->holds(*field.value);
+  }
   if (!machine.query->matches(record, batch)) return false;
   if (!machine.may_lose || !machine.query->errored() || machine.query->asks_for_error()) return true;
   ++counts[number].errors;
@@ -382,6 +403,11 @@ base::Result<RuleSet> RuleSet::compile(std::vector<Rule> rules, const StateBound
     auto added = compiled->index.add(rule.match.matchers);
     if (!added) return at_rule(rule, added.error());
     machine->memory = compiled->next_memory++;
+    if (machine->lone) {
+      const std::string& name = machine->lone->name();
+      while (machine->field < compiled->fields.size() && compiled->fields[machine->field].name != name) ++machine->field;
+      if (machine->field == compiled->fields.size()) compiled->fields.push_back({name, 0, {}});
+    }
     if (machine->lifetime != nullptr) compiled->lifetimes.push_back(machine->lifetime);
     compiled->machines.push_back(std::move(*machine));
   }
@@ -417,6 +443,7 @@ Judgement RuleSet::judge(Record& record, record::Batch& batch) {
   const bool is_gap = !record.metadata.empty() && !record::find(record.metadata, kGap).empty();
   if (!plan.redactions.empty()) set.redact(plan, record, batch, is_gap, bytes);
 
+  ++set.record_number;  // from here on labels and metadata stay what they are
   Judgement judgement;
   bool may_be_lost = !is_gap;
   if (!is_gap) {
