@@ -125,8 +125,7 @@ class Rules : public cli::Invocation {
 
   [[nodiscard]] Result<void> check() const override {
     if (arguments_.empty()) {
-      return base::fail(Code::usage, "FILE is missing")
-          .with_hint("name the file of rules: weir rules check /etc/weir/rules");
+      return base::fail(Code::usage, "FILE is missing").with_hint("name the file of rules: weir rules check /etc/weir/rules");
     }
     if (action_ == Action::add && arguments_.size() != 2) {
       return base::fail(Code::usage, arguments_.size() < 2 ? "the rule is missing" : "there are too many arguments")
@@ -250,7 +249,7 @@ class Rules : public cli::Invocation {
     });
     if (!edited) return std::move(edited).error();
     return finish(json_ ? fmt::format("{{\"file\":{},\"removed\":{}}}\n", json_string(file), json_string(line))
-                         : fmt::format("removed from '{}': {}\n", base::escape_control(file), base::escape_control(line)));
+                        : fmt::format("removed from '{}': {}\n", base::escape_control(file), base::escape_control(line)));
   }
 
   // Who acts, also behind sudo.

@@ -3,6 +3,7 @@
 #include "base/count.h"
 #include "base/path.h"
 #include "base/text_file.h"
+#include "rules/file.h"
 #include "rules/parser.h"
 
 #include <algorithm>
@@ -33,22 +34,22 @@ RuleBook::RuleBook(RuleBookSpec spec, const pipeline::Context& context)
     : spec_(std::move(spec)), context_(context), watch_(spec_.files), set_(*empty_set()) {}
 
 Result<RuleBook::Text> RuleBook::read(When when) const {
+  std::vector<rules::NamedText> texts;
   std::string whole;
-  std::vector<rules::Rule> all;
   for (const std::string& file : spec_.files) {
-    auto text = base::read_text_file(file, fmt::format("the rules '{}'", file));
+    auto text = rules::read_file(file);
     if (!text) return std::move(text).error();
     // Half a write looks like this, and would drop nothing any more.
     if (when == When::reload && is_blank(*text)) {
       return base::fail(Code::config, "cannot use the rules '{}': the file is empty", file)
           .with_hint("to have no rules, leave a comment in it");
     }
-    auto rules = rules::parse(*text, file, context_.clock->wall());
-    if (!rules) return std::move(rules).error();
-    std::ranges::move(*rules, std::back_inserter(all));
     whole += fmt::format("# {}\n{}{}", base::escape_control(file), *text, text->ends_with('\n') ? "" : "\n");
+    texts.push_back({file, *std::move(text)});
   }
-  auto set = rules::RuleSet::compile(std::move(all));
+  auto rules = rules::parse(texts, context_.clock->wall());
+  if (!rules) return std::move(rules).error();
+  auto set = rules::RuleSet::compile(*std::move(rules));
   if (!set) return std::move(set).error();
   return Text{std::move(whole), *std::move(set)};
 }
