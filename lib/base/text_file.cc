@@ -26,23 +26,26 @@ Result<void> write_all(int fd, std::string_view text, const std::string& path) {
 
 }  // namespace
 
-Result<std::string> read_text_file(const std::string& path, std::string_view name) {
-  // Not waited for where it is a FIFO that nobody writes.
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return io_error(errno, fmt::format("read {}", name));
+Result<std::string> read_text(int fd, std::string_view name) {
   std::string text;
   while (true) {
     constexpr std::size_t kBlock = 16 << 10;
     const std::size_t size = text.size();
     text.resize(size + kBlock);
-    const ssize_t got = ::read(file.get(), text.data() + size, kBlock);
+    const ssize_t got = ::read(fd, text.data() + size, kBlock);
     const int cause = errno;
     text.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got < 0 && cause == EINTR) continue;
     if (got < 0) return io_error(cause, fmt::format("read {}", name));
     if (got == 0) return text;
-    if (text.size() > kMostText) return fail(Code::config, "cannot read {}: it is larger than 1 MiB", name);
+    if (text.size() > kMostText) return fail(Code::config, "cannot read {}: it has more than 1 MiB", name);
   }
+}
+
+Result<std::string> read_text_file(const std::string& path, std::string_view name) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return io_error(errno, fmt::format("read {}", name));
+  return read_text(file.get(), name);
 }
 
 Result<void> replace_text_file(const std::string& path, std::string_view text) {

@@ -11,7 +11,11 @@ namespace weir::base {
 
 inline constexpr std::size_t kMostText = 1 << 20;  // bytes
 
-// Errors: io ("cannot read NAME: …"), config when it is larger than kMostText. `name` is what messages call the file.
+// All that a descriptor gives. Errors: io ("cannot read NAME: …"), config when it is larger than kMostText. `name` is what messages
+// call the file.
+Result<std::string> read_text(int fd, std::string_view name);
+
+// The same of a file.
 Result<std::string> read_text_file(const std::string& path, std::string_view name);
 
 // Writes a new file beside it (mode 0600) and renames that, so that a reader sees the old text or the new one, also after a power

@@ -2,6 +2,7 @@
 
 #include "base/secrets.h"
 #include "base/suggestion.h"
+#include "base/text_file.h"
 #include "base/unique_fd.h"
 #include "cli/secret_words.h"
 
@@ -25,23 +26,6 @@ using base::Code;
 using base::Error;
 using base::Result;
 using base::suggestion;
-
-constexpr std::size_t kMaxText = 1 << 20;
-
-Result<std::string> read_text(int fd, std::string_view name) {
-  std::string text;
-  while (true) {
-    constexpr std::size_t block = 16 << 10;
-    const auto size = text.size();
-    text.resize(size + block);
-    const auto got = ::read(fd, text.data() + size, block);
-    text.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return base::io_error(errno, fmt::format("read {}", name));
-    if (got == 0) return text;
-    if (text.size() > kMaxText) return base::fail(Code::config, "cannot read {}: a text of pipelines has at most 1 MiB", name);
-  }
-}
 
 std::vector<std::string> stage_names(std::span<const Command* const> commands) {
   std::vector<std::string> names;
@@ -118,13 +102,13 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
 Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<const Command* const> commands) {
   if (choice.text_given) return PipelineSource("-c", choice.text);
   if (choice.word == "-") {
-    auto text = read_text(0, "standard input");
+    auto text = base::read_text(0, "standard input");
     if (!text) return std::move(text).error();
     return PipelineSource("stdin", *std::move(text), PipelineSource::Kind::standard_input);
   }
   const base::UniqueFd file(::open(choice.word.c_str(), O_RDONLY | O_CLOEXEC));
   if (file) {
-    auto text = read_text(file.get(), choice.word);
+    auto text = base::read_text(file.get(), choice.word);
     if (!text) return std::move(text).error();
     return PipelineSource(choice.word, *std::move(text), PipelineSource::Kind::file);
   }

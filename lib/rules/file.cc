@@ -1,8 +1,8 @@
 #include "rules/file.h"
 
 #include "base/path.h"
+#include "base/text_file.h"
 #include "base/unique_fd.h"
-#include "record/timestamp.h"
 #include "rules/parser.h"
 
 #include <fcntl.h>
@@ -53,27 +53,10 @@ Error cannot_edit(int error, const std::string& path) {
 }
 
 Result<std::string> read_all(int fd, const std::string& path) {
-  std::string text;
-  while (true) {
-    constexpr std::size_t kBlock = 16 << 10;
-    const std::size_t size = text.size();
-    text.resize(size + kBlock);
-    const ssize_t got = ::read(fd, text.data() + size, kBlock);
-    const int error = errno;
-    text.resize(size + static_cast<std::size_t>(got > 0 ? got : 0));
-    if (got < 0 && error == EINTR) continue;
-    if (got < 0) {
-      Error out = base::io_error(error, fmt::format("read rules '{}'", path));
-      if (error == EISDIR) out.hint = "name the files in it, one by one";
-      return out;
-    }
-    if (got == 0) return text;
-    if (text.size() > kMostTextBytes) {
-      return base::cannot(Code::config, fmt::format("read rules '{}'", path),
-                          fmt::format("the file has more than {}", record::print_size(kMostTextBytes)))
-          .with_hint("divide it into several files");
-    }
-  }
+  auto text = base::read_text(fd, fmt::format("rules '{}'", path));
+  if (!text && text.error().system == EISDIR) text.error().hint = "name the files in it, one by one";
+  if (!text && text.error().code == Code::config) text.error().hint = "divide it into several files";
+  return text;
 }
 
 // The file that `path` leads to, without symbolic links.

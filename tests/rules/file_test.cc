@@ -62,7 +62,7 @@ TEST(RulesFile, CannotRead) {
   const auto large = read_file(dir / "large");
   ASSERT_FALSE(large.ok());
   EXPECT_EQ(large.error().code, base::Code::config);
-  EXPECT_THAT(large.error().message, HasSubstr("more than 1.0 MiB"));
+  EXPECT_THAT(large.error().message, HasSubstr("more than 1 MiB"));
 }
 
 TEST(RulesFile, ReplacesTheTextAndKeepsTheMode) {
