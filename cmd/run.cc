@@ -1,12 +1,17 @@
 // weir run: a chain of stages in one process.
 #include "base/count.h"
+#include "cli/kept_text.h"
 #include "cli/pipeline_run.h"
+#include "cli/pipeline_set.h"
 #include "cli/terminal.h"
 #include "cmd/commands.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+
+#include <memory>
+#include <optional>
 
 namespace weir::cmd {
 namespace {
@@ -25,6 +30,8 @@ class Run : public cli::Invocation {
            "the text of the pipelines")
         ->type_name("TEXT");
     app.add_flag("--check", check_only_, "check the text, the files and the variables; run nothing");
+    app.add_flag("--strict", strict_,
+                 "end with 2 where a start finds a mistake, also where the text or the rules of the latest run are kept");
   }
 
   [[nodiscard]] Result<void> check() const override {
@@ -39,22 +46,59 @@ class Run : public cli::Invocation {
   Result<cli::Exit> act(const pipeline::Context& context) override {
     auto source = cli::load_pipelines(choice_, commands());
     if (!source) return std::move(source).error();
-    const bool is_file = source->is_file();
-    auto pipelines = cli::read_pipelines(*std::move(source), commands(), context);
-    if (!pipelines) return std::move(pipelines).error();
     if (check_only_) {
+      auto pipelines = cli::read_pipelines(*std::move(source), commands(), context);
+      if (!pipelines) return std::move(pipelines).error();
       if (auto ok = cli::PipelineSet(commands(), context).rehearse(*pipelines); !ok) return std::move(ok).error();
       return say_checked(*pipelines);
     }
-    if (!is_file) return cli::run_pipelines(*pipelines, commands(), context);
-    return cli::run_pipelines(*pipelines, commands(), context, [this, &context]() -> Result<std::vector<cli::PipelineEntry>> {
-      auto again = cli::load_pipelines(choice_, commands());
-      if (!again) return std::move(again).error();
-      return cli::read_pipelines(*std::move(again), commands(), context);
-    });
+    pipeline::Context start = context;
+    start.strict_start = strict_;
+    auto set = make(*source, start);
+    if (!set && source->is_file() && !strict_ && is_of_text(set.error())) {
+      // A node must not stop collecting because of a mistake that came with a reboot.
+      if (auto kept = cli::find_kept_text(*source, context.environment)) {
+        if (auto before = make(*kept, start)) {
+          context.diagnostics->report(std::move(set).error());
+          context.diagnostics->say(
+              fmt::format("the pipelines of the latest run run until this is mended: '{}'", base::escape_control(kept->name())));
+          set = std::move(before);
+        }
+      }
+    }
+    if (!set) return std::move(set).error();
+    return (*set)->run();
   }
 
  private:
+  // Errors that a change of the text, or of a file that it names, can cause.
+  static bool is_of_text(const base::Error& error) { return error.code == Code::config || error.code == Code::usage; }
+
+  // Builds the pipelines of a text, and keeps the text where the next start may look for it.
+  Result<std::unique_ptr<cli::PipelineSet>> make(const cli::PipelineSource& source, const pipeline::Context& context) {
+    auto pipelines = cli::read_pipelines(source, commands(), context);
+    if (!pipelines) return std::move(pipelines).error();
+    const auto reload = [this, &context]() -> Result<std::vector<cli::PipelineEntry>> {
+      auto again = cli::load_pipelines(choice_, commands());
+      if (!again) return std::move(again).error();
+      auto entries = cli::read_pipelines(*again, commands(), context);
+      if (entries) latest_ = *std::move(again);
+      return entries;
+    };
+    const bool is_file = source.is_file();
+    auto set = std::make_unique<cli::PipelineSet>(commands(), context, is_file ? cli::PipelineSet::Reload(reload) : nullptr);
+    if (auto built = set->build(*pipelines); !built) return std::move(built).error();
+    if (!is_file) return set;
+    // What is read from a kept text is kept already.
+    if (source.name() == choice_.word)
+      cli::keep_text(source, cli::keepers_of(*pipelines, commands(), context), *context.diagnostics);
+    set->on_reload([this, &context] {
+      auto entries = cli::read_pipelines(*latest_, commands(), context);
+      if (entries) cli::keep_text(*latest_, cli::keepers_of(*entries, commands(), context), *context.diagnostics);
+    });
+    return set;
+  }
+
   static Result<cli::Exit> say_checked(const std::vector<cli::PipelineEntry>& pipelines) {
     std::size_t stages = 0;
     for (const auto& pipeline : pipelines) stages += pipeline.text.stages.size();
@@ -65,7 +109,8 @@ class Run : public cli::Invocation {
   }
 
   cli::PipelineChoice choice_;
-  bool check_only_ = false;
+  bool check_only_ = false, strict_ = false;
+  std::optional<cli::PipelineSource> latest_;  // that a reload has read
 };
 
 constexpr std::string_view kManual = R"(Each pipeline runs as a chain of plain calls, without pipes between the stages.
@@ -85,6 +130,11 @@ or with a name that --check would not find, changes nothing: weir reports it, an
 ended by itself does not run again. A new pipeline goes on where the positions of its log files end, also in files that were
 deleted before they were read. Without positions, `tail` begins anew. On a terminal, SIGHUP means that the terminal was
 closed, and ends weir.
+
+# A start with a mistake
+`weir run FILE` keeps the text that runs beside each file in which its pipelines keep positions, as SPOOL-pipeline. Where FILE
+has a mistake at a start, what is kept runs instead, and weir reports the mistake. So does `filter --rules` with the rules that
+ran last. SIGHUP reads the mended FILE. With --strict, weir ends with 2.
 
 # Ends of a pipeline
 A pipeline that begins with no source reads JSON lines from standard input. One that ends in no sink writes to standard
@@ -106,7 +156,7 @@ const cli::Command run_command = {
         "Runs one or more pipelines in one process. A pipeline is the text that one would type in a shell. Its records "
         "are the same as in a shell, at a fraction of the cost. On SIGHUP, `weir run FILE` reads FILE again.",
     .manual = kManual,
-    .usual = {"--command", "--check"},
+    .usual = {"--command", "--check", "--strict"},
     .role = cli::Role::action,
     .examples = {{"errors of the checkout namespace, as text", "weir run 'tail -n checkout | filter \"|= \\\"error\\\"\"'"},
                  {"check a file without running it", "weir run --check pipeline.weir"},

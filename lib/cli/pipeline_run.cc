@@ -153,11 +153,17 @@ Result<std::vector<PipelineEntry>> read_pipelines(PipelineSource text, std::span
   return entries;
 }
 
-Result<Exit> run_pipelines(const std::vector<PipelineEntry>& entries, std::span<const Command* const> commands,
-                           const pipeline::Context& context, PipelineSet::Reload reload) {
-  PipelineSet set(commands, context, std::move(reload));
-  if (auto built = set.build(entries); !built) return std::move(built).error();
-  return set.run();
+std::vector<std::string> keepers_of(const std::vector<PipelineEntry>& entries, std::span<const Command* const> commands,
+                                    const pipeline::Context& context) {
+  std::vector<std::string> keepers;
+  for (const PipelineEntry& entry : entries) {
+    auto links = read_links(entry, commands, context);
+    if (!links) continue;
+    for (const Link& link : *links) {
+      if (auto keeper = link.parsed.invocation->keeper()) keepers.push_back(*std::move(keeper));
+    }
+  }
+  return keepers;
 }
 
 }  // namespace weir::cli

@@ -30,9 +30,8 @@ base::Result<std::vector<PipelineEntry>> read_pipelines(PipelineSource source, s
 base::Result<std::vector<Link>> read_links(const PipelineEntry& entry, std::span<const Command* const> commands,
                                            const pipeline::Context& context);
 
-// Builds all of them before the first record moves, runs each on a thread of its own, and returns when all have ended. The first
-// that fails stops the others and is what is returned. `reload` as in PipelineSet.
-base::Result<Exit> run_pipelines(const std::vector<PipelineEntry>& entries, std::span<const Command* const> commands,
-                                 const pipeline::Context& context, PipelineSet::Reload reload = nullptr);
+// The files in which they keep positions: spools and checkpoints.
+[[nodiscard]] std::vector<std::string> keepers_of(const std::vector<PipelineEntry>& entries,
+                                                  std::span<const Command* const> commands, const pipeline::Context& context);
 
 }  // namespace weir::cli

@@ -144,6 +144,8 @@ Result<Exit> PipelineSet::run() {
     auto wanted = reload_();
     if (auto changed = wanted ? replace(*std::move(wanted)) : std::move(wanted).error(); !changed) {
       context_.diagnostics->report(std::move(changed).error().within("the pipelines run on as they were"));
+    } else if (taken_) {
+      taken_();
     }
   }
   // What a signal cut short does not hide what another pipeline lost.

@@ -58,6 +58,9 @@ class PipelineSet {
   // without writing anything or keeping anybody out. What comes of it is not to be run.
   base::Result<void> rehearse(const std::vector<PipelineEntry>& entries) { return make_all(entries, true); }
 
+  // Calls `taken` whenever a reload was accepted: the entries that `reload` gave last are what is to run. Set before run().
+  void on_reload(std::function<void()> taken) { taken_ = std::move(taken); }
+
   // Runs until all have ended. Blocks. The first error, or the gravest exit code.
   base::Result<Exit> run();
 
@@ -80,6 +83,7 @@ class PipelineSet {
   const std::span<const Command* const> commands_;
   const pipeline::Context& context_;
   const Reload reload_;
+  std::function<void()> taken_;
   base::Wake wake_;  // rung by a thread that ends, and by reloads
   tail::Handover handover_;
   std::vector<std::unique_ptr<Slot>> slots_;

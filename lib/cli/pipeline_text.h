@@ -55,6 +55,7 @@ class PipelineSource {
   [[nodiscard]] base::Error error_at(TextPlace place, std::string_view text, std::string_view hint = {}) const;
 
   [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] bool from_standard_input() const { return kind_ == Kind::standard_input; }
   [[nodiscard]] bool is_file() const { return kind_ == Kind::file; }
 

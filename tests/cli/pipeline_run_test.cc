@@ -16,7 +16,9 @@ class PipelineRunTest : public testing::Test {
   base::Result<Exit> run(const std::string& text) {
     auto pipelines = read_pipelines(PipelineSource("f", text), test::fake_commands(), context_.context);
     if (!pipelines) return std::move(pipelines).error();
-    return run_pipelines(*pipelines, test::fake_commands(), context_.context);
+    PipelineSet set(test::fake_commands(), context_.context);
+    if (auto built = set.build(*pipelines); !built) return std::move(built).error();
+    return set.run();
   }
   void fails(const std::string& text, std::string_view message) {
     auto exit = run(text);
