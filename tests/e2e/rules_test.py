@@ -209,6 +209,37 @@ class Rules(kit.Case):
         node = self.run_node("--strict")
         self.assertEqual(node.wait(kit.PATIENCE), 2, self.errors.read_text())
 
+    def test_a_node_starts_on_the_pipelines_that_ran_last(self):
+        (self.dir / "pods" / "ns_pod_uid" / "main").mkdir(parents=True)
+        log = self.dir / "pods" / "ns_pod_uid" / "main" / "0.log"
+        self.replace("# none\n")
+        node = self.run_node()
+        log.write_text("2026-01-01T00:00:00.000000001Z stdout F first\n")
+        kit.wait_for(lambda: "first" in self.stored(), self.errors.read_text)
+        node.send_signal(signal.SIGTERM)
+        self.assertEqual(node.wait(kit.PATIENCE), 143)
+        text = (self.dir / "node.weir").read_text()
+        (self.dir / "node.weir").write_text(text.replace("filter", "filtre"))
+        with open(self.errors, "wb") as errors:
+            node = self.start(kit.WEIR, "run", str(self.dir / "node.weir"), stderr=errors, stdin=subprocess.DEVNULL, env=kit.environment(),
+                              start_new_session=True)
+        with open(log, "a", encoding="ascii") as out:
+            out.write("2026-01-01T00:00:00.000000002Z stdout F second\n")
+        kit.wait_for(lambda: "second" in self.stored(), self.errors.read_text)
+        self.assertIn("the pipelines of the latest run run until this is mended", self.errors.read_text())
+        (self.dir / "node.weir").write_text(text.replace("filter ", "filter --drop '|= \"third\"' "))
+        node.send_signal(signal.SIGHUP)
+        kit.wait_for(lambda: self.said("read the pipelines again"), self.errors.read_text)
+        with open(log, "a", encoding="ascii") as out:
+            out.write("2026-01-01T00:00:00.000000003Z stdout F third\n2026-01-01T00:00:00.000000004Z stdout F fourth\n")
+        kit.wait_for(lambda: "fourth" in self.stored(), self.errors.read_text)
+        self.assertEqual(self.stored(), ["first", "second", "fourth"])
+        node.send_signal(signal.SIGTERM)
+        self.assertEqual(node.wait(kit.PATIENCE), 143)
+        (self.dir / "node.weir").write_text(text.replace("filter", "filtre"))
+        done = subprocess.run([kit.WEIR, "run", "--strict", str(self.dir / "node.weir")], stderr=subprocess.PIPE, env=kit.environment(), check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
