@@ -206,7 +206,7 @@ base::Result<void> Pusher::State::wait_for_room(Lock& lock, Stream& stream) {
 void Pusher::State::tell_waiting(Lock& lock) {
   if (ledger == nullptr) return;
   lock.unlock();
-  ledger->waiting();
+  ledger->input_waits();
   lock.lock();
 }
 

@@ -64,7 +64,7 @@ class PushLedger {
   virtual void rejected(PushToken token, const RejectedRecord& rejected) = 0;
   // The input waits for room, or for the end. Called several times a second without the lock, on the input's thread. It may
   // block.
-  virtual void waiting() {}
+  virtual void input_waits() {}
 };
 
 struct PusherConfig {
@@ -129,14 +129,14 @@ class Pusher {
   // number. May block. Errors are final: gave up, trouble with the target, interrupted.
   base::Result<StreamNumber> add(const record::Record& record, PushToken token, bool backlog = false);
 
-  // The next four functions are for can_leave only. hungry(): streams whose records were left and that want more, in no order.
-  [[nodiscard]] std::vector<StreamNumber> hungry();
+  // The next four functions are for can_leave only. streams_wanting_more(): streams whose records were left and that want more, in no order.
+  [[nodiscard]] std::vector<StreamNumber> streams_wanting_more();
   // Takes a record of such a stream. Call it in the stream's order. Never blocks.
   base::Result<void> add_again(const record::Record& record, PushToken token);
   // The stream has no left records: its records come through add() again.
   void resume(StreamNumber stream);
   // The records cannot be read again after all. Streams that have none left keep all their records, and add() blocks instead.
-  void leave_no_more();
+  void stop_leaving();
 
   // There is a backlog from before the start. add() marks all of its records.
   void begin_backlog();

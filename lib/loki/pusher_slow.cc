@@ -52,7 +52,7 @@ bool Pusher::State::wants_more(const Stream& stream) {
   return stream.waiting < kHungryBelow && !stream.tenant->gate.failing();
 }
 
-std::vector<StreamNumber> Pusher::hungry() {
+std::vector<StreamNumber> Pusher::streams_wanting_more() {
   State& s = *state_;
   const State::Lock lock(s.mutex);
   std::vector<StreamNumber> numbers;
@@ -74,7 +74,7 @@ void Pusher::resume(StreamNumber number) {
   if (!stream.holds() && !stream.flying) s.set_behind(stream, false);
 }
 
-void Pusher::leave_no_more() {
+void Pusher::stop_leaving() {
   const State::Lock lock(state_->mutex);
   state_->can_leave = false;
 }

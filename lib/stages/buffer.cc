@@ -158,7 +158,7 @@ class Buffer : public pipeline::Stage {
     }
     if (now >= tend_at_) tend(now);
     if (window_ && now >= window_->due()) {
-      if (auto looked = look(now); !looked) return std::move(looked).error();
+      if (auto read = read_acknowledgements(now); !read) return std::move(read).error();
     }
     const base::Monotonic due = std::min(tend_at_, window_ ? window_->due() : base::kNever);
     return std::min(due, pending() ? group_due() : base::kNever);
@@ -305,7 +305,7 @@ class Buffer : public pipeline::Stage {
     if (records) {
       passed_.add(builder_.records());
       record::Batch fresh = window_->spare();
-      drain_->meet();
+      drain_->synchronize();
       block.records = std::make_shared<record::Batch>(builder_.take(std::move(fresh)));
     }
     std::shared_ptr<const record::Batch> shared = block.records;
@@ -317,13 +317,13 @@ class Buffer : public pipeline::Stage {
       return {};
     }
     // Positions alone wait for nobody but what is in front of them.
-    return look(context_.clock->monotonic());
+    return read_acknowledgements(context_.clock->monotonic());
   }
 
   base::Result<void> make_room(std::uint64_t bytes) {
     while (true) {
       const base::Monotonic now = context_.clock->monotonic();
-      if (auto looked = look(now); !looked) return looked;
+      if (auto read = read_acknowledgements(now); !read) return read;
       if (window_->has_room(bytes)) return {};
       if (window_->stuck(now) != nullptr || context_.stop->stopped() || drain_->done()) {
         if (auto stored = store_oldest(); !stored) return stored;
@@ -334,8 +334,8 @@ class Buffer : public pipeline::Stage {
   }
 
   // What is acknowledged goes, what has waited for too long is stored.
-  base::Result<void> look(base::Monotonic now) {
-    if (auto looked = window_->look(now); !looked) return looked;
+  base::Result<void> read_acknowledgements(base::Monotonic now) {
+    if (auto read = window_->read_acknowledgements(now); !read) return read;
     while (window_->overdue(now) != nullptr) {
       if (auto stored = store_oldest(); !stored) return stored;
     }
@@ -352,7 +352,8 @@ class Buffer : public pipeline::Stage {
     const auto effort = spilled_.line_bytes() < spec_.group_bytes ? spool::Effort::thorough : spool::Effort::fast;
     // What is acknowledged while the disk is full is not written at all.
     const auto acknowledged = [&] {
-      return window_->look(context_.clock->monotonic()) && (window_->empty() || window_->oldest()->number != number);
+      return window_->read_acknowledgements(context_.clock->monotonic()) &&
+             (window_->empty() || window_->oldest()->number != number);
     };
     auto appended = patiently([&] { return writer_->append_handed(spilled_, handed, effort); }, acknowledged);
     if (appended && !window_->empty() && window_->oldest()->number == number) {
@@ -384,11 +385,11 @@ class Buffer : public pipeline::Stage {
   // At the end what is on the way gets a moment to be acknowledged; the rest is stored.
   base::Result<void> empty_window(base::Monotonic deadline) {
     if (drain_ && !drain_->error() && !drain_->done()) {
-      const base::Monotonic until = std::min(deadline, base::after(context_.clock->monotonic(), spec_.spill_limits.last_word));
+      const base::Monotonic until = std::min(deadline, base::after(context_.clock->monotonic(), spec_.spill_limits.end_wait));
       static_cast<void>(drain_->flush(until));
       while (!window_->empty() && context_.stop->level() != base::Stop::leave) {
         const base::Monotonic now = context_.clock->monotonic();
-        if (auto looked = look(now); !looked) return looked;
+        if (auto read = read_acknowledgements(now); !read) return read;
         if (window_->empty() || now >= until) break;
         ::poll(nullptr, 0, kAskAgain);
       }

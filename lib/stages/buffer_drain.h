@@ -41,7 +41,7 @@ class BufferDrain {
   // A block that was passed is in the file, so this drain need not keep it in memory.
   void stored(std::uint64_t block);
   // When this returns, the drain's thread has finished all use of the records that it has released.
-  void meet() { const std::lock_guard lock(mutex_); }
+  void synchronize() { const std::lock_guard lock(mutex_); }
 
   // The outlet returned done: it wants no more.
   [[nodiscard]] bool done();

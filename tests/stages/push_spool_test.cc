@@ -8,6 +8,7 @@
 #include "stages/enrich.h"
 #include "stages/filter.h"
 #include "stages/push.h"
+#include "stages/push_from_spool.h"
 #include "stages/replay.h"
 #include "stages/spool_source.h"
 #include "support/books.h"
@@ -301,7 +302,7 @@ TEST_F(PushSpoolTest, WhereRecordsAreChangedOnTheirWayNoneIsLeft) {
   ASSERT_TRUE(stage) << stage.error().message;
   auto delivered = deliver(one(std::move(*stage)));
   ASSERT_TRUE(delivered) << delivered.error().message;
-  EXPECT_THAT(test_.diagnostics.said(), Contains(HasSubstr("records are changed or dropped between the spool and here")));
+  EXPECT_THAT(test_.diagnostics.said(), Contains(HasSubstr("something between the spool and push changes or drops records")));
   std::map<std::string, Lines> want;
   for (const auto& [stream, lines] : want_) want[stream.substr(0, stream.size() - 1) + ", more=\"yes\"}"] = lines;
   EXPECT_EQ(loki_.lines(), want);
@@ -344,9 +345,10 @@ TEST_F(PushSpoolTest, StreamsWithoutABacklogDoNotWaitForIt) {
   store({block});
   auto delivered = deliver();
   ASSERT_TRUE(delivered) << delivered.error().message;
-  EXPECT_THAT(test_.diagnostics.said(),
-              Contains(HasSubstr(
-                  "the spool holds records from before this start: the backlog goes at up to 256.0 KiB/s above what comes in")));
+  EXPECT_THAT(
+      test_.diagnostics.said(),
+      Contains(HasSubstr(
+          "the spool holds records from before this start: the backlog goes at up to 256.0 KiB/s above what comes in")));
   expect_delivered();
   const auto requests = loki_.requests();
   const auto at = [&](const std::string& line) {

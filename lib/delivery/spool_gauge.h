@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <deque>
 
-namespace weir::stages {
+namespace weir::delivery {
 
 // Not thread safe; the reader must outlive it.
 class SpoolGauge {
@@ -16,7 +16,7 @@ class SpoolGauge {
   SpoolGauge(spool::Reader& reader, const base::Clock& clock) : reader_(reader), clock_(clock) {}
 
   // Takes up to now into account what was stored. Cheap when asked every few seconds.
-  base::Result<void> look();
+  base::Result<void> read_new_blocks();
 
   [[nodiscard]] std::uint64_t newest() const { return newest_; }          // block, 0 for none
   [[nodiscard]] std::uint64_t newest_old() const { return newest_old_; }  // stored over a minute ago
@@ -43,4 +43,4 @@ class SpoolGauge {
   std::deque<Stored> recent_;
 };
 
-}  // namespace weir::stages
+}  // namespace weir::delivery
