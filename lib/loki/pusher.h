@@ -115,6 +115,8 @@ struct PusherStats {
 };
 
 // add(), add_again(), tick() and drain() belong to one thread. The timer and the completions run on the transport's thread.
+struct PusherMachine;  // pusher_machine.h
+
 // Destroy the transport before the pusher.
 class Pusher {
  public:
@@ -129,7 +131,8 @@ class Pusher {
   // number. May block. Errors are final: gave up, trouble with the target, interrupted.
   base::Result<StreamNumber> add(const record::Record& record, PushToken token, bool backlog = false);
 
-  // The next four functions are for can_leave only. streams_wanting_more(): streams whose records were left and that want more, in no order.
+  // The next four functions are for can_leave only. streams_wanting_more(): streams with left records that
+  // want more of them, in no order.
   [[nodiscard]] std::vector<StreamNumber> streams_wanting_more();
   // Takes a record of such a stream. Call it in the stream's order. Never blocks.
   base::Result<void> add_again(const record::Record& record, PushToken token);
@@ -164,12 +167,11 @@ class Pusher {
   [[nodiscard]] std::size_t memory_in_use() const;
   // "12 records, the first of 2024-05-01T10:00:00Z", about the pending records; "" when there are none.
   [[nodiscard]] std::string undelivered() const;
-  // Calls `see` with the tokens of the pending records, in no order. No calls when records are not tracked.
-  void each_pending(const std::function<void(PushToken)>& see) const;
+  // Calls `visit` with the tokens of the pending records, in no order. No calls when records are not tracked.
+  void each_pending(const std::function<void(PushToken)>& visit) const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<PusherMachine> machine_;
 };
 
 }  // namespace weir::loki

@@ -692,7 +692,7 @@ TEST_F(SlowTest, WithNothingToReadAgainItBlocksInTheEndAndSaysSo) {
   EXPECT_LT(taken, 140);  // half of the memory: the others keep theirs
   EXPECT_LT(pusher_->memory_in_use(), 700U << 10);
   EXPECT_THAT(diagnostics_.said(),
-              Contains(HasSubstr("stream {app=\"a\"} holds up the input: Loki does not take it as fast as it comes")));
+              Contains(HasSubstr("stream {app=\"a\"} holds up the input: Loki takes its records more slowly than they come")));
   pusher_.reset();
 }
 
@@ -736,7 +736,7 @@ TEST_F(BacklogTest, AfterAnOutageTheBacklogWaitsAndGoesAtItsPace) {
   EXPECT_TRUE(pusher().recovered());
   EXPECT_FALSE(pusher().recovered());
   EXPECT_TRUE(pusher().catching_up());
-  EXPECT_THAT(said(), ElementsAre(HasSubstr("http://loki takes records again: the backlog goes")));
+  EXPECT_THAT(said(), ElementsAre(HasSubstr("http://loki takes records again: the backlog is delivered at up to")));
   // Everything is a backlog until somebody knows better.
   for (int i = 0; i < 30; ++i) add("a", line_);
   pusher().backlog_known();
@@ -799,7 +799,7 @@ TEST_F(BacklogTest, ABacklogFromBeforeTheStartIsPacedToo) {
   ASSERT_EQ(*pusher().add(record_of("b", "new"), next_token_++), 0U);
   due();
   EXPECT_THAT(flying(), Not(Contains(HasSubstr("a:"))));
-  EXPECT_THAT(said(), ElementsAre(HasSubstr("the spool holds records from before this start: the backlog goes from in")));
+  EXPECT_THAT(said(), ElementsAre(HasSubstr("the spool holds records from before this start: the backlog is delivered at up to")));
   later(base::kMinute);
   EXPECT_THAT(flying(), Contains(HasSubstr("a:")));
 }

@@ -348,7 +348,7 @@ TEST_F(PushSpoolTest, StreamsWithoutABacklogDoNotWaitForIt) {
   EXPECT_THAT(
       test_.diagnostics.said(),
       Contains(HasSubstr(
-          "the spool holds records from before this start: the backlog goes at up to 256.0 KiB/s above what comes in")));
+          "the spool holds records from before this start: the backlog is delivered at up to 256.0 KiB/s above the inflow")));
   expect_delivered();
   const auto requests = loki_.requests();
   const auto at = [&](const std::string& line) {
