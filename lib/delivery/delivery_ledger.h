@@ -50,7 +50,10 @@ class DeliveryLedger : public loki::PushLedger {
   // Also tracks the records that follow a `rejected` marker. The same spool again changes nothing. Records of another spool's
   // rejected store must have a fate, and be committed, before. Errors: those of Redelivery::open().
   base::Result<void> deliver_again(const std::string& path, std::uint64_t spool);
-  [[nodiscard]] bool delivers_again(std::uint64_t spool) const { return redelivery_.is_open_for(spool); }
+  // Records from another spool's rejected store are delivered again, so their fate must be known before deliver_again().
+  [[nodiscard]] bool redelivers_another(std::uint64_t spool) const {
+    return redelivery_.is_open() && !redelivery_.is_open_for(spool);
+  }
   // Positions are kept, so a record that is not delivered comes again at the next start.
   [[nodiscard]] bool tracks() const { return tracks_; }
   // The ledger must hear the fate of records.

@@ -209,7 +209,7 @@ class Push : public pipeline::Stage {
                       marker.checkpoint));
       return {};
     }
-    if (pusher_ && !ledger_.delivers_again(marker.spool)) {
+    if (pusher_ && ledger_.redelivers_another(marker.spool)) {
       // The fate of records of another store must be known before this one takes its place.
       auto drained = drain(base::kNever);
       if (!drained) return std::move(drained).error();

@@ -491,6 +491,50 @@ TEST_F(RejectedTest, ItNeedsNotTheConsumersLockAndIsOneAtATime) {
   EXPECT_THAT(rejected(), IsEmpty());
 }
 
+// Emits what one source emits, then what the other one does.
+class InTurn : public pipeline::Source {
+ public:
+  InTurn(std::unique_ptr<pipeline::Source> first, std::unique_ptr<pipeline::Source> second)
+      : first_(std::move(first)), second_(std::move(second)) {}
+  base::Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
+    if (auto ran = first_->run(out, stop); !ran) return ran;
+    return second_->run(out, stop);
+  }
+  [[nodiscard]] pipeline::Counters counters() const override {
+    pipeline::Counters counters = first_->counters();
+    counters.records_in += second_->counters().records_in;
+    counters.records_out += second_->counters().records_out;
+    return counters;
+  }
+  [[nodiscard]] std::string_view name() const override { return "in_turn"; }
+
+ private:
+  std::unique_ptr<pipeline::Source> first_, second_;
+};
+
+// Both stores number their rows from 1, so an answer that came late would take a record out of the wrong one.
+TEST_F(RejectedTest, TheRecordsOfTwoStoresLeaveTheirOwn) {
+  const std::string first = spool_;
+  store({{{"a", "old one"}}});
+  refuse_old();
+  ASSERT_TRUE(deliver());
+  ASSERT_EQ(rejected().size(), 1U);
+  spool_ = dir_ / "second.db";
+  store({{{"a", "old two"}, {"a", "old three"}}});
+  ASSERT_TRUE(deliver());
+  ASSERT_EQ(rejected().size(), 2U);
+  refused_ = "three";
+  auto one = make_replay({.spool = first, .rejected = true}, context_);
+  auto two = make_replay({.spool = spool_, .rejected = true}, context_);
+  ASSERT_TRUE(one && two);
+  InTurn both(std::move(*one), std::move(*two));
+  const auto ran = run(both, {});
+  ASSERT_TRUE(ran) << ran.error().message;
+  EXPECT_THAT(rejected(), ElementsAre(HasSubstr("old three")));
+  spool_ = first;
+  EXPECT_THAT(rejected(), IsEmpty());
+}
+
 // Loki is away: one who delivers again by hand is told so in the end, and nothing has left the store.
 TEST_F(RejectedTest, WhatIsNotDeliveredStays) {
   store({{{"a", "old one"}}});
