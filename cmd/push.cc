@@ -1,5 +1,6 @@
 // weir push: deliver records to Loki.
 #include "stages/push_check.h"
+#include "stages/push_from_spool.h"
 
 #include "cli/loki_options.h"
 #include "cli/program.h"

@@ -36,8 +36,8 @@ done`)";
 }
 
 std::string_view exit_rules() {
-  return R"(Each code means the same for every command. When several apply, the first of this list counts. First an error, which ended
-the command (2 or 4). Then records that were lost for good (3), also when a signal ended the command. Then a signal (129,
+  return R"(Each code means the same for every command. When several apply, the first of this list counts. First an
+error, which ended the command (2 or 4). Then records that were lost for good (3), also when a signal ended the command. Then a signal (129,
 130 or 143). Then records that were rejected or invalid, and files that could not be read (3). Then a negative answer (1).
 Of several pipelines in one `weir run`, an error counts first, then 3, then a signal, then 1.
 

@@ -71,21 +71,21 @@ bool DeliveryLane::settle(std::uint64_t number) {
   return false;
 }
 
-void DeliveryLane::take_settled(const std::function<void(const record::Source&)>& tell) {
+void DeliveryLane::take_settled(const std::function<void(const record::Source&)>& report) {
   std::vector<Entry> run;
   while (!entries_.empty() && entries_.front().settled) {
     run.push_back(entries_.front());
     entries_.pop_front();
   }
   settled_ -= run.size();
-  std::vector<bool> says(run.size());
+  std::vector<bool> reports(run.size());
   LastOfEach last;
-  for (std::size_t i = run.size(); i-- > 0;) says[i] = last(run[i].source, run[i].barrier);
+  for (std::size_t i = run.size(); i-- > 0;) reports[i] = last(run[i].source, run[i].barrier);
   for (std::size_t i = 0; i < run.size(); ++i)
-    if (says[i]) tell(run[i].source);
+    if (reports[i]) report(run[i].source);
 }
 
-void DeliveryLane::take_ahead(const std::function<void(const record::Source&)>& tell) {
+void DeliveryLane::take_ahead(const std::function<void(const record::Source&)>& report) {
   for (std::uint8_t substream = 0; substream < 2; ++substream) {
     Substream& own = substreams_[substream];
     if (!std::exchange(own.moved, false)) continue;
@@ -94,11 +94,11 @@ void DeliveryLane::take_ahead(const std::function<void(const record::Source&)>& 
     for (; at != entries_.end(); ++at) {
       if (at->barrier || (at->source.substream & 1) != substream) continue;
       if (!at->settled) break;
-      if (last != nullptr && last->generation != at->source.generation) tell(*last);
+      if (last != nullptr && last->generation != at->source.generation) report(*last);
       last = &at->source;
     }
     own.first_open = at == entries_.end() ? next_ : at->number;
-    if (last != nullptr) tell(*last);
+    if (last != nullptr) report(*last);
   }
 }
 

@@ -20,13 +20,13 @@ class DeliveryLane {
   void undo();
   // Settles an entry. True when it is the first one of the lane. An unknown or settled number changes nothing.
   bool settle(std::uint64_t number);
-  // Removes all settled entries from the front. Calls `tell` with each barrier, and with the last entry of each substream
+  // Removes all settled entries from the front. Calls `report` with each barrier, and with the last entry of each substream
   // between two barriers.
-  void take_settled(const std::function<void(const record::Source&)>& tell);
+  void take_settled(const std::function<void(const record::Source&)>& report);
 
-  // For a substream that has settled entries up to some place while the other one holds the lane back: calls `tell` with the
+  // For a substream that has settled entries up to some place while the other one holds the lane back: calls `report` with the
   // last such entry of each file, once. Call it after take_settled().
-  void take_ahead(const std::function<void(const record::Source&)>& tell);
+  void take_ahead(const std::function<void(const record::Source&)>& report);
 
   // The source that this number was given for; null when the entry is settled and removed.
   [[nodiscard]] const record::Source* source_of(std::uint64_t number);

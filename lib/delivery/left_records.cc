@@ -37,7 +37,7 @@ const LeftRecords::Key* LeftRecords::key_of(const record::Record& record) const 
   return &*key;
 }
 
-void LeftRecords::note(loki::StreamNumber number, record::Record& record, record::Batch& batch) {
+void LeftRecords::add(loki::StreamNumber number, record::Record& record, record::Batch& batch) {
   const spool::BlockPlace place{record.source.block, record.source.ordinal};
   const auto [at, fresh] = streams_.try_emplace(number);
   Stream& stream = at->second;
@@ -136,7 +136,7 @@ std::uint64_t LeftRecords::compared() const {
 void LeftRecords::resume(loki::StreamNumber number) {
   pusher_.resume(number);
   for (const Key& key : streams_.at(number).keys) {
-    ledger_.resumed(spool::stream_key(*key.labels, key.tenant));
+    ledger_.resume(spool::stream_key(*key.labels, key.tenant));
     auto& numbers = by_labels_[key.labels.get()];
     std::erase(numbers, number);
     if (numbers.empty()) by_labels_.erase(key.labels.get());
@@ -150,7 +150,7 @@ base::Result<bool> LeftRecords::feed(const Take& take) {
   if (auto compared = compare_pending(); !compared) return std::move(compared).error();
   for (int i = 0; i < kBlocksAtOnce; ++i) {
     std::vector<loki::StreamNumber> wanted;
-    for (const loki::StreamNumber number : pusher_.hungry()) {
+    for (const loki::StreamNumber number : pusher_.streams_wanting_more()) {
       const auto found = streams_.find(number);
       if (found == streams_.end()) continue;
       if (found->second.next.block <= compared()) {

@@ -12,10 +12,10 @@
 //   writer counts that.
 // - different, or the block cannot be read: `altered_` is set for the rest of the run. No stream may be left from then on.
 //
-// States of a left stream: it waits; the pusher wants more (hungry()), so its next block is read; all of its records were read
-// and nothing of it is held, so it is resumed and forgotten.
+// States of a left stream: it waits; the pusher wants more (streams_wanting_more()), so its next block is read; all of its records
+// were read and nothing of it is held, so it is resumed and forgotten.
 //
-// Events: note() and block_ended() from the stream that arrives, feed() when there is time, take_back() once, after `altered_`.
+// Events: add() and block_ended() from the stream that arrives, feed() when there is time, take_back() once, after `altered_`.
 //
 // Invariants:
 // - Only blocks up to compared() are read again, each stream from its `next` on, so every left record is given once and in
@@ -33,7 +33,7 @@
 #include "base/clock.h"
 #include "base/diagnostics.h"
 #include "base/result.h"
-#include "delivery/push_ledger.h"
+#include "delivery/delivery_ledger.h"
 #include "loki/pusher.h"
 #include "record/record.h"
 #include "spool/reader.h"
@@ -76,7 +76,7 @@ class LeftRecords {
   [[nodiscard]] loki::StreamNumber find(const record::Record& record) const;
 
   // Call it for a record that the pusher has left, or whose stream find() knows. The record carries its place in the spool.
-  void note(loki::StreamNumber number, record::Record& record, record::Batch& batch);
+  void add(loki::StreamNumber number, record::Record& record, record::Batch& batch);
   // All records of this block have arrived.
   base::Result<void> block_ended(std::uint64_t block);
   // The records differ from those of the spool. No stream may be left from here on. Once read_out() is true, take_back() gives

@@ -31,7 +31,7 @@ void SpillWindow::release_oldest() {
   blocks_.pop_front();
 }
 
-base::Result<void> SpillWindow::look(base::Monotonic now) {
+base::Result<void> SpillWindow::read_acknowledgements(base::Monotonic now) {
   if (blocks_.empty()) return {};
   if (now >= read_file_at_) {
     auto names = spool_->consumers();

@@ -6,9 +6,9 @@
 // - acknowledged: it leaves the window. Its positions are settled, and wait to be stored.
 // - stored: the owner has written it to the spool, so it leaves the window.
 //
-// Events: add() brings a block. look() reads the acknowledgements. overdue() and stuck() name a block that the owner must
-// store; stored_oldest() says that it has. settled() gives the positions of acknowledged blocks; stored_settled() says that
-// they are stored.
+// Events: add() brings a block. read_acknowledgements() reads the acknowledgements. overdue() and stuck() name a block that the
+// owner must store; stored_oldest() says that it has. settled() gives the positions of acknowledged blocks; stored_settled() says
+// that they are stored.
 //
 // Invariants:
 // - Blocks leave only at the oldest end. So the positions in the spool never have a hole.
@@ -38,11 +38,11 @@
 namespace weir::delivery {
 
 struct SpillLimits {
-  std::uint64_t memory = 6 << 20;                // bytes of blocks
-  base::Duration age = 5 * base::kSecond;        // a block without acknowledgement for so long is stored
-  base::Duration patience = base::kSecond;       // how long a full window waits for an acknowledgement before blocks are stored
-  base::Duration settle = 5 * base::kSecond;     // how often the positions of acknowledged blocks are stored
-  base::Duration last_word = 2 * base::kSecond;  // how long the end waits for acknowledgements before it stores the rest
+  std::uint64_t memory = 6 << 20;               // bytes of blocks
+  base::Duration age = 5 * base::kSecond;       // a block without acknowledgement for so long is stored
+  base::Duration patience = base::kSecond;      // how long a full window waits for an acknowledgement before blocks are stored
+  base::Duration settle = 5 * base::kSecond;    // how often the positions of acknowledged blocks are stored
+  base::Duration end_wait = 2 * base::kSecond;  // how long the end waits for acknowledgements before it stores the rest
 };
 
 struct SpilledBlock {
@@ -64,7 +64,7 @@ class SpillWindow {
   void add(SpilledBlock block);
 
   // Reads the acknowledgements and releases the acknowledged blocks. Error: the spool cannot be read.
-  base::Result<void> look(base::Monotonic now);
+  base::Result<void> read_acknowledgements(base::Monotonic now);
 
   // overdue(): the oldest block, when it has waited too long. stuck(): the oldest block, when no block was acknowledged for
   // `patience`; for a full window. Null: none.
@@ -85,7 +85,7 @@ class SpillWindow {
   // All positions that are not in the file, for the writer's note.
   [[nodiscard]] std::vector<spool::Handed> unstored() const;
 
-  // When look() is due because of age or positions.
+  // When read_acknowledgements() is due because of age or positions.
   [[nodiscard]] base::Monotonic due() const;
   [[nodiscard]] bool settle_due(base::Monotonic now) const { return !settled_.empty() && now >= settle_at_; }
 

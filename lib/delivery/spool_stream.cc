@@ -54,8 +54,8 @@ std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint6
 
 std::uint64_t leave_out_block(const std::string& spool_path, const spool::BlockInfo& block, const base::Error& error,
                               base::Clock& clock, base::Diagnostics& diagnostics) {
-  diagnostics.say(fmt::format("{}; {} of it {} lost, the others go on", error.message, base::count_of(block.records, "record"),
-                              block.records == 1 ? "is" : "are"));
+  diagnostics.say(fmt::format("{}; the block's {} lost, the other blocks are delivered", error.message,
+                              base::count_of(block.records, "record is", "records are")));
   if (auto asked = spool::report_damaged_block(spool_path, block.id, clock); !asked) {
     diagnostics.warn("damaged-block", fmt::format("cannot ask for block {} to be set aside: {}", block.id, asked.error().message));
   }

@@ -1,7 +1,7 @@
 #include "loki/pusher.h"
 
 #include "base/count.h"
-#include "loki/pusher_state.h"
+#include "loki/pusher_machine.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
@@ -25,19 +25,19 @@ constexpr base::Duration kTrimEvery = 5 * base::kSecond;
 
 }  // namespace
 
-Stream& Pusher::State::find_stream(std::string_view tenant, const record::LabelSetRef& labels) {
+StreamQueue& PusherMachine::find_stream(std::string_view tenant, const record::LabelSetRef& labels) {
   PushedStream pushed(*labels, tenant);
   std::string key = pushed.tenant;
   key += '\0';
   key += pushed.name;
-  // An escaped value may equal a value that was never escaped. The notes tell them apart.
+  // An escaped value may equal a value that was never escaped. The notes distinguish them.
   for (const auto& [name, value] : pushed.notes) (key += '\0') += value;
-  std::unique_ptr<Stream>& slot = streams[key];
+  std::unique_ptr<StreamQueue>& slot = streams[key];
   if (!slot) {
-    std::unique_ptr<Tenant>& of = tenants[pushed.tenant];
-    if (!of) of = std::make_unique<Tenant>(pushed.tenant, config.retry, config.seed + 7 + tenants.size());
+    std::unique_ptr<PushTenant>& of = tenants[pushed.tenant];
+    if (!of) of = std::make_unique<PushTenant>(pushed.tenant, config.retry, config.seed + 7 + tenants.size());
     ++of->streams;
-    slot = std::make_unique<Stream>();
+    slot = std::make_unique<StreamQueue>();
     slot->tenant = of.get();
     slot->labels = labels;
     slot->refusal = refuse_labels(pushed.labels, pushed.name, config.limits);
@@ -49,14 +49,14 @@ Stream& Pusher::State::find_stream(std::string_view tenant, const record::LabelS
   return *slot;
 }
 
-Stream& Pusher::State::stream_of(const record::Record& record) {
+StreamQueue& PusherMachine::stream_of(const record::Record& record) {
   Recent& last = recent[(reinterpret_cast<std::uintptr_t>(record.labels) >> 4) * 0x9E3779B97F4A7C15U >> 57];
   if (record.labels == last.labels && record.tenant == last.tenant) return *last.stream;
   Key key{record.labels, std::string(record.tenant)};
   auto found = known.find(key);
   if (found == known.end()) {
     auto labels = record::LabelSetRef::share(record.labels);
-    Stream& stream = find_stream(record.tenant.empty() ? std::string_view(config.tenant) : record.tenant, labels);
+    StreamQueue& stream = find_stream(record.tenant.empty() ? std::string_view(config.tenant) : record.tenant, labels);
     found = known.emplace(std::move(key), Known{std::move(labels), &stream}).first;
   }
   last.labels = record.labels;
@@ -65,17 +65,17 @@ Stream& Pusher::State::stream_of(const record::Record& record) {
   return *last.stream;
 }
 
-void Pusher::State::activate(Stream& stream) {
+void PusherMachine::activate(StreamQueue& stream) {
   if (stream.active) return;
   stream.active = true;
   active.push_back(&stream);
 }
 
-std::size_t Pusher::State::memory() const {
+std::size_t PusherMachine::memory() const {
   return pool.pages_in_use() * PagePool::kPage + body_bytes + tracked_records * kTrackedBytes;
 }
 
-void Pusher::State::reject(PushToken token, int status, const Refusal& refusal, const Stream& stream,
+void PusherMachine::reject(PushToken token, int status, const Refusal& refusal, const StreamQueue& stream,
                            const record::Record& record) {
   ++stats.rejected;
   auto of_reason = stats.rejected_by_reason.find(refusal.reason);
@@ -88,7 +88,7 @@ void Pusher::State::reject(PushToken token, int status, const Refusal& refusal, 
 }
 
 // A million records may be rejected for their time, so consecutive ones share one text.
-void Pusher::State::reject_for_time(TimeCheck found, base::Timestamp now, PushToken token, const Stream& stream,
+void PusherMachine::reject_for_time(TimeCheck found, base::Timestamp now, PushToken token, const StreamQueue& stream,
                                     const record::Record& record) {
   const std::string_view reason = found == TimeCheck::too_old ? "greater_than_max_sample_age" : "too_far_in_future";
   if (time_refusal_of != &stream || time_refusal.reason != reason) {
@@ -98,12 +98,12 @@ void Pusher::State::reject_for_time(TimeCheck found, base::Timestamp now, PushTo
   reject(token, 0, time_refusal, stream, record);
 }
 
-void Pusher::State::final_error(base::Error error) {
+void PusherMachine::final_error(base::Error error) {
   if (!failure) failure = std::move(error);
-  landed_one.notify_all();
+  completed_one.notify_all();
 }
 
-void Pusher::State::check_give_up(base::Monotonic now) {
+void PusherMachine::check_give_up(base::Monotonic now) {
   if (config.give_up <= 0 || failure) return;
   const auto give_up = [&](std::string_view cause) {
     final_error(base::fail(base::Code::network, "cannot push to {}: gave up after {}: {}; not delivered: {}", config.url,
@@ -116,22 +116,22 @@ void Pusher::State::check_give_up(base::Monotonic now) {
   }
   for (const auto& [name, tenant] : tenants)
     if (tenant->gate.failing() && now - tenant->gate.since() >= config.give_up) return give_up(tenant->cause);
-  for (const Stream* stream : active)
+  for (const StreamQueue* stream : active)
     if (stream->failing_since != 0 && now - stream->failing_since >= config.give_up)
-      return give_up(fmt::format("stream {} is refused all the time", stream->name));
+      return give_up(fmt::format("Loki refuses every try for stream {}", stream->name));
 }
 
-void Pusher::State::forget_idle_streams(base::Monotonic now) {
+void PusherMachine::forget_idle_streams(base::Monotonic now) {
   // When pods come and go quickly, the pods of the last fifteen minutes are many more than exist at one time.
   const bool many = streams.size() > kManyStreams;
   if (now - last_sweep < (many ? kManyIdle : base::kMinute)) return;
   last_sweep = now;
   const base::Duration longest = many ? kManyIdle : kIdleStream;
-  const auto idle = [&](const Stream& stream) {
-    return !stream.flying && !stream.holds() && !stream.left && now - stream.last_used > longest;
+  const auto idle = [&](const StreamQueue& stream) {
+    return !stream.in_flight && !stream.holds() && !stream.left && now - stream.last_used > longest;
   };
   std::erase_if(known, [&](const auto& entry) { return idle(*entry.second.stream); });
-  std::erase_if(active, [&](Stream* stream) { return idle(*stream); });
+  std::erase_if(active, [&](StreamQueue* stream) { return idle(*stream); });
   std::erase_if(streams, [&](const auto& entry) {
     if (!idle(*entry.second)) return false;
     set_behind(*entry.second, false);
@@ -144,44 +144,44 @@ void Pusher::State::forget_idle_streams(base::Monotonic now) {
 }
 
 // Returns the memory of a burst to the system. The result is when to call again.
-base::Monotonic Pusher::State::trim(base::Monotonic now) {
+base::Monotonic PusherMachine::trim(base::Monotonic now) {
   if (now >= next_trim) next_trim = pool.trim() ? base::after(now, kTrimEvery) : base::kNever;
   if (next_trim == base::kNever && pool.pages_in_use() > 0) next_trim = base::after(now, kTrimEvery);
   return next_trim;
 }
 
-std::string Pusher::State::undelivered() const {
+std::string PusherMachine::undelivered() const {
   if (stats.pending == 0) return {};
   base::Timestamp first = std::numeric_limits<base::Timestamp>::max();
-  const auto see = [&first](const Request& request) {
-    for (const Request::Piece& piece : request.pieces) first = std::min(first, piece.part.oldest);
+  const auto include = [&first](const PushRequest& request) {
+    for (const PushRequest::Piece& piece : request.pieces) first = std::min(first, piece.part.oldest);
   };
-  for (const Stream* stream : active) {
-    if (stream->retry) see(*stream->retry);
-    if (stream->aside) see(*stream->aside);
-    for (const Part& part : stream->closed) first = std::min(first, part.oldest);
+  for (const StreamQueue* stream : active) {
+    if (stream->retry) include(*stream->retry);
+    if (stream->aside) include(*stream->aside);
+    for (const StreamPart& part : stream->closed) first = std::min(first, part.oldest);
     if (stream->open) first = std::min(first, stream->open->oldest);
   }
-  for (const auto& [id, request] : flying) see(*request);
+  for (const auto& [id, request] : in_flight) include(*request);
   if (first == std::numeric_limits<base::Timestamp>::max()) return base::count_of(stats.pending, "record");
   return fmt::format("{}, the first of {}", base::count_of(stats.pending, "record"), record::to_rfc3339(first));
 }
 
 // A slow stream whose records can be left is bounded by must_leave() instead. The other streams get some memory on top while
 // slow ones hold theirs. A single stream may have filled the memory before Loki's first answer.
-bool Pusher::State::has_room(const Stream& stream) const {
+bool PusherMachine::has_room(const StreamQueue& stream) const {
   const bool leaves = can_leave && !target.failing();
   if (leaves && stream.slow) return true;
   if (memory() > (leaves && slow_bytes > 0 ? config.memory + slow_share() : config.memory)) return false;
   return !stream.slow || can_leave || slow_bytes <= slow_share();
 }
 
-base::Result<void> Pusher::State::wait_for_room(Lock& lock, Stream& stream) {
+base::Result<void> PusherMachine::wait_for_room(Lock& lock, StreamQueue& stream) {
   while (!has_room(stream)) {
     if (failure) return base::Error(*failure);
-    starved = true;
-    pump(lock);
-    starved = false;
+    input_waits = true;
+    send_due(lock);
+    input_waits = false;
     if (has_room(stream)) break;
     const base::Monotonic now = clock.monotonic();
     last_wait = now;
@@ -189,24 +189,25 @@ base::Result<void> Pusher::State::wait_for_room(Lock& lock, Stream& stream) {
     if (stream.slow && memory() <= config.memory && !catch_up.active()) {
       diagnostics.warn(
           "stream-full",
-          fmt::format("stream {} holds up the input: Loki does not take it as fast as it comes, and {} of it and its like wait",
-                      stream.name, record::print_size(slow_bytes)));
+          fmt::format(
+              "stream {} holds up the input: Loki takes its records more slowly than they come, and {} of slow streams wait",
+              stream.name, record::print_size(slow_bytes)));
     }
     if (stop != nullptr && now >= stop->deadline(now)) {
       return base::fail(base::Code::interrupted, "cannot push the rest to {}: {}; not delivered: {}", config.url,
                         stop->stopped() ? "stopped" : "the process in front of this one died", undelivered());
     }
     // Only a full pusher comes here, so these few wake-ups to check clock and stop cost nothing.
-    landed_one.wait_for(lock, std::chrono::milliseconds(50));
-    tell_waiting(lock);
+    completed_one.wait_for(lock, std::chrono::milliseconds(50));
+    report_waiting(lock);
   }
   return {};
 }
 
-void Pusher::State::tell_waiting(Lock& lock) {
+void PusherMachine::report_waiting(Lock& lock) {
   if (ledger == nullptr) return;
   lock.unlock();
-  ledger->waiting();
+  ledger->input_waits();
   lock.lock();
 }
 
@@ -214,7 +215,7 @@ void Pusher::State::tell_waiting(Lock& lock) {
 // the requests in flight are sent again, and of a small request Loki drops the repeats. A stream that logs fast gets larger
 // requests, so that it is not slower than its log. Old data gets larger ones too, so that fewer streams are in flight: old data
 // shares no request.
-std::size_t Pusher::State::most_of(const Stream& stream, base::Timestamp next, base::Timestamp now) const {
+std::size_t PusherMachine::part_limit(const StreamQueue& stream, base::Timestamp next, base::Timestamp now) const {
   std::size_t most = std::min(config.stream_bytes, request_bytes);
   if (stream.open) {
     const base::Timestamp oldest = std::min(stream.open->oldest, next);
@@ -224,20 +225,20 @@ std::size_t Pusher::State::most_of(const Stream& stream, base::Timestamp next, b
   return stream.behind ? std::min(most, catch_up.request_bytes()) : most;
 }
 
-void Pusher::State::close_open(Stream& stream) {
+void PusherMachine::close_open(StreamQueue& stream) {
   stream.closed.push_back(std::move(*stream.open));
   stream.open.reset();
 }
 
-base::Result<void> Pusher::State::take(Stream& stream, const record::Record& record, PushToken token, bool& full) {
+base::Result<void> PusherMachine::take(StreamQueue& stream, const record::Record& record, PushToken token, bool& full) {
   full = false;
   ++stats.taken;
   if (stream.refusal) {
     reject(token, 0, *stream.refusal, stream, record);
     return {};
   }
-  const base::Timestamp now = roughly_now();
-  if (judges) {
+  const base::Timestamp now = rough_time();
+  if (may_judge_time) {
     if (const TimeCheck found = check_time(record.timestamp, now, config.limits); found != TimeCheck::fine) {
       reject_for_time(found, now, token, stream, record);
       return {};
@@ -250,7 +251,7 @@ base::Result<void> Pusher::State::take(Stream& stream, const record::Record& rec
   const EncodedEntry& entry = encoder.prepared();
   if (entry.invalid != 0) ++stats.repaired;
   if (entry.renamed != 0) ++stats.renamed;
-  const std::size_t most = most_of(stream, record.timestamp, now);
+  const std::size_t most = part_limit(stream, record.timestamp, now);
   if (stream.open && stream.open->raw + entry.raw > most) {
     close_open(stream);
     full = true;
@@ -262,7 +263,7 @@ base::Result<void> Pusher::State::take(Stream& stream, const record::Record& rec
     stream.last_used = stream.open->opened;
     activate(stream);
   }
-  Part& part = *stream.open;
+  StreamPart& part = *stream.open;
   encoder.append(part.bytes);
   ++part.records;
   part.raw += entry.raw;
@@ -273,7 +274,7 @@ base::Result<void> Pusher::State::take(Stream& stream, const record::Record& rec
     ++tracked_records;
   }
   ++stats.pending;
-  grow(stream, static_cast<std::ptrdiff_t>(entry.raw));
+  add_waiting(stream, static_cast<std::ptrdiff_t>(entry.raw));
   if (part.records >= config.request_records || part.raw >= most) {
     close_open(stream);
     full = true;
@@ -282,20 +283,20 @@ base::Result<void> Pusher::State::take(Stream& stream, const record::Record& rec
 }
 
 Pusher::Pusher(PusherConfig config, base::Clock& clock, base::Diagnostics& diagnostics, const base::Stop* stop, PushLedger* ledger)
-    : state_(std::make_unique<State>(std::move(config), clock, diagnostics, stop, ledger)) {}
+    : machine_(std::make_unique<PusherMachine>(std::move(config), clock, diagnostics, stop, ledger)) {}
 
 Pusher::~Pusher() = default;
 
 void Pusher::attach(http::Transport& transport) {
-  const std::lock_guard lock(state_->mutex);
-  state_->transport = &transport;
+  const std::lock_guard lock(machine_->mutex);
+  machine_->transport = &transport;
 }
 
 base::Result<StreamNumber> Pusher::add(const record::Record& record, PushToken token, bool backlog) {
-  State& s = *state_;
-  State::Lock lock(s.mutex);
+  PusherMachine& s = *machine_;
+  PusherMachine::Lock lock(s.mutex);
   if (s.failure) return base::Error(*s.failure);
-  Stream& stream = s.stream_of(record);
+  StreamQueue& stream = s.stream_of(record);
   if (stream.left) return stream.number;
   if ((backlog || s.all_backlog) && s.catch_up.active()) s.set_behind(stream, true);
   if (stream.slow && s.must_leave(stream)) {
@@ -307,7 +308,7 @@ base::Result<StreamNumber> Pusher::add(const record::Record& record, PushToken t
   }
   bool full = false;
   if (auto taken = s.take(stream, record, token, full); !taken) return std::move(taken).error();
-  if (full) s.pump(lock);
+  if (full) s.send_due(lock);
   if (!s.has_room(stream)) {
     if (auto room = s.wait_for_room(lock, stream); !room) return std::move(room).error();
   }
@@ -315,50 +316,50 @@ base::Result<StreamNumber> Pusher::add(const record::Record& record, PushToken t
 }
 
 base::Result<void> Pusher::add_again(const record::Record& record, PushToken token) {
-  State& s = *state_;
-  State::Lock lock(s.mutex);
+  PusherMachine& s = *machine_;
+  PusherMachine::Lock lock(s.mutex);
   if (s.failure) return base::Error(*s.failure);
   bool full = false;
   if (auto taken = s.take(s.stream_of(record), record, token, full); !taken) return taken;
-  if (full) s.pump(lock);
+  if (full) s.send_due(lock);
   return {};
 }
 
 base::Result<base::Monotonic> Pusher::tick(base::Monotonic now, bool more_follows) {
-  State& s = *state_;
-  State::Lock lock(s.mutex);
-  s.looks = 0;
+  PusherMachine& s = *machine_;
+  PusherMachine::Lock lock(s.mutex);
+  s.clock_calls = 0;
   if (more_follows && !s.more_follows) s.rested = now - std::exchange(s.last_input, now) >= s.config.wait;
   s.more_follows = more_follows;
   s.check_give_up(now);
   s.forget_idle_streams(now);
-  s.watch_usual(now);
+  s.measure_usual_rate(now);
   s.end_catch_up(now);
-  s.pump(lock);
+  s.send_due(lock);
   if (s.failure) return base::Error(*s.failure);
   return s.wait_deadline(now);
 }
 
 base::Monotonic Pusher::timer(base::Monotonic now) {
-  State& s = *state_;
-  State::Lock lock(s.mutex);
+  PusherMachine& s = *machine_;
+  PusherMachine::Lock lock(s.mutex);
   s.check_give_up(now);
-  s.pump(lock);
+  s.send_due(lock);
   return std::min(s.retry_deadline(now), s.trim(now));
 }
 
 base::Result<bool> Pusher::drain(base::Monotonic deadline) {
-  State& s = *state_;
-  State::Lock lock(s.mutex);
+  PusherMachine& s = *machine_;
+  PusherMachine::Lock lock(s.mutex);
   s.draining = true;
   const bool last = deadline == base::kNever;
   bool drained = true;
   while (s.stats.pending > 0 && !s.failure) {
-    s.pump(lock);
+    s.send_due(lock);
     if (s.stats.pending == 0) break;
     const base::Monotonic now = s.clock.monotonic();
     s.check_give_up(now);
-    if (last && s.target.failing() && (s.stop == nullptr || !s.stop->stopped())) s.tell_end();
+    if (last && s.target.failing() && (s.stop == nullptr || !s.stop->stopped())) s.report_end();
     // The input may have ended by itself, without a deadline, before the signal came.
     if (s.stop != nullptr && deadline == base::kNever) deadline = s.stop->deadline(now);
     // Records that wait for a failing target or a parked stream come again at the next start.
@@ -370,8 +371,8 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
       drained = false;
       break;
     }
-    s.landed_one.wait_for(lock, std::chrono::milliseconds(100));
-    s.tell_waiting(lock);
+    s.completed_one.wait_for(lock, std::chrono::milliseconds(100));
+    s.report_waiting(lock);
   }
   s.draining = false;
   if (s.failure) return base::Error(*s.failure);
@@ -379,35 +380,35 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
 }
 
 PusherStats Pusher::stats() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->stats;
+  const std::lock_guard lock(machine_->mutex);
+  return machine_->stats;
 }
 
 std::size_t Pusher::memory_in_use() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->memory();
+  const std::lock_guard lock(machine_->mutex);
+  return machine_->memory();
 }
 
 std::string Pusher::undelivered() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->undelivered();
+  const std::lock_guard lock(machine_->mutex);
+  return machine_->undelivered();
 }
 
-void Pusher::each_pending(const std::function<void(PushToken)>& see) const {
-  const std::lock_guard lock(state_->mutex);
-  const auto of_part = [&see](const auto& part) {
-    for (const PushToken token : part.tokens) see(token);
+void Pusher::each_pending(const std::function<void(PushToken)>& visit) const {
+  const std::lock_guard lock(machine_->mutex);
+  const auto of_part = [&visit](const auto& part) {
+    for (const PushToken token : part.tokens) visit(token);
   };
   const auto of_request = [&](const auto& request) {
     for (const auto& piece : request.pieces) of_part(piece.part);
   };
-  for (const auto* stream : state_->active) {
+  for (const auto* stream : machine_->active) {
     if (stream->retry) of_request(*stream->retry);
     if (stream->aside) of_request(*stream->aside);
     for (const auto& part : stream->closed) of_part(part);
     if (stream->open) of_part(*stream->open);
   }
-  for (const auto& [id, request] : state_->flying) of_request(*request);
+  for (const auto& [id, request] : machine_->in_flight) of_request(*request);
 }
 
 }  // namespace weir::loki

@@ -64,7 +64,7 @@ class PushLedger {
   virtual void rejected(PushToken token, const RejectedRecord& rejected) = 0;
   // The input waits for room, or for the end. Called several times a second without the lock, on the input's thread. It may
   // block.
-  virtual void waiting() {}
+  virtual void input_waits() {}
 };
 
 struct PusherConfig {
@@ -115,6 +115,8 @@ struct PusherStats {
 };
 
 // add(), add_again(), tick() and drain() belong to one thread. The timer and the completions run on the transport's thread.
+struct PusherMachine;  // pusher_machine.h
+
 // Destroy the transport before the pusher.
 class Pusher {
  public:
@@ -129,14 +131,15 @@ class Pusher {
   // number. May block. Errors are final: gave up, trouble with the target, interrupted.
   base::Result<StreamNumber> add(const record::Record& record, PushToken token, bool backlog = false);
 
-  // The next four functions are for can_leave only. hungry(): streams whose records were left and that want more, in no order.
-  [[nodiscard]] std::vector<StreamNumber> hungry();
+  // The next four functions are for can_leave only. streams_wanting_more(): streams with left records that
+  // want more of them, in no order.
+  [[nodiscard]] std::vector<StreamNumber> streams_wanting_more();
   // Takes a record of such a stream. Call it in the stream's order. Never blocks.
   base::Result<void> add_again(const record::Record& record, PushToken token);
   // The stream has no left records: its records come through add() again.
   void resume(StreamNumber stream);
   // The records cannot be read again after all. Streams that have none left keep all their records, and add() blocks instead.
-  void leave_no_more();
+  void stop_leaving();
 
   // There is a backlog from before the start. add() marks all of its records.
   void begin_backlog();
@@ -164,12 +167,11 @@ class Pusher {
   [[nodiscard]] std::size_t memory_in_use() const;
   // "12 records, the first of 2024-05-01T10:00:00Z", about the pending records; "" when there are none.
   [[nodiscard]] std::string undelivered() const;
-  // Calls `see` with the tokens of the pending records, in no order. No calls when records are not tracked.
-  void each_pending(const std::function<void(PushToken)>& see) const;
+  // Calls `visit` with the tokens of the pending records, in no order. No calls when records are not tracked.
+  void each_pending(const std::function<void(PushToken)>& visit) const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<PusherMachine> machine_;
 };
 
 }  // namespace weir::loki

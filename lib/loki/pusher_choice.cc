@@ -1,5 +1,5 @@
 // What to send next, and when.
-#include "loki/pusher_state.h"
+#include "loki/pusher_machine.h"
 
 #include <algorithm>
 
@@ -14,40 +14,40 @@ constexpr std::size_t kKeptForPacking = 512 << 10;
 
 }  // namespace
 
-bool Pusher::State::ready(const Stream& stream, base::Monotonic now) const {
+bool PusherMachine::ready(const StreamQueue& stream, base::Monotonic now) const {
   if (draining || stream.retry || !stream.closed.empty()) return true;
   return stream.open && now >= company_until(*stream.open);
 }
 
 // Requests are the cost, so the wait is counted from the latest request. Input after a quiet time goes at once, because no
 // company will come or it has been gathered before.
-base::Monotonic Pusher::State::company_until(const Part& part) const {
+base::Monotonic PusherMachine::company_until(const StreamPart& part) const {
   if (rested && !more_follows) return part.opened;
   return base::after(more_follows ? part.opened : std::min(part.opened, last_request), config.wait);
 }
 
 // When the waits of the stream are over. kNever when an answer must come first.
-base::Monotonic Pusher::State::ready_at(Stream& stream, base::Monotonic now) {
-  if (stream.flying) return base::kNever;
-  Tenant& tenant = *stream.tenant;
+base::Monotonic PusherMachine::ready_at(StreamQueue& stream, base::Monotonic now) {
+  if (stream.in_flight) return base::kNever;
+  PushTenant& tenant = *stream.tenant;
   base::Monotonic at = std::max({now, stream.not_before, stream.pace.ready_at(now), tenant.pace.ready_at(now)});
-  if (tenant.gate.failing()) at = tenant.flying > 0 ? base::kNever : std::max(at, tenant.gate.retry_at());
+  if (tenant.gate.failing()) at = tenant.in_flight > 0 ? base::kNever : std::max(at, tenant.gate.retry_at());
   if (stream.behind) at = std::max(at, catch_up.ready_at(now));
   return at;
 }
 
-bool Pusher::State::parked(Stream& stream, base::Monotonic now) { return ready_at(stream, now) > now; }
+bool PusherMachine::parked(StreamQueue& stream, base::Monotonic now) { return ready_at(stream, now) > now; }
 
-bool Pusher::State::goes_alone(Stream& stream, base::Monotonic now, base::Timestamp wall) {
+bool PusherMachine::goes_alone(StreamQueue& stream, base::Monotonic now, base::Timestamp wall) {
   if (!stream.trusted || stream.retry) return true;
-  const Part& part = stream.closed.empty() ? *stream.open : stream.closed.front();
+  const StreamPart& part = stream.closed.empty() ? *stream.open : stream.closed.front();
   if (part.oldest < wall - config.old) return true;
   if (stream.newest_sent != std::numeric_limits<base::Timestamp>::min() && part.oldest < stream.newest_sent - kBehind) return true;
   return stream.pace.near_limit(now);
 }
 
-void Pusher::State::take_part(Request& request, Stream& stream, base::Monotonic now) {
-  Part part(pool);
+void PusherMachine::take_part(PushRequest& request, StreamQueue& stream, base::Monotonic now) {
+  StreamPart part(pool);
   if (!stream.closed.empty()) {
     part = std::move(stream.closed.front());
     stream.closed.erase(stream.closed.begin());
@@ -55,8 +55,8 @@ void Pusher::State::take_part(Request& request, Stream& stream, base::Monotonic 
     part = std::move(*stream.open);
     stream.open.reset();
   }
-  grow(stream, -static_cast<std::ptrdiff_t>(part.raw));
-  stream.flying = true;
+  add_waiting(stream, -static_cast<std::ptrdiff_t>(part.raw));
+  stream.in_flight = true;
   stream.pace.spend(part.raw, now);
   stream.tenant->pace.spend(part.raw, now);
   if (stream.behind) {
@@ -68,17 +68,17 @@ void Pusher::State::take_part(Request& request, Stream& stream, base::Monotonic 
   request.pieces.push_back({&stream, std::move(part)});
 }
 
-std::unique_ptr<Request> Pusher::State::gather(Stream& first, base::Monotonic now) {
+std::unique_ptr<PushRequest> PusherMachine::gather(StreamQueue& first, base::Monotonic now) {
   if (target.failing()) {
     shorten_next(first, config.probe_bytes);
     if (failure) return nullptr;
   }
   if (first.retry) {
-    first.flying = true;
+    first.in_flight = true;
     if (first.behind) catch_up.spend(first.retry->raw, now);
     return std::move(first.retry);
   }
-  auto request = std::make_unique<Request>();
+  auto request = std::make_unique<PushRequest>();
   const base::Timestamp wall = clock.wall();
   const bool alone = goes_alone(first, now, wall) || target.failing() || first.tenant->gate.failing();
   take_part(*request, first, now);
@@ -86,9 +86,9 @@ std::unique_ptr<Request> Pusher::State::gather(Stream& first, base::Monotonic no
   // The first stream is due. Every other stream of the tenant that holds something comes along, due or not. That makes one
   // request of many.
   for (std::size_t i = 0; i < active.size(); ++i) {
-    Stream& stream = *active[(turn + i) % active.size()];
+    StreamQueue& stream = *active[(turn + i) % active.size()];
     if (!stream.holds() || stream.retry || stream.tenant != first.tenant || parked(stream, now)) continue;
-    const Part& part = stream.closed.empty() ? *stream.open : stream.closed.front();
+    const StreamPart& part = stream.closed.empty() ? *stream.open : stream.closed.front();
     if (request->raw + part.raw > request_bytes || request->records + part.records > config.request_records) continue;
     if (goes_alone(stream, now, wall)) continue;
     take_part(*request, stream, now);
@@ -98,11 +98,11 @@ std::unique_ptr<Request> Pusher::State::gather(Stream& first, base::Monotonic no
 
 // Streams take turns. The order of preference: a stream that is due, a full request of streams that may share one, and when
 // add() waits for room, the stream that holds the most.
-std::unique_ptr<Request> Pusher::State::choose(base::Monotonic now) {
+std::unique_ptr<PushRequest> PusherMachine::choose(base::Monotonic now) {
   std::size_t kept = 0;
   std::size_t kept_before_turn = 0;
   for (std::size_t i = 0; i < active.size(); ++i) {
-    Stream* stream = active[i];
+    StreamQueue* stream = active[i];
     stream->active = stream->holds();
     if (i < turn && stream->active) ++kept_before_turn;
     if (stream->active) active[kept++] = stream;
@@ -111,14 +111,14 @@ std::unique_ptr<Request> Pusher::State::choose(base::Monotonic now) {
   if (active.empty()) return nullptr;
   turn = kept_before_turn % active.size();
   const base::Timestamp wall = clock.wall();
-  Stream* due = nullptr;
-  Stream* largest = nullptr;
-  Stream* shared = nullptr;
+  StreamQueue* due = nullptr;
+  StreamQueue* largest = nullptr;
+  StreamQueue* shared = nullptr;
   std::size_t largest_bytes = 0;
   std::size_t shared_bytes = 0;
   std::size_t due_at = 0;
   for (std::size_t i = 0; i < active.size() && due == nullptr; ++i) {
-    Stream& stream = *active[(turn + i) % active.size()];
+    StreamQueue& stream = *active[(turn + i) % active.size()];
     if (parked(stream, now)) continue;
     if (ready(stream, now)) {
       due = &stream;
@@ -139,23 +139,23 @@ std::unique_ptr<Request> Pusher::State::choose(base::Monotonic now) {
     if (turn >= active.size()) turn -= active.size();
   } else if (shared != nullptr && shared_bytes >= request_bytes) {
     due = shared;
-  } else if (starved) {
+  } else if (input_waits) {
     due = largest;
   }
   return due == nullptr ? nullptr : gather(*due, now);
 }
 
-void Pusher::State::fly(std::unique_ptr<Request> request, Lock& lock) {
-  Tenant& tenant = *request->pieces.front().stream->tenant;
+void PusherMachine::send(std::unique_ptr<PushRequest> request, Lock& lock) {
+  PushTenant& tenant = *request->pieces.front().stream->tenant;
   ++slots_used;
-  ++tenant.flying;
+  ++tenant.in_flight;
   if (request->body.empty()) {
     std::string scratch = std::exchange(packing, {});
     lock.unlock();
     std::vector<BodyStream> streams_of_body;
-    for (const Request::Piece& piece : request->pieces) streams_of_body.push_back({piece.stream->name, &piece.part.bytes});
+    for (const PushRequest::Piece& piece : request->pieces) streams_of_body.push_back({piece.stream->name, &piece.part.bytes});
     request->body = encode_body(streams_of_body, scratch);
-    for (Request::Piece& piece : request->pieces) piece.part.bytes.clear();
+    for (PushRequest::Piece& piece : request->pieces) piece.part.bytes.clear();
     lock.lock();
     if (scratch.capacity() <= kKeptForPacking) packing = std::move(scratch);
     body_bytes += request->body.size();
@@ -173,21 +173,21 @@ void Pusher::State::fly(std::unique_ptr<Request> request, Lock& lock) {
   http.body_view = request->body;
   request->sent = last_request = clock.monotonic();
   const std::uint64_t id = next_id++;
-  flying.emplace(id, std::move(request));
-  transport->submit(std::move(http), [this, id](base::Result<http::Response> result) { landed(id, std::move(result)); });
+  in_flight.emplace(id, std::move(request));
+  transport->submit(std::move(http), [this, id](base::Result<http::Response> result) { completed(id, std::move(result)); });
 }
 
-void Pusher::State::pump(Lock& lock) {
+void PusherMachine::send_due(Lock& lock) {
   while (transport != nullptr && !failure) {
     const base::Monotonic now = clock.monotonic();
     if (slots_used >= config.parallel || !target.admits(now, slots_used)) return;
     auto request = choose(now);
     if (!request) return;
-    fly(std::move(request), lock);
+    send(std::move(request), lock);
   }
 }
 
-base::Monotonic Pusher::State::retry_deadline(base::Monotonic now) {
+base::Monotonic PusherMachine::retry_deadline(base::Monotonic now) {
   if (failure || active.empty()) return base::kNever;
   base::Monotonic deadline = base::kNever;
   if (target.failing()) {
@@ -195,8 +195,8 @@ base::Monotonic Pusher::State::retry_deadline(base::Monotonic now) {
     if (config.give_up > 0) deadline = std::min(deadline, target.since() + config.give_up);
     return deadline;
   }
-  for (Stream* stream : active) {
-    if (stream->flying || !stream->holds()) continue;
+  for (StreamQueue* stream : active) {
+    if (stream->in_flight || !stream->holds()) continue;
     const base::Monotonic at = ready_at(*stream, now);
     if (at > now) deadline = std::min(deadline, at);
     if (config.give_up > 0 && stream->failing_since != 0) deadline = std::min(deadline, stream->failing_since + config.give_up);
@@ -206,9 +206,9 @@ base::Monotonic Pusher::State::retry_deadline(base::Monotonic now) {
   return deadline;
 }
 
-base::Monotonic Pusher::State::wait_deadline(base::Monotonic now) const {
+base::Monotonic PusherMachine::wait_deadline(base::Monotonic now) const {
   base::Monotonic deadline = base::kNever;
-  for (const Stream* stream : active) {
+  for (const StreamQueue* stream : active) {
     if (!stream->open) continue;
     if (const base::Monotonic until = company_until(*stream->open); until > now) deadline = std::min(deadline, until);
   }

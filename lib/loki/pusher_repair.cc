@@ -1,5 +1,5 @@
 // Requests of which Loki stored a part or nothing: which records are guilty, and what is sent again.
-#include "loki/pusher_state.h"
+#include "loki/pusher_machine.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
@@ -32,7 +32,7 @@ bool same_stream(std::string_view named, std::string_view ours) {
 
 }  // namespace
 
-std::optional<DecodedBody> Pusher::State::open_body(const Request& request) {
+std::optional<DecodedBody> PusherMachine::open_body(const PushRequest& request) {
   auto decoded = decode_body(request.body);
   if (decoded && decoded->streams.size() == request.pieces.size()) return std::move(*decoded);
   final_error(base::fail(base::Code::bug, "cannot read a request of our own: {}",
@@ -40,8 +40,8 @@ std::optional<DecodedBody> Pusher::State::open_body(const Request& request) {
   return std::nullopt;
 }
 
-Part Pusher::State::part_of(const Part& original, const DecodedStream& decoded, std::span<const std::size_t> indices) {
-  Part part(pool);
+StreamPart PusherMachine::part_of(const StreamPart& original, const DecodedStream& decoded, std::span<const std::size_t> indices) {
+  StreamPart part(pool);
   part.opened = original.opened;
   for (const std::size_t i : indices) {
     const DecodedEntry& entry = decoded.entries[i];
@@ -55,42 +55,42 @@ Part Pusher::State::part_of(const Part& original, const DecodedStream& decoded, 
   return part;
 }
 
-Part Pusher::State::part_of_all(const Part& original, const DecodedStream& decoded) {
+StreamPart PusherMachine::part_of_all(const StreamPart& original, const DecodedStream& decoded) {
   std::vector<std::size_t> all(decoded.entries.size());
   std::iota(all.begin(), all.end(), 0);
-  Part part = part_of(original, decoded, all);
+  StreamPart part = part_of(original, decoded, all);
   part.trial = original.trial;
   return part;
 }
 
 // Puts the part in front of what the stream holds.
-void Pusher::State::put_back(Stream& stream, Part part) {
-  grow(stream, static_cast<std::ptrdiff_t>(part.raw));
+void PusherMachine::put_back(StreamQueue& stream, StreamPart part) {
+  add_waiting(stream, static_cast<std::ptrdiff_t>(part.raw));
   stream.closed.insert(stream.closed.begin(), std::move(part));
   activate(stream);
 }
 
 // Shortens what the stream sends next to one record, or to more up to `bytes`. The rest comes after that.
-void Pusher::State::shorten_next(Stream& stream, std::size_t bytes) {
+void PusherMachine::shorten_next(StreamQueue& stream, std::size_t bytes) {
   if (!stream.retry && stream.closed.empty()) close_open(stream);
-  const bool again = stream.retry != nullptr;
-  const Part& next = again ? stream.retry->pieces.front().part : stream.closed.front();
+  const bool resend = stream.retry != nullptr;
+  const StreamPart& next = resend ? stream.retry->pieces.front().part : stream.closed.front();
   if (next.raw <= bytes || next.records == 1) return;
-  if (!again) {
-    stream.retry = std::make_unique<Request>();
-    Request& request = *stream.retry;
+  if (!resend) {
+    stream.retry = std::make_unique<PushRequest>();
+    PushRequest& request = *stream.retry;
     const BodyStream entries{stream.name, &next.bytes};
     request.body = encode_body({&entries, 1});
     request.pieces.push_back({&stream, std::move(stream.closed.front())});
     stream.closed.erase(stream.closed.begin());
-    grow(stream, -static_cast<std::ptrdiff_t>(request.pieces.front().part.raw));
+    add_waiting(stream, -static_cast<std::ptrdiff_t>(request.pieces.front().part.raw));
     body_bytes += request.body.size();
   }
-  const std::unique_ptr<Request> whole = std::move(stream.retry);
+  const std::unique_ptr<PushRequest> whole = std::move(stream.retry);
   body_bytes -= whole->body.size();
   const auto decoded = open_body(*whole);
   if (!decoded) return;
-  const Part& original = whole->pieces.front().part;
+  const StreamPart& original = whole->pieces.front().part;
   const DecodedStream& entries = decoded->streams.front();
   std::vector<std::size_t> all(entries.entries.size());
   std::iota(all.begin(), all.end(), 0);
@@ -98,13 +98,13 @@ void Pusher::State::shorten_next(Stream& stream, std::size_t bytes) {
   for (std::size_t raw = entries.entries[0].raw(); count + 1 < all.size() && (raw += entries.entries[count].raw()) <= bytes;)
     ++count;
   const std::span<const std::size_t> indices(all);
-  Part rest = part_of(original, entries, indices.subspan(count));
-  if (original.trial.answers > 0) rest.trial = original.trial.of_a_piece();
+  StreamPart rest = part_of(original, entries, indices.subspan(count));
+  if (original.trial.answers > 0) rest.trial = original.trial.for_part();
   put_back(stream, std::move(rest));
-  Part head = part_of(original, entries, indices.first(count));
+  StreamPart head = part_of(original, entries, indices.first(count));
   head.trial = original.trial;
-  if (!again) return put_back(stream, std::move(head));
-  auto request = std::make_unique<Request>();
+  if (!resend) return put_back(stream, std::move(head));
+  auto request = std::make_unique<PushRequest>();
   const BodyStream body{stream.name, &head.bytes};
   request->body = encode_body({&body, 1});
   head.bytes.clear();
@@ -118,15 +118,15 @@ void Pusher::State::shorten_next(Stream& stream, std::size_t bytes) {
 
 // One record keeps failing while nothing else passes. The record behind it is tried in its place, to find out whether the
 // record or the target is the trouble.
-void Pusher::State::put_aside(std::unique_ptr<Request> request) {
-  Stream& stream = *request->pieces.front().stream;
+void PusherMachine::put_aside(std::unique_ptr<PushRequest> request) {
+  StreamQueue& stream = *request->pieces.front().stream;
   body_bytes += request->body.size();
   stream.aside = std::move(request);
   stream.trusted = false;
   if (stream.closed.empty()) close_open(stream);
-  Part next = std::move(stream.closed.front());
+  StreamPart next = std::move(stream.closed.front());
   stream.closed.erase(stream.closed.begin());
-  grow(stream, -static_cast<std::ptrdiff_t>(next.raw));
+  add_waiting(stream, -static_cast<std::ptrdiff_t>(next.raw));
   const BodyStream entries{stream.name, &next.bytes};
   const auto decoded = decode_body(encode_body({&entries, 1}));
   if (!decoded || decoded->streams.size() != 1) return final_error(base::fail(base::Code::bug, "cannot read records of our own"));
@@ -138,7 +138,7 @@ void Pusher::State::put_aside(std::unique_ptr<Request> request) {
 }
 
 // `guilty` pairs the index of an entry with the index of the complaint about it.
-void Pusher::State::refuse_piece(Request::Piece& piece, const DecodedStream& decoded,
+void PusherMachine::refuse_piece(PushRequest::Piece& piece, const DecodedStream& decoded,
                                  const std::vector<std::pair<std::size_t, std::size_t>>& guilty, const std::vector<Complaint>& why,
                                  int status) {
   std::vector<bool> refused(decoded.entries.size());
@@ -159,7 +159,7 @@ void Pusher::State::refuse_piece(Request::Piece& piece, const DecodedStream& dec
   deliver_part(piece, &refused);
 }
 
-void Pusher::State::refuse_whole(Request::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status,
+void PusherMachine::refuse_whole(PushRequest::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status,
                                  std::string_view text) {
   std::vector<Complaint> why(1);
   why[0].reason = reason;
@@ -170,7 +170,7 @@ void Pusher::State::refuse_whole(Request::Piece& piece, const DecodedStream& dec
 }
 
 // Every record that no complaint is about is stored. Sending it again would only make repeats.
-void Pusher::State::stored_but_for(std::unique_ptr<Request> request, const http::Response& response) {
+void PusherMachine::stored_but_for(std::unique_ptr<PushRequest> request, const http::Response& response) {
   const auto decoded = open_body(*request);
   if (!decoded) return;
   passed(*request);
@@ -178,7 +178,7 @@ void Pusher::State::stored_but_for(std::unique_ptr<Request> request, const http:
   const std::vector<Complaint> why = complaints(response.body);
   std::vector<bool> found(why.size());
   for (std::size_t i = 0; i < request->pieces.size(); ++i) {
-    Request::Piece& piece = request->pieces[i];
+    PushRequest::Piece& piece = request->pieces[i];
     const DecodedStream& stream = decoded->streams[i];
     std::vector<std::pair<std::size_t, std::size_t>> guilty;
     bool more_may_be = false;
@@ -212,10 +212,10 @@ void Pusher::State::stored_but_for(std::unique_ptr<Request> request, const http:
       blamed.push_back(entry);
       only.entries.push_back(stream.entries[entry]);
     }
-    Part once_more = part_of(piece.part, stream, rest);
+    StreamPart unblamed = part_of(piece.part, stream, rest);
     piece.part = part_of(piece.part, stream, blamed);
     refuse_piece(piece, only, guilty, why, response.status);
-    if (once_more.records > 0) put_back(*piece.stream, std::move(once_more));
+    if (unblamed.records > 0) put_back(*piece.stream, std::move(unblamed));
   }
   // Some records were refused, but the text does not show which. They count as rejected, so the number of delivered records
   // stays true.
@@ -231,21 +231,21 @@ void Pusher::State::stored_but_for(std::unique_ptr<Request> request, const http:
 
 // Entries without metadata were stored, except those that another complaint is about. The others go again without metadata, or
 // are rejected when metadata must be kept.
-void Pusher::State::without_metadata(std::unique_ptr<Request> request, const http::Response& response) {
+void PusherMachine::without_metadata(std::unique_ptr<PushRequest> request, const http::Response& response) {
   const auto decoded = open_body(*request);
   if (!decoded) return;
   passed(*request);
   const bool keep = config.metadata == PusherConfig::Metadata::keep;
-  if (!keep && !std::exchange(metadata_said, true))
-    diagnostics.say(
-        fmt::format("{} takes no structured metadata: records go without it (--metadata keep rejects them instead)", config.url));
+  if (!keep && !std::exchange(metadata_reported, true))
+    diagnostics.say(fmt::format(
+        "{} takes no structured metadata: records are sent without it (--metadata keep rejects them instead)", config.url));
   if (!keep) encoder.set_metadata(false);
   std::vector<Complaint> why = complaints(response.body);
   Complaint& disallowed = why.emplace_back();
   disallowed.reason = "disallowed_structured_metadata";
   disallowed.text = first_line(response.body);
   for (std::size_t i = 0; i < request->pieces.size(); ++i) {
-    Request::Piece& piece = request->pieces[i];
+    PushRequest::Piece& piece = request->pieces[i];
     const DecodedStream& stream = decoded->streams[i];
     DecodedStream bare{stream.labels, {}};  // the entries that were sent without metadata
     std::vector<std::size_t> with, without;
@@ -269,46 +269,45 @@ void Pusher::State::without_metadata(std::unique_ptr<Request> request, const htt
       refuse_piece(piece, stream, guilty, why, response.status);
       continue;
     }
-    Part again(pool);
-    again.opened = piece.part.opened;
+    StreamPart bare_part(pool);
+    bare_part.opened = piece.part.opened;
     for (const std::size_t entry : with) {
       record::Record record;
       record.timestamp = stream.entries[entry].timestamp;
       record.line = record::Text::bytes(stream.entries[entry].line);
       static_cast<void>(encoder.prepare(record, piece.stream->name, std::nullopt));
-      encoder.append(again.bytes);
-      again.raw += stream.entries[entry].line.size();
+      encoder.append(bare_part.bytes);
+      bare_part.raw += stream.entries[entry].line.size();
     }
-    const Part facts = part_of(piece.part, stream, with);
-    again.records = facts.records;
-    again.first = facts.first;
-    again.oldest = facts.oldest;
-    again.newest = facts.newest;
-    again.tokens = facts.tokens;
+    const StreamPart facts = part_of(piece.part, stream, with);
+    bare_part.records = facts.records;
+    bare_part.first = facts.first;
+    bare_part.oldest = facts.oldest;
+    bare_part.newest = facts.newest;
+    bare_part.tokens = facts.tokens;
     piece.part = part_of(piece.part, stream, without);
     if (!without.empty()) refuse_piece(piece, bare, guilty_of_bare, why, response.status);
     piece.stream->trusted = false;
-    if (!with.empty()) put_back(*piece.stream, std::move(again));
+    if (!with.empty()) put_back(*piece.stream, std::move(bare_part));
   }
 }
 
 // A 413 is about size, but it does not say whose limit that is: a proxy's limit may be a mistake. So requests become smaller. A
 // single record that is too large is rejected once other requests pass. While nothing passes, the target counts as failing.
-void Pusher::State::too_large(std::unique_ptr<Request> request, std::string cause, std::string_view text,
+void PusherMachine::too_large(std::unique_ptr<PushRequest> request, std::string cause, std::string_view text,
                               base::Duration retry_after) {
   const base::Monotonic now = clock.monotonic();
   if (request->records > 1) {
     if (!larger_bytes) larger_bytes = request_bytes;
     request_bytes = std::max(kSmallestRequest, std::min(request_bytes, request->raw) / 2);
     too_large_at = now;
-    diagnostics.warn("too large",
-                     fmt::format("{}; requests become smaller, up to {} now", cause, record::print_size(request_bytes)));
+    diagnostics.warn("too large", fmt::format("{}; a request now has at most {}", cause, record::print_size(request_bytes)));
     take_apart(std::move(request), 413, text);
     return;
   }
-  Request::Piece& piece = request->pieces.front();
-  Trial& trial = piece.part.trial;
-  if (trial.accused || (trial.failures > 0 && successes > trial.successes_then)) {
+  PushRequest::Piece& piece = request->pieces.front();
+  PartTrial& trial = piece.part.trial;
+  if (trial.neighbour_passed || (trial.failures > 0 && successes > trial.successes_then)) {
     // This record was too large; other sizes are fine.
     if (larger_bytes) request_bytes = *std::exchange(larger_bytes, std::nullopt);
     if (const auto decoded = open_body(*request))
@@ -318,8 +317,8 @@ void Pusher::State::too_large(std::unique_ptr<Request> request, std::string caus
   trial.failed_among(successes);
   if (++too_large_alone > 1) {
     target_failed(*request, Gate::Trouble::passing,
-                  fmt::format("{}, also to a request of one record of {}", cause, record::print_size(piece.part.raw)),
-                  "nothing passes: is there a limit before the Loki, such as nginx's client_max_body_size?", retry_after);
+                  fmt::format("{}, even for a request with one record of {}", cause, record::print_size(piece.part.raw)),
+                  "no request passes: does a proxy before Loki limit the size, such as nginx's client_max_body_size?", retry_after);
   } else {
     park(*piece.stream, now, retry_after);
   }
@@ -327,19 +326,19 @@ void Pusher::State::too_large(std::unique_ptr<Request> request, std::string caus
     piece.stream->not_before = 0;
     put_aside(std::move(request));
   } else {
-    again(std::move(request));
+    requeue(std::move(request));
   }
 }
 
 // Nothing was stored. Divides the request into streams, then into halves, until the guilty record is alone.
-void Pusher::State::take_apart(std::unique_ptr<Request> request, int status, std::string_view text) {
+void PusherMachine::take_apart(std::unique_ptr<PushRequest> request, int status, std::string_view text) {
   if (request->pieces.size() > 1) {
-    again(std::move(request));
+    requeue(std::move(request));
     return;
   }
   const auto decoded = open_body(*request);
   if (!decoded) return;
-  Request::Piece& piece = request->pieces.front();
+  PushRequest::Piece& piece = request->pieces.front();
   const DecodedStream& stream = decoded->streams.front();
   const std::size_t count = stream.entries.size();
   // A fault in the labels is a fault of all records with these labels.
@@ -355,8 +354,8 @@ void Pusher::State::take_apart(std::unique_ptr<Request> request, int status, std
   const std::span<const std::size_t> indices(all);
   piece.stream->trusted = false;
   for (const auto& half : {indices.subspan(count / 2), indices.first(count / 2)}) {
-    Part part = part_of(piece.part, stream, half);
-    part.trial = piece.part.trial.of_a_piece();
+    StreamPart part = part_of(piece.part, stream, half);
+    part.trial = piece.part.trial.for_part();
     if (status == 413) part.trial.failed_among(successes);
     put_back(*piece.stream, std::move(part));
   }

@@ -1,6 +1,6 @@
 // What became of a request, and what follows from it.
 #include "base/count.h"
-#include "loki/pusher_state.h"
+#include "loki/pusher_machine.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
@@ -15,18 +15,18 @@ namespace {
 
 // A request that keeps failing while others pass is taken apart. A record that then keeps failing alone is rejected in the end.
 constexpr int kStrikesToSplit = 2;
-constexpr int kAnswersToSplit = 4;   // when nothing else passes: halving does no harm, and one half may pass
-constexpr int kStrikesAmongKin = 8;  // other records of the same request have passed
-constexpr int kStrikesAlone = 12;    // no record of its stream has passed: one of Loki's servers may be in trouble
-constexpr int kAnswersAside = 12;    // nothing else passes: it is put aside, to see whether the record behind it passes
-constexpr base::Duration kHope = 5 * base::kMinute;
+constexpr int kAnswersToSplit = 4;        // when nothing else passes: halving does no harm, and one half may pass
+constexpr int kStrikesAmongSiblings = 8;  // other records of the same request have passed
+constexpr int kStrikesAlone = 12;         // no record of its stream has passed: one of Loki's servers may be in trouble
+constexpr int kAnswersAside = 12;         // nothing else passes: it is put aside, to see whether the record behind it passes
+constexpr base::Duration kTrialTime = 5 * base::kMinute;
 
 constexpr base::Duration kSmallFor = base::kMinute;  // the wait after a 413, before requests of twice the size are tried
 
-constexpr base::Duration kWorthAWord = 10 * base::kSecond;
+constexpr base::Duration kWorthAMessage = 10 * base::kSecond;
 // The time between two messages about a failing target. It doubles each time.
-constexpr base::Duration kFirstWord = 31 * base::kSecond;
-constexpr base::Duration kRarestWord = 10 * base::kMinute;
+constexpr base::Duration kFirstMessage = 31 * base::kSecond;
+constexpr base::Duration kRarestMessage = 10 * base::kMinute;
 
 constexpr std::string_view kNoServer = "is a Loki there? `weir push URL` or LOKI_ADDR names another one";
 
@@ -47,29 +47,29 @@ double limit_in(std::string_view text) {
 
 }  // namespace
 
-void Pusher::State::landed(std::uint64_t id, base::Result<http::Response> result) {
+void PusherMachine::completed(std::uint64_t id, base::Result<http::Response> result) {
   Lock lock(mutex);
-  const auto found = flying.find(id);
-  if (found == flying.end()) return;
-  std::unique_ptr<Request> request = std::move(found->second);
-  flying.erase(found);
+  const auto found = in_flight.find(id);
+  if (found == in_flight.end()) return;
+  std::unique_ptr<PushRequest> request = std::move(found->second);
+  in_flight.erase(found);
   --slots_used;
-  --request->pieces.front().stream->tenant->flying;
+  --request->pieces.front().stream->tenant->in_flight;
   body_bytes -= request->body.size();
-  for (Request::Piece& piece : request->pieces) piece.stream->flying = false;
+  for (PushRequest::Piece& piece : request->pieces) piece.stream->in_flight = false;
   if (result) {
     answered(std::move(request), *result);
   } else {
     no_answer(std::move(request), std::move(result).error());
   }
-  pump(lock);
-  landed_one.notify_all();
+  send_due(lock);
+  completed_one.notify_all();
 }
 
-void Pusher::State::no_answer(std::unique_ptr<Request> request, base::Error error) {
+void PusherMachine::no_answer(std::unique_ptr<PushRequest> request, base::Error error) {
   if (error.code == base::Code::config && config.one_shot && successes == 0) {
     final_error(std::move(error));
-    again(std::move(request));
+    requeue(std::move(request));
     return;
   }
   // Trouble on this machine is not a question of who listens there.
@@ -79,7 +79,7 @@ void Pusher::State::no_answer(std::unique_ptr<Request> request, base::Error erro
          error.code == base::Code::unreachable ? Gate::Trouble::unreachable : Gate::Trouble::passing);
 }
 
-void Pusher::State::answered(std::unique_ptr<Request> request, const http::Response& response) {
+void PusherMachine::answered(std::unique_ptr<PushRequest> request, const http::Response& response) {
   const int status = response.status;
   learn_time(response);
   const base::Duration retry_after = response.retry_after(clock.wall());
@@ -110,7 +110,7 @@ void Pusher::State::answered(std::unique_ptr<Request> request, const http::Respo
       } else {
         target_failed(*request, Gate::Trouble::wrong, std::move(error.message), error.hint, retry_after);
       }
-      again(std::move(request));
+      requeue(std::move(request));
       break;
     }
     case Meaning::refused:
@@ -131,19 +131,20 @@ void Pusher::State::answered(std::unique_ptr<Request> request, const http::Respo
   }
 }
 
-void Pusher::State::learn_time(const http::Response& response) {
+void PusherMachine::learn_time(const http::Response& response) {
   const auto date = response.date();
   if (!date) return;
   trust.answered(clock.monotonic(), clock.wall(), *date);
-  looks = 0;
-  if (trust.off_by() == 0 || std::exchange(clock_said, true)) return;
+  clock_calls = 0;
+  if (trust.off_by() == 0 || std::exchange(clock_reported, true)) return;
   const base::Duration off = std::abs(trust.off_by()) / base::kSecond * base::kSecond;
-  diagnostics.say(fmt::format("the clock of this machine is {} {} that of {}: which records are too old or too new is left to it",
-                              record::print_duration(off), trust.off_by() > 0 ? "behind" : "ahead of", config.url));
+  diagnostics.say(
+      fmt::format("the clock of this machine is {} {} that of {}: only Loki decides now which records are too old or too new",
+                  record::print_duration(off), trust.off_by() > 0 ? "behind" : "ahead of", config.url));
 }
 
 // The target takes records, so its trouble is over.
-void Pusher::State::passed(const Request& request) {
+void PusherMachine::passed(const PushRequest& request) {
   const base::Monotonic now = clock.monotonic();
   ++successes;
   too_large_alone = 0;
@@ -154,27 +155,27 @@ void Pusher::State::passed(const Request& request) {
     too_large_at = now;
   }
   if (request.backlog) catch_up.passed(now - request.sent, now);
-  Tenant& tenant = *request.pieces.front().stream->tenant;
+  PushTenant& tenant = *request.pieces.front().stream->tenant;
   if (tenant.gate.passed(now, request.sent) > 0) {
-    for (Stream* stream : active)
-      if (stream->tenant == &tenant) weigh(*stream);
+    for (StreamQueue* stream : active)
+      if (stream->tenant == &tenant) update_slow(*stream);
   }
   const base::Duration lasted = target.passed(now, request.sent);
   if (lasted >= base::kSecond)
     diagnostics.say(
         fmt::format("{} takes records again after {}", config.url, record::print_duration(lasted / base::kSecond * base::kSecond)));
   if (lasted < catch_up.shortest_outage() || !catch_up.limits()) return;
-  recovery_untold = all_backlog = true;
+  recovery_unreported = all_backlog = true;
   begin_catch_up(now, fmt::format("{} takes records again", config.url));
 }
 
-void Pusher::State::deliver_part(Request::Piece& piece, const std::vector<bool>* refused) {
-  Stream& stream = *piece.stream;
+void PusherMachine::deliver_part(PushRequest::Piece& piece, const std::vector<bool>* refused) {
+  StreamQueue& stream = *piece.stream;
   if (stream.aside) {
     // The target works, so from here on the trouble is the record's own. The record put aside has its turn again. If it passes
     // after all, one record has overtaken another.
-    Trial& trial = stream.aside->pieces.front().part.trial;
-    trial.kin_passed = trial.accused = true;
+    PartTrial& trial = stream.aside->pieces.front().part.trial;
+    trial.sibling_passed = trial.neighbour_passed = true;
     stream.retry = std::move(stream.aside);
     activate(stream);
   }
@@ -183,9 +184,10 @@ void Pusher::State::deliver_part(Request::Piece& piece, const std::vector<bool>*
   stream.failing_since = 0;
   if (stream.backoff) stream.backoff->reset();
   if (piece.part.trial.failures > 0) {
-    for (Part& kin : stream.closed) kin.trial.kin_passed = kin.trial.kin_passed || kin.trial.failures > 0;
+    for (StreamPart& sibling : stream.closed)
+      sibling.trial.sibling_passed = sibling.trial.sibling_passed || sibling.trial.failures > 0;
   }
-  weigh(stream);
+  update_slow(stream);
   if (stream.behind && !stream.holds() && !stream.left) set_behind(stream, false);
   stream.newest_sent = std::max(stream.newest_sent, piece.part.newest);
   const std::size_t bad = refused == nullptr ? 0 : static_cast<std::size_t>(std::count(refused->begin(), refused->end(), true));
@@ -205,18 +207,18 @@ void Pusher::State::deliver_part(Request::Piece& piece, const std::vector<bool>*
   ledger->delivered(tokens);
 }
 
-void Pusher::State::delivered(Request& request) {
+void PusherMachine::delivered(PushRequest& request) {
   passed(request);
   stats.sent_bytes += request.body.size();
   stats.bytes += request.raw;
-  for (Request::Piece& piece : request.pieces) deliver_part(piece, nullptr);
+  for (PushRequest::Piece& piece : request.pieces) deliver_part(piece, nullptr);
 }
 
 // Puts the request back in front of its streams. A request of several streams is divided into one for each, because after an
 // error a stream goes alone until a request of it passes.
-void Pusher::State::again(std::unique_ptr<Request> request) {
-  const auto put = [this](std::unique_ptr<Request> one) {
-    Stream& stream = *one->pieces.front().stream;
+void PusherMachine::requeue(std::unique_ptr<PushRequest> request) {
+  const auto put = [this](std::unique_ptr<PushRequest> one) {
+    StreamQueue& stream = *one->pieces.front().stream;
     stream.trusted = false;
     if (stream.aside) {
       // The record in its place did not pass either, so the order is as before.
@@ -232,7 +234,7 @@ void Pusher::State::again(std::unique_ptr<Request> request) {
   const auto decoded = open_body(*request);
   if (!decoded) return;
   for (std::size_t i = 0; i < request->pieces.size(); ++i) {
-    auto one = std::make_unique<Request>();
+    auto one = std::make_unique<PushRequest>();
     PageBuffer entries(pool);
     for (const DecodedEntry& entry : decoded->streams[i].entries) entries.append(entry.field);
     const BodyStream stream{request->pieces[i].stream->name, &entries};
@@ -245,7 +247,7 @@ void Pusher::State::again(std::unique_ptr<Request> request) {
   }
 }
 
-std::string Pusher::State::where_they_wait() const {
+std::string PusherMachine::waiting_text() const {
   if (config.in_spool) {
     const auto count = config.in_spool();
     return count ? fmt::format("{} in the spool", base::count_of(*count, "record waits", "records wait"))
@@ -255,16 +257,16 @@ std::string Pusher::State::where_they_wait() const {
   return here + (config.one_shot ? ", the rest in the input" : ", the rest in the log files");
 }
 
-void Pusher::State::tell_end() {
-  if (std::exchange(end_told, true)) return;
+void PusherMachine::report_end() {
+  if (std::exchange(end_reported, true)) return;
   const auto count = config.in_spool ? config.in_spool() : std::nullopt;
   const std::string records = base::count_of(count.value_or(stats.pending), "record waits", "records wait");
   const std::string ends = config.give_up > 0 ? fmt::format(", for up to {} (--give-up)", record::print_duration(config.give_up))
-                                              : std::string(" (--give-up ends that after a time)");
+                                              : std::string(" without a time limit (--give-up sets one)");
   diagnostics.say(fmt::format("the input has ended; {} for the target{}", records, ends));
 }
 
-void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble, std::string cause, std::string_view hint,
+void PusherMachine::target_failed(const PushRequest& request, Gate::Trouble trouble, std::string cause, std::string_view hint,
                                   base::Duration retry_after) {
   const base::Monotonic now = clock.monotonic();
   const bool first = !target.failing();
@@ -272,12 +274,12 @@ void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble,
   target_cause = cause;
   target_tries = first ? 1 : target_tries + 1;
   if (first) {
-    word_after = kFirstWord;
-  } else if (now < next_word) {
+    message_after = kFirstMessage;
+  } else if (now < next_message) {
     return;
   }
-  next_word = base::after(now, word_after);
-  word_after = std::min(2 * word_after, kRarestWord);
+  next_message = base::after(now, message_after);
+  message_after = std::min(2 * message_after, kRarestMessage);
   std::string text = std::move(cause);
   if (first) {
     text += config.give_up > 0 ? fmt::format("; trying again for {}", record::print_duration(config.give_up))
@@ -286,103 +288,104 @@ void Pusher::State::target_failed(const Request& request, Gate::Trouble trouble,
   } else {
     const base::Duration lasted = now - target.since();
     const base::Duration unit = lasted < 2 * base::kMinute ? base::kSecond : base::kMinute;
-    text +=
-        fmt::format("; {} for {} ({}); {}", trouble == Gate::Trouble::unreachable ? "unreachable" : "takes nothing",
-                    record::print_duration(lasted / unit * unit), base::count_of(target_tries, "try", "tries"), where_they_wait());
+    text += fmt::format("; {} for {} ({}); {}", trouble == Gate::Trouble::unreachable ? "unreachable" : "takes nothing",
+                        record::print_duration(lasted / unit * unit), base::count_of(target_tries, "try", "tries"), waiting_text());
   }
   diagnostics.warn("target", text);
 }
 
-void Pusher::State::tenant_limited(std::unique_ptr<Request> request, std::string cause, std::string_view text,
+void PusherMachine::tenant_limited(std::unique_ptr<PushRequest> request, std::string cause, std::string_view text,
                                    base::Duration retry_after) {
   const base::Monotonic now = clock.monotonic();
-  Tenant& tenant = *request->pieces.front().stream->tenant;
+  PushTenant& tenant = *request->pieces.front().stream->tenant;
   if (const double rate = limit_in(text); rate >= 1024) tenant.pace.learn(rate, now);
   tenant.gate.failed(request->sent, now, Gate::Trouble::passing, retry_after);
   tenant.cause = cause;
   catch_up.refused(now);
   // A limit that ends by itself within seconds is not worth a message.
-  if (now - tenant.gate.since() >= kWorthAWord) diagnostics.warn("limited " + tenant.name, cause + "; trying again");
-  again(std::move(request));
-  for (Stream* stream : active)
-    if (stream->tenant == &tenant) weigh(*stream);
+  if (now - tenant.gate.since() >= kWorthAMessage) diagnostics.warn("limited " + tenant.name, cause + "; trying again");
+  requeue(std::move(request));
+  for (StreamQueue* stream : active)
+    if (stream->tenant == &tenant) update_slow(*stream);
 }
 
-void Pusher::State::park(Stream& stream, base::Monotonic now, base::Duration retry_after) {
+void PusherMachine::park(StreamQueue& stream, base::Monotonic now, base::Duration retry_after) {
   if (!stream.backoff) stream.backoff.emplace(config.retry.usual, config.seed + next_id);
   stream.not_before = base::after(now, stream.backoff->next(retry_after));
   if (stream.failing_since == 0) stream.failing_since = now;
-  weigh(stream);
+  update_slow(stream);
 }
 
-void Pusher::State::stream_limited(std::unique_ptr<Request> request, std::string_view text, base::Duration retry_after) {
+void PusherMachine::stream_limited(std::unique_ptr<PushRequest> request, std::string_view text, base::Duration retry_after) {
   const base::Monotonic now = clock.monotonic();
   const double rate = limit_in(text);
-  for (Request::Piece& piece : request->pieces) {
-    Stream& stream = *piece.stream;
+  for (PushRequest::Piece& piece : request->pieces) {
+    StreamQueue& stream = *piece.stream;
     if (request->pieces.size() > 1 && text.find(stream.name) == std::string_view::npos) continue;
     if (rate >= 1024) stream.pace.learn(rate, now);
     park(stream, now, retry_after);
   }
   diagnostics.warn("parked", fmt::format("a stream waits: {}", first_line(text)));
-  again(std::move(request));
+  requeue(std::move(request));
 }
 
 // The least time for which a failing record is tried.
-base::Duration Pusher::State::hope() const { return config.give_up > 0 ? std::min(kHope, config.give_up / 2) : kHope; }
-
-// Whether to give up a record that is alone in its request and keeps failing while others pass.
-bool Pusher::State::past_hope(const Trial& trial, base::Monotonic now) const {
-  if (trial.kin_passed && trial.strikes >= kStrikesAmongKin) return true;
-  return trial.strikes >= kStrikesAlone && now - trial.first_strike >= hope();
+base::Duration PusherMachine::trial_time() const {
+  return config.give_up > 0 ? std::min(kTrialTime, config.give_up / 2) : kTrialTime;
 }
 
-// Nothing else passes that would tell the record's trouble from the target's.
-bool Pusher::State::may_be_put_aside(const Request& request, int status, base::Monotonic now) const {
-  const Request::Piece& piece = request.pieces.front();
-  const Trial& trial = piece.part.trial;
-  return status != 0 && request.records == 1 && trial.answers >= kAnswersAside && now - trial.first_answer >= hope() &&
+// Whether to give up a record that is alone in its request and keeps failing while others pass.
+bool PusherMachine::trial_over(const PartTrial& trial, base::Monotonic now) const {
+  if (trial.sibling_passed && trial.strikes >= kStrikesAmongSiblings) return true;
+  return trial.strikes >= kStrikesAlone && now - trial.first_strike >= trial_time();
+}
+
+// Nothing else passes that would show whether the record or the target is the trouble.
+bool PusherMachine::may_put_aside(const PushRequest& request, int status, base::Monotonic now) const {
+  const PushRequest::Piece& piece = request.pieces.front();
+  const PartTrial& trial = piece.part.trial;
+  return status != 0 && request.records == 1 && trial.answers >= kAnswersAside && now - trial.first_answer >= trial_time() &&
          (!piece.stream->closed.empty() || piece.stream->open);
 }
 
 // There was no answer, or one that may differ the next time. `status` is that of an answer that a record may have caused,
 // otherwise 0. While other requests pass, the trouble is this request's own: its stream waits alone and does not hold up the
 // rest.
-void Pusher::State::failed(std::unique_ptr<Request> request, std::string cause, std::string_view hint, base::Duration retry_after,
-                           int status, Gate::Trouble trouble) {
+void PusherMachine::failed(std::unique_ptr<PushRequest> request, std::string cause, std::string_view hint,
+                           base::Duration retry_after, int status, Gate::Trouble trouble) {
   const base::Monotonic now = clock.monotonic();
   bool own = false;
   bool split = false;
-  bool hopeless = false;
-  for (Request::Piece& piece : request->pieces) {
-    Trial& trial = piece.part.trial;
-    own = trial.accused || (trial.failures > 0 && successes > trial.successes_then);
+  bool over = false;
+  for (PushRequest::Piece& piece : request->pieces) {
+    PartTrial& trial = piece.part.trial;
+    own = trial.neighbour_passed || (trial.failures > 0 && successes > trial.successes_then);
     if (own && trial.strikes++ == 0) trial.first_strike = now;
     ++trial.failures;
     if (status != 0 && trial.answers++ == 0) trial.first_answer = now;
     trial.successes_then = successes;
     split = trial.strikes >= kStrikesToSplit || (status != 0 && trial.answers >= kAnswersToSplit);
-    hopeless = status != 0 && past_hope(trial, now);
+    over = status != 0 && trial_over(trial, now);
   }
-  if (request->pieces.size() > 1) own = split = hopeless = false;
+  if (request->pieces.size() > 1) own = split = over = false;
   if (!own) {
     catch_up.refused(now);
     target_failed(*request, trouble, cause, hint, retry_after);
   }
   if (split && request->records > 1) {
-    diagnostics.warn("taken apart", fmt::format("a request fails while others pass and is sent in halves: {}", cause));
+    diagnostics.warn("taken apart", fmt::format("a request fails while others pass, so it is sent again in halves: {}", cause));
     take_apart(std::move(request), status, {});
-  } else if (hopeless && request->records == 1) {
+  } else if (over && request->records == 1) {
     if (const auto decoded = open_body(*request))
       refuse_whole(request->pieces.front(), decoded->streams.front(), "server_error", status, cause);
-  } else if (may_be_put_aside(*request, status, now)) {
+  } else if (may_put_aside(*request, status, now)) {
     put_aside(std::move(request));
   } else {
     if (own) {
       park(*request->pieces.front().stream, now, retry_after);
       diagnostics.warn("parked", fmt::format("a stream waits: {}", cause));
     }
-    again(std::move(request));
+    requeue(std::move(request));
   }
 }
 

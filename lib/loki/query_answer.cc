@@ -211,7 +211,7 @@ Result<QueryAnswer> QueryAnswerParser::parse_entries(std::string& body, bool new
   dom::array result;
   if ((*document)["data"].get(data) != simdjson::SUCCESS || data["resultType"].get(type) != simdjson::SUCCESS ||
       data["result"].get(result) != simdjson::SUCCESS) {
-    return unexpected("it is no answer to a query");
+    return unexpected("it is not an answer to a query");
   }
   QueryAnswer answer;
   answer.samples = type != "streams";
@@ -261,7 +261,7 @@ Result<std::vector<std::string>> QueryAnswerParser::parse_strings(std::string& b
   if ((*document)["data"].get(data) != simdjson::SUCCESS) return strings;  // Loki leaves it out when there is no value
   for (const dom::element element : data) {
     std::string_view text;
-    if (element.get(text) != simdjson::SUCCESS) return unexpected("a name is no string");
+    if (element.get(text) != simdjson::SUCCESS) return unexpected("a name is not a string");
     strings.emplace_back(text);
   }
   return strings;

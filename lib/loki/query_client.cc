@@ -46,8 +46,8 @@ bool message_too_large(std::string_view body) { return body.find("message larger
 // A server's text, for a message.
 std::string words(std::string_view body) {
   std::string line = first_line(body, kWords);
-  if (line.empty()) return "(without a word)";
-  return line[0] == '<' ? "(with a page of HTML)" : line;
+  if (line.empty()) return "(with an empty answer)";
+  return line[0] == '<' ? "(with an HTML page)" : line;
 }
 
 // Removes the entries outside the window from the end of `out`, which is sorted from `first` on. Returns how many.
@@ -185,8 +185,7 @@ Result<QueryClient::Page> QueryClient::page_once(const PageRequest& request, rec
   Page page;
   page.bytes = body_.size();
   if (got->too_large) {
-    if (request.limit <= kFewest)
-      return fail(Code::network, "cannot query {}: an entry is larger than fits", config_.http.base.display());
+    if (request.limit <= kFewest) return fail(Code::network, "cannot query {}: an entry is too large", config_.http.base.display());
     page.too_large = true;
     return page;
   }

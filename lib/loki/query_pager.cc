@@ -307,12 +307,12 @@ Result<bool> QueryPager::next_part(Batch& out) {
 }
 
 base::Error QueryPager::stuck(const QueryClient::Page& page, const base::TimeRange& window) const {
-  return base::fail(Code::network,
-                    "cannot read on: asked for entries from {} to {}, the server gave {}, of which {} lie outside that time: it "
-                    "does not keep to "
-                    "`start` and `end`",
-                    record::to_rfc3339(window.from), record::to_rfc3339(window.to), page.answer.entries, page.outside)
-      .with_hint("what was shown is not all; is it a Loki, and does a proxy in front of it pass the parameters on?");
+  return base::fail(
+             Code::network,
+             "cannot read on: for the time from {} to {} the server gave {} entries, and {} of them lie outside that time: it "
+             "ignores `start` and `end`",
+             record::to_rfc3339(window.from), record::to_rfc3339(window.to), page.answer.entries, page.outside)
+      .with_hint("not all entries were shown; is it a Loki, and does a proxy in front of it pass the parameters on?");
 }
 
 base::Error QueryPager::short_of(std::size_t entries, std::size_t known, const base::TimeRange& window) const {
@@ -320,7 +320,8 @@ base::Error QueryPager::short_of(std::size_t entries, std::size_t known, const b
                     record::to_rfc3339(window.from), record::to_rfc3339(window.to), base::count_of(entries, "entry", "entries"),
                     known)
       .with_hint(
-          "what was shown is not all: Loki does not show all that it has; ask again when its ingesters and its store are well");
+          "not all entries were shown, because Loki does not give all that it has; ask again when its ingesters and its store are "
+          "well");
 }
 
 void QueryPager::leave_timestamp() {

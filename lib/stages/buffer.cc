@@ -339,7 +339,7 @@ class Buffer : public pipeline::Stage {
 
   // Drops blocks that are acknowledged from the window, and stores those that have waited for too long.
   base::Result<void> read_acknowledgements(base::Monotonic now) {
-    if (auto read = window_->look(now); !read) return read;
+    if (auto read = window_->read_acknowledgements(now); !read) return read;
     while (window_->overdue(now) != nullptr) {
       if (auto stored = store_oldest(); !stored) return stored;
     }
@@ -356,7 +356,8 @@ class Buffer : public pipeline::Stage {
     const auto effort = spilled_.line_bytes() < spec_.group_bytes ? spool::Effort::thorough : spool::Effort::fast;
     // A block that is acknowledged while the disk is full is not stored.
     const auto acknowledged = [&] {
-      return window_->look(context_.clock->monotonic()) && (window_->empty() || window_->oldest()->number != number);
+      return window_->read_acknowledgements(context_.clock->monotonic()) &&
+             (window_->empty() || window_->oldest()->number != number);
     };
     auto appended = patiently([&] { return writer_->append_handed(spilled_, handed, effort); }, acknowledged);
     if (appended && !window_->empty() && window_->oldest()->number == number) {
@@ -388,7 +389,7 @@ class Buffer : public pipeline::Stage {
   // At the end, records in flight get a moment to be acknowledged. The rest is stored.
   base::Result<void> empty_window(base::Monotonic deadline) {
     if (drain_ && !drain_->error() && !drain_->done()) {
-      const base::Monotonic until = std::min(deadline, base::after(context_.clock->monotonic(), spec_.spill_limits.last_word));
+      const base::Monotonic until = std::min(deadline, base::after(context_.clock->monotonic(), spec_.spill_limits.end_wait));
       static_cast<void>(drain_->flush(until));
       while (!window_->empty() && context_.stop->level() != base::Stop::leave) {
         const base::Monotonic now = context_.clock->monotonic();

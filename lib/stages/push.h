@@ -13,7 +13,6 @@
 #include "http/client.h"
 #include "loki/pusher.h"
 #include "pipeline/stage.h"
-#include "stages/spool_source.h"
 
 #include <memory>
 #include <optional>
@@ -47,12 +46,14 @@ struct PushSpec {
 // Checks what needs no I/O. Errors: Code::usage and Code::config.
 [[nodiscard]] base::Result<void> check(const PushSpec& spec);
 
-// Does not connect before the first record.
-[[nodiscard]] base::Result<std::unique_ptr<pipeline::Stage>> make_push(const PushSpec& spec, const pipeline::Context& context);
+// What push does depends on where its records come from.
+struct PushInput {
+  bool direct = false;  // no stage or program stands between the spool and push
+  bool follows = true;  // more records come; otherwise a backlog has no limit unless one is given
+};
 
-// `push --spool`: this source reads the spool and delivers its records itself. It emits nothing. When it does not follow, a
-// backlog has no limit unless one is given.
-[[nodiscard]] base::Result<std::unique_ptr<pipeline::Source>> make_push_from_spool(const PushSpec& spec, SpoolSourceSpec spool,
-                                                                                   const pipeline::Context& context);
+// Does not connect before the first record. Errors: those of check().
+[[nodiscard]] base::Result<std::unique_ptr<pipeline::Stage>> make_push(const PushSpec& spec, const pipeline::Context& context,
+                                                                       const PushInput& input = {});
 
 }  // namespace weir::stages

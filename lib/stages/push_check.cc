@@ -57,7 +57,7 @@ class PushCheck : public pipeline::Source {
       return base::fail(Code::network, "cannot push to {}: {}", url(), loki::describe(answer->status, answer->body))
           .with_hint(std::string(loki::trouble_hint(answer->status, url())));
     }
-    summary_ = fmt::format("{} takes records: it answered {} to a request without any, after {} ms", url(), answer->status,
+    summary_ = fmt::format("{} takes records: it answered {} to a request without records after {} ms", url(), answer->status,
                            (context_.clock->monotonic() - begun) / base::kMillisecond);
     return {};
   }

@@ -11,7 +11,7 @@ namespace {
 
 using record::Source;
 
-std::vector<std::uint64_t> told(DeliveryLane& lane) {
+std::vector<std::uint64_t> reported(DeliveryLane& lane) {
   std::vector<std::uint64_t> ends;
   lane.take_settled([&](const Source& source) { ends.push_back(source.end); });
   return ends;
@@ -24,9 +24,9 @@ TEST(DeliveryLane, MovesAsFarAsEverythingIsSettled) {
   std::vector<std::uint64_t> numbers;
   for (std::uint64_t end = 10; end <= 50; end += 10) numbers.push_back(lane.enter(Source::in_file(1, 1, 0, end), false));
   EXPECT_FALSE(lane.settle(numbers[1]));
-  EXPECT_EQ(told(lane), Ends{});
+  EXPECT_EQ(reported(lane), Ends{});
   EXPECT_TRUE(lane.settle(numbers[0]));
-  EXPECT_EQ(told(lane), Ends{20});  // the last says all
+  EXPECT_EQ(reported(lane), Ends{20});  // the last says all
   EXPECT_FALSE(lane.settle(numbers[0]));
   EXPECT_FALSE(lane.settle(999));
   EXPECT_FALSE(lane.settle(numbers[4]));
@@ -49,11 +49,11 @@ TEST(DeliveryLane, SubstreamsAndBarriersKeepTheirWord) {
   enter(1, 6);
   enter(0, 7);
   for (std::size_t i = numbers.size(); i-- > 0;) lane.settle(numbers[i]);
-  EXPECT_EQ(told(lane), (Ends{20, 30, 40, 6, 7}));
+  EXPECT_EQ(reported(lane), (Ends{20, 30, 40, 6, 7}));
   EXPECT_TRUE(lane.empty());
 }
 
-Ends told_ahead(DeliveryLane& lane) {
+Ends reported_ahead(DeliveryLane& lane) {
   Ends ends;
   lane.take_ahead([&](const Source& source) { ends.push_back(source.end); });
   return ends;
@@ -69,17 +69,17 @@ TEST(DeliveryLane, ASubstreamGoesAheadOfTheOther) {
   lane.settle(enter(1, 0, 31, true));
   const auto third = enter(2, 0, 5), fourth = enter(2, 0, 9);
   lane.settle(second);
-  EXPECT_EQ(told_ahead(lane), Ends{});  // the first one is missing
+  EXPECT_EQ(reported_ahead(lane), Ends{});  // the first one is missing
   lane.settle(third);
   lane.settle(first);
-  EXPECT_EQ(told(lane), Ends{});
-  EXPECT_EQ(told_ahead(lane), (Ends{30, 5}));
-  EXPECT_EQ(told_ahead(lane), Ends{});
+  EXPECT_EQ(reported(lane), Ends{});
+  EXPECT_EQ(reported_ahead(lane), (Ends{30, 5}));
+  EXPECT_EQ(reported_ahead(lane), Ends{});
   lane.settle(fourth);
-  EXPECT_EQ(told_ahead(lane), Ends{9});
+  EXPECT_EQ(reported_ahead(lane), Ends{9});
   EXPECT_TRUE(lane.settle(error));
-  EXPECT_EQ(told(lane), (Ends{10, 30, 31, 9}));
-  EXPECT_EQ(told_ahead(lane), Ends{});
+  EXPECT_EQ(reported(lane), (Ends{10, 30, 31, 9}));
+  EXPECT_EQ(reported_ahead(lane), Ends{});
   EXPECT_TRUE(lane.empty());
 }
 
@@ -90,7 +90,7 @@ TEST(DeliveryLane, TheLatestCanBeTakenBack) {
   lane.undo();
   lane.settle(lane.enter(Source::in_file(1, 1, 0, 30), false));
   lane.settle(first);
-  EXPECT_EQ(told(lane), Ends{30});
+  EXPECT_EQ(reported(lane), Ends{30});
 }
 
 // One record waits for hours; millions of others of its log pass.
@@ -104,7 +104,7 @@ TEST(DeliveryLane, WhatIsSettledBehindOneThatWaitsCostsNothing) {
   }
   EXPECT_LT(most, 2000U);
   lane.settle(waits);
-  EXPECT_EQ(told(lane), (Ends{1, 299'999}));
+  EXPECT_EQ(reported(lane), (Ends{1, 299'999}));
 }
 
 TEST(DeliveryLane, RandomOrderAgreesWithAModel) {
@@ -129,7 +129,7 @@ TEST(DeliveryLane, RandomOrderAgreesWithAModel) {
         model[open[at]] = true;
         open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
       }
-      for (const std::uint64_t said : told(lane)) reached = std::max(reached, said);
+      for (const std::uint64_t place : reported(lane)) reached = std::max(reached, place);
       std::uint64_t want = 0;
       while (!model.empty() && model.begin()->second) {
         want = end_of[model.begin()->first];
@@ -166,9 +166,11 @@ TEST(DeliveryLane, SubstreamsAloneAgreeWithAModel) {
         open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
       }
       if (random() % 3 == 0) continue;
-      const auto tell = [&](const Source& source) { reached[source.substream] = std::max(reached[source.substream], source.end); };
-      lane.take_settled(tell);
-      lane.take_ahead(tell);
+      const auto report = [&](const Source& source) {
+        reached[source.substream] = std::max(reached[source.substream], source.end);
+      };
+      lane.take_settled(report);
+      lane.take_ahead(report);
       for (std::size_t substream = 0; substream < 2; ++substream) {
         auto& known = model[substream];
         std::uint64_t want = 0;

@@ -214,10 +214,11 @@ class Signals(Case):
             kit.wait_for(lambda: self.proxy.journal, chain.errors)
             chain.signal(signal.SIGTERM)
             announced = "still draining: it ends in at most "
-            kit.wait_for(lambda: chain.errors().count(announced) == len(chain.processes), chain.errors)
+            kit.wait_for(lambda: announced in chain.errors(), chain.errors)
             chain.signal(signal.SIGTERM)
             self.assertEqual(chain.wait(8), [143] * len(chain.processes), chain.errors())
-            self.assertEqual(chain.errors().count(announced), len(chain.processes), chain.errors())
+            # Those in front may have been done within a second.
+            self.assertLessEqual(chain.errors().count(announced), len(chain.processes), chain.errors())
 
         self.each(["checkpoint"], body)
 

@@ -158,7 +158,7 @@ class Push(kit.Case):
             kit.wait_for(lambda: self.consumer("main")["behind_records"] >= 4000, chain.errors)
         else:
             # What is changed on its way cannot be read again: the limited stream holds up the others in the end.
-            kit.wait_for(lambda: "records are changed or dropped between the spool and here" in chain.errors(), chain.errors)
+            kit.wait_for(lambda: "something between the spool and push changes or drops records" in chain.errors(), chain.errors)
         self.post(f"{url}/limit?stream=")
         calm = 201 if waits else 200
         kit.wait_for(lambda: len(self.lines_of(path, "hot")) >= 4000 and len(self.lines_of(path, "calm")) >= calm, chain.errors)

@@ -368,7 +368,7 @@ class Story {
     if (pusher_->recovered()) {
       note_backlog();
     }
-    for (const StreamNumber number : pusher_->hungry()) {
+    for (const StreamNumber number : pusher_->streams_wanting_more()) {
       auto& waiting = left_[number];
       for (int i = 0; i < 5 && !waiting.empty(); ++i) {
         ASSERT_TRUE(pusher_->add_again(record_of(waiting.front()), waiting.front()));

@@ -599,21 +599,21 @@ TEST_F(SlowTest, AStreamThatLokiLimitsKeepsItsShareAndTheRestIsLeft) {
     ASSERT_EQ(*try_add("b", line_), 0U);
     answer_all([](const std::string& request) { return request.starts_with("a:") ? 503 : 204; });
   }
-  EXPECT_THAT(pusher().hungry(), IsEmpty());  // it is refused, and has enough to try it with
+  EXPECT_THAT(pusher().streams_wanting_more(), IsEmpty());  // it is refused, and has enough to try it with
 
   config_.wait = base::kMinute;
-  for (int i = 0; i < 20 && pusher().hungry().empty(); ++i) {
+  for (int i = 0; i < 20 && pusher().streams_wanting_more().empty(); ++i) {
     later(base::kMinute);
     answer_all([](const std::string&) { return 204; });
   }
-  ASSERT_THAT(pusher().hungry(), ElementsAre(number));
+  ASSERT_THAT(pusher().streams_wanting_more(), ElementsAre(number));
   EXPECT_EQ(*try_add("a", "still left"), number);
   ASSERT_TRUE(pusher().add_again(record_of("a", "again"), next_token_++));
   pusher().resume(number);
   EXPECT_EQ(*try_add("a", "in order"), 0U);
   due();
   answer_all([](const std::string&) { return 204; });
-  EXPECT_THAT(pusher().hungry(), IsEmpty());
+  EXPECT_THAT(pusher().streams_wanting_more(), IsEmpty());
   EXPECT_EQ(pusher().stats().pending, 0U);
 }
 
@@ -639,13 +639,13 @@ TEST_F(SlowTest, ARefusedStreamIsNotHungry) {
         transport_.answer(204);
       }
     }
-    EXPECT_THAT(pusher().hungry(), Not(Contains(number)));
+    EXPECT_THAT(pusher().streams_wanting_more(), Not(Contains(number)));
   }
   for (int i = 0; i < 3 && pusher().stats().pending > 0; ++i) {
     later(2 * base::kMinute);
     answer_all([](const std::string&) { return 204; });
   }
-  EXPECT_THAT(pusher().hungry(), Contains(number));
+  EXPECT_THAT(pusher().streams_wanting_more(), Contains(number));
 }
 
 // It took all the memory before Loki's first answer came.
@@ -692,7 +692,7 @@ TEST_F(SlowTest, WithNothingToReadAgainItBlocksInTheEndAndSaysSo) {
   EXPECT_LT(taken, 140);  // half of the memory: the others keep theirs
   EXPECT_LT(pusher_->memory_in_use(), 700U << 10);
   EXPECT_THAT(diagnostics_.said(),
-              Contains(HasSubstr("stream {app=\"a\"} holds up the input: Loki does not take it as fast as it comes")));
+              Contains(HasSubstr("stream {app=\"a\"} holds up the input: Loki takes its records more slowly than they come")));
   pusher_.reset();
 }
 
@@ -700,7 +700,7 @@ TEST_F(SlowTest, RecordsThatCannotBeReadAgainAfterAllAreNotLeft) {
   add("a", line_);
   due();
   limit("a");
-  pusher().leave_no_more();
+  pusher().stop_leaving();
   auto taken = 0;
   for (; taken < 100; ++taken) ASSERT_EQ(*try_add("a", line_), 0U);
 }
@@ -736,7 +736,7 @@ TEST_F(BacklogTest, AfterAnOutageTheBacklogWaitsAndGoesAtItsPace) {
   EXPECT_TRUE(pusher().recovered());
   EXPECT_FALSE(pusher().recovered());
   EXPECT_TRUE(pusher().catching_up());
-  EXPECT_THAT(said(), ElementsAre(HasSubstr("http://loki takes records again: the backlog goes")));
+  EXPECT_THAT(said(), ElementsAre(HasSubstr("http://loki takes records again: the backlog is delivered at up to")));
   // Everything is a backlog until somebody knows better.
   for (int i = 0; i < 30; ++i) add("a", line_);
   pusher().backlog_known();
@@ -799,7 +799,7 @@ TEST_F(BacklogTest, ABacklogFromBeforeTheStartIsPacedToo) {
   ASSERT_EQ(*pusher().add(record_of("b", "new"), next_token_++), 0U);
   due();
   EXPECT_THAT(flying(), Not(Contains(HasSubstr("a:"))));
-  EXPECT_THAT(said(), ElementsAre(HasSubstr("the spool holds records from before this start: the backlog goes from in")));
+  EXPECT_THAT(said(), ElementsAre(HasSubstr("the spool holds records from before this start: the backlog is delivered at up to")));
   later(base::kMinute);
   EXPECT_THAT(flying(), Contains(HasSubstr("a:")));
 }

@@ -110,7 +110,7 @@ TEST_F(QueryClientTest, LongWordsOfAServerAreCut) {
   const auto error = page(*client).error();
   EXPECT_LT(error.message.size(), 1200u);
   EXPECT_TRUE(error.message.ends_with("…"));
-  EXPECT_EQ(page(*client).error().message, fmt::format("cannot query {}: 404 (with a page of HTML)", loki.url()));
+  EXPECT_EQ(page(*client).error().message, fmt::format("cannot query {}: 404 (with an HTML page)", loki.url()));
 }
 
 TEST_F(QueryClientTest, NobodyThereIsSaidAtOnce) {

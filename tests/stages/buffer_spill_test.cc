@@ -39,7 +39,7 @@ class SpillTest : public testing::Test {
     spec.spool.min_free = 0;
     spec.spool.wait = 10 * kSecond;
     spec.spill = true;
-    spec.spill_limits.last_word = 0;
+    spec.spill_limits.end_wait = 0;
     return spec;
   }
 

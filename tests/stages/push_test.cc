@@ -1,4 +1,5 @@
 #include "stages/push.h"
+#include "stages/push_from_spool.h"
 
 #include "record/timestamp.h"
 #include "spool/positions_file.h"
@@ -425,7 +426,7 @@ TEST_F(PushTest, AStreamThatNamesASpoolItCannotReachEnds) {
   auto flow = stage_->consume(batch, out_);
   ASSERT_FALSE(flow);
   EXPECT_EQ(flow.error().code, base::Code::usage);
-  EXPECT_THAT(flow.error().message, HasSubstr("no place behind a buffer"));
+  EXPECT_THAT(flow.error().message, HasSubstr("cannot use --checkpoint behind a buffer"));
 
   spec_.checkpoint.clear();
   stage_ = std::move(*make_push(spec_, context_));

@@ -1,8 +1,8 @@
-#include "stages/spool_gauge.h"
+#include "delivery/spool_gauge.h"
 
 #include <algorithm>
 
-namespace weir::stages {
+namespace weir::delivery {
 namespace {
 
 constexpr base::Duration kWindow = base::kMinute;
@@ -13,7 +13,7 @@ constexpr base::Duration kLongAgo = 24 * base::kHour;
 
 }  // namespace
 
-base::Result<void> SpoolGauge::update() {
+base::Result<void> SpoolGauge::read_new_blocks() {
   const base::Timestamp since = clock_.wall() - kWindow;
   while (true) {
     auto blocks = reader_.list({.time = {}, .after = newest_, .limit = kAtOnce});
@@ -56,4 +56,4 @@ base::Result<bool> SpoolGauge::has_old(spool::BlockPlace place) {
   });
 }
 
-}  // namespace weir::stages
+}  // namespace weir::delivery

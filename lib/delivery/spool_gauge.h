@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <deque>
 
-namespace weir::stages {
+namespace weir::delivery {
 
 // Not thread safe; the reader must outlive it.
 class SpoolGauge {
@@ -17,7 +17,7 @@ class SpoolGauge {
   SpoolGauge(spool::Reader& reader, const base::Clock& clock) : reader_(reader), clock_(clock) {}
 
   // Reads which blocks were stored since the last call. Cheap enough for a call every few seconds.
-  base::Result<void> update();
+  base::Result<void> read_new_blocks();
 
   [[nodiscard]] std::uint64_t newest() const { return newest_; }          // the number of the newest block, 0 for none
   [[nodiscard]] std::uint64_t newest_old() const { return newest_old_; }  // the newest block that was stored over a minute ago
@@ -45,4 +45,4 @@ class SpoolGauge {
   std::deque<Stored> recent_;
 };
 
-}  // namespace weir::stages
+}  // namespace weir::delivery

@@ -2,15 +2,15 @@
 // what to send, pusher_reply.cc reads the answers, pusher_repair.cc takes refused requests apart, pusher_slow.cc bounds slow
 // streams and paces a backlog.
 //
-// The way of a record. It is encoded into the open Part of its Stream. A full part moves to `closed`. Sending a part makes it
-// the compressed body of a Request, in `flying`. The answer ends the record's way (delivered or rejected), or the request is
-// kept as `retry` or `aside`, or its records go back to the front of `closed`.
+// The way of a record. It is encoded into the open StreamPart of its StreamQueue. A full part moves to `closed`. Sending a part
+// makes it the compressed body of a PushRequest, in `in_flight`. The answer ends the record's way (delivered or rejected), or the
+// request is kept as `retry` or `aside`, or its records go back to the front of `closed`.
 //
 // States of a stream:
 // - idle: it holds nothing. It is forgotten after a while.
 // - filling: it has an open part that waits for company, for at most `wait`.
 // - ready: it has a closed part or a retry, the open part has waited long enough, or drain() is at work.
-// - in flight (`flying`): one request holds a part of it.
+// - in flight (`in_flight`): one request holds a part of it.
 // - parked: ready, but it must wait for `not_before`, its pace, its tenant's pace or gate, or the pace of the backlog.
 // - putting aside: `aside` holds one record that fails while nothing else passes. The record behind it is tried in its place.
 //
@@ -18,9 +18,9 @@
 // it holds a backlog. `slow`: its bytes count against the share of slow streams. `left`: its records stay in the spool until
 // resume().
 //
-// Events: add() and add_again() bring records. tick() and timer() bring the time. landed() brings an answer. drain() ends the
-// waits for company. add(), add_again(), tick() and drain() run on the caller's thread, timer() and landed() on the
-// transport's. `mutex` guards all of it. fly() lets the mutex go while it compresses a body, so it counts the slot first.
+// Events: add() and add_again() bring records. tick() and timer() bring the time. completed() brings an answer. drain() ends the
+// waits for company. add(), add_again(), tick() and drain() run on the caller's thread, timer() and completed() on the
+// transport's. `mutex` guards all of it. send() lets the mutex go while it compresses a body, so it counts the slot first.
 //
 // What an answer does (`Meaning` in push_reply.h):
 // - delivered: all records are delivered.
@@ -76,15 +76,15 @@
 namespace weir::loki {
 
 // The failed requests that a group of records has been in.
-struct Trial {
+struct PartTrial {
   int failures = 0;
   int answers = 0;  // failures with an answer that a record may have caused
   base::Monotonic first_answer = 0;
   std::uint64_t successes_then = 0;  // successful requests of all streams, as of the last failure
   int strikes = 0;                   // failures while other requests passed
   base::Monotonic first_strike = 0;
-  bool kin_passed = false;  // another piece of the same divided request has passed
-  bool accused = false;     // another record, tried in place of this one, has passed
+  bool sibling_passed = false;    // another piece of the same divided request has passed
+  bool neighbour_passed = false;  // another record, tried in place of this one, has passed
 
   // A failure, after `successes` successful requests of all streams.
   void failed_among(std::uint64_t successes) {
@@ -93,8 +93,8 @@ struct Trial {
   }
 
   // The trial that a part of these records starts with: it may be innocent.
-  [[nodiscard]] Trial of_a_piece() const {
-    Trial trial = *this;
+  [[nodiscard]] PartTrial for_part() const {
+    PartTrial trial = *this;
     trial.failures = std::min(failures, 1);
     trial.answers = std::min(answers, 1);
     trial.strikes = std::min(strikes, 1);
@@ -102,8 +102,8 @@ struct Trial {
   }
 };
 
-struct Part {
-  explicit Part(PagePool& pool) : bytes(pool) {}
+struct StreamPart {
+  explicit StreamPart(PagePool& pool) : bytes(pool) {}
   PageBuffer bytes;  // empty once the body is compressed
   std::uint32_t records = 0;
   std::size_t raw = 0;
@@ -111,15 +111,15 @@ struct Part {
   base::Timestamp oldest = 0, newest = 0;
   base::Monotonic opened = 0;
   std::vector<PushToken> tokens;  // one for each record, when records are tracked
-  Trial trial;
+  PartTrial trial;
 };
 
-struct Stream;
+struct StreamQueue;
 
-struct Request {
+struct PushRequest {
   struct Piece {
-    Stream* stream;
-    Part part;
+    StreamQueue* stream;
+    StreamPart part;
   };
   std::vector<Piece> pieces;
   std::string body;
@@ -129,32 +129,33 @@ struct Request {
   base::Monotonic sent = 0;
 };
 
-struct Tenant {
-  explicit Tenant(std::string name_, const Gate::Limits& limits, std::uint64_t seed) : name(std::move(name_)), gate(limits, seed) {}
+struct PushTenant {
+  explicit PushTenant(std::string name_, const Gate::Limits& limits, std::uint64_t seed)
+      : name(std::move(name_)), gate(limits, seed) {}
   std::string name;
   Pace pace;
   Gate gate;  // fails while Loki limits the tenant
   std::string cause;
-  int flying = 0;  // requests in flight
+  int in_flight = 0;  // requests in flight
   int streams = 0;
 };
 
-struct Stream {
-  Tenant* tenant = nullptr;
+struct StreamQueue {
+  PushTenant* tenant = nullptr;
   std::string name;  // the label string
   record::LabelSetRef labels;
   std::vector<std::pair<std::string, std::string>> notes;  // metadata added to its records (PushedStream)
   std::optional<Refusal> refusal;                          // set: no record of this stream can be sent
-  std::unique_ptr<Request> retry;                          // sent before everything else, alone
-  std::unique_ptr<Request> aside;                          // one record that fails, while the record behind it is tried
-  std::vector<Part> closed;                                // full parts, in order; few
-  std::optional<Part> open;
+  std::unique_ptr<PushRequest> retry;                      // sent before everything else, alone
+  std::unique_ptr<PushRequest> aside;                      // one record that fails, while the record behind it is tried
+  std::vector<StreamPart> closed;                          // full parts, in order; few
+  std::optional<StreamPart> open;
   std::size_t waiting = 0;  // raw bytes in `closed` and `open`
   StreamNumber number = 0;  // assigned when records of the stream are first left; 0 before
   bool left = false;        // further records come through add_again()
   bool behind = false;      // the stream holds a backlog
   bool slow = false;        // its bytes count in slow_bytes
-  bool flying = false;      // a request with a part of the stream is in flight
+  bool in_flight = false;   // a request with a part of the stream is in flight
   bool active = false;      // the stream is in `active`
   bool trusted = false;     // the last request passed
   base::Timestamp newest_sent = std::numeric_limits<base::Timestamp>::min();
@@ -167,8 +168,9 @@ struct Stream {
   [[nodiscard]] bool holds() const { return retry || !closed.empty() || open; }
 };
 
-struct Pusher::State {
-  State(PusherConfig config_, base::Clock& clock_, base::Diagnostics& diagnostics_, const base::Stop* stop_, PushLedger* ledger_)
+struct PusherMachine {
+  PusherMachine(PusherConfig config_, base::Clock& clock_, base::Diagnostics& diagnostics_, const base::Stop* stop_,
+                PushLedger* ledger_)
       : config(std::move(config_)),
         clock(clock_),
         diagnostics(diagnostics_),
@@ -186,88 +188,89 @@ struct Pusher::State {
   using Lock = std::unique_lock<std::mutex>;
 
   // pusher.cc
-  Stream& stream_of(const record::Record& record);
-  Stream& find_stream(std::string_view tenant, const record::LabelSetRef& labels);
-  base::Result<void> take(Stream& stream, const record::Record& record, PushToken token, bool& full);
-  void activate(Stream& stream);
-  void close_open(Stream& stream);
-  [[nodiscard]] std::size_t most_of(const Stream& stream, base::Timestamp next, base::Timestamp now) const;
+  StreamQueue& stream_of(const record::Record& record);
+  StreamQueue& find_stream(std::string_view tenant, const record::LabelSetRef& labels);
+  base::Result<void> take(StreamQueue& stream, const record::Record& record, PushToken token, bool& full);
+  void activate(StreamQueue& stream);
+  void close_open(StreamQueue& stream);
+  [[nodiscard]] std::size_t part_limit(const StreamQueue& stream, base::Timestamp next, base::Timestamp now) const;
   [[nodiscard]] std::size_t memory() const;
-  base::Result<void> wait_for_room(Lock& lock, Stream& stream);
-  void tell_waiting(Lock& lock);
-  [[nodiscard]] bool has_room(const Stream& stream) const;
+  base::Result<void> wait_for_room(Lock& lock, StreamQueue& stream);
+  void report_waiting(Lock& lock);
+  [[nodiscard]] bool has_room(const StreamQueue& stream) const;
   void forget_idle_streams(base::Monotonic now);
   [[nodiscard]] base::Monotonic trim(base::Monotonic now);
   [[nodiscard]] std::string undelivered() const;
-  [[nodiscard]] std::string where_they_wait() const;
-  void tell_end();
-  void reject(PushToken token, int status, const Refusal& refusal, const Stream& stream, const record::Record& record);
-  void reject_for_time(TimeCheck found, base::Timestamp now, PushToken token, const Stream& stream, const record::Record& record);
+  [[nodiscard]] std::string waiting_text() const;
+  void report_end();
+  void reject(PushToken token, int status, const Refusal& refusal, const StreamQueue& stream, const record::Record& record);
+  void reject_for_time(TimeCheck found, base::Timestamp now, PushToken token, const StreamQueue& stream,
+                       const record::Record& record);
   void final_error(base::Error error);
   void check_give_up(base::Monotonic now);
 
   // pusher_slow.cc
   [[nodiscard]] std::size_t slow_share() const { return config.memory / 2; }
-  void weigh(Stream& stream);
-  void grow(Stream& stream, std::ptrdiff_t bytes);
-  void set_behind(Stream& stream, bool behind);
-  [[nodiscard]] bool must_leave(const Stream& stream) const;
-  void watch_usual(base::Monotonic now);
-  [[nodiscard]] double logged_rate() const;
+  void update_slow(StreamQueue& stream);
+  void add_waiting(StreamQueue& stream, std::ptrdiff_t bytes);
+  void set_behind(StreamQueue& stream, bool behind);
+  [[nodiscard]] bool must_leave(const StreamQueue& stream) const;
+  void measure_usual_rate(base::Monotonic now);
+  [[nodiscard]] double estimated_inflow() const;
   void begin_catch_up(base::Monotonic now, std::string_view why);
   void end_catch_up(base::Monotonic now);
-  [[nodiscard]] static bool wants_more(const Stream& stream);
+  [[nodiscard]] static bool wants_more(const StreamQueue& stream);
 
   // pusher_choice.cc
-  void pump(Lock& lock);
-  std::unique_ptr<Request> choose(base::Monotonic now);
-  std::unique_ptr<Request> gather(Stream& first, base::Monotonic now);
-  void take_part(Request& request, Stream& stream, base::Monotonic now);
-  [[nodiscard]] bool goes_alone(Stream& stream, base::Monotonic now, base::Timestamp wall);
-  [[nodiscard]] bool ready(const Stream& stream, base::Monotonic now) const;
+  void send_due(Lock& lock);
+  std::unique_ptr<PushRequest> choose(base::Monotonic now);
+  std::unique_ptr<PushRequest> gather(StreamQueue& first, base::Monotonic now);
+  void take_part(PushRequest& request, StreamQueue& stream, base::Monotonic now);
+  [[nodiscard]] bool goes_alone(StreamQueue& stream, base::Monotonic now, base::Timestamp wall);
+  [[nodiscard]] bool ready(const StreamQueue& stream, base::Monotonic now) const;
   // When a part that is not full may be sent.
-  [[nodiscard]] base::Monotonic company_until(const Part& part) const;
-  [[nodiscard]] base::Monotonic ready_at(Stream& stream, base::Monotonic now);
-  [[nodiscard]] bool parked(Stream& stream, base::Monotonic now);
-  void fly(std::unique_ptr<Request> request, Lock& lock);
+  [[nodiscard]] base::Monotonic company_until(const StreamPart& part) const;
+  [[nodiscard]] base::Monotonic ready_at(StreamQueue& stream, base::Monotonic now);
+  [[nodiscard]] bool parked(StreamQueue& stream, base::Monotonic now);
+  void send(std::unique_ptr<PushRequest> request, Lock& lock);
   [[nodiscard]] base::Monotonic retry_deadline(base::Monotonic now);
   [[nodiscard]] base::Monotonic wait_deadline(base::Monotonic now) const;
 
   // pusher_reply.cc
-  void landed(std::uint64_t id, base::Result<http::Response> result);
-  void answered(std::unique_ptr<Request> request, const http::Response& response);
-  void no_answer(std::unique_ptr<Request> request, base::Error error);
+  void completed(std::uint64_t id, base::Result<http::Response> result);
+  void answered(std::unique_ptr<PushRequest> request, const http::Response& response);
+  void no_answer(std::unique_ptr<PushRequest> request, base::Error error);
   void learn_time(const http::Response& response);
-  void delivered(Request& request);
-  void passed(const Request& request);
-  void deliver_part(Request::Piece& piece, const std::vector<bool>* refused);
-  void again(std::unique_ptr<Request> request);
-  void target_failed(const Request& request, Gate::Trouble trouble, std::string cause, std::string_view hint,
+  void delivered(PushRequest& request);
+  void passed(const PushRequest& request);
+  void deliver_part(PushRequest::Piece& piece, const std::vector<bool>* refused);
+  void requeue(std::unique_ptr<PushRequest> request);
+  void target_failed(const PushRequest& request, Gate::Trouble trouble, std::string cause, std::string_view hint,
                      base::Duration retry_after);
-  void tenant_limited(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after);
-  void stream_limited(std::unique_ptr<Request> request, std::string_view text, base::Duration retry_after);
-  void park(Stream& stream, base::Monotonic now, base::Duration retry_after);
-  void failed(std::unique_ptr<Request> request, std::string cause, std::string_view hint, base::Duration retry_after, int status,
-              Gate::Trouble trouble = Gate::Trouble::passing);
-  void put_aside(std::unique_ptr<Request> request);
-  [[nodiscard]] base::Duration hope() const;
-  [[nodiscard]] bool past_hope(const Trial& trial, base::Monotonic now) const;
-  [[nodiscard]] bool may_be_put_aside(const Request& request, int status, base::Monotonic now) const;
+  void tenant_limited(std::unique_ptr<PushRequest> request, std::string cause, std::string_view text, base::Duration retry_after);
+  void stream_limited(std::unique_ptr<PushRequest> request, std::string_view text, base::Duration retry_after);
+  void park(StreamQueue& stream, base::Monotonic now, base::Duration retry_after);
+  void failed(std::unique_ptr<PushRequest> request, std::string cause, std::string_view hint, base::Duration retry_after,
+              int status, Gate::Trouble trouble = Gate::Trouble::passing);
+  void put_aside(std::unique_ptr<PushRequest> request);
+  [[nodiscard]] base::Duration trial_time() const;
+  [[nodiscard]] bool trial_over(const PartTrial& trial, base::Monotonic now) const;
+  [[nodiscard]] bool may_put_aside(const PushRequest& request, int status, base::Monotonic now) const;
 
   // pusher_repair.cc
-  void stored_but_for(std::unique_ptr<Request> request, const http::Response& response);
-  void without_metadata(std::unique_ptr<Request> request, const http::Response& response);
-  void too_large(std::unique_ptr<Request> request, std::string cause, std::string_view text, base::Duration retry_after);
-  void take_apart(std::unique_ptr<Request> request, int status, std::string_view text);
-  void refuse_whole(Request::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status,
+  void stored_but_for(std::unique_ptr<PushRequest> request, const http::Response& response);
+  void without_metadata(std::unique_ptr<PushRequest> request, const http::Response& response);
+  void too_large(std::unique_ptr<PushRequest> request, std::string cause, std::string_view text, base::Duration retry_after);
+  void take_apart(std::unique_ptr<PushRequest> request, int status, std::string_view text);
+  void refuse_whole(PushRequest::Piece& piece, const DecodedStream& decoded, std::string_view reason, int status,
                     std::string_view text);
-  void refuse_piece(Request::Piece& piece, const DecodedStream& decoded,
+  void refuse_piece(PushRequest::Piece& piece, const DecodedStream& decoded,
                     const std::vector<std::pair<std::size_t, std::size_t>>& guilty, const std::vector<Complaint>& why, int status);
-  void put_back(Stream& stream, Part part);
-  void shorten_next(Stream& stream, std::size_t bytes);
-  [[nodiscard]] std::optional<DecodedBody> open_body(const Request& request);
-  [[nodiscard]] Part part_of(const Part& original, const DecodedStream& decoded, std::span<const std::size_t> indices);
-  [[nodiscard]] Part part_of_all(const Part& original, const DecodedStream& decoded);
+  void put_back(StreamQueue& stream, StreamPart part);
+  void shorten_next(StreamQueue& stream, std::size_t bytes);
+  [[nodiscard]] std::optional<DecodedBody> open_body(const PushRequest& request);
+  [[nodiscard]] StreamPart part_of(const StreamPart& original, const DecodedStream& decoded, std::span<const std::size_t> indices);
+  [[nodiscard]] StreamPart part_of_all(const StreamPart& original, const DecodedStream& decoded);
 
   const PusherConfig config;
   base::Clock& clock;
@@ -277,24 +280,24 @@ struct Pusher::State {
   http::Transport* transport = nullptr;
 
   mutable std::mutex mutex;
-  std::condition_variable landed_one;
+  std::condition_variable completed_one;
 
-  // The wall clock, read once in 64 calls, because limits are days and minutes. Also sets `judges`: may it judge the time of a
-  // record?
-  [[nodiscard]] base::Timestamp roughly_now() {
-    if (looks++ % 64 == 0) {
-      wall_seen = clock.wall();
-      judges = trust.may_judge(clock.monotonic(), wall_seen);
+  // The wall clock, read once in 64 calls, because limits are days and minutes. Also sets `may_judge_time`: may it judge the time
+  // of a record?
+  [[nodiscard]] base::Timestamp rough_time() {
+    if (clock_calls++ % 64 == 0) {
+      rough_wall = clock.wall();
+      may_judge_time = trust.may_judge(clock.monotonic(), rough_wall);
     }
-    return wall_seen;
+    return rough_wall;
   }
-  base::Timestamp wall_seen = 0;
-  bool judges = false;
-  std::uint32_t looks = 0;
+  base::Timestamp rough_wall = 0;
+  bool may_judge_time = false;
+  std::uint32_t clock_calls = 0;
   ClockTrust trust;
-  bool clock_said = false;
+  bool clock_reported = false;
   Refusal time_refusal;  // the latest one; its text is that of the first refusal of the stream
-  const Stream* time_refusal_of = nullptr;
+  const StreamQueue* time_refusal_of = nullptr;
 
   PagePool pool;
   PushEncoder encoder;
@@ -313,13 +316,13 @@ struct Pusher::State {
       return std::hash<const void*>()(key.labels) * 31 + std::hash<std::string>()(key.tenant);
     }
   };
-  std::unordered_map<std::string, std::unique_ptr<Tenant>> tenants;
+  std::unordered_map<std::string, std::unique_ptr<PushTenant>> tenants;
   // Streams are keyed by what is sent, because label sets that differ only in labels that are never sent are one stream to
   // Loki.
-  std::unordered_map<std::string, std::unique_ptr<Stream>> streams;  // tenant, NUL, label string, values of the notes
+  std::unordered_map<std::string, std::unique_ptr<StreamQueue>> streams;  // tenant, NUL, label string, values of the notes
   struct Known {
     record::LabelSetRef labels;  // keeps the pointer in the key valid and unique
-    Stream* stream;
+    StreamQueue* stream;
   };
   std::unordered_map<Key, Known, KeyHash> known;
   // The streams found last, indexed by a hash of the labels' address. After a pause `known` is in no CPU cache, and for a few
@@ -327,15 +330,15 @@ struct Pusher::State {
   struct Recent {
     const record::LabelSet* labels = nullptr;
     std::string tenant;
-    Stream* stream = nullptr;
+    StreamQueue* stream = nullptr;
   };
   std::array<Recent, 128> recent;
 
-  std::vector<Stream*> active;  // streams that hold something; they take turns from `turn`
+  std::vector<StreamQueue*> active;  // streams that hold something; they take turns from `turn`
   std::size_t turn = 0;
   bool draining = false;
-  bool end_told = false;                             // the message that all input is read was given
-  bool starved = false;                              // add() waits for room, so parts that are not full are sent
+  bool end_reported = false;                         // the message that all input is read was given
+  bool input_waits = false;                          // add() waits for room, so parts that are not full are sent
   base::Monotonic last_request = clock.monotonic();  // when the latest request left, or when this pusher was made
   base::Monotonic last_input = clock.monotonic();    // when the latest input began
   bool more_follows = false;                         // the argument of the latest tick()
@@ -343,18 +346,18 @@ struct Pusher::State {
   base::Monotonic last_wait = 0;                     // when add() last waited for room
 
   bool can_leave;
-  std::map<StreamNumber, Stream*> left;  // streams with `left`
+  std::map<StreamNumber, StreamQueue*> left;  // streams with `left`
   StreamNumber next_number = 1;
   std::size_t slow_bytes = 0;  // waiting bytes of slow streams
   int streams_behind = 0;
   bool all_backlog = false;      // every record that comes belongs to the backlog
   bool backlog_to_come = false;  // more backlog comes; add() marks its records
-  bool recovery_untold = false;
+  bool recovery_unreported = false;
   base::Monotonic usual_since = 0;
   std::uint64_t usual_bytes = 0;
   double usual_rate = 0;  // bytes per second
 
-  std::unordered_map<std::uint64_t, std::unique_ptr<Request>> flying;
+  std::unordered_map<std::uint64_t, std::unique_ptr<PushRequest>> in_flight;
   std::uint64_t next_id = 1;
   int slots_used = 0;          // requests in flight or being compressed
   std::size_t body_bytes = 0;  // of all requests
@@ -362,14 +365,14 @@ struct Pusher::State {
 
   Gate target;
   std::string target_cause;
-  std::uint64_t target_tries = 0;  // since the target began to fail
-  base::Monotonic next_word = 0;   // when the next message about the failing target is due
-  base::Duration word_after = 0;
+  std::uint64_t target_tries = 0;    // since the target began to fail
+  base::Monotonic next_message = 0;  // when the next message about the failing target is due
+  base::Duration message_after = 0;
   CatchUp catch_up;
   std::uint64_t successes = 0;
   base::Monotonic last_sweep = 0, next_trim = 0;
   std::optional<base::Error> failure;
-  bool metadata_said = false;
+  bool metadata_reported = false;
 
   PusherStats stats;
   std::uint64_t tracked_records = 0;  // records with tokens whose fate is open

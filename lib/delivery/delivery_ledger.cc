@@ -1,0 +1,190 @@
+#include "delivery/delivery_ledger.h"
+
+#include "base/count.h"
+#include "delivery/checkpoint_positions.h"
+#include "delivery/consumer_positions.h"
+#include "delivery/full_disk.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace weir::delivery {
+namespace {
+
+constexpr base::Duration kCommitEvery = base::kSecond;
+constexpr base::Duration kCommitNoted = 2 * base::kSecond;  // longer, because noted progress survives a kill
+constexpr base::Duration kCommitRedelivery = base::kSecond / 10;
+constexpr std::uint64_t kCommitAfter = 1 << 16;   // records that were settled without an answer
+constexpr std::size_t kMostRejections = 1 << 20;  // bytes in memory
+
+}  // namespace
+
+DeliveryLedger::DeliveryLedger(std::string url, base::Clock& clock, base::Diagnostics& diagnostics, const base::Stop* stop)
+    : context_{std::move(url), clock, diagnostics, stop}, positions_(std::make_unique<NoPositions>()), redelivery_(context_) {}
+
+DeliveryLedger::~DeliveryLedger() = default;
+
+void DeliveryLedger::use(std::unique_ptr<PositionLedger> positions) {
+  const std::lock_guard lock(mutex_);
+  positions_ = std::move(positions);
+  tracks_ = positions_->tracks();
+  listens_ = listens_ || tracks_;
+}
+
+base::Result<void> DeliveryLedger::keep_positions(const std::string& checkpoint, base::Duration wait) {
+  auto opened = CheckpointPositions::open(checkpoint, wait, context_);
+  if (!opened) return std::move(opened).error();
+  use(std::move(*opened));
+  return {};
+}
+
+base::Result<spool::PlaceSet> DeliveryLedger::consume_spool(const spool::ConsumerOptions& options) {
+  auto opened = ConsumerPositions::open(options, context_);
+  if (!opened) return std::move(opened).error();
+  spool::PlaceSet acknowledged = (*opened)->acknowledged();
+  use(std::move(*opened));
+  return acknowledged;
+}
+
+base::Result<void> DeliveryLedger::deliver_again(const std::string& path, std::uint64_t spool) {
+  // Only this thread opens, so the store is asked for without the lock: that may take long.
+  if (redelivery_.is_open_for(spool)) return {};
+  auto store = Redelivery::open(path, spool, context_);
+  if (!store) return std::move(store).error();
+  const std::lock_guard lock(mutex_);
+  redelivery_.use(std::move(*store), spool);
+  listens_ = true;
+  return {};
+}
+
+base::Result<std::optional<PushToken>> DeliveryLedger::track(const record::Record& record) {
+  if (!listens_) return std::optional(kNoToken);
+  const std::lock_guard lock(mutex_);
+  if (record.source.kind == record::Source::Kind::rejected) return std::optional(redelivery_.track(record));
+  return positions_->track(record);
+}
+
+base::Result<void> DeliveryLedger::track_marker(const record::Record& record) {
+  if (!tracks_) return {};
+  const std::lock_guard lock(mutex_);
+  if (auto tracked = positions_->track_marker(record); !tracked) return tracked;
+  dirty_ = true;
+  ++pending_;
+  return {};
+}
+
+void DeliveryLedger::leave(const record::Record& record, PushToken token) {
+  const std::lock_guard lock(mutex_);
+  changed(positions_->leave(record, token));
+}
+
+PushToken DeliveryLedger::read_again(const record::Record& record) {
+  const std::lock_guard lock(mutex_);
+  return positions_->read_again(record);
+}
+
+void DeliveryLedger::resume(std::uint64_t stream) {
+  const std::lock_guard lock(mutex_);
+  changed(positions_->resume(stream));
+}
+
+std::uint64_t DeliveryLedger::block_of(PushToken token) {
+  const std::lock_guard lock(mutex_);
+  return positions_->block_of(token);
+}
+
+void DeliveryLedger::settle(PushToken token) {
+  if (!listens_) return;
+  const std::lock_guard lock(mutex_);
+  ++pending_;
+  changed(is_row(token) ? redelivery_.settle(token) : positions_->settle(token));
+}
+
+void DeliveryLedger::delivered(std::span<const PushToken> tokens) {
+  const std::lock_guard lock(mutex_);
+  changed(positions_->deliver(tokens));
+  changed(redelivery_.deliver(tokens));
+}
+
+void DeliveryLedger::rejected(PushToken token, const loki::RejectedRecord& rejected) {
+  const std::lock_guard lock(mutex_);
+  ++pending_;
+  changed(is_row(token) ? redelivery_.reject(token, rejected) : positions_->reject(token, rejected));
+}
+
+bool DeliveryLedger::too_much_waits() const {
+  return positions_->rejections_waiting() >= kMostRejections || redelivery_.must_commit();
+}
+
+// Progress is kept, so nothing is left for commit_pending().
+void DeliveryLedger::kept() {
+  pending_ = 0;
+  pending_since_ = base::kNever;
+}
+
+base::Result<void> DeliveryLedger::commit_locked() {
+  if (!dirty_) return {};
+  auto stored = positions_->commit();
+  if (const std::uint64_t evicted = positions_->take_evicted_rejected(); evicted > 0) {
+    context_.diagnostics.warn("rejected-max", fmt::format("the store of rejected records is full: {} deleted, the oldest first\n"
+                                                          "`weir buffer --rejected-max` sets how much a spool keeps",
+                                                          base::count_of(evicted, "record was", "records were")));
+  }
+  if (stored) stored = redelivery_.commit();
+  if (!stored) return stored;
+  dirty_ = false;
+  kept();
+  return stored;
+}
+
+// Reports a failure. The next attempt comes by itself.
+base::Result<void> DeliveryLedger::try_commit() {
+  auto stored = commit_locked();
+  if (!stored) context_.diagnostics.warn("commit", fmt::format("{}; trying again", stored.error().message));
+  return stored;
+}
+
+base::Monotonic DeliveryLedger::commit_due(base::Monotonic now) {
+  const std::lock_guard lock(mutex_);
+  if (!dirty_) return base::kNever;
+  const bool noted = positions_->note();
+  if (noted) kept();
+  if (now < next_commit_ && !too_much_waits()) return next_commit_;
+  next_commit_ = base::after(now, redelivery_.is_open() ? kCommitRedelivery : noted ? kCommitNoted : kCommitEvery);
+  return try_commit() ? base::kNever : next_commit_;
+}
+
+base::Monotonic DeliveryLedger::commit_pending(base::Monotonic now) {
+  if (!listens_) return base::kNever;
+  std::unique_lock lock(mutex_);
+  if (!dirty_ || pending_ == 0) return base::kNever;
+  if (pending_since_ == base::kNever) pending_since_ = now;
+  const base::Monotonic due = base::after(pending_since_, kCommitEvery);
+  if (now < due && pending_ < kCommitAfter && !too_much_waits()) return due;
+  next_commit_ = base::after(now, kCommitEvery);
+  while (!try_commit()) {
+    pending_since_ = now;
+    pending_ = 1;
+    const bool stopped = context_.stop != nullptr && context_.stop->stopped();
+    if (positions_->rejections_waiting() < kMostRejections || stopped) return base::after(now, kCommitEvery);
+    lock.unlock();
+    wait_or_stop(context_.stop, kCommitEvery);
+    lock.lock();
+  }
+  return base::kNever;
+}
+
+void DeliveryLedger::input_waits() { static_cast<void>(commit_pending(context_.clock.monotonic())); }
+
+base::Result<void> DeliveryLedger::commit() {
+  const std::lock_guard lock(mutex_);
+  return commit_locked();
+}
+
+base::Result<void> DeliveryLedger::close() {
+  const std::lock_guard lock(mutex_);
+  return positions_->close();
+}
+
+}  // namespace weir::delivery

@@ -1,0 +1,56 @@
+#include "stages/push_from_spool.h"
+
+#include "pipeline/chain.h"
+
+#include <utility>
+#include <vector>
+
+namespace weir::stages {
+namespace {
+
+constexpr base::Duration kFinishIn = 10 * base::kSecond;  // after a stop
+
+// Drives the spool's source into the push stage that it owns.
+class PushFromSpool : public pipeline::Source {
+ public:
+  PushFromSpool(std::unique_ptr<pipeline::Source> source, std::unique_ptr<pipeline::Stage> push, const pipeline::Context& context)
+      : source_(std::move(source)), context_(context) {
+    stages_.push_back(std::move(push));
+  }
+  base::Result<void> run(pipeline::Outlet&, base::Stop& stop) override {
+    auto outlet = pipeline::make_outlet(stages_);
+    auto ran = source_->run(*outlet, stop);
+    const base::Monotonic deadline = stop.stopped() ? base::after(context_.clock->monotonic(), kFinishIn) : base::kNever;
+    auto finished = stages_.front()->finish(*outlet, deadline);
+    if (!ran) return ran;
+    return finished;
+  }
+  [[nodiscard]] pipeline::Counters counters() const override {
+    pipeline::Counters counters = stages_.front()->counters();
+    counters.lost += source_->counters().lost;
+    return counters;
+  }
+  [[nodiscard]] std::string_view name() const override { return "push"; }
+  [[nodiscard]] std::string summary() const override { return stages_.front()->summary(); }
+
+ private:
+  std::unique_ptr<pipeline::Source> source_;
+  std::vector<std::unique_ptr<pipeline::Stage>> stages_;
+  const pipeline::Context context_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<pipeline::Source>> make_push_from_spool(const PushSpec& spec, SpoolSourceSpec spool,
+                                                                     const pipeline::Context& context) {
+  if (!spec.checkpoint.empty())
+    return base::fail(base::Code::usage, "cannot use --checkpoint together with --spool: the spool keeps the positions");
+  auto push = make_push(spec, context, {.direct = true, .follows = spool.follow});
+  if (!push) return std::move(push).error();
+  spool.consumer = spec.consumer;
+  auto source = make_spool_source(spool, context);
+  if (!source) return std::move(source).error();
+  return std::unique_ptr<pipeline::Source>(std::make_unique<PushFromSpool>(std::move(*source), std::move(*push), context));
+}
+
+}  // namespace weir::stages
