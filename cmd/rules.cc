@@ -128,11 +128,12 @@ class Rules : public cli::Invocation {
       return base::fail(Code::usage, "FILE is missing").with_hint("name the file of rules: weir rules check /etc/weir/rules");
     }
     if (action_ == Action::add && arguments_.size() != 2) {
-      return base::fail(Code::usage, arguments_.size() < 2 ? "the rule is missing" : "there are too many arguments")
+      return base::fail(Code::usage, "{}", arguments_.size() < 2 ? "the rule is missing" : "there are too many arguments")
           .with_hint("quote the rule: weir rules add FILE 'keep for 30m {app=\"checkout\"}'");
     }
     if (action_ == Action::remove && arguments_.size() != 2) {
-      return base::fail(Code::usage, arguments_.size() < 2 ? "it is not said which rule" : "there are too many arguments")
+      return base::fail(Code::usage, "{}",
+                        arguments_.size() < 2 ? "it is not said which rule to remove" : "there are too many arguments")
           .with_hint("name its line, its name, its id or its text in quotes: weir rules remove FILE 3");
     }
     if (action_ == Action::test && against_.empty()) {
