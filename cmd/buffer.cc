@@ -44,7 +44,7 @@ class Buffer : public cli::Invocation {
     cli::add_duration(app, "--retain", store.retain, "how long to keep delivered records")->group(limits);
     cli::add_duration(app, "--hold", store.hold, "how long to keep held records")->group(limits);
     cli::add_size(app, "--hold-max", hold_max_,
-                  "most disk space of held records; the oldest are evicted first (default: a quarter of --max-size)",
+                  "most disk space of held records, the oldest are evicted first (default: a quarter of --max-size)",
                   {.least = kLeastHeld})
         ->group(limits);
     using spool::OnFull;

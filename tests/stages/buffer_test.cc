@@ -448,7 +448,7 @@ TEST_F(BufferTest, TheSpoolSourceBringsTheSameStream) {
     ASSERT_TRUE(life.take({line(4)}));
     life.finish();
   }
-  acknowledge(1, 1);
+  acknowledge(2, 1);
   auto source = make_spool_source({.spool = spec().spool.path, .follow = false}, test_.context);
   ASSERT_TRUE(source);
   test::Collector collector;
@@ -508,7 +508,7 @@ TEST_F(BufferTest, AFullSpoolGivesUpHeldRecordsAndCollectionGoesOn) {
   Life life(spec, test_);
   acknowledge(1, 0);  // somebody waits
   std::uint64_t taken = 0;
-  for (int i = 0; i < 24; ++i) {
+  for (int i = 0; i < 65; ++i) {
     const std::string held = noise(i + 1000);
     ASSERT_TRUE(life.take({held.substr(0, held.size() - 1) + R"(,"held":true})"}));
     ASSERT_TRUE(life.take({noise(i)}));
@@ -532,7 +532,7 @@ TEST_F(BufferTest, WhatWasThereBeforeIsInTheBooks) {
     EXPECT_EQ(life.counters.held, 1U);
     EXPECT_EQ(life.counters.records_added, 0U);
   }
-  acknowledge(1, 1);
+  acknowledge(2, 1);
   Life life(spec(), test_);
   ASSERT_TRUE(life.take({line(4)}));
   life.finish();
