@@ -68,7 +68,8 @@ class Books(kit.Case):
         self.assertTrue(0 <= kept - status["records"] <= (status["rejected"] if spill else 0), status)
 
     def test_held_records_stay_and_are_in_the_books(self):
-        lines = [{"timestamp": "2026-11-01T10:00:00Z", "line": f"line {n}", "labels": {"app": "a"}, **({"held": True} if n % 3 == 0 else {})}
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        lines = [{"timestamp": stamp, "line": f"line {n}", "labels": {"app": "a"}, **({"held": True} if n % 3 == 0 else {})}
                  for n in range(3000)]
 
         def body(fused, spill):

@@ -28,7 +28,12 @@ for line in sys.stdin:
     sys.stdout.write(line)
     sys.stdout.flush()
 """
+# What buffer says at its end, and push --spool at its start.
 NOTES = r"([\d,]+) held records? stays? in the spool"
+
+
+def now():
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 class Hold(kit.Case):
@@ -50,7 +55,7 @@ class Hold(kit.Case):
     def write(self, web, debug):
         path = self.pods / "shop_a_uid-a" / "app" / "0.log"
         path.parent.mkdir(parents=True, exist_ok=True)
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        stamp = now()
         with open(path, "a", encoding="ascii") as log:
             for kind, count in (("debug", debug), ("web", web)):
                 for _ in range(count):
@@ -97,7 +102,7 @@ class Hold(kit.Case):
         return [json.loads(line)["line"] for line in done.stdout.splitlines()]
 
     def status(self, *options):
-        return kit.weir("spool", "status", self.spool, *options)
+        return kit.weir("spool", "status", self.spool, *options).decode()
 
     def numbers(self):
         return json.loads(self.status("-o", "json"))
@@ -141,7 +146,7 @@ class Hold(kit.Case):
         self.assertEqual(self.delivered(), self.expected("web"))
 
     def test_without_a_buffer_push_sends_none_and_says_so_once(self):
-        lines = "".join(json.dumps({"timestamp": "2026-11-01T10:00:00Z", "line": str(n), "labels": {"app": "a"}, **({"held": True} if n % 2 else {})}) + "\n"
+        lines = "".join(json.dumps({"timestamp": now(), "line": str(n), "labels": {"app": "a"}, **({"held": True} if n % 2 else {})}) + "\n"
                         for n in range(10))
         (self.dir / "in").write_text(lines)
         chain = self.chain([f"push {self.url}"], False, stdin=self.dir / "in")
@@ -178,7 +183,7 @@ class Hold(kit.Case):
 
         def lines(kind, count):
             for n in range(count):
-                yield {"timestamp": "2026-11-01T10:00:00Z", "line": f"{kind} {n} {noise.randbytes(400).hex()}", "labels": {"app": kind}}
+                yield {"timestamp": now(), "line": f"{kind} {n} {noise.randbytes(400).hex()}", "labels": {"app": kind}}
 
         with open(self.dir / "in", "w", encoding="ascii") as out:
             web = lines("web", 2000)
@@ -188,7 +193,7 @@ class Hold(kit.Case):
                     out.write(json.dumps(next(web)) + "\n")
         stages = [f"buffer {self.spool} --min-free 0 --max-size 4MiB", f"push {self.url} --start-jitter 0"]
         chain = self.chain(stages, True, stdin=self.dir / "in")
-        kit.wait_for(lambda: self.spool.exists() and self.numbers()["undelivered"] == 2000, chain.errors)
+        kit.wait_for(lambda: "trying again" in chain.errors() and self.numbers()["undelivered"] == 2000, chain.errors)
         chain.signal(signal.SIGTERM)
         chain.wait()
         numbers = self.numbers()
