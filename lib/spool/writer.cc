@@ -99,14 +99,15 @@ base::Result<Appended> Writer::append(BlockBuilder& builder, Keeper* keeper, Rej
   return state_->append({.builder = &builder, .keeper = keeper, .rejections = rejections, .effort = effort});
 }
 
-base::Result<Appended> Writer::append_with_held(BlockBuilder& builder, BlockBuilder& held, Keeper* keeper, Effort effort) {
+base::Result<Appended> Writer::append_with_held(BlockBuilder& builder, BlockBuilder& held, Keeper* keeper, Effort effort,
+                                                Effort held_effort) {
   if (builder.empty() && held.empty() && !(keeper != nullptr && keeper->moved())) return Appended{};
-  return state_->append({.builder = &builder, .held = &held, .keeper = keeper, .effort = effort});
+  return state_->append({.builder = &builder, .held = &held, .keeper = keeper, .effort = effort, .held_effort = held_effort});
 }
 
-base::Result<Appended> Writer::append_held(BlockBuilder& held, std::uint64_t block, std::uint64_t group) {
+base::Result<Appended> Writer::append_held(BlockBuilder& held, std::uint64_t block, std::uint64_t group, Effort effort) {
   if (held.empty()) return Appended{};
-  return state_->append({.held = &held, .ahead = {block, group}});
+  return state_->append({.held = &held, .ahead = {block, group}, .held_effort = effort});
 }
 
 base::Result<Appended> Writer::append_handed(BlockBuilder& builder, std::span<const Handed> handed, Effort effort) {
@@ -117,7 +118,7 @@ base::Result<Appended> Writer::append_handed(BlockBuilder& builder, std::span<co
 base::Result<Appended> Writer::State::append(Work work) {
   // Where each block costs an older one, a smaller one is worth the work.
   if (work.records()) work.builder->pack(packed, tight ? Effort::thorough : work.effort);
-  if (work.holds()) work.held->pack(packed_held, Effort::lasting);
+  if (work.holds()) work.held->pack(packed_held, tight ? Effort::lasting : work.held_effort);
   auto stored = store_packed(work);
   if (stored || stored.error().code != base::Code::full || !work.holds()) return stored;
   // Held records never keep others from being stored.

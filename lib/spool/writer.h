@@ -74,7 +74,8 @@ class Writer {
   // As append(), with the held records that came with them: they become a block of their own, with the lower number, in the same
   // transaction. They never take the place of undelivered records: where they find no room they are shed, the rest is stored,
   // and Appended says how many. Positions lie in the row of the other block, or, if there is none, in that of the held one.
-  base::Result<Appended> append_with_held(BlockBuilder& builder, BlockBuilder& held, Keeper* keeper, Effort effort = Effort::fast);
+  base::Result<Appended> append_with_held(BlockBuilder& builder, BlockBuilder& held, Keeper* keeper, Effort effort = Effort::fast,
+                                          Effort held_effort = Effort::lasting);
 
   // Returns a number for a block that is passed on before it is stored (buffer --spill). No writer ever hands it out again, also
   // after a kill.
@@ -82,7 +83,7 @@ class Writer {
   // Stores held records before the group that they came with is passed on. `block` was handed out for them, and `group`, a higher
   // number, for the group; 0: they came without positions, so nobody reads them again. If the positions of the group do not become
   // safe, the next writer deletes the block. Sheds as append_with_held() does.
-  base::Result<Appended> append_held(BlockBuilder& held, std::uint64_t block, std::uint64_t group);
+  base::Result<Appended> append_held(BlockBuilder& held, std::uint64_t block, std::uint64_t group, Effort effort = Effort::lasting);
   // Stores in one transaction the positions of blocks with handed-out numbers, and with the last of them the records in `builder`,
   // which may be empty. All earlier blocks must be stored already, so that the positions in the file have no hole. Evicts and fails
   // as append() does.

@@ -130,7 +130,7 @@ struct Writer::State {
     Keeper* keeper = nullptr;
     std::span<const Handed> handed = {};
     RejectedStore* rejections = nullptr;
-    Effort effort = Effort::fast;
+    Effort effort = Effort::fast, held_effort = Effort::lasting;
     [[nodiscard]] bool records() const { return builder != nullptr && !builder->empty(); }
     [[nodiscard]] bool holds() const { return held != nullptr && !held->empty(); }
   };

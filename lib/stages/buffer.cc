@@ -50,7 +50,8 @@ constexpr auto kLost =
 
 constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
 constexpr base::Duration kFullPollMost = base::kSecond;
-constexpr int kAskAgain = 5;  // ms between two looks for acknowledgements while the window is full
+constexpr base::Duration kRush = 500 * base::kMillisecond;  // held records that fill a block so soon come out of a backlog
+constexpr int kAskAgain = 5;                                // ms between two looks for acknowledgements while the window is full
 
 class Buffer : public pipeline::Stage {
  public:
@@ -282,13 +283,15 @@ class Buffer : public pipeline::Stage {
   }
 
   base::Result<void> commit(spool::Effort effort = spool::Effort::thorough) {
+    // Packing well costs more than all else that is done with them, so a backlog is packed fast.
+    held_effort_ = context_.clock->monotonic() < base::after(held_since_, kRush) ? spool::Effort::fast : spool::Effort::lasting;
     opened_at_ = held_since_ = base::kNever;
     if (!pending()) return {};
     if (window_) return pass_on();
     base::Monotonic from = 0;
     const auto store = [&] {
       from = context_.clock->monotonic();
-      return holds() ? writer_->append_with_held(builder_, *held_builder_, &keeper_, effort)
+      return holds() ? writer_->append_with_held(builder_, *held_builder_, &keeper_, effort, held_effort_)
                      : writer_->append(builder_, &keeper_, nullptr, effort);
     };
     auto appended = patiently(store, [] { return false; });
@@ -394,7 +397,7 @@ class Buffer : public pipeline::Stage {
 
   base::Result<void> store_held(std::uint64_t number, std::uint64_t group) {
     const base::Monotonic from = context_.clock->monotonic();
-    auto appended = writer_->append_held(*held_builder_, number, group);
+    auto appended = writer_->append_held(*held_builder_, number, group, held_effort_);
     see_commit(context_.clock->monotonic() - from);
     if (appended) {
       note(*appended);
@@ -537,7 +540,8 @@ class Buffer : public pipeline::Stage {
   std::unique_ptr<spool::Writer> writer_;
   spool::Keeper keeper_;
   spool::BlockBuilder builder_;
-  std::optional<spool::BlockBuilder> held_builder_;  // from the first held record on
+  std::optional<spool::BlockBuilder> held_builder_;     // from the first held record on
+  spool::Effort held_effort_ = spool::Effort::lasting;  // for the group that is being closed
   HoldRelief relief_;
   bool sheds_ = false;  // held records of this batch
   std::string path_;
