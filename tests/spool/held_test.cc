@@ -29,8 +29,8 @@ class HeldTest : public SpoolTest {
     if (!introduced_) {
       record::Marker marker;
       marker.type = record::Marker::Type::generation;
-      marker.log_key = marker.path = "/a.log";
-      marker.inode = 3;
+      marker.log_key = marker.file.path = "/a.log";
+      marker.file.inode = 3;
       record::Record record;
       record.marker = &marker;
       record.source = record::Source::in_file(1, 1, 0, 0);
