@@ -43,7 +43,9 @@ class Buffer : public cli::Invocation {
         ->group(limits);
     cli::add_duration(app, "--retain", store.retain, "how long to keep delivered records")->group(limits);
     cli::add_duration(app, "--hold", store.hold, "how long to keep held records")->group(limits);
-    cli::add_size(app, "--hold-max", store.hold_max, "most bytes of held records older than --retain; 0 for no limit of their own")
+    cli::add_size(app, "--hold-max", hold_max_,
+                  "most disk space of held records, the oldest are evicted first (default: a quarter of --max-size)",
+                  {.least = kLeastHeld})
         ->group(limits);
     using spool::OnFull;
     cli::add_choice<OnFull>(
@@ -94,6 +96,7 @@ class Buffer : public cli::Invocation {
 
   base::Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
     if (rejected_max_) spec_.spool.rejected_max = *rejected_max_;
+    if (hold_max_) spec_.spool.hold_max = *hold_max_;
     auto stage = stages::make_buffer(spec_, context);
     if (!stage) return std::move(stage).error();
     return cli::Built{.source = nullptr, .stage = std::move(*stage), .sink = spec_.store_only};
@@ -107,6 +110,7 @@ class Buffer : public cli::Invocation {
  private:
   static constexpr std::uint64_t kSmallest = 4 << 20;
   static constexpr std::uint64_t kLeastRejected = 64 << 10;
+  static constexpr std::uint64_t kLeastHeld = 1 << 20;
 
   base::Result<void> read_percent(std::string text) {
     if (text.ends_with('%')) text.pop_back();
@@ -118,7 +122,7 @@ class Buffer : public cli::Invocation {
   }
 
   stages::BufferSpec spec_;
-  std::optional<std::uint64_t> rejected_max_;
+  std::optional<std::uint64_t> rejected_max_, hold_max_;
   stages::OutputOptions output_;
 };
 
@@ -152,6 +156,15 @@ While less than --min-free of the file system is free, the spool does not grow b
 has already. Buffer reports this.
 
 All ages count the time that really passes, also when the clock is set.
+
+# Held records
+A record with `"held":true` (weir-record(5)) is stored and not forwarded: nobody needs it now, but somebody may ask for
+it after an incident. `weir replay SPOOL --held` reads such records. Buffer keeps them compressed, in blocks of their
+own, for --hold and within --hold-max; the oldest go first. With --spill they alone are stored at once.
+
+Held records never take the place of records that wait for delivery. Where the spool has no room beside those, the
+oldest held records are evicted, and then new ones are not stored. When a commit takes over 2 s, held records are not
+stored for 30 s. Buffer reports and counts the held records that it has not stored.
 
 # Refused records
 Records that Loki refuses for good are kept for `weir replay --rejected`. Those refused for their time stay in their

@@ -44,13 +44,14 @@ std::string to_json(const std::string& path, const spool::SpoolStatus& status) {
   std::string out = fmt::format(
       R"({{"spool":{},"id":"{:016x}","format":{},"created":{},"file_bytes":{},"log_bytes":{},"free_bytes":{},"reserve_bytes":{},)"
       R"("blocks":{},"records":{},)"
-      R"("line_bytes":{},"body_bytes":{},"undelivered":{},"delivered":{},"held":{},"rejected":{},)"
+      R"("line_bytes":{},"body_bytes":{},"undelivered":{},"delivered":{},"held":{},"held_bytes":{},"oldest_held":{},"rejected":{},)"
       R"("evicted_undelivered":{},"evicted_rejected":{},"damaged_blocks":{},"damaged_records":{},)"
       R"("oldest":{},"newest":{},"writing":{},"missing":{},"consumers":[)",
       json_string(path), status.id, status.format, time_or_null(status.created), status.file_bytes, status.log_bytes,
       status.free_bytes, status.reserve_bytes, status.blocks, status.records, status.line_bytes, status.body_bytes,
-      status.undelivered, status.delivered, status.held, status.rejected, status.evicted_undelivered, status.evicted_rejected,
-      status.damaged_blocks, status.damaged_records, time_or_null(status.oldest), time_or_null(status.newest), status.writing,
+      status.undelivered, status.delivered, status.held, status.held_bytes, time_or_null(status.oldest_held), status.rejected,
+      status.evicted_undelivered, status.evicted_rejected, status.damaged_blocks, status.damaged_records,
+      time_or_null(status.oldest), time_or_null(status.newest), status.writing,
       status.missing.empty() ? "null" : json_string(status.missing));
   for (std::size_t i = 0; i < status.consumers.size(); ++i) {
     const spool::ConsumerStatus& one = status.consumers[i];
@@ -101,6 +102,10 @@ std::string to_text(const std::string& path, const spool::SpoolStatus& status, b
   line("records", fmt::format("{}, {} of lines in {}", in_blocks(status.records, status.blocks),
                               record::print_size(status.line_bytes), record::print_size(status.body_bytes)));
   line("states", states(status));
+  if (status.oldest_held != 0) {
+    line("held", fmt::format("{}, {} on disk, from {}", base::count_of(status.held, "record"),
+                             record::print_size(status.held_bytes), age(status.oldest_held, now)));
+  }
   if (status.evicted_undelivered > 0) {
     line("lost", fmt::format("{} evicted",
                              base::count_of(status.evicted_undelivered, "undelivered record was", "undelivered records were")));
@@ -278,7 +283,8 @@ class Spool : public cli::Invocation {
 
 constexpr std::string_view kManual = R"(# status
 `weir spool status` shows the size, the number of records in each state, the oldest and the newest record, how far each
-consumer is behind, what was damaged and set aside, and how many logs have a position.
+consumer is behind, what was damaged and set aside, and how many logs have a position. Where rules hold records, it
+shows how many the spool holds, how much of the disk they take, and how old the oldest is.
 
 A spool without a consumer is a ring of recent records: no record in it waits for delivery, and the oldest are evicted
 when they are older than `weir buffer --retain` or when --max-size is reached.

@@ -127,7 +127,7 @@ complete -c weir -n '__weir_command buffer' -l min-free -x -d 'while less of the
 complete -c weir -n '__weir_command buffer' -l rejected-max -x -d 'most bytes of records that Loki refused, the oldest are evicted first (default: a tenth of --max-size)'
 complete -c weir -n '__weir_command buffer' -l retain -x -d 'how long to keep delivered records'
 complete -c weir -n '__weir_command buffer' -l hold -x -d 'how long to keep held records'
-complete -c weir -n '__weir_command buffer' -l hold-max -x -d 'most bytes of held records older than --retain; 0 for no limit of their own'
+complete -c weir -n '__weir_command buffer' -l hold-max -x -d 'most disk space of held records, the oldest are evicted first (default: a quarter of --max-size)'
 complete -c weir -n '__weir_command buffer' -l on-full -x -a 'block drop-oldest' -d 'when undelivered records fill SPOOL: `block` makes the stages in front wait; `drop-oldest` evicts the oldest and reports them as lost'
 complete -c weir -n '__weir_command buffer' -l as -x -d 'the name of the consumer behind buffer; records that it has not acknowledged are forwarded first'
 complete -c weir -n '__weir_command buffer' -l only-new -d 'forward only what arrives from now on'

@@ -10,6 +10,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <algorithm>
 #include <csignal>
 
 namespace weir::cli {
@@ -144,6 +145,8 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
     const auto& link = links[i];
     plan.first = i == 0;
     plan.last = i + 1 == links.size();
+    plan.before_buffer = std::any_of(links.begin() + static_cast<std::ptrdiff_t>(i) + 1, links.end(),
+                                     [](const Link& later) { return later.parsed.invocation->is_buffer(); });
     const auto& own_context = assembly.context_of(*link.parsed.command, fused);
     auto& invocation = *link.parsed.invocation;
     auto built = purpose == Purpose::run ? invocation.build(plan, own_context) : invocation.rehearse(plan, own_context);

@@ -81,7 +81,7 @@ base::Result<LeftRecords::Compared> LeftRecords::compare(Held& held) {
   auto loaded = reader_.load(held.block, options, again_);
   if (!loaded) return std::move(loaded).error();
   if (!*loaded) {
-    auto newer = reader_.list({.time = {}, .after = held.block, .limit = 1});
+    auto newer = reader_.list({.time = {}, .after = held.block, .limit = 1, .deliverable = true});
     if (!newer) return std::move(newer).error();
     // A newer block exists, so this one was evicted: its writer counts and reports that. Otherwise this block is still to be
     // stored.
@@ -169,7 +169,7 @@ base::Result<bool> LeftRecords::feed(const Take& take) {
 base::Result<void> LeftRecords::read_block(const std::vector<loki::StreamNumber>& numbers, const Take& take) {
   std::uint64_t first = streams_.at(numbers.front()).next.block;
   for (const loki::StreamNumber number : numbers) first = std::min(first, streams_.at(number).next.block);
-  auto blocks = reader_.list({.time = {}, .after = first - 1, .limit = 1});
+  auto blocks = reader_.list({.time = {}, .after = first - 1, .limit = 1, .deliverable = true});
   if (!blocks) return std::move(blocks).error();
   const std::uint64_t block = blocks->empty() ? compared() + 1 : std::min(blocks->front().id, compared() + 1);
   std::vector<loki::StreamNumber> served;
@@ -207,11 +207,11 @@ base::Result<std::uint64_t> LeftRecords::evicted() {
   std::uint64_t first = ~std::uint64_t{0};
   for (const auto& [number, stream] : streams_) first = std::min(first, stream.next.block);
   const std::uint64_t last = std::max(last_block_, current_.block);
-  auto oldest = reader_.list({.time = {}, .after = 0, .limit = 1});
+  auto oldest = reader_.list({.time = {}, .after = 0, .limit = 1, .deliverable = true});
   if (!oldest) return std::move(oldest).error();
   // Undelivered blocks are evicted from the oldest on.
   if (!oldest->empty() && oldest->front().id <= first) return std::uint64_t{0};
-  auto blocks = reader_.list({.time = {}, .after = first - 1});
+  auto blocks = reader_.list({.time = {}, .after = first - 1, .deliverable = true});
   if (!blocks) return std::move(blocks).error();
   std::uint64_t there = 0;
   for (const spool::BlockInfo& block : *blocks) {

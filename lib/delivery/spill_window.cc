@@ -48,12 +48,12 @@ base::Result<void> SpillWindow::read_acknowledgements(base::Monotonic now) {
     acknowledged_.add_all(recently->places);
   while (!blocks_.empty()) {
     const SpilledBlock& block = blocks_.front();
-    const bool passed =
-        block.records == nullptr || (!block.held && !others_ && acknowledged_.contains({block.number, 0}, {block.number + 1, 0}));
+    const bool passed = block.records == nullptr || (!others_ && acknowledged_.contains({block.number, 0}, {block.number + 1, 0}));
     if (!passed) break;
     if (!block.positions.empty()) {
       if (settled_.empty()) settle_at_ = base::after(now, limits_.settle);
       settled_.push_back({block.number, block.positions});
+      if (block.records != nullptr) acknowledged_to_ = settled_.size();
     }
     release_oldest();
     progress_ = now;
@@ -69,12 +69,17 @@ const SpilledBlock* SpillWindow::stuck(base::Monotonic now) const {
   return !blocks_.empty() && now >= base::after(progress_, limits_.patience) ? &blocks_.front() : nullptr;
 }
 
+// Settled positions, under the number of the last of them.
+spool::Handed SpillWindow::joined(std::size_t from, std::size_t to) const {
+  std::vector<std::string_view> deltas;
+  deltas.reserve(to - from);
+  for (std::size_t i = from; i < to; ++i) deltas.push_back(settled_[i].positions);
+  return {settled_[to - 1].block, spool::join_deltas(deltas)};
+}
+
 std::vector<spool::Handed> SpillWindow::settled() const {
   if (settled_.empty()) return {};
-  std::vector<std::string_view> deltas;
-  deltas.reserve(settled_.size());
-  for (const spool::Handed& handed : settled_) deltas.push_back(handed.positions);
-  return {{settled_.back().block, spool::join_deltas(deltas)}};
+  return {joined(0, settled_.size())};
 }
 
 std::vector<spool::Handed> SpillWindow::with_oldest() const {
@@ -84,12 +89,14 @@ std::vector<spool::Handed> SpillWindow::with_oldest() const {
 }
 
 void SpillWindow::stored_oldest() {
-  settled_.clear();
+  stored_settled();
   release_oldest();
 }
 
 std::vector<spool::Handed> SpillWindow::unstored() const {
-  std::vector<spool::Handed> all = settled();
+  std::vector<spool::Handed> all;
+  if (acknowledged_to_ > 0) all.push_back(joined(0, acknowledged_to_));
+  if (acknowledged_to_ < settled_.size()) all.push_back(joined(acknowledged_to_, settled_.size()));
   for (const SpilledBlock& block : blocks_) all.push_back({block.number, block.positions});
   return all;
 }

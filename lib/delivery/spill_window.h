@@ -12,8 +12,8 @@
 //
 // Invariants:
 // - Blocks leave only at the oldest end. So the positions in the spool never have a hole.
-// - A block counts as acknowledged when all of its places are. A block without records counts at once. A block with a held
-//   record never does, because only a stored block keeps a held record.
+// - A block counts as acknowledged when all of its places are. A block without records counts at once.
+// - Held records are in no block of the window: they are stored before their group comes here.
 // - While another consumer is registered, no block with records counts as acknowledged: that consumer reads the file, so every
 //   block must be stored.
 // - The window holds at most `memory` bytes, or one larger block.
@@ -51,7 +51,6 @@ struct SpilledBlock {
   std::uint64_t bytes = 0;
   std::string positions;
   base::Monotonic taken = 0;
-  bool held = false;  // some record is held, and only a stored block keeps it
 };
 
 // Not thread safe. Another thread may read the records of a block at the same time.
@@ -79,10 +78,14 @@ class SpillWindow {
   // The positions of acknowledged blocks that are not in the file, joined under the latest of these blocks. stored_settled()
   // says that they are stored.
   [[nodiscard]] std::vector<spool::Handed> settled() const;
-  void stored_settled() { settled_.clear(); }
+  void stored_settled() {
+    settled_.clear();
+    acknowledged_to_ = 0;
+  }
   void settle_later(base::Monotonic now) { settle_at_ = base::after(now, limits_.settle); }
 
-  // All positions that are not in the file, for the writer's note.
+  // All positions that are not in the file, for the writer's note. Nobody acknowledges the number of a block without records: what
+  // is settled up to the last block with records stands under that number, and only the rest under the last of all.
   [[nodiscard]] std::vector<spool::Handed> unstored() const;
 
   // When read_acknowledgements() is due because of age or positions.
@@ -94,6 +97,7 @@ class SpillWindow {
 
  private:
   void release_oldest();
+  [[nodiscard]] spool::Handed joined(std::size_t from, std::size_t to) const;
 
   const SpillLimits limits_;
   const std::string consumer_;
@@ -101,6 +105,7 @@ class SpillWindow {
   std::deque<SpilledBlock> blocks_;
   std::uint64_t bytes_ = 0;
   std::vector<spool::Handed> settled_;
+  std::size_t acknowledged_to_ = 0;  // so many of settled_, up to the last that had records
   base::Monotonic settle_at_ = base::kNever;
   base::Monotonic progress_ = 0;  // when the window was last empty, or a block was last acknowledged
   spool::PlaceSet committed_, acknowledged_;

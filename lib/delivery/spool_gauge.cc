@@ -16,7 +16,7 @@ constexpr base::Duration kLongAgo = 24 * base::kHour;
 base::Result<void> SpoolGauge::read_new_blocks() {
   const base::Timestamp since = clock_.wall() - kWindow;
   while (true) {
-    auto blocks = reader_.list({.time = {}, .after = newest_, .limit = kAtOnce});
+    auto blocks = reader_.list({.time = {}, .after = newest_, .limit = kAtOnce, .deliverable = true});
     if (!blocks) return std::move(blocks).error();
     for (const spool::BlockInfo& block : *blocks) {
       newest_ = block.id;
@@ -49,7 +49,7 @@ bool SpoolGauge::doubts_clock() const {
 }
 
 base::Result<bool> SpoolGauge::has_old(spool::BlockPlace place) {
-  auto blocks = reader_.list({.time = {}, .after = place.block == 0 ? 0 : place.block - 1, .limit = 2});
+  auto blocks = reader_.list({.time = {}, .after = place.block == 0 ? 0 : place.block - 1, .limit = 2, .deliverable = true});
   if (!blocks) return std::move(blocks).error();
   return std::ranges::any_of(*blocks, [&](const spool::BlockInfo& block) {
     return block.id <= newest_old_ && place < spool::BlockPlace{block.id, block.records} && block.held < block.records;

@@ -35,6 +35,10 @@ class SpoolScan {
   // take_states(): chooses records by their state. keep_as_stored(): the query only selects, and changes nothing. Call both
   // before run() or keep_newest().
   void take_states(std::function<bool(spool::State)> wanted) { wanted_ = std::move(wanted); }
+  // Leaves out blocks that hold nothing wanted, without opening them. Call it before run() or keep_newest().
+  void take_blocks(const std::function<bool(const spool::BlockInfo&)>& wanted) {
+    std::erase_if(blocks_, [&](const spool::BlockInfo& block) { return !wanted(block); });
+  }
   void keep_as_stored() { as_stored_ = true; }
 
   // Limits run() to the newest `count` records. True when there are older ones. Takes eight bytes of memory per record.

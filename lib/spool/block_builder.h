@@ -70,7 +70,7 @@ class BlockBuilder {
   std::vector<std::uint32_t> set_slots_;
   std::vector<std::uint32_t> record_stream_, record_set_;  // by ordinal
 
-  std::array<std::optional<Compressor>, 2> compressors_;  // by effort
+  std::array<std::optional<Compressor>, 3> compressors_;  // by effort
   Compressor* compressor_ = nullptr;                      // of the call in progress
   std::vector<std::uint32_t> grouped_, starts_;           // ordinals, stream by stream
   std::string section_, frame_;

@@ -18,6 +18,7 @@ struct BlockRange {
   TimeRange time = {};      // only blocks with a record in this range
   std::uint64_t after = 0;  // only blocks with a higher number
   std::size_t limit = std::numeric_limits<std::size_t>::max();
+  bool deliverable = false;  // only those with a record that is not held
 };
 
 struct BlockInfo {

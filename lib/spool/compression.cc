@@ -22,6 +22,11 @@ Compressor::Compressor(Effort effort) : context_(ZSTD_createCCtx()) {
                                                             {ZSTD_c_chainLog, 16},  {ZSTD_c_searchLog, 4},
                                                             {ZSTD_c_minMatch, 5},   {ZSTD_c_strategy, ZSTD_lazy2}};
   for (const auto& [parameter, value] : parameters) ZSTD_CCtx_setParameter(context, parameter, value);
+  if (effort == Effort::thorough) return;
+  // A match of five bytes within random digits costs more than it saves. 2 MB of memory.
+  constexpr std::pair<ZSTD_cParameter, int> larger[] = {
+      {ZSTD_c_windowLog, 21}, {ZSTD_c_hashLog, 18}, {ZSTD_c_chainLog, 17}, {ZSTD_c_minMatch, 6}};
+  for (const auto& [parameter, value] : larger) ZSTD_CCtx_setParameter(context, parameter, value);
 }
 Compressor::~Compressor() = default;
 Compressor::Compressor(Compressor&&) noexcept = default;

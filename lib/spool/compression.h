@@ -15,6 +15,7 @@ enum class Effort : std::uint8_t {
   fast,      // 400 MB/s: where much comes at once
   thorough,  // a quarter of that speed, a sixth smaller on the small blocks of live following, where writing costs more than
              // packing
+  lasting,   // a little slower still, a tenth smaller on lines with random numbers in them: for held records, which few ever read
 };
 
 // Not thread safe.

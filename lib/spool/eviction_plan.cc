@@ -16,6 +16,7 @@ Room allowed_room(const RoomFacts& facts) {
 }
 
 Kept kept(const StoredBlock& block, std::uint64_t delivered_below, base::Duration hold, base::Timestamp now) {
+  if (block.held_alone()) return Kept::held;
   if (block.id >= delivered_below) return Kept::undelivered;
   return block.held > 0 && now - block.stored < hold ? Kept::held : Kept::delivered;
 }
@@ -28,43 +29,53 @@ EvictionPlan plan_evictions(const std::deque<StoredBlock>& blocks, const Evictio
   using Why = Eviction::Why;
   EvictionPlan plan;
   const std::uint64_t limit = limits.room.bytes / kPage;
-  const std::uint64_t wanted = use.used + use.need;
+  std::uint64_t wanted = use.used + use.need + use.held_need;
   plan.tight = wanted > limit - limit / 16;
-  std::uint64_t freed = 0;  // pages
-  std::vector<char> goes(blocks.size(), 0);
+  std::uint64_t freed = 0;                    // pages
+  std::vector<char> stays(blocks.size(), 0);  // pinned, or gone already
+  for (std::size_t i = 0; !use.pinned.empty() && i < blocks.size(); ++i) stays[i] = use.pinned.contains(blocks[i].id) ? 1 : 0;
   const auto kind_of = [&](std::size_t i) { return kept(blocks[i], use.delivered_below, limits.hold, now); };
   const auto go = [&](std::size_t i, Kept kind, Why why) {
-    goes[i] = 1;
+    stays[i] = 1;
     freed += pages_of(blocks[i].body_bytes);
     plan.evictions.push_back({i, kind, why});
   };
   const std::size_t candidates = blocks.empty() ? 0 : blocks.size() - 1;
   for (std::size_t i = 0; i < candidates && plan.evictions.size() < kExpirePerCommit; ++i) {
-    if (now - blocks[i].stored < limits.retain) break;
-    if (kind_of(i) == Kept::delivered) go(i, Kept::delivered, Why::age);
+    if (stays[i] != 0) continue;
+    const Kept kind = kind_of(i);
+    const base::Duration most = blocks[i].held_alone() ? limits.hold : limits.retain;
+    if (now - blocks[i].stored >= most && (kind == Kept::delivered || blocks[i].held_alone())) go(i, kind, Why::age);
   }
   if (limits.hold_max > 0) {
-    std::uint64_t held_bytes = 0;
+    std::uint64_t held_bytes = use.held_need * kPage;
+    if (candidates < blocks.size() && blocks.back().held_alone()) held_bytes += blocks.back().body_bytes;
     for (std::size_t i = candidates; i-- > 0;) {
-      if (goes[i] != 0 || now - blocks[i].stored < limits.retain || kind_of(i) != Kept::held) continue;
+      // A block with other records, too, is kept for those until `retain`.
+      if (stays[i] != 0 || kind_of(i) != Kept::held) continue;
+      if (!blocks[i].held_alone() && now - blocks[i].stored < limits.retain) continue;
       held_bytes += blocks[i].body_bytes;
       if (held_bytes > limits.hold_max) go(i, Kept::held, Why::hold_max);
     }
   }
   for (const Kept kind : {Kept::delivered, Kept::held, Kept::undelivered}) {
     if (wanted <= limit + freed) break;
-    std::uint64_t ahead = std::min(use.need * kEvictAhead, limit / 32);
+    std::uint64_t ahead = std::min((use.need + use.held_need) * kEvictAhead, limit / 32);
     if (kind == Kept::undelivered) {
+      plan.shed = use.held_need > 0;
+      if (plan.shed) wanted -= use.held_need;
+      if (wanted <= limit + freed) break;
       plan.rejected_bytes = std::min(use.rejected_bytes, (wanted - limit - freed + limit / 32) * kPage);
       freed += plan.rejected_bytes / kPage;
       if (wanted <= limit + freed || !limits.drop_undelivered) break;
       ahead = 0;
     }
     for (std::size_t i = 0; i < candidates && wanted + ahead > limit + freed; ++i) {
-      if (goes[i] == 0 && kind_of(i) == kind) go(i, kind, Why::room);
+      if (stays[i] == 0 && kind_of(i) == kind) go(i, kind, Why::room);
     }
   }
-  const bool waits = !limits.drop_undelivered && !blocks.empty() && blocks.back().id >= use.delivered_below;
+  const auto newest = std::ranges::find_if_not(blocks.rbegin(), blocks.rend(), &StoredBlock::held_alone);
+  const bool waits = !limits.drop_undelivered && newest != blocks.rend() && newest->id >= use.delivered_below;
   plan.refused = wanted > limit + freed && use.need > 0 && (waits || limits.room.bound == Bound::disk);
   std::ranges::sort(plan.evictions, {}, &Eviction::index);
   return plan;

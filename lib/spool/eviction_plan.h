@@ -1,21 +1,23 @@
 // Which blocks are evicted, in which order, and why: decisions of the writer as pure functions, without file, clock or system.
 //
-// A block is one of three things (Kept). Undelivered: some consumer has not acknowledged everything before its end. Held: it is
-// all its records are delivered except held ones, and these are younger than `hold`. Delivered: all other blocks. With no consumer
-// registered no block is undelivered, and the spool is a ring of recent records.
+// A block is one of three things (Kept). Held: all its records are held, wherever the consumers are, because nobody waits for it;
+// or it was stored by a release that put held records among others, all its records are delivered except held ones, and these are
+// younger than `hold`. Undelivered: some consumer has not acknowledged everything before its end. Delivered: all other blocks. With
+// no consumer registered no block is undelivered, and the spool is a ring of recent records.
 //
 // Blocks are evicted in this order, the oldest of each kind first, and no more than necessary:
-//   1. age       delivered blocks that are `retain` old; at most kExpirePerCommit a plan, so that a commit stays short
-//   2. hold_max  blocks that are kept only for held records, as far as they exceed hold_max
-//   3. room      delivered, then held blocks, until the new block fits, and a few more, so that the next commits find room without
-//                changing old pages
+//   1. age       delivered blocks that are `retain` old, and blocks of held records alone that are `hold` old; at most
+//                kExpirePerCommit a plan, so that a commit stays short
+//   2. hold_max  held blocks, as far as they exceed hold_max together with the new one
+//   3. room      delivered, then held blocks, until the new blocks fit, and a few more, so that the next commits find room without
+//                changing old pages. If that is not enough, the new block of held records is not stored (shed)
 //   4. room      rejected records, which nobody will deliver: as many bytes as are missing and a few more
 //   5. room      undelivered blocks, only with --on-full drop-oldest, and only as many as are missing
 //
-// Invariants: the newest block stays, because it keeps block numbers rising across restarts. Undelivered blocks are evicted only to
-// make room, never for their age. A plan that frees too little is refused as a whole when undelivered blocks take the room, so that
-// waiting helps, or when the disk is full. Otherwise the block is stored although it exceeds the limit: waiting would not make it
-// smaller.
+// Invariants: the newest block stays, because it keeps block numbers rising across restarts. A pinned block stays. Undelivered
+// blocks are evicted only to make room, never for their age, and never for held records. A plan that frees too little is refused as
+// a whole when undelivered blocks take the room, so that waiting helps, or when the disk is full. Otherwise the block is stored
+// although it exceeds the limit: waiting would not make it smaller.
 #pragma once
 
 #include "base/clock.h"
@@ -24,6 +26,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace weir::spool {
@@ -37,6 +40,7 @@ struct StoredBlock {
   base::Timestamp stored = 0;  // by today's clock
   std::uint64_t body_bytes = 0;
   std::uint32_t records = 0, held = 0;
+  [[nodiscard]] bool held_alone() const { return records > 0 && held == records; }
 };
 
 // Why a block is still there.
@@ -68,7 +72,7 @@ struct RoomFacts {
 struct EvictionLimits {
   base::Duration retain = 0;   // delivered blocks
   base::Duration hold = 0;     // held records
-  std::uint64_t hold_max = 0;  // bytes of blocks that are kept only for held records; 0: no bound of its own
+  std::uint64_t hold_max = 0;  // bytes of held blocks; 0: no bound of its own
   bool drop_undelivered = false;
   Room room;
 };
@@ -76,8 +80,10 @@ struct EvictionLimits {
 struct SpoolUse {
   std::uint64_t used = 0;                 // pages of the file that are in use
   std::uint64_t need = 0;                 // pages of the block to be stored; 0: nothing is stored that needs room
+  std::uint64_t held_need = 0;            // pages of the block of held records to be stored with it, or shed; 0: none
   std::uint64_t delivered_below = ~0ULL;  // blocks with a lower number are acknowledged by every consumer
   std::uint64_t rejected_bytes = 0;       // of whole records in the rejected store
+  std::set<std::uint64_t> pinned = {};    // blocks that are not evicted, because a pending release still has to read them
 };
 
 struct Eviction {
@@ -92,6 +98,7 @@ struct EvictionPlan {
   std::vector<Eviction> evictions;   // by index
   std::uint64_t rejected_bytes = 0;  // to evict from the rejected store
   bool tight = false;                // little room is left
+  bool shed = false;                 // the new block of held records has no room: store the rest without it
   bool refused = false;              // the plan frees too little: store nothing, and evict nothing to make room
 };
 

@@ -57,6 +57,13 @@ Share share_of(const PlaceSet& places, const BlockInfo& block) {
 
 // Counts what the block's records are to everybody, and what each consumer has not had of them.
 Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vector<ConsumerRow>& consumers, SpoolStatus& status) {
+  if (block.held == block.records) {
+    // Nobody waits for it, wherever the consumers are.
+    status.held += block.held;
+    status.held_bytes += block.body_bytes;
+    status.oldest_held = status.oldest_held == 0 ? block.min_timestamp : std::min(status.oldest_held, block.min_timestamp);
+    return {};
+  }
   Share least = consumers.empty() ? Share::none : Share::all;
   std::vector<Share> shares;
   for (const ConsumerRow& consumer : consumers) {

@@ -29,6 +29,8 @@ struct SpoolStatus {
   std::uint64_t blocks = 0, records = 0, line_bytes = 0, body_bytes = 0;
   // Records by state. Without consumers `delivered` is 0 and `undelivered` counts records that wait for nobody.
   std::uint64_t undelivered = 0, delivered = 0, held = 0, rejected = 0;
+  std::uint64_t held_bytes = 0;     // on disk, of blocks that hold held records alone
+  base::Timestamp oldest_held = 0;  // of the records in such blocks; 0 when there are none
   base::Timestamp oldest = 0, newest = 0;
   std::uint64_t evicted_undelivered = 0;  // since the spool was made
   std::uint64_t evicted_rejected = 0;     // since the spool was made: with their block, for their age, or to make room

@@ -70,6 +70,9 @@ base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& wanted, 
   if (*whole_log) {
     if (auto stored = state->store_recent(stop); !stored) return state->note_damage(std::move(stored).error());
   }
+  auto held = state->settle_held();
+  if (!held && held.error().code == base::Code::full && Reserve::release(options.path)) held = state->settle_held();
+  if (!held && held.error().code != base::Code::full) return state->note_damage(std::move(held).error());
   // The next commit reports a full disk.
   if (auto begun = state->begin_file(); !begun && begun.error().code != base::Code::full)
     return state->note_damage(std::move(begun).error());
@@ -93,23 +96,48 @@ base::Result<Keeper> Writer::load_keeper() {
 base::Result<Appended> Writer::append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections, Effort effort) {
   const bool refusals = rejections != nullptr && !rejections->empty();
   if (builder.empty() && !(keeper != nullptr && keeper->moved()) && !refusals) return Appended{};
-  return state_->append({.builder = builder, .keeper = keeper, .rejections = rejections, .effort = effort});
+  return state_->append({.builder = &builder, .keeper = keeper, .rejections = rejections, .effort = effort});
+}
+
+base::Result<Appended> Writer::append_with_held(BlockBuilder& builder, BlockBuilder& held, Keeper* keeper, Effort effort,
+                                                Effort held_effort) {
+  if (builder.empty() && held.empty() && !(keeper != nullptr && keeper->moved())) return Appended{};
+  return state_->append({.builder = &builder, .held = &held, .keeper = keeper, .effort = effort, .held_effort = held_effort});
+}
+
+base::Result<Appended> Writer::append_held(BlockBuilder& held, std::uint64_t block, std::uint64_t group, Effort effort) {
+  if (held.empty()) return Appended{};
+  return state_->append({.held = &held, .ahead = {block, group}, .held_effort = effort});
 }
 
 base::Result<Appended> Writer::append_handed(BlockBuilder& builder, std::span<const Handed> handed, Effort effort) {
   if (handed.empty()) return Appended{};
-  return state_->append({.builder = builder, .handed = handed, .effort = effort});
+  return state_->append({.builder = &builder, .handed = handed, .effort = effort});
 }
 
-base::Result<Appended> Writer::State::append(const Work& work) {
+base::Result<Appended> Writer::State::append(Work work) {
   // Where each block costs an older one, a smaller one is worth the work.
-  work.builder.pack(packed, tight ? Effort::thorough : work.effort);
-  const std::uint64_t need = work.builder.empty() ? 0 : pages_of(packed.body.size() + packed.streams.size()) + 2;
-  bool grow = reserve.make(log_with(need));
+  if (work.records()) work.builder->pack(packed, tight ? Effort::thorough : work.effort);
+  if (work.holds()) work.held->pack(packed_held, tight ? Effort::lasting : work.held_effort);
+  auto stored = store_packed(work);
+  if (stored || stored.error().code != base::Code::full || !work.holds()) return stored;
+  // Held records never keep others from being stored.
+  const std::uint64_t shed = work.held->records();
+  work.held = nullptr;
+  stored = store_packed(work);
+  if (stored) stored->shed_held = shed;
+  return stored;
+}
+
+base::Result<Appended> Writer::State::store_packed(const Work& work) {
+  const auto pages = [](const PackedBlock& block) { return pages_of(block.body.size() + block.streams.size()) + 2; };
+  const Need need{work.records() ? pages(packed) : 0, work.holds() ? pages(packed_held) : 0};
+  const std::uint64_t all = need.pages + need.held;
+  bool grow = reserve.make(log_with(all));
   if (!grow) {
     // A log that is used from its start again needs a smaller one.
     static_cast<void>(copy_log());
-    grow = reserve.make(log_with(need));
+    grow = reserve.make(log_with(all));
   }
   auto stored = store(work, need, grow);
   if (!stored && stored.error().code == base::Code::full && !refused) {
@@ -123,24 +151,30 @@ base::Result<Appended> Writer::State::append(const Work& work) {
   return note_damage(std::move(stored).error());
 }
 
-base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need, bool grow) {
+base::Result<Appended> Writer::State::store(const Work& work, const Need& need, bool grow) {
   refused = false;
   const bool moved = work.keeper != nullptr && work.keeper->moved();
   const bool refusals = work.rejections != nullptr && !work.rejections->empty();
-  const bool records = !work.builder.empty();
-  if (!grow && need > 0 && !fits_into_log(need)) return no_room(Bound::disk);
-  const Handed last =
-      work.handed.empty() ? Handed{numbers.next(), moved ? work.keeper->delta() : std::string()} : work.handed.back();
+  const bool records = work.records();
+  const bool ahead = work.ahead.block != 0;
+  if (!grow && need.pages + need.held > 0 && !fits_into_log(need.pages + need.held)) return no_room(Bound::disk);
+  const std::uint64_t held_id = ahead ? work.ahead.block : numbers.next();
+  const Handed last = work.handed.empty() ? Handed{held_id + (records && work.holds() ? 1 : 0), moved ? work.keeper->delta() : ""}
+                                          : work.handed.back();
   check_clock();
   const base::Timestamp now = clock->wall();
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
   // Positions always find room: they are what lets the rest go.
-  auto made = plan(need == 0 ? 0 : need + pages_of(last.positions.size()), now, grow);
+  auto made = plan(need.pages == 0 ? 0 : need.pages + pages_of(last.positions.size()), need.held, now, grow);
   if (!made) return std::move(made).error();
+  const bool holds = work.holds() && !made->shed;
   const std::uint64_t id = last.block;
-  const bool row = records || !last.positions.empty();
-  const bool snapshot = (work.keeper != nullptr || !work.handed.empty()) && numbers.snapshot_due(row, newest_of(*made));
+  const bool row = !ahead && (records || !last.positions.empty());
+  // Held records alone: their row has the positions.
+  const bool own_row = holds && (records || !row);
+  const bool positions = work.keeper != nullptr || !work.handed.empty();
+  const bool snapshot = (positions || ahead) && numbers.snapshot_due(positions && row, newest_of(*made));
   const std::uint64_t through = row || !work.handed.empty() ? id : numbers.stored_through();
   // With --spill, the keeper is ahead of the positions that are safe. Those are in the file, so they are read before blocks are
   // evicted.
@@ -159,9 +193,25 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
     if (handed.positions.empty()) continue;
     if (auto done = insert(handed, now); !done) return std::move(done).error();
   }
+  if (holds) {
+    appended.held_block = held_id;
+    if (auto done = insert(packed_held, held_id, own_row ? std::string() : last.positions, now); !done)
+      return std::move(done).error();
+    if (ahead && work.ahead.group != 0) {
+      if (auto done = insert_held_group(file.database, work.ahead); !done) return std::move(done).error();
+    }
+  } else if (work.holds()) {
+    appended.shed_held = work.held->records();
+  }
   if (row) {
-    if (auto done = records ? insert(id, last.positions, now) : insert(last, now); !done) return std::move(done).error();
+    if (records || !holds) {
+      auto done = records ? insert(packed, id, last.positions, now) : insert(last, now);
+      if (!done) return std::move(done).error();
+    }
     appended.block = id;
+  }
+  if (last_tied != 0 && !work.handed.empty()) {
+    if (auto done = delete_held_groups(file.database, id); !done) return std::move(done).error();
   }
   if (snapshot) {
     if (auto done = write_snapshot(work.keeper != nullptr ? *work.keeper : safe, through); !done) return std::move(done).error();
@@ -176,15 +226,28 @@ base::Result<Appended> Writer::State::store(const Work& work, std::uint64_t need
   if (work.keeper != nullptr) work.keeper->committed();
   if (refusals) work.rejections->clear();
   forget(*made);
+  if (holds) {
+    numbers.stored_row(held_id);
+    keep(packed_held.info);
+    if (ahead) last_tied = std::max(last_tied, work.ahead.group);
+  }
+  if (last_tied <= id && !work.handed.empty()) last_tied = 0;
   if (row) numbers.stored_row(id);
-  numbers.add_rows(work.handed.empty() && row ? 1 : work.handed.size());
+  numbers.add_rows((work.handed.empty() && row ? 1 : work.handed.size()) + (own_row ? 1 : 0));
   numbers.stored_all(through);
   if (snapshot) numbers.snapshot_written(through);
-  if (records) blocks.push_back({id, now, packed.info.body_bytes, packed.info.records, packed.info.held});
-  if (row || snapshot) note_log();
+  if (records) keep(packed.info);
+  if (row || snapshot || holds) note_log();
   // The records are stored. An error in copying the log shows again at the next commit.
   static_cast<void>(maybe_copy_log());
   return appended;
+}
+
+// Blocks of held records may be stored ahead of a group with a lower number.
+void Writer::State::keep(const BlockInfo& info) {
+  auto at = blocks.end();
+  while (at != blocks.begin() && std::prev(at)->id > info.id) --at;
+  blocks.insert(at, {info.id, info.stored, info.body_bytes, info.records, info.held});
 }
 
 base::Result<std::uint64_t> Writer::hand_out() {

@@ -32,7 +32,7 @@ struct WriterOptions {
   int min_free = 15;                         // percent of the file system; below it the file does not grow beyond kFloor
   base::Duration retain = 24 * base::kHour;  // of delivered records; of all records when no consumer is registered
   base::Duration hold = base::kHour;         // of held records
-  std::uint64_t hold_max = 0;                // bytes of blocks that are kept only for held records; 0: no limit of their own
+  std::uint64_t hold_max = 0;                // bytes on disk of blocks that are kept for held records; 0: a quarter of max_size
   std::uint64_t rejected_max = 0;            // bytes of records in the rejected store; 0: a tenth of max_size
   OnFull on_full = OnFull::block;
   base::Duration wait = 30 * base::kSecond;  // for another writer, and for a busy file
@@ -42,6 +42,8 @@ inline constexpr std::uint64_t kFloor = 16 << 20;
 
 struct Appended {
   std::uint64_t block = 0;                                                         // 0: there was nothing to store
+  std::uint64_t held_block = 0;                                                    // of held records; 0: none
+  std::uint64_t shed_held = 0;                                                     // held records that had no room, not stored
   std::uint64_t evicted_delivered = 0, evicted_held = 0, evicted_undelivered = 0;  // records
   std::uint64_t evicted_rejected = 0;                                              // records of the rejected store
   bool ring = false;  // no consumer is registered: nobody waited for the records that were evicted
@@ -69,10 +71,19 @@ class Writer {
   // the caller may try again. Errors: full (no block may be evicted to make room, or the disk is full), io, busy, corrupt.
   base::Result<Appended> append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections = nullptr,
                                 Effort effort = Effort::fast);
+  // As append(), with the held records that came with them: they become a block of their own, with the lower number, in the same
+  // transaction. They never take the place of undelivered records: where they find no room they are shed, the rest is stored,
+  // and Appended says how many. Positions lie in the row of the other block, or, if there is none, in that of the held one.
+  base::Result<Appended> append_with_held(BlockBuilder& builder, BlockBuilder& held, Keeper* keeper, Effort effort = Effort::fast,
+                                          Effort held_effort = Effort::lasting);
 
   // Returns a number for a block that is passed on before it is stored (buffer --spill). No writer ever hands it out again, also
   // after a kill.
   base::Result<std::uint64_t> hand_out();
+  // Stores held records before the group that they came with is passed on. `block` was handed out for them, and `group`, a higher
+  // number, for the group; 0: they came without positions, so nobody reads them again. If the positions of the group do not become
+  // safe, the next writer deletes the block. Sheds as append_with_held() does.
+  base::Result<Appended> append_held(BlockBuilder& held, std::uint64_t block, std::uint64_t group, Effort effort = Effort::lasting);
   // Stores in one transaction the positions of blocks with handed-out numbers, and with the last of them the records in `builder`,
   // which may be empty. All earlier blocks must be stored already, so that the positions in the file have no hole. Evicts and fails
   // as append() does.

@@ -67,7 +67,7 @@ base::Result<void> Writer::State::maintain(Appended& evicted, bool& more) {
   check_path();
   check_clock();
   const base::Timestamp now = clock->wall();
-  auto made = plan(0, now, true);
+  auto made = plan(0, 0, now, true);
   if (!made) return std::move(made).error();
   if (!made->evictions.empty() || made->rejected_bytes > 0 || !steps.pending().empty()) {
     auto counts = expire(*made);

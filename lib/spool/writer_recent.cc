@@ -38,8 +38,37 @@ base::Result<void> Writer::State::store_recent(const base::Stop* stop) {
   for (const Handed& handed : *safe) {
     if (auto done = insert(handed, now); !done) return done;
   }
+  if (!safe->empty()) {
+    if (auto done = delete_held_groups(file.database, safe->back().block); !done) return done;
+  }
   if (auto done = transaction->commit(); !done) return done;
   return load_numbers();
+}
+
+base::Result<void> Writer::State::settle_held() {
+  auto ties = read_held_groups(file.database);
+  if (!ties) return std::move(ties).error();
+  if (ties->empty()) return {};
+  auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
+  if (!transaction) return std::move(transaction).error();
+  std::vector<std::uint64_t> gone;
+  for (const HeldGroup& tie : *ties) {
+    // A release that does not know of held groups may have stored the positions, or later ones: then nobody can tell, and the
+    // records stay, since they may be nowhere else.
+    auto safe = has_positions_from(file.database, tie.group);
+    if (!safe) return std::move(safe).error();
+    if (*safe) continue;
+    if (auto done = evict(tie.block); !done) return done;
+    gone.push_back(tie.block);
+  }
+  // A row without anything keeps the last number: the note of the log names it.
+  if (!gone.empty()) {
+    if (auto done = insert(Handed{gone.back(), {}}, clock->wall()); !done) return done;
+  }
+  if (auto done = delete_held_groups(file.database, ~std::uint64_t{0}); !done) return done;
+  if (auto done = transaction->commit(); !done) return done;
+  std::erase_if(blocks, [&](const StoredBlock& block) { return std::ranges::binary_search(gone, block.id); });
+  return {};
 }
 
 base::Result<void> Writer::State::wait_for_consumers(const base::Stop* stop) {

@@ -64,7 +64,7 @@ base::Error Writer::State::no_room(Bound bound) const {
                              bound == Bound::min_free ? "free disk space, lower --min-free" : "raise --max-size"));
 }
 
-base::Result<EvictionPlan> Writer::State::plan(std::uint64_t need, base::Timestamp now, bool grow) {
+base::Result<EvictionPlan> Writer::State::plan(std::uint64_t need, std::uint64_t held_need, base::Timestamp now, bool grow) {
   refused = false;
   auto below = lowest_consumer_block(file.database);
   if (!below) return std::move(below).error();
@@ -76,13 +76,15 @@ base::Result<EvictionPlan> Writer::State::plan(std::uint64_t need, base::Timesta
   if (!rejected) return std::move(rejected).error();
   const EvictionLimits limits{.retain = options.retain,
                               .hold = options.hold,
-                              .hold_max = options.hold_max,
+                              .hold_max = options.hold_max > 0 ? options.hold_max : options.max_size / 4,
                               .drop_undelivered = options.on_full == OnFull::drop_oldest,
                               .room = room(pages->all, grow)};
   const SpoolUse use{.used = pages->all - pages->unused,
                      .need = need,
+                     .held_need = held_need,
                      .delivered_below = below->value_or(SpoolUse().delivered_below),
-                     .rejected_bytes = *rejected};
+                     .rejected_bytes = *rejected,
+                     .pinned = pinned};
   EvictionPlan plan = plan_evictions(blocks, limits, use, now);
   tight = plan.tight;
   refused = plan.refused;

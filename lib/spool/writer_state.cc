@@ -143,10 +143,10 @@ base::Result<bool> Writer::State::check_log() {
   return false;
 }
 
-base::Result<void> Writer::State::insert(std::uint64_t id, const std::string& positions, base::Timestamp now) {
-  packed.info.id = id;
-  packed.info.stored = now;
-  return insert_block(file.database, sealed(packed.info, packed.streams, positions, packed.body));
+base::Result<void> Writer::State::insert(PackedBlock& from, std::uint64_t id, const std::string& positions, base::Timestamp now) {
+  from.info.id = id;
+  from.info.stored = now;
+  return insert_block(file.database, sealed(from.info, from.streams, positions, from.body));
 }
 
 base::Result<void> Writer::State::insert(const Handed& handed, base::Timestamp now) {

@@ -29,9 +29,11 @@
 #include "spool/recent_file.h"
 #include "spool/recent_state.h"
 #include "spool/reserve.h"
+#include "spool/tables/held_groups.h"
 #include "spool/writer.h"
 
 #include <deque>
+#include <set>
 #include <string>
 
 namespace weir::spool {
@@ -48,7 +50,9 @@ struct Writer::State {
   std::string folder;
   Reserve reserve;
   RecentFile recent;
-  PackedBlock packed;
+  PackedBlock packed, packed_held;
+  std::uint64_t last_tied = 0;     // the highest group that `held_groups` names; 0: it is empty
+  std::set<std::uint64_t> pinned;  // blocks that a pending release still has to copy: they are not evicted
   Report report;
   std::uint64_t inode = 0;
   bool loss_reported = false;                        // the user knows that the file is no longer at its path
@@ -77,8 +81,8 @@ struct Writer::State {
   void check_clock();
   // Call this and the next three within a transaction.
   base::Result<void> store_steps();
-  // Stores the block in `packed` with the positions that moved.
-  base::Result<void> insert(std::uint64_t id, const std::string& positions, base::Timestamp now);
+  // Stores a packed block with the positions that moved.
+  base::Result<void> insert(PackedBlock& from, std::uint64_t id, const std::string& positions, base::Timestamp now);
   // Stores positions without records.
   base::Result<void> insert(const Handed& handed, base::Timestamp now);
   base::Result<void> write_snapshot(const Keeper& keeper, std::uint64_t through);
@@ -96,8 +100,9 @@ struct Writer::State {
   base::Result<Pages> count_pages();
   [[nodiscard]] Room room(std::uint64_t pages, bool grow) const;
   [[nodiscard]] base::Error no_room(Bound bound) const;
-  // Plans which blocks to evict so that `need` more pages fit. Error full: the plan is refused.
-  base::Result<EvictionPlan> plan(std::uint64_t need, base::Timestamp now, bool grow);
+  // Plans which blocks to evict so that `need` more pages fit, and `held_need` pages of a block of held records, which may be shed.
+  // Error full: the plan is refused.
+  base::Result<EvictionPlan> plan(std::uint64_t need, std::uint64_t held_need, base::Timestamp now, bool grow);
   [[nodiscard]] std::uint64_t newest_of(const EvictionPlan& plan) const;
   // Carries the plan out within a transaction. The result's `block` is not set.
   base::Result<Appended> carry_out(const EvictionPlan& plan);
@@ -119,19 +124,32 @@ struct Writer::State {
 
   // What one call stores. At most one of `keeper` and `handed` is set.
   struct Work {
-    BlockBuilder& builder;
+    BlockBuilder* builder = nullptr;
+    BlockBuilder* held = nullptr;
+    HeldGroup ahead = {};  // of held records that are stored ahead of their group, alone
     Keeper* keeper = nullptr;
     std::span<const Handed> handed = {};
     RejectedStore* rejections = nullptr;
-    Effort effort = Effort::fast;
+    Effort effort = Effort::fast, held_effort = Effort::lasting;
+    [[nodiscard]] bool records() const { return builder != nullptr && !builder->empty(); }
+    [[nodiscard]] bool holds() const { return held != nullptr && !held->empty(); }
   };
-  base::Result<Appended> append(const Work& work);
-  // Evictions, block, positions and rejections in one transaction. Without `grow` neither file nor log may grow.
-  base::Result<Appended> store(const Work& work, std::uint64_t need, bool grow);
+  base::Result<Appended> append(Work work);
+  // Stores the packed blocks. When the disk is full, copies the log and tries once more within the space that the files have.
+  base::Result<Appended> store_packed(const Work& work);
+  // Evictions, blocks, positions and rejections in one transaction. Without `grow` neither file nor log may grow.
+  struct Need {
+    std::uint64_t pages = 0, held = 0;
+  };
+  base::Result<Appended> store(const Work& work, const Need& need, bool grow);
+  // Adds a stored block to `blocks`, after the commit.
+  void keep(const BlockInfo& info);
 
   // writer_recent.cc: what the writer before this one left in its recent file.
   base::Result<void> store_recent(const base::Stop* stop);
   base::Result<void> wait_for_consumers(const base::Stop* stop);
+  // Held records that were stored ahead of their group: those whose positions did not become safe go, since they are read again.
+  base::Result<void> settle_held();
 
   // writer_maintenance.cc: everything besides appending.
   base::Result<void> maintain(Appended& evicted, bool& more);

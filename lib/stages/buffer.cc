@@ -4,6 +4,7 @@
 #include "record/timestamp.h"
 #include "spool/reader.h"
 #include "stages/buffer_drain.h"
+#include "stages/hold_relief.h"
 
 #include <poll.h>
 
@@ -28,8 +29,11 @@ constexpr auto kInvalid = metrics::counter("weir_buffer_invalid_records_total", 
                                            "Records made from input that was not a record.", Account::invalid);
 constexpr auto kDropped = metrics::counter("weir_buffer_dropped_records_total", "records",
                                            "Records that buffer did not take, by reason.", Account::dropped, "reason");
+constexpr auto kHeld = metrics::counter("weir_buffer_held_records_total", "records",
+                                        "Records that are held in the spool and not passed on.", Account::held);
+constexpr auto kHeldBytes = metrics::counter("weir_buffer_held_bytes_total", "bytes", "Bytes of the lines of these records.");
 constexpr auto kGroup =
-    metrics::gauge("weir_buffer_open_records", "records", "Records of the block that is not full yet.", Account::in_flight);
+    metrics::gauge("weir_buffer_open_records", "records", "Records of the blocks that are not full yet.", Account::in_flight);
 constexpr auto kStored = metrics::counter("weir_buffer_stored_records_total", "records", "Records that were stored in the spool.");
 constexpr auto kStoredBytes =
     metrics::counter("weir_buffer_stored_bytes_total", "bytes", "Bytes of the lines that were stored in the spool.");
@@ -46,7 +50,8 @@ constexpr auto kLost =
 
 constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
 constexpr base::Duration kFullPollMost = base::kSecond;
-constexpr int kAskAgain = 5;  // ms between two looks for acknowledgements while the window is full
+constexpr base::Duration kRush = 500 * base::kMillisecond;  // held records that fill a block so soon come out of a backlog
+constexpr int kAskAgain = 5;                                // ms between two looks for acknowledgements while the window is full
 
 class Buffer : public pipeline::Stage {
  public:
@@ -122,8 +127,10 @@ class Buffer : public pipeline::Stage {
   }
 
   [[nodiscard]] std::string summary() const override {
-    const std::string stored = base::grouped(stored_.value());
-    const std::string bytes = record::print_size(stored_bytes_.value());
+    // What is held was never to be passed on.
+    const std::uint64_t held = window_ ? held_.value() : 0, held_bytes = window_ ? held_bytes_.value() : 0;
+    const std::string stored = base::grouped(stored_.value() - held);
+    const std::string bytes = record::print_size(stored_bytes_.value() - held_bytes);
     std::string text =
         window_ ? fmt::format("passed on {}, and stored {} of them, {}", base::count_of(passed_.value(), "record"), stored, bytes)
                 : fmt::format("stored {}, {}", base::count_of(stored_.value(), "record"), bytes);
@@ -135,19 +142,25 @@ class Buffer : public pipeline::Stage {
       text += fmt::format("; {} evicted: without a consumer, the spool is a ring of recent records",
                           base::count_of(evicted_from_ring_, "older record was", "older records were"));
     }
+    if (held_.value() > 0)
+      text += fmt::format("; {} in the spool, `weir replay {} --held` reads them",
+                          base::count_of(held_.value(), "held record stays", "held records stay"), spec_.spool.path);
+    if (shed_.value() > 0)
+      text += fmt::format("; {} not stored", base::count_of(shed_.value(), "held record was", "held records were"));
     return text;
   }
 
  private:
   base::Result<Flow> take(record::Batch& batch) {
+    sheds_ = relief_.sheds(context_.clock->monotonic());
     for (record::Record& record : batch.records) {
       if (auto taken = take(record); !taken) return std::move(taken).error();
-      if (builder_.line_bytes() >= spec_.group_bytes) {
+      if (builder_.line_bytes() >= spec_.group_bytes || (holds() && held_builder_->line_bytes() >= spec_.held_bytes)) {
         if (auto stored = commit(spool::Effort::fast); !stored) return std::move(stored).error();
       }
     }
     const base::Monotonic now = context_.clock->monotonic();
-    if (pending() && opened_at_ == base::kNever) opened_at_ = now;
+    see_open(now);
     if (pending() && now >= group_due()) {
       if (auto stored = commit(); !stored) return std::move(stored).error();
     }
@@ -156,7 +169,7 @@ class Buffer : public pipeline::Stage {
 
   // Does what is due. Returns when to call it again.
   base::Result<base::Monotonic> run_due(base::Monotonic now) {
-    if (pending() && opened_at_ == base::kNever) opened_at_ = now;
+    see_open(now);
     if (pending() && now >= group_due()) {
       if (auto stored = commit(); !stored) return std::move(stored).error();
     }
@@ -193,7 +206,7 @@ class Buffer : public pipeline::Stage {
     records_in_.reach(in_.records);
     bytes_in_.reach(in_.bytes);
     repeats_.reach(keeper_.repeats());
-    open_.set(builder_.records());
+    open_.set(builder_.records() + (holds() ? held_builder_->records() : 0));
     count_evicted();
   }
 
@@ -226,7 +239,8 @@ class Buffer : public pipeline::Stage {
     return drain_->error();
   }
 
-  [[nodiscard]] bool pending() const { return !builder_.empty() || keeper_.moved(); }
+  [[nodiscard]] bool holds() const { return held_builder_ && !held_builder_->empty(); }
+  [[nodiscard]] bool pending() const { return !builder_.empty() || holds() || keeper_.moved(); }
 
   base::Result<void> take(record::Record& record) {
     auto verdict = keeper_.track(record);
@@ -243,27 +257,77 @@ class Buffer : public pipeline::Stage {
     in_.add(record);
     if (record.invalid) invalid_.add(1);
     if (*verdict == spool::Verdict::repeat) return {};
-    builder_.add(record);
+    if (!record.held) {
+      builder_.add(record);
+    } else if (sheds_) {
+      shed_.add(1);
+    } else {
+      if (!held_builder_) held_builder_.emplace();
+      held_builder_->add(record);
+    }
     keeper_.advance(record.source);
     return {};
   }
 
+  // Notes since when the open groups have records.
+  void see_open(base::Monotonic now) {
+    if (opened_at_ == base::kNever && (!builder_.empty() || (keeper_.moved() && !holds()))) opened_at_ = now;
+    if (held_since_ == base::kNever && holds()) held_since_ = now;
+  }
+
   // When the open group is due to be stored.
   [[nodiscard]] base::Monotonic group_due() const {
-    const base::Monotonic due = base::after(opened_at_, spec_.group_age);
-    return window_ ? due : std::max(due, committed_at_ + spec_.commit_every);
+    base::Monotonic due = base::after(opened_at_, spec_.group_age);
+    if (!window_) due = std::max(due, committed_at_ + spec_.commit_every);
+    return std::min(due, base::after(held_since_, spec_.held_age));
   }
 
   base::Result<void> commit(spool::Effort effort = spool::Effort::thorough) {
-    opened_at_ = base::kNever;
+    // Packing well costs more than all else that is done with them, so a backlog is packed fast.
+    held_effort_ = context_.clock->monotonic() < base::after(held_since_, kRush) ? spool::Effort::fast : spool::Effort::lasting;
+    opened_at_ = held_since_ = base::kNever;
     if (!pending()) return {};
     if (window_) return pass_on();
-    auto appended = patiently([&] { return writer_->append(builder_, &keeper_, nullptr, effort); }, [] { return false; });
+    base::Monotonic from = 0;
+    const auto store = [&] {
+      from = context_.clock->monotonic();
+      return holds() ? writer_->append_with_held(builder_, *held_builder_, &keeper_, effort, held_effort_)
+                     : writer_->append(builder_, &keeper_, nullptr, effort);
+    };
+    auto appended = patiently(store, [] { return false; });
     if (!appended) return std::move(appended).error();
     committed_at_ = context_.clock->monotonic();
+    see_commit(committed_at_ - from);
     note(*appended);
+    if (holds()) held_is_done(appended->held_block != 0);
     if (!builder_.empty()) forward(appended->block);
     return {};
+  }
+
+  // A commit has taken so long. On a slow disk held records are not stored for a while.
+  void see_commit(base::Duration took) {
+    if (!relief_.committed(took, context_.clock->monotonic())) return;
+    context_.diagnostics->warn("hold-slow",
+                               fmt::format("the disk of spool '{}' is slow, a commit took {}: held records are not stored for {}",
+                                           spec_.spool.path, record::print_duration(took / base::kMillisecond * base::kMillisecond),
+                                           record::print_duration(HoldRelief::kPause)));
+  }
+
+  // The open group of held records is stored, or had no room.
+  void held_is_done(bool stored) {
+    const std::uint64_t records = held_builder_->records();
+    if (stored) {
+      held_.add(records);
+      held_bytes_.add(held_builder_->line_bytes());
+      stored_.add(records);
+      stored_bytes_.add(held_builder_->line_bytes());
+    } else {
+      shed_.add(records);
+      context_.diagnostics->warn(
+          "hold-full", fmt::format("the spool '{}' has no room for held records beside what waits for delivery: {} not stored",
+                                   spec_.spool.path, base::count_of(records, "held record is", "held records are")));
+    }
+    held_builder_->take(held_builder_->take());
   }
 
   // Calls `store` again until the spool has room, or until `spared` says that the records need not be stored any more.
@@ -300,12 +364,19 @@ class Buffer : public pipeline::Stage {
   base::Result<void> pass_on() {
     const std::uint64_t bytes = builder_.batch().bytes() + builder_.records() * sizeof(record::Record);
     if (auto room = make_room(bytes); !room) return room;
-    auto number = patiently([&] { return writer_->hand_out(); }, [] { return false; });
+    const auto hand_out = [&] { return patiently([&] { return writer_->hand_out(); }, [] { return false; }); };
+    auto held_number = holds() ? hand_out() : base::Result<std::uint64_t>(0);
+    if (!held_number) return std::move(held_number).error();
+    auto number = hand_out();
     if (!number) return std::move(number).error();
-    delivery::SpilledBlock block{*number, nullptr, bytes, keeper_.delta(), context_.clock->monotonic(), builder_.held() > 0};
+    delivery::SpilledBlock block{*number, nullptr, bytes, keeper_.delta(), context_.clock->monotonic()};
+    // The file has them before anybody can acknowledge their group.
+    if (holds()) {
+      if (auto stored = store_held(*held_number, block.positions.empty() ? 0 : *number); !stored) return stored;
+    }
     keeper_.committed();
     const bool records = !builder_.empty();
-    const std::uint64_t held = builder_.held();
+    if (!records && block.positions.empty()) return {};
     if (records) {
       passed_.add(builder_.records());
       record::Batch fresh = window_->spare();
@@ -317,11 +388,24 @@ class Buffer : public pipeline::Stage {
     // Without the note, a chain that is killed sends again what was acknowledged since positions were last stored.
     static_cast<void>(writer_->note(window_->unstored()));
     if (records) {
-      drain_->pass(*number, std::move(shared), held);
+      drain_->pass(*number, std::move(shared));
       return {};
     }
     // Positions without records only wait for the blocks before them.
     return read_acknowledgements(context_.clock->monotonic());
+  }
+
+  base::Result<void> store_held(std::uint64_t number, std::uint64_t group) {
+    const base::Monotonic from = context_.clock->monotonic();
+    auto appended = writer_->append_held(*held_builder_, number, group, held_effort_);
+    see_commit(context_.clock->monotonic() - from);
+    if (appended) {
+      note(*appended);
+    } else if (appended.error().code != base::Code::full && appended.error().code != base::Code::busy) {
+      return std::move(appended).error();
+    }
+    held_is_done(appended && appended->held_block != 0);
+    return {};
   }
 
   base::Result<void> make_room(std::uint64_t bytes) {
@@ -417,8 +501,7 @@ class Buffer : public pipeline::Stage {
       builder_.take(builder_.take());
       return;
     }
-    const std::uint64_t held = builder_.held();
-    builder_.give(drain_->stored(block, builder_.take({}), held));
+    builder_.give(drain_->stored(block, builder_.take({})));
   }
 
   void note(const spool::Appended& appended) {
@@ -458,10 +541,15 @@ class Buffer : public pipeline::Stage {
   std::unique_ptr<spool::Writer> writer_;
   spool::Keeper keeper_;
   spool::BlockBuilder builder_;
+  std::optional<spool::BlockBuilder> held_builder_;     // from the first held record on
+  spool::Effort held_effort_ = spool::Effort::lasting;  // for the group that is being closed
+  HoldRelief relief_;
+  bool sheds_ = false;  // held records of this batch
   std::string path_;
   spool::PlaceSet acknowledged_;
   std::uint64_t newest_ = 0;
-  base::Monotonic opened_at_ = base::kNever;  // when the first record of the open block came
+  // When the first record of the open block came, or a position that moved without one; and when the first open held record came.
+  base::Monotonic opened_at_ = base::kNever, held_since_ = base::kNever;
   base::Monotonic committed_at_ = std::numeric_limits<base::Monotonic>::min() / 2;
   base::Monotonic maintain_at_ = 0;
   std::optional<delivery::SpillWindow> window_;  // when spilling
@@ -472,7 +560,8 @@ class Buffer : public pipeline::Stage {
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
   metrics::Counter invalid_ = block_.counter(kInvalid);
-  metrics::Counter repeats_ = block_.family(kDropped).at("repeat");
+  metrics::Counter repeats_ = block_.family(kDropped).at("repeat"), shed_ = block_.family(kDropped).at("held_shed");
+  metrics::Counter held_ = block_.counter(kHeld), held_bytes_ = block_.counter(kHeldBytes);
   metrics::Gauge open_ = block_.gauge(kGroup);
   metrics::Counter stored_ = block_.counter(kStored), stored_bytes_ = block_.counter(kStoredBytes);
   metrics::Counter kept_ = block_.counter(kKept), kept_bytes_ = block_.counter(kKeptBytes);

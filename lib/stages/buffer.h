@@ -8,6 +8,10 @@
 // the stored blocks in order, each record with its place as source, from memory while the thread keeps up, otherwise from the
 // file. A slow downstream never blocks upstream. A full spool does, unless it may evict its oldest blocks. Forwarding starts
 // with everything that the consumer has not acknowledged.
+//
+// Held records are stored and not forwarded: in a block of their own, in the same transaction as the group that they came with;
+// with `spill` in one before that, because their group is not stored. Nobody waits for them, so they wait longer for company, and
+// they are shed, and counted, where the spool has no room for them or the disk is too slow (stages/hold_relief.h).
 #pragma once
 
 #include "delivery/spill_window.h"
@@ -30,7 +34,9 @@ struct BufferSpec {
   base::Duration group_age = base::kSecond;  // a block is stored when its first record is so old
   // A block is not stored for its age within this time after a commit, because most of a commit's cost is fixed.
   base::Duration commit_every = 3 * base::kSecond;
-  std::uint64_t memory = 2 << 20;  // bytes of stored blocks that wait in memory to be forwarded
+  std::uint64_t held_bytes = 2 << 20;            // bytes of lines in a block of held records, which is stored when …
+  base::Duration held_age = 10 * base::kSecond;  // … its first record is so old, or when other records are stored
+  std::uint64_t memory = 2 << 20;                // bytes of stored blocks that wait in memory to be forwarded
 };
 
 // Opens the spool. Waits for an earlier writer for up to spool.wait. Errors: those of spool::Writer::open.

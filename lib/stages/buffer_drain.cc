@@ -18,8 +18,6 @@ constexpr auto kBytesOut =
     metrics::counter("weir_buffer_output_bytes_total", "bytes", "Bytes of the lines that buffer passed on.", Account::out);
 constexpr auto kBacklog = metrics::counter("weir_buffer_backlog_records_total", "records",
                                            "Records from before the start that were passed on.", Account::added);
-constexpr auto kHeld = metrics::counter("weir_buffer_held_records_total", "records",
-                                        "Records that are held in the spool and not passed on.", Account::held);
 constexpr auto kGone = metrics::counter("weir_buffer_gone_records_total", "records",
                                         "Records that left the spool before they were passed on.", Account::dropped, "reason");
 constexpr auto kLost =
@@ -41,7 +39,6 @@ BufferDrain::BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::
       records_out_(block_.counter(kRecordsOut)),
       bytes_out_(block_.counter(kBytesOut)),
       backlog_(block_.counter(kBacklog)),
-      held_(block_.counter(kHeld)),
       evicted_(block_.family(kGone).at("evicted")),
       damaged_(block_.family(kGone).at("damaged")),
       lost_(block_.counter(kLost)),
@@ -62,10 +59,9 @@ BufferDrain::Awaited::Taken BufferDrain::Awaited::take(std::uint64_t block) {
   return taken;
 }
 
-void BufferDrain::await(std::uint64_t block, std::uint64_t records, std::uint64_t held) {
-  awaited_.add(block, records - held);
-  held_.add(held);
-  waiting_records_.set(waiting_records_.value() + records - held);
+void BufferDrain::await(std::uint64_t block, std::uint64_t records) {
+  awaited_.add(block, records);
+  waiting_records_.set(waiting_records_.value() + records);
 }
 
 // The block is emitted next. The blocks between it and the one before have left the spool.
@@ -102,10 +98,10 @@ BufferDrain::~BufferDrain() {
   if (thread_.joinable()) static_cast<void>(finish(context_.clock->monotonic()));
 }
 
-record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records, std::uint64_t held) {
+record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records) {
   const std::uint64_t bytes = records.bytes() + records.records.size() * sizeof(record::Record);
   const std::lock_guard lock(mutex_);
-  await(block, records.records.size(), held);
+  await(block, records.records.size());
   const std::uint64_t previous = std::exchange(newest_, block);
   if (!ended_ && (waiting_.empty() || waiting_bytes_ + bytes <= spec_.memory)) {
     waiting_.push_back({block, previous, std::move(records), nullptr, bytes});
@@ -120,9 +116,9 @@ record::Batch BufferDrain::stored(std::uint64_t block, record::Batch records, st
   return records;
 }
 
-void BufferDrain::pass(std::uint64_t block, std::shared_ptr<const record::Batch> records, std::uint64_t held) {
+void BufferDrain::pass(std::uint64_t block, std::shared_ptr<const record::Batch> records) {
   const std::lock_guard lock(mutex_);
-  await(block, records->records.size(), held);
+  await(block, records->records.size());
   const std::uint64_t previous = std::exchange(newest_, block);
   if (!ended_) waiting_.push_back({block, previous, {}, std::move(records), 0});
   wake_thread();
@@ -195,7 +191,7 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
     }
     reader_ = std::move(*reader);
   }
-  auto blocks = reader_->list({.time = {}, .after = emitted_, .limit = 1});
+  auto blocks = reader_->list({.time = {}, .after = emitted_, .limit = 1, .deliverable = true});
   if (!blocks) return std::move(blocks).error();
   if (blocks->empty() || blocks->front().id > target) {
     // Evicted before it was passed on. The writer has counted and reported it.

@@ -33,11 +33,11 @@ class BufferDrain {
   static base::Result<std::unique_ptr<BufferDrain>> start(DrainSpec spec, pipeline::Outlet& out, const pipeline::Context& context);
   ~BufferDrain();  // emits nothing more
 
-  // The block is stored. `held` of its records are not passed on. Keeps `records` when there is room for them in memory. Returns a
-  // batch to fill again.
-  record::Batch stored(std::uint64_t block, record::Batch records, std::uint64_t held);
+  // The block is stored. None of its records is held. Keeps `records` when there is room for them in memory. Returns a batch to
+  // fill again.
+  record::Batch stored(std::uint64_t block, record::Batch records);
   // The block is not stored. The drain emits it from memory, after the blocks before it. Its records are not changed.
-  void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records, std::uint64_t held);
+  void pass(std::uint64_t block, std::shared_ptr<const record::Batch> records);
   // A block that was given to pass() is stored now, so the drain need not keep it in memory.
   void stored(std::uint64_t block);
   // When this returns, the drain's thread no longer uses any records that it has released.
@@ -81,7 +81,7 @@ class BufferDrain {
   };
 
   void run();
-  void await(std::uint64_t block, std::uint64_t records, std::uint64_t held);
+  void await(std::uint64_t block, std::uint64_t records);
   void passes(std::uint64_t block, std::uint64_t records, std::uint64_t bytes);
   void passes_nothing(std::uint64_t block, metrics::Counter& why);
   base::Result<void> drain();
@@ -123,7 +123,7 @@ class BufferDrain {
   // Written with the lock held.
   Awaited awaited_;
   metrics::Block block_;
-  metrics::Counter records_out_, bytes_out_, backlog_, held_, evicted_, damaged_, lost_;
+  metrics::Counter records_out_, bytes_out_, backlog_, evicted_, damaged_, lost_;
   metrics::Gauge waiting_records_;
   std::thread thread_;
 };

@@ -315,7 +315,7 @@ class Push : public pipeline::Stage {
     }
     if (record.held) {
       if (++metrics_.held == 1)
-        context_.diagnostics->say("held records are not pushed: `weir replay SPOOL --held` passes them without their mark");
+        context_.diagnostics->say("held records are not pushed, and nothing keeps them: put `weir buffer SPOOL` in front of push");
       ledger_.settle(**token);
       return {};
     }

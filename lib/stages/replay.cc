@@ -75,6 +75,9 @@ class Replay : public pipeline::Source {
     const bool plain = !spec_.undelivered && !spec_.held && !spec_.rejected;
     if (plain || spec_.undelivered || spec_.held) {
       scan_->keep_as_stored();
+      scan_->take_blocks([this, plain](const spool::BlockInfo& block) {
+        return (spec_.held && block.held > 0) || ((plain || spec_.undelivered) && block.held < block.records);
+      });
       scan_->take_states([this, plain](spool::State state) {
         if (state == spool::State::undelivered) return plain || spec_.undelivered;
         if (state == spool::State::held) return spec_.held;

@@ -1,5 +1,6 @@
 #include "stages/spool_source.h"
 
+#include "base/count.h"
 #include "delivery/spool_stream.h"
 #include "spool/reader.h"
 
@@ -87,14 +88,27 @@ class SpoolSource : public pipeline::Source {
     if (!oldest) return std::move(oldest).error();
     if (!oldest->empty()) acknowledged_.add_before({oldest->front().id, 0});
     last_ = acknowledged_.before().block - 1;
+    if (auto told = tell_held(); !told) return std::move(told).error();
     const std::string path = std::filesystem::absolute(spec_.spool).lexically_normal().string();
     delivery::append_begin(batch_, path, reader_->spool(), acknowledged_.before());
     return out.emit(batch_);
   }
 
+  // Reports how many records are not delivered because they are held.
+  Result<void> tell_held() {
+    auto blocks = reader_->list({});
+    if (!blocks) return std::move(blocks).error();
+    std::uint64_t held = 0;
+    for (const spool::BlockInfo& block : *blocks) held += block.held;
+    if (held == 0) return {};
+    context_.diagnostics->say(fmt::format("{} in the spool; `weir replay {} --held` reads them",
+                                          base::count_of(held, "held record stays", "held records stay"), spec_.spool));
+    return {};
+  }
+
   // Emits the next block. Sets more_ to whether there was one.
   Result<Flow> emit_next(pipeline::Outlet& out) {
-    auto blocks = reader_->list({.time = {}, .after = last_, .limit = 1});
+    auto blocks = reader_->list({.time = {}, .after = last_, .limit = 1, .deliverable = true});
     if (!blocks) return std::move(blocks).error();
     more_ = !blocks->empty();
     if (!more_) return Flow::more;

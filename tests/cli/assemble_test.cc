@@ -79,6 +79,12 @@ TEST_F(AssembleTest, EverybodyIsToldTheKeeper) {
   EXPECT_EQ(test::seen().builds.front(), "count first fused keeper=spool.db");
 }
 
+TEST_F(AssembleTest, EverybodyIsToldWhereABufferStands) {
+  ASSERT_TRUE(run({{"count", "1"}, {"pass"}, {"pass", "buffer"}, {"pass"}, {"end"}}));
+  EXPECT_EQ(test::seen().builds,
+            (Words{"count first fused before", "pass fused before", "pass fused", "pass fused behind", "end last fused behind"}));
+}
+
 TEST_F(AssembleTest, AloneInAPipeThereIsNoKeeperToTell) {
   auto assembly = Assembly::build(links({{"pass", "--keep", "spool.db"}}), false, context_.context);
   ASSERT_TRUE(assembly);

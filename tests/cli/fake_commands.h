@@ -74,8 +74,9 @@ class EndSink : public pipeline::Stage {
 };
 
 inline void note_build(std::string_view name, const cli::Plan& plan) {
-  seen().builds.push_back(fmt::format("{}{}{}{}{}", name, plan.first ? " first" : "", plan.last ? " last" : "",
-                                      plan.fused ? " fused" : "", plan.keeper ? " keeper=" + *plan.keeper : ""));
+  seen().builds.push_back(fmt::format("{}{}{}{}{}{}{}", name, plan.first ? " first" : "", plan.last ? " last" : "",
+                                      plan.fused ? " fused" : "", plan.keeper ? " keeper=" + *plan.keeper : "",
+                                      plan.behind_buffer ? " behind" : "", plan.before_buffer ? " before" : ""));
 }
 
 class CountInvocation : public cli::Invocation {
@@ -129,6 +130,7 @@ class PassInvocation : public cli::Invocation {
   [[nodiscard]] std::optional<std::string> keeper() const override {
     return keep_.empty() ? std::nullopt : std::optional<std::string>(keep_);
   }
+  [[nodiscard]] bool is_buffer() const override { return !words_.empty() && words_.front() == "buffer"; }
   base::Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context&) override {
     note_build("pass", plan);
     cli::Built built;

@@ -12,6 +12,7 @@ import unittest
 import weir_kit as kit
 
 COUNT = r"([\d,]+)"
+HELD = rf"; {COUNT} held records? stays? in the spool"
 STORED, PUSHED, REJECTED = rf"stored {COUNT} (?:records?|of them)\b", rf"pushed {COUNT} records?\b", rf"; {COUNT} rejected"
 
 
@@ -65,6 +66,27 @@ class Books(kit.Case):
         kept = status["undelivered"] + status["delivered"] + status["held"] + status["rejected"]
         # Spilling, what is refused before it was stored is in the rejected store alone.
         self.assertTrue(0 <= kept - status["records"] <= (status["rejected"] if spill else 0), status)
+
+    def test_held_records_stay_and_are_in_the_books(self):
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        lines = [{"timestamp": stamp, "line": f"line {n}", "labels": {"app": "a"}, **({"held": True} if n % 3 == 0 else {})}
+                 for n in range(3000)]
+
+        def body(fused, spill):
+            (self.dir / "in").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            chain = self.chain([f"buffer {self.spool} --min-free 0{' --spill' if spill else ''}", f"push {self.url} --start-jitter 0"], fused,
+                               stdin=self.dir / "in")
+            self.assertEqual(max(chain.wait()), 0, chain.errors())
+            held, pushed = self.said(chain, HELD, PUSHED)
+            self.assertEqual((held, pushed, self.delivered()), (1000, 2000, 2000))
+            if not spill:
+                self.assertEqual(self.said(chain, STORED), [3000])
+            status = self.status()
+            self.assertEqual((status["held"], status["undelivered"]), (1000, 0))
+            self.assert_spool_adds_up(status, spill)
+
+        for spill in (False, True):
+            self.both(lambda fused, s=spill: body(fused, s))
 
     def test_a_run_with_rejections(self):
         def body(fused):

@@ -11,13 +11,13 @@ namespace {
 constexpr base::Timestamp kNow = 1'000 * base::kHour;
 constexpr std::uint64_t kAll = ~0ULL;
 
-// A letter a block, the oldest first, an hour apart, the last one of this moment: `d` has no held records, `h` has some. Each takes
-// ten pages.
+// A letter a block, the oldest first, an hour apart, the last one of this moment: `d` has no held records, `h` has some, `H` has no
+// others. Each takes ten pages.
 std::deque<StoredBlock> blocks_of(std::string_view letters) {
   std::deque<StoredBlock> blocks;
   for (std::size_t i = 0; i < letters.size(); ++i) {
     const auto age = static_cast<base::Duration>(letters.size() - 1 - i) * base::kHour;
-    blocks.push_back({i + 1, kNow - age, 9 * kPage, 100, letters[i] == 'h' ? 10U : 0U});
+    blocks.push_back({i + 1, kNow - age, 9 * kPage, 100, letters[i] == 'H' ? 100U : letters[i] == 'h' ? 10U : 0U});
   }
   return blocks;
 }
@@ -32,6 +32,7 @@ std::string text_of(const EvictionPlan& plan) {
             kReasons[static_cast<int>(one.why)];
   }
   if (plan.rejected_bytes > 0) text += (text.empty() ? "" : ", ") + std::to_string(plan.rejected_bytes / kPage) + " pages rejected";
+  if (plan.shed) text += (text.empty() ? "" : ", ") + std::string("shed");
   if (plan.refused) text += (text.empty() ? "" : ", ") + std::string("refused");
   return text;
 }
@@ -45,6 +46,8 @@ struct Case {
   std::uint64_t hold_max = 0;  // blocks
   bool drop = false;
   Bound bound = Bound::size;
+  std::uint64_t held_need = 0;  // pages
+  std::uint64_t pinned = 0;     // block
   const char* expected = "";
 };
 
@@ -57,7 +60,12 @@ TEST_P(EvictionPlanTest, Says) {
                               .hold_max = c.hold_max * 9 * kPage,
                               .drop_undelivered = c.drop,
                               .room = {c.limit * kPage, c.bound}};
-  const SpoolUse use{.used = c.used, .need = c.need, .delivered_below = c.delivered_below, .rejected_bytes = c.rejected * kPage};
+  SpoolUse use{.used = c.used,
+               .need = c.need,
+               .held_need = c.held_need,
+               .delivered_below = c.delivered_below,
+               .rejected_bytes = c.rejected * kPage};
+  if (c.pinned != 0) use.pinned = {c.pinned};
   EXPECT_EQ(text_of(plan_evictions(blocks_of(c.blocks), limits, use, kNow)), c.expected);
 }
 
@@ -142,6 +150,103 @@ constexpr Case kCases[] = {
      .rejected = 2,
      .drop = true,
      .expected = "1 undelivered room, 2 pages rejected"},
+    // Blocks of held records alone: nobody waits for them, wherever the consumers are.
+    {.name = "held_alone_has_an_age_of_its_own",
+     .blocks = "HdHdd",
+     .retain = 100 * kHour,
+     .hold = 2 * kHour,
+     .expected = "1 held age, 3 held age"},
+    {.name = "held_alone_is_not_kept_for_retain", .blocks = "HHd", .retain = 0, .hold = 2 * kHour, .expected = "1 held age"},
+    {.name = "held_alone_goes_by_age_in_an_outage",
+     .blocks = "dHdHd",
+     .delivered_below = 1,
+     .hold = kHour,
+     .expected = "2 held age, 4 held age"},
+    {.name = "held_alone_is_bounded_in_an_outage",
+     .blocks = "HdHdHd",
+     .delivered_below = 1,
+     .hold_max = 1,
+     .expected = "1 held hold_max, 3 held hold_max"},
+    {.name = "a_new_one_counts_for_hold_max",
+     .blocks = "HHHd",
+     .used = 40,
+     .hold_max = 2,
+     .held_need = 9,
+     .expected = "1 held hold_max, 2 held hold_max"},
+    {.name = "held_alone_makes_room_for_undelivered",
+     .blocks = "dHHd",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 15,
+     .expected = "2 held room, 3 held room"},
+    {.name = "held_alone_makes_room_before_undelivered_are_dropped",
+     .blocks = "dHd",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 10,
+     .drop = true,
+     .expected = "2 held room"},
+    {.name = "old_held_ones_make_room_for_new_ones",
+     .blocks = "dHd",
+     .delivered_below = 1,
+     .used = 995,
+     .held_need = 10,
+     .expected = "2 held room"},
+    {.name = "held_ones_are_shed_where_undelivered_fill_the_spool",
+     .blocks = "ddd",
+     .delivered_below = 1,
+     .used = 985,
+     .need = 10,
+     .held_need = 10,
+     .expected = "shed"},
+    {.name = "no_undelivered_block_is_dropped_for_held_ones",
+     .blocks = "ddd",
+     .delivered_below = 1,
+     .used = 985,
+     .need = 10,
+     .drop = true,
+     .held_need = 10,
+     .expected = "shed"},
+    {.name = "and_no_rejected_record",
+     .blocks = "ddd",
+     .delivered_below = 1,
+     .used = 985,
+     .need = 10,
+     .rejected = 500,
+     .drop = true,
+     .held_need = 10,
+     .expected = "shed"},
+    {.name = "shed_and_refused",
+     .blocks = "ddd",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 10,
+     .held_need = 10,
+     .expected = "shed, refused"},
+    {.name = "the_newest_is_held_and_others_wait",
+     .blocks = "ddH",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 10,
+     .expected = "refused"},
+    // Pinned ones stay, whatever asks for room.
+    {.name = "pinned_stays_over_its_age", .blocks = "HHd", .hold = 0, .pinned = 1, .expected = "2 held age"},
+    {.name = "pinned_stays_over_hold_max", .blocks = "HHHd", .hold_max = 1, .pinned = 1, .expected = "2 held hold_max"},
+    {.name = "pinned_stays_in_want_of_room",
+     .blocks = "HdHd",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 5,
+     .pinned = 1,
+     .expected = "3 held room"},
+    {.name = "pinned_stays_though_undelivered_are_dropped",
+     .blocks = "Hdd",
+     .delivered_below = 1,
+     .used = 1000,
+     .need = 5,
+     .drop = true,
+     .pinned = 1,
+     .expected = "2 undelivered room"},
     // Positions find room in any case.
     {.name = "positions_are_not_refused", .blocks = "ddd", .delivered_below = 1, .used = 1200, .need = 0, .expected = ""},
     {.name = "over_the_limit_without_need", .blocks = "ddd", .used = 1005, .need = 0, .expected = "1 delivered room"},
@@ -174,6 +279,7 @@ TEST(EvictionPlan, ABlockIsHeldWhileItsHeldRecordsAreYoung) {
   EXPECT_EQ(kept(block, 6, 2 * kHour, kNow), Kept::held);
   EXPECT_EQ(kept(block, 6, kHour, kNow), Kept::delivered);
   EXPECT_EQ(kept({5, kNow, 0, 10, 0}, 6, kHour, kNow), Kept::delivered);
+  EXPECT_EQ(kept({5, kNow, 0, 10, 10}, 5, kHour, kNow), Kept::held) << "nobody waits for it";
 }
 
 TEST(AllowedRoom, Says) {

@@ -109,6 +109,20 @@ class SpillTest : public testing::Test {
     EXPECT_TRUE(positions) << positions.error().message;
     return positions->empty() ? 0 : positions->at("/a.log").resume.offset;
   }
+  // The lines that are held, in the order of storing.
+  Lines held() const {
+    auto reader = std::move(*spool::Reader::open(path_));
+    Lines lines;
+    const auto blocks = reader->list({});
+    for (const spool::BlockInfo& block : *blocks) {
+      record::Batch batch;
+      EXPECT_TRUE(reader->load(block.id, {}, batch));
+      for (const record::Record& record : batch.records) {
+        if (record.held) lines.emplace_back(record.line.data);
+      }
+    }
+    return lines;
+  }
   std::uint64_t stored() const { return spool::read_status(path_)->records; }
 
   // What push does behind it: sees the stream so far and acknowledges its first `count` lines.
@@ -255,9 +269,87 @@ TEST_F(SpillTest, HeldRecordsAreStored) {
   life.take({at(10), at(20, R"(,"held":true)")});
   life.close();
   life.wait_for(1);
+  EXPECT_EQ(held(), (Lines{"20"})) << "before anybody can acknowledge its group";
   acknowledge(life, 1);
   for (int i = 0; i < 6; ++i) life.close();
-  EXPECT_EQ(spool::read_status(path_)->held, 1U);
+  EXPECT_EQ(stored(), 1U) << "they alone";
+  EXPECT_EQ(safe_to(), 20U);
+  life.finish();
+  EXPECT_EQ(held(), (Lines{"20"}));
+}
+
+TEST_F(SpillTest, AKillNeitherLosesNorDoublesHeldRecords) {
+  const auto held_at = [](int end) { return at(end, R"(,"held":true)"); };
+  {
+    Life life(spec(), test_);
+    life.take(opening());
+    for (int end : {10, 20, 30}) {
+      life.take({at(end), held_at(end + 1)});
+      life.close();
+    }
+    life.wait_for(3);
+    EXPECT_EQ(held(), (Lines{"11", "21", "31"}));
+    acknowledge(life, 2);  // noted, and never committed
+    life.die();
+  }
+  {
+    Life life(spec(), test_);
+    EXPECT_EQ(held(), (Lines{"11", "21"})) << "the third comes again";
+    life.take(opening());
+    for (int end : {10, 20, 30, 40}) life.take({at(end), held_at(end + 1)});
+    life.close();
+    life.wait_for(2);
+    EXPECT_EQ(numbers(life), (Lines{"30", "40"}));
+    EXPECT_EQ(held(), (Lines{"11", "21", "31", "41"}));
+    life.die();
+  }
+  Life life(spec(), test_);
+  EXPECT_EQ(held(), (Lines{"11", "21"}));
+  life.take(opening());
+  for (int end : {10, 20, 30, 40}) life.take({at(end), held_at(end + 1)});
+  life.finish();
+  EXPECT_EQ(numbers(life), (Lines{"30", "40"}));
+  EXPECT_EQ(held(), (Lines{"11", "21", "31", "41"}));
+}
+
+// Nobody acknowledges the number of a group that had held records alone.
+TEST_F(SpillTest, GroupsOfHeldRecordsAloneLeaveAcknowledgementsStanding) {
+  {
+    Life life(spec(), test_);
+    life.take(opening());
+    life.take({at(10)});
+    life.close();
+    life.wait_for(1);
+    acknowledge(life, 1);
+    for (int end : {20, 30}) {
+      life.take({at(end, R"(,"held":true)")});
+      test_.clock.advance(10 * kSecond);
+      life.nudge();
+      ASSERT_EQ(held().size(), static_cast<std::size_t>(end / 10 - 1));
+    }
+    life.die();
+  }
+  Life life(spec(), test_);
+  EXPECT_GE(safe_to(), 10U);
+  life.take(opening());
+  life.take({at(10), at(20, R"(,"held":true)"), at(30, R"(,"held":true)"), at(40)});
+  life.close();
+  life.wait_for(1);
+  life.finish();
+  EXPECT_EQ(numbers(life), (Lines{"40"})) << "what was acknowledged does not come again";
+  EXPECT_EQ(held(), (Lines{"20", "30"}));
+}
+
+TEST_F(SpillTest, HeldRecordsWithoutPositionsOutliveAKill) {
+  {
+    Life life(spec(), test_);
+    life.take({R"({"timestamp":"2024-05-01T10:00:00Z","line":"h","labels":{},"held":true})"});
+    test_.clock.advance(10 * kSecond);
+    life.nudge();
+    life.die();
+  }
+  Life life(spec(), test_);
+  EXPECT_EQ(held(), (Lines{"h"}));
   life.finish();
 }
 

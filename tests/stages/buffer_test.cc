@@ -228,8 +228,103 @@ TEST_F(BufferTest, HeldRecordsStay) {
   ASSERT_TRUE(life.take({line(1), line(2, R"(,"held":true)"), line(3)}));
   life.finish();
   EXPECT_EQ(brief(life.collector.lines()), (Lines{"1", "3"}));
-  EXPECT_NE(life.collector.lines()[1].find(".1.2\""), std::string::npos);
+  EXPECT_NE(life.collector.lines()[1].find(".2.1\""), std::string::npos) << "the held ones have block 1";
   EXPECT_EQ(spool::read_status(spec().spool.path)->held, 1U);
+  EXPECT_EQ(life.counters.records_in, 3U);
+  EXPECT_EQ(life.counters.records_out, 2U);
+  EXPECT_EQ(life.counters.held, 1U);
+}
+
+TEST_F(BufferTest, HeldRecordsWaitForCompanyAndAreStoredWithOthers) {
+  const auto held = [this] { return spool::read_status(spec().spool.path)->held; };
+  Life life(spec(), test_);
+  ASSERT_TRUE(life.take({line(1, R"(,"held":true)")}));
+  test_.clock.advance(9 * base::kSecond);
+  life.nudge();
+  EXPECT_EQ(held(), 0U) << "nobody waits for them, and more of them pack better";
+  test_.clock.advance(base::kSecond);
+  life.nudge();
+  EXPECT_EQ(held(), 1U);
+  ASSERT_TRUE(life.take({line(2, R"(,"held":true)")}));
+  test_.clock.advance(base::kSecond);
+  ASSERT_TRUE(life.take({line(3)}));
+  test_.clock.advance(3 * base::kSecond);
+  life.nudge();
+  EXPECT_EQ(held(), 2U);
+  ASSERT_TRUE(life.take({line(4, R"(,"held":true)")}));
+  life.flush();
+  EXPECT_EQ(held(), 3U);
+  life.finish();
+  EXPECT_EQ(brief(life.collector.all()), (Lines{"begin", "3", "block", "end"})) << "nothing comes of a held block";
+  EXPECT_EQ(life.counters.held, 3U);
+}
+
+TEST_F(BufferTest, HeldBlocksAreSkippedWhenTheFileIsRead) {
+  auto spec = this->spec();
+  spec.memory = 1;
+  Life life(spec, test_);
+  life.gate->set(false);
+  Lines expected;
+  for (int i = 0; i < 30; ++i) {
+    const bool held = i % 3 != 0;
+    ASSERT_TRUE(life.take({line(i, held ? R"(,"held":true)" : "")}));
+    if (!held) expected.push_back(std::to_string(i));
+    test_.clock.advance(10 * base::kSecond);
+    life.nudge();
+  }
+  life.finish();
+  EXPECT_EQ(brief(life.collector.lines()), expected);
+  EXPECT_EQ(life.counters.held, 20U);
+  EXPECT_EQ(life.counters.in_flight, 0U);
+  for (const auto& [reason, count] : life.counters.dropped) EXPECT_EQ(count, 0U) << reason;
+}
+
+TEST_F(BufferTest, WithNothingBehindHeldRecordsAreInTheBooksAsHeld) {
+  auto spec = this->spec();
+  spec.store_only = true;
+  Life life(spec, test_);
+  ASSERT_TRUE(life.take({line(1), line(2, R"(,"held":true)")}));
+  life.finish();
+  EXPECT_EQ(life.counters.records_out, 1U);
+  EXPECT_EQ(life.counters.held, 1U);
+}
+
+// Time passes with each look at it.
+class SlowClock : public base::Clock {
+ public:
+  explicit SlowClock(test::FakeClock& inner) : inner_(inner) {}
+  [[nodiscard]] base::Timestamp wall() const override { return inner_.wall(); }
+  [[nodiscard]] base::Monotonic monotonic() const override {
+    inner_.advance(step);
+    return inner_.monotonic();
+  }
+  std::atomic<base::Duration> step{0};
+
+ private:
+  test::FakeClock& inner_;
+};
+
+TEST_F(BufferTest, ASlowDiskShedsHeldRecordsFirst) {
+  SlowClock clock(test_.clock);
+  test_.context.clock = &clock;
+  auto spec = this->spec();
+  spec.store_only = true;  // no other thread looks at the clock
+  Life life(spec, test_);
+  ASSERT_TRUE(life.take({line(1), line(2, R"(,"held":true)")}));
+  clock.step = 3 * base::kSecond;
+  ASSERT_TRUE(life.stage->flush(*life.outlet, base::kNever));
+  clock.step = 0;
+  ASSERT_TRUE(life.take({line(3), line(4, R"(,"held":true)"), line(5, R"(,"held":true)")}));
+  ASSERT_TRUE(life.stage->flush(*life.outlet, base::kNever));
+  test_.clock.advance(30 * base::kSecond);
+  ASSERT_TRUE(life.take({line(6, R"(,"held":true)")}));
+  life.finish();
+  EXPECT_EQ(life.counters.held, 2U);
+  EXPECT_EQ(life.counters.dropped["held_shed"], 2U);
+  EXPECT_EQ(life.counters.records_out, 2U);
+  EXPECT_TRUE(std::ranges::any_of(test_.diagnostics.said(), [](const std::string& said) {
+    return said.find("is slow") != std::string::npos && said.find("held records are not stored for 30s") != std::string::npos;
+  }));
 }
 
 TEST_F(BufferTest, PositionsAreKeptAndRepeatsDiscarded) {
@@ -353,7 +448,7 @@ TEST_F(BufferTest, TheSpoolSourceBringsTheSameStream) {
     ASSERT_TRUE(life.take({line(4)}));
     life.finish();
   }
-  acknowledge(1, 1);
+  acknowledge(2, 1);
   auto source = make_spool_source({.spool = spec().spool.path, .follow = false}, test_.context);
   ASSERT_TRUE(source);
   test::Collector collector;
@@ -406,6 +501,29 @@ TEST_F(BufferTest, WhatIsEvictedBeforeItsTurnIsInTheBooks) {
   EXPECT_EQ(life.counters.in_flight, 0U);
 }
 
+TEST_F(BufferTest, AFullSpoolGivesUpHeldRecordsAndCollectionGoesOn) {
+  auto spec = this->spec();
+  spec.spool.max_size = 4 << 20;
+  spec.group_bytes = 100'000;
+  Life life(spec, test_);
+  acknowledge(1, 0);  // somebody waits
+  std::uint64_t taken = 0;
+  for (int i = 0; i < 65; ++i) {
+    const std::string held = noise(i + 1000);
+    ASSERT_TRUE(life.take({held.substr(0, held.size() - 1) + R"(,"held":true})"}));
+    ASSERT_TRUE(life.take({noise(i)}));
+    ++taken;
+  }
+  life.finish();
+  EXPECT_EQ(life.counters.records_in, 2 * taken);
+  EXPECT_EQ(life.counters.records_out, taken);
+  EXPECT_EQ(life.counters.held + life.counters.dropped["held_shed"], taken);
+  const auto status = spool::read_status(spec.spool.path);
+  EXPECT_EQ(status->undelivered, taken);
+  EXPECT_EQ(status->evicted_undelivered, 0U);
+  EXPECT_LT(status->held, taken) << "the oldest went";
+}
+
 TEST_F(BufferTest, WhatWasThereBeforeIsInTheBooks) {
   {
     Life life(spec(), test_);
@@ -414,7 +532,7 @@ TEST_F(BufferTest, WhatWasThereBeforeIsInTheBooks) {
     EXPECT_EQ(life.counters.held, 1U);
     EXPECT_EQ(life.counters.records_added, 0U);
   }
-  acknowledge(1, 1);
+  acknowledge(2, 1);
   Life life(spec(), test_);
   ASSERT_TRUE(life.take({line(4)}));
   life.finish();

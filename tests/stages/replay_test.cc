@@ -133,9 +133,9 @@ TEST_F(ReplayTest, ByState) {
   store({{at(1, "delivered"), at(2, "undelivered"), at(3, "held", R"(,"held":true)"), at(4, "rejected")}});
   {
     const auto main = consumer();
-    main->acknowledge(1, 0, 0);
+    main->acknowledge(2, 0, 0);  // the held one has block 1
     const std::string refused = at(4, "rejected", R"(,"rejected":{"status":400})");
-    main->reject(1, 3, {.status = 400, .reason = "too old", .record = refused});
+    main->reject(2, 2, {.status = 400, .reason = "too old", .record = refused});
     ASSERT_TRUE(main->commit());
   }
   EXPECT_EQ(replay({}), (Lines{at(1, "delivered"), at(2, "undelivered")}));

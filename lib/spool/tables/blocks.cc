@@ -69,9 +69,10 @@ base::Result<void> for_each_block(sqlite::Database& database, const BlockRange& 
                                   const std::function<void(const BlockInfo&)>& each) {
   auto rows = database.query(
       "SELECT id, stored, min_time, max_time, records, held, line_bytes, body_bytes FROM blocks "
-      "WHERE id > ? AND records > 0 AND min_time < ? AND max_time >= ? ORDER BY id LIMIT ?");
+      "WHERE id > ? AND records > 0 AND min_time < ? AND max_time >= ? AND (held < records OR ?) ORDER BY id LIMIT ?");
   if (!rows) return std::move(rows).error();
-  (*rows)->bind(1, as_key(range.after)).bind(2, range.time.to).bind(3, range.time.from).bind(4, as_key(range.limit));
+  (*rows)->bind(1, as_key(range.after)).bind(2, range.time.to).bind(3, range.time.from);
+  (*rows)->bind(4, range.deliverable ? 0 : 1).bind(5, as_key(range.limit));
   return (*rows)->for_rows([&] { each(info_of(**rows)); });
 }
 
@@ -180,8 +181,8 @@ base::Result<void> restore_released(sqlite::Database& database, std::uint64_t bl
 }
 
 base::Result<void> delete_block(sqlite::Database& database, std::uint64_t block) {
-  for (const char* sql :
-       {"DELETE FROM bodies WHERE block = ?", "DELETE FROM blocks WHERE id = ?", "DELETE FROM released WHERE block = ?"}) {
+  for (const char* sql : {"DELETE FROM bodies WHERE block = ?", "DELETE FROM blocks WHERE id = ?",
+                          "DELETE FROM released WHERE block = ?", "DELETE FROM held_groups WHERE block = ?"}) {
     if (auto done = run(database, sql, block); !done) return done;
   }
   return {};

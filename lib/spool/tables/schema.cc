@@ -66,6 +66,7 @@ CREATE TABLE IF NOT EXISTS rejected_ranges (
   ordinals BLOB NOT NULL,
   PRIMARY KEY (block, consumer, tenant, kind)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held_groups (block INTEGER PRIMARY KEY, "group" INTEGER NOT NULL);
 CREATE TRIGGER IF NOT EXISTS rejected_added AFTER INSERT ON rejected BEGIN
   UPDATE meta SET value = value + length(CAST(new.record AS BLOB)) + length(new.reason) + length(new.url) + 64 )sql"
                                R"sql(WHERE name = 'rejected_bytes';
@@ -117,9 +118,9 @@ std::string_view create_statement(std::string_view table) {
 base::Result<void> add_new_tables(sqlite::Database& database) {
   const auto there = database.integer(
       "SELECT count(*) FROM sqlite_schema WHERE name IN ('rejected_ranges', 'rejected_added', 'rejected_changed', "
-      "'rejected_gone')");
+      "'rejected_gone', 'held_groups')");
   if (!there) return there.error();
-  if (*there == 4) return {};
+  if (*there == 5) return {};
   auto transaction = sqlite::Transaction::begin(database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
   if (auto done = database.execute(kAdded); !done) return done;

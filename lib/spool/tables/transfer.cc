@@ -11,7 +11,8 @@ namespace {
 using base::Result;
 
 // Not taken over as they are.
-constexpr std::string_view kOwnWay[] = {"bodies", "blocks", "positions", "consumers", "requests", "meta"};
+// A copy's snapshot of positions is above all groups, so nothing in it waits for its group (held_groups).
+constexpr std::string_view kOwnWay[] = {"bodies", "blocks", "positions", "consumers", "requests", "meta", "held_groups"};
 
 // Every row that `query` gives, into `table` (with `verb`: INSERT, INSERT OR REPLACE). Their number.
 Result<std::uint64_t> copy_rows(sqlite::Database& to, std::string_view verb, std::string_view table, sqlite::Statement& query) {
@@ -46,7 +47,13 @@ Result<void> copy_small_tables(sqlite::Database& from, sqlite::Database& to) {
   if (!names) return std::move(names).error();
   return names->for_rows([&]() -> Result<void> {
     const std::string table(names->text(0));
-    return std::ranges::find(kOwnWay, table) != std::end(kOwnWay) ? Result<void>() : copy_all(from, to, "INSERT", table, "");
+    if (std::ranges::find(kOwnWay, table) != std::end(kOwnWay)) return {};
+    // A file that only older releases have written lacks what was added since.
+    auto known = from.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+    if (!known) return std::move(known).error();
+    auto there = known->bind_text(1, table).step();
+    if (!there || !*there) return there ? Result<void>() : Result<void>(std::move(there).error());
+    return copy_all(from, to, "INSERT", table, "");
   });
 }
 
