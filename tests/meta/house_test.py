@@ -86,6 +86,7 @@ TESTED_IN = {
     "spool/stored_positions": "spool/keeper_test.cc",
     "spool/writer_maintenance": "spool/writer_test.cc",
     "spool/writer_recent": "spool/recent_file_test.cc",
+    "spool/writer_release": "spool/release_test.cc",
     "spool/writer_room": "spool/writer_test.cc",
     "spool/writer_state": "spool/writer_test.cc",
     "sqlite/error": "sqlite/database_test.cc",
