@@ -62,12 +62,17 @@ class Filter : public pipeline::Stage {
   base::Result<void> attach(base::Wake& wake) override { return judge_ ? judge_->attach(wake) : base::Result<void>(); }
 
   base::Result<base::Monotonic> nudge(base::Monotonic now, Outlet& out) override {
-    static_cast<void>(out);
-    return judge_ ? judge_->nudge(now) : base::kNever;
+    if (!judge_) return base::kNever;
+    const base::Monotonic due = judge_->nudge(now);
+    if (auto flow = emit_releases(out); !flow) return std::move(flow).error();
+    return due;
   }
 
   base::Result<Flow> consume(Batch& batch, Outlet& out) override {
-    if (judge_) judge_->begin_batch(clock_->wall());
+    if (judge_) {
+      if (auto flow = emit_releases(out); !flow || *flow == Flow::done) return flow;
+      judge_->begin_batch(clock_->wall());
+    }
     auto& records = batch.records;
     std::size_t kept = 0;
     pipeline::Tally in, passed;
@@ -131,6 +136,14 @@ class Filter : public pipeline::Stage {
       return is_gap(record) ? Verdict::pass : Verdict::dropped_by_expression;
     }
     return Verdict::pass;
+  }
+
+  // Buffer acts on them.
+  base::Result<Flow> emit_releases(Outlet& out) {
+    if (!judge_->releases_changed()) return Flow::more;
+    Batch markers;
+    judge_->append_releases(markers);
+    return markers.empty() ? Flow::more : out.emit(markers);
   }
 
   static bool is_gap(const Record& record) { return !record::find(record.metadata, "weir_gap_bytes").empty(); }

@@ -1,6 +1,7 @@
 #include "stages/rule_judge.h"
 
 #include "base/count.h"
+#include "logql/printer.h"
 #include "stages/filter_metrics.h"
 
 #include <fmt/format.h>
@@ -63,6 +64,7 @@ void RuleJudge::enter_rules() {
     rules_.push_back({by_rule_records_.at(ids_.back()), by_rule_bytes_.at(ids_.back()), by_rule_errors_.at(ids_.back()), {}});
   }
   forgotten_ = 0;
+  releases_changed_ = true;
   active_.set(rules_.size());
   enter_state();
 }
@@ -80,6 +82,27 @@ base::Monotonic RuleJudge::nudge(base::Monotonic now) {
     enter_state();
   }
   return book_->due();
+}
+
+void RuleJudge::append_releases(record::Batch& batch) {
+  using Type = record::Marker::Type;
+  releases_changed_ = false;
+  std::set<std::string> now;
+  for (const rules::Rule& rule : book_->set().rules()) {
+    const auto* const release = std::get_if<rules::Release>(&rule.action);
+    if (release == nullptr) continue;
+    // By its text: a name that is used again, with other times, is another release.
+    const auto [id, is_new] = now.insert(rule.text_id());
+    if (!is_new || releases_.contains(*id)) continue;
+    record::Marker& marker = batch.append_marker(Type::release, {});
+    marker.release = batch.copy(*id);
+    marker.query = batch.copy(logql::print(rule.match));
+    marker.range = {release->from, release->to};
+  }
+  for (const std::string& id : releases_) {
+    if (!now.contains(id)) batch.append_marker(Type::release_ended, {}).release = batch.copy(id);
+  }
+  releases_ = std::move(now);
 }
 
 void RuleJudge::enter_counts() {

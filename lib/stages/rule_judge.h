@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,11 @@ class RuleJudge {
   // Before the records of a batch, and after them. `wall`: the lifetimes of rules go by it.
   void begin_batch(base::Timestamp wall) { static_cast<void>(book_->set().begin(wall)); }
   void end_batch();
+
+  // Some release rule is new, or went, since append_releases(): always at the beginning.
+  [[nodiscard]] bool releases_changed() const { return releases_changed_; }
+  // Appends a marker for each release rule that is new (`release`), and for each that went (`release_ended`).
+  void append_releases(record::Batch& batch);
 
   // False: a rule drops the record. May change it (redact, tenant, hold).
   bool passes(record::Record& record, record::Batch& batch);
@@ -49,6 +55,8 @@ class RuleJudge {
   std::vector<std::string> ids_;
   std::array<std::uint64_t, 6> verdicts_{};  // of this batch, by rules::Verdict
   std::uint64_t forgotten_ = 0;              // that was entered
+  bool releases_changed_ = true;
+  std::set<std::string> releases_;  // by their ids, that markers have named
   std::string text_;
 
   metrics::Family dropped_, by_rule_records_, by_rule_bytes_, by_rule_errors_;

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 namespace weir::stages {
 namespace {
 
@@ -186,6 +188,29 @@ TEST(FilterRules, AGapPasses) {
 
 TEST(FilterRules, ADroppedRecordLeavesItsPosition) {
   EXPECT_EQ(apply("drop |= \"no\"\n", {record("no", R"(,"source":"f.1.1.o.10")")}), (Lines{R"({"source":"f.1.1.o.10"})"}));
+}
+
+TEST(FilterRules, ReleasesGoDownstreamAsMarkersOnceAndWhenTheyEnd) {
+  const std::string rule = "release from 2026-11-29T11:40:00Z to 2026-11-29T12:00:00Z {app=\"x\"}\n";
+  test::TempDir folder;
+  folder.write("rules", rule);
+  test::TestContext test;
+  auto stage = make_filter({.rules = {.files = {folder / "rules"}}}, test.context);
+  ASSERT_TRUE(stage);
+  base::Wake wake;
+  ASSERT_TRUE((*stage)->attach(wake));
+  test::LinesOutlet out;
+  ASSERT_TRUE((*stage)->nudge(1, out));
+  ASSERT_EQ(out.lines.size(), 1U);
+  EXPECT_NE(out.lines[0].find(R"("type":"release")"), std::string::npos) << out.lines[0];
+  EXPECT_NE(out.lines[0].find(R"("from":"2026-11-29T11:40:00Z","to":"2026-11-29T12:00:00Z")"), std::string::npos) << out.lines[0];
+  ASSERT_TRUE((*stage)->nudge(2, out));
+  EXPECT_EQ(out.lines.size(), 1U);
+  folder.write("new", "# none\n");
+  std::filesystem::rename(folder / "new", folder / "rules");
+  ASSERT_TRUE((*stage)->nudge(3, out));
+  ASSERT_EQ(out.lines.size(), 2U);
+  EXPECT_NE(out.lines[1].find(R"("type":"release_ended")"), std::string::npos) << out.lines[1];
 }
 
 TEST(FilterRules, CountsByRule) {
