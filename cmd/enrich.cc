@@ -60,6 +60,8 @@ class Enrich : public cli::Invocation {
 
   [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
+  [[nodiscard]] bool sets_level() const override { return spec_.level != stages::EnrichSpec::Level::off; }
+
   Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
     auto stage = stages::make_enrich(spec_, context);
     if (!stage) return std::move(stage).error();

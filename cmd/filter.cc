@@ -25,21 +25,33 @@ class Filter : public cli::Invocation {
   [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   base::Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
-    stages::FilterSpec spec = spec_;
+    stages::FilterSpec spec = placed(plan);
     if (plan.keeper && plan.last_usable) spec.rules.keep_beside = *plan.keeper;
+    return make(spec, context);
+  }
+
+  // The rules that ran last are no answer to whether these can run.
+  base::Result<cli::Built> rehearse(const cli::Plan& plan, const pipeline::Context& context) override {
+    return make(placed(plan), context);
+  }
+
+ private:
+  static base::Result<cli::Built> make(const stages::FilterSpec& spec, const pipeline::Context& context) {
     auto stage = stages::make_filter(spec, context);
     if (!stage) return std::move(stage).error();
     return cli::Built{.source = nullptr, .stage = std::move(*stage)};
   }
 
-  // The rules that ran last are no answer to whether these can run.
-  base::Result<cli::Built> rehearse(const cli::Plan&, const pipeline::Context& context) override {
-    auto stage = stages::make_filter(spec_, context);
-    if (!stage) return std::move(stage).error();
-    return cli::Built{.source = nullptr, .stage = std::move(*stage)};
+  // With what a rule needs to know of its place in the chain. In a pipe nothing is known of the neighbours.
+  [[nodiscard]] stages::FilterSpec placed(const cli::Plan& plan) const {
+    stages::FilterSpec spec = spec_;
+    if (!plan.fused) return spec;
+    spec.rules.can_hold = plan.before_buffer;
+    spec.rules.levels_known = plan.levels_known;
+    spec.rules.behind_buffer = plan.behind_buffer;
+    return spec;
   }
 
- private:
   stages::FilterSpec spec_;
   stages::OutputOptions output_;
 };

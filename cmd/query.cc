@@ -67,6 +67,8 @@ class Query : public cli::Invocation {
     return {};
   }
 
+  [[nodiscard]] bool sets_level() const override { return true; }  // or whoever stored the records did
+
   [[nodiscard]] stages::OutputOptions output() const override { return output_; }
   [[nodiscard]] stages::OutputOptions last_output() const override {
     auto options = output_;

@@ -72,6 +72,8 @@ class Replay : public cli::Invocation {
     return release_ ? std::optional(cli::Role::action) : std::nullopt;
   }
 
+  [[nodiscard]] bool sets_level() const override { return true; }  // or whoever stored the records did
+
   [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult& result) const override {

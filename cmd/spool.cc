@@ -225,12 +225,12 @@ class Spool : public cli::Invocation {
     if (action_ == Action::cancel) {
       auto left = spool::cancel_release(file, consumer);
       if (!left) return std::move(left).error();
-      return finish(json_ ? fmt::format("{{\"spool\":{},\"cancelled\":{},\"records\":{}}}\n", json_string(file),
-                                        json_string(consumer), *left)
-                          : fmt::format("release '{}' {}\n", base::escape_control(consumer),
-                                        *left == 0 ? "has nothing left to release"
-                                                   : "is cancelled: " + base::count_of(*left, "record stays held", "records stay held")),
-                    cli::Exit::ok);
+      return finish(
+          json_ ? fmt::format("{{\"spool\":{},\"cancelled\":{},\"records\":{}}}\n", json_string(file), json_string(consumer), *left)
+                : fmt::format("release '{}' {}\n", base::escape_control(consumer),
+                              *left == 0 ? "has nothing left to release"
+                                         : "is cancelled: " + base::count_of(*left, "record stays held", "records stay held")),
+          cli::Exit::ok);
     }
     if (action_ == Action::forget) {
       if (auto done = spool::forget_consumer(file, consumer, *context.clock); !done) return std::move(done).error();

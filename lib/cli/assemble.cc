@@ -133,6 +133,7 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
   const auto& end_context = *assembly.contexts_.front();  // of what stands at the ends
   const bool fused = plan.fused;
   plan.last_usable = fused && !context.strict_start;
+  plan.levels_known = links.front().parsed.role() != Role::source;
   plan.stdout_is_terminal = is_terminal(1);
   plan.stderr_is_terminal = is_terminal(2);
   if (fused) {
@@ -162,6 +163,7 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
     if (built->sink && !plan.last) return nothing_behind(link);
     open_end = !built->sink;
     plan.behind_buffer = plan.behind_buffer || link.parsed.invocation->is_buffer();
+    plan.levels_known = plan.levels_known || link.parsed.invocation->sets_level();
   }
   if (links.front().parsed.role() != Role::source) {
     pipeline::JsonlSourceOptions options;

@@ -43,6 +43,7 @@ struct Plan {
   bool behind_buffer = false;         // some buffer stands upstream in this process
   bool before_buffer = false;         // some buffer stands downstream in this process: what is held finds a place
   std::optional<std::string> keeper;  // fused: the file the chain's keeper (buffer, push --checkpoint) writes positions to
+  bool levels_known = false;          // a stage upstream sets detected_level, or records come from elsewhere and may have it
   bool last_usable = false;  // where configuration cannot be used, what was used last may run in its place (`run` without --strict)
   bool stdout_is_terminal = false, stderr_is_terminal = false;
   tail::Handover* handover = nullptr;  // where a tail leaves deleted files to the one that replaces it; null: none does
@@ -82,6 +83,8 @@ class Invocation {
   // The file in which this invocation keeps the positions of the chain, if it is a keeper.
   [[nodiscard]] virtual std::optional<std::string> keeper() const { return std::nullopt; }
   [[nodiscard]] virtual bool is_buffer() const { return false; }
+  // Its records have the metadata detected_level, or may have it.
+  [[nodiscard]] virtual bool sets_level() const { return false; }
   // -o and --color of this invocation, as they are given.
   [[nodiscard]] virtual stages::OutputOptions output() const { return {}; }
   // How its records are written when it stands last and is no sink.

@@ -3,6 +3,7 @@
 #include "base/count.h"
 #include "base/path.h"
 #include "base/text_file.h"
+#include "rules/check.h"
 #include "rules/file.h"
 #include "rules/parser.h"
 
@@ -51,7 +52,22 @@ Result<RuleBook::Text> RuleBook::read(When when) const {
   if (!rules) return std::move(rules).error();
   auto set = rules::RuleSet::compile(*std::move(rules));
   if (!set) return std::move(set).error();
+  if (set->holds() && !spec_.can_hold) {
+    return base::fail(Code::config, "cannot use rules that hold records here: no buffer behind this filter stores them")
+        .with_hint("put `buffer SPOOL` behind it, or drop the records");
+  }
   return Text{std::move(whole), *std::move(set)};
+}
+
+// What is most likely a mistake, and works.
+void RuleBook::warn() const {
+  const rules::Surroundings where{
+      .now = context_.clock->wall(), .levels_known = spec_.levels_known, .behind_buffer = spec_.behind_buffer};
+  for (const rules::Finding& one : rules::check(set_.rules(), where)) {
+    if (one.severity != rules::Severity::warning) continue;
+    context_.diagnostics->say(fmt::format("{}: warning: {}", rules::print(one.place), one.message));
+    if (!one.hint.empty()) context_.diagnostics->say(one.hint);
+  }
 }
 
 std::string RuleBook::kept_path() const {
@@ -77,6 +93,7 @@ Result<std::unique_ptr<RuleBook>> RuleBook::open(const RuleBookSpec& spec, const
   auto text = book->read(When::start);
   if (text) {
     book->set_ = std::move(text->set);
+    book->warn();
     book->keep(text->whole);
     return book;
   }
@@ -127,6 +144,7 @@ bool RuleBook::refresh(base::Monotonic now) {
   broken_ = false;
   ++reloads_;
   keep(text->whole);
+  warn();
   context_.diagnostics->say(fmt::format("the rules were read again: {}", base::count_of(set_.rules().size(), "rule")));
   return true;
 }

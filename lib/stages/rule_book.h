@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,11 @@ struct RuleBookSpec {
   std::vector<std::string> files;  // read in this order, as one text
   // Where the latest usable text is kept for the next start: this path with something behind it. "": nowhere.
   std::string keep_beside;
-  bool strict = false;  // a start with files that cannot be used fails, whatever is kept
+  bool strict = false;   // a start with files that cannot be used fails, whatever is kept
+  bool can_hold = true;  // a buffer behind stores what is held, or may do so; else rules that hold cannot be used
+  // For warnings (rules/check.h).
+  std::optional<bool> levels_known = {};
+  bool behind_buffer = false;
 };
 
 // Not thread safe.
@@ -56,6 +61,7 @@ class RuleBook {
   [[nodiscard]] base::Result<Text> read(When when) const;
   [[nodiscard]] std::string kept_path() const;
   void keep(const std::string& text) const;
+  void warn() const;
 
   const RuleBookSpec spec_;
   const pipeline::Context context_;
