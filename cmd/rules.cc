@@ -14,6 +14,7 @@
 #include "rules/parser.h"
 #include "rules/printer.h"
 #include "scan/spool_scan.h"
+#include "stages/rule_hits.h"
 #include "stages/rule_trial.h"
 
 #include <CLI/CLI.hpp>
@@ -119,6 +120,8 @@ class Rules : public cli::Invocation {
     app.add_option("--enrich", enrich_, "of `test` on logs: the options of `enrich`, through which the lines are read")
         ->type_name("OPTIONS")
         ->capture_default_str();
+    app.add_option("--metrics", metrics_, "of `list`: the metrics of a running chain, for how often each rule acted")
+        ->type_name("URL|FILE");
     cli::declare_time(app, time_, "");
     cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
   }
@@ -143,13 +146,14 @@ class Rules : public cli::Invocation {
     if (action_ != Action::test && (!against_.empty() || !compare_.empty() || time_.given())) {
       return base::fail(Code::usage, "--against, --compare, --since, --from and --to belong to `weir rules test`");
     }
+    if (action_ != Action::list && !metrics_.empty()) return base::fail(Code::usage, "--metrics belongs to `weir rules list`");
     return cli::check(time_);
   }
 
   Result<cli::Exit> act(const pipeline::Context& context) override {
     const base::Timestamp now = context.clock->wall();
     if (action_ == Action::check) return check_files(now);
-    if (action_ == Action::list) return list(now);
+    if (action_ == Action::list) return list(context, now);
     if (action_ == Action::add) return add(context, now);
     if (action_ == Action::remove) return remove(now);
     return test(context, now);
@@ -187,9 +191,19 @@ class Rules : public cli::Invocation {
     return finish(out + fmt::format("{}: ok\n", base::count_of(rules->size(), "rule")));
   }
 
-  Result<cli::Exit> list(base::Timestamp now) const {
+  Result<cli::Exit> list(const pipeline::Context& context, base::Timestamp now) const {
     auto rules = read_rules(arguments_, now);
     if (!rules) return std::move(rules).error();
+    std::optional<stages::HitsById> hits;
+    if (!metrics_.empty()) {
+      auto read = stages::read_rule_hits(metrics_, context);
+      if (!read) return std::move(read).error();
+      hits = *std::move(read);
+    }
+    const auto hits_of = [&](const rules::Rule& rule) {
+      const auto found = hits->find(rule.id());
+      return found == hits->end() ? stages::RuleHits() : found->second;
+    };
     std::string out;
     if (json_) {
       for (const rules::Rule& rule : *rules) {
@@ -199,6 +213,7 @@ class Rules : public cli::Invocation {
                            rule.place.line, json_string(rule.id()), rules::word_of(rule.action), state.word);
         if (keep != nullptr && keep->lifetime)
           out += fmt::format(R"("until":{},)", json_string(record::to_rfc3339(keep->lifetime->until())));
+        if (hits) out += fmt::format(R"("records":{},"bytes":{},)", hits_of(rule).records, hits_of(rule).bytes);
         out += fmt::format(R"("text":{}}})"
                            "\n",
                            json_string(rules::print(rule)));
@@ -208,8 +223,11 @@ class Rules : public cli::Invocation {
     for (const rules::Rule& rule : *rules) {
       const State state = state_of(rule, now);
       const std::string place = arguments_.size() == 1 ? fmt::format("{}", rule.place.line) : rules::print(rule.place);
-      out += fmt::format("{:>4}  {:<16} {:<14} {}\n", base::escape_control(place), state.text, base::escape_control(rule.id()),
-                         base::escape_control(rules::print(rule)));
+      const std::string acted =
+          hits ? fmt::format("{:>14} {:>10}  ", base::grouped(hits_of(rule).records), record::print_size(hits_of(rule).bytes))
+               : std::string();
+      out += fmt::format("{:>4}  {:<16} {}{:<14} {}\n", base::escape_control(place), state.text, acted,
+                         base::escape_control(rule.id()), base::escape_control(rules::print(rule)));
     }
     return finish(out.empty() ? "no rules\n" : out);
   }
@@ -328,7 +346,7 @@ class Rules : public cli::Invocation {
 
   Action action_ = Action::check;
   bool json_ = false;
-  std::string against_, enrich_ = "--level";
+  std::string against_, metrics_, enrich_ = "--level";
   std::vector<std::string> arguments_, compare_;
   cli::TimeFlags time_;
 };
@@ -342,7 +360,7 @@ error names line and column, and the exit code is 2.
 
 # list
 `weir rules list FILE` prints each rule with its line, its state and its id. The state is `active`, `begins in …`, `expires in
-…` or `expired`.
+…` or `expired`. --metrics URL adds how many records and bytes each rule acted on since the chain at URL started.
 
 # add and remove
 `weir rules add FILE RULE` puts RULE before all others and writes a comment above it: when, and by whom. A `keep for 30m` gets
