@@ -84,8 +84,8 @@ class SpillWindow {
   }
   void settle_later(base::Monotonic now) { settle_at_ = base::after(now, limits_.settle); }
 
-  // All positions that are not in the file, for the writer's note. Nobody acknowledges the number of a block without records: what
-  // is settled up to the last block with records stands under that number, and only the rest under the last of all.
+  // All positions that are not in the file, for the writer's note. Nobody acknowledges the number of a block without records.
+  // So the settled positions up to the last block with records get the number of that block, and the others the last number of all.
   [[nodiscard]] std::vector<spool::Handed> unstored() const;
 
   // When read_acknowledgements() is due because of age or positions.
@@ -105,7 +105,7 @@ class SpillWindow {
   std::deque<SpilledBlock> blocks_;
   std::uint64_t bytes_ = 0;
   std::vector<spool::Handed> settled_;
-  std::size_t acknowledged_to_ = 0;  // so many of settled_, up to the last that had records
+  std::size_t acknowledged_to_ = 0;  // how many of settled_ there are up to the last block with records
   base::Monotonic settle_at_ = base::kNever;
   base::Monotonic progress_ = 0;  // when the window was last empty, or a block was last acknowledged
   spool::PlaceSet committed_, acknowledged_;

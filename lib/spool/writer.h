@@ -81,9 +81,9 @@ class Writer {
   // the caller may try again. Errors: full (no block may be evicted to make room, or the disk is full), io, busy, corrupt.
   base::Result<Appended> append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections = nullptr,
                                 Effort effort = Effort::fast);
-  // As append(), with the held records that came with them: they become a block of their own, with the lower number, in the same
-  // transaction. They never take the place of undelivered records: where they find no room they are shed, the rest is stored,
-  // and Appended says how many. Positions lie in the row of the other block, or, if there is none, in that of the held one.
+  // As append(), and stores the held records that came with them in the same transaction, in a block of their own with the lower
+  // number. Held records never take the place of undelivered ones: when they have no room, they are shed, the rest is stored, and
+  // Appended says how many were shed. Positions go into the row of the other block, or of the held one when there is no other.
   base::Result<Appended> append_with_held(BlockBuilder& builder, BlockBuilder& held, Keeper* keeper, Effort effort = Effort::fast,
                                           Effort held_effort = Effort::lasting);
 

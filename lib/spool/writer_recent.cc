@@ -53,15 +53,15 @@ base::Result<void> Writer::State::settle_held() {
   if (!transaction) return std::move(transaction).error();
   std::vector<std::uint64_t> gone;
   for (const HeldGroup& tie : *ties) {
-    // A release that does not know of held groups may have stored the positions, or later ones: then nobody can tell, and the
-    // records stay, since they may be nowhere else.
+    // A release that does not know held groups may have stored these positions, or only later ones. Nobody can tell, so the records
+    // stay: they may be nowhere else.
     auto safe = has_positions_from(file.database, tie.group);
     if (!safe) return std::move(safe).error();
     if (*safe) continue;
     if (auto done = evict(tie.block, false); !done) return done;
     gone.push_back(tie.block);
   }
-  // A row without anything keeps the last number: the note of the log names it.
+  // An empty row keeps the last number in the file, because the note of the log names it.
   if (!gone.empty()) {
     if (auto done = insert(Handed{gone.back(), {}}, clock->wall()); !done) return done;
   }

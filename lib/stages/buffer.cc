@@ -142,7 +142,7 @@ class Buffer : public pipeline::Stage {
   }
 
   [[nodiscard]] std::string summary() const override {
-    // What is held was never to be passed on.
+    // Held records are never passed on, so they are not among those that were.
     const std::uint64_t held = window_ ? held_.value() : 0, held_bytes = window_ ? held_bytes_.value() : 0;
     const std::string stored = base::grouped(stored_.value() - held);
     const std::string bytes = record::print_size(stored_bytes_.value() - held_bytes);
@@ -176,7 +176,7 @@ class Buffer : public pipeline::Stage {
       }
     }
     const base::Monotonic now = context_.clock->monotonic();
-    see_open(now);
+    note_opened(now);
     if (pending() && now >= group_due()) {
       if (auto stored = commit(); !stored) return std::move(stored).error();
     }
@@ -185,7 +185,7 @@ class Buffer : public pipeline::Stage {
 
   // Does what is due. Returns when to call it again.
   base::Result<base::Monotonic> run_due(base::Monotonic now) {
-    see_open(now);
+    note_opened(now);
     if (pending() && now >= group_due()) {
       if (auto stored = commit(); !stored) return std::move(stored).error();
     }
@@ -342,7 +342,7 @@ class Buffer : public pipeline::Stage {
   }
 
   // Notes since when the open groups have records.
-  void see_open(base::Monotonic now) {
+  void note_opened(base::Monotonic now) {
     if (opened_at_ == base::kNever && (!builder_.empty() || (keeper_.moved() && !holds()))) opened_at_ = now;
     if (held_since_ == base::kNever && holds()) held_since_ = now;
   }
@@ -355,7 +355,7 @@ class Buffer : public pipeline::Stage {
   }
 
   base::Result<void> commit(spool::Effort effort = spool::Effort::thorough) {
-    // Packing well costs more than all else that is done with them, so a backlog is packed fast.
+    // Packing well costs more than the rest of the chain, so the held records of a backlog are packed fast.
     held_effort_ = context_.clock->monotonic() < base::after(held_since_, kRush) ? spool::Effort::fast : spool::Effort::lasting;
     opened_at_ = held_since_ = base::kNever;
     if (!pending()) return {};
@@ -369,15 +369,15 @@ class Buffer : public pipeline::Stage {
     auto appended = patiently(store, [] { return false; });
     if (!appended) return std::move(appended).error();
     committed_at_ = context_.clock->monotonic();
-    see_commit(committed_at_ - from);
+    note_commit(committed_at_ - from);
     note(*appended);
-    if (holds()) held_is_done(appended->held_block != 0);
+    if (holds()) finish_held(appended->held_block != 0);
     if (!builder_.empty()) forward(appended->block);
     return {};
   }
 
   // A commit has taken so long. On a slow disk held records are not stored for a while.
-  void see_commit(base::Duration took) {
+  void note_commit(base::Duration took) {
     if (!relief_.committed(took, context_.clock->monotonic())) return;
     context_.diagnostics->warn("hold-slow",
                                fmt::format("the disk of spool '{}' is slow, a commit took {}: held records are not stored for {}",
@@ -386,7 +386,7 @@ class Buffer : public pipeline::Stage {
   }
 
   // The open group of held records is stored, or had no room.
-  void held_is_done(bool stored) {
+  void finish_held(bool stored) {
     const std::uint64_t records = held_builder_->records();
     if (stored) {
       held_.add(records);
@@ -442,7 +442,7 @@ class Buffer : public pipeline::Stage {
     auto number = hand_out();
     if (!number) return std::move(number).error();
     delivery::SpilledBlock block{*number, nullptr, bytes, keeper_.delta(), context_.clock->monotonic()};
-    // The file has them before anybody can acknowledge their group.
+    // Held records are stored before anybody can acknowledge their group.
     if (holds()) {
       if (auto stored = store_held(*held_number, block.positions.empty() ? 0 : *number); !stored) return stored;
     }
@@ -470,13 +470,13 @@ class Buffer : public pipeline::Stage {
   base::Result<void> store_held(std::uint64_t number, std::uint64_t group) {
     const base::Monotonic from = context_.clock->monotonic();
     auto appended = writer_->append_held(*held_builder_, number, group, held_effort_);
-    see_commit(context_.clock->monotonic() - from);
+    note_commit(context_.clock->monotonic() - from);
     if (appended) {
       note(*appended);
     } else if (appended.error().code != base::Code::full && appended.error().code != base::Code::busy) {
       return std::move(appended).error();
     }
-    held_is_done(appended && appended->held_block != 0);
+    finish_held(appended && appended->held_block != 0);
     return {};
   }
 

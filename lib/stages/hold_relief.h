@@ -1,7 +1,7 @@
 // When held records are not stored, because the disk is too slow for them: a decision as a value without clock or file.
 //
-// A commit that takes over 2 s says that the disk does not keep up. Held records are the first to give way, because nobody waits
-// for them: for the next 30 s they are shed, and counted. Then the next commit has them again, and says anew.
+// A commit that takes over 2 s shows that the disk does not keep up. Held records give way first, because nobody waits for them:
+// for the next 30 s they are shed and counted. Then they are stored again, until another commit is slow.
 #pragma once
 
 #include "base/clock.h"
@@ -13,7 +13,7 @@ class HoldRelief {
   static constexpr base::Duration kSlow = 2 * base::kSecond;
   static constexpr base::Duration kPause = 30 * base::kSecond;
 
-  // A commit has ended at `now` and taken so long. True: held records are shed from now on, and were not before.
+  // A commit ended at `now` and took so long. True: held records are shed from now on, and were not before.
   bool committed(base::Duration took, base::Monotonic now) {
     if (took <= kSlow) return false;
     const bool begins = !sheds(now);
