@@ -109,7 +109,7 @@ class Replay : public cli::Invocation {
       words += fmt::format("; watch: weir spool status {}", base::escape_control(spec_.spool));
     }
     std::string text = fmt::format("release {}: {}\n", order.id, words);
-    if (output_.format == "jsonl") {
+    if (output_.format == stages::OutputOptions::Format::jsonl) {
       text = R"({"release":)";
       record::append_json_string(text, order.id);
       text += fmt::format(R"(,"state":"{}","blocks":{},"records":{},"line_bytes":{}}})"

@@ -137,7 +137,7 @@ TEST(Filter, ABadExpressionIsAConfigErrorWithItsPlace) {
 // -- rules --
 
 // What comes out of a filter with these rules.
-Lines apply(const std::string& rules, const Lines& in, bool explain = false) {
+Lines by_rules(const std::string& rules, const Lines& in, bool explain = false) {
   test::TempDir folder;
   folder.write("rules", rules);
   return test::run_stage(
@@ -152,7 +152,7 @@ Lines apply(const std::string& rules, const Lines& in, bool explain = false) {
 
 TEST(FilterRules, DropHoldAndKeep) {
   const Lines in = {record("debug one"), record("error two"), record("debug healthz"), record("debug kept")};
-  EXPECT_EQ(apply("keep |= \"kept\"\ndrop |= \"healthz\"\nhold |= \"debug\"\n", in),
+  EXPECT_EQ(by_rules("keep |= \"kept\"\ndrop |= \"healthz\"\nhold |= \"debug\"\n", in),
             (Lines{record("debug one", R"(,"held":true)"), in[1], in[3]}));
 }
 
@@ -175,7 +175,7 @@ TEST(FilterRules, ComeBehindTheExpressions) {
 
 TEST(FilterRules, ExplainPassesAllAndSaysWhatWouldBe) {
   const Lines in = {record("debug one"), record("two"), record("healthz")};
-  EXPECT_EQ(apply("hold |= \"debug\"\nname health: drop |= \"healthz\"\nname all: tenant team-a |= \"two\"\n", in, true),
+  EXPECT_EQ(by_rules("hold |= \"debug\"\nname health: drop |= \"healthz\"\nname all: tenant team-a |= \"two\"\n", in, true),
             (Lines{record("debug one", R"(,"metadata":{"weir_rule":"hold rule-2e7a0d2e"})"),
                    record("two", R"(,"metadata":{"weir_rule":"pass"},"tenant":"team-a")"),
                    record("healthz", R"(,"metadata":{"weir_rule":"drop health"})")}));
@@ -183,11 +183,11 @@ TEST(FilterRules, ExplainPassesAllAndSaysWhatWouldBe) {
 
 TEST(FilterRules, AGapPasses) {
   const Lines in = {record("lost", R"(,"metadata":{"weir_gap_bytes":"17"})")};
-  EXPECT_EQ(apply("drop {}\n", in), in);
+  EXPECT_EQ(by_rules("drop {}\n", in), in);
 }
 
 TEST(FilterRules, ADroppedRecordLeavesItsPosition) {
-  EXPECT_EQ(apply("drop |= \"no\"\n", {record("no", R"(,"source":"f.1.1.o.10")")}), (Lines{R"({"source":"f.1.1.o.10"})"}));
+  EXPECT_EQ(by_rules("drop |= \"no\"\n", {record("no", R"(,"source":"f.1.1.o.10")")}), (Lines{R"({"source":"f.1.1.o.10"})"}));
 }
 
 TEST(FilterRules, ReleasesGoDownstreamAsMarkersOnceAndWhenTheyEnd) {
