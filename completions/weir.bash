@@ -59,7 +59,7 @@ _weir() {
     prev=${COMP_WORDS[COMP_CWORD-2]}
   fi
   if ((COMP_CWORD == 1)); then
-    _weir_words 'tail enrich filter buffer push replay query run spool docs help --help --version'
+    _weir_words 'tail enrich filter buffer push replay query run rules spool docs help --help --version'
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -99,10 +99,11 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
+        --rules) _weir_files; return ;;
         --drop) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--drop -o --output --color --strict -h --help'
+        _weir_words '--drop --rules --explain -o --output --color --strict -h --help'
       fi
       ;;
     buffer)
@@ -112,12 +113,12 @@ _weir() {
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --on-full) _weir_words 'block drop-oldest'; return ;;
-        --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--as) return ;;
+        --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--release-rate|--release-jitter|--max-behind|--as) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --as --only-new'
+        _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --only-new'
       else
-        _weir_given '--sync --wait -o --output --color -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --as'
+        _weir_given '--sync --wait -o --output --color -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           *) : ;;
@@ -142,12 +143,12 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--speed) return ;;
+        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--release-id|--speed) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --rejected --speed --retime -o --output --color -h --help'
+        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --release --release-id --rejected --speed --retime -o --output --color -h --help'
       else
-        _weir_given '--since --from --to -n --namespace -p --pod -c --container --speed --retime -o --output --color -h --help'
+        _weir_given '--since --from --to -n --namespace -p --pod -c --container --release-id --speed --retime -o --output --color -h --help'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           1:*) : ;;
@@ -183,12 +184,30 @@ _weir() {
         -c|--command) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-c --command --check -h --help'
+        _weir_words '-c --command --check --strict -h --help'
       else
         _weir_given '-c --command -h --help'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_files ;;
           *) : ;;
+        esac
+      fi
+      ;;
+    rules)
+      case $prev in
+        -o|--output) _weir_words 'text json'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
+        --compare) _weir_files; return ;;
+        --against) _weir_spools; return ;;
+        --enrich|--metrics|--since|--from|--to) return ;;
+      esac
+      if [[ $cur == -* ]]; then
+        _weir_words '--against --compare --enrich --metrics --since --from --to -o --output -h --help'
+      else
+        _weir_given '--against --compare --enrich --metrics --since --from --to -o --output -h --help'
+        case ${#given[@]}:${given[0]-} in
+          0:*) _weir_words 'check list add remove test' ;;
+          *) _weir_files ;;
         esac
       fi
       ;;
@@ -204,7 +223,8 @@ _weir() {
         _weir_given '-o --output --wait -h --help'
         case ${#given[@]}:${given[0]-} in
           1:forget) : ;;
-          0:*) _weir_words 'status check copy forget compact' ;;
+          1:cancel) : ;;
+          0:*) _weir_words 'status check copy forget cancel compact' ;;
           *) _weir_spools ;;
         esac
       fi
@@ -219,7 +239,7 @@ _weir() {
       else
         _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
-          1:man) _weir_words 'weir tail enrich filter buffer push replay query run spool docs pipeline.5 record.5 rules.5 spool.5' ;;
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules spool docs pipeline.5 record.5 rules.5 spool.5' ;;
           1:completion) _weir_words 'bash zsh fish' ;;
           0:*) _weir_words 'man completion' ;;
           1:*) _weir_words 'bash zsh fish' ;;
@@ -227,7 +247,7 @@ _weir() {
         esac
       fi
       ;;
-    help) _weir_words 'tail enrich filter buffer push replay query run spool docs help' ;;
+    help) _weir_words 'tail enrich filter buffer push replay query run rules spool docs help' ;;
   esac
 }
 
