@@ -54,6 +54,19 @@ class Buffer : public cli::Invocation {
         "and reports them as lost")
         ->group(limits);
 
+    constexpr const char* releases = "Releases (held records that are to be delivered after all)";
+    cli::add_size(app, "--release-rate", spec_.release_rate, "most bytes of held records to release in a second; 0 for no limit",
+                  {.least = 1024, .or_zero = true})
+        ->group(releases);
+    cli::add_duration(app, "--release-jitter", spec_.release_jitter,
+                      "before a `release` rule takes effect, wait a random time up to this, because all nodes get it at once",
+                      {.most = base::kHour})
+        ->group(releases);
+    cli::add_duration(app, "--max-behind", max_behind_,
+                      "how far a record may be behind the newest of its stream in Loki; released records that may be further get "
+                      "the label weir_release (default: 1h)")
+        ->group(releases);
+
     constexpr const char* forwarding = "Forwarding";
     app.add_option("--as", spec_.consumer,
                    "the name of the consumer behind buffer; records that it has not acknowledged are forwarded first")
@@ -97,6 +110,7 @@ class Buffer : public cli::Invocation {
   base::Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
     if (rejected_max_) spec_.spool.rejected_max = *rejected_max_;
     if (hold_max_) spec_.spool.hold_max = *hold_max_;
+    spec_.spool.max_behind = max_behind_;
     auto stage = stages::make_buffer(spec_, context);
     if (!stage) return std::move(stage).error();
     return cli::Built{.source = nullptr, .stage = std::move(*stage), .sink = spec_.store_only};
@@ -123,6 +137,7 @@ class Buffer : public cli::Invocation {
 
   stages::BufferSpec spec_;
   std::optional<std::uint64_t> rejected_max_, hold_max_;
+  std::optional<base::Duration> max_behind_;
   cli::OutputFlags output_;
 };
 
@@ -165,6 +180,12 @@ own, for --hold and within --hold-max; the oldest go first. With --spill they al
 Held records never take the place of records that wait for delivery. Where the spool has no room beside those, the
 oldest held records are evicted, and then new ones are not stored. When a commit takes over 2 s, held records are not
 stored for 30 s. Buffer reports and counts the held records that it has not stored.
+
+# Releases
+Held records are not forwarded until somebody releases them: with `weir replay --held --release`, or by
+a `release` rule. Buffer then copies one block of them after the other, at most --release-rate a second, and only while
+it has forwarded all other records. A rule takes effect after a random time up to --release-jitter, because all nodes
+get it at once; when the rule goes, what was not copied yet stays held. See weir-replay(1).
 
 # Refused records
 Records that Loki refuses for good are kept for `weir replay --rejected`. Those refused for their time stay in their

@@ -1,17 +1,24 @@
 // weir replay: records out of a spool.
 #include "stages/replay.h"
 
+#include "base/count.h"
 #include "cli/output_options.h"
 #include "cli/selection_options.h"
 #include "cli/time_options.h"
 #include "cli/value_options.h"
 #include "cmd/commands.h"
 #include "logql/log_query.h"
+#include "pipeline/output.h"
+#include "record/json.h"
+#include "scan/held_selection.h"
 
 #include <CLI/CLI.hpp>
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 
 namespace weir::cmd {
 namespace {
@@ -25,6 +32,13 @@ class Replay : public cli::Invocation {
     cli::declare_selection(app, selection_);
     app.add_flag("--undelivered", spec_.undelivered, "only records that a consumer has not acknowledged");
     app.add_flag("--held", spec_.held, "only records that are held by rules");
+    app.add_flag("--release", release_,
+                 "with --held: do not print the records, but have them delivered, by the chain that writes the spool");
+    app.add_option(
+           "--release-id", release_id_,
+           "the name of the release; a release with a name that the spool knows is not done again (default: one that is made "
+           "from the time)")
+        ->type_name("ID");
     app.add_flag("--rejected", spec_.rejected, "only records that Loki refused for good, each with the reason in `rejected`");
     cli::add_value(
         app, "--speed", [this](const std::string& text) { return read_speed(text); },
@@ -36,7 +50,27 @@ class Replay : public cli::Invocation {
     cli::declare_output(app, output_);
   }
 
-  [[nodiscard]] base::Result<void> check() const override { return cli::check(time_); }
+  [[nodiscard]] base::Result<void> check() const override {
+    using base::Code;
+    if (release_ && !spec_.held) {
+      return base::fail(Code::usage, "cannot use --release without --held: only held records are released")
+          .with_hint("weir replay SPOOL --held --release --since 20m '{app=\"checkout\"}'");
+    }
+    if (release_ && (spec_.undelivered || spec_.rejected || spec_.retime || spec_.speed > 0)) {
+      return base::fail(Code::usage,
+                        "cannot use --release together with --undelivered, --rejected, --speed or --retime: held records are "
+                        "delivered as they are, by the chain that writes the spool");
+    }
+    if (!release_id_.empty()) {
+      if (!release_) return base::fail(Code::usage, "cannot use --release-id without --release");
+      if (auto good = spool::check_release_id(release_id_); !good) return good;
+    }
+    return cli::check(time_);
+  }
+
+  [[nodiscard]] std::optional<cli::Role> role() const override {
+    return release_ ? std::optional(cli::Role::action) : std::nullopt;
+  }
 
   [[nodiscard]] std::string output() const override { return output_.format; }
 
@@ -45,6 +79,57 @@ class Replay : public cli::Invocation {
   }
 
   base::Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
+    if (auto read = read_places(context); !read) return std::move(read).error();
+    auto source = stages::make_replay(spec_, context);
+    if (!source) return std::move(source).error();
+    return cli::Built{.source = std::move(*source), .stage = nullptr};
+  }
+
+  base::Result<cli::Exit> act(const pipeline::Context& context) override {
+    if (auto read = read_places(context); !read) return std::move(read).error();
+    const spool::ReleaseOrder order{release_id_.empty() ? new_id(context.clock->wall()) : release_id_, spec_.query, spec_.range};
+    auto asked = scan::ask_for_release(spec_.spool, order, 30 * base::kSecond, *context.clock, *context.diagnostics, context.stop);
+    if (!asked) return std::move(asked).error();
+    const scan::HeldSelected& selected = asked->selected;
+    std::string state = asked->known ? "known" : "nothing";
+    std::string words = asked->known ? "was asked for before, and is not done again" : "no held record matches";
+    if (selected.records > 0) {
+      auto by = spool::release_here(spec_.spool, *context.clock, context.stop, *context.diagnostics);
+      if (!by) return std::move(by).error();
+      state = *by == spool::Releaser::writer ? "releasing" : *by == spool::Releaser::here ? "released" : "waiting";
+      words =
+          fmt::format("{} ({}); {}", base::count_of(selected.records, "held record is released", "held records are released"),
+                      record::print_size(selected.line_bytes),
+                      *by == spool::Releaser::writer ? "the chain that writes the spool delivers them now"
+                      : *by == spool::Releaser::here
+                          ? "no chain writes the spool, so the next one delivers them"
+                          : "there is no room for them now, so the next chain that writes the spool releases and delivers them");
+      words += fmt::format("; watch: weir spool status {}", base::escape_control(spec_.spool));
+    }
+    std::string text = fmt::format("release {}: {}\n", order.id, words);
+    if (output_.format == "jsonl") {
+      text = R"({"release":)";
+      record::append_json_string(text, order.id);
+      text += fmt::format(R"(,"state":"{}","blocks":{},"records":{},"line_bytes":{}}})"
+                          "\n",
+                          state, selected.blocks, selected.records, selected.line_bytes);
+    }
+    pipeline::Output output(STDOUT_FILENO, context);
+    if (auto written = output.write(text); !written) return std::move(written).error();
+    if (selected.unreadable_blocks > 0) return cli::Exit::incomplete;
+    return selected.records > 0 || asked->known ? cli::Exit::ok : cli::Exit::negative;
+  }
+
+ private:
+  // Names that nobody else makes in the same second, on this node or another: they meet in one Loki.
+  static std::string new_id(base::Timestamp now) {
+    std::random_device random;
+    std::string time = record::to_rfc3339(now / base::kSecond * base::kSecond);
+    std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
+    return fmt::format("{}-{:08x}", time, random());
+  }
+
+  base::Result<void> read_places(const pipeline::Context& context) {
     const char* named = context.environment != nullptr ? context.environment("WEIR_SPOOL") : nullptr;
     const bool default_spool = named != nullptr && *named != '\0';
     std::error_code ignored;
@@ -58,12 +143,9 @@ class Replay : public cli::Invocation {
     if (!narrowed) return std::move(narrowed).error();
     spec_.query = *std::move(narrowed);
     spec_.range = *range;
-    auto source = stages::make_replay(spec_, context);
-    if (!source) return std::move(source).error();
-    return cli::Built{.source = std::move(*source), .stage = nullptr};
+    return {};
   }
 
- private:
   base::Result<void> read_speed(const std::string& text) {
     spec_.speed = 0;
     if (text == "max") return {};
@@ -77,7 +159,8 @@ class Replay : public cli::Invocation {
   cli::TimeFlags time_;
   tail::Selection selection_;
   cli::OutputFlags output_;
-  std::string spool_, query_;
+  std::string spool_, query_, release_id_;
+  bool release_ = false;
 };
 
 constexpr std::string_view kManual =
@@ -88,6 +171,25 @@ does not change them. Replay marks no record as delivered.
 Replay sorts the records of all blocks by time, within bounded memory. Where blocks that overlap in time hold more than
 2 MiB of matching records, replay opens them several times. Rejected records come last, in the order in which Loki
 refused them.
+
+# Release
+A rule may hold records (weir-rules(5)): buffer keeps them in the spool for a while and does not deliver them.
+`--held --release` has the held records that match delivered after all. The command selects them, leaves a request in
+the spool, prints the name of the release, and ends. The `weir buffer` that writes the spool begins within two seconds.
+It copies one block of held records after the other, up to 1 MiB a second (--release-rate), and only while it has no
+other records to pass on. What stands behind it delivers them with its own URL and tenant. When no process writes the
+spool, the command itself copies, and the next chain delivers. A kill at any moment neither loses a record nor delivers
+it twice, and nothing evicts records that are still to be released.
+
+A record is released once: a second release leaves out what the first one took. `--release-id` names a release, so that
+a script may repeat the command; a release with a known name is not done again. `weir spool status` shows how many records
+of each release were sent or refused. `weir spool cancel ID` keeps what was not copied yet from being delivered.
+
+A released record has the metadata `weir_release` with the name of its release. Loki refuses a record that is more than
+an hour behind the newest of its stream. So a record that may be that old keeps its time, and `weir_release` is a label
+instead, which makes it a stream of its own. `{app="checkout"} | weir_release!=""` finds both in Loki.
+
+Held records of the last ten seconds may not be in the spool yet. A release does not see them.
 
 # Rejected records
 A rejected record tells `weir push` where it comes from. When Loki accepts it, it leaves the store. When Loki refuses it
@@ -103,12 +205,15 @@ const cli::Command replay_command = {
     .summary = "read records back out of a spool",
     .description =
         "Reads records out of SPOOL, oldest first, for another stage or for people. Without --undelivered, --held or "
-        "--rejected it reads the delivered and the undelivered ones. It changes nothing in the spool.",
+        "--rejected it reads the delivered and the undelivered ones. It changes nothing in the spool, but for --release, which has "
+        "held records delivered.",
     .manual = kManual,
-    .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--undelivered", "--rejected", "--held", "--speed", "--retime",
-              "--output"},
+    .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--undelivered", "--rejected", "--held", "--release", "--speed",
+              "--retime", "--output"},
     .role = cli::Role::source,
     .examples = {{"look at the last 20 minutes of one namespace", "weir replay spool.db -n checkout --since 20m"},
+                 {"deliver the debug lines of the last 20 minutes that a rule holds",
+                  "weir replay spool.db --held --release --since 20m '{app=\"checkout\"}'"},
                  {"push again what Loki refused as too old", "weir replay spool.db --rejected --retime now | weir push"},
                  {"try a filter on the records of the last day",
                   "weir replay spool.db --since 1d | weir filter --drop '|= \"GET /healthz\"'"},

@@ -8,6 +8,7 @@
 #include "spool/administration.h"
 #include "spool/copy.h"
 #include "spool/inspection.h"
+#include "spool/release.h"
 
 #include <CLI/CLI.hpp>
 
@@ -40,6 +41,11 @@ std::string json_string(std::string_view text) {
 
 std::string time_or_null(base::Timestamp time) { return time == 0 ? "null" : json_string(record::to_rfc3339(time)); }
 
+// Of a range of time, which may be open.
+std::string end_or_null(base::Timestamp time) {
+  return time == base::TimeRange::kBeginning || time == base::TimeRange::kForever ? "null" : json_string(record::to_rfc3339(time));
+}
+
 std::string to_json(const std::string& path, const spool::SpoolStatus& status) {
   std::string out = fmt::format(
       R"({{"spool":{},"id":"{:016x}","format":{},"created":{},"file_bytes":{},"log_bytes":{},"free_bytes":{},"reserve_bytes":{},)"
@@ -59,6 +65,16 @@ std::string to_json(const std::string& path, const spool::SpoolStatus& status) {
         R"({}{{"name":{},"match":{},"block":{},"ordinal":{},"behind_records":{},"oldest":{},"updated":{},"connected":{}}})",
         i == 0 ? "" : ",", json_string(one.name), json_string(one.match), one.place.block, one.place.ordinal, one.behind_records,
         time_or_null(one.oldest), time_or_null(one.updated), one.connected);
+  }
+  out += R"(],"releases":[)";
+  for (std::size_t i = 0; i < status.releases.size(); ++i) {
+    const spool::ReleaseStatus& one = status.releases[i];
+    out += fmt::format(
+        R"({}{{"id":{},"query":{},"asked":{},"from":{},"to":{},"state":{},"matched":{},"released":{},"pending":{},"left_out":{},)"
+        R"("sent":{},"refused":{},"lost":{}}})",
+        i == 0 ? "" : ",", json_string(one.id), json_string(one.query), time_or_null(one.created), end_or_null(one.from),
+        end_or_null(one.to), json_string(one.state), one.matched, one.released, one.pending, one.left_out, one.sent, one.refused,
+        one.lost);
   }
   out += R"(],"set_aside":[)";
   for (std::size_t i = 0; i < status.set_aside.size(); ++i) out += (i == 0 ? "" : ",") + json_string(status.set_aside[i]);
@@ -124,6 +140,15 @@ std::string to_text(const std::string& path, const spool::SpoolStatus& status, b
                                  one.match.empty() ? std::string() : ", takes " + base::escape_control(one.match),
                                  one.connected ? "" : ", nobody connected"));
   }
+  for (const spool::ReleaseStatus& one : status.releases) {
+    const auto part = [](std::uint64_t count, std::string_view what) {
+      return count == 0 ? std::string() : fmt::format(", {} {}", base::grouped(count), what);
+    };
+    line("release",
+         fmt::format("{}: {}, {} matched, {} released{}{}{}{}{}, asked {}", one.id, one.state, base::grouped(one.matched),
+                     base::grouped(one.released), part(one.sent, "sent"), part(one.refused, "refused"), part(one.lost, "lost"),
+                     part(one.pending, "pending"), part(one.left_out, "left out"), age(one.created, now)));
+  }
   line("positions", base::count_of(status.positions.size(), "log"));
   return out;
 }
@@ -151,12 +176,13 @@ class Spool : public cli::Invocation {
   void declare(CLI::App& app) override {
     app.add_option("action", action_,
                    "`status` shows what the spool holds, `check` looks for damage, `copy` makes a copy, `forget` ends a consumer, "
-                   "`compact` gives unused space back")
-        ->type_name("status|check|copy|forget|compact")
+                   "`cancel` ends a release, `compact` gives unused space back")
+        ->type_name("status|check|copy|forget|cancel|compact")
         ->required()
-        ->check(CLI::IsMember({"status", "check", "copy", "forget", "compact"}));
+        ->check(CLI::IsMember({"status", "check", "copy", "forget", "cancel", "compact"}));
     app.add_option("spool", arguments_,
-                   "the spool (default: WEIR_SPOOL); also `forget NAME SPOOL`, where NAME is the consumer, and `copy SPOOL DEST`")
+                   "the spool (default: WEIR_SPOOL); also `forget NAME SPOOL`, where NAME is the consumer, `cancel ID SPOOL`, and "
+                   "`copy SPOOL DEST`")
         ->type_name("SPOOL")
         ->expected(0, 2);
     app.add_option("-o,--output", output_, "text for people or JSON for programs")
@@ -191,6 +217,16 @@ class Spool : public cli::Invocation {
       return finish(to_text(file, *checked, json), checked->problems.empty() ? cli::Exit::ok : cli::Exit::incomplete);
     }
     if (action_ == "copy") return copy(*names, context, json);
+    if (action_ == "cancel") {
+      auto left = spool::cancel_release(file, consumer);
+      if (!left) return std::move(left).error();
+      return finish(
+          json ? fmt::format("{{\"spool\":{},\"cancelled\":{},\"records\":{}}}\n", json_string(file), json_string(consumer), *left)
+               : fmt::format("release '{}' {}\n", base::escape_control(consumer),
+                             *left == 0 ? "has nothing left to release"
+                                        : "is cancelled: " + base::count_of(*left, "record stays held", "records stay held")),
+          cli::Exit::ok);
+    }
     if (action_ == "forget") {
       if (auto done = spool::forget_consumer(file, consumer, *context.clock); !done) return std::move(done).error();
       return finish(json ? fmt::format("{{\"spool\":{},\"forgotten\":{}}}\n", json_string(file), json_string(consumer))
@@ -207,13 +243,21 @@ class Spool : public cli::Invocation {
 
  private:
   struct Names {
-    std::string spool, consumer, target;
+    std::string spool, consumer, target;  // consumer: or release
   };
 
-  // [SPOOL]; for `forget` CONSUMER [SPOOL], for `copy` [SPOOL] DEST.
+  // [SPOOL]; for `forget` CONSUMER [SPOOL], for `cancel` RELEASE [SPOOL], for `copy` [SPOOL] DEST.
   [[nodiscard]] Result<Names> read_names() const {
     Names names;
     std::vector<std::string> rest = arguments_;
+    if (action_ == "cancel") {
+      if (rest.empty()) {
+        return base::fail(Code::usage, "ID is missing")
+            .with_hint("which release? `weir spool status` shows them: weir spool cancel ID SPOOL");
+      }
+      names.consumer = rest.front();
+      rest.erase(rest.begin());
+    }
     if (action_ == "forget") {
       if (rest.empty())
         return base::fail(Code::usage, "NAME is missing").with_hint("which consumer is gone? weir spool forget NAME SPOOL");
@@ -232,8 +276,9 @@ class Spool : public cli::Invocation {
     names.spool = rest.empty() ? standard_ : rest.front();
     if (names.spool.empty()) {
       return base::fail(Code::usage, "SPOOL is missing")
-          .with_hint(action_ == "forget" ? "name the consumer and the spool: weir spool forget NAME SPOOL"
-                                         : "name a file, or set WEIR_SPOOL");
+          .with_hint(action_ == "forget"   ? "name the consumer and the spool: weir spool forget NAME SPOOL"
+                     : action_ == "cancel" ? "name the release and the spool: weir spool cancel ID SPOOL"
+                                           : "name a file, or set WEIR_SPOOL");
     }
     return names;
   }
@@ -283,6 +328,10 @@ shows how many the spool holds, how much of the disk they take, and how old the 
 A spool without a consumer is a ring of recent records: no record in it waits for delivery, and the oldest are evicted
 when they are older than `weir buffer --retain` or when --max-size is reached.
 
+It also shows each release of held records (weir-replay(1)): how many records matched, how many are released so far, how many
+of those were sent, refused by Loki or lost, how many are pending, and how many were left out, because they were evicted,
+cancelled or released before.
+
 # check
 `weir spool check` reads everything: SQLite's own integrity check, the checksum and the form of every block, positions
 and acknowledgements. It changes nothing. It prints a line for each damage and exits with 3. The `weir buffer` that
@@ -292,6 +341,9 @@ writes the spool sets aside what is damaged.
 `weir spool copy SPOOL DEST` makes one file with all that the spool holds, while the spool is in use. A copy that `cp`
 makes without SPOOL-wal lacks the newest records; `status` and `check` report that. DEST must not exist. The copy never
 blocks the writer. What the writer evicts meanwhile is not copied, and counted.
+
+# cancel
+`weir spool cancel ID` ends a release. Records that it has not released yet stay held; what it has released is delivered.
 
 # forget
 `weir spool forget NAME` ends a consumer (`weir push --as NAME`) that will not come back. The spool then keeps no
@@ -319,8 +371,11 @@ const cli::Command spool_command = {
                  {"end a target that is gone for good", "weir spool forget archive spool.db"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Spool>()); },
-    // Behind `forget` stands the name of a consumer, and then the spool.
-    .following = [](std::string_view first) { return first == "forget" ? std::optional(cli::Following()) : std::nullopt; },
+    // Behind `forget` stands the name of a consumer, behind `cancel` that of a release, and then the spool.
+    .following =
+        [](std::string_view first) {
+          return first == "forget" || first == "cancel" ? std::optional(cli::Following()) : std::nullopt;
+        },
 };
 
 }  // namespace weir::cmd

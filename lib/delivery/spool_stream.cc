@@ -34,21 +34,26 @@ std::string rejected_object(const spool::Rejection& rejection, base::Timestamp t
 }
 
 std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint64_t block, const spool::PlaceSet* skip) {
-  const auto records = static_cast<std::uint32_t>(batch.records.size());
+  const std::size_t records = batch.records.size();
+  std::uint32_t end = 0;
   std::uint64_t bytes = 0;
   std::size_t to = 0;
-  for (std::uint32_t ordinal = 0; ordinal < records; ++ordinal) {
-    record::Record& record = batch.records[ordinal];
+  for (std::size_t i = 0; i < records; ++i) {
+    record::Record& record = batch.records[i];
+    // Out of the file they know their places, of which some may be left out.
+    const bool placed = record.source.kind == record::Source::Kind::block && record.source.block == block;
+    const std::uint32_t ordinal = placed ? record.source.ordinal : static_cast<std::uint32_t>(i);
+    end = ordinal + 1;
     if (record.held || (skip != nullptr && skip->has({block, ordinal}, record))) continue;
     record.source = record::Source::in_spool(spool, block, ordinal);
     bytes += record.line.data.size();
-    if (to != ordinal) batch.records[to] = record;
+    if (to != i) batch.records[to] = record;
     ++to;
   }
   batch.records.resize(to);
   // Room for the marker; growing by itself would double the vector.
   if (to == batch.records.capacity()) batch.records.reserve(to + 1);
-  batch.append_marker(record::Marker::Type::block, record::Source::in_spool(spool, block, records));
+  batch.append_marker(record::Marker::Type::block, record::Source::in_spool(spool, block, end));
   return bytes;
 }
 

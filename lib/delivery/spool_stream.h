@@ -18,8 +18,8 @@ namespace weir::delivery {
 void append_begin(record::Batch& batch, const std::string& spool_path, std::uint64_t spool, spool::BlockPlace start);
 
 // Makes a whole block ready to be sent: sets places as sources, removes records that are held, rejected earlier or in `skip`,
-// and appends the block's marker. The batch must hold the block's records in their order. Returns the bytes of the remaining
-// lines.
+// and appends the block's marker. The batch must hold the block's records in their order: all of them, or what spool::Reader gives,
+// which leaves out the first copy of a released record and says the places of the others. Returns the bytes of the remaining lines.
 std::uint64_t finish_block(record::Batch& batch, std::uint64_t spool, std::uint64_t block, const spool::PlaceSet* skip);
 
 // Appends the marker that comes before rejected records.

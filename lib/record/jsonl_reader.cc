@@ -248,13 +248,23 @@ struct JsonlReader::State {
     return true;
   }
 
+  bool time(JsonScanner& in, Timestamp& out) {
+    std::string_view written;
+    if (!text(in, written)) return false;
+    const auto time = parse_rfc3339(written);
+    if (!time) return in.fail("a time as RFC 3339 is expected");
+    out = *time;
+    return true;
+  }
+
   bool marker_member(JsonScanner& in, std::string_view key, Members& out) {
     Marker& marker = out.marker;
     if (key == "type") {
       std::string_view name;
       if (!text(in, name)) return false;
-      for (const Marker::Type type : {Marker::Type::begin, Marker::Type::generation, Marker::Type::done, Marker::Type::block,
-                                      Marker::Type::end, Marker::Type::rejected}) {
+      for (const Marker::Type type :
+           {Marker::Type::begin, Marker::Type::generation, Marker::Type::done, Marker::Type::block, Marker::Type::end,
+            Marker::Type::rejected, Marker::Type::release, Marker::Type::release_ended}) {
         if (marker_name(type) != name) continue;
         marker.type = type;
         return true;
@@ -272,6 +282,10 @@ struct JsonlReader::State {
     if (key == "check_end") return integer(in, marker.file.check_end);
     if (key == "check_hash") return hex(in, marker.file.check_hash);
     if (key == "gone") return boolean(in, marker.gone);
+    if (key == "release") return text(in, marker.release);
+    if (key == "query") return text(in, marker.query);
+    if (key == "from") return time(in, marker.range.from);
+    if (key == "to") return time(in, marker.range.to);
     if (key == "positions") {
       in.space();
       out.positions = {};
@@ -355,7 +369,8 @@ struct JsonlReader::State {
       }
       marker.positions = {to, *size};
     }
-    for (std::string_view* text : {&marker.checkpoint, &marker.file.path, &marker.log_key}) *text = kept(*text, batch);
+    for (std::string_view* text : {&marker.checkpoint, &marker.file.path, &marker.log_key, &marker.release, &marker.query})
+      *text = kept(*text, batch);
     return true;
   }
 

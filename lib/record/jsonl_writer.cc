@@ -43,6 +43,16 @@ void append_marker(std::string& out, const Marker& marker) {
     case Marker::Type::done:
       if (marker.gone) out += ",\"gone\":true";
       break;
+    case Marker::Type::release:
+    case Marker::Type::release_ended:
+      out += ",\"release\":";
+      append_json_string(out, marker.release);
+      if (marker.type == Marker::Type::release_ended) break;
+      out += ",\"query\":";
+      append_json_string(out, marker.query);
+      if (marker.range.from != base::TimeRange::kBeginning) out += fmt::format(",\"from\":\"{}\"", to_rfc3339(marker.range.from));
+      if (marker.range.to != base::TimeRange::kForever) out += fmt::format(",\"to\":\"{}\"", to_rfc3339(marker.range.to));
+      break;
     case Marker::Type::block:
       out += ",\"positions\":\"";
       base::append_base64(out, marker.positions);

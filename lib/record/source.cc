@@ -131,6 +131,10 @@ std::string_view marker_name(Marker::Type type) {
       return "end";
     case Marker::Type::rejected:
       return "rejected";
+    case Marker::Type::release:
+      return "release";
+    case Marker::Type::release_ended:
+      return "release_ended";
   }
   return "";
 }

@@ -12,6 +12,7 @@
 // nothing.
 #pragma once
 
+#include "base/time_range.h"
 #include "record/file_identity.h"
 
 #include <cstdint>
@@ -60,6 +61,9 @@ struct Marker {
     // The next records, with a row as source, come from the rejected store of the spool named here; delivery removes them from
     // the store; begins no tracked stream.
     rejected,
+    // Held records that match are to be delivered, once for each name of a release; buffer acts on it and does not pass it on.
+    release,
+    release_ended,  // nobody asks for the release of this name any more: what was not delivered yet stays held
   };
   Type type = Type::position;
   bool gone = false;            // done: the log's folder is gone, so forget the log
@@ -68,6 +72,9 @@ struct Marker {
   std::string_view log_key;     // generation: the log's name across restarts, which is the live file's path
   FileIdentityView file;        // generation
   std::string_view positions;   // block: only the spool reads it; base64 in JSON
+  std::string_view release;     // release, release_ended: its id
+  std::string_view query;       // release: LogQL; the stream selector may be left out
+  base::TimeRange range;        // release: the time of the records
 };
 
 [[nodiscard]] std::string_view marker_name(Marker::Type type);

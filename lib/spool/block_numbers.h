@@ -38,6 +38,8 @@ class BlockNumbers {
   [[nodiscard]] std::optional<std::uint64_t> to_reserve() const;
   void reserved(std::uint64_t through);
   [[nodiscard]] std::uint64_t hand_out() { return handed_next_++; }
+  // Numbers were handed out: next() is above all that are reserved, so a block that comes between others takes hand_out().
+  [[nodiscard]] bool hands_out() const { return handed_end_ != 0; }
 
   // A row with the block `id` was stored.
   void stored_row(std::uint64_t id);

@@ -7,9 +7,11 @@
 #include "spool/reserve.h"
 #include "spool/spool_file.h"
 #include "spool/stored_positions.h"
+#include "spool/tables/blocks.h"
 #include "spool/tables/consumers.h"
 #include "spool/tables/meta.h"
 #include "spool/tables/rejected.h"
+#include "spool/tables/releases.h"
 
 #include <sys/stat.h>
 
@@ -17,6 +19,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <limits>
+#include <map>
 
 namespace weir::spool {
 namespace {
@@ -55,14 +58,87 @@ Share share_of(const PlaceSet& places, const BlockInfo& block) {
   return places.touches(from, to) ? Share::some : Share::none;
 }
 
-// Counts what the block's records are to everybody, and what each consumer has not had of them.
-Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vector<ConsumerRow>& consumers, SpoolStatus& status) {
+// Releases, and the blocks that hold what they released.
+struct ReleaseFacts {
+  std::vector<ReleaseRow> releases;
+  std::map<std::uint64_t, ReleaseBlockRow> blocks;     // `refused` of all of them
+  std::map<std::uint64_t, std::uint64_t> released_of;  // records of a block that are held no more
+};
+
+Result<ReleaseFacts> read_release_facts(sqlite::Database& database, bool with_ranges) {
+  ReleaseFacts facts;
+  auto released_of = count_released_records(database);
+  if (!released_of) return std::move(released_of).error();
+  facts.released_of = std::move(*released_of);
+  auto known = has_releases(database);
+  if (!known) return std::move(known).error();
+  if (!*known) return facts;
+  auto releases = read_releases(database);
+  if (!releases) return std::move(releases).error();
+  facts.releases = std::move(*releases);
+  auto blocks = read_release_blocks(database);
+  if (!blocks) return std::move(blocks).error();
+  std::vector<std::uint32_t> whole;
+  for (ReleaseBlockRow& block : *blocks) {
+    if (!block.gone) {
+      if (auto read = rejected_ordinals(database, block.block, whole); !read) return std::move(read).error();
+      OrdinalSet refused;
+      if (with_ranges) {
+        auto in_place = ordinals_in_ranges(database, block.block);
+        if (!in_place) return std::move(in_place).error();
+        refused = std::move(*in_place);
+      }
+      for (const std::uint32_t ordinal : whole) refused.add(ordinal);
+      block.refused = refused.count();
+    }
+    facts.blocks.emplace(block.block, std::move(block));
+  }
+  return facts;
+}
+
+// `delivered_of`: how many records of each block in the spool that a release made every consumer has acknowledged.
+std::vector<ReleaseStatus> status_of(const ReleaseFacts& facts, const std::map<std::uint64_t, std::uint64_t>& delivered_of) {
+  std::vector<ReleaseStatus> all;
+  for (const ReleaseRow& row : facts.releases) {
+    ReleaseStatus one{.id = row.id,
+                      .query = row.query,
+                      .created = row.created,
+                      .from = row.from,
+                      .to = row.to,
+                      .state = row.state == ReleaseState::selecting   ? "selecting"
+                               : row.state == ReleaseState::cancelled ? "cancelled"
+                               : row.pending > 0                      ? "releasing"
+                                                                      : "released",
+                      .matched = row.matched,
+                      .released = row.released,
+                      .pending = row.pending,
+                      .left_out = row.left_out};
+    for (const auto& [number, block] : facts.blocks) {
+      if (block.release != row.id) continue;
+      const auto delivered = delivered_of.find(number);
+      // Of one that is not there any more, all that is not lost was delivered.
+      const std::uint64_t done = delivered != delivered_of.end() ? delivered->second : block.records - block.lost;
+      one.refused += block.refused;
+      one.lost += block.lost;
+      one.sent += done - std::min(done, block.refused);
+    }
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+// Counts what the block's records are to everybody, and what each consumer has not had of them. How many records are delivered or
+// rejected. `released`: how many of its held records are held no more.
+Result<std::uint64_t> count_states(Reader& reader, const BlockInfo& block, const std::vector<ConsumerRow>& consumers,
+                                   std::uint64_t released, SpoolStatus& status) {
   if (block.held == block.records) {
-    // Nobody waits for it, wherever the consumers are.
-    status.held += block.held;
+    // Nobody waits for it, wherever the consumers are. One that is released as a whole holds nothing any more.
+    const std::uint64_t held = block.held - std::min<std::uint64_t>(block.held, released);
+    if (held == 0) return std::uint64_t{0};
+    status.held += held;
     status.held_bytes += block.body_bytes;
     status.oldest_held = status.oldest_held == 0 ? block.min_timestamp : std::min(status.oldest_held, block.min_timestamp);
-    return {};
+    return std::uint64_t{0};
   }
   Share least = consumers.empty() ? Share::none : Share::all;
   std::vector<Share> shares;
@@ -76,10 +152,11 @@ Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vec
     if (shares[i] == Share::none) of.behind_records += block.records - block.held;
   }
   if (std::ranges::find(shares, Share::some) == shares.end()) {
-    status.held += block.held;
+    status.held += block.held - std::min<std::uint64_t>(block.held, released);
     (least == Share::all ? status.delivered : status.undelivered) += block.records - block.held;
-    return {};
+    return std::uint64_t{least == Share::all ? block.records - block.held : 0};
   }
+  std::uint64_t delivered = 0;
   record::Batch batch;
   std::vector<State> states;
   auto loaded = reader.load(block.id, {}, batch, &states);
@@ -89,13 +166,14 @@ Result<void> count_states(Reader& reader, const BlockInfo& block, const std::vec
     // The rejected store has its own count.
     if (states[n] == State::held) ++status.held;
     if (states[n] == State::undelivered) ++status.undelivered;
-    if (states[n] == State::delivered || states[n] == State::rejected) ++status.delivered;
+    if (states[n] == State::delivered || states[n] == State::rejected) ++delivered;
     for (std::size_t i = 0; i < shares.size(); ++i) {
       if (shares[i] != Share::some || record.held) continue;
       if (!consumers[i].places.has({block.id, record.source.ordinal}, record)) ++status.consumers[i].behind_records;
     }
   }
-  return {};
+  status.delivered += delivered;
+  return delivered;
 }
 
 }  // namespace
@@ -147,6 +225,8 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
     status.rejected += in_place;
     rejected_places += in_place;
   }
+  auto releases = read_release_facts(database, *ranges);
+  if (!releases) return std::move(releases).error();
   auto consumers = read_consumers(database);
   if (!consumers) return std::move(consumers).error();
   Keeper keeper(path);
@@ -165,6 +245,7 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
   }
   status.oldest = std::numeric_limits<base::Timestamp>::max();
   status.newest = std::numeric_limits<base::Timestamp>::min();
+  std::map<std::uint64_t, std::uint64_t> delivered_of;
   for (const BlockInfo& block : *blocks) {
     ++status.blocks;
     status.records += block.records;
@@ -172,8 +253,13 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
     status.body_bytes += block.body_bytes;
     status.oldest = std::min(status.oldest, block.min_timestamp);
     status.newest = std::max(status.newest, block.max_timestamp);
-    if (auto counted = count_states(**reader, block, *consumers, status); !counted) return std::move(counted).error();
+    const auto released = releases->released_of.find(block.id);
+    auto counted =
+        count_states(**reader, block, *consumers, released != releases->released_of.end() ? released->second : 0, status);
+    if (!counted) return std::move(counted).error();
+    if (releases->blocks.contains(block.id)) delivered_of[block.id] = *counted;
   }
+  status.releases = status_of(*releases, delivered_of);
   if (status.blocks == 0) status.oldest = status.newest = 0;
   status.delivered -= std::min(status.delivered, rejected_places);
   status.missing = (*reader)->missing().value_or("");

@@ -21,6 +21,21 @@ struct ConsumerStatus {
   bool connected = false;  // a process holds the name
 };
 
+struct ReleaseStatus {
+  std::string id, query;
+  base::Timestamp created = 0;  // when it was asked for
+  base::Timestamp from = 0, to = 0;
+  std::string_view state;  // "selecting", "releasing", "released" or "cancelled"
+  // Records. matched = released + pending + left_out, but for one that is being selected.
+  std::uint64_t matched = 0;
+  std::uint64_t released = 0;  // undelivered since, or more than that: sent + refused + lost of them
+  std::uint64_t pending = 0;   // still held, to be released
+  std::uint64_t left_out = 0;  // stay held, or are gone: cancelled, released otherwise, evicted or damaged
+  std::uint64_t sent = 0;      // acknowledged by every consumer, and not refused
+  std::uint64_t refused = 0;
+  std::uint64_t lost = 0;  // evicted or damaged before they were delivered
+};
+
 struct SpoolStatus {
   std::uint64_t id = 0;
   std::int64_t format = 0;
@@ -41,6 +56,7 @@ struct SpoolStatus {
   bool writing = false;                                   // a process holds the writer's lock
   std::string missing;  // a sentence: what a copy without its write-ahead log lacks; "" for nothing
   std::vector<ConsumerStatus> consumers;
+  std::vector<ReleaseStatus> releases;  // the oldest first
   record::Positions positions;
 };
 

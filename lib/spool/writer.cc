@@ -159,8 +159,10 @@ base::Result<Appended> Writer::State::store(const Work& work, const Need& need, 
   const bool ahead = work.ahead.block != 0;
   if (!grow && need.pages + need.held > 0 && !fits_into_log(need.pages + need.held)) return no_room(Bound::disk);
   const std::uint64_t held_id = ahead ? work.ahead.block : numbers.next();
-  const Handed last = work.handed.empty() ? Handed{held_id + (records && work.holds() ? 1 : 0), moved ? work.keeper->delta() : ""}
-                                          : work.handed.back();
+  const bool released = work.release != nullptr;
+  const Handed last = !work.handed.empty() ? work.handed.back()
+                      : released           ? Handed{work.release->number, ""}
+                                           : Handed{held_id + (records && work.holds() ? 1 : 0), moved ? work.keeper->delta() : ""};
   check_clock();
   const base::Timestamp now = clock->wall();
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
@@ -174,8 +176,9 @@ base::Result<Appended> Writer::State::store(const Work& work, const Need& need, 
   // Held records alone: their row has the positions.
   const bool own_row = holds && (records || !row);
   const bool positions = work.keeper != nullptr || !work.handed.empty();
-  const bool snapshot = (positions || ahead) && numbers.snapshot_due(positions && row, newest_of(*made));
-  const std::uint64_t through = row || !work.handed.empty() ? id : numbers.stored_through();
+  const bool snapshot = (positions || ahead || released) && numbers.snapshot_due(positions && row, newest_of(*made));
+  // A released block has no positions, and with --spill blocks before it may not be stored yet.
+  const std::uint64_t through = (row && !released) || !work.handed.empty() ? id : numbers.stored_through();
   // With --spill, the keeper is ahead of the positions that are safe. Those are in the file, so they are read before blocks are
   // evicted.
   Keeper safe(options.path);
@@ -212,6 +215,9 @@ base::Result<Appended> Writer::State::store(const Work& work, const Need& need, 
   }
   if (last_tied != 0 && !work.handed.empty()) {
     if (auto done = delete_held_groups(file.database, id); !done) return std::move(done).error();
+  }
+  if (work.release != nullptr) {
+    if (auto done = store_release(*work.release, id); !done) return std::move(done).error();
   }
   if (snapshot) {
     if (auto done = write_snapshot(work.keeper != nullptr ? *work.keeper : safe, through); !done) return std::move(done).error();

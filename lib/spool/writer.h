@@ -35,6 +35,9 @@ struct WriterOptions {
   std::uint64_t hold_max = 0;                // bytes on disk of blocks that are kept for held records; 0: a quarter of max_size
   std::uint64_t rejected_max = 0;            // bytes of records in the rejected store; 0: a tenth of max_size
   OnFull on_full = OnFull::block;
+  // How far a record may be behind the newest of its stream where it is delivered (spool/release.h). Unset: as the latest writer
+  // was told, and kMaxBehind where none was.
+  std::optional<base::Duration> max_behind = std::nullopt;
   base::Duration wait = 30 * base::kSecond;  // for another writer, and for a busy file
 };
 
@@ -47,6 +50,13 @@ struct Appended {
   std::uint64_t evicted_delivered = 0, evicted_held = 0, evicted_undelivered = 0;  // records
   std::uint64_t evicted_rejected = 0;                                              // records of the rejected store
   bool ring = false;  // no consumer is registered: nobody waited for the records that were evicted
+};
+
+// What the writer did for a release with one held block.
+struct Released {
+  std::string release;
+  std::uint64_t records = 0, line_bytes = 0;  // that were copied; none when nothing of the block was held any more
+  Appended appended = {};
 };
 
 // Not thread safe.
@@ -97,6 +107,13 @@ class Writer {
   // Evicts what is too old, gives unused space back, and does what other processes asked for, in small steps. Returns the
   // wall-clock time at which to call it again.
   base::Result<base::Timestamp> maintain(Appended& evicted);
+
+  // Some release has records to copy (spool/release.h).
+  base::Result<bool> releases_wait();
+  // Copies what a release asks for of one held block into a new block, with everything that says so, in one transaction. Nullopt:
+  // there is nothing to copy. `builder` is empty, and has the copies then, for the caller to take, unless nothing was copied.
+  // Evicts and fails as append() does; after an error nothing has changed and `builder` is empty.
+  base::Result<std::optional<Released>> release_next(BlockBuilder& builder);
 
   // Gives a part of the unused space back now. True: there is more.
   base::Result<bool> compact();

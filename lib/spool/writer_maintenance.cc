@@ -87,6 +87,7 @@ base::Result<void> Writer::State::maintain(Appended& evicted, bool& more) {
     more = true;
   }
   if (auto done = serve_request(more); !done) return done;
+  if (auto done = maintain_releases(); !done) return done;
   // Commits of consumers also make the log grow; only its size shows that.
   struct stat log = {};
   if (::stat((options.path + "-wal").c_str(), &log) == 0 && static_cast<std::uint64_t>(log.st_size) > max_log) return copy_log();
@@ -198,7 +199,7 @@ base::Result<void> Writer::State::set_aside(std::uint64_t block) {
   }
   const auto at = std::ranges::find(blocks, block, &StoredBlock::id);
   const std::uint64_t records = at != blocks.end() ? at->records : 0;
-  if (auto done = evict(block); !done) return done;
+  if (auto done = evict(block, true); !done) return done;
   if (auto done = add_to_meta(file.database, Meta::damaged_blocks, 1); !done) return done;
   if (auto done = add_to_meta(file.database, Meta::damaged_records, records); !done) return done;
   if (auto done = raise_meta(file.database, Meta::reserved_block, numbers.next() - 1); !done) return done;

@@ -58,7 +58,7 @@ base::Result<void> Writer::State::settle_held() {
     auto safe = has_positions_from(file.database, tie.group);
     if (!safe) return std::move(safe).error();
     if (*safe) continue;
-    if (auto done = evict(tie.block); !done) return done;
+    if (auto done = evict(tie.block, false); !done) return done;
     gone.push_back(tie.block);
   }
   // An empty row keeps the last number in the file, because the note of the log names it.

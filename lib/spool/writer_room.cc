@@ -7,6 +7,7 @@
 #include "spool/tables/consumers.h"
 #include "spool/tables/meta.h"
 #include "spool/tables/rejected.h"
+#include "spool/tables/releases.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -74,6 +75,8 @@ base::Result<EvictionPlan> Writer::State::plan(std::uint64_t need, std::uint64_t
   if (pages->unused >= pages->all) return base::fail(base::Code::corrupt, "cannot use '{}': its header is damaged", options.path);
   auto rejected = rejected_bytes(file.database);
   if (!rejected) return std::move(rejected).error();
+  auto to_release = blocks_to_release(file.database);
+  if (!to_release) return std::move(to_release).error();
   const EvictionLimits limits{.retain = options.retain,
                               .hold = options.hold,
                               .hold_max = options.hold_max > 0 ? options.hold_max : options.max_size / 4,
@@ -84,7 +87,7 @@ base::Result<EvictionPlan> Writer::State::plan(std::uint64_t need, std::uint64_t
                      .held_need = held_need,
                      .delivered_below = below->value_or(SpoolUse().delivered_below),
                      .rejected_bytes = *rejected,
-                     .pinned = pinned};
+                     .pinned = {to_release->begin(), to_release->end()}};
   EvictionPlan plan = plan_evictions(blocks, limits, use, now);
   tight = plan.tight;
   refused = plan.refused;
@@ -96,7 +99,8 @@ std::uint64_t Writer::State::newest_of(const EvictionPlan& plan) const {
   return plan.evictions.empty() ? 0 : blocks[plan.evictions.back().index].id;
 }
 
-base::Result<void> Writer::State::evict(std::uint64_t block) {
+base::Result<void> Writer::State::evict(std::uint64_t block, bool undelivered) {
+  if (auto counted = count_release_block(block, undelivered); !counted) return counted;
   auto records = delete_ranges_of(file.database, block);
   if (!records) return std::move(records).error();
   if (auto counted = count_evicted_rejected(file.database, *records); !counted) return counted;
@@ -109,7 +113,7 @@ base::Result<Appended> Writer::State::carry_out(const EvictionPlan& plan) {
   counts.ring = ring;
   for (const Eviction& one : plan.evictions) {
     const StoredBlock& block = blocks[one.index];
-    if (auto done = evict(block.id); !done) return std::move(done).error();
+    if (auto done = evict(block.id, one.kept == Kept::undelivered); !done) return std::move(done).error();
     (one.kept == Kept::delivered ? counts.evicted_delivered
      : one.kept == Kept::held    ? counts.evicted_held
                                  : counts.evicted_undelivered) += block.records;

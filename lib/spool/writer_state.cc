@@ -3,6 +3,7 @@
 #include "record/timestamp.h"
 #include "spool/damage.h"
 #include "spool/log_note.h"
+#include "spool/release.h"
 #include "spool/stored_positions.h"
 #include "spool/tables/blocks.h"
 #include "spool/tables/meta.h"
@@ -111,6 +112,12 @@ base::Result<void> Writer::State::begin_file() {
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
   if (auto done = set_meta(file.database, Meta::rejected_max, static_cast<std::int64_t>(rejected_max())); !done) return done;
+  if (options.max_behind) {
+    if (auto done = set_meta(file.database, Meta::max_behind, *options.max_behind); !done) return done;
+  }
+  auto known = read_meta(file.database, Meta::max_behind);
+  if (!known) return std::move(known).error();
+  max_behind = *known > 0 ? *known : kMaxBehind;
   if (auto done = store_steps(); !done) return done;
   if (auto done = store_clock(); !done) return done;
   if (auto done = transaction->commit(); !done) return done;

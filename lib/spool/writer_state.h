@@ -9,6 +9,8 @@
 //   spool
 //                is the cause. On a full disk, the log is copied and the reserve is released first
 //   maintaining  maintain(), every few seconds: old blocks, requests of other processes, unused pages, the log
+//   releasing    release_next(): held records of one block go into a new block, because a release asks for them
+//                (spool/release.h)
 //   closed       the log is copied into the file; a file that was deleted meanwhile is reported
 //
 // Invariants:
@@ -30,10 +32,10 @@
 #include "spool/recent_state.h"
 #include "spool/reserve.h"
 #include "spool/tables/held_groups.h"
+#include "spool/tables/releases.h"
 #include "spool/writer.h"
 
 #include <deque>
-#include <set>
 #include <string>
 
 namespace weir::spool {
@@ -48,11 +50,11 @@ struct Writer::State {
   ClockSteps steps;
   std::uint64_t max_log = kMaxLog;
   std::string folder;
+  base::Duration max_behind = 0;
   Reserve reserve;
   RecentFile recent;
   PackedBlock packed, packed_held;
-  std::uint64_t last_tied = 0;     // the highest group that `held_groups` names; 0: it is empty
-  std::set<std::uint64_t> pinned;  // blocks that a pending release still has to copy: they are not evicted
+  std::uint64_t last_tied = 0;  // the highest group that `held_groups` names; 0: it is empty
   Report report;
   std::uint64_t inode = 0;
   bool loss_reported = false;                        // the user knows that the file is no longer at its path
@@ -106,7 +108,7 @@ struct Writer::State {
   [[nodiscard]] std::uint64_t newest_of(const EvictionPlan& plan) const;
   // Carries the plan out within a transaction. The result's `block` is not set.
   base::Result<Appended> carry_out(const EvictionPlan& plan);
-  base::Result<void> evict(std::uint64_t block);
+  base::Result<void> evict(std::uint64_t block, bool undelivered);
   // Removes the evicted blocks from `blocks`, after the commit.
   void forget(const EvictionPlan& plan);
   // The most bytes of whole records in the rejected store.
@@ -122,7 +124,15 @@ struct Writer::State {
 
   // writer.cc: appending.
 
-  // What one call stores. At most one of `keeper` and `handed` is set.
+  // What is copied of one held block.
+  struct Release {
+    std::string release;
+    std::uint64_t held_block = 0;
+    std::uint64_t asked = 0;   // records
+    std::uint64_t number = 0;  // of the new block
+    OrdinalSet copied;         // of the held block
+  };
+  // What one call stores. At most one of `keeper`, `handed` and `release` is set.
   struct Work {
     BlockBuilder* builder = nullptr;
     BlockBuilder* held = nullptr;
@@ -131,6 +141,7 @@ struct Writer::State {
     std::span<const Handed> handed = {};
     RejectedStore* rejections = nullptr;
     Effort effort = Effort::fast, held_effort = Effort::lasting;
+    const Release* release = nullptr;  // whose copies are in `builder`
     [[nodiscard]] bool records() const { return builder != nullptr && !builder->empty(); }
     [[nodiscard]] bool holds() const { return held != nullptr && !held->empty(); }
   };
@@ -161,6 +172,15 @@ struct Writer::State {
   base::Result<bool> shrink();
   base::Result<void> serve_request(bool& more);
   base::Result<void> set_aside(std::uint64_t block);
+
+  // writer_release.cc: held records that become undelivered ones.
+  base::Result<void> copy_held(const ReleaseRequestRow& request, BlockBuilder& builder, Release& release);
+  // Within a transaction. `block`: the new one; 0 when nothing was copied.
+  base::Result<void> store_release(const Release& release, std::uint64_t block);
+  // Within a transaction, before it is deleted.
+  base::Result<void> count_release_block(std::uint64_t block, bool undelivered);
+  // Forgets what a process began to ask for before it died, and what is old.
+  base::Result<void> maintain_releases();
 
  private:
   base::Result<void> open_checked();

@@ -4,6 +4,7 @@
 #include "record/timestamp.h"
 #include "spool/reader.h"
 #include "stages/buffer_drain.h"
+#include "stages/buffer_release.h"
 #include "stages/hold_relief.h"
 
 #include <poll.h>
@@ -43,6 +44,8 @@ constexpr auto kKeptBytes =
     metrics::counter("weir_buffer_kept_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
 constexpr auto kPassed = metrics::counter("weir_buffer_spilled_records_total", "records",
                                           "Records that were passed on before they were stored (--spill).");
+constexpr auto kReleased = metrics::counter("weir_buffer_released_records_total", "records",
+                                            "Held records that a release made undelivered.", Account::added);
 constexpr auto kEvicted =
     metrics::counter("weir_buffer_evicted_records_total", "records", "Undelivered records that were evicted to make room.");
 constexpr auto kLost =
@@ -56,7 +59,12 @@ constexpr int kAskAgain = 5;                                // ms between two lo
 class Buffer : public pipeline::Stage {
  public:
   Buffer(const BufferSpec& spec, const pipeline::Context& context, std::unique_ptr<spool::Writer> writer, spool::Keeper keeper)
-      : spec_(spec), context_(context), writer_(std::move(writer)), keeper_(std::move(keeper)), block_(context.metrics) {}
+      : spec_(spec),
+        context_(context),
+        writer_(std::move(writer)),
+        keeper_(std::move(keeper)),
+        block_(context.metrics),
+        releases_(spec.spool.path, spec.release_jitter, spec.release_rate, context) {}
 
   // Reads where the drain starts.
   base::Result<void> prepare() {
@@ -71,6 +79,7 @@ class Buffer : public pipeline::Stage {
       if (!second) return std::move(second).error();
       window_.emplace(spec_.spill_limits, spec_.consumer, std::move(*second));
     }
+    has_held_ = std::ranges::any_of(*blocks, [](const spool::BlockInfo& block) { return block.held > 0; });
     newest_ = blocks->empty() ? 0 : blocks->back().id;
     auto places = (*reader)->acknowledged(spec_.consumer);
     if (!places) return std::move(places).error();
@@ -81,6 +90,12 @@ class Buffer : public pipeline::Stage {
       const spool::BlockPlace oldest{blocks->front().id, 0};
       if (acknowledged_.before() < oldest) acknowledged_.add_before(oldest);
     }
+    return {};
+  }
+
+  base::Result<void> attach(base::Wake& wake) override {
+    releases_.attach(wake);
+    if (has_held_) releases_.listen();
     return {};
   }
 
@@ -135,6 +150,7 @@ class Buffer : public pipeline::Stage {
         window_ ? fmt::format("passed on {}, and stored {} of them, {}", base::count_of(passed_.value(), "record"), stored, bytes)
                 : fmt::format("stored {}, {}", base::count_of(stored_.value(), "record"), bytes);
     if (repeats_.value() > 0) text += fmt::format("; {} stored before", base::count_of(repeats_.value(), "was", "were"));
+    if (released_.value() > 0) text += fmt::format("; released {}", base::count_of(released_.value(), "held record"));
     if (evicted_.value() > 0)
       text += fmt::format("; {} evicted to make room",
                           base::count_of(evicted_.value(), "undelivered one was", "undelivered ones were"));
@@ -177,12 +193,65 @@ class Buffer : public pipeline::Stage {
     if (window_ && now >= window_->due()) {
       if (auto read = read_acknowledgements(now); !read) return std::move(read).error();
     }
-    const base::Monotonic due = std::min(maintain_at_, window_ ? window_->due() : base::kNever);
-    return std::min(due, pending() ? group_due() : base::kNever);
+    auto release_at = release(now);
+    if (!release_at) return release_at;
+    const base::Monotonic due = std::min(*release_at, maintain_at_);
+    return std::min(std::min(due, window_ ? window_->due() : base::kNever), pending() ? group_due() : base::kNever);
+  }
+
+  // What is due of releases; when to come again.
+  base::Result<base::Monotonic> release(base::Monotonic now) {
+    if (releases_.must_select(now)) {
+      if (auto stored = commit(); !stored) return std::move(stored).error();
+      releases_.select(now);
+    }
+    if (releases_.waits() && now >= releases_.pace.due()) {
+      auto wait = writer_->releases_wait();
+      if (!wait) return std::move(wait).error();
+      if (!*wait) {
+        releases_.nothing_waits();
+        releasing_.reset();
+      } else if (drain_ && !drain_->caught_up()) {
+        releases_.pace.others_first(now);
+      } else if (auto copied = copy_released(now); !copied) {
+        return std::move(copied).error();
+      }
+    }
+    return releases_.due(now);
+  }
+
+  // One held block.
+  base::Result<void> copy_released(base::Monotonic from) {
+    if (!releasing_) releasing_.emplace();
+    auto copied = writer_->release_next(*releasing_);
+    const base::Monotonic now = context_.clock->monotonic();
+    if (!copied && (copied.error().code == base::Code::full || copied.error().code == base::Code::busy)) {
+      context_.diagnostics->warn("release-full", fmt::format("{}; the release goes on later", copied.error().message));
+      releases_.pace.no_room(now);
+      return {};
+    }
+    if (!copied) return std::move(copied).error();
+    if (!*copied) return {};
+    const spool::Released& done = **copied;
+    note(done.appended);
+    releases_.pace.copied(done.line_bytes, now - from, now);
+    if (done.records == 0) return {};
+    released_.add(done.records);
+    stored_.add(done.records);
+    stored_bytes_.add(done.line_bytes);
+    if (drain_) {
+      static_cast<void>(drain_->stored(done.appended.block, releasing_->take()));
+    } else {
+      kept_.add(done.records);
+      kept_bytes_.add(done.line_bytes);
+      releasing_->take(releasing_->take());
+    }
+    return {};
   }
 
   base::Result<void> close(pipeline::Outlet& out, base::Monotonic deadline) {
     auto trouble = start(out);
+    releases_.end();
     auto stored = commit();
     if (window_) {
       auto emptied = empty_window(deadline);
@@ -248,6 +317,8 @@ class Buffer : public pipeline::Stage {
     if (record.is_marker()) {
       using Type = record::Marker::Type;
       if (record.marker->type == Type::position || record.marker->type == Type::done) keeper_.advance(record.source);
+      if (record.marker->type == Type::release) releases_.asked(*record.marker, context_.clock->monotonic());
+      if (record.marker->type == Type::release_ended) releases_.ended(*record.marker);
       return {};
     }
     if (record.sample) {
@@ -263,6 +334,7 @@ class Buffer : public pipeline::Stage {
       shed_.add(1);
     } else {
       if (!held_builder_) held_builder_.emplace();
+      if (!std::exchange(has_held_, true)) releases_.listen();
       held_builder_->add(record);
     }
     keeper_.advance(record.source);
@@ -533,6 +605,7 @@ class Buffer : public pipeline::Stage {
       return;
     }
     maintain_at_ = base::after(now, *next - context_.clock->wall());
+    releases_.look_again();
   }
 
   BufferSpec spec_;
@@ -565,9 +638,13 @@ class Buffer : public pipeline::Stage {
   metrics::Counter stored_ = block_.counter(kStored), stored_bytes_ = block_.counter(kStoredBytes);
   metrics::Counter kept_ = block_.counter(kKept), kept_bytes_ = block_.counter(kKeptBytes);
   metrics::Counter passed_ = block_.counter(kPassed);
+  metrics::Counter released_ = block_.counter(kReleased);
   metrics::Counter evicted_ = block_.counter(kEvicted);
   metrics::Counter lost_ = block_.counter(kLost);
-  std::unique_ptr<BufferDrain> drain_;  // last: its thread ends before the rest goes
+  bool has_held_ = false;  // the spool has held records, or had some
+  BufferReleases releases_;
+  std::optional<spool::BlockBuilder> releasing_;  // while a release goes on
+  std::unique_ptr<BufferDrain> drain_;            // last: its thread ends before the rest goes
 };
 
 // Waits while the disk is full at the start, as for a disk that becomes full later.

@@ -34,9 +34,11 @@ struct BufferSpec {
   base::Duration group_age = base::kSecond;  // a block is stored when its first record is so old
   // A block is not stored for its age within this time after a commit, because most of a commit's cost is fixed.
   base::Duration commit_every = 3 * base::kSecond;
-  std::uint64_t held_bytes = 2 << 20;            // bytes of lines in a block of held records, which is stored when …
-  base::Duration held_age = 10 * base::kSecond;  // … its first record is so old, or when other records are stored
-  std::uint64_t memory = 2 << 20;                // bytes of stored blocks that wait in memory to be forwarded
+  std::uint64_t held_bytes = 2 << 20;                  // bytes of lines in a block of held records, which is stored when …
+  base::Duration held_age = 10 * base::kSecond;        // … its first record is so old, or when other records are stored
+  std::uint64_t release_rate = 1 << 20;                // bytes of held lines that a release copies in a second; 0: no limit
+  base::Duration release_jitter = 30 * base::kSecond;  // the longest wait before a `release` marker is acted on
+  std::uint64_t memory = 2 << 20;                      // bytes of stored blocks that wait in memory to be forwarded
 };
 
 // Opens the spool. Waits for an earlier writer for up to spool.wait. Errors: those of spool::Writer::open.

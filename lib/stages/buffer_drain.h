@@ -43,6 +43,11 @@ class BufferDrain {
   // When this returns, the drain's thread no longer uses any records that it has released.
   void synchronize() { const std::lock_guard lock(mutex_); }
 
+  // All that was stored and passed has been emitted, but for what is being emitted now.
+  [[nodiscard]] bool caught_up() {
+    const std::lock_guard lock(mutex_);
+    return emitted_ >= newest_ && waiting_.empty();
+  }
   // The outlet returned done: it wants no more.
   [[nodiscard]] bool done();
   // The outlet's final error.

@@ -78,6 +78,13 @@ TEST_F(Jsonl, Markers) {
   f(R"({"marker":{"type":"begin","checkpoint":"/var/lib/weir \"x\".db","spool":"0123456789abcdef"}})");
   f(R"({"marker":{"type":"begin","checkpoint":"p"}})");
   f(R"({"marker":{"type":"rejected","checkpoint":"/p","spool":"0123456789abcdef"}})");
+  f(R"({"marker":{"type":"release","release":"r-1","query":"{app=\"x\"} |= \"y\"","from":"2026-11-29T11:40:00Z","to":"2026-11-29T12:00:00.5Z"}})");
+  EXPECT_EQ(batch_.records.at(0).marker->query, R"({app="x"} |= "y")");
+  EXPECT_EQ(batch_.records.at(0).marker->range.to - batch_.records.at(0).marker->range.from,
+            1200 * base::kSecond + base::kSecond / 2);
+  f(R"({"marker":{"type":"release","release":"r-1","query":""}})");
+  EXPECT_EQ(batch_.records.at(0).marker->range.from, base::TimeRange::kBeginning);
+  f(R"({"marker":{"type":"release_ended","release":"r-1"}})");
   f(R"({"source":"f.1.2.o.0","marker":{"type":"generation","path":"/p","log":"/l","inode":18446744073709551615,"device":3,"head_size":1024,"head_hash":"00000000000000ff"}})");
   f(R"({"source":"f.1.2.o.0","marker":{"type":"generation","path":"/p","log":"/l","inode":1,"device":3,"head_size":4,"head_hash":"00000000000000ff","check_end":7,"check_hash":"f000000000000000"}})");
   f(R"({"source":"f.1.2.o.9","marker":{"type":"done","gone":true}})");

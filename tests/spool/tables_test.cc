@@ -5,6 +5,7 @@
 #include "spool/tables/meta.h"
 #include "spool/tables/positions.h"
 #include "spool/tables/rejected.h"
+#include "spool/tables/releases.h"
 #include "spool/tables/requests.h"
 #include "spool/tables/schema.h"
 
@@ -257,6 +258,105 @@ TEST_F(TablesTest, RequestsAreServedInTheirOrder) {
   EXPECT_EQ((**oldest_request(database_)).kind, RequestRow::Kind::compact);
   ASSERT_TRUE(delete_request(database_, *compact));
   EXPECT_FALSE(*has_request(database_, *compact));
+}
+
+OrdinalSet some(std::uint32_t from, std::uint32_t to) {
+  OrdinalSet set;
+  set.add(from, to);
+  return set;
+}
+
+TEST_F(TablesTest, AReleaseComesBackWhole) {
+  EXPECT_TRUE(*has_releases(database_));
+  const ReleaseRow row{.id = "r",
+                       .created = 5,
+                       .query = "{a=\"b\"}",
+                       .from = -7,
+                       .to = 9,
+                       .state = ReleaseState::open,
+                       .matched = 1,
+                       .released = 2,
+                       .left_out = 3};
+  ASSERT_TRUE(put_release(database_, row));
+  ASSERT_TRUE(add_release_request(database_, {"r", 4, 6, some(1, 7)}));
+  ASSERT_TRUE(add_release_request(database_, {"r", 5, 2, some(0, 2)}));
+  const auto read = read_release(database_, "r");
+  ASSERT_TRUE(read && *read);
+  EXPECT_EQ((*read)->created, 5);
+  EXPECT_EQ((*read)->query, row.query);
+  EXPECT_EQ((*read)->from, -7);
+  EXPECT_EQ((*read)->to, 9);
+  EXPECT_EQ((*read)->state, ReleaseState::open);
+  EXPECT_EQ((*read)->matched, 1U);
+  EXPECT_EQ((*read)->released, 2U);
+  EXPECT_EQ((*read)->left_out, 3U);
+  EXPECT_EQ((*read)->pending, 8U);
+  EXPECT_FALSE(read_release(database_, "other")->has_value());
+  ASSERT_TRUE(count_released(database_, "r", 10, 20));
+  EXPECT_EQ((**read_release(database_, "r")).released, 12U);
+  EXPECT_EQ((**read_release(database_, "r")).left_out, 23U);
+}
+
+TEST_F(TablesTest, RequestsOfReleasesComeInTheirOrder) {
+  ASSERT_TRUE(put_release(database_, {.id = "late", .created = 2, .query = "", .state = ReleaseState::open}));
+  ASSERT_TRUE(put_release(database_, {.id = "early", .created = 1, .query = "", .state = ReleaseState::open}));
+  ASSERT_TRUE(put_release(database_, {.id = "first", .created = 0, .query = "", .state = ReleaseState::selecting}));
+  ASSERT_TRUE(add_release_request(database_, {"first", 1, 1, some(0, 1)}));
+  ASSERT_TRUE(add_release_request(database_, {"late", 2, 1, some(0, 1)}));
+  ASSERT_TRUE(add_release_request(database_, {"early", 9, 1, some(0, 1)}));
+  ASSERT_TRUE(add_release_request(database_, {"early", 3, 4, some(2, 6)}));
+  EXPECT_EQ(*blocks_to_release(database_), (std::vector<std::uint64_t>{1, 2, 3, 9}));
+  std::string order;
+  while (true) {
+    const auto next = next_release_request(database_);
+    ASSERT_TRUE(next);
+    if (!*next) break;
+    order += fmt::format("{} {} {}; ", (*next)->release, (*next)->block, (*next)->ordinals.count());
+    ASSERT_TRUE(delete_release_request(database_, (*next)->release, (*next)->block));
+  }
+  EXPECT_EQ(order, "early 3 4; early 9 1; late 2 1; ");
+  EXPECT_EQ(*blocks_to_release(database_), (std::vector<std::uint64_t>{1}));
+  EXPECT_EQ(*delete_release_requests(database_, "first"), 1U);
+  EXPECT_TRUE(blocks_to_release(database_)->empty());
+}
+
+TEST_F(TablesTest, OldReleasesGoWhenNothingOfThemIsLeft) {
+  for (const char* id : {"pending", "stored", "done", "young"}) {
+    const base::Timestamp created = std::string_view(id) == "young" ? 100 : 1;
+    ASSERT_TRUE(put_release(database_, {.id = id, .created = created, .query = "", .state = ReleaseState::open}));
+  }
+  ASSERT_TRUE(add_release_request(database_, {"pending", 1, 1, some(0, 1)}));
+  ASSERT_TRUE(add_release_block(database_, {.block = 5, .release = "stored", .records = 10}));
+  ASSERT_TRUE(add_release_block(database_, {.block = 6, .release = "done", .records = 10}));
+  EXPECT_TRUE(*is_release_block(database_, 5));
+  EXPECT_FALSE(*is_release_block(database_, 7));
+  ASSERT_TRUE(release_block_goes(database_, 6, 4, true));
+  ASSERT_TRUE(release_block_goes(database_, 7, 4, true));
+  const auto blocks = read_release_blocks(database_);
+  ASSERT_TRUE(blocks);
+  ASSERT_EQ(blocks->size(), 2U);
+  EXPECT_FALSE((*blocks)[0].gone);
+  EXPECT_TRUE((*blocks)[1].gone);
+  EXPECT_EQ((*blocks)[1].refused, 4U);
+  EXPECT_EQ((*blocks)[1].lost, 6U);
+  ASSERT_TRUE(delete_old_releases(database_, 50));
+  std::string left;
+  const auto all = read_releases(database_);
+  ASSERT_TRUE(all);
+  for (const ReleaseRow& one : *all) left += one.id + " ";
+  EXPECT_EQ(left, "pending stored young ");
+  EXPECT_EQ(read_release_blocks(database_)->size(), 1U);
+}
+
+TEST_F(TablesTest, ReleasedPlacesAreCounted) {
+  PlaceSet places({7, 0});
+  places.add({7, 1}, {7, 3});
+  places.add({7, 5}, {7, 9});
+  ASSERT_TRUE(put_released(database_, 7, places.encode_stretches()));
+  EXPECT_EQ(*count_released_records(database_), (std::map<std::uint64_t, std::uint64_t>{{7, 6}}));
+  places.add({7, 3}, {7, 5});
+  ASSERT_TRUE(put_released(database_, 7, places.encode_stretches()));
+  EXPECT_EQ(*count_released_records(database_), (std::map<std::uint64_t, std::uint64_t>{{7, 8}}));
 }
 
 }  // namespace

@@ -110,6 +110,27 @@ base::Result<PlaceSet> read_released(sqlite::Database& database, std::uint64_t b
   return *found ? PlaceSet::decode({block, 0}, (*statement)->blob(0)) : PlaceSet({block, 0});
 }
 
+base::Result<void> put_released(sqlite::Database& database, std::uint64_t block, std::string_view places) {
+  auto statement = database.query("INSERT OR REPLACE INTO released (block, ordinals) VALUES (?, ?)");
+  if (!statement) return std::move(statement).error();
+  return (*statement)->bind(1, as_key(block)).bind_blob(2, places).run();
+}
+
+base::Result<std::map<std::uint64_t, std::uint64_t>> count_released_records(sqlite::Database& database) {
+  auto rows = database.query("SELECT block, ordinals FROM released");
+  if (!rows) return std::move(rows).error();
+  std::map<std::uint64_t, std::uint64_t> counts;
+  auto done = (*rows)->for_rows([&]() -> base::Result<void> {
+    const auto block = static_cast<std::uint64_t>((*rows)->integer(0));
+    auto places = PlaceSet::decode({block, 0}, (*rows)->blob(1));
+    if (!places) return std::move(places).error();
+    for (const PlaceSet::Stretch& one : places->stretches()) counts[block] += one.to.ordinal - one.from.ordinal;
+    return {};
+  });
+  if (!done) return std::move(done).error();
+  return counts;
+}
+
 base::Result<bool> has_block(sqlite::Database& database, std::uint64_t block) {
   auto statement = database.query("SELECT 1 FROM blocks WHERE id = ?");
   if (!statement) return std::move(statement).error();

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,10 @@ base::Result<bool> read_block(sqlite::Database& database, std::uint64_t block, B
 base::Result<bool> read_streams(sqlite::Database& database, std::uint64_t block, std::string& streams);
 // The records of a block that are no longer held. Error: corrupt.
 base::Result<PlaceSet> read_released(sqlite::Database& database, std::uint64_t block);
+// In place of what was there; in the form of PlaceSet::encode_stretches().
+base::Result<void> put_released(sqlite::Database& database, std::uint64_t block, std::string_view places);
+// How many records of each block are held no more; only blocks that have some.
+base::Result<std::map<std::uint64_t, std::uint64_t>> count_released_records(sqlite::Database& database);
 base::Result<bool> has_block(sqlite::Database& database, std::uint64_t block);
 base::Result<bool> has_body(sqlite::Database& database, std::uint64_t block);
 

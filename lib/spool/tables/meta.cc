@@ -28,6 +28,8 @@ std::string_view name_of(Meta key) {
       return "clock_offset";
     case Meta::positions_checksum:
       return "positions_checksum";
+    case Meta::max_behind:
+      return "max_behind";
   }
   return {};
 }

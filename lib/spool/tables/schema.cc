@@ -79,6 +79,32 @@ CREATE TRIGGER IF NOT EXISTS rejected_gone AFTER DELETE ON rejected BEGIN
   UPDATE meta SET value = value - length(CAST(old.record AS BLOB)) - length(old.reason) - length(old.url) - 64 )sql"
                                R"sql(WHERE name = 'rejected_bytes';
 END;
+CREATE TABLE IF NOT EXISTS releases (
+  id TEXT PRIMARY KEY,
+  created INTEGER NOT NULL,
+  query TEXT NOT NULL,
+  from_time INTEGER NOT NULL,
+  to_time INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  matched INTEGER NOT NULL,
+  released INTEGER NOT NULL,
+  left_out INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS release_requests (
+  release TEXT NOT NULL,
+  block INTEGER NOT NULL,
+  records INTEGER NOT NULL,
+  ordinals BLOB NOT NULL,
+  PRIMARY KEY (release, block)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS release_blocks (
+  block INTEGER PRIMARY KEY,
+  release TEXT NOT NULL,
+  records INTEGER NOT NULL,
+  gone INTEGER NOT NULL,
+  refused INTEGER NOT NULL,
+  lost INTEGER NOT NULL
+);
 INSERT OR IGNORE INTO meta
   SELECT 'rejected_bytes', coalesce(sum(length(CAST(record AS BLOB)) + length(reason) + length(url) + 64), 0) FROM rejected;
 )sql";
@@ -118,9 +144,9 @@ std::string_view create_statement(std::string_view table) {
 base::Result<void> add_new_tables(sqlite::Database& database) {
   const auto there = database.integer(
       "SELECT count(*) FROM sqlite_schema WHERE name IN ('rejected_ranges', 'rejected_added', 'rejected_changed', "
-      "'rejected_gone', 'held_groups')");
+      "'rejected_gone', 'held_groups', 'releases', 'release_requests', 'release_blocks')");
   if (!there) return there.error();
-  if (*there == 5) return {};
+  if (*there == 8) return {};
   auto transaction = sqlite::Transaction::begin(database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
   if (auto done = database.execute(kAdded); !done) return done;

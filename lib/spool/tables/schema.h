@@ -26,7 +26,7 @@ namespace weir::spool {
 base::Result<void> add_new_tables(sqlite::Database& database);
 
 // The root page of each table. The tables are made together and never dropped, so that the pages are the same in every file. Only
-// `rejected_ranges` and `held_groups` may have other pages, in a file of an older release.
+// `rejected_ranges`, `held_groups` and the tables of releases may have other pages, in a file of an older release.
 base::Result<std::map<std::string, std::uint32_t>> table_roots();
 
 // Error corrupt when a table or index is missing or differs from what this release makes.

@@ -10,9 +10,10 @@ namespace {
 
 using base::Result;
 
-// Not taken over as they are.
+// Not taken over as they are. What processes asked the writer of the spool for is no business of a copy.
 // A copy's snapshot of positions is above all groups, so nothing in it waits for its group (held_groups).
-constexpr std::string_view kOwnWay[] = {"bodies", "blocks", "positions", "consumers", "requests", "meta", "held_groups"};
+constexpr std::string_view kOwnWay[] = {"bodies",   "blocks",           "positions", "consumers",
+                                        "requests", "release_requests", "meta",      "held_groups"};
 
 // Every row that `query` gives, into `table` (with `verb`: INSERT, INSERT OR REPLACE). Their number.
 Result<std::uint64_t> copy_rows(sqlite::Database& to, std::string_view verb, std::string_view table, sqlite::Statement& query) {
