@@ -110,9 +110,9 @@ class Writer {
 
   // Some release has records to copy (spool/release.h).
   base::Result<bool> releases_wait();
-  // Copies what a release asks for of one held block into a new block, with everything that says so, in one transaction. Nullopt:
-  // there is nothing to copy. `builder` is empty, and has the copies then, for the caller to take, unless nothing was copied.
-  // Evicts and fails as append() does; after an error nothing has changed and `builder` is empty.
+  // Copies what a release asks for of one held block into a new block, in one transaction with everything that records it. Nullopt:
+  // there is nothing to copy. `builder` is empty before; afterwards it has the copies, for the caller to take. Evicts and fails as
+  // append() does; after an error nothing has changed and `builder` is empty.
   base::Result<std::optional<Released>> release_next(BlockBuilder& builder);
 
   // Gives a part of the unused space back now. True: there is more.
