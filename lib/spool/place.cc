@@ -180,6 +180,30 @@ std::string PlaceSet::encode_stretches() const {
   return out;
 }
 
+std::string PlaceSet::encode_ordinals(const OrdinalSet& ordinals) {
+  std::string out;
+  if (ordinals.empty()) return out;
+  out.push_back(static_cast<char>(kStretches));
+  for (const OrdinalSet::Stretch& stretch : ordinals.stretches()) {
+    wire::put_varint(out, 0);
+    wire::put_varint(out, stretch.from);
+    wire::put_varint(out, 0);
+    wire::put_varint(out, stretch.to);
+  }
+  return out;
+}
+
+OrdinalSet PlaceSet::ordinals_of(std::uint64_t block) const {
+  OrdinalSet ordinals;
+  const auto add = [&](BlockPlace from, BlockPlace to) {
+    if (from.block > block || to.block < block) return;
+    ordinals.add(from.block == block ? from.ordinal : 0, to.block == block ? to.ordinal : UINT32_MAX);
+  };
+  add({0, 0}, before_);
+  for (const Stretch& stretch : stretches_) add(stretch.from, stretch.to);
+  return ordinals;
+}
+
 base::Result<PlaceSet> PlaceSet::decode(BlockPlace before, std::string_view stretches) {
   PlaceSet set(before);
   if (stretches.empty()) return set;

@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "record/record.h"
+#include "spool/ordinal_set.h"
 
 #include <compare>
 #include <cstdint>
@@ -75,6 +76,11 @@ class PlaceSet {
 
   // Stretches and waiting streams in packed form, for the `partial` column (weir-spool.5); "" when there are none.
   [[nodiscard]] std::string encode_stretches() const;
+  // The same form for places of one block, which decode({block, 0}, …) reads: also for places from its first on, which a PlaceSet
+  // keeps in before().
+  [[nodiscard]] static std::string encode_ordinals(const OrdinalSet& ordinals);
+  // Of one block.
+  [[nodiscard]] OrdinalSet ordinals_of(std::uint64_t block) const;
   static base::Result<PlaceSet> decode(BlockPlace before, std::string_view stretches);
 
   friend bool operator==(const PlaceSet&, const PlaceSet&) = default;

@@ -126,10 +126,9 @@ base::Result<void> Writer::State::store_release(const Release& release, std::uin
   if (block != 0) {
     auto places = read_released(file.database, release.held_block);
     if (!places) return std::move(places).error();
-    for (const OrdinalSet::Stretch& one : release.copied.stretches()) {
-      places->add({release.held_block, one.from}, {release.held_block, one.to});
-    }
-    if (auto put = put_released(file.database, release.held_block, places->encode_stretches()); !put) return put;
+    OrdinalSet released = places->ordinals_of(release.held_block);
+    released.add_all(release.copied);
+    if (auto put = put_released(file.database, release.held_block, released); !put) return put;
     const ReleaseBlockRow row{.block = block, .release = release.release, .records = release.copied.count()};
     if (auto added = add_release_block(file.database, row); !added) return added;
   }

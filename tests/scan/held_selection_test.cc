@@ -90,7 +90,7 @@ TEST_F(HeldSelectionTest, ABadQueryIsSaidBeforeAnythingIsLeftInTheSpool) {
   store({{{10, "a"}}});
   auto asked = ask_for_release(path_, {"one", "{pod=", {}}, 0, context_.clock, context_.diagnostics, nullptr);
   ASSERT_FALSE(asked);
-  EXPECT_EQ(asked.error().code, base::Code::usage);
+  EXPECT_EQ(asked.error().code, base::Code::config);
   EXPECT_TRUE(spool::read_status(path_)->releases.empty());
 }
 

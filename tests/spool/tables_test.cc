@@ -349,14 +349,20 @@ TEST_F(TablesTest, OldReleasesGoWhenNothingOfThemIsLeft) {
 }
 
 TEST_F(TablesTest, ReleasedPlacesAreCounted) {
-  PlaceSet places({7, 0});
-  places.add({7, 1}, {7, 3});
-  places.add({7, 5}, {7, 9});
-  ASSERT_TRUE(put_released(database_, 7, places.encode_stretches()));
-  EXPECT_EQ(*count_released_records(database_), (std::map<std::uint64_t, std::uint64_t>{{7, 6}}));
-  places.add({7, 3}, {7, 5});
-  ASSERT_TRUE(put_released(database_, 7, places.encode_stretches()));
-  EXPECT_EQ(*count_released_records(database_), (std::map<std::uint64_t, std::uint64_t>{{7, 8}}));
+  // From the first place on, too, which no stretch behind {7, 0} can say.
+  OrdinalSet places = some(0, 3);
+  places.add(5, 9);
+  ASSERT_TRUE(put_released(database_, 7, places));
+  EXPECT_EQ(*count_released_records(database_), (std::map<std::uint64_t, std::uint64_t>{{7, 7}}));
+  auto read = read_released(database_, 7);
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->contains({7, 0}) && read->contains({7, 8}));
+  EXPECT_FALSE(read->contains({7, 3}) || read->contains({7, 9}));
+  EXPECT_EQ(read->ordinals_of(7), places);
+  places.add(3, 5);
+  ASSERT_TRUE(put_released(database_, 7, places));
+  EXPECT_EQ(*count_released_records(database_), (std::map<std::uint64_t, std::uint64_t>{{7, 9}}));
+  EXPECT_TRUE(read_released(database_, 8)->ordinals_of(8).empty());
 }
 
 }  // namespace

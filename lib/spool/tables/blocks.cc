@@ -110,7 +110,8 @@ base::Result<PlaceSet> read_released(sqlite::Database& database, std::uint64_t b
   return *found ? PlaceSet::decode({block, 0}, (*statement)->blob(0)) : PlaceSet({block, 0});
 }
 
-base::Result<void> put_released(sqlite::Database& database, std::uint64_t block, std::string_view places) {
+base::Result<void> put_released(sqlite::Database& database, std::uint64_t block, const OrdinalSet& ordinals) {
+  const std::string places = PlaceSet::encode_ordinals(ordinals);
   auto statement = database.query("INSERT OR REPLACE INTO released (block, ordinals) VALUES (?, ?)");
   if (!statement) return std::move(statement).error();
   return (*statement)->bind(1, as_key(block)).bind_blob(2, places).run();
@@ -124,7 +125,7 @@ base::Result<std::map<std::uint64_t, std::uint64_t>> count_released_records(sqli
     const auto block = static_cast<std::uint64_t>((*rows)->integer(0));
     auto places = PlaceSet::decode({block, 0}, (*rows)->blob(1));
     if (!places) return std::move(places).error();
-    for (const PlaceSet::Stretch& one : places->stretches()) counts[block] += one.to.ordinal - one.from.ordinal;
+    counts[block] = places->ordinals_of(block).count();
     return {};
   });
   if (!done) return std::move(done).error();

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "spool/block_info.h"
+#include "spool/ordinal_set.h"
 #include "spool/place.h"
 #include "spool/raw_pages.h"
 #include "sqlite/database.h"
@@ -48,8 +49,8 @@ base::Result<bool> read_block(sqlite::Database& database, std::uint64_t block, B
 base::Result<bool> read_streams(sqlite::Database& database, std::uint64_t block, std::string& streams);
 // The records of a block that are no longer held. Error: corrupt.
 base::Result<PlaceSet> read_released(sqlite::Database& database, std::uint64_t block);
-// In place of what was there; in the form of PlaceSet::encode_stretches().
-base::Result<void> put_released(sqlite::Database& database, std::uint64_t block, std::string_view places);
+// In place of what was there.
+base::Result<void> put_released(sqlite::Database& database, std::uint64_t block, const OrdinalSet& ordinals);
 // How many records of each block are held no more; only blocks that have some.
 base::Result<std::map<std::uint64_t, std::uint64_t>> count_released_records(sqlite::Database& database);
 base::Result<bool> has_block(sqlite::Database& database, std::uint64_t block);
