@@ -112,12 +112,12 @@ _weir() {
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --on-full) _weir_words 'block drop-oldest'; return ;;
-        --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--as) return ;;
+        --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--release-rate|--release-jitter|--max-behind|--as) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --as --only-new'
+        _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --only-new'
       else
-        _weir_given '--sync --wait -o --output --color -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --as'
+        _weir_given '--sync --wait -o --output --color -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           *) : ;;
@@ -142,12 +142,12 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--speed) return ;;
+        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--release-id|--speed) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --rejected --speed --retime -o --output --color -h --help'
+        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --release --release-id --rejected --speed --retime -o --output --color -h --help'
       else
-        _weir_given '--since --from --to -n --namespace -p --pod -c --container --speed --retime -o --output --color -h --help'
+        _weir_given '--since --from --to -n --namespace -p --pod -c --container --release-id --speed --retime -o --output --color -h --help'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           1:*) : ;;
@@ -204,7 +204,8 @@ _weir() {
         _weir_given '-o --output --wait -h --help'
         case ${#given[@]}:${given[0]-} in
           1:forget) : ;;
-          0:*) _weir_words 'status check copy forget compact' ;;
+          1:cancel) : ;;
+          0:*) _weir_words 'status check copy forget cancel compact' ;;
           *) _weir_spools ;;
         esac
       fi

@@ -22,7 +22,7 @@ struct HeldSelected {
 // Calls `each` once for every block that has held, not yet released records in `range` that `query` takes, by number of block. The
 // query may have no selector. One block is in memory at a time; blocks and streams that cannot match are not unpacked. What is
 // stored after the call began is not seen. `stop` (may be null): ends it with Code::interrupted. Errors: a query that does not
-// parse (usage), those of spool::Reader, those of `each`.
+// parse (config), those of spool::Reader, those of `each`.
 base::Result<HeldSelected> select_held(
     const std::string& spool, const std::string& query, const spool::TimeRange& range, base::Diagnostics& diagnostics,
     const base::Stop* stop, const std::function<base::Result<void>(std::uint64_t block, spool::OrdinalSet ordinals)>& each);
