@@ -52,6 +52,7 @@ INSERT INTO meta VALUES ('created', CAST(strftime('%s', 'now') AS INTEGER) * 100
 
 // What later releases have added without a new format: a release that does not know it leaves it alone, so that a roll-back finds a
 // spool that it can read and write. The bytes of the rejected store are counted by triggers, which work for every release.
+// SQLite keeps these texts in the first page, which must have room for the note of the log as well (spool/log_note.h): be brief.
 constexpr const char* kAdded = R"sql(
 CREATE TABLE IF NOT EXISTS rejected_ranges (
   block INTEGER NOT NULL,
@@ -79,32 +80,10 @@ CREATE TRIGGER IF NOT EXISTS rejected_gone AFTER DELETE ON rejected BEGIN
   UPDATE meta SET value = value - length(CAST(old.record AS BLOB)) - length(old.reason) - length(old.url) - 64 )sql"
                                R"sql(WHERE name = 'rejected_bytes';
 END;
-CREATE TABLE IF NOT EXISTS releases (
-  id TEXT PRIMARY KEY,
-  created INTEGER NOT NULL,
-  query TEXT NOT NULL,
-  from_time INTEGER NOT NULL,
-  to_time INTEGER NOT NULL,
-  state TEXT NOT NULL,
-  matched INTEGER NOT NULL,
-  released INTEGER NOT NULL,
-  left_out INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS release_requests (
-  release TEXT NOT NULL,
-  block INTEGER NOT NULL,
-  records INTEGER NOT NULL,
-  ordinals BLOB NOT NULL,
-  PRIMARY KEY (release, block)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS release_blocks (
-  block INTEGER PRIMARY KEY,
-  release TEXT NOT NULL,
-  records INTEGER NOT NULL,
-  gone INTEGER NOT NULL,
-  refused INTEGER NOT NULL,
-  lost INTEGER NOT NULL
-);
+CREATE TABLE IF NOT EXISTS releases (id TEXT PRIMARY KEY, created, query, from_time, to_time, state, matched, released, left_out) )sql"
+                               R"sql(WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS release_requests (release, block, records, ordinals, PRIMARY KEY (release, block)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS release_blocks (block INTEGER PRIMARY KEY, release, records, gone, refused, lost);
 INSERT OR IGNORE INTO meta
   SELECT 'rejected_bytes', coalesce(sum(length(CAST(record AS BLOB)) + length(reason) + length(url) + 64), 0) FROM rejected;
 )sql";
