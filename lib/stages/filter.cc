@@ -27,10 +27,16 @@ constexpr auto kBytesOut =
 
 class Filter : public pipeline::Stage {
  public:
-  Filter(std::vector<LogQuery> pass, std::vector<LogQuery> drop, std::unique_ptr<RuleBook> book, bool explain,
+  Filter(std::vector<LogQuery> pass, std::vector<LogQuery> drop, std::unique_ptr<RuleBook> book, const FilterSpec& spec,
          const pipeline::Context& context)
-      : pass_(std::move(pass)), drop_(std::move(drop)), explain_(explain), clock_(context.clock), block_(context.metrics) {
-    if (book) judge_ = std::make_unique<RuleJudge>(std::move(book), block_, explain);
+      : pass_(std::move(pass)),
+        drop_(std::move(drop)),
+        explain_(spec.explain),
+        announces_(spec.rules.buffer_behind.value_or(false)),
+        tracked_counts_(!spec.rules.buffer_behind),
+        clock_(context.clock),
+        block_(context.metrics) {
+    if (book) judge_ = std::make_unique<RuleJudge>(std::move(book), block_, spec.explain);
   }
 
   [[nodiscard]] std::string_view name() const override { return "filter"; }
@@ -80,6 +86,7 @@ class Filter : public pipeline::Stage {
     for (std::size_t i = 0; i < records.size(); ++i) {
       Record& record = records[i];
       if (record.is_marker()) {
+        if (tracked_counts_ && record.marker->type == record::Marker::Type::begin) announces_ = true;
         if (record.marker->type != record::Marker::Type::position) kept = dropped_.emit(batch, kept);
         if (kept != i) records[kept] = record;
         ++kept;
@@ -138,9 +145,9 @@ class Filter : public pipeline::Stage {
     return Verdict::pass;
   }
 
-  // Buffer acts on them.
+  // For a buffer behind, where there is one. In a pipe that is not known: there, only who follows a tracked stream reads markers.
   base::Result<Flow> emit_releases(Outlet& out) {
-    if (!judge_->releases_changed()) return Flow::more;
+    if (!announces_ || !judge_->releases_changed()) return Flow::more;
     Batch markers;
     judge_->append_releases(markers);
     return markers.empty() ? Flow::more : out.emit(markers);
@@ -150,6 +157,8 @@ class Filter : public pipeline::Stage {
 
   std::vector<LogQuery> pass_, drop_;
   const bool explain_;
+  bool announces_;             // release markers go downstream
+  const bool tracked_counts_;  // they do so once a tracked stream has begun
   base::Clock* const clock_;
   record::DroppedPositions dropped_;
   metrics::Block block_;
@@ -190,7 +199,7 @@ base::Result<std::unique_ptr<pipeline::Stage>> make_filter(const FilterSpec& spe
     book = *std::move(opened);
   }
   return std::unique_ptr<pipeline::Stage>(
-      std::make_unique<Filter>(std::move(*pass), std::move(*drop), std::move(book), spec.explain, context));
+      std::make_unique<Filter>(std::move(*pass), std::move(*drop), std::move(book), spec, context));
 }
 
 }  // namespace weir::stages

@@ -52,7 +52,7 @@ Result<RuleBook::Text> RuleBook::read(When when) const {
   if (!rules) return std::move(rules).error();
   auto set = rules::RuleSet::compile(*std::move(rules));
   if (!set) return std::move(set).error();
-  if (set->holds() && !spec_.can_hold) {
+  if (set->holds() && !spec_.buffer_behind.value_or(true)) {
     return base::fail(Code::config, "cannot use rules that hold records here: no buffer behind this filter stores them")
         .with_hint("put `buffer SPOOL` behind it, or drop the records");
   }

@@ -25,8 +25,10 @@ struct RuleBookSpec {
   std::vector<std::string> files;  // read in this order, as one text
   // Where the latest usable text is kept for the next start: this path with something behind it. "": nowhere.
   std::string keep_beside;
-  bool strict = false;   // a start with files that cannot be used fails, whatever is kept
-  bool can_hold = true;  // a buffer behind stores what is held, or may do so; else rules that hold cannot be used
+  bool strict = false;  // a start with files that cannot be used fails, whatever is kept
+  // Whether a buffer stands behind, which stores what is held and acts on releases; nothing: unknown, as in a pipe. Without one,
+  // rules that hold cannot be used.
+  std::optional<bool> buffer_behind = {};
   // For warnings (rules/check.h).
   std::optional<bool> levels_known = {};
   bool behind_buffer = false;

@@ -195,7 +195,7 @@ TEST(FilterRules, ReleasesGoDownstreamAsMarkersOnceAndWhenTheyEnd) {
   test::TempDir folder;
   folder.write("rules", rule);
   test::TestContext test;
-  auto stage = make_filter({.rules = {.files = {folder / "rules"}}}, test.context);
+  auto stage = make_filter({.rules = {.files = {folder / "rules"}, .buffer_behind = true}}, test.context);
   ASSERT_TRUE(stage);
   base::Wake wake;
   ASSERT_TRUE((*stage)->attach(wake));
@@ -211,6 +211,31 @@ TEST(FilterRules, ReleasesGoDownstreamAsMarkersOnceAndWhenTheyEnd) {
   ASSERT_TRUE((*stage)->nudge(3, out));
   ASSERT_EQ(out.lines.size(), 2U);
   EXPECT_NE(out.lines[1].find(R"("type":"release_ended")"), std::string::npos) << out.lines[1];
+}
+
+TEST(FilterRules, InAPipeReleasesGoOnlyIntoATrackedStream) {
+  test::TempDir folder;
+  folder.write("rules", "release from 2026-11-29T11:40:00Z to 2026-11-29T12:00:00Z\n");
+  test::TestContext test;
+  auto stage = make_filter({.rules = {.files = {folder / "rules"}}}, test.context);
+  ASSERT_TRUE(stage);
+  EXPECT_EQ(test::through(**stage, {record("a")}, 1), (Lines{record("a")}));
+  auto tracked = make_filter({.rules = {.files = {folder / "rules"}}}, test.context);
+  ASSERT_TRUE(tracked);
+  const Lines out = test::through(**tracked, {R"({"marker":{"type":"begin","checkpoint":"p"}})", record("a")}, 1);
+  ASSERT_EQ(out.size(), 3U);
+  EXPECT_NE(out[1].find(R"("type":"release")"), std::string::npos) << out[1];
+}
+
+TEST(FilterRules, RulesThatHoldNeedABuffer) {
+  test::TempDir folder;
+  folder.write("rules", "hold |= \"debug\"\n");
+  test::TestContext test;
+  const auto stage = make_filter({.rules = {.files = {folder / "rules"}, .buffer_behind = false}}, test.context);
+  ASSERT_FALSE(stage);
+  EXPECT_EQ(stage.error().code, base::Code::config);
+  EXPECT_NE(stage.error().message.find("no buffer behind this filter"), std::string::npos) << stage.error().message;
+  EXPECT_TRUE(make_filter({.rules = {.files = {folder / "rules"}, .buffer_behind = true}}, test.context));
 }
 
 TEST(FilterRules, CountsByRule) {
