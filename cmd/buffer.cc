@@ -163,9 +163,12 @@ The stages behind buffer never block those in front, until the spool is full of 
 decides. Delivered records stay for --retain, to be queried and replayed. When buffer needs room, it evicts
 delivered records first, then held ones.
 
-Without a consumer, for example with --store, no record waits for delivery. The spool is then a ring of recent records:
-buffer evicts the oldest when they are older than --retain or when --max-size is reached. This is no loss, and the exit
-code stays 0. `weir push` behind buffer registers a consumer when it starts.
+`weir push` behind buffer registers a consumer when it starts. Until then, records that buffer has not passed on are
+undelivered, too. Those that it has passed on may be evicted, but in the first minute only to make room.
+
+Without a consumer the spool is a ring of recent records: of all records with --store, otherwise of those that buffer has
+passed on. Buffer evicts the oldest when they are older than --retain or when --max-size is reached. This is no loss, and
+the exit code stays 0. After a restart, buffer first passes on everything that the ring holds.
 
 While less than --min-free of the file system is free, the spool does not grow beyond 16 MiB, or beyond the size that it
 has already. Buffer reports this.

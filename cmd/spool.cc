@@ -332,8 +332,9 @@ constexpr std::string_view kManual = R"(# status
 consumer is behind, what was damaged and set aside, and how many logs have a position. Where rules hold records, it
 shows how many the spool holds, how much of the disk they take, and how old the oldest is.
 
-A spool without a consumer is a ring of recent records: no record in it waits for delivery, and the oldest are evicted
-when they are older than `weir buffer --retain` or when --max-size is reached.
+A spool without a consumer is a ring of recent records: the oldest are evicted when they are older than
+`weir buffer --retain` or when --max-size is reached. Only a `weir buffer` that forwards evicts none before it has passed
+them on, unless it may drop the oldest.
 
 It also shows each release of held records (weir-replay(1)): how many records matched, how many are released so far, how many
 of those were sent, refused by Loki or lost, how many are pending, and how many were left out, because they were evicted,

@@ -1,6 +1,7 @@
 #include "spool/eviction_plan.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace weir::spool {
 
@@ -13,6 +14,16 @@ Room allowed_room(const RoomFacts& facts) {
     if (bytes < allowed.bytes) allowed = {bytes, Bound::min_free};
   }
   return allowed;
+}
+
+std::uint64_t delivered_below(const Awaited& by) {
+  constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+  return std::min(by.lowest_consumer.value_or(kAll), by.next_to_pass.value_or(kAll));
+}
+
+base::Duration retain_for(const Awaited& by, base::Duration retain, base::Duration open_for) {
+  const bool may_register = by.next_to_pass.has_value() && open_for < kTimeToRegister;
+  return may_register ? std::numeric_limits<base::Duration>::max() : retain;
 }
 
 Kept kept(const StoredBlock& block, std::uint64_t delivered_below, base::Duration hold, base::Timestamp now) {

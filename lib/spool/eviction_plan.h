@@ -2,8 +2,10 @@
 //
 // A block is one of three things (Kept). Held: all its records are held, wherever the consumers are, because nobody waits for it;
 // or it was stored by a release that put held records among others, all its records are delivered except held ones, and these are
-// younger than `hold`. Undelivered: some consumer has not acknowledged everything before its end. Delivered: all other blocks. With
-// no consumer registered no block is undelivered, and the spool is a ring of recent records.
+// younger than `hold`. Undelivered: some consumer has not acknowledged everything before its end. Delivered: all other blocks. A
+// consumer to which this process passes blocks on may not be registered yet, or never: then the blocks count as undelivered that
+// were not passed on. With no consumer registered the spool is a ring of recent records: of all of them, or, where they are passed
+// on, of those that were.
 //
 // Blocks are evicted in this order, the oldest of each kind first, and no more than necessary:
 //   1. age       delivered blocks that are `retain` old, and blocks of held records alone that are `hold` old; at most
@@ -68,6 +70,21 @@ struct RoomFacts {
   std::optional<double> free_percent;  // of the file system; nullopt when unknown
 };
 [[nodiscard]] Room allowed_room(const RoomFacts& facts);
+
+// Who waits for blocks.
+struct Awaited {
+  std::optional<std::uint64_t> lowest_consumer = {};  // where the registered consumers are; nullopt: none is registered
+  // The first block that this process has not passed on, while the consumer that it passes them on to is not registered.
+  std::optional<std::uint64_t> next_to_pass = {};
+};
+// Blocks with a lower number are delivered.
+[[nodiscard]] std::uint64_t delivered_below(const Awaited& by);
+
+// How long delivered blocks are kept by a writer that opened the spool `open_for` ago. The stage behind registers its consumer when
+// it has read the beginning of the stream. What lies in the pipe at that moment was passed on, and that stage may still want to
+// read it again from the spool. So no block goes for its age until the stage had time to register; there the room decides alone.
+inline constexpr base::Duration kTimeToRegister = base::kMinute;
+[[nodiscard]] base::Duration retain_for(const Awaited& by, base::Duration retain, base::Duration open_for);
 
 struct EvictionLimits {
   base::Duration retain = 0;   // delivered blocks

@@ -76,6 +76,8 @@ base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& wanted, 
   // The next commit reports a full disk.
   if (auto begun = state->begin_file(); !begun && begun.error().code != base::Code::full)
     return state->note_damage(std::move(begun).error());
+  state->first_own = state->numbers.next();
+  state->opened_at = clock.monotonic();
   state->note_log();
   state->recent = RecentFile(writer_recent_path(options.path), state->file.id);
   // When there is no room for it now, it is made before the first records are stored.
@@ -92,6 +94,8 @@ base::Result<Keeper> Writer::load_keeper() {
   if (auto loaded = load_positions(state_->file.database, keeper); !loaded) return std::move(loaded).error();
   return keeper;
 }
+
+void Writer::keep_from(std::uint64_t block) { state_->next_to_pass = block; }
 
 base::Result<Appended> Writer::append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections, Effort effort) {
   const bool refusals = rejections != nullptr && !rejections->empty();

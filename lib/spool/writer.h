@@ -30,11 +30,12 @@ struct WriterOptions {
   Sync sync = Sync::normal;
   std::uint64_t max_size = 1ULL << 30;       // the whole file with its write-ahead log
   int min_free = 15;                         // percent of the file system; below it the file does not grow beyond kFloor
-  base::Duration retain = 24 * base::kHour;  // of delivered records; of all records when no consumer is registered
+  base::Duration retain = 24 * base::kHour;  // of delivered records (spool/eviction_plan.h)
   base::Duration hold = base::kHour;         // of held records
   std::uint64_t hold_max = 0;                // bytes on disk of blocks that are kept for held records; 0: a quarter of max_size
   std::uint64_t rejected_max = 0;            // bytes of records in the rejected store; 0: a tenth of max_size
   OnFull on_full = OnFull::block;
+  std::string forwards_to = {};  // the consumer that this process passes blocks on to (keep_from()); "": it passes on none
   // How far a record may be behind the newest of its stream where it is delivered (spool/release.h). Unset: as the latest writer
   // was told, and kMaxBehind where none was.
   std::optional<base::Duration> max_behind = std::nullopt;
@@ -48,8 +49,9 @@ struct Appended {
   std::uint64_t held_block = 0;                                                    // of held records; 0: none
   std::uint64_t shed_held = 0;                                                     // held records that had no room, not stored
   std::uint64_t evicted_delivered = 0, evicted_held = 0, evicted_undelivered = 0;  // records
-  std::uint64_t evicted_rejected = 0;                                              // records of the rejected store
-  bool ring = false;  // no consumer is registered: nobody waited for the records that were evicted
+  std::uint64_t evicted_backlog = 0;   // of evicted_undelivered: from blocks that were stored before this writer opened the spool
+  std::uint64_t evicted_rejected = 0;  // records of the rejected store
+  bool ring = false;                   // no consumer is registered: nobody waited for records that were evicted as delivered ones
 };
 
 // What the writer did for a release with one held block.
@@ -75,6 +77,11 @@ class Writer {
 
   // What open(), append() and maintain() found since the last call and the user must learn.
   Report take_report();
+
+  // With options.forwards_to: `block` is the first that was not passed on. While that consumer is not registered, this place stands
+  // for its own, so blocks from there on count as undelivered; before the first call all blocks do. Call it before whatever may
+  // evict. Why: the stage behind registers the consumer only when the stream has reached it, and the spool may fill up sooner.
+  void keep_from(std::uint64_t block);
 
   // Stores the builder's block and the positions that moved in the keeper (null: no positions) in one transaction, which also
   // evicts. Does nothing when the builder is empty and no position moved. Changes neither builder nor keeper when it fails, so that

@@ -65,11 +65,23 @@ base::Error Writer::State::no_room(Bound bound) const {
                              bound == Bound::min_free ? "free disk space, lower --min-free" : "raise --max-size"));
 }
 
+// Who waits for blocks.
+base::Result<Awaited> Writer::State::awaited() {
+  auto lowest = lowest_consumer_block(file.database);
+  if (!lowest) return std::move(lowest).error();
+  Awaited by{.lowest_consumer = *lowest};
+  if (options.forwards_to.empty()) return by;
+  auto registered = is_consumer(file.database, options.forwards_to);
+  if (!registered) return std::move(registered).error();
+  if (!*registered) by.next_to_pass = next_to_pass;
+  return by;
+}
+
 base::Result<EvictionPlan> Writer::State::plan(std::uint64_t need, std::uint64_t held_need, base::Timestamp now, bool grow) {
   refused = false;
-  auto below = lowest_consumer_block(file.database);
-  if (!below) return std::move(below).error();
-  ring = !below->has_value();
+  auto by = awaited();
+  if (!by) return std::move(by).error();
+  ring = !by->lowest_consumer.has_value();
   auto pages = count_pages();
   if (!pages) return std::move(pages).error();
   if (pages->unused >= pages->all) return base::fail(base::Code::corrupt, "cannot use '{}': its header is damaged", options.path);
@@ -77,7 +89,7 @@ base::Result<EvictionPlan> Writer::State::plan(std::uint64_t need, std::uint64_t
   if (!rejected) return std::move(rejected).error();
   auto to_release = blocks_to_release(file.database);
   if (!to_release) return std::move(to_release).error();
-  const EvictionLimits limits{.retain = options.retain,
+  const EvictionLimits limits{.retain = retain_for(*by, options.retain, clock->monotonic() - opened_at),
                               .hold = options.hold,
                               .hold_max = options.hold_max > 0 ? options.hold_max : options.max_size / 4,
                               .drop_undelivered = options.on_full == OnFull::drop_oldest,
@@ -85,7 +97,7 @@ base::Result<EvictionPlan> Writer::State::plan(std::uint64_t need, std::uint64_t
   const SpoolUse use{.used = pages->all - pages->unused,
                      .need = need,
                      .held_need = held_need,
-                     .delivered_below = below->value_or(SpoolUse().delivered_below),
+                     .delivered_below = delivered_below(*by),
                      .rejected_bytes = *rejected,
                      .pinned = {to_release->begin(), to_release->end()}};
   EvictionPlan plan = plan_evictions(blocks, limits, use, now);
@@ -117,13 +129,15 @@ base::Result<Appended> Writer::State::carry_out(const EvictionPlan& plan) {
     (one.kept == Kept::delivered ? counts.evicted_delivered
      : one.kept == Kept::held    ? counts.evicted_held
                                  : counts.evicted_undelivered) += block.records;
+    if (one.kept == Kept::undelivered && block.id < first_own) counts.evicted_backlog += block.records;
   }
   if (plan.rejected_bytes > 0) {
     auto evicted = evict_rejected(file.database, plan.rejected_bytes);
     if (!evicted) return std::move(evicted).error();
     counts.evicted_rejected = evicted->records;
   }
-  if (counts.evicted_undelivered > 0) {
+  // Without a consumer, what an earlier process has passed on is not known, nor what this one still passes on from memory.
+  if (counts.evicted_undelivered > 0 && !ring) {
     auto counted = add_to_meta(file.database, Meta::evicted_undelivered, counts.evicted_undelivered);
     if (!counted) return std::move(counted).error();
   }

@@ -54,6 +54,9 @@ struct Writer::State {
   Reserve reserve;
   RecentFile recent;
   PackedBlock packed, packed_held;
+  std::uint64_t first_own = 0;     // blocks with a lower number were there before this writer
+  std::uint64_t next_to_pass = 0;  // Writer::keep_from()
+  base::Monotonic opened_at = 0;
   std::uint64_t last_tied = 0;  // the highest group that `held_groups` names; 0: it is empty
   Report report;
   std::uint64_t inode = 0;
@@ -102,6 +105,7 @@ struct Writer::State {
   base::Result<Pages> count_pages();
   [[nodiscard]] Room room(std::uint64_t pages, bool grow) const;
   [[nodiscard]] base::Error no_room(Bound bound) const;
+  base::Result<Awaited> awaited();
   // Plans which blocks to evict so that `need` more pages fit, and `held_need` pages of a block of held records, which may be shed.
   // Error full: the plan is refused.
   base::Result<EvictionPlan> plan(std::uint64_t need, std::uint64_t held_need, base::Timestamp now, bool grow);

@@ -90,6 +90,7 @@ class Buffer : public pipeline::Stage {
       const spool::BlockPlace oldest{blocks->front().id, 0};
       if (acknowledged_.before() < oldest) acknowledged_.add_before(oldest);
     }
+    writer_->keep_from(acknowledged_.before().block);
     return {};
   }
 
@@ -223,7 +224,7 @@ class Buffer : public pipeline::Stage {
   // One held block.
   base::Result<void> copy_released(base::Monotonic from) {
     if (!releasing_) releasing_.emplace();
-    auto copied = writer_->release_next(*releasing_);
+    auto copied = writer().release_next(*releasing_);
     const base::Monotonic now = context_.clock->monotonic();
     if (!copied && (copied.error().code == base::Code::full || copied.error().code == base::Code::busy)) {
       context_.diagnostics->warn("release-full", fmt::format("{}; the release goes on later", copied.error().message));
@@ -279,8 +280,9 @@ class Buffer : public pipeline::Stage {
     count_evicted();
   }
 
-  // The writer counts evicted records that a consumer has not acknowledged. With no consumer the spool is a ring, and only the
-  // drain knows which records were evicted before it passed them on.
+  // The writer counts evicted records that a consumer has not acknowledged. With no consumer, only the drain knows which records
+  // were evicted before it passed them on, since some of those wait in its memory. It does not know the records from before the
+  // start, which the writer counts.
   void count_evicted() {
     const std::uint64_t missed = drain_ ? drain_->evicted() : 0;
     if (missed > std::max(evicted_by_writer_, missed_)) {
@@ -291,7 +293,7 @@ class Buffer : public pipeline::Stage {
                                              base::grouped(missed)));
     }
     missed_ = missed;
-    const std::uint64_t evicted = std::max(evicted_by_writer_, missed);
+    const std::uint64_t evicted = std::max(evicted_by_writer_, missed) + evicted_backlog_;
     lost_.add(evicted - evicted_.value());
     evicted_.reach(evicted);
   }
@@ -306,6 +308,12 @@ class Buffer : public pipeline::Stage {
       drain_ = *std::move(drain);
     }
     return drain_->error();
+  }
+
+  // The writer, which knows how far the drain has come.
+  spool::Writer& writer() {
+    if (drain_) writer_->keep_from(drain_->next_to_pass());
+    return *writer_;
   }
 
   [[nodiscard]] bool holds() const { return held_builder_ && !held_builder_->empty(); }
@@ -363,8 +371,8 @@ class Buffer : public pipeline::Stage {
     base::Monotonic from = 0;
     const auto store = [&] {
       from = context_.clock->monotonic();
-      return holds() ? writer_->append_with_held(builder_, *held_builder_, &keeper_, effort, held_effort_)
-                     : writer_->append(builder_, &keeper_, nullptr, effort);
+      return holds() ? writer().append_with_held(builder_, *held_builder_, &keeper_, effort, held_effort_)
+                     : writer().append(builder_, &keeper_, nullptr, effort);
     };
     auto appended = patiently(store, [] { return false; });
     if (!appended) return std::move(appended).error();
@@ -402,6 +410,12 @@ class Buffer : public pipeline::Stage {
     held_builder_->take(held_builder_->take());
   }
 
+  [[nodiscard]] base::Error not_taken(const base::Error& error) const {
+    return base::fail(error.code, "{}; {} not taken", error.message,
+                      base::count_of(builder_.records(), "record was", "records were"))
+        .with_hint(error.hint);
+  }
+
   // Calls `store` again until the spool has room, or until `spared` says that the records need not be stored any more.
   template <typename Store, typename Spared>
   auto patiently(const Store& store, const Spared& spared) -> decltype(store()) {
@@ -416,14 +430,17 @@ class Buffer : public pipeline::Stage {
       const base::Error& error = stored.error();
       if (error.code != base::Code::full && error.code != base::Code::busy) return stored;
       if (spared()) return typename std::remove_cvref_t<decltype(*stored)>{};
+      // Nobody makes room any more, and the chain ends.
+      if (error.code == base::Code::full && drain_ && drain_->ended()) {
+        if (auto trouble = drain_->error()) return *std::move(trouble);
+        return not_taken(error);
+      }
       waited = true;
       context_.diagnostics->warn("spool-full",
                                  error.message + "; waiting" + (error.hint.empty() ? "" : fmt::format(" ({})", error.hint)));
       const base::Monotonic now = context_.clock->monotonic();
       if (now >= context_.stop->deadline(now)) {
-        return base::fail(error.code, "{}; {} not taken", error.message,
-                          base::count_of(builder_.records(), "record was", "records were"))
-            .with_hint(error.hint);
+        return not_taken(error);
       }
       ::poll(nullptr, 0, static_cast<int>(wait / base::kMillisecond));
       wait = std::min(wait * 2, kFullPollMost);
@@ -469,7 +486,7 @@ class Buffer : public pipeline::Stage {
 
   base::Result<void> store_held(std::uint64_t number, std::uint64_t group) {
     const base::Monotonic from = context_.clock->monotonic();
-    auto appended = writer_->append_held(*held_builder_, number, group, held_effort_);
+    auto appended = writer().append_held(*held_builder_, number, group, held_effort_);
     note_commit(context_.clock->monotonic() - from);
     if (appended) {
       note(*appended);
@@ -515,7 +532,7 @@ class Buffer : public pipeline::Stage {
       return window_->read_acknowledgements(context_.clock->monotonic()) &&
              (window_->empty() || window_->oldest()->number != number);
     };
-    auto appended = patiently([&] { return writer_->append_handed(spilled_, handed, effort); }, acknowledged);
+    auto appended = patiently([&] { return writer().append_handed(spilled_, handed, effort); }, acknowledged);
     if (appended && !window_->empty() && window_->oldest()->number == number) {
       note(*appended);
       stored_.add(spilled_.records());
@@ -531,7 +548,7 @@ class Buffer : public pipeline::Stage {
   // Stores the positions of acknowledged blocks. On a full disk they wait: all that depends on them is how much is read again after
   // a power cut.
   base::Result<void> settle() {
-    auto appended = writer_->append_handed(spilled_, window_->settled());
+    auto appended = writer().append_handed(spilled_, window_->settled());
     if (appended) {
       window_->stored_settled();
       return {};
@@ -587,18 +604,18 @@ class Buffer : public pipeline::Stage {
           fmt::format("{} evicted from the spool '{}'",
                       base::count_of(appended.evicted_rejected, "rejected record was", "rejected records were"), spec_.spool.path));
     }
-    if (appended.evicted_undelivered == 0) return;
-    evicted_by_writer_ += appended.evicted_undelivered;
-    context_.diagnostics->warn("spool-evicted",
-                               fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
-                                           base::count_of(appended.evicted_undelivered, "undelivered record was evicted and is",
-                                                          "undelivered records were evicted and are"),
-                                           base::grouped(evicted_by_writer_)));
+    const std::uint64_t evicted = appended.ring ? appended.evicted_backlog : appended.evicted_undelivered;
+    if (evicted == 0) return;
+    (appended.ring ? evicted_backlog_ : evicted_by_writer_) += evicted;
+    context_.diagnostics->warn("spool-evicted", fmt::format("the spool '{}' is full: {} lost, {} since the start", spec_.spool.path,
+                                                            base::count_of(evicted, "undelivered record was evicted and is",
+                                                                           "undelivered records were evicted and are"),
+                                                            base::grouped(evicted_by_writer_ + evicted_backlog_)));
   }
 
   void maintain(base::Monotonic now) {
     spool::Appended evicted;
-    auto next = writer_->maintain(evicted);
+    auto next = writer().maintain(evicted);
     note(evicted);
     if (!next) {
       context_.diagnostics->warn("spool-maintain", next.error().message);
@@ -629,6 +646,7 @@ class Buffer : public pipeline::Stage {
   spool::BlockBuilder spilled_;                  // packs blocks of the window that are stored
   pipeline::Tally in_;
   std::uint64_t evicted_by_writer_ = 0, missed_ = 0;
+  std::uint64_t evicted_backlog_ = 0;    // undelivered records from before the start, while no consumer was registered
   std::uint64_t evicted_from_ring_ = 0;  // records, while no consumer was registered
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
@@ -662,7 +680,9 @@ base::Result<std::unique_ptr<spool::Writer>> open_writer(const BufferSpec& spec,
 
 }  // namespace
 
-base::Result<std::unique_ptr<pipeline::Stage>> make_buffer(const BufferSpec& spec, const pipeline::Context& context) {
+base::Result<std::unique_ptr<pipeline::Stage>> make_buffer(const BufferSpec& wanted, const pipeline::Context& context) {
+  BufferSpec spec = wanted;
+  if (!spec.store_only) spec.spool.forwards_to = spec.consumer;
   auto writer = open_writer(spec, context);
   if (!writer) return std::move(writer).error();
   auto keeper = (*writer)->load_keeper();

@@ -35,6 +35,7 @@ BufferDrain::BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::
       context_(context),
       newest_(spec_.stored),
       emitted_(spec_.acknowledged.before().block - 1),
+      passed_(emitted_),
       block_(context.metrics),
       records_out_(block_.counter(kRecordsOut)),
       bytes_out_(block_.counter(kBytesOut)),
@@ -67,6 +68,7 @@ void BufferDrain::await(std::uint64_t block, std::uint64_t records) {
 // The block is emitted next. The blocks between it and the one before have left the spool.
 void BufferDrain::passes(std::uint64_t block, std::uint64_t records, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
+  emitted_ = block;
   const Awaited::Taken taken = awaited_.take(block);
   waiting_records_.set(waiting_records_.value() - taken.records - taken.skipped);
   evicted_.add(taken.skipped);
@@ -78,6 +80,7 @@ void BufferDrain::passes(std::uint64_t block, std::uint64_t records, std::uint64
 // The same for a block that cannot be emitted either.
 void BufferDrain::passes_nothing(std::uint64_t block, metrics::Counter& why) {
   const std::lock_guard lock(mutex_);
+  emitted_ = block;
   const Awaited::Taken taken = awaited_.take(block);
   waiting_records_.set(waiting_records_.value() - taken.records - taken.skipped);
   evicted_.add(taken.skipped);
@@ -196,7 +199,6 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
   if (blocks->empty() || blocks->front().id > target) {
     // Evicted before it was passed on. The writer has counted and reported it.
     passes_nothing(target, evicted_);
-    emitted_ = target;
     return true;
   }
   const std::uint64_t block = blocks->front().id;
@@ -205,11 +207,9 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
   if (!loaded && loaded.error().code == base::Code::corrupt) {
     lost_.add(delivery::leave_out_block(spec_.spool_path, blocks->front(), loaded.error(), *context_.clock, *context_.diagnostics));
     passes_nothing(block, damaged_);
-    emitted_ = block;
     return true;
   }
   if (!loaded) return std::move(loaded).error();
-  emitted_ = block;
   if (!*loaded) {
     passes_nothing(block, evicted_);
     return true;
@@ -264,7 +264,6 @@ base::Result<bool> BufferDrain::emit_next(std::unique_lock<std::mutex>& lock) {
   batch.records.clear();
   batch.clear();
   lock.lock();
-  emitted_ = next.block;
   waiting_bytes_ -= next.bytes;
   if (next.shared != nullptr) {
     next.shared.reset();
@@ -289,6 +288,7 @@ base::Result<void> BufferDrain::drain() {
     if (emitted_ < newest_) {
       auto more = emit_next(lock);
       if (!more) return std::move(more).error();
+      if (*more) passed_ = emitted_;
       continue;
     }
     if (flush_by_ && !flushed_) {

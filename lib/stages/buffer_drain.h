@@ -48,6 +48,16 @@ class BufferDrain {
     const std::lock_guard lock(mutex_);
     return emitted_ >= newest_ && waiting_.empty();
   }
+  // The first block that may not have been passed on. All blocks before it were passed on, or had left the spool.
+  [[nodiscard]] std::uint64_t next_to_pass() {
+    const std::lock_guard lock(mutex_);
+    return passed_ + 1;
+  }
+  // The thread has ended: it passes on nothing more.
+  [[nodiscard]] bool ended() {
+    const std::lock_guard lock(mutex_);
+    return ended_;
+  }
   // The outlet returned done: it wants no more.
   [[nodiscard]] bool done();
   // The outlet's final error.
@@ -114,7 +124,8 @@ class BufferDrain {
   std::deque<record::Batch> spare_;
   std::uint64_t waiting_bytes_ = 0;
   std::uint64_t newest_;   // the newest block that was stored or passed
-  std::uint64_t emitted_;  // the newest block that was emitted
+  std::uint64_t emitted_;  // the newest block that was emitted, or is being emitted
+  std::uint64_t passed_;   // the newest block that the outlet has taken whole; it follows emitted_
   bool finishing_ = false, ended_ = false, done_ = false;
   base::Monotonic finish_by_ = base::kNever;
   std::optional<base::Monotonic> flush_by_;

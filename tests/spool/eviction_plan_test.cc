@@ -282,6 +282,56 @@ TEST(EvictionPlan, ABlockIsHeldWhileItsHeldRecordsAreYoung) {
   EXPECT_EQ(kept({5, kNow, 0, 10, 10}, 5, kHour, kNow), Kept::held) << "nobody waits for it";
 }
 
+TEST(DeliveredBelow, IsTheLowestPlaceOfWhoeverWaits) {
+  struct {
+    const char* name;
+    std::optional<std::uint64_t> lowest_consumer, next_to_pass;
+    std::uint64_t expected;
+  } cases[] = {
+      {"a ring of all blocks", {}, {}, kAll}, {"consumers alone", 7, {}, 7},           {"a ring of what was passed on", {}, 4, 4},
+      {"nothing was passed on", {}, 0, 0},    {"another consumer is behind", 3, 5, 3}, {"another consumer is ahead", 9, 5, 5},
+  };
+  for (const auto& c : cases) EXPECT_EQ(delivered_below({c.lowest_consumer, c.next_to_pass}), c.expected) << c.name;
+}
+
+// A chain begins: blocks 1 and 2 are passed on, 3 is not, 4 was stored now, and no consumer is registered.
+TEST(EvictionPlan, WithoutAConsumerWhatWasNotPassedOnIsUndelivered) {
+  struct {
+    const char* name;
+    const char* blocks;
+    std::uint64_t next_to_pass, used, need;
+    base::Duration retain;
+    bool drop;
+    const char* expected;
+  } cases[] = {
+      {"by age", "dddd", 3, 40, 0, 0, false, "1 delivered age, 2 delivered age"},
+      {"by age, nothing was passed on", "dddd", 1, 40, 0, 0, false, ""},
+      {"by age, all was passed on", "dddd", 5, 40, 0, 0, false, "1 delivered age, 2 delivered age, 3 delivered age"},
+      {"room of those that were passed on", "dddd", 3, 1000, 10, 100 * kHour, false, "1 delivered room, 2 delivered room"},
+      {"room, waits for the drain", "dddd", 1, 1000, 10, 100 * kHour, false, "refused"},
+      {"room, drops what was not passed on last", "dddd", 2, 1000, 20, 100 * kHour, true, "1 delivered room, 2 undelivered room"},
+      {"held blocks are not passed on and nobody waits for them", "HdHd", 2, 1000, 15, 100 * kHour, false,
+       "1 held room, 3 held room"},
+      {"released beside held, not passed on", "hhdd", 2, 40, 0, 0, false, ""},
+      {"a block over the limit is taken when all was passed on", "d", 2, 10, 2000, 0, false, ""},
+  };
+  for (const auto& c : cases) {
+    const EvictionLimits limits{
+        .retain = c.retain, .hold = 100 * kHour, .drop_undelivered = c.drop, .room = {1000 * kPage, Bound::size}};
+    const SpoolUse use{.used = c.used, .need = c.need, .delivered_below = delivered_below({.next_to_pass = c.next_to_pass})};
+    EXPECT_EQ(text_of(plan_evictions(blocks_of(c.blocks), limits, use, kNow)), c.expected) << c.name;
+  }
+}
+
+TEST(RetainFor, TheStageBehindHasTimeToRegister) {
+  const Awaited drain{.next_to_pass = 9}, registered{.lowest_consumer = 1};
+  EXPECT_GT(retain_for(drain, 0, 0), 1000 * kHour);
+  EXPECT_GT(retain_for(drain, 0, kTimeToRegister - 1), 1000 * kHour);
+  EXPECT_EQ(retain_for(drain, 0, kTimeToRegister), 0);
+  EXPECT_EQ(retain_for(registered, 5, 0), 5);
+  EXPECT_EQ(retain_for({}, 5, 0), 5) << "nobody is behind, as with --store";
+}
+
 TEST(AllowedRoom, Says) {
   const std::uint64_t mib = 1 << 20;
   const RoomFacts facts{.max_size = 1024 * mib, .max_log = 32 * mib, .pages = 256 * 100, .min_free = 15, .floor = 16 * mib};

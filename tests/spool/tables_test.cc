@@ -117,6 +117,8 @@ TEST_F(TablesTest, AConsumerComesBackWithItsPlaces) {
   EXPECT_EQ((*row)->updated, 6);
   EXPECT_EQ(*consumer_names(database_), (std::vector<std::string>{"audit", "main"}));
   EXPECT_EQ(*lowest_consumer_block(database_), 1U);
+  EXPECT_TRUE(*is_consumer(database_, "main"));
+  EXPECT_FALSE(*is_consumer(database_, "mai"));
 
   ASSERT_TRUE(update_consumer(database_, "audit", "{c=\"d\"}", PlaceSet({8, 0}), 70));
   const auto all = read_consumers(database_);

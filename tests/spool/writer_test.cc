@@ -132,6 +132,77 @@ TEST_F(WriterTest, WithNoConsumerItIsARing) {
   EXPECT_EQ(evicted + contents().size(), 60U);
 }
 
+TEST_F(WriterTest, WhatWasNotPassedOnStandsForAConsumerThatIsNotRegistered) {
+  WriterOptions small = options();
+  small.max_size = 4 << 20;
+  small.forwards_to = "main";
+  const auto writer = open(small);
+  BlockBuilder builder;
+  unsigned taken = 0;
+  const auto fill_up = [&] {
+    for (;; ++taken) {
+      ASSERT_LT(taken, 100U);
+      builder.take();
+      fill(builder, {{noise(300'000, taken)}});
+      auto appended = writer->append(builder, nullptr);
+      if (!appended) {
+        EXPECT_EQ(appended.error().code, Code::full);
+        return;
+      }
+      EXPECT_TRUE(appended->ring);
+      EXPECT_EQ(appended->evicted_undelivered, 0U);
+    }
+  };
+  fill_up();
+  const unsigned full = taken;
+  EXPECT_EQ(contents().size(), full) << "nothing was passed on";
+  writer->keep_from(4);
+  fill_up();
+  EXPECT_EQ(taken - full, 3U) << "blocks 1 to 3 were passed on";
+  // Another consumer, which has everything, does not stand for the one that is missing.
+  {
+    const auto other = consumer("other");
+    acknowledge_before(*other, 1000, 0);
+    ASSERT_TRUE(other->commit());
+  }
+  EXPECT_FALSE(writer->append(builder, nullptr));
+  // From here on its own place counts.
+  const auto main = consumer();
+  writer->keep_from(1000);
+  EXPECT_FALSE(writer->append(builder, nullptr));
+  acknowledge_before(*main, 6, 0);
+  ASSERT_TRUE(main->commit());
+  EXPECT_TRUE(writer->append(builder, nullptr));
+}
+
+TEST_F(WriterTest, WhatWasThereBeforeAndIsEvictedUndeliveredIsCountedApart) {
+  WriterOptions small = options();
+  small.max_size = 4 << 20;
+  small.on_full = OnFull::drop_oldest;
+  small.forwards_to = "main";
+  {
+    const auto writer = open(small);
+    std::uint64_t own = 0;
+    for (unsigned i = 0; i < 30; ++i) {
+      const Appended appended = append(*writer, {{noise(300'000, i)}});
+      own += appended.evicted_undelivered;
+      EXPECT_EQ(appended.evicted_backlog, 0U);
+    }
+    EXPECT_GT(own, 10U);
+  }
+  const std::size_t before = contents().size();
+  const auto writer = open(small);
+  std::uint64_t backlog = 0, all = 0;
+  for (unsigned i = 0; i < 30; ++i) {
+    const Appended appended = append(*writer, {{noise(300'000, i)}});
+    backlog += appended.evicted_backlog;
+    all += appended.evicted_undelivered;
+  }
+  EXPECT_EQ(backlog, before);
+  EXPECT_GT(all, backlog);
+  EXPECT_EQ(read_status(path())->evicted_undelivered, 0U) << "nobody knows what was passed on from memory";
+}
+
 TEST_F(WriterTest, DeliveredGoFirstThenHeld) {
   WriterOptions small = options();
   small.max_size = 4 << 20;

@@ -501,6 +501,147 @@ TEST_F(BufferTest, WhatIsEvictedBeforeItsTurnIsInTheBooks) {
   EXPECT_EQ(life.counters.in_flight, 0U);
 }
 
+// The gate opens when the buffer has said that it waits.
+std::thread opens_when_full(Gate& gate, test::RememberingDiagnostics& diagnostics) {
+  return std::thread([&] {
+    while (diagnostics.said().empty()) std::this_thread::yield();
+    gate.set(true);
+  });
+}
+
+// As a chain begins: the stage behind has registered no consumer, or never will.
+TEST_F(BufferTest, WithoutAConsumerAFullSpoolWaitsUntilItsRecordsArePassedOn) {
+  for (const bool spill : {false, true}) {
+    SCOPED_TRACE(spill);
+    std::filesystem::remove(this->spec().spool.path);
+    test::TestContext test;
+    auto spec = this->spec();
+    spec.spill = spill;
+    spec.spill_limits.memory = 200'000;
+    spec.spill_limits.patience = spec.spill_limits.end_wait = 0;
+    spec.spool.max_size = 4 << 20;
+    spec.memory = 1;
+    spec.group_bytes = 100'000;
+    Life life(spec, test);
+    life.gate->set(false);
+    std::thread helper = opens_when_full(*life.gate, test.diagnostics);
+    for (int i = 0; i < 150; ++i) ASSERT_TRUE(life.take({noise(i)}));
+    helper.join();
+    life.finish();
+    EXPECT_EQ(life.collector.lines().size(), 150U);
+    EXPECT_EQ(life.counters.lost, 0U);
+    EXPECT_EQ(life.counters.dropped["evicted"], 0U);
+    const Lines said = test.diagnostics.said();
+    EXPECT_NE(said.front().find("reached its limit"), std::string::npos) << said.front();
+    EXPECT_LT(spool::read_status(spec.spool.path)->records, 100U) << "still a ring of what was passed on";
+  }
+}
+
+TEST_F(BufferTest, WithoutAConsumerRecordsOutliveRetainUntilTheyArePassedOn) {
+  auto spec = this->spec();
+  spec.spool.retain = 0;
+  spec.group_bytes = 1;
+  spec.memory = 1;
+  Life life(spec, test_);
+  life.gate->set(false);
+  const auto stored = [&] { return spool::read_status(spec.spool.path)->blocks; };
+  for (int i = 1; i <= 5; ++i) ASSERT_TRUE(life.take({line(i)}));
+  test_.clock.advance(base::kHour);
+  life.nudge();
+  EXPECT_EQ(stored(), 5U) << "nothing was passed on";
+  life.gate->set(true);
+  life.flush();
+  test_.clock.advance(base::kHour);
+  life.nudge();
+  EXPECT_EQ(stored(), 1U) << "the newest stays";
+  // Acknowledgements for what has gone do no harm.
+  acknowledge(3, 0);
+  ASSERT_TRUE(life.take({line(6)}));
+  life.finish();
+  EXPECT_EQ(brief(life.collector.lines()), (Lines{"1", "2", "3", "4", "5", "6"}));
+  EXPECT_EQ(life.counters.lost, 0U);
+  EXPECT_EQ(test_.diagnostics.said(), Lines{});
+  EXPECT_EQ(stored(), 2U) << "the consumer has not acknowledged these";
+}
+
+TEST_F(BufferTest, TheStageBehindHasTimeToRegisterBeforeRecordsGoForTheirAge) {
+  auto spec = this->spec();
+  spec.spool.retain = 0;
+  spec.group_bytes = 1;
+  Life life(spec, test_);
+  for (int i = 1; i <= 5; ++i) ASSERT_TRUE(life.take({line(i)}));
+  life.flush();
+  test_.clock.advance(30 * base::kSecond);
+  life.nudge();
+  EXPECT_EQ(spool::read_status(spec.spool.path)->blocks, 5U) << "passed on, and perhaps still in the pipe";
+  acknowledge(4, 0);
+  test_.clock.advance(10 * base::kSecond);
+  life.nudge();
+  EXPECT_EQ(spool::read_status(spec.spool.path)->blocks, 2U) << "now its place counts, at once";
+  life.finish();
+}
+
+TEST_F(BufferTest, WithoutAConsumerTheNextStartPassesEverythingOnFirst) {
+  auto spec = this->spec();
+  spec.spool.max_size = 4 << 20;
+  spec.group_bytes = 100'000;
+  std::size_t before = 0;
+  {
+    BufferSpec store = spec;
+    store.store_only = true;
+    Life life(store, test_);
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(life.take({noise(i)}));
+    life.finish();
+    before = spool::read_status(spec.spool.path)->records;
+    EXPECT_LT(before, 100U) << "a ring of all records";
+  }
+  Life life(spec, test_);
+  life.gate->set(false);
+  std::thread helper = opens_when_full(*life.gate, test_.diagnostics);
+  for (int i = 100; i < 150; ++i) ASSERT_TRUE(life.take({noise(i)}));
+  helper.join();
+  life.finish();
+  EXPECT_EQ(life.collector.lines().size(), before + 50);
+  EXPECT_EQ(life.counters.lost, 0U);
+}
+
+TEST_F(BufferTest, WhatIsEvictedOfAnEarlierRunBeforeItIsPassedOnIsReported) {
+  auto spec = this->spec();
+  spec.spool.max_size = 4 << 20;
+  spec.spool.on_full = spool::OnFull::drop_oldest;
+  spec.group_bytes = 100'000;
+  {
+    BufferSpec store = spec;
+    store.store_only = true;
+    Life life(store, test_);
+    for (int i = 0; i < 30; ++i) ASSERT_TRUE(life.take({noise(i)}));
+    life.finish();
+  }
+  spec.memory = 1;
+  Life life(spec, test_);
+  life.gate->set(false);
+  for (int i = 100; i < 200; ++i) ASSERT_TRUE(life.take({noise(i)}));
+  life.finish();
+  EXPECT_EQ(life.counters.lost, life.counters.dropped["evicted"] + 30);
+}
+
+TEST_F(BufferTest, AFullSpoolIsNotWaitedForWhenNobodyTakesItsRecordsAnyMore) {
+  auto spec = this->spec();
+  spec.spool.max_size = 4 << 20;
+  spec.group_bytes = 100'000;
+  Life life(spec, test_);
+  life.collector.limit = 1;
+  life.gate->set(false);
+  std::thread helper = opens_when_full(*life.gate, test_.diagnostics);
+  base::Result<pipeline::Flow> flow = pipeline::Flow::more;
+  for (int i = 0; i < 150 && flow; ++i) flow = life.take({noise(i)});
+  helper.join();
+  ASSERT_FALSE(flow);
+  EXPECT_EQ(flow.error().code, base::Code::full);
+  EXPECT_NE(flow.error().message.find("not taken"), std::string::npos) << flow.error().message;
+  EXPECT_FALSE(life.stage->finish(*life.outlet, base::kNever)) << "nor at the end";
+}
+
 TEST_F(BufferTest, AFullSpoolGivesUpHeldRecordsAndCollectionGoesOn) {
   auto spec = this->spec();
   spec.spool.max_size = 4 << 20;

@@ -67,6 +67,12 @@ base::Result<std::vector<std::string>> consumer_names(sqlite::Database& database
   return names;
 }
 
+base::Result<bool> is_consumer(sqlite::Database& database, std::string_view name) {
+  auto statement = database.query("SELECT 1 FROM consumers WHERE name = ?");
+  if (!statement) return std::move(statement).error();
+  return (*statement)->bind_text(1, name).step();
+}
+
 base::Result<std::optional<std::uint64_t>> lowest_consumer_block(sqlite::Database& database) {
   auto statement = database.query("SELECT min(block) FROM consumers");
   if (!statement) return std::move(statement).error();

@@ -27,6 +27,7 @@ struct ConsumerRow {
 base::Result<std::vector<ConsumerRow>> read_consumers(sqlite::Database& database);
 base::Result<std::optional<ConsumerRow>> read_consumer(sqlite::Database& database, std::string_view name);
 base::Result<std::vector<std::string>> consumer_names(sqlite::Database& database);
+base::Result<bool> is_consumer(sqlite::Database& database, std::string_view name);
 // The number below which every consumer has acknowledged all blocks; nullopt when there is no consumer.
 base::Result<std::optional<std::uint64_t>> lowest_consumer_block(sqlite::Database& database);
 
