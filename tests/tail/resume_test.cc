@@ -461,7 +461,7 @@ TEST_F(Resume, WhatWasToldToBeGoneIsNotToldAgain) {
   ASSERT_EQ(got.size(), 3U);
   EXPECT_TRUE(got[2].ends_with(" gone>")) << got[2];
   EXPECT_EQ(stats.gaps, 1U);
-  EXPECT_TRUE(go_on({{stored}, {1, LogReader::kToldLost}, {}}, false).empty());
+  EXPECT_TRUE(go_on({{stored}, {1, LogReader::kReportedLost}, {}}, false).empty());
   EXPECT_EQ(stats.gaps, 1U);
 }
 
@@ -531,7 +531,7 @@ TEST_F(Restarts, AFileThatWasCutGoesOnAtItsEndWithOneGapWhereverTheChainIsKilled
     dir.write("0.log", cri("last"), true);
     for (const std::string& line : run()) got.push_back(line);
     const std::string gap = fmt::format(
-        "weir: what {} held from byte {} on is lost: the file is shorter than what was read of it, as after a loss of power",
+        "weir: the content of {} from byte {} on is lost: the file is shorter than what was read of it, as after a loss of power",
         dir / "0.log", kept.size());
     EXPECT_EQ(got, (Lines{"a", gap, "c", "next", "last"}));  // "a": the line that was open, as far as it is there
   }
