@@ -26,7 +26,7 @@ constexpr const char* kSettings = "PRAGMA cache_size = -512; PRAGMA temp_store =
 base::Result<std::uint64_t> read_id(sqlite::Database& database) {
   const auto id = read_meta(database, Meta::spool);
   if (!id) return id.error();
-  if (*id == 0) return base::fail(base::Code::corrupt, "cannot use '{}': its identity is gone", database.path());
+  if (*id == 0) return base::fail(base::Code::corrupt, "cannot use '{}': its identity is missing", database.path());
   return static_cast<std::uint64_t>(*id);
 }
 

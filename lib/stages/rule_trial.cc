@@ -156,8 +156,7 @@ std::string TrialReport::to_text() const {
     append_samples(out, rule.count.samples);
   }
   if (!compared) return out;
-  out +=
-      changes.empty() ? "\nno record gets another verdict than from the old rules\n" : "\nother verdicts than from the old rules\n";
+  out += changes.empty() ? "\nthe old rules do the same with every record\n" : "\nrecords that the old rules treat differently\n";
   for (const auto& [change, count] : changes) {
     out += fmt::format("  {:<42} {}\n", fmt::format("{} -> {}", word_of(change.first), word_of(change.second)),
                        of_all(count.records, count.bytes, *this));

@@ -57,7 +57,7 @@ class Names(SpoolCase):
                 os.link(self.spool, other)
                 code, _, errors = run("buffer", "--store", other)
                 self.assertEqual(code, 4, errors)
-                self.assertIn("in use by another name", errors)
+                self.assertIn("in use under another name", errors)
                 self.assertIn("find / -samefile", errors)
                 for command in (["replay", other], ["query", "--spool", other, "{}"], ["spool", "status", other], ["spool", "check", other],
                                 ["spool", "copy", other, self.dir / "copy.db"], ["spool", "compact", other],
@@ -234,7 +234,7 @@ class Copies(SpoolCase):
                 self.assertTrue(chain.running(), chain.errors())
                 chain.stop()
                 code, _, errors = run("spool", "copy", self.spool, copy)
-                self.assertEqual((code, "something stands there already" in errors), (2, True), errors)
+                self.assertEqual((code, "that file exists already" in errors), (2, True), errors)
                 self.assertEqual([p.name for p in self.dir.iterdir() if "partial" in p.name], [])
 
 
