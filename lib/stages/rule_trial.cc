@@ -140,7 +140,7 @@ std::string TrialReport::to_text() const {
   out += ", " + record::print_size(bytes);
   if (records > 0) out += fmt::format(", from {} to {}", record::to_rfc3339(oldest), record::to_rfc3339(newest));
   out += '\n';
-  out += fmt::format("\n{:<44} {:>14} {:>8}  {:>10} {:>8}\n", "what becomes of them", "records", "", "bytes", "");
+  out += fmt::format("\n{:<44} {:>14} {:>8}  {:>10} {:>8}\n", "decision", "records", "", "bytes", "");
   for (std::size_t i = 0; i < kVerdicts; ++i) {
     if (verdicts[i].records == 0) continue;
     out += fmt::format("  {:<42} {}\n", word_of(static_cast<Verdict>(i)), of_all(verdicts[i].records, verdicts[i].bytes, *this));
