@@ -120,7 +120,7 @@ class JsonlSource : public Source, private base::Feed {
 
   enum class Ready : std::uint8_t {
     input,
-    leave,  // told to leave at once, or nobody reads what comes out
+    leave,  // asked to leave at once, or nobody reads what comes out
   };
 
   // Waits for input and nudges meanwhile.

@@ -176,7 +176,7 @@ Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base
   for (const char* suffix : {"", "-wal"}) {
     if (is_there(to + suffix)) return taken(to + suffix);
   }
-  // One copy at a time to one place; what a killed one left is begun anew.
+  // One copy at a time to one place; what a killed copy left is started again.
   const std::string partial = to + "-partial";
   const std::string lock_path = partial + "-lock";
   const auto clean = [&] {

@@ -131,7 +131,7 @@ class Salvage {
   void take_meta(const RawRow& row) {
     if (!row.is_of({Kind::bytes, Kind::integer})) return;
     if (row.values[0].bytes == name_of(Meta::spool) && row.values[1].integer == 0) return;
-    if (row.values[0].bytes == name_of(Meta::rejected_bytes)) return;  // counted anew
+    if (row.values[0].bytes == name_of(Meta::rejected_bytes)) return;  // counted again
     if (row.values[0].bytes == name_of(Meta::positions_checksum)) {
       positions_checksum_ = static_cast<std::uint64_t>(row.values[1].integer);
       return;

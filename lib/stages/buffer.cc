@@ -51,7 +51,7 @@ constexpr auto kEvicted =
 constexpr auto kLost =
     metrics::counter("weir_buffer_lost_records_total", "records", "Records that nobody will deliver any more.", Account::lost);
 
-constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
+constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block again
 constexpr base::Duration kFullPollMost = base::kSecond;
 constexpr base::Duration kRush = 500 * base::kMillisecond;  // held records that fill a block so soon come out of a backlog
 constexpr int kAskAgain = 5;                                // ms between two checks for acknowledgements while the window is full

@@ -6,7 +6,7 @@
 // name.
 //
 // Who writes on to a file when its log is done with it (mv app.log other.log, and the writer goes on) sets it free: its alias
-// becomes a log, which begins where reading ended. The positions of a log tell of its last few finished files only, so an older
+// becomes a log, which begins where reading ended. The positions of a log name only its last few finished files, so an older
 // one that has such a name is set free, too: then it has a position of its own.
 //
 // After a restart nothing is known but positions. A file that they call another log's is a `claim`, settled when all folders were
