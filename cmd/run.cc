@@ -61,7 +61,8 @@ class Run : public cli::Invocation {
         if (auto before = make(*kept, start)) {
           context.diagnostics->report(std::move(set).error());
           context.diagnostics->say(
-              fmt::format("the pipelines that ran last are used until this is fixed: '{}'", base::escape_control(kept->name())));
+              fmt::format("the pipelines that ran last are used until the mistake is corrected; they are in '{}'",
+                          base::escape_control(kept->name())));
           set = std::move(before);
         }
       }

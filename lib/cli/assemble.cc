@@ -59,7 +59,9 @@ Result<void> check_chain(std::span<const Link> links) {
         if (!last) return nothing_behind(link);
         break;
       case Role::action:
-        return cannot_stand(link, "is not a stage of a pipeline", "the stages are listed by weir --help");
+        if (link.parsed.command->role == Role::action)
+          return cannot_stand(link, "is not a stage of a pipeline", "the stages are listed by weir --help");
+        return cannot_stand(link, "passes no records on with these options", "call it by itself, outside of a pipeline");
       case Role::stage:
         break;
     }

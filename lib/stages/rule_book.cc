@@ -111,7 +111,7 @@ Result<std::unique_ptr<RuleBook>> RuleBook::open(const RuleBookSpec& spec, const
   ++book->failures_;
   book->failure_ = text.error().message;
   context.diagnostics->report(std::move(text).error());
-  context.diagnostics->say(fmt::format("the rules that ran last are used until this is fixed: '{}'", kept));
+  context.diagnostics->say(fmt::format("the rules that ran last are used until the mistake is corrected; they are in '{}'", kept));
   return book;
 }
 

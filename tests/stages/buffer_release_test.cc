@@ -227,7 +227,7 @@ TEST_F(BufferReleaseTest, ABadMarkerIsSaidAndHarmsNothing) {
 
 TEST_F(BufferReleaseTest, WithSpillAsWell) {
   spec_.spill = true;
-  spec_.spill_limits.last_word = 0;
+  spec_.spill_limits.end_wait = 0;
   begin();
   take({line(1, true), line(2, false)});
   flush();
