@@ -188,7 +188,7 @@ stored for 30 s. Buffer reports and counts the held records that it has not stor
 Held records are not forwarded until somebody releases them: with `weir replay --held --release`, or by
 a `release` rule. Buffer then copies one block of them after the other, at most --release-rate a second, and only while
 it has forwarded all other records. A rule takes effect after a random time up to --release-jitter, because all nodes
-get it at once; when the rule goes, what was not copied yet stays held. See weir-replay(1).
+get it at once; when the rule is removed, records that are not copied yet stay held. See weir-replay(1).
 
 # Refused records
 Records that Loki refuses for good are kept for `weir replay --rejected`. Those refused for their time stay in their

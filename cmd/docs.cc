@@ -115,7 +115,7 @@ class Docs : public cli::Invocation {
       names.push_back(again ? page.file.substr(page.file.find('-') + 1) : page.name);
     }
     std::string hint = base::suggestion(target_, names, "");
-    if (hint.empty()) hint = fmt::format("there are {}; --dir DIR writes all of them into a folder", fmt::join(names, ", "));
+    if (hint.empty()) hint = fmt::format("the pages are {}; --dir DIR writes all of them into a folder", fmt::join(names, ", "));
     return base::fail(Code::usage, "there is no manual page '{}'", base::escape_control(target_)).with_hint(hint);
   }
 

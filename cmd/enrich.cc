@@ -125,7 +125,7 @@ const cli::Command enrich_command = {
     .description =
         "Reads records on standard input, adds what people query by, and passes them on. It sets the labels "
         "`service_name`, `namespace`, `pod` and `container` where they are missing and can be known. Options add further "
-        "labels, the level and the tenant. A record that nothing is added to passes unchanged.",
+        "labels, the level and the tenant. A record that gets nothing new passes unchanged.",
     .manual = kManual,
     .usual = {"--label", "--label-from-env", "--keep-labels", "--level", "--tenant-from", "--kubernetes", "--no-service-name",
               "--output"},

@@ -16,7 +16,7 @@ class Filter : public cli::Invocation {
     app.add_option("--drop", spec_.drop, "drop records that match (repeatable)")->type_name("LOGQL");
     app.add_option("--rules", spec_.rules.files, "apply the rules of this file, and read it again when it changes (repeatable)")
         ->type_name("FILE");
-    app.add_flag("--explain", spec_.explain, "drop nothing; say in the metadata weir_rule what would become of each record");
+    app.add_flag("--explain", spec_.explain, "drop nothing; the metadata weir_rule says what the rules would do with each record");
     cli::declare_output(app, output_);
   }
 
@@ -61,22 +61,25 @@ constexpr std::string_view kManual =
 and label filters on strings, numbers, durations and bytes. The exit code is 0 also when no record passed.
 
 # Errors in a record
-A --drop expression fails on a record when it sets `__error__`: the line is no JSON, a value is no number. Filter keeps
-such a record, unless the expression asks for `__error__` itself.
+A --drop expression fails on a record when it sets `__error__`: the line is not JSON, a value is not a number. Filter
+keeps such a record, unless the expression asks for `__error__` itself.
 
 # Limits
 `line_format`, `label_format` and nested fields of JSON may make up to 32 MiB of text of one record. More is an error of
 the record, as above. Loki has no such limit.
 
 # Rules
-`--rules FILE` applies the rules of FILE to what has passed LOGQL and --drop; weir-rules(5) describes them. Several files are
-one text, in the order of the options. A changed file takes effect within a second: at once when it was replaced by a rename or
-by a symbolic link, as the kubelet does with a ConfigMap, and when it has not changed for half a second when it was written in
-place. SIGHUP asks for it as well, where it does not end the chain. Each batch of records is judged by one set of rules.
+`--rules FILE` applies the rules of FILE to the records that have passed LOGQL and --drop; weir-rules(5) describes them.
+Several files are read as one text, in the order of the options.
 
-A changed file with a mistake, an empty one, or one that is missing changes nothing: the rules before stay in use, and weir
-reports it once. A start with such a file ends with 2. In `weir run`, in a chain that keeps positions, the start uses the
-rules that ran last, which lie beside the spool, and reports the mistake; `run --strict` ends instead.
+A changed file takes effect within a second. A file that is replaced by a rename or by a symbolic link, as the kubelet
+does with a ConfigMap, takes effect at once. A file that is edited in place takes effect when it has not changed for
+half a second. In a chain that SIGHUP does not end, SIGHUP also reads the files again. One set of rules judges each
+batch of records.
+
+When a changed file has a mistake, is empty or is missing, the rules from before stay in use, and weir reports it once.
+A start with such a file exits with 2. But a chain of `weir run` that keeps positions then starts with the rules that
+ran last, which it keeps beside the spool, and reports the mistake. `run --strict` exits with 2 there, too.
 
 # Gaps
 A record that reports a gap in a log file always passes.)";
@@ -88,8 +91,8 @@ const cli::Command filter_command = {
     .summary = "pass the records that match LogQL",
     .description =
         "Reads records on standard input and passes those that match every LOGQL and no --drop expression. An expression "
-        "is a log query as in Loki; the stream selector may be left out. Records pass unchanged, but for what the rules of "
-        "`--rules FILE` say, which are read again when the file changes.",
+        "is a log query as in Loki; the stream selector may be left out. Records pass unchanged, except where a rule of `--rules "
+        "FILE` changes them. Filter reads FILE again when it changes.",
     .manual = kManual,
     .usual = {"--drop", "--rules", "--explain", "--output", "--color", "--strict"},
     .role = cli::Role::stage,

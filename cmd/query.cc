@@ -62,7 +62,8 @@ class Query : public cli::Invocation {
     if (auto ok = cli::check(time_); !ok) return ok;
     if (spool_.empty() && question->what == What::records && question->logql.empty()) {
       return fail(Code::usage, "cannot ask Loki for everything")
-          .with_hint("give a stream selector such as '{namespace=\"shop\"}', or -n, -p or -c; only a spool is read without");
+          .with_hint(
+              "give a stream selector such as '{namespace=\"shop\"}', or -n, -p or -c; only a query of a spool may leave it out");
     }
     return {};
   }
@@ -185,17 +186,17 @@ class Query : public cli::Invocation {
 };
 
 constexpr std::string_view kManual = R"(# Output
-Text is, for each record: its local time, its pod and container, the line, and the labels in which the records differ.
-Labels that all records share are shown once, on standard error. Into a pipe query also writes text. In text and raw it
+Text shows for each record its local time, its pod and container, the line, and the labels in which the records differ.
+Labels that all records share are shown once, on standard error. Query writes text into a pipe, too. In text and raw it
 shows the newest 1000 records, and standard error says when there are more.
 
 `-o jsonl` gives all records as JSON lines. It keeps stream labels, structured metadata and parsed labels apart, and can
 be piped into `weir push`.
 
 # From Loki
-Query reads everything page by page. It misses no record and shows none twice, also where thousands share one timestamp.
-`--from` is inclusive and `--to` exclusive; both are fixed when the command starts. Loki answers a metric query over the
-same time, with a point every `--step`.
+Query reads the whole answer page by page. It misses no record and shows none twice, also where thousands share one
+timestamp. `--from` is inclusive and `--to` exclusive; both are fixed when the command starts. Loki answers a metric
+query over the same time, with a point every `--step`.
 
 # From a spool
 With `--spool`, or when WEIR_SPOOL names a spool and neither --addr nor LOKI_ADDR names a Loki, query reads the records

@@ -31,13 +31,10 @@ class Replay : public cli::Invocation {
     cli::declare_time(app, time_, "");
     cli::declare_selection(app, selection_);
     app.add_flag("--undelivered", spec_.undelivered, "only records that a consumer has not acknowledged");
-    app.add_flag("--held", spec_.held, "only records that are held by rules");
-    app.add_flag("--release", release_,
-                 "with --held: do not print the records, but have them delivered, by the chain that writes the spool");
-    app.add_option(
-           "--release-id", release_id_,
-           "the name of the release; a release with a name that the spool knows is not done again (default: one that is made "
-           "from the time)")
+    app.add_flag("--held", spec_.held, "only records that rules hold");
+    app.add_flag("--release", release_, "with --held: do not print the records; the chain that writes the spool delivers them");
+    app.add_option("--release-id", release_id_,
+                   "name of the release; the spool ignores a second release of the same name (default: a name made from the time)")
         ->type_name("ID");
     app.add_flag("--rejected", spec_.rejected, "only records that Loki refused for good, each with the reason in `rejected`");
     cli::add_value(
@@ -58,8 +55,8 @@ class Replay : public cli::Invocation {
     }
     if (release_ && (spec_.undelivered || spec_.rejected || spec_.retime || spec_.speed > 0)) {
       return base::fail(Code::usage,
-                        "cannot use --release together with --undelivered, --rejected, --speed or --retime: held records are "
-                        "delivered as they are, by the chain that writes the spool");
+                        "cannot use --release together with --undelivered, --rejected, --speed or --retime: the chain that writes "
+                        "the spool delivers held records as they are");
     }
     if (!release_id_.empty()) {
       if (!release_) return base::fail(Code::usage, "cannot use --release-id without --release");
@@ -94,7 +91,8 @@ class Replay : public cli::Invocation {
     if (!asked) return std::move(asked).error();
     const scan::HeldSelected& selected = asked->selected;
     std::string state = asked->known ? "known" : "nothing";
-    std::string words = asked->known ? "was asked for before, and is not done again" : "no held record matches";
+    std::string words =
+        asked->known ? "the spool has had a release of this name, so nothing more is released" : "no held record matches";
     if (selected.records > 0) {
       auto by = spool::release_here(spec_.spool, *context.clock, context.stop, *context.diagnostics);
       if (!by) return std::move(by).error();
@@ -176,16 +174,17 @@ refused them.
 
 # Release
 A rule may hold records (weir-rules(5)): buffer keeps them in the spool for a while and does not deliver them.
-`--held --release` has the held records that match delivered after all. The command selects them, leaves a request in
-the spool, prints the name of the release, and ends. The `weir buffer` that writes the spool begins within two seconds.
-It copies one block of held records after the other, up to 1 MiB a second (--release-rate), and only while it has no
-other records to pass on. What stands behind it delivers them with its own URL and tenant. When no process writes the
-spool, the command itself copies, and the next chain delivers. A kill at any moment neither loses a record nor delivers
-it twice, and nothing evicts records that are still to be released.
+`--held --release` delivers matching held records after all. The command selects them, leaves a request in the spool,
+prints the name of the release, and ends. The `weir buffer` that writes the spool begins within two seconds. It copies one block of
+held records after the other, up to 1 MiB a second (--release-rate), and only while it has no other records to pass on.
+The stages behind that buffer deliver them with their own URL and tenant. When no process writes the spool, the command
+itself copies, and the next chain delivers. A kill at any moment neither loses a record nor delivers it twice, and
+nothing evicts records that are still to be released.
 
 A record is released once: a second release leaves out what the first one took. `--release-id` names a release, so that
-a script may repeat the command; a release with a known name is not done again. `weir spool status` shows how many records
-of each release were sent or refused. `weir spool cancel ID` keeps what was not copied yet from being delivered.
+a script may repeat the command; the spool ignores a release with a name that it knows. `weir spool status` shows how
+many records of each release were sent or refused. `weir spool cancel ID` ends a release: records that are not copied
+yet stay held.
 
 A released record has the metadata `weir_release` with the name of its release. Loki refuses a record that is more than
 an hour behind the newest of its stream. So a record that may be that old keeps its time, and `weir_release` is a label
@@ -194,7 +193,7 @@ instead, which makes it a stream of its own. `{app="checkout"} | weir_release!="
 Held records of the last ten seconds may not be in the spool yet. A release does not see them.
 
 # Rejected records
-A rejected record tells `weir push` where it comes from. When Loki accepts it, it leaves the store. When Loki refuses it
+A rejected record names the store that it comes from. When Loki accepts it, it leaves the store. When Loki refuses it
 again, it stays there with the new reason.
 
 Loki refuses records that are older than its limits allow, and records that are over an hour behind the newest of their
@@ -207,8 +206,8 @@ const cli::Command replay_command = {
     .summary = "read records back out of a spool",
     .description =
         "Reads records out of SPOOL, oldest first, for another stage or for people. Without --undelivered, --held or "
-        "--rejected it reads the delivered and the undelivered ones. It changes nothing in the spool, but for --release, which has "
-        "held records delivered.",
+        "--rejected it reads the delivered and the undelivered ones. It changes nothing in the spool, except with --release: then "
+        "the chain that writes the spool delivers held records.",
     .manual = kManual,
     .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--undelivered", "--rejected", "--held", "--release", "--speed",
               "--retime", "--output"},

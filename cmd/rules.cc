@@ -109,18 +109,18 @@ class Rules : public cli::Invocation {
         ->type_name("check|list|add|remove|test")
         ->default_str("")
         ->required();
-    app.add_option(
-           "arguments", arguments_,
-           "the file; for `add` a rule behind it; for `remove` its line number, name, id or text; `check`, `list` and `test` "
-           "take several files, which are read in order as one text")
+    app.add_option("arguments", arguments_,
+                   "the file; for `add` also the rule; for `remove` also its line number, name, id or text; `check`, `list` and "
+                   "`test` take several files and read them in order as one text")
         ->type_name("FILE");
-    app.add_option("--against", against_, "of `test`: the records to try the rules on: a spool, or a folder or file of logs")
+    app.add_option("--against", against_, "for `test`: the records to try the rules on: a spool, a folder of logs or a log file")
         ->type_name("SPOOL|PATH");
-    app.add_option("--compare", compare_, "of `test`: rules to compare the verdicts with (repeatable)")->type_name("FILE");
-    app.add_option("--enrich", enrich_, "of `test` on logs: the options of `enrich`, through which the lines are read")
+    app.add_option("--compare", compare_, "for `test`: a file of other rules, whose decisions are compared (repeatable)")
+        ->type_name("FILE");
+    app.add_option("--enrich", enrich_, "for `test` on logs: the options of `enrich`, which reads the lines before the rules do")
         ->type_name("OPTIONS")
         ->capture_default_str();
-    app.add_option("--metrics", metrics_, "of `list`: the metrics of a running chain, for how often each rule acted")
+    app.add_option("--metrics", metrics_, "for `list`: the metrics of a running chain; shows how often each rule acted")
         ->type_name("URL|FILE");
     cli::declare_time(app, time_, "");
     cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
@@ -135,8 +135,7 @@ class Rules : public cli::Invocation {
           .with_hint("quote the rule: weir rules add FILE 'keep for 30m {app=\"checkout\"}'");
     }
     if (action_ == Action::remove && arguments_.size() != 2) {
-      return base::fail(Code::usage, "{}",
-                        arguments_.size() < 2 ? "it is not said which rule to remove" : "there are too many arguments")
+      return base::fail(Code::usage, "{}", arguments_.size() < 2 ? "the rule to remove is missing" : "there are too many arguments")
           .with_hint("name its line, its name, its id or its text in quotes: weir rules remove FILE 3");
     }
     if (action_ == Action::test && against_.empty()) {
@@ -252,7 +251,7 @@ class Rules : public cli::Invocation {
     std::string out = fmt::format("added to '{}', line {}: {} ({})\n", base::escape_control(file), added->rule.place.line,
                                   base::escape_control(rules::print(added->rule)), state.text);
     if (added->pruned > 0) {
-      out += fmt::format("{} removed that expired over 7 days ago\n", base::count_of(added->pruned, "rule was", "rules were"));
+      out += fmt::format("{} removed, expired over 7 days ago\n", base::count_of(added->pruned, "rule was", "rules were"));
     }
     return finish(out);
   }
@@ -312,7 +311,7 @@ class Rules : public cli::Invocation {
       return !context.stop->stopped();
     });
     if (!done) return std::move(done).error();
-    if (!json_) context.diagnostics->say("a spool lacks the records that were dropped in front of it");
+    if (!json_) context.diagnostics->say("a spool does not have the records that were dropped before it");
     return (*scan)->unreadable_blocks() > 0 ? cli::Exit::incomplete : cli::Exit::ok;
   }
 
@@ -354,24 +353,25 @@ class Rules : public cli::Invocation {
 constexpr std::string_view kManual = R"(weir-rules(5) describes the language.
 
 # check
-`weir rules check FILE` prints what is most likely a mistake: a rule that drops all records, one that no record reaches, a
-lifetime that is over, a `limit` by a label with a value for each record. A file with an error is not used by any chain: the
+`weir rules check FILE` prints what is most likely a mistake: a rule that drops all records, one that no record reaches,
+a lifetime that is over, a `limit` by a label with a value for each record. No chain uses a file with an error: the
 error names line and column, and the exit code is 2.
 
 # list
-`weir rules list FILE` prints each rule with its line, its state and its id. The state is `active`, `begins in …`, `expires in
-…` or `expired`. --metrics URL adds how many records and bytes each rule acted on since the chain at URL started.
+`weir rules list FILE` prints each rule with its line, its state and its id. The state is `active`, `begins in …`,
+`expires in …` or `expired`. --metrics URL adds how many records and bytes each rule acted on since the chain at URL
+started.
 
 # add and remove
-`weir rules add FILE RULE` puts RULE before all others and writes a comment above it: when, and by whom. A `keep for 30m` gets
-its `from`. Rules that expired over 7 days ago go. `weir rules remove FILE WHICH` takes one rule away. WHICH is the number of
-its line, its name, its id, or its text. Both replace the file in one step, and keep comments and order. A chain that reads the
-file uses the new rules within a second.
+`weir rules add FILE RULE` puts RULE before all others and writes a comment above it: when, and by whom. A
+`keep for 30m` gets its `from`. The command also removes rules that expired over 7 days ago. `weir rules remove FILE WHICH`
+removes one rule. WHICH is the number of its line, its name, its id, or its text. Both replace the file in one step, and
+keep comments and order. A chain that reads the file uses the new rules within a second.
 
 # test
-`weir rules test FILE --against SPOOL` judges the records of a spool, --against PATH those of log files, which are read through
-`enrich` as in a chain. It prints for each rule how many records and bytes it acts on, and a few of them. With --compare OLD it
-also prints which records get another verdict than from the rules in OLD. Nothing is changed.)";
+`weir rules test FILE --against SPOOL` judges the records of a spool. --against PATH judges the records of log files,
+which `enrich` reads first, as in a chain. It prints for each rule how many records and bytes it acts on, and a few of
+them. With --compare OLD it also prints the records that the rules in OLD treat differently. Nothing is changed.)";
 
 }  // namespace
 
@@ -380,7 +380,7 @@ const cli::Command rules_command = {
     .summary = "check, list, edit and try files of rules",
     .description =
         "Works on the files of rules that `weir filter --rules` applies: finds mistakes, lists the rules with their state, "
-        "adds or removes one in place, or tries them on records that are there.",
+        "adds or removes one in place, or tries them on existing records.",
     .manual = kManual,
     .usual = {"--against", "--compare", "--since", "--enrich", "--output"},
     .role = cli::Role::action,

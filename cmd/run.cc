@@ -31,7 +31,7 @@ class Run : public cli::Invocation {
         ->type_name("TEXT");
     app.add_flag("--check", check_only_, "check the text, the files and the variables; run nothing");
     app.add_flag("--strict", strict_,
-                 "end with 2 where a start finds a mistake, also where the text or the rules of the latest run are kept");
+                 "exit with 2 when FILE or a rule file has a mistake; do not start with the text or the rules that ran last");
   }
 
   [[nodiscard]] Result<void> check() const override {
@@ -61,7 +61,8 @@ class Run : public cli::Invocation {
         if (auto before = make(*kept, start)) {
           context.diagnostics->report(std::move(set).error());
           context.diagnostics->say(
-              fmt::format("the pipelines of the latest run run until this is mended: '{}'", base::escape_control(kept->name())));
+              fmt::format("the pipelines that ran last are used until the mistake is corrected; they are in '{}'",
+                          base::escape_control(kept->name())));
           set = std::move(before);
         }
       }
@@ -117,28 +118,27 @@ constexpr std::string_view kManual = R"(Each pipeline runs as a chain of plain c
 
 # Text
 The text has words and quotes as in sh, `|` between stages, comments from `#`, and `$VAR` and `${VAR}` from the
-environment. It has nothing else of a shell. A stage may begin with the word `weir`, so that a shell line can be pasted.
-A file holds one pipeline a line; a line may go on after `|`. weir-pipeline(5) has the details.
+environment. It has no other feature of a shell. A stage may begin with the word `weir`, so that a shell line can be
+pasted. A file holds one pipeline a line; a line may go on after `|`. weir-pipeline(5) has the details.
 
 # Several pipelines
 All pipelines of a file run together. The first that fails stops the others.
 
 # Reading the file again
-On SIGHUP, `weir run FILE` reads FILE again. A pipeline whose words are the same runs on. Every other one is drained. When
-all of these have ended, the new ones start; one that cannot start leaves its place to the old one. A file with a mistake,
-or with a name that --check would not find, changes nothing: weir reports it, and the pipelines run on. A pipeline that has
-ended by itself does not run again. A new pipeline goes on where the positions of its log files end, also in files that were
-deleted before they were read. Without positions, `tail` begins anew. On a terminal, SIGHUP means that the terminal was
-closed, and ends weir.
+On SIGHUP, `weir run FILE` reads FILE again. A pipeline whose words are the same runs on. Every other one is drained.
+When all of these have ended, the new ones start. When a new one cannot start, the old one starts again. A file with a
+mistake, or one that names a missing file, changes nothing: weir reports it, and the pipelines run on. A pipeline that
+has ended by itself does not run again. A new pipeline goes on at the positions of its log files, also in files that
+were deleted before they were read. Without positions, `tail` reads the log files from their start. On a terminal,
+SIGHUP means that the terminal was closed, and ends weir.
 
 # A start with a mistake
-`weir run FILE` keeps the text that runs beside each file in which its pipelines keep positions, as SPOOL-pipeline. Where FILE
-has a mistake at a start, what is kept runs instead, and weir reports the mistake. So does `filter --rules` with the rules that
-ran last. SIGHUP reads the mended FILE. With --strict, weir ends with 2.
+`weir run FILE` keeps the text that runs beside each file in which its pipelines keep positions, as SPOOL-pipeline. When
+FILE has a mistake at a start, weir reports it and runs the kept text instead. `filter --rules` does the same with the
+rules that ran last. Correct FILE, then send SIGHUP. With --strict, weir exits with 2 instead.
 
 # Ends of a pipeline
-A pipeline that begins with no source reads JSON lines from standard input. One that ends in no sink writes to standard
-output.
+A pipeline without a source reads JSON lines from standard input. A pipeline without a sink writes to standard output.
 
 # Positions
 When a `buffer` or a `push --checkpoint` keeps the positions, `tail` in the same pipeline starts from them.

@@ -336,9 +336,9 @@ A spool without a consumer is a ring of recent records: the oldest are evicted w
 `weir buffer --retain` or when --max-size is reached. Only a `weir buffer` that forwards evicts none before it has passed
 them on, unless it may drop the oldest.
 
-It also shows each release of held records (weir-replay(1)): how many records matched, how many are released so far, how many
-of those were sent, refused by Loki or lost, how many are pending, and how many were left out, because they were evicted,
-cancelled or released before.
+It also shows each release of held records (weir-replay(1)): how many records matched, how many are released so far, how
+many of those were sent, refused by Loki or lost, how many are pending, and how many were left out, because they were
+evicted, cancelled or released before.
 
 # check
 `weir spool check` reads everything: SQLite's own integrity check, the checksum and the form of every block, positions
@@ -346,12 +346,13 @@ and acknowledgements. It changes nothing. It prints a line for each damage and e
 writes the spool sets aside what is damaged.
 
 # copy
-`weir spool copy SPOOL DEST` makes one file with all that the spool holds, while the spool is in use. A copy that `cp`
+`weir spool copy SPOOL DEST` copies the whole spool into one file, while the spool is in use. A copy that `cp`
 makes without SPOOL-wal lacks the newest records; `status` and `check` report that. DEST must not exist. The copy never
-blocks the writer. What the writer evicts meanwhile is not copied, and counted.
+blocks the writer. Records that the writer evicts meanwhile are not copied; they are counted.
 
 # cancel
-`weir spool cancel ID` ends a release. Records that it has not released yet stay held; what it has released is delivered.
+`weir spool cancel ID` ends a release. Records that it has not released yet stay held. Records that it has released are
+delivered.
 
 # forget
 `weir spool forget NAME` ends a consumer (`weir push --as NAME`) that will not come back. The spool then keeps no

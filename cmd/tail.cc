@@ -123,7 +123,7 @@ class Tail : public cli::Invocation {
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
     if (spec_.inputs.empty()) spec_.inputs.emplace_back("/var/log/pods");
     if (plan.fused && !spec_.checkpoint.empty() && !plan.keeper) {
-      return base::fail(Code::config, "cannot keep positions in {}: no stage behind tail does", spec_.checkpoint)
+      return base::fail(Code::config, "cannot keep positions in {}: no stage behind tail writes them", spec_.checkpoint)
           .with_hint(fmt::format("put `buffer {0}` behind it, or `push --checkpoint {0}`", spec_.checkpoint));
     }
     if (plan.keeper && !spec_.checkpoint.empty() && spec_.checkpoint != *plan.keeper) {
@@ -141,8 +141,8 @@ class Tail : public cli::Invocation {
     }
     const bool only_streams = standard_input || std::ranges::all_of(spec_.inputs, tail::is_stream);
     if (plan.keeper && stream != spec_.inputs.end() && !only_streams) {
-      return base::fail(Code::usage, "cannot read {} together with files whose positions are kept in {}: it has none", *stream,
-                        *plan.keeper)
+      return base::fail(Code::usage, "cannot read {} together with files whose positions are kept in {}: it has no positions",
+                        *stream, *plan.keeper)
           .with_hint("read it with another tail, in a second pipeline");
     }
     if (plan.keeper && !only_streams) spec_.checkpoint = *plan.keeper;

@@ -46,11 +46,11 @@ std::string link_at(const std::string& path) {
 
 FileWatch::FileWatch(std::vector<std::string> paths) : paths_(std::move(paths)) {}
 
-std::vector<FileWatch::Look> FileWatch::look() const {
-  std::vector<Look> looks;
+std::vector<FileWatch::State> FileWatch::states() const {
+  std::vector<State> states;
   for (const std::string& path : paths_) {
     struct stat status = {};
-    Look& one = looks.emplace_back();
+    State& one = states.emplace_back();
     if (::stat(path.c_str(), &status) != 0) {
       one.error = errno;
       continue;
@@ -58,10 +58,10 @@ std::vector<FileWatch::Look> FileWatch::look() const {
     one = {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
            std::int64_t{status.st_mtim.tv_sec} * kSecond + status.st_mtim.tv_nsec, 0};
   }
-  return looks;
+  return states;
 }
 
-void FileWatch::remember() { known_ = look(); }
+void FileWatch::remember() { known_ = states(); }
 
 Result<void> FileWatch::attach(Wake& wake) {
   inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
@@ -73,7 +73,7 @@ Result<void> FileWatch::attach(Wake& wake) {
   }
   watch_all();
   // What happened before there was a watch.
-  if (look() != known_) due_ = 0;
+  if (states() != known_) due_ = 0;
   return wake.watch(inotify_.get());
 }
 
@@ -162,9 +162,9 @@ bool FileWatch::changed(Monotonic now) {
   }
   if (now < due_) return false;
   due_ = kNever;
-  std::vector<Look> seen = look();
-  if (seen == known_) return false;
-  known_ = std::move(seen);
+  std::vector<State> current = states();
+  if (current == known_) return false;
+  known_ = std::move(current);
   return true;
 }
 

@@ -9,9 +9,8 @@
 //
 // States:
 //   quiet     nothing happened since the last remember() or changed()
-//   settling  something happened. A rename counts at once, because what is renamed is whole. Anything else may be half a text, so
-//   it
-//             counts when nothing more has happened for kSettle
+//   settling  something happened. A rename counts at once, because a renamed file is complete. Any other change may leave half a
+//             text, so it counts when nothing more has happened for kSettle
 //
 // Events: what inotify says of the files, and of every folder that holds a part of their paths (a file, a link, or what one leads
 // to). A change between remember() and attach() is seen, too. A file that was written to and looks the same as before (device,
@@ -40,28 +39,29 @@ class FileWatch {
 
   explicit FileWatch(std::vector<std::string> paths);
 
-  // Takes what the files look like now as what is known.
+  // Remembers the present state of the files.
   void remember();
 
   // Registers with `wake`, which must outlive the watch. Errors: io (no inotify instance is left, …).
   Result<void> attach(Wake& wake);
 
-  // True when the files are not what they were at the last remember() or changed() that was true, and have settled. Never waits.
+  // True when the files have changed since the last remember(), or since the last changed() that was true, and have settled. Never
+  // waits.
   bool changed(Monotonic now);
-  // As true as changed(), whatever has happened: for a reload that somebody asked for.
+  // Makes the next changed() true, whatever has happened: for a reload that somebody asked for.
   void expect() { asked_ = true; }
 
   // When changed() wants to be asked again; kNever while it is quiet.
   [[nodiscard]] Monotonic due() const { return due_; }
 
  private:
-  struct Look {  // of one file
+  struct State {  // of one file
     std::uint64_t device = 0, inode = 0, size = 0;
     std::int64_t modified = 0;  // nanoseconds
     int error = 0;              // errno; 0: it is there
-    friend bool operator==(const Look&, const Look&) = default;
+    friend bool operator==(const State&, const State&) = default;
   };
-  [[nodiscard]] std::vector<Look> look() const;
+  [[nodiscard]] std::vector<State> states() const;
   void watch_all();
   void watch_path(const std::string& path);
   void watch_folder(const std::string& folder, std::string_view name);
@@ -69,7 +69,7 @@ class FileWatch {
   void read_events(Monotonic now);
 
   const std::vector<std::string> paths_;
-  std::vector<Look> known_;
+  std::vector<State> known_;
   UniqueFd inotify_;
   std::map<int, std::set<std::string, std::less<>>> folders_;  // by watch: the names in it that matter
   std::set<int> files_;                                        // watches of the files themselves

@@ -15,7 +15,7 @@ void arrange_last_words(std::string_view command);
 // One line on stderr, "weir <command>: <pieces>". Async-signal-safe.
 void say_in_signal_handler(std::initializer_list<std::string_view> pieces);
 
-// The end that a failed allocation of ours has, for those of libraries that tell of theirs.
+// Ends the process as a failed allocation does, for libraries that report a failed allocation by a code.
 [[noreturn]] void end_out_of_memory();
 
 }  // namespace weir::base

@@ -7,8 +7,8 @@
 
 namespace weir::base {
 
-// Opens `path` for reading and writing, never through a symbolic link at its end; a file that is absent is made. `exclusive`: one
-// that is there is an error (EEXIST). On failure nothing is owned and errno says why.
+// Opens `path` for reading and writing, never through a symbolic link at its end; a missing file is made. `exclusive`: an
+// existing file is an error (EEXIST). On failure nothing is owned and errno says why.
 [[nodiscard]] UniqueFd open_private(const std::string& path, bool exclusive = false);
 
 }  // namespace weir::base

@@ -1,4 +1,4 @@
-// What of the code stays in memory.
+// Which pages of the code stay in memory.
 #pragma once
 
 namespace weir::base {

@@ -1,5 +1,5 @@
-// Asking a running chain to end. SIGINT and SIGTERM ask once for a drain, a second one for leaving at once; so does SIGHUP where
-// the terminal went that the process was started on, else it asks for a reload. Sources poll fd() beside their input; everything
+// Asking a running chain to end. SIGINT and SIGTERM ask once for a drain, a second one for leaving at once. SIGHUP asks for
+// a drain when the terminal of the process has closed, and for a reload otherwise. Sources poll fd() beside their input; everything
 // else looks at level() between two pieces of work, and whoever waits for somebody else gives up at deadline().
 //
 // A child ends a part of what its parent ends: `run` gives one to each pipeline, so that one can be replaced while the others go
@@ -17,11 +17,11 @@
 
 namespace weir::base {
 
-// Looks, for those below it who are blocked, whether what feeds the chain has died: they cannot read on to find its end.
+// Checks whether the process that feeds the chain has died, for stages that are blocked and cannot read on to find the end.
 class Feed {
  public:
   virtual ~Feed() = default;
-  // True once it has died without having said all. Called by one thread at a time.
+  // True once it has died before its end marker. Called by one thread at a time.
   virtual bool died() = 0;
 };
 

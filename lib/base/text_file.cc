@@ -38,7 +38,7 @@ Result<std::string> read_text(int fd, std::string_view name) {
     if (got < 0 && cause == EINTR) continue;
     if (got < 0) return io_error(cause, fmt::format("read {}", name));
     if (got == 0) return text;
-    if (text.size() > kMostText) return fail(Code::config, "cannot read {}: it has more than 1 MiB", name);
+    if (text.size() > kMostText) return fail(Code::config, "cannot read {}: it is larger than 1 MiB", name);
   }
 }
 

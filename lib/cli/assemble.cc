@@ -36,7 +36,7 @@ Error cannot_stand(const Link& link, std::string_view why, std::string_view hint
 }
 
 Error nothing_behind(const Link& link) {
-  return cannot_stand(link, "passes no records, so nothing can stand behind it",
+  return cannot_stand(link, "passes no records on, so no stage can follow it",
                       "put it last; to deliver twice, write a second pipeline");
 }
 
@@ -60,7 +60,7 @@ Result<void> check_chain(std::span<const Link> links) {
         break;
       case Role::action:
         if (link.parsed.command->role == Role::action)
-          return cannot_stand(link, "is no stage of a pipeline", "the stages are listed by weir --help");
+          return cannot_stand(link, "is not a stage of a pipeline", "the stages are listed by weir --help");
         return cannot_stand(link, "passes no records on with these options", "call it by itself, outside of a pipeline");
       case Role::stage:
         break;
@@ -75,7 +75,7 @@ Result<void> check_chain(std::span<const Link> links) {
     if (!link.parsed.invocation->keeper()) continue;
     if (keeper != nullptr) {
       return cannot_stand(link, fmt::format("keeps positions, but {} before it does so already", keeper->parsed.command->name),
-                          "a chain has one keeper: the buffer, or push --checkpoint where there is none");
+                          "only one stage may keep positions: buffer, or push --checkpoint in a chain without a buffer");
     }
     keeper = &link;
   }

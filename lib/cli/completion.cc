@@ -260,7 +260,7 @@ std::string zsh_command(const CommandFacts& facts) {
     if (words_first || (one.repeatable && decides()) || !one.repeatable)
       spec(at(number), decides() ? "->behind" : zsh_action(one.choices, one.file, one.spool));
     if (words_first && !behind.empty() && number == 1) spec(at(++number), "->behind");
-    // A place where nothing is offered would be told, which keeps zsh from putting in what is offered at the others.
+    // zsh would show a message for a place without offers, and then not insert the offers of other places.
     if (one.repeatable && (one.file || !words_first))
       spec("*:", zsh_action(words_first ? std::vector<std::string>() : one.choices, one.file, one.spool));
   }

@@ -44,8 +44,8 @@ void keep_text(const PipelineSource& source, const std::vector<std::string>& kee
     const std::string path = path_beside(keeper);
     if (const auto before = base::read_text_file(path, path); before && *before == text) continue;
     if (auto kept = base::replace_text_file(path, text); !kept) {
-      diagnostics.warn("keep-text", fmt::format("{}; a start with a broken '{}' cannot fall back on this one", kept.error().message,
-                                                source.name()));
+      diagnostics.warn("keep-text", fmt::format("{}; if '{}' has a mistake at the next start, this text cannot replace it",
+                                                kept.error().message, source.name()));
     }
   }
 }

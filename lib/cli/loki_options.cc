@@ -47,24 +47,24 @@ void hide_secrets(const http::ClientConfig& config, const LokiOptions& options, 
                   base::Diagnostics& diagnostics) {
   base::Secrets& secrets = *diagnostics.secrets();
   std::vector<std::string_view> open;  // options whose secret stands on the command line
-  const auto see = [&](std::string_view option, std::string_view value) {
+  const auto note_open = [&](std::string_view option, std::string_view value) {
     if (!value.empty() && secrets.on_command_line(value) && std::find(open.begin(), open.end(), option) == open.end())
       open.push_back(option);
   };
   secrets.add_login(config.username, config.password);
-  see("--password", config.password);
+  note_open("--password", config.password);
   secrets.add(config.bearer_token);
-  see("--bearer-token", config.bearer_token);
+  note_open("--bearer-token", config.bearer_token);
   secrets.add_login(config.base.user, config.base.password);
   note_url(options.url, secrets);
-  see("the URL", config.base.password);
+  note_open("the URL", config.base.password);
   for (const http::Header& header : config.headers) {
     if (!is_secret_header(header.name)) continue;
     note_header(header.value, secrets);
-    see("--header", header.value);
+    note_open("--header", header.value);
   }
   note_url(config.proxy, secrets);
-  if (const auto proxy = http::parse_url(config.proxy); proxy) see("--proxy-url", proxy->password);
+  if (const auto proxy = http::parse_url(config.proxy); proxy) note_open("--proxy-url", proxy->password);
   for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) {
     if (const char* value = environment == nullptr ? nullptr : environment(name); value != nullptr) note_url(value, secrets);
   }

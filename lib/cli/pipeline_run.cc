@@ -66,7 +66,7 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
                            base::suggestion(text.command.text, names, fmt::format("the stages are {}", fmt::join(names, ", "))));
   }
   if (command->role == Role::action) {
-    return source.error_at(text.command.place, fmt::format("{} is no stage of a pipeline", command->name),
+    return source.error_at(text.command.place, fmt::format("{} is not a stage of a pipeline", command->name),
                            fmt::format("the stages are {}", fmt::join(stage_names(commands), ", ")));
   }
   std::vector<std::string> arguments;
@@ -84,7 +84,7 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
   }
   auto& ready = std::get<ParsedCommand>(parsed);
   if (ready.help) {
-    return source.error_at(text.command.place, "--help has no place in a pipeline",
+    return source.error_at(text.command.place, "--help cannot be used in a pipeline",
                            fmt::format("run weir {} --help", command->name));
   }
   Link link;
@@ -117,7 +117,7 @@ Result<PipelineSource> load_pipelines(const PipelineChoice& choice, std::span<co
     return PipelineSource("text", choice.word);
   if (error != ENOENT && error != ENAMETOOLONG) return base::io_error(error, fmt::format("open {}", choice.word));
   return base::fail(Code::usage, "there is no file '{}'", base::escape_control(choice.word))
-      .with_hint("a text of pipelines has a `|` in it or begins with a stage, or is given with -c");
+      .with_hint("to give the text of a pipeline instead, use -c");
 }
 
 Result<std::vector<Link>> read_links(const PipelineEntry& entry, std::span<const Command* const> commands,

@@ -11,8 +11,8 @@
 
 namespace weir::cli {
 
-// What `weir run` was given: -c TEXT, `-`, or a word that is a file if there is one and a text if it has a `|` or begins with a
-// stage.
+// What `weir run` was given: -c TEXT, `-`, or a word. The word is the name of a file if that file exists, and otherwise a text if
+// it has a `|` or begins with a stage.
 struct PipelineChoice {
   std::string word;
   std::string text;  // of -c

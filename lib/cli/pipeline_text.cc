@@ -35,18 +35,17 @@ std::optional<Refusal> refusal(char c) {
     case '[':
       return Refusal{"a shell would expand it: quote it", "weir reads globs itself; put the word in single quotes"};
     case ';':
-      return Refusal{"`;` is not read here", "write each pipeline on a line of its own, or quote it"};
+      return Refusal{"`;` is not supported here", "write each pipeline on a line of its own, or quote it"};
     case '&':
-      return Refusal{"`&` is not read here",
-                     "the pipelines of a file run together by themselves; quote it if it is meant as it stands"};
+      return Refusal{"`&` is not supported here", "all pipelines of a file run together anyway; quote it to use it literally"};
     case '>':
     case '<':
-      return Refusal{"files are not redirected here", "quote it, or let a shell run `weir run` with the redirection"};
+      return Refusal{"redirections are not supported here", "quote it, or let a shell run `weir run` with the redirection"};
     case '(':
     case ')':
-      return Refusal{"parentheses of a shell are not read here: quote it", "put a LogQL expression in single quotes"};
+      return Refusal{"parentheses of a shell are not supported here: quote it", "put a LogQL expression in single quotes"};
     case '{':
-      return Refusal{"a shell may read it in its own way: quote it", "put a LogQL expression in single quotes"};
+      return Refusal{"a shell would give it another meaning: quote it", "put a LogQL expression in single quotes"};
     default:
       return std::nullopt;
   }
@@ -140,7 +139,7 @@ class Parser {
       skip_blanks();
       if (at_end() || peek() == '\n') break;
       if (peek() == '|') {
-        if (peek(1) == '|') return fail(place(), "`||` is not read here", "stages are joined by one `|`");
+        if (peek(1) == '|') return fail(place(), "`||` is not supported here", "stages are joined by one `|`");
         break;
       }
       auto word = parse_word();
@@ -237,8 +236,8 @@ class Parser {
         out += take();
         return {};
       }
-      return fail(begin, "there are no such variables here: quote the `$`",
-                  "only $NAME and ${NAME} are read, from the environment");
+      return fail(begin, "this kind of variable is not supported: quote the `$`",
+                  "only $NAME and ${NAME} are supported, from the environment");
     }
     take();
     if (braces) take();
@@ -248,13 +247,13 @@ class Parser {
     }
     if (braces) {
       if (name.empty() || peek() != '}')
-        return fail(begin, "only ${NAME} is read here", "no default values, no other forms of a shell");
+        return fail(begin, "only ${NAME} is supported here", "default values and other forms of a shell are not supported");
       take();
     }
     const char* value = environment_ == nullptr ? nullptr : environment_(name.c_str());
     if (value == nullptr) {
       return fail(begin, fmt::format("the variable {} is not set", name),
-                  "export it, or put the `$` in single quotes if it is meant as it stands");
+                  "export it, or put the `$` in single quotes to use it literally");
     }
     out += value;
     return {};

@@ -22,9 +22,9 @@ std::string_view ends() {
   return R"(SIGTERM and SIGINT ask a chain to end. A source stops reading. A stage that reads from a pipe goes on to the end of its
 input, so that Ctrl-C, which reaches all processes of a pipe at once, loses nothing. Then each stage passes on what it
 has. When it must wait for that, a source gives up after 10 s, a stage between two pipes after 15 s, and the last stage
-after 20 s. A second signal ends a process at once. What was neither stored nor acknowledged by then is read again at
-the next start, where positions are kept. A SIGINT that was ignored when the process started stays ignored; shells
-ignore it for what a script runs in the background.
+after 20 s. A second signal ends a process at once. Where positions are kept, the next start reads again what was
+neither stored nor acknowledged by then. A SIGINT that was ignored when the process started stays ignored; shells ignore
+it for what a script runs in the background.
 
 A chain that was started on a terminal ends in the same way when the terminal is closed (SIGHUP); start it with nohup to
 let it run on. SIGHUP does not end a chain that was started without a terminal.
@@ -43,12 +43,10 @@ that could not be read (3). Then a negative answer (1). Of several pipelines in 
 counts first, then 3, then a signal, then 1.
 
 Code 1 says that nothing was found: `query` and `replay` gave no record, or no file matches what `tail` without -f
-should read. A chain that read records and passed on none of them ends with 0, because nothing says that one had to
-pass.
+should read. A chain that read records and passed on none of them ends with 0.
 
-When what is to be read does not exist (a log file, a folder, a spool), the code is 4; it is 3 when others of several
-could be read. When a file that says how to work does not exist (the text of `run`, a certificate, a token), the code is
-2.)";
+When the input does not exist (a log file, a folder, a spool), the code is 4, or 3 when other inputs could be read. When
+a file with settings does not exist (the text of `run`, a certificate, a token), the code is 2.)";
 }
 
 std::span<const Variable> environment_variables() {

@@ -16,8 +16,8 @@ class Option;
 
 namespace weir::cli {
 
-// A time as people write it (record::parse_time), which may depend on when it is asked for: `15m` is that long ago, `10:00` the
-// latest that was.
+// A time as people write it (record::parse_time), which may depend on the present time: `15m` means 15 minutes ago, `10:00` the
+// latest 10:00 that has passed.
 class TimePoint {
  public:
   // Code::usage; needs no clock.
@@ -45,8 +45,8 @@ void declare_time(CLI::App& app, TimeFlags& flags, const std::string& default_si
 base::Result<void> check(const TimeFlags& flags);
 
 // Relative times count from `now`. The same errors, and an empty range is one, too.
-// A time of day is the latest one that was, as --to where that is before the beginning the one after it.
-// Without --from and --since the range begins at TimeRange::kBeginning, without --to it ends at kForever.
+// A time of day means the latest one that has passed. If that lies before the beginning, --to means the next one after the
+// beginning. Without --from and --since the range begins at TimeRange::kBeginning, without --to it ends at kForever.
 base::Result<base::TimeRange> time_range(const TimeFlags& flags, base::Timestamp now);
 
 }  // namespace weir::cli

@@ -56,7 +56,7 @@ class DeliveryLedger : public loki::PushLedger {
   }
   // Positions are kept, so a record that is not delivered comes again at the next start.
   [[nodiscard]] bool tracks() const { return tracks_; }
-  // The ledger must hear the fate of records.
+  // The ledger must learn the fate of records.
   [[nodiscard]] bool listens() const { return listens_; }
 
   // Call it for every record and marker, in order. Gives a token, or nullopt when the record was safe before and must not be
@@ -104,7 +104,7 @@ class DeliveryLedger : public loki::PushLedger {
   bool tracks_ = false, listens_ = false;  // written by the thread that drives push, which alone reads them without the lock
   bool dirty_ = false;                     // something waits for a note or a commit
   base::Monotonic next_commit_ = 0;
-  // Settled records, rejected records and markers since the last commit or note, of which the transport's timer may not hear.
+  // Settled records, rejected records and markers since the last commit or note, of which the transport's timer may not know.
   std::uint64_t pending_ = 0;
   base::Monotonic pending_since_ = base::kNever;
 };

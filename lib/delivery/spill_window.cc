@@ -42,7 +42,7 @@ base::Result<void> SpillWindow::read_acknowledgements(base::Monotonic now) {
     if (*places) committed_ = std::move(**places);
     read_file_at_ = base::after(now, kReadFile);
   }
-  // Computed anew each time: a stream that begins to wait makes the set smaller, one that stops waiting makes it larger.
+  // Computed again each time: a stream that begins to wait makes the set smaller, one that stops waiting makes it larger.
   acknowledged_ = committed_;
   if (const auto recently = spool::read_recent_places(spool_->path(), spool_->spool(), consumer_))
     acknowledged_.add_all(recently->places);

@@ -27,6 +27,6 @@ class Budget {
   std::size_t rounds_left_ = kRounds;
 };
 
-inline constexpr const char* kTooMuchText = "the stages of a query may make 32 MiB of text of one record, and this would be more";
+inline constexpr const char* kTooMuchText = "the stages of a query may make at most 32 MiB of text from one record";
 
 }  // namespace weir::gotemplate

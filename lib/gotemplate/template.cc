@@ -117,7 +117,7 @@ class Run {
     auto round = [&](const Value& key, const Value& element) {
       if (!pool_.budget->another_round()) {
         ok = fail(node.pipeline.commands.front().offset, node.pipeline.commands.front().source,
-                  fmt::format("the templates of a query may go {} rounds for one record, and this would be more", Budget::kRounds));
+                  fmt::format("the templates of a query may run at most {} rounds of range for one record", Budget::kRounds));
         return false;
       }
       any = true;

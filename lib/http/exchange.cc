@@ -73,7 +73,8 @@ base::Result<std::string> Identity::read(SecretFile& file, const ClientConfig& c
     return read;
   }
   if (file.last() == nullptr) return read;
-  if (diagnostics != nullptr) diagnostics->warn("secret " + file.path(), read.error().message + "; what it held before is used on");
+  if (diagnostics != nullptr)
+    diagnostics->warn("secret " + file.path(), read.error().message + "; the one that was read before stays in use");
   return *file.last();
 }
 
@@ -266,7 +267,7 @@ bool explain_local(int number, std::string& hint) {
       hint = "a firewall or a security policy of this machine forbids it";
       return true;
     case EAFNOSUPPORT:
-      hint = "this machine does not speak that kind of address";
+      hint = "this machine does not support that kind of address";
       return true;
     default:
       return false;
@@ -282,7 +283,7 @@ int shortage() {
 // Explains the verdict of the TLS library by its number: X509_V_ERR_… of OpenSSL, or status bits of GnuTLS (from 64 on, where
 // the two differ).
 void explain_certificate(long verdict, const Url& url, std::string& cause, std::string& hint) {
-  constexpr std::string_view authority = "--ca-cert FILE names the authority that signed it";
+  constexpr std::string_view authority = "name the authority that signed it: --ca-cert FILE";
   switch (verdict) {
     case 0:  // the certificate itself is fine
     case 1:  // or nothing more was checked
@@ -290,7 +291,7 @@ void explain_certificate(long verdict, const Url& url, std::string& cause, std::
     case 63:
     case 64:
       cause = fmt::format("the server's certificate is for another name than {}", host_of(url));
-      hint = "use a name that stands in the certificate";
+      hint = "use a name that is in the certificate";
       break;
     case 9:
       cause = "the server's certificate is not valid yet";
@@ -305,7 +306,7 @@ void explain_certificate(long verdict, const Url& url, std::string& cause, std::
     case 20:
     case 21:
     case 66:
-      cause = "the server's certificate is signed by nobody whom this machine trusts";
+      cause = "this machine does not trust the authority that signed the server's certificate";
       hint = authority;
       break;
     case 23:
@@ -384,7 +385,7 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
         trouble.hint = "is the name right, and does this machine's DNS answer?";
       } else if (code == CURLE_COULDNT_RESOLVE_PROXY) {
         trouble.cause = "the name of the proxy is not known";
-        trouble.hint = "--proxy-url, http_proxy, https_proxy name it, no_proxy what goes without";
+        trouble.hint = "--proxy-url, http_proxy and https_proxy name the proxy, no_proxy the hosts that need none";
       }
       break;
     }
@@ -393,14 +394,14 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
         trouble.cause = "the server does not speak TLS";
         trouble.hint = "http:// instead of https://?";
       } else {
-        trouble.cause = fmt::format("the server and this side find no TLS in common: {}", trouble.cause);
+        trouble.cause = fmt::format("the server and weir have no TLS version or cipher in common: {}", trouble.cause);
         trouble.hint = "does it ask for a client certificate (--cert, --key), or does something else listen there?";
       }
       break;
     case CURLE_UNSUPPORTED_PROTOCOL:  // the answer does not begin as HTTP does
     case CURLE_WEIRD_SERVER_REPLY:
       trouble.cause = "the answer is not HTTP";
-      trouble.hint = https ? "is it a Loki that listens there?" : "https:// instead of http://?";
+      trouble.hint = https ? "does Loki listen there?" : "https:// instead of http://?";
       break;
     case CURLE_PEER_FAILED_VERIFICATION: {
       long verdict = 0;
@@ -445,7 +446,7 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
     case kTooLarge:
       if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) break;
       trouble.cause = "the header of the answer is too long";
-      trouble.hint = "is it a Loki that listens there?";
+      trouble.hint = "does Loki listen there?";
       break;
     case CURLE_GOT_NOTHING:
       trouble.cause = "the connection was closed before an answer came";
@@ -455,7 +456,7 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
       // A load balancer without servers behaves like this.
       if (seconds(CURLINFO_TOTAL_TIME) < kAtOnce) trouble.kind = base::Code::unreachable;
       if (!https && !identity_->answered)
-        trouble.hint = "is it a Loki that listens there, and not one that speaks TLS: https:// instead of http://?";
+        trouble.hint = "does Loki listen there, and does it use TLS: https:// instead of http://?";
       if (long proxy_said = 0;
           curl_.easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &proxy_said) == CURLE_OK && proxy_said >= 300) {
         trouble.cause = fmt::format("the proxy answered {}", proxy_said);

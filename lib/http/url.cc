@@ -69,7 +69,7 @@ base::Result<Url> parse_url(std::string_view text) {
   if (const auto colon = text.find("://"); colon != std::string_view::npos) {
     scheme = lower(text.substr(0, colon));
     rest = text.substr(colon + 3);
-    if (scheme != "http" && scheme != "https") return wrong(scheme + "://…", "only http and https are spoken");
+    if (scheme != "http" && scheme != "https") return wrong(scheme + "://…", "only http and https are supported");
   }
   if (const auto hash = rest.find('#'); hash != std::string_view::npos) rest = rest.substr(0, hash);
   if (const auto mark = rest.find('?'); mark != std::string_view::npos) {
@@ -88,7 +88,7 @@ base::Result<Url> parse_url(std::string_view text) {
     authority = authority.substr(at + 1);
   }
   if (!valid_host(authority))
-    return wrong(scheme + "://" + std::string(authority), authority.empty() ? "it names no host" : "its host is not valid");
+    return wrong(scheme + "://" + std::string(authority), authority.empty() ? "it has no host" : "its host is not valid");
   for (const char c : url.path + url.query)
     if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f)
       return wrong(scheme + "://" + std::string(authority), "it holds a space or a control byte");

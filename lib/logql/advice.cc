@@ -190,7 +190,7 @@ class Adviser {
     static constexpr std::string_view kMarks = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u00ab\u00bb";
     const std::size_t length = std::max<std::size_t>(base::utf8_length(here()), 1);
     if (here().empty() || length < 2 || kMarks.find(here().substr(0, length)) == std::string_view::npos) return {};
-    return say(token().offset, "typographic quotes do not count; put the text in double quotes: {}",
+    return say(token().offset, "LogQL does not know typographic quotes; put the text in double quotes: {}",
                quoted(inside(here(), kMarks)));
   }
 
@@ -271,7 +271,7 @@ class Adviser {
       const std::string_view selector = free_ ? "" : "{app=\"NAME\"} ";
       const bool selects = is_one_of(token(1).text, {"=", "!=", "=~", "!~"});
       if (!selects && !lucene) {
-        return say(offset, "a field of the line is compared behind a parser: {}| json | {}", selector, clip(query_, kMostWord));
+        return say(offset, "to compare a field of the line, parse it first: {}| json | {}", selector, clip(query_, kMostWord));
       }
       const std::string matcher = clip(token().text, kMostWord) + (lucene ? "=" : token(1).text) + quoted(value);
       return say(offset, "for a label of the stream: {{{}}}; for a field of the line: {}| json | {}", matcher, selector, matcher);
@@ -308,15 +308,15 @@ class Adviser {
     const TokenKind before = kind(-1);
     if (here().starts_with(':') && before == TokenKind::identifier) {
       const std::string value = kind(1) == TokenKind::string ? token(1).text : std::string(word_at(token(1).offset));
-      return say(offset, "between a label and its value stands =: {}={}", clip(token(-1).text, kMostWord), quoted(value));
+      return say(offset, "put = between a label and its value: {}={}", clip(token(-1).text, kMostWord), quoted(value));
     }
     if (kind() == TokenKind::compare_equal) return say(offset, "a label is selected with =, !=, =~ or !~");
     if (before == TokenKind::string) {
       if (kind() == TokenKind::keyword_or) {
-        return say(offset, "a selector has no or; of several values: {{{}=~\"A|B\"}}", clip(token(-3).text, kMostWord));
+        return say(offset, "a selector has no or; for several values: {{{}=~\"A|B\"}}", clip(token(-3).text, kMostWord));
       }
       if (kind() == TokenKind::keyword_and || kind() == TokenKind::identifier) {
-        return say(offset, "the labels of a selector have commas between them");
+        return say(offset, "put commas between the labels of a selector");
       }
     }
     const bool ends = kind() == TokenKind::end || kind() == TokenKind::pipe || is_line_operator(kind()) || is_comparison(kind());
@@ -336,7 +336,7 @@ class Adviser {
     if ((kind() == TokenKind::keyword_and || kind() == TokenKind::string) && before == TokenKind::string) {
       const Token& given = kind() == TokenKind::string ? token() : token(1);
       const std::string text = given.kind == TokenKind::string ? given.text : std::string(words_at(given.offset));
-      return text.empty() ? Advice{} : say(offset, "for lines that hold this, too, add another filter: |= {}", quoted(text));
+      return text.empty() ? Advice{} : say(offset, "for lines that also have this text, add a filter: |= {}", quoted(text));
     }
     if (kind() == TokenKind::string) return say(offset, "to search for a text: |= {}", quoted(token().text));
     if (before != TokenKind::close_brace) return {};
@@ -397,7 +397,7 @@ class Adviser {
   Advice quoted_where_none_is() {
     if (kind() != TokenKind::string || !is_comparison(kind(-1))) return {};
     if (kind(-1) == TokenKind::compare_equal) return say(token(-1).offset, "a text is compared with =");
-    return say(token().offset, "a number stands without quotes: {} {}",
+    return say(token().offset, "write a number without quotes: {} {}",
                trimmed(from(token(-1).offset).substr(0, token().offset - token(-1).offset)), clip(token().text, kMostWord));
   }
 
@@ -407,7 +407,7 @@ class Adviser {
     name = name.substr(0, name.find_first_of("=!<>~"));
     std::ranges::replace_if(
         name, [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
-    return say(token(-1).offset, "the name of a field has _ for every other character: {}", clip(name, kMostWord));
+    return say(token(-1).offset, "only letters, digits and _ are used in the name of a field: {}", clip(name, kMostWord));
   }
 
   const std::string_view query_;

@@ -1,5 +1,5 @@
-// Queries back to text, as Loki prints them, so that texts of equal queries are equal. What Loki would print with less than it
-// read (sizes rounded to two digits, vectors to six) is printed exactly: parsing the text gives the same tree again.
+// Queries back to text, as Loki prints them, so that texts of equal queries are equal. Where Loki
+// would round (sizes to two digits, vectors to six), the exact value is printed: parsing the text gives the same tree again.
 #pragma once
 
 #include "logql/ast.h"

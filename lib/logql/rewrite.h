@@ -1,4 +1,4 @@
-// Changes to a parsed query that keep its meaning but for what they say.
+// Changes to a parsed query. Apart from the change, the query keeps its meaning.
 #pragma once
 
 #include "logql/ast.h"

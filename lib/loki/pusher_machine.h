@@ -41,7 +41,7 @@
 //   `aside` passes after all, the record behind it has overtaken it; and records that go again from a partly stored request
 //   come after its stored records.
 // - The ledger hears of every tracked record once. `stats.pending` counts the records whose fate is open.
-// - A record is sent again as the same bytes, because Loki recognises a repeat by them. Only without_metadata() encodes anew.
+// - A record is sent again as the same bytes, because Loki recognises a repeat by them. Only without_metadata() encodes again.
 // - All parts of a request are of one tenant.
 // - `slots_used` is at most `parallel`. While the target fails, one request at a time tries it, with one record or up to
 //   `probe_bytes`.

@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::size_t kLongestPart = 64 << 10;  // bytes; Loki accepts queries of 128 KiB
 constexpr std::size_t kMostAlternatives = 64;
-constexpr std::uint32_t kTellingPage = 100;  // entries from which on a page shows how dense they are
+constexpr std::uint32_t kMeasuringPage = 100;  // entries from which on a page shows how dense they are
 // Pages of entries that a slice of time should hold: full pages mean the fewest requests, and lose nothing.
 constexpr double kFilled = 1.3;
 constexpr double kFastest = 8;              // the most by which a slice grows from one request to the next
@@ -157,7 +157,7 @@ void QueryPager::size_pages(std::size_t entries, std::size_t bytes) {
 
 // Learns from a page with `entries` entries that covered the time `covered`.
 void QueryPager::size_slices(std::size_t entries, base::Duration covered, std::uint32_t limit) {
-  if (limit < kTellingPage) {
+  if (limit < kMeasuringPage) {
     if (entries < limit && slice_ > 0)
       slice_ = static_cast<base::Duration>(std::min(static_cast<double>(slice_) * kFastest, kLongest));
     return;

@@ -41,7 +41,7 @@ struct Metric {
   std::string_view name;
   std::string_view unit;    // plural: records, bytes, files
   std::string_view help;    // one sentence
-  std::string_view label;   // of a family: what its values are told apart by; "" for a single value
+  std::string_view label;   // of a family: the label that distinguishes its values; "" for a single value
   std::uint32_t most = 32;  // of a family: values of the label, one of them "other"
 };
 

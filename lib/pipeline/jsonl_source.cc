@@ -31,8 +31,8 @@ constexpr auto kRecordsOut =
     metrics::counter("weir_input_output_records_total", "records", "Records that were passed on.", Account::out);
 constexpr auto kBytesOut =
     metrics::counter("weir_input_output_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
-constexpr auto kInvalid =
-    metrics::counter("weir_input_invalid_records_total", "records", "Records made of lines that were no record.", Account::invalid);
+constexpr auto kInvalid = metrics::counter("weir_input_invalid_records_total", "records",
+                                           "Records made from input lines that were not records.", Account::invalid);
 
 constexpr int kPipeSize = 1 << 20;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
@@ -82,7 +82,7 @@ class JsonlSource : public Source, private base::Feed {
   [[nodiscard]] std::string summary() const override {
     // A single one was named when it came.
     if (invalid_.value() < 2 || options_.strict) return {};
-    return fmt::format("{} lines of the input were no records and went on as text with metadata weir_error",
+    return fmt::format("{} lines of the input were not records; they were passed on as text with metadata weir_error",
                        base::grouped(invalid_.value()));
   }
 
@@ -120,7 +120,7 @@ class JsonlSource : public Source, private base::Feed {
 
   enum class Ready : std::uint8_t {
     input,
-    leave,  // told to leave at once, or nobody reads what comes out
+    leave,  // asked to leave at once, or nobody reads what comes out
   };
 
   // Waits for input and nudges meanwhile.
@@ -201,18 +201,19 @@ class JsonlSource : public Source, private base::Feed {
       auto parsed = reader_.parse(line, batch_);
       if (!parsed) {
         if (reader_.stats().lines == 1) {
-          return base::fail(Code::usage, "the first line of the input is no record: {}", parsed.error().message)
+          return base::fail(Code::usage, "the first line of the input is not a record: {}", parsed.error().message)
               .with_hint("plain text? put `weir tail -` in front; output of jq? use jq -c; of weir query? use -o jsonl");
         }
         if (options_.strict) {
           batch_.records.resize(before);
           auto emitted = emit(out);  // what came before it stands
           if (!emitted) return emitted;
-          return base::fail(Code::parse, "line {} of the input is no record: {}", line_number_, parsed.error().message);
+          return base::fail(Code::parse, "line {} of the input is not a record: {}", line_number_, parsed.error().message);
         }
-        context_.diagnostics->warn("input.invalid",
-                                   fmt::format("line {} of the input is no record: {}; it goes on as text with metadata weir_error",
-                                               line_number_, parsed.error().message));
+        context_.diagnostics->warn(
+            "input.invalid",
+            fmt::format("line {} of the input is not a record: {}; it is passed on as text with metadata weir_error", line_number_,
+                        parsed.error().message));
       }
       bytes.remove_prefix(newline == nullptr ? size : size + 1);
     }

@@ -16,14 +16,14 @@ namespace {
 
 using base::Code;
 
-constexpr base::Duration kLook = base::kSecond;                    // how often a blocked write looks whether it is still wanted
-constexpr base::Duration kLookStopped = 100 * base::kMillisecond;  // and once it was asked to end: for the second signal
+constexpr base::Duration kCheckEvery = base::kSecond;  // how often a blocked write checks whether it is still wanted
+constexpr base::Duration kCheckEveryStopped = 100 * base::kMillisecond;  // and once it was asked to end: for the second signal
 
 }  // namespace
 
 Output::Output(int fd, const Context& context) : fd_(fd), context_(context) {
   struct stat status {};
-  if (::fstat(fd, &status) != 0) return;  // the first write tells
+  if (::fstat(fd, &status) != 0) return;  // the first write reports it
   socket_ = S_ISSOCK(status.st_mode);
   terminal_ = ::isatty(fd) == 1;
   has_reader_ = socket_ || terminal_ || S_ISFIFO(status.st_mode);
@@ -60,7 +60,7 @@ Result<void> Output::wait() {
         .with_hint("nothing is lost: what was not passed on is read again at the next start");
   }
   pollfd fds[2] = {{fd_, POLLOUT, 0}, {stopped || context_.stop == nullptr ? -1 : context_.stop->fd(), POLLIN, 0}};
-  const Monotonic until = std::min(deadline, base::after(now, stopped ? kLookStopped : kLook));
+  const Monotonic until = std::min(deadline, base::after(now, stopped ? kCheckEveryStopped : kCheckEvery));
   if (::poll(fds, 2, base::poll_timeout(now, until)) < 0 && errno != EINTR)
     return base::io_error(errno, "wait for room in the output");
   return {};

@@ -203,7 +203,7 @@ struct JsonlReader::State {
       quoted = true;
     } else {
       if (in.at_ < in.end_ && *in.at_ != '-' && (*in.at_ < '0' || *in.at_ > '9'))
-        return wrong("the timestamp is no string and no number");
+        return wrong("the timestamp must be a string or a number");
       if (!in.number()) return false;
       text = {begin, static_cast<std::size_t>(in.at_ - begin)};
     }
@@ -438,7 +438,7 @@ struct JsonlReader::State {
     in.space();
     if (in.at_ < in.end_) return in.fail("something follows the record");
     if (out.has_line || out.has_value || out.has_marker || out.record.source) return true;
-    return in.fail("a JSON object without the key line; a program's own JSON goes through weir tail -");
+    return in.fail("a JSON object without the key line; for a program's own JSON put `weir tail -` in front");
   }
 
   // Raw JSON whose strings hold bytes that are not UTF-8, with those written as \udcXX. Outside of strings all is ASCII.

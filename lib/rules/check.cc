@@ -226,13 +226,13 @@ class Checker {
           rule.place.file.empty() ? "" : fmt::format("to remove it: weir rules remove {} {}", rule.place.file, rule.id()));
     } else if (keep.lifetime->from > where_.now) {
       add(Severity::note, fmt::format("begins {}", record::age_in_words(keep.lifetime->from, where_.now)),
-          "if it is meant to count already, look at the zone of its time");
+          "if it should apply already, check the time zone of its time");
     }
   }
   void of(const Release& release, const Rule&) {
     if (release.to <= where_.now) return;
     add(Severity::note, fmt::format("releases records up to a time that comes {}", record::age_in_words(release.to, where_.now)),
-        "if that is not meant, look at the zone of its time");
+        "if that is not intended, check the time zone of its time");
   }
   void of(const Sample& sample, const Rule&) {
     if (sample.per_million == 1'000'000) add(Severity::note, "keeps all records");
@@ -247,8 +247,8 @@ class Checker {
     for (const std::string& label : by) {
       if (std::ranges::find(kUnbounded, label) == std::end(kUnbounded)) continue;
       add(Severity::note, fmt::format("counts by '{}', which may have many values", label),
-          fmt::format("weir remembers at most {} of all rules together; beyond that it forgets the one used longest ago, whose "
-                      "records pass",
+          fmt::format("weir remembers at most {} for all rules together; then it forgets the key that was used longest ago, and "
+                      "records with it pass",
                       base::count_of(StateBounds{}.keys, "key")));
       return;
     }

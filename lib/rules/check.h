@@ -1,4 +1,4 @@
-// What is right as a rule and probably not meant: `weir rules check`, and a word at a start and a reload.
+// Finds rules that are correct but probably not intended, for `weir rules check`, and for messages at a start and a reload.
 #pragma once
 
 #include "base/clock.h"
@@ -40,8 +40,8 @@ struct Surroundings {
 // "FILE:LINE", "line LINE" of a text without a name.
 [[nodiscard]] std::string print(const RulePlace& place);
 
-// Whether every record that matches `inner` also matches `outer`, as far as their texts tell: false may mean that it cannot be
-// told. Records on which an expression fails are left out.
+// Whether every record that matches `inner` also matches `outer`, as far as their texts show: false may mean that this is
+// unknown. Records on which an expression fails are left out.
 [[nodiscard]] bool covers(const logql::LogExpr& outer, const logql::LogExpr& inner);
 
 }  // namespace weir::rules

@@ -34,13 +34,13 @@ Error cannot_edit(int error, const std::string& path) {
   Error out = base::io_error(error, fmt::format("edit rules '{}'", path));
   switch (error) {
     case ENOENT:
-      out.hint = fmt::format("to begin a file of rules: touch {}", path);
+      out.hint = fmt::format("to create a file of rules: touch {}", path);
       break;
     case EROFS:
       out.hint = "it is mounted read-only: edit it where it comes from, for a ConfigMap with kubectl edit configmap";
       break;
     case EBUSY:
-      out.hint = "it is a mount by itself: edit it where it comes from";
+      out.hint = "it is mounted as a single file: edit the file that is mounted";
       break;
     case EACCES:
     case EPERM:
@@ -184,7 +184,7 @@ Result<void> edit_file(const std::string& path, const Edit& edit, base::Duration
     if (!done) return done.error();
     if (*done) return {};
   }
-  return base::cannot(Code::busy, fmt::format("edit rules '{}'", path), "others change the file all the time")
+  return base::cannot(Code::busy, fmt::format("edit rules '{}'", path), "other processes keep changing the file")
       .with_hint("try again");
 }
 

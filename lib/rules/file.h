@@ -17,9 +17,9 @@ base::Result<std::string> read_file(const std::string& path);
 // Gets the text of a file and returns the one that replaces it. Called again when somebody else changed the file meanwhile.
 using Edit = std::function<base::Result<std::string>(std::string_view text)>;
 
-// Replaces the text of a file by rename(2), under a lock on its folder (flock(2)), so that two edits at once both land. A symbolic
-// link is followed and stays. Owner, group and mode stay as they are; extended attributes are not kept. The new text is on the disk
-// when this returns. A text that stays the same is not written.
+// Replaces the text of a file by rename(2), under a lock on its folder (flock(2)), so that two edits at once both take effect. A
+// symbolic link is followed and stays. Owner, group and mode stay as they are; extended attributes are not kept. The new text is on
+// the disk when this returns. A text that stays the same is not written.
 //
 // Errors: those of `edit`; those of read_file(); Code::io with what to do instead where the file cannot be written, and of a file
 // that a kubelet mounted (a ConfigMap); Code::busy when the lock is not free within `patience`, or when the file keeps changing.

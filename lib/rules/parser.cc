@@ -172,7 +172,7 @@ class LineParser {
     skip_blanks();
     if (at_query()) return wrong(at_, std::string(form), "{} is missing", what);
     if (rest().front() == '"' || rest().front() == '`' || rest().front() == '\'') {
-      return wrong(at_, std::string(form), "{} has no quotes around it", what);
+      return wrong(at_, std::string(form), "{} must not be in quotes", what);
     }
     found = word();
     return true;
@@ -239,7 +239,7 @@ class LineParser {
     }
     const std::string_view found = word();
     if (rule.name.empty() && found.size() > 1 && found.back() == ':' && is_rule_name(found.substr(0, found.size() - 1))) {
-      return wrong(begin, fmt::format("a name has the word name in front: name {} …", shown(found)), "'{}' is no action",
+      return wrong(begin, fmt::format("a name has the word name in front: name {} …", shown(found)), "'{}' is not an action",
                    shown(found));
     }
     if (is_one_of(lower(found), {"pass", "allow", "accept", "include"})) {
@@ -280,7 +280,7 @@ class LineParser {
     const std::size_t query_at = (skip_blanks(), at_);
     if (!query(rule)) return false;
     if (rule.match.stages.empty()) return true;
-    return wrong(query_at + rule.match.stages.front().offset, "leave away what stands behind the selector",
+    return wrong(query_at + rule.match.stages.front().offset, "remove what follows the selector",
                  "redact takes only a selector, so that it cannot fail");
   }
 
@@ -306,11 +306,8 @@ class LineParser {
   bool quoted(std::string& out, std::string_view what, std::string_view form) {
     skip_blanks();
     if (at_end() || rest().front() == '{') return wrong(at_, std::string(form), "{} is missing", what);
-    if (rest().front() != '"' && rest().front() != '`') {
-      const bool other = rest().front() == '\'' || rest().front() == '/' || is_typographic_quote(rest());
-      return wrong(at_, std::string(form), "{} {}", what,
-                   other ? "stands in backquotes or double quotes" : "has no quotes around it");
-    }
+    if (rest().front() != '"' && rest().front() != '`')
+      return wrong(at_, std::string(form), "{} must be in backquotes or double quotes", what);
     const std::size_t length = quoted_length(rest());
     if (length == std::string_view::npos) return wrong(at_, std::string(form), "the closing quote is missing");
     const auto tokens = logql::tokenize(rest().substr(0, length));
@@ -346,7 +343,7 @@ class LineParser {
                      "a lifetime needs its beginning, so that a restart does not renew it");
       }
       if (lifetime.length > std::numeric_limits<Timestamp>::max() - lifetime.from) {
-        return wrong(begin, "", "the lifetime ends after the last time that can be told");
+        return wrong(begin, "", "the lifetime ends too far in the future");
       }
       keep.lifetime = lifetime;
     } else if (is_one_of(letters(), {"from", "until", "till", "to", "since"})) {
@@ -398,12 +395,12 @@ class LineParser {
       const bool numeric = is_digit(found.front()) &&
                            std::from_chars(found.data(), found.data() + found.size(), number).ptr == found.data() + found.size();
       if (after.starts_with('%')) {
-        return wrong(begin, fmt::format("write: {}%", shown(found)), "no blank stands before %");
+        return wrong(begin, fmt::format("write: {}%", shown(found)), "write no space before %");
       }
       if (numeric && number > 0 && number < 1)
         hint = fmt::format("write {:g}% to keep {} of the records, or {}%", number * 100, found, found);
       if (numeric && number >= 1 && number <= 100) hint = fmt::format("write: sample {}%", found);
-      return wrong(begin, hint, "'{}' is no percentage", shown(found));
+      return wrong(begin, hint, "'{}' is not a percentage", shown(found));
     }
     std::uint64_t whole = 0;
     std::uint64_t fraction = 0;
@@ -413,7 +410,7 @@ class LineParser {
     const std::string_view decimals = dot == std::string_view::npos ? "" : number.substr(dot + 1);
     const bool valid = !digits.empty() && digits.size() <= 3 && std::ranges::all_of(digits, is_digit) &&
                        std::ranges::all_of(decimals, is_digit) && (dot == std::string_view::npos || !decimals.empty());
-    if (!valid) return wrong(begin, std::string(kForm), "'{}' is no percentage", shown(found));
+    if (!valid) return wrong(begin, std::string(kForm), "'{}' is not a percentage", shown(found));
     if (decimals.size() > 4) return wrong(begin, "the least step is 0.0001%", "a percentage has at most four decimals");
     for (const char c : digits) whole = whole * 10 + static_cast<std::uint64_t>(c - '0');
     for (std::size_t i = 0; i < 4; ++i) {
@@ -436,11 +433,11 @@ class LineParser {
     const std::size_t slash = found.find('/');
     if (slash == std::string_view::npos) {
       const std::string_view after = trimmed(line_.substr(begin + found.size()));
-      if (after.starts_with('/')) return wrong(begin + found.size(), std::string(kForm), "no blank stands around the /");
+      if (after.starts_with('/')) return wrong(begin + found.size(), std::string(kForm), "write no space around the /");
       if (is_digit(found.front())) {
-        return wrong(begin, fmt::format("write {0}/s, {0}/m or {0}/h", shown(found)), "the rate says not per what time");
+        return wrong(begin, fmt::format("write {0}/s, {0}/m or {0}/h", shown(found)), "the rate has no unit of time");
       }
-      return wrong(begin, std::string(kForm), "'{}' is no rate", shown(found));
+      return wrong(begin, std::string(kForm), "'{}' is not a rate", shown(found));
     }
     Limit limit;
     if (!amount(found.substr(0, slash), begin, limit.amount, limit.unit)) return false;
@@ -475,7 +472,7 @@ class LineParser {
       } else if (limit.by.empty() && letters() == "by") {
         if (!by(limit.by)) return false;
       } else if (letters() == "by" || letters() == "burst") {
-        return wrong(clause, "", "'{}' stands twice", letters());
+        return wrong(clause, "", "'{}' is given twice", letters());
       } else {
         break;
       }
@@ -495,7 +492,7 @@ class LineParser {
     if (!amount(found, begin, limit.burst, unit)) return false;
     if (unit != limit.unit) return wrong(begin, form, "the rate counts {}, the burst too", bytes ? "bytes" : "records");
     if (limit.burst < limit.amount) {
-      return wrong(begin, "leave burst away: then it is the amount of the rate",
+      return wrong(begin, "leave out burst: then it is the amount of the rate",
                    "the burst must be at least the amount of the rate");
     }
     const double window = static_cast<double>(limit.burst) / static_cast<double>(limit.amount) * static_cast<double>(limit.per);
@@ -510,7 +507,7 @@ class LineParser {
   bool amount(std::string_view text, std::size_t offset, std::uint64_t& out, Limit::Unit& unit) {
     static constexpr std::string_view kForm = "for example 100, 10k, 64KiB or 1MiB";
     if (text.empty()) return wrong(offset, std::string(kForm), "a number is missing");
-    if (!is_digit(text.front())) return wrong(offset, std::string(kForm), "'{}' is no number of records or bytes", shown(text));
+    if (!is_digit(text.front())) return wrong(offset, std::string(kForm), "'{}' is not a number of records or bytes", shown(text));
     std::size_t end = 0;
     while (end < text.size() && (is_digit(text[end]) || text[end] == '.')) ++end;
     const std::string_view number = text.substr(0, end);
@@ -519,7 +516,7 @@ class LineParser {
     if (is_one_of(folded, {"b", "kb", "mb", "gb", "kib", "mib", "gib", "ki", "mi", "gi"})) {
       unit = Limit::Unit::bytes;
       const auto size = record::parse_size(text);
-      if (!size) return wrong(offset, std::string(kForm), "'{}' is no size", shown(text));
+      if (!size) return wrong(offset, std::string(kForm), "'{}' is not a size", shown(text));
       out = *size;
     } else if (suffix.empty() || suffix == "k") {
       unit = Limit::Unit::records;
@@ -558,7 +555,7 @@ class LineParser {
     if (at_end() || rest().front() != '(') {
       const std::string_view found = word();
       return wrong(at_, found.empty() ? "for example: by (namespace, pod)" : fmt::format("write: by ({})", shown(found)),
-                   "the labels stand in parentheses");
+                   "put the labels in parentheses");
     }
     ++at_;
     while (true) {
@@ -566,20 +563,20 @@ class LineParser {
       const std::size_t begin = at_;
       const std::string_view found = word(" \t{|\"`(),");
       if (found.empty() && !at_end() && (rest().front() == '"' || rest().front() == '`')) {
-        return wrong(begin, "for example: by (namespace, pod)", "a label has no quotes here");
+        return wrong(begin, "for example: by (namespace, pod)", "write a label without quotes");
       }
       if (found.empty() && at_end()) return wrong(begin, "for example: by (namespace, pod)", "the closing parenthesis is missing");
-      if (found.empty()) return wrong(begin, "to count all records together, leave by away", "the name of a label is missing");
+      if (found.empty()) return wrong(begin, "to count all records together, leave out by", "the name of a label is missing");
       if (!names::is_label_name(found)) {
-        return wrong(begin, "letters, digits and _, not first a digit", "'{}' is no name of a label", shown(found));
+        return wrong(begin, "letters, digits and _, not first a digit", "'{}' is not the name of a label", shown(found));
       }
-      if (std::ranges::find(out, found) != out.end()) return wrong(begin, "", "'{}' stands twice", shown(found));
+      if (std::ranges::find(out, found) != out.end()) return wrong(begin, "", "'{}' is given twice", shown(found));
       out.emplace_back(found);
       at_ += found.size();
       skip_blanks();
       if (at_end() || (rest().front() != ',' && rest().front() != ')')) {
         return wrong(at_, "for example: by (namespace, pod)", "{}",
-                     at_query() ? "the closing parenthesis is missing" : "a comma stands between labels");
+                     at_query() ? "the closing parenthesis is missing" : "put a comma between labels");
       }
       if (line_[at_++] == ')') return true;
     }
@@ -593,7 +590,7 @@ class LineParser {
     if (!argument(found, "the tenant", kForm)) return false;
     if (!names::is_tenant(found)) {
       return wrong(begin, fmt::format("Loki takes letters, digits and !-_.*'():, at most {}", names::kLongestTenant),
-                   "'{}' is no tenant", shown(found));
+                   "'{}' is not a tenant", shown(found));
     }
     rule.action = Tenant{std::string(found)};
     at_ += found.size();
@@ -607,7 +604,7 @@ class LineParser {
     const std::size_t begin = at_;
     std::string_view found;
     if (!argument(found, what, form)) return false;
-    if (!is_digit(found.front())) return wrong(begin, std::string(form), "'{}' is no duration", shown(found));
+    if (!is_digit(found.front())) return wrong(begin, std::string(form), "'{}' is not a duration", shown(found));
     const auto parsed = record::parse_duration(found);
     if (!parsed) {
       std::string hint = parsed.error().hint;
@@ -617,7 +614,7 @@ class LineParser {
         if (is_one_of(unit, {"min", "sec", "hou", "day"})) hint = fmt::format("write: {}{}", shown(found), unit.front());
         return wrong(begin, hint, "the unit of {} is missing", found);
       }
-      return wrong(begin, hint, "'{}' is no duration", shown(found));
+      return wrong(begin, hint, "'{}' is not a duration", shown(found));
     }
     if (*parsed <= 0) return wrong(begin, std::string(form), "{} must be greater than 0", what);
     if (*parsed > most) {
@@ -647,17 +644,17 @@ class LineParser {
     }
     std::string joined(whole);
     if (joined.size() > 10 && (joined[10] == ' ' || joined[10] == '\t')) joined[10] = 'T';
-    if (record::parse_rfc3339(joined)) return wrong(begin, fmt::format("write: {}", joined), "a T stands between date and time");
+    if (record::parse_rfc3339(joined)) return wrong(begin, fmt::format("write: {}", joined), "put a T between date and time");
     if (record::parse_rfc3339(joined + "Z")) {
       return wrong(begin, fmt::format("write {}Z for UTC, or for example {}+01:00", joined, joined), "the time has no zone");
     }
     if (now_) {
       if (const auto meant = record::parse_time(whole, *now_)) {
         return wrong(begin, fmt::format("write: {}", record::to_rfc3339(whole_seconds(*meant))),
-                     "'{}' is no time with date and zone, which means the same whenever it is read", shown(whole));
+                     "the time '{}' has no date or no zone, so it would mean another moment at each reload", shown(whole));
       }
     }
-    return wrong(begin, std::string(kForm), "'{}' is no time", shown(whole));
+    return wrong(begin, std::string(kForm), "'{}' is not a time", shown(whole));
   }
 
   // ---- the log query
@@ -675,7 +672,7 @@ class LineParser {
     }
     auto* log = std::get_if<logql::LogExpr>(&std::get<logql::Expr>(parsed).node);
     if (log == nullptr) {
-      return wrong(begin, "for example: drop {app=\"nginx\"} |= \"healthz\"", "a rule takes a log query, which this is not");
+      return wrong(begin, "for example: drop {app=\"nginx\"} |= \"healthz\"", "this is not a log query");
     }
     if (const auto compiled = logql::LogQuery::compile(*log, text); !compiled) {
       const base::Error& error = compiled.error();
@@ -694,25 +691,25 @@ class LineParser {
   bool words_that_are_no_query(const Rule& rule, std::string_view text) {
     const std::string_view action = word_of(rule.action);
     const std::string_view found = letters();
-    if (found == "for") return wrong(at_, "write keep for …, or leave it away", "only keep has a lifetime, {} has none", action);
-    if (found == "by") return wrong(at_, "leave it away", "only limit and dedup have by, {} has none", action);
-    if (found == "burst") return wrong(at_, "leave it away", "only limit has burst, {} has none", action);
-    if (found == "without") return wrong(at_, "name the labels that make the key: by (…)", "there is no without");
-    if (found == "with") return wrong(at_, "leave it away", "only redact has with, {} has none", action);
+    if (found == "for") return wrong(at_, "write keep for …, or leave it out", "only keep has a lifetime, {} has none", action);
+    if (found == "by") return wrong(at_, "leave it out", "only limit and dedup have by, {} has none", action);
+    if (found == "burst") return wrong(at_, "leave it out", "only limit has burst, {} has none", action);
+    if (found == "without") return wrong(at_, "name the labels that make the key: by (…)", "without is not supported");
+    if (found == "with") return wrong(at_, "leave it out", "only redact has with, {} has none", action);
     if (is_one_of(text, {"all", "everything", "*", "any"})) {
-      return wrong(at_, fmt::format("to take all records, leave '{}' away", text), "'{}' is no log query", text);
+      return wrong(at_, fmt::format("to take all records, leave out '{}'", text), "'{}' is not a log query", text);
     }
     if (is_one_of(found, {"if", "when", "where", "unless", "and"})) {
-      return wrong(at_, fmt::format("write the log query at once, for example: {} {{app=\"nginx\"}} |= \"healthz\"", action),
-                   "'{}' begins no log query", found);
+      return wrong(at_, fmt::format("write only the log query, for example: {} {{app=\"nginx\"}} |= \"healthz\"", action),
+                   "'{}' cannot begin a log query", found);
     }
     if (found == text && !names::known_level(text).empty()) {
       return wrong(at_,
                    fmt::format("for the level: {} | detected_level=\"{}\"; for a text in the line: {} |= {}", action,
                                names::known_level(text), action, gotext::quote(text)),
-                   "'{}' begins no log query", text);
+                   "'{}' cannot begin a log query", text);
     }
-    if (text == "}" || text.starts_with("} ")) return wrong(at_, "", "a }} stands without its {{");
+    if (text == "}" || text.starts_with("} ")) return wrong(at_, "", "a }} has no {{ in front");
     return true;
   }
 
@@ -759,10 +756,10 @@ class TextParser {
       return at(line, number, {0, fmt::format("the line has more than {}", record::print_size(kMostLine)), "divide the rule"});
     }
     if (const std::size_t zero = line.find('\0'); zero != std::string_view::npos) {
-      return at(line, number, {zero, "the line holds a zero byte", "the file is no text, or it was written only in part"});
+      return at(line, number, {zero, "the line holds a zero byte", "the file is not text, or only a part of it was written"});
     }
     if (const std::size_t lone = line.find('\r'); lone != std::string_view::npos) {
-      return at(line, number, {lone, "a carriage return stands within the line", "lines end with LF or CRLF"});
+      return at(line, number, {lone, "there is a carriage return within the line", "lines end with LF or CRLF"});
     }
     const std::size_t comment = first_comment(line);
     const std::string_view code = line.substr(0, comment);
@@ -770,14 +767,16 @@ class TextParser {
       return at(line, number, {bad, "the text is not UTF-8", "save it as UTF-8"});
     }
     if (comment < line.size() && line[comment] != '#') {
-      return at(line, number, {comment, "a comment begins with #", "a text with // or /* stands in quotes"});
+      return at(line, number, {comment, "a comment begins with #", "put a text with // or /* in quotes"});
     }
     if (trimmed(code).empty()) return {};
     if (const std::size_t blank = first_unquoted(code, is_false_blank); blank < code.size()) {
-      return at(line, number, {blank, "this looks like a blank and is none", "type it again; it may come from a web page"});
+      return at(line, number,
+                {blank, "this character looks like a space but is not one",
+                 "type a space instead; the character may come from a web page"});
     }
     if (trimmed(code).ends_with('\\')) {
-      return at(line, number, {code.rfind('\\'), "a rule stands on one line; a backslash does not go on", "join the lines"});
+      return at(line, number, {code.rfind('\\'), "a rule must be on one line; a backslash does not continue it", "join the lines"});
     }
     if (rules.size() >= kMostRules) {
       return at(line, number, {0, fmt::format("there are more than {} rules", kMostRules), "join rules that do the same"});
@@ -794,7 +793,8 @@ class TextParser {
         const RulePlace& other = found->second;
         const std::string where =
             other.file == file_ ? fmt::format("line {}", other.line) : fmt::format("{}:{}", other.file, other.line);
-        return at(line, number, {lead, fmt::format("the name '{}' stands already in {}", rule.name, where), "choose another name"});
+        return at(line, number,
+                  {lead, fmt::format("the name '{}' is already used in {}", rule.name, where), "choose another name"});
       }
     }
     rules.push_back(std::move(rule));

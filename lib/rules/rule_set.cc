@@ -1,6 +1,6 @@
 // All that depends on labels alone is worked out once for each label set, into a Plan: which redactions apply and what they make of
 // the labels, which rules have to be asked and in which order, and the labels' part of the keys of limit and dedup. A plan knows
-// only rules that count at the moment; when a lifetime begins or ends, all plans are made anew. So a record costs one look-up, and
+// only rules that count at the moment; when a lifetime begins or ends, all plans are made again. So a record costs one look-up, and
 // after that what its own line and metadata have to be asked.
 #include "rules/rule_set.h"
 
@@ -31,7 +31,7 @@ constexpr std::string_view kGap = "weir_gap_bytes";
 constexpr std::uint32_t kMillion = 1'000'000;
 constexpr base::Timestamp kNoTime = std::numeric_limits<base::Timestamp>::max();
 
-// Plans are kept so that addresses stay theirs; a node has some hundreds of streams. Forgetting costs working them out anew.
+// Plans are kept so that addresses stay theirs; a node has some hundreds of streams. Forgotten plans are worked out again.
 constexpr std::size_t kMaxPlans = 1280;
 constexpr std::size_t kMaxPlanBytes = 16 << 20;
 constexpr std::size_t kKeptText = 1 << 20;

@@ -93,7 +93,7 @@ class RuleSet {
   [[nodiscard]] bool holds() const;  // some rule is a hold
 
   // What limit and dedup of `before` remember goes on in this set, which replaces it and has judged nothing yet, for rules that say
-  // the same. forgotten_keys() goes on too. `before` begins anew.
+  // the same. forgotten_keys() goes on too. Afterwards `before` remembers nothing.
   void take_state_of(RuleSet& before);
 
   RuleSet(RuleSet&&) noexcept;

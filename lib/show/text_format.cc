@@ -31,7 +31,8 @@ constexpr std::size_t kWidestWho = 60;        // columns that alignment may take
 constexpr std::array<int, 10> kColors = {36, 33, 32, 35, 34, 96, 93, 92, 95, 94};
 
 // The labels that can stand for a record without a pod, in this order.
-constexpr std::array<std::string_view, 7> kTelling = {"app", "service_name", "unit", "systemd_unit", "job", "host", "instance"};
+constexpr std::array<std::string_view, 7> kSourceLabels = {"app", "service_name", "unit",    "systemd_unit",
+                                                           "job", "host",         "instance"};
 
 void append_quoted_value(std::string& out, std::string_view value) {
   out += '"';
@@ -78,8 +79,8 @@ bool goes_without_saying(const LabelSet& set, const Label& label) {
 bool names_the_source(const LabelSet& set, std::string_view name) {
   if (!set.get("pod").empty()) return name == "pod" || name == "container";
   if (!set.get("filename").empty()) return name == "filename";
-  for (const std::string_view telling : kTelling) {
-    if (!set.get(telling).empty()) return name == telling;
+  for (const std::string_view source : kSourceLabels) {
+    if (!set.get(source).empty()) return name == source;
   }
   return false;
 }
@@ -228,15 +229,15 @@ TextFormat::Shown& TextFormat::shown(const LabelSet* set) {
   if (entry.columns <= widest) who_columns_ = std::max(who_columns_, entry.columns);
   std::string tail;
   // The labels to show, by name: those of this set that are not shared, and those of the header that this set lacks.
-  std::vector<Label> told;
+  std::vector<Label> shown;
   for (const Label& label : set->labels()) {
-    if (!shared_.contains(label.name)) told.push_back(label);
+    if (!shared_.contains(label.name)) shown.push_back(label);
   }
   for (const std::string& name : announced_) {
-    if (!shared_.contains(name) && set->get(name).empty()) told.push_back({name, {}});
+    if (!shared_.contains(name) && set->get(name).empty()) shown.push_back({name, {}});
   }
-  std::ranges::sort(told, {}, &Label::name);
-  for (const Label& label : told) {
+  std::ranges::sort(shown, {}, &Label::name);
+  for (const Label& label : shown) {
     if (names_the_source(*set, label.name) || (with_namespace && label.name == "namespace")) continue;
     if (goes_without_saying(*set, label)) continue;
     ((tail += ' ') += label.name) += '=';

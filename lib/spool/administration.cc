@@ -88,7 +88,7 @@ Result<Compacted> compact(const std::string& wanted, base::Duration wait, const 
     if (!*waiting) break;
     if (clock.monotonic() >= deadline) {
       return base::fail(Code::busy, "cannot compact spool '{}' yet: the process that writes it has not done so", path)
-          .with_hint("it does so as soon as it can; look at the size again later");
+          .with_hint("it compacts the spool as soon as it can; check the size later");
     }
     ::poll(nullptr, 0, kAskAgain);
   }

@@ -21,12 +21,12 @@ base::Result<Bell> Bell::listen(const std::string& spool) {
   return Bell(std::move(fd));
 }
 
-bool Bell::heard() {
+bool Bell::was_rung() {
   if (!fd_) return false;
-  bool heard = false;
+  bool rung = false;
   alignas(inotify_event) std::array<char, 4096> events;
-  while (::read(fd_.get(), events.data(), events.size()) > 0) heard = true;
-  return heard;
+  while (::read(fd_.get(), events.data(), events.size()) > 0) rung = true;
+  return rung;
 }
 
 base::Result<void> ring(const std::string& spool) {

@@ -22,7 +22,7 @@ class Bell {
   // Readable when somebody rang; -1 when nobody listens.
   [[nodiscard]] int fd() const { return fd_.get(); }
   // Whether somebody rang since the last call.
-  bool heard();
+  bool was_rung();
 
  private:
   explicit Bell(base::UniqueFd fd) : fd_(std::move(fd)) {}

@@ -199,12 +199,12 @@ void BlockBuilder::put_times(std::string& out) {
   }
 }
 
-// Sets are numbered as they are met on the way through the streams, so that a new one needs no number.
+// Sets are numbered as they are used on the way through the streams, so that a new one needs no number.
 void BlockBuilder::put_sets(std::string& out) {
   std::string choices;
   std::string known;
-  std::vector<std::uint32_t> numbers(sets_.size(), 0);  // 0: not met
-  std::vector<std::uint32_t> met;                       // in the order of their numbers
+  std::vector<std::uint32_t> numbers(sets_.size(), 0);  // 0: not used
+  std::vector<std::uint32_t> used;                      // in the order of their numbers
   struct Had {
     std::uint32_t stream = 0, rank = 0;  // the latest stream that had the set, from 1
   };
@@ -220,8 +220,8 @@ void BlockBuilder::put_sets(std::string& out) {
       }
       had[set] = {index + 1, ranks++};
       if (set != 0 && numbers[set] == 0) {
-        met.push_back(set);
-        numbers[set] = static_cast<std::uint32_t>(met.size());
+        used.push_back(set);
+        numbers[set] = static_cast<std::uint32_t>(used.size());
         wire::put_varint(choices, kNew);
       } else {
         wire::put_varint(choices, kKnown);
@@ -232,13 +232,13 @@ void BlockBuilder::put_sets(std::string& out) {
 
   std::unordered_map<std::string_view, std::uint32_t> strings;
   std::string sets;
-  wire::put_varint(sets, met.size());
+  wire::put_varint(sets, used.size());
   const auto number_of = [&](std::string_view text) {
     const auto [at, added] = strings.try_emplace(text, static_cast<std::uint32_t>(strings.size()));
     if (added) wire::put_bytes(section_, text);
     return at->second;
   };
-  for (const std::uint32_t set : met) {
+  for (const std::uint32_t set : used) {
     wire::put_varint(sets, sets_[set].size());
     for (const record::Label& label : sets_[set]) {
       wire::put_varint(sets, number_of(label.name));

@@ -39,7 +39,7 @@ struct Consumer::State {
   RejectedStore rejections;
   // What of `places` may be noted while rejections wait: all but theirs, which come again after a kill.
   std::optional<PlaceSet> without_rejected;
-  bool not_to_note = false;  // of a stream that waits one was rejected: its place and the others' cannot be told apart
+  bool not_to_note = false;  // a record of a waiting stream was rejected: its place and the others' cannot be distinguished
   std::uint64_t evicted_rejected = 0;
   RecentFile recent;
   base::Timestamp stored = 0;  // the row's `updated`

@@ -67,7 +67,7 @@ class Copy {
     if (auto done = commit(false); !done) return done;
     auto copied = target_.database.checkpoint(true);
     if (!copied) return std::move(copied).error();
-    if (!*copied) return base::fail(Code::busy, "cannot complete '{}': somebody else uses it", partial_);
+    if (!*copied) return base::fail(Code::busy, "cannot complete '{}': another process uses it", partial_);
     close();
     const base::UniqueFd file(::open(partial_.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file || ::fsync(file.get()) != 0) return base::io_error(errno, fmt::format("sync '{}'", partial_));
@@ -113,7 +113,7 @@ class Copy {
     if (!reading) return std::move(reading).error();
     auto missing = find_missing(source_.database, source_.note);
     if (!missing) return std::move(missing).error();
-    if (*missing) missing_ = fmt::format("spool '{}' is not whole: {}", from_, describe(from_, **missing));
+    if (*missing) missing_ = fmt::format("spool '{}' is not complete: {}", from_, describe(from_, **missing));
     if (auto done = copy_small_tables(source_.database, target_.database); !done) return done;
     for (const auto& step : {&Copy::note_recent, &Copy::copy_positions, &Copy::list_blocks}) {
       if (auto done = (this->*step)(); !done) return done;
@@ -160,8 +160,7 @@ class Copy {
 };
 
 base::Error taken(const std::string& to) {
-  return base::fail(Code::usage, "cannot copy to '{}': something stands there already", to)
-      .with_hint("name a file that is not there yet");
+  return base::fail(Code::usage, "cannot copy to '{}': that file exists already", to).with_hint("name a new file");
 }
 
 bool is_there(const std::string& path) {
@@ -177,7 +176,7 @@ Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base
   for (const char* suffix : {"", "-wal"}) {
     if (is_there(to + suffix)) return taken(to + suffix);
   }
-  // One copy at a time to one place; what a killed one left is begun anew.
+  // One copy at a time to one place; what a killed copy left is started again.
   const std::string partial = to + "-partial";
   const std::string lock_path = partial + "-lock";
   const auto clean = [&] {
@@ -195,7 +194,7 @@ Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base
       return base::fail(error.code, "cannot copy to '{}': the folder '{}' does not exist", to, folder)
           .with_hint("make the folder first, or name another place");
     }
-    if (error.code == Code::busy) error.hint = "another copy to this place is being made";
+    if (error.code == Code::busy) error.hint = "another process is making this copy";
     return error;
   }
   Copy copy(from, partial, wait);

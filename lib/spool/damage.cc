@@ -110,7 +110,7 @@ base::Result<void> check_undamaged(const std::string& path) {
     if (auto pages = RawPages::open(path)) static_cast<void>(pages->page(1, page));
   }
   if (page.starts_with(kMagic)) {
-    if (!has_identity(page)) return has_tables(page) ? damaged("its identity is gone") : base::Result<void>();
+    if (!has_identity(page)) return has_tables(page) ? damaged("its identity is missing") : base::Result<void>();
     // Page size, versions of reading and writing, no reserved bytes, fixed fractions, and UTF-8: with others SQLite would refuse to
     // write, or read something else.
     const bool form = page.substr(16, 2) == std::string_view("\x10\0", 2) && (page[18] == 1 || page[18] == 2) &&

@@ -27,7 +27,7 @@ namespace {
 using base::Code;
 using base::Result;
 
-constexpr std::size_t kProblemsTold = 100;
+constexpr std::size_t kProblemsListed = 100;
 
 std::uint64_t size_of(const std::string& path) {
   struct stat status = {};
@@ -310,7 +310,8 @@ Result<std::vector<std::string>> check_file(const std::string& path, base::Durat
     if (!problems || problems->empty() || !(*opened)->database.torn()) return problems;
   }
   return base::fail(Code::busy,
-                    "cannot check spool '{}': it is written meanwhile, and the index of its write-ahead log cannot be shared", path)
+                    "cannot check spool '{}': another process writes it, and the index of its write-ahead log cannot be shared",
+                    path)
       .with_hint("check it as the user that writes it, or check a copy: weir spool copy");
 }
 
@@ -320,7 +321,7 @@ Result<SpoolCheck> check_spool(const std::string& wanted, base::Duration wait) {
   const std::string path = real_path(wanted);
   SpoolCheck check;
   const auto note = [&check](std::string problem) {
-    if (check.problems.size() < kProblemsTold) check.problems.push_back(std::move(problem));
+    if (check.problems.size() < kProblemsListed) check.problems.push_back(std::move(problem));
   };
   if (auto whole = check_undamaged(path); !whole) note(whole.error().message);
   auto checked = check_file(path, wait);

@@ -173,7 +173,7 @@ struct Keeper::State {
 
   base::Result<void> introduce(const record::Source& source, const record::Marker& marker) {
     if (source.kind != record::Source::Kind::file) {
-      return base::fail(base::Code::usage, "cannot keep positions: a generation marker names no place in a log");
+      return base::fail(base::Code::usage, "cannot keep positions: a generation marker has no place in a log");
     }
     Log& log = log_of(marker.log_key);
     if (const BoundLog* known = find(source.log); known == nullptr || known->log != &log) {

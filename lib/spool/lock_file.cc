@@ -125,8 +125,9 @@ bool set_shared(int fd, std::int64_t place, short type) {
 
 base::Result<void> check_names(int fd, const std::string& path, std::int64_t place) {
   if (!is_any_locked(fd, kNames, place) && !is_any_locked(fd, place + 1, kNamesEnd)) return {};
-  return base::fail(base::Code::busy,
-                    "cannot use spool '{}': the same file is in use by another name, beside which its write-ahead log stands", path)
+  return base::fail(
+             base::Code::busy,
+             "cannot use spool '{}': the same file is in use under another name, and its write-ahead log is beside that name", path)
       .with_hint(fmt::format("use that name: a hard link, or a mount, which `find / -samefile '{}'` finds", path));
 }
 

@@ -146,7 +146,7 @@ const std::string& Reader::path() const { return impl_->path; }
 
 std::optional<std::string> Reader::missing() const {
   if (!impl_->missing) return std::nullopt;
-  return fmt::format("spool '{}' is not whole: {}", impl_->path, describe(impl_->path, *impl_->missing));
+  return fmt::format("spool '{}' is not complete: {}", impl_->path, describe(impl_->path, *impl_->missing));
 }
 
 base::Result<std::vector<BlockInfo>> Reader::list(const Range& range) {

@@ -221,7 +221,7 @@ base::Result<std::unique_ptr<RejectedRedelivery>> RejectedRedelivery::open(const
   }
   auto lock = LockFile::take(rejected_lock_path(path), fmt::format("rejected store of spool '{}'", path), wait, clock, stop);
   if (!lock && lock.error().code == base::Code::busy)
-    return std::move(lock).error().with_hint("let that process come to its end, or end it");
+    return std::move(lock).error().with_hint("wait until that process ends, or end it");
   if (!lock) return std::move(lock).error();
   state->lock = std::move(*lock);
   state->file = std::move(*file);

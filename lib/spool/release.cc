@@ -139,8 +139,8 @@ Result<std::uint64_t> cancel_release(const std::string& wanted, std::string_view
     if (!all) return std::move(all).error();
     std::string ids;
     for (const ReleaseRow& one : *all) ids += fmt::format("{}'{}'", ids.empty() ? "" : ", ", one.id);
-    return base::fail(Code::usage, "cannot cancel release '{}' of spool '{}': there is none of that id", id, spool)
-        .with_hint(ids.empty() ? "the spool knows no release" : "its releases: " + ids);
+    return base::fail(Code::usage, "cannot cancel release '{}' of spool '{}': it has no release with this id", id, spool)
+        .with_hint(ids.empty() ? "the spool has no releases" : "its releases: " + ids);
   }
   if ((*row)->state == ReleaseState::selecting && is_locked(release_lock_path(spool))) {
     return base::fail(Code::busy, "cannot cancel release '{}' of spool '{}': a process still selects its records", id, spool)

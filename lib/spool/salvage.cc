@@ -91,12 +91,13 @@ class Salvage {
                                              base::count_of(lost_blocks, "block"), path_));
     }
     if (pages_.damaged() && lost_blocks == 0)
-      report.sentences.push_back(fmt::format("parts of spool '{}' could not be read at all; what they held is not known", path_));
+      report.sentences.push_back(
+          fmt::format("parts of spool '{}' could not be read at all; nobody knows how many records they had", path_));
     if (positions_lost_) {
-      report.sentences.push_back(fmt::format(
-          "the positions in spool '{}' could not be read whole: log files without one are read from their start, and some "
-          "records may come twice",
-          path_));
+      report.sentences.push_back(
+          fmt::format("some positions in spool '{}' could not be read: log files without a position are read from their start, and "
+                      "some records may come twice",
+                      path_));
     }
     report.lost = lost + (lost == 0 && pages_.damaged() ? 1 : 0);
     return report;
@@ -130,7 +131,7 @@ class Salvage {
   void take_meta(const RawRow& row) {
     if (!row.is_of({Kind::bytes, Kind::integer})) return;
     if (row.values[0].bytes == name_of(Meta::spool) && row.values[1].integer == 0) return;
-    if (row.values[0].bytes == name_of(Meta::rejected_bytes)) return;  // counted anew
+    if (row.values[0].bytes == name_of(Meta::rejected_bytes)) return;  // counted again
     if (row.values[0].bytes == name_of(Meta::positions_checksum)) {
       positions_checksum_ = static_cast<std::uint64_t>(row.values[1].integer);
       return;

@@ -26,7 +26,7 @@ constexpr const char* kSettings = "PRAGMA cache_size = -512; PRAGMA temp_store =
 base::Result<std::uint64_t> read_id(sqlite::Database& database) {
   const auto id = read_meta(database, Meta::spool);
   if (!id) return id.error();
-  if (*id == 0) return base::fail(base::Code::corrupt, "cannot use '{}': its identity is gone", database.path());
+  if (*id == 0) return base::fail(base::Code::corrupt, "cannot use '{}': its identity is missing", database.path());
   return static_cast<std::uint64_t>(*id);
 }
 
@@ -98,7 +98,7 @@ base::Result<SpoolFile> try_consumer(const std::string& path, base::Duration wai
     return base::fail(base::Code::version, "cannot acknowledge into '{}': its format is an older one", path)
         .with_hint("start the `weir buffer` that fills it first; only the writer migrates");
   }
-  // What a consumer's commits have made of the log gives its space back when the log begins anew, whoever begins it.
+  // When the log starts again, SQLite cuts it to this size, also where a consumer's commits have made it long.
   const std::string settings =
       fmt::format("{}; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {}", kSettings, kMostOfLog);
   if (auto set = database->execute(settings.c_str()); !set) return set.error();

@@ -295,8 +295,8 @@ base::Result<void> Writer::close() {
                       "cannot keep spool '{}': it was deleted or replaced while it was in use, and is gone with its positions{}",
                       state.options.path, all ? std::string() : more)
         .with_hint(
-            all ? "what it held was delivered; the next start reads the log files without positions and may send records again"
-                : "the next start reads the log files that are still there without positions, and may send records again");
+            all ? "all its records were delivered; the next start reads the log files without positions and may send records again"
+                : "the next start reads the log files that still exist without positions, and may send records again");
   }
   auto done = state.file.database.checkpoint(true);
   if (!done && done.error().code == base::Code::full && Reserve::release(state.options.path))

@@ -45,7 +45,7 @@ void Writer::State::check_path() {
   const bool lost = inode_of(options.path) != inode;
   if (lost && !loss_reported) {
     report.sentences.push_back(fmt::format(
-        "spool '{}' was deleted or replaced while it is in use: what it holds, and its positions, are gone when this process ends",
+        "spool '{}' was deleted or replaced while it is in use: its records and positions are lost when this process ends",
         options.path));
   }
   loss_reported = lost;

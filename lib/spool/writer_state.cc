@@ -92,7 +92,7 @@ void Writer::State::check_clock() {
   if (step == 0) return;
   for (StoredBlock& block : blocks) block.stored += step;
   report.sentences.push_back(fmt::format(
-      "the clock of this machine was set {} by {}: what is in spool '{}' ages by the time that passes",
+      "the clock of this machine was set {} by {}: the ages in spool '{}' follow the time that really passed",
       step > 0 ? "forward" : "back", record::print_duration(std::abs(step) / base::kSecond * base::kSecond), options.path));
 }
 
@@ -144,7 +144,7 @@ base::Result<bool> Writer::State::check_log() {
                                options.path));
   }
   report.sentences.push_back(
-      fmt::format("spool '{}' is not whole: {}. What it lacks is read again from log files that are still there", options.path,
+      fmt::format("spool '{}' is not complete: {}. Missing records are read again from log files that still exist", options.path,
                   describe(options.path, **missing)));
   numbers.skip(file.note->row);
   return false;

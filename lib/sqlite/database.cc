@@ -70,14 +70,14 @@ struct Database::Files {
     bool operator==(const One&) const = default;
   };
   One file, log;
-  std::array<char, 32> log_head{};  // changes when the log begins anew
+  std::array<char, 32> log_head{};  // changes when the log starts again
 
-  static One look(const std::string& path) {
+  static One state_of(const std::string& path) {
     struct stat status = {};
     if (::stat(path.c_str(), &status) != 0) return {};
     return {status.st_ino, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
   }
-  explicit Files(const std::string& path) : file(look(path)), log(look(path + "-wal")) {
+  explicit Files(const std::string& path) : file(state_of(path)), log(state_of(path + "-wal")) {
     const base::UniqueFd fd(::open((path + "-wal").c_str(), O_RDONLY | O_CLOEXEC));
     if (fd && ::pread(fd.get(), log_head.data(), log_head.size(), 0) < 0) log_head = {};
   }
@@ -134,7 +134,7 @@ base::Result<Database> Database::open_shared(const std::string& path, Access acc
   const int code = sqlite3_open_v2(path.c_str(), &database.handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) return error_of(database.handle_, code, "open", path);
   if (access != Access::read && sqlite3_db_readonly(database.handle_, "main") == 1) {
-    return base::fail(base::Code::io, "cannot write '{}': it may only be read, or stands on a file system that may", path);
+    return base::fail(base::Code::io, "cannot write '{}': the file or its file system is read-only", path);
   }
   sqlite3_extended_result_codes(database.handle_, 1);
   database.set_wait(wait);

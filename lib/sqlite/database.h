@@ -131,7 +131,7 @@ class Database {
   [[nodiscard]] bool still() const { return still_ != nullptr; }
   // Only when still(): something was committed after it was opened. Open it again to see that.
   [[nodiscard]] bool outdated() const;
-  // Only when still(): after it was opened, a writer copied the log into the file or began it anew. What was read may come from
+  // Only when still(): after it was opened, a writer copied the log into the file, or started it again. What was read may come from
   // two times.
   [[nodiscard]] bool torn() const;
 

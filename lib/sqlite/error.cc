@@ -39,8 +39,8 @@ base::Error error_of(sqlite3* handle, int code, std::string_view what, std::stri
   const bool of_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_FULL;
   const base::Code kind = code_of(code, of_system ? system_error : 0);
   std::string_view cause = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
-  if (kind == base::Code::busy) cause = "somebody else holds it locked";
-  if (kind == base::Code::usage) cause = "it is no SQLite file";
+  if (kind == base::Code::busy) cause = "another process has locked it";
+  if (kind == base::Code::usage) cause = "it is not a SQLite file";
   if (kind == base::Code::full) {
     // The handle may hold an older errno here.
     cause = system_error == EDQUOT  ? "the quota is used up"
@@ -51,7 +51,7 @@ base::Error error_of(sqlite3* handle, int code, std::string_view what, std::stri
     if (description != nullptr) cause = description;
   }
   base::Error error = base::fail(kind, "cannot {} '{}': {}", what, path, cause);
-  if (kind == base::Code::usage) error.hint = "name a file that weir made; where there is none yet, it is made";
+  if (kind == base::Code::usage) error.hint = "name a file that weir made, or a new file";
   return error;
 }
 

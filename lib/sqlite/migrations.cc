@@ -15,9 +15,9 @@ base::Result<FileKind> identify(Database& database, const Format& format) {
 
   if (*tables == 0 && *id == 0 && *version == 0) return FileKind::empty;
   if (static_cast<std::uint32_t>(*id) != format.application_id) {
-    return base::fail(base::Code::usage, "cannot use '{}': it is a SQLite file of another program, no {}", database.path(),
+    return base::fail(base::Code::usage, "cannot use '{}': it is a SQLite file of another program, not a {}", database.path(),
                       format.name)
-        .with_hint("name a file that weir made; where there is none yet, it is made");
+        .with_hint("name a file that weir made, or a new file");
   }
   const auto known = static_cast<std::int64_t>(format.steps.size());
   if (*version > known) {

@@ -2,8 +2,8 @@
 //
 // SQLite reads a write-ahead log with an index that all processes share. Some process must be able to make the file of that
 // index. Here each connection has its own index in memory, made from the log when it is first read. So the connection sees what
-// was committed by then and nothing later. No process waits for it, so a writer may copy the log into the file and begin it
-// anew in the meantime. A caller must check whether that happened (Database::torn()).
+// was committed by then and nothing later. No process waits for it, so a writer may copy the log into the file and start
+// the log again in the meantime. A caller must check whether that happened (Database::torn()).
 #pragma once
 
 namespace weir::sqlite {

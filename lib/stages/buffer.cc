@@ -51,10 +51,10 @@ constexpr auto kEvicted =
 constexpr auto kLost =
     metrics::counter("weir_buffer_lost_records_total", "records", "Records that nobody will deliver any more.", Account::lost);
 
-constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block anew
+constexpr base::Duration kFullPoll = 100 * base::kMillisecond;  // at first; each try packs the block again
 constexpr base::Duration kFullPollMost = base::kSecond;
 constexpr base::Duration kRush = 500 * base::kMillisecond;  // held records that fill a block so soon come out of a backlog
-constexpr int kAskAgain = 5;                                // ms between two looks for acknowledgements while the window is full
+constexpr int kAskAgain = 5;                                // ms between two checks for acknowledgements while the window is full
 
 class Buffer : public pipeline::Stage {
  public:
@@ -623,7 +623,7 @@ class Buffer : public pipeline::Stage {
       return;
     }
     maintain_at_ = base::after(now, *next - context_.clock->wall());
-    releases_.look_again();
+    releases_.check_again();
   }
 
   BufferSpec spec_;

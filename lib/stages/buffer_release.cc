@@ -95,7 +95,7 @@ void BufferReleases::run(Selection& selection, const spool::ReleaseOrder& order)
 }
 
 bool BufferReleases::waits() {
-  if (bell_.heard()) waits_ = true;
+  if (bell_.was_rung()) waits_ = true;
   if (selection_ != nullptr && selection_->ended.load(std::memory_order_acquire)) {
     join();
     waits_ = true;
@@ -106,7 +106,7 @@ bool BufferReleases::waits() {
 base::Monotonic BufferReleases::due(base::Monotonic now) const {
   base::Monotonic due = waits_ ? pace.due() : base::kNever;
   // Its thread does not ring: few selections are worth a descriptor each.
-  if (selection_ != nullptr) return std::min(due, base::after(now, ReleasePace::kLook));
+  if (selection_ != nullptr) return std::min(due, base::after(now, ReleasePace::kCheckEvery));
   for (const Asked& one : asked_) due = std::min(due, one.due);
   return due;
 }

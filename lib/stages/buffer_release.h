@@ -1,10 +1,11 @@
-// The releases that buffer has to do with (spool/release.h): it hears of requests that other processes left in the spool, selects
+// The releases that buffer has to do with (spool/release.h): it finds requests that other processes left in the spool, selects
 // what `release` markers ask for, and says when the next held block is to be copied. Buffer itself copies.
 //
 //   marker `release` -> waits a random time, since all nodes got the rule at once -> due -> a thread selects and asks (one release
 //                       at a time; the chain goes on meanwhile) -> the spool has requests, or the id was known
 //   marker `release_ended` -> whatever of that is still to come is cancelled
-//   bell, start, every look of the writer, end of a selection -> the spool may have requests: waits() until look() finds none
+//   bell, start, every maintenance of the writer, end of a selection -> the spool may have requests: waits() until none is
+//   left
 //
 // While nothing is held, nothing of this exists: no watch, no thread, no descriptor.
 #pragma once
@@ -32,11 +33,11 @@ class BufferReleases {
   BufferReleases(std::string spool, base::Duration jitter, std::uint64_t rate, const pipeline::Context& context)
       : spool_(std::move(spool)), context_(context), jitter_(jitter), pace(rate) {}
   ~BufferReleases() { end(); }
-  // Ends a selection. What it selected is not asked for; a marker that comes again at the next start begins it anew.
+  // Ends a selection. What it selected is not asked for; a marker that comes again at the next start begins it again.
   void end();
 
   void attach(base::Wake& wake) { wake_ = &wake; }
-  // The spool has held records, or gets some: from now on the bell is heard. Again it does nothing.
+  // The spool has held records, or gets some: from now on it listens to the bell. A second call does nothing.
   void listen();
 
   void asked(const record::Marker& marker, base::Monotonic now);
@@ -47,8 +48,8 @@ class BufferReleases {
   void select(base::Monotonic now);
 
   // Somebody may have left requests in the spool.
-  void look_again() { waits_ = true; }
-  // Hears the bell and sees whether a selection has ended. True: the spool may have requests.
+  void check_again() { waits_ = true; }
+  // Reads the bell, and whether a selection has ended. True: the spool may have requests.
   bool waits();
   void nothing_waits() { waits_ = false; }
 

@@ -51,7 +51,7 @@ constexpr std::string_view kServiceName = "service_name";
 constexpr std::string_view kFilename = "filename";
 constexpr std::string_view kPodUid = "pod_uid";
 
-// Plans kept at most; more at once than a node has pods. Forgetting costs working them out anew.
+// Plans kept at most; more at once than a node has pods. Forgotten plans are worked out again.
 constexpr std::size_t kMaxPlans = 1280;
 constexpr std::size_t kMaxPlanBytes = 32 << 20;  // of the label sets of all plans
 

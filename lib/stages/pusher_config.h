@@ -12,7 +12,7 @@ namespace weir::stages {
 struct PusherInput {
   std::string url;           // for messages
   bool tracked = false;      // positions are kept
-  bool listens = false;      // the ledger must hear the fate of records
+  bool listens = false;      // the ledger must learn the fate of records
   bool in_spool = false;     // the records come from a spool
   bool follows = true;       // more records come
   bool doubt_clock = false;  // the spool's last time makes the wall clock doubtful

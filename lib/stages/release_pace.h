@@ -15,9 +15,9 @@ namespace weir::stages {
 class ReleasePace {
  public:
   static constexpr base::Duration kSlow = 2 * base::kSecond;
-  static constexpr int kRest = 10;                                 // times as long as a slow commit took
-  static constexpr base::Duration kTryAgain = 10 * base::kSecond;  // after a spool without room
-  static constexpr base::Duration kLook = base::kSecond / 5;       // while others go first
+  static constexpr int kRest = 10;                                  // times as long as a slow commit took
+  static constexpr base::Duration kTryAgain = 10 * base::kSecond;   // after a spool without room
+  static constexpr base::Duration kCheckEvery = base::kSecond / 5;  // while others go first
 
   // `rate`: bytes a second; 0: no limit.
   explicit ReleasePace(std::uint64_t rate) : rate_(rate) {}
@@ -33,7 +33,7 @@ class ReleasePace {
     due_ = base::after(now, std::max<base::Duration>(wait, 0));
   }
   void no_room(base::Monotonic now) { due_ = base::after(now, kTryAgain); }
-  void others_first(base::Monotonic now) { due_ = base::after(now, kLook); }
+  void others_first(base::Monotonic now) { due_ = base::after(now, kCheckEvery); }
 
   // When the next block may be copied.
   [[nodiscard]] base::Monotonic due() const { return due_; }

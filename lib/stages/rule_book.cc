@@ -81,8 +81,9 @@ void RuleBook::keep(const std::string& text) const {
   const auto before = base::read_text_file(path, "the rules that are kept");
   if (before && *before == text) return;
   if (auto kept = base::replace_text_file(path, text); !kept) {
-    context_.diagnostics->warn("rules-keep",
-                               fmt::format("{}; a start with broken rules cannot fall back on these", kept.error().message));
+    context_.diagnostics->warn(
+        "rules-keep",
+        fmt::format("{}; if the rules have a mistake at the next start, these cannot replace them", kept.error().message));
   }
 }
 
@@ -110,7 +111,7 @@ Result<std::unique_ptr<RuleBook>> RuleBook::open(const RuleBookSpec& spec, const
   ++book->failures_;
   book->failure_ = text.error().message;
   context.diagnostics->report(std::move(text).error());
-  context.diagnostics->say(fmt::format("the rules of the latest run are used until these are mended: '{}'", kept));
+  context.diagnostics->say(fmt::format("the rules that ran last are used until the mistake is corrected; they are in '{}'", kept));
   return book;
 }
 
@@ -134,7 +135,7 @@ bool RuleBook::refresh(base::Monotonic now) {
     // Each write of an editor is a change; the same mistake is reported once.
     if (std::exchange(failure_, text.error().message) == failure_) return false;
     Error error = std::move(text).error();
-    error.message += "; the rules before stay in use";
+    error.message += "; the rules from before stay in use";
     context_.diagnostics->report(error);
     return false;
   }

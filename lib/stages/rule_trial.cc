@@ -140,7 +140,7 @@ std::string TrialReport::to_text() const {
   out += ", " + record::print_size(bytes);
   if (records > 0) out += fmt::format(", from {} to {}", record::to_rfc3339(oldest), record::to_rfc3339(newest));
   out += '\n';
-  out += fmt::format("\n{:<44} {:>14} {:>8}  {:>10} {:>8}\n", "what becomes of them", "records", "", "bytes", "");
+  out += fmt::format("\n{:<44} {:>14} {:>8}  {:>10} {:>8}\n", "decision", "records", "", "bytes", "");
   for (std::size_t i = 0; i < kVerdicts; ++i) {
     if (verdicts[i].records == 0) continue;
     out += fmt::format("  {:<42} {}\n", word_of(static_cast<Verdict>(i)), of_all(verdicts[i].records, verdicts[i].bytes, *this));
@@ -156,8 +156,7 @@ std::string TrialReport::to_text() const {
     append_samples(out, rule.count.samples);
   }
   if (!compared) return out;
-  out +=
-      changes.empty() ? "\nno record gets another verdict than from the old rules\n" : "\nother verdicts than from the old rules\n";
+  out += changes.empty() ? "\nthe old rules do the same with every record\n" : "\nrecords that the old rules treat differently\n";
   for (const auto& [change, count] : changes) {
     out += fmt::format("  {:<42} {}\n", fmt::format("{} -> {}", word_of(change.first), word_of(change.second)),
                        of_all(count.records, count.bytes, *this));

@@ -88,14 +88,14 @@ class SpoolSource : public pipeline::Source {
     if (!oldest) return std::move(oldest).error();
     if (!oldest->empty()) acknowledged_.add_before({oldest->front().id, 0});
     last_ = acknowledged_.before().block - 1;
-    if (auto told = tell_held(); !told) return std::move(told).error();
+    if (auto reported = report_held(); !reported) return std::move(reported).error();
     const std::string path = std::filesystem::absolute(spec_.spool).lexically_normal().string();
     delivery::append_begin(batch_, path, reader_->spool(), acknowledged_.before());
     return out.emit(batch_);
   }
 
   // Reports how many records are not delivered because they are held.
-  Result<void> tell_held() {
+  Result<void> report_held() {
     auto blocks = reader_->list({});
     if (!blocks) return std::move(blocks).error();
     std::uint64_t held = 0;

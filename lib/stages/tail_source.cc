@@ -247,7 +247,7 @@ class TailSource final : public pipeline::Source {
       if (errno != EINTR) return base::io_error(errno, "wait for new lines");
       for (pollfd& one : polled_) one.revents = 0;
     }
-    if (auto looked = check_reader(polled_[2]); !looked) return std::move(looked).error();
+    if (auto checked = check_reader(polled_[2]); !checked) return std::move(checked).error();
     if (log_due != base::kNever) queue_.add_due(clock_.monotonic());
     return polled_[0].revents != 0;
   }
@@ -308,7 +308,7 @@ class TailSource final : public pipeline::Source {
     if (auto opened = streams_.open(spec_.inputs, spec_.stdin_fd); !opened) return opened;
     opened_streams_ = streams_.size();
     if (streams_.empty() || !spec_.read.tracked) return {};
-    return base::fail(Code::usage, "cannot keep a position in {}: it is no file", streams_.first_name());
+    return base::fail(Code::usage, "cannot keep a position in {}: it is not a file", streams_.first_name());
   }
 
   Result<Flow> read_streams() {

@@ -57,7 +57,7 @@ std::size_t Decoder::decode(std::string_view block, const Stamp& stamp, record::
         at += taken;
         continue;
       } else {
-        if (zeros_ > 0) tell_hole(at);
+        if (zeros_ > 0) report_hole(at);
         begin_long_line(rest, at);
       }
       at = block.size();
@@ -78,7 +78,7 @@ void Decoder::end_of_file(std::string_view rest, const Stamp& stamp, record::Bat
   if (!rest.empty() || inside_ || zeros_ > 0) line(rest, begin, begin + rest.size());
 }
 
-bool Decoder::tells(std::string_view rest) const {
+bool Decoder::has_text(std::string_view rest) const {
   if (rest.empty()) return open_lines_ > 0;
   if (inside_) return true;
   if (has_zeros(rest)) return false;
@@ -123,7 +123,7 @@ void Decoder::give_out(std::string_view rest, const Stamp& stamp, record::Batch&
 void Decoder::end_of_log(const Stamp& stamp, record::Batch& batch) {
   enter(stamp, batch);
   inside_ = false;
-  zeros_ = 0;  // what is lost behind them, or cut off, is told by whoever ends the log here
+  zeros_ = 0;  // what is lost behind them, or cut off, is reported by whoever ends the log here
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     // Ends behind the file's last byte, each at its own place, so that none is taken for a record that ended with the file.
     if (lines_[i].open) add(static_cast<Stream>(i), lines_[i].timestamp, {}, 0, 0, i + 1, true);
@@ -159,7 +159,7 @@ void Decoder::line_with_zeros(std::string_view text, std::size_t begin, std::siz
       zeros_ += zeros;
       begin += zeros;
       text.remove_prefix(zeros);
-      tell_hole(begin);
+      report_hole(begin);
       if (text.empty()) return;  // the rest of what was lost
     }
     const std::size_t torn = text.find(kZeros);
@@ -183,7 +183,7 @@ std::size_t Decoder::take_zeros(std::string_view rest, std::size_t begin) {
 }
 
 // The zeros that were taken end at `end` of the block.
-void Decoder::tell_hole(std::size_t end) {
+void Decoder::report_hole(std::size_t end) {
   // Where it begins, as an offset in the block, which it may lie before: the sums below are those of unsigned numbers.
   const std::size_t begin = end - zeros_;
   // A line that was open broke off there. Each gets a place of its own, so that none is taken for a record before the hole.

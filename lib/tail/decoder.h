@@ -2,15 +2,15 @@
 // splits lines that are too long.
 //
 // One decoder serves one log over all its files, because a line may begin in one and end in the next. Lines are views into
-// the block, which must lie in memory of the batch (or live as long as it); only joined lines are copied. Where the cuts between
-// blocks fall changes nothing, but for zero bytes in a line that is longer than a block, and for a line of docker's that is longer
-// than enough(): unless its end is in the block, it is passed as it is. Not thread safe.
+// the block, which must lie in memory of the batch (or live as long as it); only joined lines are copied. The result does not
+// depend on where blocks end, with two exceptions: zero bytes in a line that is longer than a block, and a docker line that is
+// longer than enough(), which is passed as it is unless its end is in the block. Not thread safe.
 //
 // A byte order mark at offset 0 is no part of the first line.
 //
 // A hole is zero bytes where text should stand, as a loss of power leaves them: any in front of a line of CRI or docker, kHole of
 // them anywhere else. What stands before a hole is a line of its own, also a part that was to go on; what stands behind it is read
-// as a line; the hole itself is told.
+// as a line; the hole itself is reported.
 #pragma once
 
 #include "base/clock.h"
@@ -27,11 +27,11 @@
 
 namespace weir::tail {
 
-// What went on, summed over all logs.
+// What was decoded, summed over all logs.
 struct DecodeStats {
   std::uint64_t records = 0, bytes = 0;
-  std::uint64_t malformed = 0;     // lines of a CRI or docker file that are not of that form: passed as they are, read time
-  std::uint64_t split = 0;         // lines longer than max_line
+  std::uint64_t malformed = 0;  // lines of a CRI or docker file without its format: passed on as they are, with the time of reading
+  std::uint64_t split = 0;      // lines longer than max_line
   std::uint64_t before_start = 0;  // records older than the time reading was to start from: dropped
 };
 
@@ -54,7 +54,7 @@ struct Stamp {
   bool tracked = false;  // records get a source
   std::uint32_t log = 0;
   record::Place place;      // generation, and offset of the block's first byte
-  base::Timestamp now = 0;  // time of lines that tell none
+  base::Timestamp now = 0;  // time of lines that have none
   base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min();
 };
 
@@ -81,8 +81,8 @@ class Decoder {
   // A long line was begun, and its newline has not come.
   [[nodiscard]] bool within_line() const { return inside_; }
 
-  // Whether `rest`, a line without its newline, says something yet: no torn header, no zeros in a file that is filled from behind.
-  [[nodiscard]] bool tells(std::string_view rest) const;
+  // Whether `rest`, a line without its newline, has text to give out: no torn header, no zeros that a writer may still fill.
+  [[nodiscard]] bool has_text(std::string_view rest) const;
   // Gives out what came of the lines that are open and of `rest`, all of which is taken. What comes of them later are lines of
   // their own. In tracked streams their END is the end of `rest`; an open line for which it would be the END of another record
   // stays open.
@@ -117,7 +117,7 @@ class Decoder {
   void line_with_zeros(std::string_view text, std::size_t begin, std::size_t end);
   void whole_line(std::string_view text, std::size_t begin, std::size_t end);
   std::size_t take_zeros(std::string_view rest, std::size_t begin);
-  void tell_hole(std::size_t end);
+  void report_hole(std::size_t end);
   [[nodiscard]] std::size_t least_hole() const { return format_ == Format::cri || format_ == Format::docker ? 1 : kHole; }
   void cri(std::string_view text, std::size_t begin, std::size_t end);
   void docker(std::string_view text, std::size_t begin, std::size_t end);
@@ -146,7 +146,7 @@ class Decoder {
   base::Timestamp inside_timestamp_ = 0;
   bool inside_closes_ = true;
 
-  std::uint64_t zeros_ = 0;      // that were taken in front of the next byte, and not told yet
+  std::uint64_t zeros_ = 0;      // that were taken in front of the next byte, and not reported yet
   bool has_zeros_ = false;       // the block in use holds some
   record::Place malformed_end_;  // of the last malformed line while others were open
 

@@ -118,7 +118,7 @@ bool HeldFiles::park_some() {
   }
   if (parked > 0) {
     const std::lock_guard lock(mutex_);
-    first = !std::exchange(told_parked_, true);
+    first = !std::exchange(reported_parked_, true);
   }
   if (first) {
     diagnostics_.warn("tail.parked", fmt::format("more log files than this process may open at a time (about {}): those that were "
@@ -129,12 +129,12 @@ bool HeldFiles::park_some() {
   return parked > 0;
 }
 
-// Told here and now: the reader may not come to it for hours.
+// Reported here and now: the reader may not come to it for hours.
 void HeldFiles::give_up(InputFile& file, std::string_view key, const std::string& cause) {
   file.give_up(cause, nullptr);
   const auto given = file.given_up();
   const std::string bytes = given->size ? base::count_of(*given->size - std::min(*given->size, file.place()), "byte") : "what";
-  diagnostics_.warn(key, fmt::format("{}: deleted before it was read: {} not read yet are given up, since {}",
+  diagnostics_.warn(key, fmt::format("{}: deleted before it was read: {} not read yet are lost, because {}",
                                      base::escape_control(file.path()), bytes, cause));
 }
 

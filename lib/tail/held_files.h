@@ -53,7 +53,7 @@ class HeldFiles {
   base::Diagnostics& diagnostics_;
   std::mutex mutex_;
   std::vector<std::weak_ptr<InputFile>> files_;
-  bool told_parked_ = false;
+  bool reported_parked_ = false;
 };
 
 }  // namespace weir::tail

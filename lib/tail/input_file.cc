@@ -57,7 +57,7 @@ base::Result<base::UniqueFd> open_allowed(const std::string& path, const LogRoot
   const ssize_t size = ::readlink(link.c_str(), buffer.data(), buffer.size());
   if (size < 0)
     return base::io_error(errno, fmt::format("open {}", path))
-        .with_hint("mount /proc: what symbolic links lead to is looked up there");
+        .with_hint("mount /proc: weir finds the targets of symbolic links there");
   std::string_view real(buffer.data(), static_cast<std::size_t>(size));
   constexpr std::string_view kDeleted = " (deleted)";
   if (::fstat(place.get(), &status) != 0) return base::io_error(errno, fmt::format("open {}", path));
@@ -68,7 +68,7 @@ base::Result<base::UniqueFd> open_allowed(const std::string& path, const LogRoot
   }
   if (auto ok = check_type(status, path); !ok) return std::move(ok).error();
   const base::UniqueFd fd(::open(link.c_str(), kRead));
-  // In its place, so that descriptors in use have the lowest numbers: how many are left is told by that.
+  // In its place, so that descriptors in use have the lowest numbers: that shows how many are left.
   if (!fd || ::dup3(fd.get(), place.get(), O_CLOEXEC) < 0) return base::io_error(errno, fmt::format("open {}", path));
   return place;
 }
@@ -218,7 +218,7 @@ base::Result<std::size_t> InputFile::read_gzip(std::uint64_t offset, char* to, s
   }
   if (gzip.offset == offset + copied) copied += gzip.inflate(fd_.get(), to + copied, size - copied);
   gzip.rest.clear();
-  // Trouble is told when everything before it has come out.
+  // Trouble is reported when everything before it has come out.
   if (copied == 0 && !gzip.trouble.empty()) return base::cannot(base::Code::io, fmt::format("read {}", path_), gzip.trouble);
   return copied;
 }
@@ -356,8 +356,8 @@ bool InputFile::open_again() {
   if (trouble == 0) return true;
   auto closed = std::make_unique<Closed>();
   closed->last = {noted_size(), 0, 0};
-  closed->told.cause = "too few descriptors kept it from being open (ulimit -n)";
-  if (!gzipped_) closed->told.size = noted_size();
+  closed->report.cause = "too few descriptors kept it from being open (ulimit -n)";
+  if (!gzipped_) closed->report.size = noted_size();
   given_up_ = std::move(closed);
   gzip_.reset();
   closed_.store(true, std::memory_order_release);
@@ -371,9 +371,9 @@ bool InputFile::holds_text_of(std::uint64_t size) {
   const std::uint64_t end = status_locked().size;
   if (end < trailer.size() || ::pread(fd_.get(), trailer.data(), trailer.size(), static_cast<off_t>(end - trailer.size())) != 4)
     return false;
-  std::uint32_t told = 0;  // little-endian, RFC 1952
-  for (std::size_t i = trailer.size(); i-- > 0;) told = told << 8U | trailer[i];
-  return told == static_cast<std::uint32_t>(size);
+  std::uint32_t stored_size = 0;  // little-endian, RFC 1952
+  for (std::size_t i = trailer.size(); i-- > 0;) stored_size = stored_size << 8U | trailer[i];
+  return stored_size == static_cast<std::uint32_t>(size);
 }
 
 void InputFile::note_size(std::uint64_t size) {
@@ -395,17 +395,17 @@ void InputFile::give_up(std::string cause, std::shared_ptr<InputFile> copy) {
   if (!fd_) return;  // it was given up before, or is parked and keeps nothing
   auto closed = std::make_unique<Closed>();
   closed->last = status_locked();
-  closed->told.cause = std::move(cause);
-  closed->told.size = gzipped_ ? text_size_ : closed->last.size;
+  closed->report.cause = std::move(cause);
+  closed->report.size = gzipped_ ? text_size_ : closed->last.size;
   closed->head.resize(record::kHeadBytes);
   const auto got = read_locked(0, closed->head.data(), closed->head.size());
   closed->head.resize(got ? *got : 0);
   if (copy != nullptr && copy->gzipped_) {
     const std::lock_guard of_copy(copy->mutex_);
-    copy->text_size_ = closed->told.size;
+    copy->text_size_ = closed->report.size;
     copy->set_place(place());
   }
-  closed->told.copy = std::move(copy);
+  closed->report.copy = std::move(copy);
   given_up_ = std::move(closed);
   gzip_.reset();
   fd_.reset();
@@ -420,7 +420,7 @@ base::UniqueFd InputFile::release() {
 std::optional<InputFile::GivenUp> InputFile::given_up() const {
   if (!closed_.load(std::memory_order_acquire)) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  return given_up_->told;
+  return given_up_->report;
 }
 
 }  // namespace weir::tail

@@ -35,7 +35,7 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
 
   // Up to `size` bytes from `offset` on; 0 at the end. Fewer than `size` is not always the end: what stands behind them may be
-  // unreadable, which the next call tells. Going backwards in a gzipped file decompresses it again from the start, except for
+  // unreadable, which the next call reports. Going backwards in a gzipped file decompresses it again from the start, except for
   // what give_back() returned. A file that was given up cannot be read.
   base::Result<std::size_t> read(std::uint64_t offset, char* to, std::size_t size);
   // Says that the next read() begins at `offset` and that `rest` stands there.
@@ -60,8 +60,8 @@ class InputFile {
   [[nodiscard]] const LogRoots* roots() const { return roots_; }
   [[nodiscard]] bool gzipped() const { return gzipped_; }
   [[nodiscard]] std::uint64_t inode() const { return inode_; }
-  // When it was created: tells it from another file that has its inode afterwards. 0 where the file system does not know, or when
-  // it is closed.
+  // When it was created: distinguishes it from another file that has its inode afterwards. 0 where the file system does not know,
+  // or when it is closed.
   [[nodiscard]] base::Timestamp born();
   [[nodiscard]] std::uint64_t device() const { return device_; }
 
@@ -143,7 +143,7 @@ class InputFile {
   struct Closed {  // what is left once it was given up
     std::string head;
     Status last;
-    GivenUp told;
+    GivenUp report;
   };
   std::unique_ptr<Closed> given_up_;
   std::optional<std::uint64_t> text_size_;  // of a gzipped file, when it is known

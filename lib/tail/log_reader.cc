@@ -13,7 +13,7 @@ namespace {
 using record::parse_pod_path;
 
 constexpr std::size_t kLeastSpace = 4096;
-// How often a file whose name is gone but which is not deleted is looked at.
+// How often a file whose name is gone but which is not deleted is checked.
 constexpr base::Duration kMovedAwayCheck = 10 * base::kSecond;
 // Records that the end of a generation may add: markers, lines that were open, a gap.
 constexpr std::size_t kLeastRecords = 16;
@@ -72,7 +72,7 @@ void LogReader::add_done_with(std::shared_ptr<InputFile> file, std::uint64_t off
 
 std::uint64_t LogReader::skip_old(InputFile& file, std::uint64_t offset) {
   const auto young = offset_of_age(file, clock_->wall() - options_->max_age);
-  if (!young || *young <= offset) return offset;  // who reads it tells what cannot be read
+  if (!young || *young <= offset) return offset;  // its reader reports what cannot be read
   ++stats_->too_old_files;
   stats_->too_old_bytes += *young - offset;
   return *young;
@@ -87,11 +87,11 @@ void LogReader::add_lost(const record::FileIdentity& stored, std::uint64_t offse
   known_ = true;
 }
 
-void LogReader::add_unseen(std::uint64_t files) {
+void LogReader::add_unopened(std::uint64_t files) {
   record::FileIdentity unknown;
   unknown.path = key_;
   unknown.head_hash = record::kEmptyHash;
-  // Nothing is known of them, so the time tells them from those of another gap.
+  // Nothing is known of them, so only the time distinguishes them from those of another gap.
   unknown.check_end = static_cast<std::uint64_t>(clock_->wall());
   add_lost(unknown, 0,
            files == 1 ? "a file came and went before it could be opened"
@@ -349,7 +349,7 @@ bool LogReader::give_out(std::string_view rest, record::Batch& batch) {
   }
   const bool guesses = !format_known_ && !rest.empty();
   if (guesses) decide_format(fmt::format("{}\n", rest));
-  const std::string_view said = decoder_.tells(rest) ? rest : std::string_view();
+  const std::string_view said = decoder_.has_text(rest) ? rest : std::string_view();
   if (said.empty() && decoder_.open() == nullptr) return false;
   introduce(front, front.offset + said.size(), 0, batch);
   decoder_.give_out(said, stamp(batch, front), batch);
@@ -380,7 +380,7 @@ void LogReader::hole(std::uint64_t from, std::uint64_t to, const record::Source&
     ++stats_->leading_holes;
     return;
   }
-  tell_gap(generations_.front().file->path(), from, to, kHoleCause, source, batch);
+  report_gap(generations_.front().file->path(), from, to, kHoleCause, source, batch);
 }
 
 void LogReader::finish_front(std::string_view rest, record::Batch& batch, bool log_ends) {
@@ -501,7 +501,7 @@ void LogReader::announce(Generation& generation, std::uint64_t known, std::uint6
   if (generation.file->gzipped() && !first) return;  // reading its head would decompress it again, and it never changes
   auto identity = generation.file->identify(std::max(head_size, generation.announced.head_size), check_end);
   if (!identity) {
-    // The beginning cannot be read: that is told as a gap. Until then it is known by its name and inode.
+    // The beginning cannot be read: that is reported as a gap. Until then it is known by its name and inode.
     if (!first) return;
     identity = record::FileIdentity();
     identity->path = generation.file->path();

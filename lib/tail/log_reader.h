@@ -95,8 +95,8 @@ class LogReader final : public Reader, private Labeller {
 
   // The place of a generation whose rest was reported as lost: behind everything that a file can hold. Lines that are still open
   // when a rest is lost get places from kAbandoned on.
-  static constexpr std::uint64_t kToldLost = std::numeric_limits<std::int64_t>::max();
-  static constexpr std::uint64_t kAbandoned = kToldLost - 4;
+  static constexpr std::uint64_t kReportedLost = std::numeric_limits<std::int64_t>::max();
+  static constexpr std::uint64_t kAbandoned = kReportedLost - 4;
 
   // One more generation, from `offset` on, or from where lines are young enough (ReadOptions::max_age) if nothing is stored of the
   // log, without records older than `not_before`. `stored`: what the keeper knows it as.
@@ -109,7 +109,7 @@ class LogReader final : public Reader, private Labeller {
   // A stored generation that cannot be read any more from `offset` on: reported as a gap.
   void add_lost(const record::FileIdentity& stored, std::uint64_t offset, std::string cause);
   // So many generations that nobody could open: reported as one gap.
-  void add_unseen(std::uint64_t files);
+  void add_unopened(std::uint64_t files);
   // A stored generation of which nothing is unread: its position ends.
   void add_ended(const record::FileIdentity& stored);
   // A stored generation whose file was cut to its present size, which is less than `end`, up to where it was read, and goes on from
@@ -165,7 +165,7 @@ class LogReader final : public Reader, private Labeller {
     bool done_with = false;  // another log had read it to its end
     bool complete = false;   // a copy: nobody writes to it any more
     bool checked = false;    // it was read to its end and nothing stands behind that cannot be read
-    bool troubled = false;   // that it cannot be read was told
+    bool troubled = false;   // it cannot be read, and this was reported
     struct Cut {
       std::uint64_t size = 0;  // read no further
       std::uint64_t end = 0;   // what was read before it was cut
@@ -207,8 +207,8 @@ class LogReader final : public Reader, private Labeller {
   bool unreadable(std::string_view rest, Cause cause, record::Batch& batch, Outcome& outcome);
   void finish_cut(record::Batch& batch);
   void lose_front(std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause, record::Batch& batch);
-  void tell_gap(const std::string& path, std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause,
-                const record::Source& source, record::Batch& batch);
+  void report_gap(const std::string& path, std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause,
+                  const record::Source& source, record::Batch& batch);
 
   void introduce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch);
   void announce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch);

@@ -1,7 +1,7 @@
 // What happens to a LogReader's generations besides being read to their ends: truncated, cut, given up, unreadable, gone.
 //
-// A gap has the END of a record: the first byte behind it where reading goes on in the same generation; kToldLost, behind
-// everything, where it does not. So whoever starts from its position knows that it was told. Lines that were open are emitted
+// A gap has the END of a record: the first byte behind it where reading goes on in the same generation; kReportedLost, behind
+// everything, where it does not. So whoever starts from its position knows that it was reported. Lines that were open are emitted
 // before it, as far as they came, at places that are still behind everything that was read.
 #include "tail/log_reader.h"
 #include "tail/siblings.h"
@@ -100,7 +100,7 @@ void LogReader::end_stored(record::Batch& batch) {
     return;
   }
   introduce(front, 0, 0, batch);
-  put_done(front, kToldLost, gone_ && generations_.size() == 1, batch);
+  put_done(front, kReportedLost, gone_ && generations_.size() == 1, batch);
   drop_front();
 }
 
@@ -131,7 +131,7 @@ bool LogReader::unreadable(std::string_view rest, Cause cause, record::Batch& ba
     return true;
   }
   decoder_.end_of_log(stamp(batch, front), batch);
-  tell_gap(front.file->path(), from, *next, cause.text, place(front, 0, *next), batch);
+  report_gap(front.file->path(), from, *next, cause.text, place(front, 0, *next), batch);
   front.offset = *next;
   front.file->set_place(*next);
   front.lead.clear();
@@ -153,30 +153,30 @@ void LogReader::finish_cut(record::Batch& batch) {
   next.head_hash = front.head_hash;
   number_of(front);
   number_of(next);
-  introduce(next, size, size, batch);  // the check tells it from the old one, whose head it has
-  record::Source source = place(front, 0, kToldLost);
+  introduce(next, size, size, batch);  // the check distinguishes it from the old one, whose head it has
+  record::Source source = place(front, 0, kReportedLost);
   source.resume_generation = next.number;
   source.resume = size;
-  tell_gap(front.file->path(), size, std::nullopt, "the file is shorter than what was read of it, as after a loss of power", source,
-           batch);
+  report_gap(front.file->path(), size, std::nullopt, "the file is shorter than what was read of it, as after a loss of power",
+             source, batch);
   if (options_->tracked) batch.append_marker(record::Marker::Type::done, source);
   ++stats_->generations;
   front = std::move(next);
 }
 
-// What the front generation holds from `from` on, to `to` if that is known, is lost: told, and the generation ends.
+// What the front generation holds from `from` on, to `to` if that is known, is lost: this is reported, and the generation ends.
 void LogReader::lose_front(std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause, record::Batch& batch) {
   Generation& front = generations_.front();
   introduce(front, to.value_or(record::kHeadBytes), 0, batch);
   decoder_.end_of_log(stamp(batch, front, kAbandoned), batch);
   const std::string& path = front.file != nullptr ? front.file->path() : front.stored->path;
-  tell_gap(path, from, to, cause, place(front, 0, kToldLost), batch);
-  put_done(front, kToldLost, gone_ && generations_.size() == 1, batch);
+  report_gap(path, from, to, cause, place(front, 0, kReportedLost), batch);
+  put_done(front, kReportedLost, gone_ && generations_.size() == 1, batch);
   drop_front();
 }
 
-void LogReader::tell_gap(const std::string& path, std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause,
-                         const record::Source& source, record::Batch& batch) {
+void LogReader::report_gap(const std::string& path, std::uint64_t from, std::optional<std::uint64_t> to, std::string_view cause,
+                           const record::Source& source, record::Batch& batch) {
   record::Record& record =
       put_gap(batch, {path, from, to, cause}, clock_->wall(), labels(Stream::none, batch), metadata(batch, 1), *stats_);
   if (options_->tracked) record.source = source;
@@ -190,9 +190,9 @@ record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp no
     stats.gap_bytes += *gap.to - gap.from;
     text = fmt::format("weir: {} bytes of {} from byte {} on are lost: {}", *gap.to - gap.from, gap.path, gap.from, gap.cause);
   } else if (gap.from < LogReader::kAbandoned) {
-    text = fmt::format("weir: what {} held from byte {} on is lost: {}", gap.path, gap.from, gap.cause);
+    text = fmt::format("weir: the content of {} from byte {} on is lost: {}", gap.path, gap.from, gap.cause);
   } else {
-    text = fmt::format("weir: what {} held at its end is lost: {}", gap.path, gap.cause);
+    text = fmt::format("weir: the end of {} is lost: {}", gap.path, gap.cause);
   }
   metadata.back() = {"weir_gap_bytes", gap.to ? batch.copy(fmt::format("{}", *gap.to - gap.from)) : std::string_view("unknown")};
   record::Record& record = batch.records.emplace_back();

@@ -153,7 +153,8 @@ bool LogSet::changes_waiting() const {
 base::Result<void> LogSet::take_changes(bool shortens) {
   Changes changes = watcher_->take();
   for (const std::string& warning : changes.warnings) parts_.diagnostics.warn("tail.watch", warning);
-  for (const std::string& path : changes.awaited) parts_.diagnostics.say(fmt::format("{} is not there yet: waiting for it", path));
+  for (const std::string& path : changes.awaited)
+    parts_.diagnostics.say(fmt::format("{} does not exist yet: waiting for it", path));
   parts_.troubles.add(changes.unreadable);
   for (Changes::Event& event : changes.events) apply(event);
   for (const std::uint32_t log : changes.changed) {
@@ -167,7 +168,7 @@ void LogSet::apply(Changes::Event& event) {
     const auto known = readers_.find(event.log);
     if (known == readers_.end()) return;
     if (event.lost > 0)
-      known->second->add_unseen(event.lost);
+      known->second->add_unopened(event.lost);
     else
       known->second->set_missing(true);
     parts_.queue.add(*known->second);

@@ -66,12 +66,12 @@ std::string explain_input(const std::string& input) {
     const std::string text = fmt::format("there is no {}", input);
     return input == kPods ? text + ": this is no Kubernetes node, or its logs are elsewhere (weir tail PATH)" : text;
   }
-  if (!S_ISDIR(status.st_mode)) return fmt::format("{} is no log file", input);
+  if (!S_ISDIR(status.st_mode)) return fmt::format("{} is not a log file", input);
   const auto entries = list_folder(input);
   const auto files = entries ? std::ranges::count_if(*entries, [](const Entry& entry) { return !entry.folder; }) : 0;
   if (files == 0) return fmt::format("there is no log file in {}", input);
   const std::string glob = input.ends_with('/') ? input + "*" : input + "/*";
-  return fmt::format("of {} in {} none is named *.log: name them, as with '{}'",
+  return fmt::format("none of {} in {} is named *.log: name them, for example '{}'",
                      base::count_of(static_cast<std::uint64_t>(files), "file"), input, glob);
 }
 
@@ -124,7 +124,7 @@ std::string explain_selection(const Files& logs, const Selection& selection, con
   if (text.empty())
     text = explain(
         {"container", selection.containers, false}, [](const PodPath& pod) { return pod.container; }, "in these pods");
-  if (text.empty()) text = fmt::format("--exclude-… leaves out every log file that is chosen ({})", base::grouped(pods.size()));
+  if (text.empty()) text = fmt::format("--exclude-… leaves out every log file that was selected ({})", base::grouped(pods.size()));
   return text;
 }
 

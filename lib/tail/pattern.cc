@@ -40,8 +40,8 @@ std::vector<Pattern::Level> levels_of(std::string_view path) {
   return levels;
 }
 
-// Oldest first. Some count the other way round (log4j): the files' own times tell, those of compressed ones if there are no others,
-// since a compression may set them.
+// Oldest first. Some count the other way round (log4j): the files' own times decide, those of compressed ones if there are no
+// others, since a compression may set them.
 template <typename RotationOf>
 void sort_rotations(std::vector<std::string>& paths, RotationOf rotation) {
   std::ranges::sort(paths, [&](const std::string& a, const std::string& b) { return rotation_before(rotation(a), rotation(b)); });

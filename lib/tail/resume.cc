@@ -46,7 +46,7 @@ bool reaches(InputFile& file, std::uint64_t offset) {
   if (!file.gzipped()) return file.status().size >= offset;
   char last = 0;
   auto got = file.read(offset - 1, &last, 1);
-  return !got || *got == 1;  // one that is damaged is told by its reader
+  return !got || *got == 1;  // its reader reports a damaged one
 }
 
 // The file that `stored` describes: the same inode before a copy, and one that reaches to `end` and to where it was last checked
@@ -278,7 +278,7 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
       continue;  // what goes on in a file that was cut: the reader comes to it
     }
     if (abandoned) {
-      if (offset < LogReader::kToldLost)
+      if (offset < LogReader::kReportedLost)
         reader.add_lost(generation.file, offset, "reading it was given up");
       else
         reader.add_ended(generation.file);

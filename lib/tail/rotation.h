@@ -7,7 +7,8 @@
 
 namespace weir::tail {
 
-// What tells a rotation of `live` from others: the name without that of the live file, separators and `.gz`; "" when it is none.
+// What distinguishes a rotation of `live` from others: the name without that of the live file, separators and `.gz`; "" when it is
+// none.
 [[nodiscard]] std::string_view rotation_of(std::string_view name, std::string_view live);
 // The same of a rotation that keeps the extension: `server-2024-05-01.log`, `server.1.log`, also with `.gz`, of `server.log`
 // (lumberjack, logback, logrotate's `extension`). The name alone does not tell it from another log, `server-1.log` of a second

@@ -24,8 +24,8 @@ using base::folder_of;
 using base::join_path;
 using record::live_name_of;
 
-// Names change seldom; whoever renames them faster than this many looks is not rotating logs.
-constexpr int kLooks = 64;
+// Names change seldom; whoever renames them more often than this many attempts is not rotating logs.
+constexpr int kAttempts = 64;
 constexpr std::array<std::string_view, 6> kOtherCompressions = {".xz", ".zst", ".bz2", ".lz4", ".lzma", ".Z"};
 
 struct Listed {
@@ -37,7 +37,7 @@ struct Listed {
 };
 
 // Without compressed copies of files that are there as well.
-std::vector<Listed> look(const std::string& key) {
+std::vector<Listed> list(const std::string& key) {
   std::vector<Listed> listed;
   const std::string target = resolve_log(key).target;
   std::vector<std::string> paths = rotations_of(key);
@@ -72,9 +72,9 @@ bool stands_before(InputFile& file, std::uint64_t offset, std::string_view befor
 
 Siblings open_siblings(const std::string& key, const LogRoots* roots, HeldFiles* held) {
   Siblings siblings;
-  std::vector<Listed> before = look(key);
-  for (int looks = 0; looks < kLooks; ++looks) {
-    // What has kept its name stays open, so that a look costs no more than what has changed.
+  std::vector<Listed> before = list(key);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    // What has kept its name stays open, so that an attempt costs no more than what has changed.
     const std::vector<Sibling> opened = std::exchange(siblings, {}).files;
     bool same = true;
     for (const Listed& listed : before) {
@@ -97,12 +97,12 @@ Siblings open_siblings(const std::string& key, const LogRoots* roots, HeldFiles*
       auto file = InputFile::open(listed.path, roots);
       if (!file) {
         siblings.trouble = std::move(file).error().message;
-        continue;  // when its name has changed, the next look tells
+        continue;  // if its name has changed, the next attempt finds it
       }
       same = same && is_listed(**file);
       siblings.files.push_back({std::move(file).value(), listed.ordered, listed.inner});
     }
-    std::vector<Listed> after = look(key);
+    std::vector<Listed> after = list(key);
     if (same && after == before) break;
     before = std::move(after);
   }

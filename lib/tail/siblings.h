@@ -20,7 +20,7 @@ class HeldFiles;
 
 struct Sibling {
   std::shared_ptr<InputFile> file;
-  // Its name tells its place among the others: it goes on with a number or a time. What a person put there (app.log.bak) does not,
+  // Its name gives its place among the others: it goes on with a number or a time. What a person put there (app.log.bak) does not,
   // and is of use only as a copy.
   bool ordered = false;
   // Its name keeps the extension, so that the name alone does not make it a rotation: it is not `ordered` until something else

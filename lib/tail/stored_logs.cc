@@ -61,7 +61,8 @@ OpenFiles StoredLogs::take_left_of(const std::string& key) {
   return log.empty() ? OpenFiles() : std::move(log.mapped());
 }
 
-// Without positions the log begins anew; of what its name does not lead to, the rest is read that the former tail had not read.
+// Without positions the log is read from its start. Of files that its name does not lead to, the rest is read that the former tail
+// had not read.
 void StoredLogs::add_left(LogReader& reader, const OpenFiles& left, const InputFile* live) {
   for (const auto& one : left) {
     const bool is_live = live != nullptr && live->inode() == one->inode && live->device() == one->device;

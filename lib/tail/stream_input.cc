@@ -115,7 +115,7 @@ void StreamInput::give_out(record::Batch& batch) {
   came_at_ = base::kNever;
   const bool guessed = !format_known_;
   if (guessed) decide_format();
-  const std::string_view said = decoder_.tells(rest()) ? rest() : std::string_view();
+  const std::string_view said = decoder_.has_text(rest()) ? rest() : std::string_view();
   decoder_.give_out(said, stamp(batch), batch);
   take(said.size());
   if (guessed && decoder_.format() == Format::raw) format_known_ = false;

@@ -46,7 +46,7 @@ void TroubleReport::report_unreadable() {
 
 void TroubleReport::report(bool last) {
   if (last && !options_.follow) report_unreadable();
-  const auto news = [](std::uint64_t& told, std::uint64_t now) { return std::exchange(told, now) != now; };
+  const auto news = [](std::uint64_t& before, std::uint64_t now) { return std::exchange(before, now) != now; };
   if (news(reported_.malformed, stats_.malformed)) {
     diagnostics_.warn(
         "tail.malformed",
@@ -71,10 +71,11 @@ void TroubleReport::report(bool last) {
   }
   if (stats_.gaps > reported_.gaps) report_gaps();
   if (news(reported_.truncated, stats_.truncated)) {
-    diagnostics_.warn("tail.truncated",
-                      fmt::format("{}: the file was truncated: reading what it held from a copy, if there is one, and then the "
-                                  "file from its start",
-                                  odd_));
+    diagnostics_.warn(
+        "tail.truncated",
+        fmt::format(
+            "{}: the file was truncated: reading the old content from a copy, if there is one, and then the file from its start",
+            odd_));
   }
 }
 

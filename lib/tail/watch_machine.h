@@ -1,6 +1,6 @@
-// The machine inside of Watcher: which folders are watched, which logs are in them, which file each log has and had, and what the
-// reader is to be told. One thread drives it, run() in watcher.cc; the reader's thread meets it only in `shared`, `forgotten` and
-// `epoch`, under the mutex. Its decisions that need no file are values and functions of watch_rules.h.
+// The machine inside of Watcher: which folders are watched, which logs are in them, which file each log has and had, and what is
+// reported to the reader. One thread drives it, run() in watcher.cc; the reader's thread shares only `shared`, `forgotten` and
+// `epoch` with it, under the mutex. Its decisions that need no file are values and functions of watch_rules.h.
 //
 // What it knows
 //   A Folder has a path and two inotify watches: one of structure (names that come and go), one of writing, set with its first log.
@@ -18,26 +18,26 @@
 //   a name went (IN_DELETE, IN_MOVED_FROM)      check() of its log: missing, unless another file has the name by now
 //   a live file was renamed (both, one cookie)  moved(): nobody may have opened it yet, so that it is opened under its new name
 //   a folder went                               leave(): its logs are missing, its watches are gone
-//   something was written (IN_MODIFY)           gathered (GatherPace), then changed(): told once a round
-//   many writes between two tellings            the folder's events are switched off (disarm()); its logs are told each time
-//   (`busy`)
-//                                               until a reader finds nothing new: events cost the writer and us more than a look
+//   something was written (IN_MODIFY)           gathered (GatherPace), then changed(): reported once a round
+//   many writes between two reports             the folder's events are switched off (disarm()); its logs are reported each
+//                                               time (`busy`) until a reader finds nothing new: events cost the writer and us
+//                                               more than a check
 //   the event queue overflowed                  rescan(true), check_all(): everything is compared with what is known
-//   30 s have passed                            rescan(false): the safety net for what inotify does not tell
+//   30 s have passed                            rescan(false): the safety net for what inotify does not report
 //   the reader is done with a log               forget(), by `forgotten`
-//   an inotify limit was reached                `blind`: a look a second, and a warning
+//   an inotify limit was reached                `blind`: a check a second, and a warning
 //
 // Invariants
-//   1. A log's files are told in the order in which they had the live name. Files that were opened ahead of the events of their
+//   1. A log's files are reported in the order in which they had the live name. Files that were opened ahead of the events of their
 //      renames stand in `ahead`, and moved() puts a late one in front of them.
-//   2. A file belongs to one log, however many names it has: owner_of() asks by inode and head before a log is told of.
-//   3. Each file whose creation was told is opened, or counted as lost in front of the next one that is (FileCount,
-//   report_unseen()).
-//   4. What is told in one round is consistent: publish() is called only when all events of structure were read (settle()) and
+//   2. A file belongs to one log, however many names it has: owner_of() asks by inode and head before a log is reported.
+//   3. Each file whose creation was reported is opened, or counted as lost in front of the next one that is (FileCount,
+//      report_unopened()).
+//   4. What is published in one round is consistent: publish() is called only when all events of structure were read (settle()) and
 //      claims are settled.
-//   5. A check compares the disk with what is known and tells the difference. It may be called too often, so that an event is only
-//      ever a reason to look, never a fact.
-//   6. After an event is switched on again (arm()), the logs are told once more, so that a write in between is not missed.
+//   5. A check compares the disk with what is known and reports the difference. It may be called too often, so an
+//      event is only ever a reason to check, never a fact.
+//   6. After an event is switched on again (arm()), the logs are reported once more, so that a write in between is not missed.
 //
 // Why one machine. A rename, a new file and an alias change the same three tables (by_key, by_inode, folders) at once, and an event
 // that is taken for one of these may turn out to be another. Several owners would have to agree about every event, and each
@@ -113,11 +113,11 @@ struct WatchMachine {
     std::weak_ptr<InputFile> file;  // the latest generation
     std::vector<Rotated> rotated;   // what stood beside the live file when it was first seen, or when it was last another one
     bool missing = false;
-    bool renamed = false;       // the event of the latest file's rename was read
-    FileCount files;            // of its name; the round is `drains`
-    std::uint64_t place = 0;    // of the reader, when it was last looked at
-    std::uint64_t told = 0;     // the epoch in which `changed` was told; under the mutex
-    std::uint64_t noticed = 0;  // the round in which a change was noticed
+    bool renamed = false;         // the event of the latest file's rename was read
+    FileCount files;              // of its name; the round is `drains`
+    std::uint64_t place = 0;      // of the reader, at the last check
+    std::uint64_t published = 0;  // the epoch in which `changed` was published; under the mutex
+    std::uint64_t noticed = 0;    // the round in which a change was noticed
   };
 
   WatchMachine(std::vector<Pattern> wanted_patterns, Selection wanted, WatchTimes watch_times, const base::Clock& the_clock,
@@ -136,7 +136,7 @@ struct WatchMachine {
   const base::Clock& clock;
   HeldFiles& held;
   const LogRoots* const roots;
-  KnownFiles positioned;  // the thread's own; of logs that were not met yet
+  KnownFiles positioned;  // the thread's own; of logs that were not found yet
   base::UniqueFd structure, written, wake, ready;
   std::thread thread;
 
@@ -160,7 +160,7 @@ struct WatchMachine {
     std::string folder, name, log;  // a file that positions call one of `log`
     KnownFiles::Owner known;        // its `log` is empty: it is one by its name, and positions do not know it
   };
-  std::vector<Claim> claims;  // to be settled when everything was looked at
+  std::vector<Claim> claims;  // to be settled when everything was checked
   struct Rotation {
     std::string path;
     bool to_be_read = false;
@@ -170,7 +170,7 @@ struct WatchMachine {
   std::vector<std::uint32_t> ageing;                            // logs with formers that positions may be about to forget
   std::unordered_map<std::uint32_t, std::uint32_t> moving;      // logs by the cookie of their live file's rename
   std::vector<Folder*> written_to;                              // with `events`
-  // Watch descriptors of folders whose logs are looked at each time, without events of writing.
+  // Watch descriptors of folders whose logs are checked each time, without events of writing.
   std::vector<int> busy;
   std::vector<std::uint32_t> created;  // logs with a count of created files
   std::vector<std::uint32_t> ahead;    // logs with files that await the event of their rename
@@ -181,7 +181,7 @@ struct WatchMachine {
   bool blind = false;
   bool root_lost = false;
   bool unsettled = false;  // a file was opened since all structural events were read
-  bool deleted = false;    // something lost its name since deleted files were looked at
+  bool deleted = false;    // something lost its name since deleted files were checked
 
   // watcher_find.cc: finding
   void anchor(const Pattern& pattern);
@@ -190,7 +190,7 @@ struct WatchMachine {
   bool leads_out(const std::string& path) const;
   void enter_found(const std::string& path, const Pattern& pattern, std::size_t depth);
   bool watch(Folder& folder);
-  // True when the folder can be looked at all the same.
+  // True when the folder can be checked all the same.
   bool cannot_watch(const std::string& path, int cause);
   void list(Folder& folder);
   void check_name(Folder& folder, const std::string& name);
@@ -206,20 +206,20 @@ struct WatchMachine {
   bool ask(Folder& folder, std::uint32_t events);
   // Compares a log's live file with what is known of it.
   void check(std::uint32_t number);
-  // Of each file that inotify told, the file or a later one was opened; of those that nobody saw, as when this process was stopped
-  // while they came and went, nobody can tell more than their number.
+  // For each creation that inotify reported, that file or a later one was opened. Of files that came and went unopened, as while
+  // this process was stopped, only the number is known.
   void count_opened(Log& log, std::uint64_t count);
-  // What told of the creation of a file that was opened is there by now: read at once, it is not taken for that of a later one.
+  // The event of an opened file's creation has arrived by now. It is read at once, so that it is not taken for a later file's.
   void settle();
   void count_created(const Folder& folder, std::string_view name);
-  // All structural events were read. What was created and not opened is told in front of what was opened instead; while the live
-  // name is missing, it may be among the rotated files yet.
-  void report_unseen();
+  // All structural events were read. Files that were created and not opened are reported in front of the file that was opened
+  // instead. While the live name is missing, they may still be among the rotated files.
+  void report_unopened();
   // The live file is another one than before. Usually the former one stands beside it as the newest of its rotated siblings; what
   // stands between them was rotated before anybody looked.
   void catch_up(std::uint32_t number, Log& log, InputFile& live);
   static std::vector<Rotated> rotated_files(const std::string& key);
-  // Opens what is to become a generation, or is looked at for whether it is.
+  // Opens a file that becomes a generation, or that is checked for whether it does.
   base::Result<std::shared_ptr<InputFile>> open(const std::string& path);
   // The file is the log's latest.
   void take(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file);
@@ -242,7 +242,7 @@ struct WatchMachine {
   void remember(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file);
   void unremember(std::uint64_t inode, std::uint32_t number);
   // The live file of `number` was renamed to `name`. When nobody opened it before that, it is a generation: it comes before those
-  // that were opened already and whose own rename has not been told yet.
+  // that were opened already and whose own rename has not been reported yet.
   void moved(std::uint32_t number, Folder& folder, std::string_view name);
   void alias_written(Folder& folder, std::string_view name);
   void check_aliases(Folder& folder);
@@ -255,7 +255,7 @@ struct WatchMachine {
   const std::vector<Rotation>& rotations_read_with(const std::string& live);
   void settle_claims();
   void settle(const Claim& claim);
-  void remove_new(std::uint32_t number);  // a log that was not told of
+  void remove_new(std::uint32_t number);  // a log that was not reported
 
   // losing
   void leave(Folder& folder);
@@ -265,7 +265,7 @@ struct WatchMachine {
 
   // looking at everything again
   void rescan(bool everything);
-  // Whether what is watched is not the folder of this path any more, though it may have its inode: the event that told so may have
+  // Whether what is watched is not the folder of this path any more, though it may have its inode: the event that said so may have
   // been one of those that were dropped.
   bool is_another(const Folder& folder) const;
   // Links come and go with their pods, and so do the patterns that they added.

@@ -7,16 +7,16 @@
 namespace weir::tail {
 
 void GatherPace::written(base::Monotonic now) {
-  if (due_ == base::kNever) due_ = std::max(base::after(now, gather_), base::after(told_, spacing_));
+  if (due_ == base::kNever) due_ = std::max(base::after(now, gather_), base::after(reported_, spacing_));
 }
 
-void GatherPace::told(base::Monotonic now, bool more) {
-  told_ = now;
+void GatherPace::reported(base::Monotonic now, bool more) {
+  reported_ = now;
   due_ = more ? base::after(now, spacing_) : base::kNever;
 }
 
 void FileCount::open(std::uint64_t count, std::uint64_t round) {
-  if (opened_in_ + 1 < round) opened_ = 0;  // their creation was told long ago, or they came by another way
+  if (opened_in_ + 1 < round) opened_ = 0;  // their creation was reported long ago, or they came by another way
   opened_ += count;
   opened_in_ = round;
 }
@@ -29,20 +29,20 @@ std::uint64_t FileCount::settle(std::uint64_t round) {
   return created_;
 }
 
-std::uint64_t FileCount::take_unseen() { return std::exchange(created_, 0); }
+std::uint64_t FileCount::take_unopened() { return std::exchange(created_, 0); }
 
 void FileCount::forget_one() {
   if (created_ > 0) --created_;
 }
 
-std::vector<RotationVerdict> judge_rotations(std::span<const SeenRotation> rotations) {
+std::vector<RotationVerdict> judge_rotations(std::span<const FoundRotation> rotations) {
   std::vector<RotationVerdict> verdicts(rotations.size(), RotationVerdict::another);
   for (std::size_t i = 0; i < rotations.size(); ++i) {
-    const SeenRotation& one = rotations[i];
+    const FoundRotation& one = rotations[i];
     if (one.known) continue;
     bool read = false, to_be_read = false;
     for (std::size_t j = 0; j < rotations.size(); ++j) {
-      const SeenRotation& other = rotations[j];
+      const FoundRotation& other = rotations[j];
       if (!other.known || other.shape != one.shape) continue;
       read = read || (i < j && one.modified <= other.modified);
       to_be_read = to_be_read || (i > j && other.to_be_read);

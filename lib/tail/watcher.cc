@@ -27,7 +27,7 @@ using record::live_name_of;
 // Without inotify (its limits are reached) looking is all there is.
 constexpr base::Duration kBlindRescan = base::kSecond;
 
-// Of a log between two tellings: more cost more than a look at the file.
+// Of a log between two reports: more events cost more than a check of the file.
 constexpr std::size_t kManyEvents = 8;
 
 }  // namespace
@@ -80,7 +80,7 @@ void WatchMachine::take_structure(Folder& folder, std::uint32_t mask, std::uint3
 void WatchMachine::read_structure() {
   bool overflow = false;
   ++drains;
-  constexpr std::size_t kMoving = 64;  // those that went where nobody looks
+  constexpr std::size_t kMoving = 64;  // those that went to a folder that is not watched
   if (moving.size() > kMoving) moving.clear();
   read_events(structure.get(), [&](const inotify_event& event, std::string_view name) {
     if ((event.mask & IN_Q_OVERFLOW) != 0) {
@@ -90,7 +90,7 @@ void WatchMachine::read_structure() {
     const auto found = by_structure.find(event.wd);
     if (found == by_structure.end()) return;
     if (found->second->same_structure == nullptr) return take_structure(*found->second, event.mask, event.cookie, name);
-    // By path, since what is done for one of them may be the end of another. The one that was met first names what is in it.
+    // By path, since what is done for one of them may be the end of another. The one that was found first names what is in it.
     std::vector<std::string> paths;
     for (const Folder* folder = found->second; folder != nullptr; folder = folder->same_structure) paths.push_back(folder->path);
     for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
@@ -100,7 +100,7 @@ void WatchMachine::read_structure() {
   });
   if (overflow) rescan(true);
   anchor_lost();
-  report_unseen();
+  report_unopened();
 }
 
 void WatchMachine::read_written() {
@@ -127,10 +127,10 @@ void WatchMachine::read_written() {
       if (!one->aliases.empty()) alias_written(*one, name);
     }
   });
-  for (Folder* const told : std::exchange(written_to, {})) {
-    const std::size_t events = std::exchange(told->events, 0);
-    if (told->logs.empty() || !told->aliases.empty() || by_written.at(told->written)->same_written != nullptr) continue;
-    if (events >= kManyEvents * told->logs.size() && disarm(*told)) busy.push_back(told->written);
+  for (Folder* const one : std::exchange(written_to, {})) {
+    const std::size_t events = std::exchange(one->events, 0);
+    if (one->logs.empty() || !one->aliases.empty() || by_written.at(one->written)->same_written != nullptr) continue;
+    if (events >= kManyEvents * one->logs.size() && disarm(*one)) busy.push_back(one->written);
   }
   if (overflow) check_all();
 }
@@ -163,12 +163,12 @@ void WatchMachine::publish() {
   for (const std::uint32_t number : news.changed) {
     const auto log = logs.find(number);
     if (log == logs.end()) continue;
-    if (log->second.told == epoch) {
-      // Told, and not taken yet: should the file be truncated before the reader comes to it, this is how much it held.
+    if (log->second.published == epoch) {
+      // Published, and not taken yet: should the file be truncated before the reader comes to it, this is how much it held.
       if (const auto file = log->second.file.lock()) file->note_size(file->status().size);
       continue;
     }
-    log->second.told = epoch;
+    log->second.published = epoch;
     shared.changed.push_back(number);
   }
   std::ranges::move(news.awaited, std::back_inserter(shared.awaited));
@@ -193,11 +193,11 @@ void WatchMachine::run() {
   publish();
   base::Monotonic next_scan = base::after(clock.monotonic(), blind ? kBlindRescan : times.rescan);
   GatherPace pace(times.gather, times.spacing, clock.monotonic());
-  base::Monotonic held_look = base::kNever, last_held_look = clock.monotonic() - times.hold;
+  base::Monotonic held_check = base::kNever, last_held_check = clock.monotonic() - times.hold;
   while (true) {
     std::array<pollfd, 3> fds = {{{wake.get(), POLLIN, 0}, {structure.get(), POLLIN, 0}, {written.get(), POLLIN, 0}}};
     const bool gathering = pace.due() != base::kNever;
-    const base::Monotonic until = std::min({next_scan, pace.due(), held_look});
+    const base::Monotonic until = std::min({next_scan, pace.due(), held_check});
     const int ready_fds = ::poll(fds.data(), gathering ? 2 : 3, base::poll_timeout(clock.monotonic(), until));
     if (ready_fds < 0 && errno != EINTR) return;
     if (fds[0].revents != 0) return;
@@ -215,7 +215,7 @@ void WatchMachine::run() {
     if (now >= pace.due()) {
       check_busy();
       read_written();
-      pace.told(now, !busy.empty());
+      pace.reported(now, !busy.empty());
     }
     if (now >= next_scan) {
       rescan(false);
@@ -227,10 +227,10 @@ void WatchMachine::run() {
     set_old_ones_free();
     drop_retired();
     publish();
-    if (std::exchange(deleted, false)) held_look = std::min(held_look, base::after(last_held_look, times.hold));
-    if (now >= held_look) {
-      held_look = held.enforce() ? base::after(now, times.hold) : base::kNever;
-      last_held_look = now;
+    if (std::exchange(deleted, false)) held_check = std::min(held_check, base::after(last_held_check, times.hold));
+    if (now >= held_check) {
+      held_check = held.enforce() ? base::after(now, times.hold) : base::kNever;
+      last_held_check = now;
     }
   }
 }

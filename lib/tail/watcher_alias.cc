@@ -6,7 +6,7 @@
 // name.
 //
 // Who writes on to a file when its log is done with it (mv app.log other.log, and the writer goes on) sets it free: its alias
-// becomes a log, which begins where reading ended. The positions of a log tell of its last few finished files only, so an older
+// becomes a log, which begins where reading ended. The positions of a log name only its last few finished files, so an older
 // one that has such a name is set free, too: then it has a position of its own.
 //
 // After a restart nothing is known but positions. A file that they call another log's is a `claim`, settled when all folders were
@@ -261,7 +261,7 @@ void WatchMachine::set_old_ones_free() {
     if (found == logs.end()) continue;
     Log& log = found->second;
     // A rotation that keeps the extension is known by the newer ones beside it (rotations_read_with).
-    const auto told_by_name = [&](const Alias& alias) {
+    const auto known_by_name = [&](const Alias& alias) {
       return alias.folder == folder_of(log.key) && !parse_pod_path(log.key) &&
              !inner_rotation_of(alias.name, base_name(log.key)).empty();
     };
@@ -275,7 +275,7 @@ void WatchMachine::set_old_ones_free() {
       if (log.generations - former.at < kSurelyStored) continue;
       const auto is_its = [&](const Alias& one) { return one.inode == former.inode && one.device == former.device; };
       const auto alias = std::ranges::find_if(log.aliases, is_its);
-      if (alias == log.aliases.end() || told_by_name(*alias)) continue;
+      if (alias == log.aliases.end() || known_by_name(*alias)) continue;
       reading = reading || !former.file.expired();
       if (!former.file.expired()) continue;
       old.push_back({join_path(alias->folder, alias->name), former.inode, former.place->load(std::memory_order_relaxed)});
@@ -323,9 +323,9 @@ auto WatchMachine::rotations_read_with(const std::string& live) -> const std::ve
   const auto [found, added] = rotations_read.try_emplace(live);
   if (!added) return found->second;
   const std::vector<std::string> paths = inner_rotations_of(live);
-  std::vector<SeenRotation> all;
+  std::vector<FoundRotation> all;
   for (const std::string& path : paths) {
-    SeenRotation& one = all.emplace_back();
+    FoundRotation& one = all.emplace_back();
     auto file = open(path);
     if (!file) continue;
     const KnownFiles::Owner owner = positioned.owner(**file);
@@ -373,7 +373,7 @@ void WatchMachine::settle(const Claim& claim) {
     if (own_folder != folders.end()) own(*own_folder->second, base_name(claim.log), number);
   }
   file->set_place(end);   // unless its reader says otherwise
-  bool too_late = false;  // its log was told of, and reports it lost
+  bool too_late = false;  // its log was reported, and reports it lost
   if (!has_file) {
     take(number, log, file);
     news.events.push_back({number, log.key, file, initial});

@@ -82,7 +82,7 @@ bool WatchMachine::cannot_watch(const std::string& path, int cause) {
     return false;
   }
   if (!blind) {
-    news.warnings.push_back(fmt::format("cannot watch {}: {}: looking once a second instead; raise fs.inotify.max_user_watches",
+    news.warnings.push_back(fmt::format("cannot watch {}: {}: checking once a second instead; raise fs.inotify.max_user_watches",
                                         path, cause == ENOSPC ? "the limit of inotify watches is reached" : std::strerror(cause)));
   }
   blind = true;
@@ -319,7 +319,7 @@ void WatchMachine::count_opened(Log& log, std::uint64_t count) {
 
 void WatchMachine::settle() {
   while (std::exchange(unsettled, false)) read_structure();
-  // Those that still await their rename were deleted, or went where nobody looks.
+  // Those that still await their rename were deleted, or went to a folder that is not watched.
   for (const std::uint32_t number : std::exchange(ahead, {})) {
     const auto log = logs.find(number);
     if (log == logs.end()) continue;
@@ -335,7 +335,7 @@ void WatchMachine::count_created(const Folder& folder, std::string_view name) {
   }
 }
 
-void WatchMachine::report_unseen() {
+void WatchMachine::report_unopened() {
   for (const std::uint32_t number : std::exchange(created, {})) {
     const auto known = logs.find(number);
     if (known == logs.end()) continue;
@@ -347,14 +347,14 @@ void WatchMachine::report_unseen() {
       created.push_back(number);
       continue;
     }
-    news.events.insert(next, {number, log.key, nullptr, false, false, log.files.take_unseen()});
+    news.events.insert(next, {number, log.key, nullptr, false, false, log.files.take_unopened()});
   }
 }
 
 void WatchMachine::catch_up(std::uint32_t number, Log& log, InputFile& live) {
   std::vector<Sibling> siblings = open_siblings(log.key, roots, &held).files;
   std::erase_if(siblings, [&](const Sibling& sibling) { return !sibling.ordered; });
-  siblings.resize(find_file(siblings, live));  // what is newer than `live`, rotated meanwhile, is a change that will be told
+  siblings.resize(find_file(siblings, live));  // what is newer than `live`, rotated meanwhile, is a change that will be reported
   // All that is newer than the former one, and than what stood beside that.
   std::size_t known = 0;
   if (const auto latest = log.file.lock()) {
@@ -495,7 +495,7 @@ void WatchMachine::rescan(bool everything) {
       list(*self->second);
     else if (parent != folders.end())
       consider(*parent->second, base_name(path), true);
-    failed.erase(path);  // until here it tells that the folder is no new one
+    failed.erase(path);  // until here it says that the folder is not a new one
   }
   if (patterns.size() > asked.size() + kIdlePatterns) drop_idle_patterns();
   check_all();

@@ -50,7 +50,7 @@ TEST_F(TextFile, RefusesWhatIsTooLarge) {
   ASSERT_TRUE(replace_text_file(path("large"), std::string(kMostText + 1, 'x')));
   const auto large = read_text_file(path("large"), "the rules");
   ASSERT_FALSE(large);
-  EXPECT_EQ(large.error().message, "cannot read the rules: it has more than 1 MiB");
+  EXPECT_EQ(large.error().message, "cannot read the rules: it is larger than 1 MiB");
 }
 
 TEST_F(TextFile, SaysWhereItCannotWrite) {

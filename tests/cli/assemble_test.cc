@@ -58,8 +58,8 @@ TEST_F(AssembleTest, ChainsThatCannot) {
   };
   f({{"pass"}, {"count", "1"}}, "count reads no records, so it can only stand first");
   f({{"pass"}, {"end", "--as-source"}}, "end reads no records, so it can only stand first");
-  f({{"end"}, {"pass"}}, "end passes no records, so nothing can stand behind it");
-  f({{"act"}}, "act is no stage of a pipeline");
+  f({{"end"}, {"pass"}}, "end passes no records on, so no stage can follow it");
+  f({{"act"}}, "act is not a stage of a pipeline");
   f({{"pass", "--keep", "a"}, {"pass", "--keep", "b"}}, "pass keeps positions, but pass before it does so already");
   f({{"count", "1", "-o", "raw"}, {"pass"}}, "count -o raw writes bare lines, which the next stage cannot read");
   f({{"count", "1", "-o", "text"}, {"pass"}}, "count -o text writes text, which the next stage cannot read");

@@ -62,7 +62,7 @@ TEST_F(KeptText, IsFoundBesideTheSpoolOfTheEnvironment) {
 TEST_F(KeptText, AFailureIsReported) {
   keep_text(source(good()), {dir_ / "no/such/spool.db"}, diagnostics_);
   ASSERT_EQ(diagnostics_.said().size(), 1U);
-  EXPECT_NE(diagnostics_.said().front().find("cannot fall back"), std::string::npos);
+  EXPECT_NE(diagnostics_.said().front().find("cannot replace it"), std::string::npos);
 }
 
 }  // namespace

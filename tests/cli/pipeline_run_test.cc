@@ -56,10 +56,10 @@ TEST_F(PipelineRunTest, ErrorsHavePlaces) {
   fails("count 2 |\n  pass bad", "f:2:3: pass: cannot parse 'bad'");
   fails("count | pass", "f:1:1: count: NUMBER is missing");
   fails("pass | count 1", "f:1:8: count reads no records, so it can only stand first");
-  fails("end | pass", "f:1:1: end passes no records, so nothing can stand behind it");
-  fails("pass | act", "f:1:8: act is no stage of a pipeline");
+  fails("end | pass", "f:1:1: end passes no records on, so no stage can follow it");
+  fails("pass | act", "f:1:8: act is not a stage of a pipeline");
   fails("pass shown", "f:1:6: pass: cannot parse it");
-  fails("pass --help", "f:1:1: --help has no place in a pipeline");
+  fails("pass --help", "f:1:1: --help cannot be used in a pipeline");
   fails("pass | end\npass | end", "f:2:1: a second pipeline reads standard input");
   fails("count 1 | pass\ncount 1", "f:2:1: a second pipeline writes to standard output");
   fails("count 1 | pass --keep s.db | end\ncount 1 | pass --keep ./s.db | end",

@@ -121,7 +121,7 @@ class Release(kit.Case):
         said = self.release("--release-id", "by-hand")
         self.assertIn("release by-hand: ", said)
         self.assertIn("the next one delivers them", said)
-        self.assertIn("was asked for before", self.release("--release-id", "by-hand"))
+        self.assertIn("has had a release of this name", self.release("--release-id", "by-hand"))
         self.assertEqual((self.one()["released"], self.one()["sent"]), (len(self.wanted()), 0))
         chain = self.chain(self.stages(), fused=True)
         self.wait_for_all(chain, self.wanted())

@@ -187,7 +187,7 @@ class Files(Remote):
             kit.wait_for(lambda: bearers() == wanted, lambda: f"{bearers()} {errors.read_text()}")
         process.stdin.close()
         self.assertEqual(process.wait(kit.PATIENCE), 0)
-        self.assertIn("No such file or directory; what it held before is used on", errors.read_text())
+        self.assertIn("No such file or directory; the one that was read before stays in use", errors.read_text())
 
 
 class Secrets(Remote):
@@ -355,7 +355,7 @@ subjectAltName = {names}
         other = self.certificate("other", names="DNS:loki.example")
         plain = self.server()
         for url, ca, message, hint in (
-                (server.url, None, "the server's certificate is signed by nobody whom this machine trusts", "--ca-cert FILE"),
+                (server.url, None, "this machine does not trust the authority that signed the server's certificate", "--ca-cert FILE"),
                 (self.tls(*old).url, old[0], "the server's certificate has expired", "clock"),
                 (self.tls(*future).url, future[0], "the server's certificate is not valid yet", "clock"),
                 (self.tls(*other).url, other[0], "the server's certificate is for another name than 127.0.0.1", "name"),

@@ -274,7 +274,7 @@ class Rotation(kit.Case):
         log.write(10)
         tail = chain.processes[0].pid
         # Said, and the blocks given back, while nothing is read.
-        kit.wait_for(lambda: "are given up, since deleted files may keep 3.0 MiB" in chain.errors(), lambda: f"{held(tail)}\n{chain.errors()}")
+        kit.wait_for(lambda: "are lost, because deleted files may keep 3.0 MiB" in chain.errors(), lambda: f"{held(tail)}\n{chain.errors()}")
         kit.wait_for(lambda: sum(held(tail)) < 4.2 * MB, lambda: f"{held(tail)}\n{chain.errors()}")
         self.assertGreater(len(held(tail)), 1)
         gate.open()
@@ -583,7 +583,7 @@ class Rotation(kit.Case):
         size = log.live.stat().st_size
         os.truncate(log.live, size - 1000)
         stored = self.store(fused, expect=(0, 3))
-        self.assertEqual(self.split(stored)[1], [("unknown", f"weir: what {log.live} held from byte {size - 1000} on is lost: the file is shorter than what "
+        self.assertEqual(self.split(stored)[1], [("unknown", f"weir: the content of {log.live} from byte {size - 1000} on is lost: the file is shorter than what "
                                                   "was read of it, as after a loss of power", {"namespace": "shop", "pod": "web", "container": "c"})])
         self.assertIn("is lost: the file is shorter", self.errors)
         log.write(3)
@@ -605,7 +605,7 @@ class Rotation(kit.Case):
         chain = self.chain(stages, fused)
         codes = chain.wait()
         self.assertIn(3, codes[:1], f"{codes}\n{chain.errors()}")
-        self.assertIn(f"what {log.live} held from byte {log.bytes()} on is lost: the file is gone", chain.errors())
+        self.assertIn(f"the content of {log.live} from byte {log.bytes()} on is lost: the file is gone", chain.errors())
         for _ in range(2):
             rows, gaps = self.split(self.stored(spool))
             self.assertEqual([(told, labels) for told, _, labels in gaps], [("unknown", {"namespace": "shop", "pod": "web", "container": "c"})])

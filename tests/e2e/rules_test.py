@@ -104,7 +104,7 @@ class Rules(kit.Case):
                 self.takes_effect(chain, "one", "two")
                 for broken in ("dorp |= \"two\"\n", "", "drop {app=\n"):
                     self.replace(broken)
-                    kit.wait_for(lambda: "the rules before stay in use" in chain.errors(), chain.errors)
+                    kit.wait_for(lambda: "the rules from before stay in use" in chain.errors(), chain.errors)
                     self.takes_effect(chain, "one", "two")
                 self.assertIn(":1:", chain.errors())
                 self.rules.unlink()
@@ -198,7 +198,7 @@ class Rules(kit.Case):
         write("second")
         kit.wait_for(lambda: "second" in self.stored(), self.errors.read_text)
         self.assertEqual(self.stored(), ["first", "second"])
-        self.assertIn("the rules of the latest run are used", self.errors.read_text())
+        self.assertIn("the rules that ran last are used", self.errors.read_text())
         # Mended, they take effect; SIGHUP is enough where nothing else tells.
         self.rules.write_text("drop |= \"second\"\n")
         node.send_signal(signal.SIGHUP)
@@ -226,7 +226,7 @@ class Rules(kit.Case):
         with open(log, "a", encoding="ascii") as out:
             out.write("2026-01-01T00:00:00.000000002Z stdout F second\n")
         kit.wait_for(lambda: "second" in self.stored(), self.errors.read_text)
-        self.assertIn("the pipelines of the latest run run until this is mended", self.errors.read_text())
+        self.assertIn("the pipelines that ran last are used", self.errors.read_text())
         (self.dir / "node.weir").write_text(text.replace("filter ", "filter --drop '|= \"third\"' "))
         node.send_signal(signal.SIGHUP)
         kit.wait_for(lambda: self.said("read the pipelines again"), self.errors.read_text)

@@ -57,13 +57,13 @@ class Names(SpoolCase):
                 os.link(self.spool, other)
                 code, _, errors = run("buffer", "--store", other)
                 self.assertEqual(code, 4, errors)
-                self.assertIn("in use by another name", errors)
+                self.assertIn("in use under another name", errors)
                 self.assertIn("find / -samefile", errors)
                 for command in (["replay", other], ["query", "--spool", other, "{}"], ["spool", "status", other], ["spool", "check", other],
                                 ["spool", "copy", other, self.dir / "copy.db"], ["spool", "compact", other],
                                 ["push", "--spool", other, "--once", "http://127.0.0.1:1"]):
                     code, _, errors = run(*command)
-                    self.assertEqual((code, "by another name" in errors), (4, True), (command, errors))
+                    self.assertEqual((code, "under another name" in errors), (4, True), (command, errors))
                 self.write(50, seed=2)
                 self.stored(first, 150)
                 first.stop()
@@ -80,7 +80,7 @@ class Names(SpoolCase):
             self.skipTest("cannot mount")
         self.addCleanup(subprocess.run, ["umount", "--lazy", str(other)], check=False)
         code, _, errors = run("buffer", "--store", other)
-        self.assertEqual((code, "by another name" in errors), (4, True), errors)
+        self.assertEqual((code, "under another name" in errors), (4, True), errors)
         first.stop()
 
     def test_the_folder_is_made_if_the_one_above_is_there(self):
@@ -234,7 +234,7 @@ class Copies(SpoolCase):
                 self.assertTrue(chain.running(), chain.errors())
                 chain.stop()
                 code, _, errors = run("spool", "copy", self.spool, copy)
-                self.assertEqual((code, "something stands there already" in errors), (2, True), errors)
+                self.assertEqual((code, "that file exists already" in errors), (2, True), errors)
                 self.assertEqual([p.name for p in self.dir.iterdir() if "partial" in p.name], [])
 
 

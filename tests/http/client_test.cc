@@ -298,7 +298,7 @@ TEST(Client, SaysInTheWordsOfAPerson) {
   f(RawServer(read_some).url(), "the connection was closed before an answer came", "https:// instead of http://?");
   const RawServer neither([](int fd) { read_some(fd), static_cast<void>(::send(fd, "hello\r\n", 7, MSG_NOSIGNAL)); });
   const base::Error error = error_of(config_for("https" + neither.url().substr(4)));
-  EXPECT_THAT(error.message, HasSubstr("the server and this side find no TLS in common: "));
+  EXPECT_THAT(error.message, HasSubstr("the server and weir have no TLS version or cipher in common: "));
 }
 
 TEST(Client, AHeaderWithoutEndIsNoLackOfMemory) {
@@ -364,7 +364,8 @@ TEST(Client, ATokenFileThatGoesAwayIsSaidAndItsLastTokenUsedOn) {
   sends("first-token");
   ASSERT_EQ(diagnostics.said.size(), 1U);
   EXPECT_EQ(diagnostics.said[0],
-            fmt::format("cannot read the secret in {}: No such file or directory; what it held before is used on", dir / "token"));
+            fmt::format("cannot read the secret in {}: No such file or directory; the one that was read before stays in use",
+                        dir / "token"));
   dir.write("token", "");  // somebody writes it in place
   sends("first-token");
   EXPECT_EQ(diagnostics.said.size(), 2U);

@@ -111,8 +111,7 @@ TEST(LineFormat, MakesNoMoreThanTheBudget) {
   }
   EXPECT_EQ(evaluate("| line_format `{{ repeat 1000 __line__ }}`", as).parsed,
             "__error__=TemplateFormatErr __error_details__=template: line:1:3: executing \"line\" at <repeat 1000 __line__>: error "
-            "calling repeat: the "
-            "stages of a query may make 32 MiB of text of one record, and this would be more");
+            "calling repeat: the stages of a query may make at most 32 MiB of text from one record");
   // The next record has all of it again, and ordinary lines never meet the limit.
   EXPECT_EQ(evaluate("| line_format `{{ repeat 100 __line__ }}`", as).line.size(), 10'000'000U);
   EXPECT_EQ(evaluate("| line_format `{{ range 999999 }}{{ end }}x`", "y").line, "x");

@@ -114,6 +114,9 @@ def prepare(folder, environment):
     (folder / "app.log").write_text("one\ntwo error\n")
     (folder / "old.log.gz").write_bytes(gzip.compress(b"old one\nold two\n"))
     (folder / "pipeline.weir").write_text("tail pods | filter '|= \"error\"'\n")
+    (folder / "etc").mkdir()
+    for rules in ("etc/rules", "rules", "new"):
+        (folder / rules).write_text('drop |= "GET /healthz"\nhold | detected_level="debug"\n')
     fill = "weir tail pods > records.jsonl && weir buffer --store spool.db < records.jsonl && weir push --spool spool.db --as archive --once"
     made = subprocess.run(["bash", "-c", fill], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, check=False)
     if made.returncode != 0:
@@ -135,6 +138,7 @@ def mount_pods(folder):
 
 def run(text, folder, environment, prefix):
     """(exit, stderr) of an example; one that does not end by itself is interrupted, as with Ctrl-C."""
+    text = text.replace("/etc/weir/", f"{folder}/etc/")  # nothing is made in /etc of the machine
     command = [*prefix, text] if prefix else ["bash", "-o", "pipefail", "-c", text]
     with open(os.devnull, "rb") as nothing:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdin=nothing, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

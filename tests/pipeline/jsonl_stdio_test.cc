@@ -101,8 +101,9 @@ TEST(JsonlSource, ALaterLineThatIsNoRecordIsKeptCountedAndNamed) {
   ASSERT_EQ(run.collector().lines().size(), 3U);
   EXPECT_NE(run.collector().lines()[1].find(R"("line":"broken")"), std::string::npos);
   ASSERT_EQ(run.test.diagnostics.said().size(), 1U);
-  EXPECT_EQ(run.test.diagnostics.said()[0],
-            "line 2 of the input is no record: column 1: a JSON object is expected; it goes on as text with metadata weir_error");
+  EXPECT_EQ(
+      run.test.diagnostics.said()[0],
+      "line 2 of the input is not a record: column 1: a JSON object is expected; it is passed on as text with metadata weir_error");
 }
 
 TEST(JsonlSource, AByteOrderMarkIsNoPartOfTheFirstLine) {
@@ -143,7 +144,7 @@ TEST(JsonlSource, StrictStopsThereAfterWhatCameBefore) {
   run.pipe.write.reset();
   const auto result = run.run({.strict = true});
   ASSERT_FALSE(result.ended);
-  EXPECT_EQ(result.ended.error().message, "line 2 of the input is no record: column 1: a JSON object is expected");
+  EXPECT_EQ(result.ended.error().message, "line 2 of the input is not a record: column 1: a JSON object is expected");
   EXPECT_EQ(run.collector().lines(), std::vector<std::string>{line(1)});
 }
 

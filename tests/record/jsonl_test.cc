@@ -117,7 +117,7 @@ TEST_F(Jsonl, WhatIsNoRecordIsKeptAsOne) {
   f("plain text", "column 1: a JSON object is expected");
   f("[1]", "column 1: a JSON object is expected");
   f("{", "column 2: a string is expected");
-  f("{}", "column 3: a JSON object without the key line; a program's own JSON goes through weir tail -");
+  f("{}", "column 3: a JSON object without the key line; for a program's own JSON put `weir tail -` in front");
   f(R"({"line":1})", "column 9: line is a string");
   f(R"({"line":"x)", "column 11: the string is not closed");
   f(R"({"line":"x"} y)", "column 14: something follows the record");
@@ -135,8 +135,8 @@ TEST_F(Jsonl, WhatIsNoRecordIsKeptAsOne) {
   f(R"({"line":"x","timestamp":17145576001234567890})",
     "column 25: the timestamp is neither RFC 3339, from 1678 to 2261, nor integer nanoseconds");
   f(R"({"line":"x","timestamp":9214646400000000000})", "column 25: the timestamp lies after 2261");
-  f(R"({"line":"x","timestamp":null})", "column 25: the timestamp is no string and no number");
-  f(R"({"line":"x","timestamp":{}})", "column 25: the timestamp is no string and no number");
+  f(R"({"line":"x","timestamp":null})", "column 25: the timestamp must be a string or a number");
+  f(R"({"line":"x","timestamp":{}})", "column 25: the timestamp must be a string or a number");
   f(R"({"line":"x","held":"yes"})", "column 20: true or false is expected");
   f(R"({"line":"x","source":"q.1"})", "column 27: source has an unknown form");
   f(R"({"line":"x","z":tru})", "column 17: this is not JSON");

@@ -104,8 +104,8 @@ TEST(RulesCheck, KeysWithManyValues) {
   const auto rules = parse("limit 10/s by (ip)", "f");
   ASSERT_TRUE(rules.ok());
   EXPECT_EQ(check(*rules, {}).front().hint,
-            "weir remembers at most 65,536 keys of all rules together; beyond that it forgets the one used longest ago, whose "
-            "records pass");
+            "weir remembers at most 65,536 keys for all rules together; then it forgets the key that was used longest ago, and "
+            "records with it pass");
 }
 
 TEST(RulesCheck, Levels) {

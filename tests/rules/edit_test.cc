@@ -78,7 +78,7 @@ TEST(RulesEdit, AnExpiredRuleGivesItsNameBack) {
   EXPECT_EQ(added("name inc: keep for 5m from 2026-11-29T11:00:00Z\nkeep\n", "name inc: keep for 5m"),
             kAudit + "name inc: keep for 5m from 2026-11-29T12:00:00Z\nkeep\n");
   EXPECT_EQ(added("name inc: keep for 5m from 2026-11-29T11:59:00Z\n", "name inc: keep for 5m"),
-            "error: cannot add this rule: f:3:1: the name 'inc' stands already in line 2");
+            "error: cannot add this rule: f:3:1: the name 'inc' is already used in line 2");
 }
 
 TEST(RulesEdit, ABrokenRuleOrFileIsNotWritten) {

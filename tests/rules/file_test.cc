@@ -62,7 +62,7 @@ TEST(RulesFile, CannotRead) {
   const auto large = read_file(dir / "large");
   ASSERT_FALSE(large.ok());
   EXPECT_EQ(large.error().code, base::Code::config);
-  EXPECT_THAT(large.error().message, HasSubstr("more than 1 MiB"));
+  EXPECT_THAT(large.error().message, HasSubstr("larger than 1 MiB"));
 }
 
 TEST(RulesFile, ReplacesTheTextAndKeepsTheMode) {
@@ -125,7 +125,7 @@ TEST(RulesFile, WhatCannotBeEdited) {
   const auto none = edit_file(dir / "none", append_drop);
   ASSERT_FALSE(none.ok());
   EXPECT_EQ(none.error().system, ENOENT);
-  EXPECT_EQ(none.error().hint, fmt::format("to begin a file of rules: touch {}", dir / "none"));
+  EXPECT_EQ(none.error().hint, fmt::format("to create a file of rules: touch {}", dir / "none"));
   const auto folder = edit_file(dir.path(), append_drop);
   ASSERT_FALSE(folder.ok());
   EXPECT_THAT(folder.error().message, HasSubstr("it is not a regular file"));

@@ -22,13 +22,13 @@ TEST_F(BellTest, HearsWhoRings) {
   auto bell = Bell::listen(path());
   ASSERT_TRUE(bell) << bell.error().message;
   EXPECT_FALSE(readable(bell->fd()));
-  EXPECT_FALSE(bell->heard());
+  EXPECT_FALSE(bell->was_rung());
   ASSERT_TRUE(ring(path()));
   ASSERT_TRUE(ring(path()));
   EXPECT_TRUE(readable(bell->fd()));
-  EXPECT_TRUE(bell->heard());
+  EXPECT_TRUE(bell->was_rung());
   EXPECT_FALSE(readable(bell->fd()));
-  EXPECT_FALSE(bell->heard());
+  EXPECT_FALSE(bell->was_rung());
 }
 
 TEST_F(BellTest, HearsNothingElse) {
@@ -41,7 +41,7 @@ TEST_F(BellTest, HearsNothingElse) {
   ASSERT_TRUE(main->commit());
   std::ofstream(dir_ / "beside") << "x";
   EXPECT_TRUE(is_locked(writer_lock_path(path())));
-  EXPECT_FALSE(bell->heard());
+  EXPECT_FALSE(bell->was_rung());
 }
 
 TEST_F(BellTest, NobodyNeedListen) {
@@ -50,7 +50,7 @@ TEST_F(BellTest, NobodyNeedListen) {
   EXPECT_TRUE(ring(path()));
   Bell none;
   EXPECT_EQ(none.fd(), -1);
-  EXPECT_FALSE(none.heard());
+  EXPECT_FALSE(none.was_rung());
 }
 
 TEST_F(BellTest, ASpoolThatNobodyWritesHasNoBell) {

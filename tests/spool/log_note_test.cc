@@ -170,7 +170,7 @@ TEST_F(LogNoteTest, AFileThatIsInUseIsUsedByOneName) {
     const auto second = Writer::open(options_of(other), clock_, nullptr);
     ASSERT_FALSE(second) << "two writers of one file";
     EXPECT_EQ(second.error().code, Code::busy);
-    EXPECT_NE(second.error().message.find("by another name"), std::string::npos) << second.error().message;
+    EXPECT_NE(second.error().message.find("under another name"), std::string::npos) << second.error().message;
     EXPECT_EQ(Reader::open(other, 0).error().code, Code::busy);
     EXPECT_EQ(Consumer::open({.path = other, .name = "main", .spool = 0, .match = "", .wait = 0}, clock_).error().code, Code::busy);
     EXPECT_EQ(read_positions(other, 0).error().code, Code::busy);

@@ -28,7 +28,7 @@ TEST(ReleasePace, WaitsForRoomAndForOthers) {
   pace.no_room(kSecond);
   EXPECT_EQ(pace.due(), kSecond + ReleasePace::kTryAgain);
   pace.others_first(kSecond);
-  EXPECT_EQ(pace.due(), kSecond + ReleasePace::kLook);
+  EXPECT_EQ(pace.due(), kSecond + ReleasePace::kCheckEvery);
 }
 
 }  // namespace

@@ -417,7 +417,7 @@ TEST_F(BlockedTail, WhatDeletedFilesKeepIsBounded) {
   for (int i = 1; i <= 20; ++i) rotate(i);
   wait([&] { return held() <= 6; });  // and the one that is read to its end
   const Lines said = context.diagnostics.said();
-  EXPECT_THAT(said, testing::Contains(testing::HasSubstr("not read yet are given up, since deleted files may keep")));
+  EXPECT_THAT(said, testing::Contains(testing::HasSubstr("not read yet are lost, because deleted files may keep")));
   gate->open();
   wait_for(21);
   stop();
@@ -768,7 +768,7 @@ TEST_F(Tail, FollowingAMissingFileSaysSoOnce) {
   wait_for(1);
   stop();
   EXPECT_THAT(context.diagnostics.said(),
-              ElementsAre(testing::HasSubstr("no positions"), fmt::format("{} is not there yet: waiting for it", dir / "a.log")));
+              ElementsAre(testing::HasSubstr("no positions"), fmt::format("{} does not exist yet: waiting for it", dir / "a.log")));
 }
 
 TEST_F(Tail, NothingThatMatchesIsNoted) {

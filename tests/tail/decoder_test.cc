@@ -239,10 +239,10 @@ Lines given_out(Format format, std::string_view first, std::string_view second, 
   const std::size_t used = decoder.decode(first, stamp, batch);
   stamp.place.offset = used;
   const std::string_view rest = first.substr(used);
-  const std::string_view said = decoder.tells(rest) ? rest : std::string_view();
-  decoder.give_out(said, stamp, batch);
-  const std::string then = std::string(rest.substr(said.size())) + std::string(second);
-  stamp.place.offset += said.size();
+  const std::string_view text = decoder.has_text(rest) ? rest : std::string_view();
+  decoder.give_out(text, stamp, batch);
+  const std::string then = std::string(rest.substr(text.size())) + std::string(second);
+  stamp.place.offset += text.size();
   stamp.place.offset += decoder.decode(then, stamp, batch);
   for (const record::Record& record : batch.records) out.lines.push_back(print(record, false));
   return out.lines;

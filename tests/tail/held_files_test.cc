@@ -59,7 +59,7 @@ TEST_F(Held, TheOldestAreGivenUpUntilItHolds) {
   EXPECT_THAT(
       diagnostics.said()[0],
       testing::HasSubstr(
-          "oldest.log: deleted before it was read: 600 bytes not read yet are given up, since deleted files may keep 1000 B"));
+          "oldest.log: deleted before it was read: 600 bytes not read yet are lost, because deleted files may keep 1000 B"));
 }
 
 TEST_F(Held, OnlyWhatIsDeletedAndUnreadCounts) {
@@ -104,7 +104,7 @@ TEST_F(Held, ACompressedCopyTakesItsPlace) {
   ASSERT_TRUE(given->copy->given_up());
   EXPECT_EQ(given->copy->given_up()->size, 5000U);
   EXPECT_THAT(diagnostics.said().back(),
-              testing::HasSubstr("4,900 bytes not read yet are given up, since a new file needed its descriptor"));
+              testing::HasSubstr("4,900 bytes not read yet are lost, because a new file needed its descriptor"));
 }
 
 TEST_F(Held, TheOldestGoesForADescriptor) {

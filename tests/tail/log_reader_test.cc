@@ -659,8 +659,8 @@ TEST_F(ReadLog, AFileThatWasGivenUpIsAGapOfWhatWasNotRead) {
   EXPECT_EQ(
       got[1],
       fmt::format("weir: {} bytes of {} from byte {} on are lost: it was deleted before it was read, and for want of room @1.o{}",
-                  more.size(), dir / kPodFile, first.size(), LogReader::kToldLost));
-  EXPECT_EQ(got[2], fmt::format("<done 1.o{}>", LogReader::kToldLost));
+                  more.size(), dir / kPodFile, first.size(), LogReader::kReportedLost));
+  EXPECT_EQ(got[2], fmt::format("<done 1.o{}>", LogReader::kReportedLost));
   EXPECT_EQ(got[4], fmt::format("three @2.o{}", cri("three").size()));
   EXPECT_EQ(stats.gap_bytes, more.size());
   EXPECT_NE(jsons.at(1).find(fmt::format("\"weir_gap_bytes\":\"{}\"", more.size())), std::string::npos) << jsons[1];
@@ -743,7 +743,7 @@ TEST_F(ReadLog, AFileThatCannotBeReadDoesNotStopItsLog) {
   EXPECT_EQ(read(log), Outcome::finished);
   const Lines got = take();
   ASSERT_EQ(got.size(), 2U);
-  EXPECT_EQ(got[0], fmt::format("weir: what {} held from byte 0 on is lost: Input/output error", dir / "0.log.1"));
+  EXPECT_EQ(got[0], fmt::format("weir: the content of {} from byte 0 on is lost: Input/output error", dir / "0.log.1"));
   EXPECT_EQ(got[1], "live");
 }
 
@@ -803,7 +803,7 @@ TEST_F(ReadLog, LostGenerationIsAGapOnce) {
   read(log);
   ASSERT_EQ(lines.size(), 5U);
   EXPECT_EQ(lines[0], "<generation 1.o0>");
-  EXPECT_TRUE(lines[1].starts_with("weir: what /old held from byte 123 on is lost: the file is gone")) << lines[1];
+  EXPECT_TRUE(lines[1].starts_with("weir: the content of /old from byte 123 on is lost: the file is gone")) << lines[1];
   EXPECT_TRUE(lines[2].starts_with("<done 1.o")) << lines[2];
   EXPECT_EQ(lines[3], "<generation 2.o0>");
   EXPECT_NE(jsons.at(0).find("\"weir_gap_bytes\":\"unknown\""), std::string::npos);

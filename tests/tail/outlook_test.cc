@@ -38,7 +38,7 @@ TEST_F(Outlook, WhatIsThereIsNotExplained) {
 TEST_F(Outlook, PathsWithoutLogs) {
   const auto f = [this](const std::vector<std::string>& inputs, std::string_view wanted) { EXPECT_EQ(explain(inputs), wanted); };
   f({"empty"}, "there is no log file in empty");
-  f({"texts"}, "of 2 files in texts none is named *.log: name them, as with 'texts/*'");
+  f({"texts"}, "none of 2 files in texts is named *.log: name them, for example 'texts/*'");
   f({"nosuch"}, "there is no nosuch");
   f({"plain/*.txt"}, "no log file matches plain/*.txt");
   f({"nosuch", "empty"}, "there is no nosuch; there is no log file in empty");
@@ -55,7 +55,7 @@ TEST_F(Outlook, Selections) {
   f({.namespaces = {"payments"}, .pods = {"web"}}, "no pod 'web' in this namespace; there is db-0");
   f({.containers = {"ap"}}, "no container 'ap' in these pods; did you mean 'app'?");
   f({.namespaces = {"checkout"}, .containers = {"db"}}, "no container 'db' in these pods; there are app, istio");
-  f({.namespaces = {"payments"}, .exclude_pods = {"db"}}, "--exclude-… leaves out every log file that is chosen (1)");
+  f({.namespaces = {"payments"}, .exclude_pods = {"db"}}, "--exclude-… leaves out every log file that was selected (1)");
 }
 
 TEST_F(Outlook, FilesOfNoPod) {

@@ -72,7 +72,7 @@ TEST_F(Resume, AnotherFileUnderTheSameNameIsReadWholeAfterAGap) {
   dir.write("0.log", cri("new"));  // perhaps with the same inode
   const Lines got = go_on({{stored}, {4, cri("one").size()}, {}});
   ASSERT_EQ(got.size(), 2U);
-  EXPECT_TRUE(got[0].starts_with("weir: what ")) << got[0];
+  EXPECT_TRUE(got[0].starts_with("weir: the content of ")) << got[0];
   EXPECT_EQ(got[1], "new");
 }
 
@@ -221,7 +221,7 @@ TEST_F(Resume, MissingMiddleIsAGapBetween) {
   const Lines got = go_on({{first, second}, {1, 0}, {}});
   ASSERT_EQ(got.size(), 3U);
   EXPECT_EQ(got[0], "one");
-  EXPECT_TRUE(got[1].starts_with("weir: what ")) << got[1];
+  EXPECT_TRUE(got[1].starts_with("weir: the content of ")) << got[1];
   EXPECT_EQ(got[2], "three");
 }
 
@@ -278,7 +278,7 @@ TEST_F(Resume, AFileWithTheSameHeadThatIsLongerIsToldApartByWhatStandsBeforeTheP
   dir.write("a.log", banner + "six\nand more than before\n");  // in place
   const Lines got = go_on({{stored}, {1, banner.size() + 4}, {}}, true, "a.log");
   ASSERT_EQ(got.size(), 4U);
-  EXPECT_TRUE(got[0].starts_with("weir: what ")) << got[0];
+  EXPECT_TRUE(got[0].starts_with("weir: the content of ")) << got[0];
   EXPECT_EQ(got[2], "six");
 }
 
@@ -373,7 +373,7 @@ TEST_F(Resume, SiblingsThatWereReadBeforeAreNotReadAgain) {
   dir.write("0.log", cri("four"));
   const Lines got = go_on({{second}, {2, cri("two").size()}, {}, {first}});
   ASSERT_EQ(got.size(), 2U);
-  EXPECT_TRUE(got[0].starts_with("weir: what ")) << got[0];
+  EXPECT_TRUE(got[0].starts_with("weir: the content of ")) << got[0];
   EXPECT_EQ(got[1], "four");
 }
 
@@ -387,7 +387,7 @@ TEST_F(Resume, TheBeginningOfALineThatIsOpenIsLostWithItsFile) {
   const std::uint64_t size = cri("one").size() + cri("a", "stdout", 'P').size();
   const Lines got = go_on({{first, second}, {1, cri("one").size()}, {{1, size}, {}}});
   ASSERT_EQ(got.size(), 3U);
-  EXPECT_TRUE(got[0].starts_with("weir: what ")) << got[0];
+  EXPECT_TRUE(got[0].starts_with("weir: the content of ")) << got[0];
   EXPECT_EQ(got[1], "b");
   // Nothing was open.
   EXPECT_EQ(go_on({{first, second}, {1, size}, {{1, size}, {}}}), (Lines{"b", "two"}));
@@ -412,7 +412,7 @@ TEST_F(Resume, ADamagedCompressedFileIsReadAsFarAsItGoes) {
     const Lines got = go_on({{stored}, {1, cri("0 0").size()}, {}});
     ASSERT_GT(got.size(), 1000U);
     EXPECT_EQ(got.front(), "1 7919");
-    EXPECT_TRUE(got[got.size() - 2].starts_with("weir: what ")) << got[got.size() - 2];
+    EXPECT_TRUE(got[got.size() - 2].starts_with("weir: the content of ")) << got[got.size() - 2];
     EXPECT_TRUE(got[got.size() - 2].find(cut ? "unexpected end of file" : "0.log") != std::string::npos) << got[got.size() - 2];
     EXPECT_EQ(got.back(), "live");
   }
@@ -461,7 +461,7 @@ TEST_F(Resume, WhatWasToldToBeGoneIsNotToldAgain) {
   ASSERT_EQ(got.size(), 3U);
   EXPECT_TRUE(got[2].ends_with(" gone>")) << got[2];
   EXPECT_EQ(stats.gaps, 1U);
-  EXPECT_TRUE(go_on({{stored}, {1, LogReader::kToldLost}, {}}, false).empty());
+  EXPECT_TRUE(go_on({{stored}, {1, LogReader::kReportedLost}, {}}, false).empty());
   EXPECT_EQ(stats.gaps, 1U);
 }
 
@@ -531,7 +531,7 @@ TEST_F(Restarts, AFileThatWasCutGoesOnAtItsEndWithOneGapWhereverTheChainIsKilled
     dir.write("0.log", cri("last"), true);
     for (const std::string& line : run()) got.push_back(line);
     const std::string gap = fmt::format(
-        "weir: what {} held from byte {} on is lost: the file is shorter than what was read of it, as after a loss of power",
+        "weir: the content of {} from byte {} on is lost: the file is shorter than what was read of it, as after a loss of power",
         dir / "0.log", kept.size());
     EXPECT_EQ(got, (Lines{"a", gap, "c", "next", "last"}));  // "a": the line that was open, as far as it is there
   }
@@ -549,7 +549,7 @@ TEST_F(Restarts, AGapIsToldOnceWhereverTheChainIsKilled) {
     Lines got = run(kill);
     for (const std::string& line : run()) got.push_back(line);
     ASSERT_EQ(got.size(), 2U) << testing::PrintToString(got);
-    EXPECT_TRUE(got[0].starts_with("weir: what ")) << got[0];
+    EXPECT_TRUE(got[0].starts_with("weir: the content of ")) << got[0];
     EXPECT_EQ(got[1], "another");
   }
 }

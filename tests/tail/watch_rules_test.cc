@@ -14,13 +14,13 @@ TEST(GatherPace, AfterAQuietTimeSoonThenNowAndThen) {
   EXPECT_EQ(pace.due(), 10'100);
   pace.written(10'050);
   EXPECT_EQ(pace.due(), 10'100);  // the first event counts
-  pace.told(10'100, false);
+  pace.reported(10'100, false);
   EXPECT_EQ(pace.due(), base::kNever);
   pace.written(10'110);
   EXPECT_EQ(pace.due(), 10'500);  // the spacing since the last telling
-  pace.told(10'500, true);
+  pace.reported(10'500, true);
   EXPECT_EQ(pace.due(), 10'900);  // by itself
-  pace.told(10'900, false);
+  pace.reported(10'900, false);
   pace.written(20'000);
   EXPECT_EQ(pace.due(), 20'100);
 }
@@ -36,7 +36,7 @@ TEST(FileCount, WhatNobodyOpenedIsLeft) {
       for (std::uint64_t i = 0; i < one.created; ++i) EXPECT_EQ(files.create(), i == 0);
       if (!opened_first) files.open(one.opened, 7);
       EXPECT_EQ(files.settle(7), one.unseen);
-      EXPECT_EQ(files.take_unseen(), one.unseen);
+      EXPECT_EQ(files.take_unopened(), one.unseen);
       EXPECT_EQ(files.settle(7), 0U);
     }
   }
@@ -63,10 +63,10 @@ TEST(FileCount, OneThatIsAnotherLogs) {
 
 TEST(JudgeRotations, ByNameShapeAndTime) {
   using enum RotationVerdict;
-  const auto f = [](const std::vector<SeenRotation>& rotations, const std::vector<RotationVerdict>& verdicts) {
+  const auto f = [](const std::vector<FoundRotation>& rotations, const std::vector<RotationVerdict>& verdicts) {
     EXPECT_EQ(judge_rotations(rotations), verdicts);
   };
-  const SeenRotation known{"s-9.log", 20, true, false}, reading{"s-9.log", 20, true, true};
+  const FoundRotation known{"s-9.log", 20, true, false}, reading{"s-9.log", 20, true, true};
   f({}, {});
   f({{"s-9.log", 10}, known}, {read, another});
   f({{"s-9.log", 30}, known}, {another, another});  // written to since

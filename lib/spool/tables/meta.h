@@ -24,7 +24,7 @@ enum class Meta : std::uint8_t {
   clock_boot,          // spool/clock_steps.h: the boot of the machine …
   clock_offset,        // … and the wall clock less the monotonic clock in it
   positions_checksum,  // of the snapshot
-  max_behind,          // nanoseconds that a record may be behind its stream, as the latest writer was told; see spool/release.h
+  max_behind,          // nanoseconds that a record may be behind its stream, by the latest writer; see spool/release.h
 };
 
 [[nodiscard]] std::string_view name_of(Meta key);

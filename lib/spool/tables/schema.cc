@@ -154,7 +154,7 @@ base::Result<void> check_schema(sqlite::Database& database) {
                     [&](const std::string& name, std::int64_t, const std::string& text) { same = same && there[name] == text; });
   if (!done) return done;
   return same ? base::Result<void>()
-              : base::fail(base::Code::corrupt, "cannot use '{}': what it says of its tables is damaged", database.path());
+              : base::fail(base::Code::corrupt, "cannot use '{}': its description of its tables is damaged", database.path());
 }
 
 }  // namespace weir::spool
