@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <random>
 #include <thread>
@@ -501,10 +502,11 @@ TEST_F(BufferTest, WhatIsEvictedBeforeItsTurnIsInTheBooks) {
   EXPECT_EQ(life.counters.in_flight, 0U);
 }
 
-// The gate opens when the buffer has said that it waits.
+// The gate opens when the buffer has said that it waits. It opens after a minute in any case, so that a test can fail.
 std::thread opens_when_full(Gate& gate, test::RememberingDiagnostics& diagnostics) {
   return std::thread([&] {
-    while (diagnostics.said().empty()) std::this_thread::yield();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (diagnostics.said().empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
     gate.set(true);
   });
 }
@@ -532,6 +534,7 @@ TEST_F(BufferTest, WithoutAConsumerAFullSpoolWaitsUntilItsRecordsArePassedOn) {
     EXPECT_EQ(life.counters.lost, 0U);
     EXPECT_EQ(life.counters.dropped["evicted"], 0U);
     const Lines said = test.diagnostics.said();
+    ASSERT_FALSE(said.empty()) << "it never waited";
     EXPECT_NE(said.front().find("reached its limit"), std::string::npos) << said.front();
     EXPECT_LT(spool::read_status(spec.spool.path)->records, 100U) << "still a ring of what was passed on";
   }
@@ -601,6 +604,7 @@ TEST_F(BufferTest, WithoutAConsumerTheNextStartPassesEverythingOnFirst) {
   for (int i = 100; i < 150; ++i) ASSERT_TRUE(life.take({noise(i)}));
   helper.join();
   life.finish();
+  EXPECT_FALSE(test_.diagnostics.said().empty()) << "it never waited";
   EXPECT_EQ(life.collector.lines().size(), before + 50);
   EXPECT_EQ(life.counters.lost, 0U);
 }
