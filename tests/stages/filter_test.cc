@@ -176,7 +176,7 @@ TEST(FilterRules, ComeBehindTheExpressions) {
 TEST(FilterRules, ExplainPassesAllAndSaysWhatWouldBe) {
   const Lines in = {record("debug one"), record("two"), record("healthz")};
   EXPECT_EQ(by_rules("hold |= \"debug\"\nname health: drop |= \"healthz\"\nname all: tenant team-a |= \"two\"\n", in, true),
-            (Lines{record("debug one", R"(,"metadata":{"weir_rule":"hold rule-2e7a0d2e"})"),
+            (Lines{record("debug one", R"(,"metadata":{"weir_rule":"hold rule-f1fbadbc"})"),
                    record("two", R"(,"metadata":{"weir_rule":"pass"},"tenant":"team-a")"),
                    record("healthz", R"(,"metadata":{"weir_rule":"drop health"})")}));
 }

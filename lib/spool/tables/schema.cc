@@ -80,8 +80,8 @@ CREATE TRIGGER IF NOT EXISTS rejected_gone AFTER DELETE ON rejected BEGIN
   UPDATE meta SET value = value - length(CAST(old.record AS BLOB)) - length(old.reason) - length(old.url) - 64 )sql"
                                R"sql(WHERE name = 'rejected_bytes';
 END;
-CREATE TABLE IF NOT EXISTS releases (id TEXT PRIMARY KEY, created, query, from_time, to_time, state, matched, released, left_out) )sql"
-                               R"sql(WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS releases (id TEXT PRIMARY KEY, created, query, from_time, to_time, state, matched, released, )sql"
+                               R"sql(left_out) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS release_requests (release, block, records, ordinals, PRIMARY KEY (release, block)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS release_blocks (block INTEGER PRIMARY KEY, release, records, gone, refused, lost);
 INSERT OR IGNORE INTO meta
