@@ -46,7 +46,8 @@ class Filter : public cli::Invocation {
   [[nodiscard]] stages::FilterSpec placed(const cli::Plan& plan) const {
     stages::FilterSpec spec = spec_;
     if (!plan.fused) return spec;
-    spec.rules.buffer_behind = plan.before_buffer;
+    // Where records leave the process, another one may be a buffer.
+    if (plan.before_buffer || plan.ends_in_sink) spec.rules.buffer_behind = plan.before_buffer;
     spec.rules.levels_known = plan.levels_known;
     spec.rules.behind_buffer = plan.behind_buffer;
     return spec;

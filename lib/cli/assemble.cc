@@ -135,6 +135,7 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
   const auto& end_context = *assembly.contexts_.front();  // of what stands at the ends
   const bool fused = plan.fused;
   plan.last_usable = fused && !context.strict_start;
+  plan.ends_in_sink = links.back().parsed.role() == Role::sink;
   plan.levels_known = links.front().parsed.role() != Role::source;
   plan.stdout_is_terminal = is_terminal(1);
   plan.stderr_is_terminal = is_terminal(2);

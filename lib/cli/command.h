@@ -43,6 +43,7 @@ struct Plan {
   bool behind_buffer = false;         // some buffer stands upstream in this process
   bool before_buffer = false;         // some buffer stands downstream in this process: what is held finds a place
   std::optional<std::string> keeper;  // fused: the file the chain's keeper (buffer, push --checkpoint) writes positions to
+  bool ends_in_sink = false;          // nothing of the chain leaves this process as records
   bool levels_known = false;          // a stage upstream sets detected_level, or records come from elsewhere and may have it
   bool last_usable = false;  // where configuration cannot be used, what was used last may run in its place (`run` without --strict)
   bool stdout_is_terminal = false, stderr_is_terminal = false;

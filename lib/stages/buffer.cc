@@ -159,9 +159,9 @@ class Buffer : public pipeline::Stage {
       text += fmt::format("; {} evicted: without a consumer, the spool is a ring of recent records",
                           base::count_of(evicted_from_ring_, "older record was", "older records were"));
     }
-    if (held_.value() > 0)
+    if (const std::uint64_t stay = held_.value() - std::min(held_.value(), released_.value()); stay > 0)
       text += fmt::format("; {} in the spool, `weir replay {} --held` reads them",
-                          base::count_of(held_.value(), "held record stays", "held records stay"), spec_.spool.path);
+                          base::count_of(stay, "held record stays", "held records stay"), spec_.spool.path);
     if (shed_.value() > 0)
       text += fmt::format("; {} not stored", base::count_of(shed_.value(), "held record was", "held records were"));
     return text;
