@@ -241,7 +241,7 @@ class World:
             if run.hung:
                 self.wrong(f"still running {chains.HANG} s after a kill of process {run.killed}")
                 continue
-            if run.stopped:
+            if run.stopped or self.refused(run):
                 continue
             left = [code for i, code in enumerate(run.codes()) if i not in run.killed]
             if not run.killed:
@@ -254,6 +254,10 @@ class World:
             if run.killed and left:
                 slowest = max(slowest, run.ended_at - run.killed_at)
         return slowest
+
+    def refused(self, run):
+        """A start that had to fail."""
+        return False
 
     def check_spool(self):
         if self.plan.mode.spool == "none":

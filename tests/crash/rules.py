@@ -14,7 +14,6 @@ SETTLE = 0.5    # between the two halves of an edit in place there is less
 EDIT = 0.2
 EFFECT = 3.0    # a version that is on disk so long is in force, also on a busy machine; weir promises 1 s, and 1.5 s for an edit in place
 STAMPS = re.compile(r"\be-(\d+|none) b-(\d+|none)\b")
-RELEASABLE = 3600
 
 PASS, DROP, HOLD = "pass", "drop", "hold"
 
@@ -156,6 +155,11 @@ class Files:
                 first = i
         return [state for state in self.states[first:] if state.usable and state.since <= judged]
 
+    def unusable(self, begin, end):
+        """Whether a file was of no use at some time between the two."""
+        ends = [state.since for state in self.states[1:]] + [float("inf")]
+        return any(not state.usable and state.since <= end and until >= begin for state, until in zip(self.states, ends))
+
     def of_stamps(self, stamps):
         """The state that these stamps name, None if there was none."""
         return next((state for state in self.states if state.usable and (str(state.emergency), str(state.base)) == stamps), None)
@@ -164,8 +168,10 @@ class Files:
 class Editor:
     """Changes the files all the time, on a thread of its own."""
 
-    def __init__(self, files, dice, seconds):
+    def __init__(self, files, dice, seconds, remembers):
+        """`remembers`: a start knows the rules that ran before. Else it must take an empty file for no rules."""
         self.files, self.dice = files, dice
+        self.kinds = ["text", "text", "missing"] + (["empty"] if remembers else [])
         self.start = time.monotonic()
         self.seconds = seconds
         self.lock = threading.Lock()
@@ -190,7 +196,7 @@ class Editor:
             variant = dataclasses.replace(variant, drops_7=drops, keeps_8=dice.random() < 0.5)
         else:
             variant = dataclasses.replace(variant, holds_5=dice.random() < 0.5)
-        broken = (dice.choice(["text", "text", "empty", "missing"]), dice.uniform(0.3, 1.5)) if dice.random() < 0.3 else None
+        broken = (dice.choice(self.kinds), dice.uniform(0.3, 1.5)) if dice.random() < 0.3 else None
         self.files.change(name, variant, dice.choice(["rename", "in place"]), broken)
 
     def add(self, release):

@@ -14,6 +14,7 @@ import rules
 import rules_judge
 import weir_kit as kit
 
+STARTS = 3.0  # seconds until a chain that starts has read its rules
 MODES = ("buffer", "spill", "store")  # spools in which a rule may hold, and where a disk is not full of other things
 
 
@@ -42,7 +43,7 @@ class RulesWorld(crash.World):
         def at(share):
             return wall + int(share * seconds * 1e9)
 
-        self.editor = rules.Editor(self.files, self.edits, seconds)
+        self.editor = rules.Editor(self.files, self.edits, seconds, self.plan.mode.fused)
         self.cleanup.append(self.editor.over.set)
         by_command = rules.Release("by-command", "456", at(0.15), at(0.35))
         by_rule = rules.Release("by-rule", "48", at(0.3), at(0.5))
@@ -136,6 +137,11 @@ class RulesWorld(crash.World):
         past = rules_judge.Past(self.files, self.releases, [kill + offset for kill in self.kills if kill],
                                 [run.started + offset for run in self.chains.runs()], self.plan.mode.spool == "spill")
         return rules_judge.judge_run(truth, self.loki, self.run, self.begun, int(time.time()) + 5, self.proxy.journal, self.spool(), past, self.kills)
+
+    def refused(self, run):
+        """A filter of its own does not start with rules that are broken; `weir run` starts with those of the latest run."""
+        begin = run.started + time.time() - time.monotonic()
+        return not self.plan.mode.fused and 2 in run.codes() and set(run.codes()) <= {0, 2, 4, -9} and self.files.unusable(begin, begin + STARTS)
 
     def check(self, verdict):
         super().check(verdict)
