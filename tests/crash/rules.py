@@ -190,9 +190,9 @@ class Editor:
 
     def edit(self):
         dice, variant = self.dice, self.files.variant
-        name = dice.choice(["emergency", "base"])
+        drops = 0.4 * self.seconds <= time.monotonic() - self.start < 0.6 * self.seconds
+        name = dice.choice(["emergency", "base"]) if drops == variant.drops_7 else "emergency"
         if name == "emergency":
-            drops = 0.4 * self.seconds <= time.monotonic() - self.start < 0.6 * self.seconds
             variant = dataclasses.replace(variant, drops_7=drops, keeps_8=dice.random() < 0.5)
         else:
             variant = dataclasses.replace(variant, holds_5=dice.random() < 0.5)

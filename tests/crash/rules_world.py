@@ -45,11 +45,11 @@ class RulesWorld(crash.World):
 
         self.editor = rules.Editor(self.files, self.edits, seconds, self.plan.mode.fused)
         self.cleanup.append(self.editor.over.set)
-        by_command = rules.Release("by-command", "456", at(0.15), at(0.35))
+        by_command = rules.Release("by-command", "456", at(0.15), at(1.0))  # up to what was held a moment before
         by_rule = rules.Release("by-rule", "48", at(0.3), at(0.5))
         asked = self.edits.uniform(0.5, 0.6) * seconds
         ruled = self.edits.uniform(0.65, 0.75) * seconds
-        delay = self.edits.choice([0.0, 0.3, 1.0, 2.0])
+        delay = self.edits.choice([0.0, 0.1, 0.3, 1.0, 2.0])
         events = [(asked, lambda: self.ask(by_command)), (asked + delay, self.kill_all), (ruled, lambda: self.add(by_rule)),
                   (ruled + delay + 0.3, self.kill_all)]
         events += [(share * seconds, self.reload) for share in (0.25, 0.45, 0.8)] + [(0.62 * seconds, self.reload_of_nonsense)]
