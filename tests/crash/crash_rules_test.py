@@ -60,7 +60,7 @@ class JudgingRules(unittest.TestCase):
         self.files.states = [rules.State(1000, True, 1, 1, rules.Variant()), rules.State(1100, True, 1, 2, rules.Variant(holds_5=True)),
                              rules.State(1200, True, 2, 2, rules.Variant(holds_5=True, drops_7=True))]
         self.release = rules.Release("r", "4", 1000 * self.SECOND, 1050 * self.SECOND, asked=1060)
-        self.past = rules_judge.Past(self.files, [self.release], kills=[1150], starts=[1000, 1151], spill=False)
+        self.past = rules_judge.Past(self.files, [self.release], kills=[1150], starts=[1000, 1151], drains=[], spill=False)
 
     def copy(self, at, stamps=("1", "1"), release=""):
         return rules_judge.Copy(at * self.SECOND, stamps, release)

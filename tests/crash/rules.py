@@ -12,7 +12,8 @@ import time
 
 SETTLE = 0.5    # between the two halves of an edit in place there is less
 EDIT = 0.2
-EFFECT = 3.0    # a version that is on disk so long is in force, also on a busy machine; weir promises 1 s, and 1.5 s for an edit in place
+READ = 1.3      # a version that is on disk so long is read by who runs
+EFFECT = 3.0    # and so long after it came it is in force, also on a busy machine; weir promises 1 s, and 1.5 s for an edit in place
 STAMPS = re.compile(r"\be-(\d+|none) b-(\d+|none)\b")
 
 PASS, DROP, HOLD = "pass", "drop", "hold"
@@ -146,12 +147,13 @@ class Files:
         if how == "rename":
             target.rename(path)
 
-    def allowed(self, written, judged):
-        """The states that may have judged a line that was written then and judged for the last time before `judged` (wall clock)."""
+    def allowed(self, written, judged, calm):
+        """The states that may have judged a line that was written then and judged for the last time before `judged` (wall clock).
+        `calm(begin, end)`: the chain ran all that time."""
         first = 0
         for i, state in enumerate(self.states):
             until = self.states[i + 1].since if i + 1 < len(self.states) else float("inf")
-            if state.usable and until - state.since >= EFFECT and state.since + EFFECT <= written:
+            if state.usable and until - state.since >= READ and state.since + EFFECT <= written and calm(state.since, min(until, written)):
                 first = i
         return [state for state in self.states[first:] if state.usable and state.since <= judged]
 

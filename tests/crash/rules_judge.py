@@ -42,6 +42,7 @@ class Past:
     releases: list
     kills: list
     starts: list            # of chains
+    drains: list            # (begin, end) of times in which a pipeline may have drained, to be replaced
     spill: bool
 
     def judged_until(self, written):
@@ -49,9 +50,23 @@ class Past:
         until = written + LAG
         for kill in sorted(self.kills):
             if written <= kill + UNSAFE and kill <= until + UNSAFE:
-                after = [start for start in self.starts if start > kill]
-                until = max(until, (min(after) if after else kill) + LAG)
+                until = max(until, self.start_after(kill) + LAG)
+        for begin, end in sorted(self.drains):
+            if written <= end and begin <= until:
+                until = max(until, end + LAG)
         return until
+
+    def start_after(self, kill):
+        return min((start for start in self.starts if start > kill), default=kill)
+
+
+    def calm(self, begin, end):
+        """Whether the chain ran from the one to the other."""
+        away = [(kill, self.start_after(kill) + 1) for kill in self.kills] + self.drains
+        return not any(gone <= end and back >= begin for gone, back in away)
+
+    def allowed(self, written, judged):
+        return self.files.allowed(written, judged, self.calm)
 
 
 def number_and_copy(key, nanoseconds, line, metadata, labels):
@@ -153,7 +168,7 @@ def may_be_nowhere(number, times, past):
     at = bisect.bisect_left(times, (number, 0))
     before = times[at - 1][1] / 1e9 if at > 0 else 0.0
     after = times[at][1] / 1e9 if at < len(times) else past.judged_until(before)
-    return any(state.variant.action(number) == rules.DROP for state in past.files.allowed(before, past.judged_until(after)))
+    return any(state.variant.action(number) == rules.DROP for state in past.allowed(before, past.judged_until(after)))
 
 
 def judge_line(verdict, key, number, in_loki, in_spool, past):
@@ -184,7 +199,7 @@ def judge_line(verdict, key, number, in_loki, in_spool, past):
         if state.variant.action(number) != action:
             yield f"is not where its rules say ({state.variant.action(number)})"
         written = copy.nanoseconds / 1e9
-        if state not in past.files.allowed(written, past.judged_until(written)):
+        if state not in past.allowed(written, past.judged_until(written)):
             yield "was judged by rules of another time"
     for copy in freed:
         release = next((release for release in past.releases if release.name == copy.release), None)

@@ -14,6 +14,7 @@ import rules
 import rules_judge
 import weir_kit as kit
 
+DRAIN, DRAIN_IN_OUTAGE = 3.0, 12.0  # seconds until a pipeline is replaced
 STARTS = 3.0  # seconds until a chain that starts has read its rules
 MODES = ("buffer", "spill", "store")  # spools in which a rule may hold, and where a disk is not full of other things
 
@@ -28,6 +29,7 @@ class RulesWorld(crash.World):
         self.releases, self.askers = [], []
         self.edits = random.Random(plan.seed + 1)
         self.never = 0
+        self.drains = []
 
     def pipelines(self):
         front = [f"enrich --level --label run={self.run}",
@@ -97,6 +99,9 @@ class RulesWorld(crash.World):
 
     def reload(self):
         self.never += 1
+        if self.plan.mode.fused:
+            away = self.proxy.behaviour[0] != "up"
+            self.drains.append((time.time(), time.time() + (DRAIN_IN_OUTAGE if away else DRAIN)))
         self.chains.hang_up("filter", chains.text_of(self.pipelines()))
 
     def reload_of_nonsense(self):
@@ -133,9 +138,11 @@ class RulesWorld(crash.World):
                 if release["state"] != "released" or release["pending"] or release["sent"] != release["released"] or release["refused"]]
 
     def judge(self, truth):
+        (self.folder / "history").write_text("".join(f"{state}\n" for state in self.files.states))
         offset = time.time() - time.monotonic()
         past = rules_judge.Past(self.files, self.releases, [kill + offset for kill in self.kills if kill],
-                                [run.started + offset for run in self.chains.runs()], self.plan.mode.spool == "spill")
+                                [run.started + offset for run in self.chains.runs()], self.drains,
+                                self.plan.mode.spool == "spill")
         return rules_judge.judge_run(truth, self.loki, self.run, self.begun, int(time.time()) + 5, self.proxy.journal, self.spool(), past, self.kills)
 
     def refused(self, run):
