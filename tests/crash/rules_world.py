@@ -118,6 +118,8 @@ class RulesWorld(crash.World):
         self.ask(last)
         time.sleep(self.edits.choice([0.0, 0.5, 1.5]))
         self.kill_all()
+        # Each chain was killed, and runs again: it is to end in good order.
+        kit.wait_for(self.all_run, "a chain does not start again after a kill")
         for thread in self.askers:
             thread.join()
         while (open_ones := self.unfinished()) and time.monotonic() < deadline + crash.SETTLED:
@@ -132,6 +134,10 @@ class RulesWorld(crash.World):
         asked = {release.name for release in self.releases}
         if len(self.releases) != 3 or names != asked:
             self.wrong(f"the spool knows the releases {sorted(names)}, asked for were {sorted(asked)}")
+
+    def all_run(self):
+        runs = [part.runs[-1] for part in self.chains.parts]
+        return all(not run.killed and not run.ended_at and time.monotonic() - run.started > chains.HANDLES for run in runs)
 
     def unfinished(self):
         return [release for release in status_of(self.spool())["releases"]
