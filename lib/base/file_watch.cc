@@ -63,6 +63,15 @@ std::vector<FileWatch::State> FileWatch::states() const {
 
 void FileWatch::remember() { known_ = states(); }
 
+Duration FileWatch::unsettled(Timestamp now) const {
+  Duration wait = 0;
+  for (const State& one : known_) {
+    const Duration age = now - one.modified;
+    if (one.error == 0 && age >= 0 && age < kSettle) wait = std::max(wait, kSettle - age);
+  }
+  return wait;
+}
+
 Result<void> FileWatch::attach(Wake& wake) {
   inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify_) {
@@ -72,8 +81,13 @@ Result<void> FileWatch::attach(Wake& wake) {
     return error;
   }
   watch_all();
-  // What happened before there was a watch.
-  if (states() != known_) due_ = 0;
+  // What happened before there was a watch. A file that is still the same one was written in place.
+  const std::vector<State> present = states();
+  if (present != known_) due_ = 0;
+  for (std::size_t i = 0; i < present.size() && i < known_.size(); ++i) {
+    const bool in_place = present[i] != known_[i] && present[i].inode == known_[i].inode && present[i].error == 0;
+    written_unwatched_ = written_unwatched_ || in_place;
+  }
   return wake.watch(inotify_.get());
 }
 
@@ -128,7 +142,7 @@ void FileWatch::watch_all() {
 
 void FileWatch::read_events(Monotonic now) {
   alignas(inotify_event) std::array<char, 16 << 10> buffer;
-  bool settled = false, touched = false;
+  bool settled = false, touched = false, written = false;
   while (true) {
     const ssize_t got = ::read(inotify_.get(), buffer.data(), buffer.size());
     if (got <= 0) break;
@@ -138,29 +152,33 @@ void FileWatch::read_events(Monotonic now) {
       const char* const name = buffer.data() + at + sizeof event;
       at += static_cast<ssize_t>(sizeof event + event.len);
       if ((event.mask & IN_Q_OVERFLOW) != 0) {
-        touched = true;
+        touched = written = true;
       } else if (files_.contains(event.wd)) {
         touched = true;
+        written = written || (event.mask & (IN_MODIFY | IN_CLOSE_WRITE)) != 0;
       } else if (const auto folder = folders_.find(event.wd); folder != folders_.end()) {
         const bool ours = event.len == 0 || folder->second.contains(std::string_view(name));
         touched = touched || ours;
         settled = settled || (ours && (event.mask & IN_MOVED_TO) != 0);
+        written = written || (ours && (event.mask & IN_CREATE) != 0);
       }
     }
   }
   if (!touched) return;
   watch_all();
   due_ = settled ? now : after(now, kSettle);
+  if (written) whole_at_ = after(now, kSettle);
 }
 
 bool FileWatch::changed(Monotonic now) {
   if (inotify_) read_events(now);
+  if (std::exchange(written_unwatched_, false)) whole_at_ = after(now, kSettle);
   if (asked_) {
     asked_ = false;
     due_ = now;
     known_.clear();
   }
-  if (now < due_) return false;
+  if (now < due_ || now < whole_at_) return false;
   due_ = kNever;
   std::vector<State> current = states();
   if (current == known_) return false;

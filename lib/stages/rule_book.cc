@@ -7,6 +7,8 @@
 #include "rules/file.h"
 #include "rules/parser.h"
 
+#include <poll.h>
+
 #include <algorithm>
 
 namespace weir::stages {
@@ -17,6 +19,9 @@ using base::Error;
 using base::Result;
 
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
+// In a kept text, in front of that of a file.
+std::string heading(const std::string& file) { return fmt::format("# {}\n", base::escape_control(file)); }
 
 // The same in every process: which files it is that a kept text belongs to.
 std::uint32_t name_hash(const std::vector<std::string>& files) {
@@ -34,18 +39,20 @@ Result<rules::RuleSet> empty_set() { return rules::RuleSet::compile({}); }
 RuleBook::RuleBook(RuleBookSpec spec, const pipeline::Context& context)
     : spec_(std::move(spec)), context_(context), watch_(spec_.files), set_(*empty_set()) {}
 
-Result<RuleBook::Text> RuleBook::read(When when) const {
+Result<RuleBook::Text> RuleBook::read() const {
   std::vector<rules::NamedText> texts;
   std::string whole;
+  std::vector<bool> written;
   for (const std::string& file : spec_.files) {
     auto text = rules::read_file(file);
     if (!text) return std::move(text).error();
     // Half a write looks like this, and would drop nothing any more.
-    if (when == When::reload && is_blank(*text)) {
+    written.push_back(!is_blank(*text));
+    if (!written.back() && written_[written.size() - 1]) {
       return base::fail(Code::config, "cannot use the rules '{}': the file is empty", file)
           .with_hint("to have no rules, leave a comment in it");
     }
-    whole += fmt::format("# {}\n{}{}", base::escape_control(file), *text, text->ends_with('\n') ? "" : "\n");
+    whole += fmt::format("{}{}{}", heading(file), *text, text->ends_with('\n') ? "" : "\n");
     texts.push_back({file, *std::move(text)});
   }
   auto rules = rules::parse(texts, context_.clock->wall());
@@ -56,7 +63,23 @@ Result<RuleBook::Text> RuleBook::read(When when) const {
     return base::fail(Code::config, "cannot use rules that hold records here: no buffer behind this filter stores them")
         .with_hint("put `buffer SPOOL` behind it, or drop the records");
   }
-  return Text{std::move(whole), *std::move(set)};
+  return Text{std::move(whole), std::move(written), *std::move(set)};
+}
+
+// Of a kept text.
+std::vector<bool> RuleBook::written_in(std::string_view kept) const {
+  std::vector<bool> written;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < spec_.files.size(); ++i) {
+    const std::string begin = heading(spec_.files[i]);
+    at = kept.find(begin, at);
+    if (at == std::string_view::npos) break;
+    at += begin.size();
+    const std::size_t end = i + 1 < spec_.files.size() ? kept.find(heading(spec_.files[i + 1]), at) : std::string_view::npos;
+    written.push_back(!is_blank(kept.substr(at, end == std::string_view::npos ? end : end - at)));
+  }
+  written.resize(spec_.files.size());
+  return written;
 }
 
 // What is most likely a mistake, and works.
@@ -87,21 +110,36 @@ void RuleBook::keep(const std::string& text) const {
   }
 }
 
+// A kill or a new pipeline text may start a chain while somebody edits a file in place. Whoever writes on and on is not waited for.
+void RuleBook::wait_for_whole_files() {
+  const base::Monotonic deadline = base::after(context_.clock->monotonic(), 2 * base::FileWatch::kSettle);
+  while (true) {
+    watch_.remember();
+    const base::Duration wait = watch_.unsettled(context_.clock->wall());
+    const base::Monotonic now = context_.clock->monotonic();
+    if (wait <= 0 || now >= deadline || (context_.stop != nullptr && context_.stop->stopped())) return;
+    struct pollfd asked_to_end = {context_.stop != nullptr ? context_.stop->fd() : -1, POLLIN, 0};
+    ::poll(&asked_to_end, 1, base::poll_timeout(now, std::min(deadline, base::after(now, wait))));
+  }
+}
+
 Result<std::unique_ptr<RuleBook>> RuleBook::open(const RuleBookSpec& spec, const pipeline::Context& context) {
   std::unique_ptr<RuleBook> book(new RuleBook(spec, context));
-  book->watch_.remember();
+  book->wait_for_whole_files();
   if (context.stop != nullptr) book->reloads_asked_ = context.stop->reloads();
-  auto text = book->read(When::start);
+  const std::string kept = book->kept_path();
+  const auto before =
+      kept.empty() ? base::Result<std::string>(std::string()) : base::read_text_file(kept, "the rules that are kept");
+  book->written_ = book->written_in(before ? std::string_view(*before) : std::string_view());
+  auto text = book->read();
   if (text) {
     book->set_ = std::move(text->set);
+    book->written_ = std::move(text->written);
     book->warn();
     book->keep(text->whole);
     return book;
   }
-  const std::string kept = book->kept_path();
-  if (kept.empty() || spec.strict) return std::move(text).error();
-  auto before = base::read_text_file(kept, "the rules that are kept");
-  if (!before) return std::move(text).error();
+  if (kept.empty() || !before || spec.strict) return std::move(text).error();
   auto rules = rules::parse(*before, kept, context.clock->wall());
   if (!rules) return std::move(text).error();
   auto set = rules::RuleSet::compile(*std::move(rules));
@@ -128,7 +166,7 @@ bool RuleBook::refresh(base::Monotonic now) {
     failure_.clear();  // whoever asks gets an answer
   }
   if (!watch_.changed(now)) return false;
-  auto text = read(When::reload);
+  auto text = read();
   if (!text) {
     ++failures_;
     broken_ = true;
@@ -141,6 +179,7 @@ bool RuleBook::refresh(base::Monotonic now) {
   }
   text->set.take_state_of(set_);
   set_ = std::move(text->set);
+  written_ = std::move(text->written);
   failure_.clear();
   broken_ = false;
   ++reloads_;

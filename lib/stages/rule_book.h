@@ -3,8 +3,7 @@
 // States:
 //   current   the set in use is what the files say
 //   old       the files say something that cannot be used, or are not there: the set in use is the one before, or, at a start, the
-//   one
-//             that the latest run used. The reason is reported once, and broken() is true until the files can be used again
+//             one that the latest run used. The reason is reported once, and broken() is true until the files can be used again
 //
 // Events: open(); refresh(), on the thread that judges, between two batches. So one batch is judged by one set.
 #pragma once
@@ -17,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::stages {
@@ -37,7 +37,8 @@ struct RuleBookSpec {
 // Not thread safe.
 class RuleBook {
  public:
-  // Errors: config (a rule, with file, line and caret) and io, where nothing usable is kept or `strict`.
+  // Waits up to a second where a file was written just before, since it may be half a text (FileWatch::unsettled), unless the chain
+  // is asked to end. Errors: config (a rule, with file, line and caret) and io, where nothing usable is kept or `strict`.
   static base::Result<std::unique_ptr<RuleBook>> open(const RuleBookSpec& spec, const pipeline::Context& context);
 
   // For the thread that drives what is below, once.
@@ -56,11 +57,13 @@ class RuleBook {
  private:
   RuleBook(RuleBookSpec spec, const pipeline::Context& context);
   struct Text {
-    std::string whole;  // of all files
+    std::string whole;          // of all files
+    std::vector<bool> written;  // by file: false where it is empty
     rules::RuleSet set;
   };
-  enum class When : std::uint8_t { start, reload };
-  [[nodiscard]] base::Result<Text> read(When when) const;
+  [[nodiscard]] base::Result<Text> read() const;
+  [[nodiscard]] std::vector<bool> written_in(std::string_view kept) const;
+  void wait_for_whole_files();
   [[nodiscard]] std::string kept_path() const;
   void keep(const std::string& text) const;
   void warn() const;
@@ -69,7 +72,8 @@ class RuleBook {
   const pipeline::Context context_;
   base::FileWatch watch_;
   rules::RuleSet set_;
-  std::string failure_;  // that was reported last
+  std::vector<bool> written_;  // by file, in the text in use: only what had rules can have become empty
+  std::string failure_;        // that was reported last
   int reloads_asked_ = 0;
   bool broken_ = false;
   std::uint64_t reloads_ = 0, failures_ = 0;

@@ -135,6 +135,44 @@ TEST_F(FileWatchTest, WhatHappensBetweenRememberAndAttachIsSeen) {
   EXPECT_TRUE(watch_->changed(1));
 }
 
+TEST_F(FileWatchTest, AnEditInPlaceBetweenRememberAndAttachSettles) {
+  write("rules", "a");
+  watch_.emplace(std::vector{path("rules")});
+  watch_->remember();
+  write("rules", "half a");
+  ASSERT_TRUE(watch_->attach(wake_));
+  EXPECT_FALSE(watch_->changed(1));
+  EXPECT_EQ(watch_->due(), 1 + FileWatch::kSettle);
+  EXPECT_TRUE(watch_->changed(1 + FileWatch::kSettle));
+}
+
+TEST_F(FileWatchTest, ARenameAndAReloadWaitForAnotherFileThatIsBeingWritten) {
+  write("rules", "a");
+  write("more", "b");
+  FileWatch& watched = watch({path("rules"), path("more")});
+  write("more", "half b");
+  EXPECT_FALSE(watched.changed(1));
+  replace("rules", "aa");
+  EXPECT_FALSE(watched.changed(2));
+  watched.expect();
+  EXPECT_FALSE(watched.changed(3));
+  EXPECT_EQ(watched.due(), 1 + FileWatch::kSettle);
+  EXPECT_TRUE(watched.changed(1 + FileWatch::kSettle));
+  EXPECT_FALSE(watched.changed(2 + FileWatch::kSettle));
+}
+
+TEST_F(FileWatchTest, SaysHowLongAFirstReaderShouldWait) {
+  write("rules", "a");
+  FileWatch& watched = watch({path("rules"), path("missing")});
+  struct stat status = {};
+  ASSERT_EQ(::stat(path("rules").c_str(), &status), 0);
+  const Timestamp written = status.st_mtim.tv_sec * kSecond + status.st_mtim.tv_nsec;
+  EXPECT_EQ(watched.unsettled(written), FileWatch::kSettle);
+  EXPECT_EQ(watched.unsettled(written + FileWatch::kSettle - 1), 1);
+  EXPECT_EQ(watched.unsettled(written + FileWatch::kSettle), 0);
+  EXPECT_EQ(watched.unsettled(written - 1), 0) << "a time ahead of the clock says nothing";
+}
+
 TEST_F(FileWatchTest, OtherFilesOfTheFolderDoNotWake) {
   write("rules", "a");
   FileWatch& watched = watch({path("rules")});

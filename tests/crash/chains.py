@@ -11,6 +11,7 @@ import time
 import weir_kit as kit
 
 PAUSE = 0.1  # between the end of a chain and its next start
+HANDLES = 1.0  # seconds from the start of a process until SIGHUP does not end it
 HANG = 60    # a chain of which one process died must end by itself within that
 
 
@@ -32,22 +33,22 @@ class Mode:
             return "mounting a small file system needs root"
         return ""
 
-    def pipelines(self, folder, url, run, dropped):
-        """Lists of stages. What matches `dropped` is filtered away in front of whatever keeps the positions."""
+    def pipelines(self, folder, url, front, buffer=""):
+        """Lists of stages. `front` stands between tail and whatever keeps the positions; `buffer` are more options of it."""
         kept = folder / "spool" / "spool.db"
-        head = [f"tail -f --checkpoint {kept} {folder / 'pods'}", f"enrich --label run={run}", f"filter --drop '{dropped}'"]
+        head = [f"tail -f --checkpoint {kept} {folder / 'pods'}", *front]
         push = "push"
         if "--start-jitter" in help_of("push"):
             push += " --start-jitter 0s"  # whoever waits for the end of a test is no thundering herd
         if self.spool == "none":
             return [[*head, f"{push} {url} --checkpoint {kept}"]]
         if self.spool == "store":
-            return [[*head, f"buffer {kept} --store"], [f"{push} --spool {kept} {url}"]]
+            return [[*head, f"buffer {kept} --store{buffer}"], [f"{push} --spool {kept} {url}"]]
         if self.spool == "spill":
-            return [[*head, f"buffer {kept} --spill", f"{push} {url}"]]
+            return [[*head, f"buffer {kept} --spill{buffer}", f"{push} {url}"]]
         if self.spool == "full":
-            return [[*head, f"buffer {kept} --min-free 0", f"{push} {url}"]]
-        return [[*head, f"buffer {kept}", f"{push} {url}"]]
+            return [[*head, f"buffer {kept} --min-free 0{buffer}", f"{push} {url}"]]
+        return [[*head, f"buffer {kept}{buffer}", f"{push} {url}"]]
 
 
 MODES = [Mode(f"{way}-{spool}", spool, way == "fused") for spool in ("buffer", "spill", "none", "store", "full") for way in ("pipe", "fused")]
@@ -146,6 +147,18 @@ class Supervised:
                 return None
             time.sleep(0.01)
 
+    def signal(self, number, stage, old_enough):
+        """To the process of this stage (fused: to the one there is), unless it started less than `old_enough` seconds ago. True: sent."""
+        with self.lock:
+            run = self.runs[-1] if self.runs else None
+            if run is None or run.ended_at or time.monotonic() - run.started < old_enough:
+                return False
+            for command, process in zip(self.commands, run.processes):
+                if command[1] in (stage, "run") and process.poll() is None:
+                    process.send_signal(number)
+                    return True
+        return False
+
     def hold(self):
         with self.lock:
             self.held = True
@@ -185,16 +198,19 @@ class Supervised:
         return len(self.commands)
 
 
+def text_of(pipelines):
+    return "".join(" | ".join(stages) + "\n" for stages in pipelines)
+
+
 class Chains:
     """All pipelines of one mode, each with a supervisor of its own, as one."""
 
-    def __init__(self, mode, folder, url, run, dropped):
+    def __init__(self, mode, folder, pipelines):
         self.mode, self.folder = mode, folder
-        pipelines = mode.pipelines(folder, url, run, dropped)
+        self.text = folder / "pipeline.weir"
         if mode.fused:
-            text = folder / "pipeline.weir"
-            text.write_text("".join(" | ".join(stages) + "\n" for stages in pipelines))
-            parts = [("run", [[kit.WEIR, "run", str(text)]])]
+            self.text.write_text(text_of(pipelines))
+            parts = [("run", [[kit.WEIR, "run", str(self.text)]])]
         else:
             parts = [(f"chain{i}", [[kit.WEIR, *shlex.split(stage)] for stage in stages]) for i, stages in enumerate(pipelines)]
         self.parts = [Supervised(name, commands, folder) for name, commands in parts]
@@ -206,6 +222,14 @@ class Chains:
         places = [(part, i) for part in self.parts for i in range(part.size())]
         part, index = dice.choice(places)
         return part.kill(index)
+
+    def hang_up(self, stage, text=None):
+        """SIGHUP to whoever runs this stage; fused with a new pipeline text, if there is one. True: sent."""
+        if self.mode.fused and text is not None:
+            fresh = self.text.with_suffix(".new")
+            fresh.write_text(text)
+            fresh.rename(self.text)
+        return any([part.signal(signal.SIGHUP, stage, HANDLES) for part in self.parts])
 
     def dead(self, seconds):
         for part in self.parts:

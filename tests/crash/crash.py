@@ -126,6 +126,8 @@ class Ballast:
 class World:
     """One run: builds everything, lets it happen, judges, and cleans up."""
 
+    PODS = ()  # more options of pods.py
+
     def __init__(self, plan, loki, folder, say=lambda text: None):
         self.plan, self.loki, self.folder, self.say = plan, loki, folder, say
         self.dice = random.Random(plan.seed)
@@ -143,11 +145,11 @@ class World:
             self.begun = int(time.time()) - 5
             self.proxy = proxy.Proxy(self.loki.url)
             self.cleanup.append(self.proxy.close)
-            self.chains = chains.Chains(plan.mode, self.folder, self.proxy.url, self.run, judge.DROP)
+            self.chains = chains.Chains(plan.mode, self.folder, self.pipelines())
             self.cleanup.append(self.chains.end)
             writer = subprocess.Popen([sys.executable, str(HERE / "pods.py"), str(self.folder / "pods"), "--seconds", str(plan.seconds), "--rate",
                                        str(plan.rate), "--pods", str(plan.pods), "--rotate-bytes", str(plan.rotate_bytes), "--keep", str(plan.keep),
-                                       "--late-at", str(late), "--seed", str(plan.seed)], stdout=subprocess.PIPE)
+                                       "--late-at", str(late), "--seed", str(plan.seed), *self.PODS], stdout=subprocess.PIPE)
             self.cleanup.append(lambda: kit.end(writer))
             start = time.monotonic()
             script = proxy.Script(self.proxy, moments, start)
@@ -160,9 +162,13 @@ class World:
             for clean in reversed(self.cleanup):
                 clean()
 
-    def follow(self, start, kills, dead, outage):
-        """Kills, and fills the disk, when it is time."""
-        events = [(at, "kill") for at in kills]
+    def pipelines(self):
+        """What matches judge.DROP is filtered away in front of whatever keeps the positions."""
+        return self.plan.mode.pipelines(self.folder, self.proxy.url, [f"enrich --label run={self.run}", f"filter --drop '{judge.DROP}'"])
+
+    def follow(self, start, kills, dead, outage, more=()):
+        """Kills, fills the disk, and does `more` (seconds since the start, function) when it is time."""
+        events = [(at, "kill") for at in kills] + list(more)
         if dead is not None:
             events.append((dead, "dead"))
         if self.plan.mode.spool == "full" and outage[1] > outage[0]:
@@ -193,7 +199,7 @@ class World:
 
     def settle(self, truth):
         """Waits for the rest, ends the chain in good order, judges."""
-        last = {key: max(numbers) for key, numbers in judge.wanted_of(truth).items() if numbers}
+        last = {key: max(numbers) for key, numbers in self.wanted_of(truth).items() if numbers}
         over = time.monotonic()
         deadline = over + self.plan.patience
         # Within a stream order is kept, so where its last line is, all is.
@@ -201,17 +207,29 @@ class World:
             last = {key: last[key] for key in late}
             time.sleep(0.5)
         catch_up = time.monotonic() - over
+        self.before_the_end(deadline)
         for codes in self.chains.stop():
             if codes is None:
                 self.wrong("the chain did not end after SIGTERM to its source")
             elif not set(codes) <= {0, 143}:
                 self.wrong(f"ended with {codes} after SIGTERM to its source")
-        verdict = judge.judge(truth, self.loki, self.run, self.begun, int(time.time()) + 5, self.proxy.journal, self.kills,
-                              self.folder / "spool" / "spool.db")
+        verdict = self.judge(truth)
         slowest = self.check_ends()
         self.check_spool()
         self.check(verdict)
         return Outcome(self.plan, truth, verdict, len(self.chains.runs()), slowest, catch_up, self.wrongs)
+
+    def wanted_of(self, truth):
+        return judge.wanted_of(truth)
+
+    def before_the_end(self, deadline):
+        """All lines have arrived, the chain still runs."""
+
+    def judge(self, truth):
+        return judge.judge(truth, self.loki, self.run, self.begun, int(time.time()) + 5, self.proxy.journal, self.kills, self.spool())
+
+    def spool(self):
+        return self.folder / "spool" / "spool.db"
 
     def wrong(self, sentence):
         self.wrongs.append(sentence)
@@ -223,7 +241,7 @@ class World:
             if run.hung:
                 self.wrong(f"still running {chains.HANG} s after a kill of process {run.killed}")
                 continue
-            if run.stopped:
+            if run.stopped or self.refused(run):
                 continue
             left = [code for i, code in enumerate(run.codes()) if i not in run.killed]
             if not run.killed:
@@ -237,10 +255,14 @@ class World:
                 slowest = max(slowest, run.ended_at - run.killed_at)
         return slowest
 
+    def refused(self, run):
+        """A start that had to fail."""
+        return False
+
     def check_spool(self):
         if self.plan.mode.spool == "none":
             return
-        spool = self.folder / "spool" / "spool.db"
+        spool = self.spool()
         done = subprocess.run([kit.WEIR, "spool", "check", str(spool)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, env=kit.environment())
         if done.returncode != 0:
             self.wrong(f"the spool is not sound: {done.stdout.decode(errors='replace').strip()[:300]}")
@@ -301,6 +323,11 @@ def choose(names, known, what):
     return chosen
 
 
+def rules_world():
+    import rules_world as module  # which derives from World
+    return module
+
+
 def main():
     parser = argparse.ArgumentParser(prog="run.sh", description="Kills a chain of weir, takes its Loki away, and counts what arrives.")
     parser.add_argument("--seconds", type=float, default=60)
@@ -315,8 +342,11 @@ def main():
     parser.add_argument("--mode", default="all", help="all, or some of " + ", ".join(mode.name for mode in chains.MODES))
     parser.add_argument("--scenario", default="kills,one,dead", help="all, or some of " + ", ".join(SCENARIOS) + " (kills,one,dead)")
     parser.add_argument("--seed", default="1", help="one, or several with commas")
+    parser.add_argument("--rules", action="store_true", help="rules that drop and hold and change all the time, releases, and reloads; modes "
+                        "with buffer, spill or store")
     parser.add_argument("--keep-failed", metavar="DIR", help="copy logs, spool and stderr of runs that went wrong there")
     options = parser.parse_args()
+    world_class = rules_world().RulesWorld if options.rules else World
     modes = choose(options.mode, {mode.name: mode for mode in chains.MODES}, "mode")
     scenarios = choose(options.scenario, SCENARIOS, "scenario")
     fault = ("status", int(options.fault)) if options.fault.isdigit() else (options.fault,)
@@ -326,6 +356,8 @@ def main():
     try:
         print(headings(), flush=True)
         for name in modes:
+            if options.rules and by_name[name].spool not in rules_world().MODES:
+                continue
             if why := by_name[name].available():
                 print(f"{name:<12} skipped: {why}", flush=True)
                 continue
@@ -333,8 +365,10 @@ def main():
                 for seed in map(int, options.seed.split(",")):
                     plan = Plan(by_name[name], scenario, seed, options.seconds, options.rate, options.pods, options.kills, options.outage, options.dead,
                                 options.rotate_bytes, options.keep, fault=fault)
-                    outcome, errors = run_one(plan, loki, options.keep_failed)
+                    outcome, errors = run_one(plan, loki, options.keep_failed, world_class=world_class)
                     print(row(outcome), flush=True)
+                    if options.rules:
+                        print(f"  {outcome.verdict.notes()}", flush=True)
                     for wrong in outcome.wrongs:
                         print(f"  WRONG: {wrong}", flush=True)
                     bad += bool(outcome.wrongs)
@@ -346,4 +380,5 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import crash  # what derives from World does so from this one
+    sys.exit(crash.main())

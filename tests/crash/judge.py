@@ -124,21 +124,25 @@ def rejected_of(kept, wanted):
     return found
 
 
-def blame(verdict, journal, kills):
+def told_of(body):
+    """What a push had: for each line its stream, what makes it the same line as another, and its place in the order of its stream."""
+    for labels, lines in proxy.entries_of(body):
+        for line in lines:
+            yield labels, (labels, line), pods.number_of(line.decode(errors="replace"))
+
+
+def blame(verdict, journal, kills, told=told_of):
     """Every copy that Loki took before the last one of a line was not known to be taken by whoever sent the line again. Why not?"""
-    copies = collections.defaultdict(list)   # (labels, line) -> pushes that stored it, in their order
+    copies = collections.defaultdict(list)   # a line -> pushes that stored it, in their order
     newest = {}                              # labels -> the highest number that came
     for push in sorted((push for push in journal if push.stored and push.body), key=lambda push: push.stored_at):
-        for labels, lines in proxy.entries_of(push.body):
-            for line in lines:
-                before = copies[labels, line]
-                if not before:
-                    number = pods.number_of(line.decode(errors="replace"))
-                    if number is not None:
-                        if number < newest.get(labels, -1):
-                            verdict.arrived_disordered += 1
-                        newest[labels] = max(number, newest.get(labels, -1))
-                before.append(push)
+        for labels, line, number in told(push.body):
+            before = copies[line]
+            if not before and number is not None:
+                if number < newest.get(labels, -1):
+                    verdict.arrived_disordered += 1
+                newest[labels] = max(number, newest.get(labels, -1))
+            before.append(push)
     for pushes in copies.values():
         for push in pushes[:-1]:
             verdict.sent_again[cause_of(push, kills)] += 1

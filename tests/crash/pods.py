@@ -23,6 +23,8 @@ NAMESPACE = "crash"
 CONTAINER = "app"
 STREAMS = ("stdout", "stderr")
 OURS = re.compile(r"(\d{8}) pod-\d+ std(?:out|err) [0-9a-f]{32}")
+NO_STAMPS = "e-none b-none"  # see rules.py
+DEBUG = 4    # lines whose number ends so are of level debug
 PARTIAL = 3  # every so many lines of a pod with split lines has parts
 
 
@@ -38,6 +40,11 @@ def content(pod, stream, number):
     if split_lines(pod) and number % PARTIAL == 0:
         text += " " + (seed * (2 + int(seed[0], 16) % 8))
     return text
+
+
+def stamped(text, number):
+    """The line for a chain with rules: with two words that the rules replace by which version of them it was, and a level."""
+    return f"{text} {NO_STAMPS} level={'debug' if number % 10 == DEBUG else 'info'}"
 
 
 def number_of(line):
@@ -79,8 +86,8 @@ class Kubelet:
 class Log:
     """One container's log and who writes it."""
 
-    def __init__(self, folder, pod, dice):
-        self.pod, self.dice = pod, dice
+    def __init__(self, folder, pod, dice, stamps=False):
+        self.pod, self.dice, self.stamps = pod, dice, stamps
         self.path = folder / f"{NAMESPACE}_pod-{pod}_uid-{pod}" / CONTAINER / "0.log"
         self.path.parent.mkdir(parents=True)
         self.numbers = dict.fromkeys(STREAMS, 0)   # lines whose end is written
@@ -110,6 +117,8 @@ class Log:
             if finish:
                 return
             rest = content(self.pod, stream, self.numbers[stream])
+            if self.stamps:
+                rest = stamped(rest, self.numbers[stream])
             if split_lines(self.pod) and self.numbers[stream] % PARTIAL == 0:
                 cut = self.dice.randrange(20, len(rest))
                 self.write(stream, "P", rest[:cut])
@@ -147,7 +156,7 @@ def run(options):
     dice = random.Random(options.seed)
     # The last pod appears later than the others.
     coming = options.pods - 1 if options.late_at is not None else options.pods
-    logs = [Log(folder, pod, random.Random(dice.random())) for pod in range(coming)]
+    logs = [Log(folder, pod, random.Random(dice.random()), options.stamps) for pod in range(coming)]
     kubelet = Kubelet(options.rotate_bytes, options.keep)
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
@@ -162,7 +171,7 @@ def run(options):
             time.sleep(due - now)
         late = max(late, now - due)
         if coming < options.pods and now - start >= options.late_at:
-            logs.append(Log(folder, coming, random.Random(dice.random())))
+            logs.append(Log(folder, coming, random.Random(dice.random()), options.stamps))
             coming += 1
         log = logs[entries % len(logs)]
         before = sum(log.numbers.values())
@@ -191,6 +200,7 @@ def main():
     parser.add_argument("--rotate-bytes", type=int, default=10**6)
     parser.add_argument("--keep", type=int, default=5, help="files of a log, the live one among them")
     parser.add_argument("--late-at", type=float, help="when the last of the pods appears, in seconds; without it all are there at the start")
+    parser.add_argument("--stamps", action="store_true", help="end lines with words that rules replace")
     parser.add_argument("--seed", type=int, default=1)
     json.dump(run(parser.parse_args()), sys.stdout)
 

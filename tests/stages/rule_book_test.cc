@@ -110,6 +110,53 @@ TEST_F(RuleBookTest, AStartWithAMistakeUsesTheRulesThatRanLast) {
 TEST_F(RuleBookTest, AnEmptyFileIsNoMistakeAtAStart) {
   write("");
   EXPECT_TRUE(opened()->set().rules().empty());
+  EXPECT_TRUE(opened(true)->set().rules().empty());
+  const auto book = opened(true);
+  EXPECT_FALSE(book->broken()) << "it was empty before";
+  EXPECT_TRUE(test_.diagnostics.said().empty());
+}
+
+TEST_F(RuleBookTest, AFileThatBecameEmptyBeforeAStartIsBroken) {
+  write("drop |= \"a\"\n");
+  opened(true);
+  write("");
+  const auto book = opened(true);
+  EXPECT_TRUE(book->broken());
+  EXPECT_EQ(book->set().rules().size(), 1U);
+  EXPECT_FALSE(open(true, true)) << "strict";
+}
+
+TEST_F(RuleBookTest, AFileThatIsAlwaysEmptyDoesNotKeepTheOthersFromBeingRead) {
+  std::ofstream(path("none")) << "";
+  write("drop |= \"a\"\n");
+  const RuleBookSpec spec{.files = {path("none"), path("rules")}, .keep_beside = path("spool.db")};
+  for (int i = 0; i < 2; ++i) {
+    const auto book = RuleBook::open(spec, test_.context);
+    ASSERT_TRUE(book);
+    ASSERT_TRUE((*book)->attach(wake_));
+    EXPECT_FALSE((*book)->broken());
+    write("drop |= \"a\"\ndrop |= \"b\"\n");
+    EXPECT_TRUE((*book)->refresh(1));
+    EXPECT_EQ((*book)->set().rules().size(), 2U);
+    write("");
+    EXPECT_FALSE((*book)->refresh(2));
+    EXPECT_TRUE((*book)->broken());
+    write("drop |= \"a\"\n");
+  }
+}
+
+TEST_F(RuleBookTest, AStartWaitsForAFileThatIsBeingWritten) {
+  write("drop |= \"a\"\n");
+  test_.context.clock = &base::Clock::system();
+  std::ofstream(path("rules")) << "drop {app=\"x\"}\n";
+  const base::Monotonic begin = test_.context.clock->monotonic();
+  EXPECT_TRUE(open());
+  EXPECT_GT(test_.context.clock->monotonic() - begin, base::FileWatch::kSettle / 2);
+  std::ofstream(path("rules")) << "drop {app=\"x\"} |= \"y\"\n";
+  test_.stop->request();
+  const base::Monotonic then = test_.context.clock->monotonic();
+  EXPECT_TRUE(open());
+  EXPECT_LT(test_.context.clock->monotonic() - then, base::FileWatch::kSettle / 2) << "it is asked to end";
 }
 
 }  // namespace

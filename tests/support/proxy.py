@@ -343,17 +343,38 @@ def fields(data):
             raise AssertionError(f"a push has a field of wire type {tag & 7}")
 
 
-def entries_of(body):
-    """[(label string, [line, …]), …] of a push body, as it came."""
-    streams = []
+def streams_of(body):
+    """(label string, [entry, …]) of a push body, as they came."""
     for number, stream in fields(unsnappy(body)):
         if number != 1:
             continue
-        labels, lines = "", []
+        labels, entries = "", []
         for inner, value in fields(stream):
             if inner == 1:
                 labels = value.decode()
             elif inner == 2:
-                lines += [text for part, text in fields(value) if part == 2]
-        streams.append((labels, lines))
-    return streams
+                entries.append(value)
+        yield labels, entries
+
+
+def entries_of(body):
+    """[(label string, [line, …]), …] of a push body, as it came."""
+    return [(labels, [text for entry in entries for part, text in fields(entry) if part == 2]) for labels, entries in streams_of(body)]
+
+
+def entries_with_metadata(body):
+    """[(label string, [(line, {name: value}), …]), …] of a push body, as it came."""
+    found = []
+    for labels, entries in streams_of(body):
+        rows = []
+        for entry in entries:
+            line, metadata = b"", {}
+            for part, value in fields(entry):
+                if part == 2:
+                    line = value
+                elif part == 3:
+                    pair = dict(fields(value))
+                    metadata[pair.get(1, b"").decode()] = pair.get(2, b"").decode()
+            rows.append((line, metadata))
+        found.append((labels, rows))
+    return found
