@@ -98,7 +98,6 @@ TESTED_IN = {
     "stages/push_from_spool": "stages/push_spool_test.cc",
     "stages/push_metrics": "stages/books_test.cc",
     "stages/rule_judge": "stages/filter_test.cc",
-    "stages/rule_trial": "cases/rules/test/cmd",
     "stages/spool_source": "stages/push_spool_test.cc",
     "stages/unmatched": "stages/replay_test.cc",
     "tail/known_files": "tail/watcher_test.cc",
