@@ -122,6 +122,8 @@ class Rules(kit.Case):
         for fused in (False, True):
             with self.subTest(fused=fused):
                 chain = self.follow(fused)
+                self.write("first")
+                kit.wait_for(lambda: b'"line":"first"' in (chain.output() or [b""])[0], chain.errors)
                 stop = threading.Event()
 
                 def change():
@@ -143,7 +145,7 @@ class Rules(kit.Case):
                 stop.set()
                 changer.join()
                 chain.stop()
-                numbers = [int(line.split()[2]) for line in self.lines(chain) if line != "last"]
+                numbers = [int(line.split()[2]) for line in self.lines(chain) if line not in ("first", "last")]
                 self.assertEqual(numbers, sorted(set(numbers)), "each once, in order")
                 # Of two neighbours exactly one passes, wherever no reload falls between them.
                 pairs = [0] * (total // 2)
