@@ -105,11 +105,16 @@ class Docs : public cli::Invocation {
 
   // `tail`, `weir-tail`, `spool.5` and `weir-tail.1` alike.
   Result<cli::Exit> print_page(const std::vector<Page>& all) const {
+    // As manual pages are cited: weir-rules(5).
+    std::string wanted = target_;
+    if (wanted.size() > 3 && wanted.ends_with(')') && wanted[wanted.size() - 3] == '(') {
+      wanted = fmt::format("{}.{}", wanted.substr(0, wanted.size() - 3), wanted[wanted.size() - 2]);
+    }
     std::vector<std::string> names;
     for (const Page& page : all) {
       const auto short_file = page.file.starts_with("weir-") ? page.file.substr(5) : page.file;
       for (const std::string& name : {page.name, "weir-" + page.name, short_file, page.file}) {
-        if (target_ == name) return print(page.text);
+        if (wanted == name) return print(page.text);
       }
       const bool again = std::ranges::find(names, page.name) != names.end();
       names.push_back(again ? page.file.substr(page.file.find('-') + 1) : page.name);

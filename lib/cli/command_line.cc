@@ -236,7 +236,13 @@ std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::sp
     }
   }
   parsed.help = given("--help");
-  parsed.help_all = parsed.help && parsed.app->get_option("--help")->results().front() == "all";
+  // The parser gives the word to a positional argument where one is still missing.
+  const auto asks_for_all = [&](const std::string& word, std::size_t i) {
+    return (word == "-h" || word == "--help") && i + 1 < arguments.size() && arguments[i + 1] == "all";
+  };
+  for (std::size_t i = 0; parsed.help && i < arguments.size() && !parsed.help_all; ++i) {
+    parsed.help_all = asks_for_all(arguments[i], i) || arguments[i] == "--help=all";
+  }
   parsed.strict = given("--strict");
   if (parsed.help) return parsed;
   if (auto wrong = unplaced(parsed, arguments)) return *std::move(wrong);

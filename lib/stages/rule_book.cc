@@ -10,6 +10,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace weir::stages {
 namespace {
@@ -45,7 +46,14 @@ Result<RuleBook::Text> RuleBook::read() const {
   std::vector<bool> written;
   for (const std::string& file : spec_.files) {
     auto text = rules::read_file(file);
-    if (!text) return std::move(text).error();
+    if (!text) {
+      // A file that says how to work: a start without it is a mistake of configuration.
+      if (text.error().system == ENOENT) {
+        text.error().code = Code::config;
+        text.error().hint = fmt::format("to begin a file of rules: echo '# rules' > {}", base::escape_control(file));
+      }
+      return std::move(text).error();
+    }
     // Half a write looks like this, and would drop nothing any more.
     written.push_back(!is_blank(*text));
     if (!written.back() && written_[written.size() - 1]) {

@@ -152,11 +152,21 @@ void RuleJudge::explain(const rules::Judgement& judgement, record::Record& recor
 }
 
 std::string RuleJudge::summary() const {
+  std::string dropped;
+  const auto add_count = [&dropped](const metrics::Counter& count, std::string_view action) {
+    if (count.value() > 0) dropped += fmt::format("{}{} by {}", dropped.empty() ? "" : ", ", base::grouped(count.value()), action);
+  };
+  add_count(by_drop_, "drop");
+  add_count(by_sample_, "sample");
+  add_count(by_limit_, "limit");
+  add_count(by_dedup_, "dedup");
   std::string text;
-  if (held_.value() > 0) text = fmt::format("{} marked to be held", base::count_of(held_.value(), "record was", "records were"));
+  const auto add = [&text](std::string_view sentence) { text += fmt::format("{}{}", text.empty() ? "" : "; ", sentence); };
+  if (!dropped.empty()) add(fmt::format("rules dropped records: {}", dropped));
+  if (held_.value() > 0) add(fmt::format("{} marked to be held", base::count_of(held_.value(), "record was", "records were")));
   if (book_->failures() > 0) {
-    text += fmt::format("{}rule files could not be used {}{}", text.empty() ? "" : "; ", base::count_of(book_->failures(), "time"),
-                        book_->broken() ? ", and older rules are in use" : "");
+    add(fmt::format("rule files could not be used {}{}", base::count_of(book_->failures(), "time"),
+                    book_->broken() ? ", and older rules are in use" : ""));
   }
   return text;
 }

@@ -2,7 +2,10 @@
 
 #include "base/count.h"
 #include "base/diagnostics.h"
+#include "base/suggestion.h"
 #include "base/utf8.h"
+#include "logql/printer.h"
+#include "logql/selector_advice.h"
 #include "record/json.h"
 #include "record/timestamp.h"
 #include "rules/printer.h"
@@ -87,6 +90,46 @@ RuleTrial::RuleTrial(rules::RuleSet set, std::optional<rules::RuleSet> before, c
   static_cast<void>(set_.begin(now));
   if (before_) static_cast<void>(before_->begin(now));
   report_.compared = before_.has_value();
+  for (std::size_t i = 0; i < set_.rules().size(); ++i) {
+    if (std::holds_alternative<rules::Redact>(set_.rules()[i].action)) redactions_.push_back(i);
+  }
+  redacted_.resize(redactions_.size());
+}
+
+// Which names there are, for what is said of rules that act on nothing.
+void RuleTrial::learn(const record::Record& record) {
+  constexpr std::size_t kMostSets = 2000;
+  constexpr std::size_t kMostNames = 2000;
+  if (names_.size() < kMostNames) {
+    for (const record::Label& one : record.metadata) {
+      if (!names_.contains(one.name)) names_.emplace(one.name);
+    }
+  }
+  if (record.labels == latest_ || sets_.size() >= kMostSets) return;
+  latest_ = record.labels;
+  const auto known = std::ranges::find(sets_, record.labels, [](const record::LabelSetRef& one) { return one.get(); });
+  if (known != sets_.end()) return;
+  sets_.push_back(record::LabelSetRef::share(record.labels));
+  for (const record::Label& one : record.labels->labels()) names_.emplace(one.name);
+}
+
+void RuleTrial::add_redacted(std::string_view line) {
+  for (std::size_t i = 0; i < redactions_.size(); ++i) {
+    const std::uint64_t records = set_.counts()[redactions_[i]].records;
+    if (std::exchange(redacted_[i], records) != records) add_sample(samples_[redactions_[i]], line);
+  }
+}
+
+std::string RuleTrial::hint_for(const rules::Rule& rule, bool acted) const {
+  const auto* const limit = std::get_if<rules::Limit>(&rule.action);
+  const auto* const dedup = std::get_if<rules::Dedup>(&rule.action);
+  for (const std::string& name : limit != nullptr ? limit->by : dedup != nullptr ? dedup->by : std::vector<std::string>()) {
+    if (names_.contains(name) || report_.records == 0) continue;
+    const std::vector<std::string> there(names_.begin(), names_.end());
+    return fmt::format("no record has '{}', so that all share one key; {}", name,
+                       base::suggestion(name, there, "name labels or metadata that records have"));
+  }
+  return acted ? std::string() : logql::explain_selector(logql::print_selector(rule.match.matchers), sets_);
 }
 
 void RuleTrial::take(record::Batch& batch) {
@@ -100,12 +143,19 @@ void RuleTrial::take(record::Batch& batch) {
     report_.bytes += line.size();
     report_.oldest = report_.records == 1 ? record.timestamp : std::min(report_.oldest, record.timestamp);
     report_.newest = report_.records == 1 ? record.timestamp : std::max(report_.newest, record.timestamp);
+    learn(record);
     const rules::Judgement now = set_.judge(record, batch);
+    const std::string_view text = batch.line(record);
+    add_redacted(text);
     add(report_.verdicts[static_cast<std::size_t>(now.verdict)], line);
     if (now.rule != rules::kNoRule) add_sample(samples_[now.rule], line);
     if (!before_) continue;
     const rules::Judgement then = before_->judge(other, batch);
-    if (then.verdict != now.verdict) add(report_.changes[{then.verdict, now.verdict}], line);
+    if (then.verdict != now.verdict) {
+      add(report_.changes[{then.verdict, now.verdict}], line);
+    } else if ((now.verdict == Verdict::pass || now.verdict == Verdict::hold) && batch.line(other) != text) {
+      add(report_.other_text, text);
+    }
   }
   progress();
 }
@@ -130,7 +180,8 @@ TrialReport RuleTrial::report() const {
                             rules[i].place.file,
                             rules[i].place.line,
                             counts[i].errors,
-                            {counts[i].records, counts[i].bytes, samples_[i]}});
+                            {counts[i].records, counts[i].bytes, samples_[i]},
+                            hint_for(rules[i], counts[i].records > 0)});
   }
   return report;
 }
@@ -153,14 +204,20 @@ std::string TrialReport::to_text() const {
     if (rule.failed > 0) {
       out += fmt::format("    its expression failed on {}, which it left alone\n", base::count_of(rule.failed, "record"));
     }
+    if (!rule.hint.empty()) out += fmt::format("    {}\n", base::escape_control(rule.hint));
     append_samples(out, rule.count.samples);
   }
   if (!compared) return out;
-  out += changes.empty() ? "\nthe old rules do the same with every record\n" : "\nrecords that the old rules treat differently\n";
+  out += changes.empty() && other_text.records == 0 ? "\nthe old rules do the same with every record\n"
+                                                    : "\nrecords that the old rules treat differently\n";
   for (const auto& [change, count] : changes) {
     out += fmt::format("  {:<42} {}\n", fmt::format("{} -> {}", word_of(change.first), word_of(change.second)),
                        of_all(count.records, count.bytes, *this));
     append_samples(out, count.samples);
+  }
+  if (other_text.records > 0) {
+    out += fmt::format("  {:<42} {}\n", "another text (redact)", of_all(other_text.records, other_text.bytes, *this));
+    append_samples(out, other_text.samples);
   }
   return out;
 }
@@ -175,9 +232,9 @@ std::string TrialReport::to_json() const {
   out += R"(},"rules":[)";
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const OfRule& rule = rules[i];
-    out += fmt::format(R"({}{{"action":{},"id":{},"file":{},"line":{},"text":{},"failed":{},{}}})", i == 0 ? "" : ",",
+    out += fmt::format(R"({}{{"action":{},"id":{},"file":{},"line":{},"text":{},"failed":{},"hint":{},{}}})", i == 0 ? "" : ",",
                        json_string(rule.action), json_string(rule.id), json_string(rule.file), rule.line, json_string(rule.text),
-                       rule.failed, json_of(rule.count));
+                       rule.failed, json_string(rule.hint), json_of(rule.count));
   }
   out += "]";
   if (compared) {
@@ -188,7 +245,7 @@ std::string TrialReport::to_json() const {
                          json_string(word_of(change.second)), json_of(count));
       first = false;
     }
-    out += "]";
+    out += fmt::format(R"(],"other_text":{{{}}})", json_of(other_text));
   }
   return out + "}\n";
 }

@@ -13,7 +13,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,7 +35,8 @@ struct TrialReport {
     std::string file;
     std::size_t line = 0;
     std::uint64_t failed = 0;  // records on which its expression failed
-    TrialCount count;          // that it acted on
+    TrialCount count;          // that it acted on; of redact, the samples are as it leaves them
+    std::string hint = {};     // which name may be wrong, where it acted on nothing or its key has a name that no record has
   };
   std::uint64_t records = 0, bytes = 0;
   base::Timestamp oldest = 0, newest = 0;  // of the records
@@ -41,6 +44,7 @@ struct TrialReport {
   std::vector<OfRule> rules;
   // Records that get another verdict than from the old rules.
   std::map<std::pair<rules::Verdict, rules::Verdict>, TrialCount> changes;
+  TrialCount other_text;  // records that pass or are held as before, with another text than after the old rules
   bool compared = false;
 
   [[nodiscard]] std::string to_text() const;
@@ -61,12 +65,20 @@ class RuleTrial {
 
  private:
   void progress();
+  void learn(const record::Record& record);
+  void add_redacted(std::string_view line);
+  [[nodiscard]] std::string hint_for(const rules::Rule& rule, bool acted) const;
   rules::RuleSet set_;
   std::optional<rules::RuleSet> before_;
   const base::TimeRange range_;
   const pipeline::Context context_;
   TrialReport report_;
   std::vector<std::vector<std::string>> samples_;  // by rule
+  std::vector<std::size_t> redactions_;            // indices of rules
+  std::vector<std::uint64_t> redacted_;            // of each, the records so far
+  std::vector<record::LabelSetRef> sets_;          // that came, the first few thousand
+  const record::LabelSet* latest_ = nullptr;
+  std::set<std::string, std::less<>> names_;  // of labels and metadata
   base::Monotonic shown_ = 0;
 };
 

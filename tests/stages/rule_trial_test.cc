@@ -76,6 +76,24 @@ TEST_F(RuleTrialTest, ComparesWithOldRulesOnTheRecordAsItCame) {
   EXPECT_THAT(report.to_text(), HasSubstr("drop -> pass"));
 }
 
+TEST_F(RuleTrialTest, ComparesWhatIsRedacted) {
+  const TrialReport report = run("redact `4111` with \"x\"\n", "redact `\\d+` with \"x\"\n", {"card 4111", "card 5500", "none"});
+  EXPECT_TRUE(report.changes.empty());
+  EXPECT_EQ(report.other_text.records, 1U);
+  EXPECT_THAT(report.other_text.samples, ElementsAre("card 5500"));
+  EXPECT_THAT(report.to_text(), HasSubstr("another text"));
+  EXPECT_THAT(report.to_text(), Not(HasSubstr("the old rules do the same")));
+  ASSERT_EQ(report.rules.size(), 1U);
+  EXPECT_THAT(report.rules[0].count.samples, ElementsAre("card x")) << "as the rule leaves it";
+}
+
+TEST_F(RuleTrialTest, SaysWhichNameMayBeWrong) {
+  const TrialReport report = run("drop {apq=\"a\"}\nlimit 5/s by (ap)\ndrop |= \"nothing has this\"\n", std::nullopt, {"a"});
+  EXPECT_THAT(report.rules[0].hint, HasSubstr("did you mean 'app'"));
+  EXPECT_THAT(report.rules[1].hint, HasSubstr("no record has 'ap'"));
+  EXPECT_EQ(report.rules[2].hint, "");
+}
+
 TEST_F(RuleTrialTest, LeavesOutWhatIsNotInTheTime) {
   EXPECT_EQ(run("drop {}\n", std::nullopt, {"a"}, {.from = 0, .to = 1}).records, 0U);
 }
@@ -84,10 +102,10 @@ TEST_F(RuleTrialTest, TextAndJson) {
   const TrialReport report = run("drop |= \"a\"\n", "drop |= \"a\"\n", {"a\\u001b[31m", "b"});
   EXPECT_THAT(report.to_text(), HasSubstr("2 records"));
   EXPECT_THAT(report.to_text(), HasSubstr("50.0 %"));
-  EXPECT_THAT(report.to_text(), HasSubstr("no record gets another verdict"));
+  EXPECT_THAT(report.to_text(), HasSubstr("the old rules do the same with every record"));
   EXPECT_THAT(report.to_text(), Not(HasSubstr("\x1b"))) << "a log line does not control the terminal";
   EXPECT_THAT(report.to_json(), HasSubstr(R"("verdicts":{"pass":{"records":1,"bytes":1,"samples":["b"]},"drop":{"records":1)"));
-  EXPECT_THAT(report.to_json(), HasSubstr(R"("changes":[]})"));
+  EXPECT_THAT(report.to_json(), HasSubstr(R"("changes":[],"other_text":{"records":0)"));
 }
 
 }  // namespace
