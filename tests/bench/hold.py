@@ -18,24 +18,31 @@ SETTLE, BEFORE = 8, 30  # seconds of live delivery without a release
 RULE = 'hold | detected_level="debug"\n'
 
 
+def moment(i, start, step):
+    """The time of line `i`: lines come in order, but not in step, so that the digits of a time cost what they cost in real logs."""
+    return start + i * step + ((i * i * 2654435761 >> 7) ^ i) % step
+
+
 class Lines:
     """Debug lines of a tree in the order of their time, as JSON lines whose time is left open: again and again, each with a time of its own.
 
-    A round is tens of megabytes long, so no block of a spool holds a line twice.
+    A round is tens of megabytes long, so no block of a spool holds a line twice. `digits`: of a second, in times within lines.
     """
 
-    def __init__(self, tree, labels=None):
+    def __init__(self, tree, labels=None, digits=9):
         text = f"tail {tree} | enrich --level | filter '| detected_level=\"debug\"'"
         done = subprocess.run([kit.WEIR, "run", "-c", text], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=kit.environment())
         rows = sorted(map(json.loads, done.stdout.splitlines()), key=lambda row: row["timestamp"])
-        self.pieces, self.raw, self.pods = [], [], []
+        self.pieces, self.raw, self.pods, self.digits = [], [], [], digits
         for i, row in enumerate(rows):
-            self.raw.append(len(row["line"].encode("utf-8", "surrogatepass")) + HEAD)
-            row["timestamp"], row["line"] = "\0", STAMP.sub("\0", row["line"])
+            size = len(row["line"].encode("utf-8", "surrogatepass")) + HEAD
+            row["timestamp"], (row["line"], times) = "\0", STAMP.subn("\0", row["line"])
+            self.raw.append(size - times * (9 - digits))
             if labels:
                 row["labels"] = labels[i % len(labels)]
             self.pods.append((row["labels"]["namespace"], row["labels"]["pod"]))
-            self.pieces.append((json.dumps(row, separators=(",", ":")) + "\n").encode("utf-8", "surrogatepass").split(b"\\u0000"))
+            begin, *rest = (json.dumps(row, separators=(",", ":")) + "\n").encode("utf-8", "surrogatepass").split(b"\\u0000")
+            self.pieces.append((begin, rest))
 
     def raw_bytes(self, count):
         whole, rest = divmod(count, len(self.raw))
@@ -49,18 +56,19 @@ class Lines:
         return until(last) - until(first)
 
     def write(self, out, count, start, step, paced=False):
-        """Lines from `start` on, `step` nanoseconds apart; as fast as they go, or at the pace of live ones."""
-        pieces, size, begin = self.pieces, len(self.pieces), time.monotonic()
-        chunk = PACE // 20 if paced else PACE
+        """Lines from `start` on, one in each `step` nanoseconds; as fast as they go, or at the pace of live ones."""
+        pieces, size, began, cut = self.pieces, len(self.pieces), time.monotonic(), 10**(9 - self.digits)
+        chunk, inner = PACE // 20 if paced else PACE, b"%%0%ddZ" % self.digits
         for first in range(0, count, chunk):
             if paced:
-                time.sleep(max(0.0, begin + first / PACE - time.monotonic()))
+                time.sleep(max(0.0, began + first / PACE - time.monotonic()))
             texts, second = [], None
             for i in range(first, min(count, first + chunk)):
-                whole, rest = divmod(start + i * step, 10**9)
+                whole, rest = divmod(moment(i, start, step), 10**9)
                 if whole != second:
                     second, head = whole, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(whole)).encode()
-                texts.append((b"%s%09dZ" % (head, rest)).join(pieces[i % size]))
+                begin, others = pieces[i % size]
+                texts += (begin, head, b"%09dZ" % rest, (head + inner % (rest // cut)).join(others))
             out.write(b"".join(texts))
             if paced:
                 out.flush()
@@ -124,7 +132,7 @@ def spool_size(spool):
 def size(report, lines, folder, seconds):
     """At the pace of live records, because what comes faster is packed faster, and larger. Blocks do not depend on each other, so an hour has
     the same ratio."""
-    report.title(f"Held debug lines at {PACE:,} lines/s, {seconds:.0f} s")
+    report.title(f"Held debug lines at {PACE:,} lines/s, {seconds:.0f} s, times within lines of {lines.digits} digits of a second")
     spool, step, count = folder / "held.db", 10**9 // PACE, int(seconds * PACE)
     raw = lines.raw_bytes(count)
     cost = store(lines, spool, folder / "hold.rules", count, time.time_ns(), step, paced=True)
@@ -267,7 +275,7 @@ def release(report, tree, folder, megabytes, rate):
         now = [row for row in rows if row[0] >= start + count * step]
         report.check("the release says so", (one["matched"], one["released"], one["sent"], one["refused"]) == (count, count, count, 0), str(one))
         report.check("Loki refused no request", not refusals, "; ".join(f"{p.status} {p.answer}" for p in refusals[:3]))
-        expected = list(range(start, start + count * step, step))
+        expected = [moment(i, start, step) for i in range(count)]
         report.check("each released line was delivered once", sorted(row[0] for row in late) == expected, f"{len(late):,} of {count:,}")
         old = sum(1 for row in late if row[2])
         report.figure("of these, in a stream of their own", old)
@@ -304,7 +312,8 @@ def release(report, tree, folder, megabytes, rate):
 
 def run(report, tree, folder, seconds, count, megabytes, rates):
     if seconds:
-        size(report, Lines(tree), folder, seconds)
+        for digits in (9, 3):
+            size(report, Lines(tree, digits=digits), folder, seconds)
     if count:
         replay(report, Lines(tree), folder, count)
     if not megabytes:
