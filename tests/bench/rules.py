@@ -93,7 +93,7 @@ def cost(report, tree, folder, runs):
 def many(namespace):
     """Four rules for one namespace. What they take away together is what `drop |= "/healthz"` takes away."""
     here = f'{{namespace="{namespace}"}}'
-    return [f'drop {here} |= "/healthz"', f'drop {here} |~ "probe of [a-z]+ failed"', f'hold {here} |= "cache" | detected_level="trace"',
+    return [f'drop {here} |= "/healthz"', f'drop {here} |~ "probe of [a-z]+ failed"', f'drop {here} |= "cache" | detected_level="trace"',
             f'sample 10% {here} |= "keep-alive ping"']
 
 
