@@ -263,6 +263,7 @@ def release(report, tree, folder, megabytes, rate):
         one = kit.wait_for(sent, lambda: f"{status(spool)}\n{chain.errors()}", seconds=3600)
         ended, cpu = time.time_ns(), measure.cpu(chain.processes[0].pid) - cpu
         time.sleep(5)
+        after = measure.pss(chain.processes[0].pid)
         writer.kill()
         writer.wait()
         written = sorted(ts for rows in kit.oracle(live).values() for ts, _ in rows)
@@ -299,6 +300,7 @@ def release(report, tree, folder, megabytes, rate):
         report.figure("CPU of the chain during the release", cpu / ((ended - asked) / 1e9) * 100, "% of a core")
         report.figure("peak memory of the chain before (PSS)", quiet / 1e6, "MB")
         report.figure("peak memory of the chain during the release (PSS)", cost.pss / 1e6, "MB")
+        report.figure("memory of the chain 5 s after it (PSS)", after / 1e6, "MB")
     finally:
         chain.kill()
         if writer:
