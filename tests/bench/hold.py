@@ -267,7 +267,8 @@ def release(report, tree, folder, megabytes, rate):
         writer.kill()
         writer.wait()
         written = sorted(ts for rows in kit.oracle(live).values() for ts, _ in rows)
-        kit.wait_for(lambda: status(spool)["undelivered"] == 0, lambda: f"{status(spool)}\n{chain.errors()}")
+        kit.wait_for(lambda: loki.counted(f'{{run="{run}"}}', 3 * 3600, time.time_ns()) >= count + len(written),
+                     lambda: f"of {count + len(written):,} lines some are missing: {status(spool)}\n{chain.errors()}")
         chain.stop()
         sampler.stop()
         refusals = [push for push in gate.journal if push.status not in (0, 200, 204)]
