@@ -14,9 +14,11 @@ import time
 
 import churn
 import first_start
+import hold
 import live
 import measure
 import report as reports
+import rules
 import weir_kit as kit
 
 FILTER = "filter --drop '|= \"/healthz\"'"
@@ -335,12 +337,18 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--mb", type=float, default=256)
     parser.add_argument("--dir", default="build/bench")
-    parser.add_argument("--only", default="stages,chains,same,durable,tracked,spill,outage,memory,loki,live,churn,first-start")
+    parser.add_argument("--only", default="stages,chains,same,rules,hold,durable,tracked,spill,outage,memory,loki,live,churn,first-start")
     parser.add_argument("--live-seconds", type=float, default=30)
     parser.add_argument("--churn-pods", type=int, default=40_000)
     parser.add_argument("--outage-lines", type=int, default=1_500_000)
     parser.add_argument("--first-start-mb", type=float, default=1000)
     parser.add_argument("--first-start-tail", default="", help="options of tail in that chain")
+    parser.add_argument("--runs", type=int, default=5, help="alternating runs of which the median counts (rules)")
+    parser.add_argument("--changes", type=int, default=100, help="changes of the rules, 600 ms apart")
+    parser.add_argument("--hold-seconds", type=float, default=60, help="how long lines are held at the pace of live ones; 0: not")
+    parser.add_argument("--hold-lines", type=int, default=14_400_000, help="lines of the spool of which replay reads; 0: none")
+    parser.add_argument("--release-mb", type=float, default=500, help="log lines to release into a Loki; 0: none")
+    parser.add_argument("--release-rates", default="0", help="of buffer, separated by commas; 0: no limit")
     a = parser.parse_args()
     folder = pathlib.Path(a.dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -364,6 +372,10 @@ def main():
         jsonl.unlink()
     if "chains" in only:
         chains(report, tree, log_bytes)
+    if "rules" in only:
+        rules.run(report, tree, folder, a.runs, a.changes * 0.6, a.changes)
+    if "hold" in only:
+        hold.run(report, tree, folder, a.hold_seconds, a.hold_lines, a.release_mb, a.release_rates.split(","))
     if "durable" in only:
         durable(report, tree, log_bytes, folder, a.live_seconds)
     if "tracked" in only:
