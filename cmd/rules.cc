@@ -57,14 +57,42 @@ State state_of(const rules::Rule& rule, base::Timestamp now) {
   return {"active", fmt::format("expires in {}", rounded(lifetime.until() - now))};
 }
 
-Result<std::vector<rules::Rule>> read_rules(const std::vector<std::string>& files, base::Timestamp now) {
+Result<std::vector<rules::NamedText>> read_texts(const std::vector<std::string>& files) {
   std::vector<rules::NamedText> texts;
   for (const std::string& file : files) {
     auto text = rules::read_file(file);
     if (!text) return std::move(text).error();
     texts.push_back({file, *std::move(text)});
   }
-  return rules::parse(texts, now);
+  return texts;
+}
+
+Result<std::vector<rules::Rule>> read_rules(const std::vector<std::string>& files, base::Timestamp now) {
+  auto texts = read_texts(files);
+  if (!texts) return std::move(texts).error();
+  return rules::parse(*texts, now);
+}
+
+std::string_view word_of(rules::Severity severity) { return severity == rules::Severity::warning ? "warning" : "note"; }
+
+std::string findings_to_json(const std::vector<rules::Finding>& findings) {
+  std::string out = "[";
+  for (const rules::Finding& one : findings) {
+    out += fmt::format(R"({}{{"file":{},"line":{},"severity":"{}","message":{},"hint":{}}})", out.size() == 1 ? "" : ",",
+                       json_string(one.place.file), one.place.line, word_of(one.severity), json_string(one.message),
+                       json_string(one.hint));
+  }
+  return out + "]";
+}
+
+std::string findings_to_text(const std::vector<rules::Finding>& findings) {
+  std::string out;
+  for (const rules::Finding& one : findings) {
+    out += fmt::format("{}: {}: {}\n", base::escape_control(rules::print(one.place)), word_of(one.severity),
+                       base::escape_control(one.message));
+    if (!one.hint.empty()) out += fmt::format("  {}\n", base::escape_control(one.hint));
+  }
+  return out;
 }
 
 Result<rules::RuleSet> read_set(const std::vector<std::string>& files, base::Timestamp now) {
@@ -166,33 +194,25 @@ class Rules : public cli::Invocation {
   }
 
   Result<cli::Exit> check_files(base::Timestamp now) const {
-    auto rules = read_rules(arguments_, now);
+    auto texts = read_texts(arguments_);
+    if (!texts) return std::move(texts).error();
+    auto rules = rules::parse(*texts, now);
     if (!rules) return std::move(rules).error();
     if (auto set = rules::RuleSet::compile(*rules); !set) return std::move(set).error();
-    const auto findings = rules::check(*rules, {.now = now});
-    std::string out;
-    if (json_) {
-      out = fmt::format(R"({{"rules":{},"findings":[)", rules->size());
-      for (std::size_t i = 0; i < findings.size(); ++i) {
-        const rules::Finding& one = findings[i];
-        out +=
-            fmt::format(R"({}{{"file":{},"line":{},"severity":"{}","message":{},"hint":{}}})", i == 0 ? "" : ",",
-                        json_string(one.place.file), one.place.line, one.severity == rules::Severity::warning ? "warning" : "note",
-                        json_string(one.message), json_string(one.hint));
-      }
-      return finish(out + "]}\n");
-    }
-    for (const rules::Finding& one : findings) {
-      out += fmt::format("{}: {}: {}\n", base::escape_control(rules::print(one.place)),
-                         one.severity == rules::Severity::warning ? "warning" : "note", base::escape_control(one.message));
-      if (!one.hint.empty()) out += fmt::format("  {}\n", base::escape_control(one.hint));
-    }
-    return finish(out + fmt::format("{}: ok\n", base::count_of(rules->size(), "rule")));
+    auto findings = rules::check(*rules, {.now = now});
+    for (rules::Finding& one : rules::check_texts(*texts)) findings.push_back(std::move(one));
+    if (json_) return finish(fmt::format("{{\"rules\":{},\"findings\":{}}}\n", rules->size(), findings_to_json(findings)));
+    return finish(findings_to_text(findings) + fmt::format("{}: ok\n", base::count_of(rules->size(), "rule")));
   }
 
   Result<cli::Exit> list(const pipeline::Context& context, base::Timestamp now) const {
-    auto rules = read_rules(arguments_, now);
+    auto texts = read_texts(arguments_);
+    if (!texts) return std::move(texts).error();
+    auto rules = rules::parse(*texts, now);
     if (!rules) return std::move(rules).error();
+    for (const rules::Finding& one : rules::check_texts(*texts)) {
+      context.diagnostics->say(fmt::format("'{}': {}; {}", one.place.file, one.message, one.hint));
+    }
     std::optional<stages::HitsById> hits;
     if (!metrics_.empty()) {
       auto read = stages::read_rule_hits(metrics_, context);
@@ -233,6 +253,10 @@ class Rules : public cli::Invocation {
 
   Result<cli::Exit> add(const pipeline::Context& context, base::Timestamp now) const {
     const std::string& file = arguments_.front();
+    if (rules::looks_swapped(file, arguments_.back())) {
+      return base::fail(Code::usage, "the file comes first, then the rule")
+          .with_hint(fmt::format("write: weir rules add {} {}", arguments_.back(), shell_word(file)));
+    }
     std::optional<rules::Added> added;
     auto edited = rules::edit_file(file, [&](std::string_view text) -> Result<std::string> {
       auto done = rules::add(text, file, arguments_.back(), {.now = now, .user = user(context)});
@@ -243,13 +267,17 @@ class Rules : public cli::Invocation {
     if (!edited) return std::move(edited).error();
     const State state = state_of(added->rule, now);
     if (json_) {
-      return finish(fmt::format(R"({{"file":{},"line":{},"id":{},"state":"{}","text":{},"pruned":{}}})"
+      return finish(fmt::format(R"({{"file":{},"line":{},"id":{},"state":"{}","text":{},"pruned":{},"already":{},"warnings":{}}})"
                                 "\n",
                                 json_string(file), added->rule.place.line, json_string(added->rule.id()), state.word,
-                                json_string(rules::print(added->rule)), added->pruned));
+                                json_string(rules::print(added->rule)), added->pruned, added->already,
+                                findings_to_json(added->warnings)));
     }
-    std::string out = fmt::format("added to '{}', line {}: {} ({})\n", base::escape_control(file), added->rule.place.line,
-                                  base::escape_control(rules::print(added->rule)), state.text);
+    const std::string where = base::escape_control(file);
+    std::string out = added->already ? fmt::format("the rule is already there, line {} of '{}'", added->rule.place.line, where)
+                                     : fmt::format("added to '{}', line {}", where, added->rule.place.line);
+    out += fmt::format(": {} ({})\n", base::escape_control(rules::print(added->rule)), state.text);
+    out += findings_to_text(added->warnings);
     if (added->pruned > 0) {
       out += fmt::format("{} removed, expired over 7 days ago\n", base::count_of(added->pruned, "rule was", "rules were"));
     }
@@ -364,9 +392,11 @@ started.
 
 # add and remove
 `weir rules add FILE RULE` puts RULE before all others and writes a comment above it: when, and by whom. A
-`keep for 30m` gets its `from`. The command also removes rules that expired over 7 days ago. `weir rules remove FILE WHICH`
-removes one rule. WHICH is the number of its line, its name, its id, or its text. Both replace the file in one step, and
-keep comments and order. A chain that reads the file uses the new rules within a second.
+`keep for 30m` gets its `from`. Where the file has an equal rule, nothing changes. What is most likely a mistake in the
+new rule is printed as by `check`. The command also removes rules that expired over 7 days ago. `weir rules remove FILE WHICH`
+removes one rule. WHICH is the number of its line, its name, its id, or its text. Where neither a rule
+nor a comment would remain, it writes the comment `# no rules`, because a running chain takes an empty file for a broken
+one. Both replace the file in one step, and keep comments and order. A chain that reads the file uses the new rules within a second.
 
 # test
 `weir rules test FILE --against SPOOL` judges the records of a spool. --against PATH judges the records of log files,

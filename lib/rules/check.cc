@@ -278,6 +278,19 @@ std::string print(const RulePlace& place) {
   return place.file.empty() ? fmt::format("line {}", place.line) : fmt::format("{}:{}", place.file, place.line);
 }
 
+std::vector<Finding> check_texts(std::span<const NamedText> texts) {
+  std::vector<Finding> findings;
+  for (const NamedText& one : texts) {
+    if (!is_blank(one.text)) continue;
+    findings.push_back({.place = {.file = one.name, .line = 1},
+                        .severity = Severity::note,
+                        .message = "the file is empty",
+                        .hint = "a running chain takes an emptied file for a broken one: leave a comment in it, for example "
+                                "# no rules"});
+  }
+  return findings;
+}
+
 std::vector<Finding> check(std::span<const Rule> rules, const Surroundings& where) { return Checker(rules, where).run(); }
 
 }  // namespace weir::rules

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "rules/parser.h"
 #include "rules/rule.h"
 
 #include <cstddef>
@@ -36,6 +37,9 @@ struct Surroundings {
 
 // The rules of all files together, in order. Findings stand in the order of the rules.
 [[nodiscard]] std::vector<Finding> check(std::span<const Rule> rules, const Surroundings& where);
+
+// A note for each text that has neither a rule nor a comment. Finding::rule is 0.
+[[nodiscard]] std::vector<Finding> check_texts(std::span<const NamedText> texts);
 
 // "FILE:LINE", "line LINE" of a text without a name.
 [[nodiscard]] std::string print(const RulePlace& place);

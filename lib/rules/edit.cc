@@ -5,7 +5,6 @@
 #include "base/visible.h"
 #include "logql/advice.h"
 #include "record/timestamp.h"
-#include "rules/check.h"
 #include "rules/parser.h"
 
 #include <fmt/format.h>
@@ -20,6 +19,7 @@ namespace {
 
 constexpr base::Duration kKeepExpired = 7 * 24 * base::kHour;
 constexpr std::string_view kAudit = "# added ";
+constexpr std::string_view kNoRules = "# no rules";
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::size_t kMostUser = 64;
 constexpr std::size_t kMostListed = 5;
@@ -132,8 +132,22 @@ base::Result<std::vector<Rule>> parsed_after(std::string_view text, std::string_
   return std::move(rules).error().within(fmt::format("cannot {} this rule", verb));
 }
 
+std::string_view line_end_of(std::string_view text, const std::vector<Line>& lines) {
+  const bool carriage = !lines.empty() && lines.front().next - lines.front().end == 2;
+  return carriage && text.substr(lines.front().end, 2) == "\r\n" ? "\r\n" : "\n";
+}
+
+std::string_view mark_of(std::string_view text) { return text.starts_with(kByteOrderMark) ? kByteOrderMark : std::string_view(); }
+
+std::vector<Finding> warnings_about(const std::vector<Rule>& rules, std::size_t index, base::Timestamp now) {
+  std::vector<Finding> findings = check(rules, {.now = now});
+  std::erase_if(findings, [&](const Finding& one) { return one.rule != index || one.severity != Severity::warning; });
+  return findings;
+}
+
 base::Result<Removed> remove_line(std::string_view text, std::string_view file, const std::vector<Line>& lines, std::size_t index) {
   Removed removed{.text = without(text, lines, {index}), .line = std::string(content(text, lines[index]))};
+  if (is_blank(removed.text)) removed.text = fmt::format("{}{}{}", mark_of(text), kNoRules, line_end_of(text, lines));
   if (auto ok = parsed_after(removed.text, file, "remove"); !ok) return std::move(ok).error();
   return removed;
 }
@@ -146,6 +160,11 @@ base::Result<Added> add(std::string_view text, std::string_view file, std::strin
   auto before = parsed_after(text, file, "add");
   if (!before) return std::move(before).error();
 
+  if (const auto same = std::ranges::find(*before, typed->rule); same != before->end()) {
+    const auto index = static_cast<std::size_t>(same - before->begin());
+    return Added{.text = std::string(text), .rule = *same, .already = true, .warnings = warnings_about(*before, index, author.now)};
+  }
+
   std::vector<std::size_t> gone;
   for (const Rule& one : *before) {
     const auto* keep = std::get_if<Keep>(&one.action);
@@ -153,11 +172,12 @@ base::Result<Added> add(std::string_view text, std::string_view file, std::strin
     const bool is_replaced = !one.name.empty() && one.name == typed->rule.name;
     if (is_replaced || keep->lifetime->until() < author.now - kKeepExpired) gone.push_back(one.place.line - 1);
   }
-  std::string out = without(text, lines_of(text), gone);
+  const std::vector<Line> lines_before = lines_of(text);
+  const std::string_view line_end = line_end_of(text, lines_before);
+  std::string out = without(text, lines_before, gone);
+  if (lines_before.size() == 1 && content(text, lines_before.front()) == kNoRules) out = mark_of(text);
 
   const std::vector<Line> lines = lines_of(out);
-  const bool carriage = !lines.empty() && lines.front().next - lines.front().end == 2;
-  const std::string_view line_end = carriage ? "\r\n" : "\n";
   const std::size_t place = place_for_new(out, lines);
   std::string inserted;
   if (place > 0 && place == out.size() && out.back() != '\n' && out != kByteOrderMark) inserted += line_end;
@@ -170,7 +190,9 @@ base::Result<Added> add(std::string_view text, std::string_view file, std::strin
   if (!after) return std::move(after).error();
   const auto found = std::ranges::find_if(*after, [&](const Rule& one) { return one.place.offset >= place; });
   if (found == after->end()) return base::fail(base::Code::bug, "cannot add this rule: it is not in the new text");
-  return Added{.text = std::move(out), .rule = *found, .pruned = gone.size()};
+  const auto index = static_cast<std::size_t>(found - after->begin());
+  return Added{
+      .text = std::move(out), .rule = *found, .pruned = gone.size(), .warnings = warnings_about(*after, index, author.now)};
 }
 
 base::Result<Removed> remove(std::string_view text, std::string_view file, std::string_view which, base::Timestamp now) {

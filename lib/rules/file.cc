@@ -34,7 +34,7 @@ Error cannot_edit(int error, const std::string& path) {
   Error out = base::io_error(error, fmt::format("edit rules '{}'", path));
   switch (error) {
     case ENOENT:
-      out.hint = fmt::format("to create a file of rules: touch {}", path);
+      out.hint = fmt::format("to create a file of rules: echo '# rules' > {}", path);
       break;
     case EROFS:
       out.hint = "it is mounted read-only: edit it where it comes from, for a ConfigMap with kubectl edit configmap";
@@ -164,6 +164,12 @@ Result<std::string> read_file(const std::string& path) {
     return base::io_error(error, fmt::format("read rules '{}'", path));
   }
   return read_all(file.get(), path);
+}
+
+bool looks_swapped(const std::string& file, const std::string& rule) {
+  const auto exists = [](const std::string& path) { return ::access(path.c_str(), F_OK) == 0; };
+  const auto is_rule = [](const std::string& text) { return parse_typed(text, base::Clock::system().wall()).ok(); };
+  return !exists(file) && (is_rule(file) || (exists(rule) && !is_rule(rule)));
 }
 
 Result<void> edit_file(const std::string& path, const Edit& edit, base::Duration patience) {

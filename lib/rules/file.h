@@ -25,4 +25,8 @@ using Edit = std::function<base::Result<std::string>(std::string_view text)>;
 // that a kubelet mounted (a ConfigMap); Code::busy when the lock is not free within `patience`, or when the file keeps changing.
 base::Result<void> edit_file(const std::string& path, const Edit& edit, base::Duration patience = 10 * base::kSecond);
 
+// Whether the caller of `weir rules add FILE RULE` probably gave the rule first: no file has the name `file`, and that is a rule,
+// or `rule` is a file and no rule.
+[[nodiscard]] bool looks_swapped(const std::string& file, const std::string& rule);
+
 }  // namespace weir::rules

@@ -10,6 +10,7 @@
 #include "logql/log_query.h"
 #include "logql/parser.h"
 #include "names/label_name.h"
+#include "names/level.h"
 #include "names/level_fields.h"
 #include "names/tenant.h"
 #include "record/timestamp.h"
@@ -22,6 +23,7 @@
 #include <limits>
 #include <map>
 #include <utility>
+#include <variant>
 
 namespace weir::rules {
 namespace {
@@ -32,6 +34,7 @@ using base::Timestamp;
 constexpr std::size_t kMostLine = logql::kMaxQueryBytes;
 constexpr std::size_t kMostWord = 60;  // of a text of others in a message
 constexpr std::size_t kMostName = 63;
+constexpr std::size_t kMostShownRule = 400;  // of a whole rule in a hint
 constexpr std::uint64_t kMostAmount = 1'000'000'000'000;
 constexpr Duration kDay = 24 * base::kHour;
 constexpr Duration kMostWindow = kDay;          // of limit and dedup
@@ -238,6 +241,10 @@ class LineParser {
       return wrong(begin, "take away the quotes around the rule", "a rule begins with its action, not with a quote");
     }
     const std::string_view found = word();
+    if (found.ends_with(':') && is_one_of(found.substr(0, found.size() - 1),
+                                          {"redact", "keep", "drop", "hold", "release", "sample", "limit", "dedup", "tenant"})) {
+      return wrong(begin + found.size() - 1, "leave out the colon", "no colon follows the action");
+    }
     if (rule.name.empty() && found.size() > 1 && found.back() == ':' && is_rule_name(found.substr(0, found.size() - 1))) {
       return wrong(begin, fmt::format("a name has the word name in front: name {} …", shown(found)), "'{}' is not an action",
                    shown(found));
@@ -331,7 +338,7 @@ class LineParser {
       if (!duration(lifetime.length, "the lifetime", "for example: keep for 30m", kMostLifetime)) return false;
       const std::size_t end = at_;
       if (accept("from")) {
-        if (!time(lifetime.from)) return false;
+        if (!time(lifetime.from, lifetime.length)) return false;
       } else if (fill_from_) {
         lifetime.from = whole_seconds(*now_);
         fill_at_ = end;
@@ -625,7 +632,8 @@ class LineParser {
     return true;
   }
 
-  bool time(Timestamp& out) {
+  // `lifetime` is that of a rule that begins at this time; 0 for none.
+  bool time(Timestamp& out, Duration lifetime = 0) {
     skip_blanks();
     const std::size_t begin = at_;
     static constexpr std::string_view kForm = "for example 2026-01-31T10:00:00Z, or 2026-01-31T11:00:00+01:00";
@@ -650,11 +658,22 @@ class LineParser {
     }
     if (now_) {
       if (const auto meant = record::parse_time(whole, *now_)) {
-        return wrong(begin, fmt::format("write: {}", record::to_rfc3339(whole_seconds(*meant))),
+        const Timestamp best = lifetime > 0 ? nearest_day(whole, *meant, lifetime) : *meant;
+        return wrong(begin, fmt::format("write: {}", record::to_rfc3339(whole_seconds(best))),
                      "the time '{}' has no date or no zone, so it would mean another moment at each reload", shown(whole));
       }
     }
     return wrong(begin, std::string(kForm), "'{}' is not a time", shown(whole));
+  }
+
+  // A time of day alone means the latest one, where a lifetime may be over already. What is proposed is the one nearest to now
+  // whose lifetime is not over.
+  [[nodiscard]] Timestamp nearest_day(std::string_view text, Timestamp latest, Duration lifetime) const {
+    if (text.find(':') == std::string_view::npos || text.find('-') != std::string_view::npos) return latest;
+    const auto next = record::parse_time(text, *now_ + kDay);
+    if (!next || *next <= *now_) return latest;
+    const bool is_over = latest <= *now_ - lifetime;
+    return is_over || *next - *now_ < *now_ - latest ? *next : latest;
   }
 
   // ---- the log query
@@ -666,8 +685,15 @@ class LineParser {
     if (!text.empty() && !words_that_are_no_query(rule, text)) return false;
     auto parsed = logql::parse_expr(text, {.selector_optional = true});
     if (auto* error = std::get_if<logql::ParseError>(&parsed)) {
-      const logql::Advice advice = logql::advise(text, *error, {.selector_optional = true});
-      const std::size_t offset = advice.text.empty() ? (error->line == 0 ? 0 : error->offset) : advice.offset;
+      const std::size_t error_at = error->line == 0 ? 0 : std::min(error->offset, text.size());
+      if (!clause_is_early(rule, text, begin, error_at)) return false;
+      if (!is_one_query(text, begin, error_at)) return false;
+      logql::Advice advice = logql::advise(text, *error, {.selector_optional = true});
+      if (advice.text.empty()) advice = advice_for_rules(text, error_at);
+      if (const std::string level = level_filter(text); !level.empty() && !advice.text.empty()) {
+        advice.text = fmt::format("for the level: {}; {}", level, advice.text);
+      }
+      const std::size_t offset = advice.text.empty() ? error_at : advice.offset;
       return wrong(begin + offset, advice.text, "{}", error->why.empty() ? without_place(error->message) : error->why);
     }
     auto* log = std::get_if<logql::LogExpr>(&std::get<logql::Expr>(parsed).node);
@@ -685,6 +711,123 @@ class LineParser {
   [[nodiscard]] static std::string_view without_place(std::string_view message) {
     constexpr std::string_view kLead = "parse error : ";
     return message.starts_with(kLead) ? message.substr(kLead.size()) : message;
+  }
+
+  // A clause of the action behind the log query, where an error is: `limit 50/s {app="x"} by (pod)`; also `per` for `by`. False
+  // when it has left a Mistake.
+  bool clause_is_early(const Rule& rule, std::string_view text, std::size_t begin, std::size_t error_at) {
+    const std::string_view from_error = text.substr(error_at);
+    const std::string_view found =
+        from_error.substr(0, std::min(from_error.find_first_not_of("abcdefghijklmnopqrstuvwxyz"), from_error.size()));
+    const std::string_view after = trimmed(from_error.substr(found.size()));
+    const auto* keep = std::get_if<Keep>(&rule.action);
+    const auto* limit = std::get_if<Limit>(&rule.action);
+    const auto* dedup = std::get_if<Dedup>(&rule.action);
+    const bool takes_by = (limit != nullptr && limit->by.empty()) || (dedup != nullptr && dedup->by.empty());
+    std::string clause;
+    std::string_view left = after;
+    const auto take_word = [&left] {
+      const std::string_view taken = left.substr(0, std::min(left.find_first_of(" \t{|"), left.size()));
+      left = trimmed(left.substr(taken.size()));
+      return taken;
+    };
+    if (takes_by && is_one_of(found, {"by", "per"})) {
+      if (left.starts_with('(')) {
+        const std::size_t close = std::min(left.find(')'), left.size() - 1);
+        clause = fmt::format("by {}", left.substr(0, close + 1));
+        left = trimmed(left.substr(close + 1));
+      } else {
+        clause = fmt::format("by ({})", take_word());
+      }
+    } else if (limit != nullptr && found == "burst") {
+      clause = fmt::format("burst {}", take_word());
+    } else if (keep != nullptr && !keep->lifetime && found == "for" && error_at > 0) {
+      clause = fmt::format("for {}", take_word());
+      if (left.starts_with("from ")) {
+        left = trimmed(left.substr(5));
+        clause += fmt::format(" from {}", take_word());
+      } else {
+        clause += fmt::format(" from {}", now_ ? record::to_rfc3339(whole_seconds(*now_)) : "2026-01-31T10:00:00Z");
+      }
+    } else {
+      return true;
+    }
+    std::string whole(trimmed(line_.substr(0, begin)));
+    for (const std::string_view part : {std::string_view(clause), trimmed(text.substr(0, error_at)), left}) {
+      if (!part.empty()) whole += fmt::format(" {}", part);
+    }
+    Rule ignored;
+    const bool is_right = whole.size() <= kMostShownRule && LineParser(whole, now_, false).parse(ignored);
+    const std::string hint = is_right ? fmt::format("write: {}", whole) : "write the parts of the action first, then the log query";
+    if (error_at == 0) {
+      return wrong(begin, is_right ? hint : "for example: by (namespace, pod)", "'{}' cannot begin a log query", found);
+    }
+    return wrong(begin + error_at, hint, "'{}' must stand in front of the log query", found);
+  }
+
+  // `{…} or {…}`, where an error is. False when it has left a Mistake.
+  bool is_one_query(std::string_view text, std::size_t begin, std::size_t error_at) {
+    const std::string_view before = trimmed(text.substr(0, error_at));
+    const std::string_view here = text.substr(error_at);
+    const auto joins = [here](std::string_view word) {
+      return here.starts_with(word) && trimmed(here.substr(word.size())).starts_with('{');
+    };
+    if (joins("or") || (here.starts_with('{') && before.ends_with(" or"))) {
+      return wrong(begin + error_at, "write two rules, or one selector such as {namespace=~\"a|b\"}", "a rule has one log query");
+    }
+    if (joins("and")) {
+      return wrong(begin + error_at,
+                   "for both conditions write one selector such as {namespace=\"a\", app=\"b\"}; for either write two rules",
+                   "a rule has one log query");
+    }
+    return true;
+  }
+
+  // Mistakes of people who write rules, where LogQL has no advice.
+  [[nodiscard]] static logql::Advice advice_for_rules(std::string_view text, std::size_t error_at) {
+    if (logql::Advice quote = open_quote(text); !quote.text.empty()) return quote;
+    // After a selector, LogQL takes the / for a division, and finds the error behind it.
+    if (error_at > 0 && text[error_at - 1] == '/') --error_at;
+    const std::string_view before = trimmed(text.substr(0, error_at));
+    const std::string_view here = text.substr(error_at);
+    const bool follows = before.empty() || before.ends_with('}');
+    if (follows && here.size() > 1 && here.front() == '/' && kBlank.find(here[1]) == std::string_view::npos) {
+      const std::string_view word = here.substr(0, std::min(here.find_first_of(" \t{|\"`"), here.size()));
+      return {fmt::format("to search for a text: |= {}", gotext::quote(shown(word))), error_at};
+    }
+    return {};
+  }
+
+  // The text whose closing quote is missing, where later quotes hide that: `{app="shop} |= "x"`. The next quote then ends a text
+  // that holds `}`, `,` or `|`, what follows it touches it, and the last quote of the line is open.
+  [[nodiscard]] static logql::Advice open_quote(std::string_view text) {
+    std::optional<logql::Advice> found;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text[i] != '"' && text[i] != '`') continue;
+      const std::size_t length = quoted_length(text.substr(i));
+      if (length == std::string_view::npos) return found.value_or(logql::Advice{});
+      const std::size_t end = i + length;
+      const std::string_view inside = text.substr(i + 1, length - 2);
+      const std::size_t stop = inside.find_first_of("},|");
+      const bool touches = end < text.size() && std::string_view(" \t},|)").find(text[end]) == std::string_view::npos;
+      if (!found && touches && stop != std::string_view::npos) {
+        const std::string_view meant = trimmed(inside.substr(0, stop));
+        found = logql::Advice{fmt::format("the closing quote is missing: {0}{1}{0}", text[i], shown(meant)), i};
+      }
+      i = end - 1;
+    }
+    return {};
+  }
+
+  // `| detected_level="debug"` for `level=debug`.
+  [[nodiscard]] static std::string level_filter(std::string_view text) {
+    const std::size_t equal = text.find('=');
+    if (equal == std::string_view::npos || !is_one_of(lower(trimmed(text.substr(0, equal))), {"level", "lvl", "severity"}))
+      return {};
+    std::string_view value = trimmed(text.substr(equal + 1));
+    if (value.size() > 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+    const std::string_view level = names::known_level(value);
+    return level.empty() ? std::string() : fmt::format("| {}=\"{}\"", names::kDetectedLevel, level);
   }
 
   // What people write where a query is expected, and no query begins with.
@@ -870,6 +1013,11 @@ base::Result<TypedRule> parse_typed(std::string_view text, Timestamp now) {
 }
 
 std::size_t comment_begin(std::string_view line) { return first_comment(line); }
+
+bool is_blank(std::string_view text) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
 
 bool is_rule_name(std::string_view name) {
   return !name.empty() && name.size() <= kMostName && is_letter(name.front()) && !is_rule_hash(name) &&

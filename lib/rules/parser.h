@@ -44,6 +44,8 @@ base::Result<TypedRule> parse_typed(std::string_view text, base::Timestamp now);
 
 // The lines of a text of rules, for editors: where the comment of a line begins, outside of quoted texts.
 [[nodiscard]] std::size_t comment_begin(std::string_view line);  // line.size() where there is none
+// Whether a text has neither a rule nor a comment. A running chain refuses such a text, which may be half a write.
+[[nodiscard]] bool is_blank(std::string_view text);
 
 // Names of rules: a letter, then letters, digits, `_`, `-` and `.`, at most 63, and not the form of Rule::id() of nameless rules.
 [[nodiscard]] bool is_rule_name(std::string_view name);

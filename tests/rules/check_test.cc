@@ -125,6 +125,18 @@ TEST(RulesCheck, Redactions) {
   EXPECT_EQ(found("redact `(a)b` with \"$1\""), "1 warning: the replacement holds a $, which stands for itself\n");
 }
 
+TEST(RulesCheck, EmptyFiles) {
+  const std::vector<NamedText> files = {{"a", ""}, {"b", "# no rules\n"}, {"c", "\xef\xbb\xbf\r\n \t\n"}, {"d", "keep"}};
+  const auto findings = check_texts(files);
+  ASSERT_EQ(findings.size(), 2U);
+  EXPECT_EQ(print(findings[0].place), "a:1");
+  EXPECT_EQ(print(findings[1].place), "c:1");
+  EXPECT_EQ(findings[0].severity, Severity::note);
+  EXPECT_EQ(findings[0].message, "the file is empty");
+  EXPECT_EQ(findings[0].hint,
+            "a running chain takes an emptied file for a broken one: leave a comment in it, for example # no rules");
+}
+
 TEST(RulesCheck, SeveralFiles) {
   const std::vector<NamedText> files = {{"a", "drop {app=\"x\"}"}, {"b", "\nkeep {app=\"x\"}"}};
   const auto rules = parse(files);

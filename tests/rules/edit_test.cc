@@ -128,12 +128,75 @@ TEST(RulesEdit, Removes) {
 }
 
 TEST(RulesEdit, RemovesNothingElse) {
-  EXPECT_EQ(removed("a\n", "1"), "");  // a line with a mistake, by its number
+  EXPECT_EQ(removed("a\nkeep\n", "1"), "keep\n");  // a line with a mistake, by its number
   EXPECT_EQ(removed("keep\r\ndrop\r\n", "1"), "drop\r\n");
   EXPECT_EQ(removed("\xef\xbb\xbfkeep\ndrop", "2"), "\xef\xbb\xbfkeep\n");
   EXPECT_EQ(removed("\xef\xbb\xbfkeep\ndrop", "1"),
             "\xef\xbb\xbf"
             "drop");
+}
+
+TEST(RulesEdit, TheLastRuleLeavesAComment) {
+  const std::tuple<std::string, const char*, std::string> cases[] = {
+      {"keep\n", "1", "# no rules\n"},
+      {"keep", "1", "# no rules\n"},
+      {"keep # why\r\n", "1", "# no rules\r\n"},
+      {"\n\nkeep\n \t\n", "3", "# no rules\n"},
+      {"\xef\xbb\xbfkeep\n", "1", "\xef\xbb\xbf# no rules\n"},
+      {"# added 2026-11-29T11:00:00Z by bob\nkeep\n", "2", "# no rules\n"},
+      {"# head\n\nkeep\n", "3", "# head\n\n"},
+      {"a mistake\n", "1", "# no rules\n"},
+  };
+  for (const auto& [before, which, after] : cases) {
+    EXPECT_EQ(removed(before, which), after) << before;
+    EXPECT_TRUE(parse(after, "f").ok());
+    EXPECT_FALSE(is_blank(after));
+  }
+  // The comment goes with the next rule, and a comment of people stays.
+  EXPECT_EQ(added("# no rules\n", "drop"), kAudit + "drop\n");
+  EXPECT_EQ(added("\xef\xbb\xbf# no rules\r\n", "drop"), "\xef\xbb\xbf# added 2026-11-29T12:00:00Z by anna\r\ndrop\r\n");
+  EXPECT_EQ(added("# no rules yet\n", "drop"), "# no rules yet\n\n" + kAudit + "drop\n");
+}
+
+TEST(RulesEdit, WarnsOfTheNewRule) {
+  const auto warnings = [](std::string_view text, std::string_view rule) {
+    const auto result = add(text, "f", rule, kAnna);
+    std::string out = result.ok() ? "" : result.error().message;
+    if (result.ok()) {
+      for (const Finding& one : result->warnings) out += print(one.place) + " " + one.message + "; ";
+    }
+    return out;
+  };
+  const std::tuple<const char*, const char*, const char*> cases[] = {
+      {"", "drop", "f:2 drops all records; "},
+      {"# head\n\nkeep\n", "hold", "f:4 holds all records; "},
+      {"", "drop {app=\"x\"}", ""},
+      {"drop\n", "keep {app=\"x\"}", ""},  // the warning is about another rule
+      {"drop {app=\"x\"}\n", "sample 10% {app=\"x\"}", "f:2 acts on nothing: drop in f:3 takes all its records; "},
+      {"", "limit 10/s by (pod)", ""},  // a note
+      {"drop {app=\"x\"}\ndrop {app=\"x\", pod=\"y\"}\n", "drop {app=\"x\", pod=\"y\"}",
+       "f:2 is never reached: drop in f:1 takes all its records; "},
+  };
+  for (const auto& [text, rule, expected] : cases) EXPECT_EQ(warnings(text, rule), expected) << text << rule;
+}
+
+TEST(RulesEdit, AnEqualRuleIsNotAddedAgain) {
+  const std::string text = "keep {app=\"y\"}\nname n: drop { app = `x` }\nkeep for 5m from 2026-11-29T12:00:00Z\n";
+  const std::tuple<const char*, std::size_t> cases[] = {
+      {"keep {app=\"y\"}", 1}, {"name n: drop {app=\"x\"}", 2},  {"keep for 5m", 3},  // it begins in the same second
+      {"drop {app=\"x\"}", 0},                                                        // without the name
+      {"keep for 6m", 0},      {"keep {app=\"y\"} |= \"z\"", 0},
+  };
+  for (const auto& [rule, line] : cases) {
+    const auto result = add(text, "f", rule, kAnna);
+    ASSERT_TRUE(result.ok()) << rule << result.error().message;
+    EXPECT_EQ(result->already, line > 0) << rule;
+    EXPECT_EQ(result->text == text, line > 0) << rule;
+    if (line > 0) {
+      EXPECT_EQ(result->rule.place.line, line) << rule;
+    }
+    EXPECT_EQ(result->pruned, 0U);
+  }
 }
 
 TEST(RulesEdit, WhatIsNotThereOrThereTwice) {

@@ -125,12 +125,24 @@ TEST(RulesFile, WhatCannotBeEdited) {
   const auto none = edit_file(dir / "none", append_drop);
   ASSERT_FALSE(none.ok());
   EXPECT_EQ(none.error().system, ENOENT);
-  EXPECT_EQ(none.error().hint, fmt::format("to create a file of rules: touch {}", dir / "none"));
+  EXPECT_EQ(none.error().hint, fmt::format("to create a file of rules: echo '# rules' > {}", dir / "none"));
   const auto folder = edit_file(dir.path(), append_drop);
   ASSERT_FALSE(folder.ok());
   EXPECT_THAT(folder.error().message, HasSubstr("it is not a regular file"));
   ASSERT_EQ(::mkfifo((dir / "fifo").c_str(), 0600), 0);
   EXPECT_FALSE(edit_file(dir / "fifo", append_drop).ok());
+}
+
+TEST(RulesFile, ArgumentsInTheWrongOrder) {
+  const test::TempDir dir;
+  dir.write("r", "keep\n");
+  dir.write("drop", "keep\n");
+  const std::tuple<std::string, std::string, bool> cases[] = {
+      {dir / "r", "drop {app=\"x\"}", false},  {"drop {app=\"x\"}", dir / "r", true}, {"drop {app=\"x\"}", dir / "none", true},
+      {"dorp {app=\"x\"}", dir / "r", true},   {dir / "none", "dorp", false},         {dir / "none", "drop", false},
+      {"keep for 30m {app=\"x\"}", "r", true}, {dir / "drop", "drop", false},         {dir.path(), dir / "r", false},
+  };
+  for (const auto& [file, rule, swapped] : cases) EXPECT_EQ(looks_swapped(file, rule), swapped) << file << " " << rule;
 }
 
 TEST(RulesFile, AReadOnlyFile) {

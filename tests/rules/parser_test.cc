@@ -7,6 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <ctime>
+
 namespace weir::rules {
 namespace {
 
@@ -150,6 +153,9 @@ TEST(RulesParser, Mistakes) {
       {"'drop'", 1, "not with a quote", "take away the quotes"},
       {"\u201cdrop\u201d", 1, "not with a quote", "take away the quotes"},
       {"healthz: drop", 1, "'healthz:' is not an action", "name healthz: …"},
+      {"drop: {app=\"x\"}", 5, "no colon follows the action", "leave out the colon"},
+      {"name n: drop:", 13, "no colon follows the action", "leave out the colon"},
+      {"limit: 10/s", 6, "no colon follows the action", "leave out the colon"},
       {"name healthz drop", 13, "the colon behind the name is missing", "write: name healthz: …"},
       {"name : drop", 6, "the name is missing", ""},
       {"name 1: drop", 6, "'1' cannot be the name of a rule", "a letter, then"},
@@ -179,6 +185,11 @@ TEST(RulesParser, Mistakes) {
       {"keep for 30m {app=\"x\"}", 14, "a lifetime needs its beginning",
        "to begin now, write: keep for 30m from 2026-11-29T12:00:00Z {app=\"x\"}"},
       {"name a: keep for 30m", 21, "a lifetime needs its beginning", "write: name a: keep for 30m from 2026-11-29T12:00:00Z"},
+      {"keep {app=\"x\"} for 30m", 16, "'for' must stand in front of the log query",
+       "write: keep for 30m from 2026-11-29T12:00:00Z {app=\"x\"}"},
+      {"keep {app=\"x\"} for 30m from 2026-11-29T11:50:00Z", 16, "'for' must stand",
+       "write: keep for 30m from 2026-11-29T11:50:00Z {app=\"x\"}"},
+      {"keep {app=\"x\"} for ever", 16, "'for' must stand", "write the parts of the action first"},
       {"keep for {app=\"x\"}", 10, "the lifetime is missing", "keep for 30m"},
       {"keep for 30 {app=\"x\"}", 10, "the unit of 30 is missing", "write 30s or 30m"},
       {"keep for 30 minutes", 10, "the unit of 30 is missing", "write: 30m"},
@@ -240,11 +251,22 @@ TEST(RulesParser, Mistakes) {
       {"limit 100/s by (a", 18, "the closing parenthesis is missing", ""},
       {"limit 100/s by (a {app=\"x\"}", 19, "the closing parenthesis is missing", ""},
       {"limit 100/s without (a)", 13, "without is not supported", "by (…)"},
+      {"limit 50/s {namespace=\"shop\"} by (pod)", 31, "'by' must stand in front of the log query",
+       "write: limit 50/s by (pod) {namespace=\"shop\"}"},
+      {"name a: limit 50/s {a=\"b\"} by pod |= \"x\"", 28, "'by' must stand",
+       "write: name a: limit 50/s by (pod) {a=\"b\"} |= \"x\""},
+      {"limit 50/s per", 12, "'per' cannot begin a log query", "for example: by (namespace, pod)"},
+      {"limit 50/s per (pod)", 12, "'per' cannot begin a log query", "write: limit 50/s by (pod)"},
+      {"limit 50/s per (pod, app) {a=\"b\"}", 12, "'per' cannot begin", "write: limit 50/s by (pod, app) {a=\"b\"}"},
+      {"limit 50/s {a=\"b\"} burst 100", 20, "'burst' must stand", "write: limit 50/s burst 100 {a=\"b\"}"},
+      {"limit 50/s {a=\"b\"} by (", 20, "'by' must stand", "write the parts of the action first"},
+      {"limit 50/s by (a) {a=\"b\"} by (pod)", 27, "unexpected by", ""},
       {"limit 100/s for 5m", 13, "only keep has a lifetime", ""},
       // dedup
       {"dedup 10", 7, "the unit of 10 is missing", "write 10s or 10m"},
       {"dedup {app=\"x\"}", 7, "the time is missing", "dedup 10s"},
       {"dedup 2d", 7, "the time is at most 1d", ""},
+      {"dedup 10s {a=\"b\"} by (pod)", 19, "'by' must stand", "write: dedup 10s by (pod) {a=\"b\"}"},
       {"dedup by (pod)", 7, "'by' is not a duration", "dedup 10s"},
       // tenant
       {"tenant {app=\"x\"}", 8, "the tenant is missing", "tenant team-a"},
@@ -273,6 +295,18 @@ TEST(RulesParser, Mistakes) {
       {"drop {namespace=\"x\"} |=", 24, "unexpected $end", ""},
       {"drop |= \"x", 9, "literal not terminated", "the closing quote is missing"},
       {"drop level=\"debug\"", 6, "", "{level=\"debug\"}"},
+      {"hold level=debug", 6, "", "for the level: | detected_level=\"debug\"; for a label of the stream: {level=\"debug\"}"},
+      {"hold level=\"WARNING\"", 6, "", "for the level: | detected_level=\"warn\"; for a label"},
+      {"hold pod=debug", 6, "", "\nfor a label of the stream: {pod=\"debug\"}"},
+      {"hold level=x1", 6, "", "\nfor a label of the stream: {level=\"x1\"}"},
+      {"drop {a=\"b\"} or {c=\"d\"}", 14, "a rule has one log query",
+       "write two rules, or one selector such as {namespace=~\"a|b\"}"},
+      {"drop {a=\"b\"} |= \"x\" or {c=\"d\"}", 24, "a rule has one log query", "write two rules, or one selector"},
+      {"drop {a=\"b\"} and {c=\"d\"}", 14, "a rule has one log query", "for both conditions write one selector"},
+      {"drop {namespace=\"shop} |= \"/x\"", 17, "", "the closing quote is missing: \"shop\""},
+      {"drop {a=\"b\", namespace=~\"shop} |= \"/x\" |= \"y\"", 25, "", "the closing quote is missing: \"shop\""},
+      {"drop /healthz", 6, "", "to search for a text: |= \"/healthz\""},
+      {"drop {app=\"x\"} /healthz |= \"y\"", 16, "", "to search for a text: |= \"/healthz\""},
       {"drop rate({app=\"x\"}[1m])", 6, "not a log query", "drop {app=\"nginx\"}"},
       {"drop {app=~\"(\"}", 7, "missing closing )", ""},
       {"drop | line_format \"{{\"", 6, "", ""},
@@ -296,6 +330,34 @@ TEST(RulesParser, Mistakes) {
     ASSERT_NE(caret, std::string::npos) << error.hint;
     EXPECT_THAT(error.hint.substr(caret), HasSubstr(wrong.hint)) << wrong.text;
   }
+}
+
+TEST(RulesParser, AProposedTimeOfDayIsNearAndNotOver) {
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  const std::tuple<const char*, const char*> cases[] = {
+      {"keep for 30m from 12:00", "write: 2026-11-29T12:00:00Z"},
+      {"keep for 30m from 11:40", "write: 2026-11-29T11:40:00Z"},
+      {"keep for 30m from 11:20", "write: 2026-11-30T11:20:00Z"},  // today's is over
+      {"keep for 30m from 11:30", "write: 2026-11-30T11:30:00Z"},  // since now
+      {"keep for 2h from 11:20", "write: 2026-11-29T11:20:00Z"},
+      {"keep for 30m from 12:40", "write: 2026-11-29T12:40:00Z"},
+      {"keep for 1d from 12:40", "write: 2026-11-29T12:40:00Z"},  // yesterday's is not over, but far away
+      {"keep for 1d from 23:00:30", "write: 2026-11-29T23:00:30Z"},
+      {"keep for 2d from 01:00", "write: 2026-11-29T01:00:00Z"},
+      {"keep for 30m from 20m", "write: 2026-11-29T11:40:00Z"},
+      {"release from 12:40 to 13:00", "write: 2026-11-28T12:40:00Z"},  // records are of the past
+  };
+  for (const auto& [text, hint] : cases) {
+    const auto rules = parse(text, "f", kNow);
+    ASSERT_FALSE(rules.ok()) << text;
+    EXPECT_THAT(rules.error().hint, HasSubstr(hint)) << text;
+  }
+}
+
+TEST(RulesParser, BlankTexts) {
+  for (const char* text : {"", "\n", " \t\r\n\n", "\xef\xbb\xbf", "\xef\xbb\xbf\n"}) EXPECT_TRUE(is_blank(text)) << text;
+  for (const char* text : {"#", "\n# no rules\n", "keep", "\xef\xbb\xbf#"}) EXPECT_FALSE(is_blank(text)) << text;
 }
 
 TEST(RulesParser, WholeErrors) {
