@@ -55,8 +55,10 @@ class Buffer : public cli::Invocation {
         ->group(limits);
 
     constexpr const char* releases = "Releases (held records that are to be delivered after all)";
-    cli::add_size(app, "--release-rate", spec_.release_rate, "most bytes of held records to release in a second; 0 for no limit",
-                  {.least = 1024, .or_zero = true})
+    cli::add_size(
+        app, "--release-rate", spec_.release_rate,
+        "bytes of held records to release in a second, on average; a block of up to 2 MiB is released at once; 0 for no limit",
+        {.least = 1024, .or_zero = true})
         ->group(releases);
     cli::add_duration(app, "--release-jitter", spec_.release_jitter,
                       "before a `release` rule takes effect, wait a random time up to this, because all nodes get it at once",

@@ -79,7 +79,7 @@ half a second. In a chain that SIGHUP does not end, SIGHUP also reads the files 
 batch of records.
 
 When a changed file has a mistake, is empty or is missing, the rules from before stay in use, and weir reports it once.
-A start with such a file exits with 2. But a chain of `weir run` that keeps positions then starts with the rules that
+A start with a mistake, or without the file, exits with 2; an empty file is then a file without rules. But a chain of `weir run` that keeps positions then starts with the rules that
 ran last, which it keeps beside the spool, and reports the mistake. `run --strict` exits with 2 there, too.
 
 # Gaps

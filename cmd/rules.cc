@@ -357,6 +357,12 @@ class Rules : public cli::Invocation {
     if (!entries) return std::move(entries).error();
     auto links = cli::read_links(entries->front(), commands(), context);
     if (!links) return std::move(links).error();
+    // What is tried must not be delivered or stored.
+    if (entries->size() != 1 || links->size() != 2) {
+      return base::fail(Code::usage, "cannot use '{}' for --enrich: it is more than options of `weir enrich`",
+                        base::escape_control(enrich_))
+          .with_hint("for example: --enrich '--level --label cluster=eu'");
+    }
     std::unique_ptr<pipeline::Source> reader;
     std::vector<std::unique_ptr<pipeline::Stage>> stages;
     for (const cli::Link& link : *links) {

@@ -132,7 +132,7 @@ complete -c weir -n '__weir_command buffer' -l retain -x -d 'how long to keep de
 complete -c weir -n '__weir_command buffer' -l hold -x -d 'how long to keep held records'
 complete -c weir -n '__weir_command buffer' -l hold-max -x -d 'most disk space of held records, the oldest are evicted first (default: a quarter of --max-size)'
 complete -c weir -n '__weir_command buffer' -l on-full -x -a 'block drop-oldest' -d 'when undelivered records fill SPOOL: `block` makes the stages in front wait; `drop-oldest` evicts the oldest and reports them as lost'
-complete -c weir -n '__weir_command buffer' -l release-rate -x -d 'most bytes of held records to release in a second; 0 for no limit'
+complete -c weir -n '__weir_command buffer' -l release-rate -x -d 'bytes of held records to release in a second, on average; a block of up to 2 MiB is released at once; 0 for no limit'
 complete -c weir -n '__weir_command buffer' -l release-jitter -x -d 'before a `release` rule takes effect, wait a random time up to this, because all nodes get it at once'
 complete -c weir -n '__weir_command buffer' -l max-behind -x -d 'how far a record may be behind the newest of its stream in Loki; released records that may be further get the label weir_release (default: 1h)'
 complete -c weir -n '__weir_command buffer' -l as -x -d 'the name of the consumer behind buffer; records that it has not acknowledged are forwarded first'

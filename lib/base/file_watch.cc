@@ -55,8 +55,12 @@ std::vector<FileWatch::State> FileWatch::states() const {
       one.error = errno;
       continue;
     }
-    one = {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
-           std::int64_t{status.st_mtim.tv_sec} * kSecond + status.st_mtim.tv_nsec, 0};
+    one = {status.st_dev,
+           status.st_ino,
+           static_cast<std::uint64_t>(status.st_size),
+           std::int64_t{status.st_mtim.tv_sec} * kSecond + status.st_mtim.tv_nsec,
+           0,
+           std::int64_t{status.st_ctim.tv_sec} * kSecond + status.st_ctim.tv_nsec};
   }
   return states;
 }

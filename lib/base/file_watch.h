@@ -15,7 +15,7 @@
 //
 // Events: what inotify says of the files, and of every folder that holds a part of their paths (a file, a link, or what one leads
 // to). A change between remember() and attach() is seen, too. A file that was written to and looks the same as before (device,
-// inode, size, time) counts as unchanged.
+// inode, size, times) counts as unchanged.
 //
 // Not thread safe. Costs nothing before attach().
 #pragma once
@@ -65,6 +65,7 @@ class FileWatch {
     std::uint64_t device = 0, inode = 0, size = 0;
     std::int64_t modified = 0;  // nanoseconds
     int error = 0;              // errno; 0: it is there
+    std::int64_t changed = 0;   // nanoseconds; a program that sets the time of modification back does not set this one
     friend bool operator==(const State&, const State&) = default;
   };
   [[nodiscard]] std::vector<State> states() const;

@@ -63,12 +63,16 @@ bool Redaction::apply(std::string_view text, std::string& out) {
   if (matches == 0) return false;
   out.clear();
   std::size_t done = 0;
-  for (std::size_t i = 0; i < matches; ++i) {
+  for (std::size_t i = 0; i < matches && out.size() <= kMostBytes; ++i) {
     const std::string_view* groups = &found_[i * static_cast<std::size_t>(groups_asked_)];
     const auto begin = static_cast<std::size_t>(groups[0].data() - text.data());
     out.append(text, done, begin - done);
     for (const Piece& piece : replacement_) out += piece.group < 0 ? std::string_view(piece.text) : groups[piece.group];
     done = begin + groups[0].size();
+  }
+  if (out.size() > kMostBytes) {
+    out.resize(kMostBytes);
+    return true;
   }
   out.append(text, done);
   return out != text;

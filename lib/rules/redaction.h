@@ -5,6 +5,7 @@
 #include "gotext/regex.h"
 #include "rules/rule.h"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ class Redaction {
 
   // False: the pattern matches nowhere in the line that this is the inside of a JSON string of. So that line need not be decoded.
   [[nodiscard]] bool may_match_escaped(std::string_view escaped) const;
+
+  static constexpr std::size_t kMostBytes = 32 << 20;  // of a text with its matches replaced; what is longer is cut
 
   // Writes `text` with all matches replaced to `out`. False when that would be the same text; `out` is then anything.
   [[nodiscard]] bool apply(std::string_view text, std::string& out);

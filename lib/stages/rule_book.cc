@@ -8,6 +8,7 @@
 #include "rules/parser.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -45,6 +46,12 @@ Result<RuleBook::Text> RuleBook::read() const {
   std::string whole;
   std::vector<bool> written;
   for (const std::string& file : spec_.files) {
+    // Whoever opens a FIFO waits for somebody who writes, and the chain with it. `<(COMMAND)` is a link to a pipe that is open.
+    struct stat status = {};
+    if (::lstat(file.c_str(), &status) == 0 && S_ISFIFO(status.st_mode)) {
+      return base::fail(Code::config, "cannot read rules '{}': it is a FIFO", base::escape_control(file))
+          .with_hint("put the rules in a file");
+    }
     auto text = rules::read_file(file);
     if (!text) {
       // A file that says how to work: a start without it is a mistake of configuration.
@@ -72,6 +79,16 @@ Result<RuleBook::Text> RuleBook::read() const {
         .with_hint("put `buffer SPOOL` behind it, or drop the records");
   }
   return Text{std::move(whole), std::move(written), *std::move(set)};
+}
+
+// Of all files, as far as they can be read.
+std::size_t RuleBook::contents() const {
+  std::string all;
+  for (const std::string& file : spec_.files) {
+    const auto text = rules::read_file(file);
+    all += fmt::format("{}\n{}", file, text ? *text : text.error().message);
+  }
+  return std::hash<std::string>()(all);
 }
 
 // Of a kept text.
@@ -179,7 +196,14 @@ bool RuleBook::refresh(base::Monotonic now) {
     ++failures_;
     broken_ = true;
     // Each write of an editor is a change; the same mistake is reported once.
-    if (std::exchange(failure_, text.error().message) == failure_) return false;
+    if (std::exchange(failure_, text.error().message) == failure_) {
+      // Where another file was changed meanwhile, somebody waits for that change.
+      if (std::exchange(refused_, contents()) != refused_) {
+        context_.diagnostics->warn("rules-broken", fmt::format("no change of the rules takes effect: {}", failure_));
+      }
+      return false;
+    }
+    refused_ = contents();
     Error error = std::move(text).error();
     error.message += "; the rules from before stay in use";
     context_.diagnostics->report(error);

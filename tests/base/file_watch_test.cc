@@ -202,6 +202,16 @@ TEST_F(FileWatchTest, EachOfSeveralFilesCounts) {
   EXPECT_TRUE(watched.changed(2));
 }
 
+TEST_F(FileWatchTest, AnEditThatSetsTheTimeBackCounts) {
+  write("rules", "a");
+  const auto time = fs::last_write_time(path("rules"));
+  FileWatch& watched = watch({path("rules")});
+  write("rules", "b");
+  fs::last_write_time(path("rules"), time);
+  EXPECT_FALSE(watched.changed(1));
+  EXPECT_TRUE(watched.changed(1 + FileWatch::kSettle));
+}
+
 TEST_F(FileWatchTest, ALoopOfLinksEnds) {
   fs::create_symlink("rules", path("rules"));
   FileWatch& watched = watch({path("rules")});

@@ -33,6 +33,12 @@ TEST(Redaction, ReplacesEveryMatch) {
   EXPECT_EQ(redacted("(?i)password=\\S+", "password=?", "PassWord=secret next"), "password=? next");
 }
 
+TEST(Redaction, ATextThatGrowsTooMuchIsCut) {
+  const std::string out = redacted("x", std::string(1 << 20, 'y'), std::string(100, 'x'));
+  EXPECT_EQ(out.size(), Redaction::kMostBytes);
+  EXPECT_EQ(out.find('x'), std::string::npos) << "what is to be hidden stays hidden";
+}
+
 TEST(Redaction, WritesGroups) {
   EXPECT_EQ(redacted(R"((user)=(\w+))", R"(\1=<\2>)", "user=ann user=bob"), "user=<ann> user=<bob>");
   EXPECT_EQ(redacted("b", R"([\0])", "abc"), "a[b]c");

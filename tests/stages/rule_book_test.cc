@@ -65,6 +65,22 @@ TEST_F(RuleBookTest, AMistakeKeepsTheRulesAndIsReportedOnce) {
   EXPECT_FALSE(book->broken());
 }
 
+TEST_F(RuleBookTest, AChangeOfAnotherFileThatIsHeldUpIsReported) {
+  write("drop |= \"a\"\n");
+  folder_.write("second", "# none\n");
+  auto book = RuleBook::open({.files = {path("rules"), path("second")}}, test_.context);
+  ASSERT_TRUE(book);
+  ASSERT_TRUE((*book)->attach(wake_));
+  write("dorp |= \"b\"\n");
+  EXPECT_FALSE((*book)->refresh(1));
+  const std::size_t said = test_.diagnostics.said().size();
+  std::ofstream(path("new")) << "drop |= \"c\"\n";
+  fs::rename(path("new"), path("second"));
+  EXPECT_FALSE((*book)->refresh(2));
+  ASSERT_EQ(test_.diagnostics.said().size(), said + 1);
+  EXPECT_NE(test_.diagnostics.said().back().find("no change of the rules takes effect"), std::string::npos);
+}
+
 TEST_F(RuleBookTest, AFileThatBecameEmptyOrIsGoneIsBroken) {
   write("drop |= \"a\"\n");
   const auto book = opened();

@@ -48,7 +48,9 @@ class Case(unittest.TestCase):
     """A test with a folder of its own, and whose processes die with it."""
 
     def setUp(self):
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="weir-e2e-"))
+        # Without underscores: a folder named a_b_c is one of a pod.
+        self.dir = pathlib.Path(tempfile.gettempdir()) / f"weir-e2e-{os.urandom(6).hex()}"
+        self.dir.mkdir(mode=0o700)
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
 
     def start(self, *args, **kwargs):
