@@ -78,9 +78,10 @@ does with a ConfigMap, takes effect at once. A file that is edited in place take
 half a second. In a chain that SIGHUP does not end, SIGHUP also reads the files again. One set of rules judges each
 batch of records.
 
-When a changed file has a mistake, is empty or is missing, the rules from before stay in use, and weir reports it once.
-A start with a mistake, or without the file, exits with 2; an empty file is then a file without rules. But a chain of `weir run` that keeps positions then starts with the rules that
-ran last, which it keeps beside the spool, and reports the mistake. `run --strict` exits with 2 there, too.
+When a changed file has a mistake, is empty or is missing, the rules from before stay in use, and weir reports it once. A
+start with a mistake, or without the file, exits with 2; an empty file is then a file without rules. But a chain of `weir
+run` that keeps positions then starts with the rules that ran last, which it keeps beside the spool, and reports the
+mistake. `run --strict` exits with 2 there, too.
 
 # Gaps
 A record that reports a gap in a log file always passes.)";

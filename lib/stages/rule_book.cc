@@ -34,6 +34,12 @@ std::uint32_t name_hash(const std::vector<std::string>& files) {
   return hash;
 }
 
+// Whoever opens a FIFO waits for somebody who writes, and the chain with it. `<(COMMAND)` is a link to a pipe that is open.
+bool is_fifo(const std::string& file) {
+  struct stat status = {};
+  return ::lstat(file.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
 Result<rules::RuleSet> empty_set() { return rules::RuleSet::compile({}); }
 
 }  // namespace
@@ -46,9 +52,7 @@ Result<RuleBook::Text> RuleBook::read() const {
   std::string whole;
   std::vector<bool> written;
   for (const std::string& file : spec_.files) {
-    // Whoever opens a FIFO waits for somebody who writes, and the chain with it. `<(COMMAND)` is a link to a pipe that is open.
-    struct stat status = {};
-    if (::lstat(file.c_str(), &status) == 0 && S_ISFIFO(status.st_mode)) {
+    if (is_fifo(file)) {
       return base::fail(Code::config, "cannot read rules '{}': it is a FIFO", base::escape_control(file))
           .with_hint("put the rules in a file");
     }
@@ -85,6 +89,7 @@ Result<RuleBook::Text> RuleBook::read() const {
 std::size_t RuleBook::contents() const {
   std::string all;
   for (const std::string& file : spec_.files) {
+    if (is_fifo(file)) continue;
     const auto text = rules::read_file(file);
     all += fmt::format("{}\n{}", file, text ? *text : text.error().message);
   }

@@ -4,6 +4,7 @@
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -79,6 +80,17 @@ TEST_F(RuleBookTest, AChangeOfAnotherFileThatIsHeldUpIsReported) {
   EXPECT_FALSE((*book)->refresh(2));
   ASSERT_EQ(test_.diagnostics.said().size(), said + 1);
   EXPECT_NE(test_.diagnostics.said().back().find("no change of the rules takes effect"), std::string::npos);
+}
+
+TEST_F(RuleBookTest, AFifoIsRefusedAndNotWaitedFor) {
+  write("drop |= \"a\"\n");
+  const auto book = opened();
+  fs::remove(path("rules"));
+  ASSERT_EQ(::mkfifo(path("rules").c_str(), 0600), 0);
+  EXPECT_FALSE(book->refresh(1));
+  EXPECT_FALSE(book->refresh(1 + base::FileWatch::kSettle));
+  EXPECT_TRUE(book->broken());
+  EXPECT_FALSE(open());
 }
 
 TEST_F(RuleBookTest, AFileThatBecameEmptyOrIsGoneIsBroken) {
