@@ -6,15 +6,22 @@
 #include "gotext/unicode.h"
 
 #include <fmt/format.h>
+#include <cctype>
 
 namespace weir::logql {
 namespace {
+
+// A character that is no operator by itself is read as a name, such as `!` in `! = "x"`. It must not become a part of the operator.
+std::string before_operator(const std::string& name) {
+  const bool is_word = !name.empty() && (name.back() == '_' || std::isalnum(static_cast<unsigned char>(name.back())) != 0);
+  return is_word || name.empty() || static_cast<unsigned char>(name.back()) >= 0x80 ? name : name + ' ';
+}
 
 std::string print_extractions(const std::vector<Extraction>& extractions) {
   std::string out;
   for (const Extraction& extraction : extractions) {
     out += out.empty() ? " " : ",";
-    out += extraction.name + "=" + gotext::quote(extraction.expression);
+    out += before_operator(extraction.name) + "=" + gotext::quote(extraction.expression);
   }
   return out;
 }
@@ -68,8 +75,8 @@ struct StagePrinter {
     std::string out = "| label_format ";
     for (std::size_t i = 0; i < format.items.size(); ++i) {
       if (i > 0) out += ",";
-      out +=
-          format.items[i].name + "=" + (format.items[i].is_rename ? format.items[i].value : gotext::quote(format.items[i].value));
+      out += before_operator(format.items[i].name) + "=" +
+             (format.items[i].is_rename ? format.items[i].value : gotext::quote(format.items[i].value));
     }
     return out;
   }
@@ -151,7 +158,7 @@ struct ExprPrinter {
 }  // namespace
 
 std::string print(const MatcherExpr& matcher) {
-  return matcher.name + std::string(symbol(matcher.op)) + gotext::quote(matcher.value);
+  return before_operator(matcher.name) + std::string(symbol(matcher.op)) + gotext::quote(matcher.value);
 }
 
 std::string print_selector(const std::vector<MatcherExpr>& matchers) {
@@ -165,7 +172,7 @@ std::string print_selector(const std::vector<MatcherExpr>& matchers) {
 
 std::string print(const LabelFilterExpr& filter) {
   using Kind = LabelFilterExpr::Kind;
-  const std::string& name = filter.matcher.name;
+  const std::string name = before_operator(filter.matcher.name);
   switch (filter.kind) {
     case Kind::both:
       return "( " + print(filter.legs.front()) + " , " + print(filter.legs.back()) + " )";

@@ -34,6 +34,9 @@ TEST(Printer, WhatIsPrintedCanBeReadAgain) {
   f("{a=`b`} | x > 0KiB", R"({a="b"} | x>0KB)");  // 0B begins a number in base 2
   f("{a=`b`} | x > 2100001B", R"({a="b"} | x>2100001B)");
   f("{a=`b`} | x > 5KB", R"({a="b"} | x>5.0kB)");
+  f("{a=`b`} |! =ip(`10.0.0.0/8`)", R"({a="b"} | ! =ip("10.0.0.0/8"))");  // `!` by itself is a name
+  f("{a=`b`} | ! = `x` | ! > 5", R"({a="b"} | ! ="x" | ! >5)");
+  f("{a=`b`} | json ! = `x` | drop ! = `x`", R"({a="b"} | json ! ="x" | drop ! ="x")");
   f("{a=`b`} | x > 90m", R"({a="b"} | x>1h30m0s)");
 }
 
