@@ -188,7 +188,8 @@ Behind a spool, a record that is refused for its time stays in its block until t
 such a record is counted and stays in its log file. Records from `weir replay --rejected` leave the spool's rejected
 store when they are delivered. When Loki refuses them again, they stay there with the new reason.
 
-Push does not send held records. It rejects samples of metric queries.
+Push does not send held records. Where no buffer stands in front of it, nothing keeps them: they are lost, and the exit code is
+3. It rejects samples of metric queries.
 
 # Backlog
 A backlog is what an outage of over a minute has left, or the records that a spool holds from over a minute before the

@@ -29,14 +29,10 @@
 namespace weir::cmd {
 namespace {
 
+using record::json_string;
+
 using base::Code;
 using base::Result;
-
-std::string json_string(std::string_view text) {
-  std::string out;
-  record::append_json_string(out, text);
-  return out;
-}
 
 // Where a rule stands in its time.
 struct State {

@@ -20,6 +20,8 @@
 namespace weir::cmd {
 namespace {
 
+using record::json_string;
+
 using base::Code;
 using base::Result;
 
@@ -31,12 +33,6 @@ Result<void> print(std::string_view text) {
     if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
-}
-
-std::string json_string(std::string_view text) {
-  std::string out;
-  record::append_json_string(out, text);
-  return out;
 }
 
 std::string time_or_null(base::Timestamp time) { return time == 0 ? "null" : json_string(record::to_rfc3339(time)); }

@@ -125,6 +125,12 @@ void append_json_string(std::string& out, std::string_view bytes) {
   out += '"';
 }
 
+std::string json_string(std::string_view bytes) {
+  std::string out;
+  append_json_string(out, bytes);
+  return out;
+}
+
 char* write_escaped(char* out, std::string_view bytes) {
   const char* const end = bytes.data() + bytes.size();
   escape(out, bytes.data(), end, end);

@@ -18,6 +18,7 @@ namespace weir::record {
 void append_escaped(std::string& out, std::string_view bytes);
 // The same with quotes around it: a JSON string.
 void append_json_string(std::string& out, std::string_view bytes);
+[[nodiscard]] std::string json_string(std::string_view bytes);
 // append_escaped() into a buffer of at least max_escaped(bytes.size()). Returns the end.
 char* write_escaped(char* out, std::string_view bytes);
 inline std::size_t max_escaped(std::size_t size) { return size * 6; }

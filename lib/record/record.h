@@ -94,6 +94,12 @@ class Batch {
 // The first value of `name` in `metadata`; "" when absent.
 [[nodiscard]] std::string_view find(std::span<const Label> metadata, std::string_view name);
 
+// The metadata of a record that reports a loss, in place of the bytes that are lost: their number, or "unknown".
+inline constexpr std::string_view kGapBytes = "weir_gap_bytes";
+[[nodiscard]] inline bool is_gap(const Record& record) {
+  return !record.metadata.empty() && !find(record.metadata, kGapBytes).empty();
+}
+
 // Sets name=value in the record's metadata, in place of an equal name, and calls touch(). Copies both into the batch.
 void set_metadata(Batch& batch, Record& record, std::string_view name, std::string_view value);
 

@@ -27,7 +27,6 @@ using record::LabelSet;
 using record::LabelSetRef;
 using record::Record;
 
-constexpr std::string_view kGap = "weir_gap_bytes";
 constexpr std::uint32_t kMillion = 1'000'000;
 constexpr base::Timestamp kNoTime = std::numeric_limits<base::Timestamp>::max();
 
@@ -327,7 +326,7 @@ void RuleSet::Compiled::redact_metadata(Plan& plan, Record& record, record::Batc
   for (std::size_t i = 0; i < record.metadata.size(); ++i) {
     const Label& label = record.metadata[i];
     // The size of a gap is weir's own word, and what makes the record one.
-    if (label.value.empty() || label.name == kGap || plan.knows_clean(i, label.value)) continue;
+    if (label.value.empty() || label.name == record::kGapBytes || plan.knows_clean(i, label.value)) continue;
     if (!redact_text(plan, label.value)) {
       plan.note_clean(i, label.value);
       continue;
@@ -440,7 +439,7 @@ Judgement RuleSet::judge(Record& record, record::Batch& batch) {
   Plan& plan = set.plan_of(record.labels);
   if (plan.idle) return {};
   const std::size_t bytes = record.line.data.size();
-  const bool is_gap = !record.metadata.empty() && !record::find(record.metadata, kGap).empty();
+  const bool is_gap = record::is_gap(record);
   if (!plan.redactions.empty()) set.redact(plan, record, batch, is_gap, bytes);
 
   ++set.record_number;  // from here on labels and metadata stay what they are

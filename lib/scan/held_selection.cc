@@ -82,6 +82,8 @@ Result<ReleaseAsked> ask_for_release(const std::string& spool, const spool::Rele
       select_held(spool, order.query, order.range, diagnostics, stop,
                   [&](std::uint64_t block, spool::OrdinalSet ordinals) { return (*request)->add(block, std::move(ordinals)); });
   if (!selected) return std::move(selected).error();
+  // The name may be used again: what is to match it may come into the spool later.
+  if (selected->records == 0) return asked;
   auto row = (*request)->finish();
   if (!row) return std::move(row).error();
   asked.selected = *selected;

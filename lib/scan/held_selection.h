@@ -30,11 +30,11 @@ base::Result<HeldSelected> select_held(
 struct ReleaseAsked {
   bool known = false;  // the release id was known: nothing was selected
   HeldSelected selected;
-  spool::ReleaseRow row;  // unless it was known
+  spool::ReleaseRow row;  // of what was asked for; empty when nothing was
 };
 
-// Selects, and asks the writer of the spool to release what was selected. Where nothing matches, the release is known all the same.
-// `wait`: for another process that asks. Errors: those of select_held() and spool::ReleaseRequest.
+// Selects, and asks the writer of the spool to release what was selected. Where nothing matches, nothing is asked, and the id is
+// not used up. `wait`: for another process that asks. Errors: those of select_held() and spool::ReleaseRequest.
 base::Result<ReleaseAsked> ask_for_release(const std::string& spool, const spool::ReleaseOrder& order, base::Duration wait,
                                            const base::Clock& clock, base::Diagnostics& diagnostics, const base::Stop* stop);
 

@@ -248,14 +248,15 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
   std::map<std::uint64_t, std::uint64_t> delivered_of;
   for (const BlockInfo& block : *blocks) {
     ++status.blocks;
-    status.records += block.records;
     status.line_bytes += block.line_bytes;
     status.body_bytes += block.body_bytes;
     status.oldest = std::min(status.oldest, block.min_timestamp);
     status.newest = std::max(status.newest, block.max_timestamp);
-    const auto released = releases->released_of.find(block.id);
-    auto counted =
-        count_states(**reader, block, *consumers, released != releases->released_of.end() ? released->second : 0, status);
+    const auto found = releases->released_of.find(block.id);
+    // Each of them has a copy in another block, which is counted there.
+    const std::uint64_t released = found != releases->released_of.end() ? found->second : 0;
+    status.records += block.records - std::min<std::uint64_t>(block.held, released);
+    auto counted = count_states(**reader, block, *consumers, released, status);
     if (!counted) return std::move(counted).error();
     if (releases->blocks.contains(block.id)) delivered_of[block.id] = *counted;
   }

@@ -136,11 +136,11 @@ class Filter : public pipeline::Stage {
 
   Verdict judge_by_expressions(Record& record, Batch& batch) {
     for (LogQuery& query : pass_) {
-      if (!query.matches(record, batch)) return is_gap(record) ? Verdict::pass : Verdict::not_matched;
+      if (!query.matches(record, batch)) return record::is_gap(record) ? Verdict::pass : Verdict::not_matched;
     }
     for (LogQuery& query : drop_) {
       if (!query.matches(record, batch) || (query.errored() && !query.asks_for_error())) continue;
-      return is_gap(record) ? Verdict::pass : Verdict::dropped_by_expression;
+      return record::is_gap(record) ? Verdict::pass : Verdict::dropped_by_expression;
     }
     return Verdict::pass;
   }
@@ -152,8 +152,6 @@ class Filter : public pipeline::Stage {
     judge_->append_releases(markers);
     return markers.empty() ? Flow::more : out.emit(markers);
   }
-
-  static bool is_gap(const Record& record) { return !record::find(record.metadata, "weir_gap_bytes").empty(); }
 
   std::vector<LogQuery> pass_, drop_;
   const bool explain_;

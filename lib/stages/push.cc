@@ -314,7 +314,8 @@ class Push : public pipeline::Stage {
       return {};
     }
     if (record.held) {
-      if (++metrics_.held == 1)
+      ++metrics_.held;
+      if (!spool_ && ++metrics_.held_nowhere == 1)
         context_.diagnostics->say("held records are not pushed, and nothing keeps them: put `weir buffer SPOOL` in front of push");
       ledger_.settle(**token);
       return {};

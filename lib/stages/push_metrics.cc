@@ -31,7 +31,7 @@ constexpr auto kLeft = metrics::gauge("weir_push_left_records", "records",
                                       "Records that wait in the spool, since Loki limits their streams.", Account::in_flight);
 constexpr auto kLost = metrics::counter("weir_push_lost_records_total", "records",
                                         "Records that were evicted from the spool, or could not be read there, before they were "
-                                        "delivered.",
+                                        "delivered, and held records that no spool keeps.",
                                         Account::lost);
 constexpr auto kRequests = metrics::counter("weir_push_sent_requests_total", "requests", "Push requests that were sent to Loki.");
 constexpr auto kRetries = metrics::counter("weir_push_repeated_requests_total", "requests", "Push requests that were sent again.");
@@ -76,7 +76,7 @@ void PushMetrics::publish() {
     if (count > 0) dropped_.at(reason).reach(count);
   }
   if (samples > 0) rejected_.at(kSample).reach(samples);
-  lost_.reach(spool.lost + spool.evicted_pending + spool.evicted_left);
+  lost_.reach(spool.lost + spool.evicted_pending + spool.evicted_left + held_nowhere);
   left_.set(spool.left);
 }
 

@@ -28,6 +28,7 @@ class PushMetrics {
 
   pipeline::Tally in;
   std::uint64_t sent_before = 0, held = 0, not_matched = 0, samples = 0;  // records that are not sent
+  std::uint64_t held_nowhere = 0;                                         // of `held`: no spool keeps them
   Spool spool;
 
   // Brings the cells up to date.

@@ -34,6 +34,8 @@ using record::Record;
 
 namespace {
 
+using record::json_string;
+
 constexpr auto kRecordsIn =
     metrics::counter("weir_query_answer_records_total", "records", "Records of the answer, up to the limit.", Account::in);
 constexpr auto kBytesIn =
@@ -67,12 +69,6 @@ std::string printed(const LabelSet& set) {
     text += '"';
   }
   return text + '}';
-}
-
-std::string json_string(std::string_view text) {
-  std::string out;
-  record::append_json_string(out, text);
-  return out;
 }
 
 // What a query of Loki and a query of a spool have in common.

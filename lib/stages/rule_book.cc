@@ -2,6 +2,7 @@
 
 #include "base/count.h"
 #include "base/path.h"
+#include "base/stable_hash.h"
 #include "base/text_file.h"
 #include "rules/check.h"
 #include "rules/file.h"
@@ -20,18 +21,14 @@ using base::Code;
 using base::Error;
 using base::Result;
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
-
 // In a kept text, in front of that of a file.
 std::string heading(const std::string& file) { return fmt::format("# {}\n", base::escape_control(file)); }
 
 // The same in every process: which files it is that a kept text belongs to.
 std::uint32_t name_hash(const std::vector<std::string>& files) {
-  std::uint32_t hash = 2166136261;
-  for (const std::string& file : files) {
-    for (const char c : base::absolute_path(file) + '\n') hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
-  }
-  return hash;
+  base::Hash128 hash;
+  for (const std::string& file : files) hash = base::stable_hash(base::absolute_path(file), hash);
+  return static_cast<std::uint32_t>(hash.low);
 }
 
 // Whoever opens a FIFO waits for somebody who writes, and the chain with it. `<(COMMAND)` is a link to a pipe that is open.
@@ -66,7 +63,7 @@ Result<RuleBook::Text> RuleBook::read() const {
       return std::move(text).error();
     }
     // Half a write looks like this, and would drop nothing any more.
-    written.push_back(!is_blank(*text));
+    written.push_back(!rules::is_blank(*text));
     if (!written.back() && written_[written.size() - 1]) {
       return base::fail(Code::config, "cannot use the rules '{}': the file is empty", file)
           .with_hint("to have no rules, leave a comment in it");
@@ -86,14 +83,13 @@ Result<RuleBook::Text> RuleBook::read() const {
 }
 
 // Of all files, as far as they can be read.
-std::size_t RuleBook::contents() const {
-  std::string all;
+base::Hash128 RuleBook::contents() const {
+  base::Hash128 hash;
   for (const std::string& file : spec_.files) {
-    if (is_fifo(file)) continue;
-    const auto text = rules::read_file(file);
-    all += fmt::format("{}\n{}", file, text ? *text : text.error().message);
+    const auto text = is_fifo(file) ? base::Result<std::string>(std::string()) : rules::read_file(file);
+    hash = base::stable_hash(text ? *text : text.error().message, hash);
   }
-  return std::hash<std::string>()(all);
+  return hash;
 }
 
 // Of a kept text.
@@ -106,7 +102,7 @@ std::vector<bool> RuleBook::written_in(std::string_view kept) const {
     if (at == std::string_view::npos) break;
     at += begin.size();
     const std::size_t end = i + 1 < spec_.files.size() ? kept.find(heading(spec_.files[i + 1]), at) : std::string_view::npos;
-    written.push_back(!is_blank(kept.substr(at, end == std::string_view::npos ? end : end - at)));
+    written.push_back(!rules::is_blank(kept.substr(at, end == std::string_view::npos ? end : end - at)));
   }
   written.resize(spec_.files.size());
   return written;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/file_watch.h"
+#include "base/stable_hash.h"
 #include "pipeline/stage.h"
 #include "rules/rule_set.h"
 
@@ -64,7 +65,7 @@ class RuleBook {
   [[nodiscard]] base::Result<Text> read() const;
   [[nodiscard]] std::vector<bool> written_in(std::string_view kept) const;
   void wait_for_whole_files();
-  [[nodiscard]] std::size_t contents() const;
+  [[nodiscard]] base::Hash128 contents() const;
   [[nodiscard]] std::string kept_path() const;
   void keep(const std::string& text) const;
   void warn() const;
@@ -75,7 +76,7 @@ class RuleBook {
   rules::RuleSet set_;
   std::vector<bool> written_;  // by file, in the text in use: only what had rules can have become empty
   std::string failure_;        // that was reported last
-  std::size_t refused_ = 0;    // contents() then
+  base::Hash128 refused_;      // contents() then
   int reloads_asked_ = 0;
   bool broken_ = false;
   std::uint64_t reloads_ = 0, failures_ = 0;

@@ -17,6 +17,8 @@
 namespace weir::stages {
 namespace {
 
+using record::json_string;
+
 using rules::Verdict;
 
 constexpr std::size_t kSamples = 3;
@@ -46,12 +48,6 @@ std::string of_all(std::uint64_t records, std::uint64_t bytes, const TrialReport
 
 void append_samples(std::string& out, const std::vector<std::string>& samples) {
   for (const std::string& sample : samples) out += fmt::format("      {}\n", base::escape_control(sample));
-}
-
-std::string json_string(std::string_view text) {
-  std::string out;
-  record::append_json_string(out, text);
-  return out;
 }
 
 std::string json_of(const TrialCount& count) {

@@ -194,7 +194,7 @@ record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp no
   } else {
     text = fmt::format("weir: the end of {} is lost: {}", gap.path, gap.cause);
   }
-  metadata.back() = {"weir_gap_bytes", gap.to ? batch.copy(fmt::format("{}", *gap.to - gap.from)) : std::string_view("unknown")};
+  metadata.back() = {record::kGapBytes, gap.to ? batch.copy(fmt::format("{}", *gap.to - gap.from)) : std::string_view("unknown")};
   record::Record& record = batch.records.emplace_back();
   record.timestamp = now;
   record.labels = labels;

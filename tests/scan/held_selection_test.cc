@@ -108,13 +108,16 @@ TEST_F(HeldSelectionTest, AsksOnceForEachId) {
   asked = ask_for_release(path_, order, 0, context_.clock, context_.diagnostics, nullptr);
   ASSERT_TRUE(asked);
   EXPECT_TRUE(asked->known);
-  // Where nothing matches it is known as well.
-  for (const bool known : {false, true}) {
+  // Where nothing matches, the id can be used again.
+  for (int i = 0; i < 2; ++i) {
     asked = ask_for_release(path_, {"two", "{pod=\"none\"}", {}}, 0, context_.clock, context_.diagnostics, nullptr);
     ASSERT_TRUE(asked);
-    EXPECT_EQ(asked->known, known);
+    EXPECT_FALSE(asked->known);
     EXPECT_EQ(asked->selected.records, 0U);
   }
+  asked = ask_for_release(path_, {"two", "{pod=\"q\"}", {}}, 0, context_.clock, context_.diagnostics, nullptr);
+  ASSERT_TRUE(asked);
+  EXPECT_FALSE(asked->known);
 }
 
 TEST_F(HeldSelectionTest, WhatIsReleasedIsNotSelectedAgain) {

@@ -169,6 +169,7 @@ TEST_F(PushTest, HeldRecordsAndSamplesAreNotSent) {
   EXPECT_THAT(loki_.lines()[" {app=\"shop\"}"], ElementsAre("1"));
   const auto counters = stage_->counters();
   EXPECT_EQ(counters.dropped.at("held"), 2U);
+  EXPECT_EQ(counters.lost, 2U) << "no spool keeps them";
   EXPECT_EQ(counters.rejected, 1U);
   int said = 0;
   for (const std::string& text : test_.diagnostics.said()) said += text.find("held records are not pushed") == 0 ? 1 : 0;
