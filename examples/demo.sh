@@ -12,13 +12,10 @@ keep=false
 case ${1:-} in
   '') ;;
   --keep) keep=true ;;
-  *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,7s/^# \{0,1\}//p' examples/demo.sh; exit 2 ;;
 esac
 
-say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-if [ ! -t 1 ] || [ -n "${NO_COLOR:-}" ]; then say() { printf '\n== %s\n' "$*"; }; fi
-show() { printf '$ %s\n' "$*"; }
-
+. examples/support.sh
 . tests/support/packages.sh
 install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 say "Building"
@@ -39,27 +36,6 @@ loki_addr=${LOKI_ADDR:-}
 unset LOKI_ADDR
 cd "$work"
 mkdir pods
-
-bad=0
-expect() {  # WHAT FOUND WANTED
-  if [ "$2" = "$3" ]; then
-    echo "   ok: $1: $2"
-  else
-    echo "   WRONG: $1: $2 instead of $3"
-    bad=1
-  fi
-}
-wait_until() {  # SECONDS COMMAND…
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    if [ $SECONDS -ge $end ]; then
-      echo "   WRONG: waited in vain for: $*"
-      return 1
-    fi
-    sleep 0.2
-  done
-}
 
 say "Two chains follow the same pods: one of five processes, one in a single process"
 cat > node.weir <<'PIPELINE'
@@ -93,12 +69,12 @@ echo "   $(wc -l < written.jsonl) lines written, $wanted of them are to be kept"
 find pods -name '0.log*' | sort | head -n 4 | sed 's/^/   /'
 
 stored() { [ "$(weir replay "$1" -o raw 2> /dev/null | wc -l)" -ge "$wanted" ]; }
-wait_until 60 stored spool.db || bad=1
-wait_until 60 stored fused.db || bad=1
+wait_until 60 stored spool.db
+wait_until 60 stored fused.db
 kill -TERM "${chains[@]}"
 ended() { ! kill -0 "$1" 2> /dev/null; }
-wait_until 30 ended $pipe || bad=1
-wait_until 30 ended $fused || bad=1
+wait_until 30 ended $pipe
+wait_until 30 ended $fused
 wait || true
 chains=()
 
@@ -145,5 +121,4 @@ else
   say "No LOKI_ADDR here, so nothing was pushed. With a Loki: weir replay spool.db | weir push http://loki:3100"
 fi
 
-if [ $bad = 0 ]; then say "All counts are as they must be"; else say "Some counts are WRONG"; fi
-exit $bad
+conclude

@@ -7,15 +7,15 @@
 # Needs no Loki: without one, `weir query --spool` shows what would be in Loki. Where LOKI_ADDR is set, the lines are delivered there
 # and read back. Ends by itself; exit code 0 when every count was as it must be.
 set -euo pipefail
+[ -z "${WEIR_BIN:-}" ] || WEIR_BIN=$(realpath "$WEIR_BIN")
 cd "$(dirname "$0")/../.."
 keep=false
 case ${1:-} in
   '') ;;
   --keep) keep=true ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' examples/incident/incident.sh; exit 2 ;;
 esac
-say() { printf '\n== %s\n' "$*"; }
-show() { printf '$ %s\n' "$*"; }
+. examples/support.sh
 
 export PATH=${WEIR_BIN:+$(dirname "$WEIR_BIN"):}$PWD/build/release/cmd:$PATH
 command -v weir > /dev/null || { echo "build weir first: examples/demo.sh or tests/run.sh" >&2; exit 4; }
@@ -27,28 +27,6 @@ finish() {
 }
 trap finish EXIT
 cd "$work"
-
-bad=0
-expect() {  # WHAT FOUND WANTED
-  if [ "$2" = "$3" ]; then
-    echo "   ok: $1: $2"
-  else
-    echo "   WRONG: $1: $2 instead of $3"
-    bad=1
-  fi
-}
-wait_until() {  # SECONDS COMMAND…
-  local end=$((SECONDS + $1))
-  shift
-  until "$@" > /dev/null 2>&1; do
-    if [ $SECONDS -ge $end ]; then
-      echo "   WRONG: waited in vain for: $*"
-      bad=1
-      return 0
-    fi
-    sleep 0.2
-  done
-}
 
 run=incident-$(date +%s)-$$
 log() {  # NAMESPACE LEVEL TEXT: a line as a container runtime writes it
@@ -134,5 +112,4 @@ weir spool status spool.db
 kill -TERM "$chain"
 wait "$chain" || true
 chain=
-if [ $bad = 0 ]; then say "All counts are as they must be"; else say "Some counts are WRONG"; fi
-exit $bad
+conclude

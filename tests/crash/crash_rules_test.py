@@ -5,9 +5,8 @@ import sys
 import tempfile
 import unittest
 
-import chains
 import crash
-import loki_server
+import crash_case
 import rules
 import rules_judge
 import rules_world
@@ -20,26 +19,13 @@ RUNS = {
     "fused-spill": "kills",
 }
 
-loki = None
 
-
-def setUpModule():
-    global loki
-    loki = loki_server.Loki()
-
-
-def tearDownModule():
-    loki.stop()
-
-
-class CrashWithRules(unittest.TestCase):
+class CrashWithRules(crash_case.CrashCase):
     def run_mode(self, name):
-        mode = next(mode for mode in chains.MODES if mode.name == name)
-        outcome, errors = crash.run_one(crash.Plan(mode, RUNS[name], seed=7, **SHORT), loki, world_class=rules_world.RulesWorld)
+        plan = crash.Plan(crash_case.mode_of(name), RUNS[name], seed=7, **SHORT)
+        outcome, errors = self.run_plan(plan, world_class=rules_world.RulesWorld)
         print(crash.row(outcome), outcome.verdict.notes(), sep="\n  ", file=sys.stderr)
-        wrongs = [wrong for wrong in outcome.wrongs if "counted more than once" not in wrong]
-        self.assertEqual(wrongs, [], errors)
-        self.assertGreater(outcome.verdict.written, 0.5 * SHORT["seconds"] * SHORT["rate"])
+        self.assert_sound(outcome, errors, 0.5)
 
 
 for each in RUNS:

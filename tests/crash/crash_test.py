@@ -4,9 +4,8 @@ import dataclasses
 import sys
 import unittest
 
-import chains
 import crash
-import loki_server
+import crash_case
 
 # Some seconds of everything. What the kubelet keeps outlasts the outage, the time in which nothing runs and a slow machine.
 SHORT = dict(seconds=9, rate=1000, pods=3, kills=3, outage=2.5, dead=4, rotate_bytes=100_000, keep=6, patience=90)
@@ -25,44 +24,29 @@ RUNS = {
     "fused-full": ("kills",),
 }
 
-loki = None
 
-
-def setUpModule():
-    global loki
-    loki = loki_server.Loki()
-
-
-def tearDownModule():
-    loki.stop()
-
-
-class Crash(unittest.TestCase):
+class Crash(crash_case.CrashCase):
     def run_mode(self, name):
-        mode = next(mode for mode in chains.MODES if mode.name == name)
+        mode = crash_case.mode_of(name)
         if why := mode.available():
             self.skipTest(why)
         for scenario in RUNS[name]:
             with self.subTest(scenario=scenario):
-                outcome, errors = crash.run_one(crash.Plan(mode, scenario, seed=7, **SHORT), loki)
+                outcome, errors = self.run_plan(crash.Plan(mode, scenario, seed=7, **SHORT))
                 print(crash.row(outcome), file=sys.stderr)
-                # A share of few lines says little: a request in flight at a kill may be more than that. The long version holds it.
-                wrongs = [wrong for wrong in outcome.wrongs if "counted more than once" not in wrong]
-                self.assertEqual(wrongs, [], errors)
-                self.assertGreater(outcome.verdict.written, 0.8 * SHORT["seconds"] * SHORT["rate"])
+                self.assert_sound(outcome, errors, 0.8)
 
 
 for each in RUNS:
     setattr(Crash, f"test_{each.replace('-', '_')}", lambda self, name=each: self.run_mode(name))
 
 
-class Judging(unittest.TestCase):
+class Judging(crash_case.CrashCase):
     """The judge must be able to condemn: what is wrong with a world that was tampered with is found."""
 
     def outcome(self, tamper):
-        mode = next(mode for mode in chains.MODES if mode.name == "fused-none")
-        plan = crash.Plan(mode, "kills", seed=3, **dict(SHORT, seconds=3, kills=0, outage=0))
-        return crash.run_one(plan, loki, world_class=tamper)[0]
+        plan = crash.Plan(crash_case.mode_of("fused-none"), "kills", seed=3, **dict(SHORT, seconds=3, kills=0, outage=0))
+        return self.run_plan(plan, world_class=tamper)[0]
 
     def test_what_is_missing_repeated_or_changed_is_found(self):
         class Tampered(crash.World):

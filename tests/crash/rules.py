@@ -85,6 +85,7 @@ class Files:
         self.versions = {"emergency": 0, "base": 0}
         self.variant, self.release = Variant(), None
         self.states = []
+        self.over = threading.Event()  # once set, an edit does not pause
         for name in self.paths:
             self.versions[name] += 1
             self.paths[name].write_text(self.text(name))
@@ -124,7 +125,7 @@ class Files:
                 path.write_text("")
             else:
                 self.put(path, self.text(name).replace("drop", "dorp").replace("keep", "kepp"), how)
-            time.sleep(seconds)
+            self.over.wait(seconds)  # so long the file stays broken
         self.versions[name] += 1
         self.variant = variant
         text = self.text(name)
@@ -137,7 +138,7 @@ class Files:
             with open(path, "w", encoding="ascii") as file:
                 file.write(text[:half])
                 file.flush()
-                time.sleep(EDIT)
+                self.over.wait(EDIT)  # so long there is half a file
                 file.write(text[half:])
 
     @staticmethod
@@ -177,14 +178,13 @@ class Editor:
         self.start = time.monotonic()
         self.seconds = seconds
         self.lock = threading.Lock()
-        self.over = threading.Event()
         self.failure = None
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self):
         try:
-            while not self.over.wait(self.dice.uniform(0.6, 2.0)):
+            while not self.files.over.wait(self.dice.uniform(0.6, 2.0)):
                 with self.lock:
                     self.edit()
         except Exception as failure:  # the thread's end must not go unseen
@@ -208,7 +208,7 @@ class Editor:
             self.files.change("base", self.files.variant, "rename")
 
     def end(self):
-        self.over.set()
+        self.files.over.set()
         self.thread.join()
         if self.failure:
             raise self.failure

@@ -46,7 +46,7 @@ class RulesWorld(crash.World):
             return wall + int(share * seconds * 1e9)
 
         self.editor = rules.Editor(self.files, self.edits, seconds, self.plan.mode.fused)
-        self.cleanup.append(self.editor.over.set)
+        self.cleanup.append(self.files.over.set)
         by_command = rules.Release("by-command", "456", at(0.15), at(1.0))  # up to what was held a moment before
         by_rule = rules.Release("by-rule", "48", at(0.3), at(0.5))
         asked = self.edits.uniform(0.5, 0.6) * seconds
@@ -116,16 +116,15 @@ class RulesWorld(crash.World):
             self.wrong("nothing is held")
         last = rules.Release("at-the-end", "6", self.files.began, time.time_ns())
         self.ask(last)
-        time.sleep(self.edits.choice([0.0, 0.5, 1.5]))
+        time.sleep(self.edits.choice([0.0, 0.5, 1.5]))  # picks the moment of the kill
         self.kill_all()
         # Each chain was killed, and runs again: it is to end in good order.
         kit.wait_for(self.all_run, "a chain does not start again after a kill")
         for thread in self.askers:
             thread.join()
-        while (open_ones := self.unfinished()) and time.monotonic() < deadline + crash.SETTLED:
-            time.sleep(0.2)
-        for release in open_ones:
-            self.wrong(f"a release has not ended: {release}")
+        if not kit.poll(lambda: not self.unfinished(), deadline + crash.SETTLED - time.monotonic(), pause=0.2):
+            for release in self.unfinished():
+                self.wrong(f"a release has not ended: {release}")
         names = {release["id"] for release in status_of(self.spool())["releases"]}
         by_rule = next((name for name in names if name.startswith("rule-")), None)
         for release in self.releases:

@@ -16,20 +16,10 @@ HELD = rf"; {COUNT} held records? stays? in the spool"
 STORED, PUSHED, REJECTED = rf"stored {COUNT} (?:records?|of them)\b", rf"pushed {COUNT} records?\b", rf"; {COUNT} rejected"
 
 
-class Books(kit.Case):
+class Books(kit.SinkCase):
     def setUp(self):
         super().setUp()
-        self.pods = self.dir / "pods"
-        self.spool = self.dir / "spool.db"
-        self.record = self.dir / "sink"
-        self.url = self.sink(self.record)
         self.written = {"web": 0, "health": 0, "long": 0}
-
-    def both(self, body):
-        for fused in (False, True):
-            with self.subTest(fused=fused):
-                self.setUp()
-                body(fused)
 
     def write(self, pod, web, health=0, long=0):
         """Lines of three kinds: those that are delivered, those that filter drops, those that push refuses for their size."""

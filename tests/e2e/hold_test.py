@@ -36,13 +36,9 @@ def now():
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-class Hold(kit.Case):
+class Hold(kit.SinkCase):
     def setUp(self):
         super().setUp()
-        self.pods = self.dir / "pods"
-        self.spool = self.dir / "spool.db"
-        self.record = self.dir / "sink"
-        self.url = self.sink(self.record)
         self.written = {"web": 0, "debug": 0}
 
     def both(self, body):
@@ -166,7 +162,7 @@ class Hold(kit.Case):
                 goal = len(self.delivered()) + dice.randrange(50, 400)
                 kit.wait_for(lambda g=goal, c=chain: len(self.delivered()) >= g or not c.running(), chain.errors)
                 self.write(dice.randrange(1, 100), dice.randrange(1, 100))
-                time.sleep(dice.random() * 0.5)  # somewhere between two commits
+                time.sleep(dice.random() * 0.5)  # picks the moment of the kill, between two commits
                 self.kill(chain, None if fused else dice.choice([None, 0, 1]))
                 chain = self.begin(fused, spill)
             kit.wait_for(lambda: set(self.delivered()) >= set(self.expected("web")), chain.errors)

@@ -14,21 +14,7 @@ import weir_kit as kit
 HELD = 6000
 
 
-class Release(kit.Case):
-    def setUp(self):
-        super().setUp()
-        self.pods = self.dir / "pods"
-        self.pods.mkdir()
-        self.spool = self.dir / "spool.db"
-        self.record = self.dir / "sink"
-        self.url = self.sink(self.record)
-
-    def both(self, body):
-        for fused in (False, True):
-            with self.subTest(fused=fused):
-                self.setUp()
-                body(fused)
-
+class Release(kit.SinkCase):
     def stages(self, rate="0"):
         return [f"tail -f --checkpoint {self.spool} {self.pods}",
                 f"buffer {self.spool} --min-free 0 --release-rate {rate} --release-jitter 1ms", f"push {self.url} --start-jitter 0s"]

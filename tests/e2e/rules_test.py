@@ -135,15 +135,17 @@ class Rules(kit.Case):
 
                 changer = threading.Thread(target=change)
                 changer.start()
-                with open(self.log, "a", encoding="ascii") as log:
-                    for at in range(0, total, 600):
-                        log.write("".join(f"{'even' if i % 2 == 0 else 'odd'} {i % 10} {i}\n" for i in range(at, at + 600)))
-                        log.flush()
-                        time.sleep(0.01)
-                self.write("last")
-                kit.wait_for(lambda: b'"line":"last"' in (chain.output() or [b""])[-1], chain.errors)
-                stop.set()
-                changer.join()
+                try:
+                    with open(self.log, "a", encoding="ascii") as log:
+                        for at in range(0, total, 600):
+                            log.write("".join(f"{'even' if i % 2 == 0 else 'odd'} {i % 10} {i}\n" for i in range(at, at + 600)))
+                            log.flush()
+                            time.sleep(0.01)  # paces the writer: several changes of the rules fall among its lines
+                    self.write("last")
+                    kit.wait_for(lambda: b'"line":"last"' in (chain.output() or [b""])[-1], chain.errors)
+                finally:
+                    stop.set()
+                    changer.join()
                 chain.stop()
                 numbers = [int(line.split()[2]) for line in self.lines(chain) if line not in ("first", "last")]
                 self.assertEqual(numbers, sorted(set(numbers)), "each once, in order")

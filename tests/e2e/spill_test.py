@@ -14,21 +14,7 @@ import weir_kit as kit
 LINES = 12000
 
 
-class Spill(kit.Case):
-    def setUp(self):
-        super().setUp()
-        self.pods = self.dir / "pods"
-        self.pods.mkdir()
-        self.spool = self.dir / "spool.db"
-        self.record = self.dir / "sink"
-        self.url = self.sink(self.record)
-
-    def both(self, body):
-        for fused in (False, True):
-            with self.subTest(fused=fused):
-                self.setUp()
-                body(fused)
-
+class Spill(kit.SinkCase):
     def write(self, seconds=4):
         return self.start(kit.PODGEN, str(self.pods), "--truth", str(self.dir / "truth"), "--rate", str(LINES / seconds), "--seconds", str(seconds),
                           "--pods", "4", "--late-pods", "1", "--partial", stdout=subprocess.PIPE)
@@ -104,11 +90,7 @@ class Spill(kit.Case):
     def quiet(self):
         """Whether all that push had in flight has been answered, as far as one can see from here."""
         before = kit.sink_stats(self.url)["requests"]
-        try:
-            kit.wait_for(lambda: kit.sink_stats(self.url)["requests"] > before, "a request", 0.15)
-            return False
-        except AssertionError:
-            return True
+        return not kit.poll(lambda: kit.sink_stats(self.url)["requests"] > before, 0.15)
 
     def crash(self, fused, kills, seed, at):
         """Kills one process, or all, each time `at(goal)` holds."""

@@ -25,16 +25,19 @@ SINK = os.environ.get("WEIR_SINK", "build/release/tests/support/weir_sink")
 PATIENCE = float(os.environ.get("WEIR_TEST_PATIENCE", "60"))  # seconds a condition may take
 
 
-def wait_for(condition, what, seconds=PATIENCE):
-    """The first true value of `condition()`. Polls; fails the test with `what` (text, or a function that gives it)."""
+def poll(condition, seconds=PATIENCE, pause=0.02):
+    """The first true value of `condition()`, which is asked every `pause` seconds, or its last value when `seconds` are over."""
     deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:.0f} s in vain: {what() if callable(what) else what}")
-        time.sleep(0.02)
+    while not (value := condition()) and time.monotonic() <= deadline:
+        time.sleep(pause)
+    return value
+
+
+def wait_for(condition, what, seconds=PATIENCE):
+    """The first true value of `condition()`. Fails the test with `what` (text, or a function that gives it) if none comes."""
+    if not (value := poll(condition, seconds)):
+        raise AssertionError(f"waited {seconds:.0f} s in vain: {what() if callable(what) else what}")
+    return value
 
 
 def environment(**changes):
@@ -99,6 +102,25 @@ class Case(unittest.TestCase):
         for key, want in expected.items():
             if want:
                 self.assertEqual(found[key], want, key)
+
+
+class SinkCase(Case):
+    """A test of chains from `pods` through `spool` to a sink at `url`, which writes what it gets to `record`."""
+
+    def setUp(self):
+        super().setUp()
+        self.pods = self.dir / "pods"
+        self.pods.mkdir()
+        self.spool = self.dir / "spool.db"
+        self.record = self.dir / "sink"
+        self.url = self.sink(self.record)
+
+    def both(self, body):
+        """Runs `body(fused)` as a pipe and fused, each in a folder of its own."""
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                self.setUp()
+                body(fused)
 
 
 def end(process):
