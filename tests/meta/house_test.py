@@ -98,6 +98,8 @@ TESTED_IN = {
     "sqlite/statement": "sqlite/database_test.cc",
     "sqlite/still_vfs": "spool/copy_test.cc",
     "stages/buffer_drain": "stages/buffer_test.cc",
+    "stages/buffer_metrics": "stages/books_test.cc",
+    "stages/buffer_store": "stages/buffer_test.cc",
     "stages/push_check": "stages/push_test.cc",
     "stages/push_from_spool": "stages/push_spool_test.cc",
     "stages/push_metrics": "stages/books_test.cc",

@@ -1,0 +1,138 @@
+#include "stages/buffer_metrics.h"
+
+#include "base/count.h"
+#include "record/timestamp.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::stages {
+namespace {
+
+using metrics::Account;
+
+constexpr auto kRecordsIn = metrics::counter("weir_buffer_input_records_total", "records", "Records that buffer got.", Account::in);
+constexpr auto kBytesIn =
+    metrics::counter("weir_buffer_input_bytes_total", "bytes", "Bytes of the lines that buffer got.", Account::in);
+constexpr auto kInvalid = metrics::counter("weir_buffer_invalid_records_total", "records",
+                                           "Records made from input that was not a record.", Account::invalid);
+constexpr auto kDropped = metrics::counter("weir_buffer_dropped_records_total", "records",
+                                           "Records that buffer did not take, by reason.", Account::dropped, "reason");
+constexpr auto kHeld = metrics::counter("weir_buffer_held_records_total", "records",
+                                        "Records that are held in the spool and not passed on.", Account::held);
+constexpr auto kHeldBytes = metrics::counter("weir_buffer_held_bytes_total", "bytes", "Bytes of the lines of these records.");
+constexpr auto kGroup =
+    metrics::gauge("weir_buffer_open_records", "records", "Records of the blocks that are not full yet.", Account::in_flight);
+constexpr auto kStored = metrics::counter("weir_buffer_stored_records_total", "records", "Records that were stored in the spool.");
+constexpr auto kStoredBytes =
+    metrics::counter("weir_buffer_stored_bytes_total", "bytes", "Bytes of the lines that were stored in the spool.");
+constexpr auto kKept = metrics::counter("weir_buffer_kept_records_total", "records",
+                                        "Records that were only stored and not passed on (--store).", Account::out);
+constexpr auto kKeptBytes =
+    metrics::counter("weir_buffer_kept_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+constexpr auto kPassed = metrics::counter("weir_buffer_spilled_records_total", "records",
+                                          "Records that were passed on before they were stored (--spill).");
+constexpr auto kReleased = metrics::counter("weir_buffer_released_records_total", "records",
+                                            "Held records that a release made undelivered.", Account::added);
+constexpr auto kEvicted =
+    metrics::counter("weir_buffer_evicted_records_total", "records", "Undelivered records that were evicted to make room.");
+constexpr auto kLost =
+    metrics::counter("weir_buffer_lost_records_total", "records", "Records that nobody will deliver any more.", Account::lost);
+
+}  // namespace
+
+BufferMetrics::BufferMetrics(metrics::Registry* registry)
+    : block_(registry),
+      records_in_(block_.counter(kRecordsIn)),
+      bytes_in_(block_.counter(kBytesIn)),
+      invalid_(block_.counter(kInvalid)),
+      repeats_(block_.family(kDropped).at("repeat")),
+      shed_(block_.family(kDropped).at("held_shed")),
+      held_(block_.counter(kHeld)),
+      held_bytes_(block_.counter(kHeldBytes)),
+      open_(block_.gauge(kGroup)),
+      stored_(block_.counter(kStored)),
+      stored_bytes_(block_.counter(kStoredBytes)),
+      kept_(block_.counter(kKept)),
+      kept_bytes_(block_.counter(kKeptBytes)),
+      passed_(block_.counter(kPassed)),
+      released_(block_.counter(kReleased)),
+      evicted_(block_.counter(kEvicted)),
+      lost_(block_.counter(kLost)) {}
+
+void BufferMetrics::stored(const pipeline::Tally& block) {
+  stored_.add(block.records);
+  stored_bytes_.add(block.bytes);
+}
+
+void BufferMetrics::held(const pipeline::Tally& block) {
+  held_.add(block.records);
+  held_bytes_.add(block.bytes);
+  stored(block);
+}
+
+void BufferMetrics::not_held(std::uint64_t records) {
+  shed += records;
+  shed_.reach(shed);
+}
+
+void BufferMetrics::kept(const pipeline::Tally& block) {
+  kept_.add(block.records);
+  kept_bytes_.add(block.bytes);
+}
+
+std::uint64_t BufferMetrics::note_evicted(const spool::Appended& appended) {
+  if (appended.ring) {
+    evicted_from_ring_ += appended.evicted_delivered + appended.evicted_held;
+    evicted_backlog_ += appended.evicted_backlog;
+    return appended.evicted_backlog;
+  }
+  evicted_by_writer_ += appended.evicted_undelivered;
+  return appended.evicted_undelivered;
+}
+
+std::uint64_t BufferMetrics::note_missed(std::uint64_t records) {
+  const std::uint64_t fresh = records > std::max(evicted_by_writer_, missed_) ? records - missed_ : 0;
+  missed_ = records;
+  return fresh;
+}
+
+void BufferMetrics::publish(std::uint64_t repeats, std::uint64_t open) {
+  records_in_.reach(in.records);
+  bytes_in_.reach(in.bytes);
+  invalid_.reach(invalid);
+  repeats_.reach(repeats);
+  shed_.reach(shed);
+  open_.set(open);
+  const std::uint64_t evicted = std::max(evicted_by_writer_, missed_) + evicted_backlog_;
+  lost_.add(evicted - evicted_.value());
+  evicted_.reach(evicted);
+}
+
+std::string BufferMetrics::summary(bool spills, const std::string& spool_path) const {
+  // Held records are never passed on, so they are not among those that were.
+  const std::uint64_t held = spills ? held_.value() : 0, held_bytes = spills ? held_bytes_.value() : 0;
+  const std::string stored = base::grouped(stored_.value() - held);
+  const std::string bytes = record::print_size(stored_bytes_.value() - held_bytes);
+  std::string text =
+      spills ? fmt::format("passed on {}, and stored {} of them, {}", base::count_of(passed_.value(), "record"), stored, bytes)
+             : fmt::format("stored {}, {}", base::count_of(stored_.value(), "record"), bytes);
+  if (repeats_.value() > 0) text += fmt::format("; {} stored before", base::count_of(repeats_.value(), "was", "were"));
+  if (released_.value() > 0) text += fmt::format("; released {}", base::count_of(released_.value(), "held record"));
+  if (evicted_.value() > 0)
+    text +=
+        fmt::format("; {} evicted to make room", base::count_of(evicted_.value(), "undelivered one was", "undelivered ones were"));
+  if (evicted_from_ring_ > 0) {
+    text += fmt::format("; {} evicted: without a consumer, the spool is a ring of recent records",
+                        base::count_of(evicted_from_ring_, "older record was", "older records were"));
+  }
+  if (const std::uint64_t stay = held_.value() - std::min(held_.value(), released_.value()); stay > 0)
+    text += fmt::format("; {} in the spool, `weir replay {} --held` reads them",
+                        base::count_of(stay, "held record stays", "held records stay"), spool_path);
+  if (shed_.value() > 0)
+    text += fmt::format("; {} not stored", base::count_of(shed_.value(), "held record was", "held records were"));
+  return text;
+}
+
+}  // namespace weir::stages

@@ -1,0 +1,79 @@
+#include "stages/buffer_store.h"
+
+#include "base/count.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+
+namespace weir::stages {
+namespace {
+
+constexpr base::Duration kFullPollMost = base::kSecond;
+
+}  // namespace
+
+base::Result<std::unique_ptr<spool::Writer>> open_writer(const spool::WriterOptions& options, const pipeline::Context& context) {
+  while (true) {
+    auto writer = spool::Writer::open(options, *context.clock, context.stop);
+    if (writer || writer.error().code != base::Code::full || context.stop->stopped()) return writer;
+    context.diagnostics->warn("spool-full",
+                              fmt::format("{}; waiting (it goes on by itself when there is room)", writer.error().message));
+    struct pollfd stop = {context.stop->fd(), POLLIN, 0};
+    ::poll(&stop, 1, static_cast<int>(kFullPollMost / base::kMillisecond));
+  }
+}
+
+std::optional<base::Error> BufferStore::wait_for_room(const base::Error& error, Patience& patience) {
+  // Nobody makes room any more, and the chain ends.
+  if (error.code == base::Code::full && drain_ != nullptr && drain_->ended()) {
+    if (auto trouble = drain_->error()) return trouble;
+    return not_taken(error);
+  }
+  patience.waited = true;
+  context_.diagnostics->warn("spool-full",
+                             error.message + "; waiting" + (error.hint.empty() ? "" : fmt::format(" ({})", error.hint)));
+  const base::Monotonic now = context_.clock->monotonic();
+  if (now >= context_.stop->deadline(now)) return not_taken(error);
+  ::poll(nullptr, 0, static_cast<int>(patience.wait / base::kMillisecond));
+  patience.wait = std::min(patience.wait * 2, kFullPollMost);
+  return std::nullopt;
+}
+
+void BufferStore::say_room() { context_.diagnostics->say(fmt::format("the spool '{}' takes records again", path_)); }
+
+base::Error BufferStore::not_taken(const base::Error& error) const {
+  return base::fail(error.code, "{}; {} not taken", error.message, base::count_of(open_.records(), "record was", "records were"))
+      .with_hint(error.hint);
+}
+
+void BufferStore::note(const spool::Appended& appended) {
+  const spool::Report report = writer_->take_report();
+  for (const std::string& sentence : report.sentences) context_.diagnostics->say(sentence);
+  metrics_.lost(report.lost);
+  if (appended.evicted_rejected > 0) {
+    context_.diagnostics->warn(
+        "spool-rejected",
+        fmt::format("{} evicted from the spool '{}'",
+                    base::count_of(appended.evicted_rejected, "rejected record was", "rejected records were"), path_));
+  }
+  const std::uint64_t evicted = metrics_.note_evicted(appended);
+  if (evicted == 0) return;
+  context_.diagnostics->warn("spool-evicted", fmt::format("the spool '{}' is full: {} lost, {} since the start", path_,
+                                                          base::count_of(evicted, "undelivered record was evicted and is",
+                                                                         "undelivered records were evicted and are"),
+                                                          base::grouped(metrics_.evicted())));
+}
+
+void BufferStore::note_missed() {
+  const std::uint64_t missed = drain_ != nullptr ? drain_->evicted() : 0;
+  const std::uint64_t fresh = metrics_.note_missed(missed);
+  if (fresh == 0) return;
+  context_.diagnostics->warn("spool-missed", fmt::format("the spool '{}' is full: {} lost, {} since the start", path_,
+                                                         base::count_of(fresh, "record was evicted before it was passed on and is",
+                                                                        "records were evicted before they were passed on and are"),
+                                                         base::grouped(missed)));
+}
+
+}  // namespace weir::stages
