@@ -8,14 +8,19 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace weir::metrics {
 
 enum class Kind : std::uint8_t {
-  counter,  // only grows; what a stage has counted stays in the totals when it goes
-  gauge,    // as of now; goes with its stage
+  counter,    // only grows; what a stage has counted stays in the totals when it goes
+  gauge,      // as of now; goes with its stage
+  histogram,  // counts values by size; what was counted stays, as with a counter
 };
+
+// A value of the unit "seconds" is kept in nanoseconds, also a time since 1970. This one stands for "never": text shows +Inf.
+inline constexpr std::uint64_t kInfinite = ~std::uint64_t{0};
 
 // The part that a metric plays in the books. Of the records of every stage, between two batches:
 //   in + added = out + dropped + held + rejected + in_flight
@@ -34,6 +39,9 @@ enum class Account : std::uint8_t {
   unreadable,  // files (exit 3)
 };
 
+// It is part of the balance above, which holds between two batches only.
+constexpr bool in_balance(Account account) { return account != Account::none && account < Account::invalid; }
+
 // Lives for ever: a constant of static storage.
 struct Metric {
   Kind kind = Kind::counter;
@@ -41,8 +49,9 @@ struct Metric {
   std::string_view name;
   std::string_view unit;    // plural: records, bytes, files
   std::string_view help;    // one sentence
-  std::string_view label;   // of a family: the label that distinguishes its values; "" for a single value
-  std::uint32_t most = 32;  // of a family: values of the label, one of them "other"
+  std::string_view label;   // of a family: the label that distinguishes its values; of a table several, with commas; else ""
+  std::uint32_t most = 32;  // of a family: values of the label, one of them "other"; of a table: rows
+  std::span<const std::uint64_t> bounds;  // of a histogram: the upper bounds of its buckets, ascending; the last bucket has none
 };
 
 namespace internal {
@@ -74,11 +83,20 @@ consteval Metric checked(Metric metric) {
 
 consteval Metric counter(std::string_view name, std::string_view unit, std::string_view help, Account account = Account::none,
                          std::string_view label = {}, std::uint32_t most = 32) {
-  return internal::checked({Kind::counter, account, name, unit, help, label, most});
+  return internal::checked({Kind::counter, account, name, unit, help, label, most, {}});
 }
 
-consteval Metric gauge(std::string_view name, std::string_view unit, std::string_view help, Account account = Account::none) {
-  return internal::checked({Kind::gauge, account, name, unit, help, {}, 32});
+consteval Metric gauge(std::string_view name, std::string_view unit, std::string_view help, Account account = Account::none,
+                       std::string_view label = {}, std::uint32_t most = 32) {
+  return internal::checked({Kind::gauge, account, name, unit, help, label, most, {}});
+}
+
+// `bounds` has static storage.
+consteval Metric histogram(std::string_view name, std::string_view unit, std::string_view help,
+                           std::span<const std::uint64_t> bounds) {
+  if (bounds.empty()) internal::misdeclared("a histogram has no bounds");
+  return internal::checked(
+      {Kind::histogram, Account::none, name, unit, help, "le", static_cast<std::uint32_t>(bounds.size() + 2), bounds});
 }
 
 }  // namespace weir::metrics

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/stop.h"
 #include "base/wake.h"
+#include "metrics/driver.h"
 #include "metrics/registry.h"
 #include "pipeline/counters.h"
 #include "record/record.h"
@@ -150,6 +151,10 @@ struct Context {
   const char* (*environment)(const char* name) = nullptr;
   // Where what is counted can be read while the chain runs; null where nobody reads.
   metrics::Registry* metrics = nullptr;
+  // Of the thread that calls the stage, and of the thread that the stage starts for what is below it (drives_below). Null without
+  // `metrics`.
+  metrics::Driver* driver = nullptr;
+  metrics::Driver* driver_below = nullptr;
   // A start with configuration that cannot be used fails, also where what was used last could be (`run --strict`).
   bool strict_start = false;
 };
