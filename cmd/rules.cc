@@ -175,7 +175,7 @@ class Rules : public cli::Invocation {
 
   Result<cli::Exit> act(const pipeline::Context& context) override {
     const base::Timestamp now = context.clock->wall();
-    if (action_ == Action::check) return check_files(now);
+    if (action_ == Action::check) return check_files(context, now);
     if (action_ == Action::list) return list(context, now);
     if (action_ == Action::add) return add(context, now);
     if (action_ == Action::remove) return remove(now);
@@ -189,9 +189,18 @@ class Rules : public cli::Invocation {
     return cli::Exit::ok;
   }
 
-  Result<cli::Exit> check_files(base::Timestamp now) const {
+  Result<cli::Exit> check_files(const pipeline::Context& context, base::Timestamp now) const {
+    constexpr std::size_t kMostMistakes = 20;
     auto texts = read_texts(arguments_);
     if (!texts) return std::move(texts).error();
+    auto mistakes = rules::mistakes(*texts, kMostMistakes, now);
+    if (!mistakes.empty()) {
+      if (mistakes.size() == kMostMistakes)
+        context.diagnostics->say(fmt::format("only the first {} mistakes are shown", kMostMistakes));
+      // The last one is the error that ends the command.
+      for (std::size_t i = 0; i + 1 < mistakes.size(); ++i) context.diagnostics->report(mistakes[i]);
+      return std::move(mistakes.back());
+    }
     auto rules = rules::parse(*texts, now);
     if (!rules) return std::move(rules).error();
     if (auto set = rules::RuleSet::compile(*rules); !set) return std::move(set).error();
@@ -384,8 +393,8 @@ constexpr std::string_view kManual = R"(weir-rules(5) describes the language.
 
 # check
 `weir rules check FILE` prints what is most likely a mistake: a rule that drops all records, one that no record reaches,
-a lifetime that is over, a `limit` by a label with a value for each record. No chain uses a file with an error: the
-error names line and column, and the exit code is 2.
+a lifetime that is over, a `limit` by a label with a value for each record. No chain uses a file with an error.
+`check` shows the first error of each line with its line and column, up to 20 of them, and exits with 2.
 
 # list
 `weir rules list FILE` prints each rule with its line, its state and its id. The state is `active`, `begins in …`,

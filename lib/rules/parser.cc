@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <utility>
 #include <variant>
@@ -30,8 +31,10 @@ class TextParser {
   TextParser(std::string_view text, std::string_view file, std::optional<Timestamp> now, bool fill_from = false)
       : text_(text), file_(file), now_(now), fill_from_(fill_from) {}
 
-  // Appends to `rules`. `names` are those that were given before, with their places.
-  base::Result<void> parse(std::vector<Rule>& rules, std::map<std::string, RulePlace, std::less<>>& names) {
+  // Appends to `rules`. `names` are those that were given before, with their places. A mistake in a line is given to `go_on`, if
+  // there is one; the next line follows if it returns true.
+  base::Result<void> parse(std::vector<Rule>& rules, std::map<std::string, RulePlace, std::less<>>& names,
+                           const std::function<bool(base::Error)>& go_on = nullptr) {
     if (text_.size() > kMostTextBytes) {
       return at({}, 1,
                 {0, fmt::format("the text has more than {}", record::print_size(kMostTextBytes)), "divide it into several files"});
@@ -44,7 +47,8 @@ class TextParser {
       const std::size_t end = std::min(text_.find('\n', begin), text_.size());
       std::string_view line = text_.substr(begin, end - begin);
       if (line.ends_with('\r')) line.remove_suffix(1);
-      if (auto ok = parse_line(line, number, rules, names); !ok) return ok;
+      auto ok = parse_line(line, number, rules, names);
+      if (!ok && (!go_on || !go_on(ok.error()))) return ok;
       begin = end + 1;
     }
     return {};
@@ -140,6 +144,22 @@ base::Result<std::vector<Rule>> parse(std::span<const NamedText> texts, std::opt
     if (auto ok = TextParser(one.text, one.name, now).parse(rules, names); !ok) return std::move(ok).error();
   }
   return rules;
+}
+
+std::vector<base::Error> mistakes(std::span<const NamedText> texts, std::size_t most, std::optional<Timestamp> now) {
+  std::vector<base::Error> found;
+  std::vector<Rule> rules;
+  std::map<std::string, RulePlace, std::less<>> names;
+  for (const NamedText& one : texts) {
+    const auto take = [&](base::Error error) {
+      found.push_back(std::move(error));
+      return found.size() < most;
+    };
+    auto ok = TextParser(one.text, one.name, now).parse(rules, names, take);
+    if (found.size() >= most) break;
+    if (!ok) found.push_back(std::move(ok).error());  // of the whole text, not of a line
+  }
+  return found;
 }
 
 base::Result<TypedRule> parse_typed(std::string_view text, Timestamp now) {

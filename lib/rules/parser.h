@@ -34,6 +34,11 @@ base::Result<std::vector<Rule>> parse(std::string_view text, std::string_view fi
 // The rules of several texts, one after the other. A name may stand only once in all of them.
 base::Result<std::vector<Rule>> parse(std::span<const NamedText> texts, std::optional<base::Timestamp> now = {});
 
+// What is wrong with several texts, for somebody who corrects them: the first mistake of each line, in order, at most `most`. Empty
+// where parse() accepts the texts; the first is the error that parse() gives.
+[[nodiscard]] std::vector<base::Error> mistakes(std::span<const NamedText> texts, std::size_t most,
+                                                std::optional<base::Timestamp> now = {});
+
 // One rule that somebody typed: a lifetime without `from` begins `now`.
 struct TypedRule {
   Rule rule;

@@ -122,6 +122,22 @@ TEST(RulesParser, SeveralFilesInOrder) {
   EXPECT_EQ((*rules)[2].place.line, 2U);
 }
 
+TEST(Mistakes, AreTheFirstOfEachLineOfAllTexts) {
+  const std::vector<NamedText> files = {{"a", "dorp {x=\"1\"} dorp\nkeep\nname x: drop\nsample 200%\n"},
+                                        {"b", "name x: hold\nhold |=\n"}};
+  const auto places = [](const std::vector<base::Error>& errors) {
+    std::string text;
+    for (const base::Error& error : errors) text += error.message.substr(0, error.message.find(' ')) + " ";
+    return text;
+  };
+  const std::vector<base::Error> found = mistakes(files, 10);
+  EXPECT_EQ(places(found), "a:1:1: a:4:8: b:1:1: b:2:8: ");
+  EXPECT_EQ(found.front().message, parse(files).error().message);
+  EXPECT_EQ(places(mistakes(files, 2)), "a:1:1: a:4:8: ");
+  EXPECT_EQ(places(mistakes(std::vector<NamedText>{{"a", "drop\n"}, {"b", "\xff\xfe"}, {"c", "hold |"}}, 10)), "b:1:1: c:1:7: ");
+  EXPECT_TRUE(mistakes(std::vector<NamedText>{{"a", "drop\n"}, {"b", "keep"}}, 10).empty());
+}
+
 TEST(RulesParser, ANameStandsOnce) {
   const std::vector<NamedText> files = {{"a", "name x: drop\n"}, {"b", "keep\nname x: hold"}};
   const auto rules = parse(files);
