@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <variant>
 
 namespace weir::stages {
 namespace {
@@ -136,6 +137,16 @@ void RuleBook::keep(const std::string& text) const {
   }
 }
 
+void RuleBook::note_removed_releases(const std::string& before) {
+  const auto rules = rules::parse(before, {}, context_.clock->wall());
+  if (!rules) return;
+  for (const rules::Rule& rule : *rules) {
+    if (!std::holds_alternative<rules::Release>(rule.action)) continue;
+    const auto has_id = [id = rule.text_id()](const rules::Rule& other) { return other.text_id() == id; };
+    if (std::ranges::none_of(set_.rules(), has_id)) removed_releases_.push_back(rule.text_id());
+  }
+}
+
 // A kill or a new pipeline text may start a chain while somebody edits a file in place. Whoever writes on and on is not waited for.
 void RuleBook::wait_for_whole_files() {
   const base::Monotonic deadline = base::after(context_.clock->monotonic(), 2 * base::FileWatch::kSettle);
@@ -162,6 +173,7 @@ Result<std::unique_ptr<RuleBook>> RuleBook::open(const RuleBookSpec& spec, const
     book->set_ = std::move(text->set);
     book->written_ = std::move(text->written);
     book->warn();
+    if (before) book->note_removed_releases(*before);
     book->keep(text->whole);
     return book;
   }

@@ -51,6 +51,9 @@ class RuleBook {
 
   [[nodiscard]] rules::RuleSet& set() { return set_; }
   [[nodiscard]] const rules::RuleSet& set() const { return set_; }
+  // The text ids of the release rules that the latest run used and that set() did not have any more at open(): somebody removed
+  // them while nothing ran.
+  [[nodiscard]] const std::vector<std::string>& removed_releases() const { return removed_releases_; }
   [[nodiscard]] bool broken() const { return broken_; }
   [[nodiscard]] std::uint64_t reloads() const { return reloads_; }    // that took effect
   [[nodiscard]] std::uint64_t failures() const { return failures_; }  // files that could not be used
@@ -68,6 +71,7 @@ class RuleBook {
   [[nodiscard]] base::Hash128 contents() const;
   [[nodiscard]] std::string kept_path() const;
   void keep(const std::string& text) const;
+  void note_removed_releases(const std::string& before);
   void warn() const;
 
   const RuleBookSpec spec_;
@@ -75,8 +79,9 @@ class RuleBook {
   base::FileWatch watch_;
   rules::RuleSet set_;
   std::vector<bool> written_;  // by file, in the text in use: only what had rules can have become empty
-  std::string failure_;        // that was reported last
-  base::Hash128 refused_;      // contents() then
+  std::vector<std::string> removed_releases_;
+  std::string failure_;    // that was reported last
+  base::Hash128 refused_;  // contents() then
   int reloads_asked_ = 0;
   bool broken_ = false;
   std::uint64_t reloads_ = 0, failures_ = 0;

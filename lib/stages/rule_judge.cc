@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <utility>
 
 namespace weir::stages {
 namespace {
@@ -53,6 +54,7 @@ RuleJudge::RuleJudge(std::unique_ptr<RuleBook> book, metrics::Block& block, bool
       failures_(block.counter(kFailures)),
       active_(block.gauge(kActive)),
       broken_(block.gauge(kBroken)) {
+  removed_releases_ = book_->removed_releases();
   enter_rules();
 }
 
@@ -99,6 +101,7 @@ void RuleJudge::append_releases(record::Batch& batch) {
     marker.query = batch.copy(logql::print(rule.match));
     marker.range = {release->from, release->to};
   }
+  for (const std::string& id : std::exchange(removed_releases_, {})) releases_.insert(id);
   for (const std::string& id : releases_) {
     if (!now.contains(id)) batch.append_marker(Type::release_ended, {}).release = batch.copy(id);
   }

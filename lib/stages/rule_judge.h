@@ -30,7 +30,8 @@ class RuleJudge {
 
   // Some release rule is new, or went, since append_releases(): always at the beginning.
   [[nodiscard]] bool releases_changed() const { return releases_changed_; }
-  // Appends a marker for each release rule that is new (`release`), and for each that went (`release_ended`).
+  // Appends a marker for each release rule that is new (`release`), and for each that went (`release_ended`), also while nothing
+  // ran, where that is known (RuleBook::removed_releases).
   void append_releases(record::Batch& batch);
 
   // False: a rule drops the record. May change it (redact, tenant, hold).
@@ -56,7 +57,8 @@ class RuleJudge {
   std::array<std::uint64_t, 6> verdicts_{};  // of this batch, by rules::Verdict
   std::uint64_t forgotten_ = 0;              // that was entered
   bool releases_changed_ = true;
-  std::set<std::string> releases_;  // by their ids, that markers have named
+  std::vector<std::string> removed_releases_;  // while nothing ran; until append_releases()
+  std::set<std::string> releases_;             // by their ids, that markers have named
   std::string text_;
 
   metrics::Family dropped_, by_rule_records_, by_rule_bytes_, by_rule_errors_;

@@ -213,6 +213,33 @@ TEST(FilterRules, ReleasesGoDownstreamAsMarkersOnceAndWhenTheyEnd) {
   EXPECT_NE(out.lines[1].find(R"("type":"release_ended")"), std::string::npos) << out.lines[1];
 }
 
+TEST(FilterRules, AReleaseThatWasRemovedWhileNothingRanEndsAtTheStart) {
+  test::TempDir folder;
+  test::TestContext test;
+  const FilterSpec spec{.rules = {.files = {folder / "rules"}, .keep_beside = folder / "spool.db", .buffer_behind = true}};
+  const auto start = [&](const std::string& text) {
+    folder.write("rules", text);
+    auto stage = make_filter(spec, test.context);
+    EXPECT_TRUE(stage);
+    base::Wake wake;
+    EXPECT_TRUE((*stage)->attach(wake));
+    test::LinesOutlet out;
+    EXPECT_TRUE((*stage)->nudge(1, out));
+    return out.lines;
+  };
+  const std::string one = "release from 2026-11-29T11:40:00Z to 2026-11-29T12:00:00Z {app=\"x\"}\n",
+                    other = "release from 2026-11-29T11:40:00Z to 2026-11-29T12:00:00Z {app=\"y\"}\n";
+  ASSERT_EQ(start(one + other).size(), 2U);
+  const auto changed = start(other);
+  ASSERT_EQ(changed.size(), 2U);
+  EXPECT_NE(changed[0].find(R"("type":"release")"), std::string::npos) << changed[0];
+  EXPECT_NE(changed[1].find(R"("type":"release_ended")"), std::string::npos) << changed[1];
+  EXPECT_EQ(start(other).size(), 1U);
+  const auto none = start("# none\n");
+  ASSERT_EQ(none.size(), 1U);
+  EXPECT_NE(none[0].find(R"("type":"release_ended")"), std::string::npos) << none[0];
+}
+
 TEST(FilterRules, InAPipeReleasesGoOnlyIntoATrackedStream) {
   test::TempDir folder;
   folder.write("rules", "release from 2026-11-29T11:40:00Z to 2026-11-29T12:00:00Z\n");
