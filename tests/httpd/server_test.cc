@@ -24,6 +24,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr std::string_view kBlank = "\r\n\r\n";
+constexpr std::size_t kLong = 64 << 20;  // more than the buffers of a connection take
 
 class ServerTest : public testing::Test {
  protected:
@@ -35,7 +36,7 @@ class ServerTest : public testing::Test {
     routes.push_back({"POST", "/echo", [](const Request& request) { return Response{.body = request.body}; }});
     routes.push_back(
         {"POST", "/big", [](const Request& request) { return Response{.body = std::to_string(request.body.size())}; }, 1 << 20});
-    routes.push_back({"GET", "/long", [](const Request&) { return Response{.body = std::string(4 << 20, 'x')}; }});
+    routes.push_back({"GET", "/long", [](const Request&) { return Response{.body = std::string(kLong, 'x')}; }});
     routes.push_back(
         {"GET", "/here", [](const Request& request) { return Response{.body = request.from_here ? "here" : "there"}; }});
     auto server = Server::start(*parse_address(address), std::move(routes), clock_, limits);
@@ -172,14 +173,14 @@ TEST_F(ServerTest, ClosesWhenARequestTakesTooLong) {
 
 TEST_F(ServerTest, ClosesWhenNobodyTakesTheAnswer) {
   const auto server = start({.write = 50 * base::kMillisecond});
+  const std::size_t before = descriptors();
   RawHttp http(server->address());
-  const std::size_t without = descriptors();
   http.send(request("GET /long"));
-  EXPECT_THAT(http.answer(20'000, true), StartsWith("HTTP/1.1 200 "));  // the server has the connection open
+  EXPECT_THAT(http.answer(20'000, true), StartsWith("HTTP/1.1 200 "));
   // From now on the client reads nothing, until the server has closed.
   const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (descriptors() > without && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
-  EXPECT_EQ(http.answer(), "");
+  while (descriptors() > before + 1 && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
+  EXPECT_LT(http.rest(), kLong);
 }
 
 TEST_F(ServerTest, ClosesAConnectionThatIsIdleForLong) {

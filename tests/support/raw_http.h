@@ -61,6 +61,13 @@ class RawHttp {
     }
   }
 
+  // The size of all that comes until the server closes; npos when it does not, or says nothing for `patience` milliseconds.
+  std::size_t rest(int patience = 20'000) {
+    while (more(patience)) {
+    }
+    return closed_ ? read_.size() : std::string::npos;
+  }
+
   // The server closes the connection, and sends nothing before.
   bool is_closed(int patience = 20'000) { return !more(patience) && closed_; }
 
