@@ -45,7 +45,7 @@ std::optional<cli::Following> following(std::string_view first) {
   if (first != "man") return target;
   target.words.emplace_back("weir");
   for (const auto* command : commands()) target.words.emplace_back(command->name);
-  for (const auto& page : format_pages()) target.words.push_back(fmt::format("{}.5", page.name));
+  for (const auto& page : format_pages()) target.words.push_back(fmt::format("{}.{}", page.name, page.section));
   return target;
 }
 
@@ -59,7 +59,8 @@ class Docs : public cli::Invocation {
         ->default_str("")
         ->required();
     app.add_option("target", target_,
-                   "with man: `weir`, a command, or a format (`pipeline`, `record`, `spool.5`); with completion: bash, zsh or fish")
+                   "with man: `weir`, a command, or a format (`pipeline`, `record`, `spool.5`, `metrics`); with completion: bash, "
+                   "zsh or fish")
         ->type_name("NAME|bash|zsh|fish");
     app.add_option("--dir", folder_, "with man: write all pages into this folder")->type_name("DIR");
   }
@@ -99,7 +100,7 @@ class Docs : public cli::Invocation {
       all.push_back({name, fmt::format("weir-{}.1", name), cli::command_man(one, commands())});
     }
     for (const auto& one : format_pages())
-      all.push_back({std::string(one.name), fmt::format("weir-{}.5", one.name), std::string(one.text)});
+      all.push_back({std::string(one.name), fmt::format("weir-{}.{}", one.name, one.section), std::string(one.text)});
     return all;
   }
 

@@ -1,5 +1,5 @@
-// The manual pages of the formats (man/*.5), which are written by hand and kept in the binary, so that it can print all of its
-// pages.
+// The manual pages of formats and metrics (man/*.5, man/*.7), which are written by hand and kept in the binary, so that it can
+// print all of its pages.
 #pragma once
 
 #include <span>
@@ -9,6 +9,7 @@ namespace weir::cmd {
 
 struct FormatPage {
   std::string_view name;  // "record" of weir-record(5)
+  int section = 5;
   std::string_view text;
 };
 

@@ -1,6 +1,7 @@
 // weir run: a chain of stages in one process.
 #include "base/count.h"
 #include "cli/kept_text.h"
+#include "cli/metrics_options.h"
 #include "cli/pipeline_run.h"
 #include "cli/pipeline_set.h"
 #include "cli/terminal.h"
@@ -32,6 +33,7 @@ class Run : public cli::Invocation {
     app.add_flag("--check", check_only_, "check the text, the files and the variables; run nothing");
     app.add_flag("--strict", strict_,
                  "exit with 2 when FILE or a rule file has a mistake; do not start with the text or the rules that ran last");
+    cli::declare_metrics(app, metrics_);
   }
 
   [[nodiscard]] Result<void> check() const override {
@@ -50,9 +52,12 @@ class Run : public cli::Invocation {
       auto pipelines = cli::read_pipelines(*std::move(source), commands(), context);
       if (!pipelines) return std::move(pipelines).error();
       if (auto ok = cli::PipelineSet(commands(), context).rehearse(*pipelines); !ok) return std::move(ok).error();
+      if (auto ok = monitor::Endpoint::rehearse(metrics_); !ok) return std::move(ok).error();
       return say_checked(*pipelines);
     }
-    pipeline::Context start = context;
+    auto endpoint = monitor::Endpoint::start(metrics_, context);
+    if (!endpoint) return std::move(endpoint).error();
+    pipeline::Context start = (*endpoint)->context();
     start.strict_start = strict_;
     auto set = make(*source, start);
     if (!set && source->is_file() && !strict_ && is_of_text(set.error())) {
@@ -64,10 +69,12 @@ class Run : public cli::Invocation {
               fmt::format("the pipelines that ran last are used until the mistake is corrected; they are in '{}'",
                           base::escape_control(kept->name())));
           set = std::move(before);
+          if (set) (*set)->note_broken_text();
         }
       }
     }
     if (!set) return std::move(set).error();
+    (*endpoint)->begun();
     return (*set)->run();
   }
 
@@ -111,6 +118,7 @@ class Run : public cli::Invocation {
 
   cli::PipelineChoice choice_;
   bool check_only_ = false, strict_ = false;
+  monitor::Options metrics_;
   std::optional<cli::PipelineSource> latest_;  // that a reload has read
 };
 
@@ -143,6 +151,11 @@ A pipeline without a source reads JSON lines from standard input. A pipeline wit
 # Positions
 When a `buffer` or a `push --checkpoint` keeps the positions, `tail` in the same pipeline starts from them.
 
+# Metrics
+--metrics serves what all pipelines count, and health checks, over HTTP. --metrics-file writes the same to a file.
+`curl -X POST localhost:9090/-/reload` does what SIGHUP does. weir-metrics(7) describes them, what weir tells systemd, and
+every metric.
+
 # Check
 --check finds what a start would find: errors in the text, variables that are not set, folders that do not exist, files
 that cannot be read or written. It writes nothing and connects to nothing.)";
@@ -156,7 +169,7 @@ const cli::Command run_command = {
         "Runs one or more pipelines in one process. A pipeline is the text that one would type in a shell. Its records "
         "are the same as in a shell, at a fraction of the cost. On SIGHUP, `weir run FILE` reads FILE again.",
     .manual = kManual,
-    .usual = {"--command", "--check", "--strict"},
+    .usual = {"--command", "--check", "--strict", "--metrics", "--metrics-file"},
     .role = cli::Role::action,
     .examples = {{"errors of the checkout namespace, as text", "weir run 'tail -n checkout | filter \"|= \\\"error\\\"\"'"},
                  {"check a file without running it", "weir run --check pipeline.weir"},

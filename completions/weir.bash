@@ -70,13 +70,13 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --log-root|--checkpoint) _weir_files; return ;;
-        --hold-deleted|--lines|--from|--since|--max-age|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait) return ;;
+        --log-root|--checkpoint|--metrics-file) _weir_files; return ;;
+        --hold-deleted|--lines|--from|--since|--max-age|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
+        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait --metrics --metrics-file'
       else
-        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait'
+        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           *) _weir_files ;;
         esac
@@ -88,10 +88,11 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --label|--label-from-env|--keep-labels|--level|--tenant-from) return ;;
+        --metrics-file) _weir_files; return ;;
+        --label|--label-from-env|--keep-labels|--level|--tenant-from|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --no-service-name --tenant-from -o --output --color --strict -h --help'
+        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --no-service-name --tenant-from -o --output --color --strict -h --help --metrics --metrics-file'
       fi
       ;;
     filter)
@@ -99,11 +100,11 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --rules) _weir_files; return ;;
-        --drop) return ;;
+        --rules|--metrics-file) _weir_files; return ;;
+        --drop|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--drop --rules --explain -o --output --color --strict -h --help'
+        _weir_words '--drop --rules --explain -o --output --color --strict -h --help --metrics --metrics-file'
       fi
       ;;
     buffer)
@@ -113,12 +114,13 @@ _weir() {
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --on-full) _weir_words 'block drop-oldest'; return ;;
-        --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--release-rate|--release-jitter|--max-behind|--as) return ;;
+        --metrics-file) _weir_files; return ;;
+        --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--release-rate|--release-jitter|--max-behind|--as|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --only-new'
+        _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --only-new --metrics --metrics-file'
       else
-        _weir_given '--sync --wait -o --output --color -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as'
+        _weir_given '--sync --wait -o --output --color -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           *) : ;;
@@ -129,12 +131,12 @@ _weir() {
       case $prev in
         --metadata) _weir_words 'auto keep drop'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --checkpoint|--password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
+        --checkpoint|--password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
         --spool) _weir_spools; return ;;
-        --as|--match|--give-up|--drain-rate|--start-jitter|--batch-wait|--batch-size|--batch-records|--parallel|--max-line-size|--max-age|--max-ahead|--max-labels|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;
+        --as|--match|--give-up|--drain-rate|--start-jitter|--batch-wait|--batch-size|--batch-records|--parallel|--max-line-size|--max-age|--max-ahead|--max-labels|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --check --strict -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
+        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --check --strict -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
       fi
       ;;
     replay)
@@ -143,12 +145,13 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--release-id|--speed) return ;;
+        --metrics-file) _weir_files; return ;;
+        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--release-id|--speed|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --release --release-id --rejected --speed --retime -o --output --color -h --help'
+        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --release --release-id --rejected --speed --retime -o --output --color -h --help --metrics --metrics-file'
       else
-        _weir_given '--since --from --to -n --namespace -p --pod -c --container --release-id --speed --retime -o --output --color -h --help'
+        _weir_given '--since --from --to -n --namespace -p --pod -c --container --release-id --speed --retime -o --output --color -h --help --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           1:*) : ;;
@@ -161,14 +164,14 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --password-file|--bearer-token-file|--ca-cert|--cert|--key) _weir_files; return ;;
+        --password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
         --spool) _weir_spools; return ;;
-        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout) return ;;
+        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout'
+        _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
       else
-        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout'
+        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           1:logs) : ;;
           1:labels) _weir_listed ;;
@@ -181,12 +184,13 @@ _weir() {
     run)
       case $prev in
         -h|--help) _weir_words 'all'; return ;;
-        -c|--command) return ;;
+        --metrics-file) _weir_files; return ;;
+        -c|--command|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-c --command --check --strict -h --help'
+        _weir_words '-c --command --check --strict -h --help --metrics --metrics-file'
       else
-        _weir_given '-c --command -h --help'
+        _weir_given '-c --command -h --help --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_files ;;
           *) : ;;
@@ -239,7 +243,7 @@ _weir() {
       else
         _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
-          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules spool docs pipeline.5 record.5 rules.5 spool.5' ;;
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules spool docs metrics.7 pipeline.5 record.5 rules.5 spool.5' ;;
           1:completion) _weir_words 'bash zsh fish' ;;
           0:*) _weir_words 'man completion' ;;
           1:*) _weir_words 'bash zsh fish' ;;

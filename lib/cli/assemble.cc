@@ -221,10 +221,13 @@ Result<Exit> Assembly::run() {
 
 Result<Exit> run_command(ParsedCommand parsed, const pipeline::Context& context) {
   if (parsed.role() == Role::action) return parsed.invocation->act(context);
+  auto endpoint = monitor::Endpoint::start(*parsed.metrics, context);
+  if (!endpoint) return std::move(endpoint).error();
   std::vector<Link> links;
   links.push_back({std::move(parsed), nullptr});
-  auto assembly = Assembly::build(std::move(links), false, context);
+  auto assembly = Assembly::build(std::move(links), false, (*endpoint)->context());
   if (!assembly) return std::move(assembly).error();
+  (*endpoint)->begun();
   return assembly->run();
 }
 

@@ -1,6 +1,7 @@
 #include "cli/command_line.h"
 
 #include "base/suggestion.h"
+#include "cli/metrics_options.h"
 #include "cli/option_facts.h"
 #include "cli/value_error.h"
 
@@ -200,6 +201,8 @@ ParsedCommand declare(const Command& command) {
   if (command.role == Role::stage || command.role == Role::sink) {
     if (app.get_option_no_throw("--strict") == nullptr) app.add_flag("--strict")->description(kStrict);
   }
+  parsed.metrics = std::make_unique<monitor::Options>();
+  if (command.role != Role::action) declare_metrics(app, *parsed.metrics);
   app.add_option(
          "-h,--help", [](const CLI::results_t&) { return true; }, "show help and exit; `all`: with every option")
       ->expected(0, 1)
@@ -248,6 +251,12 @@ std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::sp
   if (auto wrong = unplaced(parsed, arguments)) return *std::move(wrong);
   parsed.invocation->fill_in(environment != nullptr ? environment : [](const char*) -> const char* { return nullptr; });
   if (auto checked = parsed.invocation->check(); !checked) return ArgumentError{std::move(checked).error(), -1};
+  if (parsed.metrics->any() && parsed.role() == Role::action) {
+    const char* name = parsed.metrics->address ? "--metrics" : "--metrics-file";
+    return ArgumentError{
+        Error{Code::usage, fmt::format("cannot use {} with these options: no chain runs", name), help_hint(command)},
+        find_argument(arguments, name)};
+  }
   return parsed;
 }
 

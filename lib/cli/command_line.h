@@ -3,6 +3,7 @@
 
 #include "base/diagnostics.h"
 #include "cli/command.h"
+#include "monitor/endpoint.h"
 
 #include <memory>
 #include <span>
@@ -24,6 +25,7 @@ struct ParsedCommand {
   bool help = false;      // --help was given; nothing else was checked
   bool help_all = false;  // as --help all
   bool strict = false;
+  std::unique_ptr<monitor::Options> metrics;  // of --metrics and --metrics-file; the options of `app` are bound to it
 
   ParsedCommand();
   ParsedCommand(ParsedCommand&&) noexcept;
@@ -39,7 +41,7 @@ struct ArgumentError {
   std::ptrdiff_t index = -1;  // into the arguments
 };
 
-// The tree of `command` with what every command has (--help, --strict), and nothing parsed.
+// The tree of `command` with what every command has (--help, --strict, --metrics), and nothing parsed.
 [[nodiscard]] ParsedCommand declare(const Command& command);
 
 // Parses, and then lets the invocation fill_in() and check(). Code::usage, with a hint that names the nearest option or --help.

@@ -216,6 +216,7 @@ std::string command_man(const CommandFacts& facts, std::span<const Command* cons
   }
   pages.emplace_back("weir-pipeline", 5);
   pages.emplace_back("weir-record", 5);
+  if (facts.find("--metrics-file") != nullptr) pages.emplace_back("weir-metrics", 7);
   return out + see_also(pages);
 }
 
@@ -248,6 +249,7 @@ std::string program_man(std::span<const Command* const> commands) {
   out += example_entries(program_examples());
   out += exit_entries(all_exits(), exit_rules());
   for (const auto* page : {"weir-pipeline", "weir-record", "weir-rules", "weir-spool"}) pages.emplace_back(page, 5);
+  pages.emplace_back("weir-metrics", 7);
   return out + see_also(pages);
 }
 

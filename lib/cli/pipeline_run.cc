@@ -87,6 +87,10 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
     return source.error_at(text.command.place, "--help cannot be used in a pipeline",
                            fmt::format("run weir {} --help", command->name));
   }
+  if (ready.metrics->any()) {
+    return source.error_at(text.command.place, "--metrics and --metrics-file cannot be used in a pipeline",
+                           "they are for the whole process: weir run --metrics ADDR …");
+  }
   Link link;
   link.parsed = std::move(ready);
   link.locate = [&source, place = text.command.place](Error error) {

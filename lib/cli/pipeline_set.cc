@@ -16,6 +16,15 @@ namespace {
 using base::Error;
 using base::Result;
 
+constexpr auto kPipelines = metrics::gauge("weir_run_pipelines", "pipelines", "Pipelines of `weir run` that run.");
+constexpr auto kReloads =
+    metrics::counter("weir_run_reloads_total", "reloads", "Times that a changed text of pipelines was taken.");
+constexpr auto kFailures = metrics::counter(
+    "weir_run_reload_failures_total", "failures",
+    "Times that the text of the pipelines had a mistake when it was read again, or that a pipeline of it could not start.");
+constexpr auto kBroken = metrics::gauge("weir_run_broken_texts", "texts",
+                                        "1 while the text of the pipelines has a mistake, so that an earlier one runs, else 0.");
+
 int severity(Exit exit) {
   switch (exit) {
     case Exit::ok:
@@ -47,7 +56,14 @@ struct PipelineSet::Slot {
 };
 
 PipelineSet::PipelineSet(std::span<const Command* const> commands, const pipeline::Context& context, Reload reload)
-    : commands_(commands), context_(context), reload_(std::move(reload)) {}
+    : commands_(commands),
+      context_(context),
+      reload_(std::move(reload)),
+      block_(context.metrics),
+      reloads_taken_(block_.counter(kReloads)),
+      reload_failures_(block_.counter(kFailures)),
+      pipelines_running_(block_.gauge(kPipelines)),
+      broken_texts_(block_.gauge(kBroken)) {}
 
 PipelineSet::~PipelineSet() {
   for (const auto& slot : slots_) slot->stop->request();
@@ -122,6 +138,7 @@ void PipelineSet::fail(Error error) {
 
 Result<Exit> PipelineSet::run() {
   // One that is alone and stays as it is needs no thread.
+  pipelines_running_.set(slots_.size());
   if (slots_.size() == 1 && !reload_) return slots_.front()->assembly->run();
   if (auto opened = wake_.open(); !opened) return std::move(opened).error();
   if (reload_) {
@@ -139,13 +156,18 @@ Result<Exit> PipelineSet::run() {
     ::poll(&woken, 1, -1);
     wake_.hear();
     collect_ended();
+    pipelines_running_.set(slots_.size());
     if (!reload_ || reloads_ == context_.stop->reloads() || context_.stop->stopped()) continue;
     reloads_ = context_.stop->reloads();
     auto wanted = reload_();
     if (auto changed = wanted ? replace(*std::move(wanted)) : std::move(wanted).error(); !changed) {
       context_.diagnostics->report(std::move(changed).error().within("the pipelines run on as they were"));
-    } else if (taken_) {
-      taken_();
+      reload_failures_.add(1);
+      broken_texts_.set(1);
+    } else {
+      reloads_taken_.add(1);
+      broken_texts_.set(0);
+      if (taken_) taken_();
     }
   }
   // What a signal cut short does not hide what another pipeline lost.
@@ -187,6 +209,7 @@ void PipelineSet::start_waiting() {
     const std::string_view what =
         change.old ? "the changed pipeline cannot start, and the old one runs again" : "a new pipeline cannot start";
     context_.diagnostics->report(std::move(started).error().within(what));
+    reload_failures_.add(1);
     if (!change.old) continue;
     if (auto again = start_new(*change.old); !again) return fail(std::move(again).error());
   }

@@ -29,6 +29,7 @@
 #include "base/wake.h"
 #include "cli/assemble.h"
 #include "cli/pipeline_text.h"
+#include "metrics/registry.h"
 #include "tail/handover.h"
 
 #include <functional>
@@ -61,6 +62,9 @@ class PipelineSet {
   // Calls `taken` whenever a reload was accepted: the entries that `reload` gave last are what is to run. Set before run().
   void on_reload(std::function<void()> taken) { taken_ = std::move(taken); }
 
+  // What runs is not what the text says now, because that has a mistake. Until a reload is accepted, metrics show it.
+  void note_broken_text() { broken_texts_.set(1); }
+
   // Runs until all have ended. Blocks. The first error, or the gravest exit code.
   base::Result<Exit> run();
 
@@ -92,6 +96,9 @@ class PipelineSet {
   int reloads_ = 0;                      // those that were taken; one that came before the text was read only reads it once more
   std::optional<base::Error> error_;
   Exit exit_ = Exit::ok;
+  metrics::Block block_;  // written by the thread that calls run()
+  metrics::Counter reloads_taken_, reload_failures_;
+  metrics::Gauge pipelines_running_, broken_texts_;
 };
 
 }  // namespace weir::cli

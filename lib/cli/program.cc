@@ -50,7 +50,7 @@ a file with settings does not exist (the text of `run`, a certificate, a token),
 }
 
 std::span<const Variable> environment_variables() {
-  static constexpr std::array<Variable, 12> variables = {{
+  static constexpr std::array<Variable, 14> variables = {{
       {"WEIR_SPOOL", "the spool for every command that names none", true},
       {"LOKI_ADDR", "the URL of Loki (default: http://localhost:3100)", true},
       {"LOKI_ORG_ID", "the tenant, sent as X-Scope-OrgID", true},
@@ -60,6 +60,8 @@ std::span<const Variable> environment_variables() {
       {"LOKI_CLIENT_CERT_PATH, LOKI_CLIENT_KEY_PATH", "PEM files with the client certificate and its key"},
       {"LOKI_TLS_SKIP_VERIFY", "`true`: do not check the server's certificate"},
       {"LOKI_HTTP_PROXY_URL", "the URL of the proxy"},
+      {"NOTIFY_SOCKET", "the socket of systemd, for a service of Type=notify (weir-metrics(7))"},
+      {"WATCHDOG_USEC, WATCHDOG_PID", "systemd's watchdog (weir-metrics(7))"},
       {"NO_COLOR", "no colour, when it is set and not empty"},
       {"COLUMNS", "the width of help, instead of the terminal's"},
       {"TZ", "the time zone of times shown to people"},

@@ -22,8 +22,8 @@ TEST(Completion, Bash) {
   const auto text = script(Shell::bash);
   EXPECT_THAT(text, HasSubstr("_weir_words 'count pass end act help --help --version'"));
   EXPECT_THAT(text, HasSubstr("        --format) _weir_words 'auto cri raw'; return ;;\n"));
-  EXPECT_THAT(text, HasSubstr("        --keep) _weir_files; return ;;\n"));
-  EXPECT_THAT(text, HasSubstr("        -l|--label|--lost) return ;;\n"));
+  EXPECT_THAT(text, HasSubstr("        --keep|--metrics-file) _weir_files; return ;;\n"));
+  EXPECT_THAT(text, HasSubstr("        -l|--label|--lost|--metrics) return ;;\n"));
   EXPECT_THAT(text, Not(HasSubstr("--secret")));
 }
 

@@ -25,6 +25,14 @@ Options:
   -h, --help [all]        show help and exit; all: with
                           every option
 
+Metrics:
+      --metrics ADDR       serve metrics and health checks
+                           over HTTP at ADDR; :9090 is
+                           127.0.0.1:9090
+      --metrics-file FILE  write the metrics to FILE every
+                           15s, for node_exporter's textfile
+                           collector
+
 Examples:
   three of them:
     weir count 3 | weir pass --label 'a b=c'

@@ -73,7 +73,7 @@ def committed_files_are_current(options, folder):
             shutil.copy(made, kept)
         check(kept.exists() and kept.read_text() == made.read_text(),
               f"{made.relative_to(folder)} is not what the binary prints: run this test with --update")
-    for kept in (options.source / "man").glob("*.5"):
+    for kept in (options.source / "man").glob("*.[57]"):
         made = folder / "man" / kept.name
         check(made.exists() and made.read_text() == kept.read_text(), f"man/{kept.name} is not in the binary as it is")
     for kept in (options.source / "man").glob("*.1"):
@@ -127,7 +127,7 @@ def help_cases_are_current(options, commands):
 
 
 def pages_are_sound(options, folder):
-    pages = sorted((folder / "man").glob("*.1")) + sorted((options.source / "man").glob("*.5"))
+    pages = sorted((folder / "man").glob("*.1")) + sorted((options.source / "man").glob("*.[57]"))
     if shutil.which("mandoc"):
         for page in pages:
             said = subprocess.run(["mandoc", "-Tlint", "-Wwarning", page], stdout=subprocess.PIPE, text=True, check=False).stdout

@@ -57,6 +57,7 @@ TESTED_IN = {
     "names/level_fields": "names/level_test.cc",
     "pipeline/counters": "stages/books_test.cc",
     "pipeline/jsonl_sink": "pipeline/jsonl_stdio_test.cc",
+    "cli/metrics_options": "e2e/metrics_test.py",
     "pipeline/jsonl_source": "pipeline/jsonl_stdio_test.cc",
     "pipeline/output_count": "pipeline/jsonl_stdio_test.cc",
     "record/dropped_positions": "stages/filter_test.cc",

@@ -33,7 +33,7 @@ BELOW = {
     "tail": ["record"],
     "kube": ["http", "record"],
     "show": ["names", "gotext"],
-    "monitor": ["metrics", "httpd"],
+    "monitor": ["pipeline", "httpd"],
     "serve": ["scan", "loki", "httpd"],
     "stages": ["pipeline", "rules", "scan", "delivery", "tail", "kube", "show", "monitor", "serve"],
     "cli": ["stages"],
@@ -52,6 +52,7 @@ THIRD_PARTY = {
     "nlohmann/": set(),
     "zlib": {"tail"},
     "systemd/": {"tail"},
+    "boost/": {"httpd"},
     "CLI/": {"cli"},
 }
 

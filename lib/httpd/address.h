@@ -1,0 +1,34 @@
+// Addresses to listen on, as people write them:
+//
+//   127.0.0.1:9090  [::1]:9090  localhost:9090  :9090  0.0.0.0:9090  unix:/run/weir/metrics.sock
+//
+// Without a host it is 127.0.0.1: whoever wants to be reached from elsewhere says so (0.0.0.0, [::], the name of the host).
+#pragma once
+
+#include "base/result.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weir::httpd {
+
+struct Address {
+  std::string host;         // without brackets; "" with `path`
+  std::uint16_t port = 0;   // 0: any that is free
+  std::string socket_path;  // of a Unix socket; "" for TCP
+
+  // As an address is written.
+  [[nodiscard]] std::string text() const;
+};
+
+// Code::usage; the message is the cause alone: "it has no port".
+[[nodiscard]] base::Result<Address> parse_address(std::string_view text);
+
+// The host of a Host header or of an Origin without its scheme: "localhost:9090" is "localhost", "[::1]:80" is "::1".
+[[nodiscard]] std::string_view host_of(std::string_view authority);
+
+// It is an IP address, and no name that somebody's DNS server may turn into any address.
+[[nodiscard]] bool is_ip_address(std::string_view host);
+
+}  // namespace weir::httpd

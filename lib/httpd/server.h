@@ -1,0 +1,58 @@
+// An HTTP/1.1 server for a handful of clients: /metrics and probes, and the API of `serve`.
+//
+// One thread does all of it: it accepts, reads, calls the handlers, and writes. Nothing runs while nobody asks: the thread sleeps
+// in one epoll_wait without a timeout, and a timer runs only while a connection is open. Every connection is in one of these
+// states:
+//
+//   idle       no byte of a request has come; closed after Limits::idle, or earlier when its place is needed
+//   reading    a request comes; closed when it is not whole after Limits::read
+//   answering  its answer is written; closed when it is not gone after Limits::write
+//   ending     refused: what still comes is thrown away for a while, so that the client reads the refusal
+//
+// When there are as many connections as Limits::connections, a new one takes the place of the one that has been idle longest, or
+// else of the one that has been in its state longest.
+//
+// What `serve` adds, and where it goes: TLS wraps the stream of a connection, which only server.cc names. A WebSocket is a second
+// kind of Route, whose handler takes over the connection after the upgrade request. A handler that needs long will get a handle to
+// answer later, from any thread; the handlers here answer at once.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "httpd/address.h"
+#include "httpd/message.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace weir::httpd {
+
+struct Limits {
+  std::uint32_t header = 8 << 10;     // bytes, with the request line; beyond: 431
+  std::uint64_t body = 64 << 10;      // bytes; beyond: 413
+  std::size_t connections = 64;       // at once
+  base::Duration idle = base::kHour;  // far beyond the pause between two scrapes
+  base::Duration read = 10 * base::kSecond;
+  base::Duration write = 30 * base::kSecond;
+};
+
+class Server {
+ public:
+  // Listens, and starts the thread. The clock outlives it. Errors: io ("cannot listen on '127.0.0.1:9090': Address already in
+  // use"). A Unix socket may be used by its owner only (0600); one that nobody listens on any more is replaced.
+  static base::Result<std::unique_ptr<Server>> start(const Address& address, std::vector<Route> routes, const base::Clock& clock,
+                                                     const Limits& limits = {});
+  // Closes all connections, and waits for the thread, which may be in a handler.
+  virtual ~Server() = default;
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Where it listens: with the port that was taken where 0 was asked for.
+  [[nodiscard]] virtual const Address& address() const = 0;
+
+ protected:
+  Server() = default;
+};
+
+}  // namespace weir::httpd

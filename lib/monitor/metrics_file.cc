@@ -1,0 +1,91 @@
+#include "monitor/metrics_file.h"
+
+#include "base/path.h"
+#include "base/thread.h"
+#include "base/unique_fd.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+namespace weir::monitor {
+
+using base::Result;
+
+Result<void> MetricsFile::rehearse(const std::string& path) {
+  const std::string folder(base::folder_of(path));
+  const std::string what = fmt::format("write metrics to '{}'", path);
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0)
+    return base::io_error(errno, what).with_hint(fmt::format("make the folder first: mkdir -p '{}'", folder));
+  if (!S_ISDIR(status.st_mode)) return base::io_error(ENOTDIR, what);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) return base::io_error(errno, what);
+  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return base::io_error(EISDIR, what);
+  return {};
+}
+
+MetricsFile::MetricsFile(std::string path, std::function<std::string()> text, base::Diagnostics& diagnostics, base::Duration every)
+    : path_(std::move(path)), text_(std::move(text)), diagnostics_(diagnostics), every_(every) {}
+
+Result<std::unique_ptr<MetricsFile>> MetricsFile::start(std::string path, std::function<std::string()> text,
+                                                        base::Diagnostics& diagnostics, base::Duration every) {
+  if (auto possible = rehearse(path); !possible) return std::move(possible).error();
+  std::unique_ptr<MetricsFile> file(new MetricsFile(std::move(path), std::move(text), diagnostics, every));
+  if (auto written = file->write(); !written) return std::move(written).error();
+  auto thread = base::start_thread("write metrics to a file", [one = file.get()] { one->run(); });
+  if (!thread) return std::move(thread).error();
+  file->thread_ = *std::move(thread);
+  return file;
+}
+
+MetricsFile::~MetricsFile() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    ends_ = true;
+  }
+  end_.notify_all();
+  thread_.join();
+  write_or_warn();
+}
+
+void MetricsFile::run() {
+  std::unique_lock lock(mutex_);
+  while (!end_.wait_for(lock, std::chrono::nanoseconds(every_), [this] { return ends_; })) {
+    lock.unlock();
+    write_or_warn();
+    lock.lock();
+  }
+}
+
+void MetricsFile::write_or_warn() {
+  if (auto written = write(); !written) diagnostics_.warn("metrics file", written.error().message);
+}
+
+// Not synced: after a loss of power the file is old anyway. For everybody to read, because node_exporter is another user.
+Result<void> MetricsFile::write() const {
+  const std::string fresh = fmt::format("{}.{}", path_, ::getpid());
+  const auto failed = [&](int error) {
+    ::unlink(fresh.c_str());
+    return base::io_error(error, fmt::format("write metrics to '{}'", path_));
+  };
+  const std::string text = text_();
+  base::UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!file) return base::io_error(errno, fmt::format("write metrics to '{}'", path_));
+  for (std::string_view rest = text; !rest.empty();) {
+    const ssize_t wrote = ::write(file.get(), rest.data(), rest.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return failed(errno);
+    rest.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  if (::close(file.release()) != 0) return failed(errno);
+  if (::rename(fresh.c_str(), path_.c_str()) != 0) return failed(errno);
+  return {};
+}
+
+}  // namespace weir::monitor

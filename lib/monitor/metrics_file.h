@@ -1,0 +1,48 @@
+// A file with metrics that is written again and again, for the textfile collector of node_exporter.
+#pragma once
+
+#include "base/diagnostics.h"
+#include "base/result.h"
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace weir::monitor {
+
+class MetricsFile {
+ public:
+  static constexpr base::Duration kEvery = 15 * base::kSecond;
+
+  // Finds out whether it could be written, and writes nothing: `run --check`.
+  static base::Result<void> rehearse(const std::string& path);
+
+  // Writes it for the first time, then every 15 s from a thread of its own. `text` is called on that thread, and here. An error of
+  // a later time is a warning. Errors: io, full.
+  static base::Result<std::unique_ptr<MetricsFile>> start(std::string path, std::function<std::string()> text,
+                                                          base::Diagnostics& diagnostics, base::Duration every = kEvery);
+  // Writes it for the last time.
+  ~MetricsFile();
+  MetricsFile(const MetricsFile&) = delete;
+  MetricsFile& operator=(const MetricsFile&) = delete;
+
+ private:
+  MetricsFile(std::string path, std::function<std::string()> text, base::Diagnostics& diagnostics, base::Duration every);
+  void run();
+  void write_or_warn();
+  [[nodiscard]] base::Result<void> write() const;
+
+  const std::string path_;
+  const std::function<std::string()> text_;
+  base::Diagnostics& diagnostics_;
+  const base::Duration every_;
+  std::mutex mutex_;
+  std::condition_variable end_;
+  bool ends_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace weir::monitor

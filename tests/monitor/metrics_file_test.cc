@@ -1,0 +1,94 @@
+#include "monitor/metrics_file.h"
+
+#include "support/collect.h"
+#include "support/temp_dir.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+namespace weir::monitor {
+namespace {
+
+class MetricsFileTest : public testing::Test {
+ protected:
+  std::unique_ptr<MetricsFile> start(base::Duration every) {
+    auto file = MetricsFile::start(
+        path_, [this] { return "n " + std::to_string(++calls_) + "\n"; }, diagnostics_, every);
+    if (!file) throw std::runtime_error(file.error().message);
+    return *std::move(file);
+  }
+  [[nodiscard]] std::string text() const {
+    std::ifstream in(path_);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  [[nodiscard]] static bool comes_true(const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    return condition();
+  }
+
+  test::TempDir dir_;
+  std::string path_ = dir_ / "weir.prom";
+  test::RememberingDiagnostics diagnostics_;
+  std::atomic<int> calls_{0};
+};
+
+TEST_F(MetricsFileTest, IsWrittenAtOnceAgainAndAtTheEnd) {
+  auto file = start(base::kHour);
+  EXPECT_EQ(text(), "n 1\n");
+  struct stat status {};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0444, 0444U);
+  file.reset();
+  EXPECT_EQ(text(), "n 2\n");
+
+  file = start(base::kMillisecond);
+  EXPECT_TRUE(comes_true([this] { return calls_ > 10; }));
+  file.reset();
+  EXPECT_EQ(text(), "n " + std::to_string(calls_) + "\n");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir_.path()), {}), 1);  // nothing is left beside it
+  EXPECT_TRUE(diagnostics_.said().empty());
+}
+
+TEST_F(MetricsFileTest, AReaderNeverSeesAPart) {
+  const auto file = start(base::kMillisecond);
+  for (int i = 0; i < 1000; ++i) {
+    const std::string seen = text();
+    ASSERT_TRUE(seen.starts_with("n ") && seen.ends_with("\n")) << seen;
+  }
+}
+
+TEST_F(MetricsFileTest, AWriteErrorLaterIsAWarning) {
+  auto file = start(base::kMillisecond);
+  std::filesystem::remove_all(dir_.path());
+  EXPECT_TRUE(comes_true([this] { return !diagnostics_.said().empty(); }));
+  EXPECT_EQ(diagnostics_.said().front(), "cannot write metrics to '" + path_ + "': No such file or directory");
+  std::filesystem::create_directory(dir_.path());
+  EXPECT_TRUE(comes_true([this] { return !text().empty(); }));
+}
+
+TEST_F(MetricsFileTest, CannotBeginWithoutItsFolder) {
+  path_ = dir_ / "none/weir.prom";
+  for (const auto& failed : {MetricsFile::rehearse(path_), [&]() -> base::Result<void> {
+                               auto file = MetricsFile::start(
+                                   path_, [] { return std::string(); }, diagnostics_);
+                               return file ? base::Result<void>() : std::move(file).error();
+                             }()}) {
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, base::Code::io);
+    EXPECT_EQ(failed.error().message, "cannot write metrics to '" + path_ + "': No such file or directory");
+    EXPECT_EQ(failed.error().hint, "make the folder first: mkdir -p '" + (dir_ / "none") + "'");
+  }
+  EXPECT_FALSE(MetricsFile::rehearse(dir_.path()));
+  EXPECT_FALSE(MetricsFile::rehearse("/dev/null/x"));
+  EXPECT_TRUE(MetricsFile::rehearse(dir_ / "new.prom"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "new.prom"));
+}
+
+}  // namespace
+}  // namespace weir::monitor
