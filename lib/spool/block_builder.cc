@@ -2,6 +2,7 @@
 
 #include "record/json.h"
 #include "spool/body_form.h"
+#include "spool/line_values.h"
 #include "spool/wire.h"
 
 #include <algorithm>
@@ -156,7 +157,7 @@ void BlockBuilder::pack_streams(std::string& out) {
     previous = stream.min;
   }
   out.clear();
-  out.push_back(static_cast<char>(kBodyForm));
+  out.push_back(static_cast<char>(kStreamsForm));
   wire::put_varint(out, section_.size());
   compressor_->append(out, section_);
 }
@@ -180,20 +181,25 @@ void BlockBuilder::put_column(std::string& out) {
 void BlockBuilder::put_times(std::string& out) {
   std::vector<std::uint64_t> differences;
   differences.reserve(records());
-  std::uint64_t all = 0;
   std::size_t next = 0;
   for (const Stream& stream : streams_) {
     base::Timestamp previous = stream.min;
     for (const std::size_t end = next + stream.records; next < end; ++next) {
       const base::Timestamp time = batch_.records[grouped_[next]].timestamp;
       differences.push_back(wire::zigzag(wire::difference(time, previous)));
-      all |= differences.back();
       previous = time;
     }
   }
+  put_planes(out, differences);
+}
+
+// Eight columns.
+void BlockBuilder::put_planes(std::string& out, std::span<const std::uint64_t> numbers) {
+  std::uint64_t all = 0;
+  for (const std::uint64_t number : numbers) all |= number;
   for (int shift = 0; shift < 64; shift += 8) {
     if ((all >> shift & 0xff) != 0) {
-      for (const std::uint64_t difference : differences) section_.push_back(static_cast<char>(difference >> shift));
+      for (const std::uint64_t number : numbers) section_.push_back(static_cast<char>(number >> shift));
     }
     put_column(out);
   }
@@ -327,10 +333,19 @@ void BlockBuilder::pack(PackedBlock& packed, Effort effort) {
     if (!lengths) *to++ = '\n';
   }
 
-  packed.body.push_back(static_cast<char>(kBodyForm));
+  LineValues values;
+  const std::size_t left = effort == Effort::fast ? size : take_values(lines.get(), size, streams_.front().min, values);
+  packed.body.push_back(static_cast<char>(left < size ? kValuesForm : kPlainForm));
   wire::put_varint(packed.body, size);
+  if (left < size) wire::put_varint(packed.body, left);
   put_columns(packed.body, lengths);
-  compressor_->append(packed.body, {lines.get(), size});
+  if (left < size) {
+    section_.swap(values.ids);
+    put_column(packed.body);
+    section_.swap(values.ids);
+    put_planes(packed.body, values.times);
+  }
+  compressor_->append(packed.body, {lines.get(), left});
   packed.info.body_bytes = packed.body.size();
 }
 

@@ -57,6 +57,7 @@ class BlockBuilder {
   void pack_streams(std::string& out);
   void put_columns(std::string& out, bool lengths);
   void put_times(std::string& out);
+  void put_planes(std::string& out, std::span<const std::uint64_t> numbers);
   void put_sets(std::string& out);
   void put_column(std::string& out);  // section_, which is empty then
   void start_over();

@@ -1,6 +1,7 @@
 #include "spool/block_decoder.h"
 
 #include "spool/body_form.h"
+#include "spool/line_values.h"
 #include "spool/wire.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ base::Error damaged(std::string_view what) { return base::fail(base::Code::corru
 base::Result<std::vector<StreamInfo>> BlockDecoder::streams(std::string_view packed) {
   wire::Cursor head(packed);
   if (packed.empty()) return std::vector<StreamInfo>{};
-  if (head.byte() != kBodyForm) return damaged("stream list");
+  if (head.byte() != kStreamsForm) return damaged("stream list");
   const std::uint64_t size = head.varint();
   if (head.failed() || size > kMaxUnpacked) return damaged("stream list");
   scratch_.resize(size);
@@ -78,6 +79,13 @@ base::Result<void> BlockDecoder::read_sets(std::string_view of_strings, std::str
   return {};
 }
 
+bool BlockDecoder::unpack_column(const PackedColumn& column, char* to) {
+  if (column.size == 0) return true;
+  if (!column.stored) return decompressor_.read(column.bytes, to, column.size);
+  std::memcpy(to, column.bytes.data(), column.size);
+  return true;
+}
+
 base::Result<void> BlockDecoder::records(std::string_view body, std::span<const StreamInfo> streams, std::uint32_t expected,
                                          const LoadOptions& options, record::Batch& batch, std::vector<std::uint32_t>& ordinals) {
   wanted_.assign(streams.size(), 1);
@@ -95,51 +103,59 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
   if (!any) return {};
 
   wire::Cursor head(body);
-  if (head.byte() != kBodyForm) return damaged("body");
+  const std::uint8_t form = head.byte();
+  if (form != kPlainForm && form != kValuesForm) return damaged("body");
   const std::uint64_t lines_size = head.varint();
-  struct Packed {
-    std::uint64_t size = 0;
-    std::string_view frame;
-    bool stored = false;  // as it is
-  };
-  std::array<Packed, kColumns> packed;
-  std::uint64_t columns_size = 0;
-  for (Packed& column : packed) {
+  const std::uint64_t left = form == kValuesForm ? head.varint() : lines_size;
+  std::array<PackedColumn, kColumns> packed;
+  const std::size_t packed_columns = form == kValuesForm ? kColumns : kPlainColumns;
+  std::uint64_t columns_size = 0, values_size = 0;
+  for (std::size_t i = 0; i < packed_columns; ++i) {
+    PackedColumn& column = packed[i];
     column.size = head.varint();
     if (column.size > kMaxUnpacked) return damaged("body");
-    columns_size += column.size;
+    (i < kPlainColumns ? columns_size : values_size) += column.size;
     if (column.size == 0) continue;
     const std::uint64_t frame = head.varint();
     column.stored = frame == 0;
-    column.frame = head.take(column.stored ? column.size : frame);
+    column.bytes = head.take(column.stored ? column.size : frame);
   }
-  if (head.failed() || columns_size > kMaxUnpacked || lines_size > kMaxUnpacked) return damaged("body");
+  if (head.failed() || columns_size > kMaxUnpacked || values_size > kMaxUnpacked || lines_size > kMaxUnpacked || left > lines_size)
+    return damaged("body");
 
+  std::array<std::string_view, kColumns> column;
+  const auto unpack = [&](std::size_t first, std::size_t end, char* to) {
+    for (std::size_t i = first; i < end; ++i) {
+      column[i] = {to, packed[i].size};
+      if (!unpack_column(packed[i], to)) return false;
+      to += packed[i].size;
+    }
+    return true;
+  };
   char* lines = batch.allocate(lines_size);
-  if (!decompressor_.read(head.take(head.left()), lines, lines_size)) return damaged("body");
+  if (!decompressor_.read(head.take(head.left()), lines + (lines_size - left), left)) return damaged("body");
+  if (form == kValuesForm) {
+    scratch_.resize(values_size);
+    if (!unpack(kPlainColumns, kColumns, scratch_.data())) return damaged("body");
+    wire::Planes times;
+    std::copy(column.begin() + kLineTimes, column.begin() + kLineTimesEnd, times.begin());
+    if (!put_values_back(lines, lines_size, left, column[kIds], times, streams.front().min_timestamp)) return damaged("body");
+  }
   if (options.lines && !options.lines({lines, lines_size})) {
     batch.shrink(lines, 0);
     return {};
   }
   // In memory of the batch: strings and extra keys are views into it.
-  char* columns = batch.allocate(columns_size);
-  std::array<std::string_view, kColumns> column;
-  for (std::size_t i = 0; i < kColumns; ++i) {
-    column[i] = {columns, packed[i].size};
-    if (packed[i].stored) {
-      std::memcpy(columns, packed[i].frame.data(), packed[i].size);
-    } else if (packed[i].size > 0 && !decompressor_.read(packed[i].frame, columns, packed[i].size)) {
-      return damaged("body");
-    }
-    columns += packed[i].size;
-  }
+  if (!unpack(0, kPlainColumns, batch.allocate(columns_size))) return damaged("body");
 
   const std::string_view order = column[kOrder];
   const std::string_view flags = column[kFlags];
   const auto width = static_cast<std::size_t>(order_width(streams.size()));
   if (order.size() != width * expected || flags.size() != expected) return damaged("body");
-  for (std::size_t i = kTimes; i < kTimesEnd; ++i) {
-    if (!column[i].empty() && column[i].size() != expected) return damaged("body");
+  wire::Planes times;
+  std::copy(column.begin() + kTimes, column.begin() + kTimesEnd, times.begin());
+  for (const std::string_view plane : times) {
+    if (!plane.empty() && plane.size() != expected) return damaged("body");
   }
   if (auto read = read_sets(column[kStrings], column[kSets], batch); !read) return read;
 
@@ -157,12 +173,7 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
     base::Timestamp time = stream.min_timestamp;
     for (const std::size_t end = next + stream.records; next < end; ++next) {
       Cell& cell = cells_[next];
-      std::uint64_t difference = 0;
-      for (std::size_t i = 0; i < 8; ++i) {
-        if (const std::string_view bytes = column[kTimes + i]; !bytes.empty())
-          difference |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[next])) << (8 * i);
-      }
-      time = wire::sum(time, wire::from_zigzag(difference));
+      time = wire::sum(time, wire::from_zigzag(wire::number_at(times, next)));
       cell.time = time;
       cell.offset = offset;
       std::uint64_t length = 0;

@@ -36,6 +36,12 @@ class BlockDecoder {
                              const LoadOptions& options, record::Batch& batch, std::vector<std::uint32_t>& ordinals);
 
  private:
+  struct PackedColumn {
+    std::uint64_t size = 0;  // unpacked
+    std::string_view bytes;
+    bool stored = false;  // as it is
+  };
+  bool unpack_column(const PackedColumn& column, char* to);
   base::Result<void> read_sets(std::string_view strings, std::string_view sets, record::Batch& batch);
 
   Decompressor decompressor_;

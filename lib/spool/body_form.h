@@ -1,9 +1,10 @@
 // What packing and unpacking of a block agree on (weir-spool.5).
 //
 // The body: a byte with its form, a varint with the unpacked size of the lines, the columns, and one zstd frame to the end: the
-// lines. Within a column, and within the lines, the records are grouped by stream, in order of arrival within each
-// stream: equal values stand side by side, so that they compress well. Each column is packed by itself, since numbers of different
-// kinds share no statistics.
+// lines. In the second form, ids and times of the lines stand in columns of their own (line_values.h); a second varint is the size
+// of what is left of the lines, which is then in the frame. Within a column, and within the lines, the records are grouped by
+// stream, in order of arrival within each stream: equal values stand side by side, so that they compress well. Each column is
+// packed by itself, since numbers of different kinds share no statistics.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,9 @@
 
 namespace weir::spool {
 
-inline constexpr std::uint8_t kBodyForm = 1;
+inline constexpr std::uint8_t kStreamsForm = 1;
+inline constexpr std::uint8_t kPlainForm = 1;   // of a body
+inline constexpr std::uint8_t kValuesForm = 2;  // of a body: values are taken out of its lines
 
 enum Column : std::uint8_t {
   kOrder,    // the stream of each record, in order of arrival: order_width() bytes
@@ -24,7 +27,11 @@ enum Column : std::uint8_t {
   kChoices,    // the set of each record: varints; empty when nothing has metadata
   kKnownSets,  // numbers that kKnown refers to: varints
   kExtra,
-  kColumns,
+  kPlainColumns,
+  kIds = kPlainColumns,  // in the order of the lines, as all that follows
+  kLineTimes,            // as kTimes: eight bytes of the zigzag difference to the time before, in units of the last digit
+  kLineTimesEnd = kLineTimes + 8,
+  kColumns = kLineTimesEnd,
 };
 
 // The metadata set of a record: kNew, kKnown, or kHad + n for the n-th set that its stream has used.

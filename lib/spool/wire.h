@@ -2,6 +2,7 @@
 // strings with their length before them, fixed little-endian words.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -41,6 +42,16 @@ inline std::int64_t difference(std::int64_t a, std::int64_t b) {
 }
 inline std::int64_t sum(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+// Numbers whose bytes stand apart, lowest first: all lowest bytes in the first view. A view is empty when its bytes are all zero.
+using Planes = std::array<std::string_view, 8>;
+inline std::uint64_t number_at(const Planes& planes, std::size_t index) {
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < planes.size(); ++i) {
+    if (!planes[i].empty()) number |= static_cast<std::uint64_t>(static_cast<unsigned char>(planes[i][index])) << (8 * i);
+  }
+  return number;
 }
 
 // Reads these encodings. After an error (the end of the bytes, or a number without end), failed() is true and every read gives zero

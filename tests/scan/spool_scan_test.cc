@@ -48,7 +48,7 @@ class SpoolScanTest : public ::testing::Test {
         builder.add(record);
         stored.push_back(line);
       }
-      const auto appended = (*writer)->append(builder, nullptr);
+      const auto appended = (*writer)->append(builder, nullptr, nullptr, effort);
       ASSERT_TRUE(appended.ok()) << appended.error().message;
       if (!builder.empty()) builder.take();
     }
@@ -103,6 +103,7 @@ class SpoolScanTest : public ::testing::Test {
   test::TempDir directory;
   std::string path = directory / "spool.db";
   std::vector<Line> stored;
+  spool::Effort effort = spool::Effort::fast;
 };
 
 TEST_F(SpoolScanTest, EmptyQueryMeansEveryRecord) {
@@ -146,6 +147,32 @@ TEST_F(SpoolScanTest, SelectsByTimeLabelsAndLine) {
   EXPECT_EQ(run(*open("|= \"needle\"")), expected({}, "needle"));
   EXPECT_EQ(run(*open("{namespace=\"shop\"} |= `needle`", {150, 420})), expected({150, 420}, "needle"));
   EXPECT_TRUE(run(*open("{namespace=\"other\"}")).empty());
+}
+
+// A block that is packed well stores them as numbers (weir-spool.5).
+TEST_F(SpoolScanTest, FindsPartsOfIdsAndTimes) {
+  for (const spool::Effort one : {spool::Effort::fast, spool::Effort::thorough, spool::Effort::lasting}) {
+    SCOPED_TRACE(static_cast<int>(one));
+    path = directory / fmt::format("{}.db", static_cast<int>(one));
+    stored.clear();
+    effort = one;
+    std::vector<Line> block;
+    for (int i = 0; i < 50; ++i) {
+      block.push_back(
+          {i, fmt::format("2025-11-30T10:00:{:02}.{:03}Z trace={:016x}{:016x} req=123e4567-e89b-12d3-a456-4266141740{:02}", i,
+                          i * 7, 0xfedcba9876543210U - static_cast<unsigned>(i), 0x0123456789abcdefU, i)});
+    }
+    store({block});
+    for (const std::string_view part : {"fedcba9876543201", "9876543210012345", "=fedcba987654320f01", "ef req=123e4567-e89b",
+                                        "174000", "74007", "10:00:07.049Z t", "2025-11-30T10:00:0", "trace="}) {
+      const auto found = expected({}, part);
+      EXPECT_FALSE(found.empty()) << part;
+      EXPECT_EQ(run(*open(fmt::format("|= `{}`", part))), found);
+    }
+    EXPECT_EQ(run(*open("|~ `^2025-11-30T10:00:1[0-9][.][0-9]+Z trace=[0-9a-f]{32} `")).size(), 10U);
+    EXPECT_EQ(run(*open("|= `\x16`")).size(), 0U);
+    EXPECT_EQ(run(*open("!= `fedcba987654`")).size(), 0U);
+  }
 }
 
 TEST_F(SpoolScanTest, ShowsWhatTheQueryMakes) {

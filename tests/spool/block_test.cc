@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <random>
 
 namespace weir::spool {
 namespace {
@@ -31,16 +32,20 @@ Unpacked unpack(const PackedBlock& packed, const LoadOptions& options = {}) {
   return result;
 }
 
+constexpr Effort kEfforts[] = {Effort::fast, Effort::thorough, Effort::lasting};
+
 void expect_round_trip(Batch& original) {
   BlockBuilder builder;
   for (const Record& record : original.records) builder.add(record);
-  PackedBlock packed;
-  builder.pack(packed);
-  const Unpacked back = unpack(packed);
-  ASSERT_EQ(back.batch.records.size(), original.records.size());
-  for (std::size_t i = 0; i < original.records.size(); ++i) {
-    EXPECT_EQ(back.ordinals[i], i);
-    EXPECT_EQ(test::describe(back.batch.records[i]), test::describe(original.records[i])) << "record " << i;
+  for (const Effort effort : kEfforts) {
+    PackedBlock packed;
+    builder.pack(packed, effort);
+    const Unpacked back = unpack(packed);
+    ASSERT_EQ(back.batch.records.size(), original.records.size());
+    for (std::size_t i = 0; i < original.records.size(); ++i) {
+      EXPECT_EQ(back.ordinals[i], i);
+      EXPECT_EQ(test::describe(back.batch.records[i]), test::describe(original.records[i])) << "record " << i;
+    }
   }
 }
 
@@ -130,6 +135,77 @@ TEST(Block, EscapedLinesAreStoredDecoded) {
   EXPECT_TRUE(back.batch.records[0].line.decoded());
 }
 
+// A line of an application: a time, an id, a number that counts.
+std::string line_with_id(std::mt19937_64& random, std::size_t i) {
+  return fmt::format("time=2025-11-30T10:{:02}:{:02}.{:06}Z level=debug trace_id={:016x}{:016x} seq={}", i / 60 % 60, i % 60,
+                     random() % 1'000'000, random(), random(), i);
+}
+
+void add_lines_with_ids(Batch& batch, std::size_t count) {
+  std::mt19937_64 random(9);
+  for (std::size_t i = 0; i < count; ++i) {
+    Record& record = batch.records.emplace_back();
+    record.timestamp = 1'764'496'800'000'000'000 + static_cast<base::Timestamp>(i * 1'000'000'000);
+    record.labels = batch.hold(record::LabelSet::intern({{"pod", std::to_string(i % 3)}}));
+    record.line = Text::bytes(batch.copy(line_with_id(random, i)));
+  }
+}
+
+PackedBlock packed_of(const Batch& batch, Effort effort) {
+  BlockBuilder builder;
+  for (const Record& record : batch.records) builder.add(record);
+  PackedBlock packed;
+  builder.pack(packed, effort);
+  return packed;
+}
+
+TEST(Block, IdsAndTimesInLinesComeBackEqual) {
+  for (const std::string_view more : {"", "\n", "\xff\xfe", "\x16", "0123456789abcdef\n0123456789abcdef"}) {
+    SCOPED_TRACE(more);
+    Batch batch;
+    add_lines_with_ids(batch, 300);
+    for (const std::size_t place : {0U, 150U, 299U}) {
+      Record& record = batch.records[place];
+      record.line = Text::bytes(batch.copy(std::string(record.line.data) + std::string(more)));
+    }
+    expect_round_trip(batch);
+  }
+}
+
+TEST(Block, IdsAndTimesAreTakenOutUnlessTheBlockIsPackedFast) {
+  Batch batch;
+  add_lines_with_ids(batch, 300);
+  EXPECT_EQ(packed_of(batch, Effort::fast).body[0], '\1');
+  EXPECT_EQ(packed_of(batch, Effort::thorough).body[0], '\2');
+  EXPECT_EQ(packed_of(batch, Effort::lasting).body[0], '\2');
+  // Nothing to take out, or the mark is in a line.
+  batch.records[7].line = Text::bytes("\x16");
+  EXPECT_EQ(packed_of(batch, Effort::lasting).body[0], '\1');
+  Batch plain;
+  add_flow(plain, 300);
+  EXPECT_EQ(packed_of(plain, Effort::lasting).body[0], '\1');
+}
+
+TEST(Block, ARandomIdOf128BitsTakesSixteenBytes) {
+  Batch batch;
+  add_lines_with_ids(batch, 5000);
+  // Beside it: twenty bits of the time, two of the count.
+  EXPECT_LT(static_cast<double>(packed_of(batch, Effort::lasting).body.size()) / 5000, 16 + 4.5);
+  EXPECT_GT(static_cast<double>(packed_of(batch, Effort::fast).body.size()) / 5000, 16 + 9.0);
+}
+
+TEST(Block, LinesAreOfferedWithTheirIdsAndTimes) {
+  Batch batch;
+  add_lines_with_ids(batch, 100);
+  const PackedBlock packed = packed_of(batch, Effort::lasting);
+  for (const Record& record : batch.records) {
+    const auto look = [&](std::string_view lines) { return lines.find(record.line.data) != std::string_view::npos; };
+    EXPECT_EQ(unpack(packed, {.range = {}, .stream = {}, .lines = look}).ordinals.size(), 100U);
+  }
+  const auto marks = [](std::string_view lines) { return lines.find('\x16') != std::string_view::npos; };
+  EXPECT_EQ(unpack(packed, {.range = {}, .stream = {}, .lines = marks}).ordinals.size(), 0U);
+}
+
 class BlockSelection : public testing::Test {
  protected:
   void SetUp() override {
@@ -186,11 +262,8 @@ TEST_F(BlockSelection, LinesAreOfferedBeforeTheyAreSplit) {
   EXPECT_EQ(unpack(packed_, {.range = {}, .stream = {}, .lines = two_lines}).ordinals.size(), 0U);
 }
 
-void expect_damage_is_noticed(const Batch& batch) {
-  BlockBuilder builder;
-  for (const Record& record : batch.records) builder.add(record);
-  PackedBlock packed;
-  builder.pack(packed);
+void expect_damage_is_noticed(const Batch& batch, Effort effort) {
+  const PackedBlock packed = packed_of(batch, effort);
   BlockDecoder decoder;
   const auto try_both = [&](const std::string& streams_bytes, const std::string& body) {
     auto streams = decoder.streams(streams_bytes);
@@ -220,10 +293,13 @@ void expect_damage_is_noticed(const Batch& batch) {
 TEST(BlockDamage, EveryCutAndFlippedByteIsAnErrorOrOtherRecords) {
   Batch bytes;
   test::add_random_records(bytes, 5, 40);
-  expect_damage_is_noticed(bytes);
   Batch text;
   add_flow(text, 60);
-  expect_damage_is_noticed(text);
+  Batch ids;
+  add_lines_with_ids(ids, 60);
+  for (const Effort effort : kEfforts) {
+    for (const Batch* batch : {&bytes, &text, &ids}) expect_damage_is_noticed(*batch, effort);
+  }
 }
 
 TEST(Block, BuilderStartsOverAfterTake) {
