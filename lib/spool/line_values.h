@@ -1,5 +1,6 @@
-// Ids and times that are taken out of the lines of a block and stored as numbers (weir-spool.5, BODY). In text a random hex digit
-// takes five bits and the time of a line up to six bytes; as numbers they take four bits, and one byte for each three digits.
+// Ids and times that are taken out of the lines of a block and stored as numbers (weir-spool.5, "Ids and times within lines"). In
+// packed text, a random hex digit takes five bits and a time up to six bytes; as numbers they take four bits and one to three
+// bytes.
 //
 // What is taken: 16 and more hex digits of one case with a letter among them, UUIDs, and times such as 2026-11-30T10:00:00.123456.
 // A mark and a code stay in their place. The lines come back byte for byte.
