@@ -48,14 +48,20 @@ def literal(argument):
     return "".join(pieces).replace('\\"', '"').replace("\\\\", "\\")
 
 
+def value_of(argument, text):
+    """What the constant of that name is in the same file; anything else as it is."""
+    constant = re.search(rf"\b{argument}(?:\[\])? = ([^;]*);", text) if re.fullmatch(r"k\w+", argument) else None
+    return constant.group(1) if constant else argument
+
+
 def declared(text):
     """The metrics that a file declares."""
     for match in CALL.finditer(text):
         arguments = split_arguments(text[match.end():])
         if len(arguments) < 3 or not (literal(arguments[0]) or "").startswith("weir_"):
             continue
-        labels = literal(arguments[4]) if len(arguments) > 4 else ""
-        yield Metric(match.group(1), *(literal(one) for one in arguments[:3]), labels or "")
+        labels = literal(value_of(arguments[4], text)) if len(arguments) > 4 else ""
+        yield Metric(match.group(1), *(literal(one) for one in arguments[:3]), labels)
     for match in PLAIN.finditer(text):
         arguments = split_arguments(text[match.end():])
         yield Metric(match.group(1), *(literal(one) for one in arguments[1:4]), "")
@@ -91,7 +97,7 @@ def table(metrics):
         text += f".SS {escape(HEADS.get(stage, 'weir ' + stage))}\n"
         for one in groups[stage]:
             labels = f"{{{', '.join(one.labels.split(','))}}}" if one.labels else ""
-            text += f".TP\n.BR {escape(one.name)} \" {escape(labels + ' ') if labels else ' '}({one.kind})\"\n{escape(one.help)}\n"
+            text += f".TP\n.BR {escape(one.name)} \"{escape(labels)} ({one.kind})\"\n{escape(one.help)}\n"
     return text
 
 
@@ -108,7 +114,7 @@ def main():
         if times > 1:
             failures.append(f"{name} is declared {times} times")
     for one in metrics:
-        if not one.help or one.unit is None or any(label == "le" for label in one.labels.split(",")):
+        if not one.help or one.unit is None or one.labels is None or any(label == "le" for label in one.labels.split(",")):
             failures.append(f"the declaration of {one.name} was not understood")
     page = options.source / "man" / "weir-metrics.7"
     text = page.read_text(encoding="utf-8")

@@ -62,11 +62,16 @@ class RawHttp {
   }
 
   // The size of all that comes until the server closes; npos when it does not, or says nothing for `patience` milliseconds.
-  std::size_t rest(int patience = 20'000) {
+  // `text`, where it is given, gets it.
+  std::size_t rest(int patience = 20'000, std::string* text = nullptr) {
     while (more(patience)) {
     }
+    if (text != nullptr) *text = read_;
     return closed_ ? read_.size() : std::string::npos;
   }
+
+  // Says that nothing follows.
+  void end() const { ::shutdown(fd_.get(), SHUT_WR); }
 
   // The server closes the connection, and sends nothing before.
   bool is_closed(int patience = 20'000) { return !more(patience) && closed_; }
