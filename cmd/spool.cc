@@ -1,5 +1,7 @@
 // weir spool: what is in a spool, whether it is sound, and what its administrator may do to it.
 #include "base/count.h"
+#include "cli/spool_report.h"
+#include "cli/terminal.h"
 #include "cli/value_options.h"
 #include "cmd/commands.h"
 #include "record/age.h"
@@ -12,9 +14,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <vector>
 
 namespace weir::cmd {
@@ -24,6 +28,9 @@ using record::json_string;
 
 using base::Code;
 using base::Result;
+
+constexpr base::Duration kRedrawEvery = 2 * base::kSecond;
+constexpr std::string_view kClearScreen = "\x1b[H\x1b[J";  // from its first line on
 
 Result<void> print(std::string_view text) {
   while (!text.empty()) {
@@ -35,124 +42,8 @@ Result<void> print(std::string_view text) {
   return {};
 }
 
-std::string time_or_null(base::Timestamp time) { return time == 0 ? "null" : json_string(record::to_rfc3339(time)); }
-
-// Of a range of time, which may be open.
-std::string end_or_null(base::Timestamp time) {
-  return time == base::TimeRange::kBeginning || time == base::TimeRange::kForever ? "null" : json_string(record::to_rfc3339(time));
-}
-
-std::string to_json(const std::string& path, const spool::SpoolStatus& status) {
-  std::string out = fmt::format(
-      R"({{"spool":{},"id":"{:016x}","format":{},"created":{},"file_bytes":{},"log_bytes":{},"free_bytes":{},"reserve_bytes":{},)"
-      R"("blocks":{},"records":{},)"
-      R"("line_bytes":{},"body_bytes":{},"undelivered":{},"delivered":{},"held":{},"held_bytes":{},"oldest_held":{},"rejected":{},)"
-      R"("evicted_undelivered":{},"evicted_rejected":{},"damaged_blocks":{},"damaged_records":{},)"
-      R"("oldest":{},"newest":{},"writing":{},"missing":{},"consumers":[)",
-      json_string(path), status.id, status.format, time_or_null(status.created), status.file_bytes, status.log_bytes,
-      status.free_bytes, status.reserve_bytes, status.blocks, status.records, status.line_bytes, status.body_bytes,
-      status.undelivered, status.delivered, status.held, status.held_bytes, time_or_null(status.oldest_held), status.rejected,
-      status.evicted_undelivered, status.evicted_rejected, status.damaged_blocks, status.damaged_records,
-      time_or_null(status.oldest), time_or_null(status.newest), status.writing,
-      status.missing.empty() ? "null" : json_string(status.missing));
-  for (std::size_t i = 0; i < status.consumers.size(); ++i) {
-    const spool::ConsumerStatus& one = status.consumers[i];
-    out += fmt::format(
-        R"({}{{"name":{},"match":{},"block":{},"ordinal":{},"behind_records":{},"oldest":{},"updated":{},"connected":{}}})",
-        i == 0 ? "" : ",", json_string(one.name), json_string(one.match), one.place.block, one.place.ordinal, one.behind_records,
-        time_or_null(one.oldest), time_or_null(one.updated), one.connected);
-  }
-  out += R"(],"releases":[)";
-  for (std::size_t i = 0; i < status.releases.size(); ++i) {
-    const spool::ReleaseStatus& one = status.releases[i];
-    out += fmt::format(
-        R"({}{{"id":{},"query":{},"asked":{},"from":{},"to":{},"state":{},"matched":{},"released":{},"pending":{},"left_out":{},)"
-        R"("sent":{},"refused":{},"lost":{}}})",
-        i == 0 ? "" : ",", json_string(one.id), json_string(one.query), time_or_null(one.created), end_or_null(one.from),
-        end_or_null(one.to), json_string(one.state), one.matched, one.released, one.pending, one.left_out, one.sent, one.refused,
-        one.lost);
-  }
-  out += R"(],"set_aside":[)";
-  for (std::size_t i = 0; i < status.set_aside.size(); ++i) out += (i == 0 ? "" : ",") + json_string(status.set_aside[i]);
-  out += R"(],"positions":[)";
-  bool first = true;
-  for (const auto& [log, position] : status.positions) {
-    out += fmt::format(R"({}{{"log":{},"generation":{},"offset":{}}})", first ? "" : ",", json_string(log),
-                       position.resume.generation, position.resume.offset);
-    first = false;
-  }
-  return out + "]}\n";
-}
-
 std::string in_blocks(std::uint64_t records, std::uint64_t blocks) {
   return fmt::format("{} in {}", base::count_of(records, "record"), base::count_of(blocks, "block"));
-}
-
-std::string age(base::Timestamp time, base::Timestamp now) {
-  if (time == 0) return "-";
-  return fmt::format("{} ({})", record::to_rfc3339(time), record::age_in_words(time, now));
-}
-
-// Without a consumer, no record waits for delivery. Most spools never have held records.
-std::string states(const spool::SpoolStatus& status) {
-  std::string text = status.consumers.empty() ? base::grouped(status.undelivered + status.delivered) + " kept (no consumer)"
-                                              : fmt::format("{} undelivered, {} delivered", base::grouped(status.undelivered),
-                                                            base::grouped(status.delivered));
-  if (status.held > 0) text += fmt::format(", {} held", base::grouped(status.held));
-  return text + fmt::format(", {} rejected", base::grouped(status.rejected));
-}
-
-std::string to_text(const std::string& path, const spool::SpoolStatus& status, base::Timestamp now) {
-  std::string out;
-  const auto line = [&out](std::string_view name, std::string_view value) { out += fmt::format("{:<13} {}\n", name, value); };
-  line("spool", base::escape_control(path));
-  if (!status.missing.empty()) line("incomplete", base::escape_control(status.missing));
-  line("identity", fmt::format("{:016x}, format {}{}", status.id, status.format, status.writing ? ", being written" : ""));
-  // One number for both: the write-ahead log is part of the spool and is copied into the file later.
-  line("size", fmt::format("{} ({} of it unused), and a reserve of {}", record::print_size(status.file_bytes + status.log_bytes),
-                           record::print_size(status.free_bytes), record::print_size(status.reserve_bytes)));
-  line("records", fmt::format("{}, {} of lines in {}", in_blocks(status.records, status.blocks),
-                              record::print_size(status.line_bytes), record::print_size(status.body_bytes)));
-  line("states", states(status));
-  if (status.oldest_held != 0) {
-    line("held", fmt::format("{}, {} on disk, from {}", base::count_of(status.held, "record"),
-                             record::print_size(status.held_bytes), age(status.oldest_held, now)));
-  }
-  if (status.evicted_undelivered > 0) {
-    line("lost", fmt::format("{} evicted",
-                             base::count_of(status.evicted_undelivered, "undelivered record was", "undelivered records were")));
-  }
-  if (status.evicted_rejected > 0) {
-    line("", fmt::format("{} evicted", base::count_of(status.evicted_rejected, "rejected record was", "rejected records were")));
-  }
-  if (status.damaged_blocks > 0) line("damaged", in_blocks(status.damaged_records, status.damaged_blocks));
-  for (const std::string& file : status.set_aside) line("set aside", base::escape_control(file));
-  line("oldest", age(status.oldest, now));
-  line("newest", age(status.newest, now));
-  if (status.consumers.empty()) line("consumers", "none: the spool is a ring of recent records; the oldest are evicted first");
-  for (const spool::ConsumerStatus& one : status.consumers) {
-    line("consumer", fmt::format("{}: {} behind{}{}{}", one.name, base::count_of(one.behind_records, "record"),
-                                 one.oldest != 0 ? ", from " + age(one.oldest, now) : std::string(),
-                                 one.match.empty() ? std::string() : ", takes " + base::escape_control(one.match),
-                                 one.connected ? "" : ", nobody connected"));
-  }
-  for (const spool::ReleaseStatus& one : status.releases) {
-    const auto part = [](std::uint64_t count, std::string_view what) {
-      return count == 0 ? std::string() : fmt::format(", {} {}", base::grouped(count), what);
-    };
-    line("release",
-         fmt::format("{}: {}, {} matched, {} released{}{}{}{}{}, asked {}", one.id, one.state, base::grouped(one.matched),
-                     base::grouped(one.released), part(one.sent, "sent"), part(one.refused, "refused"), part(one.lost, "lost"),
-                     part(one.pending, "pending"), part(one.left_out, "left out"), age(one.created, now)));
-  }
-  line("positions", base::count_of(status.positions.size(), "log"));
-  return out;
-}
-
-Result<std::string> status_of(const std::string& spool, bool json, base::Timestamp now) {
-  auto status = spool::read_status(spool);
-  if (!status) return std::move(status).error();
-  return json ? to_json(spool, *status) : to_text(spool, *status, now);
 }
 
 std::string to_text(const std::string& spool, const spool::SpoolCheck& checked, bool json) {
@@ -191,6 +82,9 @@ class Spool : public cli::Invocation {
         ->expected(1, 2);
     cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
     cli::add_duration(app, "--wait", wait_, "how long `compact` waits for the writer of the spool, or `copy` for a busy file");
+    cli::add_duration(app, "--max-behind", max_behind_,
+                      "`status` exits with 1 when the oldest record that is not delivered, or not read, is older");
+    app.add_flag("-f,--follow", follow_, "`status` shows it again every two seconds");
   }
 
   void fill_in(const char* (*environment)(const char* name)) override {
@@ -199,6 +93,13 @@ class Spool : public cli::Invocation {
   }
 
   [[nodiscard]] Result<void> check() const override {
+    if (action_ != Action::status && (max_behind_ || follow_)) {
+      return base::fail(Code::usage, "{} belongs to `weir spool status`", max_behind_ ? "--max-behind" : "--follow");
+    }
+    if (max_behind_ && follow_) {
+      return base::fail(Code::usage, "cannot use --max-behind together with --follow")
+          .with_hint("--max-behind answers once, with the exit code");
+    }
     auto names = read_names();
     return names ? Result<void>() : Result<void>(std::move(names).error());
   }
@@ -208,10 +109,7 @@ class Spool : public cli::Invocation {
     if (!names) return std::move(names).error();
     const std::string& file = names->spool;
     const std::string& consumer = names->consumer;
-    if (action_ == Action::status) {
-      auto text = status_of(file, json_, context.clock->wall());
-      return text ? finish(*text, cli::Exit::ok) : Result<cli::Exit>(std::move(text).error());
-    }
+    if (action_ == Action::status) return show_status(file, context);
     if (action_ == Action::check) {
       auto checked = spool::check_spool(file);
       if (!checked) return std::move(checked).error();
@@ -284,6 +182,29 @@ class Spool : public cli::Invocation {
     return names;
   }
 
+  Result<cli::Exit> show_status(const std::string& file, const pipeline::Context& context) const {
+    const bool redraws = follow_ && !json_ && cli::is_terminal(STDOUT_FILENO);
+    for (bool first = true;; first = false) {
+      auto report = cli::read_spool_report(file, *context.clock);
+      if (!report) return std::move(report).error();
+      const std::string text = json_ ? cli::spool_report_json(*report) : cli::spool_report_text(*report);
+      auto taken = cli::write_all(STDOUT_FILENO, fmt::format("{}{}", redraws ? kClearScreen : !first && !json_ ? "\n" : "", text));
+      if (!taken) return std::move(taken).error();
+      if (!follow_) return judge(*report, context);
+      pollfd stopped = {context.stop->fd(), POLLIN, 0};
+      if (*taken) ::poll(&stopped, 1, static_cast<int>(kRedrawEvery / base::kMillisecond));
+      if (!*taken || context.stop->stopped()) return cli::exit_of_signal(context.stop->signal(), cli::Exit::ok);
+    }
+  }
+
+  // --max-behind.
+  Result<cli::Exit> judge(const cli::SpoolReport& report, const pipeline::Context& context) const {
+    if (!max_behind_ || report.behind() <= *max_behind_) return cli::Exit::ok;
+    context.diagnostics->say(fmt::format("'{}' is {} behind, which is more than {} (--max-behind)", report.path,
+                                         record::in_words(report.behind()), cli::duration_text(*max_behind_)));
+    return cli::Exit::negative;
+  }
+
   static Result<cli::Exit> finish(const std::string& text, cli::Exit exit) {
     if (auto done = print(text); !done) return std::move(done).error();
     return exit;
@@ -321,12 +242,35 @@ class Spool : public cli::Invocation {
   bool json_ = false;
   std::vector<std::string> arguments_;
   base::Duration wait_ = 60 * base::kSecond;
+  std::optional<base::Duration> max_behind_;
+  bool follow_ = false;
 };
 
 constexpr std::string_view kManual = R"(# status
-`weir spool status` shows the size, the number of records in each state, the oldest and the newest record, how far each
-consumer is behind, what was damaged and set aside, and how many logs have a position. Where rules hold records, it
-shows how many the spool holds, how much of the disk they take, and how old the oldest is.
+`weir spool status` asks no running process: it reads the spool, what the processes noted beside it, and the log files. So it
+also works when nothing runs. It shows, as far as it applies:
+
+`writer`, `delivers`: the process that writes the spool and the one that delivers out of it, with its command; or the last one,
+and when it ended. `last success`: when Loki last took records. `blocked`: what a process waits for, and since when. `last
+error`: the latest trouble, also if it is over. A process notes these at most every two seconds.
+
+`behind`: the age of the oldest record that is not delivered, or not read yet. `unread`: how many bytes of the log files are not
+read, and which logs are the furthest behind. Their age is that of the first unread line; where lines have no time, the log is at
+least as far behind as the last change of its file. Rotated and compressed files count. A line without its end counts as bytes
+only. While a chain runs, up to three seconds of what it has read count as unread. `gone`: files that were removed before their
+end was read. `trouble`: files that cannot be read.
+
+`full in`: how long it takes until the spool is full when nothing is delivered, at the rate of the last five minutes.
+
+`lost`: what will not be delivered, since the spool was made: logs of which a part was lost before it was read (each loss was also
+reported by a record with the metadata `weir_gap_bytes`), undelivered records that were evicted to make room, rejected records
+that were evicted, held records that had no room, and damaged blocks.
+
+Then come the size, the number of records in each state, the oldest and the newest record, how far each consumer is behind, and
+how many logs have a position. Where rules hold records, it shows how many the spool holds, how much of the disk they take, and
+how old the oldest is.
+
+A file of `weir push --checkpoint` has a status as well; it holds no records.
 
 A spool without a consumer is a ring of recent records: the oldest are evicted when they are older than
 `weir buffer --retain` or when --max-size is reached. Only a `weir buffer` that forwards evicts none before it has passed
@@ -335,6 +279,18 @@ them on, unless it may drop the oldest.
 It also shows each release of held records (weir-replay(1)): how many records matched, how many are released so far, how
 many of those were sent, refused by Loki or lost, how many are pending, and how many were left out, because they were
 evicted, cancelled or released before.
+
+With `-o json` it prints one object with everything. Times are in RFC 3339, `null` stands for what is unknown or does not apply.
+The names stay as they are in later releases; new ones may be added. For alerts: `running`, `behind_seconds`, `unread_bytes`,
+`unread_seconds`, `oldest_undelivered`, `last_success`, `last_error`, `last_error_at`, `blocked`, `blocked_since`,
+`full_in_seconds`, and `lost`, an object with `gaps`, `gap_bytes`, `gaps_of_unknown_size`, `evicted_undelivered`,
+`damaged_records`, `held_not_stored`, `held_evicted` and `logs`. `writer` and the `process` of each of `consumers` say `running`,
+`pid`, `command`, `started`, `ended` and what the process noted. `unread` lists the logs of which something is unread, gone or
+unreadable, the furthest behind first: `log`, `path`, `unread_bytes`, `unread_files`, `oldest`, `oldest_is_of_file`, `seconds`,
+`gone_files`, `trouble`.
+
+With --max-behind the exit code is 1 when `behind` is longer, for a probe or a job of cron. With --follow the status is shown
+again every two seconds, on a terminal in place of the last one.
 
 # check
 `weir spool check` reads everything: SQLite's own integrity check, the checksum and the form of every block, positions
@@ -367,14 +323,15 @@ const cli::Command spool_command = {
         "Shows what a spool holds, checks it, copies it, ends a consumer, or gives unused space back. Every action may "
         "run while other processes write and read the spool.",
     .manual = kManual,
-    .usual = {"--output", "--wait"},
+    .usual = {"--output", "--max-behind", "--follow", "--wait"},
     .role = cli::Role::action,
     .examples = {{"see how far behind Loki is", "weir spool status spool.db"},
-                 {"for a script", "weir spool status spool.db -o json | jq .undelivered"},
+                 {"for a script", "weir spool status spool.db -o json | jq .behind_seconds"},
+                 {"for a probe", "weir spool status spool.db --max-behind 5m"},
                  {"check it after a power cut", "weir spool check spool.db"},
                  {"copy it to look at it on another machine", "weir spool copy spool.db copy.db"},
                  {"end a target that is gone for good", "weir spool forget archive spool.db"}},
-    .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
+    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Spool>()); },
     // Behind `forget` stands the name of a consumer, behind `cancel` that of a release, and then the spool.
     .following =

@@ -219,12 +219,12 @@ _weir() {
       case $prev in
         -o|--output) _weir_words 'text json'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --wait) return ;;
+        --wait|--max-behind) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-o --output --wait -h --help'
+        _weir_words '-o --output --wait --max-behind -f --follow -h --help'
       else
-        _weir_given '-o --output --wait -h --help'
+        _weir_given '-o --output --wait --max-behind -h --help'
         case ${#given[@]}:${given[0]-} in
           1:forget) : ;;
           1:cancel) : ;;

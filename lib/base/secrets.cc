@@ -108,6 +108,24 @@ bool Secrets::on_command_line(std::string_view value) const {
   });
 }
 
+std::string Secrets::command_line() const {
+  std::string line;
+  {
+    const std::lock_guard lock(mutex_);
+    if (command_line_.empty()) return {};
+    line = "weir";
+    for (const std::string& word : command_line_) {
+      constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+      const bool plain = !word.empty() && word.find_first_not_of(kPlain) == std::string::npos;
+      line += ' ';
+      if (!plain) line += '\'';
+      for (const char c : word) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+      if (!plain) line += '\'';
+    }
+  }
+  return redact(line);
+}
+
 std::string Secrets::redact(std::string_view text) const {
   std::vector<Range> found;
   {

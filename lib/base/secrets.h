@@ -29,6 +29,8 @@ class Secrets {
 
   // The words that started this process, which everybody on this machine can read.
   void set_command_line(std::span<const std::string> words);
+  // "weir" and these words, quoted where a shell needs it, with every secret hidden; "" when they are not known.
+  [[nodiscard]] std::string command_line() const;
   // The value, or its percent-encoded form, stands in one of them.
   [[nodiscard]] bool on_command_line(std::string_view value) const;
 

@@ -2,19 +2,20 @@
 
 #include "delivery/full_disk.h"
 #include "delivery/spool_stream.h"
+#include "record/gap.h"
 
 #include <utility>
 
 namespace weir::delivery {
 
-base::Result<std::unique_ptr<PositionLedger>> CheckpointPositions::open(const std::string& path, base::Duration wait,
-                                                                        const LedgerContext& context) {
+base::Result<std::unique_ptr<CheckpointPositions>> CheckpointPositions::open(const std::string& path, base::Duration wait,
+                                                                             const LedgerContext& context) {
   auto store =
       open_when_there_is_room([&] { return spool::PositionStore::open(path, wait, context.clock, context.stop); }, context);
   if (!store) return std::move(store).error();
   auto keeper = (*store)->load();
   if (!keeper) return std::move(keeper).error();
-  return std::unique_ptr<PositionLedger>(std::make_unique<CheckpointPositions>(context, std::move(*store), std::move(*keeper)));
+  return std::make_unique<CheckpointPositions>(context, std::move(*store), std::move(*keeper));
 }
 
 PushToken CheckpointPositions::enter(const record::Source& source, bool barrier) {
@@ -25,6 +26,10 @@ base::Result<std::optional<PushToken>> CheckpointPositions::track(const record::
   auto verdict = keeper_.track(record);
   if (!verdict) return std::move(verdict).error();
   if (*verdict == spool::Verdict::repeat) return std::optional<PushToken>();
+  if (record::is_gap(record)) {
+    const record::GapReport gap = record::gap_report(record);
+    store_->note_gap(gap.log, gap.bytes);
+  }
   return std::optional(record.source.kind == record::Source::Kind::file ? enter(record.source, false) : kNoToken);
 }
 

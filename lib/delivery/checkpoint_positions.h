@@ -21,11 +21,12 @@ class CheckpointPositions : public PositionLedger {
  public:
   // Creates the file. Waits up to `wait` for another process that holds it, and without limit while the disk is full. Errors:
   // those of spool::PositionStore::open().
-  static base::Result<std::unique_ptr<PositionLedger>> open(const std::string& path, base::Duration wait,
-                                                            const LedgerContext& context);
+  static base::Result<std::unique_ptr<CheckpointPositions>> open(const std::string& path, base::Duration wait,
+                                                                 const LedgerContext& context);
   CheckpointPositions(const LedgerContext& context, std::unique_ptr<spool::PositionStore> store, spool::Keeper keeper)
       : context_(context), store_(std::move(store)), keeper_(std::move(keeper)) {}
 
+  [[nodiscard]] std::uint64_t spool() const { return store_->spool(); }  // the identity of the file
   [[nodiscard]] bool tracks() const override { return true; }
   base::Result<std::optional<PushToken>> track(const record::Record& record) override;
   base::Result<void> track_marker(const record::Record& record) override;

@@ -23,6 +23,7 @@ class ConsumerPositions : public PositionLedger {
   ConsumerPositions(const LedgerContext& context, std::unique_ptr<spool::Consumer> consumer);
 
   // What earlier runs have acknowledged, when nothing was tracked so far.
+  [[nodiscard]] std::uint64_t spool() const { return consumer_->spool(); }
   [[nodiscard]] const spool::PlaceSet& acknowledged() const { return consumer_->acknowledged(); }
 
   [[nodiscard]] bool tracks() const override { return true; }

@@ -1,9 +1,11 @@
 #include "delivery/delivery_ledger.h"
 
 #include "base/count.h"
+#include "base/secrets.h"
 #include "delivery/checkpoint_positions.h"
 #include "delivery/consumer_positions.h"
 #include "delivery/full_disk.h"
+#include "spool/spool_file.h"
 
 #include <fmt/format.h>
 
@@ -32,9 +34,15 @@ void DeliveryLedger::use(std::unique_ptr<PositionLedger> positions) {
   listens_ = listens_ || tracks_;
 }
 
+void DeliveryLedger::begin_status(std::string path, std::uint64_t spool) {
+  const base::Secrets* secrets = context_.diagnostics.secrets();
+  status_.emplace(std::move(path), spool, secrets != nullptr ? secrets->command_line() : std::string(), context_.clock);
+}
+
 base::Result<void> DeliveryLedger::keep_positions(const std::string& checkpoint, base::Duration wait) {
   auto opened = CheckpointPositions::open(checkpoint, wait, context_);
   if (!opened) return std::move(opened).error();
+  begin_status(spool::writer_status_path(spool::real_path(checkpoint)), (*opened)->spool());
   use(std::move(*opened));
   return {};
 }
@@ -43,6 +51,7 @@ base::Result<spool::PlaceSet> DeliveryLedger::consume_spool(const spool::Consume
   auto opened = ConsumerPositions::open(options, context_);
   if (!opened) return std::move(opened).error();
   spool::PlaceSet acknowledged = (*opened)->acknowledged();
+  begin_status(spool::consumer_status_path(spool::real_path(options.path), options.name), (*opened)->spool());
   use(std::move(*opened));
   return acknowledged;
 }
@@ -141,7 +150,9 @@ base::Result<void> DeliveryLedger::commit_locked() {
 // Reports a failure. The next attempt comes by itself.
 base::Result<void> DeliveryLedger::try_commit() {
   auto stored = commit_locked();
-  if (!stored) context_.diagnostics.warn("commit", fmt::format("{}; trying again", stored.error().message));
+  if (stored) return stored;
+  context_.diagnostics.warn("commit", fmt::format("{}; trying again", stored.error().message));
+  if (status_) status_->failed(stored.error().message, context_.clock.wall());
   return stored;
 }
 

@@ -26,6 +26,7 @@
 #include "loki/pusher.h"
 #include "record/record.h"
 #include "spool/consumer.h"
+#include "spool/status_file.h"
 
 #include <cstdint>
 #include <memory>
@@ -86,11 +87,15 @@ class DeliveryLedger : public loki::PushLedger {
   // stop.
   base::Monotonic commit_pending(base::Monotonic now);
   base::Result<void> commit();
+  // Where this process says how it is, beside the file that keeps the positions; null while nothing is tracked. Any thread may use
+  // it.
+  [[nodiscard]] spool::StatusFile* status() { return status_ ? &*status_ : nullptr; }
   // At the end, after commit(). Error io: the checkpoint file was deleted in the meantime.
   base::Result<void> close();
 
  private:
   void use(std::unique_ptr<PositionLedger> positions);
+  void begin_status(std::string path, std::uint64_t spool);
   void changed(bool moved) { dirty_ = dirty_ || moved; }
   void kept();
   base::Result<void> commit_locked();
@@ -101,6 +106,7 @@ class DeliveryLedger : public loki::PushLedger {
   std::mutex mutex_;
   std::unique_ptr<PositionLedger> positions_;
   Redelivery redelivery_;
+  std::optional<spool::StatusFile> status_;
   bool tracks_ = false, listens_ = false;  // written by the thread that drives push, which alone reads them without the lock
   bool dirty_ = false;                     // something waits for a note or a commit
   base::Monotonic next_commit_ = 0;

@@ -103,6 +103,11 @@ void PusherMachine::final_error(base::Error error) {
   completed_one.notify_all();
 }
 
+void PusherMachine::note_error(std::string_view cause) {
+  latest_error = cause;
+  error_at = clock.wall();
+}
+
 void PusherMachine::check_give_up(base::Monotonic now) {
   if (config.give_up <= 0 || failure) return;
   const auto give_up = [&](std::string_view cause) {
@@ -382,6 +387,26 @@ base::Result<bool> Pusher::drain(base::Monotonic deadline) {
 PusherStats Pusher::stats() const {
   const std::lock_guard lock(machine_->mutex);
   return machine_->stats;
+}
+
+PusherHealth Pusher::health() const {
+  const PusherMachine& machine = *machine_;
+  const std::lock_guard lock(machine.mutex);
+  PusherHealth health{.success = machine.success_at, .error = machine.latest_error, .error_at = machine.error_at};
+  const auto blocked = [&](const Gate& gate, const std::string& cause) {
+    health.blocked = cause;
+    health.blocked_since = machine.clock.wall() - (machine.clock.monotonic() - gate.since());
+  };
+  if (machine.target.failing()) {
+    blocked(machine.target, machine.target_cause);
+    return health;
+  }
+  for (const auto& [name, tenant] : machine.tenants) {
+    if (!tenant->gate.failing()) continue;
+    blocked(tenant->gate, tenant->cause);
+    break;
+  }
+  return health;
 }
 
 std::size_t Pusher::memory_in_use() const {

@@ -114,6 +114,15 @@ struct PusherStats {
   std::map<std::string, std::uint64_t, std::less<>> rejected_by_reason;
 };
 
+// How it goes with the target.
+struct PusherHealth {
+  base::Timestamp success = 0;  // when it last took a request; 0: not yet
+  std::string error;            // the latest trouble, also if it is over
+  base::Timestamp error_at = 0;
+  std::string blocked;  // why nothing goes to it, or nothing of one tenant; "" while requests go
+  base::Timestamp blocked_since = 0;
+};
+
 // add(), add_again(), tick() and drain() belong to one thread. The timer and the completions run on the transport's thread.
 struct PusherMachine;  // pusher_machine.h
 
@@ -163,6 +172,8 @@ class Pusher {
   base::Result<bool> drain(base::Monotonic deadline);
 
   [[nodiscard]] PusherStats stats() const;
+  // From any thread.
+  [[nodiscard]] PusherHealth health() const;
   // Bytes of records that wait or are in flight. `memory` bounds this.
   [[nodiscard]] std::size_t memory_in_use() const;
   // "12 records, the first of 2024-05-01T10:00:00Z", about the pending records; "" when there are none.

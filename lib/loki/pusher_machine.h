@@ -208,6 +208,7 @@ struct PusherMachine {
                        const record::Record& record);
   void final_error(base::Error error);
   void check_give_up(base::Monotonic now);
+  void note_error(std::string_view cause);
 
   // pusher_slow.cc
   [[nodiscard]] std::size_t slow_share() const { return config.memory / 2; }
@@ -365,6 +366,9 @@ struct PusherMachine {
 
   Gate target;
   std::string target_cause;
+  base::Timestamp success_at = 0;  // when the target last took a request
+  std::string latest_error;        // of the target or of a tenant
+  base::Timestamp error_at = 0;
   std::uint64_t target_tries = 0;    // since the target began to fail
   base::Monotonic next_message = 0;  // when the next message about the failing target is due
   base::Duration message_after = 0;

@@ -147,6 +147,7 @@ void PusherMachine::learn_time(const http::Response& response) {
 void PusherMachine::passed(const PushRequest& request) {
   const base::Monotonic now = clock.monotonic();
   ++successes;
+  success_at = clock.wall();
   too_large_alone = 0;
   if (larger_bytes && now - too_large_at >= kSmallFor) {
     // Larger requests may pass again.
@@ -272,6 +273,7 @@ void PusherMachine::target_failed(const PushRequest& request, Gate::Trouble trou
   const bool first = !target.failing();
   target.failed(request.sent, now, trouble, retry_after);
   target_cause = cause;
+  note_error(cause);
   target_tries = first ? 1 : target_tries + 1;
   if (first) {
     message_after = kFirstMessage;
@@ -301,6 +303,7 @@ void PusherMachine::tenant_limited(std::unique_ptr<PushRequest> request, std::st
   if (const double rate = limit_in(text); rate >= 1024) tenant.pace.learn(rate, now);
   tenant.gate.failed(request->sent, now, Gate::Trouble::passing, retry_after);
   tenant.cause = cause;
+  note_error(cause);
   catch_up.refused(now);
   // A limit that ends by itself within seconds is not worth a message.
   if (now - tenant.gate.since() >= kWorthAMessage) diagnostics.warn("limited " + tenant.name, cause + "; trying again");

@@ -2,6 +2,7 @@
 
 #include "spool/damage.h"
 #include "spool/lock_file.h"
+#include "spool/log_room.h"
 #include "spool/reader.h"
 #include "spool/recent_state.h"
 #include "spool/reserve.h"
@@ -14,6 +15,7 @@
 #include "spool/tables/releases.h"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -127,6 +129,10 @@ std::vector<ReleaseStatus> status_of(const ReleaseFacts& facts, const std::map<s
   return all;
 }
 
+void note_oldest(ConsumerStatus& consumer, base::Timestamp time) {
+  consumer.oldest = consumer.oldest == 0 ? time : std::min(consumer.oldest, time);
+}
+
 // Counts what the block's records are to everybody, and what each consumer has not had of them. How many records are delivered or
 // rejected. `released`: how many of its held records are held no more.
 Result<std::uint64_t> count_states(Reader& reader, const BlockInfo& block, const std::vector<ConsumerRow>& consumers,
@@ -148,9 +154,11 @@ Result<std::uint64_t> count_states(Reader& reader, const BlockInfo& block, const
   }
   for (std::size_t i = 0; i < shares.size(); ++i) {
     ConsumerStatus& of = status.consumers[i];
-    if (shares[i] != Share::all && of.oldest == 0) of.oldest = block.min_timestamp;
-    if (shares[i] == Share::none) of.behind_records += block.records - block.held;
+    if (shares[i] != Share::none) continue;
+    note_oldest(of, block.min_timestamp);
+    of.behind_records += block.records - block.held;
   }
+  if (least != Share::all) status.undelivered_bytes += block.body_bytes;
   if (std::ranges::find(shares, Share::some) == shares.end()) {
     status.held += block.held - std::min<std::uint64_t>(block.held, released);
     (least == Share::all ? status.delivered : status.undelivered) += block.records - block.held;
@@ -169,7 +177,9 @@ Result<std::uint64_t> count_states(Reader& reader, const BlockInfo& block, const
     if (states[n] == State::delivered || states[n] == State::rejected) ++delivered;
     for (std::size_t i = 0; i < shares.size(); ++i) {
       if (shares[i] != Share::some || record.held) continue;
-      if (!consumers[i].places.has({block.id, record.source.ordinal}, record)) ++status.consumers[i].behind_records;
+      if (consumers[i].places.has({block.id, record.source.ordinal}, record)) continue;
+      ++status.consumers[i].behind_records;
+      note_oldest(status.consumers[i], record.timestamp);
     }
   }
   status.delivered += delivered;
@@ -180,9 +190,41 @@ Result<std::uint64_t> count_states(Reader& reader, const BlockInfo& block, const
 
 namespace {
 
+constexpr base::Duration kRateOver = 5 * base::kMinute;
+
+// What undelivered records may still take. Everything else in the spool makes room for them.
+std::uint64_t room_of(const SpoolStatus& status, const std::string& path) {
+  struct statvfs system = {};
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  const bool known = ::statvfs(folder.empty() ? "." : folder.c_str(), &system) == 0;
+  const std::uint64_t disk = known ? system.f_blocks * system.f_frsize : status.max_size;
+  const std::uint64_t most = status.max_size - std::min(status.max_size, most_log(status.max_size, disk));
+  std::uint64_t room = most - std::min(most, status.undelivered_bytes);
+  if (known) {
+    const std::uint64_t own = status.file_bytes - std::min(status.file_bytes, status.undelivered_bytes);
+    room = std::min<std::uint64_t>(room, system.f_bavail * system.f_frsize + own);
+  }
+  return room;
+}
+
+// Bytes on disk a second. A spool that is younger than the time over which it is measured has a rate of its own age.
+double inflow_of(const std::vector<BlockInfo>& blocks, base::Timestamp now) {
+  const base::Timestamp from = now - kRateOver;
+  std::uint64_t bytes = 0;
+  base::Timestamp first = 0;
+  for (const BlockInfo& block : blocks) {
+    if (block.stored < from || block.stored > now || block.held == block.records) continue;
+    if (first == 0) first = block.stored;
+    bytes += block.body_bytes;
+  }
+  const bool young = !blocks.empty() && blocks.front().stored >= from;
+  const base::Duration over = std::max<base::Duration>(young ? now - first : kRateOver, base::kSecond);
+  return static_cast<double>(bytes) * static_cast<double>(base::kSecond) / static_cast<double>(over);
+}
+
 constexpr int kTries = 5;  // to read a spool at one time that is written by somebody whose log's index we cannot share
 
-Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, base::Duration wait) {
+Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, const base::Clock& clock, base::Duration wait) {
   sqlite::Database& database = file.database;
   auto reader = Reader::open(path, wait);
   if (!reader) return std::move(reader).error();
@@ -194,6 +236,8 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
   status.reserve_bytes = Reserve::size(path);
   status.set_aside = damaged_files(path);
   status.writing = is_locked(writer_lock_path(path));
+  if (status.writing) status.writer_pid = latest_holder(writer_lock_path(path));
+  status.writer = read_process_status(writer_status_path(path), file.id);
   auto transaction = sqlite::Transaction::begin(database, sqlite::Transaction::Kind::read);
   if (!transaction) return std::move(transaction).error();
   const auto number = [](const auto& got, auto& value) -> Result<void> {
@@ -202,6 +246,7 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
     return {};
   };
   std::int64_t pages_free = 0;
+  std::int64_t drops_oldest = 0;
   std::int64_t page_size = 0;
   std::uint64_t rejected_places = 0;
   for (const auto& read :
@@ -210,12 +255,19 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
         number(read_meta(database, Meta::created), status.created),
         number(read_meta(database, Meta::evicted_undelivered), status.evicted_undelivered),
         number(read_meta(database, Meta::evicted_rejected), status.evicted_rejected),
+        number(read_meta(database, Meta::evicted_last), status.evicted_last),
+        number(read_meta(database, Meta::evicted_held), status.evicted_held),
+        number(read_meta(database, Meta::max_size), status.max_size), number(read_meta(database, Meta::drops_oldest), drops_oldest),
         number(read_meta(database, Meta::rejected_bytes), status.rejected_bytes),
         number(read_meta(database, Meta::damaged_blocks), status.damaged_blocks),
         number(read_meta(database, Meta::damaged_records), status.damaged_records),
         number(count_rejected(database), status.rejected), number(count_rejected_in_blocks(database), rejected_places)}) {
     if (!read) return read.error();
   }
+  status.drops_oldest = drops_oldest != 0;
+  auto losses = read_losses(database);
+  if (!losses) return std::move(losses).error();
+  status.losses = std::move(*losses);
   status.free_bytes = static_cast<std::uint64_t>(pages_free * page_size);
   auto ranges = has_ranges(database);
   if (!ranges) return std::move(ranges).error();
@@ -241,7 +293,10 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
                                 .match = consumer.match,
                                 .place = consumer.places.before(),
                                 .updated = consumer.updated,
-                                .connected = is_locked(consumer_lock_path(path, consumer.name))});
+                                .connected = is_locked(consumer_lock_path(path, consumer.name)),
+                                .process = read_process_status(consumer_status_path(path, consumer.name), file.id)});
+    ConsumerStatus& added = status.consumers.back();
+    if (added.connected) added.pid = latest_holder(consumer_lock_path(path, consumer.name));
   }
   status.oldest = std::numeric_limits<base::Timestamp>::max();
   status.newest = std::numeric_limits<base::Timestamp>::min();
@@ -264,18 +319,35 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, bas
   if (status.blocks == 0) status.oldest = status.newest = 0;
   status.delivered -= std::min(status.delivered, rejected_places);
   status.missing = (*reader)->missing().value_or("");
+  status.inflow = inflow_of(*blocks, clock.wall());
+  if (status.max_size > 0) status.room_bytes = room_of(status, path);
   return status;
 }
 
 }  // namespace
 
-Result<SpoolStatus> read_status(const std::string& wanted, base::Duration wait) {
+std::optional<base::Duration> SpoolStatus::full_in() const {
+  if (max_size == 0 || inflow < 1) return std::nullopt;
+  const double seconds = static_cast<double>(room_bytes) / inflow;
+  constexpr double kLongest = 10.0 * 365 * 24 * 3600;
+  return static_cast<base::Duration>(std::min(seconds, kLongest) * static_cast<double>(base::kSecond));
+}
+
+base::Timestamp SpoolStatus::oldest_undelivered() const {
+  base::Timestamp oldest_one = 0;
+  for (const ConsumerStatus& consumer : consumers) {
+    if (consumer.oldest != 0) oldest_one = oldest_one == 0 ? consumer.oldest : std::min(oldest_one, consumer.oldest);
+  }
+  return oldest_one;
+}
+
+Result<SpoolStatus> read_status(const std::string& wanted, base::Duration wait, const base::Clock& clock) {
   const std::string path = real_path(wanted);
   for (int tries = 1;; ++tries) {
     auto opened = open_for_reading(path, wait);
     if (!opened) return std::move(opened).error();
     if (!opened->has_value()) return nothing_to_read(path);
-    auto status = read_status_of(path, **opened, wait);
+    auto status = read_status_of(path, **opened, clock, wait);
     if (tries == kTries || !(*opened)->database.torn()) return status;
   }
 }

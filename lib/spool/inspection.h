@@ -5,8 +5,11 @@
 #include "base/result.h"
 #include "record/positions.h"
 #include "spool/place.h"
+#include "spool/status_file.h"
+#include "spool/tables/losses.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,9 +19,11 @@ struct ConsumerStatus {
   std::string name, match;
   BlockPlace place;                  // everything before it is acknowledged
   std::uint64_t behind_records = 0;  // records that are not acknowledged, without held ones
-  base::Timestamp oldest = 0;        // the oldest time in the first block that is not fully acknowledged; 0 when there is none
+  base::Timestamp oldest = 0;        // the oldest time in the blocks that are not fully acknowledged; 0 when there is none
   base::Timestamp updated = 0;
-  bool connected = false;  // a process holds the name
+  bool connected = false;                // a process holds the name
+  std::uint64_t pid = 0;                 // of this process
+  std::optional<ProcessStatus> process;  // what it says of itself, or the latest one said; nullopt: nothing is known
 };
 
 struct ReleaseStatus {
@@ -54,14 +59,30 @@ struct SpoolStatus {
   std::uint64_t reserve_bytes = 0;                        // disk space kept for the moment when the disk is full
   std::vector<std::string> set_aside;                     // files beside the spool that hold what was damaged
   bool writing = false;                                   // a process holds the writer's lock
+  std::uint64_t writer_pid = 0;                           // of this process
+  std::optional<ProcessStatus> writer;                    // as ConsumerStatus::process
+  Losses losses;                                          // since the spool was made
+  base::Timestamp evicted_last = 0;                       // when undelivered records were evicted the last time
+  std::uint64_t evicted_held = 0;                         // held records that were evicted to make room, since the spool was made
+  // How long it takes until the spool is full when nothing is delivered.
+  std::uint64_t undelivered_bytes = 0;  // on disk, of blocks that some consumer has not acknowledged whole
+  std::uint64_t max_size = 0;           // of the latest writer; 0: unknown
+  bool drops_oldest = false;            // a full spool evicts undelivered records, and does not wait
+  std::uint64_t room_bytes = 0;         // what undelivered records may still take, in the spool and on the disk; with max_size only
+  double inflow = 0;                    // bytes on disk a second that were stored in the last five minutes
+  [[nodiscard]] std::optional<base::Duration> full_in() const;  // nullopt: unknown, or nothing comes
+  // The oldest record that some consumer has not acknowledged; 0: there is none.
+  [[nodiscard]] base::Timestamp oldest_undelivered() const;
   std::string missing;  // a sentence: what a copy without its write-ahead log lacks; "" for nothing
   std::vector<ConsumerStatus> consumers;
   std::vector<ReleaseStatus> releases;  // the oldest first
   record::Positions positions;
 };
 
-// Reads in one transaction, except blocks that are acknowledged in part. Errors: as Reader::open.
-base::Result<SpoolStatus> read_status(const std::string& path, base::Duration wait = 30 * base::kSecond);
+// Asks no process. Reads in one transaction, except blocks that are acknowledged in part. Errors: as Reader::open.
+// `clock`: for the rate at which records come.
+base::Result<SpoolStatus> read_status(const std::string& path, base::Duration wait = 30 * base::kSecond,
+                                      const base::Clock& clock = base::Clock::system());
 
 struct SpoolCheck {
   std::uint64_t blocks = 0, records = 0;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <mutex>
 #include <utility>
@@ -202,6 +203,14 @@ bool is_locked(const std::string& path) {
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   return fd && ::fcntl(fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+std::uint64_t latest_holder(const std::string& path) {
+  const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const std::string pid = fd ? holder_of(fd.get()) : std::string();
+  std::uint64_t number = 0;
+  static_cast<void>(std::from_chars(pid.data(), pid.data() + pid.size(), number));
+  return number;
 }
 
 std::string writer_lock_path(const std::string& spool) { return spool + "-lock"; }

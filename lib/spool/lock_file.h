@@ -12,6 +12,7 @@
 #include "base/stop.h"
 #include "base/unique_fd.h"
 
+#include <cstdint>
 #include <string>
 
 namespace weir::spool {
@@ -51,6 +52,9 @@ class NameHold {
 
 // Whether a process holds the lock now. Never takes the lock itself, not even for a moment.
 bool is_locked(const std::string& path);
+
+// The process id that the latest holder of the lock wrote; 0 when there is none.
+std::uint64_t latest_holder(const std::string& path);
 
 std::string writer_lock_path(const std::string& spool);
 std::string consumer_lock_path(const std::string& spool, const std::string& name);

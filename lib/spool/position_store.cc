@@ -38,6 +38,9 @@ base::Result<std::unique_ptr<PositionStore>> PositionStore::open(const std::stri
   return std::unique_ptr<PositionStore>(new PositionStore(std::move(state)));
 }
 
+std::uint64_t PositionStore::spool() const { return state_->writer->spool(); }
+void PositionStore::note_gap(std::string_view log, std::optional<std::uint64_t> bytes) { state_->writer->note_gap(log, bytes); }
+
 base::Result<Keeper> PositionStore::load() { return state_->writer->load_keeper(); }
 
 base::Result<void> PositionStore::commit(Keeper& keeper) {

@@ -15,7 +15,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace weir::spool {
 
@@ -28,11 +30,14 @@ class PositionStore {
                                                            const base::Stop* stop = nullptr);
   ~PositionStore();
 
+  [[nodiscard]] std::uint64_t spool() const;  // the identity of the file
   base::Result<Keeper> load();
   // Stores the positions that moved and the rejections, in one transaction. Does nothing when there are none.
   base::Result<void> commit(Keeper& keeper);
   // Collects a rejection for the next commit(). The store keeps the latest 8 MiB.
   void reject(const Rejection& rejection);
+  // As Writer's.
+  void note_gap(std::string_view log, std::optional<std::uint64_t> bytes);
   // As Consumer's.
   [[nodiscard]] std::size_t rejections_waiting() const;
   [[nodiscard]] std::uint64_t take_evicted_rejected();

@@ -97,6 +97,12 @@ base::Result<Keeper> Writer::load_keeper() {
 
 void Writer::keep_from(std::uint64_t block) { state_->next_to_pass = block; }
 
+void Writer::note_gap(std::string_view log, std::optional<std::uint64_t> bytes) {
+  state_->losses.add_gap(log, bytes, state_->clock->wall());
+}
+
+void Writer::note_shed(std::uint64_t records) { state_->losses.held_shed += records; }
+
 base::Result<Appended> Writer::append(BlockBuilder& builder, Keeper* keeper, RejectedStore* rejections, Effort effort) {
   const bool refusals = rejections != nullptr && !rejections->empty();
   if (builder.empty() && !(keeper != nullptr && keeper->moved()) && !refusals) return Appended{};
@@ -231,8 +237,12 @@ base::Result<Appended> Writer::State::store(const Work& work, const Need& need, 
     if (!pushed_out) return std::move(pushed_out).error();
     appended.evicted_rejected += *pushed_out;
   }
+  if (!losses.empty()) {
+    if (auto done = add_losses(file.database, losses); !done) return std::move(done).error();
+  }
   if (auto done = transaction->commit(); !done) return std::move(done).error();
 
+  losses = {};
   if (work.keeper != nullptr) work.keeper->committed();
   if (refusals) work.rejections->clear();
   forget(*made);
@@ -298,6 +308,8 @@ base::Result<void> Writer::close() {
             all ? "all its records were delivered; the next start reads the log files without positions and may send records again"
                 : "the next start reads the log files that still exist without positions, and may send records again");
   }
+  // What nobody could count is no reason to keep the rest.
+  static_cast<void>(state.store_losses());
   auto done = state.file.database.checkpoint(true);
   if (!done && done.error().code == base::Code::full && Reserve::release(state.options.path))
     done = state.file.database.checkpoint(true);

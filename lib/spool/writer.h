@@ -49,9 +49,10 @@ struct Appended {
   std::uint64_t held_block = 0;                                                    // of held records; 0: none
   std::uint64_t shed_held = 0;                                                     // held records that had no room, not stored
   std::uint64_t evicted_delivered = 0, evicted_held = 0, evicted_undelivered = 0;  // records
-  std::uint64_t evicted_backlog = 0;   // of evicted_undelivered: from blocks that were stored before this writer opened the spool
-  std::uint64_t evicted_rejected = 0;  // records of the rejected store
-  bool ring = false;                   // no consumer is registered: nobody waited for records that were evicted as delivered ones
+  std::uint64_t evicted_backlog = 0;     // of evicted_undelivered: from blocks that were stored before this writer opened the spool
+  std::uint64_t evicted_held_early = 0;  // of evicted_held: to make room, before --hold
+  std::uint64_t evicted_rejected = 0;    // records of the rejected store
+  bool ring = false;                     // no consumer is registered: nobody waited for records that were evicted as delivered ones
 };
 
 // What the writer did for a release with one held block.
@@ -82,6 +83,11 @@ class Writer {
   // for its own, so blocks from there on count as undelivered; before the first call all blocks do. Call it before whatever may
   // evict. Why: the stage behind registers the consumer only when the stream has reached it, and the spool may fill up sooner.
   void keep_from(std::uint64_t block);
+
+  // Part of a log was lost before it came here: `log` is its name, and `bytes` how much, where that is known. Held records were not
+  // stored. The next commit stores both, so that `spool status` can tell.
+  void note_gap(std::string_view log, std::optional<std::uint64_t> bytes);
+  void note_shed(std::uint64_t records);
 
   // Stores the builder's block and the positions that moved in the keeper (null: no positions) in one transaction, which also
   // evicts. Does nothing when the builder is empty and no position moved. Changes neither builder nor keeper when it fails, so that

@@ -77,6 +77,7 @@ base::Result<void> Writer::State::maintain(Appended& evicted, bool& more) {
     more = made->evictions.size() >= kExpirePerCommit;
   }
   if (auto done = expire_rejected(evicted, more); !done) return done;
+  if (auto done = store_losses(); !done) return done;
   auto pages = count_pages();
   if (!pages) return std::move(pages).error();
   check_free_space(pages->all);

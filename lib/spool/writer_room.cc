@@ -129,6 +129,7 @@ base::Result<Appended> Writer::State::carry_out(const EvictionPlan& plan) {
     (one.kept == Kept::delivered ? counts.evicted_delivered
      : one.kept == Kept::held    ? counts.evicted_held
                                  : counts.evicted_undelivered) += block.records;
+    if (one.kept == Kept::held && one.why != Eviction::Why::age) counts.evicted_held_early += block.held;
     if (one.kept == Kept::undelivered && block.id < first_own) counts.evicted_backlog += block.records;
   }
   if (plan.rejected_bytes > 0) {
@@ -140,6 +141,11 @@ base::Result<Appended> Writer::State::carry_out(const EvictionPlan& plan) {
   if (counts.evicted_undelivered > 0 && !ring) {
     auto counted = add_to_meta(file.database, Meta::evicted_undelivered, counts.evicted_undelivered);
     if (!counted) return std::move(counted).error();
+    if (auto noted = set_meta(file.database, Meta::evicted_last, clock->wall()); !noted) return std::move(noted).error();
+  }
+  if (counts.evicted_held_early > 0) {
+    if (auto counted = add_to_meta(file.database, Meta::evicted_held, counts.evicted_held_early); !counted)
+      return std::move(counted).error();
   }
   return counts;
 }

@@ -112,6 +112,8 @@ base::Result<void> Writer::State::begin_file() {
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
   if (auto done = set_meta(file.database, Meta::rejected_max, static_cast<std::int64_t>(rejected_max())); !done) return done;
+  if (auto done = set_meta(file.database, Meta::max_size, static_cast<std::int64_t>(options.max_size)); !done) return done;
+  if (auto done = set_meta(file.database, Meta::drops_oldest, options.on_full == OnFull::drop_oldest ? 1 : 0); !done) return done;
   if (options.max_behind) {
     if (auto done = set_meta(file.database, Meta::max_behind, *options.max_behind); !done) return done;
   }
@@ -122,6 +124,16 @@ base::Result<void> Writer::State::begin_file() {
   if (auto done = store_clock(); !done) return done;
   if (auto done = transaction->commit(); !done) return done;
   steps.stored();
+  return {};
+}
+
+base::Result<void> Writer::State::store_losses() {
+  if (losses.empty()) return {};
+  auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
+  if (!transaction) return std::move(transaction).error();
+  if (auto done = add_losses(file.database, losses); !done) return done;
+  if (auto done = transaction->commit(); !done) return done;
+  losses = {};
   return {};
 }
 

@@ -32,6 +32,7 @@
 #include "spool/recent_state.h"
 #include "spool/reserve.h"
 #include "spool/tables/held_groups.h"
+#include "spool/tables/losses.h"
 #include "spool/tables/releases.h"
 #include "spool/writer.h"
 
@@ -59,6 +60,7 @@ struct Writer::State {
   base::Monotonic opened_at = 0;
   std::uint64_t last_tied = 0;  // the highest group that `held_groups` names; 0: it is empty
   Report report;
+  Losses losses;  // since the last commit
   std::uint64_t inode = 0;
   bool loss_reported = false;                        // the user knows that the file is no longer at its path
   bool refused = false;                              // the last plan could not make enough room
@@ -91,6 +93,8 @@ struct Writer::State {
   // Stores positions without records.
   base::Result<void> insert(const Handed& handed, base::Timestamp now);
   base::Result<void> write_snapshot(const Keeper& keeper, std::uint64_t through);
+  // In a transaction of its own, when there are any.
+  base::Result<void> store_losses();
   // Counts the records that not every consumer has acknowledged.
   base::Result<std::uint64_t> undelivered();
   // Passes the error on. When it says that the file is damaged, the file is marked, so that the next open repairs it.

@@ -111,7 +111,12 @@ class Buffer : public pipeline::Stage {
     return pipeline::counters_of(both);
   }
 
-  [[nodiscard]] std::string summary() const override { return metrics_.summary(spill_.has_value(), spec_.spool.path); }
+  [[nodiscard]] std::string summary() const override {
+    std::string text = metrics_.summary(spill_.has_value(), spec_.spool.path);
+    if (const std::uint64_t records = drain_ ? drain_->unreadable() : 0; records > 0)
+      text += fmt::format("; {} lost", base::count_of(records, "record of a damaged block is", "records of damaged blocks are"));
+    return text;
+  }
 
  private:
   base::Result<Flow> take(record::Batch& batch) {
@@ -142,7 +147,7 @@ class Buffer : public pipeline::Stage {
     }
     auto release_at = release(now);
     if (!release_at) return release_at;
-    const base::Monotonic due = std::min(*release_at, maintain_at_);
+    const base::Monotonic due = std::min({*release_at, maintain_at_, store_.report(now)});
     return std::min(std::min(due, spill_ ? spill_->due() : base::kNever), pending() ? group_due() : base::kNever);
   }
 
@@ -255,10 +260,12 @@ class Buffer : public pipeline::Stage {
     metrics_.in.add(record);
     if (record.invalid) ++metrics_.invalid;
     if (*verdict == spool::Verdict::repeat) return {};
+    if (record::is_gap(record)) store_.note_gap(record);
     if (!record.held) {
       builder_.add(record);
     } else if (sheds_) {
       ++metrics_.shed;
+      store_.plain_writer().note_shed(1);
     } else {
       if (!held_builder_) held_builder_.emplace();
       if (!std::exchange(has_held_, true)) releases_.listen();
@@ -319,6 +326,7 @@ class Buffer : public pipeline::Stage {
       metrics_.held({records, held_builder_->line_bytes()});
     } else {
       metrics_.not_held(records);
+      store_.plain_writer().note_shed(records);
       context_.diagnostics->warn(
           "hold-full", fmt::format("the spool '{}' has no room for held records beside what waits for delivery: {} not stored",
                                    spec_.spool.path, base::count_of(records, "held record is", "held records are")));

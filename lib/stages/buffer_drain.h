@@ -69,6 +69,8 @@ class BufferDrain {
 
   // Records that this process stored and that were evicted before the drain passed them on.
   [[nodiscard]] std::uint64_t evicted() const { return evicted_.value(); }
+  // Records of blocks that could not be read.
+  [[nodiscard]] std::uint64_t unreadable() const { return lost_.value(); }
   // Counts what became of the records given to stored() and pass(), and of records from before the start that were passed on. Read
   // it after finish().
   [[nodiscard]] const metrics::Block& metrics() const { return block_; }

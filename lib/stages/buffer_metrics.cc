@@ -37,6 +37,10 @@ constexpr auto kReleased = metrics::counter("weir_buffer_released_records_total"
                                             "Held records that a release made undelivered.", Account::added);
 constexpr auto kEvicted =
     metrics::counter("weir_buffer_evicted_records_total", "records", "Undelivered records that were evicted to make room.");
+constexpr auto kEvictedHeld = metrics::counter("weir_buffer_evicted_held_records_total", "records",
+                                               "Held records that were evicted to make room, before --hold.");
+constexpr auto kEvictedRejected =
+    metrics::counter("weir_buffer_evicted_rejected_records_total", "records", "Rejected records that the spool no longer keeps.");
 constexpr auto kLost =
     metrics::counter("weir_buffer_lost_records_total", "records", "Records that nobody will deliver any more.", Account::lost);
 
@@ -59,6 +63,8 @@ BufferMetrics::BufferMetrics(metrics::Registry* registry)
       passed_(block_.counter(kPassed)),
       released_(block_.counter(kReleased)),
       evicted_(block_.counter(kEvicted)),
+      evicted_held_(block_.counter(kEvictedHeld)),
+      evicted_rejected_(block_.counter(kEvictedRejected)),
       lost_(block_.counter(kLost)) {}
 
 void BufferMetrics::stored(const pipeline::Tally& block) {
@@ -83,6 +89,8 @@ void BufferMetrics::kept(const pipeline::Tally& block) {
 }
 
 std::uint64_t BufferMetrics::note_evicted(const spool::Appended& appended) {
+  evicted_held_.add(appended.evicted_held_early);
+  evicted_rejected_.add(appended.evicted_rejected);
   if (appended.ring) {
     evicted_from_ring_ += appended.evicted_delivered + appended.evicted_held;
     evicted_backlog_ += appended.evicted_backlog;
@@ -121,8 +129,10 @@ std::string BufferMetrics::summary(bool spills, const std::string& spool_path) c
   if (repeats_.value() > 0) text += fmt::format("; {} stored before", base::count_of(repeats_.value(), "was", "were"));
   if (released_.value() > 0) text += fmt::format("; released {}", base::count_of(released_.value(), "held record"));
   if (evicted_.value() > 0)
-    text +=
-        fmt::format("; {} evicted to make room", base::count_of(evicted_.value(), "undelivered one was", "undelivered ones were"));
+    text += fmt::format("; {} lost", base::count_of(evicted_.value(), "undelivered record was evicted to make room and is",
+                                                    "undelivered records were evicted to make room and are"));
+  if (evicted_held_.value() > 0)
+    text += fmt::format("; {} evicted to make room", base::count_of(evicted_held_.value(), "held record was", "held records were"));
   if (evicted_from_ring_ > 0) {
     text += fmt::format("; {} evicted: without a consumer, the spool is a ring of recent records",
                         base::count_of(evicted_from_ring_, "older record was", "older records were"));

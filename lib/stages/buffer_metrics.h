@@ -56,7 +56,8 @@ class BufferMetrics {
   metrics::Block block_;
   metrics::Counter records_in_, bytes_in_, invalid_, repeats_, shed_, held_, held_bytes_;
   metrics::Gauge open_;
-  metrics::Counter stored_, stored_bytes_, kept_, kept_bytes_, passed_, released_, evicted_, lost_;
+  metrics::Counter stored_, stored_bytes_, kept_, kept_bytes_, passed_, released_, evicted_, evicted_held_, evicted_rejected_,
+      lost_;
 };
 
 }  // namespace weir::stages

@@ -1,6 +1,9 @@
 #include "stages/buffer_store.h"
 
 #include "base/count.h"
+#include "base/secrets.h"
+#include "record/gap.h"
+#include "spool/spool_file.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -11,6 +14,11 @@ namespace weir::stages {
 namespace {
 
 constexpr base::Duration kFullPollMost = base::kSecond;
+
+std::string command_line(base::Diagnostics& diagnostics) {
+  const base::Secrets* secrets = diagnostics.secrets();
+  return secrets != nullptr ? secrets->command_line() : std::string();
+}
 
 }  // namespace
 
@@ -25,6 +33,16 @@ base::Result<std::unique_ptr<spool::Writer>> open_writer(const spool::WriterOpti
   }
 }
 
+BufferStore::BufferStore(std::string path, std::unique_ptr<spool::Writer> writer, const spool::BlockBuilder& open,
+                         BufferMetrics& metrics, const pipeline::Context& context)
+    : path_(std::move(path)),
+      writer_(std::move(writer)),
+      status_(spool::writer_status_path(spool::real_path(path_)), writer_->spool(), command_line(*context.diagnostics),
+              *context.clock),
+      open_(open),
+      metrics_(metrics),
+      context_(context) {}
+
 std::optional<base::Error> BufferStore::wait_for_room(const base::Error& error, Patience& patience) {
   // Nobody makes room any more, and the chain ends.
   if (error.code == base::Code::full && drain_ != nullptr && drain_->ended()) {
@@ -35,13 +53,29 @@ std::optional<base::Error> BufferStore::wait_for_room(const base::Error& error, 
   context_.diagnostics->warn("spool-full",
                              error.message + "; waiting" + (error.hint.empty() ? "" : fmt::format(" ({})", error.hint)));
   const base::Monotonic now = context_.clock->monotonic();
+  status_.blocked(error.message, context_.clock->wall());
+  status_.failed(error.message, context_.clock->wall());
+  status_.due(now);
   if (now >= context_.stop->deadline(now)) return not_taken(error);
   ::poll(nullptr, 0, static_cast<int>(patience.wait / base::kMillisecond));
   patience.wait = std::min(patience.wait * 2, kFullPollMost);
   return std::nullopt;
 }
 
-void BufferStore::say_room() { context_.diagnostics->say(fmt::format("the spool '{}' takes records again", path_)); }
+void BufferStore::say_room() {
+  context_.diagnostics->say(fmt::format("the spool '{}' takes records again", path_));
+  unblocked();
+}
+
+void BufferStore::unblocked() {
+  status_.blocked({}, 0);
+  status_.due(context_.clock->monotonic());
+}
+
+void BufferStore::note_gap(const record::Record& record) {
+  const record::GapReport gap = record::gap_report(record);
+  writer_->note_gap(gap.log, gap.bytes);
+}
 
 base::Error BufferStore::not_taken(const base::Error& error) const {
   return base::fail(error.code, "{}; {} not taken", error.message, base::count_of(open_.records(), "record was", "records were"))

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pipeline/stage.h"
+#include "spool/status_file.h"
 #include "spool/writer.h"
 #include "stages/buffer_drain.h"
 #include "stages/buffer_metrics.h"
@@ -23,8 +24,7 @@ base::Result<std::unique_ptr<spool::Writer>> open_writer(const spool::WriterOpti
 class BufferStore {
  public:
   BufferStore(std::string path, std::unique_ptr<spool::Writer> writer, const spool::BlockBuilder& open, BufferMetrics& metrics,
-              const pipeline::Context& context)
-      : path_(std::move(path)), writer_(std::move(writer)), open_(open), metrics_(metrics), context_(context) {}
+              const pipeline::Context& context);
 
   // From the first call of the stage on, unless records are only stored. It is used until the stage ends.
   void forwards_to(BufferDrain& drain) { drain_ = &drain; }
@@ -50,7 +50,10 @@ class BufferStore {
         return stored;
       }
       if (stored.error().code != base::Code::full && stored.error().code != base::Code::busy) return stored;
-      if (spared()) return typename std::remove_cvref_t<decltype(*stored)>{};
+      if (spared()) {
+        if (patience.waited) unblocked();
+        return typename std::remove_cvref_t<decltype(*stored)>{};
+      }
       if (auto trouble = wait_for_room(stored.error(), patience)) return *std::move(trouble);
     }
   }
@@ -61,6 +64,10 @@ class BufferStore {
 
   // Reports and counts what the writer did in a transaction, and what it found besides.
   void note(const spool::Appended& appended);
+  // A record reports that a part of its log was lost.
+  void note_gap(const record::Record& record);
+  // Says how it goes, for `weir spool status`. Returns when to come again.
+  base::Monotonic report(base::Monotonic now) { return status_.due(now); }
   // Reports and counts the records that were evicted before the drain passed them on. Once a batch.
   void note_missed();
 
@@ -72,10 +79,13 @@ class BufferStore {
   // Returns the error to end with; nullopt after a while: try again.
   std::optional<base::Error> wait_for_room(const base::Error& error, Patience& patience);
   void say_room();
+  // Nothing stands in the way of storing any more.
+  void unblocked();
   [[nodiscard]] base::Error not_taken(const base::Error& error) const;
 
   const std::string path_;
   std::unique_ptr<spool::Writer> writer_;
+  spool::StatusFile status_;  // ends before the writer gives its lock back
   const spool::BlockBuilder& open_;
   BufferMetrics& metrics_;
   const pipeline::Context context_;

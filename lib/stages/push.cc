@@ -118,6 +118,7 @@ class Push : public pipeline::Stage {
     auto drained = drain(deadline);
     finished_ = context_.clock->monotonic();
     client_.reset();
+    report(finished_);
     if (spec_.progress) context_.diagnostics->progress({});
     auto stored = ledger_.commit();
     if (spool_ && (!drained || !*drained)) {
@@ -275,7 +276,7 @@ class Push : public pipeline::Stage {
     options.max_connections = spec_.parallel;
     options.timer = [this](Monotonic now) {
       const Monotonic retry = pusher_->timer(now);
-      return std::min(retry, ledger_.commit_due(now));
+      return std::min({retry, ledger_.commit_due(now), report(now)});
     };
     auto client = http::AsyncClient::create(spec_.http, *context_.clock, std::move(options));
     if (!client) {
@@ -287,6 +288,17 @@ class Push : public pipeline::Stage {
     pusher_->attach(*client_);
     started_ = finished_ = context_.clock->monotonic();
     return {};
+  }
+
+  // How it goes, for `weir spool status`. On the transport's thread, or without it. Returns when to come again.
+  Monotonic report(Monotonic now) {
+    spool::StatusFile* const status = ledger_.status();
+    if (status == nullptr) return base::kNever;
+    const loki::PusherHealth health = pusher_->health();
+    if (health.success != 0) status->succeeded(health.success);
+    if (health.error_at != 0) status->failed(health.error, health.error_at);
+    status->blocked(health.blocked, health.blocked_since);
+    return status->due(now);
   }
 
   [[nodiscard]] bool matches(Record& record, Batch& batch) {

@@ -118,7 +118,7 @@ std::string PushMetrics::summary(bool started, base::Duration took) const {
     text += ")";
   }
   for (const auto& [reason, count] : counted.dropped) {
-    if (reason == kGone) continue;  // "evicted before delivery" speaks of them
+    if (reason == kGone) continue;  // they are named below
     std::string words = reason;
     std::ranges::replace(words, '_', ' ');
     text += fmt::format("; {} {}", base::grouped(count), words);
@@ -129,7 +129,17 @@ std::string PushMetrics::summary(bool started, base::Duration took) const {
   const std::uint64_t left = left_.value() - std::min(left_.value(), spool.evicted_left);
   if (left > 0) text += fmt::format("; {} in the spool", base::count_of(left, "waits", "wait"));
   const std::uint64_t evicted = spool.evicted_pending + spool.evicted_left;
-  if (evicted > 0) text += fmt::format("; {} evicted before delivery", base::grouped(evicted));
+  if (evicted > 0) {
+    text += fmt::format("; {} lost",
+                        base::count_of(evicted, "was evicted before delivery and is", "were evicted before delivery and are"));
+  }
+  if (spool.lost > 0) {
+    text += fmt::format("; {} lost", base::count_of(spool.lost, "record of a damaged block is", "records of damaged blocks are"));
+  }
+  if (held_nowhere > 0) {
+    text +=
+        fmt::format("; {} lost, because no spool keeps them", base::count_of(held_nowhere, "held record is", "held records are"));
+  }
   return text;
 }
 

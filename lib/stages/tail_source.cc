@@ -89,10 +89,8 @@ class TailSource final : public pipeline::Source {
 
   [[nodiscard]] std::string summary() const override {
     if (gaps_.value() == 0) return {};
-    const std::string bytes =
-        lost_bytes_.value() > 0 ? fmt::format(" ({} that could be counted)", base::count_of(lost_bytes_.value(), "byte")) : "";
-    return fmt::format("lost {} of the logs{}: a record with metadata weir_gap_bytes names each",
-                       base::count_of(gaps_.value(), "part"), bytes);
+    return fmt::format("{} ({} with metadata weir_gap_bytes)", base::escape_control(stats_.lost.text()),
+                       base::count_of(gaps_.value(), "record reports it,", "records report it,"));
   }
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "record/gap.h"
 #include "record/label_set.h"
 #include "record/pod_path.h"
 #include "record/positions.h"
@@ -66,6 +67,7 @@ struct ReadOptions {
 struct ReadStats : DecodeStats {
   std::uint64_t gaps = 0;           // parts that could not be read, each reported by a record
   std::uint64_t gap_bytes = 0;      // of those whose size is known
+  record::LostData lost;            // the same by log
   std::uint64_t truncated = 0;      // files that were truncated while they were read
   std::uint64_t leading_holes = 0;  // files that begin with zeros
   std::uint64_t generations = 0;

@@ -200,6 +200,8 @@ record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp no
   record.labels = labels;
   record.line = record::Text::bytes(batch.copy(text));
   record.metadata = metadata;
+  const record::GapReport report = record::gap_report(record);
+  stats.lost.add(report.log, report.bytes);
   constexpr std::size_t kLines = 8;
   if (stats.gap_lines.size() < kLines) stats.gap_lines.push_back(text);
   stats.latest_gap = std::move(text);

@@ -68,5 +68,14 @@ TEST(Secrets, AreHiddenInWhatDiagnosticsPrint) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "weir push: it is ***\nweir push: *** again\n");
 }
 
+TEST(Secrets, TheCommandLineIsQuotedForAShellAndHidesSecrets) {
+  Secrets secrets;
+  EXPECT_EQ(secrets.command_line(), "");
+  const std::vector<std::string> words = {"run", "-c", "tail 'a b' | push --password s3cret-word", "", "x=1"};
+  secrets.set_command_line(words);
+  secrets.add("s3cret-word");
+  EXPECT_EQ(secrets.command_line(), R"(weir run -c 'tail '\''a b'\'' | push --password ***' '' x=1)");
+}
+
 }  // namespace
 }  // namespace weir::base

@@ -457,7 +457,7 @@ class Names(NamesCase):
         errors = chain.errors()
         for pod in pods[:3]:
             self.assertIn(f"shop_{pod}_uid/c/0.log", errors)
-        self.assertIn("lost 3 parts of the logs", errors)
+        self.assertIn("3 logs lost data: shop/", errors)
 
 
 if __name__ == "__main__":

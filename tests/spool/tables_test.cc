@@ -2,6 +2,7 @@
 #include "spool/block_checksum.h"
 #include "spool/tables/blocks.h"
 #include "spool/tables/consumers.h"
+#include "spool/tables/losses.h"
 #include "spool/tables/meta.h"
 #include "spool/tables/positions.h"
 #include "spool/tables/rejected.h"
@@ -54,6 +55,44 @@ TEST_F(TablesTest, ABlockComesBackWhole) {
   row.positions = "other";
   EXPECT_FALSE(row.sound());
   EXPECT_FALSE(*read_block(database_, 8, row));
+}
+
+TEST_F(TablesTest, LossesAddUp) {
+  EXPECT_TRUE(read_losses(database_)->empty());
+  Losses first;
+  first.add_gap("a", 10, 100);
+  first.add_gap("b", std::nullopt, 110);
+  first.held_shed = 2;
+  ASSERT_TRUE(add_losses(database_, first));
+  Losses second;
+  second.add_gap("a", 5, 200);
+  ASSERT_TRUE(add_losses(database_, second));
+  const Losses all = *read_losses(database_);
+  EXPECT_EQ(all.data.parts, 3U);
+  EXPECT_EQ(all.data.bytes, 15U);
+  EXPECT_EQ(all.data.parts_unknown, 1U);
+  EXPECT_EQ(all.first_gap, 100);
+  EXPECT_EQ(all.last_gap, 200);
+  EXPECT_EQ(all.held_shed, 2U);
+  EXPECT_EQ(all.data.logs.at("a"), 15U);
+  EXPECT_EQ(all.data.logs.at("b"), 0U);
+  EXPECT_EQ(all.data.logs.size(), 2U);
+}
+
+TEST_F(TablesTest, LogsThatLostDataAreBounded) {
+  for (int round = 0; round < 2; ++round) {
+    Losses losses;
+    for (std::size_t i = 0; i < record::LostData::kMostLogs + 50; ++i) losses.add_gap(fmt::format("{:03}-{}", i, round), 1, 1);
+    losses.add_gap("000-0", 1, 1);
+    losses.add_gap(std::string(5000, 'x'), 1, 1);
+    EXPECT_EQ(losses.data.logs.size(), record::LostData::kMostLogs);
+    ASSERT_TRUE(add_losses(database_, losses));
+  }
+  const Losses all = *read_losses(database_);
+  EXPECT_EQ(all.data.logs.size(), record::LostData::kMostLogs);
+  EXPECT_EQ(all.data.parts, 2 * (record::LostData::kMostLogs + 52));
+  EXPECT_EQ(all.data.bytes, all.data.parts) << "counted as well when the name is not known";
+  EXPECT_EQ(all.data.logs.at("000-0"), 2U) << "a known one goes on";
 }
 
 TEST_F(TablesTest, ADeletedBlockLeavesNothing) {

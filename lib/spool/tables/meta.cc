@@ -28,6 +28,26 @@ std::string_view name_of(Meta key) {
       return "clock_offset";
     case Meta::positions_checksum:
       return "positions_checksum";
+    case Meta::max_size:
+      return "max_size";
+    case Meta::drops_oldest:
+      return "drops_oldest";
+    case Meta::evicted_last:
+      return "evicted_last";
+    case Meta::evicted_held:
+      return "evicted_held";
+    case Meta::gaps:
+      return "gaps";
+    case Meta::gap_bytes:
+      return "gap_bytes";
+    case Meta::gaps_unknown:
+      return "gaps_unknown";
+    case Meta::first_gap:
+      return "first_gap";
+    case Meta::last_gap:
+      return "last_gap";
+    case Meta::held_shed:
+      return "held_shed";
     case Meta::max_behind:
       return "max_behind";
   }

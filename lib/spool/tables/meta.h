@@ -24,7 +24,17 @@ enum class Meta : std::uint8_t {
   clock_boot,          // spool/clock_steps.h: the boot of the machine …
   clock_offset,        // … and the wall clock less the monotonic clock in it
   positions_checksum,  // of the snapshot
-  max_behind,          // nanoseconds that a record may be behind its stream, by the latest writer; see spool/release.h
+  max_size,            // --max-size of the latest writer …
+  drops_oldest,        // … and 1 where it evicts undelivered records (--on-full drop-oldest)
+  evicted_last,        // when undelivered records were evicted the last time
+  evicted_held,        // held records that were evicted to make room, before their time
+  gaps,                // tables/losses.h: its numbers
+  gap_bytes,
+  gaps_unknown,
+  first_gap,
+  last_gap,
+  held_shed,
+  max_behind,  // nanoseconds that a record may be behind its stream, by the latest writer; see spool/release.h
 };
 
 [[nodiscard]] std::string_view name_of(Meta key);

@@ -1,0 +1,167 @@
+#include "cli/spool_report.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::cli {
+namespace {
+
+constexpr base::Timestamp kNow = 1'760'000'000 * base::kSecond;
+
+spool::ProcessStatus process(std::uint64_t pid) { return {.pid = pid, .command = "weir run", .started = kNow - base::kHour}; }
+
+SpoolReport empty() {
+  SpoolReport report{.path = "s.db", .now = kNow, .status = {}, .logs = {}};
+  report.status.created = kNow - 24 * base::kHour;
+  return report;
+}
+
+LogLag lag(std::string path, std::uint64_t bytes, base::Duration behind, bool by_file = false) {
+  return {std::move(path),
+          {.bytes = bytes, .files = 1, .oldest = behind == 0 ? 0 : kNow - behind, .by_file = by_file, .gone = 0, .trouble = {}}};
+}
+
+TEST(SpoolReport, WhatItSays) {
+  struct Case {
+    const char* what;
+    void (*set)(SpoolReport&);
+    const char* text;  // a line of the text; "-" in front: no line begins so
+    const char* json;  // stands in the JSON
+  };
+  const Case cases[] = {
+      {"nothing was ever there", [](SpoolReport&) {}, "writer        none", R"("running":false)"},
+      {"a process of which only the lock tells",
+       [](SpoolReport& report) {
+         report.status.writing = true;
+         report.status.writer_pid = 7;
+       },
+       "writer        process 7\n", R"("writer":{"running":true,"pid":7,"command":null)"},
+      {"the status is of the process before",
+       [](SpoolReport& report) {
+         report.status.writing = true;
+         report.status.writer_pid = 7;
+         report.status.writer = process(6);
+         report.status.writer->blocked = "a disk";
+       },
+       "-blocked", R"("pid":7,"command":null)"},
+      {"who is blocked for the longest time counts",
+       [](SpoolReport& report) {
+         report.status.writing = true;
+         report.status.writer_pid = 7;
+         report.status.writer = process(7);
+         report.status.writer->blocked = "full";
+         report.status.writer->blocked_since = kNow - base::kMinute;
+         report.status.consumers.push_back({.name = "main", .connected = true, .pid = 8, .process = process(8)});
+         report.status.consumers[0].process->blocked = "no Loki";
+         report.status.consumers[0].process->blocked_since = kNow - 5 * base::kMinute;
+       },
+       "blocked       for 5 minutes: no Loki\n", R"("blocked":"no Loki")"},
+      {"one process does both",
+       [](SpoolReport& report) {
+         report.status.writing = true;
+         report.status.writer_pid = 7;
+         report.status.writer = process(7);
+         report.status.consumers.push_back({.name = "main", .connected = true, .pid = 7, .process = process(7)});
+       },
+       "-delivers", R"("running":true)"},
+      {"an error that is over, of one that has ended",
+       [](SpoolReport& report) {
+         report.status.writer = process(7);
+         report.status.writer->ended = kNow - base::kSecond;
+         report.status.writer->error = "no room";
+         report.status.writer->error_at = kNow - base::kMinute;
+       },
+       "last error    2025-10-09T08:52:20Z (1 minute ago): no room\n",
+       R"("last_error":"no room","last_error_at":"2025-10-09T08:52:20Z")"},
+      {"unread lines are older than undelivered records",
+       [](SpoolReport& report) {
+         report.status.consumers.push_back({.name = "main", .oldest = kNow - base::kMinute});
+         report.logs = {lag("/var/log/pods/shop_web_1/app/0.log", 2048, base::kHour),
+                        lag("/var/log/x.log", 10, base::kMinute, true), lag("/var/log/open.log", 5, 0)};
+       },
+       "behind        1 hour; the oldest undelivered record is of 2025-10-09T08:52:20Z (1 minute ago)\n"
+       "unread        2.0 KiB in 3 logs\n"
+       "              shop/web/app: 2.0 KiB, 1 hour behind\n"
+       "              /var/log/x.log: 10 B, at least 1 minute behind\n"
+       "              /var/log/open.log: 5 B\n",
+       R"("behind_seconds":3600.000,"oldest_undelivered":"2025-10-09T08:52:20Z","unread_bytes":2063,"unread_seconds":3600.000)"},
+      {"a spool that fills up",
+       [](SpoolReport& report) {
+         report.status.consumers.push_back({.name = "main"});
+         report.status.max_size = 1 << 30;
+         report.status.room_bytes = 3600 << 10;
+         report.status.inflow = 1024;
+         report.status.drops_oldest = true;
+       },
+       "full in       1 hour if nothing is delivered, at 1.0 KiB a second; then the oldest records are lost\n",
+       R"("full_in_seconds":3600.000,"inflow_bytes_per_second":1024)"},
+      {"of an older release's spool nobody knows the limit",
+       [](SpoolReport& report) {
+         report.status.consumers.push_back({.name = "main"});
+         report.status.inflow = 1024;
+       },
+       "-full in", R"("full_in_seconds":null)"},
+      {"logs that lost data",
+       [](SpoolReport& report) {
+         spool::Losses& losses = report.status.losses;
+         losses.add_gap("shop/web/app", 12 << 10, kNow - base::kHour);
+         losses.add_gap("shop/db/app", std::nullopt, kNow - base::kMinute);
+         losses.add_gap("shop/db/app", 0, kNow - base::kMinute);
+         losses.held_shed = 3;
+         report.status.evicted_undelivered = 5;
+       },
+       "lost          2 logs lost data: shop/db/app, shop/web/app, at least 12.0 KiB; the last time 1 minute ago\n"
+       "              5 undelivered records were evicted\n"
+       "              3 held records were not stored\n"
+       "              counted since 2025-10-08T08:53:20Z (1 day ago)\n",
+       R"("gaps":3,"gap_bytes":12288,"gaps_of_unknown_size":1)"},
+      {"a file that is gone while nothing runs",
+       [](SpoolReport& report) {
+         report.logs = {lag("/x", 0, 0)};
+         report.logs[0].lag.gone = 2;
+       },
+       "gone          2 files were removed since the last run before their end was read\n", R"("gone_files":2)"},
+      {"a chain that runs may still have it open",
+       [](SpoolReport& report) {
+         report.status.writing = true;
+         report.logs = {lag("/x", 0, 0)};
+         report.logs[0].lag.gone = 2;
+       },
+       "-gone", R"("gone_files":2)"},
+      {"a log that cannot be read",
+       [](SpoolReport& report) {
+         report.logs = {lag("/x", 0, 0)};
+         report.logs[0].lag.trouble = "cannot open /x: Permission denied";
+       },
+       "trouble       cannot open /x: Permission denied\n", R"("trouble":"cannot open /x: Permission denied")"},
+  };
+  for (const Case& one : cases) {
+    SpoolReport report = empty();
+    one.set(report);
+    const std::string text = "\n" + spool_report_text(report);
+    if (*one.text == '-') {
+      EXPECT_EQ(text.find(std::string("\n") + (one.text + 1)), std::string::npos) << one.what << text;
+    } else {
+      EXPECT_NE(text.find(std::string("\n") + one.text), std::string::npos) << one.what << text;
+    }
+    const std::string json = spool_report_json(report);
+    EXPECT_NE(json.find(one.json), std::string::npos) << one.what << '\n' << json;
+    EXPECT_EQ(json.find('\n'), json.size() - 1) << one.what;
+  }
+}
+
+TEST(SpoolReport, BehindIsTheOlderOfBoth) {
+  SpoolReport report = empty();
+  EXPECT_EQ(report.behind(), 0);
+  report.status.consumers.push_back({.name = "a", .oldest = kNow - 2 * base::kMinute});
+  report.status.consumers.push_back({.name = "b", .oldest = kNow - 3 * base::kMinute});
+  EXPECT_EQ(report.behind(), 3 * base::kMinute);
+  report.logs = {lag("/x", 1, base::kHour)};
+  EXPECT_EQ(report.behind(), base::kHour);
+  report.status.consumers[0].oldest = kNow + base::kHour;  // a record of the future is not late
+  report.status.consumers.pop_back();
+  report.logs.clear();
+  EXPECT_EQ(report.behind(), 0);
+}
+
+}  // namespace
+}  // namespace weir::cli
