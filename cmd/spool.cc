@@ -30,7 +30,6 @@ using base::Code;
 using base::Result;
 
 constexpr base::Duration kRedrawEvery = 2 * base::kSecond;
-constexpr std::string_view kClearScreen = "\x1b[H\x1b[J";  // from its first line on
 
 Result<void> print(std::string_view text) {
   while (!text.empty()) {
@@ -188,7 +187,7 @@ class Spool : public cli::Invocation {
       auto report = cli::read_spool_report(file, *context.clock);
       if (!report) return std::move(report).error();
       const std::string text = json_ ? cli::spool_report_json(*report) : cli::spool_report_text(*report);
-      auto taken = cli::write_all(STDOUT_FILENO, fmt::format("{}{}", redraws ? kClearScreen : !first && !json_ ? "\n" : "", text));
+      auto taken = cli::write_all(STDOUT_FILENO, redraws ? cli::in_place(text) : !first && !json_ ? "\n" + text : text);
       if (!taken) return std::move(taken).error();
       if (!follow_) return judge(*report, context);
       pollfd stopped = {context.stop->fd(), POLLIN, 0};

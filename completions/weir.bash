@@ -59,7 +59,7 @@ _weir() {
     prev=${COMP_WORDS[COMP_CWORD-2]}
   fi
   if ((COMP_CWORD == 1)); then
-    _weir_words 'tail enrich filter buffer push replay query run rules spool docs help --help --version'
+    _weir_words 'tail enrich filter buffer push replay query run rules spool top docs help --help --version'
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -233,6 +233,24 @@ _weir() {
         esac
       fi
       ;;
+    top)
+      case $prev in
+        --sort) _weir_words 'bytes records'; return ;;
+        -o|--output) _weir_words 'text json'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
+        --rules) _weir_files; return ;;
+        --spool) _weir_spools; return ;;
+        --since|-n|--count|--interval|--rows|--namespace|-p|--pod|-c|--container) return ;;
+      esac
+      if [[ $cur == -* ]]; then
+        _weir_words '--spool --since --rules -n --count --interval --sort --rows -o --output --namespace -p --pod -c --container -h --help'
+      else
+        _weir_given '--spool --since --rules -n --count --interval --sort --rows -o --output --namespace -p --pod -c --container -h --help'
+        case ${#given[@]}:${given[0]-} in
+          *) _weir_files ;;
+        esac
+      fi
+      ;;
     docs)
       case $prev in
         -h|--help) _weir_words 'all'; return ;;
@@ -243,7 +261,7 @@ _weir() {
       else
         _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
-          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules spool docs metrics.7 pipeline.5 record.5 rules.5 spool.5' ;;
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules spool top docs pipeline.5 record.5 rules.5 spool.5' ;;
           1:completion) _weir_words 'bash zsh fish' ;;
           0:*) _weir_words 'man completion' ;;
           1:*) _weir_words 'bash zsh fish' ;;
@@ -251,7 +269,7 @@ _weir() {
         esac
       fi
       ;;
-    help) _weir_words 'tail enrich filter buffer push replay query run rules spool docs help' ;;
+    help) _weir_words 'tail enrich filter buffer push replay query run rules spool top docs help' ;;
   esac
 }
 

@@ -132,7 +132,7 @@ class TailSource final : public pipeline::Source {
     }
     if (spec_.read.tracked) {
       if (auto begun = begin(); !begun) return begun;
-    } else if (spec_.read.follow && files) {
+    } else if (spec_.read.follow && files && !spec_.glance) {
       context_.diagnostics->say(
           "no positions are kept, so a restart reads from the beginning; end the chain with `buffer SPOOL` or `push --checkpoint "
           "FILE`");

@@ -26,6 +26,7 @@ struct TailSpec {
   tail::Selection selection;
   tail::ReadOptions read;                               // `tracked` follows from `checkpoint`
   tail::Start start;                                    // of files that were there at the start and have no position
+  bool glance = false;                                  // nobody wants what is read again: no position is missed
   bool shortens = false;                                // the user did not ask for `start`: a message says what it leaves out
   std::string checkpoint;                               // where the chain's keeper keeps the positions; "": nothing is tracked
   base::Duration wait = 30 * base::kSecond;             // for a checkpoint that is busy

@@ -68,6 +68,7 @@ TESTED_IN = {
     "rules/rule_lexis": "rules/parser_test.cc",
     "rules/value_reader": "rules/parser_test.cc",
     "show/text_format": "stages/output_sink_test.cc",
+    "show/top_table": "stages/top_test.cc",
     "spool/block_builder": "spool/block_test.cc",
     "spool/block_checksum": "spool/damage_test.cc",
     "spool/block_decoder": "spool/block_test.cc",
