@@ -223,12 +223,14 @@ Result<Exit> run_command(ParsedCommand parsed, const pipeline::Context& context)
   if (parsed.role() == Role::action) return parsed.invocation->act(context);
   auto endpoint = monitor::Endpoint::start(*parsed.metrics, context);
   if (!endpoint) return std::move(endpoint).error();
+  const bool zero = parsed.exit_zero_on_term;
   std::vector<Link> links;
   links.push_back({std::move(parsed), nullptr});
   auto assembly = Assembly::build(std::move(links), false, (*endpoint)->context());
   if (!assembly) return std::move(assembly).error();
   (*endpoint)->begun();
-  return assembly->run();
+  auto exit = assembly->run();
+  return exit && zero ? zero_on_term(*exit) : std::move(exit);
 }
 
 Exit fail_with(const Error& error, const pipeline::Context& context) {
