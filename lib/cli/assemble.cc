@@ -88,6 +88,7 @@ class Assembly::StageDiagnostics : public base::Diagnostics {
   StageDiagnostics(base::Diagnostics& inner, std::string_view name) : inner_(inner), prefix_(fmt::format("{}: ", name)) {}
   void say(std::string_view text) override { inner_.say(prefixed(text)); }
   void warn(std::string_view key, std::string_view text) override { inner_.warn(prefix_ + std::string(key), prefixed(text)); }
+  void make_way() override { inner_.make_way(); }
   [[nodiscard]] base::Secrets* secrets() override { return inner_.secrets(); }
 
  private:
@@ -138,7 +139,6 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
   plan.ends_in_sink = links.back().parsed.role() == Role::sink;
   plan.levels_known = links.front().parsed.role() != Role::source;
   plan.stdout_is_terminal = is_terminal(1);
-  plan.stderr_is_terminal = is_terminal(2);
   if (fused) {
     for (const auto& link : links) {
       if (auto keeper = link.parsed.invocation->keeper()) plan.keeper = std::move(keeper);

@@ -46,7 +46,7 @@ struct Plan {
   bool ends_in_sink = false;          // nothing of the chain leaves this process as records
   bool levels_known = false;          // a stage upstream sets detected_level, or records come from elsewhere and may have it
   bool last_usable = false;  // where configuration cannot be used, what was used last may run in its place (`run` without --strict)
-  bool stdout_is_terminal = false, stderr_is_terminal = false;
+  bool stdout_is_terminal = false;
   tail::Handover* handover = nullptr;  // where a tail leaves deleted files to the one that replaces it; null: none does
 };
 

@@ -15,7 +15,7 @@ and other tools can stand in it. `weir run` runs the same text in one process (w
 
 On a terminal, a command writes records as text for people; into a pipe, as JSON lines (query: -o jsonl).
 Messages go to standard error,
-one line each, and begin with `weir COMMAND:`.)";
+one line each, and begin with `weir COMMAND:`. Where that is a terminal, work of over two seconds shows how far it is.)";
 }
 
 std::string_view ends() {

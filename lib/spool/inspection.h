@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "record/positions.h"
 #include "spool/place.h"
+#include "spool/watch.h"
 
 #include <cstdint>
 #include <string>
@@ -68,7 +69,8 @@ struct SpoolCheck {
   std::vector<std::string> problems;  // one sentence each; empty: the spool is sound
 };
 
-// Reads everything: SQLite's own integrity check, then checksum and form of every block, positions and acknowledgements.
-base::Result<SpoolCheck> check_spool(const std::string& path, base::Duration wait = 30 * base::kSecond);
+// Reads everything: SQLite's own integrity check, then checksum and form of every block, positions and acknowledgements. `watch`
+// counts the bytes of the file, and then those of the blocks.
+base::Result<SpoolCheck> check_spool(const std::string& path, base::Duration wait = 30 * base::kSecond, const Watch& watch = {});
 
 }  // namespace weir::spool
