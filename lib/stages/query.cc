@@ -273,6 +273,7 @@ class LokiQuery : public Query {
     loki::QueryPager pager(*client_, spec_.logql, window, loki::Direction::forward);
     pager.set_step(spec_.step);
     whole_ = pager.left();
+    covered_ = 0;
     seen_ = {};
     const bool limited = spec_.limit > 0 && spec_.forward;
     Batch batch;
