@@ -95,7 +95,7 @@ class Push : public cli::Invocation {
     return spec_.checkpoint.empty() ? std::nullopt : std::optional(spec_.checkpoint);
   }
 
-  Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
+  Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
     auto target = cli::loki_target(loki_, context.environment, context.diagnostics);
     if (!target) return std::move(target).error();
     if (auto ok = http::check_files(target->http); !ok) return std::move(ok).error();
@@ -107,7 +107,6 @@ class Push : public cli::Invocation {
     spec_.http = std::move(target->http);
     spec_.http.user_agent = fmt::format("weir/{}", cli::version());
     spec_.tenant = std::move(target->tenant);
-    spec_.progress = plan.stderr_is_terminal && !plan.fused;
     if (check_only_) {
       auto made = stages::make_push_check(spec_, context);
       if (!made) return std::move(made).error();

@@ -14,6 +14,7 @@
 #include "rules/parser.h"
 #include "rules/printer.h"
 #include "scan/spool_scan.h"
+#include "show/progress.h"
 #include "stages/rule_hits.h"
 #include "stages/rule_trial.h"
 
@@ -325,7 +326,6 @@ class Rules : public cli::Invocation {
     if (!range) return std::move(range).error();
     stages::RuleTrial trial(*std::move(set), std::move(before), *range, context);
     auto ended = is_spool(against_) ? scan_spool(*range, trial, context) : read_logs(*range, trial, context);
-    context.diagnostics->progress({});
     if (!ended) return std::move(ended).error();
     const stages::TrialReport report = trial.report();
     if (report.records == 0) context.diagnostics->say(fmt::format("'{}' has no records in this time", against_));
@@ -339,10 +339,18 @@ class Rules : public cli::Invocation {
     if (!scan) return std::move(scan).error();
     (*scan)->take_states([](spool::State state) { return state != spool::State::rejected; });
     (*scan)->keep_as_stored();
+    show::Progress progress("tried", *context.diagnostics, *context.clock);
+    (*scan)->watch([&](const scan::SpoolScan::Work& work) {
+      if (progress.due()) {
+        progress.show({.records = trial.records(), .bytes = trial.bytes(), .done = work.done, .all = work.all});
+      }
+      return !context.stop->stopped();
+    });
     auto done = (*scan)->run([&](record::Batch& batch) -> Result<bool> {
       trial.take(batch);
       return !context.stop->stopped();
     });
+    progress.end();
     if (!done) return std::move(done).error();
     if (!json_) context.diagnostics->say("a spool does not have the records that were dropped before it");
     return (*scan)->unreadable_blocks() > 0 ? cli::Exit::incomplete : cli::Exit::ok;

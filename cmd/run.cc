@@ -33,6 +33,7 @@ class Run : public cli::Invocation {
     app.add_flag("--check", check_only_, "check the text, the files and the variables; run nothing");
     app.add_flag("--strict", strict_,
                  "exit with 2 when FILE or a rule file has a mistake; do not start with the text or the rules that ran last");
+    app.add_flag(cli::kExitZeroOnTerm, exit_zero_on_term_, cli::kExitZeroOnTermText);
     cli::declare_metrics(app, metrics_);
   }
 
@@ -75,7 +76,8 @@ class Run : public cli::Invocation {
     }
     if (!set) return std::move(set).error();
     (*endpoint)->begun();
-    return (*set)->run();
+    auto exit = (*set)->run();
+    return exit && exit_zero_on_term_ ? cli::zero_on_term(*exit) : std::move(exit);
   }
 
  private:
@@ -117,7 +119,7 @@ class Run : public cli::Invocation {
   }
 
   cli::PipelineChoice choice_;
-  bool check_only_ = false, strict_ = false;
+  bool check_only_ = false, strict_ = false, exit_zero_on_term_ = false;
   monitor::Options metrics_;
   std::optional<cli::PipelineSource> latest_;  // that a reload has read
 };
@@ -144,6 +146,11 @@ SIGHUP means that the terminal was closed, and ends weir.
 `weir run FILE` keeps the text that runs beside each file in which its pipelines keep positions, as SPOOL-pipeline. When
 FILE has a mistake at a start, weir reports it and runs the kept text instead. `filter --rules` does the same with the
 rules that ran last. Correct FILE, then send SIGHUP. With --strict, weir exits with 2 instead.
+
+# Under a service manager
+With --exit-zero-on-term, weir exits with 0 after SIGTERM when it has drained, so that a stop or a restart is no failure.
+Records that are lost still give 3, and an error 4. Every stage has this option for the case that it is a process of
+its own.
 
 # Ends of a pipeline
 A pipeline without a source reads JSON lines from standard input. A pipeline without a sink writes to standard output.

@@ -7,6 +7,7 @@
 #include "record/age.h"
 #include "record/json.h"
 #include "record/timestamp.h"
+#include "show/progress.h"
 #include "spool/administration.h"
 #include "spool/copy.h"
 #include "spool/inspection.h"
@@ -56,6 +57,25 @@ std::string to_text(const std::string& spool, const spool::SpoolCheck& checked, 
   return out + fmt::format("{}: {}\n", in_blocks(checked.records, checked.blocks),
                            checked.problems.empty() ? "sound" : base::count_of(checked.problems.size(), "problem"));
 }
+
+constexpr base::Duration kBusy = 30 * base::kSecond;  // for a spool that another process has locked for a moment
+
+// Shows how far long work on a spool is, and ends it on a signal.
+class Follow {
+ public:
+  Follow(std::string_view verb, const pipeline::Context& context)
+      : progress_(verb, *context.diagnostics, *context.clock), stop_(*context.stop) {}
+  spool::Watch watch() {
+    return [this](std::uint64_t done, std::uint64_t all) {
+      if (progress_.due()) progress_.show({.bytes = done, .done = done, .all = all});
+      return !stop_.stopped();
+    };
+  }
+
+ private:
+  show::Progress progress_;
+  const base::Stop& stop_;
+};
 
 enum class Action : std::uint8_t { status, check, copy, forget, cancel, compact };
 
@@ -110,7 +130,10 @@ class Spool : public cli::Invocation {
     const std::string& consumer = names->consumer;
     if (action_ == Action::status) return show_status(file, context);
     if (action_ == Action::check) {
-      auto checked = spool::check_spool(file);
+      auto checked = [&] {
+        Follow follow("checked", context);
+        return spool::check_spool(file, kBusy, follow.watch());
+      }();
       if (!checked) return std::move(checked).error();
       return finish(to_text(file, *checked, json_), checked->problems.empty() ? cli::Exit::ok : cli::Exit::incomplete);
     }
@@ -131,7 +154,10 @@ class Spool : public cli::Invocation {
                           : fmt::format("consumer '{}' is forgotten: the spool keeps no records for it any more\n", consumer),
                     cli::Exit::ok);
     }
-    auto done = spool::compact(file, wait_, *context.clock);
+    auto done = [&] {
+      Follow follow("gave back", context);
+      return spool::compact(file, wait_, *context.clock, follow.watch());
+    }();
     if (!done) return std::move(done).error();
     return finish(json_ ? fmt::format("{{\"spool\":{},\"before_bytes\":{},\"after_bytes\":{},\"by_writer\":{}}}\n",
                                       json_string(file), done->before, done->after, done->by_writer)
@@ -210,16 +236,10 @@ class Spool : public cli::Invocation {
   }
 
   Result<cli::Exit> copy(const Names& names, const pipeline::Context& context) const {
-    base::Monotonic shown = context.clock->monotonic();
-    const auto progress = [&](std::uint64_t done, std::uint64_t all) {
-      const base::Monotonic now = context.clock->monotonic();
-      if (now - shown < base::kSecond && done != all) return;
-      shown = now;
-      context.diagnostics->progress(
-          done == all ? std::string() : fmt::format("copied {} of {}", base::grouped(done), base::count_of(all, "block")));
-    };
-    auto copied = spool::copy_spool(names.spool, names.target, wait_, *context.clock, context.stop, progress);
-    context.diagnostics->progress({});
+    auto copied = [&] {
+      Follow follow("copied", context);
+      return spool::copy_spool(names.spool, names.target, wait_, *context.clock, context.stop, follow.watch());
+    }();
     if (!copied) return std::move(copied).error();
     if (copied->missing) context.diagnostics->say(*copied->missing);
     if (copied->evicted > 0) {
@@ -330,7 +350,8 @@ const cli::Command spool_command = {
                  {"check it after a power cut", "weir spool check spool.db"},
                  {"copy it to look at it on another machine", "weir spool copy spool.db copy.db"},
                  {"end a target that is gone for good", "weir spool forget archive spool.db"}},
-    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
+    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,
+              cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Spool>()); },
     // Behind `forget` stands the name of a consumer, behind `cancel` that of a release, and then the spool.
     .following =

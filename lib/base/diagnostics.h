@@ -22,9 +22,15 @@ class Diagnostics {
   virtual ~Diagnostics() = default;
   virtual void say(std::string_view text) = 0;                         // always printed
   virtual void warn(std::string_view key, std::string_view text) = 0;  // throttled by key
-  // One line that stands at the end of a terminal's stderr until the next one or a message takes its place; "" takes it away.
-  // Nothing where stderr is no terminal.
+  // One line that stands at the end of a terminal's stderr until the next one or a message takes its place; "" takes it away. It is
+  // cut to the width of the terminal. Nothing where stderr is no terminal, where this process runs in the background of its
+  // terminal, and while another process shows a line there: in a shell pipe the first one that has something to show.
   virtual void progress(std::string_view text) { static_cast<void>(text); }
+  // Whether progress() may ever show anything.
+  [[nodiscard]] virtual bool shows_progress() const { return false; }
+  // Records are about to be written to a terminal: takes the line away, and shows none until two seconds have passed without
+  // records.
+  virtual void make_way() {}
   // What is hidden in all it prints (base/secrets.h); null where nothing is.
   [[nodiscard]] virtual Secrets* secrets() { return nullptr; }
   void report(const Error& error);  // message, then each line of the hint as a message

@@ -88,6 +88,7 @@ class Assembly::StageDiagnostics : public base::Diagnostics {
   StageDiagnostics(base::Diagnostics& inner, std::string_view name) : inner_(inner), prefix_(fmt::format("{}: ", name)) {}
   void say(std::string_view text) override { inner_.say(prefixed(text)); }
   void warn(std::string_view key, std::string_view text) override { inner_.warn(prefix_ + std::string(key), prefixed(text)); }
+  void make_way() override { inner_.make_way(); }
   [[nodiscard]] base::Secrets* secrets() override { return inner_.secrets(); }
 
  private:
@@ -138,7 +139,6 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
   plan.ends_in_sink = links.back().parsed.role() == Role::sink;
   plan.levels_known = links.front().parsed.role() != Role::source;
   plan.stdout_is_terminal = is_terminal(1);
-  plan.stderr_is_terminal = is_terminal(2);
   if (fused) {
     for (const auto& link : links) {
       if (auto keeper = link.parsed.invocation->keeper()) plan.keeper = std::move(keeper);
@@ -223,12 +223,14 @@ Result<Exit> run_command(ParsedCommand parsed, const pipeline::Context& context)
   if (parsed.role() == Role::action) return parsed.invocation->act(context);
   auto endpoint = monitor::Endpoint::start(*parsed.metrics, context);
   if (!endpoint) return std::move(endpoint).error();
+  const bool zero = parsed.exit_zero_on_term;
   std::vector<Link> links;
   links.push_back({std::move(parsed), nullptr});
   auto assembly = Assembly::build(std::move(links), false, (*endpoint)->context());
   if (!assembly) return std::move(assembly).error();
   (*endpoint)->begun();
-  return assembly->run();
+  auto exit = assembly->run();
+  return exit && zero ? zero_on_term(*exit) : std::move(exit);
 }
 
 Exit fail_with(const Error& error, const pipeline::Context& context) {

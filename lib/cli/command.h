@@ -46,7 +46,7 @@ struct Plan {
   bool ends_in_sink = false;          // nothing of the chain leaves this process as records
   bool levels_known = false;          // a stage upstream sets detected_level, or records come from elsewhere and may have it
   bool last_usable = false;  // where configuration cannot be used, what was used last may run in its place (`run` without --strict)
-  bool stdout_is_terminal = false, stderr_is_terminal = false;
+  bool stdout_is_terminal = false;
   tail::Handover* handover = nullptr;  // where a tail leaves deleted files to the one that replaces it; null: none does
 };
 
@@ -64,9 +64,9 @@ struct Built {
 // of add_choice (value_options.h), and of an argument also the words in small letters of its type name ("labels|series|LOGQL"). A
 // value is completed as a file when its type name is or begins with FILE, DIR, PATH or SPOOL. Options are listed by group ("" hides
 // one), first those of the default group. A named option takes one value each time it is given, also one bound to a vector.
-// `-h,--help [all]` is added to every command, `--metrics` and `--metrics-file` to sources, stages and sinks, `--strict` to
-// stages and sinks. An empty value ('') is an error, except where
-// the value itself is optional: it mostly comes from a variable that is not set.
+// `-h,--help [all]` is added to every command, `--exit-zero-on-term`, `--metrics` and `--metrics-file` to all but actions,
+// `--strict` to stages and sinks. An empty value ('') is an error, except where the value itself is optional: it mostly comes from
+// a variable that is not set.
 class Invocation {
  public:
   virtual ~Invocation() = default;

@@ -201,6 +201,7 @@ ParsedCommand declare(const Command& command) {
   if (command.role == Role::stage || command.role == Role::sink) {
     if (app.get_option_no_throw("--strict") == nullptr) app.add_flag("--strict")->description(kStrict);
   }
+  if (command.role != Role::action) app.add_flag(kExitZeroOnTerm)->description(kExitZeroOnTermText);
   parsed.metrics = std::make_unique<monitor::Options>();
   if (command.role != Role::action) declare_metrics(app, *parsed.metrics);
   app.add_option(
@@ -247,6 +248,7 @@ std::variant<ParsedCommand, ArgumentError> parse(const Command& command, std::sp
     parsed.help_all = asks_for_all(arguments[i], i) || arguments[i] == "--help=all";
   }
   parsed.strict = given("--strict");
+  parsed.exit_zero_on_term = given(kExitZeroOnTerm);
   if (parsed.help) return parsed;
   if (auto wrong = unplaced(parsed, arguments)) return *std::move(wrong);
   parsed.invocation->fill_in(environment != nullptr ? environment : [](const char*) -> const char* { return nullptr; });

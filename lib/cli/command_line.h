@@ -25,6 +25,7 @@ struct ParsedCommand {
   bool help = false;      // --help was given; nothing else was checked
   bool help_all = false;  // as --help all
   bool strict = false;
+  bool exit_zero_on_term = false;
   std::unique_ptr<monitor::Options> metrics;  // of --metrics and --metrics-file; the options of `app` are bound to it
 
   ParsedCommand();
@@ -41,7 +42,12 @@ struct ArgumentError {
   std::ptrdiff_t index = -1;  // into the arguments
 };
 
-// The tree of `command` with what every command has (--help, --strict, --metrics), and nothing parsed.
+// --exit-zero-on-term, which every command has that moves records.
+inline constexpr const char* kExitZeroOnTerm = "--exit-zero-on-term";
+inline constexpr const char* kExitZeroOnTermText =
+    "exit with 0 when SIGTERM ended it and all was drained, as service managers expect (default: 143)";
+
+// The tree of `command` with what every command has (--help, --strict, --exit-zero-on-term, --metrics), and nothing parsed.
 [[nodiscard]] ParsedCommand declare(const Command& command);
 
 // Parses, and then lets the invocation fill_in() and check(). Code::usage, with a hint that names the nearest option or --help.

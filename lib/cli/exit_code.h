@@ -25,6 +25,10 @@ enum class Exit : int {
 // 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP, otherwise `none`.
 [[nodiscard]] Exit exit_of_signal(int signal_number, Exit none);
 
+// What --exit-zero-on-term makes of it: 0 for 143. A service manager takes SIGTERM as the normal way to end. Everything else
+// stays: losses (3) and errors (4) come before the signal.
+[[nodiscard]] constexpr Exit zero_on_term(Exit exit) { return exit == Exit::terminated ? Exit::ok : exit; }
+
 // The sentence of EXIT STATUS, lower case, without a full stop.
 [[nodiscard]] std::string_view exit_meaning(Exit exit);
 

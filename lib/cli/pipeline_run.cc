@@ -91,6 +91,10 @@ Result<Link> read_link(const StageText& text, const PipelineSource& source, std:
     return source.error_at(text.command.place, "--metrics and --metrics-file cannot be used in a pipeline",
                            "they are for the whole process: weir run --metrics ADDR …");
   }
+  if (ready.exit_zero_on_term) {
+    return source.error_at(text.command.place, fmt::format("{} belongs to the process, not to one of its stages", kExitZeroOnTerm),
+                           fmt::format("weir run {} FILE", kExitZeroOnTerm));
+  }
   Link link;
   link.parsed = std::move(ready);
   link.locate = [&source, place = text.command.place](Error error) {

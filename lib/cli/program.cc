@@ -15,7 +15,7 @@ and other tools can stand in it. `weir run` runs the same text in one process (w
 
 On a terminal, a command writes records as text for people; into a pipe, as JSON lines (query: -o jsonl).
 Messages go to standard error,
-one line each, and begin with `weir COMMAND:`.)";
+one line each, and begin with `weir COMMAND:`. Where that is a terminal, work of over two seconds shows how far it is.)";
 }
 
 std::string_view ends() {
@@ -40,7 +40,7 @@ std::string_view exit_rules() {
 error, which ended the command (2 or 4). Then records that were lost for good (3), also when a signal
 ended the command. Then a signal (129, 130 or 143). Then records that were rejected or invalid, and files
 that could not be read (3). Then a negative answer (1). Of several pipelines in one `weir run`, an error
-counts first, then 3, then a signal, then 1.
+counts first, then 3, then a signal, then 1. With --exit-zero-on-term, SIGTERM alone gives 0 instead of 143.
 
 Code 1 says that nothing was found: `query` and `replay` gave no record, or no file matches what `tail` without -f
 should read. A chain that read records and passed on none of them ends with 0.

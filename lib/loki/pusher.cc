@@ -210,9 +210,10 @@ base::Result<void> PusherMachine::wait_for_room(Lock& lock, StreamQueue& stream)
 }
 
 void PusherMachine::report_waiting(Lock& lock) {
-  if (ledger == nullptr) return;
+  if (ledger == nullptr && !config.while_waiting) return;
   lock.unlock();
-  ledger->input_waits();
+  if (ledger != nullptr) ledger->input_waits();
+  if (config.while_waiting) config.while_waiting();
   lock.lock();
 }
 

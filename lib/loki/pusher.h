@@ -99,6 +99,8 @@ struct PusherConfig {
   // How many records wait in the spool that is read; nullopt when the spool cannot be read. Asked rarely, while the target
   // fails, on any thread, one call at a time. Empty when there is no spool.
   std::function<std::optional<std::uint64_t>()> in_spool;
+  // Called about ten times a second on the thread of add() and drain() while these wait. Empty: nobody wants to know.
+  std::function<void()> while_waiting;
 };
 
 // taken = records + rejected + pending, at any time.

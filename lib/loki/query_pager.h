@@ -18,6 +18,7 @@
 
 #include "loki/query_client.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -43,6 +44,8 @@ class QueryPager {
 
   // True while more entries of the latest timestamp are to come.
   [[nodiscard]] bool within_timestamp() const { return !parts_.empty(); }
+  // The time that is still to be read.
+  [[nodiscard]] base::Duration left() const { return done_ ? 0 : std::max<base::Duration>(0, window_.to - window_.from); }
   // The number of timestamps with entries that could not be read.
   [[nodiscard]] std::uint64_t incomplete() const { return incomplete_; }
   // At most so many entries are wanted from here on, so pages need not be larger. 0: all.

@@ -67,6 +67,7 @@ Result<void> Output::wait() {
 }
 
 Result<Flow> Output::write(std::string_view text) {
+  if (terminal_ && !text.empty() && context_.diagnostics != nullptr) context_.diagnostics->make_way();
   while (!text.empty()) {
     const ssize_t written = write_some(text);
     if (written >= 0) {

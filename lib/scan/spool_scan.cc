@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <queue>
+#include <utility>
 
 namespace weir::scan {
 
@@ -194,6 +195,22 @@ Result<bool> SpoolScan::give(Timestamp before, const Each& each) {
 
 Result<void> SpoolScan::run(const Each& each) {
   TimeRange window = range_;
+  Work work{.done = searched_, .all = searched_};
+  std::vector<std::pair<Timestamp, std::uint64_t>> ends;  // of blocks, with their sizes, in the order of their last times
+  if (watch_) {
+    for (const BlockInfo& block : blocks_) {
+      if (block.max_timestamp < range_.from) continue;
+      ends.emplace_back(block.max_timestamp, block.body_bytes);
+      work.all += block.body_bytes;
+    }
+    std::sort(ends.begin(), ends.end());
+  }
+  // A block is done when reading has come to a later time, however often it is opened until then.
+  auto go_on = [&, next = ends.begin()](Timestamp now) mutable {
+    if (!watch_) return true;
+    for (; next != ends.end() && next->first < now; ++next) work.done += next->second;
+    return watch_(work);
+  };
   while (window.from < range_.to) {
     entries_.clear();
     kept_.clear();
@@ -203,6 +220,7 @@ Result<void> SpoolScan::run(const Each& each) {
       const BlockInfo& block = blocks_[i];
       if (block.min_timestamp >= window.to) break;
       if (!window.touches(block.min_timestamp, block.max_timestamp)) continue;
+      if (!go_on(std::max(block.min_timestamp, window.from))) return {};
       if (auto ok = load(block, window); !ok) return ok;
       for (std::size_t n = 0; n < loaded_.records.size(); ++n) {
         if (!wanted_(states_[n])) continue;
@@ -239,9 +257,14 @@ Result<bool> SpoolScan::keep_newest(std::uint64_t count) {
     }
     return {};
   };
+  // What is found here is read once more by run().
+  Work work;
+  for (const BlockInfo& block : blocks) work.all += 2 * block.body_bytes;
   for (const BlockInfo& block : blocks) {
     const bool full = newest.size() > count;
     if (full && block.max_timestamp < newest.top()) break;
+    if (watch_ && !watch_(work)) return false;
+    work.done = searched_ += block.body_bytes;
     TimeRange range = range_;
     if (full) range.from = std::max(range.from, newest.top());
     auto ok = count_block(block, range, [&](Timestamp time) {

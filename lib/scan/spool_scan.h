@@ -47,6 +47,15 @@ class SpoolScan {
   // The label sets of the streams that the selector takes and that have records in the range: sorted, without repeats.
   base::Result<std::vector<record::LabelSetRef>> series();
 
+  // How far run() or keep_newest() is: bytes of blocks on the disk. `all` is what is still planned, and may become less.
+  struct Work {
+    std::uint64_t done = 0, all = 0;
+  };
+  // Called before each block is opened, also when nothing in it matches. False ends run() and keep_newest() at once, as if there
+  // were no more records.
+  using Watch = std::function<bool(const Work&)>;
+  void watch(Watch watch) { watch_ = std::move(watch); }
+
   // A lower bound: when a spool has lost its write-ahead log, one block is counted, however many are missing.
   [[nodiscard]] std::uint64_t unreadable_blocks() const { return unreadable_; }
   // Bytes of matching records that are held before some are put off. The default is 2 MiB. Twice that may be used for a moment.
@@ -79,6 +88,8 @@ class SpoolScan {
   std::uint64_t unreadable_ = 0;
   std::function<bool(spool::State)> wanted_ = [](spool::State state) { return state != spool::State::rejected; };
   bool as_stored_ = false;
+  Watch watch_;
+  std::uint64_t searched_ = 0;  // bytes of the blocks that keep_newest() has read
   record::Batch loaded_, kept_, spare_;
   std::vector<spool::State> states_;
   std::vector<Kept> entries_;

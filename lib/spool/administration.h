@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "spool/watch.h"
 
 #include <cstdint>
 #include <string>
@@ -19,7 +20,8 @@ struct Compacted {
 };
 
 // Gives unused space of the file back to the file system. When a process writes the spool, it asks that process to do so and waits
-// up to `wait`. Errors: busy (the writer did not finish in time; the request stays), usage, version, io, full.
-base::Result<Compacted> compact(const std::string& path, base::Duration wait, const base::Clock& clock);
+// up to `wait`. `watch` counts the bytes that are given back; when it ends the work, what is done stays done. Errors: busy (the
+// writer did not finish in time; the request stays), interrupted, usage, version, io, full.
+base::Result<Compacted> compact(const std::string& path, base::Duration wait, const base::Clock& clock, const Watch& watch = {});
 
 }  // namespace weir::spool

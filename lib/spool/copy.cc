@@ -41,7 +41,7 @@ class Copy {
   }
 
   struct Listed {
-    std::uint64_t id = 0, records = 0;
+    std::uint64_t id = 0, records = 0, bytes = 0;
   };
   [[nodiscard]] const std::vector<Listed>& blocks() const { return blocks_; }
   [[nodiscard]] std::optional<std::string> missing() const { return missing_; }
@@ -148,7 +148,9 @@ class Copy {
 
   Result<void> list_blocks() {
     blocks_.clear();
-    return for_each_block(source_.database, {}, [&](const BlockInfo& block) { blocks_.push_back({block.id, block.records}); });
+    return for_each_block(source_.database, {}, [&](const BlockInfo& block) {
+      blocks_.push_back({block.id, block.records, block.body_bytes});
+    });
   }
 
   const std::string from_, partial_;
@@ -171,7 +173,7 @@ bool is_there(const std::string& path) {
 }  // namespace
 
 Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base::Duration wait, const base::Clock& clock,
-                          const base::Stop* stop, const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+                          const base::Stop* stop, const Watch& watch) {
   const std::string from = real_path(wanted);
   for (const char* suffix : {"", "-wal"}) {
     if (is_there(to + suffix)) return taken(to + suffix);
@@ -202,9 +204,11 @@ Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base
   const auto work = [&]() -> Result<void> {
     if (auto begun = copy.begin(); !begun) return begun;
     copied.missing = copy.missing();
-    std::uint64_t done = 0;
+    std::uint64_t done = 0, bytes = 0, all = 0;
+    for (const Copy::Listed& block : copy.blocks()) all += block.bytes;
     for (const Copy::Listed& block : copy.blocks()) {
-      if (stop != nullptr && stop->stopped()) return base::fail(Code::interrupted, "cannot copy '{}': stopped", from);
+      const bool stopped = (stop != nullptr && stop->stopped()) || (watch && !watch(bytes, all));
+      if (stopped) return base::fail(Code::interrupted, "cannot copy '{}': stopped", from);
       auto there = copy.copy_block(block.id);
       if (!there) return std::move(there).error();
       if (*there) ++copied.blocks;
@@ -212,7 +216,7 @@ Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base
       if (++done % kPerCommit == 0) {
         if (auto stored = copy.commit(true); !stored) return stored;
       }
-      if (progress) progress(done, copy.blocks().size());
+      bytes += block.bytes;
     }
     return copy.end();
   };

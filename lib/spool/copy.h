@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/stop.h"
+#include "spool/watch.h"
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -22,10 +22,10 @@ struct Copied {
 // Copies the spool at `from` with its identity to `to`, which must not exist. Positions, acknowledgements (with those in the recent
 // files) and the list of blocks are read in one transaction. Then each block is read in a short transaction of its own, the oldest
 // first, so that the copy never blocks the writer and its log does not grow. Requests to the writer are not copied. Blocks are
-// copied as they are, damaged ones too. `to` appears (0600, synced) when it is complete. `progress` (may be empty) gets the number
-// of blocks that are done, and the number of all. The spool is not changed. Errors: as Reader::open; usage (something stands at
+// copied as they are, damaged ones too. `to` appears (0600, synced) when it is complete. `watch` counts
+// the bytes of blocks. The spool is not changed. Errors: as Reader::open; usage (something stands at
 // `to`), version (an older format), full, interrupted, io.
 base::Result<Copied> copy_spool(const std::string& from, const std::string& to, base::Duration wait, const base::Clock& clock,
-                                const base::Stop* stop, const std::function<void(std::uint64_t, std::uint64_t)>& progress);
+                                const base::Stop* stop, const Watch& watch);
 
 }  // namespace weir::spool

@@ -13,6 +13,7 @@
 #include "spool/tables/meta.h"
 #include "spool/tables/rejected.h"
 #include "spool/tables/releases.h"
+#include "sqlite/read_watch.h"
 
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -22,6 +23,7 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <optional>
 
 namespace weir::spool {
 namespace {
@@ -372,13 +374,51 @@ Result<std::vector<std::string>> problems_of(const std::string& path, sqlite::Da
   return problems;
 }
 
+// Follows the two parts of a check.
+class CheckWatch {
+ public:
+  CheckWatch(const Watch& watch, const std::string& path) : watch_(watch), path_(path) {
+    struct stat status = {};
+    if (::stat(path.c_str(), &status) == 0) file_ = static_cast<std::uint64_t>(status.st_size);
+  }
+  void set_blocks(const std::vector<BlockInfo>& blocks) {
+    blocks_ = 0;
+    for (const BlockInfo& block : blocks) blocks_ += block.body_bytes;
+  }
+  bool read_of_file(std::uint64_t bytes) { return tell(std::min(bytes, file_)); }
+  bool read_of_blocks(std::uint64_t bytes) { return tell(file_ + std::min(bytes, blocks_)); }
+  [[nodiscard]] bool wanted() const { return static_cast<bool>(watch_); }
+  [[nodiscard]] bool ended() const { return ended_; }
+  [[nodiscard]] base::Error interrupted() const {
+    return base::fail(Code::interrupted, "cannot check spool '{}' to the end: interrupted", path_);
+  }
+
+ private:
+  bool tell(std::uint64_t done) {
+    ended_ = ended_ || (watch_ && !watch_(done, file_ + blocks_));
+    return !ended_;
+  }
+  const Watch& watch_;
+  const std::string& path_;
+  std::uint64_t file_ = 0, blocks_ = 0;
+  bool ended_ = false;
+};
+
 // Everything but the blocks. Corrupt: SQLite cannot read the file at all.
-Result<std::vector<std::string>> check_file(const std::string& path, base::Duration wait) {
+Result<std::vector<std::string>> check_file(const std::string& path, base::Duration wait, CheckWatch& watch) {
   for (int tries = 1; tries <= kTries; ++tries) {
     auto opened = open_for_reading(path, wait);
     if (!opened) return std::move(opened).error();
     if (!opened->has_value()) return nothing_to_read(path);
+    std::optional<sqlite::ReadWatch> reads;
+    if (watch.wanted()) {
+      std::vector<BlockInfo> blocks;
+      static_cast<void>(for_each_block((*opened)->database, {}, [&](const BlockInfo& block) { blocks.push_back(block); }));
+      watch.set_blocks(blocks);
+      reads.emplace((*opened)->database, [&watch](std::uint64_t bytes) { return watch.read_of_file(bytes); });
+    }
     auto problems = problems_of(path, (*opened)->database);
+    if (watch.ended()) return watch.interrupted();
     // What cannot be true is no damage when the pages are of two times.
     if (!problems || problems->empty() || !(*opened)->database.torn()) return problems;
   }
@@ -390,14 +430,15 @@ Result<std::vector<std::string>> check_file(const std::string& path, base::Durat
 
 }  // namespace
 
-Result<SpoolCheck> check_spool(const std::string& wanted, base::Duration wait) {
+Result<SpoolCheck> check_spool(const std::string& wanted, base::Duration wait, const Watch& watch) {
   const std::string path = real_path(wanted);
+  CheckWatch follows(watch, path);
   SpoolCheck check;
   const auto note = [&check](std::string problem) {
     if (check.problems.size() < kProblemsListed) check.problems.push_back(std::move(problem));
   };
   if (auto whole = check_undamaged(path); !whole) note(whole.error().message);
-  auto checked = check_file(path, wait);
+  auto checked = check_file(path, wait, follows);
   if (!checked && checked.error().code == Code::corrupt) {
     if (check.problems.empty()) note(checked.error().message);
     return check;
@@ -408,7 +449,7 @@ Result<SpoolCheck> check_spool(const std::string& wanted, base::Duration wait) {
   auto reader = Reader::open(path, wait);
   if (!reader) return std::move(reader).error();
   if (auto missing = (*reader)->missing()) note(std::move(*missing));
-  std::uint64_t after = 0;
+  std::uint64_t after = 0, bytes = 0;
   record::Batch batch;
   while (true) {
     auto blocks = (*reader)->list({.time = {}, .after = after, .limit = 256});
@@ -421,6 +462,8 @@ Result<SpoolCheck> check_spool(const std::string& wanted, base::Duration wait) {
       after = block.id;
       batch.records.clear();
       batch.clear();
+      if (!follows.read_of_blocks(bytes)) return follows.interrupted();
+      bytes += block.body_bytes;
       auto loaded = (*reader)->load(block.id, {}, batch);
       if (!loaded && loaded.error().code != Code::corrupt) return std::move(loaded).error();
       if (!loaded) {

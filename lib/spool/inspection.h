@@ -7,6 +7,7 @@
 #include "spool/place.h"
 #include "spool/status_file.h"
 #include "spool/tables/losses.h"
+#include "spool/watch.h"
 
 #include <cstdint>
 #include <optional>
@@ -89,7 +90,8 @@ struct SpoolCheck {
   std::vector<std::string> problems;  // one sentence each; empty: the spool is sound
 };
 
-// Reads everything: SQLite's own integrity check, then checksum and form of every block, positions and acknowledgements.
-base::Result<SpoolCheck> check_spool(const std::string& path, base::Duration wait = 30 * base::kSecond);
+// Reads everything: SQLite's own integrity check, then checksum and form of every block, positions and acknowledgements. `watch`
+// counts the bytes of the file, and then those of the blocks.
+base::Result<SpoolCheck> check_spool(const std::string& path, base::Duration wait = 30 * base::kSecond, const Watch& watch = {});
 
 }  // namespace weir::spool

@@ -136,6 +136,7 @@ class Database {
   [[nodiscard]] bool torn() const;
 
  private:
+  friend class ReadWatch;
   struct Files;
   static base::Result<Database> open_still(const std::string& path);
   static base::Result<Database> open_shared(const std::string& path, Access access, base::Duration wait);

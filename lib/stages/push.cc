@@ -5,6 +5,7 @@
 #include "delivery/spool_delivery.h"
 #include "logql/log_query.h"
 #include "record/timestamp.h"
+#include "show/progress.h"
 #include "stages/push_metrics.h"
 #include "stages/pusher_config.h"
 
@@ -119,7 +120,7 @@ class Push : public pipeline::Stage {
     finished_ = context_.clock->monotonic();
     client_.reset();
     report(finished_);
-    if (spec_.progress) context_.diagnostics->progress({});
+    progress_.end();
     auto stored = ledger_.commit();
     if (spool_ && (!drained || !*drained)) {
       if (auto counted = spool_->count_evicted(); !counted) context_.diagnostics->say(counted.error().message);
@@ -267,6 +268,7 @@ class Push : public pipeline::Stage {
                                         .in_spool = spool_ != nullptr,
                                         .follows = input_.follows,
                                         .doubt_clock = spool_ && spool_->doubts_clock()});
+    if (progress_.on()) config.while_waiting = [this] { show_progress(); };
     if (spool_) config.in_spool = [spool = spool_.get()] { return spool->records_waiting(); };
     pusher_ = std::make_unique<loki::Pusher>(std::move(config), *context_.clock, *context_.diagnostics, context_.stop, &ledger_);
     if (spool_) {
@@ -363,16 +365,17 @@ class Push : public pipeline::Stage {
   }
 
   void show_progress() {
-    if (!spec_.progress) return;
-    const Monotonic now = context_.clock->monotonic();
-    if (now - shown_ < base::kSecond) return;
+    if (!progress_.due()) return;
     const loki::PusherStats stats = pusher_->stats();
-    const double seconds = static_cast<double>(std::max<Monotonic>(1, now - started_)) / static_cast<double>(base::kSecond);
-    context_.diagnostics->progress(fmt::format(
-        "pushed {} ({}, {}/s), {} on the way{}", base::count_of(stats.records, "record"), record::print_size(stats.bytes),
-        record::print_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)), stats.pending,
-        stats.rejected > 0 ? fmt::format(", {} rejected", stats.rejected) : ""));
-    shown_ = now;
+    std::string also = fmt::format("{} in flight", base::grouped(stats.pending));
+    if (stats.rejected > 0) also += fmt::format(", {} rejected", base::grouped(stats.rejected));
+    const std::uint64_t open = stats.pending + (spool_ ? spool_->left() : 0);
+    const std::uint64_t all = input_.all != nullptr ? *input_.all : 0;
+    progress_.show({.records = stats.records,
+                    .bytes = stats.bytes,
+                    .done = metrics_.in.records - std::min(metrics_.in.records, open),
+                    .all = all,
+                    .also = std::move(also)});
   }
 
   const PushSpec spec_;
@@ -389,7 +392,11 @@ class Push : public pipeline::Stage {
   };
   PushMetrics metrics_;
   std::uint64_t offered_ = 0;  // records that the pusher was given and did not leave
-  Monotonic started_ = 0, finished_ = 0, shown_ = 0;
+  Monotonic started_ = 0, finished_ = 0;
+  // A source in front of it, on the same terminal, knows how much there is to come: it is the first to show that.
+  static constexpr base::Duration kLetSourceShow = base::kSecond;
+  show::Progress progress_{"pushed", *context_.diagnostics, *context_.clock,
+                           show::Progress::kFirst + (input_.direct ? 0 : kLetSourceShow)};
 };
 
 Result<std::optional<logql::LogQuery>> compile_match(const std::string& text) {

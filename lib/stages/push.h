@@ -40,7 +40,6 @@ struct PushSpec {
   std::string checkpoint;         // "" for none
   std::string consumer = "main";  // --as: the consumer's name behind a buffer
   std::string match;              // LogQL; a record that does not match is not delivered and counts as acknowledged
-  bool progress = false;          // stderr is a terminal
 };
 
 // Checks what needs no I/O. Errors: Code::usage and Code::config.
@@ -50,6 +49,8 @@ struct PushSpec {
 struct PushInput {
   bool direct = false;  // no stage or program stands between the spool and push
   bool follows = true;  // more records come; otherwise a backlog has no limit unless one is given
+  // How many records the source gives until it ends; 0 while that is not known. Outlives the stage; null where nobody knows.
+  const std::uint64_t* all = nullptr;
 };
 
 // Does not connect before the first record. Errors: those of check().

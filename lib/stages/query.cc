@@ -9,6 +9,7 @@
 #include "record/json.h"
 #include "record/timestamp.h"
 #include "scan/spool_scan.h"
+#include "show/progress.h"
 #include "stages/unmatched.h"
 
 #include <algorithm>
@@ -95,6 +96,13 @@ class Query : public pipeline::Source {
     return out.emit(batch);
   }
 
+  // `done` of `all` is searched; `found`: records so far.
+  void show_progress(std::uint64_t done, std::uint64_t all, std::uint64_t bytes, std::uint64_t found) {
+    if (!progress_.due()) return;
+    progress_.show(
+        {.bytes = bytes, .done = done, .all = all, .also = found == 0 ? "" : base::count_of(found, "record") + " found"});
+  }
+
   // Records that were passed on.
   [[nodiscard]] std::uint64_t shown() const { return records_out_.value(); }
 
@@ -144,6 +152,7 @@ class Query : public pipeline::Source {
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
   metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
+  show::Progress progress_{"searched", *context_.diagnostics, *context_.clock};
   bool more_ = false;  // the limit left records out
   bool finished_ = false;
   std::string why_;  // why nothing was found
@@ -151,18 +160,50 @@ class Query : public pipeline::Source {
 
 class LokiQuery : public Query {
  public:
-  LokiQuery(QuerySpec spec, const Context& context, std::unique_ptr<loki::QueryClient> client)
-      : Query(std::move(spec), context), client_(std::move(client)) {}
+  LokiQuery(QuerySpec spec, const Context& context) : Query(std::move(spec), context) {}
+
+  // Makes its client, once, before run().
+  Result<void> open() {
+    auto config = spec_.loki;
+    config.http.cancelled = [this] {
+      show_progress();
+      return context_.stop != nullptr && context_.stop->stopped();
+    };
+    auto client = loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics, context_.stop);
+    if (!client) return std::move(client).error();
+    client_ = std::move(*client);
+    return {};
+  }
 
   Result<void> run(Outlet& out, base::Stop&) override {
     auto result = answer(out);
+    progress_.end();
     finished_ = result.ok();
     if (finished_ && shown() == 0) why_ = explain_nothing();
     return result;
   }
 
  private:
+  using Query::show_progress;
   [[nodiscard]] base::TimeRange window() const { return spec_.range; }
+
+  // What a page has brought. The newest records are enough when there are `limit` of them, however much of the time is left.
+  void note(const loki::QueryPager& pager, const Batch& page) {
+    if (!progress_.on()) return;
+    const pipeline::Tally tally = pipeline::tally_of(page);
+    seen_.records += tally.records;
+    seen_.bytes += tally.bytes;
+    covered_ = static_cast<std::uint64_t>(std::max<base::Duration>(0, whole_ - pager.left()));
+    show_progress();
+  }
+  void show_progress() {
+    std::uint64_t done = covered_;
+    if (spec_.limit > 0 && whole_ > 0) {
+      const double share = static_cast<double>(std::min(seen_.records, spec_.limit)) / static_cast<double>(spec_.limit);
+      done = std::max(done, static_cast<std::uint64_t>(share * static_cast<double>(whole_)));
+    }
+    show_progress(done, static_cast<std::uint64_t>(whole_), seen_.bytes, seen_.records);
+  }
 
   // An explanation is not worth a long wait: one short attempt for each request.
   [[nodiscard]] std::string explain_nothing() const {
@@ -231,6 +272,9 @@ class LokiQuery : public Query {
   Result<void> from_the_oldest(Outlet& out, const base::TimeRange& window, std::uint64_t skip) {
     loki::QueryPager pager(*client_, spec_.logql, window, loki::Direction::forward);
     pager.set_step(spec_.step);
+    whole_ = pager.left();
+    covered_ = 0;
+    seen_ = {};
     const bool limited = spec_.limit > 0 && spec_.forward;
     Batch batch;
     for (;;) {
@@ -240,6 +284,7 @@ class LokiQuery : public Query {
       incomplete_.reach(std::max(incomplete_.value(), pager.incomplete()));
       if (!more) return more.error();
       if (!*more) return {};
+      note(pager, batch);
       const std::uint64_t left_out = std::min<std::uint64_t>(skip, batch.records.size());
       batch.records.erase(batch.records.begin(), batch.records.begin() + static_cast<std::ptrdiff_t>(left_out));
       skip -= left_out;
@@ -261,6 +306,7 @@ class LokiQuery : public Query {
     loki::QueryPager pager(*client_, spec_.logql, window(), loki::Direction::backward,
                            {.first_page = static_cast<std::uint32_t>(std::min(spec_.limit, kFirstPage) + 2)});
     pager.set_step(spec_.step);
+    whole_ = pager.left();
     std::deque<Batch> kept;  // the oldest in front
     std::size_t kept_bytes = 0;
     bool keeping = true;
@@ -275,6 +321,7 @@ class LokiQuery : public Query {
       incomplete_.reach(std::max(incomplete_.value(), pager.incomplete()));
       if (!next) return next.error();
       if (!*next) break;
+      note(pager, batch);
       if (batch.records.front().sample) return from_batch(out, batch);
       for (auto record = batch.records.rbegin(); record != batch.records.rend() && (!enough || record->timestamp == begin);
            ++record) {
@@ -322,6 +369,9 @@ class LokiQuery : public Query {
 
   std::unique_ptr<loki::QueryClient> client_;
   metrics::Counter incomplete_ = block_.counter(kIncomplete);
+  base::Duration whole_ = 0;  // the time that is searched
+  std::uint64_t covered_ = 0;
+  pipeline::Tally seen_;
 };
 
 class SpoolQuery : public Query {
@@ -331,6 +381,7 @@ class SpoolQuery : public Query {
 
   Result<void> run(Outlet& out, base::Stop& stop) override {
     auto result = spec_.what == QuerySpec::What::records ? records(out, stop) : streams(out);
+    progress_.end();
     unreadable_.add(scan_->unreadable_blocks());
     finished_ = result.ok();
     if (finished_ && shown() == 0) {
@@ -342,12 +393,18 @@ class SpoolQuery : public Query {
 
  private:
   Result<void> records(Outlet& out, const base::Stop& stop) {
+    bool interrupted = false;
+    scan_->watch([&](const scan::SpoolScan::Work& work) {
+      show_progress(work.done, work.all, work.done, shown());
+      interrupted = interrupted || stop.stopped();
+      return !interrupted;
+    });
     if (spec_.limit > 0 && !spec_.forward) {
       const auto older = scan_->keep_newest(spec_.limit);
       if (!older) return older.error();
       more_ = *older;
     }
-    bool interrupted = false;
+    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spec_.spool);
     auto result = scan_->run([&](Batch& batch) -> Result<bool> {
       interrupted = stop.stopped();
       if (interrupted) return false;
@@ -421,9 +478,9 @@ Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, cons
     return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolQuery>(spec, context, std::move(*scan)));
   }
   if (auto good = check_logql(spec); !good) return std::move(good).error();
-  auto client = loki::QueryClient::create(spec.loki, *context.clock, *context.diagnostics, context.stop);
-  if (!client) return std::move(client).error();
-  return std::unique_ptr<pipeline::Source>(std::make_unique<LokiQuery>(spec, context, std::move(*client)));
+  auto query = std::make_unique<LokiQuery>(spec, context);
+  if (auto opened = query->open(); !opened) return std::move(opened).error();
+  return std::unique_ptr<pipeline::Source>(std::move(query));
 }
 
 }  // namespace weir::stages

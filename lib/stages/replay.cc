@@ -6,6 +6,7 @@
 #include "record/jsonl_reader.h"
 #include "record/timestamp.h"
 #include "scan/spool_scan.h"
+#include "show/progress.h"
 #include "spool/reader.h"
 #include "spool/rejected_store.h"
 #include "stages/unmatched.h"
@@ -46,6 +47,7 @@ class Replay : public pipeline::Source {
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     auto result = replay(out, stop);
+    progress_.end();
     unreadable_.add(scan_->unreadable_blocks());
     if (result && records_out_.value() == 0 && !stop.stopped()) why_ = explain_nothing();
     return result;
@@ -82,6 +84,12 @@ class Replay : public pipeline::Source {
         if (state == spool::State::undelivered) return plain || spec_.undelivered;
         if (state == spool::State::held) return spec_.held;
         return state == spool::State::delivered && plain;
+      });
+      scan_->watch([this](const scan::SpoolScan::Work& work) {
+        work_ = work;
+        show_progress();
+        ended_ = ended_ || stop_->stopped();
+        return !ended_;
       });
       auto done = scan_->run([this](record::Batch& batch) { return give(batch); });
       if (!done) return done;
@@ -157,6 +165,11 @@ class Replay : public pipeline::Source {
     return true;
   }
 
+  void show_progress() {
+    if (!progress_.due()) return;
+    progress_.show({.records = records_out_.value(), .bytes = bytes_out_.value(), .done = work_.done, .all = work_.all});
+  }
+
   [[nodiscard]] base::Monotonic due(base::Timestamp time) const {
     const double later = static_cast<double>(time - first_) / spec_.speed;
     return base::after(start_, later < 9e18 ? static_cast<base::Duration>(later) : base::kNever);
@@ -168,7 +181,8 @@ class Replay : public pipeline::Source {
       auto next = out_->nudge(now);
       if (!next) return std::move(next).error();
       std::array<pollfd, 2> inputs = {{{stop_->fd(), POLLIN, 0}, {out_->wake_fd(), POLLIN, 0}}};
-      ::poll(inputs.data(), inputs.size(), base::poll_timeout(now, std::min(*next, deadline)));
+      ::poll(inputs.data(), inputs.size(), base::poll_timeout(now, std::min({*next, deadline, progress_.next()})));
+      show_progress();
       if (stop_->stopped()) return !(ended_ = true);
     }
     return true;
@@ -191,6 +205,7 @@ class Replay : public pipeline::Source {
     waiting_.set(waiting_.value() - tally.records);
     auto flow = out_->emit(batch);
     if (!flow) return std::move(flow).error();
+    show_progress();
     ended_ = *flow == Flow::done || stop_->stopped();
     return !ended_;
   }
@@ -271,6 +286,8 @@ class Replay : public pipeline::Source {
   logql::LogQuery query_;
   pipeline::Outlet* out_ = nullptr;
   base::Stop* stop_ = nullptr;
+  show::Progress progress_{"replayed", *context_.diagnostics, *context_.clock};
+  scan::SpoolScan::Work work_;
   bool ended_ = false;
   bool started_ = false;
   base::Monotonic start_ = 0;

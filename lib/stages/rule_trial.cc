@@ -153,16 +153,6 @@ void RuleTrial::take(record::Batch& batch) {
       add(report_.other_text, text);
     }
   }
-  progress();
-}
-
-void RuleTrial::progress() {
-  const base::Monotonic now = context_.clock->monotonic();
-  if (shown_ == 0) shown_ = now;
-  if (now - shown_ < base::kSecond) return;
-  shown_ = now;
-  context_.diagnostics->progress(
-      fmt::format("{} tried, {}", base::count_of(report_.records, "record"), record::print_size(report_.bytes)));
 }
 
 TrialReport RuleTrial::report() const {

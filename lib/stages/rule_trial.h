@@ -54,7 +54,7 @@ struct TrialReport {
 // Not thread safe.
 class RuleTrial {
  public:
-  // `before`: rules to compare with. Records outside of `range` are left out. `context` gives the clock and takes progress.
+  // `before`: rules to compare with. Records outside of `range` are left out. `context` gives the clock.
   RuleTrial(rules::RuleSet set, std::optional<rules::RuleSet> before, const base::TimeRange& range,
             const pipeline::Context& context);
 
@@ -62,9 +62,11 @@ class RuleTrial {
   void take(record::Batch& batch);
 
   [[nodiscard]] TrialReport report() const;
+  // So far.
+  [[nodiscard]] std::uint64_t records() const { return report_.records; }
+  [[nodiscard]] std::uint64_t bytes() const { return report_.bytes; }
 
  private:
-  void progress();
   void learn(const record::Record& record);
   void add_redacted(std::string_view line);
   [[nodiscard]] std::string hint_for(const rules::Rule& rule, bool acted) const;
@@ -79,7 +81,6 @@ class RuleTrial {
   std::vector<record::LabelSetRef> sets_;          // that came, the first few thousand
   const record::LabelSet* latest_ = nullptr;
   std::set<std::string, std::less<>> names_;  // of labels and metadata
-  base::Monotonic shown_ = 0;
 };
 
 // The end of a chain whose records `trial` takes; it outlives the stage.

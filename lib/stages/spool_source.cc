@@ -88,18 +88,22 @@ class SpoolSource : public pipeline::Source {
     if (!oldest) return std::move(oldest).error();
     if (!oldest->empty()) acknowledged_.add_before({oldest->front().id, 0});
     last_ = acknowledged_.before().block - 1;
-    if (auto reported = report_held(); !reported) return std::move(reported).error();
+    if (auto reported = look_ahead(); !reported) return std::move(reported).error();
     const std::string path = std::filesystem::absolute(spec_.spool).lexically_normal().string();
     delivery::append_begin(batch_, path, reader_->spool(), acknowledged_.before());
     return out.emit(batch_);
   }
 
-  // Reports how many records are not delivered because they are held.
-  Result<void> report_held() {
+  // Reports how many records are not delivered because they are held. Counts the others that are not acknowledged.
+  Result<void> look_ahead() {
     auto blocks = reader_->list({});
     if (!blocks) return std::move(blocks).error();
-    std::uint64_t held = 0;
-    for (const spool::BlockInfo& block : *blocks) held += block.held;
+    std::uint64_t held = 0, open = 0;
+    for (const spool::BlockInfo& block : *blocks) {
+      held += block.held;
+      if (block.id > last_) open += block.records - block.held;
+    }
+    if (spec_.all != nullptr) *spec_.all = open - std::min<std::uint64_t>(open, acknowledged_.before().ordinal);
     if (held == 0) return {};
     context_.diagnostics->say(fmt::format("{} in the spool; `weir replay {} --held` reads them",
                                           base::count_of(held, "held record stays", "held records stay"), spec_.spool));

@@ -5,6 +5,7 @@
 
 #include "pipeline/stage.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,8 @@ struct SpoolSourceSpec {
   // The stream starts at this consumer's place; for a new name, at the beginning of the spool.
   std::string consumer = "main";
   bool follow = true;  // false: end when everything that was there has been emitted
+  // Becomes about how many records the stream will have, before the first of them; null where nobody asks. Outlives the source.
+  std::uint64_t* all = nullptr;
   base::Duration poll = 250 * base::kMillisecond;
   base::Duration wait = 30 * base::kSecond;  // for a spool that does not exist yet (when following) or is busy
 };

@@ -1,6 +1,7 @@
 #include "stages/tail_source.h"
 
 #include "base/count.h"
+#include "show/progress.h"
 #include "spool/positions_file.h"
 #include "tail/log_set.h"
 #include "tail/outlook.h"
@@ -95,6 +96,7 @@ class TailSource final : public pipeline::Source {
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     auto read = read_all(out, stop);
+    progress_.end();
     publish();
     if (spec_.handover != nullptr && stop.stopped()) hand_over();
     return read;
@@ -172,7 +174,9 @@ class TailSource final : public pipeline::Source {
   // -- files --
 
   Result<Flow> read_once() {
+    if (progress_.on()) logs_->measure();
     while (!stop_->stopped() && logs_->open_some()) {
+      show_progress();
       if (queue_.empty()) continue;
       auto flow = step();
       if (!flow || *flow == Flow::done) return flow;
@@ -183,6 +187,15 @@ class TailSource final : public pipeline::Source {
       if (spec_.nothing_matched != nullptr) *spec_.nothing_matched = true;
     }
     return emit();
+  }
+
+  void show_progress() {
+    if (!progress_.on()) return;
+    if (to_read_ == 0) to_read_ = logs_->unread();  // once the first are open, at the places where reading begins
+    if (!progress_.due()) return;
+    const std::uint64_t left = logs_->unread();
+    to_read_ = std::max(to_read_, left);
+    progress_.show({.records = stats_.records, .bytes = stats_.bytes, .done = to_read_ - left, .all = to_read_});
   }
 
   // -- following --
@@ -365,6 +378,8 @@ class TailSource final : public pipeline::Source {
   metrics::Counter gaps_ = block_.counter(kGaps), lost_bytes_ = block_.counter(kLostBytes);
   metrics::Counter unreadable_files_ = block_.counter(kUnreadable);
   std::uint64_t opened_streams_ = 0;
+  show::Progress progress_{"read", *context_.diagnostics, *context_.clock};
+  std::uint64_t to_read_ = 0;  // bytes of files; for progress alone
 };
 
 }  // namespace

@@ -34,6 +34,15 @@ void HeldFiles::add(const std::shared_ptr<InputFile>& file) {
   files_.push_back(file);
 }
 
+std::uint64_t HeldFiles::unread() {
+  std::uint64_t bytes = 0;
+  const std::lock_guard lock(mutex_);
+  for (const auto& known : files_) {
+    if (const auto file = known.lock()) bytes += file->holding().unread;
+  }
+  return bytes;
+}
+
 std::vector<HeldFiles::Deleted> HeldFiles::deleted_files(bool read_ones) {
   std::vector<Deleted> deleted;
   {

@@ -28,6 +28,9 @@ class HeldFiles {
 
   void add(const std::shared_ptr<InputFile>& file);
 
+  // Bytes of all files that are still to be read; of compressed files all their bytes until they are closed. Looks at each file.
+  [[nodiscard]] std::uint64_t unread();
+
   // Checks all files against the bound. True while there are deleted files that are not read to their ends, and may still grow.
   bool enforce();
   // Frees descriptors where nearly all are in use, for a file that is to be opened: deleted files that were read to their ends,

@@ -7,7 +7,9 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace weir::tail {
@@ -21,6 +23,11 @@ std::vector<Pattern> patterns_of_all(const std::vector<std::string>& inputs) {
     for (Pattern& pattern : patterns_of(input)) patterns.push_back(std::move(pattern));
   }
   return patterns;
+}
+
+std::uint64_t size_of(const std::string& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
 }
 
 }  // namespace
@@ -86,6 +93,11 @@ void LogSet::find() {
   next_ = files_.cbegin();
   nothing_matches_ = files_.empty() && unreadable.causes.empty();
   parts_.troubles.add(unreadable);
+  if (measures_) {
+    for (const auto& [key, paths] : files_) {
+      for (const std::string& path : paths) unopened_ += size_of(path);
+    }
+  }
   stored_.find_moved(files_);
   found_ = true;
 }
@@ -103,6 +115,7 @@ bool LogSet::open_some() {
 void LogSet::open(const std::string& key, const std::vector<std::string>& paths) {
   std::vector<std::shared_ptr<InputFile>> files;
   for (const std::string& path : paths) {
+    if (measures_) unopened_ -= std::min(unopened_, size_of(path));
     parts_.held.make_room();
     auto file = InputFile::open(path, &parts_.roots);
     if (!file) {

@@ -63,6 +63,10 @@ class LogSet {
   // Reading once: finds the logs, then opens some of them whenever few are open. False when there is nothing more to read; true may
   // leave the queue empty.
   bool open_some();
+  // Before that, for who asks for unread(): also looks up the sizes of files that are not open yet.
+  void measure() { measures_ = true; }
+  // About how many bytes of files are still to be read. Costs a system call for each open file.
+  [[nodiscard]] std::uint64_t unread() const { return unopened_ + parts_.held.unread(); }
   // After that: no log was found, and none is known from a position.
   [[nodiscard]] bool nothing_matches() const { return nothing_matches_; }
 
@@ -101,7 +105,8 @@ class LogSet {
   Restarts restarts_;                                                      // of the logs that are followed
 
   // Reading once.
-  bool found_ = false, nothing_matches_ = false;
+  bool found_ = false, nothing_matches_ = false, measures_ = false;
+  std::uint64_t unopened_ = 0;  // bytes of files that are not open yet; 0 where nobody measures
   LogFiles files_;
   LogFiles::const_iterator next_ = files_.cend();           // the first that was not opened yet
   std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;  // a file that two names lead to is read once

@@ -25,6 +25,24 @@ TEST(CommandLine, Success) {
   f(test::pass_command, {"--", "--not-an-option"});
 }
 
+TEST(CommandLine, WhatMovesRecordsMayExitWithZeroOnTerm) {
+  for (const Command* const command : {&test::count_command, &test::pass_command, &test::end_command}) {
+    const auto f = [&](const Arguments& arguments, bool zero) {
+      auto parsed = parse(*command, arguments);
+      ASSERT_TRUE(std::holds_alternative<ParsedCommand>(parsed)) << command->name;
+      EXPECT_EQ(std::get<ParsedCommand>(parsed).exit_zero_on_term, zero) << command->name;
+    };
+    if (command == &test::count_command) {
+      f({"1"}, false);
+      f({"1", "--exit-zero-on-term"}, true);
+    } else {
+      f({}, false);
+      f({"--exit-zero-on-term"}, true);
+    }
+  }
+  EXPECT_TRUE(std::holds_alternative<ArgumentError>(parse(test::act_command, Arguments{"--exit-zero-on-term"})));
+}
+
 TEST(CommandLine, LogQlArrivesAsItIs) {
   auto parsed = parse(test::pass_command, Arguments{"{}", R"([a])", R"(|= "x")", "-1"});
   ASSERT_TRUE(std::holds_alternative<ParsedCommand>(parsed));

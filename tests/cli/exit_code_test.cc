@@ -32,6 +32,15 @@ TEST(ExitCode, OfSignals) {
   EXPECT_EQ(exit_of_signal(0, Exit::failed), Exit::failed);
 }
 
+TEST(ExitCode, ZeroOnTermChangesNothingElse) {
+  const auto f = [](Exit exit, Exit then) { EXPECT_EQ(zero_on_term(exit), then) << static_cast<int>(exit); };
+  f(Exit::terminated, Exit::ok);
+  for (const auto exit :
+       {Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::hung_up, Exit::interrupted}) {
+    f(exit, exit);
+  }
+}
+
 TEST(ExitCode, EachHasItsSentence) {
   for (const auto exit : {Exit::ok, Exit::negative, Exit::usage, Exit::incomplete, Exit::failed, Exit::hung_up, Exit::interrupted,
                           Exit::terminated}) {

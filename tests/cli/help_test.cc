@@ -20,10 +20,13 @@ Arguments:
   NUMBER  how many records
 
 Options:
-      --checkpoint FILE   where positions are kept
-  -o auto|text|raw|jsonl  how to write
-  -h, --help [all]        show help and exit; all: with
-                          every option
+      --checkpoint FILE    where positions are kept
+  -o auto|text|raw|jsonl   how to write
+      --exit-zero-on-term  exit with 0 when SIGTERM ended it
+                           and all was drained, as service
+                           managers expect (default: 143)
+  -h, --help [all]         show help and exit; all: with
+                           every option
 
 Metrics:
       --metrics ADDR       serve metrics and health checks

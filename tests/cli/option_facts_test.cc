@@ -14,9 +14,10 @@ TEST(OptionFacts, AreReadOffTheTree) {
   EXPECT_TRUE(facts.positionals[0].repeatable);
   std::vector<std::string> headings;
   for (const auto& option : facts.options) headings.push_back(option.heading());
-  EXPECT_EQ(headings, (std::vector<std::string>{"    --keep FILE", "-l, --label NAME=VALUE", "    --format auto|cri|raw",
-                                                "-v, --invert, --no-invert", "    --strict", "-h, --help [all]", "    --lost N",
-                                                "    --metrics ADDR", "    --metrics-file FILE"}));
+  EXPECT_EQ(headings,
+            (std::vector<std::string>{"    --keep FILE", "-l, --label NAME=VALUE", "    --format auto|cri|raw",
+                                      "-v, --invert, --no-invert", "    --strict", "    --exit-zero-on-term", "-h, --help [all]",
+                                      "    --lost N", "    --metrics ADDR", "    --metrics-file FILE"}));
   const auto& keep = facts.options[0];
   EXPECT_TRUE(keep.file);
   EXPECT_FALSE(keep.repeatable);

@@ -59,6 +59,7 @@ TEST_F(PipelineRunTest, ErrorsHavePlaces) {
   fails("end | pass", "f:1:1: end passes no records on, so no stage can follow it");
   fails("pass | act", "f:1:8: act is not a stage of a pipeline");
   fails("pass shown", "f:1:6: pass: cannot parse it");
+  fails("count 1 | pass --exit-zero-on-term", "f:1:11: --exit-zero-on-term belongs to the process, not to one of its stages");
   fails("pass --help", "f:1:1: --help cannot be used in a pipeline");
   fails("pass | end\npass | end", "f:2:1: a second pipeline reads standard input");
   fails("count 1 | pass\ncount 1", "f:2:1: a second pipeline writes to standard output");

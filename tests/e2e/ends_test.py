@@ -188,6 +188,26 @@ class Signals(Case):
 
             self.each(CHAINS, body)
 
+    def test_exit_zero_on_term_is_for_a_clean_end_alone(self):
+        """For service managers. A loss still gives 3."""
+        def body(name, fused):
+            chain = self.start_chain(name, fused, options=["--exit-zero-on-term"])
+            self.wait_for_all(name, chain)
+            chain.signal(signal.SIGTERM)
+            self.assertEqual(chain.wait(), [0] * len(chain.processes), chain.errors())
+            if name == "untracked":
+                return
+            self.write(LINES)  # which nobody reads before they are gone
+            self.log.unlink()
+            self.written = 0
+            self.write(1)
+            chain = self.start_chain(name, fused, options=["--exit-zero-on-term"])
+            kit.wait_for(lambda: self.arrived(name) >= LINES + 2, chain.errors)  # the record that reports the gap, and the line
+            chain.signal(signal.SIGTERM, 0)
+            self.assertEqual(chain.wait()[0], 3, chain.errors())
+
+        self.each(["untracked", "buffer"], body)
+
     def test_a_second_signal_leaves_at_once(self):
         def body(name, fused):
             self.proxy.set("hang")

@@ -258,6 +258,61 @@ TEST_F(SpoolScanTest, StopsWhenThereIsEnough) {
   EXPECT_EQ(batches, 1);
 }
 
+TEST_F(SpoolScanTest, TellsHowFarItIsAlsoWhereNothingMatches) {
+  store_random(7, 12, 300, 1000);  // they overlap, so that some are read again
+  for (const std::string query : {"", "|= \"nowhere\""}) {
+    SCOPED_TRACE(query);
+    const auto scan = open(query);
+    scan->set_memory(20'000);
+    std::vector<SpoolScan::Work> told;
+    scan->watch([&](const SpoolScan::Work& work) {
+      told.push_back(work);
+      return true;
+    });
+    EXPECT_EQ(run(*scan).empty(), !query.empty());
+    ASSERT_GE(told.size(), 12U);
+    EXPECT_EQ(told.front().done, 0U);
+    for (std::size_t i = 0; i < told.size(); ++i) {
+      EXPECT_EQ(told[i].all, told[0].all);
+      EXPECT_LE(told[i].done, told[i].all);
+      EXPECT_LE(told[i - std::min<std::size_t>(i, 1)].done, told[i].done);
+    }
+    EXPECT_GT(told.back().done, query.empty() ? told.back().all / 3 : 0);
+  }
+}
+
+TEST_F(SpoolScanTest, TheNewestAreLookedForFirst) {
+  store_random(8, 20, 100, 50);  // one behind the other
+  const auto scan = open("");
+  std::vector<SpoolScan::Work> told;
+  scan->watch([&](const SpoolScan::Work& work) {
+    told.push_back(work);
+    return true;
+  });
+  ASSERT_TRUE(scan->keep_newest(150).ok());
+  const std::size_t looked = told.size();
+  EXPECT_LT(looked, 5U);
+  EXPECT_EQ(run(*scan).size(), 150U);
+  ASSERT_GT(told.size(), looked);
+  EXPECT_GT(told[looked].done, 0U);  // what was read already
+  EXPECT_LT(told[looked].all, told[0].all);
+  EXPECT_LE(told.back().done, told.back().all);
+}
+
+TEST_F(SpoolScanTest, WhoWatchesMayEndIt) {
+  store_random(9, 20, 100, 50);
+  const auto scan = open("|= \"nowhere\"");
+  int blocks = 0;
+  scan->watch([&](const SpoolScan::Work&) { return ++blocks < 3; });
+  EXPECT_TRUE(run(*scan).empty());
+  EXPECT_EQ(blocks, 3);
+  blocks = 0;
+  const auto older = scan->keep_newest(10);
+  ASSERT_TRUE(older.ok());
+  EXPECT_FALSE(*older);
+  EXPECT_EQ(blocks, 3);
+}
+
 TEST_F(SpoolScanTest, Series) {
   store({{{1, "", "a"}, {2, "", "b"}}, {{100, "", "a"}, {101, "", "c"}}});
   const auto pods = [&](const std::string& query, TimeRange range) {

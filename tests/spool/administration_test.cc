@@ -105,6 +105,62 @@ TEST_F(AdministrationTest, CompactAsksTheWriter) {
   EXPECT_EQ(contents().size(), 1U);
 }
 
+TEST_F(AdministrationTest, CompactTellsHowFarItIsAndMayBeEnded) {
+  {
+    const auto writer = open();
+    for (unsigned i = 0; i < 20; ++i) append(*writer, {{noise(500'000, i)}});
+    empty_out(*writer, clock_);
+  }
+  const std::uint64_t before = size();
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> told;
+  const auto watch = [&](std::uint64_t bytes, std::uint64_t all) {
+    told.emplace_back(bytes, all);
+    return told.size() != 2;
+  };
+  const auto ended = compact(path(), 0, base::Clock::system(), watch);
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Code::interrupted);
+  EXPECT_TRUE(check_spool(path())->problems.empty());
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].first, 0U);
+  EXPECT_GT(told[1].first, 0U);
+  EXPECT_EQ(told[1].second, told[0].second);
+  EXPECT_LE(told[1].second, before);
+  const auto done = compact(path(), 0, base::Clock::system(), watch);
+  ASSERT_TRUE(done) << done.error().message;
+  ASSERT_GT(told.size(), 2U);
+  EXPECT_EQ(told[2].first, 0U);
+  EXPECT_EQ(told[2].second, told[1].second - told[1].first);
+  EXPECT_EQ(contents().size(), 1U);
+}
+
+TEST_F(AdministrationTest, CheckTellsHowFarItIsAndMayBeEnded) {
+  {
+    const auto writer = open();
+    for (unsigned i = 0; i < 20; ++i) append(*writer, {{noise(500'000, i)}});
+  }
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> told;
+  const auto checked = check_spool(path(), 0, [&](std::uint64_t bytes, std::uint64_t all) {
+    told.emplace_back(bytes, all);
+    return true;
+  });
+  ASSERT_TRUE(checked);
+  EXPECT_TRUE(checked->problems.empty());
+  ASSERT_GT(told.size(), 20U);  // of the file, and of each block
+  for (std::size_t i = 1; i < told.size(); ++i) {
+    EXPECT_EQ(told[i].second, told[0].second);
+    EXPECT_LE(told[i - 1].first, told[i].first);
+  }
+  EXPECT_GT(told.back().first, told.back().second * 9 / 10);
+  EXPECT_LT(told.front().first, told.front().second / 3);
+  for (const std::size_t wanted : {std::size_t{1}, told.size() - 2}) {  // within the file, and within the blocks
+    std::size_t calls = 0;
+    const auto ended = check_spool(path(), 0, [&](std::uint64_t, std::uint64_t) { return ++calls < wanted; });
+    ASSERT_FALSE(ended) << wanted;
+    EXPECT_EQ(ended.error().code, Code::interrupted);
+  }
+}
+
 TEST_F(AdministrationTest, CompactSaysWhenTheWriterDoesNotCome) {
   const auto writer = open();
   append(*writer, {{"a"}});

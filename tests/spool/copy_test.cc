@@ -29,6 +29,26 @@ class CopyTest : public SpoolTest {
   }
 };
 
+TEST_F(CopyTest, TellsHowFarItIsAndMayBeEnded) {
+  const auto writer = open();
+  for (const char* line : {"a", "b", "c"}) append(*writer, {{line}});
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> told;
+  const auto watch = [&](std::uint64_t done, std::uint64_t all) {
+    told.emplace_back(done, all);
+    return told.size() != 2;
+  };
+  const auto ended = copy_spool(path(), target(), 0, clock_, nullptr, watch);
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Code::interrupted);
+  EXPECT_FALSE(fs::exists(target()));
+  told.assign(2, {});
+  ASSERT_TRUE(copy_spool(path(), target(), 0, clock_, nullptr, watch));
+  ASSERT_EQ(told.size(), 5U);
+  EXPECT_EQ(told[2].first, 0U);
+  EXPECT_GT(told[3].first, 0U);
+  EXPECT_LT(told[4].first, told[4].second);
+}
+
 TEST_F(CopyTest, HoldsAllThatTheSpoolAndItsRecentFilesSay) {
   const auto writer = open();
   const auto main = consumer();

@@ -352,7 +352,7 @@ TEST_F(HeldTest, ASpoolOfAnOlderReleaseIsReadCopiedAndWritten) {
   }
   EXPECT_EQ(contents(), (Lines{"a:undelivered", "h:held"}));
   EXPECT_TRUE(read_status(path()));
-  const auto copied = copy_spool(path(), dir_ / "copy.db", 0, clock_, nullptr, [](std::uint64_t, std::uint64_t) {});
+  const auto copied = copy_spool(path(), dir_ / "copy.db", 0, clock_, nullptr, {});
   EXPECT_TRUE(copied) << copied.error().message;
   store(*open(), {{"b"}}, {{"i"}});
   EXPECT_EQ(contents(), (Lines{"a:undelivered", "h:held", "i:held", "b:undelivered"}));

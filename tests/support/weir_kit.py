@@ -134,17 +134,17 @@ def end(process):
 
 class Chain:
     """Stages such as "tail -f DIR" as processes in a pipe, or fused in one `weir run`. Standard output goes to a file, or to the descriptor
-    `stdout`. `detached`: without the terminal that the tests may run on."""
+    `stdout`. `detached`: without the terminal that the tests may run on. `options`: of `weir run`, or else of each stage."""
 
     count = 0
 
-    def __init__(self, stages, fused, folder, stdin=None, env=None, executable=WEIR, stdout=None, detached=False):
+    def __init__(self, stages, fused, folder, stdin=None, env=None, executable=WEIR, stdout=None, detached=False, options=()):
         Chain.count += 1
         self.stages, self.fused = stages, fused
         self.path = pathlib.Path(folder) / f"out-{Chain.count}"
         self.stderr_paths, self.processes = [], []
         env = environment() if env is None else env
-        commands = [[executable, "run", "-c", " | ".join(stages)]] if fused else [[executable, *shlex.split(s)] for s in stages]
+        commands = [[executable, "run", *options, "-c", " | ".join(stages)]] if fused else [[executable, *shlex.split(s), *options] for s in stages]
         previous = open(stdin, "rb") if stdin else subprocess.DEVNULL
         for i, command in enumerate(commands):
             last = i + 1 == len(commands)

@@ -62,6 +62,16 @@ TEST_F(Held, TheOldestAreGivenUpUntilItHolds) {
           "oldest.log: deleted before it was read: 600 bytes not read yet are lost, because deleted files may keep 1000 B"));
 }
 
+TEST_F(Held, KnowsHowMuchIsUnread) {
+  const auto a = opened("a.log", 600, 2, 100);
+  auto b = deleted("b.log", 400, 1);
+  EXPECT_EQ(held.unread(), 900U);
+  a->set_place(600);
+  EXPECT_EQ(held.unread(), 400U);
+  b.reset();
+  EXPECT_EQ(held.unread(), 0U);
+}
+
 TEST_F(Held, OnlyWhatIsDeletedAndUnreadCounts) {
   const auto there = opened("there.log", 5000, 9), read = deleted("read.log", 5000, 9, 4800), small = deleted("small.log", 700, 1);
   EXPECT_TRUE(held.enforce());
