@@ -93,16 +93,14 @@ void TroubleFlag::clear() {
 
 void Registry::fold(const Block& block, bool gone, Samples& into) {
   const auto enter = [&](const Metric& metric, std::string_view label_value, std::uint64_t value) {
+    // Shown as 0, "seconds until the spool is full" of a stage that is gone would be an alarm.
+    if (gone && metric.kind == Kind::gauge && metric.account != Account::in_flight) return;
     Sample& sample = into[Key{metric.name, std::string(label_value)}];
     if (sample.metric == nullptr) {
       sample.metric = &metric;
       sample.label_value = label_value;
     }
-    if (!gone || metric.kind != Kind::gauge) {
-      sample.value += value;
-    } else if (metric.account == Account::in_flight) {
-      sample.left += value;
-    }
+    (gone && metric.kind == Kind::gauge ? sample.left : sample.value) += value;
   };
   for (const Cell& cell : block.cells_) {
     const bool copied = block.is_copied_ && in_balance(cell.metric->account);

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <set>
 
@@ -29,10 +28,10 @@ bool is_scaled(const Metric& metric) { return metric.unit == "seconds" || metric
 
 // Exact, without an exponent.
 void append_value(std::string& out, const Metric& metric, std::uint64_t value) {
-  if (value == metrics::kInfinite && metric.kind == Kind::gauge && &metric != &kUnaccounted) {
-    out += kInf;
-  } else if (&metric == &kUnaccounted) {
+  if (&metric == &kUnaccounted) {  // the one that may be negative
     fmt::format_to(std::back_inserter(out), "{}", static_cast<std::int64_t>(value));
+  } else if (value == metrics::kInfinite && metric.kind == Kind::gauge) {
+    out += kInf;
   } else if (!is_scaled(metric)) {
     fmt::format_to(std::back_inserter(out), "{}", value);
   } else {

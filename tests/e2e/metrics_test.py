@@ -36,12 +36,13 @@ class MetricsCase(kit.SinkCase):
             log.writelines(line + "\n" for line in lines)
 
     def weir(self, *args, env=None, listens=True, **kwargs):
-        """Starts a command without a terminal. With `listens`, waits for its address, which is left in self.at."""
+        """Starts a command without a terminal. With `listens`, waits until its chain runs; its address is left in self.at."""
         with open(self.errors, "wb") as errors:
             process = self.start(kit.WEIR, *map(str, args), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
                                  env=env or kit.environment(), start_new_session=True, **kwargs)
         if listens:
             self.at = kit.wait_for(lambda: self.address() or process.poll() is not None and self.fail(self.said()), "no address")
+            kit.wait_for(lambda: self.get("/-/ready")[0] == 200, self.said)
         return process
 
     def said(self):
@@ -132,7 +133,6 @@ class Scraped(MetricsCase):
 
     def test_an_idle_chain_does_not_wake_up(self):
         process = self.weir("tail", "-f", self.log, "--metrics", "127.0.0.1:0")
-        self.assertEqual(self.get("/-/ready")[0], 200)
 
         def switches():
             total = 0
@@ -152,7 +152,7 @@ class Scraped(MetricsCase):
 class Controlled(MetricsCase):
     def test_ready_and_healthy(self):
         process = self.weir("run", "--metrics", "127.0.0.1:0", "-c", f"tail -f {self.log} | push {self.url}")
-        kit.wait_for(lambda: self.get("/-/ready") == (200, "ready\n"), "never ready")
+        self.assertEqual(self.get("/-/ready"), (200, "ready\n"))
         status, text = self.get("/-/healthy")
         self.assertEqual((status, text.splitlines()[0]), (200, "ok"))
         self.assertIn("/metrics", self.get("/")[1])
@@ -177,11 +177,23 @@ class Controlled(MetricsCase):
         self.wait_for_metric("weir_run_broken_texts", 0)
         self.end(process)
 
+    def test_a_start_with_the_text_of_before(self):
+        text, good = self.dir / "pipelines", f"tail -f {self.log} | push --checkpoint {self.dir / 'positions'} {self.url}\n"
+        text.write_text(good)
+        process = self.weir("run", "--metrics", "127.0.0.1:0", text)
+        self.wait_for_metric("weir_run_broken_texts", 0)
+        self.end(process)
+        text.write_text(good.replace("tail -f", "tail -f --wrong"))
+        process = self.weir("run", "--metrics", "127.0.0.1:0", text)
+        self.wait_for_metric("weir_run_broken_texts", 1)
+        text.write_text(good)
+        self.assertEqual(self.get("/-/reload", data=b"")[0], 200)
+        self.wait_for_metric("weir_run_broken_texts", 0)
+        self.end(process)
+
     def test_reload_of_rules_by_post(self):
         rules = self.dir / "rules"
         rules.write_text('drop |= "a"\n')
-        process = self.weir("filter", "--rules", rules, "--metrics", "127.0.0.1:0")
-        process.wait(kit.PATIENCE)  # its input is empty
         self.weir("run", "--metrics", "127.0.0.1:0", "-c", f"tail -f {self.log} | filter --rules {rules} | push {self.url}")
         before = self.metrics()["weir_filter_rules_reloads_total"]
         self.assertEqual(self.get("/-/reload", data=b"")[0], 200)

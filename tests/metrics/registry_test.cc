@@ -39,6 +39,19 @@ TEST(Registry, ReadsWhatIsDeclaredBeforeAnythingIsCounted) {
   EXPECT_EQ(of(registry, kIn).value, 0U);
 }
 
+TEST(Registry, AGaugeGoesWithItsStage) {
+  Registry registry;
+  {
+    Stage stage(&registry);
+    stage.flying.set(2);
+    stage.table.set(7);
+    EXPECT_EQ(of(registry, kTable).value, 7U);
+  }
+  EXPECT_EQ(of(registry, kTable).metric, nullptr);
+  EXPECT_EQ(of(registry, kFlying).value, 0U);
+  EXPECT_EQ(of(registry, kFlying).left, 2U);
+}
+
 TEST(Registry, AddsUpTheBlocksOfOneDeclaration) {
   Registry registry;
   Stage one(&registry), other(&registry);

@@ -64,11 +64,13 @@ TEST_F(MetricsFileTest, AReaderNeverSeesAPart) {
 }
 
 TEST_F(MetricsFileTest, AWriteErrorLaterIsAWarning) {
+  std::filesystem::create_directory(dir_ / "folder");
+  path_ = dir_ / "folder/weir.prom";
   auto file = start(base::kMillisecond);
-  std::filesystem::remove_all(dir_.path());
+  std::filesystem::rename(dir_ / "folder", dir_ / "elsewhere");
   EXPECT_TRUE(comes_true([this] { return !diagnostics_.said().empty(); }));
   EXPECT_EQ(diagnostics_.said().front(), "cannot write metrics to '" + path_ + "': No such file or directory");
-  std::filesystem::create_directory(dir_.path());
+  std::filesystem::create_directory(dir_ / "folder");
   EXPECT_TRUE(comes_true([this] { return !text().empty(); }));
 }
 
