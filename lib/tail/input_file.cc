@@ -364,16 +364,26 @@ bool InputFile::open_again() {
   return true;
 }
 
-bool InputFile::holds_text_of(std::uint64_t size) {
-  const std::lock_guard lock(mutex_);
-  if (!gzipped_ || !fd_) return false;
+// Of a gzipped file.
+std::optional<std::uint32_t> InputFile::size_in_trailer() {
+  if (!fd_) return std::nullopt;
   std::array<unsigned char, 4> trailer{};
   const std::uint64_t end = status_locked().size;
   if (end < trailer.size() || ::pread(fd_.get(), trailer.data(), trailer.size(), static_cast<off_t>(end - trailer.size())) != 4)
-    return false;
-  std::uint32_t stored_size = 0;  // little-endian, RFC 1952
-  for (std::size_t i = trailer.size(); i-- > 0;) stored_size = stored_size << 8U | trailer[i];
-  return stored_size == static_cast<std::uint32_t>(size);
+    return std::nullopt;
+  std::uint32_t size = 0;  // little-endian, RFC 1952
+  for (std::size_t i = trailer.size(); i-- > 0;) size = size << 8U | trailer[i];
+  return size;
+}
+
+bool InputFile::holds_text_of(std::uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  return gzipped_ && size_in_trailer() == static_cast<std::uint32_t>(size);
+}
+
+std::uint64_t InputFile::text_size() {
+  const std::lock_guard lock(mutex_);
+  return gzipped_ ? size_in_trailer().value_or(0) : status_locked().size;
 }
 
 void InputFile::note_size(std::uint64_t size) {

@@ -73,6 +73,8 @@ class InputFile {
   // Whether the end of a gzipped file says that its text has `size` bytes. It tells that modulo 4 GiB and of its last member alone,
   // so this is a test, no measure.
   [[nodiscard]] bool holds_text_of(std::uint64_t size);
+  // The bytes of its text: the size of a plain file; of a gzipped one what its end says, as above. 0 where it cannot be asked.
+  [[nodiscard]] std::uint64_t text_size();
 
   // How far the reader is: everything before was taken.
   void set_place(std::uint64_t offset) { place_->store(offset, std::memory_order_relaxed); }
@@ -125,6 +127,7 @@ class InputFile {
   InputFile();
   static base::Result<std::unique_ptr<InputFile>> make(base::UniqueFd fd, const std::string& path, const LogRoots* roots);
   [[nodiscard]] Status status_locked();
+  [[nodiscard]] std::optional<std::uint32_t> size_in_trailer();
   bool open_again();
   base::Result<std::size_t> read_locked(std::uint64_t offset, char* to, std::size_t size);
   base::Result<std::size_t> read_gzip(std::uint64_t offset, char* to, std::size_t size);

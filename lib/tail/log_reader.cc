@@ -140,6 +140,20 @@ OpenFiles LogReader::hand_over() {
   return files;
 }
 
+std::vector<LogReader::Unread> LogReader::unread() const {
+  std::vector<Unread> parts;
+  for (const Generation& generation : generations_) {
+    if (generation.file == nullptr || generation.file->given_up()) {
+      // Without a reason it ended: nothing of it is unread.
+      if (generation.file != nullptr || !generation.lost.empty()) parts.push_back({});
+      continue;
+    }
+    // What goes on behind a cut is new.
+    parts.push_back({generation.file, generation.cut ? generation.cut->size : generation.offset});
+  }
+  return parts;
+}
+
 bool LogReader::has(std::uint64_t inode, std::uint64_t device) const {
   return std::any_of(generations_.begin(), generations_.end(), [&](const Generation& generation) {
     // The inode of a file that was given up may be that of another one by now.

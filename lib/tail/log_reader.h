@@ -135,6 +135,14 @@ class LogReader final : public Reader, private Labeller {
   // rotated or deleted, or the live name is missing. Afterwards nothing can be read. Empty: there is nothing to give.
   [[nodiscard]] OpenFiles hand_over();
 
+  // What is not read yet of its files, the oldest first, from `offset` on. No file: it is not there any more, and what was not read
+  // of it will be reported as lost.
+  struct Unread {
+    std::shared_ptr<InputFile> file;
+    std::uint64_t offset = 0;
+  };
+  [[nodiscard]] std::vector<Unread> unread() const;
+
   Outcome read(record::Batch& batch, Space& space) override;  // finished: the log has ended
   [[nodiscard]] base::Monotonic due() const override { return due_; }
   [[nodiscard]] std::string_view name() const override { return key_; }
