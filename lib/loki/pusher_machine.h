@@ -200,7 +200,11 @@ struct PusherMachine {
   [[nodiscard]] bool has_room(const StreamQueue& stream) const;
   void forget_idle_streams(base::Monotonic now);
   [[nodiscard]] base::Monotonic trim(base::Monotonic now);
+  // The earliest time of a record that is not acknowledged; the greatest time for none.
+  [[nodiscard]] base::Timestamp oldest() const;
   [[nodiscard]] std::string undelivered() const;
+  [[nodiscard]] PusherWaits waits() const;
+  void count_answer(const PushRequest& request, int status);
   [[nodiscard]] std::string waiting_text() const;
   void report_end();
   void reject(PushToken token, int status, const Refusal& refusal, const StreamQueue& stream, const record::Record& record);
