@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 namespace weir::cli {
 namespace {
@@ -26,6 +27,8 @@ using pipeline::Counters;
 constexpr base::Duration kDrainSource = 10 * base::kSecond;
 constexpr base::Duration kDrainBetween = 15 * base::kSecond;
 constexpr base::Duration kDrainLast = 20 * base::kSecond;
+
+constexpr std::string_view kChain = "chain";  // the driver of a source's thread
 
 bool incomplete(const Counters& counters) {
   return counters.invalid > 0 || counters.rejected > 0 || counters.lost > 0 || counters.unreadable_files > 0;
@@ -106,6 +109,12 @@ Assembly::~Assembly() {
   stages_.clear();
 }
 
+metrics::Driver* Assembly::add_driver(std::string_view name) {
+  if (context_.metrics == nullptr) return nullptr;
+  drivers_.push_back(std::make_unique<metrics::Driver>(*context_.metrics, *context_.clock, name));
+  return drivers_.back().get();
+}
+
 const pipeline::Context& Assembly::context_of(const Command& command, bool fused) {
   contexts_.push_back(std::make_unique<pipeline::Context>(context_));
   if (fused) {
@@ -132,8 +141,10 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
   if (auto ok = check_chain(links); !ok) return std::move(ok).error();
   Assembly assembly;
   assembly.context_ = context;
-  assembly.contexts_.push_back(std::make_unique<pipeline::Context>(context));
-  const auto& end_context = *assembly.contexts_.front();  // of what stands at the ends
+  if (purpose == Purpose::rehearsal) assembly.context_.metrics = nullptr;
+  assembly.context_.driver = assembly.add_driver(kChain);
+  assembly.contexts_.push_back(std::make_unique<pipeline::Context>(assembly.context_));
+  const auto& first_context = *assembly.contexts_.front();  // of what reads standard input, and of who drives
   const bool fused = plan.fused;
   plan.last_usable = fused && !context.strict_start;
   plan.ends_in_sink = links.back().parsed.role() == Role::sink;
@@ -151,8 +162,15 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
     plan.last = i + 1 == links.size();
     plan.before_buffer = std::any_of(links.begin() + static_cast<std::ptrdiff_t>(i) + 1, links.end(),
                                      [](const Link& later) { return later.parsed.invocation->is_buffer(); });
-    const auto& own_context = assembly.context_of(*link.parsed.command, fused);
     auto& invocation = *link.parsed.invocation;
+    const bool drives = invocation.is_buffer() && link.parsed.role() != Role::sink;
+    if (drives && !assembly.drivers_.empty()) {
+      // With the number that the chain has.
+      const std::string& chain = assembly.drivers_.front()->name();
+      assembly.context_.driver_below = assembly.add_driver("drain" + chain.substr(kChain.size()));
+    }
+    const auto& own_context = assembly.context_of(*link.parsed.command, fused);
+    if (drives) assembly.context_.driver = std::exchange(assembly.context_.driver_below, nullptr);
     auto built = purpose == Purpose::run ? invocation.build(plan, own_context) : invocation.rehearse(plan, own_context);
     if (!built) return link.located(std::move(built).error());
     if (built->source != nullptr) {
@@ -171,12 +189,13 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
   if (links.front().parsed.role() != Role::source) {
     pipeline::JsonlSourceOptions options;
     options.strict = links.front().parsed.strict;
-    assembly.source_ = pipeline::make_jsonl_source(options, end_context);
+    assembly.source_ = pipeline::make_jsonl_source(options, first_context);
     assembly.reads_standard_input_ = true;
   }
   if (open_end) {
     const auto& link = links.back();
-    assembly.stages_.push_back(stages::make_output_sink(link.parsed.invocation->last_output(), end_context));
+    assembly.contexts_.push_back(std::make_unique<pipeline::Context>(assembly.context_));
+    assembly.stages_.push_back(stages::make_output_sink(link.parsed.invocation->last_output(), *assembly.contexts_.back()));
     assembly.writes_standard_output_ = true;
   }
   context.stop->allow(!assembly.reads_standard_input_ ? kDrainSource : open_end ? kDrainBetween : kDrainLast);
@@ -190,6 +209,8 @@ Result<Exit> Assembly::run() {
   }
   base::forget_code_of_loading();
   auto result = pipeline::run_chain(*source_, stages_, *contexts_.front());
+  // What was counted while the stages finished.
+  for (const auto& driver : drivers_) driver->end();
   const auto say_summary = [&](const auto& part, const Counters& counters) {
     // Of what an error kept from beginning, the error is all there is to say.
     if (!result.ended && counters.records_in == 0 && counters.records_out == 0) return;

@@ -51,8 +51,11 @@ class Assembly {
   enum class Purpose : std::uint8_t { run, rehearsal };
   static base::Result<Assembly> put_together(std::vector<Link> links, Plan plan, const pipeline::Context& context, Purpose purpose);
   const pipeline::Context& context_of(const Command& command, bool fused);
+  // A driver for what follows; null where nothing is measured.
+  metrics::Driver* add_driver(std::string_view name);
 
   pipeline::Context context_;
+  std::vector<std::unique_ptr<metrics::Driver>> drivers_;  // that of the source's thread, and of each thread behind a buffer
   std::vector<Link> links_;
   std::vector<std::unique_ptr<StageDiagnostics>> diagnostics_;
   std::vector<std::unique_ptr<pipeline::Context>> contexts_;  // where stages find them wherever the assembly is moved to

@@ -141,10 +141,21 @@ base::Result<void> DeliveryLedger::commit_locked() {
                                                           base::count_of(evicted, "record was", "records were")));
   }
   if (stored) stored = redelivery_.commit();
-  if (!stored) return stored;
+  if (!stored) {
+    ++storing_.failures;
+    if (storing_.failing_since == base::kNever) storing_.failing_since = context_.clock.monotonic();
+    storing_.cause = stored.error().message;
+    return stored;
+  }
+  storing_.failing_since = base::kNever;
   dirty_ = false;
   kept();
   return stored;
+}
+
+DeliveryLedger::Storing DeliveryLedger::storing() {
+  const std::lock_guard lock(mutex_);
+  return storing_;
 }
 
 // Reports a failure. The next attempt comes by itself.

@@ -90,6 +90,14 @@ class DeliveryLedger : public loki::PushLedger {
   // Where this process says how it is, beside the file that keeps the positions; null while nothing is tracked. Any thread may use
   // it.
   [[nodiscard]] spool::StatusFile* status() { return status_ ? &*status_ : nullptr; }
+  // Whether progress can be stored.
+  struct Storing {
+    std::uint64_t failures = 0;                    // times that it could not be
+    base::Monotonic failing_since = base::kNever;  // kNever: the latest time it could be
+    std::string cause;                             // of the latest failure
+  };
+  [[nodiscard]] Storing storing();
+
   // At the end, after commit(). Error io: the checkpoint file was deleted in the meantime.
   base::Result<void> close();
 
@@ -110,6 +118,7 @@ class DeliveryLedger : public loki::PushLedger {
   bool tracks_ = false, listens_ = false;  // written by the thread that drives push, which alone reads them without the lock
   bool dirty_ = false;                     // something waits for a note or a commit
   base::Monotonic next_commit_ = 0;
+  Storing storing_;
   // Settled records, rejected records and markers since the last commit or note, of which the transport's timer may not know.
   std::uint64_t pending_ = 0;
   base::Monotonic pending_since_ = base::kNever;

@@ -155,8 +155,7 @@ base::Monotonic PusherMachine::trim(base::Monotonic now) {
   return next_trim;
 }
 
-std::string PusherMachine::undelivered() const {
-  if (stats.pending == 0) return {};
+base::Timestamp PusherMachine::oldest() const {
   base::Timestamp first = std::numeric_limits<base::Timestamp>::max();
   const auto include = [&first](const PushRequest& request) {
     for (const PushRequest::Piece& piece : request.pieces) first = std::min(first, piece.part.oldest);
@@ -168,8 +167,38 @@ std::string PusherMachine::undelivered() const {
     if (stream->open) first = std::min(first, stream->open->oldest);
   }
   for (const auto& [id, request] : in_flight) include(*request);
+  return first;
+}
+
+std::string PusherMachine::undelivered() const {
+  if (stats.pending == 0) return {};
+  const base::Timestamp first = oldest();
   if (first == std::numeric_limits<base::Timestamp>::max()) return base::count_of(stats.pending, "record");
   return fmt::format("{}, the first of {}", base::count_of(stats.pending, "record"), record::to_rfc3339(first));
+}
+
+PusherWaits PusherMachine::waits() const {
+  PusherWaits waits;
+  if (const base::Timestamp first = oldest(); first != std::numeric_limits<base::Timestamp>::max()) waits.oldest = first;
+  if (target.failing()) {
+    waits.failing_since = target.since();
+    waits.retry_at = target.retry_at();
+    waits.cause = target_cause;
+    return waits;
+  }
+  base::Monotonic since = 0;
+  for (const StreamQueue* stream : active) {
+    if (!stream->holds()) continue;
+    if (!stream->tenant->gate.failing()) return waits;
+    const base::Monotonic retry_at = stream->tenant->gate.retry_at();
+    if (waits.cause.empty() || retry_at < waits.retry_at) {
+      waits.retry_at = retry_at;
+      waits.cause = stream->tenant->cause;
+    }
+    since = std::max(since, stream->tenant->gate.since());
+  }
+  if (!waits.cause.empty()) waits.failing_since = since;
+  return waits;
 }
 
 // A slow stream whose records can be left is bounded by must_leave() instead. The other streams get some memory on top while
@@ -393,7 +422,7 @@ PusherStats Pusher::stats() const {
 PusherHealth Pusher::health() const {
   const PusherMachine& machine = *machine_;
   const std::lock_guard lock(machine.mutex);
-  PusherHealth health{.success = machine.success_at, .error = machine.latest_error, .error_at = machine.error_at};
+  PusherHealth health{.success = machine.stats.last_success, .error = machine.latest_error, .error_at = machine.error_at};
   const auto blocked = [&](const Gate& gate, const std::string& cause) {
     health.blocked = cause;
     health.blocked_since = machine.clock.wall() - (machine.clock.monotonic() - gate.since());
@@ -408,6 +437,11 @@ PusherHealth Pusher::health() const {
     break;
   }
   return health;
+}
+
+PusherWaits Pusher::waits() const {
+  const std::lock_guard lock(machine_->mutex);
+  return machine_->waits();
 }
 
 std::size_t Pusher::memory_in_use() const {

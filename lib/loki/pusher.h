@@ -29,6 +29,7 @@
 #include "loki/limits.h"
 #include "record/record.h"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -103,6 +104,13 @@ struct PusherConfig {
   std::function<void()> while_waiting;
 };
 
+// Of the times from sending a request to its answer, or to giving it up: upper bounds in nanoseconds.
+inline constexpr std::array<std::uint64_t, 11> kRequestTimes = [] {
+  std::array<std::uint64_t, 11> bounds = {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10'000, 30'000};  // ms
+  for (std::uint64_t& bound : bounds) bound *= base::kMillisecond;
+  return bounds;
+}();
+
 // taken = records + rejected + pending, at any time.
 struct PusherStats {
   std::uint64_t taken = 0;               // by add() and add_again()
@@ -114,6 +122,19 @@ struct PusherStats {
   std::uint64_t repaired = 0;  // lines with bytes that are not UTF-8
   std::uint64_t renamed = 0;   // records with a metadata name that Loki never accepts
   std::map<std::string, std::uint64_t, std::less<>> rejected_by_reason;
+  std::map<int, std::uint64_t> answers;                                    // requests by status; 0: without an answer
+  std::array<std::uint64_t, kRequestTimes.size() + 1> request_times = {};  // requests that took up to so long; the last: longer
+  std::uint64_t request_time = 0;                                          // of all requests, in nanoseconds
+  base::Timestamp last_success = 0;                                        // wall clock; 0: none yet
+};
+
+// What keeps records from being delivered.
+struct PusherWaits {
+  // Since when nothing passes: the target fails, or Loki limits every tenant of which something waits. kNever: requests pass.
+  base::Monotonic failing_since = base::kNever;
+  base::Monotonic retry_at = 0;  // while nothing passes: when it is tried again
+  std::string cause;             // of the latest failure
+  base::Timestamp oldest = 0;    // the earliest time of a record that is not acknowledged; 0: there is none
 };
 
 // How it goes with the target.
@@ -176,6 +197,8 @@ class Pusher {
   [[nodiscard]] PusherStats stats() const;
   // From any thread.
   [[nodiscard]] PusherHealth health() const;
+  // Costs a look at each stream that holds something: not once a batch.
+  [[nodiscard]] PusherWaits waits() const;
   // Bytes of records that wait or are in flight. `memory` bounds this.
   [[nodiscard]] std::size_t memory_in_use() const;
   // "12 records, the first of 2024-05-01T10:00:00Z", about the pending records; "" when there are none.

@@ -200,7 +200,11 @@ struct PusherMachine {
   [[nodiscard]] bool has_room(const StreamQueue& stream) const;
   void forget_idle_streams(base::Monotonic now);
   [[nodiscard]] base::Monotonic trim(base::Monotonic now);
+  // The earliest time of a record that is not acknowledged; the greatest time for none.
+  [[nodiscard]] base::Timestamp oldest() const;
   [[nodiscard]] std::string undelivered() const;
+  [[nodiscard]] PusherWaits waits() const;
+  void count_answer(const PushRequest& request, int status);
   [[nodiscard]] std::string waiting_text() const;
   void report_end();
   void reject(PushToken token, int status, const Refusal& refusal, const StreamQueue& stream, const record::Record& record);
@@ -366,8 +370,7 @@ struct PusherMachine {
 
   Gate target;
   std::string target_cause;
-  base::Timestamp success_at = 0;  // when the target last took a request
-  std::string latest_error;        // of the target or of a tenant
+  std::string latest_error;  // of the target or of a tenant
   base::Timestamp error_at = 0;
   std::uint64_t target_tries = 0;    // since the target began to fail
   base::Monotonic next_message = 0;  // when the next message about the failing target is due

@@ -57,6 +57,7 @@ void PusherMachine::completed(std::uint64_t id, base::Result<http::Response> res
   --request->pieces.front().stream->tenant->in_flight;
   body_bytes -= request->body.size();
   for (PushRequest::Piece& piece : request->pieces) piece.stream->in_flight = false;
+  count_answer(*request, result ? result->status : 0);
   if (result) {
     answered(std::move(request), *result);
   } else {
@@ -64,6 +65,13 @@ void PusherMachine::completed(std::uint64_t id, base::Result<http::Response> res
   }
   send_due(lock);
   completed_one.notify_all();
+}
+
+void PusherMachine::count_answer(const PushRequest& request, int status) {
+  ++stats.answers[status];
+  const auto took = static_cast<std::uint64_t>(std::max<base::Duration>(0, clock.monotonic() - request.sent));
+  ++stats.request_times[static_cast<std::size_t>(std::ranges::lower_bound(kRequestTimes, took) - kRequestTimes.begin())];
+  stats.request_time += took;
 }
 
 void PusherMachine::no_answer(std::unique_ptr<PushRequest> request, base::Error error) {
@@ -147,7 +155,7 @@ void PusherMachine::learn_time(const http::Response& response) {
 void PusherMachine::passed(const PushRequest& request) {
   const base::Monotonic now = clock.monotonic();
   ++successes;
-  success_at = clock.wall();
+  stats.last_success = clock.wall();
   too_large_alone = 0;
   if (larger_bytes && now - too_large_at >= kSmallFor) {
     // Larger requests may pass again.

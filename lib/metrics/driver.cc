@@ -13,7 +13,7 @@ constexpr auto kBlocked =
 constexpr auto kAge = gauge("weir_snapshot_age_seconds", "seconds",
                             "Age of the counters that balance, as they are shown: of a chain that is blocked, since it blocked.");
 
-constexpr std::array<std::string_view, 7> kNames = {"input", "disk", "room", "loki", "output", "lock", "pace"};
+constexpr std::array<std::string_view, 8> kNames = {"input", "disk", "room", "loki", "output", "lock", "pace", "drain"};
 
 }  // namespace
 
@@ -22,6 +22,8 @@ std::string_view name_of(On on) { return kNames[static_cast<std::size_t>(on)]; }
 Driver::Driver(Registry& registry, base::Clock& clock, std::string_view name) : registry_(registry), clock_(clock), name_(name) {
   static_assert(kNames.size() == kWaits);
   const std::lock_guard lock(registry_.mutex_);
+  const auto taken = [this] { return std::ranges::find(registry_.drivers_, name_, &Driver::name) != registry_.drivers_.end(); };
+  for (int number = 2; taken(); ++number) name_ = std::string(name) + " " + std::to_string(number);
   registry_.drivers_.push_back(this);
 }
 
@@ -39,15 +41,17 @@ void Driver::begin(const base::Wake& wake) {
   const std::lock_guard lock(registry_.mutex_);
   wake_ = &wake;
   runs_ = true;
+  copy_blocks();
   copied_at_ = now;
 }
 
 void Driver::end() {
+  const base::Monotonic now = clock_.monotonic();
   const std::lock_guard lock(registry_.mutex_);
+  copy_blocks();
+  copied_at_ = now;
   wake_ = nullptr;
   runs_ = false;
-  for (Block* block : registry_.blocks_)
-    if (block->driver_ == this) block->is_copied_ = false;
   registry_.answered_.notify_all();
 }
 
@@ -55,30 +59,52 @@ void Driver::copy(std::uint64_t asked, base::Monotonic now) {
   if (asked != answered_)
     for (const auto& collect : collectors_) collect();
   const std::lock_guard lock(registry_.mutex_);
-  for (Block* block : registry_.blocks_)
-    if (block->driver_ == this) block->copy();
+  copy_blocks();
   answered_ = shown_answer_ = asked;
   copied_at_ = now;
   copy_at_ = now + kCopyEvery;
   registry_.answered_.notify_all();
 }
 
+void Driver::copy_blocks() {
+  for (Block* block : registry_.blocks_)
+    if (block->driver_ == this) block->copy();
+}
+
 void Driver::ring() const {
   if (wake_ != nullptr) wake_->ring();
 }
 
+Driver::Waited Driver::waited(base::Monotonic now) const {
+  Waited waited;
+  base::Duration least = 0;
+  for (std::uint32_t version = 0;;) {
+    version = version_.load();
+    waited.on = waits_on_.load();
+    waited.began = began_at_.load();
+    waited.moved = moved_at_.load();
+    least = least_.load();
+    for (std::size_t i = 0; i < kWaits; ++i) waited.past[i] = waited_[i].load();
+    if (version % 2 == 0 && version == version_.load()) break;
+  }
+  const base::Duration took = now - waited.moved;
+  if (waited.on != kNone && took > 0 && took >= least)
+    waited.past[static_cast<std::size_t>(waited.on)] += static_cast<std::uint64_t>(took);
+  return waited;
+}
+
 Registry::DriverState Driver::state() const {
   const base::Monotonic now = clock_.monotonic();
+  const Waited waits = waited(now);
   Registry::DriverState state;
   state.name = name_;
-  const std::int8_t on = waits_on_.load(std::memory_order_acquire);
-  state.since = std::max<base::Duration>(0, now - moved_at_.load(std::memory_order_relaxed));
+  state.since = std::max<base::Duration>(0, now - (waits.on != kNone ? waits.began : waits.moved));
   state.copied = std::max<base::Duration>(0, now - copied_at_);
   if (!runs_) {
     state.state = Registry::DriverState::ended;
-  } else if (on != kNone) {
+  } else if (waits.on != kNone) {
     state.state = Registry::DriverState::waiting;
-    state.waits_for = name_of(static_cast<On>(on));
+    state.waits_for = name_of(static_cast<On>(waits.on));
   }
   return state;
 }
@@ -93,42 +119,50 @@ void Driver::fold(Registry::Samples& into) const {
     }
     return sample;
   };
-  const std::int8_t on = runs_ ? waits_on_.load(std::memory_order_acquire) : kNone;
-  for (std::size_t i = static_cast<std::size_t>(On::disk); i < kWaits; ++i) {
-    std::uint64_t waited = waited_[i].load(std::memory_order_relaxed);
-    if (on == static_cast<std::int8_t>(i))
-      waited += static_cast<std::uint64_t>(std::max<base::Duration>(0, now - moved_at_.load(std::memory_order_relaxed)));
-    enter(kBlocked, kNames[i]).value += waited;
-  }
+  const Waited waits = waited(now);
+  for (std::size_t i = static_cast<std::size_t>(On::disk); i < kWaits; ++i) enter(kBlocked, kNames[i]).value += waits.past[i];
   if (!runs_) return;
   Sample& age = enter(kAge, {});
   age.value = std::max(age.value, static_cast<std::uint64_t>(std::max<base::Duration>(0, now - copied_at_)));
 }
 
-Wait::Wait(Driver* driver, On on) : driver_(driver) {
+// What the thread waits for up to `now` is over. Within a change of `version_`.
+void Driver::account(base::Monotonic now) {
+  const std::int8_t on = waits_on_.load();
+  if (on == kNone) return;
+  const base::Duration took = now - moved_at_.load();
+  if (took <= 0 || took < least_.load()) return;
+  auto& waited = waited_[static_cast<std::size_t>(on)];
+  waited.store(waited.load() + static_cast<std::uint64_t>(took));
+}
+
+Wait::Wait(Driver* driver, On on, base::Duration least) : driver_(driver) {
   if (driver_ == nullptr) return;
   const base::Monotonic now = driver_->clock_.monotonic();
-  account(now);
-  outer_ = driver_->waits_on_.load(std::memory_order_relaxed);
-  driver_->moved_at_.store(now, std::memory_order_relaxed);
-  driver_->waits_on_.store(static_cast<std::int8_t>(on), std::memory_order_release);
+  const std::uint32_t version = driver_->version_.load();
+  driver_->version_.store(version + 1);
+  driver_->account(now);
+  outer_ = driver_->waits_on_.load();
+  outer_began_ = driver_->began_at_.load();
+  outer_least_ = driver_->least_.load();
+  driver_->moved_at_.store(now);
+  driver_->began_at_.store(now);
+  driver_->least_.store(least);
+  driver_->waits_on_.store(static_cast<std::int8_t>(on));
+  driver_->version_.store(version + 2);
 }
 
 Wait::~Wait() {
   if (driver_ == nullptr) return;
   const base::Monotonic now = driver_->clock_.monotonic();
-  account(now);
-  driver_->moved_at_.store(now, std::memory_order_relaxed);
-  driver_->waits_on_.store(outer_, std::memory_order_release);
-}
-
-// What the thread waits for up to `now` is over.
-void Wait::account(base::Monotonic now) const {
-  const std::int8_t on = driver_->waits_on_.load(std::memory_order_relaxed);
-  if (on == Driver::kNone) return;
-  auto& waited = driver_->waited_[static_cast<std::size_t>(on)];
-  const base::Duration took = std::max<base::Duration>(0, now - driver_->moved_at_.load(std::memory_order_relaxed));
-  waited.store(waited.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(took), std::memory_order_relaxed);
+  const std::uint32_t version = driver_->version_.load();
+  driver_->version_.store(version + 1);
+  driver_->account(now);
+  driver_->moved_at_.store(now);
+  driver_->began_at_.store(outer_began_);
+  driver_->least_.store(outer_least_);
+  driver_->waits_on_.store(outer_);
+  driver_->version_.store(version + 2);
 }
 
 }  // namespace weir::metrics

@@ -12,6 +12,8 @@ Block::Block(Registry* registry, Driver* driver, std::mutex* writers)
     : registry_(registry), driver_(registry == nullptr ? nullptr : driver), writers_(writers) {
   if (registry_ == nullptr) return;
   const std::lock_guard lock(registry_->mutex_);
+  // What is counted of the batch at hand before the first copy does not balance.
+  is_copied_ = driver_ != nullptr && driver_->runs_;
   registry_->blocks_.push_back(this);
 }
 
@@ -79,14 +81,13 @@ TroubleFlag::~TroubleFlag() {
 }
 
 void TroubleFlag::raise(std::string_view why) {
-  is_raised_ = true;
-  if (registry_ == nullptr) return;
+  if (registry_ == nullptr || why_ == why) return;  // nobody else writes it
   const std::lock_guard lock(registry_->mutex_);
   why_ = why;
 }
 
 void TroubleFlag::clear() {
-  if (!std::exchange(is_raised_, false) || registry_ == nullptr) return;
+  if (registry_ == nullptr || why_.empty()) return;
   const std::lock_guard lock(registry_->mutex_);
   why_.clear();
 }

@@ -18,6 +18,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -77,6 +78,12 @@ class Family {
 // Counts values by size. For the writing thread.
 class Histogram {
  public:
+  // For what is counted elsewhere: so many in each bucket by now, the last of which has no bound, and the sum of all values.
+  void reach(std::span<const std::uint64_t> counts, std::uint64_t sum) {
+    for (std::size_t i = 0; i < counts.size() && i + 1 < buckets_.size(); ++i)
+      buckets_[i]->value.store(counts[i], std::memory_order_relaxed);
+    buckets_.back()->value.store(sum, std::memory_order_relaxed);
+  }
   void add(std::uint64_t value) {
     std::size_t bucket = 0;
     while (bucket < metric_->bounds.size() && value > metric_->bounds[bucket]) ++bucket;
@@ -128,6 +135,7 @@ struct Sample {
 
 inline constexpr char kBetweenLabels = '\x1f';
 
+// Of the process, or of a chain in tests. Outlives what is counted in it.
 class Registry {
  public:
   // Everything, by name and label value. From any thread. Does not wait: ask() before it for fresh copies.
@@ -189,8 +197,7 @@ class TroubleFlag {
   friend class Registry;
   Registry* const registry_;
   const Trouble trouble_;
-  bool is_raised_ = false;  // for the owner
-  std::string why_;         // "": not raised; guarded by the registry's mutex
+  std::string why_;  // "": not raised. The owner writes it with the registry's lock held
 };
 
 // Cells with one writing thread. Declared by its stage, before the handles to it. The registry (may be null) outlives it.

@@ -83,15 +83,33 @@ class LinkedOutlet : public Outlet {
   std::vector<std::unique_ptr<Outlet>> links_;
 };
 
-// What the source sees: wakes it, and remembers that somebody below wanted no more.
+// What the source sees: wakes it, remembers that somebody below wanted no more, and lets others see the books between two batches.
 class Watched : public Outlet {
  public:
-  explicit Watched(Outlet& next) : next_(next) {}
-  Result<void> begin() { return next_.attach(wake_); }
-  Result<Flow> emit(Batch& batch) override { return note_end(next_.emit(batch)); }
+  Watched(Outlet& next, const Context& context) : next_(next), clock_(*context.clock), driver_(context.driver) {}
+  Result<void> begin() {
+    if (auto attached = next_.attach(wake_); !attached || driver_ == nullptr) return attached;
+    if (auto opened = wake_.open(); !opened) return opened;
+    driver_->begin(wake_);
+    return {};
+  }
+  // Nobody rings any more.
+  void end() {
+    if (driver_ != nullptr) driver_->end();
+  }
+  // The batch is still all the source's, and what is below is done with the one before.
+  Result<Flow> emit(Batch& batch) override {
+    if (driver_ != nullptr) driver_->turn(clock_.monotonic());
+    return note_end(next_.emit(batch));
+  }
+  // Stages bring their cells up to date in it.
   Result<Monotonic> nudge(Monotonic now) override {
     wake_.hear();
-    return next_.nudge(now);
+    if (driver_ == nullptr) return next_.nudge(now);
+    driver_->keep(now);
+    auto due = next_.nudge(now);
+    driver_->turn(now);
+    return due;
   }
   [[nodiscard]] int wake_fd() const override { return wake_.fd(); }
   Result<Flushed> flush(Monotonic deadline) override { return next_.flush(deadline); }
@@ -108,6 +126,8 @@ class Watched : public Outlet {
   }
 
   Outlet& next_;
+  base::Clock& clock_;
+  metrics::Driver* const driver_;
   base::Wake wake_;
 };
 
@@ -119,19 +139,25 @@ std::unique_ptr<Outlet> make_outlet(std::span<const std::unique_ptr<Stage>> stag
 
 ChainResult run_chain(Source& source, std::span<const std::unique_ptr<Stage>> stages, const Context& context) {
   const auto links = link(stages);
-  Watched top(*links.front());
+  Watched top(*links.front(), context);
   ChainResult result;
   const auto note = [&ended = result.ended](Result<void> step) {
     if (ended) ended = std::move(step);
   };
   note(top.begin());
   if (result.ended) note(source.run(top, *context.stop));
+  bool behind = false;  // behind a stage that drove it
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const Monotonic now = context.clock->monotonic();
+    if (context.driver != nullptr) context.driver->turn(now);
     Monotonic deadline = context.stop->deadline(now);
     if (context.stop->level() != base::Stop::leave) deadline = std::max(deadline, base::after(now, kLeastToFinish));
+    // Of those behind, their own driver says what they wait for.
+    const metrics::Wait wait(behind ? context.driver : nullptr, metrics::On::drain);
     note(stages[i]->finish(*links[i + 1], deadline));
+    behind = behind || stages[i]->drives_below();
   }
+  top.end();
   result.reader_gone = top.done;
   result.source = source.counters();
   for (const auto& stage : stages) result.stages.emplace_back(stage->name(), stage->counters());

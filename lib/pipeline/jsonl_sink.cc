@@ -44,7 +44,7 @@ std::string for_terminal(std::string_view text) {
 class JsonlSink : public Stage {
  public:
   JsonlSink(const JsonlSinkOptions& options, const Context& context)
-      : context_(context), output_(options.fd, context), count_(context.metrics), terminal_(::isatty(options.fd) == 1) {
+      : context_(context), output_(options.fd, context), count_(context), terminal_(::isatty(options.fd) == 1) {
     // Fewer, larger writes. Fails on anything but a pipe, and where the kernel's limit is lower: both are fine.
     ::fcntl(options.fd, F_SETPIPE_SZ, kPipeSize);
   }

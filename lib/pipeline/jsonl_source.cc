@@ -68,7 +68,7 @@ class JsonlSource : public Source, private base::Feed {
         context_(context),
         reader_(*context.clock),
         max_line_(record::JsonlReader::Limits().max_line),
-        block_(context.metrics) {
+        block_(context.metrics, context.driver) {
     struct stat status {};
     const bool known = ::fstat(options.fd, &status) == 0;
     regular_ = known && S_ISREG(status.st_mode);
@@ -94,7 +94,10 @@ class JsonlSource : public Source, private base::Feed {
       if (!ready) return std::move(ready).error();
       if (*ready != Ready::input) return {};
       char* block = batch_.allocate(carry_.size() + options_.block);
-      const ssize_t got = ::read(options_.fd, block + carry_.size(), options_.block);
+      const ssize_t got = [&] {
+        const metrics::Wait waits(regular_ ? context_.driver : nullptr, metrics::On::disk, metrics::kLongRead);
+        return ::read(options_.fd, block + carry_.size(), options_.block);
+      }();
       if (got < 0) {
         if (errno == EINTR || errno == EAGAIN) continue;
         return base::io_error(errno, "read the input");
@@ -143,7 +146,10 @@ class JsonlSource : public Source, private base::Feed {
                                     {stopped ? -1 : stop_->fd(), POLLIN, 0},
                                     {watch_reader_ ? out.reader_fd() : -1, 0, 0},
                                     {out.wake_fd(), POLLIN, 0}}};
-      const int count = ::poll(fds.data(), fds.size(), base::poll_timeout(now, until));
+      const int count = [&] {
+        const metrics::Wait waits(context_.driver, metrics::On::input);
+        return ::poll(fds.data(), fds.size(), base::poll_timeout(now, until));
+      }();
       if (count < 0 && errno != EINTR) return base::io_error(errno, "wait for input");
       if (count <= 0) continue;
       if (fds[2].revents != 0) {

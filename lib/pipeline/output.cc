@@ -61,6 +61,7 @@ Result<void> Output::wait() {
   }
   pollfd fds[2] = {{fd_, POLLOUT, 0}, {stopped || context_.stop == nullptr ? -1 : context_.stop->fd(), POLLIN, 0}};
   const Monotonic until = std::min(deadline, base::after(now, stopped ? kCheckEveryStopped : kCheckEvery));
+  const metrics::Wait waits(context_.driver, metrics::On::output);
   if (::poll(fds, 2, base::poll_timeout(now, until)) < 0 && errno != EINTR)
     return base::io_error(errno, "wait for room in the output");
   return {};
@@ -68,6 +69,8 @@ Result<void> Output::wait() {
 
 Result<Flow> Output::write(std::string_view text) {
   if (terminal_ && !text.empty() && context_.diagnostics != nullptr) context_.diagnostics->make_way();
+  // Where it is a file: its disk may be slow.
+  const metrics::Wait waits(has_reader_ || text.empty() ? nullptr : context_.driver, metrics::On::disk, metrics::kLongRead);
   while (!text.empty()) {
     const ssize_t written = write_some(text);
     if (written >= 0) {

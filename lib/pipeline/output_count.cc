@@ -18,8 +18,8 @@ constexpr auto kUnwritten = metrics::gauge("weir_output_unwritten_records", "rec
 
 }  // namespace
 
-OutputCount::OutputCount(metrics::Registry* registry)
-    : block_(registry),
+OutputCount::OutputCount(const Context& context)
+    : block_(context.metrics, context.driver),
       records_in_(block_.counter(kRecordsIn)),
       bytes_in_(block_.counter(kBytesIn)),
       records_out_(block_.counter(kRecordsOut)),

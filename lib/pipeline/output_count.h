@@ -2,13 +2,14 @@
 #pragma once
 
 #include "pipeline/counters.h"
+#include "pipeline/stage.h"
 
 namespace weir::pipeline {
 
 // For the thread that drives the sink.
 class OutputCount {
  public:
-  explicit OutputCount(metrics::Registry* registry);
+  explicit OutputCount(const Context& context);
 
   // A record of the batch at hand was put into the text.
   void take(const record::Record& record) { batch_.add(record); }

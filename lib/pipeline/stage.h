@@ -151,8 +151,8 @@ struct Context {
   const char* (*environment)(const char* name) = nullptr;
   // Where what is counted can be read while the chain runs; null where nobody reads.
   metrics::Registry* metrics = nullptr;
-  // Of the thread that calls the stage, and of the thread that the stage starts for what is below it (drives_below). Null without
-  // `metrics`.
+  // Of the thread that calls the stage, and of the thread that the stage starts for what is below it (drives_below). The stage
+  // gives its blocks `driver`, names its waits to it, and begins and ends `driver_below` on that thread. Null without `metrics`.
   metrics::Driver* driver = nullptr;
   metrics::Driver* driver_below = nullptr;
   // A start with configuration that cannot be used fails, also where what was used last could be (`run --strict`).

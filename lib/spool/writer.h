@@ -62,6 +62,15 @@ struct Released {
   Appended appended = {};
 };
 
+// What a spool holds now. A block that is not acknowledged whole counts whole.
+struct Stock {
+  std::uint64_t limit = 0;                                       // bytes that records may take: --max-size, or less by --min-free
+  std::uint64_t file_bytes = 0;                                  // of the file and its write-ahead log
+  std::uint64_t undelivered_records = 0, undelivered_bytes = 0;  // that somebody waits for; bytes on disk
+  std::uint64_t held_bytes = 0;                                  // on disk, of blocks of held records
+  base::Timestamp oldest_undelivered = 0, oldest_held = 0;       // when the oldest such block was stored; 0: there is none
+};
+
 // Not thread safe.
 class Writer {
  public:
@@ -127,6 +136,9 @@ class Writer {
   // there is nothing to copy. `builder` is empty before; afterwards it has the copies, for the caller to take. Evicts and fails as
   // append() does; after an error nothing has changed and `builder` is empty.
   base::Result<std::optional<Released>> release_next(BlockBuilder& builder);
+
+  // What the spool holds. Costs some reads and a look at each block in memory: not once a batch.
+  base::Result<Stock> stock();
 
   // Gives a part of the unused space back now. True: there is more.
   base::Result<bool> compact();

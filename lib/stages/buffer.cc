@@ -23,7 +23,8 @@ namespace {
 using pipeline::Flow;
 using pipeline::Flushed;
 
-constexpr base::Duration kRush = 500 * base::kMillisecond;  // held records that fill a block so soon come out of a backlog
+constexpr base::Duration kMeasureEvery = 10 * base::kSecond;  // where nobody asks
+constexpr base::Duration kRush = 500 * base::kMillisecond;    // held records that fill a block so soon come out of a backlog
 
 class Buffer : public pipeline::Stage {
  public:
@@ -31,9 +32,17 @@ class Buffer : public pipeline::Stage {
       : spec_(spec),
         context_(context),
         keeper_(std::move(keeper)),
-        metrics_(context.metrics),
+        metrics_(context),
         store_(spec.spool.path, std::move(writer), builder_, metrics_, context),
-        releases_(spec.spool.path, spec.release_jitter, spec.release_rate, context) {}
+        releases_(spec.spool.path, spec.release_jitter, spec.release_rate, context) {
+    if (context.driver == nullptr) return;
+    context.driver->on_ask([this] { measure(context_.clock->monotonic()); });
+    // Whoever watches the chain gets an answer while it waits for room: the books of all stages balance then as well.
+    store_.meanwhile([this] {
+      publish();
+      context_.driver->answer(context_.clock->monotonic());
+    });
+  }
 
   // Reads where the drain starts.
   base::Result<void> prepare() {
@@ -175,7 +184,9 @@ class Buffer : public pipeline::Stage {
   // One held block.
   base::Result<void> copy_released(base::Monotonic from) {
     if (!releasing_) releasing_.emplace();
+    std::optional<metrics::Wait> writing(std::in_place, context_.driver, metrics::On::disk, metrics::kLongRead);
     auto copied = store_.writer().release_next(*releasing_);
+    writing.reset();
     const base::Monotonic now = context_.clock->monotonic();
     if (!copied && (copied.error().code == base::Code::full || copied.error().code == base::Code::busy)) {
       context_.diagnostics->warn("release-full", fmt::format("{}; the release goes on later", copied.error().message));
@@ -213,6 +224,8 @@ class Buffer : public pipeline::Stage {
     const auto gone = store_.plain_writer().gone();
     const bool is_gone = gone && *gone;
     if (is_gone) metrics_.lost(**gone);
+    measure_at_ = base::kNever;
+    const metrics::Wait writing(context_.driver, metrics::On::disk, metrics::kLongRead);
     auto closed = store_.plain_writer().close();
     if (is_gone) return closed;  // it caused all other errors
     if (trouble) return *std::move(trouble);
@@ -225,6 +238,20 @@ class Buffer : public pipeline::Stage {
   void publish() {
     store_.note_missed();
     metrics_.publish(keeper_.repeats(), builder_.records() + (holds() ? held_builder_->records() : 0));
+    if (context_.driver == nullptr) return;
+    if (const base::Monotonic now = context_.clock->monotonic(); now >= measure_at_) measure(now);
+  }
+
+  // Looks at what the spool holds.
+  void measure(base::Monotonic now) {
+    if (measure_at_ == base::kNever) return;  // the spool is closed
+    measure_at_ = base::after(now, kMeasureEvery);
+    const metrics::Wait reading(context_.driver, metrics::On::disk, metrics::kLongRead);
+    if (auto stock = store_.plain_writer().stock()) {
+      metrics_.note(*stock, spec_.spool.path, now, context_.clock->wall());
+    } else {
+      context_.diagnostics->warn("spool-stock", fmt::format("{}; its metrics are older", stock.error().message));
+    }
   }
 
   // The outlet is known from the first call on. An error of the drain is final.
@@ -312,6 +339,7 @@ class Buffer : public pipeline::Stage {
 
   // A commit has taken so long. On a slow disk held records are not stored for a while.
   void note_commit(base::Duration took) {
+    metrics_.committed(took, context_.clock->wall());
     if (!relief_.committed(took, context_.clock->monotonic())) return;
     context_.diagnostics->warn("hold-slow",
                                fmt::format("the disk of spool '{}' is slow, a commit took {}: held records are not stored for {}",
@@ -359,7 +387,9 @@ class Buffer : public pipeline::Stage {
 
   base::Result<void> store_held(std::uint64_t number, std::uint64_t group) {
     const base::Monotonic from = context_.clock->monotonic();
+    std::optional<metrics::Wait> writing(std::in_place, context_.driver, metrics::On::disk, metrics::kLongRead);
     auto appended = store_.writer().append_held(*held_builder_, number, group, held_effort_);
+    writing.reset();
     note_commit(context_.clock->monotonic() - from);
     if (appended) {
       store_.note(*appended);
@@ -382,6 +412,7 @@ class Buffer : public pipeline::Stage {
   }
 
   void maintain(base::Monotonic now) {
+    const metrics::Wait writing(context_.driver, metrics::On::disk, metrics::kLongRead);
     spool::Appended evicted;
     auto next = store_.writer().maintain(evicted);
     store_.note(evicted);
@@ -409,6 +440,7 @@ class Buffer : public pipeline::Stage {
   base::Monotonic opened_at_ = base::kNever, held_since_ = base::kNever;
   base::Monotonic committed_at_ = std::numeric_limits<base::Monotonic>::min() / 2;
   base::Monotonic maintain_at_ = 0;
+  base::Monotonic measure_at_ = 0;
   BufferMetrics metrics_;
   BufferStore store_;
   std::optional<BufferSpill> spill_;  // when spilling

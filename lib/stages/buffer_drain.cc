@@ -36,7 +36,7 @@ BufferDrain::BufferDrain(DrainSpec spec, pipeline::Outlet& out, const pipeline::
       newest_(spec_.stored),
       emitted_(spec_.acknowledged.before().block - 1),
       passed_(emitted_),
-      block_(context.metrics),
+      block_(context.metrics, context.driver, &mutex_),
       records_out_(block_.counter(kRecordsOut)),
       bytes_out_(block_.counter(kBytesOut)),
       backlog_(block_.counter(kBacklog)),
@@ -147,7 +147,10 @@ base::Result<pipeline::Flushed> BufferDrain::flush(base::Monotonic deadline) {
   flush_by_ = deadline;
   flushed_.reset();
   wake_thread();
-  changed_.wait(lock, [this] { return flushed_.has_value() || ended_; });
+  {
+    const metrics::Wait wait(context_.driver, metrics::On::drain);
+    changed_.wait(lock, [this] { return flushed_.has_value() || ended_; });
+  }
   flush_by_.reset();
   if (flushed_) return std::move(*flushed_);
   if (error_) return *error_;
@@ -161,13 +164,18 @@ base::Result<void> BufferDrain::finish(base::Monotonic deadline) {
     finish_by_ = deadline;
     wake_thread();
   }
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    const metrics::Wait wait(context_.driver, metrics::On::drain);
+    thread_.join();
+  }
   if (error_) return *error_;
   return {};
 }
 
 void BufferDrain::run() {
+  if (driver_ != nullptr) driver_->begin(wake_);
   auto result = drain();
+  if (driver_ != nullptr) driver_->end();
   const std::lock_guard lock(mutex_);
   if (!result) error_ = std::move(result).error();
   ended_ = true;
@@ -176,6 +184,7 @@ void BufferDrain::run() {
 }
 
 base::Result<bool> BufferDrain::emit(record::Batch& batch) {
+  if (driver_ != nullptr) driver_->turn(context_.clock->monotonic());
   auto flow = out_.emit(batch);
   if (!flow) return std::move(flow).error();
   if (*flow == pipeline::Flow::more) return true;
@@ -185,6 +194,7 @@ base::Result<bool> BufferDrain::emit(record::Batch& batch) {
 }
 
 base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
+  std::optional<metrics::Wait> reading(std::in_place, driver_, metrics::On::disk, metrics::kLongRead);
   if (!reader_) {
     auto reader = spool::Reader::open(spec_.spool_path);
     if (!reader) return std::move(reader).error();
@@ -214,6 +224,7 @@ base::Result<bool> BufferDrain::emit_from_file(std::uint64_t target) {
     passes_nothing(block, evicted_);
     return true;
   }
+  reading.reset();
   const std::uint64_t bytes = delivery::finish_block(records, spec_.spool, block, &spec_.acknowledged);
   passes(block, records.records.size() - 1, bytes);
   auto more = emit(records);
@@ -295,6 +306,7 @@ base::Result<void> BufferDrain::drain() {
       const base::Monotonic deadline = *flush_by_;
       lock.unlock();
       auto flushed = out_.flush(deadline);
+      if (driver_ != nullptr) driver_->turn(clock.monotonic());
       lock.lock();
       flushed_ = std::move(flushed);
       changed_.notify_all();
@@ -302,7 +314,9 @@ base::Result<void> BufferDrain::drain() {
     }
     if (finishing_) break;
     lock.unlock();
+    if (driver_ != nullptr) driver_->keep(now);
     auto next = out_.nudge(clock.monotonic());
+    if (driver_ != nullptr) driver_->turn(now);
     lock.lock();
     if (!next) return std::move(next).error();
     if (emitted_ < newest_ || finishing_ || (flush_by_ && !flushed_)) continue;
@@ -310,7 +324,10 @@ base::Result<void> BufferDrain::drain() {
     lock.unlock();
     pollfd woken = {wake_.fd(), POLLIN, 0};
     const base::Monotonic from = clock.monotonic();
-    ::poll(&woken, 1, base::poll_timeout(from, std::min(*next, base::after(from, base::kMinute))));
+    {
+      const metrics::Wait wait(driver_, metrics::On::input);
+      ::poll(&woken, 1, base::poll_timeout(from, std::min(*next, base::after(from, base::kMinute))));
+    }
     wake_.hear();
     lock.lock();
     idle_ = false;

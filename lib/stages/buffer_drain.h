@@ -111,6 +111,7 @@ class BufferDrain {
   const DrainSpec spec_;
   pipeline::Outlet& out_;
   const pipeline::Context context_;
+  metrics::Driver* const driver_ = context_.driver_below;  // of the drain's thread; may be null
 
   // Call it with the lock held, when there is work for the thread.
   void wake_thread() {
@@ -138,7 +139,8 @@ class BufferDrain {
   std::unique_ptr<spool::Reader> reader_;
   record::Batch views_;  // views of a shared batch
 
-  // Written with the lock held.
+  // Written with the lock held, by both threads: the books of buffer balance only together with what the feeding thread counts, so
+  // its driver copies them.
   Awaited awaited_;
   metrics::Block block_;
   metrics::Counter records_out_, bytes_out_, backlog_, evicted_, damaged_, lost_;

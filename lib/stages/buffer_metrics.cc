@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace weir::stages {
 namespace {
@@ -43,11 +44,38 @@ constexpr auto kEvictedRejected =
     metrics::counter("weir_buffer_evicted_rejected_records_total", "records", "Rejected records that the spool no longer keeps.");
 constexpr auto kLost =
     metrics::counter("weir_buffer_lost_records_total", "records", "Records that nobody will deliver any more.", Account::lost);
+constexpr auto kFailures =
+    metrics::counter("weir_buffer_store_failures_total", "failures", "Times that records or positions could not be stored.");
+
+constexpr auto kSize = metrics::gauge("weir_buffer_size_bytes", "bytes", "Size of the spool's file and its write-ahead log.");
+constexpr auto kLimit = metrics::gauge("weir_buffer_limit_bytes", "bytes", "Size that the spool may have now.");
+constexpr auto kFull = metrics::gauge("weir_buffer_full_seconds", "seconds",
+                                      "Time until undelivered records take all of that, at the rate of the last minutes.");
+constexpr auto kUndelivered =
+    metrics::gauge("weir_buffer_undelivered_records", "records", "Records of blocks in the spool that are not delivered whole.");
+constexpr auto kUndeliveredBytes =
+    metrics::gauge("weir_buffer_undelivered_bytes", "bytes", "Bytes that these blocks take in the spool.");
+constexpr auto kOldestUndelivered = metrics::gauge("weir_buffer_oldest_undelivered_seconds", "seconds",
+                                                   "Time since the oldest block that is not delivered whole was stored.");
+constexpr auto kHeldStored =
+    metrics::gauge("weir_buffer_held_stored_bytes", "bytes", "Bytes that blocks of held records take in the spool.");
+constexpr auto kOldestHeld =
+    metrics::gauge("weir_buffer_held_oldest_seconds", "seconds", "Time since the oldest block of held records was stored.");
+constexpr auto kLastCommit = metrics::gauge("weir_buffer_last_commit_timestamp_seconds", "seconds",
+                                            "When buffer last stored something, in seconds since 1970.");
+constexpr std::uint64_t ms(std::uint64_t count) { return count * base::kMillisecond; }
+constexpr std::array<std::uint64_t, 10> kCommitTimes = {ms(5),   ms(10),   ms(25),   ms(50),    ms(100),
+                                                        ms(250), ms(1000), ms(5000), ms(15000), ms(60000)};
+constexpr auto kCommits = metrics::histogram("weir_buffer_commit_duration_seconds", "seconds",
+                                             "Time that it took to store a block, with packing it.", kCommitTimes);
+
+constexpr std::uint64_t kNearlyFull = 80;  // percent
 
 }  // namespace
 
-BufferMetrics::BufferMetrics(metrics::Registry* registry)
-    : block_(registry),
+BufferMetrics::BufferMetrics(const pipeline::Context& context)
+    : positions(context.metrics, metrics::Trouble::positions),
+      block_(context.metrics, context.driver),
       records_in_(block_.counter(kRecordsIn)),
       bytes_in_(block_.counter(kBytesIn)),
       invalid_(block_.counter(kInvalid)),
@@ -65,7 +93,47 @@ BufferMetrics::BufferMetrics(metrics::Registry* registry)
       evicted_(block_.counter(kEvicted)),
       evicted_held_(block_.counter(kEvictedHeld)),
       evicted_rejected_(block_.counter(kEvictedRejected)),
-      lost_(block_.counter(kLost)) {}
+      lost_(block_.counter(kLost)),
+      failures_(block_.counter(kFailures)),
+      size_(block_.gauge(kSize)),
+      limit_(block_.gauge(kLimit)),
+      full_(block_.gauge(kFull)),
+      undelivered_records_(block_.gauge(kUndelivered)),
+      undelivered_bytes_(block_.gauge(kUndeliveredBytes)),
+      oldest_undelivered_(block_.gauge(kOldestUndelivered)),
+      held_stored_(block_.gauge(kHeldStored)),
+      oldest_held_(block_.gauge(kOldestHeld)),
+      last_commit_(block_.gauge(kLastCommit)),
+      commits_(block_.histogram(kCommits)),
+      room_(context.metrics, metrics::Trouble::room) {}
+
+void BufferMetrics::committed(base::Duration took, base::Timestamp now) {
+  commits_.add(static_cast<std::uint64_t>(std::max<base::Duration>(0, took)));
+  last_commit_.set(static_cast<std::uint64_t>(std::max<base::Timestamp>(0, now)));
+}
+
+void BufferMetrics::note(const spool::Stock& stock, const std::string& spool_path, base::Monotonic now, base::Timestamp wall) {
+  const auto age = [&](base::Timestamp stored) -> std::uint64_t {
+    return stored == 0 || stored >= wall ? 0 : static_cast<std::uint64_t>(wall - stored);
+  };
+  size_.set(stock.file_bytes);
+  limit_.set(stock.limit);
+  undelivered_records_.set(stock.undelivered_records);
+  undelivered_bytes_.set(stock.undelivered_bytes);
+  oldest_undelivered_.set(age(stock.oldest_undelivered));
+  held_stored_.set(stock.held_bytes);
+  oldest_held_.set(age(stock.oldest_held));
+  until_full_.add(now, stock.undelivered_bytes);
+  full_.set(until_full_.until(stock.limit));
+  const std::uint64_t percent = stock.limit == 0 ? 100 : stock.undelivered_bytes * 100 / stock.limit;
+  nearly_full_ = percent >= kNearlyFull;
+  if (nearly_full_) {
+    room_.raise(fmt::format("{} % of the spool '{}' are records that wait for delivery", std::min<std::uint64_t>(percent, 100),
+                            spool_path));
+  } else {
+    room_.clear();
+  }
+}
 
 void BufferMetrics::stored(const pipeline::Tally& block) {
   stored_.add(block.records);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "metrics/registry.h"
+#include "metrics/time_until_full.h"
 #include "pipeline/counters.h"
+#include "pipeline/stage.h"
 #include "spool/writer.h"
 
 #include <cstdint>
@@ -13,7 +15,7 @@ namespace weir::stages {
 // For the thread that drives the chain above buffer.
 class BufferMetrics {
  public:
-  explicit BufferMetrics(metrics::Registry* registry);
+  explicit BufferMetrics(const pipeline::Context& context);
 
   // What is counted record by record. publish() enters it once a batch.
   pipeline::Tally in;
@@ -28,6 +30,16 @@ class BufferMetrics {
   void passed(std::uint64_t records) { passed_.add(records); }
   void released(std::uint64_t records) { released_.add(records); }
   void lost(std::uint64_t records) { lost_.add(records); }
+
+  // A commit with records or positions has ended at `now`.
+  void committed(base::Duration took, base::Timestamp now);
+  void not_committed() { failures_.add(1); }
+
+  // What the spool holds. Raises Trouble::room while what waits for delivery takes over 80 % of the room.
+  void note(const spool::Stock& stock, const std::string& spool_path, base::Monotonic now, base::Timestamp wall);
+  [[nodiscard]] bool is_nearly_full() const { return nearly_full_; }
+  // Nothing can be stored, for another reason than that undelivered records take the room.
+  metrics::TroubleFlag positions;
 
   // Evicted records. The writer counts those that a consumer has not acknowledged. With no consumer, only the drain knows which
   // records were evicted before it passed them on, since some of those wait in its memory. It does not know the records from before
@@ -57,7 +69,13 @@ class BufferMetrics {
   metrics::Counter records_in_, bytes_in_, invalid_, repeats_, shed_, held_, held_bytes_;
   metrics::Gauge open_;
   metrics::Counter stored_, stored_bytes_, kept_, kept_bytes_, passed_, released_, evicted_, evicted_held_, evicted_rejected_,
-      lost_;
+      lost_, failures_;
+  metrics::Gauge size_, limit_, full_, undelivered_records_, undelivered_bytes_, oldest_undelivered_, held_stored_, oldest_held_;
+  metrics::Gauge last_commit_;
+  metrics::Histogram commits_;
+  metrics::TimeUntilFull until_full_;
+  metrics::TroubleFlag room_;
+  bool nearly_full_ = false;
 };
 
 }  // namespace weir::stages

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@ constexpr int kAskAgain = 5;  // ms between two checks for acknowledgements whil
 }  // namespace
 
 base::Result<void> BufferSpill::make_room(std::uint64_t bytes) {
+  std::optional<metrics::Wait> waits;
   while (true) {
     const base::Monotonic now = context_.clock->monotonic();
     if (auto read = read_acknowledgements(now); !read) return read;
@@ -21,6 +23,8 @@ base::Result<void> BufferSpill::make_room(std::uint64_t bytes) {
     if (window_.stuck(now) != nullptr || context_.stop->stopped() || store_.drain()->done()) {
       if (auto stored = store_oldest(); !stored) return stored;
     } else {
+      if (!waits) waits.emplace(context_.driver, metrics::On::room);
+      store_.while_waiting();
       ::poll(nullptr, 0, kAskAgain);
     }
   }
@@ -66,7 +70,13 @@ base::Result<void> BufferSpill::store_oldest() {
   const auto acknowledged = [&] {
     return window_.read_acknowledgements(context_.clock->monotonic()) && (window_.empty() || window_.oldest()->number != number);
   };
-  auto appended = store_.patiently([&] { return store_.writer().append_handed(builder_, handed, effort); }, acknowledged);
+  base::Monotonic from = 0;
+  const auto store = [&] {
+    from = context_.clock->monotonic();
+    return store_.writer().append_handed(builder_, handed, effort);
+  };
+  auto appended = store_.patiently(store, acknowledged);
+  if (appended) metrics_.committed(context_.clock->monotonic() - from, context_.clock->wall());
   if (appended && !window_.empty() && window_.oldest()->number == number) {
     store_.note(*appended);
     metrics_.stored({builder_.records(), builder_.line_bytes()});
@@ -81,7 +91,10 @@ base::Result<void> BufferSpill::store_oldest() {
 // Stores the positions of acknowledged blocks. On a full disk they wait: all that depends on them is how much is read again after
 // a power cut.
 base::Result<void> BufferSpill::settle() {
-  auto appended = store_.writer().append_handed(builder_, window_.settled());
+  auto appended = [this] {
+    const metrics::Wait writing(context_.driver, metrics::On::disk, metrics::kLongRead);
+    return store_.writer().append_handed(builder_, window_.settled());
+  }();
   if (appended) {
     window_.stored_settled();
     return {};
@@ -97,6 +110,7 @@ base::Result<void> BufferSpill::empty(base::Monotonic deadline) {
   if (drain != nullptr && !drain->error() && !drain->done()) {
     const base::Monotonic until = std::min(deadline, base::after(context_.clock->monotonic(), end_wait_));
     static_cast<void>(drain->flush(until));
+    const metrics::Wait waits(context_.driver, metrics::On::drain);
     while (!window_.empty() && context_.stop->level() != base::Stop::leave) {
       const base::Monotonic now = context_.clock->monotonic();
       if (auto read = read_acknowledgements(now); !read) return read;

@@ -9,11 +9,13 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::stages {
 namespace {
 
 constexpr base::Duration kFullPollMost = base::kSecond;
+constexpr base::Duration kTroubleAfter = 10 * base::kSecond;  // what ends sooner is not worth an alarm
 
 std::string command_line(base::Diagnostics& diagnostics) {
   const base::Secrets* secrets = diagnostics.secrets();
@@ -49,20 +51,26 @@ std::optional<base::Error> BufferStore::wait_for_room(const base::Error& error, 
     if (auto trouble = drain_->error()) return trouble;
     return not_taken(error);
   }
-  patience.waited = true;
+  const base::Monotonic now = context_.clock->monotonic();
+  if (!std::exchange(patience.waited, true)) {
+    patience.since = now;
+    patience.named.emplace(context_.driver, error.code == base::Code::busy ? metrics::On::lock : metrics::On::room);
+  }
   context_.diagnostics->warn("spool-full",
                              error.message + "; waiting" + (error.hint.empty() ? "" : fmt::format(" ({})", error.hint)));
-  const base::Monotonic now = context_.clock->monotonic();
   status_.blocked(error.message, context_.clock->wall());
   status_.failed(error.message, context_.clock->wall());
   status_.due(now);
   if (now >= context_.stop->deadline(now)) return not_taken(error);
+  if (now - patience.since >= kTroubleAfter && !metrics_.is_nearly_full()) metrics_.positions.raise(error.message);
+  while_waiting();
   ::poll(nullptr, 0, static_cast<int>(patience.wait / base::kMillisecond));
   patience.wait = std::min(patience.wait * 2, kFullPollMost);
   return std::nullopt;
 }
 
-void BufferStore::say_room() {
+void BufferStore::has_room_again() {
+  metrics_.positions.clear();
   context_.diagnostics->say(fmt::format("the spool '{}' takes records again", path_));
   unblocked();
 }

@@ -7,6 +7,7 @@
 #include "stages/buffer_drain.h"
 #include "stages/buffer_metrics.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,12 @@ class BufferStore {
   void forwards_to(BufferDrain& drain) { drain_ = &drain; }
   [[nodiscard]] BufferDrain* drain() const { return drain_; }
 
+  // `work` is called again and again while the spool has no room, for who watches the chain. Without a driver it is not needed.
+  void meanwhile(std::function<void()> work) { meanwhile_ = std::move(work); }
+  void while_waiting() const {
+    if (meanwhile_) meanwhile_();
+  }
+
   // The writer, which knows how far the drain has come. Use it for whatever may evict.
   spool::Writer& writer() {
     if (drain_ != nullptr) writer_->keep_from(drain_->next_to_pass());
@@ -44,11 +51,15 @@ class BufferStore {
   auto patiently(const Store& store, const Spared& spared) -> decltype(store()) {
     Patience patience;
     while (true) {
-      auto stored = store();
+      auto stored = [&] {
+        const metrics::Wait writing(context_.driver, metrics::On::disk, metrics::kLongRead);
+        return store();
+      }();
       if (stored) {
-        if (patience.waited) say_room();
+        if (patience.waited) has_room_again();
         return stored;
       }
+      metrics_.not_committed();
       if (stored.error().code != base::Code::full && stored.error().code != base::Code::busy) return stored;
       if (spared()) {
         if (patience.waited) unblocked();
@@ -74,11 +85,13 @@ class BufferStore {
  private:
   struct Patience {
     bool waited = false;
+    base::Monotonic since = 0;
     base::Duration wait = 100 * base::kMillisecond;  // at first; each try packs the block again
+    std::optional<metrics::Wait> named = {};
   };
   // Returns the error to end with; nullopt after a while: try again.
   std::optional<base::Error> wait_for_room(const base::Error& error, Patience& patience);
-  void say_room();
+  void has_room_again();
   // Nothing stands in the way of storing any more.
   void unblocked();
   [[nodiscard]] base::Error not_taken(const base::Error& error) const;
@@ -90,6 +103,7 @@ class BufferStore {
   BufferMetrics& metrics_;
   const pipeline::Context context_;
   BufferDrain* drain_ = nullptr;
+  std::function<void()> meanwhile_;
 };
 
 }  // namespace weir::stages

@@ -13,6 +13,7 @@
 #include <array>
 #include <set>
 #include <unordered_map>
+#include <utility>
 
 namespace weir::stages {
 namespace {
@@ -32,6 +33,9 @@ constexpr auto kRecordsOut =
     metrics::counter("weir_enrich_output_records_total", "records", "Records that enrich passed on.", Account::out);
 constexpr auto kBytesOut =
     metrics::counter("weir_enrich_output_bytes_total", "bytes", "Bytes of the lines that enrich passed on.", Account::out);
+
+constexpr auto kUnknown =
+    metrics::counter("weir_enrich_unknown_records_total", "records", "Records without a pod, neither as a label nor in a path.");
 
 // Loki's default for discover_service_name, in its order.
 constexpr std::array<std::string_view, 13> kServiceNameFrom = {"service",
@@ -68,6 +72,7 @@ struct Plan {
   std::string_view level;      // that the labels give
   std::string_view pod_uid;    // that a path gave and no label has
   bool asks_for_path = false;  // a path in the metadata would tell something
+  bool unknown = false;        // neither a label nor a path names the pod
   std::uint64_t held_by = 0;   // the number of the batch that holds `out` and `full`
 };
 
@@ -98,8 +103,8 @@ struct StringHash {
 
 class EnrichStage : public pipeline::Stage {
  public:
-  EnrichStage(EnrichSpec spec, std::vector<std::pair<std::string, std::string>> labels, metrics::Registry* registry)
-      : spec_(std::move(spec)), labels_(std::move(labels)), block_(registry) {
+  EnrichStage(EnrichSpec spec, std::vector<std::pair<std::string, std::string>> labels, const pipeline::Context& context)
+      : spec_(std::move(spec)), labels_(std::move(labels)), block_(context.metrics, context.driver) {
     if (spec_.keep_labels) keep_.insert(spec_.keep_labels->begin(), spec_.keep_labels->end());
     if (spec_.service_name) keep_.emplace(kServiceName);
     if (spec_.level == EnrichSpec::Level::label) keep_.insert(spec_.level_label);
@@ -125,6 +130,8 @@ class EnrichStage : public pipeline::Stage {
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
   metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
+  metrics::Counter unknown_ = block_.counter(kUnknown);
+  std::uint64_t unknown_records_ = 0;  // of the batch at hand
 
   std::unordered_map<Key, Plan, KeyHash> plans_;
   std::size_t plan_bytes_ = 0;
@@ -162,6 +169,7 @@ Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outl
   bytes_in_.add(tally.bytes);
   records_out_.add(tally.records);
   bytes_out_.add(tally.bytes);
+  unknown_.add(std::exchange(unknown_records_, 0));
   return out.emit(batch);
 }
 
@@ -192,6 +200,7 @@ void EnrichStage::enrich(record::Batch& batch, Record& record) {
       level = {};
     }
   }
+  unknown_records_ += plan->unknown ? 1 : 0;
   if (plan->held_by != batch_number_) {
     batch.hold(plan->out);
     batch.hold(plan->full);
@@ -267,6 +276,7 @@ void EnrichStage::work_out(Plan& plan, const Key& key) const {
       fill("container", path->container);
       if (value_of(kPodUid).empty()) plan.pod_uid = path->uid;
     }
+    plan.unknown = value_of("pod").empty();
   }
   for (const auto& [name, value] : labels_) set(name, value);
   if (spec_.service_name && value_of(kServiceName).empty()) {
@@ -406,7 +416,7 @@ Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec, con
     if (auto ok = check_value(name, value); !ok) return std::move(ok).error();
     labels.emplace_back(name, value);
   }
-  return std::unique_ptr<pipeline::Stage>(std::make_unique<EnrichStage>(spec, std::move(labels), context.metrics));
+  return std::unique_ptr<pipeline::Stage>(std::make_unique<EnrichStage>(spec, std::move(labels), context));
 }
 
 }  // namespace weir::stages

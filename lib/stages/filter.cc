@@ -35,8 +35,8 @@ class Filter : public pipeline::Stage {
         announces_(spec.rules.buffer_behind.value_or(false)),
         tracked_counts_(!spec.rules.buffer_behind),
         clock_(context.clock),
-        block_(context.metrics) {
-    if (book) judge_ = std::make_unique<RuleJudge>(std::move(book), block_, spec.explain);
+        block_(context.metrics, context.driver) {
+    if (book) judge_ = std::make_unique<RuleJudge>(std::move(book), block_, spec.explain, context);
   }
 
   [[nodiscard]] std::string_view name() const override { return "filter"; }
@@ -113,7 +113,10 @@ class Filter : public pipeline::Stage {
     bytes_out_.add(passed.bytes);
     not_matched_.add(not_matched);
     dropped_by_expression_.add(by_expression);
-    if (judge_) judge_->end_batch();
+    if (judge_) {
+      judge_->end_batch();
+      judge_->note_flow(in.records, passed.records);
+    }
     records.resize(dropped_.emit(batch, kept));
     if (batch.empty()) return Flow::more;
     return out.emit(batch);

@@ -46,7 +46,7 @@ int width_of(int fd) {
 class TextSink : public pipeline::Stage {
  public:
   TextSink(int fd, bool raw, const show::TextFormat::Options& format, const Context& context)
-      : output_(fd, context), count_(context.metrics), raw_(raw), terminal_(format.terminal), format_(format), context_(context) {}
+      : output_(fd, context), count_(context), raw_(raw), terminal_(format.terminal), format_(format), context_(context) {}
 
   [[nodiscard]] std::string_view name() const override { return "output"; }
   [[nodiscard]] Counters counters() const override { return count_.counters(); }

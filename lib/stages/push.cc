@@ -12,6 +12,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <utility>
 
 namespace weir::stages {
@@ -27,6 +29,8 @@ using pipeline::Outlet;
 using pipeline::Record;
 using pipeline::Result;
 
+constexpr base::Duration kLookEvery = base::kSecond;
+
 constexpr base::Duration kCheckpointWait = 30 * base::kSecond;  // for another process that holds the checkpoint file
 
 constexpr const char* kKeepMore = "a larger --max-size of buffer keeps more; --on-full block loses none";
@@ -35,6 +39,20 @@ std::string lost_text(std::uint64_t evicted) {
   return fmt::format("{} lost", base::count_of(evicted, "record was evicted from the spool to make room and is",
                                                "records were evicted from the spool to make room and are"));
 }
+
+// Also hears when the input waits.
+class Ledger final : public delivery::DeliveryLedger {
+ public:
+  using DeliveryLedger::DeliveryLedger;
+  void on_wait(std::function<void()> hear) { hear_ = std::move(hear); }
+  void input_waits() override {
+    if (hear_) hear_();
+    DeliveryLedger::input_waits();
+  }
+
+ private:
+  std::function<void()> hear_;
+};
 
 class Push : public pipeline::Stage {
  public:
@@ -45,7 +63,11 @@ class Push : public pipeline::Stage {
         input_(input),
         url_(spec.http.base.display()),
         ledger_(url_, *context.clock, *context.diagnostics, context.stop),
-        metrics_(context.metrics) {}
+        metrics_(context) {
+    if (context.driver == nullptr) return;
+    ledger_.on_wait([this] { waits_for_loki(); });
+    context.driver->on_ask([this] { look(context_.clock->monotonic()); });
+  }
 
   // The transport's thread uses everything else.
   ~Push() override { client_.reset(); }
@@ -53,6 +75,7 @@ class Push : public pipeline::Stage {
   [[nodiscard]] std::string_view name() const override { return "push"; }
 
   Result<Flow> consume(Batch& batch, Outlet&) override {
+    const Unwait after(*this);
     auto taken = take(batch);
     if (taken && pusher_) {
       if (auto due = work(true); !due) taken = std::move(due).error();
@@ -64,6 +87,7 @@ class Push : public pipeline::Stage {
 
   Result<Monotonic> nudge(Monotonic, Outlet&) override {
     if (!pusher_) return base::kNever;
+    const Unwait after(*this);
     auto due = work(false);
     publish();
     if (!due) return with_losses(std::move(due).error());
@@ -74,6 +98,7 @@ class Push : public pipeline::Stage {
 
   Result<Flushed> flush(Outlet&, Monotonic deadline) override {
     if (!pusher_) return Flushed::safe;
+    const Unwait after(*this);
     auto drained = drain(deadline);
     publish();
     if (!drained) return std::move(drained).error();
@@ -82,6 +107,7 @@ class Push : public pipeline::Stage {
   }
 
   Result<void> finish(Outlet&, Monotonic deadline) override {
+    const Unwait after(*this);
     auto finished = close(deadline);
     publish();
     return finished;
@@ -112,7 +138,36 @@ class Push : public pipeline::Stage {
     } else {
       metrics_.publish();
     }
+    if (context_.driver == nullptr) return;
+    if (const Monotonic now = context_.clock->monotonic(); now >= std::min(look_at_, trouble_due_)) look(now);
   }
+
+  // Looks at how delivery goes, for who watches the chain.
+  void look(Monotonic now) {
+    look_at_ = base::after(now, kLookEvery);
+    const loki::PusherWaits waits = pusher_ ? pusher_->waits() : loki::PusherWaits();
+    metrics_.note(waits, ledger_.storing(), now, context_.clock->wall());
+    // While it fails, to raise the trouble in time.
+    trouble_due_ =
+        waits.failing_since == base::kNever ? base::kNever : base::after(waits.failing_since, PushMetrics::kTroubleAfter);
+    if (trouble_due_ <= now) trouble_due_ = base::kNever;
+  }
+
+  // Called several times a second while Loki keeps records from being taken, or at the end from being delivered.
+  void waits_for_loki() {
+    if (!waits_) waits_.emplace(context_.driver, metrics::On::loki);
+    publish();
+    // The books of all stages of this thread balance now, too.
+    context_.driver->answer(context_.clock->monotonic());
+  }
+  // The wait is over when the stage returns.
+  struct Unwait {
+    explicit Unwait(Push& push_) : push(push_) {}
+    ~Unwait() { push.waits_.reset(); }
+    Unwait(const Unwait&) = delete;
+    Unwait& operator=(const Unwait&) = delete;
+    Push& push;
+  };
 
   Result<void> close(Monotonic deadline) {
     if (!pusher_) return ledger_.commit();
@@ -121,7 +176,7 @@ class Push : public pipeline::Stage {
     client_.reset();
     report(finished_);
     progress_.end();
-    auto stored = ledger_.commit();
+    auto stored = commit();
     if (spool_ && (!drained || !*drained)) {
       if (auto counted = spool_->count_evicted(); !counted) context_.diagnostics->say(counted.error().message);
     }
@@ -134,6 +189,11 @@ class Push : public pipeline::Stage {
     auto error = base::fail(Code::interrupted, "cannot push the rest to {}: stopped; not delivered: {}", url_, undelivered);
     if (ledger_.listens()) return std::move(error).with_hint("they are still in the rejected store");
     return error;
+  }
+
+  Result<void> commit() {
+    const metrics::Wait storing(context_.driver, metrics::On::disk, metrics::kLongRead);
+    return ledger_.commit();
   }
 
   // The end of a tracked stream before Loki has acknowledged everything.
@@ -164,12 +224,16 @@ class Push : public pipeline::Stage {
   // What is due besides taking records; when to come again. `more_follows`: the input goes on at once.
   Result<Monotonic> work(bool more_follows) {
     if (spool_) {
+      const metrics::Wait waits(context_.driver, metrics::On::loki, metrics::kLongRead);
       if (auto read = spool_->read_left(send_again_); !read) return std::move(read).error();
     }
     const Monotonic now = context_.clock->monotonic();
     auto due = pusher_->tick(now, more_follows);
     if (!due) return due;
-    due = std::min(*due, ledger_.commit_pending(now));
+    {
+      const metrics::Wait storing(context_.driver, metrics::On::disk, metrics::kLongRead);
+      due = std::min({*due, ledger_.commit_pending(now), trouble_due_});
+    }
     show_progress();
     return spool_ ? std::min(*due, spool_->due(now)) : *due;
   }
@@ -248,6 +312,7 @@ class Push : public pipeline::Stage {
     options.name = spec_.consumer;
     options.spool = marker.spool;
     options.match = spec_.match;
+    const metrics::Wait opening(context_.driver, metrics::On::lock);
     auto acknowledged = ledger_.consume_spool(options);
     if (!acknowledged) return std::move(acknowledged).error();
     auto spool = delivery::SpoolDelivery::open({options.path, options.name, std::move(*acknowledged), input_.direct}, ledger_,
@@ -260,6 +325,7 @@ class Push : public pipeline::Stage {
   Result<void> start() {
     if (pusher_) return {};
     if (!spec_.checkpoint.empty() && !ledger_.tracks()) {
+      const metrics::Wait opening(context_.driver, metrics::On::lock);
       if (auto opened = ledger_.keep_positions(spec_.checkpoint, kCheckpointWait); !opened) return opened;
     }
     auto config = pusher_config(spec_, {.url = url_,
@@ -383,7 +449,7 @@ class Push : public pipeline::Stage {
   const pipeline::Context context_;
   const PushInput input_;
   const std::string url_;
-  delivery::DeliveryLedger ledger_;
+  Ledger ledger_;
   std::unique_ptr<delivery::SpoolDelivery> spool_;  // behind a spool; the pusher asks it for messages
   std::unique_ptr<loki::Pusher> pusher_;            // from the first record or `begin` marker on
   std::unique_ptr<http::AsyncClient> client_;
@@ -397,6 +463,10 @@ class Push : public pipeline::Stage {
   static constexpr base::Duration kLetSourceShow = base::kSecond;
   show::Progress progress_{"pushed", *context_.diagnostics, *context_.clock,
                            show::Progress::kFirst + (input_.direct ? 0 : kLetSourceShow)};
+
+  // For who watches the chain.
+  Monotonic look_at_ = 0, trouble_due_ = base::kNever;
+  std::optional<metrics::Wait> waits_;
 };
 
 Result<std::optional<logql::LogQuery>> compile_match(const std::string& text) {

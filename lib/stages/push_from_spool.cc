@@ -8,8 +8,6 @@
 namespace weir::stages {
 namespace {
 
-constexpr base::Duration kFinishIn = 10 * base::kSecond;  // after a stop
-
 // Drives the spool's source into the push stage that it owns.
 class PushFromSpool : public pipeline::Source {
  public:
@@ -20,12 +18,9 @@ class PushFromSpool : public pipeline::Source {
     stages_.push_back(std::move(push));
   }
   base::Result<void> run(pipeline::Outlet&, base::Stop& stop) override {
-    auto outlet = pipeline::make_outlet(stages_);
-    auto ran = source_->run(*outlet, stop);
-    const base::Monotonic deadline = stop.stopped() ? base::after(context_.clock->monotonic(), kFinishIn) : base::kNever;
-    auto finished = stages_.front()->finish(*outlet, deadline);
-    if (!ran) return ran;
-    return finished;
+    pipeline::Context context = context_;
+    context.stop = &stop;
+    return pipeline::run_chain(*source_, stages_, context).ended;
   }
   [[nodiscard]] pipeline::Counters counters() const override {
     pipeline::Counters counters = stages_.front()->counters();

@@ -41,6 +41,23 @@ constexpr auto kRepaired =
     metrics::counter("weir_push_repaired_records_total", "records", "Records whose line held bytes that are not UTF-8.");
 constexpr auto kRenamed = metrics::counter("weir_push_renamed_records_total", "records",
                                            "Records with metadata that has a name which Loki does not take.");
+constexpr auto kAnswers =
+    metrics::counter("weir_push_responses_total", "responses",
+                     "Push requests by the status of their answer; error: there was none.", Account::none, "code");
+constexpr auto kRateLimited = metrics::counter("weir_push_rate_limited_requests_total", "requests",
+                                               "Push requests that Loki refused for a rate limit (429).");
+constexpr auto kCheckpointFailures =
+    metrics::counter("weir_push_checkpoint_failures_total", "failures",
+                     "Times that push could not store which records are delivered. It tries again.");
+constexpr auto kTimes = metrics::histogram("weir_push_request_duration_seconds", "seconds",
+                                           "Time from sending a push request to its answer.", loki::kRequestTimes);
+constexpr auto kLastSuccess = metrics::gauge("weir_push_last_success_timestamp_seconds", "seconds",
+                                             "When Loki last took a request, in seconds since 1970; 0 before the first.");
+constexpr auto kOldest = metrics::gauge("weir_push_oldest_unsent_seconds", "seconds",
+                                        "Age of the oldest record that push holds and Loki has not taken.");
+constexpr auto kBackoff =
+    metrics::gauge("weir_push_backoff_seconds", "seconds", "Time until Loki is tried again, while nothing passes.");
+constexpr int kTooManyRequests = 429;
 
 // Reasons of our own.
 constexpr std::string_view kSample = "sample";  // rejected: it is no log line
@@ -51,8 +68,8 @@ constexpr std::string_view kGone = "gone";  // left in the spool, and evicted or
 
 }  // namespace
 
-PushMetrics::PushMetrics(metrics::Registry* registry)
-    : block_(registry),
+PushMetrics::PushMetrics(const pipeline::Context& context)
+    : block_(context.metrics, context.driver),
       records_in_(block_.counter(kRecordsIn)),
       bytes_in_(block_.counter(kBytesIn)),
       delivered_(block_.counter(kDelivered)),
@@ -66,7 +83,16 @@ PushMetrics::PushMetrics(metrics::Registry* registry)
       retries_(block_.counter(kRetries)),
       sent_bytes_(block_.counter(kSentBytes)),
       repaired_(block_.counter(kRepaired)),
-      renamed_(block_.counter(kRenamed)) {}
+      renamed_(block_.counter(kRenamed)),
+      answers_(block_.family(kAnswers)),
+      rate_limited_(block_.counter(kRateLimited)),
+      checkpoint_failures_(block_.counter(kCheckpointFailures)),
+      times_(block_.histogram(kTimes)),
+      last_success_(block_.gauge(kLastSuccess)),
+      oldest_(block_.gauge(kOldest)),
+      backoff_(block_.gauge(kBackoff)),
+      delivery_(context.metrics, metrics::Trouble::delivery),
+      positions_(context.metrics, metrics::Trouble::positions) {}
 
 void PushMetrics::publish() {
   records_in_.reach(in.records);
@@ -93,6 +119,33 @@ void PushMetrics::publish(const loki::PusherStats& stats) {
   for (const auto& [reason, count] : stats.rejected_by_reason) {
     std::uint64_t& published = published_rejected_[reason];
     rejected_.at(reason).add(count - std::exchange(published, count));
+  }
+  for (const auto& [status, count] : stats.answers) {
+    std::uint64_t& published = published_answers_[status];
+    if (count == published) continue;
+    answers_.at(status == 0 ? "error" : std::to_string(status)).add(count - published);
+    published = count;
+    if (status == kTooManyRequests) rate_limited_.reach(count);
+  }
+  times_.reach(stats.request_times, stats.request_time);
+  last_success_.set(static_cast<std::uint64_t>(std::max<base::Timestamp>(0, stats.last_success)));
+}
+
+void PushMetrics::note(const loki::PusherWaits& waits, const delivery::DeliveryLedger::Storing& storing, base::Monotonic now,
+                       base::Timestamp wall) {
+  const bool fails = waits.failing_since != base::kNever;
+  oldest_.set(waits.oldest == 0 || waits.oldest >= wall ? 0 : static_cast<std::uint64_t>(wall - waits.oldest));
+  backoff_.set(fails && waits.retry_at > now ? static_cast<std::uint64_t>(waits.retry_at - now) : 0);
+  checkpoint_failures_.reach(storing.failures);
+  if (fails && now - waits.failing_since >= kTroubleAfter) {
+    delivery_.raise(waits.cause);
+  } else {
+    delivery_.clear();
+  }
+  if (storing.failing_since != base::kNever && now - storing.failing_since >= kTroubleAfter) {
+    positions_.raise(storing.cause);
+  } else {
+    positions_.clear();
   }
 }
 

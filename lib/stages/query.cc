@@ -75,7 +75,8 @@ std::string printed(const LabelSet& set) {
 // What a query of Loki and a query of a spool have in common.
 class Query : public pipeline::Source {
  public:
-  Query(QuerySpec spec, const Context& context) : spec_(std::move(spec)), context_(context), block_(context.metrics) {}
+  Query(QuerySpec spec, const Context& context)
+      : spec_(std::move(spec)), context_(context), block_(context.metrics, context.driver) {}
 
   [[nodiscard]] std::string_view name() const override { return "query"; }
   [[nodiscard]] Counters counters() const override { return pipeline::counters_of(block_); }
@@ -280,7 +281,7 @@ class LokiQuery : public Query {
     for (;;) {
       batch.clear();
       if (limited) pager.expect_at_most(spec_.limit + 1 - shown());
-      const auto more = pager.next(batch);
+      const auto more = next_of(pager, batch);
       incomplete_.reach(std::max(incomplete_.value(), pager.incomplete()));
       if (!more) return more.error();
       if (!*more) return {};
@@ -317,7 +318,7 @@ class LokiQuery : public Query {
     for (;;) {
       Batch batch;
       if (seen <= spec_.limit) pager.expect_at_most(spec_.limit + 1 - seen);
-      const auto next = pager.next(batch);
+      const auto next = next_of(pager, batch);
       incomplete_.reach(std::max(incomplete_.value(), pager.incomplete()));
       if (!next) return next.error();
       if (!*next) break;
@@ -365,6 +366,11 @@ class LokiQuery : public Query {
     const auto flow = emit(out, batch);
     if (!flow) return flow.error();
     return {};
+  }
+
+  Result<bool> next_of(loki::QueryPager& pager, Batch& batch) const {
+    const metrics::Wait waits(context_.driver, metrics::On::loki);
+    return pager.next(batch);
   }
 
   std::unique_ptr<loki::QueryClient> client_;

@@ -43,7 +43,7 @@ constexpr std::size_t kRejectedAtOnce = 256;
 class Replay : public pipeline::Source {
  public:
   Replay(const ReplaySpec& spec, const pipeline::Context& context, std::unique_ptr<scan::SpoolScan> scan, logql::LogQuery query)
-      : spec_(spec), context_(context), scan_(std::move(scan)), query_(std::move(query)), block_(context.metrics) {}
+      : spec_(spec), context_(context), scan_(std::move(scan)), query_(std::move(query)), block_(context.metrics, context.driver) {}
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     auto result = replay(out, stop);
@@ -181,7 +181,10 @@ class Replay : public pipeline::Source {
       auto next = out_->nudge(now);
       if (!next) return std::move(next).error();
       std::array<pollfd, 2> inputs = {{{stop_->fd(), POLLIN, 0}, {out_->wake_fd(), POLLIN, 0}}};
-      ::poll(inputs.data(), inputs.size(), base::poll_timeout(now, std::min({*next, deadline, progress_.next()})));
+      {
+        const metrics::Wait waits(context_.driver, metrics::On::pace);
+        ::poll(inputs.data(), inputs.size(), base::poll_timeout(now, std::min({*next, deadline, progress_.next()})));
+      }
       show_progress();
       if (stop_->stopped()) return !(ended_ = true);
     }

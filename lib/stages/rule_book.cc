@@ -163,6 +163,7 @@ void RuleBook::wait_for_whole_files() {
 Result<std::unique_ptr<RuleBook>> RuleBook::open(const RuleBookSpec& spec, const pipeline::Context& context) {
   std::unique_ptr<RuleBook> book(new RuleBook(spec, context));
   book->wait_for_whole_files();
+  book->read_at_ = context.clock->wall();
   if (context.stop != nullptr) book->reloads_asked_ = context.stop->reloads();
   const std::string kept = book->kept_path();
   const auto before =
@@ -227,6 +228,7 @@ bool RuleBook::refresh(base::Monotonic now) {
   written_ = std::move(text->written);
   failure_.clear();
   broken_ = false;
+  read_at_ = context_.clock->wall();
   ++reloads_;
   keep(text->whole);
   warn();

@@ -55,6 +55,7 @@ class RuleBook {
   // them while nothing ran.
   [[nodiscard]] const std::vector<std::string>& removed_releases() const { return removed_releases_; }
   [[nodiscard]] bool broken() const { return broken_; }
+  [[nodiscard]] base::Timestamp read_at() const { return read_at_; }  // when set() was read
   [[nodiscard]] std::uint64_t reloads() const { return reloads_; }    // that took effect
   [[nodiscard]] std::uint64_t failures() const { return failures_; }  // files that could not be used
 
@@ -84,6 +85,7 @@ class RuleBook {
   base::Hash128 refused_;  // contents() then
   int reloads_asked_ = 0;
   bool broken_ = false;
+  base::Timestamp read_at_ = 0;
   std::uint64_t reloads_ = 0, failures_ = 0;
 };
 

@@ -34,12 +34,24 @@ constexpr auto kBroken = metrics::gauge("weir_filter_rules_broken_files", "files
 constexpr auto kReloads = metrics::counter("weir_filter_rules_reloads_total", "reloads", "Times that changed rules took effect.");
 constexpr auto kFailures =
     metrics::counter("weir_filter_rules_reload_failures_total", "failures", "Times that rule files could not be used.");
+constexpr auto kReadAt = metrics::gauge("weir_filter_rules_last_reload_timestamp_seconds", "seconds",
+                                        "When the rules in use were read, in seconds since 1970.");
+constexpr auto kTemporary =
+    metrics::gauge("weir_filter_temporary_rules", "rules", "Rules with a lifetime that has begun and not ended.");
+constexpr auto kExpires = metrics::gauge("weir_filter_rule_expires_timestamp_seconds", "seconds",
+                                         "When such a rule ends, in seconds since 1970.", Account::none, "rule", 64);
+constexpr auto kEffect =
+    metrics::gauge("weir_filter_reload_dropped_ratio", "ratio",
+                   "Share that the rules drop since their last reload of what passed in the minute before it.");
+constexpr double kBillionths = 1e9;  // in which a ratio is kept
 
 }  // namespace
 
-RuleJudge::RuleJudge(std::unique_ptr<RuleBook> book, metrics::Block& block, bool explain)
+RuleJudge::RuleJudge(std::unique_ptr<RuleBook> book, metrics::Block& block, bool explain, const pipeline::Context& context)
     : book_(std::move(book)),
       explain_(explain),
+      clock_(*context.clock),
+      driver_(context.driver),
       dropped_(block.family(kFilterDropped)),
       by_rule_records_(block.family(kRuleRecords)),
       by_rule_bytes_(block.family(kRuleBytes)),
@@ -53,9 +65,30 @@ RuleJudge::RuleJudge(std::unique_ptr<RuleBook> book, metrics::Block& block, bool
       reloads_(block.counter(kReloads)),
       failures_(block.counter(kFailures)),
       active_(block.gauge(kActive)),
-      broken_(block.gauge(kBroken)) {
+      broken_(block.gauge(kBroken)),
+      read_at_(block.gauge(kReadAt)),
+      temporary_(block.gauge(kTemporary)),
+      effect_ratio_(block.gauge(kEffect)),
+      expires_(block.table(kExpires)) {
   removed_releases_ = book_->removed_releases();
   enter_rules();
+  if (driver_ != nullptr) driver_->on_ask([this] { look(); });
+}
+
+// What depends on the time.
+void RuleJudge::look() {
+  const base::Timestamp wall = clock_.wall();
+  std::vector<metrics::Table::Row> rows;
+  std::uint64_t temporary = 0;
+  for (std::size_t i = 0; i < ids_.size(); ++i) {
+    const auto* const keep = std::get_if<rules::Keep>(&book_->set().rules()[i].action);
+    if (keep == nullptr || !keep->lifetime || wall < keep->lifetime->from || wall >= keep->lifetime->until()) continue;
+    ++temporary;
+    if (rows.size() < kExpires.most) rows.push_back({{ids_[i]}, static_cast<std::uint64_t>(keep->lifetime->until())});
+  }
+  temporary_.set(temporary);
+  expires_.replace(std::move(rows));
+  effect_ratio_.set(static_cast<std::uint64_t>(effect_.dropped(clock_.monotonic()) * kBillionths));
 }
 
 void RuleJudge::enter_rules() {
@@ -73,6 +106,7 @@ void RuleJudge::enter_rules() {
 
 void RuleJudge::enter_state() {
   broken_.set(book_->broken() ? 1 : 0);
+  read_at_.set(static_cast<std::uint64_t>(book_->read_at()));
   reloads_.reach(book_->reloads());
   failures_.reach(book_->failures());
 }
@@ -80,6 +114,7 @@ void RuleJudge::enter_state() {
 base::Monotonic RuleJudge::nudge(base::Monotonic now) {
   if (book_->refresh(now)) {
     enter_rules();
+    if (driver_ != nullptr) effect_.reloaded(now);
   } else {
     enter_state();
   }

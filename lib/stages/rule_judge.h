@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pipeline/stage.h"
+#include "stages/reload_effect.h"
 #include "stages/rule_book.h"
 
 #include <array>
@@ -18,7 +19,7 @@ namespace weir::stages {
 class RuleJudge {
  public:
   // `explain`: all records pass, each with what would become of it in the metadata weir_rule.
-  RuleJudge(std::unique_ptr<RuleBook> book, metrics::Block& block, bool explain);
+  RuleJudge(std::unique_ptr<RuleBook> book, metrics::Block& block, bool explain, const pipeline::Context& context);
 
   base::Result<void> attach(base::Wake& wake) { return book_->attach(wake); }
   // Reads changed files again; when to call it again.
@@ -27,6 +28,10 @@ class RuleJudge {
   // Before the records of a batch, and after them. `wall`: the lifetimes of rules go by it.
   void begin_batch(base::Timestamp wall) { static_cast<void>(book_->set().begin(wall)); }
   void end_batch();
+  // So many records came to the filter and passed it in this batch, all that filters by the way counted. For who watches the chain.
+  void note_flow(std::uint64_t came, std::uint64_t passed) {
+    if (driver_ != nullptr) effect_.add(clock_.monotonic(), came, passed);
+  }
 
   // Some release rule is new, or went, since append_releases(): always at the beginning.
   [[nodiscard]] bool releases_changed() const { return releases_changed_; }
@@ -48,10 +53,14 @@ class RuleJudge {
   void enter_rules();
   void enter_counts();
   void enter_state();
+  void look();
   void explain(const rules::Judgement& judgement, record::Record& record, record::Batch& batch);
 
   std::unique_ptr<RuleBook> book_;
   const bool explain_;
+  base::Clock& clock_;
+  metrics::Driver* const driver_;
+  ReloadEffect effect_;
   std::vector<RuleCells> rules_;  // by index
   std::vector<std::string> ids_;
   std::array<std::uint64_t, 6> verdicts_{};  // of this batch, by rules::Verdict
@@ -64,7 +73,8 @@ class RuleJudge {
   metrics::Family dropped_, by_rule_records_, by_rule_bytes_, by_rule_errors_;
   metrics::Counter by_drop_, by_sample_, by_limit_, by_dedup_;
   metrics::Counter held_, forgotten_keys_, reloads_, failures_;
-  metrics::Gauge active_, broken_;
+  metrics::Gauge active_, broken_, read_at_, temporary_, effect_ratio_;
+  metrics::Table expires_;
 };
 
 }  // namespace weir::stages

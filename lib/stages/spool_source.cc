@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 
 namespace weir::stages {
 namespace {
@@ -32,7 +33,7 @@ constexpr auto kLost =
 class SpoolSource : public pipeline::Source {
  public:
   SpoolSource(const SpoolSourceSpec& spec, const pipeline::Context& context)
-      : spec_(spec), context_(context), block_(context.metrics) {}
+      : spec_(spec), context_(context), block_(context.metrics, context.driver) {}
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     if (auto opened = open(out, stop); !opened) return opened;
@@ -112,6 +113,7 @@ class SpoolSource : public pipeline::Source {
 
   // Emits the next block. Sets more_ to whether there was one.
   Result<Flow> emit_next(pipeline::Outlet& out) {
+    std::optional<metrics::Wait> reading(std::in_place, context_.driver, metrics::On::disk, metrics::kLongRead);
     auto blocks = reader_->list({.time = {}, .after = last_, .limit = 1, .deliverable = true});
     if (!blocks) return std::move(blocks).error();
     more_ = !blocks->empty();
@@ -126,6 +128,7 @@ class SpoolSource : public pipeline::Source {
     }
     if (!loaded) return std::move(loaded).error();
     if (!*loaded) return Flow::more;
+    reading.reset();
     const std::uint64_t bytes = delivery::finish_block(batch_, reader_->spool(), last_, &acknowledged_);
     const std::uint64_t records = batch_.records.size() - 1;
     records_in_.add(records);
@@ -141,6 +144,7 @@ class SpoolSource : public pipeline::Source {
     auto next = out.nudge(now);
     if (!next) return std::move(next).error();
     std::array<pollfd, 2> inputs = {{{stop.fd(), POLLIN, 0}, {out.wake_fd(), POLLIN, 0}}};
+    const metrics::Wait waits(context_.driver, metrics::On::input);
     ::poll(inputs.data(), inputs.size(), base::poll_timeout(now, std::min(*next, base::after(now, spec_.poll))));
     return {};
   }

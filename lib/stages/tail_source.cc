@@ -3,6 +3,7 @@
 #include "base/count.h"
 #include "show/progress.h"
 #include "spool/positions_file.h"
+#include "stages/tail_metrics.h"
 #include "tail/log_set.h"
 #include "tail/outlook.h"
 #include "tail/reader_queue.h"
@@ -78,7 +79,12 @@ class TailSource final : public pipeline::Source {
         held_(spec_.hold_deleted, *context.diagnostics),
         troubles_(spec_.read, stats_, *context.diagnostics),
         streams_(spec_.read, not_before_, stats_, troubles_, clock_),
-        block_(context.metrics) {
+        block_(context.metrics, context.driver) {
+    if (context.driver != nullptr) {
+      context.driver->on_ask([this] {
+        if (logs_) of_logs_.look(*logs_, clock_.monotonic(), clock_.wall());
+      });
+    }
     spec_.read.tracked = !spec_.checkpoint.empty();
     spec_.read.roots = &roots_;
     if (spec_.handover != nullptr) left_ = spec_.handover->files();
@@ -160,6 +166,7 @@ class TailSource final : public pipeline::Source {
 
   Result<void> begin() {
     if (!spec_.positions) {
+      const metrics::Wait waits(context_.driver, metrics::On::lock);
       auto read = spool::read_positions(spec_.checkpoint, spec_.wait, stop_);
       if (!read) return std::move(read).error();
       spec_.positions = std::move(read).value();
@@ -175,7 +182,11 @@ class TailSource final : public pipeline::Source {
 
   Result<Flow> read_once() {
     if (progress_.on()) logs_->measure();
-    while (!stop_->stopped() && logs_->open_some()) {
+    const auto open_some = [this] {
+      const metrics::Wait waits(context_.driver, metrics::On::disk, metrics::kLongRead);
+      return logs_->open_some();
+    };
+    while (!stop_->stopped() && open_some()) {
       show_progress();
       if (queue_.empty()) continue;
       auto flow = step();
@@ -211,6 +222,7 @@ class TailSource final : public pipeline::Source {
       if (reader_left_) return Flow::done;
       if (stop_->stopped()) break;
       if (*waited) {
+        const metrics::Wait opening(context_.driver, metrics::On::disk, metrics::kLongRead);
         if (auto taken = logs_->take_changes(spec_.shortens); !taken) return std::move(taken).error();
       }
       if (auto flow = serve_streams(); !flow || *flow == Flow::done) return flow;
@@ -254,13 +266,18 @@ class TailSource final : public pipeline::Source {
     const Monotonic until = std::min({queue_.empty() ? *due : now, log_due, streams_.due()});
     polled_.assign({{logs_ ? logs_->fd() : -1, POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader(), {out_->wake_fd(), POLLIN, 0}});
     streams_.add_to(polled_);
-    if (::poll(polled_.data(), polled_.size(), base::poll_timeout(now, until)) < 0) {
+    if (poll_until(now, until) < 0) {
       if (errno != EINTR) return base::io_error(errno, "wait for new lines");
       for (pollfd& one : polled_) one.revents = 0;
     }
     if (auto checked = check_reader(polled_[2]); !checked) return std::move(checked).error();
     if (log_due != base::kNever) queue_.add_due(clock_.monotonic());
     return polled_[0].revents != 0;
+  }
+
+  int poll_until(Monotonic now, Monotonic until) {
+    const metrics::Wait waits(context_.driver, metrics::On::input);
+    return ::poll(polled_.data(), polled_.size(), base::poll_timeout(now, until));
   }
 
   // Whoever reads what comes out may leave while nothing is written.
@@ -285,7 +302,10 @@ class TailSource final : public pipeline::Source {
   Result<Flow> step() {
     make_space();
     troubles_.begin();
-    const auto [next, outcome] = queue_.read(batch_, space_);
+    const auto [next, outcome] = [this] {
+      const metrics::Wait waits(context_.driver, metrics::On::disk, metrics::kLongRead);
+      return queue_.read(batch_, space_);
+    }();
     troubles_.note(next->name());
     if (const auto trouble = next->take_trouble()) troubles_.add_opened(next->name(), *trouble);
     if (outcome == Reader::Outcome::full) return emit();
@@ -372,6 +392,7 @@ class TailSource final : public pipeline::Source {
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
   metrics::Counter gap_records_ = block_.counter(kGapRecords);
   metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
+  TailMetrics of_logs_{block_};
   metrics::Counter before_start_ = block_.family(kDropped).at("before_start");
   metrics::Gauge gathered_ = block_.gauge(kGathered);
   metrics::Counter malformed_ = block_.counter(kMalformed);

@@ -264,6 +264,7 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
 void LogReader::take(Generation& front, std::string_view text, std::size_t used, record::Batch& batch) {
   const std::uint64_t begin = front.offset;
   front.offset += used;
+  read_bytes_ += used;
   front.grown_at = clock_->monotonic();
   front.file->set_place(front.offset);
   const std::size_t lead = front.file->gzipped() ? 0 : std::min(kLead, used);

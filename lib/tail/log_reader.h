@@ -151,6 +151,7 @@ class LogReader final : public Reader, private Labeller {
   [[nodiscard]] std::optional<Cause> take_trouble() override { return std::exchange(trouble_, std::nullopt); }
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
+  [[nodiscard]] std::uint64_t read_bytes() const { return read_bytes_; }  // of text, by this reader
   [[nodiscard]] const std::string& key() const { return key_; }
   [[nodiscard]] HeldFiles* held() const { return held_; }
   [[nodiscard]] const LogRoots* roots() const { return options_->roots; }
@@ -236,6 +237,7 @@ class LogReader final : public Reader, private Labeller {
   HeldFiles* held_;
   std::list<Generation> generations_;  // nearly always one, of a thousand logs
   std::uint32_t last_number_ = 0;
+  std::uint64_t read_bytes_ = 0;
   bool known_ = false;                      // the keeper knows of the log, or is to know
   bool stored_ = false;                     // it did from the start: what is unread of it is to be read, however old it is
   std::vector<std::uint64_t> used_inodes_;  // of the latest files, as often as they had them

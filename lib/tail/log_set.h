@@ -84,6 +84,12 @@ class LogSet {
   std::vector<Reader*> end();
 
   [[nodiscard]] std::uint64_t opened() const { return opened_; }  // files
+  // Calls visit(const LogReader&) for each log that is read.
+  template <typename Visit>
+  void each(Visit&& visit) const {
+    for (const auto& [number, reader] : readers_) visit(std::as_const(*reader));
+    for (const auto& [key, reader] : absent_) visit(std::as_const(*reader));
+  }
 
  private:
   std::unique_ptr<LogReader> new_reader(std::string key);

@@ -897,5 +897,62 @@ TEST_F(BacklogTest, WithoutALimitNothingIsPaced) {
   EXPECT_FALSE(pusher().catching_up());
 }
 
+TEST_F(PusherTest, CountsAnswersAndTheTimesTheyTook) {
+  add("a", "1");
+  due();
+  clock_.advance(30 * base::kMillisecond);
+  transport_.answer(503);
+  later(base::kMinute);
+  clock_.advance(base::kMinute);
+  transport_.fail();
+  EXPECT_EQ(pusher().stats().last_success, 0);
+  later(base::kMinute);
+  clock_.advance(5 * base::kMillisecond);
+  transport_.answer(204);
+  const PusherStats stats = pusher().stats();
+  EXPECT_EQ(stats.answers, (std::map<int, std::uint64_t>{{0, 1}, {204, 1}, {503, 1}}));
+  std::array<std::uint64_t, kRequestTimes.size() + 1> times = {};
+  times[0] = times[3] = times.back() = 1;  // up to 5 ms, up to 50 ms, longer than all
+  EXPECT_EQ(stats.request_times, times);
+  EXPECT_EQ(stats.request_time, static_cast<std::uint64_t>(base::kMinute + 35 * base::kMillisecond));
+  EXPECT_EQ(stats.last_success, clock_.wall());
+}
+
+TEST_F(PusherTest, SaysWhatKeepsRecordsFromBeingDelivered) {
+  EXPECT_EQ(pusher().waits().failing_since, base::kNever);
+  EXPECT_EQ(pusher().waits().oldest, 0);
+  const base::Timestamp written = clock_.wall() - base::kMinute;
+  add("a", "1", base::kMinute);
+  add("b", "1");
+  EXPECT_EQ(pusher().waits().oldest, written);
+  due();
+  transport_.fail();
+  transport_.fail();
+  const base::Monotonic since = clock_.monotonic();
+  PusherWaits waits = pusher().waits();
+  EXPECT_EQ(waits.failing_since, since);
+  EXPECT_GT(waits.retry_at, since);
+  EXPECT_THAT(waits.cause, HasSubstr("Connection refused"));
+  EXPECT_EQ(waits.oldest, written);
+  later(base::kMinute);
+  EXPECT_EQ(pusher().waits().failing_since, since);
+  answer_all([](const std::string&) { return 204; });
+  waits = pusher().waits();
+  EXPECT_EQ(waits.failing_since, base::kNever);
+  EXPECT_EQ(waits.oldest, 0);
+}
+
+TEST_F(PusherTest, ALimitedTenantStandsInTheWayWhileNothingElseWaits) {
+  const std::string limit = "ingestion rate limit exceeded for user a (limit: 4194304 bytes/sec)";
+  trust({"a"});
+  add("a", "2");
+  due();
+  transport_.answer(429, limit);
+  EXPECT_EQ(pusher().waits().failing_since, clock_.monotonic());
+  EXPECT_THAT(pusher().waits().cause, HasSubstr("ingestion rate limit"));
+  add("b", "1", 0, "other");
+  EXPECT_EQ(pusher().waits().failing_since, base::kNever) << "records of another tenant may pass";
+}
+
 }  // namespace
 }  // namespace weir::loki

@@ -14,6 +14,7 @@ constexpr Metric kIn = counter("weir_test_input_records_total", "records", "Reco
 constexpr Metric kDropped =
     counter("weir_test_dropped_records_total", "records", "Records that went no further.", Account::dropped, "reason");
 constexpr Metric kFlying = gauge("weir_test_flying_records", "records", "Records that fly.", Account::in_flight);
+constexpr Metric kWorst = gauge("weir_test_worst_bytes", "bytes", "Bytes of the worst.", Account::none, "pod,container", 3);
 constexpr Metric kTable = gauge("weir_test_table_bytes", "bytes", "Bytes of a table.");
 
 struct Stage {
@@ -123,6 +124,60 @@ TEST(Registry, ABlockCountsWithoutOne) {
   EXPECT_EQ(text,
             "weir_test_input_records_total{} 3\nweir_test_flying_records{} 0\nweir_test_table_bytes{} "
             "0\nweir_test_dropped_records_total{old} 1\n");
+}
+
+TEST(Registry, ATableIsReplacedAsAWholeAndGoesWithItsStage) {
+  Registry registry;
+  {
+    Block block(&registry);
+    Table worst = block.table(kWorst);
+    EXPECT_EQ(of(registry, kWorst,
+                 "a\x1f"
+                 "b")
+                  .metric,
+              nullptr);
+    worst.replace({{{"a", "b"}, 5}, {{"c", ""}, 7}});
+    EXPECT_EQ(of(registry, kWorst,
+                 "a\x1f"
+                 "b")
+                  .value,
+              5U);
+    EXPECT_EQ(of(registry, kWorst, "c\x1f").value, 7U);
+    worst.replace({{{"1", ""}, 1}, {{"2", ""}, 2}, {{"3", ""}, 3}, {{"4", ""}, 4}});
+    EXPECT_EQ(of(registry, kWorst,
+                 "a\x1f"
+                 "b")
+                  .metric,
+              nullptr);
+    EXPECT_EQ(of(registry, kWorst, "3\x1f").value, 3U);
+    EXPECT_EQ(of(registry, kWorst, "4\x1f").metric, nullptr) << "it is bounded";
+  }
+  EXPECT_TRUE(registry.read().empty());
+  Block unseen(nullptr);
+  unseen.table(kWorst).replace({{{"a", "b"}, 5}});
+}
+
+using Troubles = std::vector<std::pair<Trouble, std::string>>;
+
+TEST(Registry, ATroubleIsThereUntilItIsClearedOrItsStageGoes) {
+  Registry registry;
+  TroubleFlag room(&registry, Trouble::room);
+  EXPECT_TRUE(registry.troubles().empty());
+  room.clear();
+  room.raise("the spool is full");
+  {
+    TroubleFlag delivery(&registry, Trouble::delivery);
+    delivery.raise("nobody answers");
+    delivery.raise("nobody answers");
+    delivery.raise("503");
+    EXPECT_EQ(registry.troubles(), (Troubles{{Trouble::room, "the spool is full"}, {Trouble::delivery, "503"}}));
+  }
+  EXPECT_EQ(registry.troubles(), (Troubles{{Trouble::room, "the spool is full"}}));
+  room.clear();
+  EXPECT_TRUE(registry.troubles().empty());
+  TroubleFlag unseen(nullptr, Trouble::room);
+  unseen.raise("nobody looks");
+  unseen.clear();
 }
 
 // Under the thread sanitizer, and elsewhere for the sums.

@@ -3,6 +3,9 @@
 #include "support/collect.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+
+#include <thread>
 
 namespace weir::pipeline {
 namespace {
@@ -186,6 +189,79 @@ TEST(Chain, EmittingPastTheEndIsABug) {
   const auto flow = outlet->emit(batch);
   ASSERT_FALSE(flow);
   EXPECT_EQ(flow.error().code, base::Code::bug);
+}
+
+// Waits for its wake, and nudges, until it is told to end.
+class Idle : public Source {
+ public:
+  explicit Idle(bool driven) : driven_(driven) {}
+  Result<void> run(Outlet& out, base::Stop& stop) override {
+    EXPECT_EQ(out.wake_fd() >= 0, driven_);
+    while (!stop.stopped()) {
+      if (auto due = out.nudge(base::Clock::system().monotonic()); !due) return std::move(due).error();
+      pollfd fds[2] = {{stop.fd(), POLLIN, 0}, {out.wake_fd(), POLLIN, 0}};
+      ::poll(fds, 2, -1);
+    }
+    return {};
+  }
+  [[nodiscard]] std::string_view name() const override { return "idle"; }
+
+ private:
+  const bool driven_;
+};
+
+constexpr auto kNudges = metrics::counter("weir_nudged_seen_records_total", "records", "Nudges that came.", metrics::Account::in);
+
+class Nudged : public Stage {
+ public:
+  explicit Nudged(const Context& context) : block_(context.metrics, context.driver) {}
+  Result<Flow> consume(Batch&, Outlet&) override { return Flow::more; }
+  Result<Monotonic> nudge(Monotonic, Outlet&) override {
+    nudges_.add(1);
+    return base::kNever;
+  }
+  Result<void> finish(Outlet&, Monotonic) override {
+    nudges_.add(1000);
+    return {};
+  }
+  [[nodiscard]] std::string_view name() const override { return "nudged"; }
+
+ private:
+  metrics::Block block_;
+  metrics::Counter nudges_ = block_.counter(kNudges);
+};
+
+std::uint64_t nudges(const metrics::Registry& registry) { return counters_of(registry.read(), "nudged").records_in; }
+
+TEST(Chain, WhoeverAsksWakesAnIdleChainAndSeesItsBooks) {
+  TestContext test;
+  metrics::Driver driver(test.registry, base::Clock::system(), "chain");
+  test.context.driver = &driver;
+  Idle source(true);
+  std::vector<std::unique_ptr<Stage>> stages;
+  stages.push_back(std::make_unique<Nudged>(test.context));
+  std::thread chain([&] { EXPECT_TRUE(run_chain(source, stages, test.context).ended); });
+  std::uint64_t before = 0;
+  while (nudges(test.registry) == 0) EXPECT_TRUE(test.registry.ask(10 * base::kSecond));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(test.registry.ask(10 * base::kSecond));
+    const std::uint64_t now = nudges(test.registry);
+    EXPECT_GT(now, before) << "what the nudge counts is in the answer to it";
+    before = now;
+  }
+  test.stop->request();
+  chain.join();
+  EXPECT_GE(nudges(test.registry), before + 1000) << "what was counted while the stages finished";
+  EXPECT_TRUE(test.registry.ask(0)) << "nobody need answer any more";
+}
+
+TEST(Chain, WithoutADriverNothingIsOpened) {
+  TestContext test;
+  test.stop->request();
+  Idle source(false);
+  std::vector<std::unique_ptr<Stage>> stages;
+  stages.push_back(std::make_unique<Nudged>(test.context));
+  EXPECT_TRUE(run_chain(source, stages, test.context).ended);
 }
 
 }  // namespace

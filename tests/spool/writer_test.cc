@@ -562,5 +562,60 @@ TEST_F(HandedTest, AnOldNoteMovesNothingBack) {
   }
 }
 
+TEST_F(WriterTest, StockSaysWhatWaitsAndWhatIsHeld) {
+  WriterOptions forwarding = options();
+  forwarding.forwards_to = "main";
+  const auto writer = open(forwarding);
+  const auto stock = [&] {
+    auto found = writer->stock();
+    EXPECT_TRUE(found) << found.error().message;
+    return *found;
+  };
+  EXPECT_EQ(stock().undelivered_records, 0U);
+  EXPECT_EQ(stock().oldest_undelivered, 0);
+  EXPECT_GT(stock().file_bytes, 0U);
+  EXPECT_LE(stock().limit, forwarding.max_size);
+  EXPECT_GT(stock().limit, forwarding.max_size / 2);
+
+  const base::Timestamp first = clock_.wall();
+  append(*writer, {{"a"}, {"b"}});
+  clock_.advance(base::kMinute);
+  append(*writer, {{"held", true}});
+  clock_.advance(base::kMinute);
+  append(*writer, {{noise(100'000, 1)}, {"held too", true}});
+  Stock now = stock();
+  EXPECT_EQ(now.undelivered_records, 3U);
+  EXPECT_GT(now.undelivered_bytes, 100'000U);
+  EXPECT_EQ(now.oldest_undelivered, first);
+  EXPECT_EQ(now.oldest_held, first + base::kMinute);
+  EXPECT_GT(now.held_bytes, 0U);
+  EXPECT_LT(now.held_bytes, 10'000U);
+  EXPECT_GT(now.file_bytes, now.undelivered_bytes);
+
+  // Before its consumer is registered, what was passed on does not wait here.
+  writer->keep_from(2);
+  EXPECT_EQ(stock().undelivered_records, 1U);
+  const auto consumer = this->consumer();
+  EXPECT_EQ(stock().undelivered_records, 3U) << "it has acknowledged nothing";
+  acknowledge_before(*consumer, 1, 1);
+  ASSERT_TRUE(consumer->commit());
+  EXPECT_EQ(stock().oldest_undelivered, first) << "a block that is not acknowledged whole counts";
+  acknowledge_before(*consumer, 3, 0);
+  ASSERT_TRUE(consumer->commit());
+  now = stock();
+  EXPECT_EQ(now.undelivered_records, 1U);
+  EXPECT_EQ(now.oldest_undelivered, first + 2 * base::kMinute);
+  const auto slower = this->consumer("other");
+  EXPECT_EQ(stock().undelivered_records, 3U) << "the slowest counts";
+}
+
+TEST_F(WriterTest, InARingNothingWaits) {
+  const auto writer = open();
+  append(*writer, {{"a"}, {"b"}});
+  auto stock = writer->stock();
+  ASSERT_TRUE(stock);
+  EXPECT_EQ(stock->undelivered_records, 0U);
+}
+
 }  // namespace
 }  // namespace weir::spool
