@@ -6,7 +6,7 @@
 #include <span>
 
 #define WEIR_COMMANDS(row) \
-  row(tail) row(enrich) row(filter) row(buffer) row(push) row(replay) row(query) row(run) row(rules) row(spool) row(docs)
+  row(tail) row(enrich) row(filter) row(buffer) row(push) row(replay) row(query) row(run) row(rules) row(smoke) row(spool) row(docs)
 
 namespace weir::cmd {
 

@@ -59,7 +59,7 @@ _weir() {
     prev=${COMP_WORDS[COMP_CWORD-2]}
   fi
   if ((COMP_CWORD == 1)); then
-    _weir_words 'tail enrich filter buffer push replay query run rules spool docs help --help --version'
+    _weir_words 'tail enrich filter buffer push replay query run rules smoke spool docs help --help --version'
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -215,6 +215,18 @@ _weir() {
         esac
       fi
       ;;
+    smoke)
+      case $prev in
+        --large) _weir_words 'all one none'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
+        --emit) _weir_words 'stdout'; return ;;
+        --junit|--password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
+        --records|--streams|--rate|--seed|--timeout|--wait|--via|--selector|--label|--every|--push-url|--query-url|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--metrics) return ;;
+      esac
+      if [[ $cur == -* ]]; then
+        _weir_words '--records --streams --rate --large --seed --timeout --wait -h --help --via --emit --selector --label --write-only --json --junit --every --push-url --query-url --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --metrics --metrics-file'
+      fi
+      ;;
     spool)
       case $prev in
         -o|--output) _weir_words 'text json'; return ;;
@@ -243,7 +255,7 @@ _weir() {
       else
         _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
-          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules spool docs metrics.7 pipeline.5 record.5 rules.5 spool.5' ;;
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool docs metrics.7 pipeline.5 record.5 rules.5 spool.5' ;;
           1:completion) _weir_words 'bash zsh fish' ;;
           0:*) _weir_words 'man completion' ;;
           1:*) _weir_words 'bash zsh fish' ;;
@@ -251,7 +263,7 @@ _weir() {
         esac
       fi
       ;;
-    help) _weir_words 'tail enrich filter buffer push replay query run rules spool docs help' ;;
+    help) _weir_words 'tail enrich filter buffer push replay query run rules smoke spool docs help' ;;
   esac
 }
 
