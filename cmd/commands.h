@@ -5,8 +5,9 @@
 
 #include <span>
 
-#define WEIR_COMMANDS(row) \
-  row(tail) row(enrich) row(filter) row(buffer) row(push) row(replay) row(query) row(run) row(rules) row(spool) row(top) row(docs)
+#define WEIR_COMMANDS(row)                                                                                                 \
+  row(tail) row(enrich) row(filter) row(buffer) row(push) row(replay) row(query) row(run) row(rules) row(smoke) row(spool) \
+      row(top) row(docs)
 
 namespace weir::cmd {
 

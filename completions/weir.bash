@@ -215,6 +215,18 @@ _weir() {
         esac
       fi
       ;;
+    smoke)
+      case $prev in
+        --large) _weir_words 'all one none'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
+        --emit) _weir_words 'stdout'; return ;;
+        --junit|--password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
+        --records|--streams|--rate|--seed|--timeout|--wait|--via|--selector|--label|--every|--push-url|--query-url|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--metrics) return ;;
+      esac
+      if [[ $cur == -* ]]; then
+        _weir_words '--records --streams --rate --large --seed --timeout --wait -h --help --via --emit --selector --label --write-only --json --junit --every --push-url --query-url --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --metrics --metrics-file'
+      fi
+      ;;
     spool)
       case $prev in
         -o|--output) _weir_words 'text json'; return ;;

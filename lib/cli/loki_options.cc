@@ -22,8 +22,6 @@ namespace {
 using base::Code;
 using base::Result;
 
-constexpr const char* kDefaultUrl = "http://localhost:3100";
-
 Result<http::Header> parse_header(const std::string& text) {
   const auto colon = text.find(':');
   const auto wrong = [](std::string_view cause) {
@@ -122,7 +120,8 @@ void declare(CLI::App& app, LokiOptions& options, const LokiDefaults& defaults) 
   app.add_option("--header", options.headers, "add this header to every request (repeatable)")
       ->type_name("'NAME: VALUE'")
       ->group(group);
-  add_duration(app, "--timeout", options.timeout, "abort a request after this time", kMoreThanZero)->group(group);
+  if (defaults.timeout_option)
+    add_duration(app, "--timeout", options.timeout, "abort a request after this time", kMoreThanZero)->group(group);
 }
 
 Result<LokiTarget> loki_target(LokiOptions options, const char* (*environment)(const char* name), base::Diagnostics* diagnostics) {
@@ -170,7 +169,7 @@ Result<LokiTarget> loki_target(LokiOptions options, const char* (*environment)(c
                         base::escape_control(options.tenant));
 
   http::ClientConfig config;
-  auto url = http::parse_url(options.url.empty() ? kDefaultUrl : options.url);
+  auto url = http::parse_url(options.url.empty() ? std::string(kDefaultLokiUrl) : options.url);
   if (!url) return std::move(url).error();
   config.base = std::move(*url);
   for (const std::string& text : options.headers) {

@@ -6,6 +6,7 @@
 #include "http/client.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -13,6 +14,8 @@ class App;
 }
 
 namespace weir::cli {
+
+inline constexpr std::string_view kDefaultLokiUrl = "http://localhost:3100";
 
 // Filled by parsing.
 struct LokiOptions {
@@ -32,7 +35,8 @@ struct LokiOptions {
 };
 
 struct LokiDefaults {
-  bool addr_option = true;  // declare --addr; false where the URL is only positional
+  bool addr_option = true;     // declare --addr; false where the URL is only positional
+  bool timeout_option = true;  // declare --timeout; false where the command has another one
 };
 
 // Adds the options to `app` in the group "Loki". `options` must outlive the parse.

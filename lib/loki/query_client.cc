@@ -228,6 +228,15 @@ Result<void> QueryClient::get_all(std::string_view path, const Parameters& param
   return {};
 }
 
+Result<void> QueryClient::instant(std::string_view query, base::Timestamp time, record::Batch& out) {
+  if (auto got = get_all("/loki/api/v1/query", {{"query", std::string(query)}, {"time", fmt::to_string(time)}}); !got) return got;
+  const auto answer = parser_.parse_entries(body_, false, out);
+  if (!answer) return answer.error();
+  for (const std::string& warning : answer->warnings)
+    diagnostics_.warn("query-warning", fmt::format("Loki warns: {}", first_line(warning, kWords)));
+  return {};
+}
+
 namespace {
 
 std::vector<std::pair<std::string, std::string>> window_parameters(const base::TimeRange& window) {

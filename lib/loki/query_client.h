@@ -67,6 +67,9 @@ class QueryClient {
   // gave, also those outside the window.
   base::Result<Page> page(const PageRequest& request, record::Batch& out);
 
+  // The answer of a metric query at one time: one sample for each series, appended to `out`. Code::config: Loki refuses the query.
+  base::Result<void> instant(std::string_view query, base::Timestamp time, record::Batch& out);
+
   // `selector` may be empty. The names do not include shard labels.
   base::Result<std::vector<std::string>> labels(const base::TimeRange& window, std::string_view selector);
   base::Result<std::vector<std::string>> label_values(std::string_view name, const base::TimeRange& window,

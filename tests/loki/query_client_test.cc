@@ -57,6 +57,31 @@ TEST_F(QueryClientTest, AsksAsDocumented) {
   EXPECT_EQ(loki.last_header("X-Loki-Response-Encoding-Flags"), "categorize-labels");
 }
 
+TEST_F(QueryClientTest, AsksForTheValuesAtOneTime) {
+  const auto client = make("", "team-a");
+  loki.reply_first({{200, R"({"status":"success","data":{"resultType":"vector","result":[)"
+                          R"({"metric":{"app":"x"},"value":[7,"12"]},{"metric":{"app":"y"},"value":[7,"3"]}]}})"}});
+  ASSERT_TRUE(client->instant("sum by (app) (rate({a=\"b\"}[1m]))", 7 * base::kSecond, batch));
+  EXPECT_EQ(loki.last_parameters(),
+            (std::map<std::string, std::string>{{"query", "sum by (app) (rate({a=\"b\"}[1m]))"}, {"time", "7000000000"}}));
+  EXPECT_EQ(loki.last_header("X-Scope-OrgID"), "team-a");
+  ASSERT_EQ(batch.records.size(), 2U);
+  EXPECT_TRUE(batch.records[0].sample);
+  EXPECT_EQ(batch.records[0].labels->get("app"), "x");
+  EXPECT_EQ(batch.records[0].extra->value, "\"12\"");
+  EXPECT_EQ(batch.records[1].timestamp, 7 * base::kSecond);
+  EXPECT_EQ(batch.records[1].extra->value, "\"3\"");
+}
+
+TEST_F(QueryClientTest, ARefusedInstantQueryHasLokisWords) {
+  const auto client = make();
+  loki.reply_first({{400, "parse error at line 1, col 1: syntax error"}});
+  const auto got = client->instant("sum(", 7, batch);
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, Code::config);
+  EXPECT_NE(got.error().message.find("parse error at line 1, col 1"), std::string::npos);
+}
+
 TEST_F(QueryClientTest, AFullPushUrlMeansItsLoki) {
   const auto client = make("/loki/api/v1/push");
   EXPECT_TRUE(page(*client).ok());

@@ -33,9 +33,10 @@ BELOW = {
     "tail": ["record"],
     "kube": ["http", "record"],
     "show": ["names", "gotext"],
+    "smoke": ["loki", "pipeline"],
     "monitor": ["pipeline", "httpd"],
     "serve": ["scan", "loki", "httpd"],
-    "stages": ["pipeline", "rules", "scan", "delivery", "tail", "kube", "show", "monitor", "serve"],
+    "stages": ["pipeline", "rules", "scan", "delivery", "tail", "kube", "show", "smoke", "monitor", "serve"],
     "cli": ["stages"],
 }
 

@@ -204,6 +204,9 @@ FakeQueryLoki::FakeQueryLoki() : server_(std::make_unique<Server>()) {
     for (const FakeEntry& entry : entries) answer["data"].push_back(entry.labels);
     response.set_content(answer.dump(), "application/json");
   });
+  server.http.Get("/loki/api/v1/query", [this](const httplib::Request& request, httplib::Response& response) {
+    if (!server_->scripted(request, response)) Server::refuse(response, "this test has no answer to an instant query");
+  });
   server.http.set_tcp_nodelay(true);
   server.port = server.http.bind_to_any_port("127.0.0.1");
   server.thread = std::thread([this] { server_->http.listen_after_bind(); });

@@ -45,8 +45,9 @@ class FakeQueryLoki {
   // The first and the last request, counted from 1, that see nothing, as while Loki hands a chunk over; 0 for none.
   int blind_from = 0, blind_to = 0;
 
-  void reply_first(std::vector<FakeReply> replies);  // for the next requests, before any real answer
-  void answer_always(std::string body);              // 200 with this body to every query_range
+  // For the next requests, before any real answer; the only answers to instant queries.
+  void reply_first(std::vector<FakeReply> replies);
+  void answer_always(std::string body);  // 200 with this body to every query_range
   [[nodiscard]] int requests() const;
   [[nodiscard]] std::map<std::string, std::string> last_parameters() const;
   [[nodiscard]] std::string last_header(const std::string& name) const;

@@ -11,11 +11,21 @@ A behaviour holds from the moment it is set until the next one:
   slow SECONDS             passes after so long
   status CODE [RETRY_AFTER] answered so, nothing is stored
 
+And behaviours that meddle with pushes, counted from the moment that they are set; everything else passes:
+
+  drop EVERY               every such push is answered 204 and not passed on
+  twice EVERY              every such push is passed on twice
+  late SECONDS             a push is passed on after so long
+  truncate EVERY BYTES     the lines of every such push are cut to so many bytes
+  relabel NAME VALUE       the label NAME of every stream becomes VALUE
+  unmeta                   the metadata of every record is taken away
+
 The journal tells of every push what became of it, so that a repeat can be laid at somebody's door.
 """
 import contextlib
 import dataclasses
 import http.client
+import re
 import socket
 import struct
 import threading
@@ -23,6 +33,7 @@ import time
 import urllib.parse
 
 HEAD = 64 << 10
+MEDDLING = ("drop", "twice", "late", "truncate", "relabel", "unmeta")
 TEXTS = {400: "the gateway does not like this request", 401: "no org id", 404: "404 page not found", 429: "too many requests",
          500: "internal error", 503: "service unavailable"}
 
@@ -54,6 +65,7 @@ class Proxy:
         self.lock = threading.Lock()
         self.changed = threading.Condition(self.lock)
         self.behaviour = ("up",)
+        self.pushes = 0  # since it was set
         self.connections = set()
         self.closed = False
         # Holds the port while nothing listens on it, so that it stays ours and connections to it are refused.
@@ -74,6 +86,7 @@ class Proxy:
         """("up",), ("slow", 0.5), ("status", 429, 3), …"""
         with self.lock:
             self.behaviour = behaviour
+            self.pushes = 0
             self.changed.notify_all()
             refuse = behaviour[0] == "refuse"
             victims = list(self.connections) if refuse else []
@@ -158,6 +171,20 @@ class Proxy:
             return
         if kind == "slow":
             time.sleep(behaviour[1])
+        if kind in MEDDLING and request[0] == "POST" and request[1].split("?")[0].endswith("/push"):
+            with self.lock:
+                self.pushes += 1
+                mine = kind in ("late", "relabel", "unmeta") or self.pushes % behaviour[1] == 0
+            if mine and kind == "drop":
+                push.status, push.answered = 204, time.monotonic()
+                answer(connection, 204, b"", {})
+                return
+            if mine and kind == "late":
+                time.sleep(behaviour[1])
+            if mine and kind == "twice":
+                self.forward(upstream, request, headers, body)
+            if mine and kind in ("truncate", "relabel", "unmeta"):
+                body = changed_push(body, *behaviour)
         status, text, reply = self.forward(upstream, request, headers, body)
         push.status, push.stored, push.stored_at = status, status // 100 == 2, time.monotonic()
         push.answer = text.decode(errors="replace")[:300] if status // 100 != 2 else ""
@@ -378,3 +405,50 @@ def entries_with_metadata(body):
             rows.append((line, metadata))
         found.append((labels, rows))
     return found
+
+
+# ---- a push that was changed ------------------------------------------------------------------------------------------------
+
+
+def changed_push(body, kind, *how):
+    """The body of a push with other lines or labels, as the behaviours say."""
+    streams = []
+    for labels, entries in streams_of(body):
+        if kind == "relabel":
+            name, value = how
+            labels = re.sub(rf'\b{name}="[^"]*"', f'{name}="{value}"', labels)
+        rows = []
+        for entry in entries:
+            parts = list(fields(entry))
+            if kind == "truncate":
+                parts = [(number, value[:how[1]] if number == 2 else value) for number, value in parts]
+            if kind == "unmeta":
+                parts = [(number, value) for number, value in parts if number != 3]
+            rows.append((2, b"".join(field(number, value) for number, value in parts)))
+        streams.append((1, field(1, labels.encode()) + b"".join(field(number, value) for number, value in rows)))
+    return snappy(b"".join(field(number, value) for number, value in streams))
+
+
+def to_varint(value):
+    out = bytearray()
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def field(number, value):
+    """One field of a protobuf message: bytes, or a number."""
+    if isinstance(value, int):
+        return to_varint(number << 3) + to_varint(value)
+    return to_varint(number << 3 | 2) + to_varint(len(value)) + value
+
+
+def snappy(data):
+    """A raw block of literals only: larger than need be, and valid."""
+    out = bytearray(to_varint(len(data)))
+    for at in range(0, len(data), 65536):
+        piece = data[at:at + 65536]
+        out += bytes([61 << 2]) + (len(piece) - 1).to_bytes(2, "little") + piece
+    return bytes(out)

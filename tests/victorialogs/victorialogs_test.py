@@ -137,6 +137,14 @@ class Target(kit.Case):
                 want = collections.Counter((*key[:4], ns, line) for key, rows in expected.items() for ns, line in rows)
                 self.assertEqual(lines, want)
 
+    def test_smoke_writes_only(self):
+        """It takes pushes in Loki's form, and answers no queries in that form."""
+        report = json.loads(kit.weir("smoke", "--push-url", f"{server.url}/insert", "--write-only", "--records", 80, "--rate", 400, "--json"))
+        self.assertEqual((report["good"], report["sent"]), (True, 80))
+        found = self.wait_for(f'weir_smoke_run:{report["run"]}', 80)
+        self.assertEqual({int(entry["weir_smoke_record"]) for entry in found}, set(range(1, 81)))
+        kit.weir("smoke", "--push-url", f"{server.url}/insert", "--query-url", f"{server.url}/select", expect=4)
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv, verbosity=2)
