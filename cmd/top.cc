@@ -185,10 +185,10 @@ class Top : public cli::Invocation {
 };
 
 constexpr std::string_view kManual =
-    R"(`weir top` follows log files from their ends, as `weir tail -f --from end` does, and counts what comes. It keeps no record and
-no position, and needs no running chain. A report shows, for each namespace and each log, how many records and bytes of lines
-came in a second, its share of all bytes, and with --rules the share of its bytes that the rules would drop. A log is a container of
-a pod, or a file. Logs that wrote nothing are left out.
+    R"(`weir top` follows log files from their ends, as `weir tail -f --from end` does, and counts what comes. It keeps no
+record and no position, and needs no running chain. A report shows, for each namespace and each log, how many records and bytes
+of lines came in a second, its share of all bytes, and with --rules the share of its bytes that the rules would drop. A log is a
+container of a pod, or a file. Logs that wrote nothing are left out.
 
 On a terminal each report takes the place of the last one; `q` or Ctrl-C ends. Elsewhere a report follows the other, with an empty
 line between.
@@ -219,7 +219,7 @@ const cli::Command top_command = {
     .usual = {"--spool", "--rules", "--count", "--interval", "--sort", "--output", "--namespace", "--pod"},
     .role = cli::Role::action,
     .examples = {{"watch the pods of this node", "weir top"},
-                 {"try rules without dropping anything", "weir top --rules rules.weir"},
+                 {"try rules without dropping anything", "weir top --rules /etc/weir/rules"},
                  {"what a spool has stored in the last ten minutes, once", "weir top --spool spool.db --since 10m -n 1"},
                  {"the loudest pod, for a script", "weir top -n 1 -o json | jq -r '.logs[0].log'"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::failed, cli::Exit::interrupted},

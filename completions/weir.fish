@@ -314,7 +314,7 @@ complete -c weir -n '__weir_command top' -s h -l help -x -a 'all' -d 'show help 
 complete -c weir -n '__weir_command top; and __weir_place 0- "" --spool --since --rules -n --count --interval --sort --rows -o --output --namespace -p --pod -c --container -h --help' -a '(__weir_files)'
 complete -c weir -n '__weir_command docs' -l dir -r -F -d 'with man: write all pages into this folder'
 complete -c weir -n '__weir_command docs' -s h -l help -x -a 'all' -d 'show help and exit; `all`: with every option'
-complete -c weir -n '__weir_command docs; and __weir_behind man --dir -h --help' -a 'weir tail enrich filter buffer push replay query run rules spool top docs pipeline.5 record.5 rules.5 spool.5'
+complete -c weir -n '__weir_command docs; and __weir_behind man --dir -h --help' -a 'weir tail enrich filter buffer push replay query run rules spool top docs metrics.7 pipeline.5 record.5 rules.5 spool.5'
 complete -c weir -n '__weir_command docs; and __weir_behind completion --dir -h --help' -a 'bash zsh fish'
 complete -c weir -n '__weir_command docs; and __weir_place 0 "" --dir -h --help' -a 'man completion' -d '`man` for a page of the manual, `completion` for a completion script'
 complete -c weir -n '__weir_command docs; and __weir_place 1 "man completion" --dir -h --help' -a 'bash zsh fish' -d 'with man: `weir`, a command, or a format (`pipeline`, `record`, `spool.5`, `metrics`); with completion: bash, zsh or fish'

@@ -11,7 +11,6 @@
 namespace weir::stages {
 namespace {
 
-using metrics::Account;
 using pipeline::Batch;
 using pipeline::Flow;
 using pipeline::Monotonic;
@@ -19,10 +18,6 @@ using pipeline::Outlet;
 using pipeline::Record;
 using pipeline::Result;
 using rules::Verdict;
-
-constexpr auto kRecords = metrics::counter("weir_top_input_records_total", "records", "Records that top got.", Account::in);
-constexpr auto kBytes = metrics::counter("weir_top_input_bytes_total", "bytes", "Bytes of the lines that top got.", Account::in);
-constexpr auto kCounted = metrics::counter("weir_top_counted_records_total", "records", "Records that top counted.", Account::out);
 
 // Every label but the stream, so that stdout and stderr are one log.
 std::string name_of(const record::LabelSet& labels) {
@@ -51,17 +46,9 @@ show::TopRow row_of(const record::LabelSet& labels) {
 class Top : public pipeline::Stage {
  public:
   Top(const TopSpec& spec, std::unique_ptr<RuleBook> rules, TopView& view, const pipeline::Context& context)
-      : spec_(spec),
-        rules_(std::move(rules)),
-        view_(view),
-        context_(context),
-        block_(context.metrics),
-        records_(block_.counter(kRecords)),
-        bytes_(block_.counter(kBytes)),
-        counted_(block_.counter(kCounted)) {}
+      : spec_(spec), rules_(std::move(rules)), view_(view), context_(context) {}
 
   [[nodiscard]] std::string_view name() const override { return "top"; }
-  [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
 
   Result<void> attach(base::Wake& wake) override {
     if (rules_) {
@@ -75,7 +62,6 @@ class Top : public pipeline::Stage {
     // Most records of a batch have the labels of the one before.
     const record::LabelSet* labels = nullptr;
     show::TopCount counts;
-    pipeline::Tally tally;
     for (Record& record : batch.records) {
       if (record.is_marker() || record.labels == nullptr) continue;
       if (record.labels != labels) {
@@ -83,7 +69,6 @@ class Top : public pipeline::Stage {
         labels = record.labels;
       }
       const std::uint64_t bytes = record.line.data.size();
-      tally.add(record);
       ++counts.records;
       counts.bytes += bytes;
       if (!rules_) continue;
@@ -96,9 +81,6 @@ class Top : public pipeline::Stage {
       }
     }
     if (labels != nullptr) rates_.add(*labels, counts);
-    records_.add(tally.records);
-    bytes_.add(tally.bytes);
-    counted_.add(tally.records);
     if (auto due = run_due(context_.clock->monotonic()); !due) return std::move(due).error();
     return ended_ ? Flow::done : Flow::more;
   }
@@ -141,8 +123,6 @@ class Top : public pipeline::Stage {
   Monotonic since_ = base::kNever;  // when the present interval began
   std::uint64_t shown_ = 0;
   bool ended_ = false;
-  metrics::Block block_;
-  metrics::Counter records_, bytes_, counted_;
 };
 
 }  // namespace

@@ -64,5 +64,15 @@ TEST(Terminal, ClosedStreamsFailAndAreNotTakenByFiles) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+TEST(Terminal, ATextTakesThePlaceOfTheLastOne) {
+  EXPECT_EQ(in_place("a\n\nb\n"), "\x1b[Ha\x1b[K\r\n\x1b[K\r\nb\x1b[K\r\n\x1b[J");
+  EXPECT_EQ(in_place(""), "\x1b[H\x1b[J");
+}
+
+TEST(Terminal, WithoutOneAScreenReadsNothing) {
+  ASSERT_FALSE(is_terminal(-1));
+  EXPECT_EQ(terminal_lines(-1), 24U);
+}
+
 }  // namespace
 }  // namespace weir::cli

@@ -33,6 +33,33 @@ TEST_F(PusherTest, NetworkErrorsAreTriedAgainWithTheSameBytes) {
   EXPECT_THAT(diagnostics_.said().back(), HasSubstr("takes records again after"));
 }
 
+TEST_F(PusherTest, ItsHealthNamesTheLatestTroubleAndWhatBlocksIt) {
+  PusherHealth health = pusher().health();
+  EXPECT_EQ(health.success, 0);
+  EXPECT_EQ(health.error_at, 0);
+  EXPECT_EQ(health.blocked, "");
+  add("a", "1");
+  due();
+  const base::Timestamp failed_at = clock_.wall();
+  transport_.fail();
+  health = pusher().health();
+  EXPECT_THAT(health.error, HasSubstr("Connection refused"));
+  EXPECT_EQ(health.error_at, failed_at);
+  EXPECT_EQ(health.blocked, health.error);
+  EXPECT_EQ(health.blocked_since, failed_at);
+  later(base::kMinute);
+  transport_.answer(503);
+  health = pusher().health();
+  EXPECT_THAT(health.blocked, HasSubstr("503"));
+  EXPECT_EQ(health.blocked_since, failed_at) << "nothing passed in between";
+  later(base::kMinute);
+  transport_.answer(204);
+  health = pusher().health();
+  EXPECT_EQ(health.blocked, "");
+  EXPECT_EQ(health.success, clock_.wall());
+  EXPECT_THAT(health.error, HasSubstr("503")) << "also when it is over";
+}
+
 TEST_F(PusherTest, OneProbeAtATimeWhileTheTargetFails) {
   for (const char* app : {"a", "b", "c"}) add(app, "1");
   due();
