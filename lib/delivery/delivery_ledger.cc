@@ -67,16 +67,25 @@ base::Result<void> DeliveryLedger::deliver_again(const std::string& path, std::u
   return {};
 }
 
+std::unique_lock<std::mutex> DeliveryLedger::lock_driving() {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock) return lock;
+  waits_for_disk(true);
+  lock.lock();
+  waits_for_disk(false);
+  return lock;
+}
+
 base::Result<std::optional<PushToken>> DeliveryLedger::track(const record::Record& record) {
   if (!listens_) return std::optional(kNoToken);
-  const std::lock_guard lock(mutex_);
+  const auto lock = lock_driving();
   if (record.source.kind == record::Source::Kind::rejected) return std::optional(redelivery_.track(record));
   return positions_->track(record);
 }
 
 base::Result<void> DeliveryLedger::track_marker(const record::Record& record) {
   if (!tracks_) return {};
-  const std::lock_guard lock(mutex_);
+  const auto lock = lock_driving();
   if (auto tracked = positions_->track_marker(record); !tracked) return tracked;
   dirty_ = true;
   ++pending_;
@@ -84,28 +93,28 @@ base::Result<void> DeliveryLedger::track_marker(const record::Record& record) {
 }
 
 void DeliveryLedger::leave(const record::Record& record, PushToken token) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = lock_driving();
   changed(positions_->leave(record, token));
 }
 
 PushToken DeliveryLedger::read_again(const record::Record& record) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = lock_driving();
   return positions_->read_again(record);
 }
 
 void DeliveryLedger::resume(std::uint64_t stream) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = lock_driving();
   changed(positions_->resume(stream));
 }
 
 std::uint64_t DeliveryLedger::block_of(PushToken token) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = lock_driving();
   return positions_->block_of(token);
 }
 
 void DeliveryLedger::settle(PushToken token) {
   if (!listens_) return;
-  const std::lock_guard lock(mutex_);
+  const auto lock = lock_driving();
   ++pending_;
   changed(is_row(token) ? redelivery_.settle(token) : positions_->settle(token));
 }
@@ -154,7 +163,7 @@ base::Result<void> DeliveryLedger::commit_locked() {
 }
 
 DeliveryLedger::Storing DeliveryLedger::storing() {
-  const std::lock_guard lock(mutex_);
+  const auto lock = lock_driving();
   return storing_;
 }
 
@@ -179,7 +188,7 @@ base::Monotonic DeliveryLedger::commit_due(base::Monotonic now) {
 
 base::Monotonic DeliveryLedger::commit_pending(base::Monotonic now) {
   if (!listens_) return base::kNever;
-  std::unique_lock lock(mutex_);
+  auto lock = lock_driving();
   if (!dirty_ || pending_ == 0) return base::kNever;
   if (pending_since_ == base::kNever) pending_since_ = now;
   const base::Monotonic due = base::after(pending_since_, kCommitEvery);
@@ -200,7 +209,7 @@ base::Monotonic DeliveryLedger::commit_pending(base::Monotonic now) {
 void DeliveryLedger::input_waits() { static_cast<void>(commit_pending(context_.clock.monotonic())); }
 
 base::Result<void> DeliveryLedger::commit() {
-  const std::lock_guard lock(mutex_);
+  const auto lock = lock_driving();
   return commit_locked();
 }
 

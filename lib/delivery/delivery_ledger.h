@@ -101,7 +101,13 @@ class DeliveryLedger : public loki::PushLedger {
   // At the end, after commit(). Error io: the checkpoint file was deleted in the meantime.
   base::Result<void> close();
 
+ protected:
+  // Stands around the time for which the thread that drives push waits because another thread stores: begins, then ends.
+  virtual void waits_for_disk(bool begins) { static_cast<void>(begins); }
+
  private:
+  // For the thread that drives push.
+  [[nodiscard]] std::unique_lock<std::mutex> lock_driving();
   void use(std::unique_ptr<PositionLedger> positions);
   void begin_status(std::string path, std::uint64_t spool);
   void changed(bool moved) { dirty_ = dirty_ || moved; }

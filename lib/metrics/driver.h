@@ -13,8 +13,8 @@
 // lock, for some microseconds. Readers see the copies until the block goes, also after end(): what is counted then, while the
 // stages finish, is seen with the next end().
 //
-// Locks: the registry's first, then the `writers` of a block. Who holds such a lock calls nothing of the registry or a driver.
-// Collectors run without a lock.
+// Locks: the registry's first, then the `writers` of a block. Who holds such a lock declares no cell, raises no trouble and makes
+// no copy. Collectors run without a lock.
 //
 // In a chain without a registry there is no driver.
 #pragma once

@@ -108,7 +108,7 @@ class Watched : public Outlet {
     if (driver_ == nullptr) return next_.nudge(now);
     driver_->keep(now);
     auto due = next_.nudge(now);
-    driver_->turn(now);
+    driver_->turn(clock_.monotonic());  // it may have taken long
     return due;
   }
   [[nodiscard]] int wake_fd() const override { return wake_.fd(); }

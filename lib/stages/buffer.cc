@@ -167,6 +167,7 @@ class Buffer : public pipeline::Stage {
       releases_.select(now);
     }
     if (releases_.waits() && now >= releases_.pace.due()) {
+      const metrics::Wait reading(context_.driver, metrics::On::disk, metrics::kLongRead);
       auto wait = store_.plain_writer().releases_wait();
       if (!wait) return std::move(wait).error();
       if (!*wait) {

@@ -316,7 +316,7 @@ base::Result<void> BufferDrain::drain() {
     lock.unlock();
     if (driver_ != nullptr) driver_->keep(now);
     auto next = out_.nudge(clock.monotonic());
-    if (driver_ != nullptr) driver_->turn(now);
+    if (driver_ != nullptr) driver_->turn(clock.monotonic());
     lock.lock();
     if (!next) return std::move(next).error();
     if (emitted_ < newest_ || finishing_ || (flush_by_ && !flushed_)) continue;

@@ -48,13 +48,14 @@ constexpr auto kFailures =
     metrics::counter("weir_buffer_store_failures_total", "failures", "Times that records or positions could not be stored.");
 
 constexpr auto kSize = metrics::gauge("weir_buffer_size_bytes", "bytes", "Size of the spool's file and its write-ahead log.");
-constexpr auto kLimit = metrics::gauge("weir_buffer_limit_bytes", "bytes", "Size that the spool may have now.");
+constexpr auto kLimit = metrics::gauge("weir_buffer_limit_bytes", "bytes",
+                                       "Size that the spool's file may have now: --max-size, or less by --min-free.");
 constexpr auto kFull = metrics::gauge("weir_buffer_full_seconds", "seconds",
-                                      "Time until undelivered records take all of that, at the rate of the last minutes.");
+                                      "Time until undelivered records fill the spool, at the rate of the last minutes.");
 constexpr auto kUndelivered =
     metrics::gauge("weir_buffer_undelivered_records", "records", "Records of blocks in the spool that are not delivered whole.");
 constexpr auto kUndeliveredBytes =
-    metrics::gauge("weir_buffer_undelivered_bytes", "bytes", "Bytes that these blocks take in the spool.");
+    metrics::gauge("weir_buffer_undelivered_bytes", "bytes", "Bytes that blocks take in the spool which are not delivered whole.");
 constexpr auto kOldestUndelivered = metrics::gauge("weir_buffer_oldest_undelivered_seconds", "seconds",
                                                    "Time since the oldest block that is not delivered whole was stored.");
 constexpr auto kHeldStored =

@@ -51,7 +51,10 @@ base::Result<void> BufferSpill::pass(delivery::SpilledBlock block) {
 }
 
 base::Result<void> BufferSpill::read_acknowledgements(base::Monotonic now) {
-  if (auto read = window_.read_acknowledgements(now); !read) return read;
+  {
+    const metrics::Wait reading(context_.driver, metrics::On::disk, metrics::kLongRead);
+    if (auto read = window_.read_acknowledgements(now); !read) return read;
+  }
   while (window_.overdue(now) != nullptr) {
     if (auto stored = store_oldest(); !stored) return stored;
   }

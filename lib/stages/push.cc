@@ -40,10 +40,12 @@ std::string lost_text(std::uint64_t evicted) {
                                                "records were evicted from the spool to make room and are"));
 }
 
-// Also hears when the input waits.
+// Also names what the thread that drives push waits for.
 class Ledger final : public delivery::DeliveryLedger {
  public:
-  using DeliveryLedger::DeliveryLedger;
+  Ledger(std::string url, const pipeline::Context& context)
+      : DeliveryLedger(std::move(url), *context.clock, *context.diagnostics, context.stop), driver_(context.driver) {}
+  // `hear` is called several times a second while the input waits.
   void on_wait(std::function<void()> hear) { hear_ = std::move(hear); }
   void input_waits() override {
     if (hear_) hear_();
@@ -51,7 +53,17 @@ class Ledger final : public delivery::DeliveryLedger {
   }
 
  private:
+  void waits_for_disk(bool begins) override {
+    if (begins) {
+      wait_.emplace(driver_, metrics::On::disk, metrics::kLongRead);
+    } else {
+      wait_.reset();
+    }
+  }
+
+  metrics::Driver* const driver_;
   std::function<void()> hear_;
+  std::optional<metrics::Wait> wait_;
 };
 
 class Push : public pipeline::Stage {
@@ -62,7 +74,7 @@ class Push : public pipeline::Stage {
         context_(context),
         input_(input),
         url_(spec.http.base.display()),
-        ledger_(url_, *context.clock, *context.diagnostics, context.stop),
+        ledger_(url_, context),
         metrics_(context) {
     if (context.driver == nullptr) return;
     ledger_.on_wait([this] { waits_for_loki(); });
@@ -263,7 +275,9 @@ class Push : public pipeline::Stage {
       if (auto begun = begin(marker); !begun) return begun;
     }
     if (auto tracked = ledger_.track_marker(record); !tracked) return tracked;
-    return marker.type == Type::block && spool_ ? spool_->block_ended(record.source.block, send_again_) : Result<void>();
+    if (marker.type != Type::block || !spool_) return {};
+    const metrics::Wait waits(context_.driver, metrics::On::loki, metrics::kLongRead);
+    return spool_->block_ended(record.source.block, send_again_);
   }
 
   // The records that follow come out of a rejected store, and leave it when they are delivered.

@@ -39,7 +39,7 @@ constexpr auto kReadAt = metrics::gauge("weir_filter_rules_last_reload_timestamp
 constexpr auto kTemporary =
     metrics::gauge("weir_filter_temporary_rules", "rules", "Rules with a lifetime that has begun and not ended.");
 constexpr auto kExpires = metrics::gauge("weir_filter_rule_expires_timestamp_seconds", "seconds",
-                                         "When such a rule ends, in seconds since 1970.", Account::none, "rule", 64);
+                                         "When a rule with a lifetime ends, in seconds since 1970.", Account::none, "rule", 64);
 constexpr auto kEffect =
     metrics::gauge("weir_filter_reload_dropped_ratio", "ratio",
                    "Share that the rules drop since their last reload of what passed in the minute before it.");
@@ -112,7 +112,11 @@ void RuleJudge::enter_state() {
 }
 
 base::Monotonic RuleJudge::nudge(base::Monotonic now) {
-  if (book_->refresh(now)) {
+  const bool is_new = [&] {
+    const metrics::Wait reading(driver_, metrics::On::disk, metrics::kLongRead);
+    return book_->refresh(now);
+  }();
+  if (is_new) {
     enter_rules();
     if (driver_ != nullptr) effect_.reloaded(now);
   } else {

@@ -65,6 +65,29 @@ TEST_F(AssembleTest, ChainsThatCannot) {
   f({{"count", "1", "-o", "text"}, {"pass"}}, "count -o text writes text, which the next stage cannot read");
 }
 
+TEST_F(AssembleTest, EachThreadOfAChainHasADriverWhereSomebodyMeasures) {
+  const auto drivers = [this] {
+    Words names;
+    for (const auto& driver : context_.registry.drivers()) names.push_back(driver.name);
+    return names;
+  };
+  const std::vector<Words> chain = {{"count", "1"}, {"pass", "buffer"}, {"pass"}, {"end"}};
+  {
+    const auto first = Assembly::build(links(chain), true, context_.context);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(drivers(), (Words{"chain", "drain"}));
+    const auto second = Assembly::build(links({{"count", "1"}, {"end"}}), true, context_.context);
+    const auto third = Assembly::build(links(chain), true, context_.context);
+    EXPECT_EQ(drivers(), (Words{"chain", "drain", "chain 2", "chain 3", "drain 3"})) << "a drain has the number of its chain";
+    EXPECT_TRUE(Assembly::rehearse(links(chain), true, context_.context));
+    EXPECT_EQ(drivers().size(), 5U) << "what is not run has none";
+  }
+  EXPECT_TRUE(drivers().empty());
+  context_.context.metrics = nullptr;
+  EXPECT_TRUE(run(chain));
+  EXPECT_TRUE(drivers().empty());
+}
+
 TEST_F(AssembleTest, RunsFromSourceToSink) {
   auto exit = run({{"count", "3"}, {"pass"}, {"end"}});
   ASSERT_TRUE(exit) << exit.error().message;

@@ -2,9 +2,13 @@
 import dataclasses
 import os
 import pathlib
+import re
 import shlex
+import shutil
 import signal
+import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -198,6 +202,53 @@ class Supervised:
         return len(self.commands)
 
 
+class Books:
+    """Reads the metrics of all processes again and again: of every stage, whatever came in is accounted for in each answer."""
+
+    UNACCOUNTED = re.compile(r'^weir_unaccounted_records\{stage="(\w+)"\} (-?[1-9]\d*)$', re.MULTILINE)
+    PAUSE = 0.1
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-books-"))  # names of sockets are short
+        self.sockets = []
+        self.looks, self.wrong = 0, []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.loop, daemon=True)
+        self.thread.start()
+
+    def option(self):
+        """For one more process, whenever it is started."""
+        self.sockets.append(str(self.folder / str(len(self.sockets))))
+        return ["--metrics", f"unix:{self.sockets[-1]}"]
+
+    @staticmethod
+    def scrape(path):
+        """The metrics; what there is of them where the process is killed meanwhile or does not run."""
+        text = b""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(5)
+            try:
+                client.connect(path)
+                client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                while piece := client.recv(1 << 16):
+                    text += piece
+            except OSError:
+                pass
+        return text.decode(errors="replace").replace("\r\n", "\n")
+
+    def loop(self):
+        while not self.over.wait(self.PAUSE):
+            for path in list(self.sockets):
+                text = self.scrape(path)
+                self.looks += "weir_unaccounted_records{" in text
+                self.wrong += self.UNACCOUNTED.findall(text)
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 def text_of(pipelines):
     return "".join(" | ".join(stages) + "\n" for stages in pipelines)
 
@@ -208,11 +259,12 @@ class Chains:
     def __init__(self, mode, folder, pipelines):
         self.mode, self.folder = mode, folder
         self.text = folder / "pipeline.weir"
+        self.books = Books()
         if mode.fused:
             self.text.write_text(text_of(pipelines))
-            parts = [("run", [[kit.WEIR, "run", str(self.text)]])]
+            parts = [("run", [[kit.WEIR, "run", str(self.text), *self.books.option()]])]
         else:
-            parts = [(f"chain{i}", [[kit.WEIR, *shlex.split(stage)] for stage in stages]) for i, stages in enumerate(pipelines)]
+            parts = [(f"chain{i}", [[kit.WEIR, *shlex.split(stage), *self.books.option()] for stage in stages]) for i, stages in enumerate(pipelines)]
         self.parts = [Supervised(name, commands, folder) for name, commands in parts]
 
     def kill(self, which, dice):
@@ -247,6 +299,7 @@ class Chains:
     def end(self):
         for part in self.parts:
             part.end()
+        self.books.end()
 
     def runs(self):
         return [run for part in self.parts for run in part.runs]

@@ -216,6 +216,7 @@ class World:
         verdict = self.judge(truth)
         slowest = self.check_ends()
         self.check_spool()
+        self.check_books()
         self.check(verdict)
         return Outcome(self.plan, truth, verdict, len(self.chains.runs()), slowest, catch_up, self.wrongs)
 
@@ -269,6 +270,13 @@ class World:
         status = json.loads(kit.weir("spool", "status", spool, "-o", "json"))
         if status["undelivered"] != 0:
             self.wrong(f"{status['undelivered']} records of the spool are undelivered")
+
+    def check_books(self):
+        books = self.chains.books
+        if books.wrong:
+            self.wrong("the books do not balance: " + ", ".join(f"{stage} {count}" for stage, count in books.wrong[:6]))
+        if books.looks < self.plan.seconds:
+            self.wrong(f"the metrics were read {books.looks} times only")
 
     def check(self, verdict):
         if verdict.lost:
