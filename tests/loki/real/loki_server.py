@@ -61,10 +61,11 @@ def free_ports(count):
 
 
 class Loki:
-    """`url` of a ready Loki; `own` when this object started it."""
+    """`url` of a ready Loki; `own` when this object started it. `rules`: a file of rules for its ruler."""
 
-    def __init__(self, auth=False, limits=None, rate=1000, stream_rate=None):
-        self.own = not os.environ.get("LOKI_ADDR") or auth or limits
+    def __init__(self, auth=False, limits=None, rate=1000, stream_rate=None, rules=None):
+        self.own = not os.environ.get("LOKI_ADDR") or auth or limits or rules
+        self.rules = rules
         self.process = self.dir = None
         if not self.own:
             self.url = os.environ["LOKI_ADDR"].rstrip("/")
@@ -86,6 +87,9 @@ class Loki:
         text = CONFIG.format(auth="true" if auth else "false", http=http, grpc=grpc, dir=self.dir, rate=rate, stream_rate=stream_rate,
                              limits="\n  ".join(f"{k}: {v}" for k, v in limits.items()))
         (self.dir / "loki.yaml").write_text(text)
+        if self.rules:
+            (self.dir / "rules" / "fake").mkdir(parents=True)
+            shutil.copy(self.rules, self.dir / "rules" / "fake")
         with open(self.dir / "log", "wb") as log:
             self.process = subprocess.Popen([binary, f"-config.file={self.dir}/loki.yaml"], stdout=log, stderr=log, cwd=self.dir,
                                             env=dict(os.environ, GOMAXPROCS="2"))
