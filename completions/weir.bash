@@ -59,7 +59,7 @@ _weir() {
     prev=${COMP_WORDS[COMP_CWORD-2]}
   fi
   if ((COMP_CWORD == 1)); then
-    _weir_words 'tail enrich filter buffer push replay query run rules spool top docs help --help --version'
+    _weir_words 'tail enrich filter buffer push replay query run rules smoke spool top docs help --help --version'
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -74,7 +74,7 @@ _weir() {
         --hold-deleted|--lines|--from|--since|--max-age|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait --metrics --metrics-file'
+        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color --exit-zero-on-term -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait --metrics --metrics-file'
       else
         _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
@@ -92,7 +92,7 @@ _weir() {
         --label|--label-from-env|--keep-labels|--level|--tenant-from|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --no-service-name --tenant-from -o --output --color --strict -h --help --metrics --metrics-file'
+        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --no-service-name --tenant-from -o --output --color --strict --exit-zero-on-term -h --help --metrics --metrics-file'
       fi
       ;;
     filter)
@@ -104,7 +104,7 @@ _weir() {
         --drop|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--drop --rules --explain -o --output --color --strict -h --help --metrics --metrics-file'
+        _weir_words '--drop --rules --explain -o --output --color --strict --exit-zero-on-term -h --help --metrics --metrics-file'
       fi
       ;;
     buffer)
@@ -118,7 +118,7 @@ _weir() {
         --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--release-rate|--release-jitter|--max-behind|--as|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--store --spill --sync --wait -o --output --color --strict -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --only-new --metrics --metrics-file'
+        _weir_words '--store --spill --sync --wait -o --output --color --strict --exit-zero-on-term -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --only-new --metrics --metrics-file'
       else
         _weir_given '--sync --wait -o --output --color -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
@@ -136,7 +136,7 @@ _weir() {
         --as|--match|--give-up|--drain-rate|--start-jitter|--batch-wait|--batch-size|--batch-records|--parallel|--max-line-size|--max-age|--max-ahead|--max-labels|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --check --strict -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
+        _weir_words '--checkpoint --spool --as --match --once --metadata --give-up --check --strict --exit-zero-on-term -h --help --drain-rate --start-jitter --batch-wait --batch-size --batch-records --parallel --max-line-size --max-age --max-ahead --max-labels --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
       fi
       ;;
     replay)
@@ -149,7 +149,7 @@ _weir() {
         --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--release-id|--speed|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --release --release-id --rejected --speed --retime -o --output --color -h --help --metrics --metrics-file'
+        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --release --release-id --rejected --speed --retime -o --output --color --exit-zero-on-term -h --help --metrics --metrics-file'
       else
         _weir_given '--since --from --to -n --namespace -p --pod -c --container --release-id --speed --retime -o --output --color -h --help --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
@@ -169,7 +169,7 @@ _weir() {
         --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
+        _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -o --output --color --exit-zero-on-term -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
       else
         _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
@@ -188,7 +188,7 @@ _weir() {
         -c|--command|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-c --command --check --strict -h --help --metrics --metrics-file'
+        _weir_words '-c --command --check --strict --exit-zero-on-term -h --help --metrics --metrics-file'
       else
         _weir_given '-c --command -h --help --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
@@ -273,7 +273,7 @@ _weir() {
       else
         _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
-          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules spool top docs metrics.7 pipeline.5 record.5 rules.5 spool.5' ;;
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top docs metrics.7 pipeline.5 record.5 rules.5 spool.5' ;;
           1:completion) _weir_words 'bash zsh fish' ;;
           0:*) _weir_words 'man completion' ;;
           1:*) _weir_words 'bash zsh fish' ;;
@@ -281,7 +281,7 @@ _weir() {
         esac
       fi
       ;;
-    help) _weir_words 'tail enrich filter buffer push replay query run rules spool top docs help' ;;
+    help) _weir_words 'tail enrich filter buffer push replay query run rules smoke spool top docs help' ;;
   esac
 }
 
