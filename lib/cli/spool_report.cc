@@ -193,6 +193,8 @@ class Text {
     if (const base::Timestamp oldest = status_.oldest_undelivered(); oldest != 0 || unread) {
       line("behind", fmt::format("{}{}", words(report_.behind()),
                                  oldest != 0 ? fmt::format("; the oldest undelivered record is of {}", age(oldest, now_)) : ""));
+    } else if (!status_.consumers.empty() || !status_.positions.empty()) {
+      line("behind", "nothing");
     }
   }
 
@@ -203,13 +205,13 @@ class Text {
       gone += one.lag.gone;
     }
     if (files > 0) line("unread", fmt::format("{} in {}", print_size(report_.unread_bytes()), count_of(files, "log")));
-    for (std::size_t i = 0; i < std::min(files, kNamed); ++i) {
-      const auto& [path, lag] = report_.logs[i];
+    std::size_t named = 0;
+    for (const auto& [path, lag] : report_.logs) {
       if (lag.bytes == 0) continue;
-      line("",
-           fmt::format("{}: {}{}", base::escape_control(name_of(path)), print_size(lag.bytes),
-                       lag.oldest == 0 ? std::string()
-                                       : fmt::format(", {}{} behind", lag.by_file ? "at least " : "", words(lag.behind(now_)))));
+      if (named++ == kNamed) break;
+      std::string behind;
+      if (lag.oldest != 0) behind = fmt::format(", {}{} behind", lag.by_file ? "at least " : "", words(lag.behind(now_)));
+      line("", fmt::format("{}: {}{}", base::escape_control(name_of(path)), print_size(lag.bytes), behind));
     }
     if (gone > 0 && !status_.writing) {
       line("gone", fmt::format("{} since the last run before {} end was read",

@@ -1,5 +1,6 @@
 #include "cli/spool_report.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace weir::cli {
@@ -84,6 +85,21 @@ TEST(SpoolReport, WhatItSays) {
        "              /var/log/x.log: 10 B, at least 1 minute behind\n"
        "              /var/log/open.log: 5 B\n",
        R"("behind_seconds":3600.000,"oldest_undelivered":"2025-10-09T08:52:20Z","unread_bytes":2063,"unread_seconds":3600.000)"},
+      {"nothing is late", [](SpoolReport& report) { report.status.consumers.push_back({.name = "main"}); },
+       "behind        nothing\n", R"("behind_seconds":0.000,"oldest_undelivered":null)"},
+      {"of many logs the furthest behind are named",
+       [](SpoolReport& report) {
+         report.logs = {lag("/gone", 0, 0)};
+         for (int i = 0; i < 7; ++i) report.logs.push_back(lag(fmt::format("/{}", i), 1, base::kMinute));
+       },
+       "unread        7 B in 7 logs\n"
+       "              /0: 1 B, 1 minute behind\n"
+       "              /1: 1 B, 1 minute behind\n"
+       "              /2: 1 B, 1 minute behind\n"
+       "              /3: 1 B, 1 minute behind\n"
+       "              /4: 1 B, 1 minute behind\n"
+       "identity",
+       R"("unread_bytes":7)"},
       {"a spool that fills up",
        [](SpoolReport& report) {
          report.status.consumers.push_back({.name = "main"});
