@@ -42,6 +42,13 @@ enum class Account : std::uint8_t {
 // It is part of the balance above, which holds between two batches only.
 constexpr bool in_balance(Account account) { return account != Account::none && account < Account::invalid; }
 
+// What one value for several blocks is, where several pipelines of a process have the same stage.
+enum class Join : std::uint8_t {
+  sum,       // counters, and gauges of records, bytes, files, …
+  largest,   // gauges in seconds, also of points in time, and ratios: the worst age, the latest moment
+  smallest,  // such as a time that is left
+};
+
 // Lives for ever: a constant of static storage.
 struct Metric {
   Kind kind = Kind::counter;
@@ -52,6 +59,7 @@ struct Metric {
   std::string_view label;   // of a family: the label that distinguishes its values; of a table several, with commas; else ""
   std::uint32_t most = 32;  // of a family: values of the label, one of them "other"; of a table: rows
   std::span<const std::uint64_t> bounds;  // of a histogram: the upper bounds of its buckets, ascending; the last bucket has none
+  Join join = Join::sum;
 };
 
 namespace internal {
@@ -88,7 +96,16 @@ consteval Metric counter(std::string_view name, std::string_view unit, std::stri
 
 consteval Metric gauge(std::string_view name, std::string_view unit, std::string_view help, Account account = Account::none,
                        std::string_view label = {}, std::uint32_t most = 32) {
-  return internal::checked({Kind::gauge, account, name, unit, help, label, most, {}});
+  const Join join = unit == "seconds" || unit == "ratio" ? Join::largest : Join::sum;
+  return internal::checked({Kind::gauge, account, name, unit, help, label, most, {}, join});
+}
+
+// A gauge of which the smallest value counts.
+consteval Metric smallest(Metric gauge) {
+  if (gauge.kind != Kind::gauge || gauge.account != Account::none)
+    internal::misdeclared("only a gauge outside the books has a smallest value");
+  gauge.join = Join::smallest;
+  return gauge;
 }
 
 // `bounds` has static storage.

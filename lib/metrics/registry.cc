@@ -98,10 +98,15 @@ void Registry::fold(const Block& block, bool gone, Samples& into) {
     if (gone && metric.kind == Kind::gauge && metric.account != Account::in_flight) return;
     Sample& sample = into[Key{metric.name, std::string(label_value)}];
     if (sample.metric == nullptr) {
-      sample.metric = &metric;
-      sample.label_value = label_value;
+      sample = {.metric = &metric, .label_value = std::string(label_value), .value = metric.join == Join::smallest ? kInfinite : 0};
     }
-    (gone && metric.kind == Kind::gauge ? sample.left : sample.value) += value;
+    if (gone && metric.kind == Kind::gauge) {
+      sample.left += value;
+    } else if (metric.join == Join::sum) {
+      sample.value += value;
+    } else {
+      sample.value = metric.join == Join::largest ? std::max(sample.value, value) : std::min(sample.value, value);
+    }
   };
   for (const Cell& cell : block.cells_) {
     const bool copied = block.is_copied_ && in_balance(cell.metric->account);

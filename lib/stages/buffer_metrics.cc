@@ -50,8 +50,8 @@ constexpr auto kFailures =
 constexpr auto kSize = metrics::gauge("weir_buffer_size_bytes", "bytes", "Size of the spool's file and its write-ahead log.");
 constexpr auto kLimit = metrics::gauge("weir_buffer_limit_bytes", "bytes",
                                        "Size that the spool's file may have now: --max-size, or less by --min-free.");
-constexpr auto kFull = metrics::gauge("weir_buffer_full_seconds", "seconds",
-                                      "Time until undelivered records fill the spool, at the rate of the last minutes.");
+constexpr auto kFull = metrics::smallest(metrics::gauge(
+    "weir_buffer_full_seconds", "seconds", "Time until undelivered records fill the spool, at the rate of the last minutes."));
 constexpr auto kUndelivered =
     metrics::gauge("weir_buffer_undelivered_records", "records", "Records of blocks in the spool that are not delivered whole.");
 constexpr auto kUndeliveredBytes =

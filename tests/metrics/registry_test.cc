@@ -16,6 +16,9 @@ constexpr Metric kDropped =
 constexpr Metric kFlying = gauge("weir_test_flying_records", "records", "Records that fly.", Account::in_flight);
 constexpr Metric kWorst = gauge("weir_test_worst_bytes", "bytes", "Bytes of the worst.", Account::none, "pod,container", 3);
 constexpr Metric kTable = gauge("weir_test_table_bytes", "bytes", "Bytes of a table.");
+constexpr Metric kAge = gauge("weir_test_oldest_age_seconds", "seconds", "Age of the oldest.");
+constexpr Metric kShare = gauge("weir_test_dropped_ratio", "ratio", "Share that is dropped.");
+constexpr Metric kLeft = smallest(gauge("weir_test_time_left_seconds", "seconds", "Time that is left."));
 
 struct Stage {
   explicit Stage(Registry* registry) : block(registry) {}
@@ -64,6 +67,32 @@ TEST(Registry, AddsUpTheBlocksOfOneDeclaration) {
   EXPECT_EQ(one.in.value(), 5U);
   EXPECT_EQ(of(registry, kIn).value, 15U);
   EXPECT_EQ(of(registry, kFlying).value, 3U);
+}
+
+TEST(Registry, DoesNotAddUpAgesTimesAndShares) {
+  Registry registry;
+  const auto block_with = [&](std::uint64_t age, std::uint64_t share, std::uint64_t left) {
+    auto block = std::make_unique<Block>(&registry);
+    block->gauge(kAge).set(age);
+    block->gauge(kShare).set(share);
+    block->gauge(kLeft).set(left);
+    return block;
+  };
+  auto one = block_with(200, 700, kInfinite);
+  EXPECT_EQ(of(registry, kLeft).value, kInfinite);
+  auto other = block_with(300, 600, 40);
+  auto third = block_with(100, 0, kInfinite);
+  EXPECT_EQ(of(registry, kAge).value, 300U);
+  EXPECT_EQ(of(registry, kShare).value, 700U);
+  EXPECT_EQ(of(registry, kLeft).value, 40U);
+  // They go with their stages, and leave no smallest value behind.
+  other.reset();
+  EXPECT_EQ(of(registry, kAge).value, 200U);
+  EXPECT_EQ(of(registry, kLeft).value, kInfinite);
+  one.reset();
+  third.reset();
+  EXPECT_EQ(of(registry, kAge).value, 0U);
+  EXPECT_EQ(of(registry, kLeft).metric, nullptr);
 }
 
 TEST(Registry, AFamilyHasAValueForEachReason) {
