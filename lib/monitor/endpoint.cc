@@ -80,6 +80,7 @@ class Endpoint::Parts {
   [[nodiscard]] Verdict health() const { return judge_health(context.metrics->drivers()); }
 
   [[nodiscard]] Verdict readiness() const {
+    context.metrics->ask(kPatience);  // what is in the way is noticed between two batches
     const Phase phase = context.stop->stopped() ? Phase::ending : has_begun.load() ? Phase::running : Phase::starting;
     return judge_readiness(phase, context.metrics->troubles());
   }

@@ -295,16 +295,11 @@ class Waits(MetricsCase):
             return f": waits for {name}, " in text
         kit.wait_for(found, lambda: self.get("/-/healthy")[1])
 
-    def drivers(self):
-        if not kit.poll(lambda: ": " in self.get("/-/healthy")[1], seconds=5):
-            self.skipTest("the threads of this chain are not named")
-
     def test_a_disk_that_takes_a_minute(self):
         slow = self.dir / "slow"
         env = kit.environment(LD_PRELOAD=SLOW_DISK, WEIR_TEST_SLOW_DISK=slow)
         chain = f"tail -f {self.log} | buffer {self.spool} --sync full | push {self.url}"
         process = self.weir("run", "--metrics", "127.0.0.1:0", "-c", chain, env=env)
-        self.drivers()
         self.write("one")
         self.wait_for_metric("weir_push_delivered_records_total", 1)
         slow.touch()
@@ -320,7 +315,6 @@ class Waits(MetricsCase):
     def test_a_full_spool(self):
         process = self.weir("run", "--metrics", "127.0.0.1:0", "-c",
                             f"tail -f {self.log} | buffer {self.spool} --max-size 4MiB --on-full block | push http://127.0.0.1:1")
-        self.drivers()
         self.write(*(os.urandom(5000).hex() for _ in range(2000)))
         self.wait_for_name("room")
         kit.wait_for(lambda: self.get("/-/ready")[0] == 503, lambda: self.get("/-/ready"))
