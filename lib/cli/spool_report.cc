@@ -37,7 +37,8 @@ std::string seconds(base::Duration duration) {
 
 std::string age(base::Timestamp time, base::Timestamp now) {
   if (time == 0) return "-";
-  return fmt::format("{} ({})", record::to_rfc3339(time), record::age_in_words(time, now));
+  // People read it: the rest of a second is left out.
+  return fmt::format("{} ({})", record::to_rfc3339(time / base::kSecond * base::kSecond), record::age_in_words(time, now));
 }
 
 // "shop/web/app" of a pod's log.
