@@ -17,6 +17,7 @@ import first_start
 import hold
 import live
 import measure
+import metrics
 import report as reports
 import rules
 import weir_kit as kit
@@ -337,7 +338,7 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--mb", type=float, default=256)
     parser.add_argument("--dir", default="build/bench")
-    parser.add_argument("--only", default="stages,chains,same,rules,hold,durable,tracked,spill,outage,memory,loki,live,churn,first-start")
+    parser.add_argument("--only", default="stages,chains,same,rules,metrics,hold,durable,tracked,spill,outage,memory,loki,live,churn,first-start")
     parser.add_argument("--live-seconds", type=float, default=30)
     parser.add_argument("--churn-pods", type=int, default=40_000)
     parser.add_argument("--outage-lines", type=int, default=1_500_000)
@@ -374,6 +375,8 @@ def main():
         chains(report, tree, log_bytes)
     if "rules" in only:
         rules.run(report, tree, folder, a.runs, a.changes * 0.6, a.changes)
+    if "metrics" in only:
+        metrics.run(report, tree, folder, a.runs, a.live_seconds / 3)
     if "hold" in only:
         hold.run(report, tree, folder, a.hold_seconds, a.hold_lines, a.release_mb, a.release_rates.split(","))
     if "durable" in only:
