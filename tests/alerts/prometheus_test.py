@@ -90,7 +90,8 @@ class Chain:
         self.address = kit.wait_for(lambda: address_of(self.said()), self.said)
 
     def said(self):
-        return f"{self.name}: {self.errors.read_text(errors='replace')}"
+        ended = self.process.poll() if self.process else None
+        return f"{self.name} (ended: {ended}): {self.errors.read_text(errors='replace')}"
 
     def target(self):
         return {"targets": [self.address], "labels": {"fault": self.name, "node": f"node-{self.name}"}}
@@ -347,6 +348,11 @@ class Prometheus:
     def query(self, expression):
         return self.api("query", query=expression)["result"]
 
+    def troubles(self):
+        """What is wrong with the scrapes of each target."""
+        return "".join(f"{target['labels']}: {target['lastError']}\n" for target in self.api("targets")["activeTargets"]
+                       if target["health"] != "up")
+
     def firing(self):
         """{(fault or node, alert): annotations} of now."""
         found = {}
@@ -448,11 +454,12 @@ class Alerts(kit.Case):
         count = len(self.chains)
 
         def delivering():
+            self.assertEqual([chain.said() for chain in self.chains.values() if chain.process.poll() is not None], [])
             up = 'weir_push_delivered_records_total > 20 and on (instance) up{job="weir"} == 1'
             return len(self.prometheus.query(up)) == count
 
         kit.wait_for(delivering, lambda: json.dumps(self.prometheus.query("weir_push_delivered_records_total"))
-                     + "".join(chain.said() for chain in self.chains.values()))
+                     + self.prometheus.troubles() + "".join(chain.said() for chain in self.chains.values()))
         moment = time.time() + 2  # `for` is one second
         kit.wait_for(lambda: self.prometheus.evaluated_after(moment), "Prometheus does not evaluate the rules")
         self.assertEqual(self.prometheus.firing(), {}, "before there is a fault")
@@ -469,7 +476,8 @@ class Alerts(kit.Case):
 
         kit.poll(all_fire, seconds=2 * kit.PATIENCE, pause=0.5)
         missing = sorted(expected - set(seen))
-        self.assertEqual(missing, [], "".join(self.chains[name].said() for name, _ in missing if name in self.chains))
+        self.assertEqual(missing, [], self.prometheus.troubles()
+                         + "".join(self.chains[name].said() for name, _ in missing if name in self.chains))
         self.assertEqual([key for key in seen if key[0] == "sound"], [], "nothing is wrong with this one")
         time_left, = self.prometheus.query('weir_buffer_full_seconds{fault="sound"} and on (instance) weir_run_pipelines == 2')
         self.assertEqual(time_left["value"][1], "+Inf")
