@@ -124,13 +124,15 @@ enum class Action : std::uint8_t { check, list, add, remove, test };
 class Rules : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    cli::add_choice<Action>(app, "action", action_,
-                            {{"check", Action::check},
-                             {"list", Action::list},
-                             {"add", Action::add},
-                             {"remove", Action::remove},
-                             {"test", Action::test}},
-                            "what to do")
+    cli::add_choice<Action>(
+        app, "action", action_,
+        {{"check", Action::check},
+         {"list", Action::list},
+         {"add", Action::add},
+         {"remove", Action::remove},
+         {"test", Action::test}},
+        "`check` finds mistakes, `list` shows the rules with their state, `add` and `remove` edit the file, `test` tries the "
+        "rules on records that exist")
         ->type_name("check|list|add|remove|test")
         ->default_str("")
         ->required();
@@ -146,7 +148,7 @@ class Rules : public cli::Invocation {
         ->type_name("OPTIONS")
         ->capture_default_str();
     app.add_option("--metrics", metrics_, "for `list`: the metrics of a running chain; shows how often each rule acted")
-        ->type_name("URL|FILE");
+        ->type_name("ADDR|URL|FILE");
     cli::declare_time(app, time_, "");
     cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
   }
@@ -431,7 +433,7 @@ const cli::Command rules_command = {
         "Works on the files of rules that `weir filter --rules` applies: finds mistakes, lists the rules with their state, "
         "adds or removes one in place, or tries them on existing records.",
     .manual = kManual,
-    .usual = {"--against", "--compare", "--since", "--enrich", "--output"},
+    .usual = {"--against", "--compare", "--since", "--enrich", "--metrics", "--output"},
     .role = cli::Role::action,
     .examples = {{"keep everything of one app for half an hour",
                   "weir rules add /etc/weir/rules 'keep for 30m {app=\"checkout\"}'"},

@@ -160,7 +160,7 @@ When a `buffer` or a `push --checkpoint` keeps the positions, `tail` in the same
 
 # Metrics
 --metrics serves what all pipelines count, and health checks, over HTTP. --metrics-file writes the same to a file.
-`curl -X POST localhost:9090/-/reload` does what SIGHUP does. weir-metrics(7) describes them, what weir tells systemd, and
+`curl -X POST localhost:9123/-/reload` does what SIGHUP does. weir-metrics(7) describes them, what weir tells systemd, and
 every metric.
 
 # Check

@@ -20,7 +20,7 @@ void declare_metrics(CLI::App& app, monitor::Options& options) {
         options.address = *std::move(address);
         return {};
       },
-      "serve metrics and health checks over HTTP at ADDR; `:9090` is 127.0.0.1:9090")
+      "serve metrics and health checks over HTTP at ADDR; `:9123` is 127.0.0.1:9123")
       ->type_name("ADDR")
       ->group(kGroup);
   app.add_option("--metrics-file", options.file, "write the metrics to FILE every 15s, for node_exporter's textfile collector")

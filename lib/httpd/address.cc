@@ -14,7 +14,7 @@ using base::Result;
 
 constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kLoopback = "127.0.0.1";
-constexpr const char* kForms = "use for example :9090 for 127.0.0.1:9090, 0.0.0.0:9090, [::1]:9090 or unix:/run/weir/metrics.sock";
+constexpr const char* kForms = "use for example :9123 for 127.0.0.1:9123, 0.0.0.0:9123, [::1]:9123 or unix:/run/weir/metrics.sock";
 
 bool is_ipv6(std::string_view host) {
   in6_addr address{};

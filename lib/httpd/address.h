@@ -1,6 +1,6 @@
 // Addresses to listen on, as people write them:
 //
-//   127.0.0.1:9090  [::1]:9090  localhost:9090  :9090  0.0.0.0:9090  unix:/run/weir/metrics.sock
+//   127.0.0.1:9123  [::1]:9123  localhost:9123  :9123  0.0.0.0:9123  unix:/run/weir/metrics.sock
 //
 // Without a host it is 127.0.0.1: whoever wants to be reached from elsewhere says so (0.0.0.0, [::], the name of the host).
 #pragma once
@@ -25,7 +25,7 @@ struct Address {
 // Code::usage; the message is the cause alone: "it has no port".
 [[nodiscard]] base::Result<Address> parse_address(std::string_view text);
 
-// The host of a Host header or of an Origin without its scheme: "localhost:9090" is "localhost", "[::1]:80" is "::1".
+// The host of a Host header or of an Origin without its scheme: "localhost:9123" is "localhost", "[::1]:80" is "::1".
 [[nodiscard]] std::string_view host_of(std::string_view authority);
 
 // It is an IP address, and no name that somebody's DNS server may turn into any address.

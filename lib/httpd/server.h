@@ -39,7 +39,7 @@ struct Limits {
 
 class Server {
  public:
-  // Listens, and starts the thread. The clock outlives it. Errors: io ("cannot listen on '127.0.0.1:9090': Address already in
+  // Listens, and starts the thread. The clock outlives it. Errors: io ("cannot listen on '127.0.0.1:9123': Address already in
   // use"). A Unix socket may be used by its owner only (0600); one that nobody listens on any more is replaced.
   static base::Result<std::unique_ptr<Server>> start(const Address& address, std::vector<Route> routes, const base::Clock& clock,
                                                      const Limits& limits = {});

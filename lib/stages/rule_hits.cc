@@ -79,10 +79,17 @@ HitsById parse_rule_hits(std::string_view text) {
 
 Result<HitsById> read_rule_hits(const std::string& address, const pipeline::Context& context) {
   std::error_code ignored;
-  auto text = std::filesystem::exists(address, ignored) ? base::read_text_file(address, fmt::format("metrics '{}'", address))
-                                                        : fetch(address, context);
+  // As --metrics of a chain takes it: a port of this machine.
+  const std::string where = address.starts_with(':') ? "127.0.0.1" + address : address;
+  auto text = std::filesystem::exists(where, ignored) ? base::read_text_file(where, fmt::format("metrics '{}'", where))
+                                                      : fetch(where, context);
   if (!text) return std::move(text).error();
-  return parse_rule_hits(*text);
+  HitsById hits = parse_rule_hits(*text);
+  if (hits.empty()) {
+    return base::fail(base::Code::io, "cannot find figures of rules in the metrics of '{}'", where)
+        .with_hint("name the address of a chain that has a `filter --rules`");
+  }
+  return hits;
 }
 
 }  // namespace weir::stages

@@ -20,7 +20,8 @@ using HitsById = std::map<std::string, RuleHits, std::less<>>;  // by Rule::id()
 // has not the form, are left out.
 [[nodiscard]] HitsById parse_rule_hits(std::string_view text);
 
-// `address`: a URL, whose path is /metrics where it has none, HOST:PORT, or a file. Errors: usage, unreachable, network, io.
+// `address`: a URL, whose path is /metrics where it has none, HOST:PORT, :PORT of this machine, or a file. Code::io also
+// where the metrics have no figures of rules. Errors: usage, unreachable, network, io.
 base::Result<HitsById> read_rule_hits(const std::string& address, const pipeline::Context& context);
 
 }  // namespace weir::stages

@@ -30,8 +30,8 @@ Options:
 
 Metrics:
       --metrics ADDR       serve metrics and health checks
-                           over HTTP at ADDR; :9090 is
-                           127.0.0.1:9090
+                           over HTTP at ADDR; :9123 is
+                           127.0.0.1:9123
       --metrics-file FILE  write the metrics to FILE every
                            15s, for node_exporter's textfile
                            collector

@@ -9,11 +9,11 @@ namespace {
 
 TEST(Address, IsRead) {
   const std::tuple<const char*, const char*, int> cases[] = {
-      {":9090", "127.0.0.1", 9090},
+      {":9123", "127.0.0.1", 9123},
       {"127.0.0.1:0", "127.0.0.1", 0},
-      {"0.0.0.0:9090", "0.0.0.0", 9090},
+      {"0.0.0.0:9123", "0.0.0.0", 9123},
       {"localhost:80", "localhost", 80},
-      {"[::1]:9090", "::1", 9090},
+      {"[::1]:9123", "::1", 9123},
       {"[::]:65535", "::", 65535},
       {"node-1.example:1", "node-1.example", 1},
   };
@@ -34,28 +34,28 @@ TEST(Address, OfAUnixSocket) {
 }
 
 TEST(Address, IsWrittenAsItIsRead) {
-  for (const char* text : {"127.0.0.1:9090", "[::1]:9090", "localhost:0", "unix:m.sock"})
+  for (const char* text : {"127.0.0.1:9123", "[::1]:9123", "localhost:0", "unix:m.sock"})
     EXPECT_EQ(parse_address(text)->text(), text);
-  EXPECT_EQ(parse_address(":9090")->text(), "127.0.0.1:9090");
+  EXPECT_EQ(parse_address(":9123")->text(), "127.0.0.1:9123");
 }
 
 TEST(Address, IsRefused) {
   const std::pair<std::string, const char*> cases[] = {
-      {"9090", "it has no port"},
+      {"9123", "it has no port"},
       {"localhost", "it has no port"},
       {"[::1]", "it has no port"},
       {"::1", "it has no port"},
-      {"::1:9090", "it has no port"},
-      {"fe80::1:2:3:4:5:6:9090", "an IPv6 address stands in brackets"},
-      {"a:b:9090", "it has several ports"},
-      {"[1.2.3.4]:9090", "what stands in brackets is no IPv6 address"},
+      {"::1:9123", "it has no port"},
+      {"fe80::1:2:3:4:5:6:9123", "an IPv6 address stands in brackets"},
+      {"a:b:9123", "it has several ports"},
+      {"[1.2.3.4]:9123", "what stands in brackets is no IPv6 address"},
       {":http", "its port is no number from 0 to 65535"},
       {":65536", "its port is no number from 0 to 65535"},
       {":-1", "its port is no number from 0 to 65535"},
       {"127.0.0.1:", "its port is no number from 0 to 65535"},
-      {"http://127.0.0.1:9090", "it is a URL, and no address to listen on"},
-      {"127.0.0.1:9090/metrics", "an address has no path"},
-      {"a b:9090", "its host is neither a name nor an IP address"},
+      {"http://127.0.0.1:9123", "it is a URL, and no address to listen on"},
+      {"127.0.0.1:9123/metrics", "an address has no path"},
+      {"a b:9123", "its host is neither a name nor an IP address"},
       {"unix:", "it has no path"},
       {"unix:/" + std::string(107, 'x'), "its path is longer than 107 bytes"},
   };
@@ -64,13 +64,13 @@ TEST(Address, IsRefused) {
     ASSERT_FALSE(address) << text;
     EXPECT_EQ(address.error().message, cause) << text;
     EXPECT_EQ(address.error().code, base::Code::usage);
-    EXPECT_NE(address.error().hint.find("0.0.0.0:9090"), std::string::npos);
+    EXPECT_NE(address.error().hint.find("0.0.0.0:9123"), std::string::npos);
   }
 }
 
 TEST(Host, OfAnAuthority) {
   const std::pair<const char*, const char*> cases[] = {
-      {"localhost:9090", "localhost"}, {"localhost", "localhost"}, {"[::1]:80", "::1"}, {"[::1]", "::1"}, {"::1", "::1"}, {"", ""}};
+      {"localhost:9123", "localhost"}, {"localhost", "localhost"}, {"[::1]:80", "::1"}, {"[::1]", "::1"}, {"::1", "::1"}, {"", ""}};
   for (const auto& [authority, host] : cases) EXPECT_EQ(host_of(authority), host) << authority;
 }
 
