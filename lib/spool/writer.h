@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "base/stop.h"
 #include "spool/block_builder.h"
+#include "spool/block_info.h"
 #include "spool/keeper.h"
 #include "spool/recent_state.h"
 #include "spool/rejected_store.h"
@@ -20,6 +21,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace weir::spool {
 
@@ -44,6 +46,12 @@ struct WriterOptions {
 
 inline constexpr std::uint64_t kFloor = 16 << 20;
 
+// Records of one stream in one block that was evicted before it was delivered.
+struct EvictedStream {
+  std::uint64_t block = 0;
+  StreamInfo stream;
+};
+
 struct Appended {
   std::uint64_t block = 0;                                                         // 0: there was nothing to store
   std::uint64_t held_block = 0;                                                    // of held records; 0: none
@@ -52,7 +60,8 @@ struct Appended {
   std::uint64_t evicted_backlog = 0;     // of evicted_undelivered: from blocks that were stored before this writer opened the spool
   std::uint64_t evicted_held_early = 0;  // of evicted_held: to make room, before --hold
   std::uint64_t evicted_rejected = 0;    // records of the rejected store
-  bool ring = false;                     // no consumer is registered: nobody waited for records that were evicted as delivered ones
+  std::vector<EvictedStream> evicted_streams = {};  // of evicted_undelivered, while a consumer is registered
+  bool ring = false;  // no consumer is registered: nobody waited for records that were evicted as delivered ones
 };
 
 // What the writer did for a release with one held block.

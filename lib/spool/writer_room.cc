@@ -2,7 +2,9 @@
 // decides.
 #include "spool/writer_state.h"
 
+#include "base/count.h"
 #include "record/timestamp.h"
+#include "spool/block_decoder.h"
 #include "spool/tables/blocks.h"
 #include "spool/tables/consumers.h"
 #include "spool/tables/meta.h"
@@ -119,12 +121,30 @@ base::Result<void> Writer::State::evict(std::uint64_t block, bool undelivered) {
   return delete_block(file.database, block);
 }
 
+base::Result<void> Writer::State::note_streams(const StoredBlock& block, std::vector<EvictedStream>& evicted) {
+  std::string packed_streams;
+  if (auto found = read_streams(file.database, block.id, packed_streams); !found) return std::move(found).error();
+  auto streams = BlockDecoder().streams(packed_streams);
+  if (!streams) {
+    report.sentences.push_back(
+        fmt::format("the list of streams in block {} of the spool '{}' is damaged: no gap record tells that {} "
+                    "evicted",
+                    block.id, options.path, base::count_of(block.records, "record was", "records were")));
+    return {};
+  }
+  for (StreamInfo& stream : *streams) evicted.push_back({block.id, std::move(stream)});
+  return {};
+}
+
 base::Result<Appended> Writer::State::carry_out(const EvictionPlan& plan) {
   if (auto done = store_steps(); !done) return std::move(done).error();
   Appended counts;
   counts.ring = ring;
   for (const Eviction& one : plan.evictions) {
     const StoredBlock& block = blocks[one.index];
+    if (one.kept == Kept::undelivered && !ring) {
+      if (auto noted = note_streams(block, counts.evicted_streams); !noted) return std::move(noted).error();
+    }
     if (auto done = evict(block.id, one.kept == Kept::undelivered); !done) return std::move(done).error();
     (one.kept == Kept::delivered ? counts.evicted_delivered
      : one.kept == Kept::held    ? counts.evicted_held

@@ -117,6 +117,8 @@ struct Writer::State {
   // Carries the plan out within a transaction. The result's `block` is not set.
   base::Result<Appended> carry_out(const EvictionPlan& plan);
   base::Result<void> evict(std::uint64_t block, bool undelivered);
+  // Adds the streams of an undelivered block that goes. A damaged list of streams is reported and does not stop the eviction.
+  base::Result<void> note_streams(const StoredBlock& block, std::vector<EvictedStream>& evicted);
   // Removes the evicted blocks from `blocks`, after the commit.
   void forget(const EvictionPlan& plan);
   // The most bytes of whole records in the rejected store.

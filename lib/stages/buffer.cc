@@ -95,7 +95,7 @@ class Buffer : public pipeline::Stage {
 
   base::Result<Flushed> flush(pipeline::Outlet& out, base::Monotonic deadline) override {
     if (auto trouble = start(out)) return *std::move(trouble);
-    auto stored = commit();
+    auto stored = commit_all();
     publish();
     if (!stored) return std::move(stored).error();
     if (!drain_) return Flushed::safe;
@@ -130,6 +130,7 @@ class Buffer : public pipeline::Stage {
  private:
   base::Result<Flow> take(record::Batch& batch) {
     sheds_ = relief_.sheds(context_.clock->monotonic());
+    if (!batch.records.empty()) may_tell_alone_ = true;
     for (record::Record& record : batch.records) {
       if (auto taken = take(record); !taken) return std::move(taken).error();
       if (builder_.line_bytes() >= spec_.group_bytes || (holds() && held_builder_->line_bytes() >= spec_.held_bytes)) {
@@ -147,7 +148,7 @@ class Buffer : public pipeline::Stage {
   // Does what is due. Returns when to call it again.
   base::Result<base::Monotonic> run_due(base::Monotonic now) {
     note_opened(now);
-    if (pending() && now >= group_due()) {
+    if ((pending() && now >= group_due()) || now >= gaps_due()) {
       if (auto stored = commit(); !stored) return std::move(stored).error();
     }
     if (now >= maintain_at_) maintain(now);
@@ -156,7 +157,7 @@ class Buffer : public pipeline::Stage {
     }
     auto release_at = release(now);
     if (!release_at) return release_at;
-    const base::Monotonic due = std::min({*release_at, maintain_at_, store_.report(now)});
+    const base::Monotonic due = std::min({*release_at, maintain_at_, store_.report(now), gaps_due()});
     return std::min(std::min(due, spill_ ? spill_->due() : base::kNever), pending() ? group_due() : base::kNever);
   }
 
@@ -215,11 +216,9 @@ class Buffer : public pipeline::Stage {
   base::Result<void> close(pipeline::Outlet& out, base::Monotonic deadline) {
     auto trouble = start(out);
     releases_.end();
-    auto stored = commit();
-    if (spill_) {
-      auto emptied = spill_->empty(deadline);
-      if (stored) stored = std::move(emptied);
-    }
+    auto stored = store_all(deadline);
+    // What that evicted is told once more. What this evicts in turn is in the counters only, so that it ends.
+    if (stored && store_.evicted().due() != base::kNever) stored = store_all(deadline);
     base::Result<void> drained;
     if (drain_) drained = drain_->finish(deadline);
     const auto gone = store_.plain_writer().gone();
@@ -233,6 +232,13 @@ class Buffer : public pipeline::Stage {
     if (!stored) return stored;
     if (!drained) return drained;
     return closed;
+  }
+
+  base::Result<void> store_all(base::Monotonic deadline) {
+    auto stored = commit_all();
+    if (!spill_) return stored;
+    auto emptied = spill_->empty(deadline);
+    return stored ? std::move(emptied) : std::move(stored);
   }
 
   // Copies what the batch has changed into the counters.
@@ -316,7 +322,28 @@ class Buffer : public pipeline::Stage {
     return std::min(due, base::after(held_since_, spec_.held_age));
   }
 
+  // When gap records need a commit of their own. Each such commit may evict again, so an idle chain makes one and no more.
+  [[nodiscard]] base::Monotonic gaps_due() { return may_tell_alone_ ? store_.evicted().due() : base::kNever; }
+
+  // Adds the gap records that are due to the open block.
+  void tell_of_evictions() {
+    const bool alone = !pending();
+    if (context_.clock->monotonic() < (alone ? gaps_due() : store_.evicted().due())) return;
+    if (const std::uint64_t records = store_.evicted().tell(builder_); records > 0) {
+      metrics_.told(records);
+      may_tell_alone_ = !alone;
+    }
+  }
+
+  // As commit(), also the gap records that are not due yet.
+  base::Result<void> commit_all() {
+    store_.evicted().hurry();
+    may_tell_alone_ = true;
+    return commit();
+  }
+
   base::Result<void> commit(spool::Effort effort = spool::Effort::thorough) {
+    tell_of_evictions();
     // Packing well costs more than the rest of the chain, so the held records of a backlog are packed fast.
     held_effort_ = context_.clock->monotonic() < base::after(held_since_, kRush) ? spool::Effort::fast : spool::Effort::lasting;
     opened_at_ = held_since_ = base::kNever;
@@ -333,6 +360,7 @@ class Buffer : public pipeline::Stage {
     committed_at_ = context_.clock->monotonic();
     note_commit(committed_at_ - from);
     store_.note(*appended);
+    store_.evicted().stored(appended->block);
     if (holds()) finish_held(appended->held_block != 0);
     if (!builder_.empty()) forward(appended->block);
     return {};
@@ -378,6 +406,7 @@ class Buffer : public pipeline::Stage {
       if (auto stored = store_held(*held_number, block.positions.empty() ? 0 : *number); !stored) return stored;
     }
     keeper_.committed();
+    store_.evicted().stored(*number);
     if (builder_.empty() && block.positions.empty()) return {};
     if (!builder_.empty()) {
       metrics_.passed(builder_.records());
@@ -433,7 +462,8 @@ class Buffer : public pipeline::Stage {
   std::optional<spool::BlockBuilder> held_builder_;     // from the first held record on
   spool::Effort held_effort_ = spool::Effort::lasting;  // for the group that is being closed
   HoldRelief relief_;
-  bool sheds_ = false;  // held records of this batch
+  bool sheds_ = false;           // held records of this batch
+  bool may_tell_alone_ = false;  // something came since gap records had a commit of their own
   std::string path_;
   spool::PlaceSet acknowledged_;
   std::uint64_t newest_ = 0;

@@ -36,6 +36,8 @@ constexpr auto kPassed = metrics::counter("weir_buffer_spilled_records_total", "
                                           "Records that were passed on before they were stored (--spill).");
 constexpr auto kReleased = metrics::counter("weir_buffer_released_records_total", "records",
                                             "Held records that a release made undelivered.", Account::added);
+constexpr auto kGapRecords = metrics::counter("weir_buffer_gap_records_total", "records",
+                                              "Records that buffer made to tell of evicted undelivered records.", Account::added);
 constexpr auto kEvicted =
     metrics::counter("weir_buffer_evicted_records_total", "records", "Undelivered records that were evicted to make room.");
 constexpr auto kEvictedHeld = metrics::counter("weir_buffer_evicted_held_records_total", "records",
@@ -91,6 +93,7 @@ BufferMetrics::BufferMetrics(const pipeline::Context& context)
       kept_bytes_(block_.counter(kKeptBytes)),
       passed_(block_.counter(kPassed)),
       released_(block_.counter(kReleased)),
+      told_(block_.counter(kGapRecords)),
       evicted_(block_.counter(kEvicted)),
       evicted_held_(block_.counter(kEvictedHeld)),
       evicted_rejected_(block_.counter(kEvictedRejected)),

@@ -29,6 +29,7 @@ class BufferMetrics {
   void kept(const pipeline::Tally& block);  // stored already, and nobody passes it on
   void passed(std::uint64_t records) { passed_.add(records); }
   void released(std::uint64_t records) { released_.add(records); }
+  void told(std::uint64_t records) { told_.add(records); }  // gap records, added to the open block
   void lost(std::uint64_t records) { lost_.add(records); }
 
   // A commit with records or positions has ended at `now`.
@@ -68,8 +69,8 @@ class BufferMetrics {
   metrics::Block block_;
   metrics::Counter records_in_, bytes_in_, invalid_, repeats_, shed_, held_, held_bytes_;
   metrics::Gauge open_;
-  metrics::Counter stored_, stored_bytes_, kept_, kept_bytes_, passed_, released_, evicted_, evicted_held_, evicted_rejected_,
-      lost_, failures_;
+  metrics::Counter stored_, stored_bytes_, kept_, kept_bytes_, passed_, released_, told_, evicted_, evicted_held_,
+      evicted_rejected_, lost_, failures_;
   metrics::Gauge size_, limit_, full_, undelivered_records_, undelivered_bytes_, oldest_undelivered_, held_stored_, oldest_held_;
   metrics::Gauge last_commit_;
   metrics::Histogram commits_;

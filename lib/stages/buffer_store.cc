@@ -94,6 +94,7 @@ void BufferStore::note(const spool::Appended& appended) {
   const spool::Report report = writer_->take_report();
   for (const std::string& sentence : report.sentences) context_.diagnostics->say(sentence);
   metrics_.lost(report.lost);
+  evicted_.add(appended.evicted_streams, context_.clock->monotonic());
   if (appended.evicted_rejected > 0) {
     context_.diagnostics->warn(
         "spool-rejected",

@@ -6,6 +6,7 @@
 #include "spool/writer.h"
 #include "stages/buffer_drain.h"
 #include "stages/buffer_metrics.h"
+#include "stages/evicted_streams.h"
 
 #include <functional>
 #include <memory>
@@ -73,10 +74,12 @@ class BufferStore {
     return patiently(store, [] { return false; });
   }
 
-  // Reports and counts what the writer did in a transaction, and what it found besides.
+  // Reports and counts what the writer did in a transaction, and what it found besides. Evicted records are noted in evicted().
   void note(const spool::Appended& appended);
   // A record reports that a part of its log was lost.
   void note_gap(const record::Record& record);
+  // What was evicted and has no gap record yet.
+  [[nodiscard]] EvictedStreams& evicted() { return evicted_; }
   // Says how it goes, for `weir spool status`. Returns when to come again.
   base::Monotonic report(base::Monotonic now) { return status_.due(now); }
   // Reports and counts the records that were evicted before the drain passed them on. Once a batch.
@@ -102,6 +105,7 @@ class BufferStore {
   const spool::BlockBuilder& open_;
   BufferMetrics& metrics_;
   const pipeline::Context context_;
+  EvictedStreams evicted_;
   BufferDrain* drain_ = nullptr;
   std::function<void()> meanwhile_;
 };

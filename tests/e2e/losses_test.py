@@ -57,6 +57,10 @@ class Losses(kit.SinkCase):
         return [dict(entry[3])["weir_gap_bytes"] for rows in kit.sink_records(self.record).values() for entry in rows
                 if "weir_gap_bytes" in dict(entry[3])]
 
+    def newest(self, pod):
+        found = kit.weir("query", "--spool", self.spool, f'{{pod="{pod}"}}', "--limit", "1", "-o", "jsonl", expect=None).splitlines()
+        return json.loads(found[-1])["line"] if found else None
+
     def test_logs_that_vanish(self):
         def body(fused):
             keep = ("web", "db")
@@ -117,6 +121,48 @@ class Losses(kit.SinkCase):
             self.assertIsNotNone(status["lost"]["last_evicted"])
             self.assertRegex(self.text(), r"lost +[\d,]+ undelivered records were evicted; the last time ")
         self.both(body)
+
+    def test_gap_records_tell_what_was_evicted(self):
+        """Once Loki is back, gap records in the streams say how much of them was evicted."""
+        for spill in ("", " --spill"):
+            def body(fused):
+                kit.get(f"{self.url}/fail?status=503&count=1000000", data=b"")
+                chain = self.chain([f"tail -f --checkpoint {self.spool} {self.pods}",
+                                    f"buffer {self.spool} {RELIABLE} --max-size 4MiB --on-full drop-oldest{spill}", f"push {self.url}"], fused)
+                written = {}
+                for i in range(40):
+                    written[f"p{i}"] = [os.urandom(1000).hex() for _ in range(150)]
+                    self.write(*written[f"p{i}"], pod=f"p{i}")
+                kit.wait_for(lambda: "evicted and are lost" in chain.errors(), chain.errors)
+                kit.wait_for(lambda: self.newest(f"p{i}") == written[f"p{i}"][-1], chain.errors)
+                chain.signal(signal.SIGTERM, None)
+                chain.wait()
+                status = self.status()
+                gaps = kit.weir("replay", self.spool).count(b"weir_gap_bytes")
+                self.assertGreater(gaps, 0)
+                self.assertEqual(status["lost"]["evicted_undelivered"] + status["records"], 40 * 150 + gaps)
+                self.assertEqual(status["lost"]["gaps"], 0, "no log lost anything before it came here")
+                # Loki is back, and gets them.
+                kit.get(f"{self.url}/fail?status=503&count=0", data=b"")
+                chain = self.tracked(fused, "--max-size 4MiB --on-full drop-oldest" + spill)
+                kit.wait_for(lambda: self.status()["undelivered"] == 0, chain.errors)
+                chain.stop()
+                lost = {pod: len(lines) for pod, lines in written.items()}
+                told = dict.fromkeys(written, 0)
+                for rows in kit.sink_records(self.record).values():
+                    for _, line, labels, metadata in rows:
+                        pod = dict(labels)["pod"]
+                        if "weir_gap_bytes" in dict(metadata):
+                            told[pod] += int(dict(metadata)["weir_gap_bytes"])
+                            self.assertRegex(line, r"^weir: [\d,]+ records?, .*, of this stream w(as|ere) evicted from the spool before ")
+                        else:
+                            lost[pod] -= 1
+                self.assertGreater(sum(told.values()), 0)
+                # What the last commit evicted is in the counters only: a block has about 1 MiB, and no more than that is missing.
+                self.assertLess(sum(lost.values()) * 2000 - sum(told.values()), 2 << 20)
+                for pod, bytes_told in told.items():
+                    self.assertLessEqual(bytes_told, lost[pod] * 2000, pod)
+            self.both(body)
 
     def test_a_damaged_block(self):
         def body(fused):

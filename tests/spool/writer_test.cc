@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <map>
 
 namespace weir::spool {
 namespace {
@@ -267,6 +268,74 @@ TEST_F(WriterTest, AFullSpoolBlocksOrDropsTheOldest) {
   for (unsigned i = 0; i < 10; ++i) lost += append(*writer, {{noise(300'000, 1000 + i)}}).evicted_undelivered;
   EXPECT_GE(lost, 9U);
   EXPECT_EQ(read_status(path())->evicted_undelivered, lost);
+}
+
+TEST_F(WriterTest, TellsTheStreamsOfUndeliveredBlocksThatItEvicts) {
+  WriterOptions small = options();
+  small.max_size = 4 << 20;
+  small.on_full = OnFull::drop_oldest;
+  for (const bool registered : {false, true}) {
+    SCOPED_TRACE(registered);
+    std::filesystem::remove(path());
+    if (registered) {
+      const auto writer = open(small);
+      static_cast<void>(consumer());
+    }
+    const auto writer = open(small);
+    std::map<std::string, StreamInfo> lost;
+    std::uint64_t records = 0;
+    std::uint64_t block = 0;
+    for (unsigned i = 0; i < 30; ++i) {
+      const Appended appended =
+          append(*writer, {{noise(300'000, i), false, "web", 1000 + i}, {"short", false, "db", 10}, {"longer", false, "db", 20}});
+      records += appended.evicted_undelivered;
+      EXPECT_EQ(appended.evicted_streams.empty(), appended.evicted_undelivered == 0);
+      for (const EvictedStream& one : appended.evicted_streams) {
+        EXPECT_GE(one.block, block) << "the oldest first";
+        EXPECT_LT(one.block, appended.block);
+        block = one.block;
+        StreamInfo& sum = lost[std::string(one.stream.labels->get("pod"))];
+        sum.records += one.stream.records;
+        sum.line_bytes += one.stream.line_bytes;
+        sum.max_timestamp = one.stream.max_timestamp;
+      }
+    }
+    if (!registered) {
+      EXPECT_TRUE(lost.empty()) << "a ring loses nothing";
+      continue;
+    }
+    ASSERT_GT(records, 30U);
+    ASSERT_EQ(lost.size(), 2U);
+    EXPECT_EQ(lost["web"].records + lost["db"].records, records);
+    EXPECT_EQ(lost["web"].line_bytes, lost["web"].records * 300'000U);
+    EXPECT_EQ(lost["db"].line_bytes, lost["web"].records * 11U);
+    EXPECT_EQ(lost["web"].max_timestamp, 1000 + lost["web"].records - 1);
+    EXPECT_EQ(lost["db"].max_timestamp, 20);
+  }
+}
+
+TEST_F(WriterTest, ADamagedListOfStreamsDoesNotStopAnEviction) {
+  WriterOptions small = options();
+  small.max_size = 4 << 20;
+  small.on_full = OnFull::drop_oldest;
+  auto writer = open(small);
+  static_cast<void>(consumer());
+  append(*writer, {{noise(300'000, 1)}, {"two"}});
+  writer.reset();
+  {
+    auto database = sqlite::Database::open(path(), sqlite::Access::write, 0);
+    ASSERT_TRUE(database) << database.error().message;
+    ASSERT_TRUE(database->execute("UPDATE blocks SET streams = x'ff00'"));
+  }
+  writer = open(small);
+  static_cast<void>(writer->take_report());
+  Appended appended;
+  for (unsigned i = 0; i < 30 && appended.evicted_undelivered == 0; ++i) appended = append(*writer, {{noise(300'000, 10 + i)}});
+  EXPECT_EQ(appended.evicted_undelivered, 2U);
+  EXPECT_TRUE(appended.evicted_streams.empty());
+  const Report report = writer->take_report();
+  ASSERT_EQ(report.sentences.size(), 1U);
+  EXPECT_NE(report.sentences[0].find("no gap record tells that 2 records were evicted"), std::string::npos) << report.sentences[0];
 }
 
 TEST_F(WriterTest, TheFileStaysWithinItsLimit) {

@@ -502,6 +502,82 @@ TEST_F(BufferTest, WhatIsEvictedBeforeItsTurnIsInTheBooks) {
   EXPECT_EQ(life.counters.in_flight, 0U);
 }
 
+// What the spool holds, and what it lost so far.
+struct InSpool {
+  std::size_t gaps = 0;
+  std::uint64_t gap_bytes = 0, records = 0, evicted = 0;
+};
+
+InSpool in_spool(const std::string& path) {
+  InSpool found;
+  const auto status = spool::read_status(path);
+  EXPECT_TRUE(status);
+  found.records = status->records;
+  found.evicted = status->evicted_undelivered;
+  auto reader = spool::Reader::open(path, 0);
+  EXPECT_TRUE(reader);
+  const auto blocks = (*reader)->list({});
+  for (const spool::BlockInfo& block : *blocks) {
+    pipeline::Batch batch;
+    EXPECT_TRUE((*reader)->load(block.id, {}, batch, nullptr));
+    for (const record::Record& record : batch.records) {
+      if (!record::is_gap(record)) continue;
+      ++found.gaps;
+      found.gap_bytes += std::stoull(std::string(record::find(record.metadata, record::kGapBytes)));
+    }
+  }
+  return found;
+}
+
+TEST_F(BufferTest, GapRecordsTellWhatWasEvicted) {
+  auto small = spec();
+  small.spool.max_size = 4 << 20;
+  small.spool.on_full = spool::OnFull::drop_oldest;
+  small.group_bytes = 100'000;
+  Life(small, test_).finish();
+  acknowledge(1, 0);  // registers the name
+  Life life(small, test_);
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(life.take({noise(i)}));
+  EXPECT_EQ(in_spool(small.spool.path).gaps, 0U) << "they wait for others";
+  life.finish();
+  const InSpool found = in_spool(small.spool.path);
+  EXPECT_GT(found.evicted, 50U);
+  EXPECT_EQ(found.gaps, 1U);
+  EXPECT_EQ(life.counters.records_in, 200U);
+  EXPECT_EQ(life.counters.records_added, 1U);
+  EXPECT_EQ(found.evicted + found.records, 201U);
+  // The lines are 60,000 bytes long. What the last commit evicted is in the counters only.
+  EXPECT_LE(found.gap_bytes, found.evicted * 60'000);
+  EXPECT_GE(found.gap_bytes, (found.evicted - 2) * 60'000);
+  EXPECT_EQ(std::ranges::count_if(life.collector.lines(),
+                                  [](const std::string& json) { return json.find(R"("weir_gap_bytes")") != std::string::npos; }),
+            1)
+      << "it is passed on as others are";
+}
+
+TEST_F(BufferTest, AnIdleChainHasOneCommitOfGapRecords) {
+  auto small = spec();
+  small.spool.max_size = 4 << 20;
+  small.spool.on_full = spool::OnFull::drop_oldest;
+  small.group_bytes = 1;
+  Life(small, test_).finish();
+  acknowledge(1, 0);
+  Life life(small, test_);
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(life.take({noise(i)}));
+  const auto told = [&] { return life.stage->counters().records_added; };
+  EXPECT_EQ(told(), 0U);
+  for (int i = 0; i < 20; ++i) {
+    test_.clock.advance(base::kMinute);
+    life.nudge();
+    EXPECT_EQ(told(), 1U) << i;
+  }
+  const InSpool found = in_spool(small.spool.path);
+  EXPECT_EQ(found.gaps, 1U);
+  EXPECT_GT(found.gap_bytes, 60'000U * 50);
+  ASSERT_TRUE(life.take({noise(1000)}));
+  life.finish();
+}
+
 // The gate opens when the buffer has said that it waits. It opens after a minute in any case, so that a test can fail.
 std::thread opens_when_full(Gate& gate, test::RememberingDiagnostics& diagnostics) {
   return std::thread([&] {
