@@ -172,6 +172,13 @@ Without a consumer the spool is a ring of recent records: of all records with --
 passed on. Buffer evicts the oldest when they are older than --retain or when --max-size is reached. This is no loss, and
 the exit code stays 0. After a restart, buffer first passes on everything that the ring holds.
 
+Undelivered records that are evicted are lost. They are counted, and the exit code becomes 3. While a consumer is
+registered, gap records tell of them: once a minute, and when the chain ends, buffer stores one for each stream that lost
+records, with the labels and the tenant of the stream. The line says how many records were lost, and of which times. The
+metadata `weir_gap_bytes` is the number of bytes of their lines. A block that was delivered in part counts whole. After a
+kill, losses that no gap record tells of yet are only in the counts of `weir spool status`. So are those of the very last
+commit. In an idle chain, what gap records evict themselves is told with the next records.
+
 While less than --min-free of the file system is free, the spool does not grow beyond 16 MiB, or beyond the size that it
 has already. Buffer reports this.
 

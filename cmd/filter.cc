@@ -84,7 +84,7 @@ run` that keeps positions then starts with the rules that ran last, which it kee
 mistake. `run --strict` exits with 2 there, too.
 
 # Gaps
-A record that reports a gap in a log file always passes.)";
+A record that reports a gap (weir-record(5)) always passes.)";
 
 }  // namespace
 

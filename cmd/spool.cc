@@ -282,8 +282,8 @@ end was read. `trouble`: files that cannot be read.
 `full in`: how long it takes until the spool is full when nothing is delivered, at the rate of the last five minutes.
 
 `lost`: what will not be delivered, since the spool was made: logs of which a part was lost before it was read (each loss was also
-reported by a record with the metadata `weir_gap_bytes`), undelivered records that were evicted to make room, rejected records
-that were evicted, held records that had no room, and damaged blocks.
+reported by a record with the metadata `weir_gap_bytes`), undelivered records that were evicted to make room
+(gap records tell of them as well), rejected records that were evicted, held records that had no room, and damaged blocks.
 
 Then come the size, the number of records in each state, the oldest and the newest record, how far each consumer is behind, and
 how many logs have a position. Where rules hold records, it shows how many the spool holds, how much of the disk they take, and

@@ -127,9 +127,8 @@ base::Result<void> Writer::State::note_streams(const StoredBlock& block, std::ve
   auto streams = BlockDecoder().streams(packed_streams);
   if (!streams) {
     report.sentences.push_back(
-        fmt::format("the list of streams in block {} of the spool '{}' is damaged: no gap record tells that {} "
-                    "evicted",
-                    block.id, options.path, base::count_of(block.records, "record was", "records were")));
+        fmt::format("the list of streams in block {} of the spool '{}' is damaged: no gap record tells that {} evicted", block.id,
+                    options.path, base::count_of(block.records, "record was", "records were")));
     return {};
   }
   for (StreamInfo& stream : *streams) evicted.push_back({block.id, std::move(stream)});
