@@ -269,6 +269,10 @@ Loki, and smoke sees nothing. Three lines of 100 KiB close that block. So with `
 repeat `count_over_time` would show. That is the default for up to 400 records at up to 100 a second: a run of 200 records
 sends 7 MiB. In larger or faster runs, and with --via, --emit and --every, only the first batch has large lines.
 
+# Answers that Loki cannot send
+Loki may answer 200 with no entries in place of an answer that is over its grpc_server_max_send_msg_size (4 MiB by default).
+Smoke then reads smaller pages, and says so. When Loki counts records and shows none of them even so, there is no verdict.
+
 # Pushing
 Without --via and --emit smoke pushes by itself, one request for each batch and one in flight for each stream. It sends a
 request again, as agents do, when there was no answer or one that may pass (408, 429, 5xx), until its records are older than
@@ -282,7 +286,8 @@ when a record of each was read back, so that no log is rotated before the comman
 (--push-url, --addr or LOKI_ADDR), and what is given of --tenant, --username and so on is in the variables of weir-push(1).
 Records are expected in `{namespace="weir-smoke"}`, with the labels `namespace`, `pod`, `container` and `stream` of `weir
 tail`. For another agent, say what it makes of them with --selector and --label. At the end the command gets SIGTERM, and
-SIGKILL 20 seconds later.
+SIGKILL 20 seconds later. The report has the last lines that the command wrote: as text when the verdict is bad, in
+`command_output` of --json, and in `<system-err>` of --junit.
 
 --emit stdout prints the records and leaves their delivery to the agent that collects the output of this process, such as the
 one of the node when smoke runs in a pod. --selector names the streams in which they arrive. The report goes to standard

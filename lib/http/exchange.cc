@@ -229,6 +229,7 @@ struct Exchange::Trouble {
   base::Code kind;
   std::string cause;
   std::string hint;
+  int system = 0;
 };
 
 namespace {
@@ -439,6 +440,7 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
         trouble.cause =
             fmt::format("no answer in time ({})", in_seconds(request_.timeout > 0 ? request_.timeout : config_->timeout));
         trouble.hint = "--timeout waits longer";
+        trouble.system = ETIMEDOUT;
       }
       break;
     case CURLE_OUT_OF_MEMORY:  // also for a header line longer than libcurl accepts
@@ -472,11 +474,13 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
 base::Error Exchange::failure(CURLcode code) {
   const std::string where = config_->base.display();
   if (aborted_) return base::fail(base::Code::interrupted, "cannot finish the request to {}: it was stopped", where);
-  Trouble trouble{base::Code::network, error_[0] != '\0' ? error_ : curl_.easy_strerror(code), {}};
+  Trouble trouble{base::Code::network, error_[0] != '\0' ? error_ : curl_.easy_strerror(code), {}, 0};
   explain(code, trouble);
   request_ = {};
-  return base::fail(trouble.kind, "cannot reach {}: {}", where, redacted(std::move(trouble.cause)))
-      .with_hint(std::move(trouble.hint));
+  base::Error error =
+      base::fail(trouble.kind, "cannot reach {}: {}", where, redacted(std::move(trouble.cause))).with_hint(std::move(trouble.hint));
+  error.system = trouble.system;
+  return error;
 }
 
 std::size_t Exchange::take_body(char* data, std::size_t size, std::size_t count, void* self) {

@@ -22,7 +22,7 @@ using base::Result;
 namespace {
 
 constexpr std::string_view kPushPath = "/loki/api/v1/push";
-constexpr std::uint32_t kFewest = 2;      // the smallest limit that is asked for
+constexpr std::uint32_t kFewest = 2;      // the smallest limit of a page
 constexpr std::size_t kLongQuery = 4000;  // longer parameters, in bytes, go into the body of a POST
 constexpr std::size_t kWords = 1000;      // bytes of a server's text that are shown; some servers repeat the whole query
 
@@ -151,12 +151,44 @@ Result<QueryClient::Got> QueryClient::get(std::string_view path, const Parameter
   }
 }
 
+// Whether `page`, which is empty, stands for an answer that Loki could not send. When a repeat of the request gives entries, they
+// are in `page` and `out`.
+Result<bool> QueryClient::hides_entries(const PageRequest& request, Page& page, record::Batch& out) {
+  if (hides_ && request.at_least > 0) return true;
+  PageRequest single = request;
+  single.limit = 1;
+  record::Batch found;
+  const auto one = page_once(single, found);
+  if (!one) return one.error();
+  if (found.records.empty()) return false;
+  if (hides_) return true;
+  auto again = page_once(request, out);  // the entry may have come, or come back, in between
+  if (!again) return std::move(again).error();
+  page = std::move(again).value();
+  if (page.too_large || page.allowed > 0 || page.answer.entries > 0) return false;
+  hides_ = true;
+  diagnostics_.warn("query-hidden",
+                    fmt::format("Loki gave no entries when it was asked for up to {}, but one when it was asked for one: its "
+                                "answer may be over grpc_server_max_send_msg_size (4 MiB by default); asking for fewer at a time",
+                                request.limit));
+  return true;
+}
+
 // Loki may answer 200 with less than it has, while a chunk moves from an ingester to the store or when an ingester is lost.
 Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::Batch& out) {
   const std::size_t first = out.records.size();
   base::Backoff backoff(config_.backoff, static_cast<std::uint64_t>(clock_.wall()) ^ requests_);
   for (int attempt = 1;; ++attempt) {
     auto page = page_once(request, out);
+    if (page && request.check_empty && attempt == 1 && request.limit > kFewest && !page->too_large && page->allowed == 0 &&
+        page->answer.entries == 0 && !page->answer.samples) {
+      const auto hidden = hides_entries(request, *page, out);
+      if (!hidden) return hidden.error();
+      if (*hidden) {
+        page->too_large = true;
+        page->seen = std::max<std::size_t>(request.at_least, 1);
+      }
+    }
     if (!page || page->too_large || page->allowed > 0 || page->answer.samples) return page;
     const std::size_t entries = out.records.size() - first;
     if (entries >= request.at_least || page->answer.entries >= request.limit) return page;

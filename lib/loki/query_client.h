@@ -53,18 +53,24 @@ class QueryClient {
     base::Duration step = 0;  // the step of a metric query; 0: Loki chooses
     // Entries that an earlier answer has shown in this window; a smaller answer is asked for again.
     std::size_t at_least = 0;
+    bool check_empty = false;  // an empty answer is believed only when a request for one entry finds none either
   };
   struct Page {
     QueryAnswer answer;
     std::size_t bytes = 0;    // size of the body
     std::size_t outside = 0;  // entries of the answer outside the window; they were not added
     bool too_large = false;   // nothing was added: ask for less. Never set when limit is 2 or less
+    std::size_t seen = 0;     // with too_large: entries that are known to be in the window
     // Every try gave fewer than `at_least`, and fewer than `limit`: Loki does not give all it has.
     bool short_of = false;
     std::uint32_t allowed = 0;  // not 0: nothing was added, because Loki allows no limit above this
   };
   // Makes one request, with retries. Appends its records to `out`, oldest first. `answer.entries` counts all entries that Loki
   // gave, also those outside the window.
+  //
+  // A Loki whose query frontend gets answers as JSON gives 200 and no entries in place of an answer that is over its
+  // grpc_server_max_send_msg_size. So with `check_empty` an empty answer costs one more request, for a single entry. When that
+  // finds one, and the first request stays empty, the page is too large.
   base::Result<Page> page(const PageRequest& request, record::Batch& out);
 
   // The answer of a metric query at one time: one sample for each series, appended to `out`. Code::config: Loki refuses the query.
@@ -87,6 +93,7 @@ class QueryClient {
   QueryClient(QueryClientConfig config, std::unique_ptr<http::Client> http, base::Clock& clock, base::Diagnostics& diagnostics,
               const base::Stop* stop);
   base::Result<Page> page_once(const PageRequest& request, record::Batch& out);
+  base::Result<bool> hides_entries(const PageRequest& request, Page& page, record::Batch& out);
   base::Result<Got> get(std::string_view path, const Parameters& parameters, std::size_t max_body);
   base::Result<void> get_all(std::string_view path, const Parameters& parameters);
   base::Result<void> wait(base::Duration duration) const;
@@ -99,6 +106,7 @@ class QueryClient {
   const base::Stop* stop_;
   QueryAnswerParser parser_;
   std::string body_;
+  bool hides_ = false;     // this Loki gave no entries in place of an answer that was too large
   bool answered_ = false;  // some request was answered, so a refused connection is worth waiting for
   std::uint64_t requests_ = 0;
 };

@@ -199,7 +199,7 @@ Result<bool> QueryPager::next_page(Batch& out) {
   const std::size_t first = out.records.size();
   const base::TimeRange window = next_window();
   const std::size_t known = std::exchange(known_, 0);
-  auto page = client_.page({query_, window, limit, direction_, step_, known}, out);
+  auto page = client_.page({query_, window, limit, direction_, step_, known, options_.check_empty}, out);
   if (!page) return std::move(page).error();
   if (page->allowed > 0) {
     options_.max_page = page->allowed;
@@ -210,7 +210,7 @@ Result<bool> QueryPager::next_page(Batch& out) {
   if (page->too_large) {
     light_ = false;
     limit_ = std::max(limit / 4, kSmallestPage);
-    known_ = known;
+    known_ = std::max(known, page->seen);
     return true;
   }
   if (page->short_of) return short_of(out.records.size() - first, known, window);
@@ -268,7 +268,7 @@ Result<bool> QueryPager::next_part(Batch& out) {
   const std::size_t first = out.records.size();
   // The line break keeps a comment at the end of the query from swallowing the filter.
   const std::string query = part.empty() ? query_ : query_ + "\n" + part;
-  auto page = client_.page({query, {instant_, instant_ + 1}, limit, direction_, 0, known}, out);
+  auto page = client_.page({query, {instant_, instant_ + 1}, limit, direction_, 0, known, options_.check_empty}, out);
   if (!page) {
     if (part.empty() || page.error().code != Code::config) return std::move(page).error();
     parts_.assign(1, Part());  // nothing can be appended to this query, for example because it is in parentheses
@@ -278,7 +278,7 @@ Result<bool> QueryPager::next_part(Batch& out) {
   if (page->allowed > 0 || page->too_large) {
     if (page->allowed > 0) options_.max_page = page->allowed;
     if (page->too_large) light_ = false, limit_ = std::max(limit / 4, kSmallestPage);
-    parts_.push_back({part, known});
+    parts_.push_back({part, std::max(known, page->seen)});
     return true;
   }
   if (page->short_of) return short_of(out.records.size() - first, known, {instant_, instant_ + 1});

@@ -31,6 +31,7 @@ class QueryPager {
     std::uint32_t first_page = 500;    // the limit of the first request, when the size of an entry is unknown
     std::uint32_t max_page = 5000;     // Loki's default max_entries_limit_per_query; lowered when Loki names a lower limit
     std::size_t page_bytes = 2 << 20;  // the size of a page that the limit aims at
+    bool check_empty = true;           // see QueryClient::page(); without it a request that finds nothing costs Loki less
   };
   // The window must be absolute and never changes, so entries that arrive during paging do not disturb it. `client` must
   // outlive the pager.

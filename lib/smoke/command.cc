@@ -1,5 +1,9 @@
 #include "smoke/command.h"
 
+#include "base/thread.h"
+#include "base/unique_fd.h"
+#include "base/wake.h"
+
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -9,8 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <thread>
 
 namespace weir::smoke {
 
@@ -34,7 +40,96 @@ std::vector<std::string> merged(const std::vector<std::pair<std::string, std::st
 
 }  // namespace
 
+// Passes on what comes out of a pipe, in a thread of its own, and keeps the last lines.
+class Command::Output {
+ public:
+  static Result<std::unique_ptr<Output>> create() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return base::io_error(errno, "make a pipe for the command of --via");
+    std::unique_ptr<Output> output(new Output(base::UniqueFd(ends[0]), base::UniqueFd(ends[1])));
+    if (auto opened = output->finish_.open(); !opened) return std::move(opened).error();
+    auto thread = base::start_thread("read what the command of --via writes", [self = output.get()] { self->work(); });
+    if (!thread) return std::move(thread).error();
+    output->thread_ = std::move(*thread);
+    return output;
+  }
+  ~Output() { finish(); }
+  Output(const Output&) = delete;  // its thread points to it
+  Output& operator=(const Output&) = delete;
+
+  [[nodiscard]] int writing_end() const { return writing_.get(); }
+  void close_writing_end() { writing_ = {}; }
+
+  // Takes what is in the pipe, and waits for no more: a process that left the group may hold the pipe open.
+  void finish() {
+    if (!thread_.joinable()) return;
+    writing_ = {};
+    finish_.ring();
+    thread_.join();
+    if (!line_.empty()) keep();
+  }
+  // After finish().
+  [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
+
+ private:
+  Output(base::UniqueFd reading, base::UniqueFd writing) : reading_(std::move(reading)), writing_(std::move(writing)) {}
+
+  void work() {
+    std::array<char, 4096> got;
+    constexpr ssize_t kInThePipe = 64 << 10;
+    for (ssize_t left = kInThePipe; left > 0;) {
+      std::array<pollfd, 2> waits = {{{reading_.get(), POLLIN, 0}, {finish_.fd(), POLLIN, 0}}};
+      if (::poll(waits.data(), waits.size(), -1) < 0 && errno == EINTR) continue;
+      if (waits[0].revents == 0) return;
+      const ssize_t size = ::read(reading_.get(), got.data(), got.size());
+      if (size < 0 && errno == EINTR) continue;
+      if (size <= 0) return;
+      if (waits[1].revents != 0) left -= size;
+      const std::string_view text(got.data(), static_cast<std::size_t>(size));
+      pass_on(text);
+      for (const char c : text) {
+        if (c == '\n') {
+          keep();
+        } else if (line_.size() < kKeptBytes) {
+          line_ += c;
+        }
+      }
+    }
+  }
+
+  // Nobody may read our standard error any more: the command goes on as it would without a reader.
+  static void pass_on(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return;
+      text.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+
+  void keep() {
+    if (lines_.size() == kKeptLines) lines_.erase(lines_.begin());
+    lines_.push_back(std::move(line_));
+    line_.clear();
+  }
+
+  base::UniqueFd reading_, writing_;
+  base::Wake finish_;
+  std::string line_;
+  std::vector<std::string> lines_;
+  std::thread thread_;
+};
+
+Command::Command(pid_t pid, std::unique_ptr<Output> output) : pid_(pid), output_(std::move(output)) {}
+
+Command::Command(Command&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), output_(std::move(other.output_)), status_(other.status_) {}
+
+const std::vector<std::string>& Command::last_lines() const { return output_->lines(); }
+
 Result<Command> Command::start(const std::string& text, const std::vector<std::pair<std::string, std::string>>& environment) {
+  auto output = Output::create();
+  if (!output) return std::move(output).error();
   const std::vector<std::string> words = {"sh", "-c", text};
   const std::vector<std::string> variables = merged(environment);
   std::vector<char*> argv, envp;
@@ -47,7 +142,8 @@ Result<Command> Command::start(const std::string& text, const std::vector<std::p
   ::posix_spawn_file_actions_init(&files);
   ::posix_spawnattr_init(&attributes);
   ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+  for (const int target : {STDOUT_FILENO, STDERR_FILENO})
+    ::posix_spawn_file_actions_adddup2(&files, (*output)->writing_end(), target);
   // The signals that this process ignores work in the command.
   sigset_t defaults, none;
   ::sigemptyset(&defaults);
@@ -62,7 +158,8 @@ Result<Command> Command::start(const std::string& text, const std::vector<std::p
   ::posix_spawn_file_actions_destroy(&files);
   ::posix_spawnattr_destroy(&attributes);
   if (error != 0) return base::io_error(error, "start a shell for the command of --via");
-  return Command(pid);
+  (*output)->close_writing_end();
+  return Command(pid, std::move(*output));
 }
 
 Command::~Command() {
@@ -102,6 +199,7 @@ void Command::stop(base::Duration patience, base::Clock& clock) {
     if (errno == ECHILD) break;
   }
   pid_ = -1;
+  output_->finish();
 }
 
 }  // namespace weir::smoke

@@ -41,8 +41,8 @@ Result<void> Reader::probe(const std::string& selector) {
   return {};
 }
 
-Result<void> Reader::list(const std::string& query, const base::TimeRange& window, const Visit& visit) {
-  loki::QueryPager pager(*client_, query, window, loki::Direction::forward);
+Result<void> Reader::list(const std::string& query, const base::TimeRange& window, const Visit& visit, Empty empty) {
+  loki::QueryPager pager(*client_, query, window, loki::Direction::forward, {.check_empty = empty == Empty::checked});
   record::Batch batch;
   for (;;) {
     batch.clear();

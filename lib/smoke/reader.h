@@ -25,7 +25,9 @@ class Reader {
 
   // Everything that `query` shows in `window`, in the order of time. Views last as long as the call.
   using Visit = std::function<void(const Arrived&)>;
-  base::Result<void> list(const std::string& query, const base::TimeRange& window, const Visit& visit);
+  enum class Empty : bool { believed, checked };  // what becomes of an empty answer: loki::QueryClient::page()
+  base::Result<void> list(const std::string& query, const base::TimeRange& window, const Visit& visit,
+                          Empty empty = Empty::checked);
 
   // The value of a metric query that gives one number; 0 when it gives none.
   base::Result<std::uint64_t> number(const std::string& query, base::Timestamp time);

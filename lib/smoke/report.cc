@@ -63,6 +63,9 @@ constexpr std::array<Check, 9> kChecks = {{
     {"count_over_time counts what query_range shows", {Fault::count, Fault::count, Fault::count}},
 }};
 
+// They may differ without a fault of its own: by the records that are stored twice and shown once.
+bool counts_differ(const Verdict& verdict) { return verdict.counted && *verdict.counted != verdict.entries; }
+
 std::string xml(std::string_view text) {
   std::size_t replaced = 0;
   std::string out;
@@ -129,6 +132,10 @@ std::string to_text(const RunReport& report) {
   }
   if (!verdict.latency.all.empty()) out += fmt::format("  latency    {}\n", latency_words(verdict.latency));
   for (const std::string& note : report.notes) out += fmt::format("  note       {}\n", escaped(note));
+  if (!verdict.good() && !report.command_output.empty()) {
+    out += "  the last lines of the command:\n";
+    for (const std::string& line : report.command_output) out += fmt::format("    {}\n", escaped(line));
+  }
   return out;
 }
 
@@ -172,7 +179,9 @@ std::string to_json(const Outcome& outcome, base::Timestamp now) {
     out += fmt::format(R"({}{{"fault":"{}","count":{},"text":{},"examples":{}}})", i == 0 ? "" : ",", name_of(finding.fault),
                        finding.count, json_string(sentence(finding.fault, finding.count)), json_list(finding.examples));
   }
-  return out + fmt::format("],\"notes\":{}}}\n", json_list(report.notes));
+  out += fmt::format("],\"notes\":{}", json_list(report.notes));
+  if (report.way == Way::command) out += fmt::format(",\"command_output\":{}", json_list(report.command_output));
+  return out + "}\n";
 }
 
 std::string to_junit(const Outcome& outcome) {
@@ -196,6 +205,10 @@ std::string to_junit(const Outcome& outcome) {
       message += sentence(finding.fault, finding.count);
       for (const std::string& example : finding.examples) (body += xml(example)) += '\n';
     }
+    if (check.faults[0] == Fault::count && message.empty() && counts_differ(report.verdict)) {
+      message = fmt::format("count_over_time counts {}, query_range shows {}", base::grouped(*report.verdict.counted),
+                            base::grouped(report.verdict.entries));
+    }
     cases += fmt::format("    <testcase classname=\"weir.smoke\" name=\"{}\"", check.name);
     if (message.empty()) {
       cases += "/>\n";
@@ -204,12 +217,18 @@ std::string to_junit(const Outcome& outcome) {
     ++failures;
     cases += fmt::format(">\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", xml(message), body);
   }
+  std::string output;
+  if (!report.command_output.empty()) {
+    output = "    <system-err>";
+    for (const std::string& line : report.command_output) (output += xml(line)) += '\n';
+    output += "</system-err>\n";
+  }
   return fmt::format(
       "{}<testsuites>\n  <testsuite name=\"weir smoke\" tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.3f}\" "
       "timestamp=\"{}\">\n"
-      "{}    <system-out>{}</system-out>\n  </testsuite>\n</testsuites>\n",
+      "{}    <system-out>{}</system-out>\n{}  </testsuite>\n</testsuites>\n",
       kXmlHead, count, failures, static_cast<double>(report.took) / base::kSecond,
-      record::to_rfc3339(report.begin / base::kSecond * base::kSecond), cases, xml(to_line(outcome, report.begin)));
+      record::to_rfc3339(report.begin / base::kSecond * base::kSecond), cases, xml(to_line(outcome, report.begin)), output);
 }
 
 }  // namespace weir::smoke

@@ -1,6 +1,7 @@
 #include "smoke/run.h"
 
 #include "base/count.h"
+#include "base/secrets.h"
 #include "base/thread.h"
 #include "record/timestamp.h"
 #include "smoke/command.h"
@@ -14,6 +15,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
@@ -186,8 +188,12 @@ class Run {
       *reader = std::move(*made);
     }
     const Monotonic deadline = base::after(clock_.monotonic(), spec_.wait);
+    loki::QueryClientConfig config = spec_.query;
+    if (spec_.wait > 0) config.http.timeout = std::min(config.http.timeout, spec_.wait);
+    auto prober = Reader::create(config, false, clock_, *context_.diagnostics, context_.stop);
+    if (!prober) return std::move(prober).error();
     for (;;) {
-      auto answered = quick_->probe(selector());
+      auto answered = (*prober)->probe(selector());
       if (answered) return answered;
       base::Error& error = answered.error();
       // A selector of the user's may be wrong. Ours is not, so that a refusal says that this is no Loki.
@@ -197,9 +203,22 @@ class Run {
       }
       const bool may_pass = error.code == Code::network || error.code == Code::unreachable;
       if (context_.stop->stopped()) return interrupted();
-      if (!may_pass || clock_.monotonic() >= deadline) return answered;
+      if (!may_pass || clock_.monotonic() >= deadline) {
+        if (error.code == Code::network && error.system == ETIMEDOUT) return no_answer();
+        return answered;
+      }
       pause(*context_.stop, kLongPause, clock_);
     }
+  }
+
+  // Somebody accepts the connection and answers nothing.
+  [[nodiscard]] base::Error no_answer() const {
+    const bool waits = spec_.wait > 0;
+    return base::fail(Code::network, "cannot query {}: it accepted the connection, but answered no query within {:g} s{}",
+                      spec_.query.http.base.display(),
+                      static_cast<double>(waits ? spec_.wait : spec_.query.http.timeout) / base::kSecond, waits ? " (--wait)" : "")
+        .with_hint(waits ? "is a Loki there, or a proxy that cannot reach it?"
+                         : "is a Loki there? --wait gives it more time to start");
   }
 
   [[nodiscard]] std::string selector() const { return spec_.selector.empty() ? standard_selector(spec_.way) : spec_.selector; }
@@ -260,7 +279,13 @@ class Run {
       auto watched = watch(plan, queries, *delivery, sender);
       sender.halt();
       context_.diagnostics->progress({});
-      if (delivery->command) delivery->command->stop(watched ? kStopping : kHurried, clock_);
+      if (delivery->command) {
+        delivery->command->stop(watched ? kStopping : kHurried, clock_);
+        report.command_output = delivery->command->last_lines();
+        if (const base::Secrets* secrets = context_.diagnostics->secrets(); secrets != nullptr) {
+          for (std::string& line : report.command_output) line = secrets->redact(line);
+        }
+      }
       if (!watched) return std::move(watched).error();
     }
     report.written = delivery->writer->report();
@@ -401,9 +426,11 @@ class Run {
     if (first == 0) return;
     base::TimeRange window = whole_window(plan);
     if (spec_.way != Way::print) window = {plan.time_of(first), plan.last_time() + 1};
-    const auto listed = quick_->list(queries.glance(), window, [&](const Arrived& arrived) {
-      sender.with_judge([&](Judge& judge) { judge.seen(arrived, clock_.monotonic()); });
-    });
+    // The glance shows short lines, and there is one look after the other.
+    const auto listed = quick_->list(
+        queries.glance(), window,
+        [&](const Arrived& arrived) { sender.with_judge([&](Judge& judge) { judge.seen(arrived, clock_.monotonic()); }); },
+        Reader::Empty::believed);
     if (listed || context_.stop->stopped()) return;
     ++looks_failed_;
     look_trouble_ = listed.error().message;
@@ -419,7 +446,20 @@ class Run {
     judge.look();
     if (auto listed = patient_->list(queries.list(), window, take); !listed) return listed;
     if (judge.arrived() < judge.sent()) look_wider(plan, window, judge);
-    return count(plan, queries, window, judge);
+    if (auto counted = count(plan, queries, window, judge); !counted || !shows_nothing_of(judge)) return counted;
+    // They may have come in between.
+    judge.look();
+    if (auto listed = patient_->list(queries.list(), window, take); !listed) return listed;
+    if (!shows_nothing_of(judge)) return count(plan, queries, window, judge);
+    return base::fail(Code::network, "cannot judge: Loki counts {} and shows none",
+                      base::count_of(*judge.verdict().counted, "record"))
+        .with_hint("its answer may be over grpc_server_max_send_msg_size (4 MiB by default)");
+  }
+
+  // Loki counts records, and query_range shows none at all: then nothing is known of them.
+  static bool shows_nothing_of(const Judge& judge) {
+    const Verdict verdict = judge.verdict();
+    return verdict.entries == 0 && verdict.counted.value_or(0) > 0;
   }
 
   // A label that was changed on the way moves records into other streams.

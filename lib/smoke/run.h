@@ -57,7 +57,8 @@ struct RunReport {
   base::Duration took = 0;
   WriteReport written;
   Verdict verdict;
-  std::vector<std::string> notes;  // sentences without a full stop: what is worth knowing and no fault
+  std::vector<std::string> command_output;  // the last lines that the command of Way::command wrote; secrets are hidden
+  std::vector<std::string> notes;           // sentences without a full stop: what is worth knowing and no fault
 };
 
 // Large lines in all batches, where the run does not become too much for a Loki with its standard limits (4 MB a second) by that.
@@ -70,8 +71,8 @@ struct RunReport {
 // Code::usage: options that do not fit together. No I/O.
 [[nodiscard]] base::Result<void> check(const RunSpec& spec);
 
-// An error: there is no verdict. Nobody listens, access is denied, Loki answers no queries, the command cannot be run, a signal
-// came (Code::interrupted).
+// An error: there is no verdict. Nobody listens, access is denied, Loki answers no queries or shows nothing of what it counts, the
+// command cannot be run, a signal came (Code::interrupted).
 [[nodiscard]] base::Result<RunReport> run(const RunSpec& spec, const pipeline::Context& context);
 
 }  // namespace weir::smoke

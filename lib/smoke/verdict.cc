@@ -106,7 +106,7 @@ std::string sentence(Fault fault, std::uint64_t count) {
     case Fault::unexpected:
       return with("was not sent by this run", "were not sent by this run");
     case Fault::count:
-      return fmt::format("count_over_time counts {} too few", count_of(count, "record"));
+      return fmt::format("count_over_time and query_range differ by {}", count_of(count, "record"));
     case Fault::command:
       return "the command failed";
   }
@@ -347,10 +347,10 @@ Verdict Judge::verdict() const {
     } else {
       add(Fault::missing, name(number));
     }
-    if (state.seen_at < 0) continue;
+    if (state.seen_at < 0 || state.times == 0) continue;  // a record that is missing in the end has no latency
     const Duration latency = state.seen_at - state.sent_at;
     latencies.push_back(latency);
-    if (allowed_ > 0 && latency > allowed_ && state.times > 0)
+    if (allowed_ > 0 && latency > allowed_)
       add(Fault::late, fmt::format("{} came after {}, {} are allowed", name(number), seconds(latency), seconds(allowed_)));
   }
   if (!latencies.empty()) {
@@ -364,8 +364,17 @@ Verdict Judge::verdict() const {
     verdict.counted = counted;
     const std::uint64_t have = listed();
     Notes& repeated = notes[static_cast<std::size_t>(Fault::repeated)];
-    if (counted > have) {
-      repeated.count = std::max<std::uint64_t>(repeated.count, counted - have);
+    // What is counted and not shown is either a record that is missing in the list, or a repeat.
+    const std::uint64_t missing = notes[static_cast<std::size_t>(Fault::missing)].count;
+    const std::uint64_t more = counted - std::min(counted, have);
+    const std::uint64_t repeats =
+        std::min<std::uint64_t>(more, std::max<std::uint64_t>(more - std::min(more, missing), stored_.size()));
+    const auto differ = [&](std::uint64_t by) {
+      notes[static_cast<std::size_t>(Fault::count)] = {
+          by, {fmt::format("count_over_time counts {}, query_range shows {}", base::grouped(counted), base::grouped(have))}};
+    };
+    if (repeats > 0) {
+      repeated.count = std::max<std::uint64_t>(repeated.count, repeats);
       std::vector<std::string> examples;
       for (const auto& [number, times] : stored_) {
         if (examples.size() < kExamples) examples.push_back(fmt::format("{} is stored {} times", name(number), times));
@@ -375,11 +384,9 @@ Verdict Judge::verdict() const {
             fmt::format("count_over_time counts {}, query_range shows {}", base::grouped(counted), base::grouped(have)));
       }
       if (repeated.examples.empty()) repeated.examples = std::move(examples);
-    } else if (counted < have) {
-      Notes& few = notes[static_cast<std::size_t>(Fault::count)];
-      few.count = have - counted;
-      few.examples = {fmt::format("count_over_time counts {}, query_range shows {}", base::grouped(counted), base::grouped(have))};
     }
+    if (counted < have) differ(have - counted);
+    if (more > repeats) differ(more - repeats);
   }
   for (std::size_t i = 0; i < kFaults; ++i)
     if (notes[i].count > 0) verdict.findings.push_back({static_cast<Fault>(i), notes[i].count, std::move(notes[i].examples)});

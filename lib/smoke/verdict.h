@@ -33,7 +33,7 @@ enum class Fault : std::uint8_t {
   labels,      // its stream has other labels
   order,       // it stands before an earlier record of its stream
   unexpected,  // it carries the run's id, and the run did not send it
-  count,       // count_over_time counts fewer than query_range shows
+  count,       // count_over_time counts fewer than query_range shows, or records that are missing there
   command,     // the command of --via failed
 };
 inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::command) + 1;

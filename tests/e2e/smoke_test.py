@@ -4,8 +4,11 @@ import collections
 import http.server
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -26,6 +29,7 @@ class Store:
     def __init__(self, answer=None):
         self.rows = []  # (labels, ns, line, metadata)
         self.pushes = self.queries = 0
+        self.most_bytes = None  # no entries in place of those with more bytes of lines
         self.lock = threading.Lock()
         self.answer = answer or (lambda path: None)
 
@@ -106,6 +110,8 @@ class Store:
         if path.endswith("/query_range"):
             streams = collections.defaultdict(list)
             rows = sorted((r for r in rows if int(given["start"]) <= r[1] < int(given["end"])), key=lambda r: r[1])[:int(given["limit"])]
+            if self.most_bytes is not None and sum(len(line) for _, _, line, _ in rows) > self.most_bytes:
+                rows = []
             for labels, ns, line, metadata in rows:
                 streams[json.dumps(labels, sort_keys=True)].append([str(ns), line, {"structuredMetadata": metadata}])
             return {"resultType": "streams", "result": [{"stream": json.loads(k), "values": v} for k, v in streams.items()]}
@@ -197,6 +203,27 @@ class Verdict(Smoke):
         self.assertRegex(out, r"^bad: 8 records are missing, the command failed \(run ")
         self.assertIn("\n    it ended with exit code 3 before it was stopped\n", out)
 
+    def test_via_a_target_that_is_down(self):
+        """The report says what the command said, in each of its forms."""
+        args = ("--via", "tail -f $WEIR_SMOKE_DIR | push http://127.0.0.1:1", "--records", 8, "--rate", 400, "--timeout", "2s",
+                "--junit", self.dir / "r.xml")
+        code, out, err = self.smoke(*args)
+        self.assertEqual(code, 1)
+        self.assertRegex(out, r"(?s)^bad: 8 records are missing.*\n  the last lines of the command:\n.*cannot reach http://127.0.0.1:1")
+        self.assertIn("cannot reach http://127.0.0.1:1", err, "passed on as well")
+        suite = xml.etree.ElementTree.parse(self.dir / "r.xml").getroot().find("testsuite")
+        self.assertIn("cannot reach http://127.0.0.1:1", suite.find("system-err").text)
+        _, out, _ = self.smoke(*args, "--json")
+        self.assertIn("cannot reach http://127.0.0.1:1", "\n".join(json.loads(out)["command_output"]))
+
+    def test_answers_that_are_too_large_to_be_sent(self):
+        """Loki then gives 200 and no entries; smaller pages show them all."""
+        self.store.most_bytes = 400_000
+        code, out, err = self.smoke("--records", 40, "--rate", 400, "--large", "all")
+        self.assertEqual(code, 0, out)
+        self.assertEqual(err.count("grpc_server_max_send_msg_size"), 1, err)
+        self.assertIn("\n  read back  40 by query_range, 40 by count_over_time\n", out)
+
     def test_via_learns_the_options(self):
         """Of LOKI_*, what is given as an option; the folder is there when the command starts."""
         (self.dir / "password").write_text("secret")
@@ -204,7 +231,7 @@ class Verdict(Smoke):
         code, out, _ = self.smoke("--via", script, "--records", 8, "--rate", 400, "--timeout", "1s", "--push-url", "http://127.0.0.1:1",
                                   "--tenant", "t", "--username", "u", "--password-file", self.dir / "password")
         self.assertEqual(code, 1)
-        self.assertNotIn("to stdout", out)
+        self.assertNotRegex(out, r"(?m)^to stdout")
         self.assertEqual((self.dir / "env").read_text().splitlines(), ["LOKI_ADDR=http://127.0.0.1:1", "LOKI_ORG_ID=t", "LOKI_USERNAME=u"])
         self.assertEqual(len((self.dir / "logs").read_text().splitlines()), 1)
 
@@ -285,6 +312,17 @@ class NoVerdict(Smoke):
         self.store.answer = lambda path: (503, "Ingester not ready\n")
         self.check(message="503 Ingester not ready")
 
+    def test_counts_what_it_does_not_show(self):
+        """Nothing is said of the records then: neither that they are missing, nor that they are repeated."""
+        self.store.most_bytes = 0
+        self.check("--records", "8", "--timeout", "500ms", message=r"cannot judge: Loki counts 8 records and shows none\n.*grpc_server_max_send_msg_size")
+
+    def test_accepts_and_does_not_answer(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = "http://127.0.0.1:%d" % server.getsockname()[1]
+            self.check("--addr", address, "--wait", "1s",
+                       message=rf"cannot query {address}: it accepted the connection, but answered no query within 1 s \(--wait\)\n")
+
     def test_waits_until_it_is_ready(self):
         asked = []
         self.store.answer = lambda path: (503, "not ready\n") if not path.endswith("/push") and asked.append(path) is None and len(asked) < 3 else None
@@ -349,8 +387,26 @@ class Ci(Smoke):
             self.skipTest("python3-yaml is not installed")
         github, gitlab = (yaml.safe_load((ci_jobs.FOLDER / name).read_text()) for name in ci_jobs.FILES)
         self.assertEqual([step["run"] for step in github["jobs"]["loki"]["steps"] if "run" in step], ci_jobs.commands("github.yml"))
-        self.assertEqual(gitlab["smoke"]["script"], ci_jobs.commands("gitlab.yml"))
-        self.assertEqual(gitlab["smoke"]["artifacts"]["reports"]["junit"], ci_jobs.reports("gitlab.yml"))
+        jobs = [job for name, job in gitlab.items() if not name.startswith(".")]
+        self.assertEqual([command for job in jobs for command in job["script"]], ci_jobs.commands("gitlab.yml"))
+        self.assertEqual([job["artifacts"]["reports"]["junit"] for job in jobs], ci_jobs.reports("gitlab.yml"))
+        self.assertEqual([len(job["script"]) for job in jobs], [1, 1], "a test that fails keeps no other from running")
+        second = [step for step in github["jobs"]["loki"]["steps"] if "run" in step][1]
+        self.assertEqual(second["if"], "${{ !cancelled() }}")
+
+    def test_the_image_has_the_libraries(self):
+        """Those that the program is linked with or opens by name."""
+        if shutil.which("dpkg") is None or "bookworm" not in pathlib.Path("/etc/os-release").read_text():
+            self.skipTest("this is no Debian 12")
+        runtime = (ci_jobs.FOLDER / "Dockerfile").read_text().split("debian:12-slim")[1]
+        linked = subprocess.run(["ldd", kit.WEIR], stdout=subprocess.PIPE, check=True).stdout.decode()
+        names = re.findall(r"(\S+) => /", linked) + ["libcurl.so.4"]
+        owners = subprocess.run(["dpkg", "-S", *("*/" + name for name in names)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        have = set(runtime.split()) | {"libc6", "libgcc-s1", "libstdc++6"}
+        for name in names:
+            packages = {line.split(":")[0] for line in owners.stdout.decode().splitlines() if line.endswith("/" + name)}
+            if packages:  # a sanitizer's library belongs to the compiler, and the image has none
+                self.assertTrue(packages & have, f"{name} of {packages}")
 
 
 class Repeated(Smoke):

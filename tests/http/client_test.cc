@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -189,6 +190,10 @@ TEST(Client, SaysWhyNoAnswerCame) {
   ClientConfig hasty = config_for(server.url());
   hasty.timeout = 100 * base::kMillisecond;
   f(hasty, base::Code::network, "no answer in time");
+  server.script({{204, "", {}, std::chrono::milliseconds(2000)}});
+  const auto late = perform(hasty, post());
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().system, ETIMEDOUT) << "a caller tells it from other trouble by that";
 }
 
 // A server that takes connections and does with each what it is told; with no `what`, connections beyond the first few get no

@@ -108,7 +108,11 @@ class QueryPagerTest : public ::testing::Test {
 
 TEST_F(QueryPagerTest, NothingIsNoPage) {
   both_ways({});
-  EXPECT_EQ(loki.requests(), 2);
+  EXPECT_EQ(loki.requests(), 4) << "each way asks once more, for one entry";
+  for (const Direction direction : {Direction::forward, Direction::backward})
+    EXPECT_EQ(read(direction, {.check_empty = false}), Strings());
+  EXPECT_EQ(loki.requests(), 6);
+  EXPECT_EQ(diagnostics.said, Strings());
 }
 
 TEST_F(QueryPagerTest, EveryPageSizeGivesEverythingOnce) {
@@ -215,7 +219,7 @@ TEST_F(QueryPagerTest, AnAnswerThatStaysShortIsAnError) {
   for (int i = 0; i < 60; ++i) loki.entries.push_back({{{"pod", "p"}}, 100, fmt::format("{:03d} line", i)});
   for (const int from : {2, 3, 5, 8}) {
     loki.blind_from = loki.requests() + from;
-    loki.blind_to = loki.blind_from + 5;
+    loki.blind_to = loki.blind_from + 6;  // the one for a single entry as well
     QueryPager pager(client(), "{}", {0, 1000}, Direction::forward, {.first_page = 5, .max_page = 5});
     Batch batch;
     base::Result<bool> more = true;
@@ -297,6 +301,48 @@ TEST_F(QueryPagerTest, LargeEntriesMakeSmallPages) {
   max_body = 100'000;
   for (int i = 0; i < 40; ++i) loki.entries.push_back({{{"pod", "p"}}, i / 2, fmt::format("{} ", i) + std::string(30'000, 'x')});
   both_ways({.first_page = 1000, .page_bytes = 50'000});
+}
+
+// As a Loki whose query frontend gets answers as JSON: 200 and nothing instead of what it cannot send.
+TEST_F(QueryPagerTest, AnEmptyAnswerInPlaceOfALargeOneIsNotBelieved) {
+  loki.most_bytes = 100'000;
+  for (int i = 0; i < 200; ++i) {
+    const std::size_t size = i < 80 ? 10 : 20'000;  // the first pages say nothing about the later ones
+    loki.entries.push_back({{{"pod", "p"}}, i / 2, fmt::format("{} ", i) + std::string(size, 'x')});
+  }
+  for (const std::uint32_t first_page : {500u, 150u, 20u, 7u}) {
+    SCOPED_TRACE(first_page);
+    both_ways({.first_page = first_page, .max_page = 1000, .page_bytes = 60'000});
+  }
+  ASSERT_EQ(diagnostics.said.size(), 1u) << "one message, not one for each page";
+  EXPECT_EQ(diagnostics.said.front(),
+            "query-hidden: Loki gave no entries when it was asked for up to 500, but one when it was asked for one: its answer may "
+            "be over grpc_server_max_send_msg_size (4 MiB by default); asking for fewer at a time");
+}
+
+TEST_F(QueryPagerTest, OneTimestampThatCannotBeSentAtOnce) {
+  loki.most_bytes = 100'000;
+  for (int i = 0; i < 100; ++i)
+    loki.entries.push_back({{{"pod", fmt::format("p{}", i % 7)}}, 5, fmt::format("{} ", i) + std::string(9'000, 'x')});
+  both_ways({.page_bytes = 60'000});
+}
+
+TEST_F(QueryPagerTest, AnEntryThatComesAfterAnEmptyAnswerIsNoHiddenAnswer) {
+  loki.entries.push_back({{{"pod", "p"}}, 5, "late"});
+  loki.blind_from = loki.blind_to = 1;
+  EXPECT_EQ(read(Direction::forward, {}), all());
+  EXPECT_EQ(diagnostics.said, Strings());
+}
+
+TEST_F(QueryPagerTest, TwoEntriesThatCannotBeSentAreAnError) {
+  loki.most_bytes = 100'000;
+  for (int i = 0; i < 2; ++i) loki.entries.push_back({{{"pod", "p"}}, i, std::string(60'000, 'x')});
+  QueryPager pager(client(), "{}", {0, 1000}, Direction::forward);
+  Batch batch;
+  const auto more = pager.next(batch);
+  ASSERT_FALSE(more.ok());
+  EXPECT_NE(more.error().message.find("Loki gave 0 entries, where it had given 1 before"), std::string::npos)
+      << more.error().message;
 }
 
 TEST_F(QueryPagerTest, ALargerPageThanAllowedForOneEntryStillComes) {

@@ -84,5 +84,30 @@ TEST(Command, KillsWhatDoesNotStop) {
   EXPECT_EQ(end->words, "signal 9");
 }
 
+// Both streams, in the order in which they were written, of which the last lines are kept.
+TEST(Command, KeepsItsLastLines) {
+  auto command = Command::start("for i in $(seq 1 20); do echo line $i; done; echo to standard error >&2; printf '%0500d' 7", {});
+  ASSERT_TRUE(command);
+  ASSERT_TRUE(wait_for([&] { return command->ended().has_value(); }));
+  command->stop(kPatience, base::Clock::system());
+  const std::vector<std::string>& lines = command->last_lines();
+  ASSERT_EQ(lines.size(), Command::kKeptLines);
+  EXPECT_EQ(lines.front(), "line 13");
+  EXPECT_EQ(lines[8], "to standard error");
+  EXPECT_EQ(lines.back(), std::string(Command::kKeptBytes, '0')) << "cut, and without its newline";
+}
+
+TEST(Command, WaitsForNoProcessThatLeftItsGroup) {
+  const test::TempDir dir;
+  auto command = Command::start("echo first; setsid sh -c 'echo $$ > " + (dir / "part") + "; mv " + (dir / "part") + " " +
+                                    (dir / "pid") + "; exec sleep 1000' & wait",
+                                {});
+  ASSERT_TRUE(command);
+  ASSERT_TRUE(wait_for([&] { return std::filesystem::exists(dir / "pid"); }));
+  command->stop(kPatience, base::Clock::system());
+  EXPECT_EQ(command->last_lines(), std::vector<std::string>{"first"});
+  EXPECT_EQ(::kill(std::stoi(dir.read("pid")), SIGKILL), 0) << "it holds the pipe open";
+}
+
 }  // namespace
 }  // namespace weir::smoke

@@ -28,6 +28,7 @@ RunReport good() {
 RunReport bad() {
   RunReport report = good();
   report.verdict.arrived = report.verdict.entries = 192;
+  report.verdict.counted = 192;
   report.verdict.findings = {{Fault::missing, 8, {"record 9 of stream 2 (plain)"}},
                              {Fault::truncated, 1, {"record 1: \"<a>\x1b[2J\xff\""}}};
   report.notes = {"3 push requests were sent again: 503"};
@@ -113,6 +114,31 @@ TEST(Junit, OnlyWhatWasChecked) {
   RunReport report = good();
   report.read_back = false;
   EXPECT_THAT(to_junit(report), HasSubstr("tests=\"1\""));
+}
+
+TEST(Junit, CountsThatDifferAreAFailure) {
+  RunReport report = good();
+  report.verdict.counted = 208;
+  report.verdict.findings = {{Fault::repeated, 8, {"record 9 of stream 2 (plain) is stored 2 times"}}};
+  EXPECT_THAT(to_junit(report), HasSubstr("name=\"count_over_time counts what query_range shows\">\n      <failure message="
+                                          "\"count_over_time counts 208, query_range shows 200\">"));
+  EXPECT_THAT(to_junit(report), HasSubstr("failures=\"2\""));
+}
+
+TEST(Reports, WhatTheCommandWrote) {
+  RunReport report = bad();
+  report.way = Way::command;
+  report.command_output = {"weir push: cannot reach <it>", "a\tb"};
+  EXPECT_THAT(to_text(report), HasSubstr("\n  the last lines of the command:\n    weir push: cannot reach <it>\n"));
+  EXPECT_THAT(to_json(report, 0), HasSubstr(R"("command_output":["weir push: cannot reach <it>","a\tb"]})"));
+  EXPECT_THAT(to_junit(report), HasSubstr("<system-err>weir push: cannot reach &lt;it&gt;\n"));
+  RunReport fine = good();
+  fine.way = Way::command;
+  fine.command_output = {"weir push: 200 records delivered"};
+  EXPECT_THAT(to_text(fine), Not(HasSubstr("last lines"))) << "nobody asks";
+  EXPECT_THAT(to_json(fine, 0), HasSubstr("command_output"));
+  EXPECT_THAT(to_json(bad(), 0), Not(HasSubstr("command_output"))) << "there was no command";
+  EXPECT_THAT(to_junit(bad()), Not(HasSubstr("system-err")));
 }
 
 }  // namespace

@@ -145,6 +145,44 @@ TEST_F(Verdicts, RepeatedByCount) {
   expect(verdict([](Judge& judge) { judge.counted(32); }), Fault::repeated, 8, "count_over_time counts 32, query_range shows 24");
 }
 
+// What is not shown is counted: whether it is stored twice is not known then.
+TEST_F(Verdicts, CountedAndNotShown) {
+  for (std::uint32_t number = 1; number <= 24; ++number) drop(number);
+  const Verdict none = verdict([](Judge& judge) { judge.counted(24); });
+  EXPECT_EQ(none.count_of(Fault::missing), 24U);
+  EXPECT_EQ(none.count_of(Fault::repeated), 0U);
+  EXPECT_EQ(none.count_of(Fault::count), 24U);
+  const Verdict more = verdict([](Judge& judge) { judge.counted(30); });
+  EXPECT_EQ(more.count_of(Fault::repeated), 6U) << "more than were sent";
+  EXPECT_EQ(more.count_of(Fault::count), 24U);
+}
+
+TEST_F(Verdicts, RepeatedWhereOthersAreMissing) {
+  drop(3);
+  const Verdict found = verdict([](Judge& judge) {
+    judge.counted(24);
+    judge.stored_times(9, 2);
+  });
+  EXPECT_EQ(found.count_of(Fault::missing), 1U);
+  EXPECT_EQ(found.count_of(Fault::repeated), 1U) << "Loki says which";
+  EXPECT_EQ(found.count_of(Fault::count), 0U);
+}
+
+// Seen while they were awaited, and not there in the end.
+TEST_F(Verdicts, NoLatencyOfWhatIsMissing) {
+  Judge judge(plan_, expected_, 10 * kSecond);
+  judge.sent(1, 8, 0);
+  for (const std::uint32_t number : {1U, 2U}) {
+    const Entry& one = entry(number);
+    std::vector<record::Label> metadata;
+    for (const auto& [name, value] : one.metadata) metadata.push_back({name, value});
+    const Arrived arrived{one.time, one.line, metadata, {}};
+    judge.seen(arrived, number * kSecond);
+    if (number == 2) judge.take(arrived);
+  }
+  EXPECT_THAT(judge.verdict().latency.all, ElementsAre(2 * kSecond));
+}
+
 TEST_F(Verdicts, CountedTooFew) {
   expect(verdict([](Judge& judge) { judge.counted(20); }), Fault::count, 4, "count_over_time counts 20, query_range shows 24");
 }
@@ -341,7 +379,9 @@ TEST(Percentiles, OfManyAndOfOne) {
     const PlannedRecord record = plan.record(number);
     std::vector<record::Label> metadata;
     for (const auto& [name, value] : record.metadata) metadata.push_back({name, value});
-    judge.seen({record.time, record.line, metadata, {}}, number * kMillisecond);
+    const Arrived arrived{record.time, record.line, metadata, {}};
+    judge.seen(arrived, number * kMillisecond);
+    judge.take(arrived);
     if (number == 1) {
       EXPECT_EQ(judge.verdict().latency.p50, kMillisecond);
       EXPECT_EQ(judge.verdict().latency.p99, kMillisecond);

@@ -114,9 +114,9 @@ TEST_F(QueryLokiTest, NothingMatchesAndANameIsWrong) {
     EXPECT_EQ(summary, wanted);
     EXPECT_EQ(loki.requests() - before, requests) << query;
   };
-  f(R"({namespace="chekout"})", "no namespace 'chekout' here; did you mean 'checkout'?", 2);
-  f(R"({namespace="checkout"} |= "x")", "nothing", 2);
-  f(R"({namspace="checkout"})", "no label 'namspace' here; did you mean 'namespace'?", 3);
+  f(R"({namespace="chekout"})", "no namespace 'chekout' here; did you mean 'checkout'?", 3);
+  f(R"({namespace="checkout"} |= "x")", "nothing", 3);
+  f(R"({namspace="checkout"})", "no label 'namspace' here; did you mean 'namespace'?", 4);
 }
 
 TEST_F(QueryLokiTest, AQueryThatLokiDoesNotRefuseButCannotRun) {

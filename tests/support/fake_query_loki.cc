@@ -157,6 +157,9 @@ void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib
     return forward ? a->timestamp < b->timestamp : a->timestamp > b->timestamp;
   });
   if (found.size() > limit && !loki.ignores_limit) found.resize(limit);
+  std::size_t bytes = 0;
+  for (const FakeEntry* entry : found) bytes += entry->line.size();
+  if (loki.most_bytes > 0 && bytes > loki.most_bytes) found.clear();
   std::map<std::map<std::string, std::string>, json> streams;
   for (const FakeEntry* entry : found) {
     json categories = json::object();

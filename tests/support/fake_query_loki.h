@@ -42,6 +42,7 @@ class FakeQueryLoki {
   std::int64_t slack = 0;       // the window is this much wider at both ends, as where one rounds its ends
   bool ignores_limit = false;
   bool ignores_direction = false;  // the newest always
+  std::size_t most_bytes = 0;      // not 0: no entries in place of those with more bytes of lines, as a Loki that cannot send them
   // The first and the last request, counted from 1, that see nothing, as while Loki hands a chunk over; 0 for none.
   int blind_from = 0, blind_to = 0;
 

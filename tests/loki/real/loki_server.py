@@ -25,8 +25,8 @@ server:
   grpc_listen_address: 127.0.0.1
   grpc_listen_port: {grpc}
   log_level: error
-  grpc_server_max_recv_msg_size: 104857600
-  grpc_server_max_send_msg_size: 104857600
+  grpc_server_max_recv_msg_size: {message}
+  grpc_server_max_send_msg_size: {message}
 common:
   instance_addr: 127.0.0.1
   path_prefix: {dir}
@@ -61,10 +61,12 @@ def free_ports(count):
 
 
 class Loki:
-    """`url` of a ready Loki; `own` when this object started it. `rules`: a file of rules for its ruler."""
+    """`url` of a ready Loki; `own` when this object started it. `rules`: a file of rules for its ruler. `message`: the most bytes
+    that one part of it sends another; Loki's default is 4 MiB."""
 
-    def __init__(self, auth=False, limits=None, rate=1000, stream_rate=None, rules=None):
-        self.own = not os.environ.get("LOKI_ADDR") or auth or limits or rules
+    def __init__(self, auth=False, limits=None, rate=1000, stream_rate=None, rules=None, message=None):
+        self.own = not os.environ.get("LOKI_ADDR") or auth or limits or rules or message
+        self.message = message or 100 << 20
         self.rules = rules
         self.process = self.dir = None
         if not self.own:
@@ -84,7 +86,7 @@ class Loki:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="weir-loki-"))
         http, grpc = free_ports(2)
         self.url = f"http://127.0.0.1:{http}"
-        text = CONFIG.format(auth="true" if auth else "false", http=http, grpc=grpc, dir=self.dir, rate=rate, stream_rate=stream_rate,
+        text = CONFIG.format(auth="true" if auth else "false", http=http, grpc=grpc, dir=self.dir, rate=rate, stream_rate=stream_rate, message=self.message,
                              limits="\n  ".join(f"{k}: {v}" for k, v in limits.items()))
         (self.dir / "loki.yaml").write_text(text)
         if self.rules:

@@ -114,6 +114,25 @@ class Good(Smoke):
         self.assertNotEqual(re.findall(r"run (\w+)", lines[0]), re.findall(r"run (\w+)", lines[1]))
 
 
+class LargeAnswers(Smoke):
+    """A Loki that cannot send an answer of 4 MiB from one part to another, as with its defaults."""
+
+    def test_are_read_in_smaller_pages(self):
+        small = loki_server.Loki(message=4 << 20)
+        self.addCleanup(small.stop)
+        now = time.time_ns()
+        window = {"query": '{job="weir-smoke"}', "start": now - 600 * 10**9, "end": now + 600 * 10**9, "limit": 1000}
+        code, out, err = self.smoke("--rate", 100, "--large", "all", url=small.url)
+        self.assertEqual(code, 0, out + err)
+        self.assertIn("\n  read back  200 by query_range, 200 by count_over_time\n", out)
+        self.assertEqual(small.api("query_range", **window)["result"], [], "this Loki shows the trouble")
+        self.assertEqual(err.count("grpc_server_max_send_msg_size"), 1, err)
+        done = subprocess.run([kit.WEIR, "query", window["query"], "--addr", small.url, "--limit", "190", "--output", "jsonl"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, check=False, timeout=kit.PATIENCE)
+        self.assertEqual((done.returncode, done.stdout.count(b"\n")), (0, 190), done.stderr)
+        self.assertIn(b"grpc_server_max_send_msg_size", done.stderr)
+
+
 class Ci(Smoke):
     def test_the_jobs_of_the_examples(self):
         """Of examples/ci, as they stand there, with this Loki in place of the one that they start."""
