@@ -78,6 +78,7 @@ class JsonlSource : public Source, private base::Feed {
   }
 
   [[nodiscard]] std::string_view name() const override { return "input"; }
+  [[nodiscard]] bool is_tracked() const override { return tracked_; }
   [[nodiscard]] Counters counters() const override { return counters_of(block_); }
   [[nodiscard]] std::string summary() const override {
     // A single one was named when it came.
@@ -287,7 +288,7 @@ class JsonlSource : public Source, private base::Feed {
   std::uint64_t line_number_ = 0;
   bool regular_ = false, pipe_ = false;
   bool watch_reader_ = true;  // out.reader_fd() is worth waiting for
-  bool tracked_ = false;
+  bool tracked_ = false;      // a begin marker came
   bool ended_ = false;
   bool in_long_line_ = false;  // the beginning of the line that is being read was cut off as too long
 };

@@ -92,6 +92,7 @@ class TailSource final : public pipeline::Source {
 
   [[nodiscard]] std::string_view name() const override { return "tail"; }
 
+  [[nodiscard]] bool is_tracked() const override { return spec_.read.tracked; }
   [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
 
   [[nodiscard]] std::string summary() const override {
