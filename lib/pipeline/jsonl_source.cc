@@ -25,12 +25,13 @@ using metrics::Account;
 
 constexpr auto kRecordsIn =
     metrics::counter("weir_input_read_records_total", "records", "Records that were read from JSON lines.", Account::in);
-constexpr auto kBytesIn =
-    metrics::counter("weir_input_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
-constexpr auto kRecordsOut =
-    metrics::counter("weir_input_output_records_total", "records", "Records that were passed on.", Account::out);
+constexpr auto kBytesIn = metrics::counter("weir_input_read_bytes_total", "bytes",
+                                           "Bytes of the lines of records that were read from JSON lines.", Account::in);
+constexpr auto kRecordsOut = metrics::counter("weir_input_output_records_total", "records",
+                                              "Records that were read from JSON lines and passed on.", Account::out);
 constexpr auto kBytesOut =
-    metrics::counter("weir_input_output_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+    metrics::counter("weir_input_output_bytes_total", "bytes",
+                     "Bytes of the lines of records that were read from JSON lines and passed on.", Account::out);
 constexpr auto kInvalid = metrics::counter("weir_input_invalid_records_total", "records",
                                            "Records made from input lines that were not records.", Account::invalid);
 
