@@ -148,9 +148,11 @@ FILE has a mistake at a start, weir reports it and runs the kept text instead. `
 rules that ran last. Correct FILE, then send SIGHUP. With --strict, weir exits with 2 instead.
 
 # Under a service manager
-With --exit-zero-on-term, weir exits with 0 after SIGTERM when it has drained, so that a stop or a restart is no failure.
-Records that are lost still give 3, and an error 4. Every stage has this option for the case that it is a process of
-its own.
+With --exit-zero-on-term, weir exits with 0 after SIGTERM when nothing was lost, so that a stop or a restart is no failure.
+Nothing is lost when all was delivered. Nothing is lost either when the spool, or a file of `push --checkpoint`, keeps the
+positions: then a stop while Loki is down gives 0, and the next start delivers the rest. Without kept positions, records that
+were not delivered give 143. Records that are lost still give 3, and an error 4. Every stage has this option for the case that
+it is a process of its own.
 
 # Ends of a pipeline
 A pipeline without a source reads JSON lines from standard input. A pipeline without a sink writes to standard output.

@@ -99,16 +99,18 @@ class Spool : public cli::Invocation {
                    "`copy SPOOL DEST`")
         ->type_name("SPOOL")
         ->expected(1, 2);
-    cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
+    output_ =
+        cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
     cli::add_duration(app, "--wait", wait_, "how long `compact` waits for the writer of the spool, or `copy` for a busy file");
     cli::add_duration(app, "--max-behind", max_behind_,
-                      "`status` exits with 1 when the oldest record that is not delivered, or not read, is older");
+                      "`status` only exits with 1 when `behind` is longer; it shows the rest with -o");
     app.add_flag("-f,--follow", follow_, "`status` shows it again every two seconds");
   }
 
   void fill_in(const char* (*environment)(const char* name)) override {
     const char* named = environment("WEIR_SPOOL");
     if (named != nullptr) standard_ = named;
+    output_given_ = output_->count() > 0;
   }
 
   [[nodiscard]] Result<void> check() const override {
@@ -212,6 +214,8 @@ class Spool : public cli::Invocation {
     for (bool first = true;; first = false) {
       auto report = cli::read_spool_report(file, *context.clock);
       if (!report) return std::move(report).error();
+      // A job of cron sends a mail for whatever it prints.
+      if (max_behind_ && !output_given_) return judge(*report, context);
       const std::string text = json_ ? cli::spool_report_json(*report) : cli::spool_report_text(*report);
       auto taken = cli::write_all(STDOUT_FILENO, redraws ? cli::in_place(text) : !first && !json_ ? "\n" + text : text);
       if (!taken) return std::move(taken).error();
@@ -259,6 +263,8 @@ class Spool : public cli::Invocation {
   Action action_ = Action::status;
   std::string standard_;  // WEIR_SPOOL
   bool json_ = false;
+  CLI::Option* output_ = nullptr;  // valid until fill_in()
+  bool output_given_ = false;
   std::vector<std::string> arguments_;
   base::Duration wait_ = 60 * base::kSecond;
   std::optional<base::Duration> max_behind_;
@@ -273,13 +279,18 @@ also works when nothing runs. It shows, as far as it applies:
 and when it ended. `last success`: when Loki last took records. `blocked`: what a process waits for, and since when. `last
 error`: the latest trouble, also if it is over. A process notes these at most every two seconds.
 
-`behind`: the age of the oldest record that is not delivered, or not read yet. `unread`: how many bytes of the log files are not
+`behind`: how late delivery is. Of a record in the spool that is not delivered, it is the time since the record was stored, or
+the age of the record by its own time, whichever is less. So old lines that weir has just stored are not late at once; the age
+by the record's own time stands beside it when it differs. Of a line that is not read, it is the age of the line: a weir that
+has just started on old logs is behind. The longest of these counts. `weir_buffer_oldest_undelivered_seconds`, in
+weir-metrics(7), goes by the time since records were stored. `unread`: how many bytes of the log files are not
 read, and which logs are the furthest behind. Their age is that of the first unread line; where lines have no time, the log is at
 least as far behind as the last change of its file. Rotated and compressed files count. A line without its end counts as bytes
 only. While a chain runs, up to three seconds of what it has read count as unread. `gone`: files that were removed before their
 end was read. `trouble`: files that cannot be read.
 
-`full in`: how long it takes until the spool is full when nothing is delivered, at the rate of the last five minutes.
+`full in`: how long it takes until the spool is full when nothing is delivered, at the rate of the last five minutes. It is left out
+while less than a minute was seen.
 
 `lost`: what will not be delivered, since the spool was made: logs of which a part was lost before it was read (each loss was also
 reported by a record with the metadata `weir_gap_bytes`), undelivered records that were evicted to make room
@@ -301,14 +312,16 @@ evicted, cancelled or released before.
 
 With `-o json` it prints one object with everything. Times are in RFC 3339, `null` stands for what is unknown or does not apply.
 The names stay as they are in later releases; new ones may be added. For alerts: `running`, `behind_seconds`, `unread_bytes`,
-`unread_seconds`, `oldest_undelivered`, `last_success`, `last_error`, `last_error_at`, `blocked`, `blocked_since`,
+`unread_seconds`, `undelivered_seconds` (the part of the spool in `behind_seconds`), `oldest_undelivered`, `last_success`,
+`last_error`, `last_error_at`, `blocked`, `blocked_since`,
 `full_in_seconds`, and `lost`, an object with `gaps`, `gap_bytes`, `gaps_of_unknown_size`, `evicted_undelivered`,
 `damaged_records`, `held_not_stored`, `held_evicted` and `logs`. `writer` and the `process` of each of `consumers` say `running`,
 `pid`, `command`, `started`, `ended` and what the process noted. `unread` lists the logs of which something is unread, gone or
 unreadable, the furthest behind first: `log`, `path`, `unread_bytes`, `unread_files`, `oldest`, `oldest_is_of_file`, `seconds`,
 `gone_files`, `trouble`.
 
-With --max-behind the exit code is 1 when `behind` is longer, for a probe or a job of cron. With --follow the status is shown
+With --max-behind the exit code is 1 when `behind` is longer, for a probe or a job of cron. Then a message on standard error says
+so; otherwise nothing is printed. With -o as well, the status is printed in both cases. With --follow the status is shown
 again every two seconds, on a terminal in place of the last one.
 
 # check

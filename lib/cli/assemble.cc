@@ -203,6 +203,12 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
   return assembly;
 }
 
+// Whether the next start goes on where this run was cut short.
+bool Assembly::goes_on() const {
+  const auto keeps = [](const auto& stage) { return stage->keeps_positions(); };
+  return source_->is_tracked() && (source_->keeps_positions() || std::ranges::any_of(stages_, keeps));
+}
+
 Result<Exit> Assembly::run() {
   if (reads_standard_input_ && is_terminal(0)) {
     context_.diagnostics->say("waiting for JSON lines on standard input, as `weir tail -o jsonl` writes them; Ctrl-D ends them");
@@ -222,11 +228,12 @@ Result<Exit> Assembly::run() {
   for (std::size_t i = 0; i < stages_.size(); ++i) say_summary(*stages_[i], result.stages[i].second);
 
   // A signal is how a chain that follows ends: it must not hide that something was lost for good, also where it cut the end short.
+  // Where positions are kept, nothing else is lost by that: the next start goes on with what was left.
   bool is_lossy = result.source.lost > 0;
   for (const auto& [name, counters] : result.stages) is_lossy = is_lossy || counters.lost > 0;
   if (!result.ended) {
     const bool by_signal = result.ended.error().code == Code::interrupted && context_.stop->signal() != 0;
-    if (!by_signal || !is_lossy) return std::move(result.ended).error();
+    if (!by_signal || (!is_lossy && !goes_on())) return std::move(result.ended).error();
     context_.diagnostics->report(result.ended.error());
   }
   if (is_lossy) return Exit::incomplete;

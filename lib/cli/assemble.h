@@ -35,7 +35,8 @@ class Assembly {
   // The same with Invocation::rehearse. What comes out is not to be run.
   static base::Result<Assembly> rehearse(std::vector<Link> links, bool fused, const pipeline::Context& context);
 
-  // Drives it to its end. Says the summaries on stderr. Errors are the caller's to report.
+  // Drives it to its end. Says the summaries on stderr. Errors are the caller's to report, except that of a signal which cut the
+  // end of a chain short that keeps positions: it is reported here, and the signal's exit code is returned.
   base::Result<Exit> run();
 
   [[nodiscard]] bool reads_standard_input() const { return reads_standard_input_; }
@@ -50,6 +51,7 @@ class Assembly {
   Assembly();
   enum class Purpose : std::uint8_t { run, rehearsal };
   static base::Result<Assembly> put_together(std::vector<Link> links, Plan plan, const pipeline::Context& context, Purpose purpose);
+  [[nodiscard]] bool goes_on() const;
   const pipeline::Context& context_of(const Command& command, bool fused);
   // A driver for what follows; null where nothing is measured.
   metrics::Driver* add_driver(std::string_view name);

@@ -45,7 +45,7 @@ struct ArgumentError {
 // --exit-zero-on-term, which every command has that moves records.
 inline constexpr const char* kExitZeroOnTerm = "--exit-zero-on-term";
 inline constexpr const char* kExitZeroOnTermText =
-    "exit with 0 when SIGTERM ended it and all was drained, as service managers expect (default: 143)";
+    "exit with 0 when SIGTERM ended it and nothing was lost, as service managers expect (default: 143)";
 
 // The tree of `command` with what every command has (--help, --strict, --exit-zero-on-term, --metrics), and nothing parsed.
 [[nodiscard]] ParsedCommand declare(const Command& command);

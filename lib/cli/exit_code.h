@@ -26,7 +26,8 @@ enum class Exit : int {
 [[nodiscard]] Exit exit_of_signal(int signal_number, Exit none);
 
 // What --exit-zero-on-term makes of it: 0 for 143. A service manager takes SIGTERM as the normal way to end. Everything else
-// stays: losses (3) and errors (4) come before the signal.
+// stays: losses (3) and errors (4) come before the signal. So does 143 of an error, where records were not delivered and no
+// positions are kept.
 [[nodiscard]] constexpr Exit zero_on_term(Exit exit) { return exit == Exit::terminated ? Exit::ok : exit; }
 
 // The sentence of EXIT STATUS, lower case, without a full stop.

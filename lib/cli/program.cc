@@ -40,7 +40,8 @@ std::string_view exit_rules() {
 error, which ended the command (2 or 4). Then records that were lost for good (3), also when a signal
 ended the command. Then a signal (129, 130 or 143). Then records that were rejected or invalid, and files
 that could not be read (3). Then a negative answer (1). Of several pipelines in one `weir run`, an error
-counts first, then 3, then a signal, then 1. With --exit-zero-on-term, SIGTERM alone gives 0 instead of 143.
+counts first, then 3, then a signal, then 1. With --exit-zero-on-term, SIGTERM gives 0 instead of 143,
+unless records were not delivered and no positions are kept.
 
 Code 1 says that nothing was found: `query` and `replay` gave no record, or no file matches what `tail` without -f
 should read. A chain that read records and passed on none of them ends with 0.

@@ -192,8 +192,12 @@ class Text {
       line("last error", fmt::format("{}: {}", age(one->error_at, now_), one->error));
     const bool unread = report_.unread_for() > 0;
     if (const base::Timestamp oldest = status_.oldest_undelivered(); oldest != 0 || unread) {
-      line("behind", fmt::format("{}{}", words(report_.behind()),
-                                 oldest != 0 ? fmt::format("; the oldest undelivered record is of {}", age(oldest, now_)) : ""));
+      std::string text = words(report_.behind());
+      if (oldest != 0) text += fmt::format("; the oldest undelivered record is of {}", age(oldest, now_));
+      // Lines that were old when they were stored.
+      if (const base::Duration waiting = report_.undelivered_for(); oldest != 0 && now_ - oldest > waiting + base::kMinute)
+        text += fmt::format("; undelivered records have waited in the spool for up to {}", words(waiting));
+      line("behind", text);
     } else if (!status_.consumers.empty() || !status_.positions.empty()) {
       line("behind", "nothing");
     }
@@ -246,7 +250,11 @@ class Text {
       add(fmt::format("{} evicted to make room", count_of(status_.evicted_held, "held record was", "held records were")));
     }
     if (status_.damaged_blocks > 0) add(fmt::format("{} damaged", in_blocks(status_.damaged_records, status_.damaged_blocks)));
-    if (any) line("", fmt::format("counted since {}", age(status_.created, now_)));
+    if (any) {
+      line("", fmt::format("counted since {}", age(status_.created, now_)));
+    } else {
+      line("lost", fmt::format("nothing since {}", age(status_.created, now_)));
+    }
   }
 
   void consumers() {
@@ -292,9 +300,11 @@ base::Duration SpoolReport::unread_for() const {
   return longest;
 }
 
-base::Duration SpoolReport::behind() const {
-  const base::Timestamp oldest = status.oldest_undelivered();
-  return std::max(unread_for(), oldest == 0 || oldest > now ? 0 : now - oldest);
+base::Duration SpoolReport::behind() const { return std::max(unread_for(), undelivered_for()); }
+
+base::Duration SpoolReport::undelivered_for() const {
+  const base::Timestamp since = status.late_since();
+  return since == 0 || since > now ? 0 : now - since;
 }
 
 bool SpoolReport::is_running() const {
@@ -350,15 +360,16 @@ std::string spool_report_json(const SpoolReport& report) {
   const auto full = status.full_in();
   std::string out = fmt::format(
       R"({{"spool":{},"id":"{:016x}","format":{},"created":{},"running":{},"last_success":{},"last_error":{},"last_error_at":{},)"
-      R"("blocked":{},"blocked_since":{},"behind_seconds":{},"oldest_undelivered":{},"unread_bytes":{},"unread_seconds":{},)"
+      R"("blocked":{},"blocked_since":{},"behind_seconds":{},"oldest_undelivered":{},"undelivered_seconds":{},"unread_bytes":{},)"
+      R"("unread_seconds":{},)"
       R"("full_in_seconds":{},"inflow_bytes_per_second":{:.0f},"undelivered_bytes":{},"room_bytes":{},"max_size":{},)"
       R"("drops_oldest":{},"lost":{},"writer":{},)",
       json_string(report.path), status.id, status.format, time_or_null(status.created), report.is_running(),
       time_or_null(report.latest_success()), text_or_null(error != nullptr ? error->error : std::string()),
       time_or_null(error != nullptr ? error->error_at : 0), text_or_null(blocked != nullptr ? blocked->blocked : std::string()),
       time_or_null(blocked != nullptr ? blocked->blocked_since : 0), seconds(report.behind()),
-      time_or_null(status.oldest_undelivered()), report.unread_bytes(), seconds(report.unread_for()),
-      full ? seconds(*full) : "null", status.inflow, status.undelivered_bytes,
+      time_or_null(status.oldest_undelivered()), seconds(report.undelivered_for()), report.unread_bytes(),
+      seconds(report.unread_for()), full ? seconds(*full) : "null", status.inflow, status.undelivered_bytes,
       status.max_size > 0 ? std::to_string(status.room_bytes) : "null",
       status.max_size > 0 ? std::to_string(status.max_size) : "null", status.drops_oldest, lost_json(status),
       process_json(status.writing, status.writer_pid, status.writer));

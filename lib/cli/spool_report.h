@@ -28,7 +28,10 @@ struct SpoolReport {
   // Sums over the logs.
   [[nodiscard]] std::uint64_t unread_bytes() const;
   [[nodiscard]] base::Duration unread_for() const;  // the age of the oldest unread line
-  // The age of the oldest record that is not delivered, in the spool or in a log that is not read.
+  // How late delivery out of the spool is: the age of an undelivered record by its own time, or the time since it was stored,
+  // whichever is less; the longest of these.
+  [[nodiscard]] base::Duration undelivered_for() const;
+  // The longer of both: what is not delivered out of the spool, and what is not read.
   [[nodiscard]] base::Duration behind() const;
 
   // Of the processes that write the spool or deliver out of it now.

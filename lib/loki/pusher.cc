@@ -228,8 +228,10 @@ base::Result<void> PusherMachine::wait_for_room(Lock& lock, StreamQueue& stream)
               stream.name, record::print_size(slow_bytes)));
     }
     if (stop != nullptr && now >= stop->deadline(now)) {
-      return base::fail(base::Code::interrupted, "cannot push the rest to {}: {}; not delivered: {}", config.url,
-                        stop->stopped() ? "stopped" : "the process in front of this one died", undelivered());
+      const std::string_view why = stop->stopped() ? "stopped" : "the process in front of this one died";
+      // Of a tracked stream push itself says what becomes of the rest.
+      return base::fail(base::Code::interrupted, "cannot push the rest to {}: {}{}", config.url, why,
+                        config.tracked ? "" : "; not delivered: " + undelivered());
     }
     // Only a full pusher comes here, so these few wake-ups to check clock and stop cost nothing.
     completed_one.wait_for(lock, std::chrono::milliseconds(50));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -16,6 +17,7 @@ using metrics::Trouble;
 using DriverState = metrics::Registry::DriverState;
 
 constexpr std::string_view kInput = "input";
+constexpr std::string_view kLoki = "loki";
 
 std::string seconds_text(std::uint64_t nanoseconds) {
   const std::uint64_t seconds = nanoseconds / static_cast<std::uint64_t>(base::kSecond);
@@ -34,11 +36,25 @@ std::string bytes_text(std::uint64_t bytes) {
 
 bool hangs(const DriverState& driver) { return driver.state == DriverState::working && driver.since >= kHangs; }
 
+// What a thread waits for, for people.
+std::string_view in_words(std::string_view waits_for) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kWords = {{
+      {kLoki, "Loki"},
+      {"room", "room in the spool"},
+      {"output", "the reader of its output"},
+      {"lock", "another process that uses a file"},
+      {"pace", "the rate that was asked for"},
+      {"drain", "the rest to be delivered"},
+  }};
+  const auto found = std::ranges::find(kWords, waits_for, &std::pair<std::string_view, std::string_view>::first);
+  return found == kWords.end() ? waits_for : found->second;
+}
+
 std::string line_of(const DriverState& driver) {
   const std::string since = seconds_text(static_cast<std::uint64_t>(std::max<base::Duration>(0, driver.since)));
   switch (driver.state) {
     case DriverState::waiting:
-      return fmt::format("{}: waits for {}, for {}", driver.name, driver.waits_for, since);
+      return fmt::format("{}: waits for {}, for {}", driver.name, in_words(driver.waits_for), since);
     case DriverState::ended:
       return fmt::format("{}: does not run", driver.name);
     case DriverState::working:
@@ -92,13 +108,21 @@ std::string status_line(std::span<const metrics::Sample> samples, std::span<cons
   if (const auto records = value_of("weir_buffer_undelivered_records"); records && *records > 0) {
     const auto age = value_of("weir_buffer_oldest_undelivered_seconds");
     parts.push_back(fmt::format("{} to deliver{}", base::count_of(*records, "record"),
-                                age ? fmt::format(", the oldest {} old", seconds_text(*age)) : ""));
+                                age ? fmt::format(", the oldest stored {} ago", seconds_text(*age)) : ""));
   } else if (records) {
     parts.emplace_back("all records are delivered");
   }
+  std::map<std::string_view, base::Duration> waits;
   for (const DriverState& driver : drivers) {
     const bool blocked = driver.state == DriverState::waiting && driver.waits_for != kInput && driver.since >= base::kSecond;
-    if (blocked || hangs(driver)) parts.push_back(line_of(driver));
+    if (hangs(driver)) parts.push_back("a thread hangs: " + line_of(driver));
+    // Several threads may wait for the same.
+    if (blocked) waits[driver.waits_for] = std::max(waits[driver.waits_for], driver.since);
+  }
+  const bool pushes = value_of("weir_push_input_records_total").has_value();
+  for (const auto& [what, since] : waits) {
+    parts.push_back(fmt::format("{} for {}, for {}", what == kLoki && pushes ? "push waits" : "waits", in_words(what),
+                                seconds_text(static_cast<std::uint64_t>(since))));
   }
   for (const auto& [trouble, why] : troubles) parts.push_back(why);
   return parts.empty() ? "running" : fmt::format("{}", fmt::join(parts, "; "));

@@ -84,7 +84,8 @@ void Notifier::hear_news() {
   if (begun_.load(std::memory_order_acquire) && !std::exchange(ready_said_, true)) {
     send("READY=1");
     ping_at_ = config_.watchdog > 0 ? 0 : base::kNever;
-    status_at_ = 0;
+    send("STATUS=starting");
+    status_at_ = base::after(context_.clock->monotonic(), config_.starting);
   }
   if (context_.stop->stopped() && !std::exchange(stopping_said_, true)) send("STOPPING=1");
   if (const int reloads = context_.stop->reloads(); std::exchange(reloads_, reloads) != reloads && ready_said_) {

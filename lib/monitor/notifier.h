@@ -1,6 +1,8 @@
 // Keeps systemd informed about a service of Type=notify or Type=notify-reload: READY=1 when the chain runs, WATCHDOG=1 as long as
 // it is healthy, STATUS=… for `systemctl status`, RELOADING=1 at each SIGHUP or POST /-/reload, STOPPING=1 when it drains.
 //
+// The first STATUS is "starting": the stages do not know yet what waits for them. The next one comes when they have looked around.
+//
 // A thread of its own does it, which wakes up for the watchdog, every 30 s for the status, and when the Stop has news.
 #pragma once
 
@@ -20,9 +22,10 @@ namespace weir::monitor {
 class Notifier {
  public:
   struct Config {
-    std::string socket;               // NOTIFY_SOCKET
-    base::Duration watchdog = 0;      // systemd kills the service when it hears nothing for so long; 0: it does not
-    std::function<Verdict()> health;  // both are called on the notifier's thread
+    std::string socket;           // NOTIFY_SOCKET
+    base::Duration watchdog = 0;  // systemd kills the service when it hears nothing for so long; 0: it does not
+    base::Duration starting = 2500 * base::kMillisecond;  // how long STATUS is "starting"
+    std::function<Verdict()> health;                      // both are called on the notifier's thread
     std::function<std::string()> status;
   };
 

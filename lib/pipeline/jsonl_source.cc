@@ -25,12 +25,13 @@ using metrics::Account;
 
 constexpr auto kRecordsIn =
     metrics::counter("weir_input_read_records_total", "records", "Records that were read from JSON lines.", Account::in);
-constexpr auto kBytesIn =
-    metrics::counter("weir_input_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
-constexpr auto kRecordsOut =
-    metrics::counter("weir_input_output_records_total", "records", "Records that were passed on.", Account::out);
+constexpr auto kBytesIn = metrics::counter("weir_input_read_bytes_total", "bytes",
+                                           "Bytes of the lines of records that were read from JSON lines.", Account::in);
+constexpr auto kRecordsOut = metrics::counter("weir_input_output_records_total", "records",
+                                              "Records that were read from JSON lines and passed on.", Account::out);
 constexpr auto kBytesOut =
-    metrics::counter("weir_input_output_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+    metrics::counter("weir_input_output_bytes_total", "bytes",
+                     "Bytes of the lines of records that were read from JSON lines and passed on.", Account::out);
 constexpr auto kInvalid = metrics::counter("weir_input_invalid_records_total", "records",
                                            "Records made from input lines that were not records.", Account::invalid);
 
@@ -78,6 +79,7 @@ class JsonlSource : public Source, private base::Feed {
   }
 
   [[nodiscard]] std::string_view name() const override { return "input"; }
+  [[nodiscard]] bool is_tracked() const override { return tracked_; }
   [[nodiscard]] Counters counters() const override { return counters_of(block_); }
   [[nodiscard]] std::string summary() const override {
     // A single one was named when it came.
@@ -287,7 +289,7 @@ class JsonlSource : public Source, private base::Feed {
   std::uint64_t line_number_ = 0;
   bool regular_ = false, pipe_ = false;
   bool watch_reader_ = true;  // out.reader_fd() is worth waiting for
-  bool tracked_ = false;
+  bool tracked_ = false;      // a begin marker came
   bool ended_ = false;
   bool in_long_line_ = false;  // the beginning of the line that is being read was cut off as too long
 };

@@ -119,6 +119,9 @@ class Stage {
   // own, also when nothing arrives; the chain nudges and flushes no further than to here.
   [[nodiscard]] virtual bool drives_below() const { return false; }
 
+  // Whether it stores how far a tracked stream is done, in a file that the next start reads. After finish.
+  [[nodiscard]] virtual bool keeps_positions() const { return false; }
+
   // On the thread that drives the chain. Kept up to the end of the latest consume, nudge, flush or finish.
   [[nodiscard]] virtual Counters counters() const { return {}; }
   [[nodiscard]] virtual std::string_view name() const = 0;
@@ -135,6 +138,12 @@ class Source {
   // stop.deadline()). Waits for out.reader_fd() and out.wake_fd() as well. Calls out.nudge() when idle, when a deadline it returned
   // has come, and when out.wake_fd() is readable. Does not call finish.
   virtual Result<void> run(Outlet& out, base::Stop& stop) = 0;
+
+  // Whether its stream is tracked: what was not done when the chain ended comes again at the next start, if positions are kept.
+  // After run.
+  [[nodiscard]] virtual bool is_tracked() const { return false; }
+  // As a stage's.
+  [[nodiscard]] virtual bool keeps_positions() const { return false; }
 
   // As a stage's, kept up to the latest record that was emitted.
   [[nodiscard]] virtual Counters counters() const { return {}; }

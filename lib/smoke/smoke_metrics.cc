@@ -26,7 +26,8 @@ constexpr auto kArrived =
 constexpr auto kLatency = metrics::histogram("weir_smoke_arrival_latency_seconds", "seconds",
                                              "From the moment a record is sent until a query shows it.", kBounds);
 constexpr auto kP99 =
-    metrics::gauge("weir_smoke_p99_latency_seconds", "seconds", "The 99th percentile of that latency in the latest run.");
+    metrics::gauge("weir_smoke_p99_latency_seconds", "seconds",
+                   "The 99th percentile of the time from sending a record of smoke until a query shows it, in the latest run.");
 constexpr auto kLastRun =
     metrics::gauge("weir_smoke_last_run_timestamp_seconds", "seconds", "When the latest run of smoke ended; 0 before the first.");
 constexpr auto kLastSuccess = metrics::gauge("weir_smoke_last_success_timestamp_seconds", "seconds",

@@ -131,8 +131,11 @@ std::vector<ReleaseStatus> status_of(const ReleaseFacts& facts, const std::map<s
   return all;
 }
 
-void note_oldest(ConsumerStatus& consumer, base::Timestamp time) {
-  consumer.oldest = consumer.oldest == 0 ? time : std::min(consumer.oldest, time);
+base::Timestamp earlier(base::Timestamp known, base::Timestamp time) { return known == 0 ? time : std::min(known, time); }
+
+void note_oldest(ConsumerStatus& consumer, base::Timestamp time, base::Timestamp stored) {
+  consumer.oldest = earlier(consumer.oldest, time);
+  consumer.late_since = earlier(consumer.late_since, std::max(time, stored));
 }
 
 // Counts what the block's records are to everybody, and what each consumer has not had of them. How many records are delivered or
@@ -157,7 +160,7 @@ Result<std::uint64_t> count_states(Reader& reader, const BlockInfo& block, const
   for (std::size_t i = 0; i < shares.size(); ++i) {
     ConsumerStatus& of = status.consumers[i];
     if (shares[i] != Share::none) continue;
-    note_oldest(of, block.min_timestamp);
+    note_oldest(of, block.min_timestamp, block.stored);
     of.behind_records += block.records - block.held;
   }
   if (least != Share::all) status.undelivered_bytes += block.body_bytes;
@@ -181,7 +184,7 @@ Result<std::uint64_t> count_states(Reader& reader, const BlockInfo& block, const
       if (shares[i] != Share::some || record.held) continue;
       if (consumers[i].places.has({block.id, record.source.ordinal}, record)) continue;
       ++status.consumers[i].behind_records;
-      note_oldest(status.consumers[i], record.timestamp);
+      note_oldest(status.consumers[i], record.timestamp, block.stored);
     }
   }
   status.delivered += delivered;
@@ -193,6 +196,7 @@ Result<std::uint64_t> count_states(Reader& reader, const BlockInfo& block, const
 namespace {
 
 constexpr base::Duration kRateOver = 5 * base::kMinute;
+constexpr base::Duration kLeastRateOver = base::kMinute;
 
 // What undelivered records may still take. Everything else in the spool makes room for them.
 std::uint64_t room_of(const SpoolStatus& status, const std::string& path) {
@@ -209,7 +213,8 @@ std::uint64_t room_of(const SpoolStatus& status, const std::string& path) {
   return room;
 }
 
-// Bytes on disk a second. A spool that is younger than the time over which it is measured has a rate of its own age.
+// Bytes on disk a second. A spool that is younger than the time over which it is measured has a rate of its own age. A burst of
+// some seconds is no rate.
 double inflow_of(const std::vector<BlockInfo>& blocks, base::Timestamp now) {
   const base::Timestamp from = now - kRateOver;
   std::uint64_t bytes = 0;
@@ -220,7 +225,8 @@ double inflow_of(const std::vector<BlockInfo>& blocks, base::Timestamp now) {
     bytes += block.body_bytes;
   }
   const bool young = !blocks.empty() && blocks.front().stored >= from;
-  const base::Duration over = std::max<base::Duration>(young ? now - first : kRateOver, base::kSecond);
+  const base::Duration over = young ? now - first : kRateOver;
+  if (over < kLeastRateOver) return 0;
   return static_cast<double>(bytes) * static_cast<double>(base::kSecond) / static_cast<double>(over);
 }
 
@@ -337,10 +343,16 @@ std::optional<base::Duration> SpoolStatus::full_in() const {
 
 base::Timestamp SpoolStatus::oldest_undelivered() const {
   base::Timestamp oldest_one = 0;
-  for (const ConsumerStatus& consumer : consumers) {
-    if (consumer.oldest != 0) oldest_one = oldest_one == 0 ? consumer.oldest : std::min(oldest_one, consumer.oldest);
-  }
+  for (const ConsumerStatus& consumer : consumers)
+    if (consumer.oldest != 0) oldest_one = earlier(oldest_one, consumer.oldest);
   return oldest_one;
+}
+
+base::Timestamp SpoolStatus::late_since() const {
+  base::Timestamp since = 0;
+  for (const ConsumerStatus& consumer : consumers)
+    if (consumer.late_since != 0) since = earlier(since, consumer.late_since);
+  return since;
 }
 
 Result<SpoolStatus> read_status(const std::string& wanted, base::Duration wait, const base::Clock& clock) {

@@ -21,6 +21,9 @@ struct ConsumerStatus {
   BlockPlace place;                  // everything before it is acknowledged
   std::uint64_t behind_records = 0;  // records that are not acknowledged, without held ones
   base::Timestamp oldest = 0;        // the oldest time in the blocks that are not fully acknowledged; 0 when there is none
+  // Since when delivery to it is late: the earliest, over its undelivered records, of the later of a record's own time and the time
+  // when it was stored. A line that was old when it was stored is late from then on. 0 when there is none.
+  base::Timestamp late_since = 0;
   base::Timestamp updated = 0;
   bool connected = false;                // a process holds the name
   std::uint64_t pid = 0;                 // of this process
@@ -70,10 +73,12 @@ struct SpoolStatus {
   std::uint64_t max_size = 0;           // of the latest writer; 0: unknown
   bool drops_oldest = false;            // a full spool evicts undelivered records, and does not wait
   std::uint64_t room_bytes = 0;         // what undelivered records may still take, in the spool and on the disk; with max_size only
-  double inflow = 0;                    // bytes on disk a second that were stored in the last five minutes
+  double inflow = 0;  // bytes on disk a second that were stored in the last five minutes; 0: or seen for less than a minute
   [[nodiscard]] std::optional<base::Duration> full_in() const;  // nullopt: unknown, or nothing comes
   // The oldest record that some consumer has not acknowledged; 0: there is none.
   [[nodiscard]] base::Timestamp oldest_undelivered() const;
+  // The earliest of ConsumerStatus::late_since; 0: nothing is undelivered.
+  [[nodiscard]] base::Timestamp late_since() const;
   std::string missing;  // a sentence: what a copy without its write-ahead log lacks; "" for nothing
   std::vector<ConsumerStatus> consumers;
   std::vector<ReleaseStatus> releases;  // the oldest first

@@ -114,6 +114,7 @@ class Buffer : public pipeline::Stage {
   [[nodiscard]] bool drives_below() const override { return !spec_.store_only; }
   [[nodiscard]] std::string_view name() const override { return "buffer"; }
 
+  [[nodiscard]] bool keeps_positions() const override { return true; }
   [[nodiscard]] pipeline::Counters counters() const override {
     if (!drain_) return pipeline::counters_of(metrics_.block());
     const std::array<const metrics::Block*, 2> both = {&metrics_.block(), &drain_->metrics()};

@@ -22,7 +22,8 @@ constexpr auto kDropped = metrics::counter("weir_buffer_dropped_records_total", 
                                            "Records that buffer did not take, by reason.", Account::dropped, "reason");
 constexpr auto kHeld = metrics::counter("weir_buffer_held_records_total", "records",
                                         "Records that are held in the spool and not passed on.", Account::held);
-constexpr auto kHeldBytes = metrics::counter("weir_buffer_held_bytes_total", "bytes", "Bytes of the lines of these records.");
+constexpr auto kHeldBytes =
+    metrics::counter("weir_buffer_held_bytes_total", "bytes", "Bytes of the lines that are held in the spool and not passed on.");
 constexpr auto kGroup =
     metrics::gauge("weir_buffer_open_records", "records", "Records of the blocks that are not full yet.", Account::in_flight);
 constexpr auto kStored = metrics::counter("weir_buffer_stored_records_total", "records", "Records that were stored in the spool.");
@@ -30,8 +31,8 @@ constexpr auto kStoredBytes =
     metrics::counter("weir_buffer_stored_bytes_total", "bytes", "Bytes of the lines that were stored in the spool.");
 constexpr auto kKept = metrics::counter("weir_buffer_kept_records_total", "records",
                                         "Records that were only stored and not passed on (--store).", Account::out);
-constexpr auto kKeptBytes =
-    metrics::counter("weir_buffer_kept_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+constexpr auto kKeptBytes = metrics::counter("weir_buffer_kept_bytes_total", "bytes",
+                                             "Bytes of the lines that were only stored and not passed on (--store).", Account::out);
 constexpr auto kPassed = metrics::counter("weir_buffer_spilled_records_total", "records",
                                           "Records that were passed on before they were stored (--spill).");
 constexpr auto kReleased = metrics::counter("weir_buffer_released_records_total", "records",
@@ -58,8 +59,10 @@ constexpr auto kUndelivered =
     metrics::gauge("weir_buffer_undelivered_records", "records", "Records of blocks in the spool that are not delivered whole.");
 constexpr auto kUndeliveredBytes =
     metrics::gauge("weir_buffer_undelivered_bytes", "bytes", "Bytes that blocks take in the spool which are not delivered whole.");
-constexpr auto kOldestUndelivered = metrics::gauge("weir_buffer_oldest_undelivered_seconds", "seconds",
-                                                   "Time since the oldest block that is not delivered whole was stored.");
+constexpr auto kOldestUndelivered = metrics::gauge(
+    "weir_buffer_oldest_undelivered_seconds", "seconds",
+    "How late delivery is: the time since the oldest block that is not delivered whole was stored. weir-spool(1), under status, "
+    "compares it with `behind`.");
 constexpr auto kHeldStored =
     metrics::gauge("weir_buffer_held_stored_bytes", "bytes", "Bytes that blocks of held records take in the spool.");
 constexpr auto kOldestHeld =

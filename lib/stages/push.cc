@@ -125,6 +125,7 @@ class Push : public pipeline::Stage {
     return finished;
   }
 
+  [[nodiscard]] bool keeps_positions() const override { return ledger_.tracks(); }
   [[nodiscard]] Counters counters() const override { return metrics_.counters(); }
   [[nodiscard]] std::string summary() const override { return metrics_.summary(pusher_ != nullptr, finished_ - started_); }
 
@@ -213,10 +214,19 @@ class Push : public pipeline::Stage {
     const std::uint64_t pending = pusher_->stats().pending;
     const std::uint64_t evicted_pending = spool_ ? spool_->evicted_pending() : 0;
     if (pending > 0) {
-      const std::string again = pending > evicted_pending
-                                    ? fmt::format(": the next start sends {} again", evicted_pending == 0 ? "them" : "the rest")
-                                    : "";
-      context_.diagnostics->say(fmt::format("stopped before Loki had acknowledged {}{}", undelivered, again));
+      const std::string_view those = evicted_pending == 0 ? "them" : "the rest";
+      std::string rest;
+      if (spool_) {
+        // There are more in the spool, which push has not seen.
+        rest = pending > evicted_pending ? fmt::format(
+                                               ", which push had in hand; the spool keeps {} and all that were to follow, and "
+                                               "the next start sends them",
+                                               those)
+                                         : ", which push had in hand";
+      } else if (pending > evicted_pending) {
+        rest = fmt::format(": the next start sends {} again", those);
+      }
+      context_.diagnostics->say(fmt::format("stopped before Loki had acknowledged {}{}", undelivered, rest));
     }
     if (spool_ && spool_->evicted() > 0) {
       // An end with losses, also when a signal asked for it.

@@ -22,6 +22,8 @@ class PushFromSpool : public pipeline::Source {
     context.stop = &stop;
     return pipeline::run_chain(*source_, stages_, context).ended;
   }
+  [[nodiscard]] bool is_tracked() const override { return true; }
+  [[nodiscard]] bool keeps_positions() const override { return stages_.front()->keeps_positions(); }
   [[nodiscard]] pipeline::Counters counters() const override {
     pipeline::Counters counters = stages_.front()->counters();
     counters.lost += source_->counters().lost;

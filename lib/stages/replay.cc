@@ -28,7 +28,7 @@ using pipeline::Flow;
 constexpr auto kRecordsIn = metrics::counter("weir_replay_read_records_total", "records",
                                              "Records of the spool that were selected for replay.", Account::in);
 constexpr auto kBytesIn =
-    metrics::counter("weir_replay_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+    metrics::counter("weir_replay_read_bytes_total", "bytes", "Bytes of the lines that were selected for replay.", Account::in);
 constexpr auto kRecordsOut =
     metrics::counter("weir_replay_output_records_total", "records", "Records that replay passed on.", Account::out);
 constexpr auto kBytesOut =

@@ -21,12 +21,12 @@ using pipeline::Flow;
 
 constexpr auto kRecordsIn = metrics::counter("weir_spool_read_records_total", "records",
                                              "Records that were read from the spool to be delivered.", Account::in);
-constexpr auto kBytesIn =
-    metrics::counter("weir_spool_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+constexpr auto kBytesIn = metrics::counter("weir_spool_read_bytes_total", "bytes",
+                                           "Bytes of the lines that were read from the spool to be delivered.", Account::in);
 constexpr auto kRecordsOut =
     metrics::counter("weir_spool_output_records_total", "records", "Records of the spool that were passed on.", Account::out);
-constexpr auto kBytesOut =
-    metrics::counter("weir_spool_output_bytes_total", "bytes", "Bytes of the lines of these records.", Account::out);
+constexpr auto kBytesOut = metrics::counter("weir_spool_output_bytes_total", "bytes",
+                                            "Bytes of the lines of the spool that were passed on.", Account::out);
 constexpr auto kLost =
     metrics::counter("weir_spool_lost_records_total", "records", "Records of blocks that could not be read.", Account::lost);
 

@@ -35,7 +35,7 @@ using tail::Reader;
 constexpr auto kRecordsIn =
     metrics::counter("weir_tail_read_records_total", "records", "Records that were read from logs.", Account::in);
 constexpr auto kBytesIn =
-    metrics::counter("weir_tail_read_bytes_total", "bytes", "Bytes of the lines of these records.", Account::in);
+    metrics::counter("weir_tail_read_bytes_total", "bytes", "Bytes of the lines that were read from logs.", Account::in);
 constexpr auto kGapRecords =
     metrics::counter("weir_tail_gap_records_total", "records", "Records that report a lost part of a log.", Account::added);
 constexpr auto kRecordsOut =
@@ -50,8 +50,8 @@ constexpr auto kMalformed = metrics::counter("weir_tail_malformed_lines_total", 
                                              "Lines that could not be parsed in the format of their file.", Account::invalid);
 constexpr auto kGaps =
     metrics::counter("weir_tail_lost_parts_total", "parts", "Parts of logs that were lost before they were read.", Account::lost);
-constexpr auto kLostBytes =
-    metrics::counter("weir_tail_lost_bytes_total", "bytes", "Bytes of these parts, where they could be counted.");
+constexpr auto kLostBytes = metrics::counter("weir_tail_lost_bytes_total", "bytes",
+                                             "Bytes of logs that were lost before they were read, where they could be counted.");
 constexpr auto kUnreadable =
     metrics::counter("weir_tail_unreadable_files_total", "files", "Files that could not be read.", Account::unreadable);
 
@@ -92,6 +92,7 @@ class TailSource final : public pipeline::Source {
 
   [[nodiscard]] std::string_view name() const override { return "tail"; }
 
+  [[nodiscard]] bool is_tracked() const override { return spec_.read.tracked; }
   [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
 
   [[nodiscard]] std::string summary() const override {

@@ -147,6 +147,25 @@ TEST_F(AssembleTest, ASignalHidesNoLoss) {
   EXPECT_EQ(fail_with(nothing_lost.error(), context_.context), Exit::terminated);
 }
 
+// Cut short, a chain that keeps positions has lost nothing: what was left comes again.
+TEST_F(AssembleTest, ASignalThatCutsAChainShortIsAnErrorOnlyWhereNothingIsKept) {
+  context_.stop->request(SIGTERM);
+  test::seen().fails = {base::Code::interrupted, "stopped before all was delivered", ""};
+  auto kept = run({{"count", "1", "--checkpoint", "c"}, {"pass", "--keep", "c"}, {"end"}});
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(*kept, Exit::terminated);
+  EXPECT_EQ(zero_on_term(*kept), Exit::ok);
+  EXPECT_EQ(context_.diagnostics.said().back(), "stopped before all was delivered");
+  auto lossy = run({{"count", "1", "--checkpoint", "c"}, {"pass", "--keep", "c", "--lost", "1"}, {"end"}});
+  ASSERT_TRUE(lossy);
+  EXPECT_EQ(*lossy, Exit::incomplete);
+  // What comes from somewhere else does not come again, and without positions nobody knows where to go on.
+  EXPECT_FALSE(run({{"count", "1"}, {"pass", "--keep", "c"}, {"end"}}));
+  EXPECT_FALSE(run({{"count", "1", "--checkpoint", "c"}, {"pass"}, {"end"}}));
+  test::seen().fails.code = base::Code::network;
+  EXPECT_FALSE(run({{"count", "1", "--checkpoint", "c"}, {"pass", "--keep", "c"}, {"end"}}));
+}
+
 TEST_F(AssembleTest, AnErrorCountsBeforeALoss) {
   test::seen().fails = {base::Code::network, "cannot reach it", ""};
   auto exit = run({{"count", "1"}, {"pass", "--lost", "2"}, {"end"}});

@@ -27,7 +27,7 @@ inline Seen& seen() {
 
 class CountSource : public pipeline::Source {
  public:
-  explicit CountSource(int count) : count_(count) {}
+  CountSource(int count, bool tracked) : count_(count), tracked_(tracked) {}
   base::Result<void> run(pipeline::Outlet& out, base::Stop&) override {
     for (int i = 0; i < count_; ++i) {
       ++counters_.records_out;
@@ -38,29 +38,33 @@ class CountSource : public pipeline::Source {
     }
     return {};
   }
+  [[nodiscard]] bool is_tracked() const override { return tracked_; }
   [[nodiscard]] std::string_view name() const override { return "count"; }
   [[nodiscard]] std::string summary() const override { return fmt::format("counted to {}", count_); }
   [[nodiscard]] pipeline::Counters counters() const override { return counters_; }
 
  private:
   int count_;
+  bool tracked_;
   pipeline::Counters counters_;
 };
 
 class PassStage : public pipeline::Stage {
  public:
-  explicit PassStage(std::uint64_t lost) : lost_(lost) {}
+  PassStage(std::uint64_t lost, bool keeps) : lost_(lost), keeps_(keeps) {}
   base::Result<pipeline::Flow> consume(pipeline::Batch& batch, pipeline::Outlet& out) override { return out.emit(batch); }
   [[nodiscard]] pipeline::Counters counters() const override {
     pipeline::Counters counters;
     counters.lost = lost_;
     return counters;
   }
+  [[nodiscard]] bool keeps_positions() const override { return keeps_; }
   [[nodiscard]] std::string_view name() const override { return "pass"; }
   [[nodiscard]] std::string summary() const override { return seen().fails.message.empty() ? "" : "passed nothing"; }
 
  private:
   std::uint64_t lost_;
+  bool keeps_;
 };
 
 class EndSink : public pipeline::Stage {
@@ -97,7 +101,7 @@ class CountInvocation : public cli::Invocation {
   base::Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context&) override {
     note_build("count", plan);
     cli::Built built;
-    built.source = std::make_unique<CountSource>(number_);
+    built.source = std::make_unique<CountSource>(number_, !checkpoint_.empty());
     return built;
   }
 
@@ -134,7 +138,7 @@ class PassInvocation : public cli::Invocation {
   base::Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context&) override {
     note_build("pass", plan);
     cli::Built built;
-    built.stage = std::make_unique<PassStage>(lost_);
+    built.stage = std::make_unique<PassStage>(lost_, !keep_.empty());
     return built;
   }
 

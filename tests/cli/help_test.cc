@@ -23,7 +23,7 @@ Options:
       --checkpoint FILE    where positions are kept
   -o auto|text|raw|jsonl   how to write
       --exit-zero-on-term  exit with 0 when SIGTERM ended it
-                           and all was drained, as service
+                           and nothing was lost, as service
                            managers expect (default: 143)
   -h, --help [all]         show help and exit; all: with
                            every option

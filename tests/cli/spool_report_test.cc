@@ -75,7 +75,7 @@ TEST(SpoolReport, WhatItSays) {
        R"("last_error":"no room","last_error_at":"2025-10-09T08:52:20Z")"},
       {"unread lines are older than undelivered records",
        [](SpoolReport& report) {
-         report.status.consumers.push_back({.name = "main", .oldest = kNow - base::kMinute});
+         report.status.consumers.push_back({.name = "main", .oldest = kNow - base::kMinute, .late_since = kNow - base::kMinute});
          report.logs = {lag("/var/log/pods/shop_web_1/app/0.log", 2048, base::kHour),
                         lag("/var/log/x.log", 10, base::kMinute, true), lag("/var/log/open.log", 5, 0)};
        },
@@ -84,7 +84,21 @@ TEST(SpoolReport, WhatItSays) {
        "              shop/web/app: 2.0 KiB, 1 hour behind\n"
        "              /var/log/x.log: 10 B, at least 1 minute behind\n"
        "              /var/log/open.log: 5 B\n",
-       R"("behind_seconds":3600.000,"oldest_undelivered":"2025-10-09T08:52:20Z","unread_bytes":2063,"unread_seconds":3600.000)"},
+       R"("oldest_undelivered":"2025-10-09T08:52:20Z","undelivered_seconds":60.000,"unread_bytes":2063,"unread_seconds":3600.000)"},
+      {"lines were old when they were stored",
+       [](SpoolReport& report) {
+         report.status.consumers.push_back({.name = "main", .oldest = kNow - base::kHour, .late_since = kNow - 2 * base::kMinute});
+       },
+       "behind        2 minutes; the oldest undelivered record is of 2025-10-09T07:53:20Z (1 hour ago); undelivered records have "
+       "waited in the spool for up to 2 minutes\n",
+       R"("behind_seconds":120.000,"oldest_undelivered":"2025-10-09T07:53:20Z","undelivered_seconds":120.000)"},
+      {"lines were stored a moment after they were written",
+       [](SpoolReport& report) {
+         report.status.consumers.push_back(
+             {.name = "main", .oldest = kNow - base::kHour, .late_since = kNow - base::kHour + base::kSecond});
+       },
+       "behind        59 minutes; the oldest undelivered record is of 2025-10-09T07:53:20Z (1 hour ago)\n",
+       R"("behind_seconds":3599.000)"},
       {"nothing is late", [](SpoolReport& report) { report.status.consumers.push_back({.name = "main"}); },
        "behind        nothing\n", R"("behind_seconds":0.000,"oldest_undelivered":null)"},
       {"of many logs the furthest behind are named",
@@ -98,7 +112,7 @@ TEST(SpoolReport, WhatItSays) {
        "              /2: 1 B, 1 minute behind\n"
        "              /3: 1 B, 1 minute behind\n"
        "              /4: 1 B, 1 minute behind\n"
-       "identity",
+       "lost          nothing",
        R"("unread_bytes":7)"},
       {"a spool that fills up",
        [](SpoolReport& report) {
@@ -116,6 +130,7 @@ TEST(SpoolReport, WhatItSays) {
          report.status.inflow = 1024;
        },
        "-full in", R"("full_in_seconds":null)"},
+      {"nothing was lost", [](SpoolReport&) {}, "lost          nothing since 2025-10-08T08:53:20Z (1 day ago)\n", R"("gaps":0)"},
       {"logs that lost data",
        [](SpoolReport& report) {
          spool::Losses& losses = report.status.losses;
@@ -168,12 +183,12 @@ TEST(SpoolReport, WhatItSays) {
 TEST(SpoolReport, BehindIsTheOlderOfBoth) {
   SpoolReport report = empty();
   EXPECT_EQ(report.behind(), 0);
-  report.status.consumers.push_back({.name = "a", .oldest = kNow - 2 * base::kMinute});
-  report.status.consumers.push_back({.name = "b", .oldest = kNow - 3 * base::kMinute});
+  report.status.consumers.push_back({.name = "a", .oldest = kNow - base::kHour, .late_since = kNow - 2 * base::kMinute});
+  report.status.consumers.push_back({.name = "b", .oldest = kNow - 3 * base::kMinute, .late_since = kNow - 3 * base::kMinute});
   EXPECT_EQ(report.behind(), 3 * base::kMinute);
   report.logs = {lag("/x", 1, base::kHour)};
   EXPECT_EQ(report.behind(), base::kHour);
-  report.status.consumers[0].oldest = kNow + base::kHour;  // a record of the future is not late
+  report.status.consumers[0].late_since = kNow + base::kHour;  // a record of the future is not late
   report.status.consumers.pop_back();
   report.logs.clear();
   EXPECT_EQ(report.behind(), 0);

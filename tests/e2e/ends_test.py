@@ -208,6 +208,30 @@ class Signals(Case):
 
         self.each(["untracked", "buffer"], body)
 
+    def test_exit_zero_on_term_while_loki_is_down(self):
+        """Where positions are kept, nothing is lost by that: a service manager sees no failure. Elsewhere it does."""
+        def body(name, fused):
+            self.proxy.set("hang")
+            self.write(20 * LINES)  # more than pipes and push hold
+            chain = self.start_chain(name, fused, options=["--exit-zero-on-term"])
+            kit.wait_for(lambda: self.proxy.journal, chain.errors)
+            for _ in range(2):  # the second one ends the drain at once
+                chain.signal(signal.SIGTERM)
+                kit.wait_for(lambda: self.signals_taken(chain), "signals were not taken")
+            code = chain.wait()[-1]
+            if name == "untracked":
+                self.assertEqual(code, 143, chain.errors())
+                self.assertIn("not delivered: ", chain.errors())
+                return
+            self.assertEqual(code, 0, chain.errors())
+            self.assertNotIn("not delivered: ", chain.errors())
+            self.assertRegex(chain.errors(), "stopped before Loki had acknowledged [0-9,]+ records, .*" + (
+                "which push had in hand; the spool keeps them and all that were to follow, and the next start sends them"
+                if name == "buffer" else ": the next start sends them again"))
+            self.check_next_start(name, fused)
+
+        self.each(["untracked", "checkpoint", "buffer"], body)
+
     def test_a_second_signal_leaves_at_once(self):
         def body(name, fused):
             self.proxy.set("hang")

@@ -266,7 +266,8 @@ class UnderSystemd(MetricsCase):
                 process = self.weir("run", "-c", f"tail -f {self.log} | push {self.url}", listens=False,
                                     env=kit.environment(NOTIFY_SOCKET=name, WATCHDOG_USEC=200_000))
                 self.assertEqual(self.next(), "READY=1")
-                self.assertTrue(self.next_of("STATUS="))
+                self.assertEqual(self.next(), "STATUS=starting")
+                self.assertNotEqual(self.next_of("STATUS="), "STATUS=starting")
                 for _ in range(3):
                     self.next_of("WATCHDOG=1")
                 process.send_signal(signal.SIGHUP)
@@ -316,7 +317,7 @@ class Waits(MetricsCase):
         process = self.weir("run", "--metrics", "127.0.0.1:0", "-c",
                             f"tail -f {self.log} | buffer {self.spool} --max-size 4MiB --on-full block | push http://127.0.0.1:1")
         self.write(*(os.urandom(5000).hex() for _ in range(2000)))
-        self.wait_for_name("room")
+        self.wait_for_name("room in the spool")
         kit.wait_for(lambda: self.get("/-/ready")[0] == 503, lambda: self.get("/-/ready"))
         self.assertIn("%", self.get("/-/ready")[1])
         process.send_signal(signal.SIGTERM)

@@ -176,6 +176,7 @@ TEST_F(EndpointTest, TellsSystemd) {
   EXPECT_NE(endpoint->context().metrics, nullptr);
   endpoint->begun();
   EXPECT_EQ(manager.next(), "READY=1");
+  EXPECT_EQ(manager.next(), "STATUS=starting");
   EXPECT_EQ(manager.next(), "STATUS=running");
   endpoint.reset();
   EXPECT_EQ(manager.next(), "STOPPING=1");

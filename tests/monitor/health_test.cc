@@ -1,5 +1,6 @@
 #include "monitor/health.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -15,10 +16,18 @@ DriverState waits(std::string_view on, base::Duration since) { return {"chain", 
 DriverState works(base::Duration since) { return {"drain", DriverState::working, {}, since, 0}; }
 
 TEST(Health, AThreadThatWaitsIsHealthyAndTheWaitIsNamed) {
-  for (const char* on : {"input", "disk", "room", "loki", "output", "lock", "pace"}) {
+  const std::pair<const char*, const char*> cases[] = {{"input", "input"},
+                                                       {"disk", "disk"},
+                                                       {"room", "room in the spool"},
+                                                       {"loki", "Loki"},
+                                                       {"output", "the reader of its output"},
+                                                       {"lock", "another process that uses a file"},
+                                                       {"pace", "the rate that was asked for"},
+                                                       {"drain", "the rest to be delivered"}};
+  for (const auto& [on, words] : cases) {
     const Verdict verdict = judge_health(std::vector{waits(on, base::kHour)});
     EXPECT_TRUE(verdict.good) << on;
-    EXPECT_EQ(verdict.text, std::string("ok\nchain: waits for ") + on + ", for 60 min\n");
+    EXPECT_EQ(verdict.text, fmt::format("ok\nchain: waits for {}, for 60 min\n", words));
   }
 }
 
@@ -64,6 +73,7 @@ TEST(Readiness, FailsWhereRecordsAreInDanger) {
 constexpr auto kUnread = metrics::gauge("weir_tail_unread_bytes", "bytes", "Bytes.");
 constexpr auto kBehind = metrics::gauge("weir_tail_oldest_unread_seconds", "seconds", "Lag.");
 constexpr auto kUndelivered = metrics::gauge("weir_buffer_undelivered_records", "records", "Records.");
+constexpr auto kPushed = metrics::counter("weir_push_input_records_total", "records", "Records.");
 constexpr auto kOldest = metrics::gauge("weir_buffer_oldest_undelivered_seconds", "seconds", "Age.");
 
 TEST(StatusLine, SaysLagBacklogWaitsAndTroubles) {
@@ -78,11 +88,21 @@ TEST(StatusLine, SaysLagBacklogWaitsAndTroubles) {
   EXPECT_EQ(status_line(registry.read(), {}, {}), "1.2 MiB unread, 4 s behind; all records are delivered");
   records.set(12345);
   oldest.set(3 * 60'000'000'000);
-  EXPECT_EQ(
-      status_line(registry.read(), std::vector{waits("loki", 12 * base::kSecond), works(kHangs)},
-                  Troubles{{Trouble::delivery, "Loki does not answer"}}),
-      "1.2 MiB unread, 4 s behind; 12,345 records to deliver, the oldest 3 min old; chain: waits for loki, for 12 s; drain: has "
-      "not moved for 30 s; Loki does not answer");
+  EXPECT_EQ(status_line(registry.read(), std::vector{waits("loki", 12 * base::kSecond), works(kHangs)},
+                        Troubles{{Trouble::delivery, "Loki does not answer"}}),
+            "1.2 MiB unread, 4 s behind; 12,345 records to deliver, the oldest stored 3 min ago; a thread hangs: drain: has not "
+            "moved for "
+            "30 s; waits for Loki, for 12 s; Loki does not answer");
+}
+
+// What waits is named by what it does; threads have names that mean nothing to a reader.
+TEST(StatusLine, OneWaitIsSaidOnceAndByItsLongestTime) {
+  metrics::Registry registry;
+  metrics::Block block(&registry);
+  static_cast<void>(block.counter(kPushed));
+  const std::vector drivers = {waits("loki", 12 * base::kSecond), waits("loki", 40 * base::kSecond),
+                               waits("room", 9 * base::kSecond), waits("disk", base::kSecond - 1)};
+  EXPECT_EQ(status_line(registry.read(), drivers, {}), "push waits for Loki, for 40 s; waits for room in the spool, for 9 s");
 }
 
 }  // namespace

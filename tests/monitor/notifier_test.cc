@@ -21,8 +21,9 @@ class NotifierTest : public testing::Test {
   // The real clock: the notifier's thread sleeps by it.
   NotifierTest() { context_.clock = &base::Clock::system(); }
 
-  std::unique_ptr<Notifier> start(base::Duration watchdog = 0) {
+  std::unique_ptr<Notifier> start(base::Duration watchdog = 0, base::Duration starting = 0) {
     Notifier::Config config;
+    config.starting = starting;
     config.socket = name_;
     config.watchdog = watchdog;
     config.health = [this] { return Verdict{healthy_, healthy_ ? "ok\n" : "a thread hangs: why\nchain\n"}; };
@@ -45,15 +46,28 @@ TEST_F(NotifierTest, SaysReadyWhenTheChainRunsAndStoppingAtTheEnd) {
   EXPECT_EQ(manager_.next(50), "");
   notifier->begun();
   EXPECT_EQ(manager_.next(), "READY=1");
+  EXPECT_EQ(manager_.next(), "STATUS=starting");
   EXPECT_EQ(manager_.next(), "STATUS=all logs are read");
   notifier.reset();
   EXPECT_EQ(manager_.next(), "STOPPING=1");
+}
+
+// The stages do not know yet what waits for them.
+TEST_F(NotifierTest, SaysThatItStartsUntilTheStagesHaveLookedAround) {
+  const auto notifier = start(0, 200 * base::kMillisecond);
+  const base::Monotonic before = context_.clock->monotonic();
+  notifier->begun();
+  EXPECT_EQ(manager_.next(), "READY=1");
+  EXPECT_EQ(manager_.next(), "STATUS=starting");
+  EXPECT_EQ(manager_.next(), "STATUS=all logs are read");
+  EXPECT_GE(context_.clock->monotonic() - before, 200 * base::kMillisecond);
 }
 
 TEST_F(NotifierTest, SaysStoppingOnceWhenADrainBegins) {
   auto notifier = start();
   notifier->begun();
   EXPECT_EQ(manager_.next(), "READY=1");
+  EXPECT_EQ(manager_.next(), "STATUS=starting");
   EXPECT_EQ(manager_.next(), "STATUS=all logs are read");
   test_.stop->request(SIGTERM);
   EXPECT_EQ(manager_.next(), "STOPPING=1");
@@ -65,6 +79,7 @@ TEST_F(NotifierTest, SaysThatItReloads) {
   const auto notifier = start();
   notifier->begun();
   EXPECT_EQ(manager_.next(), "READY=1");
+  EXPECT_EQ(manager_.next(), "STATUS=starting");
   EXPECT_EQ(manager_.next(), "STATUS=all logs are read");
   const base::Monotonic before = context_.clock->monotonic() / 1000;
   test_.stop->request_reload();
@@ -78,6 +93,7 @@ TEST_F(NotifierTest, AnswersTheWatchdogWhileTheChainIsHealthy) {
   const auto notifier = start(20 * base::kMillisecond);
   notifier->begun();
   EXPECT_EQ(manager_.next(), "READY=1");
+  EXPECT_EQ(manager_.next(), "STATUS=starting");
   EXPECT_EQ(manager_.next(), "WATCHDOG=1");
   EXPECT_EQ(manager_.next(), "STATUS=all logs are read");
   EXPECT_EQ(manager_.next(), "WATCHDOG=1");

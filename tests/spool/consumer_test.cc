@@ -117,6 +117,41 @@ TEST_F(ConsumerTest, DeliveredMeansByEveryConsumer) {
   EXPECT_TRUE(status->consumers[1].connected);
 }
 
+// Lines that were old when they were stored are late from then on; a line of a clock that goes ahead from its own time on.
+TEST_F(ConsumerTest, DeliveryIsLateSinceTheLaterOfTimeAndStoring) {
+  const auto main = consumer();
+  acknowledge_before(*main, 3, 0);
+  ASSERT_TRUE(main->commit());
+  EXPECT_EQ(read_status(path(), 0, clock_)->late_since(), 0);
+  const auto writer = open();
+  clock_.advance(base::kHour);
+  const base::Timestamp stored = clock_.wall();
+  append(*writer, {{"old", false, "web", stored - base::kHour}, {"older", false, "web", stored - 2 * base::kHour}});
+  clock_.advance(base::kMinute);
+  append(*writer, {{"ahead", false, "web", clock_.wall() + base::kHour}});
+  auto status = read_status(path(), 0, clock_);
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(status->oldest_undelivered(), stored - 2 * base::kHour);
+  EXPECT_EQ(status->late_since(), stored);
+  main->acknowledge(3, 0, 1);
+  ASSERT_TRUE(main->commit());
+  EXPECT_EQ(read_status(path(), 0, clock_)->late_since(), clock_.wall() + base::kHour);
+}
+
+// A burst of some seconds is no rate.
+TEST_F(ConsumerTest, HowLongUntilItIsFullIsKnownAfterAMinute) {
+  WriterOptions young = options();
+  young.path = dir_ / "young.db";
+  young.max_size = 64 << 20;
+  const auto writer = open(young);
+  append(*writer, {{noise(100'000, 1)}});
+  clock_.advance(59 * base::kSecond);
+  EXPECT_FALSE(read_status(young.path, 0, clock_)->full_in());
+  clock_.advance(base::kSecond);
+  EXPECT_TRUE(read_status(young.path, 0, clock_)->full_in());
+  EXPECT_NEAR(read_status(young.path, 0, clock_)->inflow, 100'000.0 / 60, 100);
+}
+
 // Of two streams one waits: what the other has had stays acknowledged, also for the next run, and the status tells them apart.
 TEST_F(ConsumerTest, AStreamThatWaitsKeepsItsRecordsAndNoOthers) {
   {
