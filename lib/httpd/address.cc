@@ -27,6 +27,11 @@ bool is_name(std::string_view host) {
   });
 }
 
+bool read_port(std::string_view text, std::uint16_t& port) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
 }  // namespace
 
 std::string Address::text() const {
@@ -45,19 +50,22 @@ Result<Address> parse_address(std::string_view text) {
   }
   if (text.find("://") != std::string_view::npos) return wrong("it is a URL, and no address to listen on");
   if (text.find('/') != std::string_view::npos) return wrong("an address has no path");
+  const bool has_bracket = text.starts_with('[');
+  if (has_bracket && text.find(']') == std::string_view::npos) return wrong("the bracket is not closed");
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || text.ends_with(']')) return wrong("it has no port");
   std::string_view host = text.substr(0, colon);
   const std::string_view port = text.substr(colon + 1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (error != std::errc() || end != port.data() + port.size()) return wrong("its port is no number from 0 to 65535");
+  if (!has_bracket && host.find(':') != std::string_view::npos)
+    return wrong(is_ipv6(host) ? "an IPv6 address stands in brackets" : is_ipv6(text) ? "it has no port" : "it has several ports");
+  if (!read_port(port, address.port)) return wrong("its port is no number from 0 to 65535");
   if (host.empty()) {
     host = kLoopback;
-  } else if (host.starts_with('[') && host.ends_with(']')) {
+  } else if (has_bracket && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
     if (!is_ipv6(host)) return wrong("what stands in brackets is no IPv6 address");
-  } else if (host.find(':') != std::string_view::npos) {
-    return wrong(is_ipv6(text) ? "it has no port" : is_ipv6(host) ? "an IPv6 address stands in brackets" : "it has several ports");
+  } else if (has_bracket && host.find("]:") != std::string_view::npos) {
+    return wrong("it has several ports");
   } else if (!is_name(host)) {
     return wrong("its host is neither a name nor an IP address");
   }
@@ -65,14 +73,17 @@ Result<Address> parse_address(std::string_view text) {
   return address;
 }
 
-std::string_view host_of(std::string_view authority) {
-  if (authority.starts_with('[')) {
-    const std::size_t end = authority.find(']');
-    return end == std::string_view::npos ? authority : authority.substr(1, end - 1);
-  }
-  const std::size_t colon = authority.find(':');
-  // Several colons without brackets are an IPv6 address without a port.
-  return colon != authority.rfind(':') ? authority : authority.substr(0, colon);
+std::optional<std::string_view> host_of(std::string_view authority) {
+  const bool has_bracket = authority.starts_with('[');
+  const std::size_t end = has_bracket ? authority.find(']') : std::min(authority.find(':'), authority.size());
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::string_view host = authority.substr(has_bracket ? 1 : 0, has_bracket ? end - 1 : end);
+  if (!(has_bracket ? is_ipv6(host) : is_name(host))) return std::nullopt;
+  const std::string_view rest = authority.substr(has_bracket ? end + 1 : end);
+  std::uint16_t port = 0;
+  // RFC 3986 allows a colon without a port.
+  if (rest.empty() || rest == ":" || (rest.starts_with(':') && read_port(rest.substr(1), port))) return host;
+  return std::nullopt;
 }
 
 bool is_ip_address(std::string_view host) {

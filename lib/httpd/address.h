@@ -8,6 +8,7 @@
 #include "base/result.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,8 +26,9 @@ struct Address {
 // Code::usage; the message is the cause alone: "it has no port".
 [[nodiscard]] base::Result<Address> parse_address(std::string_view text);
 
-// The host of a Host header or of an Origin without its scheme: "localhost:9123" is "localhost", "[::1]:80" is "::1".
-[[nodiscard]] std::string_view host_of(std::string_view authority);
+// The host of a Host header or of a URL's authority: "localhost:9123" is "localhost", "[::1]:80" is "::1". None where it is neither
+// a name nor an IP address (IPv6 in brackets), or where the port is no number.
+[[nodiscard]] std::optional<std::string_view> host_of(std::string_view authority);
 
 // It is an IP address, and no name that somebody's DNS server may turn into any address.
 [[nodiscard]] bool is_ip_address(std::string_view host);

@@ -15,6 +15,7 @@ using Fields = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
   std::string method;      // "GET"
+  std::string host;        // of an absolute target, otherwise of the Host header; without port and brackets; "" without one
   std::string path;        // percent-decoded, without the query: "/metrics"
   std::string query;       // as it came, without "?"
   Fields headers;          // in the order in which they came

@@ -96,12 +96,33 @@ Result<SystemAddress> resolve(const Address& address) {
   return first;
 }
 
-// A socket that a dead process left behind.
-bool nobody_listens(const SystemAddress& address, const std::string& path) {
+// 0, or why nobody can connect to a Unix socket: ECONNREFUSED when a dead process left it behind.
+int try_to_connect(const SystemAddress& address) {
+  const base::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe) return errno;
+  return ::connect(probe.get(), address.get(), address.size) == 0 ? 0 : errno;
+}
+
+std::string_view kind_of(mode_t mode) {
+  if (S_ISREG(mode)) return "a file";
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISLNK(mode)) return "a symbolic link";
+  return S_ISFIFO(mode) ? "a FIFO" : "a device";
+}
+
+// Removes a socket that a dead process left behind. Nothing else that stands at the path is touched.
+Result<void> make_way_for(const Address& address, const SystemAddress& resolved) {
+  const std::string what = fmt::format("listen on '{}'", address.text());
+  const char* const path = address.socket_path.c_str();
+  const auto taken = [&](std::string_view cause) { return base::cannot(Code::io, what, cause).with_hint("choose another path"); };
   struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
-  const base::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  return probe && ::connect(probe.get(), address.get(), address.size) != 0 && errno == ECONNREFUSED;
+  if (::lstat(path, &status) != 0) return {};  // bind() says what else is wrong with the path
+  if (!S_ISSOCK(status.st_mode)) return taken(fmt::format("it is {}, not a socket", kind_of(status.st_mode)));
+  const int error = try_to_connect(resolved);
+  if (error == 0 || error == EAGAIN) return taken("another process listens there");  // EAGAIN: its queue is full
+  if (error != ECONNREFUSED && error != ENOENT) return base::io_error(error, what).with_hint("choose another path");
+  if (::unlink(path) != 0 && errno != ENOENT) return base::io_error(errno, what);
+  return {};
 }
 
 Result<base::UniqueFd> listen_on(Address& address) {
@@ -112,11 +133,14 @@ Result<base::UniqueFd> listen_on(Address& address) {
   if (!fd) return failed(errno);
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (!address.socket_path.empty() && nobody_listens(*resolved, address.socket_path)) ::unlink(address.socket_path.c_str());
+  if (!address.socket_path.empty()) {
+    if (auto free = make_way_for(address, *resolved); !free) return std::move(free).error();
+  }
   if (::bind(fd.get(), resolved->get(), resolved->size) != 0) {
     const int error = errno;
     auto refused = failed(error);
-    if (error == EADDRINUSE) return std::move(refused).with_hint("another process listens there; choose another port");
+    if (error == EADDRINUSE && address.socket_path.empty())
+      return std::move(refused).with_hint("another process listens there; choose another port");
     if (error == EACCES && address.socket_path.empty())
       return std::move(refused).with_hint("ports below 1024 are for root; choose another port");
     if (error == EADDRNOTAVAIL) return std::move(refused).with_hint("this machine has no such address");
@@ -147,13 +171,21 @@ bool is_here(const sockaddr_storage& peer) {
   return IN6_IS_ADDR_V4MAPPED(&address) && is_loopback(ipv4);
 }
 
-// The path of a target, in origin form ("/a?b") or with the server before it ("http://host/a?b"); "" of anything else.
-std::string_view origin_form(std::string_view target) {
-  if (target.starts_with('/')) return target;
-  const std::size_t scheme = target.find("://");
-  if (scheme == std::string_view::npos) return {};
-  const std::size_t path = target.find('/', scheme + 3);
-  return path == std::string_view::npos ? "/" : target.substr(path);
+// A target in origin form ("/a?b") or in absolute form ("http://host/a?b"). The path is "" of anything else.
+struct Target {
+  std::optional<std::string_view> authority;
+  std::string_view path_and_query;
+};
+
+Target split_target(std::string_view target) {
+  if (target.starts_with('/')) return {std::nullopt, target};
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!beast::iequals(target.substr(0, scheme.size()), scheme)) continue;
+    target.remove_prefix(scheme.size());
+    const std::size_t end = std::min(target.find_first_of("/?#"), target.size());
+    return {target.substr(0, end), target.substr(end)};
+  }
+  return {};
 }
 
 int status_of(const error_code& error) {
@@ -273,10 +305,13 @@ class BeastServer::Connection : public std::enable_shared_from_this<Connection> 
     request_ = Request();
     request_.method = message.method_string();
     request_.from_here = from_here_;
-    const std::string_view target = origin_form(message.target());
-    const std::size_t mark = std::min(target.find('?'), target.size());
-    request_.path = base::percent_decode(target.substr(0, mark));
-    request_.query = target.substr(std::min(mark + 1, target.size()));
+    const Target target = split_target(message.target());
+    if (const std::string_view fault = find_host(target); !fault.empty())
+      return answer({.status = 400, .body = fmt::format("{}\n", fault)}, false);
+    const std::string_view path = target.path_and_query;
+    const std::size_t mark = std::min(path.find('?'), path.size());
+    request_.path = mark == 0 && target.authority ? "/" : base::percent_decode(path.substr(0, mark));
+    request_.query = path.substr(std::min(mark + 1, path.size()));
     for (const auto& field : message) request_.headers.emplace_back(field.name_string(), field.value());
 
     Response refused;
@@ -295,6 +330,24 @@ class BeastServer::Connection : public std::enable_shared_from_this<Connection> 
       return;
     }
     read_rest();
+  }
+
+  // Whom the request is for (RFC 9112, 3.2); what is wrong with that, or "". Two answers to this question would let a request pass
+  // a check of the one and go to the other.
+  std::string_view find_host(const Target& target) {
+    const auto& message = parser_->get();
+    if (message.count(http::field::host) > 1) return "the request has several Host headers";
+    const std::string_view header = message[http::field::host];
+    const auto named = httpd::host_of(header);
+    if (!header.empty() && !named) return "the Host header names no host";
+    if (target.authority) {
+      const auto own = httpd::host_of(*target.authority);
+      if (!own) return "the URL of the request names no host";
+      request_.host = *own;
+    } else {
+      request_.host = named.value_or("");
+    }
+    return {};
   }
 
   void read_rest() {

@@ -94,9 +94,8 @@ class Endpoint::Parts {
   // so, and then with an Origin.
   [[nodiscard]] Response reload(const Request& request, const httpd::Address& listens_on) const {
     if (!request.from_here) return text(403, "reload is for peers on this machine; send SIGHUP instead\n");
-    const std::string_view host = httpd::host_of(request.header("Host"));
-    const bool is_known = httpd::is_ip_address(host) || host == "localhost" || host == listens_on.host;
-    if (listens_on.socket_path.empty() && !is_known) return text(403, "the Host header names somebody else\n");
+    const bool is_known = httpd::is_ip_address(request.host) || request.host == "localhost" || request.host == listens_on.host;
+    if (listens_on.socket_path.empty() && !is_known) return text(403, "the request names another host\n");
     if (!request.header("Origin").empty()) return text(403, "a web page may not do this\n");
     context.stop->request_reload();
     return text(200, "reload is asked for; messages on standard error say what became of it\n");
@@ -168,6 +167,7 @@ const pipeline::Context& Endpoint::context() const { return parts_->context; }
 
 void Endpoint::begun() {
   parts_->has_begun.store(true);
+  if (parts_->file) parts_->file->begun();
   if (parts_->notifier) parts_->notifier->begun();
 }
 

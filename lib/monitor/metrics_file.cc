@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -49,22 +50,50 @@ MetricsFile::~MetricsFile() {
     const std::lock_guard lock(mutex_);
     ends_ = true;
   }
-  end_.notify_all();
+  changed_.notify_all();
   thread_.join();
   write_or_warn();
 }
 
+void MetricsFile::begun() {
+  {
+    const std::lock_guard lock(mutex_);
+    begun_ = true;
+  }
+  changed_.notify_all();
+}
+
 void MetricsFile::run() {
+  using Clock = std::chrono::steady_clock;
+  const auto in = [](base::Duration time) { return Clock::now() + std::chrono::nanoseconds(time); };
+  Clock::time_point next = in(every_);
+  bool knows_begun = false;
   std::unique_lock lock(mutex_);
-  while (!end_.wait_for(lock, std::chrono::nanoseconds(every_), [this] { return ends_; })) {
+  while (true) {
+    const bool is_told = changed_.wait_until(lock, next, [&] { return ends_ || begun_ != knows_begun; });
+    if (ends_) return;
+    if (is_told) {
+      knows_begun = begun_;
+      next = std::min(next, in(kAfterBegun));
+      continue;
+    }
     lock.unlock();
     write_or_warn();
+    next = in(every_);
     lock.lock();
   }
 }
 
 void MetricsFile::write_or_warn() {
-  if (auto written = write(); !written) diagnostics_.warn("metrics file", written.error().message);
+  auto written = write();
+  std::string trouble = written ? std::string() : std::move(written).error().message;
+  if (trouble == trouble_) return;
+  if (trouble.empty()) {
+    diagnostics_.say(fmt::format("the metrics are written to '{}' again", path_));
+  } else {
+    diagnostics_.warn("metrics file: " + trouble, trouble);
+  }
+  trouble_ = std::move(trouble);
 }
 
 // Not synced: after a loss of power the file is old anyway. For everybody to read, because node_exporter is another user.

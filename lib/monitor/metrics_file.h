@@ -16,14 +16,17 @@ namespace weir::monitor {
 class MetricsFile {
  public:
   static constexpr base::Duration kEvery = 15 * base::kSecond;
+  static constexpr base::Duration kAfterBegun = base::kSecond;
 
   // Finds out whether it could be written, and writes nothing: `run --check`.
   static base::Result<void> rehearse(const std::string& path);
 
-  // Writes it for the first time, then every 15 s from a thread of its own. `text` is called on that thread, and here. An error of
-  // a later time is a warning. Errors: io, full.
+  // Writes it for the first time, then every 15 s from a thread of its own. `text` is called on that thread, and here. A later
+  // error is a warning, again when its cause changes; a message says when the file is written again. Errors: io, full.
   static base::Result<std::unique_ptr<MetricsFile>> start(std::string path, std::function<std::string()> text,
                                                           base::Diagnostics& diagnostics, base::Duration every = kEvery);
+  // The chain runs: writes the file a second later, because the first text shows none of the chain's metrics. From any thread.
+  void begun();
   // Writes it for the last time.
   ~MetricsFile();
   MetricsFile(const MetricsFile&) = delete;
@@ -39,9 +42,11 @@ class MetricsFile {
   const std::function<std::string()> text_;
   base::Diagnostics& diagnostics_;
   const base::Duration every_;
+  std::string trouble_;  // why the last write failed; "" when it did not; of the thread that writes
   std::mutex mutex_;
-  std::condition_variable end_;
-  bool ends_ = false;  // guarded by mutex_
+  std::condition_variable changed_;
+  bool begun_ = false;  // guarded by mutex_
+  bool ends_ = false;   // guarded by mutex_
   std::thread thread_;
 };
 

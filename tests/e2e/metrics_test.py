@@ -165,6 +165,7 @@ class Controlled(MetricsCase):
         process = self.weir("run", "--metrics", "127.0.0.1:0", text)
         text.write_text(f"tail -f {self.log} | filter '!= \"x\"' | push {self.url}\n")
         self.assertEqual(self.get("/-/reload", headers={"Host": "evil.example"}, data=b"")[0], 403)
+        self.assertEqual(self.get("/-/reload", headers={"Host": "localhost:80@evil.example"}, data=b"")[0], 400)
         self.assertEqual(self.get("/-/reload")[0], 405)
         self.assertEqual(self.get("/-/reload", data=b"")[0], 200)
         self.wait_for_metric("weir_run_reloads_total", 1)
@@ -220,6 +221,20 @@ class Controlled(MetricsCase):
         self.end(process)
         self.assertFalse(path.exists())
 
+    def test_a_path_that_is_taken(self):
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(str(self.dir / "s"))
+        listener.listen()
+        (self.dir / "folder").mkdir()
+        for name, cause in ((self.log.name, "it is a file, not a socket"), ("folder", "it is a folder, not a socket"),
+                            ("s", "another process listens there")):
+            path = self.dir / name
+            process = self.weir("tail", self.log, "--metrics", f"unix:{path}", listens=False)
+            self.assertEqual(process.wait(kit.PATIENCE), 4)
+            self.assertEqual(self.said(), f"weir tail: cannot listen on 'unix:{path}': {cause}\nweir tail: choose another path\n")
+            self.assertTrue(path.exists())
+
 
 class InAFile(MetricsCase):
     def test_is_written_while_it_runs_and_at_the_end(self):
@@ -228,6 +243,8 @@ class InAFile(MetricsCase):
         kit.wait_for(file.exists, "no file")
         self.assertIn("weir_build_info", file.read_text())
         self.write("one")
+        # Long before the 15 s after which it is written otherwise.
+        kit.wait_for(lambda: "weir_push_delivered_records_total" in file.read_text(), file.read_text, seconds=10)
         kit.wait_for(lambda: self.record.exists() and b"one" in self.record.read_bytes(), "the line did not come")
         self.end(process)
         found = values(file.read_text())

@@ -45,7 +45,13 @@ TEST(Address, IsRefused) {
       {"localhost", "it has no port"},
       {"[::1]", "it has no port"},
       {"::1", "it has no port"},
-      {"::1:9123", "it has no port"},
+      {"::1:90", "an IPv6 address stands in brackets"},
+      {"::1:9123", "an IPv6 address stands in brackets"},
+      {"fe80::abcd", "it has no port"},
+      {"[::1", "the bracket is not closed"},
+      {"[::1:90", "the bracket is not closed"},
+      {"[::1]x:90", "its host is neither a name nor an IP address"},
+      {"[::1]:9:90", "it has several ports"},
       {"fe80::1:2:3:4:5:6:9123", "an IPv6 address stands in brackets"},
       {"a:b:9123", "it has several ports"},
       {"[1.2.3.4]:9123", "what stands in brackets is no IPv6 address"},
@@ -69,9 +75,21 @@ TEST(Address, IsRefused) {
 }
 
 TEST(Host, OfAnAuthority) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"localhost:9123", "localhost"}, {"localhost", "localhost"}, {"[::1]:80", "::1"}, {"[::1]", "::1"}, {"::1", "::1"}, {"", ""}};
+  const std::pair<const char*, const char*> cases[] = {{"localhost:9123", "localhost"},
+                                                       {"localhost", "localhost"},
+                                                       {"localhost:", "localhost"},
+                                                       {"[::1]:80", "::1"},
+                                                       {"[::1]", "::1"},
+                                                       {"node-1.example", "node-1.example"},
+                                                       {"10.1.2.3:1", "10.1.2.3"}};
   for (const auto& [authority, host] : cases) EXPECT_EQ(host_of(authority), host) << authority;
+}
+
+TEST(Host, OfWhatIsNoAuthority) {
+  for (const char* authority :
+       {"", ":80", "::1", "[::1", "[localhost]", "[::1]x", "[::1]80", "localhost:80@evil.com", "a@b", "a b", "a,b",
+        "localhost:http", "localhost:65536", "localhost:1:2", "localhost/x", "local\thost", "caf\xc3\xa9"})
+    EXPECT_EQ(host_of(authority), std::nullopt) << authority;
 }
 
 TEST(Host, IsAnAddressOrAName) {

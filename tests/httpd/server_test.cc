@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 namespace weir::httpd {
@@ -19,6 +20,7 @@ namespace {
 
 using test::http_get;
 using test::RawHttp;
+using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -37,6 +39,8 @@ class ServerTest : public testing::Test {
     routes.push_back(
         {"POST", "/big", [](const Request& request) { return Response{.body = std::to_string(request.body.size())}; }, 1 << 20});
     routes.push_back({"GET", "/long", [](const Request&) { return Response{.body = std::string(kLong, 'x')}; }});
+    routes.push_back(
+        {"GET", "/host", [](const Request& request) { return Response{.body = request.host.empty() ? "nobody" : request.host}; }});
     routes.push_back(
         {"GET", "/here", [](const Request& request) { return Response{.body = request.from_here ? "here" : "there"}; }});
     auto server = Server::start(*parse_address(address), std::move(routes), clock_, limits);
@@ -119,6 +123,41 @@ TEST_F(ServerTest, RefusesWhatIsNoRequest) {
     http.send(text);
     EXPECT_THAT(http.answer(), StartsWith("HTTP/1.1 400 Bad Request\r\n")) << text;
   }
+}
+
+TEST_F(ServerTest, KnowsWhomARequestIsFor) {
+  const auto server = start();
+  const std::pair<const char*, const char*> cases[] = {
+      {"GET /host HTTP/1.1\r\nHost: a.example:80\r\n\r\n", "a.example"},
+      {"GET /host HTTP/1.1\r\nHost: [::1]\r\n\r\n", "::1"},
+      {"GET /host HTTP/1.1\r\nHost:\r\n\r\n", "nobody"},
+      {"GET /host HTTP/1.0\r\n\r\n", "nobody"},
+      {"GET http://b.example:80/host HTTP/1.1\r\nHost: a.example\r\n\r\n", "b.example"},
+      {"GET HTTPS://b.example/host?x#y HTTP/1.1\r\nHost: a.example\r\n\r\n", "b.example"},
+      {"GET http://b.example/host HTTP/1.0\r\n\r\n", "b.example"},
+  };
+  for (const auto& [text, host] : cases) {
+    RawHttp http(server->address());
+    http.send(text);
+    EXPECT_THAT(http.answer(), AllOf(StartsWith("HTTP/1.1 200 "), EndsWith(std::string(kBlank) + host))) << text;
+  }
+  for (const char* text :
+       {"GET /host HTTP/1.1\r\nHost: localhost\r\nHost: evil.com\r\n\r\n",
+        "GET /host HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n\r\n",
+        "GET /none HTTP/1.1\r\nHost: localhost\r\nHost: evil.com\r\n\r\n",
+        "GET http://localhost/host HTTP/1.1\r\nHost: localhost\r\nHost: evil.com\r\n\r\n",
+        "GET /host HTTP/1.1\r\nHost: localhost:80@evil.com\r\n\r\n", "GET http://localhost/host HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET /host HTTP/1.1\r\nHost: localhost, evil.com\r\n\r\n", "GET http:///host HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET http://localhost@evil.com/host HTTP/1.1\r\nHost: localhost\r\n\r\n"}) {
+    RawHttp http(server->address());
+    http.send(text);
+    EXPECT_THAT(http.answer(), AllOf(StartsWith("HTTP/1.1 400 Bad Request\r\n"), HasSubstr("Connection: close\r\n"))) << text;
+    EXPECT_TRUE(http.is_closed()) << text;
+  }
+  // Neither of the forms.
+  RawHttp http(server->address());
+  http.send(request("GET x?http://localhost/host"));
+  EXPECT_THAT(http.answer(), StartsWith("HTTP/1.1 40"));
 }
 
 TEST_F(ServerTest, BoundsTheHeader) {
@@ -243,7 +282,11 @@ TEST_F(ServerTest, ListensOnAUnixSocket) {
     struct stat status {};
     ASSERT_EQ(::stat(path.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600);
-    EXPECT_THROW(start({}, "unix:" + path), std::runtime_error);  // somebody listens
+    const auto again = Server::start(*parse_address("unix:" + path), {}, clock_);
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, base::Code::io);
+    EXPECT_EQ(again.error().message, "cannot listen on 'unix:" + path + "': another process listens there");
+    EXPECT_EQ(again.error().hint, "choose another path");
   }
   EXPECT_NE(::access(path.c_str(), F_OK), 0);
   // One that is left of a process that died.
@@ -253,6 +296,28 @@ TEST_F(ServerTest, ListensOnAUnixSocket) {
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   ASSERT_EQ(::bind(left.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   EXPECT_THAT(http_get(start({}, "unix:" + path)->address(), "/here"), EndsWith("\r\n\r\nhere"));
+}
+
+TEST_F(ServerTest, LeavesAloneWhatIsNoSocket) {
+  test::TempDir dir;
+  std::ofstream(dir / "file") << "mine";
+  std::filesystem::create_directory(dir / "folder");
+  std::filesystem::create_symlink(dir / "file", dir / "link");
+  ASSERT_EQ(::mkfifo((dir / "fifo").c_str(), 0600), 0);
+  const std::pair<const char*, const char*> cases[] = {
+      {"file", "a file"}, {"folder", "a folder"}, {"link", "a symbolic link"}, {"fifo", "a FIFO"}};
+  for (const auto& [name, kind] : cases) {
+    const std::string address = "unix:" + (dir / name);
+    const auto refused = Server::start(*parse_address(address), {}, clock_);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().code, base::Code::io);
+    EXPECT_EQ(refused.error().message, fmt::format("cannot listen on '{}': it is {}, not a socket", address, kind));
+    EXPECT_EQ(refused.error().hint, "choose another path");
+    EXPECT_TRUE(std::filesystem::exists(dir / name)) << name;
+  }
+  std::string text;
+  std::ifstream(dir / "file") >> text;
+  EXPECT_EQ(text, "mine");
 }
 
 TEST_F(ServerTest, KnowsAPeerOfThisMachine) {

@@ -1,5 +1,6 @@
 #include "monitor/endpoint.h"
 
+#include "monitor/metrics_file.h"
 #include "support/collect.h"
 #include "support/raw_http.h"
 #include "support/service_manager.h"
@@ -8,8 +9,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <latch>
 #include <thread>
 
@@ -131,6 +134,11 @@ TEST_F(EndpointTest, AWebPageCannotReload) {
                               "Host: localhost\r\nOrigin: http://evil.example\r\n", "Host: 127.0.0.1\r\nOrigin: null\r\n"}) {
     EXPECT_THAT(post(*endpoint, headers), StartsWith("HTTP/1.1 403 ")) << headers;
   }
+  for (const char* headers : {"Host: localhost\r\nHost: evil.example\r\n", "Host: localhost:80@evil.example\r\n"})
+    EXPECT_THAT(post(*endpoint, headers), StartsWith("HTTP/1.1 400 ")) << headers;
+  RawHttp http(*endpoint->address());
+  http.send("POST http://evil.example/-/reload HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_THAT(http.answer(), AllOf(StartsWith("HTTP/1.1 403 "), EndsWith("the request names another host\n")));
   EXPECT_EQ(test_.stop->reloads(), 0);
 }
 
@@ -149,6 +157,25 @@ TEST_F(EndpointTest, WritesTheSameToAFile) {
   EXPECT_THAT(text, AllOf(HasSubstr("\nweir_test_input_records_total 3\n"),
                           HasSubstr("\nweir_metrics_file_written_timestamp_seconds 1760000000\n")));
   EXPECT_THAT(text, testing::Not(HasSubstr("process_")));  // node_exporter has those itself
+}
+
+TEST_F(EndpointTest, TheFileShowsTheChainSoonAfterItHasBegun) {
+  const test::TempDir dir;
+  const std::string path = dir / "weir.prom";
+  const auto shown = [&] {
+    std::ifstream in(path);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  const auto endpoint = start("", path);
+  metrics::Block block(endpoint->context().metrics);
+  block.counter(kIn).add(3);
+  EXPECT_THAT(shown(), testing::Not(HasSubstr("weir_test_input_records_total")));
+  endpoint->begun();
+  while (shown().find("\nweir_test_input_records_total 3\n") == std::string::npos) {
+    ASSERT_LT(std::chrono::steady_clock::now() - begin, std::chrono::nanoseconds(MetricsFile::kEvery)) << shown();
+    std::this_thread::yield();
+  }
 }
 
 TEST_F(EndpointTest, DoesNothingWhereNothingIsAskedFor) {

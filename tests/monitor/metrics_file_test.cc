@@ -8,11 +8,25 @@
 
 #include <chrono>
 #include <filesystem>
-#include <future>
+#include <fstream>
+#include <set>
 #include <thread>
 
 namespace weir::monitor {
 namespace {
+
+class KeyedDiagnostics : public test::RememberingDiagnostics {
+ public:
+  void warn(std::string_view key, std::string_view text) override {
+    keys_.emplace(key);
+    RememberingDiagnostics::warn(key, text);
+  }
+  // To be read when nobody warns any more.
+  [[nodiscard]] const std::set<std::string>& keys() const { return keys_; }
+
+ private:
+  std::set<std::string> keys_;
+};
 
 class MetricsFileTest : public testing::Test {
  protected:
@@ -34,7 +48,7 @@ class MetricsFileTest : public testing::Test {
 
   test::TempDir dir_;
   std::string path_ = dir_ / "weir.prom";
-  test::RememberingDiagnostics diagnostics_;
+  KeyedDiagnostics diagnostics_;
   std::atomic<int> calls_{0};
 };
 
@@ -63,15 +77,43 @@ TEST_F(MetricsFileTest, AReaderNeverSeesAPart) {
   }
 }
 
-TEST_F(MetricsFileTest, AWriteErrorLaterIsAWarning) {
-  std::filesystem::create_directory(dir_ / "folder");
+TEST_F(MetricsFileTest, IsWrittenSoonAfterTheChainHasBegun) {
+  const auto file = start(base::kHour);
+  file->begun();
+  EXPECT_TRUE(comes_true([this] { return text() == "n 2\n"; }));
+}
+
+// The folder of the file is a link, which turns into another one in one step.
+TEST_F(MetricsFileTest, SaysOnceOfEachCauseThatItFailsAndOnceThatItWorksAgain) {
+  std::filesystem::create_directory(dir_ / "good");
+  std::ofstream(dir_ / "file") << "x";
+  const auto turn = [this](const char* to) {
+    std::filesystem::create_symlink(to, dir_ / "new");
+    std::filesystem::rename(dir_ / "new", dir_ / "folder");
+  };
+  turn("good");
   path_ = dir_ / "folder/weir.prom";
   auto file = start(base::kMillisecond);
-  std::filesystem::rename(dir_ / "folder", dir_ / "elsewhere");
-  EXPECT_TRUE(comes_true([this] { return !diagnostics_.said().empty(); }));
-  EXPECT_EQ(diagnostics_.said().front(), "cannot write metrics to '" + path_ + "': No such file or directory");
-  std::filesystem::create_directory(dir_ / "folder");
-  EXPECT_TRUE(comes_true([this] { return !text().empty(); }));
+  std::vector<std::string> expected;
+  const std::string failed = "cannot write metrics to '" + path_ + "': ";
+  const std::string works = "the metrics are written to '" + path_ + "' again";
+  const std::pair<const char*, std::string> turns[] = {{"nowhere", failed + "No such file or directory"},
+                                                       {"file", failed + "Not a directory"},
+                                                       {"good", works},
+                                                       {"file", failed + "Not a directory"},
+                                                       {"good", works}};
+  for (const auto& [to, message] : turns) {
+    turn(to);
+    expected.push_back(message);
+    EXPECT_TRUE(comes_true([&] { return diagnostics_.said().size() >= expected.size(); }));
+    const int calls = calls_;
+    EXPECT_TRUE(comes_true([&] { return calls_ > calls + 3; }));
+    EXPECT_EQ(diagnostics_.said(), expected);
+  }
+  file.reset();
+  EXPECT_EQ(diagnostics_.said(), expected);
+  // Otherwise the first cause would hold the second one back.
+  EXPECT_EQ(diagnostics_.keys().size(), 2U);
 }
 
 TEST_F(MetricsFileTest, CannotBeginWithoutItsFolder) {
