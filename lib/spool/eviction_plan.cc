@@ -5,15 +5,34 @@
 
 namespace weir::spool {
 
+namespace {
+
+// Bytes of the disk that min_free keeps free.
+std::uint64_t kept_free(const RoomFacts& facts) {
+  return facts.disk->size / 100 * static_cast<std::uint64_t>(std::max(0, facts.min_free));
+}
+
+}  // namespace
+
 Room allowed_room(const RoomFacts& facts) {
   const std::uint64_t file = facts.pages * kPage;
   Room allowed{facts.max_size > facts.max_log ? facts.max_size - facts.max_log : facts.max_size / 2, Bound::size};
   if (!facts.grow && file < allowed.bytes) allowed = {file, Bound::disk};
-  if (facts.min_free > 0 && facts.free_percent && *facts.free_percent < facts.min_free) {
+  if (facts.disk && facts.disk->free < kept_free(facts)) {
     const std::uint64_t bytes = std::max(facts.floor, file);
     if (bytes < allowed.bytes) allowed = {bytes, Bound::min_free};
   }
   return allowed;
+}
+
+std::uint64_t reachable_room(const RoomFacts& facts) {
+  const std::uint64_t allowed = allowed_room(facts).bytes;
+  if (!facts.disk) return allowed;
+  const std::uint64_t file = facts.pages * kPage;
+  const std::uint64_t free = facts.disk->free;
+  // Up to the floor, the file grows into what min_free keeps free.
+  const std::uint64_t above = std::max(file + free - std::min(free, kept_free(facts)), std::min(facts.floor, file + free));
+  return std::min(allowed, above);
 }
 
 std::uint64_t delivered_below(const Awaited& by) {

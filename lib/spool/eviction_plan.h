@@ -23,6 +23,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "spool/disk_space.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -63,13 +64,15 @@ struct Room {
 struct RoomFacts {
   std::uint64_t max_size = 0;  // of the file with its write-ahead log
   std::uint64_t max_log = 0;
-  std::uint64_t pages = 0;             // of the file, in use or not
-  bool grow = true;                    // false: neither file nor log may grow
-  int min_free = 0;                    // percent of the file system; below it the file does not grow beyond `floor`
-  std::uint64_t floor = 0;             // bytes
-  std::optional<double> free_percent;  // of the file system; nullopt when unknown
+  std::uint64_t pages = 0;        // of the file, in use or not
+  bool grow = true;               // false: neither file nor log may grow
+  int min_free = 0;               // percent of the file system; below it the file does not grow beyond `floor`
+  std::uint64_t floor = 0;        // bytes
+  std::optional<DiskSpace> disk;  // nullopt when unknown
 };
 [[nodiscard]] Room allowed_room(const RoomFacts& facts);
+// Bytes: the most that pages in use can take before the disk is full or has less than min_free. Not more than allowed_room().
+[[nodiscard]] std::uint64_t reachable_room(const RoomFacts& facts);
 
 // Who waits for blocks.
 struct Awaited {

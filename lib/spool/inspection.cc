@@ -1,6 +1,8 @@
 #include "spool/inspection.h"
 
 #include "spool/damage.h"
+#include "spool/disk_space.h"
+#include "spool/eviction_plan.h"
 #include "spool/lock_file.h"
 #include "spool/log_room.h"
 #include "spool/reader.h"
@@ -13,10 +15,10 @@
 #include "spool/tables/meta.h"
 #include "spool/tables/rejected.h"
 #include "spool/tables/releases.h"
+#include "spool/writer.h"
 #include "sqlite/read_watch.h"
 
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -199,18 +201,16 @@ constexpr base::Duration kRateOver = 5 * base::kMinute;
 constexpr base::Duration kLeastRateOver = base::kMinute;
 
 // What undelivered records may still take. Everything else in the spool makes room for them.
-std::uint64_t room_of(const SpoolStatus& status, const std::string& path) {
-  struct statvfs system = {};
+std::uint64_t room_of(const SpoolStatus& status, std::uint64_t pages, int min_free, const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  const bool known = ::statvfs(folder.empty() ? "." : folder.c_str(), &system) == 0;
-  const std::uint64_t disk = known ? system.f_blocks * system.f_frsize : status.max_size;
-  const std::uint64_t most = status.max_size - std::min(status.max_size, most_log(status.max_size, disk));
-  std::uint64_t room = most - std::min(most, status.undelivered_bytes);
-  if (known) {
-    const std::uint64_t own = status.file_bytes - std::min(status.file_bytes, status.undelivered_bytes);
-    room = std::min<std::uint64_t>(room, system.f_bavail * system.f_frsize + own);
-  }
-  return room;
+  const auto disk = disk_space(folder.empty() ? "." : folder.string());
+  const std::uint64_t most = reachable_room({.max_size = status.max_size,
+                                             .max_log = most_log(status.max_size, disk ? disk->size : status.max_size),
+                                             .pages = pages,
+                                             .min_free = min_free,
+                                             .floor = kFloor,
+                                             .disk = disk});
+  return most - std::min(most, status.undelivered_bytes);
 }
 
 // Bytes on disk a second. A spool that is younger than the time over which it is measured has a rate of its own age. A burst of
@@ -255,17 +255,20 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, con
   };
   std::int64_t pages_free = 0;
   std::int64_t drops_oldest = 0;
+  std::int64_t min_free = 0;
+  std::uint64_t pages = 0;
   std::int64_t page_size = 0;
   std::uint64_t rejected_places = 0;
   for (const auto& read :
-       {number(database.integer("PRAGMA user_version"), status.format),
+       {number(database.integer("PRAGMA user_version"), status.format), number(database.integer("PRAGMA page_count"), pages),
         number(database.integer("PRAGMA freelist_count"), pages_free), number(database.integer("PRAGMA page_size"), page_size),
         number(read_meta(database, Meta::created), status.created),
         number(read_meta(database, Meta::evicted_undelivered), status.evicted_undelivered),
         number(read_meta(database, Meta::evicted_rejected), status.evicted_rejected),
         number(read_meta(database, Meta::evicted_last), status.evicted_last),
         number(read_meta(database, Meta::evicted_held), status.evicted_held),
-        number(read_meta(database, Meta::max_size), status.max_size), number(read_meta(database, Meta::drops_oldest), drops_oldest),
+        number(read_meta(database, Meta::max_size), status.max_size), number(read_meta(database, Meta::min_free), min_free),
+        number(read_meta(database, Meta::drops_oldest), drops_oldest),
         number(read_meta(database, Meta::rejected_bytes), status.rejected_bytes),
         number(read_meta(database, Meta::damaged_blocks), status.damaged_blocks),
         number(read_meta(database, Meta::damaged_records), status.damaged_records),
@@ -328,7 +331,7 @@ Result<SpoolStatus> read_status_of(const std::string& path, SpoolFile& file, con
   status.delivered -= std::min(status.delivered, rejected_places);
   status.missing = (*reader)->missing().value_or("");
   status.inflow = inflow_of(*blocks, clock.wall());
-  if (status.max_size > 0) status.room_bytes = room_of(status, path);
+  if (status.max_size > 0) status.room_bytes = room_of(status, pages, static_cast<int>(min_free), path);
   return status;
 }
 

@@ -28,8 +28,10 @@ constexpr std::size_t kLongestText = 1000;  // bytes; three of them fit
 using Number = std::int64_t ProcessStatus::*;
 using Text = std::string ProcessStatus::*;
 constexpr std::pair<std::string_view, Number> kNumbers[] = {
-    {"started", &ProcessStatus::started}, {"ended", &ProcessStatus::ended},       {"written", &ProcessStatus::written},
-    {"success", &ProcessStatus::success}, {"error_at", &ProcessStatus::error_at}, {"blocked_since", &ProcessStatus::blocked_since}};
+    {"started", &ProcessStatus::started},      {"ended", &ProcessStatus::ended},
+    {"written", &ProcessStatus::written},      {"success", &ProcessStatus::success},
+    {"error_at", &ProcessStatus::error_at},    {"blocked_since", &ProcessStatus::blocked_since},
+    {"full_since", &ProcessStatus::full_since}};
 constexpr std::pair<std::string_view, Text> kTexts[] = {
     {"command", &ProcessStatus::command}, {"error", &ProcessStatus::error}, {"blocked", &ProcessStatus::blocked}};
 
@@ -148,11 +150,22 @@ void StatusFile::failed(std::string_view error, base::Timestamp at) {
 
 void StatusFile::blocked(std::string_view why, base::Timestamp since) {
   const std::lock_guard lock(mutex_);
-  if (why == status_.blocked) return;
+  block(why, since, false);
+}
+
+void StatusFile::out_of_room(std::string_view why, base::Timestamp since) {
+  const std::lock_guard lock(mutex_);
+  block(why, since, true);
+}
+
+void StatusFile::block(std::string_view why, base::Timestamp since, bool full) {
+  const bool was_full = status_.full_since != 0;
+  if (why == status_.blocked && full == was_full) return;
   changed_ = true;
   // Another reason for the same wait does not begin it anew.
   if (status_.blocked.empty() || why.empty()) status_.blocked_since = why.empty() ? 0 : since;
   status_.blocked = why;
+  if (full != was_full) status_.full_since = full ? since : 0;
 }
 
 base::Monotonic StatusFile::due(base::Monotonic now) {

@@ -28,6 +28,7 @@ struct ProcessStatus {
   base::Timestamp error_at = 0;
   std::string blocked;  // what it waits for and cannot go on without; "" for nothing
   base::Timestamp blocked_since = 0;
+  base::Timestamp full_since = 0;  // it is blocked because the spool has no room; 0: it is not
   friend bool operator==(const ProcessStatus&, const ProcessStatus&) = default;
 };
 
@@ -59,12 +60,16 @@ class StatusFile {
   void failed(std::string_view error, base::Timestamp at);
   // "": it goes on. The same words again change nothing.
   void blocked(std::string_view why, base::Timestamp since);
+  // It is blocked, and the reason is that the spool has no room.
+  void out_of_room(std::string_view why, base::Timestamp since);
 
   // Writes what is new, if the last time was long enough ago. Returns when to call again: base::kNever when all is written.
   base::Monotonic due(base::Monotonic now);
 
  private:
-  void write();  // with the lock held
+  // With the lock held.
+  void block(std::string_view why, base::Timestamp since, bool full);
+  void write();
 
   const base::Clock& clock_;
   const std::uint64_t spool_;

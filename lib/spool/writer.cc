@@ -8,7 +8,6 @@
 #include "spool/writer_state.h"
 
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -48,9 +47,8 @@ base::Result<std::unique_ptr<Writer>> Writer::open(const WriterOptions& wanted, 
   const std::filesystem::path parent = std::filesystem::path(options.path).parent_path();
   state->folder = parent.empty() ? "." : parent.string();
   if (auto made = make_folder(state->folder); !made) return std::move(made).error();
-  struct statvfs system = {};
-  const bool known = ::statvfs(state->folder.c_str(), &system) == 0;
-  state->max_log = most_log(options.max_size, known ? system.f_blocks * system.f_frsize : options.max_size);
+  const auto disk = disk_space(state->folder);
+  state->max_log = most_log(options.max_size, disk ? disk->size : options.max_size);
   state->reserve = Reserve(options.path);
   auto lock = LockFile::take(writer_lock_path(options.path), fmt::format("spool '{}'", options.path), options.wait, clock, stop);
   if (!lock) return std::move(lock).error();
@@ -129,13 +127,16 @@ base::Result<Appended> Writer::State::append(Work work) {
   // Where each block costs an older one, a smaller one is worth the work.
   if (work.records()) work.builder->pack(packed, tight ? Effort::thorough : work.effort);
   if (work.holds()) work.held->pack(packed_held, tight ? Effort::lasting : work.held_effort);
+  const bool has_records = work.records();
   auto stored = store_packed(work);
+  if (has_records) out_of_room = !stored && stored.error().code == base::Code::full;
   if (stored || stored.error().code != base::Code::full || !work.holds()) return stored;
   // Held records never keep others from being stored.
   const std::uint64_t shed = work.held->records();
   work.held = nullptr;
   stored = store_packed(work);
   if (stored) stored->shed_held = shed;
+  if (has_records) out_of_room = !stored && stored.error().code == base::Code::full;
   return stored;
 }
 

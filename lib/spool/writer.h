@@ -73,7 +73,9 @@ struct Released {
 
 // What a spool holds now. A block that is not acknowledged whole counts whole.
 struct Stock {
-  std::uint64_t limit = 0;                                       // bytes that records may take: --max-size, or less by --min-free
+  std::uint64_t allowed = 0;                                     // bytes that records may take: --max-size, or less by --min-free
+  std::uint64_t limit = 0;                                       // as `allowed`, or less, by what is free on the disk
+  bool full = false;                                             // the last records found no room, and nothing was stored since
   std::uint64_t file_bytes = 0;                                  // of the file and its write-ahead log
   std::uint64_t undelivered_records = 0, undelivered_bytes = 0;  // that somebody waits for; bytes on disk
   std::uint64_t held_bytes = 0;                                  // on disk, of blocks of held records

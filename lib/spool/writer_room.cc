@@ -13,7 +13,6 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 
@@ -31,18 +30,18 @@ base::Result<Writer::State::Pages> Writer::State::count_pages() {
   return pages;
 }
 
+RoomFacts Writer::State::room_facts(std::uint64_t pages, bool grow, bool ask_disk) const {
+  return {.max_size = options.max_size,
+          .max_log = max_log,
+          .pages = pages,
+          .grow = grow,
+          .min_free = options.min_free,
+          .floor = kFloor,
+          .disk = ask_disk ? disk_space(folder) : std::nullopt};
+}
+
 Room Writer::State::room(std::uint64_t pages, bool grow) const {
-  RoomFacts facts{.max_size = options.max_size,
-                  .max_log = max_log,
-                  .pages = pages,
-                  .grow = grow,
-                  .min_free = options.min_free,
-                  .floor = kFloor};
-  struct statvfs system = {};
-  if (options.min_free > 0 && ::statvfs(folder.c_str(), &system) == 0 && system.f_blocks > 0) {
-    facts.free_percent = static_cast<double>(system.f_bavail) / static_cast<double>(system.f_blocks) * 100;
-  }
-  return allowed_room(facts);
+  return allowed_room(room_facts(pages, grow, options.min_free > 0));
 }
 
 base::Error Writer::State::no_room(Bound bound) const {
@@ -53,10 +52,9 @@ base::Error Writer::State::no_room(Bound bound) const {
                         record::print_size(largest.rlim_cur))
           .with_hint("raise that limit, or keep the spool below it with --max-size");
     }
-    struct statvfs system = {};
-    const bool known = ::statvfs(folder.c_str(), &system) == 0;
+    const auto disk = disk_space(folder);
     return base::fail(base::Code::full, "cannot store records in '{}': the disk is full{}", options.path,
-                      known ? fmt::format(" ({} left)", record::print_size(system.f_bavail * system.f_frsize)) : std::string())
+                      disk ? fmt::format(" ({} left)", record::print_size(disk->free)) : std::string())
         .with_hint("it goes on by itself when there is room in '" + folder + "'");
   }
   const std::string why = bound == Bound::min_free

@@ -113,6 +113,7 @@ base::Result<void> Writer::State::begin_file() {
   if (!transaction) return std::move(transaction).error();
   if (auto done = set_meta(file.database, Meta::rejected_max, static_cast<std::int64_t>(rejected_max())); !done) return done;
   if (auto done = set_meta(file.database, Meta::max_size, static_cast<std::int64_t>(options.max_size)); !done) return done;
+  if (auto done = set_meta(file.database, Meta::min_free, options.min_free); !done) return done;
   if (auto done = set_meta(file.database, Meta::drops_oldest, options.on_full == OnFull::drop_oldest ? 1 : 0); !done) return done;
   if (options.max_behind) {
     if (auto done = set_meta(file.database, Meta::max_behind, *options.max_behind); !done) return done;

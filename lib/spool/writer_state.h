@@ -64,6 +64,7 @@ struct Writer::State {
   std::uint64_t inode = 0;
   bool loss_reported = false;                        // the user knows that the file is no longer at its path
   bool refused = false;                              // the last plan could not make enough room
+  bool out_of_room = false;                          // the last records were not stored, because there was no room
   bool tight = false;                                // the last plan left little room
   bool ring = false;                                 // at the last plan no consumer was registered
   base::Monotonic min_free_reported = base::kNever;  // when the user last learned that --min-free bounds the spool
@@ -107,6 +108,8 @@ struct Writer::State {
     std::uint64_t all = 0, unused = 0;
   };
   base::Result<Pages> count_pages();
+  // `pages`: of the file. The disk is asked only where `ask_disk` says so.
+  [[nodiscard]] RoomFacts room_facts(std::uint64_t pages, bool grow, bool ask_disk) const;
   [[nodiscard]] Room room(std::uint64_t pages, bool grow) const;
   [[nodiscard]] base::Error no_room(Bound bound) const;
   base::Result<Awaited> awaited();

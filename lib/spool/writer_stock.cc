@@ -21,7 +21,10 @@ base::Result<Stock> Writer::stock() {
   auto pages = state_->count_pages();
   if (!pages) return std::move(pages).error();
   Stock stock;
-  stock.limit = state.room(pages->all, true).bytes;
+  const RoomFacts facts = state.room_facts(pages->all, true, true);
+  stock.allowed = allowed_room(facts).bytes;
+  stock.limit = reachable_room(facts);
+  stock.full = state.out_of_room;
   for (const StoredBlock& block : state.blocks) {
     if (block.held_alone()) {
       stock.held_bytes += block.body_bytes;

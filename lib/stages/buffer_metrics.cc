@@ -51,8 +51,9 @@ constexpr auto kFailures =
     metrics::counter("weir_buffer_store_failures_total", "failures", "Times that records or positions could not be stored.");
 
 constexpr auto kSize = metrics::gauge("weir_buffer_size_bytes", "bytes", "Size of the spool's file and its write-ahead log.");
-constexpr auto kLimit = metrics::gauge("weir_buffer_limit_bytes", "bytes",
-                                       "Size that the spool's file may have now: --max-size, or less by --min-free.");
+constexpr auto kLimit =
+    metrics::gauge("weir_buffer_limit_bytes", "bytes",
+                   "Size that the spool's file can have now: --max-size, or less, by --min-free and the free space of the disk.");
 constexpr auto kFull = metrics::smallest(metrics::gauge(
     "weir_buffer_full_seconds", "seconds", "Time until undelivered records fill the spool, at the rate of the last minutes."));
 constexpr auto kUndelivered =
@@ -131,8 +132,10 @@ void BufferMetrics::note(const spool::Stock& stock, const std::string& spool_pat
   held_stored_.set(stock.held_bytes);
   oldest_held_.set(age(stock.oldest_held));
   until_full_.add(now, stock.undelivered_bytes);
-  full_.set(until_full_.until(stock.limit));
-  const std::uint64_t percent = stock.limit == 0 ? 100 : stock.undelivered_bytes * 100 / stock.limit;
+  // What is there need not be as much as the limit: the next block does not fit.
+  full_.set(stock.full ? 0 : until_full_.until(stock.limit));
+  // A disk that others fill up is another trouble.
+  const std::uint64_t percent = stock.allowed == 0 ? 100 : stock.undelivered_bytes * 100 / stock.allowed;
   nearly_full_ = percent >= kNearlyFull;
   if (nearly_full_) {
     room_.raise(fmt::format("{} % of the spool '{}' are records that wait for delivery", std::min<std::uint64_t>(percent, 100),

@@ -58,7 +58,11 @@ std::optional<base::Error> BufferStore::wait_for_room(const base::Error& error, 
   }
   context_.diagnostics->warn("spool-full",
                              error.message + "; waiting" + (error.hint.empty() ? "" : fmt::format(" ({})", error.hint)));
-  status_.blocked(error.message, context_.clock->wall());
+  if (error.code == base::Code::full) {
+    status_.out_of_room(error.message, context_.clock->wall());
+  } else {
+    status_.blocked(error.message, context_.clock->wall());
+  }
   status_.failed(error.message, context_.clock->wall());
   status_.due(now);
   if (now >= context_.stop->deadline(now)) return not_taken(error);

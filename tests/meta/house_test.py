@@ -74,6 +74,7 @@ TESTED_IN = {
     "spool/block_decoder": "spool/block_test.cc",
     "spool/checksum": "spool/recent_file_test.cc",
     "spool/compression": "spool/block_test.cc",
+    "spool/disk_space": "spool/writer_test.cc",
     "spool/inspection": "stages/buffer_test.cc",
     "spool/lock_file": "spool/writer_test.cc",
     "spool/log_room": "spool/writer_test.cc",

@@ -348,14 +348,40 @@ TEST(AllowedRoom, Says) {
   changed.grow = false;
   EXPECT_EQ(room(changed), std::pair(std::uint64_t{100}, Bound::disk));
   changed = facts;
-  changed.free_percent = 15.0;
+  changed.disk = DiskSpace{.size = 100 * mib, .free = 15 * mib};
   EXPECT_EQ(room(changed), std::pair(std::uint64_t{992}, Bound::size));
-  changed.free_percent = 14.9;
+  changed.disk->free -= 1 * mib;
   EXPECT_EQ(room(changed), std::pair(std::uint64_t{100}, Bound::min_free));
   changed.pages = 256;
   EXPECT_EQ(room(changed), std::pair(std::uint64_t{16}, Bound::min_free)) << "the floor";
   changed.min_free = 0;
   EXPECT_EQ(room(changed), std::pair(std::uint64_t{992}, Bound::size));
+}
+
+TEST(ReachableRoom, Says) {
+  struct Disk {
+    const char* what;
+    std::uint64_t file, size, free;  // MiB; of the disk: 0: not known
+    int min_free;                    // percent
+    std::uint64_t room;              // MiB
+  };
+  const Disk cases[] = {
+      {"the disk is not known", 100, 0, 0, 15, 992},
+      {"the disk has room for all", 100, 10'000, 5'000, 15, 992},
+      {"the disk is full", 2, 3, 0, 0, 2},
+      {"the file takes what is left", 100, 1'000, 200, 0, 300},
+      {"it leaves what min_free keeps free", 100, 1'000, 200, 15, 150},
+      {"less than that is free", 100, 1'000, 140, 15, 100},
+      {"the floor", 1, 1'000, 140, 15, 16},
+      {"the disk has no room for the floor", 1, 1'000, 5, 15, 6},
+  };
+  for (const Disk& c : cases) {
+    const std::uint64_t mib = 1 << 20;
+    RoomFacts facts{.max_size = 1024 * mib, .max_log = 32 * mib, .pages = 256 * c.file, .min_free = c.min_free, .floor = 16 * mib};
+    if (c.size > 0) facts.disk = DiskSpace{.size = c.size * mib, .free = c.free * mib};
+    EXPECT_NEAR(static_cast<double>(reachable_room(facts)), static_cast<double>(c.room * mib), 100) << c.what;
+    EXPECT_LE(reachable_room(facts), allowed_room(facts).bytes) << c.what;
+  }
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ TEST_P(FullDiskTest, WhatFindsNoRoomStaysWithTheCallerAndIsStoredOnce) {
   const auto writer = open();
   const auto main = consumer();
   append(*writer, {{"a"}});
+  EXPECT_FALSE(writer->stock()->full);
   fill_up();
   BlockBuilder builder;
   fill(builder, {{"b" + noise(200'000, 1)}});
@@ -39,8 +40,10 @@ TEST_P(FullDiskTest, WhatFindsNoRoomStaysWithTheCallerAndIsStoredOnce) {
   }
   EXPECT_EQ(builder.records(), 1U);
   EXPECT_EQ(contents(), (std::vector<std::string>{"a:undelivered"}));
+  EXPECT_TRUE(writer->stock()->full);
   power_.make_room();
   ASSERT_TRUE(writer->append(builder, nullptr));
+  EXPECT_FALSE(writer->stock()->full);
   EXPECT_EQ(contents().size(), 2U);
   EXPECT_TRUE(check_spool(path(), 0)->problems.empty());
 }

@@ -71,6 +71,28 @@ TEST_F(StatusFileTest, ABlockadeBeginsOnceAndEnds) {
   EXPECT_EQ(read().error_at, 30);
 }
 
+TEST_F(StatusFileTest, TellsALackOfRoomFromOtherWaits) {
+  StatusFile file(path(), kSpool, "", clock_);
+  const auto later = [&] {
+    clock_.advance(StatusFile::kEvery);
+    file.due(clock_.monotonic());
+    return read();
+  };
+  file.blocked("the file is in use", 10);
+  EXPECT_EQ(later().full_since, 0);
+  file.out_of_room("the disk is full (1 B left)", 20);
+  EXPECT_EQ(later().full_since, 20);
+  EXPECT_EQ(read().blocked_since, 10);
+  file.out_of_room("the disk is full (2 B left)", 30);
+  EXPECT_EQ(later().full_since, 20);
+  file.blocked("the file is in use", 40);
+  EXPECT_EQ(later().full_since, 0);
+  file.out_of_room("the disk is full", 50);
+  file.blocked("", 0);
+  EXPECT_EQ(later().full_since, 0);
+  EXPECT_EQ(read().blocked, "");
+}
+
 TEST_F(StatusFileTest, AWriteThatWasCutLeavesTheOneBefore) {
   {
     StatusFile file(path(), kSpool, "first", clock_);

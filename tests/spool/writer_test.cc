@@ -1,5 +1,6 @@
 #include "spool/writer.h"
 
+#include "spool/disk_space.h"
 #include "spool/inspection.h"
 #include "spool_fixture.h"
 #include "sqlite/database.h"
@@ -643,8 +644,10 @@ TEST_F(WriterTest, StockSaysWhatWaitsAndWhatIsHeld) {
   EXPECT_EQ(stock().undelivered_records, 0U);
   EXPECT_EQ(stock().oldest_undelivered, 0);
   EXPECT_GT(stock().file_bytes, 0U);
-  EXPECT_LE(stock().limit, forwarding.max_size);
-  EXPECT_GT(stock().limit, forwarding.max_size / 2);
+  EXPECT_LE(stock().allowed, forwarding.max_size);
+  EXPECT_GT(stock().allowed, forwarding.max_size / 2);
+  EXPECT_LE(stock().limit, stock().allowed);
+  EXPECT_GT(stock().limit, 0U);
 
   const base::Timestamp first = clock_.wall();
   append(*writer, {{"a"}, {"b"}});
@@ -676,6 +679,26 @@ TEST_F(WriterTest, StockSaysWhatWaitsAndWhatIsHeld) {
   EXPECT_EQ(now.oldest_undelivered, first + 2 * base::kMinute);
   const auto slower = this->consumer("other");
   EXPECT_EQ(stock().undelivered_records, 3U) << "the slowest counts";
+}
+
+TEST_F(WriterTest, TheLimitIsNotBeyondTheDisk) {
+  WriterOptions vast = options();
+  vast.path = dir_ / "vast.db";
+  vast.max_size = std::uint64_t{1} << 60;
+  vast.min_free = 0;
+  const auto writer = open(vast);
+  append(*writer, {{noise(100'000, 1)}});
+  const auto disk = disk_space(dir_ / ".");
+  ASSERT_TRUE(disk);
+  auto stock = writer->stock();
+  auto status = read_status(vast.path, 0, clock_);
+  ASSERT_TRUE(stock && status);
+  EXPECT_GT(stock->allowed, disk->size);
+  EXPECT_LE(stock->limit, disk->size);
+  // Others write to that disk as well.
+  const double tolerance = 0.2 * static_cast<double>(disk->free) + 1e6;
+  EXPECT_NEAR(static_cast<double>(stock->limit), static_cast<double>(disk->free), tolerance);
+  EXPECT_NEAR(static_cast<double>(status->room_bytes), static_cast<double>(stock->limit), tolerance) << "one fact";
 }
 
 TEST_F(WriterTest, InARingNothingWaits) {

@@ -53,18 +53,31 @@ TEST_F(BufferMetricsTest, SaysWhenItWillBeFull) {
   note({.limit = 1000, .undelivered_bytes = 100}, 0);
   note({.limit = 1000, .undelivered_bytes = 400}, 60 * kSecond);
   EXPECT_EQ(value("weir_buffer_full_seconds"), 120U * kSecond);
+  note({.limit = 700, .undelivered_bytes = 400}, 60 * kSecond);
+  EXPECT_EQ(value("weir_buffer_full_seconds"), 60U * kSecond) << "others take what is free on the disk";
+}
+
+// The next block is larger than what is left, and nothing grows any more.
+TEST_F(BufferMetricsTest, ItIsFullWhileRecordsFindNoRoom) {
+  for (base::Monotonic now = 0; now <= 10 * base::kMinute; now += base::kMinute)
+    note({.limit = 1000, .full = true, .undelivered_bytes = 900}, now);
+  EXPECT_EQ(value("weir_buffer_full_seconds"), 0U);
+  note({.limit = 1000, .undelivered_bytes = 900}, 11 * base::kMinute);
+  EXPECT_EQ(value("weir_buffer_full_seconds"), metrics::kInfinite);
 }
 
 TEST_F(BufferMetricsTest, RaisesATroubleWhileLittleRoomIsLeft) {
-  note({.limit = 1000, .file_bytes = 1000, .undelivered_bytes = 799}, 0);
+  note({.allowed = 1000, .limit = 1000, .file_bytes = 1000, .undelivered_bytes = 799}, 0);
   EXPECT_TRUE(test_.registry.troubles().empty()) << "delivered records make room";
-  note({.limit = 1000, .undelivered_bytes = 800}, 1);
+  note({.allowed = 1000, .limit = 1000, .undelivered_bytes = 800}, 1);
   EXPECT_EQ(test_.registry.troubles(),
             (Troubles{{metrics::Trouble::room, "80 % of the spool '/spool.db' are records that wait for delivery"}}));
-  note({.limit = 1000, .undelivered_bytes = 1100}, 2);
+  note({.allowed = 1000, .limit = 1000, .undelivered_bytes = 1100}, 2);
   EXPECT_EQ(test_.registry.troubles().front().second, "100 % of the spool '/spool.db' are records that wait for delivery");
   EXPECT_TRUE(metrics_.is_nearly_full());
-  note({.limit = 1000, .undelivered_bytes = 10}, 3);
+  note({.allowed = 1000, .limit = 100, .undelivered_bytes = 100}, 3);
+  EXPECT_FALSE(metrics_.is_nearly_full()) << "who waits for room says that the disk is full";
+  note({.allowed = 1000, .limit = 1000, .undelivered_bytes = 10}, 4);
   EXPECT_TRUE(test_.registry.troubles().empty());
 }
 

@@ -30,6 +30,8 @@ std::string_view name_of(Meta key) {
       return "positions_checksum";
     case Meta::max_size:
       return "max_size";
+    case Meta::min_free:
+      return "min_free";
     case Meta::drops_oldest:
       return "drops_oldest";
     case Meta::evicted_last:

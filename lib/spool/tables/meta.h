@@ -25,6 +25,7 @@ enum class Meta : std::uint8_t {
   clock_offset,        // … and the wall clock less the monotonic clock in it
   positions_checksum,  // of the snapshot
   max_size,            // --max-size of the latest writer …
+  min_free,            // … its --min-free, percent …
   drops_oldest,        // … and 1 where it evicts undelivered records (--on-full drop-oldest)
   evicted_last,        // when undelivered records were evicted the last time
   evicted_held,        // held records that were evicted to make room, before their time
