@@ -228,7 +228,10 @@ class Spool : public cli::Invocation {
 
   // --max-behind.
   Result<cli::Exit> judge(const cli::SpoolReport& report, const pipeline::Context& context) const {
-    if (!max_behind_ || report.behind() <= *max_behind_) return cli::Exit::ok;
+    if (!max_behind_) return cli::Exit::ok;
+    auto behind = cli::is_behind(report, *max_behind_);
+    if (!behind) return std::move(behind).error();
+    if (!*behind) return cli::Exit::ok;
     context.diagnostics->say(fmt::format("'{}' is {} behind, which is more than {} (--max-behind)", report.path,
                                          record::in_words(report.behind()), cli::duration_text(*max_behind_)));
     return cli::Exit::negative;
@@ -276,8 +279,8 @@ constexpr std::string_view kManual = R"(# status
 also works when nothing runs. It shows, as far as it applies:
 
 `writer`, `delivers`: the process that writes the spool and the one that delivers out of it, with its command; or the last one,
-and when it ended. `last success`: when Loki last took records. `blocked`: what a process waits for, and since when. `last
-error`: the latest trouble, also if it is over. A process notes these at most every two seconds.
+and when it ended. `last success`: when Loki last took records. `blocked`: what a process waits for, and since when, the writer
+first. `last error`: the latest trouble, also if it is over. A process notes these at most every two seconds.
 
 `behind`: how late delivery is. Of a record in the spool that is not delivered, it is the time since the record was stored, or
 the age of the record by its own time, whichever is less. So old lines that weir has just stored are not late at once; the age
@@ -286,11 +289,12 @@ has just started on old logs is behind. The longest of these counts. `weir_buffe
 weir-metrics(7), goes by the time since records were stored. `unread`: how many bytes of the log files are not
 read, and which logs are the furthest behind. Their age is that of the first unread line; where lines have no time, the log is at
 least as far behind as the last change of its file. Rotated and compressed files count. A line without its end counts as bytes
-only. While a chain runs, up to three seconds of what it has read count as unread. `gone`: files that were removed before their
-end was read. `trouble`: files that cannot be read.
+only. While a chain runs, up to three seconds of what it has read count as unread. Only logs with a stored position count: not a
+log of which tail has read nothing yet, nor one that appeared while no chain runs. `gone`: files that were removed before their
+end was read. `trouble`: files that cannot be read; how far their logs are behind is not known.
 
-`full in`: how long it takes until the spool is full when nothing is delivered, at the rate of the last five minutes. It is left out
-while less than a minute was seen.
+`full`: the writer waits for room. `full in`: how long it takes until the spool is full when nothing is delivered, at the rate of
+the last five minutes. It is left out while less than a minute was seen.
 
 `lost`: what will not be delivered, since the spool was made: logs of which a part was lost before it was read (each loss was also
 reported by a record with the metadata `weir_gap_bytes`), undelivered records that were evicted to make room
@@ -313,16 +317,18 @@ evicted, cancelled or released before.
 With `-o json` it prints one object with everything. Times are in RFC 3339, `null` stands for what is unknown or does not apply.
 The names stay as they are in later releases; new ones may be added. For alerts: `running`, `behind_seconds`, `unread_bytes`,
 `unread_seconds`, `undelivered_seconds` (the part of the spool in `behind_seconds`), `oldest_undelivered`, `last_success`,
-`last_error`, `last_error_at`, `blocked`, `blocked_since`,
+`last_error`, `last_error_at`, `blocked` and `blocked_since` (of the writer, when several processes wait),
 `full_in_seconds`, and `lost`, an object with `gaps`, `gap_bytes`, `gaps_of_unknown_size`, `evicted_undelivered`,
 `damaged_records`, `held_not_stored`, `held_evicted` and `logs`. `writer` and the `process` of each of `consumers` say `running`,
 `pid`, `command`, `started`, `ended` and what the process noted. `unread` lists the logs of which something is unread, gone or
 unreadable, the furthest behind first: `log`, `path`, `unread_bytes`, `unread_files`, `oldest`, `oldest_is_of_file`, `seconds`,
 `gone_files`, `trouble`.
 
-With --max-behind the exit code is 1 when `behind` is longer, for a probe or a job of cron. Then a message on standard error says
-so; otherwise nothing is printed. With -o as well, the status is printed in both cases. With --follow the status is shown
-again every two seconds, on a terminal in place of the last one.
+When a log cannot be read, `behind_seconds`, `unread_seconds` and, unless its size is known, `unread_bytes` are `null`.
+
+With --max-behind the exit code is 1 when `behind` is longer, for a probe or a job of cron. It is 4 when a log cannot be read and
+what is known is not longer. In both cases a message on standard error says so; otherwise nothing is printed. With -o as well,
+the status is always printed. With --follow the status is shown again every two seconds, on a terminal in place of the last one.
 
 # check
 `weir spool check` reads everything: SQLite's own integrity check, the checksum and the form of every block, positions

@@ -35,6 +35,9 @@ std::string seconds(base::Duration duration) {
   return fmt::format("{:.3f}", static_cast<double>(duration) / static_cast<double>(base::kSecond));
 }
 
+std::string seconds_or_null(bool known, base::Duration duration) { return known ? seconds(duration) : "null"; }
+std::string number_or_null(bool known, std::uint64_t number) { return known ? std::to_string(number) : "null"; }
+
 std::string age(base::Timestamp time, base::Timestamp now) {
   if (time == 0) return "-";
   // People read it: the rest of a second is left out.
@@ -93,11 +96,12 @@ std::string logs_json(const SpoolReport& report) {
   std::string out = "[";
   const char* separator = "";
   for (const auto& [path, lag] : report.logs) {
-    out +=
-        fmt::format(R"({}{{"log":{},"path":{},"unread_bytes":{},"unread_files":{},"oldest":{},"oldest_is_of_file":{},"seconds":{},)"
-                    R"("gone_files":{},"trouble":{}}})",
-                    std::exchange(separator, ","), json_string(name_of(path)), json_string(path), lag.bytes, lag.files,
-                    time_or_null(lag.oldest), lag.by_file, seconds(lag.behind(report.now)), lag.gone, text_or_null(lag.trouble));
+    out += fmt::format(
+        R"({}{{"log":{},"path":{},"unread_bytes":{},"unread_files":{},"oldest":{},"oldest_is_of_file":{},"seconds":{},)"
+        R"("gone_files":{},"trouble":{}}})",
+        std::exchange(separator, ","), json_string(name_of(path)), json_string(path), number_or_null(lag.bytes_known(), lag.bytes),
+        number_or_null(lag.bytes_known(), lag.files), time_or_null(lag.oldest), lag.by_file,
+        seconds_or_null(lag.time_known(), lag.behind(report.now)), lag.gone, text_or_null(lag.trouble));
   }
   return out + "]";
 }
@@ -186,18 +190,21 @@ class Text {
 
   void delivery() {
     if (const base::Timestamp success = report_.latest_success(); success != 0) line("last success", age(success, now_));
-    if (const ProcessStatus* const one = report_.blocked(); one != nullptr)
+    for (const ProcessStatus* const one : report_.blocked())
       line("blocked", fmt::format("for {}: {}", words(now_ - one->blocked_since), one->blocked));
     if (const ProcessStatus* const one = report_.latest_error(); one != nullptr)
       line("last error", fmt::format("{}: {}", age(one->error_at, now_), one->error));
+    const bool known = report_.times_known();
     const bool unread = report_.unread_for() > 0;
     if (const base::Timestamp oldest = status_.oldest_undelivered(); oldest != 0 || unread) {
-      std::string text = words(report_.behind());
+      std::string text = (known ? "" : "at least ") + words(report_.behind());
       if (oldest != 0) text += fmt::format("; the oldest undelivered record is of {}", age(oldest, now_));
       // Lines that were old when they were stored.
       if (const base::Duration waiting = report_.undelivered_for(); oldest != 0 && now_ - oldest > waiting + base::kMinute)
         text += fmt::format("; undelivered records have waited in the spool for up to {}", words(waiting));
       line("behind", text);
+    } else if (!known) {
+      line("behind", "unknown");
     } else if (!status_.consumers.empty() || !status_.positions.empty()) {
       line("behind", "nothing");
     }
@@ -209,7 +216,10 @@ class Text {
       files += one.lag.bytes > 0 ? 1 : 0;
       gone += one.lag.gone;
     }
-    if (files > 0) line("unread", fmt::format("{} in {}", print_size(report_.unread_bytes()), count_of(files, "log")));
+    if (files > 0) {
+      line("unread", fmt::format("{}{} in {}", report_.bytes_known() ? "" : "at least ", print_size(report_.unread_bytes()),
+                                 count_of(files, "log")));
+    }
     std::size_t named = 0;
     for (const auto& [path, lag] : report_.logs) {
       if (lag.bytes == 0) continue;
@@ -225,7 +235,9 @@ class Text {
     for (const LogLag& one : report_.logs) {
       if (!one.lag.trouble.empty()) line("trouble", base::escape_control(one.lag.trouble));
     }
-    if (const auto full = status_.full_in(); full && !status_.consumers.empty()) {
+    if (report_.is_full()) {
+      line("full", "now: the logs wait until there is room");
+    } else if (const auto full = status_.full_in(); full && !status_.consumers.empty()) {
       line("full in", fmt::format("{} if nothing is delivered, at {} a second; then {}", words(*full),
                                   print_size(static_cast<std::uint64_t>(status_.inflow)),
                                   status_.drops_oldest ? "the oldest records are lost" : "the logs wait"));
@@ -288,6 +300,14 @@ class Text {
 
 }  // namespace
 
+bool SpoolReport::bytes_known() const {
+  return std::ranges::all_of(logs, [](const LogLag& one) { return one.lag.bytes_known(); });
+}
+
+bool SpoolReport::times_known() const {
+  return std::ranges::all_of(logs, [](const LogLag& one) { return one.lag.time_known(); });
+}
+
 std::uint64_t SpoolReport::unread_bytes() const {
   std::uint64_t bytes = 0;
   for (const LogLag& one : logs) bytes += one.lag.bytes;
@@ -311,13 +331,24 @@ bool SpoolReport::is_running() const {
   return status.writing || std::ranges::any_of(status.consumers, &spool::ConsumerStatus::connected);
 }
 
-const ProcessStatus* SpoolReport::blocked() const {
-  const ProcessStatus* found = nullptr;
+std::vector<const ProcessStatus*> SpoolReport::blocked() const {
+  std::vector<const ProcessStatus*> found;
   for_processes(status, [&](const ProcessStatus& one, bool runs) {
-    if (!runs || one.blocked.empty()) return;
-    if (found == nullptr || one.blocked_since < found->blocked_since) found = &one;
+    const auto is_same = [&](const ProcessStatus* known) { return known->pid == one.pid && known->blocked == one.blocked; };
+    if (runs && !one.blocked.empty() && std::ranges::none_of(found, is_same)) found.push_back(&one);
   });
+  const auto is_of_writer = [&](const ProcessStatus* one) { return status.writer && one == &*status.writer; };
+  std::ranges::stable_sort(found, {}, [&](const ProcessStatus* one) { return std::pair(!is_of_writer(one), one->blocked_since); });
   return found;
+}
+
+bool SpoolReport::is_full() const {
+  const ProcessStatus* const writer = running(status.writing, status.writer_pid, status.writer);
+  return writer != nullptr && writer->full_since != 0;
+}
+
+std::optional<base::Duration> SpoolReport::full_in() const {
+  return is_full() ? std::optional<base::Duration>(0) : status.full_in();
 }
 
 const ProcessStatus* SpoolReport::latest_error() const {
@@ -351,13 +382,28 @@ base::Result<SpoolReport> read_spool_report(const std::string& path, const base:
   return report;
 }
 
+base::Result<bool> is_behind(const SpoolReport& report, base::Duration most) {
+  if (report.behind() > most) return true;
+  std::size_t unread = 0;
+  const LogLag* first = nullptr;
+  for (const LogLag& one : report.logs) {
+    if (one.lag.time_known()) continue;
+    if (unread++ == 0) first = &one;
+  }
+  if (first == nullptr) return false;
+  return base::fail(base::Code::io, "cannot tell how far '{}' is behind: {} cannot be read ({})", report.path,
+                    count_of(unread, "log"), first->lag.trouble)
+      .with_hint("run this as a user that may read the logs, such as the one that runs tail");
+}
+
 std::string spool_report_text(const SpoolReport& report) { return Text(report).write(); }
 
 std::string spool_report_json(const SpoolReport& report) {
   const spool::SpoolStatus& status = report.status;
-  const ProcessStatus* const blocked = report.blocked();
+  const auto all_blocked = report.blocked();
+  const ProcessStatus* const blocked = all_blocked.empty() ? nullptr : all_blocked.front();
   const ProcessStatus* const error = report.latest_error();
-  const auto full = status.full_in();
+  const auto full = report.full_in();
   std::string out = fmt::format(
       R"({{"spool":{},"id":"{:016x}","format":{},"created":{},"running":{},"last_success":{},"last_error":{},"last_error_at":{},)"
       R"("blocked":{},"blocked_since":{},"behind_seconds":{},"oldest_undelivered":{},"undelivered_seconds":{},"unread_bytes":{},)"
@@ -367,9 +413,10 @@ std::string spool_report_json(const SpoolReport& report) {
       json_string(report.path), status.id, status.format, time_or_null(status.created), report.is_running(),
       time_or_null(report.latest_success()), text_or_null(error != nullptr ? error->error : std::string()),
       time_or_null(error != nullptr ? error->error_at : 0), text_or_null(blocked != nullptr ? blocked->blocked : std::string()),
-      time_or_null(blocked != nullptr ? blocked->blocked_since : 0), seconds(report.behind()),
-      time_or_null(status.oldest_undelivered()), seconds(report.undelivered_for()), report.unread_bytes(),
-      seconds(report.unread_for()), full ? seconds(*full) : "null", status.inflow, status.undelivered_bytes,
+      time_or_null(blocked != nullptr ? blocked->blocked_since : 0), seconds_or_null(report.times_known(), report.behind()),
+      time_or_null(status.oldest_undelivered()), seconds(report.undelivered_for()),
+      number_or_null(report.bytes_known(), report.unread_bytes()), seconds_or_null(report.times_known(), report.unread_for()),
+      full ? seconds(*full) : "null", status.inflow, status.undelivered_bytes,
       status.max_size > 0 ? std::to_string(status.room_bytes) : "null",
       status.max_size > 0 ? std::to_string(status.max_size) : "null", status.drops_oldest, lost_json(status),
       process_json(status.writing, status.writer_pid, status.writer));

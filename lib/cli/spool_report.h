@@ -25,6 +25,9 @@ struct SpoolReport {
   spool::SpoolStatus status;
   std::vector<LogLag> logs;  // of which something is unread, gone or in trouble: the furthest behind first
 
+  // False: some log cannot be read. The sums over the logs, and behind(), are then of what is known: the least that it can be.
+  [[nodiscard]] bool bytes_known() const;
+  [[nodiscard]] bool times_known() const;
   // Sums over the logs.
   [[nodiscard]] std::uint64_t unread_bytes() const;
   [[nodiscard]] base::Duration unread_for() const;  // the age of the oldest unread line
@@ -36,7 +39,12 @@ struct SpoolReport {
 
   // Of the processes that write the spool or deliver out of it now.
   [[nodiscard]] bool is_running() const;
-  [[nodiscard]] const spool::ProcessStatus* blocked() const;  // the one that is blocked for the longest time; null for none
+  // Those that are blocked: the writer first, which keeps the logs from being read, then those that have waited longest. One
+  // process that does both stands there once for each of its reasons.
+  [[nodiscard]] std::vector<const spool::ProcessStatus*> blocked() const;
+  [[nodiscard]] bool is_full() const;  // the writer waits for room
+  // spool::SpoolStatus::full_in(); 0 when it is full.
+  [[nodiscard]] std::optional<base::Duration> full_in() const;
   // Of all processes, also those that have ended; null where nothing is known.
   [[nodiscard]] const spool::ProcessStatus* latest_error() const;
   [[nodiscard]] base::Timestamp latest_success() const;
@@ -44,6 +52,10 @@ struct SpoolReport {
 
 // Errors: those of spool::read_status().
 [[nodiscard]] base::Result<SpoolReport> read_spool_report(const std::string& path, const base::Clock& clock);
+
+// How late delivery is, as --max-behind asks: whether it is later than `most`. Error: io, when that is not known, because a log
+// cannot be read and what is known is not later.
+[[nodiscard]] base::Result<bool> is_behind(const SpoolReport& report, base::Duration most);
 
 [[nodiscard]] std::string spool_report_text(const SpoolReport& report);
 // One object, one line.

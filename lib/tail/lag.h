@@ -28,6 +28,10 @@ struct Lag {
   std::uint64_t gone = 0;      // files that were not read to their ends, and are not there any more
   std::string trouble;         // why one of the files could not be read; "" for none
 
+  // What trouble leaves unknown: how old the first unread line is, and, when it is the live file that could not be opened, how much
+  // is unread.
+  [[nodiscard]] bool bytes_known() const { return trouble.empty() || bytes > 0; }
+  [[nodiscard]] bool time_known() const { return trouble.empty(); }
   [[nodiscard]] base::Duration behind(base::Timestamp now) const { return oldest == 0 || oldest > now ? 0 : now - oldest; }
 };
 

@@ -44,7 +44,7 @@ TEST(SpoolReport, WhatItSays) {
          report.status.writer->blocked = "a disk";
        },
        "-blocked", R"("pid":7,"command":null)"},
-      {"who is blocked for the longest time counts",
+      {"all who are blocked, the writer first",
        [](SpoolReport& report) {
          report.status.writing = true;
          report.status.writer_pid = 7;
@@ -55,7 +55,17 @@ TEST(SpoolReport, WhatItSays) {
          report.status.consumers[0].process->blocked = "no Loki";
          report.status.consumers[0].process->blocked_since = kNow - 5 * base::kMinute;
        },
-       "blocked       for 5 minutes: no Loki\n", R"("blocked":"no Loki")"},
+       "blocked       for 1 minute: full\nblocked       for 5 minutes: no Loki\n",
+       R"("blocked":"full","blocked_since":"2025-10-09T08:52:20Z")"},
+      {"of consumers, the one that has waited longest comes first",
+       [](SpoolReport& report) {
+         for (const std::uint64_t pid : {7, 8}) {
+           report.status.consumers.push_back({.name = "c", .connected = true, .pid = pid, .process = process(pid)});
+           report.status.consumers.back().process->blocked = pid == 7 ? "no Loki" : "no network";
+           report.status.consumers.back().process->blocked_since = kNow - static_cast<base::Duration>(pid) * base::kMinute;
+         }
+       },
+       "blocked       for 8 minutes: no network\nblocked       for 7 minutes: no Loki\n", R"("blocked":"no network")"},
       {"one process does both",
        [](SpoolReport& report) {
          report.status.writing = true;
@@ -124,6 +134,26 @@ TEST(SpoolReport, WhatItSays) {
        },
        "full in       1 hour if nothing is delivered, at 1.0 KiB a second; then the oldest records are lost\n",
        R"("full_in_seconds":3600.000,"inflow_bytes_per_second":1024)"},
+      {"a spool whose writer waits for room, with a little room left",
+       [](SpoolReport& report) {
+         report.status.consumers.push_back({.name = "main"});
+         report.status.max_size = 1 << 30;
+         report.status.room_bytes = 4096;
+         report.status.inflow = 1024;
+         report.status.writing = true;
+         report.status.writer_pid = 7;
+         report.status.writer = process(7);
+         report.status.writer->blocked = "the disk is full";
+         report.status.writer->blocked_since = report.status.writer->full_since = kNow - base::kMinute;
+       },
+       "full          now: the logs wait until there is room\n", R"("full_in_seconds":0.000)"},
+      {"a writer that waited for room and was killed",
+       [](SpoolReport& report) {
+         report.status.writer = process(7);
+         report.status.writer->blocked = "the disk is full";
+         report.status.writer->blocked_since = report.status.writer->full_since = kNow - base::kMinute;
+       },
+       "-full", R"("full_in_seconds":null)"},
       {"of an older release's spool nobody knows the limit",
        [](SpoolReport& report) {
          report.status.consumers.push_back({.name = "main"});
@@ -163,7 +193,22 @@ TEST(SpoolReport, WhatItSays) {
          report.logs = {lag("/x", 0, 0)};
          report.logs[0].lag.trouble = "cannot open /x: Permission denied";
        },
-       "trouble       cannot open /x: Permission denied\n", R"("trouble":"cannot open /x: Permission denied")"},
+       "behind        unknown\ntrouble       cannot open /x: Permission denied\n",
+       R"("unread":[{"log":"/x","path":"/x","unread_bytes":null,"unread_files":null,"oldest":null,"oldest_is_of_file":false,)"
+       R"("seconds":null,"gone_files":0,"trouble":"cannot open /x: Permission denied"}])"},
+      {"what is known beside it is the least",
+       [](SpoolReport& report) {
+         report.logs = {lag("/y", 10, base::kHour), lag("/x", 0, 0)};
+         report.logs[1].lag.trouble = "cannot open /x: Permission denied";
+       },
+       "behind        at least 1 hour\nunread        at least 10 B in 1 log\n",
+       R"("behind_seconds":null,"oldest_undelivered":null,"undelivered_seconds":0.000,"unread_bytes":null,"unread_seconds":null,)"},
+      {"a file with a bad spot has a size",
+       [](SpoolReport& report) {
+         report.logs = {lag("/x", 10, 0)};
+         report.logs[0].lag.trouble = "cannot read /x: Input/output error";
+       },
+       "unread        10 B in 1 log\n", R"("unread_bytes":10,"unread_seconds":null,)"},
   };
   for (const Case& one : cases) {
     SpoolReport report = empty();
@@ -192,6 +237,21 @@ TEST(SpoolReport, BehindIsTheOlderOfBoth) {
   report.status.consumers.pop_back();
   report.logs.clear();
   EXPECT_EQ(report.behind(), 0);
+}
+
+TEST(SpoolReport, WhatIsNotKnownIsNotWithinTheBound) {
+  SpoolReport report = empty();
+  EXPECT_FALSE(*is_behind(report, base::kMinute));
+  report.logs = {lag("/y", 10, base::kHour), lag("/x", 0, 0), lag("/z", 0, 0)};
+  EXPECT_FALSE(*is_behind(report, base::kHour));
+  report.logs[1].lag.trouble = "cannot open /x: Permission denied";
+  report.logs[2].lag.trouble = "cannot open /z: Permission denied";
+  EXPECT_TRUE(*is_behind(report, base::kMinute)) << "what is known is late enough";
+  const auto judged = is_behind(report, base::kHour);
+  ASSERT_FALSE(judged);
+  EXPECT_EQ(judged.error().message,
+            "cannot tell how far 's.db' is behind: 2 logs cannot be read (cannot open /x: Permission denied)");
+  EXPECT_FALSE(judged.error().hint.empty());
 }
 
 }  // namespace

@@ -121,6 +121,36 @@ class Status(kit.SinkCase):
         kit.wait_for(lambda: self.status()["behind_seconds"] == 0, chain.errors)
         chain.stop()
 
+    def test_a_log_that_cannot_be_read_is_not_within_the_bound(self):
+        self.write("one", pod="good")
+        self.write("one")
+        chain = self.start_chain(True)
+        self.delivered(2, chain)
+        chain.stop()
+        self.log().unlink()
+        self.log().mkdir()  # root, too, cannot read it
+        status = self.status()
+        self.assertEqual([(one["log"], one["unread_bytes"], one["seconds"]) for one in status["unread"]], [("shop/web/app", None, None)])
+        self.assertEqual((status["behind_seconds"], status["unread_bytes"], status["unread_seconds"]), (None, None, None))
+        self.assertIn("behind        unknown\n", self.text())
+
+        def judge(*options):
+            done = subprocess.run([kit.WEIR, "spool", "status", self.spool, "--max-behind", "1h", *options], capture_output=True,
+                                  check=False, env=kit.environment())
+            return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+        code, out, errors = judge()
+        self.assertEqual((code, out), (4, ""), errors)
+        self.assertRegex(errors, r"cannot tell how far '.*' is behind: 1 log cannot be read \(.*0\.log.*\)")
+        code, out, errors = judge("-o", "json")
+        self.assertEqual(code, 4, errors)
+        self.assertIsNone(json.loads(out)["behind_seconds"])
+        # What is known is enough.
+        self.write("late", pod="good", seconds_ago=7200)
+        code, out, errors = judge()
+        self.assertEqual((code, out), (1, ""), errors)
+        self.assertIn("2 hours behind, which is more than 1h", errors)
+
     def test_a_file_that_was_removed_before_it_was_read(self):
         self.write("one")
         chain = self.start_chain(True)
@@ -168,6 +198,11 @@ class Status(kit.SinkCase):
         status = self.status_when(lambda s: s["writer"] and s["writer"]["blocked"], chain)
         self.assertIn("has reached its limit of 4.0 MiB", status["writer"]["blocked"])
         self.assertGreater(status["unread_bytes"], 0)
+        self.assertEqual(status["blocked"], status["writer"]["blocked"])
+        self.assertEqual(status["full_in_seconds"], 0)
+        text = self.text()
+        self.assertRegex(text, r"blocked +for .*has reached its limit of 4.0 MiB.*\nblocked +for .*Connection refused\n")
+        self.assertRegex(text, r"full +now: the logs wait until there is room\n")
         chain.kill()
 
     @both_ways
