@@ -46,6 +46,21 @@ class TopTest : public testing::Test {
     EXPECT_TRUE(flow);
     return *flow;
   }
+  // Into the spool, as a block of its own.
+  void store(const std::string& text) {
+    if (!writer_) {
+      spool::WriterOptions options;
+      options.path = dir_ / "s.db";
+      options.min_free = 0;
+      writer_ = std::move(*spool::Writer::open(options, test_.clock, nullptr));
+    }
+    record::JsonlReader reader(test_.clock);
+    record::Batch batch;
+    ASSERT_TRUE(reader.parse(batch.copy(text), batch));
+    spool::BlockBuilder builder;
+    for (const record::Record& record : batch.records) builder.add(record);
+    ASSERT_TRUE(writer_->append(builder, nullptr));
+  }
   base::Monotonic nudge() { return *top_->nudge(test_.clock.monotonic(), out_); }
   // "name records bytes dropped_bytes" of each.
   static std::vector<std::string> brief(const std::vector<show::TopRow>& rows) {
@@ -61,6 +76,7 @@ class TopTest : public testing::Test {
   RememberingView view_;
   test::LinesOutlet out_;
   std::unique_ptr<pipeline::Stage> top_;
+  std::unique_ptr<spool::Writer> writer_;  // of store()
 };
 
 TEST_F(TopTest, CountsByLogAndNamespaceInEachInterval) {
@@ -206,22 +222,10 @@ TEST(TopTable, AsJson) {
 }
 
 TEST_F(TopTest, OfASpoolWhatWasStoredLately) {
-  spool::WriterOptions options;
-  options.path = dir_ / "s.db";
-  options.min_free = 0;
-  auto writer = std::move(*spool::Writer::open(options, test_.clock, nullptr));
-  const auto store = [&](const std::string& text) {
-    record::JsonlReader reader(test_.clock);
-    record::Batch batch;
-    ASSERT_TRUE(reader.parse(batch.copy(text), batch));
-    spool::BlockBuilder builder;
-    for (const record::Record& record : batch.records) builder.add(record);
-    ASSERT_TRUE(writer->append(builder, nullptr));
-  };
   store(line("old", "of an hour ago"));
   test_.clock.advance(base::kHour);
   store(line("web", "12345"));
-  SpoolRates rates(std::move(*spool::Reader::open(options.path)), base::kMinute, TopOrder::bytes);
+  SpoolRates rates(std::move(*spool::Reader::open(dir_ / "s.db")), base::kMinute, TopOrder::bytes);
   auto report = rates.read(test_.clock.wall());
   ASSERT_TRUE(report);
   EXPECT_EQ(brief(report->logs), (Rows{"shop/web/app 1 5 0"}));
@@ -236,22 +240,10 @@ TEST_F(TopTest, OfASpoolWhatWasStoredLately) {
 }
 
 TEST_F(TopTest, OfAYoungSpoolTheTimeSinceItsFirstBlock) {
-  spool::WriterOptions options;
-  options.path = dir_ / "s.db";
-  options.min_free = 0;
-  auto writer = std::move(*spool::Writer::open(options, test_.clock, nullptr));
-  const auto store = [&](const std::string& text) {
-    record::JsonlReader reader(test_.clock);
-    record::Batch batch;
-    ASSERT_TRUE(reader.parse(batch.copy(text), batch));
-    spool::BlockBuilder builder;
-    for (const record::Record& record : batch.records) builder.add(record);
-    ASSERT_TRUE(writer->append(builder, nullptr));
-  };
   store(line("web", "a backlog of days"));
   test_.clock.advance(10 * base::kSecond);
   store(line("web", "1"));
-  SpoolRates rates(std::move(*spool::Reader::open(options.path)), base::kMinute, TopOrder::bytes);
+  SpoolRates rates(std::move(*spool::Reader::open(dir_ / "s.db")), base::kMinute, TopOrder::bytes);
   const auto report = rates.read(test_.clock.wall());
   EXPECT_EQ(brief(report->logs), (Rows{"shop/web/app 1 1 0"}));
   EXPECT_EQ(report->over, 10 * base::kSecond);
