@@ -1,5 +1,6 @@
 #include "stages/buffer_metrics.h"
 
+#include "support/books.h"
 #include "support/collect.h"
 
 #include <gtest/gtest.h>
@@ -13,10 +14,7 @@ using Troubles = std::vector<std::pair<metrics::Trouble, std::string>>;
 class BufferMetricsTest : public testing::Test {
  protected:
   [[nodiscard]] std::uint64_t value(std::string_view name, std::string_view label_value = {}) const {
-    for (const metrics::Sample& sample : test_.registry.read())
-      if (sample.metric->name == name && sample.label_value == label_value) return sample.value;
-    ADD_FAILURE() << name << " is not there";
-    return 0;
+    return test::value_of(test_.registry, name, label_value);
   }
   void note(const spool::Stock& stock, base::Monotonic now, base::Timestamp wall = 1000 * kSecond) {
     metrics_.note(stock, "/spool.db", now, wall);

@@ -6,8 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <ostream>
 #include <string>
+#include <string_view>
 
 namespace weir::test {
 
@@ -25,6 +27,14 @@ inline void expect_balance(const pipeline::Counters& counters) { EXPECT_EQ(count
 inline void expect_balance(const metrics::Registry& registry) {
   const auto samples = registry.read();
   expect_balance(pipeline::counters_of(samples, {}));
+}
+
+// What a scrape would show; a failure where the metric is not there.
+inline std::uint64_t value_of(const metrics::Registry& registry, std::string_view name, std::string_view label_value = {}) {
+  for (const metrics::Sample& sample : registry.read())
+    if (sample.metric->name == name && sample.label_value == label_value) return sample.value;
+  ADD_FAILURE() << name << " is not there";
+  return 0;
 }
 
 }  // namespace weir::test
