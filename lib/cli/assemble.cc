@@ -155,6 +155,12 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
       if (auto keeper = link.parsed.invocation->keeper()) plan.keeper = std::move(keeper);
     }
   }
+  for (const auto& link : links) {
+    if (purpose != Purpose::run || plan.pods != nullptr) break;
+    auto pods = link.parsed.invocation->pods(assembly.context_of(*link.parsed.command, fused));
+    if (!pods) return link.located(std::move(pods).error());
+    plan.pods = *std::move(pods);
+  }
   bool open_end = true;
   for (std::size_t i = 0; i < links.size(); ++i) {
     const auto& link = links[i];

@@ -21,6 +21,9 @@ class App;
 namespace weir::tail {
 class Handover;
 }
+namespace weir::kube {
+class Pods;
+}
 
 namespace weir::cli {
 
@@ -48,6 +51,9 @@ struct Plan {
   bool last_usable = false;  // where configuration cannot be used, what was used last may run in its place (`run` without --strict)
   bool stdout_is_terminal = false;
   tail::Handover* handover = nullptr;  // where a tail leaves deleted files to the one that replaces it; null: none does
+  // What Invocation::pods of a stage of this chain gave: for every stage of it, so that tail leaves excluded pods alone. Null: no
+  // stage asks for pods.
+  std::shared_ptr<kube::Pods> pods;
 };
 
 // Exactly one of source and stage, or neither for an action.
@@ -87,6 +93,12 @@ class Invocation {
   [[nodiscard]] virtual bool is_buffer() const { return false; }
   // Its records have the metadata detected_level, or may have it.
   [[nodiscard]] virtual bool sets_level() const { return false; }
+  // The pods of the node, where it asks for them (enrich --kubernetes api). Called once, before any stage is built, and not by
+  // `run --check`.
+  virtual base::Result<std::shared_ptr<kube::Pods>> pods(const pipeline::Context& context) {
+    static_cast<void>(context);
+    return std::shared_ptr<kube::Pods>();
+  }
   // -o and --color of this invocation, as they are given.
   [[nodiscard]] virtual stages::OutputOptions output() const { return {}; }
   // How its records are written when it stands last and is no sink.

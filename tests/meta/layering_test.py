@@ -42,7 +42,7 @@ BELOW = {
 
 # header (a prefix of the include's path): modules that may name it
 THIRD_PARTY = {
-    "simdjson": {"loki"},
+    "simdjson": {"loki", "kube"},
     "re2/": {"gotext"},
     "sqlite3": {"sqlite"},
     "zstd": {"spool"},

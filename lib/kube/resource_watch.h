@@ -1,0 +1,60 @@
+// Follows the objects of one collection of a Kubernetes API server: list, then watch, over and over.
+//
+//   GET PATH?fieldSelector=F&resourceVersion=0&limit=…                        the list
+//   GET PATH?fieldSelector=F&watch=1&allowWatchBookmarks=true&resourceVersion=RV&timeoutSeconds=N
+//
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes says what a client does: go on from
+// the latest resourceVersion that an object or a BOOKMARK gave; list again after 410 Gone (as a status or as an ERROR event).
+//
+// The machine of states is in resource_watch.cc. All calls of the handler come from one thread, that of the HTTP client.
+#pragma once
+
+#include "base/clock.h"
+#include "base/diagnostics.h"
+#include "base/result.h"
+#include "http/client.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace weir::kube {
+
+// What is done with what comes. A text is one JSON object, valid for the time of the call, as the server wrote it. False: it is not
+// what was expected (reported once, counted; the watch goes on).
+class ResourceHandler {
+ public:
+  virtual ~ResourceHandler() = default;
+  virtual void list_begins() {}
+  virtual bool item(std::string_view object) = 0;                     // of a list, or ADDED or MODIFIED
+  virtual bool deleted(std::string_view object) = 0;                  // DELETED: its last state
+  virtual void list_ends() {}                                         // all items came. Not after a list that broke off
+  virtual void tick(base::Timestamp now) { static_cast<void>(now); }  // after each answer
+};
+
+struct ResourceWatchSpec {
+  std::string path;                  // /api/v1/pods
+  std::string field_selector;        // spec.nodeName=node-1, not escaped
+  bool metadata_only = false;        // PartialObjectMetadata
+  std::size_t max_object = 4 << 20;  // bytes; a larger one is skipped, counted and reported
+};
+
+struct ResourceWatchStatus {
+  std::uint64_t lists = 0, watches = 0, events = 0, failures = 0;
+  bool fresh = false;                       // the latest list succeeded and the watch is open
+  base::Monotonic heard_at = base::kNever;  // when something came last
+  std::string trouble;                      // the latest failure; "" while fresh
+};
+
+class ResourceWatch {
+ public:
+  // Starts at once. `handler`, `clock` and `diagnostics` outlive it.
+  static base::Result<std::unique_ptr<ResourceWatch>> start(ResourceWatchSpec spec, http::ClientConfig config,
+                                                            ResourceHandler& handler, base::Clock& clock,
+                                                            base::Diagnostics& diagnostics);
+  virtual ~ResourceWatch() = default;                            // no call of the handler afterwards
+  [[nodiscard]] virtual ResourceWatchStatus status() const = 0;  // any thread
+};
+
+}  // namespace weir::kube
