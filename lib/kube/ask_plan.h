@@ -73,6 +73,7 @@ class AskPlan {
         one.open = false;
         one.rests_until = base::after(now, kRest);
       }
+      one.asked = false;
       ++at;
     }
   }
@@ -80,6 +81,7 @@ class AskPlan {
     not_before_ = base::after(now, std::max(wait, kBetween));
     for (auto& [uid, one] : uids_) {
       if (one.asked) --one.tries;
+      one.asked = false;
     }
   }
 
