@@ -36,6 +36,8 @@ class Watch:
                 self.events.append(json.loads(line))
         except (OSError, http.client.HTTPException, ValueError):
             pass
+        self.connection.close()
+        self.answer.close()
         self.ended.set()
 
     def seen(self):
