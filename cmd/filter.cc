@@ -1,6 +1,7 @@
 // weir filter: pass the records that LogQL expressions match.
 #include "stages/filter.h"
 
+#include "cli/kube_options.h"
 #include "cli/output_options.h"
 #include "cmd/commands.h"
 
@@ -14,10 +15,12 @@ class Filter : public cli::Invocation {
   void declare(CLI::App& app) override {
     app.add_option("LOGQL", spec_.pass, "pass records that match; of several expressions, all must match")->type_name("LOGQL");
     app.add_option("--drop", spec_.drop, "drop records that match (repeatable)")->type_name("LOGQL");
-    app.add_option("--rules", spec_.rules.files, "apply the rules of this file, and read it again when it changes (repeatable)")
+    app.add_option("--rules", spec_.rules.files,
+                   "apply the rules of this file or configmap:NAMESPACE/NAME, also when it changes (repeatable)")
         ->type_name("FILE");
     app.add_flag("--explain", spec_.explain, "drop nothing; the metadata weir_rule says what the rules would do with each record");
     cli::declare_output(app, output_);
+    cli::declare_kube(app, spec_.rules.kube);
   }
 
   [[nodiscard]] base::Result<void> check() const override { return stages::check_filter(spec_); }

@@ -71,31 +71,6 @@ Status status_of(std::string_view body) {
   return status;
 }
 
-Error refusal(const ConfigMapName& name, std::string_view verb, const http::Response& response, const Status& status,
-              const std::string& server) {
-  const std::string what = fmt::format("{} {}", verb, quoted(name));
-  if (!status.is_one) {
-    return base::cannot(Code::network, what, fmt::format("{} answers {} and is no Kubernetes API server", server, response.status))
-        .with_hint("is --kube-server the address of the API server, or of `kubectl proxy`?");
-  }
-  const std::string words = base::escape_control(status.message.empty() ? status.reason : status.message);
-  switch (response.status) {
-    case 401:
-      return base::cannot(Code::config, what, fmt::format("the API server does not accept the token ({})", words))
-          .with_hint(
-              "give a valid token with --kube-token-file, or go through `kubectl proxy`: --kube-server http://127.0.0.1:8001");
-    case 403:
-      return base::cannot(Code::config, what, words)
-          .with_hint(role_for(name,
-                              verb == "read"     ? "get"
-                              : verb == "change" ? "get,patch"
-                                                 : "create",
-                              words));
-    default:
-      return base::cannot(Code::network, what, words);
-  }
-}
-
 void pause(base::Duration duration) {
   const timespec time = {.tv_sec = duration / base::kSecond, .tv_nsec = duration % base::kSecond};
   ::nanosleep(&time, nullptr);
@@ -215,7 +190,30 @@ Result<http::Response> ConfigMaps::ask(const ConfigMapName& name, std::string_vi
   return response;
 }
 
-Result<ConfigMapText> ConfigMaps::read(const ConfigMapName& name) {
+Error ConfigMaps::refusal(const ConfigMapName& name, std::string_view verb, std::string_view verbs,
+                          const http::Response& response) const {
+  const std::string what = fmt::format("{} {}", verb, quoted(name));
+  const Status status = status_of(response.body);
+  if (!status.is_one) {
+    return base::cannot(
+               Code::network, what,
+               fmt::format("{} answers {} and is no Kubernetes API server", client_->config().base.display(), response.status))
+        .with_hint("is --kube-server the address of the API server, or of `kubectl proxy`?");
+  }
+  const std::string words = base::escape_control(status.message.empty() ? status.reason : status.message);
+  switch (response.status) {
+    case 401:
+      return base::cannot(Code::config, what, fmt::format("the API server does not accept the token ({})", words))
+          .with_hint(
+              "give a valid token with --kube-token-file, or go through `kubectl proxy`: --kube-server http://127.0.0.1:8001");
+    case 403:
+      return base::cannot(Code::config, what, words).with_hint(role_for(name, verbs, words));
+    default:
+      return base::cannot(Code::network, what, words);
+  }
+}
+
+Result<ConfigMapText> ConfigMaps::read(const ConfigMapName& name, std::string_view verbs) {
   auto response = ask(name, "read", {.path = fmt::format("{}/{}", name.collection(), name.name)});
   if (!response) return std::move(response).error();
   if (response->ok()) return text_of(response->body, name);
@@ -223,7 +221,7 @@ Result<ConfigMapText> ConfigMaps::read(const ConfigMapName& name) {
   if (response->status == 404 && status.is_one && status.reason == "NotFound") {
     return ConfigMapText{.key = name.key.empty() ? std::string(kUsualKey) : name.key};
   }
-  return refusal(name, "read", *response, status, client_->config().base.display());
+  return refusal(name, "read", verbs, *response);
 }
 
 Result<ConfigMaps::Edited> ConfigMaps::edit(const ConfigMapName& name, const Edit& edit) {
@@ -231,7 +229,7 @@ Result<ConfigMaps::Edited> ConfigMaps::edit(const ConfigMapName& name, const Edi
   base::Backoff backoff({.base = 10 * base::kMillisecond, .ceiling = 250 * base::kMillisecond},
                         static_cast<std::uint64_t>(base::Clock::system().monotonic()));
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    const auto before = read(name);
+    const auto before = read(name, "get,patch");
     if (!before) return before.error();
     const auto wanted = edit(before->text);
     if (!wanted) return wanted.error();
@@ -269,7 +267,7 @@ Result<ConfigMaps::Edited> ConfigMaps::edit(const ConfigMapName& name, const Edi
     const Status status = status_of(response->body);
     const bool is_gone = before->exists && response->status == 404 && status.reason == "NotFound";  // and is made again
     if (response->status != 409 && !is_gone) {
-      Error error = refusal(name, verb, *response, status, client_->config().base.display());
+      Error error = refusal(name, verb, before->exists ? "get,patch" : "create", *response);
       if (response->status == 404 && status.is_one) {
         error.hint = fmt::format("is the namespace right? kubectl create namespace {} would make it", name.namespace_name);
       }

@@ -62,8 +62,8 @@ class ConfigMaps {
  public:
   static base::Result<std::unique_ptr<ConfigMaps>> create(http::ClientConfig config);
 
-  // One request.
-  base::Result<ConfigMapText> read(const ConfigMapName& name);
+  // One request. `verbs`: the rights that an error without them names, for whoever wants to do more than read.
+  base::Result<ConfigMapText> read(const ConfigMapName& name, std::string_view verbs = "get");
 
   // Gets the present text and returns the one that replaces it. Called again when somebody else changed the object meanwhile.
   using Edit = std::function<base::Result<std::string>(std::string_view text)>;
@@ -80,6 +80,8 @@ class ConfigMaps {
  private:
   explicit ConfigMaps(std::unique_ptr<http::Client> client) : client_(std::move(client)) {}
   base::Result<http::Response> ask(const ConfigMapName& name, std::string_view verb, http::Request request);
+  [[nodiscard]] base::Error refusal(const ConfigMapName& name, std::string_view verb, std::string_view verbs,
+                                    const http::Response& response) const;
 
   std::unique_ptr<http::Client> client_;
 };

@@ -78,10 +78,12 @@ void ConfigMapWatch::list_ends() {
   if (!listed_) set(ConfigMapText{.key = name_.key.empty() ? std::string(kUsualKey) : name_.key});
 }
 
-void ConfigMapWatch::tick(base::Timestamp) {
-  if (version() != 0) return;
-  const std::scoped_lock lock(mutex_);
-  if (listener_ != nullptr) listener_->ring();
+base::Monotonic ConfigMapWatch::timer(base::Monotonic) {
+  if (version() == 0) {
+    const std::scoped_lock lock(mutex_);
+    if (listener_ != nullptr) listener_->ring();
+  }
+  return base::kNever;
 }
 
 }  // namespace weir::kube

@@ -56,7 +56,7 @@ class ConfigMapWatch : private ResourceHandler {
   bool item(std::string_view object) override;
   bool deleted(std::string_view object) override;
   void list_ends() override;
-  void tick(base::Timestamp now) override;
+  base::Monotonic timer(base::Monotonic now) override;
   void set(base::Result<ConfigMapText> text);
 
   const ConfigMapName name_;
