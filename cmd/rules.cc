@@ -140,7 +140,8 @@ class Rules : public cli::Invocation {
         ->default_str("")
         ->required();
     app.add_option("arguments", arguments_,
-                   "the file; for `add` also the rule; for `remove` also its line number, name, id or text; `check`, `list` and "
+                   "the file, or configmap:NAMESPACE/NAME; for `add` also the rule; for `remove` also its line number, name, id or "
+                   "text; `check`, `list` and "
                    "`test` take several files and read them in order as one text")
         ->type_name("FILE");
     app.add_option("--against", against_, "for `test`: the records to try the rules on: a spool, a folder of logs or a log file")
@@ -415,6 +416,12 @@ class Rules : public cli::Invocation {
 
 constexpr std::string_view kManual = R"(weir-rules(5) describes the language.
 
+# ConfigMaps
+In place of FILE, `configmap:NAMESPACE/NAME` or `configmap:NAMESPACE/NAME/KEY` names a ConfigMap of Kubernetes. `add` and
+`remove` then edit it through the API server, and every node whose `filter --rules` names it has the new rules within
+two seconds. `add` makes a ConfigMap that does not exist, and says so. --kube-server http://127.0.0.1:8001 goes through
+`kubectl proxy`, with your own rights.
+
 # check
 `weir rules check FILE` prints what is most likely a mistake: a rule that drops all records, one that no record reaches,
 a lifetime that is over, a `limit` by a label with a value for each record. No chain uses a file with an error.
@@ -454,7 +461,9 @@ const cli::Command rules_command = {
                  {"what would these rules do to the logs of this node?", "weir rules test rules --against /var/log/pods"},
                  {"what changes against the rules in use?", "weir rules test new --compare /etc/weir/rules --against spool.db"},
                  {"find mistakes before a deployment", "weir rules check rules"},
-                 {"see which rules are in force", "weir rules list /etc/weir/rules"}},
+                 {"see which rules are in force", "weir rules list /etc/weir/rules"},
+                 {"change a whole cluster, beside kubectl proxy",
+                  "weir rules add configmap:logging/weir-rules 'drop |= \"healthz\"' --kube-server http://127.0.0.1:8001"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted,
               cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Rules>()); },
