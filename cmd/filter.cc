@@ -1,6 +1,7 @@
 // weir filter: pass the records that LogQL expressions match.
 #include "stages/filter.h"
 
+#include "cli/kube_options.h"
 #include "cli/output_options.h"
 #include "cmd/commands.h"
 
@@ -14,10 +15,12 @@ class Filter : public cli::Invocation {
   void declare(CLI::App& app) override {
     app.add_option("LOGQL", spec_.pass, "pass records that match; of several expressions, all must match")->type_name("LOGQL");
     app.add_option("--drop", spec_.drop, "drop records that match (repeatable)")->type_name("LOGQL");
-    app.add_option("--rules", spec_.rules.files, "apply the rules of this file, and read it again when it changes (repeatable)")
+    app.add_option("--rules", spec_.rules.files,
+                   "apply the rules of this file or configmap:NAMESPACE/NAME, also when it changes (repeatable)")
         ->type_name("FILE");
     app.add_flag("--explain", spec_.explain, "drop nothing; the metadata weir_rule says what the rules would do with each record");
     cli::declare_output(app, output_);
+    cli::declare_kube(app, spec_.rules.kube);
   }
 
   [[nodiscard]] base::Result<void> check() const override { return stages::check_filter(spec_); }
@@ -73,6 +76,10 @@ the record, as above. Loki has no such limit.
 `--rules FILE` applies the rules of FILE to the records that have passed LOGQL and --drop; weir-rules(5) describes them.
 Several files are read as one text, in the order of the options.
 
+FILE may also be `configmap:NAMESPACE/NAME` or `configmap:NAMESPACE/NAME/KEY`, a ConfigMap that filter watches through
+the API server. A change takes effect within two seconds. What does not exist has no rules. The Kubernetes options say
+where the API server is; in a pod they are not needed. weir-rules(5) has more, also which rights are needed.
+
 A changed file takes effect within a second. A file that is replaced by a rename or by a symbolic link, as the kubelet
 does with a ConfigMap, takes effect at once. A file that is edited in place takes effect when it has not changed for
 half a second. In a chain that SIGHUP does not end, SIGHUP also reads the files again. One set of rules judges each
@@ -101,6 +108,7 @@ const cli::Command filter_command = {
     .examples = {{"pass the errors of one namespace", "weir tail | weir filter '{namespace=\"checkout\"} |= \"error\"'"},
                  {"drop health checks", "weir tail | weir filter --drop '|= \"GET /healthz\"' --drop '|= \"GET /metrics\"'"},
                  {"apply rules that can be changed while they run", "weir tail | weir filter --rules /etc/weir/rules"},
+                 {"apply the rules of a ConfigMap", "weir tail -f | weir filter --rules configmap:logging/weir-rules"},
                  {"pass slow requests, by a field of JSON lines", "weir tail | weir filter '| json | duration_ms > 500'"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Filter>()); },

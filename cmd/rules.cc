@@ -1,5 +1,6 @@
 // weir rules: check, list, edit and try files of rules.
 #include "base/count.h"
+#include "cli/kube_options.h"
 #include "cli/pipeline_run.h"
 #include "cli/terminal.h"
 #include "cli/time_options.h"
@@ -10,12 +11,13 @@
 #include "record/timestamp.h"
 #include "rules/check.h"
 #include "rules/edit.h"
-#include "rules/file.h"
 #include "rules/parser.h"
 #include "rules/printer.h"
 #include "scan/spool_scan.h"
 #include "show/progress.h"
 #include "stages/rule_hits.h"
+#include "stages/rule_maps.h"
+#include "stages/rule_place.h"
 #include "stages/rule_trial.h"
 
 #include <CLI/CLI.hpp>
@@ -54,18 +56,19 @@ State state_of(const rules::Rule& rule, base::Timestamp now) {
   return {"active", fmt::format("expires in {}", rounded(lifetime.until() - now))};
 }
 
-Result<std::vector<rules::NamedText>> read_texts(const std::vector<std::string>& files) {
+Result<std::vector<rules::NamedText>> read_texts(const std::vector<std::string>& files, stages::RulePlaces& places) {
   std::vector<rules::NamedText> texts;
   for (const std::string& file : files) {
-    auto text = rules::read_file(file);
+    auto text = places.read(file);
     if (!text) return std::move(text).error();
     texts.push_back({file, *std::move(text)});
   }
   return texts;
 }
 
-Result<std::vector<rules::Rule>> read_rules(const std::vector<std::string>& files, base::Timestamp now) {
-  auto texts = read_texts(files);
+Result<std::vector<rules::Rule>> read_rules(const std::vector<std::string>& files, stages::RulePlaces& places,
+                                            base::Timestamp now) {
+  auto texts = read_texts(files, places);
   if (!texts) return std::move(texts).error();
   return rules::parse(*texts, now);
 }
@@ -92,8 +95,8 @@ std::string findings_to_text(const std::vector<rules::Finding>& findings) {
   return out;
 }
 
-Result<rules::RuleSet> read_set(const std::vector<std::string>& files, base::Timestamp now) {
-  auto rules = read_rules(files, now);
+Result<rules::RuleSet> read_set(const std::vector<std::string>& files, stages::RulePlaces& places, base::Timestamp now) {
+  auto rules = read_rules(files, places, now);
   if (!rules) return std::move(rules).error();
   return rules::RuleSet::compile(*std::move(rules));
 }
@@ -137,7 +140,8 @@ class Rules : public cli::Invocation {
         ->default_str("")
         ->required();
     app.add_option("arguments", arguments_,
-                   "the file; for `add` also the rule; for `remove` also its line number, name, id or text; `check`, `list` and "
+                   "the file, or configmap:NAMESPACE/NAME; for `add` also the rule; for `remove` also its line number, name, id or "
+                   "text; `check`, `list` and "
                    "`test` take several files and read them in order as one text")
         ->type_name("FILE");
     app.add_option("--against", against_, "for `test`: the records to try the rules on: a spool, a folder of logs or a log file")
@@ -150,6 +154,7 @@ class Rules : public cli::Invocation {
     app.add_option("--metrics", metrics_, "for `list`: the metrics of a running chain; shows how often each rule acted")
         ->type_name("ADDR|URL|FILE");
     cli::declare_time(app, time_, "");
+    cli::declare_kube(app, kube_);
     cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
   }
 
@@ -165,6 +170,12 @@ class Rules : public cli::Invocation {
       return base::fail(Code::usage, "{}", arguments_.size() < 2 ? "the rule to remove is missing" : "there are too many arguments")
           .with_hint("name its line, its name, its id or its text in quotes: weir rules remove FILE 3");
     }
+    const std::size_t places = action_ == Action::add || action_ == Action::remove ? 1 : arguments_.size();
+    if (auto good = stages::check_rule_places({arguments_.begin(), arguments_.begin() + static_cast<std::ptrdiff_t>(places)});
+        !good) {
+      return good;
+    }
+    if (auto good = stages::check_rule_places(compare_); !good) return good;
     if (action_ == Action::test && against_.empty()) {
       return base::fail(Code::usage, "--against is missing")
           .with_hint("try the rules on a spool or on logs: weir rules test FILE --against /var/log/pods");
@@ -178,11 +189,12 @@ class Rules : public cli::Invocation {
 
   Result<cli::Exit> act(const pipeline::Context& context) override {
     const base::Timestamp now = context.clock->wall();
-    if (action_ == Action::check) return check_files(context, now);
-    if (action_ == Action::list) return list(context, now);
-    if (action_ == Action::add) return add(context, now);
-    if (action_ == Action::remove) return remove(now);
-    return test(context, now);
+    stages::RulePlaces places(kube_, context);
+    if (action_ == Action::check) return check_files(places, context, now);
+    if (action_ == Action::list) return list(places, context, now);
+    if (action_ == Action::add) return add(places, context, now);
+    if (action_ == Action::remove) return remove(places, now);
+    return test(places, context, now);
   }
 
  private:
@@ -192,9 +204,9 @@ class Rules : public cli::Invocation {
     return cli::Exit::ok;
   }
 
-  Result<cli::Exit> check_files(const pipeline::Context& context, base::Timestamp now) const {
+  Result<cli::Exit> check_files(stages::RulePlaces& places, const pipeline::Context& context, base::Timestamp now) const {
     constexpr std::size_t kMostMistakes = 20;
-    auto texts = read_texts(arguments_);
+    auto texts = read_texts(arguments_, places);
     if (!texts) return std::move(texts).error();
     auto mistakes = rules::mistakes(*texts, kMostMistakes, now);
     if (!mistakes.empty()) {
@@ -213,8 +225,8 @@ class Rules : public cli::Invocation {
     return finish(findings_to_text(findings) + fmt::format("{}: ok\n", base::count_of(rules->size(), "rule")));
   }
 
-  Result<cli::Exit> list(const pipeline::Context& context, base::Timestamp now) const {
-    auto texts = read_texts(arguments_);
+  Result<cli::Exit> list(stages::RulePlaces& places, const pipeline::Context& context, base::Timestamp now) const {
+    auto texts = read_texts(arguments_, places);
     if (!texts) return std::move(texts).error();
     auto rules = rules::parse(*texts, now);
     if (!rules) return std::move(rules).error();
@@ -259,14 +271,14 @@ class Rules : public cli::Invocation {
     return finish(out.empty() ? "no rules\n" : out);
   }
 
-  Result<cli::Exit> add(const pipeline::Context& context, base::Timestamp now) const {
+  Result<cli::Exit> add(stages::RulePlaces& places, const pipeline::Context& context, base::Timestamp now) const {
     const std::string& file = arguments_.front();
-    if (rules::looks_swapped(file, arguments_.back())) {
+    if (!kube::is_config_map(file) && rules::looks_swapped(file, arguments_.back())) {
       return base::fail(Code::usage, "the file comes first, then the rule")
           .with_hint(fmt::format("write: weir rules add {} {}", arguments_.back(), shell_word(file)));
     }
     std::optional<rules::Added> added;
-    auto edited = rules::edit_file(file, [&](std::string_view text) -> Result<std::string> {
+    auto edited = places.edit(file, [&](std::string_view text) -> Result<std::string> {
       auto done = rules::add(text, file, arguments_.back(), {.now = now, .user = user(context)});
       if (!done) return std::move(done).error();
       added = *std::move(done);
@@ -275,16 +287,18 @@ class Rules : public cli::Invocation {
     if (!edited) return std::move(edited).error();
     const State state = state_of(added->rule, now);
     if (json_) {
-      return finish(fmt::format(R"({{"file":{},"line":{},"id":{},"state":"{}","text":{},"pruned":{},"already":{},"warnings":{}}})"
-                                "\n",
-                                json_string(file), added->rule.place.line, json_string(added->rule.id()), state.word,
-                                json_string(rules::print(added->rule)), added->pruned, added->already,
-                                findings_to_json(added->warnings)));
+      return finish(fmt::format(
+          R"({{"file":{},"line":{},"id":{},"state":"{}","text":{},"pruned":{},"already":{},"created":{},"warnings":{}}})"
+          "\n",
+          json_string(file), added->rule.place.line, json_string(added->rule.id()), state.word,
+          json_string(rules::print(added->rule)), added->pruned, added->already, edited->created,
+          findings_to_json(added->warnings)));
     }
     const std::string where = base::escape_control(file);
     std::string out = added->already ? fmt::format("the rule is already there, line {} of '{}'", added->rule.place.line, where)
                                      : fmt::format("added to '{}', line {}", where, added->rule.place.line);
     out += fmt::format(": {} ({})\n", base::escape_control(rules::print(added->rule)), state.text);
+    if (edited->created) out += "this ConfigMap did not exist before; chains that name it with `filter --rules` use it now\n";
     out += findings_to_text(added->warnings);
     if (added->pruned > 0) {
       out += fmt::format("{} removed, expired over 7 days ago\n", base::count_of(added->pruned, "rule was", "rules were"));
@@ -292,10 +306,10 @@ class Rules : public cli::Invocation {
     return finish(out);
   }
 
-  Result<cli::Exit> remove(base::Timestamp now) const {
+  Result<cli::Exit> remove(stages::RulePlaces& places, base::Timestamp now) const {
     const std::string& file = arguments_.front();
     std::string line;
-    auto edited = rules::edit_file(file, [&](std::string_view text) -> Result<std::string> {
+    auto edited = places.edit(file, [&](std::string_view text) -> Result<std::string> {
       auto done = rules::remove(text, file, arguments_.back(), now);
       if (!done) return std::move(done).error();
       line = std::move(done->line);
@@ -315,12 +329,12 @@ class Rules : public cli::Invocation {
     return fmt::format("uid {}", ::getuid());
   }
 
-  Result<cli::Exit> test(const pipeline::Context& context, base::Timestamp now) const {
-    auto set = read_set(arguments_, now);
+  Result<cli::Exit> test(stages::RulePlaces& places, const pipeline::Context& context, base::Timestamp now) const {
+    auto set = read_set(arguments_, places, now);
     if (!set) return std::move(set).error();
     std::optional<rules::RuleSet> before;
     if (!compare_.empty()) {
-      auto old = read_set(compare_, now);
+      auto old = read_set(compare_, places, now);
       if (!old) return std::move(old).error();
       before = *std::move(old);
     }
@@ -396,10 +410,17 @@ class Rules : public cli::Invocation {
   bool json_ = false;
   std::string against_, metrics_, enrich_ = "--level";
   std::vector<std::string> arguments_, compare_;
+  kube::Access kube_;
   cli::TimeFlags time_;
 };
 
 constexpr std::string_view kManual = R"(weir-rules(5) describes the language.
+
+# ConfigMaps
+In place of FILE, `configmap:NAMESPACE/NAME` or `configmap:NAMESPACE/NAME/KEY` names a ConfigMap of Kubernetes. `add` and
+`remove` then edit it through the API server, and every node whose `filter --rules` names it has the new rules within
+two seconds. `add` makes a ConfigMap that does not exist, and says so. --kube-server http://127.0.0.1:8001 goes through
+`kubectl proxy`, with your own rights.
 
 # check
 `weir rules check FILE` prints what is most likely a mistake: a rule that drops all records, one that no record reaches,
@@ -440,7 +461,9 @@ const cli::Command rules_command = {
                  {"what would these rules do to the logs of this node?", "weir rules test rules --against /var/log/pods"},
                  {"what changes against the rules in use?", "weir rules test new --compare /etc/weir/rules --against spool.db"},
                  {"find mistakes before a deployment", "weir rules check rules"},
-                 {"see which rules are in force", "weir rules list /etc/weir/rules"}},
+                 {"see which rules are in force", "weir rules list /etc/weir/rules"},
+                 {"change a whole cluster, beside kubectl proxy",
+                  "weir rules add configmap:logging/weir-rules 'drop |= \"healthz\"' --kube-server http://127.0.0.1:8001"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted,
               cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Rules>()); },

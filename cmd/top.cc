@@ -1,10 +1,12 @@
 // weir top: which pods and namespaces log most.
 #include "stages/top.h"
 
+#include "cli/kube_options.h"
 #include "cli/terminal.h"
 #include "cli/value_options.h"
 #include "cmd/commands.h"
 #include "stages/enrich.h"
+#include "stages/rule_maps.h"
 #include "stages/tail_source.h"
 
 #include <fmt/format.h>
@@ -88,8 +90,9 @@ class Top : public cli::Invocation {
     app.add_option("path", tail_.inputs, "log files, folders, quoted globs (default: /var/log/pods)")->type_name("PATH|GLOB|DIR");
     app.add_option("--spool", spool_, "show what this spool has stored lately, instead of log files")->type_name("SPOOL");
     cli::add_duration(app, "--since", since_, "with --spool: over how long (default: 1m)", cli::kMoreThanZero);
-    app.add_option("--rules", top_.rules,
-                   "also show which share the rules of this file would drop (repeatable); nothing is dropped")
+    app.add_option(
+           "--rules", top_.rules,
+           "also show which share the rules of this file or configmap:NAMESPACE/NAME would drop (repeatable); nothing is dropped")
         ->type_name("FILE")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -106,9 +109,11 @@ class Top : public cli::Invocation {
     select("--namespace", tail_.selection.namespaces, "only logs of these namespaces (repeatable)");
     select("-p,--pod", tail_.selection.pods, "only logs of these pods; `web` also means web-… (repeatable)");
     select("-c,--container", tail_.selection.containers, "only logs of these containers (repeatable)");
+    cli::declare_kube(app, top_.kube);
   }
 
   [[nodiscard]] Result<void> check() const override {
+    if (auto good = stages::check_rule_places(top_.rules); !good) return good;
     if (spool_.empty()) {
       if (since_) return base::fail(Code::usage, "cannot use --since without --spool: log files are counted from now on");
       if (std::ranges::find(tail_.inputs, "-") != tail_.inputs.end())

@@ -185,7 +185,7 @@ base::Result<std::vector<LogQuery>> compile(const std::vector<std::string>& text
 base::Result<void> check_filter(const FilterSpec& spec) {
   if (auto pass = compile(spec.pass); !pass) return std::move(pass).error();
   if (auto drop = compile(spec.drop); !drop) return std::move(drop).error();
-  return {};
+  return check_rule_places(spec.rules.files);
 }
 
 base::Result<std::unique_ptr<pipeline::Stage>> make_filter(const FilterSpec& spec, const pipeline::Context& context) {

@@ -28,7 +28,9 @@ std::string heading(const std::string& file) { return fmt::format("# {}\n", base
 // The same in every process: which files it is that a kept text belongs to.
 std::uint32_t name_hash(const std::vector<std::string>& files) {
   base::Hash128 hash;
-  for (const std::string& file : files) hash = base::stable_hash(base::absolute_path(file), hash);
+  for (const std::string& file : files) {
+    hash = base::stable_hash(kube::is_config_map(file) ? file : base::absolute_path(file), hash);
+  }
   return static_cast<std::uint32_t>(hash.low);
 }
 
@@ -42,19 +44,27 @@ Result<rules::RuleSet> empty_set() { return rules::RuleSet::compile({}); }
 
 }  // namespace
 
-RuleBook::RuleBook(RuleBookSpec spec, const pipeline::Context& context)
-    : spec_(std::move(spec)), context_(context), watch_(spec_.files), set_(*empty_set()) {}
+RuleBook::RuleBook(RuleBookSpec spec, RuleMaps maps, const pipeline::Context& context)
+    : spec_(std::move(spec)), context_(context), maps_(std::move(maps)), watch_(plain_files()), set_(*empty_set()) {}
+
+std::vector<std::string> RuleBook::plain_files() const {
+  std::vector<std::string> files = spec_.files;
+  std::erase_if(files, [](const std::string& file) { return kube::is_config_map(file); });
+  return files;
+}
 
 Result<RuleBook::Text> RuleBook::read() const {
   std::vector<rules::NamedText> texts;
   std::string whole;
   std::vector<bool> written;
-  for (const std::string& file : spec_.files) {
-    if (is_fifo(file)) {
+  for (std::size_t i = 0; i < spec_.files.size(); ++i) {
+    const std::string& file = spec_.files[i];
+    const bool is_map = maps_.has(i);
+    if (!is_map && is_fifo(file)) {
       return base::fail(Code::config, "cannot read rules '{}': it is a FIFO", base::escape_control(file))
           .with_hint("put the rules in a file");
     }
-    auto text = rules::read_file(file);
+    auto text = is_map ? maps_.text(i) : rules::read_file(file);
     if (!text) {
       // A file that says how to work: a start without it is a mistake of configuration.
       if (text.error().system == ENOENT) {
@@ -63,9 +73,9 @@ Result<RuleBook::Text> RuleBook::read() const {
       }
       return std::move(text).error();
     }
-    // Half a write looks like this, and would drop nothing any more.
+    // Half a write looks like this, and would drop nothing any more. An API server shows no half writes.
     written.push_back(!rules::is_blank(*text));
-    if (!written.back() && written_[written.size() - 1]) {
+    if (!is_map && !written.back() && written_[i]) {
       return base::fail(Code::config, "cannot use the rules '{}': the file is empty", file)
           .with_hint("to have no rules, leave a comment in it");
     }
@@ -86,16 +96,19 @@ Result<RuleBook::Text> RuleBook::read() const {
 // Of all files, as far as they can be read.
 base::Hash128 RuleBook::contents() const {
   base::Hash128 hash;
-  for (const std::string& file : spec_.files) {
-    const auto text = is_fifo(file) ? base::Result<std::string>(std::string()) : rules::read_file(file);
+  for (std::size_t i = 0; i < spec_.files.size(); ++i) {
+    const std::string& file = spec_.files[i];
+    const auto text = maps_.has(i)    ? maps_.text(i)
+                      : is_fifo(file) ? base::Result<std::string>(std::string())
+                                      : rules::read_file(file);
     hash = base::stable_hash(text ? *text : text.error().message, hash);
   }
   return hash;
 }
 
-// Of a kept text.
-std::vector<bool> RuleBook::written_in(std::string_view kept) const {
-  std::vector<bool> written;
+// Of a kept text: what it has of each file; nothing where it has not the file.
+std::vector<std::optional<std::string_view>> RuleBook::sections_in(std::string_view kept) const {
+  std::vector<std::optional<std::string_view>> sections;
   std::size_t at = 0;
   for (std::size_t i = 0; i < spec_.files.size(); ++i) {
     const std::string begin = heading(spec_.files[i]);
@@ -103,10 +116,34 @@ std::vector<bool> RuleBook::written_in(std::string_view kept) const {
     if (at == std::string_view::npos) break;
     at += begin.size();
     const std::size_t end = i + 1 < spec_.files.size() ? kept.find(heading(spec_.files[i + 1]), at) : std::string_view::npos;
-    written.push_back(!rules::is_blank(kept.substr(at, end == std::string_view::npos ? end : end - at)));
+    sections.emplace_back(kept.substr(at, end == std::string_view::npos ? end : end - at));
   }
-  written.resize(spec_.files.size());
-  return written;
+  sections.resize(spec_.files.size());
+  return sections;
+}
+
+// Waits for the API server, or begins with what is kept of its ConfigMaps.
+Result<void> RuleBook::hear_of_maps(const Result<std::string>& kept) {
+  if (maps_.empty()) return {};
+  const bool has_kept = kept && !kept->empty() && !spec_.strict;
+  maps_.wait(has_kept ? RuleMaps::kPatienceWithText : RuleMaps::kPatience, true);
+  for (std::size_t i = 0; i < spec_.files.size() && !has_kept && !maps_.all_known(); ++i) {
+    if (!maps_.has(i) || maps_.is_known(i)) continue;
+    // To wait gives nobody a right; a server may come back.
+    if (auto why = maps_.why_unknown(i); why.code == Code::config) return why;
+    maps_.wait(RuleMaps::kPatience, false);
+  }
+  const auto sections = has_kept ? sections_in(*kept) : std::vector<std::optional<std::string_view>>(spec_.files.size());
+  for (std::size_t i = 0; i < spec_.files.size(); ++i) {
+    if (!maps_.has(i) || maps_.is_known(i)) continue;
+    if (!sections[i]) return maps_.why_unknown(i);
+    maps_.use_kept(i, *sections[i]);
+    context_.diagnostics->say(
+        fmt::format("the API server has not answered; the rules of '{}' that ran last are used until it does; they are in '{}'",
+                    spec_.files[i], kept_path()));
+  }
+  maps_.take();
+  return {};
 }
 
 // What is most likely a mistake, and works.
@@ -161,16 +198,22 @@ void RuleBook::wait_for_whole_files() {
 }
 
 Result<std::unique_ptr<RuleBook>> RuleBook::open(const RuleBookSpec& spec, const pipeline::Context& context) {
-  std::unique_ptr<RuleBook> book(new RuleBook(spec, context));
+  auto maps = RuleMaps::start(spec.files, spec.kube, context);
+  if (!maps) return std::move(maps).error();
+  std::unique_ptr<RuleBook> book(new RuleBook(spec, *std::move(maps), context));
   book->wait_for_whole_files();
   book->read_at_ = context.clock->wall();
   if (context.stop != nullptr) book->reloads_asked_ = context.stop->reloads();
   const std::string kept = book->kept_path();
   const auto before =
       kept.empty() ? base::Result<std::string>(std::string()) : base::read_text_file(kept, "the rules that are kept");
-  book->written_ = book->written_in(before ? std::string_view(*before) : std::string_view());
+  for (const auto& section : book->sections_in(before ? std::string_view(*before) : std::string_view())) {
+    book->written_.push_back(section && !rules::is_blank(*section));
+  }
+  if (auto heard = book->hear_of_maps(before); !heard) return std::move(heard).error();
   auto text = book->read();
   if (text) {
+    book->broken_ = !book->maps_.all_known();
     book->set_ = std::move(text->set);
     book->written_ = std::move(text->written);
     book->warn();
@@ -193,18 +236,27 @@ Result<std::unique_ptr<RuleBook>> RuleBook::open(const RuleBookSpec& spec, const
 }
 
 Result<void> RuleBook::attach(base::Wake& wake) {
-  if (auto watched = watch_.attach(wake); !watched) return watched;
+  if (auto heard = maps_.attach(wake); !heard) return heard;
+  if (!has_files()) {
+    // No inotify instance, of which there are few.
+  } else if (auto watched = watch_.attach(wake); !watched) {
+    return watched;
+  }
   if (context_.stop == nullptr) return {};
   return wake.watch_event(context_.stop->reload_fd());
 }
 
 bool RuleBook::refresh(base::Monotonic now) {
-  if (context_.stop != nullptr && context_.stop->reloads() != reloads_asked_) {
+  const bool asked = context_.stop != nullptr && context_.stop->reloads() != reloads_asked_;
+  if (asked) {
     reloads_asked_ = context_.stop->reloads();
     watch_.expect();
     failure_.clear();  // whoever asks gets an answer
   }
-  if (!watch_.changed(now)) return false;
+  // While a file is being written, a change of a ConfigMap waits.
+  if (has_files() && maps_.changed()) watch_.expect();
+  if (has_files() ? !watch_.changed(now) : !asked && !maps_.changed()) return false;
+  maps_.take();
   auto text = read();
   if (!text) {
     ++failures_;
@@ -227,7 +279,7 @@ bool RuleBook::refresh(base::Monotonic now) {
   set_ = std::move(text->set);
   written_ = std::move(text->written);
   failure_.clear();
-  broken_ = false;
+  broken_ = !maps_.all_known();
   read_at_ = context_.clock->wall();
   ++reloads_;
   keep(text->whole);

@@ -1,9 +1,11 @@
-// The rules of a filter: read when it starts, and again when their files change.
+// The rules of a filter: read when it starts, and again when their files or ConfigMaps change.
 //
 // States:
-//   current   the set in use is what the files say
-//   old       the files say something that cannot be used, or are not there: the set in use is the one before, or, at a start, the
-//             one that the latest run used. The reason is reported once, and broken() is true until the files can be used again
+//   current   the set in use is what the files and ConfigMaps say
+//   old       they say something that cannot be used, or files are not there: the set in use is the one before, or, at a start, the
+//             one that the latest run used. The reason is reported once, and broken() is true until they can be used again
+//   waiting   the API server has not answered since the start: of its ConfigMaps the text is the one that the latest run used, and
+//             broken() is true. Files are as in the other states
 //
 // Events: open(); refresh(), on the thread that judges, between two batches. So one batch is judged by one set.
 #pragma once
@@ -12,6 +14,7 @@
 #include "base/stable_hash.h"
 #include "pipeline/stage.h"
 #include "rules/rule_set.h"
+#include "stages/rule_maps.h"
 
 #include <cstdint>
 #include <memory>
@@ -23,7 +26,8 @@
 namespace weir::stages {
 
 struct RuleBookSpec {
-  std::vector<std::string> files;  // read in this order, as one text
+  std::vector<std::string> files;  // and ConfigMaps (kube/config_map.h), read in this order, as one text
+  kube::Access kube;               // where the ConfigMaps are
   // Where the latest usable text is kept for the next start: this path with something behind it. "": nowhere.
   std::string keep_beside;
   bool strict = false;  // a start with files that cannot be used fails, whatever is kept
@@ -39,13 +43,15 @@ struct RuleBookSpec {
 class RuleBook {
  public:
   // Waits up to a second where a file was written just before, since it may be half a text (FileWatch::unsettled), unless the chain
-  // is asked to end. Errors: config (a rule, with file, line and caret) and io, where nothing usable is kept or `strict`.
+  // is asked to end. Waits for the API server where there are ConfigMaps (RuleMaps::kPatience). Errors: config (a rule, with file,
+  // line and caret; no rights), io, unreachable and network, where nothing usable is kept or `strict`; usage and config of a
+  // ConfigMap's name and of `kube`.
   static base::Result<std::unique_ptr<RuleBook>> open(const RuleBookSpec& spec, const pipeline::Context& context);
 
   // For the thread that drives what is below, once.
   base::Result<void> attach(base::Wake& wake);
 
-  // Reads the files again where they have changed, or somebody asked for a reload. True: set() is another one. Never waits.
+  // Reads all again where something has changed, or somebody asked for a reload. True: set() is another one. Never waits.
   bool refresh(base::Monotonic now);
   [[nodiscard]] base::Monotonic due() const { return watch_.due(); }
 
@@ -60,14 +66,17 @@ class RuleBook {
   [[nodiscard]] std::uint64_t failures() const { return failures_; }  // files that could not be used
 
  private:
-  RuleBook(RuleBookSpec spec, const pipeline::Context& context);
+  RuleBook(RuleBookSpec spec, RuleMaps maps, const pipeline::Context& context);
   struct Text {
     std::string whole;          // of all files
     std::vector<bool> written;  // by file: false where it is empty
     rules::RuleSet set;
   };
   [[nodiscard]] base::Result<Text> read() const;
-  [[nodiscard]] std::vector<bool> written_in(std::string_view kept) const;
+  [[nodiscard]] std::vector<std::optional<std::string_view>> sections_in(std::string_view kept) const;
+  [[nodiscard]] std::vector<std::string> plain_files() const;
+  [[nodiscard]] bool has_files() const { return !maps_.covers(spec_.files.size()); }
+  base::Result<void> hear_of_maps(const base::Result<std::string>& kept);
   void wait_for_whole_files();
   [[nodiscard]] base::Hash128 contents() const;
   [[nodiscard]] std::string kept_path() const;
@@ -77,6 +86,7 @@ class RuleBook {
 
   const RuleBookSpec spec_;
   const pipeline::Context context_;
+  RuleMaps maps_;
   base::FileWatch watch_;
   rules::RuleSet set_;
   std::vector<bool> written_;  // by file, in the text in use: only what had rules can have become empty

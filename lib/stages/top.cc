@@ -151,7 +151,8 @@ Result<std::unique_ptr<pipeline::Stage>> make_top(const TopSpec& spec, TopView& 
   std::unique_ptr<RuleBook> rules;
   if (!spec.rules.empty()) {
     auto opened = RuleBook::open(
-        {.files = spec.rules, .keep_beside = {}, .strict = true, .buffer_behind = true, .levels_known = true}, context);
+        {.files = spec.rules, .kube = spec.kube, .keep_beside = {}, .strict = true, .buffer_behind = true, .levels_known = true},
+        context);
     if (!opened) return std::move(opened).error();
     rules = std::move(*opened);
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/wake.h"
+#include "kube/access.h"
 #include "pipeline/stage.h"
 #include "show/top_table.h"
 #include "spool/reader.h"
@@ -53,7 +54,8 @@ struct TopSpec {
   base::Duration interval = 2 * base::kSecond;
   std::uint64_t count = 0;  // reports; 0: without end
   show::TopOrder order = show::TopOrder::bytes;
-  std::vector<std::string> rules;  // files
+  std::vector<std::string> rules;  // files and ConfigMaps
+  kube::Access kube;               // where the ConfigMaps are
 };
 
 // Ends the chain, by context.stop, after the last report. `view` outlives it. Errors: those of RuleBook::open().
