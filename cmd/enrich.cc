@@ -2,10 +2,14 @@
 #include "stages/enrich.h"
 
 #include "cli/output_options.h"
+#include "cli/pod_options.h"
 #include "cli/value_options.h"
 #include "cmd/commands.h"
 
 #include <CLI/CLI.hpp>
+
+#include <memory>
+#include <utility>
 
 namespace weir::cmd {
 namespace {
@@ -45,8 +49,7 @@ class Enrich : public cli::Invocation {
         "(`label:NAME`)")
         ->type_name("[metadata|label:NAME]")
         ->expected(0, 1);
-    cli::add_choice<bool>(app, "--kubernetes", spec_.path, {{"path", true}, {"none", false}},
-                          "how to find the pod of a record: `path`, by the path of its file, or `none`");
+    cli::declare(app, pods_);
     app.add_flag_callback(
         "--no-service-name", [this] { spec_.service_name = false; }, "do not add the label service_name");
     cli::add_value(
@@ -56,14 +59,55 @@ class Enrich : public cli::Invocation {
     cli::declare_output(app, output_);
   }
 
-  [[nodiscard]] Result<void> check() const override { return stages::check(spec_); }
+  [[nodiscard]] Result<void> check() const override {
+    if (auto ok = cli::check(pods_); !ok) return ok;
+    return stages::check(full());
+  }
 
   [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   [[nodiscard]] bool sets_level() const override { return spec_.level != stages::EnrichSpec::Level::off; }
 
-  Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
-    auto stage = stages::make_enrich(spec_, context);
+  Result<std::shared_ptr<kube::Pods>> pods(const cli::Plan& plan, const pipeline::Context& context) override {
+    if (!pods_.asks()) return std::shared_ptr<kube::Pods>();
+    auto spec = cli::pods_spec(pods_, plan.keeper, context.environment);
+    if (!spec) return std::move(spec).error();
+    auto started = kube::Pods::start(*std::move(spec), context.environment, *context.clock, *context.diagnostics);
+    if (!started) return std::move(started).error();
+    std::shared_ptr<kube::Pods> made = *std::move(started);
+    made_ = made;
+    return made;
+  }
+
+  Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
+    stages::EnrichSpec spec = full();
+    if (pods_.asks()) {
+      auto asked = cli::pods_spec(pods_, plan.keeper, context.environment);
+      if (!asked) return std::move(asked).error();
+      if (plan.pods != made_.lock()) {
+        return base::fail(Code::config, "this chain asks for pods already")
+            .with_hint("give one enrich all options for pods, and the others --kubernetes path");
+      }
+      spec.pods = plan.pods;
+      spec.node_name = asked->node;
+    }
+    auto stage = stages::make_enrich(spec, context);
+    if (!stage) return std::move(stage).error();
+    return cli::Built{.source = nullptr, .stage = std::move(*stage)};
+  }
+
+  // Asks nobody.
+  Result<cli::Built> rehearse(const cli::Plan& plan, const pipeline::Context& context) override {
+    if (!pods_.asks()) return build(plan, context);
+    auto asked = cli::pods_spec(pods_, plan.keeper, context.environment);
+    if (!asked) return std::move(asked).error();
+    if (auto ok = cli::rehearse(*asked, context); !ok) return std::move(ok).error();
+    if (plan.behind_buffer) {
+      context.diagnostics->warn(
+          "pods_behind_buffer",
+          "behind a buffer, records of a pod that is not known yet do not wait for its labels; put enrich before buffer");
+    }
+    auto stage = stages::make_enrich(full(), context);
     if (!stage) return std::move(stage).error();
     return cli::Built{.source = nullptr, .stage = std::move(*stage)};
   }
@@ -88,7 +132,16 @@ class Enrich : public cli::Invocation {
     return {};
   }
 
+  [[nodiscard]] stages::EnrichSpec full() const {
+    stages::EnrichSpec spec = spec_;
+    spec.path = pods_.from != cli::PodOptions::From::none;
+    spec.pod_labels = pods_.labels;
+    return spec;
+  }
+
   stages::EnrichSpec spec_;
+  cli::PodOptions pods_;
+  std::weak_ptr<kube::Pods> made_;  // by pods()
   stages::OutputOptions output_;
 };
 
