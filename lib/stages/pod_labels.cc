@@ -227,12 +227,18 @@ std::vector<Given> PodLabels::labels_of(const kube::Pod& pod, std::string_view c
     case PodScheme::alloy_docs:
       as_alloy_docs(pod, container, given);
       break;
-    case PodScheme::k8s_monitoring:
-      for (const auto& [name, value] : k8s_monitoring_labels(pod, container)) {
-        // `pod` is set here to become metadata.
+    case PodScheme::k8s_monitoring: {
+      const auto made = k8s_monitoring_labels(pod, container);
+      for (const auto& [name, value] : made) {
+        // Those that are not kept are set to become metadata.
         if (keeps(name) || std::ranges::find(kDemoted, name) != kDemoted.end()) give(given, name, value, true);
       }
+      // An empty label of the pod takes away the one that was made before.
+      for (const char* const name : {"namespace", "pod", "container", "job"}) {
+        if (!made.contains(std::string_view(name))) given.push_back({name, {}, true});
+      }
       break;
+    }
   }
   // Of several options for one label the first that the pod has counts: so they are applied from the last to the first.
   for (auto one = spec_.annotations.rbegin(); one != spec_.annotations.rend(); ++one)

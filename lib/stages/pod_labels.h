@@ -58,7 +58,7 @@ class PodLabels {
 
   struct Given {
     std::string name;
-    std::string value;      // never empty
+    std::string value;      // "" only where `replaces`: the record's label of this name goes
     bool replaces = false;  // also what the record has under this name; else only where that is missing
   };
   // In the order in which they are to be applied. `container` may be "".
