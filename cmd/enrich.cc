@@ -164,7 +164,7 @@ Nobody is asked for owners.
 --pod-label, --pod-annotation and --pod-metadata add more. Without =LABEL or =KEY the name is that of the pod's label or
 annotation, with `_` for whatever is no letter, digit or _: app.kubernetes.io/version gives app_kubernetes_io_version.
 Such a label replaces one that the record has. When several options name one label, the first counts whose label or
-annotation the pod has; labels come before annotations. Values are cut at 2048 bytes.
+annotation the pod has; labels come before annotations. Values are cut at 1024 bytes.
 
 A pod is found by its uid: by that of the path, else by metadata `pod_uid`, which tail writes. A record without a uid is
 of the pod that its labels `namespace` and `pod` name. When a pod changes, its new labels count for the records that

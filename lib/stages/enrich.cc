@@ -60,6 +60,8 @@ constexpr auto kPodLists =
 constexpr auto kPodWatches =
     metrics::counter("weir_enrich_pod_watches_total", "watches", "Times that enrich asked to be told of changes of pods.");
 constexpr auto kPodEvents = metrics::counter("weir_enrich_pod_events_total", "events", "Changes of pods that enrich was told of.");
+constexpr auto kUnreadable =
+    metrics::counter("weir_enrich_unreadable_pods_total", "pods", "Pods that enrich skipped because it could not read them.");
 constexpr auto kPodFailures =
     metrics::counter("weir_enrich_pod_request_failures_total", "failures", "Requests for pods that failed.");
 
@@ -202,7 +204,8 @@ class EnrichStage : public pipeline::Stage {
           lists(block.counter(kPodLists)),
           watches(block.counter(kPodWatches)),
           events(block.counter(kPodEvents)),
-          failures(block.counter(kPodFailures)) {
+          failures(block.counter(kPodFailures)),
+          unreadable(block.counter(kUnreadable)) {
       for (const auto& [name, value] : spec.labels) own.insert(name);
       for (const auto& [name, variable] : spec.labels_from_environment) own.insert(name);
       for (const PodName& one : spec.pod_labels.labels) own.insert(one.as);
@@ -214,7 +217,7 @@ class EnrichStage : public pipeline::Stage {
     PodLabels labels;
     std::set<std::string, std::less<>> own;  // labels that the options name, which stay whatever the scheme says
     metrics::Gauge known, age, silent;
-    metrics::Counter lists, watches, events, failures;
+    metrics::Counter lists, watches, events, failures, unreadable;
   };
   kube::PodDirectory* pods_ = nullptr;
   std::optional<OfPods> of_pods_;
@@ -277,11 +280,12 @@ void EnrichStage::OfPods::show(const kube::Pods& pods, base::Monotonic now) {
   known.set(status.pods);
   age.set(status.fresh_at == base::kNever ? metrics::kInfinite
                                           : static_cast<std::uint64_t>(std::max(now - status.fresh_at, base::Duration{0})));
-  silent.set(status.fresh ? 0 : 1);
+  silent.set(status.trouble.empty() ? 0 : 1);
   lists.reach(status.lists);
   watches.reach(status.watches);
   events.reach(status.events);
   failures.reach(status.failures);
+  unreadable.reach(status.unreadable);
 }
 
 void EnrichStage::enrich(record::Batch& batch, Record& record) {

@@ -55,15 +55,8 @@ std::string joined(std::string_view a, std::string_view between, std::string_vie
   return std::string(a).append(between).append(b);
 }
 
-std::string_view cut(std::string_view value) {
-  if (value.size() <= PodLabels::kMaxValue) return value;
-  std::size_t size = PodLabels::kMaxValue;
-  while (size > 0 && (static_cast<unsigned char>(value[size]) & 0xC0U) == 0x80U) --size;  // not within a character
-  return value.substr(0, size);
-}
-
 void give(std::vector<Given>& given, std::string_view name, std::string_view value, bool replaces) {
-  if (!value.empty()) given.push_back({std::string(name), std::string(cut(value)), replaces});
+  if (!value.empty()) given.push_back({std::string(name), std::string(value), replaces});
 }
 
 // What Kubernetes may call something that label_name_of() calls `name`: each _ may have been one of -._ and, once, a /.

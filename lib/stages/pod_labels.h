@@ -53,9 +53,6 @@ class PodLabels {
   // `node`: the name of this node; "" where it is not known.
   PodLabels(PodLabelsSpec spec, std::string node);
 
-  // Longer values are cut: Loki takes no longer labels, and annotations may have 256 KiB.
-  static constexpr std::size_t kMaxValue = 2048;
-
   struct Given {
     std::string name;
     std::string value;      // "" only where `replaces`: the record's label of this name goes

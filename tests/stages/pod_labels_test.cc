@@ -126,19 +126,6 @@ TEST(PodLabels, MetadataIsALabelOrElseAnAnnotation) {
   f(pod_of({{"a", ""}}), {});
 }
 
-TEST(PodLabels, LongValuesAreCutBetweenCharacters) {
-  PodLabelsSpec spec;
-  spec.annotations = {{"a", "a"}};
-  const auto f = [&](const std::string& value, std::size_t size) {
-    EXPECT_EQ(labels_of(spec, pod_of({}, {{"a", value}})).labels["a"], value.substr(0, size));
-  };
-  f(std::string(2048, 'x'), 2048);
-  f(std::string(2049, 'x'), 2048);
-  f(std::string(2047, 'x') + "\xc3\xa9", 2047);
-  f(std::string(2046, 'x') + "\xc3\xa9", 2048);
-  f(std::string(2045, 'x') + "\xf0\x9f\x8c\x8a", 2045);
-}
-
 TEST(PodLabels, NamesOfLabels) {
   const auto f = [](std::string_view name, std::string_view label) { EXPECT_EQ(label_name_of(name), label); };
   f("app", "app");
