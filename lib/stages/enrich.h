@@ -15,6 +15,7 @@
 #pragma once
 
 #include "pipeline/stage.h"
+#include "stages/pod_knowledge.h"
 
 #include <cstdint>
 #include <memory>
@@ -41,7 +42,9 @@ struct EnrichSpec {
 // Checks what needs no environment: names that Loki accepts, values within its limits, nothing twice. Error: Code::usage.
 [[nodiscard]] base::Result<void> check(const EnrichSpec& spec);
 
-// Calls check(). Error Code::config: a variable of the environment is not set or is empty.
-[[nodiscard]] base::Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec, const pipeline::Context& context);
+// Calls check(). Error Code::config: a variable of the environment is not set or is empty. With `pods`, records of unknown pods wait
+// and those of excluded ones are dropped (pod_gate.h), before anything else.
+[[nodiscard]] base::Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec, const pipeline::Context& context,
+                                                                         std::shared_ptr<PodKnowledge> pods = nullptr);
 
 }  // namespace weir::stages
