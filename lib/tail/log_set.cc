@@ -75,14 +75,14 @@ void LogSet::queue_absent() {
 // -- logs that are left alone --
 
 bool LogSet::leaves_alone(const std::string& key) const {
-  return ask(parts_.filter, key, parts_.clock.monotonic()).answer == PodFilter::Answer::leave;
+  return verdict_of(parts_.filter, key, parts_.clock.monotonic()).answer == PodFilter::Answer::leave;
 }
 
 base::Monotonic LogSet::undecided(base::Monotonic now) {
   if (!found_) find();
   base::Monotonic until = 0;
   for (const auto& [key, paths] : files_) {
-    const PodFilter::Verdict verdict = ask(parts_.filter, key, now);
+    const PodFilter::Verdict verdict = verdict_of(parts_.filter, key, now);
     if (verdict.answer == PodFilter::Answer::later) until = std::max(until, verdict.ask_at);
   }
   return until;

@@ -39,7 +39,7 @@ class PodFilter {
 };
 
 // Of a path that is no pod's: read.
-[[nodiscard]] inline PodFilter::Verdict ask(PodFilter* filter, std::string_view path, base::Monotonic now) {
+[[nodiscard]] inline PodFilter::Verdict verdict_of(PodFilter* filter, std::string_view path, base::Monotonic now) {
   if (filter == nullptr) return {};
   const auto pod = record::parse_pod_path(path);
   return pod ? filter->ask(*pod, now) : PodFilter::Verdict();

@@ -15,7 +15,7 @@ namespace weir::tail {
 using Answer = PodFilter::Answer;
 
 bool WatchMachine::leaves_alone(const std::string& path, const std::string& key) {
-  const PodFilter::Verdict verdict = ask(filter, key, clock.monotonic());
+  const PodFilter::Verdict verdict = verdict_of(filter, key, clock.monotonic());
   if (verdict.answer == Answer::read) {
     const auto known = left_alone.extract(path);
     if (!known.empty() && known.mapped().excluded) from_end.insert(key);
@@ -39,14 +39,14 @@ void WatchMachine::ask_filter() {
   const base::Monotonic now = clock.monotonic();
   std::vector<std::uint32_t> unwanted;
   for (const auto& [number, log] : logs) {
-    if (ask(filter, log.key, now).answer == Answer::leave) unwanted.push_back(number);
+    if (verdict_of(filter, log.key, now).answer == Answer::leave) unwanted.push_back(number);
   }
   std::ranges::sort(unwanted);
   for (const std::uint32_t number : unwanted) set_aside(number);
 
   std::vector<std::string> wanted;
   for (auto& [path, one] : left_alone) {
-    const PodFilter::Verdict verdict = ask(filter, one.key, now);
+    const PodFilter::Verdict verdict = verdict_of(filter, one.key, now);
     one.excluded = one.excluded || verdict.answer == Answer::leave;
     one.ask_at = verdict.ask_at;
     if (verdict.answer == Answer::read) wanted.push_back(path);
