@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -47,10 +48,12 @@ class CurlAsyncClient : public AsyncClient {
     curl_.multi_cleanup(multi_);
   }
 
-  void submit(Request request, Completion completion) override {
+  void submit(Request request, Completion completion) override { submit(std::move(request), OnBody(), std::move(completion)); }
+
+  void submit(Request request, OnBody on_body, Completion completion) override {
     {
       const std::lock_guard lock(mutex_);
-      submitted_.push_back({std::move(request), std::move(completion)});
+      submitted_.push_back({std::move(request), std::move(on_body), std::move(completion)});
     }
     wake_worker();
   }
@@ -66,10 +69,12 @@ class CurlAsyncClient : public AsyncClient {
  private:
   struct Job {
     Request request;
+    OnBody on_body;
     Completion completion;
   };
   struct Running {
     std::unique_ptr<Exchange> exchange;
+    std::unique_ptr<OnBody> on_body;  // the exchange points to it; null where nothing is streamed
     Completion completion;
   };
 
@@ -99,8 +104,9 @@ class CurlAsyncClient : public AsyncClient {
         if (stopping_) return;
         if (!submitted_.empty() || woken_) continue;
       }
-      // libcurl shortens the wait by its own timeouts. One minute stands for 'until something happens'.
-      const int wait = deadline == base::kNever ? 60'000 : std::min(60'000, base::poll_timeout(clock_.monotonic(), deadline));
+      // libcurl shortens the wait by its own timeouts, and takes no negative one. 24 days stand for 'until something happens'.
+      constexpr int kLongest = std::numeric_limits<int>::max();
+      const int wait = deadline == base::kNever ? kLongest : base::poll_timeout(clock_.monotonic(), deadline);
       curl_.multi_poll(multi_, nullptr, 0, wait, nullptr);
     }
   }
@@ -119,7 +125,8 @@ class CurlAsyncClient : public AsyncClient {
       }
       exchange = std::move(*created);
     }
-    if (auto begun = exchange->begin(config_, identity_, std::move(job.request), nullptr); !begun) {
+    auto on_body = job.on_body ? std::make_unique<OnBody>(std::move(job.on_body)) : nullptr;
+    if (auto begun = exchange->begin(config_, identity_, std::move(job.request), on_body.get()); !begun) {
       job.completion(std::move(begun).error());
       return true;
     }
@@ -129,7 +136,7 @@ class CurlAsyncClient : public AsyncClient {
           base::fail(base::Code::network, "cannot start a request to {}: {}", config_.base.display(), curl_.multi_strerror(code)));
       return true;
     }
-    running_[handle] = {std::move(exchange), std::move(job.completion)};
+    running_[handle] = {std::move(exchange), std::move(on_body), std::move(job.completion)};
     return false;
   }
 

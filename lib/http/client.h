@@ -25,6 +25,16 @@ struct Header {
   friend bool operator==(const Header&, const Header&) = default;
 };
 
+// What the hints of errors call the server, and the options that set what they advise. Texts that live as long as the process; an
+// option that does not exist is "".
+struct Words {
+  std::string_view server = "Loki";
+  std::string_view ca_option = "--ca-cert FILE";
+  std::string_view certificate_options = "--cert, --key";  // the client certificate
+  std::string_view timeout_option = "--timeout";
+  std::string_view proxy_option = "--proxy-url";
+};
+
 // How to reach a server, and with which credentials. A plain value.
 struct ClientConfig {
   Url base;
@@ -46,6 +56,8 @@ struct ClientConfig {
 
   base::Duration connect_timeout = 5 * base::kSecond;
   base::Duration timeout = 30 * base::kSecond;  // for a whole request; a Request with timeout 0 uses this
+
+  Words words;
 
   // For trouble with files, and for secrets to hide; may be null, must outlive the client.
   base::Diagnostics* diagnostics = nullptr;
@@ -87,7 +99,8 @@ struct Response {
 };
 
 // Called with the pieces of the body as they come, after the status line (`status` is final). False aborts the request, which
-// then ends with Code::interrupted. Secrets are not hidden in these pieces.
+// then ends with Code::interrupted. Secrets are not hidden in these pieces. A piece is valid for the time of the call. The first
+// one is empty and comes with the end of the header, so that a stream which has nothing to say yet is known to be open.
 using OnBody = std::function<bool(int status, std::string_view piece)>;
 
 // Makes one request at a time, on a connection that is kept. Not thread safe; one client for each thread.
@@ -124,6 +137,10 @@ class Transport {
 // within completions and the timer. Destruction aborts the requests in flight without a completion.
 class AsyncClient : public Transport {
  public:
+  using Transport::submit;
+  // The same with a body that is streamed: `on_body` is called on the worker thread, for a body of any status and size.
+  virtual void submit(Request request, OnBody on_body, Completion completion) = 0;
+
   struct Options {
     int max_connections = 8;
     // Called on the worker thread: after completions, after wake(), and at the time that the last call returned. Returns when

@@ -283,15 +283,15 @@ int shortage() {
 
 // Explains the verdict of the TLS library by its number: X509_V_ERR_… of OpenSSL, or status bits of GnuTLS (from 64 on, where
 // the two differ).
-void explain_certificate(long verdict, const Url& url, std::string& cause, std::string& hint) {
-  constexpr std::string_view authority = "name the authority that signed it: --ca-cert FILE";
+void explain_certificate(long verdict, const ClientConfig& config, std::string& cause, std::string& hint) {
+  const std::string authority = fmt::format("name the authority that signed it: {}", config.words.ca_option);
   switch (verdict) {
     case 0:  // the certificate itself is fine
     case 1:  // or nothing more was checked
     case 62:
     case 63:
     case 64:
-      cause = fmt::format("the server's certificate is for another name than {}", host_of(url));
+      cause = fmt::format("the server's certificate is for another name than {}", host_of(config.base));
       hint = "use a name that is in the certificate";
       break;
     case 9:
@@ -362,6 +362,8 @@ bool Exchange::answers_in_clear() const {
          std::string_view(got.data(), got.size()) == answer;
 }
 
+std::string Exchange::asks_for_server() const { return fmt::format("does {} listen there?", config_->words.server); }
+
 // Explains a failure for people, by libcurl's code and the numbers that it keeps, never by its texts.
 void Exchange::explain(CURLcode code, Trouble& trouble) {
   const bool https = is_https(config_->base);
@@ -386,7 +388,8 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
         trouble.hint = "is the name right, and does this machine's DNS answer?";
       } else if (code == CURLE_COULDNT_RESOLVE_PROXY) {
         trouble.cause = "the name of the proxy is not known";
-        trouble.hint = "--proxy-url, http_proxy and https_proxy name the proxy, no_proxy the hosts that need none";
+        trouble.hint = fmt::format("{}{}http_proxy and https_proxy name the proxy, no_proxy the hosts that need none",
+                                   config_->words.proxy_option, config_->words.proxy_option.empty() ? "" : ", ");
       }
       break;
     }
@@ -396,26 +399,27 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
         trouble.hint = "http:// instead of https://?";
       } else {
         trouble.cause = fmt::format("the server and weir have no TLS version or cipher in common: {}", trouble.cause);
-        trouble.hint = "does it ask for a client certificate (--cert, --key), or does something else listen there?";
+        trouble.hint = fmt::format("does it ask for a client certificate ({}), or does something else listen there?",
+                                   config_->words.certificate_options);
       }
       break;
     case CURLE_UNSUPPORTED_PROTOCOL:  // the answer does not begin as HTTP does
     case CURLE_WEIRD_SERVER_REPLY:
       trouble.cause = "the answer is not HTTP";
-      trouble.hint = https ? "does Loki listen there?" : "https:// instead of http://?";
+      trouble.hint = https ? asks_for_server() : "https:// instead of http://?";
       break;
     case CURLE_PEER_FAILED_VERIFICATION: {
       long verdict = 0;
       if (curl_.easy_getinfo(handle_, CURLINFO_SSL_VERIFYRESULT, &verdict) != CURLE_OK) verdict = -1;
-      explain_certificate(verdict, config_->base, trouble.cause, trouble.hint);
+      explain_certificate(verdict, *config_, trouble.cause, trouble.hint);
       break;
     }
     case CURLE_SSL_CACERT_BADFILE:
       trouble.kind = base::Code::config;
       trouble.cause = config_->ca_file.empty() ? "this machine's trusted certificates cannot be read"
                                                : fmt::format("the certificates in {} cannot be used", config_->ca_file);
-      trouble.hint =
-          config_->ca_file.empty() ? "apt install ca-certificates, or --ca-cert FILE" : "it must hold certificates in PEM form";
+      trouble.hint = config_->ca_file.empty() ? fmt::format("apt install ca-certificates, or {}", config_->words.ca_option)
+                                              : "it must hold certificates in PEM form";
       break;
     case CURLE_SSL_CERTPROBLEM:
       trouble.kind = base::Code::config;
@@ -439,7 +443,7 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
       } else {
         trouble.cause =
             fmt::format("no answer in time ({})", in_seconds(request_.timeout > 0 ? request_.timeout : config_->timeout));
-        trouble.hint = "--timeout waits longer";
+        if (!config_->words.timeout_option.empty()) trouble.hint = fmt::format("{} waits longer", config_->words.timeout_option);
         trouble.system = ETIMEDOUT;
       }
       break;
@@ -448,7 +452,7 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
     case kTooLarge:
       if (seconds(CURLINFO_PRETRANSFER_TIME) == 0) break;
       trouble.cause = "the header of the answer is too long";
-      trouble.hint = "does Loki listen there?";
+      trouble.hint = asks_for_server();
       break;
     case CURLE_GOT_NOTHING:
       trouble.cause = "the connection was closed before an answer came";
@@ -458,12 +462,16 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
       // A load balancer without servers behaves like this.
       if (seconds(CURLINFO_TOTAL_TIME) < kAtOnce) trouble.kind = base::Code::unreachable;
       if (!https && !identity_->answered)
-        trouble.hint = "does Loki listen there, and does it use TLS: https:// instead of http://?";
+        trouble.hint =
+            fmt::format("does {} listen there, and does it use TLS: https:// instead of http://?", config_->words.server);
       if (long proxy_said = 0;
           curl_.easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &proxy_said) == CURLE_OK && proxy_said >= 300) {
         trouble.cause = fmt::format("the proxy answered {}", proxy_said);
-        trouble.hint = proxy_said == 407 ? "it asks for a user: --proxy-url http://USER:PASSWORD@HOST, in LOKI_HTTP_PROXY_URL"
-                                         : "--proxy-url names another one";
+        const std::string_view option = config_->words.proxy_option;
+        trouble.hint = option.empty() ? "https_proxy and http_proxy name it, with the user that it may ask for"
+                       : proxy_said == 407
+                           ? fmt::format("it asks for a user: {} http://USER:PASSWORD@HOST, in LOKI_HTTP_PROXY_URL", option)
+                           : fmt::format("{} names another one", option);
       }
       break;
     default:
@@ -502,12 +510,23 @@ std::size_t Exchange::take_body(char* data, std::size_t size, std::size_t count,
   return bytes;
 }
 
+// False aborts the request.
+bool Exchange::header_ended() {
+  if (on_body_ == nullptr || !*on_body_) return true;
+  long status = 0;  // 0 while a proxy answers, 1xx before the answer itself
+  curl_.easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+  if (status < 200 || (*on_body_)(static_cast<int>(status), {})) return true;
+  aborted_ = true;
+  return false;
+}
+
 std::size_t Exchange::take_header(char* data, std::size_t size, std::size_t count, void* self) {
   auto& exchange = *static_cast<Exchange*>(self);
   auto& response = exchange.response_;
   std::string_view line(data, size * count);
   exchange.header_bytes_ += line.size();
   if (exchange.header_bytes_ > kMostHeader) return 0;
+  if (line == "\r\n" || line == "\n") return exchange.header_ended() ? size * count : 0;
   if (line.starts_with("HTTP/")) {  // another answer begins (100 Continue, or the proxy's answer to CONNECT)
     response.headers.clear();
     return line.size();

@@ -49,6 +49,8 @@ class Exchange {
   [[nodiscard]] double seconds(CURLINFO what) const;
   // A connection was made, even if the request then failed.
   [[nodiscard]] bool connected() const;
+  bool header_ended();
+  [[nodiscard]] std::string asks_for_server() const;
   [[nodiscard]] std::string redacted(std::string text) const;
   [[nodiscard]] bool answers_in_clear() const;
   static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* self);

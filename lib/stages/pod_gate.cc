@@ -34,15 +34,17 @@ constexpr std::size_t kMostSeen = 4096;
 constexpr base::Duration kAskAgain = 2 * base::kSecond;
 constexpr std::size_t kReadyBytes = 256 << 10;  // are passed on at once
 
+// As enrich finds it.
 PodKnowledge::Name name_of(const Record& record) {
-  if (!record.metadata.empty()) {
-    if (const std::string_view uid = record::find(record.metadata, "pod_uid"); !uid.empty()) return {uid, {}, {}};
-  }
-  for (const std::string_view path : {record.labels->get("filename"), record::find(record.metadata, "filename")}) {
-    if (path.empty()) continue;
-    if (const auto pod = record::parse_pod_path(path)) return {pod->uid, pod->namespace_name, pod->pod};
-  }
-  return {record.labels->get("pod_uid"), record.labels->get("namespace"), record.labels->get("pod")};
+  const auto of_path = [](std::string_view path) -> PodKnowledge::Name {
+    const auto pod = path.empty() ? std::nullopt : record::parse_pod_path(path);
+    return pod ? PodKnowledge::Name{pod->uid, pod->namespace_name, pod->pod} : PodKnowledge::Name();
+  };
+  PodKnowledge::Name name = of_path(record.labels->get("filename"));
+  if (name.empty() && !record.metadata.empty()) name = of_path(record::find(record.metadata, "filename"));
+  if (!name.uid.empty()) return name;
+  if (const std::string_view uid = record::find(record.metadata, "pod_uid"); !uid.empty()) return {uid, {}, {}};
+  return name.empty() ? PodKnowledge::Name{{}, record.labels->get("namespace"), record.labels->get("pod")} : name;
 }
 
 }  // namespace

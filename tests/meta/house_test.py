@@ -46,6 +46,7 @@ TESTED_IN = {
     "http/credentials": "http/client_test.cc",
     "http/curl_library": "http/client_test.cc",
     "http/exchange": "http/client_test.cc",
+    "kube/watch_machine": "kube/resource_watch_test.cc",
     "logql/parser_stages": "logql/parser_test.cc",
     "loki/limits": "loki/push_encoder_test.cc",
     "loki/push_body": "loki/push_encoder_test.cc",

@@ -61,13 +61,25 @@ class Gate : public testing::Test {
   void make(PodKnowledgeSpec spec = {}) {
     EnrichSpec enrich;
     enrich.service_name = false;
-    auto knowledge = std::make_shared<PodKnowledge>(std::move(spec), pods, *context.context.clock);
-    stages.push_back(std::move(*make_enrich(enrich, context.context, std::move(knowledge))));
+    fresh(true);
+    enrich.pods = pods;
+    enrich.knowledge = std::make_shared<PodKnowledge>(std::move(spec), pods, *context.context.clock);
+    stages.push_back(std::move(*make_enrich(enrich, context.context)));
     auto owned = std::make_unique<test::Collector>();
     collector = owned.get();
     stages.push_back(std::move(owned));
     outlet = pipeline::make_outlet(stages);
     ASSERT_TRUE(outlet->attach(wake));
+  }
+  void fresh(bool on) {
+    kube::PodsStatus status;
+    status.fresh = on;
+    pods->set_status(status);
+  }
+  void put(std::string uid, std::string name, bool excluded = false) {
+    kube::Pod pod = test::pod(std::move(uid), "shop", std::move(name));
+    pod.excluded = excluded;
+    pods->directory().put(std::move(pod));
   }
   void feed(const Lines& lines) {
     pipeline::Batch batch = test::batch_of(lines);
@@ -105,12 +117,12 @@ class Gate : public testing::Test {
 
 TEST_F(Gate, OnlyTheLogOfAnUnknownPodWaits) {
   make();
-  pods->put("known", "shop", "web");
+  put("known", "web");
   feed({generation(1), of("known", 1, 10, "k1"), generation(2), of("new", 2, 10, "n1"), of("known", 1, 20, "k2"),
         of("new", 2, 20, "n2", 'e')});
   EXPECT_THAT(out(), ElementsAre("<generation>", "k1", "<generation>", "k2"));
   EXPECT_EQ(metric("weir_enrich_waiting_records"), 2U);
-  pods->put("new", "shop", "db");
+  put("new", "db");
   nudge();
   EXPECT_THAT(out(), ElementsAre("n1", "n2"));
   EXPECT_EQ(metric("weir_enrich_waiting_records"), 0U);
@@ -121,16 +133,16 @@ TEST_F(Gate, OnlyTheLogOfAnUnknownPodWaits) {
 
 TEST_F(Gate, TheDirectoryRingsOnlyWhileSomethingWaits) {
   make();
-  pods->put("one", "shop", "web");
+  put("one", "web");
   pollfd ready{wake.fd(), POLLIN, 0};
   EXPECT_EQ(::poll(&ready, 1, 0), 0);
   feed({of("new", 1, 10, "n1")});
-  pods->put("new", "shop", "db");
+  put("new", "db");
   EXPECT_EQ(::poll(&ready, 1, 0), 1);
   wake.hear();
   nudge();
   EXPECT_THAT(out(), ElementsAre("n1"));
-  pods->put("two", "shop", "web");
+  put("two", "web");
   EXPECT_EQ(::poll(&ready, 1, 0), 0);
 }
 
@@ -148,7 +160,7 @@ TEST_F(Gate, AfterTheWaitTheyGoOnAndNobodyWaitsAgain) {
   EXPECT_THAT(out(), ElementsAre("n1", "n2"));
   EXPECT_EQ(metric("weir_enrich_waited_records_total", "unknown"), 2U);
   feed({of("new", 1, 30, "n3")});
-  pods->put("other", "shop", "web");
+  put("other", "web");
   feed({of("new", 1, 40, "n4")});
   EXPECT_THAT(out(), ElementsAre("n3", "n4"));
 }
@@ -156,18 +168,18 @@ TEST_F(Gate, AfterTheWaitTheyGoOnAndNobodyWaitsAgain) {
 TEST_F(Gate, TheNextBatchComesBehindWhatWaited) {
   make();
   feed({of("new", 1, 10, "n1")});
-  pods->put("new", "shop", "db");
+  put("new", "db");
   feed({of("new", 1, 20, "n2")});
   EXPECT_THAT(out(), ElementsAre("n1", "n2"));
 }
 
 TEST_F(Gate, MarkersOfTheLogNeverOvertakeItsRecords) {
   make();
-  pods->put("known", "shop", "web");
+  put("known", "web");
   feed({kBegin, generation(1), of("new", 1, 10, "n1"), position(1, 15), generation(1), position(2, 15), done(1, 20)});
   feed({position(1, 30), done(2, 20), of("known", 2, 40, "k")});
   EXPECT_THAT(out(), ElementsAre("<begin>", "<generation>", "f.2.1.o.15", "<done>", "k"));
-  pods->put("new", "shop", "db");
+  put("new", "db");
   nudge();
   EXPECT_THAT(out(), ElementsAre("n1", "f.1.1.o.15", "<generation>", "<done>", "f.1.1.o.30"));
 }
@@ -176,7 +188,7 @@ TEST_F(Gate, TheEndOfAStreamComesBehindEverythingOfIt) {
   for (const std::string& marker : {kEnd, kBegin}) {
     stages.clear();
     make();
-    pods->put("known", "shop", "web");
+    put("known", "web");
     const std::string uid = marker == kEnd ? "new-1" : "new-2";
     feed({of(uid, 1, 10, "n1"), of("known", 2, 10, "k")});
     EXPECT_EQ(collector->all().size(), 1U);
@@ -210,10 +222,10 @@ TEST_F(Gate, BehindASpoolNothingWaits) {
 
 TEST_F(Gate, UntrackedRecordsWaitByTheirPod) {
   make();
-  pods->put("known", "shop", "web");
+  put("known", "web");
   feed({plain("new", "n1"), plain("known", "k1"), plain("new", "n2")});
   EXPECT_THAT(out(), ElementsAre("k1"));
-  pods->put("new", "shop", "db");
+  put("new", "db");
   nudge();
   EXPECT_THAT(out(), ElementsAre("n1", "n2"));
 }
@@ -226,7 +238,7 @@ TEST_F(Gate, ARecordWithoutAPodPasses) {
 
 TEST_F(Gate, ThePodComesFromMetadataPathOrNames) {
   make();
-  pods->put("u1", "shop", "web", {}, true);
+  put("u1", "web", true);
   const std::string time = R"({"timestamp":"2024-05-01T10:00:00Z",)";
   feed({time + R"("line":"uid","metadata":{"pod_uid":"u1"}})",
         time + R"("line":"path","labels":{"filename":"/var/log/pods/shop_web_u1/app/0.log"}})",
@@ -238,8 +250,8 @@ TEST_F(Gate, ThePodComesFromMetadataPathOrNames) {
 
 TEST_F(Gate, ExcludedRecordsLeaveTheirPositions) {
   make();
-  pods->put("known", "shop", "web");
-  pods->put("out", "shop", "noisy", {}, true);
+  put("known", "web");
+  put("out", "noisy", true);
   feed({kBegin, generation(1), of("out", 1, 10, "o1"), of("known", 2, 10, "k1"), of("out", 1, 20, "o2"), done(1, 20),
         of("out", 3, 10, "o3")});
   EXPECT_THAT(out(), ElementsAre("<begin>", "<generation>", "k1", "f.1.1.o.20", "<done>", "f.3.1.o.10"));
@@ -248,7 +260,7 @@ TEST_F(Gate, ExcludedRecordsLeaveTheirPositions) {
 
 TEST_F(Gate, AGapOfAnExcludedPodIsDroppedToo) {
   make();
-  pods->put("out", "shop", "noisy", {}, true);
+  put("out", "noisy", true);
   feed({R"({"timestamp":"2024-05-01T10:00:00Z","line":"gap","metadata":{"pod_uid":"out","weir_gap_bytes":"12"},)"
         R"("source":"f.1.1.o.10"})"});
   EXPECT_THAT(out(), ElementsAre("f.1.1.o.10"));
@@ -258,19 +270,19 @@ TEST_F(Gate, WhatWaitedIsDroppedWhenItsPodTurnsOutToBeExcluded) {
   make();
   feed({generation(1), of("out", 1, 10, "o1"), position(1, 15), of("out", 1, 20, "o2")});
   EXPECT_THAT(out(), ElementsAre("<generation>"));
-  pods->put("out", "shop", "noisy", {}, true);
+  put("out", "noisy", true);
   nudge();
   EXPECT_THAT(out(), ElementsAre("f.1.1.o.15", "f.1.1.o.20"));
   EXPECT_EQ(metric("weir_enrich_waited_records_total", "excluded"), 2U);
-  pods->put("out", "shop", "noisy");
+  put("out", "noisy");
   feed({of("out", 1, 30, "o3")});
   EXPECT_THAT(out(), ElementsAre("o3"));
 }
 
 TEST_F(Gate, ADropInTheSameBatchDoesNotOvertakeByALogThatGoesOn) {
   make();
-  pods->put("out", "shop", "noisy", {}, true);
-  pods->put("known", "shop", "web");
+  put("out", "noisy", true);
+  put("known", "web");
   feed({of("new", 1, 10, "n1")});
   feed({of("known", 2, 10, "k1"), of("out", 3, 10, "o1"), of("known", 2, 20, "k2"), kEnd});
   // The waiting record first; the position of log 3 with its own batch.
@@ -280,9 +292,9 @@ TEST_F(Gate, ADropInTheSameBatchDoesNotOvertakeByALogThatGoesOn) {
 TEST_F(Gate, DoneBelowIsSaidAbove) {
   make();
   collector->limit = 1;
-  pods->put("known", "shop", "web");
+  put("known", "web");
   feed({of("new", 1, 10, "n1")});
-  pods->put("new", "shop", "db");
+  put("new", "db");
   pipeline::Batch batch = test::batch_of({of("known", 2, 10, "k1")});
   const auto flow = outlet->emit(batch);
   ASSERT_TRUE(flow);
@@ -322,7 +334,7 @@ TEST_F(Full, TooMuchHoldsTheChainBackUntilTheWaitIsOver) {
 
 TEST_F(Full, ItEndsWhenThePodIsKnown) {
   make({.wait = base::kMinute});
-  fill([&] { pods->put("new", "shop", "db"); });
+  fill([&] { put("new", "db"); });
   EXPECT_EQ(collector->all().size(), 150U);
   EXPECT_EQ(metric("weir_enrich_waited_records_total", "known"), 150U);
 }

@@ -14,6 +14,18 @@ using Unknown = PodKnowledgeSpec::Unknown;
 
 class Knowledge : public testing::Test {
  protected:
+  Knowledge() { fresh(true); }
+  void fresh(bool on, base::Monotonic at = base::kNever) {
+    kube::PodsStatus status;
+    status.fresh = on;
+    status.fresh_at = at;
+    pods->set_status(status);
+  }
+  void put(std::string uid, std::string namespace_name, std::string name, kube::Pod::Values labels = {}, bool excluded = false) {
+    kube::Pod pod = test::pod(std::move(uid), std::move(namespace_name), std::move(name), std::move(labels));
+    pod.excluded = excluded;
+    pods->directory().put(std::move(pod));
+  }
   PodKnowledge& make(PodKnowledgeSpec spec = {}) {
     knowledge_ = std::make_unique<PodKnowledge>(std::move(spec), pods, clock);
     return *knowledge_;
@@ -35,15 +47,15 @@ TEST_F(Knowledge, APodIsAwaitedOnce) {
   EXPECT_EQ(state("u1"), State::awaited);
   clock.advance(base::kMillisecond);
   EXPECT_EQ(state("u1"), State::given_up);
-  pods->put("u2", "shop", "other");  // a change that tells nothing of it
+  put("u2", "shop", "other");  // a change that tells nothing of it
   EXPECT_EQ(state("u1"), State::given_up);
-  pods->put("u1", "shop", "web");
+  put("u1", "shop", "web");
   EXPECT_EQ(state("u1"), State::known);
 }
 
 TEST_F(Knowledge, APodThatWasForgottenIsNotAwaitedAgain) {
   make();
-  pods->put("u1", "shop", "web");
+  put("u1", "shop", "web");
   EXPECT_EQ(state("u1"), State::known);
   pods->directory().gone("u1", clock.wall());
   EXPECT_EQ(state("u1"), State::known);
@@ -53,16 +65,15 @@ TEST_F(Knowledge, APodThatWasForgottenIsNotAwaitedAgain) {
 }
 
 TEST_F(Knowledge, NothingIsAwaitedWhileTheServerIsAway) {
-  pods->fresh = false;
+  fresh(false);
   make();
   EXPECT_EQ(state("at-the-start"), State::awaited);
   clock.advance(2 * base::kSecond);
   EXPECT_EQ(state("later"), State::given_up);
-  pods->fresh = true;
+  fresh(true);
   EXPECT_EQ(state("back"), State::awaited);
   EXPECT_EQ(state("later"), State::given_up);
-  pods->fresh_at = clock.monotonic();
-  pods->fresh = false;
+  fresh(false, clock.monotonic());
   clock.advance(base::kSecond);
   EXPECT_EQ(state("just-broken"), State::awaited);
   clock.advance(base::kSecond);
@@ -77,7 +88,7 @@ TEST_F(Knowledge, WithoutAWaitNothingIsAwaited) {
 
 TEST_F(Knowledge, TheKubeletIsAskedForWhatIsNotKnown) {
   make();
-  pods->put("u1", "shop", "web");
+  put("u1", "shop", "web");
   state("u1");
   state("u2");
   EXPECT_EQ(pods->asked(), std::vector<std::string>{"u2"});
@@ -85,10 +96,26 @@ TEST_F(Knowledge, TheKubeletIsAskedForWhatIsNotKnown) {
 
 TEST_F(Knowledge, APodIsFoundByItsNameWithoutAUid) {
   make();
-  pods->put("u1", "shop", "web");
+  put("u1", "shop", "web");
   EXPECT_EQ(state(""), State::known);
   EXPECT_EQ(knowledge_->look({"", "shop", "db"}, clock.monotonic()).state, State::awaited);
   EXPECT_EQ(knowledge_->look({"", "shop", ""}, clock.monotonic()).state, State::given_up);
+}
+
+TEST_F(Knowledge, WhatOnlyTheCacheSaysIsConfirmedFirst) {
+  fresh(false);
+  make();
+  put("out", "shop", "web", {}, true);
+  put("in", "shop", "web");
+  EXPECT_EQ(state("out"), State::awaited);
+  EXPECT_EQ(answer("out"), Answer::later);
+  EXPECT_EQ(state("in"), State::known);
+  clock.advance(2 * base::kSecond);
+  EXPECT_EQ(state("out"), State::excluded);
+  make();
+  EXPECT_EQ(state("out"), State::awaited);
+  fresh(true);
+  EXPECT_EQ(state("out"), State::excluded);
 }
 
 struct Case {
@@ -111,10 +138,10 @@ TEST_F(Knowledge, ExcludedAreTheAnnotatedAndThoseWithALabel) {
   int number = 0;
   for (const Case& one : cases) {
     const std::string uid = fmt::format("u{}", ++number);
-    pods->put(uid, "shop", "web", one.labels, one.annotated);
+    put(uid, "shop", "web", one.labels, one.annotated);
     EXPECT_EQ(state(uid), one.state) << one.what;
     EXPECT_EQ(answer(uid), one.answer) << one.what;
-    pods->put("audited-" + uid, "audited", "web", one.labels, one.annotated);
+    put("audited-" + uid, "audited", "web", one.labels, one.annotated);
     EXPECT_EQ(state("audited-" + uid), State::known) << one.what;
     EXPECT_EQ(answer("audited-" + uid, "audited"), Answer::read) << one.what;
   }

@@ -1,12 +1,12 @@
-// Pods whose directory a test fills, in place of an API server.
+// Pods that a test knows of, in place of those of a node.
 #pragma once
 
 #include "kube/pods.h"
 
-#include <atomic>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::test {
@@ -19,33 +19,37 @@ class FakePods : public kube::Pods {
     asked_.emplace_back(uid);
   }
   [[nodiscard]] kube::PodsStatus status() const override {
-    kube::PodsStatus status;
-    status.fresh = fresh;
-    status.fresh_at = fresh_at;
+    const std::lock_guard lock(mutex_);
+    kube::PodsStatus status = status_;
+    status.pods = directory_.size();
     return status;
   }
 
-  void put(std::string uid, std::string namespace_name, std::string name, kube::Pod::Values labels = {}, bool excluded = false) {
-    kube::Pod pod;
-    pod.uid = std::move(uid);
-    pod.namespace_name = std::move(namespace_name);
-    pod.name = std::move(name);
-    pod.labels = std::move(labels);
-    pod.excluded = excluded;
-    directory_.put(std::move(pod));
+  void set_status(kube::PodsStatus status) {
+    const std::lock_guard lock(mutex_);
+    status_ = std::move(status);
   }
   [[nodiscard]] std::vector<std::string> asked() const {
     const std::lock_guard lock(mutex_);
     return asked_;
   }
 
-  std::atomic<bool> fresh{true};
-  std::atomic<base::Monotonic> fresh_at{base::kNever};
-
  private:
   kube::PodDirectory directory_;
   mutable std::mutex mutex_;
   std::vector<std::string> asked_;
+  kube::PodsStatus status_;
 };
+
+inline kube::Pod pod(std::string uid, std::string namespace_name, std::string name, kube::Pod::Values labels = {},
+                     kube::Pod::Values annotations = {}) {
+  kube::Pod made;
+  made.uid = std::move(uid);
+  made.namespace_name = std::move(namespace_name);
+  made.name = std::move(name);
+  made.labels = std::move(labels);
+  made.annotations = std::move(annotations);
+  return made;
+}
 
 }  // namespace weir::test

@@ -1,0 +1,62 @@
+#include "kube/access.h"
+
+#include "http/url.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace weir::kube {
+namespace {
+
+constexpr http::Words kWords = {.server = "the API server",
+                                .ca_option = "--kube-ca FILE",
+                                .certificate_options = "weir has none for Kubernetes",
+                                .timeout_option = "",
+                                .proxy_option = ""};
+
+// The server of the pod that this process runs in; "" when it runs in none.
+std::string server_of_pod(const char* (*environment)(const char* name)) {
+  if (environment == nullptr) return {};
+  const auto value = [&](const char* name) {
+    const char* const text = environment(name);
+    return std::string_view(text == nullptr ? "" : text);
+  };
+  const std::string_view host = value("KUBERNETES_SERVICE_HOST");
+  std::string_view port = value("KUBERNETES_SERVICE_PORT_HTTPS");
+  if (port.empty()) port = value("KUBERNETES_SERVICE_PORT");
+  if (host.empty()) return {};
+  if (port.empty()) port = "443";
+  const bool six = host.find(':') != std::string_view::npos && host.front() != '[';
+  return six ? fmt::format("https://[{}]:{}", host, port) : fmt::format("https://{}:{}", host, port);
+}
+
+}  // namespace
+
+base::Result<http::ClientConfig> client_config(const Access& access, const char* (*environment)(const char* name),
+                                               base::Diagnostics* diagnostics, std::string_view service_account) {
+  const bool own = access.server.empty();
+  const std::string server = own ? server_of_pod(environment) : access.server;
+  if (server.empty()) {
+    return base::fail(base::Code::config,
+                      "cannot reach the Kubernetes API: --kube-server is not given, and this process does not run in a pod")
+        .with_hint(
+            "--kube-server http://127.0.0.1:8001 beside `kubectl proxy`, or --kube-server https://HOST:6443 --kube-token-file FILE "
+            "--kube-ca FILE");
+  }
+  auto url = http::parse_url(server);
+  if (!url) {
+    return std::move(url).error().with_hint(own ? "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name the API server of a pod"
+                                                : "a --kube-server looks like https://10.0.0.1:6443 or http://127.0.0.1:8001");
+  }
+  http::ClientConfig config;
+  config.base = *std::move(url);
+  config.words = kWords;
+  config.diagnostics = diagnostics;
+  const auto of_pod = [&](std::string_view name) { return own ? fmt::format("{}/{}", service_account, name) : std::string(); };
+  config.bearer_token_file = access.token_file.empty() ? of_pod("token") : access.token_file;
+  config.ca_file = access.ca_file.empty() ? of_pod("ca.crt") : access.ca_file;
+  return config;
+}
+
+}  // namespace weir::kube

@@ -1,0 +1,365 @@
+#include "kube/watch_machine.h"
+
+#include "http/url.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace weir::kube {
+
+namespace dom = simdjson::dom;
+using End = WatchPace::End;
+using Step = WatchPace::Step;
+
+namespace {
+
+constexpr int kUnauthorized = 401;
+constexpr std::size_t kMostComplaint = 4 << 10;  // of the body of a refusal
+constexpr std::size_t kMostShown = 400;          // of its text
+// An object beyond this leaves no buffers of its size behind.
+constexpr std::size_t kUsualObject = 64 << 10;
+
+// The last word of a path: "pods".
+std::string resource_of(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
+
+// Parses one object at a time. Texts are valid until the next one.
+class ObjectReader {
+ public:
+  // False: not an object.
+  bool read(std::string_view text) {
+    if (!parser_) parser_ = std::make_unique<dom::parser>();
+    const bool good = parser_->parse(text.data(), text.size()).get(object_) == simdjson::SUCCESS;
+    return good;
+  }
+  // "" where it is absent or no text.
+  [[nodiscard]] std::string_view text(std::string_view name) const { return text_in(object_, name); }
+  [[nodiscard]] std::string_view version() const {
+    dom::object metadata;
+    return object_["metadata"].get(metadata) == simdjson::SUCCESS ? text_in(metadata, "resourceVersion") : std::string_view();
+  }
+  [[nodiscard]] std::int64_t number(std::string_view name) const {
+    std::int64_t number = 0;
+    return object_[name].get(number) == simdjson::SUCCESS ? number : 0;
+  }
+  void forget(std::size_t size) {
+    if (size > kUsualObject) parser_.reset();
+  }
+
+ private:
+  static std::string_view text_in(const dom::object& object, std::string_view name) {
+    std::string_view text;
+    return object[name].get(text) == simdjson::SUCCESS ? text : std::string_view();
+  }
+  std::unique_ptr<dom::parser> parser_;
+  dom::object object_;
+};
+
+// What a refusal says: the message of a Status, or the first line of any other text.
+std::string complaint_of(std::string_view body) {
+  ObjectReader reader;
+  std::string text;
+  if (reader.read(body)) text = reader.text("message");
+  if (text.empty()) text = body.substr(0, body.find_first_of("\r\n"));
+  if (text.size() > kMostShown) text.resize(kMostShown);
+  return text;
+}
+
+}  // namespace
+
+// What has come of the answer to one request.
+struct WatchMachine::Answer : JsonParts {
+  Answer(WatchMachine& machine, Step step, base::Duration length)
+      : owner(machine),
+        asked_for(step),
+        asked_length(length),
+        splitter(step == Step::list ? JsonSplitter::Form::list : JsonSplitter::Form::events, machine.spec_.max_object, *this) {}
+
+  void item(std::string_view text) override {
+    if (!owner.handler_.item(text)) skip("is not what was expected");
+  }
+
+  void member(std::string_view name, std::string_view text) override {
+    if (asked_for == Step::list) {
+      if (name == "kind" && text == "\"Status\"") is_status = true;
+      if (name == "metadata" && reader.read(text)) version = reader.text("resourceVersion");
+      return;
+    }
+    if (name == "type") {
+      type = text;
+      if (!waiting.empty()) event(std::exchange(waiting, {}));
+    } else if (name == "object") {
+      if (type.empty()) {
+        waiting = text;
+      } else {
+        event(text);
+      }
+    }
+  }
+
+  void object_ends() override {
+    type.clear();
+    waiting.clear();
+  }
+
+  void skipped(std::string_view, std::size_t bytes) override {
+    skip(fmt::format("has {} bytes, and more than {} are not read", bytes, owner.spec_.max_object));
+  }
+
+  void skip(std::string_view why) {
+    owner.diagnostics_.warn("kube object " + owner.spec_.path,
+                            fmt::format("skips an object of {} from {}: it {}", owner.resource_, owner.server_, why));
+    const std::lock_guard lock(owner.mutex_);
+    ++owner.status_.unreadable;
+  }
+
+  void event(std::string_view object) {
+    if (ended_by) return;
+    if (!reader.read(object)) return skip("is not valid JSON");
+    if (type == "\"ERROR\"") {
+      const std::int64_t code = reader.number("code");
+      ended_by = Failure{code == 410 ? End::gone : End::refused, std::string(reader.text("message")), {}};
+      if (ended_by->cause.empty()) ended_by->cause = fmt::format("the watch ended with error {}", code);
+      return;
+    }
+    // Copied: the handler may well parse, but not with this reader.
+    std::string next(reader.version());
+    reader.forget(object.size());
+    if (type == "\"ADDED\"" || type == "\"MODIFIED\"" || type == "\"DELETED\"") {
+      {
+        const std::lock_guard lock(owner.mutex_);
+        ++owner.status_.events;
+      }
+      const bool good = type == "\"DELETED\"" ? owner.handler_.deleted(object) : owner.handler_.item(object);
+      if (!good) skip("is not what was expected");
+    } else if (type != "\"BOOKMARK\"") {
+      return skip("came with an event of a kind that is not known");
+    }
+    if (!next.empty()) owner.version_ = std::move(next);
+  }
+
+  WatchMachine& owner;
+  const Step asked_for;
+  const base::Duration asked_length;  // of a watch
+  JsonSplitter splitter;
+  ObjectReader reader;
+  base::Monotonic began = 0;
+  FileMark token{{}};     // of the token's file, before it was read for this request
+  int status = 0;         // 0 before the header has come
+  std::string complaint;  // the body of what is no success
+  // list
+  std::string version;
+  bool is_status = false;  // an error in place of the list
+  // watch
+  std::string type;     // of the event that comes, with its quotes
+  std::string waiting;  // the object of an event whose type comes later
+  std::optional<Failure> ended_by;
+  bool broken = false;  // no JSON, or not of this form
+};
+
+WatchMachine::FileMark::FileMark(const std::string& path) {
+  struct ::stat now {};
+  if (path.empty() || ::stat(path.c_str(), &now) != 0) return;
+  inode_ = now.st_ino;
+  size_ = now.st_size;
+  changed_ = now.st_mtim.tv_sec * base::kSecond + now.st_mtim.tv_nsec;
+}
+
+WatchMachine::WatchMachine(ResourceWatchSpec spec, const http::ClientConfig& config, ResourceHandler& handler, base::Clock& clock,
+                           base::Diagnostics& diagnostics, std::uint64_t seed)
+    : spec_(std::move(spec)),
+      resource_(resource_of(spec_.path)),
+      server_(config.base.display()),
+      token_file_(config.bearer_token_file),
+      has_token_(!config.bearer_token_file.empty() || !config.bearer_token.empty()),
+      handler_(handler),
+      clock_(clock),
+      diagnostics_(diagnostics),
+      pace_(seed) {}
+
+WatchMachine::~WatchMachine() = default;
+
+ResourceWatchStatus WatchMachine::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+base::Monotonic WatchMachine::timer(base::Monotonic now) {
+  base::Monotonic due = handler_.timer(now);
+  if (answer_) return due;
+  if (token_refused_ && FileMark(token_file_) != *token_refused_) {
+    token_refused_.reset();
+    pace_.token_changed(now);
+  }
+  if (now >= pace_.at()) {
+    send(now);
+    return due;
+  }
+  due = std::min(due, pace_.at());
+  return token_refused_ ? std::min(due, base::after(now, kTokenLook)) : due;
+}
+
+void WatchMachine::send(base::Monotonic now) {
+  const bool list = pace_.next() == Step::list;
+  const base::Duration length = list ? 0 : pace_.watch_length();
+  pace_.began(now);
+  answer_ = std::make_unique<Answer>(*this, pace_.next(), length);
+  answer_->began = now;
+  answer_->token = FileMark(token_file_);
+  {
+    const std::lock_guard lock(mutex_);
+    ++(list ? status_.lists : status_.watches);
+  }
+  std::vector<std::pair<std::string, std::string>> parameters;
+  if (!spec_.field_selector.empty()) parameters.emplace_back("fieldSelector", spec_.field_selector);
+  http::Request request;
+  request.path = spec_.path;
+  if (list) {
+    // Any version: the server answers out of its memory, and etcd is not asked.
+    parameters.emplace_back("resourceVersion", "0");
+    request.timeout = kListTimeout;
+    request.compressed = true;
+  } else {
+    parameters.emplace_back("watch", "1");
+    parameters.emplace_back("allowWatchBookmarks", "true");
+    parameters.emplace_back("resourceVersion", version_);
+    parameters.emplace_back("timeoutSeconds", std::to_string(length / base::kSecond));
+    request.timeout = length + kMargin;
+  }
+  request.query = http::query_string(parameters);
+  const std::string_view kind = list ? "PartialObjectMetadataList" : "PartialObjectMetadata";
+  request.headers.push_back({"Accept", spec_.metadata_only
+                                           ? fmt::format("application/json;as={};g=meta.k8s.io;v=v1,application/json", kind)
+                                           : std::string("application/json")});
+  client_->submit(
+      std::move(request), [this](int status, std::string_view bytes) { return piece(status, bytes); },
+      [this](base::Result<http::Response> result) { ended(std::move(result)); });
+}
+
+bool WatchMachine::piece(int status, std::string_view bytes) {
+  Answer& answer = *answer_;
+  const bool first = answer.status == 0;
+  answer.status = status;
+  if (status != 200) {
+    answer.complaint.append(bytes.substr(0, kMostComplaint - std::min(kMostComplaint, answer.complaint.size())));
+    return true;
+  }
+  const base::Monotonic now = clock_.monotonic();
+  if (answer.asked_for == Step::list) {
+    if (first) handler_.list_begins();
+    answer.broken = answer.broken || !answer.splitter.feed(bytes);
+  } else {
+    if (first) healthy(now);
+    answer.broken = answer.broken || !answer.splitter.feed(bytes);
+    if (!bytes.empty()) tick();
+  }
+  const std::lock_guard lock(mutex_);
+  status_.heard_at = now;
+  return !answer.broken && !answer.ended_by;
+}
+
+void WatchMachine::tick() {
+  handler_.tick(clock_.wall());
+  client_->wake();  // the timer asks the handler when it wants to be called
+}
+
+void WatchMachine::ended(base::Result<http::Response> result) {
+  const base::Monotonic now = clock_.monotonic();
+  auto failure = judge(result, now);
+  const std::unique_ptr<Answer> answer = std::move(answer_);
+  token_refused_ = answer->status == kUnauthorized && !token_file_.empty() ? std::optional(answer->token) : std::nullopt;
+  if (failure) return failed(*std::move(failure), now);
+  pace_.ended(End::whole, now);
+  if (answer->asked_for == Step::watch) return;
+  version_ = std::move(answer->version);
+  handler_.list_ends();
+  handler_.tick(clock_.wall());
+}
+
+// Nothing where the answer was good to its end.
+std::optional<WatchMachine::Failure> WatchMachine::judge(const base::Result<http::Response>& result, base::Monotonic now) {
+  const Answer& answer = *answer_;
+  const bool list = answer.asked_for == Step::list;
+  if (answer.status != 0 && answer.status != 200) return refusal(answer.status, result ? *result : http::Response());
+  if (answer.ended_by) return answer.ended_by;
+  if (answer.broken) return Failure{list ? End::failed : End::cut, "the answer is not what a Kubernetes API server gives", {}};
+  if (!result) {
+    const base::Error& error = result.error();
+    const bool opened = !list && answer.status == 200;
+    // The server did not keep to the time, but it has not hung: nothing is wrong.
+    if (opened && error.system == ETIMEDOUT && answer.splitter.objects() > 0) return Failure{End::cut, {}, {}};
+    const End end = opened ? End::cut : error.code == base::Code::unreachable ? End::unreachable : End::failed;
+    return Failure{end, std::string(error.cause()), error.hint};
+  }
+  if (list) {
+    if (!answer.splitter.complete() || answer.is_status) return Failure{End::failed, "the list is not whole", {}};
+    if (answer.version.empty()) return Failure{End::failed, "the list has no resourceVersion", {}};
+    return std::nullopt;
+  }
+  // A second less: the server's clock is another one.
+  if (now - answer.began >= answer.asked_length - base::kSecond) return std::nullopt;
+  return Failure{End::cut, "the server ended the watch before its time", {}};
+}
+
+WatchMachine::Failure WatchMachine::refusal(int status, const http::Response& response) const {
+  const std::string said = complaint_of(answer_->complaint);
+  const auto with = [&](std::string text) { return said.empty() ? text : fmt::format("{}: {}", text, said); };
+  const base::Duration retry_after = response.retry_after(clock_.wall());
+  switch (status) {
+    case kUnauthorized:
+      return {End::failed, with("the API server does not accept the token (401)"),
+              has_token_
+                  ? (token_file_.empty() ? std::string()
+                                         : fmt::format("does {} hold a valid token? It is read again when it changes", token_file_))
+                  : std::string("--kube-token-file FILE gives a token")};
+    case 403:
+      return {End::failed, with("the right is missing (403)"),
+              fmt::format("it needs the rights get, list and watch of {}: a ClusterRole or Role, bound to its service account",
+                          resource_)};
+    case 410:
+      return {End::gone, with("the version is too old (410)"), {}};
+    case 429:
+      return {End::failed, with("the API server has too much to do (429)"), {}, retry_after};
+    default:
+      return {status >= 500 ? End::failed : End::refused, with(fmt::format("the API server answered {}", status)), {}, retry_after};
+  }
+}
+
+void WatchMachine::failed(Failure failure, base::Monotonic now) {
+  const bool list = pace_.next() == Step::list;
+  const bool first = troubled_since_ == base::kNever;
+  pace_.ended(failure.end, now, failure.retry_after);
+  if (first) troubled_since_ = now;
+  const std::string trouble = fmt::format("cannot {} {} at {}: {}", list ? "list" : "watch", resource_, server_, failure.cause);
+  {
+    const std::lock_guard lock(mutex_);
+    ++status_.failures;
+    status_.fresh = false;
+    status_.trouble = trouble;
+  }
+  // Servers stop and forget in the best of clusters. It is worth a word when going on did not help.
+  if (failure.end == End::gone || (failure.end == End::cut && first)) return;
+  if (trouble == reported_) return;
+  reported_ = trouble;
+  diagnostics_.warn("kube " + spec_.path, failure.hint.empty() ? trouble : fmt::format("{} ({})", trouble, failure.hint));
+}
+
+// The watch is open.
+void WatchMachine::healthy(base::Monotonic now) {
+  {
+    const std::lock_guard lock(mutex_);
+    status_.fresh = true;
+    status_.trouble.clear();
+  }
+  if (!reported_.empty()) {
+    diagnostics_.say(
+        fmt::format("watches {} at {} again, after {} s", resource_, server_, (now - troubled_since_) / base::kSecond));
+  }
+  reported_.clear();
+  troubled_since_ = base::kNever;
+}
+
+}  // namespace weir::kube
