@@ -76,7 +76,13 @@ class Enrich : public cli::Invocation {
     if (!started) return std::move(started).error();
     std::shared_ptr<kube::Pods> made = *std::move(started);
     made_ = made;
+    begun_ = std::make_shared<stages::PodKnowledge>(pods_.knowledge, made, *context.clock);
     return made;
+  }
+
+  std::shared_ptr<tail::PodFilter> pod_filter() override {
+    knowledge_ = begun_;
+    return std::exchange(begun_, nullptr);
   }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
@@ -89,6 +95,7 @@ class Enrich : public cli::Invocation {
             .with_hint("give one enrich all options for pods, and the others --kubernetes path");
       }
       spec.pods = plan.pods;
+      spec.knowledge = knowledge_.lock();
       spec.node_name = asked->node;
     }
     auto stage = stages::make_enrich(spec, context);
@@ -142,6 +149,8 @@ class Enrich : public cli::Invocation {
   stages::EnrichSpec spec_;
   cli::PodOptions pods_;
   std::weak_ptr<kube::Pods> made_;  // by pods()
+  std::shared_ptr<stages::PodKnowledge> begun_;  // between pods() and pod_filter(); then the plan has it
+  std::weak_ptr<stages::PodKnowledge> knowledge_;
   stages::OutputOptions output_;
 };
 
@@ -192,6 +201,30 @@ keeps the pods for the next start: --pod-cache names it. Where the chain keeps p
 a checkpoint, it is the file NAME-pods beside it without being asked for.
 
 In front of a buffer is the place for enrich. Behind one, no record waits for a pod that is not known yet.
+
+# Pods that are not known yet
+A record whose pod is not known waits for it, for --wait at most (2s). Then it goes on with what its path says. Only its
+log waits, in its order; the other logs pass. A pod is waited for once. While the API server or the kubelet has not
+answered for longer than --wait, nothing waits. When more than 1 MiB of records wait, enrich takes nothing until the
+oldest of them has waited long enough, so that a burst of new pods loses no labels. Records that wait are not
+acknowledged: after a kill they are read again.
+
+Behind a buffer, and on records out of a spool, nothing waits.
+
+# Pods that are left out
+With --kubernetes api or kubelet, logs of pods that have the annotation weir.io/exclude: "true" are left out, and those
+of pods that have a label that --exclude-pod-label names. In the namespaces of --ignore-exclude-in no pod is left out,
+whatever it says: give those that an audit covers.
+
+With tail and enrich in one process (`weir run`), tail does not even open such a log. With --exclude-unknown wait, the
+default, it opens the log of a pod that is not known yet when the pod is known, or after --wait. With pass it opens it
+at once. In other chains enrich drops the records, and counts them in `weir_enrich_dropped_records_total`. It also drops
+records that report a gap in such a log; tail has reported that on standard error.
+
+When a pod is left out later, tail stops reading its logs, and their positions stay. When it is not left out any more,
+tail reads its logs from then on: what was written meanwhile is not collected. After a restart nobody knows when that
+was. So tail reads a log that has no position from its start, and one that has a position goes on from there. When the
+log of a pod that is left out goes away, that is no loss, and is not reported.
 
 # The labels of other agents
 --labels-like sets the labels that another agent's usual configuration sets for the logs of pods, in place of app, job

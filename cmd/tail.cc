@@ -161,6 +161,7 @@ class Tail : public cli::Invocation {
     }
     spec_.nothing_matched = &nothing_matched_;
     spec_.handover = plan.handover;
+    spec_.pods = plan.pod_filter;
     return cli::Built{.source = stages::make_tail_source(spec_, context), .stage = nullptr};
   }
 
@@ -286,6 +287,11 @@ read a file that is rotated and deleted meanwhile. Such a file uses disk space a
 --hold-deleted limits what is not read yet; its default of 1 GiB is hours of logs on most nodes, and a twentieth of a
 disk of 20 GiB. Beyond the limit, tail exchanges a file for its compressed copy, if there is one. Then it abandons the
 oldest files and reports them.
+
+# Pods that are left out
+In one process with `enrich --kubernetes api` or kubelet (`weir run`), tail does not open the logs of pods that are not
+to be collected. weir-enrich(1) says which those are. When that changes, tail stops reading a log, or reads it from then
+on. `weir_tail_left_alone_logs` counts them.
 
 # Positions
 With --checkpoint FILE, a restart continues where the chain stopped. The stage that makes records safe (`buffer`, `push

@@ -160,6 +160,7 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
     auto pods = link.parsed.invocation->pods(plan, assembly.context_of(*link.parsed.command, fused));
     if (!pods) return link.located(std::move(pods).error());
     plan.pods = *std::move(pods);
+    plan.pod_filter = link.parsed.invocation->pod_filter();
   }
   bool open_end = true;
   for (std::size_t i = 0; i < links.size(); ++i) {

@@ -20,6 +20,7 @@ class App;
 }
 namespace weir::tail {
 class Handover;
+class PodFilter;
 }
 namespace weir::kube {
 class Pods;
@@ -54,6 +55,8 @@ struct Plan {
   // What Invocation::pods of a stage of this chain gave: for every stage of it, so that tail leaves excluded pods alone. Null: no
   // stage asks for pods.
   std::shared_ptr<kube::Pods> pods;
+  // What Invocation::pod_filter of that stage gave, for tail. Null: every log is read.
+  std::shared_ptr<tail::PodFilter> pod_filter;
 };
 
 // Exactly one of source and stage, or neither for an action.
@@ -99,6 +102,8 @@ class Invocation {
     static_cast<void>(plan), static_cast<void>(context);
     return std::shared_ptr<kube::Pods>();
   }
+  // Which pods' logs tail is to read, by these pods. Called once behind pods(), where that gave some.
+  virtual std::shared_ptr<tail::PodFilter> pod_filter() { return nullptr; }
   // -o and --color of this invocation, as they are given.
   [[nodiscard]] virtual stages::OutputOptions output() const { return {}; }
   // How its records are written when it stands last and is no sink.

@@ -24,6 +24,8 @@ using base::Result;
 constexpr const char* kGroup = "Kubernetes";
 constexpr std::string_view kCacheSuffix = "-pods";  // behind the name of the keeper's file
 constexpr int kKubeletPort = 10250;
+// While too much waits, the whole chain does.
+constexpr base::Duration kLongestWait = base::kMinute;
 
 std::string_view variable(const char* (*environment)(const char* name), const char* name) {
   const char* const value = environment == nullptr ? nullptr : environment(name);
@@ -88,6 +90,35 @@ void declare(CLI::App& app, PodOptions& options) {
                  "process keeps them)")
       ->type_name("FILE")
       ->group(kGroup);
+  add_duration(app, "--wait", options.knowledge.wait, "how long records of a pod that is not known yet wait for it; 0 for not at all")
+      ->group(kGroup);
+  using Unknown = stages::PodKnowledgeSpec::Unknown;
+  add_value(
+      app, "--exclude-pod-label",
+      [&options](const std::string& text) -> Result<void> {
+        const std::size_t equals = text.find('=');
+        if (equals == 0 || equals == std::string::npos || equals + 1 == text.size())
+          return base::fail(Code::usage, "it is not NAME=VALUE").with_hint("write --exclude-pod-label NAME=VALUE");
+        options.knowledge.exclude_labels.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+        return {};
+      },
+      "leave out the logs of pods that have this label, beside those with the annotation weir.io/exclude: \"true\" (repeatable)",
+      Times::repeated)
+      ->type_name("NAME=VALUE")
+      ->group(kGroup);
+  add_choice<Unknown>(app, "--exclude-unknown", options.knowledge.unknown, {{"wait", Unknown::wait}, {"pass", Unknown::pass}},
+                      "what tail in the same process does with a log whose pod is not known yet: open it after the --wait "
+                      "(`wait`), or at once (`pass`)")
+      ->group(kGroup);
+  add_value(
+      app, "--ignore-exclude-in",
+      [&options](const std::string& text) -> Result<void> {
+        options.knowledge.never_excluded.insert(text);
+        return {};
+      },
+      "leave no pod of this namespace out, whatever it says (repeatable)", Times::repeated)
+      ->type_name("NAMESPACE")
+      ->group(kGroup);
 }
 
 Result<void> check(const PodOptions& options) {
@@ -106,6 +137,15 @@ Result<void> check(const PodOptions& options) {
     if (!options.node_name.empty()) return needs("--node-name", kEither);
     if (!options.cache_file.empty()) return needs("--pod-cache", kEither);
     if (!options.access.token_file.empty()) return needs("--kube-token-file", kEither);
+    const stages::PodKnowledgeSpec unset, &given = options.knowledge;
+    if (given.wait != unset.wait) return needs("--wait", kEither);
+    if (!given.exclude_labels.empty()) return needs("--exclude-pod-label", kEither);
+    if (given.unknown != unset.unknown) return needs("--exclude-unknown", kEither);
+    if (!given.never_excluded.empty()) return needs("--ignore-exclude-in", kEither);
+  }
+  if (options.knowledge.wait > kLongestWait) {
+    return base::fail(Code::usage, "--wait may be 1m at most")
+        .with_hint("while too many records wait for their pods, the whole chain waits");
   }
   if (options.from != From::api) {
     if (!options.access.server.empty()) return needs("--kube-server", "api");
@@ -134,6 +174,7 @@ Result<kube::PodsSpec> pods_spec(const PodOptions& options, const std::optional<
   spec.from = options.from == PodOptions::From::kubelet ? kube::PodsSpec::From::kubelet : kube::PodsSpec::From::api;
   spec.access = options.access;
   spec.wanted = stages::wanted_names(options.labels);
+  for (const auto& [name, value] : options.knowledge.exclude_labels) spec.wanted.labels.insert(name);
   spec.kubelet = options.kubelet;
   spec.kubelet_ca = options.kubelet_ca;
   spec.kubelet_insecure = options.kubelet_insecure;

@@ -4,6 +4,7 @@
 #include "base/result.h"
 #include "kube/pods.h"
 #include "pipeline/stage.h"
+#include "stages/pod_knowledge.h"
 #include "stages/pod_labels.h"
 
 #include <cstdint>
@@ -27,6 +28,8 @@ struct PodOptions {
   std::string kubelet_ca;         // --kubelet-ca
   bool kubelet_insecure = false;  // --kubelet-insecure
   std::string cache_file;         // --pod-cache; "" for a file beside the keeper's
+  // --wait, --exclude-pod-label, --exclude-unknown, --ignore-exclude-in
+  stages::PodKnowledgeSpec knowledge;
 
   // Somebody is asked for pods.
   [[nodiscard]] bool asks() const { return from == From::api || from == From::kubelet; }

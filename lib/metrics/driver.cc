@@ -10,12 +10,12 @@ constexpr base::Duration kCopyEvery = base::kSecond;
 constexpr auto kBlocked =
     counter("weir_blocked_seconds_total", "seconds",
             "Time that threads which move records spent waiting, by what they waited for: disk, room in the spool, loki, "
-            "output, a lock, a pace that was asked for, or at the end the drain of a buffer.",
+            "output, a lock, a pace that was asked for, the pods of records, or at the end the drain of a buffer.",
             Account::none, "on");
 constexpr auto kAge = gauge("weir_snapshot_age_seconds", "seconds",
                             "Age of the counters that balance, as they are shown: of a chain that is blocked, since it blocked.");
 
-constexpr std::array<std::string_view, 8> kNames = {"input", "disk", "room", "loki", "output", "lock", "pace", "drain"};
+constexpr std::array<std::string_view, 9> kNames = {"input", "disk", "room", "loki", "output", "lock", "pace", "drain", "pods"};
 
 }  // namespace
 

@@ -43,6 +43,7 @@ enum class On : std::uint8_t {
   lock,    // a lock of another process
   pace,    // a rate that was asked for
   drain,   // the thread that drives what is behind a buffer, at the end of a chain
+  pods,    // the pods of records, which the API server has not told yet
 };
 [[nodiscard]] std::string_view name_of(On on);
 
@@ -90,7 +91,7 @@ class Driver {
   friend class Block;
   friend class Registry;
   friend class Wait;
-  static constexpr std::size_t kWaits = 8;
+  static constexpr std::size_t kWaits = 9;
   static constexpr std::int8_t kNone = -1;
 
   void copy(std::uint64_t asked, base::Monotonic now);

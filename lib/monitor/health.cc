@@ -38,13 +38,14 @@ bool hangs(const DriverState& driver) { return driver.state == DriverState::work
 
 // What a thread waits for, for people.
 std::string_view in_words(std::string_view waits_for) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kWords = {{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kWords = {{
       {kLoki, "Loki"},
       {"room", "room in the spool"},
       {"output", "the reader of its output"},
       {"lock", "another process that uses a file"},
       {"pace", "the rate that was asked for"},
       {"drain", "the rest to be delivered"},
+      {"pods", "the API server to name a pod"},
   }};
   const auto found = std::ranges::find(kWords, waits_for, &std::pair<std::string_view, std::string_view>::first);
   return found == kWords.end() ? waits_for : found->second;

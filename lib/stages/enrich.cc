@@ -18,6 +18,7 @@
 #include "names/level.h"
 #include "record/json.h"
 #include "record/pod_path.h"
+#include "stages/pod_gate.h"
 
 #include <algorithm>
 #include <array>
@@ -161,6 +162,7 @@ class EnrichStage : public pipeline::Stage {
     if (spec_.keep_labels) keep_.insert(spec_.keep_labels->begin(), spec_.keep_labels->end());
     if (spec_.service_name) keep_.emplace(kServiceName);
     if (spec_.level == EnrichSpec::Level::label) keep_.insert(spec_.level_label);
+    if (spec_.knowledge != nullptr) gate_ = std::make_unique<PodGate>(spec_.knowledge, block_, context);
     if (spec_.pods == nullptr) return;
     pods_ = &spec_.pods->directory();
     of_pods_.emplace(spec_, block_);
@@ -168,10 +170,26 @@ class EnrichStage : public pipeline::Stage {
   }
 
   Result<pipeline::Flow> consume(record::Batch& batch, pipeline::Outlet& out) override;
+  Result<void> attach(base::Wake& wake) override { return gate_ ? gate_->attach(wake) : Result<void>(); }
+  Result<base::Monotonic> nudge(base::Monotonic now, pipeline::Outlet& out) override {
+    if (!gate_) return base::kNever;
+    return gate_->nudge(now, [&](record::Batch& batch) { return pass_on(batch, out); });
+  }
+  Result<pipeline::Flushed> flush(pipeline::Outlet& out, base::Monotonic) override {
+    if (auto gone = let_all_go(out); !gone) return std::move(gone).error();
+    return pipeline::Flushed::safe;
+  }
+  Result<void> finish(pipeline::Outlet& out, base::Monotonic) override {
+    auto gone = let_all_go(out);
+    if (gate_) gate_->finish();
+    return gone;
+  }
   [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
   [[nodiscard]] std::string_view name() const override { return "enrich"; }
 
  private:
+  Result<pipeline::Flow> pass_on(record::Batch& batch, pipeline::Outlet& out);
+  Result<void> let_all_go(pipeline::Outlet& out);
   void enrich(record::Batch& batch, Record& record);
   Plan& plan_for(const Key& key);
   void work_out(Plan& plan, const Key& key);
@@ -244,9 +262,34 @@ class EnrichStage : public pipeline::Stage {
     std::span<const Label> after;
   };
   std::array<Shared, 16> shared_;
+  std::unique_ptr<PodGate> gate_;  // null where no pods are known
 };
 
 Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outlet& out) {
+  if (!gate_) return pass_on(batch, out);
+  pipeline::Tally tally;
+  for (const Record& record : batch.records) {
+    if (!record.is_marker()) tally.add(record);
+  }
+  records_in_.add(tally.records);
+  bytes_in_.add(tally.bytes);
+  const auto pass = [&](record::Batch& ready) { return pass_on(ready, out); };
+  if (auto flow = gate_->sift(batch, pass); !flow || *flow == pipeline::Flow::done) return flow;
+  if (!batch.empty()) {
+    if (auto flow = pass_on(batch, out); !flow || *flow == pipeline::Flow::done) return flow;
+  }
+  return gate_->hold_back(pass);
+}
+
+Result<void> EnrichStage::let_all_go(pipeline::Outlet& out) {
+  if (!gate_) return {};
+  auto flow = gate_->let_all_go([&](record::Batch& batch) { return pass_on(batch, out); });
+  if (!flow) return std::move(flow).error();
+  return {};
+}
+
+// What enrich is for. Of a batch of its input, or of what had waited.
+Result<pipeline::Flow> EnrichStage::pass_on(record::Batch& batch, pipeline::Outlet& out) {
   if (plans_.size() + paths_.size() + levels_.size() + uids_.size() > kMaxPlans || plan_bytes_ > kMaxPlanBytes) forget();
   ++batch_number_;
   if (pods_ != nullptr) pods_version_ = pods_->version();
@@ -257,8 +300,10 @@ Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outl
     tally.add(record);
     if (!record.sample) enrich(batch, record);
   }
-  records_in_.add(tally.records);
-  bytes_in_.add(tally.bytes);
+  if (!gate_) {
+    records_in_.add(tally.records);
+    bytes_in_.add(tally.bytes);
+  }
   records_out_.add(tally.records);
   bytes_out_.add(tally.bytes);
   unknown_.add(std::exchange(unknown_records_, 0));

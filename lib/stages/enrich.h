@@ -21,6 +21,7 @@
 #pragma once
 
 #include "pipeline/stage.h"
+#include "stages/pod_knowledge.h"
 #include "stages/pod_labels.h"
 
 #include <cstdint>
@@ -52,6 +53,9 @@ struct EnrichSpec {
   std::string node_name;  // of this node
   // The pods of this node; null: nothing is asked. The stage tells it of pods that it does not know.
   std::shared_ptr<kube::Pods> pods;
+  // Of the same pods: with it, records of unknown pods wait, and those of excluded ones are dropped, before anything else
+  // (pod_gate.h). Null: nothing waits.
+  std::shared_ptr<PodKnowledge> knowledge;
 };
 
 // Checks what needs no environment: names that Loki accepts, values within its limits, nothing twice. Error: Code::usage.

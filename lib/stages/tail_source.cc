@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <limits>
 #include <map>
@@ -52,6 +53,8 @@ constexpr auto kGaps =
     metrics::counter("weir_tail_lost_parts_total", "parts", "Parts of logs that were lost before they were read.", Account::lost);
 constexpr auto kLostBytes = metrics::counter("weir_tail_lost_bytes_total", "bytes",
                                              "Bytes of logs that were lost before they were read, where they could be counted.");
+constexpr auto kLeftAlone = metrics::gauge("weir_tail_left_alone_logs", "logs",
+                                           "Logs that are not opened because of their pods: excluded, or not known yet.");
 constexpr auto kUnreadable =
     metrics::counter("weir_tail_unreadable_files_total", "files", "Files that could not be read.", Account::unreadable);
 
@@ -127,6 +130,7 @@ class TailSource final : public pipeline::Source {
     gaps_.reach(stats_.gaps);
     lost_bytes_.reach(stats_.gap_bytes);
     unreadable_files_.reach(troubles_.unreadable());
+    if (logs_) left_alone_.set(logs_->left_alone());
   }
 
   Result<void> read_all(pipeline::Outlet& out, base::Stop& stop) {
@@ -137,7 +141,7 @@ class TailSource final : public pipeline::Source {
     const bool files = !spec_.inputs.empty();
     if (files) {
       logs_.emplace(tail::LogSetParts{spec_.inputs, spec_.selection, spec_.start, spec_.read, roots_, stats_, troubles_, held_,
-                                      queue_, *context_.diagnostics, clock_, streams_.empty()});
+                                      queue_, *context_.diagnostics, clock_, streams_.empty(), spec_.pods.get()});
     }
     if (spec_.read.tracked) {
       if (auto begun = begin(); !begun) return begun;
@@ -183,6 +187,9 @@ class TailSource final : public pipeline::Source {
 
   Result<Flow> read_once() {
     if (progress_.on()) logs_->measure();
+    if (spec_.pods != nullptr) {
+      if (auto waited = wait_for_pods(); !waited) return std::move(waited).error();
+    }
     const auto open_some = [this] {
       const metrics::Wait waits(context_.driver, metrics::On::disk, metrics::kLongRead);
       return logs_->open_some();
@@ -199,6 +206,25 @@ class TailSource final : public pipeline::Source {
       if (spec_.nothing_matched != nullptr) *spec_.nothing_matched = true;
     }
     return emit();
+  }
+
+  // Before anything is opened. The directory may be empty yet.
+  Result<void> wait_for_pods() {
+    base::Wake changed;
+    if (auto opened = changed.open(); !opened) return opened;
+    spec_.pods->listen(changed);
+    Result<void> waited;
+    while (waited && !stop_->stopped()) {
+      const Monotonic now = clock_.monotonic(), until = logs_->undecided(now);
+      if (until <= now) break;
+      const metrics::Wait waits(context_.driver, metrics::On::pods);
+      std::array<pollfd, 2> fds = {{{changed.fd(), POLLIN, 0}, {stop_->fd(), POLLIN, 0}}};
+      if (::poll(fds.data(), fds.size(), base::poll_timeout(now, until)) < 0 && errno != EINTR)
+        waited = base::io_error(errno, "wait for the pods of logs");
+      changed.hear();
+    }
+    spec_.pods->unlisten(changed);
+    return waited;
   }
 
   void show_progress() {
@@ -399,6 +425,7 @@ class TailSource final : public pipeline::Source {
   metrics::Counter malformed_ = block_.counter(kMalformed);
   metrics::Counter gaps_ = block_.counter(kGaps), lost_bytes_ = block_.counter(kLostBytes);
   metrics::Counter unreadable_files_ = block_.counter(kUnreadable);
+  metrics::Gauge left_alone_ = block_.gauge(kLeftAlone);
   std::uint64_t opened_streams_ = 0;
   show::Progress progress_{"read", *context_.diagnostics, *context_.clock};
   std::uint64_t to_read_ = 0;  // bytes of files; for progress alone

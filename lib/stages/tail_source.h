@@ -9,6 +9,7 @@
 #include "tail/format.h"
 #include "tail/handover.h"
 #include "tail/log_reader.h"
+#include "tail/pod_filter.h"
 #include "tail/selection.h"
 #include "tail/start.h"
 #include "tail/watcher.h"
@@ -33,6 +34,7 @@ struct TailSpec {
   std::uint64_t hold_deleted = std::uint64_t{1} << 30;  // bytes of deleted files that may stay on the disk until they are read
   bool follow_links = false;                            // wherever they lead
   std::vector<std::string> log_roots;                   // folders that links may lead into, besides those of tail::LogRoots
+  std::shared_ptr<tail::PodFilter> pods;                // which pods' logs are read; null: all
   tail::WatchTimes times;
   int stdin_fd = 0;
   std::optional<record::Positions> positions;  // instead of those in the checkpoint

@@ -119,6 +119,27 @@ void LogReader::add_used(std::uint64_t inode) {
 
 void LogReader::set_succeeded() { succeeded_at_ = std::min(succeeded_at_, clock_->monotonic()); }
 
+void LogReader::leave_alone() {
+  // What no marker introduced has no position.
+  std::erase_if(generations_, [](const Generation& one) { return !one.introduced && !one.stored; });
+  for (Generation& generation : generations_) {
+    generation.file = nullptr;
+    generation.lost.clear();
+    generation.cut.reset();
+    generation.opening = false;
+  }
+  decoder_ = Decoder(options_->max_line, *stats_);
+  format_known_ = options_->format != Format::automatic;
+  if (format_known_) decoder_.set_format(options_->format);
+  succeeded_at_ = due_ = base::kNever;
+  missing_ = gone_ = false;
+}
+
+void LogReader::come_back() {
+  generations_.clear();
+  known_ = stored_ = gone_ = false;
+}
+
 void LogReader::set_missing(bool missing) {
   if (missing && !missing_) missing_since_ = clock_->monotonic();
   missing_ = missing;

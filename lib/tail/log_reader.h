@@ -130,6 +130,12 @@ class LogReader final : public Reader, private Labeller {
   void set_succeeded();
   // Reading ends with what the file holds. Only where it is not tracked: otherwise what is open is left for the next time.
   void set_ending() { ending_ = true; }
+  // Nobody wants it read at present: closes its files and forgets what is open. Then either come_back(), or set_gone() when nothing
+  // is left of it: it ends, and its position with it, without a report of what was not read.
+  void leave_alone();
+  // It is read again, as one of which nothing was read before: add_file() follows. Its markers have the same log number, so that
+  // its new position waits behind what was read before it was left alone.
+  void come_back();
   // The live file's name is not there (true) or there again.
   void set_missing(bool missing);
 

@@ -41,6 +41,7 @@ std::unique_ptr<LogReader> LogSet::new_reader(std::string key) {
 
 // The reader of a log whose rotated files are being read, or a new one.
 std::unique_ptr<LogReader> LogSet::adopt(const std::string& key) {
+  if (auto left = left_alone_.extract(key); !left.empty()) return std::move(left.mapped());
   const auto known = absent_.find(key);
   if (known == absent_.end()) return new_reader(key);
   auto reader = std::move(known->second);
@@ -63,11 +64,63 @@ void LogSet::add_initial(LogReader& reader, std::shared_ptr<InputFile> file) {
 }
 
 void LogSet::queue_absent() {
-  for (auto& reader : stored_.take_absent([this](std::string key) { return new_reader(std::move(key)); })) {
+  for (auto& reader : stored_.take_absent([this](std::string key) { return new_reader(std::move(key)); },
+                                          [this](const std::string& key) { return leaves_alone(key); })) {
     parts_.queue.add(*reader);
     const std::string key = reader->key();
     absent_.emplace(key, std::move(reader));
   }
+}
+
+// -- logs that are left alone --
+
+bool LogSet::leaves_alone(const std::string& key) const {
+  return verdict_of(parts_.filter, key, parts_.clock.monotonic()).answer == PodFilter::Answer::leave;
+}
+
+base::Monotonic LogSet::undecided(base::Monotonic now) {
+  if (!found_) find();
+  base::Monotonic until = 0;
+  for (const auto& [key, paths] : files_) {
+    const PodFilter::Verdict verdict = verdict_of(parts_.filter, key, now);
+    if (verdict.answer == PodFilter::Answer::later) until = std::max(until, verdict.ask_at);
+  }
+  return until;
+}
+
+void LogSet::set_aside(std::uint32_t log) {
+  const auto known = readers_.find(log);
+  if (known == readers_.end()) return;
+  std::unique_ptr<LogReader> reader = std::move(known->second);
+  readers_.erase(known);
+  parts_.queue.remove(*reader);
+  numbers_.erase(reader.get());
+  restarts_.remove(*reader);
+  reader->leave_alone();
+  std::string key = reader->key();
+  left_alone_.insert_or_assign(std::move(key), std::move(reader));
+}
+
+// Its position ends with it: what was not read of it is no loss.
+void LogSet::end_left_alone(const std::string& key) {
+  std::unique_ptr<LogReader> reader;
+  if (auto left = left_alone_.extract(key); !left.empty()) {
+    reader = std::move(left.mapped());
+    reader->set_gone();
+  } else {
+    reader = stored_.take_ended(key, [this](std::string name) { return new_reader(std::move(name)); });
+  }
+  if (reader == nullptr || absent_.contains(key)) return;
+  parts_.queue.add(*reader);
+  absent_.emplace(key, std::move(reader));
+}
+
+void LogSet::add_at_end(LogReader& reader, std::shared_ptr<InputFile> file) {
+  stored_.forget(reader.key());
+  reader.come_back();
+  auto offset = start_offset(*file, {Start::Kind::end, 0, 0});
+  if (!offset) return parts_.troubles.add(file->path(), Cause::of(offset.error()));
+  reader.add_file(std::move(file), *offset);
 }
 
 void LogSet::hand_over(Handover& handover) {
@@ -113,6 +166,10 @@ bool LogSet::open_some() {
 }
 
 void LogSet::open(const std::string& key, const std::vector<std::string>& paths) {
+  if (leaves_alone(key)) {
+    for (const std::string& path : paths) unopened_ -= std::min(unopened_, measures_ ? size_of(path) : 0);
+    return;
+  }
   std::vector<std::shared_ptr<InputFile>> files;
   for (const std::string& path : paths) {
     if (measures_) unopened_ -= std::min(unopened_, size_of(path));
@@ -152,7 +209,8 @@ void LogSet::open(const std::string& key, const std::vector<std::string>& paths)
 
 base::Result<void> LogSet::watch(const WatchTimes& times) {
   auto started =
-      Watcher::start(stored_.patterns(), parts_.selection, times, parts_.clock, parts_.held, {&parts_.roots, stored_.take_known()});
+      Watcher::start(stored_.patterns(), parts_.selection, times, parts_.clock, parts_.held,
+                                {&parts_.roots, stored_.take_known(), parts_.filter});
   if (!started) return std::move(started).error();
   watcher_ = std::move(started).value();
   return {};
@@ -173,10 +231,12 @@ base::Result<void> LogSet::take_changes(bool shortens) {
   for (const std::uint32_t log : changes.changed) {
     if (const auto known = readers_.find(log); known != readers_.end()) parts_.queue.add(*known->second);
   }
-  return changes.complete ? settle(!changes.awaited.empty(), shortens) : base::Result<void>();
+  return changes.complete ? settle(!changes.awaited.empty() || changes.left_alone, shortens) : base::Result<void>();
 }
 
 void LogSet::apply(Changes::Event& event) {
+  if (event.set_aside) return set_aside(event.log);
+  if (event.vanished) return end_left_alone(event.key);
   if (event.file == nullptr) {
     const auto known = readers_.find(event.log);
     if (known == readers_.end()) return;
@@ -196,6 +256,11 @@ void LogSet::apply(Changes::Event& event) {
     if (LogReader* const older = restarts_.add(*reader); older != nullptr) {
       older->set_succeeded();
       parts_.queue.add(*older);
+    }
+    if (event.from_end) {
+      add_at_end(*reader, std::move(event.file));
+      parts_.queue.add(*reader);
+      return;
     }
     OtherFiles others{std::move(event.moved), event.offset};
     const bool resumed =

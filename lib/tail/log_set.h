@@ -45,6 +45,7 @@ struct LogSetParts {
   base::Diagnostics& diagnostics;
   const base::Clock& clock;
   bool alone = true;  // nothing else is read: then it is reported that there is no log
+  PodFilter* filter = nullptr;  // which pods' logs are read; null: all
 };
 
 // For one thread.
@@ -67,6 +68,8 @@ class LogSet {
   void measure() { measures_ = true; }
   // About how many bytes of files are still to be read. Costs a system call for each open file.
   [[nodiscard]] std::uint64_t unread() const { return unopened_ + parts_.held.unread(); }
+  // Reading once, before anything is opened: until when the filter may want to be waited for; 0 for not at all.
+  [[nodiscard]] base::Monotonic undecided(base::Monotonic now);
   // After that: no log was found, and none is known from a position.
   [[nodiscard]] bool nothing_matches() const { return nothing_matches_; }
 
@@ -84,6 +87,8 @@ class LogSet {
   std::vector<Reader*> end();
 
   [[nodiscard]] std::uint64_t opened() const { return opened_; }  // files
+  // Logs that the filter keeps from being read; while following.
+  [[nodiscard]] std::size_t left_alone() const { return watcher_ == nullptr ? 0 : watcher_->left_alone(); }
   // Calls visit(const LogReader&) for each log that is read.
   template <typename Visit>
   void each(Visit&& visit) const {
@@ -99,6 +104,10 @@ class LogSet {
   void find();
   void open(const std::string& key, const std::vector<std::string>& paths);
   void apply(Changes::Event& event);
+  void set_aside(std::uint32_t log);
+  void end_left_alone(const std::string& key);
+  void add_at_end(LogReader& reader, std::shared_ptr<InputFile> file);
+  [[nodiscard]] bool leaves_alone(const std::string& key) const;
   base::Result<void> settle(bool awaits, bool shortens);
 
   const LogSetParts parts_;
@@ -108,6 +117,7 @@ class LogSet {
   std::unordered_map<std::uint32_t, std::unique_ptr<LogReader>> readers_;  // by the watcher's number; reading once: by their own
   std::unordered_map<const Reader*, std::uint32_t> numbers_;               // of these readers, as above
   std::map<std::string, std::unique_ptr<LogReader>, std::less<>> absent_;  // logs that are known from positions alone, by key
+  std::map<std::string, std::unique_ptr<LogReader>, std::less<>> left_alone_;  // that were read before, by key
   Restarts restarts_;                                                      // of the logs that are followed
 
   // Reading once.

@@ -105,14 +105,35 @@ bool StoredLogs::resume(LogReader& reader, std::shared_ptr<InputFile>& live, Cir
   return true;
 }
 
+void StoredLogs::forget(const std::string& key) {
+  positions_.erase(key);
+  static_cast<void>(take_left_of(key));
+}
+
+std::unique_ptr<LogReader> StoredLogs::take_ended(const std::string& key,
+                                                  const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader) {
+  const auto stored = positions_.find(key);
+  if (stored == positions_.end()) return nullptr;
+  auto reader = new_reader(key);
+  for (const record::Generation& generation : stored->second.generations) reader->add_ended(generation.file);
+  reader->set_gone();
+  forget(key);
+  return reader;
+}
+
 std::vector<std::unique_ptr<LogReader>> StoredLogs::take_absent(
-    const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader) {
+    const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader,
+    const std::function<bool(const std::string&)>& left_alone) {
   std::vector<std::unique_ptr<LogReader>> readers;
   for (auto next = positions_.begin(); next != positions_.end();) {
     const auto here = next++;
     const std::string& key = here->first;
     const bool left = left_.contains(key);
     if (!wanted(key) || (!left && !is_absent(key))) continue;
+    if (left_alone(key)) {
+      readers.push_back(take_ended(std::string(key), new_reader));
+      continue;
+    }
     auto reader = new_reader(key);
     if (!tail::resume(*reader, here->second, nullptr, followed_, {moved_of(key), 0, take_left_of(key)})) {
       reader->set_gone();

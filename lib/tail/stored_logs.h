@@ -60,10 +60,16 @@ class StoredLogs {
   // then.
   bool resume(LogReader& reader, std::shared_ptr<InputFile>& live, Circumstances circumstances);
 
+  // The log's position is not where reading goes on.
+  void forget(const std::string& key);
+  // A reader that ends the log's position without a report; null where there is none.
+  std::unique_ptr<LogReader> take_ended(const std::string& key, const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader);
   // The readers of logs of which there are positions, or open files of a former tail, and no live file: their rotated files are
   // read, and those of which nothing is left are ended. Not those that may come: that are there and could not be opened, or whose
-  // folder is not there (a disk that is not mounted yet). `new_reader` makes one for a key.
-  std::vector<std::unique_ptr<LogReader>> take_absent(const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader);
+  // folder is not there (a disk that is not mounted yet). `new_reader` makes one for a key. Of what `left_alone` says, the position
+  // ends, and nothing is read or reported.
+  std::vector<std::unique_ptr<LogReader>> take_absent(const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader,
+                                                      const std::function<bool(const std::string&)>& left_alone);
 
   // Reading once. Finds files that positions call another log's; what was added to one that was finished is a log of its own.
   void find_moved(const LogFiles& logs);

@@ -25,6 +25,7 @@
 //   the event queue overflowed                  rescan(true), check_all(): everything is compared with what is known
 //   30 s have passed                            rescan(false): the safety net for what inotify does not report
 //   the reader is done with a log               forget(), by `forgotten`
+//   the filter's answers may have changed       ask_filter(): see watcher_filter.cc
 //   an inotify limit was reached                `blind`: a check a second, and a warning
 //
 // Invariants
@@ -45,6 +46,7 @@
 #pragma once
 
 #include "base/unique_fd.h"
+#include "base/wake.h"
 #include "tail/watch_rules.h"
 #include "tail/watcher.h"
 
@@ -128,6 +130,7 @@ struct WatchMachine {
         clock(the_clock),
         held(held_files),
         roots(options.roots),
+        filter(options.filter),
         positioned(std::move(options.known)) {}
 
   const std::vector<Pattern> asked;
@@ -136,6 +139,7 @@ struct WatchMachine {
   const base::Clock& clock;
   HeldFiles& held;
   const LogRoots* const roots;
+  PodFilter* const filter;  // may be null
   KnownFiles positioned;  // the thread's own; of logs that were not found yet
   base::UniqueFd structure, written, wake, ready;
   std::thread thread;
@@ -182,6 +186,18 @@ struct WatchMachine {
   bool root_lost = false;
   bool unsettled = false;  // a file was opened since all structural events were read
   bool deleted = false;    // something lost its name since deleted files were checked
+  // Logs that the filter keeps from being read, by path.
+  struct LeftAlone {
+    std::string key;
+    bool initial = false;   // found when watching began
+    bool excluded = false;  // it was not to be read, at some time
+    base::Monotonic ask_at = base::kNever;
+  };
+  std::map<std::string, LeftAlone, std::less<>> left_alone;
+  std::set<std::string, std::less<>> from_end;  // keys of logs that are read from now on
+  base::Wake filter_changed;
+  bool listens = false;
+  std::atomic<std::size_t> left_alone_count{0};  // for any thread
 
   // watcher_find.cc: finding
   void anchor(const Pattern& pattern);
@@ -256,6 +272,16 @@ struct WatchMachine {
   void settle_claims();
   void settle(const Claim& claim);
   void remove_new(std::uint32_t number);  // a log that was not reported
+
+  // watcher_filter.cc: logs that are left alone
+  // Whether the filter keeps the log at `path` from being read; remembers it then.
+  bool leaves_alone(const std::string& path, const std::string& key);
+  void ask_filter();
+  void set_aside(std::uint32_t number);
+  void check_left_alone();  // forgets those that are not there any more
+  [[nodiscard]] base::Monotonic ask_at() const;
+  base::Result<void> listen();
+  void unlisten();
 
   // losing
   void leave(Folder& folder);

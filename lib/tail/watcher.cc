@@ -172,6 +172,7 @@ void WatchMachine::publish() {
     shared.changed.push_back(number);
   }
   std::ranges::move(news.awaited, std::back_inserter(shared.awaited));
+  shared.left_alone = shared.left_alone || news.left_alone;
   std::ranges::move(news.warnings, std::back_inserter(shared.warnings));
   shared.unreadable.add(news.unreadable);
   shared.complete = shared.complete || news.complete;
@@ -190,15 +191,19 @@ void WatchMachine::run() {
   positioned.retain([&](const std::string& key) { return !by_key.contains(key); });
   settle();
   news.complete = true;
+  news.left_alone = !left_alone.empty();
   publish();
   base::Monotonic next_scan = base::after(clock.monotonic(), blind ? kBlindRescan : times.rescan);
   GatherPace pace(times.gather, times.spacing, clock.monotonic());
   base::Monotonic held_check = base::kNever, last_held_check = clock.monotonic() - times.hold;
   while (true) {
-    std::array<pollfd, 3> fds = {{{wake.get(), POLLIN, 0}, {structure.get(), POLLIN, 0}, {written.get(), POLLIN, 0}}};
+    std::array<pollfd, 4> fds = {{{wake.get(), POLLIN, 0},
+                                  {structure.get(), POLLIN, 0},
+                                  {filter_changed.fd(), POLLIN, 0},
+                                  {written.get(), POLLIN, 0}}};
     const bool gathering = pace.due() != base::kNever;
-    const base::Monotonic until = std::min({next_scan, pace.due(), held_check});
-    const int ready_fds = ::poll(fds.data(), gathering ? 2 : 3, base::poll_timeout(clock.monotonic(), until));
+    const base::Monotonic until = std::min({next_scan, pace.due(), held_check, ask_at()});
+    const int ready_fds = ::poll(fds.data(), gathering ? 3 : 4, base::poll_timeout(clock.monotonic(), until));
     if (ready_fds < 0 && errno != EINTR) return;
     if (fds[0].revents != 0) return;
     const base::Monotonic now = clock.monotonic();
@@ -211,7 +216,8 @@ void WatchMachine::run() {
       for (const std::uint32_t log : gone) forget(log);
     }
     if (ready_fds > 0 && fds[1].revents != 0) read_structure();
-    if (!gathering && ready_fds > 0 && fds[2].revents != 0) pace.written(now);
+    if ((ready_fds > 0 && fds[2].revents != 0) || now >= ask_at()) ask_filter();
+    if (!gathering && ready_fds > 0 && fds[3].revents != 0) pace.written(now);
     if (now >= pace.due()) {
       check_busy();
       read_written();
@@ -250,9 +256,13 @@ base::Result<std::unique_ptr<Watcher>> Watcher::start(std::vector<Pattern> patte
   machine->wake.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   machine->ready.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!machine->wake || !machine->ready) return base::io_error(errno, "watch for new lines");
+  if (auto listened = machine->listen(); !listened) return std::move(listened).error();
   WatchMachine* const raw = machine.get();
   auto thread = base::start_thread("watch for new lines", [raw] { raw->run(); });
-  if (!thread) return std::move(thread).error();
+  if (!thread) {
+    raw->unlisten();
+    return std::move(thread).error();
+  }
   raw->thread = *std::move(thread);
   return std::unique_ptr<Watcher>(new Watcher(std::move(machine)));
 }
@@ -263,6 +273,7 @@ void Watcher::stop() {
   const std::uint64_t one = 1;
   static_cast<void>(!::write(machine_->wake.get(), &one, sizeof one));
   if (machine_->thread.joinable()) machine_->thread.join();
+  machine_->unlisten();
 }
 
 int Watcher::fd() const { return machine_->ready.get(); }
@@ -274,6 +285,8 @@ Changes Watcher::take() {
   ++machine_->epoch;
   return std::exchange(machine_->shared, {});
 }
+
+std::size_t Watcher::left_alone() const { return machine_->left_alone_count.load(std::memory_order_relaxed); }
 
 void Watcher::forget(std::uint32_t log) {
   const std::lock_guard lock(machine_->mutex);

@@ -19,6 +19,7 @@
 #include "tail/input_file.h"
 #include "tail/known_files.h"
 #include "tail/pattern.h"
+#include "tail/pod_filter.h"
 #include "tail/selection.h"
 
 #include <cstdint>
@@ -49,13 +50,17 @@ struct Changes {
     std::uint64_t lost = 0;    // `file` is null: so many files of this name came and went before they could be opened
     std::uint64_t offset = 0;  // what stands before was read as another log's
     std::vector<std::shared_ptr<InputFile>> moved;  // more that positions call the log's, under other names; from their places on
+    bool from_end = false;   // it was left alone, and is read from now on: what stands in `file` was not to be read
+    bool set_aside = false;  // `file` is null: the log is left alone from now on. Should it be read again, it has another number
+    bool vanished = false;   // `file` is null, `log` is 0: a log that was left alone is not there any more
   };
   std::vector<Event> events;           // in the order in which they were seen
   std::vector<std::uint32_t> changed;  // something was written to one of the log's files
   std::vector<std::string> awaited;    // files that the user named and that are not there yet
   std::vector<std::string> warnings;
   Unreadable unreadable;
-  bool complete = false;  // the first look at everything is over
+  bool complete = false;    // the first look at everything is over
+  bool left_alone = false;  // then: the filter keeps some log from being read
   [[nodiscard]] bool empty() const {
     return events.empty() && changed.empty() && awaited.empty() && warnings.empty() && unreadable.causes.empty() && !complete;
   }
@@ -64,6 +69,7 @@ struct Changes {
 struct WatchOptions {
   const LogRoots* roots = nullptr;  // where links may lead; null: everywhere. Outlives the watcher and the files it opens
   KnownFiles known;                 // of the positions that reading starts from
+  PodFilter* filter = nullptr;      // asked before a log is opened, and again when answers change; null: everything is read
 };
 
 struct WatchMachine;  // watch_machine.h
@@ -85,6 +91,8 @@ class Watcher {
   void stop();
   // The reader has finished with a log whose name is missing. Should the name be there again, it comes back as found.
   void forget(std::uint32_t log);
+  // How many logs the filter keeps from being read. From any thread.
+  [[nodiscard]] std::size_t left_alone() const;
 
  private:
   explicit Watcher(std::unique_ptr<WatchMachine> machine);

@@ -176,6 +176,7 @@ void WatchMachine::add_file(Folder& folder, const std::string& path) {
     anchor(pattern);
     return;
   }
+  if (filter != nullptr && !by_key.contains(file.key) && leaves_alone(path, file.key)) return;
   const auto [known, added] = by_key.try_emplace(file.key, last_log + 1);
   const std::uint32_t number = known->second;
   if (added) ++last_log;
@@ -283,6 +284,7 @@ void WatchMachine::check(std::uint32_t number) {
   const auto folder = folders.find(folder_of(log.path));
   const bool rotated = first && !log.rotated.empty() && folder != folders.end() && folder->second->fresh;
   news.events.push_back({number, log.key, file, initial, rotated});
+  if (!from_end.empty()) news.events.back().from_end = from_end.erase(log.key) > 0;
 }
 
 void WatchMachine::take(std::uint32_t number, Log& log, const std::shared_ptr<InputFile>& file) {
@@ -497,6 +499,7 @@ void WatchMachine::rescan(bool everything) {
       consider(*parent->second, base_name(path), true);
     failed.erase(path);  // until here it says that the folder is not a new one
   }
+  check_left_alone();
   if (patterns.size() > asked.size() + kIdlePatterns) drop_idle_patterns();
   check_all();
   anchor_lost();

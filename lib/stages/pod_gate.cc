@@ -1,0 +1,238 @@
+#include "stages/pod_gate.h"
+
+#include "record/pod_path.h"
+
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace weir::stages {
+namespace {
+
+using base::Monotonic;
+using metrics::Account;
+using pipeline::Flow;
+using pipeline::Result;
+using record::Batch;
+using record::Record;
+using record::Source;
+using State = PodKnowledge::State;
+
+constexpr auto kWaiting = metrics::gauge("weir_enrich_waiting_records", "records",
+                                         "Records that wait until the pod of their log is known.", Account::in_flight);
+constexpr auto kWaited = metrics::counter("weir_enrich_waited_records_total", "records",
+                                          "Records that waited for the pod of their log, by what was known in the end: known, "
+                                          "excluded, or unknown, which went on without the pod's labels.",
+                                          Account::none, "pod");
+constexpr auto kDropped =
+    metrics::counter("weir_enrich_dropped_records_total", "records", "Records that enrich dropped, by reason.", Account::dropped, "reason");
+
+constexpr std::size_t kMostSeen = 4096;
+// For a pod that is not known: the kubelet is asked again by that.
+constexpr base::Duration kAskAgain = 2 * base::kSecond;
+constexpr std::size_t kReadyBytes = 256 << 10;  // are passed on at once
+
+// As enrich finds it.
+PodKnowledge::Name name_of(const Record& record) {
+  const auto of_path = [](std::string_view path) -> PodKnowledge::Name {
+    const auto pod = path.empty() ? std::nullopt : record::parse_pod_path(path);
+    return pod ? PodKnowledge::Name{pod->uid, pod->namespace_name, pod->pod} : PodKnowledge::Name();
+  };
+  PodKnowledge::Name name = of_path(record.labels->get("filename"));
+  if (name.empty() && !record.metadata.empty()) name = of_path(record::find(record.metadata, "filename"));
+  if (!name.uid.empty()) return name;
+  if (const std::string_view uid = record::find(record.metadata, "pod_uid"); !uid.empty()) return {uid, {}, {}};
+  return name.empty() ? PodKnowledge::Name{{}, record.labels->get("namespace"), record.labels->get("pod")} : name;
+}
+
+}  // namespace
+
+PodGate::PodGate(std::shared_ptr<PodKnowledge> knowledge, metrics::Block& block, const pipeline::Context& context)
+    : knowledge_(std::move(knowledge)),
+      context_(context),
+      waiting_(block.gauge(kWaiting)),
+      waited_(block.family(kWaited)),
+      excluded_(block.family(kDropped).at("excluded")) {}
+
+PodGate::~PodGate() { finish(); }
+
+Result<void> PodGate::attach(base::Wake& wake) {
+  if (auto opened = wake.open(); !opened) return opened;
+  wake_ = &wake;
+  return {};
+}
+
+void PodGate::finish() {
+  if (std::exchange(listens_, false)) knowledge_->unlisten(*wake_);
+}
+
+// Also asks for a ring only while something waits: otherwise nothing is to be done when the directory changes.
+void PodGate::count() {
+  waiting_.set(wait_.records());
+  if (wake_ == nullptr || listens_ == !wait_.empty()) return;
+  listens_ = !listens_;
+  if (listens_)
+    knowledge_->listen(*wake_);
+  else
+    knowledge_->unlisten(*wake_);
+}
+
+const PodGate::Seen& PodGate::look(const PodKnowledge::Name& name, Monotonic now) {
+  std::string_view key = name.uid;
+  if (key.empty()) key = key_.assign(name.namespace_name).append("/").append(name.pod);
+  auto found = seen_.find(key);
+  if (found == seen_.end()) found = seen_.emplace(key, Seen{}).first;
+  Seen& seen = found->second;
+  if (seen.version != version_ || now >= seen.until) {
+    seen = {knowledge_->look(name, now), version_, base::kNever};
+    if (seen.view.state == State::awaited) seen.until = seen.view.until;
+    if (seen.view.state == State::given_up) seen.until = base::after(now, kAskAgain);
+  }
+  return seen;
+}
+
+PodGate::Verdict PodGate::judge(const Record& record, Monotonic now) {
+  if (!wait_.empty() && wait_.log_waits(record.source)) return Verdict::wait;
+  if (record.labels != latest_labels_ || record.metadata.data() != latest_metadata_) {
+    latest_labels_ = record.labels;
+    latest_metadata_ = record.metadata.data();
+    latest_name_ = name_of(record);
+    latest_ = latest_name_.empty() ? nullptr : &look(latest_name_, now);
+  }
+  if (latest_ == nullptr) return Verdict::pass;
+  if (record.source.kind == Source::Kind::none && !wait_.empty()) {
+    std::string_view key = latest_name_.uid;
+    if (key.empty()) key = key_.assign(latest_name_.namespace_name).append("/").append(latest_name_.pod);
+    if (wait_.pod_waits(key)) return Verdict::wait;
+  }
+  if (latest_->view.state == State::excluded) return Verdict::drop;
+  if (latest_->view.state != State::awaited) return Verdict::pass;
+  const bool delivered = record.source.kind == Source::Kind::block || record.source.kind == Source::Kind::rejected;
+  return delivered ? Verdict::pass : Verdict::wait;
+}
+
+// `pass`: null where nothing may wait any more.
+Result<Flow> PodGate::sieve(Batch& batch, Monotonic now, const PassOn* pass) {
+  latest_labels_ = nullptr;
+  latest_metadata_ = nullptr;
+  auto& records = batch.records;
+  std::size_t kept = 0;
+  std::uint64_t dropped = 0;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const Record& record = records[i];
+    if (record.is_marker()) {
+      using Type = record::Marker::Type;
+      const Type type = record.marker->type;
+      if (pass != nullptr && wait_.log_waits(record.source)) {
+        wait_.add(record);
+        continue;
+      }
+      const bool new_stream = type == Type::begin || type == Type::end || type == Type::rejected;
+      if (new_stream && pass != nullptr && !wait_.empty()) {
+        // The logs of those that wait have nothing in what is kept of this batch, so that it may go on behind them.
+        kept = dropped_.emit(batch, kept);  // of this batch, and not of what goes on now
+        if (auto flow = let_go(now, true, *pass); !flow || *flow == Flow::done) return flow;
+        latest_labels_ = nullptr;
+      }
+      if (type != Type::position) kept = dropped_.emit(batch, kept);
+    } else {
+      const Verdict verdict = judge(record, now);
+      if (verdict == Verdict::wait && pass != nullptr) {
+        if (wait_.log_waits(record.source)) {
+          wait_.add(record);
+        } else {
+          std::string_view key = latest_name_.uid;
+          if (key.empty()) key = key_.assign(latest_name_.namespace_name).append("/").append(latest_name_.pod);
+          wait_.add(record, key,
+                    {std::string(latest_name_.uid), std::string(latest_name_.namespace_name), std::string(latest_name_.pod),
+                     latest_->view.until});
+        }
+        continue;
+      }
+      if (verdict == Verdict::drop) {
+        dropped_.dropped(record.source);
+        ++dropped;
+        continue;
+      }
+      if (dropped > 0) dropped_.kept(record.source);
+    }
+    if (kept != i) records[kept] = record;
+    ++kept;
+  }
+  if (kept != records.size()) records.resize(dropped_.emit(batch, kept));
+  excluded_.add(dropped);
+  return Flow::more;
+}
+
+Result<Flow> PodGate::sift(Batch& batch, const PassOn& pass) {
+  const Monotonic now = context_.clock->monotonic();
+  if (auto flow = let_go(now, false, pass); !flow || *flow == Flow::done) return flow;
+  if (seen_.size() > kMostSeen) seen_.clear();
+  version_ = knowledge_->version();
+  auto flow = sieve(batch, now, &pass);
+  count();
+  return flow;
+}
+
+Result<Flow> PodGate::let_go(Monotonic now, bool all, const PassOn& pass) {
+  if (wait_.empty()) return Flow::more;
+  const std::uint64_t version = knowledge_->version();
+  if (!all && version == asked_version_ && now < wait_.due()) return Flow::more;
+  asked_version_ = version_ = version;
+  State state = State::given_up;
+  const auto ready = [&](const PodWait::Waiting& one) {
+    state = look({one.uid, one.namespace_name, one.pod}, now).view.state;
+    return all || state != State::awaited || now >= one.until;
+  };
+  bool more = true;
+  while (more) {
+    const std::uint64_t before = wait_.records();
+    more = wait_.take(ready_, ready);
+    if (more)
+      waited_.at(state == State::known ? "known" : state == State::excluded ? "excluded" : "unknown").add(before - wait_.records());
+    if (ready_.empty() || (more && ready_.bytes() < kReadyBytes)) continue;
+    static_cast<void>(sieve(ready_, now, nullptr));  // waits for nothing, emits nothing
+    count();
+    auto flow = ready_.empty() ? Result<Flow>(Flow::more) : pass(ready_);
+    ready_.clear();
+    if (!flow || *flow == Flow::done) return flow;
+  }
+  ready_ = Batch();
+  return Flow::more;
+}
+
+Result<Flow> PodGate::hold_back(const PassOn& pass) {
+  while (wait_.bytes() > PodWait::kEnough) {
+    if (!context_.stop->stopped()) {
+      if (auto opened = bell_.open(); !opened) return std::move(opened).error();
+      knowledge_->listen(bell_);
+      if (knowledge_->version() == asked_version_) {
+        const metrics::Wait waits(context_.driver, metrics::On::pods);
+        std::array<pollfd, 2> fds = {{{bell_.fd(), POLLIN, 0}, {context_.stop->fd(), POLLIN, 0}}};
+        if (context_.driver != nullptr) context_.driver->answer(context_.clock->monotonic());
+        const int ready = ::poll(fds.data(), fds.size(), base::poll_timeout(context_.clock->monotonic(), wait_.due()));
+        bell_.hear();
+        if (ready < 0 && errno != EINTR) {
+          knowledge_->unlisten(bell_);
+          return base::io_error(errno, "wait for the pods of records");
+        }
+      }
+      knowledge_->unlisten(bell_);
+    }
+    // The chain is about to end: whatever waits would go on soon.
+    if (auto flow = let_go(context_.clock->monotonic(), context_.stop->stopped(), pass); !flow || *flow == Flow::done) return flow;
+  }
+  return Flow::more;
+}
+
+Result<Monotonic> PodGate::nudge(Monotonic now, const PassOn& pass) {
+  if (wait_.empty()) return base::kNever;
+  if (auto flow = let_go(now, false, pass); !flow) return std::move(flow).error();
+  return wait_.due();
+}
+
+Result<Flow> PodGate::let_all_go(const PassOn& pass) { return let_go(context_.clock->monotonic(), true, pass); }
+
+}  // namespace weir::stages

@@ -1,0 +1,113 @@
+// What stands in front of enrich where it knows the pods of a node: it lets records of unknown pods wait (pod_wait.h), and drops
+// those of excluded ones.
+//
+// What happens to a record
+//
+//   its log waits              it waits behind the others of its log, whatever is known by now
+//   no pod (no uid, no names)  passes
+//   known                      passes
+//   excluded                   is dropped, counted, and leaves a position marker (record/dropped_positions.h), also a record that
+//                              reports a gap: what was lost is of a log that nobody wants, and in one process it would not be there,
+//                              since tail does not open the log. Tail says on stderr and in its own counters that something was lost
+//   awaited                    waits, until the pod is known or its time is over
+//   given up                   passes: enrich takes from its path what there is
+//
+// A record that comes out of a spool (source of kind block) or of its rejected store never waits: whoever delivers it acknowledges
+// what later records overtake. It passes with what is known now.
+//
+// What waits goes on
+//   with the next batch, nudge or ring after the directory changed, if its pod is known then;
+//   when its time is over, with the next batch or nudge: nudge() says when;
+//   before a marker `begin`, `end` or `rejected`, since the numbers of logs mean something within one stream only, and what comes
+//   behind `end` is not of the stream; with flush() and finish();
+//   and while more than PodWait::kEnough bytes wait, with nothing read meanwhile: hold_back() blocks until the oldest time is over.
+//   So a burst of unknown pods slows collection for `wait` at most, and never costs a record its labels.
+//
+// Markers of a log that waits wait with it, in order: its positions never overtake a record that waits. A kill loses and repeats
+// nothing: what waits was never acknowledged, and is read again.
+#pragma once
+
+#include "metrics/driver.h"
+#include "metrics/registry.h"
+#include "pipeline/stage.h"
+#include "record/dropped_positions.h"
+#include "stages/pod_knowledge.h"
+#include "stages/pod_wait.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace weir::stages {
+
+// For the thread that drives the chain.
+class PodGate {
+ public:
+  // What may go on: enriches the batch and emits it.
+  using PassOn = std::function<pipeline::Result<pipeline::Flow>(record::Batch&)>;
+
+  // `block` is that of the stage; context.clock and context.stop are needed.
+  PodGate(std::shared_ptr<PodKnowledge> knowledge, metrics::Block& block, const pipeline::Context& context);
+  ~PodGate();
+  PodGate(const PodGate&) = delete;  // the directory has the address of its Wake
+  PodGate& operator=(const PodGate&) = delete;
+
+  pipeline::Result<void> attach(base::Wake& wake);
+  // Passes on what need not wait any more. Then takes out of `batch` what waits and what is dropped.
+  pipeline::Result<pipeline::Flow> sift(record::Batch& batch, const PassOn& pass);
+  // After the rest of the batch went on, when everything is counted: waits while too much waits.
+  pipeline::Result<pipeline::Flow> hold_back(const PassOn& pass);
+  // When to call again.
+  pipeline::Result<pipeline::Monotonic> nudge(pipeline::Monotonic now, const PassOn& pass);
+  // Nothing waits afterwards.
+  pipeline::Result<pipeline::Flow> let_all_go(const PassOn& pass);
+  // Nobody rings any more.
+  void finish();
+
+ private:
+  struct Seen {
+    PodKnowledge::View view;
+    std::uint64_t version = 0;
+    base::Monotonic until = 0;  // looked up again then, and when the version moved
+  };
+  struct StringHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  enum class Verdict : std::uint8_t { pass, wait, drop };
+
+  pipeline::Result<pipeline::Flow> let_go(pipeline::Monotonic now, bool all, const PassOn& pass);
+  pipeline::Result<pipeline::Flow> sieve(record::Batch& batch, pipeline::Monotonic now, const PassOn* pass);
+  Verdict judge(const record::Record& record, pipeline::Monotonic now);
+  const Seen& look(const PodKnowledge::Name& name, pipeline::Monotonic now);
+  void count();
+
+  const std::shared_ptr<PodKnowledge> knowledge_;
+  const pipeline::Context context_;
+  base::Wake* wake_ = nullptr;
+  base::Wake bell_;  // for hold_back(), opened then
+  bool listens_ = false;
+
+  PodWait wait_;
+  record::Batch ready_;
+  record::DroppedPositions dropped_;
+  std::uint64_t version_ = 0;        // of the batch at hand
+  std::uint64_t asked_version_ = 0;  // what waits was looked up then
+  std::unordered_map<std::string, Seen, StringHash, std::equal_to<>> seen_;  // by uid or NAMESPACE/POD
+
+  // The latest record's, for the next one: records come many of a log at a time.
+  const record::LabelSet* latest_labels_ = nullptr;
+  const record::Label* latest_metadata_ = nullptr;
+  PodKnowledge::Name latest_name_;
+  const Seen* latest_ = nullptr;  // null: no pod
+  std::string key_;
+
+  metrics::Gauge waiting_;
+  metrics::Family waited_;
+  metrics::Counter excluded_;
+};
+
+}  // namespace weir::stages
