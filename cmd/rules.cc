@@ -454,7 +454,7 @@ const cli::Command rules_command = {
         "Works on the files of rules that `weir filter --rules` applies: finds mistakes, lists the rules with their state, "
         "adds or removes one in place, or tries them on existing records.",
     .manual = kManual,
-    .usual = {"--against", "--compare", "--since", "--enrich", "--metrics", "--output"},
+    .usual = {"--against", "--compare", "--since", "--enrich", "--metrics", "--output", "--kube-server"},
     .role = cli::Role::action,
     .examples = {{"keep everything of one app for half an hour",
                   "weir rules add /etc/weir/rules 'keep for 30m {app=\"checkout\"}'"},
