@@ -241,6 +241,8 @@ class EditTest(ConfigMapCase):
         self.assertIn("already there", self.weir_rules("add", self.rules, 'drop |= "a"')[0])
         self.assertEqual(len(self.weir_rules("list", self.rules, user="node")[0].splitlines()), 2)
         self.assertIn("2 rules: ok", self.weir_rules("check", self.rules, user="node")[0])
+        out, err = self.weir_rules("list", self.emergency, user="node")
+        self.assertEqual((out, err), ("no rules\n", f"weir rules: the ConfigMap '{self.namespace}/emergency' does not exist, so it has no rules\n"))
         self.weir_rules("remove", self.rules, 'drop |= "a"')
         self.assertNotIn('drop |= "a"', self.text())
         self.weir_rules("add", self.rules + "/new", 'drop |= "n"')
