@@ -44,6 +44,14 @@ TEST(PodParserTest, OfAMirrorPodTheHashIsTheUidAndTheNodeIsNoOwner) {
   EXPECT_EQ(*pod, (Pod{.uid = "0123456789abcdef", .namespace_name = "kube-system", .name = "etcd-node-1"}));
 }
 
+TEST(PodParserTest, NoPodTakesThePlaceOfAnother) {
+  PodParser parser({});
+  const auto pod = parser.parse(pod_json("11111111-1111-4111-8111-111111111111", "evil", "p", "",
+                                         R"("kubernetes.io/config.hash":"22222222-2222-4222-8222-222222222222")"));
+  ASSERT_TRUE(pod);
+  EXPECT_EQ(pod->uid, "11111111-1111-4111-8111-111111111111");
+}
+
 TEST(PodParserTest, ExcludesOnlyForTheWordTrue) {
   PodParser parser({});
   const auto excluded = [&](std::string_view annotations) {
