@@ -75,7 +75,7 @@ Result<std::vector<rules::Rule>> read_rules(const std::vector<std::string>& file
 
 // What is said of files alone: an empty ConfigMap is no broken one.
 std::vector<rules::Finding> check_files_alone(std::vector<rules::NamedText> texts) {
-  std::erase_if(texts, [](const rules::NamedText& text) { return kube::is_config_map(text.file); });
+  std::erase_if(texts, [](const rules::NamedText& text) { return kube::is_config_map(text.name); });
   return rules::check_texts(texts);
 }
 

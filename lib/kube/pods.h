@@ -6,7 +6,11 @@
 // api      list and watch of PartialObjectMetadata with fieldSelector=spec.nodeName=NODE (resource_watch.h). A list that succeeded
 //          sweeps the directory.
 // kubelet  GET /pods of the kubelet when somebody asks for a pod that is not known (ask()), at most every 2 seconds. A uid is asked
-//          for three times, then every 5 minutes. Needs the right nodes/pods (Kubernetes 1.33).
+//          for three times, then every 5 minutes (ask_plan.h). What changes at a pod that is known shows with the next unknown one.
+//          Needs the right nodes/pods (Kubernetes 1.33).
+//
+// The cache is read before anything is asked, and written at most every kBetweenWrites, on the thread of the HTTP client, and at
+// the end. One that is damaged or of another release is warned about and ignored.
 #pragma once
 
 #include "base/clock.h"
@@ -25,39 +29,44 @@ namespace weir::kube {
 struct PodsSpec {
   enum class From : std::uint8_t { api, kubelet };
   From from = From::api;
-  Access access;           // of the API server
-  std::string node;        // the node's name; needed by api
-  std::string kubelet;     // https://IP:10250
-  std::string kubelet_ca;  // PEM; "" with kubelet_insecure
-  bool kubelet_insecure = false;
-  WantedNames wanted;
-  std::string cache_file;  // "" for none
+  Access access;                  // of the API server
+  std::string node;               // the node's name; needed by api
+  std::string kubelet;            // https://IP:10250
+  std::string kubelet_ca;         // PEM; "" with kubelet_insecure
+  bool kubelet_insecure = false;  // the certificate of the kubelet is not checked
+  WantedNames wanted;             // pod-template-hash is always wanted: workload_of() needs it
+  std::string cache_file;         // "" for none
 };
 
-// What is going on, for metrics and `run --check`. A copy.
+// What is going on, for metrics and `run --check`. A copy. What is counted only grows.
 struct PodsStatus {
-  std::uint64_t pods = 0;  // known, also those that are gone
-  std::uint64_t lists = 0, watches = 0, events = 0,
-                failures = 0;               // requests that were made, events that came, requests that failed
-  bool fresh = false;                       // the latest list succeeded, and (api) the watch is open
+  std::uint64_t pods = 0;        // known, also those that are gone
+  std::uint64_t lists = 0;       // requests for all pods that were sent
+  std::uint64_t watches = 0;     // api: watches that were begun
+  std::uint64_t events = 0;      // api: pods that a watch reported as added, changed or deleted
+  std::uint64_t failures = 0;    // requests that ended with anything but success; also a watch that ended before its time
+  std::uint64_t unreadable = 0;  // pods that were skipped: larger than 4 MiB, or not what was expected
+  bool fresh = false;            // api: a list was whole and the watch is open. kubelet: the latest request succeeded
   base::Monotonic fresh_at = base::kNever;  // when the server was last heard of
-  std::string trouble;                      // why not; "" while fresh
+  std::string trouble;  // why the latest request failed. While it is "", an unknown pod may become known soon: wait for it
 };
 
 class Pods {
  public:
+  static constexpr base::Duration kBetweenWrites = 30 * base::kSecond;  // of the cache
+
   // Reads the cache, then starts asking. `clock` and `diagnostics` outlive it; `environment` as in pipeline::Context. Trouble with
   // the server is no error: it is warned about (once for each cause) and tried again. Errors: Code::usage, Code::config (Access; no
-  // node's name; a CA file that is none).
+  // node's name; a file with a token or a CA that cannot be used; kubelet without kubelet_ca and kubelet_insecure), Code::io (no
+  // libcurl, no thread).
   static base::Result<std::unique_ptr<Pods>> start(PodsSpec spec, const char* (*environment)(const char* name), base::Clock& clock,
                                                    base::Diagnostics& diagnostics);
   virtual ~Pods() = default;  // stops asking, writes the cache
 
   [[nodiscard]] virtual PodDirectory& directory() = 0;
-  // A log of this pod was found, and the directory does not know it. Cheap; may be called once a batch. api: nothing happens.
+  // A log of this pod was found, and the directory does not know it. Cheap; any thread; may be called once a batch. api: nothing
+  // happens.
   virtual void ask(std::string_view uid) = 0;
-  // Whether an unknown pod may still become known soon: false when the server cannot be reached, so that waiting for it is of no
-  // use.
   [[nodiscard]] virtual PodsStatus status() const = 0;
 };
 

@@ -271,9 +271,10 @@ void WatchMachine::ended(base::Result<http::Response> result) {
   auto failure = judge(result, now);
   const std::unique_ptr<Answer> answer = std::move(answer_);
   token_refused_ = answer->status == kUnauthorized && !token_file_.empty() ? std::optional(answer->token) : std::nullopt;
-  if (failure) return failed(*std::move(failure), now);
+  const bool watched = answer->asked_for == Step::watch && answer->status == 200;
+  if (failure) return failed(*std::move(failure), watched && now - answer->began >= WatchPace::kLived, now);
   pace_.ended(End::whole, now);
-  if (answer->asked_for == Step::watch) return;
+  if (watched) return recovered();
   version_ = std::move(answer->version);
   handler_.list_ends();
   handler_.tick(clock_.wall());
@@ -328,11 +329,13 @@ WatchMachine::Failure WatchMachine::refusal(int status, const http::Response& re
   }
 }
 
-void WatchMachine::failed(Failure failure, base::Monotonic now) {
+// `lived`: it was a watch that has done well for a while.
+void WatchMachine::failed(Failure failure, bool lived, base::Monotonic now) {
   const bool list = pace_.next() == Step::list;
-  const bool first = troubled_since_ == base::kNever;
+  if (lived) recovered();
+  if (failure.end == End::cut && !lived) ++short_watches_;
   pace_.ended(failure.end, now, failure.retry_after);
-  if (first) troubled_since_ = now;
+  if (troubled_since_ == base::kNever) troubled_since_ = now;
   const std::string trouble = fmt::format("cannot {} {} at {}: {}", list ? "list" : "watch", resource_, server_, failure.cause);
   {
     const std::lock_guard lock(mutex_);
@@ -341,7 +344,8 @@ void WatchMachine::failed(Failure failure, base::Monotonic now) {
     status_.trouble = trouble;
   }
   // Servers stop and forget in the best of clusters. It is worth a word when going on did not help.
-  if (failure.end == End::gone || (failure.end == End::cut && first)) return;
+  const bool usual = failure.end == End::gone || failure.end == End::cut;
+  if (usual && short_watches_ < WatchPace::kMostFailures) return;
   if (trouble == reported_) return;
   reported_ = trouble;
   diagnostics_.warn("kube " + spec_.path, failure.hint.empty() ? trouble : fmt::format("{} ({})", trouble, failure.hint));
@@ -354,10 +358,19 @@ void WatchMachine::healthy(base::Monotonic now) {
     status_.fresh = true;
     status_.trouble.clear();
   }
+  // Of watches that die soon one after the other, none says that all is well.
+  if (short_watches_ >= WatchPace::kMostFailures) return;
   if (!reported_.empty()) {
     diagnostics_.say(
         fmt::format("watches {} at {} again, after {} s", resource_, server_, (now - troubled_since_) / base::kSecond));
   }
+  reported_.clear();
+  troubled_since_ = base::kNever;
+}
+
+// A watch has done well for a while.
+void WatchMachine::recovered() {
+  short_watches_ = 0;
   reported_.clear();
   troubled_since_ = base::kNever;
 }

@@ -371,6 +371,22 @@ TEST_F(ResourceWatchTest, GivesUpAWatchInWhichEventsCannotBeToldApart) {
   EXPECT_EQ(machine_->status().failures, 1U);
 }
 
+TEST_F(ResourceWatchTest, SaysThatNoWatchLasts) {
+  std::atomic<bool> dies = true;
+  server_.decide([&](const KubeRequest& request) { return request.watch() && dies ? KubeReply{200, "", {}} : KubeReply{0}; });
+  start();
+  ASSERT_TRUE(in_time([&] { return machine_->status().failures == 2; }));
+  EXPECT_THAT(diagnostics_.said(), IsEmpty());
+  ASSERT_TRUE(in_time([&] { return machine_->status().failures > 9; }));
+  EXPECT_THAT(diagnostics_.said(), ElementsAre(HasSubstr("the server ended the watch before its time")));
+  dies = false;
+  ASSERT_TRUE(opens_again(10));
+  clock_.advance(WatchPace::kLongestWatch);
+  server_.end_watches();
+  ASSERT_TRUE(eventually([&] { return server_.open_watches() == 1; }));
+  EXPECT_EQ(diagnostics_.said().size(), 1U);
+}
+
 TEST_F(ResourceWatchTest, WaitsAsLongAsTheServerAsks) {
   server_.decide([](const KubeRequest&) { return KubeReply{429, "slow down", {{"Retry-After", "600"}}}; });
   start();
