@@ -67,7 +67,8 @@ bool ConfigMapWatch::item(std::string_view object) {
   return true;
 }
 
-bool ConfigMapWatch::deleted(std::string_view) {
+bool ConfigMapWatch::deleted(std::string_view object) {
+  if (const auto last = text_of(object, name_); !last && last.error().code == base::Code::parse) return false;
   set(ConfigMapText{.key = name_.key.empty() ? std::string(kUsualKey) : name_.key});
   return true;
 }
