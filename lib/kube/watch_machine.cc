@@ -1,5 +1,6 @@
 #include "kube/watch_machine.h"
 
+#include "base/resident_code.h"
 #include "http/url.h"
 
 #include <fmt/format.h>
@@ -343,6 +344,7 @@ void WatchMachine::failed(Failure failure, bool lived, base::Monotonic now) {
     status_.fresh = false;
     status_.trouble = trouble;
   }
+  connects_ = true;
   // Servers stop and forget in the best of clusters. It is worth a word when going on did not help.
   const bool usual = failure.end == End::gone || failure.end == End::cut;
   if (usual && short_watches_ < WatchPace::kMostFailures) return;
@@ -358,6 +360,8 @@ void WatchMachine::healthy(base::Monotonic now) {
     status_.fresh = true;
     status_.trouble.clear();
   }
+  // 4 MB of code of a connection with TLS and of a list, which now rest.
+  if (std::exchange(connects_, false)) base::forget_code_of_loading();
   // Of watches that die soon one after the other, none says that all is well.
   if (short_watches_ >= WatchPace::kMostFailures) return;
   if (!reported_.empty()) {
