@@ -11,10 +11,11 @@ using test::pod_json;
 
 TEST(PodParserTest, ReadsWhatIsWanted) {
   PodParser parser({{"app", "team", "pod-template-hash"}, {"build"}});
-  const auto pod = parser.parse(pod_json(
-      "6f1c", "shop", "web-5d8-x", R"("team":"a\"b","app":"web","other":"x","pod-template-hash":"5d8")",
-      R"("build":"7","long":"y")",
-      R"(,"managedFields":[{}],"ownerReferences":[{"kind":"Extra","name":"e"},{"kind":"ReplicaSet","name":"web-5d8","controller":true}])"));
+  const auto pod =
+      parser.parse(pod_json("6f1c", "shop", "web-5d8-x", R"("team":"a\"b","app":"web","other":"x","pod-template-hash":"5d8")",
+                            R"("build":"7","long":"y")",
+                            R"(,"managedFields":[{}],"ownerReferences":[{"kind":"Extra","name":"e"},)"
+                            R"({"kind":"ReplicaSet","name":"web-5d8","controller":true}])"));
   ASSERT_TRUE(pod);
   EXPECT_EQ(*pod, (Pod{.uid = "6f1c",
                        .namespace_name = "shop",
@@ -28,8 +29,8 @@ TEST(PodParserTest, ReadsWhatIsWanted) {
 
 TEST(PodParserTest, ReadsAWholePod) {
   PodParser parser({{"app"}, {}});
-  const auto pod = parser.parse(
-      R"({"metadata":{"name":"web","namespace":"shop","uid":"u","labels":{"app":"web"}},"spec":{"containers":[{"name":"c"}]},"status":{}})");
+  const auto pod = parser.parse(R"({"metadata":{"name":"web","namespace":"shop","uid":"u","labels":{"app":"web"}},)"
+                                R"("spec":{"containers":[{"name":"c"}]},"status":{}})");
   ASSERT_TRUE(pod);
   EXPECT_EQ(*pod, (Pod{.uid = "u", .namespace_name = "shop", .name = "web", .labels = {{"app", "web"}}}));
 }
@@ -86,8 +87,8 @@ TEST(PodParserTest, RefusesWhatIsNoPod) {
     EXPECT_FALSE(parser.parse(text)) << text;
   }
   // Parts that are not what they should be count as absent.
-  const auto pod = parser.parse(
-      R"({"metadata":{"uid":"u","namespace":"n","name":"p","labels":{"app":7},"annotations":[],"ownerReferences":[1,{"controller":true}]}})");
+  const auto pod = parser.parse(R"({"metadata":{"uid":"u","namespace":"n","name":"p","labels":{"app":7},"annotations":[],)"
+                                R"("ownerReferences":[1,{"controller":true}]}})");
   ASSERT_TRUE(pod);
   EXPECT_EQ(*pod, (Pod{.uid = "u", .namespace_name = "n", .name = "p"}));
 }
