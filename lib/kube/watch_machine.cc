@@ -294,7 +294,9 @@ std::optional<WatchMachine::Failure> WatchMachine::judge(const base::Result<http
     // The server did not keep to the time, but it has not hung: nothing is wrong.
     if (opened && error.system == ETIMEDOUT && answer.splitter.objects() > 0) return Failure{End::cut, {}, {}};
     const End end = opened ? End::cut : error.code == base::Code::unreachable ? End::unreachable : End::failed;
-    return Failure{end, std::string(error.cause()), error.hint};
+    // Of a token's file that cannot be read, the whole message names the file.
+    const bool remote = error.code == base::Code::network || error.code == base::Code::unreachable;
+    return Failure{end, remote ? std::string(error.cause()) : error.message, error.hint};
   }
   if (list) {
     if (!answer.splitter.complete() || answer.is_status) return Failure{End::failed, "the list is not whole", {}};

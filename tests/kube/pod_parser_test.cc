@@ -1,8 +1,14 @@
 #include "kube/pod_parser.h"
 
+#include "kube/pod_directory.h"
 #include "support/fake_kube.h"
 
 #include <gtest/gtest.h>
+
+#include <malloc.h>
+
+#include <cstdio>
+#include <string>
 
 namespace weir::kube {
 namespace {
@@ -73,6 +79,31 @@ TEST(PodParserTest, KeepsAPodSmall) {
   ASSERT_TRUE(pod);
   EXPECT_TRUE(pod->labels.empty());
   EXPECT_EQ(pod->annotation("note"), std::string(1023, 'x'));
+}
+
+// What a pod costs in the directory, with its place there.
+TEST(PodParserTest, APodCostsTwoKilobytesAtMost) {
+  constexpr std::size_t kPods = 250;
+  PodParser parser({{"app", "app.kubernetes.io/name", "app.kubernetes.io/component", "team", "pod-template-hash"}, {"build"}});
+  const auto json = [](std::size_t i) {
+    const std::string number = std::to_string(100'000'000'000 + i);
+    return pod_json(
+        "6f1c2d3e-4f50-4a6b-8c7d-" + number, "shop-production", "checkout-service-7d9f8b6c5d-" + number,
+        R"("app":"checkout-service","app.kubernetes.io/name":"checkout-service","app.kubernetes.io/component":"server",)"
+        R"("team":"payments","pod-template-hash":"7d9f8b6c5d","not-wanted":")" +
+            std::string(63, 'x') + "\"",
+        R"("build":"2026-11-30","note":")" + std::string(100'000, 'y') + "\"",
+        R"(,"ownerReferences":[{"kind":"ReplicaSet","name":"checkout-service-7d9f8b6c5d","controller":true}])");
+  };
+  PodDirectory directory;
+  directory.put(*parser.parse(json(kPods)));
+  const std::size_t before = ::mallinfo2().uordblks;  // 0 with a sanitizer
+  for (std::size_t i = 0; i < kPods; ++i) directory.put(*parser.parse(json(i)));
+  const std::size_t each = (::mallinfo2().uordblks - before) / kPods;
+  ASSERT_EQ(directory.size(), kPods + 1);
+  RecordProperty("bytes", std::to_string(each));
+  std::printf("a pod costs %zu bytes\n", each);
+  EXPECT_LE(each, 2048U);
 }
 
 TEST(PodParserTest, RefusesWhatIsNoPod) {

@@ -319,6 +319,17 @@ TEST_F(ResourceWatchTest, TriesARotatedTokenSoon) {
   EXPECT_LE(server_.requests().size(), before + 3);
 }
 
+TEST_F(ResourceWatchTest, NamesAFileThatItCannotRead) {
+  test::TempDir dir;
+  start(dir / "token");
+  ASSERT_TRUE(eventually([&] { return !diagnostics_.said().empty(); }));
+  EXPECT_THAT(said(), HasSubstr("cannot list pods"));
+  EXPECT_THAT(said(), HasSubstr(dir / "token"));
+  dir.write("token", "new");
+  ASSERT_TRUE(opens_again());
+  EXPECT_EQ(server_.requests()[0].header("authorization"), "Bearer new");
+}
+
 TEST_F(ResourceWatchTest, AsksForATokenWhereItHasNone) {
   server_.decide([](const KubeRequest&) { return KubeReply{401, "Unauthorized\n", {}}; });
   start();
