@@ -1,5 +1,6 @@
 #include "kube/watch_machine.h"
 
+#include "base/resident_code.h"
 #include "http/url.h"
 
 #include <fmt/format.h>
@@ -293,7 +294,9 @@ std::optional<WatchMachine::Failure> WatchMachine::judge(const base::Result<http
     // The server did not keep to the time, but it has not hung: nothing is wrong.
     if (opened && error.system == ETIMEDOUT && answer.splitter.objects() > 0) return Failure{End::cut, {}, {}};
     const End end = opened ? End::cut : error.code == base::Code::unreachable ? End::unreachable : End::failed;
-    return Failure{end, std::string(error.cause()), error.hint};
+    // Of a token's file that cannot be read, the whole message names the file.
+    const bool remote = error.code == base::Code::network || error.code == base::Code::unreachable;
+    return Failure{end, remote ? std::string(error.cause()) : error.message, error.hint};
   }
   if (list) {
     if (!answer.splitter.complete() || answer.is_status) return Failure{End::failed, "the list is not whole", {}};
@@ -343,6 +346,7 @@ void WatchMachine::failed(Failure failure, bool lived, base::Monotonic now) {
     status_.fresh = false;
     status_.trouble = trouble;
   }
+  connects_ = true;
   // Servers stop and forget in the best of clusters. It is worth a word when going on did not help.
   const bool usual = failure.end == End::gone || failure.end == End::cut;
   if (usual && short_watches_ < WatchPace::kMostFailures) return;
@@ -358,6 +362,8 @@ void WatchMachine::healthy(base::Monotonic now) {
     status_.fresh = true;
     status_.trouble.clear();
   }
+  // 4 MB of code of a connection with TLS and of a list, which now rest.
+  if (std::exchange(connects_, false)) base::forget_code_of_loading();
   // Of watches that die soon one after the other, none says that all is well.
   if (short_watches_ >= WatchPace::kMostFailures) return;
   if (!reported_.empty()) {

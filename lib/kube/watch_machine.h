@@ -96,6 +96,7 @@ class WatchMachine {
   std::optional<FileMark> token_refused_;
   std::string reported_;  // the trouble that was warned about last; "" since all was well
   base::Monotonic troubled_since_ = base::kNever;
+  bool connects_ = true;   // since a watch was open last
   int short_watches_ = 0;  // that were cut soon, in a row
 
   mutable std::mutex mutex_;
