@@ -73,6 +73,12 @@ Result<std::vector<rules::Rule>> read_rules(const std::vector<std::string>& file
   return rules::parse(*texts, now);
 }
 
+// What is said of files alone: an empty ConfigMap is no broken one.
+std::vector<rules::Finding> check_files_alone(std::vector<rules::NamedText> texts) {
+  std::erase_if(texts, [](const rules::NamedText& text) { return kube::is_config_map(text.name); });
+  return rules::check_texts(texts);
+}
+
 std::string_view word_of(rules::Severity severity) { return severity == rules::Severity::warning ? "warning" : "note"; }
 
 std::string findings_to_json(const std::vector<rules::Finding>& findings) {
@@ -220,7 +226,7 @@ class Rules : public cli::Invocation {
     if (!rules) return std::move(rules).error();
     if (auto set = rules::RuleSet::compile(*rules); !set) return std::move(set).error();
     auto findings = rules::check(*rules, {.now = now});
-    for (rules::Finding& one : rules::check_texts(*texts)) findings.push_back(std::move(one));
+    for (rules::Finding& one : check_files_alone(*texts)) findings.push_back(std::move(one));
     if (json_) return finish(fmt::format("{{\"rules\":{},\"findings\":{}}}\n", rules->size(), findings_to_json(findings)));
     return finish(findings_to_text(findings) + fmt::format("{}: ok\n", base::count_of(rules->size(), "rule")));
   }
@@ -230,7 +236,7 @@ class Rules : public cli::Invocation {
     if (!texts) return std::move(texts).error();
     auto rules = rules::parse(*texts, now);
     if (!rules) return std::move(rules).error();
-    for (const rules::Finding& one : rules::check_texts(*texts)) {
+    for (const rules::Finding& one : check_files_alone(*texts)) {
       context.diagnostics->say(fmt::format("'{}': {}; {}", one.place.file, one.message, one.hint));
     }
     std::optional<stages::HitsById> hits;
@@ -454,7 +460,7 @@ const cli::Command rules_command = {
         "Works on the files of rules that `weir filter --rules` applies: finds mistakes, lists the rules with their state, "
         "adds or removes one in place, or tries them on existing records.",
     .manual = kManual,
-    .usual = {"--against", "--compare", "--since", "--enrich", "--metrics", "--output"},
+    .usual = {"--against", "--compare", "--since", "--enrich", "--metrics", "--output", "--kube-server"},
     .role = cli::Role::action,
     .examples = {{"keep everything of one app for half an hour",
                   "weir rules add /etc/weir/rules 'keep for 30m {app=\"checkout\"}'"},

@@ -199,9 +199,10 @@ On a terminal each report takes the place of the last one; `q` or Ctrl-C ends. E
 line between.
 
 # Rules
-With --rules, `weir enrich --level` runs before the rules, so that they know `detected_level`. Other labels that a chain's enrich
-adds are missing here. What `drop`, `sample`, `limit` and `dedup` would take away counts as dropped; what `hold` would hold does
-not, `-o json` counts it as `held_records`. A changed file takes effect as in weir-filter(1).
+--rules takes a file or `configmap:NAMESPACE/NAME` (weir-rules(5)). `weir enrich --level` runs before the rules, so that they
+know `detected_level`. Other labels that a chain's enrich adds are missing here. What `drop`, `sample`, `limit` and `dedup` would
+take away counts as dropped; what `hold` would hold does not, `-o json` counts it as `held_records`. A changed file takes effect
+as in weir-filter(1).
 
 # Spools
 With --spool the numbers come from the list of the spool's blocks, over the last minute (--since); a chain may be writing it. What

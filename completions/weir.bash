@@ -100,11 +100,11 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --rules|--metrics-file) _weir_files; return ;;
-        --drop|--metrics) return ;;
+        --rules|--kube-token-file|--kube-ca|--metrics-file) _weir_files; return ;;
+        --drop|--kube-server|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--drop --rules --explain -o --output --color --strict --exit-zero-on-term -h --help --metrics --metrics-file'
+        _weir_words '--drop --rules --explain -o --output --color --strict --exit-zero-on-term -h --help --kube-server --kube-token-file --kube-ca --metrics --metrics-file'
       fi
       ;;
     buffer)
@@ -201,14 +201,14 @@ _weir() {
       case $prev in
         -o|--output) _weir_words 'text json'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --compare) _weir_files; return ;;
+        --compare|--kube-token-file|--kube-ca) _weir_files; return ;;
         --against) _weir_spools; return ;;
-        --enrich|--metrics|--since|--from|--to) return ;;
+        --enrich|--metrics|--since|--from|--to|--kube-server) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--against --compare --enrich --metrics --since --from --to -o --output -h --help'
+        _weir_words '--against --compare --enrich --metrics --since --from --to -o --output -h --help --kube-server --kube-token-file --kube-ca'
       else
-        _weir_given '--against --compare --enrich --metrics --since --from --to -o --output -h --help'
+        _weir_given '--against --compare --enrich --metrics --since --from --to -o --output -h --help --kube-server --kube-token-file --kube-ca'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_words 'check list add remove test' ;;
           *) _weir_files ;;
@@ -250,14 +250,14 @@ _weir() {
         --sort) _weir_words 'bytes records'; return ;;
         -o|--output) _weir_words 'text json'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --rules) _weir_files; return ;;
+        --rules|--kube-token-file|--kube-ca) _weir_files; return ;;
         --spool) _weir_spools; return ;;
-        --since|-n|--count|--interval|--rows|--namespace|-p|--pod|-c|--container) return ;;
+        --since|-n|--count|--interval|--rows|--namespace|-p|--pod|-c|--container|--kube-server) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--spool --since --rules -n --count --interval --sort --rows -o --output --namespace -p --pod -c --container -h --help'
+        _weir_words '--spool --since --rules -n --count --interval --sort --rows -o --output --namespace -p --pod -c --container -h --help --kube-server --kube-token-file --kube-ca'
       else
-        _weir_given '--spool --since --rules -n --count --interval --sort --rows -o --output --namespace -p --pod -c --container -h --help'
+        _weir_given '--spool --since --rules -n --count --interval --sort --rows -o --output --namespace -p --pod -c --container -h --help --kube-server --kube-token-file --kube-ca'
         case ${#given[@]}:${given[0]-} in
           *) _weir_files ;;
         esac

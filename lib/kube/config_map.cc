@@ -109,10 +109,13 @@ Result<ConfigMapText> text_of(std::string_view object, const ConfigMapName& name
   dom::parser parser;
   dom::element element;
   const simdjson::padded_string padded(object);
-  std::string_view version;
+  std::string_view version, own_name;
   if (parser.parse(padded).get(element) != simdjson::SUCCESS ||
       element["metadata"]["resourceVersion"].get(version) != simdjson::SUCCESS) {
     return base::cannot(Code::parse, what, "the answer of the API server is no ConfigMap");
+  }
+  if (element["metadata"]["name"].get(own_name) == simdjson::SUCCESS && own_name != name.name) {
+    return base::cannot(Code::parse, what, "the API server answers with another object");
   }
   ConfigMapText out{.exists = true, .resource_version = std::string(version), .key = name.key};
   dom::object data, binary;

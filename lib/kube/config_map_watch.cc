@@ -11,11 +11,9 @@ using base::Result;
 
 constexpr std::size_t kMostObject = 16 << 20;  // 1 MiB of text, each byte of which may be an escape of six, and what others add
 
-// Two answers that mean the same.
+// Two answers that mean the same. Of two mistakes nobody knows.
 bool same(const Result<ConfigMapText>& a, const Result<ConfigMapText>& b) {
-  if (a.ok() != b.ok()) return false;
-  if (!a) return a.error().message == b.error().message;
-  return a->exists == b->exists && a->key == b->key && a->has_key == b->has_key && a->text == b->text;
+  return a.ok() && b.ok() && a->exists == b->exists && a->key == b->key && a->has_key == b->has_key && a->text == b->text;
 }
 
 }  // namespace
@@ -51,7 +49,7 @@ void ConfigMapWatch::unlisten() {
   listener_ = nullptr;
 }
 
-// A change of labels or managed fields is none of the text. The error of a mistake is news each time that it is another one.
+// A change of labels or managed fields is none of the text.
 void ConfigMapWatch::set(Result<ConfigMapText> text) {
   const std::scoped_lock lock(mutex_);
   const std::uint64_t version = version_.load(std::memory_order_relaxed);
@@ -69,7 +67,8 @@ bool ConfigMapWatch::item(std::string_view object) {
   return true;
 }
 
-bool ConfigMapWatch::deleted(std::string_view) {
+bool ConfigMapWatch::deleted(std::string_view object) {
+  if (const auto last = text_of(object, name_); !last && last.error().code == base::Code::parse) return false;
   set(ConfigMapText{.key = name_.key.empty() ? std::string(kUsualKey) : name_.key});
   return true;
 }

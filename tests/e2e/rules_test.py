@@ -45,6 +45,17 @@ class Rules(kit.Case):
                 self.assertTrue(pipe)
                 self.assert_same(pipe, fused)
 
+    def test_rules_in_files_need_no_kubernetes(self):
+        self.rules.write_text("drop |= \"x\"\n")
+        process = self.start(kit.WEIR, "filter", "--rules", self.rules, "--kube-server", "http://127.0.0.1:1", stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process.stdin.write(b'{"timestamp":"2026-11-30T00:00:00Z","line":"y","labels":{}}\n')
+        process.stdin.flush()
+        self.assertIn(b'"y"', process.stdout.readline())
+        with open(f"/proc/{process.pid}/maps", encoding="utf-8") as maps:
+            self.assertNotIn("libcurl", maps.read())
+        self.assertEqual(len(os.listdir(f"/proc/{process.pid}/task")), 1)
+
     # -- reloads --
 
     def follow(self, fused, *options):

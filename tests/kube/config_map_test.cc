@@ -58,6 +58,7 @@ TEST(ConfigMapTextOf, Fails) {
   ASSERT_FALSE(several);
   EXPECT_EQ(several.error().code, Code::config);
   EXPECT_THAT(several.error().hint, HasSubstr("configmap:n/r/a; there are: a, b"));
+  EXPECT_EQ(text_of(object(""), {"n", "other", ""}).error().code, Code::parse);
   const auto binary = text_of(object(R"(,"binaryData":{"k":"AA=="})"), {"n", "r", "k"});
   ASSERT_FALSE(binary);
   EXPECT_EQ(binary.error().code, Code::config);

@@ -155,7 +155,7 @@ class StartTest(ConfigMapCase):
         return self.chain([f"tail -f {logs}", f"filter --rules {self.rules} {shlex.join(kube.options('node'))}", f"buffer --store {spool}"], True)
 
     def stored(self, spool):
-        return [json.loads(text)["line"] for text in kit.weir("replay", spool).splitlines()]
+        return [json.loads(text)["line"] for text in kit.weir("replay", spool, expect=None).splitlines()]
 
     def test_without_the_api_server_the_rules_that_ran_last_are_used(self):
         logs, spool = self.dir / "x.log", self.dir / "spool.db"
@@ -174,20 +174,47 @@ class StartTest(ConfigMapCase):
         write("noise 1", "line 1")
         arrives(chain, "line 1")
         chain.stop()
-        kube.kill()
-        try:
-            chain = self.run_chain_of(logs, spool)
-            write("noise 2", "line 2")
-            arrives(chain, "line 2")
-            self.assertIn(f"the rules of '{self.rules}' that ran last are used until it does", chain.errors())
-        finally:
-            kube.start()
-        self.put('drop |= "racket"\n')
-        kit.wait_for(lambda: "the rules were read again" in chain.errors(), chain.errors)
-        write("racket 3", "noise 3", "line 3")
-        arrives(chain, "line 3")
-        chain.stop()
-        self.assertEqual(self.stored(spool), ["line 1", "line 2", "noise 3", "line 3"])
+        for fault, mend in ((kube.hang, kube.go_on), (kube.kill, kube.start)):
+            number = fault.__name__
+            self.put('drop |= "noise"\n')
+            fault()
+            try:
+                chain = self.run_chain_of(logs, spool)
+                write(f"noise {number}", f"line {number}")
+                arrives(chain, f"line {number}")
+                self.assertIn(f"the rules of '{self.rules}' that ran last are used until it does", chain.errors())
+            finally:
+                mend()
+            self.put('drop |= "racket"\n')
+            kit.wait_for(lambda: "the rules were read again" in chain.errors(), chain.errors)
+            kit.wait_for(lambda: "racket" in self.kept(), self.kept)
+            write(f"racket {number}", f"noise again {number}", f"line again {number}")
+            arrives(chain, f"line again {number}")
+            self.put('drop |= "noise"\n')
+            kit.wait_for(lambda: "noise" in self.kept(), self.kept)
+            chain.stop()
+        self.assertEqual(self.stored(spool), ["line 1", *(f"{text} {name}" for name in ("hang", "kill") for text in ("line", "noise again", "line again"))])
+
+    def kept(self):
+        return "".join(path.read_text() for path in self.dir.glob("spool.db-rules-*"))
+
+    def test_check_asks_the_api_server(self):
+        self.put("dorp\n")
+        command = f"tail {self.dir} | filter --rules {self.rules} {{}}"
+        for user, said in (("node", f"{self.rules}:1:1: unknown action"), ("nobody", "is forbidden")):
+            done = subprocess.run([kit.WEIR, "run", "--check", "-c", command.format(shlex.join(kube.options(user)))], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=kit.environment(), check=False)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(said, done.stderr)
+
+    def test_pipe_and_fused_agree(self):
+        tree = self.dir / "pods"
+        self.podgen("--pods", "3", "--lines", "500", "--seed", "5", out=tree)
+        self.put('drop |= "GET"\nsample 50%\n')
+        stages = [f"tail {tree}", f"filter --rules {self.rules} {shlex.join(kube.options('node'))}"]
+        pipe, fused = (self.run_chain(stages, fused=fused) for fused in (False, True))
+        self.assertTrue(pipe)
+        self.assert_same(pipe, fused)
 
     def test_without_rights_it_says_what_to_ask_for_and_that_is_enough(self):
         self.put('drop |= "word" != "pass"\n')
@@ -214,6 +241,8 @@ class EditTest(ConfigMapCase):
         self.assertIn("already there", self.weir_rules("add", self.rules, 'drop |= "a"')[0])
         self.assertEqual(len(self.weir_rules("list", self.rules, user="node")[0].splitlines()), 2)
         self.assertIn("2 rules: ok", self.weir_rules("check", self.rules, user="node")[0])
+        out, err = self.weir_rules("list", self.emergency, user="node")
+        self.assertEqual((out, err), ("no rules\n", f"weir rules: the ConfigMap '{self.namespace}/emergency' does not exist, so it has no rules\n"))
         self.weir_rules("remove", self.rules, 'drop |= "a"')
         self.assertNotIn('drop |= "a"', self.text())
         self.weir_rules("add", self.rules + "/new", 'drop |= "n"')
@@ -290,9 +319,9 @@ class ManyTest(ConfigMapCase):
         filters = [Filter(self, "--rules", self.rules) for _ in range(FILTERS)]
         path = f"/api/v1/namespaces/{self.namespace}/configmaps"
         kit.wait_for(lambda: sum(one.stage == "ResponseStarted" for one in kube.audited("node", "watch", path)) >= FILTERS, "not all of them watch", 300)
+        begin = time.monotonic()
         self.put('drop |= "word" != "pass"\n')
         version = kube.get_config_map(self.namespace, "rules")["metadata"]["resourceVersion"]
-        begin = time.monotonic()
         kit.wait_for(lambda: all("the rules were read again: 1 rule" in one.said() for one in filters), "not all of them have the update", 300)
         took = time.monotonic() - begin
         self.assertTrue(all(one.drops("word") for one in (filters[0], filters[-1])))
