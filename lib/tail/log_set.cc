@@ -63,6 +63,13 @@ void LogSet::add_initial(LogReader& reader, std::shared_ptr<InputFile> file) {
 }
 
 void LogSet::queue_absent() {
+  if (const auto use = stored_.foreign_use(); use.logs + use.absent > 0) {
+    std::string text = fmt::format("{} where --positions says",
+                                   use.logs == 1 ? "1 log begins" : base::count_of(use.logs, "log begins", "logs begin"));
+    if (use.absent > 0)
+      text += fmt::format("; {} there of files that are gone", base::count_of(use.absent, "position is", "positions are"));
+    parts_.diagnostics.say(text);
+  }
   for (auto& reader : stored_.take_absent([this](std::string key) { return new_reader(std::move(key)); })) {
     parts_.queue.add(*reader);
     const std::string key = reader->key();
