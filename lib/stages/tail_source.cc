@@ -200,7 +200,7 @@ class TailSource final : public pipeline::Source {
                                             base::count_of(foreign.doubled().size(), "path has", "paths have"),
                                             base::escape_control(*foreign.doubled().begin())));
     }
-    if (!foreign.empty()) logs_->load(std::move(foreign));
+    if (!foreign.empty()) logs_->load_foreign(std::move(foreign));
     if (spec_.read.tracked) logs_->load(*std::exchange(spec_.positions, std::nullopt));
     return {};
   }

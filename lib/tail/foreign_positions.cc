@@ -439,6 +439,20 @@ Result<void> ForeignPositions::put(std::string path, std::string_view value, bas
   return {};
 }
 
+std::string ForeignPositions::journal_cursor() const {
+  const auto time_of = [](std::string_view cursor) {
+    std::uint64_t time = 0;
+    const std::size_t at = cursor.find(";t=");
+    if (at != std::string_view::npos) std::from_chars(cursor.data() + at + 3, cursor.data() + cursor.size(), time, 16);
+    return time;
+  };
+  std::string_view least;
+  for (const auto& [job, cursor] : cursors_) {
+    if (least.empty() || time_of(cursor) < time_of(least)) least = cursor;
+  }
+  return std::string(least);
+}
+
 Result<bool> ForeignPositions::add_file(const std::string& path) {
   const std::string what = fmt::format("read the positions in {}", base::escape_control(path));
   const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

@@ -62,6 +62,8 @@ class ForeignPositions {
   [[nodiscard]] const std::map<std::string, ForeignPosition, std::less<>>& logs() const { return logs_; }
   // Of journals: the name of the job or component, and what sd_journal_seek_cursor takes.
   [[nodiscard]] const std::map<std::string, std::string, std::less<>>& cursors() const { return cursors_; }
+  // The one of them that is least far, by its realtime (`t=`); "" for none. For JournalOptions::cursor.
+  [[nodiscard]] std::string journal_cursor() const;
   // Paths with several positions.
   [[nodiscard]] const std::set<std::string, std::less<>>& doubled() const { return doubled_; }
 

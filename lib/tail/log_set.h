@@ -56,7 +56,7 @@ class LogSet {
   void load(record::Positions positions) { stored_.load(std::move(positions)); }
 
   // In front of that: where somebody else stopped reading.
-  void load(ForeignPositions positions) { stored_.load(std::move(positions)); }
+  void load_foreign(ForeignPositions positions) { stored_.load_foreign(std::move(positions)); }
 
   // Before anything is opened, behind load(): what a tail before this one had open.
   void take_over(std::map<std::string, OpenFiles> left) { stored_.take_over(std::move(left)); }

@@ -28,7 +28,7 @@ void StoredLogs::load(record::Positions positions) {
   unnamed_ = KnownFiles(unnamed);
 }
 
-void StoredLogs::load(ForeignPositions positions) {
+void StoredLogs::load_foreign(ForeignPositions positions) {
   foreign_ = std::move(positions);
   resumed_ = !foreign_.empty();
 }

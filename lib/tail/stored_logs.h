@@ -41,7 +41,7 @@ class StoredLogs {
   void load(record::Positions positions);
 
   // In front of that: where somebody else stopped reading. It counts where no position is stored of a log.
-  void load(ForeignPositions positions);
+  void load_foreign(ForeignPositions positions);
   // How many logs began at such a position, and how many of these positions are of wanted logs that are not there.
   struct ForeignUse {
     std::uint64_t logs = 0, absent = 0;
