@@ -81,7 +81,7 @@ class Yaml {
   }
 
   void break_line() {
-    if (here() == '\r' && next() == '\n') ++at_;
+    if (rest().starts_with("\r\n")) ++at_;
     ++at_;
     ++line_;
     line_start_ = at_;

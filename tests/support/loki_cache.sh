@@ -8,3 +8,4 @@ server_cache() {
 }
 loki_cache() { server_cache loki; }
 victorialogs_cache() { server_cache victorialogs; }
+promtail_cache() { server_cache promtail; }
