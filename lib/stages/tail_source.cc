@@ -182,12 +182,9 @@ class TailSource final : public pipeline::Source {
   // -- files --
 
   // Those of another agent are of use at the first start. Later on, nothing that is wrong with them keeps a chain from running.
-  Result<void> load_positions() {
-    if (!logs_) return {};
-    const bool has_own = spec_.read.tracked && !spec_.positions->empty();
-    tail::ForeignPositions foreign;
+  Result<void> read_foreign_positions(bool has_own) {
     for (const std::string& path : spec_.foreign_positions) {
-      auto added = foreign.add_file(path);
+      auto added = foreign_.add_file(path);
       if (!added && !has_own) return std::move(added).error();
       if (!added) context_.diagnostics->report(added.error());
       if (added && !*added && !has_own) {
@@ -195,12 +192,18 @@ class TailSource final : public pipeline::Source {
             fmt::format("{} does not exist: logs that have no position are read from their start", base::escape_control(path)));
       }
     }
-    if (!foreign.doubled().empty() && !has_own) {
+    if (!foreign_.doubled().empty() && !has_own) {
       context_.diagnostics->say(fmt::format("{} several positions, as {} has: the smallest counts",
-                                            base::count_of(foreign.doubled().size(), "path has", "paths have"),
-                                            base::escape_control(*foreign.doubled().begin())));
+                                            base::count_of(foreign_.doubled().size(), "path has", "paths have"),
+                                            base::escape_control(*foreign_.doubled().begin())));
     }
-    if (!foreign.empty()) logs_->load_foreign(std::move(foreign));
+    return {};
+  }
+
+  Result<void> load_positions() {
+    if (auto read = read_foreign_positions(spec_.read.tracked && !spec_.positions->empty()); !read) return read;
+    if (!logs_) return {};
+    if (!foreign_.empty()) logs_->load_foreign(std::exchange(foreign_, {}));
     if (spec_.read.tracked) logs_->load(*std::exchange(spec_.positions, std::nullopt));
     return {};
   }
@@ -409,6 +412,7 @@ class TailSource final : public pipeline::Source {
 
   tail::ReaderQueue queue_;
   std::optional<tail::LogSet> logs_;             // nothing: only streams are read
+  tail::ForeignPositions foreign_;               // until the logs have it
   std::map<std::string, tail::OpenFiles> left_;  // by the tail before this one, until the logs have it
 
   record::Batch batch_;
