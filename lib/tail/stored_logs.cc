@@ -33,7 +33,8 @@ void StoredLogs::load_foreign(ForeignPositions positions) {
   resumed_ = !foreign_.empty();
 }
 
-StoredLogs::ForeignUse StoredLogs::foreign_use() const {
+StoredLogs::ForeignUse StoredLogs::take_foreign_use() {
+  if (std::exchange(foreign_told_, true)) return {};
   ForeignUse use{.logs = foreign_used_};
   for (const auto& [path, position] : foreign_.logs()) {
     if (wanted(path) && ::access(path.c_str(), F_OK) != 0 && errno == ENOENT) ++use.absent;

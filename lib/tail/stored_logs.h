@@ -42,11 +42,12 @@ class StoredLogs {
 
   // In front of that: where somebody else stopped reading. It counts where no position is stored of a log.
   void load_foreign(ForeignPositions positions);
-  // How many logs began at such a position, and how many of these positions are of wanted logs that are not there.
+  // How many logs began at such a position, and how many of these positions are of wanted logs that are not there. Once: nothing
+  // afterwards.
   struct ForeignUse {
     std::uint64_t logs = 0, absent = 0;
   };
-  [[nodiscard]] ForeignUse foreign_use() const;
+  [[nodiscard]] ForeignUse take_foreign_use();
 
   // What the tail before this one had open, by log: read where it is a log's that is wanted.
   void take_over(std::map<std::string, OpenFiles> left);
@@ -100,6 +101,7 @@ class StoredLogs {
   bool resumed_ = false;         // there were positions at the start
   ForeignPositions foreign_;     // of logs that were not found yet
   std::uint64_t foreign_used_ = 0;
+  bool foreign_told_ = false;
   bool tracked_ = false;
   std::map<std::string, OpenFiles> left_;
   KnownFiles known_;

@@ -134,6 +134,11 @@ class Positions(kit.SinkCase):
         self.assertEqual(self.found(lines), self.expected(LINES, 2 * LINES))
         fused = self.run_chain([f"tail --positions {positions} {self.pods}"], True)
         self.assert_same(lines, fused)
+        with open(positions, "a", encoding="ascii") as more:
+            more.write(f'  {self.pods}/shop_web-9_0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f9/app/0.log: "7"\n')
+        chain = self.chain([f"tail --positions {positions} {self.pods}"], True)
+        chain.wait()
+        self.assertEqual(chain.errors().count("5 logs begin where --positions says; 1 position there is of a file that is gone"), 1, chain.errors())
 
     def test_by_another_path(self):
         """Promtail was told of the links in /var/log/containers, and weir of the pods."""
