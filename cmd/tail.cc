@@ -89,6 +89,13 @@ class Tail : public cli::Invocation {
                    "file by itself")
         ->type_name("FILE")
         ->group(positions);
+    app.add_option(
+           "--positions", spec_.foreign_positions,
+           "where a log has no position yet, start where Promtail or Alloy stopped: FILE is its positions file (repeatable)")
+        ->type_name("FILE")
+        ->group(positions)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     cli::add_duration(app, "--wait", spec_.wait, "how long to wait for a busy checkpoint file")->group(positions);
 
     cli::declare_output(app, output_);
@@ -107,6 +114,9 @@ class Tail : public cli::Invocation {
     }
     if (standard_input && !spec_.checkpoint.empty()) {
       return base::fail(Code::usage, "cannot use --checkpoint with standard input: it has no positions");
+    }
+    if (standard_input && !spec_.foreign_positions.empty()) {
+      return base::fail(Code::usage, "cannot use --positions with standard input: it has no positions");
     }
     if (standard_input && needs_files() != nullptr) {
       return base::fail(Code::usage, "cannot use {} with standard input: it is read once", needs_files())
@@ -298,6 +308,25 @@ With --checkpoint FILE, a restart continues where the chain stopped. The stage t
 --checkpoint`) keeps the positions in FILE; tail only reads them. Tail finds a file that was renamed, copied or
 compressed meanwhile by its first bytes. It reads a log that appeared meanwhile with its rotated files.
 
+# Taking over from Promtail or Alloy
+Stop the other agent first, in good order and while Loki takes its records. Then start weir with --positions FILE, where
+FILE is what it wrote last: Promtail's positions.yaml, or the positions.yml in Alloy's folder of a loki.source.file
+component (one --positions for each component). A log then goes on at that place: no line is lost, and none is delivered
+twice. Of several positions of one path, which Alloy keeps for each set of labels, the smallest counts.
+
+Tail reads FILE once, at the start, and never writes it. A log that has a position in the checkpoint goes on from there,
+so that --positions may stay where it is. A FILE that does not exist is none: a new node never had another agent. A FILE
+that cannot be read ends the first start; later it is only reported.
+
+These positions do not say which file they mean, so tail looks at its age. When a file was created after FILE was
+written, it is new: tail goes on in the file that was rotated, and reads the new one from its start. So keep the time of
+FILE when you copy it (cp -p). When the offset does not fit any file, the file is gone or was truncated: a gap record says
+so. --max-age, --from and --since do not count for a log with such a position. Parts of a line of a CRI runtime that the
+other agent had read, without the end of the line, are read again.
+
+An agent that was killed has positions that are up to ten seconds old: what it delivered since then is delivered again.
+Positions of compressed files are not taken over: these count lines.
+
 # Old lines
 Loki refuses lines that are too old. --max-age skips them in a log that has no position, as on the first start on a
 node. A line's age is that of its own time, or that of the file when the lines have none. Tail skips old lines without
@@ -335,7 +364,9 @@ const cli::Command tail_command = {
                  {"page through it, in colour", "weir tail ./pods -o text --color always | less -R"},
                  {"read plain text", "dmesg | weir tail - | weir enrich --label job=kernel"},
                  {"follow, and lose nothing at a restart",
-                  "weir tail -f --checkpoint spool.db | weir enrich | weir buffer spool.db | weir push"}},
+                  "weir tail -f --checkpoint spool.db | weir enrich | weir buffer spool.db | weir push"},
+                 {"go on where Promtail stopped",
+                  "weir run -c 'tail -f --positions /run/promtail/positions.yaml | enrich | buffer spool.db | push'"}},
     .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,
               cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Tail>()); },

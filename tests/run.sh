@@ -4,7 +4,8 @@
 #   tests/run.sh               release build, every test that needs no Loki and no Kubernetes
 #   tests/run.sh --loki        … and those against a real Loki, built once from tests/loki/go.mod (Go >= 1.21 fetches the rest),
 #                              or the binary in LOKI_BIN, or the server at LOKI_ADDR; and against a VictoriaLogs, built in the same
-#                              way (15 seconds), or the binary in VICTORIALOGS_BIN
+#                              way (15 seconds), or the binary in VICTORIALOGS_BIN; and against a Promtail (tests/promtail/go.mod),
+#                              or the binary in PROMTAIL_BIN
 #   tests/run.sh --kube        … and those against a real Kubernetes API server, built once from tests/kube/go.mod and
 #                              tests/etcd/go.mod (6 minutes), or the binaries in KUBE_APISERVER_BIN, KUBECTL_BIN and ETCD_BIN
 #   tests/run.sh --sanitize    … and the unit tests and fuzz targets once more with AddressSanitizer and UndefinedBehaviorSanitizer
@@ -120,9 +121,21 @@ find_kube() {
   fi
   export ETCD_BIN=$folder/server
 }
+# The same for PROMTAIL_BIN, without which no node is taken over from a real one. Without cgo it has no journal, and needs no library.
+find_promtail() {
+  [ -z "${PROMTAIL_BIN:-}" ] || return 0
+  local folder
+  folder=$(promtail_cache)
+  if [ ! -x "$folder/promtail" ] && ! build_server promtail "$folder" Promtail -tags netgo; then
+    say "SKIPPED: the test against a real Promtail: $why, and PROMTAIL_BIN is not set"
+    return 0
+  fi
+  export PROMTAIL_BIN=$folder/promtail
+}
 if $with_loki; then
   find_loki
   find_victorialogs
+  find_promtail
 fi
 if $with_kube; then find_kube; fi
 

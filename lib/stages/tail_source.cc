@@ -150,6 +150,7 @@ class TailSource final : public pipeline::Source {
           "no positions are kept, so a restart reads from the beginning; end the chain with `buffer SPOOL` or `push --checkpoint "
           "FILE`");
     }
+    if (auto loaded = load_positions(); !loaded) return loaded;
     if (files) logs_->take_over(std::exchange(left_, {}));
     Result<Flow> ended = Flow::more;
     if (files) ended = spec_.read.follow ? follow() : read_once();
@@ -176,7 +177,6 @@ class TailSource final : public pipeline::Source {
       if (!read) return std::move(read).error();
       spec_.positions = std::move(read).value();
     }
-    if (logs_) logs_->load(*std::exchange(spec_.positions, std::nullopt));
     batch_.append_marker(record::Marker::Type::begin, {}).checkpoint = batch_.copy(spec_.checkpoint);
     auto flow = emit();
     if (!flow) return std::move(flow).error();
@@ -184,6 +184,33 @@ class TailSource final : public pipeline::Source {
   }
 
   // -- files --
+
+  // Those of another agent are of use at the first start. Later on, nothing that is wrong with them keeps a chain from running.
+  Result<void> read_foreign_positions(bool has_own) {
+    for (const std::string& path : spec_.foreign_positions) {
+      auto added = foreign_.add_file(path);
+      if (!added && !has_own) return std::move(added).error();
+      if (!added) context_.diagnostics->report(added.error());
+      if (added && !*added && !has_own) {
+        context_.diagnostics->say(
+            fmt::format("{} does not exist: logs that have no position are read from their start", base::escape_control(path)));
+      }
+    }
+    if (!foreign_.doubled().empty() && !has_own) {
+      context_.diagnostics->say(fmt::format("{} several positions, as {} has: the smallest counts",
+                                            base::count_of(foreign_.doubled().size(), "path has", "paths have"),
+                                            base::escape_control(*foreign_.doubled().begin())));
+    }
+    return {};
+  }
+
+  Result<void> load_positions() {
+    if (auto read = read_foreign_positions(spec_.read.tracked && !spec_.positions->empty()); !read) return read;
+    if (!logs_) return {};
+    if (!foreign_.empty()) logs_->load_foreign(std::exchange(foreign_, {}));
+    if (spec_.read.tracked) logs_->load(*std::exchange(spec_.positions, std::nullopt));
+    return {};
+  }
 
   Result<Flow> read_once() {
     if (progress_.on()) logs_->measure();
@@ -411,6 +438,7 @@ class TailSource final : public pipeline::Source {
 
   tail::ReaderQueue queue_;
   std::optional<tail::LogSet> logs_;             // nothing: only streams are read
+  tail::ForeignPositions foreign_;               // until the logs have it
   std::map<std::string, tail::OpenFiles> left_;  // by the tail before this one, until the logs have it
 
   record::Batch batch_;
@@ -435,6 +463,12 @@ class TailSource final : public pipeline::Source {
 
 Result<void> rehearse_tail(const TailSpec& spec) {
   if (spec.inputs == std::vector<std::string>{"-"}) return {};
+  tail::ForeignPositions foreign;
+  for (const std::string& path : spec.foreign_positions) {
+    auto added = foreign.add_file(path);
+    if (!added) return std::move(added).error();
+    if (!*added) return base::io_error(ENOENT, fmt::format("read the positions in {}", base::escape_control(path)));
+  }
   const tail::Unreadable unreadable = tail::find_unreadable(spec.inputs, spec.selection, spec.read.follow);
   if (unreadable.causes.empty()) return {};
   const tail::Unreadable::Files& files = unreadable.causes.begin()->second;

@@ -37,6 +37,8 @@ struct TailSpec {
   std::shared_ptr<tail::PodFilter> pods;                // which pods' logs are read; null: all
   tail::WatchTimes times;
   int stdin_fd = 0;
+  // Files with positions of Promtail or Alloy, for logs that have none in the checkpoint. One that does not exist is none.
+  std::vector<std::string> foreign_positions;
   std::optional<record::Positions> positions;  // instead of those in the checkpoint
   // Where files that were deleted before they were read pass to the tail that replaces this one (tail/handover.h); null: this one
   // is not replaced. Outlives the source. What is there when the source is made is taken over.
@@ -44,8 +46,8 @@ struct TailSpec {
   bool* nothing_matched = nullptr;  // becomes true when a one-shot run found no file; outlives the source
 };
 
-// What a start would find wrong with the files: Code::io. Looks at their names and permissions only; the checkpoint is its keeper's
-// to check.
+// What a start would find wrong with the files: Code::io, or Code::config of foreign_positions, each of which must be there. Of
+// logs it looks at names and permissions only; the checkpoint is its keeper's to check.
 base::Result<void> rehearse_tail(const TailSpec& spec);
 
 std::unique_ptr<pipeline::Source> make_tail_source(TailSpec spec, const pipeline::Context& context);

@@ -1,5 +1,6 @@
 #include "tail/log_reader.h"
 
+#include "tail/foreign_start.h"
 #include "tail/start.h"
 
 #include <fmt/format.h>
@@ -55,7 +56,7 @@ void LogReader::add_file(std::shared_ptr<InputFile> file, std::uint64_t offset, 
   generation.offset = offset;
   generation.not_before = not_before;
   // Where something stands before the place, the position says so from the first moment on.
-  generation.opening = (!std::exchange(known_, true) || offset > 0) && !stored;
+  generation.opening = (!std::exchange(known_, true) || offset > 0) && (!stored || foreign_);
   if (stored) {
     generation.head_size = stored->head_size;
     generation.head_hash = stored->head_hash;
@@ -246,12 +247,15 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
     const std::uint64_t check = format_known_ && decoder_.format() != Format::raw ? 0 : known;
     introduce(front, known, check, batch);
     announce(front, known, check, batch);
+  }
+  if (opening && foreign_ && front.offset > 0) take_open_parts(front, batch);
+  if (options_->tracked && opening) {
     // A position from the first moment on: were it to come with the first record that is safe, a chain that is killed before, after
     // an outage perhaps, would not know which rotated files are still to be read.
-    for (std::uint8_t substream = 0; opening && substream < (front.offset > 0 ? 2 : 1); ++substream) {
+    for (std::uint8_t substream = 0; substream < (front.offset > 0 ? 2 : 1); ++substream) {
       batch.append_marker(record::Marker::Type::position, place(front, substream, front.offset));
     }
-    if (opening && front.done_with && text.empty()) put_done(front, front.offset, false, batch);
+    if (front.done_with && text.empty()) put_done(front, front.offset, false, batch);
   }
   const std::size_t before = batch.records.size();
   const std::size_t used = text.empty() ? 0 : decoder_.decode(text, stamp(batch, front), batch);
@@ -279,6 +283,21 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
     space.whole = false;
   }
   return again;
+}
+
+// Whoever read the log before had read parts of CRI lines whose ends had not come, and passed on nothing of them.
+void LogReader::take_open_parts(Generation& front, record::Batch& batch) {
+  constexpr std::uint64_t kMost = 1 << 20;  // of these parts and what stands between them
+  const std::uint64_t from = front.offset - std::min(front.offset, kMost);
+  std::string text(front.offset - from, '\0');
+  auto got = front.file->read(from, text.data(), text.size());
+  if (!got || *got < text.size()) return;  // whatever is wrong, reading on finds it
+  if (!format_known_) decide_format(from == 0 ? text : std::string_view(text).substr(text.find('\n') + 1));
+  if (!format_known_ || decoder_.format() != Format::cri) return;
+  for (const std::string_view part : open_parts(text, from == 0)) {
+    const std::uint64_t place = from + static_cast<std::uint64_t>(part.data() - text.data());
+    decoder_.decode(batch.copy(part), stamp(batch, front, place), batch);
+  }
 }
 
 // The first `used` bytes of `text`, which stands at the place of reading, are done with.

@@ -121,6 +121,9 @@ class LogReader final : public Reader, private Labeller {
   // The keeper knows the log by this key instead of its own: its folder was renamed, or is reached by another path. Before it
   // reads.
   void set_stored_key(std::string key) { stored_key_ = std::move(key); }
+  // Its position comes from somebody else (foreign_start.h), and the keeper is to know it from the first moment on. What stands
+  // before it of lines that are open is read again. Before a file is added.
+  void set_foreign() { foreign_ = true; }
   // An earlier file of the log had this inode.
   void add_used(std::uint64_t inode);
   // No further generation is expected (no file of the log is there any more): it ends with the last one, unless one is added after
@@ -205,6 +208,7 @@ class LogReader final : public Reader, private Labeller {
   std::uint32_t number_of(Generation& generation);
   void drop_front();
   std::uint64_t skip_old(InputFile& file, std::uint64_t offset);
+  void take_open_parts(Generation& front, record::Batch& batch);
   void decide_format(std::string_view text);
   void forget_format();
 
@@ -245,6 +249,7 @@ class LogReader final : public Reader, private Labeller {
   std::uint32_t last_number_ = 0;
   std::uint64_t read_bytes_ = 0;
   bool known_ = false;                      // the keeper knows of the log, or is to know
+  bool foreign_ = false;                    // it begins where somebody else stopped
   bool stored_ = false;                     // it did from the start: what is unread of it is to be read, however old it is
   std::vector<std::uint64_t> used_inodes_;  // of the latest files, as often as they had them
   Decoder decoder_;

@@ -64,6 +64,12 @@ void LogSet::add_initial(LogReader& reader, std::shared_ptr<InputFile> file) {
 }
 
 void LogSet::queue_absent() {
+  if (const auto use = stored_.take_foreign_use(); use.logs + use.absent > 0) {
+    std::string text = fmt::format("{} where --positions says", base::count_of(use.logs, "log begins", "logs begin"));
+    if (use.absent == 1) text += "; 1 position there is of a file that is gone";
+    if (use.absent > 1) text += fmt::format("; {} positions there are of files that are gone", base::grouped(use.absent));
+    parts_.diagnostics.say(text);
+  }
   for (auto& reader : stored_.take_absent([this](std::string key) { return new_reader(std::move(key)); },
                                           [this](const std::string& key) { return leaves_alone(key); })) {
     parts_.queue.add(*reader);

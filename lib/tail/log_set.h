@@ -56,6 +56,9 @@ class LogSet {
   // Before anything is opened: where reading goes on.
   void load(record::Positions positions) { stored_.load(std::move(positions)); }
 
+  // In front of that: where somebody else stopped reading.
+  void load_foreign(ForeignPositions positions) { stored_.load_foreign(std::move(positions)); }
+
   // Before anything is opened, behind load(): what a tail before this one had open.
   void take_over(std::map<std::string, OpenFiles> left) { stored_.take_over(std::move(left)); }
   // Reading is over: gives away what the next tail may not find by name. Nothing can be read afterwards.

@@ -222,8 +222,10 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
   const Adopted adopted = add_left(chain, others, position, reader.roots(), make_room);
   const bool new_log = position.generations.empty() && position.finished.empty();
   for (const auto& left : others.left) {
-    if (!new_log || chain.next > 0) break;
-    if (const std::size_t at = index_of(chain.files, *left); at != kNone) chain.next = at;
+    const std::size_t at = new_log ? index_of(chain.files, *left) : kNone;
+    if (at == kNone) continue;
+    chain.next = at;  // the oldest of them that is there, also where that is the first file
+    break;
   }
   const auto has_name = [&](const std::shared_ptr<InputFile>& file) {
     return std::ranges::find(adopted.files, file.get()) == adopted.files.end();

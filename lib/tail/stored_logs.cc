@@ -1,6 +1,7 @@
 #include "tail/stored_logs.h"
 
 #include "base/path.h"
+#include "tail/foreign_start.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,14 +14,32 @@ namespace weir::tail {
 void StoredLogs::load(record::Positions positions) {
   tracked_ = true;
   positions_ = std::move(positions);
+  // Also of logs that are gone: when a file of that name comes again, it is another one.
+  for (auto known = positions_.begin(); known != positions_.end() && !foreign_.empty(); ++known) {
+    static_cast<void>(foreign_.take(known->first));
+  }
   known_ = KnownFiles(positions_);
   std::erase_if(positions_, [](const auto& known) { return known.second.gone; });
-  resumed_ = !positions_.empty();
+  resumed_ = resumed_ || !positions_.empty();
   record::Positions unnamed;
   for (const auto& [key, position] : positions_) {
     if (!wanted(key)) unnamed.emplace(key, position);
   }
   unnamed_ = KnownFiles(unnamed);
+}
+
+void StoredLogs::load_foreign(ForeignPositions positions) {
+  foreign_ = std::move(positions);
+  resumed_ = !foreign_.empty();
+}
+
+StoredLogs::ForeignUse StoredLogs::take_foreign_use() {
+  if (std::exchange(foreign_told_, true)) return {};
+  ForeignUse use{.logs = foreign_used_};
+  for (const auto& [path, position] : foreign_.logs()) {
+    if (wanted(path) && ::access(path.c_str(), F_OK) != 0 && errno == ENOENT) ++use.absent;
+  }
+  return use;
 }
 
 // Under which key the position of the log `key` is stored, where that is not its own; "" for none.
@@ -84,6 +103,7 @@ bool StoredLogs::resume(LogReader& reader, std::shared_ptr<InputFile>& live, Cir
       reader.set_stored_key(std::move(key));
     }
   }
+  if (stored == positions_.end() && start_at_foreign(reader, live, circumstances)) return true;
   if (stored == positions_.end()) {
     OpenFiles left = take_left_of(reader.key());
     const bool from_beginning = start_.kind == Start::Kind::beginning;
@@ -119,6 +139,18 @@ std::unique_ptr<LogReader> StoredLogs::take_ended(const std::string& key,
   reader->set_gone();
   forget(key);
   return reader;
+}
+
+bool StoredLogs::start_at_foreign(LogReader& reader, std::shared_ptr<InputFile>& live, Circumstances& circumstances) {
+  if (foreign_.empty() || live == nullptr) return false;
+  const auto position = foreign_.take(reader.key());
+  if (!position) return false;
+  ++foreign_used_;
+  reader.set_foreign();
+  const record::LogPosition start = foreign_start(reader, live, *position);
+  circumstances.others.left = take_left_of(reader.key());
+  tail::resume(reader, start, std::move(live), followed_, std::move(circumstances.others));
+  return true;
 }
 
 std::vector<std::unique_ptr<LogReader>> StoredLogs::take_absent(

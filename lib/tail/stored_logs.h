@@ -3,6 +3,7 @@
 #pragma once
 
 #include "record/positions.h"
+#include "tail/foreign_positions.h"
 #include "tail/held_files.h"
 #include "tail/input_file.h"
 #include "tail/known_files.h"
@@ -38,6 +39,15 @@ class StoredLogs {
 
   // Before anything is read.
   void load(record::Positions positions);
+
+  // In front of that: where somebody else stopped reading. It counts where no position is stored of a log.
+  void load_foreign(ForeignPositions positions);
+  // How many logs began at such a position, and how many of these positions are of wanted logs that are not there. Once: nothing
+  // afterwards.
+  struct ForeignUse {
+    std::uint64_t logs = 0, absent = 0;
+  };
+  [[nodiscard]] ForeignUse take_foreign_use();
 
   // What the tail before this one had open, by log: read where it is a log's that is wanted.
   void take_over(std::map<std::string, OpenFiles> left);
@@ -86,6 +96,7 @@ class StoredLogs {
   [[nodiscard]] bool is_absent(const std::string& key) const;
   void add_left(LogReader& reader, const OpenFiles& left, const InputFile* live);
   [[nodiscard]] OpenFiles take_left_of(const std::string& key);
+  bool start_at_foreign(LogReader& reader, std::shared_ptr<InputFile>& live, Circumstances& circumstances);
 
   const std::vector<Pattern> patterns_;
   const Selection& selection_;
@@ -94,6 +105,9 @@ class StoredLogs {
   const LogRoots& roots_;
   record::Positions positions_;  // of logs that were not found yet
   bool resumed_ = false;         // there were positions at the start
+  ForeignPositions foreign_;     // of logs that were not found yet
+  std::uint64_t foreign_used_ = 0;
+  bool foreign_told_ = false;
   bool tracked_ = false;
   std::map<std::string, OpenFiles> left_;
   KnownFiles known_;

@@ -194,6 +194,19 @@ class DeletedFiles(ReloadCase):
         kit.wait_for(lambda: len(self.pushed()) == 10, self.errors.read_text)
         self.gate.set("hang")
 
+    def wait_until_blocked(self):
+        """Nothing more is read, so that a log that comes now has no reader yet. (Otherwise it may be read to its end before the chain is
+        blocked. Its rotated file is closed then.)"""
+        seen = {"bytes": 0, "since": 0.0}
+
+        def still():
+            read = int(pathlib.Path(f"/proc/{self.process.pid}/io").read_text().split()[1])
+            if read != seen["bytes"]:
+                seen.update(bytes=read, since=time.monotonic())
+            return time.monotonic() - seen["since"] > 2
+
+        kit.wait_for(still, self.errors.read_text)
+
     def replace_and_check(self):
         self.assertTrue(self.deleted())
         self.reload(self.text(2))
@@ -225,6 +238,7 @@ class DeletedFiles(ReloadCase):
     def test_nothing_of_a_log_was_safe(self):
         self.start_blocked("push {url} --checkpoint {dir}/kept")
         self.add(100_000)  # blocks the chain, so that nobody reads the second log
+        self.wait_until_blocked()
         self.logs["a"] = self.folder / "1.log"
         self.add(1000)
         self.logs["a"].rename(self.folder / "1.log.20260101-000000")

@@ -10,3 +10,4 @@ loki_cache() { server_cache loki; }
 victorialogs_cache() { server_cache victorialogs; }
 kube_cache() { server_cache kube; }
 etcd_cache() { server_cache etcd; }
+promtail_cache() { server_cache promtail; }

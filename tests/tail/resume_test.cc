@@ -210,6 +210,15 @@ TEST_F(ResumeLeft, WithoutAPositionReadingBeginsWithTheOldest) {
   EXPECT_EQ(go_on({}, true, "0.log", {.left = left()}), (Lines{"one", "two", "three"}));
 }
 
+TEST_F(ResumeLeft, WithoutAPositionAndWithoutNamesAllAreRead) {
+  for (const char* text : {"one", "two", "three"}) {
+    dir.write("0.log", cri(text));
+    open("0.log");
+    std::filesystem::remove(dir / "0.log");
+  }
+  EXPECT_EQ(go_on({}, false, "0.log", {.left = left()}), (Lines{"one", "two", "three"}));
+}
+
 TEST_F(Resume, MissingMiddleIsAGapBetween) {
   dir.write("0.log", cri("one"));
   const auto first = generation(1, "0.log");
