@@ -72,6 +72,7 @@ class FakeApi:
                 with self.lock:
                     self.lock.wait_for(lambda: self.ended or (self.events and self.events[-1][0] > seen))
                     if self.ended:
+                        request.close_connection = True
                         return
                     new = [event for event in self.events if event[0] > seen]
                 for seen, kind, metadata in new:
@@ -82,6 +83,7 @@ class FakeApi:
             pass
 
     def close(self):
+        """Goes away: watches break off, nobody can connect."""
         with self.lock:
             self.ended = True
             self.lock.notify_all()
