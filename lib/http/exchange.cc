@@ -474,6 +474,9 @@ void Exchange::explain(CURLcode code, Trouble& trouble) {
                            : fmt::format("{} names another one", option);
       }
       break;
+    case CURLE_PARTIAL_FILE:
+      trouble.cause = "the connection was closed before the answer was whole";
+      break;
     default:
       break;
   }
@@ -485,8 +488,8 @@ base::Error Exchange::failure(CURLcode code) {
   Trouble trouble{base::Code::network, error_[0] != '\0' ? error_ : curl_.easy_strerror(code), {}, 0};
   explain(code, trouble);
   request_ = {};
-  base::Error error =
-      base::fail(trouble.kind, "cannot reach {}: {}", where, redacted(std::move(trouble.cause))).with_hint(std::move(trouble.hint));
+  base::Error error = base::cannot(trouble.kind, fmt::format("reach {}", where), redacted(std::move(trouble.cause)))
+                          .with_hint(std::move(trouble.hint));
   error.system = trouble.system;
   return error;
 }

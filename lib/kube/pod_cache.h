@@ -2,7 +2,7 @@
 //
 // JSON lines: what it is and for whom, one line a pod, and an end with the number and the hash of the lines before.
 //   {"weir_pods":1,"node":"node-1","labels":["app"],"annotations":[]}
-//   {"uid":"6f1c…","namespace":"shop","name":"web-0","labels":{"app":"web"},"owner":["StatefulSet","web"],"gone":1760000000000000000}
+//   {"uid":"6f1c…","namespace":"shop","name":"web-0","labels":{"app":"web"},"owner":["StatefulSet","web"],"gone":1760000000…}
 //   {"pods":1,"hash":"…"}
 // It is replaced by a rename, 0600, so that a reader sees the old or the new one.
 #pragma once

@@ -25,6 +25,13 @@ std::string_view text_in(const dom::object& object, std::string_view name) {
 
 bool is_name(std::string_view text) { return !text.empty() && text.size() <= kMostName; }
 
+// Anybody who makes a pod chooses its annotations. The uids that the API server gives are UUIDs, and the kubelet's hashes are not:
+// so no pod can take the place of another one that the API server made.
+bool is_uuid(std::string_view text) {
+  constexpr std::size_t kSize = 36;
+  return text.size() == kSize && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-';
+}
+
 std::string bounded(std::string_view text) {
   if (text.size() <= PodParser::kMostValue) return std::string(text);
   std::size_t end = PodParser::kMostValue;
@@ -85,7 +92,8 @@ std::optional<Pod> PodParser::parse(std::string_view object) {
     pod.namespace_name = text_in(metadata, "namespace");
     pod.name = text_in(metadata, "name");
     if (dom::object annotations; metadata["annotations"].get(annotations) == simdjson::SUCCESS) {
-      if (const std::string_view hash = text_in(annotations, kConfigHashAnnotation); !hash.empty()) pod.uid = hash;
+      const std::string_view hash = text_in(annotations, kConfigHashAnnotation);
+      if (!hash.empty() && !is_uuid(hash)) pod.uid = hash;
       pod.excluded = text_in(annotations, kExcludeAnnotation) == "true";
     }
     if (!is_name(pod.uid) || !is_name(pod.namespace_name) || !is_name(pod.name)) return std::nullopt;

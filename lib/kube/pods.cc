@@ -5,6 +5,7 @@
 #include "kube/pods.h"
 
 #include "base/backoff.h"
+#include "base/resident_code.h"
 #include "http/url.h"
 #include "kube/ask_plan.h"
 #include "kube/json_splitter.h"
@@ -264,6 +265,7 @@ class KubeletPods : public Pods, public JsonParts {
       backoff_.reset();
     }
     std::string trouble;
+    bool rests = false;
     {
       const std::lock_guard lock(mutex_);
       status_.fresh = cause.empty();
@@ -275,7 +277,9 @@ class KubeletPods : public Pods, public JsonParts {
         ++status_.failures;
         plan_.failed(now, backoff_.next(result ? result->retry_after(clock_.wall()) : 0));
       }
+      rests = plan_.due() == base::kNever;
     }
+    if (cause.empty() && rests) base::forget_code_of_loading();  // of a connection with TLS and of a list
     if (cause.empty()) {
       if (!reported_.empty()) diagnostics_.say(fmt::format("lists the pods at {} again", server_));
     } else if (trouble != reported_) {
@@ -302,8 +306,10 @@ class KubeletPods : public Pods, public JsonParts {
     }
     if (answer.broken) return "the answer is not what a kubelet gives";
     if (!result) {
-      hint = result.error().hint;
-      return std::string(result.error().cause());
+      const base::Error& error = result.error();
+      const bool remote = error.code == base::Code::network || error.code == base::Code::unreachable;
+      hint = error.hint;
+      return remote ? std::string(error.cause()) : error.message;
     }
     return answer.splitter->complete() && !answer.is_status ? std::string() : std::string("the list is not whole");
   }

@@ -1,5 +1,6 @@
 #include "kube/watch_machine.h"
 
+#include "base/resident_code.h"
 #include "http/url.h"
 
 #include <fmt/format.h>
@@ -271,9 +272,10 @@ void WatchMachine::ended(base::Result<http::Response> result) {
   auto failure = judge(result, now);
   const std::unique_ptr<Answer> answer = std::move(answer_);
   token_refused_ = answer->status == kUnauthorized && !token_file_.empty() ? std::optional(answer->token) : std::nullopt;
-  if (failure) return failed(*std::move(failure), now);
+  const bool watched = answer->asked_for == Step::watch && answer->status == 200;
+  if (failure) return failed(*std::move(failure), watched && now - answer->began >= WatchPace::kLived, now);
   pace_.ended(End::whole, now);
-  if (answer->asked_for == Step::watch) return;
+  if (watched) return recovered();
   version_ = std::move(answer->version);
   handler_.list_ends();
   handler_.tick(clock_.wall());
@@ -292,7 +294,9 @@ std::optional<WatchMachine::Failure> WatchMachine::judge(const base::Result<http
     // The server did not keep to the time, but it has not hung: nothing is wrong.
     if (opened && error.system == ETIMEDOUT && answer.splitter.objects() > 0) return Failure{End::cut, {}, {}};
     const End end = opened ? End::cut : error.code == base::Code::unreachable ? End::unreachable : End::failed;
-    return Failure{end, std::string(error.cause()), error.hint};
+    // Of a token's file that cannot be read, the whole message names the file.
+    const bool remote = error.code == base::Code::network || error.code == base::Code::unreachable;
+    return Failure{end, remote ? std::string(error.cause()) : error.message, error.hint};
   }
   if (list) {
     if (!answer.splitter.complete() || answer.is_status) return Failure{End::failed, "the list is not whole", {}};
@@ -328,11 +332,13 @@ WatchMachine::Failure WatchMachine::refusal(int status, const http::Response& re
   }
 }
 
-void WatchMachine::failed(Failure failure, base::Monotonic now) {
+// `lived`: it was a watch that has done well for a while.
+void WatchMachine::failed(Failure failure, bool lived, base::Monotonic now) {
   const bool list = pace_.next() == Step::list;
-  const bool first = troubled_since_ == base::kNever;
+  if (lived) recovered();
+  if (failure.end == End::cut && !lived) ++short_watches_;
   pace_.ended(failure.end, now, failure.retry_after);
-  if (first) troubled_since_ = now;
+  if (troubled_since_ == base::kNever) troubled_since_ = now;
   const std::string trouble = fmt::format("cannot {} {} at {}: {}", list ? "list" : "watch", resource_, server_, failure.cause);
   {
     const std::lock_guard lock(mutex_);
@@ -340,8 +346,10 @@ void WatchMachine::failed(Failure failure, base::Monotonic now) {
     status_.fresh = false;
     status_.trouble = trouble;
   }
+  connects_ = true;
   // Servers stop and forget in the best of clusters. It is worth a word when going on did not help.
-  if (failure.end == End::gone || (failure.end == End::cut && first)) return;
+  const bool usual = failure.end == End::gone || failure.end == End::cut;
+  if (usual && short_watches_ < WatchPace::kMostFailures) return;
   if (trouble == reported_) return;
   reported_ = trouble;
   diagnostics_.warn("kube " + spec_.path, failure.hint.empty() ? trouble : fmt::format("{} ({})", trouble, failure.hint));
@@ -354,10 +362,21 @@ void WatchMachine::healthy(base::Monotonic now) {
     status_.fresh = true;
     status_.trouble.clear();
   }
+  // 4 MB of code of a connection with TLS and of a list, which now rest.
+  if (std::exchange(connects_, false)) base::forget_code_of_loading();
+  // Of watches that die soon one after the other, none says that all is well.
+  if (short_watches_ >= WatchPace::kMostFailures) return;
   if (!reported_.empty()) {
     diagnostics_.say(
         fmt::format("watches {} at {} again, after {} s", resource_, server_, (now - troubled_since_) / base::kSecond));
   }
+  reported_.clear();
+  troubled_since_ = base::kNever;
+}
+
+// A watch has done well for a while.
+void WatchMachine::recovered() {
+  short_watches_ = 0;
   reported_.clear();
   troubled_since_ = base::kNever;
 }

@@ -74,8 +74,9 @@ class WatchMachine {
   void ended(base::Result<http::Response> result);
   [[nodiscard]] std::optional<Failure> judge(const base::Result<http::Response>& result, base::Monotonic now);
   [[nodiscard]] Failure refusal(int status, const http::Response& response) const;
-  void failed(Failure failure, base::Monotonic now);
+  void failed(Failure failure, bool lived, base::Monotonic now);
   void healthy(base::Monotonic now);
+  void recovered();
   void tick();
 
   const ResourceWatchSpec spec_;
@@ -95,6 +96,8 @@ class WatchMachine {
   std::optional<FileMark> token_refused_;
   std::string reported_;  // the trouble that was warned about last; "" since all was well
   base::Monotonic troubled_since_ = base::kNever;
+  bool connects_ = true;   // since a watch was open last
+  int short_watches_ = 0;  // that were cut soon, in a row
 
   mutable std::mutex mutex_;
   ResourceWatchStatus status_;

@@ -1,6 +1,7 @@
 #include "http/client.h"
 
 #include "base/secrets.h"
+#include "support/fake_kube.h"
 #include "support/fake_loki.h"
 #include "support/temp_dir.h"
 
@@ -10,11 +11,14 @@
 #include <arpa/inet.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -531,6 +535,145 @@ TEST(AsyncClient, DestructionAbortsWhatFlies) {
   (*client)->submit(post(), results.take());
   client->reset();
   EXPECT_TRUE(results.wait_for(0).empty());
+}
+
+// What a streamed body brought: "status:" for the empty first piece, then its text.
+class Pieces {
+ public:
+  OnBody take(const std::string& stop_at = "\n\n") {
+    return [this, stop_at](int status, std::string_view piece) {
+      const std::lock_guard lock(mutex_);
+      if (piece.empty()) text_ += std::to_string(status) + ":";
+      text_ += piece;
+      changed_.notify_all();
+      return text_.find(stop_at) == std::string::npos;
+    };
+  }
+  std::string wait_for(const std::string& part) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return text_.find(part) != std::string::npos; });
+    return text_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string text_;
+};
+
+Request watch() {
+  Request request;
+  request.path = "/watch";
+  request.query = "watch=1";
+  request.max_response = 4;  // which bounds no stream
+  return request;
+}
+
+TEST(AsyncClient, StreamsABodyAsItComes) {
+  test::FakeKube server;
+  Results results;
+  Pieces pieces;
+  auto client = AsyncClient::create(config_for(server.url()), base::Clock::system(), {.max_connections = 1, .timer = {}});
+  ASSERT_TRUE(client);
+  (*client)->submit(watch(), pieces.take(), results.take());
+  EXPECT_EQ(pieces.wait_for("200:"), "200:");  // open, and nothing has come
+  ASSERT_TRUE(test::eventually([&] { return server.open_watches() == 1; }));
+  server.send("one ");
+  EXPECT_EQ(pieces.wait_for("one "), "200:one ");
+  server.send("two ");
+  EXPECT_EQ(pieces.wait_for("two "), "200:one two ");
+  EXPECT_TRUE(results.wait_for(0).empty());
+  server.end_watches();
+  EXPECT_EQ(results.wait_for(1), std::vector<int>{200});
+  // The connection is kept.
+  (*client)->submit(watch(), results.take());
+  ASSERT_TRUE(test::eventually([&] { return server.open_watches() == 1; }));
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST(AsyncClient, StreamsTheBodyOfARefusalToo) {
+  test::FakeKube server;
+  server.decide([](const test::KubeRequest&) { return test::KubeReply{403, "no right", {}}; });
+  Results results;
+  Pieces pieces;
+  auto client = AsyncClient::create(config_for(server.url()), base::Clock::system(), {.max_connections = 1, .timer = {}});
+  ASSERT_TRUE(client);
+  (*client)->submit(watch(), pieces.take(), results.take());
+  EXPECT_EQ(results.wait_for(1), std::vector<int>{403});
+  EXPECT_EQ(pieces.wait_for("right"), "403:no right");
+}
+
+TEST(AsyncClient, AStreamEndsWhenItsTakerSaysSo) {
+  test::FakeKube server;
+  Results results;
+  Pieces pieces, more;
+  auto client = AsyncClient::create(config_for(server.url()), base::Clock::system(), {.max_connections = 1, .timer = {}});
+  ASSERT_TRUE(client);
+  (*client)->submit(watch(), pieces.take("stop"), results.take());
+  ASSERT_TRUE(test::eventually([&] { return server.open_watches() == 1; }));
+  server.send("stop");
+  EXPECT_EQ(results.wait_for(1), std::vector<int>{-1});
+  // Also with the end of the header. The client goes on.
+  (*client)->submit(watch(), more.take("200:"), results.take());
+  EXPECT_EQ(results.wait_for(2), (std::vector<int>{-1, -1}));
+  (*client)->submit(watch(), results.take());
+  ASSERT_TRUE(test::eventually([&] { return server.open_watches() == 1; }));
+}
+
+// How often the threads of this process, other than the caller, went to sleep.
+long sleeps() {
+  long all = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (task.path().filename() == std::to_string(::gettid())) continue;
+    std::ifstream status(task.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.rfind("voluntary_ctxt_switches:", 0) == 0) all += std::stol(line.substr(line.find(':') + 1));
+    }
+  }
+  return all;
+}
+
+TEST(AsyncClient, AStreamWithNothingToSayWakesNobody) {
+  // A child, whose threads are none but the client's.
+  test::FakeKube server;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    Pieces pieces;
+    Request request = watch();
+    request.timeout = 600 * base::kSecond;
+    ClientConfig config = config_for(server.url());
+    config.connect_timeout = 100 * base::kMillisecond;
+    auto client = AsyncClient::create(config, base::Clock::system(), {.max_connections = 1, .timer = {}});
+    (*client)->submit(std::move(request), pieces.take(), [](base::Result<Response>) {});
+    pieces.wait_for("200:");
+    // libcurl has timers of a connection that is made. Then nothing happens: that is what is tested, so time must pass.
+    const auto sleeps_in = [](int milliseconds) {
+      const long before = sleeps();
+      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+      return sleeps() - before;
+    };
+    test::eventually([&] { return sleeps_in(700) == 0; });
+    const long more = sleeps_in(1600);
+    ::_exit(static_cast<int>(std::min(100L, more)));
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(Client, HintsNameTheServerThatTheyAreAbout) {
+  test::FakeKube server;
+  server.decide([](const test::KubeRequest&) { return test::KubeReply{200, "", {{"Long", std::string(300'000, 'x')}}}; });
+  ClientConfig config = config_for(server.url());
+  const auto hint = [&] {
+    const auto response = perform(config, watch());
+    return response ? std::string() : response.error().hint;
+  };
+  EXPECT_EQ(hint(), "does Loki listen there?");
+  config.words.server = "the API server";
+  EXPECT_EQ(hint(), "does the API server listen there?");
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <atomic>
 #include <map>
@@ -47,9 +46,11 @@ class Words : public ResourceHandler {
 
  private:
   bool take(const std::string& sign, std::string_view object) {
-    const auto json = nlohmann::json::parse(object, nullptr, false);
-    if (json.is_discarded() || !json.contains("metadata")) return false;
-    add(sign + json["metadata"].value("name", "?"));
+    constexpr std::string_view kName = "\"name\":\"";
+    const auto at = object.find(kName);
+    if (at == std::string_view::npos) return false;
+    const std::string_view rest = object.substr(at + kName.size());
+    add(sign + std::string(rest.substr(0, rest.find('"'))));
     return true;
   }
   void add(std::string word) {
@@ -318,6 +319,17 @@ TEST_F(ResourceWatchTest, TriesARotatedTokenSoon) {
   EXPECT_LE(server_.requests().size(), before + 3);
 }
 
+TEST_F(ResourceWatchTest, NamesAFileThatItCannotRead) {
+  test::TempDir dir;
+  start(dir / "token");
+  ASSERT_TRUE(eventually([&] { return !diagnostics_.said().empty(); }));
+  EXPECT_THAT(said(), HasSubstr("cannot list pods"));
+  EXPECT_THAT(said(), HasSubstr(dir / "token"));
+  dir.write("token", "new");
+  ASSERT_TRUE(opens_again());
+  EXPECT_EQ(server_.requests()[0].header("authorization"), "Bearer new");
+}
+
 TEST_F(ResourceWatchTest, AsksForATokenWhereItHasNone) {
   server_.decide([](const KubeRequest&) { return KubeReply{401, "Unauthorized\n", {}}; });
   start();
@@ -369,6 +381,22 @@ TEST_F(ResourceWatchTest, GivesUpAWatchInWhichEventsCannotBeToldApart) {
   ASSERT_TRUE(opens_again());
   EXPECT_EQ(server_.lists(), 1U);
   EXPECT_EQ(machine_->status().failures, 1U);
+}
+
+TEST_F(ResourceWatchTest, SaysThatNoWatchLasts) {
+  std::atomic<bool> dies = true;
+  server_.decide([&](const KubeRequest& request) { return request.watch() && dies ? KubeReply{200, "", {}} : KubeReply{0}; });
+  start();
+  ASSERT_TRUE(in_time([&] { return machine_->status().failures == 2; }));
+  EXPECT_THAT(diagnostics_.said(), IsEmpty());
+  ASSERT_TRUE(in_time([&] { return machine_->status().failures > 9; }));
+  EXPECT_THAT(diagnostics_.said(), ElementsAre(HasSubstr("the server ended the watch before its time")));
+  dies = false;
+  ASSERT_TRUE(opens_again(10));
+  clock_.advance(WatchPace::kLongestWatch);
+  server_.end_watches();
+  ASSERT_TRUE(eventually([&] { return server_.open_watches() == 1; }));
+  EXPECT_EQ(diagnostics_.said().size(), 1U);
 }
 
 TEST_F(ResourceWatchTest, WaitsAsLongAsTheServerAsks) {

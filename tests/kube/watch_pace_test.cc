@@ -187,6 +187,11 @@ class VirtualClient : public http::AsyncClient {
     completion_ = std::move(completion);
     const bool watch = request.query.find("watch=1") != std::string::npos;
     const base::Duration timeout = request.timeout;
+    if (watch) {
+      // A server that hangs is given up soon after the time that it was asked for.
+      EXPECT_NE(request.query.find(fmt::format("timeoutSeconds={}", (timeout - WatchMachine::kMargin) / kSecond)),
+                std::string::npos);
+    }
     const bool away = server_.mood == VirtualServer::Mood::away;
     if (away) {
       ++server_.refused;
