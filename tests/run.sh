@@ -1,24 +1,27 @@
 #!/usr/bin/env bash
 # Builds weir and runs its tests, on a bare Debian 12 as well: missing packages are installed through apt.
 #
-#   tests/run.sh               release build, every test that needs no Loki
+#   tests/run.sh               release build, every test that needs no Loki and no Kubernetes
 #   tests/run.sh --loki        … and those against a real Loki, built once from tests/loki/go.mod (Go >= 1.21 fetches the rest),
 #                              or the binary in LOKI_BIN, or the server at LOKI_ADDR; and against a VictoriaLogs, built in the same
 #                              way (15 seconds), or the binary in VICTORIALOGS_BIN
+#   tests/run.sh --kube        … and those against a real Kubernetes API server, built once from tests/kube/go.mod and
+#                              tests/etcd/go.mod (6 minutes), or the binaries in KUBE_APISERVER_BIN, KUBECTL_BIN and ETCD_BIN
 #   tests/run.sh --sanitize    … and the unit tests and fuzz targets once more with AddressSanitizer and UndefinedBehaviorSanitizer
 #   tests/run.sh --bench       … and the benchmarks (tests/bench/run.sh)
 #
-# Without a Loki the suite is skipped, and says so; where CI=true that is a failure.
+# A suite without its server is skipped, and says so; where CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-with_loki=false with_bench=false with_sanitizers=false
+with_loki=false with_kube=false with_bench=false with_sanitizers=false
 for argument in "$@"; do
   case $argument in
     --loki) with_loki=true ;;
+    --kube) with_kube=true ;;
     --bench) with_bench=true ;;
     --sanitize) with_sanitizers=true ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "tests/run.sh: unknown argument '$argument' (try --help)" >&2; exit 2 ;;
   esac
 done
@@ -42,13 +45,13 @@ test_with() {
   # Whole chains wait for each other most of the time.
   ctest --parallel "$((2 * $(nproc)))" --output-junit "$report" "$@" || failed=1
 }
-skip_loki() {
-  say "SKIPPED: the tests against a real Loki: $1"
+# skip WHAT WHY: says so.
+skip() {
+  say "SKIPPED: the tests against $1: $2"
   if [ "${CI:-}" = true ]; then
     echo "CI=true: a skipped suite is a failure" >&2
     failed=1
   fi
-  with_loki=false
 }
 
 # build_server NAME FOLDER WHAT [GO BUILD FLAG…]: the tools of tests/NAME/go.mod. Leaves in `why` what it failed of.
@@ -79,7 +82,8 @@ find_loki() {
   local folder
   folder=$(loki_cache)
   if [ ! -x "$folder/loki" ] && ! build_server loki "$folder" "Loki, which takes about six minutes on two cores," -tags noasm,netgo; then
-    skip_loki "$why, and neither LOKI_BIN nor LOKI_ADDR is set"
+    skip "a real Loki" "$why, and neither LOKI_BIN nor LOKI_ADDR is set"
+    with_loki=false
     return 0
   fi
   export LOKI_BIN=$folder/loki
@@ -95,15 +99,40 @@ find_victorialogs() {
   fi
   export VICTORIALOGS_BIN=$folder/victoria-logs
 }
+# Leaves KUBE_APISERVER_BIN, KUBECTL_BIN and ETCD_BIN set, or says why there are none.
+find_kube() {
+  local folder
+  if [ -z "${KUBE_APISERVER_BIN:-}" ] || [ -z "${KUBECTL_BIN:-}" ]; then
+    folder=$(kube_cache)
+    if [ ! -x "$folder/kube-apiserver" ] && ! build_server kube "$folder" "kube-apiserver and kubectl, which takes about five minutes on two cores,"; then
+      skip "a real Kubernetes API server" "$why, and KUBE_APISERVER_BIN or KUBECTL_BIN is not set"
+      with_kube=false
+      return 0
+    fi
+    export KUBE_APISERVER_BIN=${KUBE_APISERVER_BIN:-$folder/kube-apiserver} KUBECTL_BIN=${KUBECTL_BIN:-$folder/kubectl}
+  fi
+  [ -z "${ETCD_BIN:-}" ] || return 0
+  folder=$(etcd_cache)
+  if [ ! -x "$folder/server" ] && ! build_server etcd "$folder" etcd; then
+    skip "a real Kubernetes API server" "$why, and ETCD_BIN is not set"
+    with_kube=false
+    return 0
+  fi
+  export ETCD_BIN=$folder/server
+}
 if $with_loki; then
   find_loki
   find_victorialogs
 fi
+if $with_kube; then find_kube; fi
 
 say "Testing"
-selection=(--label-exclude loki)
+excluded=()
+$with_kube || excluded+=(kube)
+$with_loki || excluded+=(loki)
+selection=()
+if [ ${#excluded[@]} -gt 0 ]; then selection=(--label-exclude "^($(IFS='|'; echo "${excluded[*]}"))$"); fi
 if $with_loki; then
-  selection=()
   if [ -n "${LOKI_ADDR:-}" ]; then echo "Loki: the server at $LOKI_ADDR"; else echo "Loki: $("$LOKI_BIN" -version 2> /dev/null | head -n 1)"; fi
 fi
 test_with --preset release "${selection[@]}"

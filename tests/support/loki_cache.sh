@@ -1,4 +1,4 @@
-# Where tests/run.sh --loki keeps the servers it built. Sourced from the top of the tree.
+# Where tests/run.sh --loki and --kube keep the servers they built. Sourced from the top of the tree.
 
 # server_cache NAME: of the tools in tests/NAME/go.mod.
 server_cache() {
@@ -8,3 +8,5 @@ server_cache() {
 }
 loki_cache() { server_cache loki; }
 victorialogs_cache() { server_cache victorialogs; }
+kube_cache() { server_cache kube; }
+etcd_cache() { server_cache etcd; }
