@@ -304,8 +304,9 @@ const cli::Command enrich_command = {
     .role = cli::Role::stage,
     .examples = {{"add the cluster and the node, and detect the level",
                   "weir tail | weir enrich --label cluster=prod --label-from-env node=NODE_NAME --level"},
-                 {"the labels of the pod, from the API server; its version as metadata",
-                  "weir tail -f | weir enrich --kubernetes api --pod-metadata app.kubernetes.io/version=version"},
+                 {"the labels of the pod, and its version as metadata, through `kubectl proxy`",
+                  "weir tail -f | weir enrich --kubernetes api --kube-server http://127.0.0.1:8001 --pod-metadata "
+                  "app.kubernetes.io/version=version"},
                  {"keep two labels; the pod and all others become metadata",
                   "weir tail | weir enrich --keep-labels namespace,container"},
                  {"one tenant for each namespace", "weir tail | weir enrich --tenant-from namespace | weir push"}},

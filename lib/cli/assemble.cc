@@ -137,9 +137,10 @@ Result<Assembly> Assembly::rehearse(std::vector<Link> links, bool fused, const p
   return put_together(std::move(links), std::move(plan), context, Purpose::rehearsal);
 }
 
-Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, const pipeline::Context& context, Purpose purpose) {
+Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan begun, const pipeline::Context& context, Purpose purpose) {
   if (auto ok = check_chain(links); !ok) return std::move(ok).error();
   Assembly assembly;
+  Plan plan = std::move(begun);  // goes before the assembly, whose diagnostics its pods use
   assembly.context_ = context;
   if (purpose == Purpose::rehearsal) assembly.context_.metrics = nullptr;
   assembly.context_.driver = assembly.add_driver(kChain);

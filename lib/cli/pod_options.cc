@@ -160,7 +160,7 @@ Result<void> check(const PodOptions& options) {
   if (options.kubelet_insecure && !options.kubelet_ca.empty()) {
     return base::fail(Code::usage, "--kubelet-ca and --kubelet-insecure contradict each other").with_hint("leave one of them out");
   }
-  const bool has_tls = options.kubelet.empty() || options.kubelet.starts_with("https:");
+  const bool has_tls = !options.kubelet.starts_with("http://");
   if (has_tls && !options.kubelet_insecure && options.kubelet_ca.empty()) {
     return base::fail(Code::usage, "--kubernetes kubelet needs --kubelet-ca FILE, to check the kubelet's certificate")
         .with_hint("where its certificate is self-signed, as by default: --kubelet-insecure, or --kubernetes api");

@@ -86,7 +86,8 @@ constexpr std::string_view kPodUid = "pod_uid";
 
 // Plans kept at most; more at once than a node has pods. Forgotten plans are worked out again.
 constexpr std::size_t kMaxPlans = 1280;
-constexpr std::size_t kMaxPlanBytes = 32 << 20;  // of the label sets of all plans
+constexpr std::size_t kMaxPlansOfPods = 4 * kMaxPlans;  // with pods: tail's labels and each uid have a plan
+constexpr std::size_t kMaxPlanBytes = 32 << 20;         // of the label sets of all plans
 
 // Loki's defaults for labels: max_label_name_length, max_label_value_length.
 constexpr std::size_t kMaxName = 1024;
@@ -290,7 +291,8 @@ Result<void> EnrichStage::let_all_go(pipeline::Outlet& out) {
 
 // What enrich is for. Of a batch of its input, or of what had waited.
 Result<pipeline::Flow> EnrichStage::pass_on(record::Batch& batch, pipeline::Outlet& out) {
-  if (plans_.size() + paths_.size() + levels_.size() + uids_.size() > kMaxPlans || plan_bytes_ > kMaxPlanBytes) forget();
+  const std::size_t most = pods_ == nullptr ? kMaxPlans : kMaxPlansOfPods;
+  if (plans_.size() + paths_.size() + levels_.size() + uids_.size() > most || plan_bytes_ > kMaxPlanBytes) forget();
   ++batch_number_;
   if (pods_ != nullptr) pods_version_ = pods_->version();
   shared_.fill({});
@@ -472,12 +474,11 @@ void EnrichStage::work_out(Plan& plan, const Key& key) {
     }
     plan.unknown = value_of("pod").empty();
   }
-  const bool is_of_pod = !value_of("pod").empty();
   std::vector<PodLabels::Given> given;  // the views below point into it
   if (pods_ != nullptr) {
     plan.pods = std::make_unique<PodPart>();
     PodPart& part = *plan.pods;
-    part.uid = !plan.pod_uid.empty() ? plan.pod_uid : !value_of(kPodUid).empty() ? value_of(kPodUid) : std::string_view();
+    part.uid = !plan.pod_uid.empty() ? plan.pod_uid : value_of(kPodUid);
     plan.asks_for_uid = part.uid.empty() && key.uid == nullptr;
     if (key.uid != nullptr) part.uid = *key.uid;
     part.namespace_name = value_of("namespace");
@@ -494,6 +495,7 @@ void EnrichStage::work_out(Plan& plan, const Key& key) {
       }
     }
   }
+  const bool by_scheme = of_pods_ && !value_of("pod").empty();
   for (const auto& [name, value] : labels_) set(name, value);
   if (spec_.service_name && value_of(kServiceName).empty()) {
     std::string_view service = "unknown_service";
@@ -510,7 +512,6 @@ void EnrichStage::work_out(Plan& plan, const Key& key) {
   plan.tenant = spec_.tenant_from.empty() ? std::string_view() : plan.full->get(spec_.tenant_from);
   plan.level = names::level_of_labels(plan.full->labels());
   plan.out = plan.full;
-  const bool by_scheme = is_of_pod && of_pods_;
   if (spec_.keep_labels || by_scheme) {
     labels.clear();
     for (const Label& label : plan.full->labels()) {

@@ -97,6 +97,16 @@ TEST(EnrichPods, WithoutAUidItIsFoundByItsName) {
   EXPECT_EQ(f.one(record(kTail, R"("pod_uid":"u-2")")), record(kTail, R"("pod_uid":"u-2")"));
 }
 
+TEST(EnrichPods, AUidAloneIsEnough) {
+  Enrich f;
+  f.directory.put(test::pod("u-1", "shop", "web-1", {{"app.kubernetes.io/name", "web"}}));
+  EXPECT_EQ(f.one(record("", kUid)),
+            record(R"("app":"web","job":"shop/web","namespace":"shop","node_name":"node-7","pod":"web-1")", kUid));
+  f.spec.pod_labels.scheme = PodScheme::k8s_monitoring;
+  EXPECT_EQ(f.one(record("", kUid)), record(R"("app_kubernetes_io_name":"web","namespace":"shop","service_name":"web")",
+                                            R"("pod_uid":"u-1","pod":"web-1")"));
+}
+
 TEST(EnrichPods, PodsOfOneNameAreToldApart) {
   Enrich f;
   f.directory.put(test::pod("u-1", "shop", "web-1", {{"app", "old"}}));

@@ -26,7 +26,11 @@ class FakeApi:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, *_):  # a client went away
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
@@ -68,6 +72,7 @@ class FakeApi:
                 with self.lock:
                     self.lock.wait_for(lambda: self.ended or (self.events and self.events[-1][0] > seen))
                     if self.ended:
+                        request.close_connection = True
                         return
                     new = [event for event in self.events if event[0] > seen]
                 for seen, kind, metadata in new:
@@ -78,6 +83,7 @@ class FakeApi:
             pass
 
     def close(self):
+        """Goes away: watches break off, nobody can connect."""
         with self.lock:
             self.ended = True
             self.lock.notify_all()

@@ -106,7 +106,7 @@ class Pods(kit.Case):
         stages = [f"tail {self.dir / 'pods'}", "enrich --kubernetes api --kube-server http://127.0.0.1:1 --node-name n"]
         pipe, fused = (self.run_chain(stages, fused) for fused in (False, True))
         self.assert_same(pipe, fused)
-        self.assertEqual(len(pipe), 100)
+        self.assertEqual(len(pipe), 50)
 
     def test_check_says_where_enrich_belongs(self):
         text = f"tail {self.dir} | buffer {self.dir / 's.db'} | enrich {self.asks} | push http://127.0.0.1:1"
