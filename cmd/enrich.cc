@@ -148,7 +148,7 @@ class Enrich : public cli::Invocation {
 
   stages::EnrichSpec spec_;
   cli::PodOptions pods_;
-  std::weak_ptr<kube::Pods> made_;  // by pods()
+  std::weak_ptr<kube::Pods> made_;               // by pods()
   std::shared_ptr<stages::PodKnowledge> begun_;  // between pods() and pod_filter(); then the plan has it
   std::weak_ptr<stages::PodKnowledge> knowledge_;
   stages::OutputOptions output_;

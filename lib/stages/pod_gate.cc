@@ -26,8 +26,8 @@ constexpr auto kWaited = metrics::counter("weir_enrich_waited_records_total", "r
                                           "Records that waited for the pod of their log, by what was known in the end: known, "
                                           "excluded, or unknown, which went on without the pod's labels.",
                                           Account::none, "pod");
-constexpr auto kDropped =
-    metrics::counter("weir_enrich_dropped_records_total", "records", "Records that enrich dropped, by reason.", Account::dropped, "reason");
+constexpr auto kDropped = metrics::counter("weir_enrich_dropped_records_total", "records",
+                                           "Records that enrich dropped, by reason.", Account::dropped, "reason");
 
 constexpr std::size_t kMostSeen = 4096;
 // For a pod that is not known: the kubelet is asked again by that.

@@ -7,8 +7,9 @@
 //   no pod (no uid, no names)  passes
 //   known                      passes
 //   excluded                   is dropped, counted, and leaves a position marker (record/dropped_positions.h), also a record that
-//                              reports a gap: what was lost is of a log that nobody wants, and in one process it would not be there,
-//                              since tail does not open the log. Tail says on stderr and in its own counters that something was lost
+//                              reports a gap: what was lost is of a log that nobody wants, and in one process it would not be
+//                              there, since tail does not open the log. Tail says on stderr and in its own counters that something
+//                              was lost
 //   awaited                    waits, until the pod is known or its time is over
 //   given up                   passes: enrich takes from its path what there is
 //
@@ -94,8 +95,8 @@ class PodGate {
   PodWait wait_;
   record::Batch ready_;
   record::DroppedPositions dropped_;
-  std::uint64_t version_ = 0;        // of the batch at hand
-  std::uint64_t asked_version_ = 0;  // what waits was looked up then
+  std::uint64_t version_ = 0;                                                // of the batch at hand
+  std::uint64_t asked_version_ = 0;                                          // what waits was looked up then
   std::unordered_map<std::string, Seen, StringHash, std::equal_to<>> seen_;  // by uid or NAMESPACE/POD
 
   // The latest record's, for the next one: records come many of a log at a time.

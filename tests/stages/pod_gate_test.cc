@@ -20,17 +20,16 @@ using testing::IsEmpty;
 using Lines = std::vector<std::string>;
 
 std::string of(std::string_view uid, int log, int end, std::string_view line, char stream = 'o') {
-  return fmt::format(
-      R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","metadata":{{"pod_uid":"{}"}},"source":"f.{}.1.{}.{}"}})", line, uid, log,
-      stream, end);
+  return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","metadata":{{"pod_uid":"{}"}},"source":"f.{}.1.{}.{}"}})",
+                     line, uid, log, stream, end);
 }
 std::string plain(std::string_view uid, std::string_view line) {
   return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","metadata":{{"pod_uid":"{}"}}}})", line, uid);
 }
 std::string spooled(std::string_view uid, int ordinal, std::string_view line) {
   return fmt::format(
-      R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","metadata":{{"pod_uid":"{}"}},"source":"b.0000000000000001.1.{}"}})", line,
-      uid, ordinal);
+      R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","metadata":{{"pod_uid":"{}"}},"source":"b.0000000000000001.1.{}"}})",
+      line, uid, ordinal);
 }
 std::string position(int log, int end) { return fmt::format(R"({{"source":"f.{}.1.o.{}"}})", log, end); }
 std::string generation(int log) {
