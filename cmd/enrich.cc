@@ -209,6 +209,8 @@ answered for longer than --wait, nothing waits. When more than 1 MiB of records 
 oldest of them has waited long enough, so that a burst of new pods loses no labels. Records that wait are not
 acknowledged: after a kill they are read again.
 
+At the end of its input enrich waits as long for the last records; when it is asked to stop, for nothing.
+
 Behind a buffer, and on records out of a spool, nothing waits.
 
 # Pods that are left out

@@ -9,10 +9,9 @@
 //   given up   that time is over: its records go on with what their path says, and nobody waits for it again, however often the
 //              directory changes. A pod that was unknown for the whole wait is one whose node has lost its API server, or one that
 //              is long gone; waiting again would delay its log again and again, and would find the same
-//   known      the directory knows it. From any state, and for good: it may be forgotten an hour after its end, and is given up
-//   then excluded   it is known, and is not to be collected: its annotation weir.io/exclude is "true", or it has a label that
-//   --exclude-
-//              pod-label names; and its namespace is not one that is never excluded
+//   known      the directory knows it. From any state. When the directory forgets it, an hour after its end, it is given up
+//   excluded   it is known, and is not to be collected: its annotation weir.io/exclude is "true", or it has a label of
+//              --exclude-pod-label; and its namespace is not one in which nothing is excluded
 //
 // A pod that is excluded by the cache of an earlier run is awaited first, until the server was heard or `wait` is over: meanwhile
 // the annotation may be gone.
