@@ -148,7 +148,7 @@ class Enrich : public cli::Invocation {
 
   stages::EnrichSpec spec_;
   cli::PodOptions pods_;
-  std::weak_ptr<kube::Pods> made_;  // by pods()
+  std::weak_ptr<kube::Pods> made_;               // by pods()
   std::shared_ptr<stages::PodKnowledge> begun_;  // between pods() and pod_filter(); then the plan has it
   std::weak_ptr<stages::PodKnowledge> knowledge_;
   stages::OutputOptions output_;
@@ -208,6 +208,8 @@ log waits, in its order; the other logs pass. A pod is waited for once. While th
 answered for longer than --wait, nothing waits. When more than 1 MiB of records wait, enrich takes nothing until the
 oldest of them has waited long enough, so that a burst of new pods loses no labels. Records that wait are not
 acknowledged: after a kill they are read again.
+
+At the end of its input enrich waits as long for the last records; when it is asked to stop, for nothing.
 
 Behind a buffer, and on records out of a spool, nothing waits.
 

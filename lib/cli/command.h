@@ -21,7 +21,7 @@ class App;
 namespace weir::tail {
 class Handover;
 class PodFilter;
-}
+}  // namespace weir::tail
 namespace weir::kube {
 class Pods;
 }

@@ -90,7 +90,8 @@ void declare(CLI::App& app, PodOptions& options) {
                  "process keeps them)")
       ->type_name("FILE")
       ->group(kGroup);
-  add_duration(app, "--wait", options.knowledge.wait, "how long records of a pod that is not known yet wait for it; 0 for not at all")
+  add_duration(app, "--wait", options.knowledge.wait,
+               "how long records of a pod that is not known yet wait for it; 0 for not at all")
       ->group(kGroup);
   using Unknown = stages::PodKnowledgeSpec::Unknown;
   add_value(

@@ -181,9 +181,11 @@ class EnrichStage : public pipeline::Stage {
     return pipeline::Flushed::safe;
   }
   Result<void> finish(pipeline::Outlet& out, base::Monotonic) override {
-    auto gone = let_all_go(out);
-    if (gate_) gate_->finish();
-    return gone;
+    if (!gate_) return {};
+    auto flow = gate_->wait_for_all([&](record::Batch& batch) { return pass_on(batch, out); });
+    gate_->finish();
+    if (!flow) return std::move(flow).error();
+    return {};
   }
   [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
   [[nodiscard]] std::string_view name() const override { return "enrich"; }
@@ -268,14 +270,16 @@ class EnrichStage : public pipeline::Stage {
 
 Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outlet& out) {
   if (!gate_) return pass_on(batch, out);
+  const auto pass = [&](record::Batch& ready) { return pass_on(ready, out); };
+  // Before anything of this batch is counted: what is below may show the books meanwhile.
+  if (auto flow = gate_->let_due_go(pass); !flow || *flow == pipeline::Flow::done) return flow;
   pipeline::Tally tally;
   for (const Record& record : batch.records) {
     if (!record.is_marker()) tally.add(record);
   }
   records_in_.add(tally.records);
   bytes_in_.add(tally.bytes);
-  const auto pass = [&](record::Batch& ready) { return pass_on(ready, out); };
-  if (auto flow = gate_->sift(batch, pass); !flow || *flow == pipeline::Flow::done) return flow;
+  if (auto flow = gate_->sift(batch, tally.records, pass); !flow || *flow == pipeline::Flow::done) return flow;
   if (!batch.empty()) {
     if (auto flow = pass_on(batch, out); !flow || *flow == pipeline::Flow::done) return flow;
   }

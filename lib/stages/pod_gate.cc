@@ -26,8 +26,8 @@ constexpr auto kWaited = metrics::counter("weir_enrich_waited_records_total", "r
                                           "Records that waited for the pod of their log, by what was known in the end: known, "
                                           "excluded, or unknown, which went on without the pod's labels.",
                                           Account::none, "pod");
-constexpr auto kDropped =
-    metrics::counter("weir_enrich_dropped_records_total", "records", "Records that enrich dropped, by reason.", Account::dropped, "reason");
+constexpr auto kDropped = metrics::counter("weir_enrich_dropped_records_total", "records",
+                                           "Records that enrich dropped, by reason.", Account::dropped, "reason");
 
 constexpr std::size_t kMostSeen = 4096;
 // For a pod that is not known: the kubelet is asked again by that.
@@ -70,7 +70,7 @@ void PodGate::finish() {
 
 // Also asks for a ring only while something waits: otherwise nothing is to be done when the directory changes.
 void PodGate::count() {
-  waiting_.set(wait_.records());
+  waiting_.set(wait_.records() + at_hand_);
   if (wake_ == nullptr || listens_ == !wait_.empty()) return;
   listens_ = !listens_;
   if (listens_)
@@ -95,6 +95,7 @@ const PodGate::Seen& PodGate::look(const PodKnowledge::Name& name, Monotonic now
 
 PodGate::Verdict PodGate::judge(const Record& record, Monotonic now) {
   if (!wait_.empty() && wait_.log_waits(record.source)) return Verdict::wait;
+  if (record.sample) return Verdict::pass;
   if (record.labels != latest_labels_ || record.metadata.data() != latest_metadata_) {
     latest_labels_ = record.labels;
     latest_metadata_ = record.metadata.data();
@@ -133,13 +134,14 @@ Result<Flow> PodGate::sieve(Batch& batch, Monotonic now, const PassOn* pass) {
       if (new_stream && pass != nullptr && !wait_.empty()) {
         // The logs of those that wait have nothing in what is kept of this batch, so that it may go on behind them.
         kept = dropped_.emit(batch, kept);  // of this batch, and not of what goes on now
-        if (auto flow = let_go(now, true, *pass); !flow || *flow == Flow::done) return flow;
+        if (auto flow = wait_for_all(*pass); !flow || *flow == Flow::done) return flow;
         latest_labels_ = nullptr;
       }
       if (type != Type::position) kept = dropped_.emit(batch, kept);
     } else {
       const Verdict verdict = judge(record, now);
       if (verdict == Verdict::wait && pass != nullptr) {
+        --at_hand_;
         if (wait_.log_waits(record.source)) {
           wait_.add(record);
         } else {
@@ -166,12 +168,17 @@ Result<Flow> PodGate::sieve(Batch& batch, Monotonic now, const PassOn* pass) {
   return Flow::more;
 }
 
-Result<Flow> PodGate::sift(Batch& batch, const PassOn& pass) {
+Result<Flow> PodGate::let_due_go(const PassOn& pass) {
+  return wait_.empty() ? Result<Flow>(Flow::more) : let_go(context_.clock->monotonic(), false, pass);
+}
+
+Result<Flow> PodGate::sift(Batch& batch, std::uint64_t records, const PassOn& pass) {
   const Monotonic now = context_.clock->monotonic();
-  if (auto flow = let_go(now, false, pass); !flow || *flow == Flow::done) return flow;
+  at_hand_ = records;
   if (seen_.size() > kMostSeen) seen_.clear();
   version_ = knowledge_->version();
   auto flow = sieve(batch, now, &pass);
+  if (flow && *flow == Flow::more) at_hand_ = 0;
   count();
   return flow;
 }
@@ -203,29 +210,31 @@ Result<Flow> PodGate::let_go(Monotonic now, bool all, const PassOn& pass) {
   return Flow::more;
 }
 
-Result<Flow> PodGate::hold_back(const PassOn& pass) {
-  while (wait_.bytes() > PodWait::kEnough) {
-    if (!context_.stop->stopped()) {
+Result<Flow> PodGate::wait_for_pods(std::size_t enough, const PassOn& pass) {
+  while (!wait_.empty() && wait_.bytes() > enough) {
+    const bool stopped = context_.stop->stopped();
+    if (!stopped) {
       if (auto opened = bell_.open(); !opened) return std::move(opened).error();
       knowledge_->listen(bell_);
+      Result<void> waited;
       if (knowledge_->version() == asked_version_) {
         const metrics::Wait waits(context_.driver, metrics::On::pods);
-        std::array<pollfd, 2> fds = {{{bell_.fd(), POLLIN, 0}, {context_.stop->fd(), POLLIN, 0}}};
         if (context_.driver != nullptr) context_.driver->answer(context_.clock->monotonic());
+        std::array<pollfd, 2> fds = {{{bell_.fd(), POLLIN, 0}, {context_.stop->fd(), POLLIN, 0}}};
         const int ready = ::poll(fds.data(), fds.size(), base::poll_timeout(context_.clock->monotonic(), wait_.due()));
+        if (ready < 0 && errno != EINTR) waited = base::io_error(errno, "wait for the pods of records");
         bell_.hear();
-        if (ready < 0 && errno != EINTR) {
-          knowledge_->unlisten(bell_);
-          return base::io_error(errno, "wait for the pods of records");
-        }
       }
       knowledge_->unlisten(bell_);
+      if (!waited) return std::move(waited).error();
     }
-    // The chain is about to end: whatever waits would go on soon.
-    if (auto flow = let_go(context_.clock->monotonic(), context_.stop->stopped(), pass); !flow || *flow == Flow::done) return flow;
+    // A chain that is about to end waits for nothing.
+    if (auto flow = let_go(context_.clock->monotonic(), stopped, pass); !flow || *flow == Flow::done) return flow;
   }
   return Flow::more;
 }
+
+Result<Flow> PodGate::hold_back(const PassOn& pass) { return wait_for_pods(PodWait::kEnough, pass); }
 
 Result<Monotonic> PodGate::nudge(Monotonic now, const PassOn& pass) {
   if (wait_.empty()) return base::kNever;
@@ -234,5 +243,7 @@ Result<Monotonic> PodGate::nudge(Monotonic now, const PassOn& pass) {
 }
 
 Result<Flow> PodGate::let_all_go(const PassOn& pass) { return let_go(context_.clock->monotonic(), true, pass); }
+
+Result<Flow> PodGate::wait_for_all(const PassOn& pass) { return wait_for_pods(0, pass); }
 
 }  // namespace weir::stages

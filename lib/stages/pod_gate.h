@@ -7,8 +7,9 @@
 //   no pod (no uid, no names)  passes
 //   known                      passes
 //   excluded                   is dropped, counted, and leaves a position marker (record/dropped_positions.h), also a record that
-//                              reports a gap: what was lost is of a log that nobody wants, and in one process it would not be there,
-//                              since tail does not open the log. Tail says on stderr and in its own counters that something was lost
+//                              reports a gap: what was lost is of a log that nobody wants, and in one process it would not be
+//                              there, since tail does not open the log. Tail says on stderr and in its own counters that something
+//                              was lost
 //   awaited                    waits, until the pod is known or its time is over
 //   given up                   passes: enrich takes from its path what there is
 //
@@ -18,8 +19,9 @@
 // What waits goes on
 //   with the next batch, nudge or ring after the directory changed, if its pod is known then;
 //   when its time is over, with the next batch or nudge: nudge() says when;
-//   before a marker `begin`, `end` or `rejected`, since the numbers of logs mean something within one stream only, and what comes
-//   behind `end` is not of the stream; with flush() and finish();
+//   at the end: before a marker `begin`, `end` or `rejected`, since the numbers of logs mean something within one stream only, and
+//   in finish(). There enrich waits, so that the last records of a log get their labels, and those of an excluded pod do not get
+//   through. A stop that was asked for, and flush(), let everything go at once;
 //   and while more than PodWait::kEnough bytes wait, with nothing read meanwhile: hold_back() blocks until the oldest time is over.
 //   So a burst of unknown pods slows collection for `wait` at most, and never costs a record its labels.
 //
@@ -56,14 +58,18 @@ class PodGate {
   PodGate& operator=(const PodGate&) = delete;
 
   pipeline::Result<void> attach(base::Wake& wake);
-  // Passes on what need not wait any more. Then takes out of `batch` what waits and what is dropped.
-  pipeline::Result<pipeline::Flow> sift(record::Batch& batch, const PassOn& pass);
+  // Passes on what need not wait any more. Before each batch.
+  pipeline::Result<pipeline::Flow> let_due_go(const PassOn& pass);
+  // Takes out of `batch` what waits and what is dropped. Its `records` have been counted as come in.
+  pipeline::Result<pipeline::Flow> sift(record::Batch& batch, std::uint64_t records, const PassOn& pass);
   // After the rest of the batch went on, when everything is counted: waits while too much waits.
   pipeline::Result<pipeline::Flow> hold_back(const PassOn& pass);
   // When to call again.
   pipeline::Result<pipeline::Monotonic> nudge(pipeline::Monotonic now, const PassOn& pass);
-  // Nothing waits afterwards.
+  // Nothing waits afterwards. At once …
   pipeline::Result<pipeline::Flow> let_all_go(const PassOn& pass);
+  // … or when the pods are known, or their time is over. At once where the chain was asked to stop.
+  pipeline::Result<pipeline::Flow> wait_for_all(const PassOn& pass);
   // Nobody rings any more.
   void finish();
 
@@ -79,6 +85,7 @@ class PodGate {
   };
   enum class Verdict : std::uint8_t { pass, wait, drop };
 
+  pipeline::Result<pipeline::Flow> wait_for_pods(std::size_t enough, const PassOn& pass);
   pipeline::Result<pipeline::Flow> let_go(pipeline::Monotonic now, bool all, const PassOn& pass);
   pipeline::Result<pipeline::Flow> sieve(record::Batch& batch, pipeline::Monotonic now, const PassOn* pass);
   Verdict judge(const record::Record& record, pipeline::Monotonic now);
@@ -94,6 +101,7 @@ class PodGate {
   PodWait wait_;
   record::Batch ready_;
   record::DroppedPositions dropped_;
+  std::uint64_t at_hand_ = 0;        // records of the batch that is being sifted, and that do not wait: in flight as well
   std::uint64_t version_ = 0;        // of the batch at hand
   std::uint64_t asked_version_ = 0;  // what waits was looked up then
   std::unordered_map<std::string, Seen, StringHash, std::equal_to<>> seen_;  // by uid or NAMESPACE/POD

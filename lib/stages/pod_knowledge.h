@@ -7,11 +7,11 @@
 //   new        nobody asked for it
 //   awaited    somebody asked, and the directory does not know it: until `wait` after the first question
 //   given up   that time is over: its records go on with what their path says, and nobody waits for it again, however often the
-//              directory changes. A pod that was unknown for the whole wait is one whose node has lost its API server, or one that is
-//              long gone; waiting again would delay its log again and again, and would find the same
-//   known      the directory knows it. From any state, and for good: it may be forgotten an hour after its end, and is given up then
-//   excluded   it is known, and is not to be collected: its annotation weir.io/exclude is "true", or it has a label that --exclude-
-//              pod-label names; and its namespace is not one that is never excluded
+//              directory changes. A pod that was unknown for the whole wait is one whose node has lost its API server, or one that
+//              is long gone; waiting again would delay its log again and again, and would find the same
+//   known      the directory knows it. From any state. When the directory forgets it, an hour after its end, it is given up
+//   excluded   it is known, and is not to be collected: its annotation weir.io/exclude is "true", or it has a label of
+//              --exclude-pod-label; and its namespace is not one in which nothing is excluded
 //
 // A pod that is excluded by the cache of an earlier run is awaited first, until the server was heard or `wait` is over: meanwhile
 // the annotation may be gone.
@@ -41,9 +41,9 @@ namespace weir::stages {
 using PodLabel = std::pair<std::string, std::string>;
 
 struct PodKnowledgeSpec {
-  base::Duration wait = 2 * base::kSecond;                 // for a pod that is not known; 0: never
-  std::vector<PodLabel> exclude_labels;                    // a pod that has one of them is excluded
-  std::set<std::string, std::less<>> never_excluded;       // namespaces
+  base::Duration wait = 2 * base::kSecond;            // for a pod that is not known; 0: never
+  std::vector<PodLabel> exclude_labels;               // a pod that has one of them is excluded
+  std::set<std::string, std::less<>> never_excluded;  // namespaces
   enum class Unknown : std::uint8_t { wait, pass };
   Unknown unknown = Unknown::wait;  // what tail does with a log whose pod is awaited: leave it alone, or read it
 };

@@ -4,8 +4,8 @@
 // position says that everything of the log before it is safe. Where nothing is tracked, it waits with its pod, which takes its logs
 // along.
 //
-// The records are copies, in memory that all logs share (a Batch takes 256 KiB at least, and a hundred pods may start at once). It is
-// used again when nothing waits, and is copied together when most of it is of records that went on. Not thread safe.
+// The records are copies, in memory that all logs share (a Batch takes 256 KiB at least, and a hundred pods may start at once). It
+// is used again when nothing waits, and is copied together when most of it is of records that went on. Not thread safe.
 #pragma once
 
 #include "base/clock.h"
@@ -86,8 +86,8 @@ class PodWait {
   };
 
   record::Batch store_;
-  Logs logs_;  // in the order in which they began to wait
-  std::unordered_map<std::uint32_t, Logs::iterator> by_log_;                                // tracked
+  Logs logs_;                                                                            // in the order in which they began to wait
+  std::unordered_map<std::uint32_t, Logs::iterator> by_log_;                             // tracked
   std::unordered_map<std::string, Logs::iterator, StringHash, std::equal_to<>> by_pod_;  // not tracked
   std::uint64_t records_ = 0;
   std::size_t bytes_ = 0;

@@ -214,8 +214,7 @@ void LogSet::open(const std::string& key, const std::vector<std::string>& paths)
 // -- following --
 
 base::Result<void> LogSet::watch(const WatchTimes& times) {
-  auto started =
-      Watcher::start(stored_.patterns(), parts_.selection, times, parts_.clock, parts_.held,
+  auto started = Watcher::start(stored_.patterns(), parts_.selection, times, parts_.clock, parts_.held,
                                 {&parts_.roots, stored_.take_known(), parts_.filter});
   if (!started) return std::move(started).error();
   watcher_ = std::move(started).value();

@@ -44,7 +44,7 @@ struct LogSetParts {
   ReaderQueue& queue;
   base::Diagnostics& diagnostics;
   const base::Clock& clock;
-  bool alone = true;  // nothing else is read: then it is reported that there is no log
+  bool alone = true;            // nothing else is read: then it is reported that there is no log
   PodFilter* filter = nullptr;  // which pods' logs are read; null: all
 };
 
@@ -121,7 +121,7 @@ class LogSet {
   std::unordered_map<const Reader*, std::uint32_t> numbers_;               // of these readers, as above
   std::map<std::string, std::unique_ptr<LogReader>, std::less<>> absent_;  // logs that are known from positions alone, by key
   std::map<std::string, std::unique_ptr<LogReader>, std::less<>> left_alone_;  // that were read before, by key
-  Restarts restarts_;                                                      // of the logs that are followed
+  Restarts restarts_;                                                          // of the logs that are followed
 
   // Reading once.
   bool found_ = false, nothing_matches_ = false, measures_ = false;

@@ -73,7 +73,8 @@ class StoredLogs {
   // The log's position is not where reading goes on.
   void forget(const std::string& key);
   // A reader that ends the log's position without a report; null where there is none.
-  std::unique_ptr<LogReader> take_ended(const std::string& key, const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader);
+  std::unique_ptr<LogReader> take_ended(const std::string& key,
+                                        const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader);
   // The readers of logs of which there are positions, or open files of a former tail, and no live file: their rotated files are
   // read, and those of which nothing is left are ended. Not those that may come: that are there and could not be opened, or whose
   // folder is not there (a disk that is not mounted yet). `new_reader` makes one for a key. Of what `left_alone` says, the position

@@ -140,7 +140,7 @@ struct WatchMachine {
   HeldFiles& held;
   const LogRoots* const roots;
   PodFilter* const filter;  // may be null
-  KnownFiles positioned;  // the thread's own; of logs that were not found yet
+  KnownFiles positioned;    // the thread's own; of logs that were not found yet
   base::UniqueFd structure, written, wake, ready;
   std::thread thread;
 

@@ -197,10 +197,8 @@ void WatchMachine::run() {
   GatherPace pace(times.gather, times.spacing, clock.monotonic());
   base::Monotonic held_check = base::kNever, last_held_check = clock.monotonic() - times.hold;
   while (true) {
-    std::array<pollfd, 4> fds = {{{wake.get(), POLLIN, 0},
-                                  {structure.get(), POLLIN, 0},
-                                  {filter_changed.fd(), POLLIN, 0},
-                                  {written.get(), POLLIN, 0}}};
+    std::array<pollfd, 4> fds = {
+        {{wake.get(), POLLIN, 0}, {structure.get(), POLLIN, 0}, {filter_changed.fd(), POLLIN, 0}, {written.get(), POLLIN, 0}}};
     const bool gathering = pace.due() != base::kNever;
     const base::Monotonic until = std::min({next_scan, pace.due(), held_check, ask_at()});
     const int ready_fds = ::poll(fds.data(), gathering ? 3 : 4, base::poll_timeout(clock.monotonic(), until));

@@ -113,6 +113,7 @@ TESTED_IN = {
     "tail/log_reader_loss": "tail/log_reader_test.cc",
     "tail/stored_logs": "stages/tail_source_test.cc",
     "tail/stream_input": "tail/streams_test.cc",
+    "tail/watcher_filter": "stages/tail_pods_test.cc",
     "tail/watcher_find": "tail/watcher_test.cc",
 }
 

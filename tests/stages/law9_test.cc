@@ -12,6 +12,7 @@
 #include "support/books.h"
 #include "support/collect.h"
 #include "support/fake_loki.h"
+#include "support/fake_pods.h"
 #include "support/temp_dir.h"
 
 #include <fcntl.h>
@@ -98,6 +99,9 @@ struct Scenario {
 class Law9Test : public testing::TestWithParam<Scenario> {
  protected:
   Law9Test() {
+    kube::PodsStatus status;
+    status.fresh = true;  // so that the pod, which is never known, is waited for
+    pods_->set_status(status);
     std::filesystem::create_directories(log().parent_path());
     rules("# nothing yet");
   }
@@ -122,6 +126,9 @@ class Law9Test : public testing::TestWithParam<Scenario> {
     filter.rules.buffer_behind = true;
     EnrichSpec enrich;
     enrich.level = EnrichSpec::Level::metadata;
+    enrich.pods = pods_;
+    enrich.knowledge =
+        std::make_shared<PodKnowledge>(PodKnowledgeSpec{.wait = 100 * base::kMillisecond}, pods_, base::Clock::system());
     BufferSpec buffer;
     buffer.spool.path = dir_ / "spool.db";
     buffer.spool.min_free = 0;
@@ -229,6 +236,7 @@ class Law9Test : public testing::TestWithParam<Scenario> {
 
   test::TempDir dir_;
   test::FakeLoki loki_;
+  std::shared_ptr<test::FakePods> pods_ = std::make_shared<test::FakePods>();
   test::RememberingDiagnostics diagnostics_;
   std::unique_ptr<base::Stop> stop_ = std::move(*base::Stop::create());     // of who reads logs
   std::unique_ptr<base::Stop> reading_ = std::move(*base::Stop::create());  // of who reads a pipe to its end
@@ -299,6 +307,7 @@ TEST_P(Law9Test, TheBooksBalanceInEveryScrape) {
   }
   const pipeline::Counters push = books("push");
   EXPECT_GT(push.rejected, 0U);
+  EXPECT_GT(value("weir_enrich_waited_records_total", "unknown"), 0U);
   EXPECT_GT(books("filter").dropped["dropped_by_expression"], 0U);
   EXPECT_GT(books("filter").dropped["drop"], 0U);
   std::uint64_t delivered = 0;

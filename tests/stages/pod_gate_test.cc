@@ -20,17 +20,16 @@ using testing::IsEmpty;
 using Lines = std::vector<std::string>;
 
 std::string of(std::string_view uid, int log, int end, std::string_view line, char stream = 'o') {
-  return fmt::format(
-      R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","metadata":{{"pod_uid":"{}"}},"source":"f.{}.1.{}.{}"}})", line, uid, log,
-      stream, end);
+  return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","metadata":{{"pod_uid":"{}"}},"source":"f.{}.1.{}.{}"}})",
+                     line, uid, log, stream, end);
 }
 std::string plain(std::string_view uid, std::string_view line) {
   return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","metadata":{{"pod_uid":"{}"}}}})", line, uid);
 }
 std::string spooled(std::string_view uid, int ordinal, std::string_view line) {
   return fmt::format(
-      R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","metadata":{{"pod_uid":"{}"}},"source":"b.0000000000000001.1.{}"}})", line,
-      uid, ordinal);
+      R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","metadata":{{"pod_uid":"{}"}},"source":"b.0000000000000001.1.{}"}})",
+      line, uid, ordinal);
 }
 std::string position(int log, int end) { return fmt::format(R"({{"source":"f.{}.1.o.{}"}})", log, end); }
 std::string generation(int log) {
@@ -185,6 +184,8 @@ TEST_F(Gate, MarkersOfTheLogNeverOvertakeItsRecords) {
 }
 
 TEST_F(Gate, TheEndOfAStreamComesBehindEverythingOfIt) {
+  ASSERT_TRUE(context.stop);
+  context.stop->request();  // so that nothing is waited for
   for (const std::string& marker : {kEnd, kBegin}) {
     stages.clear();
     make();
@@ -208,6 +209,7 @@ TEST_F(Gate, FlushAndFinishLetEverythingGo) {
   EXPECT_THAT(out(), ElementsAre("n1"));
   feed({of("newer", 2, 10, "n2")});
   EXPECT_THAT(out(), IsEmpty());
+  context.stop->request();
   const auto rest = pipeline::make_outlet(std::span(stages).subspan(1));
   ASSERT_TRUE(stages.front()->finish(*rest, base::kNever));
   EXPECT_THAT(out(), ElementsAre("n2"));
@@ -283,6 +285,7 @@ TEST_F(Gate, ADropInTheSameBatchDoesNotOvertakeByALogThatGoesOn) {
   make();
   put("out", "noisy", true);
   put("known", "web");
+  context.stop->request();
   feed({of("new", 1, 10, "n1")});
   feed({of("known", 2, 10, "k1"), of("out", 3, 10, "o1"), of("known", 2, 20, "k2"), kEnd});
   // The waiting record first; the position of log 3 with its own batch.
@@ -343,6 +346,28 @@ TEST_F(Full, ItEndsAtAStop) {
   make({.wait = base::kMinute});
   fill([&] { context.stop->request(); });
   EXPECT_EQ(collector->all().size(), 150U);
+}
+
+TEST_F(Full, AtTheEndTheWaitIsKept) {
+  for (const bool by_marker : {true, false}) {
+    const std::string uid = by_marker ? "new-1" : "new-2";
+    outlet.reset();
+    stages.clear();
+    make({.wait = base::kMinute});
+    feed({of(uid, 1, 10, "n1")});
+    EXPECT_THAT(collector->all(), IsEmpty());
+    std::thread other([&] { put(uid, "db", !by_marker); });
+    if (by_marker) {
+      feed({kEnd});
+    } else {
+      const auto rest = pipeline::make_outlet(std::span(stages).subspan(1));
+      EXPECT_TRUE(stages.front()->finish(*rest, base::kNever));
+    }
+    other.join();
+    Lines lines;
+    for (const std::string& one : collector->all()) lines.push_back(shown(one));
+    EXPECT_EQ(lines, by_marker ? (Lines{"n1", "<end>"}) : (Lines{"f.1.1.o.10"}));
+  }
 }
 
 TEST_F(Full, LessThanThatDoesNotHoldBack) {
