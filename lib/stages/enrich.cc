@@ -69,11 +69,13 @@ struct Plan {
   LabelSetRef full;  // before labels become metadata; the views below point into it
   std::vector<Label> demoted;
   std::string_view tenant;
-  std::string_view level;      // that the labels give
-  std::string_view pod_uid;    // that a path gave and no label has
-  bool asks_for_path = false;  // a path in the metadata would tell something
-  bool unknown = false;        // neither a label nor a path names the pod
-  std::uint64_t held_by = 0;   // the number of the batch that holds `out` and `full`
+  std::string_view level;                   // that the labels give
+  std::string_view pod_uid;                 // that a path gave and no label has
+  bool asks_for_path = false;               // a path in the metadata would tell something
+  bool unknown = false;                     // neither a label nor a path names the pod
+  std::vector<ValueBudget::Place*> places;  // of the values of limited labels
+  std::vector<int> no_place;                // limits whose label is one of `demoted`
+  std::uint64_t held_by = 0;                // the number of the batch that holds `out` and `full`
 };
 
 // They come sorted, out of a label set.
@@ -103,14 +105,20 @@ struct StringHash {
 
 class EnrichStage : public pipeline::Stage {
  public:
-  EnrichStage(EnrichSpec spec, std::vector<std::pair<std::string, std::string>> labels, const pipeline::Context& context)
-      : spec_(std::move(spec)), labels_(std::move(labels)), block_(context.metrics, context.driver) {
+  EnrichStage(EnrichSpec spec, std::vector<std::pair<std::string, std::string>> labels, std::unique_ptr<LineFields> fields,
+              std::unique_ptr<ValueBudget> budget, const pipeline::Context& context)
+      : spec_(std::move(spec)),
+        labels_(std::move(labels)),
+        fields_(std::move(fields)),
+        budget_(std::move(budget)),
+        block_(context.metrics, context.driver) {
     if (spec_.keep_labels) keep_.insert(spec_.keep_labels->begin(), spec_.keep_labels->end());
     if (spec_.service_name) keep_.emplace(kServiceName);
     if (spec_.level == EnrichSpec::Level::label) keep_.insert(spec_.level_label);
   }
 
   Result<pipeline::Flow> consume(record::Batch& batch, pipeline::Outlet& out) override;
+  Result<void> finish(pipeline::Outlet& out, base::Monotonic deadline) override;
   [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
   [[nodiscard]] std::string_view name() const override { return "enrich"; }
 
@@ -118,6 +126,7 @@ class EnrichStage : public pipeline::Stage {
   void enrich(record::Batch& batch, Record& record);
   Plan& plan_for(const Key& key);
   void work_out(Plan& plan, const Key& key) const;
+  bool has_place(Plan& plan, const Label& label) const;
   const record::PodPath* pod_path(std::string_view text);
   std::string_view level_of(const Record& record, const Plan& plan);
   std::string_view decoded_line(const Record& record);
@@ -127,6 +136,8 @@ class EnrichStage : public pipeline::Stage {
   EnrichSpec spec_;
   std::vector<std::pair<std::string, std::string>> labels_;
   std::set<std::string, std::less<>> keep_;
+  const std::unique_ptr<LineFields> fields_;   // null: nothing is taken out of lines
+  const std::unique_ptr<ValueBudget> budget_;  // null: no label is limited
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
   metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
@@ -157,20 +168,31 @@ class EnrichStage : public pipeline::Stage {
 
 Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outlet& out) {
   if (plans_.size() + paths_.size() + levels_.size() > kMaxPlans || plan_bytes_ > kMaxPlanBytes) forget();
+  if (budget_ && budget_->begin()) forget();
+  if (fields_) fields_->begin();
   ++batch_number_;
   shared_.fill({});
   pipeline::Tally tally;
   for (Record& record : batch.records) {
     if (record.is_marker()) continue;
     tally.add(record);
-    if (!record.sample) enrich(batch, record);
+    if (record.sample) continue;
+    if (fields_) fields_->apply(batch, record);
+    enrich(batch, record);
   }
+  if (fields_) fields_->count();
+  if (budget_) budget_->end();
   records_in_.add(tally.records);
   bytes_in_.add(tally.bytes);
   records_out_.add(tally.records);
   bytes_out_.add(tally.bytes);
   unknown_.add(std::exchange(unknown_records_, 0));
   return out.emit(batch);
+}
+
+Result<void> EnrichStage::finish(pipeline::Outlet&, base::Monotonic) {
+  if (budget_) budget_->close();
+  return {};
 }
 
 // Between two batches, since within one nothing may go that a record points at.
@@ -205,7 +227,9 @@ void EnrichStage::enrich(record::Batch& batch, Record& record) {
     batch.hold(plan->out);
     batch.hold(plan->full);
     plan->held_by = batch_number_;
+    for (ValueBudget::Place* place : plan->places) budget_->use(*place);
   }
+  for (const int limit : plan->no_place) budget_->demoted(limit, 1);
 
   if (record.labels != plan->out.get()) {
     record.labels = plan->out.get();
@@ -294,10 +318,25 @@ void EnrichStage::work_out(Plan& plan, const Key& key) const {
   plan.tenant = spec_.tenant_from.empty() ? std::string_view() : plan.full->get(spec_.tenant_from);
   plan.level = names::level_of_labels(plan.full->labels());
   plan.out = plan.full;
-  if (!spec_.keep_labels) return;
+  if (!spec_.keep_labels && !budget_) return;
   labels.clear();
-  for (const Label& label : plan.full->labels()) (keep_.contains(label.name) ? labels : plan.demoted).push_back(label);
+  for (const Label& label : plan.full->labels()) {
+    const bool stays = (!spec_.keep_labels || keep_.contains(label.name)) && has_place(plan, label);
+    (stays ? labels : plan.demoted).push_back(label);
+  }
   if (!plan.demoted.empty()) plan.out = LabelSet::intern(labels);
+}
+
+bool EnrichStage::has_place(Plan& plan, const Label& label) const {
+  const int limit = budget_ ? budget_->limit_of(label.name) : -1;
+  if (limit < 0) return true;
+  ValueBudget::Place* const place = budget_->find_place(limit, label.value);
+  if (place != nullptr) {
+    plan.places.push_back(place);
+  } else {
+    plan.no_place.push_back(limit);
+  }
+  return place != nullptr;
 }
 
 std::string_view EnrichStage::level_of(const Record& record, const Plan& plan) {
@@ -401,7 +440,15 @@ Result<void> check(const EnrichSpec& spec) {
       if (auto ok = check_name("label to keep", name); !ok) return ok;
     }
   }
-  return {};
+  for (const LineFieldsSpec::Field& field : spec.fields.to_labels) {
+    if (auto ok = check_name("label", field.as); !ok) return ok;
+    if (auto ok = once(field.as); !ok) return ok;
+  }
+  for (const ValueBudgetSpec::Limit& limit : spec.budget.limits) {
+    if (auto ok = check_name("label of --max-values", limit.label); !ok) return ok;
+  }
+  if (auto ok = check(spec.fields); !ok) return ok;
+  return check(spec.budget);
 }
 
 Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec, const pipeline::Context& context) {
@@ -416,7 +463,20 @@ Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec, con
     if (auto ok = check_value(name, value); !ok) return std::move(ok).error();
     labels.emplace_back(name, value);
   }
-  return std::unique_ptr<pipeline::Stage>(std::make_unique<EnrichStage>(spec, std::move(labels), context));
+  std::unique_ptr<LineFields> fields;
+  if (!spec.fields.takes_nothing()) {
+    auto opened = LineFields::open(spec.fields, context);
+    if (!opened) return std::move(opened).error();
+    fields = *std::move(opened);
+  }
+  std::unique_ptr<ValueBudget> budget;
+  if (!spec.budget.limits.empty()) {
+    auto opened = ValueBudget::open(spec.budget, context);
+    if (!opened) return std::move(opened).error();
+    budget = *std::move(opened);
+  }
+  return std::unique_ptr<pipeline::Stage>(
+      std::make_unique<EnrichStage>(spec, std::move(labels), std::move(fields), std::move(budget), context));
 }
 
 }  // namespace weir::stages

@@ -1,20 +1,23 @@
 // `weir enrich`: adds to each record what people query by: static labels, the pod that a file name belongs to, service_name,
 // the level of the line, and the tenant. It also turns labels that are not wanted in the index into metadata.
 //
-// The result depends only on the record and the spec. The order is this, so that a later step uses the result of an earlier
-// one:
+// The result depends only on the record and the spec, but for --max-values. The order is this, so that a later step uses the result
+// of an earlier one:
+//   0. Fields of the line become labels, metadata and the time, as if the record had come with them (line_fields.h).
 //   1. A label or metadata `filename` that is a path of a pod's log gives the labels `namespace`, `pod` and `container`, where
 //      they are missing, and metadata `pod_uid`.
 //   2. Static labels. They replace labels of the same name.
 //   3. The label `service_name`, where missing, as Loki would choose it from the labels so far.
 //   4. The tenant.
 //   5. The level, as metadata `detected_level` or as a label.
-//   6. Labels that are not kept become metadata. Metadata of the same name with another value is renamed to NAME_extracted, the
-//      name under which Loki shows it beside such a label.
+//   6. Labels that are not kept become metadata, and so do values for which a label has no place (value_budget.h). Metadata of
+//      the same name with another value is renamed to NAME_extracted, the name under which Loki shows it beside such a label.
 // A record without any change keeps its JSON text. Markers and samples pass unchanged.
 #pragma once
 
 #include "pipeline/stage.h"
+#include "stages/line_fields.h"
+#include "stages/value_budget.h"
 
 #include <cstdint>
 #include <memory>
@@ -36,12 +39,14 @@ struct EnrichSpec {
   std::string level_label;                              // used with Level::label
   std::optional<std::vector<std::string>> keep_labels;  // unset: all. service_name and the level's label always stay
   std::string tenant_from;                              // a label or metadata; "" for none
+  LineFieldsSpec fields;
+  ValueBudgetSpec budget;
 };
 
 // Checks what needs no environment: names that Loki accepts, values within its limits, nothing twice. Error: Code::usage.
 [[nodiscard]] base::Result<void> check(const EnrichSpec& spec);
 
-// Calls check(). Error Code::config: a variable of the environment is not set or is empty.
+// Calls check(). Errors: config (a variable of the environment is not set or is empty), and those of ValueBudget::open.
 [[nodiscard]] base::Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec, const pipeline::Context& context);
 
 }  // namespace weir::stages
