@@ -88,11 +88,11 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --metrics-file) _weir_files; return ;;
-        --label|--label-from-env|--keep-labels|--level|--tenant-from|--metrics) return ;;
+        --values-file|--metrics-file) _weir_files; return ;;
+        --label|--label-from-env|--keep-labels|--level|--tenant-from|--parse|--to-label|--to-metadata|--timestamp-from|--max-values|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --no-service-name --tenant-from -o --output --color --strict --exit-zero-on-term -h --help --metrics --metrics-file'
+        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --no-service-name --tenant-from --parse --to-label --to-metadata --timestamp-from --max-values --values-file -o --output --color --strict --exit-zero-on-term -h --help --metrics --metrics-file'
       fi
       ;;
     filter)
