@@ -155,11 +155,12 @@ class Enrich : public cli::Invocation {
 };
 
 constexpr std::string_view kManual = R"(# Fields of the line
---parse reads each line with a parser of LogQL, written as in a query without its bar: `json`, `logfmt`, `pattern "<ip>
-- <user> <_>"`, `regexp "(?P<status>[0-9]+)$"`, `unpack`. So a field has the name and the value that it has in Grafana:
-`http.status` of JSON is `http_status`. `json` and `logfmt` take a list of fields, as in `json status="response.code",
-user`. Several parsers stand one after the other with a bar between them: `decolorize | logfmt`. Only the fields asked
-for are extracted, and the line stays as it is.
+--parse reads each line with a parser of LogQL, written as in a query without its bar:
+`json`, `logfmt`, `pattern "<ip> - <user> <_>"`, `regexp "(?P<status>[0-9]+)$"` or `unpack`.
+So a field has the name and the value that it has in Grafana: `http.status` of JSON is `http_status`. `json` and
+`logfmt` take a list of fields, as in `json status="response.code", user`. Several parsers stand one after the other
+with a bar between them: `decolorize | logfmt`. Only the fields asked for are extracted, and the line stays as it is. Of
+large lines of JSON, `json level="level"` costs less than `json`, because it reads only as far as the field.
 
 --to-label, --to-metadata and --timestamp-from say what fields become. Enrich does this first, so that everything else
 sees the record as if it had come like that: `level` gives --level, `app` gives `service_name`, --tenant-from reads
@@ -176,8 +177,8 @@ user is metadata.
 # Time of the line
 --timestamp-from NAME takes the record's time from a field. FORMAT says how it is written: `rfc3339` (the default; any
 fraction, and a space in place of the T), `unix`, `unix_ms`, `unix_us`, `unix_ns` (these may have a fraction), or a
-layout of Go such as `2006-01-02 15:04:05,000`. A layout without a zone is UTC. A layout without a year, such as `Jan _2
-15:04:05`, takes the year in which the time lies nearest to the record's own.
+layout of Go such as `2006-01-02 15:04:05,000`. A layout without a zone is UTC. A layout without a year, such as
+`Jan _2 15:04:05`, takes the year in which the time lies nearest to the record's own.
 
 A value that is no such time keeps the record's own time, and so does a time before the year 2000 or more than 10
 minutes after the record's own. `weir_enrich_timestamp_errors_total` counts these. Records keep their order, also where

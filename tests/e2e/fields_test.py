@@ -99,6 +99,25 @@ class Fields(kit.Case):
                 found = [self.labels(self.run_chain([f"tail {self.write_users('u.log', users)}", enrich], fused=fused)) for users in ("abc", "cba")]
                 self.assertEqual(found, [["a", "b", "-"], ["-", "b", "a"]])
 
+    def test_a_kill_keeps_the_places(self):
+        log = self.write_users("u.log", "ab")
+        values = self.dir / "values"
+        enrich = f"enrich --parse logfmt --to-label user --max-values user=2 --values-file {values}"
+        for fused in (False, True):
+            with self.subTest(fused=fused):
+                values.unlink(missing_ok=True)
+                chain = self.chain([f"tail -f --lines all {log}", enrich], fused=fused)
+                kit.wait_for(lambda: len(chain.output()) == 2, chain.errors)
+                chain.kill()
+                found = self.run_chain([f"tail {self.write_users('v.log', 'cba')}", enrich], fused=fused)
+                self.assertEqual(self.labels(found), ["-", "b", "a"])
+
+    def test_a_check_makes_no_file(self):
+        log = self.write_users("u.log", "ab")
+        text = f"tail {log} | enrich --max-values filename=2 | buffer {self.dir / 'spool.db'} --store"
+        kit.weir("run", "--check", "-c", text)
+        self.assertEqual([path.name for path in self.dir.iterdir() if "values" in path.name], [])
+
     def test_two_limits_in_one_chain_need_two_files(self):
         log = self.write_users("u.log", "abc")
         one, two = (f"enrich --max-values filename={n}" for n in (1, 2))
