@@ -2,10 +2,14 @@
 #include "stages/enrich.h"
 
 #include "cli/output_options.h"
+#include "cli/pod_options.h"
 #include "cli/value_options.h"
 #include "cmd/commands.h"
 
 #include <CLI/CLI.hpp>
+
+#include <memory>
+#include <utility>
 
 namespace weir::cmd {
 namespace {
@@ -54,8 +58,7 @@ class Enrich : public cli::Invocation {
         "(`label:NAME`)")
         ->type_name("[metadata|label:NAME]")
         ->expected(0, 1);
-    cli::add_choice<bool>(app, "--kubernetes", spec_.path, {{"path", true}, {"none", false}},
-                          "how to find the pod of a record: `path`, by the path of its file, or `none`");
+    cli::declare(app, pods_);
     app.add_flag_callback(
         "--no-service-name", [this] { spec_.service_name = false; }, "do not add the label service_name");
     cli::add_value(
@@ -66,32 +69,64 @@ class Enrich : public cli::Invocation {
     cli::declare_output(app, output_);
   }
 
-  [[nodiscard]] Result<void> check() const override { return stages::check(spec_); }
+  [[nodiscard]] Result<void> check() const override {
+    if (auto ok = cli::check(pods_); !ok) return ok;
+    return stages::check(full());
+  }
 
   [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   [[nodiscard]] bool sets_level() const override { return spec_.level != stages::EnrichSpec::Level::off; }
 
+  Result<std::shared_ptr<kube::Pods>> pods(const cli::Plan& plan, const pipeline::Context& context) override {
+    if (!pods_.asks()) return std::shared_ptr<kube::Pods>();
+    auto spec = cli::pods_spec(pods_, plan.keeper, context.environment);
+    if (!spec) return std::move(spec).error();
+    auto started = kube::Pods::start(*std::move(spec), context.environment, *context.clock, *context.diagnostics);
+    if (!started) return std::move(started).error();
+    std::shared_ptr<kube::Pods> made = *std::move(started);
+    made_ = made;
+    return made;
+  }
+
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
-    stages::EnrichSpec spec = spec_;
+    stages::EnrichSpec spec = full();
     if (plan.keeper && !spec.budget.limits.empty() && spec.budget.file.empty()) spec.budget.file = *plan.keeper + "-values";
-    return make(spec, context);
-  }
-
-  // Makes no file.
-  Result<cli::Built> rehearse(const cli::Plan&, const pipeline::Context& context) override {
-    stages::EnrichSpec spec = spec_;
-    spec.budget.file.clear();
-    return make(spec, context);
-  }
-
- private:
-  static Result<cli::Built> make(const stages::EnrichSpec& spec, const pipeline::Context& context) {
+    if (pods_.asks()) {
+      auto asked = cli::pods_spec(pods_, plan.keeper, context.environment);
+      if (!asked) return std::move(asked).error();
+      if (plan.pods != made_.lock()) {
+        return base::fail(Code::config, "this chain asks for pods already")
+            .with_hint("give one enrich all options for pods, and the others --kubernetes path");
+      }
+      spec.pods = plan.pods;
+      spec.node_name = asked->node;
+    }
     auto stage = stages::make_enrich(spec, context);
     if (!stage) return std::move(stage).error();
     return cli::Built{.source = nullptr, .stage = std::move(*stage)};
   }
 
+  // Asks nobody, and makes no file.
+  Result<cli::Built> rehearse(const cli::Plan& plan, const pipeline::Context& context) override {
+    if (pods_.asks()) {
+      auto asked = cli::pods_spec(pods_, plan.keeper, context.environment);
+      if (!asked) return std::move(asked).error();
+      if (auto ok = cli::rehearse(*asked, context); !ok) return std::move(ok).error();
+      if (plan.behind_buffer) {
+        context.diagnostics->warn(
+            "pods_behind_buffer",
+            "behind a buffer, records of a pod that is not known yet do not wait for its labels; put enrich before buffer");
+      }
+    }
+    stages::EnrichSpec spec = full();
+    spec.budget.file.clear();
+    auto stage = stages::make_enrich(spec, context);
+    if (!stage) return std::move(stage).error();
+    return cli::Built{.source = nullptr, .stage = std::move(*stage)};
+  }
+
+ private:
   // What comes out of lines, and how many values a label may have.
   void declare_fields(CLI::App& app) {
     using cli::Times;
@@ -150,7 +185,16 @@ class Enrich : public cli::Invocation {
     return {};
   }
 
+  [[nodiscard]] stages::EnrichSpec full() const {
+    stages::EnrichSpec spec = spec_;
+    spec.path = pods_.from != cli::PodOptions::From::none;
+    spec.pod_labels = pods_.labels;
+    return spec;
+  }
+
   stages::EnrichSpec spec_;
+  cli::PodOptions pods_;
+  std::weak_ptr<kube::Pods> made_;  // by pods()
   stages::OutputOptions output_;
 };
 
@@ -206,7 +250,93 @@ the labels `service`, `app`, `application`, `app_name`, `name`, `app_kubernetes_
 
 # Pod
 When the label or metadata `filename` is the path of a pod's log, as in /var/log/pods or /var/log/containers, enrich
-adds the labels `namespace`, `pod` and `container` where they are missing, and the pod's uid as metadata `pod_uid`.
+adds the labels `namespace`, `pod` and `container` where they are missing, and the pod's uid as metadata `pod_uid`. That
+is all with --kubernetes path, the default.
+
+With --kubernetes api or kubelet, enrich knows the pods of this node and adds three labels, where they are missing:
+`app`, which is the first that there is of the pod's label app.kubernetes.io/name, its labels app and k8s-app, the name
+of its owner, and the container; `job`, which is the namespace, a slash and app; and `node_name`. The owner is the
+Deployment, CronJob, StatefulSet or DaemonSet that the pod belongs to, by the rules for names that Kubernetes follows.
+Nobody is asked for owners.
+
+--pod-label, --pod-annotation and --pod-metadata add more. Without =LABEL or =KEY the name is that of the pod's label or
+annotation, with `_` for whatever is no letter, digit or _: app.kubernetes.io/version gives app_kubernetes_io_version.
+Such a label replaces one that the record has. When several options name one label, the first counts whose label or
+annotation the pod has; labels come before annotations. Values are cut at 1024 bytes.
+
+A pod is found by its uid: by that of the path, else by metadata `pod_uid`, which tail writes. A record without a uid is
+of the pod that its labels `namespace` and `pod` name. When a pod changes, its new labels count for the records that
+come later. When a pod is gone, enrich knows it for another hour.
+
+A record whose pod is not known gets what --kubernetes path gives, and is counted in
+`weir_enrich_unknown_records_total`.
+
+# Where the pods come from
+--kubernetes api lists and watches the metadata of this node's pods at the API server. This needs the rights get, list
+and watch for pods. In a pod, the server, the token and the authority of its certificate are those of the service
+account. Elsewhere --kube-server, --kube-token-file and --kube-ca name them, or `kubectl proxy` runs and --kube-server
+http://127.0.0.1:8001 is all.
+
+--kubernetes kubelet asks the kubelet of this node when there is a pod that is not known. This needs the right get for
+nodes/pods, which Kubernetes has since 1.33; do not give nodes/proxy instead, which also runs commands in every pod.
+--kubelet-ca checks the kubelet's certificate. Where nobody signed that, --kubelet-insecure goes without.
+
+The name of this node is that of --node-name, else of the variable NODE_NAME, else of the host. In a pod the last is the
+name of the pod, so that enrich asks for one of the others. A container gets NODE_NAME from the field spec.nodeName, and
+NODE_IP from status.hostIP.
+
+While nobody answers, records go on with what is known, and the requests are repeated, more and more rarely. A file
+keeps the pods for the next start: --pod-cache names it. Where the chain keeps positions in this process, in a spool or
+a checkpoint, it is the file NAME-pods beside it without being asked for.
+
+In front of a buffer is the place for enrich. Behind one, no record waits for a pod that is not known yet.
+
+# The labels of other agents
+--labels-like sets the labels that another agent's usual configuration sets for the logs of pods, in place of app, job
+and node_name, so that dashboards and alerts keep working. Labels that the agent does not have become metadata, apart
+from those of --label, --label-from-env, --pod-label and --pod-annotation.
+
+`promtail`, the Helm chart promtail 6.16.4 of grafana/helm-charts:
+
+    app         app.kubernetes.io/name, else app, else the controller, else the
+                pod. The controller loses a suffix -HASH of 8 to 10 digits and
+                letters a to f; that of a static pod is its node
+    instance    app.kubernetes.io/instance, else instance
+    component   app.kubernetes.io/component, else component
+    job         namespace/app
+    node_name, namespace, pod, container
+    stream      as from tail
+    filename    as from tail --filename label
+
+`alloy-docs`, the page "Collect Kubernetes logs and forward them to Loki" of Alloy's documentation, as of commit 092f4ad
+of grafana/alloy:
+
+    app         app.kubernetes.io/name; else the label is missing
+    job         namespace/container
+    instance    namespace/pod:container, which loki.source.kubernetes adds
+    namespace, pod, container
+
+Its container_runtime is not in the metadata that enrich asks for: --label container_runtime=containerd. Its cluster is
+--label cluster=NAME.
+
+`k8s-monitoring`, the Helm chart k8s-monitoring 3.0.2 of grafana/k8s-monitoring-helm:
+
+    app_kubernetes_io_name   app.kubernetes.io/name
+    service_name             the annotation resource.opentelemetry.io/
+                             service.name, else app.kubernetes.io/name, else the
+                             container
+    job                      the annotation k8s.grafana.com/logs.job, else
+                             namespace/container
+    namespace, container
+    instance, level, service_namespace, deployment_environment,
+    deployment_environment_name, k8s_namespace_name, k8s_deployment_name,
+    k8s_statefulset_name, k8s_daemonset_name, k8s_cronjob_name, k8s_job_name,
+    k8s_node_name            the annotation resource.opentelemetry.io/NAME, else
+                             the annotation NAME, else the label NAME, where
+                             NAME may have . - or / in place of _
+
+The pod's name is metadata there. As in that chart, a label of the pod may replace each of these, also its namespace.
+Its cluster and k8s_cluster_name are --label cluster=NAME --label k8s_cluster_name=NAME.
 
 # Level
 With --level, enrich detects the level as Loki detects its `detected_level`: from labels or metadata such as `level` or
@@ -231,14 +361,16 @@ const cli::Command enrich_command = {
     .summary = "add labels, the level, the service's name and the tenant",
     .description =
         "Reads records on standard input, adds what people query by, and passes them on. It sets the labels "
-        "`service_name`, `namespace`, `pod` and `container` where they are missing and can be known. Options add further "
-        "labels, the level and the tenant. A record that gets nothing new passes unchanged.",
+        "`service_name`, `namespace`, `pod` and `container` where they are missing and can be known. Options add labels of "
+        "the pod, other labels, the level and the tenant. A record that gets nothing new passes unchanged.",
     .manual = kManual,
-    .usual = {"--label", "--label-from-env", "--keep-labels", "--level", "--tenant-from", "--kubernetes", "--no-service-name",
-              "--parse", "--to-label", "--to-metadata", "--timestamp-from", "--max-values", "--output"},
+    .usual = {"--label", "--label-from-env", "--keep-labels", "--level", "--tenant-from", "--kubernetes", "--pod-label",
+              "--pod-metadata", "--labels-like", "--parse", "--to-label", "--to-metadata", "--timestamp-from", "--output"},
     .role = cli::Role::stage,
     .examples = {{"add the cluster and the node, and detect the level",
                   "weir tail | weir enrich --label cluster=prod --label-from-env node=NODE_NAME --level"},
+                 {"the labels of the pod, from the API server; its version as metadata",
+                  "weir tail -f | weir enrich --kubernetes api --pod-metadata app.kubernetes.io/version=version"},
                  {"keep two labels; the pod and all others become metadata",
                   "weir tail | weir enrich --keep-labels namespace,container"},
                  {"one tenant for each namespace", "weir tail | weir enrich --tenant-from namespace | weir push"},

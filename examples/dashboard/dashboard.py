@@ -225,6 +225,11 @@ ROWS = [
         table("Versions", f"count by (version) ({of('weir_build_info')})", "short", "How many agents run each version."),
         graph("Records without pod metadata", [("{{instance}}", f"topk(10, {rate('weir_enrich_unknown_records_total')})")], "short",
               "Records a second whose pod is not known.", width=12),
+        graph("Pods", [("known {{instance}}", f"topk(10, {of('weir_enrich_known_pods')})"),
+                       ("unreachable {{instance}}", f"{of('weir_enrich_unreachable_pod_sources')} > 0"),
+                       ("failures {{instance}}", f"topk(10, {rate('weir_enrich_pod_request_failures_total')}) > 0")], "short",
+              "enrich --kubernetes api or kubelet: pods that it knows, and requests for pods that fail. \"unreachable\" is shown while "
+              "nobody answers.", width=12),
     ]),
     ("Smoke test", [
         graph("Runs", [("{{result}}", f"sum by (result) (increase({of('weir_smoke_finished_runs_total')}[$__rate_interval]))")],

@@ -157,7 +157,7 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan plan, cons
   }
   for (const auto& link : links) {
     if (purpose != Purpose::run || plan.pods != nullptr) break;
-    auto pods = link.parsed.invocation->pods(assembly.context_of(*link.parsed.command, fused));
+    auto pods = link.parsed.invocation->pods(plan, assembly.context_of(*link.parsed.command, fused));
     if (!pods) return link.located(std::move(pods).error());
     plan.pods = *std::move(pods);
   }

@@ -94,9 +94,9 @@ class Invocation {
   // Its records have the metadata detected_level, or may have it.
   [[nodiscard]] virtual bool sets_level() const { return false; }
   // The pods of the node, where it asks for them (enrich --kubernetes api). Called once, before any stage is built, and not by
-  // `run --check`.
-  virtual base::Result<std::shared_ptr<kube::Pods>> pods(const pipeline::Context& context) {
-    static_cast<void>(context);
+  // `run --check`. Of `plan` only what holds for the whole chain is set.
+  virtual base::Result<std::shared_ptr<kube::Pods>> pods(const Plan& plan, const pipeline::Context& context) {
+    static_cast<void>(plan), static_cast<void>(context);
     return std::shared_ptr<kube::Pods>();
   }
   // -o and --color of this invocation, as they are given.

@@ -1,9 +1,19 @@
 // What enrich does to labels is a function of the record's label set (and, rarely, of a path in its metadata or of its level), so
 // it is worked out once a set and looked up by pointer from then on: a Plan holds the sets on both sides, hence no pointer in
 // the table can come to mean another set.
+//
+// With pods a plan also holds what it knows of its pod, and as of which version of the directory. The version is asked for once a
+// batch. The first record of a batch that uses a plan of an older version looks its pod up again; only where the pod is another
+// value (or has become known) the plan is worked out again. So an event of the API costs one look-up for each plan in use, and a
+// batch without one costs a comparison a record.
+//
+// The uid of tail's records stands in their metadata, beside labels that a later pod of the same name may have too (a
+// StatefulSet's). So each uid has a plan of its own, and the plan of the labels alone remembers the uid that it met last: a record
+// costs one comparison of it.
 #include "stages/enrich.h"
 
 #include "base/utf8.h"
+#include "kube/pods.h"
 #include "names/label_name.h"
 #include "names/level.h"
 #include "record/json.h"
@@ -35,7 +45,25 @@ constexpr auto kBytesOut =
     metrics::counter("weir_enrich_output_bytes_total", "bytes", "Bytes of the lines that enrich passed on.", Account::out);
 
 constexpr auto kUnknown =
-    metrics::counter("weir_enrich_unknown_records_total", "records", "Records without a pod, neither as a label nor in a path.");
+    metrics::counter("weir_enrich_unknown_records_total", "records",
+                     "Records whose pod is not known: neither a label nor a path names it, or nobody has told enrich of it.");
+
+// Of the source of pods; only where there is one.
+constexpr auto kKnownPods =
+    metrics::gauge("weir_enrich_known_pods", "pods", "Pods of this node that enrich knows; those that are gone count for an hour.");
+constexpr auto kPodsAge = metrics::gauge("weir_enrich_pods_age_seconds", "seconds",
+                                         "How long ago enrich last heard of the pods of this node; +Inf when it never did.");
+constexpr auto kSilent = metrics::gauge("weir_enrich_unreachable_pod_sources", "sources",
+                                        "1 while the API server or kubelet that enrich asks for pods does not answer, else 0.");
+constexpr auto kPodLists =
+    metrics::counter("weir_enrich_pod_lists_total", "lists", "Times that enrich asked for all pods of this node.");
+constexpr auto kPodWatches =
+    metrics::counter("weir_enrich_pod_watches_total", "watches", "Times that enrich asked to be told of changes of pods.");
+constexpr auto kPodEvents = metrics::counter("weir_enrich_pod_events_total", "events", "Changes of pods that enrich was told of.");
+constexpr auto kUnreadable =
+    metrics::counter("weir_enrich_unreadable_pods_total", "pods", "Pods that enrich skipped because it could not read them.");
+constexpr auto kPodFailures =
+    metrics::counter("weir_enrich_pod_request_failures_total", "failures", "Requests for pods that failed.");
 
 // Loki's default for discover_service_name, in its order.
 constexpr std::array<std::string_view, 13> kServiceNameFrom = {"service",
@@ -63,20 +91,44 @@ constexpr std::size_t kMaxPlanBytes = 32 << 20;  // of the label sets of all pla
 constexpr std::size_t kMaxName = 1024;
 constexpr std::size_t kMaxValue = 2048;
 
+struct Plan;
+
+// What a plan holds besides, with pods.
+struct PodPart {
+  std::string_view uid;                   // by which the pod is looked for; "": by its name
+  std::string_view namespace_name, name;  // that labels or a path give; "" where the record is of no pod
+  kube::PodRef pod;                       // null: not known
+  LabelSetRef given;                      // the metadata that the pod gives; null for none
+  // The uid that a record of these labels had last, and the plan for both.
+  const std::string* met = nullptr;
+  Plan* met_plan = nullptr;
+};
+
 struct Plan {
   LabelSetRef in;
   LabelSetRef out;   // none while the level that becomes a label is not known
   LabelSetRef full;  // before labels become metadata; the views below point into it
   std::vector<Label> demoted;
   std::string_view tenant;
-  std::string_view level;                   // that the labels give
-  std::string_view pod_uid;                 // that a path gave and no label has
-  bool asks_for_path = false;               // a path in the metadata would tell something
-  bool unknown = false;                     // neither a label nor a path names the pod
+  std::string_view level;      // that the labels give
+  std::string_view pod_uid;    // that a path gave and no label has
+  bool asks_for_path = false;  // a path in the metadata would tell something
+  bool unknown = false;        // the pod is not known: neither a label nor a path names it, or the directory does not have it
   std::vector<ValueBudget::Place*> places;  // of the values of limited labels
   std::vector<int> no_place;                // limits whose label is one of `demoted`
-  std::uint64_t held_by = 0;                // the number of the batch that holds `out` and `full`
+  std::uint64_t held_by = 0;                // the number of the batch that holds `out`, `full` and `given`
+
+  // With pods.
+  bool asks_for_uid = false;    // no path has it: metadata pod_uid would tell it
+  bool gives_metadata = false;  // pods->given is not null
+  std::uint64_t looked_at = 0;  // the version of the directory in which the pod was looked for
+  std::unique_ptr<PodPart> pods;
 };
+
+std::size_t bytes_of(const Plan& plan) {
+  return plan.in->json().size() + plan.out->json().size() + plan.full->json().size() +
+         (plan.gives_metadata ? plan.pods->given->json().size() : 0);
+}
 
 // They come sorted, out of a label set.
 const Label* find_demoted(const Plan& plan, std::string_view name) {
@@ -87,6 +139,7 @@ const Label* find_demoted(const Plan& plan, std::string_view name) {
 struct Key {
   const LabelSet* labels = nullptr;
   const record::PodPath* path = nullptr;  // from the metadata
+  const std::string* uid = nullptr;       // from the metadata, where the paths have none
   std::string_view level;                 // that becomes a label
   friend bool operator==(const Key&, const Key&) = default;
 };
@@ -94,7 +147,7 @@ struct Key {
 struct KeyHash {
   std::size_t operator()(const Key& key) const {
     return (std::hash<const void*>()(key.labels) >> 4) ^ std::hash<const void*>()(key.path) * 31 ^
-           (key.level.empty() ? 0 : std::hash<std::string_view>()(key.level));
+           (std::hash<const void*>()(key.uid) >> 4) * 37 ^ (key.level.empty() ? 0 : std::hash<std::string_view>()(key.level));
   }
 };
 
@@ -111,10 +164,15 @@ class EnrichStage : public pipeline::Stage {
         labels_(std::move(labels)),
         fields_(std::move(fields)),
         budget_(std::move(budget)),
+        clock_(context.clock),
         block_(context.metrics, context.driver) {
     if (spec_.keep_labels) keep_.insert(spec_.keep_labels->begin(), spec_.keep_labels->end());
     if (spec_.service_name) keep_.emplace(kServiceName);
     if (spec_.level == EnrichSpec::Level::label) keep_.insert(spec_.level_label);
+    if (spec_.pods == nullptr) return;
+    pods_ = &spec_.pods->directory();
+    of_pods_.emplace(spec_, block_);
+    if (context.driver != nullptr) context.driver->on_ask([this] { of_pods_->show(*spec_.pods, clock_->monotonic()); });
   }
 
   Result<pipeline::Flow> consume(record::Batch& batch, pipeline::Outlet& out) override;
@@ -125,7 +183,10 @@ class EnrichStage : public pipeline::Stage {
  private:
   void enrich(record::Batch& batch, Record& record);
   Plan& plan_for(const Key& key);
-  void work_out(Plan& plan, const Key& key) const;
+  void work_out(Plan& plan, const Key& key);
+  Plan& plan_of_uid(Plan& plan, Key& key, std::string_view uid);
+  void renew(Plan& plan, const Key& key);
+  [[nodiscard]] kube::PodRef look_up(const PodPart& part) const;
   bool has_place(Plan& plan, const Label& label) const;
   const record::PodPath* pod_path(std::string_view text);
   std::string_view level_of(const Record& record, const Plan& plan);
@@ -138,11 +199,42 @@ class EnrichStage : public pipeline::Stage {
   std::set<std::string, std::less<>> keep_;
   const std::unique_ptr<LineFields> fields_;   // null: nothing is taken out of lines
   const std::unique_ptr<ValueBudget> budget_;  // null: no label is limited
+  base::Clock* clock_;
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
   metrics::Counter records_out_ = block_.counter(kRecordsOut), bytes_out_ = block_.counter(kBytesOut);
   metrics::Counter unknown_ = block_.counter(kUnknown);
   std::uint64_t unknown_records_ = 0;  // of the batch at hand
+
+  // What follows from the pods; nothing without them.
+  struct OfPods {
+    OfPods(const EnrichSpec& spec, metrics::Block& block)
+        : labels(spec.pod_labels, spec.node_name),
+          known(block.gauge(kKnownPods)),
+          age(block.gauge(kPodsAge)),
+          silent(block.gauge(kSilent)),
+          lists(block.counter(kPodLists)),
+          watches(block.counter(kPodWatches)),
+          events(block.counter(kPodEvents)),
+          failures(block.counter(kPodFailures)),
+          unreadable(block.counter(kUnreadable)) {
+      for (const auto& [name, value] : spec.labels) own.insert(name);
+      for (const auto& [name, variable] : spec.labels_from_environment) own.insert(name);
+      for (const PodName& one : spec.pod_labels.labels) own.insert(one.as);
+      for (const PodName& one : spec.pod_labels.annotations) own.insert(one.as);
+    }
+    void show(const kube::Pods& pods, base::Monotonic now);
+    [[nodiscard]] bool keeps(std::string_view label) const { return labels.keeps(label) || own.contains(label); }
+
+    PodLabels labels;
+    std::set<std::string, std::less<>> own;  // labels that the options name, which stay whatever the scheme says
+    metrics::Gauge known, age, silent;
+    metrics::Counter lists, watches, events, failures, unreadable;
+  };
+  kube::PodDirectory* pods_ = nullptr;
+  std::optional<OfPods> of_pods_;
+  std::uint64_t pods_version_ = 0;  // as of the batch at hand
+  std::set<std::string, std::less<>> uids_;
 
   std::unordered_map<Key, Plan, KeyHash> plans_;
   std::size_t plan_bytes_ = 0;
@@ -167,10 +259,11 @@ class EnrichStage : public pipeline::Stage {
 };
 
 Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outlet& out) {
-  if (plans_.size() + paths_.size() + levels_.size() > kMaxPlans || plan_bytes_ > kMaxPlanBytes) forget();
+  if (plans_.size() + paths_.size() + levels_.size() + uids_.size() > kMaxPlans || plan_bytes_ > kMaxPlanBytes) forget();
   if (budget_ && budget_->begin()) forget();
   if (fields_) fields_->begin();
   ++batch_number_;
+  if (pods_ != nullptr) pods_version_ = pods_->version();
   shared_.fill({});
   pipeline::Tally tally;
   for (Record& record : batch.records) {
@@ -202,6 +295,20 @@ void EnrichStage::forget() {
   plan_bytes_ = 0;
   paths_.clear();
   levels_.clear();
+  uids_.clear();
+}
+
+void EnrichStage::OfPods::show(const kube::Pods& pods, base::Monotonic now) {
+  const kube::PodsStatus status = pods.status();
+  known.set(status.pods);
+  age.set(status.fresh_at == base::kNever ? metrics::kInfinite
+                                          : static_cast<std::uint64_t>(std::max(now - status.fresh_at, base::Duration{0})));
+  silent.set(status.trouble.empty() ? 0 : 1);
+  lists.reach(status.lists);
+  watches.reach(status.watches);
+  events.reach(status.events);
+  failures.reach(status.failures);
+  unreadable.reach(status.unreadable);
 }
 
 void EnrichStage::enrich(record::Batch& batch, Record& record) {
@@ -213,12 +320,19 @@ void EnrichStage::enrich(record::Batch& batch, Record& record) {
       if (key.path != nullptr) plan = &plan_for(key);
     }
   }
+  if (pods_ != nullptr) {
+    if (plan->asks_for_uid && !record.metadata.empty()) {
+      if (const std::string_view uid = record::find(record.metadata, kPodUid); !uid.empty()) plan = &plan_of_uid(*plan, key, uid);
+    }
+    if (plan->looked_at != pods_version_) renew(*plan, key);
+  }
   std::string_view level;
   if (spec_.level != EnrichSpec::Level::off) {
     level = level_of(record, *plan);
     if (spec_.level == EnrichSpec::Level::label) {
       key.level = level;
       plan = &plan_for(key);
+      if (plan->looked_at != pods_version_) renew(*plan, key);
       level = {};
     }
   }
@@ -226,6 +340,8 @@ void EnrichStage::enrich(record::Batch& batch, Record& record) {
   if (plan->held_by != batch_number_) {
     batch.hold(plan->out);
     batch.hold(plan->full);
+    if (plan->gives_metadata) batch.hold(plan->pods->given);
+    if (plan->unknown && pods_ != nullptr && !plan->pods->uid.empty()) spec_.pods->ask(plan->pods->uid);
     plan->held_by = batch_number_;
     for (ValueBudget::Place* place : plan->places) budget_->use(*place);
   }
@@ -243,7 +359,7 @@ void EnrichStage::enrich(record::Batch& batch, Record& record) {
     }
   }
   const bool same_level = level.empty() || level == record::find(record.metadata, names::kDetectedLevel);
-  if (!plan->demoted.empty() || !plan->pod_uid.empty() || !same_level) {
+  if (!plan->demoted.empty() || !plan->pod_uid.empty() || !same_level || plan->gives_metadata) {
     record.metadata = metadata_with(batch, record, *plan, level);
     record.touch();
   }
@@ -270,11 +386,45 @@ Plan& EnrichStage::plan_for(const Key& key) {
   if (!key.level.empty()) kept.level = *levels_.emplace(key.level).first;
   Plan& plan = plans_[kept];
   work_out(plan, kept);
-  plan_bytes_ += plan.in->json().size() + plan.out->json().size() + plan.full->json().size();
+  plan_bytes_ += bytes_of(plan);
   return plan;
 }
 
-void EnrichStage::work_out(Plan& plan, const Key& key) const {
+// The uid lives as long as the plans.
+Plan& EnrichStage::plan_of_uid(Plan& plan, Key& key, std::string_view uid) {
+  PodPart& part = *plan.pods;
+  if (part.met != nullptr && *part.met == uid) {
+    key.uid = part.met;
+    return *part.met_plan;
+  }
+  auto found = uids_.find(uid);
+  if (found == uids_.end()) found = uids_.emplace(uid).first;
+  key.uid = &*found;
+  part.met = key.uid;
+  part.met_plan = &plan_for(key);
+  return *part.met_plan;
+}
+
+kube::PodRef EnrichStage::look_up(const PodPart& part) const {
+  if (!part.uid.empty()) return pods_->find(part.uid);
+  return part.name.empty() ? nullptr : pods_->find(part.namespace_name, part.name);
+}
+
+// Its pod may have changed since the plan was worked out. Records of this batch do not use the plan yet; those of earlier batches
+// hold their sets themselves.
+void EnrichStage::renew(Plan& plan, const Key& key) {
+  plan.looked_at = pods_version_;
+  if (look_up(*plan.pods) == plan.pods->pod) return;
+  plan_bytes_ -= bytes_of(plan);
+  Plan fresh;
+  work_out(fresh, key);
+  fresh.pods->met = plan.pods->met;
+  fresh.pods->met_plan = plan.pods->met_plan;
+  plan = std::move(fresh);
+  plan_bytes_ += bytes_of(plan);
+}
+
+void EnrichStage::work_out(Plan& plan, const Key& key) {
   plan.in = LabelSetRef::share(key.labels);
   std::vector<Label> labels(key.labels->labels().begin(), key.labels->labels().end());
   const auto value_of = [&labels](std::string_view name) {
@@ -302,6 +452,28 @@ void EnrichStage::work_out(Plan& plan, const Key& key) const {
     }
     plan.unknown = value_of("pod").empty();
   }
+  const bool is_of_pod = !value_of("pod").empty();
+  std::vector<PodLabels::Given> given;  // the views below point into it
+  if (pods_ != nullptr) {
+    plan.pods = std::make_unique<PodPart>();
+    PodPart& part = *plan.pods;
+    part.uid = !plan.pod_uid.empty() ? plan.pod_uid : !value_of(kPodUid).empty() ? value_of(kPodUid) : std::string_view();
+    plan.asks_for_uid = part.uid.empty() && key.uid == nullptr;
+    if (key.uid != nullptr) part.uid = *key.uid;
+    part.namespace_name = value_of("namespace");
+    part.name = value_of("pod");
+    part.pod = look_up(part);
+    plan.looked_at = pods_version_;
+    plan.unknown = part.pod == nullptr;
+    if (part.pod != nullptr) given = of_pods_->labels.labels_of(*part.pod, value_of("container"));
+    for (const auto& [name, value, replaces] : given) {
+      if (replaces) {
+        set(name, value);
+      } else {
+        fill(name, value);
+      }
+    }
+  }
   for (const auto& [name, value] : labels_) set(name, value);
   if (spec_.service_name && value_of(kServiceName).empty()) {
     std::string_view service = "unknown_service";
@@ -318,13 +490,27 @@ void EnrichStage::work_out(Plan& plan, const Key& key) const {
   plan.tenant = spec_.tenant_from.empty() ? std::string_view() : plan.full->get(spec_.tenant_from);
   plan.level = names::level_of_labels(plan.full->labels());
   plan.out = plan.full;
-  if (!spec_.keep_labels && !budget_) return;
-  labels.clear();
-  for (const Label& label : plan.full->labels()) {
-    const bool stays = (!spec_.keep_labels || keep_.contains(label.name)) && has_place(plan, label);
-    (stays ? labels : plan.demoted).push_back(label);
+  const bool by_scheme = is_of_pod && of_pods_;
+  if (spec_.keep_labels || by_scheme || budget_) {
+    labels.clear();
+    for (const Label& label : plan.full->labels()) {
+      const bool in_index = keep_.contains(label.name);
+      const bool kept = in_index || (!spec_.keep_labels && (!by_scheme || of_pods_->keeps(label.name)));
+      const bool left = !by_scheme || in_index || of_pods_->keeps(label.name);
+      (kept && left && has_place(plan, label) ? labels : plan.demoted).push_back(label);
+    }
+    if (!plan.demoted.empty()) plan.out = LabelSet::intern(labels);
   }
-  if (!plan.demoted.empty()) plan.out = LabelSet::intern(labels);
+  if (plan.pods == nullptr || plan.pods->pod == nullptr) return;
+  given = of_pods_->labels.metadata_of(*plan.pods->pod);
+  if (given.empty()) return;
+  labels.clear();
+  for (const auto& one : given) {
+    labels.push_back({one.name, one.value});
+    std::erase_if(plan.demoted, [&one](const Label& label) { return label.name == one.name; });
+  }
+  plan.pods->given = LabelSet::intern(labels);
+  plan.gives_metadata = true;
 }
 
 bool EnrichStage::has_place(Plan& plan, const Label& label) const {
@@ -368,12 +554,14 @@ std::span<const Label> EnrichStage::metadata_with(record::Batch& batch, const Re
     return shared.after;
   }
 
-  const std::span<Label> after = batch.allocate_labels(before.size() + plan.demoted.size() + 2);
+  const std::span<const Label> given = plan.gives_metadata ? plan.pods->given->labels() : std::span<const Label>();
+  const std::span<Label> after = batch.allocate_labels(before.size() + plan.demoted.size() + given.size() + 2);
   std::size_t size = 0;
   bool has_uid = plan.pod_uid.empty();
   for (Label entry : before) {
     has_uid = has_uid || entry.name == kPodUid;
     if (!level.empty() && entry.name == names::kDetectedLevel) continue;
+    if (!given.empty() && std::ranges::find(given, entry.name, &Label::name) != given.end()) continue;
     const Label* const shadow = find_demoted(plan, entry.name);
     if (shadow != nullptr) {
       if (shadow->value == entry.value) continue;
@@ -382,6 +570,7 @@ std::span<const Label> EnrichStage::metadata_with(record::Batch& batch, const Re
     after[size++] = entry;
   }
   for (const Label& label : plan.demoted) after[size++] = label;
+  for (const Label& label : given) after[size++] = label;
   if (!has_uid) after[size++] = {kPodUid, batch.copy(plan.pod_uid)};
   if (!level.empty()) after[size++] = {names::kDetectedLevel, level};
   shared = {&plan, place, before.size(), level.data(), after.first(size)};
@@ -400,6 +589,26 @@ Result<void> check_name(std::string_view what, std::string_view name) {
   if (name == names::kDetectedLevel) {
     return base::fail(Code::usage, "{} \"{}\" is Loki's own metadata and never a label", what, name)
         .with_hint("--level writes it as metadata, --level label:level makes a label of another name");
+  }
+  return {};
+}
+
+// What an option makes of pods.
+Result<void> check_pod_labels(const PodLabelsSpec& spec) {
+  for (const auto* const names : {&spec.labels, &spec.annotations}) {
+    for (const PodName& one : *names) {
+      if (auto ok = check_name("label", one.as); !ok) return ok;
+    }
+  }
+  for (const PodName& one : spec.metadata) {
+    if (!names::is_metadata_name(one.as)) {
+      return base::fail(Code::usage, "Loki would change the name \"{}\" of metadata to \"{}\"", base::escape_control(one.as),
+                        names::metadata_name(one.as))
+          .with_hint("give that name, or another one, behind an =");
+    }
+    if (one.as == names::kDetectedLevel || one.as == kPodUid) {
+      return base::fail(Code::usage, "metadata \"{}\" has a meaning of its own", one.as).with_hint("give another name behind an =");
+    }
   }
   return {};
 }
@@ -434,6 +643,13 @@ Result<void> check(const EnrichSpec& spec) {
   if (spec.level == EnrichSpec::Level::label) {
     if (auto ok = check_name("the level's label", spec.level_label); !ok) return ok;
     if (auto ok = once(spec.level_label); !ok) return ok;
+  }
+  if (auto ok = check_pod_labels(spec.pod_labels); !ok) return ok;
+  // Several labels and annotations of a pod may stand for one label: the first that there is.
+  for (const auto* const names : {&spec.pod_labels.labels, &spec.pod_labels.annotations}) {
+    for (const PodName& one : *names) {
+      if (seen.contains(one.as)) return base::fail(Code::usage, "label \"{}\" is set twice", one.as);
+    }
   }
   if (spec.keep_labels) {
     for (const std::string& name : *spec.keep_labels) {

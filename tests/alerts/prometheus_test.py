@@ -20,6 +20,7 @@ import time
 import unittest
 import urllib.parse
 
+import fake_api
 import loki_server
 import promtool
 import proxy
@@ -243,6 +244,23 @@ class Strangers(Chain):
                 out.write("a line of no pod\n")
 
 
+class Podless(Chain):
+    """The API server of the pods goes away."""
+    alerts = {"WeirPodsUnreachable"}
+
+    def __init__(self, case, name):
+        self.api = fake_api.FakeApi()
+        case.addCleanup(self.api.close)
+        self.api.put(fake_api.metadata("0c1b2a3d", name, "web-0", {"app": "web"}))
+        super().__init__(case, name)
+
+    def text(self):
+        return super().text().replace("enrich --level", f"enrich --level --kubernetes api --kube-server {self.api.url} --node-name n")
+
+    def strike(self):
+        self.api.close()
+
+
 class Gone(Chain):
     """Killed. Its metrics file stays, which is served as node_exporter does, under the job `node`."""
     alerts = {"WeirDown"}
@@ -255,7 +273,7 @@ class Gone(Chain):
 KINDS = {"sound": Sound, "down": Down, "limited": Limited, "refused": Refused, "slow": Slow, "evicting": Evicting, "full": Full,
          "gap": Gap,
          "rules": BrokenRules, "temporary": Temporary, "drops": DropsTooMuch, "pipelines": BrokenPipelines, "strangers": Strangers,
-         "gone": Gone}
+         "podless": Podless, "gone": Gone}
 
 
 class Smoke:

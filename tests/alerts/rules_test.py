@@ -129,6 +129,12 @@ CASES = [
     Case("WeirMetadataMissing", {UNKNOWN: "0+1x40", ENRICHED: "0+100x40"}, silent=(40,)),
     Case("WeirMetadataMissing", {UNKNOWN: "0+100x40", ENRICHED: "0+100x40"}, silent=(40,)),  # a chain without pods
     Case("WeirMetadataMissing", {UNKNOWN: "0x40", ENRICHED: "0x40"}, silent=(40,)),
+    # A chain that asks for pods and hears of none.
+    Case("WeirMetadataMissing", {UNKNOWN: "0+100x40", ENRICHED: "0+100x40", "weir_enrich_known_pods": "0x40"}, silent=(10,), fires=(20,),
+         summary="Records lack the labels of their pod on node-1:9123"),
+    Case("WeirPodsUnreachable", {"weir_enrich_unreachable_pod_sources": "0x5 1x40"}, silent=(5, 19), fires=(21,),
+         summary="weir cannot ask for pods on node-1:9123"),
+    Case("WeirPodsUnreachable", {"weir_enrich_unreachable_pod_sources": "1x10 0x20"}, silent=(10, 16, 25)),
     Case("WeirDown", {"up": "1x5 0x20"}, silent=(5, 9), fires=(11,), summary="weir does not answer on node-1:9123"),
     Case("WeirDown", {"up": "0x20"}, fires=(5,), summary="weir does not answer on 10.0.0.7:9123",
          target={"instance": "10.0.0.7:9123", "job": "logging/weir"}),

@@ -15,6 +15,7 @@ import time
 import churn
 import first_start
 import hold
+import kubernetes
 import live
 import measure
 import metrics
@@ -338,7 +339,7 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--mb", type=float, default=256)
     parser.add_argument("--dir", default="build/bench")
-    parser.add_argument("--only", default="stages,chains,same,rules,metrics,hold,durable,tracked,spill,outage,memory,loki,live,churn,first-start")
+    parser.add_argument("--only", default="stages,chains,same,rules,metrics,kubernetes,hold,durable,tracked,spill,outage,memory,loki,live,churn,first-start")
     parser.add_argument("--live-seconds", type=float, default=30)
     parser.add_argument("--churn-pods", type=int, default=40_000)
     parser.add_argument("--outage-lines", type=int, default=1_500_000)
@@ -377,6 +378,8 @@ def main():
         rules.run(report, tree, folder, a.runs, a.changes * 0.6, a.changes)
     if "metrics" in only:
         metrics.run(report, tree, folder, a.runs, a.live_seconds / 3)
+    if "kubernetes" in only:
+        kubernetes.run(report, tree, folder, a.runs)
     if "hold" in only:
         hold.run(report, tree, folder, a.hold_seconds, a.hold_lines, a.release_mb, a.release_rates.split(","))
     if "durable" in only:

@@ -1,12 +1,14 @@
 // What enrich costs a record: the level of lines of the usual kinds, and the stage over batches. Run with a release build:
 //   weir_micro_enrich --benchmark_min_time=2
 #include "base/clock.h"
+#include "kube/pods.h"
 #include "names/level.h"
 #include "record/jsonl_reader.h"
 #include "stages/enrich.h"
 
 #include <benchmark/benchmark.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -96,6 +98,39 @@ BENCHMARK_CAPTURE(stage, level_as_label, spec([](auto& s) {
                     s.level_label = "level";
                   }));
 BENCHMARK_CAPTURE(stage, keep_two_labels, spec([](auto& s) { s.keep_labels = {"namespace", "container"}; }));
+
+// The pods of these records, beside others of the node.
+class KnownPods : public kube::Pods {
+ public:
+  KnownPods() {
+    for (int i = 0; i < 250; ++i) {
+      kube::Pod pod;
+      pod.uid = fmt::format("u-{}", i);
+      pod.namespace_name = "checkout";
+      pod.name = fmt::format("app-{}", i);
+      pod.labels = {{"app", "checkout"}, {"version", "1.2.3"}};
+      directory_.put(std::move(pod));
+    }
+  }
+  [[nodiscard]] kube::PodDirectory& directory() override { return directory_; }
+  void ask(std::string_view) override {}
+  [[nodiscard]] kube::PodsStatus status() const override { return {}; }
+
+ private:
+  kube::PodDirectory directory_;
+};
+
+// To be held against `service_name`.
+BENCHMARK_CAPTURE(stage, kubernetes, spec([](auto& s) { s.pods = std::make_shared<KnownPods>(); }));
+// To be held against `level_as_metadata`.
+BENCHMARK_CAPTURE(stage, kubernetes_and_level, spec([](auto& s) {
+                    s.pods = std::make_shared<KnownPods>();
+                    s.level = stages::EnrichSpec::Level::metadata;
+                  }));
+BENCHMARK_CAPTURE(stage, kubernetes_with_metadata, spec([](auto& s) {
+                    s.pods = std::make_shared<KnownPods>();
+                    s.pod_labels.metadata = {{"version", "version"}};
+                  }));
 
 }  // namespace
 

@@ -1,0 +1,55 @@
+// Pods that a test knows of, in place of those of a node.
+#pragma once
+
+#include "kube/pods.h"
+
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::test {
+
+class FakePods : public kube::Pods {
+ public:
+  [[nodiscard]] kube::PodDirectory& directory() override { return directory_; }
+  void ask(std::string_view uid) override {
+    const std::lock_guard lock(mutex_);
+    asked_.emplace_back(uid);
+  }
+  [[nodiscard]] kube::PodsStatus status() const override {
+    const std::lock_guard lock(mutex_);
+    kube::PodsStatus status = status_;
+    status.pods = directory_.size();
+    return status;
+  }
+
+  void set_status(kube::PodsStatus status) {
+    const std::lock_guard lock(mutex_);
+    status_ = std::move(status);
+  }
+  [[nodiscard]] std::vector<std::string> asked() const {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  kube::PodDirectory directory_;
+  mutable std::mutex mutex_;
+  std::vector<std::string> asked_;
+  kube::PodsStatus status_;
+};
+
+inline kube::Pod pod(std::string uid, std::string namespace_name, std::string name, kube::Pod::Values labels = {},
+                     kube::Pod::Values annotations = {}) {
+  kube::Pod made;
+  made.uid = std::move(uid);
+  made.namespace_name = std::move(namespace_name);
+  made.name = std::move(name);
+  made.labels = std::move(labels);
+  made.annotations = std::move(annotations);
+  return made;
+}
+
+}  // namespace weir::test
