@@ -28,6 +28,15 @@ auto pair_into(std::vector<Pair>& list, std::string form) {
   };
 }
 
+// Reads "NAME" or "NAME=OTHER" into a list.
+auto field_into(std::vector<stages::LineFieldsSpec::Field>& list) {
+  return [&list](const std::string& text) -> Result<void> {
+    const std::size_t equals = text.find('=');
+    list.push_back({text.substr(0, equals), equals == std::string::npos ? text : text.substr(equals + 1)});
+    return {};
+  };
+}
+
 class Enrich : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
@@ -56,6 +65,7 @@ class Enrich : public cli::Invocation {
         app, "--tenant-from", [this](const std::string& text) { return read_tenant(text); },
         "use the value of the label or metadata NAME as tenant")
         ->type_name("NAME");
+    declare_fields(app);
     cli::declare_output(app, output_);
   }
 
@@ -87,6 +97,7 @@ class Enrich : public cli::Invocation {
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
     stages::EnrichSpec spec = full();
+    if (plan.keeper && !spec.budget.limits.empty() && spec.budget.file.empty()) spec.budget.file = *plan.keeper + "-values";
     if (pods_.asks()) {
       auto asked = cli::pods_spec(pods_, plan.keeper, context.environment);
       if (!asked) return std::move(asked).error();
@@ -103,23 +114,65 @@ class Enrich : public cli::Invocation {
     return cli::Built{.source = nullptr, .stage = std::move(*stage)};
   }
 
-  // Asks nobody.
+  // Asks nobody, and makes no file.
   Result<cli::Built> rehearse(const cli::Plan& plan, const pipeline::Context& context) override {
-    if (!pods_.asks()) return build(plan, context);
-    auto asked = cli::pods_spec(pods_, plan.keeper, context.environment);
-    if (!asked) return std::move(asked).error();
-    if (auto ok = cli::rehearse(*asked, context); !ok) return std::move(ok).error();
-    if (plan.behind_buffer) {
-      context.diagnostics->warn(
-          "pods_behind_buffer",
-          "behind a buffer, records of a pod that is not known yet do not wait for its labels; put enrich before buffer");
+    if (pods_.asks()) {
+      auto asked = cli::pods_spec(pods_, plan.keeper, context.environment);
+      if (!asked) return std::move(asked).error();
+      if (auto ok = cli::rehearse(*asked, context); !ok) return std::move(ok).error();
+      if (plan.behind_buffer) {
+        context.diagnostics->warn(
+            "pods_behind_buffer",
+            "behind a buffer, records of a pod that is not known yet do not wait for its labels; put enrich before buffer");
+      }
     }
-    auto stage = stages::make_enrich(full(), context);
+    stages::EnrichSpec spec = full();
+    spec.budget.file.clear();
+    auto stage = stages::make_enrich(spec, context);
     if (!stage) return std::move(stage).error();
     return cli::Built{.source = nullptr, .stage = std::move(*stage)};
   }
 
  private:
+  // What comes out of lines, and how many values a label may have.
+  void declare_fields(CLI::App& app) {
+    using cli::Times;
+    app.add_option("--parse", spec_.fields.parse,
+                   "parse each line as LogQL does (json, logfmt, 'pattern …', 'regexp …'), for the next three options")
+        ->type_name("PARSER");
+    cli::add_value(app, "--to-label", field_into(spec_.fields.to_labels), "set a label to the field NAME (repeatable)",
+                   Times::repeated)
+        ->type_name("NAME[=LABEL]");
+    cli::add_value(app, "--to-metadata", field_into(spec_.fields.to_metadata), "set metadata to the field NAME (repeatable)",
+                   Times::repeated)
+        ->type_name("NAME[=KEY]");
+    app.add_option_function<std::vector<std::string>>(
+           "--timestamp-from",
+           [this](const std::vector<std::string>& words) {
+             spec_.fields.timestamp_from = words.front();
+             if (words.size() > 1) spec_.fields.timestamp_format = words[1];
+           },
+           "take the time from the field NAME; FORMAT is rfc3339 (the default), unix, unix_ms, unix_us, unix_ns or a layout of Go")
+        ->type_name("NAME [FORMAT]")
+        ->expected(1, 2);
+    cli::add_value(
+        app, "--max-values", [this](const std::string& text) { return read_limit(text); },
+        "let the label have N values; a record with another value gets it as metadata (repeatable)", Times::repeated)
+        ->type_name("LABEL=N");
+    app.add_option("--values-file", spec_.budget.file,
+                   "keep the values of --max-values in this file (default in `weir run`: beside the positions)")
+        ->type_name("FILE");
+  }
+
+  Result<void> read_limit(const std::string& text) {
+    const std::size_t equals = text.rfind('=');
+    if (equals == std::string::npos) return base::fail(Code::usage, "it has no =").with_hint("write --max-values LABEL=N");
+    auto number = cli::read_number(text.substr(equals + 1), {.least = 1, .most = stages::kMostValues});
+    if (!number) return std::move(number).error();
+    spec_.budget.limits.push_back({text.substr(0, equals), static_cast<std::uint32_t>(*number)});
+    return {};
+  }
+
   Result<void> read_level(const std::string& text) {
     constexpr std::string_view kLabel = "label:";
     if (text.empty() || text == "metadata") {
@@ -154,7 +207,52 @@ class Enrich : public cli::Invocation {
   stages::OutputOptions output_;
 };
 
-constexpr std::string_view kManual = R"(# Service name
+constexpr std::string_view kManual = R"(# Fields of the line
+--parse reads each line with a parser of LogQL, written as in a query without its bar:
+`json`, `logfmt`, `pattern "<ip> - <user> <_>"`, `regexp "(?P<status>[0-9]+)$"` or `unpack`.
+So a field has the name and the value that it has in Grafana: `http.status` of JSON is `http_status`. `json` and
+`logfmt` take a list of fields, as in `json status="response.code", user`. Several parsers stand one after the other
+with a bar between them: `decolorize | logfmt`. Only the fields asked for are extracted, and the line stays as it is. Of
+large lines of JSON, `json level="level"` costs less than `json`, because it reads only as far as the field.
+
+--to-label, --to-metadata and --timestamp-from say what fields become. Enrich does this first, so that everything else
+sees the record as if it had come like that: `level` gives --level, `app` gives `service_name`, --tenant-from reads
+either. A label or metadata of that name is replaced. A field that is missing or empty adds nothing. A line that does
+not fit the whole of a `pattern` adds nothing either; in a query, the rest of such a line would be a field.
+
+A line that the parser cannot read (LogQL's `__error__`) passes unchanged; `weir_enrich_parse_errors_total` counts it. A
+value of more than 2048 bytes is too long for a label and becomes metadata of that name; one of more than 16 KiB is left
+out. `weir_enrich_long_values_total` counts both. Bytes that are not UTF-8 become spaces.
+
+A label should have few values, each of which makes a stream of its own: `level` and `app` are good labels, a trace or a
+user is metadata.
+
+# Time of the line
+--timestamp-from NAME takes the record's time from a field. FORMAT says how it is written: `rfc3339` (the default; any
+fraction, and a space in place of the T), `unix`, `unix_ms`, `unix_us`, `unix_ns` (these may have a fraction), or a
+layout of Go such as `2006-01-02 15:04:05,000`. A layout without a zone is UTC. A layout without a year, such as
+`Jan _2 15:04:05`, takes the year in which the time lies nearest to the record's own.
+
+A value that is no such time keeps the record's own time, and so does a time before the year 2000 or more than 10
+minutes after the record's own. `weir_enrich_timestamp_errors_total` counts these. Records keep their order, also where
+their new times are not in order. Loki takes a record that is up to an hour behind the newest one of its stream and
+refuses older ones, so the times of a program that writes late lines may lose records: push counts them as rejected.
+
+# Limit of values
+--max-values LABEL=N lets a label have N values. While there is a free place, a new value takes it. When there is none,
+a record with a new value gets it as metadata of that name instead of the label. This is said once for each label, and
+`weir_enrich_demoted_records_total` counts the records by label. A value with which no record has come for two days
+gives its place back. It works for any label, also one of the pod. It is the last step, and only labels that
+--keep-labels keeps take places. A label that is made from another one needs a limit of its own: `app` makes
+`service_name`.
+
+The values are kept, so that a restart does not give places to other values. `weir run` keeps them beside the positions
+of its chain, in SPOOL-values or CHECKPOINT-values. In a shell pipe, --values-file says where; without it they are in
+memory only. One enrich has one file.
+
+Values take places in the order in which records arrive, so two runs over the same logs may choose differently.
+
+# Service name
 Where the label `service_name` is missing, enrich sets it to what Loki itself would choose: the value of the first of
 the labels `service`, `app`, `application`, `app_name`, `name`, `app_kubernetes_io_name`, `container`, `container_name`,
 `k8s_container_name`, `component`, `workload`, `job` and `k8s_job_name` that the record has, else `unknown_service`.
@@ -302,7 +400,7 @@ const cli::Command enrich_command = {
         "the pod, other labels, the level and the tenant. A record that gets nothing new passes unchanged.",
     .manual = kManual,
     .usual = {"--label", "--label-from-env", "--keep-labels", "--level", "--tenant-from", "--kubernetes", "--pod-label",
-              "--pod-annotation", "--pod-metadata", "--labels-like", "--no-service-name", "--output"},
+              "--pod-metadata", "--labels-like", "--parse", "--to-label", "--to-metadata", "--timestamp-from", "--output"},
     .role = cli::Role::stage,
     .examples = {{"add the cluster and the node, and detect the level",
                   "weir tail | weir enrich --label cluster=prod --label-from-env node=NODE_NAME --level"},
@@ -311,7 +409,13 @@ const cli::Command enrich_command = {
                   "app.kubernetes.io/version=version"},
                  {"keep two labels; the pod and all others become metadata",
                   "weir tail | weir enrich --keep-labels namespace,container"},
-                 {"one tenant for each namespace", "weir tail | weir enrich --tenant-from namespace | weir push"}},
+                 {"one tenant for each namespace", "weir tail | weir enrich --tenant-from namespace | weir push"},
+                 {"lines of JSON: their time and level, and the trace as metadata",
+                  "weir tail | weir enrich --parse json --timestamp-from time --to-label level --to-metadata trace_id"},
+                 {"a field of logfmt lines as a label, with at most 50 values",
+                  "weir tail | weir enrich --parse logfmt --to-label user=customer --max-values customer=50"},
+                 {"the status of an access log",
+                  "weir tail | weir enrich --parse 'pattern \"<method> <path> <status> <_>\"' --to-label status"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Enrich>()); },
 };

@@ -89,11 +89,11 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --kube-token-file|--kube-ca|--kubelet-ca|--pod-cache|--metrics-file) _weir_files; return ;;
-        --label|--label-from-env|--keep-labels|--level|--pod-label|--pod-annotation|--pod-metadata|--tenant-from|--node-name|--kube-server|--kubelet|--metrics) return ;;
+        --values-file|--kube-token-file|--kube-ca|--kubelet-ca|--pod-cache|--metrics-file) _weir_files; return ;;
+        --label|--label-from-env|--keep-labels|--level|--pod-label|--pod-annotation|--pod-metadata|--tenant-from|--parse|--to-label|--to-metadata|--timestamp-from|--max-values|--node-name|--kube-server|--kubelet|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --pod-label --pod-annotation --pod-metadata --labels-like --no-service-name --tenant-from -o --output --color --strict --exit-zero-on-term -h --help --node-name --kube-server --kube-token-file --kube-ca --kubelet --kubelet-ca --kubelet-insecure --pod-cache --metrics --metrics-file'
+        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --pod-label --pod-annotation --pod-metadata --labels-like --no-service-name --tenant-from --parse --to-label --to-metadata --timestamp-from --max-values --values-file -o --output --color --strict --exit-zero-on-term -h --help --node-name --kube-server --kube-token-file --kube-ca --kubelet --kubelet-ca --kubelet-insecure --pod-cache --metrics --metrics-file'
       fi
       ;;
     filter)

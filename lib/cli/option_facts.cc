@@ -83,7 +83,8 @@ OptionFacts facts_of(CLI::Option& option) {
     facts.default_value.clear();
     return facts;
   }
-  facts.repeatable = option.get_items_expected_max() > 1;
+  // An option with a name may take two words at once: --timestamp-from NAME [FORMAT].
+  facts.repeatable = option.get_items_expected_max() > (option.get_positional() ? 1 : 2);
 
   std::string type = option.get_type_name();
   const auto descriptions = validator_descriptions(option);

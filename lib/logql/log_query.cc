@@ -21,6 +21,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -354,6 +355,12 @@ bool LogQuery::run(record::Record& record, record::Batch& batch, Entry& out) {
   out.errored = scope.errored();
   out.error = scope.error();
   return true;
+}
+
+void LogQuery::extract_only(std::vector<std::string> names) {
+  Scope::Demand& demand = compiled_->whole_demand;
+  demand = compiled_->verdict_demand;
+  demand.names.insert(demand.names.end(), std::make_move_iterator(names.begin()), std::make_move_iterator(names.end()));
 }
 
 bool LogQuery::rewrites() const { return compiled_->line_changes || compiled_->labels_change; }

@@ -65,6 +65,10 @@ class LogQuery {
   // for the verdict alone, which extracts less.
   bool run(record::Record& record, record::Batch& batch, Entry& out);
 
+  // Of what parsers extract, run() is asked for these names only: they extract no others, but for what the stages themselves
+  // read. So `parsed` may hold a few more, and an error is still noticed. Before the first run().
+  void extract_only(std::vector<std::string> names);
+
   // Whether a stage may change what run() shows of records, other than by __error__.
   [[nodiscard]] bool rewrites() const;
   // Whether run() shows this record, if it passes without an error, as it is: no stage changes anything, and no metadata has to go

@@ -97,6 +97,17 @@ std::size_t Pattern::capture(std::string_view line, std::vector<std::string_view
   return values.size();
 }
 
+bool Pattern::fits(std::string_view line) const {
+  if (line.empty()) return false;
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    if (pieces_[i].is_capture) continue;
+    const std::size_t at = base::find_bytes(line, pieces_[i].text);
+    if (at == std::string_view::npos || (i == 0 && at != 0)) return false;
+    line.remove_prefix(at + pieces_[i].text.size());
+  }
+  return true;
+}
+
 std::vector<std::string> Pattern::literals() const {
   std::vector<std::string> out;
   for (const Piece& piece : pieces_) {

@@ -26,6 +26,9 @@ class Pattern {
   std::size_t capture(std::string_view line, std::vector<std::string_view>& values) const;
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
 
+  // Whether the line has all literals, so that no capture of capture() is cut off by the end of the line or missing.
+  [[nodiscard]] bool fits(std::string_view line) const;
+
   // The literals, all of which a line that matches() contains.
   [[nodiscard]] std::vector<std::string> literals() const;
 

@@ -17,7 +17,9 @@ constexpr std::string_view kExtractedSuffix = "_extracted";
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-bool is_plain_name(std::string_view name) { return std::all_of(name.begin(), name.end(), names::is_name_byte); }
+bool is_plain_name(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) { return names::is_name_byte(c); });  // inlined, unlike its address
+}
 
 // The name under which Loki has it.
 std::string_view metadata_name(std::string_view name, gotext::Scratch& scratch) {

@@ -116,7 +116,9 @@ struct Plan {
   std::string_view pod_uid;    // that a path gave and no label has
   bool asks_for_path = false;  // a path in the metadata would tell something
   bool unknown = false;        // the pod is not known: neither a label nor a path names it, or the directory does not have it
-  std::uint64_t held_by = 0;   // the number of the batch that holds `out`, `full` and `given`
+  std::vector<ValueBudget::Place*> places;  // of the values of limited labels
+  std::vector<int> no_place;                // limits whose label is one of `demoted`
+  std::uint64_t held_by = 0;                // the number of the batch that holds `out`, `full` and `given`
 
   // With pods.
   bool asks_for_uid = false;    // no path has it: metadata pod_uid would tell it
@@ -158,8 +160,14 @@ struct StringHash {
 
 class EnrichStage : public pipeline::Stage {
  public:
-  EnrichStage(EnrichSpec spec, std::vector<std::pair<std::string, std::string>> labels, const pipeline::Context& context)
-      : spec_(std::move(spec)), labels_(std::move(labels)), clock_(context.clock), block_(context.metrics, context.driver) {
+  EnrichStage(EnrichSpec spec, std::vector<std::pair<std::string, std::string>> labels, std::unique_ptr<LineFields> fields,
+              std::unique_ptr<ValueBudget> budget, const pipeline::Context& context)
+      : spec_(std::move(spec)),
+        labels_(std::move(labels)),
+        fields_(std::move(fields)),
+        budget_(std::move(budget)),
+        clock_(context.clock),
+        block_(context.metrics, context.driver) {
     if (spec_.keep_labels) keep_.insert(spec_.keep_labels->begin(), spec_.keep_labels->end());
     if (spec_.service_name) keep_.emplace(kServiceName);
     if (spec_.level == EnrichSpec::Level::label) keep_.insert(spec_.level_label);
@@ -180,13 +188,7 @@ class EnrichStage : public pipeline::Stage {
     if (auto gone = let_all_go(out); !gone) return std::move(gone).error();
     return pipeline::Flushed::safe;
   }
-  Result<void> finish(pipeline::Outlet& out, base::Monotonic) override {
-    if (!gate_) return {};
-    auto flow = gate_->wait_for_all([&](record::Batch& batch) { return pass_on(batch, out); });
-    gate_->finish();
-    if (!flow) return std::move(flow).error();
-    return {};
-  }
+  Result<void> finish(pipeline::Outlet& out, base::Monotonic deadline) override;
   [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
   [[nodiscard]] std::string_view name() const override { return "enrich"; }
 
@@ -199,6 +201,7 @@ class EnrichStage : public pipeline::Stage {
   Plan& plan_of_uid(Plan& plan, Key& key, std::string_view uid);
   void renew(Plan& plan, const Key& key);
   [[nodiscard]] kube::PodRef look_up(const PodPart& part) const;
+  bool has_place(Plan& plan, const Label& label) const;
   const record::PodPath* pod_path(std::string_view text);
   std::string_view level_of(const Record& record, const Plan& plan);
   std::string_view decoded_line(const Record& record);
@@ -208,6 +211,8 @@ class EnrichStage : public pipeline::Stage {
   EnrichSpec spec_;
   std::vector<std::pair<std::string, std::string>> labels_;
   std::set<std::string, std::less<>> keep_;
+  const std::unique_ptr<LineFields> fields_;   // null: nothing is taken out of lines
+  const std::unique_ptr<ValueBudget> budget_;  // null: no label is limited
   base::Clock* clock_;
   metrics::Block block_;
   metrics::Counter records_in_ = block_.counter(kRecordsIn), bytes_in_ = block_.counter(kBytesIn);
@@ -297,6 +302,8 @@ Result<void> EnrichStage::let_all_go(pipeline::Outlet& out) {
 Result<pipeline::Flow> EnrichStage::pass_on(record::Batch& batch, pipeline::Outlet& out) {
   const std::size_t most = pods_ == nullptr ? kMaxPlans : kMaxPlansOfPods;
   if (plans_.size() + paths_.size() + levels_.size() + uids_.size() > most || plan_bytes_ > kMaxPlanBytes) forget();
+  if (budget_ && budget_->begin()) forget();
+  if (fields_) fields_->begin();
   ++batch_number_;
   if (pods_ != nullptr) pods_version_ = pods_->version();
   shared_.fill({});
@@ -304,8 +311,12 @@ Result<pipeline::Flow> EnrichStage::pass_on(record::Batch& batch, pipeline::Outl
   for (Record& record : batch.records) {
     if (record.is_marker()) continue;
     tally.add(record);
-    if (!record.sample) enrich(batch, record);
+    if (record.sample) continue;
+    if (fields_) fields_->apply(batch, record);
+    enrich(batch, record);
   }
+  if (fields_) fields_->count();
+  if (budget_) budget_->end();
   if (!gate_) {
     records_in_.add(tally.records);
     bytes_in_.add(tally.bytes);
@@ -314,6 +325,17 @@ Result<pipeline::Flow> EnrichStage::pass_on(record::Batch& batch, pipeline::Outl
   bytes_out_.add(tally.bytes);
   unknown_.add(std::exchange(unknown_records_, 0));
   return out.emit(batch);
+}
+
+Result<void> EnrichStage::finish(pipeline::Outlet& out, base::Monotonic) {
+  Result<pipeline::Flow> flow = pipeline::Flow::more;
+  if (gate_) {
+    flow = gate_->wait_for_all([&](record::Batch& batch) { return pass_on(batch, out); });
+    gate_->finish();
+  }
+  if (budget_) budget_->close();
+  if (!flow) return std::move(flow).error();
+  return {};
 }
 
 // Between two batches, since within one nothing may go that a record points at.
@@ -371,7 +393,9 @@ void EnrichStage::enrich(record::Batch& batch, Record& record) {
     if (plan->gives_metadata) batch.hold(plan->pods->given);
     if (plan->unknown && pods_ != nullptr && !plan->pods->uid.empty()) spec_.pods->ask(plan->pods->uid);
     plan->held_by = batch_number_;
+    for (ValueBudget::Place* place : plan->places) budget_->use(*place);
   }
+  for (const int limit : plan->no_place) budget_->demoted(limit, 1);
 
   if (record.labels != plan->out.get()) {
     record.labels = plan->out.get();
@@ -516,12 +540,12 @@ void EnrichStage::work_out(Plan& plan, const Key& key) {
   plan.tenant = spec_.tenant_from.empty() ? std::string_view() : plan.full->get(spec_.tenant_from);
   plan.level = names::level_of_labels(plan.full->labels());
   plan.out = plan.full;
-  if (spec_.keep_labels || by_scheme) {
+  if (spec_.keep_labels || by_scheme || budget_) {
     labels.clear();
     for (const Label& label : plan.full->labels()) {
-      const bool kept = keep_.contains(label.name) || (!spec_.keep_labels && of_pods_->keeps(label.name));
-      const bool left = !by_scheme || keep_.contains(label.name) || of_pods_->keeps(label.name);
-      (kept && left ? labels : plan.demoted).push_back(label);
+      const bool in_index = keep_.contains(label.name);
+      const bool kept = in_index || (!spec_.keep_labels && (!by_scheme || of_pods_->keeps(label.name)));
+      (kept && has_place(plan, label) ? labels : plan.demoted).push_back(label);
     }
     if (!plan.demoted.empty()) plan.out = LabelSet::intern(labels);
   }
@@ -535,6 +559,18 @@ void EnrichStage::work_out(Plan& plan, const Key& key) {
   }
   plan.pods->given = LabelSet::intern(labels);
   plan.gives_metadata = true;
+}
+
+bool EnrichStage::has_place(Plan& plan, const Label& label) const {
+  const int limit = budget_ ? budget_->limit_of(label.name) : -1;
+  if (limit < 0) return true;
+  ValueBudget::Place* const place = budget_->find_place(limit, label.value);
+  if (place != nullptr) {
+    plan.places.push_back(place);
+  } else {
+    plan.no_place.push_back(limit);
+  }
+  return place != nullptr;
 }
 
 std::string_view EnrichStage::level_of(const Record& record, const Plan& plan) {
@@ -668,7 +704,15 @@ Result<void> check(const EnrichSpec& spec) {
       if (auto ok = check_name("label to keep", name); !ok) return ok;
     }
   }
-  return {};
+  for (const LineFieldsSpec::Field& field : spec.fields.to_labels) {
+    if (auto ok = check_name("label", field.as); !ok) return ok;
+    if (auto ok = once(field.as); !ok) return ok;
+  }
+  for (const ValueBudgetSpec::Limit& limit : spec.budget.limits) {
+    if (auto ok = check_name("label of --max-values", limit.label); !ok) return ok;
+  }
+  if (auto ok = check(spec.fields); !ok) return ok;
+  return check(spec.budget);
 }
 
 Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec, const pipeline::Context& context) {
@@ -683,7 +727,20 @@ Result<std::unique_ptr<pipeline::Stage>> make_enrich(const EnrichSpec& spec, con
     if (auto ok = check_value(name, value); !ok) return std::move(ok).error();
     labels.emplace_back(name, value);
   }
-  return std::unique_ptr<pipeline::Stage>(std::make_unique<EnrichStage>(spec, std::move(labels), context));
+  std::unique_ptr<LineFields> fields;
+  if (!spec.fields.takes_nothing()) {
+    auto opened = LineFields::open(spec.fields, context);
+    if (!opened) return std::move(opened).error();
+    fields = *std::move(opened);
+  }
+  std::unique_ptr<ValueBudget> budget;
+  if (!spec.budget.limits.empty()) {
+    auto opened = ValueBudget::open(spec.budget, context);
+    if (!opened) return std::move(opened).error();
+    budget = *std::move(opened);
+  }
+  return std::unique_ptr<pipeline::Stage>(
+      std::make_unique<EnrichStage>(spec, std::move(labels), std::move(fields), std::move(budget), context));
 }
 
 }  // namespace weir::stages
