@@ -41,6 +41,17 @@ std::uint64_t read_up_to(const LogPosition& position, const record::Generation& 
   return end;
 }
 
+// The same, of stdout and of stderr.
+std::array<std::uint64_t, 2> safe_ends(const LogPosition& position, const record::Generation& generation) {
+  std::array<std::uint64_t, 2> ends{};
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    const record::Place& place = position.end[i];
+    if (place.generation == generation.number) ends[i] = place.offset;
+    if (place.generation > generation.number) ends[i] = std::numeric_limits<std::uint64_t>::max();
+  }
+  return ends;
+}
+
 bool reaches(InputFile& file, std::uint64_t offset) {
   if (offset == 0) return true;
   if (!file.gzipped()) return file.status().size >= offset;
@@ -191,12 +202,14 @@ bool is_sure(std::string_view rotation, std::string_view path) {
   return rotation.data() > path.data() && rotation.data()[-1] == '.';
 }
 
-void add_found(LogReader& reader, const record::Generation& generation, std::shared_ptr<InputFile> file, std::uint64_t offset,
-               std::uint64_t end) {
+void add_found(LogReader& reader, const LogPosition& position, const record::Generation& generation,
+               std::shared_ptr<InputFile> file, std::uint64_t offset, std::uint64_t end) {
   if (reaches(*file, end)) {
     reader.add_file(std::move(file), offset, kAnyTime, generation.file);
+    reader.set_safe(safe_ends(position, generation));
   } else if (is_cri(*file)) {
     reader.add_cut(std::move(file), offset, end, generation.file);
+    reader.set_safe(safe_ends(position, generation));
   } else {
     reader.add_ended(generation.file);  // truncated, and begun again
     reader.add_file(std::move(file));
@@ -283,7 +296,7 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
       else
         reader.add_ended(generation.file);
     } else if (at != kNone) {
-      add_found(reader, generation, std::move(chain.files[at].file), offset, end);
+      add_found(reader, position, generation, std::move(chain.files[at].file), offset, end);
     } else if (generation.file.head_size == 0 && offset == 0) {
       reader.add_ended(generation.file);  // it was empty when it was last seen
     } else if (!generation.done || (first && left_open(position))) {
