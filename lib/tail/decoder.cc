@@ -325,17 +325,22 @@ void Decoder::emit(Stream stream, base::Timestamp timestamp, std::string_view te
 }
 
 void Decoder::join(const Joiner::Line& line, std::uint32_t piece, bool last) {
-  const bool alone = piece > 0 || line.end.offset <= stamp_->safe[line.stream == Stream::standard_error ? 1 : 0];
+  // What is safe is read again for the sake of the other stream, perhaps from the middle of a record: it is not to become one
+  // again.
+  const bool safe = line.end.offset <= stamp_->safe[line.stream == Stream::standard_error ? 1 : 0];
   arriving_ = &line.start;
-  if (alone)
+  if (safe || piece > 0)
     joiner_->interrupt(line, *this);
   else
     joiner_->take(line, *this);
   arriving_ = nullptr;
-  if (alone) put(line.stream, line.timestamp, line.text, line.end, piece, last);
+  if (piece > 0 && !safe) put(line.stream, line.timestamp, line.text, line.end, piece, last);
 }
 
-void Decoder::put_record(const Joiner::Line& line) { put(line.stream, line.timestamp, line.text, line.end, 0, true); }
+void Decoder::put_record(const Joiner::Line& line) {
+  stats_->joined += line.lines - 1;
+  put(line.stream, line.timestamp, line.text, line.end, 0, true);
+}
 
 void Decoder::put(Stream stream, base::Timestamp timestamp, std::string_view text, record::Place end, std::uint32_t piece,
                   bool last) {

@@ -321,7 +321,9 @@ bool LogReader::at_end(std::string_view rest, record::Batch& batch, Outcome& out
     outcome = Outcome::finished;
     return false;
   }
-  if (!finishes && decoder_.has_groups()) close_idle_groups(batch);
+  // What the next file holds already may belong to the group.
+  const bool goes_on = newer && std::next(generations_.begin())->filled_since != 0;
+  if (!finishes && !goes_on && decoder_.has_groups()) close_idle_groups(batch);
   if (!finishes) return give_out(rest, batch);
   if (options_->follow && !newer) gone_ = true;
   finish_front(rest, batch, !newer);
@@ -439,10 +441,7 @@ void LogReader::finish_front(std::string_view rest, record::Batch& batch, bool l
   if (!rest.empty()) taken_at_ = clock_->monotonic();
   if (log_ends) decoder_.end_of_log(stamp(batch, front), batch);
   // Behind the places of lines that were still open at the end of the log.
-  if (!log_ends && options_->tracked && decoder_.has_group_of(number_of(front)))
-    finished_.push_back({front.number, front.offset});
-  else
-    put_done(front, front.offset + (log_ends ? 4 : 0), log_ends, batch);
+  put_done(front, front.offset + (log_ends ? 4 : 0), log_ends, batch);
   drop_front();
 }
 
@@ -570,21 +569,22 @@ void LogReader::announce(Generation& generation, std::uint64_t known, std::uint6
 
 void LogReader::put_done(Generation& generation, std::uint64_t end, bool gone, record::Batch& batch) {
   if (!options_->tracked) return;
+  finished_.push_back({number_of(generation), end, gone});
   put_finished(batch);
-  batch.append_marker(record::Marker::Type::done, place(generation, 0, end)).gone = gone;
 }
 
+// In their order, so that a position says which of them are done with, whatever is still held.
 void LogReader::put_finished(record::Batch& batch) {
-  std::erase_if(finished_, [&](const Finished& one) {
-    if (decoder_.has_group_of(one.number)) return false;
-    record::Source source = record::Source::in_file(number_, one.number, 0, one.end);
+  std::size_t count = 0;
+  for (; count < finished_.size() && !decoder_.has_group_of(finished_[count].number); ++count) {
+    record::Source source = record::Source::in_file(number_, finished_[count].number, 0, finished_[count].end);
     if (const record::Place* oldest = decoder_.open(); oldest != nullptr) {
       source.resume = oldest->offset;
       source.resume_generation = oldest->generation;
     }
-    batch.append_marker(record::Marker::Type::done, source);
-    return true;
-  });
+    batch.append_marker(record::Marker::Type::done, source).gone = finished_[count].gone;
+  }
+  finished_.erase(finished_.begin(), finished_.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 void LogReader::put_generation(Generation& generation, const record::FileIdentity& identity, record::Batch& batch) {

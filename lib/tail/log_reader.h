@@ -110,8 +110,8 @@ class LogReader final : public Reader, private Labeller {
   void add_file(std::shared_ptr<InputFile> file, std::uint64_t offset = 0,
                 base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min(),
                 std::optional<record::FileIdentity> stored = std::nullopt);
-  // Of the generation that was added last, what ends up to here in stdout and in stderr is safe.
-  void set_safe(std::array<std::uint64_t, 2> ends) { generations_.back().safe = ends; }
+  // Of the generation that was added last: up to which END records of stdout and of stderr are safe. Before it reads.
+  [[nodiscard]] std::array<std::uint64_t, 2>& safe_ends() { return generations_.back().safe; }
   // The log's first file, which another log was done with at `offset`. While nothing is added to it nothing of it is unread, so
   // that it is not reported as lost when it goes.
   void add_done_with(std::shared_ptr<InputFile> file, std::uint64_t offset);
@@ -249,10 +249,11 @@ class LogReader final : public Reader, private Labeller {
   HeldFiles* held_;
   std::list<Generation> generations_;  // nearly always one, of a thousand logs
   std::uint32_t last_number_ = 0;
-  // Generations that were read to their ends, in which a group ends that is still held.
+  // Generations that were read to their ends, the first of which has the end of a group that is still held.
   struct Finished {
     std::uint32_t number;
     std::uint64_t end;
+    bool gone;
   };
   std::vector<Finished> finished_;
   base::Monotonic taken_at_ = 0;  // when something was last read of any generation

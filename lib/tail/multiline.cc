@@ -126,7 +126,7 @@ void Joiner::end(Group& group, Sink& sink) {
 Joiner::Line Joiner::joined(const Group& group, Sink& sink) {
   const std::size_t count = group.sure;
   const Part* const parts = group.parts.data();
-  Line record{parts[0].text(), parts[0].timestamp, group.stream, group.timed, parts[0].start, parts[count - 1].end};
+  Line record{parts[0].text(), parts[0].timestamp, group.stream, group.timed, parts[0].start, parts[count - 1].end, count};
   if (group.kept == 0 && count == 1) return record;
   std::size_t size = parts[0].size;
   bool in_place = group.kept == 0;  // the lines of a plain file stand behind each other
@@ -157,7 +157,7 @@ void Joiner::close_late(Group& group, const Line& line, Sink& sink) {
 
 bool Joiner::is_late(const Group& group, const Line& line) const {
   return line.timed && group.timed && line.timestamp > group.parts.back().timestamp &&
-         line.timestamp - group.parts.back().timestamp > options_->wait;
+         line.timestamp - group.parts.back().timestamp >= options_->wait;
 }
 
 bool Joiner::heads(Group& group) {

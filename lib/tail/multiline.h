@@ -11,9 +11,9 @@
 //             line of a message
 // Events:
 //   a line of the same stream   joins, is doubtful, or closes the group and begins the next
-//   the bounds                  a line with which the group would exceed its lines or bytes, or that is more than `wait` later than
+//   the bounds                  a line with which the group would exceed its lines or bytes, or that is `wait` or more later than
 //                               the last one by its own time, closes the group and begins the next
-//   a line of the other stream  closes the group if it is more than `wait` later
+//   a line of the other stream  closes the group if it is `wait` or more later
 //   interrupt()                 a piece of a line that is too long, or a record that was safe before: it stays alone
 //   close()                     nothing came for `wait`; the log ended; a hole, a gap, a truncation
 // A closed group is one record. Doubtful lines are then judged anew, the first of them as the first line of a group.
@@ -73,6 +73,7 @@ struct MultilineLine {
   Stream stream = Stream::none;
   bool timed = false;  // the time is its own, not that of reading
   record::Place start, end;
+  std::size_t lines = 1;
 };
 
 // Of one log. Not thread safe.

@@ -275,6 +275,18 @@ std::size_t method_of(std::string_view text) {
     if (colon != std::string_view::npos && text.substr(colon).starts_with(": from ")) from = colon + 7;
   } else if (text.starts_with("from ")) {
     from = 5;
+  } else {
+    // Rails: tags in brackets, a gem and its version.
+    while (text[from] == '[') {
+      const std::size_t end = text.find("] ", from);
+      if (end == std::string_view::npos || end + 2 >= text.size()) return std::string_view::npos;
+      from = end + 2;
+    }
+    const std::size_t gem = text.find(' ', from);
+    const bool has_version =
+        gem != std::string_view::npos && gem + 2 < text.size() && text[gem + 1] == '(' && is_digit(text[gem + 2]);
+    const std::size_t end = has_version ? text.find(") ", gem) : std::string_view::npos;
+    if (end != std::string_view::npos) from = end + 2;
   }
   const std::size_t blank = text.find(' ', from);
   if (blank == std::string_view::npos || blank < from + 6 || blank + 1 >= text.size()) return std::string_view::npos;
