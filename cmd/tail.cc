@@ -1,4 +1,5 @@
 // weir tail: read log files as records.
+#include "stages/line_regex.h"
 #include "stages/tail_source.h"
 #include "tail/stream_input.h"
 
@@ -12,8 +13,11 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace weir::cmd {
 namespace {
@@ -59,6 +63,16 @@ class Tail : public cli::Invocation {
         ->type_name("FORMAT");
     cli::add_size(app, "--max-line", spec_.read.max_line, "split longer lines into pieces with metadata weir_split",
                   {.least = 64, .most = 64 << 20});
+    cli::add_value(
+        app, "--multiline", [this](const std::string& text) { return read_multiline(text); },
+        "join lines to one record: up to the next one that REGEX matches, or stack traces of a language")
+        ->type_name("REGEX|java|python|go|ruby|dotnet");
+    cli::add_duration(app, "--multiline-wait", multiline_wait_,
+                      "with --multiline: how long a record waits for its next line (default: 1s)", cli::kMoreThanZero);
+    cli::add_number(app, "--multiline-lines", multiline_lines_, "with --multiline: the most lines of one record (default: 2000)",
+                    {.least = 2, .most = 1'000'000});
+    cli::add_size(app, "--multiline-size", multiline_size_,
+                  "with --multiline: the most bytes of one record (default: that of --max-line)", {.least = 64, .most = 64 << 20});
     using tail::FilenameMode;
     cli::add_choice<FilenameMode>(
         app, "--filename", spec_.read.filename, {{"label", FilenameMode::label}, {"metadata", FilenameMode::metadata}},
@@ -122,6 +136,10 @@ class Tail : public cli::Invocation {
       return base::fail(Code::usage, "cannot use {} with standard input: it is read once", needs_files())
           .with_hint("use tail -n N FILE | weir tail -");
     }
+    const char* const without = multiline_wait_ ? "--multiline-wait" : multiline_lines_ ? "--multiline-lines" : "--multiline-size";
+    if (spec_.read.multiline.shape == tail::Shape::none && (multiline_wait_ || multiline_lines_ || multiline_size_)) {
+      return base::fail(Code::usage, "cannot use {} without --multiline", without);
+    }
     if (since_.has_value() + from_.has_value() + lines_.has_value() > 1) {
       return base::fail(Code::usage, "cannot use --lines, --from and --since together: each says where to start");
     }
@@ -156,6 +174,10 @@ class Tail : public cli::Invocation {
           .with_hint("read it with another tail, in a second pipeline");
     }
     if (plan.keeper && !only_streams) spec_.checkpoint = *plan.keeper;
+    tail::Multiline& multiline = spec_.read.multiline;
+    multiline.max_bytes = multiline_size_.value_or(spec_.read.max_line);
+    multiline.wait = multiline_wait_.value_or(multiline.wait);
+    multiline.max_lines = multiline_lines_.value_or(multiline.max_lines);
     spec_.start = start(context.clock->wall());
     if (max_age_) spec_.read.max_age = *max_age_;
     // In a pipe nobody knows what comes behind, so that it must not decide either. Who says where to begin has decided.
@@ -200,6 +222,25 @@ class Tail : public cli::Invocation {
     return {};
   }
 
+  Result<void> read_multiline(const std::string& text) {
+    using tail::Shape;
+    constexpr std::array<std::pair<std::string_view, Shape>, 5> kShapes = {
+        {{"java", Shape::java}, {"python", Shape::python}, {"go", Shape::go}, {"ruby", Shape::ruby}, {"dotnet", Shape::dotnet}}};
+    tail::Multiline& multiline = spec_.read.multiline;
+    for (const auto& [name, shape] : kShapes) {
+      if (text == name) return multiline.shape = shape, Result<void>();
+    }
+    // A word alone is a language that is not known, hardly what every first line has.
+    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    if (std::ranges::all_of(text, is_letter))
+      return base::fail(Code::usage, "it must be java, python, go, ruby, dotnet or a regular expression of the first line");
+    auto matcher = stages::make_line_regex(text);
+    if (!matcher) return base::fail(Code::usage, "{}", matcher.error().message);
+    multiline.shape = Shape::regex;
+    multiline.matcher = *std::move(matcher);
+    return {};
+  }
+
   Result<void> read_from(const std::string& text) {
     if (text == "start") return from_.emplace(From{tail::Start::Kind::beginning, {}}), Result<void>();
     if (text == "end") return from_.emplace(From{tail::Start::Kind::end, {}}), Result<void>();
@@ -234,7 +275,8 @@ class Tail : public cli::Invocation {
   std::optional<Lines> lines_;
   std::optional<From> from_;
   std::optional<cli::TimePoint> since_;
-  std::optional<base::Duration> max_age_;
+  std::optional<base::Duration> max_age_, multiline_wait_;
+  std::optional<std::uint64_t> multiline_lines_, multiline_size_;
   bool nothing_matched_ = false;
 };
 
@@ -253,6 +295,22 @@ ends in .gz is decompressed. A byte order mark at the start is removed. A UTF-16
 A line that does not have the format of its file becomes a record as it is, with the time of reading, and is counted. A
 file that cannot be read is counted, too. Either makes the exit code 3. When no file at all could be read, the exit code
 is 4.
+
+# Lines that belong together
+With --multiline, lines that belong together become one record, with newlines between them. It has the time of the first
+line. Tail joins lines of one log and of one of stdout and stderr, after it has joined the parts of a CRI line.
+
+With a regular expression (RE2), a line that it matches begins a record, and every other line belongs to the record
+before it: `--multiline '^\d{4}-\d\d-\d\d'`, `--multiline '^\S'`. The words java, python, go, ruby and dotnet stand for
+the stack traces of these languages, with their causes (`Caused by:`, `During handling of the above exception …`,
+` ---> `), and all other lines stay alone. A log line that speaks of an error, warning or exception takes in the trace
+that follows it. `dotnet` also joins the entries of .NET's console logger.
+
+A record waits 1 s for its next line (--multiline-wait). Lines whose times are further apart are never joined. A record
+has at most 2000 lines (--multiline-lines) and as many bytes as --max-line allows (--multiline-size); what exceeds that
+begins the next record. A line that is longer than --max-line stays alone. A group of lines may begin in one file and go
+on in the next one after a rotation. With --checkpoint, a kill in the middle of a group neither loses nor splits it.
+--lines counts lines, not records; where reading begins in the middle of a trace, the rest of it is one record.
 
 # Files
 In a folder tail reads only live files. It reads a rotated file only when PATH or GLOB names it. It reads a FIFO or a
@@ -355,13 +413,14 @@ const cli::Command tail_command = {
         "when all is read; with -f it keeps following. With --checkpoint, a restart continues where the chain stopped.",
     .manual = kManual,
     .usual = {"--follow", "--lines", "--since", "--from", "--namespace", "--pod", "--container", "--exclude-namespace",
-              "--checkpoint", "--max-age", "--format", "--output"},
+              "--checkpoint", "--max-age", "--format", "--multiline", "--output"},
     .role = cli::Role::source,
     .examples = {{"show what all pods of this node wrote", "weir tail"},
                  {"follow the pods of one workload", "weir tail -f -n checkout -p web --lines 10"},
                  {"read a folder that was copied from another node", "weir tail ./pods --since 1h"},
                  {"read the rotated files of a container, too", "weir tail '/var/log/pods/checkout_web-*/app/*'"},
                  {"page through it, in colour", "weir tail ./pods -o text --color always | less -R"},
+                 {"keep the stack traces of Java together", "weir tail -f --multiline java"},
                  {"read plain text", "dmesg | weir tail - | weir enrich --label job=kernel"},
                  {"follow, and lose nothing at a restart",
                   "weir tail -f --checkpoint spool.db | weir enrich | weir buffer spool.db | weir push"},

@@ -47,6 +47,8 @@ constexpr auto kDropped = metrics::counter("weir_tail_dropped_records_total", "r
                                            Account::dropped, "reason");
 constexpr auto kGathered =
     metrics::gauge("weir_tail_gathered_records", "records", "Records that were read and not passed on.", Account::in_flight);
+constexpr auto kJoined = metrics::counter("weir_tail_joined_lines_total", "lines",
+                                          "Lines that became part of the record of a line before them (--multiline).");
 constexpr auto kMalformed = metrics::counter("weir_tail_malformed_lines_total", "lines",
                                              "Lines that could not be parsed in the format of their file.", Account::invalid);
 constexpr auto kGaps =
@@ -126,6 +128,7 @@ class TailSource final : public pipeline::Source {
     gap_records_.reach(stats_.gaps);
     before_start_.reach(stats_.before_start);
     gathered_.set(stats_.records + stats_.gaps - records_out_.value());
+    joined_.reach(stats_.joined);
     malformed_.reach(stats_.malformed);
     gaps_.reach(stats_.gaps);
     lost_bytes_.reach(stats_.gap_bytes);
@@ -450,6 +453,7 @@ class TailSource final : public pipeline::Source {
   TailMetrics of_logs_{block_};
   metrics::Counter before_start_ = block_.family(kDropped).at("before_start");
   metrics::Gauge gathered_ = block_.gauge(kGathered);
+  metrics::Counter joined_ = block_.counter(kJoined);
   metrics::Counter malformed_ = block_.counter(kMalformed);
   metrics::Counter gaps_ = block_.counter(kGaps), lost_bytes_ = block_.counter(kLostBytes);
   metrics::Counter unreadable_files_ = block_.counter(kUnreadable);

@@ -67,6 +67,7 @@ std::size_t Decoder::decode(std::string_view block, const Stamp& stamp, record::
     line({data + at, end - at}, at, end + 1);
     at = end + 1;
   }
+  settle();
   return at;
 }
 
@@ -76,6 +77,12 @@ void Decoder::end_of_file(std::string_view rest, const Stamp& stamp, record::Bat
   const std::size_t begin = mark_size(rest, stamp.place.offset);
   rest.remove_prefix(begin);
   if (!rest.empty() || inside_ || zeros_ > 0) line(rest, begin, begin + rest.size());
+  settle();
+}
+
+void Decoder::close_groups(const Stamp& stamp, record::Batch& batch) {
+  enter(stamp, batch);
+  if (joiner_ != nullptr) joiner_->close(*this);
 }
 
 bool Decoder::has_text(std::string_view rest) const {
@@ -118,6 +125,7 @@ void Decoder::give_out(std::string_view rest, const Stamp& stamp, record::Batch&
     add(stream, lines_[i].timestamp, {}, 0, 0, end, true);
     if (stamp.tracked && stream != Stream::standard_error) malformed_end_ = place;
   }
+  if (joiner_ != nullptr) joiner_->close(*this);
 }
 
 void Decoder::end_of_log(const Stamp& stamp, record::Batch& batch) {
@@ -128,10 +136,12 @@ void Decoder::end_of_log(const Stamp& stamp, record::Batch& batch) {
     // Ends behind the file's last byte, each at its own place, so that none is taken for a record that ended with the file.
     if (lines_[i].open) add(static_cast<Stream>(i), lines_[i].timestamp, {}, 0, 0, i + 1, true);
   }
+  if (joiner_ != nullptr) joiner_->close(*this);
 }
 
 const record::Place* Decoder::open() const {
-  const record::Place* oldest = nullptr;
+  const record::Place* oldest = joiner_ != nullptr ? joiner_->oldest() : nullptr;
+  if (arriving_ != nullptr && (oldest == nullptr || *arriving_ < *oldest)) oldest = arriving_;
   if (open_lines_ == 0) return oldest;
   for (const Line& line : lines_) {
     if (line.open && (oldest == nullptr || line.start < *oldest)) oldest = &line.start;
@@ -190,6 +200,7 @@ void Decoder::report_hole(std::size_t end) {
   for (std::size_t i = 0; i < lines_.size() && zeros_ > lines_.size(); ++i) {
     if (lines_[i].open) add(static_cast<Stream>(i), lines_[i].timestamp, {}, 0, 0, begin + i + 1, true);
   }
+  if (joiner_ != nullptr) joiner_->close(*this);
   const std::uint64_t size = std::exchange(zeros_, 0);
   const std::uint64_t to = stamp_->place.offset + end;
   record::Source source;
@@ -220,7 +231,7 @@ void Decoder::cri(std::string_view text, std::size_t begin, std::size_t end) {
   if (!header) return malformed(text, begin, end);
   const std::string_view content = text.substr(header->size);
   if (!header->partial && !state(header->stream).open && content.size() <= max_line_) {
-    return emit(header->stream, header->timestamp, content, end, 0, true);
+    return emit(header->stream, header->timestamp, content, place_of(begin), end, 0, true);
   }
   add(header->stream, header->timestamp, content, begin, begin + header->size, end, !header->partial);
 }
@@ -232,7 +243,7 @@ void Decoder::docker(std::string_view text, std::size_t begin, std::size_t end) 
   const bool closes = content.ends_with('\n');
   if (closes) content.remove_suffix(1);
   if (closes && !state(parsed->stream).open && content.size() <= max_line_) {
-    return emit(parsed->stream, parsed->timestamp, content, end, 0, true);
+    return emit(parsed->stream, parsed->timestamp, content, place_of(begin), end, 0, true);
   }
   add(parsed->stream, parsed->timestamp, content, begin, begin, end, closes);
 }
@@ -244,7 +255,7 @@ void Decoder::malformed(std::string_view text, std::size_t begin, std::size_t en
 }
 
 void Decoder::raw(std::string_view text, std::size_t begin, std::size_t end) {
-  if (text.size() <= max_line_) return emit(Stream::none, read_time(), text, end, 0, true);
+  if (text.size() <= max_line_) return emit(Stream::none, read_time(), text, place_of(begin), end, 0, true);
   add(Stream::none, read_time(), text, begin, begin, end, true);
 }
 
@@ -287,7 +298,7 @@ void Decoder::add(Stream stream, base::Timestamp timestamp, std::string_view con
     content_begin += room;
     if (line.pieces == 0) ++stats_->split;
     const std::string_view piece = batch_->copy(std::string_view(line.bytes).substr(0, cut));
-    emit(stream, timestamp, piece, content_begin, ++line.pieces, false);
+    emit(stream, timestamp, piece, line.start, content_begin, ++line.pieces, false);
     line.bytes.erase(0, cut);
   }
   if (!closes) {
@@ -304,16 +315,40 @@ void Decoder::add(Stream stream, base::Timestamp timestamp, std::string_view con
   }
   line.open = false;
   --open_lines_;
-  emit(stream, timestamp, content, end, line.pieces == 0 ? 0 : line.pieces + 1, true);
+  emit(stream, timestamp, content, line.start, end, line.pieces == 0 ? 0 : line.pieces + 1, true);
 }
 
-void Decoder::emit(Stream stream, base::Timestamp timestamp, std::string_view text, std::size_t end, std::uint32_t piece,
-                   bool last) {
+void Decoder::emit(Stream stream, base::Timestamp timestamp, std::string_view text, record::Place start, std::size_t end,
+                   std::uint32_t piece, bool last) {
+  if (joiner_ == nullptr) return put(stream, timestamp, text, place_of(end), piece, last);
+  join({text, timestamp, stream, stream != Stream::none, start, place_of(end)}, piece, last);
+}
+
+void Decoder::join(const Joiner::Line& line, std::uint32_t piece, bool last) {
+  // What is safe is read again for the sake of the other stream, perhaps from the middle of a record: it is not to become one
+  // again.
+  const bool safe = line.end.offset <= stamp_->safe[line.stream == Stream::standard_error ? 1 : 0];
+  arriving_ = &line.start;
+  if (safe || piece > 0)
+    joiner_->interrupt(line, *this);
+  else
+    joiner_->take(line, *this);
+  arriving_ = nullptr;
+  if (piece > 0 && !safe) put(line.stream, line.timestamp, line.text, line.end, piece, last);
+}
+
+void Decoder::put_record(const Joiner::Line& line) {
+  stats_->joined += line.lines - 1;
+  put(line.stream, line.timestamp, line.text, line.end, 0, true);
+}
+
+void Decoder::put(Stream stream, base::Timestamp timestamp, std::string_view text, record::Place end, std::uint32_t piece,
+                  bool last) {
   record::Source source;
   if (stamp_->tracked) {
-    source = record::Source::in_file(stamp_->log, stamp_->place.generation, stream == Stream::standard_error ? 1 : 0,
-                                     stamp_->place.offset + end);
-    if (const record::Place* oldest = open_lines_ > 0 ? open() : nullptr; oldest != nullptr) {
+    source = record::Source::in_file(stamp_->log, end.generation, stream == Stream::standard_error ? 1 : 0, end.offset);
+    const record::Place* oldest = open_lines_ > 0 || joiner_ != nullptr ? open() : nullptr;
+    if (oldest != nullptr && *oldest < end) {
       source.resume = oldest->offset;
       source.resume_generation = oldest->generation;
     }

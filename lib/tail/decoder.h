@@ -17,10 +17,12 @@
 #include "record/positions.h"
 #include "record/record.h"
 #include "tail/format.h"
+#include "tail/multiline.h"
 
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +35,7 @@ struct DecodeStats {
   std::uint64_t malformed = 0;  // lines of a CRI or docker file without its format: passed on as they are, with the time of reading
   std::uint64_t split = 0;      // lines longer than max_line
   std::uint64_t before_start = 0;  // records older than the time reading was to start from: dropped
+  std::uint64_t joined = 0;        // lines that became part of the record of a line before them (multiline.h)
 };
 
 // Whoever the decoder works for.
@@ -56,13 +59,16 @@ struct Stamp {
   record::Place place;      // generation, and offset of the block's first byte
   base::Timestamp now = 0;  // time of lines that have none
   base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min();
+  std::array<std::uint64_t, 2> safe{};  // records of stdout and stderr that end up to there are safe: they are not joined to others
 };
 
-class Decoder {
+class Decoder final : private Joiner::Sink {
  public:
   // A line of more than `max_line` bytes becomes several records, cut between characters, with metadata weir_split: 1, 2, …,
-  // and n/n on the last.
-  Decoder(std::size_t max_line, DecodeStats& stats) : max_line_(max_line), stats_(&stats) {}
+  // and n/n on the last. Where `multiline`, which outlives the decoder, asks for it, lines are joined.
+  Decoder(std::size_t max_line, DecodeStats& stats, const Multiline* multiline = nullptr) : max_line_(max_line), stats_(&stats) {
+    if (multiline != nullptr && multiline->shape != Shape::none) joiner_ = std::make_unique<Joiner>(*multiline);
+  }
 
   void set_format(Format format) { format_ = format; }
   [[nodiscard]] Format format() const { return format_; }
@@ -94,8 +100,15 @@ class Decoder {
   // far as they came.
   void end_of_log(const Stamp& stamp, record::Batch& batch);
 
-  // Where the oldest open line begins; nothing when none is open.
+  // Where the oldest open line, or group of lines, begins; nothing when none is open.
   [[nodiscard]] const record::Place* open() const;
+  [[nodiscard]] bool has_open_line() const { return open_lines_ > 0; }
+
+  // Groups of lines that belong together, which wait for more (multiline.h).
+  [[nodiscard]] bool has_groups() const { return joiner_ != nullptr && joiner_->holds_any(); }
+  [[nodiscard]] bool has_group_of(std::uint32_t generation) const { return joiner_ != nullptr && joiner_->holds(generation); }
+  // Gives them out. Of `stamp` the place is not used.
+  void close_groups(const Stamp& stamp, record::Batch& batch);
 
   // The source of the last record that was dropped because of Stamp::not_before since take_dropped() was last called; kind none
   // without one. A record that was emitted later stands for it.
@@ -126,7 +139,16 @@ class Decoder {
   void begin_long_line(std::string_view text, std::size_t begin);
   void add(Stream stream, base::Timestamp timestamp, std::string_view content, std::size_t begin, std::size_t content_begin,
            std::size_t end, bool closes);
-  void emit(Stream stream, base::Timestamp timestamp, std::string_view text, std::size_t end, std::uint32_t piece, bool last);
+  void emit(Stream stream, base::Timestamp timestamp, std::string_view text, record::Place start, std::size_t end,
+            std::uint32_t piece, bool last);
+  void join(const Joiner::Line& line, std::uint32_t piece, bool last);
+  void put(Stream stream, base::Timestamp timestamp, std::string_view text, record::Place end, std::uint32_t piece, bool last);
+  void put_record(const Joiner::Line& line) override;
+  char* allocate_text(std::size_t size) override { return batch_->allocate(size); }
+  void settle() {
+    if (joiner_ != nullptr) joiner_->settle(*this);
+  }
+  [[nodiscard]] record::Place place_of(std::size_t at) const { return {stamp_->place.generation, stamp_->place.offset + at}; }
   std::string_view unescaped(std::string_view escaped);
   base::Timestamp read_time();
   [[nodiscard]] Line& state(Stream stream) { return lines_[static_cast<std::size_t>(stream)]; }
@@ -139,6 +161,8 @@ class Decoder {
   SecondCache second_;
   base::Timestamp last_read_time_ = std::numeric_limits<base::Timestamp>::min();
   record::Source dropped_;
+  std::unique_ptr<Joiner> joiner_;           // null: no lines are joined
+  const record::Place* arriving_ = nullptr;  // where the line begins that is about to be held or passed on
 
   // Within a physical line that is longer than a block.
   bool inside_ = false;

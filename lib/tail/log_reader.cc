@@ -30,7 +30,7 @@ LogReader::LogReader(std::uint32_t number, std::string key, const ReadOptions& o
       stats_(&stats),
       clock_(&clock),
       held_(held),
-      decoder_(options.max_line, stats) {
+      decoder_(options.max_line, stats, &options.multiline) {
   if (options.format != Format::automatic) {
     decoder_.set_format(options.format);
     format_known_ = true;
@@ -185,6 +185,12 @@ bool LogReader::has(std::uint64_t inode, std::uint64_t device) const {
 }
 
 LogReader::Outcome LogReader::read(record::Batch& batch, Space& space) {
+  const Outcome outcome = read_files(batch, space);
+  if (!finished_.empty()) put_finished(batch);
+  return outcome;
+}
+
+LogReader::Outcome LogReader::read_files(record::Batch& batch, Space& space) {
   due_ = base::kNever;
   while (!generations_.empty()) {
     if (batch.records.size() + kLeastRecords >= Decoder::kMaxRecords) return Outcome::full;
@@ -201,6 +207,7 @@ LogReader::Outcome LogReader::read(record::Batch& batch, Space& space) {
     Outcome outcome = Outcome::more;
     if (!read_front(batch, space, outcome)) return outcome;
   }
+  if (decoder_.has_groups()) close_groups(batch);
   return options_->follow && !gone_ ? Outcome::idle : Outcome::finished;
 }
 
@@ -228,7 +235,7 @@ bool LogReader::read_front(record::Batch& batch, Space& space, Outcome& outcome)
     return true;
   }
 
-  if (front.offset == 0 && is_utf16(text)) return refuse_utf16(outcome);
+  if (front.offset == 0 && is_utf16(text)) return refuse_utf16(batch, outcome);
   if (!text.empty() && text.front() == '\0' && !decoder_.within_line()) {
     if (const std::uint64_t data = front.file->next_data(front.offset); data > front.offset) {
       decoder_.skip_zeros(data - front.offset);
@@ -305,7 +312,7 @@ void LogReader::take(Generation& front, std::string_view text, std::size_t used,
   const std::uint64_t begin = front.offset;
   front.offset += used;
   read_bytes_ += used;
-  front.grown_at = clock_->monotonic();
+  front.grown_at = taken_at_ = clock_->monotonic();
   front.file->set_place(front.offset);
   const std::size_t lead = front.file->gzipped() ? 0 : std::min(kLead, used);
   front.lead.assign(text.data() + used - lead, lead);
@@ -349,10 +356,14 @@ bool LogReader::at_end(std::string_view rest, record::Batch& batch, Outcome& out
     front.checked = true;
   }
   if (!options_->follow && !newer && options_->tracked) {
-    // What is open may be finished later, and is read again then.
+    // A line that is open may be finished later, and is read again then.
+    if (decoder_.has_groups()) close_groups(batch);
     outcome = Outcome::finished;
     return false;
   }
+  // What the next file holds already may belong to the group.
+  const bool goes_on = newer && std::next(generations_.begin())->filled_since != 0;
+  if (!finishes && !goes_on && decoder_.has_groups()) close_idle_groups(batch);
   if (!finishes) return give_out(rest, batch);
   if (options_->follow && !newer) gone_ = true;
   finish_front(rest, batch, !newer);
@@ -384,6 +395,27 @@ bool LogReader::may_finish(base::Monotonic now) {
   return true;
 }
 
+// At the end of what there is for now. Sets when to look again.
+void LogReader::close_idle_groups(record::Batch& batch) {
+  const base::Monotonic when = base::after(taken_at_, options_->multiline.wait);
+  if (clock_->monotonic() < when)
+    due_ = std::min(due_, when);
+  else
+    close_groups(batch);
+}
+
+void LogReader::close_groups(record::Batch& batch) {
+  Stamp stamp;
+  stamp.labeller = this;
+  stamp.metadata = metadata(batch);
+  stamp.tracked = options_->tracked;
+  stamp.log = number_;
+  // All of a group was as young when it came.
+  stamp.not_before = generations_.empty() ? std::numeric_limits<base::Timestamp>::min() : generations_.front().not_before;
+  decoder_.close_groups(stamp, batch);
+  put_finished(batch);
+}
+
 // At the end of the live file. True when something was given out.
 bool LogReader::give_out(std::string_view rest, record::Batch& batch) {
   Generation& front = generations_.front();
@@ -392,7 +424,7 @@ bool LogReader::give_out(std::string_view rest, record::Batch& batch) {
     front.rest = rest.size();
     front.rest_at = now;
   }
-  if (generations_.size() > 1 || (rest.empty() && decoder_.open() == nullptr)) return false;
+  if (generations_.size() > 1 || (rest.empty() && !decoder_.has_open_line())) return false;
   if (options_->tracked && succeeded_at_ == base::kNever) return false;
   const base::Monotonic quiet_since = std::max(front.grown_at, front.rest_at);
   const base::Monotonic when = succeeded_at_ != base::kNever
@@ -405,7 +437,7 @@ bool LogReader::give_out(std::string_view rest, record::Batch& batch) {
   const bool guesses = !format_known_ && !rest.empty();
   if (guesses) decide_format(fmt::format("{}\n", rest));
   const std::string_view said = decoder_.has_text(rest) ? rest : std::string_view();
-  if (said.empty() && decoder_.open() == nullptr) return false;
+  if (said.empty() && !decoder_.has_open_line()) return false;
   introduce(front, front.offset + said.size(), 0, batch);
   decoder_.give_out(said, stamp(batch, front), batch);
   if (!said.empty()) take(front, said, said.size(), batch);
@@ -414,7 +446,7 @@ bool LogReader::give_out(std::string_view rest, record::Batch& batch) {
 }
 
 // The front generation is UTF-16 text, and nothing of it was read. True when what is in front now is to be read.
-bool LogReader::refuse_utf16(Outcome& outcome) {
+bool LogReader::refuse_utf16(record::Batch& batch, Outcome& outcome) {
   Generation& front = generations_.front();
   if (!std::exchange(front.troubled, true)) trouble_ = Cause{base::Code::io, 0, std::string(kUtf16Cause)};
   const bool newer = generations_.size() > 1;
@@ -426,6 +458,7 @@ bool LogReader::refuse_utf16(Outcome& outcome) {
     std::next(generations_.begin())->opening |= front.opening;
   else if (options_->follow)
     gone_ = true;
+  if (!newer) close_groups(batch);
   generations_.pop_front();
   return true;
 }
@@ -445,6 +478,7 @@ void LogReader::finish_front(std::string_view rest, record::Batch& batch, bool l
   decoder_.end_of_file(rest, stamp(batch, front), batch);
   front.offset += rest.size();
   if (front.file != nullptr) front.file->set_place(front.offset);
+  if (!rest.empty()) taken_at_ = clock_->monotonic();
   if (log_ends) decoder_.end_of_log(stamp(batch, front), batch);
   // Behind the places of lines that were still open at the end of the log.
   put_done(front, front.offset + (log_ends ? 4 : 0), log_ends, batch);
@@ -469,7 +503,7 @@ void LogReader::decide_format(std::string_view text) {
 }
 
 void LogReader::forget_format() {
-  if (options_->format == Format::automatic && !pod_ && decoder_.open() == nullptr) format_known_ = false;
+  if (options_->format == Format::automatic && !pod_ && !decoder_.has_open_line()) format_known_ = false;
 }
 
 std::uint32_t LogReader::number_of(Generation& generation) {
@@ -488,6 +522,7 @@ Stamp LogReader::stamp(record::Batch& batch, Generation& generation, std::uint64
   stamp.place = {number_of(generation), offset};
   stamp.now = clock_->wall();
   stamp.not_before = generation.not_before;
+  stamp.safe = generation.safe;
   return stamp;
 }
 
@@ -573,7 +608,23 @@ void LogReader::announce(Generation& generation, std::uint64_t known, std::uint6
 }
 
 void LogReader::put_done(Generation& generation, std::uint64_t end, bool gone, record::Batch& batch) {
-  if (options_->tracked) batch.append_marker(record::Marker::Type::done, place(generation, 0, end)).gone = gone;
+  if (!options_->tracked) return;
+  finished_.push_back({number_of(generation), end, gone});
+  put_finished(batch);
+}
+
+// In their order, so that a position says which of them are done with, whatever is still held.
+void LogReader::put_finished(record::Batch& batch) {
+  std::size_t count = 0;
+  for (; count < finished_.size() && !decoder_.has_group_of(finished_[count].number); ++count) {
+    record::Source source = record::Source::in_file(number_, finished_[count].number, 0, finished_[count].end);
+    if (const record::Place* oldest = decoder_.open(); oldest != nullptr) {
+      source.resume = oldest->offset;
+      source.resume_generation = oldest->generation;
+    }
+    batch.append_marker(record::Marker::Type::done, source).gone = finished_[count].gone;
+  }
+  finished_.erase(finished_.begin(), finished_.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 void LogReader::put_generation(Generation& generation, const record::FileIdentity& identity, record::Batch& batch) {

@@ -12,6 +12,10 @@
 // of it is expected: the log ended, its container wrote its next log, nothing was added for a while (untracked only), or reading
 // ends (untracked only).
 //
+// A group of lines that belong together (multiline.h) is passed on when nothing was added to the log for its time, also where
+// reading is tracked, and when reading ends. While the last line of one is that of an earlier file, that file is not reported as
+// done.
+//
 // A hole in the text (decoder.h) is a gap. At the beginning of a file it is only counted: a writer that goes on at its old place
 // after a truncation leaves it. A UTF-16 file is not read; take_trouble() says so.
 //
@@ -60,6 +64,7 @@ struct ReadOptions {
   base::Duration deletion_grace = 2 * base::kSecond;
   base::Duration unreadable_retry = 5 * base::kSecond;
   base::Duration patience = 5 * base::kSecond;  // with what is open, when reading is not tracked
+  Multiline multiline;                          // which lines become one record
   base::Duration max_age = 0;                   // of a log without a position, lines that are older are not read; 0: all are
   const LogRoots* roots = nullptr;              // of files that a reader opens by itself; null: every link is followed
 };
@@ -105,6 +110,8 @@ class LogReader final : public Reader, private Labeller {
   void add_file(std::shared_ptr<InputFile> file, std::uint64_t offset = 0,
                 base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min(),
                 std::optional<record::FileIdentity> stored = std::nullopt);
+  // Of the generation that was added last: up to which END records of stdout and of stderr are safe. Before it reads.
+  [[nodiscard]] std::array<std::uint64_t, 2>& safe_ends() { return generations_.back().safe; }
   // The log's first file, which another log was done with at `offset`. While nothing is added to it nothing of it is unread, so
   // that it is not reported as lost when it goes.
   void add_done_with(std::shared_ptr<InputFile> file, std::uint64_t offset);
@@ -178,6 +185,7 @@ class LogReader final : public Reader, private Labeller {
     std::uint32_t number = 0;         // within the stream; 0 until it is first used, so that they rise in the order of reading
     std::uint64_t offset = 0;         // of the next line
     base::Timestamp not_before = std::numeric_limits<base::Timestamp>::min();
+    std::array<std::uint64_t, 2> safe{};  // ends of stdout and stderr before which everything is safe
     std::optional<record::FileIdentity> stored;
     record::FileIdentity announced;
     bool introduced = false;
@@ -212,12 +220,15 @@ class LogReader final : public Reader, private Labeller {
   void decide_format(std::string_view text);
   void forget_format();
 
+  Outcome read_files(record::Batch& batch, Space& space);
   bool read_front(record::Batch& batch, Space& space, Outcome& outcome);
   void take(Generation& front, std::string_view text, std::size_t used, record::Batch& batch);
   bool at_end(std::string_view rest, record::Batch& batch, Outcome& outcome);
   bool may_finish(base::Monotonic now);
   bool give_out(std::string_view rest, record::Batch& batch);
-  bool refuse_utf16(Outcome& outcome);
+  void close_idle_groups(record::Batch& batch);
+  void close_groups(record::Batch& batch);
+  bool refuse_utf16(record::Batch& batch, Outcome& outcome);
   void finish_front(std::string_view rest, record::Batch& batch, bool log_ends);
 
   // log_reader_loss.cc
@@ -235,6 +246,7 @@ class LogReader final : public Reader, private Labeller {
   void announce(Generation& generation, std::uint64_t known, std::uint64_t check_end, record::Batch& batch);
   void put_generation(Generation& generation, const record::FileIdentity& identity, record::Batch& batch);
   void put_done(Generation& generation, std::uint64_t end, bool gone, record::Batch& batch);
+  void put_finished(record::Batch& batch);
   record::Source place(Generation& generation, std::uint8_t substream, std::uint64_t end);
 
   std::uint32_t number_;
@@ -247,6 +259,14 @@ class LogReader final : public Reader, private Labeller {
   HeldFiles* held_;
   std::list<Generation> generations_;  // nearly always one, of a thousand logs
   std::uint32_t last_number_ = 0;
+  // Generations that were read to their ends, the first of which has the end of a group that is still held.
+  struct Finished {
+    std::uint32_t number;
+    std::uint64_t end;
+    bool gone;
+  };
+  std::vector<Finished> finished_;
+  base::Monotonic taken_at_ = 0;  // when something was last read of any generation
   std::uint64_t read_bytes_ = 0;
   bool known_ = false;                      // the keeper knows of the log, or is to know
   bool foreign_ = false;                    // it begins where somebody else stopped

@@ -159,6 +159,7 @@ void LogReader::finish_cut(record::Batch& batch) {
   source.resume = size;
   report_gap(front.file->path(), size, std::nullopt, "the file is shorter than what was read of it, as after a loss of power",
              source, batch);
+  put_finished(batch);
   if (options_->tracked) batch.append_marker(record::Marker::Type::done, source);
   ++stats_->generations;
   front = std::move(next);

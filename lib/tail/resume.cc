@@ -191,12 +191,35 @@ bool is_sure(std::string_view rotation, std::string_view path) {
   return rotation.data() > path.data() && rotation.data()[-1] == '.';
 }
 
-void add_found(LogReader& reader, const record::Generation& generation, std::shared_ptr<InputFile> file, std::uint64_t offset,
-               std::uint64_t end) {
+// A generation that was found and is read, and where the reader keeps what of it is safe.
+struct Added {
+  const record::Generation* generation;
+  std::array<std::uint64_t, 2>* safe;
+};
+
+// Where the latest safe record is one of a generation that was found behind another, everything in that is safe. Numbers alone do
+// not say which is earlier: a file that was forgotten and came back has a higher number than the live one.
+void set_safe(const std::vector<Added>& added, const LogPosition& position) {
+  for (const Added& one : added) {
+    for (std::size_t i = 0; i < one.safe->size(); ++i) {
+      const record::Place& place = position.end[i];
+      const auto is_it = [&](const Added& other) { return other.generation->number == place.generation; };
+      if (place.generation == one.generation->number)
+        (*one.safe)[i] = place.offset;
+      else if (place.generation > one.generation->number && (one.generation->done || std::ranges::any_of(added, is_it)))
+        (*one.safe)[i] = std::numeric_limits<std::uint64_t>::max();
+    }
+  }
+}
+
+void add_found(LogReader& reader, std::vector<Added>& added, const record::Generation& generation, std::shared_ptr<InputFile> file,
+               std::uint64_t offset, std::uint64_t end) {
   if (reaches(*file, end)) {
     reader.add_file(std::move(file), offset, kAnyTime, generation.file);
+    added.push_back({&generation, &reader.safe_ends()});
   } else if (is_cri(*file)) {
     reader.add_cut(std::move(file), offset, end, generation.file);
+    added.push_back({&generation, &reader.safe_ends()});
   } else {
     reader.add_ended(generation.file);  // truncated, and begun again
     reader.add_file(std::move(file));
@@ -240,7 +263,9 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
   }
   bool found_one = false, there = false;
   std::shared_ptr<InputFile> latest;
-  for (const record::Generation& generation : to_be_read(position)) {
+  const std::vector<record::Generation> wanted = to_be_read(position);
+  std::vector<Added> added;
+  for (const record::Generation& generation : wanted) {
     const bool first = generation.number == position.resume.generation;
     const std::uint64_t offset = first ? position.resume.offset : 0;
     const std::uint64_t end = read_up_to(position, generation);
@@ -285,7 +310,7 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
       else
         reader.add_ended(generation.file);
     } else if (at != kNone) {
-      add_found(reader, generation, std::move(chain.files[at].file), offset, end);
+      add_found(reader, added, generation, std::move(chain.files[at].file), offset, end);
     } else if (generation.file.head_size == 0 && offset == 0) {
       reader.add_ended(generation.file);  // it was empty when it was last seen
     } else if (!generation.done || (first && left_open(position))) {
@@ -294,6 +319,7 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
       reader.add_ended(generation.file);
     }
   }
+  set_safe(added, position);
   if (!found_one) {
     // What was read before is not read again, though nothing goes on from it.
     for (auto older = position.finished.rbegin(); older != position.finished.rend(); ++older) {

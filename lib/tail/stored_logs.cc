@@ -8,8 +8,23 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 namespace weir::tail {
+namespace {
+
+// Whether the folder is empty, and on another disk than the files of the log were: that is not mounted now.
+bool awaits_mount(const std::string& folder, const record::LogPosition& position) {
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) return false;
+  const auto was_here = [&](const record::Generation& one) { return one.file.device == 0 || one.file.device == status.st_dev; };
+  if (position.generations.empty() || std::ranges::any_of(position.generations, was_here)) return false;
+  std::error_code error;
+  return std::filesystem::is_empty(folder, error) && !error;
+}
+
+}  // namespace
 
 void StoredLogs::load(record::Positions positions) {
   tracked_ = true;
@@ -188,8 +203,11 @@ std::vector<std::unique_ptr<LogReader>> StoredLogs::take_absent(
 
 bool StoredLogs::is_absent(const std::string& key) const {
   if (::access(key.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)) return false;
-  return std::ranges::any_of(
-      patterns_, [&](const Pattern& pattern) { return names(pattern, key) && ::access(pattern.base.c_str(), R_OK | X_OK) == 0; });
+  const auto stored = positions_.find(key);
+  return std::ranges::any_of(patterns_, [&](const Pattern& pattern) {
+    return names(pattern, key) && ::access(pattern.base.c_str(), R_OK | X_OK) == 0 &&
+           (stored == positions_.end() || !awaits_mount(pattern.base, stored->second));
+  });
 }
 
 void StoredLogs::find_moved(const LogFiles& logs) {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -60,9 +61,10 @@ StreamInput::StreamInput(base::UniqueFd fd, std::string name, const ReadOptions&
       name_(std::move(name)),
       not_before_(not_before),
       patience_(options.patience),
+      group_wait_(options.multiline.wait),
       stats_(&stats),
       clock_(&clock),
-      decoder_(options.max_line, stats),
+      decoder_(options.max_line, stats, &options.multiline),
       format_known_(options.format != Format::automatic),
       size_(LogReader::space_needed(options)),
       buffer_(std::make_unique_for_overwrite<char[]>(size_)) {
@@ -107,11 +109,16 @@ Result<StreamInput::Outcome> StreamInput::read(bool readable, record::Batch& bat
 }
 
 base::Monotonic StreamInput::due() const {
-  const bool open = filled_ > begin_ || decoder_.open() != nullptr;
-  return open && came_at_ != base::kNever ? base::after(came_at_, patience_) : base::kNever;
+  if (came_at_ == base::kNever) return base::kNever;
+  if (decoder_.has_groups()) return base::after(came_at_, std::min(group_wait_, patience_));
+  return filled_ > begin_ || decoder_.has_open_line() ? base::after(came_at_, patience_) : base::kNever;
 }
 
 void StreamInput::give_out(record::Batch& batch) {
+  if (decoder_.has_groups()) {
+    decoder_.close_groups(stamp(batch), batch);
+    if (clock_->monotonic() < due()) return;  // a line that is open has more time
+  }
   came_at_ = base::kNever;
   const bool guessed = !format_known_;
   if (guessed) decide_format();

@@ -46,7 +46,8 @@ class StreamInput final : private Labeller {
   // Nothing more is to be read: the next read() gives what is left.
   void end() { ended_ = true; }
 
-  // When give_out() is to be called, unless something comes before: it gives out what is open of a line that is not going on.
+  // When give_out() is to be called, unless something comes before: it gives out what is open of a line that is not going on, and
+  // lines that belong together and to which nothing was added.
   [[nodiscard]] base::Monotonic due() const;
   void give_out(record::Batch& batch);
 
@@ -65,7 +66,7 @@ class StreamInput final : private Labeller {
   std::string filename_;  // as a label or as metadata; "" for none
   bool label_ = true;
   const base::Timestamp not_before_;
-  const base::Duration patience_;
+  const base::Duration patience_, group_wait_;
   ReadStats* stats_;
   const base::Clock* clock_;
   Decoder decoder_;

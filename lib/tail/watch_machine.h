@@ -22,6 +22,9 @@
 //   many writes between two reports             the folder's events are switched off (disarm()); its logs are reported each
 //                                               time (`busy`) until a reader finds nothing new: events cost the writer and us
 //                                               more than a check
+//   something was mounted or unmounted          check_mounts(): a folder that patterns begin at may be another one now, which
+//   inotify
+//                                               does not say
 //   the event queue overflowed                  rescan(true), check_all(): everything is compared with what is known
 //   30 s have passed                            rescan(false): the safety net for what inotify does not report
 //   the reader is done with a log               forget(), by `forgotten`
@@ -50,6 +53,8 @@
 #include "tail/watch_rules.h"
 #include "tail/watcher.h"
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -77,7 +82,7 @@ struct WatchMachine {
     std::multimap<std::string, std::uint32_t, std::less<>> logs;     // by live name in it, or by the name of what a link leads to
     std::multimap<std::string, std::uint32_t, std::less<>> aliases;  // names of files that are another log's: watcher_alias.cc
     std::int64_t modified = -1;                                      // its mtime when it was last listed
-    std::uint64_t inode = 0;
+    std::uint64_t inode = 0, device = 0;
     std::size_t events = 0;  // of writing, since such events were last read
     bool fresh = false;      // was not there when watching began, and no log in it was forgotten
   };
@@ -142,6 +147,7 @@ struct WatchMachine {
   PodFilter* const filter;  // may be null
   KnownFiles positioned;    // the thread's own; of logs that were not found yet
   base::UniqueFd structure, written, wake, ready;
+  base::UniqueFd mounts;  // says when something is mounted or unmounted, of which inotify says nothing; or none
   std::thread thread;
 
   // Shared.
@@ -291,9 +297,12 @@ struct WatchMachine {
 
   // looking at everything again
   void rescan(bool everything);
+  // Something was mounted or unmounted, perhaps over a folder from which patterns lead down.
+  void check_mounts();
   // Whether what is watched is not the folder of this path any more, though it may have its inode: the event that said so may have
   // been one of those that were dropped.
   bool is_another(const Folder& folder) const;
+  static bool is_at(const Folder& folder, const struct stat& status);
   // Links come and go with their pods, and so do the patterns that they added.
   void drop_idle_patterns();
   void check_all();

@@ -3,6 +3,7 @@
 #include "record/pod_path.h"
 #include "tail/watch_machine.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -197,11 +198,14 @@ void WatchMachine::run() {
   GatherPace pace(times.gather, times.spacing, clock.monotonic());
   base::Monotonic held_check = base::kNever, last_held_check = clock.monotonic() - times.hold;
   while (true) {
-    std::array<pollfd, 4> fds = {
-        {{wake.get(), POLLIN, 0}, {structure.get(), POLLIN, 0}, {filter_changed.fd(), POLLIN, 0}, {written.get(), POLLIN, 0}}};
+    std::array<pollfd, 5> fds = {{{wake.get(), POLLIN, 0},
+                                  {structure.get(), POLLIN, 0},
+                                  {filter_changed.fd(), POLLIN, 0},
+                                  {mounts.get(), POLLPRI, 0},
+                                  {written.get(), POLLIN, 0}}};
     const bool gathering = pace.due() != base::kNever;
     const base::Monotonic until = std::min({next_scan, pace.due(), held_check, ask_at()});
-    const int ready_fds = ::poll(fds.data(), gathering ? 3 : 4, base::poll_timeout(clock.monotonic(), until));
+    const int ready_fds = ::poll(fds.data(), gathering ? 4 : 5, base::poll_timeout(clock.monotonic(), until));
     if (ready_fds < 0 && errno != EINTR) return;
     if (fds[0].revents != 0) return;
     const base::Monotonic now = clock.monotonic();
@@ -215,7 +219,8 @@ void WatchMachine::run() {
     }
     if (ready_fds > 0 && fds[1].revents != 0) read_structure();
     if ((ready_fds > 0 && fds[2].revents != 0) || now >= ask_at()) ask_filter();
-    if (!gathering && ready_fds > 0 && fds[3].revents != 0) pace.written(now);
+    if (ready_fds > 0 && fds[3].revents != 0) check_mounts();
+    if (!gathering && ready_fds > 0 && fds[4].revents != 0) pace.written(now);
     if (now >= pace.due()) {
       check_busy();
       read_written();
@@ -254,6 +259,7 @@ base::Result<std::unique_ptr<Watcher>> Watcher::start(std::vector<Pattern> patte
   machine->wake.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   machine->ready.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!machine->wake || !machine->ready) return base::io_error(errno, "watch for new lines");
+  machine->mounts.reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
   if (auto listened = machine->listen(); !listened) return std::move(listened).error();
   WatchMachine* const raw = machine.get();
   auto thread = base::start_thread("watch for new lines", [raw] { raw->run(); });

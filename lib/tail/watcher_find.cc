@@ -94,6 +94,7 @@ void WatchMachine::list(Folder& folder) {
   if (::stat(folder.path.c_str(), &status) == 0) {
     folder.modified = status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec;
     folder.inode = status.st_ino;
+    folder.device = status.st_dev;
   }
   const bool only_names =
       std::ranges::all_of(folder.levels, [](const auto& level) { return !level.first->levels[level.second].glob; });
@@ -469,6 +470,27 @@ void WatchMachine::forget(std::uint32_t number) {
   logs.erase(log);
 }
 
+void WatchMachine::check_mounts() {
+  std::vector<std::string> bases;
+  for (const auto& [path, folder] : folders) {
+    if (std::ranges::any_of(folder->levels, [](const auto& level) { return level.second == 0; })) bases.push_back(path);
+  }
+  for (const std::string& path : bases) {
+    const auto found = folders.find(path);
+    if (found == folders.end() || found->second->inode == 0) continue;
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+      leave(*found->second);
+    else if (!is_at(*found->second, status))
+      enter_again(*found->second);
+  }
+  anchor_lost();
+}
+
+bool WatchMachine::is_at(const Folder& folder, const struct stat& status) {
+  return folder.inode == status.st_ino && folder.device == status.st_dev;
+}
+
 void WatchMachine::rescan(bool everything) {
   std::vector<std::string> paths;
   paths.reserve(folders.size());
@@ -479,7 +501,7 @@ void WatchMachine::rescan(bool everything) {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
       leave(*found->second);
-    } else if ((found->second->inode != 0 && found->second->inode != status.st_ino) || (everything && is_another(*found->second))) {
+    } else if (is_at(*found->second, status) ? everything && is_another(*found->second) : found->second->inode != 0) {
       enter_again(*found->second);
     } else if (check_aliases(*found->second);
                everything || status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec != found->second->modified) {
