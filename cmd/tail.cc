@@ -54,8 +54,14 @@ class Tail : public cli::Invocation {
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     using tail::Format;
     cli::add_choice<Format>(app, "--format", spec_.read.format,
-                            {{"auto", Format::automatic}, {"cri", Format::cri}, {"docker", Format::docker}, {"raw", Format::raw}},
-                            "format of the lines; `auto` decides by the first line of each file")
+                            {{"auto", Format::automatic},
+                             {"cri", Format::cri},
+                             {"docker", Format::docker},
+                             {"raw", Format::raw},
+                             {"journal", Format::journal},
+                             {"rfc3339", Format::rfc3339}},
+                            "format of the lines; `auto` finds cri, docker or raw by the first line of each file. journal: "
+                            "journalctl -o json; rfc3339: kubectl logs --timestamps, docker logs -t")
         ->type_name("FORMAT");
     cli::add_size(app, "--max-line", spec_.read.max_line, "split longer lines into pieces with metadata weir_split",
                   {.least = 64, .most = 64 << 20});
@@ -64,6 +70,28 @@ class Tail : public cli::Invocation {
         app, "--filename", spec_.read.filename, {{"label", FilenameMode::label}, {"metadata", FilenameMode::metadata}},
         "add the file's path as a label or as metadata (default: a label, only for files that belong to no pod)")
         ->type_name("WHERE");
+
+    constexpr const char* journal = "The systemd journal";
+    app.add_flag("--journal", spec_.journal.on, "read the systemd journal of this machine; beside files where PATH names some")
+        ->group(journal);
+    app.add_option("--journal-dir", spec_.journal.folder, "read the journal files in DIR, or in the folders of machines in it")
+        ->type_name("DIR")
+        ->group(journal);
+    cli::add_value(
+        app, "--unit", [this](const std::string& text) { return read_unit(text); },
+        "of the journal, only this unit (repeatable); kubelet means kubelet.service", cli::Times::repeated)
+        ->type_name("UNIT")
+        ->group(journal);
+    cli::add_value(
+        app, "--priority", [this](const std::string& text) { return read_priority(text); },
+        "of the journal, only entries that are at least so important, or of a range: err, warning..err")
+        ->type_name("PRIORITY")
+        ->group(journal);
+    cli::add_value(
+        app, "--journal-field", [this](const std::string& text) { return read_journal_field(text); },
+        "add this field of the entries as metadata KEY (repeatable); _TRANSPORT is transport", cli::Times::repeated)
+        ->type_name("NAME[=KEY]")
+        ->group(journal);
 
     constexpr const char* selection = "Exclusion by name, before a file is opened (globs, repeatable)";
     cli::declare_selection(app, spec_.selection);
@@ -100,10 +128,19 @@ class Tail : public cli::Invocation {
       return base::fail(Code::usage, "unknown option '{}'", input)
           .with_hint(fmt::format("for the last lines: --lines {}", input.substr(1)));
     }
+    const bool journal = spec_.journal.on || !spec_.journal.folder.empty();
+    if (!journal && (!spec_.journal.units.empty() || spec_.journal.priorities != tail::kAllPriorities)) {
+      return base::fail(Code::usage, "cannot use --unit and --priority without --journal")
+          .with_hint("journalctl -u UNIT -o json | weir tail --format journal -");
+    }
     const bool standard_input = std::find(spec_.inputs.begin(), spec_.inputs.end(), "-") != spec_.inputs.end();
     if (standard_input && spec_.inputs.size() > 1) {
       return base::fail(Code::usage, "cannot read standard input (-) together with files")
           .with_hint("use cat FILE | weir tail -, or a second weir tail");
+    }
+    if (standard_input && journal) {
+      return base::fail(Code::usage, "cannot read standard input (-) together with the journal")
+          .with_hint("journalctl -o json | weir tail --format journal - reads a journal from standard input");
     }
     if (standard_input && !spec_.checkpoint.empty()) {
       return base::fail(Code::usage, "cannot use --checkpoint with standard input: it has no positions");
@@ -121,7 +158,8 @@ class Tail : public cli::Invocation {
   [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
-    if (spec_.inputs.empty()) spec_.inputs.emplace_back("/var/log/pods");
+    spec_.journal.on = spec_.journal.on || !spec_.journal.folder.empty();
+    if (spec_.inputs.empty() && !spec_.journal.on) spec_.inputs.emplace_back("/var/log/pods");
     if (plan.fused && !spec_.checkpoint.empty() && !plan.keeper) {
       return base::fail(Code::config, "cannot keep positions in {}: no stage behind tail writes them", spec_.checkpoint)
           .with_hint(fmt::format("put `buffer {0}` behind it, or `push --checkpoint {0}`", spec_.checkpoint));
@@ -139,7 +177,7 @@ class Tail : public cli::Invocation {
       if (const char* option = needs_files(); option != nullptr)
         return base::fail(Code::usage, "cannot use {} with {}: it is read once", option, *stream);
     }
-    const bool only_streams = standard_input || std::ranges::all_of(spec_.inputs, tail::is_stream);
+    const bool only_streams = !spec_.journal.on && (standard_input || std::ranges::all_of(spec_.inputs, tail::is_stream));
     if (plan.keeper && stream != spec_.inputs.end() && !only_streams) {
       return base::fail(Code::usage, "cannot read {} together with files whose positions are kept in {}: it has no positions",
                         *stream, *plan.keeper)
@@ -180,6 +218,27 @@ class Tail : public cli::Invocation {
   [[nodiscard]] const char* needs_files() const { return lines_ ? "--lines" : from_end() ? "--from end" : nullptr; }
 
   [[nodiscard]] bool from_end() const { return from_ && from_->kind == tail::Start::Kind::end; }
+
+  Result<void> read_unit(const std::string& text) {
+    if (text.empty() || text.find_first_of("*?[") != std::string::npos)
+      return base::fail(Code::usage, "it must be the name of a unit; globs are not read");
+    spec_.journal.units.push_back(tail::unit_name(text));
+    return {};
+  }
+
+  Result<void> read_priority(const std::string& text) {
+    auto priorities = tail::parse_priorities(text);
+    if (!priorities) return std::move(priorities).error();
+    spec_.journal.priorities = *priorities;
+    return {};
+  }
+
+  Result<void> read_journal_field(const std::string& text) {
+    auto field = tail::parse_journal_field(text);
+    if (!field) return std::move(field).error();
+    spec_.read.journal_fields.push_back(std::move(field).value());
+    return {};
+  }
 
   Result<void> read_lines(const std::string& text) {
     if (text == "all") return lines_.emplace(), Result<void>();

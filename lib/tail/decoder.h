@@ -17,13 +17,16 @@
 #include "record/positions.h"
 #include "record/record.h"
 #include "tail/format.h"
+#include "tail/journal_options.h"
 
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weir::tail {
 
@@ -62,9 +65,13 @@ class Decoder {
  public:
   // A line of more than `max_line` bytes becomes several records, cut between characters, with metadata weir_split: 1, 2, …,
   // and n/n on the last.
-  Decoder(std::size_t max_line, DecodeStats& stats) : max_line_(max_line), stats_(&stats) {}
+  Decoder(std::size_t max_line, DecodeStats& stats);
+  ~Decoder();
+  Decoder(const Decoder&) = delete;  // blocks are decoded by the one that began
+  Decoder& operator=(const Decoder&) = delete;
 
-  void set_format(Format format) { format_ = format; }
+  // `fields`, of Format::journal, outlive it.
+  void set_format(Format format, const std::vector<JournalField>& fields = kNoJournalFields);
   [[nodiscard]] Format format() const { return format_; }
 
   // Decodes what is complete in `block`, which begins where the former call stopped, and returns how many bytes that was. The rest
@@ -121,6 +128,8 @@ class Decoder {
   [[nodiscard]] std::size_t least_hole() const { return format_ == Format::cri || format_ == Format::docker ? 1 : kHole; }
   void cri(std::string_view text, std::size_t begin, std::size_t end);
   void docker(std::string_view text, std::size_t begin, std::size_t end);
+  void journal(std::string_view text, std::size_t begin, std::size_t end);
+  void rfc3339(std::string_view text, std::size_t begin, std::size_t end);
   void malformed(std::string_view text, std::size_t begin, std::size_t end);
   void raw(std::string_view text, std::size_t begin, std::size_t end);
   void begin_long_line(std::string_view text, std::size_t begin);
@@ -134,6 +143,8 @@ class Decoder {
   std::size_t max_line_;
   DecodeStats* stats_;
   Format format_ = Format::raw;
+  struct Foreign;
+  std::unique_ptr<Foreign> foreign_;  // of Format::journal and Format::rfc3339; null otherwise
   std::array<Line, 3> lines_;
   int open_lines_ = 0;
   SecondCache second_;

@@ -31,7 +31,7 @@ LogReader::LogReader(std::uint32_t number, std::string key, const ReadOptions& o
       held_(held),
       decoder_(options.max_line, stats) {
   if (options.format != Format::automatic) {
-    decoder_.set_format(options.format);
+    decoder_.set_format(options.format, options.journal_fields);
     format_known_ = true;
   }
 }
