@@ -15,8 +15,8 @@ constexpr std::size_t kScheduleDigits = 8;
 
 }  // namespace
 
-std::string_view Pod::label(std::string_view name) const { return value_in(labels, name); }
-std::string_view Pod::annotation(std::string_view name) const { return value_in(annotations, name); }
+std::string_view Pod::label(std::string_view key) const { return value_in(labels, key); }
+std::string_view Pod::annotation(std::string_view key) const { return value_in(annotations, key); }
 
 Workload workload_of(const Pod& pod) {
   const std::string_view name = pod.owner_name;

@@ -38,8 +38,8 @@ struct Pod {
   bool excluded = false;               // kExcludeAnnotation is "true"
 
   // "" when absent.
-  [[nodiscard]] std::string_view label(std::string_view name) const;
-  [[nodiscard]] std::string_view annotation(std::string_view name) const;
+  [[nodiscard]] std::string_view label(std::string_view key) const;
+  [[nodiscard]] std::string_view annotation(std::string_view key) const;
   friend bool operator==(const Pod&, const Pod&) = default;
 };
 using PodRef = std::shared_ptr<const Pod>;
