@@ -158,9 +158,9 @@ class TailSource final : public pipeline::Source {
     if (files) logs_->take_over(std::exchange(left_, {}));
     Result<Flow> ended = Flow::more;
     if (journal_ != nullptr) {
-      if (auto opened = open_journal(!files && streams_.empty()); !opened) return opened;
+      if (auto opened = open_journal(!files && streams_.empty()); !opened) ended = std::move(opened).error();
     }
-    if (logs) ended = spec_.read.follow ? follow() : read_once();
+    if (logs && ended) ended = spec_.read.follow ? follow() : read_once();
     if (ended && *ended == Flow::more) ended = read_streams();
     troubles_.report(queue_.empty());
     if (!ended) return std::move(ended).error();
@@ -202,9 +202,9 @@ class TailSource final : public pipeline::Source {
       if (auto opened = journal_->open(); !opened) return opened;
     }
     troubles_.add(journal_->take_unreadable());
+    if (journal_->opened() == 0 && alone && troubles_.nothing_to_wait_for()) return troubles_.nothing_readable();
     queue_.add(*journal_);
     if (journal_->opened() > 0 || !alone) return {};
-    if (troubles_.nothing_to_wait_for()) return troubles_.nothing_readable();
     context_.diagnostics->say(fmt::format("there is no journal in {}", base::escape_control(journal_->places())));
     if (spec_.journal.folder.empty()) context_.diagnostics->say("for a journal in another folder: --journal-dir DIR");
     if (!spec_.read.follow && spec_.nothing_matched != nullptr) *spec_.nothing_matched = true;

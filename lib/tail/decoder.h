@@ -79,7 +79,11 @@ class Decoder {
   // larger than enough().
   static constexpr std::size_t kMaxRecords = 8192;
   std::size_t decode(std::string_view block, const Stamp& stamp, record::Batch& batch);
-  [[nodiscard]] std::size_t enough() const { return max_line_ + kLongestHeader; }
+  [[nodiscard]] std::size_t enough() const { return longest(format_, max_line_); }
+  // How many bytes of a file a line of `max_line` bytes may take.
+  [[nodiscard]] static std::size_t longest(Format format, std::size_t max_line) {
+    return format == Format::journal ? 4 * max_line + kLongestFields : max_line + kLongestHeader;  // a byte may be a number
+  }
 
   static constexpr std::size_t kHole = 16;
 
@@ -110,6 +114,7 @@ class Decoder {
 
  private:
   static constexpr std::size_t kLongestHeader = 256;
+  static constexpr std::size_t kLongestFields = 64 << 10;  // of an entry of the journal, besides the message
 
   // A line whose end has not come yet.
   struct Line {

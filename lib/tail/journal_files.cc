@@ -21,7 +21,7 @@ namespace weir::tail {
 namespace {
 
 constexpr std::string_view kSignature = "LPKSHHRH";
-constexpr std::size_t kStateAt = 16, kIdAt = 72, kIdSize = 16, kTailAt = 160, kHeadAt = 168;
+constexpr std::size_t kStateAt = 16, kFileIdAt = 24, kIdAt = 72, kIdSize = 16, kTailAt = 160, kHeadAt = 168;
 constexpr unsigned char kClosed = 2;
 constexpr const char* kMachineId = "/etc/machine-id";
 
@@ -29,6 +29,12 @@ std::uint64_t little_endian(std::string_view bytes) {
   std::uint64_t value = 0;
   for (std::size_t i = 8; i-- > 0;) value = value << 8U | static_cast<unsigned char>(bytes[i]);
   return value;
+}
+
+std::string hexadecimal(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return text;
 }
 
 bool is_machine(std::string_view name) { return name.size() == 32 && std::ranges::all_of(name, base::is_hex_digit); }
@@ -64,7 +70,8 @@ std::string this_machine() {
 std::optional<JournalHead> parse_journal_head(std::string_view bytes) {
   if (bytes.size() < JournalHead::kSize || !bytes.starts_with(kSignature)) return std::nullopt;
   JournalHead head;
-  for (const char c : bytes.substr(kIdAt, kIdSize)) head.id += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  head.file_id = hexadecimal(bytes.substr(kFileIdAt, kIdSize));
+  head.id = hexadecimal(bytes.substr(kIdAt, kIdSize));
   head.tail = little_endian(bytes.substr(kTailAt, 8));
   head.head = little_endian(bytes.substr(kHeadAt, 8));
   head.closed = static_cast<unsigned char>(bytes[kStateAt]) == kClosed;
@@ -163,12 +170,14 @@ void JournalFiles::add(const std::string& path) {
   if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
   const auto known =
       std::ranges::find_if(files_, [&](const auto& file) { return file->inode == status.st_ino && file->device == status.st_dev; });
-  if (known != files_.end()) {
-    JournalFile& file = **known;
+  const auto keep = [&](JournalFile& file) {
     file.path = path;
     file.there = true;
-    if (file.fd) refresh(file);
-    return;
+    file.crashed = path.ends_with('~');
+  };
+  if (known != files_.end() && (*known)->fd) {
+    refresh(**known);
+    return keep(**known);
   }
   auto file = std::make_shared<JournalFile>();
   file->fd.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
@@ -190,12 +199,17 @@ void JournalFiles::add(const std::string& path) {
     return;
   }
   trouble_.erase(path);
+  if (known != files_.end()) {
+    if ((*known)->file_id == file->file_id) return keep(**known);
+    files_.erase(known);  // another file has its inode
+  }
   files_.push_back(std::move(file));
 }
 
 bool JournalFiles::refresh(JournalFile& file) {
   const auto head = read_head(file.fd.get());
   if (!head) return false;
+  file.file_id = head->file_id;
   file.id = head->id;
   file.head = head->head;
   file.tail = head->tail;

@@ -28,6 +28,7 @@ struct JournalFile {
   std::string path;  // the latest
   std::uint64_t device = 0, inode = 0;
   base::UniqueFd fd;                 // until nobody reads it any more
+  std::string file_id;               // of this file alone, also behind the same inode
   std::string id;                    // 32 hexadecimal digits
   std::uint64_t head = 0, tail = 0;  // numbers of its first and last entry; 0: it has none
   bool closed = false;               // its writer has finished it
@@ -43,7 +44,7 @@ struct JournalFile {
 // What the first bytes of a file say of it. Nothing: it is no journal file, or its head was not written yet.
 struct JournalHead {
   static constexpr std::size_t kSize = 208;
-  std::string id;
+  std::string file_id, id;
   std::uint64_t head = 0, tail = 0;
   bool closed = false;
 };
