@@ -15,7 +15,7 @@ namespace weir::tail {
 
 // Immutable once loaded, so any thread may use it.
 struct JournalLibrary {
-  // The descriptors stay the caller's, and open while the journal is.
+  // The descriptors belong to the journal then, which closes them; on failure they stay the caller's.
   int (*open_files_fd)(sd_journal** journal, int* fds, unsigned count, int flags) = nullptr;
   void (*close)(sd_journal*) = nullptr;
   int (*next)(sd_journal*) = nullptr;      // 1: there is an entry; 0: not now

@@ -5,9 +5,11 @@
 #include "tail/decoder.h"
 #include "tail/line_cut.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -270,13 +272,12 @@ void JournalReader::choose_last_lines(const std::vector<Journal*>& fresh, std::u
 void JournalReader::open_files(Journal& journal) {
   if (journal.handle != nullptr) library_.close(std::exchange(journal.handle, nullptr));
   journal.again = journal.current = journal.at_end = journal.settled = false;
-  while (!journal.files.empty() && !try_open(journal)) {
+  while (!journal.files.empty() && try_open(journal.files, journal.handle) < 0) {
     // Which one is it?
     const std::size_t before = journal.files.size();
     std::erase_if(journal.files, [&](const std::shared_ptr<JournalFile>& file) {
       sd_journal* handle = nullptr;
-      int fd = file->fd.get();
-      const int opened = library_.open_files_fd(&handle, &fd, 1, 0);
+      const int opened = try_open({file}, handle);
       if (opened >= 0) {
         library_.close(handle);
         return false;
@@ -291,6 +292,7 @@ void JournalReader::open_files(Journal& journal) {
   }
   if (journal.handle == nullptr) {
     journal.at_end = true;
+    journal.again = !journal.files.empty();  // for want of descriptors, perhaps
     return;
   }
   opened_ += journal.files.size();
@@ -299,16 +301,23 @@ void JournalReader::open_files(Journal& journal) {
   seek(journal, journal.place + 1);
 }
 
-bool JournalReader::try_open(Journal& journal) {
+// A negative errno; `handle` is null then.
+int JournalReader::try_open(const std::vector<std::shared_ptr<JournalFile>>& files, sd_journal*& handle) const {
+  std::vector<base::UniqueFd> copies;
   std::vector<int> fds;
-  for (const auto& file : journal.files) fds.push_back(file->fd.get());
-  if (library_.open_files_fd(&journal.handle, fds.data(), static_cast<unsigned>(fds.size()), 0) < 0) {
-    journal.handle = nullptr;
-    return false;
+  for (const auto& file : files) {
+    copies.emplace_back(::fcntl(file->fd.get(), F_DUPFD_CLOEXEC, 0));
+    if (!copies.back()) return -errno;
+    fds.push_back(copies.back().get());
   }
-  library_.set_data_threshold(journal.handle, kLongestMessage + 1024);
-  add_matches(journal.handle);
-  return true;
+  if (const int opened = library_.open_files_fd(&handle, fds.data(), static_cast<unsigned>(fds.size()), 0); opened < 0) {
+    handle = nullptr;
+    return opened;
+  }
+  for (base::UniqueFd& fd : copies) static_cast<void>(fd.release());
+  library_.set_data_threshold(handle, kLongestMessage + 1024);
+  add_matches(handle);
+  return 0;
 }
 
 // As journalctl selects.

@@ -95,7 +95,7 @@ class JournalReader final : public Reader {
   void choose_start(Journal& journal);
   void choose_last_lines(const std::vector<Journal*>& fresh, std::uint64_t lines);
   void open_files(Journal& journal);
-  bool try_open(Journal& journal);
+  int try_open(const std::vector<std::shared_ptr<JournalFile>>& files, sd_journal*& handle) const;
   void add_matches(sd_journal* handle) const;
   void seek(Journal& journal, std::uint64_t sequence) const;
   [[nodiscard]] std::uint64_t sequence_of(Journal& journal) const;

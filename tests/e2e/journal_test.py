@@ -94,7 +94,7 @@ class Reading(JournalCase):
         journal.write(self.live, [journal.entry(i) for i in range(50)])
         journal.write(self.folder / "remote-b.journal", [journal.entry(i, host="node-2", message=f"b {i}") for i in range(0, 50, 10)])
         self.assertEqual(lines_of(self.read("--lines", "3")), ["line 47", "line 48", "line 49"])
-        self.assertEqual(lines_of(self.read("--since", "2025-11-30T00:00:00.0395Z")), ["line 40", "b 40"] + [f"line {i}" for i in range(41, 50)])
+        self.assertEqual(sorted(lines_of(self.read("--since", "2025-11-30T00:00:00.0395Z"))), ["b 40", *(f"line {i}" for i in range(40, 50))])
         self.assertEqual(self.read("--from", "end"), [])
         self.assertEqual(len(self.read("--lines", "all")), 55)
 
@@ -246,7 +246,7 @@ class Positions(JournalCase):
         self.spool = self.dir / "spool.db"
 
     def stages(self, *options, follow=True):
-        return [" ".join(["tail", *(["-f"] if follow else []), "--checkpoint", str(self.spool), "--journal-dir", str(self.folder), *options]),
+        return [" ".join(["tail", *(["-f"] if follow else []), "--checkpoint", str(self.spool), "--max-age 0", "--journal-dir", str(self.folder), *options]),
                 f"buffer {self.spool} --store"]
 
     def stored(self):
