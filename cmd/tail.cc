@@ -42,8 +42,9 @@ class Tail : public cli::Invocation {
         ->type_name("N|all");
     cli::add_value(
         app, "--from", [this](const std::string& text) { return read_from(text); },
-        "where to start in files that exist already and have no position (default: start)")
-        ->type_name("start|end|TIME");
+        "where to start in files that exist already and have no position (default: start); in the journal also behind a cursor "
+        "(journalctl --show-cursor)")
+        ->type_name("start|end|TIME|CURSOR");
     cli::add_time(app, "--since", since_, "skip older records; the same as --from TIME")->type_name("DURATION|TIME");
     cli::add_duration(app, "--max-age", max_age_,
                       "in a log without a position, skip older lines; 0 for no limit (default: 7d with -f --checkpoint, else 0)");
@@ -129,6 +130,8 @@ class Tail : public cli::Invocation {
           .with_hint(fmt::format("for the last lines: --lines {}", input.substr(1)));
     }
     const bool journal = spec_.journal.on || !spec_.journal.folder.empty();
+    if (!journal && !spec_.journal.cursor.empty())
+      return base::fail(Code::usage, "cannot use --from with the cursor of a journal without --journal");
     if (!journal && (!spec_.journal.units.empty() || spec_.journal.priorities != tail::kAllPriorities)) {
       return base::fail(Code::usage, "cannot use --unit and --priority without --journal")
           .with_hint("journalctl -u UNIT -o json | weir tail --format journal -");
@@ -149,7 +152,7 @@ class Tail : public cli::Invocation {
       return base::fail(Code::usage, "cannot use {} with standard input: it is read once", needs_files())
           .with_hint("use tail -n N FILE | weir tail -");
     }
-    if (since_.has_value() + from_.has_value() + lines_.has_value() > 1) {
+    if (since_.has_value() + from_.has_value() + !spec_.journal.cursor.empty() + lines_.has_value() > 1) {
       return base::fail(Code::usage, "cannot use --lines, --from and --since together: each says where to start");
     }
     return {};
@@ -251,6 +254,11 @@ class Tail : public cli::Invocation {
   Result<void> read_from(const std::string& text) {
     if (text == "start") return from_.emplace(From{tail::Start::Kind::beginning, {}}), Result<void>();
     if (text == "end") return from_.emplace(From{tail::Start::Kind::end, {}}), Result<void>();
+    if (text.starts_with("s=")) {
+      if (auto cursor = tail::parse_cursor(text); !cursor) return std::move(cursor).error();
+      spec_.journal.cursor = text;
+      return {};
+    }
     auto time = cli::TimePoint::parse(text);
     if (!time) return std::move(time).error();
     from_.emplace(From{tail::Start::Kind::time, *std::move(time)});
@@ -293,10 +301,36 @@ The labels `namespace`, `pod`, `container` and `stream` and the metadata `pod_ui
 knows the paths of `/var/log/pods`, of a pod's or a container's folder, of a copy of one, and names as in
 `/var/log/containers`. Any other file gets the label `filename`.
 
+# The journal
+With --journal tail reads the systemd journal of this machine, alone or beside the files that PATH names. --journal-dir
+DIR reads the journal files in DIR, or in the folders of machines in it: the journal of another machine, or that of the
+node in a container (/var/log/journal). Tail reads with libsystemd, which it loads only then. It needs root or the group
+systemd-journal.
+
+The line of a record is the field MESSAGE, its time is that of the journal. The labels are `job` = systemd-journal,
+`unit` (_SYSTEMD_UNIT) and `node_name` (_HOSTNAME). An entry that has no unit, such as one of the kernel, has no label
+`unit`. The metadata `detected_level` comes from PRIORITY: fatal (emerg, alert), critical, error, warn, info (notice,
+info), debug. --journal-field adds other fields as metadata. When an entry has a field several times, the first counts.
+An entry without MESSAGE becomes an empty line. Bytes that are not UTF-8 are kept. Of a message longer than 16 MiB, the
+rest is reported as lost.
+
+--unit and --priority select as `journalctl -u` and `-p` do. --lines counts the entries of the whole journal. Entries of
+several journals (of users, of machines) are read in the order of their times, as far as they are there.
+
+With --checkpoint, each journal has a position: the number of its entry. --unit and --priority may change at a restart;
+what was left out before stays out. Files that were deleted before they were read are one lost part: a record with
+`weir_gap_bytes` = unknown says how many entries that are at most. The same holds for damaged files.
+
+`journalctl -o json --all | weir tail --format journal -` gives the same records. Without --all, journalctl leaves out
+fields of 4096 bytes and more: such an entry becomes the line as it came, with its labels, and is counted as malformed.
+
 # Lines
 Tail reads the format of CRI runtimes and joins the parts of a line. It reads the format of docker's json-file driver
 and removes the one newline at the end. It reads plain text, whose records get the time of reading. A file whose name
 ends in .gz is decompressed. A byte order mark at the start is removed. A UTF-16 file is reported and not read.
+
+--format rfc3339 reads lines with their time in front, as `kubectl logs --timestamps` and `docker logs -t` print them. A
+prefix `[pod/NAME/CONTAINER] ` (kubectl logs --prefix) becomes the labels `pod` and `container`.
 
 A line that does not have the format of its file becomes a record as it is, with the time of reading, and is counted. A
 file that cannot be read is counted, too. Either makes the exit code 3. When no file at all could be read, the exit code
@@ -375,11 +409,12 @@ const cli::Command tail_command = {
     .name = "tail",
     .summary = "read log files as records",
     .description =
-        "Reads the logs of all pods on a Kubernetes node, or any log files, and writes one record for each line. It ends "
+        "Reads the logs of all pods on a Kubernetes node, any log files or the journal, and writes one record for each line. It "
+        "ends "
         "when all is read; with -f it keeps following. With --checkpoint, a restart continues where the chain stopped.",
     .manual = kManual,
     .usual = {"--follow", "--lines", "--since", "--from", "--namespace", "--pod", "--container", "--exclude-namespace",
-              "--checkpoint", "--max-age", "--format", "--output"},
+              "--checkpoint", "--max-age", "--format", "--journal", "--output"},
     .role = cli::Role::source,
     .examples = {{"show what all pods of this node wrote", "weir tail"},
                  {"follow the pods of one workload", "weir tail -f -n checkout -p web --lines 10"},
@@ -387,6 +422,7 @@ const cli::Command tail_command = {
                  {"read the rotated files of a container, too", "weir tail '/var/log/pods/checkout_web-*/app/*'"},
                  {"page through it, in colour", "weir tail ./pods -o text --color always | less -R"},
                  {"read plain text", "dmesg | weir tail - | weir enrich --label job=kernel"},
+                 {"follow the pods and the journal of this node", "weir tail -f --journal /var/log/pods"},
                  {"follow, and lose nothing at a restart",
                   "weir tail -f --checkpoint spool.db | weir enrich | weir buffer spool.db | weir push"}},
     .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,

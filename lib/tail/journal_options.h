@@ -47,6 +47,10 @@ struct JournalCursor {
 // Nothing usable in it (neither `s` with `i`, nor `t`): Code::parse.
 base::Result<JournalCursor> parse_cursor(std::string_view text);
 
+// Positions name a journal by this in front of its id.
+inline constexpr std::string_view kJournalKey = "journal:";
+[[nodiscard]] inline bool is_journal_key(std::string_view log) { return log.starts_with(kJournalKey); }
+
 struct JournalOptions {
   bool on = false;
   std::string folder;                        // with the journal files, or with the folders of machines; "": this machine's journal

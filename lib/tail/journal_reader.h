@@ -48,11 +48,6 @@
 
 namespace weir::tail {
 
-inline constexpr std::string_view kJournalKey = "journal:";  // in front of the id
-
-// Whether a log of positions is a journal.
-[[nodiscard]] inline bool is_journal_key(std::string_view key) { return key.starts_with(kJournalKey); }
-
 // For one thread.
 class JournalReader final : public Reader {
  public:

@@ -362,6 +362,22 @@ class Positions(JournalCase):
         journal.write(self.live, [journal.entry(10)])
         self.assertEqual([r["line"] for r in self.once(options=("--from", "end"))], ["line 10"])
 
+    def test_begins_behind_a_cursor(self):
+        journal.write(self.live, [journal.entry(i) for i in range(10)])
+        other = journal.write(self.folder / "remote-b.journal", [journal.entry(i, message=f"b {i}") for i in range(10)])
+        shown = self.journalctl("-n", "1", "-u", "kubelet", "--until", "2025-11-30 00:00:00.0045 UTC")
+        cursor = json.loads(shown)["__CURSOR"]
+        place = f"s={journal.id_of(self.live).hex()};i=5;t={journal.FIRST + 4000:x}"
+        # Of the other journal, what is older than the time of the cursor was read as well.
+        expected = sorted([f"line {i}" for i in range(5, 10)] + [f"b {i}" for i in range(5, 10)])
+        self.assertEqual(sorted(r["line"] for r in self.once(options=("--from", f"'{place}'"))), expected)
+        self.assertEqual(self.once(options=("--from", f"'{place}'")), [], "a position counts more")
+        self.assertEqual(sorted(lines_of(self.read("--from", cursor))), expected)
+        # A journal that is not there any more: its time counts.
+        gone = f"s={'0' * 32};i=5;t={journal.FIRST + 4000:x}"
+        self.assertEqual(sorted(lines_of(self.read("--from", gone))), expected)
+        self.assertTrue(other.exists())
+
     def test_status_and_a_chain_without_the_journal(self):
         journal.write(self.live, [journal.entry(i) for i in range(10)])
         self.once()
