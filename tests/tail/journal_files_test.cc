@@ -43,9 +43,7 @@ TEST(JournalHeadTest, Failure) {
 
 class JournalFilesTest : public testing::Test {
  protected:
-  void write(const std::string& name, const std::string& bytes) {
-    dir_.write(name, bytes);
-  }
+  void write(const std::string& name, const std::string& bytes) { dir_.write(name, bytes); }
 
   test::TempDir dir_;
   JournalOptions options_{.on = true, .folder = dir_.path().string()};
