@@ -46,8 +46,9 @@ class Tail : public cli::Invocation {
         ->type_name("N|all");
     cli::add_value(
         app, "--from", [this](const std::string& text) { return read_from(text); },
-        "where to start in files that exist already and have no position (default: start)")
-        ->type_name("start|end|TIME");
+        "where to start in files that exist already and have no position (default: start); in the journal also behind a cursor "
+        "(journalctl --show-cursor)")
+        ->type_name("start|end|TIME|CURSOR");
     cli::add_time(app, "--since", since_, "skip older records; the same as --from TIME")->type_name("DURATION|TIME");
     cli::add_duration(app, "--max-age", max_age_,
                       "in a log without a position, skip older lines; 0 for no limit (default: 7d with -f --checkpoint, else 0)");
@@ -58,8 +59,14 @@ class Tail : public cli::Invocation {
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     using tail::Format;
     cli::add_choice<Format>(app, "--format", spec_.read.format,
-                            {{"auto", Format::automatic}, {"cri", Format::cri}, {"docker", Format::docker}, {"raw", Format::raw}},
-                            "format of the lines; `auto` decides by the first line of each file")
+                            {{"auto", Format::automatic},
+                             {"cri", Format::cri},
+                             {"docker", Format::docker},
+                             {"raw", Format::raw},
+                             {"journal", Format::journal},
+                             {"rfc3339", Format::rfc3339}},
+                            "format of the lines; `auto` finds cri, docker or raw by the first line of each file. journal: "
+                            "journalctl -o json; rfc3339: kubectl logs --timestamps, docker logs -t")
         ->type_name("FORMAT");
     cli::add_size(app, "--max-line", spec_.read.max_line, "split longer lines into pieces with metadata weir_split",
                   {.least = 64, .most = 64 << 20});
@@ -78,6 +85,28 @@ class Tail : public cli::Invocation {
         app, "--filename", spec_.read.filename, {{"label", FilenameMode::label}, {"metadata", FilenameMode::metadata}},
         "add the file's path as a label or as metadata (default: a label, only for files that belong to no pod)")
         ->type_name("WHERE");
+
+    constexpr const char* journal = "The systemd journal";
+    app.add_flag("--journal", spec_.journal.on, "read the systemd journal of this machine; beside files where PATH names some")
+        ->group(journal);
+    app.add_option("--journal-dir", spec_.journal.folder, "read the journal files in DIR, or in the folders of machines in it")
+        ->type_name("DIR")
+        ->group(journal);
+    cli::add_value(
+        app, "--unit", [this](const std::string& text) { return read_unit(text); },
+        "of the journal, only this unit (repeatable); kubelet means kubelet.service", cli::Times::repeated)
+        ->type_name("UNIT")
+        ->group(journal);
+    cli::add_value(
+        app, "--priority", [this](const std::string& text) { return read_priority(text); },
+        "of the journal, only entries that are at least so important, or of a range: err, warning..err")
+        ->type_name("PRIORITY")
+        ->group(journal);
+    cli::add_value(
+        app, "--journal-field", [this](const std::string& text) { return read_journal_field(text); },
+        "add this field of the entries as metadata KEY (repeatable); _TRANSPORT is transport", cli::Times::repeated)
+        ->type_name("NAME[=KEY]")
+        ->group(journal);
 
     constexpr const char* selection = "Exclusion by name, before a file is opened (globs, repeatable)";
     cli::declare_selection(app, spec_.selection);
@@ -121,10 +150,21 @@ class Tail : public cli::Invocation {
       return base::fail(Code::usage, "unknown option '{}'", input)
           .with_hint(fmt::format("for the last lines: --lines {}", input.substr(1)));
     }
+    const bool journal = spec_.journal.on || !spec_.journal.folder.empty();
+    if (!journal && !spec_.journal.cursor.empty())
+      return base::fail(Code::usage, "cannot use --from with the cursor of a journal without --journal");
+    if (!journal && (!spec_.journal.units.empty() || spec_.journal.priorities != tail::kAllPriorities)) {
+      return base::fail(Code::usage, "cannot use --unit and --priority without --journal")
+          .with_hint("journalctl -u UNIT -o json | weir tail --format journal -");
+    }
     const bool standard_input = std::find(spec_.inputs.begin(), spec_.inputs.end(), "-") != spec_.inputs.end();
     if (standard_input && spec_.inputs.size() > 1) {
       return base::fail(Code::usage, "cannot read standard input (-) together with files")
           .with_hint("use cat FILE | weir tail -, or a second weir tail");
+    }
+    if (standard_input && journal) {
+      return base::fail(Code::usage, "cannot read standard input (-) together with the journal")
+          .with_hint("journalctl -o json | weir tail --format journal - reads a journal from standard input");
     }
     if (standard_input && !spec_.checkpoint.empty()) {
       return base::fail(Code::usage, "cannot use --checkpoint with standard input: it has no positions");
@@ -140,7 +180,7 @@ class Tail : public cli::Invocation {
     if (spec_.read.multiline.shape == tail::Shape::none && (multiline_wait_ || multiline_lines_ || multiline_size_)) {
       return base::fail(Code::usage, "cannot use {} without --multiline", without);
     }
-    if (since_.has_value() + from_.has_value() + lines_.has_value() > 1) {
+    if (since_.has_value() + from_.has_value() + !spec_.journal.cursor.empty() + lines_.has_value() > 1) {
       return base::fail(Code::usage, "cannot use --lines, --from and --since together: each says where to start");
     }
     return {};
@@ -149,7 +189,8 @@ class Tail : public cli::Invocation {
   [[nodiscard]] stages::OutputOptions output() const override { return output_; }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
-    if (spec_.inputs.empty()) spec_.inputs.emplace_back("/var/log/pods");
+    spec_.journal.on = spec_.journal.on || !spec_.journal.folder.empty();
+    if (spec_.inputs.empty() && !spec_.journal.on) spec_.inputs.emplace_back("/var/log/pods");
     if (plan.fused && !spec_.checkpoint.empty() && !plan.keeper) {
       return base::fail(Code::config, "cannot keep positions in {}: no stage behind tail writes them", spec_.checkpoint)
           .with_hint(fmt::format("put `buffer {0}` behind it, or `push --checkpoint {0}`", spec_.checkpoint));
@@ -167,7 +208,7 @@ class Tail : public cli::Invocation {
       if (const char* option = needs_files(); option != nullptr)
         return base::fail(Code::usage, "cannot use {} with {}: it is read once", option, *stream);
     }
-    const bool only_streams = standard_input || std::ranges::all_of(spec_.inputs, tail::is_stream);
+    const bool only_streams = !spec_.journal.on && (standard_input || std::ranges::all_of(spec_.inputs, tail::is_stream));
     if (plan.keeper && stream != spec_.inputs.end() && !only_streams) {
       return base::fail(Code::usage, "cannot read {} together with files whose positions are kept in {}: it has no positions",
                         *stream, *plan.keeper)
@@ -214,6 +255,27 @@ class Tail : public cli::Invocation {
 
   [[nodiscard]] bool from_end() const { return from_ && from_->kind == tail::Start::Kind::end; }
 
+  Result<void> read_unit(const std::string& text) {
+    if (text.empty() || text.find_first_of("*?[") != std::string::npos)
+      return base::fail(Code::usage, "it must be the name of a unit; globs are not read");
+    spec_.journal.units.push_back(tail::unit_name(text));
+    return {};
+  }
+
+  Result<void> read_priority(const std::string& text) {
+    auto priorities = tail::parse_priorities(text);
+    if (!priorities) return std::move(priorities).error();
+    spec_.journal.priorities = *priorities;
+    return {};
+  }
+
+  Result<void> read_journal_field(const std::string& text) {
+    auto field = tail::parse_journal_field(text);
+    if (!field) return std::move(field).error();
+    spec_.read.journal_fields.push_back(std::move(field).value());
+    return {};
+  }
+
   Result<void> read_lines(const std::string& text) {
     if (text == "all") return lines_.emplace(), Result<void>();
     auto last = cli::read_number(text);
@@ -244,6 +306,11 @@ class Tail : public cli::Invocation {
   Result<void> read_from(const std::string& text) {
     if (text == "start") return from_.emplace(From{tail::Start::Kind::beginning, {}}), Result<void>();
     if (text == "end") return from_.emplace(From{tail::Start::Kind::end, {}}), Result<void>();
+    if (text.starts_with("s=")) {
+      if (auto cursor = tail::parse_cursor(text); !cursor) return std::move(cursor).error();
+      spec_.journal.cursor = text;
+      return {};
+    }
     auto time = cli::TimePoint::parse(text);
     if (!time) return std::move(time).error();
     from_.emplace(From{tail::Start::Kind::time, *std::move(time)});
@@ -287,10 +354,36 @@ The labels `namespace`, `pod`, `container` and `stream` and the metadata `pod_ui
 knows the paths of `/var/log/pods`, of a pod's or a container's folder, of a copy of one, and names as in
 `/var/log/containers`. Any other file gets the label `filename`.
 
+# The journal
+With --journal tail reads the systemd journal of this machine, alone or beside the files that PATH names. --journal-dir
+DIR reads the journal files in DIR, or in the folders of machines in it: the journal of another machine, or that of the
+node in a container (/var/log/journal). Tail reads with libsystemd, which it loads only then. It needs root or the group
+systemd-journal.
+
+The line of a record is the field MESSAGE, its time is that of the journal. The labels are `job` = systemd-journal,
+`unit` (_SYSTEMD_UNIT) and `node_name` (_HOSTNAME). An entry that has no unit, such as one of the kernel, has no label
+`unit`. The metadata `detected_level` comes from PRIORITY: fatal (emerg, alert), critical, error, warn, info (notice,
+info), debug. --journal-field adds other fields as metadata. When an entry has a field several times, the first counts.
+An entry without MESSAGE becomes an empty line. Bytes that are not UTF-8 are kept. Of a message longer than 16 MiB, the
+rest is reported as lost.
+
+--unit and --priority select as `journalctl -u` and `-p` do. --lines counts the entries of the whole journal. Entries of
+several journals (of users, of machines) are read in the order of their times, as far as they are there.
+
+With --checkpoint, each journal has a position: the number of its entry. --unit and --priority may change at a restart;
+what was left out before stays out. Files that were deleted before they were read are one lost part: a record with
+`weir_gap_bytes` = unknown says how many entries that are at most. The same holds for damaged files.
+
+`journalctl -o json --all | weir tail --format journal -` gives the same records. Without --all, journalctl leaves out
+fields of 4096 bytes and more: such an entry becomes the line as it came, with its labels, and is counted as malformed.
+
 # Lines
 Tail reads the format of CRI runtimes and joins the parts of a line. It reads the format of docker's json-file driver
 and removes the one newline at the end. It reads plain text, whose records get the time of reading. A file whose name
 ends in .gz is decompressed. A byte order mark at the start is removed. A UTF-16 file is reported and not read.
+
+--format rfc3339 reads lines with their time in front, as `kubectl logs --timestamps` and `docker logs -t` print them. A
+prefix `[pod/NAME/CONTAINER] ` (kubectl logs --prefix) becomes the labels `pod` and `container`.
 
 A line that does not have the format of its file becomes a record as it is, with the time of reading, and is counted. A
 file that cannot be read is counted, too. Either makes the exit code 3. When no file at all could be read, the exit code
@@ -409,11 +502,12 @@ const cli::Command tail_command = {
     .name = "tail",
     .summary = "read log files as records",
     .description =
-        "Reads the logs of all pods on a Kubernetes node, or any log files, and writes one record for each line. It ends "
+        "Reads the logs of all pods on a Kubernetes node, any log files or the journal, and writes one record for each line. It "
+        "ends "
         "when all is read; with -f it keeps following. With --checkpoint, a restart continues where the chain stopped.",
     .manual = kManual,
     .usual = {"--follow", "--lines", "--since", "--from", "--namespace", "--pod", "--container", "--exclude-namespace",
-              "--checkpoint", "--max-age", "--format", "--multiline", "--output"},
+              "--checkpoint", "--max-age", "--format", "--multiline", "--journal", "--output"},
     .role = cli::Role::source,
     .examples = {{"show what all pods of this node wrote", "weir tail"},
                  {"follow the pods of one workload", "weir tail -f -n checkout -p web --lines 10"},
@@ -422,6 +516,7 @@ const cli::Command tail_command = {
                  {"page through it, in colour", "weir tail ./pods -o text --color always | less -R"},
                  {"keep the stack traces of Java together", "weir tail -f --multiline java"},
                  {"read plain text", "dmesg | weir tail - | weir enrich --label job=kernel"},
+                 {"follow the pods and the journal of this node", "weir tail -f --journal /var/log/pods"},
                  {"follow, and lose nothing at a restart",
                   "weir tail -f --checkpoint spool.db | weir enrich | weir buffer spool.db | weir push"},
                  {"go on where Promtail stopped",

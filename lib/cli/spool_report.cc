@@ -370,7 +370,7 @@ base::Result<SpoolReport> read_spool_report(const std::string& path, const base:
   if (!status) return std::move(status).error();
   SpoolReport report{.path = path, .now = clock.wall(), .status = std::move(*status), .logs = {}};
   for (const auto& [log, position] : report.status.positions) {
-    if (position.gone) continue;
+    if (position.gone || tail::is_journal_key(log)) continue;  // no file tells how far behind a journal is
     LogLag one{log, tail::lag_of(log, position, clock)};
     if (one.lag.bytes > 0 || one.lag.gone > 0 || !one.lag.trouble.empty()) report.logs.push_back(std::move(one));
   }

@@ -4,6 +4,7 @@
 #include "show/progress.h"
 #include "spool/positions_file.h"
 #include "stages/tail_metrics.h"
+#include "tail/journal_reader.h"
 #include "tail/log_set.h"
 #include "tail/outlook.h"
 #include "tail/reader_queue.h"
@@ -61,7 +62,9 @@ constexpr auto kUnreadable =
     metrics::counter("weir_tail_unreadable_files_total", "files", "Files that could not be read.", Account::unreadable);
 
 constexpr base::Duration kLongestSpacing = base::kSecond;  // of what is read while lines keep coming
-constexpr std::size_t kFixedPolls = 4;  // of what is polled: the watcher, the stop, the reader, the wake; then the streams
+constexpr std::size_t kFixedPolls =
+    5;  // of what is polled: the watcher, the stop, the reader, the wake, the journal; then the streams
+constexpr std::size_t kJournalAt = 4;
 constexpr auto kAnyTime = std::numeric_limits<base::Timestamp>::min();
 
 // A log a file descriptor: what the process may open is raised to what the system allows.
@@ -144,11 +147,13 @@ class TailSource final : public pipeline::Source {
     const bool files = !spec_.inputs.empty();
     if (files) {
       logs_.emplace(tail::LogSetParts{spec_.inputs, spec_.selection, spec_.start, spec_.read, roots_, stats_, troubles_, held_,
-                                      queue_, *context_.diagnostics, clock_, streams_.empty(), spec_.pods.get()});
+                                      queue_, *context_.diagnostics, clock_, streams_.empty() && !spec_.journal.on,
+                                      spec_.pods.get()});
     }
+    const bool logs = files || spec_.journal.on;
     if (spec_.read.tracked) {
       if (auto begun = begin(); !begun) return begun;
-    } else if (spec_.read.follow && files && !spec_.glance) {
+    } else if (spec_.read.follow && logs && !spec_.glance) {
       context_.diagnostics->say(
           "no positions are kept, so a restart reads from the beginning; end the chain with `buffer SPOOL` or `push --checkpoint "
           "FILE`");
@@ -156,7 +161,10 @@ class TailSource final : public pipeline::Source {
     if (auto loaded = load_positions(); !loaded) return loaded;
     if (files) logs_->take_over(std::exchange(left_, {}));
     Result<Flow> ended = Flow::more;
-    if (files) ended = spec_.read.follow ? follow() : read_once();
+    if (journal_ != nullptr) {
+      if (auto opened = open_journal(!files && streams_.empty()); !opened) ended = std::move(opened).error();
+    }
+    if (logs && ended) ended = spec_.read.follow ? follow() : read_once();
     if (ended && *ended == Flow::more) ended = read_streams();
     troubles_.report(queue_.empty());
     if (!ended) return std::move(ended).error();
@@ -165,7 +173,7 @@ class TailSource final : public pipeline::Source {
       batch_.append_marker(record::Marker::Type::end, {});
       if (ended = emit(); !ended) return std::move(ended).error();
     }
-    const std::uint64_t opened = opened_streams_ + (logs_ ? logs_->opened() : 0);
+    const std::uint64_t opened = opened_streams_ + (logs_ ? logs_->opened() : 0) + (journal_ ? journal_->opened() : 0);
     const bool nothing_read = opened == troubles_.opened_unreadable() && stats_.records == 0;
     if (nothing_read && troubles_.nothing_to_wait_for()) return troubles_.nothing_readable();
     return {};
@@ -184,6 +192,39 @@ class TailSource final : public pipeline::Source {
     auto flow = emit();
     if (!flow) return std::move(flow).error();
     return {};
+  }
+
+  // -- the journal --
+
+  Result<void> open_journal(bool alone) {
+    {
+      const metrics::Wait waits(context_.driver, metrics::On::disk, metrics::kLongRead);
+      if (auto opened = journal_->open(); !opened) return opened;
+    }
+    troubles_.add(journal_->take_unreadable());
+    if (journal_->opened() == 0 && alone && troubles_.nothing_to_wait_for()) return troubles_.nothing_readable();
+    queue_.add(*journal_);
+    if (journal_->opened() > 0 || !alone) return {};
+    context_.diagnostics->say(fmt::format("there is no journal in {}", base::escape_control(journal_->places())));
+    if (spec_.journal.folder.empty()) context_.diagnostics->say("for a journal in another folder: --journal-dir DIR");
+    if (!spec_.read.follow && spec_.nothing_matched != nullptr) *spec_.nothing_matched = true;
+    return {};
+  }
+
+  // Its writers report what they wrote up to four times a second. Between two looks it is left alone for as long as the files are.
+  [[nodiscard]] int journal_fd(Monotonic now) const {
+    return journal_ != nullptr && now >= journal_rests_until_ ? journal_->fd() : -1;
+  }
+  [[nodiscard]] Monotonic journal_due(Monotonic now) const {
+    return journal_ != nullptr && now < journal_rests_until_ ? journal_rests_until_ : base::kNever;
+  }
+
+  void look_at_journal() {
+    const metrics::Wait opening(context_.driver, metrics::On::disk, metrics::kLongRead);
+    journal_->take_changes();
+    troubles_.add(journal_->take_unreadable());
+    queue_.add(*journal_);
+    journal_rests_until_ = base::after(clock_.monotonic(), spec_.times.spacing);
   }
 
   // -- files --
@@ -209,20 +250,29 @@ class TailSource final : public pipeline::Source {
 
   Result<void> load_positions() {
     if (auto read = read_foreign_positions(spec_.read.tracked && !spec_.positions->empty()); !read) return read;
+    record::Positions positions = std::exchange(spec_.positions, std::nullopt).value_or(record::Positions());
+    if (spec_.journal.on) {
+      if (spec_.journal.cursor.empty()) spec_.journal.cursor = foreign_.journal_cursor();
+      auto journal = tail::JournalReader::make({spec_.journal, spec_.read, spec_.start, stats_, *context_.diagnostics, clock_});
+      if (!journal) return std::move(journal).error();
+      journal_ = std::move(journal).value();
+      journal_->load(positions);
+    }
+    std::erase_if(positions, [](const auto& known) { return tail::is_journal_key(known.first); });
     if (!logs_) return {};
     if (!foreign_.empty()) logs_->load_foreign(std::exchange(foreign_, {}));
-    if (spec_.read.tracked) logs_->load(*std::exchange(spec_.positions, std::nullopt));
+    if (spec_.read.tracked) logs_->load(std::move(positions));
     return {};
   }
 
   Result<Flow> read_once() {
-    if (progress_.on()) logs_->measure();
-    if (spec_.pods != nullptr) {
+    if (progress_.on() && logs_) logs_->measure();
+    if (spec_.pods != nullptr && logs_) {
       if (auto waited = wait_for_pods(); !waited) return std::move(waited).error();
     }
     const auto open_some = [this] {
       const metrics::Wait waits(context_.driver, metrics::On::disk, metrics::kLongRead);
-      return logs_->open_some();
+      return (logs_ && logs_->open_some()) || !queue_.empty();
     };
     while (!stop_->stopped() && open_some()) {
       show_progress();
@@ -230,7 +280,7 @@ class TailSource final : public pipeline::Source {
       auto flow = step();
       if (!flow || *flow == Flow::done) return flow;
     }
-    if (logs_->nothing_matches()) {
+    if (logs_ && logs_->nothing_matches()) {
       const std::string why = tail::explain_no_log(spec_.inputs, spec_.selection);
       context_.diagnostics->say(why.empty() ? "no log file matches" : base::escape_control(why));
       if (spec_.nothing_matched != nullptr) *spec_.nothing_matched = true;
@@ -258,7 +308,7 @@ class TailSource final : public pipeline::Source {
   }
 
   void show_progress() {
-    if (!progress_.on()) return;
+    if (!progress_.on() || !logs_) return;
     if (to_read_ == 0) to_read_ = logs_->unread();  // once the first are open, at the places where reading begins
     if (!progress_.due()) return;
     const std::uint64_t left = logs_->unread();
@@ -272,12 +322,15 @@ class TailSource final : public pipeline::Source {
     // A little longer than the end of the chain waits, so that it is ready for what comes.
     const base::Duration wait = std::min(out_->batch_wait(), kLongestSpacing);
     spec_.times.spacing = std::max(spec_.times.spacing, wait + wait / 32);
-    if (auto watched = logs_->watch(spec_.times); !watched) return std::move(watched).error();
+    if (logs_) {
+      if (auto watched = logs_->watch(spec_.times); !watched) return std::move(watched).error();
+    }
     while (true) {
       auto waited = wait_for_changes();
       if (!waited) return std::move(waited).error();
       if (reader_left_) return Flow::done;
       if (stop_->stopped()) break;
+      if (polled_[kJournalAt].revents != 0) look_at_journal();
       if (*waited) {
         const metrics::Wait opening(context_.driver, metrics::On::disk, metrics::kLongRead);
         if (auto taken = logs_->take_changes(spec_.shortens); !taken) return std::move(taken).error();
@@ -287,7 +340,7 @@ class TailSource final : public pipeline::Source {
         auto flow = step();
         if (!flow || *flow == Flow::done) return flow;
         // A backlog of one log must not keep the others waiting.
-        if (batch_.records.empty() && !queue_.empty() && logs_->changes_waiting()) break;
+        if (batch_.records.empty() && !queue_.empty() && logs_ && logs_->changes_waiting()) break;
       }
       // Also without records, so that the memory of the batch is given back.
       auto flow = emit();
@@ -298,7 +351,7 @@ class TailSource final : public pipeline::Source {
 
   // Reads the lines that are open at the ends of the files. When tracked, they are left for the next run.
   Result<Flow> read_open_lines() {
-    if (spec_.read.tracked) return emit();
+    if (spec_.read.tracked || !logs_) return emit();
     for (Reader* const reader : logs_->end()) {
       // One with more than an open line was stopped in the middle of its file.
       for (int reads = 0; reads < 2; ++reads) {
@@ -320,8 +373,12 @@ class TailSource final : public pipeline::Source {
     if (!due) return std::move(due).error();
     nudge_due_ = *due;
     const Monotonic log_due = queue_.due();
-    const Monotonic until = std::min({queue_.empty() ? *due : now, log_due, streams_.due()});
-    polled_.assign({{logs_ ? logs_->fd() : -1, POLLIN, 0}, {stop_->fd(), POLLIN, 0}, reader(), {out_->wake_fd(), POLLIN, 0}});
+    const Monotonic until = std::min({queue_.empty() ? *due : now, log_due, streams_.due(), journal_due(now)});
+    polled_.assign({{logs_ ? logs_->fd() : -1, POLLIN, 0},
+                    {stop_->fd(), POLLIN, 0},
+                    reader(),
+                    {out_->wake_fd(), POLLIN, 0},
+                    {journal_fd(now), POLLIN, 0}});
     streams_.add_to(polled_);
     if (poll_until(now, until) < 0) {
       if (errno != EINTR) return base::io_error(errno, "wait for new lines");
@@ -366,7 +423,7 @@ class TailSource final : public pipeline::Source {
     troubles_.note(next->name());
     if (const auto trouble = next->take_trouble()) troubles_.add_opened(next->name(), *trouble);
     if (outcome == Reader::Outcome::full) return emit();
-    if (outcome == Reader::Outcome::finished) logs_->remove(*next);
+    if (outcome == Reader::Outcome::finished && next != journal_.get()) logs_->remove(*next);
     return Flow::more;
   }
 
@@ -440,8 +497,10 @@ class TailSource final : public pipeline::Source {
   std::vector<pollfd> polled_;
 
   tail::ReaderQueue queue_;
-  std::optional<tail::LogSet> logs_;             // nothing: only streams are read
-  tail::ForeignPositions foreign_;               // until the logs have it
+  std::optional<tail::LogSet> logs_;  // nothing: no files are read
+  tail::ForeignPositions foreign_;    // until the logs have it
+  std::unique_ptr<tail::JournalReader> journal_;
+  Monotonic journal_rests_until_ = 0;
   std::map<std::string, tail::OpenFiles> left_;  // by the tail before this one, until the logs have it
 
   record::Batch batch_;
@@ -466,6 +525,15 @@ class TailSource final : public pipeline::Source {
 }  // namespace
 
 Result<void> rehearse_tail(const TailSpec& spec) {
+  if (spec.journal.on) {
+    if (auto library = tail::JournalLibrary::load(); !library) return std::move(library).error();
+    tail::JournalFiles files(spec.journal);
+    files.scan();
+    if (const tail::Unreadable unreadable = files.take_unreadable(); !unreadable.causes.empty()) {
+      const tail::Unreadable::Files& first = unreadable.causes.begin()->second;
+      return base::fail(Code::io, "{}", tail::message_of(first)).with_hint(std::string(tail::hint_of(first)));
+    }
+  }
   if (spec.inputs == std::vector<std::string>{"-"}) return {};
   tail::ForeignPositions foreign;
   for (const std::string& path : spec.foreign_positions) {

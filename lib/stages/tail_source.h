@@ -1,4 +1,4 @@
-// Reads log files, once or following them, and streams such as a pipe (stream_input.h) to their ends.
+// Reads log files and the journal, once or following them, and streams such as a pipe (stream_input.h) to their ends.
 //
 // One thread reads. With `follow` a second one watches folders and opens new files; it never waits for the stages downstream. Files
 // are read in turns, a block at a time, so memory depends neither on their size nor on their number.
@@ -8,6 +8,7 @@
 #include "record/positions.h"
 #include "tail/format.h"
 #include "tail/handover.h"
+#include "tail/journal_options.h"
 #include "tail/log_reader.h"
 #include "tail/pod_filter.h"
 #include "tail/selection.h"
@@ -25,6 +26,7 @@ namespace weir::stages {
 struct TailSpec {
   std::vector<std::string> inputs;  // paths, folders, globs; "-" for standard input
   tail::Selection selection;
+  tail::JournalOptions journal;                         // the journal is read as well where it is on; without inputs, alone
   tail::ReadOptions read;                               // `tracked` follows from `checkpoint`
   tail::Start start;                                    // of files that were there at the start and have no position
   bool glance = false;                                  // nobody wants what is read again: no position is missed

@@ -1,6 +1,7 @@
 #include "tail/decoder.h"
 
 #include "record/json.h"
+#include "tail/line_cut.h"
 
 #include <fmt/format.h>
 
@@ -9,16 +10,6 @@
 
 namespace weir::tail {
 namespace {
-
-// The largest cut at or before `size` that does not fall within a UTF-8 character of `text`; `next` is the byte behind it.
-std::size_t cut_between_characters(std::string_view text, std::size_t size, char next) {
-  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; };
-  if (!continues(next)) return size;
-  for (std::size_t back = 1; back <= 3 && back < size; ++back) {
-    if (!continues(text[size - back])) return static_cast<unsigned char>(text[size - back]) >= 0xc0U ? size - back : size;
-  }
-  return size;
-}
 
 constexpr char kZero[Decoder::kHole] = {};
 constexpr std::string_view kZeros(kZero, sizeof kZero);
@@ -94,6 +85,9 @@ bool Decoder::has_text(std::string_view rest) const {
       return parse_cri(rest).has_value();
     case Format::docker:
       return parse_docker(rest).has_value();
+    case Format::journal:
+    case Format::rfc3339:
+      return false;  // who prints these ends each line
     case Format::automatic:
     case Format::raw:
       return true;
@@ -220,6 +214,10 @@ void Decoder::whole_line(std::string_view text, std::size_t begin, std::size_t e
       return cri(text, begin, end);
     case Format::docker:
       return docker(text, begin, end);
+    case Format::journal:
+      return journal(text, begin, end);
+    case Format::rfc3339:
+      return rfc3339(text, begin, end);
     case Format::automatic:
     case Format::raw:
       return raw(text, begin, end);
@@ -271,7 +269,7 @@ void Decoder::begin_long_line(std::string_view text, std::size_t begin) {
     inside_timestamp_ = header->timestamp;
     inside_closes_ = !header->partial;
   } else {
-    if (format_ == Format::cri || format_ == Format::docker) ++stats_->malformed;
+    if (format_ != Format::raw && format_ != Format::automatic) ++stats_->malformed;
     inside_timestamp_ = read_time();
   }
   inside_ = true;

@@ -17,6 +17,7 @@
 #include "record/positions.h"
 #include "record/record.h"
 #include "tail/format.h"
+#include "tail/journal_options.h"
 #include "tail/multiline.h"
 
 #include <array>
@@ -26,6 +27,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weir::tail {
 
@@ -66,11 +68,13 @@ class Decoder final : private Joiner::Sink {
  public:
   // A line of more than `max_line` bytes becomes several records, cut between characters, with metadata weir_split: 1, 2, …,
   // and n/n on the last. Where `multiline`, which outlives the decoder, asks for it, lines are joined.
-  Decoder(std::size_t max_line, DecodeStats& stats, const Multiline* multiline = nullptr) : max_line_(max_line), stats_(&stats) {
-    if (multiline != nullptr && multiline->shape != Shape::none) joiner_ = std::make_unique<Joiner>(*multiline);
-  }
+  Decoder(std::size_t max_line, DecodeStats& stats, const Multiline* multiline = nullptr);
+  ~Decoder();
+  Decoder(const Decoder&) = delete;  // blocks are decoded by the one that began
+  Decoder& operator=(const Decoder&) = delete;
 
-  void set_format(Format format) { format_ = format; }
+  // `fields`, of Format::journal, outlive it.
+  void set_format(Format format, const std::vector<JournalField>& fields = kNoJournalFields);
   [[nodiscard]] Format format() const { return format_; }
 
   // Decodes what is complete in `block`, which begins where the former call stopped, and returns how many bytes that was. The rest
@@ -78,7 +82,11 @@ class Decoder final : private Joiner::Sink {
   // larger than enough().
   static constexpr std::size_t kMaxRecords = 8192;
   std::size_t decode(std::string_view block, const Stamp& stamp, record::Batch& batch);
-  [[nodiscard]] std::size_t enough() const { return max_line_ + kLongestHeader; }
+  [[nodiscard]] std::size_t enough() const { return longest(format_, max_line_); }
+  // How many bytes of a file a line of `max_line` bytes may take.
+  [[nodiscard]] static std::size_t longest(Format format, std::size_t max_line) {
+    return format == Format::journal ? 4 * max_line + kLongestFields : max_line + kLongestHeader;  // a byte may be a number
+  }
 
   static constexpr std::size_t kHole = 16;
 
@@ -116,6 +124,7 @@ class Decoder final : private Joiner::Sink {
 
  private:
   static constexpr std::size_t kLongestHeader = 256;
+  static constexpr std::size_t kLongestFields = 64 << 10;  // of an entry of the journal, besides the message
 
   // A line whose end has not come yet.
   struct Line {
@@ -134,6 +143,8 @@ class Decoder final : private Joiner::Sink {
   [[nodiscard]] std::size_t least_hole() const { return format_ == Format::cri || format_ == Format::docker ? 1 : kHole; }
   void cri(std::string_view text, std::size_t begin, std::size_t end);
   void docker(std::string_view text, std::size_t begin, std::size_t end);
+  void journal(std::string_view text, std::size_t begin, std::size_t end);
+  void rfc3339(std::string_view text, std::size_t begin, std::size_t end);
   void malformed(std::string_view text, std::size_t begin, std::size_t end);
   void raw(std::string_view text, std::size_t begin, std::size_t end);
   void begin_long_line(std::string_view text, std::size_t begin);
@@ -156,6 +167,8 @@ class Decoder final : private Joiner::Sink {
   std::size_t max_line_;
   DecodeStats* stats_;
   Format format_ = Format::raw;
+  struct Foreign;
+  std::unique_ptr<Foreign> foreign_;  // of Format::journal and Format::rfc3339; null otherwise
   std::array<Line, 3> lines_;
   int open_lines_ = 0;
   SecondCache second_;

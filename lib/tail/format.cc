@@ -7,10 +7,7 @@
 #include <cstring>
 
 namespace weir::tail {
-namespace {
-
-// A time in UTC whose second is cached costs the digits of its fraction; any other is parsed in full.
-std::optional<base::Timestamp> parse_time(std::string_view text, SecondCache& cache) {
+std::optional<base::Timestamp> parse_cached_time(std::string_view text, SecondCache& cache) {
   constexpr std::size_t kSecondSize = sizeof cache.text, kMaxDigits = 9;
   const bool utc_fraction = text.size() > kSecondSize + 2 && text.size() <= kSecondSize + 2 + kMaxDigits &&
                             text[kSecondSize] == '.' && text.back() == 'Z';
@@ -33,8 +30,6 @@ std::optional<base::Timestamp> parse_time(std::string_view text, SecondCache& ca
   }
   return time;
 }
-
-}  // namespace
 
 std::optional<CriHeader> parse_cri(std::string_view line, SecondCache& cache) {
   // The shortest: "2024-05-01T10:00:00Z stdout F".
@@ -67,7 +62,7 @@ std::optional<CriHeader> parse_cri(std::string_view line, SecondCache& cache) {
   }
   if (at != end && *at++ != ' ') return std::nullopt;
   header.size = static_cast<std::uint32_t>(at - begin);
-  const auto time = parse_time({begin, time_size}, cache);
+  const auto time = parse_cached_time({begin, time_size}, cache);
   if (!time) return std::nullopt;
   header.timestamp = *time;
   return header;

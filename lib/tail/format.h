@@ -15,7 +15,14 @@
 
 namespace weir::tail {
 
-enum class Format : std::uint8_t { automatic, cri, docker, raw };
+enum class Format : std::uint8_t {
+  automatic,
+  cri,
+  docker,
+  raw,
+  journal,  // journalctl -o json (journal_json.h)
+  rfc3339,  // a time in front of each line (rfc3339.h)
+};
 
 // Which of the two outputs a line was written to; `none` where the form does not say.
 enum class Stream : std::uint8_t { standard_output = 0, standard_error = 1, none = 2 };
@@ -32,6 +39,9 @@ struct SecondCache {
   char text[19] = {};          // 2024-05-01T10:00:00
   base::Timestamp second = 0;  // 0: nothing is known
 };
+
+// A time in UTC whose second is cached costs the digits of its fraction; any other is parsed in full.
+[[nodiscard]] std::optional<base::Timestamp> parse_cached_time(std::string_view text, SecondCache& cache);
 
 // `line` without its newline; of a longer one the first 128 bytes will do. Nothing when it is not of this form.
 [[nodiscard]] std::optional<CriHeader> parse_cri(std::string_view line, SecondCache& cache);

@@ -32,14 +32,14 @@ LogReader::LogReader(std::uint32_t number, std::string key, const ReadOptions& o
       held_(held),
       decoder_(options.max_line, stats, &options.multiline) {
   if (options.format != Format::automatic) {
-    decoder_.set_format(options.format);
+    decoder_.set_format(options.format, options.journal_fields);
     format_known_ = true;
   }
 }
 
 std::size_t LogReader::space_needed(const ReadOptions& options) {
   constexpr std::size_t kBlock = 256 << 10;
-  return std::max(kBlock, options.max_line + kLeastSpace) + kLead;
+  return std::max(kBlock, Decoder::longest(options.format, options.max_line) + kLeastSpace) + kLead;
 }
 
 void LogReader::add_file(std::shared_ptr<InputFile> file, std::uint64_t offset, base::Timestamp not_before,

@@ -33,6 +33,7 @@
 #include "tail/handover.h"
 #include "tail/held_files.h"
 #include "tail/input_file.h"
+#include "tail/journal_options.h"
 #include "tail/reader.h"
 #include "tail/unreadable.h"
 
@@ -66,6 +67,7 @@ struct ReadOptions {
   base::Duration patience = 5 * base::kSecond;  // with what is open, when reading is not tracked
   Multiline multiline;                          // which lines become one record
   base::Duration max_age = 0;                   // of a log without a position, lines that are older are not read; 0: all are
+  std::vector<JournalField> journal_fields;     // of entries of the journal, what becomes metadata
   const LogRoots* roots = nullptr;              // of files that a reader opens by itself; null: every link is followed
 };
 
@@ -93,6 +95,9 @@ inline constexpr std::string_view kHoleCause = "zeros stand there, as after a lo
 // Adds the record that reports it, and counts it. `metadata` lies in the batch; its last pair is free.
 record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp now, const record::LabelSet* labels,
                         std::span<record::Label> metadata, ReadStats& stats);
+// The same, where `text` says what is lost, and `bytes` how much.
+record::Record& put_gap(record::Batch& batch, std::string text, std::optional<std::uint64_t> bytes, base::Timestamp now,
+                        const record::LabelSet* labels, std::span<record::Label> metadata, ReadStats& stats);
 
 class LogReader final : public Reader, private Labeller {
  public:

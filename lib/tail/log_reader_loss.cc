@@ -185,17 +185,23 @@ void LogReader::report_gap(const std::string& path, std::uint64_t from, std::opt
 
 record::Record& put_gap(record::Batch& batch, const Gap& gap, base::Timestamp now, const record::LabelSet* labels,
                         std::span<record::Label> metadata, ReadStats& stats) {
-  ++stats.gaps;
   std::string text;
   if (gap.to) {
-    stats.gap_bytes += *gap.to - gap.from;
     text = fmt::format("weir: {} bytes of {} from byte {} on are lost: {}", *gap.to - gap.from, gap.path, gap.from, gap.cause);
   } else if (gap.from < LogReader::kAbandoned) {
     text = fmt::format("weir: the content of {} from byte {} on is lost: {}", gap.path, gap.from, gap.cause);
   } else {
     text = fmt::format("weir: the end of {} is lost: {}", gap.path, gap.cause);
   }
-  metadata.back() = {record::kGapBytes, gap.to ? batch.copy(fmt::format("{}", *gap.to - gap.from)) : std::string_view("unknown")};
+  const auto bytes = gap.to ? std::optional(*gap.to - gap.from) : std::nullopt;
+  return put_gap(batch, std::move(text), bytes, now, labels, metadata, stats);
+}
+
+record::Record& put_gap(record::Batch& batch, std::string text, std::optional<std::uint64_t> bytes, base::Timestamp now,
+                        const record::LabelSet* labels, std::span<record::Label> metadata, ReadStats& stats) {
+  ++stats.gaps;
+  stats.gap_bytes += bytes.value_or(0);
+  metadata.back() = {record::kGapBytes, bytes ? batch.copy(fmt::format("{}", *bytes)) : std::string_view("unknown")};
   record::Record& record = batch.records.emplace_back();
   record.timestamp = now;
   record.labels = labels;

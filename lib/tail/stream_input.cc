@@ -69,7 +69,7 @@ StreamInput::StreamInput(base::UniqueFd fd, std::string name, const ReadOptions&
       size_(LogReader::space_needed(options)),
       buffer_(std::make_unique_for_overwrite<char[]>(size_)) {
   ::fcntl(fd_.get(), F_SETPIPE_SZ, kPipeSize);
-  decoder_.set_format(options.format);
+  decoder_.set_format(options.format, options.journal_fields);
 }
 
 // As much as there is; false at the end. A line must not wait for a later one.

@@ -45,6 +45,7 @@ std::string_view hint_of(const Unreadable::Files& files) {
   if (files.cause.code == base::Code::forbidden) return kLeadsOutHint;
   switch (files.cause.system) {
     case EACCES:
+      if (files.first.find("/journal") != std::string::npos) return "run as root, or as a member of the group systemd-journal";
       return "run as root, or give the process CAP_DAC_READ_SEARCH";
     case EMFILE:
       return "raise the limit of open files (ulimit -n)";

@@ -16,6 +16,8 @@ import churn
 import first_start
 import hold
 import kubernetes
+import journal
+import journal_kit
 import live
 import measure
 import metrics
@@ -340,7 +342,7 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--mb", type=float, default=256)
     parser.add_argument("--dir", default="build/bench")
-    parser.add_argument("--only", default="stages,chains,same,rules,metrics,kubernetes,hold,durable,tracked,spill,outage,memory,loki,live,churn,first-start,multiline")
+    parser.add_argument("--only", default="stages,chains,same,rules,metrics,kubernetes,hold,durable,tracked,spill,outage,memory,loki,live,churn,first-start,multiline,journal")
     parser.add_argument("--live-seconds", type=float, default=30)
     parser.add_argument("--churn-pods", type=int, default=40_000)
     parser.add_argument("--outage-lines", type=int, default=1_500_000)
@@ -358,7 +360,7 @@ def main():
     only, report = a.only.split(","), reports.Report()
     print(f"{os.cpu_count()} cores; {subprocess.run([kit.WEIR, '--version'], capture_output=True, text=True, check=False).stdout.strip()}")
 
-    if set(only) - {"live", "memory", "outage", "churn", "first-start", "multiline"}:
+    if set(only) - {"live", "memory", "outage", "churn", "first-start", "multiline", "journal"}:
         tree = pathlib.Path(a.tree) if a.tree else folder / "pods"
         if not a.tree:
             subprocess.run(["rm", "-rf", str(tree)], check=True)
@@ -409,6 +411,12 @@ def main():
         first_start.run(report, folder, a.first_start_mb, a.first_start_tail)
     if "multiline" in only:
         multiline.run(report, folder, a.mb, a.runs)
+
+    if "journal" in only:
+        if journal_kit.there():
+            journal.run(report, folder, int(a.mb))
+        else:
+            print(f"\nSKIPPED: the journal ({journal_kit.REMOTE} is not there)")
 
     if report.missed:
         print("\nMissed:")

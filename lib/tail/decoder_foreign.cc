@@ -1,0 +1,85 @@
+// The formats that other programs print: journalctl -o json, and lines with their time in front. Both bring labels of their own,
+// which are added to those of the file.
+#include "tail/decoder.h"
+#include "tail/journal_json.h"
+#include "tail/rfc3339.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace weir::tail {
+
+struct Decoder::Foreign {
+  explicit Foreign(const std::vector<JournalField>& fields) : journal(fields) {}
+  JournalJson journal;
+
+  // Of the latest prefix.
+  std::string prefix;
+  record::LabelSetRef base, labels;
+};
+
+Decoder::Decoder(std::size_t max_line, DecodeStats& stats, const Multiline* multiline) : max_line_(max_line), stats_(&stats) {
+  if (multiline != nullptr && multiline->shape != Shape::none) joiner_ = std::make_unique<Joiner>(*multiline);
+}
+Decoder::~Decoder() = default;
+
+void Decoder::set_format(Format format, const std::vector<JournalField>& fields) {
+  format_ = format;
+  if (format == Format::journal || format == Format::rfc3339) foreign_ = std::make_unique<Foreign>(fields);
+}
+
+void Decoder::journal(std::string_view text, std::size_t begin, std::size_t end) {
+  JournalJson& entry = foreign_->journal;
+  const JournalJson::Outcome outcome = entry.read(text, *batch_);
+  if (outcome == JournalJson::Outcome::malformed) return malformed(text, begin, end);
+  // A message that journalctl left out must not be lost without a word: all that came stands for it.
+  if (outcome == JournalJson::Outcome::cut) ++stats_->malformed;
+  const std::string_view line =
+      outcome == JournalJson::Outcome::cut ? text : entry.records().message().value_or(std::string_view());
+  const record::LabelSet*& labels = labels_[static_cast<std::size_t>(Stream::none)];
+  labels = entry.records().labels(stamp_->labeller->labels(Stream::none, *batch_), *batch_);
+  const std::size_t first = batch_->records.size();
+  if (line.size() <= max_line_) {
+    emit(Stream::none, entry.time(), line, end, 0, true);
+  } else {
+    add(Stream::none, entry.time(), line, begin, begin, end, true);
+  }
+  labels = nullptr;
+  const std::size_t own = stamp_->metadata.size();
+  for (std::size_t i = first; i < batch_->records.size(); ++i) {
+    record::Record& record = batch_->records[i];
+    const std::span<const record::Label> more = record.metadata.subspan(std::min(own, record.metadata.size()));  // weir_split
+    const std::span<record::Label> metadata = entry.records().metadata(stamp_->metadata, more.size(), *batch_);
+    std::ranges::copy(more, metadata.last(more.size()).begin());
+    record.metadata = metadata;
+  }
+}
+
+void Decoder::rfc3339(std::string_view text, std::size_t begin, std::size_t end) {
+  const auto parsed = parse_rfc3339_line(text, second_);
+  if (!parsed) return malformed(text, begin, end);
+  record::LabelSet const*& labels = labels_[static_cast<std::size_t>(Stream::none)];
+  if (!parsed->prefix.empty()) {
+    const record::LabelSet* const base = stamp_->labeller->labels(Stream::none, *batch_);
+    if (base != foreign_->base.get() || foreign_->prefix != parsed->prefix) {
+      std::vector<record::Label> pairs(base->labels().begin(), base->labels().end());
+      pairs.push_back({"pod", parsed->pod});
+      pairs.push_back({"container", parsed->container});
+      foreign_->labels = record::LabelSet::intern(pairs);
+      foreign_->base = record::LabelSetRef::share(base);
+      foreign_->prefix = parsed->prefix;
+    }
+    labels = batch_->hold(foreign_->labels);
+  } else {
+    labels = nullptr;
+  }
+  const std::string_view content = text.substr(parsed->size);
+  if (content.size() <= max_line_) {
+    emit(Stream::none, parsed->timestamp, content, end, 0, true);
+  } else {
+    add(Stream::none, parsed->timestamp, content, begin, begin + parsed->size, end, true);
+  }
+  labels = nullptr;
+}
+
+}  // namespace weir::tail

@@ -1,0 +1,65 @@
+#include "tail/journal_library.h"
+
+#include <dlfcn.h>
+
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace weir::tail {
+namespace {
+
+struct Loaded {
+  JournalLibrary library;
+  base::Result<void> state;
+};
+
+base::Error absent(std::string_view cause) {
+  return base::fail(base::Code::io, "cannot read the journal: cannot load libsystemd: {}", cause)
+      .with_hint(
+          "the journal needs libsystemd 246 or newer (apt install libsystemd0); journalctl -o json | weir tail --format journal - "
+          "reads it without");
+}
+
+Loaded open_library() {
+  Loaded loaded;
+  void* const handle = ::dlopen("libsystemd.so.0", RTLD_LAZY | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* const text = ::dlerror();
+    loaded.state = absent(text != nullptr ? text : "it is not there");
+    return loaded;
+  }
+  std::string missing;
+  const auto find = [&](auto& function, const char* name) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(handle, name));
+    if (function == nullptr && missing.empty()) missing = name;
+  };
+  JournalLibrary& library = loaded.library;
+  find(library.open_files_fd, "sd_journal_open_files_fd");
+  find(library.close, "sd_journal_close");
+  find(library.next, "sd_journal_next");
+  find(library.previous, "sd_journal_previous");
+  find(library.get_realtime, "sd_journal_get_realtime_usec");
+  find(library.set_data_threshold, "sd_journal_set_data_threshold");
+  find(library.enumerate_data, "sd_journal_enumerate_available_data");
+  find(library.add_match, "sd_journal_add_match");
+  find(library.add_disjunction, "sd_journal_add_disjunction");
+  find(library.add_conjunction, "sd_journal_add_conjunction");
+  find(library.flush_matches, "sd_journal_flush_matches");
+  find(library.seek_tail, "sd_journal_seek_tail");
+  find(library.seek_realtime, "sd_journal_seek_realtime_usec");
+  find(library.seek_cursor, "sd_journal_seek_cursor");
+  find(library.get_cursor, "sd_journal_get_cursor");
+  if (!missing.empty()) loaded.state = absent(missing + " is not in it");
+  return loaded;
+}
+
+}  // namespace
+
+base::Result<const JournalLibrary*> JournalLibrary::load() {
+  static const Loaded loaded = open_library();
+  if (!loaded.state) return base::Error(loaded.state.error());
+  return &loaded.library;
+}
+
+}  // namespace weir::tail
