@@ -40,7 +40,7 @@ void Decoder::journal(std::string_view text, std::size_t begin, std::size_t end)
   labels = entry.records().labels(stamp_->labeller->labels(Stream::none, *batch_), *batch_);
   const std::size_t first = batch_->records.size();
   if (line.size() <= max_line_) {
-    emit(Stream::none, entry.time(), line, end, 0, true);
+    put(Stream::none, entry.time(), line, place_of(end), 0, true);  // an entry is whole: it is never joined
   } else {
     add(Stream::none, entry.time(), line, begin, begin, end, true);
   }
@@ -59,7 +59,9 @@ void Decoder::rfc3339(std::string_view text, std::size_t begin, std::size_t end)
   const auto parsed = parse_rfc3339_line(text, second_);
   if (!parsed) return malformed(text, begin, end);
   record::LabelSet const*& labels = labels_[static_cast<std::size_t>(Stream::none)];
-  if (!parsed->prefix.empty()) {
+  const bool prefixed = !parsed->prefix.empty();
+  if (prefixed) {
+    settle();  // a group that is open has no prefix
     const record::LabelSet* const base = stamp_->labeller->labels(Stream::none, *batch_);
     if (base != foreign_->base.get() || foreign_->prefix != parsed->prefix) {
       std::vector<record::Label> pairs(base->labels().begin(), base->labels().end());
@@ -75,7 +77,12 @@ void Decoder::rfc3339(std::string_view text, std::size_t begin, std::size_t end)
   }
   const std::string_view content = text.substr(parsed->size);
   if (content.size() <= max_line_) {
-    emit(Stream::none, parsed->timestamp, content, end, 0, true);
+    // Lines of several pods stand among each other, so that those with a prefix are not joined.
+    if (prefixed) {
+      put(Stream::none, parsed->timestamp, content, place_of(end), 0, true);
+    } else {
+      emit(Stream::none, parsed->timestamp, content, place_of(begin), end, 0, true);
+    }
   } else {
     add(Stream::none, parsed->timestamp, content, begin, begin + parsed->size, end, true);
   }

@@ -129,9 +129,11 @@ void LogReader::leave_alone() {
     generation.cut.reset();
     generation.opening = false;
   }
-  decoder_ = Decoder(options_->max_line, *stats_);
+  // As new: lines that are open, and groups of them, are let go.
+  std::destroy_at(&decoder_);
+  std::construct_at(&decoder_, options_->max_line, *stats_, &options_->multiline);
   format_known_ = options_->format != Format::automatic;
-  if (format_known_) decoder_.set_format(options_->format);
+  if (format_known_) decoder_.set_format(options_->format, options_->journal_fields);
   succeeded_at_ = due_ = base::kNever;
   missing_ = gone_ = false;
 }
