@@ -71,7 +71,7 @@ void LogSet::queue_absent() {
     parts_.diagnostics.say(text);
   }
   for (auto& reader : stored_.take_absent([this](std::string key) { return new_reader(std::move(key)); },
-                                          [this](const std::string& key) { return leaves_alone(key); })) {
+                                          [this](const std::string& key) { return answer(key); })) {
     parts_.queue.add(*reader);
     const std::string key = reader->key();
     absent_.emplace(key, std::move(reader));
@@ -80,8 +80,8 @@ void LogSet::queue_absent() {
 
 // -- logs that are left alone --
 
-bool LogSet::leaves_alone(const std::string& key) const {
-  return verdict_of(parts_.filter, key, parts_.clock.monotonic()).answer == PodFilter::Answer::leave;
+PodFilter::Answer LogSet::answer(const std::string& key) const {
+  return verdict_of(parts_.filter, key, parts_.clock.monotonic()).answer;
 }
 
 base::Monotonic LogSet::undecided(base::Monotonic now) {
@@ -172,7 +172,7 @@ bool LogSet::open_some() {
 }
 
 void LogSet::open(const std::string& key, const std::vector<std::string>& paths) {
-  if (leaves_alone(key)) {
+  if (answer(key) == PodFilter::Answer::leave) {
     for (const std::string& path : paths) unopened_ -= std::min(unopened_, measures_ ? size_of(path) : 0);
     return;
   }

@@ -110,7 +110,7 @@ class LogSet {
   void set_aside(std::uint32_t log);
   void end_left_alone(const std::string& key);
   void add_at_end(LogReader& reader, std::shared_ptr<InputFile> file);
-  [[nodiscard]] bool leaves_alone(const std::string& key) const;
+  [[nodiscard]] PodFilter::Answer answer(const std::string& key) const;
   base::Result<void> settle(bool awaits, bool shortens);
 
   const LogSetParts parts_;

@@ -170,14 +170,16 @@ bool StoredLogs::start_at_foreign(LogReader& reader, std::shared_ptr<InputFile>&
 
 std::vector<std::unique_ptr<LogReader>> StoredLogs::take_absent(
     const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader,
-    const std::function<bool(const std::string&)>& left_alone) {
+    const std::function<PodFilter::Answer(const std::string&)>& ask) {
   std::vector<std::unique_ptr<LogReader>> readers;
   for (auto next = positions_.begin(); next != positions_.end();) {
     const auto here = next++;
     const std::string& key = here->first;
     const bool left = left_.contains(key);
     if (!wanted(key) || (!left && !is_absent(key))) continue;
-    if (left_alone(key)) {
+    const PodFilter::Answer answer = ask(key);
+    if (answer == PodFilter::Answer::later && !is_absent(key)) continue;
+    if (answer == PodFilter::Answer::leave) {
       readers.push_back(take_ended(std::string(key), new_reader));
       continue;
     }
@@ -190,8 +192,15 @@ std::vector<std::unique_ptr<LogReader>> StoredLogs::take_absent(
     positions_.erase(here);
   }
   // Nothing of these became safe, or nothing is tracked.
-  while (!left_.empty()) {
-    auto reader = new_reader(left_.begin()->first);
+  for (auto next = left_.begin(); next != left_.end();) {
+    const auto here = next++;
+    const PodFilter::Answer answer = ask(here->first);
+    if (answer == PodFilter::Answer::later && !is_absent(here->first)) continue;
+    if (answer == PodFilter::Answer::leave) {
+      left_.erase(here);
+      continue;
+    }
+    auto reader = new_reader(here->first);
     std::shared_ptr<InputFile> live;
     resume(*reader, live, {});
     reader->set_gone();

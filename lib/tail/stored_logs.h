@@ -10,6 +10,7 @@
 #include "tail/log_reader.h"
 #include "tail/log_roots.h"
 #include "tail/pattern.h"
+#include "tail/pod_filter.h"
 #include "tail/resume.h"
 #include "tail/selection.h"
 #include "tail/start.h"
@@ -77,10 +78,10 @@ class StoredLogs {
                                         const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader);
   // The readers of logs of which there are positions, or open files of a former tail, and no live file: their rotated files are
   // read, and those of which nothing is left are ended. Not those that may come: that are there and could not be opened, or whose
-  // folder is not there (a disk that is not mounted yet). `new_reader` makes one for a key. Of what `left_alone` says, the position
-  // ends, and nothing is read or reported.
+  // folder is not there (a disk that is not mounted yet). `new_reader` makes one for a key. Of what `ask` leaves alone, the
+  // position ends, and nothing is read or reported; what comes later, and is there, is not absent.
   std::vector<std::unique_ptr<LogReader>> take_absent(const std::function<std::unique_ptr<LogReader>(std::string)>& new_reader,
-                                                      const std::function<bool(const std::string&)>& left_alone);
+                                                      const std::function<PodFilter::Answer(const std::string&)>& ask);
 
   // Reading once. Finds files that positions call another log's; what was added to one that was finished is a log of its own.
   void find_moved(const LogFiles& logs);
