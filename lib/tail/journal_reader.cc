@@ -144,7 +144,8 @@ void JournalReader::look(bool first) {
       journal.place = head == 0 ? 0 : head - 1;
       if (first) fresh.push_back(&journal);
     } else if (head > journal.place + 1 && (journal.lost.empty() || journal.lost.back().to < head - 1)) {
-      journal.lost.push_back({journal.place + 1, head - 1, "their files are gone"});
+      journal.lost.push_back(
+          {journal.place + 1, head - 1, files_.is_complete() ? "their files are gone" : "their files are gone or cannot be read"});
     }
     std::erase_if(files, [&](const auto& file) { return !file->fd || (file->is_final() && file->whole() <= journal.place); });
     std::ranges::sort(files, {}, [](const auto& file) { return file->head == 0 ? ~std::uint64_t{0} : file->head; });
@@ -164,9 +165,9 @@ void JournalReader::look(bool first) {
     if (std::ranges::none_of(journals_, used)) file->fd.reset();
   }
   for (const auto& journal : journals_) {
-    if (!found.contains(journal->id)) journal->gone = true;
+    if (!found.contains(journal->id) && files_.is_complete()) journal->gone = true;
   }
-  if (!first) return;
+  if (!first || !files_.is_complete()) return;
   for (auto next = positions_.begin(); next != positions_.end();) {
     const auto here = next++;
     const record::LogPosition& position = here->second;
