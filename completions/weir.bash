@@ -65,18 +65,18 @@ _weir() {
   case ${COMP_WORDS[1]} in
     tail)
       case $prev in
-        --format) _weir_words 'auto cri docker raw'; return ;;
+        --format) _weir_words 'auto cri docker raw journal rfc3339'; return ;;
         --filename) _weir_words 'label metadata'; return ;;
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --log-root|--checkpoint|--positions|--metrics-file) _weir_files; return ;;
-        --hold-deleted|--lines|--from|--since|--max-age|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait|--metrics) return ;;
+        --log-root|--journal-dir|--checkpoint|--positions|--metrics-file) _weir_files; return ;;
+        --hold-deleted|--lines|--from|--since|--max-age|--max-line|--multiline|--multiline-wait|--multiline-lines|--multiline-size|-n|--namespace|-p|--pod|-c|--container|--unit|--priority|--journal-field|--exclude-namespace|--exclude-pod|--exclude-container|--wait|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color --exit-zero-on-term -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --positions --wait --metrics --metrics-file'
+        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --multiline --multiline-wait --multiline-lines --multiline-size --filename -n --namespace -p --pod -c --container -o --output --color --exit-zero-on-term -h --help --journal --journal-dir --unit --priority --journal-field --exclude-namespace --exclude-pod --exclude-container --checkpoint --positions --wait --metrics --metrics-file'
       else
-        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --positions --wait --metrics --metrics-file'
+        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --multiline --multiline-wait --multiline-lines --multiline-size --filename -n --namespace -p --pod -c --container -o --output --color -h --help --journal-dir --unit --priority --journal-field --exclude-namespace --exclude-pod --exclude-container --checkpoint --positions --wait --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           *) _weir_files ;;
         esac
@@ -89,11 +89,12 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
+        --exclude-unknown) _weir_words 'wait pass'; return ;;
         --values-file|--kube-token-file|--kube-ca|--kubelet-ca|--pod-cache|--metrics-file) _weir_files; return ;;
-        --label|--label-from-env|--keep-labels|--level|--pod-label|--pod-annotation|--pod-metadata|--tenant-from|--parse|--to-label|--to-metadata|--timestamp-from|--max-values|--node-name|--kube-server|--kubelet|--metrics) return ;;
+        --label|--label-from-env|--keep-labels|--level|--pod-label|--pod-annotation|--pod-metadata|--tenant-from|--parse|--to-label|--to-metadata|--timestamp-from|--max-values|--node-name|--kube-server|--kubelet|--wait|--exclude-pod-label|--ignore-exclude-in|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --pod-label --pod-annotation --pod-metadata --labels-like --no-service-name --tenant-from --parse --to-label --to-metadata --timestamp-from --max-values --values-file -o --output --color --strict --exit-zero-on-term -h --help --node-name --kube-server --kube-token-file --kube-ca --kubelet --kubelet-ca --kubelet-insecure --pod-cache --metrics --metrics-file'
+        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --pod-label --pod-annotation --pod-metadata --labels-like --no-service-name --tenant-from --parse --to-label --to-metadata --timestamp-from --max-values --values-file -o --output --color --strict --exit-zero-on-term -h --help --node-name --kube-server --kube-token-file --kube-ca --kubelet --kubelet-ca --kubelet-insecure --pod-cache --wait --exclude-pod-label --exclude-unknown --ignore-exclude-in --metrics --metrics-file'
       fi
       ;;
     filter)

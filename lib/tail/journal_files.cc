@@ -122,6 +122,7 @@ bool JournalFiles::take_changes() {
 
 void JournalFiles::scan() {
   incomplete_ = false;
+  complete_ = true;
   folders_.clear();
   for (const auto& file : files_) file->there = false;
   for (const std::string& root : roots_) {
@@ -137,6 +138,7 @@ void JournalFiles::scan_folder(const std::string& folder, bool machines) {
   if (entries == nullptr) {
     const int error = errno;
     const bool absent = error == ENOENT || error == ENOTDIR;
+    complete_ = complete_ && absent;
     if (absent && (options_->folder.empty() || watch_)) return;
     if (trouble_.try_emplace(folder, std::strerror(error)).second) unreadable_.add(folder, Cause::of_system(error));
     return;
@@ -183,6 +185,7 @@ void JournalFiles::add(const std::string& path) {
   file->fd.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!file->fd) {
     if (errno == ENOENT) return;
+    complete_ = false;
     if (trouble_.try_emplace(path, std::strerror(errno)).second) unreadable_.add(path, Cause::of_system(errno));
     return;
   }

@@ -71,6 +71,8 @@ class JournalFiles {
   // Of a journal that another one has taken the place of: no file that is written has its id, and for each of its files, the file
   // that is written in its place is there. Nothing will be added to it.
   [[nodiscard]] bool has_ended(std::string_view id) const;
+  // Whether scan() could open all that it found. Otherwise nobody can say that a journal is gone.
+  [[nodiscard]] bool is_complete() const { return complete_; }
   // Whether files in this folder are looked for, and it can be read.
   [[nodiscard]] bool looks_into(std::string_view folder) const;
   // The folders that were given, for messages.
@@ -90,6 +92,7 @@ class JournalFiles {
   std::vector<std::shared_ptr<JournalFile>> files_;
   std::map<std::string, std::string> trouble_;  // by path: the cause that was reported
   Unreadable unreadable_;
+  bool complete_ = true;
   bool incomplete_ = false;  // the head of some file was not written yet
   base::UniqueFd watch_;
 };

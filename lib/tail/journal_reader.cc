@@ -27,6 +27,8 @@ constexpr std::uint32_t kFirstNumber = 1U << 31U;  // of logs that are files, no
 constexpr std::size_t kBlock = 256 << 10;          // bytes of lines that one read() gives at most, unless one line has more
 constexpr std::size_t kLeastRecords = 64;          // that the batch must have room for
 constexpr std::size_t kLongestMessage = 16 << 20;  // whoever can log could otherwise use all memory
+// libsystemd keeps mapped what it has read, up to 512 MB. Opening the files again gives it back.
+constexpr std::uint64_t kMostMapped = 8 << 20;
 constexpr base::Duration kMarkerSpacing = base::kMinute;
 constexpr std::uint64_t kNanoseconds = 1000;  // of a microsecond
 constexpr std::uint64_t kReportedLost = LogReader::kReportedLost;
@@ -56,6 +58,7 @@ struct JournalReader::Journal {
   sd_journal* handle = nullptr;
   bool again = false;          // it is to be opened again: libsystemd has left out a damaged file
   std::uint64_t expected = 0;  // every entry up to here is there whole, unless its file is damaged
+  std::uint64_t touched = 0;   // bytes of fields since it was opened
   bool at_end = false;
   bool settled = false;  // at_end() was called
   bool current = false;  // there is an entry, of which …
@@ -144,7 +147,8 @@ void JournalReader::look(bool first) {
       journal.place = head == 0 ? 0 : head - 1;
       if (first) fresh.push_back(&journal);
     } else if (head > journal.place + 1 && (journal.lost.empty() || journal.lost.back().to < head - 1)) {
-      journal.lost.push_back({journal.place + 1, head - 1, "their files are gone"});
+      journal.lost.push_back(
+          {journal.place + 1, head - 1, files_.is_complete() ? "their files are gone" : "their files are gone or cannot be read"});
     }
     std::erase_if(files, [&](const auto& file) { return !file->fd || (file->is_final() && file->whole() <= journal.place); });
     std::ranges::sort(files, {}, [](const auto& file) { return file->head == 0 ? ~std::uint64_t{0} : file->head; });
@@ -164,9 +168,9 @@ void JournalReader::look(bool first) {
     if (std::ranges::none_of(journals_, used)) file->fd.reset();
   }
   for (const auto& journal : journals_) {
-    if (!found.contains(journal->id)) journal->gone = true;
+    if (!found.contains(journal->id) && files_.is_complete()) journal->gone = true;
   }
-  if (!first) return;
+  if (!first || !files_.is_complete()) return;
   for (auto next = positions_.begin(); next != positions_.end();) {
     const auto here = next++;
     const record::LogPosition& position = here->second;
@@ -272,6 +276,7 @@ void JournalReader::choose_last_lines(const std::vector<Journal*>& fresh, std::u
 void JournalReader::open_files(Journal& journal) {
   if (journal.handle != nullptr) library_.close(std::exchange(journal.handle, nullptr));
   journal.again = journal.current = journal.at_end = journal.settled = false;
+  journal.touched = 0;
   while (!journal.files.empty() && try_open(journal.files, journal.handle) < 0) {
     // Which one is it?
     const std::size_t before = journal.files.size();
@@ -408,6 +413,9 @@ Reader::Outcome JournalReader::read(record::Batch& batch, Space&) {
     if (batch.records.size() + kLeastRecords >= Decoder::kMaxRecords) return Outcome::full;
     if (read_.tracked && !journal->introduced) introduce(*journal, batch);
   }
+  for (const auto& journal : journals_) {
+    if (journal->touched > kMostMapped) open_files(*journal);
+  }
   std::size_t bytes = 0;
   while (bytes < kBlock) {
     if (batch.records.size() + kLeastRecords >= Decoder::kMaxRecords) return Outcome::full;
@@ -419,6 +427,10 @@ Reader::Outcome JournalReader::read(record::Batch& batch, Space&) {
   for (const auto& journal : journals_) {
     if (batch.records.size() + kLeastRecords >= Decoder::kMaxRecords) return Outcome::full;
     if (!std::exchange(journal->settled, true)) at_end(*journal, !read_.follow, batch);
+    if (!read_.follow || journal->touched < kMostMapped / 8 || journal->handle == nullptr) continue;
+    const bool again = journal->again;
+    open_files(*journal);
+    journal->again = again || journal->again;
   }
   std::erase_if(journals_, [&](const std::unique_ptr<Journal>& journal) {
     if (!journal->gone) return false;
@@ -461,6 +473,7 @@ std::size_t JournalReader::put(Journal& journal, record::Batch& batch) {
   int more = 0;
   while ((more = library_.enumerate_data(journal.handle, &data, &size)) > 0) {
     const std::string_view field(static_cast<const char*>(data), size);
+    journal.touched += size;
     const std::size_t equals = field.find('=');
     if (equals == std::string_view::npos) continue;
     const std::string_view name = field.substr(0, equals);

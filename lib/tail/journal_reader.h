@@ -22,6 +22,8 @@
 // A message longer than ReadOptions::max_line is cut like a line of a file. Only the last piece has a source, because all pieces
 // have one number: a kill between the pieces sends the first ones again, and loses none.
 //
+// libsystemd keeps mapped what it has read; the files are opened again now and then, so that memory stays small.
+//
 // Known limits: an entry in a file that is otherwise whole, and that libsystemd skips as damaged, is not noticed. With a filter,
 // neither is a damaged file that is not the last. What journald copies from /run/log/journal to /var/log/journal at boot gets a new
 // id there: a tail that ran before that reads it twice.

@@ -279,6 +279,18 @@ class Positions(JournalCase):
                 for name in "ab":
                     self.assertEqual([line for line in found if line[0] == name], [f"{name} {i}" for i in range(3000)])
 
+    def test_killed_with_a_filter_while_others_write(self):
+        feeder = self.feed()
+        chain = self.chain(self.stages("--unit", "wanted"), True)
+        for part in range(4):
+            self.add(feeder, [journal.entry(i, unit="wanted.service" if i % 10 == 3 else "other.service") for i in range(part * 1000, part * 1000 + 1000)])
+            kit.wait_for(lambda n=part * 100 + 50: len(self.stored()) >= n, chain.errors)
+            chain.kill()
+            chain = self.chain(self.stages("--unit", "wanted"), True)
+        kit.wait_for(lambda: len(self.stored()) >= 400, chain.errors)
+        chain.stop()
+        self.assertEqual([r["line"] for r in self.stored()], [f"line {i}" for i in range(3, 4000, 10)])
+
     def test_a_restart_continues_with_and_without_filters(self):
         for options in ((), ("--unit", "u1")):
             with self.subTest(options=options):
@@ -339,6 +351,21 @@ class Positions(JournalCase):
         self.live.unlink()
         found = self.once(expect=(0, 3))
         self.assertEqual([r["metadata"].get(ERASED) for r in found], ["unknown"])
+        self.assertEqual(self.once(), [])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_without_permission_no_position_is_lost(self):
+        journal.write(self.live, [journal.entry(i) for i in range(10)])
+        self.assertEqual(len(self.once()), 10)
+        self.live.chmod(0o600)
+        for path in (self.dir, self.folder, self.spool):
+            path.chmod(0o777)
+        weir = pathlib.Path("/tmp") / f"weir-{os.urandom(4).hex()}"
+        shutil.copy(kit.WEIR, weir)
+        self.addCleanup(weir.unlink)
+        done = subprocess.run([weir, "tail", "--checkpoint", self.spool, "--journal-dir", self.folder, "-o", "jsonl"], stdin=subprocess.DEVNULL,
+                              capture_output=True, env=kit.environment(), check=False, user=65534)
+        self.assertEqual((done.returncode, ERASED in done.stdout.decode(), b'"done"' in done.stdout), (4, False, False), done.stderr)
         self.assertEqual(self.once(), [])
 
     def test_a_journal_that_another_one_replaced_and_that_was_read_may_go(self):
