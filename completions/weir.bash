@@ -71,12 +71,12 @@ _weir() {
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --log-root|--checkpoint|--metrics-file) _weir_files; return ;;
-        --hold-deleted|--lines|--from|--since|--max-age|--max-line|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait|--metrics) return ;;
+        --hold-deleted|--lines|--from|--since|--max-age|--max-line|--multiline|--multiline-wait|--multiline-lines|--multiline-size|-n|--namespace|-p|--pod|-c|--container|--exclude-namespace|--exclude-pod|--exclude-container|--wait|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color --exit-zero-on-term -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait --metrics --metrics-file'
+        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --multiline --multiline-wait --multiline-lines --multiline-size --filename -n --namespace -p --pod -c --container -o --output --color --exit-zero-on-term -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait --metrics --metrics-file'
       else
-        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait --metrics --metrics-file'
+        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --multiline --multiline-wait --multiline-lines --multiline-size --filename -n --namespace -p --pod -c --container -o --output --color -h --help --exclude-namespace --exclude-pod --exclude-container --checkpoint --wait --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           *) _weir_files ;;
         esac
