@@ -129,13 +129,14 @@ class Followed(kit.SinkCase):
             tail = f"tail -f --multiline java --multiline-wait 1h {self.pods}"
             stages = [tail + ("" if fused else f" --checkpoint {self.spool}"), f"buffer {self.spool}"]
             chain = self.chain(stages, fused)
-            outputs = []
+            stored = lambda: by_stream(kit.weir("replay", self.spool, "-o", "jsonl", expect=None).splitlines())
+            log.write(5)
+            kit.wait_for(lambda: self.spool.exists() and stored(), lambda: chain.errors())  # from when the log has a position
             for kill in range(6):
                 log.write(25)
                 done = len(chain.output())
                 log.write(25, cut=lambda: kit.poll(lambda: len(chain.output()) > done, 0.3))
                 chain.kill()
-                outputs.append(chain.output())
                 log.write(10)
                 if kill % 2:
                     log.rotate()
@@ -144,9 +145,8 @@ class Followed(kit.SinkCase):
             log.clock += 2 * 3600 * 10**9  # closes what is open
             for stream in ("stdout", "stderr"):
                 log.file.write(log.put(stream, "INFO end"))
-            stored = lambda: by_stream(kit.weir("replay", self.spool, "-o", "jsonl", expect=None).splitlines())
             want = {stream: len(lines) for stream, lines in log.expected.items()}
-            kit.wait_for(lambda: all(len(stored()[s]) >= n for s, n in want.items()), lambda: f"{ {s: len(l) for s, l in stored().items()} } of {want} {chain.errors()}", 90)
+            kit.wait_for(lambda: (found := stored()) and all(len(found[s]) >= n for s, n in want.items()), lambda: f"{ {s: len(l) for s, l in stored().items()} } of {want} {chain.errors()}", 60)
             chain.stop((0, 143))
             found = stored()
             for stream, lines in log.expected.items():
