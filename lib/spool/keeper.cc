@@ -35,6 +35,8 @@ struct KeptGeneration : StoredGeneration {
   bool closing_gone = false;
   std::uint64_t closing_end = 0;  // … and takes effect when everything up to here is safe
   bool moved = false;
+  // What came of it is safe, of stdout and of stderr: the ends of one say nothing of the other, whose records may come later.
+  [[nodiscard]] bool all_safe() const { return taken[0] <= end[0] && taken[1] <= end[1]; }
 };
 using GenerationPtr = std::shared_ptr<KeptGeneration>;
 
@@ -244,7 +246,8 @@ struct Keeper::State {
         stored.closing = true;
         stored.closing_gone = marker.gone;
         stored.closing_end = record.source.end;
-        if (stored.closing_end <= std::max(stored.end[0], stored.end[1]) && !(stored.facts.done && !marker.gone)) {
+        if (stored.closing_end <= std::max(stored.end[0], stored.end[1]) && stored.all_safe() &&
+            !(stored.facts.done && !marker.gone)) {
           close(log, stored);
           if (log.gone) unbind(record.source.log);
         }
@@ -350,7 +353,7 @@ void Keeper::advance(const record::Source& source) {
     log.started = true;
     state_->touch(log);
   }
-  if (!stored.closing || source.end < stored.closing_end) return;
+  if (!stored.closing || source.end < stored.closing_end || !stored.all_safe()) return;
   state_->close(log, stored);
   if (log.gone) state_->unbind(source.log);  // nothing more comes of it under this number
 }
