@@ -85,10 +85,11 @@ class Enrich : public cli::Invocation {
     auto started = kube::Pods::start(*std::move(spec), context.environment, *context.clock, *context.diagnostics);
     if (!started) return std::move(started).error();
     std::shared_ptr<kube::Pods> made = *std::move(started);
-    made_ = made;
     begun_ = std::make_shared<stages::PodKnowledge>(pods_.knowledge, made, *context.clock);
     return made;
   }
+
+  [[nodiscard]] bool asks_for_pods() const override { return pods_.asks(); }
 
   std::shared_ptr<tail::PodFilter> pod_filter() override {
     knowledge_ = begun_;
@@ -99,12 +100,8 @@ class Enrich : public cli::Invocation {
     stages::EnrichSpec spec = full();
     if (plan.keeper && !spec.budget.limits.empty() && spec.budget.file.empty()) spec.budget.file = *plan.keeper + "-values";
     if (pods_.asks()) {
-      auto asked = cli::pods_spec(pods_, plan.keeper, context.environment);
+      auto asked = pods_to_ask_for(plan, context);
       if (!asked) return std::move(asked).error();
-      if (plan.pods != made_.lock()) {
-        return base::fail(Code::config, "this chain asks for pods already")
-            .with_hint("give one enrich all options for pods, and the others --kubernetes path");
-      }
       spec.pods = plan.pods;
       spec.knowledge = knowledge_.lock();
       spec.node_name = asked->node;
@@ -117,9 +114,9 @@ class Enrich : public cli::Invocation {
   // Asks nobody, and makes no file.
   Result<cli::Built> rehearse(const cli::Plan& plan, const pipeline::Context& context) override {
     if (pods_.asks()) {
-      auto asked = cli::pods_spec(pods_, plan.keeper, context.environment);
+      auto asked = pods_to_ask_for(plan, context);
       if (!asked) return std::move(asked).error();
-      if (auto ok = cli::rehearse(*asked, context); !ok) return std::move(ok).error();
+      if (auto ok = kube::Pods::check(*asked, context.environment, *context.diagnostics); !ok) return std::move(ok).error();
       if (plan.behind_buffer) {
         context.diagnostics->warn(
             "pods_behind_buffer",
@@ -134,6 +131,14 @@ class Enrich : public cli::Invocation {
   }
 
  private:
+  [[nodiscard]] Result<kube::PodsSpec> pods_to_ask_for(const cli::Plan& plan, const pipeline::Context& context) const {
+    if (plan.pods_asked) {
+      return base::fail(Code::config, "this chain asks for pods already")
+          .with_hint("give one enrich all options for pods, and the others --kubernetes path");
+    }
+    return cli::pods_spec(pods_, plan.keeper, context.environment);
+  }
+
   // What comes out of lines, and how many values a label may have.
   void declare_fields(CLI::App& app) {
     using cli::Times;
@@ -201,7 +206,6 @@ class Enrich : public cli::Invocation {
 
   stages::EnrichSpec spec_;
   cli::PodOptions pods_;
-  std::weak_ptr<kube::Pods> made_;               // by pods()
   std::shared_ptr<stages::PodKnowledge> begun_;  // between pods() and pod_filter(); then the plan has it
   std::weak_ptr<stages::PodKnowledge> knowledge_;
   stages::OutputOptions output_;
@@ -286,8 +290,9 @@ and watch for pods. In a pod, the server, the token and the authority of its cer
 account. Elsewhere --kube-server, --kube-token-file and --kube-ca name them, or `kubectl proxy` runs and --kube-server
 http://127.0.0.1:8001 is all.
 
---kubernetes kubelet asks the kubelet of this node when there is a pod that is not known. This needs the right get for
-nodes/pods, which Kubernetes has since 1.33; do not give nodes/proxy instead, which also runs commands in every pod.
+--kubernetes kubelet asks the kubelet of this node when there is a pod that is not known, and every five minutes while
+records come. So a changed label and a new weir.io/exclude count after five minutes at most, where --kubernetes api hears
+of them at once. This needs the right get for nodes/pods, which Kubernetes has since 1.33; do not give nodes/proxy instead, which also runs commands in every pod.
 --kubelet-ca checks the kubelet's certificate. Where nobody signed that, --kubelet-insecure goes without.
 
 The name of this node is that of --node-name, else of the variable NODE_NAME, else of the host. In a pod the last is the

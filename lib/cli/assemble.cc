@@ -192,6 +192,7 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan begun, con
     if (built->sink && !plan.last) return nothing_behind(link);
     open_end = !built->sink;
     plan.behind_buffer = plan.behind_buffer || link.parsed.invocation->is_buffer();
+    plan.pods_asked = plan.pods_asked || invocation.asks_for_pods();
     plan.levels_known = plan.levels_known || link.parsed.invocation->sets_level();
   }
   if (links.front().parsed.role() != Role::source) {

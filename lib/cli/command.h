@@ -46,6 +46,7 @@ struct Plan {
   bool first = true, last = true;     // its place
   bool behind_buffer = false;         // some buffer stands upstream in this process
   bool before_buffer = false;         // some buffer stands downstream in this process: what is held finds a place
+  bool pods_asked = false;            // a stage upstream asks for pods
   std::optional<std::string> keeper;  // fused: the file the chain's keeper (buffer, push --checkpoint) writes positions to
   bool ends_in_sink = false;          // nothing of the chain leaves this process as records
   bool levels_known = false;          // a stage upstream sets detected_level, or records come from elsewhere and may have it
@@ -102,6 +103,8 @@ class Invocation {
     static_cast<void>(plan), static_cast<void>(context);
     return std::shared_ptr<kube::Pods>();
   }
+  // Whether pods() gives some.
+  [[nodiscard]] virtual bool asks_for_pods() const { return false; }
   // Which pods' logs tail is to read, by these pods. Called once behind pods(), where that gave some.
   virtual std::shared_ptr<tail::PodFilter> pod_filter() { return nullptr; }
   // -o and --color of this invocation, as they are given.

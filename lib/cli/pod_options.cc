@@ -2,7 +2,6 @@
 
 #include "cli/kube_options.h"
 #include "cli/value_options.h"
-#include "http/client.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -205,22 +204,6 @@ Result<kube::PodsSpec> pods_spec(const PodOptions& options, const std::optional<
         six ? fmt::format("https://[{}]:{}", address, kKubeletPort) : fmt::format("https://{}:{}", address, kKubeletPort);
   }
   return spec;
-}
-
-Result<void> rehearse(const kube::PodsSpec& spec, const pipeline::Context& context) {
-  if (spec.from == kube::PodsSpec::From::api) {
-    auto config = kube::client_config(spec.access, context.environment, context.diagnostics);
-    if (!config) return std::move(config).error();
-    return http::check_files(*config);
-  }
-  auto url = http::parse_url(spec.kubelet);
-  if (!url) return std::move(url).error().with_hint("a --kubelet looks like https://10.0.0.7:10250");
-  http::ClientConfig config;
-  config.base = *std::move(url);
-  config.ca_file = spec.kubelet_ca;
-  config.bearer_token_file = spec.access.token_file;
-  config.diagnostics = context.diagnostics;
-  return http::check_files(config);
 }
 
 }  // namespace weir::cli

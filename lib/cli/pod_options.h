@@ -47,8 +47,4 @@ void declare(CLI::App& app, PodOptions& options);
 [[nodiscard]] base::Result<kube::PodsSpec> pods_spec(const PodOptions& options, const std::optional<std::string>& keeper,
                                                      const char* (*environment)(const char* name));
 
-// What a start would find wrong: URLs, and files with certificates and tokens. Connects to nothing. Error: Code::usage,
-// Code::config.
-[[nodiscard]] base::Result<void> rehearse(const kube::PodsSpec& spec, const pipeline::Context& context);
-
 }  // namespace weir::cli

@@ -18,6 +18,12 @@ constexpr std::size_t kScheduleDigits = 8;
 std::string_view Pod::label(std::string_view key) const { return value_in(labels, key); }
 std::string_view Pod::annotation(std::string_view key) const { return value_in(annotations, key); }
 
+std::string_view PodId::key(std::string& place) const {
+  return place.assign(uid).append("/").append(namespace_name).append("/").append(name);
+}
+
+PodId id_of(const Pod& pod) { return {pod.uid, pod.namespace_name, pod.name}; }
+
 Workload workload_of(const Pod& pod) {
   const std::string_view name = pod.owner_name;
   if (pod.owner_kind == "ReplicaSet") {

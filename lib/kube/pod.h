@@ -16,7 +16,7 @@ namespace weir::kube {
 inline constexpr std::string_view kExcludeAnnotation = "weir.io/exclude";
 // Of a mirror pod, which stands for a static pod: the uid that the kubelet uses in the path of its logs. (metadata.uid is another
 // one, given by the API server.) Not counted where it has the form of a UUID, as the uid of every other pod has: it would be a pod
-// that claims the logs of another one. Whoever looks up a pod by the uid of a path compares namespace and name too.
+// that claims the logs of another one. Anybody may still give his pod the hash of a static pod: PodDirectory::find() tells them apart.
 inline constexpr std::string_view kConfigHashAnnotation = "kubernetes.io/config.hash";
 
 // Of the labels and annotations of pods only those that somebody asks for are kept, so that a pod costs 2 KB at most, whatever
@@ -44,6 +44,24 @@ struct Pod {
   friend bool operator==(const Pod&, const Pod&) = default;
 };
 using PodRef = std::shared_ptr<const Pod>;
+
+// How the path of a log, or what a record says, names a pod. Views. An empty part is not known.
+struct PodId {
+  std::string_view uid;  // "": in a path of /var/log/containers
+  std::string_view namespace_name, name;
+
+  // Nothing to look for.
+  [[nodiscard]] bool empty() const { return uid.empty() && (namespace_name.empty() || name.empty()); }
+  // Whether the parts that are known are those of this pod.
+  [[nodiscard]] bool is(const Pod& pod) const {
+    return (uid.empty() || uid == pod.uid) && (namespace_name.empty() || namespace_name == pod.namespace_name) &&
+           (name.empty() || name == pod.name);
+  }
+  // As a text, for tables: UID/NAMESPACE/NAME, in `place`.
+  std::string_view key(std::string& place) const;
+  friend bool operator==(const PodId&, const PodId&) = default;
+};
+[[nodiscard]] PodId id_of(const Pod& pod);
 
 // The workload that a pod belongs to, by name rules, without asking for further objects.
 //   ReplicaSet with the pod's label pod-template-hash at the end of its name  ->  Deployment, the name without it

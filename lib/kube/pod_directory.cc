@@ -24,7 +24,7 @@ void PodDirectory::remember(Pod pod, std::optional<base::Timestamp> gone_since) 
 
 void PodDirectory::put_locked(Pod pod, std::optional<base::Timestamp> gone_since, bool remembers) {
   if (pod.uid.empty()) return;
-  const auto found = pods_.find(pod.uid);
+  const auto found = at_locked(id_of(pod));
   if (found == pods_.end()) {
     names_.emplace(std::pair(pod.namespace_name, pod.name), pod.uid);
     std::string uid = pod.uid;
@@ -41,9 +41,9 @@ void PodDirectory::put_locked(Pod pod, std::optional<base::Timestamp> gone_since
   if (back || !same) changed_locked();
 }
 
-void PodDirectory::gone(std::string_view uid, base::Timestamp now) {
+void PodDirectory::gone(const PodId& id, base::Timestamp now) {
   const std::lock_guard lock(mutex_);
-  const auto found = pods_.find(uid);
+  const auto found = at_locked(id);
   if (found == pods_.end() || found->second.gone_since) return;
   found->second.gone_since = now;
   changed_locked();
@@ -73,30 +73,33 @@ void PodDirectory::sweep(base::Timestamp now) {
 
 void PodDirectory::forget(base::Timestamp now) {
   const std::lock_guard lock(mutex_);
-  std::vector<std::string> old;
-  for (const auto& [uid, kept] : pods_) {
-    if (kept.gone_since && *kept.gone_since <= now - kKeepGone) old.push_back(uid);
+  bool changed = false;
+  for (auto at = pods_.begin(); at != pods_.end();) {
+    const auto one = at++;
+    if (!one->second.gone_since || *one->second.gone_since > now - kKeepGone) continue;
+    erase_locked(one);
+    changed = true;
   }
-  for (const std::string& uid : old) erase_locked(uid);
-  if (!old.empty()) changed_locked();
+  if (changed) changed_locked();
 }
 
 void PodDirectory::bound_locked() {
   if (pods_.size() <= kMostPods) return;
   const auto order = [](const auto& entry) { return std::pair(entry.second.gone_since.value_or(kPresent), entry.second.put_at); };
-  const auto first = std::ranges::min_element(pods_, {}, order);
-  erase_locked(std::string(first->first));
+  erase_locked(std::ranges::min_element(pods_, {}, order));
 }
 
-void PodDirectory::erase_locked(const std::string& uid) {
-  const auto found = pods_.find(uid);
-  const auto [begin, end] = names_.equal_range(std::pair(found->second.pod->namespace_name, found->second.pod->name));
-  for (auto at = begin; at != end; ++at) {
-    if (at->second != uid) continue;
-    names_.erase(at);
-    break;
-  }
-  pods_.erase(found);
+// By all three parts.
+PodDirectory::Pods::iterator PodDirectory::at_locked(const PodId& id) {
+  const auto [begin, end] = pods_.equal_range(id.uid);
+  const auto found = std::find_if(begin, end, [&](const auto& one) { return id_of(*one.second.pod) == id; });
+  return found == end ? pods_.end() : found;
+}
+
+void PodDirectory::erase_locked(Pods::iterator at) {
+  const auto [begin, end] = names_.equal_range(std::pair(at->second.pod->namespace_name, at->second.pod->name));
+  names_.erase(std::find_if(begin, end, [&](const auto& one) { return one.second == at->first; }));
+  pods_.erase(at);
 }
 
 void PodDirectory::changed_locked() {
@@ -104,20 +107,26 @@ void PodDirectory::changed_locked() {
   for (const base::Wake* const wake : listeners_) wake->ring();
 }
 
-PodRef PodDirectory::find(std::string_view uid) const {
+PodRef PodDirectory::find(const PodId& id) const {
+  if (id.empty()) return nullptr;
   const std::lock_guard lock(mutex_);
-  const auto found = pods_.find(uid);
-  return found == pods_.end() ? nullptr : found->second.pod;
-}
-
-PodRef PodDirectory::find(std::string_view namespace_name, std::string_view name) const {
-  const std::lock_guard lock(mutex_);
-  const auto [begin, end] = names_.equal_range(std::pair(std::string(namespace_name), std::string(name)));
   const Kept* best = nullptr;
+  if (!id.uid.empty()) {
+    const auto [begin, end] = pods_.equal_range(id.uid);
+    for (auto at = begin; at != end; ++at) {
+      if (!id.is(*at->second.pod)) continue;
+      if (best != nullptr) return nullptr;
+      best = &at->second;
+    }
+    return best == nullptr ? nullptr : best->pod;
+  }
   const auto rank = [](const Kept& kept) { return std::pair(kept.gone_since.value_or(kPresent), kept.put_at); };
+  const auto [begin, end] = names_.equal_range(std::pair(std::string(id.namespace_name), std::string(id.name)));
   for (auto at = begin; at != end; ++at) {
-    const Kept& kept = pods_.find(at->second)->second;
-    if (best == nullptr || rank(kept) > rank(*best)) best = &kept;
+    const auto [first, last] = pods_.equal_range(at->second);
+    for (auto one = first; one != last; ++one) {
+      if (id.is(*one->second.pod) && (best == nullptr || rank(one->second) > rank(*best))) best = &one->second;
+    }
   }
   return best == nullptr ? nullptr : best->pod;
 }

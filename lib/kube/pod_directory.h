@@ -1,5 +1,9 @@
 // The pods of a node, by uid and by name: written by whoever hears of pods, read by stages.
 //
+// Two pods may have one uid, if one of them claims the config hash of a static pod (kConfigHashAnnotation), which anybody can write.
+// Both are kept, and neither changes the other: a pod is its uid, its namespace and its name. The API server gives a name in a
+// namespace to one pod at a time, and the path of a log has all three. So a pod that claims a hash gets no log but its own.
+//
 // A pod that is gone stays for an hour, since its last lines come after its end. At most kMostPods pods are kept; of more, those
 // that have been gone longest go first, then those that were put first.
 //
@@ -33,7 +37,7 @@ class PodDirectory {
   // There is this pod, or it has changed. An equal pod changes nothing.
   void put(Pod pod);
   // It was deleted at `now`.
-  void gone(std::string_view uid, base::Timestamp now);
+  void gone(const PodId& id, base::Timestamp now);
   // These are all pods that there are: others are gone.
   void replace(std::vector<Pod> pods, base::Timestamp now);
   // The same where the pods were put() one by one: those that were not put since mark() are gone.
@@ -48,10 +52,9 @@ class PodDirectory {
 
   // Grows with every change of what find() gives; begins with 1.
   [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
-  // By the uid of a path; null when it is not known.
-  [[nodiscard]] PodRef find(std::string_view uid) const;
-  // Where the path has no uid (/var/log/containers): the pod of this name that is not gone, or was gone last.
-  [[nodiscard]] PodRef find(std::string_view namespace_name, std::string_view name) const;
+  // The pod that is all of what `id` says; null when it is not known. Without a uid: the pod of this name that is not gone, or was
+  // gone last. With nothing but a uid that several pods have: null.
+  [[nodiscard]] PodRef find(const PodId& id) const;
 
   // `wake` is rung after every change, until unlisten(). Whoever rings last may still do so while unlisten() waits; then it is
   // over.
@@ -73,11 +76,13 @@ class PodDirectory {
   };
   void put_locked(Pod pod, std::optional<base::Timestamp> gone_since, bool remembers);
   void bound_locked();
-  void erase_locked(const std::string& uid);
+  using Pods = std::multimap<std::string, Kept, std::less<>>;  // by uid
+  [[nodiscard]] Pods::iterator at_locked(const PodId& id);
+  void erase_locked(Pods::iterator at);
   void changed_locked();
 
   mutable std::mutex mutex_;
-  std::map<std::string, Kept, std::less<>> pods_;                                       // by uid
+  Pods pods_;
   std::multimap<std::pair<std::string, std::string>, std::string, std::less<>> names_;  // (namespace, name) -> uid
   std::vector<const base::Wake*> listeners_;
   std::uint64_t puts_ = 0, marked_at_ = 0;

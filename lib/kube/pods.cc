@@ -8,6 +8,7 @@
 #include "base/resident_code.h"
 #include "http/url.h"
 #include "kube/ask_plan.h"
+#include "kube/file_mark.h"
 #include "kube/json_splitter.h"
 #include "kube/pod_cache.h"
 #include "kube/pod_parser.h"
@@ -16,6 +17,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -26,6 +28,7 @@ namespace {
 
 constexpr std::size_t kMostObject = 4 << 20;
 constexpr std::string_view kTemplateHash = "pod-template-hash";
+constexpr int kUnauthorized = 401;
 
 // Brings the directory from and to the cache file. Without a file it only forgets what was gone long ago.
 class Keeper {
@@ -107,7 +110,7 @@ class ApiPods : public Pods, public ResourceHandler {
 
   // -- Pods --
   PodDirectory& directory() override { return directory_; }
-  void ask(std::string_view) override {}
+  void ask(const PodId&) override {}
   [[nodiscard]] PodsStatus status() const override {
     const ResourceWatchStatus watch = watch_->status();
     return {.pods = directory_.size(),
@@ -132,9 +135,8 @@ class ApiPods : public Pods, public ResourceHandler {
   bool deleted(std::string_view object) override {
     auto pod = parser_.parse(object);
     if (!pod) return false;
-    const std::string uid = pod->uid;
-    directory_.put(*std::move(pod));  // its lines may come later, also when it was never heard of
-    directory_.gone(uid, clock_.wall());
+    directory_.put(*pod);  // its lines may come later, also when it was never heard of
+    directory_.gone(id_of(*pod), clock_.wall());
     return true;
   }
   void list_ends() override { directory_.sweep(clock_.wall()); }
@@ -149,12 +151,14 @@ class ApiPods : public Pods, public ResourceHandler {
   std::unique_ptr<ResourceWatch> watch_;  // last: its thread uses the rest
 };
 
-// States: at rest (nothing to ask, or not yet), asking. The waits are AskPlan's, those after failures Backoff's. A list sweeps the
+// States: at rest (nothing to ask, or not yet), asking. The waits are AskPlan's, those after failures Backoff's. A token that was
+// refused ends the wait when its file has changed; the file is looked at only while a request is due later. A list sweeps the
 // directory when it was whole.
 class KubeletPods : public Pods, public JsonParts {
  public:
   KubeletPods(const PodsSpec& spec, const http::ClientConfig& config, base::Clock& clock, base::Diagnostics& diagnostics)
       : server_(config.base.display()),
+        token_file_(config.bearer_token_file),
         parser_(spec.wanted),
         clock_(clock),
         diagnostics_(diagnostics),
@@ -178,10 +182,22 @@ class KubeletPods : public Pods, public JsonParts {
 
   // -- Pods --
   PodDirectory& directory() override { return directory_; }
-  void ask(std::string_view uid) override {
+  void ask(const PodId& id) override {
+    std::string key;
+    // No pod has longer names, or a slash in them.
+    if (id.key(key).size() > kMostKey || std::ranges::count(key, '/') != 2) return;
     {
       const std::lock_guard lock(mutex_);
-      if (!plan_.ask(uid, clock_.monotonic())) return;
+      if (!plan_.ask(key, clock_.monotonic())) return;
+    }
+    client_->wake();
+  }
+  void used() override {
+    if (used_.load(std::memory_order_relaxed)) return;
+    {
+      const std::lock_guard lock(mutex_);
+      used_.store(true, std::memory_order_relaxed);
+      plan_.used();
     }
     client_->wake();
   }
@@ -206,8 +222,12 @@ class KubeletPods : public Pods, public JsonParts {
   }
 
  private:
+  static constexpr std::size_t kMostKey = 3 * 256;
+  static constexpr base::Duration kTokenLook = 5 * base::kSecond;
+
   struct Answer {
     int status = 0;
+    FileMark token{{}};  // of the token's file, before it was read for this request
     std::string complaint;
     bool is_status = false, broken = false;
     std::unique_ptr<JsonSplitter> splitter;
@@ -218,12 +238,23 @@ class KubeletPods : public Pods, public JsonParts {
     if (answer_) return due;
     {
       const std::lock_guard lock(mutex_);
+      if (token_refused_ && plan_.due() != base::kNever && FileMark(token_file_) != *token_refused_) {
+        token_refused_.reset();
+        backoff_.reset();
+        plan_.retry(now);
+      }
       const base::Monotonic next = plan_.due();
-      if (now < next) return std::min(due, next);
+      if (now < next) {
+        // While somebody waits, and only then.
+        const bool looks = token_refused_ && next != base::kNever;
+        return std::min({due, next, looks ? base::after(now, kTokenLook) : base::kNever});
+      }
       plan_.began(now);
+      used_.store(false, std::memory_order_relaxed);
       ++status_.lists;
     }
     answer_.emplace();
+    answer_->token = FileMark(token_file_);
     answer_->splitter = std::make_unique<JsonSplitter>(JsonSplitter::Form::list, kMostObject, *this);
     http::Request request;
     request.path = "/pods";
@@ -257,6 +288,7 @@ class KubeletPods : public Pods, public JsonParts {
     const base::Monotonic now = clock_.monotonic();
     const Answer answer = *std::move(answer_);
     answer_.reset();
+    token_refused_ = answer.status == kUnauthorized && !token_file_.empty() ? std::optional(answer.token) : std::nullopt;
     std::string hint;
     const std::string cause = cause_of(answer, result, hint);
     if (cause.empty()) {
@@ -272,7 +304,7 @@ class KubeletPods : public Pods, public JsonParts {
       if (answer.status != 0) status_.fresh_at = now;
       status_.trouble = trouble = cause.empty() ? std::string() : fmt::format("cannot list the pods at {}: {}", server_, cause);
       if (cause.empty()) {
-        plan_.answered(now, [this](const std::string& uid) { return directory_.find(uid) != nullptr; });
+        plan_.answered(now, [this](const std::string& key) { return directory_.find(id_in(key)) != nullptr; });
       } else {
         ++status_.failures;
         plan_.failed(now, backoff_.next(result ? result->retry_after(clock_.wall()) : 0));
@@ -288,13 +320,18 @@ class KubeletPods : public Pods, public JsonParts {
     reported_ = std::move(trouble);
   }
 
+  static PodId id_in(std::string_view key) {
+    const std::size_t first = key.find('/'), last = key.rfind('/');
+    return {key.substr(0, first), key.substr(first + 1, last - first - 1), key.substr(last + 1)};
+  }
+
   // "" for a list that is whole.
   static std::string cause_of(const Answer& answer, const base::Result<http::Response>& result, std::string& hint) {
     if (answer.status != 0 && answer.status != 200) {
       const std::string said = answer.complaint.substr(0, answer.complaint.find_first_of("\r\n"));
       const auto with = [&](std::string_view text) { return said.empty() ? std::string(text) : fmt::format("{}: {}", text, said); };
       switch (answer.status) {
-        case 401:
+        case kUnauthorized:
           hint = "the kubelet asks the API server about the token: is it valid, and is authentication by webhook on?";
           return with("the kubelet does not accept the token (401)");
         case 403:
@@ -315,6 +352,7 @@ class KubeletPods : public Pods, public JsonParts {
   }
 
   const std::string server_;
+  const std::string token_file_;
   PodDirectory directory_;
   PodParser parser_;
   base::Clock& clock_;
@@ -323,6 +361,8 @@ class KubeletPods : public Pods, public JsonParts {
   base::Backoff backoff_;
   std::optional<Answer> answer_;  // of the request that is on its way
   std::string reported_;          // the trouble that was warned about last
+  std::optional<FileMark> token_refused_;
+  std::atomic<bool> used_{false};  // written under mutex_: plan_.used() was called since the latest request began
   mutable std::mutex mutex_;
   AskPlan plan_;
   PodsStatus status_;
@@ -357,25 +397,37 @@ base::Result<http::ClientConfig> kubelet_config(const PodsSpec& spec, const char
   return config;
 }
 
+base::Result<http::ClientConfig> config_for(const PodsSpec& spec, const char* (*environment)(const char* name),
+                                            base::Diagnostics& diagnostics) {
+  const bool api = spec.from == PodsSpec::From::api;
+  if (api && spec.node.empty()) {
+    return base::fail(base::Code::config, "cannot ask for the pods of this node: its name is not known")
+        .with_hint("--node-name NAME, or NODE_NAME in the environment (in a pod: fieldRef spec.nodeName)");
+  }
+  auto config = api ? client_config(spec.access, environment, &diagnostics) : kubelet_config(spec, environment, diagnostics);
+  if (!config) return config;
+  if (auto good = http::check_files(*config); !good) return std::move(good).error();
+  return config;
+}
+
 }  // namespace
+
+base::Result<void> Pods::check(const PodsSpec& spec, const char* (*environment)(const char* name), base::Diagnostics& diagnostics) {
+  auto config = config_for(spec, environment, diagnostics);
+  if (!config) return std::move(config).error();
+  return {};
+}
 
 base::Result<std::unique_ptr<Pods>> Pods::start(PodsSpec spec, const char* (*environment)(const char* name), base::Clock& clock,
                                                 base::Diagnostics& diagnostics) {
   spec.wanted.labels.emplace(kTemplateHash);
+  auto config = config_for(spec, environment, diagnostics);
+  if (!config) return std::move(config).error();
   if (spec.from == PodsSpec::From::kubelet) {
-    auto config = kubelet_config(spec, environment, diagnostics);
-    if (!config) return std::move(config).error();
-    if (auto good = http::check_files(*config); !good) return std::move(good).error();
     auto pods = std::make_unique<KubeletPods>(spec, *config, clock, diagnostics);
     if (auto started = pods->start(*std::move(config)); !started) return std::move(started).error();
     return std::unique_ptr<Pods>(std::move(pods));
   }
-  if (spec.node.empty()) {
-    return base::fail(base::Code::config, "cannot ask for the pods of this node: its name is not known")
-        .with_hint("--node-name NAME, or NODE_NAME in the environment (in a pod: fieldRef spec.nodeName)");
-  }
-  auto config = client_config(spec.access, environment, &diagnostics);
-  if (!config) return std::move(config).error();
   auto pods = std::make_unique<ApiPods>(spec, clock, diagnostics);
   if (auto started = pods->start(spec, *std::move(config), diagnostics); !started) return std::move(started).error();
   return std::unique_ptr<Pods>(std::move(pods));

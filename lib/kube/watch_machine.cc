@@ -161,14 +161,6 @@ struct WatchMachine::Answer : JsonParts {
   bool broken = false;  // no JSON, or not of this form
 };
 
-WatchMachine::FileMark::FileMark(const std::string& path) {
-  struct ::stat now {};
-  if (path.empty() || ::stat(path.c_str(), &now) != 0) return;
-  inode_ = now.st_ino;
-  size_ = now.st_size;
-  changed_ = now.st_mtim.tv_sec * base::kSecond + now.st_mtim.tv_nsec;
-}
-
 WatchMachine::WatchMachine(ResourceWatchSpec spec, const http::ClientConfig& config, ResourceHandler& handler, base::Clock& clock,
                            base::Diagnostics& diagnostics, std::uint64_t seed)
     : spec_(std::move(spec)),

@@ -21,11 +21,10 @@
 // Why the client's thread: the answer is parsed where it comes, there is no queue, and memory is that of one object.
 #pragma once
 
+#include "kube/file_mark.h"
 #include "kube/json_splitter.h"
 #include "kube/resource_watch.h"
 #include "kube/watch_pace.h"
-
-#include <sys/stat.h>
 
 #include <memory>
 #include <mutex>
@@ -58,15 +57,6 @@ class WatchMachine {
     WatchPace::End end = WatchPace::End::failed;
     std::string cause, hint;
     base::Duration retry_after = 0;
-  };
-  class FileMark {  // of the token's file; changes when the file does
-   public:
-    explicit FileMark(const std::string& path);
-    bool operator==(const FileMark&) const = default;
-
-   private:
-    std::uint64_t inode_ = 0;
-    std::int64_t size_ = -1, changed_ = 0;
   };
 
   void send(base::Monotonic now);

@@ -97,8 +97,7 @@ struct Plan;
 
 // What a plan holds besides, with pods.
 struct PodPart {
-  std::string_view uid;                   // by which the pod is looked for; "": by its name
-  std::string_view namespace_name, name;  // that labels or a path give; "" where the record is of no pod
+  kube::PodId id;                         // what labels, metadata or a path say; empty where the record is of no pod
   kube::PodRef pod;                       // null: not known
   LabelSetRef given;                      // the metadata that the pod gives; null for none
   // The uid that a record of these labels had last, and the plan for both.
@@ -200,7 +199,6 @@ class EnrichStage : public pipeline::Stage {
   void work_out(Plan& plan, const Key& key);
   Plan& plan_of_uid(Plan& plan, Key& key, std::string_view uid);
   void renew(Plan& plan, const Key& key);
-  [[nodiscard]] kube::PodRef look_up(const PodPart& part) const;
   bool has_place(Plan& plan, const Label& label) const;
   const record::PodPath* pod_path(std::string_view text);
   std::string_view level_of(const Record& record, const Plan& plan);
@@ -274,6 +272,7 @@ class EnrichStage : public pipeline::Stage {
 };
 
 Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outlet& out) {
+  if (of_pods_ && !batch.empty()) spec_.pods->used();
   if (!gate_) return pass_on(batch, out);
   const auto pass = [&](record::Batch& ready) { return pass_on(ready, out); };
   // Before anything of this batch is counted: what is below may show the books meanwhile.
@@ -391,7 +390,7 @@ void EnrichStage::enrich(record::Batch& batch, Record& record) {
     batch.hold(plan->out);
     batch.hold(plan->full);
     if (plan->gives_metadata) batch.hold(plan->pods->given);
-    if (plan->unknown && pods_ != nullptr && !plan->pods->uid.empty()) spec_.pods->ask(plan->pods->uid);
+    if (plan->unknown && pods_ != nullptr && !plan->pods->id.uid.empty()) spec_.pods->ask(plan->pods->id);
     plan->held_by = batch_number_;
     for (ValueBudget::Place* place : plan->places) budget_->use(*place);
   }
@@ -455,16 +454,11 @@ Plan& EnrichStage::plan_of_uid(Plan& plan, Key& key, std::string_view uid) {
   return *part.met_plan;
 }
 
-kube::PodRef EnrichStage::look_up(const PodPart& part) const {
-  if (!part.uid.empty()) return pods_->find(part.uid);
-  return part.name.empty() ? nullptr : pods_->find(part.namespace_name, part.name);
-}
-
 // Its pod may have changed since the plan was worked out. Records of this batch do not use the plan yet; those of earlier batches
 // hold their sets themselves.
 void EnrichStage::renew(Plan& plan, const Key& key) {
   plan.looked_at = pods_version_;
-  if (look_up(*plan.pods) == plan.pods->pod) return;
+  if (pods_->find(plan.pods->id) == plan.pods->pod) return;
   plan_bytes_ -= bytes_of(plan);
   Plan fresh;
   work_out(fresh, key);
@@ -489,8 +483,9 @@ void EnrichStage::work_out(Plan& plan, const Key& key) {
     if (value_of(name).empty() && !value.empty()) labels.push_back({name, value});
   };
 
+  std::optional<record::PodPath> path;
   if (spec_.path) {
-    std::optional<record::PodPath> path = record::parse_pod_path(value_of(kFilename));
+    path = record::parse_pod_path(value_of(kFilename));
     plan.asks_for_path =
         !path && key.path == nullptr && (value_of("namespace").empty() || value_of("pod").empty() || value_of("container").empty());
     if (!path && key.path != nullptr) path = *key.path;
@@ -506,12 +501,12 @@ void EnrichStage::work_out(Plan& plan, const Key& key) {
   if (pods_ != nullptr) {
     plan.pods = std::make_unique<PodPart>();
     PodPart& part = *plan.pods;
-    part.uid = !plan.pod_uid.empty() ? plan.pod_uid : value_of(kPodUid);
-    plan.asks_for_uid = part.uid.empty() && key.uid == nullptr;
-    if (key.uid != nullptr) part.uid = *key.uid;
-    part.namespace_name = value_of("namespace");
-    part.name = value_of("pod");
-    part.pod = look_up(part);
+    part.id = path ? kube::PodId{path->uid, path->namespace_name, path->pod}
+                   : kube::PodId{value_of(kPodUid), value_of("namespace"), value_of("pod")};
+    if (part.id.uid.empty()) part.id.uid = value_of(kPodUid);
+    plan.asks_for_uid = part.id.uid.empty() && key.uid == nullptr;
+    if (part.id.uid.empty() && key.uid != nullptr) part.id.uid = *key.uid;
+    part.pod = pods_->find(part.id);
     plan.looked_at = pods_version_;
     plan.unknown = part.pod == nullptr;
     if (part.pod != nullptr) given = of_pods_->labels.labels_of(*part.pod, value_of("container"));

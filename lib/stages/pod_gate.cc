@@ -35,16 +35,17 @@ constexpr base::Duration kAskAgain = 2 * base::kSecond;
 constexpr std::size_t kReadyBytes = 256 << 10;  // are passed on at once
 
 // As enrich finds it.
-PodKnowledge::Name name_of(const Record& record) {
-  const auto of_path = [](std::string_view path) -> PodKnowledge::Name {
+kube::PodId id_of(const Record& record) {
+  const auto of_path = [](std::string_view path) -> kube::PodId {
     const auto pod = path.empty() ? std::nullopt : record::parse_pod_path(path);
-    return pod ? PodKnowledge::Name{pod->uid, pod->namespace_name, pod->pod} : PodKnowledge::Name();
+    return pod ? kube::PodId{pod->uid, pod->namespace_name, pod->pod} : kube::PodId();
   };
-  PodKnowledge::Name name = of_path(record.labels->get("filename"));
-  if (name.empty() && !record.metadata.empty()) name = of_path(record::find(record.metadata, "filename"));
-  if (!name.uid.empty()) return name;
-  if (const std::string_view uid = record::find(record.metadata, "pod_uid"); !uid.empty()) return {uid, {}, {}};
-  return name.empty() ? PodKnowledge::Name{{}, record.labels->get("namespace"), record.labels->get("pod")} : name;
+  kube::PodId id = of_path(record.labels->get("filename"));
+  if (id.empty() && !record.metadata.empty()) id = of_path(record::find(record.metadata, "filename"));
+  if (!id.uid.empty()) return id;
+  if (id.empty()) id = {{}, record.labels->get("namespace"), record.labels->get("pod")};
+  id.uid = record::find(record.metadata, "pod_uid");
+  return id;
 }
 
 }  // namespace
@@ -79,14 +80,13 @@ void PodGate::count() {
     knowledge_->unlisten(*wake_);
 }
 
-const PodGate::Seen& PodGate::look(const PodKnowledge::Name& name, Monotonic now) {
-  std::string_view key = name.uid;
-  if (key.empty()) key = key_.assign(name.namespace_name).append("/").append(name.pod);
+const PodGate::Seen& PodGate::look(const kube::PodId& id, Monotonic now) {
+  const std::string_view key = id.key(key_);
   auto found = seen_.find(key);
   if (found == seen_.end()) found = seen_.emplace(key, Seen{}).first;
   Seen& seen = found->second;
   if (seen.version != version_ || now >= seen.until) {
-    seen = {knowledge_->look(name, now), version_, base::kNever};
+    seen = {knowledge_->look(id, now), version_, base::kNever};
     if (seen.view.state == State::awaited) seen.until = seen.view.until;
     if (seen.view.state == State::given_up) seen.until = base::after(now, kAskAgain);
   }
@@ -99,14 +99,12 @@ PodGate::Verdict PodGate::judge(const Record& record, Monotonic now) {
   if (record.labels != latest_labels_ || record.metadata.data() != latest_metadata_) {
     latest_labels_ = record.labels;
     latest_metadata_ = record.metadata.data();
-    latest_name_ = name_of(record);
-    latest_ = latest_name_.empty() ? nullptr : &look(latest_name_, now);
+    latest_id_ = id_of(record);
+    latest_ = latest_id_.empty() ? nullptr : &look(latest_id_, now);
   }
   if (latest_ == nullptr) return Verdict::pass;
   if (record.source.kind == Source::Kind::none && !wait_.empty()) {
-    std::string_view key = latest_name_.uid;
-    if (key.empty()) key = key_.assign(latest_name_.namespace_name).append("/").append(latest_name_.pod);
-    if (wait_.pod_waits(key)) return Verdict::wait;
+    if (wait_.pod_waits(latest_id_.key(key_))) return Verdict::wait;
   }
   if (latest_->view.state == State::excluded) return Verdict::drop;
   if (latest_->view.state != State::awaited) return Verdict::pass;
@@ -145,10 +143,8 @@ Result<Flow> PodGate::sieve(Batch& batch, Monotonic now, const PassOn* pass) {
         if (wait_.log_waits(record.source)) {
           wait_.add(record);
         } else {
-          std::string_view key = latest_name_.uid;
-          if (key.empty()) key = key_.assign(latest_name_.namespace_name).append("/").append(latest_name_.pod);
-          wait_.add(record, key,
-                    {std::string(latest_name_.uid), std::string(latest_name_.namespace_name), std::string(latest_name_.pod),
+          wait_.add(record, latest_id_.key(key_),
+                    {std::string(latest_id_.uid), std::string(latest_id_.namespace_name), std::string(latest_id_.name),
                      latest_->view.until});
         }
         continue;

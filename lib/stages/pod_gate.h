@@ -89,7 +89,7 @@ class PodGate {
   pipeline::Result<pipeline::Flow> let_go(pipeline::Monotonic now, bool all, const PassOn& pass);
   pipeline::Result<pipeline::Flow> sieve(record::Batch& batch, pipeline::Monotonic now, const PassOn* pass);
   Verdict judge(const record::Record& record, pipeline::Monotonic now);
-  const Seen& look(const PodKnowledge::Name& name, pipeline::Monotonic now);
+  const Seen& look(const kube::PodId& id, pipeline::Monotonic now);
   void count();
 
   const std::shared_ptr<PodKnowledge> knowledge_;
@@ -104,12 +104,12 @@ class PodGate {
   std::uint64_t at_hand_ = 0;        // records of the batch that is being sifted, and that do not wait: in flight as well
   std::uint64_t version_ = 0;        // of the batch at hand
   std::uint64_t asked_version_ = 0;  // what waits was looked up then
-  std::unordered_map<std::string, Seen, StringHash, std::equal_to<>> seen_;  // by uid or NAMESPACE/POD
+  std::unordered_map<std::string, Seen, StringHash, std::equal_to<>> seen_;  // by PodId::key()
 
   // The latest record's, for the next one: records come many of a log at a time.
   const record::LabelSet* latest_labels_ = nullptr;
   const record::Label* latest_metadata_ = nullptr;
-  PodKnowledge::Name latest_name_;
+  kube::PodId latest_id_;
   const Seen* latest_ = nullptr;  // null: no pod
   std::string key_;
 

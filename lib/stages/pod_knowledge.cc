@@ -1,7 +1,5 @@
 #include "stages/pod_knowledge.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace weir::stages {
@@ -29,15 +27,15 @@ bool PodKnowledge::confirms(base::Monotonic now) {
   return confirmed_.load(std::memory_order_relaxed);
 }
 
-PodKnowledge::View PodKnowledge::look(const Name& name, base::Monotonic now) {
-  if (name.empty()) return {};
-  const kube::PodRef pod =
-      name.uid.empty() ? pods_->directory().find(name.namespace_name, name.pod) : pods_->directory().find(name.uid);
-  const std::string key = name.uid.empty() ? fmt::format("{}/{}", name.namespace_name, name.pod) : std::string(name.uid);
+PodKnowledge::View PodKnowledge::look(const kube::PodId& id, base::Monotonic now) {
+  if (id.empty()) return {};
+  const kube::PodRef pod = pods_->directory().find(id);
+  std::string key;
+  id.key(key);
   const bool may_learn = pod == nullptr && spec_.wait > 0 && this->may_learn(now);
   const bool excluded = pod != nullptr && excludes(*pod);
   const bool confirmed = !excluded || confirms(now);
-  if (pod == nullptr && !name.uid.empty()) pods_->ask(name.uid);
+  if (pod == nullptr && !id.uid.empty()) pods_->ask(id);
   const std::lock_guard lock(mutex_);
   if (until_.size() >= kMost) std::erase_if(until_, [now](const auto& one) { return one.second <= now; });
   if (until_.size() >= kMost) until_.clear();

@@ -54,11 +54,6 @@ class PodKnowledge final : public tail::PodFilter {
   // How the spec and a uid are looked at is decided here; `pods` is shared with who fills it. `clock` outlives it.
   PodKnowledge(PodKnowledgeSpec spec, std::shared_ptr<kube::Pods> pods, const base::Clock& clock);
 
-  // A pod by its uid, or where that is "" by its names. Views.
-  struct Name {
-    std::string_view uid, namespace_name, pod;
-    [[nodiscard]] bool empty() const { return uid.empty() && (namespace_name.empty() || pod.empty()); }
-  };
   enum class State : std::uint8_t { awaited, given_up, known, excluded };
   struct View {
     State state = State::given_up;
@@ -66,7 +61,7 @@ class PodKnowledge final : public tail::PodFilter {
   };
   // Costs a lock and a look-up, for a new pod a look at the state of the server: whoever asks often remembers the answer until
   // version() moves.
-  [[nodiscard]] View look(const Name& name, base::Monotonic now);
+  [[nodiscard]] View look(const kube::PodId& id, base::Monotonic now);
   [[nodiscard]] std::uint64_t version() const { return pods_->directory().version(); }
   [[nodiscard]] const PodKnowledgeSpec& spec() const { return spec_; }
 

@@ -27,7 +27,7 @@ class PodWait {
   static constexpr std::size_t kEnough = 1 << 20;
 
   struct Waiting {
-    std::string uid, namespace_name, pod;  // as PodKnowledge::Name
+    std::string uid, namespace_name, pod;  // as kube::PodId
     base::Monotonic until = 0;
   };
 
@@ -36,7 +36,7 @@ class PodWait {
   [[nodiscard]] bool log_waits(const record::Source& source) const {
     return source.kind == record::Source::Kind::file && by_log_.contains(source.log);
   }
-  // By the uid, or NAMESPACE/POD: how the caller names it in add().
+  // As the caller names it in add().
   [[nodiscard]] bool pod_waits(std::string_view key) const { return by_pod_.contains(key); }
 
   // A record or marker of a log that waits (log_waits).

@@ -113,7 +113,7 @@ class KnownPods : public kube::Pods {
     }
   }
   [[nodiscard]] kube::PodDirectory& directory() override { return directory_; }
-  void ask(std::string_view) override {}
+  void ask(const kube::PodId&) override {}
   [[nodiscard]] kube::PodsStatus status() const override { return {}; }
 
  private:

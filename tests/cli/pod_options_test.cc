@@ -144,7 +144,7 @@ TEST(PodOptions, RehearsalReadsFilesAndConnectsToNothing) {
   const auto f = [&](std::vector<std::string> arguments) {
     const auto spec = pods_spec(read(std::move(arguments)), std::nullopt, with_node);
     EXPECT_TRUE(spec.ok());
-    const auto rehearsed = rehearse(*spec, context.context);
+    const auto rehearsed = kube::Pods::check(*spec, context.context.environment, *context.context.diagnostics);
     return rehearsed.ok() ? std::string() : rehearsed.error().message;
   };
   EXPECT_EQ(f({"--kubernetes", "api", "--kube-server", "http://127.0.0.1:1"}), "");

@@ -94,10 +94,50 @@ TEST(AskPlanTest, AFailureIsNoTryAndWaits) {
   EXPECT_EQ(plan.due(), base::kNever);
 }
 
+TEST(AskPlanTest, WhileItIsUsedTheListIsNeverOld) {
+  AskPlan plan;
+  plan.used();
+  EXPECT_LE(plan.due(), 10 * kSecond) << "there is no list yet";
+  request(plan, 10 * kSecond);
+  EXPECT_EQ(plan.due(), base::kNever) << "nobody needs another one";
+  plan.used();
+  EXPECT_EQ(plan.due(), 10 * kSecond + AskPlan::kRefresh);
+  plan.began(400 * kSecond);
+  plan.used();
+  plan.failed(401 * kSecond, 60 * kSecond);
+  EXPECT_EQ(plan.due(), 461 * kSecond);
+  // A list that an unknown pod asked for counts as well.
+  plan.ask("a", 461 * kSecond);
+  request(plan, 461 * kSecond, {"a"});
+  plan.used();
+  EXPECT_EQ(plan.due(), 461 * kSecond + AskPlan::kRefresh);
+}
+
+TEST(AskPlanTest, WhatIsNotUsedAsksNobody) {
+  AskPlan plan;
+  plan.ask("a", 10 * kSecond);
+  request(plan, 10 * kSecond, {"a"});
+  EXPECT_EQ(plan.due(), base::kNever);
+}
+
+TEST(AskPlanTest, WhatMadeARequestFailIsGone) {
+  AskPlan plan;
+  plan.ask("a", 10 * kSecond);
+  plan.began(10 * kSecond);
+  plan.failed(11 * kSecond, 100 * kSecond);
+  plan.retry(11 * kSecond);
+  EXPECT_EQ(plan.due(), 12 * kSecond) << "not sooner than ever";
+  plan.retry(50 * kSecond);
+  EXPECT_EQ(plan.due(), 12 * kSecond);
+  plan.failed(11 * kSecond, 100 * kSecond);
+  plan.retry(50 * kSecond);
+  EXPECT_EQ(plan.due(), 50 * kSecond);
+}
+
 TEST(AskPlanTest, IsBounded) {
   AskPlan plan;
   for (int i = 0; i < 2000; ++i) plan.ask(std::to_string(i), 0);
-  EXPECT_EQ(plan.size(), AskPlan::kMostUids);
+  EXPECT_EQ(plan.size(), AskPlan::kMostKeys);
   for (const int at : {0, 2, 4}) request(plan, at * kSecond);
   EXPECT_FALSE(plan.ask("new", 10 * kSecond));
   // Those that have rested make room.

@@ -21,12 +21,12 @@ Pod pod(std::string uid, std::string name, std::string app = "") {
 TEST(PodDirectoryTest, FindsByUidAndByName) {
   PodDirectory pods;
   pods.put(pod("u1", "web-0"));
-  ASSERT_NE(pods.find("u1"), nullptr);
-  EXPECT_EQ(pods.find("u1")->name, "web-0");
-  EXPECT_EQ(pods.find("u2"), nullptr);
-  EXPECT_EQ(pods.find("shop", "web-0"), pods.find("u1"));
-  EXPECT_EQ(pods.find("shop", "web-1"), nullptr);
-  EXPECT_EQ(pods.find("other", "web-0"), nullptr);
+  ASSERT_NE(pods.find({"u1"}), nullptr);
+  EXPECT_EQ(pods.find({"u1"})->name, "web-0");
+  EXPECT_EQ(pods.find({"u2"}), nullptr);
+  EXPECT_EQ(pods.find({"", "shop", "web-0"}), pods.find({"u1"}));
+  EXPECT_EQ(pods.find({"", "shop", "web-1"}), nullptr);
+  EXPECT_EQ(pods.find({"", "other", "web-0"}), nullptr);
 }
 
 TEST(PodDirectoryTest, TheVersionMovesWithChangesAlone) {
@@ -39,28 +39,28 @@ TEST(PodDirectoryTest, TheVersionMovesWithChangesAlone) {
   EXPECT_EQ(pods.version(), second);
   pods.put(pod("u1", "web-0", "b"));
   EXPECT_GT(pods.version(), second);
-  EXPECT_EQ(pods.find("u1")->label("app"), "b");
+  EXPECT_EQ(pods.find({"u1"})->label("app"), "b");
 }
 
 TEST(PodDirectoryTest, APodThatIsGoneStaysForAnHour) {
   PodDirectory pods;
   pods.put(pod("u1", "web-0"));
-  pods.gone("u1", kNow);
+  pods.gone({"u1", "shop", "web-0"}, kNow);
   pods.forget(kNow + PodDirectory::kKeepGone - 1);
-  EXPECT_NE(pods.find("u1"), nullptr);
+  EXPECT_NE(pods.find({"u1"}), nullptr);
   pods.forget(kNow + PodDirectory::kKeepGone);
-  EXPECT_EQ(pods.find("u1"), nullptr);
-  EXPECT_EQ(pods.find("shop", "web-0"), nullptr);
+  EXPECT_EQ(pods.find({"u1"}), nullptr);
+  EXPECT_EQ(pods.find({"", "shop", "web-0"}), nullptr);
 }
 
 TEST(PodDirectoryTest, OfOneNameThePodThatIsThereCounts) {
   PodDirectory pods;
   pods.put(pod("new", "web-0"));
   pods.put(pod("old", "web-0"));
-  pods.gone("old", kNow);
-  EXPECT_EQ(pods.find("shop", "web-0")->uid, "new");
-  pods.gone("new", kNow + 1);
-  EXPECT_EQ(pods.find("shop", "web-0")->uid, "new");
+  pods.gone({"old", "shop", "web-0"}, kNow);
+  EXPECT_EQ(pods.find({"", "shop", "web-0"})->uid, "new");
+  pods.gone({"new", "shop", "web-0"}, kNow + 1);
+  EXPECT_EQ(pods.find({"", "shop", "web-0"})->uid, "new");
 }
 
 TEST(PodDirectoryTest, WhatIsNotInAListIsGone) {
@@ -79,27 +79,56 @@ TEST(PodDirectoryTest, WhatIsRememberedCountsLessThanWhatWasHeard) {
   PodDirectory pods;
   pods.put(pod("u1", "web-0", "new"));
   pods.remember(pod("u1", "web-0", "old"), kNow);
-  EXPECT_EQ(pods.find("u1")->label("app"), "new");
+  EXPECT_EQ(pods.find({"u1"})->label("app"), "new");
   pods.remember(pod("u2", "web-1", "old"), kNow);
-  EXPECT_EQ(pods.find("u2")->label("app"), "old");
+  EXPECT_EQ(pods.find({"u2"})->label("app"), "old");
   pods.put(pod("u2", "web-1", "new"));
-  EXPECT_EQ(pods.find("u2")->label("app"), "new");
+  EXPECT_EQ(pods.find({"u2"})->label("app"), "new");
   EXPECT_EQ(pods.entries()[1].gone_since, std::nullopt);
 }
 
 TEST(PodDirectoryTest, OfTooManyPodsThoseGoneLongestGoFirst) {
   PodDirectory pods;
   for (std::size_t i = 0; i < PodDirectory::kMostPods; ++i) pods.put(pod(fmt::format("u{}", i), "web"));
-  pods.gone("u7", kNow);
-  pods.gone("u9", kNow - 1);
+  pods.gone({"u7", "shop", "web"}, kNow);
+  pods.gone({"u9", "shop", "web"}, kNow - 1);
   pods.put(pod("n1", "web"));
   EXPECT_EQ(pods.size(), PodDirectory::kMostPods);
-  EXPECT_EQ(pods.find("u9"), nullptr);
+  EXPECT_EQ(pods.find({"u9"}), nullptr);
   pods.put(pod("n2", "web"));
-  EXPECT_EQ(pods.find("u7"), nullptr);
+  EXPECT_EQ(pods.find({"u7"}), nullptr);
   pods.put(pod("n3", "web"));
-  EXPECT_EQ(pods.find("u0"), nullptr);
-  EXPECT_NE(pods.find("u1"), nullptr);
+  EXPECT_EQ(pods.find({"u0"}), nullptr);
+  EXPECT_NE(pods.find({"u1"}), nullptr);
+}
+
+// Anybody can give his pod the annotation by which the kubelet's hash of a static pod is known.
+TEST(PodDirectoryTest, APodThatClaimsTheUidOfAnotherChangesNothingForIt) {
+  PodDirectory pods;
+  pods.put(pod("hash", "etcd", "etcd"));
+  Pod forged = pod("hash", "evil", "forged");
+  forged.excluded = true;
+  pods.put(forged);
+  EXPECT_EQ(pods.size(), 2U);
+  EXPECT_EQ(pods.find({"hash", "shop", "etcd"})->label("app"), "etcd");
+  EXPECT_EQ(pods.find({"hash", "shop", "evil"})->label("app"), "forged");
+  EXPECT_EQ(pods.find({"hash", "other", "etcd"}), nullptr);
+  EXPECT_EQ(pods.find({"hash"}), nullptr) << "nobody can say which";
+  EXPECT_EQ(pods.find({"", "shop", "etcd"})->label("app"), "etcd");
+  EXPECT_EQ(pods.find({"hash", "", "etcd"})->label("app"), "etcd");
+
+  pods.gone(id_of(forged), kNow);
+  for (const PodDirectory::Entry& entry : pods.entries()) EXPECT_EQ(entry.gone_since.has_value(), entry.pod->name == "evil");
+  pods.forget(kNow + PodDirectory::kKeepGone);
+  EXPECT_EQ(pods.find({"hash"})->name, "etcd");
+  EXPECT_EQ(pods.find({"", "shop", "evil"}), nullptr);
+}
+
+TEST(PodDirectoryTest, APodThatClaimsAnUnknownUidGetsNoLogOfThatUid) {
+  PodDirectory pods;
+  pods.put(pod("hash", "evil", "forged"));
+  EXPECT_EQ(pods.find({"hash", "shop", "etcd"}), nullptr);
+  EXPECT_EQ(pods.find({"hash", "kube-system", "evil"}), nullptr);
 }
 
 TEST(PodDirectoryTest, AChangeRingsThoseWhoListen) {
@@ -118,7 +147,7 @@ TEST(PodDirectoryTest, AChangeRingsThoseWhoListen) {
   pods.put(pod("u1", "web-0"));
   EXPECT_FALSE(rung());
   pods.unlisten(wake);
-  pods.gone("u1", kNow);
+  pods.gone({"u1", "shop", "web-0"}, kNow);
   EXPECT_FALSE(rung());
 }
 

@@ -9,6 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
 
 namespace weir::kube {
@@ -55,14 +57,14 @@ TEST_F(PodsTest, FollowsThePodsOfTheNode) {
   const auto pods = start();
   ASSERT_TRUE(eventually([&] { return pods->status().fresh; }));
   const PodDirectory& directory = pods->directory();
-  EXPECT_EQ(directory.find("u-web")->label("app"), "web");
+  EXPECT_EQ(directory.find({"u-web"})->label("app"), "web");
   EXPECT_EQ(server_.requests()[0].parameter("fieldSelector"), "spec.nodeName=node-1");
   EXPECT_EQ(server_.requests()[0].path, "/api/v1/pods");
   server_.put("web", pod_json("u-web", "shop", "web", R"("app":"other")"));
-  ASSERT_TRUE(eventually([&] { return directory.find("u-web")->label("app") == "other"; }));
+  ASSERT_TRUE(eventually([&] { return directory.find({"u-web"})->label("app") == "other"; }));
   server_.put("new", pod_json("u-new", "shop", "new", R"("pod-template-hash":"7","app":"x","unwanted":"y")"));
-  ASSERT_TRUE(eventually([&] { return directory.find("u-new") != nullptr; }));
-  EXPECT_EQ(directory.find("u-new")->labels, (Pod::Values{{"app", "x"}, {"pod-template-hash", "7"}}));
+  ASSERT_TRUE(eventually([&] { return directory.find({"u-new"}) != nullptr; }));
+  EXPECT_EQ(directory.find({"u-new"})->labels, (Pod::Values{{"app", "x"}, {"pod-template-hash", "7"}}));
   server_.remove("old");
   const auto gone = [&](const std::string& uid) {
     for (const PodDirectory::Entry& entry : directory.entries()) {
@@ -71,7 +73,7 @@ TEST_F(PodsTest, FollowsThePodsOfTheNode) {
     return false;
   };
   ASSERT_TRUE(eventually([&] { return gone("u-old"); }));
-  EXPECT_NE(directory.find("u-old"), nullptr);
+  EXPECT_NE(directory.find({"u-old"}), nullptr);
   EXPECT_FALSE(gone("u-web"));
   const PodsStatus status = pods->status();
   EXPECT_EQ(status.pods, 3U);
@@ -89,9 +91,9 @@ TEST_F(PodsTest, KnowsAPodThatItNeverSawAlive) {
   const auto pods = start();
   ASSERT_TRUE(eventually([&] { return server_.open_watches() == 1; }));
   server_.send("{\"type\":\"DELETED\",\"object\":" + pod_json("u", "shop", "brief", R"("app":"x")") + "}\n");
-  ASSERT_TRUE(eventually([&] { return pods->directory().find("u") != nullptr; }));
+  ASSERT_TRUE(eventually([&] { return pods->directory().find({"u"}) != nullptr; }));
   ASSERT_TRUE(eventually([&] { return pods->directory().entries()[0].gone_since.has_value(); }));
-  EXPECT_EQ(pods->directory().find("u")->label("app"), "x");
+  EXPECT_EQ(pods->directory().find({"u"})->label("app"), "x");
 }
 
 TEST_F(PodsTest, SkipsAPodThatIsNone) {
@@ -118,7 +120,7 @@ TEST_F(PodsTest, CollectionGoesOnWithTheCacheWhileNobodyAnswers) {
     const auto pods = start();
     ASSERT_TRUE(eventually([&] { return !pods->status().trouble.empty(); }));
     EXPECT_FALSE(pods->status().fresh);
-    EXPECT_EQ(pods->directory().find("u-web")->label("app"), "web");
+    EXPECT_EQ(pods->directory().find({"u-web"})->label("app"), "web");
     ASSERT_EQ(pods->directory().size(), 2U);
     EXPECT_TRUE(pods->directory().entries()[0].gone_since.has_value());
     EXPECT_THAT(pods->status().trouble, HasSubstr("cannot list pods at " + server_.url()));
@@ -169,7 +171,7 @@ TEST_F(PodsTest, TheCacheIsWrittenWhileItRuns) {
   ASSERT_TRUE(eventually([&] { return dir_.read("pods").find("u-b") != std::string::npos; }));
   EXPECT_NE(dir_.read("pods").find("u-a"), std::string::npos);
   server_.put("c", pod_json("u-c", "shop", "c"));
-  ASSERT_TRUE(eventually([&] { return pods->directory().find("u-c") != nullptr; }));
+  ASSERT_TRUE(eventually([&] { return pods->directory().find({"u-c"}) != nullptr; }));
   EXPECT_EQ(dir_.read("pods").find("u-c"), std::string::npos);
 }
 
@@ -218,10 +220,10 @@ TEST_F(KubeletPodsTest, AsksWhenSomebodyAsks) {
   const auto pods = start();
   EXPECT_EQ(pods->status().lists, 0U);
   EXPECT_TRUE(pods->status().trouble.empty());
-  pods->ask("u-web");
+  pods->ask({"u-web"});
   ASSERT_TRUE(eventually([&] { return pods->status().fresh; }));
-  EXPECT_EQ(pods->directory().find("u-web")->label("app"), "web");
-  EXPECT_NE(pods->directory().find("hash"), nullptr);
+  EXPECT_EQ(pods->directory().find({"u-web"})->label("app"), "web");
+  EXPECT_NE(pods->directory().find({"hash"}), nullptr);
   const auto requests = server_.requests();
   ASSERT_EQ(requests.size(), 1U);
   EXPECT_EQ(requests[0].path, "/pods");
@@ -234,14 +236,54 @@ TEST_F(KubeletPodsTest, AsksWhenSomebodyAsks) {
 TEST_F(KubeletPodsTest, WhatIsNotInAWholeListIsGone) {
   server_.put("a", pod_json("u-a", "shop", "a"));
   const auto pods = start();
-  pods->ask("u-a");
+  pods->ask({"u-a"});
   ASSERT_TRUE(eventually([&] { return pods->status().fresh; }));
   server_.remove("a");
   server_.put("b", pod_json("u-b", "shop", "b"));
   clock_.advance(AskPlan::kBetween);
-  pods->ask("u-b");
-  ASSERT_TRUE(eventually([&] { return pods->directory().find("u-b") != nullptr; }));
+  pods->ask({"u-b"});
+  ASSERT_TRUE(eventually([&] { return pods->directory().find({"u-b"}) != nullptr; }));
   ASSERT_TRUE(eventually([&] { return pods->directory().entries()[0].gone_since.has_value(); }));
+}
+
+TEST_F(KubeletPodsTest, AsksAgainWhileItIsUsed) {
+  server_.put("a", pod_json("u-a", "shop", "a", R"("app":"before")"));
+  const auto pods = start();
+  pods->used();
+  ASSERT_TRUE(eventually([&] { return pods->status().fresh; }));
+  server_.put("a", pod_json("u-a", "shop", "a", R"("app":"after")"));
+  clock_.advance(AskPlan::kRefresh);
+  EXPECT_EQ(pods->status().lists, 1U);
+  pods->used();
+  ASSERT_TRUE(eventually([&] { return pods->directory().find({"u-a"})->label("app") == "after"; }));
+}
+
+TEST_F(KubeletPodsTest, APodThatClaimsTheUidOfAnotherAnswersNobody) {
+  server_.put("evil", pod_json("u-evil", "shop", "evil", "", R"("kubernetes.io/config.hash":"hash")"));
+  const auto pods = start();
+  for (unsigned i = 1; i <= 5; ++i) {
+    pods->ask({"hash", "kube-system", "etcd"});
+    ASSERT_TRUE(eventually([&] { return pods->status().lists == std::min(i, 3U) && pods->status().fresh; }));
+    clock_.advance(AskPlan::kBetween);
+  }
+  EXPECT_EQ(pods->directory().find({"hash", "kube-system", "etcd"}), nullptr);
+}
+
+TEST_F(KubeletPodsTest, ATokenThatWasRefusedIsTriedAgainWhenItsFileChanges) {
+  dir_.write("token", "old");
+  spec_.access.token_file = dir_ / "token";
+  server_.put("a", pod_json("u-a", "shop", "a"));
+  server_.decide([](const KubeRequest& request) {
+    return request.header("authorization") == "Bearer new" ? KubeReply{0} : KubeReply{401, "Unauthorized", {{"Retry-After", "600"}}};
+  });
+  const auto pods = start();
+  pods->ask({"u-a", "shop", "a"});
+  ASSERT_TRUE(eventually([&] { return pods->status().failures == 1; }));
+  dir_.write("new", "new");
+  std::filesystem::rename(dir_ / "new", dir_ / "token");
+  clock_.advance(AskPlan::kBetween);
+  pods->ask({"u-b", "shop", "b"});
+  ASSERT_TRUE(eventually([&] { return pods->directory().find({"u-a"}) != nullptr; }));
 }
 
 TEST_F(KubeletPodsTest, SaysWhichRightIsMissing) {
@@ -249,7 +291,7 @@ TEST_F(KubeletPodsTest, SaysWhichRightIsMissing) {
     return KubeReply{403, "Forbidden (user=x, verb=get, resource=nodes, subresource=proxy)\n", {}};
   });
   const auto pods = start();
-  pods->ask("u");
+  pods->ask({"u"});
   ASSERT_TRUE(eventually([&] { return !diagnostics_.said().empty(); }));
   EXPECT_THAT(said(), HasSubstr("the right is missing (403): Forbidden (user=x"));
   EXPECT_THAT(said(), HasSubstr("nodes/pods"));
@@ -260,11 +302,11 @@ TEST_F(KubeletPodsTest, SaysWhichRightIsMissing) {
 TEST_F(KubeletPodsTest, AnAnswerThatIsNoListSweepsNothing) {
   server_.put("a", pod_json("u-a", "shop", "a"));
   const auto pods = start();
-  pods->ask("u-a");
+  pods->ask({"u-a"});
   ASSERT_TRUE(eventually([&] { return pods->status().fresh; }));
   server_.decide([](const KubeRequest&) { return KubeReply{200, R"({"kind":"PodList","items":[)", {}}; });
   clock_.advance(AskPlan::kBetween);
-  pods->ask("u-b");
+  pods->ask({"u-b"});
   ASSERT_TRUE(eventually([&] { return pods->status().failures == 1; }));
   EXPECT_FALSE(pods->directory().entries()[0].gone_since.has_value());
   EXPECT_THAT(pods->status().trouble, HasSubstr("the list is not whole"));

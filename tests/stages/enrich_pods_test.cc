@@ -66,6 +66,22 @@ struct Enrich {
   test::FakeClock clock;
 };
 
+TEST(EnrichPods, APodWithAForgedConfigHashLabelsNoOtherPodsLogs) {
+  const std::string by_metadata = record(kTail, R"("pod_uid":"hash")");
+  const std::string by_path = record("", R"("filename":"/var/log/pods/shop_web-1_hash/nginx/0.log")");
+  for (const bool known : {false, true}) {
+    Enrich f;
+    f.directory.put(test::pod("hash", "evil", "web-1", {{"app", "forged"}}));
+    f.directory.put(test::pod("hash", "shop", "other", {{"app", "forged"}}));
+    if (known) f.directory.put(test::pod("hash", "shop", "web-1", {{"app", "right"}}));
+    for (const std::string& in : {by_metadata, by_path}) {
+      const std::string out = f.one(in);
+      EXPECT_THAT(out, Not(HasSubstr("forged")));
+      EXPECT_EQ(out.find(R"("app":"right")") != std::string::npos, known) << out;
+    }
+  }
+}
+
 TEST(EnrichPods, LabelsOfThePodThatTheMetadataNames) {
   Enrich f;
   f.directory.put(test::pod("u-1", "shop", "web-1", {{"app", "web"}}));
@@ -221,7 +237,7 @@ TEST(EnrichPods, ChangesCountFromTheNextBatchOn) {
   EXPECT_THAT(f.batch({in, in}), testing::Each(HasSubstr(R"("app":"web")")));
   f.directory.put(test::pod("u-1", "shop", "web-1", {{"app", "web2"}}));
   EXPECT_THAT(f.batch({in}).front(), HasSubstr(R"("app":"web2")"));
-  f.directory.gone("u-1", 0);
+  f.directory.gone({"u-1", "shop", "web-1"}, 0);
   EXPECT_THAT(f.batch({in}).front(), HasSubstr(R"("app":"web2")"));
   f.directory.forget(2 * kube::PodDirectory::kKeepGone);
   EXPECT_EQ(f.batch({in}), Lines{in});

@@ -130,6 +130,21 @@ TEST_F(Gate, OnlyTheLogOfAnUnknownPodWaits) {
   EXPECT_THAT(out(), ElementsAre("n3"));
 }
 
+TEST_F(Gate, APodWithAForgedConfigHashDropsNoOtherPodsRecords) {
+  const auto of_namespace = [](std::string_view name, std::string_view line) {
+    return fmt::format(R"({{"timestamp":"2024-05-01T10:00:00Z","line":"{}","labels":{{"namespace":"{}","pod":"web"}},)"
+                       R"("metadata":{{"pod_uid":"hash"}}}})",
+                       line, name);
+  };
+  make();
+  put("hash", "web");
+  kube::Pod forged = test::pod("hash", "evil", "web");
+  forged.excluded = true;
+  pods->directory().put(forged);
+  feed({of_namespace("evil", "e1"), of_namespace("shop", "s1"), of_namespace("evil", "e2"), of_namespace("shop", "s2")});
+  EXPECT_THAT(out(), ElementsAre("s1", "s2"));
+}
+
 TEST_F(Gate, TheDirectoryRingsOnlyWhileSomethingWaits) {
   make();
   put("one", "web");

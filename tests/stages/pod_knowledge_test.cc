@@ -40,6 +40,17 @@ class Knowledge : public testing::Test {
   std::unique_ptr<PodKnowledge> knowledge_;
 };
 
+TEST_F(Knowledge, APodWithAForgedConfigHashExcludesNoOtherPod) {
+  make();
+  put("hash", "evil", "web", {}, true);
+  EXPECT_EQ(answer("hash", "evil"), Answer::leave);
+  EXPECT_EQ(state("hash"), State::awaited);
+  put("hash", "shop", "web");
+  EXPECT_EQ(state("hash"), State::known);
+  EXPECT_EQ(answer("hash"), Answer::read);
+  EXPECT_EQ(answer("hash", "evil"), Answer::leave);
+}
+
 TEST_F(Knowledge, APodIsAwaitedOnce) {
   make();
   EXPECT_EQ(state("u1"), State::awaited);
@@ -57,7 +68,7 @@ TEST_F(Knowledge, APodThatWasForgottenIsNotAwaitedAgain) {
   make();
   put("u1", "shop", "web");
   EXPECT_EQ(state("u1"), State::known);
-  pods->directory().gone("u1", clock.wall());
+  pods->directory().gone({"u1", "shop", "web"}, clock.wall());
   EXPECT_EQ(state("u1"), State::known);
   clock.advance(2 * base::kHour);
   pods->directory().forget(clock.wall());

@@ -14,9 +14,9 @@ namespace weir::test {
 class FakePods : public kube::Pods {
  public:
   [[nodiscard]] kube::PodDirectory& directory() override { return directory_; }
-  void ask(std::string_view uid) override {
+  void ask(const kube::PodId& id) override {
     const std::lock_guard lock(mutex_);
-    asked_.emplace_back(uid);
+    asked_.emplace_back(id.uid);
   }
   [[nodiscard]] kube::PodsStatus status() const override {
     const std::lock_guard lock(mutex_);
