@@ -1,5 +1,5 @@
-// When the kubelet is asked for its pods: because logs of pods were found that nobody knows, and once in a while, because pods change
-// and end.
+// When the kubelet is asked for its pods: because logs of pods were found that nobody knows, and once in a while, because pods
+// change and end.
 //
 // The pods are named by keys; what is in them counts nothing here. States of a key:
 // - open: it was asked for fewer than kTries times; the next request will be for it too.
@@ -20,7 +20,8 @@
 //
 // Why: a log can outlive its pod for long, and must not make every node ask its kubelet every two seconds. And
 // an annotation that excludes a pod must not wait for the next unknown pod, which may not come for weeks. kRefresh is as long as a
-// kubelet remembers what the API server said of a token's rights, and costs a node of 110 pods 1 MB and some 10 ms of the kubelet's time.
+// kubelet remembers what the API server said of a token's rights, and costs a node of 110 pods 1 MB and some 10 ms of the kubelet's
+// time.
 #pragma once
 
 #include "base/clock.h"

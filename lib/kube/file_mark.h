@@ -1,5 +1,5 @@
-// Whether a file has changed: its inode, size and time of change, as of when this was made. All of a file that is not there are equal.
-// Kubernetes replaces the token of a pod by a rename, which changes the inode.
+// Whether a file has changed: its inode, size and time of change, as of when this was made. All of a file that is not there are
+// equal. Kubernetes replaces the token of a pod by a rename, which changes the inode.
 #pragma once
 
 #include <sys/stat.h>

@@ -16,7 +16,8 @@ namespace weir::kube {
 inline constexpr std::string_view kExcludeAnnotation = "weir.io/exclude";
 // Of a mirror pod, which stands for a static pod: the uid that the kubelet uses in the path of its logs. (metadata.uid is another
 // one, given by the API server.) Not counted where it has the form of a UUID, as the uid of every other pod has: it would be a pod
-// that claims the logs of another one. Anybody may still give his pod the hash of a static pod: PodDirectory::find() tells them apart.
+// that claims the logs of another one. Anybody may still give his pod the hash of a static pod: PodDirectory::find() tells them
+// apart.
 inline constexpr std::string_view kConfigHashAnnotation = "kubernetes.io/config.hash";
 
 // Of the labels and annotations of pods only those that somebody asks for are kept, so that a pod costs 2 KB at most, whatever

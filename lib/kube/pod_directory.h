@@ -1,8 +1,8 @@
 // The pods of a node, by uid and by name: written by whoever hears of pods, read by stages.
 //
-// Two pods may have one uid, if one of them claims the config hash of a static pod (kConfigHashAnnotation), which anybody can write.
-// Both are kept, and neither changes the other: a pod is its uid, its namespace and its name. The API server gives a name in a
-// namespace to one pod at a time, and the path of a log has all three. So a pod that claims a hash gets no log but its own.
+// Two pods may have one uid, if one of them claims the config hash of a static pod (kConfigHashAnnotation), which anybody can
+// write. Both are kept, and neither changes the other: a pod is its uid, its namespace and its name. The API server gives a name in
+// a namespace to one pod at a time, and the path of a log has all three. So a pod that claims a hash gets no log but its own.
 //
 // A pod that is gone stays for an hour, since its last lines come after its end. At most kMostPods pods are kept; of more, those
 // that have been gone longest go first, then those that were put first.

@@ -6,10 +6,10 @@
 // api      list and watch of PartialObjectMetadata with fieldSelector=spec.nodeName=NODE (resource_watch.h). A list that succeeded
 //          sweeps the directory.
 // kubelet  GET /pods of the kubelet when somebody asks for a pod that is not known (ask()), at most every 2 seconds. A pod is asked
-//          for three times, then every 5 minutes (ask_plan.h). While records of pods come (used()), the list is 5 minutes old at most:
-//          so long it takes until a changed label, a new weir.io/exclude or the end of a pod shows, or until the next unknown pod. An
-//          idle chain asks nobody and wakes nobody. A token that was refused is tried again when its file has changed, 5 seconds
-//          later at most. Needs the right nodes/pods (Kubernetes 1.33).
+//          for three times, then every 5 minutes (ask_plan.h). While records of pods come (used()), the list is 5 minutes old at
+//          most: so long it takes until a changed label, a new weir.io/exclude or the end of a pod shows, or until the next unknown
+//          pod. An idle chain asks nobody and wakes nobody. A token that was refused is tried again when its file has changed, 5
+//          seconds later at most. Needs the right nodes/pods (Kubernetes 1.33).
 //
 // The cache is read before anything is asked, and written at most every kBetweenWrites, on the thread of the HTTP client, and at
 // the end. One that is damaged or of another release is warned about and ignored.
@@ -64,12 +64,13 @@ class Pods {
   static base::Result<std::unique_ptr<Pods>> start(PodsSpec spec, const char* (*environment)(const char* name), base::Clock& clock,
                                                    base::Diagnostics& diagnostics);
   // The errors of start() that can be told without asking anybody: those of Code::usage and Code::config.
-  static base::Result<void> check(const PodsSpec& spec, const char* (*environment)(const char* name), base::Diagnostics& diagnostics);
+  static base::Result<void> check(const PodsSpec& spec, const char* (*environment)(const char* name),
+                                  base::Diagnostics& diagnostics);
   virtual ~Pods() = default;  // stops asking, writes the cache
 
   [[nodiscard]] virtual PodDirectory& directory() = 0;
-  // A log of this pod was found, and directory().find(id) does not know it. Cheap; any thread; may be called once a batch. api: nothing
-  // happens.
+  // A log of this pod was found, and directory().find(id) does not know it. Cheap; any thread; may be called once a batch. api:
+  // nothing happens.
   virtual void ask(const PodId& id) = 0;
   // Records of pods come. A load where that is known already; any thread; to be called once a batch. api: nothing happens.
   virtual void used() {}

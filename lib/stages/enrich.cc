@@ -97,9 +97,9 @@ struct Plan;
 
 // What a plan holds besides, with pods.
 struct PodPart {
-  kube::PodId id;                         // what labels, metadata or a path say; empty where the record is of no pod
-  kube::PodRef pod;                       // null: not known
-  LabelSetRef given;                      // the metadata that the pod gives; null for none
+  kube::PodId id;     // what labels, metadata or a path say; empty where the record is of no pod
+  kube::PodRef pod;   // null: not known
+  LabelSetRef given;  // the metadata that the pod gives; null for none
   // The uid that a record of these labels had last, and the plan for both.
   const std::string* met = nullptr;
   Plan* met_plan = nullptr;

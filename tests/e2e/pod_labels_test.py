@@ -108,6 +108,20 @@ class Pods(kit.Case):
         self.assert_same(pipe, fused)
         self.assertEqual(len(pipe), 50)
 
+    def test_check_says_what_the_start_says(self):
+        text = f"tail {self.dir} | enrich {self.asks} | enrich {self.asks}"
+        lists = self.api.lists
+        said = []
+        for check in ([], ["--check"]):
+            done = subprocess.run([kit.WEIR, "run", *check, "-c", text], capture_output=True, text=True, env=kit.environment(), check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("this chain asks for pods already", done.stderr)
+            said.append((done.returncode, done.stderr))
+            if check:
+                self.assertEqual(self.api.lists, lists)
+            lists = self.api.lists
+        self.assertEqual(said[0], said[1])
+
     def test_check_says_where_enrich_belongs(self):
         text = f"tail {self.dir} | buffer {self.dir / 's.db'} | enrich {self.asks} | push http://127.0.0.1:1"
         lists = self.api.lists

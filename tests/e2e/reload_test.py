@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 
+import fake_kube
 import proxy
 import weir_kit as kit
 
@@ -153,6 +154,62 @@ class Reload(ReloadCase):
         self.write("a", range(2, 4))
         self.wait_for_lines("a", [f"a {i}" for i in range(4)])
         self.stop()
+
+class Pods(ReloadCase):
+    """A pipeline that asks the API server for pods, of which one does not want its logs collected."""
+
+    def setUp(self):
+        super().setUp()
+        self.kube = fake_kube.FakeKube()
+        self.addCleanup(self.kube.close)
+        self.kube.put(fake_kube.pod("uid", "ns", "a", {"app": "wanted"}))
+        self.kube.put(fake_kube.pod("secret", "ns", "a", None, {"weir.io/exclude": "true"}))
+        folder = self.dir / "a" / "ns_a_secret" / "main"
+        folder.mkdir(parents=True)
+        self.logs["secret"] = folder / "0.log"
+
+    def held(self):
+        """Threads and sockets of the process."""
+        process = pathlib.Path(f"/proc/{self.process.pid}")
+        sockets = 0
+        for fd in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                sockets += os.readlink(fd).startswith("socket:")
+        return len(list((process / "task").iterdir())), sockets
+
+    def text(self, number):
+        enrich = f"enrich --kubernetes api --kube-server {self.kube.url} --node-name n"
+        return self.pipeline("a", enrich, f"filter --drop '|= \"never {number}\"'")
+
+    def test_replaced_while_a_pod_is_left_out(self):
+        count = 500
+        self.run_file(self.text(0))
+        self.write("a", range(1))
+        self.wait_for_lines("a", ["a 0"])
+        held = []
+
+        def settled():
+            held.append(self.held())
+            return len(held) > 20 and len(set(held[-20:])) == 1
+        kit.wait_for(settled, lambda: str(held))
+        before = held[-1]
+        self.assertGreaterEqual(before[1], 1)
+        writers = [threading.Thread(target=self.write, args=("a", range(1, count), 0.005)),
+                   threading.Thread(target=self.write, args=("secret", range(count), 0.005))]
+        for writer in writers:
+            writer.start()
+        for number in range(1, 5):
+            watches = self.kube.watches
+            self.reload(self.text(number))
+            kit.wait_for(lambda: self.kube.watches > watches, self.errors.read_text)
+        for writer in writers:
+            writer.join()
+        self.wait_for_lines("a", [f"a {i}" for i in range(count)])
+        kit.wait_for(lambda: self.held() == before, lambda: f"{self.held()}, and it was {before}")
+        records = [json.loads(text) for text in kit.weir("replay", self.dir / "a.db", "-o", "jsonl").splitlines()]
+        self.assertEqual({record["labels"].get("app") for record in records}, {"wanted"})
+        self.stop()
+
 
 class DeletedFiles(ReloadCase):
     """Loki hangs, files lose their names before they are read, and the pipeline is replaced: each line comes once, without a gap."""

@@ -274,7 +274,8 @@ TEST_F(KubeletPodsTest, ATokenThatWasRefusedIsTriedAgainWhenItsFileChanges) {
   spec_.access.token_file = dir_ / "token";
   server_.put("a", pod_json("u-a", "shop", "a"));
   server_.decide([](const KubeRequest& request) {
-    return request.header("authorization") == "Bearer new" ? KubeReply{0} : KubeReply{401, "Unauthorized", {{"Retry-After", "600"}}};
+    return request.header("authorization") == "Bearer new" ? KubeReply{0}
+                                                           : KubeReply{401, "Unauthorized", {{"Retry-After", "600"}}};
   });
   const auto pods = start();
   pods->ask({"u-a", "shop", "a"});
