@@ -234,8 +234,10 @@ class Tail : public cli::Invocation {
     }
     spec_.nothing_matched = &nothing_matched_;
     spec_.handover = plan.handover;
-    spec_.pods = plan.pod_filter;
-    return cli::Built{.source = stages::make_tail_source(spec_, context), .stage = nullptr};
+    // Not in spec_: the pods report to diagnostics that end with the chain, and this invocation lives on.
+    stages::TailSpec spec = spec_;
+    spec.pods = plan.pod_filter;
+    return cli::Built{.source = stages::make_tail_source(std::move(spec), context), .stage = nullptr};
   }
 
   Result<cli::Built> rehearse(const cli::Plan& plan, const pipeline::Context& context) override {

@@ -62,7 +62,7 @@ void PodDirectory::mark() {
 
 void PodDirectory::sweep(base::Timestamp now) {
   const std::lock_guard lock(mutex_);
-  bool changed = false;
+  bool changed = !listed_.exchange(true, std::memory_order_acq_rel);
   for (auto& [uid, kept] : pods_) {
     if (kept.put_at > marked_at_ || kept.gone_since) continue;
     kept.gone_since = now;

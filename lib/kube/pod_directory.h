@@ -52,6 +52,9 @@ class PodDirectory {
 
   // Grows with every change of what find() gives; begins with 1.
   [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  // Whether a list came whole (sweep()): what find() gives is then no longer that of a cache. version() moves when this becomes
+  // true.
+  [[nodiscard]] bool listed() const { return listed_.load(std::memory_order_acquire); }
   // The pod that is all of what `id` says; null when it is not known. Without a uid: the pod of this name that is not gone, or was
   // gone last. With nothing but a uid that several pods have: null.
   [[nodiscard]] PodRef find(const PodId& id) const;
@@ -87,6 +90,7 @@ class PodDirectory {
   std::vector<const base::Wake*> listeners_;
   std::uint64_t puts_ = 0, marked_at_ = 0;
   std::atomic<std::uint64_t> version_{1};
+  std::atomic<bool> listed_{false};
 };
 
 }  // namespace weir::kube

@@ -193,6 +193,7 @@ Result<Flow> PodGate::let_go(Monotonic now, bool all, const PassOn& pass) {
   while (more) {
     const std::uint64_t before = wait_.records();
     more = wait_.take(ready_, ready);
+    if (more && state != State::given_up && state != State::awaited) vain_ = 0;
     if (more)
       waited_.at(state == State::known ? "known" : state == State::excluded ? "excluded" : "unknown").add(before - wait_.records());
     if (ready_.empty() || (more && ready_.bytes() < kReadyBytes)) continue;
@@ -230,7 +231,19 @@ Result<Flow> PodGate::wait_for_pods(std::size_t enough, const PassOn& pass) {
   return Flow::more;
 }
 
-Result<Flow> PodGate::hold_back(const PassOn& pass) { return wait_for_pods(PodWait::kEnough, pass); }
+Result<Flow> PodGate::hold_back(const PassOn& pass) {
+  if (wait_.bytes() <= PodWait::kEnough) return Flow::more;
+  const Monotonic begun = context_.clock->monotonic();
+  if (vain_ >= kMostVain * knowledge_->spec().wait) {
+    if (begun < base::after(vain_since_, kVainFor)) return let_go(begun, true, pass);
+    vain_ = 0;
+  }
+  if (vain_ == 0) vain_since_ = begun;
+  vain_ += 1;  // so that it is 0 afterwards only if a pod became known
+  auto flow = wait_for_pods(PodWait::kEnough, pass);
+  if (vain_ > 0) vain_ += context_.clock->monotonic() - begun;
+  return flow;
+}
 
 Result<Monotonic> PodGate::nudge(Monotonic now, const PassOn& pass) {
   if (wait_.empty()) return base::kNever;

@@ -22,8 +22,10 @@
 //   at the end: before a marker `begin`, `end` or `rejected`, since the numbers of logs mean something within one stream only, and
 //   in finish(). There enrich waits, so that the last records of a log get their labels, and those of an excluded pod do not get
 //   through. A stop that was asked for, and flush(), let everything go at once;
-//   and while more than PodWait::kEnough bytes wait, with nothing read meanwhile: hold_back() blocks until the oldest time is over.
-//   So a burst of unknown pods slows collection for `wait` at most, and never costs a record its labels.
+//   and while more than PodWait::kEnough bytes wait, with nothing read meanwhile: hold_back() blocks until the oldest time is over,
+//   so that a burst of new pods costs no record its labels. It blocks in vain where the pods are long gone and only their logs are
+//   left. So when it has blocked for kMostVain times `wait` and no pod became known, it lets everything go at once, until a pod
+//   becomes known or a minute is over: the other logs must not wait for what does not come.
 //
 // Markers of a log that waits wait with it, in order: its positions never overtake a record that waits. A kill loses and repeats
 // nothing: what waits was never acknowledged, and is read again.
@@ -85,6 +87,9 @@ class PodGate {
   };
   enum class Verdict : std::uint8_t { pass, wait, drop };
 
+  static constexpr int kMostVain = 3;
+  static constexpr base::Duration kVainFor = base::kMinute;
+
   pipeline::Result<pipeline::Flow> wait_for_pods(std::size_t enough, const PassOn& pass);
   pipeline::Result<pipeline::Flow> let_go(pipeline::Monotonic now, bool all, const PassOn& pass);
   pipeline::Result<pipeline::Flow> sieve(record::Batch& batch, pipeline::Monotonic now, const PassOn* pass);
@@ -104,6 +109,8 @@ class PodGate {
   std::uint64_t at_hand_ = 0;        // records of the batch that is being sifted, and that do not wait: in flight as well
   std::uint64_t version_ = 0;        // of the batch at hand
   std::uint64_t asked_version_ = 0;  // what waits was looked up then
+  base::Duration vain_ = 0;          // for how long hold_back() blocked since a pod that was waited for became known
+  base::Monotonic vain_since_ = 0;
   std::unordered_map<std::string, Seen, StringHash, std::equal_to<>> seen_;  // by PodId::key()
 
   // The latest record's, for the next one: records come many of a log at a time.

@@ -22,7 +22,7 @@ bool PodKnowledge::may_learn(base::Monotonic now) const {
 }
 
 bool PodKnowledge::confirms(base::Monotonic now) {
-  if (!confirmed_.load(std::memory_order_relaxed) && (now >= base::after(begun_, spec_.wait) || pods_->status().fresh))
+  if (!confirmed_.load(std::memory_order_relaxed) && (now >= base::after(begun_, spec_.wait) || pods_->directory().listed()))
     confirmed_.store(true, std::memory_order_relaxed);
   return confirmed_.load(std::memory_order_relaxed);
 }

@@ -13,8 +13,8 @@
 //   excluded   it is known, and is not to be collected: its annotation weir.io/exclude is "true", or it has a label of
 //              --exclude-pod-label; and its namespace is not one in which nothing is excluded
 //
-// A pod that is excluded by the cache of an earlier run is awaited first, until the server was heard or `wait` is over: meanwhile
-// the annotation may be gone.
+// A pod that is excluded by the cache of an earlier run is awaited first, until a list came or `wait` is over: meanwhile the
+// annotation may be gone.
 //
 // Nothing becomes `awaited` while the directory cannot learn of anything: where the server could not be reached for longer than
 // `wait`, a new pod is given up at once. So an API server that is down costs each pod nothing, and the start of weir one `wait`.

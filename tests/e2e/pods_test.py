@@ -166,6 +166,27 @@ class LeftOut(PodsCase):
             chain.stop()
         self.both(body)
 
+    def test_what_is_left_out_is_not_waited_for(self):
+        """The list says that it is left out: nothing else is awaited, though nothing else happens."""
+        def body(fused):
+            self.kube.put(fake_kube.pod("u-1", "shop", "web", None, EXCLUDE))
+            self.write("u-1", "one", "two")
+            begun = time.monotonic()
+            self.assertEqual(self.run_chain([f"tail {self.pods} -o jsonl", self.enrich("--wait", "1m")], fused), [])
+            self.assertLess(time.monotonic() - begun, 50)
+        self.both(body)
+
+    def test_a_cache_that_cannot_be_written(self):
+        """It is reported also at the very end, and the records pass."""
+        def body(fused):
+            self.kube.put(fake_kube.pod("u-1", "shop", "web", {"app": "shop"}))
+            self.write("u-1", "one")
+            chain = self.chain([f"tail {self.pods} -o jsonl", self.enrich("--pod-cache", str(self.dir / "missing" / "cache"))], fused)
+            self.assertEqual(chain.wait(), [0] * len(chain.processes), chain.errors())
+            self.assertEqual(self.lines(chain), ["one"])
+            self.assertIn("missing/cache", chain.errors())
+        self.both(body)
+
     def test_a_pipe_gives_the_same_as_one_process(self):
         self.kube.put(fake_kube.pod("in", "shop", "web", {"app": "a"}))
         self.kube.put(fake_kube.pod("out", "shop", "web", None, EXCLUDE))

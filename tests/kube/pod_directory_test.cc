@@ -75,6 +75,23 @@ TEST(PodDirectoryTest, WhatIsNotInAListIsGone) {
   EXPECT_EQ(entries[2].gone_since, std::nullopt);
 }
 
+TEST(PodDirectoryTest, AListThatCameWholeIsAChange) {
+  PodDirectory pods;
+  pods.remember(pod("u1", "web-0"), std::nullopt);
+  pods.mark();
+  pods.put(pod("u1", "web-0"));
+  EXPECT_FALSE(pods.listed());
+  const auto version = pods.version();
+  pods.sweep(kNow);
+  EXPECT_TRUE(pods.listed());
+  EXPECT_GT(pods.version(), version);
+  pods.mark();
+  pods.put(pod("u1", "web-0"));
+  const auto second = pods.version();
+  pods.sweep(kNow);
+  EXPECT_EQ(pods.version(), second);
+}
+
 TEST(PodDirectoryTest, WhatIsRememberedCountsLessThanWhatWasHeard) {
   PodDirectory pods;
   pods.put(pod("u1", "web-0", "new"));

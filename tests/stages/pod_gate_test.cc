@@ -62,7 +62,8 @@ class Gate : public testing::Test {
     enrich.service_name = false;
     fresh(true);
     enrich.pods = pods;
-    enrich.knowledge = std::make_shared<PodKnowledge>(std::move(spec), pods, *context.context.clock);
+    knowledge = std::make_shared<PodKnowledge>(std::move(spec), pods, *context.context.clock);
+    enrich.knowledge = knowledge;
     stages.push_back(std::move(*make_enrich(enrich, context.context)));
     auto owned = std::make_unique<test::Collector>();
     collector = owned.get();
@@ -105,6 +106,7 @@ class Gate : public testing::Test {
 
   test::TestContext context;
   std::shared_ptr<test::FakePods> pods = std::make_shared<test::FakePods>();
+  std::shared_ptr<PodKnowledge> knowledge;
   base::Wake wake;
   std::vector<std::unique_ptr<pipeline::Stage>> stages;
   test::Collector* collector = nullptr;
@@ -383,6 +385,29 @@ TEST_F(Full, AtTheEndTheWaitIsKept) {
     for (const std::string& one : collector->all()) lines.push_back(shown(one));
     EXPECT_EQ(lines, by_marker ? (Lines{"n1", "<end>"}) : (Lines{"f.1.1.o.10"}));
   }
+}
+
+TEST_F(Full, PodsThatAreGoneHoldTheOthersBackForAWhileOnly) {
+  make({.wait = base::kSecond});
+  auto held_back = [&, log = 0](const std::string& uid) mutable {
+    feed(much(uid, ++log));
+    // Nobody waits for it any more, or nobody has.
+    return knowledge->look({uid, "", ""}, base::Clock::system().monotonic()).state != PodKnowledge::State::awaited;
+  };
+  for (const char* const uid : {"gone-1", "gone-2", "gone-3"}) EXPECT_TRUE(held_back(uid)) << uid;
+  for (const char* const uid : {"gone-4", "gone-5"}) EXPECT_FALSE(held_back(uid)) << uid;
+  EXPECT_EQ(collector->all().size(), 5 * 150U);
+}
+
+TEST_F(Full, APodThatBecomesKnownIsWorthAWaitAgain) {
+  make({.wait = base::kSecond});
+  for (int log = 1; log <= 3; ++log) feed(much(fmt::format("gone-{}", log), log));
+  feed({of("new", 7, 10, "n1")});
+  put("new", "db");
+  feed({of("new", 7, 20, "n2")});
+  feed(much("gone-4", 4));
+  EXPECT_NE(knowledge->look({"gone-4", "", ""}, base::Clock::system().monotonic()).state, PodKnowledge::State::awaited);
+  EXPECT_EQ(collector->all().size(), 4 * 150U + 2);
 }
 
 TEST_F(Full, LessThanThatDoesNotHoldBack) {

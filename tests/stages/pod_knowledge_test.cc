@@ -114,7 +114,7 @@ TEST_F(Knowledge, APodIsFoundByItsNameWithoutAUid) {
 }
 
 TEST_F(Knowledge, WhatOnlyTheCacheSaysIsConfirmedFirst) {
-  fresh(false);
+  pods = std::make_shared<test::FakePods>();  // no list came
   make();
   put("out", "shop", "web", {}, true);
   put("in", "shop", "web");

@@ -26,6 +26,7 @@ class FakePods : public kube::Pods {
   }
 
   void set_status(kube::PodsStatus status) {
+    if (status.fresh) directory_.sweep(0);  // a list came: these are all
     const std::lock_guard lock(mutex_);
     status_ = std::move(status);
   }
