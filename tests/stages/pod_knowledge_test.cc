@@ -30,7 +30,9 @@ class Knowledge : public testing::Test {
     knowledge_ = std::make_unique<PodKnowledge>(std::move(spec), pods, clock);
     return *knowledge_;
   }
-  State state(std::string_view uid) { return knowledge_->look({uid, "shop", "web"}, clock.monotonic()).state; }
+  State state(std::string_view uid, std::string_view namespace_name = "shop") {
+    return knowledge_->look({uid, namespace_name, "web"}, clock.monotonic()).state;
+  }
   Answer answer(std::string_view uid, std::string_view namespace_name = "shop") {
     return knowledge_->ask({namespace_name, "web", uid, "app"}, clock.monotonic()).answer;
   }
@@ -153,7 +155,7 @@ TEST_F(Knowledge, ExcludedAreTheAnnotatedAndThoseWithALabel) {
     EXPECT_EQ(state(uid), one.state) << one.what;
     EXPECT_EQ(answer(uid), one.answer) << one.what;
     put("audited-" + uid, "audited", "web", one.labels, one.annotated);
-    EXPECT_EQ(state("audited-" + uid), State::known) << one.what;
+    EXPECT_EQ(state("audited-" + uid, "audited"), State::known) << one.what;
     EXPECT_EQ(answer("audited-" + uid, "audited"), Answer::read) << one.what;
   }
 }

@@ -338,8 +338,8 @@ class Api(PodsCase):
             settle()
             if fused:
                 kit.wait_for(lambda: str(self.log(pod)) in self.opened(chain), "it is not open")
-            self.write(pod, "w2")
-            kit.wait_for(lambda: self.apps(chain).get("w2") == "web", chain.errors)
+            # Where it begins is found out behind the opening.
+            kit.wait_for(lambda: self.write(pod, "w2") or self.apps(chain).get("w2") == "web", chain.errors)
             self.assertNotIn("secret", self.apps(chain))
             chain.stop()
         self.both(body)
