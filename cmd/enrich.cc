@@ -291,9 +291,10 @@ account. Elsewhere --kube-server, --kube-token-file and --kube-ca name them, or 
 http://127.0.0.1:8001 is all.
 
 --kubernetes kubelet asks the kubelet of this node when there is a pod that is not known, and every five minutes while
-records come. So a changed label and a new weir.io/exclude count after five minutes at most, where --kubernetes api hears
-of them at once. This needs the right get for nodes/pods, which Kubernetes has since 1.33; do not give nodes/proxy instead, which also runs commands in every pod.
---kubelet-ca checks the kubelet's certificate. Where nobody signed that, --kubelet-insecure goes without.
+records come. So a changed label and a new weir.io/exclude count after five minutes at most, where --kubernetes api
+hears of them at once. This needs the right get for nodes/pods, which Kubernetes has since 1.33; do not give nodes/proxy
+instead, which also runs commands in every pod. --kubelet-ca checks the kubelet's certificate. Where nobody signed that,
+--kubelet-insecure goes without.
 
 The name of this node is that of --node-name, else of the variable NODE_NAME, else of the host. In a pod the last is the
 name of the pod, so that enrich asks for one of the others. A container gets NODE_NAME from the field spec.nodeName, and
