@@ -144,6 +144,7 @@ class Decoder final : private Joiner::Sink {
   void cri(std::string_view text, std::size_t begin, std::size_t end);
   void docker(std::string_view text, std::size_t begin, std::size_t end);
   void journal(std::string_view text, std::size_t begin, std::size_t end);
+  void stand_alone(std::size_t begin, std::size_t end);
   void rfc3339(std::string_view text, std::size_t begin, std::size_t end);
   void malformed(std::string_view text, std::size_t begin, std::size_t end);
   void raw(std::string_view text, std::size_t begin, std::size_t end);

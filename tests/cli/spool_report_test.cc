@@ -11,7 +11,7 @@ constexpr base::Timestamp kNow = 1'760'000'000 * base::kSecond;
 spool::ProcessStatus process(std::uint64_t pid) { return {.pid = pid, .command = "weir run", .started = kNow - base::kHour}; }
 
 SpoolReport empty() {
-  SpoolReport report{.path = "s.db", .now = kNow, .status = {}, .logs = {}};
+  SpoolReport report{.path = "s.db", .now = kNow, .status = {}, .journals = {}, .logs = {}};
   report.status.created = kNow - 24 * base::kHour;
   return report;
 }
