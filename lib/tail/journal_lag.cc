@@ -5,7 +5,10 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -70,10 +73,9 @@ StoredJournal stored_journal(std::string_view log, const record::LogPosition& po
   for (const auto& file : all.files()) {
     if (file->id == stored.id && file->fd) files.push_back(file);
   }
-  if (!all.is_complete() || files.empty()) {
-    const Unreadable unreadable = all.take_unreadable();
-    if (!unreadable.causes.empty() && !all.is_complete()) stored.trouble = message_of(unreadable.causes.begin()->second);
-  }
+  const Unreadable unreadable = all.take_unreadable();
+  const bool is_absent = ::access(stored.place.folder.c_str(), F_OK) != 0 && errno == ENOENT;
+  if (!unreadable.causes.empty() && !is_absent) stored.trouble = message_of(unreadable.causes.begin()->second);
   stored.found = !files.empty();
   if (!stored.found) return stored;
   const std::uint64_t place = stored.place.entry;
