@@ -293,6 +293,10 @@ only. While a chain runs, up to three seconds of what it has read count as unrea
 log of which tail has read nothing yet, nor one that appeared while no chain runs. `gone`: files that were removed before their
 end was read. `trouble`: files that cannot be read; how far their logs are behind is not known.
 
+`journal`: the last entry of a journal that is safe, its time, and how many entries behind it are not read. Numbers of entries
+may have holes, so that it says `up to`. Entries that --unit and --priority leave out count, too, for up to a minute, and
+so does a journal that no tail reads any more. Weir finds a journal by the folder in its position, and reads it with libsystemd.
+
 `full`: the writer waits for room. `full in`: how long it takes until the spool is full when nothing is delivered, at the rate of
 the last five minutes. It is left out while less than a minute was seen.
 
@@ -322,9 +326,10 @@ The names stay as they are in later releases; new ones may be added. For alerts:
 `damaged_records`, `held_not_stored`, `held_evicted` and `logs`. `writer` and the `process` of each of `consumers` say `running`,
 `pid`, `command`, `started`, `ended` and what the process noted. `unread` lists the logs of which something is unread, gone or
 unreadable, the furthest behind first: `log`, `path`, `unread_bytes`, `unread_files`, `oldest`, `oldest_is_of_file`, `seconds`,
-`gone_files`, `trouble`.
+`gone_files`, `trouble`. `journals` lists the journals that have a position: `journal` (its id), `folder`, `entry`, `time`,
+`unread_entries`, `oldest`, `seconds`, `trouble`. `unread_bytes` does not count them.
 
-When a log cannot be read, `behind_seconds`, `unread_seconds` and, unless its size is known, `unread_bytes` are `null`.
+When a log or a journal cannot be read, `behind_seconds`, `unread_seconds` and, unless its size is known, `unread_bytes` are `null`.
 
 With --max-behind the exit code is 1 when `behind` is longer, for a probe or a job of cron. It is 4 when a log cannot be read and
 what is known is not longer. In both cases a message on standard error says so; otherwise nothing is printed. With -o as well,

@@ -180,6 +180,11 @@ class Tail : public cli::Invocation {
     if (spec_.read.multiline.shape == tail::Shape::none && (multiline_wait_ || multiline_lines_ || multiline_size_)) {
       return base::fail(Code::usage, "cannot use {} without --multiline", without);
     }
+    if (spec_.read.multiline.shape != tail::Shape::none &&
+        (spec_.read.format == tail::Format::journal || (journal && spec_.inputs.empty()))) {
+      return base::fail(Code::usage, "cannot use --multiline with {}: an entry is one record, however many lines it has",
+                        spec_.read.format == tail::Format::journal ? "--format journal" : "the journal alone");
+    }
     if (since_.has_value() + from_.has_value() + !spec_.journal.cursor.empty() + lines_.has_value() > 1) {
       return base::fail(Code::usage, "cannot use --lines, --from and --since together: each says where to start");
     }
@@ -403,7 +408,9 @@ that follows it. `dotnet` also joins the entries of .NET's console logger.
 
 A record waits 1 s for its next line (--multiline-wait). Lines whose times are further apart are never joined. A record
 has at most 2000 lines (--multiline-lines) and as many bytes as --max-line allows (--multiline-size); what exceeds that
-begins the next record. A line that is longer than --max-line stays alone. A group of lines may begin in one file and go
+begins the next record. A line that is longer than --max-line stays alone. So do an
+entry of the journal, which is one record, however many lines it has, and a line with the prefix of a pod (--format
+rfc3339): lines of several pods may stand among each other. A group of lines may begin in one file and go
 on in the next one after a rotation. With --checkpoint, a kill in the middle of a group neither loses nor splits it.
 --lines counts lines, not records; where reading begins in the middle of a trace, the rest of it is one record.
 

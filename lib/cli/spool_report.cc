@@ -106,6 +106,20 @@ std::string logs_json(const SpoolReport& report) {
   return out + "]";
 }
 
+std::string journals_json(const SpoolReport& report) {
+  std::string out = "[";
+  const char* separator = "";
+  for (const tail::StoredJournal& one : report.journals) {
+    const bool known = one.found && one.trouble.empty();
+    out += fmt::format(
+        R"({}{{"journal":{},"folder":{},"entry":{},"time":{},"unread_entries":{},"oldest":{},"seconds":{},"trouble":{}}})",
+        std::exchange(separator, ","), json_string(one.id), json_string(one.place.folder), one.place.entry, time_or_null(one.time),
+        number_or_null(known, one.lag.entries), time_or_null(one.lag.oldest), seconds_or_null(known, one.lag.behind(report.now)),
+        text_or_null(one.trouble));
+  }
+  return out + "]";
+}
+
 // -- text --
 
 // Without a consumer, no record waits for delivery. Most spools never have held records.
@@ -232,6 +246,7 @@ class Text {
       line("gone", fmt::format("{} since the last run before {} end was read",
                                count_of(gone, "file was removed", "files were removed"), gone == 1 ? "its" : "their"));
     }
+    journals();
     for (const LogLag& one : report_.logs) {
       if (!one.lag.trouble.empty()) line("trouble", base::escape_control(one.lag.trouble));
     }
@@ -241,6 +256,25 @@ class Text {
       line("full in", fmt::format("{} if nothing is delivered, at {} a second; then {}", words(*full),
                                   print_size(static_cast<std::uint64_t>(status_.inflow)),
                                   status_.drops_oldest ? "the oldest records are lost" : "the logs wait"));
+    }
+  }
+
+  void journals() {
+    for (const tail::StoredJournal& one : report_.journals) {
+      std::string text = fmt::format("entry {} in {}", grouped(one.place.entry), base::escape_control(one.place.folder));
+      if (one.time != 0) text += ", of " + age(one.time, now_);
+      if (!one.trouble.empty()) {
+        text += "; how far it is behind is not known";
+      } else if (!one.found) {
+        text += "; no file of this journal is there";
+      } else if (one.lag.entries == 0) {
+        text += "; nothing behind it is unread";
+      } else {
+        text += fmt::format("; up to {} unread, {} behind", count_of(one.lag.entries, "entry is", "entries are"),
+                            words(one.lag.behind(now_)));
+      }
+      line("journal", text);
+      if (!one.trouble.empty()) line("trouble", base::escape_control(one.trouble));
     }
   }
 
@@ -305,7 +339,8 @@ bool SpoolReport::bytes_known() const {
 }
 
 bool SpoolReport::times_known() const {
-  return std::ranges::all_of(logs, [](const LogLag& one) { return one.lag.time_known(); });
+  return std::ranges::all_of(logs, [](const LogLag& one) { return one.lag.time_known(); }) &&
+         std::ranges::all_of(journals, [](const tail::StoredJournal& one) { return one.trouble.empty(); });
 }
 
 std::uint64_t SpoolReport::unread_bytes() const {
@@ -317,6 +352,7 @@ std::uint64_t SpoolReport::unread_bytes() const {
 base::Duration SpoolReport::unread_for() const {
   base::Duration longest = 0;
   for (const LogLag& one : logs) longest = std::max(longest, one.lag.behind(now));
+  for (const tail::StoredJournal& one : journals) longest = std::max(longest, one.lag.behind(now));
   return longest;
 }
 
@@ -368,9 +404,13 @@ base::Timestamp SpoolReport::latest_success() const {
 base::Result<SpoolReport> read_spool_report(const std::string& path, const base::Clock& clock) {
   auto status = spool::read_status(path, 30 * base::kSecond, clock);
   if (!status) return std::move(status).error();
-  SpoolReport report{.path = path, .now = clock.wall(), .status = std::move(*status), .logs = {}};
+  SpoolReport report{.path = path, .now = clock.wall(), .status = std::move(*status), .journals = {}, .logs = {}};
   for (const auto& [log, position] : report.status.positions) {
-    if (position.gone || tail::is_journal_key(log)) continue;  // no file tells how far behind a journal is
+    if (position.gone) continue;
+    if (tail::is_journal_key(log)) {
+      if (!tail::journal_place(position).finished) report.journals.push_back(tail::stored_journal(log, position));
+      continue;
+    }
     LogLag one{log, tail::lag_of(log, position, clock)};
     if (one.lag.bytes > 0 || one.lag.gone > 0 || !one.lag.trouble.empty()) report.logs.push_back(std::move(one));
   }
@@ -385,14 +425,15 @@ base::Result<SpoolReport> read_spool_report(const std::string& path, const base:
 base::Result<bool> is_behind(const SpoolReport& report, base::Duration most) {
   if (report.behind() > most) return true;
   std::size_t unread = 0;
-  const LogLag* first = nullptr;
-  for (const LogLag& one : report.logs) {
-    if (one.lag.time_known()) continue;
-    if (unread++ == 0) first = &one;
-  }
-  if (first == nullptr) return false;
+  std::string first;
+  const auto add = [&](const std::string& trouble) {
+    if (!trouble.empty() && unread++ == 0) first = trouble;
+  };
+  for (const LogLag& one : report.logs) add(one.lag.trouble);
+  for (const tail::StoredJournal& one : report.journals) add(one.trouble);
+  if (unread == 0) return false;
   return base::fail(base::Code::io, "cannot tell how far '{}' is behind: {} cannot be read ({})", report.path,
-                    count_of(unread, "log"), first->lag.trouble)
+                    count_of(unread, "log"), first)
       .with_hint("run this as a user that may read the logs, such as the one that runs tail");
 }
 
@@ -451,7 +492,7 @@ std::string spool_report_json(const SpoolReport& report) {
   }
   out += R"(],"set_aside":[)";
   for (std::size_t i = 0; i < status.set_aside.size(); ++i) out += (i == 0 ? "" : ",") + json_string(status.set_aside[i]);
-  out += R"(],"unread":)" + logs_json(report) + R"(,"positions":[)";
+  out += R"(],"unread":)" + logs_json(report) + R"(,"journals":)" + journals_json(report) + R"(,"positions":[)";
   bool first = true;
   for (const auto& [log, position] : status.positions) {
     out += fmt::format(R"({}{{"log":{},"generation":{},"offset":{}}})", first ? "" : ",", json_string(log),

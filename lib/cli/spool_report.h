@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "spool/inspection.h"
+#include "tail/journal_lag.h"
 #include "tail/lag.h"
 
 #include <cstdint>
@@ -23,14 +24,15 @@ struct SpoolReport {
   std::string path;
   base::Timestamp now = 0;
   spool::SpoolStatus status;
-  std::vector<LogLag> logs;  // of which something is unread, gone or in trouble: the furthest behind first
+  std::vector<tail::StoredJournal> journals;  // that may go on
+  std::vector<LogLag> logs;                   // of which something is unread, gone or in trouble: the furthest behind first
 
-  // False: some log cannot be read. The sums over the logs, and behind(), are then of what is known: the least that it can be.
+  // False: some log or journal cannot be read. The sums over the logs, and behind(), are then of what is known: the least that it
+  // can be.
   [[nodiscard]] bool bytes_known() const;
   [[nodiscard]] bool times_known() const;
-  // Sums over the logs.
-  [[nodiscard]] std::uint64_t unread_bytes() const;
-  [[nodiscard]] base::Duration unread_for() const;  // the age of the oldest unread line
+  [[nodiscard]] std::uint64_t unread_bytes() const;  // of the logs that are files
+  [[nodiscard]] base::Duration unread_for() const;   // the age of the oldest unread line, or entry of a journal
   // How late delivery out of the spool is: the age of an undelivered record by its own time, or the time since it was stored,
   // whichever is less; the longest of these.
   [[nodiscard]] base::Duration undelivered_for() const;

@@ -224,7 +224,7 @@ class Reader {
   RegexNode quantified(RegexNode node) {
     while (!done()) {
       Kind kind = Kind::star;
-      int min = 0;
+      int min = 0, max = -1;
       if (peek() == '*') {
         ++position_;
       } else if (peek() == '+') {
@@ -233,7 +233,7 @@ class Reader {
       } else if (peek() == '?') {
         kind = Kind::quest;
         ++position_;
-      } else if (peek() == '{' && braces(min)) {
+      } else if (peek() == '{' && braces(min, max)) {
         kind = Kind::repeat;
       } else {
         break;
@@ -241,6 +241,7 @@ class Reader {
       if (peek() == '?') ++position_;  // not greedy: the same for whether something matches
       RegexNode outer = make(kind);
       outer.min = min;
+      outer.max = max;
       outer.nodes.push_back(std::move(node));
       node = std::move(outer);
     }
@@ -248,19 +249,25 @@ class Reader {
   }
 
   // {n}, {n,} or {n,m} here; anything else is a literal brace.
-  bool braces(int& min) {
+  bool braces(int& min, int& max) {
     std::size_t i = position_ + 1;
-    const std::size_t digits = i;
-    int value = 0;
-    while (i < text_.size() && text_[i] >= '0' && text_[i] <= '9') value = std::min(value * 10 + (text_[i++] - '0'), 100000);
-    if (i == digits) return false;
+    const auto number = [&]() -> std::optional<int> {
+      const std::size_t digits = i;
+      int value = 0;
+      while (i < text_.size() && text_[i] >= '0' && text_[i] <= '9') value = std::min(value * 10 + (text_[i++] - '0'), 100000);
+      return i == digits ? std::nullopt : std::optional(value);
+    };
+    const auto least = number();
+    if (!least) return false;
+    auto most = least;
     if (i < text_.size() && text_[i] == ',') {
       ++i;
-      while (i < text_.size() && text_[i] >= '0' && text_[i] <= '9') ++i;
+      most = number();
     }
     if (i >= text_.size() || text_[i] != '}') return false;
     position_ = i + 1;
-    min = value;
+    min = *least;
+    max = most.value_or(-1);
     return true;
   }
 

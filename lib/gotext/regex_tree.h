@@ -20,7 +20,7 @@ struct RegexNode {
     star,
     plus,
     quest,
-    repeat,  // {min,…}
+    repeat,  // {min}, {min,} or {min,max}
     capture,
     concat,
     alternate,
@@ -29,6 +29,7 @@ struct RegexNode {
   std::string text;   // literal: UTF-8 text; klass and assertion: their source
   bool fold = false;  // literal: case does not matter
   int min = 0;        // repeat
+  int max = -1;       // repeat; -1: without bound
   std::vector<RegexNode> nodes;
   friend bool operator==(const RegexNode&, const RegexNode&) = default;
 };

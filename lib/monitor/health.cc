@@ -99,10 +99,13 @@ std::string status_line(std::span<const metrics::Sample> samples, std::span<cons
     return found == samples.end() ? std::nullopt : std::optional(found->value);
   };
   std::vector<std::string> parts;
-  if (const auto unread = value_of("weir_tail_unread_bytes"); unread && *unread > 0) {
+  const std::uint64_t entries = value_of("weir_tail_journal_unread_entries").value_or(0);
+  if (const auto unread = value_of("weir_tail_unread_bytes"); unread && *unread + entries > 0) {
     const auto behind = value_of("weir_tail_oldest_unread_seconds");
-    parts.push_back(
-        fmt::format("{} unread{}", bytes_text(*unread), behind ? fmt::format(", {} behind", seconds_text(*behind)) : ""));
+    parts.push_back(fmt::format("{}{}{} unread{}", *unread > 0 ? bytes_text(*unread) : "",
+                                *unread > 0 && entries > 0 ? " and " : "",
+                                entries > 0 ? base::count_of(entries, "entry of the journal", "entries of the journal") : "",
+                                behind ? fmt::format(", {} behind", seconds_text(*behind)) : ""));
   } else if (unread) {
     parts.emplace_back("all logs are read");
   }

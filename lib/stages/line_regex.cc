@@ -1,6 +1,7 @@
 #include "stages/line_regex.h"
 
 #include "gotext/regex.h"
+#include "gotext/regex_head.h"
 
 #include <utility>
 
@@ -9,12 +10,15 @@ namespace {
 
 class LineRegex final : public tail::LineMatcher {
  public:
-  explicit LineRegex(gotext::Regex regex) : regex_(std::move(regex)) {}
-  // The expression looks for what every match needs before it runs.
-  [[nodiscard]] bool is_first(std::string_view line) const override { return regex_.matches(line); }
+  LineRegex(gotext::Regex regex, std::string_view pattern) : regex_(std::move(regex)), head_(pattern) {}
+  [[nodiscard]] bool is_first(std::string_view line) const override {
+    const gotext::RegexHead::Answer answer = head_.test(line);
+    return answer == gotext::RegexHead::Answer::unsure ? regex_.matches(line) : answer == gotext::RegexHead::Answer::yes;
+  }
 
  private:
   const gotext::Regex regex_;
+  const gotext::RegexHead head_;
 };
 
 }  // namespace
@@ -22,7 +26,7 @@ class LineRegex final : public tail::LineMatcher {
 base::Result<std::shared_ptr<const tail::LineMatcher>> make_line_regex(std::string_view pattern) {
   auto regex = gotext::Regex::compile(pattern);
   if (!regex) return std::move(regex).error();
-  return std::shared_ptr<const tail::LineMatcher>(std::make_shared<LineRegex>(std::move(*regex)));
+  return std::shared_ptr<const tail::LineMatcher>(std::make_shared<LineRegex>(std::move(*regex), pattern));
 }
 
 }  // namespace weir::stages

@@ -16,6 +16,10 @@ constexpr std::uint32_t kRows = TailMetrics::kWorst * metrics::Worst::kRowsForEa
 constexpr auto kLogs = metrics::gauge("weir_tail_logs", "logs", "Logs that are followed.");
 constexpr auto kUnread = metrics::gauge("weir_tail_unread_bytes", "bytes", "Bytes of all logs that are not read.");
 constexpr auto kOldest = metrics::gauge("weir_tail_oldest_unread_seconds", "seconds", "Age of the oldest line that is not read.");
+constexpr auto kJournalUnread =
+    metrics::gauge("weir_tail_journal_unread_entries", "entries", "Entries of the journal that are not read, at most.");
+constexpr auto kJournalLag =
+    metrics::gauge("weir_tail_journal_lag_seconds", "seconds", "Age of the oldest entry of the journal that is not read.");
 constexpr auto kLogUnread = metrics::gauge(
     "weir_tail_log_unread_bytes", "bytes",
     "Bytes of a log that are not read, of the logs with the most. A log stays for 15 minutes.", Account::none, kLabels, kRows);
@@ -39,17 +43,22 @@ TailMetrics::TailMetrics(metrics::Block& block)
     : logs_(block.gauge(kLogs)),
       unread_(block.gauge(kUnread)),
       oldest_(block.gauge(kOldest)),
+      journal_unread_(block.gauge(kJournalUnread)),
+      journal_lag_(block.gauge(kJournalLag)),
       log_unread_(block.table(kLogUnread)),
       log_lag_(block.table(kLogLag)),
       log_rate_(block.table(kLogRate)) {}
 
-void TailMetrics::look(const tail::LogSet& logs, base::Monotonic now, base::Timestamp wall) {
+void TailMetrics::look(const tail::LogSet* logs, const tail::JournalLag& journal, base::Monotonic now, base::Timestamp wall) {
   const base::Duration since = written_at_ == base::kNever ? 0 : now - written_at_;
   const bool rates = written_at_ == base::kNever || since >= kRateOver;
   std::unordered_map<std::uint32_t, std::uint64_t> written;
   std::vector<Seen> all;
-  std::uint64_t unread = 0, oldest = 0;
-  logs.each([&](const tail::LogReader& log) {
+  const auto journal_behind = static_cast<std::uint64_t>(journal.behind(wall));
+  journal_unread_.set(journal.entries);
+  journal_lag_.set(journal_behind);
+  std::uint64_t unread = 0, oldest = journal_behind;
+  const auto see = [&](const tail::LogReader& log) {
     const tail::Lag lag = tail::lag_of(log);
     Seen& seen = all.emplace_back(Seen{&log, lag.bytes, static_cast<std::uint64_t>(lag.behind(wall))});
     unread += seen.unread;
@@ -61,7 +70,8 @@ void TailMetrics::look(const tail::LogSet& logs, base::Monotonic now, base::Time
     if (since <= 0 || before == written_.end() || total < before->second) return;
     seen.rate = static_cast<std::uint64_t>(static_cast<double>(total - before->second) * static_cast<double>(base::kSecond) /
                                            static_cast<double>(since));
-  });
+  };
+  if (logs != nullptr) logs->each(see);
   logs_.set(all.size());
   unread_.set(unread);
   oldest_.set(oldest);

@@ -5,6 +5,7 @@
 #include "metrics/registry.h"
 #include "metrics/worst.h"
 #include "pipeline/stage.h"
+#include "tail/journal_lag.h"
 #include "tail/log_set.h"
 
 #include <cstdint>
@@ -22,8 +23,8 @@ class TailMetrics {
   // Counts in `block`, which outlives it.
   explicit TailMetrics(metrics::Block& block);
 
-  // Looks at all logs. Costs a system call a file, and a read where something is unread: not once a batch.
-  void look(const tail::LogSet& logs, base::Monotonic now, base::Timestamp wall);
+  // Looks at all logs; null: no files are read. Costs a system call a file, and a read where something is unread: not once a batch.
+  void look(const tail::LogSet* logs, const tail::JournalLag& journal, base::Monotonic now, base::Timestamp wall);
 
  private:
   struct Seen {
@@ -33,7 +34,7 @@ class TailMetrics {
   void show(metrics::Table& table, metrics::Worst& worst, const std::vector<Seen>& logs, std::uint64_t Seen::*value,
             base::Monotonic now) const;
 
-  metrics::Gauge logs_, unread_, oldest_;
+  metrics::Gauge logs_, unread_, oldest_, journal_unread_, journal_lag_;
   metrics::Table log_unread_, log_lag_, log_rate_;
   metrics::Worst worst_unread_{kWorst}, worst_lag_{kWorst}, worst_rate_{kWorst};
   // What each log had written when rates were last worked out, by its number.

@@ -90,7 +90,9 @@ class TailSource final : public pipeline::Source {
         block_(context.metrics, context.driver) {
     if (context.driver != nullptr) {
       context.driver->on_ask([this] {
-        if (logs_) of_logs_.look(*logs_, clock_.monotonic(), clock_.wall());
+        if (!logs_ && journal_ == nullptr) return;
+        of_logs_.look(logs_ ? &*logs_ : nullptr, journal_ ? journal_->lag() : tail::JournalLag(), clock_.monotonic(),
+                      clock_.wall());
       });
     }
     spec_.read.tracked = !spec_.checkpoint.empty();

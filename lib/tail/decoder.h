@@ -3,8 +3,9 @@
 //
 // One decoder serves one log over all its files, because a line may begin in one and end in the next. Lines are views into
 // the block, which must lie in memory of the batch (or live as long as it); only joined lines are copied. The result does not
-// depend on where blocks end, with two exceptions: zero bytes in a line that is longer than a block, and a docker line that is
-// longer than enough(), which is passed as it is unless its end is in the block. Not thread safe.
+// depend on where blocks end, with two exceptions: zero bytes in a line that is longer than a block, and a line of docker or of
+// Format::rfc3339 that is longer than enough(), which is passed as it is unless its end is in the block. Where lines are joined
+// (multiline.h), the order of the records of one stream does not depend on it, that of two streams does. Not thread safe.
 //
 // A byte order mark at offset 0 is no part of the first line.
 //
@@ -144,6 +145,7 @@ class Decoder final : private Joiner::Sink {
   void cri(std::string_view text, std::size_t begin, std::size_t end);
   void docker(std::string_view text, std::size_t begin, std::size_t end);
   void journal(std::string_view text, std::size_t begin, std::size_t end);
+  void stand_alone(std::size_t begin, std::size_t end);
   void rfc3339(std::string_view text, std::size_t begin, std::size_t end);
   void malformed(std::string_view text, std::size_t begin, std::size_t end);
   void raw(std::string_view text, std::size_t begin, std::size_t end);

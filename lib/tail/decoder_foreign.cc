@@ -28,6 +28,12 @@ void Decoder::set_format(Format format, const std::vector<JournalField>& fields)
   if (format == Format::journal || format == Format::rfc3339) foreign_ = std::make_unique<Foreign>(fields);
 }
 
+// An entry of the journal is whole, and lines of several pods stand among each other: neither is joined to other lines. What is
+// held has labels of its own and goes out first, so that the records keep their order.
+void Decoder::stand_alone(std::size_t begin, std::size_t end) {
+  if (joiner_ != nullptr) joiner_->interrupt({{}, 0, Stream::none, false, place_of(begin), place_of(end)}, *this);
+}
+
 void Decoder::journal(std::string_view text, std::size_t begin, std::size_t end) {
   JournalJson& entry = foreign_->journal;
   const JournalJson::Outcome outcome = entry.read(text, *batch_);
@@ -36,11 +42,12 @@ void Decoder::journal(std::string_view text, std::size_t begin, std::size_t end)
   if (outcome == JournalJson::Outcome::cut) ++stats_->malformed;
   const std::string_view line =
       outcome == JournalJson::Outcome::cut ? text : entry.records().message().value_or(std::string_view());
+  stand_alone(begin, end);
   const record::LabelSet*& labels = labels_[static_cast<std::size_t>(Stream::none)];
   labels = entry.records().labels(stamp_->labeller->labels(Stream::none, *batch_), *batch_);
   const std::size_t first = batch_->records.size();
   if (line.size() <= max_line_) {
-    put(Stream::none, entry.time(), line, place_of(end), 0, true);  // an entry is whole: it is never joined
+    put(Stream::none, entry.time(), line, place_of(end), 0, true);
   } else {
     add(Stream::none, entry.time(), line, begin, begin, end, true);
   }
@@ -61,7 +68,7 @@ void Decoder::rfc3339(std::string_view text, std::size_t begin, std::size_t end)
   record::LabelSet const*& labels = labels_[static_cast<std::size_t>(Stream::none)];
   const bool prefixed = !parsed->prefix.empty();
   if (prefixed) {
-    settle();  // a group that is open has no prefix
+    stand_alone(begin, end);
     const record::LabelSet* const base = stamp_->labeller->labels(Stream::none, *batch_);
     if (base != foreign_->base.get() || foreign_->prefix != parsed->prefix) {
       std::vector<record::Label> pairs(base->labels().begin(), base->labels().end());
@@ -77,7 +84,6 @@ void Decoder::rfc3339(std::string_view text, std::size_t begin, std::size_t end)
   }
   const std::string_view content = text.substr(parsed->size);
   if (content.size() <= max_line_) {
-    // Lines of several pods stand among each other, so that those with a prefix are not joined.
     if (prefixed) {
       put(Stream::none, parsed->timestamp, content, place_of(end), 0, true);
     } else {

@@ -58,9 +58,9 @@ std::optional<JournalHead> read_head(int fd) {
   return parse_journal_head({bytes.data(), static_cast<std::size_t>(size)});
 }
 
-std::string this_machine() {
+std::string this_machine(const std::string& system) {
   std::string id;
-  std::ifstream file(kMachineId);
+  std::ifstream file(system + kMachineId);
   file >> id;
   return is_machine(id) ? id : std::string(32, '-');
 }
@@ -79,15 +79,15 @@ std::optional<JournalHead> parse_journal_head(std::string_view bytes) {
   return head;
 }
 
-JournalFiles::JournalFiles(const JournalOptions& options) : options_(&options) {
+JournalFiles::JournalFiles(const JournalOptions& options, const std::string& system) : options_(&options) {
   if (!options.folder.empty()) {
     std::string path = options.folder;
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     roots_.push_back(std::move(path));
     return;
   }
-  machine_ = this_machine();
-  roots_ = {"/var/log/journal", "/run/log/journal"};
+  machine_ = this_machine(system);
+  roots_ = {system + "/var/log/journal", system + "/run/log/journal"};
 }
 
 base::Result<void> JournalFiles::watch() {

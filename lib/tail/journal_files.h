@@ -53,8 +53,8 @@ struct JournalHead {
 // For one thread.
 class JournalFiles {
  public:
-  // `options` outlives it.
-  explicit JournalFiles(const JournalOptions& options);
+  // `options` outlives it. `system` is in front of /etc/machine-id and of the folders of this machine's journal: for tests.
+  explicit JournalFiles(const JournalOptions& options, const std::string& system = "");
 
   // From now on fd() is readable when something changes. Error: io.
   base::Result<void> watch();

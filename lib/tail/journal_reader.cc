@@ -60,8 +60,9 @@ struct JournalReader::Journal {
   std::uint64_t expected = 0;  // every entry up to here is there whole, unless its file is damaged
   std::uint64_t touched = 0;   // bytes of fields since it was opened
   bool at_end = false;
-  bool settled = false;  // at_end() was called
-  bool current = false;  // there is an entry, of which …
+  bool settled = false;   // at_end() was called
+  bool unmarked = false;  // a marker is due after its time
+  bool current = false;   // there is an entry, of which …
   std::uint64_t sequence = 0, realtime = 0;
   std::vector<Lost> lost;  // not reported yet, in order
 };
@@ -173,11 +174,9 @@ void JournalReader::look(bool first) {
   if (!first || !files_.is_complete()) return;
   for (auto next = positions_.begin(); next != positions_.end();) {
     const auto here = next++;
-    const record::LogPosition& position = here->second;
-    const auto& generations = position.generations.empty() ? position.finished : position.generations;
-    if (generations.empty() || !files_.looks_into(generations.back().file.path)) continue;
+    const std::string folder = journal_place(here->second).folder;
+    if (folder.empty() || !files_.looks_into(folder)) continue;
     const std::string id = here->first.substr(kJournalKey.size());
-    const std::string folder = generations.back().file.path;
     Journal& journal = add(id, ++last_number_);
     journal.folder = folder;
     journal.gone = true;
@@ -192,16 +191,10 @@ JournalReader::Journal& JournalReader::add(const std::string& id, std::uint32_t 
   journal.number = number;
   const auto known = positions_.find(journal.key);
   if (known == positions_.end()) return journal;
-  const record::LogPosition& position = known->second;
+  const JournalPlace place = journal_place(known->second);
   journal.stored = true;
-  journal.place = position.resume.offset;
-  for (const record::Place& end : position.end) journal.place = std::max(journal.place, end.offset);
-  for (const auto* generations : {&position.generations, &position.finished}) {
-    for (const record::Generation& generation : *generations) {
-      journal.place = std::max(journal.place, generation.end);
-      journal.finished = journal.finished || generation.done;
-    }
-  }
+  journal.place = place.entry;
+  journal.finished = place.finished;
   journal.marked = journal.place;
   journal.ended = journal.finished;
   positions_.erase(known);
@@ -527,6 +520,7 @@ std::size_t JournalReader::put(Journal& journal, record::Batch& batch) {
 
 // All that is there was read. `last`: nothing more will be.
 void JournalReader::at_end(Journal& journal, bool last, record::Batch& batch) {
+  journal.unmarked = false;
   if (journal.handle != nullptr && journal.place < journal.expected) {
     const std::uint64_t known = journal.lost.empty() ? journal.place : journal.lost.back().to;
     if (filters() && has_entry(journal, journal.expected)) {
@@ -544,10 +538,40 @@ void JournalReader::at_end(Journal& journal, bool last, record::Batch& batch) {
   if (!journal.ended && files_.has_ended(journal.id)) return end_journal(journal, false, journal.place, batch);
   if (!read_.tracked || journal.place <= journal.marked) return;
   const base::Monotonic now = clock_.monotonic();
-  if (!last && batch.records.empty() && now < base::after(journal.marked_at, kMarkerSpacing)) return;
+  if (!last && batch.records.empty() && now < base::after(journal.marked_at, kMarkerSpacing)) {
+    journal.unmarked = true;
+    journal.settled = false;  // again when it is due
+    return;
+  }
   batch.append_marker(record::Marker::Type::position, place(journal, journal.place));
   journal.marked = journal.place;
   journal.marked_at = now;
+}
+
+base::Monotonic JournalReader::due() const {
+  base::Monotonic due = base::kNever;
+  for (const auto& journal : journals_) {
+    if (journal->unmarked) due = std::min(due, base::after(journal->marked_at, kMarkerSpacing));
+  }
+  return due;
+}
+
+JournalLag JournalReader::lag() {
+  JournalLag lag;
+  for (const auto& journal : journals_) {
+    if (journal->handle == nullptr) continue;
+    for (const auto& file : journal->files) {
+      if (!file->is_final()) JournalFiles::refresh(*file);
+    }
+    if (!journal->current) advance(*journal);
+    if (!journal->current) continue;
+    std::uint64_t last = journal->sequence;
+    for (const auto& file : journal->files) last = std::max(last, file->whole());
+    lag.entries += last - std::min(last, journal->place);
+    const auto time = static_cast<base::Timestamp>(journal->realtime * kNanoseconds);
+    if (lag.oldest == 0 || time < lag.oldest) lag.oldest = time;
+  }
+  return lag;
 }
 
 // -- what the stream is told --

@@ -34,6 +34,7 @@
 #include "base/result.h"
 #include "record/positions.h"
 #include "tail/journal_files.h"
+#include "tail/journal_lag.h"
 #include "tail/journal_library.h"
 #include "tail/journal_options.h"
 #include "tail/journal_records.h"
@@ -81,7 +82,10 @@ class JournalReader final : public Reader {
   Outcome read(record::Batch& batch, Space& space) override;
   [[nodiscard]] std::string_view name() const override { return "the journal"; }
   [[nodiscard]] std::optional<Cause> take_trouble() override { return std::nullopt; }  // take_unreadable() has it
-  [[nodiscard]] base::Monotonic due() const override { return base::kNever; }
+  // When a marker is due.
+  [[nodiscard]] base::Monotonic due() const override;
+  // Of all journals, of what the options select. Between two reads; finds the next entry where it is not known yet.
+  [[nodiscard]] JournalLag lag();
 
  private:
   struct Journal;

@@ -5,7 +5,7 @@ import measure
 import weir_kit as kit
 
 SHARE = 0.02  # of requests that fail
-LIMITS = {"java": 1.3, "a regular expression": 1.5}  # times the CPU of reading without
+LIMITS = {"java": 1.3, "a regular expression": 1.3}  # times the CPU of reading without
 
 
 def write(path, mb, cri):

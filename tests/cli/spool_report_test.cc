@@ -11,7 +11,7 @@ constexpr base::Timestamp kNow = 1'760'000'000 * base::kSecond;
 spool::ProcessStatus process(std::uint64_t pid) { return {.pid = pid, .command = "weir run", .started = kNow - base::kHour}; }
 
 SpoolReport empty() {
-  SpoolReport report{.path = "s.db", .now = kNow, .status = {}, .logs = {}};
+  SpoolReport report{.path = "s.db", .now = kNow, .status = {}, .journals = {}, .logs = {}};
   report.status.created = kNow - 24 * base::kHour;
   return report;
 }
@@ -109,6 +109,28 @@ TEST(SpoolReport, WhatItSays) {
        },
        "behind        59 minutes; the oldest undelivered record is of 2025-10-09T07:53:20Z (1 hour ago)\n",
        R"("behind_seconds":3599.000)"},
+      {"entries of the journal are not read",
+       [](SpoolReport& report) {
+         report.journals = {{.id = "a",
+                             .place = {.entry = 1234, .folder = "/j"},
+                             .found = true,
+                             .time = kNow - base::kHour,
+                             .lag = {.entries = 5, .oldest = kNow - 2 * base::kMinute},
+                             .trouble = {}}};
+       },
+       "journal       entry 1,234 in /j, of 2025-10-09T07:53:20Z (1 hour ago); up to 5 entries are unread, 2 minutes behind\n",
+       R"("unread_seconds":120.000)"},
+      {"a journal that cannot be read",
+       [](SpoolReport& report) {
+         report.journals = {{.id = "a", .place = {.entry = 1, .folder = "/j"}, .trouble = "cannot read /j: Permission denied"}};
+       },
+       "journal       entry 1 in /j; how far it is behind is not known\n"
+       "trouble       cannot read /j: Permission denied\n",
+       R"("behind_seconds":null)"},
+      {"a journal that is not there",
+       [](SpoolReport& report) { report.journals = {{.id = "a", .place = {.entry = 1, .folder = "/j"}, .trouble = {}}}; },
+       "journal       entry 1 in /j; no file of this journal is there\n",
+       R"("entry":1,"time":null,"unread_entries":null,"oldest":null,"seconds":null,"trouble":null}])"},
       {"nothing is late", [](SpoolReport& report) { report.status.consumers.push_back({.name = "main"}); },
        "behind        nothing\n", R"("behind_seconds":0.000,"oldest_undelivered":null)"},
       {"of many logs the furthest behind are named",

@@ -11,6 +11,7 @@ import time
 import unittest
 
 import journal_kit as journal
+import metrics_test
 import weir_kit as kit
 
 ERASED = "weir_gap_bytes"
@@ -167,7 +168,9 @@ class Errors(JournalCase):
 
     def test_bad_calls(self):
         for args, says in ((("--unit", "a"), "without --journal"), (("--journal", "-"), "standard input"), (("--journal", "--unit", "a*"), "glob"),
-                           (("--journal", "--priority", "loud"), "priority"), (("--journal", "--journal-field", "lower"), "NAME=KEY")):
+                           (("--journal", "--priority", "loud"), "priority"), (("--journal", "--journal-field", "lower"), "NAME=KEY"),
+                           (("--journal", "--multiline", "java"), "the journal alone"),
+                           (("--format", "journal", "--multiline", "java", "-"), "with --format journal")):
             with self.subTest(args=args):
                 self.fails(*args, expect=2, says=[says])
 
@@ -405,14 +408,71 @@ class Positions(JournalCase):
         self.assertEqual(sorted(lines_of(self.read("--from", gone))), expected)
         self.assertTrue(other.exists())
 
-    def test_status_and_a_chain_without_the_journal(self):
+    def status(self):
+        """The journal in `weir spool status -o json`, the object around it, and the line of the text."""
+        found = json.loads(kit.weir("spool", "status", self.spool, "-o", "json"))
+        text = [line for line in kit.weir("spool", "status", self.spool).decode().splitlines() if line.startswith("journal ")]
+        self.assertEqual((len(found["journals"]), len(text)), (1, 1))
+        return found["journals"][0], found, text[0]
+
+    def test_status(self):
+        journal.write(self.live, [journal.entry(i) for i in range(1, 11)])
+        self.once()
+        one, found, text = self.status()
+        self.assertEqual(one, {"journal": journal.id_of(self.live).hex(), "folder": str(self.folder), "entry": 10, "time": "2025-11-30T00:00:00.01Z",
+                               "unread_entries": 0, "oldest": None, "seconds": 0, "trouble": None})
+        self.assertEqual(found["unread_seconds"], 0)
+        self.assertIn(f"entry 10 in {self.folder}, of 2025-11-30T00:00:00Z (", text)
+        self.assertIn("); nothing behind it is unread", text)
+
+        journal.write(self.live, [journal.entry(i) for i in range(11, 16)])
+        one, found, text = self.status()
+        self.assertEqual((one["unread_entries"], one["oldest"], one["trouble"]), (5, "2025-11-30T00:00:00.011Z", None))
+        self.assertEqual(found["unread_seconds"], one["seconds"])
+        self.assertAlmostEqual(one["seconds"], time.time() - journal.FIRST / 1e6, delta=100)
+        self.assertIn("; up to 5 entries are unread, ", text)
+        kit.weir("spool", "status", self.spool, "--max-behind", "1h", expect=1)
+
+        # What cannot be read is not "nothing".
+        self.live.write_bytes(self.live.read_bytes()[:5000])
+        one, found, text = self.status()
+        self.assertEqual((one["unread_entries"], one["seconds"], found["behind_seconds"]), (None, None, None))
+        self.assertIn("cannot read the journal", one["trouble"])
+        self.assertIn("; how far it is behind is not known", text)
+        kit.weir("spool", "status", self.spool, "--max-behind", "1h", expect=4)
+
+        self.live.unlink()
+        one, found, text = self.status()
+        self.assertEqual((one["unread_entries"], one["trouble"], found["unread_seconds"]), (None, None, 0))
+        self.assertIn("; no file of this journal is there", text)
+        self.once(expect=(0, 3))  # reports it, and knows that it is gone
+        self.assertEqual(json.loads(kit.weir("spool", "status", self.spool, "-o", "json"))["journals"], [])
+
+    def test_a_chain_without_the_journal(self):
         journal.write(self.live, [journal.entry(i) for i in range(10)])
         self.once()
-        self.assertNotIn(b"journal:", kit.weir("spool", "status", self.spool, expect=None))
         log = self.dir / "app.log"
         log.write_text("one\n")
         self.run_chain([f"tail --checkpoint {self.spool} {log}", f"buffer {self.spool} --store"], True)
         self.assertEqual(self.once(), [])
+
+
+class Measured(metrics_test.MetricsCase):
+    def test_how_far_it_is_behind(self):
+        live = self.dir / "journal" / "remote-a.journal"
+        journal.write(live, [journal.entry(1)])
+        self.weir("run", "--metrics", "127.0.0.1:0", "-c", f"tail -f --max-age 0 --journal-dir {live.parent} | "
+                  f"buffer {self.spool} --max-size 4MiB --on-full block | push http://127.0.0.1:1")
+        self.wait_for_metric("weir_tail_output_records_total", 1)
+        self.assertEqual([self.metrics()[f"weir_tail_{name}"] for name in ("journal_unread_entries", "journal_lag_seconds", "oldest_unread_seconds")],
+                         [0, 0, 0])
+        journal.write(live, [journal.entry(i, message=os.urandom(5000).hex()) for i in range(2, 2000)])
+        kit.wait_for(lambda: "waits for room in the spool" in self.get("/-/healthy")[1], lambda: self.get("/-/healthy")[1])
+        kit.wait_for(lambda: self.metrics()["weir_tail_journal_unread_entries"] > 10, self.metrics)
+        found = self.metrics()
+        self.assertLess(found["weir_tail_journal_unread_entries"], 1999)
+        self.assertAlmostEqual(found["weir_tail_journal_lag_seconds"], time.time() - journal.FIRST / 1e6, delta=100)
+        self.assertEqual(found["weir_tail_oldest_unread_seconds"], found["weir_tail_journal_lag_seconds"])
 
 
 class Foreign(kit.Case):
@@ -432,6 +492,10 @@ class Foreign(kit.Case):
         self.assertEqual([r["timestamp"] for r in found][:3], ["2024-05-01T10:00:00.123456789Z", "2024-05-01T10:00:01.5Z", "2024-05-01T10:00:02Z"])
         of_file = [json.loads(line) for line in kit.weir("tail", "--format", "rfc3339", "-o", "jsonl", path, expect=3).splitlines()]
         self.assertEqual(of_file[1]["labels"], {"filename": str(path), "pod": "web-0", "container": "app"})
+        # What has a prefix stands alone.
+        joined = [json.loads(line)["line"]
+                  for line in kit.weir("tail", "--format", "rfc3339", "--multiline", "^one|^no", "-o", "jsonl", path, expect=3).splitlines()]
+        self.assertEqual(joined, ["one", "two", "", "no time\n[pod/x/y] text"])
         for fused in (False, True):
             self.assertEqual(len(self.run_chain([f"tail --format rfc3339 {path}", "filter '{pod=\"web-0\"}'"], fused, expect=(0, 3))), 2)
 

@@ -180,7 +180,7 @@ TEST_F(TailMetricsTest, SaysWhichLogsGrowMostByWhatTheyWroteSinceTheLastLook) {
   TailMetrics shown(block);
   const auto look = [&](base::Duration later) {
     logs.clock.advance(later);
-    shown.look(logs.set, logs.clock.monotonic(), logs.clock.wall());
+    shown.look(&logs.set, {}, logs.clock.monotonic(), logs.clock.wall());
   };
   logs.read_all();
   look(0);

@@ -46,9 +46,9 @@ std::string print(const record::Record& record, bool with_time) {
 
 // Feeds `text` as it would be read in blocks that end at `cuts`, each block with what was left of the former.
 Decoded decode(Format format, std::string_view text, std::vector<std::size_t> cuts, std::size_t max_line = 1 << 20,
-               bool tracked = false, bool ends = true, bool with_time = true) {
+               bool tracked = false, bool ends = true, bool with_time = true, const Multiline* multiline = nullptr) {
   Decoded out;
-  Decoder decoder(max_line, out.stats);
+  Decoder decoder(max_line, out.stats, multiline);
   decoder.set_format(format);
   Labels labels;
   Stamp stamp;
@@ -413,6 +413,45 @@ TEST(DecodeLimits, StopsAtAFullBatch) {
   const std::string text(Decoder::kMaxRecords + 5, '\n');
   EXPECT_EQ(decoder.decode(text, stamp, batch), Decoder::kMaxRecords);
   EXPECT_EQ(batch.records.size(), Decoder::kMaxRecords);
+}
+
+// Of what other programs print, some lines are never joined. The others keep their order with them, and no position passes a line
+// that waits.
+struct HashMatcher final : LineMatcher {
+  [[nodiscard]] bool is_first(std::string_view line) const override { return line.starts_with('#'); }
+};
+
+Lines joined(Format format, std::string_view text, std::vector<std::size_t> cuts = {}, std::size_t max_line = 1 << 20) {
+  Multiline multiline;
+  multiline.shape = Shape::regex;
+  multiline.matcher = std::make_shared<HashMatcher>();
+  return decode(format, text, std::move(cuts), max_line, true, true, false, &multiline).lines;
+}
+
+TEST(DecodeForeign, LinesOfSeveralPodsAreNotJoined) {
+  const std::string text =
+      "2024-05-01T10:00:01Z #a\n"
+      "2024-05-01T10:00:01Z b\n"
+      "[pod/web-0/app] 2024-05-01T10:00:02Z c\n"
+      "[pod/web-0/app] 2024-05-01T10:00:02Z d\n"
+      "2024-05-01T10:00:03Z e\n"
+      "2024-05-01T10:00:03Z f\n"
+      "[pod/web-0/app] 2024-05-01T10:00:04Z longer than a line may be\n"
+      "no time\n";
+  const Lines whole = joined(Format::rfc3339, text, {}, 20);
+  EXPECT_EQ(whole, Lines({"none #a\nb @o47<47", "none c @o86<86", "none d @o125<125", "none e\nf @o171<171",
+                          "none longer than a line m @o228<171 [1]", "none ay be @o234<234 [2/2]", "none no time @o242<242"}));
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) EXPECT_EQ(joined(Format::rfc3339, text, {cut}, 20), whole) << cut;
+}
+
+TEST(DecodeForeign, EntriesOfTheJournalAreNotJoined) {
+  const std::string entry = R"({"__REALTIME_TIMESTAMP":"1","MESSAGE":"x"})"
+                            "\n";
+  const std::string text = entry + entry + "no entry\n" + entry;
+  const Lines whole = joined(Format::journal, text);
+  ASSERT_EQ(whole.size(), 4U);
+  EXPECT_TRUE(whole[2].starts_with("none no entry @")) << whole[2];
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) EXPECT_EQ(joined(Format::journal, text, {cut}), whole) << cut;
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace weir::tail {
 namespace {
 
@@ -85,6 +87,34 @@ TEST_F(JournalFilesTest, AnInodeThatIsUsedAgainIsAnotherFile) {
   ASSERT_EQ(files.files().size(), 1U);
   EXPECT_EQ(files.files()[0]->tail, 9U);
   EXPECT_TRUE(files.files()[0]->fd);
+}
+
+// As journalctl does: this machine's journals, those of its users among them; not those of other machines and of namespaces, and
+// not what systemd-journal-remote has received.
+TEST_F(JournalFilesTest, TheJournalOfThisMachine) {
+  const std::string machine = "0123456789abcdef0123456789abcdef", other = "f123456789abcdef0123456789abcdef";
+  const std::string wanted[] = {"run/log/journal/" + machine + "/system.journal", "var/log/journal/" + machine + "/system.journal",
+                                "var/log/journal/" + machine + "/user-1000.journal",
+                                "var/log/journal/" + machine + "/user-1000@1.journal"};
+  char file = 'a';
+  for (const std::string& path : wanted) write(path, head('a', 1, 5, 1, file++));
+  for (const std::string& folder : {std::string(), std::string("/remote"), "/" + machine + ".web", "/" + other})
+    write("var/log/journal" + folder + "/system.journal", head('b', 1, 5, 1, file++));
+  const JournalOptions options{.on = true, .folder = "", .units = {}, .cursor = {}};
+  const auto found = [&] {
+    JournalFiles files(options, dir_.path().string());
+    files.scan();
+    EXPECT_TRUE(files.is_complete());
+    std::vector<std::string> paths;
+    for (const auto& one : files.files()) paths.push_back(one->path.substr(dir_.path().string().size() + 1));
+    std::ranges::sort(paths);
+    return paths;
+  };
+  EXPECT_EQ(found(), std::vector<std::string>()) << "nobody knows which machine it is";
+  write("etc/machine-id", "uninitialized\n");
+  EXPECT_EQ(found(), std::vector<std::string>());
+  write("etc/machine-id", machine + "\n");
+  EXPECT_EQ(found(), std::vector<std::string>(std::begin(wanted), std::end(wanted)));
 }
 
 TEST_F(JournalFilesTest, WhatCannotBeReadIsReportedOnce) {
