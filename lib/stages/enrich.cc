@@ -1,15 +1,3 @@
-// What enrich does to labels is a function of the record's label set (and, rarely, of a path in its metadata or of its level), so
-// it is worked out once a set and looked up by pointer from then on: a Plan holds the sets on both sides, hence no pointer in
-// the table can come to mean another set.
-//
-// With pods a plan also holds what it knows of its pod, and as of which version of the directory. The version is asked for once a
-// batch. The first record of a batch that uses a plan of an older version looks its pod up again; only where the pod is another
-// value (or has become known) the plan is worked out again. So an event of the API costs one look-up for each plan in use, and a
-// batch without one costs a comparison a record.
-//
-// The uid of tail's records stands in their metadata, beside labels that a later pod of the same name may have too (a
-// StatefulSet's). So each uid has a plan of its own, and the plan of the labels alone remembers the uid that it met last: a record
-// costs one comparison of it.
 #include "stages/enrich.h"
 
 #include "base/utf8.h"
@@ -18,7 +6,9 @@
 #include "names/level.h"
 #include "record/json.h"
 #include "record/pod_path.h"
+#include "stages/enrich_plan.h"
 #include "stages/pod_gate.h"
+#include "stages/pod_metrics.h"
 
 #include <algorithm>
 #include <array>
@@ -49,23 +39,6 @@ constexpr auto kUnknown =
     metrics::counter("weir_enrich_unknown_records_total", "records",
                      "Records whose pod is not known: neither a label nor a path names it, or nobody has told enrich of it.");
 
-// Of the source of pods; only where there is one.
-constexpr auto kKnownPods =
-    metrics::gauge("weir_enrich_known_pods", "pods", "Pods of this node that enrich knows; those that are gone count for an hour.");
-constexpr auto kPodsAge = metrics::gauge("weir_enrich_pods_age_seconds", "seconds",
-                                         "How long ago enrich last heard of the pods of this node; +Inf when it never did.");
-constexpr auto kSilent = metrics::gauge("weir_enrich_unreachable_pod_sources", "sources",
-                                        "1 while the API server or kubelet that enrich asks for pods does not answer, else 0.");
-constexpr auto kPodLists =
-    metrics::counter("weir_enrich_pod_lists_total", "lists", "Times that enrich asked for all pods of this node.");
-constexpr auto kPodWatches =
-    metrics::counter("weir_enrich_pod_watches_total", "watches", "Times that enrich asked to be told of changes of pods.");
-constexpr auto kPodEvents = metrics::counter("weir_enrich_pod_events_total", "events", "Changes of pods that enrich was told of.");
-constexpr auto kUnreadable =
-    metrics::counter("weir_enrich_unreadable_pods_total", "pods", "Pods that enrich skipped because it could not read them.");
-constexpr auto kPodFailures =
-    metrics::counter("weir_enrich_pod_request_failures_total", "failures", "Requests for pods that failed.");
-
 // Loki's default for discover_service_name, in its order.
 constexpr std::array<std::string_view, 13> kServiceNameFrom = {"service",
                                                                "app",
@@ -93,64 +66,8 @@ constexpr std::size_t kMaxPlanBytes = 32 << 20;         // of the label sets of 
 constexpr std::size_t kMaxName = 1024;
 constexpr std::size_t kMaxValue = 2048;
 
-struct Plan;
-
-// What a plan holds besides, with pods.
-struct PodPart {
-  kube::PodId id;     // what labels, metadata or a path say; empty where the record is of no pod
-  kube::PodRef pod;   // null: not known
-  LabelSetRef given;  // the metadata that the pod gives; null for none
-  // The uid that a record of these labels had last, and the plan for both.
-  const std::string* met = nullptr;
-  Plan* met_plan = nullptr;
-};
-
-struct Plan {
-  LabelSetRef in;
-  LabelSetRef out;   // none while the level that becomes a label is not known
-  LabelSetRef full;  // before labels become metadata; the views below point into it
-  std::vector<Label> demoted;
-  std::string_view tenant;
-  std::string_view level;      // that the labels give
-  std::string_view pod_uid;    // that a path gave and no label has
-  bool asks_for_path = false;  // a path in the metadata would tell something
-  bool unknown = false;        // the pod is not known: neither a label nor a path names it, or the directory does not have it
-  std::vector<ValueBudget::Place*> places;  // of the values of limited labels
-  std::vector<int> no_place;                // limits whose label is one of `demoted`
-  std::uint64_t held_by = 0;                // the number of the batch that holds `out`, `full` and `given`
-
-  // With pods.
-  bool asks_for_uid = false;    // no path has it: metadata pod_uid would tell it
-  bool gives_metadata = false;  // pods->given is not null
-  std::uint64_t looked_at = 0;  // the version of the directory in which the pod was looked for
-  std::unique_ptr<PodPart> pods;
-};
-
-std::size_t bytes_of(const Plan& plan) {
-  return plan.in->json().size() + plan.out->json().size() + plan.full->json().size() +
-         (plan.gives_metadata ? plan.pods->given->json().size() : 0);
-}
-
-// They come sorted, out of a label set.
-const Label* find_demoted(const Plan& plan, std::string_view name) {
-  const auto found = std::ranges::lower_bound(plan.demoted, name, {}, &Label::name);
-  return found != plan.demoted.end() && found->name == name ? &*found : nullptr;
-}
-
-struct Key {
-  const LabelSet* labels = nullptr;
-  const record::PodPath* path = nullptr;  // from the metadata
-  const std::string* uid = nullptr;       // from the metadata, where the paths have none
-  std::string_view level;                 // that becomes a label
-  friend bool operator==(const Key&, const Key&) = default;
-};
-
-struct KeyHash {
-  std::size_t operator()(const Key& key) const {
-    return (std::hash<const void*>()(key.labels) >> 4) ^ std::hash<const void*>()(key.path) * 31 ^
-           (std::hash<const void*>()(key.uid) >> 4) * 37 ^ (key.level.empty() ? 0 : std::hash<std::string_view>()(key.level));
-  }
-};
+using Plan = EnrichPlan;
+using Key = EnrichKey;
 
 struct StringHash {
   using is_transparent = void;
@@ -174,7 +91,8 @@ class EnrichStage : public pipeline::Stage {
     if (spec_.pods == nullptr) return;
     pods_ = &spec_.pods->directory();
     of_pods_.emplace(spec_, block_);
-    if (context.driver != nullptr) context.driver->on_ask([this] { of_pods_->show(*spec_.pods, clock_->monotonic()); });
+    if (context.driver != nullptr)
+      context.driver->on_ask([this] { of_pods_->metrics.show(spec_.pods->status(), clock_->monotonic()); });
   }
 
   Result<pipeline::Flow> consume(record::Batch& batch, pipeline::Outlet& out) override;
@@ -220,35 +138,24 @@ class EnrichStage : public pipeline::Stage {
 
   // What follows from the pods; nothing without them.
   struct OfPods {
-    OfPods(const EnrichSpec& spec, metrics::Block& block)
-        : labels(spec.pod_labels, spec.node_name),
-          known(block.gauge(kKnownPods)),
-          age(block.gauge(kPodsAge)),
-          silent(block.gauge(kSilent)),
-          lists(block.counter(kPodLists)),
-          watches(block.counter(kPodWatches)),
-          events(block.counter(kPodEvents)),
-          failures(block.counter(kPodFailures)),
-          unreadable(block.counter(kUnreadable)) {
+    OfPods(const EnrichSpec& spec, metrics::Block& block) : labels(spec.pod_labels, spec.node_name), metrics(block) {
       for (const auto& [name, value] : spec.labels) own.insert(name);
       for (const auto& [name, variable] : spec.labels_from_environment) own.insert(name);
       for (const PodName& one : spec.pod_labels.labels) own.insert(one.as);
       for (const PodName& one : spec.pod_labels.annotations) own.insert(one.as);
     }
-    void show(const kube::Pods& pods, base::Monotonic now);
     [[nodiscard]] bool keeps(std::string_view label) const { return labels.keeps(label) || own.contains(label); }
 
     PodLabels labels;
     std::set<std::string, std::less<>> own;  // labels that the options name, which stay whatever the scheme says
-    metrics::Gauge known, age, silent;
-    metrics::Counter lists, watches, events, failures, unreadable;
+    PodMetrics metrics;
   };
   kube::PodDirectory* pods_ = nullptr;
   std::optional<OfPods> of_pods_;
   std::uint64_t pods_version_ = 0;  // as of the batch at hand
   std::set<std::string, std::less<>> uids_;
 
-  std::unordered_map<Key, Plan, KeyHash> plans_;
+  std::unordered_map<Key, Plan, EnrichKeyHash> plans_;
   std::size_t plan_bytes_ = 0;
   // What was looked for last, by a part of the hash: of few records after a pause, each step into `plans_` is a step into memory
   // that no cache holds any more.
@@ -347,19 +254,6 @@ void EnrichStage::forget() {
   uids_.clear();
 }
 
-void EnrichStage::OfPods::show(const kube::Pods& pods, base::Monotonic now) {
-  const kube::PodsStatus status = pods.status();
-  known.set(status.pods);
-  age.set(status.fresh_at == base::kNever ? metrics::kInfinite
-                                          : static_cast<std::uint64_t>(std::max(now - status.fresh_at, base::Duration{0})));
-  silent.set(status.trouble.empty() ? 0 : 1);
-  lists.reach(status.lists);
-  watches.reach(status.watches);
-  events.reach(status.events);
-  failures.reach(status.failures);
-  unreadable.reach(status.unreadable);
-}
-
 void EnrichStage::enrich(record::Batch& batch, Record& record) {
   Key key{record.labels, nullptr, {}};
   Plan* plan = &plan_for(key);
@@ -424,7 +318,7 @@ const record::PodPath* EnrichStage::pod_path(std::string_view text) {
 }
 
 Plan& EnrichStage::plan_for(const Key& key) {
-  auto& [recent_key, recent_plan] = recent_[KeyHash()(key) * 0x9E3779B97F4A7C15U >> 57];
+  auto& [recent_key, recent_plan] = recent_[EnrichKeyHash()(key) * 0x9E3779B97F4A7C15U >> 57];
   if (recent_plan != nullptr && recent_key == key) return *recent_plan;
   if (const auto found = plans_.find(key); found != plans_.end()) {
     recent_key = found->first;
