@@ -234,6 +234,7 @@ class Tail : public cli::Invocation {
     }
     spec_.nothing_matched = &nothing_matched_;
     spec_.handover = plan.handover;
+    spec_.read_files = plan.read_files;
     spec_.pods = plan.pod_filter;
     return cli::Built{.source = stages::make_tail_source(spec_, context), .stage = nullptr};
   }
