@@ -450,6 +450,10 @@ read a file that is rotated and deleted meanwhile. Such a file uses disk space a
 disk of 20 GiB. Beyond the limit, tail exchanges a file for its compressed copy, if there is one. Then it abandons the
 oldest files and reports them.
 
+In `weir run FILE` with `push --checkpoint`, a file that was read stays open until Loki has taken all of its records. So
+they are not lost when FILE is read again during an outage and the file was deleted. These files count towards
+--hold-deleted, and are closed first.
+
 # Pods that are left out
 In one process with `enrich --kubernetes api` or kubelet (`weir run`), tail does not open the logs of pods that are not
 to be collected. weir-enrich(1) says which those are. When that changes, tail stops reading a log, or reads it from then
