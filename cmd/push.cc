@@ -1,6 +1,7 @@
 // weir push: deliver records to Loki.
 #include "stages/push_check.h"
 #include "stages/push_from_spool.h"
+#include "tail/read_files.h"
 
 #include "cli/loki_options.h"
 #include "cli/program.h"
@@ -95,7 +96,7 @@ class Push : public cli::Invocation {
     return spec_.checkpoint.empty() ? std::nullopt : std::optional(spec_.checkpoint);
   }
 
-  Result<cli::Built> build(const cli::Plan&, const pipeline::Context& context) override {
+  Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
     auto target = cli::loki_target(loki_, context.environment, context.diagnostics);
     if (!target) return std::move(target).error();
     if (auto ok = http::check_files(target->http); !ok) return std::move(ok).error();
@@ -119,6 +120,9 @@ class Push : public cli::Invocation {
       auto made = stages::make_push_from_spool(spec_, std::move(source), context);
       if (!made) return std::move(made).error();
       return cli::Built{.source = std::move(*made), .stage = nullptr, .sink = true};
+    }
+    if (plan.read_files != nullptr) {
+      spec_.file_done = [files = plan.read_files](const record::Source& file) { files->done(file.log, file.generation); };
     }
     auto made = stages::make_push(spec_, context);
     if (!made) return std::move(made).error();

@@ -139,7 +139,7 @@ On SIGHUP, `weir run FILE` reads FILE again. A pipeline whose words are the same
 When all of these have ended, the new ones start. When a new one cannot start, the old one starts again. A file with a
 mistake, or one that names a missing file, changes nothing: weir reports it, and the pipelines run on. A pipeline that
 has ended by itself does not run again. A new pipeline goes on at the positions of its log files, also in files that
-were deleted before they were read. Without positions, `tail` reads the log files from their start. On a terminal,
+were deleted before their records were safe. Without positions, `tail` reads the log files from their start. On a terminal,
 SIGHUP means that the terminal was closed, and ends weir.
 
 # A start with a mistake

@@ -242,6 +242,7 @@ class Tail : public cli::Invocation {
     // Not in spec_: the pods report to diagnostics that end with the chain, and this invocation lives on.
     stages::TailSpec spec = spec_;
     spec.pods = plan.pod_filter;
+    spec.read_files = plan.read_files;
     return cli::Built{.source = stages::make_tail_source(std::move(spec), context), .stage = nullptr};
   }
 
@@ -457,6 +458,10 @@ read a file that is rotated and deleted meanwhile. Such a file uses disk space a
 --hold-deleted limits what is not read yet; its default of 1 GiB is hours of logs on most nodes, and a twentieth of a
 disk of 20 GiB. Beyond the limit, tail exchanges a file for its compressed copy, if there is one. Then it abandons the
 oldest files and reports them.
+
+In `weir run FILE` with `push --checkpoint`, a file that was read stays open until Loki has taken all of its records. So
+they are not lost when FILE is read again during an outage and the file was deleted. These files count towards
+--hold-deleted, and are closed first.
 
 # Pods that are left out
 In one process with `enrich --kubernetes api` or kubelet (`weir run`), tail does not open the logs of pods that are not

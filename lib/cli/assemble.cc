@@ -4,6 +4,7 @@
 #include "cli/terminal.h"
 #include "pipeline/jsonl_source.h"
 #include "stages/output_sink.h"
+#include "tail/read_files.h"
 
 #include <fmt/format.h>
 #include <CLI/App.hpp>
@@ -153,7 +154,10 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan begun, con
   plan.stdout_is_terminal = is_terminal(1);
   if (fused) {
     for (const auto& link : links) {
-      if (auto keeper = link.parsed.invocation->keeper()) plan.keeper = std::move(keeper);
+      auto keeper = link.parsed.invocation->keeper();
+      if (!keeper) continue;
+      plan.keeper = std::move(keeper);
+      if (plan.handover != nullptr && !link.parsed.invocation->is_buffer()) plan.read_files = std::make_shared<tail::ReadFiles>();
     }
   }
   for (const auto& link : links) {

@@ -21,6 +21,7 @@ class App;
 namespace weir::tail {
 class Handover;
 class PodFilter;
+class ReadFiles;
 }  // namespace weir::tail
 namespace weir::kube {
 class Pods;
@@ -53,6 +54,9 @@ struct Plan {
   bool last_usable = false;  // where configuration cannot be used, what was used last may run in its place (`run` without --strict)
   bool stdout_is_terminal = false;
   tail::Handover* handover = nullptr;  // where a tail leaves deleted files to the one that replaces it; null: none does
+  // Where tail keeps files open that it has read, until push --checkpoint says that they are done with; null where it need not: no
+  // tail replaces it, or a buffer keeps the positions, which is done with them at once.
+  std::shared_ptr<tail::ReadFiles> read_files;
   // What Invocation::pods of a stage of this chain gave: for every stage of it, so that tail leaves excluded pods alone. Null: no
   // stage asks for pods.
   std::shared_ptr<kube::Pods> pods;

@@ -11,9 +11,11 @@
 #include "spool/position_store.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 namespace weir::delivery {
 
@@ -25,6 +27,9 @@ class CheckpointPositions : public PositionLedger {
                                                                  const LedgerContext& context);
   CheckpointPositions(const LedgerContext& context, std::unique_ptr<spool::PositionStore> store, spool::Keeper keeper)
       : context_(context), store_(std::move(store)), keeper_(std::move(keeper)) {}
+
+  // Calls `done` as Keeper::on_done does.
+  void on_file_done(std::function<void(const record::Source&)> done) { keeper_.on_done(std::move(done)); }
 
   [[nodiscard]] std::uint64_t spool() const { return store_->spool(); }  // the identity of the file
   [[nodiscard]] bool tracks() const override { return true; }

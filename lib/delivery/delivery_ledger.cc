@@ -39,9 +39,11 @@ void DeliveryLedger::begin_status(std::string path, std::uint64_t spool) {
   status_.emplace(std::move(path), spool, secrets != nullptr ? secrets->command_line() : std::string(), context_.clock);
 }
 
-base::Result<void> DeliveryLedger::keep_positions(const std::string& checkpoint, base::Duration wait) {
+base::Result<void> DeliveryLedger::keep_positions(const std::string& checkpoint, base::Duration wait,
+                                                  std::function<void(const record::Source&)> file_done) {
   auto opened = CheckpointPositions::open(checkpoint, wait, context_);
   if (!opened) return std::move(opened).error();
+  (*opened)->on_file_done(std::move(file_done));
   begin_status(spool::writer_status_path(spool::real_path(checkpoint)), (*opened)->spool());
   use(std::move(*opened));
   return {};

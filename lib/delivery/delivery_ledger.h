@@ -29,6 +29,7 @@
 #include "spool/status_file.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,7 +46,10 @@ class DeliveryLedger : public loki::PushLedger {
   ~DeliveryLedger() override;
 
   // Each of the three opens a part. At most one of the first two may be called, once.
-  base::Result<void> keep_positions(const std::string& checkpoint, base::Duration wait);
+  // `file_done` is called with the source of each file that is done with (spool::Keeper::on_done), by any thread, and with the lock
+  // held: it must not call the ledger.
+  base::Result<void> keep_positions(const std::string& checkpoint, base::Duration wait,
+                                    std::function<void(const record::Source&)> file_done = nullptr);
   // Returns what earlier runs have acknowledged.
   base::Result<spool::PlaceSet> consume_spool(const spool::ConsumerOptions& options);
   // Also tracks the records that follow a `rejected` marker. The same spool again changes nothing. Records of another spool's

@@ -90,6 +90,7 @@ struct Keeper::State {
   std::uint32_t latest = 0;  // the records of a batch are of few logs
   BoundLog* latest_bound = nullptr;
   std::uint64_t repeats = 0;
+  std::function<void(const record::Source&)> on_done;
   bool moved = false;
 
   Log& log_of(std::string_view key) {
@@ -155,7 +156,8 @@ struct Keeper::State {
 
   void touch(Log& log) { log.moved = moved = true; }
 
-  void close(Log& log, KeptGeneration& generation) {
+  void close(Log& log, KeptGeneration& generation, const record::Source& source) {
+    if (on_done) on_done(source);
     generation.closing = false;
     generation.facts.done = true;
     log.generations_moved = true;
@@ -248,7 +250,7 @@ struct Keeper::State {
         stored.closing_end = record.source.end;
         if (stored.closing_end <= std::max(stored.end[0], stored.end[1]) && stored.all_safe() &&
             !(stored.facts.done && !marker.gone)) {
-          close(log, stored);
+          close(log, stored, record.source);
           if (log.gone) unbind(record.source.log);
         }
       }
@@ -318,6 +320,8 @@ Keeper::~Keeper() = default;
 Keeper::Keeper(Keeper&&) noexcept = default;
 Keeper& Keeper::operator=(Keeper&&) noexcept = default;
 
+void Keeper::on_done(std::function<void(const record::Source&)> done) { state_->on_done = std::move(done); }
+
 base::Result<Verdict> Keeper::track(const record::Record& record) {
   if (record.marker != nullptr) return state_->track_marker(record);
   if (!record.source || record.source.kind == record::Source::Kind::rejected) return Verdict::take;
@@ -354,7 +358,7 @@ void Keeper::advance(const record::Source& source) {
     state_->touch(log);
   }
   if (!stored.closing || source.end < stored.closing_end || !stored.all_safe()) return;
-  state_->close(log, stored);
+  state_->close(log, stored, source);
   if (log.gone) state_->unbind(source.log);  // nothing more comes of it under this number
 }
 

@@ -20,6 +20,7 @@
 #include "record/record.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,9 @@ class Keeper {
   ~Keeper();
   Keeper(Keeper&&) noexcept;
   Keeper& operator=(Keeper&&) noexcept;
+
+  // Calls `done` with the source of a file whenever it is done with: nothing of it will be read again. Before track().
+  void on_done(std::function<void(const record::Source&)> done);
 
   // Call it with every record and marker of the stream, in order, once. A record without a source is always `take`. A marker is
   // `take` too. Pass a marker with a source (position, done) to advance() like a record, when everything before it is safe. `begin`

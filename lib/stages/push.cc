@@ -350,7 +350,7 @@ class Push : public pipeline::Stage {
     if (pusher_) return {};
     if (!spec_.checkpoint.empty() && !ledger_.tracks()) {
       const metrics::Wait opening(context_.driver, metrics::On::lock);
-      if (auto opened = ledger_.keep_positions(spec_.checkpoint, kCheckpointWait); !opened) return opened;
+      if (auto opened = ledger_.keep_positions(spec_.checkpoint, kCheckpointWait, spec_.file_done); !opened) return opened;
     }
     auto config = pusher_config(spec_, {.url = url_,
                                         .tracked = ledger_.tracks(),

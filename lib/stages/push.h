@@ -13,7 +13,9 @@
 #include "http/client.h"
 #include "loki/pusher.h"
 #include "pipeline/stage.h"
+#include "record/source.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,7 +39,9 @@ struct PushSpec {
   std::optional<base::Duration> start_jitter;
   base::Backoff::Limits backoff;
   loki::PusherConfig::Metadata metadata = loki::PusherConfig::Metadata::automatic;
-  std::string checkpoint;         // "" for none
+  std::string checkpoint;  // "" for none
+  // With a checkpoint: called with the source of each file that is done with (spool::Keeper::on_done), by any thread. May be empty.
+  std::function<void(const record::Source&)> file_done;
   std::string consumer = "main";  // --as: the consumer's name behind a buffer
   std::string match;              // LogQL; a record that does not match is not delivered and counts as acknowledged
 };

@@ -97,6 +97,7 @@ class TailSource final : public pipeline::Source {
     }
     spec_.read.tracked = !spec_.checkpoint.empty();
     spec_.read.roots = &roots_;
+    spec_.read.read_files = spec_.read_files.get();
     if (spec_.handover != nullptr) left_ = spec_.handover->files();
   }
 

@@ -11,6 +11,7 @@
 #include "tail/journal_options.h"
 #include "tail/log_reader.h"
 #include "tail/pod_filter.h"
+#include "tail/read_files.h"
 #include "tail/selection.h"
 #include "tail/start.h"
 #include "tail/watcher.h"
@@ -45,6 +46,8 @@ struct TailSpec {
   // Where files that were deleted before they were read pass to the tail that replaces this one (tail/handover.h); null: this one
   // is not replaced. Outlives the source. What is there when the source is made is taken over.
   tail::Handover* handover = nullptr;
+  // Where files that were read to their ends stay open until their keeper is done with them (tail/read_files.h); null: nowhere.
+  std::shared_ptr<tail::ReadFiles> read_files;
   bool* nothing_matched = nullptr;  // becomes true when a one-shot run found no file; outlives the source
 };
 

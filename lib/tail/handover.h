@@ -2,7 +2,8 @@
 //
 // A log file that was rotated away and deleted can be read only by who has it open. Positions say how far it was read, but no name
 // leads to it any more. So the tail that ends gives its descriptors to a Handover, and the tail that replaces it finds its files
-// there: by identity, like any other file. Only the files of logs that the next tail may not find whole by name are handed over.
+// there: by identity, like any other file. Only the files of logs that the next tail may not find whole by name are handed over,
+// and those of which records are in flight (read_files.h).
 //
 // The owner, who builds the new pipelines, calls clear() when all of them are built: a tail takes what is there when it is made. A
 // file that no tail wants is closed then, or when the tails that saw it have looked at their logs once, so that its blocks do not
@@ -25,9 +26,11 @@ struct OpenFile {
   std::string path;   // when it was opened
   std::uint64_t inode = 0, device = 0;
   std::uint64_t place = 0;  // bytes that the tail had read, safe or not
+  bool read = false;        // it was read to its end, and only records that are not safe yet need it (read_files.h)
 };
 
-// The files of one log, oldest first: all that its reader was not done with. Shared, because two tails may read one log.
+// The files of one log, oldest first: all that its reader, or their keeper, was not done with. Shared, because two tails may read
+// one log.
 using OpenFiles = std::vector<std::shared_ptr<const OpenFile>>;
 
 // Any thread may call.

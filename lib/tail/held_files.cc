@@ -43,7 +43,7 @@ std::uint64_t HeldFiles::unread() {
   return bytes;
 }
 
-std::vector<HeldFiles::Deleted> HeldFiles::deleted_files(bool read_ones) {
+std::vector<HeldFiles::Deleted> HeldFiles::deleted_files() {
   std::vector<Deleted> deleted;
   {
     const std::lock_guard lock(mutex_);
@@ -51,7 +51,7 @@ std::vector<HeldFiles::Deleted> HeldFiles::deleted_files(bool read_ones) {
       auto file = known.lock();
       if (file == nullptr) continue;
       const InputFile::Holding holding = file->holding();
-      if (holding.deleted && (read_ones || holding.unread > 0)) deleted.push_back({std::move(file), holding});
+      if (holding.deleted) deleted.push_back({std::move(file), holding});
     }
   }
   std::ranges::stable_sort(deleted, {}, [](const Deleted& one) { return one.holding.modified; });
@@ -59,10 +59,17 @@ std::vector<HeldFiles::Deleted> HeldFiles::deleted_files(bool read_ones) {
 }
 
 bool HeldFiles::enforce() {
-  std::vector<Deleted> deleted = deleted_files(false);
+  std::vector<Deleted> deleted = deleted_files();
   std::uint64_t total = 0;
-  for (const Deleted& one : deleted) total += one.holding.unread;
+  for (const Deleted& one : deleted) total += one.holding.unread + one.holding.read;
   if (total <= limit_) return total > 0;
+  for (const Deleted& one : deleted) {
+    if (one.holding.read == 0) continue;
+    if (total <= limit_) return total > 0;
+    one.file->give_up("", nullptr);
+    total -= one.holding.read;
+  }
+  std::erase_if(deleted, [](const Deleted& one) { return one.holding.unread == 0; });
   // A copy that is compressed is there from before the deletion or never will be, and is gone the sooner the older it is.
   for (std::size_t i = deleted.size(); i-- > 0 && total > limit_;) {
     Deleted& one = deleted[i];
@@ -85,7 +92,7 @@ bool HeldFiles::enforce() {
 }
 
 bool HeldFiles::give_up_read() {
-  for (const Deleted& one : deleted_files(true)) {
+  for (const Deleted& one : deleted_files()) {
     if (one.holding.unread > 0) continue;
     one.file->give_up("", nullptr);
     return true;
@@ -94,7 +101,8 @@ bool HeldFiles::give_up_read() {
 }
 
 bool HeldFiles::give_up_oldest() {
-  const std::vector<Deleted> deleted = deleted_files(false);
+  std::vector<Deleted> deleted = deleted_files();
+  std::erase_if(deleted, [](const Deleted& one) { return one.holding.unread == 0; });
   if (deleted.empty()) return false;
   give_up(*deleted.front().file, "tail.held.descriptors", "a new file needed its descriptor (ulimit -n)");
   return true;

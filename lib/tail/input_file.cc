@@ -396,6 +396,7 @@ InputFile::Holding InputFile::holding() {
   const std::lock_guard lock(mutex_);
   if (!fd_) return {};  // it was given up, or is parked
   const Status now = status_locked();
+  if (read_.load(std::memory_order_relaxed)) return {now.links == 0, 0, now.modified, now.size};
   const std::uint64_t unread = gzipped_ ? now.size : now.size - std::min(now.size, place());
   return {now.links == 0, unread, now.modified};
 }

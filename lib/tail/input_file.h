@@ -100,8 +100,11 @@ class InputFile {
     bool deleted = false;      // it has no name any more
     std::uint64_t unread = 0;  // bytes behind the reader's place; of a gzipped file all its bytes
     base::Timestamp modified = 0;
+    std::uint64_t read = 0;  // all its bytes, behind set_read(); then nothing of it is unread
   };
   [[nodiscard]] Holding holding();
+  // It was read to its end, and is kept for who may have to read it again (read_files.h).
+  void set_read() { read_.store(true, std::memory_order_relaxed); }
 
   // Closes the file, which frees a deleted one's blocks at once. Its size and the identity of its head stay known. `copy`, which
   // may be null, holds the same text: the reader goes on in it. Does nothing when it was given up before.
@@ -138,7 +141,7 @@ class InputFile {
   const LogRoots* roots_ = nullptr;
   const std::shared_ptr<std::atomic<std::uint64_t>> place_ = std::make_shared<std::atomic<std::uint64_t>>(0);
   std::atomic<std::uint64_t> noted_size_ = 0;
-  std::atomic<bool> closed_ = false, parked_ = false, rotated_ = false, enlisted_ = false, searched_ = false;
+  std::atomic<bool> closed_ = false, parked_ = false, rotated_ = false, read_ = false, enlisted_ = false, searched_ = false;
 
   mutable std::mutex mutex_;  // of what follows
   base::UniqueFd fd_;

@@ -149,10 +149,11 @@ void LogReader::set_missing(bool missing) {
 }
 
 OpenFiles LogReader::hand_over() {
-  const bool plain = generations_.size() <= 1 && !missing_;
+  OpenFiles files;
+  if (options_->read_files != nullptr) files = options_->read_files->take(key_);
+  const bool plain = files.empty() && generations_.size() <= 1 && !missing_;
   if (plain && (generations_.empty() || generations_.front().file == nullptr || generations_.front().file->status().links > 0))
     return {};
-  OpenFiles files;
   for (const Generation& generation : generations_) {
     if (generation.file == nullptr || generation.file->given_up()) continue;
     InputFile& file = *generation.file;
@@ -484,6 +485,9 @@ void LogReader::finish_front(std::string_view rest, record::Batch& batch, bool l
   if (log_ends) decoder_.end_of_log(stamp(batch, front), batch);
   // Behind the places of lines that were still open at the end of the log.
   put_done(front, front.offset + (log_ends ? 4 : 0), log_ends, batch);
+  // Of a compressed copy there is more in memory than a descriptor.
+  if (options_->read_files != nullptr && options_->tracked && front.file != nullptr && !front.file->gzipped())
+    options_->read_files->add(key_, number_, number_of(front), front.file);
   drop_front();
 }
 

@@ -34,6 +34,7 @@
 #include "tail/held_files.h"
 #include "tail/input_file.h"
 #include "tail/journal_options.h"
+#include "tail/read_files.h"
 #include "tail/reader.h"
 #include "tail/unreadable.h"
 
@@ -68,6 +69,7 @@ struct ReadOptions {
   Multiline multiline;                          // which lines become one record
   base::Duration max_age = 0;                   // of a log without a position, lines that are older are not read; 0: all are
   std::vector<JournalField> journal_fields;     // of entries of the journal, what becomes metadata
+  ReadFiles* read_files = nullptr;              // where files stay open until their records are safe; null: nowhere
   const LogRoots* roots = nullptr;              // of files that a reader opens by itself; null: every link is followed
 };
 
@@ -155,7 +157,8 @@ class LogReader final : public Reader, private Labeller {
   void set_missing(bool missing);
 
   // Gives away the descriptors of its files where another reader of this log may not find all of them by name: where a file was
-  // rotated or deleted, or the live name is missing. Afterwards nothing can be read. Empty: there is nothing to give.
+  // rotated or deleted, or the live name is missing, or where files that were read are not done with (ReadOptions::read_files).
+  // Afterwards nothing can be read. Empty: there is nothing to give.
   [[nodiscard]] OpenFiles hand_over();
 
   // What is not read yet of its files, the oldest first, from `offset` on. No file: it is not there any more, and what was not read

@@ -141,6 +141,10 @@ void LogSet::hand_over(Handover& handover) {
   };
   for (const auto& [number, reader] : readers_) give(*reader);
   for (const auto& [key, reader] : absent_) give(*reader);
+  // Those of logs that have ended.
+  if (parts_.read.read_files != nullptr) {
+    for (auto& [key, files] : parts_.read.read_files->take_all()) handover.add(key, std::move(files));
+  }
   for (auto& [key, files] : stored_.take_left()) handover.add(key, std::move(files));
 }
 

@@ -34,7 +34,10 @@ void StoredLogs::load(record::Positions positions) {
     static_cast<void>(foreign_.take(known->first));
   }
   known_ = KnownFiles(positions_);
-  std::erase_if(positions_, [](const auto& known) { return known.second.gone; });
+  std::erase_if(positions_, [this](const auto& known) {
+    if (known.second.gone) gone_.insert(known.first);
+    return known.second.gone;
+  });
   resumed_ = resumed_ || !positions_.empty();
   record::Positions unnamed;
   for (const auto& [key, position] : positions_) {
@@ -87,7 +90,10 @@ std::string StoredLogs::known_as(const std::string& key, InputFile* live) const 
 
 void StoredLogs::take_over(std::map<std::string, OpenFiles> left) {
   left_ = std::move(left);
-  std::erase_if(left_, [this](const auto& log) { return !wanted(log.first); });
+  for (auto& [key, files] : left_) {
+    if (!tracked_ || gone_.contains(key)) std::erase_if(files, [](const auto& one) { return one->read; });
+  }
+  std::erase_if(left_, [this](const auto& log) { return log.second.empty() || !wanted(log.first); });
 }
 
 OpenFiles StoredLogs::take_left_of(const std::string& key) {
@@ -95,12 +101,21 @@ OpenFiles StoredLogs::take_left_of(const std::string& key) {
   return log.empty() ? OpenFiles() : std::move(log.mapped());
 }
 
+// Whether what the former tail had open is all that there is of the log. Also where its name is there, unless all of that was read:
+// then the log may have a live file that could not be opened yet.
+bool StoredLogs::is_left(const std::string& key) const {
+  const auto log = left_.find(key);
+  if (log == left_.end()) return false;
+  const bool unread = std::ranges::any_of(log->second, [](const auto& one) { return !one->read; });
+  return unread || (::access(key.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR));
+}
+
 // Without positions the log is read from its start. Of files that its name does not lead to, the rest is read that the former tail
 // had not read.
 void StoredLogs::add_left(LogReader& reader, const OpenFiles& left, const InputFile* live) {
   for (const auto& one : left) {
     const bool is_live = live != nullptr && live->inode() == one->inode && live->device() == one->device;
-    if (is_live || !one->fd) continue;
+    if (is_live || !one->fd || one->read) continue;
     held_.make_room();
     if (auto file = InputFile::adopt(*one, &roots_)) reader.add_file(std::move(file).value(), one->place);
   }
@@ -175,7 +190,7 @@ std::vector<std::unique_ptr<LogReader>> StoredLogs::take_absent(
   for (auto next = positions_.begin(); next != positions_.end();) {
     const auto here = next++;
     const std::string& key = here->first;
-    const bool left = left_.contains(key);
+    const bool left = is_left(key);
     if (!wanted(key) || (!left && !is_absent(key))) continue;
     const PodFilter::Answer answer = ask(key);
     if (answer == PodFilter::Answer::later && !is_absent(key)) continue;
@@ -194,6 +209,7 @@ std::vector<std::unique_ptr<LogReader>> StoredLogs::take_absent(
   // Nothing of these became safe, or nothing is tracked.
   for (auto next = left_.begin(); next != left_.end();) {
     const auto here = next++;
+    if (positions_.contains(here->first) || !is_left(here->first)) continue;
     const PodFilter::Answer answer = ask(here->first);
     if (answer == PodFilter::Answer::later && !is_absent(here->first)) continue;
     if (answer == PodFilter::Answer::leave) {

@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,7 +51,8 @@ class StoredLogs {
   };
   [[nodiscard]] ForeignUse take_foreign_use();
 
-  // What the tail before this one had open, by log: read where it is a log's that is wanted.
+  // Behind load(): what the tail before this one had open, by log: read where it is a log's that is wanted. What that tail had read
+  // to its end is used only where a position says that it is not done with, or where none ever became known.
   void take_over(std::map<std::string, OpenFiles> left);
   // What of that no reader was given yet.
   [[nodiscard]] std::map<std::string, OpenFiles> take_left() { return std::exchange(left_, {}); }
@@ -96,6 +98,7 @@ class StoredLogs {
  private:
   [[nodiscard]] std::string known_as(const std::string& key, InputFile* live) const;
   [[nodiscard]] bool is_absent(const std::string& key) const;
+  [[nodiscard]] bool is_left(const std::string& key) const;
   void add_left(LogReader& reader, const OpenFiles& left, const InputFile* live);
   [[nodiscard]] OpenFiles take_left_of(const std::string& key);
   bool start_at_foreign(LogReader& reader, std::shared_ptr<InputFile>& live, Circumstances& circumstances);
@@ -105,9 +108,10 @@ class StoredLogs {
   const Start& start_;
   HeldFiles& held_;
   const LogRoots& roots_;
-  record::Positions positions_;  // of logs that were not found yet
-  bool resumed_ = false;         // there were positions at the start
-  ForeignPositions foreign_;     // of logs that were not found yet
+  record::Positions positions_;              // of logs that were not found yet
+  std::set<std::string, std::less<>> gone_;  // keys of logs whose positions have ended
+  bool resumed_ = false;                     // there were positions at the start
+  ForeignPositions foreign_;                 // of logs that were not found yet
   std::uint64_t foreign_used_ = 0;
   bool foreign_told_ = false;
   bool tracked_ = false;

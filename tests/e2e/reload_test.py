@@ -252,8 +252,7 @@ class DeletedFiles(ReloadCase):
         self.gate.set("hang")
 
     def wait_until_blocked(self):
-        """Nothing more is read, so that a log that comes now has no reader yet. (Otherwise it may be read to its end before the chain is
-        blocked. Its rotated file is closed then.)"""
+        """Nothing more is read, so that a log that comes now has no reader yet."""
         seen = {"bytes": 0, "since": 0.0}
 
         def still():
@@ -264,9 +263,12 @@ class DeletedFiles(ReloadCase):
 
         kit.wait_for(still, self.errors.read_text)
 
-    def replace_and_check(self):
+    def replace_and_check(self, outlasts=False):
+        """`outlasts`: the old pipeline has to end before it can deliver anything."""
         self.assertTrue(self.deleted())
         self.reload(self.text(2))
+        if outlasts:
+            kit.wait_for(lambda: self.said("stopped before Loki had acknowledged"), self.errors.read_text)
         self.gate.set("up")
         kit.wait_for(lambda: len(self.pushed()) >= self.count, lambda: f"{len(self.pushed())} of {self.count} lines\n{self.errors.read_text()}")
         kit.wait_for(lambda: not self.deleted(), lambda: f"{self.deleted()}\n{self.errors.read_text()}")
@@ -302,6 +304,37 @@ class DeletedFiles(ReloadCase):
         self.add(1000)
         shutil.rmtree(self.folder.parent)
         self.replace_and_check()
+
+    def test_rotated_files_that_were_read_are_deleted(self):
+        self.start_blocked("push {url} --checkpoint {dir}/kept")
+        for i in range(3):
+            self.add(1000)  # all of it is in flight
+            self.logs["a"].rename(self.folder / f"0.log.2026010{i}-000000")
+            self.add(10)
+        self.wait_until_blocked()
+        for i in range(3):
+            (self.folder / f"0.log.2026010{i}-000000").unlink()
+        self.replace_and_check(outlasts=True)
+
+    def test_a_pod_that_was_read_is_deleted(self):
+        self.start_blocked("push {url} --checkpoint {dir}/kept")
+        self.add(1000)
+        self.wait_until_blocked()
+        shutil.rmtree(self.folder.parent)
+        self.wait_until_blocked()  # its log has ended
+        self.replace_and_check(outlasts=True)
+
+    def test_what_is_done_with_is_closed_and_not_read_again(self):
+        self.start_blocked("push {url} --checkpoint {dir}/kept")
+        self.add(1000)
+        shutil.rmtree(self.folder.parent)
+        self.wait_until_blocked()
+        self.assertTrue(self.deleted())
+        self.gate.set("up")
+        kit.wait_for(lambda: not self.deleted(), self.errors.read_text)
+        self.reload(self.text(2))
+        self.stop()
+        self.assertEqual(sorted(int(row[1].split()[0]) for row in self.pushed()), list(range(self.count)), self.errors.read_text())
 
     def test_a_full_spool_blocks(self):
         self.start_blocked("buffer {dir}/kept --max-size 8MiB --on-full block | push {url}")

@@ -264,6 +264,51 @@ TEST(Keeper, DoneTakesEffectWhenAllBeforeItIsSafe) {
   EXPECT_TRUE(position(keeper.positions(), 1).generations[0].done);
 }
 
+// All of stdout was safe before the file ended, and what is left is of stderr.
+TEST(Keeper, DoneWaitsForBothSubstreams) {
+  Keeper keeper("/spool.db");
+  std::vector<std::string> done;
+  keeper.on_done([&](const Source& source) { done.push_back(source.to_string()); });
+  Stream stream(keeper);
+  stream.file(1, 1, {.inode = 5, .head = 55});
+  stream.record(1, 1, 500, 0);
+  stream.record(1, 1, 400, 1, false);
+  stream.done(1, 1, 500, false, false);
+  EXPECT_FALSE(position(keeper.positions(), 1).generations.at(0).done);
+  keeper.advance(Stream::at(1, 1, 400, 1));
+  EXPECT_TRUE(done.empty());
+  keeper.advance(Stream::at(1, 1, 500, 0));
+  EXPECT_TRUE(position(keeper.positions(), 1).generations.at(0).done);
+  EXPECT_EQ(done, std::vector<std::string>{Stream::at(1, 1, 500, 0).to_string()});
+}
+
+TEST(Keeper, AFileWithoutRecordsOfASubstreamIsDone) {
+  for (const int substream : {0, 1}) {
+    SCOPED_TRACE(substream);
+    Keeper keeper("/spool.db");
+    int done = 0;
+    keeper.on_done([&](const Source&) { ++done; });
+    Stream stream(keeper);
+    stream.file(1, 1, {.inode = 5, .head = 55});
+    stream.record(1, 1, 500, substream);
+    stream.done(1, 1, 500);
+    EXPECT_TRUE(position(keeper.positions(), 1).generations.at(0).done);
+    EXPECT_EQ(done, 1);
+  }
+}
+
+// A tail that begins again behind a keeper that goes on: what that took before is a repeat, and the file is done with all the same.
+TEST(Keeper, AFileIsDoneInALaterStream) {
+  Keeper keeper("/spool.db");
+  Stream(keeper).file(1, 1, {.inode = 5, .head = 55}).record(1, 1, 400, 1);
+  Stream again(keeper);
+  again.file(1, 1, {.inode = 5, .head = 55});
+  EXPECT_EQ(again.record(1, 1, 400, 1), "repeat");
+  again.record(1, 1, 500, 0);
+  again.done(1, 1, 500);
+  EXPECT_TRUE(position(keeper.positions(), 1).generations.at(0).done);
+}
+
 TEST(Keeper, AnInodeThatIsUsedAgainIsAnotherFile) {
   Keeper keeper("/spool.db");
   Stream(keeper).file(1, 1, {.inode = 5, .head = 55}).record(1, 1, 1000);

@@ -81,6 +81,24 @@ TEST_F(Held, OnlyWhatIsDeletedAndUnreadCounts) {
   EXPECT_FALSE(held.enforce());  // nothing is held any more
 }
 
+TEST_F(Held, WhatWasReadAndIsNotSafeYetGoesFirst) {
+  const auto unread = deleted("unread.log", 600, 9), old = deleted("old.log", 300, 5, 300),
+             young = deleted("young.log", 100, 1, 100);
+  const auto there = opened("there.log", 5000, 7, 5000);
+  for (const auto& file : {old, young, there}) file->set_read();
+  EXPECT_TRUE(held.enforce());
+  EXPECT_FALSE(old->given_up());
+  const auto more = deleted("more.log", 200, 0);
+  EXPECT_TRUE(held.enforce());
+  EXPECT_TRUE(old->given_up());
+  for (const auto& file : {unread, young, there, more}) EXPECT_FALSE(file->given_up()) << file->path();
+  EXPECT_EQ(held.unread(), 800U);
+  EXPECT_TRUE(held.give_up_read());
+  EXPECT_TRUE(young->given_up());
+  EXPECT_FALSE(held.give_up_read());
+  EXPECT_TRUE(diagnostics.said().empty());  // no line is lost yet
+}
+
 TEST_F(Held, ADeletedFileThatGrowsIsSeen) {
   const auto file = opened("a.log", 600, 1);
   std::ofstream writer(dir / "a.log", std::ios::app);

@@ -165,6 +165,62 @@ TEST_F(Logs, DeletedFilesPassToTheNextSet) {
   }
 }
 
+// What positions say of the log, and what the next set reads of a file that the former one had read to its end.
+TEST_F(Logs, AFileThatWasReadIsReadAgainWhereItIsNotDoneWith) {
+  enum class Known { not_at_all, partly, done, gone };
+  struct Case {
+    Known known;
+    bool live;  // a file of that name is there
+    Lines read;
+  };
+  const Case cases[] = {
+      {Known::not_at_all, false, {"1", "2"}},
+      {Known::not_at_all, true, {"1", "2", "3"}},  //
+      {Known::partly, false, {"2"}},
+      {Known::partly, true, {"2", "3"}},
+      {Known::done, true, {"3"}},
+      {Known::gone, false, {}},
+      {Known::gone, true, {"3"}},
+  };
+  options.tracked = true;
+  ReadFiles read_files;
+  for (const Case& one : cases) {
+    SCOPED_TRACE(static_cast<int>(one.known));
+    SCOPED_TRACE(one.live);
+    dir.write("a.log", "1\n2\n");
+    std::shared_ptr<InputFile> file = std::move(InputFile::open(dir / "a.log")).value();
+    file->set_place(4);
+    std::filesystem::remove(dir / "a.log");
+    if (one.live) dir.write("a.log", "3\n");
+    record::Positions positions;
+    if (one.known != Known::not_at_all) {
+      const bool all = one.known != Known::partly;
+      record::LogPosition& position = positions[dir / "a.log"];
+      record::Generation generation{.number = 1, .file = *file->identify(4, 0), .done = all, .end = all ? 4U : 2U};
+      (all ? position.finished : position.generations).push_back(generation);
+      position.resume = position.end[0] = {1, generation.end};
+      position.gone = one.known == Known::gone;
+    }
+    Handover handover;
+    {
+      options.read_files = &read_files;
+      LogSet logs = set();
+      read_files.add(dir / "a.log", 1, 1, std::move(file));
+      logs.hand_over(handover);
+      queue = {};
+      options.read_files = nullptr;
+    }
+    ASSERT_EQ(handover.files().size(), 1U);
+    LogSet next = set();
+    next.load(positions);
+    next.take_over(handover.files());
+    handover.clear();
+    EXPECT_EQ(read(next), one.read);
+    std::filesystem::remove(dir / "a.log");
+  }
+  EXPECT_EQ(stats.gaps, 0U);
+}
+
 TEST_F(Logs, WhatIsLeftOfALogIsReadFromWhereTheFormerSetStoodIfNothingIsTracked) {
   dir.write("a.log", "1\n2\n");
   auto file = InputFile::open(dir / "a.log");
