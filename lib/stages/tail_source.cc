@@ -240,6 +240,12 @@ class TailSource final : public pipeline::Source {
             fmt::format("{} does not exist: logs that have no position are read from their start", base::escape_control(path)));
       }
     }
+    if (const auto& nameless = foreign_.nameless(); nameless.entries > 0 && !has_own) {
+      const bool one = nameless.entries == 1;
+      context_.diagnostics->say(fmt::format("{} of --positions {} no file by its absolute path, as '{}': {} left out",
+                                            base::count_of(nameless.entries, "entry", "entries"), one ? "names" : "name",
+                                            base::escape_control(nameless.first), one ? "it is" : "they are"));
+    }
     if (!foreign_.doubled().empty() && !has_own) {
       context_.diagnostics->say(fmt::format("{} several positions, as {} has: the smallest counts",
                                             base::count_of(foreign_.doubled().size(), "path has", "paths have"),
