@@ -16,8 +16,8 @@
 #include "kube/pods.h"
 #include "names/label_name.h"
 #include "names/level.h"
-#include "names/own_name.h"
 #include "record/json.h"
+#include "record/own_name.h"
 #include "record/pod_path.h"
 #include "stages/pod_gate.h"
 
@@ -644,9 +644,9 @@ Result<void> check_name(std::string_view what, std::string_view name) {
 
 // A label that an option sets.
 Result<void> check_new_label(std::string_view what, std::string_view name) {
-  if (names::is_own_name(name)) {
+  if (record::is_own_name(name)) {
     return base::fail(Code::usage, "{} \"{}\" is reserved: names that begin with {} are weir's own", what,
-                      base::escape_control(name), names::kOwnPrefix);
+                      base::escape_control(name), record::kOwnPrefix);
   }
   return check_name(what, name);
 }
@@ -659,9 +659,9 @@ Result<void> check_pod_labels(const PodLabelsSpec& spec) {
     }
   }
   for (const PodName& one : spec.metadata) {
-    if (names::is_own_name(one.as)) {
+    if (record::is_own_name(one.as)) {
       return base::fail(Code::usage, "metadata \"{}\" is reserved: names that begin with {} are weir's own",
-                        base::escape_control(one.as), names::kOwnPrefix)
+                        base::escape_control(one.as), record::kOwnPrefix)
           .with_hint("give another name behind an =");
     }
     if (!names::is_metadata_name(one.as)) {

@@ -7,7 +7,7 @@
 #include "logql/advice.h"
 #include "logql/scope.h"
 #include "names/label_name.h"
-#include "names/own_name.h"
+#include "record/own_name.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -135,9 +135,9 @@ Result<void> check_metadata(const std::vector<LineFieldsSpec::Field>& fields) {
           .with_hint(field.as.empty() ? std::string("write --to-metadata NAME=KEY")
                                       : fmt::format("Loki would call it {}", names::metadata_name(field.as)));
     }
-    if (names::is_own_name(field.as)) {
+    if (record::is_own_name(field.as)) {
       return base::fail(Code::usage, "cannot use '{}' for --to-metadata: names that begin with {} are weir's own", field.as,
-                        names::kOwnPrefix)
+                        record::kOwnPrefix)
           .with_hint("write --to-metadata NAME=KEY with another KEY");
     }
     if (!seen.insert(field.as).second) return base::fail(Code::usage, "metadata \"{}\" is set twice", field.as);

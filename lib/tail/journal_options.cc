@@ -1,7 +1,7 @@
 #include "tail/journal_options.h"
 
 #include "base/hex.h"
-#include "names/own_name.h"
+#include "record/own_name.h"
 
 #include <algorithm>
 #include <array>
@@ -33,7 +33,7 @@ bool is_field_name(std::string_view name) {
 }
 
 base::Error own_name() {
-  return base::fail(Code::usage, "names of metadata that begin with {} are weir's own", names::kOwnPrefix)
+  return base::fail(Code::usage, "names of metadata that begin with {} are weir's own", record::kOwnPrefix)
       .with_hint("write NAME=KEY with another KEY");
 }
 
@@ -48,7 +48,7 @@ Result<JournalField> parse_journal_field(std::string_view text) {
   if (equals != std::string_view::npos) {
     field.key = text.substr(equals + 1);
     if (field.key.empty()) return base::fail(Code::usage, "the name of the metadata is missing behind '='");
-    if (names::is_own_name(field.key)) return own_name();
+    if (record::is_own_name(field.key)) return own_name();
     return field;
   }
   const std::string_view bare = std::string_view(field.name).substr(std::min(field.name.find_first_not_of('_'), field.name.size()));
@@ -56,7 +56,7 @@ Result<JournalField> parse_journal_field(std::string_view text) {
   std::ranges::transform(bare, std::back_inserter(field.key),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   // A program may give an entry fields of any name.
-  if (names::is_own_name(field.key)) return own_name();
+  if (record::is_own_name(field.key)) return own_name();
   return field;
 }
 

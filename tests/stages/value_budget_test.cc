@@ -143,8 +143,8 @@ TEST_F(ValueBudgetTest, ACutLineIsLeftOut) {
   EXPECT_THAT(placed(*budget, {"y", "x", "cut"}), ElementsAre("y", "x"));
   budget->close();
   EXPECT_THAT(dir_.read("values"), testing::Not(HasSubstr("cut")));
-  EXPECT_THAT(said_.lines,
-              ElementsAre(HasSubstr("1 line has no form"), HasSubstr("break off within their last line"), HasSubstr("label \"a\"")));
+  EXPECT_THAT(said_.lines, ElementsAre(HasSubstr("1 line has no form"), HasSubstr("break off within their last line"),
+                                       HasSubstr("label \"a\"")));
 }
 
 TEST_F(ValueBudgetTest, AFileOfSomebodyElseIsLeftAlone) {

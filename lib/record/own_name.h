@@ -4,9 +4,9 @@
 
 #include <string_view>
 
-namespace weir::names {
+namespace weir::record {
 
 inline constexpr std::string_view kOwnPrefix = "weir_";
 [[nodiscard]] constexpr bool is_own_name(std::string_view name) { return name.starts_with(kOwnPrefix); }
 
-}  // namespace weir::names
+}  // namespace weir::record
