@@ -100,6 +100,7 @@ void MetricsFile::write_or_warn() {
 
 // Not synced: after a loss of power the file is old anyway. For everybody to read, because node_exporter is another user.
 Result<void> MetricsFile::write() const {
+  const std::string text = text_();
   const std::string what = fmt::format("write metrics to '{}'", path_);
   const auto target = base::replaceable(path_, what);
   if (!target) return target.error();
@@ -108,7 +109,6 @@ Result<void> MetricsFile::write() const {
     ::unlink(fresh.c_str());
     return base::io_error(error, what);
   };
-  const std::string text = text_();
   // A process of the same number may have left one.
   if (auto left = base::replaceable(fresh, what); !left) return std::move(left).error();
   if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) return base::io_error(errno, what);
