@@ -252,7 +252,8 @@ gives its place back. It works for any label, also one of the pod. It is the las
 
 The values are kept, so that a restart does not give places to other values. `weir run` keeps them beside the positions
 of its chain, in SPOOL-values or CHECKPOINT-values. In a shell pipe, --values-file says where; without it they are in
-memory only. One enrich has one file.
+memory only. One enrich has one file. A symbolic link is followed. A file that does not begin with `weir-values` is
+somebody else's: enrich ends with an error and leaves it as it is.
 
 Values take places in the order in which records arrive, so two runs over the same logs may choose differently.
 

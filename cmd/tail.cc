@@ -413,6 +413,9 @@ begins the next record. A line that is longer than --max-line stays alone. So do
 entry of the journal, which is one record, however many lines it has, and a line with the prefix of a pod (--format
 rfc3339): lines of several pods may stand among each other. A group of lines may begin in one file and go
 on in the next one after a rotation. With --checkpoint, a kill in the middle of a group neither loses nor splits it.
+All records that wait may take 8 MiB of memory together (or four times --multiline-size, if that is more). Above that the
+largest ones are passed on before their last lines have come, which a message says once; the rest of such a group is one
+more record.
 --lines counts lines, not records; where reading begins in the middle of a trace, the rest of it is one record.
 
 # Files

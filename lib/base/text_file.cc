@@ -1,5 +1,7 @@
 #include "base/text_file.h"
 
+#include "base/diagnostics.h"
+#include "base/own_file.h"
 #include "base/path.h"
 #include "base/unique_fd.h"
 
@@ -48,7 +50,16 @@ Result<std::string> read_text_file(const std::string& path, std::string_view nam
   return read_text(file.get(), name);
 }
 
-Result<void> replace_text_file(const std::string& path, std::string_view text) {
+Result<std::string> read_own_file(const std::string& path, std::string_view name) {
+  auto file = open_own(path, O_RDONLY, fmt::format("read {}", name));
+  if (!file) return std::move(file).error();
+  return read_text(file->get(), name);
+}
+
+Result<void> replace_text_file(const std::string& named, std::string_view text) {
+  const auto target = replaceable(named, fmt::format("replace '{}'", escape_control(named)));
+  if (!target) return target.error();
+  const std::string& path = *target;
   std::string fresh = path + ".XXXXXX";
   const UniqueFd file(::mkostemp(fresh.data(), O_CLOEXEC));
   if (!file) return io_error(errno, fmt::format("make a file beside '{}'", path));

@@ -18,8 +18,11 @@ Result<std::string> read_text(int fd, std::string_view name);
 // The same of a file.
 Result<std::string> read_text_file(const std::string& path, std::string_view name);
 
+// The same of a file that replace_text_file() wrote; nothing but a regular file is opened (own_file.h).
+Result<std::string> read_own_file(const std::string& path, std::string_view name);
+
 // Writes a new file beside it (mode 0600) and renames that, so that a reader sees the old text or the new one, also after a power
-// loss. Errors: io, full.
+// loss. A link is followed, and what is no regular file is left alone (own_file.h). Errors: io, full.
 Result<void> replace_text_file(const std::string& path, std::string_view text);
 
 }  // namespace weir::base

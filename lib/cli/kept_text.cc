@@ -42,7 +42,7 @@ void keep_text(const PipelineSource& source, const std::vector<std::string>& kee
   const std::string text = head_of(source) + source.text();
   for (const std::string& keeper : keepers) {
     const std::string path = path_beside(keeper);
-    if (const auto before = base::read_text_file(path, path); before && *before == text) continue;
+    if (const auto before = base::read_own_file(path, path); before && *before == text) continue;
     if (auto kept = base::replace_text_file(path, text); !kept) {
       diagnostics.warn("keep-text", fmt::format("{}; if '{}' has a mistake at the next start, this text cannot replace it",
                                                 kept.error().message, source.name()));
@@ -56,7 +56,7 @@ std::optional<PipelineSource> find_kept_text(const PipelineSource& source, const
   const std::string head = head_of(source);
   for (const std::string& word : words) {
     const std::string path = path_beside(word);
-    auto kept = base::read_text_file(path, path);
+    auto kept = base::read_own_file(path, path);
     if (kept && kept->starts_with(head) && kept->substr(head.size()) != source.text()) {
       return PipelineSource(path, *std::move(kept), PipelineSource::Kind::file);
     }

@@ -73,6 +73,15 @@ auto into(Target& target, Read read) {
   };
 }
 
+// As much of a value as a message has room for: a path is shown whole.
+std::string shortened(std::string_view text) {
+  constexpr std::size_t kMost = 300;  // bytes
+  if (text.size() <= kMost) return std::string(text);
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "…";
+}
+
 }  // namespace
 
 CLI::Option* add_value(CLI::App& app, const std::string& names, std::function<Result<void>(const std::string& text)> read,
@@ -82,7 +91,7 @@ CLI::Option* add_value(CLI::App& app, const std::string& names, std::function<Re
     if (done) return;
     Error error = std::move(done).error();
     error.code = Code::usage;
-    error.message = fmt::format("cannot use '{}' for {}: {}", base::escape_control(text), name, error.message);
+    error.message = fmt::format("cannot use '{}' for {}: {}", base::escape_control(shortened(text)), name, error.message);
     throw ValueError(name, text, std::move(error));
   };
   if (times == Times::once) return app.add_option_function<std::string>(names, one, what);

@@ -1,5 +1,6 @@
 #include "monitor/metrics_file.h"
 
+#include "base/own_file.h"
 #include "base/path.h"
 #include "base/thread.h"
 #include "base/unique_fd.h"
@@ -19,14 +20,15 @@ namespace weir::monitor {
 using base::Result;
 
 Result<void> MetricsFile::rehearse(const std::string& path) {
-  const std::string folder(base::folder_of(path));
   const std::string what = fmt::format("write metrics to '{}'", path);
+  auto target = base::replaceable(path, what);
+  if (!target && target.error().system != ENOTDIR) return std::move(target).error();
+  const std::string folder(base::folder_of(target ? *target : path));
   struct stat status {};
   if (::stat(folder.c_str(), &status) != 0)
     return base::io_error(errno, what).with_hint(fmt::format("make the folder first: mkdir -p '{}'", folder));
   if (!S_ISDIR(status.st_mode)) return base::io_error(ENOTDIR, what);
   if (::access(folder.c_str(), W_OK | X_OK) != 0) return base::io_error(errno, what);
-  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return base::io_error(EISDIR, what);
   return {};
 }
 
@@ -98,14 +100,20 @@ void MetricsFile::write_or_warn() {
 
 // Not synced: after a loss of power the file is old anyway. For everybody to read, because node_exporter is another user.
 Result<void> MetricsFile::write() const {
-  const std::string fresh = fmt::format("{}.{}", path_, ::getpid());
+  const std::string text = text_();
+  const std::string what = fmt::format("write metrics to '{}'", path_);
+  const auto target = base::replaceable(path_, what);
+  if (!target) return target.error();
+  const std::string fresh = fmt::format("{}.{}", *target, ::getpid());
   const auto failed = [&](int error) {
     ::unlink(fresh.c_str());
-    return base::io_error(error, fmt::format("write metrics to '{}'", path_));
+    return base::io_error(error, what);
   };
-  const std::string text = text_();
-  base::UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!file) return base::io_error(errno, fmt::format("write metrics to '{}'", path_));
+  // A process of the same number may have left one.
+  if (auto left = base::replaceable(fresh, what); !left) return std::move(left).error();
+  if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) return base::io_error(errno, what);
+  base::UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!file) return base::io_error(errno, what);
   for (std::string_view rest = text; !rest.empty();) {
     const ssize_t wrote = ::write(file.get(), rest.data(), rest.size());
     if (wrote < 0 && errno == EINTR) continue;
@@ -113,7 +121,7 @@ Result<void> MetricsFile::write() const {
     rest.remove_prefix(static_cast<std::size_t>(wrote));
   }
   if (::close(file.release()) != 0) return failed(errno);
-  if (::rename(fresh.c_str(), path_.c_str()) != 0) return failed(errno);
+  if (::rename(fresh.c_str(), target->c_str()) != 0) return failed(errno);
   return {};
 }
 

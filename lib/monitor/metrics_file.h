@@ -22,7 +22,8 @@ class MetricsFile {
   static base::Result<void> rehearse(const std::string& path);
 
   // Writes it for the first time, then every 15 s from a thread of its own. `text` is called on that thread, and here. A later
-  // error is a warning, again when its cause changes; a message says when the file is written again. Errors: io, full.
+  // error is a warning, again when its cause changes; a message says when the file is written again. A link is followed, and what
+  // is no regular file is left alone (base/own_file.h). Errors: io, full.
   static base::Result<std::unique_ptr<MetricsFile>> start(std::string path, std::function<std::string()> text,
                                                           base::Diagnostics& diagnostics, base::Duration every = kEvery);
   // The chain runs: writes the file a second later, because the first text shows none of the chain's metrics. From any thread.

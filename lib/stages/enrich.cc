@@ -5,6 +5,7 @@
 #include "names/label_name.h"
 #include "names/level.h"
 #include "record/json.h"
+#include "record/own_name.h"
 #include "record/pod_path.h"
 #include "stages/enrich_plan.h"
 #include "stages/pod_gate.h"
@@ -530,14 +531,28 @@ Result<void> check_name(std::string_view what, std::string_view name) {
   return {};
 }
 
+// A label that an option sets.
+Result<void> check_new_label(std::string_view what, std::string_view name) {
+  if (record::is_own_name(name)) {
+    return base::fail(Code::usage, "{} \"{}\" is reserved: names that begin with {} are weir's own", what,
+                      base::escape_control(name), record::kOwnPrefix);
+  }
+  return check_name(what, name);
+}
+
 // What an option makes of pods.
 Result<void> check_pod_labels(const PodLabelsSpec& spec) {
   for (const auto* const names : {&spec.labels, &spec.annotations}) {
     for (const PodName& one : *names) {
-      if (auto ok = check_name("label", one.as); !ok) return ok;
+      if (auto ok = check_new_label("label", one.as); !ok) return ok;
     }
   }
   for (const PodName& one : spec.metadata) {
+    if (record::is_own_name(one.as)) {
+      return base::fail(Code::usage, "metadata \"{}\" is reserved: names that begin with {} are weir's own",
+                        base::escape_control(one.as), record::kOwnPrefix)
+          .with_hint("give another name behind an =");
+    }
     if (!names::is_metadata_name(one.as)) {
       return base::fail(Code::usage, "Loki would change the name \"{}\" of metadata to \"{}\"", base::escape_control(one.as),
                         names::metadata_name(one.as))
@@ -568,17 +583,17 @@ Result<void> check(const EnrichSpec& spec) {
     return base::fail(Code::usage, "label \"{}\" is set twice", name);
   };
   for (const auto& [name, value] : spec.labels) {
-    if (auto ok = check_name("label", name); !ok) return ok;
+    if (auto ok = check_new_label("label", name); !ok) return ok;
     if (auto ok = check_value(name, value); !ok) return ok;
     if (auto ok = once(name); !ok) return ok;
   }
   for (const auto& [name, variable] : spec.labels_from_environment) {
-    if (auto ok = check_name("label", name); !ok) return ok;
+    if (auto ok = check_new_label("label", name); !ok) return ok;
     if (variable.empty()) return base::fail(Code::usage, "label \"{}\" names no environment variable", name);
     if (auto ok = once(name); !ok) return ok;
   }
   if (spec.level == EnrichSpec::Level::label) {
-    if (auto ok = check_name("the level's label", spec.level_label); !ok) return ok;
+    if (auto ok = check_new_label("the level's label", spec.level_label); !ok) return ok;
     if (auto ok = once(spec.level_label); !ok) return ok;
   }
   if (auto ok = check_pod_labels(spec.pod_labels); !ok) return ok;
@@ -593,14 +608,15 @@ Result<void> check(const EnrichSpec& spec) {
       if (auto ok = check_name("label to keep", name); !ok) return ok;
     }
   }
+  // Before the labels that fields become: one that is no field is told so.
+  if (auto ok = check(spec.fields); !ok) return ok;
   for (const LineFieldsSpec::Field& field : spec.fields.to_labels) {
-    if (auto ok = check_name("label", field.as); !ok) return ok;
+    if (auto ok = check_new_label("label", field.as); !ok) return ok;
     if (auto ok = once(field.as); !ok) return ok;
   }
   for (const ValueBudgetSpec::Limit& limit : spec.budget.limits) {
     if (auto ok = check_name("label of --max-values", limit.label); !ok) return ok;
   }
-  if (auto ok = check(spec.fields); !ok) return ok;
   return check(spec.budget);
 }
 

@@ -7,6 +7,7 @@
 #include "logql/advice.h"
 #include "logql/scope.h"
 #include "names/label_name.h"
+#include "record/own_name.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -118,8 +119,12 @@ Result<void> check_field(std::string_view option, std::string_view name, const F
                                                : std::string("a name has letters, digits and _, and no digit in front"));
   }
   if (!given || std::ranges::find(*given, name) != given->end()) return {};
-  return base::fail(Code::usage, "cannot use '{}' for {}: the parser of --parse does not give it", name, option)
-      .with_hint(base::suggestion(name, *given, fmt::format("it gives {}", fmt::join(*given, ", "))));
+  base::Error error = base::fail(Code::usage, "cannot use '{}' for {}: the parser of --parse does not give it", name, option);
+  if (given->empty()) {
+    return std::move(error).with_hint(
+        "it gives no fields; add a parser that does: json, logfmt, pattern `…`, regexp `…` or unpack");
+  }
+  return std::move(error).with_hint(base::suggestion(name, *given, fmt::format("it gives {}", fmt::join(*given, ", "))));
 }
 
 Result<void> check_metadata(const std::vector<LineFieldsSpec::Field>& fields) {
@@ -129,6 +134,11 @@ Result<void> check_metadata(const std::vector<LineFieldsSpec::Field>& fields) {
       return base::fail(Code::usage, "cannot use '{}' for --to-metadata: it is no name of metadata", base::escape_control(field.as))
           .with_hint(field.as.empty() ? std::string("write --to-metadata NAME=KEY")
                                       : fmt::format("Loki would call it {}", names::metadata_name(field.as)));
+    }
+    if (record::is_own_name(field.as)) {
+      return base::fail(Code::usage, "cannot use '{}' for --to-metadata: names that begin with {} are weir's own", field.as,
+                        record::kOwnPrefix)
+          .with_hint("write --to-metadata NAME=KEY with another KEY");
     }
     if (!seen.insert(field.as).second) return base::fail(Code::usage, "metadata \"{}\" is set twice", field.as);
   }

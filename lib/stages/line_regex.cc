@@ -2,11 +2,14 @@
 
 #include "gotext/regex.h"
 #include "gotext/regex_head.h"
+#include "logql/advice.h"
 
 #include <utility>
 
 namespace weir::stages {
 namespace {
+
+constexpr std::size_t kMostMessage = 160;  // bytes
 
 class LineRegex final : public tail::LineMatcher {
  public:
@@ -25,7 +28,11 @@ class LineRegex final : public tail::LineMatcher {
 
 base::Result<std::shared_ptr<const tail::LineMatcher>> make_line_regex(std::string_view pattern) {
   auto regex = gotext::Regex::compile(pattern);
-  if (!regex) return std::move(regex).error();
+  if (!regex) {
+    base::Error error = std::move(regex).error();
+    error.message = logql::clip(error.message, kMostMessage);  // it may have the whole expression
+    return error;
+  }
   return std::shared_ptr<const tail::LineMatcher>(std::make_shared<LineRegex>(std::move(*regex), pattern));
 }
 

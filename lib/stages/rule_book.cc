@@ -165,7 +165,7 @@ std::string RuleBook::kept_path() const {
 void RuleBook::keep(const std::string& text) const {
   const std::string path = kept_path();
   if (path.empty()) return;
-  const auto before = base::read_text_file(path, "the rules that are kept");
+  const auto before = base::read_own_file(path, "the rules that are kept");
   if (before && *before == text) return;
   if (auto kept = base::replace_text_file(path, text); !kept) {
     context_.diagnostics->warn(
@@ -206,7 +206,7 @@ Result<std::unique_ptr<RuleBook>> RuleBook::open(const RuleBookSpec& spec, const
   if (context.stop != nullptr) book->reloads_asked_ = context.stop->reloads();
   const std::string kept = book->kept_path();
   const auto before =
-      kept.empty() ? base::Result<std::string>(std::string()) : base::read_text_file(kept, "the rules that are kept");
+      kept.empty() ? base::Result<std::string>(std::string()) : base::read_own_file(kept, "the rules that are kept");
   for (const auto& section : book->sections_in(before ? std::string_view(*before) : std::string_view())) {
     book->written_.push_back(section && !rules::is_blank(*section));
   }

@@ -50,6 +50,9 @@ constexpr auto kGathered =
     metrics::gauge("weir_tail_gathered_records", "records", "Records that were read and not passed on.", Account::in_flight);
 constexpr auto kJoined = metrics::counter("weir_tail_joined_lines_total", "lines",
                                           "Lines that became part of the record of a line before them (--multiline).");
+constexpr auto kEarly = metrics::counter("weir_tail_early_records_total", "records",
+                                         "Records of --multiline that were passed on before their last lines had come, because all "
+                                         "that were open took too much memory.");
 constexpr auto kMalformed = metrics::counter("weir_tail_malformed_lines_total", "lines",
                                              "Lines that could not be parsed in the format of their file.", Account::invalid);
 constexpr auto kGaps =
@@ -98,6 +101,8 @@ class TailSource final : public pipeline::Source {
     spec_.read.tracked = !spec_.checkpoint.empty();
     spec_.read.roots = &roots_;
     spec_.read.read_files = spec_.read_files.get();
+    if (tail::Multiline& multiline = spec_.read.multiline; multiline.shape != tail::Shape::none)
+      multiline.budget = std::make_shared<tail::GroupBudget>(std::max(tail::GroupBudget::kMost, 4 * multiline.max_bytes));
     if (spec_.handover != nullptr) left_ = spec_.handover->files();
   }
 
@@ -135,6 +140,7 @@ class TailSource final : public pipeline::Source {
     before_start_.reach(stats_.before_start);
     gathered_.set(stats_.records + stats_.gaps - records_out_.value());
     joined_.reach(stats_.joined);
+    if (spec_.read.multiline.budget != nullptr) early_.reach(spec_.read.multiline.budget->early());
     malformed_.reach(stats_.malformed);
     gaps_.reach(stats_.gaps);
     lost_bytes_.reach(stats_.gap_bytes);
@@ -242,6 +248,12 @@ class TailSource final : public pipeline::Source {
         context_.diagnostics->say(
             fmt::format("{} does not exist: logs that have no position are read from their start", base::escape_control(path)));
       }
+    }
+    if (const auto& nameless = foreign_.nameless(); nameless.entries > 0 && !has_own) {
+      const bool one = nameless.entries == 1;
+      context_.diagnostics->say(fmt::format("{} of --positions {} no file by its absolute path, as '{}': {} left out",
+                                            base::count_of(nameless.entries, "entry", "entries"), one ? "names" : "name",
+                                            base::escape_control(nameless.first), one ? "it is" : "they are"));
     }
     if (!foreign_.doubled().empty() && !has_own) {
       context_.diagnostics->say(fmt::format("{} several positions, as {} has: the smallest counts",
@@ -423,11 +435,22 @@ class TailSource final : public pipeline::Source {
       const metrics::Wait waits(context_.driver, metrics::On::disk, metrics::kLongRead);
       return queue_.read(batch_, space_);
     }();
+    if (spec_.read.multiline.budget != nullptr) look_at_budget(*spec_.read.multiline.budget);
     troubles_.note(next->name());
     if (const auto trouble = next->take_trouble()) troubles_.add_opened(next->name(), *trouble);
     if (outcome == Reader::Outcome::full) return emit();
     if (outcome == Reader::Outcome::finished && next != journal_.get()) logs_->remove(*next);
     return Flow::more;
+  }
+
+  // Whoever is to pass on its groups is next.
+  void look_at_budget(tail::GroupBudget& budget) {
+    while (Reader* const asked = budget.take_asked()) queue_.add_first(*asked);
+    if (budget.early() == 0 || std::exchange(early_told_, true)) return;
+    context_.diagnostics->say(
+        fmt::format("the open records of --multiline take over {} MiB: the largest are passed on before their "
+                    "last lines have come; weir_tail_early_records_total counts them",
+                    budget.most() >> 20));
   }
 
   Result<Flow> emit() {
@@ -489,6 +512,7 @@ class TailSource final : public pipeline::Source {
   pipeline::Outlet* out_ = nullptr;
   base::Stop* stop_ = nullptr;
   Monotonic nudge_due_ = 0;
+  bool early_told_ = false;
   bool watch_reader_ = true;  // out_->reader_fd() is worth waiting for
   bool reader_left_ = false;
 
@@ -516,6 +540,7 @@ class TailSource final : public pipeline::Source {
   metrics::Counter before_start_ = block_.family(kDropped).at("before_start");
   metrics::Gauge gathered_ = block_.gauge(kGathered);
   metrics::Counter joined_ = block_.counter(kJoined);
+  metrics::Counter early_ = block_.counter(kEarly);
   metrics::Counter malformed_ = block_.counter(kMalformed);
   metrics::Counter gaps_ = block_.counter(kGaps), lost_bytes_ = block_.counter(kLostBytes);
   metrics::Counter unreadable_files_ = block_.counter(kUnreadable);

@@ -1,6 +1,7 @@
 #include "stages/value_budget.h"
 
 #include "base/count.h"
+#include "base/own_file.h"
 #include "base/percent.h"
 #include "base/text_file.h"
 
@@ -28,6 +29,7 @@ constexpr auto kDemoted = metrics::counter(
     "weir_enrich_demoted_records_total", "records",
     "Records of which a label became metadata, because it has all the values of --max-values.", metrics::Account::none, "label");
 
+constexpr std::string_view kBegin = "weir-values ";  // of every release
 constexpr std::string_view kHeader = "weir-values 1\n";
 constexpr std::int64_t kIdleHours = 48;                 // after which a value without a record gives its place back
 constexpr std::int64_t kPlausibleHour = 54 * 365 * 24;  // about 2023-12: a clock before that was not set
@@ -187,26 +189,37 @@ Result<void> ValueBudget::replace() {
 }
 
 Result<void> ValueBudget::lock() {
-  base::UniqueFd fd(::open(file_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC));
-  if (!fd) return base::io_error(errno, fmt::format("open values '{}'", base::escape_control(file_)));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+  auto fd = base::open_own(file_, O_RDWR | O_APPEND, fmt::format("open values '{}'", base::escape_control(file_)));
+  if (!fd) return std::move(fd).error();
+  if (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
     const int cause = errno;
     if (cause != EWOULDBLOCK) return base::io_error(cause, fmt::format("lock values '{}'", base::escape_control(file_)));
     return base::cannot(Code::busy, fmt::format("use values '{}'", base::escape_control(file_)), "another enrich uses the file")
         .with_hint("give each its own --values-file");
   }
-  open_ = std::move(fd);
+  open_ = *std::move(fd);
   return {};
 }
 
 Result<void> ValueBudget::load() {
-  if (::access(file_.c_str(), F_OK) != 0 && errno == ENOENT) return {};
-  if (auto locked = lock(); !locked) return locked;
+  const std::string what = fmt::format("use values '{}'", base::escape_control(file_));
+  const auto target = base::replaceable(file_, what);
+  if (!target) return target.error();
+  if (auto locked = lock(); !locked) return locked.error().system == ENOENT ? Result<void>() : locked;
   auto text = read_whole(open_.get(), file_);
   if (!text) return std::move(text).error();
-  if (read(*text)) return {};
-  const std::string aside = file_ + "-unreadable";
-  if (::rename(file_.c_str(), aside.c_str()) != 0) {
+  if (text->empty()) return {};  // a file that somebody made to say where it is to be
+  if (!text->starts_with(kBegin)) {
+    return base::cannot(Code::config, what, "it is a file of somebody else: it does not begin with \"weir-values\"")
+        .with_hint("name another --values-file; this one is left as it is");
+  }
+  if (text->starts_with(kHeader) && text->size() <= kMostFile) {
+    read(std::string_view(*text).substr(kHeader.size()));
+    return {};
+  }
+  const std::string aside = *target + "-unreadable";
+  if (auto other = base::replaceable(aside, what); !other) return std::move(other).error();
+  if (::rename(target->c_str(), aside.c_str()) != 0) {
     return base::io_error(errno, fmt::format("rename values '{}'", base::escape_control(file_)));
   }
   if (context_.diagnostics != nullptr) {
@@ -218,11 +231,9 @@ Result<void> ValueBudget::load() {
   return {};
 }
 
-// False: `text` is no file of values. Where there are more values than places, those that came last keep theirs.
-bool ValueBudget::read(std::string_view text) {
-  if (text.empty()) return true;  // a file that somebody made to say where it is to be
-  if (!text.starts_with(kHeader) || text.size() > kMostFile) return false;
-  text.remove_prefix(kHeader.size());
+// The lines behind the header. Where there are more values than places, those that came last keep theirs.
+void ValueBudget::read(std::string_view text) {
+  std::size_t unreadable = 0;
   std::vector<std::tuple<std::int64_t, std::size_t, std::string>> found;
   for (std::size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
     const std::string_view line = text.substr(0, end);
@@ -231,7 +242,10 @@ bool ValueBudget::read(std::string_view text) {
     const auto [after, error] = std::from_chars(line.data(), line.data() + line.size(), hour);
     const auto label_at = static_cast<std::size_t>(after - line.data()) + 1;
     const std::size_t label_end = line.find(' ', std::min(label_at, line.size()));
-    if (error != std::errc() || label_end == std::string_view::npos || *after != ' ') continue;
+    if (error != std::errc() || label_end == std::string_view::npos || *after != ' ') {
+      ++unreadable;
+      continue;
+    }
     const int limit = limit_of(line.substr(label_at, label_end - label_at));
     std::string value = base::percent_decode(line.substr(label_end + 1));
     if (limit >= 0 && !value.empty()) found.emplace_back(hour, static_cast<std::size_t>(limit), std::move(value));
@@ -241,7 +255,15 @@ bool ValueBudget::read(std::string_view text) {
     Limit& of = limits_[limit];
     if (of.places.size() < of.most) of.places.emplace(std::move(value), Place{hour});
   }
-  return true;
+  if (context_.diagnostics == nullptr) return;
+  const std::string name = base::escape_control(file_);
+  if (unreadable > 0) {
+    context_.diagnostics->say(fmt::format("values '{}': {} no form that this release knows, and {} left out", name,
+                                          base::count_of(unreadable, "line has", "lines have"), unreadable == 1 ? "is" : "are"));
+  }
+  if (!text.empty()) {
+    context_.diagnostics->say(fmt::format("values '{}' break off within their last line, which is left out", name));
+  }
 }
 
 }  // namespace weir::stages

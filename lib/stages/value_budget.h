@@ -13,8 +13,9 @@
 //
 // a line for each value: the hour of its last record (since 1970), the label, the value in percent-encoding. New values are
 // appended before the records that have them go on; once an hour, and at the end, the whole is written anew and renamed into
-// place. A line that is cut off (a kill, a full disk) is left out. A loss of power may cost the values of the last hour. A file
-// that cannot be read as one is renamed to FILE-unreadable, reported, and begun anew. A file belongs to one stage (flock).
+// place. A line that is cut off (a kill, a full disk) is left out, which a message says. A loss of power may cost the values of the
+// last hour. A file of another release is renamed to FILE-unreadable, reported, and begun anew; one that does not begin as ours do
+// is somebody else's: an error, and it is left as it is. Links are followed (base/own_file.h). A file belongs to one stage (flock).
 //
 // Values take places in the order of the records, so this is one of the few things that depend on arrival (law of pipe = fused).
 // Asked once for a label set, not for a record. Not thread safe.
@@ -49,7 +50,7 @@ inline constexpr std::uint32_t kMostValues = 10'000;  // of one label
 
 class ValueBudget {
  public:
-  // Errors: io (the file cannot be read or written), busy (another stage has it).
+  // Errors: io (the file cannot be read or written), busy (another stage has it), config (it is somebody else's).
   static base::Result<std::unique_ptr<ValueBudget>> open(const ValueBudgetSpec& spec, const pipeline::Context& context);
 
   // The index of the limit of this label, -1 for none.
@@ -91,7 +92,7 @@ class ValueBudget {
   ValueBudget(const ValueBudgetSpec& spec, const pipeline::Context& context);
   [[nodiscard]] std::int64_t now_hour() const;
   base::Result<void> load();
-  bool read(std::string_view text);
+  void read(std::string_view text);
   bool expire();
   [[nodiscard]] std::string text() const;
   base::Result<void> replace();

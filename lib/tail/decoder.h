@@ -68,8 +68,8 @@ struct Stamp {
 class Decoder final : private Joiner::Sink {
  public:
   // A line of more than `max_line` bytes becomes several records, cut between characters, with metadata weir_split: 1, 2, …,
-  // and n/n on the last. Where `multiline`, which outlives the decoder, asks for it, lines are joined.
-  Decoder(std::size_t max_line, DecodeStats& stats, const Multiline* multiline = nullptr);
+  // and n/n on the last. Where `multiline`, which outlives the decoder, asks for it, lines are joined. `reader`: whose it is.
+  Decoder(std::size_t max_line, DecodeStats& stats, const Multiline* multiline = nullptr, Reader* reader = nullptr);
   ~Decoder();
   Decoder(const Decoder&) = delete;  // blocks are decoded by the one that began
   Decoder& operator=(const Decoder&) = delete;
@@ -116,6 +116,8 @@ class Decoder final : private Joiner::Sink {
   // Groups of lines that belong together, which wait for more (multiline.h).
   [[nodiscard]] bool has_groups() const { return joiner_ != nullptr && joiner_->holds_any(); }
   [[nodiscard]] bool has_group_of(std::uint32_t generation) const { return joiner_ != nullptr && joiner_->holds(generation); }
+  // They are to be given out, because their memory is needed (group_budget.h).
+  [[nodiscard]] bool groups_are_asked() const { return joiner_ != nullptr && joiner_->is_asked(); }
   // Gives them out. Of `stamp` the place is not used.
   void close_groups(const Stamp& stamp, record::Batch& batch);
 

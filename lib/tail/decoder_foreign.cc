@@ -18,8 +18,9 @@ struct Decoder::Foreign {
   record::LabelSetRef base, labels;
 };
 
-Decoder::Decoder(std::size_t max_line, DecodeStats& stats, const Multiline* multiline) : max_line_(max_line), stats_(&stats) {
-  if (multiline != nullptr && multiline->shape != Shape::none) joiner_ = std::make_unique<Joiner>(*multiline);
+Decoder::Decoder(std::size_t max_line, DecodeStats& stats, const Multiline* multiline, Reader* reader)
+    : max_line_(max_line), stats_(&stats) {
+  if (multiline != nullptr && multiline->shape != Shape::none) joiner_ = std::make_unique<Joiner>(*multiline, reader);
 }
 Decoder::~Decoder() = default;
 

@@ -430,7 +430,13 @@ Result<void> ForeignPositions::put(std::string path, std::string_view value, bas
   if (read.ec != std::errc() || read.ptr != value.data() + value.size() || offset < 0)
     return base::fail(Code::config, "`{}` is no number of bytes", base::escape_control(value));
   const auto ends = [&](std::string_view suffix) { return path.ends_with(suffix); };
-  if (!path.starts_with('/') || std::ranges::any_of(kCompressed, ends)) return {};
+  // A pattern has a position where somebody wrote the file by hand.
+  const bool pattern = path.find_first_of("*?[") != std::string::npos && ::access(path.c_str(), F_OK) != 0;
+  if (!path.starts_with('/') || pattern) {
+    if (nameless_.entries++ == 0) nameless_.first = std::move(path);
+    return {};
+  }
+  if (std::ranges::any_of(kCompressed, ends)) return {};
   const ForeignPosition position = {static_cast<std::uint64_t>(offset), written};
   const auto [known, added] = logs_.try_emplace(without_links(path), position);
   if (added) return {};

@@ -49,7 +49,7 @@ class ForeignPositions {
  public:
   // Adds what `text` says, which was written at `written`; `name` is what errors call the file. Of several positions of one path
   // the smallest counts. Paths are taken as they are, links are followed where they lead somewhere now. Left out are paths that are
-  // not absolute, and compressed files, of which both count lines. Errors: config.
+  // not absolute, patterns, and compressed files, of which both count lines. Errors: config.
   base::Result<void> add(std::string_view text, std::string_view name, base::Timestamp written);
   // The same of a file. Nothing is added when it does not exist: false. Errors: config, io.
   base::Result<bool> add_file(const std::string& path);
@@ -64,6 +64,12 @@ class ForeignPositions {
   [[nodiscard]] const std::map<std::string, std::string, std::less<>>& cursors() const { return cursors_; }
   // The one of them that is least far, by its realtime (`t=`); "" for none. For JournalOptions::cursor.
   [[nodiscard]] std::string journal_cursor() const;
+  // Entries that were left out because they name no file by its absolute path, and the first of them.
+  struct Nameless {
+    std::uint64_t entries = 0;
+    std::string first;
+  };
+  [[nodiscard]] const Nameless& nameless() const { return nameless_; }
   // Paths with several positions.
   [[nodiscard]] const std::set<std::string, std::less<>>& doubled() const { return doubled_; }
 
@@ -73,6 +79,7 @@ class ForeignPositions {
   std::map<std::string, ForeignPosition, std::less<>> logs_;
   std::map<std::string, std::string, std::less<>> cursors_;
   std::set<std::string, std::less<>> doubled_;
+  Nameless nameless_;
 };
 
 // The entries of such a file, in order: path and value, and the line on which each begins. For add(), and for tests.

@@ -116,6 +116,12 @@ record::LogPosition foreign_start(const LogReader& reader, const std::shared_ptr
   return start;
 }
 
+std::string foreign_loss(InputFile& live, const ForeignPosition& position) {
+  if (live.gzipped() || live.status().size >= position.offset) return {};
+  return fmt::format("the file is shorter than that ({} bytes): it was rotated or truncated, and is read from its start",
+                     live.status().size);
+}
+
 std::vector<std::string_view> open_parts(std::string_view text, bool at_start) {
   std::array<std::vector<std::string_view>, 2> open;
   if (!at_start) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);

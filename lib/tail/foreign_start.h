@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +32,9 @@ namespace weir::tail {
 // Where the log of `reader`, whose live file is `live`, goes on. Nothing is given to the reader.
 [[nodiscard]] record::LogPosition foreign_start(const LogReader& reader, const std::shared_ptr<InputFile>& live,
                                                 const ForeignPosition& position);
+
+// Why what stands behind `position` is lost where no file has it, for a gap; "" where no more is known than that the file is gone.
+[[nodiscard]] std::string foreign_loss(InputFile& live, const ForeignPosition& position);
 
 // The parts of CRI lines in `text` whose ends are not in it, oldest first. Whoever joins parts has not passed these on, though it
 // has read them. `text` ends with a line, and begins with one or, unless `at_start`, anywhere in one.

@@ -1,6 +1,7 @@
 #include "tail/journal_options.h"
 
 #include "base/hex.h"
+#include "record/own_name.h"
 
 #include <algorithm>
 #include <array>
@@ -31,6 +32,11 @@ bool is_field_name(std::string_view name) {
          std::ranges::all_of(name, [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
+base::Error own_name() {
+  return base::fail(Code::usage, "names of metadata that begin with {} are weir's own", record::kOwnPrefix)
+      .with_hint("write NAME=KEY with another KEY");
+}
+
 }  // namespace
 
 Result<JournalField> parse_journal_field(std::string_view text) {
@@ -42,12 +48,15 @@ Result<JournalField> parse_journal_field(std::string_view text) {
   if (equals != std::string_view::npos) {
     field.key = text.substr(equals + 1);
     if (field.key.empty()) return base::fail(Code::usage, "the name of the metadata is missing behind '='");
+    if (record::is_own_name(field.key)) return own_name();
     return field;
   }
   const std::string_view bare = std::string_view(field.name).substr(std::min(field.name.find_first_not_of('_'), field.name.size()));
   if (bare.empty()) return base::fail(Code::usage, "it must be the name of a field of the journal, such as _TRANSPORT");
   std::ranges::transform(bare, std::back_inserter(field.key),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  // A program may give an entry fields of any name.
+  if (record::is_own_name(field.key)) return own_name();
   return field;
 }
 

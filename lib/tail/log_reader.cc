@@ -30,7 +30,7 @@ LogReader::LogReader(std::uint32_t number, std::string key, const ReadOptions& o
       stats_(&stats),
       clock_(&clock),
       held_(held),
-      decoder_(options.max_line, stats, &options.multiline) {
+      decoder_(options.max_line, stats, &options.multiline, this) {
   if (options.format != Format::automatic) {
     decoder_.set_format(options.format, options.journal_fields);
     format_known_ = true;
@@ -131,7 +131,7 @@ void LogReader::leave_alone() {
   }
   // As new: lines that are open, and groups of them, are let go.
   std::destroy_at(&decoder_);
-  std::construct_at(&decoder_, options_->max_line, *stats_, &options_->multiline);
+  std::construct_at(&decoder_, options_->max_line, *stats_, &options_->multiline, this);
   format_known_ = options_->format != Format::automatic;
   if (format_known_) decoder_.set_format(options_->format, options_->journal_fields);
   succeeded_at_ = due_ = base::kNever;
@@ -366,6 +366,7 @@ bool LogReader::at_end(std::string_view rest, record::Batch& batch, Outcome& out
   }
   // What the next file holds already may belong to the group.
   const bool goes_on = newer && std::next(generations_.begin())->filled_since != 0;
+  if (!finishes && decoder_.groups_are_asked()) close_groups(batch);
   if (!finishes && !goes_on && decoder_.has_groups()) close_idle_groups(batch);
   if (!finishes) return give_out(rest, batch);
   if (options_->follow && !newer) gone_ = true;

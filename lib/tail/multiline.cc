@@ -47,23 +47,42 @@ void Joiner::interrupt(const Line& line, Sink& sink) {
 }
 
 void Joiner::settle(Sink& sink) {
+  if (member_.asked()) return close(sink);
+  std::size_t held = 0;
   for (Group& group : groups_) {
     if (group.parts.size() == 1 && group.state == kOrdinary && options_->shape != Shape::regex && !heads(group)) {
       end(group, sink);
+      static_cast<void>(trim(group));
       continue;
     }
     for (; group.kept < group.parts.size(); ++group.kept) {
-      group.bytes.append(group.parts[group.kept].text());
+      const std::string_view text = group.parts[group.kept].text();
+      group.bytes.reserve(group.bytes.size() + text.size() + 1);  // not twice as much for the newline
+      group.bytes.append(text);
       group.bytes.push_back('\n');
       group.parts[group.kept].data = nullptr;
     }
+    held += trim(group);
   }
+  member_.hold(held);
+  if (member_.asked()) close(sink);
 }
 
 void Joiner::close(Sink& sink) {
   for (Group& group : groups_) {
+    if (member_.asked() && !group.parts.empty()) member_.count_early(1);
     while (!group.parts.empty()) end(group, sink);
+    static_cast<void>(trim(group));
   }
+  member_.hold(0);
+}
+
+// Gives back memory that larger groups needed; how much is left.
+std::size_t Joiner::trim(Group& group) {
+  constexpr std::size_t kFewParts = 16, kFewBytes = 1024;
+  if (group.parts.capacity() > std::max(kFewParts, 4 * group.parts.size())) group.parts.shrink_to_fit();
+  if (group.bytes.capacity() > std::max(kFewBytes, 4 * group.bytes.size())) group.bytes.shrink_to_fit();
+  return group.parts.empty() ? 0 : group.bytes.capacity() + group.parts.capacity() * sizeof(Part);
 }
 
 const record::Place* Joiner::oldest() const {
@@ -117,7 +136,6 @@ void Joiner::end(Group& group, Sink& sink) {
   group.parts.clear();
   group.kept = 0;
   group.bytes.clear();
-  if (group.bytes.capacity() > options_->max_bytes / 4) group.bytes.shrink_to_fit();
   sink.put_record(record);
   for (const Line& line : again) take(line, sink);
 }

@@ -16,18 +16,22 @@
 //   a line of the other stream  closes the group if it is `wait` or more later
 //   interrupt()                 a piece of a line that is too long, or a record that was safe before: it stays alone
 //   close()                     nothing came for `wait`; the log ended; a hole, a gap, a truncation
+//   the budget                  the groups of all logs take too much memory, and these are the largest (group_budget.h)
 // A closed group is one record. Doubtful lines are then judged anew, the first of them as the first line of a group.
 //
 // Invariants, on which it depends that a kill neither loses nor splits a record:
 //   - What becomes of a line depends on the lines from its group's first one on, and their times, never on where blocks end or when
-//     something is read. The exception is close() after a time, which for lines with a time comes out as the bound by time does:
-//     whoever writes later than that has a later time.
+//     something is read. The exceptions are the budget, and close() after a time, which for lines with a time comes out as the
+//     bound by time does: whoever writes later than that has a later time.
 //   - A group's record has the END of its last line, and the first line of a group is judged without regard to what was before it.
 //   So
 //     reading that begins at any END makes the same records from there on. Whoever reads from further back, for the sake of the
 //     other stream, knows what was safe, and passes it with interrupt().
 //   - oldest() is where the first line of the oldest group begins: RESUME of what is passed on meanwhile.
 //   - Records of one stream leave in the order of their lines.
+//
+// Lines stay views while the lines at hand last, and a group that ends meanwhile is not copied where its lines stand behind each
+// other. What is open when they end is copied once.
 //
 // A group that ends with its file may go on in the next one. Its END lies in the file of its last line; whoever reports that file
 // as finished waits until nothing that ends in it is held: holds().
@@ -36,6 +40,7 @@
 #include "base/clock.h"
 #include "record/positions.h"
 #include "tail/format.h"
+#include "tail/group_budget.h"
 #include "tail/trace_shape.h"
 
 #include <array>
@@ -64,6 +69,7 @@ struct Multiline {
   base::Duration wait = base::kSecond;         // between two lines of a group
   std::size_t max_lines = 2000;                // of a group
   std::size_t max_bytes = 256 << 10;           // of a group, with the newlines between its lines
+  std::shared_ptr<GroupBudget> budget;         // of all joiners with these options; null: no bound
 };
 
 // A line, and where it stands.
@@ -92,8 +98,8 @@ class Joiner {
     ~Sink() = default;
   };
 
-  // `options` outlive it.
-  explicit Joiner(const Multiline& options) : options_(&options) {}
+  // `options` outlive it. `reader`: whose lines these are, for the budget.
+  explicit Joiner(const Multiline& options, Reader* reader = nullptr) : options_(&options), member_(options.budget.get(), reader) {}
 
   // The text is valid until settle().
   void take(const Line& line, Sink& sink);
@@ -106,6 +112,8 @@ class Joiner {
   // Of what is held; null when nothing is.
   [[nodiscard]] const record::Place* oldest() const;
   [[nodiscard]] bool holds_any() const { return !groups_[0].parts.empty() || !groups_[1].parts.empty(); }
+  // close() is to be called, because what is held is needed elsewhere.
+  [[nodiscard]] bool is_asked() const { return member_.asked(); }
   // Something that ends in this generation is held.
   [[nodiscard]] bool holds(std::uint32_t generation) const;
 
@@ -135,12 +143,14 @@ class Joiner {
   static void add(Group& group, const Line& line);
   void end(Group& group, Sink& sink);
   static Line joined(const Group& group, Sink& sink);
+  static std::size_t trim(Group& group);
   void close_late(Group& group, const Line& line, Sink& sink);
   bool heads(Group& group);
   [[nodiscard]] bool is_late(const Group& group, const Line& line) const;
   Group& group_of(const Line& line) { return groups_[line.stream == Stream::standard_error ? 1 : 0]; }
 
   const Multiline* options_;
+  GroupBudget::Member member_;
   std::array<Group, 2> groups_;  // malformed lines and those without a stream go with stdout, as their positions do
 };
 

@@ -11,6 +11,12 @@ void ReaderQueue::add(Reader& reader) {
   ready_.push_back(&reader);
 }
 
+void ReaderQueue::add_first(Reader& reader) {
+  remove(reader);
+  reader.queued_ = true;
+  ready_.push_front(&reader);
+}
+
 ReaderQueue::Turn ReaderQueue::read(record::Batch& batch, Space& space) {
   Reader& reader = *ready_.front();
   ready_.pop_front();

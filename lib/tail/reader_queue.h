@@ -22,6 +22,8 @@ class ReaderQueue {
 
   // There may be something to read. The reader stands behind those that are in the queue. Adding it twice is adding it once.
   void add(Reader& reader);
+  // It stands in front of all others.
+  void add_first(Reader& reader);
   [[nodiscard]] bool empty() const { return ready_.empty(); }
   // Reads a block of the first reader, which then stands last, or waits for its time. A reader that has finished is unknown
   // afterwards. Not while empty().

@@ -255,7 +255,7 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
   };
   const std::string& trouble = siblings.trouble.empty() ? adopted.trouble : siblings.trouble;
   const std::string cause = trouble.empty()
-                                ? "the file is gone"
+                                ? (others.lost_cause.empty() ? "the file is gone" : others.lost_cause)
                                 : fmt::format("the file was not found, and one of the same log could not be read: {}", trouble);
 
   for (const auto* list : {&position.finished, &position.generations}) {

@@ -32,6 +32,8 @@ struct OtherFiles {
   // What the tail before this one had open of the log (handover.h), oldest first. Where no position is known, reading begins with
   // the oldest of them.
   OpenFiles left;
+  // Why a rest is lost that no file has, where more is known than that its file is gone.
+  std::string lost_cause;
 };
 bool resume(LogReader& reader, const record::LogPosition& position, std::shared_ptr<InputFile> live,
             const std::function<bool(std::string_view)>& followed = {}, OtherFiles others = {});

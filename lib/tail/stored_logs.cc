@@ -179,6 +179,7 @@ bool StoredLogs::start_at_foreign(LogReader& reader, std::shared_ptr<InputFile>&
   reader.set_foreign();
   const record::LogPosition start = foreign_start(reader, live, *position);
   circumstances.others.left = take_left_of(reader.key());
+  circumstances.others.lost_cause = foreign_loss(*live, *position);
   tail::resume(reader, start, std::move(live), followed_, std::move(circumstances.others));
   return true;
 }

@@ -116,6 +116,23 @@ TEST_F(MetricsFileTest, SaysOnceOfEachCauseThatItFailsAndOnceThatItWorksAgain) {
   EXPECT_EQ(diagnostics_.keys().size(), 2U);
 }
 
+TEST_F(MetricsFileTest, FollowsALinkAndRefusesWhatIsNoFile) {
+  std::filesystem::create_directory(dir_ / "folder");
+  std::filesystem::create_symlink("folder/weir.prom", dir_ / "link");
+  path_ = dir_ / "link";
+  start(base::kHour).reset();
+  EXPECT_TRUE(std::filesystem::is_symlink(dir_ / "link"));
+  EXPECT_TRUE(std::filesystem::is_regular_file(dir_ / "folder/weir.prom"));
+
+  path_ = dir_ / "fifo";
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  const auto refused = MetricsFile::start(
+      path_, [] { return std::string(); }, diagnostics_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "cannot write metrics to '" + path_ + "': it is a FIFO");
+  EXPECT_FALSE(MetricsFile::rehearse(path_));
+}
+
 TEST_F(MetricsFileTest, CannotBeginWithoutItsFolder) {
   path_ = dir_ / "none/weir.prom";
   for (const auto& failed : {MetricsFile::rehearse(path_), [&]() -> base::Result<void> {

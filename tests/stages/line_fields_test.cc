@@ -326,7 +326,12 @@ TEST(LineFields, BadSpecs) {
   f({.parse = "pattern `<a>`", .to_labels = {{"b", "b"}}}, "cannot use 'b' for --to-label: the parser of --parse does not give it");
   f({.parse = "regexp `(?P<level>x)(y)`", .to_metadata = {{"levl", "b"}}}, "does not give it", "did you mean 'level'");
   f({.parse = "json status=\"s\", user", .to_metadata = {{"x", "x"}}}, "does not give it", "it gives status, user");
-  f({.parse = "decolorize", .timestamp_from = "a"}, "does not give it");
+  f({.parse = "decolorize", .timestamp_from = "a"}, "does not give it", "it gives no fields");
+  f({.parse = "json", .to_labels = {{"http.status", "http.status"}}}, "LogQL has no field of such a name",
+    "it calls the field http_status");
+  // A line must not be able to say that something was lost.
+  f({.parse = "json", .to_metadata = {{"x", "weir_gap_bytes"}}}, "names that begin with weir_ are weir's own");
+  f({.parse = "json", .to_metadata = {{"weir_split", "weir_split"}}}, "names that begin with weir_ are weir's own");
   f({.parse = "json", .to_labels = {{"http.status", "status"}}}, "LogQL has no field of such a name",
     "it calls the field http_status");
   f({.parse = "json", .timestamp_from = "1"}, "LogQL has no field of such a name", "_1");

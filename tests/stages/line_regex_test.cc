@@ -26,6 +26,9 @@ TEST(LineRegex, RefusesWhatIsNoExpression) {
   const auto regex = make_line_regex("^[");
   ASSERT_FALSE(regex);
   EXPECT_EQ(regex.error().message, "error parsing regexp: missing closing ]: `[`");
+  const auto large = make_line_regex(std::string(6000, '('));
+  ASSERT_FALSE(large);
+  EXPECT_LT(large.error().message.size(), 200U);
 }
 
 }  // namespace

@@ -143,10 +143,36 @@ TEST_F(ValueBudgetTest, ACutLineIsLeftOut) {
   EXPECT_THAT(placed(*budget, {"y", "x", "cut"}), ElementsAre("y", "x"));
   budget->close();
   EXPECT_THAT(dir_.read("values"), testing::Not(HasSubstr("cut")));
-  EXPECT_THAT(said_.lines, ElementsAre(HasSubstr("label \"a\"")));
+  EXPECT_THAT(said_.lines, ElementsAre(HasSubstr("1 line has no form"), HasSubstr("break off within their last line"),
+                                       HasSubstr("label \"a\"")));
 }
 
-TEST_F(ValueBudgetTest, AFileOfAnotherKindIsPutAside) {
+TEST_F(ValueBudgetTest, AFileOfSomebodyElseIsLeftAlone) {
+  for (const char* const theirs : {"precious = 1\n", "weir-val", "\n"}) {
+    dir_.write("precious.conf", theirs);
+    const auto refused = ValueBudget::open({.limits = {{"a", 1}}, .file = dir_ / "precious.conf"}, context());
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, Code::config);
+    EXPECT_THAT(refused.error().message, HasSubstr("a file of somebody else"));
+    EXPECT_EQ(dir_.read("precious.conf"), theirs);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir_.path()), {}), 1);
+  }
+}
+
+TEST_F(ValueBudgetTest, ALinkIsFollowedAndAFifoIsRefused) {
+  std::filesystem::create_symlink("values", dir_ / "link");
+  placed(*open(1, dir_ / "link"), {"x"});
+  EXPECT_THAT(dir_.read("values"), HasSubstr(" a x\n"));
+  EXPECT_TRUE(std::filesystem::is_symlink(dir_ / "link"));
+  EXPECT_THAT(placed(*open(1, dir_ / "link"), {"y", "x"}), ElementsAre("x"));
+
+  ASSERT_EQ(::mkfifo((dir_ / "fifo").c_str(), 0600), 0);
+  const auto refused = ValueBudget::open({.limits = {{"a", 1}}, .file = dir_ / "fifo"}, context());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("it is a FIFO"));
+}
+
+TEST_F(ValueBudgetTest, AFileOfAnotherReleaseIsPutAside) {
   dir_.write("values", "weir-values 9\nwhatever\n");
   const auto budget = open(1, dir_ / "values");
   EXPECT_THAT(placed(*budget, {"x"}), ElementsAre("x"));

@@ -173,11 +173,14 @@ TEST(ForeignPositions, OnlyFilesAndJournals) {
                     "  journal-old: s=1;i=2;t=5\n"
                     "  cursor-0123456789ab: \"1700000000\"\n"
                     "  relative.log: \"5\"\n"
+                    "  /nowhere/*.log: \"5\"\n"
                     "  /var/log/old.gz: \"5\"\n"
                     "  /nowhere/a.log: \"9223372036854775807\"\n",
                     "p", 7));
   EXPECT_EQ(positions.cursors(),
             (std::map<std::string, std::string, std::less<>>{{"journal", "s=96c0;i=25557"}, {"old", "s=1;i=2;t=5"}}));
+  EXPECT_EQ(positions.nameless().entries, 2U);
+  EXPECT_EQ(positions.nameless().first, "relative.log");
   EXPECT_EQ(positions.logs().size(), 1U);
   EXPECT_TRUE(positions.take("/nowhere/a.log"));
   EXPECT_EQ(positions.journal_cursor(), "s=96c0;i=25557");

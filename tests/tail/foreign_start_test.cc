@@ -28,7 +28,9 @@ class ForeignStart : public testing::Test, protected LogHarness {
     log.set_foreign();
     std::shared_ptr<InputFile> live = std::move(*InputFile::open(dir / name));
     const record::LogPosition start = foreign_start(log, live, {offset, written});
-    resume(log, start, live);
+    OtherFiles others;
+    others.lost_cause = foreign_loss(*live, {offset, written});
+    resume(log, start, live, {}, std::move(others));
     read(log);
     all = take();
     Lines records;
@@ -106,8 +108,20 @@ TEST_F(ForeignStart, AFileThatIsGoneIsAGap) {
   ASSERT_EQ(got.size(), 2U);
   EXPECT_TRUE(got[0].starts_with("weir: the content of ")) << got[0];
   EXPECT_NE(got[0].find(fmt::format("from byte {}", one.size())), std::string::npos) << got[0];
+  EXPECT_TRUE(got[0].ends_with("is lost: the file is gone")) << got[0];
   EXPECT_EQ(got[1], "three");
   EXPECT_EQ(stats.gaps, 1U);
+}
+
+TEST_F(ForeignStart, AFileThatIsShorterSaysSo) {
+  dir.write("0.log", one);
+  const Lines got = go_on(one.size() + 100);
+  ASSERT_EQ(got.size(), 2U);
+  EXPECT_TRUE(got[0].ends_with(fmt::format(
+      "from byte {} on is lost: the file is shorter than that ({} bytes): it was rotated or truncated, and is read from its start",
+      one.size() + 100, one.size())))
+      << got[0];
+  EXPECT_EQ(got[1], "one");
 }
 
 TEST_F(ForeignStart, ATruncatedFileIsAGapAndIsReadWholeAndOlderOnesAreNot) {

@@ -16,7 +16,8 @@ TEST(JournalOptions, Fields) {
   f("SYSLOG_IDENTIFIER", "SYSLOG_IDENTIFIER", "syslog_identifier");
   f("__CURSOR", "__CURSOR", "cursor");
   f("_PID=Process", "_PID", "Process");
-  for (const std::string_view bad : {"", "_", "lower", "A B", "=x", "_PID="}) EXPECT_FALSE(parse_journal_field(bad)) << bad;
+  for (const std::string_view bad : {"", "_", "lower", "A B", "=x", "_PID=", "X=weir_gap_bytes", "WEIR_GAP_BYTES"})
+    EXPECT_FALSE(parse_journal_field(bad)) << bad;
 }
 
 TEST(JournalOptions, Priorities) {

@@ -1,6 +1,7 @@
 #include "tail/multiline.h"
 
 #include "tail/log_harness.h"
+#include "tail/reader_queue.h"
 #include "tail/resume.h"
 
 #include <gtest/gtest.h>
@@ -36,9 +37,9 @@ std::string stamped(base::Duration after, std::string_view text, std::string_vie
 // -- the machine alone --
 
 struct Machine final : Joiner::Sink {
-  explicit Machine(Multiline wanted) : options(std::move(wanted)) {}
+  explicit Machine(Multiline wanted, Reader* reader = nullptr) : options(std::move(wanted)), joiner(options, reader) {}
   Multiline options;
-  Joiner joiner{options};
+  Joiner joiner;
   std::vector<std::unique_ptr<char[]>> memory;
   Lines records;
   std::uint64_t offset = 0;
@@ -75,6 +76,37 @@ TEST(Multiline, ARecordEndsWhereTheNextBegins) {
 TEST(Multiline, WhatComesBeforeTheFirstIsARecord) {
   Machine machine(by_hash());
   EXPECT_EQ(machine.line("x").line("y").line("#c").closed(), Lines({"x\ny0-20", "#c20-30"}));
+}
+
+struct NoReader final : Reader {
+  Outcome read(record::Batch&, Space&) override { return Outcome::idle; }
+  [[nodiscard]] std::string_view name() const override { return ""; }
+  [[nodiscard]] std::optional<Cause> take_trouble() override { return std::nullopt; }
+  [[nodiscard]] base::Monotonic due() const override { return base::kNever; }
+};
+
+TEST(Multiline, TheLargestGroupLeavesWhenAllTakeTooMuch) {
+  Multiline options = by_hash();
+  options.budget = std::make_shared<GroupBudget>(8192);
+  NoReader readers[2];
+  Machine large(options, &readers[0]), small(options, &readers[1]);
+  const std::string text = "#" + std::string(5000, 'x');
+  large.line(text).joiner.settle(large);
+  small.line("#a").joiner.settle(small);
+  EXPECT_EQ(options.budget->take_asked(), nullptr);
+  small.line(std::string(4000, 'b')).joiner.settle(small);
+  EXPECT_EQ(options.budget->take_asked(), &readers[0]);
+  EXPECT_TRUE(large.joiner.is_asked());
+  EXPECT_FALSE(small.joiner.is_asked());
+  large.line("c").joiner.settle(large);  // it goes on, and leaves at the end of the lines at hand
+  EXPECT_EQ(large.take(), Lines({text + "\nc0-20"}));
+  EXPECT_FALSE(large.joiner.holds_any());
+  EXPECT_EQ(options.budget->early(), 1U);
+  large.line("d").joiner.settle(large);
+  EXPECT_EQ(large.closed(), Lines({"d20-30"}));
+  EXPECT_EQ(small.closed(), Lines({"#a\n" + std::string(4000, 'b') + "0-20"}));
+  EXPECT_EQ(options.budget->held(), 0U);
+  EXPECT_EQ(options.budget->early(), 1U);
 }
 
 TEST(Multiline, StreamsAreApart) {
@@ -207,6 +239,54 @@ TEST_F(MultilineLog, AnIdleGroupGoesOut) {
   EXPECT_EQ(read(), Lines());
   harness_.clock.advance(base::kSecond);
   EXPECT_EQ(read(), Lines({fmt::format("c @1.o{}", size + cri("c").size())}));
+}
+
+// Each within a long record: whatever leaves early, every line is there once, in order.
+TEST(Multiline, ManyLogsShareABudget) {
+  constexpr int kLogs = 400, kRounds = 3, kLines = 200;
+  test::TempDir dir;
+  LogHarness harness;
+  harness.options.follow = true;
+  harness.options.multiline = by_hash();
+  const auto budget = harness.options.multiline.budget = std::make_shared<GroupBudget>(4 << 20);
+  std::vector<std::unique_ptr<LogReader>> readers;
+  ReaderQueue queue;
+  std::size_t most = 0;
+  std::vector<std::string> expected(kLogs), got(kLogs);
+  for (int round = 0; round < kRounds; ++round) {
+    for (int i = 0; i < kLogs; ++i) {
+      const std::string name = fmt::format("{}.log", i);
+      std::string text;
+      if (round == 0) text += cri(fmt::format("#{}#", i));
+      for (int line = 0; line < kLines; ++line) text += cri(fmt::format("{}#{}.{}{}", i, round, line, std::string(60, 'x')));
+      dir.write(name, text, true);
+      for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+        expected[static_cast<std::size_t>(i)] += text.substr(at, text.find('\n', at) + 1 - at).substr(cri("").size() - 1);
+      if (round == 0) {
+        readers.push_back(std::make_unique<LogReader>(i + 1, dir / name, harness.options, harness.stats, harness.clock));
+        readers.back()->add_file(std::move(*InputFile::open(dir / name)));
+      }
+      queue.add(*readers[static_cast<std::size_t>(i)]);
+    }
+    while (!queue.empty()) {
+      const std::size_t size = LogReader::space_needed(harness.options);
+      Space space{harness.batch.allocate(size), size, true};
+      queue.read(harness.batch, space);
+      while (Reader* const asked = budget->take_asked()) queue.add_first(*asked);
+      most = std::max(most, budget->held());
+      harness.collect();
+    }
+  }
+  harness.clock.advance(base::kSecond);
+  for (const auto& reader : readers) harness.read(*reader);
+  for (const std::string& record : harness.take()) {
+    const std::string_view head = std::string_view(record).substr(record.starts_with('#') ? 1 : 0);
+    got[static_cast<std::size_t>(std::stoi(std::string(head.substr(0, head.find('#')))))] += record + "\n";
+  }
+  EXPECT_EQ(got, expected);
+  EXPECT_LT(most, (4U << 20) + (256U << 10));
+  EXPECT_EQ(budget->held(), 0U);
+  EXPECT_GT(budget->early(), 100U);
 }
 
 TEST_F(MultilineLog, TheWaitIsAnOption) {

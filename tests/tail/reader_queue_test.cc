@@ -46,6 +46,19 @@ class Queue : public testing::Test {
   std::string turns;
 };
 
+TEST_F(Queue, OneMayBeFirst) {
+  Scripted a('a', {Outcome::more}, turns), b('b', {}, turns), c('c', {}, turns);
+  c.when = 100;
+  queue.add(c);
+  EXPECT_EQ(drain(), "c");
+  queue.add(a);
+  queue.add(b);
+  queue.add_first(b);  // it was in the queue
+  queue.add_first(c);  // it waited for its time
+  EXPECT_EQ(queue.due(), base::kNever);
+  EXPECT_EQ(drain(), "cbaa");
+}
+
 TEST_F(Queue, ReadersTakeTurns) {
   Scripted a('a', {Outcome::more, Outcome::full, Outcome::more}, turns), b('b', {Outcome::more}, turns);
   Scripted c('c', {Outcome::finished}, turns);
