@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -172,6 +173,10 @@ class Tail : public cli::Invocation {
     if (standard_input && !spec_.foreign_positions.empty()) {
       return base::fail(Code::usage, "cannot use --positions with standard input: it has no positions");
     }
+    if (const char* const option = of_files(); journal && spec_.inputs.empty() && option != nullptr) {
+      return base::fail(Code::usage, "cannot use {} with the journal alone: it is for log files", option)
+          .with_hint("PATH names files that are read beside the journal, such as /var/log/pods");
+    }
     if (standard_input && needs_files() != nullptr) {
       return base::fail(Code::usage, "cannot use {} with standard input: it is read once", needs_files())
           .with_hint("use tail -n N FILE | weir tail -");
@@ -260,6 +265,28 @@ class Tail : public cli::Invocation {
  private:
   // The option that is given and makes no sense for what is read once.
   [[nodiscard]] const char* needs_files() const { return lines_ ? "--lines" : from_end() ? "--from end" : nullptr; }
+
+  // The option that is given and says nothing of the journal.
+  [[nodiscard]] const char* of_files() const {
+    const tail::Selection& selection = spec_.selection;
+    const stages::TailSpec unset;
+    const std::pair<bool, const char*> given[] = {
+        {!selection.namespaces.empty(), "--namespace"},
+        {!selection.pods.empty(), "--pod"},
+        {!selection.containers.empty(), "--container"},
+        {!selection.exclude_namespaces.empty(), "--exclude-namespace"},
+        {!selection.exclude_pods.empty(), "--exclude-pod"},
+        {!selection.exclude_containers.empty(), "--exclude-container"},
+        {spec_.read.format != unset.read.format, "--format"},
+        {spec_.read.multiline.shape != tail::Shape::none, "--multiline"},
+        {spec_.read.filename != unset.read.filename, "--filename"},
+        {spec_.hold_deleted != unset.hold_deleted, "--hold-deleted"},
+        {spec_.follow_links, "--follow-links"},
+        {!spec_.log_roots.empty(), "--log-root"},
+    };
+    const auto* const found = std::ranges::find_if(given, [](const auto& one) { return one.first; });
+    return found != std::end(given) ? found->second : nullptr;
+  }
 
   [[nodiscard]] bool from_end() const { return from_ && from_->kind == tail::Start::Kind::end; }
 
@@ -375,12 +402,18 @@ info), debug. --journal-field adds other fields as metadata. When an entry has a
 An entry without MESSAGE becomes an empty line. Bytes that are not UTF-8 are kept. Of a message longer than 16 MiB, the
 rest is reported as lost.
 
---unit and --priority select as `journalctl -u` and `-p` do. --lines counts the entries of the whole journal. Entries of
+With the journal alone (no PATH), options that are for log files, such as --namespace, --format and --multiline, are
+errors. With PATH they are for its files.
+
+--unit and --priority select as `journalctl -u` and `-p` do. When no entry of the whole journal matches, and nothing
+else is read, the exit code is 1, as with `--namespace nope`; with -f tail waits. --lines counts the entries of the whole journal. Entries of
 several journals (of users, of machines) are read in the order of their times, as far as they are there.
 
 With --checkpoint, each journal has a position: the number of its entry. --unit and --priority may change at a restart;
 what was left out before stays out. Files that were deleted before they were read are one lost part: a record with
-`weir_gap_bytes` = unknown says how many entries that are at most. The same holds for damaged files.
+`weir_gap_bytes` = unknown says how many entries that are at most. The same holds for damaged files. When all files of a
+journal are gone, nothing is lost if they had been read to their ends and no program had them open for writing then.
+Where no journal file at all is found, tail keeps the positions: a disk may not be mounted yet.
 
 `journalctl -o json --all | weir tail --format journal -` gives the same records. Without --all, journalctl leaves out
 fields of 4096 bytes and more: such an entry becomes the line as it came, with its labels, and is counted as malformed.
@@ -391,7 +424,8 @@ and removes the one newline at the end. It reads plain text, whose records get t
 ends in .gz is decompressed. A byte order mark at the start is removed. A UTF-16 file is reported and not read.
 
 --format rfc3339 reads lines with their time in front, as `kubectl logs --timestamps` and `docker logs -t` print them. A
-prefix `[pod/NAME/CONTAINER] ` (kubectl logs --prefix) becomes the labels `pod` and `container`.
+prefix `[pod/NAME/CONTAINER] ` (kubectl logs --prefix) becomes the labels `pod` and `container`. In this format and in
+`journal`, a carriage return at the end of a line is not part of it.
 
 A line that does not have the format of its file becomes a record as it is, with the time of reading, and is counted. A
 file that cannot be read is counted, too. Either makes the exit code 3. When no file at all could be read, the exit code
@@ -494,6 +528,11 @@ other agent had read, without the end of the line, are read again.
 
 An agent that was killed has positions that are up to ten seconds old: what it delivered since then is delivered again.
 Positions of compressed files are not taken over: these count lines.
+
+With --journal, reading of the journal begins behind the cursor in FILE: Promtail writes it under the key `cursor-JOB`,
+Alloy in the positions.yml of a loki.source.journal component. Of several cursors the oldest counts. Where the journal
+of the cursor is gone, its time counts. A position in the checkpoint and --from CURSOR count more. A cursor that names
+no place ends the first start.
 
 # Old lines
 Loki refuses lines that are too old. --max-age skips them in a log that has no position, as on the first start on a

@@ -78,6 +78,15 @@ void raise_open_files() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Where another agent stopped reading the journal; "" where it says nothing of that.
+Result<std::string> cursor_of(const tail::ForeignPositions& foreign, const std::vector<std::string>& files) {
+  std::string cursor = foreign.journal_cursor();
+  if (cursor.empty() || tail::parse_cursor(cursor)) return cursor;
+  return base::fail(Code::config, "cannot take over the place in the journal from {}: `{}` is no cursor",
+                    base::escape_control(fmt::format("{}", fmt::join(files, ", "))), base::escape_control(cursor))
+      .with_hint("without it, the journal is read from its start; --from TIME or CURSOR says where to begin");
+}
+
 class TailSource final : public pipeline::Source {
  public:
   TailSource(TailSpec spec, const pipeline::Context& context)
@@ -264,10 +273,14 @@ class TailSource final : public pipeline::Source {
   }
 
   Result<void> load_positions() {
-    if (auto read = read_foreign_positions(spec_.read.tracked && !spec_.positions->empty()); !read) return read;
+    const bool has_own = spec_.read.tracked && !spec_.positions->empty();
+    if (auto read = read_foreign_positions(has_own); !read) return read;
     record::Positions positions = std::exchange(spec_.positions, std::nullopt).value_or(record::Positions());
     if (spec_.journal.on) {
-      if (spec_.journal.cursor.empty()) spec_.journal.cursor = foreign_.journal_cursor();
+      auto cursor = cursor_of(foreign_, spec_.foreign_positions);
+      if (!cursor && !has_own) return std::move(cursor).error();
+      if (!cursor) context_.diagnostics->report(cursor.error());
+      if (cursor && spec_.journal.cursor.empty()) spec_.journal.cursor = std::move(cursor).value();
       auto journal = tail::JournalReader::make({spec_.journal, spec_.read, spec_.start, stats_, *context_.diagnostics, clock_});
       if (!journal) return std::move(journal).error();
       journal_ = std::move(journal).value();
@@ -294,6 +307,12 @@ class TailSource final : public pipeline::Source {
       if (queue_.empty()) continue;
       auto flow = step();
       if (!flow || *flow == Flow::done) return flow;
+    }
+    const bool journal_alone = journal_ != nullptr && !logs_ && streams_.empty();
+    if (journal_alone && journal_->opened() > 0 && !stop_->stopped() && !journal_->has_selected()) {
+      context_.diagnostics->say(
+          fmt::format("no entry of the journal in {} matches --unit and --priority", base::escape_control(journal_->places())));
+      if (spec_.nothing_matched != nullptr) *spec_.nothing_matched = true;
     }
     if (logs_ && logs_->nothing_matches()) {
       const std::string why = tail::explain_no_log(spec_.inputs, spec_.selection);
@@ -366,6 +385,7 @@ class TailSource final : public pipeline::Source {
 
   // Reads the lines that are open at the ends of the files. When tracked, they are left for the next run.
   Result<Flow> read_open_lines() {
+    if (journal_ != nullptr) journal_->finish(batch_);
     if (spec_.read.tracked || !logs_) return emit();
     for (Reader* const reader : logs_->end()) {
       // One with more than an open line was stopped in the middle of its file.
@@ -568,6 +588,9 @@ Result<void> rehearse_tail(const TailSpec& spec) {
     auto added = foreign.add_file(path);
     if (!added) return std::move(added).error();
     if (!*added) return base::io_error(ENOENT, fmt::format("read the positions in {}", base::escape_control(path)));
+  }
+  if (spec.journal.on) {
+    if (auto cursor = cursor_of(foreign, spec.foreign_positions); !cursor) return std::move(cursor).error();
   }
   const tail::Unreadable unreadable = tail::find_unreadable(spec.inputs, spec.selection, spec.read.follow);
   if (unreadable.causes.empty()) return {};

@@ -5,9 +5,16 @@
 #include "tail/rfc3339.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace weir::tail {
+namespace {
+
+// Lines may end as on Windows and on terminals.
+std::string_view without_return(std::string_view text) { return text.ends_with('\r') ? text.substr(0, text.size() - 1) : text; }
+
+}  // namespace
 
 struct Decoder::Foreign {
   explicit Foreign(const std::vector<JournalField>& fields) : journal(fields) {}
@@ -36,9 +43,10 @@ void Decoder::stand_alone(std::size_t begin, std::size_t end) {
 }
 
 void Decoder::journal(std::string_view text, std::size_t begin, std::size_t end) {
+  const std::string_view whole = std::exchange(text, without_return(text));
   JournalJson& entry = foreign_->journal;
   const JournalJson::Outcome outcome = entry.read(text, *batch_);
-  if (outcome == JournalJson::Outcome::malformed) return malformed(text, begin, end);
+  if (outcome == JournalJson::Outcome::malformed) return malformed(whole, begin, end);
   // A message that journalctl left out must not be lost without a word: all that came stands for it.
   if (outcome == JournalJson::Outcome::cut) ++stats_->malformed;
   const std::string_view line =
@@ -64,8 +72,9 @@ void Decoder::journal(std::string_view text, std::size_t begin, std::size_t end)
 }
 
 void Decoder::rfc3339(std::string_view text, std::size_t begin, std::size_t end) {
+  const std::string_view whole = std::exchange(text, without_return(text));
   const auto parsed = parse_rfc3339_line(text, second_);
-  if (!parsed) return malformed(text, begin, end);
+  if (!parsed) return malformed(whole, begin, end);
   record::LabelSet const*& labels = labels_[static_cast<std::size_t>(Stream::none)];
   const bool prefixed = !parsed->prefix.empty();
   if (prefixed) {

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::string_view kSignature = "LPKSHHRH";
 constexpr std::size_t kStateAt = 16, kFileIdAt = 24, kIdAt = 72, kIdSize = 16, kTailAt = 160, kHeadAt = 168;
-constexpr unsigned char kClosed = 2;
+constexpr unsigned char kOnline = 1, kClosed = 2;
 constexpr const char* kMachineId = "/etc/machine-id";
 
 std::uint64_t little_endian(std::string_view bytes) {
@@ -75,6 +75,7 @@ std::optional<JournalHead> parse_journal_head(std::string_view bytes) {
   head.tail = little_endian(bytes.substr(kTailAt, 8));
   head.head = little_endian(bytes.substr(kHeadAt, 8));
   head.closed = static_cast<unsigned char>(bytes[kStateAt]) == kClosed;
+  head.online = static_cast<unsigned char>(bytes[kStateAt]) == kOnline;
   if (head.head > head.tail) return std::nullopt;
   return head;
 }
@@ -124,6 +125,7 @@ void JournalFiles::scan() {
   incomplete_ = false;
   complete_ = true;
   folders_.clear();
+  above_.clear();
   for (const auto& file : files_) file->there = false;
   for (const std::string& root : roots_) {
     watch_folder(root);
@@ -155,6 +157,7 @@ void JournalFiles::scan_folder(const std::string& folder, bool machines) {
   ::closedir(entries);
   const bool own = !machines || !options_->folder.empty();
   if (own) folders_.push_back(folder);
+  if (machines) above_.push_back(folder);
   std::ranges::sort(files);
   std::ranges::sort(below);
   if (own) {
@@ -217,6 +220,12 @@ bool JournalFiles::refresh(JournalFile& file) {
   file.head = head->head;
   file.tail = head->tail;
   file.closed = head->closed;
+  // The state stands in front of the tail. So it is read again: what was the tail before that is whole, where nobody writes then.
+  file.writing = head->online;
+  if (!head->online && !head->closed) {
+    const auto again = read_head(file.fd.get());
+    file.writing = !again || again->online;
+  }
   file.crashed = file.path.ends_with('~');
   return true;
 }
@@ -231,7 +240,16 @@ bool JournalFiles::has_ended(std::string_view id) const {
   return true;
 }
 
-bool JournalFiles::looks_into(std::string_view folder) const { return std::ranges::find(folders_, folder) != folders_.end(); }
+bool JournalFiles::looks_into(std::string_view folder) const {
+  if (std::ranges::none_of(files_, [](const auto& file) { return file->there; })) return false;
+  if (std::ranges::find(folders_, folder) != folders_.end()) return true;
+  const std::string_view name = folder.substr(folder.rfind('/') + 1);
+  if (!is_machine(name) || (!machine_.empty() && name != machine_)) return false;
+  const std::string_view above = folder.substr(0, folder.size() - name.size() - 1);
+  if (std::ranges::find(above_, above) == above_.end()) return false;
+  struct stat status {};
+  return ::stat(std::string(folder).c_str(), &status) != 0 && errno == ENOENT;
+}
 
 std::string JournalFiles::places() const {
   std::string text;

@@ -32,6 +32,7 @@ struct JournalFile {
   std::string id;                    // 32 hexadecimal digits
   std::uint64_t head = 0, tail = 0;  // numbers of its first and last entry; 0: it has none
   bool closed = false;               // its writer has finished it
+  bool writing = true;               // its writer may be adding an entry; false: up to the tail, every one is whole
   bool crashed = false;              // its writer has died, and another one put it aside
   bool there = true;                 // it has a name
 
@@ -47,6 +48,7 @@ struct JournalHead {
   std::string file_id, id;
   std::uint64_t head = 0, tail = 0;
   bool closed = false;
+  bool online = false;  // its writer has it open, and has written something since it last wrote all to the disk
 };
 [[nodiscard]] std::optional<JournalHead> parse_journal_head(std::string_view bytes);
 
@@ -73,7 +75,8 @@ class JournalFiles {
   [[nodiscard]] bool has_ended(std::string_view id) const;
   // Whether scan() could open all that it found. Otherwise nobody can say that a journal is gone.
   [[nodiscard]] bool is_complete() const { return complete_; }
-  // Whether files in this folder are looked for, and it can be read.
+  // Whether the journal in this folder would have been found: files in it are looked for, and it can be read, or it is the folder
+  // of a machine that is not there. Never where no file at all was found: a disk may not be mounted yet.
   [[nodiscard]] bool looks_into(std::string_view folder) const;
   // The folders that were given, for messages.
   [[nodiscard]] std::string places() const;
@@ -89,6 +92,7 @@ class JournalFiles {
   std::vector<std::string> roots_;
   std::string machine_;               // only this machine's folder; "": every one
   std::vector<std::string> folders_;  // that were read
+  std::vector<std::string> above_;    // of these, those that have the folders of machines
   std::vector<std::shared_ptr<JournalFile>> files_;
   std::map<std::string, std::string> trouble_;  // by path: the cause that was reported
   Unreadable unreadable_;

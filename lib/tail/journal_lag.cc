@@ -55,6 +55,7 @@ JournalPlace journal_place(const record::LogPosition& position) {
     for (const record::Generation& generation : *generations) {
       place.entry = std::max(place.entry, generation.end);
       place.finished = place.finished || generation.done;
+      place.quiet = std::max(place.quiet, generation.file.check_end);
       place.folder = generation.file.path;
     }
   }

@@ -24,6 +24,7 @@ struct JournalLag {
 struct JournalPlace {
   std::uint64_t entry = 0;  // up to this one, all are safe
   bool finished = false;    // nothing will be added to the journal, and all of it is safe
+  std::uint64_t quiet = 0;  // the last number, when all was read while nobody wrote; 0: it never was
   std::string folder;       // of its files; "": unknown
 };
 [[nodiscard]] JournalPlace journal_place(const record::LogPosition& position);

@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 namespace weir::tail {
 namespace {
@@ -76,6 +77,28 @@ Result<std::uint8_t> parse_priorities(std::string_view text) {
 std::string unit_name(std::string_view unit) {
   const bool typed = std::ranges::any_of(kUnitTypes, [&](std::string_view type) { return unit.ends_with(type); });
   return std::string(unit) + (typed ? "" : ".service");
+}
+
+std::vector<JournalTerms> JournalOptions::terms() const {
+  JournalTerms of_units, of_priorities;
+  for (const std::string& unit : units) {
+    of_units.push_back({"_SYSTEMD_UNIT=" + unit});
+    of_units.push_back({"_PID=1", "UNIT=" + unit});
+    of_units.push_back({"_UID=0", "OBJECT_SYSTEMD_UNIT=" + unit});
+    of_units.push_back({"MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1", "_UID=0", "COREDUMP_UNIT=" + unit});  // a core dump
+    if (unit.ends_with(".slice")) of_units.push_back({"_SYSTEMD_SLICE=" + unit});
+  }
+  for (unsigned i = 0; priorities != kAllPriorities && i < kPriorities.size(); ++i) {
+    if ((priorities >> i & 1U) != 0) of_priorities.push_back({"PRIORITY=" + std::to_string(i)});
+  }
+  return {std::move(of_units), std::move(of_priorities)};
+}
+
+bool selects(const std::vector<JournalTerms>& terms, const std::vector<std::string>& fields) {
+  const auto has = [&](const std::string& match) { return std::ranges::find(fields, match) != fields.end(); };
+  return std::ranges::all_of(terms, [&](const JournalTerms& list) {
+    return list.empty() || std::ranges::any_of(list, [&](const auto& term) { return std::ranges::all_of(term, has); });
+  });
 }
 
 Result<JournalCursor> parse_cursor(std::string_view text) {

@@ -51,6 +51,10 @@ base::Result<JournalCursor> parse_cursor(std::string_view text);
 inline constexpr std::string_view kJournalKey = "journal:";
 [[nodiscard]] inline bool is_journal_key(std::string_view log) { return log.starts_with(kJournalKey); }
 
+// What selects an entry: of each list, one of its terms, all of whose matches (NAME=value) the entry has. This is what `journalctl
+// -u` and `-p` ask libsystemd for.
+using JournalTerms = std::vector<std::vector<std::string>>;
+
 struct JournalOptions {
   bool on = false;
   std::string folder;                        // with the journal files, or with the folders of machines; "": this machine's journal
@@ -60,6 +64,13 @@ struct JournalOptions {
   // journals of other ids, behind its time. This is what another agent leaves in its file of positions (Promtail: the value of the
   // key `cursor-…`). "" for none: where tail::Start says.
   std::string cursor;
+
+  [[nodiscard]] bool filters() const { return !units.empty() || priorities != kAllPriorities; }
+  // Those of the units and of the priorities; empty ones select all.
+  [[nodiscard]] std::vector<JournalTerms> terms() const;
 };
+
+// Whether an entry with these fields (NAME=value) is selected.
+[[nodiscard]] bool selects(const std::vector<JournalTerms>& terms, const std::vector<std::string>& fields);
 
 }  // namespace weir::tail

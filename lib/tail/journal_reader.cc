@@ -26,6 +26,7 @@ using base::Result;
 constexpr std::uint32_t kFirstNumber = 1U << 31U;  // of logs that are files, nobody counts so far
 constexpr std::size_t kBlock = 256 << 10;          // bytes of lines that one read() gives at most, unless one line has more
 constexpr std::size_t kLeastRecords = 64;          // that the batch must have room for
+constexpr std::size_t kLongestMatch = 4096;        // bytes of a field by which entries are selected
 constexpr std::size_t kLongestMessage = 16 << 20;  // whoever can log could otherwise use all memory
 // libsystemd keeps mapped what it has read, up to 512 MB. Opening the files again gives it back.
 constexpr std::uint64_t kMostMapped = 8 << 20;
@@ -48,7 +49,8 @@ struct JournalReader::Journal {
   std::uint64_t place = 0;   // every entry up to here was read, or left out on purpose
   std::uint64_t marked = 0;  // the place that the stream knows of
   base::Monotonic marked_at = 0;
-  bool stored = false;  // there was a position
+  std::uint64_t quiet = 0;  // the last number, when all was read while nobody wrote
+  bool stored = false;      // there was a position
   bool introduced = false;
   bool ended = false;     // the stream knows that nothing will be added
   bool finished = false;  // the same was stored
@@ -58,6 +60,7 @@ struct JournalReader::Journal {
   sd_journal* handle = nullptr;
   bool again = false;          // it is to be opened again: libsystemd has left out a damaged file
   std::uint64_t expected = 0;  // every entry up to here is there whole, unless its file is damaged
+  std::uint64_t last = 0;      // the last number that there was then
   std::uint64_t touched = 0;   // bytes of fields since it was opened
   bool at_end = false;
   bool settled = false;   // at_end() was called
@@ -88,6 +91,7 @@ JournalReader::JournalReader(const Parts& parts, const JournalLibrary& library, 
       clock_(parts.clock),
       library_(library),
       cursor_(std::move(cursor)),
+      terms_(parts.options.terms()),
       files_(parts.options),
       records_(parts.read.journal_fields),
       not_before_(parts.start.kind == Start::Kind::time ? parts.start.time : std::numeric_limits<base::Timestamp>::min()),
@@ -118,13 +122,10 @@ void JournalReader::take_changes() {
   if (files_.take_changes()) look(false);
   for (const auto& journal : journals_) {
     if (journal->again) open_files(*journal);
-    for (const auto& file : journal->files) {
-      if (file->is_final() || !JournalFiles::refresh(*file)) continue;
-      journal->expected = std::max(journal->expected, file->whole());
-    }
+    find_ends(*journal);
     journal->at_end = journal->settled = false;
     // What matches is found late, where its writer was still adding it when libsystemd looked last.
-    if (filters() && !journal->current && journal->handle != nullptr) seek(*journal, journal->place + 1);
+    if (options_.filters() && !journal->current && journal->handle != nullptr) seek(*journal, journal->place + 1);
   }
 }
 
@@ -180,7 +181,8 @@ void JournalReader::look(bool first) {
     Journal& journal = add(id, ++last_number_);
     journal.folder = folder;
     journal.gone = true;
-    if (!journal.finished) journal.lost.push_back({journal.place + 1, kReportedLost, "its files are gone"});
+    if (!journal.finished && (journal.quiet == 0 || journal.quiet != journal.place))
+      journal.lost.push_back({journal.place + 1, kReportedLost, "its files are gone"});
   }
 }
 
@@ -195,6 +197,7 @@ JournalReader::Journal& JournalReader::add(const std::string& id, std::uint32_t 
   journal.stored = true;
   journal.place = place.entry;
   journal.finished = place.finished;
+  journal.quiet = place.quiet;
   journal.marked = journal.place;
   journal.ended = journal.finished;
   positions_.erase(known);
@@ -230,6 +233,7 @@ void JournalReader::choose_start(Journal& journal) {
   if (library_.seek_realtime(journal.handle, microseconds) < 0) return;
   const std::uint64_t sequence = library_.next(journal.handle) > 0 ? sequence_of(journal) : 0;
   journal.place = std::max(begin, sequence > 0 ? sequence - 1 : last);
+  if (sequence == 0) pass_over(journal, time);
   if (aged && journal.place > begin) {
     diagnostics_.warn("tail.too_old.journal",
                       fmt::format("left out entries of the journal in {}, older than {} (--max-age; --max-age "
@@ -294,9 +298,18 @@ void JournalReader::open_files(Journal& journal) {
     return;
   }
   opened_ += journal.files.size();
-  journal.expected = 0;
-  for (const auto& file : journal.files) journal.expected = std::max(journal.expected, file->whole());
+  journal.expected = journal.last = 0;
+  find_ends(journal);
   seek(journal, journal.place + 1);
+}
+
+// Before libsystemd is asked for entries: what is written after this is not missed where it is not found.
+void JournalReader::find_ends(Journal& journal) const {
+  for (const auto& file : journal.files) {
+    if (!file->is_final()) JournalFiles::refresh(*file);
+    journal.expected = std::max(journal.expected, file->whole());
+    journal.last = std::max(journal.last, file->tail);
+  }
 }
 
 // A negative errno; `handle` is null then.
@@ -318,31 +331,13 @@ int JournalReader::try_open(const std::vector<std::shared_ptr<JournalFile>>& fil
   return 0;
 }
 
-// As journalctl selects.
 void JournalReader::add_matches(sd_journal* handle) const {
-  const auto match = [&](std::string_view field) { library_.add_match(handle, field.data(), field.size()); };
-  for (const std::string& unit : options_.units) {
-    match(fmt::format("_SYSTEMD_UNIT={}", unit));
-    library_.add_disjunction(handle);
-    match("_PID=1");
-    match(fmt::format("UNIT={}", unit));
-    library_.add_disjunction(handle);
-    match("_UID=0");
-    match(fmt::format("OBJECT_SYSTEMD_UNIT={}", unit));
-    library_.add_disjunction(handle);
-    match("MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1");  // a core dump
-    match("_UID=0");
-    match(fmt::format("COREDUMP_UNIT={}", unit));
-    library_.add_disjunction(handle);
-    if (unit.ends_with(".slice")) {
-      match(fmt::format("_SYSTEMD_SLICE={}", unit));
+  for (const JournalTerms& list : terms_) {
+    for (const auto& term : list) {
+      for (const std::string& match : term) library_.add_match(handle, match.data(), match.size());
       library_.add_disjunction(handle);
     }
-  }
-  if (!options_.units.empty()) library_.add_conjunction(handle);
-  if (options_.priorities == kAllPriorities) return;
-  for (unsigned i = 0; i < 8; ++i) {
-    if ((options_.priorities >> i & 1U) != 0) match(fmt::format("PRIORITY={}", i));
+    if (!list.empty()) library_.add_conjunction(handle);
   }
 }
 
@@ -385,6 +380,15 @@ void JournalReader::advance(Journal& journal) {
     }
     journal.sequence = sequence_of(journal);
     if (journal.sequence <= journal.place) continue;
+    // libsystemd asks one file after the other. An earlier entry may have come into one that it had asked already.
+    if (journal.sequence > journal.last && journal.files.size() > 1) {
+      const std::uint64_t before = journal.last;
+      find_ends(journal);
+      if (journal.last > before) {
+        seek(journal, journal.place + 1);
+        continue;
+      }
+    }
     if (library_.get_realtime(journal.handle, &journal.realtime) < 0) journal.realtime = 0;
     journal.current = true;
     return;
@@ -435,7 +439,7 @@ Reader::Outcome JournalReader::read(record::Batch& batch, Space&) {
 
 // Between the latest entry and this one, no file may have ended that libsystemd gave no entry of.
 void JournalReader::check_order(Journal& journal, std::uint64_t sequence, record::Batch& batch) {
-  if (!filters() && sequence > journal.place + 1) {
+  if (!options_.filters() && sequence > journal.place + 1) {
     for (const auto& file : journal.files) {
       if (file->whole() <= journal.place || file->whole() >= sequence) continue;
       const auto covers = [&](const Journal::Lost& lost) { return lost.to >= file->whole(); };
@@ -450,6 +454,7 @@ void JournalReader::check_order(Journal& journal, std::uint64_t sequence, record
 
 // Returns how many bytes the line has.
 std::size_t JournalReader::put(Journal& journal, record::Batch& batch) {
+  selected_ = true;
   journal.current = false;
   const std::uint64_t sequence = journal.sequence;
   check_order(journal, sequence, batch);
@@ -518,12 +523,39 @@ std::size_t JournalReader::put(Journal& journal, record::Batch& batch) {
   return bytes;
 }
 
+// Entries behind the place that are older or not selected are left out, up to the first that is neither. The handle is then at any
+// place.
+void JournalReader::pass_over(Journal& journal, base::Timestamp older_than) const {
+  library_.flush_matches(journal.handle);
+  seek(journal, journal.place + 1);
+  std::vector<std::string> fields;
+  while (library_.next(journal.handle) > 0) {
+    const std::uint64_t sequence = sequence_of(journal);
+    if (sequence <= journal.place) continue;
+    std::uint64_t realtime = 0;
+    if (sequence > journal.last || library_.get_realtime(journal.handle, &realtime) < 0) break;
+    if (static_cast<base::Timestamp>(realtime * kNanoseconds) >= older_than) {
+      fields.clear();
+      const void* data = nullptr;
+      std::size_t size = 0;
+      int more = 0;
+      while ((more = library_.enumerate_data(journal.handle, &data, &size)) > 0) {
+        if (size <= kLongestMatch) fields.emplace_back(static_cast<const char*>(data), size);
+      }
+      if (more < 0 || selects(terms_, fields)) break;
+    }
+    journal.place = sequence;
+  }
+  library_.flush_matches(journal.handle);
+  add_matches(journal.handle);
+}
+
 // All that is there was read. `last`: nothing more will be.
 void JournalReader::at_end(Journal& journal, bool last, record::Batch& batch) {
   journal.unmarked = false;
   if (journal.handle != nullptr && journal.place < journal.expected) {
     const std::uint64_t known = journal.lost.empty() ? journal.place : journal.lost.back().to;
-    if (filters() && has_entry(journal, journal.expected)) {
+    if (options_.filters() && has_entry(journal, journal.expected)) {
       journal.place = std::max(journal.place, journal.expected);
       seek(journal, journal.place + 1);
     } else if (known < journal.expected) {
@@ -534,18 +566,54 @@ void JournalReader::at_end(Journal& journal, bool last, record::Batch& batch) {
     }
   }
   while (!journal.lost.empty()) report_lost(journal, batch);
+  if (options_.filters() && journal.handle != nullptr && !journal.current && journal.place < journal.last) {
+    pass_over(journal, std::numeric_limits<base::Timestamp>::min());
+    seek(journal, journal.place + 1);
+  }
   if (journal.gone) return end_journal(journal, true, std::max(journal.place, journal.marked), batch);
   if (!journal.ended && files_.has_ended(journal.id)) return end_journal(journal, false, journal.place, batch);
-  if (!read_.tracked || journal.place <= journal.marked) return;
+  mark(journal, last, batch);
+}
+
+// The place of what was left out, and whether more may have been written.
+void JournalReader::mark(Journal& journal, bool last, record::Batch& batch) {
+  if (!read_.tracked || !journal.introduced) return;
+  const bool moved = journal.place > journal.marked;
+  const auto ends_here = [&](const std::shared_ptr<JournalFile>& file) {
+    if (!file->is_final()) JournalFiles::refresh(*file);
+    return (file->is_final() || !file->writing) && file->tail <= journal.place;
+  };
+  const bool quiet =
+      journal.quiet != journal.place && !journal.current && files_.is_complete() && std::ranges::all_of(journal.files, ends_here);
+  if (!moved && !quiet) return;
   const base::Monotonic now = clock_.monotonic();
   if (!last && batch.records.empty() && now < base::after(journal.marked_at, kMarkerSpacing)) {
     journal.unmarked = true;
     journal.settled = false;  // again when it is due
     return;
   }
-  batch.append_marker(record::Marker::Type::position, place(journal, journal.place));
-  journal.marked = journal.place;
+  if (moved) batch.append_marker(record::Marker::Type::position, place(journal, journal.place));
+  if (quiet) {
+    journal.quiet = journal.place;
+    announce(journal, batch);
+  }
+  journal.marked = std::max(journal.marked, journal.place);
   journal.marked_at = now;
+}
+
+void JournalReader::finish(record::Batch& batch) {
+  for (const auto& journal : journals_) {
+    if (!journal->ended) mark(*journal, true, batch);
+  }
+}
+
+bool JournalReader::has_selected() {
+  if (selected_ || !options_.filters()) return true;
+  return std::ranges::any_of(journals_, [&](const std::unique_ptr<Journal>& journal) {
+    if (journal->stored || journal->handle == nullptr) return journal->stored;
+    seek(*journal, 1);
+    return library_.next(journal->handle) > 0;
+  });
 }
 
 base::Monotonic JournalReader::due() const {
@@ -580,13 +648,18 @@ record::Source JournalReader::place(const Journal& journal, std::uint64_t end) c
   return record::Source::in_file(journal.number, 1, 0, end);
 }
 
-void JournalReader::introduce(Journal& journal, record::Batch& batch) {
-  journal.introduced = true;
+void JournalReader::announce(const Journal& journal, record::Batch& batch) const {
   record::Marker& marker = batch.append_marker(record::Marker::Type::generation, place(journal, 0));
   marker.log_key = batch.copy(journal.key);
   marker.file.path = batch.copy(journal.folder);
   marker.file.head_size = static_cast<std::uint32_t>(journal.id.size());
   marker.file.head_hash = record::fnv1a(journal.id);
+  marker.file.check_end = journal.quiet;
+}
+
+void JournalReader::introduce(Journal& journal, record::Batch& batch) {
+  journal.introduced = true;
+  announce(journal, batch);
   if (journal.stored) return;
   // What stood before the place is not read after a restart, though nothing was safe until then.
   batch.append_marker(record::Marker::Type::position, place(journal, journal.place));

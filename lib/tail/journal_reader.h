@@ -12,8 +12,12 @@
 // (gone). A journal of which there is a position and no file: what was not read is lost, unless it had ended before
 // (JournalFiles::has_ended).
 //
-// Entries that `--unit` and `--priority` leave out move the position, too: by a marker, now and then and at the end. It names no
-// entry that its writer may still be adding (JournalFile::whole), for libsystemd finds those only later.
+// Entries that `--unit` and `--priority` leave out move the position, too: by a marker, now and then and at the end. libsystemd
+// finds an entry that is being written by its number first, and by what it says later. So of what comes behind JournalFile::whole,
+// each entry is asked for without the filter, and judged here (pass_over).
+//
+// A journal that was read to its end while nobody wrote to it may go: nothing of it is lost. The position says so by the identity
+// of its generation: check_end is the number that was the last one then.
 //
 // A lost part is reported by one record with metadata weir_gap_bytes = unknown and filename = the folder. Its END is the number of
 // the last entry that is lost, so that a restart does not report it again. Numbers may have holes, so the count in its text says
@@ -80,6 +84,10 @@ class JournalReader final : public Reader {
   [[nodiscard]] Unreadable take_unreadable() { return files_.take_unreadable(); }
 
   Outcome read(record::Batch& batch, Space& space) override;
+  // Reading is to stop: the places of what was left out go out as markers.
+  void finish(record::Batch& batch);
+  // Whether an entry was selected, or there may have been one before the places where reading began.
+  [[nodiscard]] bool has_selected();
   [[nodiscard]] std::string_view name() const override { return "the journal"; }
   [[nodiscard]] std::optional<Cause> take_trouble() override { return std::nullopt; }  // take_unreadable() has it
   // When a marker is due.
@@ -98,20 +106,23 @@ class JournalReader final : public Reader {
   void open_files(Journal& journal);
   int try_open(const std::vector<std::shared_ptr<JournalFile>>& files, sd_journal*& handle) const;
   void add_matches(sd_journal* handle) const;
+  void find_ends(Journal& journal) const;
   void seek(Journal& journal, std::uint64_t sequence) const;
   [[nodiscard]] std::uint64_t sequence_of(Journal& journal) const;
   void advance(Journal& journal);
   Journal* choose();
   void check_order(Journal& journal, std::uint64_t sequence, record::Batch& batch);
   std::size_t put(Journal& journal, record::Batch& batch);
+  void pass_over(Journal& journal, base::Timestamp older_than) const;
   void at_end(Journal& journal, bool last, record::Batch& batch);
+  void mark(Journal& journal, bool last, record::Batch& batch);
   [[nodiscard]] bool has_entry(Journal& journal, std::uint64_t sequence) const;
+  void announce(const Journal& journal, record::Batch& batch) const;
   void introduce(Journal& journal, record::Batch& batch);
   void report_lost(Journal& journal, record::Batch& batch);
   void put_lost(Journal& journal, std::string text, std::uint64_t end, std::optional<std::uint64_t> bytes, record::Batch& batch);
   void end_journal(Journal& journal, bool gone, std::uint64_t end, record::Batch& batch);
   [[nodiscard]] record::Source place(const Journal& journal, std::uint64_t end) const;
-  [[nodiscard]] bool filters() const { return !options_.units.empty() || options_.priorities != kAllPriorities; }
 
   const JournalOptions& options_;
   const ReadOptions& read_;
@@ -121,6 +132,7 @@ class JournalReader final : public Reader {
   const base::Clock& clock_;
   const JournalLibrary& library_;
   const JournalCursor cursor_;
+  const std::vector<JournalTerms> terms_;
   JournalFiles files_;
   JournalRecords records_;
   const base::Timestamp not_before_;
@@ -128,6 +140,7 @@ class JournalReader final : public Reader {
   std::vector<std::unique_ptr<Journal>> journals_;
   std::uint32_t last_number_;
   std::uint64_t opened_ = 0;
+  bool selected_ = false;
 };
 
 }  // namespace weir::tail

@@ -89,7 +89,10 @@ class Reading(JournalCase):
         self.assertEqual(len(self.read("--unit", "u1", "--unit", "u2.service")), 40)
         self.assertEqual(len(self.read("--priority", "err")), 40)
         self.assertEqual(lines_of(self.read("--unit", "u1", "--priority", "notice..info")), [f"line {i}" for i in range(5, 80, 8)])
-        self.assertEqual(self.read("--unit", "u9"), [])
+        self.assertEqual(self.read("--since", "2030-01-01T00:00:00Z", "--unit", "u1"), [])
+        self.assertEqual(self.read("--unit", "u9", expect=1), [])
+        (self.dir / "app.log").write_text("of a file\n")
+        self.assertEqual(lines_of(self.read("--unit", "u9", self.dir / "app.log")), ["of a file"])
 
     def test_where_to_start(self):
         journal.write(self.live, [journal.entry(i) for i in range(50)])
@@ -170,7 +173,10 @@ class Errors(JournalCase):
         for args, says in ((("--unit", "a"), "without --journal"), (("--journal", "-"), "standard input"), (("--journal", "--unit", "a*"), "glob"),
                            (("--journal", "--priority", "loud"), "priority"), (("--journal", "--journal-field", "lower"), "NAME=KEY"),
                            (("--journal", "--multiline", "java"), "the journal alone"),
-                           (("--format", "journal", "--multiline", "java", "-"), "with --format journal")):
+                           (("--format", "journal", "--multiline", "java", "-"), "with --format journal"),
+                           (("--journal", "-n", "shop"), "--namespace with the journal alone"),
+                           (("--journal-dir", "d", "--multiline", "java"), "--multiline with the journal alone"),
+                           (("--journal", "--format", "cri"), "--format with the journal alone"), (("--journal", "--follow-links"), "--follow-links")):
             with self.subTest(args=args):
                 self.fails(*args, expect=2, says=[says])
 
@@ -249,7 +255,7 @@ class Positions(JournalCase):
         self.spool = self.dir / "spool.db"
 
     def stages(self, *options, follow=True):
-        return [" ".join(["tail", *(["-f"] if follow else []), "--checkpoint", str(self.spool), "--max-age 0", "--journal-dir", str(self.folder), *options]),
+        return [" ".join(["tail", *(["-f"] if follow else []), "--checkpoint", str(self.spool), *([] if "--max-age" in options else ["--max-age 0"]), "--journal-dir", str(self.folder), *options]),
                 f"buffer {self.spool} --store"]
 
     def stored(self):
@@ -348,13 +354,65 @@ class Positions(JournalCase):
         self.assertEqual([r["line"] for r in self.once()], [f"line {i}" for i in range(20, 25)])
 
     def test_a_journal_that_is_gone_is_reported_once(self):
-        journal.write(self.live, [journal.entry(i) for i in range(10)])
-        journal.write(self.folder / "remote-b.journal", [journal.entry(i, message=f"b {i}") for i in range(10)])
-        self.assertEqual(len(self.once()), 20)
-        self.live.unlink()
-        found = self.once(expect=(0, 3))
-        self.assertEqual([r["metadata"].get(ERASED) for r in found], ["unknown"])
+        """When its writer still had it open, there may have been more. When it was deleted with the folder of its machine, too."""
+        for live in (self.live, self.folder / ("0" * 32) / "system.journal"):
+            with self.subTest(live=live.name):
+                journal.write(live, [journal.entry(i) for i in range(10)])
+                journal._patch(live, (journal.STATE, b"\1"))  # pylint: disable=protected-access
+                journal.write(self.folder / "remote-b.journal", [journal.entry(i, message=f"b {i}") for i in range(10)])
+                self.once()
+                shutil.rmtree(live.parent) if live.parent != self.folder else live.unlink()
+                found = self.once(expect=(0, 3))
+                self.assertEqual([r["metadata"].get(ERASED) for r in found], ["unknown"])
+                self.assertEqual(self.once(), [])
+
+    def test_a_journal_that_was_read_to_its_end_may_go(self):
+        for options, fused in (((), True), ((), False), (("--unit", "u1"), True)):
+            for live in (self.live, self.folder / ("0" * 32) / "system.journal"):
+                with self.subTest(options=options, fused=fused, live=live.name):
+                    live.parent.mkdir(exist_ok=True)
+                    journal.write(live, [journal.entry(i, unit=f"u{i % 3}.service") for i in range(9)])
+                    journal.write(self.folder / "remote-b.journal", [journal.entry(0, unit="u1.service")])
+                    self.once(fused, options=options)
+                    journal.write(live, [journal.entry(i, unit=f"u{i % 3}.service") for i in range(9, 12)])
+                    self.assertEqual(len(self.once(fused, options=options)), 1 if options else 3)
+                    shutil.rmtree(live.parent) if live.parent != self.folder else live.unlink()
+                    self.assertEqual(self.once(fused, options=options), [])
+
+    def test_where_nothing_is_found_positions_stay(self):
+        machine = self.folder / ("0" * 32)
+        journal.write(machine / "system.journal", [journal.entry(i) for i in range(10)])
+        self.assertEqual(len(self.once()), 10)
+        machine.rename(self.dir / "not-mounted")
+        self.assertEqual(self.once(expect=(0, 1)), [])
+        (self.dir / "not-mounted").rename(machine)
         self.assertEqual(self.once(), [])
+
+    def test_what_a_filter_left_out_stays_out(self):
+        """Also the last entry of a file that is written. When it is deleted afterwards, nothing of it is lost."""
+        for options in (("--unit", "none"), ("--priority", "err"), ("--max-age", "1h")):
+            for fused in (False, True):
+                for state in (b"\0", b"\1"):
+                    with self.subTest(options=options, fused=fused, state=state):
+                        self.setUp()
+                        journal.write(self.live, [journal.entry(i) for i in range(10)])
+                        journal._patch(self.live, (journal.STATE, state))  # pylint: disable=protected-access
+                        self.assertEqual(self.once(fused, expect=(0, 1), options=options), [])
+                        self.assertEqual(self.once(fused), [])
+                        old = journal.next_file(self.live, [journal.entry(i) for i in range(10, 20)])
+                        old.unlink()
+                        self.assertEqual([r["line"] for r in self.once(fused)], [f"line {i}" for i in range(10, 20)])
+
+    def test_what_a_filter_left_out_stays_out_when_tail_is_stopped(self):
+        feeder = self.feed()
+        chain = self.chain(self.stages("--unit", "wanted"), True)
+        self.add(feeder, [journal.entry(0, unit="wanted.service")])
+        kit.wait_for(lambda: len(self.stored()) == 1, chain.errors)
+        self.add(feeder, [journal.entry(i) for i in range(1, 20)] + [journal.entry(20, unit="wanted.service"), journal.entry(21)])
+        kit.wait_for(lambda: len(self.stored()) == 2, chain.errors)
+        kit.wait_for(lambda: journal.tail_of(self.live) == 22, chain.errors)
+        chain.stop()
+        self.assertLessEqual(len(self.once()), 1)  # the last one, where it came after the stop
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
     def test_without_permission_no_position_is_lost(self):
@@ -407,6 +465,46 @@ class Positions(JournalCase):
         gone = f"s={'0' * 32};i=5;t={journal.FIRST + 4000:x}"
         self.assertEqual(sorted(lines_of(self.read("--from", gone))), expected)
         self.assertTrue(other.exists())
+
+    def test_goes_on_where_another_agent_stopped(self):
+        cursor = lambda n: f"s={journal.id_of(self.live).hex()};i={n:x};b={journal.BOOT};m=1;t={journal.FIRST + n * 1000 - 1000:x};x=1"  # pylint: disable=unnecessary-lambda-assignment
+        forms = {"Promtail": lambda n: f'positions:\n  /var/log/app.log: "5"\n  cursor-journal: {cursor(n)}\n',
+                 "Alloy": lambda n: f"positions:\n    ? path: cursor-loki.source.journal.node\n      labels: '{{}}'\n    : {cursor(n)}\n"}
+        for name, form in forms.items():
+            for fused in (False, True):
+                with self.subTest(form=name, fused=fused):
+                    self.setUp()
+                    journal.write(self.live, [journal.entry(i) for i in range(10)])
+                    positions = self.dir / "positions.yaml"
+                    options = ("--positions", str(positions))
+                    positions.write_text(form(4))
+                    self.assertEqual([r["line"] for r in self.once(fused, options=options)], [f"line {i}" for i in range(4, 10)])
+                    positions.write_text(form(2))
+                    self.assertEqual(self.once(fused, options=options), [], "a position counts more")
+                    self.assertEqual(lines_of(self.read(*options)), [f"line {i}" for i in range(2, 10)])
+                    # Bad ones: an error at the first start only.
+                    positions.write_text(form(2).replace("s=", "s=x").replace("t=", "t=x").replace("posix", "posi"))
+                    self.assertEqual(self.once(fused, options=options), [])
+                    done = subprocess.run([kit.WEIR, "tail", "--journal-dir", self.folder, *options], capture_output=True, env=kit.environment(), check=False)
+                    self.assertEqual((done.returncode, done.stdout), (2, b""), done.stderr)
+                    self.assertIn("is no cursor", done.stderr.decode())
+
+    def test_replaced_by_a_reload(self):
+        pipelines, log = self.dir / "pipelines", self.dir / "app.log"
+        journal.write(self.live, [journal.entry(i) for i in range(10)])
+        text = f"tail -f --max-age 0 --journal-dir {self.folder} {{}}| enrich --label v={{}} | buffer {self.spool} --store\n"
+        pipelines.write_text(text.format("", 1))
+        run = self.start(kit.WEIR, "run", str(pipelines), stderr=subprocess.PIPE)
+        kit.wait_for(lambda: len(self.stored()) == 10, "the first entries")
+        log.write_text("of a file\n")
+        for version, path in ((2, ""), (3, f"{log} "), (4, "")):
+            pipelines.write_text(text.format(path, version))
+            run.send_signal(signal.SIGHUP)
+            journal.write(self.live, [journal.entry(version * 10, message=f"v{version}")])
+            kit.wait_for(lambda v=version: any(r["line"] == f"v{v}" and r["labels"]["v"] == str(v) for r in self.stored()), f"version {version}")
+        run.send_signal(signal.SIGTERM)
+        run.wait()
+        self.assertEqual(sorted(r["line"] for r in self.stored()), sorted([f"line {i}" for i in range(10)] + ["v2", "v3", "v4", "of a file"]))
 
     def status(self):
         """The journal in `weir spool status -o json`, the object around it, and the line of the text."""
@@ -477,6 +575,13 @@ class Measured(metrics_test.MetricsCase):
 
 class Foreign(kit.Case):
     """Lines with their time in front: kubectl logs --timestamps [--prefix], docker logs -t."""
+
+    def test_carriage_returns(self):
+        for form, text in (("rfc3339", "2024-05-01T10:00:00Z one\r\n[pod/a/b] 2024-05-01T10:00:00Z two\r\n2024-05-01T10:00:00Z \r\n"),
+                           ("journal", "".join(f'{{"MESSAGE":"{line}","__REALTIME_TIMESTAMP":"1"}}\r\n' for line in ("one", "two", "")))):
+            with self.subTest(form=form):
+                (self.dir / "export").write_bytes(text.encode())
+                self.assertEqual(lines_of(kit.weir("tail", "--format", form, "-o", "jsonl", self.dir / "export").splitlines()), ["one", "two", ""])
 
     def test_kubectl_and_docker(self):
         text = ("2024-05-01T10:00:00.123456789Z one\n[pod/web-0/app] 2024-05-01T12:00:01.5+02:00 two\n[pod/web-0/side] 2024-05-01T10:00:02Z \n"

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::tail {
 namespace {
@@ -62,6 +63,29 @@ TEST_F(JournalFilesTest, WhatIsWholeInAFile) {
     EXPECT_EQ(file->whole(), file->closed ? 5U : 4U) << file->path;
     EXPECT_EQ(file->is_final(), file->path != dir_ / "a.journal") << file->path;
   }
+}
+
+TEST_F(JournalFilesTest, WhoMayBeWriting) {
+  for (const auto& [state, writing] : {std::pair('\0', false), std::pair('\1', true), std::pair('\2', false)}) {
+    write("a.journal", head('a', 1, 5, state));
+    JournalFiles files(options_);
+    files.scan();
+    EXPECT_EQ(files.files().at(0)->writing, writing) << static_cast<int>(state);
+  }
+}
+
+TEST_F(JournalFilesTest, WhereAJournalWouldHaveBeenFound) {
+  const std::string folder = dir_.path().string(), machine = folder + "/" + std::string(32, '1');
+  JournalFiles files(options_);
+  files.scan();
+  EXPECT_FALSE(files.looks_into(folder)) << "nothing is there: a disk may not be mounted";
+  write(std::string(32, '2') + "/system.journal", head('a', 1, 5));
+  files.scan();
+  EXPECT_TRUE(files.looks_into(folder));
+  EXPECT_TRUE(files.looks_into(machine)) << "it was deleted";
+  EXPECT_TRUE(files.looks_into(folder + "/" + std::string(32, '2')));
+  EXPECT_FALSE(files.looks_into(folder + "/other"));
+  EXPECT_FALSE(files.looks_into("/somewhere/" + std::string(32, '1')));
 }
 
 TEST_F(JournalFilesTest, AJournalEndsWhereAnotherTakesItsPlace) {

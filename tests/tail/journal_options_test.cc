@@ -40,6 +40,34 @@ TEST(JournalOptions, Units) {
   EXPECT_EQ(unit_name("session-1.scope"), "session-1.scope");
 }
 
+TEST(JournalOptions, WhatIsSelected) {
+  using Fields = std::vector<std::string>;
+  const auto f = [](const JournalOptions& options, const Fields& fields) { return selects(options.terms(), fields); };
+  EXPECT_TRUE(f({}, {"MESSAGE=a"}));
+  EXPECT_FALSE(JournalOptions{}.filters());
+  const JournalOptions unit{.units = {"a.service", "b.slice"}};
+  EXPECT_TRUE(unit.filters());
+  EXPECT_TRUE(f(unit, {"MESSAGE=a", "_SYSTEMD_UNIT=a.service"}));
+  EXPECT_TRUE(f(unit, {"_SYSTEMD_UNIT=b.slice"}));
+  EXPECT_TRUE(f(unit, {"_SYSTEMD_SLICE=b.slice"}));
+  EXPECT_TRUE(f(unit, {"_PID=1", "UNIT=a.service"}));
+  EXPECT_TRUE(f(unit, {"_UID=0", "OBJECT_SYSTEMD_UNIT=a.service"}));
+  EXPECT_TRUE(f(unit, {"COREDUMP_UNIT=a.service", "MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1", "_UID=0"}));
+  for (const Fields& fields : {Fields{},
+                               {"_SYSTEMD_UNIT=c.service"},
+                               {"_SYSTEMD_SLICE=a.service"},
+                               {"_PID=2", "UNIT=a.service"},
+                               {"OBJECT_SYSTEMD_UNIT=a.service"},
+                               {"COREDUMP_UNIT=a.service", "_UID=0"}}) {
+    EXPECT_FALSE(f(unit, fields)) << (fields.empty() ? "" : fields[0]);
+  }
+  const JournalOptions both{.units = {"a.service"}, .priorities = 0x0f};
+  EXPECT_TRUE(f(both, {"PRIORITY=3", "_SYSTEMD_UNIT=a.service"}));
+  EXPECT_FALSE(f(both, {"PRIORITY=4", "_SYSTEMD_UNIT=a.service"}));
+  EXPECT_FALSE(f(both, {"_SYSTEMD_UNIT=a.service"}));
+  EXPECT_FALSE(f(both, {"PRIORITY=3"}));
+}
+
 TEST(JournalOptions, Cursors) {
   const std::string id(32, 'a');
   const auto cursor = parse_cursor("s=" + id + ";i=1f;b=" + id + ";m=5;t=644c4912a1d18;x=f6");
