@@ -23,6 +23,7 @@ constexpr std::size_t kMostComplaint = 4 << 10;  // of the body of a refusal
 constexpr std::size_t kMostShown = 400;          // of its text
 // An object beyond this leaves no buffers of its size behind.
 constexpr std::size_t kUsualObject = 64 << 10;
+constexpr std::size_t kMostReports = 8;  // that are remembered
 
 // The last word of a path: "pods".
 std::string resource_of(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
@@ -182,7 +183,7 @@ ResourceWatchStatus WatchMachine::status() const {
 
 base::Monotonic WatchMachine::timer(base::Monotonic now) {
   base::Monotonic due = handler_.timer(now);
-  if (answer_) return due;
+  if (answer_) return std::min(due, watch_over(now));
   if (token_refused_ && FileMark(token_file_) != *token_refused_) {
     token_refused_.reset();
     pace_.token_changed(now);
@@ -193,6 +194,15 @@ base::Monotonic WatchMachine::timer(base::Monotonic now) {
   }
   due = std::min(due, pace_.at());
   return token_refused_ ? std::min(due, base::after(now, kTokenLook)) : due;
+}
+
+// What is due while a request is on its way. Returns when something is.
+base::Monotonic WatchMachine::watch_over(base::Monotonic now) {
+  if (short_watches_ == 0 || answer_->asked_for != Step::watch || answer_->status != 200) return base::kNever;
+  const base::Monotonic lives = answer_->began + WatchPace::kLived;
+  if (now < lives) return lives;
+  lived_well(now);
+  return base::kNever;
 }
 
 void WatchMachine::send(base::Monotonic now) {
@@ -267,7 +277,7 @@ void WatchMachine::ended(base::Result<http::Response> result) {
   const bool watched = answer->asked_for == Step::watch && answer->status == 200;
   if (failure) return failed(*std::move(failure), watched && now - answer->began >= WatchPace::kLived, now);
   pace_.ended(End::whole, now);
-  if (watched) return recovered();
+  if (watched) return lived_well(now);
   version_ = std::move(answer->version);
   handler_.list_ends();
   handler_.tick(clock_.wall());
@@ -277,7 +287,11 @@ void WatchMachine::ended(base::Result<http::Response> result) {
 std::optional<WatchMachine::Failure> WatchMachine::judge(const base::Result<http::Response>& result, base::Monotonic now) {
   const Answer& answer = *answer_;
   const bool list = answer.asked_for == Step::list;
-  if (answer.status != 0 && answer.status != 200) return refusal(answer.status, result ? *result : http::Response());
+  if (answer.status != 0 && answer.status != 200) {
+    Failure failure = refusal(answer.status, result ? *result : http::Response());
+    failure.status = answer.status;
+    return failure;
+  }
   if (answer.ended_by) return answer.ended_by;
   if (answer.broken) return Failure{list ? End::failed : End::cut, "the answer is not what a Kubernetes API server gives", {}};
   if (!result) {
@@ -327,8 +341,10 @@ WatchMachine::Failure WatchMachine::refusal(int status, const http::Response& re
 // `lived`: it was a watch that has done well for a while.
 void WatchMachine::failed(Failure failure, bool lived, base::Monotonic now) {
   const bool list = pace_.next() == Step::list;
-  if (lived) recovered();
-  if (failure.end == End::cut && !lived) ++short_watches_;
+  if (lived) lived_well(now);
+  const bool usual = failure.end == End::gone || failure.end == End::cut;
+  if (!usual) cuts_in_a_row_ = 0;
+  if (failure.end == End::cut && !lived) ++short_watches_, ++cuts_in_a_row_;
   pace_.ended(failure.end, now, failure.retry_after);
   if (troubled_since_ == base::kNever) troubled_since_ = now;
   const std::string trouble = fmt::format("cannot {} {} at {}: {}", list ? "list" : "watch", resource_, server_, failure.cause);
@@ -340,36 +356,48 @@ void WatchMachine::failed(Failure failure, bool lived, base::Monotonic now) {
   }
   connects_ = true;
   // Servers stop and forget in the best of clusters. It is worth a word when going on did not help.
-  const bool usual = failure.end == End::gone || failure.end == End::cut;
-  if (usual && short_watches_ < WatchPace::kMostFailures) return;
-  if (trouble == reported_) return;
-  reported_ = trouble;
-  diagnostics_.warn("kube " + spec_.path, failure.hint.empty() ? trouble : fmt::format("{} ({})", trouble, failure.hint));
+  if (usual && cuts_in_a_row_ < WatchPace::kMostFailures) return;
+  report(failure, trouble, now);
+}
+
+// Diagnostics::warn would hold back the second of two outages that are close to each other. How often this can be is bounded by
+// WatchPace, which rules how often a request can fail.
+void WatchMachine::report(const Failure& failure, const std::string& trouble, base::Monotonic now) {
+  std::string cause = failure.status != 0 ? std::to_string(failure.status) : failure.cause;
+  if (!reports_.empty() && reports_.back().cause == cause) return;
+  const auto before = std::ranges::find(reports_, cause, &Report::cause);
+  const bool lately = before != reports_.end() && now - before->at < kSayAgain;
+  if (lately) return;
+  if (before != reports_.end()) reports_.erase(before);
+  if (reports_.size() == kMostReports) reports_.erase(reports_.begin());
+  reports_.push_back({std::move(cause), now});
+  diagnostics_.say(failure.hint.empty() ? trouble : fmt::format("{} ({})", trouble, failure.hint));
 }
 
 // The watch is open.
 void WatchMachine::healthy(base::Monotonic now) {
-  {
-    const std::lock_guard lock(mutex_);
-    status_.fresh = true;
-    status_.trouble.clear();
-  }
   // 4 MB of code of a connection with TLS and of a list, which now rest.
   if (std::exchange(connects_, false)) base::forget_code_of_loading();
   // Of watches that die soon one after the other, none says that all is well.
-  if (short_watches_ >= WatchPace::kMostFailures) return;
-  if (!reported_.empty()) {
+  if (short_watches_ < WatchPace::kMostFailures) recovered(now);
+  if (short_watches_ > 0) client_->wake();  // for watch_over()
+  const std::lock_guard lock(mutex_);
+  status_.fresh = true;
+  status_.trouble.clear();
+}
+
+void WatchMachine::lived_well(base::Monotonic now) {
+  short_watches_ = cuts_in_a_row_ = 0;
+  recovered(now);
+}
+
+// All is well.
+void WatchMachine::recovered(base::Monotonic now) {
+  if (!reports_.empty()) {
     diagnostics_.say(
         fmt::format("watches {} at {} again, after {} s", resource_, server_, (now - troubled_since_) / base::kSecond));
   }
-  reported_.clear();
-  troubled_since_ = base::kNever;
-}
-
-// A watch has done well for a while.
-void WatchMachine::recovered() {
-  short_watches_ = 0;
-  reported_.clear();
+  reports_.clear();
   troubled_since_ = base::kNever;
 }
 

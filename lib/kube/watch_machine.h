@@ -17,6 +17,9 @@
 // - A watch has a time: that which the server was asked for and kMargin on top. A server that hangs is given up then. libcurl's
 //   timer does that, so a watch that is open and silent wakes nobody.
 // - While the server refuses our token, its file is looked at every kTokenLook, and a changed one is tried at once.
+// - Trouble lasts from the first failure until a watch is open again; after kMostFailures short watches in a row, until one has
+//   lived for kLived. It is reported once for each cause, and its end when it was reported. A cause is an HTTP status or a text.
+//   A cause that comes back is said again after kSayAgain. What ends a watch now and then is no trouble (see failed()).
 //
 // Why the client's thread: the answer is parsed where it comes, there is no queue, and memory is that of one object.
 #pragma once
@@ -31,6 +34,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::kube {
 
@@ -39,6 +43,7 @@ class WatchMachine {
   static constexpr base::Duration kMargin = 30 * base::kSecond;
   static constexpr base::Duration kListTimeout = 30 * base::kSecond;
   static constexpr base::Duration kTokenLook = 5 * base::kSecond;
+  static constexpr base::Duration kSayAgain = 10 * base::kMinute;
 
   // `config` says where the server is, for messages, and where its token is.
   WatchMachine(ResourceWatchSpec spec, const http::ClientConfig& config, ResourceHandler& handler, base::Clock& clock,
@@ -57,16 +62,25 @@ class WatchMachine {
     WatchPace::End end = WatchPace::End::failed;
     std::string cause, hint;
     base::Duration retry_after = 0;
+    int status = 0;  // of HTTP, where that is the cause
+  };
+  // A cause that was reported since all was well.
+  struct Report {
+    std::string cause;
+    base::Monotonic at = 0;
   };
 
+  base::Monotonic watch_over(base::Monotonic now);
   void send(base::Monotonic now);
   bool piece(int status, std::string_view bytes);
   void ended(base::Result<http::Response> result);
   [[nodiscard]] std::optional<Failure> judge(const base::Result<http::Response>& result, base::Monotonic now);
   [[nodiscard]] Failure refusal(int status, const http::Response& response) const;
   void failed(Failure failure, bool lived, base::Monotonic now);
+  void report(const Failure& failure, const std::string& trouble, base::Monotonic now);
   void healthy(base::Monotonic now);
-  void recovered();
+  void lived_well(base::Monotonic now);
+  void recovered(base::Monotonic now);
   void tick();
 
   const ResourceWatchSpec spec_;
@@ -84,10 +98,11 @@ class WatchMachine {
   std::unique_ptr<Answer> answer_;  // of the request that is on its way
   std::string version_;             // to go on from
   std::optional<FileMark> token_refused_;
-  std::string reported_;  // the trouble that was warned about last; "" since all was well
+  std::vector<Report> reports_;  // the latest is the last; empty since all was well
   base::Monotonic troubled_since_ = base::kNever;
   bool connects_ = true;   // since a watch was open last
-  int short_watches_ = 0;  // that were cut soon, in a row
+  int short_watches_ = 0;  // that were cut soon, since one lived
+  int cuts_in_a_row_ = 0;  // of these, with no failure of another kind in between
 
   mutable std::mutex mutex_;
   ResourceWatchStatus status_;

@@ -24,6 +24,7 @@ using test::KubeReply;
 using test::KubeRequest;
 using test::pod_json;
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -59,6 +60,25 @@ class Words : public ResourceHandler {
   }
   mutable std::mutex mutex_;
   std::vector<std::string> words_;
+};
+
+// Holds warnings back by their key, as the real one does.
+class ThrottlingDiagnostics : public test::RememberingDiagnostics {
+ public:
+  explicit ThrottlingDiagnostics(base::Clock& clock) : clock_(clock) {}
+  void warn(std::string_view key, std::string_view text) override {
+    const std::lock_guard lock(mutex_);
+    const base::Monotonic now = clock_.monotonic();
+    const auto [next, first] = next_.try_emplace(std::string(key));
+    if (!first && now < next->second) return;
+    next->second = now + 30 * base::kSecond;
+    say(text);
+  }
+
+ private:
+  base::Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::string, base::Monotonic> next_;
 };
 
 class ResourceWatchTest : public ::testing::Test {
@@ -109,7 +129,7 @@ class ResourceWatchTest : public ::testing::Test {
   FakeKube server_;
   Words handler_;
   test::FakeClock clock_;
-  test::RememberingDiagnostics diagnostics_;
+  ThrottlingDiagnostics diagnostics_{clock_};
   ResourceWatchSpec spec_{.path = "/api/v1/pods", .field_selector = "spec.nodeName=node 1", .metadata_only = true};
   std::unique_ptr<WatchMachine> machine_;
   std::unique_ptr<http::AsyncClient> client_;
@@ -232,6 +252,42 @@ TEST_F(ResourceWatchTest, SaysOnceThatNobodyListensAndThatItIsOver) {
   server_.start_again();
   ASSERT_TRUE(opens_again());
   EXPECT_THAT(diagnostics_.said(), ElementsAre(HasSubstr("cannot watch"), HasSubstr("watches pods at")));
+}
+
+// Also of one that begins soon after the latest, and also a cause that comes in the middle.
+TEST_F(ResourceWatchTest, SaysEachOutageOnceForEachCause) {
+  std::atomic<bool> forbidden = false;
+  server_.decide([&](const KubeRequest& request) {
+    const std::string verb = request.watch() ? "watch" : "list";
+    return forbidden ? KubeReply{403, R"({"kind":"Status","message":"cannot )" + verb + "\"}", {}} : KubeReply{0};
+  });
+  start();
+  ASSERT_TRUE(watching());
+  std::vector<::testing::Matcher<std::string>> wanted;
+  for (int i = 0; i < 3; ++i) {
+    auto failures = machine_->status().failures;
+    server_.stop();
+    ASSERT_TRUE(in_time([&] { return machine_->status().failures > failures + 2; }));
+    wanted.emplace_back(HasSubstr("Connection refused"));
+    ASSERT_THAT(diagnostics_.said(), ElementsAreArray(wanted));
+    if (i == 1) {
+      forbidden = true;
+      failures = machine_->status().failures;
+      server_.start_again();
+      // Enough for a list after the watches.
+      ASSERT_TRUE(in_time([&] { return machine_->status().failures > failures + 6; }));
+      wanted.emplace_back(HasSubstr("(403)"));
+      ASSERT_THAT(diagnostics_.said(), ElementsAreArray(wanted));
+      forbidden = false;
+    } else {
+      server_.start_again();
+    }
+    ASSERT_TRUE(opens_again());
+    wanted.emplace_back(HasSubstr("watches pods at"));
+    ASSERT_TRUE(in_time([&] { return diagnostics_.said().size() >= wanted.size(); }));
+    ASSERT_THAT(diagnostics_.said(), ElementsAreArray(wanted));
+    clock_.advance(15 * base::kSecond);
+  }
 }
 
 TEST_F(ResourceWatchTest, ListsAgainWhenTheVersionIsGone) {
@@ -393,10 +449,9 @@ TEST_F(ResourceWatchTest, SaysThatNoWatchLasts) {
   EXPECT_THAT(diagnostics_.said(), ElementsAre(HasSubstr("the server ended the watch before its time")));
   dies = false;
   ASSERT_TRUE(opens_again(10));
-  clock_.advance(WatchPace::kLongestWatch);
-  server_.end_watches();
-  ASSERT_TRUE(eventually([&] { return server_.open_watches() == 1; }));
   EXPECT_EQ(diagnostics_.said().size(), 1U);
+  ASSERT_TRUE(in_time([&] { return diagnostics_.said().size() == 2; }));
+  EXPECT_THAT(diagnostics_.said().back(), HasSubstr("watches pods at"));
 }
 
 TEST_F(ResourceWatchTest, WaitsAsLongAsTheServerAsks) {
