@@ -15,6 +15,9 @@ constexpr http::Words kWords = {.server = "the API server",
                                 .timeout_option = "",
                                 .proxy_option = ""};
 
+// A watch is silent for a minute at a time.
+constexpr base::Duration kDeadAfter = 90 * base::kSecond;
+
 // The server of the pod that this process runs in; "" when it runs in none.
 std::string server_of_pod(const char* (*environment)(const char* name)) {
   if (environment == nullptr) return {};
@@ -52,6 +55,7 @@ base::Result<http::ClientConfig> client_config(const Access& access, const char*
   http::ClientConfig config;
   config.base = *std::move(url);
   config.words = kWords;
+  config.dead_after = kDeadAfter;
   config.diagnostics = diagnostics;
   const auto of_pod = [&](std::string_view name) { return own ? fmt::format("{}/{}", service_account, name) : std::string(); };
   config.bearer_token_file = access.token_file.empty() ? of_pod("token") : access.token_file;

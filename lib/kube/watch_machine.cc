@@ -137,7 +137,9 @@ struct WatchMachine::Answer : JsonParts {
       }
       const bool good = type == "\"DELETED\"" ? owner.handler_.deleted(object) : owner.handler_.item(object);
       if (!good) skip("is not what was expected");
-    } else if (type != "\"BOOKMARK\"") {
+    } else if (type == "\"BOOKMARK\"") {
+      has_bookmarks = true;
+    } else {
       return skip("came with an event of a kind that is not known");
     }
     if (!next.empty()) owner.version_ = std::move(next);
@@ -149,9 +151,12 @@ struct WatchMachine::Answer : JsonParts {
   JsonSplitter splitter;
   ObjectReader reader;
   base::Monotonic began = 0;
-  FileMark token{{}};     // of the token's file, before it was read for this request
-  int status = 0;         // 0 before the header has come
-  std::string complaint;  // the body of what is no success
+  base::Monotonic heard = 0;   // when a piece came last
+  bool has_bookmarks = false;  // so more will come
+  std::string given_up = {};   // why, when it was
+  FileMark token{{}};          // of the token's file, before it was read for this request
+  int status = 0;              // 0 before the header has come
+  std::string complaint;       // the body of what is no success
   // list
   std::string version;
   bool is_status = false;  // an error in place of the list
@@ -198,11 +203,23 @@ base::Monotonic WatchMachine::timer(base::Monotonic now) {
 
 // What is due while a request is on its way. Returns when something is.
 base::Monotonic WatchMachine::watch_over(base::Monotonic now) {
-  if (short_watches_ == 0 || answer_->asked_for != Step::watch || answer_->status != 200) return base::kNever;
-  const base::Monotonic lives = answer_->began + WatchPace::kLived;
-  if (now < lives) return lives;
+  Answer& answer = *answer_;
+  if (answer.asked_for != Step::watch || !answer.given_up.empty()) return base::kNever;
+  const bool open = answer.status != 0;
+  const base::Monotonic ends = !open                  ? base::after(answer.began, kAnswerTime)
+                               : answer.has_bookmarks ? base::after(answer.heard, kSilence)
+                                                      : base::kNever;
+  if (now >= ends) {
+    answer.given_up = open ? fmt::format("nothing has come for {} s", (now - answer.heard) / base::kSecond)
+                           : fmt::format("no answer in time ({} s)", kAnswerTime / base::kSecond);
+    client_->abandon();
+    return base::kNever;
+  }
+  if (short_watches_ == 0 || answer.status != 200) return ends;
+  const base::Monotonic lives = base::after(answer.began, WatchPace::kLived);
+  if (now < lives) return std::min(ends, lives);
   lived_well(now);
-  return base::kNever;
+  return ends;
 }
 
 void WatchMachine::send(base::Monotonic now) {
@@ -223,7 +240,7 @@ void WatchMachine::send(base::Monotonic now) {
   if (list) {
     // Any version: the server answers out of its memory, and etcd is not asked.
     parameters.emplace_back("resourceVersion", "0");
-    request.timeout = kListTimeout;
+    request.timeout = kAnswerTime;
     request.compressed = true;
   } else {
     parameters.emplace_back("watch", "1");
@@ -246,11 +263,12 @@ bool WatchMachine::piece(int status, std::string_view bytes) {
   Answer& answer = *answer_;
   const bool first = answer.status == 0;
   answer.status = status;
+  answer.heard = clock_.monotonic();
   if (status != 200) {
     answer.complaint.append(bytes.substr(0, kMostComplaint - std::min(kMostComplaint, answer.complaint.size())));
     return true;
   }
-  const base::Monotonic now = clock_.monotonic();
+  const base::Monotonic now = answer.heard;
   if (answer.asked_for == Step::list) {
     if (first) handler_.list_begins();
     answer.broken = answer.broken || !answer.splitter.feed(bytes);
@@ -294,6 +312,7 @@ std::optional<WatchMachine::Failure> WatchMachine::judge(const base::Result<http
   }
   if (answer.ended_by) return answer.ended_by;
   if (answer.broken) return Failure{list ? End::failed : End::cut, "the answer is not what a Kubernetes API server gives", {}};
+  if (!answer.given_up.empty()) return Failure{answer.status == 200 ? End::cut : End::failed, answer.given_up, {}};
   if (!result) {
     const base::Error& error = result.error();
     const bool opened = !list && answer.status == 200;
@@ -380,7 +399,7 @@ void WatchMachine::healthy(base::Monotonic now) {
   if (std::exchange(connects_, false)) base::forget_code_of_loading();
   // Of watches that die soon one after the other, none says that all is well.
   if (short_watches_ < WatchPace::kMostFailures) recovered(now);
-  if (short_watches_ > 0) client_->wake();  // for watch_over()
+  client_->wake();  // watch_over() has another answer now
   const std::lock_guard lock(mutex_);
   status_.fresh = true;
   status_.trouble.clear();

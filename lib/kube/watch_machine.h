@@ -14,8 +14,11 @@
 //   before it counts, and a list that broke off has none. So nothing is left out: what came twice is put twice.
 // - The sweep of what is gone (list_ends) comes only after a list that was whole.
 // - One object that cannot be read costs that object. Bytes in which objects cannot be told apart end the answer.
-// - A watch has a time: that which the server was asked for and kMargin on top. A server that hangs is given up then. libcurl's
-//   timer does that, so a watch that is open and silent wakes nobody.
+// - A watch has a time: that which the server was asked for and kMargin on top. libcurl's timer does that.
+// - A watch that was not opened within kAnswerTime is given up. So is one on which nothing has come for kSilence, once it has
+// brought
+//   a bookmark: an API server sends them every minute. It goes on where it was. This costs one timer, which does not ring while
+//   bookmarks come. A server whose packets are lost is noticed earlier, by the kernel (http::ClientConfig::dead_after).
 // - While the server refuses our token, its file is looked at every kTokenLook, and a changed one is tried at once.
 // - Trouble lasts from the first failure until a watch is open again; after kMostFailures short watches in a row, until one has
 //   lived for kLived. It is reported once for each cause, and its end when it was reported. A cause is an HTTP status or a text.
@@ -41,7 +44,8 @@ namespace weir::kube {
 class WatchMachine {
  public:
   static constexpr base::Duration kMargin = 30 * base::kSecond;
-  static constexpr base::Duration kListTimeout = 30 * base::kSecond;
+  static constexpr base::Duration kAnswerTime = 30 * base::kSecond;  // a list to its end, a watch until it is open
+  static constexpr base::Duration kSilence = 150 * base::kSecond;
   static constexpr base::Duration kTokenLook = 5 * base::kSecond;
   static constexpr base::Duration kSayAgain = 10 * base::kMinute;
 

@@ -1,6 +1,7 @@
 // The watch against a server that fails in every way. Its clock is the test's, so that no wait takes its time.
 #include "kube/resource_watch.h"
 
+#include "kube/access.h"
 #include "kube/watch_machine.h"
 #include "support/collect.h"
 #include "support/fake_kube.h"
@@ -8,6 +9,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <map>
@@ -452,6 +458,70 @@ TEST_F(ResourceWatchTest, SaysThatNoWatchLasts) {
   EXPECT_EQ(diagnostics_.said().size(), 1U);
   ASSERT_TRUE(in_time([&] { return diagnostics_.said().size() == 2; }));
   EXPECT_THAT(diagnostics_.said().back(), HasSubstr("watches pods at"));
+}
+
+// The connection is there, and nothing comes.
+TEST_F(ResourceWatchTest, GoesOnElsewhereWhenAWatchFallsSilent) {
+  start();
+  ASSERT_TRUE(watching());
+  const auto quiet = [&](base::Duration time) {
+    clock_.advance(time);
+    client_->wake();
+  };
+  // A server that sends no bookmarks may be silent.
+  quiet(WatchMachine::kSilence + base::kMinute);
+  server_.put("a", pod("a"));
+  ASSERT_TRUE(eventually([&] { return handler_.has("+a"); }));
+  server_.bookmark();
+  server_.put("b", pod("b"));
+  ASSERT_TRUE(eventually([&] { return handler_.has("+b"); }));
+  quiet(WatchMachine::kSilence - base::kSecond);
+  server_.put("c", pod("c"));
+  ASSERT_TRUE(eventually([&] { return handler_.has("+c"); }));
+  quiet(WatchMachine::kSilence - base::kSecond);
+  EXPECT_EQ(machine_->status().failures, 0U);
+  EXPECT_EQ(server_.watches(), 1U);
+  server_.hang(true);
+  quiet(2 * base::kSecond);
+  ASSERT_TRUE(eventually([&] { return !machine_->status().fresh; }));
+  EXPECT_THAT(machine_->status().trouble, HasSubstr("nothing has come for 15"));
+  EXPECT_THAT(diagnostics_.said(), IsEmpty());
+  // Nor does the next one get an answer.
+  ASSERT_TRUE(in_time([&] { return machine_->status().failures == 2; }));
+  ASSERT_TRUE(eventually([&] { return !diagnostics_.said().empty(); }));
+  EXPECT_THAT(said(), HasSubstr("cannot watch pods at " + server_.url() + ": no answer in time (30 s)"));
+  server_.hang(false);
+  server_.put("d", pod("d"));
+  ASSERT_TRUE(opens_again(2));
+  ASSERT_TRUE(eventually([&] { return handler_.has("+d"); }));
+  EXPECT_EQ(server_.lists(), 1U);
+  EXPECT_THAT(diagnostics_.said(), ElementsAre(HasSubstr("no answer in time"), HasSubstr("again, after")));
+}
+
+// The kernel notices that packets are lost.
+TEST_F(ResourceWatchTest, TheKernelLooksAfterTheConnection) {
+  test::RememberingDiagnostics diagnostics;
+  auto config = client_config({.server = server_.url()}, nullptr, &diagnostics);
+  ASSERT_TRUE(config);
+  const auto watch = ResourceWatch::start(spec_, *config, handler_, base::Clock::system(), diagnostics);
+  ASSERT_TRUE(watch);
+  ASSERT_TRUE(eventually([&] { return (*watch)->status().fresh; }));
+  const int port = std::stoi(server_.url().substr(server_.url().rfind(':') + 1));
+  int found = 0;
+  for (int fd = 0; fd < 1000; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || ntohs(peer.sin_port) != port) continue;
+    ++found;
+    const auto option = [fd](int level, int name) {
+      int value = 0;
+      socklen_t length = sizeof value;
+      return ::getsockopt(fd, level, name, &value, &length) == 0 ? value : -1;
+    };
+    EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_LE(option(IPPROTO_TCP, TCP_KEEPIDLE) + option(IPPROTO_TCP, TCP_KEEPINTVL) * option(IPPROTO_TCP, TCP_KEEPCNT), 90);
+  }
+  EXPECT_EQ(found, 1);
 }
 
 TEST_F(ResourceWatchTest, WaitsAsLongAsTheServerAsks) {
