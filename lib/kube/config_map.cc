@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/diagnostics.h"
 #include "base/utf8.h"
+#include "kube/object_name.h"
 #include "record/json.h"
 
 #include <fmt/format.h>
@@ -27,15 +28,6 @@ using base::Result;
 constexpr std::size_t kMostAnswer = 16 << 20;  // a ConfigMap has 1 MiB, each byte of which may be an escape of six
 constexpr std::size_t kMostShown = 300;        // of a message
 constexpr int kMostAttempts = 20;              // at an object that others change while it is edited
-
-bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-
-// A DNS label (RFC 1123), or several with dots between them.
-bool is_dns_name(std::string_view text, std::size_t most, bool dots) {
-  const auto allowed = [&](char c) { return is_lower_or_digit(c) || c == '-' || (dots && c == '.'); };
-  return !text.empty() && text.size() <= most && std::ranges::all_of(text, allowed) && is_lower_or_digit(text.front()) &&
-         is_lower_or_digit(text.back());
-}
 
 bool is_key(std::string_view text) {
   const auto allowed = [](char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.'; };
@@ -98,8 +90,8 @@ Result<ConfigMapName> parse_config_map(std::string_view place) {
   }
   if (parts.size() < 2) return wrong("the namespace or the name is missing");
   if (parts.size() > 3) return wrong("there are too many slashes");
-  if (!is_dns_name(parts[0], 63, false)) return wrong("this is no name of a namespace");
-  if (!is_dns_name(parts[1], 253, true)) return wrong("this is no name of a ConfigMap");
+  if (!is_dns_label(parts[0])) return wrong("this is no name of a namespace");
+  if (!is_dns_subdomain(parts[1])) return wrong("this is no name of a ConfigMap");
   if (parts.size() == 3 && !is_key(parts[2])) return wrong("this is no key of a ConfigMap");
   return ConfigMapName{std::string(parts[0]), std::string(parts[1]), std::string(parts.size() == 3 ? parts[2] : "")};
 }

@@ -10,6 +10,7 @@
 #include "kube/ask_plan.h"
 #include "kube/file_mark.h"
 #include "kube/json_splitter.h"
+#include "kube/object_name.h"
 #include "kube/pod_cache.h"
 #include "kube/pod_parser.h"
 #include "kube/resource_watch.h"
@@ -100,8 +101,10 @@ class ApiPods : public Pods, public ResourceHandler {
 
   base::Result<void> start(const PodsSpec& spec, http::ClientConfig config, base::Diagnostics& diagnostics) {
     keeper_.load();
-    ResourceWatchSpec watch{
-        .path = "/api/v1/pods", .field_selector = "spec.nodeName=" + spec.node, .metadata_only = true, .max_object = kMostObject};
+    ResourceWatchSpec watch{.path = "/api/v1/pods",
+                            .field_selector = "spec.nodeName=" + field_value(spec.node),
+                            .metadata_only = true,
+                            .max_object = kMostObject};
     auto started = ResourceWatch::start(std::move(watch), std::move(config), *this, clock_, diagnostics);
     if (!started) return std::move(started).error();
     watch_ = *std::move(started);
@@ -403,6 +406,11 @@ base::Result<http::ClientConfig> config_for(const PodsSpec& spec, const char* (*
   if (api && spec.node.empty()) {
     return base::fail(base::Code::config, "cannot ask for the pods of this node: its name is not known")
         .with_hint("--node-name NAME, or NODE_NAME in the environment (in a pod: fieldRef spec.nodeName)");
+  }
+  if (api && !is_dns_subdomain(spec.node)) {
+    return base::fail(base::Code::usage, "cannot ask for the pods of this node: '{}' is no name of a node",
+                      base::escape_control(spec.node))
+        .with_hint("--node-name NAME; it has small letters, digits, - and . (kubectl get nodes)");
   }
   auto config = api ? client_config(spec.access, environment, &diagnostics) : kubelet_config(spec, environment, diagnostics);
   if (!config) return config;

@@ -58,9 +58,9 @@ class Pods {
   static constexpr base::Duration kBetweenWrites = 30 * base::kSecond;  // of the cache
 
   // Reads the cache, then starts asking. `clock` and `diagnostics` outlive it; `environment` as in pipeline::Context. Trouble with
-  // the server is no error: it is warned about (once for each cause) and tried again. Errors: Code::usage, Code::config (Access; no
-  // node's name; a file with a token or a CA that cannot be used; kubelet without kubelet_ca and kubelet_insecure), Code::io (no
-  // libcurl, no thread).
+  // the server is no error: it is warned about (once for each cause) and tried again. Errors: Code::usage (also of a node's name
+  // that is none), Code::config (Access; no node's name; a file with a token or a CA that cannot be used; kubelet without
+  // kubelet_ca and kubelet_insecure), Code::io (no libcurl, no thread).
   static base::Result<std::unique_ptr<Pods>> start(PodsSpec spec, const char* (*environment)(const char* name), base::Clock& clock,
                                                    base::Diagnostics& diagnostics);
   // The errors of start() that can be told without asking anybody: those of Code::usage and Code::config.

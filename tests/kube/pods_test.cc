@@ -188,6 +188,8 @@ TEST_F(PodsTest, ACacheThatCannotBeWrittenIsOnlyWarnedAbout) {
 TEST_F(PodsTest, SaysWhatIsMissing) {
   spec_.node = "";
   EXPECT_EQ(error().code, base::Code::config);
+  spec_.node = "a,metadata.name=b";
+  EXPECT_EQ(error().code, base::Code::usage);
   spec_.node = "node-1";
   spec_.access.server = "";
   EXPECT_EQ(error().code, base::Code::config);
