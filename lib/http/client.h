@@ -52,7 +52,10 @@ struct ClientConfig {
   std::string ca_file;              // PEM; "" for the system's file
   std::string cert_file, key_file;  // the client certificate
   bool tls_skip_verify = false;
-  std::string proxy;  // "" for the proxy of http_proxy, https_proxy and no_proxy
+  std::string proxy;    // "" for the proxy of http_proxy, https_proxy and no_proxy
+  bool direct = false;  // through no proxy, whatever the environment says
+  // For messages: the proxy that the environment names, without its user; "" where that is none, or not known.
+  std::string environment_proxy;
 
   base::Duration connect_timeout = 5 * base::kSecond;
   base::Duration timeout = 30 * base::kSecond;  // for a whole request; a Request with timeout 0 uses this

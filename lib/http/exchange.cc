@@ -187,6 +187,7 @@ base::Result<void> Exchange::begin(const ClientConfig& config, Identity& identit
   set_text(CURLOPT_SSLCERT, config.cert_file);
   set_text(CURLOPT_SSLKEY, config.key_file);
   set_text(CURLOPT_PROXY, config.proxy);
+  if (config.direct) curl_.easy_setopt(handle_, CURLOPT_PROXY, "");
   if (config.tls_skip_verify) {
     curl_.easy_setopt(handle_, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_.easy_setopt(handle_, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -497,6 +498,10 @@ base::Error Exchange::failure(CURLcode code) {
   if (aborted_) return base::fail(base::Code::interrupted, "cannot finish the request to {}: it was stopped", where);
   Trouble trouble{base::Code::network, error_[0] != '\0' ? error_ : curl_.easy_strerror(code), {}, 0};
   explain(code, trouble);
+  if (!config_->environment_proxy.empty() && (trouble.kind == base::Code::unreachable || trouble.kind == base::Code::network)) {
+    trouble.cause += fmt::format(" (through the proxy {} of the environment)", config_->environment_proxy);
+    if (trouble.hint.empty()) trouble.hint = "no_proxy names the hosts that need none";
+  }
   request_ = {};
   base::Error error = base::cannot(trouble.kind, fmt::format("reach {}", where), redacted(std::move(trouble.cause)))
                           .with_hint(std::move(trouble.hint));

@@ -193,7 +193,9 @@ Error ConfigMaps::refusal(const ConfigMapName& name, std::string_view verb, std:
     return base::cannot(
                Code::network, what,
                fmt::format("{} answers {} and is no Kubernetes API server", client_->config().base.display(), response.status))
-        .with_hint("is --kube-server the address of the API server, or of `kubectl proxy`?");
+        .with_hint(response.body.find("HTTP request to an HTTPS server") != std::string::npos
+                       ? "https:// instead of http://?"
+                       : "is --kube-server the address of the API server, or of `kubectl proxy`?");
   }
   const std::string words = base::escape_control(status.message.empty() ? status.reason : status.message);
   switch (response.status) {

@@ -70,6 +70,9 @@ std::string complaint_of(std::string_view body) {
   return text;
 }
 
+// What a server in Go answers to a request in clear.
+bool asks_for_tls(std::string_view said) { return said.find("HTTP request to an HTTPS server") != std::string_view::npos; }
+
 }  // namespace
 
 // What has come of the answer to one request.
@@ -353,7 +356,8 @@ WatchMachine::Failure WatchMachine::refusal(int status, const http::Response& re
     case 429:
       return {End::failed, with("the API server has too much to do (429)"), {}, retry_after};
     default:
-      return {status >= 500 ? End::failed : End::refused, with(fmt::format("the API server answered {}", status)), {}, retry_after};
+      return {status >= 500 ? End::failed : End::refused, with(fmt::format("the API server answered {}", status)),
+              asks_for_tls(said) ? "https:// instead of http://?" : "", retry_after};
   }
 }
 
