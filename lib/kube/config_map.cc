@@ -144,17 +144,20 @@ Result<ConfigMapText> text_of(std::string_view object, const ConfigMapName& name
   return out;
 }
 
-std::string role_for(const ConfigMapName& name, std::string_view verbs, std::string_view message) {
+std::string subject_of(std::string_view message) {
   // "configmaps "x" is forbidden: User "system:serviceaccount:logging:weir" cannot get resource …"
   constexpr std::string_view kBefore = "User \"";
   constexpr std::string_view kServiceAccount = "system:serviceaccount:";
-  std::string subject = "--user=NAME";
-  if (const std::size_t at = message.find(kBefore); at != std::string_view::npos) {
-    std::string_view user = message.substr(at + kBefore.size());
-    user = user.substr(0, user.find('"'));
-    subject = user.starts_with(kServiceAccount) ? fmt::format("--serviceaccount={}", user.substr(kServiceAccount.size()))
-                                                : fmt::format("--user={}", user);
-  }
+  const std::size_t at = message.find(kBefore);
+  if (at == std::string_view::npos) return "--user=NAME";
+  std::string_view user = message.substr(at + kBefore.size());
+  user = user.substr(0, user.find('"'));
+  return user.starts_with(kServiceAccount) ? fmt::format("--serviceaccount={}", user.substr(kServiceAccount.size()))
+                                           : fmt::format("--user={}", user);
+}
+
+std::string role_for(const ConfigMapName& name, std::string_view verbs, std::string_view message) {
+  const std::string subject = subject_of(message);
   const std::string_view role = verbs.find("create") != std::string_view::npos  ? "create"
                                 : verbs.find("patch") != std::string_view::npos ? "edit"
                                                                                 : "read";
@@ -226,7 +229,7 @@ Result<ConfigMaps::Edited> ConfigMaps::edit(const ConfigMapName& name, const Edi
   base::Backoff backoff({.base = 10 * base::kMillisecond, .ceiling = 250 * base::kMillisecond},
                         static_cast<std::uint64_t>(base::Clock::system().monotonic()));
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    const auto before = read(name, "get,patch");
+    const auto before = read(name, "get,patch,create");  // whether it exists is not known yet
     if (!before) return before.error();
     const auto wanted = edit(before->text);
     if (!wanted) return wanted.error();
@@ -264,7 +267,7 @@ Result<ConfigMaps::Edited> ConfigMaps::edit(const ConfigMapName& name, const Edi
     const Status status = status_of(response->body);
     const bool is_gone = before->exists && response->status == 404 && status.reason == "NotFound";  // and is made again
     if (response->status != 409 && !is_gone) {
-      Error error = refusal(name, verb, before->exists ? "get,patch" : "create", *response);
+      Error error = refusal(name, verb, before->exists ? "get,patch" : "get,patch,create", *response);
       if (response->status == 404 && status.is_one) {
         error.hint = fmt::format("is the namespace right? kubectl create namespace {} would make it", name.namespace_name);
       }

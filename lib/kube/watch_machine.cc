@@ -2,6 +2,7 @@
 
 #include "base/resident_code.h"
 #include "http/url.h"
+#include "kube/config_map.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -18,7 +19,7 @@ using Step = WatchPace::Step;
 
 namespace {
 
-constexpr int kUnauthorized = 401;
+constexpr int kUnauthorized = 401, kForbidden = 403;
 constexpr std::size_t kMostComplaint = 4 << 10;  // of the body of a refusal
 constexpr std::size_t kMostShown = 400;          // of its text
 // An object beyond this leaves no buffers of its size behind.
@@ -347,10 +348,8 @@ WatchMachine::Failure WatchMachine::refusal(int status, const http::Response& re
                   ? (token_file_.empty() ? std::string()
                                          : fmt::format("does {} hold a valid token? It is read again when it changes", token_file_))
                   : std::string("--kube-token-file FILE gives a token")};
-    case 403:
-      return {End::failed, with("the right is missing (403)"),
-              fmt::format("it needs the rights get, list and watch of {}: a ClusterRole or Role, bound to its service account",
-                          resource_)};
+    case kForbidden:
+      return {End::failed, with("the right is missing (403)"), rights_for(said)};
     case 410:
       return {End::gone, with("the version is too old (410)"), {}};
     case 429:
@@ -359,6 +358,20 @@ WatchMachine::Failure WatchMachine::refusal(int status, const http::Response& re
       return {status >= 500 ? End::failed : End::refused, with(fmt::format("the API server answered {}", status)),
               asks_for_tls(said) ? "https:// instead of http://?" : "", retry_after};
   }
+}
+
+// A way to the rights, in one line.
+std::string WatchMachine::rights_for(std::string_view said) const {
+  // Of all namespaces, or of one: /api/v1/namespaces/NAME/configmaps
+  constexpr std::string_view kOfOne = "/api/v1/namespaces/";
+  const bool all = !spec_.path.starts_with(kOfOne);
+  const std::string_view rest = all ? std::string_view() : std::string_view(spec_.path).substr(kOfOne.size());
+  const std::string name = "weir-" + resource_, scope = all ? "" : fmt::format(" -n {}", rest.substr(0, rest.find('/')));
+  const std::string_view role = all ? "clusterrole" : "role";
+  return fmt::format(
+      "ask an administrator for this right: kubectl create {1} {0}{2} --verb=get,list,watch --resource={3} && kubectl create "
+      "{1}binding {0}{2} --{1}={0} {4}",
+      name, role, scope, resource_, subject_of(said));
 }
 
 // `lived`: it was a watch that has done well for a while.
@@ -394,6 +407,7 @@ void WatchMachine::report(const Failure& failure, const std::string& trouble, ba
   if (before != reports_.end()) reports_.erase(before);
   if (reports_.size() == kMostReports) reports_.erase(reports_.begin());
   reports_.push_back({std::move(cause), now});
+  if (spec_.starter_tells && version_.empty() && failure.status == kForbidden) return;
   diagnostics_.say(failure.hint.empty() ? trouble : fmt::format("{} ({})", trouble, failure.hint));
 }
 

@@ -80,6 +80,7 @@ class WatchMachine {
   void ended(base::Result<http::Response> result);
   [[nodiscard]] std::optional<Failure> judge(const base::Result<http::Response>& result, base::Monotonic now);
   [[nodiscard]] Failure refusal(int status, const http::Response& response) const;
+  [[nodiscard]] std::string rights_for(std::string_view said) const;
   void failed(Failure failure, bool lived, base::Monotonic now);
   void report(const Failure& failure, const std::string& trouble, base::Monotonic now);
   void healthy(base::Monotonic now);

@@ -348,7 +348,8 @@ TEST_F(ResourceWatchTest, NamesTheRightThatIsMissing) {
   EXPECT_THAT(machine_->status().trouble, HasSubstr("cannot list pods"));
   ASSERT_TRUE(eventually([&] { return !diagnostics_.said().empty(); }));
   EXPECT_THAT(said(), HasSubstr("the right is missing (403): pods is forbidden: User \"u\" cannot list resource \"pods\""));
-  EXPECT_THAT(said(), HasSubstr("get, list and watch of pods"));
+  EXPECT_THAT(said(), HasSubstr("kubectl create clusterrole weir-pods --verb=get,list,watch --resource=pods && kubectl create "
+                                "clusterrolebinding weir-pods --clusterrole=weir-pods --user=u)"));
   list_refused = false;
   ASSERT_TRUE(in_time([&] { return machine_->status().trouble.find("cannot watch pods") == 0; }));
   EXPECT_THAT(handler_.all(), ::testing::Contains("ends"));
