@@ -287,23 +287,27 @@ A record whose pod is not known gets what --kubernetes path gives, and is counte
 
 # Where the pods come from
 --kubernetes api lists and watches the metadata of this node's pods at the API server. This needs the rights get, list
-and watch for pods. In a pod, the server, the token and the authority of its certificate are those of the service
-account. Elsewhere --kube-server, --kube-token-file and --kube-ca name them, or `kubectl proxy` runs and --kube-server
-http://127.0.0.1:8001 is all.
+and watch for pods of all namespaces, so a ClusterRole. In a pod, the server, the token and the authority of its
+certificate are those of the service account. Elsewhere --kube-server, --kube-token-file and --kube-ca name them, or
+`kubectl proxy` runs and --kube-server http://127.0.0.1:8001 --node-name NODE is all. A token goes to no other machine
+without TLS, and 127.0.0.1 is asked without a proxy. When the API server falls silent, that is noticed after 3 minutes
+at most. Each outage is reported once for each cause, and its end; a cut of some seconds is not.
 
 --kubernetes kubelet asks the kubelet of this node when there is a pod that is not known, and every five minutes while
-records come. So a changed label and a new weir.io/exclude count after five minutes at most, where --kubernetes api
-hears of them at once. This needs the right get for nodes/pods, which Kubernetes has since 1.33; do not give nodes/proxy
+records come. So a changed label and a new weir.io/exclude count after five minutes at most, where --kubernetes api hears
+of them at once. This needs the right get for nodes/pods, which Kubernetes has since 1.33; do not give nodes/proxy
 instead, which also runs commands in every pod. --kubelet-ca checks the kubelet's certificate. Where nobody signed that,
 --kubelet-insecure goes without.
 
 The name of this node is that of --node-name, else of the variable NODE_NAME, else of the host. In a pod the last is the
-name of the pod, so that enrich asks for one of the others. A container gets NODE_NAME from the field spec.nodeName, and
-NODE_IP from status.hostIP.
+name of the pod, so that enrich asks for one of the others. The host may have another name than the node (kubectl get
+nodes); where the API server has no pods on a node of this name, that is said with the first log of a pod. A container
+gets NODE_NAME from the field spec.nodeName, and NODE_IP from status.hostIP.
 
 While nobody answers, records go on with what is known, and the requests are repeated, more and more rarely. A file
-keeps the pods for the next start: --pod-cache names it. Where the chain keeps positions in this process, in a spool or
-a checkpoint, it is the file NAME-pods beside it without being asked for.
+keeps the pods for the next start: --pod-cache names it. It is written 5 seconds after the start, then every 30 seconds
+where something has changed. A file that is no such cache is left as it is. Where the chain keeps positions in this
+process, in a spool or a checkpoint, it is the file NAME-pods beside it without being asked for.
 
 In front of a buffer is the place for enrich. Behind one, no record waits for a pod that is not known yet.
 
@@ -412,8 +416,8 @@ const cli::Command enrich_command = {
     .examples = {{"add the cluster and the node, and detect the level",
                   "weir tail | weir enrich --label cluster=prod --label-from-env node=NODE_NAME --level"},
                  {"the labels of the pod, and its version as metadata, through `kubectl proxy`",
-                  "weir tail -f | weir enrich --kubernetes api --kube-server http://127.0.0.1:8001 --pod-metadata "
-                  "app.kubernetes.io/version=version"},
+                  "weir tail -f | weir enrich --kubernetes api --kube-server http://127.0.0.1:8001 --node-name node-1 "
+                  "--pod-metadata app.kubernetes.io/version=version"},
                  {"keep two labels; the pod and all others become metadata",
                   "weir tail | weir enrich --keep-labels namespace,container"},
                  {"one tenant for each namespace", "weir tail | weir enrich --tenant-from namespace | weir push"},

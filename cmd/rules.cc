@@ -426,7 +426,8 @@ constexpr std::string_view kManual = R"(weir-rules(5) describes the language.
 In place of FILE, `configmap:NAMESPACE/NAME` or `configmap:NAMESPACE/NAME/KEY` names a ConfigMap of Kubernetes. `add` and
 `remove` then edit it through the API server, and every node whose `filter --rules` names it has the new rules within
 two seconds. `add` makes a ConfigMap that does not exist, and says so. --kube-server http://127.0.0.1:8001 goes through
-`kubectl proxy`, with your own rights.
+`kubectl proxy`, with your own rights. It needs the rights get and patch, and create where the ConfigMap does not exist;
+without them, it prints the commands that give them.
 
 # check
 `weir rules check FILE` prints what is most likely a mistake: a rule that drops all records, one that no record reaches,

@@ -2,6 +2,7 @@
 
 #include "cli/kube_options.h"
 #include "cli/value_options.h"
+#include "kube/object_name.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -142,6 +143,10 @@ Result<void> check(const PodOptions& options) {
     if (!given.exclude_labels.empty()) return needs("--exclude-pod-label", kEither);
     if (given.unknown != unset.unknown) return needs("--exclude-unknown", kEither);
     if (!given.never_excluded.empty()) return needs("--ignore-exclude-in", kEither);
+  }
+  if (!options.node_name.empty() && !kube::is_dns_subdomain(options.node_name)) {
+    return base::fail(Code::usage, "--node-name: '{}' is no name of a node", base::escape_control(options.node_name))
+        .with_hint("it has small letters, digits, - and . (kubectl get nodes)");
   }
   if (options.knowledge.wait > kLongestWait) {
     return base::fail(Code::usage, "--wait may be 1m at most")

@@ -58,6 +58,14 @@ class CurlAsyncClient : public AsyncClient {
     wake_worker();
   }
 
+  void abandon() override {
+    {
+      const std::lock_guard lock(mutex_);
+      abandoned_ = true;
+    }
+    wake_worker();
+  }
+
   void wake() override {
     {
       const std::lock_guard lock(mutex_);
@@ -85,14 +93,16 @@ class CurlAsyncClient : public AsyncClient {
   void work() {
     base::Monotonic deadline = base::kNever;
     for (;;) {
-      bool due = false;
+      bool due = false, give_up = false;
       std::vector<Job> jobs;
       {
         const std::lock_guard lock(mutex_);
         if (stopping_) return;
         jobs.swap(submitted_);
         due = std::exchange(woken_, false);
+        give_up = std::exchange(abandoned_, false);
       }
+      if (give_up) due = end_all() || due;
       for (Job& job : jobs) due = start(std::move(job)) || due;
       int still_running = 0;
       curl_.multi_perform(multi_, &still_running);
@@ -102,7 +112,7 @@ class CurlAsyncClient : public AsyncClient {
       {
         const std::lock_guard lock(mutex_);
         if (stopping_) return;
-        if (!submitted_.empty() || woken_) continue;
+        if (!submitted_.empty() || woken_ || abandoned_) continue;
       }
       // libcurl shortens the wait by its own timeouts, and takes no negative one. 24 days stand for 'until something happens'.
       constexpr int kLongest = std::numeric_limits<int>::max();
@@ -140,6 +150,16 @@ class CurlAsyncClient : public AsyncClient {
     return false;
   }
 
+  bool end_all() {
+    const auto ended = std::exchange(running_, {});
+    for (const auto& [handle, running] : ended) {
+      curl_.multi_remove_handle(multi_, handle);
+      running.completion(
+          base::fail(base::Code::interrupted, "cannot finish the request to {}: it was stopped", config_.base.display()));
+    }
+    return !ended.empty();
+  }
+
   bool complete() {
     struct Done {
       Completion completion;
@@ -173,6 +193,7 @@ class CurlAsyncClient : public AsyncClient {
   std::mutex mutex_;
   std::vector<Job> submitted_;
   bool woken_ = false;
+  bool abandoned_ = false;
   bool stopping_ = false;
 
   std::map<CURL*, Running> running_;             // worker only

@@ -52,10 +52,16 @@ struct ClientConfig {
   std::string ca_file;              // PEM; "" for the system's file
   std::string cert_file, key_file;  // the client certificate
   bool tls_skip_verify = false;
-  std::string proxy;  // "" for the proxy of http_proxy, https_proxy and no_proxy
+  std::string proxy;    // "" for the proxy of http_proxy, https_proxy and no_proxy
+  bool direct = false;  // through no proxy, whatever the environment says
+  // For messages: the proxy that the environment names, without its user; "" where that is none, or not known.
+  std::string environment_proxy;
 
   base::Duration connect_timeout = 5 * base::kSecond;
   base::Duration timeout = 30 * base::kSecond;  // for a whole request; a Request with timeout 0 uses this
+  // The kernel ends a connection whose other side has not been heard of for about so long, with probes of TCP that wake nobody. 0:
+  // after some ten minutes, as libcurl asks for.
+  base::Duration dead_after = 0;
 
   Words words;
 
@@ -140,6 +146,8 @@ class AsyncClient : public Transport {
   using Transport::submit;
   // The same with a body that is streamed: `on_body` is called on the worker thread, for a body of any status and size.
   virtual void submit(Request request, OnBody on_body, Completion completion) = 0;
+  // The requests that are on their way now end soon, with Code::interrupted, and so do their connections.
+  virtual void abandon() = 0;
 
   struct Options {
     int max_connections = 8;

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -25,6 +26,7 @@ constexpr std::size_t kMostHeader = 256 << 10;          // bytes of an answer's 
 constexpr auto kTooLarge = static_cast<CURLcode>(100);  // CURLE_TOO_LARGE of libcurl 8.6 and later
 // Milliseconds; the wait for an HTTP answer from a server that does not speak TLS.
 constexpr int kClearWait = 500;
+constexpr int kProbes = 3;  // of TCP without an answer
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
@@ -32,6 +34,8 @@ bool same_name(std::string_view a, std::string_view b) {
 }
 
 long milliseconds(base::Duration duration) { return static_cast<long>(std::max<base::Duration>(1, duration / base::kMillisecond)); }
+
+long whole_seconds(base::Duration duration) { return static_cast<long>(std::max<base::Duration>(1, duration / base::kSecond)); }
 
 }  // namespace
 
@@ -158,6 +162,12 @@ base::Result<void> Exchange::begin(const ClientConfig& config, Identity& identit
   curl_.easy_setopt(handle_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_.easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
   curl_.easy_setopt(handle_, CURLOPT_TCP_KEEPALIVE, 1L);
+  if (config.dead_after > 0) {
+    // Half of the time without a sign, then probes in the other half.
+    curl_.easy_setopt(handle_, CURLOPT_TCP_KEEPIDLE, whole_seconds(config.dead_after / 2));
+    curl_.easy_setopt(handle_, CURLOPT_TCP_KEEPINTVL, whole_seconds(config.dead_after / 2 / kProbes));
+    curl_.easy_setopt(handle_, CURLOPT_SOCKOPTFUNCTION, &Exchange::prepare_socket);
+  }
   curl_.easy_setopt(handle_, CURLOPT_ERRORBUFFER, error_);
   curl_.easy_setopt(handle_, CURLOPT_PRIVATE, this);
   curl_.easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &Exchange::take_body);
@@ -177,6 +187,7 @@ base::Result<void> Exchange::begin(const ClientConfig& config, Identity& identit
   set_text(CURLOPT_SSLCERT, config.cert_file);
   set_text(CURLOPT_SSLKEY, config.key_file);
   set_text(CURLOPT_PROXY, config.proxy);
+  if (config.direct) curl_.easy_setopt(handle_, CURLOPT_PROXY, "");
   if (config.tls_skip_verify) {
     curl_.easy_setopt(handle_, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_.easy_setopt(handle_, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -487,6 +498,10 @@ base::Error Exchange::failure(CURLcode code) {
   if (aborted_) return base::fail(base::Code::interrupted, "cannot finish the request to {}: it was stopped", where);
   Trouble trouble{base::Code::network, error_[0] != '\0' ? error_ : curl_.easy_strerror(code), {}, 0};
   explain(code, trouble);
+  if (!config_->environment_proxy.empty() && (trouble.kind == base::Code::unreachable || trouble.kind == base::Code::network)) {
+    trouble.cause += fmt::format(" (through the proxy {} of the environment)", config_->environment_proxy);
+    if (trouble.hint.empty()) trouble.hint = "no_proxy names the hosts that need none";
+  }
   request_ = {};
   base::Error error = base::cannot(trouble.kind, fmt::format("reach {}", where), redacted(std::move(trouble.cause)))
                           .with_hint(std::move(trouble.hint));
@@ -543,6 +558,13 @@ std::size_t Exchange::take_header(char* data, std::size_t size, std::size_t coun
   while (!value.empty() && static_cast<unsigned char>(value.back()) <= ' ') value.remove_suffix(1);
   response.headers.push_back({std::move(name), std::string(value)});
   return size * count;
+}
+
+// libcurl has an option for this since 8.9 only.
+int Exchange::prepare_socket(void*, curl_socket_t fd, curlsocktype) {
+  const int probes = kProbes;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  return CURL_SOCKOPT_OK;
 }
 
 int Exchange::progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {

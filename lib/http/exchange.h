@@ -55,6 +55,7 @@ class Exchange {
   [[nodiscard]] bool answers_in_clear() const;
   static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t take_header(char* data, std::size_t size, std::size_t count, void* self);
+  static int prepare_socket(void* self, curl_socket_t fd, curlsocktype purpose);
   static int progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 
   const CurlLibrary& curl_;

@@ -1,5 +1,7 @@
 #include "http/url.h"
 
+#include <arpa/inet.h>
+
 #include "base/percent.h"
 
 #include <cctype>
@@ -94,6 +96,14 @@ base::Result<Url> parse_url(std::string_view text) {
       return wrong(scheme + "://" + std::string(authority), "it holds a space or a control byte");
   url.origin = scheme + "://" + lower(authority);
   return url;
+}
+
+bool is_loopback(const Url& url) {
+  std::string_view host = std::string_view(url.origin).substr(url.origin.find("://") + 3);
+  if (host.starts_with('[')) return host.starts_with("[::1]");
+  host = host.substr(0, host.find(':'));
+  in_addr address{};
+  return host == "localhost" || (host.starts_with("127.") && ::inet_pton(AF_INET, std::string(host).c_str(), &address) == 1);
 }
 
 std::string join(const Url& base, std::string_view path, std::string_view query) {

@@ -25,6 +25,9 @@ struct Url {
   [[nodiscard]] std::string display() const { return origin + path; }
 };
 
+// Whether the host is this machine by its own word: localhost, 127.0.0.0/8 or ::1. Asks no DNS.
+[[nodiscard]] bool is_loopback(const Url& url);
+
 // Accepts http and https. `host:3100` without a scheme means http. Errors: Code::usage.
 base::Result<Url> parse_url(std::string_view text);
 

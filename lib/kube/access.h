@@ -28,8 +28,9 @@ struct Access {
 inline constexpr std::string_view kServiceAccount = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 // What the options say, completed from the environment (`environment` as in pipeline::Context; may be null). Token and CA of the
-// service account are used only for the server of this pod, never for a --kube-server. Reads no secret. Errors: Code::usage for a
-// URL that is none; Code::config where there is no --kube-server and this process does not run in a pod: says what to give.
+// service account are used only for the server of this pod, never for a --kube-server. Reads no secret. A
+// loopback address is asked without a proxy. Errors: Code::usage for a URL that is none, and for a token that would go to another
+// machine without TLS; Code::config where there is no --kube-server and this process does not run in a pod: says what to give.
 [[nodiscard]] base::Result<http::ClientConfig> client_config(const Access& access, const char* (*environment)(const char* name),
                                                              base::Diagnostics* diagnostics,
                                                              std::string_view service_account = kServiceAccount);

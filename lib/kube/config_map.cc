@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/diagnostics.h"
 #include "base/utf8.h"
+#include "kube/object_name.h"
 #include "record/json.h"
 
 #include <fmt/format.h>
@@ -27,15 +28,6 @@ using base::Result;
 constexpr std::size_t kMostAnswer = 16 << 20;  // a ConfigMap has 1 MiB, each byte of which may be an escape of six
 constexpr std::size_t kMostShown = 300;        // of a message
 constexpr int kMostAttempts = 20;              // at an object that others change while it is edited
-
-bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-
-// A DNS label (RFC 1123), or several with dots between them.
-bool is_dns_name(std::string_view text, std::size_t most, bool dots) {
-  const auto allowed = [&](char c) { return is_lower_or_digit(c) || c == '-' || (dots && c == '.'); };
-  return !text.empty() && text.size() <= most && std::ranges::all_of(text, allowed) && is_lower_or_digit(text.front()) &&
-         is_lower_or_digit(text.back());
-}
 
 bool is_key(std::string_view text) {
   const auto allowed = [](char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.'; };
@@ -98,8 +90,8 @@ Result<ConfigMapName> parse_config_map(std::string_view place) {
   }
   if (parts.size() < 2) return wrong("the namespace or the name is missing");
   if (parts.size() > 3) return wrong("there are too many slashes");
-  if (!is_dns_name(parts[0], 63, false)) return wrong("this is no name of a namespace");
-  if (!is_dns_name(parts[1], 253, true)) return wrong("this is no name of a ConfigMap");
+  if (!is_dns_label(parts[0])) return wrong("this is no name of a namespace");
+  if (!is_dns_subdomain(parts[1])) return wrong("this is no name of a ConfigMap");
   if (parts.size() == 3 && !is_key(parts[2])) return wrong("this is no key of a ConfigMap");
   return ConfigMapName{std::string(parts[0]), std::string(parts[1]), std::string(parts.size() == 3 ? parts[2] : "")};
 }
@@ -152,17 +144,20 @@ Result<ConfigMapText> text_of(std::string_view object, const ConfigMapName& name
   return out;
 }
 
-std::string role_for(const ConfigMapName& name, std::string_view verbs, std::string_view message) {
+std::string subject_of(std::string_view message) {
   // "configmaps "x" is forbidden: User "system:serviceaccount:logging:weir" cannot get resource …"
   constexpr std::string_view kBefore = "User \"";
   constexpr std::string_view kServiceAccount = "system:serviceaccount:";
-  std::string subject = "--user=NAME";
-  if (const std::size_t at = message.find(kBefore); at != std::string_view::npos) {
-    std::string_view user = message.substr(at + kBefore.size());
-    user = user.substr(0, user.find('"'));
-    subject = user.starts_with(kServiceAccount) ? fmt::format("--serviceaccount={}", user.substr(kServiceAccount.size()))
-                                                : fmt::format("--user={}", user);
-  }
+  const std::size_t at = message.find(kBefore);
+  if (at == std::string_view::npos) return "--user=NAME";
+  std::string_view user = message.substr(at + kBefore.size());
+  user = user.substr(0, user.find('"'));
+  return user.starts_with(kServiceAccount) ? fmt::format("--serviceaccount={}", user.substr(kServiceAccount.size()))
+                                           : fmt::format("--user={}", user);
+}
+
+std::string role_for(const ConfigMapName& name, std::string_view verbs, std::string_view message) {
+  const std::string subject = subject_of(message);
   const std::string_view role = verbs.find("create") != std::string_view::npos  ? "create"
                                 : verbs.find("patch") != std::string_view::npos ? "edit"
                                                                                 : "read";
@@ -201,7 +196,9 @@ Error ConfigMaps::refusal(const ConfigMapName& name, std::string_view verb, std:
     return base::cannot(
                Code::network, what,
                fmt::format("{} answers {} and is no Kubernetes API server", client_->config().base.display(), response.status))
-        .with_hint("is --kube-server the address of the API server, or of `kubectl proxy`?");
+        .with_hint(response.body.find("HTTP request to an HTTPS server") != std::string::npos
+                       ? "https:// instead of http://?"
+                       : "is --kube-server the address of the API server, or of `kubectl proxy`?");
   }
   const std::string words = base::escape_control(status.message.empty() ? status.reason : status.message);
   switch (response.status) {
@@ -232,7 +229,7 @@ Result<ConfigMaps::Edited> ConfigMaps::edit(const ConfigMapName& name, const Edi
   base::Backoff backoff({.base = 10 * base::kMillisecond, .ceiling = 250 * base::kMillisecond},
                         static_cast<std::uint64_t>(base::Clock::system().monotonic()));
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    const auto before = read(name, "get,patch");
+    const auto before = read(name, "get,patch,create");  // whether it exists is not known yet
     if (!before) return before.error();
     const auto wanted = edit(before->text);
     if (!wanted) return wanted.error();
@@ -270,7 +267,7 @@ Result<ConfigMaps::Edited> ConfigMaps::edit(const ConfigMapName& name, const Edi
     const Status status = status_of(response->body);
     const bool is_gone = before->exists && response->status == 404 && status.reason == "NotFound";  // and is made again
     if (response->status != 409 && !is_gone) {
-      Error error = refusal(name, verb, before->exists ? "get,patch" : "create", *response);
+      Error error = refusal(name, verb, before->exists ? "get,patch" : "get,patch,create", *response);
       if (response->status == 404 && status.is_one) {
         error.hint = fmt::format("is the namespace right? kubectl create namespace {} would make it", name.namespace_name);
       }

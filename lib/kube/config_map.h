@@ -50,6 +50,9 @@ struct ConfigMapText {
 // is named, with all of them, and when the key holds binary data.
 [[nodiscard]] base::Result<ConfigMapText> text_of(std::string_view object, const ConfigMapName& name);
 
+// The user whom a refusal of the API server names, as an option of `kubectl create rolebinding`.
+[[nodiscard]] std::string subject_of(std::string_view message);
+
 // What somebody must have to do `verbs` ("get,patch") to this ConfigMap, as a hint: two commands of kubectl for an administrator.
 // `message`: of the API server, which names the user.
 [[nodiscard]] std::string role_for(const ConfigMapName& name, std::string_view verbs, std::string_view message);

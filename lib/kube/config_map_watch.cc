@@ -1,6 +1,6 @@
 #include "kube/config_map_watch.h"
 
-#include <fmt/format.h>
+#include "kube/object_name.h"
 
 #include <utility>
 
@@ -22,9 +22,11 @@ Result<std::unique_ptr<ConfigMapWatch>> ConfigMapWatch::start(ConfigMapName name
                                                               base::Diagnostics& diagnostics) {
   std::unique_ptr<ConfigMapWatch> out(new ConfigMapWatch(std::move(name)));
   const ConfigMapName& what = out->name_;
-  auto watch = ResourceWatch::start(
-      {.path = what.collection(), .field_selector = fmt::format("metadata.name={}", what.name), .max_object = kMostObject},
-      std::move(config), *out, clock, diagnostics);
+  auto watch = ResourceWatch::start({.path = what.collection(),
+                                     .field_selector = "metadata.name=" + field_value(what.name),
+                                     .starter_tells = true,
+                                     .max_object = kMostObject},
+                                    std::move(config), *out, clock, diagnostics);
   if (!watch) return std::move(watch).error();
   out->watch_ = *std::move(watch);
   return out;

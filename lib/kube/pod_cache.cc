@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <simdjson.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -128,6 +129,12 @@ std::optional<PodDirectory::Entry> read_pod(const dom::object& object, const Wan
   return entry;
 }
 
+// An empty file, or one that was cut within these words, may be ours.
+bool is_ours(std::string_view text) {
+  constexpr std::string_view kBegin = "{\"weir_pods\":";
+  return text.substr(0, kBegin.size()) == kBegin.substr(0, text.size());
+}
+
 }  // namespace
 
 std::string PodCache::text_of(const Entries& pods) const {
@@ -158,8 +165,9 @@ base::Result<Entries> PodCache::parse(std::string_view text) const {
     at = end + 1;
     return parser.parse(one.data(), one.size()).get(line) == simdjson::SUCCESS;
   };
+  if (!is_ours(text)) return foreign();
   std::int64_t version = 0;
-  if (!next() || line["weir_pods"].get(version) != simdjson::SUCCESS) return wrong(base::Code::corrupt, "it is none");
+  if (!next() || line["weir_pods"].get(version) != simdjson::SUCCESS) return damaged();
   if (version != kVersion) return wrong(base::Code::version, "another release of weir wrote it");
   std::string node;
   WantedNames had;
@@ -189,11 +197,18 @@ base::Result<Entries> PodCache::parse(std::string_view text) const {
   return pods;
 }
 
+base::Error PodCache::foreign() const { return base::fail(base::Code::config, "'{}' is no cache of pods", path_); }
+
 base::Result<Entries> PodCache::read() const {
   const std::string what = fmt::format("read the cache of pods in '{}'", path_);
-  const base::UniqueFd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  const base::UniqueFd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file && errno == ENOENT) return Entries();
+  if (!file && errno == ENXIO) return foreign();  // a socket
   if (!file) return base::io_error(errno, what);
+  struct ::stat status {};
+  if (::fstat(file.get(), &status) != 0) return base::io_error(errno, what);
+  if (S_ISDIR(status.st_mode)) return base::io_error(EISDIR, what);
+  if (!S_ISREG(status.st_mode)) return foreign();
   std::string text;
   while (true) {
     constexpr std::size_t kBlock = 64 << 10;
@@ -205,6 +220,7 @@ base::Result<Entries> PodCache::read() const {
     if (got < 0 && cause == EINTR) continue;
     if (got < 0) return base::io_error(cause, what);
     if (got == 0) return parse(text);
+    if (!is_ours(text)) return foreign();
     if (text.size() > kMostBytes) return base::cannot(base::Code::corrupt, what, "it is larger than 16 MiB");
   }
 }

@@ -24,7 +24,8 @@ class PodCache {
       : path_(std::move(path)), node_(std::move(node)), wanted_(std::move(wanted)) {}
 
   // What the file holds; nothing where it does not exist, or holds other pods, or lacks a label or annotation that is wanted now.
-  // Errors: corrupt (damaged, or no cache), version (of another release), io.
+  // Errors: corrupt (one of ours that is damaged), version (of another release), config (no cache, or no regular file: whoever
+  // wants to write must not), io.
   [[nodiscard]] base::Result<std::vector<PodDirectory::Entry>> read() const;
   // Errors: io, full.
   [[nodiscard]] base::Result<void> write(const std::vector<PodDirectory::Entry>& pods) const;
@@ -34,6 +35,7 @@ class PodCache {
   [[nodiscard]] base::Result<std::vector<PodDirectory::Entry>> parse(std::string_view text) const;
 
  private:
+  [[nodiscard]] base::Error foreign() const;
   const std::string path_, node_;
   const WantedNames wanted_;
 };

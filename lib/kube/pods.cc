@@ -10,6 +10,7 @@
 #include "kube/ask_plan.h"
 #include "kube/file_mark.h"
 #include "kube/json_splitter.h"
+#include "kube/object_name.h"
 #include "kube/pod_cache.h"
 #include "kube/pod_parser.h"
 #include "kube/resource_watch.h"
@@ -39,11 +40,16 @@ class Keeper {
         directory_(directory),
         clock_(clock),
         diagnostics_(diagnostics),
-        written_at_(clock.monotonic()) {}
+        written_at_(clock.monotonic() + Pods::kFirstWrite - Pods::kBetweenWrites) {}
 
   void load() {
     if (!on_) return;
     auto pods = cache_.read();
+    if (!pods && pods.error().code == base::Code::config) {
+      diagnostics_.warn("kube cache", pods.error().message + "; it is left as it is, and the pods are not kept");
+      on_ = false;
+      return;
+    }
     if (!pods) {
       diagnostics_.warn("kube cache", pods.error().message + "; it is ignored");
       return;
@@ -81,18 +87,22 @@ class Keeper {
   }
 
   const PodCache cache_;
-  const bool on_;
+  bool on_;
   PodDirectory& directory_;
   base::Clock& clock_;
   base::Diagnostics& diagnostics_;
-  base::Monotonic written_at_;
-  std::uint64_t written_ = 1;  // the version of the directory that the file has; an empty one needs none
+  base::Monotonic written_at_;  // or what stands for it before the first time
+  std::uint64_t written_ = 1;   // the version of the directory that the file has; an empty one needs none
 };
 
 class ApiPods : public Pods, public ResourceHandler {
  public:
   ApiPods(const PodsSpec& spec, base::Clock& clock, base::Diagnostics& diagnostics)
-      : parser_(spec.wanted), clock_(clock), keeper_(spec, directory_, clock, diagnostics) {}
+      : node_(spec.node),
+        parser_(spec.wanted),
+        clock_(clock),
+        diagnostics_(diagnostics),
+        keeper_(spec, directory_, clock, diagnostics) {}
   ~ApiPods() override {
     watch_.reset();
     keeper_.finish();
@@ -100,8 +110,10 @@ class ApiPods : public Pods, public ResourceHandler {
 
   base::Result<void> start(const PodsSpec& spec, http::ClientConfig config, base::Diagnostics& diagnostics) {
     keeper_.load();
-    ResourceWatchSpec watch{
-        .path = "/api/v1/pods", .field_selector = "spec.nodeName=" + spec.node, .metadata_only = true, .max_object = kMostObject};
+    ResourceWatchSpec watch{.path = "/api/v1/pods",
+                            .field_selector = "spec.nodeName=" + field_value(spec.node),
+                            .metadata_only = true,
+                            .max_object = kMostObject};
     auto started = ResourceWatch::start(std::move(watch), std::move(config), *this, clock_, diagnostics);
     if (!started) return std::move(started).error();
     watch_ = *std::move(started);
@@ -110,7 +122,13 @@ class ApiPods : public Pods, public ResourceHandler {
 
   // -- Pods --
   PodDirectory& directory() override { return directory_; }
-  void ask(const PodId&) override {}
+  void ask(const PodId&) override {
+    if (!has_no_pods_.load(std::memory_order_relaxed) || !has_no_pods_.exchange(false)) return;
+    diagnostics_.say(
+        fmt::format("the API server has no pods on node {} (--node-name gives the name by which Kubernetes knows this "
+                    "node: kubectl get nodes)",
+                    node_));
+  }
   [[nodiscard]] PodsStatus status() const override {
     const ResourceWatchStatus watch = watch_->status();
     return {.pods = directory_.size(),
@@ -125,9 +143,14 @@ class ApiPods : public Pods, public ResourceHandler {
   }
 
   // -- ResourceHandler --
-  void list_begins() override { directory_.mark(); }
+  void list_begins() override {
+    directory_.mark();
+    items_ = 0;
+  }
   bool item(std::string_view object) override {
     auto pod = parser_.parse(object);
+    ++items_;
+    if (has_no_pods_.load(std::memory_order_relaxed)) has_no_pods_ = false;
     if (!pod) return false;
     directory_.put(*std::move(pod));
     return true;
@@ -139,15 +162,23 @@ class ApiPods : public Pods, public ResourceHandler {
     directory_.gone(id_of(*pod), clock_.wall());
     return true;
   }
-  void list_ends() override { directory_.sweep(clock_.wall()); }
+  void list_ends() override {
+    directory_.sweep(clock_.wall());
+    if (items_ == 0 && !std::exchange(looked_for_pods_, true)) has_no_pods_ = true;
+  }
   void tick(base::Timestamp now) override { directory_.forget(now); }
   base::Monotonic timer(base::Monotonic now) override { return keeper_.due(now); }
 
  private:
+  const std::string node_;
   PodDirectory directory_;
   PodParser parser_;
   base::Clock& clock_;
+  base::Diagnostics& diagnostics_;
   Keeper keeper_;
+  std::uint64_t items_ = 0;               // of this list, and of the watch after it
+  bool looked_for_pods_ = false;          // it was or will be said
+  std::atomic<bool> has_no_pods_{false};  // the first empty list, until a pod comes or it was said
   std::unique_ptr<ResourceWatch> watch_;  // last: its thread uses the rest
 };
 
@@ -403,6 +434,11 @@ base::Result<http::ClientConfig> config_for(const PodsSpec& spec, const char* (*
   if (api && spec.node.empty()) {
     return base::fail(base::Code::config, "cannot ask for the pods of this node: its name is not known")
         .with_hint("--node-name NAME, or NODE_NAME in the environment (in a pod: fieldRef spec.nodeName)");
+  }
+  if (api && !is_dns_subdomain(spec.node)) {
+    return base::fail(base::Code::usage, "cannot ask for the pods of this node: '{}' is no name of a node",
+                      base::escape_control(spec.node))
+        .with_hint("--node-name NAME; it has small letters, digits, - and . (kubectl get nodes)");
   }
   auto config = api ? client_config(spec.access, environment, &diagnostics) : kubelet_config(spec, environment, diagnostics);
   if (!config) return config;

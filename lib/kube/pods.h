@@ -11,8 +11,9 @@
 //          pod. An idle chain asks nobody and wakes nobody. A token that was refused is tried again when its file has changed, 5
 //          seconds later at most. Needs the right nodes/pods (Kubernetes 1.33).
 //
-// The cache is read before anything is asked, and written at most every kBetweenWrites, on the thread of the HTTP client, and at
-// the end. One that is damaged or of another release is warned about and ignored.
+// The cache is read before anything is asked, and written kFirstWrite after the start and at most every kBetweenWrites then, on the
+// thread of the HTTP client, and at the end. One that is damaged or of another release is warned about, ignored and replaced. A
+// file that is none stays as it is, and then there is no cache.
 #pragma once
 
 #include "base/clock.h"
@@ -55,12 +56,13 @@ struct PodsStatus {
 
 class Pods {
  public:
+  static constexpr base::Duration kFirstWrite = 5 * base::kSecond;      // after the start, at the earliest
   static constexpr base::Duration kBetweenWrites = 30 * base::kSecond;  // of the cache
 
   // Reads the cache, then starts asking. `clock` and `diagnostics` outlive it; `environment` as in pipeline::Context. Trouble with
-  // the server is no error: it is warned about (once for each cause) and tried again. Errors: Code::usage, Code::config (Access; no
-  // node's name; a file with a token or a CA that cannot be used; kubelet without kubelet_ca and kubelet_insecure), Code::io (no
-  // libcurl, no thread).
+  // the server is no error: it is warned about (once for each cause) and tried again. Errors: Code::usage (also of a node's name
+  // that is none), Code::config (Access; no node's name; a file with a token or a CA that cannot be used; kubelet without
+  // kubelet_ca and kubelet_insecure), Code::io (no libcurl, no thread).
   static base::Result<std::unique_ptr<Pods>> start(PodsSpec spec, const char* (*environment)(const char* name), base::Clock& clock,
                                                    base::Diagnostics& diagnostics);
   // The errors of start() that can be told without asking anybody: those of Code::usage and Code::config.
@@ -70,7 +72,7 @@ class Pods {
 
   [[nodiscard]] virtual PodDirectory& directory() = 0;
   // A log of this pod was found, and directory().find(id) does not know it. Cheap; any thread; may be called once a batch. api:
-  // nothing happens.
+  // it is said once where the API server has no pod of this node at all: the node's name may be wrong.
   virtual void ask(const PodId& id) = 0;
   // Records of pods come. A load where that is known already; any thread; to be called once a batch. api: nothing happens.
   virtual void used() {}

@@ -2,6 +2,7 @@
 
 #include "base/resident_code.h"
 #include "http/url.h"
+#include "kube/config_map.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -18,11 +19,12 @@ using Step = WatchPace::Step;
 
 namespace {
 
-constexpr int kUnauthorized = 401;
+constexpr int kUnauthorized = 401, kForbidden = 403;
 constexpr std::size_t kMostComplaint = 4 << 10;  // of the body of a refusal
 constexpr std::size_t kMostShown = 400;          // of its text
 // An object beyond this leaves no buffers of its size behind.
 constexpr std::size_t kUsualObject = 64 << 10;
+constexpr std::size_t kMostReports = 8;  // that are remembered
 
 // The last word of a path: "pods".
 std::string resource_of(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
@@ -68,6 +70,9 @@ std::string complaint_of(std::string_view body) {
   if (text.size() > kMostShown) text.resize(kMostShown);
   return text;
 }
+
+// What a server in Go answers to a request in clear.
+bool asks_for_tls(std::string_view said) { return said.find("HTTP request to an HTTPS server") != std::string_view::npos; }
 
 }  // namespace
 
@@ -136,7 +141,9 @@ struct WatchMachine::Answer : JsonParts {
       }
       const bool good = type == "\"DELETED\"" ? owner.handler_.deleted(object) : owner.handler_.item(object);
       if (!good) skip("is not what was expected");
-    } else if (type != "\"BOOKMARK\"") {
+    } else if (type == "\"BOOKMARK\"") {
+      has_bookmarks = true;
+    } else {
       return skip("came with an event of a kind that is not known");
     }
     if (!next.empty()) owner.version_ = std::move(next);
@@ -148,9 +155,12 @@ struct WatchMachine::Answer : JsonParts {
   JsonSplitter splitter;
   ObjectReader reader;
   base::Monotonic began = 0;
-  FileMark token{{}};     // of the token's file, before it was read for this request
-  int status = 0;         // 0 before the header has come
-  std::string complaint;  // the body of what is no success
+  base::Monotonic heard = 0;   // when a piece came last
+  bool has_bookmarks = false;  // so more will come
+  std::string given_up = {};   // why, when it was
+  FileMark token{{}};          // of the token's file, before it was read for this request
+  int status = 0;              // 0 before the header has come
+  std::string complaint;       // the body of what is no success
   // list
   std::string version;
   bool is_status = false;  // an error in place of the list
@@ -182,7 +192,7 @@ ResourceWatchStatus WatchMachine::status() const {
 
 base::Monotonic WatchMachine::timer(base::Monotonic now) {
   base::Monotonic due = handler_.timer(now);
-  if (answer_) return due;
+  if (answer_) return std::min(due, watch_over(now));
   if (token_refused_ && FileMark(token_file_) != *token_refused_) {
     token_refused_.reset();
     pace_.token_changed(now);
@@ -193,6 +203,27 @@ base::Monotonic WatchMachine::timer(base::Monotonic now) {
   }
   due = std::min(due, pace_.at());
   return token_refused_ ? std::min(due, base::after(now, kTokenLook)) : due;
+}
+
+// What is due while a request is on its way. Returns when something is.
+base::Monotonic WatchMachine::watch_over(base::Monotonic now) {
+  Answer& answer = *answer_;
+  if (answer.asked_for != Step::watch || !answer.given_up.empty()) return base::kNever;
+  const bool open = answer.status != 0;
+  const base::Monotonic ends = !open                  ? base::after(answer.began, kAnswerTime)
+                               : answer.has_bookmarks ? base::after(answer.heard, kSilence)
+                                                      : base::kNever;
+  if (now >= ends) {
+    answer.given_up = open ? fmt::format("nothing has come for {} s", (now - answer.heard) / base::kSecond)
+                           : fmt::format("no answer in time ({} s)", kAnswerTime / base::kSecond);
+    client_->abandon();
+    return base::kNever;
+  }
+  if (short_watches_ == 0 || answer.status != 200) return ends;
+  const base::Monotonic lives = base::after(answer.began, WatchPace::kLived);
+  if (now < lives) return std::min(ends, lives);
+  lived_well(now);
+  return ends;
 }
 
 void WatchMachine::send(base::Monotonic now) {
@@ -213,7 +244,7 @@ void WatchMachine::send(base::Monotonic now) {
   if (list) {
     // Any version: the server answers out of its memory, and etcd is not asked.
     parameters.emplace_back("resourceVersion", "0");
-    request.timeout = kListTimeout;
+    request.timeout = kAnswerTime;
     request.compressed = true;
   } else {
     parameters.emplace_back("watch", "1");
@@ -236,11 +267,12 @@ bool WatchMachine::piece(int status, std::string_view bytes) {
   Answer& answer = *answer_;
   const bool first = answer.status == 0;
   answer.status = status;
+  answer.heard = clock_.monotonic();
   if (status != 200) {
     answer.complaint.append(bytes.substr(0, kMostComplaint - std::min(kMostComplaint, answer.complaint.size())));
     return true;
   }
-  const base::Monotonic now = clock_.monotonic();
+  const base::Monotonic now = answer.heard;
   if (answer.asked_for == Step::list) {
     if (first) handler_.list_begins();
     answer.broken = answer.broken || !answer.splitter.feed(bytes);
@@ -267,7 +299,7 @@ void WatchMachine::ended(base::Result<http::Response> result) {
   const bool watched = answer->asked_for == Step::watch && answer->status == 200;
   if (failure) return failed(*std::move(failure), watched && now - answer->began >= WatchPace::kLived, now);
   pace_.ended(End::whole, now);
-  if (watched) return recovered();
+  if (watched) return lived_well(now);
   version_ = std::move(answer->version);
   handler_.list_ends();
   handler_.tick(clock_.wall());
@@ -277,9 +309,14 @@ void WatchMachine::ended(base::Result<http::Response> result) {
 std::optional<WatchMachine::Failure> WatchMachine::judge(const base::Result<http::Response>& result, base::Monotonic now) {
   const Answer& answer = *answer_;
   const bool list = answer.asked_for == Step::list;
-  if (answer.status != 0 && answer.status != 200) return refusal(answer.status, result ? *result : http::Response());
+  if (answer.status != 0 && answer.status != 200) {
+    Failure failure = refusal(answer.status, result ? *result : http::Response());
+    failure.status = answer.status;
+    return failure;
+  }
   if (answer.ended_by) return answer.ended_by;
   if (answer.broken) return Failure{list ? End::failed : End::cut, "the answer is not what a Kubernetes API server gives", {}};
+  if (!answer.given_up.empty()) return Failure{answer.status == 200 ? End::cut : End::failed, answer.given_up, {}};
   if (!result) {
     const base::Error& error = result.error();
     const bool opened = !list && answer.status == 200;
@@ -311,24 +348,39 @@ WatchMachine::Failure WatchMachine::refusal(int status, const http::Response& re
                   ? (token_file_.empty() ? std::string()
                                          : fmt::format("does {} hold a valid token? It is read again when it changes", token_file_))
                   : std::string("--kube-token-file FILE gives a token")};
-    case 403:
-      return {End::failed, with("the right is missing (403)"),
-              fmt::format("it needs the rights get, list and watch of {}: a ClusterRole or Role, bound to its service account",
-                          resource_)};
+    case kForbidden:
+      return {End::failed, with("the right is missing (403)"), rights_for(said)};
     case 410:
       return {End::gone, with("the version is too old (410)"), {}};
     case 429:
       return {End::failed, with("the API server has too much to do (429)"), {}, retry_after};
     default:
-      return {status >= 500 ? End::failed : End::refused, with(fmt::format("the API server answered {}", status)), {}, retry_after};
+      return {status >= 500 ? End::failed : End::refused, with(fmt::format("the API server answered {}", status)),
+              asks_for_tls(said) ? "https:// instead of http://?" : "", retry_after};
   }
+}
+
+// A way to the rights, in one line.
+std::string WatchMachine::rights_for(std::string_view said) const {
+  // Of all namespaces, or of one: /api/v1/namespaces/NAME/configmaps
+  constexpr std::string_view kOfOne = "/api/v1/namespaces/";
+  const bool all = !spec_.path.starts_with(kOfOne);
+  const std::string_view rest = all ? std::string_view() : std::string_view(spec_.path).substr(kOfOne.size());
+  const std::string name = "weir-" + resource_, scope = all ? "" : fmt::format(" -n {}", rest.substr(0, rest.find('/')));
+  const std::string_view role = all ? "clusterrole" : "role";
+  return fmt::format(
+      "ask an administrator for this right: kubectl create {1} {0}{2} --verb=get,list,watch --resource={3} && kubectl create "
+      "{1}binding {0}{2} --{1}={0} {4}",
+      name, role, scope, resource_, subject_of(said));
 }
 
 // `lived`: it was a watch that has done well for a while.
 void WatchMachine::failed(Failure failure, bool lived, base::Monotonic now) {
   const bool list = pace_.next() == Step::list;
-  if (lived) recovered();
-  if (failure.end == End::cut && !lived) ++short_watches_;
+  if (lived) lived_well(now);
+  const bool usual = failure.end == End::gone || failure.end == End::cut;
+  if (!usual) cuts_in_a_row_ = 0;
+  if (failure.end == End::cut && !lived) ++short_watches_, ++cuts_in_a_row_;
   pace_.ended(failure.end, now, failure.retry_after);
   if (troubled_since_ == base::kNever) troubled_since_ = now;
   const std::string trouble = fmt::format("cannot {} {} at {}: {}", list ? "list" : "watch", resource_, server_, failure.cause);
@@ -340,36 +392,49 @@ void WatchMachine::failed(Failure failure, bool lived, base::Monotonic now) {
   }
   connects_ = true;
   // Servers stop and forget in the best of clusters. It is worth a word when going on did not help.
-  const bool usual = failure.end == End::gone || failure.end == End::cut;
-  if (usual && short_watches_ < WatchPace::kMostFailures) return;
-  if (trouble == reported_) return;
-  reported_ = trouble;
-  diagnostics_.warn("kube " + spec_.path, failure.hint.empty() ? trouble : fmt::format("{} ({})", trouble, failure.hint));
+  if (usual && cuts_in_a_row_ < WatchPace::kMostFailures) return;
+  report(failure, trouble, now);
+}
+
+// Diagnostics::warn would hold back the second of two outages that are close to each other. How often this can be is bounded by
+// WatchPace, which rules how often a request can fail.
+void WatchMachine::report(const Failure& failure, const std::string& trouble, base::Monotonic now) {
+  std::string cause = failure.status != 0 ? std::to_string(failure.status) : failure.cause;
+  if (!reports_.empty() && reports_.back().cause == cause) return;
+  const auto before = std::ranges::find(reports_, cause, &Report::cause);
+  const bool lately = before != reports_.end() && now - before->at < kSayAgain;
+  if (lately) return;
+  if (before != reports_.end()) reports_.erase(before);
+  if (reports_.size() == kMostReports) reports_.erase(reports_.begin());
+  reports_.push_back({std::move(cause), now});
+  if (spec_.starter_tells && version_.empty() && failure.status == kForbidden) return;
+  diagnostics_.say(failure.hint.empty() ? trouble : fmt::format("{} ({})", trouble, failure.hint));
 }
 
 // The watch is open.
 void WatchMachine::healthy(base::Monotonic now) {
-  {
-    const std::lock_guard lock(mutex_);
-    status_.fresh = true;
-    status_.trouble.clear();
-  }
   // 4 MB of code of a connection with TLS and of a list, which now rest.
   if (std::exchange(connects_, false)) base::forget_code_of_loading();
   // Of watches that die soon one after the other, none says that all is well.
-  if (short_watches_ >= WatchPace::kMostFailures) return;
-  if (!reported_.empty()) {
+  if (short_watches_ < WatchPace::kMostFailures) recovered(now);
+  client_->wake();  // watch_over() has another answer now
+  const std::lock_guard lock(mutex_);
+  status_.fresh = true;
+  status_.trouble.clear();
+}
+
+void WatchMachine::lived_well(base::Monotonic now) {
+  short_watches_ = cuts_in_a_row_ = 0;
+  recovered(now);
+}
+
+// All is well.
+void WatchMachine::recovered(base::Monotonic now) {
+  if (!reports_.empty()) {
     diagnostics_.say(
         fmt::format("watches {} at {} again, after {} s", resource_, server_, (now - troubled_since_) / base::kSecond));
   }
-  reported_.clear();
-  troubled_since_ = base::kNever;
-}
-
-// A watch has done well for a while.
-void WatchMachine::recovered() {
-  short_watches_ = 0;
-  reported_.clear();
+  reports_.clear();
   troubled_since_ = base::kNever;
 }
 

@@ -138,9 +138,8 @@ Result<void> RuleBook::hear_of_maps(const Result<std::string>& kept) {
     if (!maps_.has(i) || maps_.is_known(i)) continue;
     if (!sections[i]) return maps_.why_unknown(i);
     maps_.use_kept(i, *sections[i]);
-    context_.diagnostics->say(
-        fmt::format("the API server has not answered; the rules of '{}' that ran last are used until it does; they are in '{}'",
-                    spec_.files[i], kept_path()));
+    context_.diagnostics->say(fmt::format("{}; the rules of '{}' that ran last are used until it does; they are in '{}'",
+                                          maps_.trouble(i), spec_.files[i], kept_path()));
   }
   maps_.take();
   return {};

@@ -80,6 +80,11 @@ void RuleMaps::use_kept(std::size_t place, std::string_view text) {
   if (found->taken == 0) found->text = std::string(text);
 }
 
+std::string RuleMaps::trouble(std::size_t place) const {
+  const std::string trouble = find(place)->watch->trouble();
+  return trouble.find("(403)") == std::string::npos ? "the API server has not answered" : trouble;
+}
+
 Error RuleMaps::why_unknown(std::size_t place) const {
   const Map& map = *find(place);
   const std::string trouble = map.watch->trouble();

@@ -49,6 +49,8 @@ class RuleMaps {
   [[nodiscard]] bool all_known() const;
   // For the time until it is known.
   void use_kept(std::size_t place, std::string_view text);
+  // Of `place`, whose kept text is used: that there is no answer, or that a right is missing. Anything else the watch has said.
+  [[nodiscard]] std::string trouble(std::size_t place) const;
   // Why `place`, which is unknown, is so. Asks the API server once more, for its words.
   [[nodiscard]] base::Error why_unknown(std::size_t place) const;
 

@@ -84,6 +84,8 @@ TEST(PodOptions, CheckFails) {
   f({"--pod-metadata", "a"}, "--pod-metadata needs");
   f({"--labels-like", "promtail"}, "--labels-like needs");
   f({"--node-name", "a"}, "--node-name needs");
+  f({"--kubernetes", "api", "--node-name", "a,metadata.name=b"}, "'a,metadata.name=b' is no name of a node");
+  f({"--kubernetes", "kubelet", "--node-name", "A"}, "is no name of a node");
   f({"--pod-cache", "a"}, "--pod-cache needs");
   f({"--kube-token-file", "a"}, "--kube-token-file needs");
   f({"--kube-server", "http://a"}, "--kube-server needs --kubernetes api");

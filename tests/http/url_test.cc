@@ -52,6 +52,17 @@ TEST(ParseUrl, Failure) {
   f("http://h/a b", "space");
 }
 
+TEST(ParseUrl, Loopback) {
+  for (const char* text :
+       {"http://localhost:8001", "http://LOCALHOST", "https://127.0.0.1:6443/p", "http://127.8.9.1", "http://[::1]:80"}) {
+    EXPECT_TRUE(is_loopback(*parse_url(text))) << text;
+  }
+  for (const char* text :
+       {"http://10.0.0.1", "http://127.example.com", "http://localhost.example.com", "http://[fd00::1]", "http://h"}) {
+    EXPECT_FALSE(is_loopback(*parse_url(text))) << text;
+  }
+}
+
 TEST(Join, OnceOnly) {
   const auto f = [](std::string_view base, std::string_view query, std::string_view want) {
     EXPECT_EQ(join(*parse_url(base), "/loki/api/v1/push", query), want);

@@ -69,5 +69,35 @@ TEST(AccessTest, SaysWhatIsMissing) {
   EXPECT_NE(wrong.error().hint.find("--kube-server"), std::string::npos);
 }
 
+TEST(AccessTest, NoTokenGoesElsewhereInClear) {
+  const auto wrong = client_config({.server = "http://10.0.0.1:8080", .token_file = "t"}, outside, nullptr);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, base::Code::usage);
+  EXPECT_NE(wrong.error().hint.find("https://"), std::string::npos);
+  EXPECT_TRUE(client_config({.server = "http://10.0.0.1:8080"}, outside, nullptr));
+  EXPECT_TRUE(client_config({.server = "http://127.0.0.1:8080", .token_file = "t"}, outside, nullptr));
+  EXPECT_TRUE(client_config({.server = "http://[::1]:8080", .token_file = "t"}, outside, nullptr));
+}
+
+const char* with_proxy(const char* name) {
+  static const std::map<std::string, const char*> values = {
+      {"http_proxy", "http://me:secret@proxy:3128"}, {"HTTPS_PROXY", "proxy2:1"}, {"no_proxy", "other, .internal,10.0.0.9"}};
+  const auto found = values.find(name);
+  return found == values.end() ? nullptr : found->second;
+}
+
+TEST(AccessTest, Proxies) {
+  const auto proxy = [](const std::string& server) {
+    const auto config = client_config({.server = server}, with_proxy, nullptr);
+    return config->direct ? "direct" : config->environment_proxy;
+  };
+  EXPECT_EQ(proxy("http://127.0.0.1:8001"), "direct");
+  EXPECT_EQ(proxy("http://localhost:8001"), "direct");
+  EXPECT_EQ(proxy("http://k8s:8001"), "http://proxy:3128");
+  EXPECT_EQ(proxy("https://k8s:6443"), "http://proxy2:1");
+  EXPECT_EQ(proxy("https://api.internal:6443"), "");
+  EXPECT_EQ(proxy("https://10.0.0.9:6443"), "");
+}
+
 }  // namespace
 }  // namespace weir::kube

@@ -170,13 +170,14 @@ TEST_F(ConfigMapsTest, WithoutRightsItSaysWhatToAskFor) {
   server_.put("shop/rules", {});
   server_.before_write([&] { server_.refuse(403, "Forbidden", R"(User "system:serviceaccount:logging:weir" cannot patch)"); });
   EXPECT_THAT(client()->edit(name_, adding("a")).error().hint, HasSubstr("--verb=get,patch --resource-name=rules"));
+  EXPECT_THAT(client()->edit(name_, adding("a")).error().hint, HasSubstr("--verb=get,patch,create\n"));
   server_.refuse(0);
   EXPECT_THAT(client()->edit(name_, adding("a")).error().hint, HasSubstr("--serviceaccount=logging:weir"));
   server_.refuse(0);
   server_.erase("shop/rules");
   const auto created = client()->edit(name_, adding("a"));
   EXPECT_THAT(created.error().message, HasSubstr("cannot create ConfigMap 'shop/rules'"));
-  EXPECT_THAT(created.error().hint, HasSubstr("--verb=create\n"));
+  EXPECT_THAT(created.error().hint, HasSubstr("--verb=get,patch,create\n"));
 }
 
 TEST_F(ConfigMapsTest, OtherAnswersAreErrors) {

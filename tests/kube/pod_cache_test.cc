@@ -100,8 +100,8 @@ TEST(PodCacheTest, SaysWhatIsWrong) {
   const PodCache cache("file", "node-1", kWanted);
   const auto foreign = cache.parse("hello\n");
   ASSERT_FALSE(foreign);
-  EXPECT_EQ(foreign.error().code, base::Code::corrupt);
-  EXPECT_EQ(foreign.error().message, "cannot use the cache of pods in 'file': it is none");
+  EXPECT_EQ(foreign.error().code, base::Code::config);
+  EXPECT_EQ(foreign.error().message, "'file' is no cache of pods");
   const auto newer = cache.parse("{\"weir_pods\":2}\nwhatever\n");
   ASSERT_FALSE(newer);
   EXPECT_EQ(newer.error().code, base::Code::version);

@@ -9,6 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -86,6 +88,20 @@ TEST_F(PodsTest, FollowsThePodsOfTheNode) {
   EXPECT_THAT(diagnostics_.said(), IsEmpty());
 }
 
+TEST_F(PodsTest, SaysOnceThatTheNodeHasNoPods) {
+  const auto pods = start();
+  ASSERT_TRUE(eventually([&] { return pods->status().fresh; }));
+  EXPECT_THAT(diagnostics_.said(), IsEmpty());
+  pods->ask({"u-web"});
+  pods->ask({"u-web"});
+  ASSERT_EQ(diagnostics_.said().size(), 1U);
+  EXPECT_THAT(said(), HasSubstr("the API server has no pods on node node-1 (--node-name"));
+  server_.put("web", pod_json("u-web", "shop", "web"));
+  ASSERT_TRUE(eventually([&] { return pods->directory().size() == 1; }));
+  pods->ask({"u-other"});
+  EXPECT_EQ(diagnostics_.said().size(), 1U);
+}
+
 // It came and went while the connection was cut: the watch brings both events.
 TEST_F(PodsTest, KnowsAPodThatItNeverSawAlive) {
   const auto pods = start();
@@ -159,14 +175,31 @@ TEST_F(PodsTest, ADamagedCacheIsIgnoredAloudAndReplaced) {
   EXPECT_EQ(PodCache(spec_.cache_file, "node-1", {}).read()->size(), 1U);
 }
 
-// Every 30 seconds, so that a kill costs no more.
+TEST_F(PodsTest, AFileThatIsNoCacheStaysAsItIs) {
+  server_.put("web", pod_json("u-web", "shop", "web"));
+  dir_.write("mine", "my notes\n");
+  ASSERT_EQ(::mkfifo((dir_ / "fifo").c_str(), 0600), 0);
+  std::size_t messages = 0;
+  for (const std::string& file : {dir_ / "mine", dir_ / "fifo", std::string("/dev/zero")}) {
+    spec_.cache_file = file;
+    {
+      const auto pods = start();
+      ASSERT_TRUE(eventually([&] { return pods->status().fresh; }));
+    }
+    ASSERT_EQ(diagnostics_.said().size(), ++messages);
+    EXPECT_EQ(diagnostics_.said().back(), "'" + file + "' is no cache of pods; it is left as it is, and the pods are not kept");
+  }
+  EXPECT_EQ(dir_.read("mine"), "my notes\n");
+}
+
+// 5 seconds after the start, then every 30 seconds, so that a kill costs no more.
 TEST_F(PodsTest, TheCacheIsWrittenWhileItRuns) {
   spec_.cache_file = dir_ / "pods";
   server_.put("a", pod_json("u-a", "shop", "a"));
   const auto pods = start();
   ASSERT_TRUE(eventually([&] { return server_.open_watches() == 1; }));
   EXPECT_TRUE(dir_.read("pods").empty());
-  clock_.advance(Pods::kBetweenWrites);
+  clock_.advance(Pods::kFirstWrite);
   server_.put("b", pod_json("u-b", "shop", "b"));
   ASSERT_TRUE(eventually([&] { return dir_.read("pods").find("u-b") != std::string::npos; }));
   EXPECT_NE(dir_.read("pods").find("u-a"), std::string::npos);
@@ -188,6 +221,8 @@ TEST_F(PodsTest, ACacheThatCannotBeWrittenIsOnlyWarnedAbout) {
 TEST_F(PodsTest, SaysWhatIsMissing) {
   spec_.node = "";
   EXPECT_EQ(error().code, base::Code::config);
+  spec_.node = "a,metadata.name=b";
+  EXPECT_EQ(error().code, base::Code::usage);
   spec_.node = "node-1";
   spec_.access.server = "";
   EXPECT_EQ(error().code, base::Code::config);

@@ -1,6 +1,7 @@
 // The watch against a server that fails in every way. Its clock is the test's, so that no wait takes its time.
 #include "kube/resource_watch.h"
 
+#include "kube/access.h"
 #include "kube/watch_machine.h"
 #include "support/collect.h"
 #include "support/fake_kube.h"
@@ -8,6 +9,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <map>
@@ -24,6 +30,7 @@ using test::KubeReply;
 using test::KubeRequest;
 using test::pod_json;
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -59,6 +66,25 @@ class Words : public ResourceHandler {
   }
   mutable std::mutex mutex_;
   std::vector<std::string> words_;
+};
+
+// Holds warnings back by their key, as the real one does.
+class ThrottlingDiagnostics : public test::RememberingDiagnostics {
+ public:
+  explicit ThrottlingDiagnostics(base::Clock& clock) : clock_(clock) {}
+  void warn(std::string_view key, std::string_view text) override {
+    const std::lock_guard lock(mutex_);
+    const base::Monotonic now = clock_.monotonic();
+    const auto [next, first] = next_.try_emplace(std::string(key));
+    if (!first && now < next->second) return;
+    next->second = now + 30 * base::kSecond;
+    say(text);
+  }
+
+ private:
+  base::Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::string, base::Monotonic> next_;
 };
 
 class ResourceWatchTest : public ::testing::Test {
@@ -109,7 +135,7 @@ class ResourceWatchTest : public ::testing::Test {
   FakeKube server_;
   Words handler_;
   test::FakeClock clock_;
-  test::RememberingDiagnostics diagnostics_;
+  ThrottlingDiagnostics diagnostics_{clock_};
   ResourceWatchSpec spec_{.path = "/api/v1/pods", .field_selector = "spec.nodeName=node 1", .metadata_only = true};
   std::unique_ptr<WatchMachine> machine_;
   std::unique_ptr<http::AsyncClient> client_;
@@ -234,6 +260,42 @@ TEST_F(ResourceWatchTest, SaysOnceThatNobodyListensAndThatItIsOver) {
   EXPECT_THAT(diagnostics_.said(), ElementsAre(HasSubstr("cannot watch"), HasSubstr("watches pods at")));
 }
 
+// Also of one that begins soon after the latest, and also a cause that comes in the middle.
+TEST_F(ResourceWatchTest, SaysEachOutageOnceForEachCause) {
+  std::atomic<bool> forbidden = false;
+  server_.decide([&](const KubeRequest& request) {
+    const std::string verb = request.watch() ? "watch" : "list";
+    return forbidden ? KubeReply{403, R"({"kind":"Status","message":"cannot )" + verb + "\"}", {}} : KubeReply{0};
+  });
+  start();
+  ASSERT_TRUE(watching());
+  std::vector<::testing::Matcher<std::string>> wanted;
+  for (int i = 0; i < 3; ++i) {
+    auto failures = machine_->status().failures;
+    server_.stop();
+    ASSERT_TRUE(in_time([&] { return machine_->status().failures > failures + 2; }));
+    wanted.emplace_back(HasSubstr("Connection refused"));
+    ASSERT_THAT(diagnostics_.said(), ElementsAreArray(wanted));
+    if (i == 1) {
+      forbidden = true;
+      failures = machine_->status().failures;
+      server_.start_again();
+      // Enough for a list after the watches.
+      ASSERT_TRUE(in_time([&] { return machine_->status().failures > failures + 6; }));
+      wanted.emplace_back(HasSubstr("(403)"));
+      ASSERT_THAT(diagnostics_.said(), ElementsAreArray(wanted));
+      forbidden = false;
+    } else {
+      server_.start_again();
+    }
+    ASSERT_TRUE(opens_again());
+    wanted.emplace_back(HasSubstr("watches pods at"));
+    ASSERT_TRUE(in_time([&] { return diagnostics_.said().size() >= wanted.size(); }));
+    ASSERT_THAT(diagnostics_.said(), ElementsAreArray(wanted));
+    clock_.advance(15 * base::kSecond);
+  }
+}
+
 TEST_F(ResourceWatchTest, ListsAgainWhenTheVersionIsGone) {
   server_.put("a", pod("a"));
   start();
@@ -286,7 +348,8 @@ TEST_F(ResourceWatchTest, NamesTheRightThatIsMissing) {
   EXPECT_THAT(machine_->status().trouble, HasSubstr("cannot list pods"));
   ASSERT_TRUE(eventually([&] { return !diagnostics_.said().empty(); }));
   EXPECT_THAT(said(), HasSubstr("the right is missing (403): pods is forbidden: User \"u\" cannot list resource \"pods\""));
-  EXPECT_THAT(said(), HasSubstr("get, list and watch of pods"));
+  EXPECT_THAT(said(), HasSubstr("kubectl create clusterrole weir-pods --verb=get,list,watch --resource=pods && kubectl create "
+                                "clusterrolebinding weir-pods --clusterrole=weir-pods --user=u)"));
   list_refused = false;
   ASSERT_TRUE(in_time([&] { return machine_->status().trouble.find("cannot watch pods") == 0; }));
   EXPECT_THAT(handler_.all(), ::testing::Contains("ends"));
@@ -393,10 +456,73 @@ TEST_F(ResourceWatchTest, SaysThatNoWatchLasts) {
   EXPECT_THAT(diagnostics_.said(), ElementsAre(HasSubstr("the server ended the watch before its time")));
   dies = false;
   ASSERT_TRUE(opens_again(10));
-  clock_.advance(WatchPace::kLongestWatch);
-  server_.end_watches();
-  ASSERT_TRUE(eventually([&] { return server_.open_watches() == 1; }));
   EXPECT_EQ(diagnostics_.said().size(), 1U);
+  ASSERT_TRUE(in_time([&] { return diagnostics_.said().size() == 2; }));
+  EXPECT_THAT(diagnostics_.said().back(), HasSubstr("watches pods at"));
+}
+
+// The connection is there, and nothing comes.
+TEST_F(ResourceWatchTest, GoesOnElsewhereWhenAWatchFallsSilent) {
+  start();
+  ASSERT_TRUE(watching());
+  const auto quiet = [&](base::Duration time) {
+    clock_.advance(time);
+    client_->wake();
+  };
+  // A server that sends no bookmarks may be silent.
+  quiet(WatchMachine::kSilence + base::kMinute);
+  server_.put("a", pod("a"));
+  ASSERT_TRUE(eventually([&] { return handler_.has("+a"); }));
+  server_.bookmark();
+  server_.put("b", pod("b"));
+  ASSERT_TRUE(eventually([&] { return handler_.has("+b"); }));
+  quiet(WatchMachine::kSilence - base::kSecond);
+  server_.put("c", pod("c"));
+  ASSERT_TRUE(eventually([&] { return handler_.has("+c"); }));
+  quiet(WatchMachine::kSilence - base::kSecond);
+  EXPECT_EQ(machine_->status().failures, 0U);
+  EXPECT_EQ(server_.watches(), 1U);
+  server_.hang(true);
+  quiet(2 * base::kSecond);
+  ASSERT_TRUE(eventually([&] { return !machine_->status().fresh; }));
+  EXPECT_THAT(machine_->status().trouble, HasSubstr("nothing has come for 15"));
+  EXPECT_THAT(diagnostics_.said(), IsEmpty());
+  // Nor does the next one get an answer.
+  ASSERT_TRUE(in_time([&] { return machine_->status().failures == 2; }));
+  ASSERT_TRUE(eventually([&] { return !diagnostics_.said().empty(); }));
+  EXPECT_THAT(said(), HasSubstr("cannot watch pods at " + server_.url() + ": no answer in time (30 s)"));
+  server_.hang(false);
+  server_.put("d", pod("d"));
+  ASSERT_TRUE(opens_again(2));
+  ASSERT_TRUE(eventually([&] { return handler_.has("+d"); }));
+  EXPECT_EQ(server_.lists(), 1U);
+  EXPECT_THAT(diagnostics_.said(), ElementsAre(HasSubstr("no answer in time"), HasSubstr("again, after")));
+}
+
+// The kernel notices that packets are lost.
+TEST_F(ResourceWatchTest, TheKernelLooksAfterTheConnection) {
+  test::RememberingDiagnostics diagnostics;
+  auto config = client_config({.server = server_.url()}, nullptr, &diagnostics);
+  ASSERT_TRUE(config);
+  const auto watch = ResourceWatch::start(spec_, *config, handler_, base::Clock::system(), diagnostics);
+  ASSERT_TRUE(watch);
+  ASSERT_TRUE(eventually([&] { return (*watch)->status().fresh; }));
+  const int port = std::stoi(server_.url().substr(server_.url().rfind(':') + 1));
+  int found = 0;
+  for (int fd = 0; fd < 1000; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || ntohs(peer.sin_port) != port) continue;
+    ++found;
+    const auto option = [fd](int level, int name) {
+      int value = 0;
+      socklen_t length = sizeof value;
+      return ::getsockopt(fd, level, name, &value, &length) == 0 ? value : -1;
+    };
+    EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_LE(option(IPPROTO_TCP, TCP_KEEPIDLE) + option(IPPROTO_TCP, TCP_KEEPINTVL) * option(IPPROTO_TCP, TCP_KEEPCNT), 90);
+  }
+  EXPECT_EQ(found, 1);
 }
 
 TEST_F(ResourceWatchTest, WaitsAsLongAsTheServerAsks) {

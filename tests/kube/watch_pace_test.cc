@@ -203,6 +203,11 @@ class VirtualClient : public http::AsyncClient {
     const std::uint64_t version = std::stoull(request.query.substr(from + 16));
     after(20 * kMillisecond, [this, watch, version, timeout] { answer(watch, version, timeout); });
   }
+  void abandon() override {
+    after(0, [this, number = answers_] {
+      if (number == answers_ && completion_) finish(base::fail(base::Code::interrupted, "stopped"));
+    });
+  }
   void wake() override {
     after(0, [this] { turn(); });
   }
@@ -245,7 +250,8 @@ class VirtualClient : public http::AsyncClient {
       case Mood::every_answer_500:
         return done(500, "no");
       case Mood::hangs:
-        return after(timeout, [this] {
+        return after(timeout, [this, number = answers_] {
+          if (number != answers_) return;
           base::Error error = base::fail(base::Code::network, "cannot reach it: no answer in time");
           error.system = ETIMEDOUT;
           finish(std::move(error));

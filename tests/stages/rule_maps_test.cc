@@ -166,6 +166,7 @@ TEST_F(RuleMapsTest, WithoutRightsAndWithoutAnEarlierTextItDoesNotStart) {
   EXPECT_THAT(book.error().hint, HasSubstr("--verb=get,list,watch --resource-name=rules"));
   EXPECT_THAT(book.error().hint, HasSubstr("--serviceaccount=logging:weir"));
   EXPECT_LT(test_.context.clock->monotonic() - begin, RuleMaps::kPatience / 2);
+  EXPECT_TRUE(test_.diagnostics.said().empty());  // the error says it
 }
 
 TEST_F(RuleMapsTest, AStartThatIsAskedToEndDoesNotWait) {

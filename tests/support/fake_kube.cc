@@ -272,13 +272,10 @@ struct FakeKube::Server {
           if (event.version > from) connection.queue.push_back(event.text);
         }
       }
+      connection.watching = true;  // in the same moment: no event falls in between
     }
     if (!send(connection.fd, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"))
       return false;
-    {
-      const std::lock_guard lock(mutex);
-      connection.watching = true;
-    }
     changed.notify_all();
     bool going = true;
     while (going) {
