@@ -406,8 +406,9 @@ With the journal alone (no PATH), options that are for log files, such as --name
 errors. With PATH they are for its files.
 
 --unit and --priority select as `journalctl -u` and `-p` do. When no entry of the whole journal matches, and nothing
-else is read, the exit code is 1, as with `--namespace nope`; with -f tail waits. --lines counts the entries of the whole journal. Entries of
-several journals (of users, of machines) are read in the order of their times, as far as they are there.
+else is read, the exit code is 1, as with `--namespace nope`; with -f tail waits. --lines counts the entries of the
+whole journal. Entries of several journals (of users, of machines) are read in the order of their times, as far as they
+are there.
 
 With --checkpoint, each journal has a position: the number of its entry. --unit and --priority may change at a restart;
 what was left out before stays out. Files that were deleted before they were read are one lost part: a record with
