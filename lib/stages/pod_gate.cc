@@ -97,10 +97,17 @@ PodGate::Verdict PodGate::judge(const Record& record, Monotonic now) {
   if (!wait_.empty() && wait_.log_waits(record.source)) return Verdict::wait;
   if (record.sample) return Verdict::pass;
   if (record.labels != latest_labels_ || record.metadata.data() != latest_metadata_) {
+    // In a pipe each record has metadata of its own, which says the same.
+    const std::string_view file = record::find(record.metadata, "filename"), uid = record::find(record.metadata, "pod_uid");
+    const bool same = record.labels == latest_labels_ && file == latest_file_ && uid == latest_uid_;
     latest_labels_ = record.labels;
     latest_metadata_ = record.metadata.data();
-    latest_id_ = id_of(record);
-    latest_ = latest_id_.empty() ? nullptr : &look(latest_id_, now);
+    if (!same) {
+      latest_file_ = file;
+      latest_uid_ = uid;
+      latest_id_ = id_of(record);
+      latest_ = latest_id_.empty() ? nullptr : &look(latest_id_, now);
+    }
   }
   if (latest_ == nullptr) return Verdict::pass;
   if (record.source.kind == Source::Kind::none && !wait_.empty()) {

@@ -116,6 +116,7 @@ class PodGate {
   // The latest record's, for the next one: records come many of a log at a time.
   const record::LabelSet* latest_labels_ = nullptr;
   const record::Label* latest_metadata_ = nullptr;
+  std::string_view latest_file_, latest_uid_;  // that its metadata names
   kube::PodId latest_id_;
   const Seen* latest_ = nullptr;  // null: no pod
   std::string key_;
