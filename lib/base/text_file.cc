@@ -28,7 +28,7 @@ Result<void> write_all(int fd, std::string_view text, const std::string& path) {
 
 }  // namespace
 
-Result<std::string> read_text(int fd, std::string_view name) {
+Result<std::string> read_text(int fd, std::string_view name, std::size_t most) {
   std::string text;
   while (true) {
     constexpr std::size_t kBlock = 16 << 10;
@@ -40,7 +40,7 @@ Result<std::string> read_text(int fd, std::string_view name) {
     if (got < 0 && cause == EINTR) continue;
     if (got < 0) return io_error(cause, fmt::format("read {}", name));
     if (got == 0) return text;
-    if (text.size() > kMostText) return fail(Code::config, "cannot read {}: it is larger than 1 MiB", name);
+    if (text.size() > most) return fail(Code::config, "cannot read {}: it is larger than {} MiB", name, most >> 20);
   }
 }
 

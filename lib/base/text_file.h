@@ -11,9 +11,9 @@ namespace weir::base {
 
 inline constexpr std::size_t kMostText = 1 << 20;  // bytes
 
-// All that a descriptor gives. Errors: io ("cannot read NAME: …"), config when it is larger than kMostText. `name` is what messages
-// call the file.
-Result<std::string> read_text(int fd, std::string_view name);
+// All that a descriptor gives. Errors: io ("cannot read NAME: …"), config when it is larger than `most` bytes, a number of MiB.
+// `name` is what messages call the file.
+Result<std::string> read_text(int fd, std::string_view name, std::size_t most = kMostText);
 
 // The same of a file.
 Result<std::string> read_text_file(const std::string& path, std::string_view name);

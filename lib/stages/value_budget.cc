@@ -39,21 +39,6 @@ std::string line_of(std::string_view label, std::string_view value, std::int64_t
   return fmt::format("{} {} {}\n", hour, label, base::percent_encode(value));
 }
 
-Result<std::string> read_whole(int fd, const std::string& path) {
-  std::string text;
-  while (true) {
-    constexpr std::size_t kBlock = 64 << 10;
-    const std::size_t size = text.size();
-    text.resize(size + kBlock);
-    const ssize_t got = ::read(fd, text.data() + size, kBlock);
-    const int cause = errno;
-    text.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    if (got < 0 && cause == EINTR) continue;
-    if (got < 0) return base::io_error(cause, fmt::format("read values '{}'", base::escape_control(path)));
-    if (got == 0 || text.size() > kMostFile) return text;
-  }
-}
-
 }  // namespace
 
 Result<void> check(const ValueBudgetSpec& spec) {
@@ -206,14 +191,14 @@ Result<void> ValueBudget::load() {
   const auto target = base::replaceable(file_, what);
   if (!target) return target.error();
   if (auto locked = lock(); !locked) return locked.error().system == ENOENT ? Result<void>() : locked;
-  auto text = read_whole(open_.get(), file_);
+  auto text = base::read_text(open_.get(), fmt::format("values '{}'", base::escape_control(file_)), kMostFile);
   if (!text) return std::move(text).error();
   if (text->empty()) return {};  // a file that somebody made to say where it is to be
   if (!text->starts_with(kBegin)) {
     return base::cannot(Code::config, what, "it is a file of somebody else: it does not begin with \"weir-values\"")
         .with_hint("name another --values-file; this one is left as it is");
   }
-  if (text->starts_with(kHeader) && text->size() <= kMostFile) {
+  if (text->starts_with(kHeader)) {
     read(std::string_view(*text).substr(kHeader.size()));
     return {};
   }

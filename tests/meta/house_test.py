@@ -70,6 +70,7 @@ TESTED_IN = {
     "rules/value_reader": "rules/parser_test.cc",
     "show/text_format": "stages/output_sink_test.cc",
     "show/top_table": "stages/top_test.cc",
+    "stages/enrich_check": "stages/enrich_test.cc",
     "stages/pod_metrics": "stages/enrich_pods_test.cc",
     "spool/block_builder": "spool/block_test.cc",
     "spool/block_checksum": "spool/damage_test.cc",
