@@ -7,7 +7,9 @@
 #                              way (15 seconds), or the binary in VICTORIALOGS_BIN; and against a Promtail (tests/promtail/go.mod),
 #                              or the binary in PROMTAIL_BIN
 #   tests/run.sh --kube        … and those against a real Kubernetes API server, built once from tests/kube/go.mod and
-#                              tests/etcd/go.mod (6 minutes), or the binaries in KUBE_APISERVER_BIN, KUBECTL_BIN and ETCD_BIN
+#                              tests/etcd/go.mod (6 minutes), or the binaries in KUBE_APISERVER_BIN, KUBECTL_BIN and ETCD_BIN;
+#                              and of the chart, with helm (tests/helm/go.mod, 2 minutes, or HELM_BIN) and the definitions of the
+#                              Prometheus operator (tests/prometheus-operator/go.mod, or the folder PROMETHEUS_OPERATOR_CRDS)
 #   tests/run.sh --sanitize    … and the unit tests and fuzz targets once more with AddressSanitizer and UndefinedBehaviorSanitizer
 #   tests/run.sh --bench       … and the benchmarks (tests/bench/run.sh)
 #
@@ -22,7 +24,7 @@ for argument in "$@"; do
     --kube) with_kube=true ;;
     --bench) with_bench=true ;;
     --sanitize) with_sanitizers=true ;;
-    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "tests/run.sh: unknown argument '$argument' (try --help)" >&2; exit 2 ;;
   esac
 done
@@ -132,12 +134,40 @@ find_promtail() {
   fi
   export PROMTAIL_BIN=$folder/promtail
 }
+# HELM_BIN and PROMETHEUS_OPERATOR_CRDS, without which the chart is not tried. Only of the second nothing is built.
+find_helm() {
+  local folder building
+  if [ -z "${HELM_BIN:-}" ]; then
+    folder=$(helm_cache)
+    if [ ! -x "$folder/helm" ] && ! build_server helm "$folder" helm; then
+      skip "the chart" "$why, and HELM_BIN is not set"
+      return 0
+    fi
+    export HELM_BIN=$folder/helm
+  fi
+  [ -z "${PROMETHEUS_OPERATOR_CRDS:-}" ] || return 0
+  folder=$(operator_cache)
+  if [ ! -d "$folder" ]; then
+    mkdir -p "${folder%/*}"
+    building=$(mktemp -d "$folder.XXXXXX")
+    if ! tests/prometheus-operator/fetch.sh "$building"; then
+      rm -rf "$building"
+      skip "the chart" "the definitions of the Prometheus operator cannot be had, and PROMETHEUS_OPERATOR_CRDS is not set"
+      return 0
+    fi
+    mv -T "$building" "$folder" 2> /dev/null || rm -rf "$building"
+  fi
+  export PROMETHEUS_OPERATOR_CRDS=$folder
+}
 if $with_loki; then
   find_loki
   find_victorialogs
   find_promtail
 fi
-if $with_kube; then find_kube; fi
+if $with_kube; then
+  find_kube
+  find_helm
+fi
 
 say "Testing"
 excluded=()

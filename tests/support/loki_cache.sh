@@ -11,3 +11,5 @@ victorialogs_cache() { server_cache victorialogs; }
 kube_cache() { server_cache kube; }
 etcd_cache() { server_cache etcd; }
 promtail_cache() { server_cache promtail; }
+helm_cache() { server_cache helm; }
+operator_cache() { server_cache prometheus-operator; }
