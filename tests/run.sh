@@ -134,7 +134,7 @@ find_promtail() {
   fi
   export PROMTAIL_BIN=$folder/promtail
 }
-# HELM_BIN and PROMETHEUS_OPERATOR_CRDS, without which the chart is not tried. Only of the second nothing is built.
+# HELM_BIN and PROMETHEUS_OPERATOR_CRDS, without which the chart is not tried.
 find_helm() {
   local folder building
   if [ -z "${HELM_BIN:-}" ]; then
@@ -164,10 +164,8 @@ if $with_loki; then
   find_victorialogs
   find_promtail
 fi
-if $with_kube; then
-  find_kube
-  find_helm
-fi
+if $with_kube; then find_kube; fi
+if $with_kube; then find_helm; fi
 
 say "Testing"
 excluded=()
