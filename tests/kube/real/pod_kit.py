@@ -36,7 +36,7 @@ while IFS='|' read -r source target mode; do
   mount --rbind "$source" "$root$target"
   [ "$mode" = rw ] || mount -o remount,bind,ro "$root$target"
 done < "$mounts"
-mount -o remount,ro "$root"
+mount -o remount,bind,ro "$root"
 exec chroot "$root" /usr/bin/setpriv --no-new-privs --bounding-set=-all --inh-caps=-all /program "$@"
 """
 
