@@ -55,28 +55,6 @@ skip() {
   fi
 }
 
-# build_server NAME FOLDER WHAT [GO BUILD FLAG…]: the tools of tests/NAME/go.mod. Leaves in `why` what it failed of.
-build_server() {
-  local name=$1 folder=$2 what=$3 version building
-  shift 3
-  command -v go > /dev/null || { why="no Go here to build it"; return 1; }
-  version=$(go env GOVERSION | sed 's/^go//')
-  if ! printf '1.21\n%s\n' "$version" | sort -V -C; then
-    why="Go $version is too old to build it (1.21 fetches the toolchain it needs)"
-    return 1
-  fi
-  say "Building $what into $folder (once)"
-  mkdir -p "${folder%/*}"
-  building=$(mktemp -d "$folder.XXXXXX")
-  if ! (cd "tests/$name" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' "$@" -o "$building" tool); then
-    rm -rf "$building"
-    why="it does not build here"
-    return 1
-  fi
-  # Another run may have been faster; both built the same.
-  mv -T "$building" "$folder" 2> /dev/null || rm -rf "$building"
-}
-
 # Leaves LOKI_BIN set, or says why there is none.
 find_loki() {
   [ -z "${LOKI_ADDR:-}${LOKI_BIN:-}" ] || return 0

@@ -16,7 +16,7 @@ weir=$(readlink -f -- "$1") root=$2
 [ ! -e "$root" ] || [ -z "$(ls -A -- "$root")" ] || fail "the folder $root is not empty"
 
 # The folders that a pipeline of a node reads and writes are mount points here.
-mkdir -p "$root"/{dev,etc/ssl/certs,etc/weir,proc,run,sys,tmp,usr/{bin,lib,lib64,share},var/lib/{weir,dpkg/status.d},var/log/{pods,journal}}
+mkdir -p "$root"/{dev,etc/weir,proc,run,sys,tmp,usr/{bin,lib,lib64,share},var/lib/{weir,dpkg/status.d},var/log/{pods,journal}}
 ln -s usr/bin "$root/bin"
 ln -s usr/lib "$root/lib"
 ln -s usr/lib64 "$root/lib64"
@@ -68,8 +68,9 @@ ln -s /etc/ssl/openssl.cnf "$root/usr/lib/ssl/openssl.cnf"
 
 # Times shown to people follow TZ. posix/ and right/ are the same zones again.
 [ -e /usr/share/zoneinfo/UTC ] || fail "cannot find /usr/share/zoneinfo: install its package (see the head of this file)"
-(cd /usr/share/zoneinfo && find . \( -path ./posix -o -path ./right \) -prune -o \( -type f -o -type l \) -print0 | tar --null -T - -cf -) |
-  (mkdir "$root/usr/share/zoneinfo" && tar -C "$root/usr/share/zoneinfo" --no-same-owner -xf -)
+mkdir "$root/usr/share/zoneinfo"
+(cd /usr/share/zoneinfo && find . \( -path ./posix -o -path ./right \) -prune -o \( -type f -o -type l \) -print0 |
+  tar --null -T - -cf -) | tar -C "$root/usr/share/zoneinfo" --no-same-owner -xf -
 rm -f "$root/usr/share/zoneinfo/localtime" # a link out of the folder
 copied+=(/usr/share/zoneinfo/UTC)
 
@@ -110,7 +111,8 @@ done
 mapfile -t -O "${#owners[@]}" owners < <(dpkg -S "${paths[@]}" 2> /dev/null | sed 's/:.*//')
 mapfile -t owners < <(printf '%s\n' "${owners[@]}" | sort -u)
 for package in "${owners[@]}"; do
-  dpkg-query -s "$package" | sed '/^Status:/d; /^Conffiles:/,/^[^ ]/{/^Conffiles:/d; /^ /d}' > "$root/var/lib/dpkg/status.d/$package"
+  dpkg-query -s "$package" | sed '/^Status:/d; /^Conffiles:/,/^[^ ]/{/^Conffiles:/d; /^ /d}' \
+    > "$root/var/lib/dpkg/status.d/$package"
   mkdir -p "$root/usr/share/doc/$package"
   cp -L "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/" || fail "cannot find the copyright of $package"
 done

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The container image: made as examples/image/Containerfile says, entered as a container runtime does it, and used.
 
-The root is read-only, all capabilities are dropped, and folders of the node are mounted. buildah makes the image, without a daemon; where
-it is not installed, only the files are tried. The last stage takes the program that is built here: tests/image/build.sh runs all of the
-Containerfile, and this test on what comes out (WEIR_IMAGE_STORE, a store of buildah that has the image weir:test).
+The root is read-only, all capabilities are dropped, and folders of the node are mounted. buildah makes the image, without a daemon;
+where it is not installed, only the files are tried. The last stage takes the program that is built here: tests/image/build.sh runs all
+of the Containerfile, and this test on what comes out (WEIR_IMAGE_STORE, a store of buildah that has the image weir:test).
 
 Needs root. The test runs in a mount and a network namespace of its own, so its mounts end with it, and it may be the DNS server.
 """
