@@ -33,7 +33,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 . tests/support/packages.sh
 . tests/support/loki_cache.sh
-install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}" "${PROMETHEUS_PACKAGES[@]}"
+install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}" "${PROMETHEUS_PACKAGES[@]}" "${IMAGE_PACKAGES[@]}"
 
 say "Building (release)"
 cmake --preset release
@@ -55,28 +55,6 @@ skip() {
     echo "CI=true: a skipped suite is a failure" >&2
     failed=1
   fi
-}
-
-# build_server NAME FOLDER WHAT [GO BUILD FLAG…]: the tools of tests/NAME/go.mod. Leaves in `why` what it failed of.
-build_server() {
-  local name=$1 folder=$2 what=$3 version building
-  shift 3
-  command -v go > /dev/null || { why="no Go here to build it"; return 1; }
-  version=$(go env GOVERSION | sed 's/^go//')
-  if ! printf '1.21\n%s\n' "$version" | sort -V -C; then
-    why="Go $version is too old to build it (1.21 fetches the toolchain it needs)"
-    return 1
-  fi
-  say "Building $what into $folder (once)"
-  mkdir -p "${folder%/*}"
-  building=$(mktemp -d "$folder.XXXXXX")
-  if ! (cd "tests/$name" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' "$@" -o "$building" tool); then
-    rm -rf "$building"
-    why="it does not build here"
-    return 1
-  fi
-  # Another run may have been faster; both built the same.
-  mv -T "$building" "$folder" 2> /dev/null || rm -rf "$building"
 }
 
 # Leaves LOKI_BIN set, or says why there is none.

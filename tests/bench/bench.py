@@ -22,6 +22,7 @@ import live
 import measure
 import metrics
 import multiline
+import peers
 import report as reports
 import rules
 import weir_kit as kit
@@ -348,7 +349,7 @@ def main():
     parser.add_argument("--outage-lines", type=int, default=1_500_000)
     parser.add_argument("--first-start-mb", type=float, default=1000)
     parser.add_argument("--first-start-tail", default="", help="options of tail in that chain")
-    parser.add_argument("--runs", type=int, default=5, help="alternating runs of which the median counts (rules)")
+    parser.add_argument("--runs", type=int, default=5, help="alternating runs of which the median counts (rules, peers)")
     parser.add_argument("--changes", type=int, default=100, help="changes of the rules, 600 ms apart")
     parser.add_argument("--hold-seconds", type=float, default=60, help="how long lines are held at the pace of live ones; 0: not")
     parser.add_argument("--hold-lines", type=int, default=14_400_000, help="lines of the spool of which replay reads; 0: none")
@@ -383,6 +384,8 @@ def main():
         metrics.run(report, tree, folder, a.runs, a.live_seconds / 3)
     if "kubernetes" in only:
         kubernetes.run(report, tree, folder, a.runs)
+    if "peers" in only:
+        peers.run(report, tree, files, newest(files), folder, a.live_seconds, a.runs)
     if "hold" in only:
         hold.run(report, tree, folder, a.hold_seconds, a.hold_lines, a.release_mb, a.release_rates.split(","))
     if "durable" in only:

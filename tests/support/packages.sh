@@ -6,6 +6,8 @@ BUILD_PACKAGES=(ca-certificates cmake g++ ninja-build pkg-config ccache mold
 TEST_PACKAGES=(libgtest-dev libgmock-dev python3 jq curl openssl zsh fish tmux systemd systemd-journal-remote)
 # For the tests of metrics and alerts, with promtool: 330 MB that the demo does without.
 PROMETHEUS_PACKAGES=(prometheus python3-yaml)
+# For the test of the container image: it is built without a daemon.
+IMAGE_PACKAGES=(binutils buildah libsystemd0 tzdata)
 
 # Installs those that are missing, as root or with sudo; says what it does, and nothing when nothing is missing.
 install_packages() {
