@@ -236,43 +236,6 @@ Value align_right(FunctionCall& call) { return align(call, false); }
 
 // ---- regular expressions
 
-// Expands `$1`, `$name` and `${name}` in the replacement.
-void expand(std::string& out, std::string_view text, const gotext::Regex& regex, const std::vector<std::string_view>& groups,
-            std::size_t limit) {
-  auto group = [&](std::string_view name) -> std::string_view {
-    if (!name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 6) {
-      const auto index = static_cast<std::size_t>(std::stoul(std::string(name)));
-      return index < groups.size() ? groups[index] : std::string_view();
-    }
-    for (std::size_t i = 1; i < groups.size(); ++i) {
-      if (regex.group_names()[i] == name) return groups[i];
-    }
-    return {};
-  };
-  auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
-  for (std::size_t i = 0; i < text.size() && out.size() <= limit;) {
-    if (text[i] != '$' || i + 1 >= text.size()) {
-      out += text[i++];
-      continue;
-    }
-    if (text[i + 1] == '$') {
-      out += '$';
-      i += 2;
-      continue;
-    }
-    const bool braces = text[i + 1] == '{';
-    const std::size_t begin = i + (braces ? 2 : 1);
-    std::size_t end = begin;
-    while (end < text.size() && is_word(text[end])) ++end;
-    if (end == begin || (braces && (end >= text.size() || text[end] != '}'))) {
-      out += text[i++];
-      continue;
-    }
-    out += group(text.substr(begin, end - begin));
-    i = end + (braces ? 1 : 0);
-  }
-}
-
 // Calls `visit` for every match until it returns false. An empty match directly after another match does not count.
 template <typename Visit>
 void each_match(const gotext::Regex& regex, std::string_view text, Visit visit) {
@@ -299,7 +262,7 @@ Value regex_replace(FunctionCall& call, bool literal) {
     if (literal) {
       out += fresh;
     } else {
-      expand(out, fresh, *regex, groups, call.room());
+      regex->expand(fresh, groups, call.room(), out);
     }
     from = end;
     return out.size() <= call.room();

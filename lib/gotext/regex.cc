@@ -6,6 +6,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 
 namespace weir::gotext {
@@ -229,6 +230,42 @@ std::size_t Regex::find_all(std::string_view text, int count, std::vector<std::s
     }
   }
   return matches;
+}
+
+void Regex::expand(std::string_view replacement, const std::vector<std::string_view>& groups, std::size_t limit,
+                   std::string& out) const {
+  const auto group = [&](std::string_view name) -> std::string_view {
+    if (!name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 6) {
+      const auto index = static_cast<std::size_t>(std::stoul(std::string(name)));
+      return index < groups.size() ? groups[index] : std::string_view();
+    }
+    for (std::size_t i = 1; i < groups.size(); ++i) {
+      if (names_[i] == name) return groups[i];
+    }
+    return {};
+  };
+  const auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  for (std::size_t i = 0; i < replacement.size() && out.size() <= limit;) {
+    if (replacement[i] != '$' || i + 1 >= replacement.size()) {
+      out += replacement[i++];
+      continue;
+    }
+    if (replacement[i + 1] == '$') {
+      out += '$';
+      i += 2;
+      continue;
+    }
+    const bool braces = replacement[i + 1] == '{';
+    const std::size_t begin = i + (braces ? 2 : 1);
+    std::size_t end = begin;
+    while (end < replacement.size() && is_word(replacement[end])) ++end;
+    if (end == begin || (braces && (end >= replacement.size() || replacement[end] != '}'))) {
+      out += replacement[i++];
+      continue;
+    }
+    out += group(replacement.substr(begin, end - begin));
+    i = end + (braces ? 1 : 0);
+  }
 }
 
 int Regex::group_count() const { return re_->NumberOfCapturingGroups(); }

@@ -37,6 +37,9 @@ class Regex {
   // All matches from left to right that are not empty, none of which overlap; `groups` gets the first `count` groups of each, one
   // match after the other (count from 1 to group_count() + 1). Returns how many matches there are.
   std::size_t find_all(std::string_view text, int count, std::vector<std::string_view>& groups) const;
+  // Appends `replacement` to `out`, with `$1`, `$name` and `${name}` replaced by these groups of find(), as Go's Regexp.Expand.
+  // Stops once `out` is longer than `limit`.
+  void expand(std::string_view replacement, const std::vector<std::string_view>& groups, std::size_t limit, std::string& out) const;
   [[nodiscard]] int group_count() const;
   [[nodiscard]] const std::vector<std::string>& group_names() const { return names_; }  // [0] and unnamed groups: ""
 

@@ -19,6 +19,7 @@ bool RegexpParser::process(Scope& scope) const {
 }
 
 bool PatternParser::process(Scope& scope) const {
+  if (scope.satisfied()) return true;
   const std::size_t count = pattern_.capture(scope.line(), values_);
   for (std::size_t i = 0; i < count; ++i) {
     if (!scope.wants(pattern_.names()[i])) continue;

@@ -21,7 +21,7 @@ std::string_view json_label_value(const gotext::JsonValue& value, gotext::Scratc
 
 constexpr int kMaxDepth = 128;  // Loki has no limit; a stack has
 
-enum class Walk { done, broken, dropped };
+enum class Walk { done, broken, dropped, satisfied };
 
 // One object with everything below it. With `extract` off it is only read, so that its errors are found.
 class Walker {
@@ -60,6 +60,7 @@ class Walker {
   Walk member(std::string_view key, const gotext::JsonValue& value, std::string_view prefix, std::size_t prefix_size, bool extract,
               int depth) {
     using Type = gotext::JsonValue::Type;
+    if (scope_.satisfied()) return Walk::satisfied;
     if (value.type == Type::array || value.type == Type::null) return Walk::done;
     // Each name repeats all of the names above it. Whether it is asked for must not matter here, or verdict and answer would
     // differ.
@@ -101,9 +102,11 @@ class Walker {
 }  // namespace
 
 bool JsonParser::process(Scope& scope) const {
+  if (scope.satisfied()) return true;
   Walker walker(scope);
   switch (walker.object(scope.line(), {}, 0, true, 0)) {
     case Walk::done:
+    case Walk::satisfied:
       return true;
     case Walk::dropped:
       return false;
@@ -126,7 +129,7 @@ base::Result<JsonExtractor> JsonExtractor::compile(const std::vector<Extraction>
 
 bool JsonExtractor::process(Scope& scope) const {
   const std::string_view line = scope.line();
-  if (line.empty()) return true;
+  if (line.empty() || scope.satisfied()) return true;
   if (line.front() != '{' && line.front() != '[' && line.front() != '"') {
     scope.set_error(kJsonError);
     return true;
@@ -158,7 +161,7 @@ bool JsonExtractor::process(Scope& scope) const {
 
 bool Unpack::process(Scope& scope) const {
   const std::string_view line = scope.line();
-  if (line.empty()) return true;
+  if (line.empty() || scope.satisfied()) return true;
   const auto broken = [&scope](std::string_view why) {
     scope.set_error(kJsonError, why);
     return true;

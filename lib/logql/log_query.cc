@@ -16,6 +16,7 @@
 #include "logql/parser.h"
 #include "logql/printer.h"
 #include "logql/scope.h"
+#include "logql/unwrap.h"
 
 #include <fmt/format.h>
 
@@ -319,6 +320,24 @@ base::Result<LogQuery> LogQuery::compile(LogExpr expr, std::string_view text) {
   return LogQuery(std::move(compiled));
 }
 
+base::Result<LogQuery> LogQuery::compile(const LogRange& range, std::string_view text) {
+  auto query = compile(range.log, text);
+  if (!query || !range.unwrap) return query;
+  Compiled& compiled = *query->compiled_;
+  compiled.lone.reset();
+  compiled.labels_change = true;
+  compiled.stages.push_back(std::make_unique<Unwrap>(*range.unwrap));
+  compiled.verdict_demand.names.push_back(range.unwrap->label);
+  for (const LabelFilterExpr& filter : range.unwrap->filters) {
+    auto stage = compile_stage({.node = filter}, {});
+    if (!stage) return std::move(stage).error();
+    collect_names(filter, compiled.verdict_demand.names);
+    compiled.asks_for_error = compiled.asks_for_error || names_error(filter);
+    compiled.stages.push_back(std::move(*stage));
+  }
+  return query;
+}
+
 bool LogQuery::selects(const record::LabelSet& labels) const {
   return compiled_->selector.everything() || compiled_->cache.selects(compiled_->selector, labels);
 }
@@ -354,6 +373,7 @@ bool LogQuery::run(record::Record& record, record::Batch& batch, Entry& out) {
   out.parsed = scope.parsed_labels(compiled_->parsed_buffer);
   out.errored = scope.errored();
   out.error = scope.error();
+  out.value = scope.value();
   return true;
 }
 
@@ -362,6 +382,19 @@ void LogQuery::extract_only(std::vector<std::string> names) {
   demand = compiled_->verdict_demand;
   demand.names.insert(demand.names.end(), std::make_move_iterator(names.begin()), std::make_move_iterator(names.end()));
 }
+
+bool LogQuery::extract_until_found(std::vector<std::string> names) {
+  extract_only(std::move(names));
+  Scope::Demand& demand = compiled_->whole_demand;
+  demand.until_found = true;
+  std::sort(demand.names.begin(), demand.names.end());
+  demand.names.erase(std::unique(demand.names.begin(), demand.names.end()), demand.names.end());
+  // A verdict in front of run() would notice other errors.
+  compiled_->verdict_demand = demand;
+  return std::find(demand.names.begin(), demand.names.end(), kErrorLabel) != demand.names.end();
+}
+
+bool LogQuery::asks_for_names() const { return compiled_->verdict_demand.everything || !compiled_->verdict_demand.names.empty(); }
 
 bool LogQuery::rewrites() const { return compiled_->line_changes || compiled_->labels_change; }
 bool LogQuery::shows_unchanged(const record::Record& record) const {

@@ -32,6 +32,8 @@ class LogQuery {
   static base::Result<LogQuery> compile(std::string_view text, const ParseOptions& options);
   // The same of a tree. `text` is what it was parsed from, for errors to point into, or "".
   static base::Result<LogQuery> compile(LogExpr expr, std::string_view text);
+  // The log query of a range, and behind it what unwraps a label: a record passes when it is a sample, and run() gives its value.
+  static base::Result<LogQuery> compile(const LogRange& range, std::string_view text);
 
   // The stream selector alone, for blocks and files. Cached by the address of the set, of which a reference is kept.
   [[nodiscard]] bool selects(const record::LabelSet& labels) const;
@@ -59,6 +61,7 @@ class LogQuery {
     std::span<const record::Label> parsed;    // extracted or formatted; with __error__ and __error_details__ when errored
     bool errored = false;
     std::string_view error;
+    double value = 0;  // of the unwrapped label
   };
   // As matches(); when true, `out` is what remains after all stages. Its views are valid until the next call of matches() or
   // run() and as long as the batch. Evaluates a record once; while most of those that get as far as a parser fail behind it, first
@@ -68,6 +71,12 @@ class LogQuery {
   // Of what parsers extract, run() is asked for these names only: they extract no others, but for what the stages themselves
   // read. So `parsed` may hold a few more, and an error is still noticed. Before the first run().
   void extract_only(std::vector<std::string> names);
+  // As extract_only(), but parsers stop once they have found all names, and errors behind that place go unnoticed, as in Loki's metric
+  // queries. True when the names or a filter ask for __error__.
+  bool extract_until_found(std::vector<std::string> names);
+
+  // Whether its stages read labels by their names.
+  [[nodiscard]] bool asks_for_names() const;
 
   // Whether a stage may change what run() shows of records, other than by __error__.
   [[nodiscard]] bool rewrites() const;

@@ -46,6 +46,7 @@ bool LogfmtReader::next(std::string_view& key, std::string_view& value, gotext::
 }
 
 bool LogfmtParser::process(Scope& scope) const {
+  if (scope.satisfied()) return true;
   LogfmtReader reader(scope.line());
   gotext::Scratch& scratch = scope.scratch();
   std::string_view key;
@@ -61,6 +62,7 @@ bool LogfmtParser::process(Scope& scope) const {
     const std::string_view name = sanitize_name(key, true, scratch);
     if (name.empty() || !scope.wants(name)) continue;
     if (!scope.extract(name, clean_value(value, scratch))) return false;
+    if (scope.satisfied()) return true;
   }
 }
 
@@ -83,6 +85,7 @@ std::vector<std::string> LogfmtExtractor::keys() const {
 }
 
 bool LogfmtExtractor::process(Scope& scope) const {
+  if (scope.satisfied()) return true;
   for (const Field& field : fields_) {
     if (!scope.collides(field.name)) scope.put(field.name, {});
   }

@@ -81,6 +81,16 @@ void Scope::begin(record::Record& record, record::Batch& batch, const Demand& de
   details_.clear();
   scratch_.clear();
   budget_.renew();
+  value_ = 0;
+  constexpr std::size_t kBits = 64;
+  until_found_ = demand.until_found && !demand.everything && !demand.names.empty() && demand.names.size() < kBits;
+  missing_ = until_found_ ? (std::uint64_t{1} << demand.names.size()) - 1 : 0;
+}
+
+void Scope::note_found(std::string_view name) {
+  for (std::size_t i = 0; i < demand_->names.size(); ++i) {
+    if (demand_->names[i] == name) missing_ &= ~(std::uint64_t{1} << i);
+  }
 }
 
 std::string_view Scope::line() {
@@ -177,6 +187,7 @@ bool Scope::extract_as(std::string_view name, std::string_view value) {
   if (was_set(name)) return true;
   remove_from_metadata(name);
   parsed_.add(name, value);
+  if (until_found_) note_found(name);
   return passes_early(name);
 }
 
@@ -199,6 +210,7 @@ void Scope::put(std::string_view name, std::string_view value) {
   } else {
     parsed_.add(name, value);
   }
+  if (until_found_) note_found(name);
 }
 
 void Scope::remove_from_stream(std::string_view name) {

@@ -76,6 +76,8 @@ class Scope {
   struct Demand {
     bool everything = true;
     std::vector<std::string> names;
+    // Parsers stop once all names were found, so that they notice no error behind that place: so Loki evaluates metric queries.
+    bool until_found = false;
   };
 
   // Whether metadata of the record goes by another name or not at all: it collides with a label, or Loki would write it otherwise.
@@ -102,6 +104,8 @@ class Scope {
   // Whether anybody asks for a label extracted under this name.
   [[nodiscard]] bool wants(std::string_view name) const;
   [[nodiscard]] bool wants_below(std::string_view prefix) const;  // for names that begin with `prefix` and go on with `_`
+  // Parsers have found all that is asked for, and are to stop there.
+  [[nodiscard]] bool satisfied() const { return until_found_ && missing_ == 0; }
   // A parser found name=value; both must outlive the record. False: an early filter drops the record.
   [[nodiscard]] bool extract(std::string_view name, std::string_view value);
   // Sets a parsed label whatever was there before; takes the name out of the other categories.
@@ -133,6 +137,10 @@ class Scope {
   void clear_error_details() { details_.clear(); }
   [[nodiscard]] bool explains() const { return explain_; }
 
+  // ---- the value of a metric query's sample, as `unwrap` has read it
+  [[nodiscard]] double value() const { return value_; }
+  void set_value(double value) { value_ = value; }
+
   [[nodiscard]] gotext::Scratch& scratch() { return scratch_; }
   [[nodiscard]] gotemplate::Budget& budget() { return budget_; }
 
@@ -144,6 +152,7 @@ class Scope {
  private:
   using Slot = LabelSlots::Slot;
   void load_metadata();
+  void note_found(std::string_view name);
   Slot* parsed(std::string_view name) { return parsed_.find(name); }
   bool find_in_stream(std::string_view name, std::size_t& index) const;
   void remove_from_stream(std::string_view name);
@@ -164,6 +173,9 @@ class Scope {
   LabelSlots parsed_;
   std::string_view error_;
   std::string details_;
+  double value_ = 0;
+  bool until_found_ = false;
+  std::uint64_t missing_ = 0;  // a bit for each name of demand_ that no parser has found
   gotext::Scratch scratch_;
   gotemplate::Budget budget_;
 };

@@ -41,6 +41,18 @@ Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, cons
                                                    base::Diagnostics& diagnostics) {
   auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
   if (!compiled) return std::move(compiled).error();
+  return open(path, std::move(*compiled), range, diagnostics);
+}
+
+Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, logql::LogExpr query, const TimeRange& range,
+                                                   base::Diagnostics& diagnostics) {
+  auto compiled = logql::LogQuery::compile(std::move(query), {});
+  if (!compiled) return std::move(compiled).error();
+  return open(path, std::move(*compiled), range, diagnostics);
+}
+
+Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, logql::LogQuery query, const TimeRange& range,
+                                                   base::Diagnostics& diagnostics) {
   auto reader = spool::Reader::open(path);
   if (!reader) return std::move(reader).error();
   auto blocks = (*reader)->list({.time = range});
@@ -48,7 +60,7 @@ Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, cons
   std::sort(blocks->begin(), blocks->end(), earlier);
   const auto missing = (*reader)->missing();
   auto scan =
-      std::unique_ptr<SpoolScan>(new SpoolScan(std::move(*reader), std::move(*compiled), range, diagnostics, std::move(*blocks)));
+      std::unique_ptr<SpoolScan>(new SpoolScan(std::move(*reader), std::move(query), range, diagnostics, std::move(*blocks)));
   if (missing) {
     ++scan->unreadable_;
     diagnostics.say(*missing);
@@ -65,7 +77,8 @@ Result<void> SpoolScan::load(const BlockInfo& block, const TimeRange& range) {
   spool::LoadOptions options;
   options.range = range;
   options.stream = [&](const StreamInfo& stream) {
-    return range.touches(stream.min_timestamp, stream.max_timestamp) && query_.selects(*stream.labels);
+    return range.touches(stream.min_timestamp, stream.max_timestamp) && query_.selects(*stream.labels) &&
+           (!wanted_streams_ || wanted_streams_(*stream.labels));
   };
   if (!query_.needles().empty()) {
     options.lines = [&](std::string_view lines) {

@@ -25,6 +25,8 @@ class SpoolScan {
   // `query` may have no selector. `diagnostics` gets a message about what cannot be read, and must outlive the scan.
   static base::Result<std::unique_ptr<SpoolScan>> open(const std::string& path, const std::string& query,
                                                        const spool::TimeRange& range, base::Diagnostics& diagnostics);
+  static base::Result<std::unique_ptr<SpoolScan>> open(const std::string& path, logql::LogExpr query, const spool::TimeRange& range,
+                                                       base::Diagnostics& diagnostics);
 
   // Calls `each` with batches of matching records, oldest first; equal times come in the order of storing. Held records have
   // their mark. Rejected ones are left out, unless take_states() says otherwise. `source` is none. Line, labels, metadata and
@@ -35,6 +37,8 @@ class SpoolScan {
   // take_states(): chooses records by their state. keep_as_stored(): the query only selects, and changes nothing. Call both
   // before run() or keep_newest().
   void take_states(std::function<bool(spool::State)> wanted) { wanted_ = std::move(wanted); }
+  // Leaves out streams, beside those that the query does not select.
+  void take_streams(std::function<bool(const record::LabelSet&)> wanted) { wanted_streams_ = std::move(wanted); }
   // Leaves out blocks that hold nothing wanted, without opening them. Call it before run() or keep_newest().
   void take_blocks(const std::function<bool(const spool::BlockInfo&)>& wanted) {
     std::erase_if(blocks_, [&](const spool::BlockInfo& block) { return !wanted(block); });
@@ -67,6 +71,8 @@ class SpoolScan {
     std::uint64_t order;  // block, and place in it
     std::size_t index;    // index in kept_
   };
+  static base::Result<std::unique_ptr<SpoolScan>> open(const std::string& path, logql::LogQuery query, const spool::TimeRange& range,
+                                                       base::Diagnostics& diagnostics);
   SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const spool::TimeRange& range,
             base::Diagnostics& diagnostics, std::vector<spool::BlockInfo> blocks);
   base::Result<void> load(const spool::BlockInfo& block, const spool::TimeRange& range);
@@ -87,6 +93,7 @@ class SpoolScan {
   std::uint64_t skip_ = 0;   // how many of the records at range_.from to skip
   std::uint64_t unreadable_ = 0;
   std::function<bool(spool::State)> wanted_ = [](spool::State state) { return state != spool::State::rejected; };
+  std::function<bool(const record::LabelSet&)> wanted_streams_;
   bool as_stored_ = false;
   Watch watch_;
   std::uint64_t searched_ = 0;  // bytes of the blocks that keep_newest() has read

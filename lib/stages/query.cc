@@ -10,6 +10,7 @@
 #include "record/timestamp.h"
 #include "scan/spool_scan.h"
 #include "show/progress.h"
+#include "stages/metric_answer.h"
 #include "stages/unmatched.h"
 
 #include <algorithm>
@@ -463,22 +464,18 @@ Result<void> check_logql(const QuerySpec& spec) {
   return fail(Code::config, "cannot query Loki: the query begins with a filter").with_hint(std::string(loki::kNeedsSelector));
 }
 
-// A spool does not answer metric queries. All other mistakes are found when the query is compiled.
-Result<void> check_log_query(const std::string& text) {
-  const auto parsed = logql::parse(text, {.selector_optional = true});
-  if (!parsed || std::holds_alternative<logql::LogExpr>(parsed->node) || std::holds_alternative<logql::Literal>(parsed->node)) {
-    return {};
-  }
-  return fail(Code::config, "cannot run the metric query {} over a spool: a spool answers log queries only",
-              logql::clip(logql::print(*parsed), 200))
-      .with_hint("ask Loki with --addr URL, or count the log lines: weir query --spool SPOOL LOGQL -o jsonl | wc -l");
+// A number alone is a mistake more often than a metric query: somebody meant to search for it.
+bool is_metric_query(const QuerySpec& spec) {
+  if (spec.what != QuerySpec::What::records) return false;
+  const auto parsed = logql::parse(spec.logql, {.selector_optional = true});
+  return parsed && !parsed->is_log() && !std::holds_alternative<logql::Literal>(parsed->node);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, const Context& context) {
   if (!spec.spool.empty()) {
-    if (auto good = check_log_query(spec.logql); !good) return std::move(good).error();
+    if (is_metric_query(spec)) return make_spool_metric(spec, context);
     auto scan = scan::SpoolScan::open(spec.spool, spec.logql, spec.range, *context.diagnostics);
     if (!scan) return std::move(scan).error();
     return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolQuery>(spec, context, std::move(*scan)));

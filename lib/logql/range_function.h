@@ -1,0 +1,72 @@
+// The functions that make one number of the samples in a window: rate, count_over_time, quantile_over_time, …
+//
+// A Window takes samples in the order of their time and keeps no more of them than the function needs: two or three numbers, and all
+// values only for quantile_over_time and rate_counter. The arithmetic is Loki's, operation by operation, so that the bits of the
+// result are the same. Source: Loki 3.7, pkg/logql/range_vector.go.
+#pragma once
+
+#include "base/clock.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace weir::logql {
+
+struct MetricPoint {
+  base::Timestamp time = 0;
+  double value = 0;
+};
+
+class RangeFunction {
+ public:
+  enum class Kind : std::uint8_t {
+    count,  // of samples: count_over_time
+    count_rate,
+    sum,  // of values: sum_over_time, bytes_over_time
+    sum_rate,
+    counter_rate,
+    average,
+    minimum,
+    maximum,
+    deviation,
+    variance,
+    quantile,
+    first,
+    last,
+    present,  // absent_over_time asks whether there is any sample
+  };
+
+  // `name` is one that the parser knows. `parameter`: the φ of quantile_over_time. `unwraps`: the range has an unwrap.
+  RangeFunction(std::string_view name, std::optional<double> parameter, bool unwraps, base::Duration range);
+
+  class Window {
+   public:
+    [[nodiscard]] bool empty() const { return count_ == 0; }
+    [[nodiscard]] std::size_t bytes() const { return points_ ? points_->capacity() * sizeof(MetricPoint) : 0; }
+
+   private:
+    friend class RangeFunction;
+    double value_ = 0, mean_ = 0;
+    std::uint64_t count_ = 0;
+    std::unique_ptr<std::vector<MetricPoint>> points_;
+  };
+
+  void add(Window& window, const MetricPoint& point) const;
+  // Of a window that is not empty. May sort what the window keeps.
+  [[nodiscard]] double result(Window& window) const;
+
+  [[nodiscard]] Kind kind() const { return kind_; }
+  // Whether the value of a sample counts, not only that there is one.
+  [[nodiscard]] bool uses_values() const { return kind_ != Kind::count && kind_ != Kind::count_rate && kind_ != Kind::present; }
+
+ private:
+  Kind kind_;
+  double parameter_ = 0;
+  base::Duration range_;
+};
+
+}  // namespace weir::logql

@@ -1,0 +1,258 @@
+#include "logql/range_vector.h"
+
+#include "gotext/unicode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace weir::logql {
+namespace {
+
+using base::Code;
+using base::Result;
+using record::Label;
+using record::LabelSet;
+using record::LabelSetRef;
+
+// The least whole number that is not below a/b.
+base::Duration divide_up(base::Duration a, base::Duration b) { return a > 0 ? (a - 1) / b + 1 : -(-a / b); }
+
+bool is_parser(const StageExpr& stage) {
+  return std::holds_alternative<JsonExpr>(stage.node) || std::holds_alternative<LogfmtExpr>(stage.node) ||
+         std::holds_alternative<PatternExpr>(stage.node) || std::holds_alternative<UnpackExpr>(stage.node);
+}
+
+// What reads the line.
+bool reads_line(const StageExpr& stage) {
+  return is_parser(stage) || std::holds_alternative<RegexpExpr>(stage.node) || std::holds_alternative<LineFilterExpr>(stage.node);
+}
+
+// Loki leaves out a line_format whose result nothing looks at, so that its errors go unnoticed.
+void remove_idle_line_formats(std::vector<StageExpr>& stages) {
+  for (std::size_t i = stages.size(); i-- > 0;) {
+    if (!std::holds_alternative<LineFormatExpr>(stages[i].node)) continue;
+    const bool read = std::any_of(stages.begin() + static_cast<std::ptrdiff_t>(i), stages.end(), reads_line);
+    if (!read) stages.erase(stages.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+// The labels that absent_over_time gives: those that the selector compares with one value, and nothing else.
+std::vector<Label> absent_labels(const std::vector<MatcherExpr>& matchers) {
+  std::vector<Label> labels;
+  std::vector<std::string_view> out;
+  for (const MatcherExpr& matcher : matchers) {
+    const bool known = std::any_of(labels.begin(), labels.end(), [&](const Label& label) { return label.name == matcher.name; });
+    if (matcher.op == MatchOp::equal && !known) {
+      labels.push_back({matcher.name, matcher.value});
+    } else {
+      out.push_back(matcher.name);
+    }
+  }
+  std::erase_if(labels, [&](const Label& label) { return std::find(out.begin(), out.end(), label.name) != out.end(); });
+  return labels;
+}
+
+bool names_label(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string print_labels(std::span<const Label> labels) {
+  std::string text = "{";
+  for (const Label& label : labels) {
+    if (text.size() > 1) text += ", ";
+    text += label.name;
+    text += '=';
+    text += gotext::quote(label.value);
+  }
+  return text + '}';
+}
+
+constexpr std::string_view kExtracted = "_extracted";
+
+}  // namespace
+
+MetricTimes MetricTimes::aligned() const {
+  if (step <= 0) return *this;
+  MetricTimes times = *this;
+  times.start -= ((start % step) + step) % step;
+  times.end = divide_up(end, step) * step;
+  return times;
+}
+
+RangeVector::RangeVector(LogQuery query, RangeFunction function, const MetricTimes& times, base::Duration range,
+                         base::Duration offset)
+    : query_(std::move(query)), function_(function), times_(times), range_(range), offset_(offset) {
+  if (times_.step <= 0) times_.step = 1;  // one point
+  reads_ = {times.start - range - offset + 1, times.point(times.points() - 1) - offset + 1};
+}
+
+Result<std::unique_ptr<RangeVector>> RangeVector::compile(const RangeAggregation& expr, const std::optional<Grouping>& outer,
+                                                          const MetricTimes& times, std::size_t memory, std::string_view text) {
+  LogRange range = expr.range;
+  const bool counts_bytes = expr.function == "bytes_over_time" || expr.function == "bytes_rate";
+  const bool absent = expr.function == "absent_over_time";
+  if (!counts_bytes) remove_idle_line_formats(range.log.stages);
+  std::optional<Grouping> grouping = outer ? outer : expr.grouping;
+  bool no_labels = absent;
+  if (grouping && !grouping->without && grouping->labels.empty()) no_labels = true;
+  if (range.unwrap && (!grouping || grouping->labels.empty() || grouping->without)) {
+    if (!grouping) grouping.emplace();
+    grouping->without = true;
+    grouping->labels.push_back(range.unwrap->label);
+  }
+
+  auto query = LogQuery::compile(range, text);
+  if (!query) return std::move(query).error();
+  // Parsers extract what series, filters and templates need. Loki says what that is by names, in all queries but those whose series
+  // keep every label or all but some.
+  bool keeps_error = false;
+  if (no_labels || (grouping && !grouping->without)) {
+    std::vector<std::string> names = grouping && !grouping->without ? grouping->labels : std::vector<std::string>();
+    for (std::size_t i = 0, count = names.size(); i < count; ++i) {
+      if (names[i].ends_with(kExtracted)) names.push_back(names[i].substr(0, names[i].size() - kExtracted.size()));
+    }
+    const bool needs_names = query->asks_for_names() || !names.empty();
+    keeps_error = query->extract_until_found(std::move(names));
+    if (!needs_names) {
+      std::erase_if(range.log.stages, is_parser);
+      query = LogQuery::compile(range, text);
+      if (!query) return std::move(query).error();
+    }
+  }
+  RangeFunction function(expr.function, expr.parameter, range.unwrap.has_value(), range.range);
+  auto vector =
+      std::unique_ptr<RangeVector>(new RangeVector(std::move(*query), function, times, range.range, range.offset));
+  vector->bytes_ = counts_bytes;
+  vector->takes_values_ = function.uses_values();
+  vector->grouping_ = std::move(grouping);
+  vector->no_labels_ = no_labels;
+  vector->keeps_error_ = keeps_error;
+  vector->memory_ = memory;
+  if (absent) vector->absent_labels_ = LabelSet::intern(absent_labels(range.log.matchers));
+  return vector;
+}
+
+// All labels of the sample, each name once, sorted.
+void RangeVector::gather(const LogQuery::Entry& entry) {
+  labels_.assign(entry.labels.begin(), entry.labels.end());
+  labels_.insert(labels_.end(), entry.metadata.begin(), entry.metadata.end());
+  labels_.insert(labels_.end(), entry.parsed.begin(), entry.parsed.end());
+  std::sort(labels_.begin(), labels_.end(), [](const Label& a, const Label& b) { return a.name < b.name; });
+}
+
+Result<void> RangeVector::refuse_error(const LogQuery::Entry& entry) {
+  gather(entry);
+  return base::fail(Code::config, "pipeline error: '{}' for series: '{}'.", entry.error, print_labels(labels_))
+      .with_hint(R"(to leave such lines out, add | __error__="" behind the parser, or behind unwrap)");
+}
+
+RangeVector::Series& RangeVector::series_of(LabelSetRef labels) {
+  Series& series = series_[labels.get()];
+  if (!series.labels) series.labels = std::move(labels);
+  return series;
+}
+
+// Whether the labels of the sample follow from those of the stream, whatever else the record has.
+bool RangeVector::by_stream_alone(const record::Record& record) const {
+  if (query_.rewrites()) return false;
+  if (record.metadata.empty() || no_labels_) return true;
+  if (!grouping_ || grouping_->without) return false;
+  return std::none_of(record.metadata.begin(), record.metadata.end(), [&](const Label& label) {
+    return std::any_of(grouping_->labels.begin(), grouping_->labels.end(),
+                       [&](const std::string& name) { return std::string_view(name).starts_with(label.name); });
+  });
+}
+
+RangeVector::Series& RangeVector::series_of(const record::Record& record, const LogQuery::Entry& entry) {
+  const bool cached = by_stream_alone(record);
+  if (cached) {
+    if (const auto known = by_stream_.find(record.labels); known != by_stream_.end()) return *known->second.second;
+  }
+  if (no_labels_ && !entry.errored) {
+    labels_.clear();
+  } else {
+    gather(entry);
+    if (grouping_ && !entry.errored) {
+      std::erase_if(labels_,
+                    [&](const Label& label) { return names_label(grouping_->labels, label.name) == grouping_->without; });
+    }
+  }
+  if (entry.errored) labels_.push_back({"__preserve_error__", "true"});
+  Series& series = series_of(LabelSet::intern(labels_));
+  if (cached) by_stream_.emplace(record.labels, std::pair(LabelSetRef::share(record.labels), &series));
+  return series;
+}
+
+Result<void> RangeVector::count_memory(std::size_t before, std::size_t after) {
+  used_ += after - before;
+  if (used_ <= memory_) return {};
+  return base::fail(Code::config, "cannot evaluate the query: its series take more than {} MiB of memory", memory_ >> 20)
+      .with_hint("aggregate with sum by (…), select fewer streams, drop labels that differ in each line (| drop trace_id), or take a "
+                 "shorter range");
+}
+
+Result<void> RangeVector::add(record::Record& record, record::Batch& batch) {
+  if (!reads_.contains(record.timestamp)) return {};
+  const base::Timestamp time = record.timestamp + offset_;
+  const auto last_point = static_cast<base::Duration>(times_.points() - 1);
+  const base::Duration begin = std::max<base::Duration>(divide_up(time - times_.start, times_.step), 0);
+  const base::Duration end = std::min(divide_up(time - times_.start + range_, times_.step) - 1, last_point);
+  if (begin > end) return {};
+  LogQuery::Entry entry;
+  if (!query_.run(record, batch, entry)) return {};
+  if (entry.errored && !keeps_error_) return refuse_error(entry);
+  Series& series = series_of(record, entry);
+  const auto first = static_cast<std::size_t>(begin), last = static_cast<std::size_t>(end);
+  if (series.windows.empty()) series.first = first;
+  if (last >= series.first + series.windows.size()) {
+    const std::size_t before = series.windows.capacity();
+    series.windows.resize(last - series.first + 1);
+    const std::size_t size = sizeof(RangeFunction::Window);
+    const std::size_t fixed = before == 0 ? sizeof(Series) + series.labels->json().size() * 2 + 128 : 0;
+    if (auto ok = count_memory(before * size, series.windows.capacity() * size + fixed); !ok) return ok;
+  }
+  const double value = bytes_ ? static_cast<double>(entry.line.size()) : entry.value;
+  for (std::size_t i = first; i <= last; ++i) {
+    RangeFunction::Window& window = series.windows[i - series.first];
+    const std::size_t before = window.bytes();
+    function_.add(window, {record.timestamp, value});
+    if (const std::size_t after = window.bytes(); after != before) {
+      if (auto ok = count_memory(before, after); !ok) return ok;
+    }
+  }
+  return {};
+}
+
+void RangeVector::at(std::size_t point, MetricVector& out) {
+  const std::size_t begin = out.size();
+  bool erased = false;
+  for (auto next = series_.begin(); next != series_.end();) {
+    Series& series = next->second;
+    if (!series.windows.empty() && series.first <= point) {
+      const std::size_t index = point - series.first;
+      RangeFunction::Window& window = series.windows[index];
+      if (!window.empty()) out.push_back({series.labels, function_.result(window)});
+      for (std::size_t i = 0; i <= index; ++i) used_ -= std::min(used_, series.windows[i].bytes());
+      series.windows.erase(series.windows.begin(), series.windows.begin() + static_cast<std::ptrdiff_t>(index) + 1);
+      series.first = point + 1;
+    }
+    if (!series.windows.empty()) {
+      ++next;
+      continue;
+    }
+    used_ -= std::min(used_, sizeof(Series) + series.labels->json().size() * 2 + 128 +
+                                 series.windows.capacity() * sizeof(RangeFunction::Window));
+    next = series_.erase(next);
+    erased = true;
+  }
+  if (erased) by_stream_.clear();
+  if (!absent_labels_) return;
+  const bool present = out.size() > begin;
+  out.resize(begin);
+  if (!present) out.push_back({absent_labels_, 1});
+}
+
+}  // namespace weir::logql

@@ -1,0 +1,102 @@
+// One range of a metric query, such as `rate({app="x"} | json [5m])`: takes records in the order of their time and gives, for each
+// point of time that is asked for, the value of each series.
+//
+// A sample counts at every point t with t - range < time + offset <= t. Each series has a window of numbers for each of these points
+// that is still open. So memory grows with the series and with range/step, not with the records (but quantile_over_time and
+// rate_counter keep the values of a window). A point is closed by at(), and its windows are gone. Source: Loki 3.7,
+// pkg/logql/range_vector.go and pkg/logql/log/labels.go (which labels a series has).
+#pragma once
+
+#include "base/result.h"
+#include "base/time_range.h"
+#include "logql/ast.h"
+#include "logql/log_query.h"
+#include "logql/range_function.h"
+#include "record/label_set.h"
+#include "record/record.h"
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::logql {
+
+// The points of time at which a query is evaluated: start, start + step, … up to and with end. step 0 (or start == end): one point.
+struct MetricTimes {
+  base::Timestamp start = 0, end = 0;
+  base::Duration step = 0;
+
+  [[nodiscard]] std::size_t points() const {
+    return step <= 0 || end <= start ? 1 : static_cast<std::size_t>((end - start) / step) + 1;
+  }
+  [[nodiscard]] base::Timestamp point(std::size_t index) const { return start + static_cast<base::Duration>(index) * step; }
+  // As Loki's frontend does it before a range query: start down and end up to a multiple of the step.
+  [[nodiscard]] MetricTimes aligned() const;
+};
+
+struct VectorSample {
+  record::LabelSetRef labels;
+  double value = 0;
+};
+using MetricVector = std::vector<VectorSample>;  // at one point of time, each series once
+
+// Not thread safe.
+class RangeVector {
+ public:
+  // `outer`: the labels that a `sum` around it keeps, where Loki lets them decide which labels a sample has at all; for a sum without
+  // `by` and `without` an empty Grouping. `text`: the query, for errors. `memory`: bytes that open windows may take.
+  static base::Result<std::unique_ptr<RangeVector>> compile(const RangeAggregation& expr, const std::optional<Grouping>& outer,
+                                                            const MetricTimes& times, std::size_t memory, std::string_view text);
+
+  // The time of the records that count.
+  [[nodiscard]] base::TimeRange reads() const { return reads_; }
+  [[nodiscard]] base::Duration offset() const { return offset_; }
+  [[nodiscard]] bool selects(const record::LabelSet& labels) const { return query_.selects(labels); }
+  [[nodiscard]] const LogQuery& query() const { return query_; }
+
+  // Records come in the order of their time. Errors: Code::config in Loki's words where a sample has __error__, and where open
+  // windows would take more memory than is allowed.
+  base::Result<void> add(record::Record& record, record::Batch& batch);
+
+  // Appends the series at this point, and closes it. Points are asked for in their order, each once.
+  void at(std::size_t point, MetricVector& out);
+
+ private:
+  struct Series {
+    record::LabelSetRef labels;
+    std::size_t first = 0;  // point of windows[0]
+    std::vector<RangeFunction::Window> windows;
+  };
+
+  RangeVector(LogQuery query, RangeFunction function, const MetricTimes& times, base::Duration range, base::Duration offset);
+  base::Result<void> refuse_error(const LogQuery::Entry& entry);
+  Series& series_of(const record::Record& record, const LogQuery::Entry& entry);
+  Series& series_of(record::LabelSetRef labels);
+  void gather(const LogQuery::Entry& entry);
+  [[nodiscard]] bool by_stream_alone(const record::Record& record) const;
+  base::Result<void> count_memory(std::size_t before, std::size_t after);
+
+  LogQuery query_;
+  RangeFunction function_;
+  MetricTimes times_;
+  base::Duration range_, offset_;
+  base::TimeRange reads_;
+  bool bytes_ = false;  // a sample's value is the size of its line
+  bool takes_values_ = false;
+  std::optional<Grouping> grouping_;  // which labels a series keeps; none: all
+  bool no_labels_ = false;
+  bool keeps_error_ = false;
+  std::optional<std::vector<record::Label>> absent_;  // absent_over_time: the labels of its series
+  record::LabelSetRef absent_labels_;
+  std::size_t memory_, used_ = 0;
+
+  std::unordered_map<const record::LabelSet*, Series> series_;
+  std::unordered_map<const record::LabelSet*, std::pair<record::LabelSetRef, Series*>> by_stream_;
+  std::vector<record::Label> labels_;
+};
+
+}  // namespace weir::logql

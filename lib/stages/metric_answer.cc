@@ -1,0 +1,134 @@
+#include "stages/metric_answer.h"
+
+#include "gotext/quantity.h"
+#include "logql/metric_query.h"
+#include "record/json.h"
+#include "scan/metric_scan.h"
+#include "show/progress.h"
+#include "stages/unmatched.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::stages {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+using metrics::Account;
+using record::Batch;
+using record::Record;
+
+constexpr auto kSamplesIn =
+    metrics::counter("weir_query_answer_samples_total", "samples", "Samples of the answer to a metric query.", Account::in);
+constexpr auto kSamplesOut =
+    metrics::counter("weir_query_output_samples_total", "samples", "Samples that query passed on.", Account::out);
+constexpr auto kUnreadable =
+    metrics::counter("weir_query_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
+
+// Loki's choice: 250 points, and no step below a second.
+base::Duration step_for(const base::TimeRange& range) {
+  return std::max<base::Duration>((range.to - range.from) / (250 * base::kSecond), 1) * base::kSecond;
+}
+
+class SpoolMetric : public pipeline::Source {
+ public:
+  SpoolMetric(QuerySpec spec, const pipeline::Context& context, std::unique_ptr<logql::MetricQuery> query)
+      : spec_(std::move(spec)), context_(context), query_(std::move(query)), block_(context.metrics, context.driver) {}
+
+  Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
+    bool interrupted = false;
+    std::uint64_t unreadable = 0;
+    auto answer = scan::evaluate(
+        spec_.spool, *query_, *context_.diagnostics,
+        [&](const scan::SpoolScan::Work& work) {
+          if (progress_.due()) progress_.show({.bytes = work.done, .done = work.done, .all = work.all, .also = ""});
+          interrupted = interrupted || stop.stopped();
+          return !interrupted;
+        },
+        unreadable);
+    progress_.end();
+    unreadable_.add(unreadable);
+    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spec_.spool);
+    if (!answer) return std::move(answer).error();
+    finished_ = true;
+    return emit(out, *answer);
+  }
+
+  [[nodiscard]] std::string_view name() const override { return "query"; }
+  [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
+  [[nodiscard]] std::string summary() const override {
+    if (!finished_ || out_.value() > 0) return {};
+    return spec_.when_empty.empty() ? "no sample in this time" : spec_.when_empty;
+  }
+
+ private:
+  Result<void> emit(pipeline::Outlet& out, const logql::MetricAnswer& answer) {
+    constexpr std::size_t kAtOnce = 1000;
+    Batch batch;
+    std::string text;
+    const auto flush = [&]() -> Result<bool> {
+      if (batch.records.empty()) return true;
+      in_.add(batch.records.size());
+      out_.add(batch.records.size());
+      const auto flow = out.emit(batch);
+      batch.clear();
+      batch.records.clear();
+      if (!flow) return flow.error();
+      return *flow == pipeline::Flow::more;
+    };
+    for (const auto& series : answer.series) {
+      for (const logql::MetricPoint& point : series.points) {
+        Record record;
+        record.timestamp = point.time;
+        record.labels = batch.hold(series.labels);
+        record.sample = true;
+        text.clear();
+        record::append_json_string(text, gotext::print_float_f(point.value));
+        auto* extra = batch.make<record::Extra>();
+        extra->value = batch.copy(text);
+        record.extra = extra;
+        batch.records.push_back(record);
+        if (batch.records.size() < kAtOnce) continue;
+        const auto more = flush();
+        if (!more) return more.error();
+        if (!*more) return {};
+      }
+    }
+    const auto more = flush();
+    if (!more) return more.error();
+    return {};
+  }
+
+  QuerySpec spec_;
+  pipeline::Context context_;
+  std::unique_ptr<logql::MetricQuery> query_;
+  metrics::Block block_;
+  metrics::Counter in_ = block_.counter(kSamplesIn), out_ = block_.counter(kSamplesOut);
+  metrics::Counter unreadable_ = block_.counter(kUnreadable);
+  show::Progress progress_{"searched", *context_.diagnostics, *context_.clock};
+  bool finished_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<pipeline::Source>> make_spool_metric(const QuerySpec& spec, const pipeline::Context& context) {
+  base::TimeRange range = spec.range;
+  auto stored = scan::stored_time(spec.spool);
+  if (!stored) return std::move(stored).error();
+  const base::TimeRange all = stored->value_or(base::TimeRange{0, 0});
+  if (range.from == base::TimeRange::kBeginning) range.from = all.from;
+  if (range.to == base::TimeRange::kForever) range.to = std::max(all.to, range.from);
+  const logql::MetricTimes times = {range.from, range.to, spec.step > 0 ? spec.step : step_for(range)};
+  constexpr base::Duration kMostPoints = 11'000;  // Loki's limit
+  if ((times.end - times.start) / times.step > kMostPoints) {
+    return fail(Code::config, "cannot evaluate the query: it has more than {} points of time", kMostPoints)
+        .with_hint("take a longer --step, or a shorter time");
+  }
+  auto query = logql::MetricQuery::compile(spec.logql, times.aligned(), false, {});
+  if (!query) return std::move(query).error();
+  return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolMetric>(spec, context, std::move(*query)));
+}
+
+}  // namespace weir::stages

@@ -1,0 +1,75 @@
+#include "logql/range_vector.h"
+
+#include "logql/metric_eval.h"
+#include "logql/parser.h"
+
+namespace weir::logql {
+namespace {
+
+using test::at;
+using test::evaluate_metric;
+
+TEST(MetricTimes, AlignsToMultiplesOfTheStep) {
+  const MetricTimes times = MetricTimes{at(67), at(190), at(60)}.aligned();
+  EXPECT_EQ(times.start, at(60));
+  EXPECT_EQ(times.end, at(240));
+  EXPECT_EQ(times.points(), 4U);
+  EXPECT_EQ((MetricTimes{at(60), at(120), at(60)}.aligned().end), at(120));
+  EXPECT_EQ((MetricTimes{at(-67), at(-1), at(60)}.aligned().start), at(-120));
+  EXPECT_EQ((MetricTimes{5, 5, 0}.points()), 1U);
+}
+
+RangeAggregation aggregation(std::string_view text) { return std::get<RangeAggregation>(parse(text)->node); }
+
+TEST(RangeVector, ReadsWhatCounts) {
+  auto range = RangeVector::compile(aggregation(R"(rate({app="x"}[1m] offset 10s))"), {}, {at(100), at(200), at(50)}, 1 << 20, "");
+  ASSERT_TRUE(range.ok());
+  EXPECT_EQ((*range)->reads().from, at(30) + 1);
+  EXPECT_EQ((*range)->reads().to, at(190) + 1);
+}
+
+TEST(RangeVector, ASeriesIsAllLabelsOfItsSamples) {
+  const std::vector<test::TimedLine> lines = {
+      {1, R"({"code":"1"})", {{"app", "x"}}, {{"tid", "T"}}},
+      {2, R"({"code":"2"})", {{"app", "x"}}, {}},
+      {3, R"({"code":"1"})", {{"app", "x"}}, {{"app", "m"}}},
+      {4, R"({"code":"1"})", {{"app", "x"}}, {{"tid", "T"}}},
+  };
+  const std::pair<std::string_view, std::string_view> rows[] = {
+      {R"(count_over_time({app="x"}[9s]))", "app=x 9:1 | app=x app_extracted=m 9:1 | app=x tid=T 9:2"},
+      {R"(count_over_time({app="x"} | json | drop tid, app_extracted [9s]))", "app=x code=1 9:3 | app=x code=2 9:1"},
+      {R"(sum by (tid) (count_over_time({app="x"}[9s])))", "9:2 | tid=T 9:2"},
+      {R"(sum by (app_extracted) (count_over_time({app="x"}[9s])))", "9:3 | app_extracted=m 9:1"},
+      {R"(sum without (tid, app_extracted) (count_over_time({app="x"}[9s])))", "app=x 9:4"},
+      {R"(sum_over_time({app="x"} | json | drop tid, app_extracted | unwrap code [9s]))", "app=x 9:5"},
+      {R"(max_over_time({app="x"} | json | unwrap code [9s]) by (tid))", "9:2 | tid=T 9:1"},
+      {R"(max_over_time({app="x"} | json | unwrap code [9s]) without (tid, app_extracted))", "app=x 9:2"},
+      {R"(absent_over_time({app="y", pod=~"z", zone="a"}[9s]))", "app=y zone=a 9:1"},
+      {R"(absent_over_time({app="y", app!="z", zone="a"}[9s]))", "zone=a 9:1"},
+      {R"(absent_over_time({app="x"}[9s]))", ""},
+  };
+  for (const auto& [query, expected] : rows) EXPECT_EQ(evaluate_metric(query, lines, 9, 9, 0), expected) << query;
+}
+
+TEST(RangeVector, FreesTheWindowsOfPointsThatAreOver) {
+  auto range = RangeVector::compile(aggregation(R"(count_over_time({app="x"} | logfmt [1s]))"), {}, {at(0), at(10'000), at(1)}, 4096, "");
+  ASSERT_TRUE(range.ok());
+  MetricVector out;
+  std::size_t samples = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    record::Batch batch;
+    record::Record record;
+    record.timestamp = at(i) + 1;
+    record.labels = batch.hold(record::LabelSet::intern({{"app", "x"}}));
+    const std::string line = fmt::format("id={}", i);  // each line is a series of its own
+    record.line = record::Text::bytes(line);
+    ASSERT_TRUE((*range)->add(record, batch).ok()) << i;
+    (*range)->at(static_cast<std::size_t>(i), out);
+    samples += out.size();
+    out.clear();
+  }
+  EXPECT_EQ(samples, 9'999U);
+}
+
+}  // namespace
+}  // namespace weir::logql
