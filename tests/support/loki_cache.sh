@@ -1,4 +1,4 @@
-# Where tests/run.sh --loki and --kube keep the servers they built. Sourced from the top of the tree.
+# Where tests/run.sh keeps the servers, and the weir of the release before, that it built. Sourced from the top of the tree.
 
 # server_cache NAME: of the tools in tests/NAME/go.mod.
 server_cache() {
@@ -11,3 +11,5 @@ victorialogs_cache() { server_cache victorialogs; }
 kube_cache() { server_cache kube; }
 etcd_cache() { server_cache etcd; }
 promtail_cache() { server_cache promtail; }
+# release_cache COMMIT: weir of that commit.
+release_cache() { printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/weir/release-$1"; }
