@@ -10,7 +10,10 @@
 #include "logql/log_query.h"
 #include "pipeline/output.h"
 #include "record/json.h"
+#include "rules/parser.h"
 #include "scan/held_selection.h"
+#include "stages/rule_place.h"
+#include "stages/spool_export.h"
 
 #include <CLI/CLI.hpp>
 
@@ -31,11 +34,16 @@ class Replay : public cli::Invocation {
     cli::declare_time(app, time_, "");
     cli::declare_selection(app, selection_);
     app.add_flag("--undelivered", spec_.undelivered, "only records that a consumer has not acknowledged");
-    app.add_flag("--held", spec_.held, "only records that rules hold");
+    app.add_flag("--held", spec_.held, "only records that rules hold; with --export, these as well");
     app.add_flag("--release", release_, "with --held: do not print the records; the chain that writes the spool delivers them");
     app.add_option("--release-id", release_id_,
                    "name of the release; the spool ignores a second release of the same name (default: a name made from the time)")
         ->type_name("ID");
+    app.add_option("--export", export_, "do not print the records: make a new spool of them, for somebody else to read")
+        ->type_name("FILE");
+    app.add_option("--rules", rules_,
+                   "with --export: a file of rules that redact, drop, hold and sample, as in `weir filter` (repeatable)")
+        ->type_name("FILE");
     app.add_flag("--rejected", spec_.rejected, "only records that Loki refused for good, each with the reason in `rejected`");
     cli::add_value(
         app, "--speed", [this](const std::string& text) { return read_speed(text); },
@@ -62,11 +70,26 @@ class Replay : public cli::Invocation {
       if (!release_) return base::fail(Code::usage, "cannot use --release-id without --release");
       if (auto good = spool::check_release_id(release_id_); !good) return good;
     }
+    if (!rules_.empty() && export_.empty()) {
+      return base::fail(Code::usage, "cannot use --rules without --export")
+          .with_hint("rules for records that are printed: weir replay SPOOL | weir filter --rules FILE");
+    }
+    if (!export_.empty() && (release_ || spec_.rejected || spec_.retime || spec_.speed > 0)) {
+      return base::fail(Code::usage,
+                        "cannot use --export together with --release, --rejected, --speed or --retime: the new spool has the "
+                        "records as they are");
+    }
+    for (const std::string& file : rules_) {
+      if (kube::is_config_map(file)) {
+        return base::fail(Code::usage, "cannot read rules '{}' here: --rules of an export takes files", file)
+            .with_hint("write them into a file first: kubectl get configmap … -o jsonpath='{.data.rules}' > rules");
+      }
+    }
     return cli::check(time_);
   }
 
   [[nodiscard]] std::optional<cli::Role> role() const override {
-    return release_ ? std::optional(cli::Role::action) : std::nullopt;
+    return release_ || !export_.empty() ? std::optional(cli::Role::action) : std::nullopt;
   }
 
   [[nodiscard]] bool sets_level() const override { return true; }  // or whoever stored the records did
@@ -86,6 +109,11 @@ class Replay : public cli::Invocation {
 
   base::Result<cli::Exit> act(const pipeline::Context& context) override {
     if (auto read = read_places(context); !read) return std::move(read).error();
+    return export_.empty() ? release(context) : make_export(context);
+  }
+
+ private:
+  base::Result<cli::Exit> release(const pipeline::Context& context) {
     const spool::ReleaseOrder order{release_id_.empty() ? new_id(context.clock->wall()) : release_id_, spec_.query, spec_.range};
     auto asked = scan::ask_for_release(spec_.spool, order, 30 * base::kSecond, *context.clock, *context.diagnostics, context.stop);
     if (!asked) return std::move(asked).error();
@@ -120,7 +148,45 @@ class Replay : public cli::Invocation {
     return selected.records > 0 || asked->known ? cli::Exit::ok : cli::Exit::negative;
   }
 
- private:
+  base::Result<cli::Exit> make_export(const pipeline::Context& context) {
+    using base::Code;
+    std::optional<rules::RuleSet> set;
+    if (!rules_.empty()) {
+      stages::RulePlaces places({}, context);
+      std::vector<rules::NamedText> texts;
+      for (const std::string& file : rules_) {
+        auto text = places.read(file);
+        if (!text) return std::move(text).error();
+        texts.push_back({file, *std::move(text)});
+      }
+      auto rules = rules::parse(texts, context.clock->wall());
+      if (!rules) return std::move(rules).error();
+      if (rules->empty()) {
+        return base::fail(Code::config, "cannot export with rules '{}': there is no rule in them", rules_.front())
+            .with_hint("nothing would be redacted; leave --rules out if that is meant");
+      }
+      auto compiled = rules::RuleSet::compile(*std::move(rules));
+      if (!compiled) return std::move(compiled).error();
+      set.emplace(*std::move(compiled));
+    }
+    stages::ExportSpec spec{spec_, export_};
+    // The states of the spool end here: held records come beside the others, not alone.
+    if (spec_.held) spec.replay.undelivered = true;
+    if (spec_.held && !spec_.undelivered) spec.replay.delivered = true;
+    auto exported = stages::export_spool(spec, set ? &*set : nullptr, context);
+    if (!exported) return std::move(exported).error();
+    pipeline::Output output(STDOUT_FILENO, context);
+    const std::string text = output_.format == stages::OutputOptions::Format::jsonl ? exported->to_json(spec_.spool, export_)
+                                                                                    : exported->to_text(export_);
+    if (auto written = output.write(text); !written) return std::move(written).error();
+    if (exported->records == 0) {
+      context.diagnostics->say(exported->nothing.empty() ? "nothing is exported: the rules left out all records"
+                                                         : exported->nothing);
+    }
+    if (exported->unreadable_blocks > 0) return cli::Exit::incomplete;
+    return exported->records > 0 ? cli::Exit::ok : cli::Exit::negative;
+  }
+
   // Names that nobody else makes in the same second, on this node or another: they meet in one Loki.
   static std::string new_id(base::Timestamp now) {
     std::random_device random;
@@ -159,7 +225,8 @@ class Replay : public cli::Invocation {
   cli::TimeFlags time_;
   tail::Selection selection_;
   stages::OutputOptions output_;
-  std::string spool_, query_, release_id_;
+  std::string spool_, query_, release_id_, export_;
+  std::vector<std::string> rules_;
   bool release_ = false;
 };
 
@@ -192,6 +259,23 @@ instead, which makes it a stream of its own. `{app="checkout"} | weir_release!="
 
 Held records of the last ten seconds may not be in the spool yet. A release does not see them.
 
+# Export
+`--export FILE` makes FILE, a new spool (weir-spool(5), mode 0600), of the records that replay would print, and prints how many they
+are. FILE is one file, for a ticket or another machine: `weir replay`, `weir query --spool` and `weir spool status` read it, and need
+no right but to read it. It has no consumers and no positions. FILE must not exist. It appears when it is complete, and only if
+something matches: otherwise the exit code is 1. The source may be written meanwhile; what is stored after the start is not exported.
+
+Records keep their time, labels, metadata and tenant. Held records come as well with --held, and only undelivered ones with
+--undelivered; in FILE all are records like others. Gap records (`weir_gap_bytes`) of the selected streams come whatever the rest of
+LOGQL says, so that a loss is not taken for silence.
+
+`--rules FILE` applies rules (weir-rules(5)) as `weir filter` does, with the time of now for lifetimes: `redact` changes line, labels
+and metadata; `drop`, `sample`, `limit` and `dedup` leave records out; `hold` leaves them out unless --held is given; `tenant` sets
+the tenant; `release` does nothing. The report says how many records each rule changed or left out. With rules, keys of a record that
+weir does not know are left out, since no rule looks into them. Look at the result before you hand it on:
+`weir replay FILE -o raw | less`. A rule with a mistake, or a file of rules that is missing, ends the command: nothing is exported
+unredacted.
+
 # Rejected records
 A rejected record names the store that it comes from. When Loki accepts it, it leaves the store. When Loki refuses it
 again, it stays there with the new reason.
@@ -207,14 +291,16 @@ const cli::Command replay_command = {
     .description =
         "Reads records out of SPOOL, oldest first, for another stage or for people. Without --undelivered, --held or "
         "--rejected it reads the delivered and the undelivered ones. It changes nothing in the spool, except with --release: then "
-        "the chain that writes the spool delivers held records.",
+        "the chain that writes the spool delivers held records. With --export it writes a new spool.",
     .manual = kManual,
-    .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--undelivered", "--rejected", "--held", "--release", "--speed",
-              "--retime", "--output"},
+    .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--undelivered", "--rejected", "--held", "--release", "--export",
+              "--rules", "--speed", "--retime", "--output"},
     .role = cli::Role::source,
     .examples = {{"look at the last 20 minutes of one namespace", "weir replay spool.db -n checkout --since 20m"},
                  {"deliver the debug lines of the last 20 minutes that a rule holds",
                   "weir replay spool.db --held --release --since 20m '{app=\"checkout\"}'"},
+                 {"take the last hour of one namespace away, redacted",
+                  "weir replay spool.db -n checkout --since 1h --export case.db --rules rules"},
                  {"push again what Loki refused as too old", "weir replay spool.db --rejected --retime now | weir push"},
                  {"try a filter on the records of the last day",
                   "weir replay spool.db --since 1d | weir filter --drop '|= \"GET /healthz\"'"},

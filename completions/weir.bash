@@ -147,13 +147,13 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --metrics-file) _weir_files; return ;;
+        --export|--rules|--metrics-file) _weir_files; return ;;
         --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--release-id|--speed|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --release --release-id --rejected --speed --retime -o --output --color --exit-zero-on-term -h --help --metrics --metrics-file'
+        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --release --release-id --export --rules --rejected --speed --retime -o --output --color --exit-zero-on-term -h --help --metrics --metrics-file'
       else
-        _weir_given '--since --from --to -n --namespace -p --pod -c --container --release-id --speed --retime -o --output --color -h --help --metrics --metrics-file'
+        _weir_given '--since --from --to -n --namespace -p --pod -c --container --release-id --export --rules --speed --retime -o --output --color -h --help --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           1:*) : ;;

@@ -137,7 +137,28 @@ find_helm() {
   fi
   export PROMETHEUS_OPERATOR_CRDS=$folder
 }
+# Leaves WEIR_RELEASE_BIN set: weir of the release before, which is the commit in tests/upgrade/release. It is built once out of the
+# history of this tree (8 minutes on two cores; one where ccache has it). A clone without that history does not try it.
+find_release() {
+  [ -z "${WEIR_RELEASE_BIN:-}" ] || return 0
+  local commit folder
+  read -r commit < tests/upgrade/release
+  folder=$(release_cache "$commit")
+  if [ ! -x "$folder/weir" ]; then
+    if ! git rev-parse --quiet --verify "$commit^{tree}" > /dev/null 2>&1; then
+      say "SKIPPED: upgrade and roll-back: this clone has no commit $commit (git fetch --unshallow), and WEIR_RELEASE_BIN is not set"
+      return 0
+    fi
+    say "Building the release before ($commit) into $folder (once)"
+    if ! tests/upgrade/build.sh "$commit" "$folder"; then
+      skip "the release before" "it does not build here, and WEIR_RELEASE_BIN is not set"
+      return 0
+    fi
+  fi
+  export WEIR_RELEASE_BIN=$folder/weir
+}
 if $with_loki; then
+  find_release
   find_loki
   find_victorialogs
   find_promtail

@@ -80,7 +80,8 @@ Result<void> SpoolScan::load(const BlockInfo& block, const TimeRange& range) {
     return range.touches(stream.min_timestamp, stream.max_timestamp) && query_.selects(*stream.labels) &&
            (!wanted_streams_ || wanted_streams_(*stream.labels));
   };
-  if (!query_.needles().empty()) {
+  // A gap record need not have the words of the lines that are searched for.
+  if (!query_.needles().empty() && !gaps_) {
     options.lines = [&](std::string_view lines) {
       return std::all_of(query_.needles().begin(), query_.needles().end(), [&](const std::string& needle) {
         return ::memmem(lines.data(), lines.size(), needle.data(), needle.size()) != nullptr;
@@ -138,7 +139,7 @@ void SpoolScan::keep(Record& record, std::uint64_t order) {
   // and its records are mostly kept as they are: the cheap verdict comes first, and only a record with an error is evaluated again.
   bool changed = !as_stored_ && query_.rewrites();
   if (!changed) {
-    if (!query_.matches(record, loaded_)) return;
+    if (!query_.matches(record, loaded_) && !(gaps_ && record::is_gap(record))) return;
     changed = !as_stored_ && (query_.errored() || !query_.shows_unchanged(record));
   }
   if (changed) {

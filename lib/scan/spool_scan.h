@@ -44,6 +44,9 @@ class SpoolScan {
     std::erase_if(blocks_, [&](const spool::BlockInfo& block) { return !wanted(block); });
   }
   void keep_as_stored() { as_stored_ = true; }
+  // Records that report a gap match when the selector takes them, whatever the stages of the query say. With keep_as_stored(), and
+  // before run().
+  void keep_gaps() { gaps_ = true; }
 
   // Limits run() to the newest `count` records. True when there are older ones. Takes eight bytes of memory per record.
   base::Result<bool> keep_newest(std::uint64_t count);
@@ -94,7 +97,7 @@ class SpoolScan {
   std::uint64_t unreadable_ = 0;
   std::function<bool(spool::State)> wanted_ = [](spool::State state) { return state != spool::State::rejected; };
   std::function<bool(const record::LabelSet&)> wanted_streams_;
-  bool as_stored_ = false;
+  bool as_stored_ = false, gaps_ = false;
   Watch watch_;
   std::uint64_t searched_ = 0;  // bytes of the blocks that keep_newest() has read
   record::Batch loaded_, kept_, spare_;

@@ -1,5 +1,6 @@
 #include "spool/copy.h"
 
+#include "spool/new_spool.h"
 #include "spool/reader.h"
 #include "spool/recent_state.h"
 #include "spool/spool_file.h"
@@ -8,14 +9,8 @@
 #include "spool/tables/positions.h"
 #include "spool/tables/transfer.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <filesystem>
 #include <vector>
 
 namespace weir::spool {
@@ -29,8 +24,9 @@ constexpr std::uint64_t kPerCommit = 8;  // blocks: the log of the copy stays sm
 
 class Copy {
  public:
-  Copy(std::string from, std::string partial, base::Duration wait)
-      : from_(std::move(from)), partial_(std::move(partial)), wait_(wait) {}
+  // `made` outlives it.
+  Copy(std::string from, const NewSpool& made, base::Duration wait)
+      : from_(std::move(from)), made_(made), partial_(made.partial()), wait_(wait) {}
 
   // The small tables and the rows of the blocks, of one moment.
   Result<void> begin() {
@@ -62,15 +58,13 @@ class Copy {
     return more ? transact() : Result<void>();
   }
 
-  // Everything in the one file, and on the disk.
+  // Everything in the one file.
   Result<void> end() {
     if (auto done = commit(false); !done) return done;
     auto copied = target_.database.checkpoint(true);
     if (!copied) return std::move(copied).error();
     if (!*copied) return base::fail(Code::busy, "cannot complete '{}': another process uses it", partial_);
     close();
-    const base::UniqueFd file(::open(partial_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file || ::fsync(file.get()) != 0) return base::io_error(errno, fmt::format("sync '{}'", partial_));
     return {};
   }
 
@@ -97,7 +91,7 @@ class Copy {
 
   Result<void> begin_once() {
     close();
-    for (const char* suffix : {"", "-wal", "-shm"}) ::unlink((partial_ + suffix).c_str());
+    made_.discard();
     if (auto opened = open_source(); !opened) return opened;
     auto target = open_for_writing(partial_, Sync::off, base::kSecond);
     if (!target) return std::move(target).error();
@@ -153,7 +147,9 @@ class Copy {
     });
   }
 
-  const std::string from_, partial_;
+  const std::string from_;
+  const NewSpool& made_;
+  const std::string& partial_;
   const base::Duration wait_;
   SpoolFile source_, target_;
   std::optional<sqlite::Transaction> transaction_;
@@ -161,45 +157,17 @@ class Copy {
   std::optional<std::string> missing_;
 };
 
-base::Error taken(const std::string& to) {
-  return base::fail(Code::usage, "cannot copy to '{}': that file exists already", to).with_hint("name a new file");
-}
-
-bool is_there(const std::string& path) {
-  struct stat status = {};
-  return ::lstat(path.c_str(), &status) == 0;
-}
-
 }  // namespace
 
 Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base::Duration wait, const base::Clock& clock,
                           const base::Stop* stop, const Watch& watch) {
   const std::string from = real_path(wanted);
-  for (const char* suffix : {"", "-wal"}) {
-    if (is_there(to + suffix)) return taken(to + suffix);
-  }
-  // One copy at a time to one place; what a killed copy left is started again.
-  const std::string partial = to + "-partial";
-  const std::string lock_path = partial + "-lock";
-  const auto clean = [&] {
-    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) ::unlink((partial + suffix).c_str());
-  };
   // The spool first: a wrong name leaves nothing behind.
   auto source = Reader::open(from, wait);
   if (!source) return std::move(source).error();
-  auto lock = LockFile::take(lock_path, fmt::format("'{}'", to), 0, clock, nullptr);
-  if (!lock) {
-    base::Error error = std::move(lock).error();
-    const std::string folder = std::filesystem::path(to).parent_path().string();
-    std::error_code ignored;
-    if (error.code != Code::busy && !folder.empty() && !std::filesystem::exists(folder, ignored)) {
-      return base::fail(error.code, "cannot copy to '{}': the folder '{}' does not exist", to, folder)
-          .with_hint("make the folder first, or name another place");
-    }
-    if (error.code == Code::busy) error.hint = "another process is making this copy";
-    return error;
-  }
-  Copy copy(from, partial, wait);
+  auto made = NewSpool::begin(to, "copy to", clock);
+  if (!made) return std::move(made).error();
+  Copy copy(from, *made, wait);
   Copied copied;
   const auto work = [&]() -> Result<void> {
     if (auto begun = copy.begin(); !begun) return begun;
@@ -222,14 +190,7 @@ Result<Copied> copy_spool(const std::string& wanted, const std::string& to, base
   };
   auto done = work();
   copy.close();
-  // Two names for a moment, so that nothing that came meanwhile is replaced; not every file system has them.
-  if (done && ::link(partial.c_str(), to.c_str()) != 0) {
-    if (errno == EEXIST)
-      done = taken(to);
-    else if (is_there(to) || ::rename(partial.c_str(), to.c_str()) != 0)
-      done = base::io_error(errno, fmt::format("make '{}'", to));
-  }
-  clean();
+  if (done) done = made->finish();
   if (!done) return std::move(done).error();
   struct stat status = {};
   if (::stat(to.c_str(), &status) == 0) copied.bytes = static_cast<std::uint64_t>(status.st_size);

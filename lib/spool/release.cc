@@ -173,6 +173,7 @@ Result<Releaser> release_here(const std::string& wanted, const base::Clock& cloc
     options.rejected_max = *rejected_max > 0 ? static_cast<std::uint64_t>(*rejected_max) : options.max_size / 10;
   }
   // Nothing goes for its age or for room.
+  options.limits_last = false;
   options.max_size = std::numeric_limits<std::uint64_t>::max() / 2;
   options.retain = options.hold = std::numeric_limits<base::Duration>::max() / 2;
   auto writer = Writer::open(options, clock, stop);

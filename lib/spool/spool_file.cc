@@ -120,6 +120,14 @@ base::Result<std::optional<SpoolFile>> try_reading(const std::string& path, base
     return base::io_error(EACCES, fmt::format("open spool '{}'", path))
         .with_hint(fmt::format("it belongs to user {}: read it as that user or as root", status.st_uid));
   }
+  // Without its log a spool lacks records, and an answer from it would be a wrong one.
+  const std::string log = path + "-wal";
+  if (::faccessat(AT_FDCWD, log.c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES) {
+    return base::io_error(EACCES, fmt::format("open the write-ahead log '{}' of the spool", log))
+        .with_hint(fmt::format("the newest records are in it: read it as user {} or as root, or let that user run "
+                               "`weir spool copy`",
+                               status.st_uid));
+  }
   if (auto known = NameHold::check(path); !known) return std::move(known).error();
   auto note = read_note(path);
   auto database = sqlite::Database::open(path, sqlite::Access::read, wait);

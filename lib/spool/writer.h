@@ -42,6 +42,8 @@ struct WriterOptions {
   // was told, and kMaxBehind where none was.
   std::optional<base::Duration> max_behind = std::nullopt;
   base::Duration wait = 30 * base::kSecond;  // for another writer, and for a busy file
+  // False: one piece of work on the spool, whose limits are not those of who fills it. `spool status` does not learn of them.
+  bool limits_last = true;
 };
 
 inline constexpr std::uint64_t kFloor = 16 << 20;

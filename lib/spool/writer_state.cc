@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
+#include <utility>
 
 namespace weir::spool {
 
@@ -112,9 +113,13 @@ base::Result<void> Writer::State::begin_file() {
   auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::write);
   if (!transaction) return std::move(transaction).error();
   if (auto done = set_meta(file.database, Meta::rejected_max, static_cast<std::int64_t>(rejected_max())); !done) return done;
-  if (auto done = set_meta(file.database, Meta::max_size, static_cast<std::int64_t>(options.max_size)); !done) return done;
-  if (auto done = set_meta(file.database, Meta::min_free, options.min_free); !done) return done;
-  if (auto done = set_meta(file.database, Meta::drops_oldest, options.on_full == OnFull::drop_oldest ? 1 : 0); !done) return done;
+  const std::pair<Meta, std::int64_t> limits[] = {{Meta::max_size, static_cast<std::int64_t>(options.max_size)},
+                                                  {Meta::min_free, options.min_free},
+                                                  {Meta::drops_oldest, options.on_full == OnFull::drop_oldest ? 1 : 0}};
+  for (const auto& [name, value] : limits) {
+    if (!options.limits_last) break;
+    if (auto done = set_meta(file.database, name, value); !done) return done;
+  }
   if (options.max_behind) {
     if (auto done = set_meta(file.database, Meta::max_behind, *options.max_behind); !done) return done;
   }

@@ -57,8 +57,10 @@ class Replay : public pipeline::Source {
   // The wanted states come first: labels and times do not explain them.
   [[nodiscard]] std::string explain_nothing() const {
     std::string states;
+    const bool all = spec_.delivered && spec_.undelivered;
     for (const auto& [wanted, name] :
-         {std::pair(spec_.undelivered, "undelivered"), std::pair(spec_.held, "held"), std::pair(spec_.rejected, "rejected")}) {
+         {std::pair(spec_.delivered && !all, "delivered"), std::pair(spec_.undelivered && !all, "undelivered"),
+          std::pair(spec_.held && !all, "held"), std::pair(spec_.rejected, "rejected")}) {
       if (wanted) states += (states.empty() ? "" : " or ") + std::string(name);
     }
     if (spec_.rejected) return fmt::format("no record is {}", states);
@@ -74,16 +76,18 @@ class Replay : public pipeline::Source {
       if (!announced) return std::move(announced).error();
       if (!*announced) return {};
     }
-    const bool plain = !spec_.undelivered && !spec_.held && !spec_.rejected;
-    if (plain || spec_.undelivered || spec_.held) {
+    const bool plain = !spec_.delivered && !spec_.undelivered && !spec_.held && !spec_.rejected;
+    const bool delivered = plain || spec_.delivered, undelivered = plain || spec_.undelivered;
+    if (delivered || undelivered || spec_.held) {
       scan_->keep_as_stored();
-      scan_->take_blocks([this, plain](const spool::BlockInfo& block) {
-        return (spec_.held && block.held > 0) || ((plain || spec_.undelivered) && block.held < block.records);
+      if (spec_.gaps) scan_->keep_gaps();
+      scan_->take_blocks([this, delivered, undelivered](const spool::BlockInfo& block) {
+        return (spec_.held && block.held > 0) || ((delivered || undelivered) && block.held < block.records);
       });
-      scan_->take_states([this, plain](spool::State state) {
-        if (state == spool::State::undelivered) return plain || spec_.undelivered;
+      scan_->take_states([this, delivered, undelivered](spool::State state) {
+        if (state == spool::State::undelivered) return undelivered;
         if (state == spool::State::held) return spec_.held;
-        return state == spool::State::delivered && plain;
+        return state == spool::State::delivered && delivered;
       });
       scan_->watch([this](const scan::SpoolScan::Work& work) {
         work_ = work;

@@ -15,10 +15,12 @@ struct ReplaySpec {
   std::string query = {};  // the LogQL query that selects; it may have no selector
   spool::TimeRange range = {};
   // The wanted states. When none is set: delivered and undelivered records.
+  bool delivered = false;
   bool undelivered = false;
   bool held = false;
   bool rejected = false;
   double speed = 0;     // speed relative to the original times; 0: as fast as the chain takes them
+  bool gaps = false;    // gap records whose labels the selector takes come whatever the rest of the query says
   bool retime = false;  // the timestamp becomes the current time, the old one goes into metadata weir_original_timestamp
 };
 

@@ -336,5 +336,20 @@ TEST_F(SpoolScanTest, Failure) {
   EXPECT_EQ(code(path, "rate({pod=\"a\"}[1m])"), base::Code::config);
 }
 
+TEST_F(SpoolScanTest, GapsAreKeptWhereTheSelectorTakesThem) {
+  const std::vector<record::Label> gap = {{"weir_gap_bytes", "17"}};
+  store({{{1, "an error"}, {2, "lost", "p", false, gap}}, {{3, "lost too", "q", false, gap}, {4, "fine"}}});
+  const auto lines = [&](const std::string& query, bool gaps) {
+    auto scan = open(query);
+    scan->keep_as_stored();
+    if (gaps) scan->keep_gaps();
+    return run(*scan);
+  };
+  using List = std::vector<std::string>;
+  EXPECT_EQ(lines(R"({pod="p"} |= "error")", false), List{"1 an error"});
+  EXPECT_EQ(lines(R"({pod="p"} |= "error")", true), (List{"1 an error", "2 lost"}));
+  EXPECT_EQ(lines(R"({pod="q"} |= "error")", true), List{"3 lost too"});
+}
+
 }  // namespace
 }  // namespace weir::scan

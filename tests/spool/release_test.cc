@@ -392,7 +392,9 @@ TEST_F(ReleaseTest, WithoutAWriterTheAskingProcessCopies) {
     const auto writer = open();
     EXPECT_EQ(*release_here(path(), clock_, nullptr, context.diagnostics), Releaser::writer);
   }
+  const std::uint64_t limit = read_status(path())->max_size;
   EXPECT_EQ(*release_here(path(), clock_, nullptr, context.diagnostics), Releaser::here);
+  EXPECT_EQ(read_status(path())->max_size, limit) << "of who fills the spool";
   EXPECT_EQ(contents(), (Lines{"b:undelivered", "a:undelivered", "c:undelivered", "d:undelivered", "e:undelivered"}));
 }
 

@@ -1,5 +1,5 @@
-# Where tests/run.sh --loki and --kube, and tests/bench/run.sh, keep the programs that they build with Go, and how they build them.
-# Sourced from the top of the tree.
+# Where tests/run.sh and tests/bench/run.sh keep what they build once, servers and the weir of the release before, and how they build
+# what is made with Go. Sourced from the top of the tree.
 
 # server_cache NAME: of the tools in tests/NAME/go.mod.
 server_cache() {
@@ -15,6 +15,8 @@ promtail_cache() { server_cache promtail; }
 helm_cache() { server_cache helm; }
 operator_cache() { server_cache prometheus-operator; }
 peers_cache() { server_cache bench/peers; }
+# release_cache COMMIT: weir of that commit.
+release_cache() { printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/weir/release-$1"; }
 
 # build_server NAME FOLDER WHAT [GO BUILD FLAG…]: the tools of tests/NAME/go.mod. Leaves in `why` what it failed of.
 build_server() {
