@@ -43,9 +43,10 @@ TEST(Man, SectionsOfTheManual) {
 }
 
 TEST(Man, OfTheProgram) {
-  const auto page = program_man(test::fake_commands());
+  const auto page = program_man(test::fake_commands(), {{"weir-record", 5}, {"weir-guide-x", 7}});
   EXPECT_THAT(page, HasSubstr(".SS Sources\n.TP\n.BR weir\\-count (1)\nmake records\n"));
   EXPECT_THAT(page, HasSubstr("\\fBLOKI_ADDR\\fR"));
+  EXPECT_THAT(page, HasSubstr(".BR weir\\-record (5),\n.BR weir\\-guide\\-x (7)\n"));
 }
 
 }  // namespace
