@@ -83,7 +83,7 @@ TEST(Markdown, ParagraphsAreFilled) {
   expect(word + "\n" + word + "\n" + word, word + " " + word + "\n" + word);
   // A line cannot begin with a dash or with the number of an item.
   expect(word + "\n" + word + "\n\\- " + word, word + " " + word + " -\n" + word);
-  expect(word + "\n" + word + " aaaaaaaaaaaaaaaa\n1. b", word + " " + word + " aaaaaaaaaaaaaaaa 1. b");
+  expect(word + "\n" + word + " aaaaaaaaaaaaaaaa\n1. b", word + " " + word + " aaaaaaaaaaaaaaaa 1.\nb");
 }
 
 TEST(Markdown, TaggedParagraphs) {
@@ -119,7 +119,7 @@ TEST(Markdown, PagesAreLinked) {
 }
 
 TEST(Markdown, CommentsAreLeftOut) {
-  expect(".\\\" Made by x.\na\n.\\\" b\nc \\\" d", "a c ");
+  expect(".\\\" Made by x.\na\n.\\\" b\nc \\\" d", "a c");
   expect(".B a \\\" b", "`a`");
 }
 

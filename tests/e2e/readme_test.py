@@ -11,12 +11,13 @@ It runs in a mount and network namespace of its own, so that the paths, names an
   - sudo, systemctl, helm and kubectl are stand-ins. systemctl starts what the unit says. helm and kubectl check names, flags, folders and
     values; `kubectl proxy` is an API server that knows ConfigMaps. With --kube, kubectl and the API server are real ones.
 
-A block with a language (```text, ```weir, …) is no command; one that names a file in its first line (`# node.weir`) is written there.
-Every other block is run. A command that is not run stands in NOT_RUN with the test that runs it. A command that follows logs is left
+A block with a language (```text, ```weir, …) is no command: pipelines, rules and records are checked; one that names a file in its first
+line (`# node.weir`) is written there. Every other block is run. A command that is not run stands in NOT_RUN with the test that runs it. A command that follows logs is left
 running until its block ends. What a command must print, where more than an exit code of 0 counts, stands in EXPECTED. An entry of these tables
 that fits no command fails the test, too.
 """
 import argparse
+import contextlib
 import fcntl
 import http.server
 import json
@@ -49,6 +50,10 @@ NOT_RUN = {
 }
 NEEDS_LOKI = {
     "weir smoke": "reads back what it sent; loki.readme runs it",
+    "examples/incident/incident.sh": "reads back what it sent to LOKI_ADDR; loki.readme runs it, and e2e.incident without a Loki",
+}
+NEEDS_CONTROLLERS = {
+    "kubectl -n weir rollout status": "no controller runs beside the API server of this test",
 }
 # Start of a command: how to see that it works. It is left running.
 FOLLOWS = {
@@ -57,11 +62,11 @@ FOLLOWS = {
 }
 # Start of a command: what a reader would have waited for.
 BEFORE = {
-    "weir replay /var/lib/weir/spool.db --held": lambda world: world.finds("weir", "replay", "/var/lib/weir/spool.db", "--held", '{namespace="checkout"}'),
+    "weir rules add /var/lib/weir/rules": lambda world: world.finds("weir", "replay", "/var/lib/weir/spool.db", "--held", '{namespace="checkout"}'),
 }
 # Start of a command: the program that it needs beside weir.
 NEEDS = {"weir docs man troubleshooting | man": "man"}
-# Start of a command: what it prints, on standard output or, with !, on standard error.
+# Start of a command: what it prints.
 EXPECTED = {
     "weir tail /var/log/pods  ": r"checkout",
     "weir tail /var/log/pods | weir filter '|= \"error\"'": r'^(\{.*"line":".*error.*\n){3}$',
@@ -72,8 +77,8 @@ EXPECTED = {
     "weir docs rules": r"weir rules",
     "weir docs unit": r"\[Service\]",
     "systemctl status weir": r"running",
-    "weir push --check": r"http://loki:3100",
-    "sudo weir spool status": r"running",
+    "weir push --check": r"http://loki:3100 takes records",
+    "sudo weir spool status": r"^writer +process \d+, since",
     "curl -s localhost:9124/metrics": r"weir_tail_output_records_total [1-9]",
     "curl -s localhost:9124/-/ready": r"^ready",
     "weir query '{namespace": r"error",
@@ -82,8 +87,8 @@ EXPECTED = {
     "weir rules add /var/lib/weir/rules": r"keep for 30m from",
     "weir replay /var/lib/weir/spool.db --held": r"release",
     "weir spool status /var/lib/weir": r"release",
-    "weir rules list": r"(?s)keep for 30m.*expires in.*hold",
-    "weir rules add configmap": r"!weir-emergency|weir-emergency",
+    "weir rules list": r"(?s)expires in.*keep for 30m.*active.*hold",
+    "weir rules add configmap": r"added to 'configmap:weir/weir-emergency'",
     "weir rules test": r"hold",
     "examples/incident/incident.sh": r".",
     "weir smoke": r"^good",
@@ -91,7 +96,7 @@ EXPECTED = {
     "weir docs man troubleshooting | man": r"NOTHING ARRIVES",
 }
 
-TABLES = (NOT_RUN, NEEDS_LOKI, FOLLOWS, BEFORE, NEEDS, EXPECTED)
+TABLES = (NOT_RUN, NEEDS_LOKI, NEEDS_CONTROLLERS, FOLLOWS, BEFORE, NEEDS, EXPECTED)
 
 
 # ---- the text -------------------------------------------------------------------------------------------------------------
@@ -284,10 +289,13 @@ def stand_in_systemctl(words):
         with open(pid.with_name("service.log"), "ab") as log:
             service = subprocess.Popen(command, cwd="/var/lib/weir", env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         pid.write_text(str(service.pid))
+        # As systemd does with Type=notify.
+        World.wait_for(lambda: service.poll() is not None or World.shows("http://127.0.0.1:9123/-/ready", "ready"), "the service is ready", 30)
+        if service.poll() is not None:
+            sys.exit(f"weir.service ended with {service.returncode}: " + pid.with_name("service.log").read_text(encoding="utf-8"))
         return
     if words[:1] == ["status"]:
-        os.kill(int(pid.read_text()), 0)
-        print("Active: active (running)")
+        print("Active: active (running)" if World.shows("http://127.0.0.1:9123/-/ready", "ready") else "Active: failed")
         return
     refuse(words, "it is not known")
 
@@ -429,7 +437,8 @@ current-context: one
         self.ended.set()
         service = self.folder / "service.pid"
         if service.exists():
-            os.kill(int(service.read_text()), signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(int(service.read_text()), signal.SIGTERM)
         for child in self.children:
             child.terminate()
         if self.options.kube:
@@ -498,21 +507,35 @@ def inside(options):
         world.close()
 
 
+def text_block(shell, folder, language, begin, lines):
+    """A block that is no command: faults. One with the name of a file in its first line is written there."""
+    check = {"text": None, "weir": "weir run --check {}", "rules": "weir rules check {}", "json": "weir filter '|= \"\"' < {}"}
+    if language not in check:
+        return [f"README.md, line {begin}: the test does not know what a block of {language} is"]
+    name = re.fullmatch(r"# ([\w./-]+)", lines[0])
+    target = folder / "work" / (name.group(1) if name else f"block-{begin}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if language == "weir":  # its rules come with the next block
+        (target.parent / "rules").touch()
+    code, out, err = shell.run(check[language].format(target) + "\n") if check[language] else (0, "", "")
+    if language == "json" and out != target.read_text(encoding="utf-8"):
+        return [f"README.md, line {begin}: weir does not pass the record on as it is: {out}{err}"]
+    return [f"README.md, line {begin}: this block of {language} is wrong: {out}{err}"] if code != 0 else []
+
+
 def follow_the_readme(world, folder):
     shell = Shell(world)
     failures, used, ran = [], set(), 0
     for language, begin, lines in blocks((SOURCE / "README.md").read_text(encoding="utf-8")):
-        name = re.fullmatch(r"# ([\w./-]+)", lines[0]) if language else None
-        if name:
-            target = folder / "work" / name.group(1)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text("\n".join(lines) + "\n", encoding="utf-8")
         if language:
+            failures += text_block(shell, folder, language, begin, lines)
             continue
         for command in commands(lines):
             entries = [(table, start) for table in TABLES if (start := fitting(table, command))]
             used.update(start for _, start in entries)
-            reason = next((table[start] for table, start in entries if table is NOT_RUN or (table is NEEDS_LOKI and not world.loki_is_real)), None)
+            barred = [NOT_RUN] + [NEEDS_LOKI] * (not world.loki_is_real) + [NEEDS_CONTROLLERS] * world.options.kube
+            reason = next((table[start] for table, start in entries if any(table is one for one in barred)), None)
             missing = next((table[start] for table, start in entries if table is NEEDS and shutil.which(table[start]) is None), None)
             if reason or missing:
                 print(f"not run: {command.strip()}: {reason or f'there is no {missing} here'}", flush=True)
@@ -528,10 +551,10 @@ def follow_the_readme(world, folder):
                 world.wait_for(lambda works=BEFORE[before]: works(world), f"what {command.strip()} needs")
             code, out, err = shell.run(command)
             start = fitting(EXPECTED, command)
-            wanted = EXPECTED.get(start) if start else None
+            wanted = EXPECTED[start] if start else None
             if code != 0:
                 failures.append(f"README.md, from line {begin}: {command}  exit {code}\n{out[-1500:]}{err[-1500:]}")
-            elif wanted and not re.search(wanted.lstrip("!"), err if wanted.startswith("!") else out, re.M):
+            elif wanted and not re.search(wanted, out + err, re.M):
                 failures.append(f"README.md, from line {begin}: {command}  did not print {wanted!r}:\n{out[-1500:]}{err[-1500:]}")
         shell.end_block()
     for table in TABLES:
