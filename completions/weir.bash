@@ -275,10 +275,13 @@ _weir() {
       else
         _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
-          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top docs metrics.7 pipeline.5 record.5 rules.5 spool.5' ;;
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top docs pipeline record rules.5 spool.5 guide-fluent-bit guide-logcli guide-stern metrics troubleshooting' ;;
+          1:markdown) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top docs pipeline record rules.5 spool.5 guide-fluent-bit guide-logcli guide-stern metrics troubleshooting' ;;
           1:completion) _weir_words 'bash zsh fish' ;;
-          0:*) _weir_words 'man completion' ;;
-          1:*) _weir_words 'bash zsh fish' ;;
+          1:pipeline) _weir_words 'node' ;;
+          1:alerts) _weir_words 'prometheus kubernetes loki' ;;
+          0:*) _weir_words 'list man markdown completion unit pipeline rules alerts dashboard' ;;
+          1:*) : ;;
           *) : ;;
         esac
       fi

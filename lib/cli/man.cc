@@ -39,6 +39,7 @@ std::string prose(std::string_view text, std::string_view paragraph = ".PP\n") {
   std::string current;
   bool display = false;
   bool after_heading = false;
+  std::string joined;
   const auto end_line = [&] {
     if (!current.empty()) out += line(current);
     current.clear();
@@ -71,6 +72,13 @@ std::string prose(std::string_view text, std::string_view paragraph = ".PP\n") {
       continue;
     }
     end_display();
+    // `code` that goes on in the next line.
+    if (std::count(part.begin(), part.end(), '`') % 2 == 1 && !text.empty() && text.front() != '\n' && text.front() != ' ') {
+      const auto next = text.find('\n');
+      joined = fmt::format("{} {}", part, text.substr(0, next));
+      text = next == std::string_view::npos ? std::string_view() : text.substr(next + 1);
+      part = joined;
+    }
     while (!part.empty()) {
       const auto open = part.find('`');
       const auto close = open == std::string_view::npos ? open : part.find('`', open + 1);
@@ -138,7 +146,7 @@ std::string exit_entries(const std::vector<Exit>& exits, std::string_view rules 
 }
 
 // Each page on a line of its own, separated by commas.
-std::string see_also(const std::vector<std::pair<std::string, int>>& pages) {
+std::string see_also(const std::vector<PageName>& pages) {
   std::string out = ".SH SEE ALSO\n";
   for (std::size_t i = 0; i < pages.size(); ++i) {
     out += fmt::format(".BR {} ({}){}\n", roff(pages[i].first), pages[i].second, i + 1 < pages.size() ? "," : "");
@@ -210,7 +218,7 @@ std::string command_man(const CommandFacts& facts, std::span<const Command* cons
   }
   if (!command.examples.empty()) out += example_entries(command.examples);
   out += exit_entries(exits_of(command));
-  std::vector<std::pair<std::string, int>> pages = {{"weir", 1}};
+  std::vector<PageName> pages = {{"weir", 1}};
   for (const auto* other : commands) {
     if (other != &command && other->role != Role::action) pages.emplace_back(fmt::format("weir-{}", other->name), 1);
   }
@@ -220,14 +228,14 @@ std::string command_man(const CommandFacts& facts, std::span<const Command* cons
   return out + see_also(pages);
 }
 
-std::string program_man(std::span<const Command* const> commands) {
+std::string program_man(std::span<const Command* const> commands, const std::vector<PageName>& others) {
   auto out = header("weir");
   out += fmt::format(".SH NAME\nweir \\- {}\n", roff(tagline()));
   out +=
       ".SH SYNOPSIS\n.B weir\n\\fICOMMAND\\fR [\\fIARGUMENT\\fR]...\n.br\n.B weir\n\\fICOMMAND\\fR \\fB\\-\\-help\\fR\n.br\n.B "
       "weir \\-\\-version\n";
   out += ".SH DESCRIPTION\n" + prose(description()) + ".SH COMMANDS\n";
-  std::vector<std::pair<std::string, int>> pages;
+  std::vector<PageName> pages;
   for (const auto& [role, heading] : role_headings()) {
     out += fmt::format(".SS {}\n", heading);
     for (const auto* command : commands) {
@@ -248,8 +256,7 @@ std::string program_man(std::span<const Command* const> commands) {
   }
   out += example_entries(program_examples());
   out += exit_entries(all_exits(), exit_rules());
-  for (const auto* page : {"weir-pipeline", "weir-record", "weir-rules", "weir-spool"}) pages.emplace_back(page, 5);
-  pages.emplace_back("weir-metrics", 7);
+  pages.insert(pages.end(), others.begin(), others.end());
   return out + see_also(pages);
 }
 

@@ -42,10 +42,17 @@ TEST(Man, SectionsOfTheManual) {
               HasSubstr("Nothing else.\n.SS First part\nText.\n.SH OPTIONS"));
 }
 
+TEST(Man, CodeMayGoOnInTheNextLine) {
+  auto command = test::count_command;
+  command.manual = "Write `weir\ndocs` or `x`.\n";
+  EXPECT_THAT(command_man(facts_of(command), test::fake_commands()), HasSubstr("Write \\fBweir docs\\fR or \\fBx\\fR.\n"));
+}
+
 TEST(Man, OfTheProgram) {
-  const auto page = program_man(test::fake_commands());
+  const auto page = program_man(test::fake_commands(), {{"weir-record", 5}, {"weir-guide-x", 7}});
   EXPECT_THAT(page, HasSubstr(".SS Sources\n.TP\n.BR weir\\-count (1)\nmake records\n"));
   EXPECT_THAT(page, HasSubstr("\\fBLOKI_ADDR\\fR"));
+  EXPECT_THAT(page, HasSubstr(".BR weir\\-record (5),\n.BR weir\\-guide\\-x (7)\n"));
 }
 
 }  // namespace

@@ -168,7 +168,7 @@ def tried_in_bash(script, commands):
     want_first = [*commands, "help", "--help", "--version"]
     check(lines[0].split() == want_first, f"bash: commands are {lines[0]}")
     check(lines[1:3] == ["filter", "--help"], f"bash offers {lines[1:3]}")
-    check(lines[3].startswith("man completion"), f"bash offers {lines[3]}")
+    check(lines[3].startswith("list man markdown completion"), f"bash offers {lines[3]}")
     check(lines[4] == "pipeline with blanks", f"bash offers {lines[4]}")
     check("--help" in lines[5], f"bash offers {lines[5]}")
     check(lines[6] == "complete -F _weir weir", f"bash: {lines[6]}")
