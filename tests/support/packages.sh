@@ -6,6 +6,8 @@ BUILD_PACKAGES=(ca-certificates cmake g++ ninja-build pkg-config ccache mold
 TEST_PACKAGES=(libgtest-dev libgmock-dev python3 jq curl openssl zsh fish tmux systemd systemd-journal-remote)
 # For the tests of metrics and alerts, with promtool: 330 MB that the demo does without.
 PROMETHEUS_PACKAGES=(prometheus python3-yaml)
+# For the tests of the Debian package (tests/debian).
+DEBIAN_PACKAGES=(dpkg-dev file lintian mmdebstrap)
 
 # Installs those that are missing, as root or with sudo; says what it does, and nothing when nothing is missing.
 install_packages() {
