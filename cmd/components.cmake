@@ -49,7 +49,7 @@ function(weir_component_version package module variable)
   # Without epoch, Debian's revision, and what Debian repacked.
   string(REGEX REPLACE "^[0-9]+:" "" version "${version}")
   string(REGEX REPLACE "-[^-]*$" "" version "${version}")
-  string(REGEX REPLACE "[+~](dfsg|ds|really).*$" "" version "${version}")
+  string(REGEX REPLACE "[.+~](dfsg|ds|really).*$" "" version "${version}")
   if(version STREQUAL "" AND module AND PKG_CONFIG_EXECUTABLE)
     execute_process(COMMAND ${PKG_CONFIG_EXECUTABLE} --modversion ${module} OUTPUT_VARIABLE version OUTPUT_STRIP_TRAILING_WHITESPACE
                     ERROR_QUIET)

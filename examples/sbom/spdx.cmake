@@ -141,7 +141,7 @@ function(facts_of library path)
   set(licence NOASSERTION)
   set(is_package FALSE)
   string(REGEX REPLACE "[.]so[.].*" "" stem ${library})  # libfmt
-  foreach(line ${COMPONENTS})
+  foreach(line ${WEIR_COMPONENTS})
     string(REPLACE "|" ";" column "${line}")
     list(GET column 0 own_name)
     list(GET column 2 package)
@@ -170,7 +170,6 @@ function(facts_of library path)
   endforeach()
 endfunction()
 
-string(REPLACE "~" ";" COMPONENTS "${COMPONENTS}")
 add_package(weir ${VERSION} Apache-2.0 APPLICATION FALSE weir)
 relate(SPDXRef-DOCUMENT DESCRIBES ${weir} "")
 
@@ -198,7 +197,7 @@ endwhile()
 
 # ---- what is compiled in, and what is loaded later
 
-foreach(line ${COMPONENTS})
+foreach(line ${WEIR_COMPONENTS})
   string(REPLACE "|" ";" column "${line}")
   list(GET column 0 own_name)
   list(GET column 1 how)
