@@ -46,6 +46,6 @@ dpkg-deb --field /weir/out/*.deb Package Version Architecture Depends Installed-
 END
 rm -rf "$tree/weir/out"
 unshare --mount --pid --fork sh -c 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" /usr/bin/env -i \
-  PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 nice bash /weir/make' sh "$tree"
+  PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 nice -n 5 bash /weir/make' sh "$tree"
 cp "$tree"/weir/out/*.deb "$out"
 ls -l "$out"/*_arm64.deb

@@ -1,7 +1,7 @@
 """Bare Debian 12 trees for tests of the package: made once with mmdebstrap, kept in ~/.cache/weir, copied for each use.
 
-Two kinds: `bare` has apt and nothing else; `full` has also man, bash, zsh, fish and systemd. Both keep the packages that weir depends on in
-apt's cache, so that `apt-get install ./weir.deb` needs no network once they are made.
+Two kinds: `bare` has apt and nothing else, and the packages that weir depends on in apt's cache, so that `apt-get install ./weir.deb` needs no
+network. `full` has these installed, and man, bash, zsh, fish and systemd.
 """
 import hashlib
 import os
@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 KINDS = {"bare": "", "full": "man-db,bash-completion,zsh,fish,systemd,systemd-sysv,dbus"}
@@ -30,8 +31,8 @@ def check_means():
 
 def cached(kind, depends):
     """The folder of a tree that is never changed. `depends`: packages that apt has to have at hand."""
-    names = KINDS[kind]
-    wanted = hashlib.sha256(repr((1, MIRROR, names, sorted(depends))).encode()).hexdigest()[:16]
+    names = ",".join([KINDS[kind], *depends]) if KINDS[kind] else ""
+    wanted = hashlib.sha256(repr((2, MIRROR, names, sorted(depends))).encode()).hexdigest()[:16]
     home = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "weir"
     folder = home / f"debian-{kind}-{wanted}"
     if folder.exists():
@@ -123,3 +124,72 @@ class Tree:
                     content = ""
                 found[inside] = (oct(status.st_mode), status.st_uid, status.st_gid, content)
         return found
+
+
+class Booted:
+    """A tree whose systemd runs: in namespaces of its own, with a cgroup of its own. The network is that of this machine."""
+
+    # Where a container has no /dev of its own, systemd needs these.
+    START = """set -e
+tree=$1
+mount --make-rprivate /
+mount --bind "$tree" "$tree"
+mount -t proc proc "$tree/proc"
+mount -t sysfs -o ro sysfs "$tree/sys"
+mount -t tmpfs tmpfs "$tree/dev"
+for name in null zero full random urandom tty; do touch "$tree/dev/$name"; mount --bind "/dev/$name" "$tree/dev/$name"; done
+mkdir "$tree/dev/pts" "$tree/dev/shm"
+ln -s /proc/self/fd "$tree/dev/fd"
+mount -t tmpfs tmpfs "$tree/dev/shm"
+mount -t tmpfs tmpfs "$tree/run"
+mount -t cgroup2 cgroup2 "$tree/sys/fs/cgroup"
+exec chroot "$tree" /usr/bin/env -i container=test PATH="$PATH" /lib/systemd/systemd --unit=multi-user.target
+"""
+
+    def __init__(self, tree):
+        self.tree = tree
+        mounts = [line.split() for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+        roots = [words[1] for words in mounts if words[2] == "cgroup2"]
+        if not roots:
+            raise CannotBeHad("there are no cgroups of version 2 here")
+        self.cgroup = pathlib.Path(roots[0]) / f"weir-test-{os.getpid()}"
+        try:
+            self.cgroup.mkdir()
+        except OSError as why:
+            raise CannotBeHad(f"no cgroup can be made here: {why}") from why
+        self.process = subprocess.Popen(
+            ["sh", "-c", 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"', "sh", str(self.cgroup),
+             "unshare", "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--fork", "--kill-child", "sh", "-c", self.START, "sh", str(tree.root)],
+            env={"PATH": PATH}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def first_process(self):
+        """Of the tree, as this machine counts; None before there is one."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        words = children.read_text().split() if children.exists() else []
+        return words[0] if words else None
+
+    def is_up(self):
+        return self.first_process() and self.run("systemctl", "is-system-running", expect=None).strip() in ("running", "degraded")
+
+    def run(self, *command, expect=0):
+        done = subprocess.run(["nsenter", "--target", self.first_process() or "0", "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--root", "--wd=/",
+                               *map(str, command)], env=environment(), capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        if expect is not None and done.returncode != expect:
+            raise AssertionError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{said}")
+        return said
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        said = self.process.communicate()[1]
+        for _ in range(500):  # the kernel takes a moment to empty the groups of what was killed
+            for folder, _, _ in os.walk(self.cgroup, topdown=False):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    pass
+            if not self.cgroup.exists():
+                break
+            time.sleep(0.02)
+        return said

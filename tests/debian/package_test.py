@@ -30,14 +30,25 @@ def output(*command, **more):
     return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True, **more).stdout
 
 
-def make_package(folder, release=1, umask=0o022, **env):
+def make_package(folder, umask=0o022, **env):
     """The .deb, made from the build as it is."""
     folder.mkdir(parents=True)
-    done = subprocess.run(["cpack", "--config", BUILD / "CPackConfig.cmake", "-B", folder, "-D", f"CPACK_DEBIAN_PACKAGE_RELEASE={release}"],
+    done = subprocess.run(["cpack", "--config", BUILD / "CPackConfig.cmake", "-B", folder],
                           cwd=folder, env={**os.environ, **env}, umask=umask, capture_output=True, text=True, check=False)
     packages = list(folder.glob("*.deb"))
     assert done.returncode == 0 and len(packages) == 1, f"cpack ended with {done.returncode}, made {packages}:\n{done.stdout}{done.stderr}"
     return packages[0]
+
+
+def newer(package, folder):
+    """The same package, with a higher revision: what an upgrade installs."""
+    output("dpkg-deb", "--raw-extract", package, folder / "tree")
+    control = folder / "tree/DEBIAN/control"
+    text = control.read_text()
+    assert re.search(r"^Version: .*-1$", text, re.M)
+    control.write_text(re.sub(r"^(Version: .*)-1$", r"\1-2", text, flags=re.M))
+    output("dpkg-deb", "--build", "--root-owner-group", "-Znone", folder / "tree", folder)
+    return next(folder.glob("*.deb"))
 
 
 def fields_of(package):
@@ -221,7 +232,7 @@ class InTrees(unittest.TestCase):
             seen, deadline = "", time.monotonic() + 60
             while time.monotonic() < deadline and not re.search(pattern, seen):
                 if select.select([master], [], [], 0.1)[0]:
-                    seen += os.read(master, 65536).decode("utf-8", "replace")
+                    seen += os.read(master, 65536).decode("utf-8", "replace").replace("\x07", "")
             self.assertRegex(seen, pattern)
             return seen
 
@@ -293,10 +304,63 @@ class InTrees(unittest.TestCase):
         self.assertEqual([record["line"] for record in self.delivered()],
                          ["first line", "error: second line", "third line", "fourth line", "fifth line"])
 
-    def test_systemd_is_asked_for_the_right_things(self):
-        """With systemd at work, as systemctl sees it: a stand-in writes down what it is asked."""
+    def test_systemd_starts_upgrades_and_stops_it(self):
         tree = self.tree("full")
-        stand_in = tree.path("usr/local/bin/systemctl")
+        _, url = self.start_sink()
+        log = self.write_log(tree)
+        for package in (work.first, work.second):
+            shutil.copy(package, tree.path("root"))
+        try:
+            system = debian_tree.Booted(tree)
+            self.addCleanup(system.end)
+            if not kit.poll(system.is_up):
+                raise debian_tree.CannotBeHad(f"it does not boot: {system.end()}")
+        except debian_tree.CannotBeHad as why:
+            print(f"no systemd here ({why}); a stand-in is asked instead", flush=True)
+            self.systemd_is_asked_for_the_right_things(tree)
+            return
+        install = ("apt-get", "install", "--yes", "--no-install-recommends")
+
+        def state(name):
+            return system.run("systemctl", "show", "--property", name, "--value", "weir").strip()
+
+        def journal():
+            return system.run("systemctl", "status", "--no-pager", "--full", "weir", expect=None) + system.run("journalctl", "--unit", "weir", expect=None)
+
+        # Without settings it is neither started nor enabled.
+        system.run(*install, f"/root/{work.first.name}")
+        self.assertEqual((state("ActiveState"), state("UnitFileState")), ("inactive", "disabled"))
+        system.run("apt-get", "purge", "--yes", "weir")
+        # With settings it is both. Type=notify: apt-get waits until the chain runs.
+        tree.path("etc/default/weir").write_text(f"LOKI_ADDR={url}\n")
+        system.run(*install, f"/root/{work.first.name}")
+        self.assertEqual((state("ActiveState"), state("UnitFileState")), ("active", "enabled"), journal())
+        kit.wait_for(lambda: len(self.delivered()) >= 2, lambda: f"two lines; {journal()}")
+        first = state("MainPID")
+        # An upgrade restarts it, and it goes on where it was.
+        system.run(*install, f"/root/{work.second.name}")
+        self.assertEqual(state("ActiveState"), "active", journal())
+        self.assertNotEqual(state("MainPID"), first)
+        with log.open("a") as file:
+            file.write("2026-11-30T12:00:02.000000000Z stdout F third line\n")
+        kit.wait_for(lambda: len(self.delivered()) >= 3, lambda: f"three lines; {journal()}")
+        mine = [record["line"] for record in self.delivered() if 'pod="web-0"' in record["labels"]]
+        self.assertEqual(mine, ["first line", "error: second line", "third line"])
+        # What was stopped stays stopped; a stop by systemd is a success.
+        system.run("systemctl", "stop", "weir")
+        self.assertEqual((state("ActiveState"), state("Result")), ("inactive", "success"), journal())
+        system.run(*install, "--reinstall", f"/root/{work.second.name}")
+        self.assertEqual(state("ActiveState"), "inactive")
+        system.run("systemctl", "start", "weir")
+        system.run("apt-get", "purge", "--yes", "weir")
+        self.assertEqual(state("LoadState"), "not-found")
+        self.assertEqual(system.run("pgrep", "weir", expect=1), "")
+        self.assertIsNone(self.account(tree))
+
+    def systemd_is_asked_for_the_right_things(self, tree):
+        """Where no systemd can boot: a stand-in for systemctl writes down what it is asked."""
+        stand_in = tree.path("usr/bin/systemctl")
+        stand_in.unlink()
         stand_in.write_text("#!/bin/sh\n"
                             "echo \"$*\" >> /var/tmp/asked\n"
                             "case \"$*\" in\n"
@@ -313,8 +377,6 @@ class InTrees(unittest.TestCase):
             return [next(word for word in line.split() if word in ("start", "stop", "restart", "try-restart"))
                     for line in lines if "weir.service" in line and re.search(r"\b(start|stop|restart)\b", line)]
 
-        for package in (work.first, work.second):
-            shutil.copy(package, tree.path("root"))
         install = ("apt-get", "install", "--yes", "--no-install-recommends")
         self.assertEqual(acts(*install, f"/root/{work.first.name}"), [])  # no settings: not started
         self.assertEqual(acts("apt-get", "purge", "--yes", "weir"), ["stop"])
@@ -417,7 +479,7 @@ class Work:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.first = make_package(self.folder / "first")
-        self.second = make_package(self.folder / "second", release=2)
+        self.second = newer(self.first, self.folder / "second")
 
 
 if __name__ == "__main__":
