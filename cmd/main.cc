@@ -7,6 +7,8 @@
 #include "cli/program.h"
 #include "cli/secret_words.h"
 #include "cli/terminal.h"
+#include "cli/version_text.h"
+#include "cmd/build_facts.h"
 #include "cmd/commands.h"
 
 #include <malloc.h>
@@ -62,7 +64,7 @@ Result<Exit> run(const cli::Command& command, std::span<const std::string> argum
 Result<Exit> dispatch(std::span<const std::string> arguments, const pipeline::Context& context) {
   if (arguments.empty()) return Error{Code::usage, "no command is given", "see weir --help"};
   const auto& word = arguments.front();
-  if (word == "-V" || word == "--version") return print(fmt::format("weir {}\n", cli::version()));
+  if (word == "-V" || word == "--version") return print(cli::version_text(cmd::build_facts(), cli::late_libraries()));
   using cli::HelpScope;
   const auto print_program = [](HelpScope scope) { return print(cli::program_help(cmd::commands(), help_width(), scope)); };
   if (word == "--help=all" || word == "-hall") return print_program(HelpScope::all);

@@ -62,7 +62,7 @@ end
 
 complete -c weir -f
 complete -c weir -n __weir_no_command -s h -l help -d 'show help and exit'
-complete -c weir -n __weir_no_command -s V -l version -d 'show the version and exit'
+complete -c weir -n __weir_no_command -s V -l version -d 'show the version, the commit and the libraries, and exit'
 complete -c weir -n __weir_no_command -a tail -d 'read log files as records'
 complete -c weir -n __weir_no_command -a enrich -d 'add labels, the level, the service\'s name and the tenant'
 complete -c weir -n __weir_no_command -a filter -d 'pass the records that match LogQL'

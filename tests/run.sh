@@ -33,7 +33,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 . tests/support/packages.sh
 . tests/support/loki_cache.sh
-install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}" "${PROMETHEUS_PACKAGES[@]}" "${IMAGE_PACKAGES[@]}"
+install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}" "${PROMETHEUS_PACKAGES[@]}" "${DEBIAN_PACKAGES[@]}" "${IMAGE_PACKAGES[@]}"
 
 say "Building (release)"
 cmake --preset release

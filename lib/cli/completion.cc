@@ -433,7 +433,7 @@ std::string fish_script(std::span<const CommandFacts> commands) {
       "end\n\n"
       "complete -c weir -f\n"
       "complete -c weir -n __weir_no_command -s h -l help -d 'show help and exit'\n"
-      "complete -c weir -n __weir_no_command -s V -l version -d 'show the version and exit'\n";
+      "complete -c weir -n __weir_no_command -s V -l version -d 'show the version, the commit and the libraries, and exit'\n";
   for (const auto& facts : commands) {
     out += fmt::format("complete -c weir -n __weir_no_command -a {} -d {}\n", facts.command->name,
                        fish_quoted(facts.command->summary));

@@ -114,7 +114,7 @@ std::string program_help(std::span<const Command* const> commands, std::size_t w
     if (!rows.empty()) out += fmt::format("\n{}:\n{}", heading, table(rows, width, column));
   }
   out += "\nOptions:\n" + table({{"-h, --help [all]", "show this help and exit; `all`: with every variable and exit code"},
-                                 {"-V, --version", "show the version and exit"}},
+                                 {"-V, --version", "show the version, the commit and the libraries, and exit"}},
                                 width);
   std::vector<Row> rows;
   for (const auto& variable : environment_variables()) {

@@ -247,8 +247,10 @@ std::string program_man(std::span<const Command* const> commands, const std::vec
   }
   out +=
       ".SH OPTIONS\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR [all]\nshow help and exit; all: with every variable and exit "
-      "code\n.TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\nshow the "
-      "version and exit\n";
+      "code\n.TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\n";
+  out += prose(R"(show the version, and exit. The first line is the word weir and the version; scripts may read it. The other
+lines are for people and for bug reports: the commit, architecture and compiler, the libraries that the loader brings,
+those that are part of the program, and those that are loaded when a stage needs them, as this machine has them.)");
   out += ".SH SIGNALS AND ENDS\n" + prose(ends());
   out += ".SH ENVIRONMENT\n";
   for (const auto& variable : environment_variables()) {

@@ -1,8 +1,10 @@
 #include "http/curl_library.h"
 
 #include "base/resident_code.h"
+#include "http/library_version.h"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <string>
@@ -67,6 +69,7 @@ Loaded open_library() {
   find(library.multi_cleanup, "curl_multi_cleanup");
   find(library.multi_strerror, "curl_multi_strerror");
   find(library.getdate, "curl_getdate");
+  find(library.version_info, "curl_version_info");
   if (!missing.empty()) {
     loaded.state = absent(missing + " is not in it");
   } else if (const CURLcode code = global_init(CURL_GLOBAL_DEFAULT); code != CURLE_OK) {
@@ -82,6 +85,13 @@ base::Result<const CurlLibrary*> CurlLibrary::load() {
   static const Loaded loaded = open_library();
   if (!loaded.state) return base::Error(loaded.state.error());
   return &loaded.library;
+}
+
+base::Result<std::string> library_version() {
+  const auto curl = CurlLibrary::load();
+  if (!curl) return base::Error(curl.error());
+  const auto* const info = (*curl)->version_info(CURLVERSION_NOW);
+  return fmt::format("{}, {}", info->version, info->ssl_version != nullptr ? info->ssl_version : "without TLS");
 }
 
 }  // namespace weir::http

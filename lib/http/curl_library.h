@@ -29,6 +29,7 @@ struct CurlLibrary {
   decltype(&::curl_multi_cleanup) multi_cleanup = nullptr;
   decltype(&::curl_multi_strerror) multi_strerror = nullptr;
   decltype(&::curl_getdate) getdate = nullptr;
+  decltype(&::curl_version_info) version_info = nullptr;
 
   // The first call in a process loads and initialises libcurl. A failure is remembered. Thread safe.
   static base::Result<const CurlLibrary*> load();

@@ -2,12 +2,15 @@
 
 #include <dlfcn.h>
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
 namespace weir::tail {
 namespace {
+
+constexpr const char* kSoName = "libsystemd.so.0";
 
 struct Loaded {
   JournalLibrary library;
@@ -23,7 +26,7 @@ base::Error absent(std::string_view cause) {
 
 Loaded open_library() {
   Loaded loaded;
-  void* const handle = ::dlopen("libsystemd.so.0", RTLD_LAZY | RTLD_LOCAL);
+  void* const handle = ::dlopen(kSoName, RTLD_LAZY | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* const text = ::dlerror();
     loaded.state = absent(text != nullptr ? text : "it is not there");
@@ -60,6 +63,17 @@ base::Result<const JournalLibrary*> JournalLibrary::load() {
   static const Loaded loaded = open_library();
   if (!loaded.state) return base::Error(loaded.state.error());
   return &loaded.library;
+}
+
+base::Result<std::string> JournalLibrary::file_name() {
+  const auto library = load();
+  if (!library) return base::Error(library.error());
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<const void*>((*library)->next), &info) == 0 || info.dli_fname == nullptr)
+    return std::string(kSoName);
+  std::error_code failed;
+  const auto file = std::filesystem::canonical(info.dli_fname, failed);
+  return failed ? std::string(kSoName) : file.filename().string();
 }
 
 }  // namespace weir::tail

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 struct sd_journal;  // one thread at a time
 
@@ -35,6 +36,9 @@ struct JournalLibrary {
 
   // The first call in a process loads libsystemd. A failure is remembered. Thread safe. Error: io.
   static base::Result<const JournalLibrary*> load();
+
+  // The name of its file, which bears the version: "libsystemd.so.0.35.0". Loads it, and fails as load() does.
+  static base::Result<std::string> file_name();
 };
 
 }  // namespace weir::tail

@@ -38,11 +38,12 @@ class Unit(unittest.TestCase):
         self.assertEqual(words[:2], ["/usr/bin/weir", "run"])
         self.assertEqual(pathlib.Path(words[-1]).name, "node.weir")
         with tempfile.TemporaryDirectory() as folder:
-            text = (self.folder / "node.weir").read_text().replace("/var/lib/weir", folder).replace("tail -f", f"tail -f {folder}")
+            text = (self.folder / "node.weir").read_text().replace("/var/lib/weir", folder).replace("/etc/weir", str(self.folder.resolve()))
+            (pathlib.Path(folder) / "rules").write_text("# Temporary rules.\n")
             (pathlib.Path(folder) / "node.weir").write_text(text)
             done = subprocess.run([self.weir, *words[1:-1], "--check", f"{folder}/node.weir"], capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("1 pipeline of 4 stages: ok", done.stdout)
+        self.assertIn("1 pipeline of 5 stages: ok", done.stdout)
 
     def test_the_watchdog_and_the_drain_have_time(self):
         service = self.unit["Service"]

@@ -8,6 +8,8 @@ TEST_PACKAGES=(libgtest-dev libgmock-dev python3 jq curl openssl zsh fish tmux s
 PROMETHEUS_PACKAGES=(prometheus python3-yaml)
 # For the test of the container image: it is built without a daemon.
 IMAGE_PACKAGES=(binutils buildah libsystemd0 tzdata)
+# For the tests of the Debian package (tests/debian).
+DEBIAN_PACKAGES=(dpkg-dev file lintian mmdebstrap)
 
 # Installs those that are missing, as root or with sudo; says what it does, and nothing when nothing is missing.
 install_packages() {

@@ -1,0 +1,30 @@
+# weir_source_state(SOURCE COMMIT_VARIABLE TIME_VARIABLE): which commit the tree at SOURCE is, "unknown" where it is no tree of git, and
+# the time that what is made of it bears, in seconds since 1970: SOURCE_DATE_EPOCH, else that of the commit, else 0.
+function(weir_source_state source commit_variable time_variable)
+  set(commit unknown)
+  set(time 0)
+  find_program(git git)
+  file(REAL_PATH ${source} source)
+  if(git)
+    # A tree that lies inside the tree of another project is none of git's.
+    execute_process(COMMAND ${git} -C ${source} rev-parse --show-toplevel OUTPUT_VARIABLE top OUTPUT_STRIP_TRAILING_WHITESPACE
+                    ERROR_QUIET RESULT_VARIABLE failed)
+    if(NOT failed AND top STREQUAL source)
+      execute_process(COMMAND ${git} -C ${source} log -1 --abbrev=12 --format=%h.%ct OUTPUT_VARIABLE last OUTPUT_STRIP_TRAILING_WHITESPACE
+                      ERROR_QUIET RESULT_VARIABLE failed)
+      if(NOT failed AND last MATCHES "^([0-9a-f]+)[.]([0-9]+)$")
+        set(commit ${CMAKE_MATCH_1})
+        set(time ${CMAKE_MATCH_2})
+        execute_process(COMMAND ${git} --no-optional-locks -C ${source} diff --quiet HEAD -- ERROR_QUIET RESULT_VARIABLE changed)
+        if(changed)
+          string(APPEND commit " with changes")
+        endif()
+      endif()
+    endif()
+  endif()
+  if("$ENV{SOURCE_DATE_EPOCH}" MATCHES "^[0-9]+$")
+    set(time $ENV{SOURCE_DATE_EPOCH})
+  endif()
+  set(${commit_variable} ${commit} PARENT_SCOPE)
+  set(${time_variable} ${time} PARENT_SCOPE)
+endfunction()
