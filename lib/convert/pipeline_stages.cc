@@ -532,29 +532,46 @@ class StageReader {
       report_.missing(map.spot("location"), fmt::format("weir reads times without a zone as UTC, not as {}", base::escape_control(*location)),
                       "let the program write its times with a zone, or in UTC");
     }
-    if (fallbacks != nullptr && !fallbacks->items.empty()) {
-      report_.missing(map.spot("fallback_formats"), "weir reads a time in one format; a line with another one keeps its own time",
-                      "name the format that most lines have");
-    }
-    std::string layout = format;
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kNames = {{{"RFC3339", "rfc3339"},
-                                                                                      {"RFC3339Nano", "rfc3339"},
-                                                                                      {"Unix", "unix"},
-                                                                                      {"UnixMs", "unix_ms"},
-                                                                                      {"UnixUs", "unix_us"},
-                                                                                      {"UnixNs", "unix_ns"}}};
-    for (const auto& [theirs, ours] : kNames) {
-      if (format == theirs) layout = ours;
-    }
-    if (auto read = stages::TimeFormat::parse(layout); !read) {
-      return report_.missing(map.spot("format"), fmt::format("weir does not read times of this format: {}", read.error().message),
-                             "keep the time of the log");
+    std::vector<std::string> formats;
+    if (fallbacks != nullptr) formats = texts_of(*fallbacks, map.spot("fallback_formats"), report_);
+    formats.insert(formats.begin(), format);
+    for (std::string& one : formats) {
+      one = time_format(one);
+      if (auto read = stages::TimeFormat::parse(one); !read) {
+        return report_.missing(map.spot(formats.size() > 1 ? "fallback_formats" : "format"),
+                               fmt::format("weir does not read times of the format '{}': {}", base::escape_control(one), read.error().message),
+                               "keep the time of the log");
+      }
     }
     if (!check_field(*field, "time", spot)) return;
-    chain_.take_time(field->parser, field->name, layout);
+    // Each in an enrich of its own: where a format does not fit, what was there stays. So the last one counts most.
+    for (auto one = formats.rbegin(); one != formats.rend(); ++one) chain_.take_time(field->parser, field->name, *one);
     if (on_failure == "fudge") {
       report_.note(spot, "a line without such a time keeps the time of the log; Promtail gives it that of the line before, and 1 ns");
     }
+  }
+
+  // A format of Promtail as enrich knows it.
+  static std::string time_format(const std::string& format) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kNames = {
+        {{"RFC3339", "rfc3339"},
+         {"RFC3339Nano", "rfc3339"},
+         {"Unix", "unix"},
+         {"UnixMs", "unix_ms"},
+         {"UnixUs", "unix_us"},
+         {"UnixNs", "unix_ns"},
+         {"ANSIC", "Mon Jan _2 15:04:05 2006"},
+         {"UnixDate", "Mon Jan _2 15:04:05 MST 2006"},
+         {"RubyDate", "Mon Jan 02 15:04:05 -0700 2006"},
+         {"RFC822", "02 Jan 06 15:04 MST"},
+         {"RFC822Z", "02 Jan 06 15:04 -0700"},
+         {"RFC850", "Monday, 02-Jan-06 15:04:05 MST"},
+         {"RFC1123", "Mon, 02 Jan 2006 15:04:05 MST"},
+         {"RFC1123Z", "Mon, 02 Jan 2006 15:04:05 -0700"}}};
+    for (const auto& [theirs, ours] : kNames) {
+      if (format == theirs) return std::string(ours);
+    }
+    return format;
   }
 
   void output(const YamlNode& value, const Spot& spot, const Condition& condition) {
