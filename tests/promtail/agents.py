@@ -4,7 +4,9 @@ What an agent sends goes to a sink that writes down each entry (tests/support/si
 """
 import collections
 import dataclasses
+import json
 import os
+import pathlib
 import re
 import shlex
 import signal
@@ -16,6 +18,7 @@ import loki_server
 import weir_kit as kit
 
 HOST = "node-1"
+WEIR_URL = "http://weir.invalid"  # stands in a configuration that is converted, until weir runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +53,6 @@ def sent_to(path):
 
 
 def raw_entries(path):
-    import json
     with open(path, "rb") as lines:
         for text in lines:
             entry = json.loads(text)
@@ -126,33 +128,29 @@ class Agents(kit.Case):
         with open(path, "a", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in lines)
 
-    def placed(self, name, url, **changes):
-        """The configuration with the paths, ports and addresses of this test; the file."""
-        text = (os.path.join(os.path.dirname(__file__), "configs", name + ".yaml"))
-        with open(text, encoding="utf-8") as file:
-            text = file.read()
-        text = re.sub(r"(?<![\w*.])/(?=(var|srv|run)/)", f"{self.root}/", text)
+    def here(self, text):
+        """Paths of a node become paths below root."""
+        return re.sub(r"(?<![\w*./-])/(?=(?:etc|run|srv|var)/)", f"{self.root}/", text)
+
+    def configuration(self, name, url, **changes):
+        """A configuration of configs/, with the paths of this test, and with `url` in place of Loki's."""
+        text = self.here((pathlib.Path(__file__).parent / "configs" / f"{name}.yaml").read_text())
         for old, new in {"http://loki-gateway": url, **changes}.items():
             self.assertIn(old, text)
             text = text.replace(old, new)
-        path = self.dir / f"{name}-{os.urandom(3).hex()}.yaml"
-        path.write_text(text)
-        return path
+        return text
 
-    def run_promtail(self, name, lines, **changes):
-        """Lets Promtail read so many lines and ends it in good order; what it sent."""
-        record = self.dir / "promtail.sink"
-        url = self.sink(record)
-        positions = self.root / "var/lib/promtail"
-        for folder in (positions, self.root / "run/promtail"):
-            folder.mkdir(parents=True, exist_ok=True)
+    def run_promtail(self, configured, lines):
+        """Lets Promtail read so many lines and ends it in good order; what it sent. `configured(url)`: the text of its configuration."""
+        record = self.dir / f"promtail-{os.urandom(3).hex()}.sink"
+        text = configured(self.sink(record))
+        for folder in ("run/promtail", "var/lib/promtail"):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        config, log = self.dir / "promtail.yaml", self.dir / "promtail.log"
         for _ in range(3):  # a port may be taken between choosing and listening
             http, grpc = loki_server.free_ports(2)
-            config = self.placed(name, url, **changes)
-            text = re.sub(r"http_listen_port: \d+", f"http_listen_address: 127.0.0.1\n  http_listen_port: {http}\n  grpc_listen_address: 127.0.0.1\n"
-                          f"  grpc_listen_port: {grpc}", config.read_text())
-            config.write_text(text)
-            log = self.dir / "promtail.log"
+            config.write_text(re.sub(r"http_listen_port: \d+", f"http_listen_address: 127.0.0.1\n  http_listen_port: {http}\n"
+                                     f"  grpc_listen_address: 127.0.0.1\n  grpc_listen_port: {grpc}", text))
             with open(log, "wb") as out:
                 process = self.start(os.environ["PROMTAIL_BIN"], f"-config.file={config}", "-target.sync-period=1s", stdout=out, stderr=out,
                                      env=dict(os.environ, HOSTNAME=HOST, GOMAXPROCS="2"))
@@ -173,3 +171,67 @@ class Agents(kit.Case):
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(kit.PATIENCE), 0, said())
         return sent_to(record)
+
+    # ---- weir --------------------------------------------------------------------------------------------------------
+
+    def run_weir(self, text, wanted=None):
+        """What the text of pipelines sends. As a pipe each stage is a process, and the source ends at the end of the files. With `wanted`
+        it is one process of `weir run` that follows, until so many entries have arrived; then it ends in good order."""
+        record = self.dir / f"weir-{os.urandom(3).hex()}.sink"
+        url = self.sink(record)
+        text = text.replace(WEIR_URL, url)
+        env = kit.environment(NODE_NAME=HOST)
+        if wanted is not None:
+            path = self.dir / f"pipelines-{os.urandom(3).hex()}.weir"
+            path.write_text(text)
+            errors = path.with_suffix(".err")
+            with open(errors, "wb") as out:
+                process = self.start(kit.WEIR, "run", "--exit-zero-on-term", str(path), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=out,
+                                     env=env)
+            kit.wait_for(lambda: kit.sink_stats(url)["entries"] >= wanted or process.poll() is not None,
+                         lambda: f"{kit.sink_stats(url)['entries']} of {wanted} entries have arrived\n{text}\n{errors.read_text()}")
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(kit.PATIENCE), 0, f"{text}\n{errors.read_text()}")
+        else:
+            for stages in pipelines(text):
+                spool = next((words[1] for words in map(shlex.split, stages) if words[0] == "buffer"), None)
+                stages = [re.sub(r"^tail (-f|--follow)\b", "tail", stage) for stage in stages]
+                if spool:
+                    stages[0] = f"{stages[0]} --checkpoint {spool}"
+                self.run_chain(stages, False, env=env)
+        return sent_to(record)
+
+
+def pipelines(text):
+    """The pipelines of a text of weir run, each as the texts of its stages."""
+    found, stages, stage, quote, at = [], [], "", "", 0
+    text += "\n"
+    while at < len(text):
+        c = text[at]
+        at += 1
+        if quote:
+            stage += c
+            if quote == '"' and c == "\\":
+                stage += text[at]
+                at += 1
+            elif c == quote:
+                quote = ""
+        elif c in "'\"":
+            quote = c
+            stage += c
+        elif c == "\\":
+            if text[at] != "\n":
+                stage += c + text[at]
+            at += 1
+        elif c == "#" and (not stage or stage[-1].isspace()):
+            at = text.index("\n", at)
+        elif c == "|":
+            stages.append(stage.strip())
+            stage = ""
+        elif c == "\n":
+            if stage.strip():
+                found.append([*stages, stage.strip()])
+                stages, stage = [], ""
+        else:
+            stage += c
+    return [[re.sub(r"^weir ", "", one) for one in stages] for stages in found]

@@ -3,12 +3,16 @@
 and metadata that differs stands below, with the reason."""
 import json
 import os
+import pathlib
 import re
+import shutil
+import subprocess
 import sys
 import time
 import unittest
 
 import agents
+import guides_test
 import kube_kit
 import weir_kit as kit
 from agents import Difference
@@ -27,7 +31,30 @@ def read_time(entry):
     return entry.replace(timestamp=0)
 
 
-class Kubernetes(agents.Agents):
+class Converted(agents.Agents):
+    """One configuration: what convert makes of it, and that weir sends with that what Promtail sends."""
+
+    def converted(self, text, missing):
+        """The text for weir run. `missing`: what convert must list as not expressible, as parts of its messages, in their order."""
+        raise NotImplementedError
+
+    def compare(self, name, lines, known, missing=(), ordered=True, **changes):
+        of_promtail = self.run_promtail(lambda url: self.configuration(name, url, **changes), lines)
+        self.assertTrue(of_promtail)
+        text = self.converted(self.configuration(name, agents.WEIR_URL, **changes), missing)
+        # The pipe reads to the end, so it says for how many entries to wait where weir follows.
+        count = None
+        for way in ("pipe", "fused"):
+            with self.subTest(way=way):
+                of_weir = self.run_weir(text, count)
+                count = len(of_weir)
+                wrong = agents.differences(of_promtail, of_weir, known, ordered)
+                self.assertEqual(wrong, [], "\n".join([*wrong, text]))
+                shutil.rmtree(self.state)
+                self.state.mkdir()
+
+
+class Kubernetes(Converted):
     """The job of the Helm chart, at a real API server."""
 
     @classmethod
@@ -95,7 +122,7 @@ class Kubernetes(agents.Agents):
         self.compare("kubernetes", lines, self.KNOWN, **self.changes())
 
 
-class Files(agents.Agents):
+class Files(Converted):
     """Two programs' files: several lines to an entry, times and labels out of the line, and lines that are dropped."""
 
     def fill(self):
@@ -132,7 +159,7 @@ class Files(agents.Agents):
         self.compare("files", self.fill(), self.KNOWN)
 
 
-class Docker(agents.Agents):
+class Docker(Converted):
     """The files of docker's json-file driver, whose lines are JSON."""
 
     def fill(self):
@@ -169,7 +196,7 @@ class Docker(agents.Agents):
         self.compare("docker", self.fill(), self.KNOWN, ordered=False)
 
 
-class Tenants(agents.Agents):
+class Tenants(Converted):
     """Tenants by a label, by a field and by default; what is hidden, cut, and left out."""
 
     def fill(self):
@@ -193,7 +220,7 @@ class Tenants(agents.Agents):
         self.compare("tenants", self.fill(), self.KNOWN, ordered=False)
 
 
-class Logfmt(agents.Agents):
+class Logfmt(Converted):
     """Lines that Promtail writes anew, which weir does not: the streams, times and metadata are the same."""
 
     def fill(self):
@@ -224,6 +251,39 @@ class Logfmt(agents.Agents):
             Difference("template and output write a line anew; weir keeps it", weir=written),
             Difference("pack takes a label and the line into one JSON text; weir keeps both", promtail=self.unpacked),
         ])
+
+
+class RollBack(agents.Agents):
+    """Back to Promtail, with the commands of weir-guide-promtail(7)."""
+
+    CONFIGURATION = """
+server: {http_listen_port: 9080}
+positions: {filename: /run/promtail/positions.yaml}
+clients: [{url: "%s/loki/api/v1/push"}]
+scrape_configs:
+  - job_name: pods
+    pipeline_stages: [cri: {}]
+    static_configs: [{targets: [localhost], labels: {job: pods, __path__: /var/log/pods/*/*/*.log}}]
+"""
+
+    def test_goes_on_where_weir_stopped(self):
+        logs = [f"/var/log/pods/shop_web-{n}_0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f{n}/app/0.log" for n in range(3)]
+
+        def write(what, count):
+            for log in logs:
+                self.write(log, [f"{stamp(n)} stdout F {what} {n}" for n in range(count)])
+
+        write("before", 20)
+        chain = f"tail -f --filename label {self.root}/var/log/pods | enrich --label job=pods | buffer {self.root}/spool.db | push {agents.WEIR_URL}"
+        self.assertEqual(len(self.run_weir(chain, 60)), 60)
+        (self.root / "run/promtail").mkdir(parents=True)
+        guide = pathlib.Path(os.environ["WEIR_SOURCE"]) / "man/weir-guide-promtail.7"
+        command = next(text for _, text in guides_test.examples(guide) if "echo 'positions:'" in text)
+        subprocess.run(["bash", "-e", "-c", self.here(command)], check=True)
+        write("after", 5)
+        sent = self.run_promtail(lambda url: self.here(self.CONFIGURATION % url), 15)
+        self.assertEqual(sorted(e.line for e in sent), sorted(f"after {n}" for n in range(5) for _ in logs))
+        self.assertEqual({e.label("filename") for e in sent}, {str(self.root) + log for log in logs})
 
 
 if __name__ == "__main__":
