@@ -34,13 +34,33 @@ def read_time(entry):
 class Converted(agents.Agents):
     """One configuration: what convert makes of it, and that weir sends with that what Promtail sends."""
 
+    def setUp(self):
+        super().setUp()
+        self.state = self.dir / "state"
+        self.state.mkdir()
+
     def converted(self, text, missing):
-        """The text for weir run. `missing`: what convert must list as not expressible, as parts of its messages, in their order."""
-        raise NotImplementedError
+        """The text for weir run. `missing`: the places of what convert must list as not expressible, in their order."""
+        file, folder = self.dir / "promtail.yaml", self.dir / "converted"
+        file.write_text(text)
+        expect = 1 if missing else 0
+        found = json.loads(kit.weir("convert", "promtail", file, "-o", "json", expect=expect))
+        self.assertEqual([one["path"] for one in found["findings"] if one["severity"] == "not expressible"], list(missing))
+        # Each names its line in the source, and what to do.
+        lines = text.splitlines()
+        for one in found["findings"]:
+            if one["severity"] == "not expressible":
+                self.assertIn(re.split(r"[.\[]", one["path"])[-1].rstrip("]"), lines[one["line"] - 1])
+                self.assertTrue(one["advice"], one)
+        kit.weir("convert", "promtail", file, "--output-dir", folder, "--state-dir", self.state, expect=expect)
+        kit.weir("run", "--check", folder / "node.weir", env=kit.environment(NODE_NAME=agents.HOST))
+        return (folder / "node.weir").read_text()
 
     def compare(self, name, lines, known, missing=(), ordered=True, **changes):
         of_promtail = self.run_promtail(lambda url: self.configuration(name, url, **changes), lines)
         self.assertTrue(of_promtail)
+        for positions in self.root.rglob("positions.yaml"):
+            positions.unlink()  # weir would go on there
         text = self.converted(self.configuration(name, agents.WEIR_URL, **changes), missing)
         # The pipe reads to the end, so it says for how many entries to wait where weir follows.
         count = None
@@ -250,7 +270,25 @@ class Logfmt(Converted):
         self.compare("logfmt", self.fill(), [
             Difference("template and output write a line anew; weir keeps it", weir=written),
             Difference("pack takes a label and the line into one JSON text; weir keeps both", promtail=self.unpacked),
-        ])
+        ], missing=["scrape_configs[0].pipeline_stages[4].metrics.answers_total", "scrape_configs[0].pipeline_stages[5].template",
+                    "scrape_configs[0].pipeline_stages[6].output", "scrape_configs[1].pipeline_stages[3].pack"])
+
+
+class Journal(Converted):
+    """Promtail's journal needs cgo, which this one is built without: only what convert makes of it."""
+
+    def test_is_a_pipeline(self):
+        self.write("/var/log/kern.log", ["one"])
+        for path in ("etc/promtail/password", "etc/promtail/ca.pem"):
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_text("secret\n")
+        (self.root / "var/log/journal").mkdir()
+        text = self.converted(self.configuration("journal", agents.WEIR_URL), [])
+        chains = agents.pipelines(text)
+        self.assertEqual([[stage.split()[0] for stage in chain][-2:] for chain in chains], [["buffer", "push"]] * 2)
+        self.assertIn(f"--journal-dir {self.root}/var/log/journal", chains[0][0])
+        self.assertIn("--password-file", chains[0][-1])
+        self.assertNotIn("secret", text)
 
 
 class RollBack(agents.Agents):
