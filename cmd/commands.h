@@ -7,7 +7,7 @@
 
 #define WEIR_COMMANDS(row)                                                                                                 \
   row(tail) row(enrich) row(filter) row(buffer) row(push) row(replay) row(query) row(run) row(rules) row(smoke) row(spool) \
-      row(top) row(docs)
+      row(top) row(convert) row(docs)
 
 namespace weir::cmd {
 

@@ -37,6 +37,7 @@ BELOW = {
     "monitor": ["pipeline", "httpd"],
     "serve": ["scan", "loki", "httpd"],
     "stages": ["pipeline", "rules", "scan", "delivery", "tail", "kube", "show", "smoke", "monitor", "serve"],
+    "convert": ["stages"],
     "cli": ["stages"],
 }
 
@@ -55,6 +56,7 @@ THIRD_PARTY = {
     "systemd/": {"tail"},
     "boost/": {"httpd"},
     "CLI/": {"cli"},
+    "yaml-cpp/": {"convert"},
 }
 
 # The same outside of lib/: folders that may name it, besides the tests of those modules.

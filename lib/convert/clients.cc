@@ -1,0 +1,292 @@
+#include "convert/clients.h"
+
+#include "base/diagnostics.h"
+#include "base/percent.h"
+#include "convert/pipeline_stages.h"
+#include "convert/words.h"
+#include "names/label_name.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+
+namespace weir::convert {
+namespace {
+
+// How a secret is given to weir, in place of its text.
+class Secrets {
+ public:
+  Secrets(std::string folder, std::string client, bool alone, Report& report)
+      : folder_(std::move(folder)), client_(std::move(client)), alone_(alone), report_(report) {}
+
+  // `variable` is what push reads by itself where there is one client.
+  void give(Client& client, const Spot& spot, const std::string& text, std::string_view option, std::string_view variable,
+            std::string_view what) {
+    const auto uses = variables_of(text);
+    if (uses.size() == 1 && uses[0].size == text.size() && !uses[0].strange) {
+      client.options.push_back({std::string(option).substr(0, option.rfind("-file")), "${" + uses[0].name + "}"});
+      return report_.note(spot, fmt::format("the {} comes from the variable {}", what, uses[0].name));
+    }
+    if (alone_) {
+      return report_.note(spot, fmt::format("the {} is not written into the pipeline", what),
+                          fmt::format("give it to weir in the variable {}, or write it into a file that only weir can read and name that: push {} FILE",
+                                      variable, option));
+    }
+    const std::string file = fmt::format("{}/{}.{}", folder_, client_, what.find("token") == std::string_view::npos ? "password" : "token");
+    client.options.push_back({std::string(option), file});
+    report_.note(spot, fmt::format("the {} is not written into the pipeline", what),
+                 fmt::format("write it into {}, which only weir can read", file));
+  }
+
+ private:
+  std::string folder_, client_;
+  bool alone_;
+  Report& report_;
+};
+
+bool is_secret_header(std::string_view name) {
+  std::string lower(name);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const std::string_view part : {"authorization", "token", "key", "secret", "cookie", "password"}) {
+    if (lower.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+void read_tls(const YamlNode& node, const Spot& spot, Client& client, Report& report) {
+  MapReader tls(node, spot, report);
+  for (const auto& [key, option] : {std::pair("ca_file", "--ca-cert"), std::pair("cert_file", "--cert"), std::pair("key_file", "--key")}) {
+    if (const YamlNode* file = tls.take(key); file != nullptr) client.options.push_back({option, with_variables(*file, tls.spot(key), report)});
+  }
+  if (tls.boolean("insecure_skip_verify", false)) client.options.push_back({"--tls-skip-verify", {}});
+  for (const char* const key : {"ca", "cert", "key", "ca_ref", "cert_ref", "key_ref"}) {
+    if (tls.has(key)) report.missing(tls.spot(key), "weir reads certificates and keys from files", fmt::format("write it into a file and name that: push {}", key[0] == 'k' ? "--key" : key[1] == 'e' ? "--cert" : "--ca-cert"));
+  }
+  if (tls.has("server_name")) report.missing(tls.spot("server_name"), "weir checks the certificate for the name in the URL", "use that name in the URL, and /etc/hosts if need be");
+  for (const char* const key : {"min_version", "max_version"}) {
+    if (tls.has(key)) report.note(tls.spot(key), "weir speaks TLS 1.2 and later, as the library of the system does");
+  }
+  tls.finish();
+}
+
+// http://user:password@host -> the URL without them.
+std::string without_user(const std::string& url, std::string& user, std::string& password) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string::npos) return url;
+  const std::size_t begin = scheme + 3;
+  const std::size_t end = std::min(url.find_first_of("/?#", begin), url.size());
+  const std::size_t sign = url.rfind('@', end);
+  if (sign == std::string::npos || sign < begin) return url;
+  const std::string both = url.substr(begin, sign - begin);
+  const std::size_t colon = both.find(':');
+  user = base::percent_decode(both.substr(0, colon));
+  if (colon != std::string::npos) password = base::percent_decode(both.substr(colon + 1));
+  return url.substr(0, begin) + url.substr(sign + 1);
+}
+
+Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, bool alone, std::string_view folder, Report& report) {
+  Client client;
+  client.spot = spot;
+  client.spot.place = node.place;
+  MapReader map(node, client.spot, report);
+  client.name = map.text("name");
+  Secrets secrets(std::string(folder), client.name.empty() ? fmt::format("client-{}", number + 1) : file_word(client.name), alone, report);
+  std::string user, password;
+  if (const YamlNode* url = map.take("url"); url != nullptr) {
+    client.url = without_user(with_variables(*url, map.spot("url"), report), user, password);
+  } else {
+    report.note(client.spot, "the client has no url", "weir takes the variable LOKI_ADDR, or name the URL behind push");
+  }
+  if (const YamlNode* tenant = map.take("tenant_id"); tenant != nullptr) {
+    if (auto text = with_variables(*tenant, map.spot("tenant_id"), report); !text.empty()) client.options.push_back({"--tenant", text});
+  }
+  // Passwords and tokens.
+  Spot secret_spot = map.spot("url");
+  if (const YamlNode* basic = map.take("basic_auth"); basic != nullptr) {
+    MapReader auth(*basic, map.spot("basic_auth"), report);
+    if (const YamlNode* name = auth.take("username"); name != nullptr) user = with_variables(*name, auth.spot("username"), report);
+    if (const YamlNode* file = auth.take("password_file"); file != nullptr) {
+      client.options.push_back({"--password-file", with_variables(*file, auth.spot("password_file"), report)});
+      password.clear();
+    } else if (auto text = auth.text("password"); !text.empty()) {
+      password = std::move(text);
+      secret_spot = auth.spot("password");
+    }
+    for (const char* const key : {"username_file", "username_ref", "password_ref"}) {
+      if (auth.has(key)) report.missing(auth.spot(key), "weir takes the user's name from --username or LOKI_USERNAME, and the password from a file or LOKI_PASSWORD", "name it there");
+    }
+    auth.finish();
+  }
+  if (!user.empty()) client.options.push_back({"--username", user});
+  if (!password.empty()) secrets.give(client, secret_spot, password, "--password-file", "LOKI_PASSWORD", "password");
+  if (const YamlNode* file = map.take("bearer_token_file"); file != nullptr) {
+    client.options.push_back({"--bearer-token-file", with_variables(*file, map.spot("bearer_token_file"), report)});
+  }
+  if (const auto token = map.text("bearer_token"); !token.empty()) {
+    secrets.give(client, map.spot("bearer_token"), token, "--bearer-token-file", "LOKI_BEARER_TOKEN", "bearer token");
+  }
+  if (const YamlNode* authorization = map.take("authorization"); authorization != nullptr) {
+    MapReader auth(*authorization, map.spot("authorization"), report);
+    const std::string type = auth.text("type", "Bearer");
+    if (type != "Bearer" && type != "bearer") {
+      report.missing(auth.spot("type"), "weir authorizes with a password or a bearer token", "send it by a header: push --header 'Authorization: …'");
+    }
+    if (const YamlNode* file = auth.take("credentials_file"); file != nullptr) {
+      client.options.push_back({"--bearer-token-file", with_variables(*file, auth.spot("credentials_file"), report)});
+    }
+    if (const auto token = auth.text("credentials"); !token.empty()) {
+      secrets.give(client, auth.spot("credentials"), token, "--bearer-token-file", "LOKI_BEARER_TOKEN", "bearer token");
+    }
+    auth.finish();
+  }
+  if (map.has("oauth2")) {
+    report.missing(map.spot("oauth2"), "weir gets no token by OAuth 2", "let another program write the token into a file: push --bearer-token-file FILE reads it again when it changes");
+  }
+  if (const YamlNode* tls = map.take("tls_config"); tls != nullptr) read_tls(*tls, map.spot("tls_config"), client, report);
+  for (const char* const key : {"headers", "http_headers"}) {
+    const YamlNode* headers = map.take(key);
+    if (headers == nullptr) continue;
+    for (const YamlEntry& entry : headers->entries) {
+      Spot own = map.spot(key).key(entry.key);
+      own.place = entry.place;
+      if (!entry.value.is_scalar()) {
+        report.missing(own, "weir sends headers with one value each", "name it: push --header 'NAME: VALUE'");
+        continue;
+      }
+      const std::string value = with_variables(entry.value, own, report);
+      if (is_secret_header(entry.key) && variables_of(value).empty()) {
+        const std::string variable = fmt::format("WEIR_HEADER_{}", number + 1);
+        client.options.push_back({"--header", fmt::format("{}: ${{{}}}", entry.key, variable)});
+        report.note(own, "what the header holds is not written into the pipeline", fmt::format("give it to weir in the variable {}", variable));
+      } else {
+        client.options.push_back({"--header", fmt::format("{}: {}", entry.key, value)});
+      }
+    }
+  }
+  if (const YamlNode* proxy = map.take("proxy_url"); proxy != nullptr) client.options.push_back({"--proxy-url", with_variables(*proxy, map.spot("proxy_url"), report)});
+  map.accept({"proxy_from_environment", "no_proxy", "follow_redirects", "enable_http2"}, "weir does what the environment and the server ask for");
+  if (map.has("proxy_connect_header")) report.missing(map.spot("proxy_connect_header"), "weir sends no headers of its own to a proxy", "use a proxy without");
+  // Batches and time.
+  for (const auto& [key, option] : {std::pair("batchwait", "--batch-wait"), std::pair("timeout", "--timeout")}) {
+    if (const auto text = map.optional_text(key)) {
+      const std::string duration = duration_word(*text);
+      if (duration.empty()) report.wrong(map.spot(key), "there must be a duration, such as 1s");
+      client.options.push_back({option, duration});
+    }
+  }
+  if (const auto text = map.optional_text("batchsize")) {
+    const auto bytes = size_of(*text);
+    if (!bytes || *bytes == 0) report.wrong(map.spot("batchsize"), "there must be a number of bytes");
+    client.options.push_back({"--batch-size", std::to_string(bytes.value_or(1))});
+  }
+  if (const YamlNode* backoff = map.take("backoff_config"); backoff != nullptr) {
+    MapReader times(*backoff, map.spot("backoff_config"), report);
+    times.accept({"min_period", "max_period", "max_retries"}, "behind a spool, push backs off by itself and never gives up");
+    times.finish();
+  }
+  if (map.boolean("drop_rate_limited_batches", false)) {
+    report.note(map.spot("drop_rate_limited_batches"), "weir drops no record that Loki limits: the stream or the tenant waits, and the others go on");
+  }
+  if (const YamlNode* labels = map.take("external_labels"); labels != nullptr) {
+    for (const YamlEntry& entry : labels->entries) {
+      Spot own = map.spot("external_labels").key(entry.key);
+      own.place = entry.place;
+      const std::string value = with_variables(entry.value, own, report);
+      if (!names::is_label_name(entry.key)) report.missing(own, "Loki takes no label of this name", "give it another name");
+      else if (!value.empty()) client.labels.emplace_back(entry.key, value);
+    }
+    std::ranges::sort(client.labels);
+  }
+  map.finish();
+  return client;
+}
+
+}  // namespace
+
+std::string with_variables(const YamlNode& node, const Spot& spot, Report& report) {
+  std::string text = text_of(node, spot, report);
+  const auto uses = variables_of(text);
+  for (auto use = uses.rbegin(); use != uses.rend(); ++use) {
+    if (use->strange) {
+      report.missing(spot, fmt::format("weir knows ${{NAME}}, and not {}", text.substr(use->begin, use->size)), "set a variable to what is meant");
+      continue;
+    }
+    if (use->has_fallback) {
+      report.note(spot, fmt::format("weir has no default for the variable {}", use->name),
+                  use->fallback.empty() ? fmt::format("set {}", use->name) : fmt::format("set {}; the default was '{}'", use->name, base::escape_control(use->fallback)));
+      text.replace(use->begin, use->size, "${" + use->name + "}");
+    } else {
+      report.exact(spot, fmt::format("the variable {} must be set, and Promtail needs -config.expand-env for it", use->name));
+    }
+  }
+  return text;
+}
+
+std::vector<OptionWord> kube_access(MapReader& map, Report& report) {
+  std::vector<OptionWord> words;
+  if (const YamlNode* server = map.take("api_server"); server != nullptr) words.push_back({"--kube-server", with_variables(*server, map.spot("api_server"), report)});
+  if (const YamlNode* file = map.take("bearer_token_file"); file != nullptr) words.push_back({"--kube-token-file", with_variables(*file, map.spot("bearer_token_file"), report)});
+  if (const YamlNode* node = map.take("tls_config"); node != nullptr) {
+    MapReader tls(*node, map.spot("tls_config"), report);
+    if (const YamlNode* file = tls.take("ca_file"); file != nullptr) words.push_back({"--kube-ca", with_variables(*file, tls.spot("ca_file"), report)});
+    for (const YamlEntry& entry : node->entries) {
+      if (entry.key != "ca_file") {
+        (void)tls.take(entry.key);
+        report.missing(tls.spot(entry.key), "weir speaks to the API server with a token and the authority of its certificate", "use a service account, or kubectl proxy");
+      }
+    }
+  }
+  for (const char* const key : {"kubeconfig_file", "basic_auth", "authorization", "oauth2", "bearer_token", "proxy_url"}) {
+    if (map.has(key)) {
+      report.missing(map.spot(key), "weir speaks to the API server with a service account, or with --kube-server, --kube-token-file and --kube-ca",
+                     "use these, or kubectl proxy and --kube-server http://127.0.0.1:8001");
+    }
+  }
+  map.accept({"follow_redirects", "enable_http2", "no_proxy", "proxy_from_environment"}, "weir does what the server asks for");
+  return words;
+}
+
+std::vector<Client> read_clients(MapReader& root, std::string_view config_folder, Report& report) {
+  struct Source {
+    const YamlNode* node;
+    Spot spot;
+  };
+  std::vector<Source> sources;
+  if (const YamlNode* list = root.take("clients"); list != nullptr) {
+    if (!list->is_list()) report.wrong(root.spot("clients"), "there must be a list of clients");
+    for (std::size_t i = 0; i < list->items.size(); ++i) {
+      Spot spot = root.spot("clients").index(i);
+      spot.place = list->items[i].place;
+      sources.push_back({&list->items[i], spot});
+    }
+  }
+  std::vector<std::pair<std::string, std::string>> for_all;
+  if (const YamlNode* one = root.take("client"); one != nullptr) {
+    // Without a url it holds external labels for the others.
+    if (one->find("url") != nullptr || sources.empty()) {
+      sources.push_back({one, root.spot("client")});
+    } else {
+      MapReader map(*one, root.spot("client"), report);
+      if (const YamlNode* labels = map.take("external_labels"); labels != nullptr) {
+        for (const YamlEntry& entry : labels->entries) for_all.emplace_back(entry.key, with_variables(entry.value, map.spot("external_labels"), report));
+      }
+      map.finish();
+    }
+  }
+  std::vector<Client> clients;
+  for (std::size_t i = 0; i < sources.size() && !report.failed(); ++i) {
+    Client client = read_client(*sources[i].node, sources[i].spot, i, sources.size() == 1, config_folder, report);
+    for (const auto& [name, value] : for_all) {
+      const auto same = [&, &label = name](const auto& one) { return one.first == label; };
+      if (std::ranges::none_of(client.labels, same)) client.labels.emplace_back(name, value);
+    }
+    std::ranges::sort(client.labels);
+    clients.push_back(std::move(client));
+  }
+  return clients;
+}
+
+}  // namespace weir::convert
