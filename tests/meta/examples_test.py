@@ -147,7 +147,6 @@ def mount_pods(folder):
 
 def run(text, folder, environment, prefix):
     """(exit, stderr) of an example; one that does not end by itself is interrupted, as with Ctrl-C."""
-    text = text.replace("/etc/weir/", f"{folder}/etc/")  # nothing is made in /etc of the machine
     command = [*prefix, text] if prefix else ["bash", "-o", "pipefail", "-c", text]
     with open(os.devnull, "rb") as nothing:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdin=nothing, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -188,7 +187,8 @@ def main():
                 if not prepare(folder, environment):
                     sys.exit(1)
                 prefix = mount_pods(folder)
-                code, err = run(text, folder, environment, prefix)
+                # Nothing is made in /etc of the machine.
+                code, err = run(text.replace("/etc/weir/", f"{folder}/etc/"), folder, environment, prefix)
             if not prefix and code == 4 and "/var/log/pods" in err and not pathlib.Path("/var/log/pods").is_dir():
                 skipped += 1
                 print(f"SKIPPED weir {command or ''}: {what}: there is no /var/log/pods, and none can be mounted here")
