@@ -4,6 +4,7 @@
 #include "cli/secret_words.h"
 #include "cli/value_options.h"
 #include "http/client.h"
+#include "http/url.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -69,8 +70,29 @@ void hide_secrets(const http::ClientConfig& config, const LokiOptions& options, 
   if (open.empty()) return;
   diagnostics.say(fmt::format(
       "everybody on this machine can read the secret of {} on the command line: use --password-file, --bearer-token-file, or a "
-      "variable of the environment, which the text of `weir run` may name as $NAME",
+      "variable of the environment (LOKI_PASSWORD, LOKI_BEARER_TOKEN), which the text of `weir run` may name as $NAME",
       fmt::join(open, ", ")));
+}
+
+bool has_secret(const http::ClientConfig& config) {
+  return !config.password.empty() || !config.password_file.empty() || !config.bearer_token.empty() ||
+         !config.bearer_token_file.empty() || !config.base.password.empty() ||
+         std::ranges::any_of(config.headers, [](const http::Header& header) { return is_secret_header(header.name); });
+}
+
+// Warns of a way on which others can read what is sent, or answer in the place of Loki.
+void warn_of_open_ways(const http::ClientConfig& config, base::Diagnostics& diagnostics) {
+  const std::string server = config.base.display();
+  if (config.base.origin.starts_with("https:")) {
+    if (config.tls_skip_verify) {
+      diagnostics.say(
+          fmt::format("the certificate of {} is not checked (--tls-skip-verify, LOKI_TLS_SKIP_VERIFY): anybody on the way "
+                      "there can read and change what is sent; use --ca-cert FILE",
+                      server));
+    }
+  } else if (has_secret(config) && !http::is_loopback(config.base)) {
+    diagnostics.say(fmt::format("the secret goes to {} in clear: use https://", server));
+  }
 }
 
 }  // namespace
@@ -190,6 +212,7 @@ Result<LokiTarget> loki_target(LokiOptions options, const char* (*environment)(c
   config.proxy = options.proxy;
   config.diagnostics = diagnostics;
   if (diagnostics != nullptr && diagnostics->secrets() != nullptr) hide_secrets(config, options, environment, *diagnostics);
+  if (diagnostics != nullptr) warn_of_open_ways(config, *diagnostics);
   return LokiTarget{std::move(config), std::move(options.tenant)};
 }
 

@@ -1,5 +1,6 @@
 #include "monitor/metrics_file.h"
 
+#include "base/access.h"
 #include "base/own_file.h"
 #include "base/path.h"
 #include "base/thread.h"
@@ -28,7 +29,7 @@ Result<void> MetricsFile::rehearse(const std::string& path) {
   if (::stat(folder.c_str(), &status) != 0)
     return base::io_error(errno, what).with_hint(fmt::format("make the folder first: mkdir -p '{}'", folder));
   if (!S_ISDIR(status.st_mode)) return base::io_error(ENOTDIR, what);
-  if (::access(folder.c_str(), W_OK | X_OK) != 0) return base::io_error(errno, what);
+  if (!base::may_access(folder, W_OK | X_OK)) return base::io_error(errno, what);
   return {};
 }
 

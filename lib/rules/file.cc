@@ -1,5 +1,6 @@
 #include "rules/file.h"
 
+#include "base/access.h"
 #include "base/path.h"
 #include "base/text_file.h"
 #include "base/unique_fd.h"
@@ -145,7 +146,7 @@ Result<bool> try_edit(const std::string& real, const std::string& path, const Ed
   if (!wanted) return wanted.error();
   if (*wanted == *text) return true;
   // rename() would replace a file that may not be written.
-  if (::faccessat(AT_FDCWD, real.c_str(), W_OK, AT_EACCESS) != 0) return cannot_edit(errno, path);
+  if (!base::may_access(real, W_OK)) return cannot_edit(errno, path);
   NewFile fresh(real);
   if (const int error = fresh.write(*wanted, before); error != 0) return cannot_edit(error, path);
   struct stat now = {};
@@ -167,7 +168,7 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 bool looks_swapped(const std::string& file, const std::string& rule) {
-  const auto exists = [](const std::string& path) { return ::access(path.c_str(), F_OK) == 0; };
+  const auto exists = [](const std::string& path) { return base::may_access(path, F_OK); };
   const auto is_rule = [](const std::string& text) { return parse_typed(text, base::Clock::system().wall()).ok(); };
   return !exists(file) && (is_rule(file) || (exists(rule) && !is_rule(rule)));
 }

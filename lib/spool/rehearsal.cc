@@ -1,5 +1,6 @@
 #include "spool/rehearsal.h"
 
+#include "base/access.h"
 #include "spool/spool_file.h"
 
 #include <fmt/format.h>
@@ -24,8 +25,8 @@ std::string folder_of(const std::string& path) {
 // The last folder is made by a start, those above are not.
 Result<void> check_folder(const std::string& path) {
   std::string folder = folder_of(path);
-  if (::access(folder.c_str(), F_OK) != 0 && errno == ENOENT) folder = folder_of(folder);
-  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
+  if (!base::may_access(folder, F_OK) && errno == ENOENT) folder = folder_of(folder);
+  if (base::may_access(folder, W_OK | X_OK)) return {};
   const int error = errno;
   return base::io_error(error, fmt::format("make the spool '{}'", path))
       .with_hint(error == ENOENT ? fmt::format("make the folder first: mkdir -p '{}'", folder_of(path))
@@ -58,7 +59,7 @@ Result<void> rehearse_writing(const std::string& wanted) {
   const auto there = is_there(path);
   if (!there) return there.error();
   if (!*there) return check_folder(path);
-  if (::access(path.c_str(), R_OK | W_OK) != 0) return base::io_error(errno, fmt::format("open spool '{}'", path));
+  if (!base::may_access(path, R_OK | W_OK)) return base::io_error(errno, fmt::format("open spool '{}'", path));
   return forgive(check_contents(path));
 }
 

@@ -1,5 +1,6 @@
 #include "spool/spool_file.h"
 
+#include "base/access.h"
 #include "spool/damage.h"
 #include "spool/reserve.h"
 #include "spool/tables/meta.h"
@@ -116,7 +117,7 @@ base::Result<std::optional<SpoolFile>> try_reading(const std::string& path, base
     return base::io_error(errno, fmt::format("open spool '{}'", path));
   }
   if (auto ok = check_kind(path); !ok) return std::move(ok).error();
-  if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES) {
+  if (!base::may_access(path, R_OK) && errno == EACCES) {
     return base::io_error(EACCES, fmt::format("open spool '{}'", path))
         .with_hint(fmt::format("it belongs to user {}: read it as that user or as root", status.st_uid));
   }

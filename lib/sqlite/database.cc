@@ -1,5 +1,6 @@
 #include "sqlite/database.h"
 
+#include "base/access.h"
 #include "base/private_file.h"
 #include "sqlite/error.h"
 #include "sqlite/still_vfs.h"
@@ -31,7 +32,7 @@ base::Result<void> create_private(const std::string& path) {
 
 constexpr std::uint64_t kIndexRoom = 256 << 10;  // 32 KiB of index for 4096 pages of the log
 
-bool may(const std::string& path, int how) { return ::faccessat(AT_FDCWD, path.c_str(), how, AT_EACCESS) == 0; }
+bool may(const std::string& path, int how) { return base::may_access(path, how); }
 
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');

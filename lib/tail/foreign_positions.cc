@@ -1,5 +1,6 @@
 #include "tail/foreign_positions.h"
 
+#include "base/access.h"
 #include "base/diagnostics.h"
 #include "base/path.h"
 #include "base/unique_fd.h"
@@ -431,7 +432,7 @@ Result<void> ForeignPositions::put(std::string path, std::string_view value, bas
     return base::fail(Code::config, "`{}` is no number of bytes", base::escape_control(value));
   const auto ends = [&](std::string_view suffix) { return path.ends_with(suffix); };
   // A pattern has a position where somebody wrote the file by hand.
-  const bool pattern = path.find_first_of("*?[") != std::string::npos && ::access(path.c_str(), F_OK) != 0;
+  const bool pattern = path.find_first_of("*?[") != std::string::npos && !base::may_access(path, F_OK);
   if (!path.starts_with('/') || pattern) {
     if (nameless_.entries++ == 0) nameless_.first = std::move(path);
     return {};

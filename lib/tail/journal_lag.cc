@@ -1,5 +1,6 @@
 #include "tail/journal_lag.h"
 
+#include "base/access.h"
 #include "tail/journal_files.h"
 #include "tail/journal_library.h"
 
@@ -75,7 +76,7 @@ StoredJournal stored_journal(std::string_view log, const record::LogPosition& po
     if (file->id == stored.id && file->fd) files.push_back(file);
   }
   const Unreadable unreadable = all.take_unreadable();
-  const bool is_absent = ::access(stored.place.folder.c_str(), F_OK) != 0 && errno == ENOENT;
+  const bool is_absent = !base::may_access(stored.place.folder, F_OK) && errno == ENOENT;
   if (!unreadable.causes.empty() && !is_absent) stored.trouble = message_of(unreadable.causes.begin()->second);
   stored.found = !files.empty();
   if (!stored.found) return stored;

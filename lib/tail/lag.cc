@@ -1,5 +1,6 @@
 #include "tail/lag.h"
 
+#include "base/access.h"
 #include "tail/resume.h"
 #include "tail/start.h"
 
@@ -94,7 +95,7 @@ Lag lag_of(const std::string& key, const record::LogPosition& position, const ba
   auto opened = InputFile::open(key);
   if (opened) {
     live = std::move(opened).value();
-  } else if (::access(key.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)) {
+  } else if (base::may_access(key, F_OK) || (errno != ENOENT && errno != ENOTDIR)) {
     lag.trouble = std::move(opened).error().message;
     return lag;
   }

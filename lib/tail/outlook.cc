@@ -1,5 +1,6 @@
 #include "tail/outlook.h"
 
+#include "base/access.h"
 #include "base/count.h"
 #include "base/suggestion.h"
 #include "record/pod_path.h"
@@ -60,7 +61,7 @@ std::string lines_meant(const Selection& selection) {
 
 // Of an argument that names no log file whatever is selected.
 std::string explain_input(const std::string& input) {
-  if (is_glob(input) && ::access(input.c_str(), F_OK) != 0) return fmt::format("no log file matches {}", input);
+  if (is_glob(input) && !base::may_access(input, F_OK)) return fmt::format("no log file matches {}", input);
   struct stat status {};
   if (::stat(input.c_str(), &status) != 0) {
     const std::string text = fmt::format("there is no {}", input);
@@ -151,7 +152,7 @@ Unreadable find_unreadable(const std::vector<std::string>& inputs, const Selecti
     }
     for (const auto& [key, files] : find_files(patterns_of(input), selection, unreadable)) {
       for (const std::string& file : files) {
-        if (::access(file.c_str(), R_OK) != 0) unreadable.add(file, Cause::of_system(errno));
+        if (!base::may_access(file, R_OK)) unreadable.add(file, Cause::of_system(errno));
       }
     }
   }

@@ -125,12 +125,19 @@ class Finder {
   std::map<std::string, bool> failed_;
 };
 
-std::vector<std::string> rotations_beside(const std::string& live_path) {
+// The names of rotated files begin with that of the live one.
+std::span<const Entry> with_prefix(std::span<const Entry> sorted, std::string_view prefix) {
+  const auto first = std::ranges::lower_bound(sorted, prefix, {}, [](const Entry& entry) { return std::string_view(entry.name); });
+  const auto last = std::find_if_not(first, sorted.end(), [&](const Entry& entry) { return entry.name.starts_with(prefix); });
+  return {first, last};
+}
+
+std::vector<std::string> rotations_beside(const std::string& live_path, ListedFolder& listed) {
   std::vector<std::string> rotations;
   const std::string_view live = base_name(live_path);
-  auto entries = list_folder(std::string(folder_of(live_path)));
+  auto entries = listed.list(std::string(folder_of(live_path)));
   if (!entries) return rotations;
-  for (const Entry& entry : *entries) {
+  for (const Entry& entry : with_prefix(*entries, live)) {
     if (entry.folder || entry.name.ends_with(".tmp")) continue;
     if (live_name_of(entry.name) != live && !is_rotation_order(rotation_of(entry.name, live))) continue;
     rotations.push_back(join_path(folder_of(live_path), entry.name));
@@ -196,6 +203,26 @@ base::Result<std::vector<Entry>> list_folder(const std::string& path) {
   return entries;
 }
 
+base::Result<std::span<const Entry>> ListedFolder::list(const std::string& path) {
+  // What a file system's clock takes for one moment is shorter.
+  constexpr base::Duration kQuiet = base::kSecond;
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return base::io_error(errno, "list " + path);
+  const auto time = [](const timespec& at) { return at.tv_sec * base::kSecond + at.tv_nsec; };
+  const Seen now = {status.st_ino, status.st_dev, time(status.st_mtim), time(status.st_ctim)};
+  if (reusable_ && path == path_ && now == seen_) return std::span<const Entry>(entries_);
+  reusable_ = false;
+  const base::Timestamp begun = clock_.wall();
+  auto entries = list_folder(path);
+  if (!entries) return std::move(entries).error();
+  ++listings_;
+  path_ = path;
+  entries_ = *std::move(entries);
+  seen_ = now;
+  reusable_ = begun - std::max(now.modified, now.changed) > kQuiet;
+  return std::span<const Entry>(entries_);
+}
+
 bool wants_folder(const Selection& selection, std::string_view path) {
   if (const auto pod = parse_pod_folder(base_name(path))) return selection.wants_pod(*pod);
   if (const auto pod = parse_pod_folder(base_name(folder_of(path)))) {
@@ -246,12 +273,17 @@ std::vector<std::string> inner_rotations_of(const std::string& key) {
   return rotations;
 }
 
-std::vector<std::string> rotations_of(const std::string& key) {
-  std::vector<std::string> rotations = rotations_beside(key);
+std::vector<std::string> rotations_of(const std::string& key, ListedFolder& listed) {
+  std::vector<std::string> rotations = rotations_beside(key, listed);
   // docker rotates the file that the kubelet's link leads to, in a folder of its own.
   if (const std::string target = resolve_log(key).target; !target.empty())
-    std::ranges::move(rotations_beside(target), std::back_inserter(rotations));
+    std::ranges::move(rotations_beside(target, listed), std::back_inserter(rotations));
   return rotations;
+}
+
+std::vector<std::string> rotations_of(const std::string& key) {
+  ListedFolder listed;
+  return rotations_of(key, listed);
 }
 
 }  // namespace weir::tail

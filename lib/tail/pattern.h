@@ -1,11 +1,15 @@
 // What a PATH, DIR or GLOB argument of tail stands for, and which files it names now.
 #pragma once
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "tail/selection.h"
 #include "tail/unreadable.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +43,32 @@ struct Entry {
 // Sorted by name; without names that begin with a dot.
 [[nodiscard]] base::Result<std::vector<Entry>> list_folder(const std::string& path);
 
+// Remembers the folder that was listed last, for who looks beside each of its files: whoever may write into a folder can put 20,000
+// logs there, and to list it for each of them would hold up all other logs for minutes. For one thread.
+class ListedFolder {
+ public:
+  explicit ListedFolder(const base::Clock& clock = base::Clock::system()) : clock_(clock) {}
+
+  // As list_folder(). It lists again unless this is the same folder, unchanged since; where the last change was not long before the
+  // listing, another one may bear the same time, so that such a listing is not used again. The entries stay until the next call.
+  // Errors: io.
+  base::Result<std::span<const Entry>> list(const std::string& path);
+  [[nodiscard]] std::size_t listings() const { return listings_; }  // how often a folder was read
+
+ private:
+  const base::Clock& clock_;
+  std::string path_;
+  std::vector<Entry> entries_;
+  struct Seen {
+    std::uint64_t inode = 0, device = 0;
+    base::Timestamp modified = 0, changed = 0;
+    friend bool operator==(const Seen&, const Seen&) = default;
+  };
+  Seen seen_;
+  bool reusable_ = false;
+  std::size_t listings_ = 0;
+};
+
 // Whether a folder, or a file, at `path` may hold wanted logs, by its name and the names above it.
 [[nodiscard]] bool wants_folder(const Selection& selection, std::string_view path);
 [[nodiscard]] bool wants_file(const Selection& selection, std::string_view path);
@@ -56,7 +86,8 @@ struct LogFile {
                                                                          const Selection& selection, Unreadable& unreadable);
 
 // The rotated siblings of the live file `key`, oldest first: those in its folder and, where it is a link, beside what it leads to.
-// Without what a compression has not finished (.tmp).
+// Without what a compression has not finished (.tmp). `listed`: for who asks about one log after the other.
+[[nodiscard]] std::vector<std::string> rotations_of(const std::string& key, ListedFolder& listed);
 [[nodiscard]] std::vector<std::string> rotations_of(const std::string& key);
 // Those whose names keep the extension (rotation.h), by the same order; none in a pod layout, where the kubelet names them.
 [[nodiscard]] std::vector<std::string> inner_rotations_of(const std::string& key);

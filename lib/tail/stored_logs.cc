@@ -1,5 +1,6 @@
 #include "tail/stored_logs.h"
 
+#include "base/access.h"
 #include "base/path.h"
 #include "tail/foreign_start.h"
 
@@ -55,7 +56,7 @@ StoredLogs::ForeignUse StoredLogs::take_foreign_use() {
   if (std::exchange(foreign_told_, true)) return {};
   ForeignUse use{.logs = foreign_used_};
   for (const auto& [path, position] : foreign_.logs()) {
-    if (wanted(path) && ::access(path.c_str(), F_OK) != 0 && errno == ENOENT) ++use.absent;
+    if (wanted(path) && !base::may_access(path, F_OK) && errno == ENOENT) ++use.absent;
   }
   return use;
 }
@@ -107,7 +108,7 @@ bool StoredLogs::is_left(const std::string& key) const {
   const auto log = left_.find(key);
   if (log == left_.end()) return false;
   const bool unread = std::ranges::any_of(log->second, [](const auto& one) { return !one->read; });
-  return unread || (::access(key.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR));
+  return unread || (!base::may_access(key, F_OK) && (errno == ENOENT || errno == ENOTDIR));
 }
 
 // Without positions the log is read from its start. Of files that its name does not lead to, the rest is read that the former tail
@@ -228,10 +229,10 @@ std::vector<std::unique_ptr<LogReader>> StoredLogs::take_absent(
 }
 
 bool StoredLogs::is_absent(const std::string& key) const {
-  if (::access(key.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)) return false;
+  if (base::may_access(key, F_OK) || (errno != ENOENT && errno != ENOTDIR)) return false;
   const auto stored = positions_.find(key);
   return std::ranges::any_of(patterns_, [&](const Pattern& pattern) {
-    return names(pattern, key) && ::access(pattern.base.c_str(), R_OK | X_OK) == 0 &&
+    return names(pattern, key) && base::may_access(pattern.base, R_OK | X_OK) &&
            (stored == positions_.end() || !awaits_mount(pattern.base, stored->second));
   });
 }

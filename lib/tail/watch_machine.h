@@ -192,6 +192,7 @@ struct WatchMachine {
   bool root_lost = false;
   bool unsettled = false;  // a file was opened since all structural events were read
   bool deleted = false;    // something lost its name since deleted files were checked
+  ListedFolder listed;     // in which rotated files were looked for last
   // Logs that the filter keeps from being read, by path.
   struct LeftAlone {
     std::string key;
@@ -240,7 +241,7 @@ struct WatchMachine {
   // The live file is another one than before. Usually the former one stands beside it as the newest of its rotated siblings; what
   // stands between them was rotated before anybody looked.
   void catch_up(std::uint32_t number, Log& log, InputFile& live);
-  static std::vector<Rotated> rotated_files(const std::string& key);
+  std::vector<Rotated> rotated_files(const std::string& key);
   // Opens a file that becomes a generation, or that is checked for whether it does.
   base::Result<std::shared_ptr<InputFile>> open(const std::string& path);
   // The file is the log's latest.

@@ -1,3 +1,4 @@
+#include "base/access.h"
 #include "base/path.h"
 #include "record/pod_path.h"
 #include "tail/watch_machine.h"
@@ -262,7 +263,7 @@ void WatchMachine::check(std::uint32_t number) {
   if (!S_ISREG(status.st_mode)) return refuse(log.path, Cause{base::Code::io, 0, std::string(kNotRegular)});
   auto opened = open(log.path);
   if (!opened) {
-    if (::access(log.path.c_str(), R_OK) == 0) return refuse(log.path, Cause::of(opened.error()));
+    if (base::may_access(log.path, R_OK)) return refuse(log.path, Cause::of(opened.error()));
     if (errno != ENOENT) return refuse(log.path, errno);
     if (!log.missing && log.inode != 0) lose(number);
     log.missing = true;
@@ -382,7 +383,7 @@ void WatchMachine::catch_up(std::uint32_t number, Log& log, InputFile& live) {
 auto WatchMachine::rotated_files(const std::string& key) -> std::vector<Rotated> {
   std::vector<Rotated> rotated;
   struct stat status {};
-  for (const std::string& path : rotations_of(key)) {
+  for (const std::string& path : rotations_of(key, listed)) {
     if (::stat(path.c_str(), &status) != 0) continue;
     rotated.push_back({status.st_ino, static_cast<std::uint64_t>(status.st_size),
                        status.st_mtim.tv_sec * base::kSecond + status.st_mtim.tv_nsec});
@@ -514,7 +515,7 @@ void WatchMachine::rescan(bool everything) {
     const auto parent = folders.find(folder_of(path));
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 && errno == ENOENT) failed.erase(path);
-    if (!S_ISDIR(status.st_mode) || ::access(path.c_str(), R_OK | X_OK) != 0 || leads_out(path)) continue;
+    if (!S_ISDIR(status.st_mode) || !base::may_access(path, R_OK | X_OK) || leads_out(path)) continue;
     if (const auto self = folders.find(path); self != folders.end())
       list(*self->second);
     else if (parent != folders.end())

@@ -99,7 +99,7 @@ TEST(LokiOptions, ComeFromTheCommandLine) {
   EXPECT_EQ(out.config->timeout, 5 * base::kSecond);
   EXPECT_EQ(out.config->proxy, "http://proxy");
   EXPECT_TRUE(out.config->tls_skip_verify);
-  EXPECT_THAT(out.said, IsEmpty());
+  EXPECT_THAT(out.said, ElementsAre(HasSubstr("the secret goes to http://h/p in clear")));
 }
 
 TEST(LokiOptions, TheEnvironmentStandsInForWhatIsNotGiven) {
@@ -110,7 +110,8 @@ TEST(LokiOptions, TheEnvironmentStandsInForWhatIsNotGiven) {
   EXPECT_EQ(out.config->username, "me");
   EXPECT_EQ(out.config->password, "s3cret");
   EXPECT_TRUE(out.config->tls_skip_verify);
-  EXPECT_THAT(out.said, IsEmpty());  // it was not on the command line
+  // Nothing of a command line: the secret was not on it.
+  EXPECT_THAT(out.said, ElementsAre(HasSubstr("the certificate of https://loki.example/x is not checked")));
 
   out = read({"--tenant", "mine", "--addr", "http://h"}, basic);
   EXPECT_EQ(out.tenant, "mine");
@@ -137,7 +138,7 @@ TEST(LokiOptions, ASecretOnTheCommandLineDrawsAWarning) {
   };
   f({"--username", "u", "--password", "s3cret"}, "--password");
   f({"--bearer-token", "s3cret"}, "--bearer-token");
-  f({"--addr", "http://u:s3cret@loki:3100"}, "the URL");
+  f({"--addr", "https://u:s3cret@loki:3100"}, "the URL");
   f({"--header", "Authorization: Bearer s3cret"}, "--header");
   f({"--header", "X-Api-Key: s3cret"}, "--header");
   f({"--proxy-url", "http://u:s3cret@proxy"}, "--proxy-url");
@@ -149,12 +150,28 @@ TEST(LokiOptions, ASecretElsewhereDrawsNone) {
     EXPECT_THAT(out.said, IsEmpty());
     EXPECT_THAT(out.redacted, ::testing::StartsWith("*** "));
   };
-  silent(read({}, basic));
+  silent(read({"--addr", "http://[::1]:3100"}, basic));
   // The text of a file of pipelines, or $PW in it.
   silent(read({"--password", "s3cret", "--username", "me"}, nothing, {{"run", "file"}}));
   silent(read({"--header", "Authorization: Bearer s3cret"}, nothing, {{"run", "push --header \"Authorization: Bearer $T\""}}));
   EXPECT_EQ(read({}, basic).redacted, "*** ***");  // as basic authentication sends it, too
   EXPECT_THAT(read({"--header", "X-Team: shop"}).said, IsEmpty());
+}
+
+TEST(LokiOptions, AWayThatOthersCanReadDrawsAWarning) {
+  const auto said = [](const std::vector<std::string>& arguments) { return read(arguments, nothing, {{"run", "file"}}).said; };
+  const auto clear = ElementsAre("the secret goes to http://loki:3100 in clear: use https://");
+  EXPECT_THAT(said({"--addr", "http://u:s3cret@loki:3100"}), clear);
+  EXPECT_THAT(said({"--addr", "loki:3100", "--username", "u", "--password", "s3cret"}), clear);
+  EXPECT_THAT(said({"--addr", "http://loki:3100", "--username", "u", "--password-file", "/pw"}), clear);
+  EXPECT_THAT(said({"--addr", "http://loki:3100", "--bearer-token", "s3cret"}), clear);
+  EXPECT_THAT(said({"--addr", "http://loki:3100", "--bearer-token-file", "/token"}), clear);
+  EXPECT_THAT(said({"--addr", "http://loki:3100", "--header", "Authorization: Bearer s3cret"}), clear);
+  EXPECT_THAT(said({"--addr", "https://loki:3100", "--tls-skip-verify"}),
+              ElementsAre(HasSubstr("the certificate of https://loki:3100 is not checked (--tls-skip-verify")));
+  for (const char* safe : {"https://loki:3100", "http://localhost:3100", "http://127.0.0.9:3100", "http://[::1]:3100"})
+    EXPECT_THAT(said({"--addr", safe, "--bearer-token", "s3cret"}), IsEmpty()) << safe;
+  EXPECT_THAT(said({"--addr", "http://loki:3100", "--header", "X-Team: shop"}), IsEmpty());
 }
 
 TEST(LokiOptions, Failure) {

@@ -1,17 +1,22 @@
 #include "tail/pattern.h"
 
+#include "support/fake_clock.h"
 #include "support/temp_dir.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace weir::tail {
 namespace {
+
+using ::testing::ElementsAre;
 
 using Found = std::map<std::string, std::vector<std::string>>;
 
@@ -149,6 +154,54 @@ TEST(Pattern, Names) {
   f("/nowhere/*/x.log", "/nowhere/a/b/x.log", false);
   f("/nowhere/a.log", "/nowhere/a.log", true);
   f("/nowhere/a.log", "/nowhere/a.log.1", false);
+}
+
+class Listed : public FindFiles {
+ protected:
+  static std::vector<std::string> names(ListedFolder& listed, const std::string& folder) {
+    std::vector<std::string> found;
+    auto entries = listed.list(folder);
+    if (entries)
+      for (const Entry& entry : *entries) found.push_back(entry.name);
+    return found;
+  }
+};
+
+TEST_F(Listed, AQuietFolderIsReadOnceAndAChangedOneAgain) {
+  const std::string folder = dir / "many";
+  dir.write("many/0.log", "x\n");
+  dir.write("many/0.log.1", "x\n");
+  test::FakeClock clock(base::Clock::system().wall());
+
+  ListedFolder listed(clock);
+  EXPECT_THAT(names(listed, folder), ElementsAre("0.log", "0.log.1"));
+  EXPECT_THAT(names(listed, folder), ElementsAre("0.log", "0.log.1"));
+  EXPECT_EQ(listed.listings(), 2U);  // it had just changed: another change might bear the same time
+  clock.set(base::kMinute);          // as if nothing had changed for some time
+  for (int i = 0; i < 5; ++i) EXPECT_THAT(names(listed, folder), ElementsAre("0.log", "0.log.1"));
+  EXPECT_EQ(listed.listings(), 3U);
+  dir.write("many/0.log.2", "x\n");
+  EXPECT_THAT(names(listed, folder), ElementsAre("0.log", "0.log.1", "0.log.2"));
+  EXPECT_EQ(listed.listings(), 4U);
+  EXPECT_FALSE(listed.list(folder + "/none"));
+  EXPECT_THAT(names(listed, folder), ElementsAre("0.log", "0.log.1", "0.log.2"));
+}
+
+TEST_F(Listed, EachOfManyLogsFindsItsOwnRotations) {
+  for (const char* name :
+       {"1.log", "1.log.a", "1.log.20260102-030405", "10.log", "10.log.1", "1.logs", "1.log-2", "11.log", "1.log.1.tmp"})
+    dir.write("many/" + std::string(name), "x\n");
+  ListedFolder listed;
+  const auto found = [&](const std::string& live) {
+    std::vector<std::string> names;
+    for (const std::string& path : rotations_of(dir / ("many/" + live), listed)) names.push_back(path.substr(path.rfind('/') + 1));
+    std::ranges::sort(names);
+    return names;
+  };
+  EXPECT_THAT(found("1.log"), ElementsAre("1.log-2", "1.log.20260102-030405", "1.log.a"));
+  EXPECT_THAT(found("10.log"), ElementsAre("10.log.1"));
+  EXPECT_THAT(found("11.log"), ::testing::IsEmpty());
+  EXPECT_THAT(found("12.log"), ::testing::IsEmpty());
 }
 
 TEST(ListFolder, TellsWhatCannotBeListed) { EXPECT_FALSE(list_folder("/nonexistent/folder")); }
