@@ -315,9 +315,9 @@ the same page as Markdown, with links to the others. With `--dir DIR` all pages 
 `weir docs completion SHELL` prints the completion script for bash, zsh or fish.
 
 `weir docs unit` prints the unit of systemd, `weir docs pipeline` the pipeline that it runs, and `weir docs rules` the rules of
-that pipeline. With a NAME, the last two print other pipelines and their rules. `weir docs alerts` prints alerts for Prometheus, `weir
-docs alerts kubernetes` the same as a PrometheusRule, `weir docs alerts loki` alerts on log lines for Loki. `weir docs dashboard`
-prints a dashboard for Grafana.)";
+that pipeline. With a NAME, the last two print other pipelines and their rules. `weir docs alerts` prints alerts for
+Prometheus, `weir docs alerts kubernetes` the same as a PrometheusRule, `weir docs alerts loki` alerts on log lines for
+Loki. `weir docs dashboard` prints a dashboard for Grafana.)";
 
 }  // namespace
 

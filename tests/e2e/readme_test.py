@@ -68,10 +68,11 @@ BEFORE = {
 NEEDS = {"weir docs man troubleshooting | man": "man"}
 # Start of a command: what it prints.
 EXPECTED = {
-    "weir tail /var/log/pods  ": r"checkout",
-    "weir tail /var/log/pods | weir filter '|= \"error\"'": r'^(\{.*"line":".*error.*\n){3}$',
-    "weir tail /var/log/pods | weir enrich --level": r"level=error",
-    "weir top": r"checkout",
+    "podgen pods": r'"pods": 3',
+    "weir tail pods  ": r"checkout",
+    "weir tail pods | weir filter '|= \"error\"'": r'^(\{.*"line":".*error.*\n){3}$',
+    "weir tail pods | weir enrich --level": r"error",
+    "weir tail pods | weir filter '| json": r'"status": 50',
     "echo LOKI_ADDR": r"LOKI_ADDR=http://loki:3100",
     "weir docs pipeline": r"tail -f",
     "weir docs rules": r"weir rules",
@@ -341,7 +342,8 @@ class World:
         work.mkdir()
         (work / "examples").symlink_to(SOURCE / "examples")
         (work / "build" / "release").mkdir(parents=True)
-        (work / "build" / "release" / "cmd").symlink_to(pathlib.Path(os.environ["WEIR_BIN"]).resolve().parent)
+        for name, program in (("cmd", "WEIR_BIN"), ("examples", "WEIR_PODGEN")):
+            (work / "build" / "release" / name).symlink_to(pathlib.Path(os.environ[program]).resolve().parent)
         self.bin = self.folder / "bin"
         self.bin.mkdir()
         self.write_program("sudo", '#!/bin/sh\nexec "$@"\n')
