@@ -132,7 +132,7 @@ class Memory(kit.SinkCase):
         return process
 
     def test_a_backlog_is_drained_while_held_records_are_read(self):
-        summary = self.podgen("--mb", BACKLOG, "--pods", 40, "--seed", 3)
+        summary = self.podgen("--mb", BACKLOG, "--pods", 40, "--seed", 3, "--end", int(time.time()))
         rules = self.dir / "rules"
         rules.write_text('hold |~ "[02468]$|[a-m]\\"}$|[a-m]$"\n')
         kit.weir("run", "-c", f"tail --max-age 0 {self.pods} | enrich --level | filter --rules {rules} | buffer --max-size 8GiB --hold-max 4GiB "
@@ -143,7 +143,7 @@ class Memory(kit.SinkCase):
         self.assertGreater(held, summary.get("lines", summary.get("records", 0)) // 10, status)
         self.assertGreater(waiting, 0, status)
         begun = time.monotonic()
-        drain = self.begin("push", "--spool", self.spool, self.url)
+        drain = self.begin("push", "--once", "--spool", self.spool, self.url)
         readers, own, read = [], 0, 0
         while drain.poll() is None:
             if not readers or readers[-1].poll() is not None:

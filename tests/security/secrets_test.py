@@ -11,6 +11,7 @@ import re
 import signal
 import stat
 import subprocess
+import time
 import unittest
 
 import fake_kube
@@ -25,7 +26,7 @@ class Secrets(kit.SinkCase):
         log = self.pods / "shop_web_11111111-1111-4111-8111-111111111111" / "app" / "0.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "a", encoding="ascii") as out:
-            out.write("2026-01-02T03:04:05Z stdout F {\"user\":\"u1\"}\n")
+            out.write(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) + " stdout F {\"user\":\"u1\"}\n")
         state = self.dir / "state"
         state.mkdir(mode=0o755)
         kube = fake_kube.FakeKube()
