@@ -9,7 +9,6 @@
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -167,11 +166,11 @@ TEST_F(SpoolExportTest, RulesRedactAndLeaveOut) {
   EXPECT_NE(text.find("2 records were redacted"), std::string::npos) << text;
   EXPECT_NE(text.find("2 records were left out by the rules: 1 by drop, 1 by hold"), std::string::npos) << text;
   EXPECT_NE(text.find("\n  rules:2: redact mail: 2 records\n"), std::string::npos) << text;
-  const auto json = nlohmann::json::parse(done.to_json("spool.db", "case.db"));
-  EXPECT_EQ(json["redacted"], 2);
-  EXPECT_EQ(json["left_out"]["drop"], 1);
-  EXPECT_EQ(json["rules"][1]["id"], "mail");
-  EXPECT_EQ(json["newest"], "2024-05-01T10:00:04Z");
+  const std::string json = done.to_json("spool.db", "case.db");
+  for (const char* part : {R"("redacted":2,)", R"("drop":1,"hold":1,)", R"("id":"mail","file":"rules","line":2,"records":2,"failed":0})",
+                           R"("newest":"2024-05-01T10:00:04Z")"}) {
+    EXPECT_NE(json.find(part), std::string::npos) << part << " in " << json;
+  }
 
   done = exported({.delivered = true, .undelivered = true, .held = true}, kRules);
   EXPECT_EQ(done.records, 3U) << "what a rule holds comes when held records are wanted";
@@ -197,7 +196,7 @@ TEST_F(SpoolExportTest, NothingMakesNoFile) {
   done = exported({}, "drop\n");
   EXPECT_EQ(done.nothing, "") << "records came, and the rules left them out";
   EXPECT_EQ(done.left_out[1], 1U);
-  EXPECT_EQ(nlohmann::json::parse(done.to_json("spool.db", "case.db"))["export"], nullptr);
+  EXPECT_NE(done.to_json("spool.db", "case.db").find(R"("export":null,"records":0,)"), std::string::npos);
   EXPECT_TRUE(names().empty());
 }
 
