@@ -107,6 +107,17 @@ TEST_F(NewSpoolTest, WhatStandsThereIsLeftAlone) {
   EXPECT_EQ(fs::file_size(target()), 14U);
 }
 
+TEST_F(NewSpoolTest, WhatReadersLeftBesideARemovedOneIsNoHindrance) {
+  write(target() + "-wal", "");
+  write(target() + "-shm", "index");
+  auto made = begin();
+  ASSERT_TRUE(made) << made.error().message;
+  write(made->partial(), "whole");
+  ASSERT_TRUE(made->finish());
+  EXPECT_FALSE(fs::exists(target() + "-wal"));
+  EXPECT_FALSE(fs::exists(target() + "-shm"));
+}
+
 TEST_F(NewSpoolTest, InAFolderThatIsNotThereOrCannotBeWritten) {
   const auto absent = NewSpool::begin(dir_ / "no/new.db", "export to", clock_);
   ASSERT_FALSE(absent);
