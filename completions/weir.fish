@@ -230,7 +230,7 @@ complete -c weir -n '__weir_command replay' -s n -l namespace -x -d 'only record
 complete -c weir -n '__weir_command replay' -s p -l pod -x -d 'only records of these pods; `web` also means web-… (repeatable)'
 complete -c weir -n '__weir_command replay' -s c -l container -x -d 'only records of these containers (repeatable)'
 complete -c weir -n '__weir_command replay' -l undelivered -d 'only records that a consumer has not acknowledged'
-complete -c weir -n '__weir_command replay' -l held -d 'only records that rules hold'
+complete -c weir -n '__weir_command replay' -l held -d 'only records that rules hold; with --export, these as well'
 complete -c weir -n '__weir_command replay' -l release -d 'with --held: do not print the records; the chain that writes the spool delivers them'
 complete -c weir -n '__weir_command replay' -l release-id -x -d 'name of the release; the spool ignores a second release of the same name (default: a name made from the time)'
 complete -c weir -n '__weir_command replay' -l export -r -F -d 'do not print the records: make a new spool of them, for somebody else to read'

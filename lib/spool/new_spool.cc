@@ -22,6 +22,12 @@ bool is_there(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
+// What readers of a spool leave beside it: when it is removed by hand, nothing of it is in there.
+bool is_empty_log(const std::string& path) {
+  struct stat status = {};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
+}
+
 std::string making(const std::string& to) { return to + "-making"; }
 
 Result<void> sync_at(const std::string& path, int flags) {
@@ -65,7 +71,7 @@ Result<NewSpool> NewSpool::begin(const std::string& to, std::string_view what, c
   }
   NewSpool made(to, std::string(what), LockFile());
   for (const char* suffix : {"", "-wal"}) {
-    if (is_there(to + suffix)) {
+    if (is_there(to + suffix) && !(*suffix != '\0' && is_empty_log(to + suffix))) {
       base::Error error = made.taken(to + suffix);
       made.to_.clear();  // nothing of it is ours
       return error;
@@ -81,6 +87,9 @@ Result<NewSpool> NewSpool::begin(const std::string& to, std::string_view what, c
         .with_hint(fmt::format("weir writes files beside it first, so that it must be able to write the folder '{}'", folder));
   }
   made.lock_ = std::move(*lock);
+  if (is_empty_log(to + "-wal")) {
+    for (const char* suffix : {"-wal", "-shm"}) ::unlink((to + suffix).c_str());
+  }
   made.discard();
   return made;
 }

@@ -9,7 +9,6 @@
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -113,13 +112,13 @@ TEST_F(SpoolExportTest, HoldsWhatReplayPrintsAndIsOneFile) {
                     at(7, "other", "", "cart")};
   store({{in[3], in[0]}, {in[6], in[1], in[2]}, {in[5], in[4]}});
   const Exported done = exported({.query = R"({app="shop"})"});
+  EXPECT_EQ(names(), Lines{"case.db"});
   EXPECT_EQ(contents(), Lines(in.begin(), in.end() - 1));
   EXPECT_EQ(done.records, 6U);
   EXPECT_EQ(done.line_bytes, 46U);
   EXPECT_EQ(done.oldest, 1714557601 * base::kSecond);
   EXPECT_EQ(done.newest, 1714557606 * base::kSecond);
   EXPECT_EQ(done.file_bytes, fs::file_size(target()));
-  EXPECT_EQ(names(), Lines{"case.db"});
   EXPECT_EQ(fs::status(target()).permissions(), fs::perms::owner_read | fs::perms::owner_write);
   const auto status = spool::read_status(target(), 0), source = spool::read_status(path(), 0);
   EXPECT_TRUE(status->consumers.empty());
@@ -152,7 +151,7 @@ TEST_F(SpoolExportTest, RulesRedactAndLeaveOut) {
       "redact `[0-9]{13,16}` with \"****\"\nname mail: redact `\\S+@\\S+` with \"(mail)\"\ndrop |= \"/healthz\"\nhold |= "
       "\"debug\"\n";
   Exported done = exported({}, kRules);
-  EXPECT_EQ(contents(), (Lines{at(1, "card **** ok", R"(,"metadata":{"user":"mail (mail)"})"), at(4, "plain", "", "(mail)")}))
+  EXPECT_EQ(contents(), (Lines{at(1, "card **** ok", R"j(,"metadata":{"user":"mail (mail)"})j"), at(4, "plain", "", "(mail)")}))
       << "no rule looks into a key that weir does not know";
   EXPECT_EQ(done.records, 2U);
   EXPECT_EQ(done.redacted, 2U) << "two rules changed the first record, which counts once";
@@ -167,11 +166,12 @@ TEST_F(SpoolExportTest, RulesRedactAndLeaveOut) {
   EXPECT_NE(text.find("2 records were redacted"), std::string::npos) << text;
   EXPECT_NE(text.find("2 records were left out by the rules: 1 by drop, 1 by hold"), std::string::npos) << text;
   EXPECT_NE(text.find("\n  rules:2: redact mail: 2 records\n"), std::string::npos) << text;
-  const auto json = nlohmann::json::parse(done.to_json("spool.db", "case.db"));
-  EXPECT_EQ(json["redacted"], 2);
-  EXPECT_EQ(json["left_out"]["drop"], 1);
-  EXPECT_EQ(json["rules"][1]["id"], "mail");
-  EXPECT_EQ(json["newest"], "2024-05-01T10:00:04Z");
+  const std::string json = done.to_json("spool.db", "case.db");
+  for (const char* part :
+       {R"("redacted":2,)", R"("drop":1,"hold":1,)", R"("id":"mail","file":"rules","line":2,"records":2,"failed":0})",
+        R"("newest":"2024-05-01T10:00:04Z")"}) {
+    EXPECT_NE(json.find(part), std::string::npos) << part << " in " << json;
+  }
 
   done = exported({.delivered = true, .undelivered = true, .held = true}, kRules);
   EXPECT_EQ(done.records, 3U) << "what a rule holds comes when held records are wanted";
@@ -197,7 +197,7 @@ TEST_F(SpoolExportTest, NothingMakesNoFile) {
   done = exported({}, "drop\n");
   EXPECT_EQ(done.nothing, "") << "records came, and the rules left them out";
   EXPECT_EQ(done.left_out[1], 1U);
-  EXPECT_EQ(nlohmann::json::parse(done.to_json("spool.db", "case.db"))["export"], nullptr);
+  EXPECT_NE(done.to_json("spool.db", "case.db").find(R"("export":null,"records":0,)"), std::string::npos);
   EXPECT_TRUE(names().empty());
 }
 
