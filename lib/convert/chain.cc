@@ -220,8 +220,8 @@ std::vector<OptionWord> Chain::words(const EnrichStep& step) const {
     return take.as == take.field ? take.field : fmt::format("{}={}", take.field, take.as);
   };
   if (step.time) {
-    words.push_back({"--timestamp-from",
-                     step.time->as == "rfc3339" ? step.time->field : fmt::format("{} {}", step.time->field, step.time->as)});
+    words.push_back({"--timestamp-from", step.time->field});
+    if (step.time->as != "rfc3339") words.push_back({"", step.time->as});
   }
   for (const EnrichStep::Take& take : step.to_labels) words.push_back({"--to-label", renamed(take)});
   for (const EnrichStep::Take& take : step.to_metadata) words.push_back({"--to-metadata", renamed(take)});

@@ -465,7 +465,10 @@ class Converter {
 
   [[nodiscard]] static std::string word(const OptionWord& option) {
     if (!option.value) return option.name;
-    return option.name + " " + pipeline_word(*option.value, true);
+    if (option.name.empty()) return pipeline_word(*option.value, true);
+    // What stands in an expression is no variable.
+    const bool variables = option.name != "--parse" && option.name != "--multiline";
+    return option.name + " " + pipeline_word(*option.value, variables);
   }
 
   Result<Conversion> emit() {
