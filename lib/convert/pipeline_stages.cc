@@ -89,7 +89,8 @@ std::string lone_value(std::string_view text) {
 
 class StageReader {
  public:
-  StageReader(const StagesInput& input, Chain& chain, Report& report) : input_(input), chain_(chain), report_(report) {
+  StageReader(const StagesInput& input, Chain& chain, Report& report)
+      : input_(input), chain_(chain), report_(report), filters_before_(chain.filters()) {
     for (const auto& [name, fact] : chain.labels) {
       fields_[name] = {Field::Kind::label, 0, name, {}, fact.sure};
     }
@@ -722,7 +723,7 @@ class StageReader {
       if (filter == nullptr) return report_.wrong(map.spot("selector"), "a selector of Promtail has labels and line filters only");
       condition.filters.push_back(*filter);
     }
-    if (never) return report_.note(spot, "no record of this job has these labels, so this does nothing");
+    if (never) return report_.note(spot, fmt::format("no record of the target at line {} has these labels, so this does nothing there", input_.line));
     if (action == "drop") {
       RuleLine rule = rule_at(spot, 2);
       add_rule(named(reason, "drop"), "", "", condition, spot, std::move(rule));
@@ -908,7 +909,7 @@ class StageReader {
 
   void runtime(const std::string& name, const YamlNode& value, const Spot& spot, const Condition& condition) {
     if (!input_.from_files) return report_.missing(spot, "lines of the journal are in no format of a container runtime", "remove the stage");
-    if (!condition.always() || !format_.empty() || !chain_.parsers.empty() || chain_.filters() > 0 || !multiline_.empty()) {
+    if (!condition.always() || !format_.empty() || !chain_.parsers.empty() || chain_.filters() > filters_before_ || !multiline_.empty()) {
       line_lost(spot);
       return report_.missing(spot, fmt::format("tail takes the format {} off all lines, before anything else", name),
                              "put the stage first, and logs of another format into a job of their own");
@@ -948,7 +949,7 @@ class StageReader {
     if (wait.empty()) return report_.wrong(map.spot("max_wait_time"), "there must be a duration, such as 3s");
     if (!number_of(lines)) return report_.wrong(map.spot("max_lines"), "there must be a number");
     if (!input_.from_files) return report_.missing(spot, "weir joins lines of files, not entries of the journal", "an entry of the journal may have several lines itself");
-    if (!condition.always() || !multiline_.empty() || !chain_.parsers.empty() || chain_.filters() > 0 || !line_lost_.empty()) {
+    if (!condition.always() || !multiline_.empty() || !chain_.parsers.empty() || chain_.filters() > filters_before_ || !line_lost_.empty()) {
       line_lost(spot);
       return report_.missing(spot, "tail joins lines before anything else, and those of all logs that it reads",
                              "put the stage first or behind cri or docker, and logs with other lines into a job of their own");
@@ -1032,6 +1033,7 @@ class StageReader {
   const StagesInput& input_;
   Chain& chain_;
   Report& report_;
+  const std::size_t filters_before_;  // of the target: they decide by labels
   std::map<std::string, Field, std::less<>> fields_;
   std::vector<unsigned> generations_;  // by parser: of the line that it reads
   unsigned generation_ = 0;            // how often the line was changed

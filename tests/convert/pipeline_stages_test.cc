@@ -75,9 +75,9 @@ INSTANTIATE_TEST_SUITE_P(
              "--format raw --parse 'json ts=`time`' --timestamp-from ts --label job=j", ""},
         // A fallback is an enrich of its own, in front of the format that counts more.
         Case{"  - json: {expressions: {ts: time}}\n  - timestamp: {source: ts, format: UnixMs, fallback_formats: [RFC3339], action_on_failure: skip}\n",
-             "--format raw --parse 'json ts=`time`' --timestamp-from ts --label job=j | enrich --no-service-name --parse 'json ts=`time`' --timestamp-from 'ts unix_ms'", ""},
+             "--format raw --parse 'json ts=`time`' --timestamp-from ts --label job=j | enrich --no-service-name --parse 'json ts=`time`' --timestamp-from ts unix_ms", ""},
         Case{"  - json: {expressions: {ts: time}}\n  - timestamp: {source: ts, format: '2006-01-02 15:04:05', location: Europe/Berlin}\n",
-             "--format raw --parse 'json ts=`time`' --timestamp-from 'ts 2006-01-02 15:04:05' --label job=j", "",
+             "--format raw --parse 'json ts=`time`' --timestamp-from ts '2006-01-02 15:04:05' --label job=j", "",
              {"not expressible [1].timestamp.location", "note [1].timestamp"}},
         // The runtime's time is the record's already.
         Case{"  - cri: {}\n  - timestamp: {source: time, format: RFC3339Nano}\n", "--format cri --label job=j", ""},

@@ -97,6 +97,14 @@ TEST(PromtailFiles, GroupTargetsWithTheSameLabels) {
   EXPECT_THAT(differences(conversion), ElementsAre("note scrape_configs[0].static_configs[2]", "note scrape_configs[0].static_configs[3]"));
 }
 
+TEST(PromtailFiles, JoinLinesAlsoWhereSomeFilesAreLeftOut) {
+  const auto conversion = made("clients: [{url: http://l}]\nscrape_configs:\n- job_name: j\n  static_configs: [{labels: {job: j, __path__: '/a/*.log', __path_exclude__: /a/b.log}}]\n"
+                               "  pipeline_stages: [{multiline: {firstline: x}}, {labeldrop: [filename]}]\n");
+  EXPECT_EQ(pipelines(conversion),
+            "tail -f --positions /var/log/positions.yaml --multiline x --multiline-lines 128 --multiline-wait 3s --format raw --filename label '/a/*.log' | enrich "
+            "--no-service-name --label job=j | filter --rules /etc/weir/rules | enrich --no-service-name --keep-labels job | buffer /var/lib/weir/spool.db | push http://l\n");
+}
+
 TEST(PromtailFiles, LogsOfPodsKeepTheLabelsThatPromtailGives) {
   const auto conversion = made("clients: [{url: http://l}]\nscrape_configs:\n- job_name: pods\n  pipeline_stages: [{cri: {}}]\n"
                                "  static_configs: [{labels: {job: pods, __path__: '/var/log/pods/*/*/*.log'}}]\n");
