@@ -140,10 +140,15 @@ mount -t tmpfs tmpfs "$tree/dev"
 for name in null zero full random urandom tty; do touch "$tree/dev/$name"; mount --bind "/dev/$name" "$tree/dev/$name"; done
 mkdir "$tree/dev/pts" "$tree/dev/shm"
 ln -s /proc/self/fd "$tree/dev/fd"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$tree/dev/pts"
+ln -s pts/ptmx "$tree/dev/ptmx"  # PrivateDevices= copies it
 mount -t tmpfs tmpfs "$tree/dev/shm"
 mount -t tmpfs tmpfs "$tree/run"
 mount -t cgroup2 cgroup2 "$tree/sys/fs/cgroup"
-exec chroot "$tree" /usr/bin/env -i container=test PATH="$PATH" /lib/systemd/systemd --unit=multi-user.target
+cd "$tree"
+pivot_root . .
+umount --lazy .
+exec chroot . /usr/bin/env -i container=test PATH="$PATH" /lib/systemd/systemd --unit=multi-user.target
 """
 
     def __init__(self, tree):
