@@ -62,7 +62,7 @@ FOLLOWS = {
 }
 # Start of a command: what a reader would have waited for.
 BEFORE = {
-    "weir rules add /var/lib/weir/rules": lambda world: world.finds("weir", "replay", "/var/lib/weir/spool.db", "--held", '{namespace="checkout"}'),
+    "weir rules add /var/lib/weir/rules": lambda world: world.finds("replay", "/var/lib/weir/spool.db", "--held", '{namespace="checkout"}'),
 }
 # Start of a command: the program that it needs beside weir.
 NEEDS = {"weir docs man troubleshooting | man": "man"}
@@ -421,9 +421,9 @@ current-context: one
         except (urllib.error.URLError, OSError):
             return False
 
-    def finds(self, *command):
-        """Whether the command ends with 0 and prints something."""
-        done = subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    def finds(self, *words):
+        """Whether weir with these words ends with 0 and prints something."""
+        done = subprocess.run([os.environ["WEIR_BIN"], *words], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
         return done.returncode == 0 and done.stdout != b""
 
     @staticmethod
