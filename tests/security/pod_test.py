@@ -553,8 +553,6 @@ class Terminal(AttackCase):
             got = self.on_terminal(*words)
             self.assertIn(b"symbolic link", got)
             self.assert_obeys_nothing(got, words)
-        got = self.on_terminal("top", self.pods, "--once") if b"--once" in kit.weir("top", "--help") else b""
-        self.assert_obeys_nothing(got, "top")
         spool = self.dir / "spool.db"
         kit.weir("run", "-c", f"tail --max-age 0 {self.pods} | buffer {spool} --store", expect=(0, 3))
         for log in self.pods.glob("evil_*/*/0.log"):
