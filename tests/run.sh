@@ -138,7 +138,7 @@ find_helm() {
   export PROMETHEUS_OPERATOR_CRDS=$folder
 }
 # Leaves WEIR_RELEASE_BIN set: weir of the release before, which is the commit in tests/upgrade/release. It is built once out of the
-# history of this tree (8 minutes on two cores; one where ccache has it). A clone without that history does not try it.
+# history of this tree (8 minutes on two cores; 10 seconds of CPU where ccache has it). A clone without that history does not try it.
 find_release() {
   [ -z "${WEIR_RELEASE_BIN:-}" ] || return 0
   local commit folder
