@@ -187,7 +187,20 @@ void Chain::finish(const Names& given) {
   for (const auto& [name, fact] : labels) {
     if (!fact.unknown) keep.push_back(name);
   }
-  if (!keep.empty()) last_enrich().keep_labels = std::move(keep);
+  if (keep.empty()) return;
+  // As early as no rule sees the difference.
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    if (auto* enrich = std::get_if<EnrichStep>(&*step)) {
+      enrich->keep_labels = std::move(keep);
+      return;
+    }
+    const auto& rules = std::get<FilterStep>(*step).rules;
+    const auto sees = [&](const RuleLine& rule) {
+      return std::ranges::any_of(rule.names, [&](const std::string& name) { return !labels.contains(name); });
+    };
+    if (std::ranges::any_of(rules, sees)) break;
+  }
+  last_enrich().keep_labels = std::move(keep);
 }
 
 std::vector<OptionWord> Chain::words(const EnrichStep& step) const {
@@ -207,8 +220,8 @@ std::vector<OptionWord> Chain::words(const EnrichStep& step) const {
     return take.as == take.field ? take.field : fmt::format("{}={}", take.field, take.as);
   };
   if (step.time) {
-    words.push_back({"--timestamp-from",
-                     step.time->as == "rfc3339" ? step.time->field : fmt::format("{} {}", step.time->field, step.time->as)});
+    words.push_back({"--timestamp-from", step.time->field});
+    if (step.time->as != "rfc3339") words.push_back({"", step.time->as});
   }
   for (const EnrichStep::Take& take : step.to_labels) words.push_back({"--to-label", renamed(take)});
   for (const EnrichStep::Take& take : step.to_metadata) words.push_back({"--to-metadata", renamed(take)});

@@ -21,7 +21,7 @@
 
 namespace weir::convert {
 
-// An option of a command, or an argument where it has no name.
+// An option of a command; without a name: the second value of the option before it.
 struct OptionWord {
   std::string name;                  // "--label"
   std::optional<std::string> value;  // ${NAME} in it is a variable

@@ -178,7 +178,8 @@ class JournalConversion {
         const std::size_t rule = writers == writers_.end() || writers->second.empty() ? 0 : *writers->second.rbegin();
         if (meta == "__journal__systemd_unit" || meta == "__journal__hostname") {
           say(rule, fmt::format("weir calls this label {}, not {}", meta == "__journal__hostname" ? "node_name" : "unit", name),
-              "query by that name");
+              meta == "__journal__hostname" ? "query by that name, or label all records of this machine: enrich --label-from-env host=HOSTNAME"
+                                            : "query by that name");
           fact.unknown = false;
           chain_.labels[meta == "__journal__hostname" ? "node_name" : "unit"] = LabelFact();
           continue;

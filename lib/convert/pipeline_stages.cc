@@ -89,7 +89,8 @@ std::string lone_value(std::string_view text) {
 
 class StageReader {
  public:
-  StageReader(const StagesInput& input, Chain& chain, Report& report) : input_(input), chain_(chain), report_(report) {
+  StageReader(const StagesInput& input, Chain& chain, Report& report)
+      : input_(input), chain_(chain), report_(report), filters_before_(chain.filters()) {
     for (const auto& [name, fact] : chain.labels) {
       fields_[name] = {Field::Kind::label, 0, name, {}, fact.sure};
     }
@@ -532,29 +533,46 @@ class StageReader {
       report_.missing(map.spot("location"), fmt::format("weir reads times without a zone as UTC, not as {}", base::escape_control(*location)),
                       "let the program write its times with a zone, or in UTC");
     }
-    if (fallbacks != nullptr && !fallbacks->items.empty()) {
-      report_.missing(map.spot("fallback_formats"), "weir reads a time in one format; a line with another one keeps its own time",
-                      "name the format that most lines have");
-    }
-    std::string layout = format;
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kNames = {{{"RFC3339", "rfc3339"},
-                                                                                      {"RFC3339Nano", "rfc3339"},
-                                                                                      {"Unix", "unix"},
-                                                                                      {"UnixMs", "unix_ms"},
-                                                                                      {"UnixUs", "unix_us"},
-                                                                                      {"UnixNs", "unix_ns"}}};
-    for (const auto& [theirs, ours] : kNames) {
-      if (format == theirs) layout = ours;
-    }
-    if (auto read = stages::TimeFormat::parse(layout); !read) {
-      return report_.missing(map.spot("format"), fmt::format("weir does not read times of this format: {}", read.error().message),
-                             "keep the time of the log");
+    std::vector<std::string> formats;
+    if (fallbacks != nullptr) formats = texts_of(*fallbacks, map.spot("fallback_formats"), report_);
+    formats.insert(formats.begin(), format);
+    for (std::string& one : formats) {
+      one = time_format(one);
+      if (auto read = stages::TimeFormat::parse(one); !read) {
+        return report_.missing(map.spot(formats.size() > 1 ? "fallback_formats" : "format"),
+                               fmt::format("weir does not read times of the format '{}': {}", base::escape_control(one), read.error().message),
+                               "keep the time of the log");
+      }
     }
     if (!check_field(*field, "time", spot)) return;
-    chain_.take_time(field->parser, field->name, layout);
+    // Each in an enrich of its own: where a format does not fit, what was there stays. So the last one counts most.
+    for (auto one = formats.rbegin(); one != formats.rend(); ++one) chain_.take_time(field->parser, field->name, *one);
     if (on_failure == "fudge") {
       report_.note(spot, "a line without such a time keeps the time of the log; Promtail gives it that of the line before, and 1 ns");
     }
+  }
+
+  // A format of Promtail as enrich knows it.
+  static std::string time_format(const std::string& format) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kNames = {
+        {{"RFC3339", "rfc3339"},
+         {"RFC3339Nano", "rfc3339"},
+         {"Unix", "unix"},
+         {"UnixMs", "unix_ms"},
+         {"UnixUs", "unix_us"},
+         {"UnixNs", "unix_ns"},
+         {"ANSIC", "Mon Jan _2 15:04:05 2006"},
+         {"UnixDate", "Mon Jan _2 15:04:05 MST 2006"},
+         {"RubyDate", "Mon Jan 02 15:04:05 -0700 2006"},
+         {"RFC822", "02 Jan 06 15:04 MST"},
+         {"RFC822Z", "02 Jan 06 15:04 -0700"},
+         {"RFC850", "Monday, 02-Jan-06 15:04:05 MST"},
+         {"RFC1123", "Mon, 02 Jan 2006 15:04:05 MST"},
+         {"RFC1123Z", "Mon, 02 Jan 2006 15:04:05 -0700"}}};
+    for (const auto& [theirs, ours] : kNames) {
+      if (format == theirs) return std::string(ours);
+    }
+    return format;
   }
 
   void output(const YamlNode& value, const Spot& spot, const Condition& condition) {
@@ -705,7 +723,7 @@ class StageReader {
       if (filter == nullptr) return report_.wrong(map.spot("selector"), "a selector of Promtail has labels and line filters only");
       condition.filters.push_back(*filter);
     }
-    if (never) return report_.note(spot, "no record of this job has these labels, so this does nothing");
+    if (never) return report_.note(spot, fmt::format("no record of the target at line {} has these labels, so this does nothing there", input_.line));
     if (action == "drop") {
       RuleLine rule = rule_at(spot, 2);
       add_rule(named(reason, "drop"), "", "", condition, spot, std::move(rule));
@@ -891,7 +909,7 @@ class StageReader {
 
   void runtime(const std::string& name, const YamlNode& value, const Spot& spot, const Condition& condition) {
     if (!input_.from_files) return report_.missing(spot, "lines of the journal are in no format of a container runtime", "remove the stage");
-    if (!condition.always() || !format_.empty() || !chain_.parsers.empty() || chain_.filters() > 0 || !multiline_.empty()) {
+    if (!condition.always() || !format_.empty() || !chain_.parsers.empty() || chain_.filters() > filters_before_ || !multiline_.empty()) {
       line_lost(spot);
       return report_.missing(spot, fmt::format("tail takes the format {} off all lines, before anything else", name),
                              "put the stage first, and logs of another format into a job of their own");
@@ -931,7 +949,7 @@ class StageReader {
     if (wait.empty()) return report_.wrong(map.spot("max_wait_time"), "there must be a duration, such as 3s");
     if (!number_of(lines)) return report_.wrong(map.spot("max_lines"), "there must be a number");
     if (!input_.from_files) return report_.missing(spot, "weir joins lines of files, not entries of the journal", "an entry of the journal may have several lines itself");
-    if (!condition.always() || !multiline_.empty() || !chain_.parsers.empty() || chain_.filters() > 0 || !line_lost_.empty()) {
+    if (!condition.always() || !multiline_.empty() || !chain_.parsers.empty() || chain_.filters() > filters_before_ || !line_lost_.empty()) {
       line_lost(spot);
       return report_.missing(spot, "tail joins lines before anything else, and those of all logs that it reads",
                              "put the stage first or behind cri or docker, and logs with other lines into a job of their own");
@@ -1015,6 +1033,7 @@ class StageReader {
   const StagesInput& input_;
   Chain& chain_;
   Report& report_;
+  const std::size_t filters_before_;  // of the target: they decide by labels
   std::map<std::string, Field, std::less<>> fields_;
   std::vector<unsigned> generations_;  // by parser: of the line that it reads
   unsigned generation_ = 0;            // how often the line was changed

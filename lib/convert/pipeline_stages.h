@@ -14,6 +14,7 @@ namespace weir::convert {
 
 struct StagesInput {
   std::string job;          // its name
+  std::size_t line = 0;     // of the target
   bool from_files = true;   // lines of files, which may be in the format of a container runtime; the journal's are not
 };
 

@@ -167,8 +167,12 @@ class Samples {
   // Pods with the values that a rule speaks of.
   void special(const RelabelRule& rule) {
     for (const std::string& word : literal_words(rule.regex)) {
+      // What no name of Kubernetes can be.
+      if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != std::string::npos) continue;
       for (const std::string& source : rule.sources) {
         if (samples_.size() >= kMostSamples) return;
+        // Says that a pod is a static one, and of which name its folder is.
+        if (source.ends_with("_kubernetes_io_config_hash")) continue;
         Sample sample = basic(samples_.size());
         if (source == "__meta_kubernetes_namespace") {
           sample.pod.namespace_name = word;

@@ -290,7 +290,7 @@ class Converter {
       if (stages != nullptr) {
         Chain nowhere;
         nowhere.open_labels = true;
-        convert_stages(*stages, stages_spot, {name, true}, nowhere, report_);
+        convert_stages(*stages, stages_spot, {name, spot.place.line, true}, nowhere, report_);
       }
     }
     map.finish();
@@ -310,7 +310,7 @@ class Converter {
       made.given.insert("filename");
     }
     static const YamlNode kNothing;
-    convert_stages(stages == nullptr ? kNothing : *stages, stages_spot, {made.job, from_files}, made.chain, report_);
+    convert_stages(stages == nullptr ? kNothing : *stages, stages_spot, {made.job, made.spot.place.line, from_files}, made.chain, report_);
     for (const OptionWord& word : made.chain.tail) {
       if (word.name == "--format" && (word.value == "cri" || word.value == "docker")) made.given.insert("stream");
     }
@@ -465,7 +465,10 @@ class Converter {
 
   [[nodiscard]] static std::string word(const OptionWord& option) {
     if (!option.value) return option.name;
-    return option.name + " " + pipeline_word(*option.value, true);
+    if (option.name.empty()) return pipeline_word(*option.value, true);
+    // What stands in an expression is no variable.
+    const bool variables = option.name != "--parse" && option.name != "--multiline";
+    return option.name + " " + pipeline_word(*option.value, variables);
   }
 
   Result<Conversion> emit() {

@@ -215,7 +215,7 @@ std::vector<std::string> literal_words(std::string_view regex) {
     } else if (c == '\\') {
       ++i;
       end();
-    } else if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '/' || c == ':' || c == ';') {
+    } else if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '/') {
       word += c;
     } else if (c == '.' && i + 1 < regex.size() && regex[i + 1] != '*' && regex[i + 1] != '+' && regex[i + 1] != '?') {
       word += c;  // app.kubernetes.io without its backslashes

@@ -8,7 +8,7 @@ The sandbox is a folder with
   pods/                     three pods' logs (also at /var/log/pods, where the kernel lets a user have a mount namespace)
   spool.db, $WEIR_SPOOL     a spool filled from them
   records.jsonl, app.log    records, plain text
-  pipeline.weir, Makefile   what the examples name
+  pipeline.weir, Makefile, promtail.yaml   what the examples name
 
 and a small stand-in for Loki at LOKI_ADDR, unless LOKI_ADDR is set. An example that follows for ever is interrupted. An example must not end
 with 2 (a wrong usage), be killed, or fail; where it names another machine (https://…), it may fail to reach it. Where no mount namespace is to
@@ -33,6 +33,14 @@ import urllib.parse
 
 FOLLOWS_FOR = 4  # seconds that an example gets before it is interrupted
 LIMIT = 60
+
+
+PROMTAIL = """clients: [{url: "http://localhost:3100/loki/api/v1/push"}]
+scrape_configs:
+  - job_name: pods
+    static_configs: [{labels: {job: pods, __path__: /var/log/pods/*/*/*.log}}]
+    pipeline_stages: [cri: {}]
+"""
 
 
 class StandIn(http.server.BaseHTTPRequestHandler):
@@ -114,6 +122,7 @@ def prepare(folder, environment):
     (folder / "app.log").write_text("one\ntwo error\n")
     (folder / "old.log.gz").write_bytes(gzip.compress(b"old one\nold two\n"))
     (folder / "pipeline.weir").write_text("tail pods | filter '|= \"error\"'\n")
+    (folder / "promtail.yaml").write_text(PROMTAIL)
     (folder / "etc").mkdir()
     for rules in ("etc/rules", "rules", "new"):
         (folder / rules).write_text('drop |= "GET /healthz"\nhold | detected_level="debug"\n')
