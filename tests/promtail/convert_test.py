@@ -61,7 +61,7 @@ class Converted(agents.Agents):
         of_promtail = self.run_promtail(lambda url: self.configuration(name, url, **changes), lines)
         self.assertTrue(of_promtail)
         for positions in self.root.rglob("positions.yaml"):
-            positions.unlink()  # weir would go on there
+            positions.write_text("positions:\n")  # weir would go on there
         text = self.converted(self.configuration(name, agents.WEIR_URL, **changes), missing)
         # The pipe reads to the end, so it says for how many entries to wait where weir follows.
         count = None
@@ -287,6 +287,8 @@ class Journal(Converted):
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
             (self.root / path).write_text("secret\n")
         (self.root / "var/log/journal").mkdir()
+        (self.root / "var/lib/promtail").mkdir(parents=True)
+        (self.root / "var/lib/promtail/positions.yaml").write_text("positions:\n")
         text = self.converted(self.configuration("journal", agents.WEIR_URL),
                               ["scrape_configs[0].relabel_configs[1]", "scrape_configs[0].relabel_configs[2]"])
         chains = agents.pipelines(text)
