@@ -136,7 +136,7 @@ class Kubernetes(Converted):
     ]
 
     def changes(self):
-        server = f'role: pod\n        api_server: "{self.kube.url}"\n        authorization: {{credentials_file: {self.kube.token_file("node")}}}\n' \
+        server = f'role: pod\n        api_server: "{self.kube.url}"\n        bearer_token_file: {self.kube.token_file("node")}\n' \
                  f"        tls_config: {{ca_file: {self.kube.ca}}}"
         return {"role: pod": server}
 
