@@ -167,52 +167,56 @@ class Convert : public cli::Invocation {
 };
 
 constexpr std::string_view kManual =
-    R"(`weir convert promtail FILE` reads a configuration of Promtail and prints the pipelines of `weir run` that do the same.
-Nothing else is read, and nothing is connected to. Every scrape job, relabel rule and stage becomes its equal, or standard error
-and the head of the text name it with the line of FILE, and say what to do instead. So do keys that weir does not know.
+    R"(`weir convert promtail FILE` reads a configuration of Promtail and prints the pipelines of `weir run` that do the
+same. Nothing else is read, and nothing is connected to. Every scrape job, relabel rule and stage becomes its equal,
+or standard error and the head of the text name it with the line of FILE, and say what to do instead. So do keys that
+weir does not know.
 
 # Findings
 
-Each part of FILE has one of three results. An exact one is not listed (`-o json` has it). A note says what is nearly the same, or
-what weir needs from you: a secret, a variable, the right name of a pod's label. What is not expressible is missing in the pipeline:
-the exit code is then 1. The other parts are there all the same.
+Each part of FILE has one of three results. An exact one is not listed (`-o json` has it). A note says what is nearly
+the same, or what weir needs from you: a secret, a variable, the right name of a pod's label. What is not expressible
+is missing in the pipeline: the exit code is then 1. The other parts are there all the same.
 
 # Jobs
 
-Each job becomes a pipeline of its own with a spool of its own, because jobs differ in their labels. Targets of a job with the same
-labels are one `tail`. A further client is one more `push --spool`. Clients with other external labels get a pipeline of their own,
-which reads the logs again.
+Each job becomes a pipeline of its own with a spool of its own, because jobs differ in their labels. Targets of a job
+with the same labels are one `tail`. A further client is one more `push --spool`. Clients with other external labels
+get a pipeline of their own, which reads the logs again.
 
-`tail --positions` takes over where Promtail stopped. Promtail's `server` is `weir run --metrics`, which the head of the text names.
+`tail --positions` takes over where Promtail stopped. Promtail's `server` is `weir run --metrics`, which the head of
+the text names.
 
 # Relabel rules
 
-Relabel rules of pods are not compared with texts. They are run on pods that are made up, and weir's own labels are worked out
-for the same pods. A label is understood when both are equal on all of them. The rules of Promtail's Helm chart become `enrich --kubernetes
-api --labels-like promtail`, in whatever way they are written.
+Relabel rules of pods are not compared with texts. They are run on pods that are made up, and weir's own labels are
+worked out for the same pods. A label is understood when both are equal on all of them. The rules of Promtail's Helm
+chart become `enrich --kubernetes api --labels-like promtail`, in whatever way they are written.
 
-Prometheus writes _ for each other sign in the names of labels and annotations of pods. Where the name cannot be told, the pipeline
-names all that it may be, and a note asks to leave the right one.
+Prometheus writes _ for each other sign in the names of labels and annotations of pods. Where the name cannot be told,
+the pipeline names all that it may be, and a note asks to leave the right one.
 
 # Stages
 
 `cri` and `docker` are `tail --format`, `multiline` is `tail --multiline`. `json`, `logfmt` and `regex` with `labels`,
-`structured_metadata` and `timestamp` are `enrich --parse` with --to-label, --to-metadata and --timestamp-from. `drop`, `match` with
-action drop, `limit`, `sampling`, `replace`, and `output` of a regular expression's group are rules (weir-rules(5)). `tenant` is a
-rule or `enrich --tenant-from`. Labels that `labeldrop` and `labelallow` take away become structured metadata.
+`structured_metadata` and `timestamp` are `enrich --parse` with --to-label, --to-metadata and --timestamp-from.
+`drop`, `match` with action drop, `limit`, `sampling`, `replace`, and `output` of a regular expression's group are
+rules (weir-rules(5)). `tenant` is a rule or `enrich --tenant-from`. Labels that `labeldrop` and `labelallow` take
+away become structured metadata.
 
-A value of a json stage is the text that stands in the line: 1.50 stays 1.50, where Promtail writes 1.5. An object keeps its blanks.
+A value of a json stage is the text that stands in the line: 1.50 stays 1.50, where Promtail writes 1.5. An object
+keeps its blanks.
 
-`match` with other stages is expressible where its selector is true for all records of the job, and around rules. `template`,
-`pack`, `metrics`, `geoip`, `eventlogmessage`, and `output` of a field of JSON are not expressible.
+`match` with other stages is expressible where its selector is true for all records of the job, and around rules.
+`template`, `pack`, `metrics`, `geoip`, `eventlogmessage`, and `output` of a field of JSON are not expressible.
 
 # Variables and secrets
 
-${NAME} stays a variable of the pipeline, in URLs, paths, labels and options. weir knows no defaults: a note names them. With
---expand-env, $$ in FILE is one dollar sign, as for `promtail -config.expand-env`.
+${NAME} stays a variable of the pipeline, in URLs, paths, labels and options. weir knows no defaults: a note names
+them. With --expand-env, $$ in FILE is one dollar sign, as for `promtail -config.expand-env`.
 
-No secret of FILE is printed. A password or token that stands in FILE is to be given to weir in a variable or a file; a note says
-which.)";
+No secret of FILE is printed. A password or token that stands in FILE is to be given to weir in a variable or a file;
+a note says which.)";
 
 }  // namespace
 
