@@ -150,10 +150,9 @@ class Convert : public cli::Invocation {
   static void report(const convert::Conversion& made, const std::string& name, const pipeline::Context& context) {
     for (const Finding& one : made.findings) {
       if (one.severity == Severity::exact) continue;
-      std::string text =
-          fmt::format("{}:{}:{}: {}: {}: {}", name, one.line, one.column, convert::word_of(one.severity), one.path, one.what);
-      if (!one.advice.empty()) text += fmt::format("\n  {}", one.advice);
-      context.diagnostics->say(text);
+      context.diagnostics->say(
+          fmt::format("{}:{}:{}: {}: {}: {}", name, one.line, one.column, convert::word_of(one.severity), one.path, one.what));
+      if (!one.advice.empty()) context.diagnostics->say("  " + one.advice);
     }
     const std::size_t missing = made.count(Severity::not_expressible);
     context.diagnostics->say(fmt::format("{}: {}, {}, {} not expressible", name,
