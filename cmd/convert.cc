@@ -40,14 +40,15 @@ std::string to_json(const convert::Conversion& made) {
   std::string out = fmt::format("{{\"complete\":{},\"pipelines\":{},\"rules\":[", made.complete(), json_string(made.pipelines));
   const char* between = "";
   for (const convert::RuleText& rules : made.rules) {
-    out += fmt::format("{}{{\"file\":{},\"text\":{}}}", std::exchange(between, ","), json_string(rules.file), json_string(rules.text));
+    out +=
+        fmt::format("{}{{\"file\":{},\"text\":{}}}", std::exchange(between, ","), json_string(rules.file), json_string(rules.text));
   }
   out += "],\"findings\":[";
   between = "";
   for (const Finding& one : made.findings) {
-    out += fmt::format(R"({}{{"line":{},"column":{},"path":{},"severity":"{}","what":{},"advice":{}}})", std::exchange(between, ","),
-                       one.line, one.column, json_string(one.path), convert::word_of(one.severity), json_string(one.what),
-                       json_string(one.advice));
+    out += fmt::format(R"({}{{"line":{},"column":{},"path":{},"severity":"{}","what":{},"advice":{}}})",
+                       std::exchange(between, ","), one.line, one.column, json_string(one.path), convert::word_of(one.severity),
+                       json_string(one.what), json_string(one.advice));
   }
   return out + "]}\n";
 }
@@ -55,13 +56,17 @@ std::string to_json(const convert::Conversion& made) {
 class Convert : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
-    cli::add_choice<From>(app, "from", from_, {{"promtail", From::promtail}}, "whose configuration it is")->default_str("")->required();
+    cli::add_choice<From>(app, "from", from_, {{"promtail", From::promtail}}, "whose configuration it is")
+        ->default_str("")
+        ->required();
     app.add_option("file", file_, "the configuration; `-` for standard input")->type_name("FILE")->required();
-    app.add_option("--output-dir", output_folder_, "write node.weir and the rules into this folder, and print nothing")->type_name("DIR");
+    app.add_option("--output-dir", output_folder_, "write node.weir and the rules into this folder, and print nothing")
+        ->type_name("DIR");
     app.add_flag("--overwrite", overwrite_, "with --output-dir: replace files that exist");
-    app.add_option("--config-dir", config_folder_,
-                   "where the files will lie on the node: the pipelines name their rules there (default: that of --output-dir, else "
-                   "/etc/weir)")
+    app.add_option(
+           "--config-dir", config_folder_,
+           "where the files will lie on the node: the pipelines name their rules there (default: that of --output-dir, else "
+           "/etc/weir)")
         ->type_name("DIR");
     app.add_option("--state-dir", state_folder_, "where the spools will lie on the node")->type_name("DIR")->capture_default_str();
     app.add_flag("--expand-env", expand_env_, "Promtail runs with -config.expand-env: $$ in the file is a dollar sign");
@@ -77,7 +82,8 @@ class Convert : public cli::Invocation {
   Result<cli::Exit> act(const pipeline::Context& context) override {
     const bool standard_input = file_ == "-";
     const std::string name = standard_input ? "stdin" : file_;
-    auto text = standard_input ? base::read_text(STDIN_FILENO, "standard input") : base::read_text_file(file_, fmt::format("'{}'", file_));
+    auto text =
+        standard_input ? base::read_text(STDIN_FILENO, "standard input") : base::read_text_file(file_, fmt::format("'{}'", file_));
     if (!text) return std::move(text).error();
     convert::Options options;
     options.file_name = base::escape_control(name);
@@ -107,8 +113,8 @@ class Convert : public cli::Invocation {
   static std::string as_text(const convert::Conversion& made, const convert::Options& options) {
     std::string out = made.pipelines;
     for (const convert::RuleText& rules : made.rules) {
-      out += fmt::format("\n# {}/{}, without the # in front of each line (--output-dir DIR writes it as a file):\n", options.config_folder,
-                         rules.file);
+      out += fmt::format("\n# {}/{}, without the # in front of each line (--output-dir DIR writes it as a file):\n",
+                         options.config_folder, rules.file);
       std::string_view left = rules.text;
       while (!left.empty()) {
         const std::size_t end = std::min(left.find('\n'), left.size());
@@ -120,9 +126,11 @@ class Convert : public cli::Invocation {
   }
 
   Result<void> write_files(const convert::Conversion& made) const {
-    if (::mkdir(output_folder_.c_str(), 0755) != 0 && errno != EEXIST) return base::io_error(errno, fmt::format("create {}", output_folder_));
+    if (::mkdir(output_folder_.c_str(), 0755) != 0 && errno != EEXIST)
+      return base::io_error(errno, fmt::format("create {}", output_folder_));
     std::vector<Output> files;
-    for (const convert::RuleText& rules : made.rules) files.push_back({fmt::format("{}/{}", output_folder_, rules.file), &rules.text});
+    for (const convert::RuleText& rules : made.rules)
+      files.push_back({fmt::format("{}/{}", output_folder_, rules.file), &rules.text});
     files.push_back({output_folder_ + "/node.weir", &made.pipelines});
     for (const Output& file : files) {
       std::error_code ignored;
@@ -142,9 +150,9 @@ class Convert : public cli::Invocation {
   static void report(const convert::Conversion& made, const std::string& name, const pipeline::Context& context) {
     for (const Finding& one : made.findings) {
       if (one.severity == Severity::exact) continue;
-      std::string text = fmt::format("{}:{}:{}: {}: {}: {}", name, one.line, one.column, convert::word_of(one.severity), one.path, one.what);
-      if (!one.advice.empty()) text += fmt::format("\n  {}", one.advice);
-      context.diagnostics->say(text);
+      context.diagnostics->say(
+          fmt::format("{}:{}:{}: {}: {}: {}", name, one.line, one.column, convert::word_of(one.severity), one.path, one.what));
+      if (!one.advice.empty()) context.diagnostics->say("  " + one.advice);
     }
     const std::size_t missing = made.count(Severity::not_expressible);
     context.diagnostics->say(fmt::format("{}: {}, {}, {} not expressible", name,
@@ -158,52 +166,56 @@ class Convert : public cli::Invocation {
 };
 
 constexpr std::string_view kManual =
-    R"(`weir convert promtail FILE` reads a configuration of Promtail and prints the pipelines of `weir run` that do the same.
-Nothing else is read, and nothing is connected to. Every scrape job, relabel rule and stage becomes its equal, or standard error
-and the head of the text name it with the line of FILE, and say what to do instead. So do keys that weir does not know.
+    R"(`weir convert promtail FILE` reads a configuration of Promtail and prints the pipelines of `weir run` that do the
+same. Nothing else is read, and nothing is connected to. Every scrape job, relabel rule and stage becomes its equal,
+or standard error and the head of the text name it with the line of FILE, and say what to do instead. So do keys that
+weir does not know.
 
 # Findings
 
-Each part of FILE has one of three results. An exact one is not listed (`-o json` has it). A note says what is nearly the same, or
-what weir needs from you: a secret, a variable, the right name of a pod's label. What is not expressible is missing in the pipeline:
-the exit code is then 1. The other parts are there all the same.
+Each part of FILE has one of three results. An exact one is not listed (`-o json` has it). A note says what is nearly
+the same, or what weir needs from you: a secret, a variable, the right name of a pod's label. What is not expressible
+is missing in the pipeline: the exit code is then 1. The other parts are there all the same.
 
 # Jobs
 
-Each job becomes a pipeline of its own with a spool of its own, because jobs differ in their labels. Targets of a job with the same
-labels are one `tail`. A further client is one more `push --spool`. Clients with other external labels get a pipeline of their own,
-which reads the logs again.
+Each job becomes a pipeline of its own with a spool of its own, because jobs differ in their labels. Targets of a job
+with the same labels are one `tail`. A further client is one more `push --spool`. Clients with other external labels
+get a pipeline of their own, which reads the logs again.
 
-`tail --positions` takes over where Promtail stopped. Promtail's `server` is `weir run --metrics`, which the head of the text names.
+`tail --positions` takes over where Promtail stopped. Promtail's `server` is `weir run --metrics`, which the head of
+the text names.
 
 # Relabel rules
 
-Relabel rules of pods are not compared with texts. They are run on pods that are made up, and weir's own labels are worked out for the
-same pods. A label is understood when both are equal on all of them. The rules of Promtail's Helm chart become `enrich --kubernetes
-api --labels-like promtail`, in whatever way they are written.
+Relabel rules of pods are not compared with texts. They are run on pods that are made up, and weir's own labels are
+worked out for the same pods. A label is understood when both are equal on all of them. The rules of Promtail's Helm
+chart become `enrich --kubernetes api --labels-like promtail`, in whatever way they are written.
 
-Prometheus writes _ for each other sign in the names of labels and annotations of pods. Where the name cannot be told, the pipeline
-names all that it may be, and a note asks to leave the right one.
+Prometheus writes _ for each other sign in the names of labels and annotations of pods. Where the name cannot be told,
+the pipeline names all that it may be, and a note asks to leave the right one.
 
 # Stages
 
 `cri` and `docker` are `tail --format`, `multiline` is `tail --multiline`. `json`, `logfmt` and `regex` with `labels`,
-`structured_metadata` and `timestamp` are `enrich --parse` with --to-label, --to-metadata and --timestamp-from. `drop`, `match` with
-action drop, `limit`, `sampling`, `replace`, and `output` of a regular expression's group are rules (weir-rules(5)). `tenant` is a
-rule or `enrich --tenant-from`. Labels that `labeldrop` and `labelallow` take away become structured metadata.
+`structured_metadata` and `timestamp` are `enrich --parse` with --to-label, --to-metadata and --timestamp-from.
+`drop`, `match` with action drop, `limit`, `sampling`, `replace`, and `output` of a regular expression's group are
+rules (weir-rules(5)). `tenant` is a rule or `enrich --tenant-from`. Labels that `labeldrop` and `labelallow` take
+away become structured metadata.
 
-A value of a json stage is the text that stands in the line: 1.50 stays 1.50, where Promtail writes 1.5. An object keeps its blanks.
+A value of a json stage is the text that stands in the line: 1.50 stays 1.50, where Promtail writes 1.5. An object
+keeps its blanks.
 
-`match` with other stages is expressible where its selector is true for all records of the job, and around rules. `template`, `pack`,
-`metrics`, `geoip`, `eventlogmessage`, and `output` of a field of JSON are not expressible.
+`match` with other stages is expressible where its selector is true for all records of the job, and around rules.
+`template`, `pack`, `metrics`, `geoip`, `eventlogmessage`, and `output` of a field of JSON are not expressible.
 
 # Variables and secrets
 
-${NAME} stays a variable of the pipeline, in URLs, paths, labels and options. weir knows no defaults: a note names them. With
---expand-env, $$ in FILE is one dollar sign, as for `promtail -config.expand-env`.
+${NAME} stays a variable of the pipeline, in URLs, paths, labels and options. weir knows no defaults: a note names
+them. With --expand-env, $$ in FILE is one dollar sign, as for `promtail -config.expand-env`.
 
-No secret of FILE is printed. A password or token that stands in FILE is to be given to weir in a variable or a file; a note says
-which.)";
+No secret of FILE is printed. A password or token that stands in FILE is to be given to weir in a variable or a file;
+a note says which.)";
 
 }  // namespace
 
@@ -211,7 +223,8 @@ const cli::Command convert_command = {
     .name = "convert",
     .summary = "turn a configuration of Promtail into pipelines and rules",
     .description =
-        "Prints the pipelines and rules that do what a configuration of Promtail does, with comments that say where each part comes "
+        "Prints the pipelines and rules that do what a configuration of Promtail does, with comments that say where each part "
+        "comes "
         "from. What cannot be expressed is listed with its line and with what to do instead, and the exit code is then 1.",
     .manual = kManual,
     .usual = {"--output-dir", "--config-dir", "--state-dir", "--output"},

@@ -2,8 +2,8 @@
 // their work.
 //
 // One `enrich` does its work in an order of its own (fields of the line, labels of the pod, constant labels, tenant, keep-labels),
-// and so does one `filter` (redact, then drop, then limit). What is added goes into a stage that is there, where that gives the same
-// records, and else into a new one.
+// and so does one `filter` (redact, then drop, then limit). What is added goes into a stage that is there, where that gives the
+// same records, and else into a new one.
 #pragma once
 
 #include "logql/ast.h"
@@ -51,10 +51,10 @@ struct RuleLine {
   std::string text;
   std::size_t line = 0;  // of the source
   std::string path;
-  int phase = 2;                                // as in weir-rules(5): 1 redact, 2 drop, 3 limit and others
-  bool reads_line = false;                      // its verdict depends on the line
+  int phase = 2;            // as in weir-rules(5): 1 redact, 2 drop, 3 limit and others
+  bool reads_line = false;  // its verdict depends on the line
   bool reads_time = false;
-  std::set<std::string, std::less<>> names;     // labels that its verdict depends on
+  std::set<std::string, std::less<>> names;  // labels that its verdict depends on
 };
 
 struct EnrichStep {
@@ -77,11 +77,11 @@ struct FilterStep {
 
 class Chain {
  public:
-  std::vector<OptionWord> tail;     // its options
-  std::vector<std::string> paths;   // what it reads, in words of the pipeline; may hold variables
+  std::vector<OptionWord> tail;    // its options
+  std::vector<std::string> paths;  // what it reads, in words of the pipeline; may hold variables
   std::vector<LineParser> parsers;
   std::map<std::string, LabelFact, std::less<>> labels;  // of the records, as Promtail would have them by now
-  bool open_labels = false;  // Promtail's records have others, too, whose names are not known
+  bool open_labels = false;                              // Promtail's records have others, too, whose names are not known
 
   Chain() { steps_.emplace_back(EnrichStep()); }
 

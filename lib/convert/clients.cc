@@ -31,11 +31,14 @@ class Secrets {
       return report_.note(spot, fmt::format("the {} comes from the variable {}", what, uses[0].name));
     }
     if (alone_) {
-      return report_.note(spot, fmt::format("the {} is not written into the pipeline", what),
-                          fmt::format("give it to weir in the variable {}, or write it into a file that only weir can read and name that: push {} FILE",
-                                      variable, option));
+      return report_.note(
+          spot, fmt::format("the {} is not written into the pipeline", what),
+          fmt::format(
+              "give it to weir in the variable {}, or write it into a file that only weir can read and name that: push {} FILE",
+              variable, option));
     }
-    const std::string file = fmt::format("{}/{}.{}", folder_, client_, what.find("token") == std::string_view::npos ? "password" : "token");
+    const std::string file =
+        fmt::format("{}/{}.{}", folder_, client_, what.find("token") == std::string_view::npos ? "password" : "token");
     client.options.push_back({std::string(option), file});
     report_.note(spot, fmt::format("the {} is not written into the pipeline", what),
                  fmt::format("write it into {}, which only weir can read", file));
@@ -58,14 +61,22 @@ bool is_secret_header(std::string_view name) {
 
 void read_tls(const YamlNode& node, const Spot& spot, Client& client, Report& report) {
   MapReader tls(node, spot, report);
-  for (const auto& [key, option] : {std::pair("ca_file", "--ca-cert"), std::pair("cert_file", "--cert"), std::pair("key_file", "--key")}) {
-    if (const YamlNode* file = tls.take(key); file != nullptr) client.options.push_back({option, with_variables(*file, tls.spot(key), report)});
+  for (const auto& [key, option] :
+       {std::pair("ca_file", "--ca-cert"), std::pair("cert_file", "--cert"), std::pair("key_file", "--key")}) {
+    if (const YamlNode* file = tls.take(key); file != nullptr)
+      client.options.push_back({option, with_variables(*file, tls.spot(key), report)});
   }
   if (tls.boolean("insecure_skip_verify", false)) client.options.push_back({"--tls-skip-verify", {}});
   for (const char* const key : {"ca", "cert", "key", "ca_ref", "cert_ref", "key_ref"}) {
-    if (tls.has(key)) report.missing(tls.spot(key), "weir reads certificates and keys from files", fmt::format("write it into a file and name that: push {}", key[0] == 'k' ? "--key" : key[1] == 'e' ? "--cert" : "--ca-cert"));
+    if (tls.has(key))
+      report.missing(tls.spot(key), "weir reads certificates and keys from files",
+                     fmt::format("write it into a file and name that: push {}", key[0] == 'k'   ? "--key"
+                                                                                : key[1] == 'e' ? "--cert"
+                                                                                                : "--ca-cert"));
   }
-  if (tls.has("server_name")) report.missing(tls.spot("server_name"), "weir checks the certificate for the name in the URL", "use that name in the URL, and /etc/hosts if need be");
+  if (tls.has("server_name"))
+    report.missing(tls.spot("server_name"), "weir checks the certificate for the name in the URL",
+                   "use that name in the URL, and /etc/hosts if need be");
   for (const char* const key : {"min_version", "max_version"}) {
     if (tls.has(key)) report.note(tls.spot(key), "weir speaks TLS 1.2 and later, as the library of the system does");
   }
@@ -87,13 +98,15 @@ std::string without_user(const std::string& url, std::string& user, std::string&
   return url.substr(0, begin) + url.substr(sign + 1);
 }
 
-Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, bool alone, std::string_view folder, Report& report) {
+Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, bool alone, std::string_view folder,
+                   Report& report) {
   Client client;
   client.spot = spot;
   client.spot.place = node.place;
   MapReader map(node, client.spot, report);
   client.name = map.text("name");
-  Secrets secrets(std::string(folder), client.name.empty() ? fmt::format("client-{}", number + 1) : file_word(client.name), alone, report);
+  Secrets secrets(std::string(folder), client.name.empty() ? fmt::format("client-{}", number + 1) : file_word(client.name), alone,
+                  report);
   std::string user, password;
   if (const YamlNode* url = map.take("url"); url != nullptr) {
     client.url = without_user(with_variables(*url, map.spot("url"), report), user, password);
@@ -101,7 +114,8 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
     report.note(client.spot, "the client has no url", "weir takes the variable LOKI_ADDR, or name the URL behind push");
   }
   if (const YamlNode* tenant = map.take("tenant_id"); tenant != nullptr) {
-    if (auto text = with_variables(*tenant, map.spot("tenant_id"), report); !text.empty()) client.options.push_back({"--tenant", text});
+    if (auto text = with_variables(*tenant, map.spot("tenant_id"), report); !text.empty())
+      client.options.push_back({"--tenant", text});
   }
   // Passwords and tokens.
   Spot secret_spot = map.spot("url");
@@ -116,7 +130,10 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
       secret_spot = auth.spot("password");
     }
     for (const char* const key : {"username_file", "username_ref", "password_ref"}) {
-      if (auth.has(key)) report.missing(auth.spot(key), "weir takes the user's name from --username or LOKI_USERNAME, and the password from a file or LOKI_PASSWORD", "name it there");
+      if (auth.has(key))
+        report.missing(auth.spot(key),
+                       "weir takes the user's name from --username or LOKI_USERNAME, and the password from a file or LOKI_PASSWORD",
+                       "name it there");
     }
     auth.finish();
   }
@@ -132,7 +149,8 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
     MapReader auth(*authorization, map.spot("authorization"), report);
     const std::string type = auth.text("type", "Bearer");
     if (type != "Bearer" && type != "bearer") {
-      report.missing(auth.spot("type"), "weir authorizes with a password or a bearer token", "send it by a header: push --header 'Authorization: …'");
+      report.missing(auth.spot("type"), "weir authorizes with a password or a bearer token",
+                     "send it by a header: push --header 'Authorization: …'");
     }
     if (const YamlNode* file = auth.take("credentials_file"); file != nullptr) {
       client.options.push_back({"--bearer-token-file", with_variables(*file, auth.spot("credentials_file"), report)});
@@ -143,7 +161,8 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
     auth.finish();
   }
   if (map.has("oauth2")) {
-    report.missing(map.spot("oauth2"), "weir gets no token by OAuth 2", "let another program write the token into a file: push --bearer-token-file FILE reads it again when it changes");
+    report.missing(map.spot("oauth2"), "weir gets no token by OAuth 2",
+                   "let another program write the token into a file: push --bearer-token-file FILE reads it again when it changes");
   }
   if (const YamlNode* tls = map.take("tls_config"); tls != nullptr) read_tls(*tls, map.spot("tls_config"), client, report);
   for (const char* const key : {"headers", "http_headers"}) {
@@ -160,15 +179,19 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
       if (is_secret_header(entry.key) && variables_of(value).empty()) {
         const std::string variable = fmt::format("WEIR_HEADER_{}", number + 1);
         client.options.push_back({"--header", fmt::format("{}: ${{{}}}", entry.key, variable)});
-        report.note(own, "what the header holds is not written into the pipeline", fmt::format("give it to weir in the variable {}", variable));
+        report.note(own, "what the header holds is not written into the pipeline",
+                    fmt::format("give it to weir in the variable {}", variable));
       } else {
         client.options.push_back({"--header", fmt::format("{}: {}", entry.key, value)});
       }
     }
   }
-  if (const YamlNode* proxy = map.take("proxy_url"); proxy != nullptr) client.options.push_back({"--proxy-url", with_variables(*proxy, map.spot("proxy_url"), report)});
-  map.accept({"proxy_from_environment", "no_proxy", "follow_redirects", "enable_http2"}, "weir does what the environment and the server ask for");
-  if (map.has("proxy_connect_header")) report.missing(map.spot("proxy_connect_header"), "weir sends no headers of its own to a proxy", "use a proxy without");
+  if (const YamlNode* proxy = map.take("proxy_url"); proxy != nullptr)
+    client.options.push_back({"--proxy-url", with_variables(*proxy, map.spot("proxy_url"), report)});
+  map.accept({"proxy_from_environment", "no_proxy", "follow_redirects", "enable_http2"},
+             "weir does what the environment and the server ask for");
+  if (map.has("proxy_connect_header"))
+    report.missing(map.spot("proxy_connect_header"), "weir sends no headers of its own to a proxy", "use a proxy without");
   // Batches and time.
   for (const auto& [key, option] : {std::pair("batchwait", "--batch-wait"), std::pair("timeout", "--timeout")}) {
     if (const auto text = map.optional_text(key)) {
@@ -188,15 +211,18 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
     times.finish();
   }
   if (map.boolean("drop_rate_limited_batches", false)) {
-    report.note(map.spot("drop_rate_limited_batches"), "weir drops no record that Loki limits: the stream or the tenant waits, and the others go on");
+    report.note(map.spot("drop_rate_limited_batches"),
+                "weir drops no record that Loki limits: the stream or the tenant waits, and the others go on");
   }
   if (const YamlNode* labels = map.take("external_labels"); labels != nullptr) {
     for (const YamlEntry& entry : labels->entries) {
       Spot own = map.spot("external_labels").key(entry.key);
       own.place = entry.place;
       const std::string value = with_variables(entry.value, own, report);
-      if (!names::is_label_name(entry.key)) report.missing(own, "Loki takes no label of this name", "give it another name");
-      else if (!value.empty()) client.labels.emplace_back(entry.key, value);
+      if (!names::is_label_name(entry.key))
+        report.missing(own, "Loki takes no label of this name", "give it another name");
+      else if (!value.empty())
+        client.labels.emplace_back(entry.key, value);
     }
     std::ranges::sort(client.labels);
   }
@@ -211,12 +237,15 @@ std::string with_variables(const YamlNode& node, const Spot& spot, Report& repor
   const auto uses = variables_of(text);
   for (auto use = uses.rbegin(); use != uses.rend(); ++use) {
     if (use->strange) {
-      report.missing(spot, fmt::format("weir knows ${{NAME}}, and not {}", text.substr(use->begin, use->size)), "set a variable to what is meant");
+      report.missing(spot, fmt::format("weir knows ${{NAME}}, and not {}", text.substr(use->begin, use->size)),
+                     "set a variable to what is meant");
       continue;
     }
     if (use->has_fallback) {
       report.note(spot, fmt::format("weir has no default for the variable {}", use->name),
-                  use->fallback.empty() ? fmt::format("set {}", use->name) : fmt::format("set {}; the default was '{}'", use->name, base::escape_control(use->fallback)));
+                  use->fallback.empty()
+                      ? fmt::format("set {}", use->name)
+                      : fmt::format("set {}; the default was '{}'", use->name, base::escape_control(use->fallback)));
       text.replace(use->begin, use->size, "${" + use->name + "}");
     } else {
       report.exact(spot, fmt::format("the variable {} must be set, and Promtail needs -config.expand-env for it", use->name));
@@ -227,21 +256,26 @@ std::string with_variables(const YamlNode& node, const Spot& spot, Report& repor
 
 std::vector<OptionWord> kube_access(MapReader& map, Report& report) {
   std::vector<OptionWord> words;
-  if (const YamlNode* server = map.take("api_server"); server != nullptr) words.push_back({"--kube-server", with_variables(*server, map.spot("api_server"), report)});
-  if (const YamlNode* file = map.take("bearer_token_file"); file != nullptr) words.push_back({"--kube-token-file", with_variables(*file, map.spot("bearer_token_file"), report)});
+  if (const YamlNode* server = map.take("api_server"); server != nullptr)
+    words.push_back({"--kube-server", with_variables(*server, map.spot("api_server"), report)});
+  if (const YamlNode* file = map.take("bearer_token_file"); file != nullptr)
+    words.push_back({"--kube-token-file", with_variables(*file, map.spot("bearer_token_file"), report)});
   if (const YamlNode* node = map.take("tls_config"); node != nullptr) {
     MapReader tls(*node, map.spot("tls_config"), report);
-    if (const YamlNode* file = tls.take("ca_file"); file != nullptr) words.push_back({"--kube-ca", with_variables(*file, tls.spot("ca_file"), report)});
+    if (const YamlNode* file = tls.take("ca_file"); file != nullptr)
+      words.push_back({"--kube-ca", with_variables(*file, tls.spot("ca_file"), report)});
     for (const YamlEntry& entry : node->entries) {
       if (entry.key != "ca_file") {
         (void)tls.take(entry.key);
-        report.missing(tls.spot(entry.key), "weir speaks to the API server with a token and the authority of its certificate", "use a service account, or kubectl proxy");
+        report.missing(tls.spot(entry.key), "weir speaks to the API server with a token and the authority of its certificate",
+                       "use a service account, or kubectl proxy");
       }
     }
   }
   for (const char* const key : {"kubeconfig_file", "basic_auth", "authorization", "oauth2", "bearer_token", "proxy_url"}) {
     if (map.has(key)) {
-      report.missing(map.spot(key), "weir speaks to the API server with a service account, or with --kube-server, --kube-token-file and --kube-ca",
+      report.missing(map.spot(key),
+                     "weir speaks to the API server with a service account, or with --kube-server, --kube-token-file and --kube-ca",
                      "use these, or kubectl proxy and --kube-server http://127.0.0.1:8001");
     }
   }
@@ -271,7 +305,8 @@ std::vector<Client> read_clients(MapReader& root, std::string_view config_folder
     } else {
       MapReader map(*one, root.spot("client"), report);
       if (const YamlNode* labels = map.take("external_labels"); labels != nullptr) {
-        for (const YamlEntry& entry : labels->entries) for_all.emplace_back(entry.key, with_variables(entry.value, map.spot("external_labels"), report));
+        for (const YamlEntry& entry : labels->entries)
+          for_all.emplace_back(entry.key, with_variables(entry.value, map.spot("external_labels"), report));
       }
       map.finish();
     }

@@ -35,10 +35,10 @@ struct RuleText {
 };
 
 struct Options {
-  std::string file_name = "promtail.yaml";      // what errors and comments call the text
-  std::string config_folder = "/etc/weir";      // where the rules will lie
-  std::string state_folder = "/var/lib/weir";   // where the spools will lie
-  bool expand_env = false;                      // Promtail runs with -config.expand-env: $$ is a dollar sign
+  std::string file_name = "promtail.yaml";     // what errors and comments call the text
+  std::string config_folder = "/etc/weir";     // where the rules will lie
+  std::string state_folder = "/var/lib/weir";  // where the spools will lie
+  bool expand_env = false;                     // Promtail runs with -config.expand-env: $$ is a dollar sign
 };
 
 struct Conversion {

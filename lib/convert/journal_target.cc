@@ -171,22 +171,25 @@ class JournalConversion {
         continue;
       }
       const std::string meta = copy_of(name);
-      const bool given = (name == "unit" && meta == "__journal__systemd_unit") || (name == "node_name" && meta == "__journal__hostname");
+      const bool given =
+          (name == "unit" && meta == "__journal__systemd_unit") || (name == "node_name" && meta == "__journal__hostname");
       if (!given) {
         fact.unknown = true;
         const auto writers = writers_.find(name);
         const std::size_t rule = writers == writers_.end() || writers->second.empty() ? 0 : *writers->second.rbegin();
         if (meta == "__journal__systemd_unit" || meta == "__journal__hostname") {
           say(rule, fmt::format("weir calls this label {}, not {}", meta == "__journal__hostname" ? "node_name" : "unit", name),
-              meta == "__journal__hostname" ? "query by that name, or label all records of this machine: enrich --label-from-env host=HOSTNAME"
-                                            : "query by that name");
+              meta == "__journal__hostname"
+                  ? "query by that name, or label all records of this machine: enrich --label-from-env host=HOSTNAME"
+                  : "query by that name");
           fact.unknown = false;
           chain_.labels[meta == "__journal__hostname" ? "node_name" : "unit"] = LabelFact();
           continue;
         }
         if (!meta.empty() && meta != kKeyword) {
           const std::string key = field_metadata(meta);
-          say(rule, fmt::format("weir makes metadata of this field, not the label {}", name), fmt::format("query {{…}} | {}=\"…\"", key));
+          say(rule, fmt::format("weir makes metadata of this field, not the label {}", name),
+              fmt::format("query {{…}} | {}=\"…\"", key));
         } else if (meta == kKeyword) {
           say(rule, fmt::format("weir makes the metadata detected_level of the priority, not the label {}", name),
               "query {…} | detected_level=\"error\"; its values are fatal, critical, error, warn, info and debug");
@@ -199,7 +202,8 @@ class JournalConversion {
     }
     // A label that is only known here goes by another name.
     for (const std::string& name : outputs_) {
-      if (const auto found = chain_.labels.find(name); found != chain_.labels.end() && found->second.unknown) chain_.labels.erase(found);
+      if (const auto found = chain_.labels.find(name); found != chain_.labels.end() && found->second.unknown)
+        chain_.labels.erase(found);
     }
   }
 
@@ -247,7 +251,8 @@ class JournalConversion {
     line.text = is_label ? fmt::format("drop {{{}{}{}}}", name, op, logql_string(regex))
                          : fmt::format("drop | {}{}{}", name, op, logql_string("^(?s:" + regex + ")$"));
     if (auto good = rules::parse(line.text, ""); !good) {
-      return report_.missing(spot, fmt::format("weir reads no rule like this: {}", good.error().message), "write one by hand: weir-rules(5)");
+      return report_.missing(spot, fmt::format("weir reads no rule like this: {}", good.error().message),
+                             "write one by hand: weir-rules(5)");
     }
     chain_.add_rule(std::move(line));
   }
@@ -273,7 +278,8 @@ class JournalConversion {
       for (const std::string& value : values) {
         if (!regex.empty()) regex += '|';
         for (const char c : value) {
-          if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_' && static_cast<unsigned char>(c) < 0x80) regex += '\\';
+          if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_' && static_cast<unsigned char>(c) < 0x80)
+            regex += '\\';
           regex += c;
         }
         // journalctl -u takes more than this field; the rule is exact.

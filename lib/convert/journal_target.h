@@ -11,8 +11,8 @@
 
 namespace weir::convert {
 
-// Puts what tail and enrich do into the chain, and the labels that the records have. Each rule has a finding. Returns the labels that
-// tail gives.
+// Puts what tail and enrich do into the chain, and the labels that the records have. Each rule has a finding. Returns the labels
+// that tail gives.
 std::set<std::string, std::less<>> convert_journal(const YamlNode& journal, const Spot& spot, const std::vector<RelabelRule>& rules,
                                                    Chain& chain, Report& report);
 

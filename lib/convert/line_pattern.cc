@@ -11,18 +11,18 @@ constexpr std::size_t kMostGroups = 9;
 
 // A parenthesis of a regular expression with what is between it and its end.
 struct Group {
-  std::size_t open = 0;        // of the parenthesis
-  std::size_t inner = 0;       // where its content begins
-  std::size_t close = 0;       // of the closing one
-  std::size_t parents = 0;     // how many groups of any kind it stands in
+  std::size_t open = 0;     // of the parenthesis
+  std::size_t inner = 0;    // where its content begins
+  std::size_t close = 0;    // of the closing one
+  std::size_t parents = 0;  // how many groups of any kind it stands in
   bool captures = false;
-  std::string_view name;       // "" for none
+  std::string_view name;  // "" for none
 };
 
 struct Shape {
-  std::vector<Group> groups;                 // in the order of their opening parentheses
-  bool alternatives = false;                 // a | outside of all groups
-  bool flags = false;                        // (?i) and the like for the rest of the expression
+  std::vector<Group> groups;  // in the order of their opening parentheses
+  bool alternatives = false;  // a | outside of all groups
+  bool flags = false;         // (?i) and the like for the rest of the expression
 };
 
 // Nothing: an expression that RE2 would not accept.
@@ -177,7 +177,8 @@ std::optional<Redaction> replace_groups(std::string_view regex, std::string_view
   if (!shape || !parts) return std::nullopt;
   std::vector<Group> outer;
   for (const Group& group : shape->groups) {
-    const bool inside = std::ranges::any_of(outer, [&](const Group& one) { return group.open > one.open && group.open < one.close; });
+    const bool inside =
+        std::ranges::any_of(outer, [&](const Group& one) { return group.open > one.open && group.open < one.close; });
     if (!group.captures || inside) continue;
     if (group.parents > 0) return std::nullopt;  // in a group that does not capture: it may be repeated or left out
     outer.push_back(group);

@@ -235,7 +235,8 @@ class StageReader {
     for (const YamlEntry& entry : expressions->entries) {
       Spot own = map.spot("expressions").key(entry.key);
       own.place = entry.place;
-      const std::string expression = entry.value.is_null() || entry.value.text.empty() ? entry.key : text_of(entry.value, own, report_);
+      const std::string expression =
+          entry.value.is_null() || entry.value.text.empty() ? entry.key : text_of(entry.value, own, report_);
       const auto path = logql_path(expression);
       const std::string name = field_name(entry.key);
       if (!path) {
@@ -326,7 +327,8 @@ class StageReader {
     }
     report_.missing(spot, fmt::format("weir makes no new value '{}' by a template", base::escape_control(source)),
                     "use the field as it is, and format it in the query: line_format, label_format");
-    extract(source, {Field::Kind::unknown, 0, {}, fmt::format("the template at line {} is not expressible", spot.place.line), false});
+    extract(source,
+            {Field::Kind::unknown, 0, {}, fmt::format("the template at line {} is not expressible", spot.place.line), false});
   }
 
   // The value `name` where a stage of this condition may make something of it in enrich, which knows no conditions.
@@ -367,7 +369,8 @@ class StageReader {
         return;
       }
       if (!is_new_label(label)) {
-        return report_.missing(own, fmt::format("weir sets no label of the name '{}'", base::escape_control(label)), "give it another name");
+        return report_.missing(own, fmt::format("weir sets no label of the name '{}'", base::escape_control(label)),
+                               "give it another name");
       }
       switch (field->kind) {
         case Field::Kind::parsed:
@@ -483,7 +486,8 @@ class StageReader {
         report_.missing(own, "enrich --label labels all records, not those alone that a match stage selects",
                         "give these logs a pipeline of their own, with filter in front of enrich");
       } else if (!is_new_label(entry.key)) {
-        report_.missing(own, fmt::format("weir sets no label of the name '{}'", base::escape_control(entry.key)), "give it another name");
+        report_.missing(own, fmt::format("weir sets no label of the name '{}'", base::escape_control(entry.key)),
+                        "give it another name");
       } else {
         set_constant(entry.key, text, own);
       }
@@ -530,7 +534,8 @@ class StageReader {
       return report_.missing(spot, "weir takes the time out of a field of the line only", "keep the time of the log");
     }
     if (location && *location != "UTC" && *location != "Etc/UTC" && !location->empty()) {
-      report_.missing(map.spot("location"), fmt::format("weir reads times without a zone as UTC, not as {}", base::escape_control(*location)),
+      report_.missing(map.spot("location"),
+                      fmt::format("weir reads times without a zone as UTC, not as {}", base::escape_control(*location)),
                       "let the program write its times with a zone, or in UTC");
     }
     std::vector<std::string> formats;
@@ -539,16 +544,18 @@ class StageReader {
     for (std::string& one : formats) {
       one = time_format(one);
       if (auto read = stages::TimeFormat::parse(one); !read) {
-        return report_.missing(map.spot(formats.size() > 1 ? "fallback_formats" : "format"),
-                               fmt::format("weir does not read times of the format '{}': {}", base::escape_control(one), read.error().message),
-                               "keep the time of the log");
+        return report_.missing(
+            map.spot(formats.size() > 1 ? "fallback_formats" : "format"),
+            fmt::format("weir does not read times of the format '{}': {}", base::escape_control(one), read.error().message),
+            "keep the time of the log");
       }
     }
     if (!check_field(*field, "time", spot)) return;
     // Each in an enrich of its own: where a format does not fit, what was there stays. So the last one counts most.
     for (auto one = formats.rbegin(); one != formats.rend(); ++one) chain_.take_time(field->parser, field->name, *one);
     if (on_failure == "fudge") {
-      report_.note(spot, "a line without such a time keeps the time of the log; Promtail gives it that of the line before, and 1 ns");
+      report_.note(spot,
+                   "a line without such a time keeps the time of the log; Promtail gives it that of the line before, and 1 ns");
     }
   }
 
@@ -594,15 +601,17 @@ class StageReader {
     if (field.kind != Field::Kind::parsed || chain_.parsers[field.parser].kind != LineParser::Kind::regexp) {
       const bool is_json = field.kind == Field::Kind::parsed && chain_.parsers[field.parser].kind == LineParser::Kind::json;
       const std::string_view parser = is_json ? "json" : "logfmt";
-      return lose("weir delivers the line as it is in the log", field.kind == Field::Kind::parsed
-                                                                    ? fmt::format("in queries: | {} | line_format \"{{{{.{}}}}}\"", parser, field.name)
-                                                                    : std::string("use line_format in queries"));
+      return lose("weir delivers the line as it is in the log",
+                  field.kind == Field::Kind::parsed
+                      ? fmt::format("in queries: | {} | line_format \"{{{{.{}}}}}\"", parser, field.name)
+                      : std::string("use line_format in queries"));
     }
     if (!line_lost_.empty() || generations_[field.parser] != generation_ || pending_output_) {
       return lose("the line from which the value comes was changed by then", "use line_format in queries");
     }
     if (!condition.filters.empty()) {
-      return lose("a rule that changes lines selects them by labels, not by what they hold", "select by labels, or use line_format in queries");
+      return lose("a rule that changes lines selects them by labels, not by what they hold",
+                  "select by labels, or use line_format in queries");
     }
     const auto made = output_of_group(chain_.parsers[field.parser].regex, field.name);
     if (!made) return lose("a rule has nine groups at most", "use groups that do not capture: (?:…)");
@@ -621,7 +630,8 @@ class StageReader {
     map.finish();
     if (!constant.empty()) {
       if (!names::is_tenant(constant)) {
-        return report_.missing(spot, fmt::format("Loki takes no tenant '{}'", base::escape_control(constant)), "give it another name");
+        return report_.missing(spot, fmt::format("Loki takes no tenant '{}'", base::escape_control(constant)),
+                               "give it another name");
       }
       return add_rule("tenant", constant, "", condition, spot, rule_at(spot, 3));
     }
@@ -666,12 +676,13 @@ class StageReader {
   }
 
   // ACTION [ARGUMENT] {…} |= "…" REST
-  void add_rule(std::string_view action, std::string_view argument, std::string_view rest, const Condition& condition, const Spot& spot,
-                RuleLine rule) {
+  void add_rule(std::string_view action, std::string_view argument, std::string_view rest, const Condition& condition,
+                const Spot& spot, RuleLine rule) {
     for (const logql::MatcherExpr& matcher : condition.matchers) {
       const auto fact = chain_.labels.find(matcher.name);
       if (fact != chain_.labels.end() && fact->second.unknown) {
-        return report_.missing(spot, fmt::format("weir's records have no label '{}' by which this decides", matcher.name), "see the findings before it");
+        return report_.missing(spot, fmt::format("weir's records have no label '{}' by which this decides", matcher.name),
+                               "see the findings before it");
       }
     }
     if (!condition.filters.empty()) {
@@ -686,7 +697,8 @@ class StageReader {
     rule.text.append(condition.text()).append(rest);
     names_of(condition, rule);
     if (auto good = rules::parse(rule.text, ""); !good) {
-      return report_.missing(spot, fmt::format("weir reads no rule like this: {}", good.error().message), "write one by hand: weir-rules(5)");
+      return report_.missing(spot, fmt::format("weir reads no rule like this: {}", good.error().message),
+                             "write one by hand: weir-rules(5)");
     }
     chain_.add_rule(std::move(rule));
   }
@@ -723,7 +735,9 @@ class StageReader {
       if (filter == nullptr) return report_.wrong(map.spot("selector"), "a selector of Promtail has labels and line filters only");
       condition.filters.push_back(*filter);
     }
-    if (never) return report_.note(spot, fmt::format("no record of the target at line {} has these labels, so this does nothing there", input_.line));
+    if (never)
+      return report_.note(
+          spot, fmt::format("no record of the target at line {} has these labels, so this does nothing there", input_.line));
     if (action == "drop") {
       RuleLine rule = rule_at(spot, 2);
       add_rule(named(reason, "drop"), "", "", condition, spot, std::move(rule));
@@ -795,7 +809,9 @@ class StageReader {
       case Field::Kind::unknown:
         break;
     }
-    report_.missing(spot, fmt::format("weir cannot decide by the value '{}'{}{}", base::escape_control(source), field.why.empty() ? "" : ": ", field.why),
+    report_.missing(spot,
+                    fmt::format("weir cannot decide by the value '{}'{}{}", base::escape_control(source),
+                                field.why.empty() ? "" : ": ", field.why),
                     "decide by the line, a field of it, or a label");
     return std::nullopt;
   }
@@ -803,15 +819,18 @@ class StageReader {
   void drop(const YamlNode& value, const Spot& spot, const Condition& condition) {
     MapReader map(value, spot, report_);
     std::vector<std::string> sources;
-    if (const YamlNode* source = map.take("source"); source != nullptr) sources = texts_of(*source, map.spot("source"), report_, true);
+    if (const YamlNode* source = map.take("source"); source != nullptr)
+      sources = texts_of(*source, map.spot("source"), report_, true);
     const auto expression = map.optional_text("expression"), constant = map.optional_text("value");
     const auto older = map.optional_text("older_than"), longer = map.optional_text("longer_than");
     const std::string separator = map.text("separator", ";");
     const auto reason = map.optional_text("drop_counter_reason");
     map.finish();
-    if (sources.empty() && !expression && !older && !longer) return report_.wrong(spot, "a drop stage needs source, expression, older_than or longer_than");
+    if (sources.empty() && !expression && !older && !longer)
+      return report_.wrong(spot, "a drop stage needs source, expression, older_than or longer_than");
     if (expression) {
-      if (auto good = gotext::Regex::compile(*expression); !good) return report_.wrong(map.spot("expression"), good.error().message);
+      if (auto good = gotext::Regex::compile(*expression); !good)
+        return report_.wrong(map.spot("expression"), good.error().message);
     }
     RuleLine rule = rule_at(spot, 2);
     std::string rest;
@@ -839,8 +858,9 @@ class StageReader {
       }
     } else if (sources.size() > 1) {
       // The values are joined, without those that are missing.
-      return report_.missing(spot, fmt::format("weir does not join several values with '{}' to test them", base::escape_control(separator)),
-                             "write one rule for the values: drop … | json a=\"…\", b=\"…\" | a=\"…\" | b=\"…\"");
+      return report_.missing(
+          spot, fmt::format("weir does not join several values with '{}' to test them", base::escape_control(separator)),
+          "write one rule for the values: drop … | json a=\"…\", b=\"…\" | a=\"…\" | b=\"…\"");
     } else if (!sources.empty()) {
       const std::string op = constant ? "=" : "=~";
       const std::string tested = constant ? logql_string(*constant) : logql_string("^(?s:.*(?:" + *expression + ").*)$");
@@ -908,8 +928,10 @@ class StageReader {
   // -- what tail does --
 
   void runtime(const std::string& name, const YamlNode& value, const Spot& spot, const Condition& condition) {
-    if (!input_.from_files) return report_.missing(spot, "lines of the journal are in no format of a container runtime", "remove the stage");
-    if (!condition.always() || !format_.empty() || !chain_.parsers.empty() || chain_.filters() > filters_before_ || !multiline_.empty()) {
+    if (!input_.from_files)
+      return report_.missing(spot, "lines of the journal are in no format of a container runtime", "remove the stage");
+    if (!condition.always() || !format_.empty() || !chain_.parsers.empty() || chain_.filters() > filters_before_ ||
+        !multiline_.empty()) {
       line_lost(spot);
       return report_.missing(spot, fmt::format("tail takes the format {} off all lines, before anything else", name),
                              "put the stage first, and logs of another format into a job of their own");
@@ -932,7 +954,8 @@ class StageReader {
         if (!bytes) return report_.wrong(map.spot("max_partial_line_size"), "there must be a size, such as 256kb");
         if (*bytes > 0) {
           chain_.tail.push_back({"--max-line", std::to_string(*bytes)});
-          report_.note(map.spot("max_partial_line_size"), "tail splits a longer line into pieces, and loses nothing of it; Promtail cuts it off");
+          report_.note(map.spot("max_partial_line_size"),
+                       "tail splits a longer line into pieces, and loses nothing of it; Promtail cuts it off");
         }
       }
     }
@@ -945,11 +968,15 @@ class StageReader {
     const std::string wait = duration_word(map.text("max_wait_time", "3s"));
     map.finish();
     auto regex = gotext::Regex::compile(first);
-    if (first.empty() || !regex) return report_.wrong(map.spot("firstline"), first.empty() ? "a multiline stage needs firstline" : regex.error().message);
+    if (first.empty() || !regex)
+      return report_.wrong(map.spot("firstline"), first.empty() ? "a multiline stage needs firstline" : regex.error().message);
     if (wait.empty()) return report_.wrong(map.spot("max_wait_time"), "there must be a duration, such as 3s");
     if (!number_of(lines)) return report_.wrong(map.spot("max_lines"), "there must be a number");
-    if (!input_.from_files) return report_.missing(spot, "weir joins lines of files, not entries of the journal", "an entry of the journal may have several lines itself");
-    if (!condition.always() || !multiline_.empty() || !chain_.parsers.empty() || chain_.filters() > filters_before_ || !line_lost_.empty()) {
+    if (!input_.from_files)
+      return report_.missing(spot, "weir joins lines of files, not entries of the journal",
+                             "an entry of the journal may have several lines itself");
+    if (!condition.always() || !multiline_.empty() || !chain_.parsers.empty() || chain_.filters() > filters_before_ ||
+        !line_lost_.empty()) {
       line_lost(spot);
       return report_.missing(spot, "tail joins lines before anything else, and those of all logs that it reads",
                              "put the stage first or behind cri or docker, and logs with other lines into a job of their own");
@@ -958,7 +985,9 @@ class StageReader {
     chain_.tail.push_back({"--multiline", first});
     chain_.tail.push_back({"--multiline-lines", lines});
     chain_.tail.push_back({"--multiline-wait", wait});
-    report_.note(spot, "lines of stdout and of stderr are never joined; lines in front of the first one that firstline matches become one record");
+    report_.note(
+        spot,
+        "lines of stdout and of stderr are never joined; lines in front of the first one that firstline matches become one record");
   }
 
   void replace(const YamlNode& value, const Spot& spot, const Condition& condition) {
@@ -969,7 +998,8 @@ class StageReader {
     map.finish();
     auto regex = gotext::Regex::compile(expression);
     if (expression.empty() || !regex) {
-      return report_.wrong(map.spot("expression"), expression.empty() ? "a replace stage needs an expression" : regex.error().message);
+      return report_.wrong(map.spot("expression"),
+                           expression.empty() ? "a replace stage needs an expression" : regex.error().message);
     }
     if (source) {
       const auto found = fields_.find(*source);
@@ -983,12 +1013,14 @@ class StageReader {
     std::vector<std::string> names = group_names(expression);
     std::erase(names, std::string());
     lose_fields(names, spot);
-    if (group_names(expression).empty()) return report_.note(spot, "Promtail replaces what groups hold, and there is none, so this does nothing");
+    if (group_names(expression).empty())
+      return report_.note(spot, "Promtail replaces what groups hold, and there is none, so this does nothing");
     const auto lose = [&](std::string what, std::string advice) {
       line_lost(spot);
       report_.missing(spot, std::move(what), std::move(advice));
     };
-    if (!condition.filters.empty()) return lose("a rule that changes lines selects them by labels, not by what they hold", "select by labels");
+    if (!condition.filters.empty())
+      return lose("a rule that changes lines selects them by labels, not by what they hold", "select by labels");
     const auto made = replace_groups(expression, text);
     if (!made) {
       return lose("weir replaces by a text and {{ .Value }}, in groups that stand in no alternative and are not repeated",
@@ -1003,7 +1035,8 @@ class StageReader {
     names_of(condition, rule);
     if (auto good = rules::parse(rule.text, ""); !good) {
       line_lost(spot);
-      return report_.missing(spot, fmt::format("weir reads no rule like this: {}", good.error().message), "write one by hand: weir-rules(5)");
+      return report_.missing(spot, fmt::format("weir reads no rule like this: {}", good.error().message),
+                             "write one by hand: weir-rules(5)");
     }
     report_.note(spot, "the rule also replaces in values of labels and metadata");
     flush_output();
@@ -1026,7 +1059,8 @@ class StageReader {
       Spot own = spot.key(entry.key);
       own.place = entry.place;
       report_.missing(own, "weir makes no metrics of lines",
-                      "count in Loki: a recording rule of its ruler, such as sum(rate({job=\"…\"} |= \"…\" [1m])); weir --metrics counts records by rule");
+                      "count in Loki: a recording rule of its ruler, such as sum(rate({job=\"…\"} |= \"…\" [1m])); weir --metrics "
+                      "counts records by rule");
     }
   }
 

@@ -1,8 +1,8 @@
 // The stages of a job (`pipeline_stages`) as stages of weir.
 //
-// Promtail runs them one after the other on a line, its time, its labels and a table of extracted values. What a stage takes out of a
-// line is nothing by itself: it counts when a later stage makes a label, a time or a decision of it. So this keeps, for each extracted
-// value, where it comes from, and puts into the chain what later stages do with it.
+// Promtail runs them one after the other on a line, its time, its labels and a table of extracted values. What a stage takes out of
+// a line is nothing by itself: it counts when a later stage makes a label, a time or a decision of it. So this keeps, for each
+// extracted value, where it comes from, and puts into the chain what later stages do with it.
 #pragma once
 
 #include "convert/chain.h"
@@ -13,9 +13,9 @@
 namespace weir::convert {
 
 struct StagesInput {
-  std::string job;          // its name
-  std::size_t line = 0;     // of the target
-  bool from_files = true;   // lines of files, which may be in the format of a container runtime; the journal's are not
+  std::string job;         // its name
+  std::size_t line = 0;    // of the target
+  bool from_files = true;  // lines of files, which may be in the format of a container runtime; the journal's are not
 };
 
 // Puts the stages into the chain. The chain knows the labels that the records have so far. Each stage has a finding.

@@ -168,7 +168,8 @@ class Samples {
   void special(const RelabelRule& rule) {
     for (const std::string& word : literal_words(rule.regex)) {
       // What no name of Kubernetes can be.
-      if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != std::string::npos) continue;
+      if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != std::string::npos)
+        continue;
       for (const std::string& source : rule.sources) {
         if (samples_.size() >= kMostSamples) return;
         // Says that a pod is a static one, and of which name its folder is.
@@ -317,7 +318,8 @@ class PodConversion {
   [[nodiscard]] std::vector<std::string> candidates(std::string_view output) const {
     std::vector<std::string> found;
     const auto add = [&](const std::string& name) {
-      if ((name.starts_with(kLabel) || name.starts_with(kAnnotation)) && std::ranges::find(found, name) == found.end()) found.push_back(name);
+      if ((name.starts_with(kLabel) || name.starts_with(kAnnotation)) && std::ranges::find(found, name) == found.end())
+        found.push_back(name);
     };
     // Those that its own rules name come first, in their order.
     if (const auto writers = writers_.find(output); writers != writers_.end()) {
@@ -360,7 +362,8 @@ class PodConversion {
         std::ranges::copy_if(job_.rules[i].sources, std::back_inserter(metas),
                              [](const std::string& name) { return name.starts_with(kLabel) || name.starts_with(kAnnotation); });
         // weir looks at labels before annotations.
-        if (metas.size() < 2 || !std::ranges::is_partitioned(metas, [](const std::string& name) { return name.starts_with(kLabel); }) ||
+        if (metas.size() < 2 ||
+            !std::ranges::is_partitioned(metas, [](const std::string& name) { return name.starts_with(kLabel); }) ||
             !is_meta(output, metas)) {
           continue;
         }
@@ -397,7 +400,8 @@ class PodConversion {
       for (const Sample& sample : samples_.all()) predicted.push_back(labels_by(scheme, sample));
       Names explained;
       for (const auto& [name, way] : ways_) {
-        const bool same = always(name, [&, label = std::string_view(name)](std::size_t i) { return value_of(predicted[i], label); });
+        const bool same =
+            always(name, [&, label = std::string_view(name)](std::size_t i) { return value_of(predicted[i], label); });
         // A way by names of pods' labels is one, too, but the scheme knows how Kubernetes calls them.
         if (same && (way.kind == Way::Kind::none || way.kind == Way::Kind::names)) explained.insert(name);
       }
@@ -416,7 +420,8 @@ class PodConversion {
       }
     }
     for (const std::string& name : way_by_scheme_) ways_[name].kind = Way::Kind::scheme;
-    uses_api_ = scheme_.has_value() || std::ranges::any_of(ways_, [](const auto& one) { return one.second.kind == Way::Kind::names; });
+    uses_api_ =
+        scheme_.has_value() || std::ranges::any_of(ways_, [](const auto& one) { return one.second.kind == Way::Kind::names; });
     if (!scheme_ && uses_api_) {
       for (const Sample& sample : samples_.all()) {
         for (const auto& [name, value] : labels_by(stages::PodScheme::weir, sample)) scheme_labels_.insert(name);
@@ -462,7 +467,8 @@ class PodConversion {
           break;
         case Way::Kind::names:
           for (const std::string& label : way.labels) add_names("--pod-label", kLabel, label, name, spot_of(name));
-          for (const std::string& annotation : way.annotations) add_names("--pod-annotation", kAnnotation, annotation, name, spot_of(name));
+          for (const std::string& annotation : way.annotations)
+            add_names("--pod-annotation", kAnnotation, annotation, name, spot_of(name));
           step.pod_labels.insert(name);
           break;
         case Way::Kind::none:
@@ -507,7 +513,9 @@ class PodConversion {
       }
       return true;
     };
-    const auto meta = [&](std::string_view name) { return same([&](std::size_t i) { return value_of(samples_.all()[i].meta, name); }); };
+    const auto meta = [&](std::string_view name) {
+      return same([&](std::size_t i) { return value_of(samples_.all()[i].meta, name); });
+    };
     if (meta("__meta_kubernetes_namespace")) return Place{"namespace"};
     if (meta("__meta_kubernetes_pod_name")) return Place{"pod"};
     if (meta("__meta_kubernetes_pod_container_name")) return Place{"container"};
@@ -560,7 +568,8 @@ class PodConversion {
       auto place = place_of(i, source);
       if (!place) {
         say(i, fmt::format("weir does not know {} of a pod", source),
-            "a pod is left out by its namespace, name, container, labels and annotations, or with the annotation weir.io/exclude: \"true\"");
+            "a pod is left out by its namespace, name, container, labels and annotations, or with the annotation weir.io/exclude: "
+            "\"true\"");
         return;
       }
       places.push_back(*std::move(place));
@@ -570,7 +579,8 @@ class PodConversion {
       return;
     }
     if (places.size() == 1 && places[0].name != "pod" && places[0].is_label && !globs.empty() &&
-        (places[0].name == "namespace" || places[0].name == "container") && (!keeps || first_selection_.insert(places[0].name).second)) {
+        (places[0].name == "namespace" || places[0].name == "container") &&
+        (!keeps || first_selection_.insert(places[0].name).second)) {
       for (const std::string& glob : globs) {
         chain_.tail.push_back({fmt::format("--{}{}", keeps ? "" : "exclude-", places[0].name), glob});
       }
@@ -616,7 +626,8 @@ class PodConversion {
       ++with;
       const std::size_t end = path.rfind('/', path.find('*'));
       root = path.substr(0, end == std::string::npos ? 0 : end);
-      const auto own = fmt::format("{}/{}_{}_{}/{}/0.log", root, sample.pod.namespace_name, sample.pod.name, sample.path_uid, sample.container);
+      const auto own =
+          fmt::format("{}/{}_{}_{}/{}/0.log", root, sample.pod.namespace_name, sample.pod.name, sample.path_uid, sample.container);
       const auto link = fmt::format("{}/{}_{}_{}-0a1b2c.log", root, sample.pod.name, sample.pod.namespace_name, sample.container);
       if (matches_path(path, own)) {
         ++pods;
@@ -634,7 +645,8 @@ class PodConversion {
       return;
     }
     if (pods - std::min(pods, fixed) < moving && containers - std::min(containers, fixed) < moving) {
-      report_.missing(spot, "weir does not see which files of a pod __path__ means", "tail reads all logs below /var/log/pods; name other files as its PATH");
+      report_.missing(spot, "weir does not see which files of a pod __path__ means",
+                      "tail reads all logs below /var/log/pods; name other files as its PATH");
       return;
     }
     if (root != "/var/log/pods") chain_.paths.push_back(root);
@@ -700,7 +712,8 @@ std::vector<std::string> kubernetes_names(std::string_view name) {
   std::vector<std::string> spellings;
   const auto add = [&](std::string text) {
     text.insert(0, prefix);
-    if (std::ranges::find(spellings, text) == spellings.end() && spellings.size() < kMostSpellings) spellings.push_back(std::move(text));
+    if (std::ranges::find(spellings, text) == spellings.end() && spellings.size() < kMostSpellings)
+      spellings.push_back(std::move(text));
   };
   for (const char sign : {'-', '_', '.'}) {
     std::string text(name);

@@ -51,9 +51,10 @@ constexpr std::array<Foreign, 10> kForeign = {{
      "read their files, without the names of the containers: tail -f --format docker /var/lib/docker/containers/*/*-json.log"},
 }};
 constexpr std::array<std::string_view, 16> kDiscoveries = {
-    "dns_sd_configs",   "file_sd_configs",    "consul_sd_configs",    "consulagent_sd_configs", "digitalocean_sd_configs", "dockerswarm_sd_configs",
-    "serverset_sd_configs", "nerve_sd_configs", "marathon_sd_configs", "gce_sd_configs",       "ec2_sd_configs",         "openstack_sd_configs",
-    "azure_sd_configs", "triton_sd_configs",  "http_sd_configs",      "puppetdb_sd_configs"};
+    "dns_sd_configs",          "file_sd_configs",        "consul_sd_configs",    "consulagent_sd_configs",
+    "digitalocean_sd_configs", "dockerswarm_sd_configs", "serverset_sd_configs", "nerve_sd_configs",
+    "marathon_sd_configs",     "gce_sd_configs",         "ec2_sd_configs",       "openstack_sd_configs",
+    "azure_sd_configs",        "triton_sd_configs",      "http_sd_configs",      "puppetdb_sd_configs"};
 
 // One pipeline before its clients: what a job reads, and does with it.
 struct JobChain {
@@ -81,11 +82,14 @@ class Converter {
     if (document->has_more) {
       report_.note({{1, 1}, {}}, "the file has several documents, of which Promtail reads the first");
     }
-    if (!document->root.is_map()) return yaml_error(text_, options_.file_name, document->root.place, "this is no configuration of Promtail: there must be a map with clients and scrape_configs");
+    if (!document->root.is_map())
+      return yaml_error(text_, options_.file_name, document->root.place,
+                        "this is no configuration of Promtail: there must be a map with clients and scrape_configs");
     if (options_.expand_env) unescape(document->root);
     read(document->root);
     if (const auto& mistake = report_.mistake()) {
-      return yaml_error(text_, options_.file_name, mistake->place, mistake->cause, "promtail -check-syntax -config.file FILE says what Promtail reads");
+      return yaml_error(text_, options_.file_name, mistake->place, mistake->cause,
+                        "promtail -check-syntax -config.file FILE says what Promtail reads");
     }
     return emit();
   }
@@ -107,7 +111,8 @@ class Converter {
     if (const YamlNode* target = root.take("target_config"); target != nullptr) {
       MapReader map(*target, root.spot("target_config"), report_);
       map.accept({"sync_period"}, "tail hears of new files at once");
-      if (map.boolean("stdin", false)) report_.missing(map.spot("stdin"), "a pipeline of weir run reads files", "read standard input by: tail -");
+      if (map.boolean("stdin", false))
+        report_.missing(map.spot("stdin"), "a pipeline of weir run reads files", "read standard input by: tail -");
       map.finish();
     }
     if (const YamlNode* global = root.take("global"); global != nullptr) {
@@ -163,7 +168,8 @@ class Converter {
     const std::string rate = map.text("readline_rate", "10000"), burst = map.text("readline_burst", "10000");
     const bool drops = map.boolean("readline_rate_drop", true);
     if (on && !drops) {
-      report_.missing(map.spot("readline_rate_enabled"), "weir does not make its readers wait for a rate", "leave it out: push sends no faster than Loki takes it");
+      report_.missing(map.spot("readline_rate_enabled"), "weir does not make its readers wait for a rate",
+                      "leave it out: push sends no faster than Loki takes it");
     } else if (on) {
       const double each = std::strtod(rate.c_str(), nullptr);
       const double most = std::strtod(burst.c_str(), nullptr);
@@ -185,20 +191,24 @@ class Converter {
       const bool cuts = map.boolean("max_line_size_truncate", false);
       if (bytes && *bytes > 0 && cuts) {
         max_line_ = *bytes;
-        report_.note(map.spot("max_line_size"), "tail splits a longer line into pieces, and loses nothing of it; Promtail cuts it off");
+        report_.note(map.spot("max_line_size"),
+                     "tail splits a longer line into pieces, and loses nothing of it; Promtail cuts it off");
       } else if (bytes && *bytes > 0) {
         RuleLine rule;
         rule.line = map.spot("max_line_size").place.line;
         rule.path = map.spot("max_line_size").path;
         rule.reads_line = true;
         rule.text = fmt::format("drop | label_format f_length=`{{{{ len __line__ }}}}` | f_length > {}", *bytes);
-        report_.note(map.spot("max_line_size"), "tail splits lines of more than 256 KiB into pieces before that; what is left of one may be short enough to pass");
+        report_.note(
+            map.spot("max_line_size"),
+            "tail splits lines of more than 256 KiB into pieces before that; what is left of one may be short enough to pass");
         last_rules_.push_back(std::move(rule));
       }
     }
     (void)map.take("max_line_size_truncate");
     if (const std::string most = map.text("max_streams", "0"); most != "0") {
-      report_.missing(map.spot("max_streams"), "weir does not count streams", "limit the values of a label: enrich --max-values LABEL=N");
+      report_.missing(map.spot("max_streams"), "weir does not count streams",
+                      "limit the values of a label: enrich --max-values LABEL=N");
     }
     map.finish();
   }
@@ -225,7 +235,8 @@ class Converter {
         (void)map.take(entry.key);
       }
     }
-    for (const char* const key : {"external_url", "health_check_target", "profiling_enabled", "enable_runtime_reload"}) (void)map.take(key);
+    for (const char* const key : {"external_url", "health_check_target", "profiling_enabled", "enable_runtime_reload"})
+      (void)map.take(key);
     map.finish();
   }
 
@@ -233,7 +244,8 @@ class Converter {
     MapReader map(node, spot, report_);
     const std::string name = map.text("job_name");
     if (name.empty()) return report_.wrong(spot, "job_name is missing");
-    if (!names.insert(name).second) return report_.wrong(map.spot("job_name"), fmt::format("there are two jobs of the name '{}'", base::escape_control(name)));
+    if (!names.insert(name).second)
+      return report_.wrong(map.spot("job_name"), fmt::format("there are two jobs of the name '{}'", base::escape_control(name)));
     static const YamlNode kNothing;
     const YamlNode* relabel = map.take("relabel_configs");
     const YamlNode* stages = map.take("pipeline_stages");
@@ -255,7 +267,8 @@ class Converter {
       std::string lower = *encoding;
       std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
       if (lower != "utf-8" && lower != "utf8") {
-        report_.missing(map.spot("encoding"), fmt::format("tail reads UTF-8, not {}", base::escape_control(*encoding)), "let the program write UTF-8");
+        report_.missing(map.spot("encoding"), fmt::format("tail reads UTF-8, not {}", base::escape_control(*encoding)),
+                        "let the program write UTF-8");
       }
     }
     if (const YamlNode* compressed = map.take("decompression"); compressed != nullptr) {
@@ -310,13 +323,15 @@ class Converter {
       made.given.insert("filename");
     }
     static const YamlNode kNothing;
-    convert_stages(stages == nullptr ? kNothing : *stages, stages_spot, {made.job, made.spot.place.line, from_files}, made.chain, report_);
+    convert_stages(stages == nullptr ? kNothing : *stages, stages_spot, {made.job, made.spot.place.line, from_files}, made.chain,
+                   report_);
     for (const OptionWord& word : made.chain.tail) {
       if (word.name == "--format" && (word.value == "cri" || word.value == "docker")) made.given.insert("stream");
     }
     for (const RuleLine& rule : last_rules_) made.chain.add_rule(rule);
     const auto has_max = [](const OptionWord& word) { return word.name == "--max-line"; };
-    if (max_line_ > 0 && from_files && std::ranges::none_of(made.chain.tail, has_max)) made.chain.tail.push_back({"--max-line", std::to_string(max_line_)});
+    if (max_line_ > 0 && from_files && std::ranges::none_of(made.chain.tail, has_max))
+      made.chain.tail.push_back({"--max-line", std::to_string(max_line_)});
     if (from_files) {
       // Without the option tail gives the label to files of no pod, and none to those of pods.
       bool seen = made.chain.labels.contains("filename");
@@ -334,15 +349,16 @@ class Converter {
     chains_.push_back(std::move(made));
   }
 
-  void pods(const YamlNode& configs, const Spot& spot, const std::string& name, const std::vector<RelabelRule>& rules, const YamlNode* stages,
-            const Spot& stages_spot) {
+  void pods(const YamlNode& configs, const Spot& spot, const std::string& name, const std::vector<RelabelRule>& rules,
+            const YamlNode* stages, const Spot& stages_spot) {
     for (std::size_t i = 0; i < configs.items.size() && !report_.failed(); ++i) {
       Spot own = spot.index(i);
       own.place = configs.items[i].place;
       MapReader map(configs.items[i], own, report_);
       const std::string role = map.text("role");
       if (role != "pod") {
-        report_.missing(map.spot("role"), fmt::format("weir finds pods, no targets of the role '{}'", base::escape_control(role)), "logs are those of pods: role pod");
+        report_.missing(map.spot("role"), fmt::format("weir finds pods, no targets of the role '{}'", base::escape_control(role)),
+                        "logs are those of pods: role pod");
         continue;
       }
       JobChain made = begin(name, own);
@@ -350,7 +366,8 @@ class Converter {
       if (const YamlNode* namespaces = map.take("namespaces"); namespaces != nullptr) {
         MapReader which(*namespaces, map.spot("namespaces"), report_);
         if (const YamlNode* list = which.take("names"); list != nullptr) {
-          for (const std::string& one : texts_of(*list, which.spot("names"), report_)) made.chain.tail.push_back({"--namespace", one});
+          for (const std::string& one : texts_of(*list, which.spot("names"), report_))
+            made.chain.tail.push_back({"--namespace", one});
         }
         if (which.boolean("own_namespace", false)) {
           report_.missing(which.spot("own_namespace"), "weir does not know its own namespace", "name it: tail --namespace NAME");
@@ -362,12 +379,17 @@ class Converter {
           MapReader one(selector, map.spot("selectors"), report_);
           (void)one.take("role");
           const std::string label = one.text("label"), field = one.text("field");
-          if (!label.empty()) report_.missing(map.spot("selectors"), "weir selects no pods by a selector of labels", "leave pods out: enrich --exclude-pod-label NAME=VALUE");
-          if (!field.empty() && !field.starts_with("spec.nodeName=")) report_.missing(map.spot("selectors"), fmt::format("weir selects no pods by the field {}", base::escape_control(field)), "it reads the pods of its node");
+          if (!label.empty())
+            report_.missing(map.spot("selectors"), "weir selects no pods by a selector of labels",
+                            "leave pods out: enrich --exclude-pod-label NAME=VALUE");
+          if (!field.empty() && !field.starts_with("spec.nodeName="))
+            report_.missing(map.spot("selectors"), fmt::format("weir selects no pods by the field {}", base::escape_control(field)),
+                            "it reads the pods of its node");
           one.finish();
         }
       }
-      if (const YamlNode* attach = map.take("attach_metadata"); attach != nullptr) report_.note(map.spot("attach_metadata"), "weir asks for pods only, not for their nodes and namespaces");
+      if (const YamlNode* attach = map.take("attach_metadata"); attach != nullptr)
+        report_.note(map.spot("attach_metadata"), "weir asks for pods only, not for their nodes and namespaces");
       map.finish();
       made.given = convert_pods(job, made.chain, report_);
       if (made.chain.paths.empty()) made.chain.paths.emplace_back("/var/log/pods");
@@ -376,8 +398,8 @@ class Converter {
     }
   }
 
-  void files(const YamlNode& configs, const Spot& spot, const std::string& name, const std::vector<RelabelRule>& rules, const YamlNode* stages,
-             const Spot& stages_spot) {
+  void files(const YamlNode& configs, const Spot& spot, const std::string& name, const std::vector<RelabelRule>& rules,
+             const YamlNode* stages, const Spot& stages_spot) {
     if (!configs.is_list()) return report_.wrong(spot, "there must be a list of targets");
     struct Group {
       Labels labels;
@@ -405,7 +427,8 @@ class Converter {
       const Spot exclude_spot = list == nullptr ? own : map.spot("labels");
       bool kept = true;
       for (const RelabelRule& rule : rules) {
-        if (rule.action == RelabelRule::Action::hash_mod) report_.missing(rule.spot, "weir computes no hash of labels", "remove the rule");
+        if (rule.action == RelabelRule::Action::hash_mod)
+          report_.missing(rule.spot, "weir computes no hash of labels", "remove the rule");
         if (!(kept = apply(rule, labels))) break;
       }
       if (!kept) {
@@ -417,7 +440,8 @@ class Converter {
         report_.note(own, "the target has no __path__, so Promtail reads nothing here");
         continue;
       }
-      if (labels.contains("__host__")) report_.note(own, "Promtail reads this on the host of the label __host__ only; the pipeline reads it wherever it runs");
+      if (labels.contains("__host__"))
+        report_.note(own, "Promtail reads this on the host of the label __host__ only; the pipeline reads it wherever it runs");
       Group group;
       group.paths.push_back(path->second);
       if (const auto exclude = labels.find("__path_exclude__"); exclude != labels.end()) group.exclude = exclude->second;
@@ -438,7 +462,9 @@ class Converter {
       JobChain made = begin(name, group.spot);
       for (const std::string& glob : group.paths) {
         const TailPaths paths = tail_paths(glob);
-        if (paths.bounded) report_.note(group.spot, fmt::format("** stands for up to {} levels of folders", kMostLevels), "name deeper ones as PATH");
+        if (paths.bounded)
+          report_.note(group.spot, fmt::format("** stands for up to {} levels of folders", kMostLevels),
+                       "name deeper ones as PATH");
         for (const std::string& path : paths.paths) {
           if (std::ranges::find(made.chain.paths, path) == made.chain.paths.end()) made.chain.paths.push_back(path);
           if (may_name_pods(path)) made.given.insert({"namespace", "pod", "container", "stream"});
@@ -454,7 +480,9 @@ class Converter {
         if (auto good = rules::parse(rule.text, ""); good) {
           made.chain.add_rule(std::move(rule));
         } else {
-          report_.missing(group.exclude_spot, fmt::format("weir cannot leave out {}: {}", base::escape_control(group.exclude), good.error().message), "write a rule: drop {filename=~\"…\"}");
+          report_.missing(group.exclude_spot,
+                          fmt::format("weir cannot leave out {}: {}", base::escape_control(group.exclude), good.error().message),
+                          "write a rule: drop {filename=~\"…\"}");
         }
       }
       finish(std::move(made), stages, stages_spot, true);
@@ -484,7 +512,8 @@ class Converter {
     }
     if (groups.empty()) {
       groups.emplace_back();
-      if (!chains_.empty()) report_.note({{1, 1}, {}}, "there are no clients", "name the URL of Loki behind push, or set LOKI_ADDR");
+      if (!chains_.empty())
+        report_.note({{1, 1}, {}}, "there are no clients", "name the URL of Loki behind push, or set LOKI_ADDR");
     }
     name_rules(made);
     std::string body;
@@ -509,8 +538,10 @@ class Converter {
         for (std::size_t n = 2; !files.insert(file).second; ++n) file = fmt::format("rules-{}-{}", file_word(job.job), n);
         RuleText text;
         text.file = file;
-        text.text = fmt::format("# Rules of {}, of the job {}. See weir-rules(5).\n", comment_text(options_.file_name), comment_text(job.job));
-        for (const RuleLine& rule : filter->rules) text.text += fmt::format("\n# line {}: {}\n{}\n", rule.line, comment_text(rule.path), rule.text);
+        text.text = fmt::format("# Rules of {}, of the job {}. See weir-rules(5).\n", comment_text(options_.file_name),
+                                comment_text(job.job));
+        for (const RuleLine& rule : filter->rules)
+          text.text += fmt::format("\n# line {}: {}\n{}\n", rule.line, comment_text(rule.path), rule.text);
         made.rules.push_back(std::move(text));
         job.rule_files.push_back(file);
       }
@@ -523,14 +554,16 @@ class Converter {
       const auto fact = chain.labels.find(name);
       if (fact != chain.labels.end() && fact->second.sure && !fact->second.unknown) continue;  // those of the records count more
       if (fact != chain.labels.end() && !fact->second.unknown) {
-        report_.note(clients_[group.clients.front()].spot, fmt::format("the external label {} replaces one that records have; Promtail keeps theirs", name));
+        report_.note(clients_[group.clients.front()].spot,
+                     fmt::format("the external label {} replaces one that records have; Promtail keeps theirs", name));
       }
       chain.set_constant(name, value);
     }
     Names given = job.given;
     chain.finish(given);
 
-    std::string out = fmt::format("\n# line {}: {} (job {})\n", job.spot.place.line, comment_text(job.spot.path), comment_text(job.job));
+    std::string out =
+        fmt::format("\n# line {}: {} (job {})\n", job.spot.place.line, comment_text(job.spot.path), comment_text(job.job));
     out += "tail -f";
     if (!positions_.empty()) out += " --positions " + pipeline_word(positions_, true);
     for (const OptionWord& option : chain.tail) out += " " + word(option);
@@ -549,7 +582,8 @@ class Converter {
       } else {
         // A chain copied for clients has the filters of the job.
         if (filter < job.rule_files.size()) {
-          out += fmt::format(" |\n  filter --rules {}", pipeline_word(fmt::format("{}/{}", options_.config_folder, job.rule_files[filter]), false));
+          out += fmt::format(" |\n  filter --rules {}",
+                             pipeline_word(fmt::format("{}/{}", options_.config_folder, job.rule_files[filter]), false));
         }
         ++filter;
       }
@@ -566,7 +600,8 @@ class Converter {
       const Client& client = clients_[group.clients[i]];
       std::string name = client.name.empty() ? fmt::format("client-{}", group.clients[i] + 1) : file_word(client.name);
       for (std::size_t n = 2; !consumers.insert(name).second; ++n) name = fmt::format("client-{}-{}", group.clients[i] + 1, n);
-      out += fmt::format("\n# line {}: {}\npush --spool {} --as {}{}", client.spot.place.line, comment_text(client.spot.path), file, pipeline_word(name, false), push_words(client));
+      out += fmt::format("\n# line {}: {}\npush --spool {} --as {}{}", client.spot.place.line, comment_text(client.spot.path), file,
+                         pipeline_word(name, false), push_words(client));
     }
     return out + "\n";
   }
@@ -582,11 +617,13 @@ class Converter {
     std::string out = fmt::format("# What weir convert promtail made of {}: {}, {}.\n", comment_text(options_.file_name),
                                   base::count_of(made.count(Severity::not_expressible), "thing") + " not expressible",
                                   base::count_of(made.count(Severity::note), "note"));
-    out += fmt::format("# Run it: weir run{} {}\n", metrics_.empty() ? "" : " --metrics " + metrics_, comment_text(options_.config_folder + "/node.weir"));
+    out += fmt::format("# Run it: weir run{} {}\n", metrics_.empty() ? "" : " --metrics " + metrics_,
+                       comment_text(options_.config_folder + "/node.weir"));
     if (chains_.empty()) out += "# There is nothing to read in it.\n";
     for (const Finding& finding : made.findings) {
       if (finding.severity == Severity::exact) continue;
-      out += fmt::format("# line {}: {}: {}: {}", finding.line, word_of(finding.severity), comment_text(finding.path), comment_text(finding.what));
+      out += fmt::format("# line {}: {}: {}: {}", finding.line, word_of(finding.severity), comment_text(finding.path),
+                         comment_text(finding.what));
       if (!finding.advice.empty()) out += "; " + comment_text(finding.advice);
       out += "\n";
     }

@@ -1,8 +1,8 @@
 // A configuration of Promtail (3.6, whose configuration is complete and final) as pipelines of weir.
 //
 // Each scrape job becomes a pipeline of its own, since jobs differ in what they read and in the labels they set: tail -> enrich ->
-// filter -> buffer -> push. Targets of a job with the same labels are one tail. Several clients are several `push` of one spool, apart
-// from clients with other external labels: their pipelines label the records anew.
+// filter -> buffer -> push. Targets of a job with the same labels are one tail. Several clients are several `push` of one spool,
+// apart from clients with other external labels: their pipelines label the records anew.
 #pragma once
 
 #include "base/result.h"

@@ -29,7 +29,8 @@ constexpr std::array<std::pair<std::string_view, Action>, 11> kActions = {{{"rep
                                                                            {"uppercase", Action::upper_case}}};
 
 std::string in_case(std::string text, bool upper) {
-  for (char& c : text) c = static_cast<char>(upper ? std::toupper(static_cast<unsigned char>(c)) : std::tolower(static_cast<unsigned char>(c)));
+  for (char& c : text)
+    c = static_cast<char>(upper ? std::toupper(static_cast<unsigned char>(c)) : std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
 
@@ -182,7 +183,8 @@ bool apply(const RelabelRule& rule, Labels& labels) {
     case Action::label_map: {
       std::vector<std::pair<std::string, std::string>> made;
       for (const auto& [name, of] : labels) {
-        if (const auto groups = match(*rule.compiled, name)) made.emplace_back(expand_groups(rule.replacement, *rule.compiled, *groups), of);
+        if (const auto groups = match(*rule.compiled, name))
+          made.emplace_back(expand_groups(rule.replacement, *rule.compiled, *groups), of);
       }
       for (auto& [name, of] : made) {
         if (!name.empty()) set(labels, name, std::move(of));

@@ -40,7 +40,8 @@ void Report::add(const Spot& spot, Severity severity, std::string what, std::str
 bool Report::speaks_of(const Spot& spot, std::size_t since) const {
   return std::any_of(findings_.begin() + static_cast<std::ptrdiff_t>(since), findings_.end(), [&](const Finding& finding) {
     if (!finding.path.starts_with(spot.path)) return false;
-    return finding.path.size() == spot.path.size() || finding.path[spot.path.size()] == '.' || finding.path[spot.path.size()] == '[';
+    return finding.path.size() == spot.path.size() || finding.path[spot.path.size()] == '.' ||
+           finding.path[spot.path.size()] == '[';
   });
 }
 

@@ -26,7 +26,9 @@ struct Spot {
 class Report {
  public:
   void exact(const Spot& spot, std::string what = {}) { add(spot, Severity::exact, std::move(what), {}); }
-  void note(const Spot& spot, std::string what, std::string advice = {}) { add(spot, Severity::note, std::move(what), std::move(advice)); }
+  void note(const Spot& spot, std::string what, std::string advice = {}) {
+    add(spot, Severity::note, std::move(what), std::move(advice));
+  }
   void missing(const Spot& spot, std::string what, std::string advice) {
     add(spot, Severity::not_expressible, std::move(what), std::move(advice));
   }

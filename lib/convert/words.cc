@@ -1,7 +1,7 @@
 #include "convert/words.h"
 
-#include "base/quote.h"
 #include "base/diagnostics.h"
+#include "base/quote.h"
 #include "base/utf8.h"
 #include "names/label_name.h"
 

@@ -21,9 +21,9 @@ namespace weir::convert {
 struct VariableUse {
   std::size_t begin = 0, size = 0;
   std::string name;
-  std::string fallback;   // of ${NAME:-fallback}
+  std::string fallback;  // of ${NAME:-fallback}
   bool has_fallback = false;
-  bool strange = false;   // ${NAME^^}, ${#NAME} and so on
+  bool strange = false;  // ${NAME^^}, ${#NAME} and so on
 };
 // ${NAME…} with a name that begins with a letter or _; no $1, ${1} or $NAME.
 [[nodiscard]] std::vector<VariableUse> variables_of(std::string_view text);

@@ -1,7 +1,7 @@
 #include "convert/yaml.h"
 
-#include "base/utf8.h"
 #include "base/diagnostics.h"
+#include "base/utf8.h"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -39,7 +39,8 @@ std::string_view line_at(std::string_view text, std::size_t line) {
 }
 
 std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
 }
 
 // What yaml-cpp throws does not pass its handlers: they end the parse with this.
@@ -209,7 +210,8 @@ Error yaml_error(std::string_view text, std::string_view name, Place place, std:
   const std::string_view line = line_at(text, place.line);
   std::vector<std::string_view> shown;
   for (std::size_t at = 0; at < line.size();) {
-    const std::size_t length = std::max<std::size_t>(1, static_cast<unsigned char>(line[at]) < 0x80 ? 1 : base::utf8_length(line.substr(at)));
+    const std::size_t length =
+        std::max<std::size_t>(1, static_cast<unsigned char>(line[at]) < 0x80 ? 1 : base::utf8_length(line.substr(at)));
     shown.push_back(line.substr(at, length));
     at += length;
   }

@@ -22,8 +22,8 @@ struct YamlEntry;
 struct YamlNode {
   enum class Kind : std::uint8_t { null, scalar, list, map };
   Kind kind = Kind::null;
-  std::string text;     // of a scalar
-  bool plain = true;    // a scalar without quotes: may be a number or a boolean
+  std::string text;   // of a scalar
+  bool plain = true;  // a scalar without quotes: may be a number or a boolean
   Place place;
   std::vector<YamlNode> items;     // of a list
   std::vector<YamlEntry> entries;  // of a map, in the order of the text; keys are unique

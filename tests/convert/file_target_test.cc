@@ -28,9 +28,10 @@ TEST(FileTarget, MakesARegexOfAGlob) {
     const char* path;
     bool matches;
   };
-  for (const Case& one : {Case{"/a/*.log", "/a/x.log", true}, Case{"/a/*.log", "/a/b/x.log", false}, Case{"/a/**/x.log", "/a/x.log", true},
-                          Case{"/a/**/x.log", "/a/b/c/x.log", true}, Case{"/a/{b,c}?.gz", "/a/c1.gz", true}, Case{"/a/[!b]", "/a/b", false},
-                          Case{"/a.b", "/axb", false}, Case{"/a/\\*", "/a/*", true}}) {
+  for (const Case& one :
+       {Case{"/a/*.log", "/a/x.log", true}, Case{"/a/*.log", "/a/b/x.log", false}, Case{"/a/**/x.log", "/a/x.log", true},
+        Case{"/a/**/x.log", "/a/b/c/x.log", true}, Case{"/a/{b,c}?.gz", "/a/c1.gz", true}, Case{"/a/[!b]", "/a/b", false},
+        Case{"/a.b", "/axb", false}, Case{"/a/\\*", "/a/*", true}}) {
     const auto regex = gotext::Regex::compile(glob_regex(one.glob), gotext::Regex::Mode::anchored_all);
     ASSERT_TRUE(regex.ok()) << glob_regex(one.glob);
     EXPECT_EQ(regex->matches(one.path), one.matches) << one.glob << " " << one.path;

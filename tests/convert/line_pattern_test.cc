@@ -33,23 +33,25 @@ TEST_P(Replacements, KeepWhatIsNoGroup) {
   EXPECT_EQ(*made, GetParam().made);
   EXPECT_TRUE(gotext::Regex::compile(made->pattern).ok());
 }
-INSTANTIATE_TEST_SUITE_P(All, Replacements,
-                         testing::Values(Case{"(secret)", "***", {"(?:secret)", "***"}},
-                                         Case{R"(password=(\S+))", "***", {R"((password=)(?:\S+))", "\\1***"}},
-                                         Case{R"((\d+)-(?:x|y)-(\d+)z)", "a\\b", {R"((?:\d+)(-(?:x|y)-)(?:\d+)(z))", "a\\\\b\\1a\\\\b\\2"}},
-                                         Case{"a((b)c)", "<{{ .Value }}>", {"(a)((?:b)c)", "\\1<\\2>"}},
-                                         Case{"(?P<ip>x)", "{{.Value}}", {"(x)", "\\1"}}));
+INSTANTIATE_TEST_SUITE_P(
+    All, Replacements,
+    testing::Values(Case{"(secret)", "***", {"(?:secret)", "***"}},
+                    Case{R"(password=(\S+))", "***", {R"((password=)(?:\S+))", "\\1***"}},
+                    Case{R"((\d+)-(?:x|y)-(\d+)z)", "a\\b", {R"((?:\d+)(-(?:x|y)-)(?:\d+)(z))", "a\\\\b\\1a\\\\b\\2"}},
+                    Case{"a((b)c)", "<{{ .Value }}>", {"(a)((?:b)c)", "\\1<\\2>"}},
+                    Case{"(?P<ip>x)", "{{.Value}}", {"(x)", "\\1"}}));
 
 TEST(LinePattern, RefusesWhatARuleCannotDo) {
-  for (const auto& [regex, text] : std::vector<std::pair<std::string, std::string>>{{"a|(b)", "x"},
-                                                                                    {"(a)*", "x"},
-                                                                                    {"(?:(a)b)+", "x"},
-                                                                                    {"(?i)(a)", "x"},
-                                                                                    {"abc", "x"},
-                                                                                    {"(a)", "{{ .Value | ToUpper }}"},
-                                                                                    {"(a)", "{{ .other }}"},
-                                                                                    {"(a)", "{{"},
-                                                                                    {"a(b)c(b)c(b)c(b)c(b)c(b)c(b)c(b)c(b)c(b)", "x"}}) {
+  for (const auto& [regex, text] :
+       std::vector<std::pair<std::string, std::string>>{{"a|(b)", "x"},
+                                                        {"(a)*", "x"},
+                                                        {"(?:(a)b)+", "x"},
+                                                        {"(?i)(a)", "x"},
+                                                        {"abc", "x"},
+                                                        {"(a)", "{{ .Value | ToUpper }}"},
+                                                        {"(a)", "{{ .other }}"},
+                                                        {"(a)", "{{"},
+                                                        {"a(b)c(b)c(b)c(b)c(b)c(b)c(b)c(b)c(b)c(b)", "x"}}) {
     EXPECT_FALSE(replace_groups(regex, text).has_value()) << regex;
   }
 }

@@ -26,11 +26,13 @@ std::string push_of(const std::string& client, std::vector<std::string>* found =
 TEST(PromtailClients, BecomePush) {
   const std::pair<const char*, const char*> cases[] = {
       {"{url: 'http://loki/loki/api/v1/push'}", " http://loki/loki/api/v1/push"},
-      {"{url: http://l, tenant_id: a, batchwait: 2s, batchsize: 102400, timeout: 5s}", " --tenant a --batch-wait 2s --timeout 5s --batch-size 102400 http://l"},
+      {"{url: http://l, tenant_id: a, batchwait: 2s, batchsize: 102400, timeout: 5s}",
+       " --tenant a --batch-wait 2s --timeout 5s --batch-size 102400 http://l"},
       {"{url: http://l, basic_auth: {username: u, password_file: /p}}", " --password-file /p --username u http://l"},
       {"{url: http://l, bearer_token_file: /t}", " --bearer-token-file /t http://l"},
       {"{url: http://l, authorization: {credentials_file: /t}}", " --bearer-token-file /t http://l"},
-      {"{url: https://l, tls_config: {ca_file: /ca, cert_file: /c, key_file: /k, insecure_skip_verify: true}}", " --ca-cert /ca --cert /c --key /k --tls-skip-verify https://l"},
+      {"{url: https://l, tls_config: {ca_file: /ca, cert_file: /c, key_file: /k, insecure_skip_verify: true}}",
+       " --ca-cert /ca --cert /c --key /k --tls-skip-verify https://l"},
       {"{url: http://l, headers: {X-A: b}, proxy_url: http://p}", " --header 'X-A: b' --proxy-url http://p http://l"},
       {"{url: http://l, backoff_config: {max_retries: 3}, follow_redirects: true}", " http://l"}};
   for (const auto& [client, push] : cases) {
@@ -42,8 +44,9 @@ TEST(PromtailClients, BecomePush) {
 
 TEST(PromtailClients, KeepNoSecretInTheText) {
   for (const char* const client :
-       {"{url: 'http://u:hunter2@l/x'}", "{url: http://l, basic_auth: {username: u, password: hunter2}}", "{url: http://l, bearer_token: hunter2}",
-        "{url: http://l, authorization: {credentials: hunter2}}", "{url: http://l, headers: {Authorization: Basic hunter2}}"}) {
+       {"{url: 'http://u:hunter2@l/x'}", "{url: http://l, basic_auth: {username: u, password: hunter2}}",
+        "{url: http://l, bearer_token: hunter2}", "{url: http://l, authorization: {credentials: hunter2}}",
+        "{url: http://l, headers: {Authorization: Basic hunter2}}"}) {
     for (const char* const more : {"", "- {url: http://m}\n"}) {
       const auto conversion = made(std::string("clients:\n- ") + client + "\n" + more + kJob);
       EXPECT_EQ(conversion.pipelines.find("hunter2"), std::string::npos) << conversion.pipelines;
@@ -53,14 +56,20 @@ TEST(PromtailClients, KeepNoSecretInTheText) {
     }
   }
   EXPECT_EQ(push_of("{url: 'http://u:hunter2@l/x'}"), " --username u http://l/x");
-  EXPECT_EQ(push_of("{url: http://l, basic_auth: {username: u, password: '${PW}'}}"), " --username u --password \"${PW}\" http://l");
+  EXPECT_EQ(push_of("{url: http://l, basic_auth: {username: u, password: '${PW}'}}"),
+            " --username u --password \"${PW}\" http://l");
 }
 
 TEST(PromtailClients, OfSeveralEachHasItsPlaceInTheSpool) {
-  const auto conversion = made("clients:\n- {url: http://a}\n- {url: http://b, name: second}\n- {url: http://c, external_labels: {site: x}}\n" + kJob);
-  const std::string begin = "tail -f --positions /var/log/positions.yaml --format raw --filename label /var/log/a.log | enrich --no-service-name --label job=j";
-  EXPECT_EQ(pipelines(conversion), begin + " | buffer /var/lib/weir/spool-j.db | push http://a\npush --spool /var/lib/weir/spool-j.db --as second http://b\n" + begin +
-                                       " --label site=x | buffer /var/lib/weir/spool-j-2.db | push http://c\n");
+  const auto conversion =
+      made("clients:\n- {url: http://a}\n- {url: http://b, name: second}\n- {url: http://c, external_labels: {site: x}}\n" + kJob);
+  const std::string begin =
+      "tail -f --positions /var/log/positions.yaml --format raw --filename label /var/log/a.log | enrich --no-service-name --label "
+      "job=j";
+  EXPECT_EQ(pipelines(conversion),
+            begin +
+                " | buffer /var/lib/weir/spool-j.db | push http://a\npush --spool /var/lib/weir/spool-j.db --as second http://b\n" +
+                begin + " --label site=x | buffer /var/lib/weir/spool-j-2.db | push http://c\n");
   EXPECT_THAT(differences(conversion), IsEmpty());
 }
 
@@ -74,8 +83,9 @@ TEST(PromtailVariables, StayVariables) {
   EXPECT_THAT(pipelines(conversion), HasSubstr("push \"http://${LOKI}:3100\""));
   EXPECT_THAT(said_of(conversion, "clients[0].url"), HasSubstr("the default was 'loki'"));
   // With -config.expand-env, $$ is a dollar sign.
-  const std::string config = "clients: [{url: http://l}]\nscrape_configs:\n- job_name: j\n  static_configs: [{labels: {a: xy, __path__: /a}}]\n"
-                             "  relabel_configs: [{source_labels: [a], regex: 'x(.)', target_label: a, replacement: $$1}]\n";
+  const std::string config =
+      "clients: [{url: http://l}]\nscrape_configs:\n- job_name: j\n  static_configs: [{labels: {a: xy, __path__: /a}}]\n"
+      "  relabel_configs: [{source_labels: [a], regex: 'x(.)', target_label: a, replacement: $$1}]\n";
   EXPECT_THAT(pipelines(made(config)), HasSubstr("--label 'a=$1'"));
   EXPECT_THAT(pipelines(made(config, {.expand_env = true})), HasSubstr("--label a=y"));
 }
@@ -88,53 +98,73 @@ TEST(PromtailFiles, GroupTargetsWithTheSameLabels) {
       "  - {labels: {job: web, __path__: '/var/log/nginx/**/*.log', __path_exclude__: '/var/log/nginx/old*'}}\n"
       "  - {labels: {job: none}}\n");
   EXPECT_EQ(pipelines(conversion),
-            "tail -f --positions /run/p.yaml --format raw --filename label /var/log/a.log /var/log/b.log /var/log/c.log | enrich --no-service-name --label job=sys | buffer "
+            "tail -f --positions /run/p.yaml --format raw --filename label /var/log/a.log /var/log/b.log /var/log/c.log | enrich "
+            "--no-service-name --label job=sys | buffer "
             "/var/lib/weir/spool-sys.db | push http://l\n"
-            "tail -f --positions /run/p.yaml --format raw --filename label '/var/log/nginx/*.log' '/var/log/nginx/*/*.log' '/var/log/nginx/*/*/*.log' "
-            "'/var/log/nginx/*/*/*/*.log' '/var/log/nginx/*/*/*/*/*.log' | enrich --no-service-name --label job=web | filter --rules /etc/weir/rules | buffer "
+            "tail -f --positions /run/p.yaml --format raw --filename label '/var/log/nginx/*.log' '/var/log/nginx/*/*.log' "
+            "'/var/log/nginx/*/*/*.log' "
+            "'/var/log/nginx/*/*/*/*.log' '/var/log/nginx/*/*/*/*/*.log' | enrich --no-service-name --label job=web | filter "
+            "--rules /etc/weir/rules | buffer "
             "/var/lib/weir/spool-sys-2.db | push http://l\n");
   EXPECT_EQ(rules_of(conversion), "drop {filename=~`/var/log/nginx/old[^/]*`}\n");
-  EXPECT_THAT(differences(conversion), ElementsAre("note scrape_configs[0].static_configs[2]", "note scrape_configs[0].static_configs[3]"));
+  EXPECT_THAT(differences(conversion),
+              ElementsAre("note scrape_configs[0].static_configs[2]", "note scrape_configs[0].static_configs[3]"));
 }
 
 TEST(PromtailFiles, JoinLinesAlsoWhereSomeFilesAreLeftOut) {
-  const auto conversion = made("clients: [{url: http://l}]\nscrape_configs:\n- job_name: j\n  static_configs: [{labels: {job: j, __path__: '/a/*.log', __path_exclude__: /a/b.log}}]\n"
-                               "  pipeline_stages: [{multiline: {firstline: x}}, {labeldrop: [filename]}]\n");
+  const auto conversion = made(
+      "clients: [{url: http://l}]\nscrape_configs:\n- job_name: j\n  static_configs: [{labels: {job: j, __path__: '/a/*.log', "
+      "__path_exclude__: /a/b.log}}]\n"
+      "  pipeline_stages: [{multiline: {firstline: x}}, {labeldrop: [filename]}]\n");
   EXPECT_EQ(pipelines(conversion),
-            "tail -f --positions /var/log/positions.yaml --multiline x --multiline-lines 128 --multiline-wait 3s --format raw --filename label '/a/*.log' | enrich "
-            "--no-service-name --label job=j | filter --rules /etc/weir/rules | enrich --no-service-name --keep-labels job | buffer /var/lib/weir/spool.db | push http://l\n");
+            "tail -f --positions /var/log/positions.yaml --multiline x --multiline-lines 128 --multiline-wait 3s --format raw "
+            "--filename label '/a/*.log' | enrich "
+            "--no-service-name --label job=j | filter --rules /etc/weir/rules | enrich --no-service-name --keep-labels job | "
+            "buffer /var/lib/weir/spool.db | push http://l\n");
 }
 
 TEST(PromtailFiles, LogsOfPodsKeepTheLabelsThatPromtailGives) {
-  const auto conversion = made("clients: [{url: http://l}]\nscrape_configs:\n- job_name: pods\n  pipeline_stages: [{cri: {}}]\n"
-                               "  static_configs: [{labels: {job: pods, __path__: '/var/log/pods/*/*/*.log'}}]\n");
+  const auto conversion = made(
+      "clients: [{url: http://l}]\nscrape_configs:\n- job_name: pods\n  pipeline_stages: [{cri: {}}]\n"
+      "  static_configs: [{labels: {job: pods, __path__: '/var/log/pods/*/*/*.log'}}]\n");
   EXPECT_THAT(pipelines(conversion), HasSubstr("--label job=pods --keep-labels filename,job,stream |"));
 }
 
 TEST(PromtailLimits, BecomeRules) {
-  const auto conversion = made("clients: [{url: http://l}]\nlimits_config: {readline_rate_enabled: true, readline_rate: 100, readline_burst: 200, max_line_size: 8kb, max_streams: 5}\n" + kJob);
+  const auto conversion = made(
+      "clients: [{url: http://l}]\nlimits_config: {readline_rate_enabled: true, readline_rate: 100, readline_burst: 200, "
+      "max_line_size: 8kb, max_streams: 5}\n" +
+      kJob);
   EXPECT_EQ(rules_of(conversion), "limit 100/s burst 200\ndrop | label_format f_length=`{{ len __line__ }}` | f_length > 8192\n");
-  EXPECT_THAT(differences(conversion), ElementsAre("not expressible limits_config.max_streams", "note limits_config.max_line_size", "note limits_config.readline_rate_enabled"));
+  EXPECT_THAT(differences(conversion), ElementsAre("not expressible limits_config.max_streams", "note limits_config.max_line_size",
+                                                   "note limits_config.readline_rate_enabled"));
 }
 
 TEST(PromtailServer, IsAnOptionOfRun) {
-  const auto conversion = made("clients: [{url: http://l}]\nserver: {http_listen_port: 9080, grpc_listen_port: 0, log_level: debug}\n" + kJob);
+  const auto conversion =
+      made("clients: [{url: http://l}]\nserver: {http_listen_port: 9080, grpc_listen_port: 0, log_level: debug}\n" + kJob);
   EXPECT_THAT(conversion.pipelines, HasSubstr("# Run it: weir run --metrics 0.0.0.0:9080 /etc/weir/node.weir\n"));
   EXPECT_THAT(differences(conversion), IsEmpty());
 }
 
 TEST(PromtailJobs, ThatWeirDoesNotReadAreListed) {
-  const auto conversion = made("clients: [{url: http://l}]\nscrape_configs:\n- job_name: s\n  syslog: {listen_address: ':1514'}\n  relabel_configs: [{target_label: a, replacement: b}]\n"
-                               "- {job_name: c, consul_sd_configs: [{server: x}], encoding: utf-16}\n- {job_name: k, kubernetes_sd_configs: [{role: node}]}\n- {job_name: e}\n");
+  const auto conversion = made(
+      "clients: [{url: http://l}]\nscrape_configs:\n- job_name: s\n  syslog: {listen_address: ':1514'}\n  relabel_configs: "
+      "[{target_label: a, replacement: b}]\n"
+      "- {job_name: c, consul_sd_configs: [{server: x}], encoding: utf-16}\n- {job_name: k, kubernetes_sd_configs: [{role: "
+      "node}]}\n- {job_name: e}\n");
   EXPECT_EQ(pipelines(conversion), "");
-  EXPECT_THAT(differences(conversion),
-              ElementsAre("not expressible scrape_configs[0].syslog", "not expressible scrape_configs[1].consul_sd_configs", "not expressible scrape_configs[1].encoding",
-                          "not expressible scrape_configs[2].kubernetes_sd_configs[0].role", "note scrape_configs[0].relabel_configs[0]", "note scrape_configs[3]"));
+  EXPECT_THAT(
+      differences(conversion),
+      ElementsAre("not expressible scrape_configs[0].syslog", "not expressible scrape_configs[1].consul_sd_configs",
+                  "not expressible scrape_configs[1].encoding", "not expressible scrape_configs[2].kubernetes_sd_configs[0].role",
+                  "note scrape_configs[0].relabel_configs[0]", "note scrape_configs[3]"));
 }
 
 TEST(PromtailKeys, ThatNobodyKnowsAreListed) {
   const auto conversion = made("colour: red\nclients: [{url: http://l, shape: round}]\npositions: {where: here}\n" + kJob);
-  EXPECT_THAT(differences(conversion), ElementsAre("not expressible clients[0].shape", "not expressible colour", "not expressible positions.where"));
+  EXPECT_THAT(differences(conversion),
+              ElementsAre("not expressible clients[0].shape", "not expressible colour", "not expressible positions.where"));
 }
 
 struct Bad {
@@ -149,16 +179,22 @@ TEST_P(PromtailMistakes, HaveAPlaceAndACaret) {
   EXPECT_NE(result.error().hint.find('^'), std::string::npos) << result.error().hint;
 }
 INSTANTIATE_TEST_SUITE_P(All, PromtailMistakes,
-                         testing::Values(Bad{"x", "p.yaml:1:1: this is no configuration of Promtail"}, Bad{"a: b\n", "p.yaml:1:1: this is no configuration of Promtail"},
-                                         Bad{"clients: {}\n", "p.yaml:1:1: clients: there must be a list"}, Bad{"scrape_configs:\n- {a: b}\n", "p.yaml:2:3: scrape_configs[0]: job_name is missing"},
-                                         Bad{"scrape_configs:\n- {job_name: a}\n- {job_name: a}\n", "p.yaml:3:4: scrape_configs[1].job_name: there are two jobs"},
+                         testing::Values(Bad{"x", "p.yaml:1:1: this is no configuration of Promtail"},
+                                         Bad{"a: b\n", "p.yaml:1:1: this is no configuration of Promtail"},
+                                         Bad{"clients: {}\n", "p.yaml:1:1: clients: there must be a list"},
+                                         Bad{"scrape_configs:\n- {a: b}\n", "p.yaml:2:3: scrape_configs[0]: job_name is missing"},
+                                         Bad{"scrape_configs:\n- {job_name: a}\n- {job_name: a}\n",
+                                             "p.yaml:3:4: scrape_configs[1].job_name: there are two jobs"},
                                          Bad{"clients: [{url: [a]}]\n", "p.yaml:1:12: clients[0].url: there must be a text"},
                                          Bad{"scrape_configs: [\n", "p.yaml:2:1: this is no YAML"}));
 
 TEST(PromtailText, SaysWhereEachPartComesFrom) {
-  const auto conversion = made("clients: [{url: http://l}]\n" + kJob + "limits_config: {max_streams: 1}\n", {.file_name = "x.yaml"});
-  EXPECT_TRUE(conversion.pipelines.starts_with("# What weir convert promtail made of x.yaml: 1 thing not expressible, 0 notes.\n")) << conversion.pipelines;
-  EXPECT_THAT(conversion.pipelines, HasSubstr("# line 4: not expressible: limits_config.max_streams: weir does not count streams; limit the values"));
+  const auto conversion =
+      made("clients: [{url: http://l}]\n" + kJob + "limits_config: {max_streams: 1}\n", {.file_name = "x.yaml"});
+  EXPECT_TRUE(conversion.pipelines.starts_with("# What weir convert promtail made of x.yaml: 1 thing not expressible, 0 notes.\n"))
+      << conversion.pipelines;
+  EXPECT_THAT(conversion.pipelines,
+              HasSubstr("# line 4: not expressible: limits_config.max_streams: weir does not count streams; limit the values"));
   EXPECT_THAT(conversion.pipelines, HasSubstr("\n# line 3: scrape_configs[0].static_configs[0] (job j)\ntail -f"));
   EXPECT_FALSE(conversion.complete());
 }

@@ -11,7 +11,8 @@ namespace {
 const char* environment(const char* name) { return std::string_view(name) == "X" ? "a b\"c" : nullptr; }
 
 TEST(Words, AreReadBackAsTheyWere) {
-  for (const std::string text : {"plain", "with blank", "it's", "a\"b", "$1 ${1} $X", "`x`", "\\", "", "#x", "~", "*.log", "a\nb", "ü|&;<>(){}"}) {
+  for (const std::string text :
+       {"plain", "with blank", "it's", "a\"b", "$1 ${1} $X", "`x`", "\\", "", "#x", "~", "*.log", "a\nb", "ü|&;<>(){}"}) {
     const std::string line = "tail " + pipeline_word(text, false);
     const auto read = cli::PipelineSource("t", line).parse(environment);
     ASSERT_TRUE(read.ok()) << line << ": " << read.error().message;

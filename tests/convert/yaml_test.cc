@@ -58,7 +58,8 @@ TEST_P(YamlMistakes, AreShownAtTheirPlace) {
 INSTANTIATE_TEST_SUITE_P(All, YamlMistakes,
                          testing::Values(Bad{"a: 1\nb: [1, 2\n", "f.yaml:3:1: this is no YAML: ", "  \n  ^"},
                                          Bad{"a: 1\na: 2\n", "f.yaml:2:1: the key 'a' stands twice", "  a: 2\n  ^"},
-                                         Bad{"ü: {x: 1, x: 2}\n", "f.yaml:1:11: the key 'x' stands twice", "  ü: {x: 1, x: 2}\n            ^"},
+                                         Bad{"ü: {x: 1, x: 2}\n", "f.yaml:1:11: the key 'x' stands twice",
+                                             "  ü: {x: 1, x: 2}\n            ^"},
                                          Bad{"? [a]\n: 1\n", "f.yaml:1:3: a key must be a text", "  ? [a]\n    ^"},
                                          Bad{"a: *none\n", "f.yaml:1:4: this is no YAML: ", "  a: *none\n     ^"},
                                          Bad{"", "f.yaml:1:1: there is nothing in it", "  \n  ^"}));

@@ -42,7 +42,7 @@ STAGES = {"tail", "replay", "query", "enrich", "filter", "buffer", "push", "top"
 ACTIONS = {"redact", "keep", "drop", "hold", "release", "sample", "limit", "dedup", "tenant", "name"}
 # What a page may rely on: it exists on the node that it speaks of.
 FILES = {
-    "etc/promtail/config.yml": "clients: [{url: http://loki}]\nscrape_configs:\n  - job_name: pods\n    pipeline_stages: [cri: {}]\n    static_configs:\n"
+    "etc/promtail/config.yml": "positions: {filename: /run/promtail/positions.yaml}\nclients: [{url: http://loki}]\nscrape_configs:\n  - job_name: pods\n    pipeline_stages: [cri: {}]\n    static_configs:\n"
                                "      - {targets: [localhost], labels: {job: pods, __path__: /var/log/pods/*/*/*.log}}\n",
     "etc/weir/node.weir": "tail -f | enrich --level | push\n",
     "etc/weir/rules": 'drop |= "GET /healthz"\n',
@@ -101,9 +101,9 @@ class Sandbox:
     """A node for one example."""
 
     def __init__(self, binary, loki, folder):
-        self.binary, self.folder = binary, pathlib.Path(folder)
+        self.binary, self.loki, self.folder = binary, loki, pathlib.Path(folder)
         for path, text in FILES.items():
-            self.file(path, text)
+            self.file(path, self.here(text))
         sandbox.write_pods(self.folder / "var/log/pods")
         for path in ("tmp", "var/log/journal", "var/lib/docker/containers/0a", "srv"):
             (self.folder / path).mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,6 @@ class Sandbox:
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith(("WEIR_", "LOKI_"))}
         self.environment.update(PATH=f"{stand_ins}:{binary.parent}:{self.environment['PATH']}", HOME=folder, LC_ALL="C.UTF-8", LOKI_ADDR=loki,
                                 NODE_NAME="node-1", WEIR_SPOOL=f"{folder}/var/lib/weir/spool.db", LOKI_PASSWORD="secret")
-        self.loki = loki
         fill = ["bash", "-o", "pipefail", "-c", f"weir tail {folder}/var/log/pods | weir buffer --store {folder}/var/lib/weir/spool.db"]
         subprocess.run(fill, env=self.environment, check=True, stderr=subprocess.PIPE)
 
@@ -128,7 +127,7 @@ class Sandbox:
     def here(self, text):
         """Paths of the node become those of the sandbox, and the Loki of a cluster the stand-in."""
         text = re.sub(r"(?<![\w.*/-])/(etc|run|srv|tmp|var)/", rf"{self.folder}/\1/", text)
-        text = re.sub(r"https?://(?:loki-gateway|loki|archive)(?:\.[\w.]+)?(?::\d+)?(?=[\s'\"/]|$)", self.loki, text)
+        text = re.sub(r"https?://(?:loki-gateway|loki|archive)(?:\.[\w.]+)?(?::\d+)?(?=[\s'\"/}]|$)", self.loki, text)
         return text
 
     def weir(self, *arguments):
