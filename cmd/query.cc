@@ -42,7 +42,7 @@ class Query : public cli::Invocation {
     cli::declare_selection(app, selection_);
     cli::add_number(app, "--limit", limit_, "at most N records, 0 for all (default: 1000 in text and raw, all in jsonl)");
     app.add_flag("--forward", forward_, "with a limit, take the oldest records instead of the newest");
-    cli::add_duration(app, "--step", step_, "time between the points of a metric query (default: Loki chooses)",
+    cli::add_duration(app, "--step", step_, "time between the points of a metric query (default: a 250th of the time)",
                       {.least = base::kMillisecond});
     cli::declare_output(app, output_, true);
     cli::declare(app, loki_);
@@ -200,8 +200,11 @@ query over the same time, with a point every `--step`.
 
 # From a spool
 With `--spool`, or when WEIR_SPOOL names a spool and neither --addr nor LOKI_ADDR names a Loki, query reads the records
-that the spool still holds, delivered or not. Held records are marked `[held]`. The stream selector may be left out. A
-spool answers log queries only.
+that the spool still holds, delivered or not. Held records are marked `[held]`. The stream selector may be left out.
+
+A metric query counts them, too. It is evaluated at points that are `--step` apart and lie at multiples of the step, as in
+Loki; without `--step` there are about 250 points, at least a second apart. Its series may take 64 MiB of memory. approx_topk
+and variants are not supported.
 
 # Labels and series
 `weir query labels` lists the names of labels, `weir query labels NAME` the values of one, and `weir query series` the

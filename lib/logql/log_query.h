@@ -71,8 +71,8 @@ class LogQuery {
   // Of what parsers extract, run() is asked for these names only: they extract no others, but for what the stages themselves
   // read. So `parsed` may hold a few more, and an error is still noticed. Before the first run().
   void extract_only(std::vector<std::string> names);
-  // As extract_only(), but parsers stop once they have found all names, and errors behind that place go unnoticed, as in Loki's metric
-  // queries. True when the names or a filter ask for __error__.
+  // As extract_only(), but parsers stop once they have found all names, and errors behind that place go unnoticed, as in Loki's
+  // metric queries. True when the names or a filter ask for __error__.
   bool extract_until_found(std::vector<std::string> names);
 
   // Whether its stages read labels by their names.

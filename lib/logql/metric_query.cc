@@ -122,8 +122,8 @@ class AggregationNode : public Node {
       const LabelSetRef& labels = group_of(sample.labels);
       const auto [found, fresh] = places_.try_emplace(labels.get(), groups_.size());
       if (fresh) {
-        groups_.push_back({labels, 1, function_ == Function::deviation || function_ == Function::variance ? 0 : sample.value,
-                           sample.value});
+        groups_.push_back(
+            {labels, 1, function_ == Function::deviation || function_ == Function::variance ? 0 : sample.value, sample.value});
       } else {
         add(groups_[found->second], sample.value);
       }
@@ -365,10 +365,11 @@ class BinaryNode : public Node {
     std::unordered_map<const LabelSet*, const VectorSample*> ones;
     for (const VectorSample& sample : one) {
       if (!ones.emplace(signature(sample.labels), &sample).second) {
-        return fail(Code::config,
-                    "found duplicate series on the {} hand-side;many-to-many matching not allowed: matching labels must be unique on "
-                    "one side",
-                    swapped ? "left" : "right");
+        return fail(
+            Code::config,
+            "found duplicate series on the {} hand-side;many-to-many matching not allowed: matching labels must be unique on "
+            "one side",
+            swapped ? "left" : "right");
       }
     }
     std::unordered_set<const LabelSet*> matched;
@@ -479,7 +480,8 @@ bool sorts(const Expr& expr) {
 
 class Evaluation : public MetricQuery {
  public:
-  Evaluation(const MetricTimes& times, bool instant, const MetricLimits& limits) : times_(times), instant_(instant), limits_(limits) {}
+  Evaluation(const MetricTimes& times, bool instant, const MetricLimits& limits)
+      : times_(times), instant_(instant), limits_(limits) {}
 
   Result<void> build(const Expr& expr, std::string_view text) {
     text_ = text;
@@ -554,14 +556,16 @@ class Evaluation : public MetricQuery {
     ++next_;
     for (VectorSample& sample : vector_) {
       // One point has each series once, in its own order.
-      const auto [found, fresh] = instant_ ? std::pair(places_.end(), true) : places_.try_emplace(sample.labels.get(), answer_.series.size());
+      const auto [found, fresh] =
+          instant_ ? std::pair(places_.end(), true) : places_.try_emplace(sample.labels.get(), answer_.series.size());
       if (fresh) {
         if (limits_.series > 0 && answer_.series.size() >= limits_.series) {
-          return fail(Code::config,
-                      "maximum number of series ({}) reached for a single query; consider reducing query cardinality by adding more "
-                      "specific stream selectors, reducing the time range, or aggregating results with functions like sum(), count() "
-                      "or topk()",
-                      limits_.series);
+          return fail(
+              Code::config,
+              "maximum number of series ({}) reached for a single query; consider reducing query cardinality by adding more "
+              "specific stream selectors, reducing the time range, or aggregating results with functions like sum(), count() "
+              "or topk()",
+              limits_.series);
         }
         answer_.series.push_back({std::move(sample.labels), {{time, sample.value}}});
       } else {
@@ -633,7 +637,8 @@ class Evaluation : public MetricQuery {
     return fail(Code::bug, "a log query stands where a metric query is needed");
   }
   Result<NodePtr> make(const Variants&, const std::optional<Grouping>&) {
-    return fail(Code::config, "cannot evaluate variants: they are an experiment of Loki").with_hint("ask one query for each variant");
+    return fail(Code::config, "cannot evaluate variants: they are an experiment of Loki")
+        .with_hint("ask one query for each variant");
   }
 
   MetricTimes times_;

@@ -38,15 +38,15 @@ struct MetricAnswer {
 };
 
 struct MetricLimits {
-  std::size_t series = 0;             // of the answer; 0: any number. Loki's default is 500
+  std::size_t series = 0;            // of the answer; 0: any number. Loki's default is 500
   std::size_t memory = 64UL << 20U;  // bytes, for all ranges together
 };
 
 // Not thread safe.
 class MetricQuery {
  public:
-  // `instant`: the answer is a vector or scalar at times.start; else a matrix. Errors: Code::config, for a query that does not parse, a
-  // log query, and what weir does not evaluate (variants, approx_topk).
+  // `instant`: the answer is a vector or scalar at times.start; else a matrix. Errors: Code::config, for a query that does not
+  // parse, a log query, and what weir does not evaluate (variants, approx_topk).
   static base::Result<std::unique_ptr<MetricQuery>> compile(std::string_view text, const MetricTimes& times, bool instant,
                                                             const MetricLimits& limits);
   virtual ~MetricQuery() = default;
@@ -57,8 +57,8 @@ class MetricQuery {
   // A log query that every record passes that counts, of line filters alone; {} when there is more than one range.
   [[nodiscard]] virtual LogExpr common_filter() const = 0;
 
-  // Records come in the order of their time. Errors: Code::config in Loki's words where a sample has __error__, for too many series,
-  // and for too much memory.
+  // Records come in the order of their time. Errors: Code::config in Loki's words where a sample has __error__, for too many
+  // series, and for too much memory.
   virtual base::Result<void> add(record::Record& record, record::Batch& batch) = 0;
   virtual base::Result<MetricAnswer> finish() = 0;
 };

@@ -1,8 +1,8 @@
 // The functions that make one number of the samples in a window: rate, count_over_time, quantile_over_time, …
 //
-// A Window takes samples in the order of their time and keeps no more of them than the function needs: two or three numbers, and all
-// values only for quantile_over_time and rate_counter. The arithmetic is Loki's, operation by operation, so that the bits of the
-// result are the same. Source: Loki 3.7, pkg/logql/range_vector.go.
+// A Window takes samples in the order of their time and keeps no more of them than the function needs: two or three numbers, and
+// all values only for quantile_over_time and rate_counter. The arithmetic is Loki's, operation by operation, so that the bits of
+// the result are the same. Source: Loki 3.7, pkg/logql/range_vector.go.
 #pragma once
 
 #include "base/clock.h"

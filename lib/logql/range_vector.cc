@@ -123,8 +123,7 @@ Result<std::unique_ptr<RangeVector>> RangeVector::compile(const RangeAggregation
     }
   }
   RangeFunction function(expr.function, expr.parameter, range.unwrap.has_value(), range.range);
-  auto vector =
-      std::unique_ptr<RangeVector>(new RangeVector(std::move(*query), function, times, range.range, range.offset));
+  auto vector = std::unique_ptr<RangeVector>(new RangeVector(std::move(*query), function, times, range.range, range.offset));
   vector->bytes_ = counts_bytes;
   vector->takes_values_ = function.uses_values();
   vector->grouping_ = std::move(grouping);
@@ -176,8 +175,7 @@ RangeVector::Series& RangeVector::series_of(const record::Record& record, const 
   } else {
     gather(entry);
     if (grouping_ && !entry.errored) {
-      std::erase_if(labels_,
-                    [&](const Label& label) { return names_label(grouping_->labels, label.name) == grouping_->without; });
+      std::erase_if(labels_, [&](const Label& label) { return names_label(grouping_->labels, label.name) == grouping_->without; });
     }
   }
   if (entry.errored) labels_.push_back({"__preserve_error__", "true"});
@@ -190,8 +188,9 @@ Result<void> RangeVector::count_memory(std::size_t before, std::size_t after) {
   used_ += after - before;
   if (used_ <= memory_) return {};
   return base::fail(Code::config, "cannot evaluate the query: its series take more than {} MiB of memory", memory_ >> 20)
-      .with_hint("aggregate with sum by (…), select fewer streams, drop labels that differ in each line (| drop trace_id), or take a "
-                 "shorter range");
+      .with_hint(
+          "aggregate with sum by (…), select fewer streams, drop labels that differ in each line (| drop trace_id), or take a "
+          "shorter range");
 }
 
 Result<void> RangeVector::add(record::Record& record, record::Batch& batch) {
@@ -243,8 +242,8 @@ void RangeVector::at(std::size_t point, MetricVector& out) {
       ++next;
       continue;
     }
-    used_ -= std::min(used_, sizeof(Series) + series.labels->json().size() * 2 + 128 +
-                                 series.windows.capacity() * sizeof(RangeFunction::Window));
+    used_ -= std::min(
+        used_, sizeof(Series) + series.labels->json().size() * 2 + 128 + series.windows.capacity() * sizeof(RangeFunction::Window));
     next = series_.erase(next);
     erased = true;
   }

@@ -1,8 +1,8 @@
 // One range of a metric query, such as `rate({app="x"} | json [5m])`: takes records in the order of their time and gives, for each
 // point of time that is asked for, the value of each series.
 //
-// A sample counts at every point t with t - range < time + offset <= t. Each series has a window of numbers for each of these points
-// that is still open. So memory grows with the series and with range/step, not with the records (but quantile_over_time and
+// A sample counts at every point t with t - range < time + offset <= t. Each series has a window of numbers for each of these
+// points that is still open. So memory grows with the series and with range/step, not with the records (but quantile_over_time and
 // rate_counter keep the values of a window). A point is closed by at(), and its windows are gone. Source: Loki 3.7,
 // pkg/logql/range_vector.go and pkg/logql/log/labels.go (which labels a series has).
 #pragma once
@@ -47,8 +47,8 @@ using MetricVector = std::vector<VectorSample>;  // at one point of time, each s
 // Not thread safe.
 class RangeVector {
  public:
-  // `outer`: the labels that a `sum` around it keeps, where Loki lets them decide which labels a sample has at all; for a sum without
-  // `by` and `without` an empty Grouping. `text`: the query, for errors. `memory`: bytes that open windows may take.
+  // `outer`: the labels that a `sum` around it keeps, where Loki lets them decide which labels a sample has at all; for a sum
+  // without `by` and `without` an empty Grouping. `text`: the query, for errors. `memory`: bytes that open windows may take.
   static base::Result<std::unique_ptr<RangeVector>> compile(const RangeAggregation& expr, const std::optional<Grouping>& outer,
                                                             const MetricTimes& times, std::size_t memory, std::string_view text);
 

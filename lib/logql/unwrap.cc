@@ -8,7 +8,7 @@ namespace weir::logql {
 
 Unwrap::Unwrap(const UnwrapExpr& expr)
     : label_(expr.label),
-      conversion_(expr.conversion.empty()       ? Conversion::number
+      conversion_(expr.conversion.empty()      ? Conversion::number
                   : expr.conversion == "bytes" ? Conversion::bytes
                                                : Conversion::duration) {}
 

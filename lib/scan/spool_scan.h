@@ -74,8 +74,8 @@ class SpoolScan {
     std::uint64_t order;  // block, and place in it
     std::size_t index;    // index in kept_
   };
-  static base::Result<std::unique_ptr<SpoolScan>> open(const std::string& path, logql::LogQuery query, const spool::TimeRange& range,
-                                                       base::Diagnostics& diagnostics);
+  static base::Result<std::unique_ptr<SpoolScan>> open(const std::string& path, logql::LogQuery query,
+                                                       const spool::TimeRange& range, base::Diagnostics& diagnostics);
   SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const spool::TimeRange& range,
             base::Diagnostics& diagnostics, std::vector<spool::BlockInfo> blocks);
   base::Result<void> load(const spool::BlockInfo& block, const spool::TimeRange& range);

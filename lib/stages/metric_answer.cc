@@ -5,7 +5,7 @@
 #include "record/json.h"
 #include "scan/metric_scan.h"
 #include "show/progress.h"
-#include "stages/unmatched.h"
+#include "stages/query_metrics.h"
 
 #include <algorithm>
 #include <utility>
@@ -24,8 +24,6 @@ constexpr auto kSamplesIn =
     metrics::counter("weir_query_answer_samples_total", "samples", "Samples of the answer to a metric query.", Account::in);
 constexpr auto kSamplesOut =
     metrics::counter("weir_query_output_samples_total", "samples", "Samples that query passed on.", Account::out);
-constexpr auto kUnreadable =
-    metrics::counter("weir_query_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
 
 // Loki's choice: 250 points, and no step below a second.
 base::Duration step_for(const base::TimeRange& range) {
@@ -106,7 +104,7 @@ class SpoolMetric : public pipeline::Source {
   std::unique_ptr<logql::MetricQuery> query_;
   metrics::Block block_;
   metrics::Counter in_ = block_.counter(kSamplesIn), out_ = block_.counter(kSamplesOut);
-  metrics::Counter unreadable_ = block_.counter(kUnreadable);
+  metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
   show::Progress progress_{"searched", *context_.diagnostics, *context_.clock};
   bool finished_ = false;
 };

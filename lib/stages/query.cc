@@ -11,6 +11,7 @@
 #include "scan/spool_scan.h"
 #include "show/progress.h"
 #include "stages/metric_answer.h"
+#include "stages/query_metrics.h"
 #include "stages/unmatched.h"
 
 #include <algorithm>
@@ -48,8 +49,6 @@ constexpr auto kBytesOut =
     metrics::counter("weir_query_output_bytes_total", "bytes", "Bytes of the lines that query passed on.", Account::out);
 constexpr auto kIncomplete = metrics::counter("weir_query_incomplete_timestamps_total", "timestamps",
                                               "Timestamps for which Loki does not give all entries.", Account::lost);
-constexpr auto kUnreadable =
-    metrics::counter("weir_query_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", Account::lost);
 
 constexpr std::uint64_t kFirstPage = 1000;   // entries of the first request; their size is not known yet
 constexpr std::size_t kKeptBytes = 8 << 20;  // of the newest records that are kept while older ones are read
@@ -446,7 +445,7 @@ class SpoolQuery : public Query {
   }
 
   std::unique_ptr<scan::SpoolScan> scan_;
-  metrics::Counter unreadable_ = block_.counter(kUnreadable);
+  metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
   std::vector<std::string> names_;  // of the labels there are, where the values of one were asked for
 };
 

@@ -37,8 +37,8 @@ inline std::string print_answer(const logql::MetricAnswer& answer) {
 inline base::Timestamp at(double seconds) { return static_cast<base::Timestamp>(seconds * 1e9); }
 
 // "app=x 60:1 120:2 | app=y …", or "ERROR …". Times and step in seconds; step 0 asks for one point.
-inline std::string evaluate_metric(std::string_view query, const std::vector<TimedLine>& lines, double start, double end, double step,
-                                   const logql::MetricLimits& limits = {}) {
+inline std::string evaluate_metric(std::string_view query, const std::vector<TimedLine>& lines, double start, double end,
+                                   double step, const logql::MetricLimits& limits = {}) {
   auto compiled = logql::MetricQuery::compile(query, {at(start), at(end), at(step)}, step == 0, limits);
   if (!compiled) return "ERROR " + compiled.error().message;
   record::Batch batch;

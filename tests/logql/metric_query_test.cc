@@ -55,7 +55,8 @@ TEST(MetricQuery, Aggregates) {
           {R"(topk(1, count_over_time({app=~".+"}[60s])))", "app=x pod=a 60:3 120:2"},
           {R"(bottomk(1, count_over_time({app="x"}[60s])))", "app=x pod=b 60:1 120:1"},
           {R"(topk by (app) (1, count_over_time({app=~".+"}[60s])))", "app=x pod=a 60:3 120:2 | app=y pod=c 60:1"},
-          {R"(sum by (level) (count_over_time({app="x"} | logfmt [60s])))", "level=error 60:1 | level=info 60:3 120:2 | level=warn 120:1"},
+          {R"(sum by (level) (count_over_time({app="x"} | logfmt [60s])))",
+           "level=error 60:1 | level=info 60:3 120:2 | level=warn 120:1"},
       },
       0, 120, 60);
 }
@@ -67,7 +68,8 @@ TEST(MetricQuery, Combines) {
           {R"(sum(count_over_time({app="x"}[60s])) > bool 3)", "60:1 120:0"},
           {R"(3 < sum(count_over_time({app="x"}[60s])))", "60:4"},
           {R"(sum(count_over_time({app="x"}[60s])) / 0)", "60:NaN 120:NaN"},
-          {R"(sum by (app) (count_over_time({app=~".+"}[60s])) - sum by (app) (count_over_time({pod="a"}[60s])))", "app=x 60:1 120:1"},
+          {R"(sum by (app) (count_over_time({app=~".+"}[60s])) - sum by (app) (count_over_time({pod="a"}[60s])))",
+           "app=x 60:1 120:1"},
           {R"(count_over_time({app="x"}[60s]) / on (app) group_left sum by (app) (count_over_time({app="x"}[60s])))",
            "app=x pod=a 60:0.75 120:0.6666666666666666 | app=x pod=b 60:0.25 120:0.3333333333333333"},
           {R"(sum by (app) (count_over_time({app="x"}[60s])) or sum by (app) (count_over_time({app="y"}[60s])))",
@@ -75,7 +77,8 @@ TEST(MetricQuery, Combines) {
           {R"(count_over_time({app="x"}[60s]) and count_over_time({pod="b"}[60s]))", "app=x pod=b 60:1 120:1"},
           {R"(count_over_time({app="x"}[60s]) unless count_over_time({pod="b"}[60s]))", "app=x pod=a 60:3 120:2"},
           {R"(sum(count_over_time({app="nix"}[60s])) or vector(0))", "0:0 60:0 120:0"},
-          {R"q(label_replace(sum by (pod) (count_over_time({app="y"}[60s])), "kind", "<$1>", "pod", "(.)"))q", "kind=<c> pod=c 60:1"},
+          {R"q(label_replace(sum by (pod) (count_over_time({app="y"}[60s])), "kind", "<$1>", "pod", "(.)"))q",
+           "kind=<c> pod=c 60:1"},
           {"1 + 1", "0:2 60:2 120:2"},
       },
       0, 120, 60);
@@ -111,7 +114,8 @@ TEST(MetricQuery, Refuses) {
            R"(ERROR pipeline error: 'JSONParserErr' for series: '{__error__="JSONParserErr", )"
            R"(__error_details__="Value looks like object, but can't find closing '}' symbol", app="x", pod="a"}'.)"},
           {R"(count_over_time({app="x"}[60s]) / on (app) count_over_time({app="x"}[60s]))",
-           "ERROR found duplicate series on the right hand-side;many-to-many matching not allowed: matching labels must be unique on one "
+           "ERROR found duplicate series on the right hand-side;many-to-many matching not allowed: matching labels must be unique "
+           "on one "
            "side"},
           {R"(count_over_time({app="x"}[60s]) / on (app) sum by (app) (count_over_time({app="x"}[60s])))",
            "ERROR multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"},
@@ -119,9 +123,10 @@ TEST(MetricQuery, Refuses) {
           {R"(approx_topk(1, rate({app="x"}[60s])))", "ERROR cannot evaluate approx_topk: weir counts exactly"},
       },
       60, 120, 60);
-  EXPECT_EQ(evaluate_metric(R"(count_over_time({app=~".+"}[60s]))", lines(), 0, 120, 60, {.series = 2, .memory = 1 << 20}),
-            "ERROR maximum number of series (2) reached for a single query; consider reducing query cardinality by adding more specific "
-            "stream selectors, reducing the time range, or aggregating results with functions like sum(), count() or topk()");
+  EXPECT_EQ(
+      evaluate_metric(R"(count_over_time({app=~".+"}[60s]))", lines(), 0, 120, 60, {.series = 2, .memory = 1 << 20}),
+      "ERROR maximum number of series (2) reached for a single query; consider reducing query cardinality by adding more specific "
+      "stream selectors, reducing the time range, or aggregating results with functions like sum(), count() or topk()");
   EXPECT_EQ(evaluate_metric(R"(count_over_time({app=~".+"}[60s]))", lines(), 0, 120, 60, {.series = 0, .memory = 100}),
             "ERROR cannot evaluate the query: its series take more than 0 MiB of memory");
 }

@@ -17,7 +17,8 @@ std::string result(std::string_view name, const std::vector<double>& values, dou
   const RangeFunction function(name, parameter, unwraps, 10 * base::kSecond);
   RangeFunction::Window window;
   EXPECT_TRUE(window.empty());
-  for (std::size_t i = 0; i < values.size(); ++i) function.add(window, {static_cast<base::Timestamp>(i) * base::kSecond, values[i]});
+  for (std::size_t i = 0; i < values.size(); ++i)
+    function.add(window, {static_cast<base::Timestamp>(i) * base::kSecond, values[i]});
   return gotext::print_float_f(function.result(window));
 }
 

@@ -52,7 +52,8 @@ TEST(RangeVector, ASeriesIsAllLabelsOfItsSamples) {
 }
 
 TEST(RangeVector, FreesTheWindowsOfPointsThatAreOver) {
-  auto range = RangeVector::compile(aggregation(R"(count_over_time({app="x"} | logfmt [1s]))"), {}, {at(0), at(10'000), at(1)}, 4096, "");
+  auto range =
+      RangeVector::compile(aggregation(R"(count_over_time({app="x"} | logfmt [1s]))"), {}, {at(0), at(10'000), at(1)}, 4096, "");
   ASSERT_TRUE(range.ok());
   MetricVector out;
   std::size_t samples = 0;
