@@ -167,9 +167,9 @@ void Chain::drop_label(std::string_view name) {
   if (const auto found = labels.find(name); found != labels.end()) labels.erase(found);
   // What no rule has seen need not be made.
   auto* step = std::get_if<EnrichStep>(&steps_.back());
-  if (step == nullptr) return;
+  if (step == nullptr || step->tenant_from == name) return;
   std::erase_if(step->labels, [&](const auto& one) { return one.first == name; });
-  if (step->tenant_from != name) std::erase_if(step->to_labels, [&](const EnrichStep::Take& take) { return take.as == name; });
+  std::erase_if(step->to_labels, [&](const EnrichStep::Take& take) { return take.as == name; });
 }
 
 void Chain::finish(const Names& given) {
@@ -196,7 +196,8 @@ void Chain::finish(const Names& given) {
     }
     const auto& rules = std::get<FilterStep>(*step).rules;
     const auto sees = [&](const RuleLine& rule) {
-      return std::ranges::any_of(rule.names, [&](const std::string& name) { return !labels.contains(name); });
+      return std::ranges::any_of(rule.names,
+                                 [&](const std::string& name) { return made.contains(name) && !labels.contains(name); });
     };
     if (std::ranges::any_of(rules, sees)) break;
   }

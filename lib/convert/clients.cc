@@ -272,7 +272,20 @@ std::vector<OptionWord> kube_access(MapReader& map, Report& report) {
       }
     }
   }
-  for (const char* const key : {"kubeconfig_file", "basic_auth", "authorization", "oauth2", "bearer_token", "proxy_url"}) {
+  if (const YamlNode* node = map.take("authorization"); node != nullptr) {
+    MapReader auth(*node, map.spot("authorization"), report);
+    const std::string type = auth.text("type", "Bearer");
+    const YamlNode* file = auth.take("credentials_file");
+    if (file != nullptr && (type == "Bearer" || type == "bearer")) {
+      words.push_back({"--kube-token-file", with_variables(*file, auth.spot("credentials_file"), report)});
+    }
+    if (file == nullptr || auth.has("credentials") || auth.has("credentials_ref") || (type != "Bearer" && type != "bearer")) {
+      report.missing(map.spot("authorization"), "weir speaks to the API server with a token out of a file",
+                     "write the token into a file and name that: enrich --kube-token-file");
+    }
+    auth.finish();
+  }
+  for (const char* const key : {"kubeconfig_file", "basic_auth", "oauth2", "bearer_token", "proxy_url"}) {
     if (map.has(key)) {
       report.missing(map.spot(key),
                      "weir speaks to the API server with a service account, or with --kube-server, --kube-token-file and --kube-ca",

@@ -735,6 +735,7 @@ class StageReader {
       if (filter == nullptr) return report_.wrong(map.spot("selector"), "a selector of Promtail has labels and line filters only");
       condition.filters.push_back(*filter);
     }
+    if (action == "keep" && stages == nullptr) return report_.wrong(spot, "a match stage needs stages");
     if (never)
       return report_.note(
           spot, fmt::format("no record of the target at line {} has these labels, so this does nothing there", input_.line));
@@ -744,7 +745,6 @@ class StageReader {
       return;
     }
     if (action != "keep") return report_.wrong(map.spot("action"), "the action of a match stage is keep or drop");
-    if (stages == nullptr) return report_.wrong(spot, "a match stage needs stages");
     Spot below = spot.key("stages");
     below.place = stages->place;
     const Condition before = std::exchange(current_, condition);

@@ -451,7 +451,7 @@ class Converter {
       group.exclude_spot = exclude_spot;
       const auto same = [&](const Group& one) { return one.labels == group.labels && one.exclude == group.exclude; };
       if (const auto found = std::ranges::find_if(groups, same); found != groups.end()) {
-        found->paths.push_back(path->second);
+        found->paths.push_back(std::move(group.paths.front()));
       } else {
         groups.push_back(std::move(group));
       }

@@ -166,7 +166,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(PodTargets, LooksAtPaths) {
   // No rule names the files.
-  EXPECT_THAT(differences(of_rules(kNames)), ElementsAre("note scrape_configs[0].kubernetes_sd_configs"));
+  EXPECT_THAT(differences(of_rules(kNames)), ElementsAre("note scrape_configs[0].kubernetes_sd_configs[0]"));
   // Links.
   const auto links = of_rules(std::string(kNames) +
                               "  - {source_labels: [__meta_kubernetes_pod_name, __meta_kubernetes_namespace, "

@@ -78,6 +78,17 @@ TEST(PromtailClients, ExternalLabelsCountLess) {
   EXPECT_THAT(pipelines(conversion), HasSubstr("enrich --no-service-name --label job=j --label \"cluster=${CLUSTER}\" |"));
 }
 
+TEST(PromtailKubernetes, NamesTheServerAndTheFilesForIt) {
+  const std::string head =
+      "clients: [{url: http://l}]\nscrape_configs:\n- job_name: p\n  relabel_configs: [{source_labels: "
+      "[__meta_kubernetes_pod_label_team], target_label: team}]\n  kubernetes_sd_configs: [{role: pod, ";
+  EXPECT_THAT(
+      pipelines(made(head + "api_server: https://k, authorization: {credentials_file: /t}, tls_config: {ca_file: /ca}}]\n")),
+      HasSubstr("--kube-server https://k --kube-ca /ca --kube-token-file /t"));
+  EXPECT_THAT(differences(made(head + "authorization: {credentials: hunter2}}]\n")),
+              ::testing::Contains("not expressible scrape_configs[0].kubernetes_sd_configs[0].authorization"));
+}
+
 TEST(PromtailVariables, StayVariables) {
   const auto conversion = made("clients: [{url: 'http://${LOKI:-loki}:3100'}]\n" + kJob);
   EXPECT_THAT(pipelines(conversion), HasSubstr("push \"http://${LOKI}:3100\""));
