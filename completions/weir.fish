@@ -255,7 +255,7 @@ complete -c weir -n '__weir_command query' -s p -l pod -x -d 'only records of th
 complete -c weir -n '__weir_command query' -s c -l container -x -d 'only records of these containers (repeatable)'
 complete -c weir -n '__weir_command query' -l limit -x -d 'at most N records, 0 for all (default: 1000 in text and raw, all in jsonl)'
 complete -c weir -n '__weir_command query' -l forward -d 'with a limit, take the oldest records instead of the newest'
-complete -c weir -n '__weir_command query' -l step -x -d 'time between the points of a metric query (default: Loki chooses)'
+complete -c weir -n '__weir_command query' -l step -x -d 'time between the points of a metric query (default: a 250th of the time)'
 complete -c weir -n '__weir_command query' -s o -l output -x -a 'auto text raw jsonl' -d 'text, raw (bare lines) or jsonl (JSON lines); auto, the default, is text'
 complete -c weir -n '__weir_command query' -l color -x -a 'auto always never' -d 'colour in text: never, always (also into a pipe, as to `less -R`; control bytes are then escaped), or auto, the default: on a terminal, unless NO_COLOR is set'
 complete -c weir -n '__weir_command query' -l exit-zero-on-term -d 'exit with 0 when SIGTERM ended it and nothing was lost, as service managers expect (default: 143)'
