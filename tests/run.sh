@@ -5,7 +5,8 @@
 #   tests/run.sh --loki        … and those against a real Loki, built once from tests/loki/go.mod (Go >= 1.21 fetches the rest),
 #                              or the binary in LOKI_BIN, or the server at LOKI_ADDR; and against a VictoriaLogs, built in the same
 #                              way (15 seconds), or the binary in VICTORIALOGS_BIN; and against a Promtail (tests/promtail/go.mod),
-#                              or the binary in PROMTAIL_BIN
+#                              or the binary in PROMTAIL_BIN; and upgrade and roll-back with the release before, built once out of the
+#                              history of this tree (tests/upgrade/release), or the binary in WEIR_RELEASE_BIN
 #   tests/run.sh --kube        … and those against a real Kubernetes API server, built once from tests/kube/go.mod and
 #                              tests/etcd/go.mod (6 minutes), or the binaries in KUBE_APISERVER_BIN, KUBECTL_BIN and ETCD_BIN;
 #                              and of the chart, with helm (tests/helm/go.mod, 2 minutes, or HELM_BIN) and the definitions of the
@@ -24,7 +25,7 @@ for argument in "$@"; do
     --kube) with_kube=true ;;
     --bench) with_bench=true ;;
     --sanitize) with_sanitizers=true ;;
-    -h | --help) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "tests/run.sh: unknown argument '$argument' (try --help)" >&2; exit 2 ;;
   esac
 done
