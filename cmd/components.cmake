@@ -1,7 +1,7 @@
 # The libraries in the binary, for `weir --version` and for the bill of materials (examples/sbom). tests/debian holds that none is missing.
 #
 # Each line: name | how it is used | Debian package of its headers | name in pkg-config | licence (SPDX)
-# linked: the loader brings it. compiled: its headers are code of the binary. late: loaded with dlopen by the stage that needs it.
+# linked: the loader brings it. compiled: its code, or that of its headers, is in the binary. late: loaded with dlopen by the stage that needs it.
 set(WEIR_COMPONENTS
   "Boost.Beast|compiled|libboost1.81-dev||BSL-1.0"
   "CLI11|compiled|libcli11-dev|CLI11|BSD-3-Clause"
@@ -13,7 +13,7 @@ set(WEIR_COMPONENTS
   "simdjson|linked|libsimdjson-dev|simdjson|Apache-2.0"
   "snappy|linked|libsnappy-dev|snappy|BSD-3-Clause"
   "SQLite|linked|libsqlite3-dev|sqlite3|blessing"
-  "yaml-cpp|linked|libyaml-cpp-dev|yaml-cpp|MIT"
+  "yaml-cpp|compiled|libyaml-cpp-dev|yaml-cpp|MIT"
   "zlib|linked|zlib1g-dev|zlib|Zlib"
   "zstd|linked|libzstd-dev|libzstd|BSD-3-Clause")
 

@@ -43,7 +43,7 @@ class Foreign(kit.Case):
         env = kit.environment(WEIR=pathlib.Path(kit.WEIR).resolve(), SPOOL=spool, PODS=self.pods, PROGRAM=program, SEEN=seen)
         done = subprocess.run(["bash", "-c", script], env=env, stderr=subprocess.PIPE, check=False)
         self.assertEqual(done.returncode, 0, done.stderr.decode())
-        return [json.loads(line) for line in seen.read_text().splitlines()]
+        return kit.whole_lines(seen)
 
     def stored(self, spool):
         return sorted((r["labels"]["pod"], int(r["line"].split()[0])) for r in kit.records(kit.weir("replay", spool, "-o", "jsonl").splitlines()))

@@ -50,9 +50,7 @@ class Release(kit.SinkCase):
     def rows(self):
         """What the sink has of released records: line -> how often, and the names that they carry."""
         lines, names = collections.Counter(), set()
-        if not self.record.exists():
-            return lines, names
-        for row in map(json.loads, self.record.read_text().splitlines()):
+        for row in kit.whole_lines(self.record):
             name = row["metadata"].get("weir_release") or kit.parse_labels(row["labels"]).get("weir_release")
             if name:
                 lines[row["line"]] += 1
@@ -144,7 +142,7 @@ class Release(kit.SinkCase):
         chain = self.chain(self.stages(), fused=True)
         self.wait_for_all(chain, self.wanted(200))
         chain.stop()
-        labels = {row["line"]: kit.parse_labels(row["labels"]) for row in map(json.loads, self.record.read_text().splitlines())}
+        labels = {row["line"]: kit.parse_labels(row["labels"]) for row in kit.whole_lines(self.record)}
         for line in self.wanted(100):
             self.assertEqual(labels[line].get("weir_release"), "x")
         for line in self.wanted(100, first=100):

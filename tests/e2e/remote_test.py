@@ -102,7 +102,7 @@ class Names(Remote):
                 self.assertEqual(chain.wait(), [0] * len(chain.processes), chain.errors())
                 self.assertIn("1 had metadata with a name that Loki does not take", chain.errors())
                 taken = {}
-                for entry in map(json.loads, record.read_text().splitlines()):
+                for entry in kit.whole_lines(record):
                     taken[entry["line"]] = (entry["labels"], entry["metadata"], entry["tenant"])
                 self.assertEqual(len(taken), len(rows))
                 self.assertEqual([taken[f"line {i}"][0] for i in range(3)],
@@ -120,7 +120,7 @@ class Names(Remote):
         for fused in (False, True):
             chain = self.chain([f"tail {self.dir}/caf?.log" if not fused else f"tail '{self.dir}/caf?.log'", f"push {self.sink(record)}"], fused)
             self.assertEqual(chain.wait(), [0] * len(chain.processes), chain.errors())
-            for entry in map(json.loads, record.read_text().splitlines()):
+            for entry in kit.whole_lines(record):
                 self.assertTrue(entry["labels"].endswith(r'/caf\\xe9.log"}'), entry)
 
 

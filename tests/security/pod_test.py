@@ -357,7 +357,7 @@ class Lines(AttackCase):
             target = self.sink(self.dir / "sink")
             chain = self.chain([f"tail {self.pods}", "enrich --level", f"push {target}"], fused)
             self.assertTrue(all(code == 0 for code in chain.wait()), chain.errors())
-            got = [json.loads(text) for text in (self.dir / "sink").read_bytes().splitlines()]
+            got = kit.whole_lines(self.dir / "sink")
             evil = [entry["line"].encode("latin-1") for entry in got if '"bad"' in entry["labels"]]
             self.assertEqual(len(evil), len(lines))
             for sent, arrived in zip(lines, evil):
@@ -621,7 +621,7 @@ class Flood(AttackCase):
                 self.assertLess(peak(process.pid), self.memory)
             chain.stop()
             written = (self.evil / "0.log").read_bytes().count(b"\n")
-            got = collections.Counter(json.loads(text)["line"].split()[0] for text in (self.dir / "sink").read_bytes().splitlines())
+            got = collections.Counter(row["line"].split()[0] for row in kit.whole_lines(self.dir / "sink"))
             self.assertEqual(got["an"], len(self.sent))
             self.assertLess(got["flood"], written // 4)
             self.assertGreater(got["flood"], 0)

@@ -206,6 +206,12 @@ def weir(*args, expect=0, env=None, stdin=None):
     return done.stdout
 
 
+def whole_lines(path):
+    """The JSON lines of a file that somebody may be writing; an unfinished line at its end does not count."""
+    data = path.read_bytes() if path.exists() else b""
+    return [json.loads(line) for line in data[:data.rfind(b"\n") + 1].splitlines()]
+
+
 def records(lines):
     """The records with a line among JSON lines; markers are left out."""
     for text in lines:
