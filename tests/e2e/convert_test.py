@@ -83,7 +83,7 @@ class Convert(kit.Case):
 
     def test_the_second_format_of_a_time_counts_where_the_first_does_not_fit(self):
         found = self.records(STAGES["times"], ['{"time":1767323045000}', '{"time":"2026-01-02T03:04:06Z"}'])
-        self.assertEqual([r["ts"] for r in found], ["2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"])
+        self.assertEqual([r["timestamp"] for r in found], ["2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"])
 
     def test_drops(self):
         found = self.records(STAGES["drops"], ["a debug", "longer than ten", "level=info", "level=warn", "short"])
