@@ -59,7 +59,7 @@ _weir() {
     prev=${COMP_WORDS[COMP_CWORD-2]}
   fi
   if ((COMP_CWORD == 1)); then
-    _weir_words 'tail enrich filter buffer push replay query run rules smoke spool top docs help --help --version'
+    _weir_words 'tail enrich filter buffer push replay query run rules smoke spool top convert docs help --help --version'
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -265,6 +265,23 @@ _weir() {
         esac
       fi
       ;;
+    convert)
+      case $prev in
+        -o|--output) _weir_words 'text json'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
+        --output-dir|--config-dir|--state-dir) _weir_files; return ;;
+      esac
+      if [[ $cur == -* ]]; then
+        _weir_words '--output-dir --overwrite --config-dir --state-dir --expand-env -o --output -h --help'
+      else
+        _weir_given '--output-dir --config-dir --state-dir -o --output -h --help'
+        case ${#given[@]}:${given[0]-} in
+          0:*) _weir_words 'promtail' ;;
+          1:*) _weir_files ;;
+          *) : ;;
+        esac
+      fi
+      ;;
     docs)
       case $prev in
         -h|--help) _weir_words 'all'; return ;;
@@ -275,10 +292,11 @@ _weir() {
       else
         _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
-          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top docs pipeline record rules.5 spool.5 guide-fluent-bit guide-logcli guide-stern metrics troubleshooting' ;;
-          1:markdown) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top docs pipeline record rules.5 spool.5 guide-fluent-bit guide-logcli guide-stern metrics troubleshooting' ;;
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern metrics troubleshooting' ;;
+          1:markdown) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern metrics troubleshooting' ;;
           1:completion) _weir_words 'bash zsh fish' ;;
-          1:pipeline) _weir_words 'node' ;;
+          1:pipeline) _weir_words 'node backfill debug-recorder docker journal node-to-loki redact sample spill tenants two-targets' ;;
+          1:rules) _weir_words 'node debug-recorder redact sample' ;;
           1:alerts) _weir_words 'prometheus kubernetes loki' ;;
           0:*) _weir_words 'list man markdown completion unit pipeline rules alerts dashboard' ;;
           1:*) : ;;
@@ -286,7 +304,7 @@ _weir() {
         esac
       fi
       ;;
-    help) _weir_words 'tail enrich filter buffer push replay query run rules smoke spool top docs help' ;;
+    help) _weir_words 'tail enrich filter buffer push replay query run rules smoke spool top convert docs help' ;;
   esac
 }
 
