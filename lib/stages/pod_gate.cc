@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <span>
 #include <utility>
 
 namespace weir::stages {
@@ -137,8 +138,9 @@ Result<Flow> PodGate::sieve(Batch& batch, Monotonic now, const PassOn* pass) {
       }
       const bool new_stream = type == Type::begin || type == Type::end || type == Type::rejected;
       if (new_stream && pass != nullptr && !wait_.empty()) {
-        // The logs of those that wait have nothing in what is kept of this batch, so that it may go on behind them.
         kept = dropped_.emit(batch, kept);  // of this batch, and not of what goes on now
+        // In front of those that wait: among what is kept is the marker `generation` that introduces a log of theirs.
+        if (auto flow = pass_front(batch, std::exchange(kept, 0), *pass); !flow || *flow == Flow::done) return flow;
         if (auto flow = wait_for_all(*pass); !flow || *flow == Flow::done) return flow;
         latest_labels_ = nullptr;
       }
@@ -169,6 +171,19 @@ Result<Flow> PodGate::sieve(Batch& batch, Monotonic now, const PassOn* pass) {
   if (kept != records.size()) records.resize(dropped_.emit(batch, kept));
   excluded_.add(dropped);
   return Flow::more;
+}
+
+// The first `size` records of the batch. As copies: the others are needed afterwards, and a batch that was passed on is not the
+// gate's any more.
+Result<Flow> PodGate::pass_front(const Batch& batch, std::size_t size, const PassOn& pass) {
+  if (size == 0) return Flow::more;
+  Batch front;
+  for (const Record& record : std::span(batch.records).first(size)) {
+    front.add_copy(record);
+    if (!record.is_marker()) --at_hand_;
+  }
+  count();
+  return pass(front);
 }
 
 Result<Flow> PodGate::let_due_go(const PassOn& pass) {

@@ -27,8 +27,9 @@
 //   left. So when it has blocked for kMostVain times `wait` and no pod became known, it lets everything go at once, until a pod
 //   becomes known or a minute is over: the other logs must not wait for what does not come.
 //
-// Markers of a log that waits wait with it, in order: its positions never overtake a record that waits. A kill loses and repeats
-// nothing: what waits was never acknowledged, and is read again.
+// Markers of a log that waits wait with it, in order: its positions never overtake a record that waits. Those that came before its
+// first record do not wait, and its records never overtake them: without the marker `generation` nobody below knows the log. A kill
+// loses and repeats nothing: what waits was never acknowledged, and is read again.
 #pragma once
 
 #include "metrics/driver.h"
@@ -92,6 +93,7 @@ class PodGate {
 
   pipeline::Result<pipeline::Flow> wait_for_pods(std::size_t enough, const PassOn& pass);
   pipeline::Result<pipeline::Flow> let_go(pipeline::Monotonic now, bool all, const PassOn& pass);
+  pipeline::Result<pipeline::Flow> pass_front(const record::Batch& batch, std::size_t size, const PassOn& pass);
   pipeline::Result<pipeline::Flow> sieve(record::Batch& batch, pipeline::Monotonic now, const PassOn* pass);
   Verdict judge(const record::Record& record, pipeline::Monotonic now);
   const Seen& look(const kube::PodId& id, pipeline::Monotonic now);

@@ -47,6 +47,12 @@ class PodsCase(kit.Case):
     def lines(chain):
         return [record["line"] for record in kit.records(chain.output())]
 
+    @staticmethod
+    def replayed(spool):
+        if not spool.exists():
+            return []
+        return [json.loads(line)["line"] for line in kit.weir("replay", spool, "-o", "jsonl", expect=(0, 1, 4)).splitlines()]
+
     def wait_for_lines(self, chain, *lines):
         kit.wait_for(lambda: sorted(self.lines(chain)) == sorted(lines), lambda: f"{self.lines(chain)}\n{chain.errors()}")
 
@@ -143,6 +149,28 @@ class Waiting(PodsCase):
             chain.stop()
             self.assertEqual(sorted(stored()), ["k1", "k2", "k3", "n1", "n2"])
             self.assertLess(stored().index("n1"), stored().index("n2"))
+        self.both(body)
+
+    def test_logs_that_wait_to_the_end_are_introduced_before_their_records(self):
+        """Short logs and the end of the stream are one batch: the markers that introduce the logs go in front of what waited."""
+        def body(fused):
+            rules, spool = self.dir / "rules", self.dir / "spool.db"
+            rules.write_text('drop |= "noise"\n', encoding="ascii")
+            self.kube.put(fake_kube.pod("known", "shop", "web"))
+            chain = [f"tail --max-age 0 --checkpoint {spool} {self.pods} -o jsonl", self.enrich("--wait 300ms"), f"filter --rules {rules}",
+                     f"buffer {spool} --store"]
+            stored = []
+            for part in (1, 2):
+                self.write("one", f"a{part}", f"noise {part}", name="db")
+                self.write("known", f"k{part}")
+                self.write("two", f"noise {part}", f"b{part}", f"noise {part}", name="queue")
+                with open(self.log("two", name="queue"), "a", encoding="ascii") as log:
+                    log.write(f"2024-05-01T10:00:00Z stderr F e{part}\n")
+                self.run_chain(chain, fused)
+                stored += [f"{what}{part}" for what in "abek"]
+                self.assertEqual(sorted(self.replayed(spool)), sorted(stored))
+                rotated = self.log("one", name="db")
+                rotated.rename(f"{rotated}.2024010{part}-000000")
         self.both(body)
 
 
@@ -257,12 +285,6 @@ class LeftOut(PodsCase):
             chain.stop()
             self.assertEqual(self.replayed(spool), ["a1", "run 1", "run 2", "last"])
         self.both(body)
-
-    @staticmethod
-    def replayed(spool):
-        if not spool.exists():
-            return []
-        return [json.loads(line)["line"] for line in kit.weir("replay", spool, "-o", "jsonl", expect=(0, 1, 4)).splitlines()]
 
 
 if __name__ == "__main__":

@@ -214,9 +214,25 @@ TEST_F(Gate, TheEndOfAStreamComesBehindEverythingOfIt) {
     const Lines all = collector->all();
     Lines lines;
     for (const std::string& one : all) lines.push_back(shown(one));
-    EXPECT_THAT(lines, ElementsAre("k", "n1", "n2", "k2", shown(marker), "<generation>"));
+    EXPECT_THAT(lines, ElementsAre("k", "k2", "n1", "n2", shown(marker), "<generation>"));
     outlet.reset();
   }
+}
+
+// A short stream is one batch, with its end.
+TEST_F(Gate, ARecordDoesNotOvertakeTheMarkerThatIntroducesItsLog) {
+  make({.wait = base::kMillisecond});
+  context.stop->request();
+  put("out", "noisy", true);
+  put("known", "web");
+  feed({kBegin, generation(1), of("new", 1, 10, "n1"), generation(2), of("known", 2, 10, "k1"), of("out", 3, 10, "o1"),
+        generation(4), of("newer", 4, 10, "n4"), of("new", 1, 20, "n2"), kEnd});
+  EXPECT_THAT(
+      out(), ElementsAre("<begin>", "<generation>", "<generation>", "k1", "f.3.1.o.10", "<generation>", "n1", "n2", "n4", "<end>"));
+  // Two streams in one batch, whose logs have the same numbers.
+  feed({kBegin, generation(1), of("third", 1, 10, "a"), kBegin, generation(1), of("fourth", 1, 10, "b"), kEnd});
+  EXPECT_THAT(out(), ElementsAre("<begin>", "<generation>", "a", "<begin>", "<generation>", "b", "<end>"));
+  EXPECT_EQ(metric("weir_enrich_waiting_records"), 0U);
 }
 
 TEST_F(Gate, FlushAndFinishLetEverythingGo) {
@@ -305,8 +321,8 @@ TEST_F(Gate, ADropInTheSameBatchDoesNotOvertakeByALogThatGoesOn) {
   context.stop->request();
   feed({of("new", 1, 10, "n1")});
   feed({of("known", 2, 10, "k1"), of("out", 3, 10, "o1"), of("known", 2, 20, "k2"), kEnd});
-  // The waiting record first; the position of log 3 with its own batch.
-  EXPECT_THAT(out(), ElementsAre("n1", "k1", "k2", "f.3.1.o.10", "<end>"));
+  // The position of log 3 with its own batch; the waiting record before the end.
+  EXPECT_THAT(out(), ElementsAre("k1", "k2", "f.3.1.o.10", "n1", "<end>"));
 }
 
 TEST_F(Gate, DoneBelowIsSaidAbove) {
