@@ -330,17 +330,16 @@ void LineFields::add_metadata(record::Batch& batch, Record& record) {
   std::size_t hash = reinterpret_cast<std::uintptr_t>(place) >> 4;
   for (const Label& label : wanted_) hash = hash * 31 + std::hash<std::string_view>()(label.value);
   Shared& shared = shared_[hash % shared_.size()];
-  const auto ends_like = [this](std::span<const Label> made) {
-    return made.size() >= wanted_.size() && std::ranges::equal(made.last(wanted_.size()), wanted_);
-  };
-  if (shared.before != place || shared.before_size != before.size() || !ends_like(shared.after)) {
+  const bool same = shared.before == place && shared.before_size == before.size() && shared.added == wanted_.size() &&
+                    std::ranges::equal(shared.after.last(shared.added), wanted_);
+  if (!same) {
     const std::span<Label> after = batch.allocate_labels(before.size() + wanted_.size());
     std::size_t size = 0;
     for (const Label& label : before) {
       if (std::ranges::find(wanted_, label.name, &Label::name) == wanted_.end()) after[size++] = label;
     }
     for (const Label& label : wanted_) after[size++] = {label.name, batch.copy(label.value)};
-    shared = {place, before.size(), after.first(size)};
+    shared = {place, before.size(), wanted_.size(), after.first(size)};
   }
   record.metadata = shared.after;
   record.touch();

@@ -86,6 +86,7 @@ class LineFields {
   struct Shared {
     const record::Label* before = nullptr;
     std::size_t before_size = 0;
+    std::size_t added = 0;  // labels at the end of `after`
     std::span<const record::Label> after;
   };
 

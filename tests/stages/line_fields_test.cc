@@ -224,6 +224,19 @@ TEST(LineFields, ManyLabelSets) {
 }
 
 // What a query over the same parser shows.
+// Records of a batch share metadata that is the same, and never that of a record which has more.
+TEST(LineFields, MetadataIsThatOfTheRecordAlone) {
+  Lines input, expected;
+  for (int i = 0; i < 400; ++i) {
+    const int org = i % 3, trace = i / 5;
+    const std::string line = i % 2 == 0 ? fmt::format("trace=t{} org=o{}", trace, org) : fmt::format("org=o{}", org);
+    input.push_back(record(line));
+    expected.push_back(record(line, i % 2 == 0 ? fmt::format(R"(,"metadata":{{"trace":"t{}","org":"o{}"}})", trace, org)
+                                               : fmt::format(R"(,"metadata":{{"org":"o{}"}})", org)));
+  }
+  EXPECT_EQ(run({.parse = "logfmt", .to_metadata = {{"trace", "trace"}, {"org", "org"}}}, input), expected);
+}
+
 TEST(LineFields, AgreeWithAQueryOnOddLines) {
   const std::vector<std::string> parsers = {"json",
                                             "json f=\"a.b\", g",
