@@ -4,6 +4,8 @@
 #include "cli/kube_options.h"
 #include "cli/output_options.h"
 #include "cmd/commands.h"
+#include "kube/config_map.h"
+#include "stages/rule_maps.h"
 
 #include <CLI/CLI.hpp>
 
@@ -33,9 +35,12 @@ class Filter : public cli::Invocation {
     return make(spec, context);
   }
 
-  // The rules that ran last are no answer to whether these can run.
+  // The rules that ran last are no answer to whether these can run. Nobody is asked, so ConfigMaps are left out.
   base::Result<cli::Built> rehearse(const cli::Plan& plan, const pipeline::Context& context) override {
-    return make(placed(plan), context);
+    stages::FilterSpec spec = placed(plan);
+    if (auto ok = stages::rehearse_rule_places(spec.rules.files, spec.rules.kube, context); !ok) return std::move(ok).error();
+    std::erase_if(spec.rules.files, [](const std::string& place) { return kube::is_config_map(place); });
+    return make(spec, context);
   }
 
  private:

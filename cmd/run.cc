@@ -166,8 +166,11 @@ When a `buffer` or a `push --checkpoint` keeps the positions, `tail` in the same
 every metric.
 
 # Check
---check finds what a start would find: errors in the text, variables that are not set, folders that do not exist, files
-that cannot be read or written. It writes nothing and connects to nothing.)";
+--check finds what a start would find: errors in the text and in files of rules, variables that are not set, folders that do
+not exist, files that cannot be read or written. It writes nothing and connects to nothing, so neither Loki nor an API server
+is needed. The rules of a ConfigMap are not read; --check says so, and `weir rules check configmap:NAMESPACE/NAME` checks them.
+To check the pipeline of a pod elsewhere, set the variables that the pod has: NODE_NAME, and KUBERNETES_SERVICE_HOST to any
+name.)";
 
 }  // namespace
 

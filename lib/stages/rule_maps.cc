@@ -21,6 +21,21 @@ Result<void> check_rule_places(const std::vector<std::string>& places) {
   return {};
 }
 
+Result<void> rehearse_rule_places(const std::vector<std::string>& places, const kube::Access& access,
+                                  const pipeline::Context& context) {
+  for (const std::string& place : places) {
+    if (!kube::is_config_map(place)) continue;
+    if (auto name = kube::parse_config_map(place); !name) return std::move(name).error();
+    if (auto config = kube::client_config(access, context.environment, context.diagnostics); !config) {
+      return std::move(config).error();
+    }
+    context.diagnostics->say(
+        fmt::format("the rules of '{0}' are read when the pipeline starts; `weir rules check {0}` checks them before",
+                    base::escape_control(place)));
+  }
+  return {};
+}
+
 Result<RuleMaps> RuleMaps::start(const std::vector<std::string>& places, const kube::Access& access,
                                  const pipeline::Context& context) {
   RuleMaps out;

@@ -26,6 +26,11 @@ namespace weir::stages {
 // Whether all places that name a ConfigMap do so correctly. Reads nothing. Code::usage.
 base::Result<void> check_rule_places(const std::vector<std::string>& places);
 
+// What a start would find wrong with the ConfigMaps among `places`, without asking anybody; says of each that its rules were not
+// looked at. Errors: usage, and config where it is not known where the API server is.
+base::Result<void> rehearse_rule_places(const std::vector<std::string>& places, const kube::Access& access,
+                                        const pipeline::Context& context);
+
 // Not thread safe.
 class RuleMaps {
  public:

@@ -46,6 +46,8 @@ NOT_RUN = {
     "./examples/demo.sh": "builds the tree; tests/bare-debian.sh runs it, and CI its own build",
     "cmake --build build/release --target deb": "tests/debian builds the package",
     "sudo apt install ./build/release/weir_*_amd64.deb": "tests/debian installs the package into a bare Debian",
+    "podman build": "tests/image builds the image",
+    "podman push": "there is no registry here",
     "sudo install build/release/cmd/weir /usr/bin/weir": "writes /usr/bin; the commands below find weir in PATH",
 }
 NEEDS_LOKI = {

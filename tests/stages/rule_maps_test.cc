@@ -29,6 +29,31 @@ TEST(CheckRulePlaces, NamesOfConfigMapsAreLookedAt) {
   EXPECT_EQ(bad.error().code, base::Code::usage);
 }
 
+TEST(RehearseRulePlaces, NobodyIsAskedAndThatIsSaid) {
+  test::TestContext test;
+  test::FakeConfigMaps server;
+  const kube::Access access = {.server = server.url()};
+  EXPECT_TRUE(rehearse_rule_places({"/etc/weir/rules"}, access, test.context));
+  EXPECT_TRUE(test.diagnostics.said().empty());
+  EXPECT_TRUE(rehearse_rule_places({"/etc/weir/rules", "configmap:shop/rules"}, access, test.context));
+  EXPECT_THAT(test.diagnostics.said(),
+              testing::ElementsAre("the rules of 'configmap:shop/rules' are read when the pipeline starts; "
+                                   "`weir rules check configmap:shop/rules` checks them before"));
+  EXPECT_TRUE(server.requests().empty());
+}
+
+TEST(RehearseRulePlaces, WhatAStartWouldFindWithoutAskingIsFound) {
+  test::TestContext test;
+  const auto code = [&](const std::string& place, const kube::Access& access) {
+    const auto ok = rehearse_rule_places({place}, access, test.context);
+    return ok ? std::optional<base::Code>() : ok.error().code;
+  };
+  EXPECT_EQ(code("configmap:shop", {.server = "http://127.0.0.1:1"}), base::Code::usage);
+  EXPECT_EQ(code("configmap:shop/rules", {.server = "127.0.0.1"}), base::Code::usage);
+  EXPECT_EQ(code("configmap:shop/rules", {}), base::Code::config) << "no pod, and no --kube-server";
+  EXPECT_EQ(code("configmap:shop/rules", {.server = "http://127.0.0.1:1"}), std::nullopt);
+}
+
 class RuleMapsTest : public testing::Test {
  protected:
   RuleMapsTest() { test_.context.clock = &base::Clock::system(); }

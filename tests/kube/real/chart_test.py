@@ -4,7 +4,9 @@ warning, roles give what is needed and no more, and weir collects logs in the po
 Needs HELM_BIN and PROMETHEUS_OPERATOR_CRDS beside the servers of kube_kit (tests/run.sh --kube makes them).
 """
 import base64
+import concurrent.futures
 import copy
+import functools
 import http.server
 import json
 import os
@@ -68,8 +70,19 @@ def settings(values):
 
 def rendered(*files, namespace="weir", **values):
     """The text that helm makes. `values`: with __ for a dot."""
-    options = [word for file in files for word in ("-f", file)] + settings({name.replace("__", "."): value for name, value in values.items()})
+    return helm_template(tuple(files), namespace, tuple(settings({name.replace("__", "."): value for name, value in values.items()})))
+
+
+@functools.lru_cache(maxsize=None)
+def helm_template(files, namespace, options):
+    options = [word for file in files for word in ("-f", file)] + list(options)
     return helm("template", "weir", CHART, "--namespace", namespace, "--kube-version", "1.34.0", *options)[0]
+
+
+def at_once(work, items):
+    """[(item, work(item))], two at a time: helm alone takes one core."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        return list(zip(items, pool.map(work, items)))
 
 
 def objects(text):
@@ -98,15 +111,28 @@ def apply(text, *options):
     return kube.kubectl("--warnings-as-errors", "apply", *options, "-f", "-", stdin=text)
 
 
+def kustomization(folder, *parts):
+    """A copy of examples/kubernetes with these parts of its kustomization.yaml, which are commented out there."""
+    tree = folder / "tree"
+    shutil.copytree(EXAMPLES / "kubernetes", tree)
+    whole = tree / "kustomization.yaml"
+    text = whole.read_text()
+    for part in parts:
+        block, = re.findall(rf"^# {part}:\n(?:#   .*\n)+?(?=# \w|\n|\Z)", text, re.M)
+        text = text.replace(block, re.sub("^# ", "", block, flags=re.M))
+    whole.write_text(text)
+    return tree
+
+
 def privileged(namespace):
     apply(yaml.safe_dump(pick(objects(rendered(namespace=namespace, namespace__create=True)), "Namespace")))
 
 
 class ChartTest(kit.Case):
     def test_helm_finds_nothing_to_complain_of(self):
-        for name, files in {"defaults": [], **{name: [file] for name, file in VALUES.items()}}.items():
-            with self.subTest(values=name):
-                out, errors = helm("lint", "--strict", CHART, *(word for file in files for word in ("-f", file)))
+        found = at_once(lambda files: helm("lint", "--strict", CHART, *(word for file in files for word in ("-f", file))), [[], *([file] for file in VALUES.values())])
+        for files, (out, errors) in found:
+            with self.subTest(values=files):
                 self.assertNotIn("[WARNING]", out)
                 self.assertNotIn("[ERROR]", out)
                 self.assertEqual(errors, "")
@@ -140,9 +166,9 @@ class ChartTest(kit.Case):
             ("value", {"priorityClass.value": 2000000000}),
             ("seLinuxOptions", {"seLinuxOptions.kind": "spc_t"}),
         ]
-        for word, values in bad:
+        found = at_once(lambda one: helm("template", "weir", CHART, "--kube-version", "1.34.0", *settings(one[1]), expect=1), bad)
+        for (word, values), (_, errors) in found:
             with self.subTest(values=values):
-                _, errors = helm("template", "weir", CHART, "--kube-version", "1.34.0", *settings(values), expect=1)
                 self.assertIn("values don't meet the specifications of the schema", errors)
                 self.assertIn(word, errors)
 
@@ -224,10 +250,7 @@ class RenderingTest(kit.Case):
         self.assertIn("for: 6m", (self.dir / "kubernetes" / "monitoring" / "prometheusrule.yaml").read_text())
 
     def test_kustomize_makes_what_helm_makes(self):
-        shutil.copytree(EXAMPLES / "kubernetes", self.dir / "tree")
-        whole = self.dir / "tree" / "kustomization.yaml"
-        whole.write_text(whole.read_text().replace("# components:", "components:").replace("#   - ", "  - "))
-        text = kube.kubectl("kustomize", self.dir / "tree")
+        text = kube.kubectl("kustomize", kustomization(self.dir, "components"))
         name = re.search(r"name: (weir-pipeline-[a-z0-9]{10})$", text, re.M).group(1)
         self.assertEqual(text.count(name), 2)  # its own, and where the pod names it
         kustomized = {(o["kind"], o["metadata"]["name"]): o for o in objects(text.replace(name, "weir-pipeline"))}
@@ -246,6 +269,31 @@ class RenderingTest(kit.Case):
                 kustomized[key]["data"]["node.weir"] = kustomized[key]["data"]["node.weir"].rstrip("\n")
             self.assertEqual(kustomized[key], one, key)
 
+    def test_what_its_comments_propose_works(self):
+        tree = kustomization(self.dir, "images", "patches", "configMapGenerator")
+        (tree / "node.weir").write_text("tail -f | push\n")
+        (tree / "rules").write_text("drop |= \"x\"\n")
+        plain, changed = (objects(kube.kubectl("kustomize", folder)) for folder in (EXAMPLES / "kubernetes", tree))
+        name = next(o["metadata"]["name"] for o in changed if o["metadata"]["name"].startswith("weir-pipeline-"))
+        wanted = copy.deepcopy(plain)
+        for one in wanted:
+            if one["metadata"]["name"].startswith("weir-pipeline-"):
+                self.assertNotEqual(one["metadata"]["name"], name)
+                one["metadata"]["name"], one["data"] = name, {"node.weir": "tail -f | push\n"}
+            elif one["metadata"]["name"] == "weir-rules":
+                one["data"] = {"rules": "drop |= \"x\"\n"}
+            elif one["kind"] == "DaemonSet":
+                spec = one["spec"]["template"]["spec"]
+                container, = spec["containers"]
+                container["image"] = "registry.of.yours/weir:0.1.0"
+                next(e for e in container["env"] if e["name"] == "LOKI_ADDR")["value"] = "http://loki-gateway.loki.svc"
+                sources = [source for v in spec["volumes"] if "projected" in v for source in v["projected"]["sources"]]
+                next(s for s in sources if s["configMap"]["name"].startswith("weir-pipeline-"))["configMap"]["name"] = name
+        by_name = lambda o: (o["kind"], o["metadata"]["name"])
+        for found in (changed, wanted):  # a patch puts its variables first
+            next(o for o in found if o["kind"] == "DaemonSet")["spec"]["template"]["spec"]["containers"][0]["env"].sort(key=lambda e: e["name"])
+        self.assertEqual(sorted(changed, key=by_name), sorted(wanted, key=by_name))
+
     def test_alerts_and_dashboard_are_those_of_their_folders(self):
         found = objects(rendered(prometheusRule__enabled=True, dashboard__enabled=True))
         self.assertEqual(pick(found, "PrometheusRule")["spec"], yaml.safe_load((EXAMPLES / "alerts" / "weir.rules.yml").read_text()))
@@ -261,10 +309,7 @@ class ServerTest(kit.Case):
         texts = {"defaults": rendered(namespace="weir-defaults", namespace__create=True)}
         for name, file in VALUES.items():
             texts[name] = rendered(file, namespace=f"weir-{name}", namespace__create=True)
-        shutil.copytree(EXAMPLES / "kubernetes", self.dir / "tree")
-        whole = self.dir / "tree" / "kustomization.yaml"
-        whole.write_text(whole.read_text().replace("# components:", "components:").replace("#   - ", "  - "))
-        texts["kubernetes"] = kube.kubectl("kustomize", self.dir / "tree")
+        texts["kubernetes"] = kube.kubectl("kustomize", kustomization(self.dir, "components"))
         # Whatever else in examples is an object of Kubernetes.
         for file in sorted(EXAMPLES.rglob("*.y*ml")):
             if {"helm", "kubernetes"} & set(file.relative_to(EXAMPLES).parts[:1]) or "apiVersion:" not in file.read_text():
@@ -282,8 +327,8 @@ class ServerTest(kit.Case):
         self.assertTrue(all("(server dry run)" in line for line in tried), tried)
         print(f"{count} objects of {len(texts)} examples are taken without a warning")
         # The pods that the controller would make: admission looks at them once more.
-        for name in ("defaults", *VALUES):
-            apply(yaml.safe_dump(pod_of(objects(texts[name]))))
+        pods = [pod_of(objects(texts[name])) for name in ("defaults", *VALUES)]
+        self.assertEqual(len(apply(yaml.safe_dump_all(pods)).splitlines()), len(VALUES) + 1)
 
     def test_a_namespace_that_enforces_baseline_refuses_the_pod(self):
         found = objects(rendered(namespace="strict"))
@@ -440,28 +485,81 @@ class Node(kit.Case):
         path.chmod(0o600)
 
 
+# podman run --rm -v SOURCE:TARGET -e NAME=VALUE IMAGE WORD…: an image has these folders, and nothing of the environment.
+PODMAN = """import os, subprocess, sys
+sys.path[:0] = ["{support}", "{here}"]
+import pod_kit
+words, environment, mounts = sys.argv[1:], {{"PATH": "/usr/sbin:/usr/bin"}}, []
+assert words[:2] == ["run", "--rm"], words
+words = words[2:]
+while words[0] in ("-v", "-e"):
+    if words[0] == "-v":
+        source, target = words[1].split(":")
+        mounts.append((os.path.realpath(source), target))
+    else:
+        environment.update([words[1].split("=", 1)])
+    words = words[2:]
+folder = os.path.abspath("host")
+for path in ("/var/lib/weir", "/var/log/pods", "/var/log/journal"):
+    os.makedirs(folder + path, exist_ok=True)
+    mounts.append((folder + path, path))
+os.makedirs(folder + "/root", exist_ok=True)
+with open(folder + "/mounts", "w") as out:
+    out.writelines(f"{{source}}|{{target}}|rw\\n" for source, target in mounts)
+command = [*pod_kit.namespace_prefix(), "bash", "-c", pod_kit.SCRIPT, "podman", folder + "/root", os.path.realpath("{weir}"), folder + "/mounts", *words[1:]]
+sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+"""
+
+
 class CheckTest(Node):
     def test_weir_finds_no_mistake_in_any_pipeline(self):
         (self.host / "var/log/journal").mkdir()
         (self.host / "data/docker/containers").mkdir(parents=True)
-        for name, file in {"defaults": None, **VALUES}.items():
+        rendering = at_once(lambda name: objects(rendered(*([VALUES[name]] if name in VALUES else []), namespace=f"check-{name}")), ["defaults", *VALUES])
+        for name, _ in rendering:
+            kube.namespace(f"check-{name}")
+        apply(yaml.safe_dump_all([o for _, found in rendering for o in found if o["kind"] in ("ConfigMap", "ServiceAccount")]))
+        for name, found in rendering:
             with self.subTest(values=name):
                 namespace = f"check-{name}"
-                found = objects(rendered(*([file] if file else []), namespace=namespace))
-                kube.namespace(namespace)
                 for secret in sorted({v["secret"]["secretName"] for v in pod_of(found)["spec"]["volumes"] if "secret" in v}):
                     kube.ask("POST", f"/api/v1/namespaces/{namespace}/secrets", {"metadata": {"name": secret}, "stringData": self.secret(secret)})
-                apply(yaml.safe_dump_all(found))
-                if name != "minimal-rights":
-                    kit.wait_for(lambda n=namespace: ServerTest.allowed(n, "list", "configmaps", n, "weir-emergency"), "no rights")
                 code, out, errors = pod_kit.Pod(self, kube, pod_of(found), "node-1", self.host).run(kit.WEIR, "run", "--check", "/etc/weir/node.weir")
                 self.assertEqual(code, 0, errors)
                 self.assertRegex(out, r"^/etc/weir/node\.weir: [12] pipelines? of \d stages: ok$", errors)
-                absent = f"weir run: filter: the ConfigMap '{namespace}/weir-emergency' does not exist, so it has no rules\n"
-                self.assertEqual(errors, "" if name == "minimal-rights" else absent)
+                emergency = f"configmap:{namespace}/weir-emergency"
+                unread = f"weir run: filter: the rules of '{emergency}' are read when the pipeline starts; `weir rules check {emergency}` checks them before\n"
+                self.assertEqual(errors, "" if name == "minimal-rights" else unread)
+                # It has no right yet, and asks for none.
+                self.assertFalse(kube.audited(user=ACCOUNT.format(namespace)))
                 rules = self.dir / f"{name}.rules"
                 rules.write_text(pick(found, "ConfigMap", "weir-rules")["data"]["rules"])
                 kit.weir("rules", "check", rules)
+
+    def test_the_check_that_the_guide_proposes_for_ci(self):
+        """Its commands, with a chroot in place of podman. No API server is named, and none could be."""
+        guide = (EXAMPLES / "helm" / "README.md").read_text()
+        commands, = [text for text in re.findall(r"^```\n(.*?)^```", guide, re.M | re.S) if "--check" in text]
+        programs = self.dir / "bin"
+        programs.mkdir()
+        (self.dir / "examples").symlink_to(EXAMPLES)
+        # A helm that go built takes an old Kubernetes for the cluster.
+        (programs / "helm").write_text(f'#!/bin/sh\nexec "{HELM}" "$@" --kube-version 1.34.0 $MORE\n')
+        (programs / "podman").write_text(f"#!{sys.executable}\n" + PODMAN.format(support=str(ROOT / "tests/support"), here=str(pathlib.Path(__file__).parent), weir=kit.WEIR))
+        for program in programs.iterdir():
+            program.chmod(0o755)
+        (self.dir / "host").mkdir()
+
+        def check(more=""):
+            return subprocess.run(["bash", "-c", "set -eo pipefail\n" + commands], cwd=self.dir, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, check=False, env=dict(kit.environment(), PATH=f"{programs}:{os.environ['PATH']}", MORE=more))
+        good = check()
+        self.assertEqual((good.returncode, good.stdout), (0, "/etc/weir/node.weir: 1 pipeline of 5 stages: ok\n"), good.stderr)
+        self.assertIn("`weir rules check configmap:weir/weir-emergency` checks them before", good.stderr)
+        for more, said in (("--set rules.base=dorp", "/etc/weir/rules:1:1: unknown action"), ("--set pipeline.enrich=--lable", "--lable")):
+            bad = check(more)
+            self.assertEqual(bad.returncode, 2, bad.stderr)
+            self.assertIn(said, bad.stderr)
 
     def secret(self, name):
         """Texts for the Secret of an example."""

@@ -41,9 +41,12 @@ exec chroot "$root" /usr/bin/setpriv --no-new-privs --bounding-set=-all --inh-ca
 """
 
 
+def namespace_prefix():
+    return ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+
+
 def available():
-    prefix = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    tried = subprocess.run([*prefix, "mount", "-t", "tmpfs", "none", "/mnt"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    tried = subprocess.run([*namespace_prefix(), "mount", "-t", "tmpfs", "none", "/mnt"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     return tried.returncode == 0 and shutil.which("setpriv") is not None
 
 
@@ -160,8 +163,7 @@ class Pod:
         root = self.dir / "root"
         root.mkdir(exist_ok=True)
         (self.dir / "mounts").write_text(self.mounts())
-        prefix = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-        return [*prefix, "bash", "-c", SCRIPT, "pod", str(root), os.path.realpath(program), str(self.dir / "mounts"), *arguments]
+        return [*namespace_prefix(), "bash", "-c", SCRIPT, "pod", str(root), os.path.realpath(program), str(self.dir / "mounts"), *arguments]
 
     def start(self, program):
         with open(self.dir / "stderr", "ab") as errors:
