@@ -70,6 +70,13 @@ class Package(unittest.TestCase):
         self.assertEqual(other.name, work.first.name)
         self.assertTrue(other.read_bytes() == work.first.read_bytes(), "two packages of one build differ")
 
+    def test_the_target_deb_makes_all_that_it_packs(self):
+        """In a folder where nothing was built, `cmake --build … --target deb` is the whole recipe."""
+        commands = output("ninja", "-C", BUILD, "-t", "commands", "deb")
+        packed = {name for script in BUILD.rglob("cmake_install.cmake") for name in re.findall(rf'FILES "{re.escape(str(BUILD))}/([^"]+)"', script.read_text())}
+        self.assertIn("cmd/weir", packed)
+        self.assertEqual([name for name in sorted(packed) if name not in commands], [])
+
     def test_the_program_names_no_folder_of_this_machine(self):
         binary = pathlib.Path(kit.WEIR).read_bytes()
         self.assertNotIn(str(SOURCE).encode(), binary)
