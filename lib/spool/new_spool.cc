@@ -59,6 +59,10 @@ NewSpool::~NewSpool() {
 }
 
 base::Error NewSpool::taken(const std::string& path) const {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return base::fail(Code::usage, "cannot {} '{}': it is a folder", what_, path).with_hint("name a new file in it");
+  }
   return base::fail(Code::usage, "cannot {} '{}': that file exists already", what_, path).with_hint("name a new file");
 }
 

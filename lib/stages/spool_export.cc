@@ -26,6 +26,7 @@ using record::json_string;
 using rules::Verdict;
 
 constexpr std::uint64_t kBlockBytes = 1 << 20;  // of lines, as in a buffer
+constexpr std::uint32_t kBlockRecords = 8192;   // so that short lines take no more memory than long ones
 
 // What the new spool must not do by itself: nothing in it is ever too old or too much.
 spool::WriterOptions writer_options(const std::string& path) {
@@ -66,7 +67,7 @@ class Export : public pipeline::Outlet {
       exported_.oldest = exported_.records == 0 ? record.timestamp : std::min(exported_.oldest, record.timestamp);
       exported_.newest = exported_.records == 0 ? record.timestamp : std::max(exported_.newest, record.timestamp);
       ++exported_.records;
-      if (builder_.line_bytes() < kBlockBytes) continue;
+      if (builder_.line_bytes() < kBlockBytes && builder_.records() < kBlockRecords) continue;
       if (auto stored = store(); !stored) return std::move(stored).error();
     }
     return Flow::more;

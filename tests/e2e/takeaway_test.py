@@ -205,32 +205,33 @@ class Export(Takeaway):
         self.assertEqual(self.beside(self.case), [self.case.name] if process.returncode == 0 else [])
 
     def test_memory_is_bounded(self):
-        """Of a spool of 64 MiB, most of which is exported. Under a limit on data, so that more fails."""
-        big = self.dir / "big.db"
-        text = "x" * 900
-        feed = self.start(kit.WEIR, "buffer", str(big), "--store", "--min-free", "0", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        for i in range(70_000):
-            feed.stdin.write(b'{"timestamp":"2026-01-01T00:%02d:%02d.%06dZ","line":"%d %s","labels":{"app":"a%d"}}\n' % (
-                i // 60 % 60, i % 60, i % 1000000, i, text.encode(), i % 7))
-        feed.stdin.close()
-        self.assertEqual(feed.wait(), 0)
+        """Of long lines and of many short ones, all of which are exported. Once under a limit on data, so that more fails."""
         rules = self.dir / "rules"
-        rules.write_text("redact `x{800}` with \"y\"\nlimit 1000000/s\n")
+        rules.write_text("redact `x{10}` with \"y\"\nlimit 1000000/s\n")
 
         def limit():
             resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
-        code, out, errors = run("replay", big, "--export", self.case, "--rules", rules, before=limit)
-        self.assertEqual(code, 0, errors)
-        self.assertIn("70,000 records exported", out)
-        usage = subprocess.run(["/usr/bin/env", "python3", "-c",
-                                "import resource,subprocess,sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
-                                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
-                                kit.WEIR, "replay", str(big), "--export", f"{self.case}2", "--rules", str(rules)], capture_output=True, check=True,
-                               env=kit.environment())
-        peak = int(usage.stdout) * 1024
-        print(f"an export of 64 MiB of lines: {peak / 1048576:.1f} MiB at most", file=sys.stderr)
-        self.assertLess(peak, MEMORY)
+        for count, width in ((70_000, 900), (300_000, 12)):
+            with self.subTest(width=width):
+                big = self.dir / f"big-{width}.db"
+                feed = self.start(kit.WEIR, "buffer", str(big), "--store", "--min-free", "0", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                for i in range(count):
+                    feed.stdin.write(b'{"timestamp":"2026-01-01T%02d:%02d:%02d.%06dZ","line":"%d %s","labels":{"app":"a%d"}}\n' % (
+                        i // 72000 % 24, i // 1200 % 60, i // 20 % 60, i % 20, i, b"x" * width, i % 7))
+                feed.stdin.close()
+                self.assertEqual(feed.wait(), 0)
+                code, out, errors = run("replay", big, "--export", self.dir / f"limited-{width}.db", "--rules", rules, before=limit)
+                self.assertEqual(code, 0, errors)
+                self.assertIn(f"{count:,} records exported", out)
+                usage = subprocess.run(["/usr/bin/env", "python3", "-c",
+                                        "import resource,subprocess,sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
+                                        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
+                                        kit.WEIR, "replay", str(big), "--export", str(self.dir / f"measured-{width}.db"), "--rules", str(rules)],
+                                       capture_output=True, check=True, env=kit.environment())
+                peak = int(usage.stdout) * 1024
+                print(f"an export of {count} lines of {width} bytes: {peak / 1048576:.1f} MiB at most", file=sys.stderr)
+                self.assertLess(peak, MEMORY)
 
 
 class Places(Takeaway):

@@ -94,6 +94,12 @@ TEST_F(NewSpoolTest, WhatStandsThereIsLeftAlone) {
     EXPECT_EQ(fs::file_size(target() + suffix), 4U);
     fs::remove(target() + suffix);
   }
+  fs::create_directory(target());
+  const auto folder = begin();
+  ASSERT_FALSE(folder);
+  EXPECT_EQ(folder.error().message, "cannot copy to '" + target() + "': it is a folder");
+  EXPECT_EQ(folder.error().hint, "name a new file in it");
+  fs::remove(target());
   fs::create_symlink("nowhere", target());
   EXPECT_EQ(begin().error().code, Code::usage) << "a link that leads nowhere is not followed";
   fs::remove(target());
