@@ -284,6 +284,22 @@ class Readers(Takeaway):
         self.assertEqual((code, json.loads(out)["records"]), (wanted, count), errors)
         self.assertEqual(sorted((p.name, p.stat().st_mtime_ns) for p in spool.parent.iterdir()), before, "reading leaves no trace")
 
+    def test_a_folder_that_they_may_not_look_into(self):
+        """As /var/lib/weir of the package: the message says whose right is missing."""
+        need_root(self)
+        closed = self.dir / "closed"
+        closed.mkdir(mode=0o750)
+        os.chmod(self.dir, 0o755)
+        self.fill(5).stop()
+        (closed / "spool.db").write_bytes(self.spool.read_bytes())
+        for command in (["replay", closed / "spool.db"], ["spool", "status", closed / "spool.db"], ["spool", "check", closed / "spool.db"],
+                        ["query", "--spool", closed / "spool.db", "{}"], ["spool", "copy", closed / "spool.db", "/tmp/none.db"]):
+            with self.subTest(command[:2]):
+                code, out, errors = run(*command, user=NOBODY)
+                self.assertEqual((code, out), (4, ""), errors)
+                self.assertIn("Permission denied", errors)
+                self.assertIn("may not look into its folder", errors)
+
     def opened(self, folder):
         """A folder that anybody may look into, and only root may write."""
         os.chmod(folder, 0o755)

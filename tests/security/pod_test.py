@@ -267,13 +267,13 @@ class Files(AttackCase):
         self.check(chain, memory=160 * MIB)
 
     def test_a_bomb_in_a_rotated_file(self):
+        # 300 KiB that become 300 MiB: one line without an end, and zeros.
+        bombs = {name: gzip.compress(cri("before") + byte * (300 * MIB), compresslevel=1)
+                 for name, byte in (("0.log.20260101-000000.gz", b"x"), ("0.log.20260102-000000.gz", b"\0"))}
+
         def body(fused):
-            # 300 KiB that become 300 MiB: one line without an end, and zeros.
-            for name, byte in (("0.log.20260101-000000.gz", b"x"), ("0.log.20260102-000000.gz", b"\0")):
-                with gzip.open(self.evil / name, "wb", compresslevel=6) as out:
-                    out.write(cri("before"))
-                    for _ in range(300):
-                        out.write(byte * MIB)
+            for name, bomb in bombs.items():
+                (self.evil / name).write_bytes(bomb)
             (self.evil / "0.log").write_bytes(cri("its own"))
             spool = self.dir / "spool.db"
             chain = self.chain([f"tail -f --max-age 0 --checkpoint {spool} {self.pods}" if not fused else f"tail -f --max-age 0 {self.pods}",
