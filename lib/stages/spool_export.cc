@@ -80,6 +80,10 @@ class Export : public pipeline::Outlet {
     exported_.line_bytes += builder_.line_bytes();
     auto stored = writer_.append(builder_, nullptr, nullptr, spool::Effort::thorough);
     if (!stored) return std::move(stored).error();
+    // On a full disk a spool without consumers makes room by itself.
+    if (stored->evicted_delivered + stored->evicted_held + stored->evicted_undelivered > 0) {
+      return base::fail(Code::full, "cannot store all records: the disk is full");
+    }
     builder_.give(builder_.take());
     return {};
   }

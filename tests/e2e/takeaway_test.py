@@ -174,6 +174,29 @@ class Export(Takeaway):
                 self.assertRegex(errors, "no room|is full|No space")
                 self.assertEqual(list(disk.iterdir()), [])
 
+    def test_a_disk_on_which_it_just_fits_or_just_not(self):
+        """Of each size, an export or a copy is whole, or it is refused and leaves nothing: never a part with exit code 0."""
+        need_root(self)
+        self.fill(60_000).stop()
+        outcomes = {}
+        for command in (["replay", self.spool, "--export"], ["spool", "copy", self.spool]):
+            whole = self.dir / f"whole-{command[0]}.db"
+            self.assertEqual(run(*command, whole)[0], 0)
+            size = whole.stat().st_size // 1024
+            for percent in (60, 90, 120, 150, 190, 300):
+                with self.subTest(command=command[0], percent=percent):
+                    disk = self.mount_tmpfs(f"size={size * percent // 100}k")
+                    made = disk / "new.db"
+                    code, _, errors = run(*command, made)
+                    if code == 0:
+                        self.assertIn("60,000 records", run("spool", "check", made)[1])
+                    else:
+                        self.assertEqual((code, list(disk.iterdir())), (4, []), errors)
+                        self.assertRegex(errors, "no room|is full|No space")
+                    outcomes.setdefault(command[0], set()).add(code)
+                    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        self.assertEqual(outcomes, {"replay": {0, 4}, "spool": {0, 4}})
+
     def test_killed_half_way(self):
         """No file of the name is left, and the next one to the same place goes well."""
         self.fill(20000).stop()

@@ -51,6 +51,20 @@ TEST_F(NewSpoolTest, GetsItsNameAtTheEnd) {
   EXPECT_EQ(fs::file_size(target()), 5U);
 }
 
+TEST_F(NewSpoolTest, ALogThatFoundNoRoomIsNoWholeSpool) {
+  {
+    auto made = begin();
+    ASSERT_TRUE(made);
+    write(made->partial(), "half");
+    write(made->partial() + "-wal", "the other half");
+    const auto finished = made->finish();
+    ASSERT_FALSE(finished);
+    EXPECT_EQ(finished.error().code, Code::full);
+    EXPECT_EQ(finished.error().message, "cannot copy to '" + target() + "': there is no room on that disk");
+  }
+  EXPECT_TRUE(names().empty());
+}
+
 TEST_F(NewSpoolTest, LeavesNothingWhenItIsNotFinished) {
   {
     auto made = begin();
