@@ -264,7 +264,8 @@ Held records of the last ten seconds may not be in the spool yet. A release does
 how many they are. FILE is one file, for a ticket or another machine: `weir replay`, `weir query --spool` and `weir
 spool status` read it, and need no right but to read it. It has no consumers and no positions. FILE must not exist. It
 appears when it is complete, and only if something matches: otherwise the exit code is 1. The source may be written
-meanwhile; what is stored after the start is not exported.
+meanwhile; what is stored after the start is not exported, and a message says
+how much was evicted before it was exported.
 
 Records keep their time, labels, metadata and tenant. Held records come as well with --held, and only undelivered ones
 with --undelivered; in FILE all are records like others. Gap records (`weir_gap_bytes`) of the selected streams come
@@ -274,8 +275,9 @@ whatever the rest of LOGQL says, so that a loss is not taken for silence.
 changes line, labels and metadata; `drop`, `sample`, `limit` and `dedup` leave records out; `hold` leaves them out
 unless --held is given; `tenant` sets the tenant; `release` does nothing. The report says how many records each rule
 changed or left out. With rules, keys of a record that weir does not know are left out, since no rule looks into them.
-Look at the result before you hand it on: `weir replay FILE -o raw | less`. A rule with a mistake, or a file of rules
-that is missing, ends the command: nothing is exported unredacted.
+Names of labels and of metadata, and the tenant, are not redacted. Look at the result before you hand it on:
+`weir replay FILE -o jsonl | less` shows all that is in it. A rule with a mistake, or a file of rules that is missing,
+ends the command: nothing is exported unredacted.
 
 # Rejected records
 A rejected record names the store that it comes from. When Loki accepts it, it leaves the store. When Loki refuses it

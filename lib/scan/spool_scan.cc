@@ -1,5 +1,6 @@
 #include "scan/spool_scan.h"
 
+#include "base/count.h"
 #include "record/json.h"
 
 #include <algorithm>
@@ -91,7 +92,10 @@ Result<void> SpoolScan::load(const BlockInfo& block, const TimeRange& range) {
   loaded_.clear();
   states_.clear();
   auto loaded = reader_->load(block.id, options, loaded_, &states_);
-  if (loaded) return {};
+  if (loaded) {
+    if (!*loaded && removed_.insert(block.id).second) removed_records_ += block.records;
+    return {};
+  }
   if (loaded.error().code != Code::corrupt) return std::move(loaded).error();
   ++unreadable_;
   diagnostics_.say(loaded.error().message);
@@ -208,6 +212,15 @@ Result<bool> SpoolScan::give(Timestamp before, const Each& each) {
 }
 
 Result<void> SpoolScan::run(const Each& each) {
+  auto done = read(each);
+  if (const std::uint64_t missing = std::exchange(removed_records_, 0); missing > 0) {
+    diagnostics_.say(fmt::format("up to {} missing: the process that writes the spool removed {} meanwhile",
+                                 base::count_of(missing, "record is", "records are"), missing == 1 ? "it" : "them"));
+  }
+  return done;
+}
+
+Result<void> SpoolScan::read(const Each& each) {
   TimeRange window = range_;
   Work work{.done = searched_, .all = searched_};
   std::vector<std::pair<Timestamp, std::uint64_t>> ends;  // of blocks, with their sizes, in the order of their last times

@@ -14,12 +14,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace weir::scan {
 
-// Not thread safe. Does not see what is stored after open().
+// Not thread safe. Does not see what is stored after open(). What is evicted meanwhile is missing, and run() says how much that is.
 class SpoolScan {
  public:
   // `query` may have no selector. `diagnostics` gets a message about what cannot be read, and must outlive the scan.
@@ -78,6 +79,7 @@ class SpoolScan {
                                                        const spool::TimeRange& range, base::Diagnostics& diagnostics);
   SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const spool::TimeRange& range,
             base::Diagnostics& diagnostics, std::vector<spool::BlockInfo> blocks);
+  base::Result<void> read(const Each& each);
   base::Result<void> load(const spool::BlockInfo& block, const spool::TimeRange& range);
   void keep(record::Record& record, std::uint64_t order);
   void keep_changed(const record::Record& record, const logql::LogQuery::Entry& entry);
@@ -95,6 +97,8 @@ class SpoolScan {
   std::size_t allowed_ = 0;  // memory_; more when the records of one timestamp alone need more
   std::uint64_t skip_ = 0;   // how many of the records at range_.from to skip
   std::uint64_t unreadable_ = 0;
+  std::set<std::uint64_t> removed_;    // blocks that were evicted before they were opened
+  std::uint64_t removed_records_ = 0;  // in them, not reported yet
   std::function<bool(spool::State)> wanted_ = [](spool::State state) { return state != spool::State::rejected; };
   std::function<bool(const record::LabelSet&)> wanted_streams_;
   bool as_stored_ = false, gaps_ = false;

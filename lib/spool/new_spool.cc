@@ -59,6 +59,10 @@ NewSpool::~NewSpool() {
 }
 
 base::Error NewSpool::taken(const std::string& path) const {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return base::fail(Code::usage, "cannot {} '{}': it is a folder", what_, path).with_hint("name a new file in it");
+  }
   return base::fail(Code::usage, "cannot {} '{}': that file exists already", what_, path).with_hint("name a new file");
 }
 
@@ -99,6 +103,13 @@ void NewSpool::discard() const {
 }
 
 Result<void> NewSpool::finish() {
+  // A writer leaves its log beside the file where the disk has no room to copy it. It is removed with partial(), and records with
+  // it.
+  struct stat log = {};
+  if (::stat((partial_ + "-wal").c_str(), &log) == 0 && log.st_size > 0) {
+    return base::fail(Code::full, "cannot {} '{}': there is no room on that disk", what_, to_)
+        .with_hint("name a place on another disk");
+  }
   if (auto synced = sync_at(partial_, 0); !synced) return synced;
   // Two names for a moment, so that nothing that came meanwhile is replaced; not every file system has them.
   if (::link(partial_.c_str(), to_.c_str()) != 0) {

@@ -28,8 +28,8 @@ class NewSpool {
   // Removes what stands there, to start again.
   void discard() const;
 
-  // The file at partial() is closed and has no log. Now it gets its name, and both are on the disk. Nothing that has come to stand
-  // there meanwhile is replaced. Errors: as begin().
+  // The file at partial() is closed. Now it gets its name, and both are on the disk. Nothing that has come to stand there meanwhile
+  // is replaced. Errors: as begin(); full also when a log with records is left beside the file.
   base::Result<void> finish();
 
  private:

@@ -114,7 +114,9 @@ base::Result<std::optional<SpoolFile>> try_reading(const std::string& path, base
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return std::optional<SpoolFile>();
-    return base::io_error(errno, fmt::format("open spool '{}'", path));
+    base::Error error = base::io_error(errno, fmt::format("open spool '{}'", path));
+    if (error.system != EACCES) return error;
+    return std::move(error).with_hint("this user may not look into its folder: read it as the user that writes it, or as root");
   }
   if (auto ok = check_kind(path); !ok) return std::move(ok).error();
   if (!base::may_access(path, R_OK) && errno == EACCES) {

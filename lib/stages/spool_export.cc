@@ -26,6 +26,7 @@ using record::json_string;
 using rules::Verdict;
 
 constexpr std::uint64_t kBlockBytes = 1 << 20;  // of lines, as in a buffer
+constexpr std::uint32_t kBlockRecords = 8192;   // so that short lines take no more memory than long ones
 
 // What the new spool must not do by itself: nothing in it is ever too old or too much.
 spool::WriterOptions writer_options(const std::string& path) {
@@ -66,7 +67,7 @@ class Export : public pipeline::Outlet {
       exported_.oldest = exported_.records == 0 ? record.timestamp : std::min(exported_.oldest, record.timestamp);
       exported_.newest = exported_.records == 0 ? record.timestamp : std::max(exported_.newest, record.timestamp);
       ++exported_.records;
-      if (builder_.line_bytes() < kBlockBytes) continue;
+      if (builder_.line_bytes() < kBlockBytes && builder_.records() < kBlockRecords) continue;
       if (auto stored = store(); !stored) return std::move(stored).error();
     }
     return Flow::more;
@@ -79,6 +80,10 @@ class Export : public pipeline::Outlet {
     exported_.line_bytes += builder_.line_bytes();
     auto stored = writer_.append(builder_, nullptr, nullptr, spool::Effort::thorough);
     if (!stored) return std::move(stored).error();
+    // On a full disk a spool without consumers makes room by itself.
+    if (stored->evicted_delivered + stored->evicted_held + stored->evicted_undelivered > 0) {
+      return base::fail(Code::full, "cannot store all records: the disk is full");
+    }
     builder_.give(builder_.take());
     return {};
   }

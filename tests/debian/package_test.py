@@ -70,6 +70,13 @@ class Package(unittest.TestCase):
         self.assertEqual(other.name, work.first.name)
         self.assertTrue(other.read_bytes() == work.first.read_bytes(), "two packages of one build differ")
 
+    def test_the_target_deb_makes_all_that_it_packs(self):
+        """In a folder where nothing was built, `cmake --build … --target deb` is the whole recipe."""
+        commands = output("ninja", "-C", BUILD, "-t", "commands", "deb")
+        packed = {name for script in BUILD.rglob("cmake_install.cmake") for name in re.findall(rf'FILES "{re.escape(str(BUILD))}/([^"]+)"', script.read_text())}
+        self.assertIn("cmd/weir", packed)
+        self.assertEqual([name for name in sorted(packed) if name not in commands], [])
+
     def test_the_program_names_no_folder_of_this_machine(self):
         binary = pathlib.Path(kit.WEIR).read_bytes()
         self.assertNotIn(str(SOURCE).encode(), binary)
@@ -196,7 +203,11 @@ class InTrees(unittest.TestCase):
             self.assertTrue(tree.path(kept).exists(), kept)
         tree.path("etc/default/weir").write_text("LOKI_PASSWORD=secret\n")
         tree.path("var/lib/weir/spool.db").write_text("")
+        # The spool was moved to another disk.
+        tree.path("var/lib/weir").rename(tree.path("srv/weir"))
+        tree.path("var/lib/weir").symlink_to("/srv/weir")
         tree.run("apt-get", "purge", "--yes", "weir")
+        tree.path("srv/weir").rmdir()  # which is empty
         tree.run("apt-get", "autoremove", "--purge", "--yes")
         after = tree.files()
         # Not of weir: the copies of the accounts from before their last change, and the cache of the loader.
@@ -273,8 +284,13 @@ class InTrees(unittest.TestCase):
         self.assertEqual((str(spool.st_uid), spool.st_mode & 0o077), (user[1], 0))
 
         self.upgrade_keeps_settings_and_spool(tree, url, log)
-        tree.run("apt-get", "purge", "--yes", "weir")
-        for gone in ("etc/weir", "var/lib/weir", "etc/default/weir", "usr/share/sbom/weir.spdx.json"):
+        # Where the spool has a disk of its own, that is emptied and stays mounted.
+        left = tree.run("sh", "-ec", "mount -t tmpfs tmpfs /var/lib/weir; mkdir /var/lib/weir/x; touch /var/lib/weir/spool.db /var/lib/weir/x/y; "
+                        "apt-get purge --yes weir; mountpoint /var/lib/weir; echo \"left: $(ls -A /var/lib/weir)\"")
+        self.assertIn("left: \n", left)
+        # What lay below the mount is not ours to see.
+        shutil.rmtree(tree.path("var/lib/weir"))
+        for gone in ("etc/weir", "etc/default/weir", "usr/share/sbom/weir.spdx.json"):
             self.assertFalse(tree.path(gone).exists(), gone)
         self.assertEqual(list(tree.path("etc/systemd").rglob("weir*")) + list(tree.path("var/lib/systemd").rglob("weir*")), [])
         self.assertIsNone(self.account(tree))

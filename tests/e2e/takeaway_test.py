@@ -174,6 +174,29 @@ class Export(Takeaway):
                 self.assertRegex(errors, "no room|is full|No space")
                 self.assertEqual(list(disk.iterdir()), [])
 
+    def test_a_disk_on_which_it_just_fits_or_just_not(self):
+        """Of each size, an export or a copy is whole, or it is refused and leaves nothing: never a part with exit code 0."""
+        need_root(self)
+        self.fill(60_000).stop()
+        outcomes = {}
+        for command in (["replay", self.spool, "--export"], ["spool", "copy", self.spool]):
+            whole = self.dir / f"whole-{command[0]}.db"
+            self.assertEqual(run(*command, whole)[0], 0)
+            size = whole.stat().st_size // 1024
+            for percent in (60, 90, 120, 150, 190, 300):
+                with self.subTest(command=command[0], percent=percent):
+                    disk = self.mount_tmpfs(f"size={size * percent // 100}k")
+                    made = disk / "new.db"
+                    code, _, errors = run(*command, made)
+                    if code == 0:
+                        self.assertIn("60,000 records", run("spool", "check", made)[1])
+                    else:
+                        self.assertEqual((code, list(disk.iterdir())), (4, []), errors)
+                        self.assertRegex(errors, "no room|is full|No space")
+                    outcomes.setdefault(command[0], set()).add(code)
+                    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        self.assertEqual(outcomes, {"replay": {0, 4}, "spool": {0, 4}})
+
     def test_killed_half_way(self):
         """No file of the name is left, and the next one to the same place goes well."""
         self.fill(20000).stop()
@@ -205,32 +228,33 @@ class Export(Takeaway):
         self.assertEqual(self.beside(self.case), [self.case.name] if process.returncode == 0 else [])
 
     def test_memory_is_bounded(self):
-        """Of a spool of 64 MiB, most of which is exported. Under a limit on data, so that more fails."""
-        big = self.dir / "big.db"
-        text = "x" * 900
-        feed = self.start(kit.WEIR, "buffer", str(big), "--store", "--min-free", "0", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        for i in range(70_000):
-            feed.stdin.write(b'{"timestamp":"2026-01-01T00:%02d:%02d.%06dZ","line":"%d %s","labels":{"app":"a%d"}}\n' % (
-                i // 60 % 60, i % 60, i % 1000000, i, text.encode(), i % 7))
-        feed.stdin.close()
-        self.assertEqual(feed.wait(), 0)
+        """Of long lines and of many short ones, all of which are exported. Once under a limit on data, so that more fails."""
         rules = self.dir / "rules"
-        rules.write_text("redact `x{800}` with \"y\"\nlimit 1000000/s\n")
+        rules.write_text("redact `x{10}` with \"y\"\nlimit 1000000/s\n")
 
         def limit():
             resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
-        code, out, errors = run("replay", big, "--export", self.case, "--rules", rules, before=limit)
-        self.assertEqual(code, 0, errors)
-        self.assertIn("70,000 records exported", out)
-        usage = subprocess.run(["/usr/bin/env", "python3", "-c",
-                                "import resource,subprocess,sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
-                                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
-                                kit.WEIR, "replay", str(big), "--export", f"{self.case}2", "--rules", str(rules)], capture_output=True, check=True,
-                               env=kit.environment())
-        peak = int(usage.stdout) * 1024
-        print(f"an export of 64 MiB of lines: {peak / 1048576:.1f} MiB at most", file=sys.stderr)
-        self.assertLess(peak, MEMORY)
+        for count, width in ((70_000, 900), (300_000, 12)):
+            with self.subTest(width=width):
+                big = self.dir / f"big-{width}.db"
+                feed = self.start(kit.WEIR, "buffer", str(big), "--store", "--min-free", "0", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                for i in range(count):
+                    feed.stdin.write(b'{"timestamp":"2026-01-01T%02d:%02d:%02d.%06dZ","line":"%d %s","labels":{"app":"a%d"}}\n' % (
+                        i // 72000 % 24, i // 1200 % 60, i // 20 % 60, i % 20, i, b"x" * width, i % 7))
+                feed.stdin.close()
+                self.assertEqual(feed.wait(), 0)
+                code, out, errors = run("replay", big, "--export", self.dir / f"limited-{width}.db", "--rules", rules, before=limit)
+                self.assertEqual(code, 0, errors)
+                self.assertIn(f"{count:,} records exported", out)
+                usage = subprocess.run(["/usr/bin/env", "python3", "-c",
+                                        "import resource,subprocess,sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
+                                        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
+                                        kit.WEIR, "replay", str(big), "--export", str(self.dir / f"measured-{width}.db"), "--rules", str(rules)],
+                                       capture_output=True, check=True, env=kit.environment())
+                peak = int(usage.stdout) * 1024
+                print(f"an export of {count} lines of {width} bytes: {peak / 1048576:.1f} MiB at most", file=sys.stderr)
+                self.assertLess(peak, MEMORY)
 
 
 class Places(Takeaway):
@@ -282,6 +306,22 @@ class Readers(Takeaway):
         code, out, errors = run("rules", "test", rules, "--against", spool, "-o", "json", user=user)
         self.assertEqual((code, json.loads(out)["records"]), (wanted, count), errors)
         self.assertEqual(sorted((p.name, p.stat().st_mtime_ns) for p in spool.parent.iterdir()), before, "reading leaves no trace")
+
+    def test_a_folder_that_they_may_not_look_into(self):
+        """As /var/lib/weir of the package: the message says whose right is missing."""
+        need_root(self)
+        closed = self.dir / "closed"
+        closed.mkdir(mode=0o750)
+        os.chmod(self.dir, 0o755)
+        self.fill(5).stop()
+        (closed / "spool.db").write_bytes(self.spool.read_bytes())
+        for command in (["replay", closed / "spool.db"], ["spool", "status", closed / "spool.db"], ["spool", "check", closed / "spool.db"],
+                        ["query", "--spool", closed / "spool.db", "{}"], ["spool", "copy", closed / "spool.db", "/tmp/none.db"]):
+            with self.subTest(command[:2]):
+                code, out, errors = run(*command, user=NOBODY)
+                self.assertEqual((code, out), (4, ""), errors)
+                self.assertIn("Permission denied", errors)
+                self.assertIn("may not look into its folder", errors)
 
     def opened(self, folder):
         """A folder that anybody may look into, and only root may write."""

@@ -2,6 +2,7 @@
 
 #include "record/jsonl_writer.h"
 #include "spool/writer.h"
+#include "sqlite/database.h"
 #include "support/collect.h"
 #include "support/temp_dir.h"
 
@@ -105,6 +106,20 @@ class SpoolScanTest : public ::testing::Test {
   std::vector<Line> stored;
   spool::Effort effort = spool::Effort::fast;
 };
+
+TEST_F(SpoolScanTest, WhatIsEvictedMeanwhileIsReportedOnce) {
+  store({{{1, "a"}, {2, "b"}}, {{3, "c"}}, {{4, "d"}}});
+  auto scan = open("");
+  auto database = sqlite::Database::open(path, sqlite::Access::write, 0);
+  ASSERT_TRUE(database.ok());
+  ASSERT_TRUE(database->execute("DELETE FROM bodies WHERE block = 1; DELETE FROM blocks WHERE id = 1").ok());
+  EXPECT_EQ(run(*scan), (std::vector<std::string>{"3 c", "4 d"}));
+  EXPECT_EQ(context.diagnostics.said(),
+            std::vector<std::string>{"up to 2 records are missing: the process that writes the spool removed them meanwhile"});
+  EXPECT_EQ(run(*scan).size(), 2U);
+  EXPECT_EQ(context.diagnostics.said().size(), 1U);
+  EXPECT_EQ(scan->unreadable_blocks(), 0U);
+}
 
 TEST_F(SpoolScanTest, EmptyQueryMeansEveryRecord) {
   store({{{5, "b"}, {3, "a"}}, {{4, "c"}}});

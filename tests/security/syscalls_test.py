@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -322,6 +323,57 @@ class UnderUnit(kit.Case):
         self.weir("rules", "test", self.state / "rules", "--against", self.spool)
         self.weir("rules", "add", self.state / "rules", 'drop {app="x"}')
         self.weir("tail", self.pods, "-o", "text")
+
+    def test_what_the_package_installs(self):
+        """Pipeline and rules of the package, word for word and in their places: ExecStartPre, then ExecStart; then with each rule that it proposes."""
+        if not ROOT or MEASURE:
+            self.skipTest("only root can show other files at /etc and /var")
+        var, etc = self.dir / "var", self.dir / "etc"
+        state, rules = var / "lib/weir", etc / "weir/rules"
+        for folder in (state, var / "log", etc / "weir"):
+            folder.mkdir(parents=True)
+        os.chown(state, 61234, 61234)
+        for name in ("node.weir", "rules"):
+            shutil.copy(UNIT.parent / name, etc / "weir")
+        for path in map(pathlib.Path, ("/etc/passwd", "/etc/group", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ld.so.cache")):
+            if path.exists():
+                shutil.copy(path, etc)
+        self.options = ["--bind", str(var), "/var", "--bind", str(etc), "/etc", "--rw", "/var/lib/weir"]
+        self.write_program()
+        before = shlex.split(re.search(r"^ExecStartPre=(.*)$", UNIT.read_text(), re.M).group(1))
+        subprocess.run([sys.executable, SUPPORT / "under_unit.py", UNIT, *self.options, "--", *before], env=kit.environment(), check=True)
+        self.assertEqual((state / "rules").read_text().count("\n"), 1)
+        service = Manager(self.dir / "notify")
+        self.addCleanup(service.close)
+        errors = self.dir / "errors"
+        with open(errors, "wb") as out:
+            process = self.start(str(self.program), *kit_words()[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=out,
+                                 env=kit.environment(NOTIFY_SOCKET=service.path, WATCHDOG_USEC=1_000_000, LOKI_ADDR=self.url))
+
+        def said():
+            return f"{errors.read_text(errors='replace')} {service.heard} {process.poll()}"
+
+        def wait(condition):
+            kit.wait_for(lambda: process.poll() is not None or condition(), said)
+            self.assertIsNone(process.poll(), said())
+        # The folder of the pods comes later.
+        wait(lambda: b"READY=1" in service.heard)
+        self.pods = var / "log/pods"
+        log = self.line(self.folder() / "0.log")
+        wait(lambda: set(self.wanted) <= set(self.arrived()))
+        text, active = re.subn(r"^# (?=redact `|name [\w-]+: |tenant )", "", rules.read_text(), flags=re.M)
+        self.assertGreater(active, 5)
+        rules.write_text(text)
+
+        def redacted():
+            with open(log, "a", encoding="ascii") as out:
+                out.write(cri("postgres://weir:hunter2@db"))
+            return any("postgres://weir:[redacted]@db" in line for line in self.arrived())
+        wait(redacted)
+        self.weir("spool", "status", "/var/lib/weir/spool.db")
+        wait(lambda: b"WATCHDOG=1" in service.heard)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(kit.PATIENCE), 0, said())
 
     def test_held_records_and_releases(self):
         rules = self.rules("rules", 'hold |= "line"\n')

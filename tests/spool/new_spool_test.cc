@@ -51,6 +51,20 @@ TEST_F(NewSpoolTest, GetsItsNameAtTheEnd) {
   EXPECT_EQ(fs::file_size(target()), 5U);
 }
 
+TEST_F(NewSpoolTest, ALogThatFoundNoRoomIsNoWholeSpool) {
+  {
+    auto made = begin();
+    ASSERT_TRUE(made);
+    write(made->partial(), "half");
+    write(made->partial() + "-wal", "the other half");
+    const auto finished = made->finish();
+    ASSERT_FALSE(finished);
+    EXPECT_EQ(finished.error().code, Code::full);
+    EXPECT_EQ(finished.error().message, "cannot copy to '" + target() + "': there is no room on that disk");
+  }
+  EXPECT_TRUE(names().empty());
+}
+
 TEST_F(NewSpoolTest, LeavesNothingWhenItIsNotFinished) {
   {
     auto made = begin();
@@ -94,6 +108,12 @@ TEST_F(NewSpoolTest, WhatStandsThereIsLeftAlone) {
     EXPECT_EQ(fs::file_size(target() + suffix), 4U);
     fs::remove(target() + suffix);
   }
+  fs::create_directory(target());
+  const auto folder = begin();
+  ASSERT_FALSE(folder);
+  EXPECT_EQ(folder.error().message, "cannot copy to '" + target() + "': it is a folder");
+  EXPECT_EQ(folder.error().hint, "name a new file in it");
+  fs::remove(target());
   fs::create_symlink("nowhere", target());
   EXPECT_EQ(begin().error().code, Code::usage) << "a link that leads nowhere is not followed";
   fs::remove(target());

@@ -124,10 +124,10 @@ def mount(source, target, kind=None, flags=0):
 def make_mounts(unit, writable, binds):
     checked(libc.unshare(CLONE_NEWNS), "unshare")
     mount(None, "/", flags=MS_REC | MS_PRIVATE)
-    for path in writable:
-        mount(str(path), path, flags=MS_BIND)
     for source, target in binds:
         mount(source, target, flags=MS_BIND)
+    for path in writable:  # also below what was shown
+        mount(str(path), path, flags=MS_BIND)
     if unit.says_yes("ProtectSystem"):
         kept = ("/proc", "/sys", "/dev", *map(str, writable))
         lines = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
