@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 namespace weir::tail {
@@ -171,7 +172,8 @@ TEST_F(Listed, AQuietFolderIsReadOnceAndAChangedOneAgain) {
   const std::string folder = dir / "many";
   dir.write("many/0.log", "x\n");
   dir.write("many/0.log.1", "x\n");
-  std::filesystem::last_write_time(folder, {});  // so that its next change has another time for sure
+  // So that its next change has another time for sure.
+  std::filesystem::last_write_time(folder, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
   test::FakeClock clock(base::Clock::system().wall());
 
   ListedFolder listed(clock);

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 
 namespace weir::tail {
@@ -80,7 +81,8 @@ TEST_F(Stored, AChangedFolderIsReadAgain) {
   record::Positions positions;
   for (const int i : {1, 2}) positions.emplace(path(i), add(i));
   logs.load(std::move(positions));
-  std::filesystem::last_write_time(dir / "many", {});  // so that its next change has another time for sure
+  // So that its next change has another time for sure.
+  std::filesystem::last_write_time(dir / "many", std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
   auto first = new_reader(path(1));
   std::shared_ptr<InputFile> live = *InputFile::open(path(1));
   ASSERT_TRUE(logs.resume(*first, live, {}));
