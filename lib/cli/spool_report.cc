@@ -5,6 +5,7 @@
 #include "record/json.h"
 #include "record/pod_path.h"
 #include "record/timestamp.h"
+#include "tail/pattern.h"
 
 #include <fmt/format.h>
 
@@ -405,13 +406,14 @@ base::Result<SpoolReport> read_spool_report(const std::string& path, const base:
   auto status = spool::read_status(path, 30 * base::kSecond, clock);
   if (!status) return std::move(status).error();
   SpoolReport report{.path = path, .now = clock.wall(), .status = std::move(*status), .journals = {}, .logs = {}};
+  tail::ListedFolder listed;
   for (const auto& [log, position] : report.status.positions) {
     if (position.gone) continue;
     if (tail::is_journal_key(log)) {
       if (!tail::journal_place(position).finished) report.journals.push_back(tail::stored_journal(log, position));
       continue;
     }
-    LogLag one{log, tail::lag_of(log, position, clock)};
+    LogLag one{log, tail::lag_of(log, position, clock, &listed)};
     if (one.lag.bytes > 0 || one.lag.gone > 0 || !one.lag.trouble.empty()) report.logs.push_back(std::move(one));
   }
   report.now = clock.wall();

@@ -74,10 +74,10 @@ std::uint64_t start_of_line(InputFile& file, std::uint64_t offset) {
 
 }  // namespace
 
-record::LogPosition foreign_start(const LogReader& reader, const std::shared_ptr<InputFile>& live,
-                                  const ForeignPosition& position) {
+record::LogPosition foreign_start(const LogReader& reader, const std::shared_ptr<InputFile>& live, const ForeignPosition& position,
+                                  ListedFolder* listed) {
   std::vector<std::shared_ptr<InputFile>> files;
-  for (Sibling& one : open_siblings(reader.key(), reader.roots(), reader.held()).files) {
+  for (Sibling& one : open_siblings(reader.key(), reader.roots(), reader.held(), listed).files) {
     const bool is_live = one.file->inode() == live->inode() && one.file->device() == live->device();
     if (one.ordered && !is_live) files.push_back(std::move(one.file));
   }

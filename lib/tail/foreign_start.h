@@ -29,9 +29,12 @@
 
 namespace weir::tail {
 
-// Where the log of `reader`, whose live file is `live`, goes on. Nothing is given to the reader.
+class ListedFolder;
+
+// Where the log of `reader`, whose live file is `live`, goes on. Nothing is given to the reader. `listed`: for who asks
+// about one log after the other (pattern.h).
 [[nodiscard]] record::LogPosition foreign_start(const LogReader& reader, const std::shared_ptr<InputFile>& live,
-                                                const ForeignPosition& position);
+                                                const ForeignPosition& position, ListedFolder* listed = nullptr);
 
 // Why what stands behind `position` is lost where no file has it, for a gap; "" where no more is known than that the file is gone.
 [[nodiscard]] std::string foreign_loss(InputFile& live, const ForeignPosition& position);

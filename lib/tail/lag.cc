@@ -89,7 +89,7 @@ Lag lag_of(const LogReader& reader, const SafeEnds& safe) {
   return lag;
 }
 
-Lag lag_of(const std::string& key, const record::LogPosition& position, const base::Clock& clock) {
+Lag lag_of(const std::string& key, const record::LogPosition& position, const base::Clock& clock, ListedFolder* listed) {
   Lag lag;
   std::shared_ptr<InputFile> live;
   auto opened = InputFile::open(key);
@@ -102,7 +102,7 @@ Lag lag_of(const std::string& key, const record::LogPosition& position, const ba
   ReadOptions options;
   ReadStats stats;
   LogReader reader(0, key, options, stats, clock);
-  resume(reader, position, std::move(live));
+  resume(reader, position, std::move(live), {}, {}, listed);
   return lag_of(reader, safe_ends(position));
 }
 

@@ -20,6 +20,8 @@
 
 namespace weir::tail {
 
+class ListedFolder;
+
 struct Lag {
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;     // with something unread
@@ -43,7 +45,9 @@ using SafeEnds = std::array<std::uint64_t, 2>;
 [[nodiscard]] Lag lag_of(const LogReader& reader, const SafeEnds& safe = {});
 
 // Of a log whose position is stored and that is read by another process, or by none: compares it with the files that are there,
-// found as a restart would find them (resume.h). `key` is the path of its live file. Opens each file of the log.
-[[nodiscard]] Lag lag_of(const std::string& key, const record::LogPosition& position, const base::Clock& clock);
+// found as a restart would find them (resume.h). `key` is the path of its live file. Opens each file of the log. `listed`: for who
+// asks about one log after the other (pattern.h).
+[[nodiscard]] Lag lag_of(const std::string& key, const record::LogPosition& position, const base::Clock& clock,
+                         ListedFolder* listed = nullptr);
 
 }  // namespace weir::tail

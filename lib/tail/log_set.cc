@@ -33,7 +33,7 @@ std::uint64_t size_of(const std::string& path) {
 }  // namespace
 
 LogSet::LogSet(const LogSetParts& parts)
-    : parts_(parts), stored_(patterns_of_all(parts.inputs), parts.selection, parts.start, parts.held, parts.roots) {}
+    : parts_(parts), stored_(patterns_of_all(parts.inputs), parts.selection, parts.start, parts.held, parts.roots, parts.clock) {}
 
 std::unique_ptr<LogReader> LogSet::new_reader(std::string key) {
   return std::make_unique<LogReader>(++last_log_, std::move(key), parts_.read, parts_.stats, parts_.clock, &parts_.held);

@@ -185,42 +185,78 @@ bool names(const Pattern& pattern, std::string_view path) {
                             [](const Pattern::Level& level, const Pattern::Level& part) { return level.takes(part.text); });
 }
 
-base::Result<std::vector<Entry>> list_folder(const std::string& path) {
+namespace {
+
+base::Result<std::vector<Entry>> read_folder(const std::string& path, bool also_hidden) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
   if (folder == nullptr) return base::io_error(errno, "list " + path);
   std::vector<Entry> entries;
   while (const dirent* entry = ::readdir(folder.get())) {
-    if (entry->d_name[0] == '.') continue;
+    const std::string_view name = entry->d_name;
+    if (name.starts_with('.') && (!also_hidden || name == "." || name == "..")) continue;
     Entry& added = entries.emplace_back();
-    added.name = entry->d_name;
+    added.name = name;
     added.folder = entry->d_type == DT_DIR;
+    added.regular = entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN;
+    added.inode = entry->d_ino;
     if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) {
       struct stat status {};
       added.folder = ::fstatat(::dirfd(folder.get()), entry->d_name, &status, 0) == 0 && S_ISDIR(status.st_mode);
     }
   }
-  std::ranges::sort(entries, {}, &Entry::name);
+  std::ranges::sort(entries, {},
+                    [](const Entry& entry) { return std::pair(entry.name.starts_with('.'), std::string_view(entry.name)); });
   return entries;
 }
 
-base::Result<std::span<const Entry>> ListedFolder::list(const std::string& path) {
+}  // namespace
+
+base::Result<std::vector<Entry>> list_folder(const std::string& path) { return read_folder(path, false); }
+
+auto ListedFolder::look(const std::string& path) -> base::Result<const Listing*> {
   // What a file system's clock takes for one moment is shorter.
   constexpr base::Duration kQuiet = base::kSecond;
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return base::io_error(errno, "list " + path);
   const auto time = [](const timespec& at) { return at.tv_sec * base::kSecond + at.tv_nsec; };
   const Seen now = {status.st_ino, status.st_dev, time(status.st_mtim), time(status.st_ctim)};
-  if (reusable_ && path == path_ && now == seen_) return std::span<const Entry>(entries_);
-  reusable_ = false;
+  if (kept_[0].path != path) std::swap(kept_[0], kept_[1]);
+  Listing& listing = kept_[0];
+  if (listing.reusable && listing.path == path && now == listing.seen) return &listing;
+  listing.reusable = false;
   const base::Timestamp begun = clock_.wall();
-  auto entries = list_folder(path);
+  auto entries = read_folder(path, true);
   if (!entries) return std::move(entries).error();
   ++listings_;
-  path_ = path;
-  entries_ = *std::move(entries);
-  seen_ = now;
-  reusable_ = begun - std::max(now.modified, now.changed) > kQuiet;
-  return std::span<const Entry>(entries_);
+  listing.path = path;
+  listing.entries = *std::move(entries);
+  const auto hidden = [](const Entry& entry) { return entry.name.starts_with('.'); };
+  listing.visible = static_cast<std::size_t>(std::ranges::find_if(listing.entries, hidden) - listing.entries.begin());
+  listing.by_inode.clear();
+  for (std::size_t i = 0; i < listing.entries.size(); ++i) {
+    if (listing.entries[i].regular) listing.by_inode.push_back(static_cast<std::uint32_t>(i));
+  }
+  std::ranges::sort(listing.by_inode, {}, [&](std::uint32_t at) { return std::pair(listing.entries[at].inode, at); });
+  listing.seen = now;
+  listing.reusable = begun - std::max(now.modified, now.changed) > kQuiet;
+  return &listing;
+}
+
+base::Result<std::span<const Entry>> ListedFolder::list(const std::string& path) {
+  auto listing = look(path);
+  if (!listing) return std::move(listing).error();
+  return std::span<const Entry>((*listing)->entries).first((*listing)->visible);
+}
+
+std::vector<std::string> ListedFolder::names_of(const std::string& path, std::uint64_t inode) {
+  std::vector<std::string> names;
+  const auto listing = look(path);
+  if (!listing) return names;
+  const std::vector<Entry>& entries = (*listing)->entries;
+  for (const std::uint32_t at :
+       std::ranges::equal_range((*listing)->by_inode, inode, {}, [&](std::uint32_t one) { return entries[one].inode; }))
+    names.push_back(entries[at].name);
+  return names;
 }
 
 bool wants_folder(const Selection& selection, std::string_view path) {
@@ -260,13 +296,14 @@ std::map<std::string, std::vector<std::string>> find_files(const std::vector<Pat
   return finder.take();
 }
 
-std::vector<std::string> inner_rotations_of(const std::string& key) {
+std::vector<std::string> inner_rotations_of(const std::string& key, ListedFolder& listed) {
   std::vector<std::string> rotations;
   const std::string_view live = base_name(key);
-  if (parse_pod_path(key)) return rotations;
-  auto entries = list_folder(std::string(folder_of(key)));
+  const std::size_t dot = live.rfind('.');
+  if (parse_pod_path(key) || dot == std::string_view::npos || dot == 0) return rotations;
+  auto entries = listed.list(std::string(folder_of(key)));
   if (!entries) return rotations;
-  for (const Entry& entry : *entries) {
+  for (const Entry& entry : with_prefix(*entries, live.substr(0, dot))) {
     if (!entry.folder && !inner_rotation_of(entry.name, live).empty()) rotations.push_back(join_path(folder_of(key), entry.name));
   }
   sort_rotations(rotations, [&](const std::string& path) { return inner_rotation_of(base_name(path), live); });

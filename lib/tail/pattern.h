@@ -6,6 +6,7 @@
 #include "tail/selection.h"
 #include "tail/unreadable.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -38,13 +39,16 @@ struct Pattern {
 
 struct Entry {
   std::string name;
-  bool folder = false;  // of what a symbolic link leads to
+  bool folder = false;   // of what a symbolic link leads to
+  bool regular = false;  // a file, or a file system that does not say
+  std::uint64_t inode = 0;
 };
 // Sorted by name; without names that begin with a dot.
 [[nodiscard]] base::Result<std::vector<Entry>> list_folder(const std::string& path);
 
-// Remembers the folder that was listed last, for who looks beside each of its files: whoever may write into a folder can put 20,000
-// logs there, and to list it for each of them would hold up all other logs for minutes. For one thread.
+// Remembers the two folders that were listed last, for who looks beside each of many files, and beside what each of them leads to:
+// whoever may write into a folder can put 20,000 logs there, and to list it for each of them would hold up all other logs for
+// minutes. For one thread.
 class ListedFolder {
  public:
   explicit ListedFolder(const base::Clock& clock = base::Clock::system()) : clock_(clock) {}
@@ -53,19 +57,28 @@ class ListedFolder {
   // listing, another one may bear the same time, so that such a listing is not used again. The entries stay until the next call.
   // Errors: io.
   base::Result<std::span<const Entry>> list(const std::string& path);
+  // The files in the folder that have this inode, also those whose names begin with a dot. None in a folder that cannot be listed.
+  [[nodiscard]] std::vector<std::string> names_of(const std::string& path, std::uint64_t inode);
   [[nodiscard]] std::size_t listings() const { return listings_; }  // how often a folder was read
 
  private:
-  const base::Clock& clock_;
-  std::string path_;
-  std::vector<Entry> entries_;
   struct Seen {
     std::uint64_t inode = 0, device = 0;
     base::Timestamp modified = 0, changed = 0;
     friend bool operator==(const Seen&, const Seen&) = default;
   };
-  Seen seen_;
-  bool reusable_ = false;
+  struct Listing {
+    std::string path;
+    std::vector<Entry> entries;           // sorted by name, behind them those that begin with a dot
+    std::size_t visible = 0;              // without those
+    std::vector<std::uint32_t> by_inode;  // places in `entries`
+    Seen seen;
+    bool reusable = false;
+  };
+  base::Result<const Listing*> look(const std::string& path);
+
+  const base::Clock& clock_;
+  std::array<Listing, 2> kept_;  // what was asked for last in front
   std::size_t listings_ = 0;
 };
 
@@ -90,6 +103,6 @@ struct LogFile {
 [[nodiscard]] std::vector<std::string> rotations_of(const std::string& key, ListedFolder& listed);
 [[nodiscard]] std::vector<std::string> rotations_of(const std::string& key);
 // Those whose names keep the extension (rotation.h), by the same order; none in a pod layout, where the kubelet names them.
-[[nodiscard]] std::vector<std::string> inner_rotations_of(const std::string& key);
+[[nodiscard]] std::vector<std::string> inner_rotations_of(const std::string& key, ListedFolder& listed);
 
 }  // namespace weir::tail

@@ -229,9 +229,11 @@ void add_found(LogReader& reader, std::vector<Added>& added, const record::Gener
 }  // namespace
 
 bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<InputFile> live,
-            const std::function<bool(std::string_view)>& followed, OtherFiles others) {
+            const std::function<bool(std::string_view)>& followed, OtherFiles others, ListedFolder* listed) {
   HeldFiles* const held = reader.held();
-  Siblings siblings = open_siblings(reader.key(), reader.roots(), held);
+  ListedFolder own;
+  ListedFolder& folder = listed == nullptr ? own : *listed;
+  Siblings siblings = open_siblings(reader.key(), reader.roots(), held, &folder);
   // The live file may be parked, and is opened again to be compared.
   const auto make_room = [&] {
     if (held != nullptr) held->make_room();
@@ -285,7 +287,7 @@ bool resume(LogReader& reader, const LogPosition& position, std::shared_ptr<Inpu
     if (at == kNone && generation.file.head_size > 0 && !(latest != nullptr && describes(*latest, generation.file))) {
       // Under a name that says nothing (mv app.log before.log).
       make_room();
-      if (auto moved = open_by_identity(reader.key(), generation.file, reader.roots())) {
+      if (auto moved = open_by_identity(reader.key(), generation.file, reader.roots(), folder)) {
         at = place_of(chain, *moved, generation, position);
         chain.files.insert(chain.files.begin() + static_cast<std::ptrdiff_t>(at), {std::move(moved), true});
       }

@@ -13,6 +13,8 @@
 
 namespace weir::tail {
 
+class ListedFolder;
+
 // Gives `reader` every generation that is to be read, in order: from where `position` says on, through renamed and gzipped
 // siblings, to `live` (null when there is none). A file is found again by inode and head, a copy or a gzipped file by its head, and
 // by what stands before the stored place where that is known. What is stored and not found is reported as a gap, unless it was read
@@ -22,7 +24,7 @@ namespace weir::tail {
 // such a name, or where nothing else reads it: `followed` says of a path whether it is followed as a log of its own (without it,
 // every one is).
 //
-// `others`: what else is known of the log's files.
+// `others`: what else is known of the log's files. `listed`: for who resumes one log after the other (pattern.h).
 //
 // False when no file of the log has a name any more: then there is at most something left to read of deleted ones.
 struct OtherFiles {
@@ -36,6 +38,6 @@ struct OtherFiles {
   std::string lost_cause;
 };
 bool resume(LogReader& reader, const record::LogPosition& position, std::shared_ptr<InputFile> live,
-            const std::function<bool(std::string_view)>& followed = {}, OtherFiles others = {});
+            const std::function<bool(std::string_view)>& followed = {}, OtherFiles others = {}, ListedFolder* listed = nullptr);
 
 }  // namespace weir::tail

@@ -6,7 +6,6 @@
 #include "tail/pattern.h"
 #include "tail/rotation.h"
 
-#include <dirent.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -37,12 +36,12 @@ struct Listed {
 };
 
 // Without compressed copies of files that are there as well.
-std::vector<Listed> list(const std::string& key) {
+std::vector<Listed> list(const std::string& key, ListedFolder& folder) {
   std::vector<Listed> listed;
   const std::string target = resolve_log(key).target;
-  std::vector<std::string> paths = rotations_of(key);
+  std::vector<std::string> paths = rotations_of(key, folder);
   const std::size_t outer = paths.size();
-  std::ranges::move(inner_rotations_of(key), std::back_inserter(paths));
+  std::ranges::move(inner_rotations_of(key, folder), std::back_inserter(paths));
   const std::set<std::string_view> all(paths.begin(), paths.end());
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const std::string& path = paths[i];
@@ -70,9 +69,11 @@ bool stands_before(InputFile& file, std::uint64_t offset, std::string_view befor
 
 }  // namespace
 
-Siblings open_siblings(const std::string& key, const LogRoots* roots, HeldFiles* held) {
+Siblings open_siblings(const std::string& key, const LogRoots* roots, HeldFiles* held, ListedFolder* listed_folder) {
+  ListedFolder own;
+  ListedFolder& folder = listed_folder == nullptr ? own : *listed_folder;
   Siblings siblings;
-  std::vector<Listed> before = list(key);
+  std::vector<Listed> before = list(key, folder);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     // What has kept its name stays open, so that an attempt costs no more than what has changed.
     const std::vector<Sibling> opened = std::exchange(siblings, {}).files;
@@ -102,7 +103,7 @@ Siblings open_siblings(const std::string& key, const LogRoots* roots, HeldFiles*
       same = same && is_listed(**file);
       siblings.files.push_back({std::move(file).value(), listed.ordered, listed.inner});
     }
-    std::vector<Listed> after = list(key);
+    std::vector<Listed> after = list(key, folder);
     if (same && after == before) break;
     before = std::move(after);
   }
@@ -140,14 +141,14 @@ void order_alike(std::vector<Sibling>& siblings, std::size_t found) {
   for (Sibling& one : siblings) one.ordered = one.ordered || (one.inner && rotation_shape(base_name(one.file->path())) == shape);
 }
 
-std::shared_ptr<InputFile> open_by_identity(const std::string& key, const record::FileIdentity& stored, const LogRoots* roots) {
+std::shared_ptr<InputFile> open_by_identity(const std::string& key, const record::FileIdentity& stored, const LogRoots* roots,
+                                            ListedFolder& listed) {
   const std::string target = resolve_log(key).target;
   for (const std::string& live : {key, target}) {
+    if (live.empty()) continue;
     const std::string folder(folder_of(live));
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries(live.empty() ? nullptr : ::opendir(folder.c_str()), ::closedir);
-    while (const dirent* entry = entries != nullptr ? ::readdir(entries.get()) : nullptr) {
-      if (entry->d_ino != stored.inode || (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)) continue;
-      auto file = InputFile::open(join_path(folder, entry->d_name), roots);
+    for (const std::string& name : listed.names_of(folder, stored.inode)) {
+      auto file = InputFile::open(join_path(folder, name), roots);
       if (!file) continue;
       if (auto same = (*file)->is(stored, false); same && *same) return std::move(file).value();
     }
@@ -161,8 +162,9 @@ std::shared_ptr<InputFile> open_compressed_copy(InputFile& file, const LogRoots*
   auto own = file.identify(record::kHeadBytes, 0);
   if (!own || own->head_size == 0) return nullptr;
   const std::uint64_t size = file.status().size;
-  std::vector<std::string> paths = rotations_of(key);
-  std::ranges::move(inner_rotations_of(key), std::back_inserter(paths));
+  ListedFolder listed;
+  std::vector<std::string> paths = rotations_of(key, listed);
+  std::ranges::move(inner_rotations_of(key, listed), std::back_inserter(paths));
   for (auto at = paths.rbegin(); at != paths.rend(); ++at) {
     if (!at->ends_with(".gz")) continue;
     auto copy = InputFile::open(*at, roots);

@@ -17,6 +17,7 @@
 namespace weir::tail {
 
 class HeldFiles;
+class ListedFolder;
 
 struct Sibling {
   std::shared_ptr<InputFile> file;
@@ -34,8 +35,9 @@ struct Siblings {
 };
 
 // Opens them all, each once: of a file and its compressed copy the file. When a name changes meanwhile, it looks again. `held`
-// makes room for each; null: there is enough.
-[[nodiscard]] Siblings open_siblings(const std::string& key, const LogRoots* roots = nullptr, HeldFiles* held = nullptr);
+// makes room for each; null: there is enough. `listed`: for who asks about one log after the other.
+[[nodiscard]] Siblings open_siblings(const std::string& key, const LogRoots* roots = nullptr, HeldFiles* held = nullptr,
+                                     ListedFolder* listed = nullptr);
 
 // One sibling was found to belong to the log: then those belong to it, too, whose names are of the same shape.
 void order_alike(std::vector<Sibling>& siblings, std::size_t found);
@@ -43,7 +45,7 @@ void order_alike(std::vector<Sibling>& siblings, std::size_t found);
 // The file that `stored` describes, under any name in the folder of the live file `key` or of what that leads to: by inode, head
 // and check. Null when it is not there.
 [[nodiscard]] std::shared_ptr<InputFile> open_by_identity(const std::string& key, const record::FileIdentity& stored,
-                                                          const LogRoots* roots = nullptr);
+                                                          const LogRoots* roots, ListedFolder& listed);
 
 // Where among `siblings` the file itself is, or a compressed copy of it; siblings.size() when it is not there.
 [[nodiscard]] std::size_t find_file(const std::vector<Sibling>& siblings, InputFile& file);

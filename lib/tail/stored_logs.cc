@@ -62,7 +62,7 @@ StoredLogs::ForeignUse StoredLogs::take_foreign_use() {
 }
 
 // Under which key the position of the log `key` is stored, where that is not its own; "" for none.
-std::string StoredLogs::known_as(const std::string& key, InputFile* live) const {
+std::string StoredLogs::known_as(const std::string& key, InputFile* live) {
   const auto owner_of = [&](InputFile& file) -> std::string {
     std::string stored(unnamed_.owner(file).log);
     if (stored.empty() || base::base_name(stored) != base::base_name(key) || !positions_.contains(stored)) return {};
@@ -77,7 +77,7 @@ std::string StoredLogs::known_as(const std::string& key, InputFile* live) const 
     if (std::string stored = owner_of(*live); !stored.empty()) return stored;
   }
   // The live file may be new since.
-  std::vector<std::string> paths = rotations_of(key);
+  std::vector<std::string> paths = rotations_of(key, listed_);
   for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
     struct stat status {};
     if (::stat(path->c_str(), &status) != 0 || !unnamed_.may_be_of_another(status.st_ino, key)) continue;
@@ -146,13 +146,13 @@ bool StoredLogs::resume(LogReader& reader, std::shared_ptr<InputFile>& live, Cir
       return false;
     }
     // Of a log that appeared while nothing ran, the rotated files were never read either.
-    tail::resume(reader, {}, std::move(live), followed_, {{}, 0, std::move(left)});
+    tail::resume(reader, {}, std::move(live), followed_, {{}, 0, std::move(left)}, &listed_);
     return true;
   }
   const record::LogPosition position = std::move(stored->second);
   positions_.erase(stored);
   circumstances.others.left = take_left_of(reader.key());
-  tail::resume(reader, position, std::move(live), followed_, std::move(circumstances.others));
+  tail::resume(reader, position, std::move(live), followed_, std::move(circumstances.others), &listed_);
   return true;
 }
 
@@ -178,10 +178,10 @@ bool StoredLogs::start_at_foreign(LogReader& reader, std::shared_ptr<InputFile>&
   if (!position) return false;
   ++foreign_used_;
   reader.set_foreign();
-  const record::LogPosition start = foreign_start(reader, live, *position);
+  const record::LogPosition start = foreign_start(reader, live, *position, &listed_);
   circumstances.others.left = take_left_of(reader.key());
   circumstances.others.lost_cause = foreign_loss(*live, *position);
-  tail::resume(reader, start, std::move(live), followed_, std::move(circumstances.others));
+  tail::resume(reader, start, std::move(live), followed_, std::move(circumstances.others), &listed_);
   return true;
 }
 
@@ -201,7 +201,7 @@ std::vector<std::unique_ptr<LogReader>> StoredLogs::take_absent(
       continue;
     }
     auto reader = new_reader(key);
-    if (!tail::resume(*reader, here->second, nullptr, followed_, {moved_of(key), 0, take_left_of(key)})) {
+    if (!tail::resume(*reader, here->second, nullptr, followed_, {moved_of(key), 0, take_left_of(key)}, &listed_)) {
       reader->set_gone();
       reader->set_missing(left);  // whoever writes to what was deleted may do so for a moment
     }

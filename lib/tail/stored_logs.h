@@ -36,8 +36,9 @@ class StoredLogs {
  public:
   // `patterns`: what is read, as far as `selection` wants it. `start`: where logs without a position begin. `held` makes room for
   // the files that this opens, `roots` says where links may lead. All outlive it.
-  StoredLogs(std::vector<Pattern> patterns, const Selection& selection, const Start& start, HeldFiles& held, const LogRoots& roots)
-      : patterns_(std::move(patterns)), selection_(selection), start_(start), held_(held), roots_(roots) {}
+  StoredLogs(std::vector<Pattern> patterns, const Selection& selection, const Start& start, HeldFiles& held, const LogRoots& roots,
+             const base::Clock& clock)
+      : patterns_(std::move(patterns)), selection_(selection), start_(start), held_(held), roots_(roots), listed_(clock) {}
 
   // Before anything is read.
   void load(record::Positions positions);
@@ -92,11 +93,14 @@ class StoredLogs {
   // From where on the file is its own log's, where what stands before is another one's.
   [[nodiscard]] std::optional<std::uint64_t> own_from(const std::string& path) const;
 
+  // How often a folder was read for that.
+  [[nodiscard]] std::size_t listings() const { return listed_.listings(); }
+
   // Following: the watcher has them from now on.
   [[nodiscard]] KnownFiles take_known() { return std::move(known_); }
 
  private:
-  [[nodiscard]] std::string known_as(const std::string& key, InputFile* live) const;
+  [[nodiscard]] std::string known_as(const std::string& key, InputFile* live);
   [[nodiscard]] bool is_absent(const std::string& key) const;
   [[nodiscard]] bool is_left(const std::string& key) const;
   void add_left(LogReader& reader, const OpenFiles& left, const InputFile* live);
@@ -116,6 +120,7 @@ class StoredLogs {
   bool foreign_told_ = false;
   bool tracked_ = false;
   std::map<std::string, OpenFiles> left_;
+  ListedFolder listed_;  // beside the logs that were resumed last
   KnownFiles known_;
   KnownFiles unnamed_;                                     // of logs that nothing leads to by the key that they are stored under
   std::map<std::string, std::vector<std::string>> moved_;  // paths of files to be read as another log's, by its key

@@ -322,7 +322,7 @@ bool WatchMachine::claimed(const Log& log, InputFile& file) {
 auto WatchMachine::rotations_read_with(const std::string& live) -> const std::vector<Rotation>& {
   const auto [found, added] = rotations_read.try_emplace(live);
   if (!added) return found->second;
-  const std::vector<std::string> paths = inner_rotations_of(live);
+  const std::vector<std::string> paths = inner_rotations_of(live, listed);
   std::vector<FoundRotation> all;
   for (const std::string& path : paths) {
     FoundRotation& one = all.emplace_back();

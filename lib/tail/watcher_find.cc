@@ -356,7 +356,7 @@ void WatchMachine::report_unopened() {
 }
 
 void WatchMachine::catch_up(std::uint32_t number, Log& log, InputFile& live) {
-  std::vector<Sibling> siblings = open_siblings(log.key, roots, &held).files;
+  std::vector<Sibling> siblings = open_siblings(log.key, roots, &held, &listed).files;
   std::erase_if(siblings, [&](const Sibling& sibling) { return !sibling.ordered; });
   siblings.resize(find_file(siblings, live));  // what is newer than `live`, rotated meanwhile, is a change that will be reported
   // All that is newer than the former one, and than what stood beside that.

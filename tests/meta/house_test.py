@@ -120,7 +120,6 @@ TESTED_IN = {
     "stages/unmatched": "stages/replay_test.cc",
     "tail/known_files": "tail/watcher_test.cc",
     "tail/log_reader_loss": "tail/log_reader_test.cc",
-    "tail/stored_logs": "stages/tail_source_test.cc",
     "tail/stream_input": "tail/streams_test.cc",
     "tail/watcher_filter": "stages/tail_pods_test.cc",
     "tail/watcher_find": "tail/watcher_test.cc",

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 namespace weir::tail {
@@ -171,6 +172,8 @@ TEST_F(Listed, AQuietFolderIsReadOnceAndAChangedOneAgain) {
   const std::string folder = dir / "many";
   dir.write("many/0.log", "x\n");
   dir.write("many/0.log.1", "x\n");
+  // So that its next change has another time for sure.
+  std::filesystem::last_write_time(folder, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
   test::FakeClock clock(base::Clock::system().wall());
 
   ListedFolder listed(clock);
@@ -185,6 +188,43 @@ TEST_F(Listed, AQuietFolderIsReadOnceAndAChangedOneAgain) {
   EXPECT_EQ(listed.listings(), 4U);
   EXPECT_FALSE(listed.list(folder + "/none"));
   EXPECT_THAT(names(listed, folder), ElementsAre("0.log", "0.log.1", "0.log.2"));
+}
+
+TEST_F(Listed, AFolderOfLinksAndWhatTheyLeadToAreBothKept) {
+  dir.write("many/0.log", "x\n");
+  dir.write("links/0.log", "y\n");
+  dir.write("third/0.log", "z\n");
+  test::FakeClock clock(base::Clock::system().wall() + base::kMinute);
+  ListedFolder listed(clock);
+  for (int i = 0; i < 5; ++i) {
+    for (const char* const folder : {"many", "links"}) EXPECT_THAT(names(listed, dir / folder), ElementsAre("0.log"));
+  }
+  EXPECT_EQ(listed.listings(), 2U);
+  names(listed, dir / "third");  // in place of the one that was asked for longest ago
+  names(listed, dir / "links");
+  EXPECT_EQ(listed.listings(), 3U);
+  names(listed, dir / "many");
+  EXPECT_EQ(listed.listings(), 4U);
+}
+
+TEST_F(Listed, AFileIsFoundByItsInodeUnderAnyName) {
+  dir.write("many/b.log", "x\n");
+  dir.write("many/.a", "x\n");
+  dir.write("many/!", "x\n");
+  std::filesystem::create_directory(dir / "many/folder");
+  std::filesystem::create_hard_link(dir / "many/b.log", dir / "many/c.log");
+  std::filesystem::create_hard_link(dir / "many/b.log", dir / "many/.b");
+  const auto inode = [&](const char* name) {
+    struct stat status {};
+    EXPECT_EQ(::stat((dir / name).c_str(), &status), 0);
+    return status.st_ino;
+  };
+  ListedFolder listed;
+  EXPECT_THAT(listed.names_of(dir / "many", inode("many/b.log")), ElementsAre("b.log", "c.log", ".b"));
+  EXPECT_THAT(listed.names_of(dir / "many", inode("many/.a")), ElementsAre(".a"));
+  EXPECT_THAT(listed.names_of(dir / "many", inode("many/folder")), ::testing::IsEmpty());
+  EXPECT_THAT(listed.names_of(dir / "none", inode("many/.a")), ::testing::IsEmpty());
+  EXPECT_THAT(names(listed, dir / "many"), ElementsAre("!", "b.log", "c.log", "folder"));
 }
 
 TEST_F(Listed, EachOfManyLogsFindsItsOwnRotations) {
