@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -428,8 +429,9 @@ base::Result<http::ClientConfig> kubelet_config(const PodsSpec& spec, const char
   return config;
 }
 
+// `elsewhere`: this may be another place than the pod that the pipeline is for, so a service account may be missing.
 base::Result<http::ClientConfig> config_for(const PodsSpec& spec, const char* (*environment)(const char* name),
-                                            base::Diagnostics& diagnostics) {
+                                            base::Diagnostics& diagnostics, bool elsewhere = false) {
   const bool api = spec.from == PodsSpec::From::api;
   if (api && spec.node.empty()) {
     return base::fail(base::Code::config, "cannot ask for the pods of this node: its name is not known")
@@ -442,6 +444,18 @@ base::Result<http::ClientConfig> config_for(const PodsSpec& spec, const char* (*
   }
   auto config = api ? client_config(spec.access, environment, &diagnostics) : kubelet_config(spec, environment, diagnostics);
   if (!config) return config;
+  if (std::error_code ignored; elsewhere && !std::filesystem::exists(kServiceAccount, ignored)) {
+    bool needed = false;
+    for (std::string* const file : {&config->bearer_token_file, &config->ca_file}) {
+      if (!file->starts_with(kServiceAccount)) continue;
+      file->clear();
+      needed = true;
+    }
+    if (needed) {
+      diagnostics.warn("service_account",
+                       fmt::format("a pod needs a service account for this; there is none here, in {}", kServiceAccount));
+    }
+  }
   if (auto good = http::check_files(*config); !good) return std::move(good).error();
   return config;
 }
@@ -449,7 +463,7 @@ base::Result<http::ClientConfig> config_for(const PodsSpec& spec, const char* (*
 }  // namespace
 
 base::Result<void> Pods::check(const PodsSpec& spec, const char* (*environment)(const char* name), base::Diagnostics& diagnostics) {
-  auto config = config_for(spec, environment, diagnostics);
+  auto config = config_for(spec, environment, diagnostics, true);
   if (!config) return std::move(config).error();
   return {};
 }

@@ -26,9 +26,13 @@ Result<void> rehearse_rule_places(const std::vector<std::string>& places, const 
   for (const std::string& place : places) {
     if (!kube::is_config_map(place)) continue;
     if (auto name = kube::parse_config_map(place); !name) return std::move(name).error();
-    if (auto config = kube::client_config(access, context.environment, context.diagnostics); !config) {
-      return std::move(config).error();
+    auto config = kube::client_config(access, context.environment, context.diagnostics);
+    if (!config) return std::move(config).error();
+    // Those of the pod may be missing where its pipeline is checked.
+    for (std::string* const file : {&config->bearer_token_file, &config->ca_file}) {
+      if (file->starts_with(kube::kServiceAccount)) file->clear();
     }
+    if (auto good = http::check_files(*config); !good) return std::move(good).error();
     context.diagnostics->say(
         fmt::format("the rules of '{0}' are read when the pipeline starts; `weir rules check {0}` checks them before",
                     base::escape_control(place)));
