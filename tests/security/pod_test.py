@@ -585,7 +585,7 @@ class Terminal(AttackCase):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.shutdown)
         url, spool = f"http://127.0.0.1:{server.server_address[1]}", self.dir / "spool.db"
-        got = self.on_terminal("run", "-c", f"tail {self.pods} | buffer {spool} | push {url}", seconds=30)
+        got = self.on_terminal("run", "-c", f"tail {self.pods} | buffer {spool} | push {url}", seconds=30, until=b"owned")  # it goes on trying
         self.assertIn(b"owned", got)
         self.assert_obeys_nothing(got, "push")
         for words in (["spool", "status", spool], ["replay", "--rejected", spool], ["replay", "--rejected", spool, "-o", "raw"], ["query", "--addr", url, '{a="b"}']):
