@@ -49,7 +49,7 @@ TEST(Yaml, ManyPlacesOnALongLineTakeNoLongTime) {
   text += "end]\n";
   const auto read = parse_yaml(text, "f");
   ASSERT_TRUE(read.ok()) << read.error().message;
-  // Each is 7 characters to the next.
+  // Each is 8 characters to the next.
   const auto& items = under(read->root, "list").items;
   ASSERT_EQ(items.size(), 40'001U);
   EXPECT_EQ(items.back().place, (Place{1, 8 + 40'000 * 8}));
@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"ü: {x: 1, x: 2}\n", "f.yaml:1:11: the key 'x' stands twice", "  ü: {x: 1, x: 2}\n            ^"},
                     Bad{"? [a]\n: 1\n", "f.yaml:1:3: a key must be a text", "  ? [a]\n    ^"},
                     Bad{"a: *none\n", "f.yaml:1:4: this is no YAML: ", "  a: *none\n     ^"},
-                    Bad{"a: \"x\\0\"\n", "f.yaml:1:4: there is a byte of zeros in the text", "  a: \"x\\\\0\"\n     ^"},
+                    Bad{"a: \"x\\0\"\n", "f.yaml:1:4: there is a byte of zeros in the text", "  a: \"x\\0\"\n     ^"},
                     Bad{"", "f.yaml:1:1: there is nothing in it", "  \n  ^"}));
 
 TEST(Yaml, IsBounded) {
