@@ -4,7 +4,9 @@
 #include "base/percent.h"
 #include "convert/pipeline_stages.h"
 #include "convert/words.h"
+#include "http/url.h"
 #include "names/label_name.h"
+#include "names/tenant.h"
 
 #include <fmt/format.h>
 
@@ -53,7 +55,8 @@ class Secrets {
 bool is_secret_header(std::string_view name) {
   std::string lower(name);
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  for (const std::string_view part : {"authorization", "token", "key", "secret", "cookie", "password"}) {
+  for (const std::string_view part :
+       {"auth", "token", "key", "secret", "cookie", "password", "credential", "session", "signature"}) {
     if (lower.find(part) != std::string::npos) return true;
   }
   return false;
@@ -83,6 +86,30 @@ void read_tls(const YamlNode& node, const Spot& spot, Client& client, Report& re
   tls.finish();
 }
 
+// Whether a value is a variable, perhaps behind the word that says how it is used.
+bool is_variable(std::string_view value) {
+  for (const std::string_view scheme : {"Bearer ", "Basic ", "Token "}) {
+    if (value.starts_with(scheme)) {
+      value.remove_prefix(scheme.size());
+      break;
+    }
+  }
+  const auto uses = variables_of(value);
+  return uses.size() == 1 && uses[0].size == value.size() && !uses[0].strange && !uses[0].has_fallback;
+}
+
+bool is_header(std::string_view name, std::string_view value) {
+  const auto of_name = [](unsigned char c) { return c > ' ' && c < 0x7f && c != ':'; };
+  const auto of_value = [](unsigned char c) { return c >= ' ' || c == '\t'; };
+  return !name.empty() && std::ranges::all_of(name, of_name) && std::ranges::all_of(value, of_value);
+}
+
+// Requests of push have limits: see push --batch-size.
+constexpr std::uint64_t kLeastBatch = 4 << 10, kMostBatch = 4 << 20;
+
+// Whether a user stands in front of a host, as in http://user:password@host.
+bool is_secret_url(std::string_view url) { return url.find('@') != std::string_view::npos; }
+
 // http://user:password@host -> the URL without them.
 std::string without_user(const std::string& url, std::string& user, std::string& password) {
   const std::size_t scheme = url.find("://");
@@ -109,13 +136,25 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
                   report);
   std::string user, password;
   if (const YamlNode* url = map.take("url"); url != nullptr) {
-    client.url = without_user(with_variables(*url, map.spot("url"), report), user, password);
+    client.url = without_user(with_variables(*url, map.spot("url"), report, is_secret_url(url->text)), user, password);
+    if (variables_of(client.url).empty() && !http::parse_url(client.url).ok()) {
+      // Nothing of it is shown: it may hold a password in a strange place.
+      report.missing(map.spot("url"), "weir sends to URLs as http://loki:3100 and https://loki, and this is none",
+                     "name the URL behind push, or set LOKI_ADDR");
+      client.url.clear();
+    }
   } else {
     report.note(client.spot, "the client has no url", "weir takes the variable LOKI_ADDR, or name the URL behind push");
   }
   if (const YamlNode* tenant = map.take("tenant_id"); tenant != nullptr) {
-    if (auto text = with_variables(*tenant, map.spot("tenant_id"), report); !text.empty())
-      client.options.push_back({"--tenant", text});
+    if (auto text = with_variables(*tenant, map.spot("tenant_id"), report); !text.empty()) {
+      if (variables_of(text).empty() && !names::is_tenant(text)) {
+        report.missing(map.spot("tenant_id"), "Loki takes no tenant of this name",
+                       "use letters, digits and ! - _ . * ' ( ), at most 150: push --tenant NAME");
+      } else {
+        client.options.push_back({"--tenant", text});
+      }
+    }
   }
   // Passwords and tokens.
   Spot secret_spot = map.spot("url");
@@ -165,6 +204,7 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
                    "let another program write the token into a file: push --bearer-token-file FILE reads it again when it changes");
   }
   if (const YamlNode* tls = map.take("tls_config"); tls != nullptr) read_tls(*tls, map.spot("tls_config"), client, report);
+  std::size_t hidden = 0;
   for (const char* const key : {"headers", "http_headers"}) {
     const YamlNode* headers = map.take(key);
     if (headers == nullptr) continue;
@@ -175,9 +215,13 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
         report.missing(own, "weir sends headers with one value each", "name it: push --header 'NAME: VALUE'");
         continue;
       }
-      const std::string value = with_variables(entry.value, own, report);
-      if (is_secret_header(entry.key) && variables_of(value).empty()) {
-        const std::string variable = fmt::format("WEIR_HEADER_{}", number + 1);
+      const bool secret = is_secret_header(entry.key);
+      const std::string value = with_variables(entry.value, own, report, secret);
+      if (!is_header(entry.key, value)) {
+        report.missing(own, "this is no header that can be sent", "name it: push --header 'NAME: VALUE'");
+      } else if (secret && !is_variable(value)) {
+        std::string variable = fmt::format("WEIR_HEADER_{}", number + 1);
+        if (++hidden > 1) variable += fmt::format("_{}", hidden);
         client.options.push_back({"--header", fmt::format("{}: ${{{}}}", entry.key, variable)});
         report.note(own, "what the header holds is not written into the pipeline",
                     fmt::format("give it to weir in the variable {}", variable));
@@ -186,8 +230,16 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
       }
     }
   }
-  if (const YamlNode* proxy = map.take("proxy_url"); proxy != nullptr)
-    client.options.push_back({"--proxy-url", with_variables(*proxy, map.spot("proxy_url"), report)});
+  if (const YamlNode* proxy = map.take("proxy_url"); proxy != nullptr) {
+    std::string text = with_variables(*proxy, map.spot("proxy_url"), report, is_secret_url(proxy->text));
+    if (is_secret_url(text)) {
+      const std::string variable = fmt::format("WEIR_PROXY_{}", number + 1);
+      report.note(map.spot("proxy_url"), "the user and the password of the proxy are not written into the pipeline",
+                  fmt::format("give the whole URL of the proxy to weir in the variable {}", variable));
+      text = "${" + variable + "}";
+    }
+    if (!text.empty()) client.options.push_back({"--proxy-url", text});
+  }
   map.accept({"proxy_from_environment", "no_proxy", "follow_redirects", "enable_http2"},
              "weir does what the environment and the server ask for");
   if (map.has("proxy_connect_header"))
@@ -197,13 +249,21 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
     if (const auto text = map.optional_text(key)) {
       const std::string duration = duration_word(*text);
       if (duration.empty()) report.wrong(map.spot(key), "there must be a duration, such as 1s");
-      client.options.push_back({option, duration});
+      // Without a time, Promtail sends at once, and waits for an answer without end.
+      if (is_zero(duration) && key == std::string_view("timeout")) {
+        report.note(map.spot(key), "weir waits for no answer without end",
+                    "--timeout says how long, and is 30s where it is not named");
+      } else {
+        client.options.push_back({option, duration});
+      }
     }
   }
   if (const auto text = map.optional_text("batchsize")) {
     const auto bytes = size_of(*text);
     if (!bytes || *bytes == 0) report.wrong(map.spot("batchsize"), "there must be a number of bytes");
-    client.options.push_back({"--batch-size", std::to_string(bytes.value_or(1))});
+    const std::uint64_t size = std::clamp(bytes.value_or(kLeastBatch), kLeastBatch, kMostBatch);
+    if (bytes && size != *bytes) report.note(map.spot("batchsize"), "requests of push have 4 KiB to 4 MiB");
+    client.options.push_back({"--batch-size", std::to_string(size)});
   }
   if (const YamlNode* backoff = map.take("backoff_config"); backoff != nullptr) {
     MapReader times(*backoff, map.spot("backoff_config"), report);
@@ -232,18 +292,18 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
 
 }  // namespace
 
-std::string with_variables(const YamlNode& node, const Spot& spot, Report& report) {
+std::string with_variables(const YamlNode& node, const Spot& spot, Report& report, bool secret) {
   std::string text = text_of(node, spot, report);
   const auto uses = variables_of(text);
   for (auto use = uses.rbegin(); use != uses.rend(); ++use) {
     if (use->strange) {
-      report.missing(spot, fmt::format("weir knows ${{NAME}}, and not {}", text.substr(use->begin, use->size)),
-                     "set a variable to what is meant");
+      const std::string what = secret ? "what stands here" : base::escape_control(text.substr(use->begin, use->size));
+      report.missing(spot, fmt::format("weir knows ${{NAME}}, and not {}", what), "set a variable to what is meant");
       continue;
     }
     if (use->has_fallback) {
       report.note(spot, fmt::format("weir has no default for the variable {}", use->name),
-                  use->fallback.empty()
+                  use->fallback.empty() || secret
                       ? fmt::format("set {}", use->name)
                       : fmt::format("set {}; the default was '{}'", use->name, base::escape_control(use->fallback)));
       text.replace(use->begin, use->size, "${" + use->name + "}");
@@ -257,7 +317,12 @@ std::string with_variables(const YamlNode& node, const Spot& spot, Report& repor
 std::vector<OptionWord> kube_access(MapReader& map, Report& report) {
   std::vector<OptionWord> words;
   if (const YamlNode* server = map.take("api_server"); server != nullptr)
-    words.push_back({"--kube-server", with_variables(*server, map.spot("api_server"), report)});
+    words.push_back({"--kube-server", with_variables(*server, map.spot("api_server"), report, is_secret_url(server->text))});
+  if (!words.empty() && is_secret_url(*words.back().value)) {
+    words.pop_back();
+    report.missing(map.spot("api_server"), "weir speaks to the API server with a token, not with a user and a password",
+                   "name the server without them: enrich --kube-server URL --kube-token-file FILE");
+  }
   if (const YamlNode* file = map.take("bearer_token_file"); file != nullptr)
     words.push_back({"--kube-token-file", with_variables(*file, map.spot("bearer_token_file"), report)});
   if (const YamlNode* node = map.take("tls_config"); node != nullptr) {

@@ -22,8 +22,9 @@ struct Client {
 // in the report.
 [[nodiscard]] std::vector<Client> read_clients(MapReader& root, std::string_view config_folder, Report& report);
 
-// A text of the configuration that may hold ${VARIABLES}: a default in one is taken out, and said.
-[[nodiscard]] std::string with_variables(const YamlNode& node, const Spot& spot, Report& report);
+// A text of the configuration that may hold ${VARIABLES}: a default in one is taken out, and said. With `secret` nothing of the
+// text is said.
+[[nodiscard]] std::string with_variables(const YamlNode& node, const Spot& spot, Report& report, bool secret = false);
 
 // TLS, authorization and proxy of a client of the HTTP API of Kubernetes.
 [[nodiscard]] std::vector<OptionWord> kube_access(MapReader& map, Report& report);

@@ -64,6 +64,8 @@ struct Field {
   bool sure = false;  // of a constant: each record has it
 };
 
+constexpr double kMostLines = 1e6;  // of tail --multiline-lines
+
 // A number as Go's strconv reads it; nothing for what is none.
 std::optional<double> number_of(const std::string& text) {
   double value = 0;
@@ -953,7 +955,7 @@ class StageReader {
         const auto bytes = size_of(*size);
         if (!bytes) return report_.wrong(map.spot("max_partial_line_size"), "there must be a size, such as 256kb");
         if (*bytes > 0) {
-          chain_.tail.push_back({"--max-line", std::to_string(*bytes)});
+          chain_.tail.push_back({"--max-line", std::to_string(std::clamp<std::uint64_t>(*bytes, kLeastLine, kMostLine))});
           report_.note(map.spot("max_partial_line_size"),
                        "tail splits a longer line into pieces, and loses nothing of it; Promtail cuts it off");
         }
@@ -982,9 +984,14 @@ class StageReader {
                              "put the stage first or behind cri or docker, and logs with other lines into a job of their own");
     }
     multiline_ = first;
-    chain_.tail.push_back({"--multiline", first});
-    chain_.tail.push_back({"--multiline-lines", lines});
-    chain_.tail.push_back({"--multiline-wait", wait});
+    // A word alone would be a language, as in --multiline java.
+    const bool is_word = std::ranges::all_of(first, [](unsigned char c) { return std::isalpha(c) != 0; });
+    const double most = std::clamp(*number_of(lines), 0.0, kMostLines);
+    if (most >= 1 && most < 2)
+      report_.missing(map.spot("max_lines"), "tail joins at least two lines", "leave the stage out: it joins nothing");
+    chain_.tail.push_back({"--multiline", is_word ? "(?:" + first + ")" : first});
+    chain_.tail.push_back({"--multiline-lines", fmt::format("{:.0f}", most < 1 ? kMostLines : std::max(most, 2.0))});
+    chain_.tail.push_back({"--multiline-wait", is_zero(wait) ? "1ms" : wait});
     report_.note(
         spot,
         "lines of stdout and of stderr are never joined; lines in front of the first one that firstline matches become one record");
@@ -1110,6 +1117,8 @@ std::string duration_word(std::string_view go_duration) {
   }
   return any ? std::string(go_duration) : std::string();
 }
+
+bool is_zero(std::string_view duration) { return duration.find_first_of("123456789") == std::string_view::npos; }
 
 std::optional<std::uint64_t> size_of(std::string_view text) {
   std::size_t end = 0;

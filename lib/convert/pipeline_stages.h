@@ -23,6 +23,9 @@ void convert_stages(const YamlNode& list, const Spot& spot, const StagesInput& i
 
 // A Go duration ("1h30m") as weir writes it; "" for no duration.
 [[nodiscard]] std::string duration_word(std::string_view go_duration);
+// Of tail --max-line.
+inline constexpr std::uint64_t kLeastLine = 64, kMostLine = 64 << 20;
+[[nodiscard]] bool is_zero(std::string_view duration);  // "0s", "0h0m"
 // A size as Promtail reads it ("8kb", "2M" by 1024); nothing for no size.
 [[nodiscard]] std::optional<std::uint64_t> size_of(std::string_view text);
 

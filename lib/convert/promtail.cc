@@ -30,6 +30,7 @@ using base::Result;
 using Names = std::set<std::string, std::less<>>;
 
 constexpr std::string_view kDefaultPositions = "/var/log/positions.yaml";
+constexpr std::size_t kMostListed = 500;  // findings in the head of the text
 constexpr std::size_t kMostJobs = 500;
 constexpr std::size_t kMostChains = 2000;
 
@@ -220,7 +221,11 @@ class Converter {
     const std::string port = map.text("http_listen_port", "80"), address = map.text("http_listen_address");
     const bool off = map.boolean("disable", false) || port == "0";
     if (!off) {
-      metrics_ = fmt::format("{}:{}", address.empty() ? "0.0.0.0" : address, port);
+      const bool is_number =
+          !port.empty() && port.size() <= 5 && std::ranges::all_of(port, [](unsigned char c) { return std::isdigit(c) != 0; });
+      if ((!is_number || std::stoi(port) > 65535) && variables_of(port).empty())
+        report_.wrong(map.spot("http_listen_port"), "there must be a port from 0 to 65535");
+      metrics_ = comment_text(fmt::format("{}:{}", address.empty() ? "0.0.0.0" : address, port));
       report_.exact(root.spot("server"), fmt::format("weir run --metrics {} serves metrics and health checks", metrics_));
     }
     for (const YamlEntry& entry : node->entries) {
@@ -331,7 +336,7 @@ class Converter {
     for (const RuleLine& rule : last_rules_) made.chain.add_rule(rule);
     const auto has_max = [](const OptionWord& word) { return word.name == "--max-line"; };
     if (max_line_ > 0 && from_files && std::ranges::none_of(made.chain.tail, has_max))
-      made.chain.tail.push_back({"--max-line", std::to_string(max_line_)});
+      made.chain.tail.push_back({"--max-line", std::to_string(std::clamp<std::uint64_t>(max_line_, kLeastLine, kMostLine))});
     if (from_files) {
       // Without the option tail gives the label to files of no pod, and none to those of pods.
       bool seen = made.chain.labels.contains("filename");
@@ -567,7 +572,8 @@ class Converter {
     out += "tail -f";
     if (!positions_.empty()) out += " --positions " + pipeline_word(positions_, true);
     for (const OptionWord& option : chain.tail) out += " " + word(option);
-    for (const std::string& path : chain.paths) out += " " + pipeline_word(path, true);
+    // What begins with - would be an option.
+    for (const std::string& path : chain.paths) out += " " + pipeline_word(path.starts_with('-') ? "./" + path : path, true);
     std::size_t filter = 0;
     bool first = true;
     for (const auto& step : chain.steps()) {
@@ -620,8 +626,13 @@ class Converter {
     out += fmt::format("# Run it: weir run{} {}\n", metrics_.empty() ? "" : " --metrics " + metrics_,
                        comment_text(options_.config_folder + "/node.weir"));
     if (chains_.empty()) out += "# There is nothing to read in it.\n";
+    std::size_t listed = 0;
     for (const Finding& finding : made.findings) {
       if (finding.severity == Severity::exact) continue;
+      if (++listed > kMostListed) {
+        out += "# and more, which weir convert says when it runs\n";
+        break;
+      }
       out += fmt::format("# line {}: {}: {}: {}", finding.line, word_of(finding.severity), comment_text(finding.path),
                          comment_text(finding.what));
       if (!finding.advice.empty()) out += "; " + comment_text(finding.advice);

@@ -49,7 +49,11 @@ std::vector<Finding> Report::take() {
   std::ranges::stable_sort(findings_, {}, [](const Finding& one) { return std::tuple(one.line, one.column); });
   std::vector<Finding> taken;
   for (Finding& one : findings_) {
-    if (std::ranges::find(taken, one) == taken.end()) taken.push_back(std::move(one));
+    // The same has the same place, so it stands close by.
+    const auto here = [&](const Finding& other) { return other.line == one.line && other.column == one.column; };
+    bool said = false;
+    for (auto before = taken.rbegin(); before != taken.rend() && here(*before) && !said; ++before) said = *before == one;
+    if (!said) taken.push_back(std::move(one));
   }
   findings_.clear();
   return taken;
@@ -100,7 +104,9 @@ void MapReader::accept(std::initializer_list<std::string_view> keys, std::string
 void MapReader::finish() {
   for (const YamlEntry& entry : node_.entries) {
     if (taken_.contains(entry.key)) continue;
-    report_.missing(spot(entry.key), fmt::format("weir does not know the key '{}'", base::escape_control(entry.key)),
+    Spot below = spot_.key(entry.key);
+    below.place = entry.place;
+    report_.missing(below, fmt::format("weir does not know the key '{}'", base::escape_control(entry.key)),
                     "look whether it is spelled right; Promtail refuses keys that it does not know, or ignores them in a stage");
   }
 }

@@ -8,6 +8,8 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -77,6 +79,7 @@ class Builder : public YAML::EventHandler {
     YamlNode node;
     node.kind = YamlNode::Kind::scalar;
     node.text = value;
+    if (value.find('\0') != std::string::npos) throw Stopped(place_of(mark), "there is a byte of zeros in the text");
     node.plain = tag == "?";
     node.place = place_of(mark);
     add(std::move(node), anchor);
@@ -111,16 +114,20 @@ class Builder : public YAML::EventHandler {
   // yaml-cpp counts lines from 0, and columns in bytes.
   [[nodiscard]] Place place_of(const YAML::Mark& mark) {
     const std::size_t line = mark.line < 0 ? 0 : static_cast<std::size_t>(mark.line);
-    if (line < line_ || line_begin_ == std::string_view::npos) line_ = 0, line_begin_ = 0;
+    if (line < line_ || line_begin_ == std::string_view::npos) line_ = 0, line_begin_ = 0, bytes_ = 0, characters_ = 0;
     while (line_ < line && line_begin_ != std::string_view::npos) {
       line_begin_ = text_.find('\n', line_begin_);
       if (line_begin_ != std::string_view::npos) ++line_begin_;
       ++line_;
+      bytes_ = characters_ = 0;
     }
-    Place place{line + 1, 1};
+    if (line_begin_ == std::string_view::npos) return {line + 1, 1};
+    // Goes on from the place before: a line may be long, and may have many places.
     const std::size_t column = mark.column < 0 ? 0 : static_cast<std::size_t>(mark.column);
-    place.column += line_begin_ == std::string_view::npos ? 0 : characters(text_.substr(line_begin_, column));
-    return place;
+    if (column < bytes_) bytes_ = characters_ = 0;
+    characters_ += characters(text_.substr(std::min(line_begin_ + bytes_, text_.size()), column - bytes_));
+    bytes_ = column;
+    return {line + 1, characters_ + 1};
   }
 
   void count(Place place, std::size_t nodes) {
@@ -193,7 +200,28 @@ class Builder : public YAML::EventHandler {
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::size_t nodes_ = 0;
   std::size_t line_ = 0, line_begin_ = 0;
+  std::size_t bytes_ = 0, characters_ = 0;  // of that line, up to the last place
 };
+
+// Whether a line may show a secret: one of its keys, or one of those above it that it belongs to, names one, or a URL has a user.
+bool may_be_secret(std::string_view text, std::size_t number) {
+  constexpr std::array<std::string_view, 8> kWords = {"password", "token", "secret", "credential", "auth", "cookie", "key", "://"};
+  std::size_t indent = std::string_view::npos;
+  for (std::size_t at = number; at > 0; --at) {
+    const std::string_view line = line_at(text, at);
+    const std::size_t begin = line.find_first_not_of(" \t");
+    if (begin == std::string_view::npos || begin >= indent) continue;
+    indent = begin;
+    std::string lower(line);
+    std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    for (const std::string_view word : kWords) {
+      const std::size_t found = lower.find(word);
+      if (found != std::string::npos && (word != "://" || lower.find('@', found) != std::string::npos)) return true;
+    }
+    if (indent == 0) break;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -206,6 +234,11 @@ Error yaml_error(std::string_view text, std::string_view name, Place place, std:
   Error error{Code::config,
               fmt::format("{}:{}:{}: {}", name, place.line, place.column, base::escape_control(cause.substr(0, kMostCause))),
               {}};
+  if (may_be_secret(text, place.line)) {
+    error.hint = "  (the line may hold a secret, and is not shown)";
+    if (!hint.empty()) error.hint += fmt::format("\n{}", hint);
+    return error;
+  }
   // Characters of the line, some of them before and behind the place.
   const std::string_view line = line_at(text, place.line);
   std::vector<std::string_view> shown;

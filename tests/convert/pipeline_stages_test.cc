@@ -73,6 +73,15 @@ INSTANTIATE_TEST_SUITE_P(
              "--format docker --multiline '^\\d' --multiline-lines 128 --multiline-wait 5s --label job=j",
              "",
              {"note [1].multiline"}},
+        // A word would be a language.
+        Case{"  - multiline: {firstline: java, max_lines: 0, max_wait_time: 0s}\n",
+             "--multiline '(?:java)' --multiline-lines 1000000 --multiline-wait 1ms --format raw --label job=j",
+             "",
+             {"note [0].multiline"}},
+        Case{"  - multiline: {firstline: ^a, max_lines: 1}\n",
+             "--multiline '^a' --multiline-lines 2 --multiline-wait 3s --format raw --label job=j",
+             "",
+             {"not expressible [0].multiline.max_lines", "note [0].multiline"}},
         Case{"  - json: {expressions: {a: }}\n  - cri: {}\n", "--format raw --label job=j", "", {"not expressible [1].cri"}}));
 
 INSTANTIATE_TEST_SUITE_P(

@@ -2,6 +2,7 @@
 
 #include "convert/made.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace weir::convert {
@@ -46,18 +47,66 @@ TEST(PromtailClients, KeepNoSecretInTheText) {
   for (const char* const client :
        {"{url: 'http://u:hunter2@l/x'}", "{url: http://l, basic_auth: {username: u, password: hunter2}}",
         "{url: http://l, bearer_token: hunter2}", "{url: http://l, authorization: {credentials: hunter2}}",
-        "{url: http://l, headers: {Authorization: Basic hunter2}}"}) {
+        "{url: http://l, headers: {Authorization: Basic hunter2}}", "{url: http://l, headers: {X-Auth: 'Bearer hunter2${X}'}}",
+        "{url: http://l, proxy_url: 'http://u:hunter2@p'}", "{url: 'http://u:${PW:-hunter2}@l'}"}) {
     for (const char* const more : {"", "- {url: http://m}\n"}) {
       const auto conversion = made(std::string("clients:\n- ") + client + "\n" + more + kJob);
       EXPECT_EQ(conversion.pipelines.find("hunter2"), std::string::npos) << conversion.pipelines;
       for (const Finding& one : conversion.findings) EXPECT_EQ((one.what + one.advice).find("hunter2"), std::string::npos);
-      EXPECT_EQ(conversion.count(Severity::note), 1U) << client;
+      EXPECT_GE(conversion.count(Severity::note), 1U) << client;
       EXPECT_TRUE(conversion.complete());
     }
   }
   EXPECT_EQ(push_of("{url: 'http://u:hunter2@l/x'}"), " --username u http://l/x");
   EXPECT_EQ(push_of("{url: http://l, basic_auth: {username: u, password: '${PW}'}}"),
             " --username u --password \"${PW}\" http://l");
+}
+
+TEST(PromtailClients, SecretsThatWeirCannotUseAreNotSaidEither) {
+  for (const char* const client :
+       {"{url: 'http://u:hunter/2@l'}", "{url: 'http://u:${PW^^hunter}@l'}", "{url: http://l, tls_config: {key: hunter}}",
+        "{url: http://l, oauth2: {client_secret: hunter}}", "{url: http://l, headers: {Cookie: [hunter]}}",
+        "{url: http://l, headers: {Cookie: \"hunter\\n\"}}", "{url: http://l, authorization: {type: Digest, credentials: hunter}}",
+        "{url: http://l, proxy_connect_header: {A: [hunter]}}", "{url: http://l, pasword: hunter}"}) {
+    const auto conversion = made(std::string("clients:\n- ") + client + "\n" + kJob);
+    EXPECT_EQ(conversion.pipelines.find("hunter"), std::string::npos) << conversion.pipelines;
+    for (const Finding& one : conversion.findings) EXPECT_EQ((one.what + one.advice).find("hunter"), std::string::npos) << client;
+    EXPECT_FALSE(conversion.complete()) << client;
+  }
+  const auto pods = made(
+      "clients: [{url: http://l}]\nscrape_configs:\n- job_name: k\n  kubernetes_sd_configs: [{role: pod, api_server: "
+      "'https://u:hunter@k', "
+      "basic_auth: {username: u, password: hunter}}]\n- {job_name: q, kafka: {brokers: [b], authentication: {sasl_config: "
+      "{password: "
+      "hunter}}}}\n");
+  EXPECT_EQ(pods.pipelines.find("hunter"), std::string::npos) << pods.pipelines;
+  for (const Finding& one : pods.findings) EXPECT_EQ((one.what + one.advice).find("hunter"), std::string::npos);
+}
+
+TEST(PromtailClients, EachSecretHeaderHasItsVariable) {
+  EXPECT_EQ(
+      push_of("{url: http://l, headers: {Cookie: a, X-Api-Key: b, Authorization: 'Bearer ${T}'}}"),
+      " --header \"Cookie: ${WEIR_HEADER_1}\" --header \"X-Api-Key: ${WEIR_HEADER_1_2}\" --header \"Authorization: Bearer ${T}\" "
+      "http://l");
+}
+
+TEST(PromtailClients, WhatPushRefusesIsListed) {
+  struct Case {
+    const char *client, *push, *found;
+  };
+  const Case cases[] = {
+      {"{url: 'ftp://l'}", "", "not expressible clients[0].url"},
+      {"{url: http://l, tenant_id: a/b}", " http://l", "not expressible clients[0].tenant_id"},
+      {"{url: http://l, headers: {X-A: \"b\\r\\nX-B: c\"}}", " http://l", "not expressible clients[0].headers.X-A"},
+      {"{url: http://l, headers: {X A: b}}", " http://l", "not expressible clients[0].headers.X A"},
+      {"{url: http://l, batchsize: 1}", " --batch-size 4096 http://l", "note clients[0].batchsize"},
+      {"{url: http://l, batchsize: 10mb}", " --batch-size 4194304 http://l", "note clients[0].batchsize"},
+      {"{url: http://l, timeout: 0s}", " http://l", "note clients[0].timeout"}};
+  for (const Case& one : cases) {
+    std::vector<std::string> found;
+    EXPECT_EQ(push_of(one.client, &found), one.push) << one.client;
+    EXPECT_THAT(found, ElementsAre(one.found)) << one.client;
+  }
 }
 
 TEST(PromtailClients, OfSeveralEachHasItsPlaceInTheSpool) {
@@ -158,6 +207,26 @@ TEST(PromtailServer, IsAnOptionOfRun) {
   EXPECT_THAT(differences(conversion), IsEmpty());
 }
 
+TEST(PromtailServer, NothingOfItIsALineOfThePipelines) {
+  const auto conversion = made("clients: [{url: http://l}]\nserver: {http_listen_address: \"a\\ntail b | push\"}\n" + kJob);
+  EXPECT_THAT(conversion.pipelines, Not(HasSubstr("\ntail b")));
+}
+
+TEST(PromtailFiles, OfStrangeNamesAreNoOptions) {
+  const auto conversion = made(
+      "clients: [{url: http://l}]\nscrape_configs:\n- {job_name: j, static_configs: [{labels: {job: j, __path__: "
+      "'--checkpoint'}}]}\n");
+  EXPECT_THAT(pipelines(conversion), HasSubstr(" ./--checkpoint |"));
+}
+
+TEST(PromtailText, OfManyUnknownKeysIsReadInTimeAndShort) {
+  std::string config = "clients: [{url: http://l}]\n" + kJob + "server: {";
+  for (int n = 0; n < 20'000; ++n) config += fmt::format("key{}: x, ", n);
+  const auto conversion = made(config + "}\n");
+  EXPECT_EQ(conversion.count(Severity::not_expressible), 20'000U);
+  EXPECT_LT(conversion.pipelines.size(), 200'000U);
+}
+
 TEST(PromtailJobs, ThatWeirDoesNotReadAreListed) {
   const auto conversion = made(
       "clients: [{url: http://l}]\nscrape_configs:\n- job_name: s\n  syslog: {listen_address: ':1514'}\n  relabel_configs: "
@@ -197,6 +266,8 @@ INSTANTIATE_TEST_SUITE_P(All, PromtailMistakes,
                                          Bad{"scrape_configs:\n- {job_name: a}\n- {job_name: a}\n",
                                              "p.yaml:3:4: scrape_configs[1].job_name: there are two jobs"},
                                          Bad{"clients: [{url: [a]}]\n", "p.yaml:1:12: clients[0].url: there must be a text"},
+                                         Bad{"server: {http_listen_port: 123456}\n",
+                                             "p.yaml:1:10: server.http_listen_port: there must be a port"},
                                          Bad{"scrape_configs: [\n", "p.yaml:2:1: this is no YAML"}));
 
 TEST(PromtailText, SaysWhereEachPartComesFrom) {

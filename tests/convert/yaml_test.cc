@@ -43,6 +43,29 @@ TEST(Yaml, ReadsTheFirstDocument) {
   EXPECT_EQ(read->root.entries.size(), 1U);
 }
 
+TEST(Yaml, ManyPlacesOnALongLineTakeNoLongTime) {
+  std::string text = "list: [";
+  for (int n = 0; n < 40'000; ++n) text += "'\u00e4\u00e4\u00e4\u00e4', ";
+  text += "end]\n";
+  const auto read = parse_yaml(text, "f");
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  // Each is 8 characters to the next.
+  const auto& items = under(read->root, "list").items;
+  ASSERT_EQ(items.size(), 40'001U);
+  EXPECT_EQ(items.back().place, (Place{1, 8 + 40'000 * 8}));
+}
+
+TEST(Yaml, LinesThatMayHoldASecretAreNotShown) {
+  for (const char* const text : {"a: {password: hunter2, a: 1, a: 2}\n", "url: http://u:hunter2@l/\nurl: http://u:hunter2@l/\n",
+                                 "tls:\n  key: |\n    hunter2\n   hunter2\n", "bearer_token:\n  - [hunter2\n  hunter2: }\n",
+                                 "basic_auth:\n  x: hunter2\n  x: hunter2\n"}) {
+    const auto read = parse_yaml(text, "f");
+    ASSERT_FALSE(read.ok()) << text;
+    EXPECT_EQ((read.error().message + read.error().hint).find("hunter2"), std::string::npos) << read.error().hint;
+    EXPECT_EQ(read.error().hint, "  (the line may hold a secret, and is not shown)");
+  }
+}
+
 struct Bad {
   std::string text;
   std::string message, hint;
@@ -55,14 +78,15 @@ TEST_P(YamlMistakes, AreShownAtTheirPlace) {
   EXPECT_TRUE(read.error().message.starts_with(GetParam().message)) << read.error().message;
   EXPECT_EQ(read.error().hint, GetParam().hint);
 }
-INSTANTIATE_TEST_SUITE_P(All, YamlMistakes,
-                         testing::Values(Bad{"a: 1\nb: [1, 2\n", "f.yaml:3:1: this is no YAML: ", "  \n  ^"},
-                                         Bad{"a: 1\na: 2\n", "f.yaml:2:1: the key 'a' stands twice", "  a: 2\n  ^"},
-                                         Bad{"ü: {x: 1, x: 2}\n", "f.yaml:1:11: the key 'x' stands twice",
-                                             "  ü: {x: 1, x: 2}\n            ^"},
-                                         Bad{"? [a]\n: 1\n", "f.yaml:1:3: a key must be a text", "  ? [a]\n    ^"},
-                                         Bad{"a: *none\n", "f.yaml:1:4: this is no YAML: ", "  a: *none\n     ^"},
-                                         Bad{"", "f.yaml:1:1: there is nothing in it", "  \n  ^"}));
+INSTANTIATE_TEST_SUITE_P(
+    All, YamlMistakes,
+    testing::Values(Bad{"a: 1\nb: [1, 2\n", "f.yaml:3:1: this is no YAML: ", "  \n  ^"},
+                    Bad{"a: 1\na: 2\n", "f.yaml:2:1: the key 'a' stands twice", "  a: 2\n  ^"},
+                    Bad{"ü: {x: 1, x: 2}\n", "f.yaml:1:11: the key 'x' stands twice", "  ü: {x: 1, x: 2}\n            ^"},
+                    Bad{"? [a]\n: 1\n", "f.yaml:1:3: a key must be a text", "  ? [a]\n    ^"},
+                    Bad{"a: *none\n", "f.yaml:1:4: this is no YAML: ", "  a: *none\n     ^"},
+                    Bad{"a: \"x\\0\"\n", "f.yaml:1:4: there is a byte of zeros in the text", "  a: \"x\\0\"\n     ^"},
+                    Bad{"", "f.yaml:1:1: there is nothing in it", "  \n  ^"}));
 
 TEST(Yaml, IsBounded) {
   EXPECT_FALSE(parse_yaml(std::string(300, '['), "f").ok());
