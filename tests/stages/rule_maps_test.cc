@@ -49,7 +49,7 @@ TEST(RehearseRulePlaces, WhatAStartWouldFindWithoutAskingIsFound) {
     return ok ? std::optional<base::Code>() : ok.error().code;
   };
   EXPECT_EQ(code("configmap:shop", {.server = "http://127.0.0.1:1"}), base::Code::usage);
-  EXPECT_EQ(code("configmap:shop/rules", {.server = "127.0.0.1"}), base::Code::usage);
+  EXPECT_EQ(code("configmap:shop/rules", {.server = "ftp://127.0.0.1"}), base::Code::usage);
   EXPECT_EQ(code("configmap:shop/rules", {}), base::Code::config) << "no pod, and no --kube-server";
   EXPECT_EQ(code("configmap:shop/rules", {.server = "http://127.0.0.1:1", .token_file = "/none"}), base::Code::config);
   EXPECT_EQ(code("configmap:shop/rules", {.server = "http://127.0.0.1:1"}), std::nullopt);
