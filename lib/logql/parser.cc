@@ -325,7 +325,7 @@ bool Parser::label_replace(Expr& expr, std::size_t offset) {
     first = false;
   }
   if (!expect(TokenKind::close_paren, ")")) return false;
-  if (auto regex = gotext::Regex::compile(replace.regex); !regex) {
+  if (auto regex = gotext::Regex::compile("^(?:" + replace.regex + ")$"); !regex) {  // as Loki's error shows it
     defer("invalid regex in label_replace: " + regex.error().message, offset);
   }
   replace.inner.push_back(std::move(inner));

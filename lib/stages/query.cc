@@ -467,7 +467,8 @@ Result<void> check_logql(const QuerySpec& spec) {
 bool is_metric_query(const QuerySpec& spec) {
   if (spec.what != QuerySpec::What::records) return false;
   const auto parsed = logql::parse(spec.logql, {.selector_optional = true});
-  return parsed && !parsed->is_log() && !std::holds_alternative<logql::Literal>(parsed->node);
+  if (!parsed || parsed->is_log()) return false;
+  return !std::holds_alternative<logql::Literal>(parsed->node) || spec.logql.find_first_not_of(" 0123456789.") != std::string::npos;
 }
 
 }  // namespace
