@@ -21,6 +21,8 @@ import unittest
 import debian_tree
 import weir_kit as kit
 
+BEGINS = int(time.time()) - 60  # of the lines
+
 BUILD = pathlib.Path(os.environ["WEIR_BUILD"])
 SOURCE = pathlib.Path(os.environ["WEIR_SOURCE"])
 RULES_COMMENT = "# Temporary rules, in front of those in /etc/weir/rules."
@@ -270,7 +272,7 @@ class InTrees(unittest.TestCase):
         log = self.write_log(tree)
         kit.wait_for(lambda: len(self.delivered()) >= 2, lambda: f"two lines; delivered: {self.delivered()}; {chain.said()}")
         with log.open("a") as file:
-            file.write("2026-11-30T12:00:02.000000000Z stdout F third line\n")
+            file.write(f"{kit.stamp_of(BEGINS + 2)} stdout F third line\n")
         kit.wait_for(lambda: len(self.delivered()) >= 3, lambda: f"three lines; {chain.said()}")
         labels = self.delivered()[0]["labels"]
         for wanted in ('namespace="shop"', 'pod="web-0"', 'container="app"'):
@@ -311,13 +313,13 @@ class InTrees(unittest.TestCase):
         self.assertIsNone(chain.process.poll(), chain.said())
         self.assertIn("2", tree.run("dpkg-query", "-W", "-f", "${Version}", "weir").rsplit("-", maxsplit=1)[-1])
         with log.open("a") as file:
-            file.write("2026-11-30T12:00:03.000000000Z stdout F fourth line\n")
+            file.write(f"{kit.stamp_of(BEGINS + 3)} stdout F fourth line\n")
         kit.wait_for(lambda: len(self.delivered()) >= 4, lambda: f"four lines; {chain.said()}")
         self.assertEqual(chain.stop(), 0, chain.said())
         # The new program goes on where the old one stopped.
         chain = self.start_chain(tree, url)
         with log.open("a") as file:
-            file.write("2026-11-30T12:00:04.000000000Z stdout F fifth line\n")
+            file.write(f"{kit.stamp_of(BEGINS + 4)} stdout F fifth line\n")
         kit.wait_for(lambda: len(self.delivered()) >= 5, lambda: f"five lines; {chain.said()}")
         self.assertEqual(chain.stop(), 0, chain.said())
         self.assertCountEqual([record["line"] for record in self.delivered()],
@@ -364,7 +366,7 @@ class InTrees(unittest.TestCase):
         self.assertEqual(state("ActiveState"), "active", journal())
         self.assertNotEqual(state("MainPID"), first)
         with log.open("a") as file:
-            file.write("2026-11-30T12:00:02.000000000Z stdout F third line\n")
+            file.write(f"{kit.stamp_of(BEGINS + 2)} stdout F third line\n")
         kit.wait_for(lambda: len(mine()) >= 3, lambda: f"three lines; {journal()}")
         self.assertCountEqual(mine(), ["first line", "error: second line", "third line"])
         # What was stopped stays stopped; a stop by systemd is a success.
@@ -427,7 +429,7 @@ class InTrees(unittest.TestCase):
     def write_log(self, tree):
         log = tree.path("var/log/pods/shop_web-0_0a1b2c3d-0000-4000-8000-000000000001/app/0.log")
         log.parent.mkdir(parents=True)
-        log.write_text("2026-11-30T12:00:00.000000000Z stdout F first line\n2026-11-30T12:00:01.000000000Z stderr F error: second line\n")
+        log.write_text(f"{kit.stamp_of(BEGINS)} stdout F first line\n{kit.stamp_of(BEGINS + 1)} stderr F error: second line\n")
         log.chmod(0o600)  # of root, as with CRI-O
         return log
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Programs of others in a chain that keeps positions: the ways that README and weir-record(5) show."""
+"""Programs of others in a chain that keeps positions: the way that weir-record(5) shows."""
 import json
 import os
 import pathlib
@@ -17,7 +17,7 @@ def shown(path, undo=lambda text: text):
     return re.search(r"jq -c --unbuffered '([^']+)'", undo(path.read_text(encoding="utf-8"))).group(1)
 
 
-PROGRAMS = {"README.md": shown(ROOT / "README.md"), "weir-record.5": shown(ROOT / "man" / "weir-record.5", lambda text: text.replace("\\-", "-"))}
+PROGRAM = shown(ROOT / "man" / "weir-record.5", lambda text: text.replace("\\-", "-"))
 
 
 class Foreign(kit.Case):
@@ -51,30 +51,25 @@ class Foreign(kit.Case):
     def expected(self):
         return sorted((f"pod-{log}", i) for log in range(2) for i in range(0, self.written, 3))
 
-    def test_what_the_documents_show_keeps_positions(self):
-        self.assertEqual(PROGRAMS["README.md"], PROGRAMS["weir-record.5"])
-        for name, program in PROGRAMS.items():
-            with self.subTest(document=name):
-                self.setUp()
-                spool = self.dir / "spool.db"
-                self.write(100)  # the last line passes
-                self.assertTrue(any("marker" in one for one in self.run_through(program, spool)))
-                self.assertEqual(self.stored(spool), self.expected())
-                status = json.loads(kit.weir("spool", "status", spool, "-o", "json"))
-                self.assertEqual(sorted(p["offset"] for p in status["positions"]), sorted(log.stat().st_size for log in self.logs))
-                self.write(101)  # the last line is dropped
-                again = [one for one in self.run_through(program, spool) if "line" in one]
-                self.assertTrue(all(int(one["line"].split()[0]) >= 100 for one in again), "what was done with is read again")
-                self.assertEqual(self.stored(spool), self.expected())
-                self.assertEqual([one for one in self.run_through(program, spool) if "line" in one], [])
-                self.assertEqual(self.stored(spool), self.expected())
+    def test_what_the_manual_shows_keeps_positions(self):
+        spool = self.dir / "spool.db"
+        self.write(100)  # the last line passes
+        self.assertTrue(any("marker" in one for one in self.run_through(PROGRAM, spool)))
+        self.assertEqual(self.stored(spool), self.expected())
+        status = json.loads(kit.weir("spool", "status", spool, "-o", "json"))
+        self.assertEqual(sorted(p["offset"] for p in status["positions"]), sorted(log.stat().st_size for log in self.logs))
+        self.write(101)  # the last line is dropped
+        again = [one for one in self.run_through(PROGRAM, spool) if "line" in one]
+        self.assertTrue(all(int(one["line"].split()[0]) >= 100 for one in again), "what was done with is read again")
+        self.assertEqual(self.stored(spool), self.expected())
+        self.assertEqual([one for one in self.run_through(PROGRAM, spool) if "line" in one], [])
+        self.assertEqual(self.stored(spool), self.expected())
 
     def test_a_gap_passes(self):
-        program = PROGRAMS["README.md"]
         gap = {"timestamp": "2026-01-02T03:04:05Z", "line": "lost", "labels": {"pod": "p"}, "metadata": {"weir_gap_bytes": "7"}}
         plain = {"timestamp": "2026-01-02T03:04:05Z", "line": "fine", "labels": {}}
         for one, passes in ((gap, True), (plain, False), ({**plain, "line": "an error"}, True), ({"source": "f.1.1.o.5"}, True)):
-            out = subprocess.run(["jq", "-c", program], input=json.dumps(one), stdout=subprocess.PIPE, text=True, check=True).stdout
+            out = subprocess.run(["jq", "-c", PROGRAM], input=json.dumps(one), stdout=subprocess.PIPE, text=True, check=True).stdout
             self.assertEqual([json.loads(line) for line in out.splitlines()], [one] if passes else [])
 
 

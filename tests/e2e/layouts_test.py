@@ -37,6 +37,7 @@ def may_mount(folder):
     unmount(folder)
     return True
 
+BEGINS = int(time.time()) - 3600  # of the lines
 
 class LayoutsCase(kit.Case):
     def setUp(self):
@@ -51,7 +52,7 @@ class LayoutsCase(kit.Case):
         """Appends a numbered line to a log below `folder`, whose pod and container the path names."""
         folder.mkdir(parents=True, exist_ok=True)
         self.count += 1
-        stamp = f"2026-11-30T10:{self.count // 60:02d}:{self.count % 60:02d}Z"
+        stamp = kit.stamp_of(BEGINS + self.count)
         path = folder / name
         new = not path.exists()
         with open(path, "a") as log:

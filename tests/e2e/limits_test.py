@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import subprocess
+import time
 import unittest
 
 import weir_kit as kit
@@ -11,6 +12,7 @@ import weir_kit as kit
 MiB = 1 << 20
 DEAD = "http://127.0.0.1:9"  # discard: nobody listens
 
+BEGINS = int(time.time()) - 3600  # of the lines
 
 class Limits(kit.Case):
     def setUp(self):
@@ -19,7 +21,7 @@ class Limits(kit.Case):
         log.parent.mkdir(parents=True)
         with open(log, "w", encoding="ascii") as out:
             for i in range(20000):
-                out.write(f"2026-11-29T12:00:00.{i:09d}Z stdout F line {i} of some text that fills the line\n")
+                out.write(f"{kit.stamp_of(BEGINS, i)} stdout F line {i} of some text that fills the line\n")
         self.records = self.dir / "records.jsonl"
         self.records.write_bytes(kit.weir("tail", self.dir / "pods"))
         self.spool = self.dir / "spool.db"

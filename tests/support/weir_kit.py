@@ -206,6 +206,11 @@ def weir(*args, expect=0, env=None, stdin=None):
     return done.stdout
 
 
+def stamp_of(seconds, nanoseconds=0):
+    """RFC 3339, as a container runtime writes it. Lines of a fixed day grow old: tail leaves out what is older than --max-age."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09}Z"
+
+
 def whole_lines(path):
     """The JSON lines of a file that somebody may be writing; an unfinished line at its end does not count."""
     data = path.read_bytes() if path.exists() else b""
