@@ -1,6 +1,7 @@
 #include "logql/range_vector.h"
 
 #include "gotext/unicode.h"
+#include "logql/scope.h"
 
 #include <fmt/format.h>
 
@@ -202,7 +203,9 @@ Result<void> RangeVector::add(record::Record& record, record::Batch& batch) {
   if (begin > end) return {};
   LogQuery::Entry entry;
   if (!query_.run(record, batch, entry)) return {};
-  if (entry.errored && !keeps_error_) return refuse_error(entry);
+  const bool kept =
+      keeps_error_ && (entry.error == kJsonError || entry.error == kLogfmtError);  // Loki keeps those of parsers alone
+  if (entry.errored && !kept) return refuse_error(entry);
   Series& series = series_of(record, entry);
   const auto first = static_cast<std::size_t>(begin), last = static_cast<std::size_t>(end);
   if (series.windows.empty()) series.first = first;

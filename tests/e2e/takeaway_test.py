@@ -380,7 +380,11 @@ class Readers(Takeaway):
     def test_without_its_log(self):
         need_root(self)
         os.chmod(self.dir, 0o755)
-        chain = self.fill(40)
+        self.fill(40).stop()
+        # Of these the file itself has nothing yet.
+        chain = self.store()
+        self.write(10, seed=2)
+        self.stored(chain, 50)
         chain.kill()
         away = self.dir / "away"
         away.mkdir()
@@ -392,12 +396,12 @@ class Readers(Takeaway):
             self.assertIn("is missing", out + errors)
         # After a stop in good order the log is empty, and the file is whole.
         chain = self.store()
-        self.write(10, seed=2)
-        self.stored(chain, 50)
+        self.write(10, seed=3)
+        self.stored(chain, 60)
         chain.stop()
         (away / "whole.db").write_bytes(self.spool.read_bytes())
         self.opened(away)
-        self.read_all(away / "whole.db", 50)
+        self.read_all(away / "whole.db", 60)
 
 
 if __name__ == "__main__":

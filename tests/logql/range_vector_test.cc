@@ -51,6 +51,15 @@ TEST(RangeVector, ASeriesIsAllLabelsOfItsSamples) {
   for (const auto& [query, expected] : rows) EXPECT_EQ(evaluate_metric(query, lines, 9, 9, 0), expected) << query;
 }
 
+// Whoever asks for __error__ gets those of parsers; what cannot be unwrapped fails the query all the same.
+TEST(RangeVector, ErrorsThatAreAskedFor) {
+  const std::vector<test::TimedLine> lines = {{1, R"({"n":"x"})"}, {2, R"({"n":"1")"}};
+  EXPECT_EQ(evaluate_metric(R"(sum by (__error__) (count_over_time({app="x"} | json [9s])))", lines, 9, 9, 0),
+            "9:1 | __error__=JSONParserErr 9:1");
+  EXPECT_TRUE(evaluate_metric(R"(max_over_time({app="x"} | json | __error__="" | unwrap n [9s]) by ())", lines, 9, 9, 0)
+                  .starts_with("ERROR pipeline error: 'SampleExtractionErr'"));
+}
+
 TEST(RangeVector, FreesTheWindowsOfPointsThatAreOver) {
   auto range =
       RangeVector::compile(aggregation(R"(count_over_time({app="x"} | logfmt [1s]))"), {}, {at(0), at(10'000), at(1)}, 4096, "");
