@@ -99,7 +99,8 @@ class Loki:
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 if kit.get(self.url + "/ready")[0] == 200:
-                    return True
+                    # Another suite's Loki may have taken the port.
+                    return str(self.dir).encode() in kit.get(self.url + "/config")[1]
             except OSError:
                 pass
             time.sleep(0.1)
