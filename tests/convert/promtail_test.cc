@@ -177,8 +177,8 @@ TEST(PromtailFiles, JoinLinesAlsoWhereSomeFilesAreLeftOut) {
       "__path_exclude__: /a/b.log}}]\n"
       "  pipeline_stages: [{multiline: {firstline: x}}, {labeldrop: [filename]}]\n");
   EXPECT_EQ(pipelines(conversion),
-            "tail -f --positions /var/log/positions.yaml --multiline '(?:x)' --multiline-lines 128 --multiline-wait 3s --format raw "
-            "--filename label '/a/*.log' | enrich "
+            "tail -f --positions /var/log/positions.yaml --multiline '(?:x)' --multiline-lines 128 --multiline-wait 3s "
+            "--format raw --filename label '/a/*.log' | enrich "
             "--no-service-name --label job=j | filter --rules /etc/weir/rules | enrich --no-service-name --keep-labels job | "
             "buffer /var/lib/weir/spool.db | push http://l\n");
 }
