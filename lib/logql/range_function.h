@@ -59,10 +59,6 @@ class RangeFunction {
   // Of a window that is not empty. May sort what the window keeps.
   [[nodiscard]] double result(Window& window) const;
 
-  [[nodiscard]] Kind kind() const { return kind_; }
-  // Whether the value of a sample counts, not only that there is one.
-  [[nodiscard]] bool uses_values() const { return kind_ != Kind::count && kind_ != Kind::count_rate && kind_ != Kind::present; }
-
  private:
   Kind kind_;
   double parameter_ = 0;

@@ -126,7 +126,6 @@ Result<std::unique_ptr<RangeVector>> RangeVector::compile(const RangeAggregation
   RangeFunction function(expr.function, expr.parameter, range.unwrap.has_value(), range.range);
   auto vector = std::unique_ptr<RangeVector>(new RangeVector(std::move(*query), function, times, range.range, range.offset));
   vector->bytes_ = counts_bytes;
-  vector->takes_values_ = function.uses_values();
   vector->grouping_ = std::move(grouping);
   vector->no_labels_ = no_labels;
   vector->keeps_error_ = keeps_error;

@@ -85,13 +85,11 @@ class RangeVector {
   MetricTimes times_;
   base::Duration range_, offset_;
   base::TimeRange reads_;
-  bool bytes_ = false;  // a sample's value is the size of its line
-  bool takes_values_ = false;
+  bool bytes_ = false;                // a sample's value is the size of its line
   std::optional<Grouping> grouping_;  // which labels a series keeps; none: all
   bool no_labels_ = false;
   bool keeps_error_ = false;
-  std::optional<std::vector<record::Label>> absent_;  // absent_over_time: the labels of its series
-  record::LabelSetRef absent_labels_;
+  record::LabelSetRef absent_labels_;  // of the series of absent_over_time; null for every other function
   std::size_t memory_, used_ = 0;
 
   std::unordered_map<const record::LabelSet*, Series> series_;
