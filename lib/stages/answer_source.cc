@@ -1,0 +1,124 @@
+#include "stages/answer_source.h"
+
+#include "base/count.h"
+#include "record/json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::stages {
+
+using base::Result;
+using metrics::Account;
+using pipeline::Context;
+using pipeline::Flow;
+using pipeline::Outlet;
+using record::Batch;
+using record::Label;
+using record::LabelSet;
+using record::LabelSetRef;
+using record::Record;
+
+namespace {
+
+constexpr auto kRecordsIn =
+    metrics::counter("weir_query_answer_records_total", "records", "Records of the answer, up to the limit.", Account::in);
+constexpr auto kBytesIn =
+    metrics::counter("weir_query_answer_bytes_total", "bytes", "Bytes of the lines of the answer.", Account::in);
+constexpr auto kRecordsOut =
+    metrics::counter("weir_query_output_records_total", "records", "Records that query passed on.", Account::out);
+constexpr auto kBytesOut =
+    metrics::counter("weir_query_output_bytes_total", "bytes", "Bytes of the lines that query passed on.", Account::out);
+
+std::string printed(const LabelSet& set) {
+  std::string text = "{";
+  for (const Label& label : set.labels()) {
+    if (text.size() > 1) text += ", ";
+    (text += label.name) += "=\"";
+    for (const char c : label.value) {
+      if (c == '"' || c == '\\') text += '\\';
+      if (c == '\n') {
+        text += "\\n";
+      } else {
+        text += c;
+      }
+    }
+    text += '"';
+  }
+  return text + '}';
+}
+
+}  // namespace
+
+AnswerSource::AnswerSource(QuerySpec spec, const Context& context)
+    : spec_(std::move(spec)),
+      context_(context),
+      block_(context.metrics, context.driver),
+      records_in_(block_.counter(kRecordsIn)),
+      bytes_in_(block_.counter(kBytesIn)),
+      records_out_(block_.counter(kRecordsOut)),
+      bytes_out_(block_.counter(kBytesOut)) {}
+
+std::string AnswerSource::summary() const {
+  if (shown() == 0 && finished_) return why_.empty() ? spec_.when_empty : why_;
+  if (!more_) return {};
+  return fmt::format("only the {} {} shown; there are {} (--limit 0 shows all)", spec_.forward ? "oldest" : "newest",
+                     base::count_of(spec_.limit, "record is", "records are"), spec_.forward ? "later ones" : "older ones");
+}
+
+Result<Flow> AnswerSource::emit(Outlet& out, Batch& batch) {
+  const pipeline::Tally tally = pipeline::tally_of(batch);
+  records_in_.add(tally.records);
+  bytes_in_.add(tally.bytes);
+  records_out_.add(tally.records);
+  bytes_out_.add(tally.bytes);
+  return out.emit(batch);
+}
+
+void AnswerSource::show_progress(std::uint64_t done, std::uint64_t all, std::uint64_t bytes, std::uint64_t found) {
+  if (!progress_.due()) return;
+  progress_.show({.bytes = bytes, .done = done, .all = all, .also = found == 0 ? "" : base::count_of(found, "record") + " found"});
+}
+
+Result<void> AnswerSource::emit_lines(Outlet& out, const std::vector<std::string>& lines) {
+  Batch batch;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    Record record;
+    record.timestamp = context_.clock->wall();
+    record.labels = batch.hold(LabelSet::empty());
+    record.line = record::Text::bytes(batch.copy(lines[i]));
+    batch.records.push_back(record);
+    if (batch.records.size() < 1000 && i + 1 < lines.size()) continue;
+    const auto flow = emit(out, batch);
+    if (!flow) return flow.error();
+    if (*flow == Flow::done) return {};
+    batch.clear();
+  }
+  return {};
+}
+
+Result<void> AnswerSource::emit_series(Outlet& out, const std::vector<LabelSetRef>& series) {
+  std::vector<std::string> lines;
+  for (const LabelSetRef& set : series) lines.push_back(spec_.json ? std::string(set->json()) : printed(*set));
+  return emit_lines(out, lines);
+}
+
+Result<bool> AnswerSource::emit_up_to_limit(Outlet& out, Batch& batch) {
+  const bool samples = !batch.records.empty() && batch.records.front().sample;
+  if (spec_.limit > 0 && !samples) {
+    const std::uint64_t left = spec_.limit - std::min(spec_.limit, shown());
+    if (batch.records.size() > left) {
+      batch.records.resize(left);
+      more_ = true;
+    }
+  }
+  if (!batch.records.empty()) {
+    const auto flow = emit(out, batch);
+    if (!flow) return flow.error();
+    if (*flow == Flow::done) return false;
+  }
+  return !more_;
+}
+
+}  // namespace weir::stages
