@@ -91,13 +91,15 @@ Exit run_process(std::span<const std::string> arguments) {
   const auto diagnostics = base::Diagnostics::standard_error(named ? arguments.front() : std::string(), clock);
   diagnostics->secrets()->set_command_line(arguments);
   cli::note_secrets(arguments, *diagnostics->secrets());
-  auto stop = base::Stop::create();
-  auto routed = stop ? base::Stop::handle_signals(**stop) : Result<void>(std::move(stop).error());
+  auto created = base::Stop::create();
+  // Never destroyed: a signal may come as long as the process lives, also behind main().
+  base::Stop* const stop = created ? created->release() : nullptr;
+  auto routed = stop != nullptr ? base::Stop::handle_signals(*stop) : Result<void>(std::move(created).error());
   if (!routed) {
     diagnostics->report(routed.error());
     return Exit::failed;
   }
-  const pipeline::Context context{&clock, diagnostics.get(), stop->get(), environment};
+  const pipeline::Context context{&clock, diagnostics.get(), stop, environment};
   auto exit = dispatch(arguments, context);
   return exit ? *exit : cli::fail_with(exit.error(), context);
 }

@@ -250,6 +250,18 @@ class Signals(Case):
 
         self.each(["untracked", "checkpoint", "buffer"], body)
 
+    def test_signals_come_to_the_last_moment(self):
+        """Also while main() has ended and the process has not."""
+        for _ in range(60):
+            with subprocess.Popen([kit.WEIR, "filter"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  env=kit.environment()) as process:
+                process.stdin.write(b'{"ts":"1","line":"x","labels":{}}\n')
+                process.stdin.flush()
+                process.stdout.readline()  # its signals are handled by now
+                while process.poll() is None:
+                    process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.returncode, 143)
+
     def test_a_drain_that_takes_long_is_announced_once(self):
         def body(name, fused):
             self.proxy.set("hang")
