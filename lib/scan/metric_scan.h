@@ -1,4 +1,4 @@
-// A metric query over a spool.
+// A metric query over one or several spools.
 #pragma once
 
 #include "base/diagnostics.h"
@@ -7,19 +7,21 @@
 #include "scan/spool_scan.h"
 
 #include <cstdint>
-#include <functional>
+#include <optional>
+#include <span>
 #include <string>
 
 namespace weir::scan {
 
-// The time of the records that a spool holds, rejected ones too; nullopt when it holds none. Errors: those of
+// The time of the records that the spools hold, rejected ones too; nullopt when they hold none. Errors: those of
 // spool::Reader::open().
-base::Result<std::optional<base::TimeRange>> stored_time(const std::string& path);
+base::Result<std::optional<base::TimeRange>> stored_time(std::span<const std::string> paths);
 
 // Every record counts but rejected ones. `watch` (may be null) is SpoolScan's: false ends the reading, and the answer is that of
 // the records so far. `unreadable` gets the number of blocks that could not be read, each of which `diagnostics` gets a message
 // about. Errors: those of MetricQuery and SpoolScan.
-base::Result<logql::MetricAnswer> evaluate(const std::string& path, logql::MetricQuery& query, base::Diagnostics& diagnostics,
-                                           const SpoolScan::Watch& watch, std::uint64_t& unreadable);
+base::Result<logql::MetricAnswer> evaluate(std::span<const std::string> paths, logql::MetricQuery& query, const Limits& limits,
+                                           base::Diagnostics& diagnostics, const SpoolScan::Watch& watch,
+                                           std::uint64_t& unreadable);
 
 }  // namespace weir::scan

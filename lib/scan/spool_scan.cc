@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <queue>
+#include <tuple>
 #include <utility>
 
 namespace weir::scan {
@@ -26,14 +27,11 @@ namespace {
 
 constexpr std::size_t kGive = 256 << 10;   // bytes in use above which records that are due are emitted
 constexpr std::size_t kGiveAtOnce = 1024;  // records of a batch
+constexpr std::size_t kShare = 16;         // of the memory, for kept records
 
 bool same_labels(const LabelSet& set, std::span<const Label> labels) {
   return set.size() == labels.size() &&
          std::all_of(labels.begin(), labels.end(), [&](const Label& label) { return set.get(label.name) == label.value; });
-}
-
-bool earlier(const BlockInfo& a, const BlockInfo& b) {
-  return a.min_timestamp != b.min_timestamp ? a.min_timestamp < b.min_timestamp : a.id < b.id;
 }
 
 }  // namespace
@@ -42,39 +40,56 @@ Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, cons
                                                    base::Diagnostics& diagnostics) {
   auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
   if (!compiled) return std::move(compiled).error();
-  return open(path, std::move(*compiled), range, diagnostics);
+  return open({&path, 1}, std::move(*compiled), range, diagnostics);
 }
 
-Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, logql::LogExpr query, const TimeRange& range,
+Result<std::unique_ptr<SpoolScan>> SpoolScan::open(std::span<const std::string> paths, const std::string& query,
+                                                   const TimeRange& range, base::Diagnostics& diagnostics) {
+  auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
+  if (!compiled) return std::move(compiled).error();
+  return open(paths, std::move(*compiled), range, diagnostics);
+}
+
+Result<std::unique_ptr<SpoolScan>> SpoolScan::open(std::span<const std::string> paths, logql::LogExpr query, const TimeRange& range,
                                                    base::Diagnostics& diagnostics) {
   auto compiled = logql::LogQuery::compile(std::move(query), {});
   if (!compiled) return std::move(compiled).error();
-  return open(path, std::move(*compiled), range, diagnostics);
+  return open(paths, std::move(*compiled), range, diagnostics);
 }
 
-Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, logql::LogQuery query, const TimeRange& range,
-                                                   base::Diagnostics& diagnostics) {
-  auto reader = spool::Reader::open(path);
-  if (!reader) return std::move(reader).error();
-  auto blocks = (*reader)->list({.time = range});
-  if (!blocks) return std::move(blocks).error();
-  std::sort(blocks->begin(), blocks->end(), earlier);
-  const auto missing = (*reader)->missing();
-  auto scan =
-      std::unique_ptr<SpoolScan>(new SpoolScan(std::move(*reader), std::move(query), range, diagnostics, std::move(*blocks)));
-  if (missing) {
-    ++scan->unreadable_;
-    diagnostics.say(*missing);
+Result<std::unique_ptr<SpoolScan>> SpoolScan::open(std::span<const std::string> paths, logql::LogQuery query,
+                                                   const TimeRange& range, base::Diagnostics& diagnostics) {
+  auto scan = std::unique_ptr<SpoolScan>(new SpoolScan(std::move(query), range, diagnostics));
+  for (const std::string& path : paths) {
+    if (auto added = scan->add(path); !added) return std::move(added).error();
   }
+  std::sort(scan->blocks_.begin(), scan->blocks_.end(), earlier);
   return scan;
 }
 
-SpoolScan::SpoolScan(std::unique_ptr<spool::Reader> reader, logql::LogQuery query, const TimeRange& range,
-                     base::Diagnostics& diagnostics, std::vector<BlockInfo> blocks)
-    : reader_(std::move(reader)), query_(std::move(query)), range_(range), diagnostics_(diagnostics), blocks_(std::move(blocks)) {}
+SpoolScan::SpoolScan(logql::LogQuery query, const TimeRange& range, base::Diagnostics& diagnostics)
+    : query_(std::move(query)), range_(range), diagnostics_(diagnostics) {}
+
+Result<void> SpoolScan::add(const std::string& path) {
+  auto reader = spool::Reader::open(path);
+  if (!reader) return std::move(reader).error();
+  auto blocks = (*reader)->list({.time = range_});
+  if (!blocks) return std::move(blocks).error();
+  for (const BlockInfo& block : *blocks) blocks_.push_back({readers_.size(), block});
+  if (const auto missing = (*reader)->missing()) {
+    ++unreadable_;
+    diagnostics_.say(*missing);
+  }
+  readers_.push_back(std::move(*reader));
+  return {};
+}
+
+bool SpoolScan::earlier(const Block& a, const Block& b) {
+  return std::tie(a.info.min_timestamp, a.spool, a.info.id) < std::tie(b.info.min_timestamp, b.spool, b.info.id);
+}
 
 // Leaves the block's records that may match in loaded_.
-Result<void> SpoolScan::load(const BlockInfo& block, const TimeRange& range) {
+Result<void> SpoolScan::load(const Block& block, const TimeRange& range) {
   spool::LoadOptions options;
   options.range = range;
   options.stream = [&](const StreamInfo& stream) {
@@ -91,9 +106,9 @@ Result<void> SpoolScan::load(const BlockInfo& block, const TimeRange& range) {
   }
   loaded_.clear();
   states_.clear();
-  auto loaded = reader_->load(block.id, options, loaded_, &states_);
+  auto loaded = readers_[block.spool]->load(block.info.id, options, loaded_, &states_);
   if (loaded) {
-    if (!*loaded && removed_.insert(block.id).second) removed_records_ += block.records;
+    if (!*loaded && removed_.emplace(block.spool, block.info.id).second) removed_records_ += block.info.records;
     return {};
   }
   if (loaded.error().code != Code::corrupt) return std::move(loaded).error();
@@ -135,7 +150,7 @@ void SpoolScan::keep_changed(const Record& record, const logql::LogQuery::Entry&
   kept_.records.push_back(changed);
 }
 
-void SpoolScan::keep(Record& record, std::uint64_t order) {
+void SpoolScan::keep(Record& record, std::size_t spool, std::uint64_t order) {
   // In small steps: doubling would take more memory than all kept records.
   if (kept_.records.size() == kept_.records.capacity())
     kept_.records.reserve(kept_.records.size() + kept_.records.size() / 4 + kGiveAtOnce);
@@ -155,7 +170,7 @@ void SpoolScan::keep(Record& record, std::uint64_t order) {
     copy.source = {};
     copy.touch();
   }
-  entries_.push_back({record.timestamp, order, kept_.records.size() - 1});
+  entries_.push_back({record.timestamp, spool, order, kept_.records.size() - 1});
 }
 
 // Keeps the earlier half of the gathered records, and ends the window after it.
@@ -168,7 +183,7 @@ void SpoolScan::put_off(TimeRange& window) {
   window.to = std::min(window.to, end);
   std::erase_if(entries_, [&](const Kept& kept) { return kept.time >= window.to; });
   retain();
-  allowed_ = std::max(memory_, memory_in_use() * 2);
+  allowed_ = std::max(limits_.memory / kShare, memory_in_use() * 2);
 }
 
 // Removes the records from kept_ that entries_ does not name.
@@ -187,7 +202,7 @@ std::size_t SpoolScan::memory_in_use() const { return kept_.bytes() + entries_.s
 // Emits the records before a time; the rest stays.
 Result<bool> SpoolScan::give(Timestamp before, const Each& each) {
   std::sort(entries_.begin(), entries_.end(),
-            [](const Kept& a, const Kept& b) { return a.time != b.time ? a.time < b.time : a.order < b.order; });
+            [](const Kept& a, const Kept& b) { return std::tie(a.time, a.spool, a.order) < std::tie(b.time, b.spool, b.order); });
   const auto due = std::find_if(entries_.begin(), entries_.end(), [&](const Kept& kept) { return kept.time >= before; });
   if (due == entries_.begin()) return true;
   std::vector<Record> all;
@@ -225,7 +240,7 @@ Result<void> SpoolScan::read(const Each& each) {
   Work work{.done = searched_, .all = searched_};
   std::vector<std::pair<Timestamp, std::uint64_t>> ends;  // of blocks, with their sizes, in the order of their last times
   if (watch_) {
-    for (const BlockInfo& block : blocks_) {
+    for (const auto& [spool, block] : blocks_) {
       if (block.max_timestamp < range_.from) continue;
       ends.emplace_back(block.max_timestamp, block.body_bytes);
       work.all += block.body_bytes;
@@ -242,21 +257,21 @@ Result<void> SpoolScan::read(const Each& each) {
     entries_.clear();
     kept_.clear();
     window.to = range_.to;
-    allowed_ = memory_;
+    allowed_ = limits_.memory / kShare;
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
-      const BlockInfo& block = blocks_[i];
+      const BlockInfo& block = blocks_[i].info;
       if (block.min_timestamp >= window.to) break;
       if (!window.touches(block.min_timestamp, block.max_timestamp)) continue;
       if (!go_on(std::max(block.min_timestamp, window.from))) return {};
-      if (auto ok = load(block, window); !ok) return ok;
+      if (auto ok = load(blocks_[i], window); !ok) return ok;
       for (std::size_t n = 0; n < loaded_.records.size(); ++n) {
         if (!wanted_(states_[n])) continue;
         const std::uint64_t order = (block.id << 24) | std::min<std::uint64_t>(n, 0xffffff);
-        if (loaded_.records[n].timestamp < window.to) keep(loaded_.records[n], order);
+        if (loaded_.records[n].timestamp < window.to) keep(loaded_.records[n], blocks_[i].spool, order);
         if (memory_in_use() > allowed_ && entries_.size() > 1 && n + 1 < loaded_.records.size()) put_off(window);
       }
       // Nothing still to come is older than the first record of the next block.
-      const Timestamp before = i + 1 < blocks_.size() ? std::min(blocks_[i + 1].min_timestamp, window.to) : window.to;
+      const Timestamp before = i + 1 < blocks_.size() ? std::min(blocks_[i + 1].info.min_timestamp, window.to) : window.to;
       if (memory_in_use() >= kGive) {
         const auto more = give(before, each);
         if (!more) return more.error();
@@ -275,9 +290,10 @@ Result<void> SpoolScan::read(const Each& each) {
 Result<bool> SpoolScan::keep_newest(std::uint64_t count) {
   // The newest times, the oldest of them on top; one more than wanted shows that there is more.
   std::priority_queue<Timestamp, std::vector<Timestamp>, std::greater<>> newest;
-  std::vector<BlockInfo> blocks = blocks_;
-  std::sort(blocks.begin(), blocks.end(), [](const BlockInfo& a, const BlockInfo& b) { return a.max_timestamp > b.max_timestamp; });
-  const auto count_block = [&](const BlockInfo& block, const TimeRange& range, const auto& found) -> Result<void> {
+  std::vector<Block> blocks = blocks_;
+  std::sort(blocks.begin(), blocks.end(),
+            [](const Block& a, const Block& b) { return a.info.max_timestamp > b.info.max_timestamp; });
+  const auto count_block = [&](const Block& block, const TimeRange& range, const auto& found) -> Result<void> {
     if (auto ok = load(block, range); !ok) return ok;
     for (std::size_t n = 0; n < loaded_.records.size(); ++n) {
       if (wanted_(states_[n]) && query_.matches(loaded_.records[n], loaded_)) found(loaded_.records[n].timestamp);
@@ -286,12 +302,12 @@ Result<bool> SpoolScan::keep_newest(std::uint64_t count) {
   };
   // What is found here is read once more by run().
   Work work;
-  for (const BlockInfo& block : blocks) work.all += 2 * block.body_bytes;
-  for (const BlockInfo& block : blocks) {
+  for (const Block& block : blocks) work.all += 2 * block.info.body_bytes;
+  for (const Block& block : blocks) {
     const bool full = newest.size() > count;
-    if (full && block.max_timestamp < newest.top()) break;
+    if (full && block.info.max_timestamp < newest.top()) break;
     if (watch_ && !watch_(work)) return false;
-    work.done = searched_ += block.body_bytes;
+    work.done = searched_ += block.info.body_bytes;
     TimeRange range = range_;
     if (full) range.from = std::max(range.from, newest.top());
     auto ok = count_block(block, range, [&](Timestamp time) {
@@ -310,8 +326,8 @@ Result<bool> SpoolScan::keep_newest(std::uint64_t count) {
   range_.from = newest.top();
   std::uint64_t wanted = 0, there = 0;
   for (; !newest.empty() && newest.top() == range_.from; newest.pop()) ++wanted;
-  for (const BlockInfo& block : blocks_) {
-    if (block.min_timestamp > range_.from || block.max_timestamp < range_.from) continue;
+  for (const Block& block : blocks_) {
+    if (block.info.min_timestamp > range_.from || block.info.max_timestamp < range_.from) continue;
     auto ok = count_block(block, {range_.from, range_.from + 1}, [&](Timestamp) { ++there; });
     if (!ok) return std::move(ok).error();
   }
@@ -321,8 +337,8 @@ Result<bool> SpoolScan::keep_newest(std::uint64_t count) {
 
 Result<std::vector<LabelSetRef>> SpoolScan::series() {
   std::vector<LabelSetRef> series;
-  for (const BlockInfo& block : blocks_) {
-    auto streams = reader_->streams(block.id);
+  for (const Block& block : blocks_) {
+    auto streams = readers_[block.spool]->streams(block.info.id);
     if (!streams) {
       if (streams.error().code != Code::corrupt) return std::move(streams).error();
       ++unreadable_;

@@ -41,7 +41,7 @@ class MetricScanTest : public ::testing::Test {
     auto query = logql::MetricQuery::compile(text, {at(start), at(end), at(step)}, false, {});
     if (!query) return query.error().message;
     std::uint64_t unreadable = 0;
-    auto answer = evaluate(path, **query, context.diagnostics, watch, unreadable);
+    auto answer = evaluate({&path, 1}, **query, {}, context.diagnostics, watch, unreadable);
     EXPECT_EQ(unreadable, 0U);
     return answer ? test::print_answer(*answer) : answer.error().message;
   }
@@ -76,7 +76,7 @@ TEST_F(MetricScanTest, ReadsNoRecordWhereNoneCounts) {
 
 TEST_F(MetricScanTest, StoredTime) {
   store({{{10, "a"}, {30, "b"}}, {{20, "c"}}});
-  auto range = stored_time(path);
+  auto range = stored_time({&path, 1});
   ASSERT_TRUE(range.ok() && range->has_value());
   EXPECT_EQ((*range)->from, at(10));
   EXPECT_EQ((*range)->to, at(30) + 1);

@@ -138,13 +138,32 @@ TEST_F(SpoolScanTest, OverlappingBlocksComeInOrderWhateverFits) {
     stored.clear();
     path = directory / fmt::format("spread{}.db", spread);
     store_random(static_cast<unsigned>(spread), 12, 300, spread);
-    for (const std::size_t memory : {1U, 2000U, 20'000U, 4U << 20}) {
+    for (const std::size_t memory : {1U, 32'000U, 320'000U, 64U << 20}) {
       SCOPED_TRACE(memory);
       const auto scan = open("");
-      scan->set_memory(memory);
+      scan->set_limits({.memory = memory});
       EXPECT_EQ(run(*scan), expected());
     }
   }
+}
+
+TEST_F(SpoolScanTest, SeveralSpoolsAreOne) {
+  store({{{1, "a"}, {5, "b"}}, {{3, "c"}}});
+  const std::string first = path;
+  path = directory / "second.db";
+  store({{{5, "d", "q"}, {2, "e", "q"}}, {{9, "f", "q"}}});
+  const auto lines = [&](const std::vector<std::string>& paths) {
+    auto scan = SpoolScan::open(paths, "", {}, context.diagnostics);
+    EXPECT_TRUE(scan.ok()) << scan.error().message;
+    EXPECT_EQ((*scan)->series()->size(), 2U);
+    return run(**scan);
+  };
+  EXPECT_EQ(lines({first, path}), (std::vector<std::string>{"1 a", "2 e", "3 c", "5 b", "5 d", "9 f"}));
+  EXPECT_EQ(lines({path, first}), (std::vector<std::string>{"1 a", "2 e", "3 c", "5 d", "5 b", "9 f"}));
+  const std::vector<std::string> paths = {first, path};
+  auto scan = SpoolScan::open(paths, "", {}, context.diagnostics);
+  EXPECT_TRUE(*(*scan)->keep_newest(2));
+  EXPECT_EQ(run(**scan), (std::vector<std::string>{"5 d", "9 f"}));
 }
 
 TEST_F(SpoolScanTest, OneTimestampMayTakeMoreThanTheMemory) {
@@ -152,7 +171,7 @@ TEST_F(SpoolScanTest, OneTimestampMayTakeMoreThanTheMemory) {
   for (int i = 0; i < 400; ++i) blocks[static_cast<std::size_t>(i / 100)].push_back({7, fmt::format("{}", i)});
   store(blocks);
   const auto scan = open("");
-  scan->set_memory(100);
+  scan->set_limits({.memory = 1600});
   EXPECT_EQ(run(*scan), expected());
 }
 
@@ -278,7 +297,7 @@ TEST_F(SpoolScanTest, TellsHowFarItIsAlsoWhereNothingMatches) {
   for (const std::string query : {"", "|= \"nowhere\""}) {
     SCOPED_TRACE(query);
     const auto scan = open(query);
-    scan->set_memory(20'000);
+    scan->set_limits({.memory = 320'000});
     std::vector<SpoolScan::Work> told;
     scan->watch([&](const SpoolScan::Work& work) {
       told.push_back(work);
