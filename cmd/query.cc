@@ -1,20 +1,18 @@
 // weir query: read records back with LogQL, from Loki or from a spool.
 #include "stages/query.h"
 
-#include "base/visible.h"
 #include "cli/loki_options.h"
 #include "cli/output_options.h"
+#include "cli/query_extent_options.h"
+#include "cli/query_store_options.h"
+#include "cli/query_words.h"
 #include "cli/selection_options.h"
 #include "cli/time_options.h"
-#include "cli/value_options.h"
 #include "cmd/commands.h"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <cctype>
-#include <filesystem>
-#include <fstream>
 
 namespace weir::cmd {
 namespace {
@@ -26,7 +24,6 @@ using Format = stages::OutputOptions::Format;
 using What = stages::QuerySpec::What;
 
 constexpr std::uint64_t kLimitForPeople = 1000;
-constexpr const char* kSinceForLoki = "1h";
 
 class Query : public cli::Invocation {
  public:
@@ -35,32 +32,21 @@ class Query : public cli::Invocation {
   void declare(CLI::App& app) override {
     app.add_option("query", words_, "a log or metric query; or `labels [NAME]` or `series`, with an optional stream selector")
         ->type_name("logs|labels|series|LOGQL");
-    app.add_option("--spool", spool_,
-                   "read this spool instead of Loki (default: WEIR_SPOOL, when neither --addr nor LOKI_ADDR is given)")
-        ->type_name("SPOOL");
+    cli::declare(app, store_);
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);
-    cli::add_number(app, "--limit", limit_, "at most N records, 0 for all (default: 1000 in text and raw, all in jsonl)");
-    app.add_flag("--forward", forward_, "with a limit, take the oldest records instead of the newest");
-    cli::add_duration(app, "--step", step_, "time between the points of a metric query (default: a 250th of the time)",
-                      {.least = base::kMillisecond});
+    cli::declare(app, extent_);
     cli::declare_output(app, output_, true);
     cli::declare(app, loki_);
   }
 
-  void fill_in(const char* (*environment)(const char* name)) override {
-    const auto variable = [&](const char* name) {
-      const char* value = environment(name);
-      return value == nullptr ? std::string() : std::string(value);
-    };
-    if (spool_.empty() && loki_.url.empty() && variable("LOKI_ADDR").empty()) spool_ = variable("WEIR_SPOOL");
-  }
+  void fill_in(const char* (*environment)(const char* name)) override { cli::fill_in(store_, loki_, environment); }
 
   [[nodiscard]] Result<void> check() const override {
     auto question = read_words();
     if (!question) return std::move(question).error();
     if (auto ok = cli::check(time_); !ok) return ok;
-    if (spool_.empty() && question->what == What::records && question->logql.empty()) {
+    if (store_.asks_loki() && question->what == What::records && question->logql.empty()) {
       return fail(Code::usage, "cannot ask Loki for everything")
           .with_hint(
               "give a stream selector such as '{namespace=\"shop\"}', or -n, -p or -c; only a query of a spool may leave it out");
@@ -87,102 +73,67 @@ class Query : public cli::Invocation {
   }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
-    const bool jsonl = output_.format == Format::jsonl || !plan.last;
-    const base::Timestamp now = context.clock->wall();
-    auto range = cli::time_range(time_, now);
-    if (!range) return std::move(range).error();
-    auto question = read_words();
-    if (!question) return std::move(question).error();
-    spec_.what = question->what;
-    spec_.label = std::move(question->label);
-    spec_.logql = std::move(question->logql);
-    spec_.step = step_.value_or(0);
-    spec_.range = *range;
-    spec_.spool = spool_;
-    if (spool_.empty()) {
-      if (spec_.range.to == base::TimeRange::kForever) spec_.range.to = now;
-      if (spec_.range.from == base::TimeRange::kBeginning) spec_.range.from = spec_.range.to - base::kHour;
-      spec_.range.from = std::max<base::Timestamp>(spec_.range.from, 0);
-      auto target = cli::loki_target(loki_, context.environment, context.diagnostics);
-      if (!target) return std::move(target).error();
-      if (auto ok = http::check_files(target->http); !ok) return std::move(ok).error();
-      spec_.loki.http = std::move(target->http);
-      spec_.loki.tenant = std::move(target->tenant);
-      if (!time_.given()) spec_.when_empty = "nothing matched in the last hour; --since 24h looks further back";
-    }
-    spec_.limit = limit_.value_or(jsonl ? 0 : kLimitForPeople);
-    spec_.forward = forward_;
-    spec_.json = output_.format == Format::jsonl;
-    auto source = stages::make_query(spec_, context);
+    auto spec = this->spec(plan, context);
+    if (!spec) return std::move(spec).error();
+    auto source = stages::make_query(*spec, context);
     if (!source) return std::move(source).error();
     return cli::Built{.source = std::move(*source), .stage = nullptr};
   }
 
  private:
-  struct Question {
-    What what = What::records;
-    std::string label, logql;
-  };
-
-  // A file in the format of SQLite.
-  static bool is_spool(const std::string& word) {
-    constexpr std::string_view kBegin = "SQLite format 3";
-    std::error_code ignored;
-    if (!std::filesystem::is_regular_file(word, ignored)) return false;
-    char begin[kBegin.size()] = {};
-    std::ifstream(word, std::ios::binary).read(begin, sizeof begin);
-    return std::string_view(begin, sizeof begin) == kBegin;
+  // Each group of options fills in its part.
+  [[nodiscard]] Result<stages::QuerySpec> spec(const cli::Plan& plan, const pipeline::Context& context) const {
+    stages::QuerySpec spec;
+    auto question = read_words();
+    if (!question) return std::move(question).error();
+    spec.what = question->what;
+    spec.label = std::move(question->label);
+    spec.logql = std::move(question->logql);
+    const bool jsonl = output_.format == Format::jsonl || !plan.last;
+    spec.limit = extent_.limit.value_or(jsonl ? 0 : kLimitForPeople);
+    spec.forward = extent_.forward;
+    spec.step = extent_.step.value_or(0);
+    spec.json = output_.format == Format::jsonl;
+    spec.spools = store_.spools;
+    if (auto set = set_range(spec, context.clock->wall()); !set) return std::move(set).error();
+    if (store_.asks_loki()) {
+      if (auto set = set_loki(spec, context); !set) return std::move(set).error();
+    }
+    return spec;
   }
 
-  static bool is_name(const std::string& word) {
-    return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+  Result<void> set_range(stages::QuerySpec& spec, base::Timestamp now) const {
+    auto range = cli::time_range(time_, now);
+    if (!range) return std::move(range).error();
+    spec.range = *range;
+    if (!store_.asks_loki()) return {};
+    if (spec.range.to == base::TimeRange::kForever) spec.range.to = now;
+    if (spec.range.from == base::TimeRange::kBeginning) spec.range.from = spec.range.to - base::kHour;
+    spec.range.from = std::max<base::Timestamp>(spec.range.from, 0);
+    if (!time_.given()) spec.when_empty = "nothing matched in the last hour; --since 24h looks further back";
+    return {};
   }
 
-  // [logs] [LOGQL], labels [NAME] [SELECTOR], series [SELECTOR]
-  [[nodiscard]] Result<Question> read_words() const {
-    std::vector<std::string> rest = words_;
-    const auto take = [&] { rest.erase(rest.begin()); };
-    Question question;
-    if (!rest.empty() && rest[0] == "logs") {
-      take();
-    } else if (!rest.empty() && rest[0] == "labels") {
-      question.what = What::labels;
-      take();
-      if (!rest.empty() && is_name(rest[0])) {
-        question.label = rest[0];
-        take();
-      }
-    } else if (!rest.empty() && rest[0] == "series") {
-      question.what = What::series;
-      take();
-    }
-    if (!rest.empty() && rest[0] == "ago" && time_.given()) {
-      return fail(Code::usage, "cannot take 'ago' as a query").with_hint("leave it out: --since 2h means the last two hours");
-    }
-    if (!rest.empty() && spool_.empty() && is_spool(rest[0])) {
-      return fail(Code::usage, "cannot take '{}' as a query: it is a spool", base::escape_control(rest[0]))
-          .with_hint(fmt::format("weir query --spool '{}'", base::escape_control(rest[0])));
-    }
-    if (rest.size() > 1) {
-      return fail(Code::usage, "cannot take '{}' as a second query", rest[1])
-          .with_hint("put the whole query into quotes: weir query '{namespace=\"shop\"} |= \"error\"'");
-    }
-    auto narrowed = cli::narrow(selection_, rest.empty() ? std::string() : rest[0]);
-    if (!narrowed) return std::move(narrowed).error();
-    question.logql = *std::move(narrowed);
-    return question;
+  Result<void> set_loki(stages::QuerySpec& spec, const pipeline::Context& context) const {
+    auto target = cli::loki_target(loki_, context.environment, context.diagnostics);
+    if (!target) return std::move(target).error();
+    if (auto ok = http::check_files(target->http); !ok) return ok;
+    spec.loki.http = std::move(target->http);
+    spec.loki.tenant = std::move(target->tenant);
+    return {};
+  }
+
+  [[nodiscard]] Result<cli::QueryQuestion> read_words() const {
+    return cli::read_query_words(words_, selection_, {.asks_loki = store_.asks_loki(), .time_given = time_.given()});
   }
 
   std::vector<std::string> words_;
-  std::string spool_;
-  std::optional<base::Duration> step_;
-  std::optional<std::uint64_t> limit_;
-  bool forward_ = false;
+  cli::QueryStoreOptions store_;
   cli::TimeFlags time_;
   tail::Selection selection_;
+  cli::QueryExtentOptions extent_;
   stages::OutputOptions output_;
   cli::LokiOptions loki_;
-  stages::QuerySpec spec_;
 };
 
 constexpr std::string_view kManual = R"(# Output

@@ -39,7 +39,7 @@ class SpoolMetric : public pipeline::Source {
     bool interrupted = false;
     std::uint64_t unreadable = 0;
     auto answer = scan::evaluate(
-        {&spec_.spool, 1}, *query_, {}, *context_.diagnostics,
+        spec_.spools, *query_, {}, *context_.diagnostics,
         [&](const scan::SpoolScan::Work& work) {
           if (progress_.due()) progress_.show({.bytes = work.done, .done = work.done, .all = work.all, .also = ""});
           interrupted = interrupted || stop.stopped();
@@ -48,7 +48,7 @@ class SpoolMetric : public pipeline::Source {
         unreadable);
     progress_.end();
     unreadable_.add(unreadable);
-    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spec_.spool);
+    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spec_.spools.front());
     if (!answer) return std::move(answer).error();
     finished_ = true;
     return emit(out, *answer);
@@ -113,7 +113,7 @@ class SpoolMetric : public pipeline::Source {
 
 Result<std::unique_ptr<pipeline::Source>> make_spool_metric(const QuerySpec& spec, const pipeline::Context& context) {
   base::TimeRange range = spec.range;
-  auto stored = scan::stored_time({&spec.spool, 1});
+  auto stored = scan::stored_time(spec.spools);
   if (!stored) return std::move(stored).error();
   const base::TimeRange all = stored->value_or(base::TimeRange{0, 0});
   if (range.from == base::TimeRange::kBeginning) range.from = all.from;

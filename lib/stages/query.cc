@@ -19,7 +19,7 @@ bool is_metric_query(const QuerySpec& spec) {
 }  // namespace
 
 base::Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, const pipeline::Context& context) {
-  if (spec.spool.empty()) return make_loki_answer(spec, context);
+  if (spec.spools.empty()) return make_loki_answer(spec, context);
   return is_metric_query(spec) ? make_spool_metric(spec, context) : make_spool_answer(spec, context);
 }
 

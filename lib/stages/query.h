@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace weir::stages {
 
@@ -20,15 +21,15 @@ struct QuerySpec {
   };
   What what = What::records;
   std::string label;
-  std::string logql;               // for labels and series: a stream selector or ""
-  loki::QueryClientConfig loki;    // used when `spool` is empty
-  std::string spool;               // the spool's path
-  base::TimeRange range = {0, 0};  // both ends are fixed
-  std::uint64_t limit = 0;         // 0: all. Metric queries have no limit
-  bool forward = false;            // the limit takes the oldest records, not the newest
-  base::Duration step = 0;         // the step of a metric query; 0: Loki chooses
-  bool json = false;               // labels and series as JSON values
-  std::string when_empty;          // the summary when nothing matched
+  std::string logql;                // for labels and series: a stream selector or ""
+  loki::QueryClientConfig loki;     // used when there are no spools
+  std::vector<std::string> spools;  // paths
+  base::TimeRange range = {0, 0};   // both ends are fixed
+  std::uint64_t limit = 0;          // 0: all. Metric queries have no limit
+  bool forward = false;             // the limit takes the oldest records, not the newest
+  base::Duration step = 0;          // the step of a metric query; 0: Loki chooses
+  bool json = false;                // labels and series as JSON values
+  std::string when_empty;           // the summary when nothing matched
 };
 
 // Emits the records oldest first, also without `forward`, in memory that does not grow with their number. What cannot be read

@@ -71,7 +71,7 @@ TEST_F(BooksTest, EveryStageDeclaresWhatComesInAndGoesOutUnderItsName) {
   source([&](const Context& context) { return std::move(*make_spool_source({.spool = buffer.spool.path}, context)); });
   source([&](const Context& context) { return std::move(*make_replay({.spool = buffer.spool.path}, context)); });
   QuerySpec query;
-  query.spool = buffer.spool.path;
+  query.spools = {buffer.spool.path};
   query.logql = "{}";
   source([&](const Context& context) { return std::move(*make_query(query, context)); });
 }

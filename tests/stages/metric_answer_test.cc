@@ -13,9 +13,9 @@ namespace {
 class SpoolMetricTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    spec.spool = dir / "s.db";
-    auto writer =
-        spool::Writer::open({.path = spec.spool, .min_free = 0, .retain = 1'000'000 * base::kHour}, context.clock, nullptr);
+    spec.spools = {dir / "s.db"};
+    auto writer = spool::Writer::open({.path = spec.spools.front(), .min_free = 0, .retain = 1'000'000 * base::kHour},
+                                      context.clock, nullptr);
     ASSERT_TRUE(writer.ok()) << writer.error().message;
     spool::BlockBuilder builder;
     record::Batch batch;

@@ -1,0 +1,74 @@
+#include "cli/query_words.h"
+
+#include "base/visible.h"
+#include "cli/selection_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string_view>
+
+namespace weir::cli {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+using What = stages::QuerySpec::What;
+
+// A file in the format of SQLite.
+bool is_spool(const std::string& word) {
+  constexpr std::string_view kBegin = "SQLite format 3";
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(word, ignored)) return false;
+  char begin[kBegin.size()] = {};
+  std::ifstream(word, std::ios::binary).read(begin, sizeof begin);
+  return std::string_view(begin, sizeof begin) == kBegin;
+}
+
+bool is_name(const std::string& word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+}
+
+}  // namespace
+
+Result<QueryQuestion> read_query_words(const std::vector<std::string>& words, const tail::Selection& selection,
+                                       const QueryWordsContext& context) {
+  std::span<const std::string> rest(words);
+  const auto take = [&] { rest = rest.subspan(1); };
+  QueryQuestion question;
+  if (!rest.empty() && rest[0] == "logs") {
+    take();
+  } else if (!rest.empty() && rest[0] == "labels") {
+    question.what = What::labels;
+    take();
+    if (!rest.empty() && is_name(rest[0])) {
+      question.label = rest[0];
+      take();
+    }
+  } else if (!rest.empty() && rest[0] == "series") {
+    question.what = What::series;
+    take();
+  }
+  if (!rest.empty() && rest[0] == "ago" && context.time_given) {
+    return fail(Code::usage, "cannot take 'ago' as a query").with_hint("leave it out: --since 2h means the last two hours");
+  }
+  if (!rest.empty() && context.asks_loki && is_spool(rest[0])) {
+    return fail(Code::usage, "cannot take '{}' as a query: it is a spool", base::escape_control(rest[0]))
+        .with_hint(fmt::format("weir query --spool '{}'", base::escape_control(rest[0])));
+  }
+  if (rest.size() > 1) {
+    return fail(Code::usage, "cannot take '{}' as a second query", rest[1])
+        .with_hint("put the whole query into quotes: weir query '{namespace=\"shop\"} |= \"error\"'");
+  }
+  auto narrowed = narrow(selection, rest.empty() ? std::string() : rest[0]);
+  if (!narrowed) return std::move(narrowed).error();
+  question.logql = *std::move(narrowed);
+  return question;
+}
+
+}  // namespace weir::cli

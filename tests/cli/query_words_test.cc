@@ -1,0 +1,57 @@
+#include "cli/query_words.h"
+
+#include "support/temp_dir.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace weir::cli {
+namespace {
+
+using What = stages::QuerySpec::What;
+using Words = std::vector<std::string>;
+
+TEST(QueryWords, WhatIsAsked) {
+  const auto f = [](const Words& words, What what, std::string_view label, std::string_view logql) {
+    const auto question = read_query_words(words, {}, {});
+    ASSERT_TRUE(question.ok()) << question.error().message;
+    EXPECT_EQ(question->what, what);
+    EXPECT_EQ(question->label, label);
+    EXPECT_EQ(question->logql, logql);
+  };
+  f({}, What::records, "", "");
+  f({"logs"}, What::records, "", "");
+  f({R"({a="b"})"}, What::records, "", R"({a="b"})");
+  f({"logs", R"({a="b"})"}, What::records, "", R"({a="b"})");
+  f({"labels"}, What::labels, "", "");
+  f({"labels", "pod"}, What::labels, "pod", "");
+  f({"labels", "pod", R"({a="b"})"}, What::labels, "pod", R"({a="b"})");
+  f({"labels", R"({a="b"})"}, What::labels, "", R"({a="b"})");
+  f({"series", R"({a="b"})"}, What::series, "", R"({a="b"})");
+}
+
+TEST(QueryWords, TheSelectionNarrows) {
+  const auto question = read_query_words({R"(|= "x")"}, {.namespaces = {"shop"}}, {});
+  ASSERT_TRUE(question.ok());
+  EXPECT_EQ(question->logql, R"({namespace="shop"} |= "x")");
+}
+
+TEST(QueryWords, Mistakes) {
+  const auto f = [](const Words& words, const QueryWordsContext& context, std::string_view message) {
+    const auto question = read_query_words(words, {}, context);
+    ASSERT_FALSE(question.ok());
+    EXPECT_EQ(question.error().code, base::Code::usage);
+    EXPECT_EQ(question.error().message, message);
+    EXPECT_FALSE(question.error().hint.empty());
+  };
+  test::TempDir dir;
+  const std::string spool = dir / "s.db";
+  std::ofstream(spool) << std::string_view("SQLite format 3\0...", 19);
+  f({R"({a="b"})", "error"}, {}, "cannot take 'error' as a second query");
+  f({"ago"}, {.time_given = true}, "cannot take 'ago' as a query");
+  f({spool}, {}, "cannot take '" + spool + "' as a query: it is a spool");
+}
+
+}  // namespace
+}  // namespace weir::cli
