@@ -210,6 +210,11 @@ FakeQueryLoki::FakeQueryLoki() : server_(std::make_unique<Server>()) {
   server.http.Get("/loki/api/v1/query", [this](const httplib::Request& request, httplib::Response& response) {
     if (!server_->scripted(request, response)) Server::refuse(response, "this test has no answer to an instant query");
   });
+  const auto only_scripted = [this](const httplib::Request& request, httplib::Response& response) {
+    if (!server_->scripted(request, response)) Server::refuse(response, "this test has no answer to " + request.path);
+  };
+  server.http.Get(R"(/loki/api/v1/(index|detected_field)/.+)", only_scripted);
+  server.http.Get("/loki/api/v1/detected_fields", only_scripted);
   server.http.set_tcp_nodelay(true);
   server.port = server.http.bind_to_any_port("127.0.0.1");
   server.thread = std::thread([this] { server_->http.listen_after_bind(); });
