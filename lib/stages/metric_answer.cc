@@ -6,6 +6,7 @@
 #include "scan/metric_scan.h"
 #include "show/progress.h"
 #include "stages/query_metrics.h"
+#include "stages/unmatched.h"
 
 #include <algorithm>
 #include <utility>
@@ -39,7 +40,7 @@ class SpoolMetric : public pipeline::Source {
     bool interrupted = false;
     std::uint64_t unreadable = 0;
     auto answer = scan::evaluate(
-        spec_.spools, *query_, {}, *context_.diagnostics,
+        spec_.spools, *query_, spec_.scan, *context_.diagnostics,
         [&](const scan::SpoolScan::Work& work) {
           if (progress_.due()) progress_.show({.bytes = work.done, .done = work.done, .all = work.all, .also = ""});
           interrupted = interrupted || stop.stopped();
@@ -48,16 +49,21 @@ class SpoolMetric : public pipeline::Source {
         unreadable);
     progress_.end();
     unreadable_.add(unreadable);
-    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spec_.spools.front());
+    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
     if (!answer) return std::move(answer).error();
-    finished_ = true;
-    return emit(out, *answer);
+    auto emitted = emit(out, *answer);
+    finished_ = emitted.ok();
+    if (finished_ && out_.value() == 0) {
+      why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, query_->reads(), context_.clock->wall());
+    }
+    return emitted;
   }
 
   [[nodiscard]] std::string_view name() const override { return "query"; }
   [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
   [[nodiscard]] std::string summary() const override {
-    if (!finished_ || out_.value() > 0) return {};
+    if (!finished_ || spec_.quiet || out_.value() > 0) return {};
+    if (!why_.empty()) return why_;
     return spec_.when_empty.empty() ? "no sample in this time" : spec_.when_empty;
   }
 
@@ -107,6 +113,7 @@ class SpoolMetric : public pipeline::Source {
   metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
   show::Progress progress_{"searched", *context_.diagnostics, *context_.clock};
   bool finished_ = false;
+  std::string why_;
 };
 
 }  // namespace
@@ -118,13 +125,17 @@ Result<std::unique_ptr<pipeline::Source>> make_spool_metric(const QuerySpec& spe
   const base::TimeRange all = stored->value_or(base::TimeRange{0, 0});
   if (range.from == base::TimeRange::kBeginning) range.from = all.from;
   if (range.to == base::TimeRange::kForever) range.to = std::max(all.to, range.from);
-  const logql::MetricTimes times = {range.from, range.to, spec.step > 0 ? spec.step : step_for(range)};
-  constexpr base::Duration kMostPoints = 11'000;  // Loki's limit
-  if ((times.end - times.start) / times.step > kMostPoints) {
-    return fail(Code::config, "cannot evaluate the query: it has more than {} points of time", kMostPoints)
-        .with_hint("take a longer --step, or a shorter time");
+  logql::MetricTimes times = {range.to, range.to, base::kSecond};
+  if (!spec.instant) {
+    times = logql::MetricTimes{range.from, range.to, spec.step > 0 ? spec.step : step_for(range)};
+    constexpr base::Duration kMostPoints = 11'000;  // Loki's limit
+    if ((times.end - times.start) / times.step > kMostPoints) {
+      return fail(Code::config, "cannot evaluate the query: it has more than {} points of time", kMostPoints)
+          .with_hint("take a longer --step, or a shorter time");
+    }
+    times = times.aligned();
   }
-  auto query = logql::MetricQuery::compile(spec.logql, times.aligned(), false, {});
+  auto query = logql::MetricQuery::compile(spec.logql, times, spec.instant, {});
   if (!query) return std::move(query).error();
   return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolMetric>(spec, context, std::move(*query)));
 }
