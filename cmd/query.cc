@@ -4,6 +4,7 @@
 #include "cli/loki_options.h"
 #include "cli/output_options.h"
 #include "cli/query_extent_options.h"
+#include "cli/query_logcli_options.h"
 #include "cli/query_store_options.h"
 #include "cli/query_words.h"
 #include "cli/selection_options.h"
@@ -23,21 +24,20 @@ using base::Result;
 using Format = stages::OutputOptions::Format;
 using What = stages::QuerySpec::What;
 
-constexpr std::uint64_t kLimitForPeople = 1000;
-
 class Query : public cli::Invocation {
  public:
   Query() { loki_.timeout = 5 * base::kMinute; }
 
   void declare(CLI::App& app) override {
-    app.add_option("query", words_, "a log or metric query; or `labels [NAME]` or `series`, with an optional stream selector")
-        ->type_name("logs|labels|series|LOGQL");
+    app.add_option("query", words_, "a log or metric query; or a word of those below, mostly with a stream selector")
+        ->type_name("logs|labels|series|stats|volume|fields|values|LOGQL");
     cli::declare(app, store_);
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);
     cli::declare(app, extent_);
     cli::declare_output(app, output_, true);
     cli::declare(app, loki_);
+    cli::declare(app, logcli_);
   }
 
   void fill_in(const char* (*environment)(const char* name)) override { cli::fill_in(store_, loki_, environment); }
@@ -46,7 +46,9 @@ class Query : public cli::Invocation {
     auto question = read_words();
     if (!question) return std::move(question).error();
     if (auto ok = cli::check(time_); !ok) return ok;
-    if (store_.asks_loki() && question->what == What::records && question->logql.empty()) {
+    if (auto ok = cli::check(store_); !ok) return ok;
+    const bool needs_selector = question->what == What::records || question->what == What::fields || question->what == What::values;
+    if (store_.asks_loki() && needs_selector && question->logql.empty()) {
       return fail(Code::usage, "cannot ask Loki for everything")
           .with_hint(
               "give a stream selector such as '{namespace=\"shop\"}', or -n, -p or -c; only a query of a spool may leave it out");
@@ -89,25 +91,24 @@ class Query : public cli::Invocation {
     spec.what = question->what;
     spec.label = std::move(question->label);
     spec.logql = std::move(question->logql);
-    const bool jsonl = output_.format == Format::jsonl || !plan.last;
-    spec.limit = extent_.limit.value_or(jsonl ? 0 : kLimitForPeople);
-    spec.forward = extent_.forward;
-    spec.step = extent_.step.value_or(0);
+    cli::apply(extent_, output_.format == Format::jsonl || !plan.last, spec);
+    cli::apply(store_, spec);
+    spec.instant = spec.instant || question->instant;
     spec.json = output_.format == Format::jsonl;
-    spec.spools = store_.spools;
     if (auto set = set_range(spec, context.clock->wall()); !set) return std::move(set).error();
     if (store_.asks_loki()) {
       if (auto set = set_loki(spec, context); !set) return std::move(set).error();
     }
+    if (auto set = cli::apply(logcli_, context.environment, spec); !set) return std::move(set).error();
     return spec;
   }
 
   Result<void> set_range(stages::QuerySpec& spec, base::Timestamp now) const {
-    auto range = cli::time_range(time_, now);
+    auto range = cli::time_range(time_, extent_, now);
     if (!range) return std::move(range).error();
     spec.range = *range;
+    if (spec.range.to == base::TimeRange::kForever && (store_.asks_loki() || spec.instant)) spec.range.to = now;
     if (!store_.asks_loki()) return {};
-    if (spec.range.to == base::TimeRange::kForever) spec.range.to = now;
     if (spec.range.from == base::TimeRange::kBeginning) spec.range.from = spec.range.to - base::kHour;
     spec.range.from = std::max<base::Timestamp>(spec.range.from, 0);
     if (!time_.given()) spec.when_empty = "nothing matched in the last hour; --since 24h looks further back";
@@ -134,6 +135,7 @@ class Query : public cli::Invocation {
   cli::QueryExtentOptions extent_;
   stages::OutputOptions output_;
   cli::LokiOptions loki_;
+  cli::QueryLogcliOptions logcli_;
 };
 
 constexpr std::string_view kManual = R"(# Output
@@ -184,6 +186,7 @@ const cli::Command query_command = {
               cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Query>()); },
     .following = [](std::string_view first) { return std::optional(cli::Following{.words = {}, .listed = first == "labels"}); },
+    .foreign_options = cli::logcli_options(),
 };
 
 }  // namespace weir::cmd
