@@ -153,15 +153,50 @@ query over the same time, with a point every `--step`.
 
 # From a spool
 With `--spool`, or when WEIR_SPOOL names a spool and neither --addr nor LOKI_ADDR names a Loki, query reads the records
-that the spool still holds, delivered or not. Held records are marked `[held]`. The stream selector may be left out.
+that the spool still holds, delivered or not. Held records are marked `[held]`. The stream selector may be left out. The
+records of several spools are merged in the order of time. `weir replay` selects the same records with the same options, but
+the held ones, and passes them on as they are stored, for a chain; query shows what the query makes of them.
 
 A metric query counts them, too. It is evaluated at points that are `--step` apart and lie at multiples of the step, as in
 Loki; without `--step` there are about 250 points, at least a second apart. Its series may take 64 MiB of memory. approx_topk
 and variants are not supported.
 
+# From Loki and a spool
+`--with-spool SPOOL` asks Loki, and takes from the spool what Loki does not have: records that are not delivered yet, or that
+Loki has lost. Both are read in the order of time, side by side. Two records are the same when their stream, time and line are;
+of equal records there are as many as the one of the two has that has more. A record of the spool gets what it would have in
+Loki: the labels as push sends them, the label service_name and the metadata detected_level. Records of other tenants are left
+out. Metric queries, stats, volume and fields are not answered this way.
+
+# From standard input
+`--stdin` asks the records on standard input, JSON lines of weir: `weir tail FILE | weir query --stdin stats`. They may come in
+any order: query stores them in a spool below TMPDIR (/tmp), which it removes at the end, and then asks that. So it answers when
+the input has ended; to select from records that keep coming, use `weir filter`. A line that is no record is an error.
+
+# One time
+`--instant` evaluates a metric query at one time, the end of the range, and gives one value for each series. Log queries have no
+such answer, as in Loki. `--now TIME` is the end of the range and the time from which `--since 15m` counts back, for a look at
+the past: `--now 09:30 --since 15m`.
+
 # Labels and series
 `weir query labels` lists the names of labels, `weir query labels NAME` the values of one, and `weir query series` the
-streams. Each takes an optional stream selector.)";
+streams. Each takes an optional stream selector.
+
+# How much, and what
+`weir query stats` says how many streams, chunks (of a spool: blocks in this time), bytes and entries there are. `weir query
+volume` lists the streams with the most bytes, added up by the labels of the selector, or by those of --by. Loki answers from its
+index, roughly; of a spool the numbers are exact, count the bytes of lines, and LOGQL may be any log query.
+
+`weir query fields LOGQL` lists what the newest --line-limit records have beside labels: structured metadata, and what json, or else
+logfmt, finds in their lines; with the type of the values and how many there are. `weir query values FIELD LOGQL` lists the
+values. With `-o jsonl` each line is a JSON value.
+
+# Memory
+Reading spools takes up to about 32 MiB. `--memory` allows more, so that blocks which overlap in time are read less often.
+
+# Coming from logcli
+weir-guide-logcli(7) lists the commands, options and variables of logcli. Most work as they are. --log.level, --labels-length,
+--colored-output, --include-common-labels, --compress and --envproxy are taken and have no effect.)";
 
 }  // namespace
 
@@ -169,8 +204,10 @@ const cli::Command query_command = {
     .name = "query",
     .summary = "read records back with LogQL, from Loki or from a spool",
     .description =
-        "Runs a LogQL query in Loki, or over a spool, and shows the records oldest first. As text it shows the newest "
-        "1000; `-o jsonl` gives all of them. `weir query labels` and `weir query series` list labels and streams.",
+        "Runs a LogQL query in Loki, over spools, or over records on standard input, and shows the records oldest first. As text "
+        "it "
+        "shows the newest 1000; `-o jsonl` gives all of them. labels, series, stats, volume, fields and values, in front of the "
+        "query, ask what there is.",
     .manual = kManual,
     .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--container", "--limit", "--forward", "--output", "--spool",
               "--addr", "--tenant", "--step"},
@@ -181,7 +218,11 @@ const cli::Command query_command = {
                   "weir query -p web '| json | duration_ms > 500' --since 3h"},
                  {"all records of a morning as JSON lines",
                   "weir query '{namespace=\"checkout\"}' --from '2026-11-22 08:00' --to '2026-11-22 12:00' -o jsonl"},
-                 {"the pods that have logged in the last day", "weir query labels pod --since 1d"}},
+                 {"the pods that have logged in the last day", "weir query labels pod --since 1d"},
+                 {"what Loki has of an hour, and what is still in the spool", "weir query -n checkout --with-spool spool.db"},
+                 {"the namespaces that log most", "weir query volume --by namespace --since 1d --limit 10"},
+                 {"how many errors each pod had in the last 5 minutes",
+                  "weir query --instant 'sum by (pod) (count_over_time({namespace=\"checkout\"} |= \"error\" [5m]))'"}},
     .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,
               cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Query>()); },
