@@ -196,7 +196,8 @@ Reading spools takes up to about 32 MiB. `--memory` allows more, so that blocks 
 
 # Coming from logcli
 weir-guide-logcli(7) lists the commands, options and variables of logcli. Most work as they are. --log.level, --labels-length,
---colored-output, --include-common-labels, --compress and --envproxy are taken and have no effect.)";
+--colored-output, --include-common-labels, --parallel-duration, --parallel-max-workers, --compress and --envproxy are taken and
+have no effect.)";
 
 }  // namespace
 

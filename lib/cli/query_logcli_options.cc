@@ -59,7 +59,7 @@ void declare(CLI::App& app, QueryLogcliOptions& options) {
   const auto ignored = [&](const char* name) {
     app.add_option(name, options.without_effect, "taken, without an effect")->type_name("VALUE")->group("");
   };
-  for (const char* name : {"--log.level", "--labels-length"}) ignored(name);
+  for (const char* name : {"--log.level", "--labels-length", "--parallel-duration", "--parallel-max-workers"}) ignored(name);
   app.add_flag("--colored-output,--compress,--envproxy,--include-common-labels")
       ->description("taken, without an effect")
       ->group("");
@@ -97,6 +97,7 @@ std::vector<ForeignOption> logcli_options() {
   return {{"--stats", "Loki's figures of a query are not shown; how much there is: weir query stats '{{…}}'"},
           {"--output-timestamp-format", "-o jsonl has the whole time, as RFC 3339 with nanoseconds"},
           {"--auth-header", "for another header with a token: --header '{}: Bearer …'"},
+          {"--delay-for", "for records that come late: --late {}s"},
           {"--interval", "for points in time: a metric query with --step {}"},
           {"--analyze-labels", "for what labels there are: weir query labels, weir query volume --by-name"},
           {"--part-path-prefix", kParts},

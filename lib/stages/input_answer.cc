@@ -118,6 +118,9 @@ class InputAnswer : public pipeline::Source {
     of_input.metrics = nullptr;  // what query counts is its answer
     of_input.driver = nullptr;
     auto read = pipeline::make_jsonl_source({.fd = *spec_.input, .strict = true}, of_input)->run(records, stop);
+    if (!read && read.error().code == Code::parse && read.error().hint.empty()) {
+      return base::Error(std::move(read).error()).with_hint("plain text? put `weir tail -` in front, or take such lines out");
+    }
     if (read && stop.stopped()) read = fail(Code::interrupted, "interrupted while reading standard input");
     if (read) read = records.store();
     if (read) read = (*writer)->close();
@@ -137,10 +140,8 @@ Result<std::unique_ptr<pipeline::Source>> make_input_answer(const QuerySpec& spe
         .with_hint("pipe JSON lines of weir into it: weir tail FILE | weir query --stdin");
   }
   // A mistake is found before the input is read.
-  if (spec.what == QuerySpec::What::records) {
-    const auto parsed = logql::parse(spec.logql, {.selector_optional = true});
-    if (!parsed) return base::Error(parsed.error());
-  }
+  const auto parsed = logql::parse(spec.logql, {.selector_optional = true});
+  if (!parsed) return base::Error(parsed.error());
   return std::unique_ptr<pipeline::Source>(std::make_unique<InputAnswer>(spec, context));
 }
 

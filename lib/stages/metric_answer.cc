@@ -4,7 +4,7 @@
 #include "logql/metric_query.h"
 #include "record/json.h"
 #include "scan/metric_scan.h"
-#include "show/progress.h"
+#include "stages/answer_source.h"
 #include "stages/query_metrics.h"
 #include "stages/unmatched.h"
 
@@ -17,24 +17,18 @@ namespace {
 using base::Code;
 using base::fail;
 using base::Result;
-using metrics::Account;
 using record::Batch;
 using record::Record;
-
-constexpr auto kSamplesIn =
-    metrics::counter("weir_query_answer_samples_total", "samples", "Samples of the answer to a metric query.", Account::in);
-constexpr auto kSamplesOut =
-    metrics::counter("weir_query_output_samples_total", "samples", "Samples that query passed on.", Account::out);
 
 // Loki's choice: 250 points, and no step below a second.
 base::Duration step_for(const base::TimeRange& range) {
   return std::max<base::Duration>((range.to - range.from) / (250 * base::kSecond), 1) * base::kSecond;
 }
 
-class SpoolMetric : public pipeline::Source {
+class SpoolMetric : public AnswerSource {
  public:
   SpoolMetric(QuerySpec spec, const pipeline::Context& context, std::unique_ptr<logql::MetricQuery> query)
-      : spec_(std::move(spec)), context_(context), query_(std::move(query)), block_(context.metrics, context.driver) {}
+      : AnswerSource(std::move(spec), context), query_(std::move(query)) {}
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     bool interrupted = false;
@@ -42,7 +36,7 @@ class SpoolMetric : public pipeline::Source {
     auto answer = scan::evaluate(
         spec_.spools, *query_, spec_.scan, *context_.diagnostics,
         [&](const scan::SpoolScan::Work& work) {
-          if (progress_.due()) progress_.show({.bytes = work.done, .done = work.done, .all = work.all, .also = ""});
+          show_progress(work.done, work.all, work.done, 0);
           interrupted = interrupted || stop.stopped();
           return !interrupted;
         },
@@ -51,32 +45,23 @@ class SpoolMetric : public pipeline::Source {
     unreadable_.add(unreadable);
     if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
     if (!answer) return std::move(answer).error();
-    auto emitted = emit(out, *answer);
+    auto emitted = emit_series_of(out, *answer);
     finished_ = emitted.ok();
-    if (finished_ && out_.value() == 0) {
+    if (finished_ && shown() == 0) {
       why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, query_->reads(), context_.clock->wall());
+      if (why_.empty() && spec_.when_empty.empty()) why_ = "no sample in this time";
     }
     return emitted;
   }
 
-  [[nodiscard]] std::string_view name() const override { return "query"; }
-  [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
-  [[nodiscard]] std::string summary() const override {
-    if (!finished_ || spec_.quiet || out_.value() > 0) return {};
-    if (!why_.empty()) return why_;
-    return spec_.when_empty.empty() ? "no sample in this time" : spec_.when_empty;
-  }
-
  private:
-  Result<void> emit(pipeline::Outlet& out, const logql::MetricAnswer& answer) {
+  Result<void> emit_series_of(pipeline::Outlet& out, const logql::MetricAnswer& answer) {
     constexpr std::size_t kAtOnce = 1000;
     Batch batch;
     std::string text;
     const auto flush = [&]() -> Result<bool> {
       if (batch.records.empty()) return true;
-      in_.add(batch.records.size());
-      out_.add(batch.records.size());
-      const auto flow = out.emit(batch);
+      const auto flow = emit(out, batch);
       batch.clear();
       batch.records.clear();
       if (!flow) return flow.error();
@@ -105,15 +90,8 @@ class SpoolMetric : public pipeline::Source {
     return {};
   }
 
-  QuerySpec spec_;
-  pipeline::Context context_;
   std::unique_ptr<logql::MetricQuery> query_;
-  metrics::Block block_;
-  metrics::Counter in_ = block_.counter(kSamplesIn), out_ = block_.counter(kSamplesOut);
   metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
-  show::Progress progress_{"searched", *context_.diagnostics, *context_.clock};
-  bool finished_ = false;
-  std::string why_;
 };
 
 }  // namespace

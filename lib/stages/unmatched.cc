@@ -44,9 +44,11 @@ std::string explain_time(const TimeRange& range, const Span& there, Timestamp no
   const bool begins = range.from != TimeRange().from;
   const bool ends = range.to != TimeRange().to;
   if (begins && there.newest < range.from) {
-    const bool last = range.from <= now && range.to >= now;
+    // The end of the range may have been the present when the query began.
+    const Timestamp end = std::min(range.to, now);
+    const bool last = range.from <= now && now - end <= base::kMinute;
     return fmt::format("nothing {}; {}",
-                       last ? "in the last " + record::in_words(now - range.from) : "since " + record::to_rfc3339(range.from),
+                       last ? "in the last " + record::in_words(end - range.from) : "since " + record::to_rfc3339(range.from),
                        dated("newest", there.newest, now));
   }
   if (ends && there.oldest >= range.to)

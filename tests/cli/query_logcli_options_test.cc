@@ -43,7 +43,9 @@ TEST(QueryLogcli, WhatWorks) {
 }
 
 TEST(QueryLogcli, WhatHasNoEffect) {
-  const auto spec = spec_of("--log.level error --labels-length 10 --colored-output --compress --envproxy --include-common-labels");
+  const auto spec = spec_of(
+      "--log.level error --labels-length 10 --colored-output --compress --envproxy --include-common-labels "
+      "--parallel-duration 1h --parallel-max-workers 4");
   EXPECT_FALSE(spec.quiet);
   EXPECT_TRUE(spec.labels.all());
   EXPECT_TRUE(spec.loki.http.headers.empty());

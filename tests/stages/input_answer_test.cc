@@ -74,7 +74,7 @@ TEST_F(InputTest, RecordsInTheOrderOfTime) {
 TEST_F(InputTest, Metrics) {
   spec.logql = R"(sum(count_over_time({app=~".+"}[30s])))";
   spec.step = 30 * base::kSecond;
-  EXPECT_EQ(lines(std::string(kRecords)).size(), 2U);
+  EXPECT_EQ(lines(std::string(kRecords)), Lines{R"({"timestamp":"1970-01-01T00:00:30Z","value":"3"})"});
 }
 
 TEST_F(InputTest, LabelsAndStats) {
@@ -90,7 +90,7 @@ TEST_F(InputTest, NothingThere) {
   EXPECT_EQ(summary, "there are no records on standard input");
   spec.logql = R"({app="z"})";
   EXPECT_EQ(lines(std::string(kRecords)), Lines());
-  EXPECT_EQ(summary, "no app 'z' here, only 'x' and 'y'");
+  EXPECT_NE(summary.find("no app 'z' here"), std::string::npos) << summary;
 }
 
 TEST_F(InputTest, PlainTextIsNoRecord) {

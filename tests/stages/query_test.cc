@@ -159,13 +159,13 @@ TEST_F(QueryLokiTest, LabelsThatNobodyWants) {
   loki.entries = {{{{"namespace", "shop"}, {"pod", "a"}}, 1, "x", {{"trace_id", "t"}}}};
   const auto f = [&](LabelChoice choice, std::string_view rest) {
     spec.labels = std::move(choice);
-    EXPECT_EQ(lines(), Lines{R"({"timestamp":"1970-01-01T00:00:00.000000001Z","line":"x","labels":)" + std::string(rest)});
+    EXPECT_EQ(lines(), Lines{R"({"timestamp":"1970-01-01T00:00:00.000000001Z","line":"x")" + std::string(rest)});
   };
-  f({}, R"({"namespace":"shop","pod":"a"},"metadata":{"trace_id":"t"}})");
-  f({.none = true}, "{}}");
-  f({.include = {"pod"}}, R"({"pod":"a"}})");
-  f({.exclude = {"pod"}}, R"({"namespace":"shop"},"metadata":{"trace_id":"t"}})");
-  f({.exclude = {"trace_id", "namespace"}}, R"({"pod":"a"}})");
+  f({}, R"(,"labels":{"namespace":"shop","pod":"a"},"metadata":{"trace_id":"t"}})");
+  f({.none = true}, "}");
+  f({.include = {"pod"}}, R"(,"labels":{"pod":"a"}})");
+  f({.exclude = {"pod"}}, R"(,"labels":{"namespace":"shop"},"metadata":{"trace_id":"t"}})");
+  f({.exclude = {"trace_id", "namespace"}}, R"(,"labels":{"pod":"a"}})");
 }
 
 TEST_F(QueryLokiTest, SmallPagesAndNoSummary) {

@@ -43,7 +43,7 @@ class SpoolSummaryTest : public SummaryTest {
     spec.spools = {dir / "s.db"};
     spec.range = {};
     test::make_spool(spec.spools.front(),
-                     {{{{"app", "a"}, {"pod", "p1"}}, 10, "level=info n=1", {{"trace", "t"}}},
+                     {{{{"app", "a"}, {"pod", "p1"}}, 10, "level=info n=1", {{"trace", "abc"}}},
                       {{{"app", "a"}, {"pod", "p2"}}, 20, "0123456789"},
                       {{{"app", "b"}}, 30, "x"}},
                      context);
@@ -83,9 +83,9 @@ TEST_F(SpoolSummaryTest, FieldsAndValues) {
             (Lines{"level  string        1  logfmt", "n      int           1  logfmt", "trace  string        1  metadata"}));
   spec.what = What::values;
   spec.label = "trace";
-  EXPECT_EQ(lines(), Lines{"t"});
+  EXPECT_EQ(lines(), Lines{"abc"});
   spec.json = true;
-  EXPECT_EQ(lines(), Lines{R"(\"t\")"});
+  EXPECT_EQ(lines(), Lines{R"(\"abc\")"});
   spec.label = "trase";
   EXPECT_EQ(lines(), Lines());
   EXPECT_EQ(summary, "no label 'trase' here; did you mean 'trace'?");
@@ -101,7 +101,7 @@ TEST_F(SpoolSummaryTest, NothingThere) {
   spec.what = What::stats;
   spec.logql = R"({app="c"})";
   EXPECT_EQ(lines(), Lines());
-  EXPECT_EQ(summary, "no app 'c' here, only 'a' and 'b'");
+  EXPECT_NE(summary.find("no app 'c' here"), std::string::npos) << summary;
 }
 
 class LokiSummaryTest : public SummaryTest {
