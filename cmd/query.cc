@@ -1,6 +1,8 @@
 // weir query: read records back with LogQL, from Loki or from a spool.
 #include "stages/query.h"
 
+#include "cli/expect_options.h"
+#include "cli/follow_options.h"
 #include "cli/loki_options.h"
 #include "cli/output_options.h"
 #include "cli/query_extent_options.h"
@@ -9,6 +11,7 @@
 #include "cli/selection_options.h"
 #include "cli/time_options.h"
 #include "cmd/commands.h"
+#include "stages/follow_answer.h"
 
 #include <CLI/CLI.hpp>
 
@@ -36,6 +39,8 @@ class Query : public cli::Invocation {
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);
     cli::declare(app, extent_);
+    cli::declare_follow(app, follow_);
+    cli::declare_expect(app, expect_);
     cli::declare_output(app, output_, true);
     cli::declare(app, loki_);
   }
@@ -46,6 +51,12 @@ class Query : public cli::Invocation {
     auto question = read_words();
     if (!question) return std::move(question).error();
     if (auto ok = cli::check(time_); !ok) return ok;
+    if (auto ok = cli::check(follow_, time_, extent_.forward); !ok) return ok;
+    if (auto ok = cli::check(expect_, time_, follow_.follow, extent_.limit.has_value()); !ok) return ok;
+    if (goes_on() && question->what != What::records) {
+      return fail(Code::usage, "cannot {} labels or series", follow_.follow ? "follow" : "count")
+          .with_hint("only records can be followed, and counted by --expect");
+    }
     if (store_.asks_loki() && question->what == What::records && question->logql.empty()) {
       return fail(Code::usage, "cannot ask Loki for everything")
           .with_hint(
@@ -69,18 +80,34 @@ class Query : public cli::Invocation {
   }
 
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult& result) const override {
-    return result.source.records_out == 0 ? cli::Exit::negative : cli::Exit::ok;
+    if (expect_.given()) return expectation_.verdict() == stages::Expectation::Verdict::met ? cli::Exit::ok : cli::Exit::negative;
+    return result.source.records_out == 0 && !follow_.follow ? cli::Exit::negative : cli::Exit::ok;
   }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
     auto spec = this->spec(plan, context);
     if (!spec) return std::move(spec).error();
-    auto source = stages::make_query(*spec, context);
+    auto source = goes_on() ? make_follow(*spec, context) : stages::make_query(*spec, context);
     if (!source) return std::move(source).error();
     return cli::Built{.source = std::move(*source), .stage = nullptr};
   }
 
  private:
+  [[nodiscard]] bool goes_on() const { return follow_.follow || expect_.given(); }
+
+  Result<std::unique_ptr<pipeline::Source>> make_follow(stages::QuerySpec& spec, const pipeline::Context& context) {
+    stages::FollowSpec follow;
+    follow.follow = follow_.follow;
+    follow.looks.late = follow_.late.value_or(follow.looks.late);
+    if (follow_.follow && !extent_.limit && !time_.given()) spec.limit = cli::FollowFlags::kFirst;
+    if (expect_.given()) {
+      spec.limit = 0;
+      expectation_ = expect_.expectation();
+      follow.expectation = &expectation_;
+    }
+    return stages::make_follow(spec, follow, context);
+  }
+
   // Each group of options fills in its part.
   [[nodiscard]] Result<stages::QuerySpec> spec(const cli::Plan& plan, const pipeline::Context& context) const {
     stages::QuerySpec spec;
@@ -132,6 +159,9 @@ class Query : public cli::Invocation {
   cli::TimeFlags time_;
   tail::Selection selection_;
   cli::QueryExtentOptions extent_;
+  cli::FollowFlags follow_;
+  cli::ExpectFlags expect_;
+  stages::Expectation expectation_;
   stages::OutputOptions output_;
   cli::LokiOptions loki_;
 };

@@ -31,6 +31,21 @@ std::string FollowSource::summary() const {
   return text;
 }
 
+Result<Flow> FollowSource::Tap::emit(record::Batch& batch) {
+  if (look_) look_(batch);
+  const auto next = owner_.pass_on(out_, batch);
+  if (!next) return next.error();
+  ended_ = ended_ || *next == Next::end;
+  return ended_ ? Flow::done : Flow::more;
+}
+
+Result<std::unique_ptr<pipeline::Source>> FollowSource::first_source() const {
+  auto uncounted = context_;
+  uncounted.metrics = nullptr;
+  uncounted.driver = nullptr;
+  return make_query(spec_, uncounted);
+}
+
 Result<FollowSource::Next> FollowSource::pass_on(Outlet& out, record::Batch& batch) {
   if (batch.records.empty()) return Next::go_on;
   if (follow_.expectation != nullptr) follow_.expectation->add(pipeline::tally_of(batch).records);
@@ -71,6 +86,35 @@ Result<FollowSource::Next> FollowSource::wait_until(Monotonic due, Outlet& out, 
   }
 }
 
+namespace {
+
+// What is there, counted.
+class Counted : public FollowSource {
+ public:
+  using FollowSource::FollowSource;
+
+  Result<void> open() {
+    auto source = first_source();
+    if (!source) return std::move(source).error();
+    source_ = std::move(*source);
+    return {};
+  }
+
+  Result<void> run(Outlet& out, base::Stop& stop) override {
+    Tap tap(*this, out, nullptr);
+    auto result = source_->run(tap, stop);
+    if (!result || stop.stopped()) return result;
+    nothing_ = source_->summary();
+    static_cast<void>(looked());
+    return {};
+  }
+
+ private:
+  std::unique_ptr<pipeline::Source> source_;
+};
+
+}  // namespace
+
 Result<std::unique_ptr<pipeline::Source>> make_follow(const QuerySpec& query, const FollowSpec& follow, const Context& context) {
   const auto parsed = logql::parse(query.logql, {.selector_optional = true});
   if (parsed && !parsed->is_log()) {
@@ -78,7 +122,16 @@ Result<std::unique_ptr<pipeline::Source>> make_follow(const QuerySpec& query, co
         .with_hint(follow.follow ? "follow the log query in it; --since and --step show the metric over time"
                                  : "--expect counts records: give the log query in it");
   }
-  return query.spool.empty() ? make_loki_follow(query, follow, context) : make_spool_follow(query, follow, context);
+  if (!follow.follow && follow.expectation->wait() == 0) {
+    auto source = std::make_unique<Counted>(query, follow, context);
+    if (auto opened = source->open(); !opened) return std::move(opened).error();
+    return std::unique_ptr<pipeline::Source>(std::move(source));
+  }
+  if (query.spools.empty()) return make_loki_follow(query, follow, context);
+  if (query.spools.size() > 1) {
+    return fail(Code::usage, "cannot follow several spools").with_hint("follow each of them with a `weir query` of its own");
+  }
+  return make_spool_follow(query, follow, context);
 }
 
 }  // namespace weir::stages

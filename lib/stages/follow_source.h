@@ -4,7 +4,9 @@
 #include "stages/answer_source.h"
 #include "stages/follow_answer.h"
 
+#include <functional>
 #include <string>
+#include <utility>
 
 namespace weir::stages {
 
@@ -17,6 +19,28 @@ class FollowSource : public AnswerSource {
 
  protected:
   enum class Next : std::uint8_t { go_on, end };
+
+  // Stands between another source, whose records this one counts and passes on as its own, and what is downstream.
+  class Tap : public pipeline::Outlet {
+   public:
+    using Look = std::function<void(record::Batch& batch)>;  // sees each batch before it is passed on; may be null
+    Tap(FollowSource& owner, pipeline::Outlet& out, Look look) : owner_(owner), out_(out), look_(std::move(look)) {}
+    base::Result<pipeline::Flow> emit(record::Batch& batch) override;
+    base::Result<base::Monotonic> nudge(base::Monotonic now) override { return out_.nudge(now); }
+    base::Result<pipeline::Flushed> flush(base::Monotonic deadline) override { return out_.flush(deadline); }
+    [[nodiscard]] int wake_fd() const override { return out_.wake_fd(); }
+    [[nodiscard]] int reader_fd() const override { return out_.reader_fd(); }
+    base::Result<pipeline::Flow> reader_left() override { return out_.reader_left(); }
+    [[nodiscard]] bool ended() const { return ended_; }  // nobody wants more
+
+   private:
+    FollowSource& owner_;
+    pipeline::Outlet& out_;
+    Look look_;
+    bool ended_ = false;
+  };
+  // A source of the records that are there, for a Tap: what it counts is not seen.
+  [[nodiscard]] base::Result<std::unique_ptr<pipeline::Source>> first_source() const;
 
   // Passes on and counts. Next::end: nobody wants more. What is expected is counted also when nobody reads it any more.
   base::Result<Next> pass_on(pipeline::Outlet& out, record::Batch& batch);

@@ -15,7 +15,6 @@ using base::Code;
 using base::Result;
 using base::Timestamp;
 using pipeline::Context;
-using pipeline::Flow;
 using pipeline::Outlet;
 using record::Batch;
 using record::Record;
@@ -40,26 +39,30 @@ class LokiFollow : public FollowSource {
     auto client = loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics, context_.stop);
     if (!client) return std::move(client).error();
     client_ = std::move(*client);
-    auto uncounted = context_;  // this source counts what it passes on
-    uncounted.metrics = nullptr;
-    uncounted.driver = nullptr;
-    auto first = make_query(spec_, uncounted);
+    auto first = first_source();
     if (!first) return std::move(first).error();
     first_ = std::move(*first);
     return {};
   }
 
   Result<void> run(Outlet& out, base::Stop& stop) override {
-    Remember remember(*this, out);
-    auto result = first_->run(remember, stop);
-    if (!result || remember.ended || stop.stopped()) {
+    Timestamp oldest = base::TimeRange::kForever;
+    Tap tap(*this, out, [&](Batch& batch) {
+      for (Record& record : batch.records) {
+        oldest = std::min(oldest, record.timestamp);
+        if (record.timestamp >= spec_.range.to - follow_.looks.late)
+          window_.shown(record.timestamp, loki::identity_of(batch, record));
+      }
+    });
+    auto result = first_->run(tap, stop);
+    if (!result || tap.ended() || stop.stopped()) {
       if (result) static_cast<void>(looked());
       return result;
     }
     nothing_ = first_->summary();
     first_.reset();
     // What the limit has left out stays out.
-    if (spec_.limit > 0 && shown() >= spec_.limit) window_.start_at(remember.oldest + 1);
+    if (spec_.limit > 0 && shown() >= spec_.limit) window_.start_at(oldest + 1);
     while (trouble_ || looked() == Next::go_on) {
       auto next = wait_until(window_.due(), out, stop);
       if (!next) return std::move(next).error();
@@ -75,35 +78,6 @@ class LokiFollow : public FollowSource {
   }
 
  private:
-  // Stands between the first source and what is downstream.
-  class Remember : public Outlet {
-   public:
-    Remember(LokiFollow& owner, Outlet& out) : owner_(owner), out_(out) {}
-    Result<Flow> emit(Batch& batch) override {
-      for (Record& record : batch.records) {
-        oldest = std::min(oldest, record.timestamp);
-        if (record.timestamp >= owner_.spec_.range.to - owner_.follow_.looks.late)
-          owner_.window_.shown(record.timestamp, loki::identity_of(batch, record));
-      }
-      const auto next = owner_.pass_on(out_, batch);
-      if (!next) return next.error();
-      ended = ended || *next == Next::end;
-      return ended ? Flow::done : Flow::more;
-    }
-    Result<base::Monotonic> nudge(base::Monotonic now) override { return out_.nudge(now); }
-    Result<pipeline::Flushed> flush(base::Monotonic deadline) override { return out_.flush(deadline); }
-    [[nodiscard]] int wake_fd() const override { return out_.wake_fd(); }
-    [[nodiscard]] int reader_fd() const override { return out_.reader_fd(); }
-    Result<Flow> reader_left() override { return out_.reader_left(); }
-
-    Timestamp oldest = base::TimeRange::kForever;
-    bool ended = false;
-
-   private:
-    LokiFollow& owner_;
-    Outlet& out_;
-  };
-
   Result<Next> look(Outlet& out) {
     const auto look = window_.begin(context_.clock->wall(), context_.clock->monotonic());
     // An empty answer that hides entries is found by the next wide look.

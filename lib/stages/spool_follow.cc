@@ -35,7 +35,7 @@ class SpoolFollow : public FollowSource {
   }
 
   Result<void> open() {
-    auto reader = spool::Reader::open(spec_.spool);
+    auto reader = spool::Reader::open(spec_.spools.front());
     if (!reader) return std::move(reader).error();
     reader_ = std::move(*reader);
     if (auto checked = reader_->changed(); !checked) return std::move(checked).error();
@@ -58,7 +58,7 @@ class SpoolFollow : public FollowSource {
         changed = *committed || reader_->replaced() || is_over();
       }
       if (reader_->replaced()) {
-        context_.diagnostics->say(fmt::format("{} was replaced: following the new one", spec_.spool));
+        context_.diagnostics->say(fmt::format("{} was replaced: following the new one", spec_.spools.front()));
         read_.clear();
         through_ = 0;
         if (auto opened = open(); !opened) return opened;
@@ -79,7 +79,7 @@ class SpoolFollow : public FollowSource {
     if (added.empty()) return Next::go_on;
     if (*read_.rbegin() > kBehind) through_ = std::max(through_, *read_.rbegin() - kBehind);
     read_.erase(read_.begin(), read_.upper_bound(through_));
-    auto scan = scan::SpoolScan::open(spec_.spool, spec_.logql, range_, *context_.diagnostics);
+    auto scan = scan::SpoolScan::open(spec_.spools.front(), spec_.logql, range_, *context_.diagnostics);
     if (!scan) return std::move(scan).error();
     (*scan)->take_blocks([&](const spool::BlockInfo& block) { return added.contains(block.id); });
     (*scan)->watch([&](const scan::SpoolScan::Work&) { return !stop.stopped(); });

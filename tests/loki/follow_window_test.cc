@@ -162,6 +162,7 @@ TEST_F(FollowWindowTest, DeletedEntriesAreMissedForAWhileOnly) {
 
 TEST_F(FollowWindowTest, MemoryIsBounded) {
   options.most = 1000;
+  options.doubt = kSecond;
   FollowWindow small(kBegin - kMinute, kBegin, options);
   small.begin(kBegin, 0);
   EXPECT_FALSE(small.shortened());

@@ -225,7 +225,7 @@ TEST_F(FollowLokiTest, NoVerdictWhileLokiDoesNotAnswer) {
 class FollowSpoolTest : public FollowTest {
  protected:
   FollowSpoolTest() {
-    query.spool = path;
+    query.spools = {path};
     query.range = {};
     query.logql = "";
     writer = std::move(
