@@ -1,6 +1,7 @@
 // weir query: read records back with LogQL, from Loki or from a spool.
 #include "stages/query.h"
 
+#include "cli/context_options.h"
 #include "cli/expect_options.h"
 #include "cli/follow_options.h"
 #include "cli/loki_options.h"
@@ -11,6 +12,7 @@
 #include "cli/selection_options.h"
 #include "cli/time_options.h"
 #include "cmd/commands.h"
+#include "stages/context_answer.h"
 #include "stages/follow_answer.h"
 
 #include <CLI/CLI.hpp>
@@ -39,6 +41,7 @@ class Query : public cli::Invocation {
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);
     cli::declare(app, extent_);
+    cli::declare_context(app, around_);
     cli::declare_follow(app, follow_);
     cli::declare_expect(app, expect_);
     cli::declare_output(app, output_, true);
@@ -53,6 +56,7 @@ class Query : public cli::Invocation {
     if (auto ok = cli::check(time_); !ok) return ok;
     if (auto ok = cli::check(follow_, time_, extent_.forward); !ok) return ok;
     if (auto ok = cli::check(expect_, time_, follow_.follow, extent_.limit.has_value()); !ok) return ok;
+    if (auto ok = cli::check(around_, goes_on(), question->what == What::records); !ok) return ok;
     if (goes_on() && question->what != What::records) {
       return fail(Code::usage, "cannot {} labels or series", follow_.follow ? "follow" : "count")
           .with_hint("only records can be followed, and counted by --expect");
@@ -87,7 +91,9 @@ class Query : public cli::Invocation {
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
     auto spec = this->spec(plan, context);
     if (!spec) return std::move(spec).error();
-    auto source = goes_on() ? make_follow(*spec, context) : stages::make_query(*spec, context);
+    auto source = goes_on()         ? make_follow(*spec, context)
+                  : around_.given() ? stages::make_context(*spec, around_.spec(), context)
+                                    : stages::make_query(*spec, context);
     if (!source) return std::move(source).error();
     return cli::Built{.source = std::move(*source), .stage = nullptr};
   }
@@ -159,6 +165,7 @@ class Query : public cli::Invocation {
   cli::TimeFlags time_;
   tail::Selection selection_;
   cli::QueryExtentOptions extent_;
+  cli::ContextFlags around_;
   cli::FollowFlags follow_;
   cli::ExpectFlags expect_;
   stages::Expectation expectation_;
@@ -187,6 +194,36 @@ A metric query counts them, too. It is evaluated at points that are `--step` apa
 Loki; without `--step` there are about 250 points, at least a second apart. Its series may take 64 MiB of memory. approx_topk
 and variants are not supported.
 
+# Following
+`-f` shows the newest records first: 10 of the last hour, or what --since, --from and --limit say. Then it shows each new
+record once, until a signal ends it or nobody reads its output. Records that arrive late stand where they arrive.
+
+Query does not use Loki's own tail, which drops records and ends when Loki does. It asks again, about once a second, for the
+last seconds, and four times in `--late` (at most every 15 s) for `--late` more. So a new record shows within about two
+seconds, and a record that reaches Loki up to `--late` after its time within a quarter of `--late`. What is later is not
+shown. When Loki does not answer, query says so once, and asks until it does; afterwards it looks as far back as the outage
+was long, for what agents deliver late. When more than 250,000 records match within `--late`, only those that are less late
+are shown, and a message says how late. A metric query is not followed.
+
+From a spool, records show within a second after they are stored, however old they are. Only one spool can be followed.
+
+# Context
+`-A N`, `-B N` and `-C N` show the records around each match, as grep does: N records of the same log. The log is what has
+the same labels but for `stream`, so stderr and stdout of a container belong together. Context that overlaps or adjoins is one
+group. Groups come in the order of their first records. In text `--` stands between them; as JSON lines each record has the
+metadata `weir_group`, its number, and context has `weir_context`, `before` or `after`. Records are shown as they are stored: the
+query only selects. `--limit` counts matches. Context lies within --from and --to, too.
+
+Loki is asked for the matches, and then around each for its log. From a spool, all records of the streams are read.
+
+# Expectations
+With `--expect N`, `--expect-min N`, `--expect-max N` or `--expect-none` the exit code is 0 when as many records match, else 1. One
+line on standard error names what was expected and found. Records are shown as usual. Reading ends at the first record too many.
+
+With `--wait TIME` query goes on looking, as when following. `--expect-min` ends as soon as there are enough. `--expect` ends when
+another look behind that finds no more. `--expect-max` and `--expect-none` hold when the time is over, because one more record may
+come until then. When Loki does not answer at the end of the time there is no verdict, and the exit code is 4.
+
 # Labels and series
 `weir query labels` lists the names of labels, `weir query labels NAME` the values of one, and `weir query series` the
 streams. Each takes an optional stream selector.)";
@@ -201,7 +238,7 @@ const cli::Command query_command = {
         "1000; `-o jsonl` gives all of them. `weir query labels` and `weir query series` list labels and streams.",
     .manual = kManual,
     .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--container", "--limit", "--forward", "--output", "--spool",
-              "--addr", "--tenant", "--step"},
+              "--addr", "--tenant", "--step", "--follow", "--context"},
     .role = cli::Role::source,
     .examples = {{"errors of one namespace in the last 15 minutes", "weir query -n checkout --since 15m '|= \"error\"'"},
                  {"the same from a spool, without Loki", "weir query --spool spool.db -n checkout '|= \"error\"'"},
@@ -209,7 +246,10 @@ const cli::Command query_command = {
                   "weir query -p web '| json | duration_ms > 500' --since 3h"},
                  {"all records of a morning as JSON lines",
                   "weir query '{namespace=\"checkout\"}' --from '2026-11-22 08:00' --to '2026-11-22 12:00' -o jsonl"},
-                 {"the pods that have logged in the last day", "weir query labels pod --since 1d"}},
+                 {"the pods that have logged in the last day", "weir query labels pod --since 1d"},
+                 {"new errors of one namespace as they come", "weir query -f -n checkout '|= \"error\"'"},
+                 {"each panic with what its container wrote before and after it", "weir query -p web -B 5 -A 20 '|= \"panic\"' --since 3h"},
+                 {"in CI: wait up to 30 seconds for a line", "weir query -n checkout --expect-min 1 --wait 30s '|= \"ready\"'"}},
     .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,
               cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Query>()); },
