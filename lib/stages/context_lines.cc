@@ -1,5 +1,7 @@
 #include "stages/context_lines.h"
 
+#include "record/context_mark.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +19,7 @@ using record::Record;
 
 namespace {
 
+constexpr std::string_view kBefore = "before", kAfter = "after";
 constexpr std::string_view kStream = "stream";
 constexpr std::size_t kSmallestRing = 16;  // records that are dropped at once
 
@@ -100,8 +103,8 @@ void ContextLines::append(Log& log, const Record& record, std::string_view place
   Batch& batch = log.open->batch;
   const std::size_t before = batch.bytes();
   Record& copy = batch.add_copy(record);
-  record::set_metadata(batch, copy, kContextGroup, fmt::to_string(log.number));
-  if (!place.empty()) record::set_metadata(batch, copy, kContextPlace, place);
+  record::set_metadata(batch, copy, record::kContextGroup, fmt::to_string(log.number));
+  if (!place.empty()) record::set_metadata(batch, copy, record::kContextPlace, place);
   held_ += batch.bytes() - before + sizeof(Record);
 }
 
@@ -117,12 +120,12 @@ Result<bool> ContextLines::add(Batch& batch, Record& record, bool matches) {
   Log& log = log_of(*record.labels);
   if (matches) {
     ++matches_;
-    log.ring.take_last(before_, [&](const Record& earlier) { append(log, earlier, "before"); });
+    log.ring.take_last(before_, [&](const Record& earlier) { append(log, earlier, kBefore); });
     append(log, record, {});
     log.left = after_;
     log.behind = 0;
   } else if (log.left > 0) {
-    append(log, record, "after");
+    append(log, record, kAfter);
     --log.left;
   } else {
     if ((log.open != nullptr || log.continues) && ++log.behind > before_) close(log);

@@ -9,7 +9,7 @@
 // groups that wait hold more than `most` bytes, the first is passed on as it is, and its later records become a group of their own.
 // So memory does not grow with the answer: it is bounded by `most`, and by the rings.
 //
-// Each record of a group has the metadata weir_group, its number; context also has weir_context: "before" or "after".
+// Each record of a group has the metadata of record/context_mark.h.
 #pragma once
 
 #include "base/result.h"
@@ -25,9 +25,6 @@
 #include <unordered_map>
 
 namespace weir::stages {
-
-inline constexpr std::string_view kContextGroup = "weir_group";
-inline constexpr std::string_view kContextPlace = "weir_context";
 
 // Not thread safe.
 class ContextLines {

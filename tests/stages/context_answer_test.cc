@@ -1,5 +1,6 @@
 #include "stages/context_answer.h"
 
+#include "record/context_mark.h"
 #include "spool/writer.h"
 #include "stages/context_lines.h"
 #include "support/fake_query_loki.h"
@@ -31,11 +32,11 @@ class GroupsOutlet : public test::LinesOutlet {
  public:
   base::Result<pipeline::Flow> emit(Batch& batch) override {
     for (Record& record : batch.records) {
-      const auto number = record::find(record.metadata, kContextGroup);
+      const auto number = record::find(record.metadata, record::kContextGroup);
       if (number != last_) groups.emplace_back();
       last_ = number;
       if (!groups.back().empty()) groups.back() += ' ';
-      const auto place = record::find(record.metadata, kContextPlace);
+      const auto place = record::find(record.metadata, record::kContextPlace);
       groups.back() += fmt::format("{}{}", batch.line(record), place == "before" ? "-" : place == "after" ? "+" : "");
     }
     return LinesOutlet::emit(batch);

@@ -1,5 +1,7 @@
 #include "stages/context_lines.h"
 
+#include "record/context_mark.h"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -31,8 +33,8 @@ std::vector<std::string> groups_of(std::size_t before, std::size_t after, const 
       before, after,
       [&](Batch& batch) -> base::Result<bool> {
         for (Record& record : batch.records) {
-          const std::string number(record::find(record.metadata, kContextGroup));
-          const std::string_view place = record::find(record.metadata, kContextPlace);
+          const std::string number(record::find(record.metadata, record::kContextGroup));
+          const std::string_view place = record::find(record.metadata, record::kContextPlace);
           if (order.empty() || order.back() != number) order.push_back(number);
           std::string& text = groups[number];
           text += fmt::format("{}{}{}", text.empty() ? "" : " ", batch.line(record),
