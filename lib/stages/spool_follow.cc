@@ -56,6 +56,7 @@ class SpoolFollow : public FollowSource {
         auto committed = reader_->changed();
         if (!committed) return std::move(committed).error();
         changed = *committed || reader_->replaced() || is_over();
+        if (!changed && looked() == Next::end) return {};  // a look that finds nothing more
       }
       if (reader_->replaced()) {
         context_.diagnostics->say(fmt::format("{} was replaced: following the new one", spec_.spools.front()));

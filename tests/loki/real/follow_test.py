@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """`weir query -f` and `--expect … --wait` against a real Loki, across restarts of it. WEIR_FOLLOW_SECONDS: how long it is followed."""
 import collections
-import json
 import os
 import random
 import signal
@@ -84,7 +83,7 @@ class Follow(kit.Case):
 
     def shown(self):
         return collections.Counter((r["labels"]["pod"], kit.nanoseconds(r["timestamp"]), r["line"])
-                                   for r in map(json.loads, kit.whole_lines(self.dir / "out")))
+                                   for r in kit.whole_lines(self.dir / "out"))
 
     def errors(self):
         return (self.dir / "err").read_text(errors="replace")
