@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -100,7 +101,7 @@ struct FakeQueryLoki::Server {
   std::deque<FakeReply> replies;
   std::optional<std::string> fixed;
   int requests = 0;
-  int range_requests = 0;
+  std::atomic<int> range_requests = 0;
   std::map<std::string, std::string> parameters;
   httplib::Headers headers;
   std::mt19937 random{42};
