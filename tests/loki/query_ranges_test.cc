@@ -94,7 +94,9 @@ TEST_F(QueryRangesTest, EveryEntryOnceInTheOrderOfTime) {
     std::sort(found.begin(), found.end());
     std::sort(expected.begin(), expected.end());
     ASSERT_EQ(found, expected) << "round " << round;
-    if (options.workers > 1) EXPECT_EQ(clients, static_cast<int>(options.workers));
+    if (options.workers > 1) {
+      EXPECT_EQ(clients, static_cast<int>(options.workers));
+    }
   }
 }
 
