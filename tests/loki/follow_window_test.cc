@@ -205,7 +205,7 @@ class Model {
   void run() {
     const Duration length = 12 * kMinute;
     const Duration outage_begin = 2 * kMinute + below(2 * kMinute), outage = below(2) == 0 ? 0 : below(3 * kMinute);
-    const Duration replay = below(40 * kSecond);
+    const Duration replay = below(100 * kSecond);
     for (Duration at = 0; at < length; at += kSecond / 4 + below(below(10) == 0 ? 20 * kSecond : kSecond)) {
       Entry entry = {kBegin + at, kBegin + at - below(2 * kSecond), entries_.size() / (1 + below(2)), 0};
       if (below(4) == 0) entry.time = kBegin + at - below(options_.late);
@@ -230,7 +230,7 @@ class Model {
         if (failed || !look.window.contains(entry.time)) continue;
         if (breaks && below(20) == 0) failed = true;
         if (below(10) == 0) now += below(kSecond / 4);  // pages take their time; what arrives meanwhile is seen or not
-        const bool restarted = now >= outage_begin + outage && outage > 0;
+        const bool restarted = now >= outage_begin + outage;
         if (entry.arrives > kBegin + now || (restarted && entry.hidden_until > kBegin + now)) continue;
         if (window.is_new(entry.time, id(entry.number))) ++shown_[{entry.time, entry.number}];
       }

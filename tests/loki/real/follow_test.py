@@ -152,6 +152,40 @@ class Follow(kit.Case):
         self.assertEqual(expect("--expect-max", "2", code=1)[1].count("expected at most 2 records, found"), 1)
         self.assertEqual(expect("--expect", "3", code=0)[0], 3)
 
+    def test_context(self):
+        """Against grep over what was pushed, log by log."""
+        run, start = f"context-{os.urandom(4).hex()}", time.time_ns() - 600 * NS
+        chance, logs = random.Random(3), collections.defaultdict(list)
+        for number in range(4000):
+            pod = f"p{chance.randrange(3)}"
+            # Some times are shared by many lines.
+            logs[pod].append((start + number // 40 * NS if number < 2000 else start + number * 10**6 + 60 * NS,
+                              f"line {number}{' needle' if chance.random() < 0.01 else ''}", chance.choice(["stdout", "stderr"])))
+        for pod, rows in logs.items():
+            for stream in ("stdout", "stderr"):
+                self.assertEqual(self.loki.push([({"run": run, "pod": pod, "stream": stream}, [(at, line, {}) for at, line, s in rows if s == stream])])[0], 204)
+        for before, after in ((2, 1), (0, 30)):
+            with self.subTest(before=before, after=after):
+                process = self.query("-B", str(before), "-A", str(after), "--since", "1h", f'{{run="{run}"}} |= "needle"')
+                self.assertEqual(process.wait(timeout=120), 0, self.errors())
+                groups = collections.defaultdict(list)
+                for record in kit.whole_lines(self.dir / "out"):
+                    groups[record["metadata"]["weir_group"]].append((record["labels"]["pod"], record["line"], record["metadata"].get("weir_context")))
+                found = collections.Counter((pod, line) for rows in groups.values() for pod, line, place in rows if place is None)
+                self.assertEqual(found, collections.Counter((pod, line) for pod, rows in logs.items() for _, line, _ in rows if "needle" in line))
+                everything = collections.Counter((pod, line) for rows in groups.values() for pod, line, _ in rows)
+                self.assertEqual(set(everything.values()), {1})  # no record stands in two groups
+                for rows in groups.values():
+                    self.assertEqual(len({pod for pod, _, _ in rows}), 1)
+                # Where each line has a time of its own, the context is exactly the neighbours.
+                for pod, lines in logs.items():
+                    late = [line for at, line, _ in lines if at > start + 60 * NS]
+                    wanted = {late[i] for at, line in enumerate(late) if "needle" in line
+                              for i in range(max(0, at - before), min(len(late), at + after + 1))}
+                    shown = {line for p, line in everything if p == pod} & set(late)
+                    carried = {line for line in shown - wanted if late.index(line) < after}  # behind a match among the shared times
+                    self.assertEqual(shown - carried, wanted)
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv, verbosity=2)
