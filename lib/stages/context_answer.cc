@@ -154,6 +154,11 @@ class LokiContext : public AnswerSource {
 
   // What the limit left out, or why nothing was found.
   [[nodiscard]] std::string summary() const override { return summary_; }
+  [[nodiscard]] pipeline::Counters counters() const override {
+    pipeline::Counters counters = AnswerSource::counters();
+    counters.lost += matches_->counters().lost + incomplete_;
+    return counters;
+  }
 
  private:
   // Takes the matches.
@@ -219,6 +224,7 @@ class LokiContext : public AnswerSource {
       const auto more = next_of(pager, batch);
       if (!more) return more.error();
       if (!*more) break;
+      incomplete_ += pager.incomplete() > 0 && !pager.within_timestamp() ? 1 : 0;
       for (Record& record : batch.records) {
         if (!known_.contains(log)) known_[log] = LabelSetRef::share(record.labels);
         const auto wanted = lines_->add(batch, record, matcher_.matches(record, batch));
@@ -284,6 +290,7 @@ class LokiContext : public AnswerSource {
   std::map<std::string, LabelSetRef> known_;  // some labels of each log
   std::vector<Batch> groups_;
   std::size_t bytes_ = 0;
+  std::uint64_t incomplete_ = 0;  // pages behind which entries of one time may be missing
   std::string summary_;
   bool ended_ = false;
 };

@@ -31,6 +31,12 @@ std::string FollowSource::summary() const {
   return text;
 }
 
+pipeline::Counters FollowSource::counters() const {
+  pipeline::Counters counters = AnswerSource::counters();
+  counters.lost += lost_;
+  return counters;
+}
+
 Result<Flow> FollowSource::Tap::emit(record::Batch& batch) {
   if (look_) look_(batch);
   const auto next = owner_.pass_on(out_, batch);
@@ -103,6 +109,7 @@ class Counted : public FollowSource {
   Result<void> run(Outlet& out, base::Stop& stop) override {
     Tap tap(*this, out, nullptr);
     auto result = source_->run(tap, stop);
+    lost_ = source_->counters().lost;
     if (!result || stop.stopped()) return result;
     nothing_ = source_->summary();
     static_cast<void>(looked());

@@ -16,6 +16,7 @@ class FollowSource : public AnswerSource {
 
   // What the expectation says; nothing else, because the end of following is no end of the answer.
   [[nodiscard]] std::string summary() const override;
+  [[nodiscard]] pipeline::Counters counters() const override;
 
  protected:
   enum class Next : std::uint8_t { go_on, end };
@@ -52,7 +53,8 @@ class FollowSource : public AnswerSource {
   [[nodiscard]] bool is_over() const { return context_.clock->monotonic() >= give_up_; }
 
   const FollowSpec follow_;
-  std::string nothing_;  // why there was nothing at the start
+  std::string nothing_;     // why there was nothing at the start
+  std::uint64_t lost_ = 0;  // what could not be read, beside what is counted in cells
 
  private:
   [[nodiscard]] bool waits() const { return follow_.follow || (follow_.expectation != nullptr && follow_.expectation->wait() > 0); }

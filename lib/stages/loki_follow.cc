@@ -55,6 +55,7 @@ class LokiFollow : public FollowSource {
       }
     });
     auto result = first_->run(tap, stop);
+    lost_ = first_->counters().lost;
     if (!result || tap.ended() || stop.stopped()) {
       if (result) static_cast<void>(looked());
       return result;
@@ -102,6 +103,8 @@ class LokiFollow : public FollowSource {
       const auto next = pass_on(out, batch);
       if (!next || *next == Next::end) return next;
     }
+    // Times are read again and again: the worst look counts.
+    lost_ = std::max(lost_, pager.incomplete());
     page_ = std::clamp<std::uint32_t>(entries + entries / 2, kSmallPage, 5000);
     const base::Duration failing = window_.failing(context_.clock->monotonic());
     if (!window_.done(context_.clock->wall(), context_.clock->monotonic())) {
