@@ -219,12 +219,17 @@ class LokiContext : public AnswerSource {
         *client_, log, {*begin, spec_.range.to}, loki::Direction::forward,
         {.first_page = static_cast<std::uint32_t>(std::min<std::size_t>(around_.before + around_.after + 20, 1000))});
     read_to = std::max(read_to, *begin);
+    auto more = read_on(pager, log, match, read_to);
+    incomplete_ += pager.incomplete();
+    return more;
+  }
+
+  Result<bool> read_on(loki::QueryPager& pager, const std::string& log, Timestamp match, Timestamp& read_to) {
     for (;;) {
       Batch batch;
       const auto more = next_of(pager, batch);
       if (!more) return more.error();
       if (!*more) break;
-      incomplete_ += pager.incomplete() > 0 && !pager.within_timestamp() ? 1 : 0;
       for (Record& record : batch.records) {
         if (!known_.contains(log)) known_[log] = LabelSetRef::share(record.labels);
         const auto wanted = lines_->add(batch, record, matcher_.matches(record, batch));
@@ -290,7 +295,7 @@ class LokiContext : public AnswerSource {
   std::map<std::string, LabelSetRef> known_;  // some labels of each log
   std::vector<Batch> groups_;
   std::size_t bytes_ = 0;
-  std::uint64_t incomplete_ = 0;  // pages behind which entries of one time may be missing
+  std::uint64_t incomplete_ = 0;  // times of which Loki does not give all entries
   std::string summary_;
   bool ended_ = false;
 };
