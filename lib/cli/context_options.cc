@@ -19,7 +19,7 @@ constexpr std::uint64_t kMost = 10'000;  // they are kept in memory, for each lo
 void declare_context(CLI::App& app, ContextFlags& flags) {
   add_number(app, "-A,--after-context", flags.after, "show N records of the same log after each match", {.most = kMost});
   add_number(app, "-B,--before-context", flags.before, "show N records of the same log before each match", {.most = kMost});
-  add_number(app, "-C,--context", flags.around, "both", {.most = kMost});
+  add_number(app, "-C,--context", flags.around, "show N records of the same log before and after each match", {.most = kMost});
 }
 
 Result<void> check(const ContextFlags& flags, bool goes_on, bool records) {
