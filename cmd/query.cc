@@ -1,6 +1,9 @@
 // weir query: read records back with LogQL, from Loki or from a spool.
 #include "stages/query.h"
 
+#include "cli/context_options.h"
+#include "cli/expect_options.h"
+#include "cli/follow_options.h"
 #include "cli/loki_options.h"
 #include "cli/output_options.h"
 #include "cli/query_extent_options.h"
@@ -10,6 +13,8 @@
 #include "cli/selection_options.h"
 #include "cli/time_options.h"
 #include "cmd/commands.h"
+#include "stages/context_answer.h"
+#include "stages/follow_answer.h"
 
 #include <CLI/CLI.hpp>
 
@@ -35,6 +40,9 @@ class Query : public cli::Invocation {
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);
     cli::declare(app, extent_);
+    cli::declare_context(app, around_);
+    cli::declare_follow(app, follow_);
+    cli::declare_expect(app, expect_);
     cli::declare_output(app, output_, true);
     cli::declare(app, loki_);
     cli::declare(app, logcli_);
@@ -47,6 +55,13 @@ class Query : public cli::Invocation {
     if (!question) return std::move(question).error();
     if (auto ok = cli::check(time_); !ok) return ok;
     if (auto ok = cli::check(store_); !ok) return ok;
+    if (auto ok = cli::check(follow_, time_, extent_.forward); !ok) return ok;
+    if (auto ok = cli::check(expect_, time_, follow_.follow, extent_.limit.has_value()); !ok) return ok;
+    if (auto ok = cli::check(around_, goes_on(), question->what == What::records); !ok) return ok;
+    if (goes_on() && question->what != What::records) {
+      return fail(Code::usage, "cannot {} what is no record", follow_.follow ? "follow" : "count")
+          .with_hint("only records can be followed, and counted by --expect");
+    }
     const bool needs_selector = question->what == What::records || question->what == What::fields || question->what == What::values;
     if (store_.asks_loki() && needs_selector && question->logql.empty()) {
       return fail(Code::usage, "cannot ask Loki for everything")
@@ -71,18 +86,36 @@ class Query : public cli::Invocation {
   }
 
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult& result) const override {
-    return result.source.records_out == 0 ? cli::Exit::negative : cli::Exit::ok;
+    if (expect_.given()) return expectation_.verdict() == stages::Expectation::Verdict::met ? cli::Exit::ok : cli::Exit::negative;
+    return result.source.records_out == 0 && !follow_.follow ? cli::Exit::negative : cli::Exit::ok;
   }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
     auto spec = this->spec(plan, context);
     if (!spec) return std::move(spec).error();
-    auto source = stages::make_query(*spec, context);
+    auto source = goes_on()         ? make_follow(*spec, context)
+                  : around_.given() ? stages::make_context(*spec, around_.spec(), context)
+                                    : stages::make_query(*spec, context);
     if (!source) return std::move(source).error();
     return cli::Built{.source = std::move(*source), .stage = nullptr};
   }
 
  private:
+  [[nodiscard]] bool goes_on() const { return follow_.follow || expect_.given(); }
+
+  Result<std::unique_ptr<pipeline::Source>> make_follow(stages::QuerySpec& spec, const pipeline::Context& context) {
+    stages::FollowSpec follow;
+    follow.follow = follow_.follow;
+    follow.looks.late = follow_.late.value_or(follow.looks.late);
+    if (follow_.follow && !extent_.limit && !time_.given()) spec.limit = cli::FollowFlags::kFirst;
+    if (expect_.given()) {
+      spec.limit = 0;
+      expectation_ = expect_.expectation();
+      follow.expectation = &expectation_;
+    }
+    return stages::make_follow(spec, follow, context);
+  }
+
   // Each group of options fills in its part.
   [[nodiscard]] Result<stages::QuerySpec> spec(const cli::Plan& plan, const pipeline::Context& context) const {
     stages::QuerySpec spec;
@@ -133,6 +166,10 @@ class Query : public cli::Invocation {
   cli::TimeFlags time_;
   tail::Selection selection_;
   cli::QueryExtentOptions extent_;
+  cli::ContextFlags around_;
+  cli::FollowFlags follow_;
+  cli::ExpectFlags expect_;
+  stages::Expectation expectation_;
   stages::OutputOptions output_;
   cli::LokiOptions loki_;
   cli::QueryLogcliOptions logcli_;
@@ -148,7 +185,9 @@ be piped into `weir push`.
 
 # From Loki
 Query reads the whole answer page by page. It misses no record and shows none twice, also where thousands share one
-timestamp. `--from` is inclusive and `--to` exclusive; both are fixed when the command starts. Loki answers a metric
+timestamp. `--from` is inclusive and `--to` exclusive; both are fixed when the command starts. A long answer is read with two
+requests at a time, which halves the time where Loki has two cores for it; the order stays. A request that fails is made again
+up to five times. Loki answers a metric
 query over the same time, with a point every `--step`.
 
 # From a spool
@@ -177,6 +216,36 @@ the input has ended; to select from records that keep coming, use `weir filter`.
 `--instant` evaluates a metric query at one time, the end of the range, and gives one value for each series. Log queries have no
 such answer, as in Loki. `--now TIME` is the end of the range and the time from which `--since 15m` counts back, for a look at
 the past: `--now 09:30 --since 15m`.
+
+# Following
+`-f` shows the newest records first: 10 of the last hour, or what --since, --from and --limit say. Then it shows each new
+record once, until a signal ends it or nobody reads its output. Records that arrive late stand where they arrive.
+
+Query does not use Loki's own tail, which drops records and ends when Loki does. It asks again, about once a second, for the
+last seconds, and four times in `--late` (at most every 15 s) for `--late` more. So a new record shows within about two
+seconds, and a record that reaches Loki up to `--late` after its time within a quarter of `--late`. What is later is not
+shown. When Loki does not answer, query says so once, and asks until it does; afterwards it looks as far back as the outage
+was long, for what agents deliver late. When more than 250,000 records match within `--late`, only those that are less late
+are shown, and a message says how late. A metric query is not followed.
+
+From a spool, records show within a second after they are stored, however old they are. Only one spool can be followed.
+
+# Context
+`-A N`, `-B N` and `-C N` show the records around each match, as grep does: N records of the same log. The log is what has
+the same labels but for `stream`, so stderr and stdout of a container belong together. Context that overlaps or adjoins is one
+group. Groups come in the order of their first records. In text `--` stands between them; as JSON lines each record has the
+metadata `weir_group`, its number, and context has `weir_context`, `before` or `after`. Records are shown as they are stored: the
+query only selects. `--limit` counts matches. Context lies within --from and --to, too.
+
+Loki is asked for the matches, and then around each for its log. From a spool, all records of the streams are read.
+
+# Expectations
+With `--expect N`, `--expect-min N`, `--expect-max N` or `--expect-none` the exit code is 0 when as many records match, else 1. One
+line on standard error names what was expected and found. Records are shown as usual. Reading ends at the first record too many.
+
+With `--wait TIME` query goes on looking, as when following. `--expect-min` ends as soon as there are enough. `--expect` ends when
+another look behind that finds no more. `--expect-max` and `--expect-none` hold when the time is over, because one more record may
+come until then. When Loki does not answer at the end of the time there is no verdict, and the exit code is 4.
 
 # Labels and series
 `weir query labels` lists the names of labels, `weir query labels NAME` the values of one, and `weir query series` the
@@ -211,7 +280,7 @@ const cli::Command query_command = {
         "query, ask what there is.",
     .manual = kManual,
     .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--container", "--limit", "--forward", "--output", "--spool",
-              "--addr", "--tenant", "--step"},
+              "--addr", "--tenant", "--step", "--follow", "--context"},
     .role = cli::Role::source,
     .examples = {{"errors of one namespace in the last 15 minutes", "weir query -n checkout --since 15m '|= \"error\"'"},
                  {"the same from a spool, without Loki", "weir query --spool spool.db -n checkout '|= \"error\"'"},
@@ -223,7 +292,11 @@ const cli::Command query_command = {
                  {"what Loki has of an hour, and what is still in the spool", "weir query -n checkout --with-spool spool.db"},
                  {"the namespaces that log most", "weir query volume --by namespace --since 1d --limit 10"},
                  {"how many errors each pod had in the last 5 minutes",
-                  "weir query --instant 'sum by (pod) (count_over_time({namespace=\"checkout\"} |= \"error\" [5m]))'"}},
+                  "weir query --instant 'sum by (pod) (count_over_time({namespace=\"checkout\"} |= \"error\" [5m]))'"},
+                 {"new errors of one namespace as they come", "weir query -f -n checkout '|= \"error\"'"},
+                 {"each panic with what its container wrote before and after it",
+                  "weir query -p web -B 5 -A 20 '|= \"panic\"' --since 3h"},
+                 {"in CI: wait up to 30 seconds for a line", "weir query -n checkout --expect-min 1 --wait 30s '|= \"ready\"'"}},
     .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,
               cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Query>()); },

@@ -4,6 +4,7 @@
 #include "gotext/json_reader.h"
 #include "gotext/scratch.h"
 #include "gotext/unicode.h"
+#include "record/context_mark.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
@@ -287,7 +288,7 @@ void TextFormat::append_notes(std::string& out, const Record& record) {
     }
   };
   for (const Label& label : record.metadata) {
-    if (label.name.starts_with("weir_")) add(label.name, label.value);
+    if (label.name.starts_with("weir_") && !record::is_context_mark(label.name)) add(label.name, label.value);
   }
   if (record.extra != nullptr) {
     if (const std::string_view error = parse_error(record.extra->parsed); !error.empty()) add("__error__", error);

@@ -3,6 +3,7 @@
 #include "pipeline/jsonl_sink.h"
 #include "pipeline/output.h"
 #include "pipeline/output_count.h"
+#include "record/context_mark.h"
 #include "show/text_format.h"
 
 #include <sys/ioctl.h>
@@ -65,6 +66,7 @@ class TextSink : public pipeline::Stage {
     for (Record& record : batch.records) {
       if (record.is_marker()) continue;
       count_.take(record);
+      separate(record);
       if (raw_) {
         append_raw(batch, record);
       } else {
@@ -76,6 +78,14 @@ class TextSink : public pipeline::Stage {
       }
     }
     return write();
+  }
+
+  // As grep does between groups of context.
+  void separate(const Record& record) {
+    const std::string_view group = record::find(record.metadata, record::kContextGroup);
+    if (group.empty() || group == group_) return;
+    if (!group_.empty()) out_ += "--\n";
+    group_ = group;
   }
 
   void learn(const Batch& batch) {
@@ -115,6 +125,7 @@ class TextSink : public pipeline::Stage {
   show::TextFormat format_;
   const Context context_;
   std::string out_;
+  std::string group_;  // the group of context of the latest record
   bool headed_ = false;
 };
 

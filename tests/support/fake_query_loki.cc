@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -100,6 +101,7 @@ struct FakeQueryLoki::Server {
   std::deque<FakeReply> replies;
   std::optional<std::string> fixed;
   int requests = 0;
+  std::atomic<int> range_requests = 0;
   std::map<std::string, std::string> parameters;
   httplib::Headers headers;
   std::mt19937 random{42};
@@ -126,6 +128,7 @@ struct FakeQueryLoki::Server {
 };
 
 void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib::Request& request, httplib::Response& response) {
+  if (loki.before_answer) loki.before_answer(++range_requests);
   if (scripted(request, response)) return;
   if (fixed) return response.set_content(*fixed, "application/json");
   const std::uint64_t limit = std::stoull(request.get_param_value("limit"));
