@@ -36,7 +36,7 @@ class Query : public cli::Invocation {
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);
     cli::declare(app, extent_);
-    cli::declare_output(app, output_, true);
+    cli::declare_output(app, output_, cli::OutputKind::answer);
     cli::declare(app, loki_);
   }
 
@@ -89,8 +89,8 @@ class Query : public cli::Invocation {
     spec.what = question->what;
     spec.label = std::move(question->label);
     spec.logql = std::move(question->logql);
-    const bool jsonl = output_.format == Format::jsonl || !plan.last;
-    spec.limit = extent_.limit.value_or(jsonl ? 0 : kLimitForPeople);
+    const bool all = output_.format == Format::jsonl || output_.format == Format::csv || !plan.last;
+    spec.limit = extent_.limit.value_or(all ? 0 : kLimitForPeople);
     spec.forward = extent_.forward;
     spec.step = extent_.step.value_or(0);
     spec.json = output_.format == Format::jsonl;
