@@ -52,7 +52,7 @@ constexpr std::array kRound = {kMillisecond,
                                365 * kDay};
 constexpr std::size_t kName = 6;           // columns of a row's name, with a space
 constexpr std::size_t kMostColumns = 120;  // of the bars
-constexpr std::size_t kLeastColumns = 10;
+constexpr std::size_t kLeastColumns = 12;
 
 std::int64_t floor_divide(std::int64_t number, std::int64_t by) { return number / by - (number % by < 0 ? 1 : 0); }
 
@@ -109,7 +109,9 @@ std::string Histogram::text(const Canvas& canvas) const {
   const std::string all = base::grouped(total_.all);
   const std::size_t width = canvas.width == 0 ? 100 : canvas.width;
   if (width < kName + kLeastColumns + all.size() + 2) return {};
-  const std::size_t room = std::min(kMostColumns, width - kName - all.size() - 2);
+  // Few records in many columns would be a comb.
+  const std::size_t wanted = std::clamp<std::size_t>(total_.all, 2 * kLeastColumns, kMostColumns);
+  const std::size_t room = std::min(wanted, width - kName - all.size() - 2);
   // Columns begin at round local times.
   const base::Duration column = column_for(last_ - first_, room);
   const base::Duration offset = offset_at(first_);
@@ -133,7 +135,8 @@ std::string Histogram::text(const Canvas& canvas) const {
   };
   row("error", errors, total_.errors, style_of(Level::error));
   row("warn", warnings, total_.warnings, style_of(Level::warning));
-  row("all", every, total_.all, Style::plain);
+  // Where all records are errors, or all are warnings, a second row would say nothing.
+  if (std::max(total_.errors, total_.warnings) < total_.all) row("all", every, total_.all, Style::plain);
   const Ends ends = ends_of(first_, last_);
   std::string axis(kName, ' ');
   axis += ends.first;

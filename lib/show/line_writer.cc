@@ -17,7 +17,7 @@ std::size_t break_at(std::string_view text, std::size_t fits) {
   for (std::size_t at = fits; at > fits / 2; --at) {
     if (text[at - 1] == ' ') return at;
   }
-  for (std::size_t at = fits; at > fits - fits / 4; --at) {
+  for (std::size_t at = fits; at > fits / 2; --at) {
     if (text[at - 1] == ',' || text[at - 1] == ';') return at;
   }
   return fits;
