@@ -43,7 +43,7 @@ class Query : public cli::Invocation {
     cli::declare_context(app, around_);
     cli::declare_follow(app, follow_);
     cli::declare_expect(app, expect_);
-    cli::declare_output(app, output_, true);
+    cli::declare_output(app, output_, cli::OutputKind::answer);
     cli::declare(app, loki_);
     cli::declare(app, logcli_);
   }
@@ -124,7 +124,8 @@ class Query : public cli::Invocation {
     spec.what = question->what;
     spec.label = std::move(question->label);
     spec.logql = std::move(question->logql);
-    cli::apply(extent_, output_.format == Format::jsonl || !plan.last, spec);
+    const bool all = output_.format == Format::jsonl || output_.format == Format::csv || !plan.last;
+    cli::apply(extent_, all, spec);
     cli::apply(store_, spec);
     spec.instant = spec.instant || question->instant;
     spec.json = output_.format == Format::jsonl;
@@ -177,8 +178,26 @@ class Query : public cli::Invocation {
 
 constexpr std::string_view kManual = R"(# Output
 Text shows for each record its local time, its pod and container, the line, and the labels in which the records differ.
-Labels that all records share are shown once, on standard error. Query writes text into a pipe, too. In text and raw it
-shows the newest 1000 records, and standard error says when there are more.
+Labels that all records share are shown once: on a terminal beside the day, else on standard error. Query writes text into a
+pipe, too. In text, raw and table it shows the newest 1000 records, and standard error says when there are more.
+
+On a terminal, lines are wrapped under themselves (`--no-wrap`: the terminal wraps them), errors are red, warnings yellow and
+debug lines dim. The day and the time zone stand in a line of their own, and again when the day changes. A histogram above
+the records shows when they were written, with a row for errors and one for warnings; each row has its own scale. It counts
+the records that are shown, no others, so `--limit` limits it, too. When the records take more than a second to come, or
+4 MiB, they are shown at once and the histogram comes below them. Where the locale is not UTF-8, it is drawn in ASCII.
+
+Samples of a metric query are a table on a terminal when they have one time, else a chart: the five series with the largest
+sums are drawn, the legend names fifteen. Beyond a million samples, each is a line. Into a pipe, each is a line in text.
+
+`-o table` shows labels, metadata and parsed labels as columns. The columns are those in which the first 1000 records (or
+1 MiB of them) differ; labels that only later records have stand behind the line. Into a pipe nothing is cut, and samples over
+time become a row for each series.
+
+`-o csv` writes RFC 4180 with line feeds. The columns are `timestamp` (RFC 3339, in the time zone shown), a column for each
+label, metadata and parsed label of the first 1000 records (or 1 MiB), sorted by name, then `line`, or `value` for samples, of
+which each is a row. `other_labels` holds, as a JSON object, labels that only later records have. A label with one of these
+names gets `label_` in front.
 
 `-o jsonl` gives all records as JSON lines. It keeps stream labels, structured metadata and parsed labels apart, and can
 be piped into `weir push`.

@@ -16,7 +16,7 @@ constexpr std::uint64_t kMostFields = 1000;      // as Loki has it
 
 void declare(CLI::App& app, QueryExtentOptions& options) {
   add_number(app, "--limit", options.limit,
-             "at most N records, volumes, fields or values, 0 for all (default: 1000 records in text and raw, all in jsonl)");
+             "at most N records, volumes, fields or values, 0 for all (default: all records in jsonl and csv, else 1000)");
   app.add_flag("--forward", options.forward, "with a limit, take the oldest records instead of the newest");
   app.add_flag("--instant", options.instant, "evaluate a metric query at one time, which is --now, --to or the present");
   add_time(app, "--now", options.now, "the end of the time, from which times such as 15m count back");
