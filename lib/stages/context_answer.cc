@@ -47,8 +47,7 @@ class SpoolContext : public AnswerSource {
     progress_.end();
     if (result && stop.stopped()) return fail(Code::interrupted, "interrupted while reading {}", spec_.spools.front());
     finished_ = result.ok();
-    if (finished_ && shown() == 0)
-      why_ = explain_nothing_in_spool(spec_.spools.front(), spec_.logql, spec_.range, context_.clock->wall());
+    if (finished_ && shown() == 0) why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, spec_.range, context_.clock->wall());
     return result;
   }
 
