@@ -167,18 +167,22 @@ _weir() {
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
-        --spool) _weir_spools; return ;;
-        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--metrics) return ;;
+        --spool|--with-spool) _weir_spools; return ;;
+        --memory|--since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--now|--step|--by|--targetLabels|--line-limit|--batch|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--include-label|--exclude-label|--query-tags|--retries|--min-backoff|--max-backoff|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -o --output --color --exit-zero-on-term -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
+        _weir_words '--spool --with-spool --stdin --memory --since --from --to -n --namespace -p --pod -c --container --limit --forward --instant --now --step --by --targetLabels --by-name --aggregateByLabels --line-limit --batch -o --output --color --exit-zero-on-term -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout -q --quiet --no-labels --include-label --exclude-label --query-tags --nocache --retries --min-backoff --max-backoff --metrics --metrics-file'
       else
-        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --metrics --metrics-file'
+        _weir_given '--spool --with-spool --memory --since --from --to -n --namespace -p --pod -c --container --limit --now --step --by --targetLabels --line-limit --batch -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --include-label --exclude-label --query-tags --retries --min-backoff --max-backoff --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           1:logs) : ;;
           1:labels) _weir_listed ;;
           1:series) : ;;
-          0:*) _weir_words 'logs labels series' ;;
+          1:stats) : ;;
+          1:volume) : ;;
+          1:fields) : ;;
+          1:values) : ;;
+          0:*) _weir_words 'logs labels series stats volume fields values' ;;
           *) : ;;
         esac
       fi
