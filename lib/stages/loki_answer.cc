@@ -118,6 +118,8 @@ class LokiAnswer : public AnswerSource {
         add_hint(got.error());
         return got;
       }
+      // Loki's frontend gives a scalar another time than was asked for.
+      for (Record& record : batch.records) record.timestamp = spec_.range.to / base::kMillisecond * base::kMillisecond;
       return batch.records.empty() ? Result<void>() : from_batch(out, batch);
     }
     auto result = spec_.limit > 0 && !spec_.forward ? newest(out) : from_the_oldest(out, window(), 0);

@@ -143,6 +143,10 @@ TEST_F(QueryLokiTest, AnInstantIsAskedForAtTheEnd) {
   spec.range = {0, 7 * base::kSecond};
   EXPECT_EQ(lines(), Lines{R"({"timestamp":"1970-01-01T00:00:07Z","labels":{"pod":"a"},"value":"3"})"});
   EXPECT_EQ(loki.last_parameters()["time"], "7000000000");
+  // As the frontend of Loki 3.7.6 gives it.
+  loki.reply_first({{200, R"({"status":"success","data":{"resultType":"scalar","result":[7000,"2"]}})"}});
+  spec.logql = "1 + 1";
+  EXPECT_EQ(lines(), Lines{R"({"timestamp":"1970-01-01T00:00:07Z","value":"2"})"});
 }
 
 TEST_F(QueryLokiTest, AnInstantOfRecordsIsRefused) {
