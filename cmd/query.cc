@@ -250,7 +250,7 @@ const cli::Command query_command = {
                   "weir query '{namespace=\"checkout\"}' --from '2026-11-22 08:00' --to '2026-11-22 12:00' -o jsonl"},
                  {"the pods that have logged in the last day", "weir query labels pod --since 1d"},
                  {"new errors of one namespace as they come", "weir query -f -n checkout '|= \"error\"'"},
-                 {"each panic with what its container wrote before and after it", "weir query -p web -B 5 -A 20 '|= \"panic\"' --since 3h"},
+                 {"each panic with what its container wrote around it", "weir query -p web -B 5 -A 20 '|= \"panic\"' --since 3h"},
                  {"in CI: wait up to 30 seconds for a line", "weir query -n checkout --expect-min 1 --wait 30s '|= \"ready\"'"}},
     .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,
               cli::Exit::interrupted, cli::Exit::terminated},
