@@ -258,7 +258,7 @@ complete -c weir -n '__weir_command query' -l forward -d 'with a limit, take the
 complete -c weir -n '__weir_command query' -l step -x -d 'time between the points of a metric query (default: a 250th of the time)'
 complete -c weir -n '__weir_command query' -s A -l after-context -x -d 'show N records of the same log after each match'
 complete -c weir -n '__weir_command query' -s B -l before-context -x -d 'show N records of the same log before each match'
-complete -c weir -n '__weir_command query' -s C -l context -x -d 'both'
+complete -c weir -n '__weir_command query' -s C -l context -x -d 'show N records of the same log before and after each match'
 complete -c weir -n '__weir_command query' -s f -s t -l follow -l tail -d 'show the newest records (10, or as --since and --limit say), then new ones as they come'
 complete -c weir -n '__weir_command query' -l late -x -d 'with --follow: show records that reach Loki up to so long after their time (default: 1m)'
 complete -c weir -n '__weir_command query' -s o -l output -x -a 'auto text raw jsonl' -d 'text, raw (bare lines) or jsonl (JSON lines); auto, the default, is text'

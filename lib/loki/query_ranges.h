@@ -34,10 +34,11 @@ class QueryRanges {
  public:
   struct Options {
     unsigned workers = 2;
-    unsigned alone = 3;             // pages that are read before workers start
-    double pages = 4;               // of a range
-    std::size_t held = 2UL << 20U;  // bytes of pages that a worker holds before it is its turn
-    QueryPager::Options pager = {.page_bytes = 1 << 20};
+    unsigned alone = 3;               // pages that are read before workers start
+    double pages = 4;                 // of a range
+    std::size_t held = 384UL << 10U;  // bytes of pages that a worker holds before it is its turn
+    // Smaller pages than one pager alone has, because each worker holds an answer, what its parser makes of it, and pages.
+    QueryPager::Options pager = {.page_bytes = 384UL << 10U};
   };
   // Makes the client of a worker. It is called by the caller's thread; `cancelled` says that the worker is to end, and is to be
   // asked during a request (http::ClientConfig::cancelled).
