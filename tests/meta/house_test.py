@@ -52,6 +52,7 @@ TESTED_IN = {
     "gotemplate/time_functions": "gotemplate/template_test.cc",
     "gotemplate/tree": "gotemplate/template_test.cc",
     "gotemplate/value": "gotemplate/template_test.cc",
+    "gotemplate/verb_text": "gotemplate/template_test.cc",
     "gotext/go_time": "gotemplate/template_test.cc",
     "gotext/go_time_reader": "gotemplate/template_test.cc",
     "gotext/time_layout": "gotemplate/template_test.cc",
