@@ -67,7 +67,9 @@ class Printer {
     } else {
       out_ += type_name(*value);
       out_ += '=';
+      complaining_ = true;
       one(*value, 'v');
+      complaining_ = false;
     }
     out_ += ')';
   }
@@ -110,7 +112,9 @@ class Printer {
       string_of(gotext::go_syntax_of(*value.time));
       return true;
     }
-    if (flags.go_syntax || std::u32string_view(U"vsxXq").find(verb) == std::u32string_view::npos) return false;
+    const bool number = value.kind <= Value::Kind::weekday;
+    if (flags.go_syntax || (complaining_ && number) || std::u32string_view(U"vsxXq").find(verb) == std::u32string_view::npos)
+      return false;
     switch (value.kind) {
       case Value::Kind::duration:
         text = gotext::print_go_duration(value.integer);
@@ -349,7 +353,8 @@ class Printer {
   }
 
   std::string& out_;
-  std::size_t limit_;  // what is longer is not printed on
+  bool complaining_ = false;  // about a verb: Go calls no String method then
+  std::size_t limit_;         // what is longer is not printed on
 };
 
 }  // namespace weir::gotemplate
