@@ -320,6 +320,11 @@ TEST(Template, ReadsJson) {
   for (const Row& row : rows) EXPECT_EQ(made(row.text), row.expected) << row.text;
 }
 
+TEST(Template, FindsNoMatchWithinACharacter) {
+  EXPECT_EQ(made(R"({{ regexReplaceAllLiteral "\\B" "a\u00e9b \u00e9" "<>" }})"), "a\303\251b <>\303\251<>");
+  EXPECT_EQ(made(R"({{ count "\\B" "\u0130i\u0131I" }})"), "1");
+}
+
 TEST(Template, NamesWhatWentWrong) {
   const Row rows[] = {
       {"{{lower 5}}", "FAILED template: line:1:8: executing \"line\" at <5>: expected string; found 5"},
