@@ -259,8 +259,7 @@ void each_match(const gotext::Regex& regex, std::string_view text, Visit visit) 
   for (std::size_t from = 0; from <= text.size() && regex.find(text, from, groups);) {
     const auto begin = static_cast<std::size_t>(groups[0].data() - text.data());
     const std::size_t end = begin + groups[0].size();
-    if (groups[0].empty() && begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80 &&
-        base::is_utf8(text)) {
+    if (groups[0].empty() && begin < text.size() && valid && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) {
       from = begin + 1;  // RE2 finds \B within a character; Go looks between characters only
       continue;
     }
