@@ -1,10 +1,9 @@
-// The part of Go's text/template that line_format and label_format use: fields, functions, pipelines, variables, if, with,
-// range.
+// Go's text/template, as line_format and label_format use it.
 //
 //   {{ .level | upper }} {{ if gt (len .msg) 80 }}{{ trunc 80 .msg }}…{{ else }}{{ .msg }}{{ end }}
 //
-// A label that is absent prints as nothing. Templates within templates (define, template, block) are refused, because Loki has
-// no use for them.
+// A label that is absent prints as nothing. What differs from Go: complex numbers are refused; templates nest up to 200 deep,
+// blocks and parentheses up to 100; JSON nests up to 1,000 deep; and the Budget.
 #pragma once
 
 #include "base/clock.h"
@@ -42,7 +41,7 @@ class Template {
   // The labels that the template reads. `reads_everything`: it reads all of them (`{{ . }}`, or a range over them).
   [[nodiscard]] const std::vector<std::string>& names() const;
   [[nodiscard]] bool reads_everything() const;
-  // The label, when the template is only `{{ .label }}`; otherwise "".
+  // The label, when the template is only `{{ .label }}` or `{{ $x := .label }}`; otherwise "". Loki prints it in both cases.
   [[nodiscard]] std::string_view single_label() const;
 
   Template(Template&&) noexcept;
