@@ -18,6 +18,7 @@ BELOW = {
     "record": ["base"],
     "names": ["record"],
     "metrics": ["base"],
+    "yaml": ["base"],
     "pipeline": ["record", "metrics"],
     "gotext": ["base"],
     "gotemplate": ["gotext"],
@@ -37,7 +38,7 @@ BELOW = {
     "monitor": ["pipeline", "httpd"],
     "serve": ["scan", "loki", "httpd"],
     "stages": ["pipeline", "rules", "scan", "delivery", "tail", "kube", "show", "smoke", "monitor", "serve"],
-    "convert": ["stages"],
+    "convert": ["stages", "yaml"],
     "cli": ["stages"],
 }
 
@@ -56,7 +57,7 @@ THIRD_PARTY = {
     "systemd/": {"tail"},
     "boost/": {"httpd"},
     "CLI/": {"cli"},
-    "yaml-cpp/": {"convert"},
+    "yaml-cpp/": {"yaml"},
 }
 
 # The same outside of lib/: folders that may name it, besides the tests of those modules.
