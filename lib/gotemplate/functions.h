@@ -13,7 +13,7 @@ namespace weir::gotemplate {
 
 struct FunctionCall {
   const std::vector<Value>& arguments;
-  std::string_view line;
+  std::string_view line;          // it and `timestamp`: of the data, for functions that take no arguments
   base::Timestamp timestamp = 0;
   StringPool& pool;
   std::string error;        // set by a function that fails
@@ -46,5 +46,7 @@ struct Function {
 
 // nullptr for an unknown name. `and` and `or` do not evaluate all arguments, so they have no `call`.
 [[nodiscard]] const Function* find_function(std::string_view name);
+// What looks a function up: find_function, or that of other templates than Loki's.
+using FindFunction = const Function* (*)(std::string_view name);
 
 }  // namespace weir::gotemplate

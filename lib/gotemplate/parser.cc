@@ -24,7 +24,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 class Parser {
  public:
-  Parser(std::string_view text, std::string_view name) : text_(text), name_(name) {}
+  Parser(std::string_view text, std::string_view name, FindFunction find) : text_(text), name_(name), find_(find) {}
 
   base::Result<ParsedTemplate> run() {
     std::string end;
@@ -326,7 +326,7 @@ class Parser {
     }
     if (out.name == "nil") return true;
     out.kind = TemplateTerm::Kind::function;
-    out.function = find_function(out.name);
+    out.function = find_(out.name);
     return out.function != nullptr || fail(fmt::format("function {} not defined", gotext::quote(out.name)));
   }
 
@@ -428,6 +428,7 @@ class Parser {
 
   std::string_view text_;
   std::string_view name_;
+  FindFunction find_;
   std::size_t position_ = 0;
   std::size_t error_line_ = 1;
   std::string why_;
@@ -441,7 +442,9 @@ class Parser {
 
 }  // namespace
 
-base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name) { return Parser(text, name).run(); }
+base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name, FindFunction find) {
+  return Parser(text, name, find).run();
+}
 
 std::string template_place(std::string_view text, std::size_t offset) {
   const std::string_view before = text.substr(0, offset);

@@ -54,7 +54,8 @@ struct ParsedTemplate {
   std::vector<std::string> names;  // labels that are read as .name of the outermost dot
   bool reads_everything = false;
 };
-[[nodiscard]] base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name);
+[[nodiscard]] base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name,
+                                                          FindFunction find = find_function);
 
 // "line:col" of an offset, as Go counts: lines from 1, columns in bytes from 0.
 [[nodiscard]] std::string template_place(std::string_view text, std::size_t offset);

@@ -18,7 +18,8 @@ class Run {
  public:
   Run(std::string_view source, std::string_view name, TemplateData& data, std::string& out, StringPool& pool)
       : source_(source), name_(name), data_(data), out_(out), pool_(pool), printed_(out.size()) {
-    dot_ = root_marker();
+    const Value* const dot = data.dot();
+    dot_ = dot == nullptr ? root_marker() : *dot;
     variables_.emplace_back("$", dot_);
   }
 
@@ -262,8 +263,10 @@ class Run {
       return true;
     }
     FunctionCall call{.arguments = arguments, .line = {}, .timestamp = 0, .pool = pool_, .error = {}};
-    if (function.name == "__line__") call.line = data_.line();
-    if (function.name == "__timestamp__") call.timestamp = data_.timestamp();
+    if (function.most == 0) {
+      call.line = data_.line();
+      call.timestamp = data_.timestamp();
+    }
     out = function.call(call);
     if (call.error.empty()) return true;
     return fail(term.offset, command.source,
@@ -383,8 +386,8 @@ Template::Template(Template&&) noexcept = default;
 Template& Template::operator=(Template&&) noexcept = default;
 Template::~Template() = default;
 
-base::Result<Template> Template::compile(std::string_view text, std::string_view name) {
-  auto parsed = parse_template(text, name);
+base::Result<Template> Template::compile(std::string_view text, std::string_view name, FindFunction find) {
+  auto parsed = parse_template(text, name, find);
   if (!parsed) return std::move(parsed).error();
   auto compiled = std::make_unique<Compiled>();
   compiled->source = std::string(text);
