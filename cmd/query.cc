@@ -8,6 +8,7 @@
 #include "cli/output_options.h"
 #include "cli/query_extent_options.h"
 #include "cli/query_logcli_options.h"
+#include "cli/query_rules_options.h"
 #include "cli/query_store_options.h"
 #include "cli/query_words.h"
 #include "cli/selection_options.h"
@@ -43,6 +44,7 @@ class Query : public cli::Invocation {
     cli::declare_context(app, around_);
     cli::declare_follow(app, follow_);
     cli::declare_expect(app, expect_);
+    cli::declare(app, rules_);
     cli::declare_output(app, output_, cli::OutputKind::answer);
     cli::declare(app, loki_);
     cli::declare(app, logcli_);
@@ -51,6 +53,14 @@ class Query : public cli::Invocation {
   void fill_in(const char* (*environment)(const char* name)) override { cli::fill_in(store_, loki_, environment); }
 
   [[nodiscard]] Result<void> check() const override {
+    if (auto ok = cli::check(rules_, {.words = !words_.empty(),
+                                      .selection = !cli::matchers(selection_).empty(),
+                                      .spool = !store_.spools.empty(),
+                                      .to_given = time_.to.has_value()});
+        !ok) {
+      return ok;
+    }
+    if (rules_.given()) return cli::check(time_);
     auto question = read_words();
     if (!question) return std::move(question).error();
     if (auto ok = cli::check(time_); !ok) return ok;
@@ -77,7 +87,7 @@ class Query : public cli::Invocation {
   [[nodiscard]] stages::OutputOptions last_output() const override {
     auto options = output_;
     const auto question = read_words();
-    if (question && question->what != What::records) {
+    if (rules_.given() || (question && question->what != What::records)) {
       options.format = Format::raw;
     } else if (options.format == Format::automatic) {
       options.format = Format::text;
@@ -86,11 +96,13 @@ class Query : public cli::Invocation {
   }
 
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult& result) const override {
+    if (rules_.given()) return rules_verdict_->anything ? cli::Exit::ok : cli::Exit::negative;
     if (expect_.given()) return expectation_.verdict() == stages::Expectation::Verdict::met ? cli::Exit::ok : cli::Exit::negative;
     return result.source.records_out == 0 && !follow_.follow ? cli::Exit::negative : cli::Exit::ok;
   }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
+    if (rules_.given()) return build_rules(context);
     auto spec = this->spec(plan, context);
     if (!spec) return std::move(spec).error();
     auto source = goes_on()         ? make_follow(*spec, context)
@@ -114,6 +126,16 @@ class Query : public cli::Invocation {
       follow.expectation = &expectation_;
     }
     return stages::make_follow(spec, follow, context);
+  }
+
+  [[nodiscard]] Result<cli::Built> build_rules(const pipeline::Context& context) const {
+    const base::Timestamp now = context.clock->wall();
+    auto range = cli::time_range(time_, now);
+    if (!range) return std::move(range).error();
+    auto source = stages::make_rules_answer(
+        cli::rules_question(rules_, *range, store_.spools, output_.format == Format::jsonl, now), rules_verdict_, context);
+    if (!source) return std::move(source).error();
+    return cli::Built{.source = std::move(*source), .stage = nullptr};
   }
 
   // Each group of options fills in its part.
@@ -171,6 +193,8 @@ class Query : public cli::Invocation {
   cli::FollowFlags follow_;
   cli::ExpectFlags expect_;
   stages::Expectation expectation_;
+  cli::QueryRulesOptions rules_;
+  std::shared_ptr<stages::RulesVerdict> rules_verdict_ = std::make_shared<stages::RulesVerdict>();
   stages::OutputOptions output_;
   cli::LokiOptions loki_;
   cli::QueryLogcliOptions logcli_;
@@ -266,6 +290,23 @@ With `--wait TIME` query goes on looking, as when following. `--expect-min` ends
 another look behind that finds no more. `--expect-max` and `--expect-none` hold when the time is over, because one more record may
 come until then. When Loki does not answer at the end of the time there is no verdict, and the exit code is 4.
 
+# Rules
+`--rules FILE` evaluates the alerting and recording rules of FILE over a spool. FILE has the format of Loki's ruler:
+groups of rules with LogQL expressions. (The rules of weir-rules(5) are others: `weir rules test` tries those.) The
+answer says which alerts would be pending or firing at `--at`, since when, with their labels, value and annotations,
+and what recording rules give.
+
+Each rule is evaluated at that time, and at each multiple of its group's interval (1m) before it, back to the oldest
+record or to `--since`; at most 11,000 times. All rules read the records once. Before the oldest record there is
+nothing: an alert on missing logs is pending from there on. Where the spool does not reach back far enough for `for`,
+an alert is pending that fires in Loki. As in Prometheus, an alert without `for` fires in the evaluation that finds
+it; one evaluation without it ends a pending one; `limit` and two alerts with the same labels are errors. Templates
+have the functions and variables of Prometheus; `query` is not among them. A rule whose query fails is shown with its
+error, and the exit code is 2.
+
+`-o jsonl` gives a JSON object a line: for each pending or firing alert, each recorded series, and each rule without any. The exit
+code is 1 when no alert fires; of files that have no alerts, when no recording rule has a series.
+
 # Labels and series
 `weir query labels` lists the names of labels, `weir query labels NAME` the values of one, and `weir query series` the
 streams. Each takes an optional stream selector.
@@ -299,7 +340,7 @@ const cli::Command query_command = {
         "query, ask what there is.",
     .manual = kManual,
     .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--container", "--limit", "--forward", "--output", "--spool",
-              "--addr", "--tenant", "--step", "--follow", "--context"},
+              "--addr", "--tenant", "--step", "--follow", "--context", "--rules"},
     .role = cli::Role::source,
     .examples = {{"errors of one namespace in the last 15 minutes", "weir query -n checkout --since 15m '|= \"error\"'"},
                  {"the same from a spool, without Loki", "weir query --spool spool.db -n checkout '|= \"error\"'"},
@@ -314,7 +355,9 @@ const cli::Command query_command = {
                   "weir query --instant 'sum by (pod) (count_over_time({namespace=\"checkout\"} |= \"error\" [5m]))'"},
                  {"new errors of one namespace as they come", "weir query -f -n checkout '|= \"error\"'"},
                  {"each panic with what its container wrote around it", "weir query -p web -B 5 -A 20 '|= \"panic\"' --since 3h"},
-                 {"in CI: wait up to 30 seconds for a line", "weir query -n checkout --expect-min 1 --wait 30s '|= \"ready\"'"}},
+                 {"in CI: wait up to 30 seconds for a line", "weir query -n checkout --expect-min 1 --wait 30s '|= \"ready\"'"},
+                 {"which alerts of Loki's ruler would fire on the records of a spool?",
+                  "weir query --rules loki.rules.yml --spool spool.db"}},
     .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,
               cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Query>()); },

@@ -14,7 +14,7 @@ namespace weir::gotemplate {
 
 struct FunctionCall {
   std::vector<Value>& arguments;  // of the types that the function takes
-  std::string_view line;
+  std::string_view line;          // it and `timestamp`: of the data, for functions that take no arguments
   base::Timestamp timestamp = 0;
   StringPool& pool;
   std::string error;  // set by a function that fails
@@ -58,6 +58,8 @@ struct Function {
 // nullptr for an unknown name.
 [[nodiscard]] const Function* find_function(std::string_view name);
 // The receiver is argument 0, and is not among the parameters.
+// nullptr for an unknown name. find_function(), or that of other templates than Loki's.
+using FindFunction = const Function* (*)(std::string_view name);
 [[nodiscard]] const Function* find_method(Value::Kind kind, std::string_view name);
 
 }  // namespace weir::gotemplate

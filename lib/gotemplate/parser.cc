@@ -21,9 +21,11 @@ using Kind = Node::Kind;
 
 // What the parsers of a text share.
 struct Shared {
-  explicit Shared(std::string_view text, std::string_view name_of_all) : lexer(text), name(name_of_all) {}
+  Shared(std::string_view text, std::string_view name_of_all, FindFunction find_function_)
+      : lexer(text), name(name_of_all), find(find_function_) {}
   Lexer lexer;
   std::string_view name;
+  FindFunction find;
   std::map<std::string, Node, std::less<>> trees;
   std::string error;
   int depth = 0;
@@ -410,7 +412,7 @@ class Parser {
       case TokenKind::identifier:
         out = make(Kind::identifier, token.offset);
         out.text = token.text;
-        out.function = find_function(token.text);
+        out.function = shared_.find(token.text);
         return out.function != nullptr || fail(fmt::format("function {} not defined", gotext::quote(token.text)));
       case TokenKind::dot:
         out = make(Kind::dot, token.offset);
@@ -484,8 +486,8 @@ void note_reads(const Node& node, bool rebound, ParsedTemplate& out) {
 
 }  // namespace
 
-base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name) {
-  Shared shared(text, name);
+base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name, FindFunction find) {
+  Shared shared(text, name, find);
   Parser parser(shared, std::string(name));
   if (!parser.whole()) return base::fail(base::Code::parse, "{}", shared.error);
   ParsedTemplate out;

@@ -28,8 +28,12 @@ class Run {
  public:
   Run(const ParsedTemplate& parsed, TemplateText text, TemplateData& data, StringPool& pool, std::string& out)
       : parsed_(parsed), text_(text), executing_(text.name), data_(data), pool_(pool), out_(out), printed_(out.size()) {
-    dot_.kind = Value::Kind::map;
-    dot_.labels = true;
+    if (const Value* const dot = data.dot()) {
+      dot_ = *dot;
+    } else {
+      dot_.kind = Value::Kind::map;
+      dot_.labels = true;
+    }
     dollar_ = dot_;
   }
 
@@ -413,8 +417,10 @@ class Run {
     for (Value& value : arguments) make_whole(value);
     FunctionCall call{.arguments = arguments, .line = {}, .timestamp = 0, .pool = pool_, .error = {}};
     std::string callee;
-    if (function.name == "__line__") call.line = data_.line();
-    if (function.name == "__timestamp__") call.timestamp = data_.timestamp();
+    if (function.parameters.empty()) {
+      call.line = data_.line();
+      call.timestamp = data_.timestamp();
+    }
     if (function.name == "call") {
       callee = words > 0 ? source(command->children[1]) : print_verb(arguments[0], 'v');
       call.line = callee;

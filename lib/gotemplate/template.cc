@@ -19,8 +19,8 @@ Template::Template(Template&&) noexcept = default;
 Template& Template::operator=(Template&&) noexcept = default;
 Template::~Template() = default;
 
-base::Result<Template> Template::compile(std::string_view text, std::string_view name) {
-  auto parsed = parse_template(text, name);
+base::Result<Template> Template::compile(std::string_view text, std::string_view name, FindFunction find) {
+  auto parsed = parse_template(text, name, find);
   if (!parsed) return std::move(parsed).error();
   auto compiled = std::make_unique<Compiled>();
   compiled->source = std::string(text);

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "gotemplate/budget.h"
+#include "gotemplate/functions.h"
+#include "gotemplate/value.h"
 
 #include <functional>
 #include <memory>
@@ -26,13 +28,15 @@ class TemplateData {
   virtual void each(const std::function<void(std::string_view name, std::string_view value)>& visit) = 0;
   [[nodiscard]] virtual std::string_view line() = 0;
   [[nodiscard]] virtual base::Timestamp timestamp() = 0;
+  // The outermost dot, where that is no map of labels: of templates that are not about a record. Lives as long as the execution.
+  [[nodiscard]] virtual const Value* dot() { return nullptr; }
 };
 
 // Immutable once compiled. But execute() keeps scratch memory and is not thread safe.
 class Template {
  public:
   // `name` goes into messages ("line" or "label"). The error is Go's, "template: line:1: unclosed action", with Code::parse.
-  static base::Result<Template> compile(std::string_view text, std::string_view name);
+  static base::Result<Template> compile(std::string_view text, std::string_view name, FindFunction find = find_function);
 
   // Appends the output. False when a function failed or `budget` is used up. Then `error` says what happened, in Go's form, and
   // `out` is useless.

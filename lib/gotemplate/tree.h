@@ -72,7 +72,8 @@ struct ParsedTemplate {
 };
 
 // The error is Go's, "template: line:1: unclosed action", with Code::parse. `name` goes into it.
-[[nodiscard]] base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name);
+[[nodiscard]] base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name,
+                                                          FindFunction find = find_function);
 
 // "line:col" of an offset, as Go counts: lines from 1, columns in bytes from 0.
 [[nodiscard]] std::string template_place(std::string_view text, std::size_t offset);

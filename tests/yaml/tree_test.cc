@@ -1,26 +1,26 @@
-#include "convert/yaml.h"
+#include "yaml/tree.h"
 
 #include <gtest/gtest.h>
 
-namespace weir::convert {
+namespace weir::yaml {
 namespace {
 
-const YamlNode& under(const YamlNode& node, std::string_view key) {
-  const YamlNode* found = node.find(key);
+const Node& under(const Node& node, std::string_view key) {
+  const Node* found = node.find(key);
   EXPECT_NE(found, nullptr) << key;
-  static const YamlNode kNothing;
+  static const Node kNothing;
   return found == nullptr ? kNothing : *found;
 }
 
 TEST(Yaml, KnowsPlaces) {
-  auto read = parse_yaml("a: 1\nlist:\n  - x\n  - {b: \"ä\", c: ~}\n", "f");
+  auto read = parse("a: 1\nlist:\n  - x\n  - {b: \"ä\", c: ~}\n", "f");
   ASSERT_TRUE(read.ok()) << read.error().message;
-  const YamlNode& root = read->root;
+  const Node& root = read->root;
   EXPECT_EQ(under(root, "a").text, "1");
   EXPECT_EQ(under(root, "a").place, (Place{1, 4}));
   ASSERT_EQ(under(root, "list").items.size(), 2U);
   EXPECT_EQ(under(root, "list").items[0].place, (Place{3, 5}));
-  const YamlNode& map = under(root, "list").items[1];
+  const Node& map = under(root, "list").items[1];
   EXPECT_FALSE(under(map, "b").plain);
   EXPECT_EQ(map.entries[1].place, (Place{4, 14}));  // in characters: ä is one
   EXPECT_TRUE(under(map, "c").is_null());
@@ -28,7 +28,7 @@ TEST(Yaml, KnowsPlaces) {
 }
 
 TEST(Yaml, ResolvesAliasesAndMergeKeys) {
-  auto read = parse_yaml("base: &b {x: 1, y: 2}\nmade: {<<: *b, y: 3}\nsame: *b\n", "f");
+  auto read = parse("base: &b {x: 1, y: 2}\nmade: {<<: *b, y: 3}\nsame: *b\n", "f");
   ASSERT_TRUE(read.ok()) << read.error().message;
   EXPECT_EQ(under(under(read->root, "made"), "x").text, "1");
   EXPECT_EQ(under(under(read->root, "made"), "y").text, "3");
@@ -37,7 +37,7 @@ TEST(Yaml, ResolvesAliasesAndMergeKeys) {
 }
 
 TEST(Yaml, ReadsTheFirstDocument) {
-  auto read = parse_yaml("a: 1\n---\nb: [\n", "f");
+  auto read = parse("a: 1\n---\nb: [\n", "f");
   ASSERT_TRUE(read.ok()) << read.error().message;
   EXPECT_TRUE(read->has_more);
   EXPECT_EQ(read->root.entries.size(), 1U);
@@ -47,7 +47,7 @@ TEST(Yaml, ManyPlacesOnALongLineTakeNoLongTime) {
   std::string text = "list: [";
   for (int n = 0; n < 40'000; ++n) text += "'\u00e4\u00e4\u00e4\u00e4', ";
   text += "end]\n";
-  const auto read = parse_yaml(text, "f");
+  const auto read = parse(text, "f");
   ASSERT_TRUE(read.ok()) << read.error().message;
   // Each is 8 characters to the next.
   const auto& items = under(read->root, "list").items;
@@ -59,11 +59,18 @@ TEST(Yaml, LinesThatMayHoldASecretAreNotShown) {
   for (const char* const text : {"a: {password: hunter2, a: 1, a: 2}\n", "url: http://u:hunter2@l/\nurl: http://u:hunter2@l/\n",
                                  "tls:\n  key: |\n    hunter2\n   hunter2\n", "bearer_token:\n  - [hunter2\n  hunter2: }\n",
                                  "basic_auth:\n  x: hunter2\n  x: hunter2\n"}) {
-    const auto read = parse_yaml(text, "f");
+    const auto read = parse(text, "f");
     ASSERT_FALSE(read.ok()) << text;
     EXPECT_EQ((read.error().message + read.error().hint).find("hunter2"), std::string::npos) << read.error().hint;
     EXPECT_EQ(read.error().hint, "  (the line may hold a secret, and is not shown)");
   }
+}
+
+TEST(Yaml, TheLinesOfAnOpenTextAreShown) {
+  const auto read = parse("a: {password: x, a: 1, a: 2}\n", "f", Content::open);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().message, "f:1:24: the key 'a' stands twice");
+  EXPECT_EQ(read.error().hint, "  a: {password: x, a: 1, a: 2}\n                         ^");
 }
 
 struct Bad {
@@ -72,7 +79,7 @@ struct Bad {
 };
 class YamlMistakes : public testing::TestWithParam<Bad> {};
 TEST_P(YamlMistakes, AreShownAtTheirPlace) {
-  const auto read = parse_yaml(GetParam().text, "f.yaml");
+  const auto read = parse(GetParam().text, "f.yaml");
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.error().code, base::Code::config);
   EXPECT_TRUE(read.error().message.starts_with(GetParam().message)) << read.error().message;
@@ -89,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"", "f.yaml:1:1: there is nothing in it", "  \n  ^"}));
 
 TEST(Yaml, IsBounded) {
-  EXPECT_FALSE(parse_yaml(std::string(300, '['), "f").ok());
+  EXPECT_FALSE(parse(std::string(300, '['), "f").ok());
   std::string bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
   for (char c = 'b'; c < 'h'; ++c) {
     bomb += std::string(1, c) + ": &" + c;
@@ -97,12 +104,12 @@ TEST(Yaml, IsBounded) {
     for (int i = 0; i < 10; ++i) bomb += std::string(i > 0 ? "," : "") + "*" + static_cast<char>(c - 1);
     bomb += "]\n";
   }
-  const auto read = parse_yaml(bomb, "f");
+  const auto read = parse(bomb, "f");
   ASSERT_FALSE(read.ok());
   EXPECT_NE(read.error().message.find("too many values"), std::string::npos);
-  EXPECT_FALSE(parse_yaml(std::string("a: \0b", 5), "f").ok());
-  EXPECT_FALSE(parse_yaml("a: \xff", "f").ok());
+  EXPECT_FALSE(parse(std::string("a: \0b", 5), "f").ok());
+  EXPECT_FALSE(parse("a: \xff", "f").ok());
 }
 
 }  // namespace
-}  // namespace weir::convert
+}  // namespace weir::yaml

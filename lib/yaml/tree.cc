@@ -1,4 +1,4 @@
-#include "convert/yaml.h"
+#include "yaml/tree.h"
 
 #include "base/diagnostics.h"
 #include "base/utf8.h"
@@ -15,7 +15,7 @@
 #include <sstream>
 #include <utility>
 
-namespace weir::convert {
+namespace weir::yaml {
 namespace {
 
 using base::Code;
@@ -57,27 +57,27 @@ class Builder : public YAML::EventHandler {
  public:
   explicit Builder(std::string_view text) : text_(text) {}
 
-  [[nodiscard]] YamlNode take() { return std::move(root_); }
+  [[nodiscard]] Node take() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
   void OnDocumentEnd() override {}
   void OnAnchor(const YAML::Mark& /*mark*/, const std::string& /*name*/) override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    YamlNode node;
+    Node node;
     node.place = place_of(mark);
     add(std::move(node), anchor);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) throw Stopped(place_of(mark), "the alias stands inside of its own anchor");
-    YamlNode node = found->second.node;
+    Node node = found->second.node;
     count(place_of(mark), found->second.nodes);
     add(std::move(node), 0);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
-    YamlNode node;
-    node.kind = YamlNode::Kind::scalar;
+    Node node;
+    node.kind = Node::Kind::scalar;
     node.text = value;
     if (value.find('\0') != std::string::npos) throw Stopped(place_of(mark), "there is a byte of zeros in the text");
     node.plain = tag == "?";
@@ -86,12 +86,12 @@ class Builder : public YAML::EventHandler {
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
-    open(YamlNode::Kind::list, mark, anchor);
+    open(Node::Kind::list, mark, anchor);
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value /*style*/) override {
-    open(YamlNode::Kind::map, mark, anchor);
+    open(Node::Kind::map, mark, anchor);
   }
   void OnMapEnd() override {
     merge(stack_.back().node);
@@ -100,14 +100,14 @@ class Builder : public YAML::EventHandler {
 
  private:
   struct Open {
-    YamlNode node;
+    Node node;
     YAML::anchor_t anchor = 0;
     std::size_t nodes_before = 0;
     std::optional<std::pair<std::string, Place>> key;  // of a map: what waits for its value
     bool key_plain = true;
   };
   struct Anchored {
-    YamlNode node;
+    Node node;
     std::size_t nodes = 1;
   };
 
@@ -135,7 +135,7 @@ class Builder : public YAML::EventHandler {
     if (nodes_ > kMostNodes) throw Stopped(place, "the text has too many values");
   }
 
-  void open(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+  void open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (stack_.size() >= kMostDepth) throw Stopped(place_of(mark), "the text is nested too deeply");
     Open one;
     one.node.kind = kind;
@@ -150,7 +150,7 @@ class Builder : public YAML::EventHandler {
     add(std::move(one.node), one.anchor, nodes_ - one.nodes_before + 1);
   }
 
-  void add(YamlNode node, YAML::anchor_t anchor, std::size_t nodes = 1) {
+  void add(Node node, YAML::anchor_t anchor, std::size_t nodes = 1) {
     count(node.place, 1);
     if (anchor != 0) anchors_[anchor] = {node, nodes};
     if (stack_.empty()) {
@@ -175,27 +175,27 @@ class Builder : public YAML::EventHandler {
   }
 
   // `<<: *defaults`: what is not there comes from the other map, or from the first of several that has it.
-  void merge(YamlNode& map) {
-    std::vector<YamlEntry> added;
-    for (const YamlEntry& entry : map.entries) {
+  void merge(Node& map) {
+    std::vector<Entry> added;
+    for (const Entry& entry : map.entries) {
       if (entry.key != "<<") continue;
-      std::vector<const YamlNode*> others;
+      std::vector<const Node*> others;
       if (entry.value.is_map()) others.push_back(&entry.value);
-      for (const YamlNode& item : entry.value.items) others.push_back(&item);
-      for (const YamlNode* other : others) {
+      for (const Node& item : entry.value.items) others.push_back(&item);
+      for (const Node* other : others) {
         if (!other->is_map()) throw Stopped(entry.place, "only a map can be merged");
-        for (const YamlEntry& one : other->entries) {
-          const auto same = [&](const YamlEntry& have) { return have.key == one.key; };
+        for (const Entry& one : other->entries) {
+          const auto same = [&](const Entry& have) { return have.key == one.key; };
           if (map.find(one.key) == nullptr && std::ranges::none_of(added, same)) added.push_back(one);
         }
       }
     }
-    std::erase_if(map.entries, [](const YamlEntry& entry) { return entry.key == "<<"; });
+    std::erase_if(map.entries, [](const Entry& entry) { return entry.key == "<<"; });
     std::ranges::move(added, std::back_inserter(map.entries));
   }
 
   std::string_view text_;
-  YamlNode root_;
+  Node root_;
   std::vector<Open> stack_;
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::size_t nodes_ = 0;
@@ -225,16 +225,17 @@ bool may_be_secret(std::string_view text, std::size_t number) {
 
 }  // namespace
 
-const YamlNode* YamlNode::find(std::string_view key) const {
-  const auto found = std::ranges::find(entries, key, &YamlEntry::key);
+const Node* Node::find(std::string_view key) const {
+  const auto found = std::ranges::find(entries, key, &Entry::key);
   return found == entries.end() ? nullptr : &found->value;
 }
 
-Error yaml_error(std::string_view text, std::string_view name, Place place, std::string_view cause, std::string_view hint) {
+Error error_at(std::string_view text, std::string_view name, Place place, std::string_view cause, std::string_view hint,
+               Content content) {
   Error error{Code::config,
               fmt::format("{}:{}:{}: {}", name, place.line, place.column, base::escape_control(cause.substr(0, kMostCause))),
               {}};
-  if (may_be_secret(text, place.line)) {
+  if (content == Content::may_hold_secrets && may_be_secret(text, place.line)) {
     error.hint = "  (the line may hold a secret, and is not shown)";
     if (!hint.empty()) error.hint += fmt::format("\n{}", hint);
     return error;
@@ -258,9 +259,9 @@ Error yaml_error(std::string_view text, std::string_view name, Place place, std:
   return error;
 }
 
-Result<YamlDocument> parse_yaml(std::string_view text, std::string_view name) {
-  if (text.size() > kMostYamlBytes) {
-    return base::fail(Code::config, "cannot read {}: it has more than {} MiB", name, kMostYamlBytes >> 20U);
+Result<Document> parse(std::string_view text, std::string_view name, Content content) {
+  if (text.size() > kMostBytes) {
+    return base::fail(Code::config, "cannot read {}: it has more than {} MiB", name, kMostBytes >> 20U);
   }
   if (!base::is_utf8(text)) return base::fail(Code::config, "cannot read {}: it is not UTF-8", name);
   if (const std::size_t bad = text.find('\0'); bad != std::string_view::npos) {
@@ -271,8 +272,8 @@ Result<YamlDocument> parse_yaml(std::string_view text, std::string_view name) {
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    YamlDocument document;
-    if (!parser.HandleNextDocument(builder)) return yaml_error(text, name, {1, 1}, "there is nothing in it");
+    Document document;
+    if (!parser.HandleNextDocument(builder)) return error_at(text, name, {1, 1}, "there is nothing in it", {}, content);
     document.root = builder.take();
     // What follows is not read, and may be anything.
     Builder rest(text);
@@ -283,15 +284,15 @@ Result<YamlDocument> parse_yaml(std::string_view text, std::string_view name) {
     }
     return document;
   } catch (const Stopped& stopped) {
-    return yaml_error(text, name, stopped.place, stopped.cause);
+    return error_at(text, name, stopped.place, stopped.cause, {}, content);
   } catch (const YAML::Exception& error) {
     Place place{error.mark.line < 0 ? 1 : static_cast<std::size_t>(error.mark.line) + 1, 1};
     const std::string_view line = line_at(text, place.line);
     if (error.mark.column > 0) place.column += characters(line.substr(0, static_cast<std::size_t>(error.mark.column)));
-    return yaml_error(text, name, place, fmt::format("this is no YAML: {}", error.msg));
+    return error_at(text, name, place, fmt::format("this is no YAML: {}", error.msg), {}, content);
   } catch (const std::exception& error) {
     return base::fail(Code::config, "cannot read {}: {}", name, error.what());
   }
 }
 
-}  // namespace weir::convert
+}  // namespace weir::yaml
