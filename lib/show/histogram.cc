@@ -56,6 +56,14 @@ constexpr std::size_t kLeastColumns = 12;
 
 std::int64_t floor_divide(std::int64_t number, std::int64_t by) { return number / by - (number % by < 0 ? 1 : 0); }
 
+// The shortest round time of which at most so many columns reach from one time to the other.
+base::Duration column_for(base::Timestamp first, base::Timestamp last, std::size_t columns) {
+  for (const base::Duration round : kRound) {
+    if (floor_divide(last, round) - floor_divide(first, round) < static_cast<std::int64_t>(columns)) return round;
+  }
+  return kRound.back();
+}
+
 // Bars of eight heights; at least the lowest where there is something.
 std::string bars(const std::vector<std::uint64_t>& counts, bool unicode) {
   constexpr std::array<std::string_view, 9> kBlocks = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -97,13 +105,6 @@ void Histogram::coarsen() {
   slots_ = std::move(slots);
 }
 
-base::Duration Histogram::column_for(base::Duration time, std::size_t columns) {
-  for (const base::Duration round : kRound) {
-    if (time / round + 2 <= static_cast<base::Duration>(columns)) return round;
-  }
-  return kRound.back();
-}
-
 std::string Histogram::text(const Canvas& canvas) const {
   if (total_.all < kLeastRecords || first_ == last_) return {};
   const std::string all = base::grouped(total_.all);
@@ -113,8 +114,8 @@ std::string Histogram::text(const Canvas& canvas) const {
   const std::size_t wanted = std::clamp<std::size_t>(total_.all, 2 * kLeastColumns, kMostColumns);
   const std::size_t room = std::min(wanted, width - kName - all.size() - 2);
   // Columns begin at round local times.
-  const base::Duration column = column_for(last_ - first_, room);
   const base::Duration offset = offset_at(first_);
+  const base::Duration column = column_for(first_ + offset, last_ + offset, room);
   const std::int64_t begin = floor_divide(first_ + offset, column);
   const auto columns = std::min<std::size_t>(room, static_cast<std::size_t>(floor_divide(last_ + offset, column) - begin + 1));
   std::vector<std::uint64_t> errors(columns), warnings(columns), every(columns);

@@ -35,7 +35,6 @@ class Histogram {
     std::uint64_t errors = 0, warnings = 0, all = 0;
   };
   void coarsen();
-  [[nodiscard]] static base::Duration column_for(base::Duration time, std::size_t columns);
 
   static constexpr std::size_t kMostSlots = 4096;
   base::Duration slot_ = base::kMillisecond;

@@ -24,12 +24,12 @@ TEST(Histogram, ShowsWhenAndWhatLevel) {
   EXPECT_EQ(histogram.text({.width = 80}),
             "error                                                           ██   2\n"
             "warn  █                                                              1\n"
-            "all   ▁▁▁▁▁▁▁▁▁█▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁  67\n"
+            "all   ▁▁▁▁▁▁▁▁▁█▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁  67\n"
             "      10:00:00                                            10:00:59  1s a column\n");
   EXPECT_EQ(histogram.text({.width = 40, .unicode = false}),
             "error                              #   2\n"
             "warn  #                                1\n"
-            "all   :::.#.........................  67\n"
+            "all   ....#.........................  67\n"
             "      10:00:00              10:00:59\n");
   EXPECT_EQ(histogram.text({.width = 15}), "");
 }
@@ -46,7 +46,7 @@ TEST(Histogram, ColumnsAreRound) {
   const test::ZoneOf here("UTC0");
   const auto f = [](base::Duration time, const std::string& column) {
     Histogram histogram;
-    for (int i = 0; i <= 10; ++i) histogram.add(kMorning + time / 10 * i, Level::info);
+    for (int i = 0; i <= 200; ++i) histogram.add(kMorning + time / 200 * i, Level::info);
     const std::string text = histogram.text({.width = 80});
     EXPECT_NE(text.find("  " + column + " a column\n"), std::string::npos) << text;
   };

@@ -31,14 +31,14 @@ TEST(LineWriter, WrapsUnderItself) {
   f(30, "exactly as wide as it may", "12:00 exactly as wide as it\n      may\n");
   f(30, "a word at the very end..", "12:00 a word at the very end..\n");
   f(30, "words move to the next line, and a space is left out",
-    "12:00 words move to the next\n      line, and a space is left\n      out\n");
+    "12:00 words move to the next\n      line, and a space is\n      left out\n");
   f(30, "0123456789012345678901234567890123456789", "12:00 012345678901234567890123\n      4567890123456789\n");
   f(30, R"({"level":"error","code":500,"x":1})", "12:00 {\"level\":\"error\",\n      \"code\":500,\"x\":1}\n");
   f(30, "中文中文中文中文中文中文中文", "12:00 中文中文中文中文中文中文\n      中文\n");
   f(31, "中文中文中文中文中文中文中文", "12:00 中文中文中文中文中文中文\n      中文\n");  // half of a character is none
   f(0, std::string(500, 'x'), "12:00 " + std::string(500, 'x') + "\n");
   // Where there is hardly room, the indent gives way.
-  f(10, "abcdefghijklmnopq", "12:00 abcd\nefghijklmn\nopq\n");
+  f(10, "abcdefghijklmnopq", "12:00 \nabcdefghij\nklmnopq\n");
 }
 
 TEST(LineWriter, EscapesAndExpands) {

@@ -29,8 +29,8 @@ TEST(Table, FitsTheScreen) {
   table.add({"1", std::string(50, 'p'), std::string(30, 'n'), "z"});
   for (std::size_t width = 1; width < 120; ++width) test::expect_fits(table.text({.width = width, .color = true}), width);
   EXPECT_EQ(table.text({.width = 40}),
-            "VALUE POD           NODE           ZONE\n"
-            "    1 pppppppppppp… nnnnnnnnnnnnn… z\n");
+            "VALUE POD            NODE           ZONE\n"
+            "    1 ppppppppppppp… nnnnnnnnnnnnn… z\n");
 }
 
 TEST(Table, Fit) {
