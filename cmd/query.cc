@@ -16,6 +16,7 @@
 #include "cmd/commands.h"
 #include "stages/context_answer.h"
 #include "stages/follow_answer.h"
+#include "stages/input_answer.h"
 
 #include <CLI/CLI.hpp>
 
@@ -60,7 +61,10 @@ class Query : public cli::Invocation {
         !ok) {
       return ok;
     }
-    if (rules_.given()) return cli::check(time_);
+    if (rules_.given()) {
+      if (auto ok = check_rules(); !ok) return ok;
+      return cli::check(time_);
+    }
     auto question = read_words();
     if (!question) return std::move(question).error();
     if (auto ok = cli::check(time_); !ok) return ok;
@@ -68,6 +72,7 @@ class Query : public cli::Invocation {
     if (auto ok = cli::check(follow_, time_, extent_.forward); !ok) return ok;
     if (auto ok = cli::check(expect_, time_, follow_.follow, extent_.limit.has_value()); !ok) return ok;
     if (auto ok = cli::check(around_, goes_on(), question->what == What::records); !ok) return ok;
+    if (auto ok = check_store(); !ok) return ok;
     if (goes_on() && question->what != What::records) {
       return fail(Code::usage, "cannot {} what is no record", follow_.follow ? "follow" : "count")
           .with_hint("only records can be followed, and counted by --expect");
@@ -105,14 +110,37 @@ class Query : public cli::Invocation {
     if (rules_.given()) return build_rules(context);
     auto spec = this->spec(plan, context);
     if (!spec) return std::move(spec).error();
-    auto source = goes_on()         ? make_follow(*spec, context)
-                  : around_.given() ? stages::make_context(*spec, around_.spec(), context)
-                                    : stages::make_query(*spec, context);
+    const stages::AnswerMaker make = [this](stages::QuerySpec& asked, const pipeline::Context& of_it) {
+      if (goes_on()) return make_follow(asked, of_it);
+      return around_.given() ? stages::make_context(asked, around_.spec(), of_it) : stages::make_query(asked, of_it);
+    };
+    auto source = spec->input ? stages::make_input_answer(*spec, make, context) : make(*spec, context);
     if (!source) return std::move(source).error();
     return cli::Built{.source = std::move(*source), .stage = nullptr};
   }
 
  private:
+  [[nodiscard]] Result<void> check_rules() const {
+    if (!goes_on() && !around_.given() && !extent_.instant) return {};
+    return fail(Code::usage, "cannot evaluate --rules and do something else with the records")
+        .with_hint("leave out all but --rules, --spool and the time");
+  }
+
+  // What goes with standard input, and with a Loki and a spool at once.
+  [[nodiscard]] Result<void> check_store() const {
+    if (!store_.with_spool.empty() && (goes_on() || around_.given())) {
+      return fail(Code::usage, "cannot take --with-spool together with --follow, an expectation or context")
+          .with_hint("ask one of them: leave --with-spool out, or use --spool instead");
+    }
+    if (store_.input && follow_.follow) {
+      return fail(Code::usage, "cannot follow standard input").with_hint("weir filter selects from records that keep coming");
+    }
+    if (store_.input && expect_.wait) {
+      return fail(Code::usage, "cannot take --wait together with --stdin").with_hint("leave it out: the input is read to its end");
+    }
+    return {};
+  }
+
   [[nodiscard]] bool goes_on() const { return follow_.follow || expect_.given(); }
 
   Result<std::unique_ptr<pipeline::Source>> make_follow(stages::QuerySpec& spec, const pipeline::Context& context) {

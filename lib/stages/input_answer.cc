@@ -84,7 +84,8 @@ class Store : public Outlet {
 
 class InputAnswer : public pipeline::Source {
  public:
-  InputAnswer(QuerySpec spec, const Context& context) : spec_(std::move(spec)), context_(context) {}
+  InputAnswer(QuerySpec spec, AnswerMaker make, const Context& context)
+      : spec_(std::move(spec)), make_(std::move(make)), context_(context) {}
 
   Result<void> run(Outlet& out, base::Stop& stop) override {
     auto folder = Folder::make(context_.environment);
@@ -92,7 +93,7 @@ class InputAnswer : public pipeline::Source {
     if (auto stored = store(folder->spool(), stop); !stored) return stored;
     spec_.spools = {folder->spool()};
     spec_.input.reset();
-    auto answer = make_query(spec_, context_);
+    auto answer = make_(spec_, context_);
     if (!answer) return std::move(answer).error();
     answer_ = std::move(*answer);
     return answer_->run(out, stop);
@@ -128,13 +129,14 @@ class InputAnswer : public pipeline::Source {
   }
 
   QuerySpec spec_;
+  const AnswerMaker make_;
   const Context context_;
   std::unique_ptr<pipeline::Source> answer_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<pipeline::Source>> make_input_answer(const QuerySpec& spec, const Context& context) {
+Result<std::unique_ptr<pipeline::Source>> make_input_answer(const QuerySpec& spec, AnswerMaker make, const Context& context) {
   if (::isatty(*spec.input) != 0) {
     return fail(Code::usage, "cannot read records: standard input is a terminal")
         .with_hint("pipe JSON lines of weir into it: weir tail FILE | weir query --stdin");
@@ -142,7 +144,7 @@ Result<std::unique_ptr<pipeline::Source>> make_input_answer(const QuerySpec& spe
   // A mistake is found before the input is read.
   const auto parsed = logql::parse(spec.logql, {.selector_optional = true});
   if (!parsed) return base::Error(parsed.error());
-  return std::unique_ptr<pipeline::Source>(std::make_unique<InputAnswer>(spec, context));
+  return std::unique_ptr<pipeline::Source>(std::make_unique<InputAnswer>(spec, std::move(make), context));
 }
 
 }  // namespace weir::stages

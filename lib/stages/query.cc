@@ -44,7 +44,7 @@ base::Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec
                 "log queries are not supported as an instant query type, please change your query to a range query type")
         .with_hint("leave --instant out, or count the records: count_over_time({…}[5m])");
   }
-  if (spec.input) return make_input_answer(spec, context);
+  if (spec.input) return make_input_answer(spec, make_query, context);
   if (spec.what > What::series) return make_summary_answer(spec, context);
   if (!spec.with_spool.empty()) {
     if (is_metric_query(spec)) {
