@@ -13,7 +13,7 @@ namespace weir::gotemplate {
 
 struct FunctionCall {
   const std::vector<Value>& arguments;
-  std::string_view line;          // it and `timestamp`: of the data, for functions that take no arguments
+  std::string_view line;  // it and `timestamp`: of the data, for functions that take no arguments
   base::Timestamp timestamp = 0;
   StringPool& pool;
   std::string error;        // set by a function that fails

@@ -24,6 +24,7 @@ BELOW = {
     "gotemplate": ["gotext"],
     "logql": ["names", "gotemplate"],
     "rules": ["logql"],
+    "ruler": ["logql", "yaml"],
     "sqlite": ["base"],
     "spool": ["sqlite", "record"],
     "scan": ["spool", "logql"],
@@ -37,7 +38,7 @@ BELOW = {
     "smoke": ["loki", "pipeline"],
     "monitor": ["pipeline", "httpd"],
     "serve": ["scan", "loki", "httpd"],
-    "stages": ["pipeline", "rules", "scan", "delivery", "tail", "kube", "show", "smoke", "monitor", "serve"],
+    "stages": ["pipeline", "rules", "scan", "delivery", "tail", "kube", "show", "smoke", "monitor", "serve", "ruler"],
     "convert": ["stages", "yaml"],
     "cli": ["stages"],
 }

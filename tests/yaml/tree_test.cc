@@ -67,9 +67,10 @@ TEST(Yaml, LinesThatMayHoldASecretAreNotShown) {
 }
 
 TEST(Yaml, TheLinesOfAnOpenTextAreShown) {
-  const auto read = parse("a: {password: hunter2, a: 1}\n", "f", Content::open);
+  const auto read = parse("a: {password: x, a: 1, a: 2}\n", "f", Content::open);
   ASSERT_FALSE(read.ok());
-  EXPECT_EQ(read.error().hint, "  a: {password: hunter2, a: 1}\n                         ^");
+  EXPECT_EQ(read.error().message, "f:1:24: the key 'a' stands twice");
+  EXPECT_EQ(read.error().hint, "  a: {password: x, a: 1, a: 2}\n                         ^");
 }
 
 struct Bad {
