@@ -123,6 +123,8 @@ def prepare(folder, environment):
     (folder / "old.log.gz").write_bytes(gzip.compress(b"old one\nold two\n"))
     (folder / "pipeline.weir").write_text("tail pods | filter '|= \"error\"'\n")
     (folder / "promtail.yaml").write_text(PROMTAIL)
+    for alerts in ("loki.rules.yml", "loki.test.yml"):
+        shutil.copy(pathlib.Path(__file__).resolve().parents[2] / "examples" / "alerts" / alerts, folder)
     (folder / "etc").mkdir()
     for rules in ("etc/rules", "rules", "new"):
         (folder / rules).write_text('drop |= "GET /healthz"\nhold | detected_level="debug"\n')
