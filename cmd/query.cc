@@ -4,6 +4,7 @@
 #include "cli/loki_options.h"
 #include "cli/output_options.h"
 #include "cli/query_extent_options.h"
+#include "cli/query_rules_options.h"
 #include "cli/query_store_options.h"
 #include "cli/query_words.h"
 #include "cli/selection_options.h"
@@ -36,6 +37,7 @@ class Query : public cli::Invocation {
     cli::declare_time(app, time_, "1h; with --spool all that is stored");
     cli::declare_selection(app, selection_);
     cli::declare(app, extent_);
+    cli::declare(app, rules_);
     cli::declare_output(app, output_, true);
     cli::declare(app, loki_);
   }
@@ -43,6 +45,14 @@ class Query : public cli::Invocation {
   void fill_in(const char* (*environment)(const char* name)) override { cli::fill_in(store_, loki_, environment); }
 
   [[nodiscard]] Result<void> check() const override {
+    if (auto ok = cli::check(rules_, {.words = !words_.empty(),
+                                      .selection = !cli::matchers(selection_).empty(),
+                                      .spool = !store_.spools.empty(),
+                                      .to_given = time_.to.has_value()});
+        !ok) {
+      return ok;
+    }
+    if (rules_.given()) return cli::check(time_);
     auto question = read_words();
     if (!question) return std::move(question).error();
     if (auto ok = cli::check(time_); !ok) return ok;
@@ -60,7 +70,7 @@ class Query : public cli::Invocation {
   [[nodiscard]] stages::OutputOptions last_output() const override {
     auto options = output_;
     const auto question = read_words();
-    if (question && question->what != What::records) {
+    if (rules_.given() || (question && question->what != What::records)) {
       options.format = Format::raw;
     } else if (options.format == Format::automatic) {
       options.format = Format::text;
@@ -69,10 +79,12 @@ class Query : public cli::Invocation {
   }
 
   [[nodiscard]] cli::Exit verdict(const pipeline::ChainResult& result) const override {
+    if (rules_.given()) return rules_verdict_->anything ? cli::Exit::ok : cli::Exit::negative;
     return result.source.records_out == 0 ? cli::Exit::negative : cli::Exit::ok;
   }
 
   Result<cli::Built> build(const cli::Plan& plan, const pipeline::Context& context) override {
+    if (rules_.given()) return build_rules(context);
     auto spec = this->spec(plan, context);
     if (!spec) return std::move(spec).error();
     auto source = stages::make_query(*spec, context);
@@ -81,6 +93,16 @@ class Query : public cli::Invocation {
   }
 
  private:
+  [[nodiscard]] Result<cli::Built> build_rules(const pipeline::Context& context) const {
+    const base::Timestamp now = context.clock->wall();
+    auto range = cli::time_range(time_, now);
+    if (!range) return std::move(range).error();
+    auto source = stages::make_rules_answer(
+        cli::rules_question(rules_, *range, store_.spools, output_.format == Format::jsonl, now), rules_verdict_, context);
+    if (!source) return std::move(source).error();
+    return cli::Built{.source = std::move(*source), .stage = nullptr};
+  }
+
   // Each group of options fills in its part.
   [[nodiscard]] Result<stages::QuerySpec> spec(const cli::Plan& plan, const pipeline::Context& context) const {
     stages::QuerySpec spec;
@@ -132,6 +154,8 @@ class Query : public cli::Invocation {
   cli::TimeFlags time_;
   tail::Selection selection_;
   cli::QueryExtentOptions extent_;
+  cli::QueryRulesOptions rules_;
+  std::shared_ptr<stages::RulesVerdict> rules_verdict_ = std::make_shared<stages::RulesVerdict>();
   stages::OutputOptions output_;
   cli::LokiOptions loki_;
 };
@@ -157,6 +181,23 @@ A metric query counts them, too. It is evaluated at points that are `--step` apa
 Loki; without `--step` there are about 250 points, at least a second apart. Its series may take 64 MiB of memory. approx_topk
 and variants are not supported.
 
+# Rules
+`--rules FILE` evaluates the alerting and recording rules of FILE over a spool. FILE has the format of Loki's ruler:
+groups of rules with LogQL expressions. (The rules of weir-rules(5) are others: `weir rules test` tries those.) The
+answer says which alerts would be pending or firing at `--at`, since when, with their labels, value and annotations,
+and what recording rules give.
+
+Each rule is evaluated at that time, and at each multiple of its group's interval (1m) before it, back to the oldest
+record or to `--since`; at most 11,000 times. All rules read the records once. Before the oldest record there is
+nothing: an alert on missing logs is pending from there on. Where the spool does not reach back far enough for `for`,
+an alert is pending that fires in Loki. As in Prometheus, an alert without `for` fires in the evaluation that finds
+it; one evaluation without it ends a pending one; `limit` and two alerts with the same labels are errors. Templates
+have the functions and variables of Prometheus; `query` is not among them. A rule whose query fails is shown with its
+error, and the exit code is 2.
+
+`-o jsonl` gives a JSON object a line: for each pending or firing alert, each recorded series, and each rule without any. The exit
+code is 1 when no alert fires; of files that have no alerts, when no recording rule has a series.
+
 # Labels and series
 `weir query labels` lists the names of labels, `weir query labels NAME` the values of one, and `weir query series` the
 streams. Each takes an optional stream selector.)";
@@ -171,7 +212,7 @@ const cli::Command query_command = {
         "1000; `-o jsonl` gives all of them. `weir query labels` and `weir query series` list labels and streams.",
     .manual = kManual,
     .usual = {"--since", "--from", "--to", "--namespace", "--pod", "--container", "--limit", "--forward", "--output", "--spool",
-              "--addr", "--tenant", "--step"},
+              "--addr", "--tenant", "--step", "--rules"},
     .role = cli::Role::source,
     .examples = {{"errors of one namespace in the last 15 minutes", "weir query -n checkout --since 15m '|= \"error\"'"},
                  {"the same from a spool, without Loki", "weir query --spool spool.db -n checkout '|= \"error\"'"},
@@ -179,6 +220,8 @@ const cli::Command query_command = {
                   "weir query -p web '| json | duration_ms > 500' --since 3h"},
                  {"all records of a morning as JSON lines",
                   "weir query '{namespace=\"checkout\"}' --from '2026-11-22 08:00' --to '2026-11-22 12:00' -o jsonl"},
+                 {"which alerts of Loki's ruler would fire on the records of a spool?",
+                  "weir query --rules loki.rules.yml --spool spool.db"},
                  {"the pods that have logged in the last day", "weir query labels pod --since 1d"}},
     .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,
               cli::Exit::interrupted, cli::Exit::terminated},
