@@ -166,14 +166,14 @@ _weir() {
         -o|--output) _weir_words 'auto text raw jsonl'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
+        --rules|--password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
         --spool) _weir_spools; return ;;
-        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--metrics) return ;;
+        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|--at|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -o --output --color --exit-zero-on-term -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
+        _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step --rules --at -o --output --color --exit-zero-on-term -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
       else
-        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --metrics --metrics-file'
+        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step --rules --at -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           1:logs) : ;;
           1:labels) _weir_listed ;;
@@ -203,16 +203,16 @@ _weir() {
       case $prev in
         -o|--output) _weir_words 'text json'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --compare|--kube-token-file|--kube-ca) _weir_files; return ;;
+        --compare|--junit|--kube-token-file|--kube-ca) _weir_files; return ;;
         --against) _weir_spools; return ;;
         --enrich|--metrics|--since|--from|--to|--kube-server) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--against --compare --enrich --metrics --since --from --to -o --output -h --help --kube-server --kube-token-file --kube-ca'
+        _weir_words '--against --compare --enrich --metrics --junit --since --from --to -o --output -h --help --kube-server --kube-token-file --kube-ca'
       else
-        _weir_given '--against --compare --enrich --metrics --since --from --to -o --output -h --help --kube-server --kube-token-file --kube-ca'
+        _weir_given '--against --compare --enrich --metrics --junit --since --from --to -o --output -h --help --kube-server --kube-token-file --kube-ca'
         case ${#given[@]}:${given[0]-} in
-          0:*) _weir_words 'check list add remove test' ;;
+          0:*) _weir_words 'check list add remove test unit' ;;
           *) _weir_files ;;
         esac
       fi
