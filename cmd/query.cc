@@ -256,9 +256,8 @@ be piped into `weir push`.
 
 # From Loki
 Query reads the whole answer page by page. It misses no record and shows none twice, also where thousands share one
-timestamp. `--from` is inclusive and `--to` exclusive; both are fixed when the command starts. A long answer is read with two
-requests at a time, which halves the time where Loki has two cores for it; the order stays. A request that fails is made again
-up to five times. Loki answers a metric
+timestamp. `--from` is inclusive and `--to` exclusive; both are fixed when the command starts. A request
+that fails is made again up to five times. Loki answers a metric
 query over the same time, with a point every `--step`.
 
 # From a spool

@@ -52,12 +52,6 @@ class QueryPager {
   // At most so many entries are wanted from here on, so pages need not be larger. 0: all.
   void expect_at_most(std::uint64_t entries) { expected_ = entries; }
   void set_step(base::Duration step) { step_ = step; }
-  // For another pager of the same query: what this one knows of the size of pages.
-  [[nodiscard]] Options learned() const {
-    Options options = options_;
-    options.first_page = std::min(limit_, options_.max_page);
-    return options;
-  }
 
  private:
   base::Result<bool> next_page(record::Batch& out);

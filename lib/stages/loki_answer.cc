@@ -5,15 +5,12 @@
 #include "logql/log_query.h"
 #include "logql/parser.h"
 #include "loki/query_pager.h"
-#include "loki/query_ranges.h"
 #include "record/json.h"
 #include "stages/answer_source.h"
 #include "stages/unmatched.h"
 
 #include <algorithm>
 #include <deque>
-#include <functional>
-#include <type_traits>
 
 namespace weir::stages {
 
@@ -67,8 +64,7 @@ class LokiAnswer : public AnswerSource {
   [[nodiscard]] base::TimeRange window() const { return spec_.range; }
 
   // What a page has brought. The newest records are enough when there are `limit` of them, however much of the time is left.
-  template <typename Pager>
-  void note(const Pager& pager, const Batch& page) {
+  void note(const loki::QueryPager& pager, const Batch& page) {
     if (!progress_.on()) return;
     const pipeline::Tally tally = pipeline::tally_of(page);
     seen_.records += tally.records;
@@ -161,33 +157,16 @@ class LokiAnswer : public AnswerSource {
 
   // Reads page by page and leaves out the first `skip` records.
   Result<void> from_the_oldest(Outlet& out, const base::TimeRange& window, std::uint64_t skip) {
-    const bool limited = spec_.limit > 0 && spec_.forward;
-    if (limited) return read_on(out, loki::QueryPager(*client_, spec_.logql, window, loki::Direction::forward, pages({})), skip);
-    loki::QueryRanges ranges(*client_,
-                             [this](std::function<bool()> cancelled) {
-                               auto config = spec_.loki;
-                               config.http.cancelled = [this, cancelled = std::move(cancelled)] {
-                                 return cancelled() || (context_.stop != nullptr && context_.stop->stopped());
-                               };
-                               return loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics,
-                                                                context_.stop);
-                             },
-                             spec_.logql, window, {.pager = pages({.page_bytes = 1 << 20})});
-    return read_on(out, ranges, skip);
-  }
-
-  // `pager`: a QueryPager or QueryRanges.
-  template <typename Pager>
-  Result<void> read_on(Outlet& out, Pager&& pager, std::uint64_t skip) {
+    loki::QueryPager pager(*client_, spec_.logql, window, loki::Direction::forward, pages({}));
     pager.set_step(spec_.step);
     whole_ = pager.left();
     covered_ = 0;
     seen_ = {};
-    constexpr bool kLimited = std::is_same_v<std::decay_t<Pager>, loki::QueryPager>;
+    const bool limited = spec_.limit > 0 && spec_.forward;
     Batch batch;
     for (;;) {
       batch.clear();
-      if constexpr (kLimited) pager.expect_at_most(spec_.limit + 1 - shown());
+      if (limited) pager.expect_at_most(spec_.limit + 1 - shown());
       const auto more = next_of(pager, batch);
       incomplete_.reach(std::max(incomplete_.value(), pager.incomplete()));
       if (!more) return more.error();
@@ -196,7 +175,7 @@ class LokiAnswer : public AnswerSource {
       const std::uint64_t left_out = std::min<std::uint64_t>(skip, batch.records.size());
       batch.records.erase(batch.records.begin(), batch.records.begin() + static_cast<std::ptrdiff_t>(left_out));
       skip -= left_out;
-      if (kLimited) {
+      if (limited) {
         const auto wanted = emit_up_to_limit(out, batch);
         if (!wanted) return wanted.error();
         if (!*wanted) return {};
@@ -280,8 +259,7 @@ class LokiAnswer : public AnswerSource {
     return {};
   }
 
-  template <typename Pager>
-  Result<bool> next_of(Pager& pager, Batch& batch) const {
+  Result<bool> next_of(loki::QueryPager& pager, Batch& batch) const {
     const metrics::Wait waits(context_.driver, metrics::On::loki);
     return pager.next(batch);
   }

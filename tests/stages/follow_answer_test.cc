@@ -298,15 +298,16 @@ TEST_F(FollowSpoolTest, AnExpectation) {
   follow.expectation = &three;
   EXPECT_EQ(lines().size(), 2u);
   EXPECT_EQ(three.verdict(), Verdict::missed);
+  query.logql = "|= \"nobody\"";
+  follow.expectation = &none;
+  EXPECT_EQ(lines().size(), 0u);
+  EXPECT_EQ(none.verdict(), Verdict::met);
+  query.logql = "|= \"o\"";
   follow.expectation = &expectation;
   Committer out(*this, {{{1, "four"}, {2, "five"}}, {{3, "fo"}}});
   ASSERT_TRUE(run(out).ok());
   EXPECT_EQ(expectation.verdict(), Verdict::met);
   EXPECT_EQ(out.lines.size(), 4u);
-  query.logql = "|= \"nobody\"";
-  follow.expectation = &none;
-  EXPECT_EQ(lines().size(), 0u);
-  EXPECT_EQ(none.verdict(), Verdict::met);
 }
 
 }  // namespace
