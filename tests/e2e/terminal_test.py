@@ -25,7 +25,7 @@ CASES = pathlib.Path(__file__).resolve().parents[1] / "cases" / "terminal"
 WIDTHS = (80, 200)
 LINES = 50
 # What can be read on dark and on light backgrounds; a palette of more colours would be the terminal's own and not the user's.
-READABLE = {"0", "1", "2", "31", "32", "33", "35", "36", "39", "94", "95", "22"}
+READABLE = {"0", "1", "2", "31", "32", "33", "35", "36", "39", "49", "94", "95", "22"}
 
 TRACE = """java.lang.IllegalStateException: no stock for sku 4711
 \tat com.example.shop.checkout.stock.StockService.reserve(StockService.java:112)
