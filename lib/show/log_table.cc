@@ -21,13 +21,6 @@ constexpr std::array<std::string_view, 4> kFirst = {"namespace", "pod", "contain
 
 std::size_t rank_of(std::string_view name) { return static_cast<std::size_t>(std::ranges::find(kFirst, name) - kFirst.begin()); }
 
-std::string upper(std::string text) {
-  for (char& c : text) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return text;
-}
-
 }  // namespace
 
 void LogTable::begin_rows(std::string& out, const std::map<std::string, Seen>& labels, std::size_t records, const record::Record&) {
@@ -58,7 +51,7 @@ void LogTable::begin_rows(std::string& out, const std::map<std::string, Seen>& l
   for (const Column& column : columns_) {
     if (column.width == 0) continue;
     line.pad_to(at);
-    line.put(cut_to(visible(upper(column.name)), column.width, cut_mark(canvas_)), Style::dim);
+    line.put(cut_to(visible(column.name), column.width, cut_mark(canvas_)), Style::dim);
     at += column.width + 1;
   }
   line.pad_to(at);

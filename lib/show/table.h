@@ -1,6 +1,6 @@
 // Cells in columns, for people.
 //
-//   VALUE NAMESPACE POD
+//   VALUE namespace pod
 //   1,234 shop      web-1
 #pragma once
 

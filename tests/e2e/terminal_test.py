@@ -24,8 +24,9 @@ import weir_kit as kit
 CASES = pathlib.Path(__file__).resolve().parents[1] / "cases" / "terminal"
 WIDTHS = (80, 200)
 LINES = 50
+END = "(end of the output)"
 # What can be read on dark and on light backgrounds; a palette of more colours would be the terminal's own and not the user's.
-READABLE = {"0", "1", "2", "31", "32", "33", "35", "36", "39", "94", "95", "22"}
+READABLE = {"0", "1", "2", "31", "32", "33", "35", "36", "39", "49", "94", "95", "22"}
 
 TRACE = """java.lang.IllegalStateException: no stock for sku 4711
 \tat com.example.shop.checkout.stock.StockService.reserve(StockService.java:112)
@@ -102,12 +103,13 @@ class Terminals:
         # The pane stays when its command ends, so that it can be read.
         self.run("start-server", ";", "set-option", "-s", "exit-empty", "off", ";", "set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-g", "remain-on-exit-format", "", ";",
                  "set-option", "-g", "window-style", style, ";", "new-session", "-d", "-s", name, "-x", str(width), "-y", str(LINES),
-                 "env", "TERM=tmux-256color", *setting, "bash", "-c", question)
-        kit.wait_for(lambda: self.run("display-message", "-p", "-t", name, "#{pane_dead}").strip() == "1", f"the end of: {question}")
+                 "env", "TERM=tmux-256color", *setting, "bash", "-c", f"{question}\nprintf '{END}'")
         capture = ["capture-pane", "-p", "-t", name, "-S", "-"]
+        # What was written before it, tmux has read, too.
+        kit.wait_for(lambda: END in self.run(*capture), lambda: self.run(*capture))
         text, color, joined = (self.run(*capture, *more) for more in ((), ("-e",), ("-J",)))
         self.run("kill-session", "-t", name)
-        return [re.sub(r"[ \n]+\Z", "\n", re.sub(r"(?m) +$", "", one)) for one in (text, color, joined)]
+        return [re.sub(r"(?m) +$", "", one[:one.index(END)]) for one in (text, color, joined)]
 
 
 def questions(names=()):
@@ -165,10 +167,10 @@ class Terminal(unittest.TestCase):
 
     def test_into_a_pipe_nothing_is_wrapped_cut_or_coloured(self):
         def piped(options):
-            command = f"{self.QUESTION} {options} 2> /dev/null"
+            command = f"{self.QUESTION.replace('--limit 40', '--limit 0')} {options} 2> /dev/null"
             return subprocess.run(["bash", "-c", command], check=True, capture_output=True, env=self.terminals.environment, cwd=self.terminals.dir).stdout
         wanted = [record for record in records() if record["labels"]["namespace"] == "shop" and "10:06" <= record["timestamp"][11:16] < "10:09"]
-        text = piped("--limit 0 -o text").decode()
+        text = piped("-o text").decode()
         self.assertNotIn("\x1b", text)
         for record in wanted:
             self.assertIn(f" {record['labels']['pod']}/{record['labels']['container']} {record['line']}", text)

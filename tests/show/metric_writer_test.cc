@@ -21,12 +21,12 @@ TEST(MetricWriter, OneTimeIsATable) {
   MetricWriter screen({.screen = true, .canvas = {.width = 80}});
   EXPECT_EQ(answer.text(screen),
             "2026-05-01 10:00:00 UTC  {namespace=\"shop\"}\n"
-            "  VALUE POD\n"
+            "  VALUE pod\n"
             "   12.5 web-1\n"
             "0.06667 web-2\n");
   MetricWriter pipe({});
   EXPECT_EQ(answer.text(pipe),
-            "               VALUE NAMESPACE POD\n"
+            "               VALUE namespace pod\n"
             "                12.5 shop      web-1\n"
             "0.066666666666666667 shop      web-2\n");
 }
@@ -41,7 +41,7 @@ TEST(MetricWriter, OverTimeIsAChartOrARowASeries) {
   EXPECT_TRUE(chart.starts_with("2026-05-01 10:00:00 – 10:00:03 UTC  {pod=\"web-1\"}\n")) << chart;
   MetricWriter pipe({});
   EXPECT_EQ(answer.text(pipe),
-            "POINTS LAST MEAN MIN MAX POD\n"
+            "POINTS LAST MEAN MIN MAX pod\n"
             "     4    3  1.5   0   3 web-1\n");
 }
 

@@ -104,7 +104,7 @@ TEST(LogTable, OnAScreen) {
   test::expect_fits(text, 60);
   EXPECT_EQ(text,
             "2026-05-01 UTC  {namespace=\"shop\"}\n"
-            "TIME         POD    STATUS ZONE LINE\n"
+            "TIME         pod    status zone LINE\n"
             "10:00:00.000 web-1  500         GET / took very long, and\n"
             "                                what is said of it does not\n"
             "                                fit\n"
@@ -120,7 +120,7 @@ TEST(LogTable, InAPipeNothingIsCut) {
   answer.add(kMorning, line, {{"pod", pod}});
   answer.add(kMorning, "a\nb", {{"pod", "q"}});
   LogTable table(false, false, {}, true);
-  EXPECT_EQ(answer.text(table), "TIME                    POD" + std::string(88, ' ') + "LINE\n2026-05-01 10:00:00.000 " + pod +
+  EXPECT_EQ(answer.text(table), "TIME                    pod" + std::string(88, ' ') + "LINE\n2026-05-01 10:00:00.000 " + pod +
                                     " " + line + "\n2026-05-01 10:00:00.000 q" + std::string(90, ' ') + "a\\nb\n");
 }
 

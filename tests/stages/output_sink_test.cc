@@ -344,7 +344,7 @@ TEST_F(OutputSinkTest, RowsForProgramsAndPeople) {
             "2026-05-01T12:00:00.001900000+02:00,app,shop,a,cart-1,one,\n"
             "2026-05-01T12:00:01.000000000+02:00,nginx,shop,b,web-1,two,\n");
   EXPECT_EQ(into_pipe({.format = Format::table}, {kCart, kWeb}),
-            "TIME                    POD    CONTAINER NODE LINE\n"
+            "TIME                    pod    container node LINE\n"
             "2026-05-01 12:00:00.001 cart-1 app       a    one\n"
             "2026-05-01 12:00:01.000 web-1  nginx     b    two\n");
   EXPECT_EQ(into_pipe({.format = Format::csv}, {}), "");
