@@ -106,7 +106,7 @@ class Adviser : public QueryWords {
     if (says("missing argument to repetition operator")) {
       return say(offset, "regular expressions are not patterns of the shell; any text is `.*`");
     }
-    if (says("`(?=`") || says("`(?!`") || says("`(?<`")) {
+    if (says("`(?=`") || says("`(?!`") || says("<=") || says("<!")) {
       return say(offset, "there is no look-ahead or look-behind; use a filter more: != or !~");
     }
     if (says("missing closing )") || says("unexpected )"))
@@ -279,10 +279,13 @@ class Adviser : public QueryWords {
     if (kind() == TokenKind::string) return say(offset, "to search for a text: |= {}", quoted(token().text));
     if (before != TokenKind::close_brace) return {};
     if (kind() == TokenKind::equal || kind() == TokenKind::regex) {
-      return say(offset, "to search for a text: |= \"text\" or |~ \"regular expression\"");
+      return say(offset, "to search for a text: |= \"text\"; for a regular expression: |~ \"a.*b\"");
     }
     if (kind() != TokenKind::identifier && kind() != TokenKind::number) return {};
-    if (is_comparison(kind(1))) return say(offset, "a label filter begins with |: | {}", clip(words_at(offset), kMostWord));
+    if (is_comparison(kind(1))) {
+      const std::string_view filter = from(offset).substr(0, from(offset).find_first_of("|\n"));
+      return say(offset, "a label filter begins with |: | {}", clipped(without_blanks(filter)));
+    }
     const std::string_view text = words_at(offset);
     return text.empty() ? Advice{} : say(offset, "to search for a text: |= {}", quoted(text));
   }

@@ -207,7 +207,7 @@ class MetricAdviser : public QueryWords {
       while (tokens_[brace].kind != TokenKind::open_brace) ++brace;
       return say(tokens_[brace].offset, "{} takes numbers, not lines: {}(count_over_time({} [5m]))", name, name, text_from(brace));
     }
-    if (empty) return say(token().offset, R"({} takes a vector: {}(rate({{app="NAME"}} [5m])))", name, name);
+    if (empty && name != "vector") return say(token().offset, R"({} takes a vector: {}(rate({{app="NAME"}} [5m])))", name, name);
     return {};
   }
 
@@ -347,6 +347,9 @@ class MetricAdviser : public QueryWords {
     const std::string& name = tokens_[*call].text;
     if (kind() == TokenKind::string && kind(-1) == TokenKind::open_paren) {
       return say(token().offset, "a number has no quotes: {}({}, …)", name, clipped(token().text));
+    }
+    if (name == "label_replace" && kind() == TokenKind::identifier && kind(-1) == TokenKind::comma) {
+      return say(token().offset, "put the text in double quotes: {}", quoted(token().text));
     }
     if (kind() == TokenKind::comma && kind(1) == TokenKind::number && name != "label_replace") {
       return say(token().offset, "the number comes first: {}({}, …)", name, clipped(token(1).text));

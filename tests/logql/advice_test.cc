@@ -8,14 +8,11 @@ namespace {
 using test::advice;
 using Case = test::Mistake;
 
-// Whether the part of the advice behind its last ": " parses: as a query, or in the place where it belongs.
+// Whether the part of the advice behind its last ": " parses, where it is one of a query: whole, or in the place where it belongs.
 bool parses_somewhere(std::string_view advice) {
-  std::size_t at = advice.rfind(": ");
-  if (at == std::string_view::npos) return true;
-  std::string part(advice.substr(at + 2));
-  if (part.ends_with('?')) return true;
-  for (const std::string& query :
-       {part, "{a=\"b\"} " + part, "{a=\"b\"} | " + part, "{" + part + "}", "{a=" + part + "}", "{a=\"b\"} | a " + part}) {
+  const std::string part(advice.substr(advice.rfind(": ") + 2));
+  if (std::string_view("|{!\"`=").find(part.front()) == std::string_view::npos) return true;
+  for (const std::string& query : {part, "{a=\"b\"} " + part, "{a=" + part + "}", "{a=\"b\"} | a " + part}) {
     if (logql::parse(query, {.selector_optional = true})) return true;
   }
   return false;
@@ -111,9 +108,9 @@ TEST(Advice, OfSelectors) {
       {"{app=\u201cx\u201d}", R"(6: LogQL does not know typographic quotes; put the text in double quotes: "x")"},
       {"{app=\"x\"} error", R"(11: to search for a text: |= "error")"},
       {"{app=\"x\"} \"error\"", R"(11: to search for a text: |= "error")"},
-      {"{app=\"x\"} = \"error\"", R"(11: to search for a text: |= "text" or |~ "regular expression")"},
+      {"{app=\"x\"} = \"error\"", R"(11: to search for a text: |= "text"; for a regular expression: |~ "a.*b")"},
       {"{app=\"x\"} json", "11: a stage begins with |: | json"},
-      {"{app=\"x\"} level=\"error\"", "11: a label filter begins with |: | level="},
+      {"{app=\"x\"} level=\"error\"", R"(11: a label filter begins with |: | level="error")"},
       {"{app=\"x\"} |= error", R"(14: put the text in double quotes: |= "error")"},
       {"{app=\"x\"} != error", R"(14: put the text in double quotes: != "error")"},
       {"error", R"(1: to search for a text: {app="NAME"} |= "error")"},

@@ -3,8 +3,8 @@
 //
 //   weir_logql_answers RECORDS.jsonl < REQUESTS > ANSWERS
 //
-// A request is a JSON object a line: query, kind (log, range, instant), start, end, step in nanoseconds (log: start <= time < end). An
-// answer is one, too: {"entries": [[labels, ns, line, metadata, parsed], …]} in the order of time, {"series": [[labels, [[ms,
+// A request is a JSON object a line: query, kind (log, range, instant), start, end, step in nanoseconds (log: start <= time < end).
+// An answer is one, too: {"entries": [[labels, ns, line, metadata, parsed], …]} in the order of time, {"series": [[labels, [[ms,
 // value], …]], …]}, {"scalar": value} or {"error": text}. A query that prints as another one is answered with an error.
 #include "base/clock.h"
 #include "gotext/quantity.h"

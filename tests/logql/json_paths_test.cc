@@ -50,7 +50,7 @@ TEST(JsonPaths, Finds) {
 // As far as Loki's reader goes, and no further.
 TEST(JsonPaths, ReadsWhatIsBroken) {
   const Case cases[] = {
-      {{"a"}, R"({"a":)", ""},
+      {{"a"}, R"({"a":)", "!Malformed JSON error"},
       {{"a"}, R"({"a": )", "!Malformed JSON error"},
       {{"b"}, R"({"a":"open,"b":1})", ""},
       {{"b"}, R"({"a":tru,"b":1})", "0=1"},

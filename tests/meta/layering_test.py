@@ -67,7 +67,7 @@ BESIDES = {
     "httplib": {"tests/support"},
     "snappy": {"tests/support"},
     "protozero/": {"tests/support"},
-    "nlohmann/": {"tests/support", "tests/record", "tests/fuzz"},
+    "nlohmann/": {"tests/support", "tests/record", "tests/fuzz", "tests/logql"},
     "zlib": {"examples"},
     "CLI/": {"cmd", "tests/cmd"},
 }

@@ -224,7 +224,7 @@ class Twins:
 
 
 def same_error(want, got):
-    first = [re.sub(r"^[0-9]+ errors: ", "", text.split("\n")[0]) for text in (want, got)]
+    first = [re.sub(r"^[0-9]+ errors: ", "", text.split("\n")[0].strip()) for text in (want.strip(), got.strip())]
     if all(text.startswith(OF_DATA) for text in first):
         return True
     # Where Loki says line 0, `weir query` says which it is.
