@@ -17,7 +17,7 @@ LINES = [
     '\x1b[31merror\x1b[0m in colour', 'foo bar baz', 'foo <_> baz', 'x', 'K', 'straße STRASSE', '  blanks  ', 'line\nof two', 'tab\there', '😀 ünïcode',
     '/api/v1/users?id=5', 'back\\slash', '"quotes" and `ticks`', 'x' * 3000,
     # What is broken in one way or another.
-    '{"__error__":"of json","level":"info"}', '{"__error_details__":"d","level":"info","app_extracted":"e"}', '{"":"nobody","level":"empty key"," ":"blank","\\u0020":"escaped blank"}',
+    '{"__error__":"of json","level":"info"}', '{"_error_details_":"d","level":"info","app_extracted":"e"}', '{"":"nobody","level":"empty key"," ":"blank","\\u0020":"escaped blank"}',
     '{"a":{"":"x","b":{"":"y"}},"":{"c":"z"}}', '{"k\\u0041":"1","level":"escaped key"}', '{"bad\\x":"2","level":"bad key"}', '{"ok":1,"bad\\u12":"3","level":"z"}',
     '{"level":"x" "status":500}', '{"level":"x","status":tru}', '{"level":"x","status":5 00,"msg":"m"}', '{"a":[1,2,{"level":"deep"}],"level":"top"', '{"a":"unclosed', '{"a":1,,"level":"x"}',
     '{"level":\'x\'}', '{"a":{"b":1,"level":"cut"', '"level":"no brace"', '{"x" : {"y" : [ 1 , "two" ] } , "level" : null , "status" : "" }', '{"a-b":1,"a_b":2,"a b":3,"a.b":4,"level":"same"}',
