@@ -292,8 +292,8 @@ _weir() {
       else
         _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
-          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern metrics troubleshooting' ;;
-          1:markdown) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern metrics troubleshooting' ;;
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern logql metrics troubleshooting' ;;
+          1:markdown) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern logql metrics troubleshooting' ;;
           1:completion) _weir_words 'bash zsh fish' ;;
           1:pipeline) _weir_words 'node backfill debug-recorder docker journal node-to-loki redact sample spill tenants two-targets' ;;
           1:rules) _weir_words 'node debug-recorder redact sample' ;;

@@ -69,7 +69,7 @@ BESIDES = {
     "httplib": {"tests/support"},
     "snappy": {"tests/support"},
     "protozero/": {"tests/support"},
-    "nlohmann/": {"tests/support", "tests/record", "tests/fuzz"},
+    "nlohmann/": {"tests/support", "tests/record", "tests/fuzz", "tests/logql"},
     "zlib": {"examples"},
     "CLI/": {"cmd", "tests/cmd"},
 }
