@@ -72,6 +72,8 @@ class StandIn(http.server.BaseHTTPRequestHandler):
             values = [[str(at), text] for at, text in ((now + 1, "second error"), (now, "first error")) if start <= at < end]
             stream = {"stream": {"app": "checkout", "namespace": "checkout", "pod": "web-0", "container": "app"}, "values": values}
             data = {"resultType": "streams", "result": [stream] if values else [], "stats": {}}
+        elif url.path.endswith(("/query", "/index/volume")):
+            data = {"resultType": "vector", "result": [{"metric": {"namespace": "checkout"}, "value": [1, "7"]}]}
         elif "/label" in url.path:
             data = ["app", "namespace", "pod"]
         elif url.path.endswith("/series"):
