@@ -54,7 +54,7 @@ TEST(Histogram, ColumnsAreRound) {
   f(kSecond, "20ms");
   f(15 * kMinute, "15s");
   f(base::kHour, "1m");
-  f(7 * 24 * base::kHour, "2h");
+  f(5 * 24 * base::kHour, "2h");
   f(400 * 24 * base::kHour, "7d");
 }
 
