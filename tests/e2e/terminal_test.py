@@ -100,12 +100,10 @@ class Terminals:
         self.count += 1
         name = f"ask{self.count}"
         setting = [f"{key}={value}" for key, value in changes.items()]
-        # The pane stays when its command ends, so that it can be read.
-        self.run("start-server", ";", "set-option", "-s", "exit-empty", "off", ";", "set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-g", "remain-on-exit-format", "", ";",
-                 "set-option", "-g", "window-style", style, ";", "new-session", "-d", "-s", name, "-x", str(width), "-y", str(LINES),
-                 "env", "TERM=tmux-256color", *setting, "bash", "-c", f"{question}\nprintf '{END}'")
+        self.run("start-server", ";", "set-option", "-s", "exit-empty", "off", ";", "set-option", "-g", "window-style", style, ";", "new-session", "-d", "-s", name, "-x", str(width), "-y", str(LINES),
+                 "env", "TERM=tmux-256color", *setting, "bash", "-c", f"{question}\nprintf '{END}'\nread -r")
         capture = ["capture-pane", "-p", "-t", name, "-S", "-"]
-        # What was written before it, tmux has read, too.
+        # What was written before it, tmux has read, too. The shell then waits, since a pane whose command has ended may lack the end.
         kit.wait_for(lambda: END in self.run(*capture), lambda: self.run(*capture))
         text, color, joined = (self.run(*capture, *more) for more in ((), ("-e",), ("-J",)))
         self.run("kill-session", "-t", name)

@@ -47,14 +47,14 @@ TEST(Histogram, ColumnsAreRound) {
   const auto f = [](base::Duration time, const std::string& column) {
     Histogram histogram;
     for (int i = 0; i <= 200; ++i) histogram.add(kMorning + time / 200 * i, Level::info);
-    const std::string text = histogram.text({.width = 80});
+    const std::string text = histogram.text({.width = 100});
     EXPECT_NE(text.find("  " + column + " a column\n"), std::string::npos) << text;
   };
   f(10 * base::kMillisecond, "1ms");
   f(kSecond, "20ms");
   f(15 * kMinute, "15s");
   f(base::kHour, "1m");
-  f(7 * 24 * base::kHour, "3h");
+  f(5 * 24 * base::kHour, "2h");
   f(400 * 24 * base::kHour, "7d");
 }
 
