@@ -97,6 +97,7 @@ class Query : public cli::Invocation {
     } else if (options.format == Format::automatic) {
       options.format = Format::text;
     }
+    if (follow_.follow || expect_.wait) options.histogram = options.ends = false;  // records are shown as they come
     return options;
   }
 

@@ -67,16 +67,16 @@ _weir() {
       case $prev in
         --format) _weir_words 'auto cri docker raw journal rfc3339'; return ;;
         --filename) _weir_words 'label metadata'; return ;;
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl csv table'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --log-root|--journal-dir|--checkpoint|--positions|--metrics-file) _weir_files; return ;;
-        --hold-deleted|--lines|--from|--since|--max-age|--max-line|--multiline|--multiline-wait|--multiline-lines|--multiline-size|-n|--namespace|-p|--pod|-c|--container|--unit|--priority|--journal-field|--exclude-namespace|--exclude-pod|--exclude-container|--wait|--metrics) return ;;
+        --hold-deleted|--lines|--from|--since|--max-age|--max-line|--multiline|--multiline-wait|--multiline-lines|--multiline-size|-n|--namespace|-p|--pod|-c|--container|--timezone|--unit|--priority|--journal-field|--exclude-namespace|--exclude-pod|--exclude-container|--wait|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --multiline --multiline-wait --multiline-lines --multiline-size --filename -n --namespace -p --pod -c --container -o --output --color --exit-zero-on-term -h --help --journal --journal-dir --unit --priority --journal-field --exclude-namespace --exclude-pod --exclude-container --checkpoint --positions --wait --metrics --metrics-file'
+        _weir_words '-f --follow --hold-deleted --lines --from --since --max-age --follow-links --log-root --format --max-line --multiline --multiline-wait --multiline-lines --multiline-size --filename -n --namespace -p --pod -c --container -o --output --color --no-wrap --timezone --utc --exit-zero-on-term -h --help --journal --journal-dir --unit --priority --journal-field --exclude-namespace --exclude-pod --exclude-container --checkpoint --positions --wait --metrics --metrics-file'
       else
-        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --multiline --multiline-wait --multiline-lines --multiline-size --filename -n --namespace -p --pod -c --container -o --output --color -h --help --journal-dir --unit --priority --journal-field --exclude-namespace --exclude-pod --exclude-container --checkpoint --positions --wait --metrics --metrics-file'
+        _weir_given '--hold-deleted --lines --from --since --max-age --log-root --format --max-line --multiline --multiline-wait --multiline-lines --multiline-size --filename -n --namespace -p --pod -c --container -o --output --color --timezone -h --help --journal-dir --unit --priority --journal-field --exclude-namespace --exclude-pod --exclude-container --checkpoint --positions --wait --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           *) _weir_files ;;
         esac
@@ -86,43 +86,43 @@ _weir() {
       case $prev in
         --kubernetes) _weir_words 'api kubelet path none'; return ;;
         --labels-like) _weir_words 'promtail alloy-docs k8s-monitoring'; return ;;
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl csv table'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --exclude-unknown) _weir_words 'wait pass'; return ;;
         --values-file|--kube-token-file|--kube-ca|--kubelet-ca|--pod-cache|--metrics-file) _weir_files; return ;;
-        --label|--label-from-env|--keep-labels|--level|--pod-label|--pod-annotation|--pod-metadata|--tenant-from|--parse|--to-label|--to-metadata|--timestamp-from|--max-values|--node-name|--kube-server|--kubelet|--wait|--exclude-pod-label|--ignore-exclude-in|--metrics) return ;;
+        --label|--label-from-env|--keep-labels|--level|--pod-label|--pod-annotation|--pod-metadata|--tenant-from|--parse|--to-label|--to-metadata|--timestamp-from|--max-values|--timezone|--node-name|--kube-server|--kubelet|--wait|--exclude-pod-label|--ignore-exclude-in|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --pod-label --pod-annotation --pod-metadata --labels-like --no-service-name --tenant-from --parse --to-label --to-metadata --timestamp-from --max-values --values-file -o --output --color --strict --exit-zero-on-term -h --help --node-name --kube-server --kube-token-file --kube-ca --kubelet --kubelet-ca --kubelet-insecure --pod-cache --wait --exclude-pod-label --exclude-unknown --ignore-exclude-in --metrics --metrics-file'
+        _weir_words '--label --label-from-env --keep-labels --level --kubernetes --pod-label --pod-annotation --pod-metadata --labels-like --no-service-name --tenant-from --parse --to-label --to-metadata --timestamp-from --max-values --values-file -o --output --color --no-wrap --timezone --utc --strict --exit-zero-on-term -h --help --node-name --kube-server --kube-token-file --kube-ca --kubelet --kubelet-ca --kubelet-insecure --pod-cache --wait --exclude-pod-label --exclude-unknown --ignore-exclude-in --metrics --metrics-file'
       fi
       ;;
     filter)
       case $prev in
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl csv table'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --rules|--kube-token-file|--kube-ca|--metrics-file) _weir_files; return ;;
-        --drop|--kube-server|--metrics) return ;;
+        --drop|--timezone|--kube-server|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--drop --rules --explain -o --output --color --strict --exit-zero-on-term -h --help --kube-server --kube-token-file --kube-ca --metrics --metrics-file'
+        _weir_words '--drop --rules --explain -o --output --color --no-wrap --timezone --utc --strict --exit-zero-on-term -h --help --kube-server --kube-token-file --kube-ca --metrics --metrics-file'
       fi
       ;;
     buffer)
       case $prev in
         --sync) _weir_words 'off normal full'; return ;;
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl csv table'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --on-full) _weir_words 'block drop-oldest'; return ;;
         --metrics-file) _weir_files; return ;;
-        --wait|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--release-rate|--release-jitter|--max-behind|--as|--metrics) return ;;
+        --wait|--timezone|--max-size|--min-free|--rejected-max|--retain|--hold|--hold-max|--release-rate|--release-jitter|--max-behind|--as|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--store --spill --sync --wait -o --output --color --strict --exit-zero-on-term -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --only-new --metrics --metrics-file'
+        _weir_words '--store --spill --sync --wait -o --output --color --no-wrap --timezone --utc --strict --exit-zero-on-term -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --only-new --metrics --metrics-file'
       else
-        _weir_given '--sync --wait -o --output --color -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --metrics --metrics-file'
+        _weir_given '--sync --wait -o --output --color --timezone -h --help --max-size --min-free --rejected-max --retain --hold --hold-max --on-full --release-rate --release-jitter --max-behind --as --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           *) : ;;
@@ -144,16 +144,16 @@ _weir() {
     replay)
       case $prev in
         --retime) _weir_words 'now'; return ;;
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl csv table'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --export|--rules|--metrics-file) _weir_files; return ;;
-        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--release-id|--speed|--metrics) return ;;
+        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--release-id|--speed|--timezone|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --release --release-id --export --rules --rejected --speed --retime -o --output --color --exit-zero-on-term -h --help --metrics --metrics-file'
+        _weir_words '--since --from --to -n --namespace -p --pod -c --container --undelivered --held --release --release-id --export --rules --rejected --speed --retime -o --output --color --no-wrap --timezone --utc --exit-zero-on-term -h --help --metrics --metrics-file'
       else
-        _weir_given '--since --from --to -n --namespace -p --pod -c --container --release-id --export --rules --speed --retime -o --output --color -h --help --metrics --metrics-file'
+        _weir_given '--since --from --to -n --namespace -p --pod -c --container --release-id --export --rules --speed --retime -o --output --color --timezone -h --help --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           0:*) _weir_spools ;;
           1:*) : ;;
@@ -163,22 +163,26 @@ _weir() {
       ;;
     query)
       case $prev in
-        -o|--output) _weir_words 'auto text raw jsonl'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl csv table'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
-        --spool) _weir_spools; return ;;
-        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|-A|--after-context|-B|--before-context|-C|--context|--late|--expect|--expect-min|--expect-max|--wait|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--metrics) return ;;
+        --rules|--password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
+        --spool|--with-spool) _weir_spools; return ;;
+        --memory|--since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--now|--step|--by|--targetLabels|--line-limit|--batch|-A|--after-context|-B|--before-context|-C|--context|--late|--at|--timezone|--expect|--expect-min|--expect-max|--wait|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--include-label|--exclude-label|--query-tags|--retries|--min-backoff|--max-backoff|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -A --after-context -B --before-context -C --context -f -t --follow --tail --late -o --output --color --exit-zero-on-term -h --help --expect --expect-min --expect-max --expect-none --wait --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
+        _weir_words '--spool --with-spool --stdin --memory --since --from --to -n --namespace -p --pod -c --container --limit --forward --instant --now --step --by --targetLabels --by-name --aggregateByLabels --line-limit --batch -A --after-context -B --before-context -C --context -f -t --follow --tail --late --rules --at -o --output --color --no-wrap --no-histogram --timezone --utc --exit-zero-on-term -h --help --expect --expect-min --expect-max --expect-none --wait --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout -q --quiet --no-labels --include-label --exclude-label --query-tags --nocache --retries --min-backoff --max-backoff --metrics --metrics-file'
       else
-        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -A --after-context -B --before-context -C --context --late -o --output --color -h --help --expect --expect-min --expect-max --wait --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --metrics --metrics-file'
+        _weir_given '--spool --with-spool --memory --since --from --to -n --namespace -p --pod -c --container --limit --now --step --by --targetLabels --line-limit --batch -A --after-context -B --before-context -C --context --late --rules --at -o --output --color --timezone -h --help --expect --expect-min --expect-max --wait --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --include-label --exclude-label --query-tags --retries --min-backoff --max-backoff --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           1:logs) : ;;
           1:labels) _weir_listed ;;
           1:series) : ;;
-          0:*) _weir_words 'logs labels series' ;;
+          1:stats) : ;;
+          1:volume) : ;;
+          1:fields) : ;;
+          1:values) : ;;
+          0:*) _weir_words 'logs labels series stats volume fields values' ;;
           *) : ;;
         esac
       fi
@@ -203,16 +207,16 @@ _weir() {
       case $prev in
         -o|--output) _weir_words 'text json'; return ;;
         -h|--help) _weir_words 'all'; return ;;
-        --compare|--kube-token-file|--kube-ca) _weir_files; return ;;
+        --compare|--junit|--kube-token-file|--kube-ca) _weir_files; return ;;
         --against) _weir_spools; return ;;
         --enrich|--metrics|--since|--from|--to|--kube-server) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--against --compare --enrich --metrics --since --from --to -o --output -h --help --kube-server --kube-token-file --kube-ca'
+        _weir_words '--against --compare --enrich --metrics --junit --since --from --to -o --output -h --help --kube-server --kube-token-file --kube-ca'
       else
-        _weir_given '--against --compare --enrich --metrics --since --from --to -o --output -h --help --kube-server --kube-token-file --kube-ca'
+        _weir_given '--against --compare --enrich --metrics --junit --since --from --to -o --output -h --help --kube-server --kube-token-file --kube-ca'
         case ${#given[@]}:${given[0]-} in
-          0:*) _weir_words 'check list add remove test' ;;
+          0:*) _weir_words 'check list add remove test unit' ;;
           *) _weir_files ;;
         esac
       fi
