@@ -167,25 +167,4 @@ std::string read_number(std::string_view text, Node& out) {
   return "";
 }
 
-std::string_view trim_space(std::string_view text) {
-  const auto is_space = [](char32_t c) {
-    return c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
-           c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
-  };
-  while (!text.empty()) {
-    std::size_t length = 0;
-    if (!is_space(base::decode_utf8(text, length))) break;
-    text.remove_prefix(length);
-  }
-  while (!text.empty()) {
-    std::size_t begin = text.size() - 1;
-    while (begin > 0 && text.size() - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
-    std::size_t length = 0;
-    const char32_t last = base::decode_utf8(text.substr(begin), length);
-    if (length != text.size() - begin || !is_space(last)) break;
-    text.remove_suffix(length);
-  }
-  return text;
-}
-
 }  // namespace weir::gotemplate

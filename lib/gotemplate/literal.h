@@ -21,7 +21,4 @@ namespace weir::gotemplate {
 [[nodiscard]] std::optional<std::uint64_t> parse_unsigned(std::string_view text);
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text);
 
-// Without the white space of Unicode at both ends, as Go's strings.TrimSpace.
-[[nodiscard]] std::string_view trim_space(std::string_view text);
-
 }  // namespace weir::gotemplate

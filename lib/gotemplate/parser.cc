@@ -33,7 +33,7 @@ struct Shared {
 
 bool is_empty(const Node& node) {
   if (node.kind == Kind::list) return std::all_of(node.children.begin(), node.children.end(), is_empty);
-  return node.kind == Kind::text && trim_space(node.text).empty();
+  return node.kind == Kind::text && gotext::trim_space(node.text).empty();
 }
 
 // Reads one template: the outermost, or the body of a define or block. Functions return false once `shared.error` is set.

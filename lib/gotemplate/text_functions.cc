@@ -31,7 +31,7 @@ void title_case(char32_t c, std::string_view character, std::string& out) {
 bool separates(char32_t c, std::string_view character) {
   if (c < 0x80) return !(c == '_' || std::isalnum(static_cast<int>(c)) != 0);
   if (gotext::is_letter(character) || gotext::is_decimal_digit(character)) return false;
-  return trim_space(character).empty();
+  return gotext::trim_space(character).empty();
 }
 Value title(FunctionCall& call) {
   std::string out;
@@ -156,7 +156,7 @@ std::string_view without_suffix(std::string_view text, std::string_view suffix) 
   return text.ends_with(suffix) ? text.substr(0, text.size() - suffix.size()) : text;
 }
 
-Value trim(FunctionCall& call) { return Value::of(trim_space(call.text(0))); }
+Value trim(FunctionCall& call) { return Value::of(gotext::trim_space(call.text(0))); }
 Value trim_all(FunctionCall& call) { return Value::of(trim_right(trim_left(call.text(1), call.text(0)), call.text(0))); }
 Value trim_prefix(FunctionCall& call) { return Value::of(without_prefix(call.text(1), call.text(0))); }
 Value trim_suffix(FunctionCall& call) { return Value::of(without_suffix(call.text(1), call.text(0))); }
