@@ -122,6 +122,10 @@ class Query : public cli::Invocation {
 
  private:
   [[nodiscard]] Result<void> check_rules() const {
+    if (extent_.limit || output_.format == Format::csv || output_.format == Format::table) {
+      return fail(Code::usage, "cannot take {} with --rules", extent_.limit ? "--limit" : "-o csv or -o table")
+          .with_hint("the answer has all alerts, as text or with -o jsonl");
+    }
     if (!goes_on() && !around_.given() && !extent_.instant) return {};
     return fail(Code::usage, "cannot evaluate --rules and do something else with the records")
         .with_hint("leave out all but --rules, --spool and the time");
@@ -158,7 +162,8 @@ class Query : public cli::Invocation {
   }
 
   [[nodiscard]] Result<cli::Built> build_rules(const pipeline::Context& context) const {
-    const base::Timestamp now = context.clock->wall();
+    base::Timestamp now = context.clock->wall();
+    if (rules_.at) now = rules_.at->at(now);
     auto range = cli::time_range(time_, now);
     if (!range) return std::move(range).error();
     auto source = stages::make_rules_answer(

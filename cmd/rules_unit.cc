@@ -41,6 +41,7 @@ Result<cli::Exit> run_rule_units(const RuleUnits& units, base::Diagnostics& diag
     if (!outcome) {
       if (wrong) diagnostics.report(*wrong);
       wrong = std::move(outcome).error();
+      outcomes.push_back({path, {}, wrong->message});
       continue;
     }
     passed = passed && outcome->failures() == 0;

@@ -57,13 +57,11 @@ void declare_output(CLI::App& app, stages::OutputOptions& options, OutputKind ki
   const bool answer = kind == OutputKind::answer;
   options.histogram = answer;
   options.ends = answer;
-  add_choice<Format>(app, "-o,--output", options.format,
-                     {{"auto", Format::automatic},
-                      {"text", Format::text},
-                      {"raw", Format::raw},
-                      {"jsonl", Format::jsonl},
-                      {"csv", Format::csv},
-                      {"table", Format::table}},
+  std::vector<std::pair<std::string, Format>> formats = {{"auto", Format::automatic}, {"text", Format::text},
+                                                         {"raw", Format::raw},        {"jsonl", Format::jsonl},
+                                                         {"csv", Format::csv},        {"table", Format::table}};
+  if (answer) formats.emplace_back("default", Format::text);  // logcli's word
+  add_choice<Format>(app, "-o,--output", options.format, formats,
                      answer ? "text, raw (bare lines), jsonl (JSON lines), csv or table; auto, the default, is text"
                             : "text, raw (bare lines), jsonl (JSON lines), csv or table; auto, the default, is text on a terminal "
                               "and jsonl into a pipe")
@@ -82,7 +80,7 @@ void declare_output(CLI::App& app, stages::OutputOptions& options, OutputKind ki
         "--no-histogram", [&options] { options.histogram = false; }, "no histogram above text on a terminal");
   }
   add_value(
-      app, "--timezone",
+      app, answer ? "-z,--timezone" : "--timezone",  // -z is logcli's
       [&options](const std::string& name) -> Result<void> {
         auto zone = read_zone(name);
         if (!zone) return std::move(zone).error();

@@ -46,7 +46,7 @@ std::string to_json(std::span<const UnitFileOutcome> outcomes) {
   bool passed = true;
   std::string files;
   for (const UnitFileOutcome& outcome : outcomes) {
-    passed = passed && outcome.failures() == 0;
+    passed = passed && outcome.failures() == 0 && outcome.error.empty();
     std::string tests;
     for (const UnitOutcome& test : outcome.tests) {
       std::string failures;
@@ -59,7 +59,8 @@ std::string to_json(std::span<const UnitFileOutcome> outcomes) {
       tests += fmt::format(R"({}{{"name":{},"line":{},"expectations":{},"failures":[{}]}})", tests.empty() ? "" : ",",
                            json_string(test.test), test.place.line, test.expectations, failures);
     }
-    files += fmt::format(R"({}{{"file":{},"tests":[{}]}})", files.empty() ? "" : ",", json_string(outcome.file), tests);
+    const std::string error = outcome.error.empty() ? "" : R"(,"error":)" + json_string(outcome.error);
+    files += fmt::format(R"({}{{"file":{},"tests":[{}]{}}})", files.empty() ? "" : ",", json_string(outcome.file), tests, error);
   }
   return fmt::format("{{\"passed\":{},\"files\":[{}]}}\n", passed, files);
 }
@@ -70,6 +71,11 @@ std::string to_junit(std::span<const UnitFileOutcome> outcomes) {
   for (const UnitFileOutcome& outcome : outcomes) {
     std::size_t failed = 0;
     std::string cases;
+    const bool broken = !outcome.error.empty();
+    if (broken) {
+      cases = fmt::format("    <testcase classname=\"weir.rules\" name=\"{}\">\n      <error message=\"{}\"/>\n    </testcase>\n",
+                          escape_xml(outcome.file), escape_xml(outcome.error));
+    }
     for (const UnitOutcome& test : outcome.tests) {
       cases += fmt::format("    <testcase classname=\"weir.rules\" name=\"{}\"", escape_xml(test.test));
       if (test.failures.empty()) {
@@ -86,8 +92,8 @@ std::string to_junit(std::span<const UnitFileOutcome> outcomes) {
       }
       cases += "    </testcase>\n";
     }
-    text += fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\">\n{}  </testsuite>\n",
-                        escape_xml(outcome.file), outcome.tests.size(), failed, cases);
+    text += fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">\n{}  </testsuite>\n",
+                        escape_xml(outcome.file), outcome.tests.size() + (broken ? 1 : 0), failed, broken ? 1 : 0, cases);
   }
   return text + "</testsuites>\n";
 }

@@ -12,6 +12,7 @@ namespace weir::ruler {
 struct UnitFileOutcome {
   std::string file;
   std::vector<UnitOutcome> tests;
+  std::string error = {};  // why the file could not be tested; then there are no tests
 
   [[nodiscard]] std::size_t expectations() const;
   [[nodiscard]] std::size_t failures() const;
@@ -19,9 +20,9 @@ struct UnitFileOutcome {
 
 // "FILE: 5 expectations in 2 tests: ok", or what differs. Control characters are escaped.
 [[nodiscard]] std::string to_text(const UnitFileOutcome& outcome);
-// One JSON object: passed, and files with their tests and failures.
+// One JSON object: passed, and files with their tests and failures, or with their error.
 [[nodiscard]] std::string to_json(std::span<const UnitFileOutcome> outcomes);
-// JUnit's XML: a test suite a file, a test case a test.
+// JUnit's XML: a test suite a file, a test case a test. A file with an error is one case.
 [[nodiscard]] std::string to_junit(std::span<const UnitFileOutcome> outcomes);
 
 }  // namespace weir::ruler

@@ -14,7 +14,6 @@
 #include <limits>
 #include <map>
 #include <optional>
-#include <set>
 
 namespace weir::stages {
 
@@ -53,7 +52,7 @@ class SpoolContext : public AnswerSource {
 
  private:
   Result<void> groups(Outlet& out, base::Stop& stop) {
-    Timestamp first = spec_.range.from;
+    Begin first = {.time = spec_.range.from};
     if (spec_.limit > 0 && !spec_.forward) {
       auto begin = first_of_the_newest(stop);
       if (!begin) return std::move(begin).error();
@@ -75,7 +74,11 @@ class SpoolContext : public AnswerSource {
       for (Record& record : batch.records) {
         const bool enough = spec_.forward && spec_.limit > 0 && lines.matches() >= spec_.limit;
         if (enough && lines.waiting() == 0) return wanted = false;
-        const bool matches = !enough && record.timestamp >= first && matcher_.matches(record, batch);
+        bool matches = !enough && record.timestamp >= first.time && matcher_.matches(record, batch);
+        if (matches && record.timestamp == first.time && first.skip > 0) {
+          --first.skip;
+          matches = false;
+        }
         const auto more = lines.add(batch, record, matches);
         if (!more) return more.error();
         wanted = *more;
@@ -89,21 +92,42 @@ class SpoolContext : public AnswerSource {
     return rest ? Result<void>() : Result<void>(rest.error());
   }
 
-  // When the newest `limit` matches begin; nullopt: nothing matches.
-  Result<std::optional<Timestamp>> first_of_the_newest(base::Stop& stop) {
+  // Where the newest `limit` matches begin: at the first record of this time that matches, behind `skip` others.
+  struct Begin {
+    Timestamp time = 0;
+    std::uint64_t skip = 0;
+  };
+
+  // nullopt: nothing matches.
+  Result<std::optional<Begin>> first_of_the_newest(base::Stop& stop) {
     auto scan = scan::SpoolScan::open(spec_.spools, spec_.logql, spec_.range, *context_.diagnostics);
     if (!scan) return std::move(scan).error();
     watch(**scan, stop);
     auto older = (*scan)->keep_newest(spec_.limit);
     if (!older) return std::move(older).error();
     more_ = *older;
-    std::optional<Timestamp> first;
-    auto result = (*scan)->run([&](Batch& batch) -> Result<bool> {
-      first = batch.records.front().timestamp;
-      return false;
-    });
-    if (!result) return std::move(result).error();
+    std::optional<Begin> first;
+    std::uint64_t taken = 0;  // of those at the first time
+    if (auto result = count_first(**scan, first, taken); !result) return std::move(result).error();
+    if (!first || !more_) return first;
+    auto all = scan::SpoolScan::open(spec_.spools, spec_.logql, {first->time, first->time + 1}, *context_.diagnostics);
+    if (!all) return std::move(all).error();
+    watch(**all, stop);
+    if (auto result = count_first(**all, first, first->skip); !result) return std::move(result).error();
+    first->skip -= std::min(first->skip, taken);
     return first;
+  }
+
+  // Counts the records at the first time that the scan gives.
+  static Result<void> count_first(scan::SpoolScan& scan, std::optional<Begin>& first, std::uint64_t& count) {
+    return scan.run([&](Batch& batch) -> Result<bool> {
+      for (const Record& record : batch.records) {
+        if (!first) first = Begin{.time = record.timestamp};
+        if (record.timestamp != first->time) return false;
+        ++count;
+      }
+      return true;
+    });
   }
 
   void watch(scan::SpoolScan& scan, base::Stop& stop) {
@@ -145,6 +169,9 @@ class LokiContext : public AnswerSource {
     if (!result) return result;
     summary_ = matches_->summary();
     if (ended_) return {};
+    if (spec_.limit > 0 && !spec_.forward && gathered_ >= spec_.limit) {
+      if (auto skipped = skip_older(); !skipped) return skipped;
+    }
     const auto more = surround(out);
     if (!more) return more.error();
     finished_ = true;
@@ -166,10 +193,11 @@ class LokiContext : public AnswerSource {
     Gather(LokiContext& owner, Outlet& out) : owner_(owner), out_(out) {}
     Result<Flow> emit(Batch& batch) override {
       for (const Record& record : batch.records) {
-        owner_.found_[owner_.log_of(*record.labels)].insert(record.timestamp);
+        ++owner_.found_[owner_.log_of(*record.labels)][record.timestamp].count;
         ++owner_.gathered_;
       }
-      if (owner_.gathered_ < kMatchesAtOnce) return Flow::more;
+      // With a limit, what matches beyond it is context: all matches are to be known before any of it is read.
+      if (owner_.gathered_ < kMatchesAtOnce || owner_.spec_.limit > 0) return Flow::more;
       const auto more = owner_.surround(out_);
       if (!more) return more.error();
       owner_.ended_ = !*more;
@@ -192,10 +220,49 @@ class LokiContext : public AnswerSource {
     return logql::print_selector(matchers);
   }
 
+  // Matches of the answer at one time of a log, in front of which are `skip` that the limit left out.
+  struct Matches {
+    std::uint64_t count = 0, skip = 0;
+  };
+
+  // The limit may have cut between records of one time: counts those in front of the cut.
+  Result<void> skip_older() {
+    Timestamp first = base::TimeRange::kForever;
+    for (const auto& [log, times] : found_) first = std::min(first, times.begin()->first);
+    loki::QueryPager pager(*client_, spec_.logql, {first, first + 1}, loki::Direction::forward);
+    std::map<std::string, std::uint64_t> all;
+    for (;;) {
+      Batch batch;
+      const auto more = next_of(pager, batch);
+      if (!more) return more.error();
+      if (!*more) break;
+      for (const Record& record : batch.records) ++all[log_of(*record.labels)];
+    }
+    for (auto& [log, times] : found_) {
+      if (const auto here = times.find(first); here != times.end())
+        here->second.skip = all[log] - std::min(all[log], here->second.count);
+    }
+    return {};
+  }
+
+  bool is_match(const std::string& log, Record& record, Batch& batch) {
+    if (!matcher_.matches(record, batch)) return false;
+    if (spec_.limit == 0) return true;
+    auto& times = found_[log];
+    const auto here = times.find(record.timestamp);
+    if (here == times.end()) return false;
+    Matches& those = here->second;
+    const bool skipped = those.skip > 0;
+    std::uint64_t& left = skipped ? those.skip : those.count;
+    if (left == 0) return false;
+    --left;
+    return !skipped;
+  }
+
   // Asks for what is around the matches that were gathered, and emits it in the order of time. False: no more are wanted.
   Result<bool> surround(Outlet& out) {
     for (const auto& [log, times] : found_) {
-      for (const Timestamp time : times) {
+      for (const auto& [time, unused] : times) {
         if (const auto read = read_to_.find(log); read != read_to_.end() && time < read->second) continue;
         const auto more = around(log, time);
         if (!more || !*more) return more;
@@ -231,7 +298,7 @@ class LokiContext : public AnswerSource {
       if (!*more) break;
       for (Record& record : batch.records) {
         if (!known_.contains(log)) known_[log] = LabelSetRef::share(record.labels);
-        const auto wanted = lines_->add(batch, record, matcher_.matches(record, batch));
+        const auto wanted = lines_->add(batch, record, is_match(log, record, batch));
         if (!wanted || !*wanted) return wanted;
       }
       if (batch.records.empty() || pager.within_timestamp()) continue;
@@ -287,8 +354,8 @@ class LokiContext : public AnswerSource {
   LogQuery matcher_;
   std::unique_ptr<loki::QueryClient> client_;
   std::unique_ptr<pipeline::Source> matches_;
-  ContextLines* lines_ = nullptr;                     // of run()
-  std::map<std::string, std::set<Timestamp>> found_;  // by the selector of their log
+  ContextLines* lines_ = nullptr;                              // of run()
+  std::map<std::string, std::map<Timestamp, Matches>> found_;  // by the selector of their log
   std::size_t gathered_ = 0;
   std::map<std::string, Timestamp> read_to_;  // of each log
   std::map<std::string, LabelSetRef> known_;  // some labels of each log

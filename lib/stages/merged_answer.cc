@@ -349,11 +349,26 @@ class MergedAnswer : public AnswerSource {
   bool dropped_ = false;
 };
 
+// Different records may look alike behind such stages.
+bool rewrites_records(const logql::LogExpr& expr) {
+  return std::any_of(expr.stages.begin(), expr.stages.end(), [](const logql::StageExpr& stage) {
+    return std::holds_alternative<logql::LineFormatExpr>(stage.node) ||
+           std::holds_alternative<logql::LabelFormatExpr>(stage.node) ||
+           std::holds_alternative<logql::DecolorizeExpr>(stage.node) || std::holds_alternative<logql::UnpackExpr>(stage.node) ||
+           std::holds_alternative<logql::LabelSelectionExpr>(stage.node);
+  });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<pipeline::Source>> make_merged_answer(const QuerySpec& spec, const Context& context) {
   auto query = logql::LogQuery::compile(spec.logql, {.selector_optional = true});
   if (!query) return std::move(query).error();
+  if (rewrites_records(query->expr())) {
+    return fail(Code::config,
+                "cannot compare the records of Loki with those of a spool when the query changes their lines or labels")
+        .with_hint("leave out line_format, label_format, decolorize, unpack, drop and keep, or ask one of the two");
+  }
   auto scan = open_scan(spec, spec.range, *context.diagnostics);
   if (!scan) return std::move(scan).error();
   auto answer = std::make_unique<MergedAnswer>(spec, context, std::move(*query), std::move(*scan));

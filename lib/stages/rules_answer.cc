@@ -111,10 +111,16 @@ Result<std::unique_ptr<pipeline::Source>> make_rules_answer(const RulesQuestion&
   RulesQuestion asked = question;
   auto stored = scan::stored_time(asked.spools);
   if (!stored) return std::move(stored).error();
-  const base::TimeRange all = stored->value_or(base::TimeRange{0, 1});
   // Answers have whole milliseconds, and the newest record counts.
-  if (!asked.at) asked.at = (all.to - 1 + base::kMillisecond - 1) / base::kMillisecond * base::kMillisecond;
-  const base::Timestamp from = std::max(all.from, asked.range.from);
+  if (!asked.at) {
+    const base::Timestamp newest = *stored ? (*stored)->to - 1 : context.clock->wall();
+    asked.at = (newest + base::kMillisecond - 1) / base::kMillisecond * base::kMillisecond;
+  }
+  if (!*stored) context.diagnostics->say("the spool holds no records");
+  if (asked.range.from > *asked.at) {
+    return fail(Code::usage, "cannot evaluate rules before --from").with_hint("--from must not be later than --at");
+  }
+  const base::Timestamp from = std::max(*stored ? (*stored)->from : *asked.at, asked.range.from);
   auto survey = ruler::Survey::compile(*kept, {.at = *asked.at, .from = std::min(from, *asked.at)});
   if (!survey) return std::move(survey).error();
   QuerySpec spec;

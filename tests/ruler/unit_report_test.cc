@@ -49,5 +49,13 @@ TEST(UnitReport, JUnit) {
 )xml");
 }
 
+TEST(UnitReport, AFileThatCannotBeTested) {
+  const std::vector<UnitFileOutcome> all = {{"bad.yml", {}, "no alert is named 'A'"}};
+  EXPECT_EQ(to_json(all), R"({"passed":false,"files":[{"file":"bad.yml","tests":[],"error":"no alert is named 'A'"}]})"
+                          "\n");
+  EXPECT_NE(to_junit(all).find(R"(<testsuite name="bad.yml" tests="1" failures="0" errors="1">)"), std::string::npos);
+  EXPECT_NE(to_junit(all).find(R"(<error message=")"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace weir::ruler
