@@ -6,7 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
 #include <algorithm>
+
 #include <set>
 
 namespace weir::stages {
@@ -55,10 +57,10 @@ class SpoolFollow : public FollowSource {
         if (*next == Next::end) return {};
         auto committed = reader_->changed();
         if (!committed) return std::move(committed).error();
-        changed = *committed || reader_->replaced() || is_over();
+        changed = *committed || is_replaced() || is_over();
         if (!changed && looked() == Next::end) return {};  // a look that finds nothing more
       }
-      if (reader_->replaced()) {
+      if (is_replaced()) {
         context_.diagnostics->say(fmt::format("{} was replaced: following the new one", spec_.spools.front()));
         read_.clear();
         through_ = 0;
@@ -69,6 +71,18 @@ class SpoolFollow : public FollowSource {
   }
 
  private:
+  // Another file is there. Between a removal and a new file there is none, which is said once.
+  bool is_replaced() {
+    if (!reader_->replaced()) {
+      removed_ = false;
+      return false;
+    }
+    if (::access(spec_.spools.front().c_str(), F_OK) == 0) return true;
+    if (!removed_) context_.diagnostics->say(fmt::format("{} was removed: waiting for a new one", spec_.spools.front()));
+    removed_ = true;
+    return false;
+  }
+
   // The blocks behind the last one; of their records the newest `limit`, 0 for all.
   Result<Next> look(Outlet& out, base::Stop& stop, std::uint64_t limit) {
     auto blocks = reader_->list({.time = {}, .after = through_});
@@ -103,6 +117,7 @@ class SpoolFollow : public FollowSource {
   std::unique_ptr<spool::Reader> reader_;
   std::set<std::uint64_t> read_;  // blocks
   std::uint64_t through_ = 0;     // all blocks up to this one count as read
+  bool removed_ = false;          // the removal of the spool was said
   metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
 };
 
