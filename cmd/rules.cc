@@ -1,4 +1,4 @@
-// weir rules: check, list, edit and try files of rules.
+// weir rules: check, list, edit and try files of rules; unit tests of those of Loki's ruler.
 #include "base/count.h"
 #include "cli/kube_options.h"
 #include "cli/pipeline_run.h"
@@ -6,6 +6,7 @@
 #include "cli/time_options.h"
 #include "cli/value_options.h"
 #include "cmd/commands.h"
+#include "cmd/rules_unit.h"
 #include "record/age.h"
 #include "record/json.h"
 #include "record/timestamp.h"
@@ -128,7 +129,7 @@ std::string shell_word(std::string_view word) {
   return out + "'";
 }
 
-enum class Action : std::uint8_t { check, list, add, remove, test };
+enum class Action : std::uint8_t { check, list, add, remove, test, unit };
 
 class Rules : public cli::Invocation {
  public:
@@ -139,16 +140,17 @@ class Rules : public cli::Invocation {
          {"list", Action::list},
          {"add", Action::add},
          {"remove", Action::remove},
-         {"test", Action::test}},
+         {"test", Action::test},
+         {"unit", Action::unit}},
         "`check` finds mistakes, `list` shows the rules with their state, `add` and `remove` edit the file, `test` tries the "
-        "rules on records that exist")
-        ->type_name("check|list|add|remove|test")
+        "rules on records that exist; `unit` runs unit tests of the alerts of Loki's ruler, which are other rules")
+        ->type_name("check|list|add|remove|test|unit")
         ->default_str("")
         ->required();
     app.add_option("arguments", arguments_,
                    "the file, or configmap:NAMESPACE/NAME; for `add` also the rule; for `remove` also its line number, name, id or "
                    "text; `check`, `list` and "
-                   "`test` take several files and read them in order as one text")
+                   "`test` take several files and read them in order as one text; for `unit`, files of unit tests")
         ->type_name("FILE");
     app.add_option("--against", against_, "for `test`: the records to try the rules on: a spool, a folder of logs or a log file")
         ->type_name("SPOOL|PATH");
@@ -159,6 +161,7 @@ class Rules : public cli::Invocation {
         ->capture_default_str();
     app.add_option("--metrics", metrics_, "for `list`: the metrics of a running chain; shows how often each rule acted")
         ->type_name("ADDR|URL|FILE");
+    app.add_option("--junit", junit_, "for `unit`: also write the outcome as JUnit XML to FILE")->type_name("FILE");
     cli::declare_time(app, time_, "");
     cli::declare_kube(app, kube_);
     cli::add_choice<bool>(app, "-o,--output", json_, {{"text", false}, {"json", true}}, "text for people or JSON for programs");
@@ -166,8 +169,12 @@ class Rules : public cli::Invocation {
 
   [[nodiscard]] Result<void> check() const override {
     if (arguments_.empty()) {
-      return base::fail(Code::usage, "FILE is missing").with_hint("name the file of rules: weir rules check /etc/weir/rules");
+      return base::fail(Code::usage, "FILE is missing")
+          .with_hint(action_ == Action::unit ? "name the file of unit tests: weir rules unit loki.test.yml"
+                                             : "name the file of rules: weir rules check /etc/weir/rules");
     }
+    if (action_ != Action::unit && !junit_.empty()) return base::fail(Code::usage, "--junit belongs to `weir rules unit`");
+    if (action_ == Action::unit) return check_unit();
     if (action_ == Action::add && arguments_.size() != 2) {
       return base::fail(Code::usage, "{}", arguments_.size() < 2 ? "the rule is missing" : "there are too many arguments")
           .with_hint("quote the rule: weir rules add FILE 'keep for 30m {app=\"checkout\"}'");
@@ -194,6 +201,7 @@ class Rules : public cli::Invocation {
   }
 
   Result<cli::Exit> act(const pipeline::Context& context) override {
+    if (action_ == Action::unit) return run_rule_units({.files = arguments_, .json = json_, .junit = junit_}, *context.diagnostics);
     const base::Timestamp now = context.clock->wall();
     stages::RulePlaces places(kube_, context);
     if (action_ == Action::check) return check_files(places, context, now);
@@ -204,6 +212,14 @@ class Rules : public cli::Invocation {
   }
 
  private:
+  [[nodiscard]] Result<void> check_unit() const {
+    if (!against_.empty() || !compare_.empty() || !metrics_.empty() || time_.given()) {
+      return base::fail(Code::usage, "`weir rules unit` takes files, --output and --junit only")
+          .with_hint("its tests hold their own log lines; to evaluate alerts over a spool: weir query --rules FILE --spool SPOOL");
+    }
+    return {};
+  }
+
   static Result<cli::Exit> finish(const std::string& text) {
     auto written = cli::write_all(STDOUT_FILENO, text);
     if (!written) return std::move(written).error();
@@ -414,13 +430,16 @@ class Rules : public cli::Invocation {
 
   Action action_ = Action::check;
   bool json_ = false;
-  std::string against_, metrics_, enrich_ = "--level";
+  std::string against_, metrics_, junit_, enrich_ = "--level";
   std::vector<std::string> arguments_, compare_;
   kube::Access kube_;
   cli::TimeFlags time_;
 };
 
-constexpr std::string_view kManual = R"(weir-rules(5) describes the language.
+constexpr std::string_view kManual =
+    R"(There are two kinds of rules. weir-rules(5) describes those that `weir filter --rules` applies to
+records: drop, keep, hold, redact and others. All actions but `unit` are about them. `unit` is about the alerting and recording
+rules of Loki's ruler: LogQL in YAML.
 
 # ConfigMaps
 In place of FILE, `configmap:NAMESPACE/NAME` or `configmap:NAMESPACE/NAME/KEY` names a ConfigMap of Kubernetes. `add` and
@@ -450,18 +469,58 @@ one. Both replace the file in one step, and keep comments and order. A chain tha
 # test
 `weir rules test FILE --against SPOOL` judges the records of a spool. --against PATH judges the records of log files,
 which `enrich` reads first, as in a chain. It prints for each rule how many records and bytes it acts on, and a few of
-them. With --compare OLD it also prints the records that the rules in OLD treat differently. Nothing is changed.)";
+them. With --compare OLD it also prints the records that the rules in OLD treat differently. Nothing is changed.
+
+# unit
+`weir rules unit FILE` runs unit tests of alerting and recording rules for Loki's ruler. FILE has the format of `promtool test
+rules`, with two differences: `input_streams` has log lines in place of `input_series`, and `logql_expr_test` stands in place of
+`promql_expr_test`. Names below `rule_files` are relative to FILE and may be patterns. An example:
+
+    rule_files: [loki.rules.yml]
+    evaluation_interval: 1m
+    tests:
+      - name: a third of the lines are errors
+        interval: 1m
+        input_streams:
+          - stream: '{namespace="shop", pod="web-0"}'
+            lines:
+              - {line: cannot pay, every: 10s, times: 90, metadata: {detected_level: error}}
+              - {line: paid, at: 0s, every: 5s, times: 180, metadata: {detected_level: info}}
+        alert_rule_test:
+          - eval_time: 15m
+            alertname: HighErrorRatio
+            exp_alerts:
+              - exp_labels: {namespace: shop, severity: warning}
+        logql_expr_test:
+          - expr: sum(count_over_time({namespace="shop"}[5m]))
+            eval_time: 5m
+            exp_samples: [{labels: '{}', value: 90}]
+
+An entry of `lines` is a text, or a map: `line`, `at` (since the start of the test), `every` (default: `interval`),
+`times` (default: 1), `metadata`, and `bytes`, up to which the text is repeated. Without `at` it stands one `interval`
+behind the entry before it. A stream has `metadata` for all of its lines. Lines are stored as they stand there:
+nothing adds a level or other labels. `recording_rule_test` is as `logql_expr_test`, with `record: NAME` in place of
+`expr`.
+
+All rules are evaluated every `evaluation_interval` (1m), as by promtool: the intervals of groups do not count.
+`exp_alerts` are the alerts that fire at `eval_time`, with all of their labels; `alertname` is added. Without
+`exp_annotations` the annotations are not compared. A name that no rule has is an error. The test begins at
+`start_timestamp` (1970).
+
+What differs is printed, with what was expected and what there is, and the exit code is 1. `-o json` prints it for programs, and
+--junit FILE writes it for CI systems.)";
 
 }  // namespace
 
 const cli::Command rules_command = {
     .name = "rules",
-    .summary = "check, list, edit and try files of rules",
+    .summary = "check, list, edit and try files of rules; test alerts",
     .description =
         "Works on the files of rules that `weir filter --rules` applies: finds mistakes, lists the rules with their state, "
-        "adds or removes one in place, or tries them on existing records.",
+        "adds or removes one in place, or tries them on existing records. `weir rules unit` is about other rules, the alerts of "
+        "Loki's ruler, and runs unit tests of them.",
     .manual = kManual,
-    .usual = {"--against", "--compare", "--since", "--enrich", "--metrics", "--output", "--kube-server"},
+    .usual = {"--against", "--compare", "--since", "--enrich", "--metrics", "--output", "--kube-server", "--junit"},
     .role = cli::Role::action,
     .examples = {{"keep everything of one app for half an hour",
                   "weir rules add /etc/weir/rules 'keep for 30m {app=\"checkout\"}'"},
@@ -469,10 +528,11 @@ const cli::Command rules_command = {
                  {"what changes against the rules in use?", "weir rules test new --compare /etc/weir/rules --against spool.db"},
                  {"find mistakes before a deployment", "weir rules check rules"},
                  {"see which rules are in force", "weir rules list /etc/weir/rules"},
+                 {"run the unit tests of alerts for Loki's ruler", "weir rules unit loki.test.yml"},
                  {"change a whole cluster, beside kubectl proxy",
                   "weir rules add configmap:logging/weir-rules 'drop |= \"healthz\"' --kube-server http://127.0.0.1:8001"}},
-    .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed, cli::Exit::interrupted,
-              cli::Exit::terminated},
+    .exits = {cli::Exit::ok, cli::Exit::negative, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed,
+              cli::Exit::interrupted, cli::Exit::terminated},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Rules>()); },
 };
 

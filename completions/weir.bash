@@ -168,12 +168,12 @@ _weir() {
         -h|--help) _weir_words 'all'; return ;;
         --password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
         --spool) _weir_spools; return ;;
-        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--metrics) return ;;
+        --since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--step|-A|--after-context|-B|--before-context|-C|--context|--late|--expect|--expect-min|--expect-max|--wait|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -o --output --color --exit-zero-on-term -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
+        _weir_words '--spool --since --from --to -n --namespace -p --pod -c --container --limit --forward --step -A --after-context -B --before-context -C --context -f -t --follow --tail --late -o --output --color --exit-zero-on-term -h --help --expect --expect-min --expect-max --expect-none --wait --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout --metrics --metrics-file'
       else
-        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -o --output --color -h --help --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --metrics --metrics-file'
+        _weir_given '--spool --since --from --to -n --namespace -p --pod -c --container --limit --step -A --after-context -B --before-context -C --context --late -o --output --color -h --help --expect --expect-min --expect-max --wait --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           1:logs) : ;;
           1:labels) _weir_listed ;;
@@ -292,8 +292,8 @@ _weir() {
       else
         _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
-          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern metrics troubleshooting' ;;
-          1:markdown) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern metrics troubleshooting' ;;
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern logql metrics troubleshooting' ;;
+          1:markdown) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern logql metrics troubleshooting' ;;
           1:completion) _weir_words 'bash zsh fish' ;;
           1:pipeline) _weir_words 'node backfill debug-recorder docker journal node-to-loki redact sample spill tenants two-targets' ;;
           1:rules) _weir_words 'node debug-recorder redact sample' ;;

@@ -1,6 +1,7 @@
 #include "cli/assemble.h"
 
 #include "base/resident_code.h"
+#include "cli/output_options.h"
 #include "cli/terminal.h"
 #include "pipeline/jsonl_source.h"
 #include "stages/output_sink.h"
@@ -44,6 +45,25 @@ Error nothing_behind(const Link& link) {
                       "put it last; to deliver twice, write a second pipeline");
 }
 
+// What this format writes that is no JSON lines, with its name.
+std::string_view for_people(stages::OutputOptions::Format format) {
+  using Format = stages::OutputOptions::Format;
+  switch (format) {
+    case Format::text:
+      return "text writes text";
+    case Format::raw:
+      return "raw writes bare lines";
+    case Format::csv:
+      return "csv writes rows";
+    case Format::table:
+      return "table writes a table";
+    case Format::automatic:
+    case Format::jsonl:
+      break;
+  }
+  return {};
+}
+
 Error not_first(const Link& link) {
   return cannot_stand(link, "reads no records, so it can only stand first", "write it as a pipeline of its own");
 }
@@ -69,12 +89,8 @@ Result<void> check_chain(std::span<const Link> links) {
       case Role::stage:
         break;
     }
-    using Format = stages::OutputOptions::Format;
-    if (const auto format = link.parsed.invocation->output().format; !last && (format == Format::raw || format == Format::text)) {
-      return cannot_stand(link,
-                          fmt::format("-o {}, which the next stage cannot read",
-                                      format == Format::raw ? "raw writes bare lines" : "text writes text"),
-                          "leave -o out");
+    if (const std::string_view what = for_people(link.parsed.invocation->output().format); !last && !what.empty()) {
+      return cannot_stand(link, fmt::format("-o {}, which the next stage cannot read", what), "leave -o out");
     }
     if (!link.parsed.invocation->keeper()) continue;
     if (keeper != nullptr) {
@@ -144,6 +160,12 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan begun, con
   Plan plan = std::move(begun);  // goes before the assembly, whose diagnostics its pods use
   assembly.context_ = context;
   if (purpose == Purpose::rehearsal) assembly.context_.metrics = nullptr;
+  for (const auto& link : links) {
+    // The time zone is the process's.
+    if (plan.fused && !link.parsed.invocation->output().zone.empty()) {
+      return cannot_stand(link, "cannot have a time zone of its own within weir run", "set it for all: TZ=UTC weir run …");
+    }
+  }
   assembly.context_.driver = assembly.add_driver(kChain);
   assembly.contexts_.push_back(std::make_unique<pipeline::Context>(assembly.context_));
   const auto& first_context = *assembly.contexts_.front();  // of what reads standard input, and of who drives
@@ -261,6 +283,7 @@ Result<Exit> Assembly::run() {
 }
 
 Result<Exit> run_command(ParsedCommand parsed, const pipeline::Context& context) {
+  use_zone(parsed.invocation->output().zone);
   if (parsed.role() == Role::action) return parsed.invocation->act(context);
   auto endpoint = monitor::Endpoint::start(*parsed.metrics, context);
   if (!endpoint) return std::move(endpoint).error();

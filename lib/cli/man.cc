@@ -224,6 +224,8 @@ std::string command_man(const CommandFacts& facts, std::span<const Command* cons
   }
   pages.emplace_back("weir-pipeline", 5);
   pages.emplace_back("weir-record", 5);
+  const auto takes_query = [](const auto& one) { return one.positional == "QUERY" || one.positional == "LOGQL"; };
+  if (std::any_of(facts.positionals.begin(), facts.positionals.end(), takes_query)) pages.emplace_back("weir-logql", 7);
   if (facts.find("--metrics-file") != nullptr) pages.emplace_back("weir-metrics", 7);
   return out + see_also(pages);
 }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <filesystem>
 #include <fstream>
@@ -34,6 +35,27 @@ bool is_name(const std::string& word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
 }
 
+struct Verb {
+  std::string_view word;
+  What what = What::records;
+  bool instant = false;
+};
+
+const Verb* find(std::string_view word) {
+  constexpr static std::array<Verb, 10> kVerbs = {{{"logs"},
+                                                   {"query"},
+                                                   {"instant-query", What::records, true},
+                                                   {"labels", What::labels},
+                                                   {"series", What::series},
+                                                   {"stats", What::stats},
+                                                   {"volume", What::volume},
+                                                   {"fields", What::fields},
+                                                   {"detected-fields", What::fields},
+                                                   {"values", What::values}}};
+  const auto* found = std::find_if(kVerbs.begin(), kVerbs.end(), [&](const Verb& verb) { return verb.word == word; });
+  return found == kVerbs.end() ? nullptr : found;
+}
+
 }  // namespace
 
 Result<QueryQuestion> read_query_words(const std::vector<std::string>& words, const tail::Selection& selection,
@@ -41,18 +63,34 @@ Result<QueryQuestion> read_query_words(const std::vector<std::string>& words, co
   std::span<const std::string> rest(words);
   const auto take = [&] { rest = rest.subspan(1); };
   QueryQuestion question;
-  if (!rest.empty() && rest[0] == "logs") {
+  const std::string verb = rest.empty() ? std::string() : rest[0];
+  if (const auto* known = find(verb); known != nullptr) {
+    question.what = known->what;
+    question.instant = known->instant;
     take();
-  } else if (!rest.empty() && rest[0] == "labels") {
-    question.what = What::labels;
-    take();
+  }
+  if (verb == "labels" || verb == "values") {
     if (!rest.empty() && is_name(rest[0])) {
       question.label = rest[0];
       take();
+    } else if (verb == "values") {
+      return fail(Code::usage, "cannot list values: the field is missing")
+          .with_hint("`weir query fields` lists fields; then: weir query values FIELD '{…}'");
     }
-  } else if (!rest.empty() && rest[0] == "series") {
-    question.what = What::series;
-    take();
+  }
+  if (verb == "detected-fields" && rest.size() == 2 && is_name(rest[1])) {
+    question.what = What::values;
+    question.label = rest[1];
+    rest = rest.first(1);
+  }
+  if (verb == "volume_range") {
+    return fail(Code::usage, "cannot ask for a volume at several times")
+        .with_hint("the same as a metric query: weir query 'sum by (app) (bytes_over_time({…}[1h]))' --step 1h");
+  }
+  if (verb == "delete" || verb == "fmt") {
+    return fail(Code::usage, "cannot {} here: weir query only reads", verb == "fmt" ? "format a query" : "delete records")
+        .with_hint(verb == "fmt" ? "curl -G $LOKI_ADDR/loki/api/v1/format_query --data-urlencode query='{…}'"
+                                 : "curl -X POST -G $LOKI_ADDR/loki/api/v1/delete --data-urlencode query='{…}' …");
   }
   if (!rest.empty() && rest[0] == "ago" && context.time_given) {
     return fail(Code::usage, "cannot take 'ago' as a query").with_hint("leave it out: --since 2h means the last two hours");

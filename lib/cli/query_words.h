@@ -1,6 +1,9 @@
 // The words of `weir query`: what is asked.
 //
 //   [logs] [LOGQL]        labels [NAME] [SELECTOR]        series [SELECTOR]
+//   stats [SELECTOR]      volume [SELECTOR]               fields [LOGQL]       values NAME [LOGQL]
+//
+// and as logcli has them: query, instant-query, detected-fields LOGQL [NAME].
 #pragma once
 
 #include "base/result.h"
@@ -15,7 +18,8 @@ namespace weir::cli {
 struct QueryQuestion {
   stages::QuerySpec::What what = stages::QuerySpec::What::records;
   std::string label;
-  std::string logql;  // narrowed to the selection
+  std::string logql;     // narrowed to the selection
+  bool instant = false;  // the word says so
 };
 
 // What surrounds the words, to explain a mistake in them.

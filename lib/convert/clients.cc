@@ -62,11 +62,11 @@ bool is_secret_header(std::string_view name) {
   return false;
 }
 
-void read_tls(const YamlNode& node, const Spot& spot, Client& client, Report& report) {
+void read_tls(const yaml::Node& node, const Spot& spot, Client& client, Report& report) {
   MapReader tls(node, spot, report);
   for (const auto& [key, option] :
        {std::pair("ca_file", "--ca-cert"), std::pair("cert_file", "--cert"), std::pair("key_file", "--key")}) {
-    if (const YamlNode* file = tls.take(key); file != nullptr)
+    if (const yaml::Node* file = tls.take(key); file != nullptr)
       client.options.push_back({option, with_variables(*file, tls.spot(key), report)});
   }
   if (tls.boolean("insecure_skip_verify", false)) client.options.push_back({"--tls-skip-verify", {}});
@@ -125,7 +125,7 @@ std::string without_user(const std::string& url, std::string& user, std::string&
   return url.substr(0, begin) + url.substr(sign + 1);
 }
 
-Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, bool alone, std::string_view folder,
+Client read_client(const yaml::Node& node, const Spot& spot, std::size_t number, bool alone, std::string_view folder,
                    Report& report) {
   Client client;
   client.spot = spot;
@@ -135,7 +135,7 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
   Secrets secrets(std::string(folder), client.name.empty() ? fmt::format("client-{}", number + 1) : file_word(client.name), alone,
                   report);
   std::string user, password;
-  if (const YamlNode* url = map.take("url"); url != nullptr) {
+  if (const yaml::Node* url = map.take("url"); url != nullptr) {
     client.url = without_user(with_variables(*url, map.spot("url"), report, is_secret_url(url->text)), user, password);
     if (variables_of(client.url).empty() && !http::parse_url(client.url).ok()) {
       // Nothing of it is shown: it may hold a password in a strange place.
@@ -146,7 +146,7 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
   } else {
     report.note(client.spot, "the client has no url", "weir takes the variable LOKI_ADDR, or name the URL behind push");
   }
-  if (const YamlNode* tenant = map.take("tenant_id"); tenant != nullptr) {
+  if (const yaml::Node* tenant = map.take("tenant_id"); tenant != nullptr) {
     if (auto text = with_variables(*tenant, map.spot("tenant_id"), report); !text.empty()) {
       if (variables_of(text).empty() && !names::is_tenant(text)) {
         report.missing(map.spot("tenant_id"), "Loki takes no tenant of this name",
@@ -158,10 +158,11 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
   }
   // Passwords and tokens.
   Spot secret_spot = map.spot("url");
-  if (const YamlNode* basic = map.take("basic_auth"); basic != nullptr) {
+  if (const yaml::Node* basic = map.take("basic_auth"); basic != nullptr) {
     MapReader auth(*basic, map.spot("basic_auth"), report);
-    if (const YamlNode* name = auth.take("username"); name != nullptr) user = with_variables(*name, auth.spot("username"), report);
-    if (const YamlNode* file = auth.take("password_file"); file != nullptr) {
+    if (const yaml::Node* name = auth.take("username"); name != nullptr)
+      user = with_variables(*name, auth.spot("username"), report);
+    if (const yaml::Node* file = auth.take("password_file"); file != nullptr) {
       client.options.push_back({"--password-file", with_variables(*file, auth.spot("password_file"), report)});
       password.clear();
     } else if (auto text = auth.text("password"); !text.empty()) {
@@ -178,20 +179,20 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
   }
   if (!user.empty()) client.options.push_back({"--username", user});
   if (!password.empty()) secrets.give(client, secret_spot, password, "--password-file", "LOKI_PASSWORD", "password");
-  if (const YamlNode* file = map.take("bearer_token_file"); file != nullptr) {
+  if (const yaml::Node* file = map.take("bearer_token_file"); file != nullptr) {
     client.options.push_back({"--bearer-token-file", with_variables(*file, map.spot("bearer_token_file"), report)});
   }
   if (const auto token = map.text("bearer_token"); !token.empty()) {
     secrets.give(client, map.spot("bearer_token"), token, "--bearer-token-file", "LOKI_BEARER_TOKEN", "bearer token");
   }
-  if (const YamlNode* authorization = map.take("authorization"); authorization != nullptr) {
+  if (const yaml::Node* authorization = map.take("authorization"); authorization != nullptr) {
     MapReader auth(*authorization, map.spot("authorization"), report);
     const std::string type = auth.text("type", "Bearer");
     if (type != "Bearer" && type != "bearer") {
       report.missing(auth.spot("type"), "weir authorizes with a password or a bearer token",
                      "send it by a header: push --header 'Authorization: …'");
     }
-    if (const YamlNode* file = auth.take("credentials_file"); file != nullptr) {
+    if (const yaml::Node* file = auth.take("credentials_file"); file != nullptr) {
       client.options.push_back({"--bearer-token-file", with_variables(*file, auth.spot("credentials_file"), report)});
     }
     if (const auto token = auth.text("credentials"); !token.empty()) {
@@ -203,12 +204,12 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
     report.missing(map.spot("oauth2"), "weir gets no token by OAuth 2",
                    "let another program write the token into a file: push --bearer-token-file FILE reads it again when it changes");
   }
-  if (const YamlNode* tls = map.take("tls_config"); tls != nullptr) read_tls(*tls, map.spot("tls_config"), client, report);
+  if (const yaml::Node* tls = map.take("tls_config"); tls != nullptr) read_tls(*tls, map.spot("tls_config"), client, report);
   std::size_t hidden = 0;
   for (const char* const key : {"headers", "http_headers"}) {
-    const YamlNode* headers = map.take(key);
+    const yaml::Node* headers = map.take(key);
     if (headers == nullptr) continue;
-    for (const YamlEntry& entry : headers->entries) {
+    for (const yaml::Entry& entry : headers->entries) {
       Spot own = map.spot(key).key(entry.key);
       own.place = entry.place;
       if (!entry.value.is_scalar()) {
@@ -230,7 +231,7 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
       }
     }
   }
-  if (const YamlNode* proxy = map.take("proxy_url"); proxy != nullptr) {
+  if (const yaml::Node* proxy = map.take("proxy_url"); proxy != nullptr) {
     std::string text = with_variables(*proxy, map.spot("proxy_url"), report, is_secret_url(proxy->text));
     if (is_secret_url(text)) {
       const std::string variable = fmt::format("WEIR_PROXY_{}", number + 1);
@@ -265,7 +266,7 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
     if (bytes && size != *bytes) report.note(map.spot("batchsize"), "requests of push have 4 KiB to 4 MiB");
     client.options.push_back({"--batch-size", std::to_string(size)});
   }
-  if (const YamlNode* backoff = map.take("backoff_config"); backoff != nullptr) {
+  if (const yaml::Node* backoff = map.take("backoff_config"); backoff != nullptr) {
     MapReader times(*backoff, map.spot("backoff_config"), report);
     times.accept({"min_period", "max_period", "max_retries"}, "behind a spool, push backs off by itself and never gives up");
     times.finish();
@@ -274,8 +275,8 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
     report.note(map.spot("drop_rate_limited_batches"),
                 "weir drops no record that Loki limits: the stream or the tenant waits, and the others go on");
   }
-  if (const YamlNode* labels = map.take("external_labels"); labels != nullptr) {
-    for (const YamlEntry& entry : labels->entries) {
+  if (const yaml::Node* labels = map.take("external_labels"); labels != nullptr) {
+    for (const yaml::Entry& entry : labels->entries) {
       Spot own = map.spot("external_labels").key(entry.key);
       own.place = entry.place;
       const std::string value = with_variables(entry.value, own, report);
@@ -292,7 +293,7 @@ Client read_client(const YamlNode& node, const Spot& spot, std::size_t number, b
 
 }  // namespace
 
-std::string with_variables(const YamlNode& node, const Spot& spot, Report& report, bool secret) {
+std::string with_variables(const yaml::Node& node, const Spot& spot, Report& report, bool secret) {
   std::string text = text_of(node, spot, report);
   const auto uses = variables_of(text);
   for (auto use = uses.rbegin(); use != uses.rend(); ++use) {
@@ -316,20 +317,20 @@ std::string with_variables(const YamlNode& node, const Spot& spot, Report& repor
 
 std::vector<OptionWord> kube_access(MapReader& map, Report& report) {
   std::vector<OptionWord> words;
-  if (const YamlNode* server = map.take("api_server"); server != nullptr)
+  if (const yaml::Node* server = map.take("api_server"); server != nullptr)
     words.push_back({"--kube-server", with_variables(*server, map.spot("api_server"), report, is_secret_url(server->text))});
   if (!words.empty() && is_secret_url(*words.back().value)) {
     words.pop_back();
     report.missing(map.spot("api_server"), "weir speaks to the API server with a token, not with a user and a password",
                    "name the server without them: enrich --kube-server URL --kube-token-file FILE");
   }
-  if (const YamlNode* file = map.take("bearer_token_file"); file != nullptr)
+  if (const yaml::Node* file = map.take("bearer_token_file"); file != nullptr)
     words.push_back({"--kube-token-file", with_variables(*file, map.spot("bearer_token_file"), report)});
-  if (const YamlNode* node = map.take("tls_config"); node != nullptr) {
+  if (const yaml::Node* node = map.take("tls_config"); node != nullptr) {
     MapReader tls(*node, map.spot("tls_config"), report);
-    if (const YamlNode* file = tls.take("ca_file"); file != nullptr)
+    if (const yaml::Node* file = tls.take("ca_file"); file != nullptr)
       words.push_back({"--kube-ca", with_variables(*file, tls.spot("ca_file"), report)});
-    for (const YamlEntry& entry : node->entries) {
+    for (const yaml::Entry& entry : node->entries) {
       if (entry.key != "ca_file") {
         (void)tls.take(entry.key);
         report.missing(tls.spot(entry.key), "weir speaks to the API server with a token and the authority of its certificate",
@@ -337,10 +338,10 @@ std::vector<OptionWord> kube_access(MapReader& map, Report& report) {
       }
     }
   }
-  if (const YamlNode* node = map.take("authorization"); node != nullptr) {
+  if (const yaml::Node* node = map.take("authorization"); node != nullptr) {
     MapReader auth(*node, map.spot("authorization"), report);
     const std::string type = auth.text("type", "Bearer");
-    const YamlNode* file = auth.take("credentials_file");
+    const yaml::Node* file = auth.take("credentials_file");
     if (file != nullptr && (type == "Bearer" || type == "bearer")) {
       words.push_back({"--kube-token-file", with_variables(*file, auth.spot("credentials_file"), report)});
     }
@@ -363,11 +364,11 @@ std::vector<OptionWord> kube_access(MapReader& map, Report& report) {
 
 std::vector<Client> read_clients(MapReader& root, std::string_view config_folder, Report& report) {
   struct Source {
-    const YamlNode* node;
+    const yaml::Node* node;
     Spot spot;
   };
   std::vector<Source> sources;
-  if (const YamlNode* list = root.take("clients"); list != nullptr) {
+  if (const yaml::Node* list = root.take("clients"); list != nullptr) {
     if (!list->is_list()) report.wrong(root.spot("clients"), "there must be a list of clients");
     for (std::size_t i = 0; i < list->items.size(); ++i) {
       Spot spot = root.spot("clients").index(i);
@@ -376,14 +377,14 @@ std::vector<Client> read_clients(MapReader& root, std::string_view config_folder
     }
   }
   std::vector<std::pair<std::string, std::string>> for_all;
-  if (const YamlNode* one = root.take("client"); one != nullptr) {
+  if (const yaml::Node* one = root.take("client"); one != nullptr) {
     // Without a url it holds external labels for the others.
     if (one->find("url") != nullptr || sources.empty()) {
       sources.push_back({one, root.spot("client")});
     } else {
       MapReader map(*one, root.spot("client"), report);
-      if (const YamlNode* labels = map.take("external_labels"); labels != nullptr) {
-        for (const YamlEntry& entry : labels->entries)
+      if (const yaml::Node* labels = map.take("external_labels"); labels != nullptr) {
+        for (const yaml::Entry& entry : labels->entries)
           for_all.emplace_back(entry.key, with_variables(entry.value, map.spot("external_labels"), report));
       }
       map.finish();

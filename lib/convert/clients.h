@@ -24,7 +24,7 @@ struct Client {
 
 // A text of the configuration that may hold ${VARIABLES}: a default in one is taken out, and said. With `secret` nothing of the
 // text is said.
-[[nodiscard]] std::string with_variables(const YamlNode& node, const Spot& spot, Report& report, bool secret = false);
+[[nodiscard]] std::string with_variables(const yaml::Node& node, const Spot& spot, Report& report, bool secret = false);
 
 // TLS, authorization and proxy of a client of the HTTP API of Kubernetes.
 [[nodiscard]] std::vector<OptionWord> kube_access(MapReader& map, Report& report);

@@ -65,13 +65,13 @@ void StageReader::add_rule(std::string_view action, std::string_view argument, s
   chain_.add_rule(std::move(rule));
 }
 
-void StageReader::match(const YamlNode& value, const Spot& spot, const Condition& outer, std::size_t depth) {
+void StageReader::match(const yaml::Node& value, const Spot& spot, const Condition& outer, std::size_t depth) {
   MapReader map(value, spot, report_);
   const std::string selector = map.text("selector");
   const std::string action = map.text("action", "keep");
   (void)map.take("pipeline_name");  // names a counter
   const auto reason = map.optional_text("drop_counter_reason");
-  const YamlNode* stages = map.take("stages");
+  const yaml::Node* stages = map.take("stages");
   map.finish();
   if (selector.empty()) return report_.wrong(spot, "a match stage needs a selector");
   auto parsed = logql::parse(selector, {.selector_optional = true, .selector_must_match = false});
@@ -175,10 +175,10 @@ std::optional<std::string> StageReader::test(const std::string& source, std::str
   return std::nullopt;
 }
 
-void StageReader::drop(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::drop(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   MapReader map(value, spot, report_);
   std::vector<std::string> sources;
-  if (const YamlNode* source = map.take("source"); source != nullptr)
+  if (const yaml::Node* source = map.take("source"); source != nullptr)
     sources = texts_of(*source, map.spot("source"), report_, true);
   const auto expression = map.optional_text("expression"), constant = map.optional_text("value");
   const auto older = map.optional_text("older_than"), longer = map.optional_text("longer_than");
@@ -229,7 +229,7 @@ void StageReader::drop(const YamlNode& value, const Spot& spot, const Condition&
   add_rule(named(reason, "drop"), "", rest, condition, spot, std::move(rule));
 }
 
-void StageReader::limit(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::limit(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   MapReader map(value, spot, report_);
   const auto rate = number_of(map.text("rate"));
   const auto burst = number_of(map.text("burst"));
@@ -270,7 +270,7 @@ std::string StageReader::rate_word(double rate, double burst, const Spot& spot) 
   return fmt::format("{:.0f}/{} burst {:.0f}", amount, unit, std::max(amount, std::floor(burst)));
 }
 
-void StageReader::sampling(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::sampling(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   MapReader map(value, spot, report_);
   const auto rate = number_of(map.text("rate", "0"));
   const auto reason = map.optional_text("drop_counter_reason");

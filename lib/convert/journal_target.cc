@@ -40,10 +40,10 @@ class JournalConversion {
   JournalConversion(const std::vector<RelabelRule>& rules, Chain& chain, Report& report)
       : rules_(rules), chain_(chain), report_(report), said_(rules.size(), false) {}
 
-  void run(const YamlNode& journal, const Spot& spot) {
+  void run(const yaml::Node& journal, const Spot& spot) {
     MapReader map(journal, spot, report_);
     chain_.tail.push_back({"--journal", {}});
-    if (const YamlNode* path = map.take("path"); path != nullptr) {
+    if (const yaml::Node* path = map.take("path"); path != nullptr) {
       chain_.tail.back() = {"--journal-dir", with_variables(*path, map.spot("path"), report_)};
     }
     const std::string age = duration_word(map.text("max_age", "7h"));
@@ -54,8 +54,8 @@ class JournalConversion {
                       "take the fields that are needed as metadata: tail --journal-field NAME");
     }
     Labels constants;
-    if (const YamlNode* labels = map.take("labels"); labels != nullptr) {
-      for (const YamlEntry& entry : labels->entries) {
+    if (const yaml::Node* labels = map.take("labels"); labels != nullptr) {
+      for (const yaml::Entry& entry : labels->entries) {
         std::string value = with_variables(entry.value, map.spot("labels").key(entry.key), report_);
         if (!value.empty()) constants[entry.key] = std::move(value);
       }
@@ -308,8 +308,8 @@ class JournalConversion {
 
 }  // namespace
 
-std::set<std::string, std::less<>> convert_journal(const YamlNode& journal, const Spot& spot, const std::vector<RelabelRule>& rules,
-                                                   Chain& chain, Report& report) {
+std::set<std::string, std::less<>> convert_journal(const yaml::Node& journal, const Spot& spot,
+                                                   const std::vector<RelabelRule>& rules, Chain& chain, Report& report) {
   JournalConversion(rules, chain, report).run(journal, spot);
   return {"job", "unit", "node_name"};
 }

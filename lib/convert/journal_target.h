@@ -13,7 +13,7 @@ namespace weir::convert {
 
 // Puts what tail and enrich do into the chain, and the labels that the records have. Each rule has a finding. Returns the labels
 // that tail gives.
-std::set<std::string, std::less<>> convert_journal(const YamlNode& journal, const Spot& spot, const std::vector<RelabelRule>& rules,
-                                                   Chain& chain, Report& report);
+std::set<std::string, std::less<>> convert_journal(const yaml::Node& journal, const Spot& spot,
+                                                   const std::vector<RelabelRule>& rules, Chain& chain, Report& report);
 
 }  // namespace weir::convert

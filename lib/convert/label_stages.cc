@@ -45,7 +45,7 @@ bool StageReader::is_new_label(const std::string& name) {
   return names::is_label_name(name) && !name.starts_with("__") && !name.starts_with("weir_") && name != "detected_level";
 }
 
-void StageReader::labels(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::labels(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   each_entry(value, spot, [&](const std::string& label, const std::string& source, const Spot& own) {
     const Field* field = usable(source, own, condition, "labels");
     if (field == nullptr) {
@@ -115,9 +115,9 @@ bool StageReader::check_field(const Field& field, const std::string& as, const S
 }
 
 template <typename Use>
-void StageReader::each_entry(const YamlNode& value, const Spot& spot, const Use& use) {
+void StageReader::each_entry(const yaml::Node& value, const Spot& spot, const Use& use) {
   if (!value.is_map()) return report_.wrong(spot, "there must be a map of names to values");
-  for (const YamlEntry& entry : value.entries) {
+  for (const yaml::Entry& entry : value.entries) {
     Spot own = spot.key(entry.key);
     own.place = entry.place;
     const std::string source = entry.value.is_null() || entry.value.text.empty() ? entry.key : text_of(entry.value, own, report_);
@@ -125,7 +125,7 @@ void StageReader::each_entry(const YamlNode& value, const Spot& spot, const Use&
   }
 }
 
-void StageReader::metadata(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::metadata(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   each_entry(value, spot, [&](const std::string& key, const std::string& source, const Spot& own) {
     const Field* field = usable(source, own, condition, "metadata");
     if (field == nullptr) return;
@@ -156,9 +156,9 @@ void StageReader::metadata(const YamlNode& value, const Spot& spot, const Condit
   });
 }
 
-void StageReader::static_labels(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::static_labels(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   if (!value.is_map()) return report_.wrong(spot, "there must be a map of names to values");
-  for (const YamlEntry& entry : value.entries) {
+  for (const yaml::Entry& entry : value.entries) {
     Spot own = spot.key(entry.key);
     own.place = entry.place;
     if (entry.value.is_null()) continue;
@@ -177,7 +177,7 @@ void StageReader::static_labels(const YamlNode& value, const Spot& spot, const C
   }
 }
 
-void StageReader::label_drop(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::label_drop(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   for (const std::string& name : texts_of(value, spot, report_)) {
     if (!condition.always()) {
       report_.missing(spot, "enrich --keep-labels is for all records, not for those alone that a match stage selects",
@@ -188,7 +188,7 @@ void StageReader::label_drop(const YamlNode& value, const Spot& spot, const Cond
   }
 }
 
-void StageReader::label_allow(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::label_allow(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   const auto names = texts_of(value, spot, report_);
   if (!condition.always()) {
     return report_.missing(spot, "enrich --keep-labels is for all records, not for those alone that a match stage selects",
@@ -202,13 +202,13 @@ void StageReader::label_allow(const YamlNode& value, const Spot& spot, const Con
   chain_.open_labels = false;
 }
 
-void StageReader::timestamp(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::timestamp(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   MapReader map(value, spot, report_);
   const std::string source = map.text("source");
   const std::string format = map.text("format");
   const auto location = map.optional_text("location");
   const std::string on_failure = map.text("action_on_failure", "fudge");
-  const YamlNode* fallbacks = map.take("fallback_formats");
+  const yaml::Node* fallbacks = map.take("fallback_formats");
   map.finish();
   if (source.empty() || format.empty()) return report_.wrong(spot, "a timestamp stage needs source and format");
   const Field* field = usable(source, spot, condition, "the time");
@@ -263,7 +263,7 @@ std::string StageReader::time_format(const std::string& format) {
   return format;
 }
 
-void StageReader::output(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::output(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   MapReader map(value, spot, report_);
   const std::string source = map.text("source");
   map.finish();
@@ -305,7 +305,7 @@ void StageReader::output(const YamlNode& value, const Spot& spot, const Conditio
   fields_[source] = {Field::Kind::line, 0, {}, {}, false};
 }
 
-void StageReader::tenant(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::tenant(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   MapReader map(value, spot, report_);
   const std::string label = map.text("label"), source = map.text("source"), constant = map.text("value");
   map.finish();

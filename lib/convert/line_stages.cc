@@ -22,7 +22,7 @@ constexpr double kMostLines = 1e6;  // of tail --multiline-lines
 
 }  // namespace
 
-void StageReader::runtime(const std::string& name, const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::runtime(const std::string& name, const yaml::Node& value, const Spot& spot, const Condition& condition) {
   if (!input_.from_files)
     return report_.missing(spot, "lines of the journal are in no format of a container runtime", "remove the stage");
   if (!condition.always() || !format_.empty() || !chain_.parsers.empty() || chain_.filters() > filters_before_ ||
@@ -56,7 +56,7 @@ void StageReader::runtime(const std::string& name, const YamlNode& value, const 
   }
 }
 
-void StageReader::multiline(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::multiline(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   MapReader map(value, spot, report_);
   const std::string first = map.text("firstline");
   const std::string lines = map.text("max_lines", "128");
@@ -90,7 +90,7 @@ void StageReader::multiline(const YamlNode& value, const Spot& spot, const Condi
       "lines of stdout and of stderr are never joined; lines in front of the first one that firstline matches become one record");
 }
 
-void StageReader::replace(const YamlNode& value, const Spot& spot, const Condition& condition) {
+void StageReader::replace(const yaml::Node& value, const Spot& spot, const Condition& condition) {
   MapReader map(value, spot, report_);
   const std::string expression = map.text("expression");
   const std::string text = map.text("replace");

@@ -58,9 +58,9 @@ std::size_t StageReader::add_parser(LineParser parser) {
   return chain_.parsers.size() - 1;
 }
 
-void StageReader::json(const YamlNode& value, const Spot& spot) {
+void StageReader::json(const yaml::Node& value, const Spot& spot) {
   MapReader map(value, spot, report_);
-  const YamlNode* expressions = map.take("expressions");
+  const yaml::Node* expressions = map.take("expressions");
   const bool drop_malformed = map.boolean("drop_malformed", false);
   std::string lost;
   std::vector<std::string> names;
@@ -68,14 +68,14 @@ void StageReader::json(const YamlNode& value, const Spot& spot) {
     report_.wrong(map.spot("expressions"), "a json stage needs expressions");
     return;
   }
-  for (const YamlEntry& entry : expressions->entries) names.push_back(entry.key);
+  for (const yaml::Entry& entry : expressions->entries) names.push_back(entry.key);
   if (!reads_line(map, spot, lost)) {
     map.finish();
     return lose_fields(names, spot);
   }
   LineParser parser;
   std::vector<std::pair<std::string, std::string>> read;
-  for (const YamlEntry& entry : expressions->entries) {
+  for (const yaml::Entry& entry : expressions->entries) {
     Spot own = map.spot("expressions").key(entry.key);
     own.place = entry.place;
     const std::string expression =
@@ -101,23 +101,23 @@ void StageReader::json(const YamlNode& value, const Spot& spot) {
   map.finish();
 }
 
-void StageReader::logfmt(const YamlNode& value, const Spot& spot) {
+void StageReader::logfmt(const yaml::Node& value, const Spot& spot) {
   MapReader map(value, spot, report_);
-  const YamlNode* mapping = map.take("mapping");
+  const yaml::Node* mapping = map.take("mapping");
   std::string lost;
   if (mapping == nullptr || !mapping->is_map() || mapping->entries.empty()) {
     report_.wrong(map.spot("mapping"), "a logfmt stage needs a mapping");
     return;
   }
   std::vector<std::string> names;
-  for (const YamlEntry& entry : mapping->entries) names.push_back(entry.key);
+  for (const yaml::Entry& entry : mapping->entries) names.push_back(entry.key);
   if (!reads_line(map, spot, lost)) {
     map.finish();
     return lose_fields(names, spot);
   }
   LineParser parser;
   parser.kind = LineParser::Kind::logfmt;
-  for (const YamlEntry& entry : mapping->entries) {
+  for (const yaml::Entry& entry : mapping->entries) {
     const std::string field = entry.value.is_null() || entry.value.text.empty() ? entry.key : entry.value.text;
     parser.fields[field_name(entry.key)] = field;
   }
@@ -126,7 +126,7 @@ void StageReader::logfmt(const YamlNode& value, const Spot& spot) {
   map.finish();
 }
 
-void StageReader::regex(const YamlNode& value, const Spot& spot) {
+void StageReader::regex(const yaml::Node& value, const Spot& spot) {
   MapReader map(value, spot, report_);
   const std::string expression = map.text("expression");
   std::string lost;
@@ -149,7 +149,7 @@ void StageReader::regex(const YamlNode& value, const Spot& spot) {
   map.finish();
 }
 
-void StageReader::set_template(const YamlNode& value, const Spot& spot) {
+void StageReader::set_template(const yaml::Node& value, const Spot& spot) {
   MapReader map(value, spot, report_);
   const std::string source = map.text("source");
   const std::string text = map.text("template");

@@ -25,11 +25,11 @@ StageReader::StageReader(const StagesInput& input, Chain& chain, Report& report)
   }
 }
 
-void StageReader::run(const YamlNode& list, const Spot& spot, const Condition& condition, std::size_t depth) {
+void StageReader::run(const yaml::Node& list, const Spot& spot, const Condition& condition, std::size_t depth) {
   if (!list.is_list() && !list.is_null()) report_.wrong(spot, "there must be a list of stages");
   if (depth > kMostNesting) report_.wrong(spot, "the stages are nested too deeply");
   for (std::size_t i = 0; i < list.items.size() && !report_.failed(); ++i) {
-    const YamlNode& item = list.items[i];
+    const yaml::Node& item = list.items[i];
     Spot own = spot.index(i);
     own.place = item.place;
     if (!item.is_map() || item.entries.size() != 1) {
@@ -44,7 +44,7 @@ void StageReader::run(const YamlNode& list, const Spot& spot, const Condition& c
   }
 }
 
-void StageReader::stage(const std::string& name, const YamlNode& value, const Spot& spot, const Condition& condition,
+void StageReader::stage(const std::string& name, const yaml::Node& value, const Spot& spot, const Condition& condition,
                         std::size_t depth) {
   if (name == "cri" || name == "docker") return runtime(name, value, spot, condition);
   if (name == "json") return json(value, spot);
@@ -101,9 +101,9 @@ bool StageReader::uses_line(const Spot& spot) {
   return false;
 }
 
-void StageReader::metrics(const YamlNode& value, const Spot& spot) {
+void StageReader::metrics(const yaml::Node& value, const Spot& spot) {
   if (!value.is_map() || value.entries.empty()) return report_.wrong(spot, "there must be a map of metrics");
-  for (const YamlEntry& entry : value.entries) {
+  for (const yaml::Entry& entry : value.entries) {
     Spot own = spot.key(entry.key);
     own.place = entry.place;
     report_.missing(own, "weir makes no metrics of lines",
@@ -119,7 +119,7 @@ std::optional<double> number_of(const std::string& text) {
   return value;
 }
 
-void convert_stages(const YamlNode& list, const Spot& spot, const StagesInput& input, Chain& chain, Report& report) {
+void convert_stages(const yaml::Node& list, const Spot& spot, const StagesInput& input, Chain& chain, Report& report) {
   StageReader reader(input, chain, report);
   reader.run(list, spot, {}, 0);
   reader.finish();

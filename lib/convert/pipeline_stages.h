@@ -19,7 +19,7 @@ struct StagesInput {
 };
 
 // Puts the stages into the chain. The chain knows the labels that the records have so far. Each stage has a finding.
-void convert_stages(const YamlNode& list, const Spot& spot, const StagesInput& input, Chain& chain, Report& report);
+void convert_stages(const yaml::Node& list, const Spot& spot, const StagesInput& input, Chain& chain, Report& report);
 
 // A Go duration ("1h30m") as weir writes it; "" for no duration.
 [[nodiscard]] std::string duration_word(std::string_view go_duration);

@@ -11,8 +11,8 @@
 #include "convert/relabel.h"
 #include "convert/report.h"
 #include "convert/words.h"
-#include "convert/yaml.h"
 #include "rules/parser.h"
+#include "yaml/tree.h"
 
 #include <fmt/format.h>
 
@@ -78,57 +78,58 @@ class Converter {
   Converter(std::string_view text, const Options& options) : text_(text), options_(options) {}
 
   Result<Conversion> run() {
-    auto document = parse_yaml(text_, options_.file_name);
+    auto document = yaml::parse(text_, options_.file_name);
     if (!document) return std::move(document).error();
     if (document->has_more) {
       report_.note({{1, 1}, {}}, "the file has several documents, of which Promtail reads the first");
     }
     if (!document->root.is_map())
-      return yaml_error(text_, options_.file_name, document->root.place,
-                        "this is no configuration of Promtail: there must be a map with clients and scrape_configs");
+      return yaml::error_at(text_, options_.file_name, document->root.place,
+                            "this is no configuration of Promtail: there must be a map with clients and scrape_configs");
     if (options_.expand_env) unescape(document->root);
     read(document->root);
     if (const auto& mistake = report_.mistake()) {
-      return yaml_error(text_, options_.file_name, mistake->place, mistake->cause,
-                        "promtail -check-syntax -config.file FILE says what Promtail reads");
+      return yaml::error_at(text_, options_.file_name, mistake->place, mistake->cause,
+                            "promtail -check-syntax -config.file FILE says what Promtail reads");
     }
     return emit();
   }
 
  private:
   // $$ is a dollar sign where Promtail expands variables.
-  static void unescape(YamlNode& node) {
+  static void unescape(yaml::Node& node) {
     for (std::size_t at = node.text.find("$$"); at != std::string::npos; at = node.text.find("$$", at + 1)) node.text.erase(at, 1);
-    for (YamlNode& item : node.items) unescape(item);
-    for (YamlEntry& entry : node.entries) unescape(entry.value);
+    for (yaml::Node& item : node.items) unescape(item);
+    for (yaml::Entry& entry : node.entries) unescape(entry.value);
   }
 
-  void read(const YamlNode& node) {
+  void read(const yaml::Node& node) {
     MapReader root(node, {{1, 1}, {}}, report_);
     clients_ = read_clients(root, options_.config_folder, report_);
     positions(root);
     limits(root);
     server(root);
-    if (const YamlNode* target = root.take("target_config"); target != nullptr) {
+    if (const yaml::Node* target = root.take("target_config"); target != nullptr) {
       MapReader map(*target, root.spot("target_config"), report_);
       map.accept({"sync_period"}, "tail hears of new files at once");
       if (map.boolean("stdin", false))
         report_.missing(map.spot("stdin"), "a pipeline of weir run reads files", "read standard input by: tail -");
       map.finish();
     }
-    if (const YamlNode* global = root.take("global"); global != nullptr) {
+    if (const yaml::Node* global = root.take("global"); global != nullptr) {
       MapReader map(*global, root.spot("global"), report_);
       map.accept({"file_watch_config"}, "tail hears of new lines at once");
       map.finish();
     }
-    if (const YamlNode* wal = root.take("wal"); wal != nullptr) report_.exact(root.spot("wal"), "the spool keeps records on disk");
-    if (const YamlNode* tracing = root.take("tracing"); tracing != nullptr) {
+    if (const yaml::Node* wal = root.take("wal"); wal != nullptr)
+      report_.exact(root.spot("wal"), "the spool keeps records on disk");
+    if (const yaml::Node* tracing = root.take("tracing"); tracing != nullptr) {
       MapReader map(*tracing, root.spot("tracing"), report_);
       if (map.boolean("enabled", false)) report_.note(map.spot("enabled"), "weir sends no traces");
       map.finish();
     }
     (void)root.take("options");
-    const YamlNode* jobs = root.take("scrape_configs");
+    const yaml::Node* jobs = root.take("scrape_configs");
     if (jobs == nullptr && !root.has("clients") && !root.has("client") && !root.has("positions") && !root.has("server")) {
       report_.wrong({node.place, {}}, "this is no configuration of Promtail: it has no scrape_configs and no clients");
       return;
@@ -150,9 +151,9 @@ class Converter {
 
   void positions(MapReader& root) {
     positions_ = kDefaultPositions;
-    if (const YamlNode* node = root.take("positions"); node != nullptr) {
+    if (const yaml::Node* node = root.take("positions"); node != nullptr) {
       MapReader map(*node, root.spot("positions"), report_);
-      if (const YamlNode* file = map.take("filename"); file != nullptr) {
+      if (const yaml::Node* file = map.take("filename"); file != nullptr) {
         positions_ = with_variables(*file, map.spot("filename"), report_);
         report_.exact(map.spot("filename"), "tail --positions goes on there where weir has no position yet");
       }
@@ -162,7 +163,7 @@ class Converter {
   }
 
   void limits(MapReader& root) {
-    const YamlNode* node = root.take("limits_config");
+    const yaml::Node* node = root.take("limits_config");
     if (node == nullptr) return;
     MapReader map(*node, root.spot("limits_config"), report_);
     const bool on = map.boolean("readline_rate_enabled", false);
@@ -215,7 +216,7 @@ class Converter {
   }
 
   void server(MapReader& root) {
-    const YamlNode* node = root.take("server");
+    const yaml::Node* node = root.take("server");
     if (node == nullptr) return;
     MapReader map(*node, root.spot("server"), report_);
     const std::string port = map.text("http_listen_port", "80"), address = map.text("http_listen_address");
@@ -228,7 +229,7 @@ class Converter {
       metrics_ = comment_text(fmt::format("{}:{}", address.empty() ? "0.0.0.0" : address, port));
       report_.exact(root.spot("server"), fmt::format("weir run --metrics {} serves metrics and health checks", metrics_));
     }
-    for (const YamlEntry& entry : node->entries) {
+    for (const yaml::Entry& entry : node->entries) {
       const bool serves = entry.key.starts_with("http_tls_config") || entry.key.starts_with("tls_");
       if (serves) {
         (void)map.take(entry.key);
@@ -245,15 +246,15 @@ class Converter {
     map.finish();
   }
 
-  void job(const YamlNode& node, const Spot& spot, Names& names) {
+  void job(const yaml::Node& node, const Spot& spot, Names& names) {
     MapReader map(node, spot, report_);
     const std::string name = map.text("job_name");
     if (name.empty()) return report_.wrong(spot, "job_name is missing");
     if (!names.insert(name).second)
       return report_.wrong(map.spot("job_name"), fmt::format("there are two jobs of the name '{}'", base::escape_control(name)));
-    static const YamlNode kNothing;
-    const YamlNode* relabel = map.take("relabel_configs");
-    const YamlNode* stages = map.take("pipeline_stages");
+    static const yaml::Node kNothing;
+    const yaml::Node* relabel = map.take("relabel_configs");
+    const yaml::Node* stages = map.take("pipeline_stages");
     const Spot relabel_spot = map.spot("relabel_configs"), stages_spot = map.spot("pipeline_stages");
     const auto rules = read_relabel_rules(relabel == nullptr ? kNothing : *relabel, relabel_spot, report_);
     if (report_.failed()) return;
@@ -276,7 +277,7 @@ class Converter {
                         "let the program write UTF-8");
       }
     }
-    if (const YamlNode* compressed = map.take("decompression"); compressed != nullptr) {
+    if (const yaml::Node* compressed = map.take("decompression"); compressed != nullptr) {
       MapReader how(*compressed, map.spot("decompression"), report_);
       const bool on = how.boolean("enabled", false);
       const std::string format = how.text("format");
@@ -286,18 +287,18 @@ class Converter {
       how.finish();
     }
     const std::size_t before = chains_.size();
-    if (const YamlNode* journal = map.take("journal"); journal != nullptr) {
+    if (const yaml::Node* journal = map.take("journal"); journal != nullptr) {
       any = true;
       JobChain made = begin(name, map.spot("journal"));
       made.given = convert_journal(*journal, map.spot("journal"), rules, made.chain, report_);
       if (report_.failed()) return;
       finish(std::move(made), stages, stages_spot, false);
     }
-    if (const YamlNode* configs = map.take("kubernetes_sd_configs"); configs != nullptr) {
+    if (const yaml::Node* configs = map.take("kubernetes_sd_configs"); configs != nullptr) {
       any = true;
       pods(*configs, map.spot("kubernetes_sd_configs"), name, rules, stages, stages_spot);
     }
-    if (const YamlNode* configs = map.take("static_configs"); configs != nullptr) {
+    if (const yaml::Node* configs = map.take("static_configs"); configs != nullptr) {
       any = true;
       files(*configs, map.spot("static_configs"), name, rules, stages, stages_spot);
     }
@@ -321,13 +322,13 @@ class Converter {
     return made;
   }
 
-  void finish(JobChain made, const YamlNode* stages, const Spot& stages_spot, bool from_files) {
+  void finish(JobChain made, const yaml::Node* stages, const Spot& stages_spot, bool from_files) {
     if (chains_.size() >= kMostChains) return report_.wrong(made.spot, "there are too many targets");
     if (from_files) {
       made.chain.labels["filename"] = {std::nullopt, true, false};
       made.given.insert("filename");
     }
-    static const YamlNode kNothing;
+    static const yaml::Node kNothing;
     convert_stages(stages == nullptr ? kNothing : *stages, stages_spot, {made.job, made.spot.place.line, from_files}, made.chain,
                    report_);
     for (const OptionWord& word : made.chain.tail) {
@@ -354,8 +355,8 @@ class Converter {
     chains_.push_back(std::move(made));
   }
 
-  void pods(const YamlNode& configs, const Spot& spot, const std::string& name, const std::vector<RelabelRule>& rules,
-            const YamlNode* stages, const Spot& stages_spot) {
+  void pods(const yaml::Node& configs, const Spot& spot, const std::string& name, const std::vector<RelabelRule>& rules,
+            const yaml::Node* stages, const Spot& stages_spot) {
     for (std::size_t i = 0; i < configs.items.size() && !report_.failed(); ++i) {
       Spot own = spot.index(i);
       own.place = configs.items[i].place;
@@ -368,9 +369,9 @@ class Converter {
       }
       JobChain made = begin(name, own);
       PodJob job{rules, own, kube_access(map, report_)};
-      if (const YamlNode* namespaces = map.take("namespaces"); namespaces != nullptr) {
+      if (const yaml::Node* namespaces = map.take("namespaces"); namespaces != nullptr) {
         MapReader which(*namespaces, map.spot("namespaces"), report_);
-        if (const YamlNode* list = which.take("names"); list != nullptr) {
+        if (const yaml::Node* list = which.take("names"); list != nullptr) {
           for (const std::string& one : texts_of(*list, which.spot("names"), report_))
             made.chain.tail.push_back({"--namespace", one});
         }
@@ -379,8 +380,8 @@ class Converter {
         }
         which.finish();
       }
-      if (const YamlNode* selectors = map.take("selectors"); selectors != nullptr) {
-        for (const YamlNode& selector : selectors->items) {
+      if (const yaml::Node* selectors = map.take("selectors"); selectors != nullptr) {
+        for (const yaml::Node& selector : selectors->items) {
           MapReader one(selector, map.spot("selectors"), report_);
           (void)one.take("role");
           const std::string label = one.text("label"), field = one.text("field");
@@ -393,7 +394,7 @@ class Converter {
           one.finish();
         }
       }
-      if (const YamlNode* attach = map.take("attach_metadata"); attach != nullptr)
+      if (const yaml::Node* attach = map.take("attach_metadata"); attach != nullptr)
         report_.note(map.spot("attach_metadata"), "weir asks for pods only, not for their nodes and namespaces");
       map.finish();
       made.given = convert_pods(job, made.chain, report_);
@@ -403,8 +404,8 @@ class Converter {
     }
   }
 
-  void files(const YamlNode& configs, const Spot& spot, const std::string& name, const std::vector<RelabelRule>& rules,
-             const YamlNode* stages, const Spot& stages_spot) {
+  void files(const yaml::Node& configs, const Spot& spot, const std::string& name, const std::vector<RelabelRule>& rules,
+             const yaml::Node* stages, const Spot& stages_spot) {
     if (!configs.is_list()) return report_.wrong(spot, "there must be a list of targets");
     struct Group {
       Labels labels;
@@ -419,9 +420,9 @@ class Converter {
       MapReader map(configs.items[i], own, report_);
       (void)map.take("targets");
       Labels labels = {{"__address__", "localhost"}};
-      const YamlNode* list = map.take("labels");
+      const yaml::Node* list = map.take("labels");
       if (list != nullptr) {
-        for (const YamlEntry& entry : list->entries) {
+        for (const yaml::Entry& entry : list->entries) {
           Spot at_label = map.spot("labels").key(entry.key);
           at_label.place = entry.place;
           std::string value = with_variables(entry.value, at_label, report_);

@@ -53,11 +53,11 @@ std::optional<std::vector<std::string_view>> match(const gotext::Regex& regex, s
   return groups;
 }
 
-RelabelRule read_rule(const YamlNode& node, const Spot& spot, Report& report) {
+RelabelRule read_rule(const yaml::Node& node, const Spot& spot, Report& report) {
   RelabelRule rule;
   rule.spot = spot;
   MapReader map(node, spot, report);
-  if (const YamlNode* sources = map.take("source_labels"); sources != nullptr) {
+  if (const yaml::Node* sources = map.take("source_labels"); sources != nullptr) {
     rule.sources = texts_of(*sources, map.spot("source_labels"), report);
   }
   if (const auto* found = node.find("separator"); found != nullptr) rule.separator = map.text("separator");
@@ -92,7 +92,7 @@ bool RelabelRule::judges() const {
   return action == Action::keep || action == Action::drop || action == Action::keep_equal || action == Action::drop_equal;
 }
 
-std::vector<RelabelRule> read_relabel_rules(const YamlNode& list, const Spot& spot, Report& report) {
+std::vector<RelabelRule> read_relabel_rules(const yaml::Node& list, const Spot& spot, Report& report) {
   std::vector<RelabelRule> rules;
   if (!list.is_list() && !list.is_null()) report.wrong(spot, "there must be a list of relabel rules");
   if (list.items.size() > kMostRules) report.wrong(spot, "there are too many relabel rules");

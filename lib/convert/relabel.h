@@ -43,7 +43,7 @@ struct RelabelRule {
 };
 
 // The rules of `relabel_configs`. Mistakes go to the report.
-[[nodiscard]] std::vector<RelabelRule> read_relabel_rules(const YamlNode& list, const Spot& spot, Report& report);
+[[nodiscard]] std::vector<RelabelRule> read_relabel_rules(const yaml::Node& list, const Spot& spot, Report& report);
 
 // The values of the sources with the separator between them.
 [[nodiscard]] std::string source_value(const RelabelRule& rule, const Labels& labels);

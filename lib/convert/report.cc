@@ -23,7 +23,7 @@ Spot Spot::index(std::size_t i) const {
   return below;
 }
 
-Spot at(const Spot& base, std::string_view key, const YamlNode& value) {
+Spot at(const Spot& base, std::string_view key, const yaml::Node& value) {
   Spot spot = base.key(key);
   spot.place = value.place;
   return spot;
@@ -59,29 +59,29 @@ std::vector<Finding> Report::take() {
   return taken;
 }
 
-MapReader::MapReader(const YamlNode& node, Spot spot, Report& report) : node_(node), spot_(std::move(spot)), report_(report) {
+MapReader::MapReader(const yaml::Node& node, Spot spot, Report& report) : node_(node), spot_(std::move(spot)), report_(report) {
   if (!node.is_map() && !node.is_null()) report.wrong(spot_, "there must be a map of keys and values");
 }
 
-const YamlNode* MapReader::take(std::string_view key) {
+const yaml::Node* MapReader::take(std::string_view key) {
   taken_.emplace(key);
-  const YamlNode* found = node_.find(key);
+  const yaml::Node* found = node_.find(key);
   return found == nullptr || found->is_null() ? nullptr : found;
 }
 
 std::string MapReader::text(std::string_view key, std::string_view missing) {
-  const YamlNode* found = take(key);
+  const yaml::Node* found = take(key);
   return found == nullptr ? std::string(missing) : text_of(*found, spot(key), report_);
 }
 
 std::optional<std::string> MapReader::optional_text(std::string_view key) {
-  const YamlNode* found = take(key);
+  const yaml::Node* found = take(key);
   if (found == nullptr) return std::nullopt;
   return text_of(*found, spot(key), report_);
 }
 
 bool MapReader::boolean(std::string_view key, bool missing) {
-  const YamlNode* found = take(key);
+  const yaml::Node* found = take(key);
   if (found == nullptr) return missing;
   const auto value = boolean_of(text_of(*found, spot(key), report_));
   if (!value) report_.wrong(spot(key), "there must be true or false");
@@ -90,7 +90,7 @@ bool MapReader::boolean(std::string_view key, bool missing) {
 
 Spot MapReader::spot(std::string_view key) const {
   Spot below = spot_.key(key);
-  const auto found = std::ranges::find(node_.entries, key, &YamlEntry::key);
+  const auto found = std::ranges::find(node_.entries, key, &yaml::Entry::key);
   if (found != node_.entries.end()) below.place = found->place;
   return below;
 }
@@ -102,7 +102,7 @@ void MapReader::accept(std::initializer_list<std::string_view> keys, std::string
 }
 
 void MapReader::finish() {
-  for (const YamlEntry& entry : node_.entries) {
+  for (const yaml::Entry& entry : node_.entries) {
     if (taken_.contains(entry.key)) continue;
     Spot below = spot_.key(entry.key);
     below.place = entry.place;
@@ -111,16 +111,16 @@ void MapReader::finish() {
   }
 }
 
-std::string text_of(const YamlNode& node, const Spot& spot, Report& report) {
+std::string text_of(const yaml::Node& node, const Spot& spot, Report& report) {
   if (node.is_list() || node.is_map()) report.wrong(spot, "there must be a text");
   return node.text;
 }
 
-std::vector<std::string> texts_of(const YamlNode& node, const Spot& spot, Report& report, bool one_is_enough) {
+std::vector<std::string> texts_of(const yaml::Node& node, const Spot& spot, Report& report, bool one_is_enough) {
   std::vector<std::string> texts;
   if (one_is_enough && node.is_scalar()) return {node.text};
   if (!node.is_list() && !node.is_null()) report.wrong(spot, "there must be a list of texts");
-  for (const YamlNode& item : node.items) texts.push_back(text_of(item, spot, report));
+  for (const yaml::Node& item : node.items) texts.push_back(text_of(item, spot, report));
   return texts;
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/result.h"
 #include "convert/conversion.h"
-#include "convert/yaml.h"
+#include "yaml/tree.h"
 
 #include <initializer_list>
 #include <optional>
@@ -16,12 +16,12 @@ namespace weir::convert {
 
 // Where something stands, by its line and by its path.
 struct Spot {
-  Place place;
+  yaml::Place place;
   std::string path;
   [[nodiscard]] Spot key(std::string_view name) const;
   [[nodiscard]] Spot index(std::size_t i) const;
 };
-[[nodiscard]] Spot at(const Spot& base, std::string_view key, const YamlNode& value);
+[[nodiscard]] Spot at(const Spot& base, std::string_view key, const yaml::Node& value);
 
 class Report {
  public:
@@ -41,7 +41,7 @@ class Report {
   [[nodiscard]] bool failed() const { return mistake_.has_value(); }
 
   struct Mistake {
-    Place place;
+    yaml::Place place;
     std::string cause;
   };
   [[nodiscard]] const std::optional<Mistake>& mistake() const { return mistake_; }
@@ -58,11 +58,11 @@ class Report {
 class MapReader {
  public:
   // A node that is no map is a mistake; null is an empty map.
-  MapReader(const YamlNode& node, Spot spot, Report& report);
+  MapReader(const yaml::Node& node, Spot spot, Report& report);
   MapReader(const MapReader&) = delete;
   MapReader& operator=(const MapReader&) = delete;
 
-  [[nodiscard]] const YamlNode* take(std::string_view key);  // null: not there, or null
+  [[nodiscard]] const yaml::Node* take(std::string_view key);  // null: not there, or null
   [[nodiscard]] bool has(std::string_view key) { return take(key) != nullptr; }
   [[nodiscard]] std::string text(std::string_view key, std::string_view missing = {});
   [[nodiscard]] std::optional<std::string> optional_text(std::string_view key);
@@ -76,16 +76,17 @@ class MapReader {
   void finish();
 
  private:
-  const YamlNode& node_;
+  const yaml::Node& node_;
   const Spot spot_;
   Report& report_;
   std::set<std::string, std::less<>> taken_;
 };
 
 // A scalar as text; anything else is a mistake.
-[[nodiscard]] std::string text_of(const YamlNode& node, const Spot& spot, Report& report);
+[[nodiscard]] std::string text_of(const yaml::Node& node, const Spot& spot, Report& report);
 // A list of texts, or one text where that is allowed.
-[[nodiscard]] std::vector<std::string> texts_of(const YamlNode& node, const Spot& spot, Report& report, bool one_is_enough = false);
+[[nodiscard]] std::vector<std::string> texts_of(const yaml::Node& node, const Spot& spot, Report& report,
+                                                bool one_is_enough = false);
 [[nodiscard]] std::optional<bool> boolean_of(std::string_view text);
 
 }  // namespace weir::convert

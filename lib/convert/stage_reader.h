@@ -55,11 +55,11 @@ struct Field {
 class StageReader {
  public:
   StageReader(const StagesInput& input, Chain& chain, Report& report);
-  void run(const YamlNode& list, const Spot& spot, const Condition& condition, std::size_t depth);
+  void run(const yaml::Node& list, const Spot& spot, const Condition& condition, std::size_t depth);
   void finish() { flush_output(); }
 
  private:
-  void stage(const std::string& name, const YamlNode& value, const Spot& spot, const Condition& condition, std::size_t depth);
+  void stage(const std::string& name, const yaml::Node& value, const Spot& spot, const Condition& condition, std::size_t depth);
   // The line is no longer what weir has: what is parsed from now on is something else.
   void line_lost(const Spot& spot);
   // A later stage looks at the line: an `output` before it counts now.
@@ -73,35 +73,35 @@ class StageReader {
   bool reads_line(MapReader& map, const Spot& spot, std::string& lost);
   void lose_fields(const std::vector<std::string>& names, const Spot& spot);
   std::size_t add_parser(LineParser parser);
-  void json(const YamlNode& value, const Spot& spot);
-  void logfmt(const YamlNode& value, const Spot& spot);
-  void regex(const YamlNode& value, const Spot& spot);
-  void set_template(const YamlNode& value, const Spot& spot);
+  void json(const yaml::Node& value, const Spot& spot);
+  void logfmt(const yaml::Node& value, const Spot& spot);
+  void regex(const yaml::Node& value, const Spot& spot);
+  void set_template(const yaml::Node& value, const Spot& spot);
   // The value `name` where a stage of this condition may make something of it in enrich, which knows no conditions.
   const Field* usable(const std::string& name, const Spot& spot, const Condition& condition, std::string_view what);
   static bool is_new_label(const std::string& name);
-  void labels(const YamlNode& value, const Spot& spot, const Condition& condition);
+  void labels(const yaml::Node& value, const Spot& spot, const Condition& condition);
   void lose_label(const std::string& label);
   void set_constant(const std::string& label, const std::string& value, const Spot& spot);
   // What enrich --parse would say to it.
   bool check_field(const Field& field, const std::string& as, const Spot& spot);
   template <typename Use>
-  void each_entry(const YamlNode& value, const Spot& spot, const Use& use);
-  void metadata(const YamlNode& value, const Spot& spot, const Condition& condition);
-  void static_labels(const YamlNode& value, const Spot& spot, const Condition& condition);
-  void label_drop(const YamlNode& value, const Spot& spot, const Condition& condition);
-  void label_allow(const YamlNode& value, const Spot& spot, const Condition& condition);
-  void timestamp(const YamlNode& value, const Spot& spot, const Condition& condition);
+  void each_entry(const yaml::Node& value, const Spot& spot, const Use& use);
+  void metadata(const yaml::Node& value, const Spot& spot, const Condition& condition);
+  void static_labels(const yaml::Node& value, const Spot& spot, const Condition& condition);
+  void label_drop(const yaml::Node& value, const Spot& spot, const Condition& condition);
+  void label_allow(const yaml::Node& value, const Spot& spot, const Condition& condition);
+  void timestamp(const yaml::Node& value, const Spot& spot, const Condition& condition);
   // A format of Promtail as enrich knows it.
   static std::string time_format(const std::string& format);
-  void output(const YamlNode& value, const Spot& spot, const Condition& condition);
-  void tenant(const YamlNode& value, const Spot& spot, const Condition& condition);
+  void output(const yaml::Node& value, const Spot& spot, const Condition& condition);
+  void tenant(const yaml::Node& value, const Spot& spot, const Condition& condition);
   static RuleLine rule_at(const Spot& spot, int phase);
   static void names_of(const Condition& condition, RuleLine& rule);
   // ACTION [ARGUMENT] {…} |= "…" REST
   void add_rule(std::string_view action, std::string_view argument, std::string_view rest, const Condition& condition,
                 const Spot& spot, RuleLine rule);
-  void match(const YamlNode& value, const Spot& spot, const Condition& outer, std::size_t depth);
+  void match(const yaml::Node& value, const Spot& spot, const Condition& outer, std::size_t depth);
   enum class Known : std::uint8_t { yes, no, open };
   [[nodiscard]] Known known(const logql::MatcherExpr& matcher) const;
   // A reason of Promtail's counter becomes the name of the rule, once.
@@ -109,16 +109,16 @@ class StageReader {
   // The parsers and the test of a value in a query: ` | json f_a=… | f_a=~…`. Nothing: it is said why.
   std::optional<std::string> test(const std::string& source, std::string_view op, const std::string& value, const Spot& spot,
                                   RuleLine& rule);
-  void drop(const YamlNode& value, const Spot& spot, const Condition& condition);
-  void limit(const YamlNode& value, const Spot& spot, const Condition& condition);
+  void drop(const yaml::Node& value, const Spot& spot, const Condition& condition);
+  void limit(const yaml::Node& value, const Spot& spot, const Condition& condition);
   std::string rate_word(double rate, double burst, const Spot& spot);
-  void sampling(const YamlNode& value, const Spot& spot, const Condition& condition);
-  void runtime(const std::string& name, const YamlNode& value, const Spot& spot, const Condition& condition);
-  void multiline(const YamlNode& value, const Spot& spot, const Condition& condition);
-  void replace(const YamlNode& value, const Spot& spot, const Condition& condition);
+  void sampling(const yaml::Node& value, const Spot& spot, const Condition& condition);
+  void runtime(const std::string& name, const yaml::Node& value, const Spot& spot, const Condition& condition);
+  void multiline(const yaml::Node& value, const Spot& spot, const Condition& condition);
+  void replace(const yaml::Node& value, const Spot& spot, const Condition& condition);
   void add_redaction(const Redaction& made, const Condition& condition, const Spot& spot);
   void decolorize(const Spot& spot, const Condition& condition);
-  void metrics(const YamlNode& value, const Spot& spot);
+  void metrics(const yaml::Node& value, const Spot& spot);
 
   const StagesInput& input_;
   Chain& chain_;

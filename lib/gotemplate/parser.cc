@@ -1,453 +1,499 @@
-#include "gotemplate/parser.h"
-
 #include "base/utf8.h"
-#include "gotext/quantity.h"
+#include "gotemplate/lexer.h"
+#include "gotemplate/literal.h"
+#include "gotemplate/tree.h"
 #include "gotext/unicode.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace weir::gotemplate {
 namespace {
 
-constexpr int kMaxDepth = 60;
+// Deeper templates are refused, because each level takes stack. Go allows 10,000 parentheses.
+constexpr int kMaxDepth = 100;
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
+using Kind = Node::Kind;
+
+// What the parsers of a text share.
+struct Shared {
+  Shared(std::string_view text, std::string_view name_of_all, FindFunction find_function_)
+      : lexer(text), name(name_of_all), find(find_function_) {}
+  Lexer lexer;
+  std::string_view name;
+  FindFunction find;
+  std::map<std::string, Node, std::less<>> trees;
+  std::string error;
+  int depth = 0;
+};
+
+bool is_empty(const Node& node) {
+  if (node.kind == Kind::list) return std::all_of(node.children.begin(), node.children.end(), is_empty);
+  return node.kind == Kind::text && trim_space(node.text).empty();
 }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+// Reads one template: the outermost, or the body of a define or block. Functions return false once `shared.error` is set.
 class Parser {
  public:
-  Parser(std::string_view text, std::string_view name) : text_(text), name_(name) {}
+  Parser(Shared& shared, std::string name) : shared_(shared), name_(std::move(name)) { root_.kind = Kind::list; }
 
-  base::Result<ParsedTemplate> run() {
-    std::string end;
-    variables_ = {"$"};
-    if (!nodes(parsed_.nodes, end)) return error();
-    if (!end.empty()) {
-      fail(fmt::format("unexpected {{{{{}}}}}", end));
-      return error();
+  bool whole() {
+    root_.offset = peek().offset;
+    while (peek().kind != TokenKind::end_of_text) {
+      if (peek().kind == TokenKind::left_delimiter) {
+        Token delimiter = next();
+        if (next_word().kind == TokenKind::define) {
+          if (!definition()) return false;
+          continue;
+        }
+        back_2(std::move(delimiter));
+      }
+      Node node;
+      if (!text_or_action(node)) return false;
+      if (node.kind == Kind::end || node.kind == Kind::else_) return fail("unexpected " + source(node));
+      root_.children.push_back(std::move(node));
     }
-    return std::move(parsed_);
+    return add();
   }
 
  private:
-  using Kind = TemplateNode::Kind;
+  // ---- tokens: a stack of up to three that were read ahead
 
-  base::Error error() const { return base::fail(base::Code::parse, "template: {}:{}: {}", name_, error_line_, why_); }
+  const Token& next() {
+    if (ahead_ > 0)
+      --ahead_;
+    else
+      tokens_[0] = shared_.lexer.next();
+    return tokens_[ahead_];
+  }
+  void back() { ++ahead_; }
+  void back_2(Token earlier) {
+    tokens_[1] = std::move(earlier);
+    ahead_ = 2;
+  }
+  void back_3(Token earliest, Token earlier) {
+    tokens_[1] = std::move(earlier);
+    tokens_[2] = std::move(earliest);
+    ahead_ = 3;
+  }
+  const Token& peek() {
+    if (ahead_ == 0) {
+      ahead_ = 1;
+      tokens_[0] = shared_.lexer.next();
+    }
+    return tokens_[ahead_ - 1];
+  }
+  const Token& next_word() {
+    while (true) {
+      const Token& token = next();
+      if (token.kind != TokenKind::space) return token;
+    }
+  }
+  const Token& peek_word() {
+    next_word();
+    back();
+    return tokens_[ahead_ - 1];
+  }
 
   bool fail(std::string why) {
-    if (!why_.empty()) return false;
-    why_ = std::move(why);
-    error_line_ = 1 + static_cast<std::size_t>(std::count(
-                          text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(std::min(position_, text_.size())), '\n'));
+    if (shared_.error.empty()) shared_.error = fmt::format("template: {}:{}: {}", shared_.name, tokens_[0].line, why);
     return false;
   }
-
-  [[nodiscard]] char peek(std::size_t ahead = 0) const {
-    return position_ + ahead < text_.size() ? text_[position_ + ahead] : '\0';
-  }
-  [[nodiscard]] bool starts(std::string_view what) const { return text_.substr(position_).starts_with(what); }
-  void skip_space() {
-    while (position_ < text_.size() && is_space(text_[position_])) ++position_;
-  }
-
-  // Reads nodes up to {{end}} or {{else …}}, whose name goes into `end`, or to the end of the text.
-  bool nodes(std::vector<TemplateNode>& out, std::string& end) {
-    if (++depth_ > kMaxDepth) return fail("actions are nested too deeply");
-    end.clear();
-    while (position_ < text_.size()) {
-      const std::size_t open = std::min(text_.find("{{", position_), text_.size());
-      std::string_view text = text_.substr(position_, open - position_);
-      if (trim_next_) {
-        while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-        trim_next_ = false;
-      }
-      position_ = open;
-      if (open < text_.size()) {
-        position_ += 2;
-        if (peek() == '-' && is_space(peek(1))) {
-          ++position_;
-          while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-        }
-      }
-      if (!text.empty()) {
-        TemplateNode node;
-        node.text = std::string(text);
-        out.push_back(std::move(node));
-      }
-      if (open >= text_.size()) break;
-      if (!action(out, end)) return false;
-      if (!end.empty()) break;
+  bool unexpected(const Token& token, std::string_view where) {
+    if (token.kind != TokenKind::error) return fail(fmt::format("unexpected {} in {}", describe(token), where));
+    std::string extra;
+    if (action_line_ != 0 && action_line_ != token.line) {
+      extra = fmt::format("{} started at {}:{}", token.text.ends_with(" action") ? "" : " in action", shared_.name, action_line_);
     }
-    --depth_;
+    return fail(token.text + extra);
+  }
+  bool expect(TokenKind kind, std::string_view where) {
+    const Token& token = next_word();
+    return token.kind == kind || unexpected(token, where);
+  }
+  static std::string source(const Node& node) {
+    std::string out;
+    print_node(out, node);
+    return out;
+  }
+  static Node make(Kind kind, std::size_t offset) {
+    Node node;
+    node.kind = kind;
+    node.offset = offset;
+    return node;
+  }
+
+  // ---- nodes
+
+  // Makes the template known. One that has only blanks replaces none, and is replaced.
+  bool add() {
+    const auto found = shared_.trees.find(name_);
+    if (found == shared_.trees.end() || is_empty(found->second)) {
+      shared_.trees[name_] = std::move(root_);
+      return true;
+    }
+    return is_empty(root_) || fail(fmt::format("template: multiple definition of template {}", gotext::quote(name_)));
+  }
+
+  bool definition() {
+    Parser inner(shared_, "definition");
+    const Token& name = inner.next_word();
+    if (name.kind != TokenKind::string && name.kind != TokenKind::raw_string) return inner.unexpected(name, "define clause");
+    if (!inner.template_name(name, inner.name_) || !inner.expect(TokenKind::right_delimiter, "define clause")) return false;
+    return inner.rest_of_definition("define clause");
+  }
+  bool rest_of_definition(std::string_view where) {
+    Node end;
+    if (!list(root_, end)) return false;
+    if (end.kind != Kind::end) return fail(fmt::format("unexpected {} in {}", source(end), where));
+    return add();
+  }
+  bool template_name(const Token& token, std::string& name) {
+    auto text = unquote(token.text);
+    if (!text) return fail("invalid syntax");
+    name = std::move(*text);
     return true;
   }
 
-  // Moves past the end of an action: `}}` or ` -}}`.
-  bool at_close() {
-    skip_space();
-    return starts("}}") || (starts("-}}") && position_ > 0 && is_space(text_[position_ - 1]));
-  }
-  bool close() {
-    if (!at_close()) {
-      if (position_ >= text_.size()) return fail("unclosed action");
-      return peek() == ')' ? fail("unexpected right paren") : unexpected("command");
-    }
-    trim_next_ = peek() == '-';
-    position_ += trim_next_ ? 3 : 2;
-    return true;
-  }
-  bool unexpected(std::string_view where) {
-    const std::size_t length = std::max<std::size_t>(base::utf8_length(text_.substr(position_)), 1);
-    return fail(fmt::format("unexpected {} in {}", gotext::quote(text_.substr(position_, length)), where));
-  }
-
-  [[nodiscard]] std::string_view word() const {
-    std::size_t end = position_;
-    while (end < text_.size() && is_word(text_[end])) ++end;
-    return text_.substr(position_, end - position_);
-  }
-
-  bool action(std::vector<TemplateNode>& out, std::string& end) {
-    skip_space();
-    if (starts("/*")) {
-      const std::size_t stop = text_.find("*/", position_);
-      if (stop == std::string_view::npos) return fail("unclosed comment");
-      position_ = stop + 2;
-      return at_close() ? close() : fail("comment ends before closing delimiter");
-    }
-    const std::string_view keyword = word();
-    TemplateNode node;
-    if (keyword == "if" || keyword == "with" || keyword == "range") {
-      position_ += keyword.size();
-      node.kind = keyword == "if" ? Kind::if_ : keyword == "with" ? Kind::with : Kind::range;
-      if (!control(node)) return false;
-    } else if (keyword == "end" || keyword == "else") {
-      position_ += keyword.size();
-      end = std::string(keyword);
-      if (end == "else" && !at_close()) {  // else if, else with: the caller reads the rest
-        end += " " + std::string(word());
+  // Reads up to an {{end}} or {{else}}.
+  bool list(Node& out, Node& end) {
+    if (++shared_.depth > kMaxDepth) return fail("blocks are nested too deeply");
+    out.kind = Kind::list;
+    out.offset = peek_word().offset;
+    while (peek_word().kind != TokenKind::end_of_text) {
+      Node node;
+      if (!text_or_action(node)) return false;
+      if (node.kind == Kind::end || node.kind == Kind::else_) {
+        end = std::move(node);
+        --shared_.depth;
         return true;
       }
-      return close();
-    } else if (keyword == "break" || keyword == "continue") {
-      position_ += keyword.size();
-      if (loops_ == 0) return fail(fmt::format("{{{{{}}}}} outside {{{{range}}}}", keyword));
-      node.kind = keyword == "break" ? Kind::break_ : Kind::continue_;
-      if (!close()) return false;
-    } else if (keyword == "define" || keyword == "template" || keyword == "block") {
-      return fail(fmt::format("{{{{{}}}}} is not supported", keyword));
-    } else {
-      node.kind = Kind::action;
-      if (!pipeline(node.pipeline, "command") || !close()) return false;
+      out.children.push_back(std::move(node));
     }
-    out.push_back(std::move(node));
-    return true;
+    return fail("unexpected EOF");
   }
 
-  bool control(TemplateNode& node) {
-    const std::size_t variables = variables_.size();
-    const bool changes_dot = node.kind != Kind::if_;
-    const std::string_view keyword = node.kind == Kind::if_ ? "if" : node.kind == Kind::with ? "with" : "range";
-    if (!pipeline(node.pipeline, keyword) || !close()) return false;
-    loops_ += node.kind == Kind::range ? 1 : 0;
-    dots_ += changes_dot ? 1 : 0;
-    std::string end;
-    bool ok = nodes(node.body, end);
-    loops_ -= node.kind == Kind::range ? 1 : 0;
-    dots_ -= changes_dot ? 1 : 0;
-    if (!ok) return false;
-    if (end.starts_with("else ")) {
-      const std::string_view again = std::string_view(end).substr(5);
-      if (again != keyword || node.kind == Kind::range) return unexpected("else");
-      position_ += again.size();
-      TemplateNode inner;
-      inner.kind = node.kind;
-      if (!control(inner)) return false;  // reads the {{end}} of both
-      node.otherwise.push_back(std::move(inner));
-    } else if (end == "else") {
-      if (!nodes(node.otherwise, end)) return false;
-      if (end != "end") return end.empty() ? fail("unexpected EOF") : fail(fmt::format("expected end; found {{{{{}}}}}", end));
-    } else if (end.empty()) {
-      return fail("unexpected EOF");
+  bool text_or_action(Node& out) {
+    const Token& token = next_word();
+    if (token.kind == TokenKind::text) {
+      out = make(Kind::text, token.offset);
+      out.text = token.text;
+      return true;
     }
+    if (token.kind != TokenKind::left_delimiter) return unexpected(token, "input");
+    action_line_ = token.line;
+    const bool ok = action(out);
+    action_line_ = 0;
+    return ok;
+  }
+
+  bool action(Node& out) {
+    const Token& token = next_word();
+    const std::size_t offset = token.offset;
+    switch (token.kind) {
+      case TokenKind::block:
+        return block(out);
+      case TokenKind::break_:
+      case TokenKind::continue_: {
+        const std::string name = token.text;
+        out = make(token.kind == TokenKind::break_ ? Kind::break_ : Kind::continue_, offset);
+        if (!expect(TokenKind::right_delimiter, fmt::format("{{{{{}}}}}", name))) return false;
+        return loops_ > 0 || fail(fmt::format("{{{{{}}}}} outside {{{{range}}}}", name));
+      }
+      case TokenKind::else_: {
+        const Token& after = peek_word();
+        out = make(Kind::else_, after.offset);
+        return after.kind == TokenKind::if_ || after.kind == TokenKind::with || expect(TokenKind::right_delimiter, "else");
+      }
+      case TokenKind::end:
+        out = make(Kind::end, offset);
+        return expect(TokenKind::right_delimiter, "end");
+      case TokenKind::if_:
+        return control(out, Kind::if_);
+      case TokenKind::range:
+        return control(out, Kind::range);
+      case TokenKind::with:
+        return control(out, Kind::with);
+      case TokenKind::template_:
+        return template_call(out);
+      default:
+        break;
+    }
+    back();
+    out = make(Kind::action, peek().offset);
+    out.pipe = std::make_unique<Node>();
+    return pipeline(*out.pipe, "command", TokenKind::right_delimiter);
+  }
+
+  bool control(Node& out, Kind kind) {
+    const std::size_t variables = variables_.size();
+    const std::string_view word = kind == Kind::if_ ? "if" : kind == Kind::range ? "range" : "with";
+    out.kind = kind;
+    out.pipe = std::make_unique<Node>();
+    out.body = std::make_unique<Node>();
+    if (!pipeline(*out.pipe, word, TokenKind::right_delimiter)) return false;
+    out.offset = out.pipe->offset;
+    Node end;
+    loops_ += kind == Kind::range ? 1 : 0;
+    if (!list(*out.body, end)) return false;
+    loops_ -= kind == Kind::range ? 1 : 0;
+    if (end.kind == Kind::else_ && !otherwise(out, end)) return false;
     variables_.resize(variables);
     return true;
   }
-
-  bool pipeline(TemplatePipeline& out, std::string_view where) {
-    if (++depth_ > kMaxDepth) return fail("expressions are nested too deeply");
-    skip_space();
-    if (peek() == '$') declaration(out);
-    while (true) {
-      TemplateCommand command;
-      if (!this->command(command, where)) return false;
-      out.commands.push_back(std::move(command));
-      skip_space();
-      if (peek() != '|') break;
-      ++position_;
-      if (at_close()) break;  // Go allows a pipeline to end like this
-    }
-    for (const std::string& name : out.variables) {
-      const bool known = std::find(variables_.begin(), variables_.end(), name) != variables_.end();
-      if (out.assigns && !known) return fail(fmt::format("undefined variable {}", gotext::quote(name)));
-      if (!out.assigns) variables_.push_back(name);
-    }
-    --depth_;
-    return true;
-  }
-
-  // Reads `$x :=`, `$i, $x :=` or `$x =`, when one is here.
-  void declaration(TemplatePipeline& out) {
-    const std::size_t begin = position_;
-    std::vector<std::string> names;
-    while (peek() == '$') {
-      const std::size_t start = position_++;
-      position_ += word().size();
-      names.emplace_back(text_.substr(start, position_ - start));
-      skip_space();
-      if (peek() == ',' && names.size() == 1) {
-        ++position_;
-        skip_space();
-        continue;
-      }
-      const bool declares = starts(":=");
-      if (!declares && !(peek() == '=' && peek(1) != '=')) break;
-      position_ += declares ? 2 : 1;
-      out.variables = std::move(names);
-      out.assigns = !declares;
-      return;
-    }
-    position_ = begin;
-  }
-
-  bool command(TemplateCommand& out, std::string_view where) {
-    skip_space();
-    out.offset = position_;
-    while (true) {
-      skip_space();
-      if (position_ >= text_.size()) return fail("unclosed action");
-      if (at_close() || peek() == '|' || peek() == ')') break;
-      TemplateTerm term;
-      if (!this->term(term)) return false;
-      out.terms.push_back(std::move(term));
-    }
-    if (out.terms.empty()) return fail(fmt::format("missing value for {}", where));
-    std::string_view source = text_.substr(out.offset, position_ - out.offset);
-    while (!source.empty() && is_space(source.back())) source.remove_suffix(1);
-    out.source = std::string(source);
-    return true;
-  }
-
-  bool term(TemplateTerm& out) {
-    out.offset = position_;
-    const char c = peek();
-    if (c == '.') {
-      if (!is_word(peek(1)) || is_digit(peek(1))) {
-        if (is_digit(peek(1))) return number(out);
-        ++position_;
-        if (peek() == '.') return fail("unexpected . after term \".\"");
-      }
-    } else if (c == '$') {
-      ++position_;
-      position_ += word().size();
-      out.kind = TemplateTerm::Kind::variable;
-      out.name = std::string(text_.substr(out.offset, position_ - out.offset));
-      if (std::find(variables_.begin(), variables_.end(), out.name) == variables_.end()) {
-        return fail(fmt::format("undefined variable {}", gotext::quote(out.name)));
-      }
-    } else if (c == '"' || c == '`') {
-      if (!string(out)) return false;
-    } else if (c == '\'') {
-      if (!character(out)) return false;
-    } else if (is_digit(c) || ((c == '+' || c == '-') && (is_digit(peek(1)) || peek(1) == '.'))) {
-      return number(out);
-    } else if (c == '(') {
-      ++position_;
-      out.kind = TemplateTerm::Kind::pipeline;
-      out.pipeline = std::make_unique<TemplatePipeline>();
-      if (!pipeline(*out.pipeline, "parenthesized pipeline")) return false;
-      skip_space();
-      if (peek() != ')') return fail("unclosed left paren");
-      ++position_;
-    } else if (is_word(c)) {
-      if (!identifier(out)) return false;
-    } else {
-      return unexpected("operand");
-    }
-    while (peek() == '.' && is_word(peek(1)) && !is_digit(peek(1))) {
-      ++position_;
-      out.fields.emplace_back(word());
-      position_ += out.fields.back().size();
-    }
-    if (peek() == '.' && !out.fields.empty()) return fail("unexpected <.> in operand");
-    note_reads(out);
-    return true;
-  }
-
-  // Notes the labels that the term reads.
-  void note_reads(const TemplateTerm& term) {
-    const bool root =
-        (term.kind == TemplateTerm::Kind::dot && dots_ == 0) || (term.kind == TemplateTerm::Kind::variable && term.name == "$");
-    const bool may_be_root = root || term.kind == TemplateTerm::Kind::dot || term.kind == TemplateTerm::Kind::variable;
-    if (!may_be_root) return;
-    if (term.fields.empty()) {
-      parsed_.reads_everything = parsed_.reads_everything || root;
-    } else {
-      parsed_.names.push_back(term.fields.front());
-    }
-  }
-
-  // Whether a word may end here.
-  [[nodiscard]] bool ends_word() const {
-    return position_ >= text_.size() || is_space(peek()) || starts("}}") ||
-           std::string_view(".,|:()").find(peek()) != std::string_view::npos;
-  }
-
-  bool identifier(TemplateTerm& out) {
-    out.name = std::string(word());
-    position_ += out.name.size();
-    if (!ends_word()) {
-      const std::string_view next = text_.substr(position_, std::max<std::size_t>(base::utf8_length(text_.substr(position_)), 1));
-      std::size_t length = 0;
-      return fail(fmt::format("bad character U+{:04X} '{}'", static_cast<std::uint32_t>(base::decode_utf8(next, length)), next));
-    }
-    out.kind = TemplateTerm::Kind::constant;
-    if (out.name == "true" || out.name == "false") {
-      out.constant = Value::of(out.name == "true");
+  bool otherwise(Node& out, Node& end) {
+    out.otherwise = std::make_unique<Node>(make(Kind::list, end.offset));
+    const TokenKind again = peek().kind;
+    if ((out.kind == Kind::if_ && again == TokenKind::if_) || (out.kind == Kind::with && again == TokenKind::with)) {
+      if (++shared_.depth > kMaxDepth) return fail("blocks are nested too deeply");
+      next();
+      Node inner;
+      if (!control(inner, out.kind)) return false;  // reads the {{end}} of both
+      --shared_.depth;
+      out.otherwise->children.push_back(std::move(inner));
       return true;
     }
-    if (out.name == "nil") return true;
-    out.kind = TemplateTerm::Kind::function;
-    out.function = find_function(out.name);
-    return out.function != nullptr || fail(fmt::format("function {} not defined", gotext::quote(out.name)));
+    if (!list(*out.otherwise, end)) return false;
+    return end.kind == Kind::end || fail("expected end; found " + source(end));
   }
 
-  bool string(TemplateTerm& out) {
-    const char quote_mark = peek();
-    const std::size_t begin = ++position_;
-    while (position_ < text_.size() && text_[position_] != quote_mark) {
-      if (quote_mark == '"' && text_[position_] == '\n') break;
-      position_ += quote_mark == '"' && text_[position_] == '\\' ? 2 : 1;
-    }
-    if (position_ >= text_.size() || text_[position_] != quote_mark) {
-      return fail(quote_mark == '"' ? "unterminated quoted string" : "unterminated raw quoted string");
-    }
-    const std::string_view inside = text_.substr(begin, position_ - begin);
-    ++position_;
-    out.kind = TemplateTerm::Kind::constant;
-    if (quote_mark == '`') {
-      out.name = std::string(inside);
-    } else if (!unescape(inside, out.name)) {
-      return fail("invalid syntax");
-    }
-    out.constant.kind = Value::Kind::text;
-    return true;
+  bool block(Node& out) {
+    if (!named(out, "block clause")) return false;
+    out.pipe = std::make_unique<Node>();
+    if (!pipeline(*out.pipe, "block clause", TokenKind::right_delimiter)) return false;
+    Parser inner(shared_, out.text);
+    return inner.rest_of_definition("block clause");
+  }
+  bool template_call(Node& out) {
+    if (!named(out, "template clause")) return false;
+    if (next_word().kind == TokenKind::right_delimiter) return true;
+    back();
+    out.pipe = std::make_unique<Node>();
+    return pipeline(*out.pipe, "template clause", TokenKind::right_delimiter);
+  }
+  bool named(Node& out, std::string_view where) {
+    const Token& token = next_word();
+    out = make(Kind::template_, token.offset);
+    if (token.kind != TokenKind::string && token.kind != TokenKind::raw_string) return unexpected(token, where);
+    return template_name(token, out.text);
   }
 
-  static bool unescape(std::string_view text, std::string& out) {
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (text[i] != '\\') {
-        out += text[i];
-        continue;
-      }
-      if (++i >= text.size()) return false;
-      constexpr std::string_view kNames = "abfnrtv\\\"";
-      constexpr std::string_view kBytes = "\a\b\f\n\r\t\v\\\"";
-      if (const std::size_t known = kNames.find(text[i]); known != std::string_view::npos) {
-        out += kBytes[known];
-        continue;
-      }
-      const bool octal = text[i] >= '0' && text[i] <= '7';
-      const std::size_t digits = octal ? 3 : text[i] == 'x' ? 2 : text[i] == 'u' ? 4 : text[i] == 'U' ? 8 : 0;
-      const std::string number(text.substr(octal ? i : i + 1, digits));
-      if (digits == 0 || number.size() < digits ||
-          number.find_first_not_of(octal ? "01234567" : "0123456789abcdefABCDEF") != std::string::npos) {
-        return false;
-      }
-      const unsigned long value = std::stoul(number, nullptr, octal ? 8 : 16);
-      if (text[i] == 'u' || text[i] == 'U') {
-        base::append_utf8(out, static_cast<char32_t>(std::min(value, 0x110000UL)));
-      } else {
-        out += static_cast<char>(value);
-      }
-      i += octal ? 2 : digits;
-    }
-    return true;
-  }
+  // ---- pipelines
 
-  bool character(TemplateTerm& out) {
-    const std::size_t stop = text_.find('\'', position_ + 2);
-    if (stop == std::string_view::npos) return fail("unterminated character constant");
-    std::string decoded;
-    if (!unescape(text_.substr(position_ + 1, stop - position_ - 1), decoded) || decoded.empty())
-      return fail("malformed character constant");
-    std::size_t length = 0;
-    out.kind = TemplateTerm::Kind::constant;
-    out.constant = Value::of(static_cast<std::int64_t>(base::decode_utf8(decoded, length)));
-    position_ = stop + 1;
-    return true;
-  }
-
-  bool number(TemplateTerm& out) {
-    std::size_t end = position_ + 1;
-    while (end < text_.size() && (is_word(text_[end]) || text_[end] == '.' ||
-                                  ((text_[end] == '-' || text_[end] == '+') && (text_[end - 1] | 0x20) == 'e')))
-      ++end;
-    const std::string text(text_.substr(position_, end - position_));
-    position_ = end;
-    out.kind = TemplateTerm::Kind::constant;
-    out.name = text;
-    const bool hex = text.find_first_of("xX") != std::string::npos;
-    if (text.find_first_of(hex ? ".pP" : ".eE") == std::string::npos) {
-      std::size_t used = 0;
-      std::string digits = text;
-      std::erase(digits, '_');
-      if (digits.size() < 19) {
-        const long long value = std::stoll(digits, &used, hex ? 16 : digits.size() > 1 && digits[0] == '0' ? 8 : 10);
-        if (used == digits.size()) {
-          out.constant = Value::of(static_cast<std::int64_t>(value));
-          return true;
+  bool pipeline(Node& out, std::string_view where, TokenKind end) {
+    out = make(Kind::pipe, peek_word().offset);
+    if (!declarations(out, where)) return false;
+    while (true) {
+      const Token& token = next_word();
+      if (token.kind == end) break;
+      switch (token.kind) {
+        case TokenKind::boolean:
+        case TokenKind::character_constant:
+        case TokenKind::complex:
+        case TokenKind::dot:
+        case TokenKind::field:
+        case TokenKind::identifier:
+        case TokenKind::number:
+        case TokenKind::nil:
+        case TokenKind::raw_string:
+        case TokenKind::string:
+        case TokenKind::variable:
+        case TokenKind::left_paren: {
+          back();
+          Node one;
+          if (!command(one)) return false;
+          out.children.push_back(std::move(one));
+          break;
         }
+        default:
+          return unexpected(token, where);
       }
-      return fail(fmt::format("bad number syntax: {}", gotext::quote(text)));
     }
-    const auto value = gotext::parse_float(text);
-    if (!value) return fail(fmt::format("bad number syntax: {}", gotext::quote(text)));
-    // 5.0 may stand for an int too; the functions accept that.
-    out.constant = Value::of(*value);
+    if (out.children.empty()) return fail(fmt::format("missing value for {}", where));
+    for (std::size_t i = 1; i < out.children.size(); ++i) {
+      const Kind first = out.children[i].children.front().kind;
+      if (first == Kind::boolean || first == Kind::dot || first == Kind::nil || first == Kind::number || first == Kind::string)
+        return fail(fmt::format("non executable command in pipeline stage {}", i + 1));
+    }
     return true;
   }
 
-  std::string_view text_;
-  std::string_view name_;
-  std::size_t position_ = 0;
-  std::size_t error_line_ = 1;
-  std::string why_;
-  int depth_ = 0;
+  // `$x :=`, `$x =`, and in a range `$i, $x :=`.
+  bool declarations(Node& out, std::string_view where) {
+    while (peek_word().kind == TokenKind::variable) {
+      Token variable = next();
+      Token after = peek();
+      const Token& word = peek_word();
+      if (word.kind == TokenKind::assign || word.kind == TokenKind::declare) {
+        out.assigns = word.kind == TokenKind::assign;
+        next_word();
+        declare(out, variable);
+        return true;
+      }
+      if (word.kind == TokenKind::character && word.text == ",") {
+        next_word();
+        declare(out, variable);
+        if (where != "range" || out.names.size() >= 2) return fail(fmt::format("too many declarations in {}", where));
+        const TokenKind follows = peek_word().kind;
+        if (follows == TokenKind::variable) continue;
+        if (follows != TokenKind::right_delimiter && follows != TokenKind::right_paren)
+          return fail("range can only initialize variables");
+        return true;
+      }
+      if (after.kind == TokenKind::space)
+        back_3(std::move(variable), std::move(after));
+      else
+        back_2(std::move(variable));
+      return true;
+    }
+    return true;
+  }
+  void declare(Node& out, const Token& variable) {
+    out.names.push_back(variable.text);
+    variables_.push_back(variable.text);
+  }
+
+  bool command(Node& out) {
+    out = make(Kind::command, peek_word().offset);
+    while (true) {
+      peek_word();
+      bool any = false;
+      Node word;
+      if (!operand(word, any)) return false;
+      if (any) out.children.push_back(std::move(word));
+      const Token& token = next();
+      if (token.kind == TokenKind::space) continue;
+      if (token.kind == TokenKind::right_delimiter || token.kind == TokenKind::right_paren)
+        back();
+      else if (token.kind != TokenKind::pipe)
+        return unexpected(token, "operand");
+      break;
+    }
+    return !out.children.empty() || fail("empty command");
+  }
+
+  bool operand(Node& out, bool& any) {
+    if (!term(out, any) || !any) return shared_.error.empty();
+    if (peek().kind != TokenKind::field) return true;
+    const std::size_t offset = peek().offset;
+    std::vector<std::string> fields;
+    while (peek().kind == TokenKind::field) fields.push_back(next().text.substr(1));
+    switch (out.kind) {
+      case Kind::field:
+      case Kind::variable:
+        out.offset = offset;
+        out.names.insert(out.names.end(), fields.begin(), fields.end());
+        return true;
+      case Kind::boolean:
+      case Kind::string:
+      case Kind::number:
+      case Kind::nil:
+      case Kind::dot:
+        return fail(fmt::format("unexpected . after term {}", gotext::quote(source(out))));
+      default: {
+        Node chain = make(Kind::chain, offset);
+        chain.names = std::move(fields);
+        chain.children.push_back(std::move(out));
+        out = std::move(chain);
+        return true;
+      }
+    }
+  }
+
+  // `any` is false when the next token is no term.
+  bool term(Node& out, bool& any) {
+    const Token& token = next_word();
+    any = true;
+    switch (token.kind) {
+      case TokenKind::identifier:
+        out = make(Kind::identifier, token.offset);
+        out.text = token.text;
+        out.function = shared_.find(token.text);
+        return out.function != nullptr || fail(fmt::format("function {} not defined", gotext::quote(token.text)));
+      case TokenKind::dot:
+        out = make(Kind::dot, token.offset);
+        return true;
+      case TokenKind::nil:
+        out = make(Kind::nil, token.offset);
+        return true;
+      case TokenKind::variable:
+        out = make(Kind::variable, token.offset);
+        out.names = {token.text};
+        return std::find(variables_.begin(), variables_.end(), token.text) != variables_.end() ||
+               fail(fmt::format("undefined variable {}", gotext::quote(token.text)));
+      case TokenKind::field:
+        out = make(Kind::field, token.offset);
+        out.names = {token.text.substr(1)};
+        return true;
+      case TokenKind::boolean:
+        out = make(Kind::boolean, token.offset);
+        out.truth = token.text == "true";
+        return true;
+      case TokenKind::complex:
+        return fail(fmt::format("complex numbers are not supported: {}", token.text));
+      case TokenKind::character_constant:
+      case TokenKind::number: {
+        out = make(Kind::number, token.offset);
+        out.source = token.text;
+        const std::string why = token.kind == TokenKind::number ? read_number(token.text, out) : read_character(token.text, out);
+        return why.empty() || fail(why);
+      }
+      case TokenKind::left_paren: {
+        if (++shared_.depth > kMaxDepth) return fail("max expression depth exceeded");
+        const bool ok = pipeline(out, "parenthesized pipeline", TokenKind::right_paren);
+        --shared_.depth;
+        return ok;
+      }
+      case TokenKind::string:
+      case TokenKind::raw_string: {
+        out = make(Kind::string, token.offset);
+        out.source = token.text;
+        return template_name(token, out.text);
+      }
+      default:
+        back();
+        any = false;
+        return true;
+    }
+  }
+
+  Shared& shared_;
+  std::string name_;
+  Node root_;
+  std::array<Token, 3> tokens_;
+  std::size_t ahead_ = 0;  // tokens of tokens_ that are to be read again
+  std::size_t action_line_ = 0;
   int loops_ = 0;
-  int dots_ = 0;  // the number of enclosing range and with
-  bool trim_next_ = false;
-  std::vector<std::string> variables_;
-  ParsedTemplate parsed_;
+  std::vector<std::string> variables_ = {"$"};
 };
+
+// Notes the labels that a tree may read. `rebound`: the dot may be another than the labels here.
+void note_reads(const Node& node, bool rebound, ParsedTemplate& out) {
+  const bool dollar = node.kind == Kind::variable && node.names.front() == "$" && node.names.size() == 1;
+  if (node.kind == Kind::field) out.names.push_back(node.names.front());
+  if (node.kind == Kind::variable && node.names.size() > 1) out.names.push_back(node.names[1]);
+  if (node.kind == Kind::chain) out.names.push_back(node.names.front());
+  if (dollar || (node.kind == Kind::dot && !rebound)) out.reads_everything = true;
+  for (const Node& child : node.children) note_reads(child, rebound, out);
+  if (node.pipe != nullptr) note_reads(*node.pipe, rebound, out);
+  if (node.body != nullptr) note_reads(*node.body, rebound || node.kind != Kind::if_, out);
+  if (node.otherwise != nullptr) note_reads(*node.otherwise, rebound, out);
+}
 
 }  // namespace
 
-base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name) { return Parser(text, name).run(); }
-
-std::string template_place(std::string_view text, std::size_t offset) {
-  const std::string_view before = text.substr(0, offset);
-  const std::size_t line = 1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
-  const std::size_t newline = before.rfind('\n');
-  return fmt::format("{}:{}", line, newline == std::string_view::npos ? offset : offset - newline);
+base::Result<ParsedTemplate> parse_template(std::string_view text, std::string_view name, FindFunction find) {
+  Shared shared(text, name, find);
+  Parser parser(shared, std::string(name));
+  if (!parser.whole()) return base::fail(base::Code::parse, "{}", shared.error);
+  ParsedTemplate out;
+  out.defined = std::move(shared.trees);
+  for (const auto& [unused, tree] : out.defined) note_reads(tree, false, out);
+  return out;
 }
 
 }  // namespace weir::gotemplate

@@ -1,15 +1,16 @@
-// The part of Go's text/template that line_format and label_format use: fields, functions, pipelines, variables, if, with,
-// range.
+// Go's text/template, as line_format and label_format use it.
 //
 //   {{ .level | upper }} {{ if gt (len .msg) 80 }}{{ trunc 80 .msg }}…{{ else }}{{ .msg }}{{ end }}
 //
-// A label that is absent prints as nothing. Templates within templates (define, template, block) are refused, because Loki has
-// no use for them.
+// A label that is absent prints as nothing. What differs from Go: complex numbers are refused; templates nest up to 200 deep,
+// blocks and parentheses up to 100; JSON nests up to 1,000 deep; and the Budget.
 #pragma once
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "gotemplate/budget.h"
+#include "gotemplate/functions.h"
+#include "gotemplate/value.h"
 
 #include <functional>
 #include <memory>
@@ -27,13 +28,15 @@ class TemplateData {
   virtual void each(const std::function<void(std::string_view name, std::string_view value)>& visit) = 0;
   [[nodiscard]] virtual std::string_view line() = 0;
   [[nodiscard]] virtual base::Timestamp timestamp() = 0;
+  // The outermost dot, where that is no map of labels: of templates that are not about a record. Lives as long as the execution.
+  [[nodiscard]] virtual const Value* dot() { return nullptr; }
 };
 
 // Immutable once compiled. But execute() keeps scratch memory and is not thread safe.
 class Template {
  public:
   // `name` goes into messages ("line" or "label"). The error is Go's, "template: line:1: unclosed action", with Code::parse.
-  static base::Result<Template> compile(std::string_view text, std::string_view name);
+  static base::Result<Template> compile(std::string_view text, std::string_view name, FindFunction find = find_function);
 
   // Appends the output. False when a function failed or `budget` is used up. Then `error` says what happened, in Go's form, and
   // `out` is useless.
@@ -42,7 +45,7 @@ class Template {
   // The labels that the template reads. `reads_everything`: it reads all of them (`{{ . }}`, or a range over them).
   [[nodiscard]] const std::vector<std::string>& names() const;
   [[nodiscard]] bool reads_everything() const;
-  // The label, when the template is only `{{ .label }}`; otherwise "".
+  // The label, when the template is only `{{ .label }}` or `{{ $x := .label }}`; otherwise "". Loki prints it in both cases.
   [[nodiscard]] std::string_view single_label() const;
 
   Template(Template&&) noexcept;

@@ -1,7 +1,7 @@
 #include "base/byte_search.h"
 #include "base/utf8.h"
 #include "gotemplate/functions.h"
-#include "gotemplate/value.h"
+#include "gotemplate/literal.h"
 #include "gotext/regex.h"
 #include "gotext/unicode.h"
 
@@ -14,24 +14,39 @@
 namespace weir::gotemplate {
 namespace {
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
 // ---- text
 
 Value lower(FunctionCall& call) { return call.result(gotext::to_lower(call.text(0))); }
 Value upper(FunctionCall& call) { return call.result(gotext::to_upper(call.text(0))); }
 
+// Title case. Some characters have another one than upper case.
+void title_case(char32_t c, std::string_view character, std::string& out) {
+  constexpr std::u32string_view kDigraphs = U"\u01c4\u01c5\u01c6\u01c7\u01c8\u01c9\u01ca\u01cb\u01cc\u01f1\u01f2\u01f3";
+  const bool georgian = c >= 0x10d0 && c <= 0x10ff;  // has capitals for whole words only
+  if (const std::size_t digraph = kDigraphs.find(c); digraph != std::u32string_view::npos)
+    base::append_utf8(out, kDigraphs[digraph / 3 * 3 + 1]);
+  else
+    out += georgian ? std::string(character) : gotext::to_upper(character);
+}
+bool separates(char32_t c, std::string_view character) {
+  if (c < 0x80) return !(c == '_' || std::isalnum(static_cast<int>(c)) != 0);
+  if (gotext::is_letter(character) || gotext::is_decimal_digit(character)) return false;
+  return trim_space(character).empty();
+}
 Value title(FunctionCall& call) {
   std::string out;
   bool first = true;
   const std::string_view text = call.text(0);
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = std::max<std::size_t>(base::utf8_length(text.substr(i)), 1);
-    const std::string_view character = text.substr(i, length);
-    const bool letter = length > 1 ? gotext::is_letter(character)
-                                   : std::isalnum(static_cast<unsigned char>(character[0])) != 0 || character[0] == '_';
-    out += first && letter ? gotext::to_upper(character) : std::string(character);
-    first = !letter;
+    std::size_t length = 0;
+    const char32_t c = base::decode_utf8(text.substr(i), length);
+    std::string character;
+    base::append_utf8(character, c);
+    if (first)
+      title_case(c, character, out);
+    else
+      out += character;
+    first = separates(c, character);
     i += length;
   }
   return call.result(std::move(out));
@@ -141,12 +156,7 @@ std::string_view without_suffix(std::string_view text, std::string_view suffix) 
   return text.ends_with(suffix) ? text.substr(0, text.size() - suffix.size()) : text;
 }
 
-Value trim(FunctionCall& call) {
-  std::string_view text = call.text(0);
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return Value::of(text);
-}
+Value trim(FunctionCall& call) { return Value::of(trim_space(call.text(0))); }
 Value trim_all(FunctionCall& call) { return Value::of(trim_right(trim_left(call.text(1), call.text(0)), call.text(0))); }
 Value trim_prefix(FunctionCall& call) { return Value::of(without_prefix(call.text(1), call.text(0))); }
 Value trim_suffix(FunctionCall& call) { return Value::of(without_suffix(call.text(1), call.text(0))); }
@@ -185,8 +195,12 @@ Value contains(FunctionCall& call) { return Value::of(base::contains_bytes(call.
 Value has_prefix(FunctionCall& call) { return Value::of(call.text(1).starts_with(call.text(0))); }
 Value has_suffix(FunctionCall& call) { return Value::of(call.text(1).ends_with(call.text(0))); }
 
+// Deeper indents are cut.
+constexpr std::int64_t kMaxIndent = 10'000;
+
 Value indented(FunctionCall& call, std::string before) {
-  const std::string blanks(static_cast<std::size_t>(std::clamp<std::int64_t>(call.integer(0), 0, 10000)), ' ');
+  if (call.integer(0) < 0) return call.fail("strings: negative Repeat count");
+  const std::string blanks(static_cast<std::size_t>(std::min<std::int64_t>(call.integer(0), kMaxIndent)), ' ');
   const std::string_view text = call.text(1);
   const std::string line = "\n" + blanks;
   if (!replacing_fits(text, "\n", line, -1, call.room())) return call.too_long();
@@ -241,9 +255,14 @@ template <typename Visit>
 void each_match(const gotext::Regex& regex, std::string_view text, Visit visit) {
   std::vector<std::string_view> groups;
   std::size_t last_end = std::string_view::npos;
+  const bool valid = base::is_utf8(text);
   for (std::size_t from = 0; from <= text.size() && regex.find(text, from, groups);) {
     const auto begin = static_cast<std::size_t>(groups[0].data() - text.data());
     const std::size_t end = begin + groups[0].size();
+    if (groups[0].empty() && begin < text.size() && valid && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) {
+      from = begin + 1;  // RE2 finds \B within a character; Go looks between characters only
+      continue;
+    }
     if (!(groups[0].empty() && begin == last_end) && !visit(begin, end, groups)) return;
     last_end = end;
     from = groups[0].empty() ? end + std::max<std::size_t>(base::utf8_length(text.substr(std::min(end, text.size()))), 1) : end;
@@ -286,36 +305,36 @@ Value count(FunctionCall& call) {
 }
 
 constexpr std::array<Function, 30> kTable = {{
-    {"lower", 1, 1, lower},
-    {"upper", 1, 1, upper},
-    {"ToLower", 1, 1, lower},
-    {"ToUpper", 1, 1, upper},
-    {"title", 1, 1, title},
-    {"replace", 3, 3, replace},
-    {"Replace", 4, 4, go_replace},
-    {"trim", 1, 1, trim},
-    {"trimAll", 2, 2, trim_all},
-    {"trimPrefix", 2, 2, trim_prefix},
-    {"trimSuffix", 2, 2, trim_suffix},
-    {"Trim", 2, 2, go_trim},
-    {"TrimLeft", 2, 2, go_trim_left},
-    {"TrimRight", 2, 2, go_trim_right},
-    {"TrimPrefix", 2, 2, go_trim_prefix},
-    {"TrimSuffix", 2, 2, go_trim_suffix},
-    {"TrimSpace", 1, 1, trim},
-    {"trunc", 2, 2, trunc},
-    {"substr", 3, 3, substr},
-    {"contains", 2, 2, contains},
-    {"hasPrefix", 2, 2, has_prefix},
-    {"hasSuffix", 2, 2, has_suffix},
-    {"indent", 2, 2, indent},
-    {"nindent", 2, 2, nindent},
-    {"repeat", 2, 2, repeat},
-    {"alignLeft", 2, 2, align_left},
-    {"alignRight", 2, 2, align_right},
-    {"regexReplaceAll", 3, 3, regex_replace_all},
-    {"regexReplaceAllLiteral", 3, 3, regex_replace_literal},
-    {"count", 2, 2, count},
+    {"lower", "s", lower},
+    {"upper", "s", upper},
+    {"ToLower", "s", lower},
+    {"ToUpper", "s", upper},
+    {"title", "s", title},
+    {"replace", "sss", replace},
+    {"Replace", "sssi", go_replace},
+    {"trim", "s", trim},
+    {"trimAll", "ss", trim_all},
+    {"trimPrefix", "ss", trim_prefix},
+    {"trimSuffix", "ss", trim_suffix},
+    {"Trim", "ss", go_trim},
+    {"TrimLeft", "ss", go_trim_left},
+    {"TrimRight", "ss", go_trim_right},
+    {"TrimPrefix", "ss", go_trim_prefix},
+    {"TrimSuffix", "ss", go_trim_suffix},
+    {"TrimSpace", "s", trim},
+    {"trunc", "is", trunc},
+    {"substr", "iis", substr},
+    {"contains", "ss", contains},
+    {"hasPrefix", "ss", has_prefix},
+    {"hasSuffix", "ss", has_suffix},
+    {"indent", "is", indent},
+    {"nindent", "is", nindent},
+    {"repeat", "is", repeat},
+    {"alignLeft", "is", align_left},
+    {"alignRight", "is", align_right},
+    {"regexReplaceAll", "sss", regex_replace_all},
+    {"regexReplaceAllLiteral", "sss", regex_replace_literal},
+    {"count", "ss", count},
 }};
 
 }  // namespace

@@ -1,12 +1,11 @@
-// The values of templates, and Go's rules for them: what is true, what is equal, how they print.
+// The values of templates, and Go's rules for them: their types, what is true, what is equal.
 #pragma once
 
-#include "base/clock.h"
 #include "gotemplate/budget.h"
+#include "gotext/go_time.h"
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,34 +14,60 @@
 namespace weir::gotemplate {
 
 struct Value {
-  enum class Kind : std::uint8_t { nil, boolean, integer, real, text, time, list, map };
+  enum class Kind : std::uint8_t {
+    absent,  // no value at all; it prints as <no value>
+    nil,     // an interface that holds nothing
+    boolean,
+    integer,    // int
+    integer64,  // int64
+    byte,       // uint8
+    duration,   // nanoseconds
+    month,
+    weekday,
+    real,
+    text,
+    time,
+    location,
+    list,
+    map,
+  };
   using List = std::vector<Value>;
   using Map = std::vector<std::pair<std::string, Value>>;  // sorted by name
 
-  Kind kind = Kind::nil;
+  Kind kind = Kind::absent;
+  bool boxed = false;   // it stands in an interface, as the elements of JSON do
+  bool labels = false;  // of a map: its elements are strings. Without `map` it stands for the labels of the record.
   bool boolean = false;
-  std::int64_t integer = 0;  // of a time: nanoseconds
+  std::int64_t integer = 0;
   double real = 0;
   std::string_view text;  // lives until the execution ends
   std::shared_ptr<const List> list;
   std::shared_ptr<const Map> map;
+  std::shared_ptr<const gotext::GoTime> time;  // of a location: only its zone counts
 
   static Value of(bool value);
-  static Value of(std::int64_t value);
+  static Value of(std::int64_t value) { return of(Kind::integer, value); }
+  static Value of(Kind kind, std::int64_t value);
   static Value of(double value);
   static Value of(std::string_view value);
-  static Value of_time(base::Timestamp value);
+  static Value of(gotext::GoTime value);
+  static Value nothing();  // nil
+
+  [[nodiscard]] bool is_integral() const { return kind >= Kind::integer && kind <= Kind::weekday; }
+  [[nodiscard]] bool is_nothing() const { return kind == Kind::absent || kind == Kind::nil; }
 };
 
 // nullptr when the name is absent.
 [[nodiscard]] const Value* find_in_map(const Value::Map& map, std::string_view name);
 
-[[nodiscard]] std::string_view type_name(const Value& value);  // Go's name of the type
-[[nodiscard]] bool truth(const Value& value);                  // the condition of `if`
-void print_value(std::string& out, const Value& value);        // %v
+// Go's name of the type of what the value holds, and of the value as it stands ("interface {}" when it is boxed).
+[[nodiscard]] std::string_view type_name(const Value& value);
+[[nodiscard]] std::string_view static_type_name(const Value& value);
+[[nodiscard]] bool truth(const Value& value);  // the condition of `if`
 
-// <0, 0, >0; nullopt when Go refuses to compare the two.
-[[nodiscard]] std::optional<int> compare_values(const Value& a, const Value& b);
+// Go's eq and lt. A non-empty `error` says why the values cannot be compared.
+[[nodiscard]] bool equal_values(const Value& a, const Value& b, std::string& error);
+[[nodiscard]] bool less_values(const Value& a, const Value& b, std::string& error);
 
 // Conversions of the arithmetic functions. Strings are parsed; what cannot be parsed is 0.
 [[nodiscard]] std::int64_t to_integer(const Value& value);
@@ -62,11 +87,9 @@ struct StringPool {
     return *strings.back();
   }
 };
-// The value of a JSON text, with its strings in `keep`; nullopt when the text is not JSON, or when `keep` is exhausted.
-[[nodiscard]] std::optional<Value> value_from_json(std::string_view text, StringPool& keep);
 
-// fmt.Sprintf. A result longer than `limit` is cut at any place after `limit`.
-[[nodiscard]] std::string go_printf(std::string_view format, const std::vector<Value>& arguments, std::size_t first,
-                                    std::size_t limit);
+// The value of a JSON text as Go's encoding/json decodes it, with its strings in `keep`; nil when the text is not JSON, or when
+// `keep` is exhausted.
+[[nodiscard]] Value value_from_json(std::string_view text, StringPool& keep);
 
 }  // namespace weir::gotemplate

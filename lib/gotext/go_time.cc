@@ -1,178 +1,88 @@
 #include "gotext/go_time.h"
 
 #include "base/civil.h"
+#include "gotext/time_layout.h"
+#include "gotext/unicode.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <cstdint>
+#include <cstdlib>
+#include <utility>
 
 namespace weir::gotext {
 namespace {
 
-enum class Element {
-  none,
-  year,
-  short_year,
-  zero_month,
-  month,
-  month_name,
-  long_month_name,
-  zero_day,
-  day,
-  padded_day,
-  day_of_year,
-  weekday,
-  long_weekday,
-  hour,
-  zero_hour12,
-  hour12,
-  zero_minute,
-  minute,
-  zero_second,
-  second,
-  upper_pm,
-  lower_pm,
-  zone_name,
-  offset,            // -0700
-  offset_colon,      // -07:00
-  offset_short,      // -07
-  iso_offset,        // Z0700
-  iso_offset_colon,  // Z07:00
-  iso_offset_short,  // Z07
-  fraction_zeros,    // .000
-  fraction_nines,    // .999
-};
-
-struct Named {
-  std::string_view text;
-  Element element;
-};
-
-// Longer ones before those they begin with.
-constexpr std::array<Named, 28> kElements = {{{"January", Element::long_month_name},
-                                              {"Jan", Element::month_name},
-                                              {"Monday", Element::long_weekday},
-                                              {"Mon", Element::weekday},
-                                              {"MST", Element::zone_name},
-                                              {"2006", Element::year},
-                                              {"002", Element::day_of_year},
-                                              {"01", Element::zero_month},
-                                              {"02", Element::zero_day},
-                                              {"03", Element::zero_hour12},
-                                              {"04", Element::zero_minute},
-                                              {"05", Element::zero_second},
-                                              {"06", Element::short_year},
-                                              {"15", Element::hour},
-                                              {"_2006", Element::none},
-                                              {"_2", Element::padded_day},
-                                              {"-07:00", Element::offset_colon},
-                                              {"-0700", Element::offset},
-                                              {"-07", Element::offset_short},
-                                              {"Z07:00", Element::iso_offset_colon},
-                                              {"Z0700", Element::iso_offset},
-                                              {"Z07", Element::iso_offset_short},
-                                              {"PM", Element::upper_pm},
-                                              {"pm", Element::lower_pm},
-                                              {"1", Element::month},
-                                              {"2", Element::day},
-                                              {"3", Element::hour12},
-                                              {"4", Element::minute}}};
+using Element = TimeElement;
 
 constexpr std::array<std::string_view, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
                                                       "July",    "August",   "September", "October", "November", "December"};
 constexpr std::array<std::string_view, 7> kDays = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// The element that the layout begins with and its length; none for literal text.
-Element element_at(std::string_view layout, std::size_t& length) {
-  length = 1;
-  if ((layout[0] == '.' || layout[0] == ',') && layout.size() > 1 && (layout[1] == '0' || layout[1] == '9')) {
-    std::size_t end = 1;
-    while (end < layout.size() && layout[end] == layout[1]) ++end;
-    if (end >= layout.size() || !is_digit(layout[end])) {
-      length = end;
-      return layout[1] == '0' ? Element::fraction_zeros : Element::fraction_nines;
-    }
-  }
-  for (const Named& named : kElements) {
-    if (!layout.starts_with(named.text)) continue;
-    if (named.element == Element::month_name && layout.size() > 3 && layout[3] >= 'a' && layout[3] <= 'z') continue;
-    if (named.element == Element::none) return Element::none;  // `_2006`: an underscore and a year
-    length = named.text.size();
-    return named.element;
-  }
-  if (layout[0] == '5') return Element::second;
-  return Element::none;
+// Overflow wraps, as in Go.
+std::int64_t plus(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+// Brings `low` into 0 to base-1 and adds the rest to `high`.
+void carry(std::int64_t& high, std::int64_t& low, std::int64_t base) {
+  std::int64_t whole = low / base;
+  if (low % base < 0) --whole;
+  high = plus(high, whole);
+  low -= whole * base;
 }
 
-struct Civil {
-  std::int64_t year = 1970;
-  int month = 1;
-  int day = 1;
-  int weekday = 0;
-  int day_of_year = 1;
-  int hour = 0;
-  int minute = 0;
-  int second = 0;
-  int nanosecond = 0;
-};
+// Text that begins as an integer of Go: with a sign, and padded with zeros to `width` digits.
+std::string padded(std::int64_t value, int width) {
+  const auto magnitude = value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
+  return fmt::format("{}{:0{}}", value < 0 ? "-" : "", magnitude, width);
+}
 
-Civil civil(base::Timestamp time) {
-  Civil out;
-  std::int64_t seconds = time / base::kSecond;
-  std::int64_t rest = time % base::kSecond;
-  if (rest < 0) {
-    rest += base::kSecond;
-    --seconds;
-  }
-  out.nanosecond = static_cast<int>(rest);
-  std::int64_t days = seconds / base::kSecondsPerDay;
-  std::int64_t second_of_day = seconds % base::kSecondsPerDay;
-  if (second_of_day < 0) {
-    second_of_day += base::kSecondsPerDay;
-    --days;
-  }
-  out.hour = static_cast<int>(second_of_day / 3600);
-  out.minute = static_cast<int>(second_of_day / 60 % 60);
-  out.second = static_cast<int>(second_of_day % 60);
-  out.weekday = static_cast<int>(((days % 7) + 11) % 7);
-  const base::CivilDate date = base::civil_from_days(days);
-  out.year = date.year;
-  out.month = static_cast<int>(date.month);
-  out.day = static_cast<int>(date.day);
-  out.day_of_year = static_cast<int>(days - base::days_from_civil(out.year, 1, 1)) + 1;
+bool is_iso(Element element) { return element >= Element::iso_offset && element <= Element::iso_offset_colons; }
+
+std::string print_offset(Element element, std::int64_t offset) {
+  if (offset == 0 && is_iso(element)) return "Z";
+  const std::int64_t minutes = std::abs(offset / 60);
+  std::string out = fmt::format("{}{:02}", offset / 60 < 0 ? '-' : '+', minutes / 60);
+  const bool colons = element == Element::offset_colons || element == Element::iso_offset_colons;
+  const bool seconds = colons || element == Element::offset_seconds || element == Element::iso_offset_seconds;
+  if (colons || element == Element::offset_colon || element == Element::iso_offset_colon) out += ':';
+  if (element != Element::offset_short && element != Element::iso_offset_short) out += fmt::format("{:02}", minutes % 60);
+  if (colons) out += ':';
+  const std::int64_t second = offset / 60 < 0 ? -offset % 60 : offset % 60;
+  if (seconds) out += padded(second, 2);
   return out;
 }
 
-std::string print_element(Element element, const Civil& time, std::string_view text) {
+std::string print_element(Element element, const GoCivil& time, std::int32_t nanosecond, std::string_view text) {
   const int hour12 = time.hour % 12 == 0 ? 12 : time.hour % 12;
   switch (element) {
     case Element::year:
-      return fmt::format("{:04}", time.year);
+      return padded(time.year, 4);
     case Element::short_year:
-      return fmt::format("{:02}", time.year % 100);
+      return fmt::format("{:02}", std::abs(time.year) % 100);
     case Element::zero_month:
       return fmt::format("{:02}", time.month);
     case Element::month:
       return fmt::format("{}", time.month);
     case Element::month_name:
-      return std::string(kMonths[static_cast<std::size_t>(time.month - 1)].substr(0, 3));
+      return month_name(time.month).substr(0, 3);
     case Element::long_month_name:
-      return std::string(kMonths[static_cast<std::size_t>(time.month - 1)]);
+      return month_name(time.month);
     case Element::zero_day:
       return fmt::format("{:02}", time.day);
     case Element::day:
       return fmt::format("{}", time.day);
     case Element::padded_day:
       return fmt::format("{:2}", time.day);
-    case Element::day_of_year:
+    case Element::zero_day_of_year:
       return fmt::format("{:03}", time.day_of_year);
+    case Element::padded_day_of_year:
+      return fmt::format("{:3}", time.day_of_year);
     case Element::weekday:
-      return std::string(kDays[static_cast<std::size_t>(time.weekday)].substr(0, 3));
+      return weekday_name(time.weekday).substr(0, 3);
     case Element::long_weekday:
-      return std::string(kDays[static_cast<std::size_t>(time.weekday)]);
+      return weekday_name(time.weekday);
     case Element::hour:
       return fmt::format("{:02}", time.hour);
     case Element::zero_hour12:
@@ -192,225 +102,121 @@ std::string print_element(Element element, const Civil& time, std::string_view t
     case Element::lower_pm:
       return time.hour >= 12 ? "pm" : "am";
     case Element::zone_name:
-      return "UTC";
-    case Element::offset:
-      return "+0000";
-    case Element::offset_colon:
-      return "+00:00";
-    case Element::offset_short:
-      return "+00";
-    case Element::iso_offset:
-    case Element::iso_offset_colon:
-    case Element::iso_offset_short:
-      return "Z";
+      return time.zone_name.empty() ? print_offset(Element::offset, time.offset) : time.zone_name;
     case Element::fraction_zeros:
     case Element::fraction_nines: {
-      std::string digits = fmt::format("{:09}", time.nanosecond).substr(0, std::min<std::size_t>(text.size() - 1, 9));
+      const std::size_t digits = text.size() - 1;
+      std::string out = fmt::format("{:09}", nanosecond).substr(0, digits);
+      if (element == Element::fraction_zeros && digits > 9) out.append(digits - 9, '0');
       if (element == Element::fraction_nines) {
-        while (!digits.empty() && digits.back() == '0') digits.pop_back();
-        if (digits.empty()) return "";
+        while (!out.empty() && out.back() == '0') out.pop_back();
+        if (out.empty()) return "";
       }
-      return text[0] + digits;
+      return text[0] + out;
     }
     case Element::none:
-      break;
+      return std::string(text);
+    default:
+      return print_offset(element, time.offset);
   }
-  return std::string(text);
 }
-
-// Reads a text by a layout, element by element.
-class Reader {
- public:
-  explicit Reader(std::string_view text) : text_(text) {}
-
-  bool element(Element element, std::string_view name) {
-    switch (element) {
-      case Element::year:
-        return number(4, 4, year_);
-      case Element::short_year:
-        if (!number(2, 2, year_)) return false;
-        year_ += year_ >= 69 ? 1900 : 2000;
-        return true;
-      case Element::zero_month:
-        return number(2, 2, month_);
-      case Element::month:
-        return number(1, 2, month_);
-      case Element::month_name:
-        return month_name(3);
-      case Element::long_month_name:
-        return month_name(std::string_view::npos);
-      case Element::zero_day:
-        return number(2, 2, day_);
-      case Element::padded_day:
-        if (text_.starts_with(' ')) text_.remove_prefix(1);
-        return number(1, 2, day_);
-      case Element::day:
-        return number(1, 2, day_);
-      case Element::day_of_year:
-        return number(3, 3, day_of_year_);
-      case Element::weekday:
-        return weekday(3);
-      case Element::long_weekday:
-        return weekday(std::string_view::npos);
-      case Element::hour:
-      case Element::zero_hour12:
-        return number(2, 2, hour_);
-      case Element::hour12:
-        return number(1, 2, hour_);
-      case Element::zero_minute:
-        return number(2, 2, minute_);
-      case Element::minute:
-        return number(1, 2, minute_);
-      case Element::zero_second:
-        return number(2, 2, second_) && fraction();
-      case Element::second:
-        return number(1, 2, second_) && fraction();
-      case Element::upper_pm:
-      case Element::lower_pm:
-        return half();
-      case Element::zone_name:
-        return zone();
-      case Element::offset:
-        return offset(false, true, false);
-      case Element::offset_colon:
-        return offset(true, true, false);
-      case Element::offset_short:
-        return offset(false, false, false);
-      case Element::iso_offset:
-        return offset(false, true, true);
-      case Element::iso_offset_colon:
-        return offset(true, true, true);
-      case Element::iso_offset_short:
-        return offset(false, false, true);
-      case Element::fraction_zeros:
-      case Element::fraction_nines:
-        return true;  // read behind the seconds
-      case Element::none:
-        break;
-    }
-    if (!text_.starts_with(name)) return false;
-    text_.remove_prefix(name.size());
-    return true;
-  }
-
-  std::optional<base::Timestamp> finish() {
-    if (!text_.empty()) return std::nullopt;
-    if (pm_ >= 0) hour_ = hour_ % 12 + (pm_ == 1 ? 12 : 0);
-    if (month_ < 1 || month_ > 12 || day_ < 1 || hour_ > 23 || minute_ > 59 || second_ > 59) return std::nullopt;
-    if (year_ < 1678 || year_ > 2261) return std::nullopt;
-    if (day_ > base::days_in_month(year_, static_cast<unsigned>(month_))) return std::nullopt;
-    std::int64_t days = base::days_from_civil(year_, static_cast<unsigned>(month_), static_cast<unsigned>(day_));
-    if (day_of_year_ > 0) days = base::days_from_civil(year_, 1, 1) + day_of_year_ - 1;
-    const std::int64_t seconds = days * base::kSecondsPerDay + hour_ * 3600 + minute_ * 60 + second_ - offset_;
-    return seconds * base::kSecond + nanosecond_;
-  }
-
- private:
-  bool number(std::size_t least, std::size_t most, std::int64_t& out) {
-    std::size_t digits = 0;
-    out = 0;
-    while (digits < most && digits < text_.size() && is_digit(text_[digits])) out = out * 10 + (text_[digits++] - '0');
-    text_.remove_prefix(digits);
-    return digits >= least;
-  }
-  bool fraction() {
-    if (text_.size() < 2 || (text_[0] != '.' && text_[0] != ',') || !is_digit(text_[1])) return true;
-    std::size_t i = 1;
-    std::int64_t unit = 100'000'000;
-    for (; i < text_.size() && is_digit(text_[i]); ++i, unit /= 10) nanosecond_ += unit * (text_[i] - '0');
-    text_.remove_prefix(i);
-    return true;
-  }
-  bool month_name(std::size_t length) {
-    for (std::size_t i = 0; i < kMonths.size(); ++i) {
-      const std::string_view name = kMonths[i].substr(0, length);
-      if (!text_.starts_with(name)) continue;
-      month_ = static_cast<std::int64_t>(i) + 1;
-      text_.remove_prefix(name.size());
-      return true;
-    }
-    return false;
-  }
-  bool weekday(std::size_t length) {
-    for (const std::string_view day : kDays) {
-      const std::string_view name = day.substr(0, length);
-      if (!text_.starts_with(name)) continue;
-      text_.remove_prefix(name.size());
-      return true;
-    }
-    return false;
-  }
-  bool half() {
-    if (text_.size() < 2) return false;
-    const std::string_view name = text_.substr(0, 2);
-    pm_ = name == "PM" || name == "pm" ? 1 : name == "AM" || name == "am" ? 0 : -1;
-    text_.remove_prefix(2);
-    return pm_ >= 0;
-  }
-  bool zone() {
-    std::size_t letters = 0;
-    while (letters < text_.size() && text_[letters] >= 'A' && text_[letters] <= 'Z') ++letters;
-    text_.remove_prefix(letters);
-    return letters >= 3;
-  }
-  bool offset(bool colon, bool minutes, bool zulu) {
-    if (zulu && text_.starts_with('Z')) {
-      text_.remove_prefix(1);
-      return true;
-    }
-    if (text_.empty() || (text_[0] != '+' && text_[0] != '-')) return false;
-    const std::int64_t sign = text_[0] == '-' ? -1 : 1;
-    text_.remove_prefix(1);
-    std::int64_t hours = 0;
-    std::int64_t rest = 0;
-    if (!number(2, 2, hours)) return false;
-    if (minutes) {
-      if (colon) {
-        if (!text_.starts_with(':')) return false;
-        text_.remove_prefix(1);
-      }
-      if (!number(2, 2, rest)) return false;
-    }
-    offset_ = sign * (hours * 3600 + rest * 60);
-    return true;
-  }
-
-  std::string_view text_;
-  std::int64_t year_ = 1970;
-  std::int64_t month_ = 1;
-  std::int64_t day_ = 1;
-  std::int64_t day_of_year_ = 0;
-  std::int64_t hour_ = 0;
-  std::int64_t minute_ = 0;
-  std::int64_t second_ = 0;
-  std::int64_t nanosecond_ = 0;
-  std::int64_t offset_ = 0;
-  int pm_ = -1;
-};
 
 }  // namespace
 
-std::string format_go_time(base::Timestamp time, std::string_view layout) {
-  const Civil parts = civil(time);
+std::string month_name(std::int64_t month) {
+  return month >= 1 && month <= 12 ? std::string(kMonths[static_cast<std::size_t>(month - 1)])
+                                   : fmt::format("%!Month({})", static_cast<std::uint64_t>(month));
+}
+std::string weekday_name(std::int64_t weekday) {
+  return weekday >= 0 && weekday <= 6 ? std::string(kDays[static_cast<std::size_t>(weekday)])
+                                      : fmt::format("%!Weekday({})", static_cast<std::uint64_t>(weekday));
+}
+
+GoTime go_time(base::Timestamp time) {
+  std::int64_t seconds = 0;
+  std::int64_t rest = time;
+  carry(seconds, rest, base::kSecond);
+  return {.seconds = seconds, .nanosecond = static_cast<std::int32_t>(rest), .zone = TimeZone::local()};
+}
+
+GoCivil civil(const GoTime& time) {
+  GoCivil out;
+  out.zone_name = "UTC";
+  if (time.zone != nullptr) {
+    const TimeZone::Period period = time.zone->at(time.seconds);
+    out.zone_name = std::string(period.name);
+    out.offset = period.offset;
+  }
+  std::int64_t days = 0;
+  std::int64_t second = plus(time.seconds, out.offset);
+  carry(days, second, base::kSecondsPerDay);
+  out.hour = static_cast<int>(second / 3600);
+  out.minute = static_cast<int>(second / 60 % 60);
+  out.second = static_cast<int>(second % 60);
+  out.weekday = static_cast<int>(((days % 7) + 11) % 7);
+  const base::CivilDate date = base::civil_from_days(days);
+  out.year = date.year;
+  out.month = static_cast<int>(date.month);
+  out.day = static_cast<int>(date.day);
+  out.day_of_year = static_cast<int>(days - base::days_from_civil(out.year, 1, 1)) + 1;
+  return out;
+}
+
+GoTime time_of(const GoCivil& date, std::int32_t nanosecond, std::shared_ptr<const TimeZone> zone) {
+  std::int64_t year = date.year;
+  std::int64_t month = static_cast<std::int64_t>(date.month) - 1;
+  carry(year, month, 12);
+  constexpr std::int64_t kMost = 100'000'000'000;  // years; what is beyond has no date
+  year = std::clamp(year, -kMost, kMost);
+  const std::int64_t days = base::days_from_civil(year, static_cast<unsigned>(month) + 1, 1) + date.day - 1;
+  GoTime out;
+  out.seconds = days * base::kSecondsPerDay + std::int64_t{date.hour} * 3600 + std::int64_t{date.minute} * 60 + date.second;
+  out.nanosecond = nanosecond;
+  if (zone != nullptr) {
+    TimeZone::Period period = zone->at(out.seconds);
+    if (period.offset != 0) {
+      const std::int64_t utc = out.seconds - period.offset;
+      if (utc < period.begin || utc >= period.end) period = zone->at(utc);
+      out.seconds -= period.offset;
+    }
+  }
+  out.zone = std::move(zone);
+  return out;
+}
+
+std::string format(const GoTime& time, std::string_view layout) {
+  const GoCivil parts = civil(time);
   std::string out;
   while (!layout.empty()) {
     std::size_t length = 0;
-    const Element element = element_at(layout, length);
-    out += print_element(element, parts, layout.substr(0, length));
+    const Element element = time_element(layout, length);
+    if (element == Element::none) {
+      out += layout[0];
+    } else {
+      out += print_element(element, parts, time.nanosecond, layout.substr(0, length));
+    }
     layout.remove_prefix(length);
   }
   return out;
 }
 
+std::string go_syntax_of(const GoTime& time) {
+  const GoCivil parts = civil(time);
+  const std::string zone = time.zone == nullptr             ? "time.UTC"
+                           : time.zone == TimeZone::local() ? "time.Local"
+                                                            : fmt::format("time.Location({})", quote(time.zone->name()));
+  return fmt::format("time.Date({}, time.{}, {}, {}, {}, {}, {}, {})", parts.year, month_name(parts.month), parts.day, parts.hour,
+                     parts.minute, parts.second, time.nanosecond, zone);
+}
+
+std::string format_go_time(base::Timestamp time, std::string_view layout) { return format(go_time(time), layout); }
+
 std::optional<base::Timestamp> parse_go_time(std::string_view text, std::string_view layout) {
-  Reader reader(text);
-  while (!layout.empty()) {
-    std::size_t length = 0;
-    const Element element = element_at(layout, length);
-    if (!reader.element(element, layout.substr(0, length))) return std::nullopt;
-    layout.remove_prefix(length);
-  }
-  return reader.finish();
+  const auto time = parse(text, layout, nullptr);
+  constexpr std::int64_t kFirst = -9'214'560'000;  // 1678-01-01
+  constexpr std::int64_t kLast = 9'214'646'400;    // 2262-01-01
+  if (!time || time->seconds < kFirst || time->seconds >= kLast) return std::nullopt;
+  return time->seconds * base::kSecond + time->nanosecond;
 }
 
 }  // namespace weir::gotext

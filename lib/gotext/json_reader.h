@@ -3,15 +3,12 @@
 // before the cut.
 #pragma once
 
-#include "base/result.h"
 #include "gotext/scratch.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace weir::gotext {
 
@@ -67,27 +64,5 @@ class JsonCursor {
 // The same for a quoted value of logfmt, whose escapes are those of Go's JSON: `\'` is valid, and half of a surrogate pair
 // becomes U+FFFD.
 [[nodiscard]] std::optional<std::string_view> logfmt_unescape(std::string_view text, bool has_escapes, Scratch& scratch);
-
-// A path such as `a.b[0]["c d"]`.
-class JsonPath {
- public:
-  // The error is Loki's, `cannot parse expression [x-y]: unexpected char -`, with Code::parse.
-  static base::Result<JsonPath> compile(std::string_view text);
-  enum class Outcome { found, missing, broken };
-  // Finds the value in `line`, and reads no further than needed. `error` says what is broken.
-  Outcome find(std::string_view line, JsonValue& out, std::string_view& error, Scratch& scratch) const;
-
- private:
-  struct Step {
-    std::string key;
-    std::size_t index = 0;
-    bool is_index = false;
-  };
-  // Finds the value in `text` by the steps from `step` on.
-  Outcome find_from(std::size_t step, std::string_view text, JsonValue& out, std::string_view& error, Scratch& scratch) const;
-  Outcome find_element(std::size_t step, std::string_view text, JsonValue& out, std::string_view& error, Scratch& scratch) const;
-  Outcome find_member(std::size_t step, std::string_view text, JsonValue& out, std::string_view& error, Scratch& scratch) const;
-  std::vector<Step> steps_;
-};
 
 }  // namespace weir::gotext

@@ -26,40 +26,71 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 
 // Removes the `_` between digits that Go allows in numbers; nullopt when one stands elsewhere.
 std::optional<std::string> without_underscores(std::string_view text) {
+  const std::size_t sign = !text.empty() && (text[0] == '+' || text[0] == '-') ? 1 : 0;
+  const bool hex = text.size() > sign + 1 && text[sign] == '0' && lower(text[sign + 1]) == 'x';
+  const auto is = [&](std::size_t i) {
+    return i < text.size() && (hex ? std::isxdigit(static_cast<unsigned char>(text[i])) != 0 : is_digit(text[i]));
+  };
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '_') {
       plain += text[i];
       continue;
     }
-    const bool before = i > 0 && (std::isxdigit(static_cast<unsigned char>(text[i - 1])) != 0 || lower(text[i - 1]) == 'x');
-    const bool after = i + 1 < text.size() && std::isxdigit(static_cast<unsigned char>(text[i + 1])) != 0;
-    if (!before || !after) return std::nullopt;
+    const bool behind_prefix = hex && i == sign + 2;
+    if (i == 0 || !(is(i - 1) || behind_prefix) || !is(i + 1)) return std::nullopt;
   }
   return plain;
 }
 
-std::optional<double> parse_unsigned_float(std::string_view text) {
-  if (text.empty()) return std::nullopt;
+enum class FloatError : std::uint8_t { none, syntax, range };
+
+FloatError parse_unsigned_float(std::string_view text, double& value) {
+  if (text.empty()) return FloatError::syntax;
   auto format = std::chars_format::general;
   if (text.size() > 2 && text[0] == '0' && lower(text[1]) == 'x') {
-    if (text.find_first_of("pP") == std::string_view::npos) return std::nullopt;
+    if (text.find_first_of("pP") == std::string_view::npos) return FloatError::syntax;
     text.remove_prefix(2);
     format = std::chars_format::hex;
   } else if (!is_digit(text[0]) && text[0] != '.') {
-    return std::nullopt;  // from_chars would take "nan(...)" and the like
+    return FloatError::syntax;  // from_chars would take "nan(...)" and the like
   }
-  double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, format);
-  if (end != text.data() + text.size()) return std::nullopt;
+  if (end != text.data() + text.size()) return FloatError::syntax;
   if (error == std::errc::result_out_of_range) {
     // Go reports overflow but rounds what is too small to zero; from_chars calls both out of range.
-    const double near = std::strtod(std::string(text).c_str(), nullptr);
-    if (std::abs(near) > 1) return std::nullopt;
-    return near;
+    const std::string whole = (format == std::chars_format::hex ? "0x" : "") + std::string(text);
+    value = std::strtod(whole.c_str(), nullptr);
+    return std::abs(value) > 1 ? FloatError::range : FloatError::none;
   }
-  if (error != std::errc()) return std::nullopt;
-  return value;
+  return error == std::errc() ? FloatError::none : FloatError::syntax;
+}
+
+FloatError parse_float(std::string_view text, double& value) {
+  std::string plain;
+  if (text.find('_') != std::string_view::npos) {
+    auto cleaned = without_underscores(text);
+    if (!cleaned) return FloatError::syntax;
+    plain = std::move(*cleaned);
+    text = plain;
+  }
+  if (equals_ignoring_case(text, "nan")) {
+    value = std::numeric_limits<double>::quiet_NaN();
+    return FloatError::none;
+  }
+  bool negative = false;
+  if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
+    negative = text[0] == '-';
+    text.remove_prefix(1);
+  }
+  FloatError error = FloatError::none;
+  if (equals_ignoring_case(text, "inf") || equals_ignoring_case(text, "infinity")) {
+    value = std::numeric_limits<double>::infinity();
+  } else {
+    error = parse_unsigned_float(text, value);
+  }
+  if (negative) value = -value;
+  return error;
 }
 
 std::string print_non_finite(double value) {
@@ -96,28 +127,8 @@ constexpr std::array<GoUnit, 8> kGoUnits = {{{"ns", 1},
 }  // namespace
 
 std::optional<double> parse_float(std::string_view text) {
-  std::string plain;
-  if (text.find('_') != std::string_view::npos) {
-    auto cleaned = without_underscores(text);
-    if (!cleaned) return std::nullopt;
-    plain = std::move(*cleaned);
-    text = plain;
-  }
-  bool negative = false;
-  if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
-    negative = text[0] == '-';
-    text.remove_prefix(1);
-  }
-  std::optional<double> value;
-  if (equals_ignoring_case(text, "inf") || equals_ignoring_case(text, "infinity")) {
-    value = std::numeric_limits<double>::infinity();
-  } else if (equals_ignoring_case(text, "nan")) {
-    value = std::numeric_limits<double>::quiet_NaN();
-  } else {
-    value = parse_unsigned_float(text);
-  }
-  if (value && negative) *value = -*value;
-  return value;
+  double value = 0;
+  return parse_float(text, value) == FloatError::none ? std::optional(value) : std::nullopt;
 }
 
 std::string print_float_f(double value) {
@@ -223,6 +234,10 @@ std::string print_go_duration(base::Duration duration) {
   return negative ? "-" + text : text;
 }
 
+double go_seconds(base::Duration duration) {
+  return static_cast<double>(duration / base::kSecond) + static_cast<double>(duration % base::kSecond) / 1e9;
+}
+
 namespace {
 struct RangeUnit {
   std::string_view name;
@@ -311,9 +326,7 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   const auto value = parse_float(number);
   if (!value) return std::nullopt;
   std::string_view unit = text.substr(split);
-  auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
-  while (!unit.empty() && is_space(unit.front())) unit.remove_prefix(1);
-  while (!unit.empty() && is_space(unit.back())) unit.remove_suffix(1);
+  unit = trim_space(unit);
   double factor = 1;
   if (!unit.empty() && !equals_ignoring_case(unit, "b")) {
     constexpr std::string_view kPrefixes = "kmgtpe";
@@ -342,9 +355,8 @@ std::string print_bytes(std::uint64_t bytes) {
 }
 
 std::string float_complaint(std::string_view text) {
-  const bool range = !text.empty() && text.find_first_not_of("0123456789.eE+-_") == std::string_view::npos &&
-                     text.find_first_of("eE") != std::string_view::npos &&
-                     text.find_first_of("0123456789") < text.find_first_of("eE");
+  double value = 0;
+  const bool range = parse_float(text, value) == FloatError::range;
   return fmt::format("strconv.ParseFloat: parsing {}: {}", quote(text), range ? "value out of range" : "invalid syntax");
 }
 
@@ -364,21 +376,22 @@ std::string quote_bytes(std::string_view text) {
 }
 
 std::string duration_complaint(std::string_view text) {
-  const auto is_number = [](char c) { return (c >= '0' && c <= '9') || c == '.'; };
+  const auto is_number = [](char c) { return is_digit(c) || c == '.'; };
   std::string_view rest = text;
   if (!rest.empty() && (rest.front() == '-' || rest.front() == '+')) rest.remove_prefix(1);
   while (!rest.empty() && is_number(rest.front())) {
-    std::size_t digits = 0;
-    bool has_digit = false;
     std::size_t whole = 0;  // digits before the point
-    for (; digits < rest.size() && is_number(rest[digits]); ++digits) {
-      has_digit = has_digit || rest[digits] != '.';
-      if (whole == digits && rest[digits] != '.') ++whole;
+    while (whole < rest.size() && is_digit(rest[whole])) ++whole;
+    std::size_t end = whole;
+    if (end < rest.size() && rest[end] == '.') {
+      ++end;
+      while (end < rest.size() && is_digit(rest[end])) ++end;
     }
     std::uint64_t value = 0;
     const auto overflow = std::from_chars(rest.data(), rest.data() + whole, value).ec == std::errc::result_out_of_range;
-    if (!has_digit || overflow || value > std::uint64_t{1} << 63) break;
-    rest.remove_prefix(digits);
+    if (end == 1 && whole == 0) break;  // a point alone
+    if (overflow || value > std::uint64_t{1} << 63) break;
+    rest.remove_prefix(end);
     std::size_t unit = 0;
     while (unit < rest.size() && !is_number(rest[unit])) ++unit;
     const std::string_view name = rest.substr(0, unit);
@@ -396,9 +409,9 @@ std::string bytes_complaint(std::string_view text) {
   std::string plain(number);
   std::erase(plain, ',');
   if (!parse_float(plain)) return float_complaint(plain);
-  std::string_view unit = text.substr(number.size());
-  while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
-  return fmt::format("unhandled size name: {}", to_lower(unit));
+  const std::string unit = to_lower(trim_space(text.substr(number.size())));
+  if (parse_bytes("1" + unit)) return fmt::format("too large: {}", text);
+  return "unhandled size name: " + unit;
 }
 
 }  // namespace weir::gotext

@@ -21,6 +21,8 @@ namespace weir::gotext {
 // Go time.ParseDuration ("1h30m", "-1.5s", "3µs", "0"), and the form of Duration.String ("1h30m0s").
 [[nodiscard]] std::optional<base::Duration> parse_go_duration(std::string_view text);
 [[nodiscard]] std::string print_go_duration(base::Duration duration);
+// Duration.Seconds: whole seconds and the rest are converted apart, which decides about the last bit.
+[[nodiscard]] double go_seconds(base::Duration duration);
 
 // Durations of Prometheus, as in ranges: integers with y w d h m s ms, in this order. On failure `why` says what is wrong, in
 // Prometheus' words.

@@ -63,6 +63,28 @@ bool is_printable(std::string_view character) {
   return in_class(pattern, character);
 }
 
+bool is_space(char32_t character) {
+  if (character < 0x80) return character == ' ' || (character >= '\t' && character <= '\r');
+  return character == 0x85 || character == 0xa0 || character == 0x1680 || (character >= 0x2000 && character <= 0x200a) ||
+         character == 0x2028 || character == 0x2029 || character == 0x202f || character == 0x205f || character == 0x3000;
+}
+
+std::string_view trim_space(std::string_view text) {
+  while (!text.empty()) {
+    std::size_t length = 0;
+    if (!is_space(base::decode_utf8(text, length))) break;
+    text.remove_prefix(length);
+  }
+  while (!text.empty()) {
+    std::size_t begin = text.size() - 1;
+    while (begin > 0 && text.size() - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
+    std::size_t length = 0;
+    if (!is_space(base::decode_utf8(text.substr(begin), length)) || begin + length != text.size()) break;
+    text.remove_suffix(length);
+  }
+  return text;
+}
+
 void append_quoted(std::string& out, std::string_view text) { base::append_quoted(out, text, is_printable); }
 
 std::string quote(std::string_view text) {

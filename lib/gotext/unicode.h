@@ -13,6 +13,11 @@ namespace weir::gotext {
 [[nodiscard]] bool is_decimal_digit(std::string_view character);
 [[nodiscard]] bool is_printable(std::string_view character);
 
+// A blank of Unicode, such as U+00A0 and U+2028, besides those of ASCII; and the text without those at its ends
+// (strings.TrimSpace).
+[[nodiscard]] bool is_space(char32_t character);
+[[nodiscard]] std::string_view trim_space(std::string_view text);
+
 // The text in double quotes, escaped as Go's strconv.Quote does. Every string of a printed query has this form.
 [[nodiscard]] std::string quote(std::string_view text);
 void append_quoted(std::string& out, std::string_view text);

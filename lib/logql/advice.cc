@@ -3,65 +3,16 @@
 #include "base/suggestion.h"
 #include "base/utf8.h"
 #include "gotext/unicode.h"
-#include "logql/lexer.h"
-
-#include <fmt/format.h>
+#include "logql/metric_advice.h"
+#include "logql/query_words.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
+#include <string>
 #include <vector>
 
 namespace weir::logql {
 namespace {
-
-constexpr std::size_t kMostWord = 60;
-
-bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t begin = std::min(text.find_first_not_of(kBlank), text.size());
-  text.remove_prefix(begin);
-  return text.substr(0, text.find_last_not_of(kBlank) + 1);
-}
-
-bool is_line_operator(TokenKind kind) {
-  switch (kind) {
-    case TokenKind::contains:
-    case TokenKind::pipe_regex:
-    case TokenKind::pipe_pattern:
-    case TokenKind::not_pattern:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool is_comparison(TokenKind kind) {
-  switch (kind) {
-    case TokenKind::equal:
-    case TokenKind::not_equal:
-    case TokenKind::regex:
-    case TokenKind::not_regex:
-    case TokenKind::compare_equal:
-    case TokenKind::greater:
-    case TokenKind::greater_equal:
-    case TokenKind::less:
-    case TokenKind::less_equal:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // What stands where a text is expected and may be meant as one.
 bool is_word(TokenKind kind) {
@@ -95,7 +46,7 @@ const std::vector<std::string>& stage_names() {
 }
 
 bool is_unit(std::string_view word) {
-  return is_one_of(lower(word),
+  return is_one_of(lower_word(word),
                    {"ns",   "us",     "ms",      "msec", "msecs", "millis", "millisecond", "milliseconds", "s",     "sec",
                     "secs", "second", "seconds", "m",    "min",   "mins",   "minute",      "minutes",      "h",     "hr",
                     "hrs",  "hour",   "hours",   "d",    "day",   "days",   "w",           "week",         "weeks", "b",
@@ -103,17 +54,14 @@ bool is_unit(std::string_view word) {
 }
 
 // Looks at the words of the query around the place of the error.
-class Adviser {
+class Adviser : public QueryWords {
  public:
   Adviser(std::string_view query, const ParseError& error, const ParserOptions& options)
-      : query_(query), free_(options.selector_optional), tokens_(tokenize(query)) {
-    const auto found = std::ranges::find_if(tokens_, [&](const Token& token) { return token.offset >= error.offset; });
-    at_ = static_cast<std::size_t>(found - tokens_.begin());
-    if (at_ == tokens_.size()) --at_;
-  }
+      : QueryWords(query, error), free_(options.selector_optional), why_(error.message) {}
 
   Advice advise() {
     if (query_.empty() || query_.size() >= kMaxQueryBytes) return {};
+    if (Advice advice = regular_expression(); !advice.text.empty()) return advice;
     for (const auto rule :
          {&Adviser::other_language, &Adviser::typographic_quotes, &Adviser::single_quotes, &Adviser::broken_string,
           &Adviser::symbols_of_others, &Adviser::wrong_unit, &Adviser::text_instead_of_query, &Adviser::missing_quotes,
@@ -126,31 +74,6 @@ class Adviser {
   }
 
  private:
-  // Loki stops at the error; so do the tokens.
-  [[nodiscard]] const Token& token(std::ptrdiff_t relative = 0) const {
-    static const Token none;
-    const auto index = static_cast<std::ptrdiff_t>(at_) + relative;
-    return index < 0 || index >= static_cast<std::ptrdiff_t>(tokens_.size()) ? none : tokens_[static_cast<std::size_t>(index)];
-  }
-  [[nodiscard]] TokenKind kind(std::ptrdiff_t relative = 0) const { return token(relative).kind; }
-  [[nodiscard]] std::string_view from(std::size_t offset) const { return query_.substr(std::min(offset, query_.size())); }
-  [[nodiscard]] std::string_view here() const { return from(token().offset); }
-
-  template <typename... Args>
-  [[nodiscard]] Advice say(std::size_t offset, fmt::format_string<Args...> text, Args&&... args) const {
-    return {fmt::format(text, std::forward<Args>(args)...), offset};
-  }
-  [[nodiscard]] static std::string quoted(std::string_view text) { return gotext::quote(clip(text, kMostWord)); }
-  // The word at `offset`, up to what separates values.
-  [[nodiscard]] std::string_view word_at(std::size_t offset) const {
-    const std::string_view rest = from(offset);
-    return rest.substr(0, rest.find_first_of(" \t\r\n,|{}()\"'`"));
-  }
-  // Words at `offset`, up to the next stage.
-  [[nodiscard]] std::string_view words_at(std::size_t offset) const {
-    const std::string_view rest = from(offset);
-    return trimmed(rest.substr(0, rest.find_first_of("|{}()\"`\n")));
-  }
   [[nodiscard]] bool within_selector() const {
     bool open = false;
     for (std::size_t i = 0; i < at_; ++i) {
@@ -175,8 +98,25 @@ class Adviser {
     return text.substr(0, end);
   }
 
+  // `{app=~"*shop"}`, `|~ "a(b"`: what RE2 says of it stands in the error.
+  Advice regular_expression() {
+    if (why_.find("error parsing regexp: ") == std::string_view::npos) return {};
+    const auto says = [&](std::string_view what) { return why_.find(what) != std::string_view::npos; };
+    const std::size_t offset = token().offset;
+    if (says("missing argument to repetition operator")) {
+      return say(offset, "regular expressions are not patterns of the shell; any text is `.*`");
+    }
+    if (says("`(?=`") || says("`(?!`") || says("<=") || says("<!")) {
+      return say(offset, "there is no look-ahead or look-behind; use a filter more: != or !~");
+    }
+    if (says("missing closing )") || says("unexpected )"))
+      return say(offset, "a parenthesis that is meant itself is `\\(` or `\\)`");
+    if (says("missing closing ]")) return say(offset, "a bracket that is meant itself is `\\[`");
+    return {};
+  }
+
   Advice other_language() {
-    const std::string word = lower(token(-static_cast<std::ptrdiff_t>(at_)).text);
+    const std::string word = lower_word(token(-static_cast<std::ptrdiff_t>(at_)).text);
     if (tokens_[0].kind != TokenKind::identifier || at_ > 1) return {};
     if (is_one_of(word, {"select", "where", "from", "search", "source"}) &&
         from(tokens_[0].offset).find(' ') != std::string_view::npos) {
@@ -230,8 +170,6 @@ class Adviser {
 
   // `5sec`: a token 5s and a name behind it.
   Advice wrong_unit() {
-    if (kind() == TokenKind::error && here().starts_with('['))
-      return say(token().offset + 1, "durations are written 30s, 5m, 1h30m, 7d");
     for (std::size_t i = at_ + 1; i-- > 1 && i + 3 > at_;) {
       const Token& before = tokens_[i - 1];
       const Token& unit = tokens_[i];
@@ -276,7 +214,7 @@ class Adviser {
       const std::string matcher = clip(token().text, kMostWord) + (lucene ? "=" : token(1).text) + quoted(value);
       return say(offset, "for a label of the stream: {{{}}}; for a field of the line: {}| json | {}", matcher, selector, matcher);
     }
-    const std::string_view text = trimmed(query_);
+    const std::string_view text = without_blanks(query_);
     const bool plain = text.find_first_of("{}|=!~\"`\n()[]") == std::string_view::npos;
     return plain ? say(offset, "to search for a text: {}", search(text)) : Advice{};
   }
@@ -298,7 +236,7 @@ class Adviser {
     const std::string_view value = word_at(offset);
     if (value.empty()) return {};
     const std::string_view name = token(-2).text;
-    const std::string_view op = trimmed(from(token(-1).offset).substr(0, offset - token(-1).offset));
+    const std::string_view op = without_blanks(from(token(-1).offset).substr(0, offset - token(-1).offset));
     return say(offset, "put the value in double quotes: {}{}{}", clip(name, kMostWord), op == "==" ? "=" : op, quoted(value));
   }
 
@@ -341,10 +279,13 @@ class Adviser {
     if (kind() == TokenKind::string) return say(offset, "to search for a text: |= {}", quoted(token().text));
     if (before != TokenKind::close_brace) return {};
     if (kind() == TokenKind::equal || kind() == TokenKind::regex) {
-      return say(offset, "to search for a text: |= \"text\" or |~ \"regular expression\"");
+      return say(offset, "to search for a text: |= \"text\"; for a regular expression: |~ \"a.*b\"");
     }
     if (kind() != TokenKind::identifier && kind() != TokenKind::number) return {};
-    if (is_comparison(kind(1))) return say(offset, "a label filter begins with |: | {}", clip(words_at(offset), kMostWord));
+    if (is_comparison(kind(1))) {
+      const std::string_view filter = from(offset).substr(0, from(offset).find_first_of("|\n"));
+      return say(offset, "a label filter begins with |: | {}", clipped(without_blanks(filter)));
+    }
     const std::string_view text = words_at(offset);
     return text.empty() ? Advice{} : say(offset, "to search for a text: |= {}", quoted(text));
   }
@@ -377,7 +318,7 @@ class Adviser {
     if (is_comparison(kind()) || kind() == TokenKind::dot) return {};
     const std::string& word = token(-1).text;
     const std::size_t offset = token(-1).offset;
-    const std::string folded = lower(word);
+    const std::string folded = lower_word(word);
     if (folded == "not") return say(offset, "LogQL has no not; it compares with != and !~");
     const std::string_view rest = kind() == TokenKind::string ? std::string_view(token().text) : std::string_view();
     if (is_one_of(folded, {"grep", "egrep", "contains", "contain", "like", "search", "match", "matches", "includes", "filter",
@@ -398,7 +339,7 @@ class Adviser {
     if (kind() != TokenKind::string || !is_comparison(kind(-1))) return {};
     if (kind(-1) == TokenKind::compare_equal) return say(token(-1).offset, "a text is compared with =");
     return say(token().offset, "write a number without quotes: {} {}",
-               trimmed(from(token(-1).offset).substr(0, token().offset - token(-1).offset)), clip(token().text, kMostWord));
+               without_blanks(from(token(-1).offset).substr(0, token().offset - token(-1).offset)), clip(token().text, kMostWord));
   }
 
   Advice field_with_dot() {
@@ -410,16 +351,15 @@ class Adviser {
     return say(token(-1).offset, "only letters, digits and _ are used in the name of a field: {}", clip(name, kMostWord));
   }
 
-  const std::string_view query_;
   const bool free_;  // the selector may be left out
-  const std::vector<Token> tokens_;
-  std::size_t at_ = 0;
+  const std::string_view why_;
 };
 
 }  // namespace
 
 Advice advise(std::string_view query, const ParseError& error, const ParserOptions& options) {
   if (error.line == 0) return {};
+  if (Advice advice = advise_on_metrics(query, error); !advice.text.empty()) return advice;
   return Adviser(query, error, options).advise();
 }
 

@@ -1,7 +1,9 @@
 #include "logql/json_parser.h"
 
 #include "gotemplate/budget.h"
+#include "gotext/json_reader.h"
 #include "gotext/scratch.h"
+#include "gotext/unicode.h"
 
 #include <algorithm>
 #include <cstring>
@@ -75,7 +77,7 @@ class Walker {
     if (name.empty() || !scope_.wants(name)) return Walk::done;
     const std::string_view text = json_label_value(value, scope_.scratch());
     // Below an object Loki appends to the key before it looks at blanks in it, so that they become part of the name.
-    const bool blank_end = key.empty() || key.back() == ' ' || (key.back() >= '\t' && key.back() <= '\r');
+    const bool blank_end = key.empty() || gotext::trim_space(key).end() != key.end();
     if (!prefix.empty() && blank_end && scope_.collides(name)) {
       const std::string_view other = join(prefix, scope_.scratch().copy(std::string(key) + "_extracted"));
       return scope_.extract_as(other, text) ? Walk::done : Walk::dropped;
@@ -118,12 +120,10 @@ bool JsonParser::process(Scope& scope) const {
 }
 
 base::Result<JsonExtractor> JsonExtractor::compile(const std::vector<Extraction>& extractions) {
-  JsonExtractor extractor;
-  for (const Extraction& extraction : extractions) {
-    auto path = gotext::JsonPath::compile(extraction.expression);
-    if (!path) return std::move(path).error();
-    extractor.fields_.push_back({extraction.name, std::move(*path)});
-  }
+  auto paths = JsonPaths::compile(extractions);
+  if (!paths) return std::move(paths).error();
+  JsonExtractor extractor(std::move(*paths));
+  for (const Extraction& extraction : extractions) extractor.names_.push_back(extraction.name);
   return extractor;
 }
 
@@ -134,27 +134,24 @@ bool JsonExtractor::process(Scope& scope) const {
     scope.set_error(kJsonError);
     return true;
   }
-  bool all_found = true;
-  for (const Field& field : fields_) {
-    gotext::JsonValue value;
-    std::string_view error;
-    switch (field.path.find(line, value, error, scope.scratch())) {
-      case gotext::JsonPath::Outcome::found:
-        scope.put(scope.free_name(field.name), json_label_value(value, scope.scratch()));
-        continue;
-      case gotext::JsonPath::Outcome::broken:
-        scope.set_error(kJsonError, error);
-        break;
-      case gotext::JsonPath::Outcome::missing:
-        break;
+  struct Labels : JsonPaths::Sink {
+    Scope& scope;
+    const std::vector<std::string>& names;
+    std::size_t count = 0;
+    Labels(Scope& s, const std::vector<std::string>& n) : scope(s), names(n) {}
+    void found(std::size_t path, const gotext::JsonValue& value) override {
+      scope.put(scope.free_name(names[path]), json_label_value(value, scope.scratch()));
+      ++count;
     }
-    all_found = false;
-  }
-  if (all_found) return true;
+    void broken(std::string_view why) override { scope.set_error(kJsonError, why); }
+  };
+  Labels labels(scope, names_);
+  paths_.search(line, scope.scratch(), labels);
+  if (labels.count >= names_.size()) return true;
   // Once one is missing, every name that is no label now is set, also one whose value went to <name>_extracted.
   std::string_view value;
-  for (const Field& field : fields_) {
-    if (!scope.find(field.name, value)) scope.put(field.name, {});
+  for (const std::string& name : names_) {
+    if (!scope.find(name, value)) scope.put(name, {});
   }
   return true;
 }
@@ -199,7 +196,7 @@ bool Unpack::process(Scope& scope) const {
   if (!packed) return true;
   scope.set_line(entry);
   return std::all_of(labels_.begin(), labels_.end(), [&scope](const record::Label& label) {
-    return label.name.empty() || !scope.wants(label.name) || scope.put_as(label.name, label.value);
+    return !scope.wants(label.name) || scope.put_as(label.name, label.value);
   });
 }
 

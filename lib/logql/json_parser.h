@@ -2,11 +2,12 @@
 #pragma once
 
 #include "base/result.h"
-#include "gotext/json_reader.h"
 #include "logql/ast.h"
+#include "logql/json_paths.h"
 #include "logql/scope.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::logql {
@@ -24,11 +25,9 @@ class JsonExtractor : public Stage {
   [[nodiscard]] bool process(Scope& scope) const override;
 
  private:
-  struct Field {
-    std::string name;
-    gotext::JsonPath path;
-  };
-  std::vector<Field> fields_;
+  explicit JsonExtractor(JsonPaths paths) : paths_(std::move(paths)) {}
+  JsonPaths paths_;
+  std::vector<std::string> names_;
 };
 
 // Undoes Promtail's pack stage: `_entry` becomes the line, the other strings labels.

@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 #include "gotext/quantity.h"
 #include "gotext/unicode.h"
+#include "logql/lexer_number.h"
 #include "names/label_name.h"
 
 #include <fmt/format.h>
@@ -89,6 +90,7 @@ constexpr std::array<Word, 17> kSingles = {{{"{", TokenKind::open_brace},
                                             {"^", TokenKind::pow}}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 int hex_value(char c) { return is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10; }
 
 std::string lower_ascii(std::string_view text) {
@@ -158,7 +160,7 @@ class Lexer {
   bool skip_blank(Token& token) {
     while (position_ < query_.size()) {
       const char c = query_[position_];
-      if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+      if (is_blank(c)) {
         advance_to(position_ + 1);
       } else if (c == '#' || starts("//")) {
         advance_to(std::min(query_.find('\n', position_), query_.size()));
@@ -281,7 +283,7 @@ class Lexer {
   }
 
   [[nodiscard]] std::size_t skip_spaces(std::size_t i) const {
-    while (at(i) == ' ' || at(i) == '\t' || at(i) == '\n' || at(i) == '\r') ++i;
+    while (is_blank(at(i))) ++i;
     return i;
   }
 
@@ -309,14 +311,14 @@ class Lexer {
     while (end < query_.size()) {
       if (is_digit(query_[end]) || std::string_view(".numshdwy").find(query_[end]) != std::string_view::npos) {
         ++end;
-      } else if (query_.substr(end, 2) == "\xc2\xb5" || query_.substr(end, 2) == "\xce\xbc") {
+      } else if (query_.substr(end, 2) == "\xc2\xb5") {
         end += 2;
       } else {
         break;
       }
     }
     const std::string_view text = query_.substr(position_, end - position_);
-    if (is_digit(text.back())) return false;  // a number
+    if (is_digit(text.back()) && text != "-0") return false;  // a number
     std::optional<base::Duration> duration;
     if (digits == position_) duration = gotext::parse_range_duration(text);
     if (!duration) duration = gotext::parse_go_duration(text);
@@ -341,71 +343,13 @@ class Lexer {
 
   Token number(Token& token) {
     std::string why;
-    const std::size_t end = number_end(why);
+    const std::size_t end = number_end(query_, position_, why);
     if (!why.empty()) {
       fail(token, std::move(why));
       return std::move(token);
     }
     if (duration_from(token, position_) || bytes_from(token)) return token;
     return take(token, TokenKind::number, end - position_, false);
-  }
-
-  // Go's number scanner: where the number ends, and what is wrong with it.
-  std::size_t number_end(std::string& why) const {
-    std::size_t i = position_;
-    bool hex = false;
-    bool octal = false;
-    bool bad_octal = false;
-    char bad_digit = 0;
-    if (at(i) == '0') {
-      const char mark = static_cast<char>(at(i + 1) | 0x20);
-      if (mark == 'x' || mark == 'o') {
-        hex = mark == 'x';
-        octal = mark == 'o';
-        i += 2;
-        if (!base::is_hex_digit(at(i)) && at(i) != '_')
-          why = (hex ? "hexadecimal" : "octal") + std::string(" literal has no digits");
-      } else if (mark == 'b') {
-        why = "decimal literal has no digits";
-        return i + 1;
-      } else {
-        octal = true;
-        bad_octal = true;  // a fraction or an exponent makes a leading zero harmless
-      }
-    }
-    bool fraction = false;
-    auto digits = [&] {
-      while (is_digit(at(i)) || at(i) == '_' || (hex && base::is_hex_digit(at(i)))) {
-        if (octal && at(i) >= '8' && at(i) <= '9' && bad_digit == 0) bad_digit = at(i);
-        ++i;
-      }
-    };
-    digits();
-    if (at(i) == '.') {
-      fraction = true;
-      ++i;
-      digits();
-    }
-    const char mark = static_cast<char>(at(i) | 0x20);
-    if (mark == 'e' || mark == 'p') {
-      if (mark == 'p' && !hex) {
-        why = fmt::format("'{}' exponent requires hexadecimal mantissa", at(i));
-        return i;
-      }
-      fraction = true;
-      ++i;
-      if (at(i) == '+' || at(i) == '-') ++i;
-      if (!is_digit(at(i))) why = "exponent has no digits";
-      while (is_digit(at(i)) || at(i) == '_') ++i;
-    }
-    if (bad_octal && bad_digit != 0 && !fraction && why.empty()) {
-      why = fmt::format("invalid digit '{}' in octal literal", bad_digit);
-    }
-    const std::string_view text = query_.substr(position_, i - position_);
-    if (why.empty() && (text.find("__") != std::string_view::npos || text.back() == '_')) {
-      why = "'_' must separate successive digits";
-    }
-    return i;
   }
 
   // 'x' is a name of one character to Loki's parser, anything longer an error.

@@ -21,9 +21,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -157,11 +159,24 @@ struct StageCompiler {
   Compiled operator()(const LabelSelectionExpr& expr) const { return stage_from(LabelSelection::compile(expr)); }
 };
 
-base::Result<std::unique_ptr<Stage>> compile_stage(const StageExpr& expr, std::string_view query) {
-  auto stage = std::visit(StageCompiler{}, expr.node);
-  if (stage) return stage;
-  const auto place = query.empty() ? std::nullopt : std::optional(expr.offset);
-  return semantic_error(query, fmt::format("stage '{}' : {}", print(expr), stage.error().message), place).to_error(query);
+// The error of stage `at`, which cannot be built for the reason `why`, as Loki words it: line filters that follow each other are
+// one stage to it, which it builds from its end.
+base::Error stage_error(std::span<const StageExpr* const> stages, std::size_t at, base::Error why, std::string_view query) {
+  std::size_t first = at, last = at;
+  if (as<LineFilterExpr>(*stages[at]) != nullptr) {
+    while (first > 0 && as<LineFilterExpr>(*stages[first - 1]) != nullptr) --first;
+    while (last + 1 < stages.size() && as<LineFilterExpr>(*stages[last + 1]) != nullptr) ++last;
+  }
+  std::string text;
+  for (std::size_t i = first; i <= last; ++i) {
+    text += (i > first ? " " : "") + print(*stages[i]);
+    auto stage = i > at ? std::visit(StageCompiler{}, stages[i]->node) : StageCompiler::Compiled(std::unique_ptr<Stage>());
+    if (stage) continue;
+    why = std::move(stage).error();
+    at = i;
+  }
+  const auto place = query.empty() ? std::nullopt : std::optional(stages[at]->offset);
+  return semantic_error(query, fmt::format("stage '{}' : {}", text, why.message), place).to_error(query);
 }
 
 }  // namespace
@@ -188,7 +203,7 @@ struct LogQuery::Compiled {
   std::vector<record::Label> metadata_buffer;
   std::vector<record::Label> parsed_buffer;
 
-  base::Result<void> add(const StageExpr& stage_expr, std::string_view query, bool& line_is_raw);
+  base::Result<void> add(const StageExpr& stage_expr, bool& line_is_raw);
   void demand(const StageExpr& stage_expr, const Stage& stage);
   bool passes_lead(record::Record& record, record::Batch& batch);
   bool reaches_stages(record::Record& record, record::Batch& batch);
@@ -198,8 +213,8 @@ struct LogQuery::Compiled {
   std::uint32_t reached = 0, passed = 0;
 };
 
-base::Result<void> LogQuery::Compiled::add(const StageExpr& stage_expr, std::string_view query, bool& line_is_raw) {
-  auto stage = compile_stage(stage_expr, query);
+base::Result<void> LogQuery::Compiled::add(const StageExpr& stage_expr, bool& line_is_raw) {
+  auto stage = std::visit(StageCompiler{}, stage_expr.node);
   if (!stage) return std::move(stage).error();
   demand(stage_expr, **stage);
   reads_line = reads_line || (as<LabelFilterExpr>(stage_expr) == nullptr && as<LabelSelectionExpr>(stage_expr) == nullptr);
@@ -312,10 +327,11 @@ base::Result<LogQuery> LogQuery::compile(LogExpr expr, std::string_view text) {
   compiled->selector = std::move(*selector);
   compiled->verdict_demand.everything = false;
   bool line_is_raw = true;
-  for (const StageExpr* stage : reorder(compiled->expr.stages)) {
-    auto added = compiled->add(*stage, text, line_is_raw);
-    if (!added) return std::move(added).error();
-    if (compiled->stages.size() == 1 && as<LabelFilterExpr>(*stage) != nullptr) compiled->lone = LoneFilter::of(*stage);
+  const std::vector<const StageExpr*> ordered = reorder(compiled->expr.stages);
+  for (std::size_t i = 0; i < ordered.size(); ++i) {
+    auto added = compiled->add(*ordered[i], line_is_raw);
+    if (!added) return stage_error(ordered, i, std::move(added).error(), text);
+    if (compiled->stages.size() == 1 && as<LabelFilterExpr>(*ordered[i]) != nullptr) compiled->lone = LoneFilter::of(*ordered[i]);
   }
   if (compiled->stages.size() != 1) compiled->lone.reset();
   for (std::size_t i = 0; i < compiled->early.size(); ++i) compiled->early[i].name = compiled->early_names[i];
@@ -331,8 +347,9 @@ base::Result<LogQuery> LogQuery::compile(const LogRange& range, std::string_view
   compiled.stages.push_back(std::make_unique<Unwrap>(*range.unwrap));
   compiled.verdict_demand.names.push_back(range.unwrap->label);
   for (const LabelFilterExpr& filter : range.unwrap->filters) {
-    auto stage = compile_stage({.node = filter}, {});
-    if (!stage) return std::move(stage).error();
+    const StageExpr expr{.node = filter};
+    auto stage = std::visit(StageCompiler{}, expr.node);
+    if (!stage) return stage_error(std::array{&expr}, 0, std::move(stage).error(), {});
     collect_names(filter, compiled.verdict_demand.names);
     compiled.asks_for_error = compiled.asks_for_error || names_error(filter);
     compiled.stages.push_back(std::move(*stage));

@@ -40,7 +40,7 @@ bool LogfmtReader::next(std::string_view& key, std::string_view& value, gotext::
   if (!in_.next()) return false;
   key = in_.key;
   const auto text = gotext::logfmt_unescape(in_.value, in_.escaped, scratch);
-  if (!text) return in_.fail("invalid quoted value");
+  if (!text) return in_.refuse("invalid quoted value");
   value = *text;
   return true;
 }

@@ -40,12 +40,16 @@ bool LoneFilter::holds(std::string_view value) const {
 std::optional<std::string_view> LoneFilter::value(const record::Record& record) const {
   // Metadata with the name of a label goes by another name.
   if (const std::string_view of_stream = record.labels->get(name_); !of_stream.empty()) return of_stream;
+  std::string_view value;  // of a repeated name the last
   for (const record::Label& label : record.metadata) {
     if (label.value.empty() || label.name.empty()) continue;
-    if (label.name == name_) return label.value;
-    if (label.name.front() == name_.front() && !names::is_metadata_name(label.name)) return std::nullopt;
+    if (label.name == name_) {
+      value = label.value;
+    } else if (label.name.front() == name_.front() && !names::is_metadata_name(label.name)) {
+      return std::nullopt;
+    }
   }
-  return std::string_view();
+  return value;
 }
 
 std::optional<bool> LoneFilter::passes(const record::Record& record) const {

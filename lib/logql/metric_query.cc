@@ -1,18 +1,17 @@
 #include "logql/metric_query.h"
 
-#include "gotext/regex.h"
+#include "logql/aggregation_node.h"
+#include "logql/binary_node.h"
+#include "logql/label_replace_node.h"
+#include "logql/metric_node.h"
 #include "logql/parser.h"
 #include "logql/printer.h"
-
-#include <fmt/format.h>
+#include "logql/series_labels.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <map>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 namespace weir::logql {
@@ -21,68 +20,16 @@ namespace {
 using base::Code;
 using base::fail;
 using base::Result;
-using record::Label;
 using record::LabelSet;
-using record::LabelSetRef;
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-bool by_labels(const LabelSet& a, const LabelSet& b) {
-  const auto left = a.labels(), right = b.labels();
-  return std::lexicographical_compare(left.begin(), left.end(), right.begin(), right.end(), [](const Label& x, const Label& y) {
-    return x.name != y.name ? x.name < y.name : x.value < y.value;
-  });
-}
-
-bool names_label(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// A label set made of another one; remembered, since the same series come at every point.
-class LabelMap {
- public:
-  template <typename Make>  // void make(const LabelSet&, std::vector<Label>& out)
-  const LabelSetRef& of(const LabelSetRef& labels, Make make) {
-    if (known_.size() > kMost) known_.clear();
-    auto& known = known_[labels.get()];
-    if (!known.second) {
-      made_.clear();
-      make(*labels, made_);
-      known = {labels, LabelSet::intern(made_)};
-    }
-    return known.second;
-  }
-
- private:
-  static constexpr std::size_t kMost = 100'000;
-  std::unordered_map<const LabelSet*, std::pair<LabelSetRef, LabelSetRef>> known_;
-  std::vector<Label> made_;
-};
-
-// Of the labels those that are named, or those that are not.
-void reduce(const LabelSet& labels, const std::vector<std::string>& names, bool keep, std::vector<Label>& out) {
-  for (const Label& label : labels.labels()) {
-    if (names_label(names, label.name) == keep) out.push_back(label);
-  }
-}
-
-// ---- the tree
-
-// A part of a query that gives a vector at each point. Points are asked for in their order, each once.
-class Node {
- public:
-  virtual ~Node() = default;
-  virtual Result<void> at(std::size_t point, MetricVector& out) = 0;
-};
-using NodePtr = std::unique_ptr<Node>;
-
-class RangeNode : public Node {
+class RangeNode : public MetricNode {
  public:
   explicit RangeNode(RangeVector& range) : range_(range) {}
   Result<void> at(std::size_t point, MetricVector& out) override {
     range_.at(point, out);
     // Sums go by this order, and so do equal values.
-    std::sort(out.begin(), out.end(), [](const VectorSample& a, const VectorSample& b) { return by_labels(*a.labels, *b.labels); });
+    std::sort(out.begin(), out.end(),
+              [](const VectorSample& a, const VectorSample& b) { return labels_before(*a.labels, *b.labels); });
     return {};
   }
 
@@ -90,7 +37,7 @@ class RangeNode : public Node {
   RangeVector& range_;
 };
 
-class ConstantNode : public Node {
+class ConstantNode : public MetricNode {
  public:
   explicit ConstantNode(double value) : value_(value) {}
   Result<void> at(std::size_t, MetricVector& out) override {
@@ -101,366 +48,6 @@ class ConstantNode : public Node {
  private:
   double value_;
 };
-
-class AggregationNode : public Node {
- public:
-  AggregationNode(const VectorAggregation& expr, NodePtr inner)
-      : function_(function_of(expr.function)),
-        parameter_(expr.parameter.value_or(0)),
-        grouping_(expr.grouping.value_or(Grouping())),
-        inner_(std::move(inner)) {}
-
-  Result<void> at(std::size_t point, MetricVector& out) override {
-    samples_.clear();
-    if (auto ok = inner_->at(point, samples_); !ok) return ok;
-    if (orders() || picks()) {
-      order(out);
-      return {};
-    }
-    groups_.clear();
-    for (const VectorSample& sample : samples_) {
-      const LabelSetRef& labels = group_of(sample.labels);
-      const auto [found, fresh] = places_.try_emplace(labels.get(), groups_.size());
-      if (fresh) {
-        groups_.push_back(
-            {labels, 1, function_ == Function::deviation || function_ == Function::variance ? 0 : sample.value, sample.value});
-      } else {
-        add(groups_[found->second], sample.value);
-      }
-    }
-    places_.clear();
-    for (const Group& group : groups_) out.push_back({group.labels, result(group)});
-    return {};
-  }
-
- private:
-  enum class Function : std::uint8_t { sum, average, minimum, maximum, count, deviation, variance, top, bottom, sort, sort_down };
-  struct Group {
-    LabelSetRef labels;
-    std::uint64_t count = 0;
-    double value = 0, mean = 0;
-  };
-
-  static Function function_of(std::string_view name) {
-    if (name == "avg") return Function::average;
-    if (name == "min") return Function::minimum;
-    if (name == "max") return Function::maximum;
-    if (name == "count") return Function::count;
-    if (name == "stddev") return Function::deviation;
-    if (name == "stdvar") return Function::variance;
-    if (name == "topk") return Function::top;
-    if (name == "bottomk") return Function::bottom;
-    if (name == "sort") return Function::sort;
-    if (name == "sort_desc") return Function::sort_down;
-    return Function::sum;
-  }
-  [[nodiscard]] bool orders() const { return function_ == Function::sort || function_ == Function::sort_down; }
-  [[nodiscard]] bool picks() const { return function_ == Function::top || function_ == Function::bottom; }
-
-  const LabelSetRef& group_of(const LabelSetRef& labels) {
-    if (!grouping_.without && grouping_.labels.empty()) return LabelSet::empty();
-    return reduced_.of(labels, [&](const LabelSet& set, std::vector<Label>& out) {
-      reduce(set, grouping_.labels, !grouping_.without, out);
-      if (grouping_.without) std::erase_if(out, [](const Label& label) { return label.name == "__name__"; });
-    });
-  }
-
-  void add(Group& group, double value) const {
-    ++group.count;
-    switch (function_) {
-      case Function::average:
-        group.mean += (value - group.mean) / static_cast<double>(group.count);
-        break;
-      case Function::minimum:
-        if (group.value > value || std::isnan(group.value)) group.value = value;
-        break;
-      case Function::maximum:
-        if (group.value < value || std::isnan(group.value)) group.value = value;
-        break;
-      case Function::deviation:
-      case Function::variance: {
-        const double delta = value - group.mean;
-        group.mean += delta / static_cast<double>(group.count);
-        group.value += delta * (value - group.mean);
-        break;
-      }
-      default:
-        group.value += value;
-    }
-  }
-
-  [[nodiscard]] double result(const Group& group) const {
-    const auto count = static_cast<double>(group.count);
-    switch (function_) {
-      case Function::average:
-        return group.mean;
-      case Function::count:
-        return count;
-      case Function::deviation:
-        return std::sqrt(group.value / count);
-      case Function::variance:
-        return group.value / count;
-      default:
-        return group.value;
-    }
-  }
-
-  // topk, bottomk, sort and sort_desc: samples as they are, by value in each group. NaN is the least for topk and sort_desc, the
-  // greatest for the others.
-  void order(MetricVector& out) {
-    const bool down = function_ == Function::top || function_ == Function::sort_down;
-    std::vector<std::pair<const LabelSet*, VectorSample>> all;
-    all.reserve(samples_.size());
-    for (VectorSample& sample : samples_) {
-      const LabelSet* group = group_of(sample.labels).get();
-      all.emplace_back(group, std::move(sample));
-    }
-    std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) {
-      if (a.first != b.first) return by_labels(*a.first, *b.first);
-      const double x = a.second.value, y = b.second.value;
-      if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
-      return down ? x > y : x < y;
-    });
-    std::int64_t taken = 0;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (i == 0 || all[i].first != all[i - 1].first) taken = 0;
-      if (picks() && taken++ >= parameter_) continue;
-      out.push_back(std::move(all[i].second));
-    }
-  }
-
-  Function function_;
-  std::int64_t parameter_;
-  Grouping grouping_;
-  NodePtr inner_;
-  LabelMap reduced_;
-  MetricVector samples_;
-  std::vector<Group> groups_;
-  std::unordered_map<const LabelSet*, std::size_t> places_;
-};
-
-// The result of an operator between two numbers; nothing where a comparison does not hold and filters.
-std::optional<double> combine(BinaryOp op, double left, double right, bool filters) {
-  const auto compared = [&](bool holds) -> std::optional<double> {
-    if (holds) return 1;
-    return filters ? std::nullopt : std::optional<double>(0);
-  };
-  switch (op) {
-    case BinaryOp::add:
-      return left + right;
-    case BinaryOp::sub:
-      return left - right;
-    case BinaryOp::mul:
-      return left * right;
-    case BinaryOp::div:
-      return right == 0 ? kNan : left / right;
-    case BinaryOp::mod:
-      return right == 0 ? kNan : std::fmod(left, right);
-    case BinaryOp::pow:
-      return std::pow(left, right);
-    case BinaryOp::equal:
-      return compared(left == right);
-    case BinaryOp::not_equal:
-      return compared(left != right);
-    case BinaryOp::greater:
-      return compared(left > right);
-    case BinaryOp::greater_equal:
-      return compared(left >= right);
-    case BinaryOp::less:
-      return compared(left < right);
-    case BinaryOp::less_equal:
-      return compared(left <= right);
-    case BinaryOp::or_:
-    case BinaryOp::and_:
-    case BinaryOp::unless:
-      break;
-  }
-  return std::nullopt;
-}
-
-// An operator between a number and a vector.
-class LiteralNode : public Node {
- public:
-  LiteralNode(BinaryOp op, bool returns_bool, double literal, bool literal_left, NodePtr inner)
-      : op_(op), returns_bool_(returns_bool), literal_(literal), literal_left_(literal_left), inner_(std::move(inner)) {}
-
-  Result<void> at(std::size_t point, MetricVector& out) override {
-    const std::size_t begin = out.size();
-    if (auto ok = inner_->at(point, out); !ok) return ok;
-    const bool filters = is_comparison(op_) && !returns_bool_;
-    std::size_t kept = begin;
-    for (std::size_t i = begin; i < out.size(); ++i) {
-      const double value = out[i].value;
-      const auto result = combine(op_, literal_left_ ? literal_ : value, literal_left_ ? value : literal_, filters);
-      if (!result) continue;
-      if (kept != i) out[kept] = std::move(out[i]);
-      out[kept++].value = filters ? value : *result;
-    }
-    out.resize(kept);
-    return {};
-  }
-
- private:
-  BinaryOp op_;
-  bool returns_bool_;
-  double literal_;
-  bool literal_left_;
-  NodePtr inner_;
-};
-
-// An operator between two vectors.
-class BinaryNode : public Node {
- public:
-  BinaryNode(const BinaryOperation& expr, NodePtr left, NodePtr right)
-      : op_(expr.op),
-        returns_bool_(expr.returns_bool),
-        matching_(expr.matching.value_or(BinaryOperation::Matching())),
-        inner_left_(std::move(left)),
-        inner_right_(std::move(right)) {}
-
-  Result<void> at(std::size_t point, MetricVector& out) override {
-    left_.clear();
-    right_.clear();
-    if (auto ok = inner_right_->at(point, right_); !ok) return ok;
-    if (auto ok = inner_left_->at(point, left_); !ok) return ok;
-    if (is_set_operation(op_)) {
-      choose(out);
-      return {};
-    }
-    return match(out);
-  }
-
- private:
-  using Group = BinaryOperation::Matching::Group;
-
-  // What two samples must have in common to be a pair.
-  const LabelSet* signature(const LabelSetRef& labels) {
-    if (!matching_.on && matching_.labels.empty()) return labels.get();
-    return signatures_
-        .of(labels, [&](const LabelSet& set, std::vector<Label>& made) { reduce(set, matching_.labels, matching_.on, made); })
-        .get();
-  }
-
-  void choose(MetricVector& out) {
-    std::unordered_set<const LabelSet*> there;
-    const bool either = op_ == BinaryOp::or_;
-    for (const VectorSample& sample : either ? left_ : right_) there.insert(signature(sample.labels));
-    if (either) {
-      out.insert(out.end(), left_.begin(), left_.end());
-      for (VectorSample& sample : right_) {
-        if (left_.empty() || !there.contains(signature(sample.labels))) out.push_back(std::move(sample));
-      }
-      return;
-    }
-    for (VectorSample& sample : left_) {
-      if (there.contains(signature(sample.labels)) == (op_ == BinaryOp::and_)) out.push_back(std::move(sample));
-    }
-  }
-
-  Result<void> match(MetricVector& out) {
-    // `many` may have several samples for one of `one`.
-    const bool swapped = matching_.group == Group::right;
-    MetricVector& many = swapped ? right_ : left_;
-    MetricVector& one = swapped ? left_ : right_;
-    std::unordered_map<const LabelSet*, const VectorSample*> ones;
-    for (const VectorSample& sample : one) {
-      if (!ones.emplace(signature(sample.labels), &sample).second) {
-        return fail(
-            Code::config,
-            "found duplicate series on the {} hand-side;many-to-many matching not allowed: matching labels must be unique on "
-            "one side",
-            swapped ? "left" : "right");
-      }
-    }
-    std::unordered_set<const LabelSet*> matched;
-    std::map<std::pair<const LabelSet*, const LabelSet*>, bool> inserted;
-    const bool filters = is_comparison(op_) && !returns_bool_;
-    for (const VectorSample& sample : many) {
-      const LabelSet* key = signature(sample.labels);
-      const auto found = ones.find(key);
-      if (found == ones.end()) continue;
-      LabelSetRef labels = result_labels(sample.labels, *found->second->labels);
-      kept_.push_back(labels);  // the addresses in `inserted` stay theirs
-      if (matching_.group == Group::one_to_one) {
-        if (!matched.insert(key).second) {
-          return fail(Code::config, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
-        }
-      } else if (!inserted.emplace(std::pair(key, labels.get()), true).second) {
-        return fail(Code::config, "multiple matches for labels: grouping labels must ensure unique matches");
-      }
-      const double left = swapped ? found->second->value : sample.value;
-      const double right = swapped ? sample.value : found->second->value;
-      const auto result = combine(op_, left, right, filters);
-      if (result) out.push_back({std::move(labels), filters ? left : *result});
-    }
-    kept_.clear();
-    return {};
-  }
-
-  LabelSetRef result_labels(const LabelSetRef& many, const LabelSet& one) {
-    std::vector<Label> labels;
-    if (matching_.group == Group::one_to_one) {
-      reduce(*many, matching_.labels, matching_.on, labels);
-    } else {
-      const auto all = many->labels();
-      labels.assign(all.begin(), all.end());
-    }
-    if (matching_.include.empty() && labels.size() == many->size()) return many;
-    for (const std::string& name : matching_.include) {
-      std::erase_if(labels, [&](const Label& label) { return label.name == name; });
-      labels.push_back({name, one.get(name)});  // an empty value is left out
-    }
-    return LabelSet::intern(labels);
-  }
-
-  BinaryOp op_;
-  bool returns_bool_;
-  BinaryOperation::Matching matching_;
-  NodePtr inner_left_, inner_right_;
-  LabelMap signatures_;
-  MetricVector left_, right_;
-  std::vector<LabelSetRef> kept_;
-};
-
-class LabelReplaceNode : public Node {
- public:
-  LabelReplaceNode(const LabelReplace& expr, gotext::Regex regex, NodePtr inner)
-      : destination_(expr.destination),
-        replacement_(expr.replacement),
-        source_(expr.source),
-        regex_(std::move(regex)),
-        inner_(std::move(inner)) {}
-
-  Result<void> at(std::size_t point, MetricVector& out) override {
-    const std::size_t begin = out.size();
-    if (auto ok = inner_->at(point, out); !ok) return ok;
-    for (std::size_t i = begin; i < out.size(); ++i) {
-      out[i].labels = replaced_.of(out[i].labels, [&](const LabelSet& labels, std::vector<Label>& made) { replace(labels, made); });
-    }
-    return {};
-  }
-
- private:
-  void replace(const LabelSet& labels, std::vector<Label>& made) {
-    constexpr std::size_t kMostBytes = 1 << 20;
-    const auto all = labels.labels();
-    made.assign(all.begin(), all.end());
-    if (!regex_.find(labels.get(source_), 0, groups_)) return;
-    value_.clear();
-    regex_.expand(replacement_, groups_, kMostBytes, value_);
-    std::erase_if(made, [&](const Label& label) { return label.name == destination_; });
-    made.push_back({destination_, value_});
-  }
-
-  std::string destination_, replacement_, source_;
-  gotext::Regex regex_;
-  NodePtr inner_;
-  LabelMap replaced_;
-  std::vector<std::string_view> groups_;
-  std::string value_;
-};
-
-// ---- the query
 
 bool sorts(const Expr& expr) {
   struct Visitor {
@@ -558,7 +145,7 @@ class Evaluation : public MetricQuery {
     answer_.kind = scalar_ ? MetricAnswer::Kind::scalar : instant_ ? MetricAnswer::Kind::vector : MetricAnswer::Kind::matrix;
     if (!instant_ || !sorted_by_value_) {
       std::stable_sort(answer_.series.begin(), answer_.series.end(),
-                       [](const auto& a, const auto& b) { return by_labels(*a.labels, *b.labels); });
+                       [](const auto& a, const auto& b) { return labels_before(*a.labels, *b.labels); });
     }
     return std::move(answer_);
   }
@@ -598,18 +185,18 @@ class Evaluation : public MetricQuery {
     return {};
   }
 
-  Result<NodePtr> node(const Expr& expr, const std::optional<Grouping>& outer) {
+  Result<MetricNodePtr> node(const Expr& expr, const std::optional<Grouping>& outer) {
     return std::visit([&](const auto& one) { return make(one, outer); }, expr.node);
   }
 
-  Result<NodePtr> make(const RangeAggregation& expr, const std::optional<Grouping>& outer) {
+  Result<MetricNodePtr> make(const RangeAggregation& expr, const std::optional<Grouping>& outer) {
     auto range = RangeVector::compile(expr, outer, times_, limits_.memory, text_);
     if (!range) return std::move(range).error();
     ranges_.push_back(std::move(*range));
-    return NodePtr(std::make_unique<RangeNode>(*ranges_.back()));
+    return MetricNodePtr(std::make_unique<RangeNode>(*ranges_.back()));
   }
 
-  Result<NodePtr> make(const VectorAggregation& expr, const std::optional<Grouping>&) {
+  Result<MetricNodePtr> make(const VectorAggregation& expr, const std::optional<Grouping>&) {
     if (expr.function == "approx_topk") {
       return fail(Code::config, "cannot evaluate approx_topk: weir counts exactly").with_hint("use topk");
     }
@@ -622,44 +209,44 @@ class Evaluation : public MetricQuery {
     }
     auto inner = node(expr.inner.front(), given);
     if (!inner) return inner;
-    return NodePtr(std::make_unique<AggregationNode>(expr, std::move(*inner)));
+    return aggregate(expr, std::move(*inner));
   }
 
-  Result<NodePtr> make(const BinaryOperation& expr, const std::optional<Grouping>&) {
+  Result<MetricNodePtr> make(const BinaryOperation& expr, const std::optional<Grouping>&) {
     const auto* left_number = std::get_if<Literal>(&expr.legs.front().node);
     const auto* right_number = std::get_if<Literal>(&expr.legs.back().node);
     if (left_number != nullptr || right_number != nullptr) {
       auto inner = node(left_number != nullptr ? expr.legs.back() : expr.legs.front(), std::nullopt);
       if (!inner) return inner;
       const double value = left_number != nullptr ? left_number->value : right_number->value;
-      return NodePtr(std::make_unique<LiteralNode>(expr.op, expr.returns_bool, value, left_number != nullptr, std::move(*inner)));
+      return combine_with_number(expr.op, expr.returns_bool, value, left_number != nullptr, std::move(*inner));
     }
     auto left = node(expr.legs.front(), std::nullopt);
     if (!left) return left;
     auto right = node(expr.legs.back(), std::nullopt);
     if (!right) return right;
-    return NodePtr(std::make_unique<BinaryNode>(expr, std::move(*left), std::move(*right)));
+    return combine_vectors(expr, std::move(*left), std::move(*right));
   }
 
-  Result<NodePtr> make(const Literal& expr, const std::optional<Grouping>&) {
-    return NodePtr(std::make_unique<ConstantNode>(expr.value));
+  // A number that stands neither alone nor beside an operator, as in topk(1, 5).
+  Result<MetricNodePtr> make(const Literal&, const std::optional<Grouping>&) {
+    return fail(Code::config, "unexpected expr type (*syntax.LiteralExpr) for Evaluator type (*logql.DefaultEvaluator)")
+        .with_hint("functions take vectors; a number becomes one with vector(5)");
   }
-  Result<NodePtr> make(const VectorLiteral& expr, const std::optional<Grouping>&) {
-    return NodePtr(std::make_unique<ConstantNode>(expr.value));
+  Result<MetricNodePtr> make(const VectorLiteral& expr, const std::optional<Grouping>&) {
+    return MetricNodePtr(std::make_unique<ConstantNode>(expr.value));
   }
 
-  Result<NodePtr> make(const LabelReplace& expr, const std::optional<Grouping>&) {
-    auto regex = gotext::Regex::compile(expr.regex, gotext::Regex::Mode::anchored);
-    if (!regex) return std::move(regex).error();
+  Result<MetricNodePtr> make(const LabelReplace& expr, const std::optional<Grouping>&) {
     auto inner = node(expr.inner.front(), std::nullopt);
     if (!inner) return inner;
-    return NodePtr(std::make_unique<LabelReplaceNode>(expr, std::move(*regex), std::move(*inner)));
+    return replace_label(expr, std::move(*inner));
   }
 
-  Result<NodePtr> make(const LogExpr&, const std::optional<Grouping>&) {
+  Result<MetricNodePtr> make(const LogExpr&, const std::optional<Grouping>&) {
     return fail(Code::bug, "a log query stands where a metric query is needed");
   }
-  Result<NodePtr> make(const Variants&, const std::optional<Grouping>&) {
+  Result<MetricNodePtr> make(const Variants&, const std::optional<Grouping>&) {
     return fail(Code::config, "cannot evaluate variants: they are an experiment of Loki")
         .with_hint("ask one query for each variant");
   }
@@ -670,7 +257,7 @@ class Evaluation : public MetricQuery {
   std::string whole_text_;
   std::string_view text_;  // while it is built
   std::vector<std::unique_ptr<RangeVector>> ranges_;
-  NodePtr root_;
+  MetricNodePtr root_;
   bool scalar_ = false, sorted_by_value_ = false;
   base::TimeRange reads_ = {base::TimeRange::kForever, base::TimeRange::kBeginning};
   base::Duration latest_offset_ = std::numeric_limits<base::Duration>::max() / 4;

@@ -393,7 +393,7 @@ bool Parser::constant(LabelFilterExpr& filter) {
     case TokenKind::add:
     case TokenKind::sub:
       filter.kind = Kind::number;
-      return signed_number(filter.number);
+      return signed_number(filter.number, true);
     default:
       return unexpected();
   }

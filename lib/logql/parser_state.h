@@ -1,4 +1,5 @@
-// The inside of the parser, shared by its files: one reads metric expressions, one log ranges and what a log query is made of.
+// The inside of the parser, shared by its files: one reads expressions, one functions, one log ranges and what a log query is made
+// of.
 //
 // Recursive descent over the grammar, taking at each conflict the way that Loki's generated parser takes: what can be read on is
 // read on. `!=` after a pipeline is thus a line filter, `or` after a line filter another alternative of it.
@@ -52,10 +53,14 @@ class Parser {
   bool combine(BinaryOperation operation, Expr& left, Expr right, std::size_t offset);
   bool operand(Expr& expr);
   bool literal(Expr& expr);
-  bool signed_number(double& value);
-  bool number(double& value, std::string_view expecting);
+  // A number that Go cannot read is an error; with `lenient`, as in label filters, 0x10 and the like are 0.
+  bool signed_number(double& value, bool lenient = false);
+  bool number(double& value, std::string_view expecting, bool lenient = false);
   // An expression that must be a metric: Loki's parser only sees that a log query is none when no operator follows it.
   bool metric(Expr& expr) { return binary(expr, 1) && (!expr.is_log() || unexpected()); }
+
+  // ---- functions: parser_functions.cc
+
   bool function(Expr& expr);
   bool vector(Expr& expr);
   bool label_replace(Expr& expr, std::size_t offset);

@@ -41,6 +41,10 @@ base::Result<Pattern> Pattern::parse(std::string_view text) {
 }
 
 base::Result<Pattern> Pattern::compile_parser(std::string_view text) {
+  if (text.empty()) {
+    return base::fail(base::Code::parse,
+                      "parse error at line 1, col 1: syntax error: unexpected $end, expecting IDENTIFIER or LITERAL");
+  }
   auto pattern = parse(text);
   if (!pattern) return pattern;
   for (const Piece& piece : pattern->pieces_) {

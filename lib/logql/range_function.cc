@@ -1,5 +1,7 @@
 #include "logql/range_function.h"
 
+#include "gotext/quantity.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,11 +12,6 @@ namespace {
 using Kind = RangeFunction::Kind;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-// As Go's Duration.Seconds.
-double seconds(base::Duration duration) {
-  return static_cast<double>(duration / base::kSecond) + static_cast<double>(duration % base::kSecond) / 1e9;
-}
 
 Kind kind_of(std::string_view name, bool unwraps) {
   if (name == "count_over_time") return Kind::count;
@@ -72,7 +69,7 @@ double counter_rate(const std::vector<MetricPoint>& points, base::Duration range
   double extrapolated = sampled;
   extrapolated += to_start < threshold ? to_start : between / 2;
   extrapolated += to_end < threshold ? to_end : between / 2;
-  return increase * (extrapolated / sampled) / seconds(range);
+  return increase * (extrapolated / sampled) / gotext::go_seconds(range);
 }
 
 }  // namespace
@@ -134,9 +131,9 @@ double RangeFunction::result(Window& window) const {
     case Kind::count:
       return count;
     case Kind::count_rate:
-      return count / seconds(range_);
+      return count / gotext::go_seconds(range_);
     case Kind::sum_rate:
-      return window.value_ / seconds(range_);
+      return window.value_ / gotext::go_seconds(range_);
     case Kind::average:
       return window.mean_;
     case Kind::deviation:

@@ -2,6 +2,7 @@
 
 #include "gotext/unicode.h"
 #include "logql/scope.h"
+#include "logql/series_labels.h"
 
 #include <fmt/format.h>
 
@@ -54,10 +55,6 @@ std::vector<Label> absent_labels(const std::vector<MatcherExpr>& matchers) {
   }
   std::erase_if(labels, [&](const Label& label) { return std::find(out.begin(), out.end(), label.name) != out.end(); });
   return labels;
-}
-
-bool names_label(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 std::string print_labels(std::span<const Label> labels) {

@@ -1,6 +1,7 @@
 #include "logql/scope.h"
 
 #include "base/utf8.h"
+#include "gotext/unicode.h"
 #include "logql/label_filter.h"
 #include "names/label_name.h"
 
@@ -15,11 +16,12 @@ namespace {
 constexpr std::string_view kExtractedSuffix = "_extracted";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 bool is_plain_name(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return names::is_name_byte(c); });  // inlined, unlike its address
 }
+
+bool is_error_name(std::string_view name) { return name == kErrorLabel || name == kErrorDetailsLabel; }
 
 // The name under which Loki has it.
 std::string_view metadata_name(std::string_view name, gotext::Scratch& scratch) {
@@ -50,7 +52,7 @@ bool Scope::changes_metadata(const record::Record& record) {
   for (std::size_t i = 0; i < record.metadata.size(); ++i) {
     const record::Label& label = record.metadata[i];
     const auto same_name = [&](const record::Label& other) { return other.name == label.name; };
-    if (label.value.empty() || !names::is_metadata_name(label.name)) return true;
+    if (label.value.empty() || !names::is_metadata_name(label.name) || is_error_name(label.name)) return true;
     if (labels.size() > kFew ? std::ranges::binary_search(labels, label.name, {}, &record::Label::name)
                              : std::any_of(labels.begin(), labels.end(), same_name)) {
       return true;
@@ -79,6 +81,11 @@ void Scope::begin(record::Record& record, record::Batch& batch, const Demand& de
   parsed_.clear();
   error_ = {};
   details_.clear();
+  // Metadata of these names is the error of the record.
+  for (const record::Label& label : record.metadata) {
+    if (label.name == kErrorLabel) error_ = label.value;
+    if (label.name == kErrorDetailsLabel && explain) details_ = label.value;
+  }
   scratch_.clear();
   budget_.renew();
   value_ = 0;
@@ -101,12 +108,30 @@ std::string_view Scope::line() {
 void Scope::load_metadata() {
   if (metadata_loaded_) return;
   metadata_loaded_ = true;
+  // Several names may become the same. The last of equal ones counts, before it one that Loki has to change, and a name that only
+  // collides with a label gives way to all.
+  bool odd = false;
   for (const record::Label& label : record_->metadata) {
-    if (label.value.empty()) continue;
-    std::string_view name = metadata_name(label.name, scratch_);
+    if (label.value.empty() || is_error_name(label.name)) continue;
     std::size_t index = 0;
-    if (find_in_stream(name, index)) name = extracted_name(name);
-    if (!name.empty() && metadata_.find(name) == nullptr) metadata_.add(name, label.value);
+    if (!names::is_metadata_name(label.name) || find_in_stream(label.name, index)) {
+      odd = true;
+    } else {
+      metadata_.set(label.name, label.value);
+    }
+  }
+  if (!odd) return;
+  for (const bool collides : {false, true}) {
+    for (const record::Label& label : record_->metadata) {
+      if (label.value.empty()) continue;
+      std::size_t index = 0;
+      const std::string_view name = metadata_name(label.name, scratch_);
+      if (name.empty() || is_error_name(name) || find_in_stream(name, index) != collides) continue;
+      if (!collides && name != label.name) metadata_.set(name, label.value);
+      if (!collides) continue;
+      const std::string_view other = extracted_name(name);
+      if (metadata_.find(other) == nullptr) metadata_.add(other, label.value);
+    }
   }
 }
 
@@ -272,8 +297,7 @@ std::span<const record::Label> Scope::parsed_labels(std::vector<record::Label>& 
 }
 
 std::string_view sanitize_name(std::string_view name, bool first_part, gotext::Scratch& scratch) {
-  while (!name.empty() && is_space(name.front())) name.remove_prefix(1);
-  while (!name.empty() && is_space(name.back())) name.remove_suffix(1);
+  name = gotext::trim_space(name);
   if (name.empty()) return {};
   const bool prefix = first_part && is_digit(name.front());
   if (!prefix && is_plain_name(name)) return name;

@@ -53,6 +53,13 @@ class LabelSlots {
     return nullptr;
   }
   void add(std::string_view name, std::string_view value) { slots_.push_back({name, value, false}); }
+  void set(std::string_view name, std::string_view value) {
+    if (Slot* slot = find(name)) {
+      slot->value = value;
+    } else {
+      add(name, value);
+    }
+  }
   void clear() {
     slots_.clear();
     if (!index_.empty()) forget();

@@ -22,10 +22,7 @@ bool Unwrap::process(Scope& scope) const {
       value = gotext::parse_float(text);
       break;
     case Conversion::duration:
-      if (const auto duration = gotext::parse_go_duration(text)) {
-        // As Go's Duration.Seconds: whole seconds and the rest apart.
-        value = static_cast<double>(*duration / base::kSecond) + static_cast<double>(*duration % base::kSecond) / 1e9;
-      }
+      if (const auto duration = gotext::parse_go_duration(text)) value = gotext::go_seconds(*duration);
       complain = gotext::duration_complaint;
       break;
     case Conversion::bytes:

@@ -285,4 +285,81 @@ Result<std::vector<LabelSetRef>> QueryAnswerParser::parse_series(std::string& bo
   return series;
 }
 
+Result<IndexStats> QueryAnswerParser::parse_stats(std::string& body) {
+  auto document = state_->document(body);
+  if (!document) return std::move(document).error();
+  IndexStats stats;
+  for (const auto& [name, value] : {std::pair("streams", &stats.streams), std::pair("chunks", &stats.chunks),
+                                    std::pair("bytes", &stats.bytes), std::pair("entries", &stats.entries)}) {
+    if ((*document)[name].get(*value) != simdjson::SUCCESS) return unexpected("it is no answer of index/stats");
+  }
+  return stats;
+}
+
+Result<std::vector<LabelVolume>> QueryAnswerParser::parse_volume(std::string& body, bool by_name) {
+  auto document = state_->document(body);
+  if (!document) return std::move(document).error();
+  dom::array result;
+  if ((*document)["data"]["result"].get(result) != simdjson::SUCCESS) return unexpected("it is no answer of index/volume");
+  std::vector<LabelVolume> volumes;
+  for (const dom::element element : result) {
+    dom::object names;
+    std::string_view text;
+    state_->labels.clear();
+    if (element["metric"].get(names) != simdjson::SUCCESS || !read_labels(names, state_->labels) ||
+        element["value"].at(1).get(text) != simdjson::SUCCESS) {
+      return unexpected("a volume does not have the expected form");
+    }
+    LabelVolume volume = {LabelSet::intern(state_->labels), {}, 0};
+    if (by_name && !state_->labels.empty()) volume.name = state_->labels.front().name;
+    std::from_chars(text.data(), text.data() + text.size(), volume.bytes);
+    volumes.push_back(std::move(volume));
+  }
+  return volumes;
+}
+
+Result<std::vector<DetectedField>> QueryAnswerParser::parse_fields(std::string& body) {
+  auto document = state_->document(body);
+  if (!document) return std::move(document).error();
+  std::vector<DetectedField> fields;
+  dom::array list;
+  if ((*document)["fields"].get(list) != simdjson::SUCCESS) return fields;  // left out when there are none
+  for (const dom::element element : list) {
+    dom::object object;
+    std::string_view name, type;
+    DetectedField field;
+    if (element.get(object) != simdjson::SUCCESS || object["label"].get(name) != simdjson::SUCCESS ||
+        object["type"].get(type) != simdjson::SUCCESS || object["cardinality"].get(field.cardinality) != simdjson::SUCCESS) {
+      return unexpected("a field does not have the expected form");
+    }
+    field.name = name;
+    field.type = type;
+    dom::array parsers;
+    if (object["parsers"].get(parsers) == simdjson::SUCCESS) {
+      for (const dom::element parser : parsers) {
+        std::string_view text;
+        if (parser.get(text) == simdjson::SUCCESS) field.parsers.emplace_back(text);
+      }
+    }
+    fields.push_back(std::move(field));
+  }
+  std::sort(fields.begin(), fields.end(), [](const DetectedField& a, const DetectedField& b) { return a.name < b.name; });
+  return fields;
+}
+
+Result<std::vector<std::string>> QueryAnswerParser::parse_field_values(std::string& body) {
+  auto document = state_->document(body);
+  if (!document) return std::move(document).error();
+  std::vector<std::string> values;
+  dom::array list;
+  if ((*document)["values"].get(list) != simdjson::SUCCESS) return values;
+  for (const dom::element element : list) {
+    std::string_view text;
+    if (element.get(text) != simdjson::SUCCESS) return unexpected("a value is not a string");
+    values.emplace_back(text);
+  }
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
 }  // namespace weir::loki

@@ -6,6 +6,7 @@
 #include "record/record.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,26 @@ struct QueryAnswer {
   bool samples = false;     // the answer of a metric query: the records are samples
   std::size_t entries = 0;  // how many records were added
   std::vector<std::string> warnings;
+};
+
+// How much there is of some streams.
+struct IndexStats {
+  std::uint64_t streams = 0, chunks = 0, bytes = 0, entries = 0;  // of a spool: blocks are its chunks
+};
+
+// The bytes of the streams that have `labels`; or, where `name` is set, of those that have a label of this name.
+struct LabelVolume {
+  record::LabelSetRef labels;
+  std::string name;
+  std::uint64_t bytes = 0;
+};
+
+// A field that lines have: structured metadata, or what a parser extracts.
+struct DetectedField {
+  std::string name;
+  std::string type;  // string, int, float, boolean, duration or bytes
+  std::uint64_t cardinality = 0;
+  std::vector<std::string> parsers = {};  // none for structured metadata
 };
 
 // Loki divides a stream that grows fast by these internal labels and shows them in its answers. Records without them are those
@@ -43,6 +64,13 @@ class QueryAnswerParser {
 
   // Reads an answer of series. Without shard labels, sorted, without repeats.
   base::Result<std::vector<record::LabelSetRef>> parse_series(std::string& body);
+
+  // Reads an answer of index/volume, in its order. `by_name`: it was asked for by the names of labels.
+  base::Result<std::vector<LabelVolume>> parse_volume(std::string& body, bool by_name);
+  // Read answers of index/stats, of detected_fields and of the values of a detected field. Sorted by name.
+  base::Result<IndexStats> parse_stats(std::string& body);
+  base::Result<std::vector<DetectedField>> parse_fields(std::string& body);
+  base::Result<std::vector<std::string>> parse_field_values(std::string& body);
 
  private:
   struct State;

@@ -303,4 +303,44 @@ Result<std::vector<record::LabelSetRef>> QueryClient::series(const base::TimeRan
   return parser_.parse_series(body_);
 }
 
+Result<IndexStats> QueryClient::stats(const base::TimeRange& window, std::string_view selector) {
+  auto parameters = window_parameters(window);
+  parameters.emplace_back("query", selector);
+  if (auto got = get_all("/loki/api/v1/index/stats", parameters); !got) return std::move(got).error();
+  return parser_.parse_stats(body_);
+}
+
+Result<std::vector<LabelVolume>> QueryClient::volume(const VolumeRequest& request) {
+  auto parameters = window_parameters(request.window);
+  parameters.emplace_back("query", request.selector);
+  parameters.emplace_back("limit", fmt::to_string(request.limit));
+  if (!request.labels.empty()) parameters.emplace_back("targetLabels", fmt::format("{}", fmt::join(request.labels, ",")));
+  if (request.by_name) parameters.emplace_back("aggregateBy", "labels");
+  if (auto got = get_all("/loki/api/v1/index/volume", parameters); !got) return std::move(got).error();
+  return parser_.parse_volume(body_, request.by_name);
+}
+
+namespace {
+
+std::vector<std::pair<std::string, std::string>> fields_parameters(const QueryClient::FieldsRequest& request) {
+  auto parameters = window_parameters(request.window);
+  parameters.emplace_back("query", request.query);
+  parameters.emplace_back("limit", fmt::to_string(request.limit));
+  parameters.emplace_back("line_limit", fmt::to_string(request.lines));
+  return parameters;
+}
+
+}  // namespace
+
+Result<std::vector<DetectedField>> QueryClient::fields(const FieldsRequest& request) {
+  if (auto got = get_all("/loki/api/v1/detected_fields", fields_parameters(request)); !got) return std::move(got).error();
+  return parser_.parse_fields(body_);
+}
+
+Result<std::vector<std::string>> QueryClient::field_values(std::string_view name, const FieldsRequest& request) {
+  const std::string path = fmt::format("/loki/api/v1/detected_field/{}/values", base::percent_encode(name));
+  if (auto got = get_all(path, fields_parameters(request)); !got) return std::move(got).error();
+  return parser_.parse_field_values(body_);
+}
+
 }  // namespace weir::loki

@@ -82,6 +82,28 @@ class QueryClient {
                                                       std::string_view selector);
   base::Result<std::vector<record::LabelSetRef>> series(const base::TimeRange& window, std::string_view selector);
 
+  // How much there is of the streams that `selector` takes, as Loki's index knows it: about.
+  base::Result<IndexStats> stats(const base::TimeRange& window, std::string_view selector);
+
+  struct VolumeRequest {
+    std::string_view selector;  // Loki wants one; `{}` takes all streams
+    base::TimeRange window = {0, 0};
+    std::uint64_t limit = 100;        // the largest so many
+    std::vector<std::string> labels;  // sums for each of their values; none: for the labels of the selector
+    bool by_name = false;             // sums for each name of a label instead
+  };
+  // The largest first.
+  base::Result<std::vector<LabelVolume>> volume(const VolumeRequest& request);
+
+  struct FieldsRequest {
+    std::string_view query;  // a log query
+    base::TimeRange window = {0, 0};
+    std::uint64_t limit = 1000;  // of fields, or of values
+    std::uint64_t lines = 1000;  // how many of the newest lines Loki looks at
+  };
+  base::Result<std::vector<DetectedField>> fields(const FieldsRequest& request);
+  base::Result<std::vector<std::string>> field_values(std::string_view name, const FieldsRequest& request);
+
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
 
  private:

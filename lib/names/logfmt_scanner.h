@@ -24,12 +24,14 @@ class LogfmtScanner {
   const char* why = nullptr;
   char found = '\0';  // the byte that was not expected, if that was it
 
-  // The next pair; false at the end or at a broken pair. Going on behind a broken pair passes over what is left of it.
+  // The next pair; false at the end or at a broken pair. Going on behind a broken pair passes over what is left of it, but for one
+  // that the caller has refused: there it goes on right behind the quote.
   bool next() {
-    if (why != nullptr) {
+    if (why != nullptr && !refused_) {
       while (at_ < line_.size() && !is_blank(line_[at_])) ++at_;
-      why = nullptr;
     }
+    why = nullptr;
+    refused_ = false;
     value = {};
     escaped = false;
     while (at_ < line_.size() && is_blank(line_[at_])) ++at_;
@@ -56,10 +58,9 @@ class LogfmtScanner {
   }
 
   // For a caller that cannot decode the value: the pair is broken.
-  bool fail(const char* reason, char byte = '\0') {
-    why = reason;
-    found = byte;
-    return false;
+  bool refuse(const char* reason) {
+    refused_ = true;
+    return fail(reason);
   }
   [[nodiscard]] std::size_t position() const { return at_; }
 
@@ -70,6 +71,12 @@ class LogfmtScanner {
 
  private:
   static bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
+
+  bool fail(const char* reason, char byte = '\0') {
+    why = reason;
+    found = byte;
+    return false;
+  }
 
   bool quoted() {
     const std::size_t start = at_ + 1;
@@ -89,6 +96,7 @@ class LogfmtScanner {
 
   std::string_view line_;
   std::size_t at_ = 0;
+  bool refused_ = false;
 };
 
 }  // namespace weir::names

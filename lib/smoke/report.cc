@@ -2,7 +2,7 @@
 
 #include "base/count.h"
 #include "base/diagnostics.h"
-#include "base/utf8.h"
+#include "base/xml.h"
 #include "record/json.h"
 #include "record/timestamp.h"
 
@@ -66,30 +66,6 @@ constexpr std::array<Check, 9> kChecks = {{
 // They may differ without a fault of its own: by the records that are stored twice and shown once.
 bool counts_differ(const Verdict& verdict) { return verdict.counted && *verdict.counted != verdict.entries; }
 
-std::string xml(std::string_view text) {
-  std::size_t replaced = 0;
-  std::string out;
-  for (const char c : base::replace_invalid_utf8(base::escape_control(text), replaced)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string json_list(const std::vector<std::string>& texts) {
   std::string out = "[";
   for (const std::string& text : texts) out += fmt::format("{}{}", out.size() == 1 ? "" : ",", json_string(text));
@@ -107,8 +83,6 @@ std::string_view word_of(Way way) {
   }
   return {};
 }
-
-constexpr std::string_view kXmlHead = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 }  // namespace
 
@@ -190,7 +164,7 @@ std::string to_junit(const Outcome& outcome) {
         "{}<testsuites>\n  <testsuite name=\"weir smoke\" tests=\"1\" failures=\"0\" errors=\"1\">\n"
         "    <testcase classname=\"weir.smoke\" name=\"a verdict\">\n      <error message=\"{}\">{}</error>\n    </testcase>\n"
         "  </testsuite>\n</testsuites>\n",
-        kXmlHead, xml(outcome.error().message), xml(outcome.error().hint));
+        base::kXmlHead, base::escape_xml(outcome.error().message), base::escape_xml(outcome.error().hint));
   }
   const RunReport& report = *outcome;
   std::string cases;
@@ -203,7 +177,7 @@ std::string to_junit(const Outcome& outcome) {
       if (std::find(check.faults.begin(), check.faults.end(), finding.fault) == check.faults.end()) continue;
       if (!message.empty()) message += ", ";
       message += sentence(finding.fault, finding.count);
-      for (const std::string& example : finding.examples) (body += xml(example)) += '\n';
+      for (const std::string& example : finding.examples) (body += base::escape_xml(example)) += '\n';
     }
     if (check.faults[0] == Fault::count && message.empty() && counts_differ(report.verdict)) {
       message = fmt::format("count_over_time counts {}, query_range shows {}", base::grouped(*report.verdict.counted),
@@ -215,20 +189,21 @@ std::string to_junit(const Outcome& outcome) {
       continue;
     }
     ++failures;
-    cases += fmt::format(">\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", xml(message), body);
+    cases += fmt::format(">\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", base::escape_xml(message), body);
   }
   std::string output;
   if (!report.command_output.empty()) {
     output = "    <system-err>";
-    for (const std::string& line : report.command_output) (output += xml(line)) += '\n';
+    for (const std::string& line : report.command_output) (output += base::escape_xml(line)) += '\n';
     output += "</system-err>\n";
   }
   return fmt::format(
       "{}<testsuites>\n  <testsuite name=\"weir smoke\" tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.3f}\" "
       "timestamp=\"{}\">\n"
       "{}    <system-out>{}</system-out>\n{}  </testsuite>\n</testsuites>\n",
-      kXmlHead, count, failures, static_cast<double>(report.took) / base::kSecond,
-      record::to_rfc3339(report.begin / base::kSecond * base::kSecond), cases, xml(to_line(outcome, report.begin)), output);
+      base::kXmlHead, count, failures, static_cast<double>(report.took) / base::kSecond,
+      record::to_rfc3339(report.begin / base::kSecond * base::kSecond), cases, base::escape_xml(to_line(outcome, report.begin)),
+      output);
 }
 
 }  // namespace weir::smoke

@@ -31,7 +31,18 @@ constexpr auto kRecordsOut =
 constexpr auto kBytesOut =
     metrics::counter("weir_query_output_bytes_total", "bytes", "Bytes of the lines that query passed on.", Account::out);
 
-std::string printed(const LabelSet& set) {
+}  // namespace
+
+AnswerSource::AnswerSource(QuerySpec spec, const Context& context)
+    : spec_(std::move(spec)),
+      context_(context),
+      block_(context.metrics, context.driver),
+      records_in_(block_.counter(kRecordsIn)),
+      bytes_in_(block_.counter(kBytesIn)),
+      records_out_(block_.counter(kRecordsOut)),
+      bytes_out_(block_.counter(kBytesOut)) {}
+
+std::string AnswerSource::printed(const LabelSet& set) {
   std::string text = "{";
   for (const Label& label : set.labels()) {
     if (text.size() > 1) text += ", ";
@@ -49,18 +60,8 @@ std::string printed(const LabelSet& set) {
   return text + '}';
 }
 
-}  // namespace
-
-AnswerSource::AnswerSource(QuerySpec spec, const Context& context)
-    : spec_(std::move(spec)),
-      context_(context),
-      block_(context.metrics, context.driver),
-      records_in_(block_.counter(kRecordsIn)),
-      bytes_in_(block_.counter(kBytesIn)),
-      records_out_(block_.counter(kRecordsOut)),
-      bytes_out_(block_.counter(kBytesOut)) {}
-
 std::string AnswerSource::summary() const {
+  if (spec_.quiet) return {};
   if (shown() == 0 && finished_) return why_.empty() ? spec_.when_empty : why_;
   if (!more_) return {};
   return fmt::format("only the {} {} shown; there are {} (--limit 0 shows all)", spec_.forward ? "oldest" : "newest",
@@ -73,7 +74,33 @@ Result<Flow> AnswerSource::emit(Outlet& out, Batch& batch) {
   bytes_in_.add(tally.bytes);
   records_out_.add(tally.records);
   bytes_out_.add(tally.bytes);
+  if (!spec_.labels.all()) choose_labels(batch);
   return out.emit(batch);
+}
+
+void AnswerSource::choose_labels(Batch& batch) {
+  constexpr std::size_t kMostKnown = 4096;
+  if (chosen_.size() > kMostKnown) chosen_.clear();
+  for (Record& record : batch.records) {
+    if (record.sample) continue;
+    Chosen& chosen = chosen_[record.labels];
+    if (!chosen.of) {
+      chosen.of = LabelSetRef::share(record.labels);
+      std::vector<Label> kept;
+      for (const Label& label : record.labels->labels()) {
+        if (spec_.labels.takes(label.name)) kept.push_back(label);
+      }
+      chosen.labels = LabelSet::intern(kept);
+    }
+    record.labels = batch.hold(chosen.labels);
+    const auto kept = batch.allocate_labels(record.metadata.size());
+    std::size_t count = 0;
+    for (const Label& label : record.metadata) {
+      if (spec_.labels.takes(label.name)) kept[count++] = label;
+    }
+    record.metadata = kept.first(count);
+    record.touch();
+  }
 }
 
 void AnswerSource::show_progress(std::uint64_t done, std::uint64_t all, std::uint64_t bytes, std::uint64_t found) {

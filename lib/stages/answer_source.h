@@ -9,6 +9,7 @@
 #include "stages/query.h"
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace weir::stages {
@@ -21,6 +22,9 @@ class AnswerSource : public pipeline::Source {
   [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
   // How many records the limit left out; or why nothing was found.
   [[nodiscard]] std::string summary() const override;
+
+  // As LogQL writes a stream selector: `{app="shop", pod="web-1"}`.
+  [[nodiscard]] static std::string printed(const record::LabelSet& set);
 
  protected:
   base::Result<pipeline::Flow> emit(pipeline::Outlet& out, record::Batch& batch);
@@ -44,6 +48,14 @@ class AnswerSource : public pipeline::Source {
   bool more_ = false;      // the limit left records out
   bool finished_ = false;  // the answer is complete
   std::string why_;        // why nothing was found
+
+ private:
+  void choose_labels(record::Batch& batch);
+
+  struct Chosen {
+    record::LabelSetRef of, labels;
+  };
+  std::unordered_map<const record::LabelSet*, Chosen> chosen_;
 };
 
 }  // namespace weir::stages

@@ -2,6 +2,7 @@
 
 #include "kube/pods.h"
 #include "names/level.h"
+#include "names/service_name.h"
 #include "record/json.h"
 #include "record/pod_path.h"
 #include "stages/enrich_check.h"
@@ -38,21 +39,7 @@ constexpr auto kUnknown =
     metrics::counter("weir_enrich_unknown_records_total", "records",
                      "Records whose pod is not known: neither a label nor a path names it, or nobody has told enrich of it.");
 
-// Loki's default for discover_service_name, in its order.
-constexpr std::array<std::string_view, 13> kServiceNameFrom = {"service",
-                                                               "app",
-                                                               "application",
-                                                               "app_name",
-                                                               "name",
-                                                               "app_kubernetes_io_name",
-                                                               "container",
-                                                               "container_name",
-                                                               "k8s_container_name",
-                                                               "component",
-                                                               "workload",
-                                                               "job",
-                                                               "k8s_job_name"};
-constexpr std::string_view kServiceName = "service_name";
+using names::kServiceName;
 constexpr std::string_view kFilename = "filename";
 constexpr std::string_view kPodUid = "pod_uid";
 
@@ -410,13 +397,7 @@ void EnrichStage::work_out(Plan& plan, const Key& key) {
   const bool by_scheme = of_pods_ && !value_of("pod").empty();
   for (const auto& [name, value] : labels_) set(name, value);
   if (spec_.service_name && value_of(kServiceName).empty()) {
-    std::string_view service = "unknown_service";
-    for (const std::string_view name : kServiceNameFrom) {
-      if (value_of(name).empty()) continue;
-      service = value_of(name);
-      break;
-    }
-    set(kServiceName, service);
+    set(kServiceName, names::service_name(value_of));
   }
   if (spec_.level == EnrichSpec::Level::label && !key.level.empty()) set(spec_.level_label, key.level);
 

@@ -90,7 +90,7 @@ class LokiAnswer : public AnswerSource {
     const auto client = loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics, context_.stop);
     if (!client) return {};
     if (spec_.what != QuerySpec::What::labels || spec_.label.empty())
-      return explain_nothing_in_loki(**client, spec_.logql, window());
+      return explain_nothing_in_loki(**client, spec_.logql, window(), context_.clock->wall());
     auto names = (*client)->labels(window(), {});
     return names ? explain_no_values(spec_.label, std::move(*names)) : std::string();
   }
@@ -104,8 +104,19 @@ class LokiAnswer : public AnswerSource {
         if (!series) return std::move(series).error();
         return emit_series(out, *series);
       }
-      case QuerySpec::What::records:
+      default:
         break;
+    }
+    if (spec_.instant) {
+      Batch batch;
+      auto got = client_->instant(spec_.logql, spec_.range.to, batch);
+      if (!got) {
+        add_hint(got.error());
+        return got;
+      }
+      // Loki's frontend gives a scalar another time than was asked for.
+      for (Record& record : batch.records) record.timestamp = spec_.range.to / base::kMillisecond * base::kMillisecond;
+      return batch.records.empty() ? Result<void>() : from_batch(out, batch);
     }
     auto result = spec_.limit > 0 && !spec_.forward ? newest(out) : from_the_oldest(out, window(), 0);
     if (!result && result.error().code == base::Code::config) add_hint(result.error());
@@ -146,7 +157,7 @@ class LokiAnswer : public AnswerSource {
 
   // Reads page by page and leaves out the first `skip` records.
   Result<void> from_the_oldest(Outlet& out, const base::TimeRange& window, std::uint64_t skip) {
-    loki::QueryPager pager(*client_, spec_.logql, window, loki::Direction::forward);
+    loki::QueryPager pager(*client_, spec_.logql, window, loki::Direction::forward, pages({}));
     pager.set_step(spec_.step);
     whole_ = pager.left();
     covered_ = 0;
@@ -180,7 +191,7 @@ class LokiAnswer : public AnswerSource {
   // reads forwards from where the newest records begin.
   Result<void> newest(Outlet& out) {
     loki::QueryPager pager(*client_, spec_.logql, window(), loki::Direction::backward,
-                           {.first_page = static_cast<std::uint32_t>(std::min(spec_.limit, kFirstPage) + 2)});
+                           pages({.first_page = static_cast<std::uint32_t>(std::min(spec_.limit, kFirstPage) + 2)}));
     pager.set_step(spec_.step);
     whole_ = pager.left();
     std::deque<Batch> kept;  // the oldest in front
@@ -228,6 +239,11 @@ class LokiAnswer : public AnswerSource {
       if (*flow == Flow::done) return {};
     }
     return {};
+  }
+
+  [[nodiscard]] loki::QueryPager::Options pages(loki::QueryPager::Options options) const {
+    if (spec_.page > 0) options.max_page = spec_.page;
+    return options;
   }
 
   static void merge(std::deque<Batch>& batches) {

@@ -5,8 +5,9 @@
 
 namespace weir::stages {
 
-// For a QuerySpec without a spool. Logs and metrics are read page by page; no entry is missing and none comes twice, also where
-// thousands share one timestamp. Mistakes in the query that weir's own parser knows are errors here; Loki decides about the rest.
+// For a QuerySpec without spools that asks for records, labels or series. Logs and metrics are read page by page; no entry is
+// missing and none comes twice, also where thousands share one timestamp. Mistakes in the query that weir's own parser knows are
+// errors here; Loki decides about the rest.
 base::Result<std::unique_ptr<pipeline::Source>> make_loki_answer(const QuerySpec& spec, const pipeline::Context& context);
 
 }  // namespace weir::stages

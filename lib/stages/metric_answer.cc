@@ -4,8 +4,9 @@
 #include "logql/metric_query.h"
 #include "record/json.h"
 #include "scan/metric_scan.h"
-#include "show/progress.h"
+#include "stages/answer_source.h"
 #include "stages/query_metrics.h"
+#include "stages/unmatched.h"
 
 #include <algorithm>
 #include <utility>
@@ -16,61 +17,51 @@ namespace {
 using base::Code;
 using base::fail;
 using base::Result;
-using metrics::Account;
 using record::Batch;
 using record::Record;
-
-constexpr auto kSamplesIn =
-    metrics::counter("weir_query_answer_samples_total", "samples", "Samples of the answer to a metric query.", Account::in);
-constexpr auto kSamplesOut =
-    metrics::counter("weir_query_output_samples_total", "samples", "Samples that query passed on.", Account::out);
 
 // Loki's choice: 250 points, and no step below a second.
 base::Duration step_for(const base::TimeRange& range) {
   return std::max<base::Duration>((range.to - range.from) / (250 * base::kSecond), 1) * base::kSecond;
 }
 
-class SpoolMetric : public pipeline::Source {
+class SpoolMetric : public AnswerSource {
  public:
   SpoolMetric(QuerySpec spec, const pipeline::Context& context, std::unique_ptr<logql::MetricQuery> query)
-      : spec_(std::move(spec)), context_(context), query_(std::move(query)), block_(context.metrics, context.driver) {}
+      : AnswerSource(std::move(spec), context), query_(std::move(query)) {}
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     bool interrupted = false;
     std::uint64_t unreadable = 0;
     auto answer = scan::evaluate(
-        spec_.spools, *query_, {}, *context_.diagnostics,
+        spec_.spools, *query_, spec_.scan, *context_.diagnostics,
         [&](const scan::SpoolScan::Work& work) {
-          if (progress_.due()) progress_.show({.bytes = work.done, .done = work.done, .all = work.all, .also = ""});
+          show_progress(work.done, work.all, work.done, 0);
           interrupted = interrupted || stop.stopped();
           return !interrupted;
         },
         unreadable);
     progress_.end();
     unreadable_.add(unreadable);
-    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spec_.spools.front());
+    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
     if (!answer) return std::move(answer).error();
-    finished_ = true;
-    return emit(out, *answer);
-  }
-
-  [[nodiscard]] std::string_view name() const override { return "query"; }
-  [[nodiscard]] pipeline::Counters counters() const override { return pipeline::counters_of(block_); }
-  [[nodiscard]] std::string summary() const override {
-    if (!finished_ || out_.value() > 0) return {};
-    return spec_.when_empty.empty() ? "no sample in this time" : spec_.when_empty;
+    auto emitted = emit_series_of(out, *answer);
+    finished_ = emitted.ok();
+    if (finished_ && shown() == 0) {
+      why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, query_->reads(), context_.clock->wall());
+      if (why_.empty() && spec_.when_empty.empty()) why_ = "no sample in this time";
+    }
+    return emitted;
   }
 
  private:
-  Result<void> emit(pipeline::Outlet& out, const logql::MetricAnswer& answer) {
+  Result<void> emit_series_of(pipeline::Outlet& out, const logql::MetricAnswer& answer) {
     constexpr std::size_t kAtOnce = 1000;
     Batch batch;
     std::string text;
     const auto flush = [&]() -> Result<bool> {
       if (batch.records.empty()) return true;
-      in_.add(batch.records.size());
-      out_.add(batch.records.size());
-      const auto flow = out.emit(batch);
+      const auto flow = emit(out, batch);
       batch.clear();
       batch.records.clear();
       if (!flow) return flow.error();
@@ -99,14 +90,8 @@ class SpoolMetric : public pipeline::Source {
     return {};
   }
 
-  QuerySpec spec_;
-  pipeline::Context context_;
   std::unique_ptr<logql::MetricQuery> query_;
-  metrics::Block block_;
-  metrics::Counter in_ = block_.counter(kSamplesIn), out_ = block_.counter(kSamplesOut);
   metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
-  show::Progress progress_{"searched", *context_.diagnostics, *context_.clock};
-  bool finished_ = false;
 };
 
 }  // namespace
@@ -118,13 +103,17 @@ Result<std::unique_ptr<pipeline::Source>> make_spool_metric(const QuerySpec& spe
   const base::TimeRange all = stored->value_or(base::TimeRange{0, 0});
   if (range.from == base::TimeRange::kBeginning) range.from = all.from;
   if (range.to == base::TimeRange::kForever) range.to = std::max(all.to, range.from);
-  const logql::MetricTimes times = {range.from, range.to, spec.step > 0 ? spec.step : step_for(range)};
-  constexpr base::Duration kMostPoints = 11'000;  // Loki's limit
-  if ((times.end - times.start) / times.step > kMostPoints) {
-    return fail(Code::config, "cannot evaluate the query: it has more than {} points of time", kMostPoints)
-        .with_hint("take a longer --step, or a shorter time");
+  logql::MetricTimes times = {range.to, range.to, base::kSecond};
+  if (!spec.instant) {
+    times = logql::MetricTimes{range.from, range.to, spec.step > 0 ? spec.step : step_for(range)};
+    constexpr base::Duration kMostPoints = 11'000;  // Loki's limit
+    if ((times.end - times.start) / times.step > kMostPoints) {
+      return fail(Code::config, "cannot evaluate the query: it has more than {} points of time", kMostPoints)
+          .with_hint("take a longer --step, or a shorter time");
+    }
+    times = times.aligned();
   }
-  auto query = logql::MetricQuery::compile(spec.logql, times.aligned(), false, {});
+  auto query = logql::MetricQuery::compile(spec.logql, times, spec.instant, {});
   if (!query) return std::move(query).error();
   return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolMetric>(spec, context, std::move(*query)));
 }

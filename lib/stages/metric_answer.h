@@ -5,10 +5,10 @@
 
 namespace weir::stages {
 
-// For a QuerySpec with a spool and a metric query: emits one sample record for each point of each series, series by series, as a
-// query of Loki does. Where the range has no beginning or no end, it is that of what the spool holds. Points are `spec.step` apart,
-// or as far as Loki would choose, and lie on multiples of that, as in Loki. Errors: those of MetricQuery::compile() and of a spool
-// that cannot be opened.
+// For a QuerySpec with spools and a metric query: emits one sample record for each point of each series, series by series, as a
+// query of Loki does. Where the range has no beginning or no end, it is that of what the spools hold. Points are `spec.step` apart,
+// or as far as Loki would choose, and lie on multiples of that, as in Loki. With `instant` there is one point, at the end of the
+// range. Errors: those of MetricQuery::compile() and of a spool that cannot be opened.
 base::Result<std::unique_ptr<pipeline::Source>> make_spool_metric(const QuerySpec& spec, const pipeline::Context& context);
 
 }  // namespace weir::stages

@@ -3,24 +3,29 @@
 #include "pipeline/jsonl_sink.h"
 #include "pipeline/output.h"
 #include "pipeline/output_count.h"
-#include "show/text_format.h"
+#include "show/by_kind.h"
+#include "show/metric_writer.h"
+#include "show/row_writer.h"
+#include "show/text_writer.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 namespace weir::stages {
 
-using base::Code;
-using base::fail;
 using base::Result;
 using pipeline::Context;
 using pipeline::Counters;
 using pipeline::Flow;
+using pipeline::Monotonic;
 using pipeline::Outlet;
 using record::Batch;
 using record::Record;
+using Format = OutputOptions::Format;
 
 namespace {
 
@@ -37,16 +42,35 @@ bool wants_color(OutputOptions::Color color, bool terminal, const Context& conte
   return terminal && variable(context, "NO_COLOR").empty() && variable(context, "TERM") != "dumb";
 }
 
-int width_of(int fd) {
-  winsize size{};
-  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+// As the C library chooses the locale's encoding.
+bool is_utf8(const Context& context) {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    std::string value(variable(context, name));
+    if (value.empty()) continue;
+    std::erase(value, '-');
+    std::ranges::transform(value, value.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return value.find("utf8") != std::string::npos;
+  }
+  return false;
 }
 
-// Text and raw lines.
+struct Size {
+  std::size_t columns = 80, lines = 24;
+};
+
+Size size_of(int fd) {
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return {};
+  return {size.ws_col, size.ws_row == 0 ? Size().lines : size.ws_row};
+}
+
+// Everything but JSON lines.
 class TextSink : public pipeline::Stage {
  public:
-  TextSink(int fd, bool raw, const show::TextFormat::Options& format, const Context& context)
-      : output_(fd, context), count_(context), raw_(raw), terminal_(format.terminal), format_(format), context_(context) {}
+  // `screen`: `fd` is a terminal.
+  TextSink(int fd, bool screen, std::unique_ptr<show::Writer> writer, const Context& context)
+      : fd_(fd), screen_(screen), output_(fd, context), count_(context), writer_(std::move(writer)), context_(context) {}
 
   [[nodiscard]] std::string_view name() const override { return "output"; }
   [[nodiscard]] Counters counters() const override { return count_.counters(); }
@@ -55,82 +79,111 @@ class TextSink : public pipeline::Stage {
 
   Result<Flow> consume(Batch& batch, Outlet&) override {
     auto flow = put(batch);
-    count_.end_of_batch(batch, flow && *flow == Flow::more);
+    if (flow && *flow == Flow::more) flow = let_go();
+    gone_ = !flow || *flow == Flow::done;
+    count_.end_of_batch(batch, !gone_);
     return flow;
+  }
+
+  Result<Monotonic> nudge(Monotonic, Outlet&) override {
+    const bool held = writer_->holds();
+    const auto flow = let_go();
+    if (!flow) return flow.error();
+    if (held) count_.end_of_batch(nothing_, true);
+    return writer_->holds() ? base::after(held_since_, writer_->patience()) : base::kNever;
+  }
+
+  Result<void> finish(Outlet&, Monotonic) override {
+    if (gone_) return {};
+    writer_->finish(out_);
+    const auto flow = write();
+    count_.end_of_batch(nothing_, true);
+    if (!flow) return flow.error();
+    return {};
   }
 
  private:
   Result<Flow> put(Batch& batch) {
-    if (!raw_) learn(batch);
+    if (screen_) writer_->resize(size_of(fd_).columns);
+    writer_->begin(batch);
+    if (const std::string header = writer_->header(); !header.empty()) context_.diagnostics->say("all of " + header);
     for (Record& record : batch.records) {
       if (record.is_marker()) continue;
       count_.take(record);
-      if (raw_) {
-        append_raw(batch, record);
-      } else {
-        format_.append(out_, batch, record);
-      }
-      if (out_.size() >= kWrite) {
-        auto flow = write();
-        if (!flow || *flow == Flow::done) return flow;
-      }
+      writer_->add(out_, batch, record);
+      if (out_.size() < kWrite) continue;
+      auto flow = write();
+      if (!flow || *flow == Flow::done) return flow;
     }
     return write();
   }
 
-  void learn(const Batch& batch) {
-    format_.learn(batch);
-    if (headed_) return;
-    for (const Record& record : batch.records) headed_ = headed_ || (!record.is_marker() && !record.sample);
-    if (!headed_) return;
-    const std::string header = format_.header();
-    if (!header.empty()) context_.diagnostics->say("all of " + header);
-  }
-
-  void append_raw(Batch& batch, Record& record) {
-    std::string_view line = batch.line(record);
-    if (record.sample && record.extra != nullptr && record.extra->value.size() >= 2) {
-      line = record.extra->value.substr(1, record.extra->value.size() - 2);
+  // What was held long enough.
+  Result<Flow> let_go() {
+    if (!writer_->holds()) {
+      held_since_ = base::kNever;
+      return Flow::more;
     }
-    if (terminal_) {
-      show::append_visible(out_, line, false);
-    } else {
-      out_ += line;
-    }
-    out_ += '\n';
+    if (writer_->patience() == base::kNever) return Flow::more;
+    const Monotonic now = context_.clock->monotonic();
+    if (held_since_ == base::kNever) held_since_ = now;
+    if (now < base::after(held_since_, writer_->patience())) return Flow::more;
+    writer_->release(out_);
+    held_since_ = base::kNever;
+    return write();
   }
 
   Result<Flow> write() {
     auto flow = output_.write(out_);
     if (!flow || *flow == Flow::done) return flow;
-    count_.written(nullptr);
+    if (!writer_->holds()) count_.written(nullptr);
     out_.clear();
     if (out_.capacity() > kKeep) out_.shrink_to_fit();
     return Flow::more;
   }
 
+  const int fd_;
+  const bool screen_;
   pipeline::Output output_;
   pipeline::OutputCount count_;
-  const bool raw_, terminal_;
-  show::TextFormat format_;
+  const std::unique_ptr<show::Writer> writer_;
   const Context context_;
+  const Batch nothing_;
   std::string out_;
-  bool headed_ = false;
+  Monotonic held_since_ = base::kNever;
+  bool gone_ = false;  // nobody reads
 };
+
+std::unique_ptr<show::Writer> make_writer(Format format, const OutputOptions& options, bool screen, const Context& context) {
+  if (format == Format::raw) return std::make_unique<show::RawWriter>(screen);
+  if (format == Format::csv) return std::make_unique<show::CsvWriter>(screen, options.ends);
+  const Size size = size_of(options.fd);
+  const show::Canvas canvas = {.width = screen ? size.columns : 0,
+                               .color = wants_color(options.color, screen, context),
+                               .unicode = is_utf8(context),
+                               .braille = variable(context, "TERM") != "linux"};
+  const bool terminal = screen || options.color == OutputOptions::Color::always;
+  auto samples = std::make_unique<show::MetricWriter>(
+      show::MetricWriter::Options{.screen = screen, .rows = std::clamp<std::size_t>(size.lines / 3, 8, 16), .canvas = canvas});
+  if (format == Format::table) {
+    auto rows = std::make_unique<show::LogTable>(terminal, screen, canvas, options.ends);
+    return std::make_unique<show::ByKind>(std::move(rows), std::move(samples));
+  }
+  auto text = std::make_unique<show::TextWriter>(
+      show::TextFormat::Options{.terminal = terminal, .screen = screen, .wrap = options.wrap, .canvas = canvas},
+      screen && options.histogram);
+  if (!screen) return text;
+  return std::make_unique<show::ByKind>(std::move(text), std::move(samples));
+}
 
 }  // namespace
 
 std::unique_ptr<pipeline::Stage> make_output_sink(const OutputOptions& options, const Context& context) {
-  using Format = OutputOptions::Format;
-  const bool terminal = ::isatty(options.fd) == 1;
+  const bool screen = ::isatty(options.fd) == 1;
   Format format = options.format;
-  if (format == Format::automatic) format = terminal ? Format::text : Format::jsonl;
+  if (format == Format::automatic) format = screen ? Format::text : Format::jsonl;
   if (format == Format::jsonl) return pipeline::make_jsonl_sink({.fd = options.fd}, context);
-  const show::TextFormat::Options text = {
-      .terminal = terminal || (format == Format::text && options.color == OutputOptions::Color::always),
-      .color = wants_color(options.color, terminal, context),
-      .width = terminal ? width_of(options.fd) : 0};
-  return std::make_unique<TextSink>(options.fd, format == Format::raw, text, context);
+  return std::make_unique<TextSink>(options.fd, screen, make_writer(format, options, screen, context), context);
 }
 
 }  // namespace weir::stages

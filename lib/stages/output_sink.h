@@ -1,27 +1,26 @@
-// The last stage of every command that writes records: JSON lines for programs, text for people, or the bare lines.
+// The end of a chain without a sink: writes records to standard output, for people or for programs. JSON lines are written by
+// pipeline::make_jsonl_sink, everything else by one of the writers of lib/show.
 //
-// The text of a record is: local time in milliseconds, pod/container (or the file name, or the most telling label), the line,
-// and the labels that differ between the records shown. Labels that are the same for all records are shown once, on stderr. In
-// a pipe nothing is cut, wrapped, coloured or escaped. On a terminal, control bytes are escaped, so that a log cannot control
-// the terminal, and the further lines of a record are indented. The same holds for a pipe when colour is forced (`always`),
-// because a terminal is at the end of that pipe. Only JSON lines show markers.
-//
-// 'Safe' means that the kernel has the bytes. When the reader is gone, the sink returns Flow::done.
+// Into a pipe nothing is wrapped, cut, coloured or escaped, unless `color` is `always`: then what could drive the terminal behind
+// the pipe is escaped, except in raw bytes. When the reader is gone, the sink returns Flow::done.
 #pragma once
 
 #include "pipeline/stage.h"
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 namespace weir::stages {
 
 struct OutputOptions {
   enum class Format : std::uint8_t {
     automatic,  // on a terminal: text; otherwise jsonl
-    text,
-    raw,  // only the lines
+    text,       // on a terminal: samples as a table or a chart
+    raw,        // only the lines
     jsonl,
+    csv,
+    table,
   };
   enum class Color : std::uint8_t {
     automatic,  // on a terminal, unless NO_COLOR is set or TERM is `dumb`
@@ -31,9 +30,13 @@ struct OutputOptions {
   Format format = Format::automatic;
   Color color = Color::automatic;
   int fd = 1;
+  bool wrap = true;        // long lines on a terminal
+  bool histogram = false;  // above text on a terminal
+  bool ends = false;       // all records belong to one answer, so what needs many of them may wait for them
+  std::string zone = {};   // the time zone that was asked for, as TZ takes it; "" for none. The sink shows the process's own
 };
 
-// Checks once what kind of file `options.fd` is. The environment (NO_COLOR, TERM) comes from the context.
+// Checks once what kind of file `options.fd` is. The environment (NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG) comes from the context.
 std::unique_ptr<pipeline::Stage> make_output_sink(const OutputOptions& options, const pipeline::Context& context);
 
 }  // namespace weir::stages

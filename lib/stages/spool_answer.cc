@@ -34,7 +34,7 @@ class SpoolAnswer : public AnswerSource {
     unreadable_.add(scan_->unreadable_blocks());
     finished_ = result.ok();
     if (finished_ && shown() == 0) {
-      why_ = explain_nothing_in_spool(spec_.spools.front(), spec_.logql, spec_.range, context_.clock->wall());
+      why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, spec_.range, context_.clock->wall());
       if (why_.empty() && !spec_.label.empty()) why_ = explain_no_values(spec_.label, names_);
     }
     return result;
@@ -53,7 +53,7 @@ class SpoolAnswer : public AnswerSource {
       if (!older) return older.error();
       more_ = *older;
     }
-    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spec_.spools.front());
+    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
     auto result = scan_->run([&](Batch& batch) -> Result<bool> {
       interrupted = stop.stopped();
       if (interrupted) return false;
@@ -62,7 +62,7 @@ class SpoolAnswer : public AnswerSource {
       if (!flow) return flow.error();
       return *flow == Flow::more;
     });
-    if (result && interrupted) return fail(Code::interrupted, "interrupted while reading {}", spec_.spools.front());
+    if (result && interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
     return result;
   }
 
@@ -97,6 +97,7 @@ class SpoolAnswer : public AnswerSource {
 Result<std::unique_ptr<pipeline::Source>> make_spool_answer(const QuerySpec& spec, const Context& context) {
   auto scan = scan::SpoolScan::open(spec.spools, spec.logql, spec.range, *context.diagnostics);
   if (!scan) return std::move(scan).error();
+  (*scan)->set_limits(spec.scan);
   return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolAnswer>(spec, context, std::move(*scan)));
 }
 

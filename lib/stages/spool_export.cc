@@ -7,7 +7,7 @@
 #include "record/timestamp.h"
 #include "spool/new_spool.h"
 #include "spool/spool_file.h"
-#include "spool/writer.h"
+#include "stages/kept_spool.h"
 #include "stages/rule_trial.h"
 
 #include <fmt/format.h>
@@ -24,23 +24,6 @@ using base::Result;
 using pipeline::Flow;
 using record::json_string;
 using rules::Verdict;
-
-constexpr std::uint64_t kBlockBytes = 1 << 20;  // of lines, as in a buffer
-constexpr std::uint32_t kBlockRecords = 8192;   // so that short lines take no more memory than long ones
-
-// What the new spool must not do by itself: nothing in it is ever too old or too much.
-spool::WriterOptions writer_options(const std::string& path) {
-  spool::WriterOptions options;
-  options.path = path;
-  options.sync = spool::Sync::off;  // it is synced once, before it gets its name
-  options.rejected_max = options.max_size / 10;
-  options.max_size = std::uint64_t{1} << 50;
-  options.min_free = 0;
-  options.limits_last = false;
-  options.retain = options.hold = base::kNever / 2;
-  options.wait = 0;
-  return options;
-}
 
 // Stores what replay emits.
 class Export : public pipeline::Outlet {
@@ -67,7 +50,7 @@ class Export : public pipeline::Outlet {
       exported_.oldest = exported_.records == 0 ? record.timestamp : std::min(exported_.oldest, record.timestamp);
       exported_.newest = exported_.records == 0 ? record.timestamp : std::max(exported_.newest, record.timestamp);
       ++exported_.records;
-      if (builder_.line_bytes() < kBlockBytes && builder_.records() < kBlockRecords) continue;
+      if (builder_.line_bytes() < kKeptBlockBytes && builder_.records() < kKeptBlockRecords) continue;
       if (auto stored = store(); !stored) return std::move(stored).error();
     }
     return Flow::more;
@@ -140,7 +123,7 @@ Result<Exported> export_spool(const ExportSpec& spec, rules::RuleSet* rules, con
   if (!source) return std::move(source).error();
   auto made = spool::NewSpool::begin(spec.to, "export to", *context.clock);
   if (!made) return std::move(made).error();
-  auto writer = spool::Writer::open(writer_options(made->partial()), *context.clock, context.stop);
+  auto writer = spool::Writer::open(keep_all(made->partial()), *context.clock, context.stop);
   if (!writer) return std::move(writer).error();
   Export exports(**writer, rules, spec.replay.held, context);
   auto done = (*source)->run(exports, *context.stop);

@@ -2,6 +2,8 @@
 
 #include "base/diagnostics.h"
 #include "logql/log_query.h"
+#include "logql/parser.h"
+#include "logql/printer.h"
 #include "logql/selector_advice.h"
 #include "record/age.h"
 #include "record/timestamp.h"
@@ -42,9 +44,11 @@ std::string explain_time(const TimeRange& range, const Span& there, Timestamp no
   const bool begins = range.from != TimeRange().from;
   const bool ends = range.to != TimeRange().to;
   if (begins && there.newest < range.from) {
-    const bool last = range.from <= now && range.to >= now;
+    // The end of the range may have been the present when the query began.
+    const Timestamp end = std::min(range.to, now);
+    const bool last = range.from <= now && now - end <= base::kMinute;
     return fmt::format("nothing {}; {}",
-                       last ? "in the last " + record::in_words(now - range.from) : "since " + record::to_rfc3339(range.from),
+                       last ? "in the last " + record::in_words(end - range.from) : "since " + record::to_rfc3339(range.from),
                        dated("newest", there.newest, now));
   }
   if (ends && there.oldest >= range.to)
@@ -53,33 +57,65 @@ std::string explain_time(const TimeRange& range, const Span& there, Timestamp no
                      record::to_rfc3339(range.to), record::to_rfc3339(there.oldest), record::to_rfc3339(there.newest));
 }
 
+// The log query of the first range of a query, the query itself when it is a log query; null when there is none.
+const logql::LogExpr* first_log_query(const logql::Expr& expr) {
+  if (expr.is_log()) return &std::get<logql::LogExpr>(expr.node);
+  if (const auto* range = std::get_if<logql::RangeAggregation>(&expr.node)) return &range->range.log;
+  const std::vector<logql::Expr>* inner = nullptr;
+  if (const auto* vector = std::get_if<logql::VectorAggregation>(&expr.node)) inner = &vector->inner;
+  if (const auto* binary = std::get_if<logql::BinaryOperation>(&expr.node)) inner = &binary->legs;
+  if (const auto* replace = std::get_if<logql::LabelReplace>(&expr.node)) inner = &replace->inner;
+  if (inner == nullptr) return nullptr;
+  for (const logql::Expr& one : *inner) {
+    if (const auto* found = first_log_query(one); found != nullptr) return found;
+  }
+  return nullptr;
+}
+
+std::string log_query_of(const std::string& query) {
+  const auto parsed = logql::parse(query, {.selector_optional = true});
+  if (!parsed || parsed->is_log()) return query;
+  const auto* log = first_log_query(*parsed);
+  return log == nullptr ? std::string() : logql::print(*log);
+}
+
+constexpr std::string_view kRestOfTheQuery =
+    "there are records of these labels in this time, but none passes the rest of the query";
+
 }  // namespace
 
-std::string explain_nothing_in_spool(const std::string& path, const std::string& query, const TimeRange& range, Timestamp now) {
-  const auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
-  auto reader = spool::Reader::open(path, kWait);
-  if (!compiled || !reader) return {};
-  const auto blocks = (*reader)->list({});
-  if (!blocks) return {};
-  if (blocks->empty()) return "the spool holds no records";
+std::string explain_nothing_in_spools(std::span<const std::string> paths, const std::string& query, const TimeRange& range,
+                                      Timestamp now) {
+  const std::string logs = log_query_of(query);
+  const auto compiled = logql::LogQuery::compile(logs, {.selector_optional = true});
+  if (!compiled) return {};
   std::unordered_set<const record::LabelSet*> known;
   std::vector<LabelSetRef> all;
   Span selected;
   std::uint64_t in_range = 0;  // streams of blocks
-  for (const spool::BlockInfo& block : *blocks) {
-    const auto streams = (*reader)->streams(block.id);
-    if (!streams) continue;
-    for (const spool::StreamInfo& stream : *streams) {
-      if (known.insert(stream.labels.get()).second) all.push_back(stream.labels);
-      if (!compiled->selects(*stream.labels)) continue;
-      selected.add(stream.min_timestamp, stream.max_timestamp);
-      in_range += range.touches(stream.min_timestamp, stream.max_timestamp) ? 1 : 0;
+  bool any = false;
+  for (const std::string& path : paths) {
+    auto reader = spool::Reader::open(path, kWait);
+    if (!reader) return {};
+    const auto blocks = (*reader)->list({});
+    if (!blocks) return {};
+    any = any || !blocks->empty();
+    for (const spool::BlockInfo& block : *blocks) {
+      const auto streams = (*reader)->streams(block.id);
+      if (!streams) continue;
+      for (const spool::StreamInfo& stream : *streams) {
+        if (known.insert(stream.labels.get()).second) all.push_back(stream.labels);
+        if (!compiled->selects(*stream.labels)) continue;
+        selected.add(stream.min_timestamp, stream.max_timestamp);
+        in_range += range.touches(stream.min_timestamp, stream.max_timestamp) ? 1 : 0;
+      }
     }
   }
-  if (selected.empty()) return base::escape_control(logql::explain_selector(query, all));
+  if (!any) return paths.size() == 1 ? "the spool holds no records" : "the spools hold no records";
+  if (selected.empty()) return base::escape_control(logql::explain_selector(logs, all));
   if (in_range == 0) return explain_time(range, selected, now);
   if (compiled->expr().stages.empty()) return {};
-  return "there are records of these labels in this time, but none passes the rest of the query";
+  return std::string(kRestOfTheQuery);
 }
 
 std::string explain_no_values(const std::string& label, std::vector<std::string> names) {
@@ -87,19 +123,41 @@ std::string explain_no_values(const std::string& label, std::vector<std::string>
   return base::escape_control(logql::explain_label(label, std::move(names)));
 }
 
-std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query, const base::TimeRange& window) {
+std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query, const base::TimeRange& window,
+                                    Timestamp now) {
+  constexpr base::Duration kFarthest = 7 * 24 * base::kHour;
   const auto matchers = logql::matchers_apart(query);
   if (matchers.empty()) return {};
+  // Whether the selector has records at all comes first: the labels of a window may lack what was there an hour before.
+  base::TimeRange far = {std::max<Timestamp>(0, window.from - kFarthest), window.to};
+  const auto parsed = logql::parse(query, {.selector_optional = true});
+  const auto* log = parsed ? first_log_query(*parsed) : nullptr;
+  if (log != nullptr) {
+    record::Batch found;
+    const std::string selector = logql::print_selector(log->matchers);
+    auto page = client.page({.query = selector, .window = far, .limit = 1, .direction = loki::Direction::backward}, found);
+    if (!page) return {};
+    if (!found.records.empty()) {
+      const Timestamp newest = found.records.back().timestamp;
+      if (newest >= window.from) return log->stages.empty() ? std::string() : std::string(kRestOfTheQuery);
+      return explain_time({window.from, window.to}, {newest, newest}, now);
+    }
+  }
   const std::string& label = matchers.front().label;
-  auto values = client.label_values(label, window, {});
+  auto values = client.label_values(label, far, {});
   if (!values) return {};
   if (!values->empty()) {
     std::vector<LabelSetRef> there;
     for (const std::string& value : *values) there.push_back(record::LabelSet::intern({{label, value}}));
     return base::escape_control(logql::explain_selector(matchers.front().selector, there));
   }
-  auto names = client.labels(window, {});
+  auto names = client.labels(far, {});
   return names && !names->empty() ? explain_no_values(label, std::move(*names)) : std::string();
+}
+
+std::string spools_in_words(std::span<const std::string> paths) {
+  if (paths.empty()) return {};
+  return paths.size() == 1 ? paths.front() : fmt::format("{} and {} more", paths.front(), paths.size() - 1);
 }
 
 }  // namespace weir::stages

@@ -5,6 +5,7 @@
 #include "loki/query_client.h"
 #include "spool/block_info.h"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,15 +14,20 @@ namespace weir::stages {
 // Each function gives one line without a full stop, safe to print; "" when there is nothing to say. A failure while asking is
 // not a failure of the query: it also gives "".
 
-// For a spool: reads the labels of its streams. Ages count from `now`.
-[[nodiscard]] std::string explain_nothing_in_spool(const std::string& path, const std::string& query, const spool::TimeRange& range,
-                                                   base::Timestamp now);
+// For spools: reads the labels of their streams. Of a metric query the first selector counts, and `range` is the time that it
+// reads. Ages count from `now`.
+[[nodiscard]] std::string explain_nothing_in_spools(std::span<const std::string> paths, const std::string& query,
+                                                    const spool::TimeRange& range, base::Timestamp now);
 
 // For a label without values. `names` are the labels that have some.
 [[nodiscard]] std::string explain_no_values(const std::string& label, std::vector<std::string> names);
 
-// For a Loki: makes at most two requests, for the values of a label and for the names of labels in the window.
+// For a Loki: makes at most three requests, for the newest record of the selector in the last week, for the values of a label and
+// for the names of labels.
 [[nodiscard]] std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query,
-                                                  const base::TimeRange& window);
+                                                  const base::TimeRange& window, base::Timestamp now);
+
+// The spools of an error: "a.db", "a.db and 2 more".
+[[nodiscard]] std::string spools_in_words(std::span<const std::string> paths);
 
 }  // namespace weir::stages

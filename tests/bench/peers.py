@@ -290,6 +290,10 @@ def read_back(report, tree, newest, folder, runs):
         report.figure(f"{name}: lines missing of {sum(written.values()):,}", faults[name][0])
         report.figure(f"{name}: lines too many", faults[name][1])
     report.check("weir query gives every line back, none missing, none twice", faults["weir query"] == (0, 0))
+    weir, logcli = middle["weir query"], middle["logcli query"]
+    report.figure("weir query: CPU for 1.2 million lines", weir.cpu / sum(written.values()) * 1.2e6, "s", limit=1.6)
+    report.figure("weir query: peak memory of its own (PSS)", weir.pss / 1e6, "MB", limit=15)
+    report.figure("weir query: time relative to logcli's", weir.wall / logcli.wall, "times", limit=1)
     return middle, faults, sum(written.values())
 
 

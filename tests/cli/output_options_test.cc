@@ -26,6 +26,36 @@ TEST(OutputOptions, Success) {
   f("-o text --color always", Format::text, Color::always);
   f("--output raw --color=never", Format::raw, Color::never);
   f("-ojsonl", Format::jsonl, Color::automatic);
+  f("-o csv", Format::csv, Color::automatic);
+  f("-o table", Format::table, Color::automatic);
+}
+
+TEST(OutputOptions, WhatAnAnswerHas) {
+  const auto f = [](const std::string& arguments, OutputKind kind, bool histogram, bool wrap, const std::string& zone) {
+    CLI::App app;
+    stages::OutputOptions options;
+    declare_output(app, options, kind);
+    app.parse(arguments);
+    EXPECT_EQ(options.histogram, histogram) << arguments;
+    EXPECT_EQ(options.ends, kind == OutputKind::answer) << arguments;
+    EXPECT_EQ(options.wrap, wrap) << arguments;
+    EXPECT_EQ(options.zone, zone) << arguments;
+  };
+  f("", OutputKind::stream, false, true, "");
+  f("--no-wrap --utc", OutputKind::stream, false, false, "UTC0");
+  f("", OutputKind::answer, true, true, "");
+  f("--no-histogram --timezone Europe/Berlin", OutputKind::answer, false, true, ":Europe/Berlin");
+  f("--timezone utc", OutputKind::answer, true, true, "UTC0");
+  f("--timezone Local", OutputKind::answer, true, true, "");
+}
+
+TEST(OutputOptions, AZoneIsOneOfTheSystem) {
+  for (const char* name : {"", "Nowhere/Town", "../zoneinfo/UTC", "/usr/share/zoneinfo/UTC", "Europe", "zone.tab"}) {
+    const auto zone = read_zone(name);
+    ASSERT_FALSE(zone.ok()) << name;
+    EXPECT_EQ(zone.error().code, base::Code::usage);
+    EXPECT_EQ(zone.error().message, "/usr/share/zoneinfo has no time zone of this name");
+  }
 }
 
 TEST(OutputOptions, Failure) {
@@ -41,7 +71,7 @@ TEST(OutputOptions, Failure) {
       EXPECT_EQ(error.error.hint, hint);
     }
   };
-  f("-o json", "cannot use 'json' for --output: it is one of auto, text, raw, jsonl", "did you mean 'jsonl'?");
+  f("-o json", "cannot use 'json' for --output: it is one of auto, text, raw, jsonl, csv, table", "did you mean 'jsonl'?");
   f("--color yes", "cannot use 'yes' for --color: it is one of auto, always, never", "");
 }
 

@@ -1,6 +1,7 @@
 #include "cli/query_extent_options.h"
 
 #include "cli/value_error.h"
+#include "stages/query.h"
 
 #include <gtest/gtest.h>
 
@@ -17,6 +18,35 @@ TEST(QueryExtent, Options) {
   EXPECT_EQ(options.limit, 5U);
   EXPECT_TRUE(options.forward);
   EXPECT_EQ(options.step, 90 * base::kSecond);
+}
+
+TEST(QueryExtent, TheLimitDependsOnWhatIsAsked) {
+  using What = stages::QuerySpec::What;
+  const auto f = [](What what, bool everything, std::uint64_t limit) {
+    stages::QuerySpec spec;
+    spec.what = what;
+    apply({}, everything, spec);
+    EXPECT_EQ(spec.limit, limit);
+    apply({.limit = 7}, everything, spec);
+    EXPECT_EQ(spec.limit, 7U);
+  };
+  f(What::records, false, 1000);
+  f(What::records, true, 0);
+  f(What::volume, true, 100);
+  f(What::fields, false, 1000);
+}
+
+TEST(QueryExtent, NowIsTheEndAndWhatTimesCountFrom) {
+  CLI::App app;
+  QueryExtentOptions options;
+  TimeFlags flags;
+  declare(app, options);
+  declare_time(app, flags, "");
+  app.parse("--now 2026-05-01T10:00:00Z --since 15m", false);
+  const auto range = time_range(flags, options, 1'800'000'000 * base::kSecond);
+  ASSERT_TRUE(range.ok());
+  EXPECT_EQ(range->to, 1'777'629'600 * base::kSecond);
+  EXPECT_EQ(range->to - range->from, 15 * base::kMinute);
 }
 
 TEST(QueryExtent, AStepOfNothingIsRefused) {

@@ -1,8 +1,11 @@
 #include "cli/query_store_options.h"
 
 #include "cli/loki_options.h"
+#include "stages/query.h"
 
 #include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
 
 #include <string_view>
 
@@ -22,13 +25,39 @@ TEST(QueryStore, TheEnvironmentStandsInWhereNothingSaysWhomToAsk) {
     loki.url = url;
     fill_in(options, loki, environment);
     EXPECT_EQ(options.spools, spools);
-    EXPECT_EQ(options.asks_loki(), spools.empty());
+    EXPECT_EQ(options.asks_loki(), spools.empty() && !options.input);
   };
   f({}, "", kNone, {});
   f({}, "", kSpool, {"env.db"});
   f({}, "http://loki", kSpool, {});
   f({}, "", kBoth, {});
   f({.spools = {"a.db"}}, "", kSpool, {"a.db"});
+  f({.with_spool = "a.db"}, "", kSpool, {});
+  f({.input = true}, "", kSpool, {});
+}
+
+TEST(QueryStore, OneOfThem) {
+  const auto f = [](const QueryStoreOptions& options, bool good) { EXPECT_EQ(check(options).ok(), good); };
+  f({}, true);
+  f({.spools = {"a", "b"}}, true);
+  f({.with_spool = "a"}, true);
+  f({.input = true}, true);
+  f({.spools = {"a"}, .with_spool = "b"}, false);
+  f({.spools = {"a"}, .input = true}, false);
+  f({.with_spool = "a", .input = true}, false);
+}
+
+TEST(QueryStore, Options) {
+  CLI::App app;
+  QueryStoreOptions options;
+  declare(app, options);
+  for (auto* option : app.get_options()) option->allow_extra_args(false);
+  app.parse("--spool a.db --spool b.db --memory 64MiB", false);
+  stages::QuerySpec spec;
+  apply(options, spec);
+  EXPECT_EQ(spec.spools, (Spools{"a.db", "b.db"}));
+  EXPECT_EQ(spec.scan.memory, 64U << 20U);
+  EXPECT_FALSE(spec.input.has_value());
 }
 
 }  // namespace

@@ -29,6 +29,21 @@ TEST(QueryWords, WhatIsAsked) {
   f({"labels", "pod", R"({a="b"})"}, What::labels, "pod", R"({a="b"})");
   f({"labels", R"({a="b"})"}, What::labels, "", R"({a="b"})");
   f({"series", R"({a="b"})"}, What::series, "", R"({a="b"})");
+  f({"stats", R"({a="b"})"}, What::stats, "", R"({a="b"})");
+  f({"volume"}, What::volume, "", "");
+  f({"fields", R"({a="b"})"}, What::fields, "", R"({a="b"})");
+  f({"values", "status", R"({a="b"})"}, What::values, "status", R"({a="b"})");
+}
+
+TEST(QueryWords, AsLogcliHasThem) {
+  EXPECT_EQ(read_query_words({"query", R"({a="b"})"}, {}, {})->logql, R"({a="b"})");
+  EXPECT_TRUE(read_query_words({"instant-query", "vector(1)"}, {}, {})->instant);
+  EXPECT_EQ(read_query_words({"detected-fields", R"({a="b"})"}, {}, {})->what, What::fields);
+  const auto values = read_query_words({"detected-fields", R"({a="b"})", "status"}, {}, {});
+  ASSERT_TRUE(values.ok());
+  EXPECT_EQ(values->what, What::values);
+  EXPECT_EQ(values->label, "status");
+  EXPECT_EQ(values->logql, R"({a="b"})");
 }
 
 TEST(QueryWords, TheSelectionNarrows) {
@@ -49,6 +64,10 @@ TEST(QueryWords, Mistakes) {
   const std::string spool = dir / "s.db";
   std::ofstream(spool) << std::string_view("SQLite format 3\0...", 19);
   f({R"({a="b"})", "error"}, {}, "cannot take 'error' as a second query");
+  f({"values"}, {}, "cannot list values: the field is missing");
+  f({"volume_range", "{}"}, {}, "cannot ask for a volume at several times");
+  f({"fmt"}, {}, "cannot format a query here: weir query only reads");
+  f({"delete", "list"}, {}, "cannot delete records here: weir query only reads");
   f({"ago"}, {.time_given = true}, "cannot take 'ago' as a query");
   f({spool}, {}, "cannot take '" + spool + "' as a query: it is a spool");
 }

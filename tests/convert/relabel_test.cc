@@ -6,7 +6,7 @@ namespace weir::convert {
 namespace {
 
 std::vector<RelabelRule> rules_of(std::string_view yaml, Report& report) {
-  auto read = parse_yaml(yaml, "f");
+  auto read = yaml::parse(yaml, "f");
   EXPECT_TRUE(read.ok());
   return read_relabel_rules(read->root, {}, report);
 }

@@ -1,8 +1,9 @@
-// LogQL: a query that parses prints as one that parses to the same tree, and both ways of asking it agree. The query ends at a zero
-// byte; what follows is the line that it is asked about.
+// LogQL: a query that parses prints as one that parses to the same tree; both ways of asking a log query agree; a metric query over
+// a few records gives a bounded answer in order. The query ends at a zero byte; what follows is the line that it is asked about.
 #include "fuzz/fuzz.h"
 #include "logql/lexer.h"
 #include "logql/log_query.h"
+#include "logql/metric_query.h"
 #include "logql/parser.h"
 #include "logql/printer.h"
 #include "record/record.h"
@@ -10,8 +11,51 @@
 #include <algorithm>
 #include <string>
 
+namespace {
+
+using namespace weir;
+
+// Printing writes a row of `or` as nested parentheses, and the parser bounds how deep they are.
+void prints_as_itself(const logql::Expr& expr) {
+  const std::string printed = logql::print(expr);
+  if (printed.size() >= logql::kMaxQueryBytes || std::ranges::count(printed, '(') >= 100) return;
+  auto again = logql::parse_expr(printed, {.selector_optional = true});
+  WEIR_HOLDS(std::holds_alternative<logql::Expr>(again));
+  WEIR_HOLDS(std::get<logql::Expr>(again) == expr);
+}
+
+void evaluate(const logql::Expr& expr, std::string_view query, std::string_view line) {
+  constexpr std::size_t kSeries = 100;
+  const logql::MetricTimes times = {100 * base::kSecond, 200 * base::kSecond, 10 * base::kSecond};
+  for (const bool instant : {false, true}) {
+    auto metric = logql::MetricQuery::compile(query, times, instant, {.series = kSeries, .memory = 1 << 20});
+    if (!metric) return;
+    if (!instant) prints_as_itself(expr);
+    record::Batch batch;
+    for (int i = 0; i < 12; ++i) {
+      batch.clear();
+      record::Record record;
+      record.timestamp = (90 + 10 * i) * base::kSecond + i % 3;
+      record.labels = batch.hold(record::LabelSet::intern({{"app", i % 2 == 0 ? "x" : "y"}, {"pod", "p"}}));
+      const record::Label metadata[] = {{"n", i % 4 == 0 ? "7" : "1.5"}, {"took", "20ms"}};
+      record.metadata = metadata;
+      record.line = record::Text::bytes(i % 5 == 4 ? std::string_view("n=3 app=z") : line);
+      if ((*metric)->selects(*record.labels) && !(*metric)->add(record, batch)) return;
+    }
+    const auto answer = (*metric)->finish();
+    if (!answer) return;
+    WEIR_HOLDS(answer->series.size() <= kSeries);
+    for (const auto& series : answer->series) {
+      WEIR_HOLDS(!series.points.empty());
+      for (const logql::MetricPoint& point : series.points) WEIR_HOLDS(point.time >= times.start && point.time <= times.end);
+      WEIR_HOLDS(std::ranges::is_sorted(series.points, {}, &logql::MetricPoint::time));
+    }
+  }
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace weir;
   if (size > 8 << 10) return 0;  // the regular expressions of longer ones take all the time
   const std::string_view input = fuzz::text_of(data, size);
   const std::string_view query = input.substr(0, input.find('\0'));
@@ -25,16 +69,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto& expr = std::get<logql::Expr>(parsed);
   // Compiling finds out whether the expressions of json and logfmt can be read; one that cannot (`| logfmt!`) has no printed form.
-  if (!expr.is_log()) return 0;
+  if (!expr.is_log()) {
+    evaluate(expr, query, line);
+    return 0;
+  }
   auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
   if (!compiled) return 0;
-  const std::string printed = logql::print(expr);
-  auto again = logql::parse_expr(printed, options);
-  // Printing writes a row of `or` as nested parentheses, and the parser bounds how deep they are.
-  if (printed.size() < logql::kMaxQueryBytes && std::ranges::count(printed, '(') < 100) {
-    WEIR_HOLDS(std::holds_alternative<logql::Expr>(again));
-    WEIR_HOLDS(std::get<logql::Expr>(again) == expr);
-  }
+  prints_as_itself(expr);
   record::Batch batch;
   record::Record& record = batch.records.emplace_back();
   record.timestamp = 1'760'000'000 * base::kSecond;

@@ -72,6 +72,8 @@ class StandIn(http.server.BaseHTTPRequestHandler):
             values = [[str(at), text] for at, text in ((now + 1, "second error"), (now, "first error")) if start <= at < end]
             stream = {"stream": {"app": "checkout", "namespace": "checkout", "pod": "web-0", "container": "app"}, "values": values}
             data = {"resultType": "streams", "result": [stream] if values else [], "stats": {}}
+        elif url.path.endswith(("/query", "/index/volume")):
+            data = {"resultType": "vector", "result": [{"metric": {"namespace": "checkout"}, "value": [1, "7"]}]}
         elif "/label" in url.path:
             data = ["app", "namespace", "pod"]
         elif url.path.endswith("/series"):
@@ -123,6 +125,8 @@ def prepare(folder, environment):
     (folder / "old.log.gz").write_bytes(gzip.compress(b"old one\nold two\n"))
     (folder / "pipeline.weir").write_text("tail pods | filter '|= \"error\"'\n")
     (folder / "promtail.yaml").write_text(PROMTAIL)
+    for alerts in ("loki.rules.yml", "loki.test.yml"):
+        shutil.copy(pathlib.Path(__file__).resolve().parents[2] / "examples" / "alerts" / alerts, folder)
     (folder / "etc").mkdir()
     for rules in ("etc/rules", "rules", "new"):
         (folder / rules).write_text('drop |= "GET /healthz"\nhold | detected_level="debug"\n')

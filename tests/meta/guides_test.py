@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The guides (man/weir-guide-*.7 and man/weir-troubleshooting.7): every command, pipeline and rule in them works.
+"""The guides (man/weir-guide-*.7, man/weir-troubleshooting.7 and man/weir-logql.7): every command, pipeline and rule in them works.
 
   guides_test.py --weir BINARY --source FOLDER [PAGE...]
 
@@ -28,6 +28,7 @@ import examples_test as sandbox
 
 # Options of other programs that a page speaks of; None: so many that only the examples are looked at.
 OTHERS = {
+    "weir-logql.7": {"--strict", "--keep-empty"},  # of the stage logfmt
     "weir-guide-logcli.7": None,
     "weir-guide-stern.7": None,
     "weir-troubleshooting.7": {"--field-selector"},
@@ -196,7 +197,7 @@ def main():
     binary = options.weir.resolve(strict=True)
     manual = options.source / "man"
     pages = {path.name for path in manual.iterdir()}
-    guides = [manual / name for name in options.page] or sorted([*manual.glob("weir-guide-*.7"), *manual.glob("weir-troubleshooting.7")])
+    guides = [manual / name for name in options.page] or sorted([*manual.glob("weir-guide-*.7"), *manual.glob("weir-troubleshooting.7"), *manual.glob("weir-logql.7")])
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), sandbox.StandIn)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sandbox.FOLLOWS_FOR = FOLLOWS_FOR

@@ -18,11 +18,13 @@ BELOW = {
     "record": ["base"],
     "names": ["record"],
     "metrics": ["base"],
+    "yaml": ["base"],
     "pipeline": ["record", "metrics"],
     "gotext": ["base"],
     "gotemplate": ["gotext"],
     "logql": ["names", "gotemplate"],
     "rules": ["logql"],
+    "ruler": ["logql", "yaml"],
     "sqlite": ["base"],
     "spool": ["sqlite", "record"],
     "scan": ["spool", "logql"],
@@ -36,8 +38,8 @@ BELOW = {
     "smoke": ["loki", "pipeline"],
     "monitor": ["pipeline", "httpd"],
     "serve": ["scan", "loki", "httpd"],
-    "stages": ["pipeline", "rules", "scan", "delivery", "tail", "kube", "show", "smoke", "monitor", "serve"],
-    "convert": ["stages"],
+    "stages": ["pipeline", "rules", "scan", "delivery", "tail", "kube", "show", "smoke", "monitor", "serve", "ruler"],
+    "convert": ["stages", "yaml"],
     "cli": ["stages"],
 }
 
@@ -56,7 +58,7 @@ THIRD_PARTY = {
     "systemd/": {"tail"},
     "boost/": {"httpd"},
     "CLI/": {"cli"},
-    "yaml-cpp/": {"convert"},
+    "yaml-cpp/": {"yaml"},
 }
 
 # The same outside of lib/: folders that may name it, besides the tests of those modules.
@@ -67,7 +69,7 @@ BESIDES = {
     "httplib": {"tests/support"},
     "snappy": {"tests/support"},
     "protozero/": {"tests/support"},
-    "nlohmann/": {"tests/support", "tests/record", "tests/fuzz"},
+    "nlohmann/": {"tests/support", "tests/record", "tests/fuzz", "tests/logql"},
     "zlib": {"examples"},
     "CLI/": {"cmd", "tests/cmd"},
 }

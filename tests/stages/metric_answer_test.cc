@@ -67,7 +67,23 @@ TEST_F(SpoolMetricTest, TheStepIsLokisWhereNoneIsGiven) {
 TEST_F(SpoolMetricTest, SaysThatThereIsNoSample) {
   spec.logql = R"(sum(count_over_time({app="z"}[1s])))";
   EXPECT_EQ(lines(), test::Lines());
-  EXPECT_EQ(summary, "no sample in this time");
+  EXPECT_NE(summary.find("no app 'z' here"), std::string::npos) << summary;
+}
+
+TEST_F(SpoolMetricTest, AnInstantIsTheEndOfTheRange) {
+  spec.instant = true;
+  spec.range.to = 60 * base::kSecond;
+  spec.logql = R"(count_over_time({app="x"}[30s]))";
+  EXPECT_EQ(lines(), (test::Lines{R"({"timestamp":"1970-01-01T00:01:00Z","labels":{"app":"x"},"value":"15"})"}));
+  spec.logql = "1 + 1";
+  EXPECT_EQ(lines(), (test::Lines{R"({"timestamp":"1970-01-01T00:01:00Z","value":"2"})"}));
+}
+
+TEST_F(SpoolMetricTest, SaysThatTheTimeIsWrong) {
+  spec.logql = R"(sum(count_over_time({app="x"}[1s])))";
+  spec.range = {1000 * base::kSecond, 1010 * base::kSecond};
+  EXPECT_EQ(lines(), test::Lines());
+  EXPECT_NE(summary.find("the newest record is "), std::string::npos) << summary;
 }
 
 TEST_F(SpoolMetricTest, RefusesTooManyPoints) {

@@ -44,13 +44,15 @@ class NoOutlet : public pipeline::Outlet {
 class OutputSinkTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ::setenv("TZ", "UTC-2", 1);  // two hours east
+    ::setenv("TZ", "EET-2", 1);  // two hours east
     ::tzset();
     ::unsetenv("NO_COLOR");
     ::setenv("TERM", "xterm", 1);
+    ::setenv("LC_ALL", "C.UTF-8", 1);
   }
   void TearDown() override {
     ::unsetenv("TZ");
+    ::unsetenv("LC_ALL");
     ::tzset();
   }
 
@@ -63,7 +65,6 @@ class OutputSinkTest : public ::testing::Test {
   // One batch for each element of `batches`, which is JSON lines.
   base::Result<Flow> feed(pipeline::Stage& sink, const std::vector<std::string>& batches) {
     record::JsonlReader reader(clock);
-    NoOutlet nowhere;
     base::Result<Flow> flow = Flow::more;
     for (const std::string& lines : batches) {
       Batch batch;
@@ -83,6 +84,7 @@ class OutputSinkTest : public ::testing::Test {
     options.fd = fd.get();
     const auto sink = make_output_sink(options, context());
     EXPECT_TRUE(feed(*sink, batches).ok());
+    EXPECT_TRUE(sink->finish(nowhere, base::kNever).ok());
     return directory.read("out");
   }
 
@@ -97,6 +99,7 @@ class OutputSinkTest : public ::testing::Test {
       options.fd = slave;
       const auto sink = make_output_sink(options, context());
       EXPECT_TRUE(feed(*sink, batches).ok());  // all of it fits into the terminal's buffer
+      EXPECT_TRUE(sink->finish(nowhere, base::kNever).ok());
     }
     // What was written arrives in its own time, and after it, with the last writer gone, an error.
     std::array<char, 65536> bytes{};
@@ -110,6 +113,7 @@ class OutputSinkTest : public ::testing::Test {
   test::FakeClock clock;
   Collected diagnostics;
   test::TempDir directory;
+  NoOutlet nowhere;
 };
 
 const std::string kCart = R"({"timestamp":"2026-05-01T10:00:00.0019Z","line":"one","labels":{"namespace":"shop","pod":"cart-1",)"
@@ -195,14 +199,16 @@ TEST_F(OutputSinkTest, RawIsTheLineAlone) {
 
 TEST_F(OutputSinkTest, AutomaticIsJsonlIntoAPipeAndTextOnATerminal) {
   EXPECT_EQ(into_pipe({}, {kCart}), kCart + "\n");
-  EXPECT_EQ(on_terminal({.color = Color::never}, {kCart}), "2026-05-01 12:00:00.001 cart-1/app one\n");
+  EXPECT_EQ(on_terminal({.color = Color::never}, {kCart}),
+            "2026-05-01 EET  {namespace=\"shop\", node=\"a\"}\n12:00:00.001 cart-1/app one\n");
+  EXPECT_TRUE(diagnostics.said.empty());
 }
 
 TEST_F(OutputSinkTest, ATerminalIsNotDrivenByLogs) {
   const auto f = [&](const std::string& line, const std::string& expected) {
     EXPECT_EQ(on_terminal({.format = Format::text, .color = Color::never},
                           {R"({"timestamp":"2026-05-01T10:00:00Z","line":")" + line + "\"}"}),
-              "2026-05-01 12:00:00.000 " + expected + "\n");
+              "2026-05-01 EET\n12:00:00.000 " + expected + "\n");
   };
   f("plain ä€😀", "plain ä€😀");
   f(R"(\u001b]0;title\u0007)", "\\x1b]0;title\\x07");
@@ -226,28 +232,125 @@ TEST_F(OutputSinkTest, JsonLinesDriveNoTerminalAndStayTheSameJson) {
 TEST_F(OutputSinkTest, NeitherDoNamesAndValuesOfMetrics) {
   EXPECT_EQ(on_terminal({.format = Format::text, .color = Color::never},
                         {"{\"timestamp\":\"2026-05-01T10:00:00Z\",\"value\":\"1\u009b\",\"labels\":{\"a\":\"\x7f\"}}"}),
-            "2026-05-01 12:00:00.000 1\\u009b {a=\"\\x7f\"}\n");
+            "2026-05-01 12:00:00 EET  {a=\"\\x7f\"}\n  VALUE\n1\\u009b\n");
   EXPECT_EQ(on_terminal({.format = Format::text, .color = Color::never},
                         {R"({"timestamp":"2026-05-01T10:00:00Z","line":"x","metadata":{"weir_\u001b[1m":"y"}})"}),
-            "2026-05-01 12:00:00.000 x weir_\\x1b[1m=y\n");
+            "2026-05-01 EET\n12:00:00.000 x weir_\\x1b[1m=y\n");
 }
 
 // Of labels that come and go with every record, what is said of one does not depend on how many there were.
 TEST_F(OutputSinkTest, LabelsThatDifferEachTimeAreToldEachTime) {
-  std::string records, expected;
+  std::string records, expected = "2026-05-01 EET  {same=\"s\"}\n";
   for (int i = 0; i < 40; ++i) {
     const std::string n = std::to_string(i);
     records += (i == 0 ? "" : "\n") + std::string(R"({"timestamp":"2026-05-01T10:00:00Z","line":"x","labels":{"l)") + n +
                R"(":"v","same":"s","z":")" + n + "\"}}";
-    expected += "2026-05-01 12:00:00.000 x l" + n + "=v z=" + n + "\n";
+    expected += "12:00:00.000 x l" + n + "=v z=" + n + "\n";
   }
   EXPECT_EQ(on_terminal({.format = Format::text, .color = Color::never}, {records}), expected);
 }
 
 TEST_F(OutputSinkTest, ATerminalAlignsTheLines) {
   EXPECT_EQ(on_terminal({.format = Format::text, .color = Color::never}, {kCart + "\n" + kWeb}),
-            "2026-05-01 12:00:00.001 cart-1/app  one node=a\n"
-            "2026-05-01 12:00:01.000 web-1/nginx two node=b\n");
+            "2026-05-01 EET  {namespace=\"shop\"}\n"
+            "12:00:00.001 cart-1/app  one node=a\n"
+            "12:00:01.000 web-1/nginx two node=b\n");
+}
+
+TEST_F(OutputSinkTest, ATerminalSaysWhenTheDayChanges) {
+  const auto record = [](const char* time) {
+    return std::string(R"({"timestamp":")") + time + R"(","line":"x","labels":{"app":"a","z":"1"}})";
+  };
+  EXPECT_EQ(on_terminal({.color = Color::never}, {record("2026-05-01T21:59:59Z"), record("2026-05-01T22:00:00Z")}),
+            "2026-05-01 EET  {z=\"1\"}\n23:59:59.000 a x\n2026-05-02 EET\n00:00:00.000 a x\n");
+}
+
+TEST_F(OutputSinkTest, LongLinesAreWrappedOnATerminalUnlessToldNotTo) {
+  const std::string words =
+      "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789";
+  const std::string record = R"({"timestamp":"2026-05-01T10:00:00Z","line":")" + words + R"(","labels":{"pod":"p"}})";
+  EXPECT_EQ(on_terminal({.color = Color::never}, {record}),
+            "2026-05-01 EET\n12:00:00.000 p " + words.substr(0, 98) + "\n               " + words.substr(99) + "\n");
+  EXPECT_EQ(on_terminal({.color = Color::never, .wrap = false}, {record}), "2026-05-01 EET\n12:00:00.000 p " + words + "\n");
+  EXPECT_EQ(into_pipe({.format = Format::text, .color = Color::never}, {record}), "2026-05-01 12:00:00.000 p " + words + "\n");
+}
+
+TEST_F(OutputSinkTest, LevelsHaveColours) {
+  const auto f = [&](const std::string& line, const std::string& style) {
+    const std::string text = on_terminal({}, {R"({"timestamp":"2026-05-01T10:00:00Z","line":")" + line + R"(","labels":{}})"});
+    EXPECT_NE(text.find("\x1b[0m " + (style.empty() ? line : style + line + "\x1b[0m") + "\n"), std::string::npos) << text;
+  };
+  f("level=error a", "\x1b[31m");
+  f("level=fatal a", "\x1b[1;31m");
+  f("level=warn a", "\x1b[33m");
+  f("level=debug a", "\x1b[2m");
+  f("level=info a", "");
+  f("a", "");
+}
+
+// Six records, one a second.
+std::vector<std::string> six(const char* level) {
+  std::vector<std::string> batches;
+  for (int i = 0; i < 6; ++i) {
+    batches.push_back(R"({"timestamp":"2026-05-01T10:00:0)" + std::to_string(i) + R"(Z","line":"level=)" + level +
+                      R"(","labels":{}})");
+  }
+  return batches;
+}
+
+TEST_F(OutputSinkTest, AHistogramStandsAboveAnAnswer) {
+  const OutputOptions options = {.color = Color::never, .histogram = true};
+  const std::string text = on_terminal(options, six("error"));
+  EXPECT_TRUE(text.starts_with("error ")) << text;
+  EXPECT_NE(text.find("\n      12:00:00"), std::string::npos) << text;
+  EXPECT_NE(text.find("a column\n2026-05-01 EET\n12:00:00.000 level=error\n"), std::string::npos) << text;
+  EXPECT_TRUE(into_pipe({.format = Format::text, .histogram = true}, six("error")).starts_with("2026-05-01 12:00:00.000 level"));
+  ::setenv("LC_ALL", "C", 1);
+  EXPECT_NE(on_terminal(options, six("error")).find("error #"), std::string::npos);
+}
+
+TEST_F(OutputSinkTest, AnAnswerThatTakesLongIsWrittenOn) {
+  int master = -1, slave = -1;
+  winsize size = {.ws_row = 24, .ws_col = 120, .ws_xpixel = 0, .ws_ypixel = 0};
+  ASSERT_EQ(::openpty(&master, &slave, nullptr, nullptr, &size), 0);
+  const base::UniqueFd reading(master), writing(slave);
+  const auto sink = make_output_sink({.color = Color::never, .fd = slave, .histogram = true}, context());
+  const std::vector<std::string> batches = six("warn");
+  ASSERT_TRUE(feed(*sink, {batches[0]}).ok());
+  EXPECT_EQ(sink->counters().records_in, 1u);
+  EXPECT_EQ(sink->counters().records_out, 0u);  // held
+  const auto due = sink->nudge(clock.monotonic(), nowhere);
+  ASSERT_TRUE(due.ok());
+  EXPECT_EQ(*due, clock.monotonic() + base::kSecond);
+  clock.advance(base::kSecond);
+  const auto later = sink->nudge(clock.monotonic(), nowhere);
+  ASSERT_TRUE(later.ok());
+  EXPECT_EQ(*later, base::kNever);
+  EXPECT_EQ(sink->counters().records_out, 1u);
+  for (std::size_t i = 1; i < batches.size(); ++i) ASSERT_TRUE(feed(*sink, {batches[i]}).ok());
+  EXPECT_EQ(sink->counters().records_out, 6u);
+  ASSERT_TRUE(sink->finish(nowhere, base::kNever).ok());
+  std::array<char, 4096> bytes{};
+  std::string text;
+  while (text.find("a column") == std::string::npos) {  // what was written arrives in its own time
+    const ssize_t got = ::read(master, bytes.data(), bytes.size());
+    ASSERT_GT(got, 0) << text;
+    text.append(bytes.data(), static_cast<std::size_t>(got));
+  }
+  EXPECT_TRUE(text.starts_with("2026-05-01 EET\r\n12:00:00.000 level=warn\r\n")) << text;
+  EXPECT_NE(text.find("12:00:05.000 level=warn\r\nwarn "), std::string::npos) << text;  // the histogram is below
+}
+
+TEST_F(OutputSinkTest, RowsForProgramsAndPeople) {
+  EXPECT_EQ(into_pipe({.format = Format::csv}, {kCart, kWeb}),
+            "timestamp,container,namespace,node,pod,line,other_labels\n"
+            "2026-05-01T12:00:00.001900000+02:00,app,shop,a,cart-1,one,\n"
+            "2026-05-01T12:00:01.000000000+02:00,nginx,shop,b,web-1,two,\n");
+  EXPECT_EQ(into_pipe({.format = Format::table}, {kCart, kWeb}),
+            "TIME                    pod    container node LINE\n"
+            "2026-05-01 12:00:00.001 cart-1 app       a    one\n"
+            "2026-05-01 12:00:01.000 web-1  nginx     b    two\n");
+  EXPECT_EQ(into_pipe({.format = Format::csv}, {}), "");
 }
 
 TEST_F(OutputSinkTest, Color) {

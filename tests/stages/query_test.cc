@@ -35,6 +35,8 @@ class Quitter : public LinesOutlet {
   }
 };
 
+constexpr const char* kNothing = R"({"status":"success","data":{"resultType":"streams","result":[],"stats":{}}})";
+
 class QueryLokiTest : public ::testing::Test {
  protected:
   QueryLokiTest() : stop(std::move(*base::Stop::create())) {
@@ -114,9 +116,72 @@ TEST_F(QueryLokiTest, NothingMatchesAndANameIsWrong) {
     EXPECT_EQ(summary, wanted);
     EXPECT_EQ(loki.requests() - before, requests) << query;
   };
-  f(R"({namespace="chekout"})", "no namespace 'chekout' here; did you mean 'checkout'?", 3);
-  f(R"({namespace="checkout"} |= "x")", "nothing", 3);
-  f(R"({namspace="checkout"})", "no label 'namspace' here; did you mean 'namespace'?", 4);
+  f(R"({namespace="chekout"})", "no namespace 'chekout' here; did you mean 'checkout'?", 4);
+  f(R"({namespace="checkout"} |= "x")", "nothing", 4);
+  f(R"({namspace="checkout"})", "no label 'namspace' here; did you mean 'namespace'?", 5);
+}
+
+TEST_F(QueryLokiTest, NothingMatchesAndTheTimeIsWrong) {
+  loki.entries = {{{{"app", "x"}}, 1'000, "old"}};
+  spec.logql = R"({app="x"})";
+  spec.range = {2'000, 3'000};
+  loki.reply_first({{200, kNothing}, {200, kNothing}});
+  EXPECT_EQ(lines(), Lines{});
+  EXPECT_NE(summary.find("the newest record is "), std::string::npos) << summary;
+  spec.range = {0, 3'000};
+  spec.logql = R"({app="x"} |= "new")";
+  loki.reply_first({{200, kNothing}, {200, kNothing}});
+  EXPECT_EQ(lines(), Lines{});
+  EXPECT_EQ(summary, "there are records of these labels in this time, but none passes the rest of the query");
+}
+
+TEST_F(QueryLokiTest, AnInstantIsAskedForAtTheEnd) {
+  loki.reply_first(
+      {{200, R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"pod":"a"},"value":[7,"3"]}]}})"}});
+  spec.logql = R"(sum by (pod) (rate({app="x"}[1m])))";
+  spec.instant = true;
+  spec.range = {0, 7 * base::kSecond};
+  EXPECT_EQ(lines(), Lines{R"({"timestamp":"1970-01-01T00:00:07Z","labels":{"pod":"a"},"value":"3"})"});
+  EXPECT_EQ(loki.last_parameters()["time"], "7000000000");
+  // As the frontend of Loki 3.7.6 gives it.
+  loki.reply_first({{200, R"({"status":"success","data":{"resultType":"scalar","result":[7000,"2"]}})"}});
+  spec.logql = "1 + 1";
+  EXPECT_EQ(lines(), Lines{R"({"timestamp":"1970-01-01T00:00:07Z","value":"2"})"});
+}
+
+TEST_F(QueryLokiTest, AnInstantOfRecordsIsRefused) {
+  spec.logql = R"({app="x"})";
+  spec.instant = true;
+  LinesOutlet out;
+  const auto result = run(out);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Code::config);
+  EXPECT_EQ(loki.requests(), 0);
+}
+
+TEST_F(QueryLokiTest, LabelsThatNobodyWants) {
+  loki.entries = {{{{"namespace", "shop"}, {"pod", "a"}}, 1, "x", {{"trace_id", "t"}}}};
+  const auto f = [&](LabelChoice choice, std::string_view rest) {
+    spec.labels = std::move(choice);
+    EXPECT_EQ(lines(), Lines{R"({"timestamp":"1970-01-01T00:00:00.000000001Z","line":"x")" + std::string(rest)});
+  };
+  f({}, R"(,"labels":{"namespace":"shop","pod":"a"},"metadata":{"trace_id":"t"}})");
+  f({.none = true}, "}");
+  f({.include = {"pod"}}, R"(,"labels":{"pod":"a"}})");
+  f({.exclude = {"pod"}}, R"(,"labels":{"namespace":"shop"},"metadata":{"trace_id":"t"}})");
+  f({.exclude = {"trace_id", "namespace"}}, R"(,"labels":{"pod":"a"}})");
+}
+
+TEST_F(QueryLokiTest, SmallPagesAndNoSummary) {
+  fill(50);
+  spec.page = 7;
+  spec.limit = 20;
+  EXPECT_EQ(numbers(), range(30, 50));
+  EXPECT_NE(summary, "");
+  EXPECT_LE(std::stoi(loki.last_parameters()["limit"]), 7);
+  spec.quiet = true;
+  EXPECT_EQ(numbers(), range(30, 50));
+  EXPECT_EQ(summary, "");
 }
 
 TEST_F(QueryLokiTest, AQueryThatLokiDoesNotRefuseButCannotRun) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -100,6 +101,7 @@ struct FakeQueryLoki::Server {
   std::deque<FakeReply> replies;
   std::optional<std::string> fixed;
   int requests = 0;
+  std::atomic<int> range_requests = 0;
   std::map<std::string, std::string> parameters;
   httplib::Headers headers;
   std::mt19937 random{42};
@@ -126,6 +128,7 @@ struct FakeQueryLoki::Server {
 };
 
 void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib::Request& request, httplib::Response& response) {
+  if (loki.before_answer) loki.before_answer(++range_requests);
   if (scripted(request, response)) return;
   if (fixed) return response.set_content(*fixed, "application/json");
   const std::uint64_t limit = std::stoull(request.get_param_value("limit"));
@@ -210,6 +213,11 @@ FakeQueryLoki::FakeQueryLoki() : server_(std::make_unique<Server>()) {
   server.http.Get("/loki/api/v1/query", [this](const httplib::Request& request, httplib::Response& response) {
     if (!server_->scripted(request, response)) Server::refuse(response, "this test has no answer to an instant query");
   });
+  const auto only_scripted = [this](const httplib::Request& request, httplib::Response& response) {
+    if (!server_->scripted(request, response)) Server::refuse(response, "this test has no answer to " + request.path);
+  };
+  server.http.Get(R"(/loki/api/v1/(index|detected_field)/.+)", only_scripted);
+  server.http.Get("/loki/api/v1/detected_fields", only_scripted);
   server.http.set_tcp_nodelay(true);
   server.port = server.http.bind_to_any_port("127.0.0.1");
   server.thread = std::thread([this] { server_->http.listen_after_bind(); });

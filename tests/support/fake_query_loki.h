@@ -46,7 +46,10 @@ class FakeQueryLoki {
   // The first and the last request, counted from 1, that see nothing, as while Loki hands a chunk over; 0 for none.
   int blind_from = 0, blind_to = 0;
 
-  // For the next requests, before any real answer; the only answers to instant queries.
+  // Called with the number of each query_range request, counted from 1, before it is answered: it may change `entries`.
+  std::function<void(int request)> before_answer;
+
+  // For the next requests, before any real answer; the only answers to instant queries, index/… and detected_….
   void reply_first(std::vector<FakeReply> replies);
   void answer_always(std::string body);  // 200 with this body to every query_range
   [[nodiscard]] int requests() const;

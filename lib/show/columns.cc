@@ -1,0 +1,95 @@
+#include "show/columns.h"
+
+#include "base/utf8.h"
+#include "base/visible.h"
+
+#include <wchar.h>
+
+#include <locale.h>
+#include <algorithm>
+
+namespace weir::show {
+namespace {
+
+constexpr char32_t kJoiner = 0x200d, kEmojiStyle = 0xfe0f, kFirstEmoji = 0x1f000;
+
+// wcwidth() goes by the locale of its thread. C.UTF-8 is part of libc itself.
+class Utf8Characters {
+ public:
+  Utf8Characters() : before_(::uselocale(locale())) {}
+  ~Utf8Characters() { ::uselocale(before_); }
+  Utf8Characters(const Utf8Characters&) = delete;
+  Utf8Characters& operator=(const Utf8Characters&) = delete;
+
+  // Of a character that this C library does not know yet: the most it may take.
+  [[nodiscard]] static std::size_t columns(char32_t character) {
+    const int known = ::wcwidth(static_cast<wchar_t>(character));
+    if (known >= 0) return static_cast<std::size_t>(known);
+    return character >= kFirstEmoji ? 2 : 1;
+  }
+
+ private:
+  static locale_t locale() {
+    static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    return utf8;
+  }
+  locale_t before_;
+};
+
+bool is_plain(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+}  // namespace
+
+std::size_t columns_of(std::string_view text) { return head_of(text, text.size() * 2).columns; }
+
+Head head_of(std::string_view text, std::size_t columns) {
+  if (is_plain(text)) {
+    const std::size_t size = std::min(text.size(), columns);
+    return {size, size};
+  }
+  const Utf8Characters characters;
+  Head whole;  // up to the last character that is complete
+  Head at;
+  bool joined = false;
+  std::size_t last = 0;
+  while (at.bytes < text.size()) {
+    std::size_t length = 0;
+    const char32_t character = base::decode_utf8(text.substr(at.bytes), length);
+    std::size_t width = characters.columns(character);
+    if (character == kEmojiStyle && last == 1) width = 1;  // some terminals then show the character before it in two columns
+    const bool begins = width > 0 && !joined && character != kEmojiStyle;
+    if (begins) whole = at;
+    if (at.columns + width > columns) return whole;
+    joined = character == kJoiner;
+    last = width;
+    at.bytes += length;
+    at.columns += width;
+  }
+  return at;
+}
+
+std::string cut_to(std::string_view text, std::size_t columns, std::string_view mark) {
+  if (head_of(text, columns).bytes == text.size()) return std::string(text);
+  const Head head = head_of(text, columns - std::min(columns, columns_of(mark)));
+  return std::string(text.substr(0, head.bytes)).append(mark);
+}
+
+std::string visible(std::string_view text) {
+  std::string out;
+  while (true) {
+    const std::size_t shown = base::visible_prefix(text);
+    out += text.substr(0, shown);
+    text.remove_prefix(shown);
+    if (text.empty()) return out;
+    if (text[0] == '\t') {
+      out += "  ";
+      text.remove_prefix(1);
+    } else {
+      text.remove_prefix(base::append_escape(out, text));
+    }
+  }
+}
+
+}  // namespace weir::show

@@ -1,0 +1,291 @@
+#include "stages/summary_answer.h"
+
+#include "logql/parser.h"
+#include "record/json.h"
+#include "record/timestamp.h"
+#include "scan/spool_scan.h"
+#include "stages/answer_source.h"
+#include "stages/detected_fields.h"
+#include "stages/query_metrics.h"
+#include "stages/unmatched.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace weir::stages {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+using pipeline::Context;
+using pipeline::Outlet;
+using record::Batch;
+using record::json_string;
+using record::Label;
+using record::LabelSet;
+using record::LabelSetRef;
+using record::Record;
+using What = QuerySpec::What;
+
+using loki::LabelVolume;
+
+std::vector<std::string> stats_lines(const loki::IndexStats& stats, bool of_loki, bool json) {
+  if (json) {
+    return {fmt::format(R"({{"streams":{},"chunks":{},"bytes":{},"entries":{}}})", stats.streams, stats.chunks, stats.bytes,
+                        stats.entries)};
+  }
+  return {fmt::format("streams  {}", stats.streams), fmt::format("{}   {}", of_loki ? "chunks" : "blocks", stats.chunks),
+          fmt::format("bytes    {} ({})", stats.bytes, record::print_size(stats.bytes)), fmt::format("entries  {}", stats.entries)};
+}
+
+std::vector<std::string> volume_lines(const std::vector<LabelVolume>& volumes, bool json) {
+  std::vector<std::string> lines, sizes;
+  std::size_t width = 0;
+  for (const LabelVolume& one : volumes) {
+    sizes.push_back(record::print_size(one.bytes));
+    width = std::max(width, sizes.back().size());
+  }
+  for (std::size_t i = 0; i < volumes.size(); ++i) {
+    const LabelVolume& one = volumes[i];
+    if (json) {
+      lines.push_back(one.name.empty() ? fmt::format(R"({{"labels":{},"bytes":{}}})", one.labels->json(), one.bytes)
+                                       : fmt::format(R"({{"label":{},"bytes":{}}})", json_string(one.name), one.bytes));
+    } else {
+      lines.push_back(fmt::format("{:>{}}  {}", sizes[i], width, one.name.empty() ? AnswerSource::printed(*one.labels) : one.name));
+    }
+  }
+  return lines;
+}
+
+std::vector<std::string> field_lines(const std::vector<loki::DetectedField>& fields, bool json) {
+  std::vector<std::string> lines;
+  std::size_t width = 0;
+  for (const auto& field : fields) width = std::max(width, field.name.size());
+  for (const auto& field : fields) {
+    if (json) {
+      std::vector<std::string> parsers;
+      for (const std::string& parser : field.parsers) parsers.push_back(json_string(parser));
+      lines.push_back(fmt::format(R"({{"label":{},"type":{},"cardinality":{},"parsers":{}}})", json_string(field.name),
+                                  json_string(field.type), field.cardinality,
+                                  parsers.empty() ? "null" : fmt::format("[{}]", fmt::join(parsers, ","))));
+    } else {
+      lines.push_back(fmt::format("{:<{}}  {:<8}  {:>5}  {}", field.name, width, field.type, field.cardinality,
+                                  field.parsers.empty() ? "metadata" : fmt::format("{}", fmt::join(field.parsers, ", "))));
+    }
+  }
+  return lines;
+}
+
+// The names of labels that the selector of a query asks for.
+std::set<std::string> names_in(const std::string& query) {
+  std::set<std::string> names;
+  const auto parsed = logql::parse(query, {.selector_optional = true});
+  if (!parsed || !parsed->is_log()) return names;
+  for (const auto& matcher : std::get<logql::LogExpr>(parsed->node).matchers) names.insert(matcher.name);
+  return names;
+}
+
+// Sums bytes as Loki's index/volume does.
+class VolumeSum {
+ public:
+  explicit VolumeSum(const QuerySpec& spec) : spec_(spec), names_(spec.by.begin(), spec.by.end()) {
+    if (names_.empty()) names_ = names_in(spec.logql);
+  }
+
+  void add(const LabelSet& labels, std::uint64_t bytes) {
+    for (const std::string& name : spec_.by) {
+      if (labels.get(name).empty()) return;
+    }
+    std::vector<Label> kept;
+    for (const Label& label : labels.labels()) {
+      if (!names_.empty() && names_.find(std::string(label.name)) == names_.end()) continue;
+      kept.push_back(label);
+      if (spec_.by_name) by_name_[std::string(label.name)] += bytes;
+    }
+    if (spec_.by_name) return;
+    const LabelSetRef set = LabelSet::intern(kept);
+    LabelVolume& sum = by_labels_[std::string(set->json())];
+    sum.labels = set;
+    sum.bytes += bytes;
+  }
+
+  [[nodiscard]] std::vector<LabelVolume> largest() const {
+    std::vector<LabelVolume> all;
+    for (const auto& [name, bytes] : by_name_) all.push_back({LabelSet::empty(), name, bytes});
+    for (const auto& [text, sum] : by_labels_) all.push_back(sum);
+    std::stable_sort(all.begin(), all.end(), [](const LabelVolume& a, const LabelVolume& b) { return a.bytes > b.bytes; });
+    if (spec_.limit > 0 && all.size() > spec_.limit) all.resize(spec_.limit);
+    return all;
+  }
+
+ private:
+  const QuerySpec& spec_;
+  std::set<std::string> names_;  // the labels to keep; none: all
+  std::map<std::string, std::uint64_t> by_name_;
+  std::map<std::string, LabelVolume> by_labels_;
+};
+
+class SpoolSummary : public AnswerSource {
+ public:
+  SpoolSummary(QuerySpec spec, const Context& context, std::unique_ptr<scan::SpoolScan> scan)
+      : AnswerSource(std::move(spec), context), scan_(std::move(scan)) {}
+
+  Result<void> run(Outlet& out, base::Stop& stop) override {
+    auto lines = gather(stop);
+    progress_.end();
+    unreadable_.add(scan_->unreadable_blocks());
+    if (lines && stop.stopped()) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
+    if (!lines) return std::move(lines).error();
+    auto emitted = emit_lines(out, *lines);
+    finished_ = emitted.ok();
+    if (finished_ && shown() == 0) {
+      why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, spec_.range, context_.clock->wall());
+      if (why_.empty() && spec_.what == What::values) why_ = explain_no_values(spec_.label, names_);
+    }
+    return emitted;
+  }
+
+ private:
+  Result<std::vector<std::string>> gather(base::Stop& stop) {
+    scan_->watch([&](const scan::SpoolScan::Work& work) {
+      show_progress(work.done, work.all, work.done, 0);
+      return !stop.stopped();
+    });
+    switch (spec_.what) {
+      case What::stats:
+        return stats();
+      case What::volume:
+        return volume();
+      default:
+        return fields();
+    }
+  }
+
+  template <typename Add>
+  Result<void> each_record(const Add& add) {
+    return scan_->run([&](Batch& batch) -> Result<bool> {
+      for (Record& record : batch.records) add(record, batch);
+      return true;
+    });
+  }
+
+  Result<std::vector<std::string>> stats() {
+    loki::IndexStats stats;
+    scan_->take_blocks([&](const spool::BlockInfo&) { return ++stats.chunks, true; });
+    scan_->keep_as_stored();
+    std::map<const LabelSet*, LabelSetRef> streams;
+    auto read = each_record([&](Record& record, Batch& batch) {
+      streams.try_emplace(record.labels, LabelSetRef::share(record.labels));
+      stats.bytes += batch.line(record).size();
+      ++stats.entries;
+    });
+    if (!read) return std::move(read).error();
+    stats.streams = streams.size();
+    if (stats.entries == 0) return std::vector<std::string>();
+    return stats_lines(stats, false, spec_.json);
+  }
+
+  Result<std::vector<std::string>> volume() {
+    scan_->keep_as_stored();
+    VolumeSum sum(spec_);
+    auto read = each_record([&](Record& record, Batch& batch) { sum.add(*record.labels, batch.line(record).size()); });
+    if (!read) return std::move(read).error();
+    return volume_lines(sum.largest(), spec_.json);
+  }
+
+  Result<std::vector<std::string>> fields() {
+    auto older = scan_->keep_newest(spec_.lines);
+    if (!older) return std::move(older).error();
+    DetectedFields found(spec_.what == What::fields ? spec_.limit : 0);
+    auto read = each_record([&](Record& record, Batch& batch) { found.add(record, batch); });
+    if (!read) return std::move(read).error();
+    if (spec_.what == What::fields) return field_lines(found.fields(), spec_.json);
+    for (const auto& field : found.fields()) names_.push_back(field.name);
+    auto values = found.values(spec_.label);
+    if (spec_.limit > 0 && values.size() > spec_.limit) values.resize(spec_.limit);
+    if (spec_.json)
+      std::transform(values.begin(), values.end(), values.begin(), [](const std::string& v) { return json_string(v); });
+    return values;
+  }
+
+  std::unique_ptr<scan::SpoolScan> scan_;
+  metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
+  std::vector<std::string> names_;  // of the fields there are, where the values of one were asked for
+};
+
+class LokiSummary : public AnswerSource {
+ public:
+  LokiSummary(QuerySpec spec, const Context& context) : AnswerSource(std::move(spec), context) {}
+
+  Result<void> run(Outlet& out, base::Stop&) override {
+    auto config = spec_.loki;
+    config.http.cancelled = [this] { return context_.stop != nullptr && context_.stop->stopped(); };
+    const auto client = loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics, context_.stop);
+    if (!client) return client.error();
+    auto lines = gather(**client);
+    if (!lines) return std::move(lines).error();
+    auto emitted = emit_lines(out, *lines);
+    finished_ = emitted.ok();
+    if (finished_ && shown() == 0) why_ = explain_nothing_in_loki(**client, spec_.logql, spec_.range, context_.clock->wall());
+    return emitted;
+  }
+
+ private:
+  // Loki wants a selector everywhere; this one takes all.
+  [[nodiscard]] std::string selector() const { return spec_.logql.empty() ? "{}" : spec_.logql; }
+
+  Result<std::vector<std::string>> gather(loki::QueryClient& client) {
+    const metrics::Wait waits(context_.driver, metrics::On::loki);
+    const loki::QueryClient::FieldsRequest request = {
+        .query = spec_.logql, .window = spec_.range, .limit = spec_.limit > 0 ? spec_.limit : kAll, .lines = spec_.lines};
+    if (spec_.what == What::stats) {
+      auto stats = client.stats(spec_.range, selector());
+      if (!stats) return std::move(stats).error();
+      return stats->entries == 0 && stats->streams == 0 ? std::vector<std::string>() : stats_lines(*stats, true, spec_.json);
+    }
+    if (spec_.what == What::volume) return volume(client);
+    if (spec_.what == What::fields) {
+      auto fields = client.fields(request);
+      if (!fields) return std::move(fields).error();
+      return field_lines(*fields, spec_.json);
+    }
+    auto values = client.field_values(spec_.label, request);
+    if (values && spec_.json) {
+      std::transform(values->begin(), values->end(), values->begin(), [](const std::string& v) { return json_string(v); });
+    }
+    return values;
+  }
+
+  Result<std::vector<std::string>> volume(loki::QueryClient& client) {
+    const std::string query = selector();
+    auto volumes = client.volume({.selector = query,
+                                  .window = spec_.range,
+                                  .limit = spec_.limit > 0 ? spec_.limit : kAll,
+                                  .labels = spec_.by,
+                                  .by_name = spec_.by_name});
+    if (!volumes) return std::move(volumes).error();
+    return volume_lines(*volumes, spec_.json);
+  }
+
+  static constexpr std::uint64_t kAll = 100'000;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<pipeline::Source>> make_summary_answer(const QuerySpec& spec, const Context& context) {
+  if (!spec.with_spool.empty()) {
+    return fail(Code::config, "cannot sum up Loki and a spool together")
+        .with_hint("ask one of them: leave --with-spool out, or use --spool instead");
+  }
+  if (spec.spools.empty()) return std::unique_ptr<pipeline::Source>(std::make_unique<LokiSummary>(spec, context));
+  auto scan = scan::SpoolScan::open(spec.spools, spec.logql, spec.range, *context.diagnostics);
+  if (!scan) return std::move(scan).error();
+  (*scan)->set_limits(spec.scan);
+  return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolSummary>(spec, context, std::move(*scan)));
+}
+
+}  // namespace weir::stages

@@ -1,0 +1,30 @@
+// What weir advises on a query that does not parse, as one line for tables.
+#pragma once
+
+#include "logql/parser.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+namespace weir::test {
+
+// "COLUMN: text" of the last line of the hint and the caret above it, "" without advice.
+inline std::string advice(std::string_view query, bool selector_optional = true) {
+  const auto parsed = logql::parse(query, {.selector_optional = selector_optional});
+  if (parsed) return "valid";
+  const std::string& hint = parsed.error().hint;
+  const std::size_t last = hint.rfind('\n');
+  if (last == std::string::npos || hint.back() == '^') return "";
+  const std::size_t caret = hint.find('^', hint.find('\n'));
+  return std::to_string(caret - hint.find('\n')) + ": " + hint.substr(last + 1);
+}
+
+struct Mistake {
+  std::string_view query;
+  std::string_view expected;
+  std::string_view meant = {};  // the query that the advice leads to
+};
+
+}  // namespace weir::test

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""`weir query` of a real Loki beside the same of a spool: instants, stats, volume, fields and values; and --with-spool."""
+import json
+import random
+import subprocess
+import sys
+import time
+import unittest
+
+import loki_server
+import weir_kit as kit
+
+SECOND = 1_000_000_000
+NOW = int(time.time()) // 60 * 60 * SECOND
+FIRST = NOW - 900 * SECOND
+loki = None
+
+
+def setUpModule():
+    global loki
+    loki = loki_server.Loki()
+
+
+def tearDownModule():
+    loki.stop()
+
+
+def stamp(ns):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ns // SECOND)) + f".{ns % SECOND:09d}Z"
+
+
+class Query(kit.Case):
+    def setUp(self):
+        super().setUp()
+        self.run_name = f"q-{NOW}-{self.id().rsplit('.', 1)[-1]}"
+        self.selector = f'{{run="{self.run_name}"}}'
+        self.window = ["--from", stamp(FIRST - SECOND), "--to", stamp(NOW)]
+
+    def weir(self, *arguments, input=None, codes=(0,)):
+        done = subprocess.run([kit.WEIR, "query", *arguments], input=input, capture_output=True, text=True, timeout=120)
+        self.assertIn(done.returncode, codes, done.stderr)
+        return done.stdout
+
+    def of_loki(self, *arguments, **more):
+        return self.weir("--addr", loki.url, *arguments, **more)
+
+    def records(self, count, seed=1):
+        chooser = random.Random(seed)
+        rows = []
+        for i in range(count):
+            labels = {"run": self.run_name, "app": chooser.choice(("shop", "cart")), "pod": chooser.choice(("a", "b"))}
+            line = chooser.choice((
+                json.dumps({"status": chooser.choice((200, 404)), "took": f"{i % 7}ms", "user": {"id": f"u{i % 3}"}}),
+                f"level=info n={i % 5} ok={chooser.choice(('true', 'false'))} size={i % 4 + 1}KB", f"plain text {i % 20}"))
+            rows.append({"timestamp": stamp(FIRST + i * 600 * SECOND // count // SECOND * SECOND), "line": line, "labels": labels,
+                         "metadata": {"trace": f"t{i % 4}"}})
+        return rows
+
+    def lines(self, rows):
+        return "".join(json.dumps(row) + "\n" for row in rows)
+
+    def push(self, rows):
+        done = subprocess.run([kit.WEIR, "push", loki.url], input=self.lines(rows), capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def spool(self, rows, name="s.db"):
+        path = str(self.dir / name)
+        # What enrich adds is what Loki adds, so that both have the same labels and metadata.
+        enriched = subprocess.run([kit.WEIR, "enrich", "--level"], input=self.lines(rows), capture_output=True, text=True, timeout=120)
+        self.assertEqual(enriched.returncode, 0, enriched.stderr)
+        done = subprocess.run([kit.WEIR, "buffer", path, "--store", "--min-free", "0"], input=enriched.stdout, capture_output=True, text=True,
+                              timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return path
+
+    def wait_for(self, count):
+        query = f"sum(count_over_time({self.selector}[1h]))"
+        ask = ("--instant", "--now", stamp(NOW + SECOND), "-o", "jsonl", query)
+        kit.wait_for(lambda: f'"{count}"' in self.of_loki(*ask, codes=(0, 1)), f"{count} records in Loki")
+
+    def test_the_same_of_both(self):
+        rows = self.records(300)
+        self.push(rows)
+        spool = self.spool(rows)
+        self.wait_for(len(rows))
+        counted = f'sum by (app, pod) (count_over_time({self.selector}[5m]))'
+        both = [["--instant", "--now", stamp(NOW - 300 * SECOND), counted, "-o", "jsonl"],
+                ["--instant", "--now", stamp(NOW), "1 + 1", "-o", "jsonl"],
+                ["instant-query", "--now", stamp(NOW - 300 * SECOND), f"sum(rate({self.selector}[1m]))", "-o", "jsonl"],
+                ["fields", self.selector, "-o", "jsonl", *self.window],
+                ["fields", self.selector + ' |= "status" | json', "-o", "jsonl", *self.window],
+                ["values", "status", self.selector, *self.window],
+                ["values", "size", self.selector, *self.window],
+                ["values", "trace", self.selector, *self.window]]
+        for arguments in both:
+            with self.subTest(arguments):
+                self.assertEqual(self.of_loki(*arguments), self.weir("--spool", spool, *arguments))
+        with self.subTest("an instant of records"):
+            for of in (["--addr", loki.url], ["--spool", spool]):
+                self.weir(*of, "--instant", self.selector, codes=(2,))
+
+    def test_stats_and_volume(self):
+        rows = self.records(200, seed=2)
+        self.push(rows)
+        spool = self.spool(rows)
+        self.wait_for(len(rows))
+        # Loki's index counts what is in chunks, so they have to be written.
+        loki.flush()
+        one, other = (json.loads(self.weir(*of, "stats", self.selector, "-o", "jsonl", *self.window)) for of in (["--addr", loki.url], ["--spool", spool]))
+        self.assertEqual((one["streams"], one["entries"]), (other["streams"], other["entries"]))
+        names = [[json.loads(line)["labels"] for line in self.weir(*of, "volume", "--by", "app,pod", self.selector, "-o", "jsonl", *self.window).splitlines()]
+                 for of in (["--addr", loki.url], ["--spool", spool])]
+        self.assertEqual(*(sorted(json.dumps(labels, sort_keys=True) for labels in side) for side in names))
+
+    def test_a_spool_fills_in(self):
+        rows = self.records(400, seed=3)
+        rows += rows[50:60]  # stored twice, in Loki once
+        chooser = random.Random(4)
+        there = [row for row in rows[:400] if chooser.random() < 0.6]
+        here = [row for row in rows if row not in there or chooser.random() < 0.5]
+        only_loki = [row for row in there if row not in here]
+        self.push(there)
+        spool = self.spool(here)
+        stored = {}
+        for row in there:
+            stored.setdefault(json.dumps([row["labels"], row["timestamp"], row["line"]], sort_keys=True), [0, 0])[0] = 1  # Loki keeps one of equal ones
+        for row in here:
+            stored.setdefault(json.dumps([row["labels"], row["timestamp"], row["line"]], sort_keys=True), [0, 0])[1] += 1
+        self.wait_for(sum(one for one, _ in stored.values()))
+        self.assertTrue(only_loki)
+        expected = sorted(key for key, counts in stored.items() for _ in range(max(counts)))
+        for query in (self.selector, self.selector + ' | json | __error__="" or __error__!=""'):
+            with self.subTest(query):
+                found = [json.loads(line) for line in self.of_loki("--with-spool", spool, query, "-o", "jsonl", *self.window).splitlines()]
+                times = [record["timestamp"] for record in found]
+                self.assertEqual(times, sorted(times))
+                keys = []
+                for record in found:
+                    labels = {name: value for name, value in record["labels"].items() if name != "service_name"}
+                    keys.append(json.dumps([labels, stamp_of(record["timestamp"]), record["line"]], sort_keys=True))
+                    self.assertIn("service_name", record["labels"])
+                self.assertEqual(sorted(keys), expected)
+        newest = self.of_loki("--with-spool", spool, self.selector, "--limit", "10", "-o", "jsonl", *self.window).splitlines()
+        everything = self.of_loki("--with-spool", spool, self.selector, "-o", "jsonl", *self.window).splitlines()
+        self.assertEqual([json.loads(line)["timestamp"] for line in newest], [json.loads(line)["timestamp"] for line in everything[-10:]])
+
+    def test_what_there_is_when_nothing_matched(self):
+        rows = self.records(5)
+        self.push(rows)
+        self.wait_for(5)
+        done = subprocess.run([kit.WEIR, "query", "--addr", loki.url, "--since", "1m", self.selector], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"nothing in the last 1 minute; the newest record is \d+ minutes? .*old")
+        done = subprocess.run([kit.WEIR, "query", "--addr", loki.url, f'{{run="{self.run_name}x"}}'], capture_output=True, text=True, timeout=60)
+        self.assertIn(f"did you mean '{self.run_name}'?", done.stderr)
+
+
+def stamp_of(text):
+    """The time with nine digits."""
+    seconds, _, fraction = text.rstrip("Z").partition(".")
+    return f"{seconds}.{fraction:0<9}Z"
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv, verbosity=2)
