@@ -204,6 +204,20 @@ RangeVector::Points RangeVector::points_of(base::Timestamp time) const {
           std::min(divide_up(time - times_.start + range_, times_.step) - 1, last_point)};
 }
 
+base::TimeRange RangeVector::cell_of(base::Timestamp time) const {
+  const auto last_point = static_cast<base::Duration>(times_.points() - 1);
+  const base::Duration now = time + offset_ - times_.start;
+  const base::Duration first = std::clamp<base::Duration>(divide_up(now, times_.step), 0, last_point + 1);
+  const base::Duration last = std::clamp<base::Duration>(divide_up(now + range_, times_.step) - 1, -1, last_point);
+  const auto behind = [this](base::Duration point) { return times_.start - offset_ + point * times_.step + 1; };
+  base::TimeRange cell;
+  if (first > 0) cell.from = behind(first - 1);
+  if (first <= last_point) cell.to = behind(first);
+  if (last >= 0) cell.from = std::max(cell.from, behind(last) - range_);
+  if (last < last_point) cell.to = std::min(cell.to, behind(last + 1) - range_);
+  return cell;
+}
+
 Result<std::optional<RangeVector::Sample>> RangeVector::sample(record::Record& record, record::Batch& batch) {
   std::optional<Sample> sample;
   if (!reads_.contains(record.timestamp)) return sample;

@@ -77,9 +77,10 @@ class RangeVector {
   // The first and the last point at which a sample of this time counts; first > last: at none.
   struct Points {
     std::ptrdiff_t first = 0, last = -1;
-    friend bool operator==(const Points&, const Points&) = default;
   };
   [[nodiscard]] Points points_of(base::Timestamp time) const;
+  // The time around this one whose samples count at the same points.
+  [[nodiscard]] base::TimeRange cell_of(base::Timestamp time) const;
   // Whether a sample may depend on the line of its record.
   [[nodiscard]] bool reads_line() const { return bytes_ || query_.reads_line(); }
 

@@ -46,6 +46,7 @@ class BlockSearch {
 
   // Errors: io of the reader, those of the matcher.
   base::Result<Found> search(const Block& block, const base::TimeRange& range);
+  [[nodiscard]] const Matcher& matcher() const { return *matcher_; }
 
  private:
   base::Result<void> match();

@@ -24,4 +24,10 @@ unsigned Limits::workers() const {
   return std::min({cores(), kMost, static_cast<unsigned>(std::clamp<std::size_t>(memory / kOfOne, 1, kMost))});
 }
 
+std::size_t Limits::most() const {
+  constexpr std::size_t kHeld = 6UL << 20U;  // by a thread: a block unpacked, what was found in others, and its reader
+  const std::size_t all = memory + memory / 4, held = workers() > 1 ? workers() * kHeld : 0;
+  return all - std::min(held, all / 2);
+}
+
 }  // namespace weir::scan

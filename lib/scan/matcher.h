@@ -45,6 +45,9 @@ class Matcher {
   virtual void begin() {}
   // Appends what comes of records[index] of the block's batch, if anything. An error ends the scan.
   virtual base::Result<void> take(record::Batch& block, std::uint32_t index, Matches& out) = 0;
+  // Where a scan may be cut in two: the first such time that is not before this one. What comes of records before it has an earlier
+  // time, and tells nothing of later records.
+  [[nodiscard]] virtual base::Timestamp cut(base::Timestamp time) const { return time; }
 };
 
 using MakeMatcher = std::function<base::Result<std::unique_ptr<Matcher>>()>;

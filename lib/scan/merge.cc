@@ -30,7 +30,8 @@ struct Merge::Input {
   [[nodiscard]] const Frame& last_plain() const { return run.frames[plain - 1]; }
 };
 
-Merge::Merge(const Limits& limits, const Each& each) : limits_(limits), each_(each), allowed_(limits.most()) {}
+Merge::Merge(const Limits& limits, const Matcher& matcher, const Each& each)
+    : limits_(limits), matcher_(matcher), each_(each), allowed_(limits.most()) {}
 Merge::~Merge() = default;
 
 void Merge::skip(Timestamp time, std::uint64_t count) {
@@ -229,7 +230,7 @@ Timestamp Merge::cut(std::size_t allowed) {
       break;
     }
   }
-  end = std::max(end, next_.front().time + 1);
+  end = matcher_.cut(std::max(end, next_.front().time + 1));
   end_inputs(end);
   return end;
 }

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "record/record.h"
 #include "scan/limits.h"
+#include "scan/matcher.h"
 #include "scan/run.h"
 #include "spool/compression.h"
 
@@ -28,7 +29,8 @@ using Each = std::function<base::Result<bool>(record::Batch& batch)>;
 // Not thread safe.
 class Merge {
  public:
-  Merge(const Limits& limits, const Each& each);
+  // All of them must outlive it. `matcher` made the records, and says where something may be put off.
+  Merge(const Limits& limits, const Matcher& matcher, const Each& each);
   ~Merge();
 
   // Of equal times, those of the lower spool come first, and in one spool those of the lower block. What was put off is left out.
@@ -65,6 +67,7 @@ class Merge {
   void leave(std::unique_ptr<Input> input);
 
   const Limits limits_;
+  const Matcher& matcher_;
   const Each& each_;
   std::vector<std::unique_ptr<Input>> inputs_;                         // those of next_
   std::vector<Next> next_;                                             // a heap, the earliest on top

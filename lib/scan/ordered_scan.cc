@@ -9,29 +9,51 @@ using base::Result;
 using base::TimeRange;
 using base::Timestamp;
 
-// A block is done when the scan has come to a later time, however often it is opened until then.
+// Of a block that is searched, as much is done as lies before the end of the round: what is put off is read again.
 class OrderedScan::Progress {
  public:
-  Progress(const std::vector<Block>& blocks, const TimeRange& range, Work work, const Watch& watch) : work_(work), watch_(watch) {
-    if (!watch_) return;
+  Progress(const std::vector<Block>& blocks, const TimeRange& range, Work work, const Watch& watch)
+      : work_(work), start_(work.done), range_(range), watch_(watch) {
     for (const Block& block : blocks) {
-      if (!range.touches(block.info.min_timestamp, block.info.max_timestamp)) continue;
-      ends_.emplace_back(block.info.max_timestamp, block.info.body_bytes);
-      work_.all += block.info.body_bytes;
+      if (range.touches(block.info.min_timestamp, block.info.max_timestamp)) work_.all += block.info.body_bytes;
     }
-    std::sort(ends_.begin(), ends_.end());
   }
-  [[nodiscard]] bool go_on(Timestamp now) {
-    if (!watch_) return true;
-    for (; next_ < ends_.size() && ends_[next_].first < now; ++next_) work_.done += ends_[next_].second;
-    return watch_(work_);
+  [[nodiscard]] bool go_on() const { return !watch_ || watch_(work_); }
+  void begin(const TimeRange& window) {
+    before_ += round_;
+    round_ = 0;
+    searched_.clear();
+    window_ = window;
+  }
+  void narrow(const TimeRange& window) {
+    window_ = window;
+    round_ = 0;
+    for (const spool::BlockInfo& block : searched_) round_ += share(block);
+  }
+  void add(const spool::BlockInfo& block) {
+    if (!watch_) return;
+    searched_.push_back(block);
+    round_ += share(block);
+    // Also what is put off afterwards was searched: what is told does not go back.
+    work_.done = std::clamp(start_ + static_cast<std::uint64_t>(before_ + round_), work_.done, work_.all);
   }
 
  private:
+  // The bytes that stand for the part of it within the window.
+  [[nodiscard]] double share(const spool::BlockInfo& block) const {
+    const auto within = [&block](const TimeRange& time) {
+      const auto from = std::max(block.min_timestamp, time.from);
+      return static_cast<double>(std::min(block.max_timestamp, time.to - 1)) - static_cast<double>(from) + 1;
+    };
+    return static_cast<double>(block.body_bytes) * std::clamp(within(window_) / within(range_), 0.0, 1.0);
+  }
+
   Work work_;
+  std::uint64_t start_;
+  TimeRange range_, window_;
   const Watch& watch_;
-  std::vector<std::pair<Timestamp, std::uint64_t>> ends_;  // of blocks, with their sizes, in the order of their last times
-  std::size_t next_ = 0;
+  double before_ = 0, round_ = 0;           // bytes of earlier rounds, and of this one
+  std::vector<spool::BlockInfo> searched_;  // in this round
 };
 
 Result<std::unique_ptr<OrderedScan>> OrderedScan::make(SpoolSet& spools, Options options) {
@@ -69,9 +91,10 @@ Result<bool> OrderedScan::run_round(TimeRange& window, std::uint64_t skip, Progr
   for (const Block& block : spools_.blocks()) {
     if (window.touches(block.info.min_timestamp, block.info.max_timestamp)) blocks.push_back(block);
   }
-  Merge merge(options_.limits, each);
+  Merge merge(options_.limits, here_->matcher(), each);
   merge.skip(window.from, skip);
   const auto queue = this->queue(blocks, window);
+  progress.begin(window);
   for (unsigned opened = 1; const Block* block = queue->front(); ++opened) {
     const Timestamp from = std::max(block->info.min_timestamp, window.from);
     if (from >= window.to) break;
@@ -79,14 +102,16 @@ Result<bool> OrderedScan::run_round(TimeRange& window, std::uint64_t skip, Progr
     auto more = merge.give(from);
     if (more && *more && opened % kSilent == 0) more = merge.flush();
     if (!more || !*more) return more;
-    if (!progress.go_on(from)) return false;
+    if (!progress.go_on()) return false;
     auto found = queue->next();
     if (!found) return std::move(found).error();
     spools_.note(*block, *found);
+    progress.add(block->info);
     merge.add(std::move(found->run), block->spool, block->info.id);
     if (const auto end = merge.make_room()) {
       window.to = std::min(window.to, *end);
       queue->narrow(window);
+      progress.narrow(window);
     }
   }
   auto more = merge.give(window.to);

@@ -47,7 +47,8 @@ Result<std::unique_ptr<OrderedScan>> SpoolScan::plan(bool times) {
     return std::unique_ptr<Matcher>(std::make_unique<LogMatcher>(std::move(*query), options));
   };
   Limits limits = limits_;
-  if (options_.streams) limits.threads = 1;
+  // Where nothing is looked for, handing the records on is most of the work.
+  if (options_.streams || (limits.threads == 0 && query_.expr().stages.empty())) limits.threads = 1;
   return OrderedScan::make(spools_, {.matcher = matcher, .wanted = wanted_, .times = times, .limits = limits, .watch = watch_});
 }
 

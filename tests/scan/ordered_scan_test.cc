@@ -168,23 +168,49 @@ TEST_F(OrderedScanTest, MetricsAreThoseOfOneThread) {
     EXPECT_TRUE(answer.ok()) << answer.error().message;
     return test::print_answer(*answer);
   };
-  for (const std::string_view text :
-       {R"(sum by (pod) (count_over_time({app="x"}[500ms])))", R"(bytes_over_time({app="x"} |= "needle" [300ms]))",
-        R"(sum by (level) (rate({app="x"} | level="error" [250ms])))",
-        R"q(sum_over_time({app="x"} | pattern "<s> <b> <n> <_>" | label_format v="{{ divf .n 7 }}" | unwrap v [400ms]) by (pod))q",
-        R"(sum(count_over_time({pod="p1"}[500ms])) / sum(count_over_time({app="x"}[500ms] offset 250ms)))"}) {
+  // Record after record, without what the scan does.
+  const auto recounted = [&](std::string_view text) {
+    auto query = logql::MetricQuery::compile(text, {0, 4000 * unit, 250 * unit}, false, {});
+    auto scan = SpoolScan::open(paths, R"({app="x"})", (*query)->reads(), context.diagnostics);
+    const auto read = (*scan)->run([&](record::Batch& batch) -> base::Result<bool> {
+      for (record::Record& record : batch.records) {
+        if (auto ok = (*query)->add(record, batch); !ok) return std::move(ok).error();
+      }
+      return true;
+    });
+    EXPECT_TRUE(read.ok()) << read.error().message;
+    return test::print_answer(*(*query)->finish());
+  };
+  const std::vector<std::string_view> texts = {
+      R"(sum by (pod) (count_over_time({app="x"}[500ms])))",
+      R"(bytes_over_time({app="x"} |= "needle" [300ms]))",
+      R"(sum by (level) (rate({app="x"} | level="error" [250ms])))",
+      R"(sum by (level) (rate({app="x"}[100ms])))",
+      R"q(sum by (pod) (sum_over_time({app="x"} | pattern "<s> <b> <n> <_>" | label_format v="{{ divf .n 7 }}" | unwrap v [400ms]))
+         )q",
+      R"(sum(count_over_time({pod="p1"}[500ms])) / sum(count_over_time({app="x"}[500ms] offset 250ms)))",
+      R"(sum(count_over_time({pod="p1"}[70ms])) + sum(bytes_over_time({app="x"}[330ms] offset 110ms)))",
+      // One that adds up, and one that does not.
+      R"q(sum(count_over_time({app="x"}[500ms])) / sum(first_over_time({app="x"} | pattern "<s> <n> <_>" | unwrap n [400ms])
+         by (pod)))q",
+  };
+  for (const std::string_view text : texts) {
     SCOPED_TRACE(text);
     const std::string one = ask(text, {.threads = 1});
     EXPECT_NE(one, "");
+    EXPECT_EQ(one, recounted(text));
     EXPECT_EQ(ask(text, {.threads = 3}), one);
-    EXPECT_EQ(ask(text, {.memory = 4000, .threads = 1}), one);
-    EXPECT_EQ(ask(text, {.memory = 4000, .threads = 3}), one);
+    for (const std::size_t memory : {1U, 4'000U, 60'000U}) {
+      if (memory == 1 && text != texts.front()) continue;  // a round for each cell reads every block again
+      EXPECT_EQ(ask(text, {.memory = memory, .threads = 1}), one) << memory;
+    }
+    EXPECT_EQ(ask(text, {.memory = 4'000, .threads = 3}), one);
   }
   // Beside the records themselves.
   std::size_t of_p1 = 0;
   for (const Stored& stored_one : stored)
     of_p1 += stored_one.pod == "p1" && stored_one.time > 750 * unit && stored_one.time <= 1000 * unit ? 1 : 0;
-  auto query = logql::MetricQuery::compile(R"(count_over_time({pod="p1"}[250ms]))", {1000 * unit, 1000 * unit, 0}, false, {});
+  auto query = logql::MetricQuery::compile(R"(sum(count_over_time({pod="p1"}[250ms])))", {1000 * unit, 1000 * unit, 0}, false, {});
   std::uint64_t unreadable = 0;
   auto answer = evaluate(paths, **query, {.threads = 3}, context.diagnostics, nullptr, unreadable);
   ASSERT_TRUE(answer.ok());
