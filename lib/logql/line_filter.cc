@@ -16,6 +16,18 @@ namespace {
 
 using Op = LineFilterExpr::Op;
 
+// Groups of needles: each of `all`, and one of `any`.
+std::vector<Needles> groups_of(std::vector<std::string> all, std::vector<std::string> any) {
+  constexpr std::size_t kMostOfOne = 8;  // looking for more of them costs as much as asking every line
+  std::vector<Needles> groups;
+  for (std::string& one : all) {
+    if (!one.empty()) groups.push_back({std::move(one)});
+  }
+  const bool certain = std::none_of(any.begin(), any.end(), [](const std::string& one) { return one.empty(); });
+  if (groups.empty() && certain && !any.empty() && any.size() <= kMostOfOne) groups.push_back(std::move(any));
+  return groups;
+}
+
 class ContainsFilter : public LineFilter {
  public:
   ContainsFilter(std::string needle, bool negated)
@@ -26,9 +38,9 @@ class ContainsFilter : public LineFilter {
     if (may_be_escaped_ || has_unicode_escapes || base::contains_bytes(text, needle_)) return Verdict::unknown;
     return negated_ ? Verdict::yes : Verdict::no;
   }
-  std::vector<std::string> needles() const override {
+  std::vector<Needles> needles() const override {
     if (negated_ || needle_.empty()) return {};
-    return {needle_};
+    return {{needle_}};
   }
   bool always() const override { return needle_.empty() && !negated_; }
 
@@ -44,6 +56,7 @@ class RegexFilter : public LineFilter {
     gotext::RequiredLiterals literals = gotext::required_literals(pattern);
     std::erase_if(literals.all, [](const std::string& literal) { return literal.empty(); });
     needles_ = std::move(literals.all);
+    any_ = std::move(literals.any);
   }
   bool passes(std::string_view line) const override { return regex_.matches(line) != negated_; }
   Verdict escaped(std::string_view text, bool has_unicode_escapes) const override {
@@ -53,11 +66,12 @@ class RegexFilter : public LineFilter {
     }
     return Verdict::unknown;
   }
-  std::vector<std::string> needles() const override { return negated_ ? std::vector<std::string>() : needles_; }
+  std::vector<Needles> needles() const override { return negated_ ? std::vector<Needles>() : groups_of(needles_, any_); }
 
  private:
   gotext::Regex regex_;
-  std::vector<std::string> needles_;
+  std::vector<std::string> needles_;  // all of them
+  std::vector<std::string> any_;      // one of them; empty when nothing is certain
   bool negated_;
 };
 
@@ -76,11 +90,14 @@ class SimplifiedFilter : public LineFilter {
     }
     return negated_ ? Verdict::yes : Verdict::no;
   }
-  std::vector<std::string> needles() const override {
-    const bool certain =
-        !negated_ && tests_.size() == 1 && tests_.front().kind == gotext::RegexTest::Kind::contains && !tests_.front().fold;
-    if (!certain || tests_.front().text.empty()) return {};
-    return {tests_.front().text};
+  std::vector<Needles> needles() const override {
+    Needles any;
+    for (const gotext::RegexTest& test : tests_) {
+      const bool certain = test.kind == gotext::RegexTest::Kind::contains || test.kind == gotext::RegexTest::Kind::equals;
+      if (negated_ || !certain || test.fold) return {};
+      any.push_back(test.text);
+    }
+    return groups_of({}, std::move(any));
   }
   bool always() const override {
     return !negated_ && std::any_of(tests_.begin(), tests_.end(), [](const gotext::RegexTest& test) {
@@ -97,7 +114,7 @@ class PatternFilter : public LineFilter {
  public:
   PatternFilter(Pattern pattern, bool negated) : pattern_(std::move(pattern)), negated_(negated) {}
   bool passes(std::string_view line) const override { return pattern_.matches(line) != negated_; }
-  std::vector<std::string> needles() const override { return negated_ ? std::vector<std::string>() : pattern_.literals(); }
+  std::vector<Needles> needles() const override { return negated_ ? std::vector<Needles>() : groups_of(pattern_.literals(), {}); }
 
  private:
   Pattern pattern_;
@@ -128,6 +145,15 @@ class AnyFilter : public LineFilter {
       if (one == Verdict::unknown) verdict = one;
     }
     return verdict;
+  }
+  std::vector<Needles> needles() const override {
+    Needles any;
+    for (const auto& filter : filters_) {
+      std::vector<Needles> groups = filter->needles();
+      if (groups.empty()) return {};
+      any.insert(any.end(), groups.front().begin(), groups.front().end());
+    }
+    return groups_of({}, std::move(any));
   }
 
  private:

@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "logql/ast.h"
+#include "logql/needles.h"
 #include "logql/scope.h"
 
 #include <memory>
@@ -24,8 +25,8 @@ class LineFilter : public Stage {
   // any byte may hide.
   [[nodiscard]] virtual Verdict escaped(std::string_view text, bool has_unicode_escapes) const;
 
-  // Byte strings that every line that passes contains.
-  [[nodiscard]] virtual std::vector<std::string> needles() const { return {}; }
+  // Of each of these groups, every line that passes contains at least one byte string. None is empty.
+  [[nodiscard]] virtual std::vector<Needles> needles() const { return {}; }
 
   // Passes every line, by the letter: `|= ""`, `|~ ".*"`.
   [[nodiscard]] virtual bool always() const { return false; }

@@ -192,8 +192,9 @@ struct LogQuery::Compiled {
   std::vector<std::string> early_names;
   Scope::Demand verdict_demand;
   Scope::Demand whole_demand;
-  std::vector<std::string> needles;
+  std::vector<Needles> needles;
   bool asks_for_error = false;
+  bool reads_line = false;
   bool line_changes = false;
   bool labels_change = false;
   Scope scope;
@@ -216,6 +217,7 @@ base::Result<void> LogQuery::Compiled::add(const StageExpr& stage_expr, bool& li
   auto stage = std::visit(StageCompiler{}, stage_expr.node);
   if (!stage) return std::move(stage).error();
   demand(stage_expr, **stage);
+  reads_line = reads_line || (as<LabelFilterExpr>(stage_expr) == nullptr && as<LabelSelectionExpr>(stage_expr) == nullptr);
   if (changes_line(stage_expr)) {
     line_changes = true;
     line_is_raw = false;
@@ -224,8 +226,8 @@ base::Result<void> LogQuery::Compiled::add(const StageExpr& stage_expr, bool& li
     // A line filter and what stands before it both have to pass; which is asked first shows nowhere, as long as the line is
     // the same.
     lead.emplace_back(static_cast<LineFilter*>(stage->release()));
-    for (std::string& needle : lead.back()->needles()) {
-      if (std::find(needles.begin(), needles.end(), needle) == needles.end()) needles.push_back(std::move(needle));
+    for (Needles& group : lead.back()->needles()) {
+      if (std::find(needles.begin(), needles.end(), group) == needles.end()) needles.push_back(std::move(group));
     }
     return {};
   }
@@ -421,7 +423,8 @@ bool LogQuery::shows_unchanged(const record::Record& record) const {
 bool LogQuery::errored() const { return compiled_->scope_used && compiled_->scope.errored(); }
 std::string_view LogQuery::error() const { return compiled_->scope_used ? compiled_->scope.error() : std::string_view(); }
 bool LogQuery::asks_for_error() const { return compiled_->asks_for_error; }
-std::span<const std::string> LogQuery::needles() const { return compiled_->needles; }
+std::span<const Needles> LogQuery::needles() const { return compiled_->needles; }
+bool LogQuery::reads_line() const { return compiled_->reads_line; }
 const LogExpr& LogQuery::expr() const { return compiled_->expr; }
 
 }  // namespace weir::logql

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "logql/ast.h"
+#include "logql/needles.h"
 #include "record/record.h"
 
 #include <memory>
@@ -84,9 +85,12 @@ class LogQuery {
   // by another name.
   [[nodiscard]] bool shows_unchanged(const record::Record& record) const;
 
-  // Byte strings all of which every line that passes contains, to reject raw blocks with. Taken from |= filters and from
-  // literals of |~ ; empty when nothing is certain.
-  [[nodiscard]] std::span<const std::string> needles() const;
+  // Groups of byte strings: every line that passes contains one of each group. To search raw blocks with. Taken from |= filters and
+  // from literals of |~ ; empty when nothing is certain.
+  [[nodiscard]] std::span<const Needles> needles() const;
+
+  // Whether the verdict and what run() shows may depend on the line. Without, records may come with an empty one.
+  [[nodiscard]] bool reads_line() const;
 
   [[nodiscard]] const LogExpr& expr() const;  // print() (printer.h) gives its canonical form
 

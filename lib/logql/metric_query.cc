@@ -71,6 +71,7 @@ class Evaluation : public MetricQuery {
       : times_(times), instant_(instant), limits_(limits) {}
 
   Result<void> build(const Expr& expr, std::string_view text) {
+    whole_text_ = text;
     text_ = text;
     if (const auto* literal = std::get_if<Literal>(&expr.node)) {
       scalar_ = instant_;
@@ -111,16 +112,30 @@ class Evaluation : public MetricQuery {
     }
     return filter;
   }
+  [[nodiscard]] std::span<const Needles> needles() const override {
+    if (ranges_.size() != 1) return {};
+    return ranges_.front()->query().needles();
+  }
+  [[nodiscard]] bool reads_line() const override {
+    return std::any_of(ranges_.begin(), ranges_.end(), [](const auto& range) { return range->reads_line(); });
+  }
 
   Result<void> add(record::Record& record, record::Batch& batch) override {
-    // A point is complete when the records behind it come.
-    while (next_ < times_.points() && record.timestamp > times_.point(next_) - latest_offset_) {
-      if (auto ok = close_point(); !ok) return ok;
-    }
+    if (auto ok = close_before(record.timestamp); !ok) return ok;
     for (const auto& range : ranges_) {
       if (auto ok = range->add(record, batch); !ok) return ok;
     }
     return {};
+  }
+
+  [[nodiscard]] Result<std::unique_ptr<MetricQuery>> again() const override {
+    return compile(whole_text_, times_, instant_, limits_);
+  }
+  [[nodiscard]] std::size_t ranges() const override { return ranges_.size(); }
+  [[nodiscard]] RangeVector& range(std::size_t index) override { return *ranges_[index]; }
+  Result<void> add(std::size_t index, const RangeVector::Sample& sample) override {
+    if (auto ok = close_before(sample.time); !ok) return ok;
+    return ranges_[index]->add(sample);
   }
 
   Result<MetricAnswer> finish() override {
@@ -136,6 +151,14 @@ class Evaluation : public MetricQuery {
   }
 
  private:
+  // A point is complete when the records behind it come.
+  Result<void> close_before(base::Timestamp time) {
+    while (next_ < times_.points() && time > times_.point(next_) - latest_offset_) {
+      if (auto ok = close_point(); !ok) return ok;
+    }
+    return {};
+  }
+
   Result<void> close_point() {
     vector_.clear();
     if (auto ok = root_->at(next_, vector_); !ok) return ok;
@@ -231,6 +254,7 @@ class Evaluation : public MetricQuery {
   MetricTimes times_;
   bool instant_;
   MetricLimits limits_;
+  std::string whole_text_;
   std::string_view text_;  // while it is built
   std::vector<std::unique_ptr<RangeVector>> ranges_;
   MetricNodePtr root_;

@@ -18,6 +18,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -56,10 +58,24 @@ class MetricQuery {
   [[nodiscard]] virtual bool selects(const record::LabelSet& labels) const = 0;
   // A log query that every record passes that counts, of line filters alone; {} when there is more than one range.
   [[nodiscard]] virtual LogExpr common_filter() const = 0;
+  // Of each of these groups, the line of every record that counts contains at least one byte string.
+  [[nodiscard]] virtual std::span<const Needles> needles() const = 0;
+  // Whether anything depends on the lines. Without, records may come with an empty one.
+  [[nodiscard]] virtual bool reads_line() const = 0;
 
   // Records come in the order of their time. Errors: Code::config in Loki's words where a sample has __error__, for too many
   // series, and for too much memory.
   virtual base::Result<void> add(record::Record& record, record::Batch& batch) = 0;
+
+  // ---- in two steps: several threads find the samples, each with a query of its own, and one query adds them
+
+  // Another query of the same text, times and limits.
+  [[nodiscard]] virtual base::Result<std::unique_ptr<MetricQuery>> again() const = 0;
+  [[nodiscard]] virtual std::size_t ranges() const = 0;
+  [[nodiscard]] virtual RangeVector& range(std::size_t index) = 0;
+  // Of the range of this index. Samples of all ranges together come in the order of their time.
+  virtual base::Result<void> add(std::size_t index, const RangeVector::Sample& sample) = 0;
+
   virtual base::Result<MetricAnswer> finish() = 0;
 };
 

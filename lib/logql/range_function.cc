@@ -77,9 +77,9 @@ double counter_rate(const std::vector<MetricPoint>& points, base::Duration range
 RangeFunction::RangeFunction(std::string_view name, std::optional<double> parameter, bool unwraps, base::Duration range)
     : kind_(kind_of(name, unwraps)), parameter_(parameter.value_or(0)), range_(range) {}
 
-void RangeFunction::add(Window& window, const MetricPoint& point) const {
+void RangeFunction::add(Window& window, const MetricPoint& point, std::uint64_t samples) const {
   const double value = point.value;
-  ++window.count_;
+  window.count_ += samples;
   const auto count = static_cast<double>(window.count_);
   switch (kind_) {
     case Kind::count:

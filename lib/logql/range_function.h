@@ -55,7 +55,15 @@ class RangeFunction {
     std::unique_ptr<std::vector<MetricPoint>> points_;
   };
 
-  void add(Window& window, const MetricPoint& point) const;
+  void add(Window& window, const MetricPoint& point) const { add(window, point, 1); }
+  // So many samples at once, where these may be combined; then the point's value is their sum.
+  void add(Window& window, const MetricPoint& point, std::uint64_t samples) const;
+  // Whether samples that fall into the same windows may be added as one: only their number counts, or a sum of whole numbers.
+  // `bytes`: the values are sizes of lines.
+  [[nodiscard]] bool combines(bool bytes) const {
+    const bool counts = kind_ == Kind::count || kind_ == Kind::count_rate || kind_ == Kind::present;
+    return counts || (bytes && (kind_ == Kind::sum || kind_ == Kind::sum_rate));
+  }
   // Of a window that is not empty. May sort what the window keeps.
   [[nodiscard]] double result(Window& window) const;
 

@@ -123,6 +123,7 @@ Result<std::unique_ptr<RangeVector>> RangeVector::compile(const RangeAggregation
   RangeFunction function(expr.function, expr.parameter, range.unwrap.has_value(), range.range);
   auto vector = std::unique_ptr<RangeVector>(new RangeVector(std::move(*query), function, times, range.range, range.offset));
   vector->bytes_ = counts_bytes;
+  vector->plain_ = range.log.stages.empty() && !range.unwrap;
   vector->grouping_ = std::move(grouping);
   vector->no_labels_ = no_labels;
   vector->keeps_error_ = keeps_error;
@@ -139,16 +140,10 @@ void RangeVector::gather(const LogQuery::Entry& entry) {
   std::sort(labels_.begin(), labels_.end(), [](const Label& a, const Label& b) { return a.name < b.name; });
 }
 
-Result<void> RangeVector::refuse_error(const LogQuery::Entry& entry) {
+base::Error RangeVector::refused(const LogQuery::Entry& entry) {
   gather(entry);
   return base::fail(Code::config, "pipeline error: '{}' for series: '{}'.", entry.error, print_labels(labels_))
       .with_hint(R"(to leave such lines out, add | __error__="" behind the parser, or behind unwrap)");
-}
-
-RangeVector::Series& RangeVector::series_of(LabelSetRef labels) {
-  Series& series = series_[labels.get()];
-  if (!series.labels) series.labels = std::move(labels);
-  return series;
 }
 
 // Whether the labels of the sample follow from those of the stream, whatever else the record has.
@@ -162,11 +157,18 @@ bool RangeVector::by_stream_alone(const record::Record& record) const {
   });
 }
 
-RangeVector::Series& RangeVector::series_of(const record::Record& record, const LogQuery::Entry& entry) {
-  const bool cached = by_stream_alone(record);
-  if (cached) {
-    if (const auto known = by_stream_.find(record.labels); known != by_stream_.end()) return *known->second.second;
-  }
+// The series of a stream, if it is known and nothing else of the record counts; else null.
+const LabelSet* RangeVector::known_series(const record::Record& record) {
+  if (!by_stream_alone(record)) return nullptr;
+  if (latest_stream_.first == record.labels) return latest_stream_.second;
+  const auto known = by_stream_.find(record.labels);
+  if (known == by_stream_.end()) return nullptr;
+  latest_stream_ = {record.labels, known->second.second.get()};
+  return latest_stream_.second;
+}
+
+const LabelSet* RangeVector::series_of(const record::Record& record, const LogQuery::Entry& entry) {
+  if (const LabelSet* known = known_series(record)) return known;
   if (no_labels_ && !entry.errored) {
     labels_.clear();
   } else {
@@ -176,9 +178,14 @@ RangeVector::Series& RangeVector::series_of(const record::Record& record, const 
     }
   }
   if (entry.errored) labels_.push_back({"__preserve_error__", "true"});
-  Series& series = series_of(LabelSet::intern(labels_));
-  if (cached) by_stream_.emplace(record.labels, std::pair(LabelSetRef::share(record.labels), &series));
-  return series;
+  made_ = LabelSet::intern(labels_);
+  if (by_stream_alone(record)) {
+    constexpr std::size_t kMostKnown = 4096;
+    if (by_stream_.size() >= kMostKnown) by_stream_.clear();
+    by_stream_.emplace(record.labels, std::pair(LabelSetRef::share(record.labels), made_));
+    latest_stream_ = {record.labels, made_.get()};
+  }
+  return made_.get();
 }
 
 Result<void> RangeVector::count_memory(std::size_t before, std::size_t after) {
@@ -190,20 +197,60 @@ Result<void> RangeVector::count_memory(std::size_t before, std::size_t after) {
           "shorter range");
 }
 
-Result<void> RangeVector::add(record::Record& record, record::Batch& batch) {
-  if (!reads_.contains(record.timestamp)) return {};
-  const base::Timestamp time = record.timestamp + offset_;
+RangeVector::Points RangeVector::points_of(base::Timestamp time) const {
+  time += offset_;
   const auto last_point = static_cast<base::Duration>(times_.points() - 1);
-  const base::Duration begin = std::max<base::Duration>(divide_up(time - times_.start, times_.step), 0);
-  const base::Duration end = std::min(divide_up(time - times_.start + range_, times_.step) - 1, last_point);
-  if (begin > end) return {};
+  return {std::max<base::Duration>(divide_up(time - times_.start, times_.step), 0),
+          std::min(divide_up(time - times_.start + range_, times_.step) - 1, last_point)};
+}
+
+base::TimeRange RangeVector::cell_of(base::Timestamp time) const {
+  const auto last_point = static_cast<base::Duration>(times_.points() - 1);
+  const base::Duration now = time + offset_ - times_.start;
+  const base::Duration first = std::clamp<base::Duration>(divide_up(now, times_.step), 0, last_point + 1);
+  const base::Duration last = std::clamp<base::Duration>(divide_up(now + range_, times_.step) - 1, -1, last_point);
+  const auto behind = [this](base::Duration point) { return times_.start - offset_ + point * times_.step + 1; };
+  base::TimeRange cell;
+  if (first > 0) cell.from = behind(first - 1);
+  if (first <= last_point) cell.to = behind(first);
+  if (last >= 0) cell.from = std::max(cell.from, behind(last) - range_);
+  if (last < last_point) cell.to = std::min(cell.to, behind(last + 1) - range_);
+  return cell;
+}
+
+Result<std::optional<RangeVector::Sample>> RangeVector::sample(record::Record& record, record::Batch& batch) {
+  std::optional<Sample> sample;
+  if (!reads_.contains(record.timestamp)) return sample;
+  const Points points = points_of(record.timestamp);
+  if (points.first > points.last) return sample;
   LogQuery::Entry entry;
-  if (!query_.run(record, batch, entry)) return {};
+  // A query without stages passes what its selector takes, and shows the stream's labels.
+  const LabelSet* const known = plain_ && !record.is_marker() ? known_series(record) : nullptr;
+  if (known == nullptr && !query_.run(record, batch, entry)) return sample;
   const bool kept =
       keeps_error_ && (entry.error == kJsonError || entry.error == kLogfmtError);  // Loki keeps those of parsers alone
-  if (entry.errored && !kept) return refuse_error(entry);
-  Series& series = series_of(record, entry);
-  const auto first = static_cast<std::size_t>(begin), last = static_cast<std::size_t>(end);
+  if (entry.errored && !kept) return refused(entry);
+  const std::size_t size = known != nullptr ? record.line.data.size() : entry.line.size();
+  sample = {record.timestamp, known != nullptr ? known : series_of(record, entry),
+            bytes_ ? static_cast<double>(size) : entry.value};
+  return sample;
+}
+
+Result<void> RangeVector::add(record::Record& record, record::Batch& batch) {
+  auto one = sample(record, batch);
+  if (!one) return std::move(one).error();
+  return *one ? add(**one) : Result<void>();
+}
+
+Result<void> RangeVector::add(const Sample& sample) {
+  const Points points = points_of(sample.time);
+  if (points.first > points.last) return {};
+  if (latest_ == nullptr || latest_->labels.get() != sample.series) {
+    latest_ = &series_[sample.series];
+    if (!latest_->labels) latest_->labels = LabelSetRef::share(sample.series);
+  }
+  Series& series = *latest_;
+  const auto first = static_cast<std::size_t>(points.first), last = static_cast<std::size_t>(points.last);
   if (series.windows.empty()) series.first = first;
   if (last >= series.first + series.windows.size()) {
     const std::size_t before = series.windows.capacity();
@@ -212,11 +259,10 @@ Result<void> RangeVector::add(record::Record& record, record::Batch& batch) {
     const std::size_t fixed = before == 0 ? sizeof(Series) + series.labels->json().size() * 2 + 128 : 0;
     if (auto ok = count_memory(before * size, series.windows.capacity() * size + fixed); !ok) return ok;
   }
-  const double value = bytes_ ? static_cast<double>(entry.line.size()) : entry.value;
   for (std::size_t i = first; i <= last; ++i) {
     RangeFunction::Window& window = series.windows[i - series.first];
     const std::size_t before = window.bytes();
-    function_.add(window, {record.timestamp, value});
+    function_.add(window, {sample.time, sample.value}, sample.samples);
     if (const std::size_t after = window.bytes(); after != before) {
       if (auto ok = count_memory(before, after); !ok) return ok;
     }
@@ -246,7 +292,7 @@ void RangeVector::at(std::size_t point, MetricVector& out) {
     next = series_.erase(next);
     erased = true;
   }
-  if (erased) by_stream_.clear();
+  if (erased) latest_ = nullptr;
   if (!absent_labels_) return;
   const bool present = out.size() > begin;
   out.resize(begin);

@@ -58,9 +58,31 @@ class RangeVector {
   [[nodiscard]] bool selects(const record::LabelSet& labels) const { return query_.selects(labels); }
   [[nodiscard]] const LogQuery& query() const { return query_; }
 
-  // Records come in the order of their time. Errors: Code::config in Loki's words where a sample has __error__, and where open
-  // windows would take more memory than is allowed.
+  // One or several samples of one series.
+  struct Sample {
+    base::Timestamp time = 0;                  // of the first, without the offset
+    const record::LabelSet* series = nullptr;  // held by the range until its next call
+    double value = 0;                          // of several: the sum
+    std::uint64_t samples = 1;
+  };
+  // What the record counts as; nullopt when it does not count. Error: Code::config in Loki's words where it has __error__. Does not
+  // touch the windows, so that any other range of the same query may be asked, in another thread.
+  base::Result<std::optional<Sample>> sample(record::Record& record, record::Batch& batch);
+  // Samples come in the order of their time. Error: Code::config where open windows would take more memory than is allowed.
+  base::Result<void> add(const Sample& sample);
   base::Result<void> add(record::Record& record, record::Batch& batch);
+
+  // Whether samples of one series that count at the same points may be added as one.
+  [[nodiscard]] bool combines() const { return function_.combines(bytes_); }
+  // The first and the last point at which a sample of this time counts; first > last: at none.
+  struct Points {
+    std::ptrdiff_t first = 0, last = -1;
+  };
+  [[nodiscard]] Points points_of(base::Timestamp time) const;
+  // The time around this one whose samples count at the same points.
+  [[nodiscard]] base::TimeRange cell_of(base::Timestamp time) const;
+  // Whether a sample may depend on the line of its record.
+  [[nodiscard]] bool reads_line() const { return bytes_ || query_.reads_line(); }
 
   // Appends the series at this point, and closes it. Points are asked for in their order, each once.
   void at(std::size_t point, MetricVector& out);
@@ -73,9 +95,9 @@ class RangeVector {
   };
 
   RangeVector(LogQuery query, RangeFunction function, const MetricTimes& times, base::Duration range, base::Duration offset);
-  base::Result<void> refuse_error(const LogQuery::Entry& entry);
-  Series& series_of(const record::Record& record, const LogQuery::Entry& entry);
-  Series& series_of(record::LabelSetRef labels);
+  base::Error refused(const LogQuery::Entry& entry);
+  const record::LabelSet* known_series(const record::Record& record);
+  const record::LabelSet* series_of(const record::Record& record, const LogQuery::Entry& entry);
   void gather(const LogQuery::Entry& entry);
   [[nodiscard]] bool by_stream_alone(const record::Record& record) const;
   base::Result<void> count_memory(std::size_t before, std::size_t after);
@@ -85,6 +107,7 @@ class RangeVector {
   MetricTimes times_;
   base::Duration range_, offset_;
   base::TimeRange reads_;
+  bool plain_ = false;                // the query is a selector alone
   bool bytes_ = false;                // a sample's value is the size of its line
   std::optional<Grouping> grouping_;  // which labels a series keeps; none: all
   bool no_labels_ = false;
@@ -93,7 +116,11 @@ class RangeVector {
   std::size_t memory_, used_ = 0;
 
   std::unordered_map<const record::LabelSet*, Series> series_;
-  std::unordered_map<const record::LabelSet*, std::pair<record::LabelSetRef, Series*>> by_stream_;
+  Series* latest_ = nullptr;  // of series_
+  // By the labels of a stream, where the labels of its samples follow from them. Both are held.
+  std::unordered_map<const record::LabelSet*, std::pair<record::LabelSetRef, record::LabelSetRef>> by_stream_;
+  std::pair<const record::LabelSet*, const record::LabelSet*> latest_stream_;  // of by_stream_
+  record::LabelSetRef made_;                                                   // of the latest sample of no such stream
   std::vector<record::Label> labels_;
 };
 

@@ -4,7 +4,6 @@
 #include "spool/reader.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace weir::scan {
@@ -33,22 +32,14 @@ Result<HeldSelected> select_held(const std::string& spool, const std::string& te
   options.stream = [&](const StreamInfo& stream) {
     return range.touches(stream.min_timestamp, stream.max_timestamp) && query->selects(*stream.labels);
   };
-  if (!query->needles().empty()) {
-    options.lines = [&](std::string_view lines) {
-      return std::ranges::all_of(query->needles(), [&](const std::string& needle) {
-        return ::memmem(lines.data(), lines.size(), needle.data(), needle.size()) != nullptr;
-      });
-    };
-  }
+  options.needles = query->needles();
   record::Batch batch;
   for (const BlockInfo& block : *blocks) {
     if (stop != nullptr && stop->stopped()) return base::fail(Code::interrupted, "cannot select held records: stopped");
     if (block.held == 0) continue;
-    auto streams = (*reader)->streams(block.id);
-    if (streams && std::ranges::none_of(*streams, options.stream)) continue;
     batch.records.clear();
     batch.clear();
-    auto loaded = streams ? (*reader)->load(block.id, options, batch) : Result<bool>(std::move(streams).error());
+    auto loaded = (*reader)->load(block.id, options, batch);
     if (!loaded && loaded.error().code != Code::corrupt) return std::move(loaded).error();
     if (!loaded) {
       ++selected.unreadable_blocks;

@@ -1,5 +1,9 @@
 #include "scan/metric_scan.h"
 
+#include "scan/ordered_scan.h"
+#include "scan/sample_matcher.h"
+#include "scan/spool_set.h"
+
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -28,20 +32,25 @@ Result<logql::MetricAnswer> evaluate(std::span<const std::string> paths, logql::
                                      base::Diagnostics& diagnostics, const SpoolScan::Watch& watch, std::uint64_t& unreadable) {
   const base::TimeRange reads = query.reads();
   if (reads.from >= reads.to) return query.finish();
-  // What every counted record passes anyway is asked of whole blocks.
-  auto scan = SpoolScan::open(paths, query.common_filter(), reads, diagnostics);
+  auto spools = SpoolSet::open(paths, reads, diagnostics);
+  if (!spools) return std::move(spools).error();
+  const MakeMatcher matcher = [&query]() -> Result<std::unique_ptr<Matcher>> {
+    auto another = query.again();
+    if (!another) return std::move(another).error();
+    return std::unique_ptr<Matcher>(std::make_unique<SampleMatcher>(std::move(*another)));
+  };
+  const WantedState wanted = [](spool::State state) { return state != spool::State::rejected; };
+  auto scan = OrderedScan::make(*spools, {.matcher = matcher, .wanted = wanted, .limits = limits, .watch = watch});
   if (!scan) return std::move(scan).error();
-  (*scan)->set_limits(limits);
-  (*scan)->keep_as_stored();
-  (*scan)->take_streams([&query](const record::LabelSet& labels) { return query.selects(labels); });
-  if (watch) (*scan)->watch(watch);
-  auto read = (*scan)->run([&](record::Batch& batch) -> Result<bool> {
-    for (record::Record& record : batch.records) {
-      if (auto ok = query.add(record, batch); !ok) return std::move(ok).error();
+  auto read = (*scan)->run(reads, 0, {}, [&](record::Batch& batch) -> Result<bool> {
+    for (const record::Record& record : batch.records) {
+      const PackedSample packed = PackedSample::of(record);
+      if (auto ok = query.add(packed.range, packed.sample); !ok) return std::move(ok).error();
     }
     return true;
   });
-  unreadable = (*scan)->unreadable_blocks();
+  spools->say_evicted();
+  unreadable = spools->unreadable();
   if (!read) return std::move(read).error();
   return query.finish();
 }

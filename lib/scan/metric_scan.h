@@ -17,7 +17,7 @@ namespace weir::scan {
 // spool::Reader::open().
 base::Result<std::optional<base::TimeRange>> stored_time(std::span<const std::string> paths);
 
-// Every record counts but rejected ones. `watch` (may be null) is SpoolScan's: false ends the reading, and the answer is that of
+// Every record counts but rejected ones. `watch` may be null; false ends the reading, and the answer is that of
 // the records so far. `unreadable` gets the number of blocks that could not be read, each of which `diagnostics` gets a message
 // about. Errors: those of MetricQuery and SpoolScan.
 base::Result<logql::MetricAnswer> evaluate(std::span<const std::string> paths, logql::MetricQuery& query, const Limits& limits,

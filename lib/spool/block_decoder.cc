@@ -79,6 +79,14 @@ base::Result<void> BlockDecoder::read_sets(std::string_view of_strings, std::str
   return {};
 }
 
+char* BlockDecoder::room_for_lines(std::size_t size) {
+  if (lines_room_ < size) {
+    lines_ = std::make_unique_for_overwrite<char[]>(size);
+    lines_room_ = size;
+  }
+  return lines_.get();
+}
+
 bool BlockDecoder::unpack_column(const PackedColumn& column, char* to) {
   if (column.size == 0) return true;
   if (!column.stored) return decompressor_.read(column.bytes, to, column.size);
@@ -132,19 +140,21 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
     }
     return true;
   };
-  char* lines = batch.allocate(lines_size);
-  if (!decompressor_.read(head.take(head.left()), lines + (lines_size - left), left)) return damaged("body");
-  if (form == kValuesForm) {
+  NeedleSearch needles(options.lines ? options.needles : std::span<const Needles>());
+  // Where few lines are wanted, the rest does not come into the batch.
+  const bool picks = options.lines && !options.needles.empty();
+  char* const lines = !options.lines ? nullptr : picks ? room_for_lines(lines_size) : batch.allocate(lines_size);
+  char* const packed_lines = options.lines ? lines + (lines_size - left) : nullptr;
+  if (options.lines && !decompressor_.read(head.take(head.left()), packed_lines, left)) return damaged("body");
+  if (options.lines && form == kValuesForm) {
+    if (!needles.possible({packed_lines, left})) return {};
     scratch_.resize(values_size);
     if (!unpack(kPlainColumns, kColumns, scratch_.data())) return damaged("body");
     wire::Planes times;
     std::copy(column.begin() + kLineTimes, column.begin() + kLineTimesEnd, times.begin());
     if (!put_values_back(lines, lines_size, left, column[kIds], times, streams.front().min_timestamp)) return damaged("body");
   }
-  if (options.lines && !options.lines({lines, lines_size})) {
-    batch.shrink(lines, 0);
-    return {};
-  }
+  if (picks && !needles.begin({lines, lines_size})) return {};
   // In memory of the batch: strings and extra keys are views into it.
   if (!unpack(0, kPlainColumns, batch.allocate(columns_size))) return damaged("body");
 
@@ -168,7 +178,8 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
   std::uint64_t offset = 0;
   std::size_t next = 0;
   std::uint32_t newest_set = 0;
-  for (const StreamInfo& stream : streams) {
+  for (std::size_t index = 0; index < streams.size(); ++index) {
+    const StreamInfo& stream = streams[index];
     had_.clear();
     base::Timestamp time = stream.min_timestamp;
     for (const std::size_t end = next + stream.records; next < end; ++next) {
@@ -177,7 +188,9 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
       cell.time = time;
       cell.offset = offset;
       std::uint64_t length = 0;
-      if (separated) {
+      if (!options.lines) {
+        // None.
+      } else if (separated) {
         const void* newline = offset < lines_size ? std::memchr(lines + offset, '\n', lines_size - offset) : nullptr;
         if (newline == nullptr) return damaged("body");
         length = static_cast<std::uint64_t>(static_cast<const char*>(newline) - lines) - offset;
@@ -186,6 +199,7 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
       }
       if (length > lines_size - offset || length > std::numeric_limits<std::uint32_t>::max()) return damaged("body");
       cell.length = static_cast<std::uint32_t>(length);
+      cell.wanted = wanted_[index] != 0 && options.range.contains(time) && needles.wanted(offset, length);
       offset += length + (separated ? 1 : 0);
       cell.flags = static_cast<std::uint8_t>(flags[next]);
       cell.set = 0;
@@ -210,8 +224,8 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
       }
     }
   }
-  if (!lengths.complete() || !choices.complete() || !known.complete() || !extras.complete() || offset != lines_size)
-    return damaged("body");
+  if (!choices.complete() || !known.complete() || !extras.complete()) return damaged("body");
+  if (options.lines && (!lengths.complete() || offset != lines_size)) return damaged("body");
 
   std::vector<const record::LabelSet*> labels(streams.size());
   std::vector<std::string_view> tenants(streams.size());
@@ -220,13 +234,7 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
     labels[i] = batch.hold(streams[i].labels);
     tenants[i] = batch.copy(streams[i].tenant);
   }
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < streams.size(); ++i) {
-    if (wanted_[i] == 0) continue;
-    const auto first = cells_.begin() + starts_[i];
-    count += static_cast<std::size_t>(
-        std::count_if(first, first + streams[i].records, [&](const Cell& cell) { return options.range.contains(cell.time); }));
-  }
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(cells_, &Cell::wanted));
   // At once: growing by doubling takes three times the memory for a moment. One more for the marker that may follow.
   batch.records.reserve(batch.records.size() + count + 1);
   ordinals.reserve(ordinals.size() + count);
@@ -238,12 +246,13 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
     const std::uint32_t at = starts_[stream]++;
     if (at >= expected) return damaged("body");
     const Cell& cell = cells_[at];
-    if (wanted_[stream] == 0 || !options.range.contains(cell.time)) continue;
+    if (!cell.wanted) continue;
     record::Record& record = batch.records.emplace_back();
     record.timestamp = cell.time;
     record.labels = labels[stream];
     record.tenant = tenants[stream];
-    const std::string_view line(lines + cell.offset, cell.length);
+    std::string_view line = options.lines ? std::string_view(lines + cell.offset, cell.length) : std::string_view();
+    if (picks) line = batch.copy(line);
     record.line = {line, (cell.flags & kClean) != 0 ? record::Text::Form::clean : record::Text::Form::bytes};
     record.metadata = sets_[cell.set];
     record.extra = cell.extra;

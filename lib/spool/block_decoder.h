@@ -5,9 +5,11 @@
 #include "record/record.h"
 #include "spool/block_info.h"
 #include "spool/compression.h"
+#include "spool/needles.h"
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,9 +21,10 @@ namespace weir::spool {
 struct LoadOptions {
   TimeRange range;                                // records outside are left out
   std::function<bool(const StreamInfo&)> stream;  // false: leave out the records of this stream; null: take all
-  // Called with all lines of the block in one piece, with nothing or a newline between them, before they are split. Returns false
-  // when none of them can match. null: no check.
-  std::function<bool(std::string_view lines)> lines;
+  // Leaves out records whose line has no text of one of these groups.
+  std::span<const Needles> needles = {};
+  // False: the lines are not unpacked, every record comes with an empty one, and `needles` does not count.
+  bool lines = true;
 };
 
 // Not thread safe; keeps its memory. Every error is Code::corrupt. Damaged bytes give an error or wrong records, and do no other
@@ -41,17 +44,21 @@ class BlockDecoder {
     std::string_view bytes;
     bool stored = false;  // as it is
   };
+  char* room_for_lines(std::size_t size);
   bool unpack_column(const PackedColumn& column, char* to);
   base::Result<void> read_sets(std::string_view strings, std::string_view sets, record::Batch& batch);
 
   Decompressor decompressor_;
   std::string scratch_;
+  std::unique_ptr<char[]> lines_;  // all lines of a block of which few are wanted
+  std::size_t lines_room_ = 0;
   struct Cell {
     base::Timestamp time;
     std::uint64_t offset;
     std::uint32_t length, set;
     const record::Extra* extra;
     std::uint8_t flags;
+    bool wanted;
   };
   std::vector<Cell> cells_;  // stream by stream
   std::vector<std::uint32_t> starts_;

@@ -320,6 +320,20 @@ std::size_t take_values(char* lines, std::size_t size, base::Timestamp origin, L
   return to;
 }
 
+// A value lies wholly between two bytes that no value has. Where these are nearer than the shortest value, there is none.
+std::string_view part_outside_values(std::string_view text) {
+  const auto foreign = [](char c) { return cases_of(c) == 0 && std::string_view("-:T .,").find(c) == std::string_view::npos; };
+  std::string_view longest;
+  std::size_t begin = 0, latest = std::string_view::npos;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (!foreign(text[at])) continue;
+    if (latest == std::string_view::npos || at - latest > kLeastDigits) begin = at;
+    latest = at;
+    if (at + 1 - begin > longest.size()) longest = text.substr(begin, at + 1 - begin);
+  }
+  return longest;
+}
+
 bool put_values_back(char* lines, std::size_t size, std::size_t left, std::string_view ids, const wire::Planes& times,
                      base::Timestamp origin) {
   if (left > size) return false;

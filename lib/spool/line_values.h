@@ -27,6 +27,10 @@ struct LineValues {
 // alone. Takes nothing from lines that contain the mark.
 std::size_t take_values(char* lines, std::size_t size, base::Timestamp origin, LineValues& values);
 
+// A part of `text` that no value reaches into: at each place where lines contain `text`, what take_values() leaves of them contains
+// this part. Empty when there is none for certain.
+[[nodiscard]] std::string_view part_outside_values(std::string_view text);
+
 // The reverse, in the memory of the lines: the last `left` of the `size` bytes are what take_values() left. False: something is
 // damaged, and the bytes of `lines` mean nothing.
 [[nodiscard]] bool put_values_back(char* lines, std::size_t size, std::size_t left, std::string_view ids, const wire::Planes& times,

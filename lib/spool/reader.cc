@@ -173,6 +173,12 @@ base::Result<std::vector<StreamInfo>> Reader::streams(std::uint64_t block) {
 
 base::Result<bool> Reader::load(std::uint64_t block, const LoadOptions& options, record::Batch& batch, std::vector<State>* states) {
   Impl& impl = *impl_;
+  // The body is not read when the list of streams alone shows that nothing in it is wanted.
+  if (options.stream) {
+    const auto list = streams(block);
+    if (!list && list.error().code != base::Code::corrupt) return list.error();
+    if (list && !list->empty() && std::ranges::none_of(*list, options.stream)) return true;
+  }
   auto found = impl.at_one_time([&] { return impl.fetch(block, states != nullptr); });
   if (!found || !*found) return found;
   if (!impl.row.sound()) {

@@ -8,7 +8,7 @@
 //   auto blocks = reader->list({.time = range});                        // cheap: no stream lists, no bodies
 //   for (const BlockInfo& block : *blocks) {
 //     auto streams = reader->streams(block.id);                         // labels, tenant, time range of each stream
-//     reader->load(block.id, {.stream = …, .lines = …}, batch, states); // decompress, verify, decode
+//     reader->load(block.id, {.stream = …, .needles = …}, batch, states); // decompress, verify, decode
 //   }
 #pragma once
 
@@ -57,7 +57,8 @@ class Reader {
 
   // Appends the records of one block that pass `options` to `batch`, in their order, with `source` set to their place (the caller
   // clears it when it must not be passed on) and `held` as stored. `states` (may be null) gets one entry for each appended record.
-  // False when the block was evicted. Errors: corrupt (checksum or form), io.
+  // False when the block was evicted. Errors: corrupt (checksum or form), io. A block without a wanted stream is neither read nor
+  // verified.
   base::Result<bool> load(std::uint64_t block, const LoadOptions& options, record::Batch& batch,
                           std::vector<State>* states = nullptr);
 

@@ -23,6 +23,7 @@ import measure
 import metrics
 import multiline
 import peers
+import query
 import report as reports
 import rules
 import weir_kit as kit
@@ -343,12 +344,13 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--mb", type=float, default=256)
     parser.add_argument("--dir", default="build/bench")
-    parser.add_argument("--only", default="stages,chains,same,rules,metrics,kubernetes,hold,durable,tracked,spill,outage,memory,loki,live,churn,first-start,multiline,journal")
+    parser.add_argument("--only", default="stages,chains,same,rules,metrics,kubernetes,hold,query,durable,tracked,spill,outage,memory,loki,live,churn,first-start,multiline,journal")
     parser.add_argument("--live-seconds", type=float, default=30)
     parser.add_argument("--churn-pods", type=int, default=40_000)
     parser.add_argument("--outage-lines", type=int, default=1_500_000)
     parser.add_argument("--first-start-mb", type=float, default=1000)
     parser.add_argument("--first-start-tail", default="", help="options of tail in that chain")
+    parser.add_argument("--query-mb", type=float, default=1000, help="log lines of the spools that are read back")
     parser.add_argument("--runs", type=int, default=5, help="alternating runs of which the median counts (rules, peers)")
     parser.add_argument("--changes", type=int, default=100, help="changes of the rules, 600 ms apart")
     parser.add_argument("--hold-seconds", type=float, default=60, help="how long lines are held at the pace of live ones; 0: not")
@@ -361,7 +363,7 @@ def main():
     only, report = a.only.split(","), reports.Report()
     print(f"{os.cpu_count()} cores; {subprocess.run([kit.WEIR, '--version'], capture_output=True, text=True, check=False).stdout.strip()}")
 
-    if set(only) - {"live", "memory", "outage", "churn", "first-start", "multiline", "journal"}:
+    if set(only) - {"live", "query", "memory", "outage", "churn", "first-start", "multiline", "journal"}:
         tree = pathlib.Path(a.tree) if a.tree else folder / "pods"
         if not a.tree:
             subprocess.run(["rm", "-rf", str(tree)], check=True)
@@ -388,6 +390,8 @@ def main():
         peers.run(report, tree, files, newest(files), folder, a.live_seconds, a.runs)
     if "hold" in only:
         hold.run(report, tree, folder, a.hold_seconds, a.hold_lines, a.release_mb, a.release_rates.split(","))
+    if "query" in only:
+        query.run(report, folder, a.query_mb)
     if "durable" in only:
         durable(report, tree, log_bytes, folder, a.live_seconds)
     if "tracked" in only:

@@ -97,22 +97,26 @@ TEST(LogQuery, CompilesATree) {
 }
 
 TEST(LogQuery, Needles) {
-  auto t = [](std::string_view text, std::vector<std::string> expected) {
+  auto t = [](std::string_view text, std::vector<Needles> expected) {
     const LogQuery query = compile(text);
-    EXPECT_EQ(std::vector<std::string>(query.needles().begin(), query.needles().end()), expected) << text;
+    EXPECT_EQ(std::vector<Needles>(query.needles().begin(), query.needles().end()), expected) << text;
   };
   t("", {});
-  t("|= \"a\" |= \"b\" |= \"a\"", {"a", "b"});
+  t("|= \"a\" |= \"b\" |= \"a\"", {{"a"}, {"b"}});
   t("!= \"a\"", {});
-  t("|= \"a\" or \"b\"", {});
-  t("|~ \"foo\\\\d+bar\"", {"foo", "bar"});
-  t("|~ \"foo.*\"", {"foo"});
+  t("|= \"a\" or \"b\"", {{"a", "b"}});
+  t("|= \"a\" or \"\"", {{"a"}});
+  t("!= \"a\" or \"b\"", {});
+  t("|~ \"foo\\\\d+bar\"", {{"foo"}, {"bar"}});
+  t("|~ \"foo.*\"", {{"foo"}});
   t("|~ \"(?i)foo\"", {});
   t("!~ \"foo\"", {});
-  t("|~ \"foo|bar\"", {});
-  t("|> \"a <_> b\"", {"a ", " b"});
-  t("| json | x=\"y\" |= \"a\"", {"a"});
-  t("| decolorize |= \"a\"", {"a"});
+  t("|~ \"foo|bar\"", {{"foo", "bar"}});
+  t("|~ \"foo|(?i)bar\"", {});
+  t("|~ \"(foo|bar)[0-9]\"", {{"foo", "bar"}});
+  t("|> \"a <_> b\"", {{"a "}, {" b"}});
+  t("| json | x=\"y\" |= \"a\"", {{"a"}});
+  t("| decolorize |= \"a\"", {{"a"}});
   t("| unpack |= \"a\"", {});
   t("| decolorize | x=\"y\" |= \"a\"", {});
   t("|= \"\"", {});

@@ -28,6 +28,39 @@ TEST(RangeVector, ReadsWhatCounts) {
   EXPECT_EQ((*range)->reads().to, at(190) + 1);
 }
 
+// Each time is in one cell, and those of a cell count at the same points.
+TEST(RangeVector, CellsAreWhatCountsAtTheSamePoints) {
+  for (const MetricTimes times : {MetricTimes{100, 200, 20}, MetricTimes{100, 200, 70}, MetricTimes{100, 100, 0}}) {
+    for (const std::string_view text :
+         {"rate({app=\"x\"}[30ns])", "rate({app=\"x\"}[20ns])", "rate({app=\"x\"}[7ns] offset 9ns)", "rate({app=\"x\"}[300ns])"}) {
+      SCOPED_TRACE(text);
+      auto range = RangeVector::compile(aggregation(text), {}, times, 1 << 20, "");
+      ASSERT_TRUE(range.ok()) << range.error().message;
+      const auto counts_at = [&](base::Timestamp time) {
+        const auto points = (*range)->points_of(time);
+        return points.first > points.last ? std::pair<std::ptrdiff_t, std::ptrdiff_t>(0, -1) : std::pair(points.first, points.last);
+      };
+      int cells = 0;
+      for (base::Timestamp time = -300; time < 400; ++time) {
+        const base::TimeRange cell = (*range)->cell_of(time);
+        ASSERT_TRUE(cell.contains(time)) << time;
+        if (cell.from == time) ++cells;
+        if (cell.from == base::TimeRange::kBeginning || cell.to == base::TimeRange::kForever) {
+          EXPECT_FALSE((*range)->reads().contains(time)) << time;
+          continue;
+        }
+        for (const base::Timestamp other : {cell.from, cell.to - 1}) {
+          EXPECT_EQ(counts_at(other), counts_at(time)) << time << " " << other;
+          const base::TimeRange same = (*range)->cell_of(other);
+          EXPECT_TRUE(same.from == cell.from && same.to == cell.to) << time << " " << other;
+        }
+      }
+      EXPECT_GE(cells, 2);
+      EXPECT_LE(cells, 2 * static_cast<int>((*range)->reads().to - (*range)->reads().from));
+    }
+  }
+}
+
 TEST(RangeVector, ASeriesIsAllLabelsOfItsSamples) {
   const std::vector<test::TimedLine> lines = {
       {1, R"({"code":"1"})", {{"app", "x"}}, {{"tid", "T"}}},

@@ -242,10 +242,10 @@ TEST_F(SpoolScanTest, ShowsMetadataAndErrorsAsLokiDoes) {
   const std::string head =
       R"({"timestamp":"1970-01-01T00:00:00.000000005Z","line":"plain","labels":{"namespace":"shop","pod":"p"},)";
   for (const char* query : {"", "{pod=\"p\"}", "|= \"plain\""}) {
-    EXPECT_EQ(shown(query), head + R"("metadata":{"pod_extracted":"other","a_b":"1"}})" + "\n") << query;
+    EXPECT_EQ(shown(query), head + R"("metadata":{"a_b":"1","pod_extracted":"other"}})" + "\n") << query;
     EXPECT_EQ(shown(query, true), head + R"("metadata":{"pod":"other","a.b":"1"}})" + "\n") << query;
   }
-  EXPECT_EQ(shown("| pod > 5"), head + R"("metadata":{"pod_extracted":"other","a_b":"1"},"parsed":{"__error__":"LabelFilterErr",)" +
+  EXPECT_EQ(shown("| pod > 5"), head + R"("metadata":{"a_b":"1","pod_extracted":"other"},"parsed":{"__error__":"LabelFilterErr",)" +
                                     R"("__error_details__":"strconv.ParseFloat: parsing \"p\": invalid syntax"}})" + "\n");
 }
 
@@ -293,7 +293,7 @@ TEST_F(SpoolScanTest, StopsWhenThereIsEnough) {
 }
 
 TEST_F(SpoolScanTest, TellsHowFarItIsAlsoWhereNothingMatches) {
-  store_random(7, 12, 300, 1000);  // they overlap, so that some are read again
+  store_random(7, 12, 300, 1000);  // they overlap, and some are read again
   for (const std::string query : {"", "|= \"nowhere\""}) {
     SCOPED_TRACE(query);
     const auto scan = open(query);
@@ -311,7 +311,8 @@ TEST_F(SpoolScanTest, TellsHowFarItIsAlsoWhereNothingMatches) {
       EXPECT_LE(told[i].done, told[i].all);
       EXPECT_LE(told[i - std::min<std::size_t>(i, 1)].done, told[i].done);
     }
-    EXPECT_GT(told.back().done, query.empty() ? told.back().all / 3 : 0);
+    EXPECT_GT(told.back().done, told.back().all / 2);
+    EXPECT_GT(told[told.size() / 2].done, 0U);
   }
 }
 

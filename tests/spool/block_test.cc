@@ -194,16 +194,16 @@ TEST(Block, ARandomIdOf128BitsTakesSixteenBytes) {
   EXPECT_GT(static_cast<double>(packed_of(batch, Effort::fast).body.size()) / 5000, 16 + 9.0);
 }
 
-TEST(Block, LinesAreOfferedWithTheirIdsAndTimes) {
+TEST(Block, NeedlesAreFoundInIdsAndTimes) {
   Batch batch;
   add_lines_with_ids(batch, 100);
   const PackedBlock packed = packed_of(batch, Effort::lasting);
-  for (const Record& record : batch.records) {
-    const auto look = [&](std::string_view lines) { return lines.find(record.line.data) != std::string_view::npos; };
-    EXPECT_EQ(unpack(packed, {.range = {}, .stream = {}, .lines = look}).ordinals.size(), 100U);
+  for (std::size_t i = 0; i < batch.records.size(); ++i) {
+    const std::vector<Needles> line = {{std::string(batch.records[i].line.data)}};
+    EXPECT_EQ(unpack(packed, {.range = {}, .stream = {}, .needles = line}).ordinals, std::vector<std::uint32_t>{std::uint32_t(i)});
   }
-  const auto marks = [](std::string_view lines) { return lines.find('\x16') != std::string_view::npos; };
-  EXPECT_EQ(unpack(packed, {.range = {}, .stream = {}, .lines = marks}).ordinals.size(), 0U);
+  const std::vector<Needles> mark = {{"\x16"}};
+  EXPECT_EQ(unpack(packed, {.range = {}, .stream = {}, .needles = mark}).ordinals.size(), 0U);
 }
 
 class BlockSelection : public testing::Test {
@@ -238,28 +238,38 @@ TEST_F(BlockSelection, RowTellsTimesAndCounts) {
 }
 
 TEST_F(BlockSelection, ByTime) {
-  EXPECT_EQ(unpack(packed_, {.range = {1003, 1006}, .stream = {}, .lines = {}}).ordinals, (std::vector<std::uint32_t>{3, 4, 5}));
-  EXPECT_EQ(unpack(packed_, {.range = {2000, 3000}, .stream = {}, .lines = {}}).ordinals.size(), 0U);
+  EXPECT_EQ(unpack(packed_, {.range = {1003, 1006}, .stream = {}}).ordinals, (std::vector<std::uint32_t>{3, 4, 5}));
+  EXPECT_EQ(unpack(packed_, {.range = {2000, 3000}, .stream = {}}).ordinals.size(), 0U);
 }
 
 TEST_F(BlockSelection, ByStream) {
   const auto odd = [](const StreamInfo& stream) { return stream.labels->get("pod") == "odd"; };
-  EXPECT_EQ(unpack(packed_, {.range = {}, .stream = odd, .lines = {}}).ordinals, (std::vector<std::uint32_t>{1, 3, 5, 7, 9}));
+  EXPECT_EQ(unpack(packed_, {.range = {}, .stream = odd}).ordinals, (std::vector<std::uint32_t>{1, 3, 5, 7, 9}));
 }
 
-TEST_F(BlockSelection, LinesAreOfferedBeforeTheyAreSplit) {
-  std::size_t seen = 0;
-  const auto look = [&seen](std::string_view lines) {
-    seen = lines.size();
-    return lines.find("line 7") != std::string_view::npos;
+TEST_F(BlockSelection, ByNeedles) {
+  const auto found = [this](const std::vector<Needles>& needles) {
+    return unpack(packed_, {.range = {}, .stream = {}, .needles = needles}).ordinals;
   };
-  EXPECT_EQ(unpack(packed_, {.range = {}, .stream = {}, .lines = look}).ordinals.size(), 10U);
-  EXPECT_EQ(seen, 70U);
-  const auto nothing = [](std::string_view lines) { return lines.find("absent") != std::string_view::npos; };
-  EXPECT_EQ(unpack(packed_, {.range = {}, .stream = {}, .lines = nothing}).ordinals.size(), 0U);
+  using Ordinals = std::vector<std::uint32_t>;
+  EXPECT_EQ(found({{"line 7"}}), Ordinals{7});
+  EXPECT_EQ(found({{"7", "3", "absent"}}), (Ordinals{3, 7}));
+  EXPECT_EQ(found({{"7", "3"}, {"line 3", "line 4"}}), Ordinals{3});
+  EXPECT_EQ(found({{"7", "3"}, {"absent"}}), Ordinals{});
+  EXPECT_EQ(found({{"line"}}).size(), 10U);
   // Beyond a newline there is another line.
-  const auto two_lines = [](std::string_view lines) { return lines.find("line 4line") != std::string_view::npos; };
-  EXPECT_EQ(unpack(packed_, {.range = {}, .stream = {}, .lines = two_lines}).ordinals.size(), 0U);
+  EXPECT_EQ(found({{"line 4line"}}), Ordinals{});
+  EXPECT_EQ(found({{"4\nline"}}), Ordinals{});
+  const auto odd = [](const StreamInfo& stream) { return stream.labels->get("pod") == "odd"; };
+  const std::vector<Needles> needles = {{"4", "5"}};
+  EXPECT_EQ(unpack(packed_, {.range = {}, .stream = odd, .needles = needles}).ordinals, Ordinals{5});
+}
+
+TEST_F(BlockSelection, WithoutLines) {
+  const std::vector<Needles> needles = {{"absent"}};
+  const auto back = unpack(packed_, {.range = {1003, 1006}, .stream = {}, .needles = needles, .lines = false});
+  EXPECT_EQ(back.ordinals, (std::vector<std::uint32_t>{3, 4, 5}));
+  for (const Record& record : back.batch.records) EXPECT_EQ(record.line.data, "");
 }
 
 void expect_damage_is_noticed(const Batch& batch, Effort effort) {

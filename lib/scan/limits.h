@@ -1,0 +1,23 @@
+// What a scan may take.
+#pragma once
+
+#include <cstddef>
+
+namespace weir::scan {
+
+struct Limits {
+  // Bytes of memory, about, for the whole process. Records that overlapping blocks hold for later may take as much again.
+  std::size_t memory = 32UL << 20U;
+  // Threads that read blocks. 0: one for each core that the process may use, as far as the memory reaches; a small scan has none
+  // but that of its caller, and neither has one that looks for nothing in the records.
+  unsigned threads = 0;
+
+  // Threads that read blocks, where there is enough to read.
+  [[nodiscard]] unsigned workers() const;
+  // Bytes of records for later: above the first they are packed, above the second the latest ones are put off, and their blocks
+  // are read again. What threads hold is taken off.
+  [[nodiscard]] std::size_t plain() const { return most() * 2 / 5; }
+  [[nodiscard]] std::size_t most() const;
+};
+
+}  // namespace weir::scan

@@ -1,0 +1,73 @@
+"""What reading a spool back costs: exports, searches and metric queries, over logs that were read one after another and over live ones."""
+import os
+import shlex
+import shutil
+import subprocess
+
+import measure
+import weir_kit as kit
+
+DAY = 86400  # seconds of log in the spools: a node that writes one GB a day
+OVERLAP = 64e6  # bytes of memory, where blocks overlap
+USUAL = 32e6
+
+
+def weir(text):
+    return [kit.WEIR, *shlex.split(text)]
+
+
+def make_spools(folder, megabytes):
+    """Two spools with the same lines: read log by log, and as they came in live, packed well."""
+    tree, apart, live = folder / "query-pods", folder / "query-apart.db", folder / "query-live.db"
+    for path in (apart, live):
+        for end in ("", "-wal", "-shm", "-lock", "-status"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+    shutil.rmtree(tree, ignore_errors=True)
+    subprocess.run([kit.PODGEN, str(tree), "--mb", str(megabytes), "--pods", "20", "--span", str(DAY)], check=True, stdout=subprocess.DEVNULL)
+    raw = sum(path.stat().st_size for path in tree.rglob("*.log"))
+    chain = f"tail {tree} | enrich --level | buffer {apart} --store --max-size 1TiB --retain 1000000h"
+    subprocess.run([kit.WEIR, "run", "-c", chain], check=True, stderr=subprocess.DEVNULL, env=kit.environment())
+    subprocess.run([*weir(f"replay {apart} --export {live}")], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    shutil.rmtree(tree)
+    return raw, apart, live
+
+
+def output(command):
+    return subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=kit.environment()).stdout
+
+
+def run(report, folder, megabytes):
+    report.title("A spool read back: replay, query (1 GB a day, 20 pods)")
+    raw, apart, live = make_spools(folder, megabytes)
+    gigabytes = raw / 1e9
+    for name, spool in (("logs read one after another", apart), ("live", live)):
+        print(f"  {name}: {raw / 1e6:.0f} MB of log, {os.path.getsize(spool) / 1e6:.0f} MB of spool")
+        pod, newest = output(weir(f"query labels pod --spool {spool}")).split()[0], output(weir(f"query --spool {spool} --limit 1 -o jsonl"))
+        stamp = newest.split('"timestamp":"')[1].split('"')[0]
+
+        def cost(text):
+            (one,) = measure.run([weir(text)], env=kit.environment())
+            return one
+
+        def figure(what, text, limit, memory=USUAL, unit="CPU s/GB"):
+            one = cost(text)
+            report.figure(f"{what}: {text.split(' --spool')[0][:40]}", one.cpu / gigabytes, unit, limit=limit)
+            report.figure(f"{what}: memory", one.hwm / 1e6, "MB RSS", limit=memory / 1e6)
+            return one
+
+        figure("export", f"replay {spool}", 6, OVERLAP)
+        figure("export", f"query --spool {spool} -o jsonl", 6, OVERLAP)
+        figure("rare text", f"query '|= \"a needle that is nowhere\"' --spool {spool} -o jsonl", 1)
+        figure("rare text of a regular expression", f"query '|~ \"a (needle|pin) [0-9]+ nowhere\"' --spool {spool} -o jsonl", 1)
+        figure("fields", f"query '| json | status>=500' --spool {spool} -o jsonl", 6)
+        rate = "query 'sum by (pod) (rate({pod=~\".+\"}[1m]))' --step 1m"
+        figure("rate", f"{rate} --spool {spool} -o jsonl", 2)
+        one = min((cost(f"query '{{pod=\"{pod}\"}}' --spool {spool} --to {stamp} --since 5m -o jsonl") for _ in range(5)), key=lambda c: c.wall)
+        report.figure("one pod in 5 minutes, the whole process", one.wall * 1e3, "ms", limit=60)
+        if (os.cpu_count() or 1) < 2:
+            continue
+        for query in ("'|= \"a needle that is nowhere\"'", "'| json | status>=500'"):
+            text = f"query {query} --spool {spool} -o jsonl"
+            two = min(cost(text).wall for _ in range(3))
+            alone = min(measure.run([["taskset", "-c", "0", *weir(text)]], env=kit.environment())[0].wall for _ in range(3))
+            report.figure(f"two cores beside one: {query}", alone / two, "times", at_least=1.7)
