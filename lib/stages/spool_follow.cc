@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include <unistd.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <set>
 
 namespace weir::stages {
