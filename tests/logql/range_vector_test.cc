@@ -30,9 +30,11 @@ TEST(RangeVector, ReadsWhatCounts) {
 
 // Each time is in one cell, and those of a cell count at the same points.
 TEST(RangeVector, CellsAreWhatCountsAtTheSamePoints) {
-  for (const MetricTimes times : {MetricTimes{100, 200, 20}, MetricTimes{100, 200, 70}, MetricTimes{100, 100, 0}}) {
+  constexpr base::Duration kUnit = base::kMillisecond;
+  for (const MetricTimes times : {MetricTimes{100 * kUnit, 200 * kUnit, 20 * kUnit},
+                                  MetricTimes{100 * kUnit, 200 * kUnit, 70 * kUnit}, MetricTimes{100 * kUnit, 100 * kUnit, 0}}) {
     for (const std::string_view text :
-         {"rate({app=\"x\"}[30ns])", "rate({app=\"x\"}[20ns])", "rate({app=\"x\"}[7ns] offset 9ns)", "rate({app=\"x\"}[300ns])"}) {
+         {"rate({app=\"x\"}[30ms])", "rate({app=\"x\"}[20ms])", "rate({app=\"x\"}[7ms] offset 9ms)", "rate({app=\"x\"}[300ms])"}) {
       SCOPED_TRACE(text);
       auto range = RangeVector::compile(aggregation(text), {}, times, 1 << 20, "");
       ASSERT_TRUE(range.ok()) << range.error().message;
@@ -41,7 +43,8 @@ TEST(RangeVector, CellsAreWhatCountsAtTheSamePoints) {
         return points.first > points.last ? std::pair<std::ptrdiff_t, std::ptrdiff_t>(0, -1) : std::pair(points.first, points.last);
       };
       int cells = 0;
-      for (base::Timestamp time = -300; time < 400; ++time) {
+      for (int i = -600; i < 800; ++i) {
+        const base::Timestamp time = i / 2 * kUnit + i % 2;
         const base::TimeRange cell = (*range)->cell_of(time);
         ASSERT_TRUE(cell.contains(time)) << time;
         if (cell.from == time) ++cells;
@@ -55,8 +58,8 @@ TEST(RangeVector, CellsAreWhatCountsAtTheSamePoints) {
           EXPECT_TRUE(same.from == cell.from && same.to == cell.to) << time << " " << other;
         }
       }
-      EXPECT_GE(cells, 2);
-      EXPECT_LE(cells, 2 * static_cast<int>((*range)->reads().to - (*range)->reads().from));
+      EXPECT_GE(cells, 1);
+      EXPECT_LE(cells, 2 * static_cast<int>(((*range)->reads().to - (*range)->reads().from) / kUnit));
     }
   }
 }
