@@ -47,6 +47,7 @@ TEST(HabitAdvice, LeadsToAQueryThatParses) {
       {R"({a="b",})", "7: one , is too many", R"({a="b"})"},
       {R"({a="b"}})", "8: one } is too many", R"({a="b"})"},
       {R"({a="b"} ))", "9: one ) is too many", R"({a="b"})"},
+      {R"({a="b")})", "7: one ) is too many", R"({a="b"})"},
       {R"(sum(rate({a="b"}[5m]))))", "23: one ) is too many", R"(sum(rate({a="b"}[5m])))"},
       {R"({"namespace"="x"})", R"(2: the name of a label has no quotes: {namespace="x"})", R"({namespace="x"})"},
       {R"({a="b", "my.app"=~"x"})", R"(9: the name of a label has no quotes: {my_app=~"x"})", R"({a="b", my_app=~"x"})"},
@@ -96,8 +97,8 @@ TEST(HabitAdvice, OfFunctionsOfTemplates) {
 
 // What may be meant in several ways gets nothing of this.
 TEST(HabitAdvice, KeepsSilent) {
-  for (const std::string_view query : {R"({a="b"} |= "a" or |~ "b")", R"({a="b"} != "a" or != "b")", R"(rate({a="b"})[5m])",
-                                       R"({a="b"} | label_format =x)", R"({a="b")})"}) {
+  for (const std::string_view query :
+       {R"({a="b"} |= "a" or |~ "b")", R"({a="b"} != "a" or != "b")", R"(rate({a="b"})[5m])", R"({a="b"} | label_format =x)"}) {
     const auto parsed = parse_expr(query, {});
     ASSERT_TRUE(std::holds_alternative<ParseError>(parsed)) << query;
     EXPECT_EQ(advise_on_habits(query, std::get<ParseError>(parsed), {}).text, "") << query;
