@@ -234,7 +234,13 @@ class Query : public cli::Invocation {
   cli::QueryLogcliOptions logcli_;
 };
 
-constexpr std::string_view kManual = R"(# Output
+constexpr std::string_view kManual = R"(# Selection
+LOGQL is a log query or a metric query of weir-logql(7). `-n`, `-p` and `-c` select by namespace, pod and container; they are
+joined with the selector of LOGQL. PATTERN is a name or a glob: `*` stands for any text, `?` for one character. A pattern of
+`-p` is also the beginning of a name up to a dash: `-p web` takes `web` and `web-7c9f-x2x1`, but not `webshop-1`. Put a glob in
+quotes, or the shell replaces it.
+
+# Output
 Text shows for each record its local time, its pod and container, the line, and the labels in which the records differ.
 Labels that all records share are shown once: on a terminal beside the day, else on standard error. Query writes text into a
 pipe, too. In text, raw and table it shows the newest 1000 records, and standard error says when there are more.
@@ -262,15 +268,16 @@ be piped into `weir push`.
 
 # From Loki
 Query reads the whole answer page by page. It misses no record and shows none twice, also where thousands share one
-timestamp. `--from` is inclusive and `--to` exclusive; both are fixed when the command starts. A request
-that fails is made again up to five times. Loki answers a metric
-query over the same time, with a point every `--step`.
+timestamp. A record at `--from` is shown, one at `--to` is not. Both times are fixed when the command starts. A request that
+fails is made again up to five times. A metric query has a point every `--step` of this time.
 
 # From a spool
 With `--spool`, or when WEIR_SPOOL names a spool and neither --addr nor LOKI_ADDR names a Loki, query reads the records
 that the spool still holds, delivered or not. Held records are marked `[held]`. The stream selector may be left out. The
-records of several spools are merged in the order of time. `weir replay` selects the same records with the same options, but
-the held ones, and passes them on as they are stored, for a chain; query shows what the query makes of them.
+records of several spools are merged in the order of time.
+
+`weir replay` selects records with the same options, for a chain. It passes them on as they are stored; query shows what the
+query makes of them. Replay gives held records only with `--held`; query always shows them.
 
 A metric query counts them, too. It is evaluated at points that are `--step` apart and lie at multiples of the step, as in
 Loki; without `--step` there are about 250 points, at least a second apart. Its series may take 64 MiB of memory. approx_topk
@@ -278,15 +285,15 @@ and variants are not supported.
 
 # From Loki and a spool
 `--with-spool SPOOL` asks Loki, and takes from the spool what Loki does not have: records that are not delivered yet, or that
-Loki has lost. Both are read in the order of time, side by side. Two records are the same when their stream, time and line are;
-of equal records there are as many as the one of the two has that has more. A record of the spool gets what it would have in
-Loki: the labels as push sends them, the label service_name and the metadata detected_level. Records of other tenants are left
-out. Metric queries, stats, volume and fields are not answered this way.
+Loki has lost. Both are read in the order of time, side by side. Two records are the same when their stream, time and line are.
+Each is shown once. Where Loki or the spool holds the same record several times, the larger number counts. A record of the spool
+gets what it would have in Loki: the labels as push sends them, the label service_name and the metadata detected_level. Records
+of other tenants are left out. Metric queries, stats, volume and fields are not answered this way.
 
 # From standard input
 `--stdin` asks the records on standard input, JSON lines of weir: `weir tail FILE | weir query --stdin stats`. They may come in
-any order: query stores them in a spool below TMPDIR (/tmp), which it removes at the end, and then asks that. So it answers when
-the input has ended; to select from records that keep coming, use `weir filter`. A line that is no record is an error.
+any order. Query stores them in a spool below TMPDIR (/tmp), asks that spool, and removes it at the end. So it answers only when
+the input has ended. `weir filter` selects from records that keep coming. A line that is no record is an error.
 
 # One time
 `--instant` evaluates a metric query at one time, the end of the range, and gives one value for each series. Log queries have no
@@ -297,12 +304,16 @@ the past: `--now 09:30 --since 15m`.
 `-f` shows the newest records first: 10 of the last hour, or what --since, --from and --limit say. Then it shows each new
 record once, until a signal ends it or nobody reads its output. Records that arrive late stand where they arrive.
 
-Query does not use Loki's own tail, which drops records and ends when Loki does. It asks again, about once a second, for the
-last seconds, and four times in `--late` (at most every 15 s) for `--late` more. So a new record shows within about two
-seconds, and a record that reaches Loki up to `--late` after its time within a quarter of `--late`. What is later is not
-shown. When Loki does not answer, query says so once, and asks until it does; afterwards it looks as far back as the outage
-was long, for what agents deliver late. When more than 250,000 records match within `--late`, only those that are less late
-are shown, and a message says how late. A metric query is not followed.
+Query does not use Loki's own tail, which drops records and ends when Loki does. About once a second it asks Loki for the
+records of the last seconds. So a new record shows within about two seconds.
+
+Some records reach Loki late. For these, query also looks back by `--late`. It does so four times within that time, but at most
+every 15 s. So a record that is late by at most `--late` shows when about a quarter of `--late` has passed. A record that is later
+than that is not shown.
+
+When Loki does not answer, query says so once and goes on asking. Afterwards it looks back by the length of the outage, because
+agents deliver late then. At most 250,000 records may match within `--late`. When there are more, query looks back less far, and a
+message says how far. A metric query is not followed.
 
 From a spool, records show within a second after they are stored, however old they are. Only one spool can be followed.
 
@@ -313,15 +324,15 @@ group. Groups come in the order of their first records. In text `--` stands betw
 metadata `weir_group`, its number, and context has `weir_context`, `before` or `after`. Records are shown as they are stored: the
 query only selects. `--limit` counts matches. Context lies within --from and --to, too.
 
-Loki is asked for the matches, and then around each for its log. From a spool, all records of the streams are read.
+Query asks Loki for the matches first, then for the records around each. From a spool it reads all records of the streams.
 
 # Expectations
 With `--expect N`, `--expect-min N`, `--expect-max N` or `--expect-none` the exit code is 0 when as many records match, else 1. One
 line on standard error names what was expected and found. Records are shown as usual. Reading ends at the first record too many.
 
 With `--wait TIME` query goes on looking, as when following. `--expect-min` ends as soon as there are enough. `--expect` ends when
-another look behind that finds no more. `--expect-max` and `--expect-none` hold when the time is over, because one more record may
-come until then. When Loki does not answer at the end of the time there is no verdict, and the exit code is 4.
+there are enough and one more look finds no further one. `--expect-max` and `--expect-none` wait for the whole time, because one
+more record may come. When Loki does not answer at the end of the time there is no verdict, and the exit code is 4.
 
 # Rules
 `--rules FILE` evaluates the alerting and recording rules of FILE over a spool. FILE has the format of Loki's ruler:

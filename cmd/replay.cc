@@ -234,6 +234,9 @@ constexpr std::string_view kManual =
     R"(Each of --undelivered, --held and --rejected selects records in that state; several add up. LOGQL selects records and
 does not change them. Replay marks no record as delivered.
 
+PATTERN of `-n`, `-p` and `-c` is a name or a glob: `*` stands for any text, `?` for one character. A pattern of `-p` is also the
+beginning of a name up to a dash: `-p web` takes `web` and `web-7c9f-x2x1`. weir-query(1) has the details.
+
 # Order
 Replay sorts the records of all blocks by time, within bounded memory. Where blocks that overlap in time hold more than
 2 MiB of matching records, replay opens them several times. Rejected records come last, in the order in which Loki

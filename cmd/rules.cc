@@ -499,8 +499,17 @@ rules`, with two differences: `input_streams` has log lines in place of `input_s
 An entry of `lines` is a text, or a map: `line`, `at` (since the start of the test), `every` (default: `interval`),
 `times` (default: 1), `metadata`, and `bytes`, up to which the text is repeated. Without `at` it stands one `interval`
 behind the entry before it. A stream has `metadata` for all of its lines. Lines are stored as they stand there:
-nothing adds a level or other labels. `recording_rule_test` is as `logql_expr_test`, with `record: NAME` in place of
-`expr`.
+nothing adds a level or other labels.
+
+`recording_rule_test`, beside `alert_rule_test`, compares what a recording rule of this name gives at a time:
+
+    recording_rule_test:
+      - record: checkout:errors:rate1m
+        eval_time: 5m
+        exp_samples: [{labels: 'checkout:errors:rate1m{pod="web-1"}', value: 0.5}]
+
+Two more keys stand beside `rule_files`, as for promtool. `group_eval_order: [GROUP, …]` names groups in an order; it
+changes nothing, because no LogQL rule reads what another one records. `fuzzy_compare: true` also accepts a value that differs in the last bit of the number.
 
 All rules are evaluated every `evaluation_interval` (1m), as by promtool: the intervals of groups do not count.
 `exp_alerts` are the alerts that fire at `eval_time`, with all of their labels; `alertname` is added. Without

@@ -3,6 +3,7 @@
 #include "base/suggestion.h"
 #include "base/utf8.h"
 #include "gotext/unicode.h"
+#include "logql/habit_advice.h"
 #include "logql/metric_advice.h"
 #include "logql/query_words.h"
 
@@ -359,6 +360,7 @@ class Adviser : public QueryWords {
 
 Advice advise(std::string_view query, const ParseError& error, const ParserOptions& options) {
   if (error.line == 0) return {};
+  if (Advice advice = advise_on_habits(query, error, options); !advice.text.empty()) return advice;
   if (Advice advice = advise_on_metrics(query, error); !advice.text.empty()) return advice;
   return Adviser(query, error, options).advise();
 }

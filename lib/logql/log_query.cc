@@ -7,6 +7,7 @@
 #include "logql/advice.h"
 #include "logql/capture_parser.h"
 #include "logql/format_stages.h"
+#include "logql/habit_advice.h"
 #include "logql/json_parser.h"
 #include "logql/label_filter.h"
 #include "logql/line_filter.h"
@@ -176,7 +177,12 @@ base::Error stage_error(std::span<const StageExpr* const> stages, std::size_t at
     at = i;
   }
   const auto place = query.empty() ? std::nullopt : std::optional(stages[at]->offset);
-  return semantic_error(query, fmt::format("stage '{}' : {}", text, why.message), place).to_error(query);
+  ParseError error = semantic_error(query, fmt::format("stage '{}' : {}", text, why.message), place);
+  const Advice advice = place ? advise_on_templates(query, error) : Advice();
+  if (!advice.text.empty()) error.offset = advice.offset;
+  base::Error out = error.to_error(query);
+  if (!advice.text.empty()) out.hint += '\n' + advice.text;
+  return out;
 }
 
 }  // namespace

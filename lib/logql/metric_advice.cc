@@ -246,7 +246,8 @@ class MetricAdviser : public QueryWords {
   // `increase(…)`, `rates(…)`.
   Advice unknown_function() {
     const Token& word = token();
-    if (word.kind != TokenKind::identifier || kind(1) != TokenKind::open_paren) return {};
+    const bool grouped = kind(1) == TokenKind::keyword_by || kind(1) == TokenKind::keyword_without;
+    if (word.kind != TokenKind::identifier || !(kind(1) == TokenKind::open_paren || grouped)) return {};
     if (at_ > 0 && (kind(-1) == TokenKind::pipe || kind(-1) == TokenKind::keyword_unwrap)) return {};
     const std::string folded = lower_word(word.text);
     for (const Meant& one : kOfPromQl) {
@@ -392,10 +393,25 @@ class MetricAdviser : public QueryWords {
     return {};
   }
 
+  // `count({app="x"} [5m])`, `sum by (pod) ({app="x"} [5m])`.
+  [[nodiscard]] Advice range_of_lines(std::size_t call, std::string_view range) const {
+    const std::string& name = tokens_[call].text;
+    std::size_t brace = call;
+    while (brace < at_ && tokens_[brace].kind != TokenKind::open_brace) ++brace;
+    if (brace == at_ || is_range_function(name) || has_between(call, at_, TokenKind::keyword_unwrap)) return {};
+    const bool counts = name == "count";
+    const std::string lines = fmt::format("count_over_time({} {})", text_from(brace), range);
+    if (counts && tokens_[call + 1].kind == TokenKind::open_paren) return say(tokens_[call].offset, "to count lines: {}", lines);
+    const std::size_t behind = tokens_[call].offset + name.size();
+    return say(tokens_[call].offset, "{} takes numbers, not lines: {}{}{})", name, counts ? "sum" : name,
+               clipped(query_.substr(behind, tokens_[brace].offset - behind)), lines);
+  }
+
   // `{app="x"} [5m]`.
   Advice range_without_function() {
-    if (kind() != TokenKind::range || enclosing_call()) return {};
+    if (kind() != TokenKind::range) return {};
     const std::string range = clipped(query_.substr(token().offset, here().find(']') + 1));
+    if (const auto call = enclosing_call()) return range_of_lines(*call, range);
     return say(token().offset, "a range stands in a function: count_over_time({} {})", text_from(0), range);
   }
 

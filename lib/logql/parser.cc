@@ -340,9 +340,12 @@ base::Result<Expr> parse(std::string_view query, const ParserOptions& options) {
   if (auto* error = std::get_if<ParseError>(&parsed)) {
     const Advice advice = advise(query, *error, options);
     if (advice.text.empty()) return error->to_error(query);
+    // Where the message names another column than that of the caret, the advice says its own.
+    const ParseError place = semantic_error(query, "", advice.offset);
+    const bool elsewhere = !error->why.empty() && (place.column != error->column || place.line != error->line);
     error->offset = advice.offset;
     base::Error out = error->to_error(query);
-    out.hint += '\n' + advice.text;
+    out.hint += '\n' + (elsewhere ? fmt::format("at col {}: {}", place.column, advice.text) : advice.text);
     return out;
   }
   return std::get<Expr>(std::move(parsed));

@@ -1,8 +1,11 @@
 #include "logql/range_vector.h"
 
+#include "gotext/quantity.h"
 #include "gotext/unicode.h"
+#include "logql/advice.h"
 #include "logql/scope.h"
 #include "logql/series_labels.h"
+#include "logql/unwrap.h"
 
 #include <fmt/format.h>
 
@@ -128,6 +131,7 @@ Result<std::unique_ptr<RangeVector>> RangeVector::compile(const RangeAggregation
   vector->no_labels_ = no_labels;
   vector->keeps_error_ = keeps_error;
   vector->memory_ = memory;
+  if (expr.range.unwrap && expr.range.unwrap->conversion.empty()) vector->unwrapped_ = expr.range.unwrap->label;
   if (absent) vector->absent_labels_ = LabelSet::intern(absent_labels(range.log.matchers));
   return vector;
 }
@@ -142,8 +146,17 @@ void RangeVector::gather(const LogQuery::Entry& entry) {
 
 base::Error RangeVector::refused(const LogQuery::Entry& entry) {
   gather(entry);
-  return base::fail(Code::config, "pipeline error: '{}' for series: '{}'.", entry.error, print_labels(labels_))
-      .with_hint(R"(to leave such lines out, add | __error__="" behind the parser, or behind unwrap)");
+  base::Error error = base::fail(Code::config, "pipeline error: '{}' for series: '{}'.", entry.error, print_labels(labels_));
+  const auto field = std::ranges::find(labels_, unwrapped_, &Label::name);
+  if (entry.error == kSampleError && field != labels_.end()) {
+    const bool is_duration = gotext::parse_go_duration(field->value).has_value();
+    if (is_duration || gotext::parse_bytes(field->value)) {
+      return std::move(error).with_hint(fmt::format("{}={} is a {}: unwrap {}({})", unwrapped_, clip(field->value, 40),
+                                                    is_duration ? "duration" : "size", is_duration ? "duration" : "bytes",
+                                                    unwrapped_));
+    }
+  }
+  return std::move(error).with_hint(R"(to leave such lines out, add | __error__="" behind the parser, or behind unwrap)");
 }
 
 // Whether the labels of the sample follow from those of the stream, whatever else the record has.

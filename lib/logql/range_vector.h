@@ -112,6 +112,7 @@ class RangeVector {
   std::optional<Grouping> grouping_;  // which labels a series keeps; none: all
   bool no_labels_ = false;
   bool keeps_error_ = false;
+  std::string unwrapped_;              // the label that unwrap reads as a number, "" for none
   record::LabelSetRef absent_labels_;  // of the series of absent_over_time; null for every other function
   std::size_t memory_, used_ = 0;
 

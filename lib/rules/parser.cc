@@ -25,6 +25,25 @@ using base::Timestamp;
 constexpr std::size_t kMostLine = logql::kMaxQueryBytes;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
+constexpr std::string_view kGroups = "groups:";
+
+// Where the `groups:` stands with which a file of Loki's ruler begins, behind comments; npos in any other text.
+std::size_t groups_of_a_ruler(std::string_view text) {
+  std::size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  while (begin < text.size()) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = trimmed(text.substr(begin, end - begin));
+    if (!line.empty() && !line.starts_with('#') && line != "---") {
+      if (!line.starts_with(kGroups)) return std::string_view::npos;
+      const std::string_view behind = trimmed(line.substr(kGroups.size()));
+      return behind.empty() || behind.starts_with('#') || behind.starts_with('[') ? text.find(kGroups, begin)
+                                                                                  : std::string_view::npos;
+    }
+    begin = end + 1;
+  }
+  return std::string_view::npos;
+}
+
 // The lines of one text.
 class TextParser {
  public:
@@ -41,6 +60,12 @@ class TextParser {
     }
     if (text_.starts_with("\xff\xfe") || text_.starts_with("\xfe\xff")) {
       return at({}, 1, {0, "the text is UTF-16", "save it as UTF-8"});
+    }
+    if (const std::size_t groups = groups_of_a_ruler(text_); groups != std::string_view::npos) {
+      const auto number = static_cast<std::size_t>(std::ranges::count(text_.substr(0, groups), '\n')) + 1;
+      return at(text_.substr(groups, kGroups.size()), number,
+                {0, "this is a file of Loki's ruler, not of weir's rules",
+                 "its alerts: weir rules unit TESTS tests them, weir query --rules FILE evaluates them over a spool"});
     }
     std::size_t begin = text_.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
     for (std::size_t number = 1; begin < text_.size(); ++number) {

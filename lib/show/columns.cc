@@ -76,6 +76,40 @@ std::string cut_to(std::string_view text, std::size_t columns, std::string_view 
   return std::string(text.substr(0, head.bytes)).append(mark);
 }
 
+std::string cut_middle(std::string_view text, std::size_t columns, std::string_view mark) {
+  if (head_of(text, columns).bytes == text.size()) return std::string(text);
+  const std::size_t room = columns - std::min(columns, columns_of(mark));
+  const Head head = head_of(text, (room + 1) / 2);
+  const std::size_t rest = room - head.columns;
+  // The longest tail that fits. No character of interest takes more bytes a column than this.
+  constexpr std::size_t kMostBytes = 8;
+  std::size_t begin = std::max(head.bytes, text.size() - std::min(text.size(), rest * kMostBytes));
+  while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) ++begin;
+  while (begin < text.size() && columns_of(text.substr(begin)) > rest) {
+    std::size_t step = 0;
+    for (std::size_t width = 1; step == 0; width *= 2) step = head_of(text.substr(begin), width).bytes;
+    begin += step;
+  }
+  return std::string(text.substr(0, head.bytes)).append(mark).append(text.substr(begin));
+}
+
+std::string_view without_colors(std::string_view text, std::string& scratch) {
+  constexpr std::string_view kBegin = "\x1b[";
+  std::size_t from = 0;  // of what is not copied yet
+  scratch.clear();
+  for (std::size_t at = text.find(kBegin); at != std::string_view::npos; at = text.find(kBegin, at + 1)) {
+    const std::size_t end = text.find_first_not_of("0123456789;:", at + kBegin.size());
+    if (end == std::string_view::npos) break;
+    if (text[end] != 'm') continue;
+    scratch += text.substr(from, at - from);
+    from = end + 1;
+    at = end;
+  }
+  if (from == 0) return text;
+  scratch += text.substr(from);
+  return scratch;
+}
+
 std::string visible(std::string_view text) {
   std::string out;
   while (true) {

@@ -23,6 +23,13 @@ struct Head {
 // `text` if it fits, else its head and `mark`, which says that something is missing. `columns` is at least that of `mark`.
 [[nodiscard]] std::string cut_to(std::string_view text, std::size_t columns, std::string_view mark);
 
+// The same with the mark in the middle: names of pods differ at their ends.
+[[nodiscard]] std::string cut_middle(std::string_view text, std::size_t columns, std::string_view mark);
+
+// `text` without its sequences that set colours and weight (SGR: ESC [ digits and ; or : m); other bytes stay. The result is `text`
+// itself, or lies in `scratch`.
+[[nodiscard]] std::string_view without_colors(std::string_view text, std::string& scratch);
+
 // `text` with the escapes of base/visible.h, and a tab as two spaces: what stands in one line, such as a cell of a table.
 [[nodiscard]] std::string visible(std::string_view text);
 

@@ -97,6 +97,7 @@ void LineWriter::put_visible(std::string_view text, Style style) {
 }
 
 void LineWriter::put_lines(std::string_view text, std::size_t indent, Style style) {
+  text = without_colors(text, plain_);
   while (true) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     put(text.substr(0, end), style);

@@ -48,6 +48,7 @@ class LineWriter {
   std::size_t column_ = 0, indent_ = 0;
   bool at_indent_ = false;  // nothing stands in this line but the indent
   std::string visible_;     // of what is put, used again
+  std::string plain_;       // scratch of put_lines()
 };
 
 }  // namespace weir::show

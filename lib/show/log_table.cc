@@ -103,7 +103,7 @@ void LogTable::row(std::string& out, record::Batch& batch, record::Record& recor
     const std::string cell = field == fields.end() ? std::string() : visible(field->second);
     if (!cell.empty()) {
       line.pad_to(at);
-      line.put(canvas_.width > 0 ? cut_to(cell, column.width, cut_mark(canvas_)) : cell);
+      line.put(canvas_.width > 0 ? cut_middle(cell, column.width, cut_mark(canvas_)) : cell);
     }
     at += column.width + 1;
     if (line.column() >= at) line.put(" ");

@@ -123,7 +123,7 @@ TextFormat::Shown& TextFormat::shown(const LabelSet* set) {
   entry.who = options_.terminal ? visible(who) : who;
   entry.style = kStyles[std::hash<std::string_view>()(who) % kStyles.size()];
   const std::size_t width = options_.canvas.width;
-  if (width > 0) entry.who = cut_to(entry.who, width / 2, cut_mark(options_.canvas));
+  if (width > 0) entry.who = cut_middle(entry.who, width / 2, cut_mark(options_.canvas));
   entry.columns = columns_of(entry.who);
   const std::size_t widest = width > 0 ? std::min(kWidestWho, width / 3) : kWidestWho;
   if (entry.columns <= widest) who_columns_ = std::max(who_columns_, entry.columns);

@@ -435,6 +435,19 @@ TEST(RulesParser, TypedRules) {
   for (const char* text : {"", "  ", "# only a comment", "drop\nkeep", "dorp"}) EXPECT_FALSE(parse_typed(text, kNow).ok()) << text;
 }
 
+TEST(RulesParser, AFileOfARulerIsSaidOnce) {
+  for (const char* text : {"groups:\n- name: a\n  rules: []\n", "\xef\xbb\xbf# alerts\n---\n\ngroups: # mine\n  - name: a\n"}) {
+    const std::vector<base::Error> found = mistakes(std::vector<NamedText>{{"f", text}}, 50);
+    ASSERT_EQ(found.size(), 1U) << text;
+    EXPECT_NE(found[0].message.find(":1: this is a file of Loki's ruler, not of weir's rules"), std::string::npos)
+        << found[0].message;
+    EXPECT_NE(found[0].hint.find("weir rules unit"), std::string::npos);
+    EXPECT_FALSE(parse(text, "f").ok());
+  }
+  const std::vector<base::Error> other = mistakes(std::vector<NamedText>{{"f", "drop\ngroups:\n- name\n"}}, 50);
+  EXPECT_EQ(other.size(), 2U);  // a rule stands first: each line has its own mistake
+}
+
 TEST(RulesParser, Names) {
   for (const char* name : {"a", "healthz", "a-b.c_1", "rule-1", "rule-0123abcg"}) EXPECT_TRUE(is_rule_name(name)) << name;
   for (const char* name : {"", "1a", "-a", "a b", "a:b", "rule-0123abcd", "\u00fc"}) EXPECT_FALSE(is_rule_name(name)) << name;

@@ -55,6 +55,31 @@ TEST(Columns, CutSaysSo) {
   f("ab", 1, "…");
 }
 
+TEST(Columns, CutInTheMiddleKeepsBothEnds) {
+  const auto f = [](std::string_view text, std::size_t columns, const std::string& cut) {
+    EXPECT_EQ(cut_middle(text, columns, "…"), cut) << text;
+    EXPECT_LE(columns_of(cut_middle(text, columns, "…")), columns) << text;
+  };
+  f("web-7d9f8b6c5d-x2v4q", 20, "web-7d9f8b6c5d-x2v4q");
+  f("web-7d9f8b6c5d-x2v4q", 13, "web-7d…-x2v4q");
+  f("abcd", 1, "…");
+  f("abcd", 2, "a…");
+  f("中文中文", 6, "中…文");
+  f("aaaaae\u0301", 3, "a…e\u0301");
+  f(std::string(100'000, 'a') + "b", 5, "aa…ab");
+}
+
+TEST(Columns, WithoutColors) {
+  const auto f = [](std::string_view text, std::string_view plain) {
+    std::string scratch;
+    EXPECT_EQ(without_colors(text, scratch), plain) << text;
+  };
+  f("plain", "plain");
+  f("\x1b[31mERROR\x1b[0m payment \x1b[1;38:5:3mx\x1b[m", "ERROR payment x");
+  f("\x1b[2Jx\x1b[31my", "\x1b[2Jxy");  // what clears the screen stays, for the escape
+  f("\x1b[\x1b[31my\x1b[31", "\x1b[y\x1b[31");
+}
+
 TEST(Columns, Visible) { EXPECT_EQ(visible("a\tb\nc\x1b[1m\x7f\u009b\xff ä"), "a  b\\nc\\x1b[1m\\x7f\\u009b\\xff ä"); }
 
 }  // namespace

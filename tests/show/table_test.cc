@@ -30,7 +30,19 @@ TEST(Table, FitsTheScreen) {
   for (std::size_t width = 1; width < 120; ++width) test::expect_fits(table.text({.width = width, .color = true}), width);
   EXPECT_EQ(table.text({.width = 40}),
             "VALUE POD            NODE           ZONE\n"
-            "    1 ppppppppppppp… nnnnnnnnnnnnn… z\n");
+            "    1 ppppppp…pppppp nnnnnnn…nnnnnn z\n");
+}
+
+TEST(Table, NumbersStandWithTheirPointsBelowEachOther) {
+  Table table({{.head = "VALUE", .right = true}, {.head = "POD"}, {.head = "MEAN", .right = true}});
+  table.add({"1,234", "a", "NaN"});
+  table.add({"0.25", "b", "1.5k"});
+  table.add({"-12.5", "c", "-"});
+  EXPECT_EQ(table.text({}),
+            "   VALUE POD   MEAN\n"
+            "1,234    a   NaN\n"
+            "    0.25 b     1.5k\n"
+            "  -12.5  c     -\n");
 }
 
 TEST(Table, Fit) {
