@@ -68,11 +68,15 @@ class Query : public cli::Invocation {
     auto question = read_words();
     if (!question) return std::move(question).error();
     if (auto ok = cli::check(time_); !ok) return ok;
-    if (auto ok = cli::check(store_); !ok) return ok;
+    if (auto ok = cli::check(store_, loki_); !ok) return ok;
     if (auto ok = cli::check(follow_, time_, extent_.forward); !ok) return ok;
     if (auto ok = cli::check(expect_, time_, follow_.follow, extent_.limit.has_value()); !ok) return ok;
     if (auto ok = cli::check(around_, goes_on(), question->what == What::records); !ok) return ok;
     if (auto ok = check_store(); !ok) return ok;
+    if (question->what != What::records && (output_.format == Format::csv || output_.format == Format::table)) {
+      return fail(Code::usage, "cannot write {} for what is no record or sample", output_.format == Format::csv ? "csv" : "a table")
+          .with_hint("-o jsonl gives JSON values; text, the default, stands in columns");
+    }
     if (goes_on() && question->what != What::records) {
       return fail(Code::usage, "cannot {} what is no record", follow_.follow ? "follow" : "count")
           .with_hint("only records can be followed, and counted by --expect");
@@ -196,7 +200,7 @@ class Query : public cli::Invocation {
     if (!store_.asks_loki()) return {};
     if (spec.range.from == base::TimeRange::kBeginning) spec.range.from = spec.range.to - base::kHour;
     spec.range.from = std::max<base::Timestamp>(spec.range.from, 0);
-    if (!time_.given()) spec.when_empty = "nothing matched in the last hour; --since 24h looks further back";
+    if (!time_.given() && !extent_.now) spec.when_empty = "nothing matched in the last hour; --since 24h looks further back";
     return {};
   }
 
@@ -210,7 +214,8 @@ class Query : public cli::Invocation {
   }
 
   [[nodiscard]] Result<cli::QueryQuestion> read_words() const {
-    return cli::read_query_words(words_, selection_, {.asks_loki = store_.asks_loki(), .time_given = time_.given()});
+    return cli::read_query_words(words_, selection_,
+                                 {.asks_loki = store_.asks_loki(), .time_given = time_.given(), .follow = follow_.follow});
   }
 
   std::vector<std::string> words_;
@@ -251,6 +256,8 @@ time become a row for each series.
 label, metadata and parsed label of the first 1000 records (or 1 MiB), sorted by name, then `line`, or `value` for samples, of
 which each is a row. `other_labels` holds, as a JSON object, labels that only later records have. A label with one of these
 names gets `label_` in front.
+
+Labels, series, stats, volume, fields and values are shown as text, raw or jsonl.
 
 `-o jsonl` gives all records as JSON lines. It keeps stream labels, structured metadata and parsed labels apart, and can
 be piped into `weir push`.
@@ -295,7 +302,7 @@ record once, until a signal ends it or nobody reads its output. Records that arr
 Query does not use Loki's own tail, which drops records and ends when Loki does. It asks again, about once a second, for the
 last seconds, and four times in `--late` (at most every 15 s) for `--late` more. So a new record shows within about two
 seconds, and a record that reaches Loki up to `--late` after its time within a quarter of `--late`. What is later is not
-shown. When Loki does not answer, query says so once, and asks until it does; afterwards it looks as far back as the outage
+shown. When Loki does not answer, or not for 5 seconds, query says so once, and asks until it does; afterwards it looks as far back as the outage
 was long, for what agents deliver late. When more than 250,000 records match within `--late`, only those that are less late
 are shown, and a message says how late. A metric query is not followed.
 
@@ -312,7 +319,8 @@ Loki is asked for the matches, and then around each for its log. From a spool, a
 
 # Expectations
 With `--expect N`, `--expect-min N`, `--expect-max N` or `--expect-none` the exit code is 0 when as many records match, else 1. One
-line on standard error names what was expected and found. Records are shown as usual. Reading ends at the first record too many.
+line on standard error names what was expected and found, and where none was found, why: a name that is misspelt also gives 0
+with `--expect-none`. Records are shown as usual. Reading ends at the first record too many.
 
 With `--wait TIME` query goes on looking, as when following. `--expect-min` ends as soon as there are enough. `--expect` ends when
 another look behind that finds no more. `--expect-max` and `--expect-none` hold when the time is over, because one more record may
