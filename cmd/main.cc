@@ -48,6 +48,9 @@ Error unknown(std::string_view word) {
   std::vector<std::string> known = {"help", "--help", "--version"};
   for (const auto* command : cmd::commands()) known.emplace_back(command->name);
   const auto* what = word.starts_with('-') ? "option" : "command";
+  for (const auto* asked : {"logs", "labels", "series", "stats", "volume", "fields", "values", "instant-query"}) {
+    if (word == asked) return Error{Code::usage, fmt::format("unknown command '{}'", word), fmt::format("weir query {} …", word)};
+  }
   return Error{Code::usage, fmt::format("unknown {} '{}'", what, base::escape_control(word)),
                base::suggestion(word, known, "see weir --help")};
 }

@@ -68,11 +68,15 @@ class Query : public cli::Invocation {
     auto question = read_words();
     if (!question) return std::move(question).error();
     if (auto ok = cli::check(time_); !ok) return ok;
-    if (auto ok = cli::check(store_); !ok) return ok;
+    if (auto ok = cli::check(store_, loki_); !ok) return ok;
     if (auto ok = cli::check(follow_, time_, extent_.forward); !ok) return ok;
     if (auto ok = cli::check(expect_, time_, follow_.follow, extent_.limit.has_value()); !ok) return ok;
     if (auto ok = cli::check(around_, goes_on(), question->what == What::records); !ok) return ok;
     if (auto ok = check_store(); !ok) return ok;
+    if (question->what != What::records && (output_.format == Format::csv || output_.format == Format::table)) {
+      return fail(Code::usage, "cannot write {} for what is no record or sample", output_.format == Format::csv ? "csv" : "a table")
+          .with_hint("-o jsonl gives JSON values; text, the default, stands in columns");
+    }
     if (goes_on() && question->what != What::records) {
       return fail(Code::usage, "cannot {} what is no record", follow_.follow ? "follow" : "count")
           .with_hint("only records can be followed, and counted by --expect");
@@ -201,7 +205,7 @@ class Query : public cli::Invocation {
     if (!store_.asks_loki()) return {};
     if (spec.range.from == base::TimeRange::kBeginning) spec.range.from = spec.range.to - base::kHour;
     spec.range.from = std::max<base::Timestamp>(spec.range.from, 0);
-    if (!time_.given()) spec.when_empty = "nothing matched in the last hour; --since 24h looks further back";
+    if (!time_.given() && !extent_.now) spec.when_empty = "nothing matched in the last hour; --since 24h looks further back";
     return {};
   }
 
@@ -215,7 +219,8 @@ class Query : public cli::Invocation {
   }
 
   [[nodiscard]] Result<cli::QueryQuestion> read_words() const {
-    return cli::read_query_words(words_, selection_, {.asks_loki = store_.asks_loki(), .time_given = time_.given()});
+    return cli::read_query_words(words_, selection_,
+                                 {.asks_loki = store_.asks_loki(), .time_given = time_.given(), .follow = follow_.follow});
   }
 
   std::vector<std::string> words_;
@@ -262,6 +267,8 @@ time become a row for each series.
 label, metadata and parsed label of the first 1000 records (or 1 MiB), sorted by name, then `line`, or `value` for samples, of
 which each is a row. `other_labels` holds, as a JSON object, labels that only later records have. A label with one of these
 names gets `label_` in front.
+
+Labels, series, stats, volume, fields and values are shown as text, raw or jsonl.
 
 `-o jsonl` gives all records as JSON lines. It keeps stream labels, structured metadata and parsed labels apart, and can
 be piped into `weir push`.
@@ -311,8 +318,8 @@ Some records reach Loki late. For these, query also looks back by `--late`. It d
 every 15 s. So a record that is late by at most `--late` shows when about a quarter of `--late` has passed. A record that is later
 than that is not shown.
 
-When Loki does not answer, query says so once and goes on asking. Afterwards it looks back by the length of the outage, because
-agents deliver late then. At most 250,000 records may match within `--late`. When there are more, query looks back less far, and a
+When Loki does not answer, or not within five seconds, query says so once and goes on asking. Afterwards it looks back by the
+length of the outage, because agents deliver late then. At most 250,000 records may match within `--late`. When there are more, query looks back less far, and a
 message says how far. A metric query is not followed.
 
 From a spool, records show within a second after they are stored, however old they are. Only one spool can be followed.
@@ -328,7 +335,8 @@ Query asks Loki for the matches first, then for the records around each. From a 
 
 # Expectations
 With `--expect N`, `--expect-min N`, `--expect-max N` or `--expect-none` the exit code is 0 when as many records match, else 1. One
-line on standard error names what was expected and found. Records are shown as usual. Reading ends at the first record too many.
+line on standard error names what was expected and found, and where none was found, why: a name that is misspelt also gives 0
+with `--expect-none`. Records are shown as usual. Reading ends at the first record too many.
 
 With `--wait TIME` query goes on looking, as when following. `--expect-min` ends as soon as there are enough. `--expect` ends when
 there are enough and one more look finds no further one. `--expect-max` and `--expect-none` wait for the whole time, because one

@@ -1,12 +1,17 @@
 #include "cli/query_store_options.h"
 
+#include "base/visible.h"
 #include "cli/loki_options.h"
 #include "cli/value_options.h"
 #include "stages/query.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+
+#include <set>
+#include <utility>
 
 namespace weir::cli {
 
@@ -24,11 +29,32 @@ void declare(CLI::App& app, QueryStoreOptions& options) {
   add_size(app, "--memory", options.memory, "about how much memory reading a spool may take (default: 32MiB)", {.least = 8 << 20});
 }
 
-base::Result<void> check(const QueryStoreOptions& options) {
+namespace {
+
+// Nullopt: there is no such file.
+std::optional<std::pair<dev_t, ino_t>> file_of(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return std::pair(status.st_dev, status.st_ino);
+}
+
+}  // namespace
+
+base::Result<void> check(const QueryStoreOptions& options, const LokiOptions& loki) {
   if (options.input && !options.spools.empty()) return fail(Code::usage, "cannot use --stdin together with --spool");
   if (!options.with_spool.empty() && !options.asks_loki()) {
     return fail(Code::usage, "cannot use --with-spool together with {}", options.input ? "--stdin" : "--spool")
         .with_hint("--with-spool asks Loki and fills in what it lacks; --spool alone asks no Loki");
+  }
+  if (!options.asks_loki() && !loki.url.empty()) {
+    return fail(Code::usage, "cannot use --addr together with {}", options.input ? "--stdin" : "--spool")
+        .with_hint("--with-spool SPOOL asks Loki and fills in what it lacks; without --addr no Loki is asked");
+  }
+  std::set<std::pair<dev_t, ino_t>> files;
+  for (const std::string& path : options.spools) {
+    const auto file = file_of(path);
+    if (file && !files.insert(*file).second)
+      return fail(Code::usage, "cannot read the spool '{}' twice", base::escape_control(path)).with_hint("name each spool once");
   }
   return {};
 }

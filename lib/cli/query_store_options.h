@@ -31,8 +31,8 @@ struct QueryStoreOptions {
 // `options` must outlive the parse.
 void declare(CLI::App& app, QueryStoreOptions& options);
 
-// Code::usage: more than one of them.
-[[nodiscard]] base::Result<void> check(const QueryStoreOptions& options);
+// Code::usage: more than one of them, one spool twice, or a Loki named by `loki` that is not asked. To be called after fill_in().
+[[nodiscard]] base::Result<void> check(const QueryStoreOptions& options, const LokiOptions& loki);
 
 // WEIR_SPOOL stands in when neither an option nor LOKI_ADDR says whom to ask. `environment` as in pipeline::Context.
 void fill_in(QueryStoreOptions& options, const LokiOptions& loki, const char* (*environment)(const char* name));

@@ -1,5 +1,6 @@
 #include "cli/query_words.h"
 
+#include "base/suggestion.h"
 #include "base/visible.h"
 #include "cli/selection_options.h"
 
@@ -35,6 +36,10 @@ bool is_name(const std::string& word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
 }
 
+bool is_number(const std::string& word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
 struct Verb {
   std::string_view word;
   What what = What::records;
@@ -54,6 +59,23 @@ const Verb* find(std::string_view word) {
                                                    {"values", What::values}}};
   const auto* found = std::find_if(kVerbs.begin(), kVerbs.end(), [&](const Verb& verb) { return verb.word == word; });
   return found == kVerbs.end() ? nullptr : found;
+}
+
+// Where a query begins with a bare name, which LogQL never does: what to write instead; "" where that cannot be told.
+std::string meant_by_name(const std::string& verb, const QueryQuestion& question, std::span<const std::string> rest) {
+  if (rest.empty() || !is_name(rest[0]) || is_number(rest[0])) return {};
+  const std::string& name = rest[0];
+  if (question.what == What::volume) return fmt::format("sums for the values of a label: weir query volume --by {}", name);
+  if (question.what == What::labels && !question.label.empty())
+    return fmt::format("one label at a time: weir query labels {}", name);
+  if (question.what != What::records || rest.size() > 1 || verb != name) return {};
+  for (const std::string_view label : {"namespace", "pod", "container"}) {
+    if (name == label || name == std::string(label) + 's') return fmt::format("its values: weir query labels {}", label);
+  }
+  const std::vector<std::string> known = {"logs", "labels", "series", "stats", "volume", "fields", "values"};
+  const auto nearest = base::nearest(name, known);
+  return nearest.empty() ? std::string()
+                         : fmt::format("did you mean: weir query {0}? to search for a text: |= \"{1}\"", nearest, name);
 }
 
 }  // namespace
@@ -95,9 +117,17 @@ Result<QueryQuestion> read_query_words(const std::vector<std::string>& words, co
   if (!rest.empty() && rest[0] == "ago" && context.time_given) {
     return fail(Code::usage, "cannot take 'ago' as a query").with_hint("leave it out: --since 2h means the last two hours");
   }
-  if (!rest.empty() && context.asks_loki && is_spool(rest[0])) {
-    return fail(Code::usage, "cannot take '{}' as a query: it is a spool", base::escape_control(rest[0]))
-        .with_hint(fmt::format("weir query --spool '{}'", base::escape_control(rest[0])));
+  for (const std::string& word : rest) {
+    if (!is_spool(word)) continue;
+    return fail(Code::usage, "cannot take '{}' as a query: it is a spool", base::escape_control(word))
+        .with_hint(fmt::format("weir query --spool '{}'", base::escape_control(word)));
+  }
+  if (!rest.empty() && context.follow && is_number(rest[0])) {
+    return fail(Code::usage, "cannot take '{}' as a query", rest[0])
+        .with_hint(fmt::format("to begin with the newest {0} records: -f --limit {0}", rest[0]));
+  }
+  if (auto meant = meant_by_name(verb, question, rest); !meant.empty()) {
+    return fail(Code::usage, "cannot take '{}' as a query", rest[0]).with_hint(std::move(meant));
   }
   if (rest.size() > 1) {
     return fail(Code::usage, "cannot take '{}' as a second query", rest[1])

@@ -26,6 +26,7 @@ struct QueryQuestion {
 struct QueryWordsContext {
   bool asks_loki = true;
   bool time_given = false;
+  bool follow = false;
 };
 
 // Code::usage for words that are no question, such as a second query; Code::config for a query that cannot be narrowed to

@@ -7,6 +7,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <ctime>
+#include <utility>
+
 namespace weir::cli {
 
 using base::Code;
@@ -60,6 +63,24 @@ Result<void> check(const TimeFlags& flags) {
   return fail(Code::usage, "cannot use --since together with --from").with_hint("both say where to start: give one of them");
 }
 
+namespace {
+
+// In the time zone of the process, in which people write times of day.
+std::tm local(base::Timestamp time) {
+  const std::time_t seconds = time / base::kSecond;
+  std::tm fields{};
+  ::localtime_r(&seconds, &fields);
+  return fields;
+}
+
+bool same_day(base::Timestamp a, base::Timestamp b) {
+  return std::pair(local(a).tm_year, local(a).tm_yday) == std::pair(local(b).tm_year, local(b).tm_yday);
+}
+
+std::string time_of_day(base::Timestamp time) { return fmt::format("{:02}:{:02}", local(time).tm_hour, local(time).tm_min); }
+
+}  // namespace
+
 Result<base::TimeRange> time_range(const TimeFlags& flags, base::Timestamp now) {
   if (auto ok = check(flags); !ok) return std::move(ok).error();
   base::TimeRange range;
@@ -67,7 +88,15 @@ Result<base::TimeRange> time_range(const TimeFlags& flags, base::Timestamp now) 
   if (flags.from) range.from = flags.from->at(now);
   if (flags.to) range.to = flags.to->at(now);
   // `--from 22:00 --to 02:00` ends after it begins, `--from 08:00 --to 12:00` at eleven in an hour.
-  if (range.to < range.from && flags.to->is_time_of_day()) range.to = flags.to->at(now + 24 * base::kHour);
+  if (range.to < range.from && flags.to->is_time_of_day()) {
+    const base::Timestamp next = flags.to->at(now + 24 * base::kHour);
+    if (same_day(range.to, range.from) && next - range.from > 12 * base::kHour) {
+      return fail(Code::usage, "--to {} is before {} {}", time_of_day(range.to), flags.from ? "--from" : "--since",
+                  time_of_day(range.from))
+          .with_hint("over midnight, give --to with its date");
+    }
+    range.to = next;
+  }
   if (range.from >= range.to) {
     return fail(Code::usage, "cannot take records from {} to {}: the end is not after the start", record::to_rfc3339(range.from),
                 record::to_rfc3339(range.to));

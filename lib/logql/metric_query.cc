@@ -270,8 +270,8 @@ class Evaluation : public MetricQuery {
 }  // namespace
 
 Result<std::unique_ptr<MetricQuery>> MetricQuery::compile(std::string_view text, const MetricTimes& times, bool instant,
-                                                          const MetricLimits& limits) {
-  auto parsed = parse(text);
+                                                          const MetricLimits& limits, const ParserOptions& syntax) {
+  auto parsed = parse(text, syntax);
   if (!parsed) return std::move(parsed).error();
   if (parsed->is_log()) {
     return fail(Code::config, "cannot evaluate {} as a metric query: it is a log query", print(*parsed))

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time_range.h"
 #include "logql/ast.h"
+#include "logql/parser.h"
 #include "logql/range_vector.h"
 #include "record/record.h"
 
@@ -50,7 +51,7 @@ class MetricQuery {
   // `instant`: the answer is a vector or scalar at times.start; else a matrix. Errors: Code::config, for a query that does not
   // parse, a log query, and what weir does not evaluate (variants, approx_topk).
   static base::Result<std::unique_ptr<MetricQuery>> compile(std::string_view text, const MetricTimes& times, bool instant,
-                                                            const MetricLimits& limits);
+                                                            const MetricLimits& limits, const ParserOptions& syntax = {});
   virtual ~MetricQuery() = default;
 
   // The records that it needs: of any of its ranges.

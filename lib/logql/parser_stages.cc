@@ -14,9 +14,9 @@ bool Parser::log_range(LogRange& range, std::string_view expecting) {
   if (!deeper()) return false;
   if (accept(TokenKind::open_paren)) {
     if (!parenthesised_range(range)) return false;
-  } else if (kind() == TokenKind::open_brace) {
+  } else if (begins_range()) {
     bool complete = false;
-    if (!selector(range.log) || !range_rest(range, complete, false)) return false;
+    if (!range_selector(range.log) || !range_rest(range, complete, false)) return false;
   } else {
     return unexpected(expecting);
   }
@@ -24,11 +24,17 @@ bool Parser::log_range(LogRange& range, std::string_view expecting) {
   return true;
 }
 
+bool Parser::begins_range() const {
+  return kind() == TokenKind::open_brace || (options_.selector_optional && (kind() == TokenKind::range || is_stage_start()));
+}
+
+bool Parser::range_selector(LogExpr& log) { return kind() != TokenKind::open_brace || selector(log); }
+
 bool Parser::parenthesised_range(LogRange& range) {
   if (kind() == TokenKind::open_paren) return log_range(range, "{ or (") && expect(TokenKind::close_paren, ")");
-  if (kind() != TokenKind::open_brace) return unexpected("{ or (");
+  if (!begins_range()) return unexpected("{ or (");
   bool complete = false;
-  if (!selector(range.log) || !range_rest(range, complete, true)) return false;
+  if (!range_selector(range.log) || !range_rest(range, complete, true)) return false;
   if (!expect(TokenKind::close_paren, complete ? ")" : "")) return false;
   if (complete) return true;
   const bool bare = range.log.stages.empty() && !range.unwrap;

@@ -76,6 +76,8 @@ class Parser {
   // ---- log ranges: parser_stages.cc
 
   bool log_range(LogRange& range, std::string_view expecting);
+  [[nodiscard]] bool begins_range() const;
+  bool range_selector(LogExpr& log);  // may be left out as in options_
   bool parenthesised_range(LogRange& range);
   // What follows a selector: the range first and then the stages, or the stages first. Within parentheses the range may come
   // behind them: then `complete` stays false.

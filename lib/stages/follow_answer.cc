@@ -27,7 +27,8 @@ FollowSource::FollowSource(QuerySpec query, const FollowSpec& follow, const Cont
 std::string FollowSource::summary() const {
   if (follow_.expectation == nullptr) return {};
   std::string text = follow_.expectation->text();
-  if (shown() == 0 && follow_.expectation->verdict() == Expectation::Verdict::missed && !nothing_.empty()) text += ": " + nothing_;
+  // Also where nothing was expected: a misspelt name would meet that for ever.
+  if (shown() == 0 && follow_.expectation->verdict() != Expectation::Verdict::open && !nothing_.empty()) text += ": " + nothing_;
   return text;
 }
 

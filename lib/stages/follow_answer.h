@@ -13,6 +13,7 @@ namespace weir::stages {
 struct FollowSpec {
   bool follow = false;                     // go on until a signal or the end of the chain; otherwise until `expectation` is decided
   loki::FollowWindow::Options looks = {};  // of a Loki; `late`: records that arrive up to so long after their time are shown
+  base::Duration patience = 5 * base::kSecond;  // a request of Loki that takes longer is an outage, which is reported
   // Not null: counts the records, and ends the source when its verdict is known. Outlives the source.
   Expectation* expectation = nullptr;
 };

@@ -54,7 +54,11 @@ class Store : public Outlet {
   explicit Store(spool::Writer& writer) : writer_(writer) {}
   Result<Flow> emit(record::Batch& batch) override {
     for (const record::Record& record : batch.records) {
-      if (record.is_marker() || record.sample) continue;
+      if (record.is_marker()) continue;
+      if (record.sample) {
+        return fail(Code::parse, "cannot query samples: standard input holds the answer of a metric query")
+            .with_hint("query takes records: leave --stdin out, and ask for the metric where the records are");
+      }
       builder_.add(record);
       if (builder_.line_bytes() < kKeptBlockBytes && builder_.records() < kKeptBlockRecords) continue;
       if (auto stored = store(); !stored) return std::move(stored).error();
@@ -106,8 +110,10 @@ class InputAnswer : public pipeline::Source {
   [[nodiscard]] std::string summary() const override {
     if (answer_ == nullptr) return {};
     // The spool is a means here, of which nobody has to know.
-    const std::string text = answer_->summary();
-    return text == "the spool holds no records" ? "there are no records on standard input" : text;
+    constexpr std::string_view kEmpty = "the spool holds no records";
+    std::string text = answer_->summary();
+    if (text.ends_with(kEmpty)) text.replace(text.size() - kEmpty.size(), kEmpty.size(), "there are no records on standard input");
+    return text;
   }
 
  private:

@@ -3,6 +3,7 @@
 #include "base/count.h"
 #include "logql/advice.h"
 #include "logql/log_query.h"
+#include "logql/metric_query.h"
 #include "logql/parser.h"
 #include "loki/query_pager.h"
 #include "record/json.h"
@@ -89,10 +90,29 @@ class LokiAnswer : public AnswerSource {
     config.http.timeout = std::min(config.http.timeout, kPatience);
     const auto client = loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics, context_.stop);
     if (!client) return {};
-    if (spec_.what != QuerySpec::What::labels || spec_.label.empty())
-      return explain_nothing_in_loki(**client, spec_.logql, window(), context_.clock->wall());
-    auto names = (*client)->labels(window(), {});
-    return names ? explain_no_values(spec_.label, std::move(*names)) : std::string();
+    std::string why;
+    if (spec_.what != QuerySpec::What::labels || spec_.label.empty()) {
+      why = explain_nothing_in_loki(**client, spec_.logql, reads(), context_.clock->wall());
+    } else if (auto names = (*client)->labels(window(), {}); names) {
+      why = explain_no_values(spec_.label, std::move(*names));
+    }
+    if (!why.empty()) return why;
+    if (is_metric()) return "no sample in this time";
+    return spec_.when_empty.empty() ? nothing_in(window()) : std::string();
+  }
+
+  [[nodiscard]] bool is_metric() const {
+    if (spec_.what != QuerySpec::What::records) return false;
+    const auto parsed = logql::parse(spec_.logql);
+    return parsed && !parsed->is_log();
+  }
+
+  // The time of the records that the answer depends on: a metric query reads as far back as its ranges reach.
+  [[nodiscard]] base::TimeRange reads() const {
+    if (!is_metric()) return window();
+    const base::Timestamp from = spec_.instant ? spec_.range.to : spec_.range.from;
+    const auto query = logql::MetricQuery::compile(spec_.logql, {from, spec_.range.to, base::kMinute}, spec_.instant, {});
+    return query ? (*query)->reads() : window();
   }
 
   Result<void> answer(Outlet& out) {
@@ -271,8 +291,10 @@ class LokiAnswer : public AnswerSource {
   pipeline::Tally seen_;
 };
 
-// Finds mistakes without asking Loki. Loki decides about syntax that weir's parser does not know.
-Result<void> check_logql(const QuerySpec& spec) {
+}  // namespace
+
+// Loki decides about syntax that weir's parser does not know.
+Result<void> check_for_loki(const QuerySpec& spec) {
   if (spec.what != QuerySpec::What::records) return {};
   constexpr logql::ParserOptions options = {.selector_optional = true};
   const auto parsed = logql::parse_expr(spec.logql, options);
@@ -281,14 +303,18 @@ Result<void> check_logql(const QuerySpec& spec) {
     return base::Error(logql::parse(spec.logql, options).error());
   }
   const auto begin = spec.logql.find_first_not_of(" \t\r\n");
+  const auto strict = logql::parse_expr(spec.logql, {});
+  const auto* missing = std::get_if<logql::ParseError>(&strict);
+  if (error == nullptr && missing != nullptr && missing->line > 0 && std::get<logql::Expr>(parsed).is_log() == false) {
+    return fail(Code::config, "cannot query Loki: a range of the query has no stream selector")
+        .with_hint(std::string(loki::kNeedsSelector));
+  }
   if (error != nullptr || begin == std::string::npos || (spec.logql[begin] != '|' && spec.logql[begin] != '!')) return {};
   return fail(Code::config, "cannot query Loki: the query begins with a filter").with_hint(std::string(loki::kNeedsSelector));
 }
 
-}  // namespace
-
 Result<std::unique_ptr<pipeline::Source>> make_loki_answer(const QuerySpec& spec, const Context& context) {
-  if (auto good = check_logql(spec); !good) return std::move(good).error();
+  if (auto good = check_for_loki(spec); !good) return std::move(good).error();
   auto answer = std::make_unique<LokiAnswer>(spec, context);
   if (auto opened = answer->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<pipeline::Source>(std::move(answer));

@@ -10,4 +10,7 @@ namespace weir::stages {
 // errors here; Loki decides about the rest.
 base::Result<std::unique_ptr<pipeline::Source>> make_loki_answer(const QuerySpec& spec, const pipeline::Context& context);
 
+// Finds mistakes in the query without asking Loki: Code::config.
+base::Result<void> check_for_loki(const QuerySpec& spec);
+
 }  // namespace weir::stages

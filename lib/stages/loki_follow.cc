@@ -35,7 +35,10 @@ class LokiFollow : public FollowSource {
     config.attempts = 1;  // the window says when to ask again
     config.http.timeout = std::min(config.http.timeout, kLongestRequest);
     config.http.headers.push_back({"Cache-Control", "no-cache"});
-    config.http.cancelled = [this] { return context_.stop != nullptr && context_.stop->stopped(); };
+    config.http.cancelled = [this] {
+      report_slow();
+      return context_.stop != nullptr && context_.stop->stopped();
+    };
     auto client = loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics, context_.stop);
     if (!client) return std::move(client).error();
     client_ = std::move(*client);
@@ -106,12 +109,11 @@ class LokiFollow : public FollowSource {
     // Times are read again and again: the worst look counts.
     lost_ = std::max(lost_, pager.incomplete());
     page_ = std::clamp<std::uint32_t>(entries + entries / 2, kSmallPage, 5000);
-    const base::Duration failing = window_.failing(context_.clock->monotonic());
     if (!window_.done(context_.clock->wall(), context_.clock->monotonic())) {
       report_outage(base::fail(Code::network, "Loki does not give all that it gave before"));
-    } else if (failing > 0) {
-      context_.diagnostics->say(
-          fmt::format("Loki answers again after {}: following goes on where it was", record::in_words(failing)));
+    } else if (trouble_) {
+      context_.diagnostics->say(fmt::format("Loki answers again after {}: following goes on where it was",
+                                            record::in_words(context_.clock->monotonic() - trouble_since_)));
       trouble_.reset();
     }
     return Next::go_on;
@@ -121,7 +123,15 @@ class LokiFollow : public FollowSource {
   void report_outage(const base::Error& trouble) {
     if (trouble_) return;
     trouble_ = trouble;
+    trouble_since_ = asked_;
     context_.diagnostics->say(fmt::format("{}; asking again until it answers", trouble.message));
+  }
+  // While an answer is waited for. A Loki that is always slow is not reported each time.
+  void report_slow() {
+    if (trouble_ || context_.clock->monotonic() - asked_ <= patience_) return;
+    report_outage(base::fail(Code::network, "{} has not answered for {}", spec_.loki.http.base.display(),
+                             record::in_words(context_.clock->monotonic() - asked_)));
+    patience_ *= 2;
   }
   void report_shortened() {
     const auto shortened = window_.shortened();
@@ -134,7 +144,8 @@ class LokiFollow : public FollowSource {
                     record::in_words(*shortened)));
   }
 
-  Result<bool> next_of(loki::QueryPager& pager, Batch& batch) const {
+  Result<bool> next_of(loki::QueryPager& pager, Batch& batch) {
+    asked_ = context_.clock->monotonic();
     const metrics::Wait waits(context_.driver, metrics::On::loki);
     return pager.next(batch);
   }
@@ -144,6 +155,8 @@ class LokiFollow : public FollowSource {
   loki::FollowWindow window_;
   std::uint32_t page_ = 1000;
   std::optional<base::Error> trouble_;  // while Loki does not answer, or not with all it has
+  base::Monotonic asked_ = 0, trouble_since_ = 0;
+  base::Duration patience_ = follow_.patience;
   bool shortened_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include "record/json.h"
 #include "scan/spool_scan.h"
 #include "stages/answer_source.h"
+#include "stages/loki_answer.h"
 #include "stages/query_metrics.h"
 #include "stages/stored_as_pushed.h"
 #include "stages/unmatched.h"
@@ -362,6 +363,7 @@ bool rewrites_records(const logql::LogExpr& expr) {
 }  // namespace
 
 Result<std::unique_ptr<pipeline::Source>> make_merged_answer(const QuerySpec& spec, const Context& context) {
+  if (auto good = check_for_loki(spec); !good) return std::move(good).error();
   auto query = logql::LogQuery::compile(spec.logql, {.selector_optional = true});
   if (!query) return std::move(query).error();
   if (rewrites_records(query->expr())) {

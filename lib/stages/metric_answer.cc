@@ -113,7 +113,7 @@ Result<std::unique_ptr<pipeline::Source>> make_spool_metric(const QuerySpec& spe
     }
     times = times.aligned();
   }
-  auto query = logql::MetricQuery::compile(spec.logql, times, spec.instant, {});
+  auto query = logql::MetricQuery::compile(spec.logql, times, spec.instant, {}, {.selector_optional = true});
   if (!query) return std::move(query).error();
   return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolMetric>(spec, context, std::move(*query)));
 }

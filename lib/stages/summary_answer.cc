@@ -1,5 +1,6 @@
 #include "stages/summary_answer.h"
 
+#include "base/visible.h"
 #include "logql/parser.h"
 #include "record/json.h"
 #include "record/timestamp.h"
@@ -89,6 +90,19 @@ std::set<std::string> names_in(const std::string& query) {
   return names;
 }
 
+// Why there are no values of a field.
+std::string is_stream_label(const std::string& name) {
+  return fmt::format("{0} is a stream label, no field; its values: weir query labels {0}", base::escape_control(name));
+}
+
+// The first of `labels` that none of `names` is; "" when all are there.
+std::string explain_no_label(const std::vector<std::string>& labels, const std::vector<std::string>& names) {
+  for (const std::string& label : labels) {
+    if (std::string why = explain_no_values(label, names); !why.empty()) return why;
+  }
+  return {};
+}
+
 // Sums bytes as Loki's index/volume does.
 class VolumeSum {
  public:
@@ -144,7 +158,8 @@ class SpoolSummary : public AnswerSource {
     finished_ = emitted.ok();
     if (finished_ && shown() == 0) {
       why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, spec_.range, context_.clock->wall());
-      if (why_.empty() && spec_.what == What::values) why_ = explain_no_values(spec_.label, names_);
+      if (why_.empty() && spec_.what == What::values) why_ = explain_values();
+      if (why_.empty() && spec_.what == What::volume) why_ = explain_no_label(spec_.by, label_names());
     }
     return emitted;
   }
@@ -212,6 +227,23 @@ class SpoolSummary : public AnswerSource {
     return values;
   }
 
+  // Of all labels of the streams.
+  [[nodiscard]] std::vector<std::string> label_names() const {
+    std::set<std::string> names;
+    const auto series = scan_->series();
+    if (!series) return {};
+    for (const LabelSetRef& set : *series) {
+      for (const Label& label : set->labels()) names.emplace(label.name);
+    }
+    return {names.begin(), names.end()};
+  }
+
+  [[nodiscard]] std::string explain_values() const {
+    const auto labels = label_names();
+    if (std::find(labels.begin(), labels.end(), spec_.label) != labels.end()) return is_stream_label(spec_.label);
+    return explain_no_values(spec_.label, names_);
+  }
+
   std::unique_ptr<scan::SpoolScan> scan_;
   metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
   std::vector<std::string> names_;  // of the fields there are, where the values of one were asked for
@@ -228,13 +260,39 @@ class LokiSummary : public AnswerSource {
     if (!client) return client.error();
     auto lines = gather(**client);
     if (!lines) return std::move(lines).error();
+    if (lines->empty() && (spec_.what == What::stats || spec_.what == What::volume)) look_beside_the_index(**client, *lines);
     auto emitted = emit_lines(out, *lines);
     finished_ = emitted.ok();
-    if (finished_ && shown() == 0) why_ = explain_nothing_in_loki(**client, spec_.logql, spec_.range, context_.clock->wall());
+    if (finished_ && shown() == 0 && why_.empty()) why_ = explain(**client);
     return emitted;
   }
 
  private:
+  // The index may count nothing where records are.
+  void look_beside_the_index(loki::QueryClient& client, std::vector<std::string>& lines) {
+    auto names = client.labels(spec_.range, spec_.logql);
+    if (!names || names->empty()) return;
+    why_ = explain_no_label(spec_.by, *names);
+    if (!why_.empty()) return;
+    if (!spec_.logql.empty()) {
+      const auto newest = newest_in_loki(client, spec_.logql, spec_.range);
+      if (!newest || !*newest) return;
+    }
+    why_ = "Loki's index counts nothing here, but there are records: it does not count what is not flushed yet";
+    if (spec_.what != What::stats) return;
+    lines = stats_lines({}, true, spec_.json);
+    if (!spec_.quiet) context_.diagnostics->say(why_);
+  }
+
+  [[nodiscard]] std::string explain(loki::QueryClient& client) const {
+    if (spec_.what == What::values) {
+      const auto names = client.labels(spec_.range, {});
+      if (names && std::find(names->begin(), names->end(), spec_.label) != names->end()) return is_stream_label(spec_.label);
+    }
+    std::string why = explain_nothing_in_loki(client, spec_.logql, spec_.range, context_.clock->wall());
+    return why.empty() && spec_.when_empty.empty() ? nothing_in(spec_.range) : why;
+  }
+
   // Loki wants a selector everywhere; this one takes all.
   [[nodiscard]] std::string selector() const { return spec_.logql.empty() ? "{}" : spec_.logql; }
 

@@ -123,6 +123,22 @@ std::string explain_no_values(const std::string& label, std::vector<std::string>
   return base::escape_control(logql::explain_label(label, std::move(names)));
 }
 
+std::string nothing_in(const base::TimeRange& range) {
+  return fmt::format("nothing between {} and {}", record::to_rfc3339(range.from), record::to_rfc3339(range.to));
+}
+
+base::Result<std::optional<Timestamp>> newest_in_loki(loki::QueryClient& client, const std::string& query,
+                                                      const base::TimeRange& window) {
+  const auto parsed = logql::parse(query, {.selector_optional = true});
+  const auto* log = parsed ? first_log_query(*parsed) : nullptr;
+  if (log == nullptr || log->matchers.empty()) return std::optional<Timestamp>();
+  record::Batch found;
+  const std::string selector = logql::print_selector(log->matchers);
+  const auto page = client.page({.query = selector, .window = window, .limit = 1, .direction = loki::Direction::backward}, found);
+  if (!page) return page.error();
+  return found.records.empty() ? std::optional<Timestamp>() : found.records.back().timestamp;
+}
+
 std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query, const base::TimeRange& window,
                                     Timestamp now) {
   constexpr base::Duration kFarthest = 7 * 24 * base::kHour;
@@ -132,16 +148,11 @@ std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string
   base::TimeRange far = {std::max<Timestamp>(0, window.from - kFarthest), window.to};
   const auto parsed = logql::parse(query, {.selector_optional = true});
   const auto* log = parsed ? first_log_query(*parsed) : nullptr;
-  if (log != nullptr) {
-    record::Batch found;
-    const std::string selector = logql::print_selector(log->matchers);
-    auto page = client.page({.query = selector, .window = far, .limit = 1, .direction = loki::Direction::backward}, found);
-    if (!page) return {};
-    if (!found.records.empty()) {
-      const Timestamp newest = found.records.back().timestamp;
-      if (newest >= window.from) return log->stages.empty() ? std::string() : std::string(kRestOfTheQuery);
-      return explain_time({window.from, window.to}, {newest, newest}, now);
-    }
+  const auto newest = newest_in_loki(client, query, far);
+  if (!newest) return {};
+  if (*newest) {
+    if (**newest >= window.from) return log->stages.empty() ? std::string() : std::string(kRestOfTheQuery);
+    return explain_time({window.from, window.to}, {**newest, **newest}, now);
   }
   const std::string& label = matchers.front().label;
   auto values = client.label_values(label, far, {});

@@ -5,6 +5,7 @@
 #include "loki/query_client.h"
 #include "spool/block_info.h"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,8 +23,15 @@ namespace weir::stages {
 // For a label without values. `names` are the labels that have some.
 [[nodiscard]] std::string explain_no_values(const std::string& label, std::vector<std::string> names);
 
-// For a Loki: makes at most three requests, for the newest record of the selector in the last week, for the values of a label and
-// for the names of labels.
+// Where nothing better can be said.
+[[nodiscard]] std::string nothing_in(const base::TimeRange& range);
+
+// The time of the newest record in `window` that the first selector of a query takes; nullopt: none. Errors: those of page().
+[[nodiscard]] base::Result<std::optional<base::Timestamp>> newest_in_loki(loki::QueryClient& client, const std::string& query,
+                                                                          const base::TimeRange& window);
+
+// For a Loki: `window` is the time that the query reads. It makes at most three requests, for the newest record of the selector in
+// the last week, for the values of a label and for the names of labels.
 [[nodiscard]] std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query,
                                                   const base::TimeRange& window, base::Timestamp now);
 

@@ -2,11 +2,14 @@
 
 #include "cli/loki_options.h"
 #include "stages/query.h"
+#include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
+#include <fstream>
 #include <string_view>
 
 namespace weir::cli {
@@ -37,7 +40,7 @@ TEST(QueryStore, TheEnvironmentStandsInWhereNothingSaysWhomToAsk) {
 }
 
 TEST(QueryStore, OneOfThem) {
-  const auto f = [](const QueryStoreOptions& options, bool good) { EXPECT_EQ(check(options).ok(), good); };
+  const auto f = [](const QueryStoreOptions& options, bool good) { EXPECT_EQ(check(options, {}).ok(), good); };
   f({}, true);
   f({.spools = {"a", "b"}}, true);
   f({.with_spool = "a"}, true);
@@ -45,6 +48,26 @@ TEST(QueryStore, OneOfThem) {
   f({.spools = {"a"}, .with_spool = "b"}, false);
   f({.spools = {"a"}, .input = true}, false);
   f({.with_spool = "a", .input = true}, false);
+}
+
+TEST(QueryStore, ALokiThatIsNotAsked) {
+  LokiOptions loki;
+  loki.url = "http://loki";
+  EXPECT_TRUE(check({}, loki).ok());
+  EXPECT_TRUE(check({.with_spool = "a"}, loki).ok());
+  EXPECT_NE(check({.spools = {"a"}}, loki).error().hint.find("--with-spool"), std::string::npos);
+  EXPECT_FALSE(check({.input = true}, loki).ok());
+}
+
+TEST(QueryStore, OneSpoolTwice) {
+  test::TempDir dir;
+  const std::string a = dir / "a.db", b = dir / "b.db", link = dir / "c.db";
+  std::ofstream(a) << 'a';
+  std::ofstream(b) << 'b';
+  std::filesystem::create_hard_link(a, link);
+  EXPECT_TRUE(check({.spools = {a, b}}, {}).ok());
+  EXPECT_FALSE(check({.spools = {a, b, a}}, {}).ok());
+  EXPECT_FALSE(check({.spools = {a, link}}, {}).ok());
 }
 
 TEST(QueryStore, Options) {

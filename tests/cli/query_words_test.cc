@@ -52,6 +52,22 @@ TEST(QueryWords, TheSelectionNarrows) {
   EXPECT_EQ(question->logql, R"({namespace="shop"} |= "x")");
 }
 
+TEST(QueryWords, ANameIsNoQuery) {
+  const auto f = [](const Words& words, const QueryWordsContext& context, std::string_view hint) {
+    const auto question = read_query_words(words, {}, context);
+    ASSERT_FALSE(question.ok());
+    EXPECT_NE(question.error().hint.find(hint), std::string::npos) << question.error().hint;
+  };
+  f({"label"}, {}, "did you mean: weir query labels?");
+  f({"namespaces"}, {}, "weir query labels namespace");
+  f({"pod"}, {}, "weir query labels pod");
+  f({"volume", "namespace"}, {}, "weir query volume --by namespace");
+  f({"labels", "namespace", "pod"}, {}, "weir query labels pod");
+  f({"10"}, {.follow = true}, "-f --limit 10");
+  EXPECT_TRUE(read_query_words({"10"}, {}, {}).ok());
+  EXPECT_TRUE(read_query_words({"checkout"}, {}, {}).ok());  // LogQL's own error says more
+}
+
 TEST(QueryWords, Mistakes) {
   const auto f = [](const Words& words, const QueryWordsContext& context, std::string_view message) {
     const auto question = read_query_words(words, {}, context);
@@ -69,6 +85,8 @@ TEST(QueryWords, Mistakes) {
   f({"fmt"}, {}, "cannot format a query here: weir query only reads");
   f({"delete", "list"}, {}, "cannot delete records here: weir query only reads");
   f({"ago"}, {.time_given = true}, "cannot take 'ago' as a query");
+  f({spool, "{}"}, {}, "cannot take '" + spool + "' as a query: it is a spool");
+  f({"labels", spool}, {.asks_loki = false}, "cannot take '" + spool + "' as a query: it is a spool");
   f({spool}, {}, "cannot take '" + spool + "' as a query: it is a spool");
 }
 

@@ -82,6 +82,7 @@ TEST(TimeRange, TimesOfDay) {
   f({.from = "22:00", .to = "23:00"}, at(22 * kHour) - day, at(23 * kHour) - day);
   f({.from = "22:00", .to = "02:00"}, at(22 * kHour) - day, at(2 * kHour));
   f({.from = "08:00", .to = "12:00"}, at(8 * kHour), at(12 * kHour));
+  f({.from = "08:00", .to = "22:00"}, at(8 * kHour), at(22 * kHour));
   f({.from = "2d", .to = "12:00"}, kNow - 2 * day, at(12 * kHour) - day);
   EXPECT_FALSE(time_range({.from = "09:00", .to = "09:00"}, kNow).ok());
 }
@@ -95,6 +96,9 @@ TEST(TimeRange, Failure) {
   };
   f({.since = "1h", .from = "2h"}, "--since together with --from");
   f({.from = "1h", .to = "2h"}, "the end is not after the start");
+  f({.from = "09:50", .to = "09:49"}, "--to 09:49 is before --from 09:50");
+  f({.since = "1h", .to = "08:30"}, "--to 08:30 is before --since 09:00");
+  f({.from = "23:59", .to = "23:58"}, "--to 23:58 is before --from 23:59");
   f({.from = "1h", .to = "1h"}, "the end is not after the start");
   f({.since = "yesterday"}, "it is not a time");
   f({.from = "15"}, "it has no unit");

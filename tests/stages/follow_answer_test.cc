@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,14 @@ using Verdict = Expectation::Verdict;
 
 class Collected : public base::Diagnostics {
  public:
-  void say(std::string_view text) override { said.emplace_back(text); }
+  void say(std::string_view text) override {
+    said.emplace_back(text);
+    ++count;
+    count.notify_all();
+  }
   void warn(std::string_view, std::string_view text) override { said.emplace_back(text); }
   std::vector<std::string> said;
+  std::atomic<int> count = 0;  // for other threads
 };
 
 class FollowTest : public ::testing::Test {
@@ -127,6 +133,16 @@ TEST_F(FollowLokiTest, WaitsThroughAnOutageWithTwoMessages) {
   EXPECT_NE(diagnostics.said[1].find("Loki answers again"), std::string::npos);
 }
 
+TEST_F(FollowLokiTest, ALokiThatHangsIsReportedWhileItHangs) {
+  add(-1, "before");
+  follow.patience = kMillisecond;
+  script({{4, [&] { diagnostics.count.wait(0); }}, {30, [&] { stop->request(); }}});
+  EXPECT_EQ(lines(), std::vector<std::string>{"before"});
+  ASSERT_GE(diagnostics.said.size(), 2u);
+  EXPECT_NE(diagnostics.said[0].find("has not answered for"), std::string::npos) << diagnostics.said[0];
+  EXPECT_NE(diagnostics.said[1].find("Loki answers again"), std::string::npos) << diagnostics.said[1];
+}
+
 TEST_F(FollowLokiTest, ALokiThatLacksWhatItHadIsAskedAgain) {
   add(-1, "one");
   loki.blind_from = 3, loki.blind_to = 8;
@@ -207,6 +223,19 @@ TEST_F(FollowLokiTest, AnExpectationHoldsUntilTheTimeIsOver) {
   follow.expectation = &expectation;
   EXPECT_EQ(lines(), std::vector<std::string>{});
   EXPECT_EQ(expectation.verdict(), Verdict::met);
+}
+
+TEST_F(FollowLokiTest, NothingAsExpectedIsExplained) {
+  follow.follow = false;
+  add(-kSecond, "one");
+  query.logql = R"({podd="a"})";
+  Expectation expectation({0, 0}, 0);
+  follow.expectation = &expectation;
+  loki.reply_first({{200, R"({"status":"success","data":{"resultType":"streams","result":[],"stats":{}}})"},
+                    {200, R"({"status":"success","data":{"resultType":"streams","result":[],"stats":{}}})"}});
+  EXPECT_EQ(lines(), std::vector<std::string>{});
+  EXPECT_EQ(expectation.verdict(), Verdict::met);
+  EXPECT_EQ(summary, "expected no record, found none: no label 'podd' here; did you mean 'pod'?");
 }
 
 TEST_F(FollowLokiTest, NoVerdictWhileLokiDoesNotAnswer) {

@@ -93,6 +93,12 @@ TEST_F(InputTest, NothingThere) {
   EXPECT_NE(summary.find("no app 'z' here"), std::string::npos) << summary;
 }
 
+TEST_F(InputTest, SamplesAreNoRecords) {
+  const auto found = lines("{\"timestamp\":\"1970-01-01T00:00:20Z\",\"labels\":{\"app\":\"x\"},\"value\":\"3\"}\n");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_NE(found[0].find("cannot query samples"), std::string::npos) << found[0];
+}
+
 TEST_F(InputTest, PlainTextIsNoRecord) {
   const auto found = lines("plain text\n");
   ASSERT_EQ(found.size(), 1U);

@@ -70,6 +70,21 @@ TEST_F(SpoolMetricTest, SaysThatThereIsNoSample) {
   EXPECT_NE(summary.find("no app 'z' here"), std::string::npos) << summary;
 }
 
+TEST_F(SpoolMetricTest, TheSelectorMayBeLeftOut) {
+  spec.instant = true;
+  spec.range.to = 60 * base::kSecond;
+  const auto f = [&](const std::string& query) {
+    spec.logql = query;
+    return lines();
+  };
+  const auto all = f(R"(sum(count_over_time({app=~".+"}[30s])))");
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(f("sum(count_over_time({}[30s]))"), all);
+  EXPECT_EQ(f("sum(count_over_time([30s]))"), all);
+  EXPECT_EQ(f(R"(sum(count_over_time(!= "no line has this" [30s])))"), all);
+  EXPECT_EQ(f(R"(sum(count_over_time((|= "no line has this")[30s])))"), test::Lines());
+}
+
 TEST_F(SpoolMetricTest, AnInstantIsTheEndOfTheRange) {
   spec.instant = true;
   spec.range.to = 60 * base::kSecond;

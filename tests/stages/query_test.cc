@@ -135,6 +135,24 @@ TEST_F(QueryLokiTest, NothingMatchesAndTheTimeIsWrong) {
   EXPECT_EQ(summary, "there are records of these labels in this time, but none passes the rest of the query");
 }
 
+TEST_F(QueryLokiTest, NothingMatchesAndTheRangeIsEmpty) {
+  loki.entries = {{{{"app", "x"}}, 1'000, "old"}};
+  spec.logql = R"(count_over_time({app="x"}[5m]))";
+  spec.instant = true;
+  spec.range = {0, 60 * base::kMinute};  // the record lies in it, but not in the range of the query
+  spec.when_empty = "nothing matched in the last hour";
+  loki.reply_first({{200, R"({"status":"success","data":{"resultType":"vector","result":[]}})"}});
+  EXPECT_EQ(lines(), Lines{});
+  EXPECT_NE(summary.find("nothing since 1970-01-01T00:55:00Z; the newest record is "), std::string::npos) << summary;
+}
+
+TEST_F(QueryLokiTest, NothingMatchesAndNothingBetterCanBeSaid) {
+  spec.logql = R"({app="x"})";
+  spec.range = {2'000, 3'000};
+  EXPECT_EQ(lines(), Lines{});
+  EXPECT_NE(summary.find("nothing between"), std::string::npos) << summary;
+}
+
 TEST_F(QueryLokiTest, AnInstantIsAskedForAtTheEnd) {
   loki.reply_first(
       {{200, R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"pod":"a"},"value":[7,"3"]}]}})"}});

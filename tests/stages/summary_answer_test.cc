@@ -97,6 +97,17 @@ TEST_F(SpoolSummaryTest, OnlyTheNewestLinesAreLookedAt) {
   EXPECT_EQ(lines(), Lines());
 }
 
+TEST_F(SpoolSummaryTest, NoSuchLabelAndNoSuchField) {
+  spec.what = What::volume;
+  spec.by = {"podd"};
+  EXPECT_EQ(lines(), Lines());
+  EXPECT_EQ(summary, "no label 'podd' here; did you mean 'pod'?");
+  spec.what = What::values;
+  spec.label = "pod";
+  EXPECT_EQ(lines(), Lines());
+  EXPECT_EQ(summary, "pod is a stream label, no field; its values: weir query labels pod");
+}
+
 TEST_F(SpoolSummaryTest, NothingThere) {
   spec.what = What::stats;
   spec.logql = R"({app="c"})";
@@ -120,6 +131,35 @@ TEST_F(LokiSummaryTest, Stats) {
   EXPECT_EQ(lines(), (Lines{"streams  2", "chunks   3", "bytes    2048 (2.0 KiB)", "entries  7"}));
   EXPECT_EQ(loki.last_parameters(),
             (std::map<std::string, std::string>{{"query", R"({app="a"})"}, {"start", "5"}, {"end", "100"}}));
+}
+
+constexpr const char* kNoStats = R"({"streams":0,"chunks":0,"bytes":0,"entries":0})";
+constexpr const char* kNoVolume = R"({"status":"success","data":{"resultType":"vector","result":[]}})";
+
+TEST_F(LokiSummaryTest, TheIndexDoesNotCountWhatIsNotFlushed) {
+  loki.entries = {{{{"app", "a"}}, 10, "x"}};
+  spec.what = What::stats;
+  loki.reply_first({{200, kNoStats}});
+  EXPECT_EQ(lines(), (Lines{"streams  0", "chunks   0", "bytes    0 (0 B)", "entries  0"}));
+  spec.what = What::volume;
+  loki.reply_first({{200, kNoVolume}});
+  EXPECT_EQ(lines(), Lines());
+  EXPECT_NE(summary.find("not flushed yet"), std::string::npos) << summary;
+}
+
+TEST_F(LokiSummaryTest, NothingThere) {
+  loki.entries = {{{{"app", "a"}}, 10, "x"}};
+  spec.what = What::stats;
+  spec.logql = R"({app="b"})";
+  loki.reply_first({{200, kNoStats}});
+  EXPECT_EQ(lines(), Lines());
+  EXPECT_NE(summary, "");
+  spec.what = What::volume;
+  spec.logql = R"({app="a"})";
+  spec.by = {"podd"};
+  loki.reply_first({{200, kNoVolume}});
+  EXPECT_EQ(lines(), Lines());
+  EXPECT_NE(summary.find("no label 'podd' here"), std::string::npos) << summary;
 }
 
 TEST_F(LokiSummaryTest, Volume) {
