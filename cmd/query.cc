@@ -302,9 +302,9 @@ record once, until a signal ends it or nobody reads its output. Records that arr
 Query does not use Loki's own tail, which drops records and ends when Loki does. It asks again, about once a second, for the
 last seconds, and four times in `--late` (at most every 15 s) for `--late` more. So a new record shows within about two
 seconds, and a record that reaches Loki up to `--late` after its time within a quarter of `--late`. What is later is not
-shown. When Loki does not answer, or not for 5 seconds, query says so once, and asks until it does; afterwards it looks as far
-back as the outage was long, for what agents deliver late. When more than 250,000 records match within `--late`, only those that
-are less late are shown, and a message says how late. A metric query is not followed.
+shown. When Loki does not answer, query says so once, and asks until it does; afterwards it looks as far back as the outage
+was long, for what agents deliver late. When more than 250,000 records match within `--late`, only those that are less late
+are shown, and a message says how late. A metric query is not followed.
 
 From a spool, records show within a second after they are stored, however old they are. Only one spool can be followed.
 
