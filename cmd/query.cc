@@ -319,8 +319,8 @@ every 15 s. So a record that is late by at most `--late` shows when about a quar
 than that is not shown.
 
 When Loki does not answer, or not within five seconds, query says so once and goes on asking. Afterwards it looks back by the
-length of the outage, because agents deliver late then. At most 250,000 records may match within `--late`. When there are more, query looks back less far, and a
-message says how far. A metric query is not followed.
+length of the outage, because agents deliver late then. At most 250,000 records may match within `--late`. When there are more,
+query looks back less far, and a message says how far. A metric query is not followed.
 
 From a spool, records show within a second after they are stored, however old they are. Only one spool can be followed.
 

@@ -32,7 +32,7 @@ struct ParseError {
 [[nodiscard]] ParseError semantic_error(std::string_view query, std::string_view why, std::optional<std::size_t> offset = {});
 
 struct ParserOptions {
-  // "", `|= "x"` and `{}` are complete log queries, and no selector need exclude the empty value.
+  // "", `|= "x"` and `{}` are complete log queries, also in a range, where "" is `[5m]`. No selector need exclude the empty value.
   bool selector_optional = false;
   // Off, a selector that matches everything is accepted without being optional, as in /labels and /series.
   bool selector_must_match = true;

@@ -108,7 +108,6 @@ TEST_F(ContextLokiTest, ManyRecordsOfOneTime) {
 
 TEST_F(ContextLokiTest, NothingMatches) {
   loki.entries.push_back({{{"pod", "p"}}, 100, "a"});
-  query.when_empty = "nothing";
   EXPECT_EQ(groups(1, 1), Groups{});
   EXPECT_EQ(summary, "there are records of these labels in this time, but none passes the rest of the query");
 }
