@@ -163,17 +163,17 @@ _weir() {
       ;;
     query)
       case $prev in
-        -o|--output) _weir_words 'auto text raw jsonl csv table'; return ;;
+        -o|--output) _weir_words 'auto text raw jsonl csv table default'; return ;;
         --color) _weir_words 'auto always never'; return ;;
         -h|--help) _weir_words 'all'; return ;;
         --rules|--password-file|--bearer-token-file|--ca-cert|--cert|--key|--metrics-file) _weir_files; return ;;
         --spool|--with-spool) _weir_spools; return ;;
-        --memory|--since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--now|--step|--by|--targetLabels|--line-limit|--batch|-A|--after-context|-B|--before-context|-C|--context|--late|--at|--timezone|--expect|--expect-min|--expect-max|--wait|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--include-label|--exclude-label|--query-tags|--retries|--min-backoff|--max-backoff|--metrics) return ;;
+        --memory|--since|--from|--to|-n|--namespace|-p|--pod|-c|--container|--limit|--now|--step|--by|--targetLabels|--line-limit|--batch|-A|--after-context|-B|--before-context|-C|--context|--late|--at|-z|--timezone|--expect|--expect-min|--expect-max|--wait|--addr|--tenant|--org-id|--username|--password|--bearer-token|--proxy-url|--header|--timeout|--include-label|--exclude-label|--query-tags|--retries|--min-backoff|--max-backoff|--metrics) return ;;
       esac
       if [[ $cur == -* ]]; then
-        _weir_words '--spool --with-spool --stdin --memory --since --from --to -n --namespace -p --pod -c --container --limit --forward --instant --now --step --by --targetLabels --by-name --aggregateByLabels --line-limit --batch -A --after-context -B --before-context -C --context -f -t --follow --tail --late --rules --at -o --output --color --no-wrap --no-histogram --timezone --utc --exit-zero-on-term -h --help --expect --expect-min --expect-max --expect-none --wait --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout -q --quiet --no-labels --include-label --exclude-label --query-tags --nocache --retries --min-backoff --max-backoff --metrics --metrics-file'
+        _weir_words '--spool --with-spool --stdin --memory --since --from --to -n --namespace -p --pod -c --container --limit --forward --instant --now --step --by --targetLabels --by-name --aggregateByLabels --line-limit --batch -A --after-context -B --before-context -C --context -f -t --follow --tail --late --rules --at -o --output --color --no-wrap --no-histogram -z --timezone --utc --exit-zero-on-term -h --help --expect --expect-min --expect-max --expect-none --wait --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --tls-skip-verify --proxy-url --header --timeout -q --quiet --no-labels --include-label --exclude-label --query-tags --nocache --retries --min-backoff --max-backoff --metrics --metrics-file'
       else
-        _weir_given '--spool --with-spool --memory --since --from --to -n --namespace -p --pod -c --container --limit --now --step --by --targetLabels --line-limit --batch -A --after-context -B --before-context -C --context --late --rules --at -o --output --color --timezone -h --help --expect --expect-min --expect-max --wait --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --include-label --exclude-label --query-tags --retries --min-backoff --max-backoff --metrics --metrics-file'
+        _weir_given '--spool --with-spool --memory --since --from --to -n --namespace -p --pod -c --container --limit --now --step --by --targetLabels --line-limit --batch -A --after-context -B --before-context -C --context --late --rules --at -o --output --color -z --timezone -h --help --expect --expect-min --expect-max --wait --addr --tenant --org-id --username --password-file --password --bearer-token-file --bearer-token --ca-cert --cert --key --proxy-url --header --timeout --include-label --exclude-label --query-tags --retries --min-backoff --max-backoff --metrics --metrics-file'
         case ${#given[@]}:${given[0]-} in
           1:logs) : ;;
           1:labels) _weir_listed ;;
