@@ -44,7 +44,7 @@ void apply(const QueryExtentOptions& options, bool everything, stages::QuerySpec
   spec.by = options.by;
   spec.by_name = options.by_name;
   spec.lines = options.lines.value_or(spec.lines);
-  spec.page = options.page;
+  spec.page = options.page.value_or(0);
 }
 
 base::Result<base::TimeRange> time_range(const TimeFlags& flags, const QueryExtentOptions& options, base::Timestamp now) {

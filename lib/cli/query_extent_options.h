@@ -29,7 +29,7 @@ struct QueryExtentOptions {
   std::vector<std::string> by;
   bool by_name = false;
   std::optional<std::uint64_t> lines;
-  std::uint32_t page = 0;  // 0: as much as Loki gives
+  std::optional<std::uint32_t> page;  // none: as much as Loki gives
 };
 
 // `options` must outlive the parse.
