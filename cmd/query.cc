@@ -36,7 +36,8 @@ class Query : public cli::Invocation {
   Query() { loki_.timeout = 5 * base::kMinute; }
 
   void declare(CLI::App& app) override {
-    app.add_option("query", words_, "a log or metric query; or labels, series, stats, volume, fields or values, mostly with a stream selector")
+    app.add_option("query", words_,
+                   "a log or metric query; or labels, series, stats, volume, fields or values, mostly with a stream selector")
         ->type_name("logs|labels|series|stats|volume|fields|values|LOGQL");
     cli::declare(app, store_);
     cli::declare_time(app, time_, "1h; with --spool all that is stored");

@@ -509,7 +509,8 @@ nothing adds a level or other labels.
         exp_samples: [{labels: 'checkout:errors:rate1m{pod="web-1"}', value: 0.5}]
 
 Two more keys stand beside `rule_files`, as for promtool. `group_eval_order: [GROUP, …]` names groups in an order; it
-changes nothing, because no LogQL rule reads what another one records. `fuzzy_compare: true` also accepts a value that differs in the last bit of the number.
+changes nothing, because no LogQL rule reads what another one records. `fuzzy_compare: true` also accepts a value that
+differs in the last bit of the number.
 
 All rules are evaluated every `evaluation_interval` (1m), as by promtool: the intervals of groups do not count.
 `exp_alerts` are the alerts that fire at `eval_time`, with all of their labels; `alertname` is added. Without

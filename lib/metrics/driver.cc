@@ -77,7 +77,7 @@ void Driver::ring() const {
   if (wake_ != nullptr) wake_->ring();
 }
 
-Driver::Waited Driver::waited(base::Monotonic now) const {
+Driver::Waited Driver::waited() const {
   Waited waited;
   base::Duration least = 0;
   for (std::uint32_t version = 0;;) {
@@ -87,17 +87,18 @@ Driver::Waited Driver::waited(base::Monotonic now) const {
     waited.moved = moved_at_.load();
     least = least_.load();
     for (std::size_t i = 0; i < kWaits; ++i) waited.past[i] = waited_[i].load();
+    waited.now = clock_.monotonic();
     if (version % 2 == 0 && version == version_.load()) break;
   }
-  const base::Duration took = now - waited.moved;
+  const base::Duration took = waited.now - waited.moved;
   if (waited.on != kNone && took > 0 && took >= least)
     waited.past[static_cast<std::size_t>(waited.on)] += static_cast<std::uint64_t>(took);
   return waited;
 }
 
 Registry::DriverState Driver::state() const {
-  const base::Monotonic now = clock_.monotonic();
-  const Waited waits = waited(now);
+  const Waited waits = waited();
+  const base::Monotonic now = waits.now;
   Registry::DriverState state;
   state.name = name_;
   state.since = std::max<base::Duration>(0, now - (waits.on != kNone ? waits.began : waits.moved));
@@ -112,7 +113,6 @@ Registry::DriverState Driver::state() const {
 }
 
 void Driver::fold(Registry::Samples& into) const {
-  const base::Monotonic now = clock_.monotonic();
   const auto enter = [&](const Metric& metric, std::string_view label_value) -> Sample& {
     Sample& sample = into[Registry::Key{metric.name, std::string(label_value)}];
     if (sample.metric == nullptr) {
@@ -121,11 +121,11 @@ void Driver::fold(Registry::Samples& into) const {
     }
     return sample;
   };
-  const Waited waits = waited(now);
+  const Waited waits = waited();
   for (std::size_t i = static_cast<std::size_t>(On::disk); i < kWaits; ++i) enter(kBlocked, kNames[i]).value += waits.past[i];
   if (!runs_) return;
   Sample& age = enter(kAge, {});
-  age.value = std::max(age.value, static_cast<std::uint64_t>(std::max<base::Duration>(0, now - copied_at_)));
+  age.value = std::max(age.value, static_cast<std::uint64_t>(std::max<base::Duration>(0, waits.now - copied_at_)));
 }
 
 // What the thread waits for up to `now` is over. Within a change of `version_`.
@@ -140,9 +140,9 @@ void Driver::account(base::Monotonic now) {
 
 Wait::Wait(Driver* driver, On on, base::Duration least) : driver_(driver) {
   if (driver_ == nullptr) return;
-  const base::Monotonic now = driver_->clock_.monotonic();
   const std::uint32_t version = driver_->version_.load();
   driver_->version_.store(version + 1);
+  const base::Monotonic now = driver_->clock_.monotonic();  // behind it: no reader has seen a later time of the wait that ends
   driver_->account(now);
   outer_ = driver_->waits_on_.load();
   outer_began_ = driver_->began_at_.load();
@@ -156,9 +156,9 @@ Wait::Wait(Driver* driver, On on, base::Duration least) : driver_(driver) {
 
 Wait::~Wait() {
   if (driver_ == nullptr) return;
-  const base::Monotonic now = driver_->clock_.monotonic();
   const std::uint32_t version = driver_->version_.load();
   driver_->version_.store(version + 1);
+  const base::Monotonic now = driver_->clock_.monotonic();  // behind it: no reader has seen a later time of the wait that ends
   driver_->account(now);
   driver_->moved_at_.store(now);
   driver_->began_at_.store(outer_began_);

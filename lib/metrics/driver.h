@@ -106,12 +106,13 @@ class Driver {
   // What a Wait writes, at one moment.
   struct Waited {
     std::int8_t on = kNone;
+    base::Monotonic now = 0;    // when this was so
     base::Monotonic began = 0;  // of the wait; one within it does not end it
     base::Monotonic moved = 0;
     std::array<std::uint64_t, kWaits> past = {};
   };
   // From any thread. `past` is with what the wait at hand took so far.
-  [[nodiscard]] Waited waited(base::Monotonic now) const;
+  [[nodiscard]] Waited waited() const;
 
   Registry& registry_;
   base::Clock& clock_;
