@@ -21,14 +21,14 @@ TEST(MetricWriter, OneTimeIsATable) {
   MetricWriter screen({.screen = true, .canvas = {.width = 80}});
   EXPECT_EQ(answer.text(screen),
             "2026-05-01 10:00:00 UTC  {namespace=\"shop\"}\n"
-            "  VALUE pod\n"
-            "   12.5 web-1\n"
-            "0.06667 web-2\n");
+            "   VALUE pod\n"
+            "12.5     web-1\n"
+            " 0.06667 web-2\n");
   MetricWriter pipe({});
   EXPECT_EQ(answer.text(pipe),
-            "               VALUE namespace pod\n"
-            "                12.5 shop      web-1\n"
-            "0.066666666666666667 shop      web-2\n");
+            "                VALUE namespace pod\n"
+            "12.5                  shop      web-1\n"
+            " 0.066666666666666667 shop      web-2\n");
 }
 
 TEST(MetricWriter, OverTimeIsAChartOrARowASeries) {
