@@ -57,7 +57,7 @@ class LokiFollow : public FollowSource {
           window_.shown(record.timestamp, loki::identity_of(batch, record));
       }
     });
-    auto result = first_->run(tap, stop);
+    auto result = run_first(tap, out, stop);
     lost_ = first_->counters().lost;
     if (!result || tap.ended() || stop.stopped()) {
       if (result) static_cast<void>(looked());
@@ -82,6 +82,33 @@ class LokiFollow : public FollowSource {
   }
 
  private:
+  // Asks for what is there. With --wait, a Loki that starts a moment later is asked until it answers, unless it broke off within
+  // its answer; who follows is told at once, because an address may be wrong.
+  Result<void> run_first(Tap& tap, Outlet& out, base::Stop& stop) {
+    for (;;) {
+      asked_ = context_.clock->monotonic();
+      auto result = first_->run(tap, stop);
+      const bool silent = !result && (result.error().code == Code::unreachable || result.error().code == Code::network);
+      if (result) report_recovery();
+      if (!silent || follow_.follow || shown() > 0 || stop.stopped()) return result;
+      report_outage(result.error());
+      const auto next = wait_until(base::after(context_.clock->monotonic(), follow_.looks.pause), out, stop);
+      if (!next) return next.error();
+      if (*next == Next::end) return {};
+      if (is_over()) return *trouble_;
+      auto again = first_source();
+      if (!again) return std::move(again).error();
+      first_ = std::move(*again);
+    }
+  }
+
+  void report_recovery() {
+    if (!trouble_) return;
+    context_.diagnostics->say(fmt::format("Loki answers again after {}: following goes on where it was",
+                                          record::in_words(context_.clock->monotonic() - trouble_since_)));
+    trouble_.reset();
+  }
+
   Result<Next> look(Outlet& out) {
     const auto look = window_.begin(context_.clock->wall(), context_.clock->monotonic());
     // An empty answer that hides entries is found by the next wide look.
@@ -111,10 +138,8 @@ class LokiFollow : public FollowSource {
     page_ = std::clamp<std::uint32_t>(entries + entries / 2, kSmallPage, 5000);
     if (!window_.done(context_.clock->wall(), context_.clock->monotonic())) {
       report_outage(base::fail(Code::network, "Loki does not give all that it gave before"));
-    } else if (trouble_) {
-      context_.diagnostics->say(fmt::format("Loki answers again after {}: following goes on where it was",
-                                            record::in_words(context_.clock->monotonic() - trouble_since_)));
-      trouble_.reset();
+    } else {
+      report_recovery();
     }
     return Next::go_on;
   }

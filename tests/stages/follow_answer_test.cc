@@ -250,6 +250,20 @@ TEST_F(FollowLokiTest, NoVerdictWhileLokiDoesNotAnswer) {
   EXPECT_EQ(expectation.verdict(), Verdict::open);
 }
 
+TEST_F(FollowLokiTest, ALokiThatStartsLaterIsWaitedFor) {
+  follow.follow = false;
+  query.loki.attempts = 1;
+  add(-kSecond, "one");
+  Expectation expectation({1, 1}, base::kMinute);
+  follow.expectation = &expectation;
+  loki.reply_first({{503, "starting"}, {503, "starting"}, {503, "starting"}});
+  EXPECT_EQ(lines(), std::vector<std::string>{"one"});
+  EXPECT_EQ(expectation.verdict(), Verdict::met);
+  ASSERT_EQ(diagnostics.said.size(), 2u);
+  EXPECT_NE(diagnostics.said[0].find("asking again until it answers"), std::string::npos);
+  EXPECT_TRUE(diagnostics.said[1].starts_with("Loki answers again after "));
+}
+
 class FollowSpoolTest : public FollowTest {
  protected:
   FollowSpoolTest() {
