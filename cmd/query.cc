@@ -277,7 +277,8 @@ be piped into `weir push`.
 # From Loki
 Query reads the whole answer page by page. It misses no record and shows none twice, also where thousands share one
 timestamp. A record at `--from` is shown, one at `--to` is not. Both times are fixed when the command starts. A request that
-fails is made again up to five times. A metric query has a point every `--step` of this time.
+fails is made again up to five times; a connection that fails is an error at once as long as Loki has not answered yet. A
+metric query has a point every `--step` of this time.
 
 # From a spool
 With `--spool`, or when WEIR_SPOOL names a spool and neither --addr nor LOKI_ADDR names a Loki, query reads the records

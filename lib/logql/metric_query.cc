@@ -67,8 +67,8 @@ bool sorts(const Expr& expr) {
 
 class Evaluation : public MetricQuery {
  public:
-  Evaluation(const MetricTimes& times, bool instant, const MetricLimits& limits)
-      : times_(times), instant_(instant), limits_(limits) {}
+  Evaluation(const MetricTimes& times, bool instant, const MetricLimits& limits, const ParserOptions& syntax)
+      : times_(times), instant_(instant), limits_(limits), syntax_(syntax) {}
 
   Result<void> build(const Expr& expr, std::string_view text) {
     whole_text_ = text;
@@ -129,7 +129,7 @@ class Evaluation : public MetricQuery {
   }
 
   [[nodiscard]] Result<std::unique_ptr<MetricQuery>> again() const override {
-    return compile(whole_text_, times_, instant_, limits_);
+    return compile(whole_text_, times_, instant_, limits_, syntax_);
   }
   [[nodiscard]] std::size_t ranges() const override { return ranges_.size(); }
   [[nodiscard]] RangeVector& range(std::size_t index) override { return *ranges_[index]; }
@@ -254,6 +254,7 @@ class Evaluation : public MetricQuery {
   MetricTimes times_;
   bool instant_;
   MetricLimits limits_;
+  ParserOptions syntax_;
   std::string whole_text_;
   std::string_view text_;  // while it is built
   std::vector<std::unique_ptr<RangeVector>> ranges_;
@@ -277,7 +278,7 @@ Result<std::unique_ptr<MetricQuery>> MetricQuery::compile(std::string_view text,
     return fail(Code::config, "cannot evaluate {} as a metric query: it is a log query", print(*parsed))
         .with_hint("count its lines: count_over_time({…} [5m])");
   }
-  auto query = std::make_unique<Evaluation>(times, instant, limits);
+  auto query = std::make_unique<Evaluation>(times, instant, limits, syntax);
   if (auto ok = query->build(*parsed, text); !ok) return std::move(ok).error();
   return std::unique_ptr<MetricQuery>(std::move(query));
 }

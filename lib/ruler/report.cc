@@ -155,8 +155,10 @@ std::string summary_of(std::span<const RuleReport> reports) {
     } else if (report.rule->kind == Rule::Kind::record) {
       records = true;
       series += report.samples.size();
+    } else if (report.alerts.empty()) {
+      ++states[static_cast<std::size_t>(AlertState::inactive)];
     } else {
-      ++states[static_cast<std::size_t>(report.state())];
+      for (const AlertReport& one : report.alerts) ++states[static_cast<std::size_t>(one.alert.state)];
     }
   }
   std::string text = fmt::format("{} firing, {} pending, {} inactive", states[2], states[1], states[0]);

@@ -18,7 +18,7 @@ namespace weir::ruler {
 // as far as they apply value, annotations, active_at, fired_at, kept_since, resolved_at, error.
 [[nodiscard]] std::vector<std::string> to_json_lines(std::span<const RuleReport> reports);
 
-// "2 firing, 1 pending, 4 inactive; 3 series recorded": alerting rules by their state.
+// "2 firing, 1 pending, 4 inactive; 3 series recorded": alerts by their state, and rules of which none is active.
 [[nodiscard]] std::string summary_of(std::span<const RuleReport> reports);
 
 }  // namespace weir::ruler

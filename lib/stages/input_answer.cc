@@ -131,6 +131,9 @@ class InputAnswer : public pipeline::Source {
     if (read && stop.stopped()) read = fail(Code::interrupted, "interrupted while reading standard input");
     if (read) read = records.store();
     if (read) read = (*writer)->close();
+    // The writer speaks of chains that go on by themselves.
+    if (!read && read.error().code == Code::full)
+      return base::Error(std::move(read).error()).with_hint("TMPDIR names another place");
     return read;
   }
 
