@@ -243,7 +243,7 @@ Result<std::optional<RangeVector::Sample>> RangeVector::sample(record::Record& r
   const bool kept =
       keeps_error_ && (entry.error == kJsonError || entry.error == kLogfmtError);  // Loki keeps those of parsers alone
   if (entry.errored && !kept) return refused(entry);
-  const std::size_t size = known != nullptr ? record.line.data.size() : entry.line.size();
+  const std::size_t size = !bytes_ ? 0 : known != nullptr ? batch.line(record).size() : entry.line.size();
   sample = {record.timestamp, known != nullptr ? known : series_of(record, entry),
             bytes_ ? static_cast<double>(size) : entry.value};
   return sample;

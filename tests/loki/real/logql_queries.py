@@ -30,7 +30,7 @@ LINES = [
 LABELS = [{"app": "x"}, {"app": "shop", "pod": "web-0"}, {"app": "shop", "pod": "web-1", "lvl": "L"}, {"app": "a|b", "level": "stream", "status": "7"}]
 METADATA = [{}, {"tid": "T1"}, {"tid": "T2", "level": "meta", "took": "3s"}, {"app": "meta", "user": "carol", "size": "5 MB"}]
 # What few write, but somebody will.
-ODD_METADATA = [{"__error__": "mine"}, {"__error__": "mine", "__error_details__": "why"}, {"app": "one", "app_extracted": "two"}, {"app_extracted": "two"}, {"a.b": "1", "a_b": "2"}, {"level": "", "tid": "T3"}]
+ODD_METADATA = [{"__error__": "mine"}, {"app": "one", "app_extracted": "two"}, {"app_extracted": "two"}, {"a.b": "1", "a_b": "2"}, {"level": "", "tid": "T3"}]
 
 # Every form of stage; what is special about a query stands in it.
 QUERIES = [
