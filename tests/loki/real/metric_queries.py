@@ -92,6 +92,8 @@ INSTANT = [
 ]
 
 # What Loki refuses.
+# Over a spool the selector may be left out: weir answers these.
+WITHOUT_SELECTOR = {"rate({}[5m])", 'rate({app=~".*"}[5m])'}
 REFUSED = [
     'rate({app="shop"})', 'sum(rate({app="shop"}[1m])', 'rate({app="shop"}[1x])', 'foo({app="shop"}[1m])', 'sum_over_time({app="shop"}[1m])', 'count_over_time({app="shop"} | unwrap x [1m])', 'sum by (count_over_time({app="shop"}[1m]))',
     'topk(0, rate({app="shop"}[1m]))', 'topk(rate({app="shop"}[1m]))', 'quantile_over_time({app="shop"} | unwrap x [1m])', 'rate({app="shop"}[1m]) by (pod)', 'sort(rate({app="shop"}[1m])) by (pod)', '1 and 2', 'sum(rate({app="shop"}[1m])) and 1',
