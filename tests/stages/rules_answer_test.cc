@@ -79,7 +79,7 @@ TEST_F(RulesAnswerTest, TheNewestRecordSaysWhen) {
   EXPECT_THAT(lines[0], ::testing::HasSubstr(R"(\"active_at\":\"1970-01-01T00:01:00Z\",\"fired_at\":\"1970-01-01T00:06:00Z\")"));
   EXPECT_THAT(lines[1], ::testing::HasSubstr(R"(\"state\":\"pending\")"));
   EXPECT_TRUE(verdict->anything);
-  EXPECT_EQ(summary, "1970-01-01T00:20:00Z: 1 firing, 0 pending, 0 inactive");
+  EXPECT_EQ(summary, "1970-01-01T00:20:00Z: 1 firing, 1 pending, 0 inactive");
 }
 
 TEST_F(RulesAnswerTest, AnotherTimeAndALaterBeginning) {
