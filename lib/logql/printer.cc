@@ -41,10 +41,15 @@ std::string print_size_exactly(std::uint64_t bytes) {
   return gotext::parse_bytes(rounded) == bytes ? rounded : fmt::format("{}B", bytes);
 }
 
+// Without the blank it would be read as a duration.
+constexpr const char* kMinusZero = "- 0";
+bool is_minus_zero(double value) { return value == 0 && std::signbit(value); }
+
 // Numbers that have no literal are written as an operation that the parser folds back into them.
 std::string print_literal(double value) {
   if (std::isnan(value)) return "(0 / 0)";
   if (std::isinf(value)) return value > 0 ? "(1e308 * 10)" : "(-1e308 * 10)";
+  if (is_minus_zero(value)) return kMinusZero;
   return gotext::print_float_g(value);
 }
 
@@ -179,7 +184,8 @@ std::string print(const LabelFilterExpr& filter) {
     case Kind::either:
       return "( " + print(filter.legs.front()) + " or " + print(filter.legs.back()) + " )";
     case Kind::number:
-      return fmt::format("{}{}{}", name, symbol(filter.comparison), gotext::print_float_f(filter.number));
+      return fmt::format("{}{}{}", name, symbol(filter.comparison),
+                         is_minus_zero(filter.number) ? kMinusZero : gotext::print_float_f(filter.number));
     case Kind::duration:
       return fmt::format("{}{}{}", name, symbol(filter.comparison), gotext::print_go_duration(filter.duration));
     case Kind::bytes:

@@ -37,6 +37,8 @@ TEST(Printer, WhatIsPrintedCanBeReadAgain) {
   f("{a=`b`} |! =ip(`10.0.0.0/8`)", R"({a="b"} | ! =ip("10.0.0.0/8"))");  // `!` by itself is a name
   f("{a=`b`} | ! = `x` | ! > 5", R"({a="b"} | ! ="x" | ! >5)");
   f("{a=`b`} | json ! = `x` | drop ! = `x`", R"({a="b"} | json ! ="x" | drop ! ="x")");
+  f("{a=`b`} | x > -00", R"({a="b"} | x>- 0)");  // -0 is a duration
+  f("-00 * vector(1)", "(- 0 * vector(1.000000))");
   f("{a=`b`} | x > 90m", R"({a="b"} | x>1h30m0s)");
 }
 
