@@ -27,7 +27,8 @@ Result<Found> BlockSearch::search(const Block& block, const base::TimeRange& ran
   spool::LoadOptions options;
   options.range = range;
   options.stream = [&](const spool::StreamInfo& stream) {
-    return range.touches(stream.min_timestamp, stream.max_timestamp) && matcher_->selects(*stream.labels);
+    return range.touches(stream.min_timestamp, stream.max_timestamp) && takes(tenant_, stream.tenant) &&
+           matcher_->selects(*stream.labels);
   };
   options.needles = matcher_->needles();
   options.lines = matcher_->reads_line();

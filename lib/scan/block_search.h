@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::scan {
@@ -25,6 +26,10 @@ struct Block {
 
 // Whether a record in this state is wanted. Any thread may ask.
 using WantedState = std::function<bool(spool::State)>;
+
+// Whose records are wanted: "" are those without a tenant, nullopt those of all tenants.
+using WantedTenant = std::optional<std::string>;
+[[nodiscard]] inline bool takes(const WantedTenant& wanted, std::string_view tenant) { return !wanted || *wanted == tenant; }
 
 struct Found {
   enum class Kind : std::uint8_t { read, evicted, unreadable };
@@ -41,8 +46,12 @@ using Readers = std::vector<std::shared_ptr<spool::Reader>>;
 class BlockSearch {
  public:
   // `times`: what is found is times alone.
-  BlockSearch(Readers readers, std::unique_ptr<Matcher> matcher, WantedState wanted, bool times)
-      : readers_(std::move(readers)), matcher_(std::move(matcher)), wanted_(std::move(wanted)), times_(times) {}
+  BlockSearch(Readers readers, std::unique_ptr<Matcher> matcher, WantedState wanted, WantedTenant tenant, bool times)
+      : readers_(std::move(readers)),
+        matcher_(std::move(matcher)),
+        wanted_(std::move(wanted)),
+        tenant_(std::move(tenant)),
+        times_(times) {}
 
   // Errors: io of the reader, those of the matcher.
   base::Result<Found> search(const Block& block, const base::TimeRange& range);
@@ -55,6 +64,7 @@ class BlockSearch {
   Readers readers_;
   std::unique_ptr<Matcher> matcher_;
   WantedState wanted_;
+  WantedTenant tenant_;
   bool times_;
   record::Batch loaded_;
   std::vector<spool::State> states_;

@@ -34,6 +34,7 @@ class OrderedScan {
   struct Options {
     MakeMatcher matcher;
     WantedState wanted;
+    WantedTenant tenant = {};
     bool times = false;  // for each_block(): times are found in place of records
     Limits limits = {};
     Watch watch = {};  // may be null

@@ -49,7 +49,9 @@ Result<std::unique_ptr<OrderedScan>> SpoolScan::plan(bool times) {
   Limits limits = limits_;
   // Where nothing is looked for, handing the records on is most of the work.
   if (options_.streams || (limits.threads == 0 && query_.expr().stages.empty())) limits.threads = 1;
-  return OrderedScan::make(spools_, {.matcher = matcher, .wanted = wanted_, .times = times, .limits = limits, .watch = watch_});
+  return OrderedScan::make(
+      spools_,
+      {.matcher = matcher, .wanted = wanted_, .tenant = tenant_, .times = times, .limits = limits, .watch = watch_});
 }
 
 Result<void> SpoolScan::run(const Each& each) {
@@ -126,8 +128,10 @@ Result<std::vector<LabelSetRef>> SpoolScan::series() {
       continue;
     }
     for (const spool::StreamInfo& stream : *streams) {
-      if (range_.touches(stream.min_timestamp, stream.max_timestamp) && query_.selects(*stream.labels))
+      if (range_.touches(stream.min_timestamp, stream.max_timestamp) && takes(tenant_, stream.tenant) &&
+          query_.selects(*stream.labels)) {
         series.push_back(stream.labels);
+      }
     }
     std::sort(series.begin(), series.end(), [](const LabelSetRef& a, const LabelSetRef& b) { return a.get() < b.get(); });
     series.erase(std::unique(series.begin(), series.end()), series.end());

@@ -41,6 +41,9 @@ class SpoolScan {
   // take_states(): chooses records by their state; several threads may ask. keep_as_stored(): the query only selects, and changes
   // nothing. Call both before run() or keep_newest().
   void take_states(WantedState wanted) { wanted_ = std::move(wanted); }
+  // Takes the records of one tenant alone, "" those without one; otherwise those of all tenants come. Blocks without records of this
+  // tenant are not unpacked. Counts for series() too. Call it before run(), keep_newest() and series().
+  void take_tenant(std::string tenant) { tenant_ = std::move(tenant); }
   // Leaves out streams, beside those that the query does not select. Only the thread of run() asks, so no other one reads blocks.
   void take_streams(std::function<bool(const record::LabelSet&)> wanted) { options_.streams = std::move(wanted); }
   // Leaves out blocks that hold nothing wanted, without opening them. Call it before run() or keep_newest().
@@ -55,7 +58,8 @@ class SpoolScan {
   // Limits run() to the newest `count` records. True when there are older ones. Takes eight bytes of memory per record.
   base::Result<bool> keep_newest(std::uint64_t count);
 
-  // The label sets of the streams that the selector takes and that have records in the range: sorted, without repeats.
+  // The label sets of the streams that the selector takes and that have records in the range: sorted, without repeats. Streams of
+  // two tenants with equal labels are one.
   base::Result<std::vector<record::LabelSetRef>> series();
 
   // How far run() or keep_newest() is. A watch that returns false ends either at once.
@@ -81,6 +85,7 @@ class SpoolScan {
   Limits limits_;
   LogMatcher::Options options_;
   WantedState wanted_ = [](spool::State state) { return state != spool::State::rejected; };
+  WantedTenant tenant_;
   Watch watch_;
   std::uint64_t skip_ = 0;      // how many of the records at range_.from to skip
   std::uint64_t searched_ = 0;  // bytes of the blocks that keep_newest() has read

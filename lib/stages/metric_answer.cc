@@ -33,14 +33,13 @@ class SpoolMetric : public AnswerSource {
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     bool interrupted = false;
     std::uint64_t unreadable = 0;
-    auto answer = scan::evaluate(
-        spec_.spools, *query_, spec_.scan, *context_.diagnostics,
-        [&](const scan::SpoolScan::Work& work) {
-          show_progress(work.done, work.all, work.done, 0);
-          interrupted = interrupted || stop.stopped();
-          return !interrupted;
-        },
-        unreadable);
+    const auto watch = [&](const scan::SpoolScan::Work& work) {
+      show_progress(work.done, work.all, work.done, 0);
+      interrupted = interrupted || stop.stopped();
+      return !interrupted;
+    };
+    auto answer =
+        scan::evaluate(spec_.spools, *query_, {.limits = spec_.scan, .watch = watch}, *context_.diagnostics, unreadable);
     progress_.end();
     unreadable_.add(unreadable);
     if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));

@@ -17,7 +17,7 @@ using test::at;
 
 class MetricScanTest : public ::testing::Test {
  protected:
-  // One block for each element. The times are seconds.
+  // One block for each element. The times are seconds. The label `tenant` becomes the tenant.
   void store(const std::vector<std::vector<test::TimedLine>>& blocks) {
     auto writer = spool::Writer::open({.path = path, .min_free = 0, .retain = 1'000'000 * base::kHour}, context.clock, nullptr);
     ASSERT_TRUE(writer.ok()) << writer.error().message;
@@ -27,7 +27,13 @@ class MetricScanTest : public ::testing::Test {
       for (const test::TimedLine& line : block) {
         record::Record record;
         record.timestamp = at(line.seconds);
-        record.labels = batch.hold(record::LabelSet::intern(line.labels));
+        auto labels = line.labels;
+        std::erase_if(labels, [&](const record::Label& label) {
+          if (label.name != "tenant") return false;
+          record.tenant = batch.copy(label.value);
+          return true;
+        });
+        record.labels = batch.hold(record::LabelSet::intern(labels));
         record.line = record::Text::bytes(batch.copy(line.line));
         builder.add(record);
       }
@@ -37,11 +43,12 @@ class MetricScanTest : public ::testing::Test {
     ASSERT_TRUE((*writer)->close().ok());
   }
 
-  std::string ask(std::string_view text, double start, double end, double step, const SpoolScan::Watch& watch = nullptr) {
-    auto query = logql::MetricQuery::compile(text, {at(start), at(end), at(step)}, false, {});
+  std::string ask(std::string_view text, double start, double end, double step, const MetricScan& how = {},
+                  const logql::MetricLimits& limits = {}) {
+    auto query = logql::MetricQuery::compile(text, {at(start), at(end), at(step)}, false, limits);
     if (!query) return query.error().message;
     std::uint64_t unreadable = 0;
-    auto answer = evaluate({&path, 1}, **query, {}, context.diagnostics, watch, unreadable);
+    auto answer = evaluate({&path, 1}, **query, how, context.diagnostics, unreadable);
     EXPECT_EQ(unreadable, 0U);
     return answer ? test::print_answer(*answer) : answer.error().message;
   }
@@ -65,12 +72,11 @@ TEST_F(MetricScanTest, CountsAcrossBlocksInTheOrderOfTime) {
 TEST_F(MetricScanTest, ReadsNoRecordWhereNoneCounts) {
   store({{{10, "a"}}});
   int opened = 0;
-  EXPECT_EQ(ask("vector(1)", 0, 60, 60,
-                [&](const SpoolScan::Work&) {
-                  ++opened;
-                  return true;
-                }),
-            "0:1 60:1");
+  const auto watch = [&](const SpoolScan::Work&) {
+    ++opened;
+    return true;
+  };
+  EXPECT_EQ(ask("vector(1)", 0, 60, 60, {.watch = watch}), "0:1 60:1");
   EXPECT_EQ(opened, 0);
 }
 
@@ -80,6 +86,38 @@ TEST_F(MetricScanTest, StoredTime) {
   ASSERT_TRUE(range.ok() && range->has_value());
   EXPECT_EQ((*range)->from, at(10));
   EXPECT_EQ((*range)->to, at(30) + 1);
+}
+
+TEST_F(MetricScanTest, RecordsOfOneTenant) {
+  store({{{10, "a", {{"app", "x"}, {"tenant", "red"}}}, {30, "b"}},
+         {{20, "c", {{"app", "x"}, {"tenant", "red"}}}, {25, "d", {{"app", "y"}, {"tenant", "blue"}}}},
+         {{70, "e", {{"app", "x"}, {"tenant", "blue"}}}}});
+  constexpr std::string_view kCount = R"(count_over_time({app=~".+"}[100s]))";
+  EXPECT_EQ(ask(kCount, 100, 100, 60), "app=x 100:4 | app=y 100:1");
+  EXPECT_EQ(ask(kCount, 100, 100, 60, {.tenant = "red"}), "app=x 100:2");
+  EXPECT_EQ(ask(kCount, 100, 100, 60, {.tenant = "blue"}), "app=x 100:1 | app=y 100:1");
+  EXPECT_EQ(ask(kCount, 100, 100, 60, {.tenant = ""}), "app=x 100:1");
+  EXPECT_EQ(ask(kCount, 100, 100, 60, {.tenant = "green"}), "");
+
+  const auto stored = [&](const WantedTenant& tenant) {
+    auto range = stored_time({&path, 1}, tenant);
+    EXPECT_TRUE(range.ok());
+    return range.ok() && *range ? std::pair((*range)->from, (*range)->to) : std::pair<base::Timestamp, base::Timestamp>();
+  };
+  EXPECT_EQ(stored({}), std::pair(at(10), at(70) + 1));
+  EXPECT_EQ(stored("red"), std::pair(at(10), at(20) + 1));
+  EXPECT_EQ(stored("blue"), std::pair(at(25), at(70) + 1));
+  EXPECT_EQ(stored(""), std::pair(at(30), at(30) + 1));
+  auto none = stored_time({&path, 1}, "green");
+  EXPECT_TRUE(none.ok() && !none->has_value());
+}
+
+TEST_F(MetricScanTest, WhatTheAnswerMayTakeIsLimited) {
+  store({{{10, "a"}, {20, "b", {{"app", "y"}}}}});
+  constexpr std::string_view kCount = R"(count_over_time({app=~".+"}[100s]))";
+  EXPECT_EQ(ask(kCount, 60, 60, 60, {.limits = {.threads = 2}}, {.series = 2}), "app=x 60:1 | app=y 60:1");
+  EXPECT_NE(ask(kCount, 60, 60, 60, {}, {.series = 1}).find("maximum"), std::string::npos);
+  EXPECT_NE(ask(kCount, 60, 60, 60, {}, {.memory = 1}).find("memory"), std::string::npos);
 }
 
 }  // namespace

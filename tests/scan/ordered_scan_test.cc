@@ -164,7 +164,7 @@ TEST_F(OrderedScanTest, MetricsAreThoseOfOneThread) {
     auto query = logql::MetricQuery::compile(text, {0, 4000 * unit, 250 * unit}, false, {});
     EXPECT_TRUE(query.ok()) << query.error().message;
     std::uint64_t unreadable = 0;
-    auto answer = evaluate(paths, **query, limits, context.diagnostics, nullptr, unreadable);
+    auto answer = evaluate(paths, **query, {.limits = limits}, context.diagnostics, unreadable);
     EXPECT_TRUE(answer.ok()) << answer.error().message;
     return test::print_answer(*answer);
   };
@@ -212,7 +212,7 @@ TEST_F(OrderedScanTest, MetricsAreThoseOfOneThread) {
     of_p1 += stored_one.pod == "p1" && stored_one.time > 750 * unit && stored_one.time <= 1000 * unit ? 1 : 0;
   auto query = logql::MetricQuery::compile(R"(sum(count_over_time({pod="p1"}[250ms])))", {1000 * unit, 1000 * unit, 0}, false, {});
   std::uint64_t unreadable = 0;
-  auto answer = evaluate(paths, **query, {.threads = 3}, context.diagnostics, nullptr, unreadable);
+  auto answer = evaluate(paths, **query, {.limits = {.threads = 3}}, context.diagnostics, unreadable);
   ASSERT_TRUE(answer.ok());
   ASSERT_EQ(answer->series.size(), 1U);
   EXPECT_EQ(answer->series[0].points[0].value, static_cast<double>(of_p1));

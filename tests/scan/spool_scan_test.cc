@@ -29,6 +29,7 @@ struct Line {
   std::string pod = "p";
   bool held = false;
   std::vector<record::Label> metadata = {};
+  std::string tenant = {};
 };
 
 class SpoolScanTest : public ::testing::Test {
@@ -46,6 +47,7 @@ class SpoolScanTest : public ::testing::Test {
         record.line = record::Text::bytes(batch.copy(line.text));
         record.held = line.held;
         record.metadata = line.metadata;
+        record.tenant = line.tenant;
         builder.add(record);
         stored.push_back(line);
       }
@@ -359,6 +361,53 @@ TEST_F(SpoolScanTest, Series) {
   EXPECT_EQ(pods("", {}), (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_EQ(pods("", {50, 200}), (std::vector<std::string>{"a", "c"}));
   EXPECT_EQ(pods("{pod=~\"a|b\"}", {}), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(SpoolScanTest, RecordsOfOneTenant) {
+  const auto line = [](Timestamp time, std::string text, std::string pod, std::string tenant) {
+    return Line{time, std::move(text), std::move(pod), false, {}, std::move(tenant)};
+  };
+  store({{line(1, "a", "p", "red"), line(2, "b", "p", "blue"), line(3, "c", "p", "")},
+         {line(1, "d", "q", "blue"), line(4, "e", "q", "red"), line(4, "f", "r", "")},
+         {line(2, "g", "q", "blue")}});
+  using List = std::vector<std::string>;
+  const auto lines = [&](const std::string& tenant, const std::string& query = "", std::uint64_t newest = 0) {
+    const auto scan = open(query);
+    scan->take_tenant(tenant);
+    if (newest > 0) {
+      EXPECT_TRUE(*scan->keep_newest(newest));
+    }
+    return run(*scan);
+  };
+  EXPECT_EQ(lines("red"), (List{"1 a", "4 e"}));
+  EXPECT_EQ(lines("blue"), (List{"1 d", "2 b", "2 g"}));
+  EXPECT_EQ(lines(""), (List{"3 c", "4 f"}));
+  EXPECT_EQ(lines("green"), List{});
+  EXPECT_EQ(lines("blue", R"({pod="q"})"), (List{"1 d", "2 g"}));
+  EXPECT_EQ(lines("red", R"(|= "e")"), List{"4 e"});
+  EXPECT_EQ(lines("blue", "", 1), List{"2 g"});
+  EXPECT_EQ(run(*open("")), expected());
+  const auto pods = [&](const std::string& tenant) {
+    List found;
+    const auto scan = open("");
+    scan->take_tenant(tenant);
+    const auto sets = scan->series();
+    for (const auto& set : *sets) found.emplace_back(set->get("pod"));
+    return found;
+  };
+  EXPECT_EQ(pods("red"), (List{"p", "q"}));
+  EXPECT_EQ(pods(""), (List{"p", "r"}));
+  EXPECT_EQ(pods("green"), List{});
+  EXPECT_EQ(open("")->series()->size(), 3U);
+
+  // The third block holds nothing of the others, so what it holds does not matter to them.
+  auto database = sqlite::Database::open(path, sqlite::Access::write, 0);
+  ASSERT_TRUE(database.ok());
+  ASSERT_TRUE(database->execute("UPDATE bodies SET body = x'00' WHERE block = 3").ok());
+  EXPECT_EQ(lines("red"), (List{"1 a", "4 e"}));
+  EXPECT_TRUE(context.diagnostics.said().empty());
+  EXPECT_EQ(lines("blue"), (List{"1 d", "2 b"}));
+  EXPECT_EQ(context.diagnostics.said().size(), 1U);
 }
 
 TEST_F(SpoolScanTest, Failure) {
