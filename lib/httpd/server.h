@@ -10,20 +10,23 @@
 //   ending     refused: what still comes is thrown away for a while, so that the client reads the refusal
 //
 // When there are as many connections as Limits::connections, a new one takes the place of the one that has been idle longest, or
-// else of the one that has been in its state longest.
+// else of the one that has been reading longest. Where all others work, the new one gets 503.
 //
-// What `serve` adds, and where it goes: TLS wraps the stream of a connection, which only server.cc names. A WebSocket is a second
-// kind of Route, whose handler takes over the connection after the upgrade request. A handler that needs long will get a handle to
-// answer later, from any thread; the handlers here answer at once.
+// A Route with `later` gets an Exchange (exchange.h): its connection is in a further state, *working*, in which only the end of the
+// client is noticed. A Route with `socket` gets a WebSocket (websocket.h) behind the upgrade. TLS (tls.h) wraps the stream of a
+// connection; OpenSSL is loaded when a server is started with it.
 #pragma once
 
 #include "base/clock.h"
+#include "base/diagnostics.h"
 #include "base/result.h"
+#include "httpd/access.h"
 #include "httpd/address.h"
 #include "httpd/message.h"
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace weir::httpd {
@@ -31,18 +34,37 @@ namespace weir::httpd {
 struct Limits {
   std::uint32_t header = 8 << 10;     // bytes, with the request line; beyond: 431
   std::uint64_t body = 64 << 10;      // bytes; beyond: 413
+  std::uint64_t bodies = 64 << 20;    // bytes of all bodies that are read or worked on at once; beyond: 503 with Retry-After
   std::size_t connections = 64;       // at once
   base::Duration idle = base::kHour;  // far beyond the pause between two scrapes
   base::Duration read = 10 * base::kSecond;
   base::Duration write = 30 * base::kSecond;
+  std::size_t unsent = 1 << 20;  // bytes that may wait for one client, of an answer in pieces or a WebSocket
+  base::Duration ping = base::kSecond;  // between two pings of a WebSocket
+};
+
+// PEM files. Both are read again when they change.
+struct TlsFiles {
+  std::string certificate;  // with the chain; "": no TLS
+  std::string key;
+};
+
+struct Options {
+  Limits limits = {};
+  TlsFiles tls = {};
+  std::unique_ptr<Access> access = nullptr;  // null: everybody may ask
 };
 
 class Server {
  public:
   // Listens, and starts the thread. The clock outlives it. Errors: io ("cannot listen on '127.0.0.1:9123': Address already in
   // use"). A Unix socket may be used by its owner only (0600); one that nobody listens on any more is replaced.
+  // With TLS also config: OpenSSL is missing, or the certificate or the key cannot be used.
   static base::Result<std::unique_ptr<Server>> start(const Address& address, std::vector<Route> routes, const base::Clock& clock,
-                                                     const Limits& limits = {});
+                                                     Options options = {});
+  // Takes no more connections; those that are idle are closed, the others may end by themselves until `deadline`. WebSockets are
+  // closed with 1001. Then waits for the thread. True: all of them ended.
+  virtual bool drain(base::Monotonic deadline) = 0;
   // Closes all connections, and waits for the thread, which may be in a handler.
   virtual ~Server() = default;
   Server(const Server&) = delete;
