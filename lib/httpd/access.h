@@ -5,6 +5,7 @@
 // Origin header must name the host that the request names. Others are answered 403.
 #pragma once
 
+#include "base/diagnostics.h"
 #include "base/result.h"
 #include "httpd/message.h"
 

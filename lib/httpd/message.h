@@ -52,10 +52,11 @@ struct Route {
   std::uint64_t most_body = 0;  // bytes; 0: what Limits says
   // Answers from any thread, when it has the answer (exchange.h).
   std::function<void(std::shared_ptr<Exchange>)> later = {};
-  // Takes over a connection behind the upgrade to a WebSocket (websocket.h). `admit` is asked before: an answer refuses the upgrade.
+  // Takes over a connection behind the upgrade to a WebSocket (websocket.h). `admit` is asked before: an answer refuses the
+  // upgrade.
   std::function<void(std::shared_ptr<WebSocket>)> socket = {};
   std::function<std::optional<Response>(const Request&)> admit = {};  // may be null: everybody
-  bool open = false;  // answered without Access: a probe
+  bool open = false;                                                  // answered without Access: a probe
 };
 
 }  // namespace weir::httpd

@@ -1,15 +1,14 @@
 #include "httpd/server.h"
 
-#include "base/percent.h"
 #include "base/thread.h"
 #include "base/unique_fd.h"
+#include "httpd/later.h"
+#include "httpd/listener.h"
+#include "httpd/loop.h"
+#include "httpd/routes.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,8 +16,9 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <ctime>
+#include <deque>
+#include <future>
 #include <list>
 #include <optional>
 #include <thread>
@@ -26,6 +26,7 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -41,14 +42,12 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
-using base::Code;
 using base::Result;
 using boost::system::error_code;
 using Executor = asio::io_context::executor_type;
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
 using Stream = beast::basic_stream<asio::generic::stream_protocol, Executor, beast::unlimited_rate_policy>;
 
-constexpr int kBacklog = 128;
 constexpr auto kPauseWithoutDescriptors = std::chrono::seconds(1);
 constexpr auto kEnding = std::chrono::seconds(2);
 constexpr std::size_t kMostThrownAway = 1 << 20;  // bytes
@@ -60,115 +59,6 @@ std::string http_date(base::Timestamp now) {
   ::gmtime_r(&seconds, &parts);
   std::array<char, 40> text{};
   return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
-}
-
-// An address as the system takes it.
-struct SystemAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-SystemAddress unix_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  SystemAddress all;
-  all.size = sizeof address;
-  std::memcpy(&all.storage, &address, sizeof address);
-  return all;
-}
-
-Result<SystemAddress> resolve(const Address& address) {
-  if (!address.socket_path.empty()) return unix_address(address.socket_path);
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV | (is_ip_address(address.host) ? AI_NUMERICHOST : 0);
-  // As everybody means it, whatever /etc/hosts puts first.
-  const std::string host = address.host == "localhost" ? "127.0.0.1" : address.host;
-  addrinfo* found = nullptr;
-  if (const int error = ::getaddrinfo(host.c_str(), std::to_string(address.port).c_str(), &hints, &found); error != 0)
-    return base::cannot(Code::io, fmt::format("listen on '{}'", address.text()), ::gai_strerror(error));
-  SystemAddress first;
-  first.size = found->ai_addrlen;
-  std::memcpy(&first.storage, found->ai_addr, found->ai_addrlen);
-  ::freeaddrinfo(found);
-  return first;
-}
-
-// 0, or why nobody can connect to a Unix socket: ECONNREFUSED when a dead process left it behind.
-int try_to_connect(const SystemAddress& address) {
-  const base::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe) return errno;
-  return ::connect(probe.get(), address.get(), address.size) == 0 ? 0 : errno;
-}
-
-std::string_view kind_of(mode_t mode) {
-  if (S_ISREG(mode)) return "a file";
-  if (S_ISDIR(mode)) return "a folder";
-  if (S_ISLNK(mode)) return "a symbolic link";
-  return S_ISFIFO(mode) ? "a FIFO" : "a device";
-}
-
-// Removes a socket that a dead process left behind. Nothing else that stands at the path is touched.
-Result<void> make_way_for(const Address& address, const SystemAddress& resolved) {
-  const std::string what = fmt::format("listen on '{}'", address.text());
-  const char* const path = address.socket_path.c_str();
-  const auto taken = [&](std::string_view cause) { return base::cannot(Code::io, what, cause).with_hint("choose another path"); };
-  struct stat status {};
-  if (::lstat(path, &status) != 0) return {};  // bind() says what else is wrong with the path
-  if (!S_ISSOCK(status.st_mode)) return taken(fmt::format("it is {}, not a socket", kind_of(status.st_mode)));
-  const int error = try_to_connect(resolved);
-  if (error == 0 || error == EAGAIN) return taken("another process listens there");  // EAGAIN: its queue is full
-  if (error != ECONNREFUSED && error != ENOENT) return base::io_error(error, what).with_hint("choose another path");
-  if (::unlink(path) != 0 && errno != ENOENT) return base::io_error(errno, what);
-  return {};
-}
-
-Result<base::UniqueFd> listen_on(Address& address) {
-  const auto failed = [&](int error) { return base::io_error(error, fmt::format("listen on '{}'", address.text())); };
-  auto resolved = resolve(address);
-  if (!resolved) return std::move(resolved).error();
-  base::UniqueFd fd(::socket(resolved->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return failed(errno);
-  const int on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (!address.socket_path.empty()) {
-    if (auto free = make_way_for(address, *resolved); !free) return std::move(free).error();
-  }
-  if (::bind(fd.get(), resolved->get(), resolved->size) != 0) {
-    const int error = errno;
-    auto refused = failed(error);
-    if (error == EADDRINUSE && address.socket_path.empty())
-      return std::move(refused).with_hint("another process listens there; choose another port");
-    if (error == EACCES && address.socket_path.empty())
-      return std::move(refused).with_hint("ports below 1024 are for root; choose another port");
-    if (error == EADDRNOTAVAIL) return std::move(refused).with_hint("this machine has no such address");
-    return refused;
-  }
-  // Before listen(), nobody can connect.
-  if (!address.socket_path.empty() && ::chmod(address.socket_path.c_str(), 0600) != 0) return failed(errno);
-  if (::listen(fd.get(), kBacklog) != 0) return failed(errno);
-  SystemAddress bound;
-  bound.size = sizeof bound.storage;
-  if (address.port == 0 && address.socket_path.empty() &&
-      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound.storage), &bound.size) == 0) {
-    const auto* any = &bound.storage;
-    address.port = ntohs(any->ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6*>(any)->sin6_port
-                                                    : reinterpret_cast<const sockaddr_in*>(any)->sin_port);
-  }
-  return fd;
-}
-
-bool is_here(const sockaddr_storage& peer) {
-  const auto is_loopback = [](std::uint32_t ipv4) { return ntohl(ipv4) >> 24 == 127; };
-  if (peer.ss_family == AF_INET) return is_loopback(reinterpret_cast<const sockaddr_in&>(peer).sin_addr.s_addr);
-  if (peer.ss_family != AF_INET6) return false;
-  const in6_addr& address = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
-  if (IN6_IS_ADDR_LOOPBACK(&address)) return true;
-  std::uint32_t ipv4 = 0;
-  std::memcpy(&ipv4, address.s6_addr + 12, sizeof ipv4);
-  return IN6_IS_ADDR_V4MAPPED(&address) && is_loopback(ipv4);
 }
 
 // A target in origin form ("/a?b") or in absolute form ("http://host/a?b"). The path is "" of anything else.
@@ -194,32 +84,42 @@ int status_of(const error_code& error) {
   return 400;
 }
 
-Response refusal(int status) {
-  return {.status = status, .body = fmt::format("{}\n", http::obsolete_reason(static_cast<http::status>(status)))};
-}
-
 }  // namespace
 
 class BeastServer : public Server {
  public:
-  BeastServer(Address address, base::UniqueFd listener, std::vector<Route> routes, const base::Clock& clock, const Limits& limits)
-      : address_(std::move(address)), routes_(std::move(routes)), clock_(clock), limits_(limits), listener_(io_), pause_(io_) {
+  BeastServer(Address address, base::UniqueFd listener, std::vector<Route> routes, const base::Clock& clock, Options options)
+      : address_(std::move(address)),
+        routes_(std::move(routes)),
+        clock_(clock),
+        limits_(options.limits),
+        access_(std::move(options.access)),
+        loop_(std::make_shared<Loop>([this](std::function<void()> work) { asio::post(io_, std::move(work)); })),
+        listener_(io_),
+        pause_(io_) {
     listener_.assign(listener.release());
   }
 
   ~BeastServer() override {
+    loop_->end();
     io_.stop();
     if (thread_.joinable()) thread_.join();
+    leave_all();
     if (!address_.socket_path.empty()) ::unlink(address_.socket_path.c_str());
   }
 
   Result<void> run() {
     accept_when_ready();
-    auto thread = base::start_thread("answer HTTP requests", [this] { io_.run(); });
+    auto thread = base::start_thread("answer HTTP requests", [this] {
+      io_.run();
+      ended_.set_value();
+    });
     if (!thread) return std::move(thread).error();
     thread_ = *std::move(thread);
     return {};
   }
+
+  bool drain(base::Monotonic deadline) override;
 
   [[nodiscard]] const Address& address() const override { return address_; }
 
@@ -230,20 +130,24 @@ class BeastServer : public Server {
   void accept();
   void take(base::UniqueFd fd, int family, const sockaddr_storage& peer);
   void make_room();
-  [[nodiscard]] const Route* find(const Request& request, Response& refused) const;
+  void leave_all();
 
   Address address_;
-  const std::vector<Route> routes_;
+  const Routes routes_;
   const base::Clock& clock_;
   const Limits limits_;
+  const std::unique_ptr<Access> access_;
   asio::io_context io_{1};
+  const std::shared_ptr<Loop> loop_;
   asio::posix::basic_stream_descriptor<Executor> listener_;
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> pause_;
   std::list<std::shared_ptr<Connection>> connections_;  // by the time of their last step, the oldest first
+  std::promise<void> ended_;
+  bool draining_ = false;
   std::thread thread_;
 };
 
-class BeastServer::Connection : public std::enable_shared_from_this<Connection> {
+class BeastServer::Connection : public Answering, public std::enable_shared_from_this<Connection> {
  public:
   Connection(BeastServer& server, Socket socket, bool from_here)
       : server_(server), stream_(std::move(socket)), buffer_(server.limits_.header + kPiece), from_here_(from_here) {}
@@ -257,6 +161,40 @@ class BeastServer::Connection : public std::enable_shared_from_this<Connection> 
   void begin(std::list<std::shared_ptr<Connection>>::iterator place) {
     place_ = place;
     wait();
+  }
+
+  // The server ends.
+  void forget() {
+    if (flow_) flow_->leave();
+  }
+
+  void answer_whole(Response response) override {
+    if (place_ && flow_) answer(std::move(response), true);
+  }
+  void answer_begin(Response head) override {
+    if (!place_ || !flow_) return;
+    is_last_ = false;
+    is_chunked_ = parser_->get().version() >= 11;
+    start_head(head, is_chunked_ && parser_->get().keep_alive(), is_chunked_ ? "Transfer-Encoding: chunked\r\n" : "");
+    if (!is_writing_) write_pieces();
+  }
+  void answer_piece(std::string piece) override {
+    if (!place_ || !flow_) return;
+    const std::size_t size = piece.size();
+    if (method_ == "HEAD") return flow_->sent(size);
+    if (is_chunked_) pieces_.push_back({fmt::format("{:x}\r\n", size), 0});
+    pieces_.push_back({std::move(piece), size});
+    if (is_chunked_) pieces_.push_back({"\r\n", 0});
+    if (!is_writing_) write_pieces();
+  }
+  void answer_end() override {
+    if (!place_ || !flow_) return;
+    if (is_chunked_ && method_ != "HEAD") pieces_.push_back({"0\r\n\r\n", 0});
+    is_last_ = true;
+    if (!is_writing_) write_pieces();
+  }
+  void answer_broken() override {
+    if (place_ && flow_) close();
   }
 
  private:
@@ -305,17 +243,17 @@ class BeastServer::Connection : public std::enable_shared_from_this<Connection> 
     request_ = Request();
     request_.method = message.method_string();
     request_.from_here = from_here_;
+    method_ = request_.method;
     const Target target = split_target(message.target());
     if (const std::string_view fault = find_host(target); !fault.empty())
       return answer({.status = 400, .body = fmt::format("{}\n", fault)}, false);
     const std::string_view path = target.path_and_query;
     const std::size_t mark = std::min(path.find('?'), path.size());
-    request_.path = mark == 0 && target.authority ? "/" : base::percent_decode(path.substr(0, mark));
     request_.query = path.substr(std::min(mark + 1, path.size()));
     for (const auto& field : message) request_.headers.emplace_back(field.name_string(), field.value());
 
     Response refused;
-    route_ = server_.find(request_, refused);
+    route_ = server_.routes_.find(request_, mark == 0 && target.authority ? "/" : path.substr(0, mark), refused);
     if (route_ == nullptr) return answer(refused, parser_->is_done());
     const std::uint64_t most = route_->most_body > 0 ? route_->most_body : server_.limits_.body;
     parser_->body_limit(most);
@@ -358,33 +296,60 @@ class BeastServer::Connection : public std::enable_shared_from_this<Connection> 
                      }));
   }
 
-  void handle() { answer(route_->handler(request_), true); }
+  void handle() {
+    if (server_.access_ && !route_->open) {
+      if (auto refused = server_.access_->check(request_, server_.address_.host)) return answer(*std::move(refused), true);
+    }
+    if (route_->handler) return answer(route_->handler(request_), true);
+    if (!route_->later) return answer(refusal(501), true);
+    stream_.expires_never();
+    flow_ = std::make_shared<Flow>(server_.limits_.unsent);
+    route_->later(make_exchange(std::move(request_), weak_from_this(), server_.loop_, flow_));
+  }
 
   // `whole`: the request was read to its end, so that another one may follow.
   void answer(Response response, bool whole) {
+    start_head(response, whole && parser_ && parser_->get().keep_alive(),
+               response.status == 204 ? "" : fmt::format("Content-Length: {}\r\n", response.body.size()));
+    if (method_ != "HEAD" && !response.body.empty()) pieces_.push_back({std::move(response.body), 0});
+    is_last_ = true;
+    write_pieces();
+  }
+
+  void start_head(const Response& response, bool keep_alive, std::string_view framing) {
     moved();
-    keep_alive_ = whole && parser_ && parser_->get().keep_alive();
-    response_ = std::move(response);
-    head_ = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: {}\r\n",
-                        response_.status, std::string_view(http::obsolete_reason(static_cast<http::status>(response_.status))),
-                        http_date(server_.clock_.wall()), response_.content_type, response_.body.size(),
-                        keep_alive_ ? "keep-alive" : "close");
-    head_ += "X-Content-Type-Options: nosniff\r\n";
-    for (const auto& [name, value] : response_.headers) head_ += fmt::format("{}: {}\r\n", name, value);
-    head_ += "\r\n";
-    if (request_.method == "HEAD") response_.body.clear();
+    keep_alive_ = keep_alive && !server_.draining_;
+    std::string head = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nContent-Type: {}\r\n{}Connection: {}\r\n", response.status,
+                                   reason_of(response.status), http_date(server_.clock_.wall()), response.content_type, framing,
+                                   keep_alive_ ? "keep-alive" : "close");
+    head += "X-Content-Type-Options: nosniff\r\n";
+    for (const auto& [name, value] : response.headers) head += fmt::format("{}: {}\r\n", name, value);
+    head += "\r\n";
+    pieces_.push_back({std::move(head), 0});
+  }
+
+  // Writes what waits, until there is nothing; then waits for more, or goes on with the next request.
+  void write_pieces() {
+    if (pieces_.empty()) {
+      is_writing_ = false;
+      stream_.expires_never();
+      if (is_last_) written();
+      return;
+    }
+    is_writing_ = true;
     limit(server_.limits_.write);
-    const std::array<asio::const_buffer, 2> all = {asio::buffer(head_), asio::buffer(response_.body)};
-    asio::async_write(stream_, all, step([](Connection& self, const error_code& error, std::size_t) {
+    asio::async_write(stream_, asio::buffer(pieces_.front().text), step([](Connection& self, const error_code& error, std::size_t) {
                         if (error) return self.leave();
-                        self.written();
+                        if (self.flow_) self.flow_->sent(self.pieces_.front().charge);
+                        self.pieces_.pop_front();
+                        self.write_pieces();
                       }));
   }
 
   void written() {
-    response_ = Response();
     request_ = Request();
-    if (keep_alive_) return wait();
+    flow_.reset();
+    if (keep_alive_ && !server_.draining_) return wait();
     error_code ignored;
     stream_.socket().shutdown(Socket::shutdown_send, ignored);
     stream_.expires_after(kEnding);
@@ -408,6 +373,7 @@ class BeastServer::Connection : public std::enable_shared_from_this<Connection> 
   }
 
   void leave() {
+    forget();
     if (place_) server_.connections_.erase(*std::exchange(place_, std::nullopt));
   }
 
@@ -418,8 +384,16 @@ class BeastServer::Connection : public std::enable_shared_from_this<Connection> 
   std::optional<std::list<std::shared_ptr<Connection>>::iterator> place_;  // none: it was closed
   const Route* route_ = nullptr;
   Request request_;
-  Response response_;
-  std::string head_;
+  struct Piece {
+    std::string text;
+    std::size_t charge = 0;  // bytes of it that the Flow counts
+  };
+  std::string method_;
+  std::deque<Piece> pieces_;
+  std::shared_ptr<Flow> flow_;  // while a request is answered later
+  bool is_writing_ = false;
+  bool is_last_ = true;  // nothing follows the pieces
+  bool is_chunked_ = false;
   std::size_t thrown_away_ = 0;
   const bool from_here_;
   bool is_idle_ = true;
@@ -469,26 +443,36 @@ void BeastServer::make_room() {
   one->close();
 }
 
-const Route* BeastServer::find(const Request& request, Response& refused) const {
-  std::string allowed;
-  for (const Route& route : routes_) {
-    if (route.path != request.path) continue;
-    if (route.method == request.method || (route.method == "GET" && request.method == "HEAD")) return &route;
-    if (!allowed.empty()) allowed += ", ";
-    allowed += route.method == "GET" ? "GET, HEAD" : route.method;
-  }
-  refused = refusal(allowed.empty() ? 404 : 405);
-  if (!allowed.empty()) refused.headers.emplace_back("Allow", allowed);
-  return nullptr;
+// Exchanges may outlive the server, and must not wait for it.
+void BeastServer::leave_all() {
+  for (const auto& one : connections_) one->forget();
+}
+
+bool BeastServer::drain(base::Monotonic deadline) {
+  loop_->post([this] {
+    draining_ = true;
+    error_code ignored;
+    listener_.close(ignored);
+    pause_.cancel();
+    for (const auto& one : std::vector(connections_.begin(), connections_.end()))
+      if (one->is_idle()) one->close();
+  });
+  const base::Duration left = std::max<base::Duration>(deadline - clock_.monotonic(), 0);
+  const bool all = ended_.get_future().wait_for(std::chrono::nanoseconds(left)) == std::future_status::ready;
+  loop_->end();
+  io_.stop();
+  if (thread_.joinable()) thread_.join();
+  return all;
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Address& address, std::vector<Route> routes, const base::Clock& clock,
-                                              const Limits& limits) {
+                                              Options options) {
   Address bound = address;
   auto listener = listen_on(bound);
   if (!listener) return std::move(listener).error();
   try {
-    auto server = std::make_unique<BeastServer>(std::move(bound), *std::move(listener), std::move(routes), clock, limits);
+    auto server =
+        std::make_unique<BeastServer>(std::move(bound), *std::move(listener), std::move(routes), clock, std::move(options));
     if (auto running = server->run(); !running) return std::move(running).error();
     return std::unique_ptr<Server>(std::move(server));
   } catch (const boost::system::system_error& error) {

@@ -39,7 +39,7 @@ struct Limits {
   base::Duration idle = base::kHour;  // far beyond the pause between two scrapes
   base::Duration read = 10 * base::kSecond;
   base::Duration write = 30 * base::kSecond;
-  std::size_t unsent = 1 << 20;  // bytes that may wait for one client, of an answer in pieces or a WebSocket
+  std::size_t unsent = 1 << 20;         // bytes that may wait for one client, of an answer in pieces or a WebSocket
   base::Duration ping = base::kSecond;  // between two pings of a WebSocket
 };
 

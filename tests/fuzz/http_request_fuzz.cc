@@ -29,7 +29,8 @@ std::unique_ptr<httpd::Server> start_server() {
   };
   std::vector<httpd::Route> routes = {{"GET", "/", echo}, {"POST", "/", echo}};
   const auto address = httpd::parse_address("unix:fuzz_http_request." + std::to_string(::getpid()));
-  auto server = httpd::Server::start(*address, std::move(routes), base::Clock::system(), {.header = 2000, .body = kMostBody});
+  auto server =
+      httpd::Server::start(*address, std::move(routes), base::Clock::system(), {.limits = {.header = 2000, .body = kMostBody}});
   WEIR_HOLDS(server);
   return *std::move(server);
 }

@@ -43,7 +43,7 @@ class ServerTest : public testing::Test {
         {"GET", "/host", [](const Request& request) { return Response{.body = request.host.empty() ? "nobody" : request.host}; }});
     routes.push_back(
         {"GET", "/here", [](const Request& request) { return Response{.body = request.from_here ? "here" : "there"}; }});
-    auto server = Server::start(*parse_address(address), std::move(routes), clock_, limits);
+    auto server = Server::start(*parse_address(address), std::move(routes), clock_, {.limits = limits});
     if (!server) throw std::runtime_error(server.error().message);
     return *std::move(server);
   }

@@ -62,6 +62,7 @@ TESTED_IN = {
     "http/credentials": "http/client_test.cc",
     "http/curl_library": "http/client_test.cc",
     "http/exchange": "http/client_test.cc",
+    "httpd/listener": "httpd/server_test.cc",
     "kube/watch_machine": "kube/resource_watch_test.cc",
     "logql/lexer_number": "logql/lexer_test.cc",
     "logql/parser_functions": "logql/parser_test.cc",
