@@ -2,6 +2,7 @@
 #include "stages/buffer.h"
 
 #include "cli/output_options.h"
+#include "cli/spool_options.h"
 #include "cli/value_options.h"
 #include "cmd/commands.h"
 #include "spool/rehearsal.h"
@@ -20,39 +21,23 @@ class Buffer : public cli::Invocation {
     app.add_flag(
         "--spill", spec_.spill,
         "forward at once; store only records that push has not acknowledged after 5 s or that do not fit into 6 MiB of memory");
-    using spool::Sync;
-    cli::add_choice<Sync>(
-        app, "--sync", store.sync, {{"off", Sync::off}, {"normal", Sync::normal}, {"full", Sync::full}},
-        "what survives a power cut: with `full` every commit, with `normal` all but the last commits; with `off` the "
-        "spool may be damaged");
+    cli::declare_sync(app, store);
     cli::add_duration(app, "--wait", store.wait, "how long to wait until another writer of this spool ends");
 
     constexpr const char* limits = "Limits";
-    cli::add_size(app, "--max-size", store.max_size,
-                  "largest size of SPOOL; a full spool first evicts delivered records, the oldest first", {.least = kSmallest})
-        ->group(limits);
-    cli::add_value(
-        app, "--min-free", [this](const std::string& text) { return read_percent(text); },
-        "while less of the file system is free, SPOOL does not grow beyond 16 MiB")
-        ->type_name("PERCENT")
-        ->default_str(fmt::format("{}%", store.min_free))
-        ->group(limits);
+    cli::declare_max_size(app, store, limits);
+    cli::declare_min_free(app, store, limits);
     cli::add_size(app, "--rejected-max", rejected_max_,
                   "most bytes of records that Loki refused, the oldest are evicted first (default: a tenth of --max-size)",
                   {.least = kLeastRejected})
         ->group(limits);
-    cli::add_duration(app, "--retain", store.retain, "how long to keep delivered records")->group(limits);
+    cli::declare_retain(app, store, limits);
     cli::add_duration(app, "--hold", store.hold, "how long to keep held records")->group(limits);
     cli::add_size(app, "--hold-max", hold_max_,
                   "most disk space of held records, the oldest are evicted first (default: a quarter of --max-size)",
                   {.least = kLeastHeld})
         ->group(limits);
-    using spool::OnFull;
-    cli::add_choice<OnFull>(
-        app, "--on-full", store.on_full, {{"block", OnFull::block}, {"drop-oldest", OnFull::drop_oldest}},
-        "when undelivered records fill SPOOL: `block` makes the stages in front wait; `drop-oldest` evicts the oldest "
-        "and reports them as lost")
-        ->group(limits);
+    cli::declare_on_full(app, store, limits);
 
     constexpr const char* releases = "Releases (held records that are to be delivered after all)";
     cli::add_size(
@@ -124,18 +109,8 @@ class Buffer : public cli::Invocation {
   }
 
  private:
-  static constexpr std::uint64_t kSmallest = 4 << 20;
   static constexpr std::uint64_t kLeastRejected = 64 << 10;
   static constexpr std::uint64_t kLeastHeld = 1 << 20;
-
-  base::Result<void> read_percent(std::string text) {
-    if (text.ends_with('%')) text.pop_back();
-    if (text.empty() || text.size() > 2 || text.find_first_not_of("0123456789") != std::string::npos) {
-      return base::fail(base::Code::usage, "it must be a percentage from 0 to 99");
-    }
-    spec_.spool.min_free = std::stoi(text);
-    return {};
-  }
 
   stages::BufferSpec spec_;
   std::optional<std::uint64_t> rejected_max_, hold_max_;

@@ -6,8 +6,8 @@
 #include <span>
 
 #define WEIR_COMMANDS(row)                                                                                                 \
-  row(tail) row(enrich) row(filter) row(buffer) row(push) row(replay) row(query) row(run) row(rules) row(smoke) row(spool) \
-      row(top) row(convert) row(docs)
+  row(tail) row(enrich) row(filter) row(buffer) row(push) row(replay) row(query) row(serve) row(run) row(rules) row(smoke) \
+      row(spool) row(top) row(convert) row(docs)
 
 namespace weir::cmd {
 

@@ -210,6 +210,7 @@ Result<Assembly> Assembly::put_together(std::vector<Link> links, Plan begun, con
     if (built->source != nullptr) {
       if (!plan.first) return not_first(link);
       assembly.source_ = std::move(built->source);
+      if (built->stage != nullptr) assembly.stages_.push_back(std::move(built->stage));
     } else if (built->stage != nullptr) {
       assembly.stages_.push_back(std::move(built->stage));
     } else if (purpose == Purpose::run) {
@@ -285,6 +286,7 @@ Result<Exit> Assembly::run() {
 Result<Exit> run_command(ParsedCommand parsed, const pipeline::Context& context) {
   use_zone(parsed.invocation->output().zone);
   if (parsed.role() == Role::action) return parsed.invocation->act(context);
+  parsed.metrics->shown_elsewhere = parsed.invocation->shows_metrics();
   auto endpoint = monitor::Endpoint::start(*parsed.metrics, context);
   if (!endpoint) return std::move(endpoint).error();
   const bool zero = parsed.exit_zero_on_term;

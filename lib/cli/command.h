@@ -64,7 +64,7 @@ struct Plan {
   std::shared_ptr<tail::PodFilter> pod_filter;
 };
 
-// Exactly one of source and stage, or neither for an action.
+// One of source and stage, or neither for an action; both where a source brings the sink that stands behind it (serve).
 struct Built {
   std::unique_ptr<pipeline::Source> source;
   std::unique_ptr<pipeline::Stage> stage;
@@ -99,6 +99,8 @@ class Invocation {
   // The file in which this invocation keeps the positions of the chain, if it is a keeper.
   [[nodiscard]] virtual std::optional<std::string> keeper() const { return std::nullopt; }
   [[nodiscard]] virtual bool is_buffer() const { return false; }
+  // It shows what the process counts by itself, so that this is measured also without --metrics.
+  [[nodiscard]] virtual bool shows_metrics() const { return false; }
   // Its records have the metadata detected_level, or may have it.
   [[nodiscard]] virtual bool sets_level() const { return false; }
   // The pods of the node, where it asks for them (enrich --kubernetes api). Called once, before any stage is built, and not by

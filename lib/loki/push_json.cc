@@ -130,7 +130,8 @@ struct PushJsonDecoder::State {
 
   void read_old_stream(const dom::object& object) {
     std::string_view given;
-    if (dom::element text; object["labels"].get(text) == simdjson::SUCCESS && !text.is_null() && text.get(given) != simdjson::SUCCESS)
+    if (dom::element text;
+        object["labels"].get(text) == simdjson::SUCCESS && !text.is_null() && text.get(given) != simdjson::SUCCESS)
       refuse(R"("labels" must be a string)");
     taker->stream(given);
     dom::element list;

@@ -177,7 +177,8 @@ class Reader {
       value += static_cast<char>(digits(from, 2, 16));
     } else if (c == 'u' || c == 'U') {
       const std::uint32_t point = digits(from, c == 'u' ? 4 : 8, 16);
-      if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) throw Failure{from, "escape sequence is an invalid Unicode code point"};
+      if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+        throw Failure{from, "escape sequence is an invalid Unicode code point"};
       base::append_utf8(value, point);
     } else if (c >= '0' && c <= '7') {
       --at_;
@@ -187,7 +188,8 @@ class Reader {
     } else {
       std::size_t length = 1;
       const char32_t point = base::decode_utf8(text_.substr(at_ - 1), length);
-      throw Failure{from, fmt::format("unknown escape sequence U+{:04X} '{}'", static_cast<std::uint32_t>(point), text_.substr(at_ - 1, length))};
+      throw Failure{from, fmt::format("unknown escape sequence U+{:04X} '{}'", static_cast<std::uint32_t>(point),
+                                      text_.substr(at_ - 1, length))};
     }
   }
 

@@ -53,8 +53,8 @@ struct PushReader::State {
       if (unpacked == Unpacked::bad_header) throw PushRefused{400, "gzip: invalid header"};
       if (unpacked == Unpacked::broken) throw PushRefused{400, is_json ? "EOF" : "unexpected EOF"};
       if (unpacked == Unpacked::too_large) {
-        throw PushRefused{400, fmt::format("decompressed message size too large: it exceeds the limit of {} bytes",
-                                           options.most_unpacked)};
+        throw PushRefused{
+            400, fmt::format("decompressed message size too large: it exceeds the limit of {} bytes", options.most_unpacked)};
       }
       bytes = inflated;
     } else if (!request.content_encoding.empty() && request.content_encoding != "snappy") {

@@ -1,11 +1,12 @@
 // What clients send to Loki's push endpoints, as records: the side of Loki that PushEncoder talks to.
 //
 // Bodies are protobuf in a snappy block, JSON, or the JSON of the old endpoint, each of them perhaps in gzip or deflate. What is
-// taken, what is refused and in which words is as a Loki of version 3.7 does it with its defaults; tests/loki/real compares the two.
-// Only what is wrong with JSON is said in other words. https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs
+// taken, what is refused and in which words is as a Loki of version 3.7 does it with its defaults; tests/loki/real compares the
+// two. Only what is wrong with JSON is said in other words.
+// https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs
 //
-// A request that cannot be read is refused whole. Of one that can be read, entries beyond the limits are refused, and all others are
-// taken: the answer is 400 then, and who sends the request again stores the others twice.
+// A request that cannot be read is refused whole. Of one that can be read, entries beyond the limits are refused, and all others
+// are taken: the answer is 400 then, and who sends the request again stores the others twice.
 #pragma once
 
 #include "base/clock.h"
@@ -24,9 +25,9 @@ namespace weir::loki {
 struct PushReaderOptions {
   // Unlike a Loki, a spool takes records of any age: max_age and max_ahead are off unless somebody sets them.
   PushLimits limits = {.max_age = 0, .max_ahead = 0};
-  base::Duration max_behind = 0;      // how far an entry may be behind the newest of its stream; 0: as far as it likes
-  bool discover_service_name = true;  // adds the label service_name (names/service_name.h)
-  bool discover_levels = true;        // adds the metadata detected_level (names/level.h)
+  base::Duration max_behind = 0;         // how far an entry may be behind the newest of its stream; 0: as far as it likes
+  bool discover_service_name = true;     // adds the label service_name (names/service_name.h)
+  bool discover_levels = true;           // adds the metadata detected_level (names/level.h)
   std::size_t most_unpacked = 64 << 20;  // bytes of a body once it is unpacked; beyond: refused, before memory is taken for it
 };
 

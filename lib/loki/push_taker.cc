@@ -20,9 +20,9 @@ using record::Label;
 
 namespace {
 
-constexpr std::size_t kMostStreams = 16'384;    // that are remembered
-constexpr std::size_t kMostComplaints = 100;    // different ones in one answer
-constexpr std::size_t kMostBehind = 10;         // entries too far behind that are listed, as Loki does
+constexpr std::size_t kMostStreams = 16'384;  // that are remembered
+constexpr std::size_t kMostComplaints = 100;  // different ones in one answer
+constexpr std::size_t kMostBehind = 10;       // entries too far behind that are listed, as Loki does
 constexpr std::string_view kYearOne = "0001-01-01T00:00:00Z";
 
 std::string seconds(base::Timestamp time) {
@@ -49,8 +49,8 @@ std::span<const Label> level_alone(std::string_view level) {
 // In the order in which Loki finds them.
 std::optional<Refusal> refuse_stream(std::span<const Label> labels, std::string_view name, const PushLimits& limits) {
   if (labels.empty()) return Refusal{"missing_labels", "error at least one label pair is required per stream"};
-  const auto counted = static_cast<std::size_t>(
-      std::ranges::count_if(labels, [](const Label& label) { return label.name != names::kServiceName; }));
+  const auto counted =
+      static_cast<std::size_t>(std::ranges::count_if(labels, [](const Label& label) { return label.name != names::kServiceName; }));
   if (limits.max_labels != 0 && counted > limits.max_labels) {
     return Refusal{"max_label_names_per_series",
                    fmt::format("entry for stream '{}' has {} label names; limit {}", name, counted, limits.max_labels)};
@@ -258,9 +258,10 @@ void PushTaker::end_stream() {
     std::string text;
     const std::string oldest = seconds(stream_->newest - options_.max_behind);
     for (const base::Timestamp time : behind_) {
-      text += fmt::format("entry with timestamp {} ignored, reason: 'entry too far behind, entry timestamp is: {}, oldest acceptable "
-                          "timestamp is: {}',\n",
-                          record::to_rfc3339(time), seconds(time), oldest);
+      text += fmt::format(
+          "entry with timestamp {} ignored, reason: 'entry too far behind, entry timestamp is: {}, oldest acceptable "
+          "timestamp is: {}',\n",
+          record::to_rfc3339(time), seconds(time), oldest);
     }
     text += fmt::format("user '{}', total ignored: {} out of {} for stream: {}", tenant_.empty() ? "fake" : tenant_, behind_count_,
                         entries_, stream_->name);

@@ -46,8 +46,8 @@ class PushTaker {
  private:
   struct Stream {
     record::LabelSetRef set;
-    std::string name;         // the label string as Loki prints it
-    std::string_view level;   // by the labels; "" where they give none
+    std::string name;        // the label string as Loki prints it
+    std::string_view level;  // by the labels; "" where they give none
     std::optional<Refusal> refusal = {};
     base::Timestamp newest = std::numeric_limits<base::Timestamp>::min();
   };

@@ -23,6 +23,7 @@ namespace weir::monitor {
 struct Options {
   std::optional<httpd::Address> address;  // --metrics
   std::string file;                       // --metrics-file
+  bool shown_elsewhere = false;  // a stage shows context().metrics by itself (monitor/reading.h), so that there must be some
 
   [[nodiscard]] bool any() const { return address.has_value() || !file.empty(); }
 };

@@ -1,0 +1,46 @@
+// `weir serve`: Loki's HTTP API and a page over a spool. Two stages of it: a source of what clients push, with the server before
+// it; and the ordinary `buffer --store` behind. Where the spool is another's to write, there is the source alone, and it emits
+// nothing.
+//
+//   server's thread      parses requests, puts pushes into the inbox, hands queries to the workers of QueryApi
+//   chain's thread       takes from the inbox, decodes, emits to buffer; 200 ms after the first it flushes and answers all of them
+//   tail's thread        while somebody tails: reads new blocks once for all (serve/tail_hub.h)
+//
+// A push is answered 204 when flush() said that it is safe, and not before. What buffer cannot store is answered 5xx, and the
+// client sends it again.
+#pragma once
+
+#include "httpd/access.h"
+#include "httpd/server.h"
+#include "loki/push_reader.h"
+#include "pipeline/stage.h"
+#include "serve/inbox.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::stages {
+
+struct ServeSpec {
+  std::string spool;
+  httpd::Address listen = {.host = "127.0.0.1", .port = 3100};
+  bool read_only = false;
+  bool try_again = false;  // when it cannot listen: says so, and tries again, instead of an error. For a part of `run`
+  httpd::TlsFiles tls = {};
+  httpd::AccessFiles users = {};
+  std::vector<std::string> hosts = {};  // further names by which clients call this server
+  loki::PushReaderOptions push = {};
+  serve::Inbox::Limits inbox = {};
+  std::uint64_t most_body = 16 << 20;                      // bytes of one push request as it comes
+  base::Duration commit_after = 200 * base::kMillisecond;  // requests within this time share a commit
+  std::uint64_t commit_bytes = 1 << 20;                    // and less when their lines are so many bytes
+};
+
+// Listens, unless spec.try_again. Errors: io (the address is in use), config (files of users, tokens or certificates).
+base::Result<std::unique_ptr<pipeline::Source>> make_serve(const ServeSpec& spec, const pipeline::Context& context);
+
+// What a start would find wrong with the files that it names.
+base::Result<void> rehearse_serve(const ServeSpec& spec, const pipeline::Context& context);
+
+}  // namespace weir::stages

@@ -1,0 +1,91 @@
+#include "stages/serve_site.h"
+
+#include "serve/tenant.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace weir::stages {
+
+using base::Result;
+using httpd::Exchange;
+using httpd::Request;
+using httpd::Response;
+using httpd::Route;
+
+namespace {
+
+constexpr std::string_view kReadOnly =
+    "this server only reads: another process writes the spool, or it was started with --read-only\n";
+
+httpd::Limits limits_of(const ServeSpec& spec) {
+  httpd::Limits limits;
+  limits.header = 64 << 10;  // a query stands in the first line
+  limits.bodies = spec.most_body * 4;
+  limits.connections = 256;
+  limits.idle = 5 * base::kMinute;
+  limits.read = 30 * base::kSecond;  // Loki's
+  limits.unsent = 256 << 10;
+  return limits;
+}
+
+}  // namespace
+
+ServeSite::ServeSite(const ServeSpec& spec, serve::Inbox* inbox, const pipeline::Context& context)
+    : spec_(spec), inbox_(inbox), context_(context) {
+  if (context.metrics != nullptr) reading_.emplace(context);
+}
+
+ServeSite::~ServeSite() { server_.reset(); }
+
+Result<std::unique_ptr<ServeSite>> ServeSite::start(const ServeSpec& spec, serve::Inbox* inbox, const pipeline::Context& context) {
+  std::unique_ptr<ServeSite> site(new ServeSite(spec, inbox, context));
+  httpd::Options options;
+  options.limits = limits_of(spec);
+  options.tls = spec.tls;
+  auto server = httpd::Server::start(spec.listen, site->routes(), *context.clock, std::move(options));
+  if (!server) return std::move(server).error();
+  site->server_ = *std::move(server);
+  return site;
+}
+
+std::string ServeSite::url() const {
+  const httpd::Address& address = server_->address();
+  if (!address.socket_path.empty()) return address.text();
+  return fmt::format("{}://{}/", spec_.tls.certificate.empty() ? "http" : "https", address.text());
+}
+
+bool ServeSite::drain(base::Monotonic deadline) { return server_->drain(deadline); }
+
+Route ServeSite::push_route(std::string path) {
+  Route route{.method = "POST", .path = std::move(path)};
+  route.most_body = spec_.most_body;
+  if (inbox_ == nullptr) {
+    route.handler = [](const Request&) { return Response{.status = 501, .body = std::string(kReadOnly)}; };
+  } else {
+    route.later = [this](std::shared_ptr<Exchange> exchange) {
+      if (auto tenant = serve::tenant_of(exchange->request()); tenant.refused) return exchange->answer(*std::move(tenant.refused));
+      inbox_->put(std::move(exchange));
+    };
+  }
+  return route;
+}
+
+std::vector<Route> ServeSite::routes() {
+  std::vector<Route> routes;
+  if (reading_) routes = reading_->routes();
+  routes.push_back(push_route("/loki/api/v1/push"));
+  routes.push_back(push_route("/api/prom/push"));
+  routes.push_back({.method = "GET",
+                    .path = "/ready",
+                    .handler =
+                        [this](const Request&) {
+                          if (context_.stop->stopped()) return serve::try_later("the server ends\n");
+                          return Response{.body = "ready\n"};
+                        },
+                    .open = true});
+  return routes;
+}
+
+}  // namespace weir::stages
