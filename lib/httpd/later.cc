@@ -9,8 +9,13 @@ namespace {
 
 class LaterExchange : public Exchange {
  public:
-  LaterExchange(Request request, std::weak_ptr<Answering> connection, std::shared_ptr<Loop> loop, std::shared_ptr<Flow> flow)
-      : request_(std::move(request)), connection_(std::move(connection)), loop_(std::move(loop)), flow_(std::move(flow)) {}
+  LaterExchange(Request request, Budget::Share share, std::weak_ptr<Answering> connection, std::shared_ptr<Loop> loop,
+                std::shared_ptr<Flow> flow)
+      : request_(std::move(request)),
+        share_(std::move(share)),
+        connection_(std::move(connection)),
+        loop_(std::move(loop)),
+        flow_(std::move(flow)) {}
 
   ~LaterExchange() override {
     if (state_ == State::open) answer(refusal(500));
@@ -64,6 +69,7 @@ class LaterExchange : public Exchange {
   }
 
   Request request_;
+  const Budget::Share share_;
   const std::weak_ptr<Answering> connection_;
   const std::shared_ptr<Loop> loop_;
   const std::shared_ptr<Flow> flow_;
@@ -96,9 +102,10 @@ void Flow::leave() {
   moved_.notify_all();
 }
 
-std::shared_ptr<Exchange> make_exchange(Request request, std::weak_ptr<Answering> connection, std::shared_ptr<Loop> loop,
-                                        std::shared_ptr<Flow> flow) {
-  return std::make_shared<LaterExchange>(std::move(request), std::move(connection), std::move(loop), std::move(flow));
+std::shared_ptr<Exchange> make_exchange(Request request, Budget::Share share, std::weak_ptr<Answering> connection,
+                                        std::shared_ptr<Loop> loop, std::shared_ptr<Flow> flow) {
+  return std::make_shared<LaterExchange>(std::move(request), std::move(share), std::move(connection), std::move(loop),
+                                         std::move(flow));
 }
 
 }  // namespace weir::httpd

@@ -3,6 +3,7 @@
 // whether the client is gone.
 #pragma once
 
+#include "httpd/budget.h"
 #include "httpd/exchange.h"
 #include "httpd/loop.h"
 
@@ -47,7 +48,8 @@ class Answering {
   virtual void answer_broken() = 0;
 };
 
-std::shared_ptr<Exchange> make_exchange(Request request, std::weak_ptr<Answering> connection, std::shared_ptr<Loop> loop,
-                                        std::shared_ptr<Flow> flow);
+// `share`: what the body takes of the budget; given back when the Exchange goes.
+std::shared_ptr<Exchange> make_exchange(Request request, Budget::Share share, std::weak_ptr<Answering> connection,
+                                        std::shared_ptr<Loop> loop, std::shared_ptr<Flow> flow);
 
 }  // namespace weir::httpd

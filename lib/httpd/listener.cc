@@ -7,7 +7,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -18,8 +20,6 @@ namespace {
 
 using base::Code;
 using base::Result;
-
-constexpr int kBacklog = 128;
 
 // An address as the system takes it.
 struct SystemAddress {
@@ -86,7 +86,7 @@ Result<void> make_way_for(const Address& address, const SystemAddress& resolved)
 
 }  // namespace
 
-Result<base::UniqueFd> listen_on(Address& address) {
+Result<base::UniqueFd> listen_on(Address& address, std::size_t backlog) {
   const auto failed = [&](int error) { return base::io_error(error, fmt::format("listen on '{}'", address.text())); };
   auto resolved = resolve(address);
   if (!resolved) return std::move(resolved).error();
@@ -109,7 +109,7 @@ Result<base::UniqueFd> listen_on(Address& address) {
   }
   // Before listen(), nobody can connect.
   if (!address.socket_path.empty() && ::chmod(address.socket_path.c_str(), 0600) != 0) return failed(errno);
-  if (::listen(fd.get(), kBacklog) != 0) return failed(errno);
+  if (::listen(fd.get(), static_cast<int>(std::min<std::size_t>(backlog, INT_MAX))) != 0) return failed(errno);
   SystemAddress bound;
   bound.size = sizeof bound.storage;
   if (address.port == 0 && address.socket_path.empty() &&

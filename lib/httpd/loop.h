@@ -13,10 +13,12 @@ class Loop {
   // `hand_over` gives work to the server's thread; it may be called from any thread until end().
   explicit Loop(std::function<void(std::function<void()>)> hand_over) : hand_over_(std::move(hand_over)) {}
 
-  // Runs `work` on the server's thread, after what was posted before; never, when the server has ended.
-  void post(std::function<void()> work) {
+  // Runs `work` on the server's thread, after what was posted before. False: the server has ended, and it never runs.
+  bool post(std::function<void()> work) {
     const std::lock_guard lock(mutex_);
-    if (hand_over_) hand_over_(std::move(work));
+    if (!hand_over_) return false;
+    hand_over_(std::move(work));
+    return true;
   }
   void end() {
     const std::lock_guard lock(mutex_);

@@ -4,17 +4,23 @@
 // in one epoll_wait without a timeout, and a timer runs only while a connection is open. Every connection is in one of these
 // states:
 //
+//   shaking    TLS is agreed upon (tls.h); closed when that is not done after Limits::read
 //   idle       no byte of a request has come; closed after Limits::idle, or earlier when its place is needed
-//   reading    a request comes; closed when it is not whole after Limits::read
-//   answering  its answer is written; closed when it is not gone after Limits::write
-//   ending     refused: what still comes is thrown away for a while, so that the client reads the refusal
+//   reading    a request comes; closed when its header is not whole after Limits::read, or when less than 64 KiB of its body come
+//   in
+//              such a time
+//   working    a handler of `later` has the request (exchange.h); only the end of the client is noticed. No time limit
+//   answering  an answer, or a part of one, is written; closed when the client takes neither all of it nor 64 KiB in Limits::write
+//   ending     refused, or the last answer is sent: what still comes is thrown away for 2 s, so that the client reads the answer
+//   socket     a WebSocket behind its upgrade (websocket.h)
 //
-// When there are as many connections as Limits::connections, a new one takes the place of the one that has been idle longest, or
-// else of the one that has been reading longest. Where all others work, the new one gets 503.
+// When there are as many connections as Limits::connections, a new one takes the place of one that is ending, or else of the one
+// that has been idle longest, or else of the one that has been reading or shaking longest. Where all others work, are answered or
+// are WebSockets, the new one gets 503.
 //
-// A Route with `later` gets an Exchange (exchange.h): its connection is in a further state, *working*, in which only the end of the
-// client is noticed. A Route with `socket` gets a WebSocket (websocket.h) behind the upgrade. TLS (tls.h) wraps the stream of a
-// connection; OpenSSL is loaded when a server is started with it.
+// What is refused before a handler sees it: two Host headers, two lengths, a length beside Transfer-Encoding or any coding but
+// "chunked" (RFC 9112, 6: two readings of where a request ends let one be hidden in another), a header or a body that is too long,
+// and what Access refuses, which is checked before the body is read.
 #pragma once
 
 #include "base/clock.h"
@@ -35,7 +41,7 @@ struct Limits {
   std::uint32_t header = 8 << 10;     // bytes, with the request line; beyond: 431
   std::uint64_t body = 64 << 10;      // bytes; beyond: 413
   std::uint64_t bodies = 64 << 20;    // bytes of all bodies that are read or worked on at once; beyond: 503 with Retry-After
-  std::size_t connections = 64;       // at once
+  std::size_t connections = 64;       // at once; the process needs as many descriptors
   base::Duration idle = base::kHour;  // far beyond the pause between two scrapes
   base::Duration read = 10 * base::kSecond;
   base::Duration write = 30 * base::kSecond;
@@ -43,7 +49,8 @@ struct Limits {
   base::Duration ping = base::kSecond;  // between two pings of a WebSocket
 };
 
-// PEM files. Both are read again when they change.
+// PEM files. Both are read again when they change: the next connection gets the new ones. Only the owner and its group may be able
+// to read the key.
 struct TlsFiles {
   std::string certificate;  // with the chain; "": no TLS
   std::string key;
@@ -53,6 +60,7 @@ struct Options {
   Limits limits = {};
   TlsFiles tls = {};
   std::unique_ptr<Access> access = nullptr;  // null: everybody may ask
+  base::Diagnostics* diagnostics = nullptr;  // outlives the server; gets what goes wrong when TLS files are read again
 };
 
 class Server {
@@ -63,7 +71,7 @@ class Server {
   static base::Result<std::unique_ptr<Server>> start(const Address& address, std::vector<Route> routes, const base::Clock& clock,
                                                      Options options = {});
   // Takes no more connections; those that are idle are closed, the others may end by themselves until `deadline`. WebSockets are
-  // closed with 1001. Then waits for the thread. True: all of them ended.
+  // closed with 1001. Then waits for the thread. True: all of them ended. Once, and not on the server's thread.
   virtual bool drain(base::Monotonic deadline) = 0;
   // Closes all connections, and waits for the thread, which may be in a handler.
   virtual ~Server() = default;

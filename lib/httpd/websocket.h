@@ -1,8 +1,11 @@
 // A WebSocket (RFC 6455) of which the server only writes: text frames to a client that listens.
 //
-// What the client sends is read and thrown away, but for close and ping. The server pings every Limits::ping, and closes the
-// connection when the client answers nothing for three of these times, or reads nothing for Limits::write while something waits to
-// be sent. The methods may be called from any thread. A WebSocket may outlive its server: then the client is gone.
+// What the client sends is read and thrown away, but for close and ping. The server pings every Limits::ping, which keeps proxies
+// from closing the connection. It closes it when the client answers nothing for Limits::write (a program that a user stops for a
+// moment is not cut), or does not take a frame for Limits::write.
+//
+// The methods may be called from any thread. When the last reference goes without close(), the client gets 1011. A WebSocket may
+// outlive its server: then the client is gone.
 #pragma once
 
 #include "httpd/message.h"
@@ -29,7 +32,8 @@ class WebSocket {
   // 123 bytes.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
   [[nodiscard]] virtual bool gone() const = 0;
-  // `call` runs once, on the server's thread, when the client is gone; at once when it is. For who waits on something else.
+  // `call` runs once, on the server's thread, when the client is gone, and also where it is gone already; on this thread where the
+  // server has ended. Only the latest `call` counts. For who waits on something else.
   virtual void when_gone(std::function<void()> call) = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "monitor/endpoint.h"
 
+#include "httpd/access.h"
 #include "httpd/server.h"
 #include "monitor/metrics_file.h"
 #include "monitor/notifier.h"
@@ -47,8 +48,7 @@ class Endpoint::Parts {
   // so, and then with an Origin.
   [[nodiscard]] Response reload(const Request& request, const httpd::Address& listens_on) const {
     if (!request.from_here) return text(403, "reload is for peers on this machine; send SIGHUP instead\n");
-    const bool is_known = httpd::is_ip_address(request.host) || request.host == "localhost" || request.host == listens_on.host;
-    if (listens_on.socket_path.empty() && !is_known) return text(403, "the request names another host\n");
+    if (!httpd::is_own_host(request.host, listens_on.host)) return text(403, "the request names another host\n");
     if (!request.header("Origin").empty()) return text(403, "a web page may not do this\n");
     context.stop->request_reload();
     return text(200, "reload is asked for; messages on standard error say what became of it\n");

@@ -1,0 +1,94 @@
+// Reads one request out of the bytes of a connection, and judges its header. No I/O.
+//
+// States: header, then body (where there is one), then whole; refused from any of them.
+#pragma once
+
+#include "httpd/beast.h"
+#include "httpd/budget.h"
+#include "httpd/peer.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+namespace weir::httpd {
+
+// A body that grows as it comes. Beast's own takes all the memory that a Content-Length asks for before a byte of it is there.
+struct GrowingBody {
+  using value_type = std::string;
+  static std::uint64_t size(const value_type& body) { return body.size(); }
+
+  class reader {
+   public:
+    template <bool is_request, typename Fields>
+    reader(beast::http::header<is_request, Fields>& /*header*/, value_type& body) : body_(body) {}
+    void init(const boost::optional<std::uint64_t>& /*length*/, error_code& error) { error = {}; }
+    template <typename Buffers>
+    std::size_t put(const Buffers& buffers, error_code& error) {
+      error = {};
+      std::size_t size = 0;
+      for (auto one = asio::buffer_sequence_begin(buffers); one != asio::buffer_sequence_end(buffers); ++one) {
+        const asio::const_buffer buffer = *one;
+        body_.append(static_cast<const char*>(buffer.data()), buffer.size());
+        size += buffer.size();
+      }
+      return size;
+    }
+    void finish(error_code& error) { error = {}; }
+
+   private:
+    value_type& body_;
+  };
+};
+
+class RequestReader {
+ public:
+  enum class State : std::uint8_t {
+    more,      // the rest has not come
+    header,    // it is whole; a body follows. Once
+    whole,     // request() is whole
+    refused,   // refusal() is the answer; what follows cannot be read as a request
+    not_given  // refusal() is the answer; the request is whole, so that another one may follow
+  };
+
+  RequestReader(ServerParts& parts, bool from_here);
+
+  // Takes what it can from the beginning of `unread`.
+  State read(std::string& unread);
+
+  [[nodiscard]] bool header_is_whole() const { return parser_.is_header_done(); }
+
+  // Of a whole header.
+  [[nodiscard]] Request& request() { return request_; }
+  [[nodiscard]] const Route& route() const { return *route_; }
+  [[nodiscard]] bool keep_alive() const { return parser_.get().keep_alive(); }
+  [[nodiscard]] bool is_old_version() const { return parser_.get().version() < 11; }
+  [[nodiscard]] bool waits_for_continue() const;
+  [[nodiscard]] bool is_upgrade() const;
+  [[nodiscard]] beast::http::request<beast::http::empty_body> header() const;
+
+  [[nodiscard]] Response& refusal() { return refusal_; }
+  // What the body takes of the budget.
+  [[nodiscard]] Budget::Share& share() { return share_; }
+
+ private:
+  State read_on(std::string_view& unread);
+  State refuse(Response response);
+  State judge_header();
+  // What is wrong with it, or "".
+  std::string_view find_host(std::optional<std::string_view> authority);
+  std::string_view find_end() const;
+
+  ServerParts& parts_;
+  beast::http::request_parser<GrowingBody> parser_;
+  Request request_;
+  const Route* route_ = nullptr;
+  Response refusal_;
+  Budget::Share share_;
+  bool header_is_judged_ = false;
+};
+
+}  // namespace weir::httpd
