@@ -61,6 +61,15 @@ class RawHttp {
     }
   }
 
+  // The next `count` bytes, fewer when the server closes, or says nothing for `patience` milliseconds.
+  std::string bytes(std::size_t count, int patience = 20'000) {
+    while (read_.size() < count && more(patience)) {
+    }
+    std::string some = read_.substr(0, count);
+    read_.erase(0, some.size());
+    return some;
+  }
+
   // The size of all that comes until the server closes; npos when it does not, or says nothing for `patience` milliseconds.
   // `text`, where it is given, gets it.
   std::size_t rest(int patience = 20'000, std::string* text = nullptr) {
