@@ -92,14 +92,16 @@ class OpenSslSession : public TlsSession {
     if (size == 0) return {State::done, 0};
     library_.clear_error();
     std::size_t got = 0;
-    return step_of(library_.read(ssl_, out, size, &got), got);
+    const int result = library_.read(ssl_, out, size, &got);
+    return step_of(result, got);
   }
 
   Step write(const void* bytes, std::size_t size) override {
     if (size == 0) return {State::done, 0};
     library_.clear_error();
     std::size_t sent = 0;
-    return step_of(library_.write(ssl_, bytes, size, &sent), sent);
+    const int result = library_.write(ssl_, bytes, size, &sent);
+    return step_of(result, sent);
   }
 
   void end() override {
