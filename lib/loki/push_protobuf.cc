@@ -57,7 +57,9 @@ class Reader {
   explicit Reader(PushTaker& taker) : taker_(taker) {}
 
   void read(pbf_reader request) {
-    while (request.next()) {
+    while (!request.data().empty()) {
+      refuse_group(request.data());
+      if (!request.next()) break;
       if (request.tag() == 1) {
         read_stream(inner_of(request, "Streams"));
       } else {
@@ -67,6 +69,12 @@ class Reader {
   }
 
  private:
+  // protozero takes groups, which nobody writes any more, for the end of what it can read.
+  static void refuse_group(const protozero::data_view& rest) {
+    const unsigned type = static_cast<unsigned char>(*rest.data()) & 7U;
+    if (type == 3 || type == 4) throw PushRefused{400, fmt::format("proto: wrong wireType = {} for field Streams", type)};
+  }
+
   void read_stream(pbf_reader message) {
     // The labels may come behind the entries, although nobody writes them there.
     std::string_view labels;
@@ -134,7 +142,6 @@ class Reader {
 }  // namespace
 
 void decode_push_protobuf(std::string_view bytes, PushTaker& taker) {
-  // protozero leaves groups, which nobody writes any more, to the caller.
   Reader(taker).read(pbf_reader(bytes.data(), bytes.size()));
 }
 
