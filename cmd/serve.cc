@@ -15,6 +15,12 @@ namespace {
 using base::Code;
 using base::Result;
 
+// Only processes of this machine reach it.
+bool is_local(const httpd::Address& address) {
+  if (!address.socket_path.empty() || address.host == "localhost" || address.host == "::1") return true;
+  return httpd::is_ip_address(address.host) && address.host.starts_with("127.");
+}
+
 class Serve : public cli::Invocation {
  public:
   void declare(CLI::App& app) override {
@@ -33,6 +39,24 @@ class Serve : public cli::Invocation {
         ->default_str(spec_.listen.text());
     app.add_flag("--read-only", spec_.read_only, "answer queries only; needs no right to write");
     cli::declare_sync(app, store);
+
+    constexpr const char* access = "Access";
+    app.add_option("--auth-file", spec_.users.users,
+                   "FILE with a user a line, NAME:PASSWORD or NAME:{SHA256}BASE64; whoever asks must be one")
+        ->type_name("FILE")
+        ->group(access);
+    app.add_option("--token-file", spec_.users.tokens, "FILE with a bearer token a line; whoever asks must send one")
+        ->type_name("FILE")
+        ->group(access);
+    app.add_option("--tls-cert", spec_.tls.certificate, "PEM file with the certificate and its chain: serves https")
+        ->type_name("FILE")
+        ->group(access);
+    app.add_option("--tls-key", spec_.tls.key, "PEM file with the key of --tls-cert")->type_name("FILE")->group(access);
+    app.add_option("--host", spec_.hosts,
+                   "a name by which clients call this server, beside IP addresses and localhost (repeatable)")
+        ->type_name("NAME")
+        ->group(access);
+    app.add_flag("--insecure", insecure_, "listen beyond this machine although nobody has to say who they are")->group(access);
 
     constexpr const char* limits = "Limits of the spool";
     cli::declare_max_size(app, store, limits);
@@ -59,6 +83,14 @@ class Serve : public cli::Invocation {
   [[nodiscard]] Result<void> check() const override {
     if (spec_.spool.empty()) {
       return base::fail(Code::usage, "SPOOL is missing").with_hint("name a file, or set WEIR_SPOOL: weir serve logs.db");
+    }
+    if (spec_.tls.certificate.empty() != spec_.tls.key.empty())
+      return base::fail(Code::usage, "--tls-cert and --tls-key must be given together");
+    if (!is_local(spec_.listen) && !spec_.users.any() && !insecure_) {
+      return base::fail(Code::usage,
+                        "cannot listen on '{}' without authentication: whoever reaches it could read and write all logs",
+                        spec_.listen.text())
+          .with_hint("give --auth-file or --token-file (and --tls-cert), listen on 127.0.0.1, or say --insecure");
     }
     return {};
   }
@@ -110,7 +142,7 @@ class Serve : public cli::Invocation {
 
   stages::ServeSpec spec_;
   stages::BufferSpec buffer_;
-  bool no_service_name_ = false, no_levels_ = false;
+  bool no_service_name_ = false, no_levels_ = false, insecure_ = false;
 };
 
 constexpr std::string_view kManual = R"(A spool is one SQLite file (weir-spool(5)).)";

@@ -24,6 +24,7 @@ using pipeline::Flow;
 using pipeline::Flushed;
 
 constexpr base::Duration kMeasureEvery = 10 * base::kSecond;  // where nobody asks
+constexpr std::uint64_t kMuch = 256 << 10;                    // bytes of lines
 constexpr base::Duration kRush = 500 * base::kMillisecond;    // held records that fill a block so soon come out of a backlog
 
 class Buffer : public pipeline::Stage {
@@ -340,7 +341,8 @@ class Buffer : public pipeline::Stage {
   base::Result<void> commit_all() {
     store_.evicted().hurry();
     may_tell_alone_ = true;
-    return commit();
+    // Who flushes much flushes often: a server that is pushed to.
+    return commit(builder_.line_bytes() >= kMuch ? spool::Effort::fast : spool::Effort::thorough);
   }
 
   base::Result<void> commit(spool::Effort effort = spool::Effort::thorough) {

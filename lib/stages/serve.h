@@ -15,6 +15,7 @@
 #include "loki/push_reader.h"
 #include "pipeline/stage.h"
 #include "serve/inbox.h"
+#include "serve/tail_hub.h"
 
 #include <memory>
 #include <string>
@@ -32,9 +33,12 @@ struct ServeSpec {
   std::vector<std::string> hosts = {};  // further names by which clients call this server
   loki::PushReaderOptions push = {};
   serve::Inbox::Limits inbox = {};
-  std::uint64_t most_body = 16 << 20;                      // bytes of one push request as it comes
-  base::Duration commit_after = 200 * base::kMillisecond;  // requests within this time share a commit
-  std::uint64_t commit_bytes = 1 << 20;                    // and less when their lines are so many bytes
+  serve::TailLimits tails = {};
+  std::uint64_t most_body = 16 << 20;  // bytes of one push request as it comes
+  // Requests share a commit that come within commit_after, or fewer when their lines are commit_bytes, or when their lines are
+  // commit_soon_bytes and no more come for commit_soon: who sends much waits for the answer before it sends more.
+  base::Duration commit_after = 200 * base::kMillisecond, commit_soon = 10 * base::kMillisecond;
+  std::uint64_t commit_bytes = 1 << 20, commit_soon_bytes = 128 << 10;
 };
 
 // Listens, unless spec.try_again. Errors: io (the address is in use), config (files of users, tokens or certificates).

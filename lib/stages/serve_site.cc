@@ -35,6 +35,7 @@ httpd::Limits limits_of(const ServeSpec& spec) {
 ServeSite::ServeSite(const ServeSpec& spec, serve::Inbox* inbox, const pipeline::Context& context)
     : spec_(spec), inbox_(inbox), context_(context) {
   if (context.metrics != nullptr) reading_.emplace(context);
+  tails_ = serve::TailHub::create(spec.spool, spec.tails, *context.clock, *context.diagnostics);
 }
 
 ServeSite::~ServeSite() { server_.reset(); }
@@ -44,6 +45,9 @@ Result<std::unique_ptr<ServeSite>> ServeSite::start(const ServeSpec& spec, serve
   httpd::Options options;
   options.limits = limits_of(spec);
   options.tls = spec.tls;
+  auto access = httpd::Access::create(spec.users, spec.hosts, *context.diagnostics);
+  if (!access) return std::move(access).error();
+  options.access = *std::move(access);
   auto server = httpd::Server::start(spec.listen, site->routes(), *context.clock, std::move(options));
   if (!server) return std::move(server).error();
   site->server_ = *std::move(server);
@@ -56,7 +60,10 @@ std::string ServeSite::url() const {
   return fmt::format("{}://{}/", spec_.tls.certificate.empty() ? "http" : "https", address.text());
 }
 
-bool ServeSite::drain(base::Monotonic deadline) { return server_->drain(deadline); }
+bool ServeSite::drain(base::Monotonic deadline) {
+  tails_->stop();
+  return server_->drain(deadline);
+}
 
 Route ServeSite::push_route(std::string path) {
   Route route{.method = "POST", .path = std::move(path)};
@@ -75,6 +82,7 @@ Route ServeSite::push_route(std::string path) {
 std::vector<Route> ServeSite::routes() {
   std::vector<Route> routes;
   if (reading_) routes = reading_->routes();
+  for (Route& route : tails_->routes()) routes.push_back(std::move(route));
   routes.push_back(push_route("/loki/api/v1/push"));
   routes.push_back(push_route("/api/prom/push"));
   routes.push_back({.method = "GET",

@@ -195,8 +195,10 @@ class ServeSource : public pipeline::Source {
     }
     records_out_.add(verdict.records);
     bytes_out_.add(verdict.bytes);
-    if (waiting_.empty()) commit_at_ = base::after(context_.clock->monotonic(), spec_.commit_after);
+    if (waiting_.empty()) commit_by_ = commit_at_ = base::after(context_.clock->monotonic(), spec_.commit_after);
     taken_bytes_ += verdict.bytes;
+    if (taken_bytes_ >= spec_.commit_soon_bytes)
+      commit_at_ = std::min(commit_by_, base::after(context_.clock->monotonic(), spec_.commit_soon));
     waiting_.emplace_back(std::move(exchange), std::move(verdict));
     auto flow = out.emit(batch_);
     if (!flow) return std::move(flow).error();
@@ -248,7 +250,7 @@ class ServeSource : public pipeline::Source {
   record::Batch batch_;
   std::vector<std::pair<std::shared_ptr<Exchange>, loki::PushVerdict>> waiting_;  // emitted, not answered yet
   std::uint64_t taken_bytes_ = 0;                                                 // of their lines
-  Monotonic commit_at_ = base::kNever;
+  Monotonic commit_by_ = base::kNever, commit_at_ = base::kNever;                 // at the latest; as it is now
 
   base::UniqueFd drained_;
   std::unique_ptr<serve::Inbox> inbox_;
@@ -265,8 +267,8 @@ Result<std::unique_ptr<pipeline::Source>> make_serve(const ServeSpec& spec, cons
 }
 
 Result<void> rehearse_serve(const ServeSpec& spec, const pipeline::Context& context) {
-  static_cast<void>(spec), static_cast<void>(context);
-  return {};
+  auto access = httpd::Access::create(spec.users, spec.hosts, *context.diagnostics);
+  return access ? Result<void>() : std::move(access).error();
 }
 
 }  // namespace weir::stages

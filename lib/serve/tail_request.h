@@ -1,0 +1,26 @@
+// What a client asks of a tail (loki: pkg/loghttp/tail.go, pkg/querier/tail).
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "httpd/message.h"
+
+#include <cstdint>
+#include <string>
+
+namespace weir::serve {
+
+struct TailRequest {
+  std::string query;
+  std::string tenant;
+  std::uint64_t limit = 100;  // entries of before now, the newest of them
+  base::Timestamp start = 0;  // since when
+  base::Duration delay = 0;   // how long entries wait for others that may go before them
+  bool categorize = false;    // metadata and extracted labels stand beside each line, not among the labels
+  bool old_form = false;      // that of /api/prom/tail
+};
+
+// Error: usage, in Loki's words: it is answered 400. A metric query is no error here: Loki closes the WebSocket with one.
+[[nodiscard]] base::Result<TailRequest> tail_request(const httpd::Request& request, base::Timestamp now);
+
+}  // namespace weir::serve
