@@ -72,7 +72,8 @@ State RequestReader::read_on(std::string_view& unread) {
     if (unread.empty()) return State::more;
     error_code error;
     unread.remove_prefix(parser_.put(asio::buffer(unread), error));
-    if (!share_.grow_to(parser_.get().body().size())) {
+    const std::string& body = parser_.get().body();
+    if (!body.empty() && !share_.grow_to(body.capacity())) {
       Response full = httpd::refusal(503);
       full.headers.emplace_back("Retry-After", "1");
       return refuse(std::move(full));

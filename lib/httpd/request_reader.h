@@ -7,16 +7,19 @@
 #include "httpd/budget.h"
 #include "httpd/peer.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
 namespace weir::httpd {
 
-// A body that grows as it comes. Beast's own takes all the memory that a Content-Length asks for before a byte of it is there.
+// A body that grows as it comes, and not beyond its Content-Length. Beast's own takes all the memory that a Content-Length asks for
+// before a byte of it is there.
 struct GrowingBody {
   using value_type = std::string;
   static std::uint64_t size(const value_type& body) { return body.size(); }
@@ -25,13 +28,17 @@ struct GrowingBody {
    public:
     template <bool is_request, typename Fields>
     reader(beast::http::header<is_request, Fields>& /*header*/, value_type& body) : body_(body) {}
-    void init(const boost::optional<std::uint64_t>& /*length*/, error_code& error) { error = {}; }
+    void init(const boost::optional<std::uint64_t>& length, error_code& error) {
+      if (length) length_ = *length;
+      error = {};
+    }
     template <typename Buffers>
     std::size_t put(const Buffers& buffers, error_code& error) {
       error = {};
       std::size_t size = 0;
       for (auto one = asio::buffer_sequence_begin(buffers); one != asio::buffer_sequence_end(buffers); ++one) {
         const asio::const_buffer buffer = *one;
+        make_room(body_.size() + buffer.size());
         body_.append(static_cast<const char*>(buffer.data()), buffer.size());
         size += buffer.size();
       }
@@ -40,7 +47,17 @@ struct GrowingBody {
     void finish(error_code& error) { error = {}; }
 
    private:
+    // A string of its own would always double.
+    void make_room(std::size_t size) {
+      if (size <= body_.capacity()) return;
+      std::string larger;
+      larger.reserve(std::max(size, static_cast<std::size_t>(std::min<std::uint64_t>(2 * body_.capacity(), length_))));
+      larger += body_;
+      body_ = std::move(larger);
+    }
+
     value_type& body_;
+    std::uint64_t length_ = UINT64_MAX;  // of a body in chunks, which has none
   };
 };
 
