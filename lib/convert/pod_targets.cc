@@ -1,5 +1,7 @@
 #include "convert/pod_targets.h"
 
+#include "convert/kubernetes_names.h"
+#include "convert/pod_samples.h"
 #include "convert/words.h"
 #include "kube/pod.h"
 #include "names/label_name.h"
@@ -20,197 +22,13 @@ namespace {
 using Names = std::set<std::string, std::less<>>;
 using Action = RelabelRule::Action;
 
-constexpr std::string_view kMeta = "__meta_kubernetes_";
-constexpr std::string_view kLabel = "__meta_kubernetes_pod_label_";
-constexpr std::string_view kAnnotation = "__meta_kubernetes_pod_annotation_";
-constexpr std::string_view kNode = "node-7";
-constexpr std::size_t kMixedSamples = 40;
-constexpr std::size_t kMostSamples = 160;
-constexpr std::size_t kMostSpellings = 8;
-
-// A pod that is made up, one of its containers, and what Promtail's discovery says of it.
-struct Sample {
-  kube::Pod pod;
-  std::string container;
-  Labels meta;
-  bool is_static = false;
-  std::string path_uid;  // as in the path of its logs
-};
-
-// Owners of all kinds, with and without what looks like the hash of a ReplicaSet.
-struct Owner {
-  std::string_view kind, name;
-};
-constexpr std::array<Owner, 9> kOwners = {{{"", ""},
-                                           {"ReplicaSet", "web-5d8f7c9b4d"},
-                                           {"ReplicaSet", "shop.api-5d8f7c9b"},
-                                           {"DaemonSet", "node-agent"},
-                                           {"StatefulSet", "db"},
-                                           {"Job", "backup-28571234"},
-                                           {"ReplicaSet", "web-5d8f7c9b4dz"},
-                                           {"Node", kNode},
-                                           {"ReplicaSet", "a-b-1234567890"}}};
-
-void set_value(kube::Pod::Values& values, std::string_view name, std::string_view value) {
-  auto found = std::ranges::lower_bound(values, name, {}, [](const auto& pair) { return std::string_view(pair.first); });
-  if (found != values.end() && found->first == name) {
-    found->second = value;
-  } else {
-    values.insert(found, {std::string(name), std::string(value)});
-  }
-}
-
-// The meta labels of Prometheus's discovery of pods.
-void fill_meta(Sample& sample) {
-  const auto set = [&](std::string_view name, std::string_view value) {
-    if (!value.empty()) sample.meta.insert_or_assign(std::string(kMeta).append(name), std::string(value));
-  };
-  const kube::Pod& pod = sample.pod;
-  set("namespace", pod.namespace_name);
-  set("pod_name", pod.name);
-  set("pod_uid", pod.uid);
-  set("pod_node_name", kNode);
-  set("pod_container_name", sample.container);
-  set("pod_container_init", "false");
-  set("pod_phase", "Running");
-  set("pod_ready", "true");
-  set("pod_ip", "10.0.0." + std::to_string(1 + pod.name.size()));
-  set("pod_host_ip", "192.168.0.7");
-  set("pod_container_image", "registry.example/" + sample.container + ":1");
-  set("pod_container_id", "containerd://" + pod.uid);
-  set("pod_controller_kind", sample.is_static ? "Node" : pod.owner_kind);
-  set("pod_controller_name", sample.is_static ? kNode : std::string_view(pod.owner_name));
-  for (const auto& [name, value] : pod.labels) {
-    const std::string label = stages::label_name_of(name);
-    set("pod_label_" + label, value);
-    set("pod_labelpresent_" + label, "true");
-  }
-  for (const auto& [name, value] : pod.annotations) {
-    const std::string label = stages::label_name_of(name);
-    set("pod_annotation_" + label, value);
-    set("pod_annotationpresent_" + label, "true");
-  }
-}
-
-class Samples {
- public:
-  explicit Samples(const std::vector<RelabelRule>& rules) {
-    for (const char* const name : {"app.kubernetes.io/name", "app", "name", "k8s-app", "app.kubernetes.io/instance", "instance",
-                                   "app.kubernetes.io/component", "component"}) {
-      labels_.insert(name);
-    }
-    for (const RelabelRule& rule : rules) {
-      for (const std::string& source : rule.sources) {
-        for (const std::string_view prefix : {std::string_view("__meta_kubernetes_pod_labelpresent_"), kLabel}) {
-          if (source.starts_with(prefix)) labels_.insert(kubernetes_names(source.substr(prefix.size())).front());
-        }
-        for (const std::string_view prefix : {std::string_view("__meta_kubernetes_pod_annotationpresent_"), kAnnotation}) {
-          if (source.starts_with(prefix)) annotations_.insert(kubernetes_names(source.substr(prefix.size())).front());
-        }
-      }
-    }
-    annotations_.erase(std::string(kube::kConfigHashAnnotation));
-    for (std::size_t i = 0; i < kMixedSamples; ++i) mixed(i);
-    for (const RelabelRule& rule : rules) special(rule);
-  }
-
-  [[nodiscard]] const std::vector<Sample>& all() const { return samples_; }
-
- private:
-  // The same numbers in every run.
-  std::size_t random() {
-    state_ = state_ * 6364136223846793005ULL + 1442695040888963407ULL;
-    return static_cast<std::size_t>(state_ >> 33U);
-  }
-
-  Sample basic(std::size_t i) {
-    Sample sample;
-    const Owner& owner = kOwners[i % kOwners.size()];
-    sample.is_static = owner.kind == "Node";
-    sample.pod.uid = fmt::format("0f3c{:04x}-1111-4222-8333-0123456789ab", i);
-    sample.pod.namespace_name = fmt::format("ns-{}", i);
-    sample.pod.name = fmt::format("{}-x{}y", owner.name.empty() ? "bare" : owner.name, i);
-    if (!sample.is_static) sample.pod.owner_kind = owner.kind, sample.pod.owner_name = owner.name;
-    sample.container = fmt::format("c{}", i);
-    sample.path_uid = sample.pod.uid;
-    if (sample.is_static) {
-      sample.path_uid = fmt::format("{:032x}", 0x77770000ULL + i);
-      set_value(sample.pod.annotations, kube::kConfigHashAnnotation, sample.path_uid);
-    }
-    return sample;
-  }
-
-  void add(Sample sample) {
-    fill_meta(sample);
-    samples_.push_back(std::move(sample));
-  }
-
-  void mixed(std::size_t i) {
-    Sample sample = basic(i);
-    // First none, then all, then a part of them.
-    const auto wanted = [&](std::size_t which) {
-      if (i < kOwners.size()) return false;
-      if (i < 2 * kOwners.size()) return true;
-      static_cast<void>(which);
-      return random() % 2 == 0;
-    };
-    std::size_t n = 0;
-    for (const std::string& name : labels_) {
-      if (wanted(n++)) set_value(sample.pod.labels, name, fmt::format("l{}s{}", n, i));
-    }
-    for (const std::string& name : annotations_) {
-      if (wanted(n++)) set_value(sample.pod.annotations, name, fmt::format("a{}s{}", n, i));
-    }
-    add(std::move(sample));
-  }
-
-  // Pods with the values that a rule speaks of.
-  void special(const RelabelRule& rule) {
-    for (const std::string& word : literal_words(rule.regex)) {
-      // What no name of Kubernetes can be.
-      if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != std::string::npos)
-        continue;
-      for (const std::string& source : rule.sources) {
-        if (samples_.size() >= kMostSamples) return;
-        // Says that a pod is a static one, and of which name its folder is.
-        if (source.ends_with("_kubernetes_io_config_hash")) continue;
-        Sample sample = basic(samples_.size());
-        if (source == "__meta_kubernetes_namespace") {
-          sample.pod.namespace_name = word;
-        } else if (source == "__meta_kubernetes_pod_name") {
-          sample.pod.name = word;
-        } else if (source == "__meta_kubernetes_pod_container_name") {
-          sample.container = word;
-        } else if (source.starts_with(kLabel)) {
-          set_value(sample.pod.labels, kubernetes_names(source.substr(kLabel.size())).front(), word);
-        } else if (source.starts_with(kAnnotation)) {
-          set_value(sample.pod.annotations, kubernetes_names(source.substr(kAnnotation.size())).front(), word);
-        } else if (!source.starts_with(kMeta)) {
-          continue;
-        }
-        fill_meta(sample);
-        if (source.find("present_") != std::string::npos || !sample.meta.contains(source)) sample.meta[source] = word;
-        if (source.starts_with("__meta_kubernetes_pod_phase") || source.starts_with("__meta_kubernetes_pod_container_") ||
-            source.starts_with("__meta_kubernetes_pod_controller_kind") || source.starts_with("__meta_kubernetes_pod_ready")) {
-          if (source != "__meta_kubernetes_pod_container_name") sample.meta[source] = word;
-        }
-        samples_.push_back(std::move(sample));
-      }
-    }
-  }
-
-  Names labels_, annotations_;
-  std::uint64_t state_ = 42;
-  std::vector<Sample> samples_;
-};
-
 std::string value_of(const Labels& labels, std::string_view name) {
   const auto found = labels.find(name);
   return found == labels.end() ? std::string() : found->second;
 }
 
 // The labels of a record of the sample behind `enrich --kubernetes api` with a scheme.
-Labels labels_by(stages::PodScheme scheme, const Sample& sample) {
+Labels labels_by(stages::PodScheme scheme, const PodSample& sample) {
   Labels labels = {{"namespace", sample.pod.namespace_name}, {"pod", sample.pod.name}, {"container", sample.container}};
   kube::Pod pod = sample.pod;
   if (sample.is_static) pod.uid = sample.path_uid;
@@ -259,7 +77,7 @@ class PodConversion {
 
   void walk() {
     writers_.clear();
-    for (const Sample& sample : samples_.all()) {
+    for (const PodSample& sample : samples_.all()) {
       Labels labels = sample.meta;
       std::vector<Labels> before;
       for (std::size_t i = 0; i < job_.rules.size(); ++i) {
@@ -327,7 +145,7 @@ class PodConversion {
         for (const std::string& source : job_.rules[i].sources) add(source);
       }
     }
-    for (const Sample& sample : samples_.all()) {
+    for (const PodSample& sample : samples_.all()) {
       for (const auto& [name, value] : sample.meta) add(name);
     }
     return found;
@@ -397,7 +215,7 @@ class PodConversion {
     std::size_t best = 0;
     for (const auto scheme : {stages::PodScheme::weir, stages::PodScheme::promtail}) {
       std::vector<Labels> predicted;
-      for (const Sample& sample : samples_.all()) predicted.push_back(labels_by(scheme, sample));
+      for (const PodSample& sample : samples_.all()) predicted.push_back(labels_by(scheme, sample));
       Names explained;
       for (const auto& [name, way] : ways_) {
         const bool same =
@@ -423,7 +241,7 @@ class PodConversion {
     uses_api_ =
         scheme_.has_value() || std::ranges::any_of(ways_, [](const auto& one) { return one.second.kind == Way::Kind::names; });
     if (!scheme_ && uses_api_) {
-      for (const Sample& sample : samples_.all()) {
+      for (const PodSample& sample : samples_.all()) {
         for (const auto& [name, value] : labels_by(stages::PodScheme::weir, sample)) scheme_labels_.insert(name);
       }
     }
@@ -495,7 +313,7 @@ class PodConversion {
     for (OptionWord& word : pod_words_) step.options.push_back(std::move(word));
     for (const OptionWord& word : job_.server) step.options.push_back(word);
     if (scheme_labels_.empty()) {
-      for (const Sample& sample : samples_.all()) {
+      for (const PodSample& sample : samples_.all()) {
         for (const auto& [name, value] : labels_by(stages::PodScheme::weir, sample)) given_.insert(name);
       }
     }
@@ -619,7 +437,7 @@ class PodConversion {
     std::size_t with = 0, pods = 0, containers = 0, fixed = 0, all_fixed = 0;
     std::string root;
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
-      const Sample& sample = samples_.all()[i];
+      const PodSample& sample = samples_.all()[i];
       const std::string path = value_of(outputs_[i], "__path__");
       all_fixed += sample.is_static ? 1 : 0;
       if (path.empty()) continue;
@@ -665,7 +483,7 @@ class PodConversion {
   const PodJob& job_;
   Chain& chain_;
   Report& report_;
-  const Samples samples_;
+  const PodSamples samples_;
   std::vector<bool> said_;
   std::vector<Labels> outputs_;              // by sample
   std::vector<std::vector<Labels>> before_;  // by sample: in front of each judging rule
@@ -678,60 +496,6 @@ class PodConversion {
 };
 
 }  // namespace
-
-std::vector<std::string> kubernetes_names(std::string_view name) {
-  // Prefixes whose spelling is known, as Prometheus writes them.
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kPrefixes = {
-      {{"app_kubernetes_io_", "app.kubernetes.io/"},
-       {"kubernetes_io_", "kubernetes.io/"},
-       {"topology_kubernetes_io_", "topology.kubernetes.io/"},
-       {"statefulset_kubernetes_io_", "statefulset.kubernetes.io/"},
-       {"batch_kubernetes_io_", "batch.kubernetes.io/"},
-       {"apps_kubernetes_io_", "apps.kubernetes.io/"},
-       {"helm_sh_", "helm.sh/"},
-       {"prometheus_io_", "prometheus.io/"},
-       {"promtail_io_", "promtail.io/"},
-       {"grafana_com_", "grafana.com/"},
-       {"argocd_argoproj_io_", "argocd.argoproj.io/"}}};
-  // Names of labels that everybody uses.
-  constexpr std::array<std::string_view, 6> kKnown = {"k8s-app",  "pod-template-hash", "controller-revision-hash",
-                                                      "job-name", "config.hash",       "pod-index"};
-  std::string prefix;
-  for (const auto& [written, real] : kPrefixes) {
-    if (name.size() > written.size() && name.starts_with(written)) {
-      prefix = real;
-      name.remove_prefix(written.size());
-      break;
-    }
-  }
-  for (const std::string_view known : kKnown) {
-    if (stages::label_name_of(known) == name) return {prefix + std::string(known)};
-  }
-  if (name.find('_') == std::string_view::npos) return {prefix + std::string(name)};
-  // One sign for all of them, then a domain in front of the last part.
-  std::vector<std::string> spellings;
-  const auto add = [&](std::string text) {
-    text.insert(0, prefix);
-    if (std::ranges::find(spellings, text) == spellings.end() && spellings.size() < kMostSpellings)
-      spellings.push_back(std::move(text));
-  };
-  for (const char sign : {'-', '_', '.'}) {
-    std::string text(name);
-    std::ranges::replace(text, '_', sign);
-    add(std::move(text));
-  }
-  if (prefix.empty()) {
-    for (const char sign : {'-', '_'}) {
-      for (std::size_t cut = name.find('_'); cut != std::string_view::npos; cut = name.find('_', cut + 1)) {
-        std::string domain(name.substr(0, cut)), rest(name.substr(cut + 1));
-        std::ranges::replace(domain, '_', '.');
-        std::ranges::replace(rest, '_', sign);
-        add(domain + "/" + rest);
-      }
-    }
-  }
-  return spellings;
-}
 
 std::set<std::string, std::less<>> convert_pods(const PodJob& job, Chain& chain, Report& report) {
   return PodConversion(job, chain, report).run();

@@ -28,8 +28,4 @@ struct PodJob {
 // Returns the labels that tail and the pods give.
 std::set<std::string, std::less<>> convert_pods(const PodJob& job, Chain& chain, Report& report);
 
-// What Kubernetes may call something that Prometheus calls `name`: app_kubernetes_io_name is app.kubernetes.io/name. The likeliest
-// comes first; more than one where it cannot be told.
-[[nodiscard]] std::vector<std::string> kubernetes_names(std::string_view name);
-
 }  // namespace weir::convert

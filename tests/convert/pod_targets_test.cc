@@ -102,11 +102,6 @@ TEST(PodTargets, AsksForNamesThatItCannotKnow) {
   EXPECT_THAT(stages_of(conversion),
               HasSubstr("--pod-label my-team=team --pod-label my_team=team --pod-label my.team=team --pod-label my/team=team"));
   EXPECT_THAT(differences(conversion), ElementsAre("note scrape_configs[0].relabel_configs[5]"));
-  EXPECT_THAT(kubernetes_names("app_kubernetes_io_name"), ElementsAre("app.kubernetes.io/name"));
-  EXPECT_THAT(kubernetes_names("app"), ElementsAre("app"));
-  EXPECT_THAT(kubernetes_names("k8s_app"), ElementsAre("k8s-app"));
-  EXPECT_THAT(kubernetes_names("app_kubernetes_io_part_of"),
-              ElementsAre("app.kubernetes.io/part-of", "app.kubernetes.io/part_of", "app.kubernetes.io/part.of"));
 }
 
 TEST(PodTargets, MapsNoLabelsWithoutNames) {

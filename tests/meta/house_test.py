@@ -29,6 +29,7 @@ TESTED_IN = {
     "convert/chain": "convert/pipeline_stages_test.cc",
     "convert/clients": "convert/promtail_test.cc",
     "convert/conversion": "convert/promtail_test.cc",
+    "convert/pod_samples": "convert/pod_targets_test.cc",
     "convert/report": "convert/promtail_test.cc",
     "delivery/checkpoint_positions": "stages/push_restart_test.cc",
     "delivery/consumer_positions": "delivery/delivery_ledger_test.cc",
