@@ -3,7 +3,7 @@
 BUILD_PACKAGES=(ca-certificates cmake g++ ninja-build pkg-config ccache mold
   libfmt-dev libcli11-dev nlohmann-json3-dev libcurl4-openssl-dev libre2-dev libsqlite3-dev
   libsimdjson-dev libsnappy-dev libprotozero-dev libzstd-dev zlib1g-dev libcpp-httplib-dev libboost1.81-dev libyaml-cpp-dev)
-TEST_PACKAGES=(libgtest-dev libgmock-dev python3 jq curl openssl zsh fish tmux systemd systemd-journal-remote)
+TEST_PACKAGES=(libgtest-dev libgmock-dev python3 jq curl openssl zsh fish tmux systemd systemd-journal-remote chromium chromium-driver)
 # For the tests of metrics and alerts, with promtool: 330 MB that the demo does without.
 PROMETHEUS_PACKAGES=(prometheus python3-yaml)
 # For the test of the container image: it is built without a daemon.

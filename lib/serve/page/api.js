@@ -1,0 +1,67 @@
+// What the server is asked. Addresses are relative, so that the page also works behind a proxy's prefix.
+
+import { state } from "./state.js";
+
+const parameters = (given) => new URLSearchParams(Object.entries(given).filter(([, value]) => value || value === 0));
+
+// An error has {message, hint, line, col}: the place in the query counts from 1. Loki's are text, and weir's own JSON.
+function failure(text) {
+  try {
+    return Object.assign(new Error(), JSON.parse(text));
+  } catch {
+    const [, line, col] = /line (\d+),\s*col\D+(\d+)/.exec(text) ?? [];
+    return Object.assign(new Error(text.trim()), { line: +line, col: +col });
+  }
+}
+
+async function ask(path, given = {}, signal = null) {
+  const answer = await fetch(path + "?" + parameters(given), { signal, headers: state.tenant ? { "X-Scope-OrgID": state.tenant } : {} })
+    .catch((error) => {
+      throw error.name === "AbortError" ? error : Object.assign(error, { message: "cannot reach the server", hint: "Does 'weir serve' still run?" });
+    });
+  if (!answer.ok) throw failure((await answer.text()) || `the server answered ${answer.status}`);
+  return answer;
+}
+
+// Calls handlers[type](object) for each object of an answer in lines of JSON. A long answer lets the page breathe.
+async function lines(path, given, handlers, signal) {
+  const reader = (await ask(path, given, signal)).body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let worked = performance.now();
+  for (let done = false; !done;) {
+    const got = await reader.read();
+    done = got.done;
+    const parts = (rest + (got.value ?? "\n")).split("\n");
+    rest = parts.pop();
+    for (const part of parts.filter(Boolean)) {
+      const object = JSON.parse(part);
+      if (object.type === "error") throw failure(part);
+      handlers[object.type ?? "line"]?.(object);
+      if (performance.now() - worked < 12) continue;
+      await new Promise((resume) => setTimeout(resume));
+      signal?.throwIfAborted();
+      worked = performance.now();
+    }
+  }
+}
+
+export async function view(given, handlers, signal) {
+  let last = null;
+  await lines("weir/api/v1/view", given, { ...handlers, end: (object) => (last = object) }, signal);
+  if (!last) throw failure("the answer ended too early: run the query again");
+  return last;
+}
+
+const json = async (...given) => (await ask(...given)).json();
+const data = async (path, ...given) => (await json("loki/api/v1/" + path, ...given)).data ?? [];
+export const context = (...given) => lines("weir/api/v1/context", ...given);
+export const status = () => json("weir/api/v1/status");
+export const labelNames = () => data("labels");
+export const labelValues = (name, query = "") => data(`label/${encodeURIComponent(name)}/values`, { query });
+export const metric = (...given) => data("query_range", ...given);
+
+export function tailSocket(given) {
+  const url = new URL("loki/api/v1/tail?" + parameters(given), location.href.split("#")[0]);
+  url.protocol = url.protocol.replace("http", "ws");
+  return new WebSocket(url);
+}

@@ -1,0 +1,104 @@
+// The lines that were read, in the order of time; and which of them are shown, where stack traces fold.
+//
+// A line is {ts, ms, line, stream, metadata, parsed, level, …}. frame: it goes on with a stack trace; fold: how many are folded under
+// it; unfolded: they are shown; open: its fields are shown; height: in pixels, where it was measured.
+
+// How a line looks that goes on with a trace (Java, JavaScript, .NET, Python, Go, Ruby, Rust); and one that does within a trace.
+const FRAME = /^(\s+at |\s+\.{3} \d+ (more|common)|Caused by: |\s*Suppressed: |\s+File "|\s+from .*:\d+:in |\t\S+\.go:\d+|goroutine \d+ \[|\s+\d+: 0x)/;
+const INNER = /^(\s+\S|[\w./*()]+\(.*\)$)/;
+const MOST = 200000;  // with live ones; beyond, the oldest go
+
+export const isError = ({ level }) => /^(err|crit|fatal|emerg|alert|panic)/.test(level);
+
+export class Lines {
+  older = [];  // newest first, as the server sends them
+  newer = [];  // oldest first: live
+  streams = new Map();
+
+  get size() {
+    return this.older.length + this.newer.length;
+  }
+
+  get oldest() {
+    return this.older.at(-1) ?? this.newer[0];
+  }
+
+  get newest() {
+    return this.newer.at(-1) ?? this.older[0];
+  }
+
+  stream(labels) {
+    const key = JSON.stringify(Object.entries(labels).sort());
+    if (!this.streams.has(key)) this.streams.set(key, { key, labels, name: "", hue: 0 });
+    return this.streams.get(key);
+  }
+
+  item({ ts, line, metadata = {}, parsed = {}, level = "", here = false }, stream) {
+    return { ts, ms: ts / 1e6, line, metadata, parsed, level, here, stream, height: 0 };
+  }
+
+  // Of live ones that come late, each finds its place.
+  addNewer(item) {
+    let at = this.newer.length;
+    while (at && this.newer[at - 1].ms > item.ms) at--;
+    this.newer.splice(at, 0, item);
+    if (this.size > MOST) this.older.length ? this.older.pop() : this.newer.shift();
+  }
+
+  inTime() {
+    return this.older.toReversed().concat(this.newer);
+  }
+
+  // From top to bottom. `folds`: whether traces of several lines fold.
+  shown(newestFirst, folds = true) {
+    const heads = new Map();  // by stream: the line that a frame belongs to
+    const out = [];
+    for (const item of this.inTime()) {
+      const head = heads.get(item.stream);
+      item.fold = 0;
+      item.frame = folds && head && (FRAME.test(item.line) || (head.fold > 0 && INNER.test(item.line)));
+      if (item.frame) head.fold++;
+      else heads.set(item.stream, item);
+      if (!item.frame || head.unfolded) out.push(item);
+    }
+    return newestFirst ? out.reverse() : out;
+  }
+
+  // The labels that all streams share. Each stream gets a short name of those in which they differ.
+  nameStreams() {
+    const all = [...this.streams.values()];
+    const names = new Set(all.flatMap(({ labels }) => Object.keys(labels)));
+    const shared = [...names].sort().filter((name) => all.every(({ labels }) => labels[name] === all[0].labels[name]));
+    const differ = [...new Set(["namespace", "app", "pod", "container", ...names])]
+      .filter((name) => !shared.includes(name) && !/^(service_name|detected_level|level|filename|node_name|job|__.*)$/.test(name));
+    for (const stream of all) {
+      const values = differ.map((name) => stream.labels[name]).filter(Boolean);
+      // The app of a pod, with which the pod's name begins, says nothing.
+      stream.name = values.filter((value) => !values.some((other) => other.startsWith(value + "-"))).join(" ");
+      stream.hue = Array.from(stream.name).reduce((hash, c) => (hash * 31 + c.codePointAt(0)) % 360, 7);
+    }
+    return shared.map((name) => [name, all[0].labels[name]]);
+  }
+}
+
+// As weir reads them (weir-record(5)).
+export const record = ({ ts, line, metadata, stream: { labels } }) =>
+  JSON.stringify({ timestamp: ts, line, labels, ...(Object.keys(metadata).length && { metadata }) });
+
+// The fields of a line of JSON, as Loki's parser names them; null: it is none.
+export function jsonFields(text) {
+  const out = [];
+  const flatten = (object, prefix) => {
+    for (const [key, one] of Object.entries(object)) {
+      const name = prefix + key.replace(/\W/g, "_");
+      if (one && typeof one === "object" && !Array.isArray(one)) flatten(one, name + "_");
+      else out.push([name, typeof one === "string" ? one : JSON.stringify(one)]);
+    }
+  };
+  try {
+    if (/^\s*\{/.test(text)) flatten(JSON.parse(text), "");
+  } catch {
+    return null;
+  }
+  return out.length ? out : null;
+}

@@ -1,0 +1,53 @@
+// What the page shows, as the part of the address behind "#": a link opens the same view, and "back" undoes a step.
+//
+//   q, q2     the queries of both columns; beside: there are two         from, to  "" (all), "1h" (until now), or nanoseconds
+//   limit     lines at most        order  "top": newest first            wrap, raw, fields, live, utc, labels, table  "1" or "0"
+//   at        the time of the line with the cursor                       tenant
+//   ctx       whose context is open: {"ts", "labels"}; cq, cb, ca: its filter, lines before and after
+
+const DEFAULTS = {
+  q: "", q2: "", beside: "0", from: "", to: "", limit: "1000", order: "", wrap: matchMedia("(max-width: 640px)").matches ? "1" : "0", raw: "0",
+  fields: "0", live: "0", utc: "0", labels: "0", table: "0", at: "", tenant: "", ctx: "", cq: "", cb: "30", ca: "30",
+};
+
+export const state = {};
+export const is = (name) => state[name] === "1";
+let listener = null;
+
+// `step`: "back" undoes it. The listener gets the names of what changed; `quiet`: it does not.
+export function change(changed, { step = true, quiet = false } = {}) {
+  const names = Object.keys(changed).filter((name) => changed[name] !== state[name]);
+  Object.assign(state, changed);
+  if (names.length) history[step ? "pushState" : "replaceState"](null, "", "#" + new URLSearchParams(Object.entries(state).filter(([name, value]) => value !== DEFAULTS[name])));
+  if (names.length && !quiet) listener(new Set(names));
+}
+
+function read() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const names = Object.keys(DEFAULTS).filter((name) => state[name] !== (given.get(name) ?? DEFAULTS[name]));
+  for (const name of names) state[name] = given.get(name) ?? DEFAULTS[name];
+  return new Set(names);
+}
+
+export function start(call) {
+  read();
+  listener = call;
+  addEventListener("popstate", () => listener(read()));
+}
+
+// Nanoseconds are decimal text or BigInt, because a number cannot hold them.
+const UNITS = { m: 6e10, h: 36e11, d: 864e11 };
+export const toMs = (ns) => Number(ns) / 1e6;
+
+// The range of time in nanoseconds; no start: all there is.
+export function range() {
+  const end = state.to ? BigInt(state.to) : BigInt(Date.now()) * 1000000n;
+  const since = /^(\d+)([mhd])$/.exec(state.from);
+  return { start: since ? end - BigInt(since[1] * UNITS[since[2]]) : state.from && BigInt(state.from), end };
+}
+
+// "2026-11-29 12:00:00.123"
+export function clock(ms) {
+  const time = new Date(is("utc") ? ms : ms - new Date(ms).getTimezoneOffset() * 60000);
+  return Number.isNaN(+time) ? "?" : time.toISOString().slice(0, -1).replace("T", " ");
+}
