@@ -67,7 +67,7 @@ BESIDES = {
     "re2/": {"tests/support"},
     "sqlite3": {"tests/support"},
     "httplib": {"tests/support"},
-    "snappy": {"tests/support"},
+    "snappy": {"tests/support", "tests/fuzz"},
     "protozero/": {"tests/support"},
     "nlohmann/": {"tests/support", "tests/record", "tests/fuzz", "tests/logql"},
     "zlib": {"examples"},
