@@ -145,7 +145,70 @@ class Serve : public cli::Invocation {
   bool no_service_name_ = false, no_levels_ = false, insecure_ = false;
 };
 
-constexpr std::string_view kManual = R"(A spool is one SQLite file (weir-spool(5)).)";
+constexpr std::string_view kManual = R"(`weir serve` is for places without a Loki: a laptop, CI, a node without a network.
+It is no replacement for Loki. It has one process and one disk, copies nothing to other machines, and a query reads
+the whole spool for its time range.
+
+# Receiving
+Clients push to /loki/api/v1/push or /api/prom/push, as to a Loki: protobuf in snappy, or JSON, also in gzip or
+deflate. Promtail, Alloy, Fluent Bit and `weir push` work unchanged. Status codes and texts are those of Loki 3.7.
+Entries beyond a limit are refused with 400, and all others of the request are stored.
+
+A request is answered 204 when its records are committed. Requests that come within 200 ms share one commit. A request
+that cannot be stored is answered 500 or 503, so that the client sends it again. A kill of serve loses no record that
+was answered 204. --sync says what a power cut may lose.
+
+Like Loki, serve adds the label `service_name` and the metadata `detected_level`. It takes records of any age and in
+any order. With --reject-old and --max-behind it refuses what a Loki would refuse: --reject-old 7d --max-behind 1h are
+Loki's defaults.
+
+# Limits
+A line has at most 256 KiB, a stream at most 15 labels, an entry at most 128 metadata of 64 KiB together. A request
+has at most 16 MiB as it comes and 64 MiB when it is unpacked. When more requests come than serve can store, further
+ones get 503 with Retry-After.
+
+The spool is a ring: serve evicts the oldest records when they are older than --retain, or when SPOOL reaches
+--max-size. When a consumer such as `weir push --spool` is registered, records that it has not acknowledged are kept.
+When these fill the spool, --on-full block makes requests wait; after five seconds, serve answers new ones with 503.
+
+# Tails
+/loki/api/v1/tail sends new records over a WebSocket, for `logcli query --tail`, `weir query -f` and Grafana. Up to 64
+clients may tail at once, each for one hour. When a client reads too slowly, records are dropped for it, and the next
+message names them.
+
+# Tenants
+Records belong to the tenant that the header X-Scope-OrgID names. A request sees the records of its own tenant only.
+Requests without the header see the records without a tenant; these are what a chain stores that has no `tenant` rule.
+
+# Read-only
+One process writes a spool. When another one does so already, serve starts read-only, and says so: it answers queries
+and tails, and refuses pushes with 501. New records are seen within two seconds of their commit. With --read-only it
+never tries to write. Use this for the spool of a chain, because a serve that starts first would keep the chain from
+its spool.
+
+As a pipeline of its own in a file of `weir run`, serve is always read-only. So a node offers its recent logs: one
+line of the file is `tail -f | enrich | buffer /var/lib/weir/spool.db | push`, another one is `serve
+/var/lib/weir/spool.db`. When it cannot listen there, it says so and tries again every ten seconds. The other
+pipelines run on.
+
+# Security
+serve listens on 127.0.0.1:3100 unless --listen says otherwise. Beyond this machine it listens only with --auth-file
+or --token-file, or with --insecure. Passwords and tokens that go over a network need --tls-cert and --tls-key. The
+files are read again when they change.
+
+A web page from elsewhere cannot read the logs through your browser: serve refuses requests with a foreign Origin, and
+requests for a host that is no IP address, not localhost, not the address of --listen, and not named by --host.
+
+/ready, /-/healthy and /-/ready answer everybody. /metrics shows what serve counts (weir-metrics(7)).
+
+# Grafana
+Add a data source of the type Loki with the URL http://127.0.0.1:3100. With --auth-file switch on basic
+authentication; with --token-file add the header `Authorization: Bearer TOKEN`. For a tenant add the header
+X-Scope-OrgID.
+
+# End
+After SIGTERM, serve takes no new connections, answers the requests that it has, stores what it received, and closes
+the tails. It ends after at most 20 s.)";
 
 }  // namespace
 
@@ -156,11 +219,12 @@ const cli::Command serve_command = {
         "Answers Loki's HTTP API from SPOOL, a file on disk: clients push logs and query them with LogQL. A page at / shows "
         "them in a browser. It is for laptops, CI and nodes without a network. It is no replacement for Loki.",
     .manual = kManual,
-    .usual = {"--listen", "--read-only", "--max-size", "--retain"},
+    .usual = {"--listen", "--read-only", "--max-size", "--retain", "--auth-file", "--tls-cert", "--tls-key", "--insecure"},
     .role = cli::Role::source,
     .examples = {{"receive and serve logs on this machine", "weir serve logs.db"},
-                 {"query it", "weir query --addr http://127.0.0.1:3100 '{app=\"shop\"}'"},
-                 {"show what another process stores", "weir serve --read-only --listen :3101 spool.db"}},
+                 {"show what another process stores", "weir serve --read-only --listen :3101 spool.db"},
+                 {"let a team in",
+                  "weir serve --listen 0.0.0.0:3100 --auth-file users --tls-cert cert.pem --tls-key key.pem logs.db"}},
     .exits = {cli::Exit::ok, cli::Exit::usage, cli::Exit::incomplete, cli::Exit::failed},
     .make = [] { return std::unique_ptr<cli::Invocation>(std::make_unique<Serve>()); },
 };

@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
 # Builds weir on a Debian 12 and shows its main job on sample pod logs: follow, enrich, filter, store, query, replay.
 #
-#   examples/demo.sh [--keep]     --keep leaves the folder with logs and spools
+#   examples/demo.sh [--keep] [--no-serve]     --keep leaves the folder with logs and spools
 #
 # Packages that are missing are installed through apt (as root or with sudo). Needs no Loki; where LOKI_ADDR is set, the logs are
-# pushed to that Loki and read back as well. Ends by itself; exit code 0 when every count was as it must be.
+# pushed to that Loki and read back as well. On a terminal it ends with a page that shows the logs, until Ctrl-C; elsewhere, and
+# with --no-serve, it ends by itself. Exit code 0 when every count was as it must be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 keep=false
-case ${1:-} in
-  '') ;;
-  --keep) keep=true ;;
-  *) sed -n '2,7s/^# \{0,1\}//p' examples/demo.sh; exit 2 ;;
-esac
+serve=true
+for word; do
+  case $word in
+    --keep) keep=true ;;
+    --no-serve) serve=false ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' examples/demo.sh; exit 2 ;;
+  esac
+done
 
 . examples/support.sh
 . tests/support/packages.sh
@@ -118,7 +122,24 @@ if [ -n "$loki_addr" ]; then
   weir query "{demo=\"$run\"}" --since 1h --limit 3
   expect "records in Loki" "$(weir query "{demo=\"$run\"}" --since 1h -o jsonl | wc -l)" "$wanted"
 else
-  say "No LOKI_ADDR here, so nothing was pushed. With a Loki: weir replay spool.db | weir push http://loki:3100"
+  say "No LOKI_ADDR here. weir serve stands in for a Loki: the same records, pushed to it, and asked of it"
+  show "weir serve served.db --listen 127.0.0.1:0 &"
+  weir serve served.db --listen 127.0.0.1:0 2> served.log &
+  chains=($!)
+  wait_until 20 grep -q ' on http' served.log
+  url=$(sed -n 's|.* on \(http.*\)/$|\1|p' served.log)
+  show "weir replay spool.db | weir push $url"
+  weir replay spool.db | weir push "$url"
+  kill -TERM "${chains[@]}"
+  wait || true
+  chains=()
+  expect "records received" "$(weir replay served.db -o raw | wc -l)" "$wanted"
+fi
+
+if $serve && [ -t 1 ] && [ "$bad" = 0 ]; then
+  say "The page with these logs; Ctrl-C ends it"
+  trap : INT
+  weir serve --read-only --listen 127.0.0.1:0 spool.db || true
 fi
 
 conclude

@@ -60,6 +60,7 @@ NEEDS_CONTROLLERS = {
 # Start of a command: how to see that it works. It is left running.
 FOLLOWS = {
     "weir run --metrics :9124": lambda world: world.shows("http://localhost:9124/metrics", r"weir_push_delivered_records_total [1-9]"),
+    "weir serve logs.db": lambda world: world.shows("http://localhost:3200/ready", r"ready"),
     "kubectl proxy": lambda world: world.shows("http://127.0.0.1:8001/version", r"major"),
 }
 # Start of a command: what a reader would have waited for.
@@ -85,6 +86,7 @@ EXPECTED = {
     "curl -s localhost:9124/metrics": r"weir_tail_output_records_total [1-9]",
     "curl -s localhost:9124/-/ready": r"^ready",
     "weir query '{namespace": r"error",
+    "weir query --addr http://localhost:3200": r"error",
     "weir query --spool spool.db": r"error",
     "weir query labels namespace": r"checkout|namespace",
     "weir rules add /var/lib/weir/rules": r"keep for 30m from",
