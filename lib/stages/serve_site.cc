@@ -1,5 +1,6 @@
 #include "stages/serve_site.h"
 
+#include "serve/page.h"
 #include "serve/tenant.h"
 
 #include <fmt/format.h>
@@ -82,6 +83,7 @@ Route ServeSite::push_route(std::string path) {
 std::vector<Route> ServeSite::routes() {
   std::vector<Route> routes;
   if (reading_) routes = reading_->routes();
+  for (Route& route : serve::page_routes()) routes.push_back(std::move(route));
   for (Route& route : tails_->routes()) routes.push_back(std::move(route));
   routes.push_back(push_route("/loki/api/v1/push"));
   routes.push_back(push_route("/api/prom/push"));
