@@ -6,6 +6,9 @@
 //   while (…) if (!exchange->write(piece)) return;                                 // nobody reads any more
 //   exchange->end();
 //
+// An answer of a KiB or more, and one in pieces, is compressed with gzip on the caller's thread where the client takes that and is
+// not on this machine.
+//
 // When the last reference goes before an answer, the client gets 500. The methods may be called from any thread, by one at a time.
 // An Exchange may outlive its server: then the client is gone.
 #pragma once

@@ -1,11 +1,14 @@
 #include "httpd/later.h"
 
+#include "httpd/gzip.h"
 #include "httpd/routes.h"
 
 #include <utility>
 
 namespace weir::httpd {
 namespace {
+
+constexpr std::size_t kLeastCompressed = 1 << 10;  // bytes; less fits into one packet as it is
 
 class LaterExchange : public Exchange {
  public:
@@ -30,6 +33,8 @@ class LaterExchange : public Exchange {
   void answer(Response response) override {
     if (state_ != State::open) return;
     state_ = State::ended;
+    if (response.body.size() >= kLeastCompressed && compress(response)) response.body = gzip_->end(response.body);
+    gzip_.reset();
     tell([response = std::move(response)](Answering& connection) mutable { connection.answer_whole(std::move(response)); });
   }
 
@@ -37,6 +42,7 @@ class LaterExchange : public Exchange {
     if (state_ != State::open) return;
     state_ = State::begun;
     std::string first = std::exchange(head.body, {});
+    static_cast<void>(compress(head));
     tell([head = std::move(head)](Answering& connection) mutable { connection.answer_begin(std::move(head)); });
     if (!first.empty()) static_cast<void>(write(std::move(first)));
   }
@@ -44,13 +50,14 @@ class LaterExchange : public Exchange {
   bool write(std::string piece) override {
     if (state_ != State::begun) return false;
     if (piece.empty()) return !flow_->gone();  // an empty chunk would be the last one
-    if (!flow_->add(piece.size())) return false;
-    tell([piece = std::move(piece)](Answering& connection) mutable { connection.answer_piece(std::move(piece)); });
-    return true;
+    if (gzip_) piece = gzip_->add(piece);
+    return send(std::move(piece));
   }
 
   void end() override {
     if (state_ != State::begun) return;
+    if (gzip_) static_cast<void>(send(gzip_->end({})));
+    gzip_.reset();
     state_ = State::ended;
     tell([](Answering& connection) { connection.answer_end(); });
   }
@@ -59,6 +66,22 @@ class LaterExchange : public Exchange {
 
  private:
   enum class State : std::uint8_t { open, begun, ended };
+
+  // On the thread of whoever answers, and not on the server's.
+  bool compress(Response& response) {
+    if (!wants_gzip(request_, response)) return false;
+    gzip_ = Gzip::create();
+    if (!gzip_) return false;
+    response.headers.emplace_back("Content-Encoding", "gzip");
+    response.headers.emplace_back("Vary", "Accept-Encoding");
+    return true;
+  }
+
+  bool send(std::string piece) {
+    if (!flow_->add(piece.size())) return false;
+    tell([piece = std::move(piece)](Answering& connection) mutable { connection.answer_piece(std::move(piece)); });
+    return true;
+  }
 
   // The connection is looked up on its own thread, so that it never ends on another one.
   template <typename Step>
@@ -73,6 +96,7 @@ class LaterExchange : public Exchange {
   const std::weak_ptr<Answering> connection_;
   const std::shared_ptr<Loop> loop_;
   const std::shared_ptr<Flow> flow_;
+  std::unique_ptr<Gzip> gzip_;  // while an answer is compressed
   State state_ = State::open;
 };
 

@@ -54,7 +54,7 @@ THIRD_PARTY = {
     "snappy": {"loki"},
     "protozero/": {"loki"},
     "nlohmann/": set(),
-    "zlib": {"tail", "loki"},
+    "zlib": {"tail", "loki", "httpd"},
     "systemd/": {"tail"},
     "boost/": {"httpd"},
     "CLI/": {"cli"},
