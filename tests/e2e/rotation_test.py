@@ -250,7 +250,9 @@ class Rotation(kit.Case):
         kit.wait_for(lambda: self.arrived() == 10, chain.errors)
         gate.shut()
         for _ in range(20):
-            log.write(5000).rotate()
+            log.write(5000)
+            self.wait_open(chain, log)  # whoever has a file open reads it, though it loses its name; nobody can open one that is gone
+            log.rotate()
         log.write(10)
         tail = chain.processes[0].pid
         kit.wait_for(lambda: len(held(tail)) >= 8, lambda: f"{descriptors(tail)}\n{chain.errors()}")
@@ -270,7 +272,9 @@ class Rotation(kit.Case):
         kit.wait_for(lambda: self.arrived() == 10, chain.errors)
         gate.shut()
         for _ in range(20):
-            log.write(5000).rotate()
+            log.write(5000)
+            self.wait_open(chain, log)  # whoever has a file open reads it, though it loses its name; nobody can open one that is gone
+            log.rotate()
         log.write(10)
         tail = chain.processes[0].pid
         # Said, and the blocks given back, while nothing is read.

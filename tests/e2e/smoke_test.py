@@ -358,16 +358,12 @@ class Ci(Smoke):
 
     def test_the_commands_run(self):
         self.assertEqual(ci_jobs.FILES, ["github.yml", "gitlab.yml"])
+        for name, command, done in ci_jobs.run_all(self.dir, self.environment(), 2 * kit.PATIENCE):
+            self.assertEqual(done.returncode, 0, f"{name}: {command}\n{done.stdout.decode()}")
+            self.assertIn(b"\n  read back  200 ", done.stdout)
         for name in ci_jobs.FILES:
-            folder = self.dir / name
-            folder.mkdir()
-            for command in ci_jobs.commands(name):
-                done = subprocess.run(["bash", "-eo", "pipefail", "-c", command], cwd=folder, env=self.environment(), stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=2 * kit.PATIENCE, check=False)
-                self.assertEqual(done.returncode, 0, f"{name}: {command}\n{done.stdout.decode()}")
-                self.assertIn(b"\n  read back  200 ", done.stdout)
             for report in ci_jobs.reports(name):
-                suite = xml.etree.ElementTree.parse(folder / report).getroot().find("testsuite")
+                suite = xml.etree.ElementTree.parse(self.dir / name / report).getroot().find("testsuite")
                 self.assertEqual(suite.get("failures"), "0")
 
     def test_both_jobs_run_the_same(self):

@@ -16,6 +16,8 @@ be had (in a chroot, say), the examples that read /var/log/pods are skipped, and
 """
 
 import argparse
+import concurrent.futures
+import contextlib
 import gzip
 import http.server
 import json
@@ -33,6 +35,8 @@ import urllib.parse
 
 FOLLOWS_FOR = 4  # seconds that an example gets before it is interrupted
 LIMIT = 60
+TOGETHER = 8  # examples at a time, but of those that listen on a port of their own, only one
+LISTENS = re.compile(r"\bweir serve\b|--listen\b|--metrics ")
 
 
 PROMTAIL = """clients: [{url: "http://localhost:3100/loki/api/v1/push"}]
@@ -133,8 +137,7 @@ def prepare(folder, environment):
     fill = "weir tail pods > records.jsonl && weir buffer --store spool.db < records.jsonl && weir push --spool spool.db --as archive --once"
     made = subprocess.run(["bash", "-c", fill], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, check=False)
     if made.returncode != 0:
-        print(f"cannot prepare the sandbox: {made.stderr}")
-    return made.returncode == 0
+        raise RuntimeError(f"cannot prepare the sandbox: {made.stderr}")
 
 
 def mount_pods(folder):
@@ -168,6 +171,29 @@ def run(text, folder, environment, prefix):
     return process.returncode, err.decode("utf-8", "replace")
 
 
+listening = threading.Lock()
+
+
+def alone(text):
+    """A lock for an example that listens: its port may be that of another one."""
+    return listening if LISTENS.search(text) else contextlib.nullcontext()
+
+
+def in_sandbox(binary, loki, text):
+    """Exit and stderr of an example, and whether it saw the pods at /var/log/pods."""
+    with tempfile.TemporaryDirectory(prefix="weir-examples-") as name:
+        folder = pathlib.Path(name)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("WEIR_")}
+        environment.setdefault("LOKI_ADDR", loki)
+        environment.update(PATH=f"{binary.parent}:{environment['PATH']}:{name}", HOME=name, WEIR_SPOOL=str(folder / "spool.db"), NODE_NAME="node-1",
+                           LC_ALL="C.UTF-8")
+        prepare(folder, environment)
+        prefix = mount_pods(folder)
+        # Nothing is made in /etc of the machine.
+        with alone(text):
+            return *run(text.replace("/etc/weir/", f"{folder}/etc/"), folder, environment, prefix), prefix is not None
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--weir", required=True, type=pathlib.Path)
@@ -178,22 +204,14 @@ def main():
     every = re.search(r"_weir_words '([^']*) help --help --version'", help_text).group(1).split()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), StandIn)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    failed = count = skipped = 0
-    for command in options.command or [None, *every]:
-        for what, text in examples(binary, command):
-            count += 1
-            with tempfile.TemporaryDirectory(prefix="weir-examples-") as name:
-                folder = pathlib.Path(name)
-                environment = {key: value for key, value in os.environ.items() if not key.startswith("WEIR_")}
-                environment.setdefault("LOKI_ADDR", f"http://127.0.0.1:{server.server_port}")
-                environment.update(PATH=f"{binary.parent}:{environment['PATH']}:{name}", HOME=name, WEIR_SPOOL=str(folder / "spool.db"), NODE_NAME="node-1",
-                                   LC_ALL="C.UTF-8")
-                if not prepare(folder, environment):
-                    sys.exit(1)
-                prefix = mount_pods(folder)
-                # Nothing is made in /etc of the machine.
-                code, err = run(text.replace("/etc/weir/", f"{folder}/etc/"), folder, environment, prefix)
-            if not prefix and code == 4 and "/var/log/pods" in err and not pathlib.Path("/var/log/pods").is_dir():
+    address = f"http://127.0.0.1:{server.server_port}"
+    every_one = [(command, what, text) for command in options.command or [None, *every] for what, text in examples(binary, command)]
+    failed = skipped = 0
+    # Each in a sandbox of its own, and most of the time one that follows only waits for its end.
+    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+        outcomes = pool.map(lambda one: in_sandbox(binary, address, one[2]), every_one)
+        for (command, what, text), (code, err, mounted) in zip(every_one, outcomes):
+            if not mounted and code == 4 and "/var/log/pods" in err and not pathlib.Path("/var/log/pods").is_dir():
                 skipped += 1
                 print(f"SKIPPED weir {command or ''}: {what}: there is no /var/log/pods, and none can be mounted here")
                 continue
@@ -204,8 +222,8 @@ def main():
                 failed += 1
                 print(f"FAILED weir {command or ''}: {what}\n{text}  exit {code}\n  " + err.replace("\n", "\n  "))
     server.shutdown()
-    print(f"{count} examples, {failed} failed, {skipped} skipped")
-    sys.exit(1 if failed or count == skipped else 0)
+    print(f"{len(every_one)} examples, {failed} failed, {skipped} skipped")
+    sys.exit(1 if failed or len(every_one) == skipped else 0)
 
 
 if __name__ == "__main__":

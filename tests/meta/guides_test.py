@@ -14,6 +14,7 @@ The sandbox is that of examples_test.py, with folders in place of /etc, /run, /s
 follows is interrupted. Beside the examples, the text may name only options, metrics, alerts and pages that there are.
 """
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -188,6 +189,18 @@ def words_of(page, pages, options, metrics, alerts):
             failures.append(f"{page.name}: there is no page {name}({section})")
 
 
+def on_a_node(binary, loki, what, text):
+    """The trouble of an example, or nothing."""
+    # Without underscores: a folder named a_b_c is one of a pod.
+    folder = pathlib.Path(tempfile.gettempdir()) / f"weir-guides-{os.urandom(6).hex()}"
+    folder.mkdir(mode=0o700)
+    try:
+        with sandbox.alone(text):
+            return Sandbox(binary, loki, str(folder)).run(what, text)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--weir", required=True, type=pathlib.Path)
@@ -203,22 +216,18 @@ def main():
     sandbox.FOLLOWS_FOR = FOLLOWS_FOR
     names = declared(binary, options.source)
     counts = {"pipeline": 0, "rules": 0, "shell": 0, None: 0}
+    todo = []
     for page in guides:
         words_of(page, pages, *names)
         for number, text in examples(page):
             what = kind(text)
             counts[what] += 1
-            if what is None:
-                continue
-            # Without underscores: a folder named a_b_c is one of a pod.
-            folder = pathlib.Path(tempfile.gettempdir()) / f"weir-guides-{os.urandom(6).hex()}"
-            folder.mkdir(mode=0o700)
-            try:
-                trouble = Sandbox(binary, f"http://127.0.0.1:{server.server_port}", str(folder)).run(what, text)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-            if trouble:
-                failures.append(f"{page.name}:{number}: {text}  {trouble}")
+            if what is not None:
+                todo.append((page, number, what, text))
+    # Each on a node of its own, and most of the time one that follows only waits for its end.
+    with concurrent.futures.ThreadPoolExecutor(sandbox.TOGETHER) as pool:
+        troubles = pool.map(lambda one: on_a_node(binary, f"http://127.0.0.1:{server.server_port}", *one[2:]), todo)
+        failures.extend(f"{page.name}:{number}: {text}  {trouble}" for (page, number, _, text), trouble in zip(todo, troubles) if trouble)
     server.shutdown()
     for text in failures:
         print(f"FAILED {text}")

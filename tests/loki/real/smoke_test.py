@@ -137,16 +137,12 @@ class Ci(Smoke):
     def test_the_jobs_of_the_examples(self):
         """Of examples/ci, as they stand there, with this Loki in place of the one that they start."""
         environment = kit.environment(LOKI_ADDR=loki.url, PATH=f"{os.path.dirname(os.path.abspath(kit.WEIR))}:{os.environ['PATH']}")
+        for name, command, done in ci_jobs.run_all(self.dir, environment, 2 * kit.PATIENCE):
+            self.assertEqual(done.returncode, 0, f"{name}: {command}\n{done.stdout.decode()}")
+            self.assertIn(b"\n  read back  200 by query_range, 200 by count_over_time\n", done.stdout)
         for name in ci_jobs.FILES:
-            folder = self.dir / name
-            folder.mkdir()
-            for command in ci_jobs.commands(name):
-                done = subprocess.run(["bash", "-eo", "pipefail", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=2 * kit.PATIENCE, check=False)
-                self.assertEqual(done.returncode, 0, f"{name}: {command}\n{done.stdout.decode()}")
-                self.assertIn(b"\n  read back  200 by query_range, 200 by count_over_time\n", done.stdout)
             for report in ci_jobs.reports(name):
-                self.assertEqual(xml.etree.ElementTree.parse(folder / report).getroot().find("testsuite").get("failures"), "0")
+                self.assertEqual(xml.etree.ElementTree.parse(self.dir / name / report).getroot().find("testsuite").get("failures"), "0")
 
 
 class Behind(Smoke):
