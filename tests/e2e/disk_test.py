@@ -99,6 +99,8 @@ class SmallDisk(Disk):
         self.assertEqual((status["undelivered"], status["evicted_undelivered"]), (0, 0))
         self.assertEqual(kit.weir("spool", "check", self.spool).count(b"sound"), 1)
 
+
+class FullDisk(SmallDisk):
     def both(self, body):
         for fused in (False, True):
             with self.subTest(fused=fused):

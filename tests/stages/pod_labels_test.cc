@@ -168,8 +168,9 @@ void apply(const std::vector<Rule>& rules, Labels& labels) {
       labels[name] = value;
     }
   };
+  static std::map<std::string, std::regex> compiled;  // takes most of the time
   for (const Rule& rule : rules) {
-    const std::regex regex(rule.regex);
+    const std::regex& regex = compiled.try_emplace(rule.regex, rule.regex).first->second;
     std::smatch match;
     if (rule.action == Rule::Action::labelmap) {
       const Labels before = labels;
