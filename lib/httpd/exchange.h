@@ -32,8 +32,8 @@ class Exchange {
 
   // An answer in pieces (Transfer-Encoding: chunked; with HTTP/1.0 the connection ends with it). The body of `head` comes first.
   virtual void begin(Response head) = 0;
-  // Waits while more than Limits::unsent bytes are not sent. False: the client is gone, or has not read for Limits::write; what
-  // follows is pointless.
+  // Waits while more than Limits::unsent bytes are not sent; so never on the server's thread, which sends them. False: the client
+  // is gone, or has not read for Limits::write; what follows is pointless.
   virtual bool write(std::string piece) = 0;
   virtual void end() = 0;
 

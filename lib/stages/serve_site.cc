@@ -46,6 +46,7 @@ Result<std::unique_ptr<ServeSite>> ServeSite::start(const ServeSpec& spec, serve
   httpd::Options options;
   options.limits = limits_of(spec);
   options.tls = spec.tls;
+  options.diagnostics = context.diagnostics;
   auto access = httpd::Access::create(spec.users, spec.hosts, *context.diagnostics);
   if (!access) return std::move(access).error();
   options.access = *std::move(access);

@@ -3,6 +3,7 @@
 #include "base/count.h"
 #include "base/thread.h"
 #include "base/unique_fd.h"
+#include "httpd/tls.h"
 #include "metrics/driver.h"
 #include "serve/tenant.h"
 #include "stages/serve_site.h"
@@ -268,7 +269,10 @@ Result<std::unique_ptr<pipeline::Source>> make_serve(const ServeSpec& spec, cons
 
 Result<void> rehearse_serve(const ServeSpec& spec, const pipeline::Context& context) {
   auto access = httpd::Access::create(spec.users, spec.hosts, *context.diagnostics);
-  return access ? Result<void>() : std::move(access).error();
+  if (!access) return std::move(access).error();
+  if (spec.tls.certificate.empty()) return {};
+  auto tls = httpd::Tls::create(spec.tls, context.diagnostics);
+  return tls ? Result<void>() : std::move(tls).error();
 }
 
 }  // namespace weir::stages
