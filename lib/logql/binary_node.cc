@@ -108,7 +108,7 @@ class BinaryNode : public MetricNode {
     for (const VectorSample& sample : one) {
       if (!ones.emplace(signature(sample.labels), &sample).second) {
         return fail(
-            Code::config,
+            Code::parse,
             "found duplicate series on the {} hand-side;many-to-many matching not allowed: matching labels must be unique on "
             "one side",
             swapped ? "left" : "right");
@@ -125,10 +125,10 @@ class BinaryNode : public MetricNode {
       kept_.push_back(labels);  // the addresses in `inserted` stay theirs
       if (matching_.group == Group::one_to_one) {
         if (!matched.insert(key).second) {
-          return fail(Code::config, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
+          return fail(Code::parse, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
         }
       } else if (!inserted.emplace(std::pair(key, labels.get()), true).second) {
-        return fail(Code::config, "multiple matches for labels: grouping labels must ensure unique matches");
+        return fail(Code::parse, "multiple matches for labels: grouping labels must ensure unique matches");
       }
       const double left = swapped ? found->second->value : sample.value;
       const double right = swapped ? sample.value : found->second->value;

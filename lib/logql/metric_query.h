@@ -77,6 +77,7 @@ class MetricQuery {
   // Of the range of this index. Samples of all ranges together come in the order of their time.
   virtual base::Result<void> add(std::size_t index, const RangeVector::Sample& sample) = 0;
 
+  // Errors: as add(); and Code::parse where series cannot be matched with each other, which is no mistake of the text.
   virtual base::Result<MetricAnswer> finish() = 0;
 };
 
